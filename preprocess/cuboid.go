@@ -1,0 +1,31 @@
+package preprocess
+
+import "time"
+
+// Frames is the length of a cuboid: MemAE's T.
+const Frames = 16
+
+// Picture is a frame made ready for the model: grey, masked and resized.
+type Picture struct {
+	Seq     uint64        // the Frame's
+	PTS     time.Duration // the Frame's
+	Arrival time.Time     // the Frame's
+	Opening int           // the Frame's
+	Width   int           // of the Frame it was made from, in pixels
+	Height  int           // likewise
+	Side    int           // S, the model's input side
+	Gray    []byte        // [S][S], row-major; valid until the next picture
+}
+
+// Cuboid is the model's input: Frames unbroken pictures of one camera.
+type Cuboid struct {
+	X       []float32             // [16][S][S], row-major, in [-1, 1] (grey/127.5 - 1)
+	Seq     [Frames]uint64        // the sequence number of each frame
+	PTS     [Frames]time.Duration // stream time of each frame
+	Arrival time.Time             // of the last frame
+	Start   time.Time             // arrival of the first frame
+	Opening int                   // of the source
+	Gap     bool                  // this is the first cuboid after a gap
+	Width   int                   // of the source, in pixels
+	Height  int                   // likewise
+}
