@@ -1,0 +1,136 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"unique"
+)
+
+// Address says where pictures come from: an rtsp, rtsps, http or https URL, a device, a file or a folder.
+//
+// It may hold a password. Whatever prints, logs or marshals an Address gets the redacted form; only Reveal gives the
+// whole. The text is kept behind a handle because fmt follows a plain string even in unexported fields of other
+// structs, where it calls no method. Addresses compare with ==.
+type Address struct {
+	raw unique.Handle[string]
+}
+
+// schemes are the URL schemes that reach FFmpeg; whatever else it could open (pipes, concat, data, file) it must not.
+var schemes = []string{"rtsp", "rtsps", "http", "https"}
+
+var (
+	schemeForm  = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*:`)
+	hostForm    = regexp.MustCompile(`^(?:\[[0-9A-Fa-f:.]+(?:%25[0-9A-Za-z._-]+)?\]|[\pL\pN_.-]+)$`)
+	devicePaths = regexp.MustCompile(`^/dev/(?:video[0-9]+|v4l/.+)$`)
+)
+
+const wanted = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file or a folder"
+
+// ParseAddress checks the form of an address; it opens nothing. Its errors never quote the address, which may hold a
+// password.
+func ParseAddress(s string) (Address, error) {
+	if strings.TrimSpace(s) == "" {
+		return Address{}, errors.New("the address is empty: " + wanted)
+	}
+	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return Address{}, errors.New("the address has a control character in it: " + wanted)
+	}
+	if n, ok := strings.CutPrefix(s, "device:"); ok {
+		if i, err := strconv.Atoi(n); err != nil || i < 0 || i > 255 {
+			return Address{}, errors.New("a device's number is from 0 to 255, as in device:0")
+		}
+		return Address{unique.Make(s)}, nil
+	}
+	if schemeForm.MatchString(s) {
+		if err := checkURL(s); err != nil {
+			return Address{}, err
+		}
+	}
+	return Address{unique.Make(s)}, nil
+}
+
+// checkURL cuts the URL where FFmpeg cuts it: the authority ends at the first of /?#, the credentials at its last @.
+func checkURL(s string) error {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok {
+		return errors.New("the address looks like a URL of an unknown kind (" + wanted +
+			"); a file with a colon in its name needs ./ in front")
+	}
+	if !knownScheme(scheme) {
+		return errors.New("the address's URL scheme is not one of " + strings.Join(schemes, ", ") + ": " + wanted)
+	}
+	authority := rest
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		authority = rest[:i]
+	}
+	host := authority[strings.LastIndexByte(authority, '@')+1:]
+	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
+		if port, err := strconv.ParseUint(host[i+1:], 10, 16); err != nil || port == 0 {
+			return errors.New("the URL's port is not a number from 1 to 65535 " +
+				"(in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
+		}
+		host = host[:i]
+	}
+	if !hostForm.MatchString(host) {
+		return errors.New("the URL's host is missing or malformed " +
+			"(in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
+	}
+	return nil
+}
+
+func knownScheme(s string) bool {
+	for _, k := range schemes {
+		if strings.EqualFold(s, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// Reveal gives the whole address, password included: for opening it, never for people.
+func (a Address) Reveal() string {
+	if a == (Address{}) {
+		return ""
+	}
+	return a.raw.Value()
+}
+
+// String gives the address without its secrets: no user name, no password, no values of a query.
+func (a Address) String() string { return redact(a.Reveal()) }
+
+// GoString is String, so that %#v shows no more.
+func (a Address) GoString() string { return fmt.Sprintf("capture.Address(%q)", a.String()) }
+
+// LogValue is String.
+func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }
+
+// MarshalText is String: a marshalled Address is for reading and cannot be opened again.
+func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
+
+// UnmarshalText is ParseAddress.
+func (a *Address) UnmarshalText(text []byte) error {
+	parsed, err := ParseAddress(string(text))
+	if err != nil {
+		return err
+	}
+	*a = parsed
+	return nil
+}
+
+// Live says whether the pictures come as they happen: a URL or a device, not a file or a folder.
+func (a Address) Live() bool { return a.isURL() || a.isDevice() }
+
+func (a Address) isURL() bool {
+	scheme, _, ok := strings.Cut(a.Reveal(), "://")
+	return ok && knownScheme(scheme)
+}
+
+func (a Address) isDevice() bool {
+	s := a.Reveal()
+	return strings.HasPrefix(s, "device:") || devicePaths.MatchString(filepath.Clean(s))
+}

@@ -1,0 +1,81 @@
+package capture
+
+import (
+	"regexp"
+	"strings"
+)
+
+// hidden stands where a secret was.
+const hidden = "***"
+
+var (
+	// Some cameras take the password in the path: /user=admin_password=x_channel=1.
+	secretWords = regexp.MustCompile(`(?i)pass|pwd|pw=|secret|token|key|auth|sig|cred`)
+	// Cameras choose the stream by such pairs; a short number in one of them gives nothing away.
+	plainPair = regexp.MustCompile(`(?i)^(?:channel|subtype|stream|camera|profile|resolution|fps|width|height)=[0-9]{1,4}$`)
+)
+
+// redact hides what may be a secret in an address. It hides too much rather than too little: everything before the
+// last @ even where a sound URL has none there, since a password with an unescaped / or ? moves the @ behind them.
+func redact(s string) string {
+	scheme, rest, isURL := strings.Cut(s, "://")
+	if !isURL {
+		if i := lastAt(s); i >= 0 && strings.Contains(s[:i], ":") {
+			return hidden + "@" + s[i:]
+		}
+		return s
+	}
+	var b strings.Builder
+	b.WriteString(scheme + "://")
+	if i := lastAt(rest); i >= 0 {
+		b.WriteString(hidden + "@")
+		rest = rest[i:]
+	}
+	rest, fragment, hasFragment := strings.Cut(rest, "#")
+	path, query, hasQuery := strings.Cut(rest, "?")
+	for i, segment := range strings.Split(path, "/") {
+		if i > 0 {
+			b.WriteByte('/')
+			if secretWords.MatchString(segment) || strings.ContainsAny(segment, "=;&") && !plainPair.MatchString(segment) {
+				segment = hidden
+			}
+		}
+		b.WriteString(segment)
+	}
+	if hasQuery {
+		b.WriteString("?" + redactQuery(query))
+	}
+	if hasFragment && fragment != "" {
+		b.WriteString("#" + hidden)
+	}
+	return b.String()
+}
+
+// redactQuery keeps names and hides values; a part without a name is hidden whole, for it may be a token.
+func redactQuery(query string) string {
+	parts := strings.Split(query, "&")
+	for i, part := range parts {
+		name, _, ok := strings.Cut(part, "=")
+		switch {
+		case part == "" || plainPair.MatchString(part):
+		case ok && queryName.MatchString(name):
+			parts[i] = name + "=" + hidden
+		default:
+			parts[i] = hidden
+		}
+	}
+	return strings.Join(parts, "&")
+}
+
+var queryName = regexp.MustCompile(`^[A-Za-z_-]{1,20}$`)
+
+// lastAt is the index behind the last @, written plainly or as %40 or %2540, or -1.
+func lastAt(s string) int {
+	last := -1
+	for _, at := range []string{"@", "%40", "%2540"} {
+		if i := strings.LastIndex(s, at); i >= 0 {
+			last = max(last, i+len(at))
+		}
+	}
+	return last
+}
