@@ -22,10 +22,14 @@ type Cuboid struct {
 	X       []float32             // [16][S][S], row-major, in [-1, 1] (grey/127.5 - 1)
 	Seq     [Frames]uint64        // the sequence number of each frame
 	PTS     [Frames]time.Duration // stream time of each frame
-	Arrival time.Time             // of the last frame
-	Start   time.Time             // arrival of the first frame
+	Arrival [Frames]time.Time     // when each frame was in our hands
 	Opening int                   // of the source
 	Gap     bool                  // this is the first cuboid after a gap
 	Width   int                   // of the source, in pixels
 	Height  int                   // likewise
+}
+
+// FPS is the rate of the cuboid's frames, in frames a second of stream time.
+func (c *Cuboid) FPS() float64 {
+	return (Frames - 1) / (c.PTS[Frames-1] - c.PTS[0]).Seconds()
 }
