@@ -1,0 +1,177 @@
+// Package config is the configuration file: YAML in, a checked Config out, or one error that names every problem.
+//
+// Load is strict. A key that is not known, a value of another type, a duration without a unit or a value out of its
+// range is an error with the key and the line; nothing is guessed, and nothing is read twice: a Config is a plain
+// value that never changes under its readers. Secrets and sources are types that print redacted.
+package config
+
+import (
+	"time"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// DefaultFile is where the commands look for the configuration.
+const DefaultFile = "vigil.yaml"
+
+// Config is everything that the configuration file can say.
+type Config struct {
+	// DataDir is the folder for what vigil writes: alerts, evidence, calibrations, learned models.
+	DataDir string `yaml:"data_dir" validate:"required"`
+	// Log says what is logged, and how.
+	Log Log `yaml:"log"`
+	// Threads is how many processor cores the model may use; 0 is all of them.
+	Threads int `yaml:"threads" validate:"min=0,max=1024"`
+	// Model is the file of trained weights for every camera that names none itself.
+	Model string `yaml:"model"`
+	// NATS is where the alerts go.
+	NATS NATS `yaml:"nats"`
+	// Defaults are settings for every camera; a camera's own settings win, key by key.
+	Defaults Settings `yaml:"defaults"`
+	// Cameras are the cameras to watch.
+	Cameras []Camera `yaml:"cameras" validate:"dive"`
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	// Level is the least severe level that is still logged.
+	Level string `yaml:"level" validate:"oneof=debug info warn error"`
+	// Format is text for people, json for programs.
+	Format string `yaml:"format" validate:"oneof=text json"`
+}
+
+// NATS says which server the alerts are published to.
+type NATS struct {
+	// URL is an external server, as nats://host:4222, or several with commas between; empty is the embedded server. It holds no user or password.
+	URL string `yaml:"url"`
+	// User is the user's name on the external server.
+	User string `yaml:"user"`
+	// Password is the user's password on the external server.
+	Password Secret `yaml:"password"`
+	// Token is a token for the external server, in place of a user.
+	Token Secret `yaml:"token"`
+	// Creds is a credentials file (.creds) for the external server, in place of a user.
+	Creds string `yaml:"creds"`
+	// Embedded is the server inside vigil.
+	Embedded Embedded `yaml:"embedded"`
+}
+
+// Embedded says where the embedded NATS server listens.
+type Embedded struct {
+	// Host is the address to listen on. Any other than this machine's own (127.0.0.1) needs a user and a password.
+	Host string `yaml:"host" validate:"required"`
+	// Port is the TCP port to listen on; 0 is any free one.
+	Port int `yaml:"port" validate:"min=0,max=65535"`
+	// User is the name that clients of the embedded server must give.
+	User string `yaml:"user"`
+	// Password is the password that clients of the embedded server must give.
+	Password Secret `yaml:"password"`
+}
+
+// Camera is one source of pictures with its settings.
+type Camera struct {
+	// Name is the camera's name in alerts, subjects and folders: small letters, digits, _ and -.
+	Name string `yaml:"name"`
+	// Source is a URL (rtsp, rtsps, http, https), a device, a video file or a folder of pictures. A file's relative path starts at the configuration file's folder.
+	Source capture.Address `yaml:"source"`
+	// Settings are the camera's own.
+	Settings `yaml:",inline"`
+}
+
+// Settings are what can be said of one camera or, under defaults, of all.
+type Settings struct {
+	// Model is the file of trained weights.
+	Model string `yaml:"model"`
+	// Calibration is the record that vigil calibrate wrote for this camera.
+	Calibration string `yaml:"calibration"`
+	// Threshold gives the two errors that regularity lies between by hand, in place of a calibration.
+	Threshold *Threshold `yaml:"threshold"`
+	// FPS is how many frames a second the model sees; 0 is every frame.
+	FPS float64 `yaml:"fps" validate:"min=0,max=120"`
+	// Hop is how many frames lie between the starts of two clips that are scored.
+	Hop int `yaml:"hop" validate:"min=1,max=160"`
+	// Realtime plays a file or a folder at its own pace; false is as fast as it decodes. Live cameras are not affected.
+	Realtime bool `yaml:"realtime"`
+	// Transport is how RTSP brings the pictures.
+	Transport string `yaml:"transport" validate:"oneof=tcp udp"`
+	// OpenTimeout is how long opening a live source may take.
+	OpenTimeout time.Duration `yaml:"open_timeout" validate:"min=1s,max=5m"`
+	// ReadTimeout is how long a live source may send nothing before it is opened anew.
+	ReadTimeout time.Duration `yaml:"read_timeout" validate:"min=1s,max=5m"`
+	// Reconnect says how long to wait before a lost source is opened again.
+	Reconnect Reconnect `yaml:"reconnect"`
+	// Mask are areas that the model does not see.
+	Mask []preprocess.Polygon `yaml:"mask"`
+	// Zones are areas with a name; an alert names those it touches.
+	Zones []Zone `yaml:"zones" validate:"dive"`
+	// Detector says when scores become an event.
+	Detector Detector `yaml:"detector"`
+	// Armed are the hours in which alerts are raised; none at all is always.
+	Armed []Hours `yaml:"armed"`
+	// TimeZone is the IANA time zone of the armed hours, as Europe/Berlin; empty is this machine's.
+	TimeZone TimeZone `yaml:"time_zone"`
+}
+
+// Threshold are two raw errors of the model: Lo is the low end of the normal ones, Theta the one above which a clip
+// is out of the ordinary (design: regularity = clamp(1 - (e - lo) / (2 (theta - lo)), 0, 1)).
+type Threshold struct {
+	// Lo is the low end of normal errors.
+	Lo float64 `yaml:"lo" validate:"min=0"`
+	// Theta is the error at which regularity is 0.5; it is above lo.
+	Theta float64 `yaml:"theta" validate:"min=0"`
+}
+
+// Reconnect bounds the pause before a lost source is opened again; it doubles from Min to Max.
+type Reconnect struct {
+	// Min is the first pause.
+	Min time.Duration `yaml:"min" validate:"min=100ms,max=10m"`
+	// Max is the longest pause.
+	Max time.Duration `yaml:"max" validate:"min=100ms,max=1h"`
+}
+
+// Zone is an area with a name.
+type Zone struct {
+	// Name is what an alert calls the area.
+	Name string `yaml:"name"`
+	// Polygon is its outline.
+	Polygon preprocess.Polygon `yaml:"polygon"`
+}
+
+// Detector opens an event when regularity stays below Enter and closes it when it stays above Leave. The durations
+// are stream time.
+type Detector struct {
+	// Enter is the regularity below which an event may start.
+	Enter float64 `yaml:"enter" validate:"gt=0,max=1"`
+	// Leave is the regularity above which it may end; it is above enter.
+	Leave float64 `yaml:"leave" validate:"gt=0,max=1"`
+	// OpenAfter is how long regularity stays below enter before the event opens.
+	OpenAfter time.Duration `yaml:"open_after" validate:"min=0s,max=1h"`
+	// CloseAfter is how long regularity stays above leave before the event closes.
+	CloseAfter time.Duration `yaml:"close_after" validate:"min=0s,max=1h"`
+	// MinDuration is how long an event lasts at least; shorter ones are dropped.
+	MinDuration time.Duration `yaml:"min_duration" validate:"min=0s,max=1h"`
+	// CoolDown is how long after an event no other one opens.
+	CoolDown time.Duration `yaml:"cool_down" validate:"min=0s,max=24h"`
+}
+
+// Default is the configuration that an empty file would mean: no cameras, the embedded NATS server.
+func Default() Config {
+	return Config{
+		DataDir: "vigil-data",
+		Log:     Log{Level: "info", Format: "text"},
+		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222}},
+		Defaults: Settings{
+			Hop:         8,
+			Realtime:    true,
+			Transport:   "tcp",
+			OpenTimeout: 10 * time.Second,
+			ReadTimeout: 10 * time.Second,
+			Reconnect:   Reconnect{Min: time.Second, Max: time.Minute},
+			Detector: Detector{
+				Enter: 0.5, Leave: 0.6,
+				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,
+			},
+		},
+	}
+}

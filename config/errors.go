@@ -1,0 +1,58 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Errors is everything that is wrong with a configuration, in the order of the file.
+type Errors struct {
+	File     string // the configuration file, or empty
+	Problems []Problem
+}
+
+// Problem is one thing that is wrong.
+type Problem struct {
+	Key  string // in full, as cameras[1].hop; empty where the file as a whole is meant
+	Line int    // in the file, from 1; 0 where there is none
+	Text string // what is wrong, and what would be right
+}
+
+// Error has one line for each problem, below a line with their number where they are several.
+func (e *Errors) Error() string {
+	lines := make([]string, 0, len(e.Problems)+1)
+	for _, p := range e.Problems {
+		lines = append(lines, e.line(p))
+	}
+	if len(lines) == 1 {
+		return lines[0]
+	}
+	what := "the configuration"
+	if e.File != "" {
+		what = e.File
+	}
+	return fmt.Sprintf("%s has %d problems:\n%s", what, len(lines), strings.Join(lines, "\n"))
+}
+
+func (e *Errors) line(p Problem) string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File + ":")
+		if p.Line > 0 {
+			fmt.Fprintf(&b, "%d:", p.Line)
+		}
+		b.WriteByte(' ')
+	}
+	if p.Key != "" {
+		b.WriteString(p.Key + ": ")
+	}
+	return b.String() + p.Text
+}
+
+// err is nil where there is no problem.
+func (e *Errors) err() error {
+	if len(e.Problems) == 0 {
+		return nil
+	}
+	return e
+}

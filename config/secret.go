@@ -1,0 +1,56 @@
+package config
+
+import (
+	"fmt"
+	"log/slog"
+	"unique"
+)
+
+// hidden stands where a secret was.
+const hidden = "***"
+
+// Secret is a text that no log, error or page may show. The zero value is no secret at all.
+//
+// The text is kept behind a handle because fmt follows a plain string even in unexported fields.
+type Secret struct {
+	raw unique.Handle[string]
+}
+
+// NewSecret hides a text.
+func NewSecret(s string) Secret {
+	if s == "" {
+		return Secret{}
+	}
+	return Secret{unique.Make(s)}
+}
+
+// Reveal gives the text: for the one place that needs it.
+func (s Secret) Reveal() string {
+	if s == (Secret{}) {
+		return ""
+	}
+	return s.raw.Value()
+}
+
+// String shows only whether there is a secret.
+func (s Secret) String() string {
+	if s == (Secret{}) {
+		return ""
+	}
+	return hidden
+}
+
+// GoString is String, so that %#v shows no more.
+func (s Secret) GoString() string { return fmt.Sprintf("config.Secret(%q)", s.String()) }
+
+// LogValue is String.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
+
+// MarshalText is String: a marshalled Secret is for reading only.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText takes the text as it is.
+func (s *Secret) UnmarshalText(text []byte) error {
+	*s = NewSecret(string(text))
+	return nil
+}
