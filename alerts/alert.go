@@ -1,0 +1,182 @@
+// Package alerts is what vigil tells the world: the Alert, its envelope and the subjects it travels on.
+//
+// An Alert goes in and CloudEvents 1.0 in structured JSON comes out, and back. Nothing here knows a broker. The
+// invariant: whatever Encode lets out validates against schema/alert-v1.json, and Decode reads whatever a later
+// program of schema version 1 may add.
+package alerts
+
+import (
+	"time"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// SchemaVersion is the version of the payload that this program writes and reads. Fields may be added within it.
+const SchemaVersion = 1
+
+// Phase is the place of a message in the life of its alert.
+type Phase string
+
+// The phases: one start with seq 0, any number of updates, one end.
+const (
+	PhaseStart  Phase = "start"
+	PhaseUpdate Phase = "update"
+	PhaseEnd    Phase = "end"
+)
+
+// Kind tells an event in the scene from a camera that can no longer be believed.
+type Kind string
+
+// The kinds.
+const (
+	KindAnomaly   Kind = "anomaly"
+	KindUntrusted Kind = "untrusted"
+)
+
+// EndReason says why an alert ended. Later programs may know more reasons; treat an unknown one as an end.
+type EndReason string
+
+// The reasons that this program gives.
+const (
+	EndCalm           EndReason = "calm"            // regularity stayed above the detector's leave
+	EndSourceEnded    EndReason = "source_ended"    // a recording came to its end
+	EndSourceLost     EndReason = "source_lost"     // a live source went away
+	EndDisarmed       EndReason = "disarmed"        // the armed hours ended
+	EndStopped        EndReason = "stopped"         // vigil was stopped
+	EndCrashRecovered EndReason = "crash_recovered" // vigil died and closed the alert at its next start
+)
+
+// Alert is one message about one event. Every message is complete: who sees only the last one knows the whole event.
+type Alert struct {
+	// The version of this payload; fields may be added within a version.
+	SchemaVersion int `json:"schema_version" jsonschema:"enum=1"`
+	// ULID of the event, the same in all of its messages.
+	ID string `json:"alert_id" jsonschema:"pattern=^[0-7][0-9A-HJKMNP-TV-Z]{25}$"`
+	// Counts the messages of this alert from 0, without holes.
+	Seq int `json:"seq" jsonschema:"minimum=0"`
+	// Place in the life of the alert.
+	Phase Phase `json:"phase" jsonschema:"enum=start,enum=update,enum=end"`
+	// What is reported: an anomaly in the scene, or a camera that is no longer to be trusted.
+	Kind Kind `json:"kind" jsonschema:"enum=anomaly,enum=untrusted"`
+	// Name of the camera.
+	Camera string `json:"camera" jsonschema:"pattern=^[a-z0-9_-]+$"`
+	// Names of the zones that the event touches.
+	Zones []string `json:"zones,omitempty"`
+	// Where in the picture, strongest first.
+	Boxes []Box `json:"boxes,omitempty"`
+
+	// First frame of the first low clip.
+	Start Moment `json:"start"`
+	// The scored frame of the clip with the highest error so far.
+	Peak Moment `json:"peak"`
+	// Last frame of the event; only in the end message.
+	End *Moment `json:"end,omitempty"`
+	// Stream time from start to end, or to now while the event goes on, in seconds.
+	DurationSeconds float64 `json:"duration_seconds" jsonschema:"minimum=0"`
+	// Why the event ended; only in the end message. Treat an unknown reason as an end.
+	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=stopped,example=crash_recovered"`
+
+	// Reading is what the model measured; every anomaly has one, an untrusted camera may have none.
+	*Reading
+
+	// The weights that scored.
+	Model Model `json:"model"`
+	// The calibration that lo and threshold come from.
+	CalibrationID string `json:"calibration_id,omitempty"`
+	// The stream as it came in.
+	Source Source `json:"source"`
+	// The first clip of the event came right after a gap in the stream.
+	GapBefore bool `json:"gap_before"`
+	// How long the message took on its way, where it was measured.
+	Latency *Latency `json:"latency,omitempty"`
+}
+
+// Reading is the model's measure of an event.
+type Reading struct {
+	// Raw error of the latest clip, in the unit that the weights name.
+	Error float64 `json:"error" jsonschema:"minimum=0"`
+	// Live regularity of the latest clip: 1 is normal, 0.5 the threshold.
+	Regularity float64 `json:"regularity" jsonschema:"minimum=0,maximum=1"`
+	// Highest raw error of the event so far.
+	PeakError float64 `json:"peak_error" jsonschema:"minimum=0"`
+	// Regularity at the peak.
+	PeakRegularity float64 `json:"peak_regularity" jsonschema:"minimum=0,maximum=1"`
+	// Low end of this camera's normal errors; regularity is 1 there.
+	Lo float64 `json:"lo" jsonschema:"minimum=0"`
+	// The error that calibration chose as the border; regularity is 0.5 there.
+	Threshold float64 `json:"threshold" jsonschema:"minimum=0"`
+	// 1 - peak_regularity, within 0 to 1: 0.5 is at the threshold, 1 as far beyond it as lo is below.
+	Severity float64 `json:"severity" jsonschema:"minimum=0,maximum=1"`
+}
+
+// Box is a rectangle in fractions of the picture, its origin at the top left.
+type Box struct {
+	X float64 `json:"x" jsonschema:"minimum=0,maximum=1"`
+	Y float64 `json:"y" jsonschema:"minimum=0,maximum=1"`
+	W float64 `json:"w" jsonschema:"minimum=0,maximum=1"`
+	H float64 `json:"h" jsonschema:"minimum=0,maximum=1"`
+}
+
+// Moment is one frame's place in time.
+type Moment struct {
+	// Arrival of the frame.
+	Wall time.Time `json:"wall"`
+	// The stream's own clock, in seconds since the source was opened.
+	StreamSeconds float64 `json:"stream_seconds"`
+	// The frame's number in the stream, from 0.
+	Frame uint64 `json:"frame"`
+}
+
+// Model names the weights that scored.
+type Model struct {
+	Name    string `json:"name"`
+	Version string `json:"version,omitempty"`
+	// SHA-256 of the weights' file, in hexadecimal.
+	Hash string `json:"hash"`
+}
+
+// Source is the stream as it came in, before any resizing.
+type Source struct {
+	// Width of the pictures in pixels.
+	Width int `json:"width" jsonschema:"minimum=0"`
+	// Height of the pictures in pixels.
+	Height int `json:"height" jsonschema:"minimum=0"`
+	// Frames a second; absent where unknown.
+	FPS float64 `json:"fps,omitempty" jsonschema:"minimum=0"`
+}
+
+// Latency is where the time between the scene and the message went, in milliseconds.
+type Latency struct {
+	// From the frame's arrival to its complete clip.
+	CaptureMS float64 `json:"capture_ms,omitempty"`
+	// From the complete clip to the scorer.
+	QueueMS float64 `json:"queue_ms,omitempty"`
+	// In the scorer.
+	ScoreMS float64 `json:"score_ms,omitempty"`
+	// From the score to the broker.
+	PublishMS float64 `json:"publish_ms,omitempty"`
+}
+
+// NewID returns a fresh ULID for an alert. IDs made by one process sort in the order of their making.
+func NewID() string { return ulid.Make().String() }
+
+// Severity is 1 - peakRegularity, clamped to [0, 1].
+func Severity(peakRegularity float64) float64 { return min(1, max(0, 1-peakRegularity)) }
+
+// MessageID identifies one message: a repeat of it has the same.
+func (a Alert) MessageID() string { return MessageID(a.ID, a.Seq) }
+
+// Subject is where the message is published.
+func (a Alert) Subject() string { return Subject(a.Camera, a.Phase) }
+
+// Time is when what the message tells of happened: the start, the peak so far, or the end.
+func (a Alert) Time() time.Time {
+	switch {
+	case a.Phase == PhaseEnd && a.End != nil:
+		return a.End.Wall
+	case a.Phase == PhaseUpdate:
+		return a.Peak.Wall
+	default:
+		return a.Start.Wall
+	}
+}

@@ -1,0 +1,131 @@
+package alerts
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+)
+
+// DataSchema identifies the JSON Schema of an alert's data.
+const DataSchema = "urn:vigil:schema:alert:1"
+
+// Types of the envelopes.
+const (
+	TypeAlert  = "vigil.alert." // followed by the phase
+	TypeScore  = "vigil.score"
+	TypeStatus = "vigil.status"
+)
+
+// Encode makes the message of an alert: CloudEvents 1.0 in structured JSON. A zero SchemaVersion is set. The error
+// names every field that a consumer could not live with, so that nothing invalid is ever published.
+func Encode(a Alert) ([]byte, error) {
+	if a.SchemaVersion == 0 {
+		a.SchemaVersion = SchemaVersion
+	}
+	a = inUTC(a)
+	if err := a.Validate(); err != nil {
+		return nil, fmt.Errorf("encode alert: %w", err)
+	}
+	return seal(a.MessageID(), TypeAlert+string(a.Phase), a.Camera, DataSchema, a.Time(), a)
+}
+
+// Decode reads the message of an alert. It is strict about what must be there and that envelope and data agree;
+// fields and extensions that it does not know are passed over.
+func Decode(message []byte) (Alert, error) {
+	e, err := open(message)
+	if err != nil {
+		return Alert{}, fmt.Errorf("decode alert: %w", err)
+	}
+	var head struct {
+		SchemaVersion *int `json:"schema_version"`
+	}
+	if err := json.Unmarshal(e.Data(), &head); err != nil {
+		return Alert{}, fmt.Errorf("decode alert: data: %w", err)
+	}
+	if v := head.SchemaVersion; v != nil && *v > SchemaVersion {
+		return Alert{}, fmt.Errorf("decode alert: schema_version %d is newer than this program reads (%d)", *v, SchemaVersion)
+	}
+	if err := present(e.Data()); err != nil {
+		return Alert{}, fmt.Errorf("decode alert: %w", err)
+	}
+	var a Alert
+	if err := json.Unmarshal(e.Data(), &a); err != nil {
+		return Alert{}, fmt.Errorf("decode alert: data: %w", err)
+	}
+	a = inUTC(a)
+	if err := errors.Join(a.Validate(), agree(e, a)); err != nil {
+		return Alert{}, fmt.Errorf("decode alert: %w", err)
+	}
+	return a, nil
+}
+
+// agree checks the envelope against the data, since consumers route by the one and act on the other.
+func agree(e event.Event, a Alert) error {
+	var errs []error
+	for _, f := range []struct{ name, got, want string }{
+		{"id", e.ID(), a.MessageID()},
+		{"type", e.Type(), TypeAlert + string(a.Phase)},
+		{"subject", e.Subject(), a.Camera},
+	} {
+		if f.got != f.want {
+			errs = append(errs, fmt.Errorf("envelope's %s is %q, its data say %q", f.name, f.got, f.want))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// seal puts data about a camera into an envelope.
+func seal(id, typ, camera, schema string, at time.Time, data any) ([]byte, error) {
+	e := event.New(event.CloudEventsVersionV1)
+	e.SetID(id)
+	e.SetType(typ)
+	e.SetSource("/vigil/cameras/" + camera)
+	e.SetSubject(camera)
+	e.SetTime(at)
+	if schema != "" {
+		e.SetDataSchema(schema)
+	}
+	if err := e.SetData(event.ApplicationJSON, data); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", typ, err)
+	}
+	if err := e.Validate(); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", typ, err)
+	}
+	var b bytes.Buffer
+	if err := event.WriteJson(&e, &b); err != nil {
+		return nil, fmt.Errorf("encode %s: %w", typ, err)
+	}
+	return b.Bytes(), nil
+}
+
+// open reads an envelope. The SDK's reader alone takes what is no JSON at all behind the closing brace.
+func open(message []byte) (event.Event, error) {
+	if !json.Valid(message) {
+		return event.Event{}, errors.New("message is not JSON")
+	}
+	var e event.Event
+	if err := event.ReadJson(&e, bytes.NewReader(message)); err != nil {
+		return event.Event{}, fmt.Errorf("message is not a CloudEvent: %w", err)
+	}
+	if err := e.Validate(); err != nil {
+		return event.Event{}, fmt.Errorf("message is not a CloudEvent: %w", err)
+	}
+	if len(e.Data()) == 0 {
+		return event.Event{}, errors.New("message has no data")
+	}
+	return e, nil
+}
+
+func inUTC(a Alert) Alert {
+	a.Start.Wall, a.Peak.Wall = a.Start.Wall.UTC(), a.Peak.Wall.UTC()
+	if a.End != nil {
+		end := *a.End
+		end.Wall = end.Wall.UTC()
+		a.End = &end
+	}
+	return a
+}

@@ -1,0 +1,107 @@
+package alerts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Score is the measure of one clip, published as it comes and kept by nobody.
+type Score struct {
+	Camera        string    `json:"camera"`
+	Frame         uint64    `json:"frame"`          // the frame that the clip scores: its start + 8
+	StreamSeconds float64   `json:"stream_seconds"` // of that frame
+	Wall          time.Time `json:"wall"`           // its arrival
+	Error         float64   `json:"error"`          // raw, in the unit that the weights name
+	// Regularity is nil without a calibration.
+	Regularity   *float64 `json:"regularity,omitempty"`
+	ClipsSkipped uint64   `json:"clips_skipped"` // since the start, for overload
+}
+
+// Status is a change in the state of a camera, published as it comes and kept by nobody.
+type Status struct {
+	Camera string    `json:"camera"`
+	State  State     `json:"state"`
+	Wall   time.Time `json:"wall"`             // when the state began
+	Detail string    `json:"detail,omitempty"` // why, in plain words, without credentials
+}
+
+// State is what a camera is doing.
+type State string
+
+// The states.
+const (
+	StateOpening  State = "opening"  // connecting, for the first time or again
+	StateWatching State = "watching" // clips are scored
+	StateLost     State = "lost"     // the source failed and will be tried again
+	StateDisarmed State = "disarmed" // outside the armed hours
+	StateEnded    State = "ended"    // a recording came to its end
+	StateFailed   State = "failed"   // given up; Detail says why
+	StateStopped  State = "stopped"  // vigil is stopping
+)
+
+// EncodeScore makes the message of a score: a CloudEvent of type vigil.score.
+func EncodeScore(s Score) ([]byte, error) {
+	s.Wall = s.Wall.UTC()
+	if err := ValidCamera(s.Camera); err != nil {
+		return nil, fmt.Errorf("encode score: %w", err)
+	}
+	if !finite(s.Error) || !finite(s.StreamSeconds) || s.Regularity != nil && !finite(*s.Regularity) {
+		return nil, fmt.Errorf("encode score of camera %s, frame %d: error, regularity and stream time must be finite numbers", s.Camera, s.Frame)
+	}
+	return seal(NewID(), TypeScore, s.Camera, "", s.Wall, s)
+}
+
+// DecodeScore reads the message of a score.
+func DecodeScore(message []byte) (Score, error) {
+	var s Score
+	if err := unseal(message, TypeScore, &s); err != nil {
+		return Score{}, fmt.Errorf("decode score: %w", err)
+	}
+	if err := ValidCamera(s.Camera); err != nil {
+		return Score{}, fmt.Errorf("decode score: %w", err)
+	}
+	return s, nil
+}
+
+// EncodeStatus makes the message of a status: a CloudEvent of type vigil.status.
+func EncodeStatus(s Status) ([]byte, error) {
+	s.Wall = s.Wall.UTC()
+	if err := ValidCamera(s.Camera); err != nil {
+		return nil, fmt.Errorf("encode status: %w", err)
+	}
+	if s.State == "" {
+		return nil, errors.New("encode status: state is empty")
+	}
+	return seal(NewID(), TypeStatus, s.Camera, "", s.Wall, s)
+}
+
+// DecodeStatus reads the message of a status.
+func DecodeStatus(message []byte) (Status, error) {
+	var s Status
+	if err := unseal(message, TypeStatus, &s); err != nil {
+		return Status{}, fmt.Errorf("decode status: %w", err)
+	}
+	if err := ValidCamera(s.Camera); err != nil {
+		return Status{}, fmt.Errorf("decode status: %w", err)
+	}
+	return s, nil
+}
+
+func unseal(message []byte, typ string, into any) error {
+	e, err := open(message)
+	if err != nil {
+		return err
+	}
+	if e.Type() != typ {
+		return fmt.Errorf("message is a %s, not a %s", e.Type(), typ)
+	}
+	if err := json.Unmarshal(e.Data(), into); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	return nil
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,0 +1,132 @@
+package alerts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"regexp"
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+)
+
+var reasonForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+
+// Fields without which a message says too little, by the kind of alert.
+var (
+	requiredFields  = []string{"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak", "duration_seconds", "model", "source", "gap_before"}
+	requiredReading = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
+	requiredEnd     = []string{"end", "end_reason"}
+	requiredMoment  = []string{"wall", "stream_seconds", "frame"}
+)
+
+// Validate names everything that keeps the alert from being a message of this schema, by its JSON field.
+func (a Alert) Validate() error {
+	var c check
+	c.that(a.SchemaVersion == SchemaVersion, "schema_version is %d: must be %d", a.SchemaVersion, SchemaVersion)
+	if _, err := ulid.ParseStrict(a.ID); err != nil || !canonicalID(a.ID) {
+		c.that(false, "alert_id is %q: must be a ULID", a.ID)
+	}
+	c.that(a.Seq >= 0, "seq is %d: counts from 0", a.Seq)
+	c.that(slices.Contains([]Phase{PhaseStart, PhaseUpdate, PhaseEnd}, a.Phase), "phase is %q: must be start, update or end", a.Phase)
+	c.that(a.Kind == KindAnomaly || a.Kind == KindUntrusted, "kind is %q: must be anomaly or untrusted", a.Kind)
+	if err := ValidCamera(a.Camera); err != nil {
+		c.that(false, "camera: %w", err)
+	}
+	c.moment("start", a.Start)
+	c.moment("peak", a.Peak)
+	if a.Phase == PhaseEnd {
+		c.that(a.End != nil, "end is missing in an end message")
+		c.that(reasonForm.MatchString(string(a.EndReason)), "end_reason is %q: must be a reason such as calm", a.EndReason)
+	} else {
+		c.that(a.End == nil, "end is set in a message that is not an end")
+		c.that(a.EndReason == "", "end_reason is set in a message that is not an end")
+	}
+	if a.End != nil {
+		c.moment("end", *a.End)
+	}
+	c.number("duration_seconds", a.DurationSeconds, math.Inf(1))
+	for i, b := range a.Boxes {
+		c.box(i, b)
+	}
+	c.that(a.Kind != KindAnomaly || a.Reading != nil, "error and what belongs to it are missing in an anomaly")
+	if r := a.Reading; r != nil {
+		c.number("error", r.Error, math.Inf(1))
+		c.number("regularity", r.Regularity, 1)
+		c.number("peak_error", r.PeakError, math.Inf(1))
+		c.number("peak_regularity", r.PeakRegularity, 1)
+		c.number("lo", r.Lo, math.Inf(1))
+		c.number("threshold", r.Threshold, math.Inf(1))
+		c.number("severity", r.Severity, 1)
+	}
+	c.that(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width, a.Source.Height)
+	c.number("source.fps", a.Source.FPS, math.Inf(1))
+	return errors.Join(c.errs...)
+}
+
+// present tells a field that is missing from one that is zero, which the Go type alone cannot.
+func present(data []byte) error {
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(data, &fields); err != nil {
+		return fmt.Errorf("data: %w", err)
+	}
+	var c check
+	c.has("", fields, requiredFields)
+	if string(fields["kind"]) == `"anomaly"` || fields["error"] != nil {
+		c.has("", fields, requiredReading)
+	}
+	if string(fields["phase"]) == `"end"` {
+		c.has("", fields, requiredEnd)
+	}
+	for name, required := range map[string][]string{
+		"start": requiredMoment, "peak": requiredMoment, "end": requiredMoment,
+		"model": {"name", "hash"}, "source": {"width", "height"},
+	} {
+		var inner map[string]json.RawMessage
+		if raw := fields[name]; raw != nil && json.Unmarshal(raw, &inner) == nil {
+			c.has(name+".", inner, required)
+		}
+	}
+	return errors.Join(c.errs...)
+}
+
+type check struct{ errs []error }
+
+func (c *check) that(ok bool, format string, args ...any) {
+	if !ok {
+		c.errs = append(c.errs, fmt.Errorf(format, args...))
+	}
+}
+
+func (c *check) has(prefix string, fields map[string]json.RawMessage, names []string) {
+	for _, name := range names {
+		raw := fields[name]
+		c.that(raw != nil && string(raw) != "null", "%s%s is missing", prefix, name)
+	}
+}
+
+// number refuses what JSON cannot say, as NaN is, before the encoder does so without naming the field.
+func (c *check) number(name string, v, most float64) {
+	c.that(v >= 0 && v <= most && !math.IsInf(v, 0), "%s is %v: must be a number from 0 to %v", name, v, most)
+}
+
+func (c *check) moment(name string, m Moment) {
+	c.that(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or no time of ours", name)
+	c.that(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0), "%s.stream_seconds is %v: must be a number", name, m.StreamSeconds)
+}
+
+func (c *check) box(i int, b Box) {
+	for _, f := range []struct {
+		name string
+		v    float64
+	}{{"x", b.X}, {"y", b.Y}, {"w", b.W}, {"h", b.H}} {
+		c.number(fmt.Sprintf("boxes[%d].%s", i, f.name), f.v, 1)
+	}
+}
+
+// canonicalID refuses lower case, which ULIDs allow and which would make two ids of one.
+func canonicalID(id string) bool {
+	u, err := ulid.ParseStrict(id)
+	return err == nil && u.String() == id
+}
