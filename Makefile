@@ -1,0 +1,54 @@
+# OpenCV is reached through GoCV; these tags leave out the modules that vigil has no use for.
+export GOFLAGS += -tags=gocv_specific_modules,gocv_videoio
+export CGO_ENABLED ?= 1
+
+TOOL  := go tool -modfile=tools/go.mod
+# The packages that need no OpenCV must build and pass without a C compiler.
+TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --
+
+.PHONY: all setup build quickstart test test-race test-pure check fmt generate audit clean
+
+all: build
+
+## setup: install what is missing on Debian or Ubuntu; elsewhere say what is needed
+setup:
+	@scripts/setup
+
+## build: bin/vigil
+build:
+	go build -o bin/vigil ./cmd/vigil
+
+## quickstart: install what is missing, build, watch a clip that vigil draws itself, print its alerts
+quickstart: setup build
+	@scripts/quickstart
+
+## test: every test, with the race detector, and once more without OpenCV
+test: test-race test-pure
+
+test-race:
+	$(TEST) -race -timeout 15m ./...
+
+test-pure:
+	CGO_ENABLED=0 GOFLAGS=$(filter-out -tags=%,$(GOFLAGS)) $(TEST) -timeout 10m ./...
+
+## check: formatting, linters, borders; changes nothing
+check:
+	@out="$$($(TOOL) gofumpt -l .)"; [ -z "$$out" ] || { echo "not formatted (make fmt):"; echo "$$out"; exit 1; }
+	go vet ./...
+	CGO_ENABLED=0 GOFLAGS= go vet ./...
+	$(TOOL) golangci-lint run ./...
+
+## fmt: format the code
+fmt:
+	$(TOOL) gofumpt -w .
+
+## generate: everything that is made from code: schemas
+generate:
+	go generate ./...
+
+## audit: known vulnerabilities; needs the network
+audit:
+	go run golang.org/x/vuln/cmd/govulncheck@latest ./...
+
+clean:
+	rm -rf bin
