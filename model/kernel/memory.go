@@ -1,0 +1,151 @@
+package kernel
+
+import "math"
+
+// queryBlock is the number of queries that are addressed and read together.
+const queryBlock = 12
+
+// Memory reads a latent map through the memory: ẑ = address(z·Mᵀ)·M for each position z. It is read-only while it runs.
+type Memory struct {
+	slots, width int
+	lambda       float32
+	cosine       bool
+	address      func(row []float32, lambda float32)
+	keys, values product
+}
+
+// product multiplies rows with a packed matrix.
+type product struct {
+	micro  *Micro
+	taps   []Tap // one, over all of a row
+	out    int
+	packed []float32 // [tiles][row's length][micro.Channels]
+	bias   []float32 // zeros
+}
+
+// NewMemory makes room for slots of the given width. cosine divides the queries and the keys by their norms first.
+// Pack must be called before Run.
+func NewMemory(set *Set, slots, width int, lambda float32, cosine bool) *Memory {
+	return &Memory{
+		slots: slots, width: width, lambda: lambda, cosine: cosine, address: set.Address,
+		keys: newProduct(set, width, slots), values: newProduct(set, slots, width),
+	}
+}
+
+func newProduct(set *Set, in, out int) product {
+	m := set.micro(out)
+	return product{
+		micro: m, out: out, taps: []Tap{{Len: in}},
+		packed: make([]float32, tiles(out, m.Channels)*in*m.Channels), bias: make([]float32, m.Channels),
+	}
+}
+
+// Pack takes new slots, [slots][width].
+func (m *Memory) Pack(slots []float32) {
+	m.values.pack(func(slot, c int) float32 { return slots[slot*m.width+c] })
+	scale := make([]float32, m.slots)
+	for i := range scale {
+		scale[i] = 1
+		if m.cosine {
+			scale[i] = inverseNorm(slots[i*m.width:][:m.width])
+		}
+	}
+	m.keys.pack(func(c, slot int) float32 { return slots[slot*m.width+c] * scale[slot] })
+}
+
+func (p *product) pack(at func(in, out int) float32) {
+	wide, i := p.micro.Channels, 0
+	for first := 0; first < p.out; first += wide {
+		for in := range p.taps[0].Len {
+			for o := range wide {
+				if first+o < p.out {
+					p.packed[i] = at(in, first+o)
+				}
+				i++
+			}
+		}
+	}
+}
+
+// inverseNorm is 1/max(‖v‖, 1e-12).
+func inverseNorm(v []float32) float32 {
+	var sum float64
+	for _, x := range v {
+		sum += float64(x) * float64(x)
+	}
+	return float32(1 / max(math.Sqrt(sum), 1e-12))
+}
+
+// Run reads dst, [queries][width], for the queries z of the same shape. weights, [queries][slots], takes the addressing weights;
+// nil leaves them out.
+func (m *Memory) Run(p *Pool, dst, z []float32, queries int, weights []float32) {
+	n := queries * m.width
+	p.read = readStep{memory: m, dst: dst[:n], src: z[:n], weights: weights, queries: queries}
+	p.run(tiles(queries, queryBlock), &p.read)
+	p.read = readStep{}
+}
+
+type readStep struct {
+	memory            *Memory
+	dst, src, weights []float32
+	queries           int
+}
+
+func (s *readStep) do(w *worker, n int) {
+	m := s.memory
+	from := n * queryBlock
+	count := min(queryBlock, s.queries-from)
+	z := s.src[from*m.width:][:count*m.width]
+	if m.cosine {
+		w.scaled = grow(w.scaled, len(z))
+		for q := range count {
+			row, scaled := z[q*m.width:][:m.width], w.scaled[q*m.width:][:m.width]
+			scale := inverseNorm(row)
+			for i, v := range row {
+				scaled[i] = v * scale
+			}
+		}
+		z = w.scaled[:len(z)]
+	}
+	rows := s.weights
+	if rows == nil {
+		w.rows = grow(w.rows, count*m.slots)
+		rows = w.rows
+	} else {
+		rows = rows[from*m.slots:]
+	}
+	rows = rows[:count*m.slots]
+	m.keys.run(w, rows, z, count)
+	for q := range count {
+		m.address(rows[q*m.slots:][:m.slots], m.lambda)
+	}
+	m.values.run(w, s.dst[from*m.width:], rows, count)
+}
+
+// run computes count rows of dst from as many of src.
+func (p *product) run(w *worker, dst, src []float32, count int) {
+	in, wide := p.taps[0].Len, p.micro.Channels
+	for i := range count {
+		w.pixels[i], w.out[i] = i*in, i*p.out
+	}
+	t := &w.tile
+	t.Src, t.Taps, t.Bias, t.Slope = src, p.taps, p.bias, 1
+	for first := 0; first < p.out; first += wide {
+		t.Weights = p.packed[first*in:][:in*wide]
+		t.Channels = min(wide, p.out-first)
+		t.Dst = dst[first:]
+		for from := 0; from < count; from += p.micro.Pixels {
+			to := min(from+p.micro.Pixels, count)
+			t.Pixels, t.Out = w.pixels[from:to], w.out[from:to]
+			p.micro.Run(t)
+		}
+	}
+	w.tile = Tile{}
+}
+
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}

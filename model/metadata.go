@@ -1,0 +1,125 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+)
+
+// The keys of the metadata that a Spec is read from. What is not listed here goes to Weights.Notes.
+const (
+	keyPreset     = "preset"
+	keySide       = "side"
+	keyChannels   = "channels"
+	keySlots      = "slots"
+	keyLambda     = "lambda"
+	keyAddressing = "addressing"
+	keyScore      = "score"
+	keyName       = "name"
+	keyVersion    = "version"
+)
+
+// ErrNoSpec says that a file holds tensors but not the hyper-parameters that belong to them.
+var ErrNoSpec = errors.New("no hyper-parameters in the metadata: run `vigil model import` on it")
+
+// ReadWeights reads a safetensors file with a Spec in its metadata, and checks it.
+func ReadWeights(path string) (*Weights, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := parseWeights(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return w, nil
+}
+
+func parseWeights(raw []byte) (*Weights, error) {
+	tensors, meta, err := parseSafetensors(raw)
+	if err != nil {
+		return nil, err
+	}
+	w := &Weights{Tensors: tensors}
+	if err := w.setMetadata(meta); err != nil {
+		return nil, err
+	}
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}
+
+// Write checks w and writes it as safetensors, whole or not at all.
+func (w *Weights) Write(path string) error {
+	if err := w.Check(); err != nil {
+		return err
+	}
+	return WriteSafetensors(path, w.Tensors, w.metadata())
+}
+
+func (w *Weights) metadata() map[string]string {
+	meta := maps.Clone(w.Notes)
+	if meta == nil {
+		meta = map[string]string{}
+	}
+	s := w.Spec
+	var channels []string
+	for _, c := range s.Channels {
+		channels = append(channels, strconv.Itoa(c))
+	}
+	for key, value := range map[string]string{
+		keyPreset: s.Preset, keySide: strconv.Itoa(s.Side), keyChannels: strings.Join(channels, ","), keySlots: strconv.Itoa(s.Slots),
+		keyLambda: strconv.FormatFloat(s.Lambda, 'g', -1, 64), keyAddressing: s.Addressing, keyScore: s.Score,
+		keyName: w.Name, keyVersion: w.Version,
+	} {
+		if value != "" {
+			meta[key] = value
+		}
+	}
+	return meta
+}
+
+func (w *Weights) setMetadata(meta map[string]string) error {
+	if meta[keySide] == "" {
+		return ErrNoSpec
+	}
+	var bad []error
+	number := func(key, text string) int {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			bad = append(bad, fmt.Errorf("metadata %s: %s is not a whole number", key, shorten(text)))
+		}
+		return n
+	}
+	s := Spec{Preset: meta[keyPreset], Addressing: meta[keyAddressing], Score: meta[keyScore]}
+	s.Side = number(keySide, meta[keySide])
+	s.Slots = number(keySlots, meta[keySlots])
+	channels := strings.Split(meta[keyChannels], ",")
+	if len(channels) != len(s.Channels) {
+		bad = append(bad, fmt.Errorf("metadata %s: %s, expected %d numbers with commas between", keyChannels, shorten(meta[keyChannels]), len(s.Channels)))
+	} else {
+		for i := range s.Channels {
+			s.Channels[i] = number(keyChannels, channels[i])
+		}
+	}
+	lambda, err := strconv.ParseFloat(meta[keyLambda], 64)
+	if err != nil {
+		bad = append(bad, fmt.Errorf("metadata %s: %s is not a number", keyLambda, shorten(meta[keyLambda])))
+	}
+	s.Lambda = lambda
+	if s.Addressing == "" {
+		s.Addressing = Dot
+	}
+	if s.Score == "" {
+		s.Score = MeanAbs
+	}
+	w.Spec, w.Name, w.Version = s, meta[keyName], meta[keyVersion]
+	w.Notes = maps.Clone(meta)
+	for _, key := range []string{keyPreset, keySide, keyChannels, keySlots, keyLambda, keyAddressing, keyScore, keyName, keyVersion} {
+		delete(w.Notes, key)
+	}
+	return errors.Join(bad...)
+}

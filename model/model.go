@@ -1,0 +1,113 @@
+package model
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+
+	"vigil/model/kernel"
+)
+
+// normEpsilon is BatchNorm's.
+const normEpsilon = 1e-5
+
+// Model is a network ready to score: batch norms folded into the convolutions, weights packed for this machine. It is read-only,
+// so any number of Scorers may share it.
+type Model struct {
+	spec   Spec
+	name   string
+	hash   string
+	set    *kernel.Set
+	layers []layer
+	convs  []*kernel.Conv // one for each layer
+	memory *kernel.Memory
+}
+
+// Load reads a safetensors file of weights with their hyper-parameters and makes it ready.
+func Load(path string) (*Model, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	w, err := parseWeights(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if w.Name == "" {
+		base := filepath.Base(path)
+		w.Name = strings.TrimSuffix(base, filepath.Ext(base))
+	}
+	m, err := New(w)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	sum := sha256.Sum256(raw)
+	m.hash = hex.EncodeToString(sum[:])
+	return m, nil
+}
+
+// New makes weights ready that no file holds; they are copied, and Hash is empty.
+func New(w *Weights) (*Model, error) { return newModel(w, kernel.Best()) }
+
+func newModel(w *Weights, set *kernel.Set) (*Model, error) {
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	m := &Model{spec: w.Spec, name: w.Name, set: set, layers: w.Spec.layers()}
+	for i := range m.layers {
+		l := &m.layers[i]
+		c := kernel.NewConv(set, l.axes(), l.in, l.out, l.slope())
+		weight, bias := w.fold(l)
+		out, in := l.weightStrides()
+		c.Pack(weight, out, in, bias)
+		m.convs = append(m.convs, c)
+	}
+	m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
+	m.memory.Pack(w.Tensors[memoryName].Float)
+	return m, nil
+}
+
+// fold returns the weights and the bias of a convolution that does its batch norm's work as well.
+func (w *Weights) fold(l *layer) (weight, bias []float32) {
+	weight, bias = w.Tensors[l.name+".weight"].Float, w.Tensors[l.name+".bias"].Float
+	if l.norm == "" {
+		return weight, bias
+	}
+	gamma, beta := w.Tensors[l.norm+".weight"].Float, w.Tensors[l.norm+".bias"].Float
+	mean, variance := w.Tensors[l.norm+".running_mean"].Float, w.Tensors[l.norm+".running_var"].Float
+	outStride, inStride := l.weightStrides()
+	folded, moved := make([]float32, len(weight)), make([]float32, l.out)
+	for o := range l.out {
+		scale := float64(gamma[o]) / math.Sqrt(float64(variance[o])+normEpsilon)
+		moved[o] = float32((float64(bias[o])-float64(mean[o]))*scale + float64(beta[o]))
+		for i := range l.in {
+			at := o*outStride + i*inStride
+			for k := at; k < at+27; k++ {
+				folded[k] = float32(float64(weight[k]) * scale)
+			}
+		}
+	}
+	return folded, moved
+}
+
+// Spec returns the hyper-parameters.
+func (m *Model) Spec() Spec { return m.spec }
+
+// Name is the weights' own, or the file's without its ending.
+func (m *Model) Name() string { return m.name }
+
+// Hash is the file's SHA-256 in hexadecimal digits.
+func (m *Model) Hash() string { return m.hash }
+
+// Work is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not counted.
+func (m *Model) Work() float64 {
+	latent := &m.layers[3]
+	n := 2 * latent.outT * latent.outS * latent.outS * m.spec.Slots * m.spec.Channels[3]
+	for _, c := range m.convs {
+		n += c.Work()
+	}
+	return 2 * float64(n)
+}

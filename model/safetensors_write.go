@@ -1,0 +1,102 @@
+package model
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+// WriteSafetensors writes tensors, as F32 and I64, and metadata. The same content gives the same bytes. A reader sees the old
+// file or the whole new one, also after a power cut.
+func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]string) error {
+	head := map[string]any{}
+	if len(meta) > 0 {
+		head[metadataKey] = meta
+	}
+	names := slices.Sorted(maps.Keys(tensors))
+	at := int64(0)
+	for _, name := range names {
+		t := tensors[name]
+		e := entry{DType: "F32", Shape: make([]int64, len(t.Shape)), Offsets: []int64{at, at + 4*int64(len(t.Float))}}
+		if t.Int != nil {
+			e.DType, e.Offsets[1] = "I64", at+8*int64(len(t.Int))
+		}
+		for i, d := range t.Shape {
+			e.Shape[i] = int64(d)
+		}
+		if n, err := elements(e.Shape); err != nil || n != int64(len(t.Float)+len(t.Int)) {
+			return fmt.Errorf("%s: tensor %s of shape %v has %d values", path, name, t.Shape, len(t.Float)+len(t.Int))
+		}
+		head[name] = e
+		at = e.Offsets[1]
+	}
+	text, err := json.Marshal(head)
+	if err != nil {
+		return err
+	}
+	// Data that begins at a multiple of 8 can be mapped into memory.
+	text = append(text, bytes.Repeat([]byte{' '}, (8-len(text)%8)%8)...)
+	return writeAtomic(path, func(w io.Writer) error {
+		if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)); err != nil {
+			return err
+		}
+		var raw []byte
+		for _, name := range names {
+			raw = raw[:0]
+			for _, v := range tensors[name].Float {
+				raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+			}
+			for _, v := range tensors[name].Int {
+				raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
+			}
+			if _, err := w.Write(raw); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// writeAtomic writes beside path and renames, so that path never holds half a file.
+func writeAtomic(path string, write func(io.Writer) error) (err error) {
+	dir := filepath.Dir(path)
+	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			// The first error is the one to tell; the rest is tidying up.
+			_ = f.Close()
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if err := write(f); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Sync(); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil // The folder cannot be opened, as on Windows: the rename itself has been done.
+	}
+	defer d.Close()
+	return d.Sync()
+}

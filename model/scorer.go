@@ -1,0 +1,149 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+
+	"vigil/model/kernel"
+)
+
+// Score is what a clip's reconstruction says.
+type Score struct {
+	// Error is the clip's error as the Spec's Score defines it; higher is stranger.
+	Error float64
+	// Map is [Side][Side], row-major: the mean over the frames of |x̂-x| for mean_abs, of (x̂-x)² for block_sq; 0 where
+	// the picture is ignored. It belongs to the Scorer and is valid until its next call.
+	Map []float32
+	// Side is the model's input side, in pixels.
+	Side int
+	// Peak is the window in which the map's mean is highest, in pixels of the input.
+	Peak image.Rectangle
+}
+
+// Scorer scores one clip at a time in buffers of its own. It must not be used by two goroutines at once.
+type Scorer struct {
+	model  *Model
+	pool   *kernel.Pool
+	a, b   []float32 // activations, taking turns
+	y      []float32 // [Frames][Side][Side], the reconstruction
+	errs   []float32 // [Side][Side]
+	blocks *blocks
+	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
+	trace func(name string, values []float32)
+}
+
+// NewScorer makes a Scorer that works with so many threads; 0 or less means GOMAXPROCS. Close must be called.
+func (m *Model) NewScorer(threads int) *Scorer {
+	side := m.spec.Side
+	s := &Scorer{
+		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side),
+		y: make([]float32, Frames*side*side), errs: make([]float32, side*side),
+	}
+	var most int
+	for _, c := range m.convs[:len(m.convs)-1] {
+		most = max(most, c.DstLen())
+	}
+	s.a, s.b = make([]float32, most), make([]float32, most)
+	return s
+}
+
+// Close ends the Scorer's goroutines and waits for them.
+func (s *Scorer) Close() { s.pool.Close() }
+
+// Score reconstructs a clip and measures how far off it is. x is [16][Side][Side], row-major, in [-1, 1]. ignore, [Side][Side],
+// marks pixels that are masked away; nil ignores none. A value that is not a finite number, in x or in what
+// becomes of it, is an error.
+func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
+	side := s.model.spec.Side
+	if len(x) != Frames*side*side {
+		return Score{}, fmt.Errorf("a clip has %d values, the model takes %d frames of %d x %d", len(x), Frames, side, side)
+	}
+	if ignore != nil && len(ignore) != side*side {
+		return Score{}, fmt.Errorf("a mask has %d pixels, the model's picture %d x %d", len(ignore), side, side)
+	}
+	s.forward(x)
+	square := s.model.spec.Score == BlockSq
+	kernel.Residual(s.pool, s.model.set, s.errs, s.y, x, square)
+	return s.summarise(x, ignore)
+}
+
+// forward leaves the reconstruction of x in s.y.
+func (s *Scorer) forward(x []float32) {
+	m, src := s.model, x
+	for i, c := range m.convs {
+		l := &m.layers[i]
+		dst := s.a
+		if i == len(m.convs)-1 {
+			dst = s.y
+		}
+		c.Run(s.pool, dst, src)
+		src = dst[:c.DstLen()]
+		s.seen(l, src)
+		s.a, s.b = s.b, s.a
+		if l.memory {
+			dst = s.a
+			m.memory.Run(s.pool, dst, src, c.DstLen()/l.out, nil)
+			src = dst[:c.DstLen()]
+			s.a, s.b = s.b, s.a
+			if s.trace != nil {
+				s.trace("mem_rep", src)
+			}
+		}
+	}
+}
+
+func (s *Scorer) seen(l *layer, values []float32) {
+	if s.trace == nil {
+		return
+	}
+	name := l.after
+	if name == "" {
+		name = l.name
+	}
+	s.trace(name, values)
+}
+
+// summarise turns the summed errors into means, the clip's number and the peak.
+func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
+	var sum float64
+	kept := 0
+	broken := false
+	for i, v := range s.errs {
+		// Also where it is ignored: a network that yields no number is broken everywhere.
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			broken = true
+			break
+		}
+		if ignore != nil && ignore[i] {
+			s.errs[i] = 0
+			continue
+		}
+		v /= Frames
+		s.errs[i] = v
+		sum += float64(v)
+		kept++
+	}
+	if broken {
+		return Score{}, whyBroken(x)
+	}
+	if kept == 0 {
+		return Score{}, errors.New("every pixel of the picture is masked away, nothing is left to score")
+	}
+	top, peak := s.blocks.peak(s.errs, ignore)
+	score := Score{Error: sum / float64(kept), Map: s.errs, Side: s.model.spec.Side, Peak: peak}
+	if s.model.spec.Score == BlockSq {
+		score.Error = top
+	}
+	return score, nil
+}
+
+func whyBroken(x []float32) error {
+	for i, v := range x {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("a clip has the value %v at index %d, expected -1 to 1", v, i)
+		}
+	}
+	return errors.New("the reconstruction has values that are no finite numbers: the weights or the clip are out of range")
+}

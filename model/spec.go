@@ -1,0 +1,117 @@
+// Package model is MemAE for inference: a clip of 16 grey frames goes in, how badly it is reconstructed comes out, with
+// the place in the picture. Weights are safetensors files under PyTorch's tensor names; state dicts of PyTorch can be
+// imported. Everything is a plain call: the package starts no goroutine but a Scorer's own, and never logs.
+package model
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Frames is the length of a clip.
+const Frames = 16
+
+// How queries and slots of the memory are compared.
+const (
+	Dot    = "dot"    // the released code's dot product
+	Cosine = "cosine" // the paper's text
+)
+
+// How a clip's error becomes one number.
+const (
+	MeanAbs = "mean_abs" // the paper's: mean of |x̂-x|
+	BlockSq = "block_sq" // the maximum over square windows of the mean of (x̂-x)²
+)
+
+// maxActivation bounds what a file's hyper-parameters can make a Scorer allocate, in values of one layer.
+const maxActivation = 1 << 29
+
+// Spec holds the hyper-parameters of a network.
+type Spec struct {
+	Preset     string  // the name in Presets, or empty
+	Side       int     // of the square input, in pixels, divisible by 16
+	Channels   [4]int  // of the encoder's four levels
+	Slots      int     // of the memory
+	Lambda     float64 // hard shrinkage, in [0, 1); 0 shrinks nothing
+	Addressing string  // Dot or Cosine
+	Score      string  // MeanAbs or BlockSq
+}
+
+// Presets are the networks that have a name, each with λ = 1/slots, dot addressing and the paper's score.
+var Presets = []Spec{
+	preset("paper", 256, [4]int{96, 128, 256, 256}, 2000),
+	preset("accurate", 192, [4]int{16, 32, 64, 96}, 500),
+	preset("small", 128, [4]int{16, 32, 64, 96}, 500),
+	preset("fast", 128, [4]int{8, 16, 32, 64}, 200),
+	preset("tiny", 32, [4]int{8, 8, 16, 16}, 20),
+	preset("micro", 16, [4]int{3, 5, 8, 6}, 7),
+}
+
+func preset(name string, side int, channels [4]int, slots int) Spec {
+	return Spec{
+		Preset: name, Side: side, Channels: channels, Slots: slots,
+		Lambda: 1 / float64(slots), Addressing: Dot, Score: MeanAbs,
+	}
+}
+
+// FindPreset returns the preset of that name; the error lists them all.
+func FindPreset(name string) (Spec, error) {
+	names := make([]string, len(Presets))
+	for i, p := range Presets {
+		if p.Preset == name {
+			return p, nil
+		}
+		names[i] = p.Preset
+	}
+	return Spec{}, fmt.Errorf("preset %q is unknown, known are %s", name, strings.Join(names, ", "))
+}
+
+// Validate says everything that is wrong with s, or nil.
+func (s Spec) Validate() error {
+	var bad []error
+	report := func(format string, args ...any) { bad = append(bad, fmt.Errorf(format, args...)) }
+	if s.Side < 16 || s.Side > 1<<14 || s.Side%16 != 0 {
+		report("side %d: want a multiple of 16 from 16 to %d", s.Side, 1<<14)
+	}
+	for i, c := range s.Channels {
+		if c < 1 || c > 1<<14 {
+			report("channels: level %d has %d, want 1 to %d", i+1, c, 1<<14)
+		}
+	}
+	if s.Slots < 1 || s.Slots > 1<<20 {
+		report("slots %d: want 1 to %d", s.Slots, 1<<20)
+	}
+	// Written so that a NaN is refused.
+	if !(s.Lambda >= 0 && s.Lambda < 1) {
+		report("lambda %v: want at least 0 and below 1", s.Lambda)
+	}
+	if !slices.Contains([]string{Dot, Cosine}, s.Addressing) {
+		report("addressing %q: want %s or %s", s.Addressing, Dot, Cosine)
+	}
+	if !slices.Contains([]string{MeanAbs, BlockSq}, s.Score) {
+		report("score %q: want %s or %s", s.Score, MeanAbs, BlockSq)
+	}
+	if len(bad) == 0 {
+		for _, l := range s.layers() {
+			if n := l.outT * l.outS * l.outS * l.out; n > maxActivation {
+				report("side %d with %d channels: %s would have %d values, the limit is %d", s.Side, l.out, l.name, n, maxActivation)
+				break
+			}
+		}
+	}
+	return errors.Join(bad...)
+}
+
+// Parameters is the number of values that training learns.
+func (s Spec) Parameters() int {
+	n := s.Slots * s.Channels[3]
+	for _, l := range s.layers() {
+		n += l.in*l.out*27 + l.out
+		if l.norm != "" {
+			n += 2 * l.out
+		}
+	}
+	return n
+}

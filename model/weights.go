@@ -1,0 +1,157 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// Tensor is a dense array, row-major. Exactly one of Float and Int has the values; a scalar has an empty shape.
+type Tensor struct {
+	Shape []int
+	Float []float32
+	Int   []int64
+}
+
+// Weights are a network's tensors under the names of PyTorch's state dict, running statistics included, and what
+// must be known with them.
+type Weights struct {
+	Spec    Spec
+	Name    string            // what people call these weights; may be empty
+	Version string            // theirs; may be empty
+	Notes   map[string]string // any further metadata, kept as it is
+	Tensors map[string]Tensor
+}
+
+// wanted is a tensor that a Spec asks for.
+type wanted struct {
+	name    string
+	shape   []int
+	integer bool
+}
+
+func (w *wanted) len() int {
+	n := 1
+	for _, d := range w.shape {
+		n *= d
+	}
+	return n
+}
+
+// wanted lists the tensors of a network in the order of its layers.
+func (s Spec) wanted() []wanted {
+	var all []wanted
+	for _, l := range s.layers() {
+		all = append(all, wanted{name: l.name + ".weight", shape: l.weightShape()}, wanted{name: l.name + ".bias", shape: []int{l.out}})
+		if l.norm != "" {
+			for _, part := range []string{".weight", ".bias", ".running_mean", ".running_var"} {
+				all = append(all, wanted{name: l.norm + part, shape: []int{l.out}})
+			}
+			all = append(all, wanted{name: l.norm + ".num_batches_tracked", shape: []int{}, integer: true})
+		}
+		if l.memory {
+			all = append(all, wanted{name: memoryName, shape: []int{s.Slots, s.Channels[3]}})
+		}
+	}
+	return all
+}
+
+// NewWeights makes weights with every tensor of the Spec: batch norms that change nothing, all else 0.
+func NewWeights(spec Spec) (*Weights, error) {
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	w := &Weights{Spec: spec, Tensors: map[string]Tensor{}}
+	for _, want := range spec.wanted() {
+		t := Tensor{Shape: want.shape}
+		if want.integer {
+			t.Int = make([]int64, want.len())
+		} else {
+			t.Float = make([]float32, want.len())
+		}
+		w.Tensors[want.name] = t
+	}
+	for _, l := range spec.layers() {
+		if l.norm == "" {
+			continue
+		}
+		for _, part := range []string{".weight", ".running_var"} {
+			ones := w.Tensors[l.norm+part].Float
+			for i := range ones {
+				ones[i] = 1
+			}
+		}
+	}
+	return w, nil
+}
+
+// Check says which tensors are missing, superfluous, of another shape or type than the Spec asks for, or hold values that no
+// network can work with.
+func (w *Weights) Check() error {
+	if err := w.Spec.Validate(); err != nil {
+		return err
+	}
+	var bad []error
+	known := map[string]bool{}
+	for _, want := range w.Spec.wanted() {
+		known[want.name] = true
+		t, ok := w.Tensors[want.name]
+		if !ok {
+			bad = append(bad, fmt.Errorf("tensor %s: expected shape %v, found nothing", want.name, want.shape))
+			continue
+		}
+		if err := t.check(want); err != nil {
+			bad = append(bad, fmt.Errorf("tensor %s: %w", want.name, err))
+		}
+	}
+	for name := range w.Tensors {
+		if !known[name] {
+			bad = append(bad, fmt.Errorf("tensor %s: no such tensor in MemAE", shorten(name)))
+		}
+	}
+	slices.SortStableFunc(bad, func(a, b error) int { return strings.Compare(a.Error(), b.Error()) })
+	const most = 8
+	if len(bad) > most {
+		bad = append(bad[:most], fmt.Errorf("and %d more tensors", len(bad)-most))
+	}
+	return errors.Join(bad...)
+}
+
+func (t *Tensor) check(want wanted) error {
+	if !slices.Equal(t.Shape, want.shape) {
+		return fmt.Errorf("expected shape %v, found %v", want.shape, t.Shape)
+	}
+	if want.integer {
+		if len(t.Int) != want.len() {
+			return errors.New("expected an integer, found floating point")
+		}
+		return nil
+	}
+	if len(t.Float) != want.len() {
+		return errors.New("expected floating point, found integers")
+	}
+	for i, v := range t.Float {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return fmt.Errorf("expected finite values, found %v at index %d", v, i)
+		}
+	}
+	if strings.HasSuffix(want.name, ".running_var") {
+		for i, v := range t.Float {
+			if v < 0 {
+				return fmt.Errorf("expected variances of at least 0, found %v at index %d", v, i)
+			}
+		}
+	}
+	return nil
+}
+
+// shorten keeps a file's own words from filling the screen.
+func shorten(s string) string {
+	const most = 80
+	if len(s) > most {
+		s = s[:most] + "…"
+	}
+	return fmt.Sprintf("%q", s)
+}
