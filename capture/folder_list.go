@@ -1,0 +1,75 @@
+package capture
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+var imageKinds = []string{".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm"}
+
+// listImages gives the paths of the images of a folder in natural order. Hidden files and what is no image by its
+// name are passed over.
+func listImages(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		name := e.Name()
+		if !e.IsDir() && name[0] != '.' && slices.Contains(imageKinds, strings.ToLower(filepath.Ext(name))) {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("the folder has no image in it: none of its %d entries is a file named *%s",
+			len(entries), strings.Join(imageKinds, ", *"))
+	}
+	slices.SortFunc(names, naturalOrder)
+	for i, name := range names {
+		names[i] = filepath.Join(dir, name)
+	}
+	return names, nil
+}
+
+// naturalOrder compares names as people number files: img2 before img10. Names that differ only in leading zeros go
+// by their bytes.
+func naturalOrder(a, b string) int {
+	x, y := a, b
+	for x != "" && y != "" {
+		if isDigit(x[0]) && isDigit(y[0]) {
+			var m, n string
+			m, x = cutNumber(x)
+			n, y = cutNumber(y)
+			if len(m) != len(n) {
+				return len(m) - len(n)
+			}
+			if c := strings.Compare(m, n); c != 0 {
+				return c
+			}
+			continue
+		}
+		if x[0] != y[0] {
+			return int(x[0]) - int(y[0])
+		}
+		x, y = x[1:], y[1:]
+	}
+	if len(x) != len(y) {
+		return len(x) - len(y)
+	}
+	return strings.Compare(a, b)
+}
+
+// cutNumber splits the digits at the start of s, without leading zeros, from the rest.
+func cutNumber(s string) (digits, rest string) {
+	n := 0
+	for n < len(s) && isDigit(s[n]) {
+		n++
+	}
+	return strings.TrimLeft(s[:n], "0"), s[n:]
+}
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

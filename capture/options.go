@@ -1,0 +1,86 @@
+package capture
+
+import (
+	"errors"
+	"time"
+)
+
+// Options say how an address is opened. The zero value works.
+type Options struct {
+	// Transport is how RTSP carries its pictures: "tcp" (also when empty) or "udp".
+	Transport string
+	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
+	OpenTimeout, ReadTimeout time.Duration
+	// Frozen is for how long a live source may repeat one picture bit for bit before Read gives ErrFrozen; 0 means for
+	// ever. OpenCV does just that when a stream changes its picture size: it hands out the last good picture again.
+	Frozen time.Duration
+	// FolderFPS is the frame rate of a folder of images; 0 means 10, the rate of UCSD's recordings.
+	FolderFPS float64
+	// Realtime makes files and folders come at their own pace instead of as fast as they decode.
+	Realtime bool
+	// FirstSeq is the first Frame's Seq.
+	FirstSeq uint64
+	// Opening is every Frame's Opening; 0 means 1.
+	Opening int
+}
+
+// Info is what a source says of itself when it is opened.
+type Info struct {
+	Width, Height int     // in pixels
+	FPS           float64 // 0 where unknown
+	Frames        int     // 0 where unknown; for some containers an estimate from the duration
+	Live          bool    // as Address.Live
+}
+
+// Errors that callers tell apart. Whatever Open and Read return names the redacted address.
+var (
+	// ErrTruncated comes instead of io.EOF where a file ends well before the time that its header promises.
+	ErrTruncated = errors.New("the file is cut off")
+	// ErrLost means that a live source gives no more pictures; opening it again may help.
+	ErrLost = errors.New("the stream broke off")
+	// ErrFrozen means that a live source repeats one picture; opening it again may help.
+	ErrFrozen = errors.New("the picture is frozen")
+	// ErrRefused means that a server answered and refuses: wrong credentials or no such stream. Opening it again
+	// helps only when somebody has changed something.
+	ErrRefused = errors.New("the server refuses")
+)
+
+const defaultTimeout = 10 * time.Second
+
+func (o Options) withDefaults() (Options, error) {
+	if o.OpenTimeout <= 0 {
+		o.OpenTimeout = defaultTimeout
+	}
+	if o.ReadTimeout <= 0 {
+		o.ReadTimeout = defaultTimeout
+	}
+	if o.FolderFPS == 0 {
+		o.FolderFPS = 10
+	}
+	if !(o.FolderFPS > 0 && o.FolderFPS <= maxFPS) {
+		return o, errors.New("a folder's frame rate is above 0 and at most 240")
+	}
+	if o.Opening == 0 {
+		o.Opening = 1
+	}
+	switch o.Transport {
+	case "":
+		o.Transport = "tcp"
+	case "tcp", "udp":
+	default:
+		return o, errors.New("the transport is tcp or udp")
+	}
+	return o, nil
+}
+
+// maxFPS is the highest rate that is believed: FFmpeg gives the ticks of its clock, 90000 or 1200000, where a stream
+// does not say.
+const maxFPS = 240
+
+// plausibleFPS gives 0 for a rate that no camera has.
+func plausibleFPS(fps float64) float64 {
+	if fps >= 0.01 && fps <= maxFPS {
+		return fps
+	}
+	return 0
+}

@@ -1,0 +1,118 @@
+package capture
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+)
+
+// source is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
+type source interface {
+	read(*Frame) error
+	close() error
+}
+
+// Stream is an opened address. One goroutine reads it.
+type Stream struct {
+	mu      sync.Mutex // OpenCV crashes when a capture is closed while it reads
+	src     source
+	addr    Address
+	info    Info
+	seq     uint64
+	opening int
+	pace    *pacer
+	err     error // what ended the stream
+}
+
+// Open opens an address. It takes at most about Options.OpenTimeout, twice where a server must be asked for the
+// reason of a refusal; a context that ends is noticed before and after FFmpeg's own opening, not within.
+func Open(ctx context.Context, addr Address, o Options) (*Stream, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	src, info, err := openSource(ctx, addr, o)
+	if err != nil {
+		return nil, fmt.Errorf("opening %v: %w", addr, err)
+	}
+	info.Live = addr.Live()
+	s := &Stream{src: src, addr: addr, info: info, seq: o.FirstSeq, opening: o.Opening}
+	if o.Realtime && !info.Live {
+		s.pace = new(pacer)
+	}
+	return s, nil
+}
+
+func openSource(ctx context.Context, addr Address, o Options) (source, Info, error) {
+	path := addr.Reveal()
+	switch {
+	case addr.isURL():
+		return openURL(ctx, addr, o)
+	case addr.isDevice():
+		return openDevice(path, o)
+	case path == "":
+		return nil, Info{}, fmt.Errorf("the address is empty: %s", wanted)
+	}
+	st, err := os.Stat(path)
+	switch {
+	case os.IsNotExist(err):
+		return nil, Info{}, fmt.Errorf("no such file or folder: %w", os.ErrNotExist)
+	case err != nil:
+		return nil, Info{}, err
+	case st.IsDir():
+		return openFolder(path, o)
+	case !st.Mode().IsRegular():
+		return nil, Info{}, fmt.Errorf("this is neither a file nor a folder; %s", wanted)
+	case st.Size() == 0:
+		return nil, Info{}, fmt.Errorf("the file is empty")
+	}
+	return openFile(ctx, path, o)
+}
+
+// Info says what was known when the stream was opened. Frames may still have another size.
+func (s *Stream) Info() Info { return s.info }
+
+// Read fills f with the next picture, reusing f.Pix. It returns io.EOF at the end of a file or a folder, ErrTruncated
+// where a file ends too early, ErrLost or ErrFrozen for a live source, the context's error where that ended first;
+// any other error names the file. After an error other than the context's, every Read gives it again. The context
+// is looked at between pictures: a read that waits for the network ends by Options.ReadTimeout.
+func (s *Stream) Read(ctx context.Context, f *Frame) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.src.read(f); err != nil {
+		s.err = nameError(s.addr, err)
+		return s.err
+	}
+	if s.pace != nil {
+		if err := s.pace.wait(ctx, f.PTS); err != nil {
+			return err
+		}
+	}
+	f.Seq, f.Opening, f.Arrival = s.seq, s.opening, time.Now()
+	s.seq++
+	return nil
+}
+
+// Close frees the stream; it waits for a Read that is under way. A second Close does nothing.
+func (s *Stream) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.src == nil {
+		return nil
+	}
+	err := s.src.close()
+	s.src = nil
+	s.err = fmt.Errorf("reading %v: %w", s.addr, os.ErrClosed)
+	return err
+}

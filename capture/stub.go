@@ -1,0 +1,32 @@
+//go:build !cgo || !gocv_videoio
+
+package capture
+
+import (
+	"context"
+	"errors"
+)
+
+var errNoOpenCV = errors.New("this vigil was built without OpenCV: install it (Debian: libopencv-dev and pkg-config) and " +
+	"build with cgo and -tags gocv_specific_modules,gocv_videoio")
+
+func openFile(context.Context, string, Options) (source, Info, error) {
+	return nil, Info{}, errNoOpenCV
+}
+func openURL(context.Context, Address, Options) (source, Info, error) {
+	return nil, Info{}, errNoOpenCV
+}
+func openDevice(string, Options) (source, Info, error) { return nil, Info{}, errNoOpenCV }
+func openFolder(string, Options) (source, Info, error) { return nil, Info{}, errNoOpenCV }
+
+// Writer writes a video file. This build cannot make one.
+type Writer struct{}
+
+// CreateVideo says what is missing.
+func CreateVideo(string, float64, int, int, string) (*Writer, error) { return nil, errNoOpenCV }
+
+// Write says what is missing.
+func (*Writer) Write(*Frame) error { return errNoOpenCV }
+
+// Close does nothing.
+func (*Writer) Close() error { return nil }

@@ -1,0 +1,243 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"gocv.io/x/gocv"
+)
+
+// OpenCV's names for these came after the version that GoCV follows.
+const (
+	propOpenTimeout gocv.VideoCaptureProperties = 53 // CAP_PROP_OPEN_TIMEOUT_MSEC
+	propReadTimeout gocv.VideoCaptureProperties = 54 // CAP_PROP_READ_TIMEOUT_MSEC
+)
+
+// video reads through OpenCV. Only the Stream's lock keeps close out of read.
+type video struct {
+	vc      *gocv.VideoCapture
+	img     gocv.Mat
+	ahead   gocv.Mat // a picture read before its time, to see what comes after one without a time
+	isAhead bool
+	aheadAt time.Duration
+	clock   clock
+	info    Info
+	live    bool
+	timeout time.Duration // of one read
+	frozen  time.Duration // Options.Frozen
+	fresh   time.Time     // when the picture last changed
+	count   int
+}
+
+// openFile gives FFmpeg an absolute path, in which it sees no protocol, and allows no protocol but files, so that no
+// playlist reaches the network.
+func openFile(ctx context.Context, path string, o Options) (source, Info, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	v, err := openFFmpeg(ctx, abs, "protocol_whitelist;file", o)
+	if err != nil {
+		return nil, Info{}, errors.Join(err, explainFile(abs))
+	}
+	return v, v.info, nil
+}
+
+func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
+	if err := dial(ctx, addr, o.OpenTimeout); err != nil {
+		return nil, Info{}, err
+	}
+	allowed := "http,https,tcp,tls,crypto,data"
+	if strings.HasPrefix(strings.ToLower(addr.Reveal()), "rtsp") {
+		allowed = "rtsp,rtsps,rtp,udp,tcp,tls"
+	}
+	v, err := openFFmpeg(ctx, addr.Reveal(), "rtsp_transport;"+o.Transport+"|protocol_whitelist;"+allowed, o)
+	if ctx.Err() != nil && err != nil {
+		return nil, Info{}, ctx.Err()
+	}
+	if err != nil {
+		if why := explainURL(ctx, addr, o.OpenTimeout); why != nil {
+			return nil, Info{}, why
+		}
+		return nil, Info{}, err
+	}
+	v.live = true
+	return v, v.info, nil
+}
+
+// openDevice goes by V4L2 on Linux and by what OpenCV finds elsewhere.
+func openDevice(path string, o Options) (source, Info, error) {
+	digits, ok := strings.CutPrefix(path, "device:")
+	if !ok {
+		real, err := filepath.EvalSymlinks(path)
+		if err != nil {
+			return nil, Info{}, fmt.Errorf("no such device: %w", err)
+		}
+		digits = strings.TrimPrefix(real, "/dev/video")
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return nil, Info{}, errors.New("a device is /dev/videoN, or a link to it, or device:N")
+	}
+	api := gocv.VideoCaptureAny
+	if runtime.GOOS == "linux" {
+		api = gocv.VideoCaptureV4L2
+	}
+	vc, err := gocv.VideoCaptureDeviceWithAPI(n, api)
+	v, err := newVideo(vc, err, o)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	v.live = true
+	return v, v.info, nil
+}
+
+// openFFmpeg never passes GoCV's error on: it has the password in it.
+func openFFmpeg(ctx context.Context, url, options string, o Options) (*video, error) {
+	if err := opening.enter(ctx, options); err != nil {
+		return nil, err
+	}
+	defer opening.leave()
+	vc, err := gocv.VideoCaptureFileWithAPIParams(url, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
+		propOpenTimeout, gocv.VideoCaptureProperties(o.OpenTimeout.Milliseconds()),
+		propReadTimeout, gocv.VideoCaptureProperties(o.ReadTimeout.Milliseconds()),
+	})
+	return newVideo(vc, err, o)
+}
+
+// newVideo takes over the capture, which exists even where opening it went wrong.
+func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
+	if err != nil || !vc.IsOpened() {
+		return nil, errors.Join(errNoVideo, vc.Close())
+	}
+	v := &video{vc: vc, timeout: o.ReadTimeout, frozen: o.Frozen, info: Info{
+		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
+		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
+		FPS:    plausibleFPS(vc.Get(gocv.VideoCaptureFPS)),
+	}}
+	if n := vc.Get(gocv.VideoCaptureFrameCount); n > 0 && n < 1<<40 && v.info.FPS > 0 {
+		v.info.Frames = int(n)
+	}
+	if v.info.Width <= 0 || v.info.Height <= 0 {
+		return nil, errors.Join(errNoVideo, vc.Close())
+	}
+	v.clock.step = 40 * time.Millisecond
+	if v.info.FPS > 0 {
+		v.clock.step = time.Duration(float64(time.Second) / v.info.FPS)
+	}
+	v.img, v.ahead = gocv.NewMat(), gocv.NewMat()
+	return v, nil
+}
+
+func (v *video) close() error {
+	return errors.Join(v.vc.Close(), v.img.Close(), v.ahead.Close())
+}
+
+func (v *video) read(f *Frame) error {
+	var raw time.Duration
+	if v.isAhead {
+		v.img, v.ahead, v.isAhead = v.ahead, v.img, false
+		raw = v.aheadAt
+	} else if !v.grab(&v.img) {
+		return v.ended()
+	} else {
+		raw = v.position()
+	}
+	f.PTS = v.time(raw)
+	v.count++
+	if v.live && v.frozen > 0 && v.isFrozen(f) {
+		return ErrFrozen
+	}
+	return copyPixels(f, &v.img)
+}
+
+// time tells the two zeros of a file apart by the next picture: a decoder that gives out what it still held reports
+// zero up to the end, a recording whose clock starts again goes on from there.
+func (v *video) time(raw time.Duration) time.Duration {
+	if v.live || raw != 0 || !v.clock.started || v.clock.raw <= 0 {
+		return v.clock.at(raw)
+	}
+	if v.grab(&v.ahead) {
+		v.isAhead, v.aheadAt = true, v.position()
+		if v.aheadAt != 0 {
+			return v.clock.at(raw)
+		}
+	}
+	return v.clock.untimed()
+}
+
+func (v *video) position() time.Duration {
+	return time.Duration(v.vc.Get(gocv.VideoCapturePosMsec) * float64(time.Millisecond))
+}
+
+// grab reads a picture. One failure may be one bad packet; several, or one that took the whole timeout, are the end.
+func (v *video) grab(to *gocv.Mat) bool {
+	const tries = 8
+	began := time.Now()
+	for range tries {
+		if v.vc.Read(to) && !to.Empty() {
+			return true
+		}
+		if v.live && time.Since(began) > v.timeout*9/10 {
+			return false
+		}
+	}
+	return false
+}
+
+func (v *video) isFrozen(f *Frame) bool {
+	data, err := v.img.DataPtrUint8()
+	if err != nil || !bytes.Equal(data, f.Pix) || v.fresh.IsZero() {
+		v.fresh = time.Now()
+		return false
+	}
+	return time.Since(v.fresh) >= v.frozen
+}
+
+// ended says why there is no picture any more. FFmpeg's own reason does not come through OpenCV, so for a file the
+// time that the header promises is compared with the time that came. Sound may last a little longer than pictures.
+func (v *video) ended() error {
+	if v.live {
+		return fmt.Errorf("%w after %d frames: no picture came within %v, or the other side hung up", ErrLost, v.count, v.timeout)
+	}
+	if v.count == 0 {
+		return errors.Join(errNoVideo, errors.New("not one frame could be decoded"))
+	}
+	if v.info.Frames > 0 {
+		promised := time.Duration(float64(v.info.Frames) / v.info.FPS * float64(time.Second))
+		missing := promised - (v.clock.last + v.clock.step)
+		if missing > max(3*v.clock.step, time.Second/2) {
+			return fmt.Errorf("%w: its header promises about %d frames, %d came", ErrTruncated, v.info.Frames, v.count)
+		}
+	}
+	return io.EOF
+}
+
+// copyPixels takes the picture out of OpenCV's hands.
+func copyPixels(f *Frame, m *gocv.Mat) error {
+	switch m.Type() {
+	case gocv.MatTypeCV8UC1:
+		f.Channels = 1
+	case gocv.MatTypeCV8UC3:
+		f.Channels = 3
+	default:
+		return fmt.Errorf("the picture has %d channels of an odd kind; wanted grey or colour of 8 bits", m.Channels())
+	}
+	data, err := m.DataPtrUint8()
+	if err != nil {
+		return err
+	}
+	f.Width, f.Height = m.Cols(), m.Rows()
+	f.Pix = append(f.Pix[:0], data...)
+	return nil
+}

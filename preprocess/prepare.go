@@ -1,0 +1,101 @@
+//go:build cgo && gocv_videoio
+
+package preprocess
+
+import (
+	"errors"
+	"fmt"
+	"image"
+
+	"gocv.io/x/gocv"
+
+	"vigil/capture"
+)
+
+// Preparer makes Pictures of one camera's Frames. It belongs to one goroutine.
+type Preparer struct {
+	side            int
+	mask            []Polygon
+	runs            []run // the masked pixels of a frame of the size below
+	width, height   int
+	src, gray, area gocv.Mat // [h][w][3], [h][w], [S][S]
+	channels        int      // that src is made for
+	out             []byte
+}
+
+// NewPreparer makes pictures of side x side pixels. What lies under the mask is black before the picture is made
+// smaller, so nothing of it leaks into the pixels beside it, and the model sees a constant there.
+func NewPreparer(side int, mask []Polygon) *Preparer {
+	return &Preparer{side: side, mask: mask, src: gocv.NewMat(), gray: gocv.NewMat(), area: gocv.NewMat(), out: make([]byte, side*side)}
+}
+
+// Close frees OpenCV's memory.
+func (p *Preparer) Close() error {
+	return errors.Join(p.src.Close(), p.gray.Close(), p.area.Close())
+}
+
+// Prepare makes a frame grey (OpenCV's BGR2GRAY), masks it and resizes it (INTER_AREA), exactly as OpenCV in Python
+// does. The picture's Gray is valid until the next call. An error means that the frame contradicts itself.
+func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
+	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 || len(f.Pix) != f.Width*f.Height*f.Channels {
+		return Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height, f.Channels)
+	}
+	if err := p.fit(f); err != nil {
+		return Picture{}, err
+	}
+	full := &p.gray
+	if f.Channels == 1 {
+		full = &p.src
+	}
+	data, err := p.src.DataPtrUint8()
+	if err != nil {
+		return Picture{}, err
+	}
+	copy(data, f.Pix)
+	if f.Channels == 3 {
+		if err := gocv.CvtColor(p.src, &p.gray, gocv.ColorBGRToGray); err != nil {
+			return Picture{}, fmt.Errorf("making frame %d grey: %w", f.Seq, err)
+		}
+	}
+	if len(p.runs) > 0 {
+		pix, err := full.DataPtrUint8()
+		if err != nil {
+			return Picture{}, err
+		}
+		for _, r := range p.runs {
+			clear(pix[r.from:r.to])
+		}
+	}
+	if err := gocv.Resize(*full, &p.area, image.Pt(p.side, p.side), 0, 0, gocv.InterpolationArea); err != nil {
+		return Picture{}, fmt.Errorf("resizing frame %d: %w", f.Seq, err)
+	}
+	small, err := p.area.DataPtrUint8()
+	if err != nil {
+		return Picture{}, err
+	}
+	copy(p.out, small)
+	return Picture{
+		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening,
+		Width: f.Width, Height: f.Height, Side: p.side, Gray: p.out,
+	}, nil
+}
+
+// fit makes the buffers and the mask fit the frame's size.
+func (p *Preparer) fit(f *capture.Frame) error {
+	if f.Width != p.width || f.Height != p.height {
+		p.width, p.height, p.channels = f.Width, f.Height, 0
+		p.runs = maskRuns(p.mask, f.Width, f.Height)
+	}
+	if f.Channels == p.channels {
+		return nil
+	}
+	kind := gocv.MatTypeCV8UC3
+	if f.Channels == 1 {
+		kind = gocv.MatTypeCV8UC1
+	}
+	if err := p.src.Close(); err != nil {
+		return err
+	}
+	p.src, p.channels = gocv.NewMatWithSize(f.Height, f.Width, kind), f.Channels
+	return nil
+}

@@ -1,0 +1,124 @@
+package preprocess
+
+import (
+	"slices"
+	"time"
+)
+
+const (
+	streamSteps  = 64                     // recent steps of stream time whose median is the usual one
+	warmUp       = 8                      // steps after which the median is believed
+	rateSteps    = 32                     // steps after which the median may overrule the rate that the source names
+	arrivalSteps = 256                    // recent steps of arrival
+	busyMachine  = 200 * time.Millisecond // by how much our own scheduling may delay an arrival
+)
+
+// rhythm knows how far apart a source's pictures usually are.
+//
+// In stream time the usual step is the median, and over twice that is a gap. Arrival has no such rule: pictures come
+// in bursts, a packet or a whole group of pictures at once, so that the median step may be nearly nothing and the
+// pause between two bursts of 25 is longer than 19 steps in 20. So the usual pause is taken: the largest step while
+// there are few, the fourth largest of 256 later, so that three odd ones do not widen the rule. Twice that is a gap,
+// but never less than twice the median step of the stream's time, nor than what a busy machine makes of it. Bursts
+// above 64 pictures are not learned: after each of them the window starts anew. Arrival matters for sources whose
+// times are made up by counting, which show no gap there.
+type rhythm struct {
+	rate     float64 // that is believed, frames a second; 0 unknown
+	steps    [streamSteps]time.Duration
+	count    int           // of steps of stream time, all that ever came
+	worst    time.Duration // the longest that passed for none while the median was not known
+	arrivals [arrivalSteps]time.Duration
+	arrived  int // steps of arrival, all that ever came
+}
+
+func newRhythm(sourceFPS float64) rhythm {
+	r := rhythm{}
+	if sourceFPS >= 0.01 && sourceFPS <= 240 { // FFmpeg gives its clock's ticks, 90000, where it does not know
+		r.rate = sourceFPS
+	}
+	return r
+}
+
+// fps is the source's rate, 0 while it is not known.
+func (r *rhythm) fps() float64 { return r.rate }
+
+// usual is the usual step of stream time, 0 while it is not known.
+func (r *rhythm) usual() time.Duration {
+	if r.count < warmUp {
+		if r.rate == 0 {
+			return 0
+		}
+		return time.Duration(float64(time.Second) / r.rate)
+	}
+	sorted := r.steps
+	recent := sorted[:min(r.count, streamSteps)]
+	slices.Sort(recent)
+	return recent[len(recent)/2]
+}
+
+// stream takes a step of stream time and says whether it is a gap.
+func (r *rhythm) stream(step time.Duration) bool {
+	if step < 0 {
+		return true
+	}
+	if step == 0 {
+		return false
+	}
+	limit := 2 * r.usual()
+	r.steps[r.count%streamSteps] = step
+	r.count++
+	gap := limit > 0 && step > limit
+	if r.count > warmUp {
+		r.correct()
+		return gap
+	}
+	if !gap {
+		r.worst = max(r.worst, step)
+	}
+	if r.count < warmUp {
+		return gap
+	}
+	// Only now is it known what a usual step is. What passed before is judged after the fact; no cuboid was complete.
+	r.correct()
+	return gap || r.worst > 2*r.usual()
+}
+
+// correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night.
+func (r *rhythm) correct() {
+	usual := r.usual()
+	if usual <= 0 {
+		return
+	}
+	measured := float64(time.Second) / float64(usual)
+	off := r.rate / measured
+	if r.rate == 0 || r.count >= rateSteps && (off < 0.75 || off > 1/0.75) {
+		r.rate = measured
+	}
+}
+
+// arrival takes a step of arrival and says whether it is a gap.
+func (r *rhythm) arrival(step time.Duration) bool {
+	usual := r.usual()
+	if pause := r.usualPause(); pause > usual {
+		usual = pause
+	}
+	r.arrivals[r.arrived%arrivalSteps] = step
+	r.arrived++
+	return usual > 0 && step > max(2*usual, busyMachine)
+}
+
+// usualPause is the largest step of arrival, or the fourth largest when 256 are known, and between these in between.
+func (r *rhythm) usualPause() time.Duration {
+	n := min(r.arrived, arrivalSteps)
+	var top [4]time.Duration // the largest, descending
+	for _, step := range r.arrivals[:n] {
+		for i, t := range top {
+			if step > t {
+				copy(top[i+1:], top[i:])
+				top[i] = step
+				break
+			}
+		}
+	}
+	return top[n*3/arrivalSteps]
+}
