@@ -1,0 +1,233 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+)
+
+// patience bounds what a test waits for; nothing that passes takes that long.
+const patience = 30 * time.Second
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// serve starts an embedded server; an empty dir means one of the test's own.
+func serve(t *testing.T, o Options) *Server {
+	t.Helper()
+	if o.Dir == "" {
+		o.Dir = filepath.Join(t.TempDir(), "store")
+	}
+	if o.Port == 0 {
+		o.Port = -1
+	}
+	s, err := Start(within(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Shutdown(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func dial(t *testing.T, o DialOptions) *Conn {
+	t.Helper()
+	c, err := Dial(within(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
+
+// freePort is one that nobody listens on now.
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+func local(port int) string { return "nats://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+// event is a start message of a new alert.
+func event(camera string) alerts.Alert {
+	at := time.Now().UTC()
+	return alerts.Alert{
+		ID: alerts.NewID(), Phase: alerts.PhaseStart, Kind: alerts.KindAnomaly, Camera: camera,
+		Start:   alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Peak:    alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
+		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+	}
+}
+
+func publish(t *testing.T, c *Conn, a alerts.Alert) alerts.Alert {
+	t.Helper()
+	if err := c.Publish(within(t), a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// follow runs Follow until the test ends. The channel has room for whatever a test publishes.
+func follow(t *testing.T, c *Conn, o FollowOptions) <-chan alerts.Alert {
+	t.Helper()
+	got := make(chan alerts.Alert, 1000)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		done <- c.Follow(ctx, o, func(a alerts.Alert) error { got <- a; return nil })
+	}()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("follow: %v", err)
+			}
+		case <-time.After(patience):
+			t.Error("follow did not end with its context")
+		}
+	})
+	return got
+}
+
+func expect(t *testing.T, got <-chan alerts.Alert, want ...alerts.Alert) {
+	t.Helper()
+	ctx := within(t)
+	for i, w := range want {
+		select {
+		case a := <-got:
+			if a.MessageID() != w.MessageID() {
+				t.Fatalf("message %d is %s, want %s", i, a.MessageID(), w.MessageID())
+			}
+		case <-ctx.Done():
+			t.Fatalf("message %d of %d has not come", i, len(want))
+		}
+	}
+}
+
+func storedMessages(t *testing.T, c *Conn) uint64 {
+	t.Helper()
+	s, err := c.ensureStream(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs
+}
+
+func TestPublishAndFollow(t *testing.T) {
+	s := serve(t, Options{})
+	for name, o := range map[string]DialOptions{"in the process": {Server: s}, "over TCP": {URL: s.URL()}} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, o)
+			camera := alerts.CameraName(name)
+			first := publish(t, c, event(camera))
+			publish(t, c, event("other"))
+			second := first
+			second.Seq, second.Phase = 1, alerts.PhaseUpdate
+			publish(t, c, second)
+			expect(t, follow(t, c, FollowOptions{Camera: camera, All: true}), first, second)
+			expect(t, follow(t, c, FollowOptions{Camera: camera, Since: time.Hour}), first, second)
+		})
+	}
+}
+
+func TestFollowWithoutHistoryBeginsNow(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	publish(t, c, event("a"))
+	p, err := c.startAt(within(t), FollowOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.next != 2 {
+		t.Errorf("begins with message %d, want 2", p.next)
+	}
+}
+
+func TestRepeatIsStoredOnce(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	a := publish(t, c, event("a"))
+	publish(t, c, a)
+	if n := storedMessages(t, c); n != 1 {
+		t.Errorf("%d messages stored, want 1", n)
+	}
+}
+
+func TestFollowReturnsTheCallersError(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	publish(t, c, event("a"))
+	stop := errors.New("enough")
+	if err := c.Follow(within(t), FollowOptions{All: true}, func(alerts.Alert) error { return stop }); !errors.Is(err, stop) {
+		t.Errorf("error %v, want %v", err, stop)
+	}
+}
+
+func TestFollowPassesOverForeignMessages(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	if _, err := c.js.Publish(within(t), "vigil.alerts.a.start", []byte("hello")); err != nil {
+		t.Fatal(err)
+	}
+	a := publish(t, c, event("a"))
+	foreign := make(chan string, 1)
+	got := follow(t, c, FollowOptions{All: true, Invalid: func(subject string, _ error) { foreign <- subject }})
+	expect(t, got, a)
+	if subject := <-foreign; subject != "vigil.alerts.a.start" {
+		t.Errorf("invalid message on %q", subject)
+	}
+}
+
+func TestScoresAndStatusReachAPlainSubscriber(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	sub, err := c.nc.SubscribeSync("vigil.*.yard")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.PublishScore(alerts.Score{Camera: "yard", Frame: 8, Wall: time.Now(), Error: 0.01}); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.PublishStatus(alerts.Status{Camera: "yard", State: alerts.StateWatching, Wall: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	msg, err := sub.NextMsgWithContext(within(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := alerts.DecodeScore(msg.Data); err != nil || s.Frame != 8 {
+		t.Errorf("score %+v, %v", s, err)
+	}
+	if msg, err = sub.NextMsgWithContext(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := alerts.DecodeStatus(msg.Data); err != nil || s.State != alerts.StateWatching {
+		t.Errorf("status %+v, %v", s, err)
+	}
+}
+
+func TestPublishRefusesWhatIsNoAlert(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	if err := c.Publish(within(t), alerts.Alert{Camera: "a"}); err == nil {
+		t.Error("an empty alert was published")
+	}
+}

@@ -1,0 +1,217 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// What OnState reports.
+const (
+	StateDisconnected = "disconnected" // the connection broke and is tried again, for ever
+	StateReconnected  = "reconnected"
+	StateRefused      = "refused" // the server refused something, as a subject that the user may not use
+	StateUnsent       = "unsent"  // an alert is not acknowledged yet and will be sent again
+)
+
+const (
+	dialTimeout    = 3 * time.Second
+	requestTimeout = 4 * time.Second
+	drainTimeout   = 5 * time.Second
+	reconnectPause = 500 * time.Millisecond
+	pingInterval   = 10 * time.Second // two unanswered ones count as a broken connection
+)
+
+// DialOptions say where NATS is and who we are there.
+type DialOptions struct {
+	URL      string // nats://[user:password@]host[:port], also tls, ws and wss, or several with commas between
+	User     string
+	Password string
+	Token    string
+	Creds    string // path of a credentials file
+	Server   *Server
+	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
+	// not block.
+	OnState func(state string, err error)
+}
+
+// Conn is a connection to NATS that knows the stream of alerts. Its methods may be called concurrently.
+type Conn struct {
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	where   string // for errors, without credentials
+	secrets []string
+	onState func(string, error)
+	closed  chan struct{}
+	// denied is told when the server refuses a subject: it sends no answer to the request itself.
+	denied atomic.Pointer[func(error)]
+}
+
+// Dial connects and makes sure of the stream. It fails within seconds, and says which is wrong: no server there, wrong
+// credentials, JetStream off, or a permission that is missing. Once connected, a Conn reconnects until it is closed.
+// With o.Server set it connects inside the process and needs no URL.
+func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
+	c := &Conn{onState: o.OnState, closed: make(chan struct{})}
+	if c.onState == nil {
+		c.onState = func(string, error) {}
+	}
+	url, opts, err := c.options(o)
+	if err != nil {
+		return nil, err
+	}
+	if c.nc, err = connect(ctx, url, opts); err != nil {
+		return nil, fmt.Errorf("NATS at %s: %w", c.where, c.connectError(err))
+	}
+	if c.js, err = jetstream.New(c.nc); err != nil {
+		c.nc.Close()
+		return nil, fmt.Errorf("NATS at %s: %w", c.where, err)
+	}
+	if _, err := c.ensureStream(ctx); err != nil {
+		c.nc.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
+	opts := []nats.Option{
+		nats.Name("vigil"),
+		nats.Timeout(dialTimeout),
+		nats.DrainTimeout(drainTimeout),
+		nats.PingInterval(pingInterval),
+		nats.MaxPingsOutstanding(2),
+		nats.MaxReconnects(-1),
+		nats.ReconnectWait(reconnectPause),
+		nats.IgnoreAuthErrorAbort(),
+		// A message sent into a broken connection is better refused: Publish sends it again, a score is stale.
+		nats.ReconnectBufSize(-1),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				c.onState(StateDisconnected, c.scrub(err))
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { c.onState(StateReconnected, nil) }),
+		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refused(err) }),
+	}
+	if o.Server != nil {
+		c.where = "the embedded server"
+		o.User, o.Password, o.Token, o.Creds = o.Server.user, o.Server.password, "", ""
+		opts = append(opts, nats.InProcessServer(o.Server.nats))
+		o.URL = o.Server.URL()
+	} else {
+		c.where = RedactURL(o.URL)
+	}
+	all, err := parseURLs(o.URL)
+	if err != nil {
+		return "", nil, err
+	}
+	var urls []string
+	for _, a := range all {
+		urls = append(urls, a.url)
+		c.secrets = append(c.secrets, a.secrets...)
+	}
+	c.secrets = append(c.secrets, o.Password, o.Token)
+	if o.User != "" || o.Password != "" {
+		opts = append(opts, nats.UserInfo(o.User, o.Password))
+	}
+	if o.Token != "" {
+		opts = append(opts, nats.Token(o.Token))
+	}
+	if o.Creds != "" {
+		if _, err := os.ReadFile(o.Creds); err != nil {
+			return "", nil, fmt.Errorf("NATS credentials file: %w", err)
+		}
+		opts = append(opts, nats.UserCredentials(o.Creds))
+	}
+	return strings.Join(urls, ","), opts, nil
+}
+
+// connect is nats.Connect under a context. Where ctx ends first, the attempt dies by its own timeout.
+func connect(ctx context.Context, url string, opts []nats.Option) (*nats.Conn, error) {
+	type result struct {
+		nc  *nats.Conn
+		err error
+	}
+	done := make(chan result, 1)
+	go func() {
+		nc, err := nats.Connect(url, opts...)
+		done <- result{nc, err}
+	}()
+	select {
+	case r := <-done:
+		return r.nc, r.err
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.nc != nil {
+				r.nc.Close()
+			}
+		}()
+		return nil, context.Cause(ctx)
+	}
+}
+
+// connectError says what would be right.
+func (c *Conn) connectError(err error) error {
+	text := err.Error()
+	hint := ""
+	switch {
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), strings.Contains(strings.ToLower(text), "authorization"):
+		hint = "user, password, token or credentials file is not what this server expects"
+	case errors.Is(err, nats.ErrNoServers), strings.Contains(text, "refused"):
+		hint = "no server answers there: start it, or correct the address"
+	case strings.Contains(text, "INFO"):
+		hint = "what answers there is not a NATS server"
+	case errors.Is(err, nats.ErrTimeout), strings.Contains(text, "timeout"):
+		hint = "no answer in time: is the address right, and is it a NATS server?"
+	case strings.Contains(text, "no such host"):
+		hint = "correct the host name"
+	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
+		hint = "server and address disagree on TLS: use tls:// where the server asks for it"
+	}
+	if hint == "" {
+		return c.scrub(err)
+	}
+	return fmt.Errorf("%w: %s", c.scrub(err), hint)
+}
+
+// refused hears what the server says outside any answer.
+func (c *Conn) refused(err error) {
+	if tell := c.denied.Load(); tell != nil && errors.Is(err, nats.ErrPermissionViolation) {
+		(*tell)(err)
+	}
+	c.onState(StateRefused, c.scrub(err))
+}
+
+// scrub gives up an error's chain rather than let a credential through.
+func (c *Conn) scrub(err error) error {
+	if err == nil {
+		return nil
+	}
+	text, clean := err.Error(), err.Error()
+	for _, secret := range c.secrets {
+		if secret != "" {
+			clean = strings.ReplaceAll(clean, secret, "***")
+		}
+	}
+	if clean == text {
+		return err
+	}
+	return errors.New(clean)
+}
+
+// Close sends what is still on its way and closes the connection. It waits for a few seconds at most.
+func (c *Conn) Close() error {
+	if err := c.nc.Drain(); err != nil {
+		c.nc.Close()
+	}
+	<-c.closed
+	return nil
+}

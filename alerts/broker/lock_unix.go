@@ -1,0 +1,29 @@
+//go:build unix
+
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+)
+
+// dirLock is held by one process; the system lets go of it when that process dies, however it does.
+type dirLock struct{ file *os.File }
+
+func lockDir(dir string) (*dirLock, error) {
+	f, err := os.OpenFile(lockName(dir), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		if errors.Is(err, syscall.EWOULDBLOCK) {
+			err = errors.New("another vigil uses it: stop that one, or choose another directory")
+		}
+		return nil, errors.Join(fmt.Errorf("alert store %s: %w", dir, err), f.Close())
+	}
+	return &dirLock{f}, nil
+}
+
+func (l *dirLock) release() error { return l.file.Close() }

@@ -1,0 +1,88 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"syscall"
+)
+
+// probeBytes must fit into the directory at the start; a server that starts on a full disk fails at its first alert.
+const probeBytes = 1 << 20
+
+// claimDir makes dir ready for a server's streams and takes it for this process.
+func claimDir(dir string) (*dirLock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := probeDir(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("alert store %s: %w", dir, explain(err)), lock.release())
+	}
+	return lock, nil
+}
+
+// probeDir writes and syncs a file, since only that shows a full disk, a quota or a read-only mount.
+func probeDir(dir string) (err error) {
+	f, err := os.CreateTemp(dir, ".probe-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	if _, err := f.Write(make([]byte, probeBytes)); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// explain says what would help. The path stands in the caller's sentence already.
+func explain(err error) error {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return fmt.Errorf("%w: free some space, or choose another directory", err)
+	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: make it writable for this user, or choose another directory", err)
+	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, os.ErrExist):
+		return fmt.Errorf("%w: a file is in the way, choose another directory", err)
+	}
+	return err
+}
+
+// probeAddress listens for a moment, since the server itself reports a taken port only in its log.
+func probeAddress(host string, port int) error {
+	if port == -1 {
+		port = 0
+	}
+	address := net.JoinHostPort(host, strconv.Itoa(port))
+	l, err := net.Listen("tcp", address)
+	if err == nil {
+		return l.Close()
+	}
+	var call *net.OpError
+	if errors.As(err, &call) {
+		err = call.Err
+	}
+	hint := "choose another address"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = "stop the program that listens there, choose another port, or, if it is a NATS server, give its URL to use it"
+	case errors.Is(err, syscall.EACCES):
+		hint = "choose a port from 1024 on"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = "this machine has no such address, choose one that it has"
+	}
+	return fmt.Errorf("embedded NATS on %s: %w: %s", address, err, hint)
+}
+
+// lockName is the file whose lock says that a process uses the directory. It stays behind; only its lock counts.
+func lockName(dir string) string { return filepath.Join(dir, "vigil.lock") }

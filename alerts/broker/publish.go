@@ -1,0 +1,102 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+)
+
+// ErrDisconnected is returned for what is not worth keeping while there is no connection.
+var ErrDisconnected = errors.New("not connected to NATS")
+
+const (
+	ackTimeout  = 5 * time.Second
+	firstPause  = 100 * time.Millisecond
+	longestWait = 2 * time.Second
+)
+
+// Publish sends an alert and returns when the stream has acknowledged it. It goes on trying, always with the same
+// message id, until ctx ends; then the alert may still have been stored. To keep the order of a camera's alerts, call
+// it for one after the other. An alert that is not valid or too large fails at once.
+func (c *Conn) Publish(ctx context.Context, a alerts.Alert) error {
+	data, err := alerts.Encode(a)
+	if err != nil {
+		return err
+	}
+	return c.store(ctx, a.Subject(), a.MessageID(), data)
+}
+
+func (c *Conn) store(ctx context.Context, subject, id string, data []byte) error {
+	told := ""
+	for pause := firstPause; ; pause = min(2*pause, longestWait) {
+		err := c.attempt(ctx, subject, id, data)
+		if err == nil {
+			return nil
+		}
+		err = c.scrub(err)
+		if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrConnectionClosed) {
+			return fmt.Errorf("publish alert %s: %w", id, err)
+		}
+		if ctx.Err() == nil && err.Error() != told {
+			told = err.Error()
+			c.onState(StateUnsent, fmt.Errorf("alert %s is not acknowledged yet: %w", id, err))
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("publish alert %s: not acknowledged: %w", id, errors.Join(context.Cause(ctx), err))
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) error {
+	if c.nc.IsClosed() {
+		return nats.ErrConnectionClosed
+	}
+	if !c.nc.IsConnected() {
+		return ErrDisconnected
+	}
+	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	defer cancel()
+	_, err := c.js.Publish(ctx, subject, data, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+	if errors.Is(err, jetstream.ErrNoStreamResponse) {
+		// Nothing stores the subject: the stream may have gone with the server's directory.
+		_, ensured := c.ensureStream(ctx)
+		return errors.Join(err, ensured)
+	}
+	return err
+}
+
+// PublishScore sends a score to whoever listens now. It waits for nothing; without a connection it is ErrDisconnected.
+func (c *Conn) PublishScore(s alerts.Score) error {
+	data, err := alerts.EncodeScore(s)
+	if err != nil {
+		return err
+	}
+	return c.send(alerts.ScoreSubject(s.Camera), data)
+}
+
+// PublishStatus sends a camera's state to whoever listens now, as PublishScore does.
+func (c *Conn) PublishStatus(s alerts.Status) error {
+	data, err := alerts.EncodeStatus(s)
+	if err != nil {
+		return err
+	}
+	return c.send(alerts.StatusSubject(s.Camera), data)
+}
+
+func (c *Conn) send(subject string, data []byte) error {
+	if !c.nc.IsConnected() {
+		return ErrDisconnected
+	}
+	if err := c.nc.Publish(subject, data); err != nil {
+		return fmt.Errorf("publish to %s: %w", subject, c.scrub(err))
+	}
+	return nil
+}

@@ -1,0 +1,52 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+)
+
+// serverLog takes the embedded server's messages. Its notices are a page at each start, so they count as debug.
+type serverLog struct {
+	log *slog.Logger
+	mu  sync.Mutex
+	err error // the first that the server called fatal
+}
+
+func newServerLog(log *slog.Logger) *serverLog {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &serverLog{log: log.With("component", "nats")}
+}
+
+func (l *serverLog) fatal() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
+}
+
+// Fatalf keeps the reason for Start; the server's usual answer, to end the process, is not its to give here.
+func (l *serverLog) Fatalf(format string, v ...any) {
+	l.mu.Lock()
+	if l.err == nil {
+		l.err = errors.New(fmt.Sprintf(format, v...))
+	}
+	l.mu.Unlock()
+	l.put(slog.LevelError, format, v)
+}
+
+func (l *serverLog) Errorf(format string, v ...any)  { l.put(slog.LevelError, format, v) }
+func (l *serverLog) Warnf(format string, v ...any)   { l.put(slog.LevelWarn, format, v) }
+func (l *serverLog) Noticef(format string, v ...any) { l.put(slog.LevelDebug, format, v) }
+func (l *serverLog) Debugf(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }
+func (l *serverLog) Tracef(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }
+
+func (l *serverLog) put(level slog.Level, format string, v []any) {
+	ctx := context.Background()
+	if l.log.Enabled(ctx, level) {
+		l.log.Log(ctx, level, "embedded NATS says", "text", fmt.Sprintf(format, v...))
+	}
+}

@@ -1,0 +1,86 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+)
+
+// Stream is the name of the stream that keeps the alerts.
+const Stream = "VIGIL_ALERTS"
+
+const (
+	// DedupWindow is how long the server knows the ids it has stored: a repeat within it is acknowledged and not stored
+	// again. An operator's own stream keeps its own window, 2 minutes by default.
+	DedupWindow = 24 * time.Hour
+	// StreamBytes bounds the stream; beyond it the oldest alerts go. At about 1.5 kB each it holds some 170,000.
+	StreamBytes = 256 << 20
+)
+
+// ensureStream returns the stream and creates it where there is none. An operator's limits stay as they are.
+func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ctx, deny := context.WithCancelCause(ctx)
+	defer deny(nil)
+	tell := func(err error) { deny(err) }
+	c.denied.Store(&tell)
+	defer c.denied.CompareAndSwap(&tell, nil)
+
+	s, err := c.js.Stream(ctx, Stream)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		s, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
+			Name:        Stream,
+			Description: "Alerts of vigil",
+			Subjects:    []string{alerts.AllAlerts},
+			Storage:     jetstream.FileStorage,
+			Discard:     jetstream.DiscardOld,
+			MaxBytes:    StreamBytes,
+			Duplicates:  DedupWindow,
+		})
+		// Another vigil may have been faster, and with another configuration.
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			s, err = c.js.Stream(ctx, Stream)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("NATS at %s: stream %s: %w", c.where, Stream, c.streamError(ctx, err))
+	}
+	for _, subject := range s.CachedInfo().Config.Subjects {
+		if covers(subject, alerts.AllAlerts) {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("NATS at %s: stream %s stores %q, not %s: add that subject to it",
+		c.where, Stream, s.CachedInfo().Config.Subjects, alerts.AllAlerts)
+}
+
+func (c *Conn) streamError(ctx context.Context, err error) error {
+	if denied := context.Cause(ctx); errors.Is(denied, nats.ErrPermissionViolation) {
+		return fmt.Errorf("%w: allow this user to publish to $JS.API.> and vigil.> and to subscribe to _INBOX.>", c.scrub(denied))
+	}
+	var api *jetstream.APIError
+	switch {
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
+		return fmt.Errorf("%w: JetStream is off: start the server with -js, or set jetstream in its configuration", err)
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
+		return fmt.Errorf("%w: enable JetStream for the account of this user", err)
+	case errors.As(err, &api) && (api.ErrorCode == errStorage || api.ErrorCode == errResources):
+		return fmt.Errorf("%w: the server has no room for %d MiB: free some, or create the stream with limits of your own", err, StreamBytes>>20)
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
+		return fmt.Errorf("no answer within %v: %w", requestTimeout, err)
+	}
+	return c.scrub(err)
+}
+
+// Codes of the server's errors that have no name in the client.
+const (
+	errStorage   jetstream.ErrorCode = 10047
+	errResources jetstream.ErrorCode = 10023
+)
