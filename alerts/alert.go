@@ -124,7 +124,7 @@ type Moment struct {
 	// The stream's own clock, in seconds since the source was opened.
 	StreamSeconds float64 `json:"stream_seconds"`
 	// The frame's number in the stream, from 0.
-	Frame uint64 `json:"frame"`
+	Frame uint64 `json:"frame" jsonschema:"minimum=0"`
 }
 
 // Model names the weights that scored.
@@ -148,13 +148,13 @@ type Source struct {
 // Latency is where the time between the scene and the message went, in milliseconds.
 type Latency struct {
 	// From the frame's arrival to its complete clip.
-	CaptureMS float64 `json:"capture_ms,omitempty"`
+	CaptureMS float64 `json:"capture_ms,omitempty" jsonschema:"minimum=0"`
 	// From the complete clip to the scorer.
-	QueueMS float64 `json:"queue_ms,omitempty"`
+	QueueMS float64 `json:"queue_ms,omitempty" jsonschema:"minimum=0"`
 	// In the scorer.
-	ScoreMS float64 `json:"score_ms,omitempty"`
+	ScoreMS float64 `json:"score_ms,omitempty" jsonschema:"minimum=0"`
 	// From the score to the broker.
-	PublishMS float64 `json:"publish_ms,omitempty"`
+	PublishMS float64 `json:"publish_ms,omitempty" jsonschema:"minimum=0"`
 }
 
 // NewID returns a fresh ULID for an alert. IDs made by one process sort in the order of their making.

@@ -16,7 +16,9 @@ const (
 )
 
 // Subject is where the alerts of a camera in a phase are published: vigil.alerts.<camera>.<phase>.
-func Subject(camera string, phase Phase) string { return "vigil.alerts." + camera + "." + string(phase) }
+func Subject(camera string, phase Phase) string {
+	return "vigil.alerts." + camera + "." + string(phase)
+}
 
 // CameraSubject covers all alerts of one camera.
 func CameraSubject(camera string) string { return "vigil.alerts." + camera + ".*" }

@@ -62,6 +62,12 @@ func (a Alert) Validate() error {
 	}
 	c.that(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width, a.Source.Height)
 	c.number("source.fps", a.Source.FPS, math.Inf(1))
+	if l := a.Latency; l != nil {
+		c.number("latency.capture_ms", l.CaptureMS, math.Inf(1))
+		c.number("latency.queue_ms", l.QueueMS, math.Inf(1))
+		c.number("latency.score_ms", l.ScoreMS, math.Inf(1))
+		c.number("latency.publish_ms", l.PublishMS, math.Inf(1))
+	}
 	return errors.Join(c.errs...)
 }
 
