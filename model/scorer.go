@@ -46,6 +46,7 @@ func (m *Model) NewScorer(threads int) *Scorer {
 		most = max(most, c.DstLen())
 	}
 	s.a, s.b = make([]float32, most), make([]float32, most)
+	m.memory.Reserve(s.pool)
 	return s
 }
 

@@ -76,6 +76,14 @@ func inverseNorm(v []float32) float32 {
 	return float32(1 / max(math.Sqrt(sum), 1e-12))
 }
 
+// Reserve makes the rows that p's workers need in a Run, so that no Run allocates.
+func (m *Memory) Reserve(p *Pool) {
+	for _, w := range p.workers {
+		w.rows = grow(w.rows, queryBlock*m.slots)
+		w.scaled = grow(w.scaled, queryBlock*m.width)
+	}
+}
+
 // Run reads dst, [queries][width], for the queries z of the same shape. weights, [queries][slots], takes the addressing weights;
 // nil leaves them out.
 func (m *Memory) Run(p *Pool, dst, z []float32, queries int, weights []float32) {
