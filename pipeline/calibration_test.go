@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vigil/preprocess"
+)
+
+func ramp(n int) []float64 {
+	out := make([]float64, n)
+	for i := range out {
+		// In an order that is not sorted.
+		out[i] = float64((i*37)%n) / float64(n-1)
+	}
+	return out
+}
+
+func record(t *testing.T) Calibration {
+	t.Helper()
+	c, err := Calibrate(Calibration{
+		Key:        Key{Camera: "gate", Model: "abc", Width: 640, Height: 360, FPS: 25, Hop: 8},
+		LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1,
+	}, ramp(101))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func TestCalibrate(t *testing.T) {
+	c := record(t)
+	near := func(got, want float64) bool { return math.Abs(got-want) < 0.011 }
+	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Least != 0 || c.Greatest != 1 || c.ID == "" {
+		t.Errorf("calibrated to %+v", c)
+	}
+}
+
+func TestCalibrateRefuses(t *testing.T) {
+	for want, errs := range map[string][]float64{
+		"19 clips are too few":             ramp(19),
+		"the error of a clip is NaN":       append(ramp(30), math.NaN()),
+		"the error of a clip is +Inf":      append(ramp(30), math.Inf(1)),
+		"all 30 clips have the same error": make([]float64, 30),
+	} {
+		if _, err := Calibrate(Calibration{LoQuantile: 0.05, ThetaQuantile: 0.99}, errs); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+func TestCalibrationComesBackFromItsFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gate.json")
+	c := record(t)
+	if err := c.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	got, err := ReadCalibration(path)
+	if err != nil || got != c {
+		t.Errorf("read %+v, %v; wrote %+v", got, err, c)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string][2]string{
+		"changed by hand":                   {`"hop": 8`, `"hop": 4`},
+		"not a record":                      {`"hop"`, `"hops"`},
+		"format version is 9":               {`"version": 1`, `"version": 9`},
+		"must be below theta":               {`"lo": `, `"lo": 1e`},
+		"not a record that 'vigil calibrat": {"{", "["},
+	} {
+		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadCalibration(path); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), path) {
+			t.Errorf("error %v, want %q and the file", err, name)
+		}
+	}
+	if _, err := ReadCalibration(filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("a file that is not there was read")
+	}
+	if err := c.Write(filepath.Join(t.TempDir(), "no", "such", "folder.json")); err == nil {
+		t.Error("written into a folder that is not there")
+	}
+}
+
+func TestCalibrationCheck(t *testing.T) {
+	c := record(t)
+	if err := c.Check(c.Key); err != nil {
+		t.Fatal(err)
+	}
+	near := c.Key
+	near.FPS = 24.6
+	if err := c.Check(near); err != nil {
+		t.Errorf("a measured rate a little off was refused: %v", err)
+	}
+	for want, change := range map[string]func(*Key){
+		"camera is yard, calibrated for gate":                  func(k *Key) { k.Camera = "yard" },
+		"model hash is def, calibrated for abc":                func(k *Key) { k.Model = "def" },
+		"mask is " + MaskHash(square())[:12] + ", calibrated":  func(k *Key) { k.Mask = MaskHash(square()) },
+		"picture size is 1280x720, calibrated for 640x360":     func(k *Key) { k.Width, k.Height = 1280, 720 },
+		"frame rate is 10, calibrated for 25":                  func(k *Key) { k.FPS = 10 },
+		"hop is 4, calibrated for 8; make a new one with 'vig": func(k *Key) { k.Hop = 4 },
+	} {
+		k := c.Key
+		change(&k)
+		if err := c.Check(k); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+func square() []preprocess.Polygon {
+	return []preprocess.Polygon{{{X: 0.25, Y: 0.25}, {X: 0.5, Y: 0.25}, {X: 0.5, Y: 0.5}, {X: 0.25, Y: 0.5}}}
+}

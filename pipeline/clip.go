@@ -1,0 +1,39 @@
+package pipeline
+
+import (
+	"time"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+// centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol.
+const centre = preprocess.Frames / 2
+
+// Clip is a scored cuboid.
+type Clip struct {
+	Camera     string
+	First      Moment // the cuboid's first frame
+	Centre     Moment // start + 8: the frame that the score belongs to
+	Last       Moment // the cuboid's last frame
+	Error      float64
+	Regularity float64 // NaN without a calibration
+	Gap        bool    // the first cuboid after a gap
+	Boxes      []alerts.Box
+	Zones      []string
+	FPS        float64 // of the frames that the model saw
+	Width      int     // of the source, in pixels
+	Height     int
+	Queue      time.Duration // from the last frame's arrival to the scorer
+	Score      time.Duration // in the model
+}
+
+// Moment is a frame's place in the stream.
+type Moment struct {
+	Frame uint64        // sequence number
+	PTS   time.Duration // stream time
+	Wall  time.Time     // arrival
+}
+
+// Time is the clip's stream time: that of its centre.
+func (c Clip) Time() time.Duration { return c.Centre.PTS }

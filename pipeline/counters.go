@@ -1,0 +1,33 @@
+package pipeline
+
+import (
+	"sync/atomic"
+
+	"vigil/capture"
+)
+
+// counters are one camera's; cameras and the scorer add to them while others read.
+type counters struct {
+	frames, clips, scored, events, openings, failures atomic.Uint64
+	info                                              atomic.Pointer[capture.Info]
+}
+
+// Stats is what became of one camera's pictures so far.
+type Stats struct {
+	Camera   string
+	Frames   uint64 // read
+	Clips    uint64 // cuboids made
+	Scored   uint64 // cuboids scored
+	Skipped  uint64 // cuboids dropped unscored, for overload
+	Events   uint64 // started
+	Openings uint64 // of the source
+	Failures uint64 // of the source
+}
+
+func (w *watcher) snapshot() Stats {
+	c := &w.stats
+	return Stats{
+		Camera: w.Name, Frames: c.frames.Load(), Clips: c.clips.Load(), Scored: c.scored.Load(), Skipped: w.box.skipped(w.index),
+		Events: c.events.Load(), Openings: c.openings.Load(), Failures: c.failures.Load(),
+	}
+}

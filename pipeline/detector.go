@@ -1,0 +1,150 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// DetectorConfig says when low regularity becomes an event. All durations are stream time, so that neither the hop nor
+// the speed of the machine changes what is an event.
+type DetectorConfig struct {
+	Enter, Leave float64       // regularity: an event opens below Enter and closes above Leave; 0 < Enter < Leave <= 1
+	OpenAfter    time.Duration // how long regularity must stay below Enter
+	CloseAfter   time.Duration // how long it must stay above Leave
+	MinDuration  time.Duration // an event stays open at least this long, so that it does not flap
+	CoolDown     time.Duration // after an end no event opens for this long; one still low then opens with its true start
+}
+
+// DefaultDetector suits people and vehicles at 5 to 25 frames a second.
+func DefaultDetector() DetectorConfig {
+	return DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second}
+}
+
+// Validate returns an error that names what is out of range.
+func (c DetectorConfig) Validate() error {
+	if !(c.Enter > 0 && c.Enter < c.Leave && c.Leave <= 1) {
+		return fmt.Errorf("enter %g and leave %g: must be 0 < enter < leave <= 1", c.Enter, c.Leave)
+	}
+	if min(c.OpenAfter, c.CloseAfter, c.MinDuration, c.CoolDown) < 0 {
+		return fmt.Errorf("durations must not be negative: %+v", c)
+	}
+	return nil
+}
+
+// Change is what a detector has to say.
+type Change int
+
+// The life of an event: it starts, its peak rises notably any number of times, it ends.
+const (
+	Nothing Change = iota
+	Started
+	Risen
+	Ended
+)
+
+// notableRise is how much further above normal a peak must be than the last one published to be worth an update.
+const notableRise = 1.25
+
+// Detector turns the regularity of one camera into events with hysteresis. The zero value is not ready: NewDetector.
+type Detector struct {
+	cfg DetectorConfig
+	lo  float64
+
+	now  time.Duration // stream time of the latest clip; never goes backwards
+	open bool
+	ep   Episode
+
+	low       bool          // a run of clips below Enter is under way, and not yet an event
+	lowSince  time.Duration // when it began
+	calm      bool          // an event is open and a run of clips above Leave is under way
+	calmSince time.Duration
+	said      float64       // the peak error last published
+	ended     bool          // an event has ended before
+	endedAt   time.Duration // when
+}
+
+// Episode is one event as the detector sees it: Start is the first clip of the run that opened it, End the latest clip
+// that was not above Leave.
+type Episode struct {
+	Start, Peak, End Clip
+	Zones            []string // every zone touched so far, in order of first touch
+}
+
+// NewDetector returns a detector for one camera; lo is its calibration's low end of normal errors.
+func NewDetector(cfg DetectorConfig, lo float64) *Detector { return &Detector{cfg: cfg, lo: lo} }
+
+// Push takes the next clip of the stream and says what came of it. The Episode is valid unless the change is Nothing.
+func (d *Detector) Push(c Clip) (Change, Episode) {
+	d.now = max(d.now, c.Time())
+	if c.Gap {
+		// What happened in the gap is unknown: runs of clips must not reach across it.
+		d.low, d.calm = false, false
+	}
+	if d.open {
+		return d.pushOpen(c)
+	}
+	if c.Regularity >= d.cfg.Enter {
+		d.low = false
+		return Nothing, Episode{}
+	}
+	if !d.low {
+		d.low, d.lowSince = true, d.now
+		d.ep = Episode{Start: c, Peak: c}
+	}
+	d.note(c)
+	if d.now-d.lowSince < d.cfg.OpenAfter || d.ended && d.now-d.endedAt < d.cfg.CoolDown {
+		return Nothing, Episode{}
+	}
+	d.open, d.low, d.calm = true, false, false
+	d.said = d.ep.Peak.Error
+	return Started, d.ep
+}
+
+func (d *Detector) pushOpen(c Clip) (Change, Episode) {
+	d.note(c)
+	if c.Regularity <= d.cfg.Leave {
+		d.calm = false
+	} else if !d.calm {
+		d.calm, d.calmSince = true, d.now
+	}
+	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.ep.Start.Time() >= d.cfg.MinDuration {
+		return d.Close()
+	}
+	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) {
+		d.said = d.ep.Peak.Error
+		return Risen, d.ep
+	}
+	return Nothing, Episode{}
+}
+
+// note keeps what an event must remember of a clip.
+func (d *Detector) note(c Clip) {
+	if c.Error > d.ep.Peak.Error {
+		d.ep.Peak = c
+	}
+	if c.Regularity <= d.cfg.Leave {
+		d.ep.End = c
+		d.ep.Zones = union(d.ep.Zones, c.Zones)
+	}
+}
+
+// Close ends the open event, if there is one: the source ended or was lost, or the camera is no longer armed.
+func (d *Detector) Close() (Change, Episode) {
+	d.low, d.calm = false, false
+	if !d.open {
+		return Nothing, Episode{}
+	}
+	d.open, d.ended, d.endedAt = false, true, d.now
+	return Ended, d.ep
+}
+
+// union returns a with the strings of b that it lacks; a itself is not written to, since earlier Episodes share it.
+func union(a, b []string) []string {
+	for _, s := range b {
+		if !slices.Contains(a, s) {
+			a = append(slices.Clip(a), s)
+		}
+	}
+	return a
+}

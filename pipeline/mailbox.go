@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+// mailbox is the border between the cameras and the scorer. It holds at most one pending cuboid for each camera; a newer
+// one displaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn, so one
+// camera cannot starve another however slow the scorer is.
+type mailbox struct {
+	mu    sync.Mutex
+	slots []slot
+	next  int           // the camera that take looks at first
+	ready chan struct{} // 1: something may be there to take
+	over  bool          // no camera will put anything again
+}
+
+type slot struct {
+	pending *preprocess.Cuboid
+	since   time.Time            // when pending was put
+	free    []*preprocess.Cuboid // buffers that go round between the camera and the scorer
+	space   chan struct{}        // 1: pending may have been taken
+	skipped uint64
+
+	ending      alerts.EndReason // why the stream ended; taken after what was pending then
+	endingFirst bool             // what is pending was put after the stream had ended and begun anew
+}
+
+// parcel is what the scorer takes: a cuboid, or the news that a camera's stream ended.
+type parcel struct {
+	camera int
+	cuboid *preprocess.Cuboid // nil: the stream ended
+	ending alerts.EndReason
+	waited time.Duration // since it was put
+}
+
+func newMailbox(cameras int) *mailbox {
+	m := &mailbox{slots: make([]slot, cameras), ready: make(chan struct{}, 1)}
+	for i := range m.slots {
+		m.slots[i].space = make(chan struct{}, 1)
+	}
+	return m
+}
+
+// buffer returns a cuboid for the camera to fill. There are at most three for a camera: one being filled, one pending,
+// one being scored.
+func (m *mailbox) buffer(camera int) *preprocess.Cuboid {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &m.slots[camera]
+	if n := len(s.free); n > 0 {
+		c := s.free[n-1]
+		s.free = s.free[:n-1]
+		return c
+	}
+	return new(preprocess.Cuboid)
+}
+
+// put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted.
+func (m *mailbox) put(camera int, c *preprocess.Cuboid) {
+	m.mu.Lock()
+	s := &m.slots[camera]
+	if s.pending != nil {
+		s.skipped++
+		// What came after a gap still does when the first cuboid behind it is dropped.
+		c.Gap = c.Gap || s.pending.Gap
+		s.free = append(s.free, s.pending)
+	}
+	s.pending, s.since = c, time.Now()
+	s.endingFirst = s.ending != ""
+	m.mu.Unlock()
+	signal(m.ready)
+}
+
+// putWait leaves c for the scorer once the last one has been taken: recordings are scored whole.
+func (m *mailbox) putWait(ctx context.Context, camera int, c *preprocess.Cuboid) error {
+	s := &m.slots[camera]
+	for {
+		m.mu.Lock()
+		empty := s.pending == nil
+		m.mu.Unlock()
+		if empty {
+			m.put(camera, c)
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-s.space:
+		}
+	}
+}
+
+// end says that the camera's stream is over or broken; the scorer hears of it after the pending cuboid.
+func (m *mailbox) end(camera int, reason alerts.EndReason) {
+	m.mu.Lock()
+	m.slots[camera].ending = reason
+	m.mu.Unlock()
+	signal(m.ready)
+}
+
+// close says that no camera will put anything again.
+func (m *mailbox) close() {
+	m.mu.Lock()
+	m.over = true
+	m.mu.Unlock()
+	signal(m.ready)
+}
+
+// take returns the next parcel, the cameras in turn. It waits until there is one; false says that there never will be.
+func (m *mailbox) take() (parcel, bool) {
+	for {
+		p, ok, over := m.poll()
+		if ok || over {
+			return p, ok
+		}
+		<-m.ready
+	}
+}
+
+func (m *mailbox) poll() (p parcel, ok, over bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.slots {
+		camera := (m.next + i) % len(m.slots)
+		s := &m.slots[camera]
+		switch {
+		case s.ending != "" && (s.pending == nil || s.endingFirst):
+			p := parcel{camera: camera, ending: s.ending}
+			s.ending, s.endingFirst = "", false
+			m.next = camera + 1
+			return p, true, false
+		case s.pending != nil:
+			p := parcel{camera: camera, cuboid: s.pending, waited: time.Since(s.since)}
+			s.pending = nil
+			m.next = camera + 1
+			signal(s.space)
+			return p, true, false
+		}
+	}
+	return parcel{}, false, m.over
+}
+
+// done gives a scored cuboid's buffer back to its camera.
+func (m *mailbox) done(p parcel) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.slots[p.camera].free = append(m.slots[p.camera].free, p.cuboid)
+}
+
+// skipped returns how many of the camera's cuboids were dropped unscored.
+func (m *mailbox) skipped(camera int) uint64 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.slots[camera].skipped
+}
+
+// signal leaves a token in a channel of one, if there is none yet.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

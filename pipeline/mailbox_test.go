@@ -1,0 +1,157 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+func numbered(n uint64) *preprocess.Cuboid {
+	c := new(preprocess.Cuboid)
+	c.Seq[0] = n
+	return c
+}
+
+func TestMailboxKeepsTheNewest(t *testing.T) {
+	m := newMailbox(1)
+	first := numbered(1)
+	first.Gap = true
+	m.put(0, first)
+	m.put(0, numbered(2))
+	m.put(0, numbered(3))
+	p, ok := m.take()
+	if !ok || p.cuboid.Seq[0] != 3 || m.skipped(0) != 2 {
+		t.Fatalf("took clip %d with %d skipped, want clip 3 with 2", p.cuboid.Seq[0], m.skipped(0))
+	}
+	if !p.cuboid.Gap {
+		t.Error("the gap before a skipped cuboid was forgotten")
+	}
+	if again := m.buffer(0); again == p.cuboid || again.Seq[0] != 2 {
+		t.Error("a skipped cuboid's buffer was not handed out again, or the one being scored was")
+	}
+}
+
+// Five cameras send a cuboid every 100 ms to a scorer that takes 100 ms a clip: five times too slow.
+func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const cameras, each = 5, 200
+		m := newMailbox(cameras)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		for i := range cameras {
+			go func() {
+				for n := range uint64(each) {
+					m.put(i, numbered(n))
+					time.Sleep(100 * time.Millisecond)
+				}
+				cancel()
+			}()
+		}
+		var scored [cameras]int
+		var last [cameras]uint64
+		for ctx.Err() == nil {
+			p, _ := m.take()
+			if n := p.cuboid.Seq[0]; scored[p.camera] > 0 && n <= last[p.camera] {
+				t.Errorf("camera %d: clip %d was scored after clip %d", p.camera, n, last[p.camera])
+			}
+			last[p.camera] = p.cuboid.Seq[0]
+			scored[p.camera]++
+			time.Sleep(100 * time.Millisecond)
+			m.done(p)
+		}
+		synctest.Wait()
+		for i := range cameras {
+			if scored[i] < each/cameras-1 || scored[i] > each/cameras+1 {
+				t.Errorf("camera %d had %d clips scored, want %d of %d: %v", i, scored[i], each/cameras, each, scored)
+			}
+			if got := int(m.skipped(i)) + scored[i]; got < each-2 || got > each {
+				t.Errorf("camera %d: %d scored and %d skipped do not add up to %d", i, scored[i], m.skipped(i), each)
+			}
+		}
+	})
+}
+
+func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
+	m := newMailbox(1)
+	seen := map[*preprocess.Cuboid]bool{}
+	var scoring parcel
+	for i := range 100 {
+		c := m.buffer(0)
+		seen[c] = true
+		m.put(0, c)
+		if i%3 == 0 {
+			if scoring.cuboid != nil {
+				m.done(scoring)
+			}
+			scoring, _ = m.take()
+		}
+	}
+	if len(seen) != 3 {
+		t.Errorf("%d buffers went round for one camera, want 3", len(seen))
+	}
+}
+
+func TestMailboxTellsEndsInOrder(t *testing.T) {
+	m := newMailbox(2)
+	m.put(0, numbered(1))
+	m.end(0, alerts.EndSourceLost)
+	if p, _ := m.take(); p.cuboid == nil {
+		t.Fatal("the end came before the cuboid that was pending")
+	}
+	// The source came back before the scorer heard of its loss: the loss is told first.
+	m.put(0, numbered(2))
+	if p, _ := m.take(); p.cuboid != nil || p.ending != alerts.EndSourceLost {
+		t.Fatalf("took %+v, want the loss of the source", p)
+	}
+	if p, _ := m.take(); p.cuboid == nil || p.cuboid.Seq[0] != 2 {
+		t.Fatalf("took %+v, want clip 2", p)
+	}
+	m.put(1, numbered(3))
+	m.close()
+	if p, ok := m.take(); !ok || p.camera != 1 {
+		t.Error("what was pending at the close was lost")
+	}
+	if _, ok := m.take(); ok {
+		t.Error("a closed and empty mailbox gave a parcel")
+	}
+}
+
+func TestPutWaitWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMailbox(1)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() {
+			for n := range uint64(3) {
+				if err := m.putWait(ctx, 0, numbered(n)); err != nil {
+					done <- err
+					return
+				}
+			}
+			done <- m.putWait(ctx, 0, numbered(3))
+		}()
+		for n := range uint64(3) {
+			synctest.Wait()
+			if p, _ := m.take(); p.cuboid.Seq[0] != n {
+				t.Errorf("took clip %d, want %d", p.cuboid.Seq[0], n)
+			}
+		}
+		synctest.Wait()
+		cancel()
+		// Clip 3 is pending; nothing waits any more.
+		if err := <-done; err != nil {
+			t.Errorf("putWait: %v", err)
+		}
+		if err := m.putWait(ctx, 0, numbered(4)); !errors.Is(err, context.Canceled) {
+			t.Errorf("putWait on a full mailbox after the end: %v", err)
+		}
+		if m.skipped(0) != 0 {
+			t.Errorf("%d clips of a recording were skipped", m.skipped(0))
+		}
+	})
+}

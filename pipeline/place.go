@@ -1,0 +1,127 @@
+package pipeline
+
+import (
+	"slices"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+const (
+	gridCells = 16  // the error map is looked at in at most gridCells x gridCells cells
+	hotShare  = 0.5 // a cell is hot from this share of the hottest cell's error on
+	maxBoxes  = 5   // an event names the hottest places only
+)
+
+// locate says where in the picture an error map is hot: boxes around connected hot cells, the hottest first, in
+// fractions of the picture. errs is [side][side], row-major.
+func locate(errs []float32, side int) []alerts.Box {
+	n := min(gridCells, side)
+	cells := pool(errs, side, n)
+	hottest := slices.Max(cells)
+	if !(hottest > 0) {
+		return nil
+	}
+	type place struct {
+		box  alerts.Box
+		peak float32
+	}
+	var places []place
+	seen := make([]bool, n*n)
+	hot := func(i int) bool { return cells[i] >= hotShare*hottest }
+	for start := range cells {
+		if seen[start] || !hot(start) {
+			continue
+		}
+		seen[start] = true
+		x0, y0, x1, y1, peak := n, n, -1, -1, float32(0)
+		for todo := []int{start}; len(todo) > 0; {
+			i := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			x, y := i%n, i/n
+			x0, y0, x1, y1, peak = min(x0, x), min(y0, y), max(x1, x), max(y1, y), max(peak, cells[i])
+			for _, d := range [4][2]int{{1, 0}, {-1, 0}, {0, 1}, {0, -1}} {
+				nx, ny := x+d[0], y+d[1]
+				if j := ny*n + nx; nx >= 0 && nx < n && ny >= 0 && ny < n && !seen[j] && hot(j) {
+					seen[j] = true
+					todo = append(todo, j)
+				}
+			}
+		}
+		f := 1 / float64(n)
+		places = append(places, place{alerts.Box{
+			X: float64(x0) * f, Y: float64(y0) * f, W: float64(x1-x0+1) * f, H: float64(y1-y0+1) * f,
+		}, peak})
+	}
+	slices.SortStableFunc(places, func(a, b place) int {
+		switch {
+		case a.peak > b.peak:
+			return -1
+		case a.peak < b.peak:
+			return 1
+		}
+		return 0
+	})
+	boxes := make([]alerts.Box, 0, maxBoxes)
+	for _, p := range places[:min(len(places), maxBoxes)] {
+		boxes = append(boxes, p.box)
+	}
+	return boxes
+}
+
+// pool returns [n][n] means of an error map [side][side].
+func pool(errs []float32, side, n int) []float32 {
+	out := make([]float32, n*n)
+	for cy := range n {
+		for cx := range n {
+			var sum float32
+			y0, y1, x0, x1 := cy*side/n, (cy+1)*side/n, cx*side/n, (cx+1)*side/n
+			for y := y0; y < y1; y++ {
+				for _, e := range errs[y*side+x0 : y*side+x1] {
+					sum += e
+				}
+			}
+			out[cy*n+cx] = sum / float32((y1-y0)*(x1-x0))
+		}
+	}
+	return out
+}
+
+// zoneFinder names the zones that boxes touch.
+type zoneFinder struct {
+	zones []Zone
+	cells [][]bool // for each zone [gridCells][gridCells]
+}
+
+// zoneGrid is finer than the boxes' cells, so that a narrow zone is not missed between two centres.
+const zoneGrid = 4 * gridCells
+
+func newZoneFinder(zones []Zone) zoneFinder {
+	f := zoneFinder{zones: zones}
+	for _, z := range zones {
+		f.cells = append(f.cells, preprocess.Rasterize([]preprocess.Polygon{z.Area}, zoneGrid, zoneGrid))
+	}
+	return f
+}
+
+// touched returns the names of the zones that any of the boxes overlaps, in the configuration's order.
+func (f zoneFinder) touched(boxes []alerts.Box) []string {
+	var names []string
+	for i, z := range f.zones {
+		if slices.ContainsFunc(boxes, func(b alerts.Box) bool { return overlaps(f.cells[i], b) }) {
+			names = append(names, z.Name)
+		}
+	}
+	return names
+}
+
+func overlaps(cells []bool, b alerts.Box) bool {
+	for y := int(b.Y * zoneGrid); y < min(zoneGrid, int((b.Y+b.H)*zoneGrid)); y++ {
+		for x := int(b.X * zoneGrid); x < min(zoneGrid, int((b.X+b.W)*zoneGrid)); x++ {
+			if cells[y*zoneGrid+x] {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,115 @@
+// Package pipeline takes cameras to events. It is the only package that composes the stages:
+//
+//	Stream ─frame─▶ Preparer ─picture─▶ Window ─cuboid─▶ mailbox ─▶ Scorer ─error─▶ Detector ─alert─▶ Publisher
+//	└───────────── watcher, one for each camera ──────────────┘      └──── judge, one ────┘      └─ publisher ─┘
+//
+// The boxes below are its goroutines, and the two arrows between them its only borders: the mailbox, where a camera never
+// waits, and the publisher's queue, behind which the network may. The invariants: no cuboid spans a gap, overload is shed
+// as whole cuboids and counted, one camera's failure leaves the others alone, and every event that starts ends.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"vigil/alerts"
+	"vigil/model"
+	"vigil/preprocess"
+)
+
+// Options are what the cameras of one Run share.
+type Options struct {
+	Threads   int                // of the scorer; 0 for all
+	Log       *slog.Logger       // nil for none
+	Publisher Publisher          // nil publishes nothing
+	OnClip    func(Clip)         // called for each scored clip, in the scorer's goroutine; may be nil
+	OnAlert   func(alerts.Alert) // likewise for each message of an event
+	// Summary is how often a line of counters is logged; 0 for never.
+	Summary time.Duration
+}
+
+// Run watches the cameras until ctx is done, or until every one of them has ended as recordings do. It ends open events,
+// waits for every goroutine it started and returns the counters of each camera, and the errors of the recordings that could not be
+// read to their end and of alerts that no broker took. A done ctx alone is no error.
+func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
+	log := opts.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	box := newMailbox(len(cameras))
+	pub := newPublisher(opts.Publisher, opts.OnAlert, log)
+	j := &judge{box: box, onClip: opts.OnClip, publish: pub}
+	scorers := map[*model.Model]*model.Scorer{}
+	defer func() {
+		for _, s := range scorers {
+			s.Close()
+		}
+	}()
+	watchers := make([]*watcher, len(cameras))
+	for i, cam := range cameras {
+		if scorers[cam.Model] == nil {
+			scorers[cam.Model] = cam.Model.NewScorer(opts.Threads)
+		}
+		watchers[i] = &watcher{Camera: cam, index: i, box: box, log: log.With("camera", cam.Name), publish: pub}
+		j.benches = append(j.benches, newBench(watchers[i], scorers[cam.Model]))
+	}
+
+	var watching, judging, publishing sync.WaitGroup
+	var publishErr error
+	publishing.Go(func() { publishErr = pub.run(ctx) })
+	judging.Go(func() { j.run(ctx) })
+	watched := make(chan struct{})
+	if opts.Summary > 0 {
+		judging.Go(func() { summarise(watchers, log, opts.Summary, watched) })
+	}
+	errs := make([]error, len(watchers))
+	for i, w := range watchers {
+		watching.Go(func() {
+			if errs[i] = w.run(ctx); errs[i] != nil {
+				errs[i] = fmt.Errorf("camera %s: %w", w.Name, errs[i])
+			}
+		})
+	}
+	watching.Wait()
+	close(watched)
+	box.close()
+	judging.Wait()
+	pub.close()
+	publishing.Wait()
+
+	stats := make([]Stats, len(watchers))
+	for i, w := range watchers {
+		stats[i] = w.snapshot()
+	}
+	return stats, errors.Join(errors.Join(errs...), publishErr)
+}
+
+// summarise logs a line of counters for each camera until done.
+func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done <-chan struct{}) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+		for _, w := range watchers {
+			s := w.snapshot()
+			log.Info("watching", "camera", s.Camera, "frames", s.Frames, "scored", s.Scored, "clips_skipped", s.Skipped,
+				"events", s.Events, "failures", s.Failures)
+		}
+	}
+}
+
+func newBench(w *watcher, s Scorer) *bench {
+	b := &bench{w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: newZoneFinder(w.Zones)}
+	if len(w.Mask) > 0 {
+		b.ignore = preprocess.Ignore(w.Mask, w.Model.Spec().Side)
+	}
+	return b
+}

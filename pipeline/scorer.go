@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"vigil/alerts"
+	"vigil/model"
+	"vigil/preprocess"
+)
+
+// Scorer scores one cuboid x [16][S][S], in [-1, 1], at a time; ignore [S][S] is left out of the score, nil for nothing.
+type Scorer interface {
+	Score(x []float32, ignore []bool) (model.Score, error)
+}
+
+// judge is the machine's one scorer: it takes cuboids from every camera in turn, scores them, and makes events.
+type judge struct {
+	box     *mailbox
+	benches []*bench
+	onClip  func(Clip)
+	publish *publisher
+}
+
+// bench is what the judge keeps of one camera.
+type bench struct {
+	w        *watcher
+	scorer   Scorer
+	ignore   []bool
+	detector *Detector
+	zones    zoneFinder
+	event    string // the ULID of the open event
+	seq      int    // of its next message
+	last     Clip
+}
+
+// run judges until the cameras are done. Once ctx is done, cuboids that still wait are let go and open events are ended.
+// A cuboid that cannot be scored stops its own camera only.
+func (j *judge) run(ctx context.Context) {
+	for {
+		p, ok := j.box.take()
+		if !ok {
+			return
+		}
+		b := j.benches[p.camera]
+		if p.cuboid == nil {
+			if change, ep := b.detector.Close(); change == Ended {
+				j.say(b, ep, b.last, alerts.PhaseEnd, p.ending)
+			}
+			continue
+		}
+		if ctx.Err() == nil && b.w.failure() == nil {
+			if err := j.score(b, p); err != nil {
+				b.w.fail(err)
+			}
+		}
+		j.box.done(p)
+	}
+}
+
+func (j *judge) score(b *bench, p parcel) error {
+	began := time.Now()
+	s, err := b.scorer.Score(p.cuboid.X, b.ignore)
+	if err != nil {
+		return fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], err)
+	}
+	clip := b.clip(p.cuboid, s)
+	clip.Queue, clip.Score = p.waited, time.Since(began)
+	b.w.stats.scored.Add(1)
+	if j.onClip != nil {
+		j.onClip(clip)
+	}
+	j.publish.score(b.scoreMessage(clip))
+	b.last = clip
+	if !b.w.Threshold.set() {
+		return nil
+	}
+	if b.w.Armed != nil && !b.w.Armed(clip.Last.Wall) {
+		if change, ep := b.detector.Close(); change == Ended {
+			j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndDisarmed)
+		}
+		return nil
+	}
+	switch change, ep := b.detector.Push(clip); change {
+	case Started:
+		b.event, b.seq = alerts.NewID(), 0
+		b.w.stats.events.Add(1)
+		j.say(b, ep, clip, alerts.PhaseStart, "")
+	case Risen:
+		j.say(b, ep, clip, alerts.PhaseUpdate, "")
+	case Ended:
+		j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
+	}
+	return nil
+}
+
+// say publishes the next message of the camera's event. It waits when the publisher is far behind: the scorer may
+// stand still, and then whole cuboids are shed and counted, but no alert is.
+func (j *judge) say(b *bench, ep Episode, clip Clip, phase alerts.Phase, reason alerts.EndReason) {
+	a := b.alert(ep, clip)
+	a.ID, a.Seq, a.Phase, a.EndReason = b.event, b.seq, phase, reason
+	if phase == alerts.PhaseEnd {
+		end := moment(ep.End.Last)
+		a.End = &end
+	}
+	b.seq++
+	j.publish.alert(a)
+}
+
+// clip makes a scored cuboid into a Clip.
+func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
+	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
+	clip := Clip{
+		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
+		Error: s.Error, Regularity: math.NaN(), Gap: c.Gap, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+	}
+	if t := b.w.Threshold; t.set() {
+		clip.Regularity = Regularity(s.Error, t.Lo, t.Theta)
+		if clip.Regularity <= b.w.Detector.Leave {
+			clip.Boxes = locate(s.Map, s.Side)
+			clip.Zones = b.zones.touched(clip.Boxes)
+		}
+	}
+	return clip
+}
+
+func (b *bench) scoreMessage(c Clip) alerts.Score {
+	s := alerts.Score{
+		Camera: c.Camera, Frame: c.Centre.Frame, StreamSeconds: c.Centre.PTS.Seconds(), Wall: c.Centre.Wall,
+		Error: c.Error, ClipsSkipped: b.w.box.skipped(b.w.index),
+	}
+	if b.w.Threshold.set() {
+		s.Regularity = &c.Regularity
+	}
+	return s
+}
+
+// alert is what every message about an episode says; clip is the latest one.
+func (b *bench) alert(ep Episode, clip Clip) alerts.Alert {
+	t := b.w.Threshold
+	a := alerts.Alert{
+		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: b.w.Name,
+		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.First), Peak: moment(ep.Peak.Centre),
+		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.First.PTS).Seconds()),
+		Reading: &alerts.Reading{
+			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error, PeakRegularity: ep.Peak.Regularity,
+			Lo: t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
+		},
+		Model:     alerts.Model{Name: b.w.Model.Name(), Hash: b.w.Model.Hash()},
+		Source:    alerts.Source{Width: clip.Width, Height: clip.Height},
+		GapBefore: ep.Start.Gap,
+		Latency:   &alerts.Latency{QueueMS: milliseconds(clip.Queue), ScoreMS: milliseconds(clip.Score)},
+	}
+	if info := b.w.stats.info.Load(); info != nil {
+		a.Source.FPS = info.FPS
+	}
+	if t.Calibration != nil {
+		a.CalibrationID = t.Calibration.ID
+	}
+	return a
+}
+
+func moment(m Moment) alerts.Moment {
+	return alerts.Moment{Wall: m.Wall, StreamSeconds: m.PTS.Seconds(), Frame: m.Frame}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
