@@ -16,6 +16,8 @@ type Problem struct {
 	Key  string // in full, as cameras[1].hop; empty where the file as a whole is meant
 	Line int    // in the file, from 1; 0 where there is none
 	Text string // what is wrong, and what would be right
+
+	got string // the part of Text that is the value itself
 }
 
 // Error has one line for each problem, below a line with their number where they are several.

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	_ "time/tzdata" // a container has no time zones of its own.
 )
 
 // Hours is a time of the week, by the wall clock of the camera's time zone.

@@ -70,7 +70,7 @@ func TestCalibrationComesBackFromItsFile(t *testing.T) {
 		"changed by hand":                   {`"hop": 8`, `"hop": 4`},
 		"not a record":                      {`"hop"`, `"hops"`},
 		"format version is 9":               {`"version": 1`, `"version": 9`},
-		"must be below theta":               {`"lo": `, `"lo": 1e`},
+		"must be below theta":               {`"lo": 0`, `"lo": 9`},
 		"not a record that 'vigil calibrat": {"{", "["},
 	} {
 		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {

@@ -1,6 +1,9 @@
 package preprocess
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Ignore gives [side][side], row-major, for the model's score: true where any part of a model pixel lies under the
 // mask, nil without a mask. A model pixel that the outline only touches is a mixture of what is shown and what is
@@ -11,6 +14,9 @@ func Ignore(mask []Polygon, side int) []bool {
 	}
 	out := Rasterize(mask, side, side)
 	for _, p := range mask {
+		if slices.ContainsFunc(p, wild) {
+			continue
+		}
 		for i, a := range p {
 			markEdge(out, side, a, p[(i+1)%len(p)])
 		}
@@ -21,9 +27,6 @@ func Ignore(mask []Polygon, side int) []bool {
 // markEdge marks every pixel that the line from a to b goes through. A pixel that no outline goes through is whole
 // inside or whole outside, and its centre tells which.
 func markEdge(out []bool, side int, a, b Point) {
-	if notFinite(a) || notFinite(b) {
-		return
-	}
 	if a.Y > b.Y {
 		a, b = b, a
 	}
@@ -32,9 +35,8 @@ func markEdge(out []bool, side int, a, b Point) {
 		// The part of the edge that lies in this row of pixels.
 		from, to := a.X, b.X
 		if b.Y > a.Y {
-			slope := (b.X - a.X) / (b.Y - a.Y)
-			from = a.X + (max(float64(y)/s, a.Y)-a.Y)*slope
-			to = a.X + (min(float64(y+1)/s, b.Y)-a.Y)*slope
+			from = a.X + (max(float64(y)/s, a.Y)-a.Y)/(b.Y-a.Y)*(b.X-a.X)
+			to = a.X + (min(float64(y+1)/s, b.Y)-a.Y)/(b.Y-a.Y)*(b.X-a.X)
 		}
 		if top, bottom := float64(y)/s, float64(y+1)/s; b.Y < top || a.Y >= bottom {
 			continue // wholly above or below the picture

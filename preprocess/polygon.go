@@ -30,7 +30,8 @@ func (p Polygon) Check() error {
 
 // Rasterize gives [h][w], row-major: true where a pixel's centre lies in at least one of the polygons. Each polygon
 // for itself goes by the even-odd rule, so a polygon that crosses itself has holes, and two polygons that overlap
-// have none. Corners outside of the picture are fine; a polygon with a corner that is no number covers nothing.
+// have none. Corners outside of the picture are fine; a polygon with a corner that is no number, or a million
+// pictures away, covers nothing.
 func Rasterize(polys []Polygon, w, h int) []bool {
 	if w <= 0 || h <= 0 {
 		return nil
@@ -38,7 +39,7 @@ func Rasterize(polys []Polygon, w, h int) []bool {
 	out := make([]bool, w*h)
 	var crossings []float64
 	for _, p := range polys {
-		if len(p) < 3 || slices.ContainsFunc(p, notFinite) {
+		if len(p) < 3 || slices.ContainsFunc(p, wild) {
 			continue
 		}
 		for y := range h {
@@ -73,6 +74,8 @@ func firstCentre(x float64, w int) int {
 	return int(math.Ceil(min(max(x*float64(w)-0.5, 0), float64(w))))
 }
 
-func notFinite(c Point) bool {
-	return math.IsNaN(c.X) || math.IsInf(c.X, 0) || math.IsNaN(c.Y) || math.IsInf(c.Y, 0)
+// wild says that a corner is no number, or so far away that reckoning with it might overflow.
+func wild(c Point) bool {
+	const far = 1e6
+	return !(math.Abs(c.X) < far && math.Abs(c.Y) < far)
 }
