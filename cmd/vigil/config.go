@@ -1,0 +1,156 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"vigil/config"
+)
+
+func configCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "config",
+		Short: "Checks, prints and starts the configuration file",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(configCheckCommand(), configPrintCommand(), configSchemaCommand(), configInitCommand())
+	return c
+}
+
+func configCheckCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Says everything that is wrong with the configuration file, and whether the files it names exist",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			n, err := checkConfig(path)
+			if err != nil {
+				return usageError{err}
+			}
+			cameras := "cameras"
+			if n == 1 {
+				cameras = "camera"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d %s, all right\n", path, n, cameras)
+			return err
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+// checkConfig gives the number of cameras, or one error with what is wrong in the file and with the files it names.
+func checkConfig(path string) (int, error) {
+	cfg, loadErr := config.Load(path)
+	var bad, missing *config.Errors
+	if loadErr != nil && !errors.As(loadErr, &bad) {
+		return 0, loadErr
+	}
+	if errors.As(cfg.CheckFiles(), &missing) {
+		if bad == nil {
+			bad = &config.Errors{File: path}
+		}
+		bad.Problems = append(bad.Problems, missing.Problems...)
+	}
+	if bad != nil {
+		return 0, bad
+	}
+	return len(cfg.Cameras), nil
+}
+
+func configPrintCommand() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "print",
+		Short: "Prints what the configuration file means with every default in place, secrets left out",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(path)
+			if err != nil {
+				return usageError{err}
+			}
+			text, err := cfg.YAML()
+			if err != nil {
+				return err
+			}
+			_, err = cmd.OutOrStdout().Write(text)
+			return err
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+func configSchemaCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "schema",
+		Short: "Prints a JSON Schema of the configuration file, for editors",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			schema, err := config.Schema()
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", schema)
+			return err
+		},
+	}
+}
+
+func configInitCommand() *cobra.Command {
+	var path string
+	var force bool
+	c := &cobra.Command{
+		Use:   "init",
+		Short: "Writes a configuration file to start from, with comments",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := writeExample(path, force); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: written; see 'vigil config check -c %s'\n", path, path)
+			return err
+		},
+	}
+	c.Flags().StringVarP(&path, "output", "o", config.DefaultFile, "the file to write")
+	c.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
+	return c
+}
+
+// writeExample writes all or nothing; without force it never replaces a file, whoever made it and when.
+func writeExample(path string, force bool) error {
+	var f *os.File
+	var err error
+	if force {
+		f, err = os.CreateTemp(filepath.Dir(path), ".vigil-config-*")
+	} else {
+		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return usageError{fmt.Errorf("%s: is there already; must be another name (-o), or be replaced with --force", path)}
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(config.Example)
+	err = errors.Join(err, f.Close())
+	if err == nil && force {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// configFlag is -c, the same for every command that reads the configuration file.
+func configFlag(c *cobra.Command, path *string) {
+	c.Flags().StringVarP(path, "config", "c", config.DefaultFile, "the configuration file")
+}

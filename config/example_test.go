@@ -1,0 +1,82 @@
+package config
+
+import (
+	"bytes"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+func TestExampleIsTheShippedFile(t *testing.T) {
+	shipped, err := os.ReadFile("../vigil.example.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(shipped, Example) {
+		t.Error("vigil.example.yaml and config/example.yaml differ: copy one over the other")
+	}
+}
+
+// commented is the start of a line of the example that is a default behind a #; prose has a space there.
+var commented = regexp.MustCompile(`(?m)^#([a-z]|  )`)
+
+// uncommented is the example with its commented lines at the margin in force.
+func uncommented() string { return commented.ReplaceAllString(string(Example), "$1") }
+
+func loadExample(t *testing.T, text string) Config {
+	t.Helper()
+	for _, name := range []string{"GATE_PASSWORD", "NATS_PASSWORD", "VIEWER_PASSWORD"} {
+		t.Setenv(name, "secret")
+	}
+	c, problems := load([]byte(text), "/etc/vigil")
+	if len(problems) > 0 {
+		t.Fatal(&Errors{File: "example", Problems: problems})
+	}
+	return c
+}
+
+func TestExampleLoads(t *testing.T) {
+	c := loadExample(t, string(Example))
+	if len(c.Cameras) != 1 || c.Cameras[0].Source.Reveal() != "rtsp://viewer:secret@192.0.2.10/stream1" {
+		t.Errorf("cameras are %+v", c.Cameras)
+	}
+	for _, key := range []string{"calibration", "threshold"} {
+		loadExample(t, strings.Replace(string(Example), "    #"+key+":", "    "+key+":", 1))
+	}
+}
+
+func TestExampleShowsTheDefaults(t *testing.T) {
+	c := loadExample(t, uncommented())
+	// What the example shows and has no default for.
+	if c.Model == "" || c.NATS.URL == "" || c.NATS.User == "" || c.NATS.Embedded.User == "" {
+		t.Errorf("the commented lines are not in force: %+v", c)
+	}
+	d := Default()
+	d.DataDir = "/etc/vigil/vigil-data"
+	c.Cameras, c.Model = nil, ""
+	c.NATS.URL, c.NATS.User, c.NATS.Password = "", "", Secret{}
+	c.NATS.Embedded.User, c.NATS.Embedded.Password = "", Secret{}
+	if !reflect.DeepEqual(c, d) {
+		t.Errorf("the example's defaults are\n%+v\nbut\n%+v", c, d)
+	}
+}
+
+func TestExampleNamesEveryKey(t *testing.T) {
+	text := string(Example)
+	var look func(reflect.Type)
+	look = func(in reflect.Type) {
+		for _, f := range fields(in) {
+			if name := yamlName(f); !regexp.MustCompile(`\b` + name + `\b`).MatchString(text) {
+				t.Errorf("the example does not show %s", name)
+			}
+			inner := f.Type
+			if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
+				inner = inner.Elem()
+			}
+			look(inner)
+		}
+	}
+	look(reflect.TypeFor[Config]())
+}

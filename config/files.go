@@ -1,0 +1,56 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"vigil/capture"
+)
+
+// CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials, and
+// sources that are files, folders or devices by a path.
+func (c Config) CheckFiles() error {
+	var found findings
+	found.file("model", c.Model)
+	found.file("nats.creds", c.NATS.Creds)
+	found.file("defaults.model", c.Defaults.Model)
+	found.file("defaults.calibration", c.Defaults.Calibration)
+	for i, camera := range c.Cameras {
+		key := fmt.Sprintf("cameras[%d]", i)
+		if camera.Model != c.Model && camera.Model != c.Defaults.Model {
+			found.file(key+".model", camera.Model)
+		}
+		if camera.Calibration != c.Defaults.Calibration {
+			found.file(key+".calibration", camera.Calibration)
+		}
+		found.source(key+".source", camera.Source)
+	}
+	return (&Errors{Problems: found}).err()
+}
+
+func (f *findings) file(key, path string) {
+	if path == "" {
+		return
+	}
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		f.add(key, "", "no such file: %s", path)
+	case err != nil:
+		f.add(key, "", "%s: %v", path, reason(err))
+	case !info.Mode().IsRegular():
+		f.add(key, "", "is no file: %s", path)
+	}
+}
+
+// source looks only for what has a path; whether a camera answers is not for a configuration to say.
+func (f *findings) source(key string, a capture.Address) {
+	if a == (capture.Address{}) || a.Live() {
+		return
+	}
+	if _, err := os.Stat(a.Reveal()); err != nil {
+		f.add(key, "", "%v: %s", reason(err), a)
+	}
+}

@@ -1,0 +1,129 @@
+package config
+
+import (
+	"encoding"
+	"reflect"
+	"slices"
+	"strings"
+
+	"vigil/preprocess"
+)
+
+// fieldList are the keys of one map, in the order of the struct.
+type fieldList []reflect.StructField
+
+var (
+	textType  = reflect.TypeFor[encoding.TextUnmarshaler]()
+	pointType = reflect.TypeFor[preprocess.Point]()
+)
+
+// fields gives the keys that a value of type want has, or nil where it is no map in the file.
+func fields(want reflect.Type) fieldList {
+	if want.Kind() != reflect.Struct || want == pointType || reflect.PointerTo(want).Implements(textType) {
+		return nil
+	}
+	var list fieldList
+	for _, f := range reflect.VisibleFields(want) {
+		if yamlName(f) != "" {
+			list = append(list, f)
+		}
+	}
+	return list
+}
+
+// element gives the type of a list's elements, or nil where a value of type want is no list in the file.
+func element(want reflect.Type) reflect.Type {
+	switch {
+	case want == pointType:
+		return reflect.TypeFor[float64]()
+	case want.Kind() == reflect.Slice:
+		return want.Elem()
+	}
+	return nil
+}
+
+func yamlName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+	return name
+}
+
+func (l fieldList) find(name string) *reflect.StructField {
+	i := slices.IndexFunc(l, func(f reflect.StructField) bool { return yamlName(f) == name })
+	if i < 0 {
+		return nil
+	}
+	return &l[i]
+}
+
+// suggestion says what the writer of an unknown key may have meant: the same key in another place, a neighbour that
+// is spelled nearly so, or one of those that are known.
+func suggestion(name, at string, known fieldList) string {
+	var names []string
+	best, bestDistance := "", max(1, len(name)/3)+1
+	for _, f := range known {
+		n := yamlName(f)
+		names = append(names, n)
+		if d := distance(strings.ToLower(name), n); d < bestDistance {
+			best, bestDistance = n, d
+		}
+	}
+	if places := placesOf(name, reflect.TypeFor[Config](), ""); len(places) > 0 {
+		best = strings.Join(places, " or ")
+	}
+	if best != "" {
+		return "did you mean " + best + "?"
+	}
+	if at == "" {
+		at = "the top"
+	}
+	return "known under " + at + " are " + strings.Join(names, ", ")
+}
+
+// placesOf lists the keys in full that end in name, with [] for any element of a list.
+func placesOf(name string, in reflect.Type, at string) []string {
+	var places []string
+	for _, f := range fields(in) {
+		key := join(at, yamlName(f))
+		if yamlName(f) == name {
+			places = append(places, key)
+		}
+		inner := f.Type
+		if inner.Kind() == reflect.Pointer {
+			inner = inner.Elem()
+		}
+		if e := element(inner); e != nil {
+			key, inner = key+"[]", e
+		}
+		places = append(places, placesOf(name, inner, key)...)
+	}
+	return places
+}
+
+// distance is the number of letters to put in, take out, replace or swap with the next one, to make b from a
+// (optimal string alignment).
+func distance(a, b string) int {
+	const longest = 40 // no key is longer, and the file may hold a very long one.
+	if len(a) > longest {
+		return len(a)
+	}
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,157 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+
+	"vigil/capture"
+)
+
+// maxFile is the size of the largest file that can be meant as a configuration.
+const maxFile = 1 << 20
+
+// Load reads and checks the configuration file at path; whatever is wrong comes as one *Errors. The Config beside an
+// error is what could be read of it, good for nothing but looking for more to say.
+//
+// A relative path in the file, the default of data_dir too, starts at the file's folder and is absolute in the
+// Config. Every camera has the defaults and the top-level model filled in.
+func Load(path string) (Config, error) {
+	data, err := read(path)
+	if err != nil {
+		return Default(), &Errors{File: path, Problems: []Problem{{Text: err.Error()}}}
+	}
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return Default(), &Errors{File: path, Problems: []Problem{{Text: fmt.Sprintf("finding its folder: %v", err)}}}
+	}
+	cfg, problems := load(data, folder)
+	return cfg, (&Errors{File: path, Problems: problems}).err()
+}
+
+// load is Load for what a file in folder holds.
+func load(data []byte, folder string) (Config, []Problem) {
+	root, problem := parse(data)
+	if problem != nil {
+		return Default(), []Problem{*problem}
+	}
+	t := &tree{lines: map[string]int{}, expanded: map[string]bool{}, lookup: os.LookupEnv}
+	raw, _ := t.value(root, "", reflect.TypeFor[Config]()).(map[string]any)
+	cfg, problems := decode(raw)
+	problems = append(t.problems, problems...)
+	problems = append(problems, cfg.resolve(folder)...)
+	cfg.fillModels()
+	return cfg, t.place(problems, cfg.problems())
+}
+
+func read(path string) ([]byte, error) {
+	f, err := os.Open(path) //nolint:gosec // the user names the file.
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("no such file; vigil config init writes one to start from")
+	}
+	if err != nil {
+		return nil, reason(err)
+	}
+	defer f.Close() //nolint:errcheck // it was only read.
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, errors.New("is a folder; must be a file")
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, reason(err)
+	}
+	if len(data) > maxFile {
+		return nil, errors.New("is larger than 1 MiB; must be a configuration in YAML")
+	}
+	return data, nil
+}
+
+// reason is a file error without the path, which the message has already.
+func reason(err error) error {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		return p.Err
+	}
+	return err
+}
+
+// fillModels gives the cameras the top-level model where neither they nor the defaults name one.
+func (c *Config) fillModels() {
+	for i := range c.Cameras {
+		c.Cameras[i].Model = cmp.Or(c.Cameras[i].Model, c.Model)
+	}
+}
+
+// resolve makes the paths absolute, from folder on.
+func (c *Config) resolve(folder string) []Problem {
+	abs := func(p *string) {
+		if *p != "" && !filepath.IsAbs(*p) {
+			*p = filepath.Join(folder, *p)
+		}
+	}
+	for _, p := range []*string{&c.DataDir, &c.Model, &c.NATS.Creds, &c.Defaults.Model, &c.Defaults.Calibration} {
+		abs(p)
+	}
+	var problems []Problem
+	for i := range c.Cameras {
+		camera := &c.Cameras[i]
+		abs(&camera.Model)
+		abs(&camera.Calibration)
+		if camera.Source == (capture.Address{}) || camera.Source.Live() {
+			continue
+		}
+		file := camera.Source.Reveal()
+		abs(&file)
+		address, err := capture.ParseAddress(file)
+		if err != nil {
+			problems = append(problems, Problem{Key: fmt.Sprintf("cameras[%d].source", i), Text: err.Error()})
+			continue
+		}
+		camera.Source = address
+	}
+	return problems
+}
+
+// place joins what was wrong in reading with what is wrong in the result: without what only follows from a key that
+// could not be read, without what a camera has from the defaults, with lines, in their order.
+func (t *tree) place(reading, result []Problem) []Problem {
+	for _, p := range result {
+		if !slices.ContainsFunc(reading, func(r Problem) bool { return within(p.Key, r.Key) || within(r.Key, p.Key) }) {
+			if t.expanded[p.Key] && p.got != "" {
+				p.Text = strings.Replace(p.Text, p.got, environmentValue, 1)
+			}
+			reading = append(reading, p)
+		}
+	}
+	all := slices.DeleteFunc(slices.Clone(reading), func(p Problem) bool { return t.inherited(p, reading) })
+	for i := range all {
+		all[i].Line = cmp.Or(all[i].Line, t.line(all[i].Key))
+	}
+	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return slices.Compact(all)
+}
+
+// inherited says whether the problem is one of the defaults that shows again in a camera.
+func (t *tree) inherited(p Problem, all []Problem) bool {
+	_, own := t.lines[p.Key]
+	camera, rest, ok := strings.Cut(p.Key, "].")
+	if own || !ok || !strings.HasPrefix(camera, "cameras[") {
+		return false
+	}
+	return slices.ContainsFunc(all, func(d Problem) bool {
+		return within("defaults."+rest, d.Key) && (d.Text == p.Text || d.Key != "defaults."+rest)
+	})
+}
+
+// within says whether key is outer or lies in it.
+func within(key, outer string) bool {
+	rest, ok := strings.CutPrefix(key, outer)
+	return ok && (rest == "" || outer == "" || rest[0] == '.' || rest[0] == '[')
+}

@@ -1,0 +1,52 @@
+package config
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// YAML gives the whole configuration as a file would say it, with every default in place. Passwords, tokens and what
+// is secret in a source are ***; without any of these, Load gives the same Config back.
+func (c Config) YAML() ([]byte, error) {
+	var root yaml.Node
+	if err := root.Encode(c); err != nil {
+		return nil, fmt.Errorf("encoding the configuration: %w", err)
+	}
+	tidy(&root)
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(&root); err != nil {
+		return nil, fmt.Errorf("encoding the configuration: %w", err)
+	}
+	return b.Bytes(), e.Close()
+}
+
+// tidy writes points as [x, y], leaves out what is not set at all, and escapes what Load would expand.
+func tidy(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		n.Value = strings.ReplaceAll(n.Value, "${", "$${")
+	}
+	if n.Kind == yaml.MappingNode {
+		for i := 0; i+1 < len(n.Content); {
+			if isNull(n.Content[i+1]) {
+				n.Content = append(n.Content[:i], n.Content[i+2:]...)
+				continue
+			}
+			i += 2
+		}
+	}
+	for _, c := range n.Content {
+		tidy(c)
+		if c.Kind == yaml.MappingNode && len(c.Content) == 4 && c.Content[0].Value == "x" && c.Content[2].Value == "y" {
+			*c = yaml.Node{
+				Kind: yaml.SequenceNode, Tag: "!!seq", Style: yaml.FlowStyle,
+				Content: []*yaml.Node{c.Content[1], c.Content[3]},
+			}
+			n.Style = yaml.FlowStyle
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"net"
+	"net/url"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+var nameForm = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+
+func (f *findings) camera(key string, c Camera) {
+	switch {
+	case c.Name == "":
+		f.add(key+".name", "", "is missing; every camera must have a name")
+	case !nameForm.MatchString(c.Name):
+		f.add(key+".name", quoted(c.Name), "must be 1 to 64 of a-z, 0-9, _ and -")
+	}
+	if c.Source == (capture.Address{}) {
+		f.add(key+".source", "", "is missing; must be a URL, a device, a video file or a folder of pictures")
+	}
+	f.settings(key, c.Settings)
+}
+
+func (f *findings) settings(key string, s Settings) {
+	if t := s.Threshold; t != nil {
+		if s.Calibration != "" {
+			f.add(key+".threshold", "", "is given beside a calibration, which has a threshold; must be one of the two")
+		}
+		if !(t.Lo < t.Theta) || math.IsInf(t.Theta, 1) { // also true for NaN.
+			f.add(key+".threshold.theta", fmt.Sprint(t.Theta), "must be above lo (%v) and finite", t.Lo)
+		}
+	}
+	if s.Reconnect.Max < s.Reconnect.Min {
+		f.add(key+".reconnect.max", s.Reconnect.Max.String(), "must be at least reconnect.min (%v)", s.Reconnect.Min)
+	}
+	if !(s.Detector.Enter < s.Detector.Leave) {
+		f.add(key+".detector.leave", fmt.Sprint(s.Detector.Leave), "must be above detector.enter (%v)", s.Detector.Enter)
+	}
+	for i, p := range s.Mask {
+		f.polygon(fmt.Sprintf("%s.mask[%d]", key, i), p)
+	}
+	f.zones(key, s.Zones)
+	for i, h := range s.Armed {
+		f.hours(fmt.Sprintf("%s.armed[%d]", key, i), h)
+	}
+}
+
+func (f *findings) zones(key string, zones []Zone) {
+	names := map[string]int{}
+	for i, z := range zones {
+		at := fmt.Sprintf("%s.zones[%d]", key, i)
+		first, twice := names[z.Name]
+		switch {
+		case z.Name == "":
+			f.add(at+".name", "", "is missing; every zone must have a name")
+		case len(z.Name) > 64 || strings.TrimSpace(z.Name) != z.Name || strings.ContainsFunc(z.Name, unicode.IsControl):
+			f.add(at+".name", quoted(z.Name), "must be 1 to 64 bytes of text without spaces around it")
+		case twice:
+			f.add(at+".name", quoted(z.Name), "the same as zones[%d].name; every zone of a camera must have a name of its own", first)
+		default:
+			names[z.Name] = i
+		}
+		f.polygon(at+".polygon", z.Polygon)
+	}
+}
+
+func (f *findings) polygon(key string, p preprocess.Polygon) {
+	if err := p.Check(); err != nil {
+		f.add(key, "", "%s", err)
+	} else if flat(p) {
+		f.add(key, "", "has all its corners on one line; must enclose an area")
+	}
+}
+
+// flat says whether all corners lie on one line, to a millionth of the picture's area.
+func flat(p preprocess.Polygon) bool {
+	for i := range p {
+		for j := range p {
+			a, b, c := p[0], p[i], p[j]
+			if math.Abs((b.X-a.X)*(c.Y-a.Y)-(b.Y-a.Y)*(c.X-a.X)) > 1e-6 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (f *findings) hours(key string, h Hours) {
+	for i, d := range h.Days {
+		if _, err := parseDays(d); err != nil {
+			f.add(fmt.Sprintf("%s.days[%d]", key, i), quoted(d), "%s", err)
+		}
+	}
+	const midnight Clock = 24 * 60
+	if h.From < 0 || h.From >= midnight {
+		f.add(key+".from", h.From.String(), "must be from 00:00 to 23:59")
+	}
+	if h.To < 0 || h.To > midnight {
+		f.add(key+".to", h.To.String(), "must be from 00:00 to 24:00")
+	}
+	if h.From == h.To && h.From != 0 {
+		f.add(key+".to", h.To.String(), "the same as from; must differ (a whole day is 00:00 to 24:00)")
+	}
+}
+
+func (f *findings) nats(n NATS) {
+	if n.URL == "" {
+		for _, k := range []struct {
+			key   string
+			given bool
+		}{
+			{"user", n.User != ""}, {"password", n.Password != Secret{}}, {"token", n.Token != Secret{}}, {"creds", n.Creds != ""},
+		} {
+			if k.given {
+				f.add("nats."+k.key, "", "is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil")
+			}
+		}
+	} else {
+		for _, server := range strings.Split(n.URL, ",") {
+			f.server(strings.TrimSpace(server))
+		}
+		f.logins(n)
+	}
+	e := n.Embedded
+	f.pair("nats.embedded", e.User, e.Password)
+	if ip := net.ParseIP(e.Host); e.Host != "" && e.Host != "localhost" && (ip == nil || !ip.IsLoopback()) && e.User == "" {
+		f.add("nats.embedded.host", quoted(e.Host),
+			"which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password")
+	}
+}
+
+// server checks one address of an external server. Its messages never quote it: it may hold a password.
+func (f *findings) server(s string) {
+	u, err := url.Parse(s)
+	switch {
+	case strings.Contains(s, "@"):
+		f.add("nats.url", "", "has a user, password or token in it; must be given as nats.user and nats.password, or nats.token")
+	case err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
+		f.add("nats.url", "", "is not an address of a NATS server; must be as nats://host:4222 (or tls, ws, wss)")
+	}
+}
+
+func (f *findings) logins(n NATS) {
+	f.pair("nats", n.User, n.Password)
+	var ways []string
+	for _, w := range []struct {
+		name  string
+		given bool
+	}{
+		{"user", n.User != "" || n.Password != Secret{}}, {"token", n.Token != Secret{}}, {"creds", n.Creds != ""},
+	} {
+		if w.given {
+			ways = append(ways, w.name)
+		}
+	}
+	if len(ways) > 1 {
+		f.add("nats."+ways[1], "", "is given beside %s; must be one of user, token and creds", ways[0])
+	}
+}
+
+func (f *findings) pair(key, user string, password Secret) {
+	switch {
+	case user != "" && password == Secret{}:
+		f.add(key+".password", "", "is missing; %s.user must have one", key)
+	case user == "" && password != Secret{}:
+		f.add(key+".user", "", "is missing; %s.password must have one", key)
+	}
+}

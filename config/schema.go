@@ -1,0 +1,186 @@
+package config
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/invopop/jsonschema"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// sources are the files whose doc comments describe the keys, so that each description is written once.
+//
+//go:embed config.go hours.go
+var sources embed.FS
+
+// Schema gives a JSON Schema of the configuration file for editors: every key with its description, its range and
+// its default. What it accepts can still be refused by Load, for it knows no rules between keys.
+func Schema() ([]byte, error) {
+	comments, err := docComments()
+	if err != nil {
+		return nil, fmt.Errorf("reading the descriptions: %w", err)
+	}
+	r := &jsonschema.Reflector{
+		Anonymous:                  true,
+		ExpandedStruct:             true,
+		FieldNameTag:               "yaml",
+		RequiredFromJSONSchemaTags: true,
+		Mapper:                     mapped,
+		LookupComment: func(t reflect.Type, field string) string {
+			return comments[strings.TrimSuffix(t.Name()+"."+field, ".")]
+		},
+	}
+	s := r.Reflect(Config{})
+	s.Title = "vigil's configuration"
+	s.Description = "The configuration file of vigil. ${NAME} in a text stands for a variable of the environment."
+	d := Default()
+	refine(s, reflect.ValueOf(d))
+	for name, v := range map[string]any{
+		"Log": d.Log, "NATS": d.NATS, "Embedded": d.NATS.Embedded, "Settings": d.Defaults,
+		"Camera": Camera{Settings: d.Defaults}, "Reconnect": d.Defaults.Reconnect, "Detector": d.Defaults.Detector,
+		"Threshold": Threshold{}, "Zone": Zone{}, "Hours": Hours{},
+	} {
+		refine(s.Definitions[name], reflect.ValueOf(v))
+	}
+	s.Definitions["Camera"].Required = []string{"name", "source"}
+	if name, ok := s.Definitions["Camera"].Properties.Get("name"); ok {
+		name.Pattern = nameForm.String()
+	}
+	s.Definitions["Zone"].Required = []string{"name", "polygon"}
+	return json.MarshalIndent(s, "", "  ")
+}
+
+// mapped describes the types that read themselves.
+func mapped(t reflect.Type) *jsonschema.Schema {
+	text := func(pattern string, examples ...any) *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", Pattern: pattern, Examples: examples}
+	}
+	switch t {
+	case reflect.TypeFor[time.Duration]():
+		return text(`^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*$|\$\{`, "500ms", "10s", "2m")
+	case reflect.TypeFor[capture.Address]():
+		return text("", "rtsp://camera.example/stream", "device:0", "recording.mkv")
+	case reflect.TypeFor[Secret]():
+		return text("", "${NATS_PASSWORD}")
+	case reflect.TypeFor[TimeZone]():
+		return text("", "Europe/Berlin")
+	case reflect.TypeFor[Clock]():
+		return text(`^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{`, "07:30")
+	case reflect.TypeFor[preprocess.Polygon]():
+		three, two := uint64(3), uint64(2)
+		fraction := &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"}
+		return &jsonschema.Schema{
+			Type: "array", MinItems: &three,
+			Description: "Corners in order, [x, y] each, in fractions of the picture from its top left corner.",
+			Items:       &jsonschema.Schema{Type: "array", MinItems: &two, MaxItems: &two, Items: fraction},
+			Examples:    []any{[][]float64{{0.1, 0.2}, {0.5, 0.2}, {0.5, 0.9}}},
+		}
+	}
+	return nil
+}
+
+// refine puts the ranges of the validate tags and the defaults into the properties of one map.
+func refine(s *jsonschema.Schema, defaults reflect.Value) {
+	for _, f := range fields(defaults.Type()) {
+		p, ok := s.Properties.Get(yamlName(f))
+		if !ok {
+			continue
+		}
+		for rule := range strings.SplitSeq(f.Tag.Get("validate"), ",") {
+			name, param, _ := strings.Cut(rule, "=")
+			isNumber := p.Type == "integer" || p.Type == "number"
+			switch {
+			case name == "oneof":
+				for choice := range strings.FieldsSeq(param) {
+					p.Enum = append(p.Enum, choice)
+				}
+			case name == "required" && p.Type == "string":
+				one := uint64(1)
+				p.MinLength = &one
+			case name == "min" && isNumber:
+				p.Minimum = json.Number(param)
+			case name == "max" && isNumber:
+				p.Maximum = json.Number(param)
+			case name == "gt" && isNumber:
+				p.ExclusiveMinimum = json.Number(param)
+			case name == "min" && p.Type == "string":
+				p.Description += " At least " + param + ","
+			case name == "max" && p.Type == "string":
+				p.Description += " at most " + param + "."
+			}
+		}
+		if v := defaults.FieldByIndex(f.Index); !v.IsZero() && v.Kind() != reflect.Struct {
+			p.Default = v.Interface()
+			if d, ok := p.Default.(time.Duration); ok {
+				p.Default = d.String()
+			}
+		}
+	}
+}
+
+// docComments gives the doc comments of the types and their fields, as one line each, by Type and Type.Field.
+func docComments() (map[string]string, error) {
+	comments := map[string]string{}
+	entries, err := sources.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		text, err := sources.ReadFile(e.Name())
+		if err != nil {
+			return nil, err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), e.Name(), text, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range file.Decls {
+			if g, ok := decl.(*ast.GenDecl); ok && g.Tok == token.TYPE {
+				typeComments(g, comments)
+			}
+		}
+	}
+	return comments, nil
+}
+
+func typeComments(g *ast.GenDecl, comments map[string]string) {
+	for _, spec := range g.Specs {
+		t, ok := spec.(*ast.TypeSpec)
+		if !ok {
+			continue
+		}
+		comments[t.Name.Name] = oneLine(g.Doc)
+		s, ok := t.Type.(*ast.StructType)
+		if !ok {
+			continue
+		}
+		for _, f := range s.Fields.List {
+			for _, name := range f.Names {
+				comments[t.Name.Name+"."+name.Name] = describedKey(name.Name, oneLine(f.Doc))
+			}
+		}
+	}
+}
+
+func oneLine(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
+
+// describedKey takes the Go name from the start of a comment: the key stands beside it in an editor.
+func describedKey(name, text string) string {
+	rest, ok := strings.CutPrefix(text, name+" ")
+	if !ok {
+		return text
+	}
+	for _, verb := range []string{"is ", "are ", "says "} {
+		rest = strings.TrimPrefix(rest, verb)
+	}
+	return strings.ToUpper(rest[:1]) + rest[1:]
+}

@@ -1,0 +1,55 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"time"
+
+	"vigil/capture"
+)
+
+// described names a value of the file for a message, without giving a secret away.
+func described(v any, to reflect.Value) string {
+	secret := to.Type() == reflect.TypeFor[Secret]() || to.Type() == reflect.TypeFor[capture.Address]()
+	switch x := v.(type) {
+	case map[string]any:
+		return "a map"
+	case []any:
+		return "a list"
+	case time.Time:
+		return "a date"
+	case fromEnv:
+		return environmentValue
+	case string:
+		if !secret {
+			return quoted(x)
+		}
+		return "text"
+	case bool:
+		return fmt.Sprint(x)
+	}
+	if secret {
+		return "a number"
+	}
+	return fmt.Sprintf("the number %v", v)
+}
+
+// environmentValue stands for a value that may be a secret of the environment.
+const environmentValue = "a value of the environment"
+
+func quoted(s string) string { return `"` + shown(s) + `"` }
+
+// shown is a text of the file as a message may have it: short, in one line, and with no address, which may hold a
+// password.
+func shown(s string) string {
+	if strings.Contains(s, "://") || strings.ContainsRune(s, '@') {
+		return hidden
+	}
+	const longest = 40
+	if r := []rune(s); len(r) > longest {
+		s = string(r[:longest]) + "…"
+	}
+	q := fmt.Sprintf("%q", s)
+	return q[1 : len(q)-1]
+}

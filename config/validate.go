@@ -1,0 +1,89 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/go-playground/validator/v10"
+)
+
+// Validate says everything that is wrong with the values, as one *Errors. It looks at nothing outside of c; see
+// CheckFiles for the files that c names.
+func (c Config) Validate() error {
+	return (&Errors{Problems: c.problems()}).err()
+}
+
+func (c Config) problems() []Problem {
+	var found findings
+	found.fromTags(c)
+	found.nats(c.NATS)
+	found.settings("defaults", c.Defaults)
+	names := map[string]int{}
+	for i, camera := range c.Cameras {
+		key := fmt.Sprintf("cameras[%d]", i)
+		found.camera(key, camera)
+		if first, twice := names[camera.Name]; twice && camera.Name != "" {
+			found.add(key+".name", quoted(camera.Name),
+				"the same as cameras[%d].name; every camera must have a name of its own", first)
+		} else {
+			names[camera.Name] = i
+		}
+	}
+	return found
+}
+
+// findings are problems of the form "is GOT, must be WANT".
+type findings []Problem
+
+func (f *findings) add(key, got, format string, args ...any) {
+	p := Problem{Key: key, Text: fmt.Sprintf(format, args...), got: got}
+	if got != "" {
+		p.Text = "is " + got + ", " + p.Text
+	}
+	*f = append(*f, p)
+}
+
+// ranges is the validator for the tags of the structs; it names fields as the file does.
+var ranges = sync.OnceValue(func() *validator.Validate {
+	v := validator.New(validator.WithRequiredStructEnabled())
+	v.RegisterTagNameFunc(yamlName)
+	return v
+})
+
+func (f *findings) fromTags(c Config) {
+	var fields validator.ValidationErrors
+	if !errors.As(ranges().Struct(c), &fields) {
+		return
+	}
+	for _, e := range fields {
+		key := strings.ReplaceAll(strings.TrimPrefix(e.Namespace(), "Config."), ".Settings.", ".")
+		f.add(key, value(e.Value()), "%s", wanted(e))
+	}
+}
+
+// value is a checked value as a message shows it.
+func value(v any) string {
+	if s, ok := v.(string); ok {
+		return quoted(s)
+	}
+	return fmt.Sprint(v)
+}
+
+// wanted words the tag that a value does not meet.
+func wanted(e validator.FieldError) string {
+	switch e.Tag() {
+	case "min":
+		return "must be at least " + e.Param()
+	case "max":
+		return "must be at most " + e.Param()
+	case "gt":
+		return "must be above " + e.Param()
+	case "oneof":
+		return "must be one of " + strings.Join(strings.Fields(e.Param()), ", ")
+	case "required":
+		return "must not be empty"
+	}
+	return "must meet " + strings.TrimSuffix(e.Tag()+"="+e.Param(), "=")
+}
