@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vigil/pipeline"
+)
+
+type calibrate struct {
+	recordings
+	out               string
+	lo, theta, margin float64
+	liveFor           time.Duration
+	width, height     int
+	fps               []float64
+	errors            []float64
+	seconds           float64
+	mixed             error
+}
+
+func calibrateCommand() *cobra.Command {
+	var c calibrate
+	cmd := &cobra.Command{
+		Use:   "calibrate SOURCE... -m MODEL --camera NAME -o FILE",
+		Short: "Learn a camera's thresholds from normal video",
+		Long: "Scores video in which nothing unusual happens and writes the calibration record of one camera: lo, the low end of its\n" +
+			"normal errors, and theta, the threshold. Use video that the model was not trained on: its errors on its training video\n" +
+			"are too low. A live camera is watched for the time that --for gives.",
+		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := c.prepare(cmd, args); err != nil {
+				return usageError{err}
+			}
+			cal, err := c.run(cmd)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: camera %s, lo %.4g, theta %.4g from %d clips (%.0f s) of normal video; errors from %.4g to %.4g\n",
+				c.out, cal.Key.Camera, cal.Lo, cal.Theta, cal.Clips, cal.Seconds, cal.Least, cal.Greatest)
+			return nil
+		},
+	}
+	c.flags(cmd)
+	f := cmd.Flags()
+	f.StringVarP(&c.out, "out", "o", "", "`file` to write")
+	f.Float64Var(&c.lo, "lo-quantile", 0.05, "the quantile of normal errors at which regularity is 1")
+	f.Float64Var(&c.theta, "theta-quantile", 0.995, "the quantile of normal errors that the threshold lies at or above")
+	f.Float64Var(&c.margin, "margin", 0.1, "how far above that quantile, as a share of its distance from lo")
+	f.DurationVar(&c.liveFor, "for", 0, "how long to watch a live camera")
+	return cmd
+}
+
+func (c *calibrate) prepare(cmd *cobra.Command, args []string) error {
+	if err := c.resolve(cmd, args); err != nil {
+		return err
+	}
+	// What is being made cannot be needed yet.
+	c.settings.Calibration, c.settings.Threshold = "", nil
+	switch {
+	case c.settings.Name == "":
+		return errors.New("--camera: which camera is this video from? The record is valid for that camera only")
+	case c.out == "":
+		return errors.New("-o: where shall the record be written?")
+	case !(c.lo >= 0 && c.lo < c.theta && c.theta <= 1):
+		return fmt.Errorf("--lo-quantile %g and --theta-quantile %g: must be 0 <= lo < theta <= 1", c.lo, c.theta)
+	case !(c.margin >= 0 && c.margin <= 10):
+		return fmt.Errorf("--margin: is %g, must be from 0 to 10", c.margin)
+	case c.liveFor < 0:
+		return fmt.Errorf("--for: is %s, must not be negative", c.liveFor)
+	}
+	for _, s := range c.sources {
+		if s.Live() && c.liveFor == 0 {
+			return fmt.Errorf("--for: how long shall %s be watched? For example --for 10m", s)
+		}
+	}
+	return nil
+}
+
+func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
+	ctx := cmd.Context()
+	loaded := models{}
+	m, err := loaded.load(c.settings.Model)
+	if err != nil {
+		return pipeline.Calibration{}, err
+	}
+	total, err := c.probe(ctx)
+	if err != nil {
+		return pipeline.Calibration{}, err
+	}
+	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	bar := newProgress(cmd.ErrOrStderr(), "calibrate", "frames", total)
+	for i := range c.sources {
+		if err := c.source(ctx, i, loaded, log, bar); err != nil {
+			bar.finish()
+			return pipeline.Calibration{}, err
+		}
+	}
+	bar.finish()
+	cal, err := pipeline.Calibrate(pipeline.Calibration{
+		Key: pipeline.Key{
+			Camera: c.settings.Name, Model: m.Hash(), Mask: pipeline.MaskHash(c.settings.Mask),
+			Width: c.width, Height: c.height, FPS: pipeline.Median(c.fps), Hop: c.settings.Hop,
+		},
+		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,
+		Seconds: c.seconds, Made: time.Now().UTC().Truncate(time.Second),
+	}, c.errors)
+	if err != nil {
+		return cal, err
+	}
+	return cal, cal.Write(c.out)
+}
+
+// source adds the errors of one source's clips.
+func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress) error {
+	cam, err := c.pipelineCamera(i, loaded, bar.add)
+	if err != nil {
+		return usageError{err}
+	}
+	watch := ctx
+	if cam.Live {
+		limited, cancel := context.WithTimeout(ctx, c.liveFor)
+		defer cancel()
+		watch = limited
+	}
+	var first, last time.Duration
+	_, err = pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
+		Threads: c.threads, Log: log,
+		OnClip: func(clip pipeline.Clip) {
+			if c.errors == nil {
+				c.width, c.height = clip.Width, clip.Height
+			}
+			if clip.Width != c.width || clip.Height != c.height {
+				c.mixed = fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size",
+					c.sources[i], clip.Width, clip.Height, c.width, c.height)
+			}
+			if last == 0 {
+				first = clip.First.PTS
+			}
+			last = clip.Last.PTS
+			c.errors = append(c.errors, clip.Error)
+			c.fps = append(c.fps, clip.FPS)
+		},
+	})
+	c.seconds += math.Max(0, (last - first).Seconds())
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	return errors.Join(err, c.mixed)
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"vigil/capture"
+	"vigil/config"
+	"vigil/model"
+	"vigil/pipeline"
+	"vigil/preprocess"
+)
+
+// models loads each weights file once, however many cameras use it.
+type models map[string]*model.Model
+
+func (m models) load(path string) (*model.Model, error) {
+	if m[path] != nil {
+		return m[path], nil
+	}
+	loaded, err := model.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	m[path] = loaded
+	return loaded, nil
+}
+
+// newCamera makes a pipeline's camera from the configuration's. Its errors are the user's to mend and name the key.
+func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
+	if c.Model == "" {
+		return pipeline.Camera{}, fmt.Errorf("camera %s: model: no weights are named, here or for all cameras", c.Name)
+	}
+	m, err := loaded.load(c.Model)
+	if err != nil {
+		return pipeline.Camera{}, fmt.Errorf("camera %s: model: %w", c.Name, err)
+	}
+	cam := pipeline.Camera{
+		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
+		Model: m, FPS: c.FPS, Hop: c.Hop, Mask: c.Mask,
+		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
+		Detector: pipeline.DetectorConfig{
+			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
+			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
+		},
+		Open:        opener(c.Source, c.Settings),
+		NewPreparer: preparer(m.Spec().Side, c.Mask),
+	}
+	for _, z := range c.Zones {
+		cam.Zones = append(cam.Zones, pipeline.Zone{Name: z.Name, Area: z.Polygon})
+	}
+	if len(c.Armed) > 0 {
+		cam.Armed = c.ArmedAt
+	}
+	switch {
+	case c.Calibration != "":
+		cal, err := pipeline.ReadCalibration(c.Calibration)
+		if err == nil {
+			err = cal.CheckSettings(cam.Key())
+		}
+		if err != nil {
+			return cam, fmt.Errorf("camera %s: calibration: %w", c.Name, err)
+		}
+		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
+	case c.Threshold != nil:
+		cam.Threshold = pipeline.Threshold{Lo: c.Threshold.Lo, Theta: c.Threshold.Theta}
+	}
+	return cam, nil
+}
+
+func opener(source capture.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
+	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
+		return capture.Open(ctx, source, capture.Options{
+			Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout, Realtime: s.Realtime,
+			FirstSeq: firstSeq, Opening: opening,
+		})
+	}
+}
+
+func preparer(side int, mask []preprocess.Polygon) func() (pipeline.Preparer, error) {
+	return func() (pipeline.Preparer, error) { return preprocess.NewPreparer(side, mask), nil }
+}
+
+// assumedFPS is the rate of a camera whose rate is neither set nor known before it is open.
+const assumedFPS = 25
+
+// sayCapacity tells at start how many such cameras this machine can score, and what would fit if these are too many.
+func sayCapacity(log *slog.Logger, cameras []pipeline.Camera, threads int) {
+	c := pipeline.Measure(cameras, threads, assumedFPS)
+	log.Info("capacity", "cameras", len(cameras), "load_percent", int(100*c.Load+0.5),
+		"such_cameras_fit", int(float64(len(cameras))/c.Load), "seconds_a_clip", c.Clip.Round(time.Microsecond).Seconds())
+	if c.Load > 1 {
+		log.Warn("these cameras are too many for this machine: clips will be skipped",
+			"would_fit", fmt.Sprintf("a hop of %d, or %.3g frames a second", c.FitHop, c.FitFPS))
+	}
+}

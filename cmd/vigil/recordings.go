@@ -1,0 +1,167 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/capture"
+	"vigil/config"
+	"vigil/pipeline"
+)
+
+// recordings are the sources of a batch command and how to score them: replay and calibrate.
+type recordings struct {
+	configFile, camera, model string
+	fps                       float64
+	hop, threads              int
+	realtime                  bool
+
+	sources  []capture.Address
+	settings config.Camera
+}
+
+func (r *recordings) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&r.model, "model", "m", "", "weights `file`")
+	f.StringVar(&r.camera, "camera", "", "`name` of the camera that the recordings are from")
+	f.StringVarP(&r.configFile, "config", "c", "", "configuration `file` that has the camera's model, mask, zones, fps and hop")
+	f.Float64Var(&r.fps, "fps", 0, "frames a second that the model sees; 0 for every frame")
+	f.IntVar(&r.hop, "hop", 8, "frames from one clip to the next")
+	f.IntVar(&r.threads, "threads", 0, "processor cores for the model; 0 for all")
+}
+
+// resolve brings flags and configuration together; a flag that was given wins. Its errors are about usage.
+func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
+	for _, a := range args {
+		source, err := capture.ParseAddress(a)
+		if err != nil {
+			return err
+		}
+		r.sources = append(r.sources, source)
+	}
+	r.settings = config.Camera{Settings: config.Default().Defaults}
+	if r.configFile != "" {
+		cfg, err := config.Load(r.configFile)
+		if err != nil {
+			return err
+		}
+		if err := r.fromConfig(cfg); err != nil {
+			return err
+		}
+	}
+	flags := cmd.Flags()
+	if r.camera != "" {
+		if err := alerts.ValidCamera(r.camera); err != nil {
+			return fmt.Errorf("--camera: %w", err)
+		}
+		r.settings.Name = r.camera
+	}
+	if r.model != "" {
+		r.settings.Model = r.model
+	}
+	if r.settings.Model == "" {
+		return errors.New("-m: which weights shall score the recordings?")
+	}
+	if flags.Changed("fps") || r.configFile == "" {
+		r.settings.FPS = r.fps
+	}
+	if flags.Changed("hop") || r.configFile == "" {
+		r.settings.Hop = r.hop
+	}
+	if r.settings.Hop < 1 {
+		return fmt.Errorf("--hop: is %d, must be at least 1", r.settings.Hop)
+	}
+	if !(r.settings.FPS >= 0 && r.settings.FPS <= 120) {
+		return fmt.Errorf("--fps: is %g, must be from 0 to 120", r.settings.FPS)
+	}
+	if r.threads < 0 {
+		return fmt.Errorf("--threads: is %d, must not be negative", r.threads)
+	}
+	r.settings.Realtime = r.realtime
+	return nil
+}
+
+func (r *recordings) fromConfig(cfg config.Config) error {
+	if r.camera == "" {
+		return errors.New("--camera: which of the configuration's cameras are the recordings from?")
+	}
+	i := slices.IndexFunc(cfg.Cameras, func(c config.Camera) bool { return c.Name == r.camera })
+	if i < 0 {
+		var names []string
+		for _, c := range cfg.Cameras {
+			names = append(names, c.Name)
+		}
+		return fmt.Errorf("--camera: %s has no camera %q; it has %s", r.configFile, r.camera, strings.Join(names, ", "))
+	}
+	r.settings = cfg.Cameras[i]
+	if r.threads == 0 {
+		r.threads = cfg.Threads
+	}
+	return nil
+}
+
+// pipelineCamera is the camera that plays the i-th recording; counted sees every frame that is read.
+func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipeline.Camera, error) {
+	s := r.settings
+	s.Source = r.sources[i]
+	if s.Name == "" {
+		s.Name = alerts.CameraName(s.Source.String())
+	}
+	cam, err := newCamera(s, loaded)
+	if err != nil {
+		return cam, err
+	}
+	// A recording is never shed, whatever its pace: its scores must not depend on the machine.
+	cam.Whole = !cam.Live
+	open := cam.Open
+	cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
+		stream, err := open(ctx, firstSeq, opening)
+		if err != nil {
+			return nil, err
+		}
+		return countedStream{stream, counted}, nil
+	}
+	return cam, nil
+}
+
+// probe opens each source once, so that a wrong one is told before any work is done, and adds up their frames; 0 if one
+// does not know.
+func (r *recordings) probe(ctx context.Context) (frames int, err error) {
+	unknown := false
+	for _, s := range r.sources {
+		stream, err := capture.Open(ctx, s, capture.Options{OpenTimeout: r.settings.OpenTimeout, ReadTimeout: r.settings.ReadTimeout})
+		if err != nil {
+			return 0, err
+		}
+		n := stream.Info().Frames
+		unknown = unknown || n == 0
+		frames += n
+		if err := stream.Close(); err != nil {
+			return 0, err
+		}
+	}
+	if unknown {
+		return 0, nil
+	}
+	return frames, nil
+}
+
+// countedStream tells of each frame that was read.
+type countedStream struct {
+	pipeline.Stream
+	counted func()
+}
+
+func (s countedStream) Read(ctx context.Context, f *capture.Frame) error {
+	err := s.Stream.Read(ctx, f)
+	if err == nil {
+		s.counted()
+	}
+	return err
+}

@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/config"
+	"vigil/pipeline"
+)
+
+type replay struct {
+	recordings
+	calibration, scores, nats, dataDir string
+	noPublish, json                    bool
+
+	stdout, stderr io.Writer
+	results        []videoResult
+}
+
+// videoResult is what became of one recording.
+type videoResult struct {
+	Video  string `json:"video"`
+	Frames uint64 `json:"frames"`
+	Clips  uint64 `json:"clips"`
+	Events uint64 `json:"events"`
+	Error  string `json:"error,omitempty"`
+}
+
+func replayCommand() *cobra.Command {
+	var r replay
+	cmd := &cobra.Command{
+		Use:   "replay SOURCE... -m MODEL",
+		Short: "Score recordings as fast as they decode, and publish their alerts",
+		Long: "Scores video files and folders of frames whole, one after the other. With a calibration its alerts are published as\n" +
+			"'run' publishes them. Without one there are no alerts, and the regularity in the scores file is the paper's, which needs\n" +
+			"the whole video: 1 - (e - min)/(max - min).",
+		Example: "  vigil replay ped2/test/*.mkv -m weights/fast.safetensors --calibration ped2.json --scores scores.csv",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r.stdout, r.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
+			if err := r.prepare(cmd, args); err != nil {
+				return usageError{err}
+			}
+			return r.run(cmd.Context())
+		},
+	}
+	r.flags(cmd)
+	f := cmd.Flags()
+	f.StringVar(&r.calibration, "calibration", "", "calibration `file` that 'vigil calibrate' wrote: gives regularity and alerts")
+	f.StringVar(&r.scores, "scores", "", "write video,frame,error,regularity to this `file`, and events.csv beside it")
+	f.BoolVar(&r.realtime, "realtime", false, "play at the recordings' own pace")
+	f.StringVar(&r.nats, "nats", "", "publish to the NATS server at this `url`, not to an embedded one")
+	f.BoolVar(&r.noPublish, "no-publish", false, "publish nothing")
+	f.StringVar(&r.dataDir, "data-dir", config.Default().DataDir, "`folder` of the embedded NATS server")
+	f.BoolVar(&r.json, "json", false, "print the summary as JSON")
+	return cmd
+}
+
+// prepare brings flags, configuration and calibration together.
+func (r *replay) prepare(cmd *cobra.Command, args []string) error {
+	if err := r.resolve(cmd, args); err != nil {
+		return err
+	}
+	for _, s := range r.sources {
+		if s.Live() {
+			return fmt.Errorf("%s: a live camera cannot be replayed; watch it with 'vigil run'", s)
+		}
+	}
+	if r.calibration != "" {
+		r.settings.Calibration, r.settings.Threshold = r.calibration, nil
+	}
+	if r.settings.Calibration == "" {
+		return nil
+	}
+	// The recordings are taken to be the calibrated camera's, at its hop, unless something else was said.
+	cal, err := pipeline.ReadCalibration(r.settings.Calibration)
+	if err != nil {
+		return err
+	}
+	if r.settings.Name == "" {
+		r.settings.Name = cal.Key.Camera
+	}
+	if !cmd.Flags().Changed("hop") && r.configFile == "" {
+		r.settings.Hop = cal.Key.Hop
+	}
+	return nil
+}
+
+func (r *replay) run(ctx context.Context) (err error) {
+	loaded := models{}
+	if _, err := loaded.load(r.settings.Model); err != nil {
+		return err
+	}
+	total, err := r.probe(ctx)
+	if err != nil {
+		return err
+	}
+	var scores, events *table
+	if r.scores != "" {
+		if scores, err = newTable(r.scores, "video", "frame", "error", "regularity"); err != nil {
+			return err
+		}
+		defer scores.discard()
+		if events, err = newTable(filepath.Join(filepath.Dir(r.scores), "events.csv"), eventHeader...); err != nil {
+			return err
+		}
+		defer events.discard()
+	}
+	log := slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	opts := pipeline.Options{Threads: r.threads, Log: log}
+	if r.publishes() {
+		nats := config.Default().NATS
+		nats.URL = r.nats
+		conn, closeBroker, err := connect(ctx, nats, r.dataDir, log)
+		if err != nil {
+			return fmt.Errorf("%w (publish to a running server with --nats URL, or nothing with --no-publish)", err)
+		}
+		defer func() { err = errors.Join(err, closeBroker()) }()
+		opts.Publisher = conn
+	}
+	began := time.Now()
+	bar := newProgress(r.stderr, "replay", "frames", total)
+	for i, source := range r.sources {
+		if err := r.video(ctx, i, filepath.Base(source.String()), loaded, opts, bar, scores, events); err != nil {
+			bar.finish()
+			return err
+		}
+	}
+	bar.finish()
+	if scores != nil {
+		if err := errors.Join(scores.commit(), events.commit()); err != nil {
+			return err
+		}
+	}
+	return r.summary(time.Since(began))
+}
+
+// publishes says whether there will be alerts, and somebody to tell.
+func (r *replay) publishes() bool {
+	judged := r.settings.Calibration != "" || r.settings.Threshold != nil
+	return !r.noPublish && (judged || r.nats != "")
+}
+
+// video scores the i-th recording. A recording that cannot be read to its end is noted and leaves the others alone; its
+// scores are not kept.
+func (r *replay) video(ctx context.Context, i int, video string, loaded models, opts pipeline.Options, bar *progress, scores, events *table) error {
+	cam, err := r.pipelineCamera(i, loaded, bar.add)
+	if err != nil {
+		return usageError{err}
+	}
+	var clips []pipeline.Clip
+	var ended []alerts.Alert
+	if scores != nil {
+		opts.OnClip = func(c pipeline.Clip) { clips = append(clips, c) }
+	}
+	opts.OnAlert = func(a alerts.Alert) {
+		if a.Phase == alerts.PhaseEnd {
+			ended = append(ended, a)
+		}
+	}
+	stats, err := pipeline.Run(ctx, []pipeline.Camera{cam}, opts)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	result := videoResult{Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events}
+	if err != nil {
+		result.Error = err.Error()
+	}
+	r.results = append(r.results, result)
+	bar.clear()
+	for _, a := range ended {
+		if !r.json {
+			fmt.Fprintf(r.stdout, "%s: frames %d to %d (%.1f s to %.1f s), peak %.4g at frame %d against a threshold of %.4g, regularity %.2f%s\n",
+				video, a.Start.Frame, a.End.Frame, a.Start.StreamSeconds, a.End.StreamSeconds, a.PeakError, a.Peak.Frame, a.Threshold,
+				a.PeakRegularity, inZones(a.Zones))
+		}
+		if events != nil && err == nil {
+			eventRow(events, video, a)
+		}
+	}
+	if scores != nil && err == nil {
+		scoreRows(scores, video, clips)
+	}
+	return nil
+}
+
+func inZones(zones []string) string {
+	if len(zones) == 0 {
+		return ""
+	}
+	return ", in " + strings.Join(zones, ", ")
+}
+
+// summary prints what was done, and is an error if any recording failed.
+func (r *replay) summary(took time.Duration) error {
+	var sum videoResult
+	var failed []error
+	for _, v := range r.results {
+		sum.Frames += v.Frames
+		sum.Clips += v.Clips
+		sum.Events += v.Events
+		if v.Error != "" {
+			failed = append(failed, errors.New(v.Error))
+		}
+	}
+	if r.json {
+		err := json.NewEncoder(r.stdout).Encode(map[string]any{
+			"videos": r.results, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events, "seconds": took.Seconds(),
+		})
+		return errors.Join(append(failed, err)...)
+	}
+	w := tabwriter.NewWriter(r.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(w, "video\tframes\tclips\tevents\t\n")
+	for _, v := range r.results {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t\n", v.Video, v.Frames, v.Clips, v.Events)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(r.stdout, "%d videos, %d frames, %d clips, %d events in %.1f s: %.0f frames/s, %.1f clips/s\n", len(r.results), sum.Frames,
+		sum.Clips, sum.Events, took.Seconds(), float64(sum.Frames)/took.Seconds(), float64(sum.Clips)/took.Seconds())
+	return errors.Join(failed...)
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/capture"
+	"vigil/config"
+	"vigil/pipeline"
+)
+
+// summaryEvery is how often run logs its counters.
+const summaryEvery = time.Minute
+
+func runCommand() *cobra.Command {
+	var file, modelFile, logFormat string
+	var summary time.Duration
+	cmd := &cobra.Command{
+		Use:   "run [-c vigil.yaml | SOURCE...]",
+		Short: "Watch cameras until stopped, and publish alerts to NATS",
+		Long: "Watches the cameras of a configuration file, or the sources given (files, folders of frames, devices, RTSP and HTTP URLs)\n" +
+			"with the default settings, until it is stopped or every recording has ended.",
+		Example: "  vigil run -c vigil.yaml\n  vigil run rtsp://10.0.0.7/stream1 -m weights/model.safetensors",
+		RunE: func(cmd *cobra.Command, sources []string) error {
+			cfg, err := runConfig(cmd, file, modelFile, sources)
+			if err != nil {
+				return usageError{err}
+			}
+			if cmd.Flags().Changed("log-format") {
+				cfg.Log.Format = logFormat
+			}
+			return watch(cmd.Context(), cfg, summary, cmd.ErrOrStderr())
+		},
+	}
+	cmd.Flags().StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file`")
+	cmd.Flags().StringVarP(&modelFile, "model", "m", "", "weights `file` for the sources given")
+	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
+	cmd.Flags().DurationVar(&summary, "summary", summaryEvery, "how often to log the counters; 0 for never")
+	return cmd
+}
+
+// runConfig is the configuration file's, or the default one with a camera for each source.
+func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (config.Config, error) {
+	if len(sources) == 0 {
+		if cmd.Flags().Changed("model") {
+			return config.Config{}, errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
+		}
+		cfg, err := config.Load(file)
+		if err == nil && len(cfg.Cameras) == 0 {
+			err = fmt.Errorf("%s: cameras: there is none to watch", file)
+		}
+		return cfg, err
+	}
+	if cmd.Flags().Changed("config") {
+		return config.Config{}, errors.New("give either -c or sources, not both")
+	}
+	if modelFile == "" {
+		return config.Config{}, errors.New("-m: which weights shall score these sources?")
+	}
+	cfg := config.Default()
+	cfg.Model = modelFile
+	names := map[string]int{}
+	for _, s := range sources {
+		source, err := capture.ParseAddress(s)
+		if err != nil {
+			return cfg, err
+		}
+		// The redacted form names the camera: names appear in subjects and logs.
+		name := alerts.CameraName(source.String())
+		if names[name]++; names[name] > 1 {
+			name = fmt.Sprintf("%s-%d", name, names[name])
+		}
+		cam := config.Camera{Name: name, Source: source, Settings: cfg.Defaults}
+		cam.Model = modelFile
+		cfg.Cameras = append(cfg.Cameras, cam)
+	}
+	return cfg, nil
+}
+
+// watch runs the configuration's cameras until ctx is done or every recording has ended.
+func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr io.Writer) (err error) {
+	log, err := newLogger(stderr, cfg.Log)
+	if err != nil {
+		return usageError{err}
+	}
+	var cameras []pipeline.Camera
+	var wrong []error
+	loaded := models{}
+	for _, c := range cfg.Cameras {
+		cam, err := newCamera(c, loaded)
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		if cam.Threshold == (pipeline.Threshold{}) {
+			log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
+		}
+		cameras = append(cameras, cam)
+	}
+	if wrong != nil {
+		return usageError{errors.Join(wrong...)}
+	}
+	conn, closeBroker, err := connect(ctx, cfg.NATS, cfg.DataDir, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeBroker()) }()
+	sayCapacity(log, cameras, cfg.Threads)
+	_, err = pipeline.Run(ctx, cameras, pipeline.Options{
+		Threads: cfg.Threads, Log: log, Publisher: conn, Summary: summary,
+	})
+	return err
+}
+
+// connect reaches the configured NATS, or starts the embedded server and reaches that.
+func connect(ctx context.Context, c config.NATS, dataDir string, log *slog.Logger) (*broker.Conn, func() error, error) {
+	dial := broker.DialOptions{
+		URL: c.URL, User: c.User, Password: c.Password.Reveal(), Token: c.Token.Reveal(), Creds: c.Creds,
+		OnState: func(state string, err error) { log.Warn("nats", "state", state, "error", err) },
+	}
+	stop := func() error { return nil }
+	if c.URL == "" {
+		port := c.Embedded.Port
+		if port == 0 {
+			port = -1 // the broker's word for any free one
+		}
+		server, err := broker.Start(ctx, broker.Options{
+			Dir: filepath.Join(dataDir, "nats"), Host: c.Embedded.Host, Port: port,
+			User: c.Embedded.User, Password: c.Embedded.Password.Reveal(), Log: log,
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		log.Info("embedded NATS server listens", "url", server.URL())
+		dial = broker.DialOptions{Server: server, User: c.Embedded.User, Password: c.Embedded.Password.Reveal(), OnState: dial.OnState}
+		stop = server.Shutdown
+	}
+	conn, err := broker.Dial(ctx, dial)
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
+}
+
+// newLogger logs to w as the configuration says.
+func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
+		return nil, fmt.Errorf("log.level: is %q, must be debug, info, warn or error", c.Level)
+	}
+	opts := &slog.HandlerOptions{Level: level}
+	switch c.Format {
+	case "text":
+		return slog.New(slog.NewTextHandler(w, opts)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(w, opts)), nil
+	}
+	return nil, fmt.Errorf("log.format: is %q, must be text or json", c.Format)
+}
