@@ -15,7 +15,7 @@ var errNoVideo = errors.New("FFmpeg finds no video in it that it can decode")
 func explainFile(path string) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return bare(err)
 	}
 	defer func() { _ = f.Close() }()
 	head := make([]byte, 512)

@@ -33,14 +33,10 @@ func redact(s string) string {
 	}
 	rest, fragment, hasFragment := strings.Cut(rest, "#")
 	path, query, hasQuery := strings.Cut(rest, "?")
-	for i, segment := range strings.Split(path, "/") {
-		if i > 0 {
-			b.WriteByte('/')
-			if secretWords.MatchString(segment) || strings.ContainsAny(segment, "=;&") && !plainPair.MatchString(segment) {
-				segment = hidden
-			}
-		}
-		b.WriteString(segment)
+	host, segments, hasPath := strings.Cut(path, "/")
+	b.WriteString(host)
+	if hasPath {
+		b.WriteString("/" + redactPath(segments))
 	}
 	if hasQuery {
 		b.WriteString("?" + redactQuery(query))
@@ -51,7 +47,19 @@ func redact(s string) string {
 	return b.String()
 }
 
-// redactQuery keeps names and hides values; a part without a name is hidden whole, for it may be a token.
+// redactPath hides the path from the first part on that may hold a secret, for that may have an unescaped / in it.
+func redactPath(path string) string {
+	segments := strings.Split(path, "/")
+	for i, segment := range segments {
+		if secretWords.MatchString(segment) || strings.ContainsAny(segment, "=;&") && !plainPair.MatchString(segment) {
+			segments[i] = hidden
+			return strings.Join(segments[:i+1], "/")
+		}
+	}
+	return path
+}
+
+// redactQuery keeps well-known names and hides values; any other part is hidden whole, for it may be a token.
 func redactQuery(query string) string {
 	parts := strings.Split(query, "&")
 	for i, part := range parts {
@@ -67,7 +75,9 @@ func redactQuery(query string) string {
 	return strings.Join(parts, "&")
 }
 
-var queryName = regexp.MustCompile(`^[A-Za-z_-]{1,20}$`)
+// queryName lists the names that are shown; any other may be the rest of a password with an unescaped & in it.
+var queryName = regexp.MustCompile(`(?i)^(?:user|username|usr|login|pass|passwd|password|pwd|token|access_token|key|api_?key|auth|sig|signature|` +
+	`channel|subtype|stream|camera|profile|resolution|fps|width|height|codec|quality)$`)
 
 // lastAt is the index behind the last @, written plainly or as %40 or %2540, or -1.
 func lastAt(s string) int {

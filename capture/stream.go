@@ -2,6 +2,7 @@ package capture
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -63,15 +64,24 @@ func openSource(ctx context.Context, addr Address, o Options) (source, Info, err
 	case os.IsNotExist(err):
 		return nil, Info{}, fmt.Errorf("no such file or folder: %w", os.ErrNotExist)
 	case err != nil:
-		return nil, Info{}, err
+		return nil, Info{}, bare(err)
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
 		return nil, Info{}, fmt.Errorf("this is neither a file nor a folder; %s", wanted)
 	case st.Size() == 0:
-		return nil, Info{}, fmt.Errorf("the file is empty")
+		return nil, Info{}, errors.New("the file is empty")
 	}
 	return openFile(ctx, path, o)
+}
+
+// bare takes the path, which Open names in its redacted form, out of an error of package os.
+func bare(err error) error {
+	var pe *os.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
 
 // Info says what was known when the stream was opened. Frames may still have another size.

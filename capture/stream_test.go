@@ -1,0 +1,135 @@
+package capture
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestClock(t *testing.T) {
+	const ms = time.Millisecond
+	tests := []struct {
+		name      string
+		step      time.Duration
+		raw, want []time.Duration
+	}{
+		{"plain", 100 * ms, []time.Duration{0, 100, 200}, []time.Duration{0, 100, 200}},
+		{"starts late", 100 * ms, []time.Duration{200, 300, 400}, []time.Duration{0, 100, 200}},
+		{"starts at an absurd time", 40 * ms, []time.Duration{-7686143, -7686103, -7686063}, []time.Duration{0, 40, 80}},
+		{"never moves", 100 * ms, []time.Duration{0, 0, 0, 0}, []time.Duration{0, 100, 200, 300}},
+		{"first one twice", 40 * ms, []time.Duration{0, 0, 40, 80, 200}, []time.Duration{0, 40, 80, 120, 200}},
+		{"goes back", 100 * ms, []time.Duration{0, 100, 200, 50, 150}, []time.Duration{0, 100, 200, 50, 150}},
+	}
+	for _, tt := range tests {
+		c := clock{step: tt.step}
+		var got []time.Duration
+		for _, raw := range tt.raw {
+			got = append(got, c.at(raw*ms)/ms)
+		}
+		if !slices.Equal(got, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
+		}
+	}
+	c := clock{step: 100 * ms}
+	c.at(0)
+	c.at(100 * ms)
+	if a, b := c.untimed(), c.untimed(); a != 200*ms || b != 300*ms {
+		t.Errorf("without a time: %v, %v", a, b)
+	}
+}
+
+func TestPacer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var p pacer
+		began := time.Now()
+		for _, pts := range []time.Duration{5, 6, 9, 2, 4} { // the fourth starts anew
+			if err := p.wait(t.Context(), pts*time.Second); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := time.Since(began); got != 6*time.Second {
+			t.Errorf("took %v, want 6s", got)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := p.wait(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// Openings with one value are inside together, never with another one, and one that waits is not overtaken.
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var g gate
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		inside := map[string]int{}
+		open := func(value string, d time.Duration) {
+			wg.Go(func() {
+				if err := g.enter(t.Context(), value); err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				inside[value]++
+				if len(inside) != 1 {
+					t.Errorf("together inside: %v", inside)
+				}
+				mu.Unlock()
+				time.Sleep(d)
+				mu.Lock()
+				if inside[value]--; inside[value] == 0 {
+					delete(inside, value)
+				}
+				mu.Unlock()
+				g.leave()
+			})
+		}
+		began := time.Now()
+		for range 10 {
+			open("tcp", 3*time.Second)
+		}
+		synctest.Wait()
+		if inside["tcp"] != 10 {
+			t.Fatalf("%v inside, want all ten", inside)
+		}
+		open("udp", 5*time.Second)
+		synctest.Wait()
+		open("tcp", time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := g.enter(ctx, "other"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("error %v", err)
+		}
+		wg.Wait()
+		if got := time.Since(began); got != 9*time.Second {
+			t.Errorf("took %v, want 3 s, 5 s and 1 s one after the other", got)
+		}
+	})
+}
+
+func TestNaturalOrder(t *testing.T) {
+	want := []string{"1.png", "02.png", "2.png", "010.png", "a1b2", "a1b10", "a02b1", "a10", "frame_9.tif", "frame_10.tif", "z"}
+	got := slices.Clone(want)
+	slices.Reverse(got)
+	slices.SortFunc(got, naturalOrder)
+	if !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, bad := range []Options{{Transport: "quic"}, {FolderFPS: -1}, {FolderFPS: 1e9}} {
+		if _, err := Open(t.Context(), Address{}, bad); err == nil {
+			t.Errorf("%+v is accepted", bad)
+		}
+	}
+	if _, err := Open(t.Context(), Address{}, Options{}); err == nil || !strings.Contains(err.Error(), "the address is empty") {
+		t.Errorf("the zero address: %v", err)
+	}
+}
