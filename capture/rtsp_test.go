@@ -1,0 +1,139 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+import (
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/internal/rtsptest"
+)
+
+func address(t testing.TB, s string) Address {
+	t.Helper()
+	a, err := ParseAddress(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// quick is short enough for tests and long enough for a busy machine to open a stream.
+var quick = Options{OpenTimeout: 10 * time.Second, ReadTimeout: 2 * time.Second}
+
+func openAddress(t testing.TB, addr Address, o Options) *Stream {
+	t.Helper()
+	s, err := Open(t.Context(), addr, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func TestRTSP(t *testing.T) {
+	for _, transport := range []string{"tcp", "udp"} {
+		t.Run(transport, func(t *testing.T) {
+			server := rtsptest.Start(t, rtsptest.Options{})
+			addr := address(t, server.URL())
+			o := quick
+			o.Transport = transport
+			s := openAddress(t, addr, o)
+			if i := s.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || i.Frames != 0 || !i.Live {
+				t.Errorf("info %+v", i)
+			}
+			seq := readRising(t, s, 0, 1)
+
+			server.Stop()
+			began := time.Now()
+			var f Frame
+			var err error
+			for err == nil { // what is still on its way comes first
+				err = s.Read(t.Context(), &f)
+				seq++
+			}
+			if took := time.Since(began); !errors.Is(err, ErrLost) || took > 2*o.ReadTimeout {
+				t.Errorf("%v after %v", err, took)
+			}
+			if again := s.Read(t.Context(), &f); !errors.Is(again, ErrLost) {
+				t.Errorf("then %v", again)
+			}
+			if _, err := Open(t.Context(), addr, o); err == nil || !strings.Contains(err.Error(), "no connection") {
+				t.Errorf("opening while the server is away: %v", err)
+			}
+
+			server.Restart()
+			o.FirstSeq, o.Opening = seq, 2
+			readRising(t, openAddress(t, addr, o), seq, 2)
+		})
+	}
+}
+
+// readRising reads 40 frames whose numbers and times rise, and returns the next number.
+func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
+	t.Helper()
+	var f Frame
+	last := time.Duration(-1)
+	for i := range uint64(40) {
+		if err := s.Read(t.Context(), &f); err != nil {
+			t.Fatal(err)
+		}
+		if f.Seq != first+i || f.Opening != opening || f.PTS <= last || f.Arrival.IsZero() || len(f.Pix) != 320*240*3 {
+			t.Fatalf("frame %d: seq %d, opening %d, pts %v after %v, %d bytes", i, f.Seq, f.Opening, f.PTS, last, len(f.Pix))
+		}
+		last = f.PTS
+	}
+	if last < 1500*time.Millisecond || last > 1700*time.Millisecond {
+		t.Errorf("40 frames at 25 a second end at %v", last)
+	}
+	return first + 40
+}
+
+func TestRTSPRefusals(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
+	good := server.URL()
+	s := openAddress(t, address(t, good), quick)
+	readRising(t, s, 0, 1)
+	tests := []struct{ name, url, want string }{
+		{"wrong password", strings.Replace(good, "geheim", "falsch", 1), "wrong user name or password"},
+		{"no password", strings.Replace(good, "viewer:geheim@", "", 1), "wants a user name and a password"},
+		{"no such path", strings.Replace(good, "/test", "/none", 1), "no such stream"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Open(t.Context(), address(t, tt.url), quick)
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if strings.Contains(err.Error(), "geheim") || strings.Contains(err.Error(), "falsch") {
+				t.Errorf("the error has the password in it: %v", err)
+			}
+		})
+	}
+}
+
+// A server that takes the connection and says nothing costs the timeout and no more.
+func TestRTSPSilence(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	began := time.Now()
+	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second}
+	_, err = Open(t.Context(), address(t, "rtsp://"+l.Addr().String()+"/x"), o)
+	if took := time.Since(began); err == nil || took > 4*time.Second {
+		t.Errorf("%v after %v", err, took)
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("error %v, want one that says that the server does not answer", err)
+	}
+}

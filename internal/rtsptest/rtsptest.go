@@ -1,0 +1,127 @@
+// Package rtsptest runs a real RTSP server for tests: GStreamer's, which shares no code with FFmpeg's client.
+//
+// It needs Debian's python3-gi, gir1.2-gst-rtsp-server-1.0 and gstreamer1.0-plugins-base, -good, -bad and -ugly.
+package rtsptest
+
+import (
+	"bufio"
+	_ "embed"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+//go:embed server.py
+var program string
+
+// python is Debian's: another one in front of it in PATH would lack python3-gi.
+const python = "/usr/bin/python3"
+
+const packages = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good " +
+	"gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
+
+// Options say what the server shows. The zero value is a bouncing ball, 320x240 at 25 frames a second.
+type Options struct {
+	// Launch is a GStreamer launch line with a payloader named pay0.
+	Launch string
+	// File, where Launch is empty, is an H.264 video in a .mkv that is played once for each client.
+	File string
+	// User and Password, where set, are asked of clients (basic authentication).
+	User, Password string
+}
+
+// Server is a running server. Stop and Restart kill and start it again on the same port.
+type Server struct {
+	t     testing.TB
+	o     Options
+	port  string
+	cmd   *exec.Cmd
+	stdin io.Closer
+}
+
+// Start starts a server on a free port of 127.0.0.1 and waits until it listens; it is stopped when the test ends.
+// Without the packages the test fails where CI is set and is skipped elsewhere.
+func Start(t testing.TB, o Options) *Server {
+	t.Helper()
+	check := exec.CommandContext(t.Context(), python, "-c", "import gi; gi.require_version('GstRtspServer', '1.0')")
+	if out, err := check.CombinedOutput(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("no RTSP server: %v: %s\ninstall %s", err, out, packages)
+		}
+		t.Skipf("no RTSP server: %v; install %s", err, packages)
+	}
+	s := &Server{t: t, o: o, port: "0"}
+	s.start()
+	t.Cleanup(s.Stop)
+	return s
+}
+
+// URL is the stream's address, with the credentials where the server asks for them.
+func (s *Server) URL() string {
+	u := url.URL{Scheme: "rtsp", Host: "127.0.0.1:" + s.port, Path: "/test"}
+	if s.o.User != "" {
+		u.User = url.UserPassword(s.o.User, s.o.Password)
+	}
+	return u.String()
+}
+
+// Stop kills the server, which says no farewell to its clients. Stopping twice does nothing.
+func (s *Server) Stop() {
+	if s.cmd == nil {
+		return
+	}
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait() // the kill is its exit status
+	_ = s.stdin.Close()
+	s.cmd = nil
+}
+
+// Restart starts the server again on the same port.
+func (s *Server) Restart() {
+	s.t.Helper()
+	s.Stop()
+	s.start()
+}
+
+func (s *Server) start() {
+	s.t.Helper()
+	args := []string{"-c", program, s.port, "/test", s.o.launch()}
+	if s.o.User != "" {
+		args = append(args, s.o.User, s.o.Password)
+	}
+	// The server ends when its stdin does, so that it does not outlive a test that is killed.
+	s.cmd = exec.Command(python, args...) //nolint:noctx // Stop ends it, at the latest in the test's cleanup.
+	s.cmd.Stderr = s.t.Output()
+	stdin, err := s.cmd.StdinPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.stdin = stdin
+	stdout, err := s.cmd.StdoutPipe()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	if err != nil {
+		s.Stop()
+		s.t.Fatalf("the RTSP server did not start: %v", err)
+	}
+	s.port = strings.TrimSpace(line)
+}
+
+func (o Options) launch() string {
+	switch {
+	case o.Launch != "":
+		return o.Launch
+	case o.File != "":
+		return `( filesrc location="` + o.File + `" ! matroskademux ! h264parse config-interval=1 ! rtph264pay name=pay0 pt=96 )`
+	}
+	return "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
+		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96 )"
+}
