@@ -1,0 +1,64 @@
+package model
+
+import (
+	"fmt"
+	"maps"
+)
+
+// SpecOf reads what the shapes of a state dict say: the channels and the slots, and with them λ = 1/slots. If exactly one preset
+// has them, it is that preset with its side; otherwise the side is 0, since no shape depends on it.
+func SpecOf(tensors map[string]Tensor) (Spec, error) {
+	s := Spec{Addressing: Dot, Score: MeanAbs}
+	for i, name := range []string{"encoder.0.weight", "encoder.3.weight", "encoder.6.weight", "encoder.9.weight"} {
+		t, ok := tensors[name]
+		if !ok {
+			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found nothing", name)
+		}
+		if len(t.Shape) != 5 {
+			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found %v", name, t.Shape)
+		}
+		s.Channels[i] = t.Shape[0]
+	}
+	t, ok := tensors[memoryName]
+	if !ok {
+		return Spec{}, fmt.Errorf("tensor %s: expected shape [slots %d], found nothing", memoryName, s.Channels[3])
+	}
+	if len(t.Shape) != 2 || t.Shape[0] < 1 {
+		return Spec{}, fmt.Errorf("tensor %s: expected shape [slots %d], found %v", memoryName, s.Channels[3], t.Shape)
+	}
+	s.Slots = t.Shape[0]
+	s.Lambda = 1 / float64(s.Slots)
+	if fit := s.Alike(); len(fit) == 1 {
+		s.Preset, s.Side = fit[0].Preset, fit[0].Side
+	}
+	return s, nil
+}
+
+// Alike lists the presets with the channels and the slots of s.
+func (s Spec) Alike() []Spec {
+	var all []Spec
+	for _, p := range Presets {
+		if p.Channels == s.Channels && p.Slots == s.Slots {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// FromStateDict makes weights of a state dict. Counters of seen batches, which PyTorch 0.4.0 did not write, become 0; everything else
+// must be there.
+func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
+	w := &Weights{Spec: spec, Tensors: maps.Clone(tensors)}
+	if err := spec.Validate(); err != nil {
+		return nil, err
+	}
+	for _, want := range spec.wanted() {
+		if _, ok := w.Tensors[want.name]; !ok && want.integer {
+			w.Tensors[want.name] = Tensor{Shape: []int{}, Int: []int64{0}}
+		}
+	}
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	return w, nil
+}

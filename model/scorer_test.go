@@ -1,0 +1,263 @@
+package model
+
+import (
+	"image"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+)
+
+// scorer returns one for the golden weights with the given score.
+func scorer(t *testing.T, score string, threads int) (*Scorer, []float32) {
+	t.Helper()
+	g := readGolden(t, Dot)
+	g.weights.Spec.Score = score
+	m, err := New(g.weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.NewScorer(threads)
+	t.Cleanup(s.Close)
+	return s, g.clips[0]
+}
+
+func TestScoreMaps(t *testing.T) {
+	for _, kind := range []string{MeanAbs, BlockSq} {
+		for _, masked := range []bool{false, true} {
+			s, x := scorer(t, kind, 2)
+			side := s.model.spec.Side
+			var ignore []bool
+			if masked {
+				ignore = make([]bool, side*side)
+				for i := range ignore {
+					ignore[i] = i%side < 5
+				}
+			}
+			got, err := s.Score(x, ignore)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var sum float64
+			kept := 0
+			for i, v := range got.Map {
+				want := 0.0
+				for f := range Frames {
+					r := float64(s.y[f*side*side+i]) - float64(x[f*side*side+i])
+					if kind == BlockSq {
+						r *= r
+					}
+					want += math.Abs(r) / Frames
+				}
+				if masked && ignore[i] {
+					want = 0
+				} else {
+					kept++
+				}
+				if math.Abs(float64(v)-want) > 1e-6 {
+					t.Fatalf("%s, masked %v: map %d is %v, want %v", kind, masked, i, v, want)
+				}
+				sum += want
+			}
+			want := sum / float64(kept)
+			top, where := naivePeak(got.Map, ignore, side)
+			if kind == BlockSq {
+				want = top
+			}
+			if math.Abs(got.Error-want) > 1e-6*want || got.Side != side || got.Peak != where {
+				t.Errorf("%s, masked %v: %v at %v, want %v at %v", kind, masked, got.Error, got.Peak, want, where)
+			}
+		}
+	}
+}
+
+// naivePeak tries every window by its definition.
+func naivePeak(errs []float32, ignore []bool, side int) (best float64, where image.Rectangle) {
+	best = -1
+	window, step := side/8, max(side/32, 1)
+	for y := 0; y < side; y += step {
+		for x := 0; x < side; x += step {
+			at := image.Rect(x, y, x+window, y+window)
+			// A window over the border is pushed back to it.
+			at = at.Sub(image.Pt(max(at.Max.X-side, 0), max(at.Max.Y-side, 0)))
+			sum, kept := 0.0, 0
+			for v := at.Min.Y; v < at.Max.Y; v++ {
+				for u := at.Min.X; u < at.Max.X; u++ {
+					sum += float64(errs[v*side+u])
+					if ignore == nil || !ignore[v*side+u] {
+						kept++
+					}
+				}
+			}
+			if mean := sum / float64(window*window); kept > 0 && mean > best+1e-12 {
+				best, where = mean, at
+			}
+		}
+	}
+	return best, where
+}
+
+func TestPeak(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for _, side := range []int{16, 32, 48, 80, 128, 144, 192} {
+		b := newBlocks(side)
+		for _, keep := range []float64{1, 0.5, 0.01} {
+			errs, ignore := make([]float32, side*side), make([]bool, side*side)
+			for i := range errs {
+				if ignore[i] = r.Float64() >= keep; !ignore[i] {
+					errs[i] = r.Float32()
+				}
+			}
+			got, at := b.peak(errs, ignore)
+			want, where := naivePeak(errs, ignore, side)
+			if math.Abs(got-want) > 1e-9 || at != where {
+				t.Errorf("side %d, %v kept: %v at %v, want %v at %v", side, keep, got, at, want, where)
+			}
+		}
+		// One pixel in the last corner is found, and so is one that alone is kept in a picture without error.
+		errs, ignore := make([]float32, side*side), make([]bool, side*side)
+		errs[side*side-1] = 1
+		if _, at := b.peak(errs, nil); at.Max != image.Pt(side, side) {
+			t.Errorf("side %d: the corner's window is %v", side, at)
+		}
+		for i := range ignore {
+			ignore[i] = i != side*side/2+side/2
+		}
+		clear(errs)
+		if _, at := b.peak(errs, ignore); !image.Pt(side/2, side/2).In(at) {
+			t.Errorf("side %d: the kept pixel's window is %v", side, at)
+		}
+	}
+}
+
+func TestScoreRefuses(t *testing.T) {
+	s, x := scorer(t, MeanAbs, 1)
+	side := s.model.spec.Side
+	all := make([]bool, side*side)
+	for i := range all {
+		all[i] = true
+	}
+	with := func(v float64) []float32 {
+		x := slices.Clone(x)
+		x[1234] = float32(v)
+		return x
+	}
+	for _, c := range []struct {
+		name   string
+		x      []float32
+		ignore []bool
+		want   string
+	}{
+		{"a short clip", x[1:], nil, "values"},
+		{"a mask of another size", x, all[1:], "mask"},
+		{"everything masked", x, all, "masked away"},
+		{"NaN", with(math.NaN()), nil, "NaN at index 1234"},
+		{"infinite", with(math.Inf(-1)), nil, "-Inf at index 1234"},
+		{"NaN under a mask", with(math.NaN()), all, "NaN at index 1234"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := s.Score(c.x, c.ignore); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, expected one with %q", err, c.want)
+			}
+		})
+	}
+	if _, err := s.Score(x, nil); err != nil {
+		t.Errorf("after a refusal the scorer no longer works: %v", err)
+	}
+}
+
+// TestScoreOverflow has weights that no check of a file can object to, but whose products leave the range of float32.
+func TestScoreOverflow(t *testing.T) {
+	g := readGolden(t, Dot)
+	for _, name := range []string{"decoder.6.weight", "decoder.9.weight"} {
+		values := g.weights.Tensors[name].Float
+		for i := range values {
+			values[i] *= 1e30
+		}
+	}
+	m, err := New(g.weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := m.NewScorer(1)
+	defer s.Close()
+	if _, err := s.Score(g.clips[0], nil); err == nil || !strings.Contains(err.Error(), "out of range") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestScoreAllocatesNothing(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		for _, kind := range []string{MeanAbs, BlockSq} {
+			s, x := scorer(t, kind, threads)
+			ignore := make([]bool, s.model.spec.Side*s.model.spec.Side)
+			if n := testing.AllocsPerRun(20, func() {
+				if _, err := s.Score(x, ignore); err != nil {
+					t.Fatal(err)
+				}
+			}); n != 0 {
+				t.Errorf("%s, %d threads: %v allocations a clip", kind, threads, n)
+			}
+		}
+	}
+}
+
+// TestThreads wants the same bits from any number of threads, and no goroutine left after Close.
+func TestThreads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var first Score
+		for _, threads := range []int{1, 2, 3, 8} {
+			g := readGolden(t, Cosine)
+			m, err := New(g.weights)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := m.NewScorer(threads)
+			got, err := s.Score(g.clips[1], nil)
+			s.Close()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first.Map == nil {
+				first = got
+			}
+			if got.Error != first.Error || !slices.Equal(got.Map, first.Map) {
+				t.Errorf("%d threads: error %v, with one %v", threads, got.Error, first.Error)
+			}
+		}
+	})
+}
+
+// TestOtherSides scores with sides that no preset has.
+func TestOtherSides(t *testing.T) {
+	for _, side := range []int{48, 80} {
+		g := readGolden(t, Dot)
+		g.weights.Spec.Side = side
+		m, err := New(g.weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := m.NewScorer(2)
+		got, err := s.Score(randomClip(m), nil)
+		if err != nil || len(got.Map) != side*side || got.Error <= 0 {
+			t.Errorf("side %d: %v, %v", side, got.Error, err)
+		}
+		s.Close()
+	}
+}
+
+// TestWork holds the count of operations against the documented one of the paper's network.
+func TestWork(t *testing.T) {
+	spec, err := FindPreset("paper")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec.Parameters() != 6492801 {
+		t.Errorf("%d parameters, want 6492801", spec.Parameters())
+	}
+	if work := noise(t, "paper").Work(); math.Abs(work/1e9-60.8) > 0.05 {
+		t.Errorf("%.2f GFLOP a clip, want 60.8", work/1e9)
+	}
+}
