@@ -35,8 +35,6 @@ func explainFile(path string) error {
 		return errors.New("this is text, whatever its name says")
 	case strings.HasPrefix(kind, "audio/"):
 		return errors.New("this is sound only (" + kind + ")")
-	case strings.HasPrefix(kind, "image/"):
-		return errors.New("this is an image (" + kind + "); for images give the folder that they are in")
 	case strings.HasPrefix(kind, "video/"):
 		return errors.New("this is " + kind + ", but damaged, or with sound only, or in a coding that this FFmpeg does not know")
 	}

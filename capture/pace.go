@@ -39,7 +39,7 @@ func (p *pacer) wait(ctx context.Context, pts time.Duration) error {
 // at the end of a file (as many as it reorders) have 0 too.
 type clock struct {
 	step      time.Duration // between pictures as far as the header says
-	started   bool
+	count     int
 	first     time.Duration
 	raw, last time.Duration // of the last picture: as reported, as given out
 }
@@ -47,9 +47,13 @@ type clock struct {
 // at gives the time of the next picture since the first one. Where the reported time stands still the last time plus
 // one step is given; a time that goes back is given as it is, for something was cut there.
 func (c *clock) at(raw time.Duration) time.Duration {
-	if !c.started {
-		c.started, c.first, c.raw, c.last = true, raw, raw, 0
+	c.count++
+	switch {
+	case c.count == 1:
+		c.first, c.raw, c.last = raw, raw, 0
 		return 0
+	case c.count == 2 && raw <= c.raw:
+		c.first = raw - c.step // RTSP has no time yet for its first picture
 	}
 	if t := raw - c.first; t > c.last || raw < c.raw {
 		c.last = t
@@ -60,11 +64,9 @@ func (c *clock) at(raw time.Duration) time.Duration {
 	return c.last
 }
 
-// untimed gives a time for a picture that has none.
+// untimed gives a time for a picture that has none; it is not the first.
 func (c *clock) untimed() time.Duration {
-	if !c.started {
-		return c.at(0)
-	}
+	c.count++
 	c.last += c.step
 	return c.last
 }

@@ -22,7 +22,9 @@ func TestClock(t *testing.T) {
 		{"starts late", 100 * ms, []time.Duration{200, 300, 400}, []time.Duration{0, 100, 200}},
 		{"starts at an absurd time", 40 * ms, []time.Duration{-7686143, -7686103, -7686063}, []time.Duration{0, 40, 80}},
 		{"never moves", 100 * ms, []time.Duration{0, 0, 0, 0}, []time.Duration{0, 100, 200, 300}},
-		{"first one twice", 40 * ms, []time.Duration{0, 0, 40, 80, 200}, []time.Duration{0, 40, 80, 120, 200}},
+		{"first one untimed", 40 * ms, []time.Duration{0, 0, 40, 80, 200}, []time.Duration{0, 40, 80, 120, 240}},
+		{"first one untimed, B-frames", 100 * ms, []time.Duration{0, -100, 0, 100}, []time.Duration{0, 100, 200, 300}},
+		{"stands still", 40 * ms, []time.Duration{0, 40, 40, 120}, []time.Duration{0, 40, 80, 120}},
 		{"goes back", 100 * ms, []time.Duration{0, 100, 200, 50, 150}, []time.Duration{0, 100, 200, 50, 150}},
 	}
 	for _, tt := range tests {

@@ -161,10 +161,10 @@ func (v *video) read(f *Frame) error {
 	return copyPixels(f, &v.img)
 }
 
-// time tells the two zeros of a file apart by the next picture: a decoder that gives out what it still held reports
-// zero up to the end, a recording whose clock starts again goes on from there.
+// time tells two zeros apart by the next picture: a decoder that gives out what it still held reports zero up to the
+// end, a recording whose clock starts again goes on from there.
 func (v *video) time(raw time.Duration) time.Duration {
-	if v.live || raw != 0 || !v.clock.started || v.clock.raw <= 0 {
+	if raw != 0 || v.clock.raw <= 0 {
 		return v.clock.at(raw)
 	}
 	if v.grab(&v.ahead) {

@@ -1,0 +1,118 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/internal/rtsptest"
+)
+
+// times gives the PTS of all frames in milliseconds.
+func times(t *testing.T, path string) []int {
+	t.Helper()
+	s := openAddress(t, address(t, path), Options{})
+	var out []int
+	var f Frame
+	for {
+		err := s.Read(t.Context(), &f)
+		if err == io.EOF {
+			return out
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, int(f.PTS.Milliseconds()))
+	}
+}
+
+// The clock of a file is right to its last frame, whatever the decoder reorders and the container leaves out.
+func TestTimes(t *testing.T) {
+	const pattern = "testsrc2=s=64x48:r=10:d=3"
+	reorder := []string{"-c:v", "libx264", "-bf", "3"}
+	tests := map[string]string{
+		"B-frames, mp4":           ffmpeg(t, "a.mp4", pattern, reorder...),
+		"B-frames, mkv":           ffmpeg(t, "a.mkv", pattern, reorder...),
+		"B-frames, ts":            ffmpeg(t, "a.ts", pattern, reorder...),
+		"B-frames, avi":           ffmpeg(t, "a.avi", pattern, "-c:v", "mpeg4", "-bf", "2"),
+		"no B-frames":             ffmpeg(t, "a.mkv", pattern, "-c:v", "libx264", "-bf", "0"),
+		"no times: raw H.264":     ffmpeg(t, "a.h264", pattern, reorder...),
+		"sound, half a second on": ffmpeg(t, "a.mkv", pattern, "-f", "lavfi", "-i", "sine=duration=3.4", "-c:v", "libx264"),
+	}
+	for name, path := range tests {
+		got := times(t, path)
+		if len(got) != 30 {
+			t.Errorf("%s: %d frames", name, len(got))
+		}
+		for i, ms := range got {
+			if ms != 100*i {
+				t.Errorf("%s: %v", name, got)
+				break
+			}
+		}
+	}
+}
+
+func TestTimesOfVariableRate(t *testing.T) {
+	path := ffmpeg(t, "a.mkv", "testsrc2=s=64x48:r=10:d=3", "-vf", "select='not(between(n,3,5))'", "-vsync", "vfr", "-c:v", "libx264", "-bf", "3")
+	got := times(t, path)
+	if len(got) != 27 || got[2] != 200 || got[3] != 600 || got[26] != 2900 {
+		t.Errorf("%d frames at %v", len(got), got)
+	}
+}
+
+// Two recordings in one file: the time goes back exactly at the seam, although it goes back to zero, which is also
+// what a decoder reports for want of a time.
+func TestTimesOfTwoRecordings(t *testing.T) {
+	a := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=3", "-c:v", "libx264", "-bf", "0")
+	one, err := os.ReadFile(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := filepath.Join(t.TempDir(), "both.ts")
+	if err := os.WriteFile(both, append(one, one...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := times(t, both)
+	if len(got) < 59 || got[29] != 2900 || got[30] >= 100 {
+		t.Errorf("%d frames at %v", len(got), got)
+	}
+}
+
+func TestRealtime(t *testing.T) {
+	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 6)), Options{Realtime: true})
+	began := time.Now()
+	if n, _, err := readAll(t, s); n != 6 || err != io.EOF {
+		t.Errorf("%d frames, then %v", n, err)
+	}
+	if took := time.Since(began); took < 500*time.Millisecond {
+		t.Errorf("half a second of video took %v", took)
+	}
+}
+
+// A recording played by a server: the same frames, then the end.
+func TestRTSPFile(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{File: clip(t, "a.mkv", 320, 240, 25)})
+	n, last, err := readAll(t, openAddress(t, address(t, server.URL()), quick))
+	if n < 20 || !errors.Is(err, ErrLost) || last.Width != 320 {
+		t.Errorf("%d frames, the last at %v, then %v", n, last.PTS, err)
+	}
+}
+
+// OpenCV repeats a picture for ever when a stream changes its size; a still scene looks the same to it.
+func TestFrozen(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=black ! " +
+		"video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency ! rtph264pay name=pay0 pt=96 )"})
+	o := quick
+	o.Frozen = time.Second
+	n, _, err := readAll(t, openAddress(t, address(t, server.URL()), o))
+	if !errors.Is(err, ErrFrozen) || n < 10 || !strings.Contains(err.Error(), "rtsp://") {
+		t.Errorf("%d frames, then %v", n, err)
+	}
+}

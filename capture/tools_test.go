@@ -1,0 +1,88 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+import (
+	"bytes"
+	"encoding/binary"
+	"hash/crc32"
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+)
+
+// tool runs a program that tests need: in CI it must be there, elsewhere the test is skipped.
+func tool(t testing.TB, name string, args ...string) []byte {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s is missing", name)
+		}
+		t.Skipf("%s is missing", name)
+	}
+	var stderr bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, stderr.String())
+	}
+	return out
+}
+
+// ffmpeg makes a file from a source filter and further arguments.
+func ffmpeg(t testing.TB, name, filter string, args ...string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	all := append([]string{"-v", "error", "-f", "lavfi", "-i", filter}, args...)
+	tool(t, "ffmpeg", append(all, path)...)
+	return path
+}
+
+func sound(t testing.TB, name string) string {
+	t.Helper()
+	return ffmpeg(t, name, "sine=duration=1")
+}
+
+// tinyPNG is a grey image whose pixels are 100.
+func tinyPNG(t testing.TB, w, h int) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			img.SetGray(x, y, color.Gray{Y: 100})
+		}
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// hugePNG claims to be of w x h pixels and has the data of a small one.
+func hugePNG(t testing.TB, w, h uint32) []byte {
+	t.Helper()
+	data := tinyPNG(t, 8, 8)
+	binary.BigEndian.PutUint32(data[16:], w)
+	binary.BigEndian.PutUint32(data[20:], h)
+	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
+	return data
+}
+
+// data is the folder of real video; the test fails where CI lacks it and is skipped elsewhere.
+func data(t testing.TB, name string) string {
+	t.Helper()
+	root := os.Getenv("VIGIL_DATA")
+	if root == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("VIGIL_DATA is not set: it names the folder with the real video")
+		}
+		t.Skip("VIGIL_DATA is not set: no real video")
+	}
+	return filepath.Join(root, name)
+}
