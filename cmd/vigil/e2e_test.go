@@ -1,0 +1,186 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"vigil/alerts"
+	"vigil/internal/rtsptest"
+	"vigil/model"
+)
+
+// patience is how long a test waits for something that takes a second or two; only a failure takes it all.
+const patience = 60 * time.Second
+
+// blindWeights writes a MemAE that rebuilds everything as mid-grey: its errors need no training to be large.
+func blindWeights(t *testing.T) string {
+	t.Helper()
+	spec, err := model.FindPreset("micro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := model.NewWeights(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "blind.safetensors")
+	if err := w.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// syncBuffer may be written to by the program while the test reads it.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// connectPlain is a client that knows nothing of vigil.
+func connectPlain(t *testing.T, url string) *nats.Conn {
+	t.Helper()
+	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	return nc
+}
+
+// The whole program, from a configuration file, on a camera of an independent RTSP server that dies and comes back.
+func TestRunWatchesAnRTSPCamera(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{})
+	port := freePort(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "vigil.yaml")
+	text := fmt.Sprintf(`
+data_dir: %s
+model: %s
+nats:
+  embedded:
+    port: %d
+cameras:
+  - name: yard
+    source: %s
+    fps: 10
+    hop: 4
+    threshold: {lo: 0.000001, theta: 0.00001}
+    read_timeout: 1s
+    reconnect: {min: 100ms, max: 500ms}
+    zones:
+      - name: everywhere
+        polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]
+`, filepath.Join(dir, "data"), blindWeights(t), port, server.URL())
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nc := connectPlain(t, fmt.Sprintf("nats://127.0.0.1:%d", port))
+	scores := make(chan *nats.Msg, 1000)
+	events := make(chan *nats.Msg, 1000)
+	for subject, ch := range map[string]chan *nats.Msg{"vigil.scores.yard": scores, "vigil.alerts.>": events} {
+		if _, err := nc.ChanSubscribe(subject, ch); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	ctx, stop := context.WithCancel(t.Context())
+	var stderr syncBuffer
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"run", "-c", file}, &stderr, &stderr) }()
+	next := func(what string, ch chan *nats.Msg) *nats.Msg {
+		t.Helper()
+		select {
+		case m := <-ch:
+			return m
+		case c := <-code:
+			t.Fatalf("vigil ended with code %d while a test waited for %s:\n%s", c, what, stderr.String())
+		case <-time.After(patience):
+			t.Fatalf("no %s came:\n%s", what, stderr.String())
+		}
+		return nil
+	}
+
+	first, err := alerts.DecodeScore(next("score", scores).Data)
+	if err != nil || first.Error <= 0 || first.Camera != "yard" {
+		t.Fatalf("score %+v, %v", first, err)
+	}
+	start, err := alerts.Decode(next("alert", events).Data)
+	if err != nil || start.Phase != alerts.PhaseStart || start.Source.Width != 320 || len(start.Zones) != 1 {
+		t.Fatalf("alert %+v, %v", start, err)
+	}
+
+	server.Stop()
+	lost := start
+	for lost.Phase != alerts.PhaseEnd {
+		if lost, err = alerts.Decode(next("end of the alert", events).Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if lost.ID != start.ID || lost.EndReason != alerts.EndSourceLost {
+		t.Errorf("the alert ended as %+v, want with its source", lost)
+	}
+	server.Restart()
+	again := next("alert after the restart", events)
+	if second, err := alerts.Decode(again.Data); err != nil || second.Phase != alerts.PhaseStart || second.ID == start.ID || !second.GapBefore {
+		t.Errorf("after the restart came %+v, %v; want a new alert after a gap", second, err)
+	}
+	for {
+		s, err := alerts.DecodeScore(next("score after the restart", scores).Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Wall.After(lost.Time()) && s.Frame > lost.Peak.Frame {
+			break
+		}
+	}
+
+	stop()
+	last := alerts.Alert{}
+	for last.Phase != alerts.PhaseEnd {
+		if last, err = alerts.Decode(next("last end", events).Data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if last.EndReason != alerts.EndStopped {
+		t.Errorf("the last alert ended as %s, want stopped", last.EndReason)
+	}
+	select {
+	case c := <-code:
+		if c != exitDone {
+			t.Errorf("exit code %d:\n%s", c, stderr.String())
+		}
+	case <-time.After(patience):
+		t.Fatal("vigil did not stop")
+	}
+}
