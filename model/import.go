@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 )
@@ -61,4 +62,33 @@ func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// ReadStateDict reads a state dict of any kind: a file of torch.save, or safetensors without hyper-parameters in its metadata.
+func ReadStateDict(path string) (map[string]Tensor, error) {
+	raw, err := readFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if !looksSafe(raw) {
+		tensors, err := parsePyTorch(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return tensors, nil
+	}
+	tensors, meta, err := parseSafetensors(raw)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if meta[keySide] != "" {
+		return nil, fmt.Errorf("%s: has its hyper-parameters already and needs no import", path)
+	}
+	return tensors, nil
+}
+
+// looksSafe tells safetensors, whose header's length and first character are at the front, from torch.save's formats: the same eight
+// bytes of those give a length that is no header's.
+func looksSafe(raw []byte) bool {
+	return len(raw) > 8 && binary.LittleEndian.Uint64(raw) <= maxHeader && raw[8] == '{'
 }

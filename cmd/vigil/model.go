@@ -1,0 +1,220 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"vigil/model"
+)
+
+func modelCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "model",
+		Short: "Look into weights and bring them in",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	c.AddCommand(modelInfoCommand(), modelImportCommand())
+	return c
+}
+
+// modelInfo is what `model info --json` prints.
+type modelInfo struct {
+	Name       string            `json:"name"`
+	Version    string            `json:"version,omitempty"`
+	Preset     string            `json:"preset,omitempty"`
+	Side       int               `json:"side"`
+	Channels   [4]int            `json:"channels"`
+	Slots      int               `json:"slots"`
+	Lambda     float64           `json:"lambda"`
+	Addressing string            `json:"addressing"`
+	Score      string            `json:"score"`
+	Parameters int               `json:"parameters"`
+	GFLOP      float64           `json:"gflop"` // a clip, taps on padding not counted
+	Hash       string            `json:"hash"`
+	Notes      map[string]string `json:"notes,omitempty"`
+}
+
+func modelInfoCommand() *cobra.Command {
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "info FILE",
+		Short: "Say what a file of weights is",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			info, err := describe(args[0])
+			if err != nil {
+				return err
+			}
+			out := cmd.OutOrStdout()
+			if asJSON {
+				e := json.NewEncoder(out)
+				e.SetIndent("", "  ")
+				return e.Encode(info)
+			}
+			_, err = fmt.Fprint(out, info)
+			return err
+		},
+	}
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func describe(path string) (*modelInfo, error) {
+	w, err := model.ReadWeights(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := model.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	s := m.Spec()
+	return &modelInfo{
+		Name: m.Name(), Version: w.Version, Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots, Lambda: s.Lambda,
+		Addressing: s.Addressing, Score: s.Score, Parameters: s.Parameters(), GFLOP: m.Work() / 1e9, Hash: m.Hash(), Notes: w.Notes,
+	}, nil
+}
+
+func (i *modelInfo) String() string {
+	var b strings.Builder
+	line := func(key, format string, args ...any) {
+		fmt.Fprintf(&b, "%-12s"+format+"\n", append([]any{key}, args...)...)
+	}
+	line("name", "%s", i.Name)
+	if i.Version != "" {
+		line("version", "%s", i.Version)
+	}
+	if i.Preset != "" {
+		line("preset", "%s", i.Preset)
+	}
+	line("input", "%d frames of %d x %d", model.Frames, i.Side, i.Side)
+	line("channels", "%d, %d, %d, %d", i.Channels[0], i.Channels[1], i.Channels[2], i.Channels[3])
+	line("memory", "%d slots, %s addressing, lambda %g", i.Slots, i.Addressing, i.Lambda)
+	line("score", "%s", i.Score)
+	line("size", "%d parameters, %.3g GFLOP a clip", i.Parameters, i.GFLOP)
+	line("sha256", "%s", i.Hash)
+	for _, key := range slices.Sorted(maps.Keys(i.Notes)) {
+		line(key, "%s", i.Notes[key])
+	}
+	return b.String()
+}
+
+// importFlags are those of `model import`; what is not given comes from the file or from the defaults.
+type importFlags struct {
+	output, preset, addressing, score, name string
+	side                                    int
+	lambda                                  float64
+}
+
+func modelImportCommand() *cobra.Command {
+	var f importFlags
+	c := &cobra.Command{
+		Use:   "import FILE -o FILE",
+		Short: "Make weights of a PyTorch state dict",
+		Long: "Make weights of a PyTorch state dict, as torch.save wrote it in any version, or of safetensors without hyper-parameters.\n" +
+			"Channels and slots are read from the shapes. The input side is in no shape: say --preset or --side, unless exactly one\n" +
+			"preset has these channels and slots.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			w, err := f.weights(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			if err := w.Write(f.output); err != nil {
+				return err
+			}
+			info, err := describe(f.output)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(cmd.OutOrStdout(), info)
+			return err
+		},
+	}
+	flags := c.Flags()
+	flags.StringVarP(&f.output, "output", "o", "", "the weights to write (safetensors)")
+	flags.StringVar(&f.preset, "preset", "", "the network's name")
+	flags.IntVar(&f.side, "side", 0, "the side of its input in pixels, a multiple of 16")
+	flags.StringVar(&f.addressing, "addressing", model.Dot, "how it compares: dot or cosine")
+	flags.Float64Var(&f.lambda, "lambda", 0, "its hard shrinkage (default 1/slots; the released code has 0.0025)")
+	flags.StringVar(&f.score, "score", model.MeanAbs, "how a clip becomes one number: mean_abs or block_sq")
+	flags.StringVar(&f.name, "name", "", "what to call the weights (default: the file's name)")
+	return c
+}
+
+// weights reads the state dict and joins it with the flags. What a flag can mend is a usageError.
+func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, error) {
+	if f.output == "" {
+		return nil, usageError{fmt.Errorf("--output is missing: say where to write the weights")}
+	}
+	if f.preset != "" && f.side != 0 {
+		return nil, usageError{fmt.Errorf("--preset and --side are given, one of them is enough")}
+	}
+	tensors, err := model.ReadStateDict(path)
+	if err != nil {
+		return nil, err
+	}
+	spec, err := model.SpecOf(tensors)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if err := f.size(&spec); err != nil {
+		return nil, usageError{err}
+	}
+	spec.Addressing, spec.Score = f.addressing, f.score
+	if cmd.Flags().Changed("lambda") {
+		spec.Lambda = f.lambda
+	}
+	if err := spec.Validate(); err != nil {
+		return nil, usageError{err}
+	}
+	w, err := model.FromStateDict(tensors, spec)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	w.Name = f.name
+	return w, nil
+}
+
+// size fixes the preset and the side.
+func (f *importFlags) size(spec *model.Spec) error {
+	if f.preset != "" {
+		p, err := model.FindPreset(f.preset)
+		if err != nil {
+			return fmt.Errorf("--preset: %w", err)
+		}
+		if p.Channels != spec.Channels || p.Slots != spec.Slots {
+			return fmt.Errorf("--preset %s has channels %v and %d slots, the file has %v and %d", f.preset, p.Channels, p.Slots, spec.Channels, spec.Slots)
+		}
+		spec.Preset, spec.Side = p.Preset, p.Side
+		return nil
+	}
+	alike := spec.Alike()
+	if f.side == 0 {
+		if spec.Side != 0 {
+			return nil
+		}
+		why := "no preset has"
+		if len(alike) > 1 {
+			var names []string
+			for _, p := range alike {
+				names = append(names, fmt.Sprintf("%s (%d)", p.Preset, p.Side))
+			}
+			why = strings.Join(names, " and ") + " have"
+		}
+		return fmt.Errorf("--side is missing: the weights do not say the size of the input, and %s the channels %v with %d slots", why, spec.Channels, spec.Slots)
+	}
+	spec.Side, spec.Preset = f.side, ""
+	for _, p := range alike {
+		if p.Side == f.side {
+			spec.Preset = p.Preset
+		}
+	}
+	return nil
+}
