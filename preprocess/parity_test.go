@@ -1,0 +1,245 @@
+//go:build cgo && gocv_videoio
+
+package preprocess
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vigil/capture"
+)
+
+// reference prints, for each frame, a hash of what OpenCV in Python makes of it, and the bits of all 256 scaled greys.
+const reference = `
+import sys
+import hashlib
+import cv2, numpy as np
+path, side, every = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+cap, n = cv2.VideoCapture(path), 0
+while True:
+    ok, img = cap.read()
+    if not ok:
+        break
+    if n % every == 0:
+        gray = cv2.cvtColor(img, cv2.COLOR_BGR2GRAY)
+        gray = cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)
+        print(n, hashlib.sha256(gray.tobytes()).hexdigest())
+    n += 1
+print(n, (np.arange(256, dtype=np.uint8).astype(np.float32) / 127.5 - 1).view(np.uint32).tolist())
+`
+
+func data(t testing.TB, name string) string {
+	t.Helper()
+	root := os.Getenv("VIGIL_DATA")
+	if root == "" {
+		if os.Getenv("CI") != "" {
+			t.Fatal("VIGIL_DATA is not set: it names the folder with the real video")
+		}
+		t.Skip("VIGIL_DATA is not set: no real video")
+	}
+	return filepath.Join(root, name)
+}
+
+func open(t testing.TB, path string) *capture.Stream {
+	t.Helper()
+	addr, err := capture.ParseAddress(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := capture.Open(t.Context(), addr, capture.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+// The pictures are those of the reference, which reads with OpenCV in Python, bit for bit.
+func TestPicturesAreOpenCVs(t *testing.T) {
+	const python = "/usr/bin/python3" // Debian's, which has OpenCV
+	if err := exec.CommandContext(t.Context(), python, "-c", "import cv2").Run(); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("%s has no cv2: %v; install python3-opencv", python, err)
+		}
+		t.Skip("no python3-opencv")
+	}
+	for _, tt := range []struct {
+		name  string
+		every int
+	}{{"ped2/test/01.mkv", 1}, {"demo/vtest.avi", 1}, {"avenue_normal/11.mkv", 10}} {
+		for _, side := range []int{128, 256} {
+			t.Run(fmt.Sprintf("%s at %d", tt.name, side), func(t *testing.T) {
+				path := data(t, tt.name)
+				want, err := exec.CommandContext(t.Context(), python, "-c", reference, path, fmt.Sprint(side), fmt.Sprint(tt.every)).Output()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := ours(t, path, side, tt.every); got != string(want) {
+					t.Errorf("got\n%.500s\nwant\n%.500s", got, want)
+				}
+			})
+		}
+	}
+}
+
+func ours(t *testing.T, path string, side, every int) string {
+	t.Helper()
+	var b strings.Builder
+	p := NewPreparer(side, nil)
+	defer func() { _ = p.Close() }()
+	s := open(t, path)
+	var f capture.Frame
+	n := 0
+	for ; ; n++ {
+		err := s.Read(t.Context(), &f)
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n%every != 0 {
+			continue
+		}
+		pic, err := p.Prepare(&f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&b, "%d %x\n", n, sha256.Sum256(pic.Gray))
+	}
+	bits := make([]string, 256)
+	for i, v := range scaled {
+		bits[i] = fmt.Sprint(math.Float32bits(v))
+	}
+	fmt.Fprintf(&b, "%d [%s]\n", n, strings.Join(bits, ", "))
+	return b.String()
+}
+
+// Real recordings give every cuboid that their length allows, and no gap.
+func TestCuboidsOfRealVideo(t *testing.T) {
+	tests := []struct {
+		name   string
+		frames uint64
+	}{
+		{"ped2/test/01.mkv", 180}, {"ped2/test/09.mkv", 120}, {"ped2/train/02.mkv", 150},
+		{"ped1_tif/Test001", 60}, {"avenue_normal/11.mkv", 781}, {"demo/vtest.avi", 795},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := open(t, data(t, tt.name))
+			p := NewPreparer(32, nil)
+			defer func() { _ = p.Close() }()
+			w := NewWindow(WindowConfig{Side: 32, Hop: 1, SourceFPS: s.Info().FPS, Live: s.Info().Live})
+			var f capture.Frame
+			var c Cuboid
+			var err error
+			for err = s.Read(t.Context(), &f); err == nil; err = s.Read(t.Context(), &f) {
+				pic, err := p.Prepare(&f)
+				if err != nil {
+					t.Fatal(err)
+				}
+				w.Push(pic, &c)
+			}
+			want := Stats{Pictures: tt.frames, Taken: tt.frames, Cuboids: tt.frames - Frames + 1}
+			if got := w.Stats(); got != want || err != io.EOF {
+				t.Errorf("%+v, then %v; want %+v", got, err, want)
+			}
+		})
+	}
+}
+
+func frame(w, h, channels int, at func(x, y, c int) byte) *capture.Frame {
+	f := &capture.Frame{Width: w, Height: h, Channels: channels, Pix: make([]byte, 0, w*h*channels)}
+	for i := range w * h * channels {
+		f.Pix = append(f.Pix, at(i/channels%w, i/channels/w, i%channels))
+	}
+	return f
+}
+
+// Whatever lies under the mask, the picture is the same, and black there.
+func TestMaskHides(t *testing.T) {
+	mask := []Polygon{box(0.25, 0.25, 0.75, 0.75)}
+	p := NewPreparer(16, mask)
+	defer func() { _ = p.Close() }()
+	var pictures [][]byte
+	for _, hidden := range []byte{0, 77, 255} {
+		for _, channels := range []int{1, 3} {
+			pic, err := p.Prepare(frame(100, 60, channels, func(x, y, _ int) byte {
+				if x >= 25 && x < 75 && y >= 15 && y < 45 {
+					return hidden
+				}
+				return 200
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pictures = append(pictures, bytes.Clone(pic.Gray))
+		}
+	}
+	for i, pic := range pictures {
+		if !bytes.Equal(pic, pictures[0]) {
+			t.Errorf("picture %d shows something of what is hidden", i)
+		}
+	}
+	for i, ignored := range Ignore(mask, 16) {
+		if v := pictures[0][i]; !ignored && v != 200 {
+			t.Errorf("pixel %d is not ignored and is %d", i, v)
+		}
+	}
+	if v := pictures[0][8*16+8]; v != 0 {
+		t.Errorf("the middle is %d", v)
+	}
+}
+
+func TestPrepare(t *testing.T) {
+	p := NewPreparer(8, nil)
+	defer func() { _ = p.Close() }()
+	for _, bad := range []*capture.Frame{
+		{}, {Width: 2, Height: 2, Channels: 2, Pix: make([]byte, 8)}, {Width: 2, Height: 2, Channels: 3, Pix: make([]byte, 11)},
+	} {
+		if _, err := p.Prepare(bad); err == nil {
+			t.Errorf("%+v is accepted", bad)
+		}
+	}
+	// Grey and colour, large and small, in any order.
+	for _, f := range []*capture.Frame{
+		frame(64, 48, 3, func(_, _, _ int) byte { return 90 }), frame(64, 48, 1, func(_, _, _ int) byte { return 90 }),
+		frame(4, 4, 1, func(_, _, _ int) byte { return 90 }), frame(640, 480, 3, func(_, _, _ int) byte { return 90 }),
+	} {
+		f.Seq, f.Opening = 7, 2
+		pic, err := p.Prepare(f)
+		if err != nil || pic.Seq != 7 || pic.Opening != 2 || pic.Width != f.Width || pic.Side != 8 || !bytes.Equal(pic.Gray, bytes.Repeat([]byte{90}, 64)) {
+			t.Errorf("%+v, %v", pic, err)
+		}
+	}
+}
+
+func TestPrepareAndPushDoNotAllocate(t *testing.T) {
+	p := NewPreparer(32, []Polygon{box(0, 0, 0.5, 0.5)})
+	defer func() { _ = p.Close() }()
+	w := NewWindow(WindowConfig{Side: 32, Hop: 1, SourceFPS: 10, Live: true})
+	f := frame(64, 48, 3, func(x, y, c int) byte { return byte(x + y + c) })
+	var c Cuboid
+	step := func() {
+		f.Seq++
+		pic, err := p.Prepare(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Push(pic, &c)
+	}
+	for range 20 {
+		step()
+	}
+	if n := testing.AllocsPerRun(100, step); n != 0 {
+		t.Errorf("%v allocations a frame", n)
+	}
+}
