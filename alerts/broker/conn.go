@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -50,8 +49,8 @@ type Conn struct {
 	secrets []string
 	onState func(string, error)
 	closed  chan struct{}
-	// denied is told when the server refuses a subject: it sends no answer to the request itself.
-	denied atomic.Pointer[func(error)]
+
+	watchers watchers
 }
 
 // Dial connects and makes sure of the stream. It fails within seconds, and says which is wrong: no server there, wrong
@@ -92,11 +91,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		// A message sent into a broken connection is better refused: Publish sends it again, a score is stale.
 		nats.ReconnectBufSize(-1),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
-			if err != nil {
-				c.onState(StateDisconnected, c.scrub(err))
-			}
-		}),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.lost(err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.onState(StateReconnected, nil) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refused(err) }),
@@ -180,14 +175,6 @@ func (c *Conn) connectError(err error) error {
 		return c.scrub(err)
 	}
 	return fmt.Errorf("%w: %s", c.scrub(err), hint)
-}
-
-// refused hears what the server says outside any answer.
-func (c *Conn) refused(err error) {
-	if tell := c.denied.Load(); tell != nil && errors.Is(err, nats.ErrPermissionViolation) {
-		(*tell)(err)
-	}
-	c.onState(StateRefused, c.scrub(err))
 }
 
 // scrub gives up an error's chain rather than let a credential through.

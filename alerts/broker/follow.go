@@ -50,7 +50,7 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 			return nil
 		case c.nc.IsClosed():
 			return fmt.Errorf("follow alerts: %w", c.scrub(err))
-		case c.nc.IsConnected() && err != nil && !errors.Is(err, jetstream.ErrNoHeartbeat) && err.Error() != told:
+		case c.nc.IsConnected() && !passing(err) && err.Error() != told:
 			told = err.Error()
 			c.onState(StateRefused, fmt.Errorf("follow alerts: %w", c.scrub(err)))
 		}
@@ -60,6 +60,11 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 		case <-time.After(refollowPause):
 		}
 	}
+}
+
+// passing tells what belongs to a server's going and coming, which the connection itself reports.
+func passing(err error) bool {
+	return errors.Is(err, ErrDisconnected) || errors.Is(err, jetstream.ErrNoHeartbeat)
 }
 
 // callerError carries what the caller's own function returned past the errors that a new session mends.
@@ -99,6 +104,8 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 // session reads with one consumer until something breaks. The client's own ordered consumer would do the same, but
 // while it waits for a lost server it does not hear that ctx has ended.
 func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
+	ctx, release := c.guard(ctx)
+	defer release()
 	s, err := c.ensureStream(ctx)
 	if err != nil {
 		return err
@@ -119,7 +126,7 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 	for delivered := uint64(1); ; delivered++ {
 		msg, err := it.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return err
+			return reason(ctx, err)
 		}
 		meta, err := msg.Metadata()
 		if err != nil {

@@ -56,21 +56,23 @@ func (c *Conn) store(ctx context.Context, subject, id string, data []byte) error
 }
 
 func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) error {
-	if c.nc.IsClosed() {
-		return nats.ErrConnectionClosed
-	}
-	if !c.nc.IsConnected() {
-		return ErrDisconnected
-	}
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
+	ctx, release := c.guard(ctx, subject, "_INBOX.")
+	defer release()
+	switch {
+	case c.nc.IsClosed():
+		return nats.ErrConnectionClosed
+	case !c.nc.IsConnected():
+		return ErrDisconnected
+	}
 	_, err := c.js.Publish(ctx, subject, data, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
 		// Nothing stores the subject: the stream may have gone with the server's directory.
 		_, ensured := c.ensureStream(ctx)
 		return errors.Join(err, ensured)
 	}
-	return err
+	return reason(ctx, err)
 }
 
 // PublishScore sends a score to whoever listens now. It waits for nothing; without a connection it is ErrDisconnected.

@@ -27,12 +27,8 @@ const (
 func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, deny := context.WithCancelCause(ctx)
-	defer deny(nil)
-	tell := func(err error) { deny(err) }
-	c.denied.Store(&tell)
-	defer c.denied.CompareAndSwap(&tell, nil)
-
+	ctx, release := c.guard(ctx, "$JS.API.", "_INBOX.")
+	defer release()
 	s, err := c.js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		s, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
@@ -62,12 +58,12 @@ func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 }
 
 func (c *Conn) streamError(ctx context.Context, err error) error {
-	if denied := context.Cause(ctx); errors.Is(denied, nats.ErrPermissionViolation) {
-		return fmt.Errorf("%w: allow this user to publish to $JS.API.> and vigil.> and to subscribe to _INBOX.>", c.scrub(denied))
-	}
+	err = reason(ctx, err)
 	var api *jetstream.APIError
 	switch {
-	case errors.Is(err, jetstream.ErrJetStreamNotEnabled):
+	case errors.Is(err, nats.ErrPermissionViolation):
+		return fmt.Errorf("%w: allow this user to publish to $JS.API.> and vigil.> and to subscribe to _INBOX.>", c.scrub(err))
+	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%w: JetStream is off: start the server with -js, or set jetstream in its configuration", err)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("%w: enable JetStream for the account of this user", err)

@@ -1,0 +1,106 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"vigil/alerts"
+)
+
+// smallDisk mounts a file system of a given size, since nothing else fills as a disk does.
+func smallDisk(t *testing.T, bytes int) string {
+	t.Helper()
+	dir := t.TempDir()
+	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes))
+	if err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("a small disk needs the right to mount: %v", err)
+		}
+		t.Skipf("a small disk needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func fill(t *testing.T, dir string) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "ballast"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if !errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+}
+
+func TestStartOnAFullDisk(t *testing.T) {
+	dir := smallDisk(t, 4<<20)
+	fill(t, dir)
+	store := filepath.Join(dir, "store")
+	s, err := Start(within(t), Options{Dir: store, Port: -1})
+	if err == nil {
+		t.Fatal(errors.Join(errors.New("started"), s.Shutdown()))
+	}
+	for _, want := range []string{store, "no space left", "free some space"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("error %q, want %q in it", err, want)
+		}
+	}
+}
+
+// An alert on a disk that fills up is never reported as stored; after a restart with room it is stored once.
+func TestDiskFillsWhileRunning(t *testing.T) {
+	dir := smallDisk(t, 8<<20)
+	store := filepath.Join(dir, "store")
+	s, err := Start(within(t), Options{Dir: store, Port: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(within(t))
+	c, err := Dial(ctx, DialOptions{Server: s, OnState: func(state string, _ error) {
+		if state == StateUnsent {
+			stop()
+		}
+	}})
+	if err != nil {
+		t.Fatal(errors.Join(err, s.Shutdown()))
+	}
+	first := publish(t, c, event("a"))
+	fill(t, dir)
+	var last alerts.Alert
+	acknowledged := []alerts.Alert{first}
+	for {
+		// Blocks that are there already may take a few.
+		last = event("a")
+		if err = c.Publish(ctx, last); err != nil {
+			break
+		}
+		acknowledged = append(acknowledged, last)
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if err := errors.Join(c.Close(), s.Shutdown(), os.Remove(filepath.Join(dir, "ballast"))); err != nil {
+		t.Fatal(err)
+	}
+
+	c = dial(t, DialOptions{Server: serve(t, Options{Dir: store})})
+	publish(t, c, last)
+	expect(t, follow(t, c, FollowOptions{All: true}), append(acknowledged, last)...)
+	if n := storedMessages(t, c); n != uint64(len(acknowledged)+1) {
+		t.Errorf("%d messages stored, want %d", n, len(acknowledged)+1)
+	}
+}
