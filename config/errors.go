@@ -20,20 +20,26 @@ type Problem struct {
 	got string // the part of Text that is the value itself
 }
 
+// maxShown is how many problems a message has: more than anybody mends at once.
+const maxShown = 100
+
 // Error has one line for each problem, below a line with their number where they are several.
 func (e *Errors) Error() string {
-	lines := make([]string, 0, len(e.Problems)+1)
-	for _, p := range e.Problems {
+	var lines []string
+	for _, p := range e.Problems[:min(len(e.Problems), maxShown)] {
 		lines = append(lines, e.line(p))
 	}
-	if len(lines) == 1 {
+	if len(e.Problems) == 1 {
 		return lines[0]
+	}
+	if more := len(e.Problems) - len(lines); more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	what := "the configuration"
 	if e.File != "" {
 		what = e.File
 	}
-	return fmt.Sprintf("%s has %d problems:\n%s", what, len(lines), strings.Join(lines, "\n"))
+	return fmt.Sprintf("%s has %d problems:\n%s", what, len(e.Problems), strings.Join(lines, "\n"))
 }
 
 func (e *Errors) line(p Problem) string {

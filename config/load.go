@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
-	"strings"
 
 	"vigil/capture"
 )
@@ -75,8 +73,7 @@ func read(path string) ([]byte, error) {
 
 // reason is a file error without the path, which the message has already.
 func reason(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}
 	return err
@@ -117,41 +114,4 @@ func (c *Config) resolve(folder string) []Problem {
 		camera.Source = address
 	}
 	return problems
-}
-
-// place joins what was wrong in reading with what is wrong in the result: without what only follows from a key that
-// could not be read, without what a camera has from the defaults, with lines, in their order.
-func (t *tree) place(reading, result []Problem) []Problem {
-	for _, p := range result {
-		if !slices.ContainsFunc(reading, func(r Problem) bool { return within(p.Key, r.Key) || within(r.Key, p.Key) }) {
-			if t.expanded[p.Key] && p.got != "" {
-				p.Text = strings.Replace(p.Text, p.got, environmentValue, 1)
-			}
-			reading = append(reading, p)
-		}
-	}
-	all := slices.DeleteFunc(slices.Clone(reading), func(p Problem) bool { return t.inherited(p, reading) })
-	for i := range all {
-		all[i].Line = cmp.Or(all[i].Line, t.line(all[i].Key))
-	}
-	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
-	return slices.Compact(all)
-}
-
-// inherited says whether the problem is one of the defaults that shows again in a camera.
-func (t *tree) inherited(p Problem, all []Problem) bool {
-	_, own := t.lines[p.Key]
-	camera, rest, ok := strings.Cut(p.Key, "].")
-	if own || !ok || !strings.HasPrefix(camera, "cameras[") {
-		return false
-	}
-	return slices.ContainsFunc(all, func(d Problem) bool {
-		return within("defaults."+rest, d.Key) && (d.Text == p.Text || d.Key != "defaults."+rest)
-	})
-}
-
-// within says whether key is outer or lies in it.
-func within(key, outer string) bool {
-	rest, ok := strings.CutPrefix(key, outer)
-	return ok && (rest == "" || outer == "" || rest[0] == '.' || rest[0] == '[')
 }

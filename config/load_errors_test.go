@@ -86,6 +86,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 10: cameras[0].detector.open_after: is -1s, must be at least 0s
 10: cameras[0].detector.cool_down: is 25h0m0s, must be at most 24h
 11: cameras[0].threshold: is given beside a calibration, which has a threshold; must be one of the two
+11: cameras[0].threshold.theta: is 0.1, must be above lo (0.2) and finite
 15: cameras[1].fps: is +Inf, must be at most 120
 16: cameras[1].threshold.theta: is +Inf, must be above lo (0) and finite
 17: cameras[1].reconnect.min: is 1ms, must be at least 100ms

@@ -37,8 +37,7 @@ func TestLoadErrors(t *testing.T) {
 		t.Run(file, func(t *testing.T) {
 			path := filepath.Join("testdata", file)
 			_, err := Load(path)
-			var all *Errors
-			if !errors.As(err, &all) {
+			if _, ok := errors.AsType[*Errors](err); !ok {
 				t.Fatalf("want *Errors, got %v", err)
 			}
 			if strings.Contains(err.Error(), "hunter2") {
@@ -75,6 +74,18 @@ func TestLoadNoFile(t *testing.T) {
 		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%s: got %v, want %s", path, err, want)
 		}
+	}
+}
+
+// TestManyProblems: the message stays readable, and its making does not take the square of their number.
+func TestManyProblems(t *testing.T) {
+	_, err := Load(writeFile(t, "defaults: {hop: 0}\ncameras: ["+strings.Repeat("{},", 3_000)+"]\n"))
+	if err == nil || !strings.Contains(err.Error(), " has 6001 problems:\n") || !strings.HasSuffix(err.Error(), "\nand 5901 more") {
+		t.Errorf("got %.200v", err)
+	}
+	_, err = Load(writeFile(t, "x: 1\n"+strings.Repeat("x: 1\n", 20_000)))
+	if err == nil || !strings.HasSuffix(err.Error(), "\nand 19901 more") {
+		t.Errorf("got %.200v", err)
 	}
 }
 

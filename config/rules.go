@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -79,17 +80,18 @@ func (f *findings) polygon(key string, p preprocess.Polygon) {
 	}
 }
 
-// flat says whether all corners lie on one line, to a millionth of the picture's area.
+// flat says whether all corners lie on one line, to a millionth of the picture's area: the one through the first
+// corner and the corner farthest from it.
 func flat(p preprocess.Polygon) bool {
-	for i := range p {
-		for j := range p {
-			a, b, c := p[0], p[i], p[j]
-			if math.Abs((b.X-a.X)*(c.Y-a.Y)-(b.Y-a.Y)*(c.X-a.X)) > 1e-6 {
-				return false
-			}
+	a, b := p[0], p[0]
+	for _, c := range p {
+		if math.Hypot(c.X-a.X, c.Y-a.Y) > math.Hypot(b.X-a.X, b.Y-a.Y) {
+			b = c
 		}
 	}
-	return true
+	return !slices.ContainsFunc(p, func(c preprocess.Point) bool {
+		return math.Abs((b.X-a.X)*(c.Y-a.Y)-(b.Y-a.Y)*(c.X-a.X)) > 1e-6
+	})
 }
 
 func (f *findings) hours(key string, h Hours) {
@@ -123,7 +125,7 @@ func (f *findings) nats(n NATS) {
 			}
 		}
 	} else {
-		for _, server := range strings.Split(n.URL, ",") {
+		for server := range strings.SplitSeq(n.URL, ",") {
 			f.server(strings.TrimSpace(server))
 		}
 		f.logins(n)

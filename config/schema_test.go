@@ -97,8 +97,7 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 	}
 	var look func(reflect.Type)
 	look = func(in reflect.Type) {
-		for i := range in.NumField() {
-			f := in.Field(i)
+		for f := range in.Fields() {
 			inner := f.Type
 			if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
 				inner = inner.Elem()

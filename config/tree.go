@@ -177,17 +177,6 @@ func (t *tree) scalar(n *yaml.Node, key string) any {
 	return text
 }
 
-// line is where the key stands, or else the nearest key around it.
-func (t *tree) line(key string) int {
-	for key != "" {
-		if n, ok := t.lines[key]; ok {
-			return n
-		}
-		key = key[:max(strings.LastIndexAny(key, ".["), 0)]
-	}
-	return 0
-}
-
 func join(key, name string) string {
 	if key == "" {
 		return name

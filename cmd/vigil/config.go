@@ -49,11 +49,11 @@ func configCheckCommand() *cobra.Command {
 // checkConfig gives the number of cameras, or one error with what is wrong in the file and with the files it names.
 func checkConfig(path string) (int, error) {
 	cfg, loadErr := config.Load(path)
-	var bad, missing *config.Errors
-	if loadErr != nil && !errors.As(loadErr, &bad) {
+	bad, ok := errors.AsType[*config.Errors](loadErr)
+	if loadErr != nil && !ok {
 		return 0, loadErr
 	}
-	if errors.As(cfg.CheckFiles(), &missing) {
+	if missing, ok := errors.AsType[*config.Errors](cfg.CheckFiles()); ok {
 		if bad == nil {
 			bad = &config.Errors{File: path}
 		}

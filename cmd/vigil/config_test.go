@@ -47,8 +47,8 @@ func TestConfigInitNeverReplacesUnasked(t *testing.T) {
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var usage usageError
-	if _, err := runConfigCommand("init", "-o", path); !errors.As(err, &usage) || !strings.Contains(err.Error(), "is there already") {
+	_, err := runConfigCommand("init", "-o", path)
+	if _, ok := errors.AsType[usageError](err); !ok || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("got %v, want a usage error", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {
@@ -76,8 +76,7 @@ func TestConfigCheckSaysAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := runConfigCommand("check", "-c", path)
-	var usage usageError
-	if !errors.As(err, &usage) {
+	if _, ok := errors.AsType[usageError](err); !ok {
 		t.Fatalf("got %v, want a usage error", err)
 	}
 	for _, want := range []string{

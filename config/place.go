@@ -1,0 +1,84 @@
+package config
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strings"
+)
+
+// place joins what was wrong in reading with what is wrong in the result: without what only follows from a key that
+// could not be read, without what a camera has from the defaults, with lines, in their order.
+func (t *tree) place(reading, result []Problem) []Problem {
+	unread, around := map[string]bool{}, map[string]bool{}
+	for _, p := range reading {
+		unread[p.Key] = true
+		for key := range outward(p.Key) {
+			around[key] = true
+		}
+	}
+	for _, p := range result {
+		if around[p.Key] || anyOf(unread, p.Key) {
+			continue
+		}
+		if t.expanded[p.Key] && p.got != "" {
+			p.Text = strings.Replace(p.Text, p.got, environmentValue, 1)
+		}
+		reading = append(reading, p)
+	}
+	all := t.withoutInherited(reading)
+	for i := range all {
+		all[i].Line = cmp.Or(all[i].Line, t.line(all[i].Key))
+	}
+	slices.SortStableFunc(all, func(a, b Problem) int { return cmp.Compare(a.Line, b.Line) })
+	return slices.Compact(all)
+}
+
+// withoutInherited leaves out a camera's problem where the key is not the camera's own and the same is said of the
+// defaults.
+func (t *tree) withoutInherited(all []Problem) []Problem {
+	bad, same := map[string]bool{}, map[Problem]bool{}
+	for _, p := range all {
+		if strings.HasPrefix(p.Key, "defaults.") {
+			bad[p.Key], same[Problem{Key: p.Key, Text: p.Text}] = true, true
+		}
+	}
+	return slices.DeleteFunc(all, func(p Problem) bool {
+		_, own := t.lines[p.Key]
+		camera, rest, ok := strings.Cut(p.Key, "].")
+		if own || !ok || !strings.HasPrefix(camera, "cameras[") {
+			return false
+		}
+		key := "defaults." + rest
+		return same[Problem{Key: key, Text: p.Text}] || !bad[key] && anyOf(bad, key)
+	})
+}
+
+// line is where the key stands, or else the nearest key around it.
+func (t *tree) line(key string) int {
+	for k := range outward(key) {
+		if n, ok := t.lines[k]; ok {
+			return n
+		}
+	}
+	return 0
+}
+
+// outward gives the key and the keys around it, from the inside.
+func outward(key string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for key != "" && yield(key) {
+			key = key[:max(strings.LastIndexAny(key, ".["), 0)]
+		}
+	}
+}
+
+// anyOf says whether the key or one around it is in the set.
+func anyOf(set map[string]bool, key string) bool {
+	for k := range outward(key) {
+		if set[k] {
+			return true
+		}
+	}
+	return false
+}
