@@ -97,9 +97,11 @@ func TestGate(t *testing.T) {
 			open("tcp", 3*time.Second)
 		}
 		synctest.Wait()
+		mu.Lock()
 		if inside["tcp"] != 10 {
 			t.Fatalf("%v inside, want all ten", inside)
 		}
+		mu.Unlock()
 		open("udp", 5*time.Second)
 		synctest.Wait()
 		open("tcp", time.Second)
