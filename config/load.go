@@ -42,6 +42,9 @@ func load(data []byte, folder string) (Config, []Problem) {
 	}
 	t := &tree{lines: map[string]int{}, expanded: map[string]bool{}, lookup: os.LookupEnv}
 	raw, _ := t.value(root, "", reflect.TypeFor[Config]()).(map[string]any)
+	if t.nodes > maxNodes {
+		return Default(), t.problems
+	}
 	cfg, problems := decode(raw)
 	problems = append(t.problems, problems...)
 	problems = append(problems, cfg.resolve(folder)...)
