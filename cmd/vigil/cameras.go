@@ -70,11 +70,15 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	return cam, nil
 }
 
+// frozenAfter is how long a live source may repeat one picture bit for bit before it is opened again. Noise makes the pictures
+// of a working camera differ; OpenCV repeats the last one for ever when a stream changes its size.
+const frozenAfter = time.Minute
+
 func opener(source capture.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
 	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 		return capture.Open(ctx, source, capture.Options{
 			Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout, Realtime: s.Realtime,
-			FirstSeq: firstSeq, Opening: opening,
+			FirstSeq: firstSeq, Opening: opening, Frozen: frozenAfter,
 		})
 	}
 }

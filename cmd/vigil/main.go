@@ -48,7 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errInterrupted):
+	case errors.Is(err, errInterrupted), ctx.Err() != nil && errors.Is(err, context.Canceled):
 		fmt.Fprintln(stderr, "vigil: interrupted")
 		return exitInterrupted
 	case errors.As(err, &usage):
@@ -71,7 +71,7 @@ func rootCommand() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand())
+	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand())
 	usageArgs(root)
 	return root
 }

@@ -49,7 +49,7 @@ func newProgress(w io.Writer, what, unit string, total int) *progress {
 				if total > 0 {
 					of = fmt.Sprintf(" of %d", total)
 				}
-				fmt.Fprintf(w, "%s: %d%s %s, %.0f %s/s\n", what, n, of, unit, float64(n)/time.Since(began).Seconds(), unit)
+				fmt.Fprintf(w, "%s: %d%s %s, %.3g %s/s\n", what, n, of, unit, float64(n)/time.Since(began).Seconds(), unit)
 			}
 		}
 	}()
