@@ -1,0 +1,29 @@
+package scene
+
+import "math"
+
+// light is the weather: clouds that pass, so slowly that no second of it is news, and often enough that a minute has
+// seen most of it.
+type light struct{ phase [3]float64 }
+
+func newLight(seed uint64) light {
+	r := dice(seed, chanceLight, 0)
+	var l light
+	for i := range l.phase {
+		l.phase[i] = between(r, 0, 2*math.Pi)
+	}
+	return l
+}
+
+// at gives how much of the sun comes through at time t in seconds (0 to 1) and the picture's gain.
+func (l *light) at(t float64) (sun, gain float64) {
+	periods := [...]float64{41, 27, 17}
+	weights := [...]float64{0.55, 0.3, 0.15}
+	var sky float64
+	for i, p := range periods {
+		sky += weights[i] * math.Sin(2*math.Pi*t/p+l.phase[i])
+	}
+	sun = ease(0.62 + 0.75*sky)
+	// The camera's exposure makes up for most of what the clouds take.
+	return sun, 0.86 + 0.16*sun + 0.02*sky
+}

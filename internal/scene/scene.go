@@ -1,0 +1,120 @@
+// Package scene draws a street as a fixed surveillance camera would see it, and knows the truth about each picture.
+//
+// A Config comes in, BGR pictures and their Truth go out. Everything is a pure function of the seed and the frame's
+// number: frames can be drawn in any order, the truth can be asked without drawing, and an abnormal moment changes
+// nothing about the normal life around it.
+package scene
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Kind is one of the abnormal things that can happen on the street.
+type Kind uint8
+
+// The abnormal things.
+const (
+	Cyclist Kind = iota
+	Cart
+	Runner
+	Fall
+	kinds
+)
+
+// Kinds lists every kind once.
+func Kinds() []Kind { return []Kind{Cyclist, Cart, Runner, Fall} }
+
+// String is the kind's name in lower case.
+func (k Kind) String() string {
+	if k >= kinds {
+		return fmt.Sprintf("kind(%d)", uint8(k))
+	}
+	return [kinds]string{"cyclist", "cart", "runner", "fall"}[k]
+}
+
+// Moment is one abnormal thing: At is the stream time at which a cyclist, cart or runner reaches the picture's edge,
+// and at which a walker begins to fall.
+type Moment struct {
+	Kind Kind
+	At   time.Duration
+}
+
+// Config says which street is drawn. The zero value is a normal street of 320x240 pixels at 12.5 frames a second:
+// a cuboid of 16 frames then spans 1.28 s, a little more than a full cycle of a walker's gait.
+type Config struct {
+	// Seed decides everything that is drawn by chance.
+	Seed uint64
+	// Day changes who comes, what happens, the noise and the light, and leaves the place as it is: learn on one day,
+	// watch on another.
+	Day uint64
+	// Width and Height are in pixels, 0 for 320x240; 32 to 4096.
+	Width, Height int
+	// FPS is in frames a second, 0 for 12.5; 1 to 120.
+	FPS float64
+	// Script lists the abnormal moments. With a script, Rate must be 0.
+	Script []Moment
+	// Rate is how many abnormal moments happen in a minute, at times and of kinds drawn from the seed; 0 to 4.
+	// Every kind comes once before any comes again.
+	Rate float64
+	// Quality is the camera's JPEG quality, 0 for 80; 1 to 100.
+	Quality int
+	// Clean leaves out the sensor's noise and the compression.
+	Clean bool
+}
+
+// complete fills in the defaults and says what cannot be drawn.
+func (c Config) complete() (Config, error) {
+	if c.Width == 0 && c.Height == 0 {
+		c.Width, c.Height = 320, 240
+	}
+	if c.FPS == 0 {
+		c.FPS = 12.5
+	}
+	if c.Quality == 0 {
+		c.Quality = 80
+	}
+	switch {
+	case c.Width < 32 || c.Width > 4096 || c.Height < 32 || c.Height > 4096:
+		return c, fmt.Errorf("street of %dx%d pixels: each side must be from 32 to 4096", c.Width, c.Height)
+	case !(c.FPS >= 1 && c.FPS <= 120):
+		return c, fmt.Errorf("street at %v frames a second: must be from 1 to 120", c.FPS)
+	case c.Quality < 1 || c.Quality > 100:
+		return c, fmt.Errorf("street with JPEG quality %d: must be from 1 to 100", c.Quality)
+	case !(c.Rate >= 0 && c.Rate <= 4):
+		return c, fmt.Errorf("street with %v abnormal moments a minute: must be from 0 to 4", c.Rate)
+	case c.Rate > 0 && len(c.Script) > 0:
+		return c, fmt.Errorf("street with both a script and a rate of abnormal moments: give one of them")
+	}
+	for i, m := range c.Script {
+		if m.Kind >= kinds {
+			return c, fmt.Errorf("script, moment %d: unknown %v", i, m.Kind)
+		}
+		if m.At < 0 {
+			return c, fmt.Errorf("script, moment %d (%v): %v is before the start", i, m.Kind, m.At)
+		}
+	}
+	return c, nil
+}
+
+// The sources of chance are kept apart, so that one more draw in one of them moves nothing in the others.
+const (
+	chanceCrowd = iota + 1
+	chanceLight
+	chanceNoise
+	chanceGround
+	chanceBag
+	chanceMoment
+)
+
+// life is the seed of everything that is new every day.
+func (c Config) life() uint64 { return c.Seed + c.Day*0x9e3779b97f4a7c15 }
+
+// dice gives the random numbers of the index-th thing of one purpose.
+func dice(seed uint64, purpose, index int) *rand.Rand {
+	return rand.New(rand.NewPCG(seed, uint64(purpose)<<40|uint64(index)&(1<<40-1)))
+}
+
+// between draws uniformly from [lo, hi).
+func between(r *rand.Rand, lo, hi float64) float64 { return lo + (hi-lo)*r.Float64() }

@@ -1,0 +1,80 @@
+package scene
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"vigil/capture"
+)
+
+// Source shows a street as a stream of captured frames. One goroutine reads it.
+type Source struct {
+	Street *Street
+	// Frames ends the stream after so many; 0 goes on for ever.
+	Frames int
+	// Realtime delivers each frame when it is due and calls the stream live; else frames come as fast as they are
+	// drawn. A reader that is late gets the frames it missed, as from a camera's buffer.
+	Realtime bool
+
+	started time.Time
+	count   int
+	closed  bool
+}
+
+// Info describes the stream.
+func (s *Source) Info() capture.Info {
+	w, h := s.Street.Size()
+	return capture.Info{Width: w, Height: h, FPS: s.Street.FPS(), Frames: s.Frames, Live: s.Realtime}
+}
+
+// Read fills f with the next frame in BGR, reusing f.Pix; f.Seq is the frame's number for Street.Truth. It returns
+// io.EOF after the last frame, the context's error when that ends first, and os.ErrClosed after Close.
+func (s *Source) Read(ctx context.Context, f *capture.Frame) error {
+	switch {
+	case s.closed:
+		return os.ErrClosed
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.Frames > 0 && s.count >= s.Frames:
+		return io.EOF
+	}
+	if s.count == 0 {
+		s.started = time.Now()
+	}
+	pts := time.Duration(float64(s.count) / s.Street.FPS() * float64(time.Second))
+	if s.Realtime {
+		if err := wait(ctx, time.Until(s.started.Add(pts))); err != nil {
+			return err
+		}
+	}
+	w, h := s.Street.Size()
+	*f = capture.Frame{
+		Seq: uint64(s.count), PTS: pts, Opening: 1, Width: w, Height: h, Channels: 3,
+		Pix: s.Street.Frame(s.count, f.Pix),
+	}
+	f.Arrival = time.Now()
+	s.count++
+	return nil
+}
+
+// Close ends the stream.
+func (s *Source) Close() error {
+	s.closed = true
+	return nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

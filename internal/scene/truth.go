@@ -1,0 +1,74 @@
+package scene
+
+import "image"
+
+// Thing is something abnormal in a frame.
+type Thing struct {
+	Kind Kind
+	// Box holds all of its pixels, Shadow those of its shadow; both are cut at the picture's edges.
+	Box, Shadow image.Rectangle
+	// Visible is the share of its whole box that lies inside the picture, 0 to 1. What walkers hide still counts.
+	Visible float64
+}
+
+// Truth is what a perfect watcher would say about one frame.
+type Truth struct {
+	Frame  int
+	Things []Thing
+	// Abnormal is whether at least a quarter of an abnormal thing is in the picture.
+	Abnormal bool
+}
+
+const enough = 0.25
+
+// Truth gives the truth about the n-th frame without drawing it.
+func (s *Street) Truth(n int) Truth {
+	truth := Truth{Frame: n}
+	t := float64(n) / s.cfg.FPS
+	picture := image.Rect(0, 0, s.cfg.Width, s.cfg.Height)
+	s.incidents(t, func(in *incident) {
+		if t < in.begin || t >= in.end {
+			return
+		}
+		f := in.figure(t, nil)
+		whole := f.bounds(&s.camera, false)
+		thing := Thing{Kind: in.kind, Box: whole.Intersect(picture), Shadow: f.bounds(&s.camera, true).Intersect(picture)}
+		if thing.Box.Empty() && thing.Shadow.Empty() {
+			return
+		}
+		thing.Visible = float64(thing.Box.Dx()*thing.Box.Dy()) / float64(whole.Dx()*whole.Dy())
+		truth.Things = append(truth.Things, thing)
+		truth.Abnormal = truth.Abnormal || thing.Visible >= enough
+	})
+	return truth
+}
+
+// Episode is an unbroken run of frames in which one abnormal thing is visible enough to count.
+type Episode struct {
+	Kind                  Kind
+	FirstFrame, LastFrame int
+}
+
+// Episodes lists those of the first so many frames, by their first frame.
+func (s *Street) Episodes(frames int) []Episode {
+	var all []Episode
+	for n := range frames {
+		for _, thing := range s.Truth(n).Things {
+			if thing.Visible < enough {
+				continue
+			}
+			open := -1
+			for i := range all {
+				if all[i].Kind == thing.Kind && all[i].LastFrame == n-1 {
+					open = i
+				}
+			}
+			if open < 0 {
+				all = append(all, Episode{thing.Kind, n, n})
+				continue
+			}
+			all[open].LastFrame = n
+		}
+	}
+	return all
+}

@@ -1,0 +1,68 @@
+package scene
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// WriteVideo writes the first so many frames as H.264 into a file; the name's ending (.mkv, .mp4) chooses the
+// container. It needs ffmpeg with libx264 on the PATH, and even sides. Nothing is left of a video that does not get
+// finished.
+func (s *Street) WriteVideo(ctx context.Context, path string, frames int) error {
+	if s.cfg.Width%2 != 0 || s.cfg.Height%2 != 0 {
+		return fmt.Errorf("writing %s: H.264 needs even sides, the street has %dx%d", path, s.cfg.Width, s.cfg.Height)
+	}
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		return fmt.Errorf("writing %s: ffmpeg is needed for H.264 and is not on the PATH; install it (Debian: apt-get install ffmpeg) or write a folder of frames: %w", path, err)
+	}
+	// ffmpeg picks the container by the ending, so the unfinished file keeps it.
+	part := filepath.Join(filepath.Dir(path), ".part-"+filepath.Base(path))
+	if err := s.encode(ctx, ffmpeg, part, frames); err != nil {
+		_ = os.Remove(part)
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	if err := os.Rename(part, path); err != nil {
+		_ = os.Remove(part)
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	return nil
+}
+
+func (s *Street) encode(ctx context.Context, ffmpeg, path string, frames int) error {
+	cmd := exec.CommandContext(ctx, ffmpeg, "-hide_banner", "-loglevel", "error", "-y",
+		"-f", "rawvideo", "-pix_fmt", "bgr24", "-video_size", fmt.Sprintf("%dx%d", s.cfg.Width, s.cfg.Height),
+		"-framerate", strconv.FormatFloat(s.cfg.FPS, 'f', -1, 64), "-i", "pipe:0",
+		"-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-g", "25",
+		"-map_metadata", "-1", "-fflags", "+bitexact", "-flags", "+bitexact", "-threads", "1", "file:"+path)
+	var complaint bytes.Buffer
+	cmd.Stderr = &complaint
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return err
+	}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	var written error
+	var bgr []byte
+	for n := 0; n < frames && written == nil; n++ {
+		bgr = s.Frame(n, bgr)
+		_, written = pipe.Write(bgr)
+	}
+	_ = pipe.Close()
+	err = cmd.Wait()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		return fmt.Errorf("ffmpeg: %s: %w", strings.TrimSpace(complaint.String()), err)
+	}
+	return written
+}

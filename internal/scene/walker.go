@@ -1,0 +1,83 @@
+package scene
+
+import "math"
+
+// walker is one person's normal way along the street. Times are in seconds of the stream.
+type walker struct {
+	body
+	from    float64 // When the walk begins, out of sight.
+	x, z    float64 // Where it begins.
+	heading float64
+	way     float64 // How long the walk is, in metres.
+	speed   float64 // In metres a second.
+	pauseAt float64 // Metres walked before standing still.
+	pause   float64 // For how many seconds; 0 walks through.
+	phase   float64
+}
+
+// People and vehicles keep to bands of the street, in metres from the camera. Vehicles have the middle, where the two
+// bands of walkers overlap in the picture anyway.
+var walkBands = [2][2]float64{{16.2, 18}, {19.5, 21.2}}
+
+const (
+	vehicleLane = 18.75
+	// margin is how far outside the picture, in metres, people come into being: their shadow must not show.
+	margin = 1.2
+)
+
+// until is the time at which the walk has ended.
+func (w *walker) until() float64 { return w.from + w.way/w.speed + w.pause }
+
+// progress gives the metres walked at time t, and how much the legs swing: 1 walks, 0 stands.
+func (w *walker) progress(t float64) (way, fade float64) {
+	t -= w.from
+	stop := w.pauseAt / w.speed
+	if w.pause == 0 || t < stop-slowing {
+		return t * w.speed, 1
+	}
+	if t > stop+w.pause+slowing {
+		return (t - w.pause) * w.speed, 1
+	}
+	// Slowing down evenly covers half the way in the same time, so both ends of the pause meet the steady walk
+	// once half of it is counted as standing.
+	if t < stop+slowing {
+		into := (t - stop + slowing) / (2 * slowing)
+		return w.pauseAt - w.speed*slowing*(1-into)*(1-into), 1 - ease(into)
+	}
+	if back := (t - stop - w.pause + slowing) / (2 * slowing); back > 0 {
+		return w.pauseAt + w.speed*slowing*back*back, ease(back)
+	}
+	return w.pauseAt, 0
+}
+
+// slowing is half the time in seconds that a walker takes to come to a stand.
+const slowing = 0.35
+
+// pose is how the walker is at time t.
+func (w *walker) pose(t float64) pose {
+	way, fade := w.progress(t)
+	p := w.walking(way, w.speed, fade)
+	p.phase += w.phase
+	if fade < 1 {
+		// Nobody stands like a post.
+		p.lean += (1 - fade) * 0.03 * math.Sin(1.3*t+w.phase)
+		p.raise += (1 - fade) * 0.12 * (1 + math.Sin(0.7*t+2*w.phase))
+	}
+	w.place(&p, way)
+	return p
+}
+
+// place puts a pose so many metres along the walk.
+func (w *walker) place(p *pose, way float64) {
+	s, c := math.Sincos(w.heading)
+	p.x, p.z, p.heading = w.x+way*c, w.z+way*s, w.heading
+}
+
+// across sends the walker over the whole picture at distance z, to the right (1) or to the left (-1), going
+// drift metres nearer or farther on the way.
+func (w *walker) across(cam *camera, z, dir, drift float64) {
+	half := cam.halfView(z+max(0, drift)) + margin
+	w.x, w.z = -dir*half, z
+	w.heading = math.Atan2(drift, dir*2*half)
+	w.way = math.Hypot(2*half, drift)
+}
