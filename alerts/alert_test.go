@@ -108,7 +108,7 @@ func TestEncodeNamesTheField(t *testing.T) {
 		{"reason in a start", func(a *Alert) { a.EndReason = EndCalm }, "end_reason"},
 		{"no end", func(a *Alert) { a.Phase = PhaseEnd }, "end is missing"},
 		{"no reading", func(a *Alert) { a.Reading = nil }, "error"},
-		{"nan", func(a *Alert) { a.Reading.Error = math.NaN() }, "error is NaN"},
+		{"nan", func(a *Alert) { a.Error = math.NaN() }, "error is NaN"},
 		{"infinite", func(a *Alert) { a.PeakError = math.Inf(1) }, "peak_error is +Inf"},
 		{"regularity", func(a *Alert) { a.Regularity = 1.1 }, "regularity"},
 		{"box", func(a *Alert) { a.Boxes[0].W = -1 }, "boxes[0].w"},

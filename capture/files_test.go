@@ -60,7 +60,7 @@ func TestWriterAndFile(t *testing.T) {
 				t.Errorf("info %+v, want %+v", got, want)
 			}
 			n, last, err := readAll(t, s)
-			if n != 25 || err != io.EOF || last.PTS != 2400*time.Millisecond || last.Opening != 1 {
+			if n != 25 || !errors.Is(err, io.EOF) || last.PTS != 2400*time.Millisecond || last.Opening != 1 {
 				t.Errorf("%d frames, the last at %v of opening %d, then %v", n, last.PTS, last.Opening, err)
 			}
 			for _, v := range last.Pix {
@@ -174,7 +174,7 @@ func TestTruncated(t *testing.T) {
 
 func TestOneFrame(t *testing.T) {
 	n, _, err := readAll(t, openAddress(t, address(t, clip(t, "a.mkv", 64, 48, 1)), Options{}))
-	if n != 1 || err != io.EOF {
+	if n != 1 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d frames, then %v", n, err)
 	}
 }
@@ -223,7 +223,7 @@ func TestCloseWhileReading(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		if err := <-done; err != io.EOF && !errors.Is(err, os.ErrClosed) {
+		if err := <-done; !errors.Is(err, io.EOF) && !errors.Is(err, os.ErrClosed) {
 			t.Error(err)
 		}
 	}

@@ -4,6 +4,7 @@ package capture
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"image"
 	"image/jpeg"
@@ -62,7 +63,7 @@ func TestFolder(t *testing.T) {
 			t.Errorf("a pixel is %d, want 100", f.Pix[17])
 		}
 	}
-	if err := s.Read(t.Context(), &f); err != io.EOF {
+	if err := s.Read(t.Context(), &f); !errors.Is(err, io.EOF) {
 		t.Errorf("at the end: %v", err)
 	}
 }
@@ -113,7 +114,7 @@ func TestFolderBrokenImage(t *testing.T) {
 
 func TestUCSDFolder(t *testing.T) {
 	n, last, err := readAll(t, openAddress(t, address(t, data(t, "ped1_tif/Test001")), Options{}))
-	if n != 60 || err != io.EOF || last.Width != 238 || last.Height != 158 || last.Channels != 1 || last.PTS != 5900*time.Millisecond {
+	if n != 60 || !errors.Is(err, io.EOF) || last.Width != 238 || last.Height != 158 || last.Channels != 1 || last.PTS != 5900*time.Millisecond {
 		t.Errorf("%d frames of %dx%dx%d, the last at %v, then %v", n, last.Width, last.Height, last.Channels, last.PTS, err)
 	}
 }

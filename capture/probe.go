@@ -90,8 +90,7 @@ func get(ctx context.Context, u *url.URL) (int, error) {
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		var ue *url.Error
-		if errors.As(err, &ue) {
+		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
 		return 0, fmt.Errorf("no answer: %w", err)

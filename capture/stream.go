@@ -77,8 +77,7 @@ func openSource(ctx context.Context, addr Address, o Options) (source, Info, err
 
 // bare takes the path, which Open names in its redacted form, out of an error of package os.
 func bare(err error) error {
-	var pe *os.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
 	}
 	return err

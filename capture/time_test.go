@@ -22,7 +22,7 @@ func times(t *testing.T, path string) []int {
 	var f Frame
 	for {
 		err := s.Read(t.Context(), &f)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out
 		}
 		if err != nil {
@@ -88,7 +88,7 @@ func TestTimesOfTwoRecordings(t *testing.T) {
 func TestRealtime(t *testing.T) {
 	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 6)), Options{Realtime: true})
 	began := time.Now()
-	if n, _, err := readAll(t, s); n != 6 || err != io.EOF {
+	if n, _, err := readAll(t, s); n != 6 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d frames, then %v", n, err)
 	}
 	if took := time.Since(began); took < 500*time.Millisecond {

@@ -145,13 +145,14 @@ func (v *video) close() error {
 
 func (v *video) read(f *Frame) error {
 	var raw time.Duration
-	if v.isAhead {
+	switch {
+	case v.isAhead:
 		v.img, v.ahead, v.isAhead = v.ahead, v.img, false
 		raw = v.aheadAt
-	} else if !v.grab(&v.img) {
-		return v.ended()
-	} else {
+	case v.grab(&v.img):
 		raw = v.position()
+	default:
+		return v.ended()
 	}
 	f.PTS = v.time(raw)
 	v.count++

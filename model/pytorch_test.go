@@ -157,7 +157,11 @@ func TestBoundedMemory(t *testing.T) {
 	const billion, most = "J\xff\xff\xff\x3f", "\x8a\x08\xff\xff\xff\xff\xff\xff\xff\x7f"
 	keys := "\x80\x02]X\x01\x00\x00\x000a."
 	for _, c := range []struct{ size, stride, length string }{
-		{billion, "K\x01", billion}, {most, "K\x01", most}, {billion, "K\x00", "K\x01"}, {"K\x02", most, most}, {"K\x02", billion, billion},
+		{billion, "K\x01", billion},
+		{most, "K\x01", most},
+		{billion, "K\x00", "K\x01"},
+		{"K\x02", most, most},
+		{"K\x02", billion, billion},
 		{"J\xff\xff\xff\xff", "K\x01", "K\x01"},
 	} {
 		raw := bytes.TrimSuffix(legacy(hugeTensor(c.size, c.stride, c.length)), []byte("\x80\x02]."))

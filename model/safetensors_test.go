@@ -172,19 +172,27 @@ func TestLoadErrors(t *testing.T) {
 		{dir, []string{"folder"}},
 		{text, []string{"text", "not a safetensors file"}},
 		{filepath.Join("testdata", "golden-dot.safetensors"), []string{"vigil model import"}},
-		{change("missing", func(w *Weights, _ map[string]string) { delete(w.Tensors, "encoder.4.bias") }),
-			[]string{"encoder.4.bias", "expected shape [5]", "found nothing"}},
-		{change("shape", func(w *Weights, _ map[string]string) { w.Tensors["encoder.4.bias"] = w.Tensors["encoder.1.bias"] }),
-			[]string{"encoder.4.bias", "expected shape [5], found [3]"}},
+		{
+			change("missing", func(w *Weights, _ map[string]string) { delete(w.Tensors, "encoder.4.bias") }),
+			[]string{"encoder.4.bias", "expected shape [5]", "found nothing"},
+		},
+		{
+			change("shape", func(w *Weights, _ map[string]string) { w.Tensors["encoder.4.bias"] = w.Tensors["encoder.1.bias"] }),
+			[]string{"encoder.4.bias", "expected shape [5], found [3]"},
+		},
 		{change("type", func(w *Weights, _ map[string]string) {
 			w.Tensors["decoder.9.bias"] = Tensor{Shape: []int{1}, Int: []int64{1}}
 		}), []string{"decoder.9.bias", "expected floating point"}},
-		{change("variance", func(w *Weights, _ map[string]string) { w.Tensors["encoder.1.running_var"].Float[1] = -1 }),
-			[]string{"encoder.1.running_var", "-1 at index 1"}},
-		{change("extra", func(w *Weights, _ map[string]string) {
-			w.Tensors["fc.weight"] = Tensor{Shape: []int{0}, Float: []float32{}}
-		}),
-			[]string{"fc.weight", "no such tensor"}},
+		{
+			change("variance", func(w *Weights, _ map[string]string) { w.Tensors["encoder.1.running_var"].Float[1] = -1 }),
+			[]string{"encoder.1.running_var", "-1 at index 1"},
+		},
+		{
+			change("extra", func(w *Weights, _ map[string]string) {
+				w.Tensors["fc.weight"] = Tensor{Shape: []int{0}, Float: []float32{}}
+			}),
+			[]string{"fc.weight", "no such tensor"},
+		},
 		{change("side", func(_ *Weights, m map[string]string) { m[keySide] = "40" }), []string{"side 40", "multiple of 16"}},
 		{change("word", func(_ *Weights, m map[string]string) { m[keySlots] = "many" }), []string{"slots", "many"}},
 		{change("levels", func(_ *Weights, m map[string]string) { m[keyChannels] = "1,2" }), []string{"channels", "1,2"}},

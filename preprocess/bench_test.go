@@ -3,6 +3,7 @@
 package preprocess
 
 import (
+	"errors"
 	"io"
 	"testing"
 
@@ -24,7 +25,7 @@ func BenchmarkDecodeAndPrepare(b *testing.B) {
 				w := NewWindow(WindowConfig{Side: 256, Hop: 8, SourceFPS: s.Info().FPS})
 				for {
 					err := s.Read(b.Context(), &f)
-					if err == io.EOF {
+					if errors.Is(err, io.EOF) {
 						break
 					}
 					if err != nil {

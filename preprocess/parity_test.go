@@ -5,6 +5,7 @@ package preprocess
 import (
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -100,7 +101,7 @@ func ours(t *testing.T, path string, side, every int) string {
 	n := 0
 	for ; ; n++ {
 		err := s.Read(t.Context(), &f)
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -129,8 +130,12 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 		name   string
 		frames uint64
 	}{
-		{"ped2/test/01.mkv", 180}, {"ped2/test/09.mkv", 120}, {"ped2/train/02.mkv", 150},
-		{"ped1_tif/Test001", 60}, {"avenue_normal/11.mkv", 781}, {"demo/vtest.avi", 795},
+		{"ped2/test/01.mkv", 180},
+		{"ped2/test/09.mkv", 120},
+		{"ped2/train/02.mkv", 150},
+		{"ped1_tif/Test001", 60},
+		{"avenue_normal/11.mkv", 781},
+		{"demo/vtest.avi", 795},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -149,7 +154,7 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 				w.Push(pic, &c)
 			}
 			want := Stats{Pictures: tt.frames, Taken: tt.frames, Cuboids: tt.frames - Frames + 1}
-			if got := w.Stats(); got != want || err != io.EOF {
+			if got := w.Stats(); got != want || !errors.Is(err, io.EOF) {
 				t.Errorf("%+v, then %v; want %+v", got, err, want)
 			}
 		})

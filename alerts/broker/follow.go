@@ -47,7 +47,7 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 		case errors.As(err, &caller):
 			return caller.err
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // whatever broke, it broke because the caller is done
 		case c.nc.IsClosed():
 			return fmt.Errorf("follow alerts: %w", c.scrub(err))
 		case c.nc.IsConnected() && !passing(err) && err.Error() != told:

@@ -43,8 +43,7 @@ func probeDir(dir string) (err error) {
 
 // explain says what would help. The path stands in the caller's sentence already.
 func explain(err error) error {
-	var path *os.PathError
-	if errors.As(err, &path) {
+	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err = path.Err
 	}
 	switch {
@@ -68,8 +67,7 @@ func probeAddress(host string, port int) error {
 	if err == nil {
 		return l.Close()
 	}
-	var call *net.OpError
-	if errors.As(err, &call) {
+	if call, ok := errors.AsType[*net.OpError](err); ok {
 		err = call.Err
 	}
 	hint := "choose another address"

@@ -72,7 +72,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 	conn, err := broker.Dial(ctx, o)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // stopped by the user while connecting
 		}
 		return err
 	}

@@ -35,7 +35,7 @@ func TestPool(t *testing.T) {
 
 // TestPoolEndsItsGoroutines relies on synctest, which fails a test that leaves a goroutine behind.
 func TestPoolEndsItsGoroutines(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		p := NewPool(9)
 		c := make(counter, 100)
 		p.run(len(c), c)

@@ -213,7 +213,7 @@ func naiveAddress(row []float32, lambda float32) (w []float64, edge []bool) {
 		if lambda > 0 {
 			d := w[i] - float64(lambda)
 			edge[i] = math.Abs(d) <= 1e-5*float64(lambda)
-			w[i] = (math.Max(d, 0)) * w[i] / (math.Abs(d) + 1e-12)
+			w[i] = math.Max(d, 0) * w[i] / (math.Abs(d) + 1e-12)
 			left += math.Abs(w[i])
 		}
 	}
