@@ -131,7 +131,7 @@ func readRecord(f *zip.File, budget *int) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("record %s: %w", shorten(f.Name), err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	b, err := io.ReadAll(io.LimitReader(r, int64(f.UncompressedSize64)))
 	if err == nil && uint64(len(b)) < f.UncompressedSize64 {
 		err = errTruncated

@@ -163,6 +163,8 @@ func TestBoundedMemory(t *testing.T) {
 		{"K\x02", most, most},
 		{"K\x02", billion, billion},
 		{"J\xff\xff\xff\xff", "K\x01", "K\x01"},
+		{"K\x02", "K\x01", "K\x01"},
+		{"K\x02", "K\x20", "K\x01"},
 	} {
 		raw := bytes.TrimSuffix(legacy(hugeTensor(c.size, c.stride, c.length)), []byte("\x80\x02]."))
 		raw = append(append(raw, keys...), "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x3f"...)

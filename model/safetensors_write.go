@@ -97,6 +97,6 @@ func writeAtomic(path string, write func(io.Writer) error) (err error) {
 	if err != nil {
 		return nil // The folder cannot be opened, as on Windows: the rename itself has been done.
 	}
-	defer d.Close()
+	defer func() { _ = d.Close() }()
 	return d.Sync()
 }
