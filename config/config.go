@@ -149,7 +149,7 @@ type Detector struct {
 	OpenAfter time.Duration `yaml:"open_after" validate:"min=0s,max=1h"`
 	// CloseAfter is how long regularity stays above leave before the event closes.
 	CloseAfter time.Duration `yaml:"close_after" validate:"min=0s,max=1h"`
-	// MinDuration is how long an event lasts at least; shorter ones are dropped.
+	// MinDuration is how long an open event lasts at least, so that it does not flap.
 	MinDuration time.Duration `yaml:"min_duration" validate:"min=0s,max=1h"`
 	// CoolDown is how long after an event no other one opens.
 	CoolDown time.Duration `yaml:"cool_down" validate:"min=0s,max=24h"`

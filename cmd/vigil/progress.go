@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +21,7 @@ type progress struct {
 	total int
 	bar   *progressbar.ProgressBar
 	stop  chan struct{}
+	lines sync.WaitGroup
 }
 
 // newProgress shows progress on w in the given unit; a total of 0 is unknown.
@@ -36,7 +38,7 @@ func newProgress(w io.Writer, what, unit string, total int) *progress {
 		return p
 	}
 	began := time.Now()
-	go func() {
+	p.lines.Go(func() {
 		tick := time.NewTicker(progressLine)
 		defer tick.Stop()
 		for {
@@ -52,7 +54,7 @@ func newProgress(w io.Writer, what, unit string, total int) *progress {
 				fmt.Fprintf(w, "%s: %d%s %s, %.3g %s/s\n", what, n, of, unit, float64(n)/time.Since(began).Seconds(), unit)
 			}
 		}
-	}()
+	})
 	return p
 }
 
@@ -73,6 +75,7 @@ func (p *progress) clear() {
 
 func (p *progress) finish() {
 	close(p.stop)
+	p.lines.Wait()
 	if p.bar != nil {
 		_ = p.bar.Finish()
 	}
