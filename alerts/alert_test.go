@@ -175,8 +175,12 @@ func TestDecodeRefuses(t *testing.T) {
 		"empty peak":  edited(t, func(_, d map[string]any) { d["peak"] = map[string]any{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if a, err := Decode(message); err == nil {
-				t.Errorf("decoded %+v", a)
+			a, err := Decode(message)
+			if err == nil {
+				t.Fatalf("decoded %+v", a)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("error of several lines: %q", err)
 			}
 		})
 	}

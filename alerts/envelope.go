@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -57,7 +58,10 @@ func Decode(message []byte) (Alert, error) {
 		return Alert{}, fmt.Errorf("decode alert: data: %w", err)
 	}
 	a = inUTC(a)
-	if err := errors.Join(a.Validate(), agree(e, a)); err != nil {
+	if err := a.Validate(); err != nil {
+		return Alert{}, fmt.Errorf("decode alert: %w", err)
+	}
+	if err := agree(e, a); err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
 	return a, nil
@@ -65,17 +69,15 @@ func Decode(message []byte) (Alert, error) {
 
 // agree checks the envelope against the data, since consumers route by the one and act on the other.
 func agree(e event.Event, a Alert) error {
-	var errs []error
+	var c check
 	for _, f := range []struct{ name, got, want string }{
 		{"id", e.ID(), a.MessageID()},
 		{"type", e.Type(), TypeAlert + string(a.Phase)},
 		{"subject", e.Subject(), a.Camera},
 	} {
-		if f.got != f.want {
-			errs = append(errs, fmt.Errorf("envelope's %s is %q, its data say %q", f.name, f.got, f.want))
-		}
+		c.that(f.got == f.want, "envelope's %s is %q, its data say %q", f.name, f.got, f.want)
 	}
-	return errors.Join(errs...)
+	return c.err()
 }
 
 // seal puts data about a camera into an envelope.
@@ -109,15 +111,20 @@ func open(message []byte) (event.Event, error) {
 	}
 	var e event.Event
 	if err := event.ReadJson(&e, bytes.NewReader(message)); err != nil {
-		return event.Event{}, fmt.Errorf("message is not a CloudEvent: %w", err)
+		return event.Event{}, notCloudEvent(err)
 	}
 	if err := e.Validate(); err != nil {
-		return event.Event{}, fmt.Errorf("message is not a CloudEvent: %w", err)
+		return event.Event{}, notCloudEvent(err)
 	}
 	if len(e.Data()) == 0 {
 		return event.Event{}, errors.New("message has no data")
 	}
 	return e, nil
+}
+
+// notCloudEvent takes the SDK's words for it, which come a line for each attribute.
+func notCloudEvent(err error) error {
+	return errors.New("message is not a CloudEvent: " + strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
 }
 
 func inUTC(a Alert) Alert {

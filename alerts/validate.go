@@ -2,7 +2,6 @@ package alerts
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
@@ -68,7 +67,7 @@ func (a Alert) Validate() error {
 		c.number("latency.score_ms", l.ScoreMS, math.Inf(1))
 		c.number("latency.publish_ms", l.PublishMS, math.Inf(1))
 	}
-	return errors.Join(c.errs...)
+	return c.err()
 }
 
 // present tells a field that is missing from one that is zero, which the Go type alone cannot.
@@ -94,10 +93,22 @@ func present(data []byte) error {
 			c.has(name+".", inner, required)
 		}
 	}
-	return errors.Join(c.errs...)
+	return c.err()
 }
 
 type check struct{ errs []error }
+
+// err puts all that was found on one line, since it ends up in a log.
+func (c *check) err() error {
+	if len(c.errs) == 0 {
+		return nil
+	}
+	all := c.errs[0]
+	for _, err := range c.errs[1:] {
+		all = fmt.Errorf("%w; %w", all, err)
+	}
+	return all
+}
 
 func (c *check) that(ok bool, format string, args ...any) {
 	if !ok {
