@@ -17,9 +17,10 @@ type Pool struct {
 	ended   sync.WaitGroup
 
 	// The running step's arguments live here, so that a run allocates nothing.
-	conv  convStep
-	read  readStep
-	error residualStep
+	conv    convStep
+	read    readStep
+	error   residualStep
+	weights gradStep
 }
 
 // step is what a Pool runs: do is called once for each item, by any worker, in any order.

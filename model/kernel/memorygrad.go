@@ -1,0 +1,206 @@
+package kernel
+
+import "math"
+
+// MemoryGrad is the gradient of a Memory's read and of its addressing's entropy, for a fixed number of queries. The factor that
+// shrinkage puts on a weight it keeps, d/(d+1e-12) with d = w-λ, counts as the 1 that it is but for a d of some millionths
+// of λ. There its derivative would be that of a step: thousands of times everything else, and without a meaning.
+type MemoryGrad struct {
+	memory  *Memory
+	queries int
+	toRow   product // width -> slots, by the slots: from the gradient toward the read to that toward the weights
+	toQuery product // slots -> width, by the keys: from the gradient toward the dot products to that toward the queries
+	read    product // queries -> width, by the gradient toward the read
+	asked   product // queries -> width, by the queries
+	soft    []float32
+	rows    []float32 // [queries][slots], gradients toward the weights, then toward the dot products
+	turned  []float32 // [slots][queries], the weights
+	rowsT   []float32 // [slots][queries], rows turned
+	unit    []float32 // [queries][width], queries of norm 1, for cosine
+	scale   []float32 // 1/norm of each slot, for cosine
+	step    memoryGradStep
+}
+
+// NewMemoryGrad makes room for the gradient of m with so many queries.
+func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
+	g := &MemoryGrad{
+		memory: m, queries: queries,
+		toRow: newProduct(set, m.width, m.slots), toQuery: newProduct(set, m.slots, m.width),
+		read: newProduct(set, queries, m.width), asked: newProduct(set, queries, m.width),
+	}
+	area := queries * m.slots
+	g.soft, g.rows, g.turned, g.rowsT = make([]float32, area), make([]float32, area), make([]float32, area), make([]float32, area)
+	if m.cosine {
+		g.unit, g.scale = make([]float32, queries*m.width), make([]float32, m.slots)
+	}
+	g.step.grad = g
+	return g
+}
+
+// Run writes the gradients toward the queries z, [queries][width], and the slots. d is the gradient toward what the memory read and w the
+// addressing weights of that read, of which the Memory was packed with these slots. entropy is the factor of the mean over the queries
+// of -Σ w·log(w + 1e-12) in the loss.
+func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy float64) {
+	m := g.memory
+	g.toRow.pack(func(c, slot int) float32 { return slots[slot*m.width+c] })
+	for i := range g.scale {
+		g.scale[i] = inverseNorm(slots[i*m.width:][:m.width])
+	}
+	g.toQuery.pack(func(slot, c int) float32 {
+		if m.cosine {
+			return slots[slot*m.width+c] * g.scale[slot]
+		}
+		return slots[slot*m.width+c]
+	})
+	s := &g.step
+	s.dz, s.dSlots, s.d, s.z, s.slots, s.w, s.entropy = dz, dSlots, d, z, slots, w, entropy/float64(g.queries)
+	s.bySlot = false
+	p.run(tiles(g.queries, queryBlock), s)
+	if m.cosine {
+		z = g.unit
+	}
+	g.read.pack(func(q, c int) float32 { return d[q*m.width+c] })
+	g.asked.pack(func(q, c int) float32 { return z[q*m.width+c] })
+	s.bySlot = true
+	p.run(tiles(m.slots, queryBlock), s)
+	*s = memoryGradStep{grad: g}
+}
+
+type memoryGradStep struct {
+	grad                       *MemoryGrad
+	bySlot                     bool // the second pass, after that by queries
+	dz, dSlots, d, z, slots, w []float32
+	entropy                    float64 // for one query
+}
+
+func (s *memoryGradStep) do(w *worker, item int) {
+	if s.bySlot {
+		s.slotsDo(w, item)
+	} else {
+		s.queriesDo(w, item)
+	}
+}
+
+// queriesDo follows a block of queries back to themselves.
+func (s *memoryGradStep) queriesDo(w *worker, item int) {
+	g, m := s.grad, s.grad.memory
+	from := item * queryBlock
+	count := min(queryBlock, g.queries-from)
+	z := s.z[from*m.width:][:count*m.width]
+	if m.cosine {
+		unit := g.unit[from*m.width:][:count*m.width]
+		for q := range count {
+			row := z[q*m.width:][:m.width]
+			scale := inverseNorm(row)
+			for i, v := range row {
+				unit[q*m.width+i] = v * scale
+			}
+		}
+		z = unit
+	}
+	area := count * m.slots
+	soft, rows, weights := g.soft[from*m.slots:][:area], g.rows[from*m.slots:][:area], s.w[from*m.slots:][:area]
+	m.keys.run(w, soft, z, count)
+	g.toRow.run(w, rows, s.d[from*m.width:][:count*m.width], count)
+	for q := range count {
+		row, p, weight := rows[q*m.slots:][:m.slots], soft[q*m.slots:][:m.slots], weights[q*m.slots:][:m.slots]
+		m.address(p, 0)
+		addressGrad(row, p, weight, m.lambda, s.entropy)
+		for slot := range row {
+			g.rowsT[slot*g.queries+from+q] = row[slot]
+			g.turned[slot*g.queries+from+q] = weight[slot]
+		}
+	}
+	dz := s.dz[from*m.width:][:count*m.width]
+	g.toQuery.run(w, dz, rows, count)
+	if m.cosine {
+		for q := range count {
+			unscale(dz[q*m.width:][:m.width], z[q*m.width:][:m.width], inverseNorm(s.z[(from+q)*m.width:][:m.width]))
+		}
+	}
+}
+
+// slotsDo sums what a block of slots gets, as the values that were read and as the keys that were compared.
+func (s *memoryGradStep) slotsDo(w *worker, item int) {
+	g, m := s.grad, s.grad.memory
+	from := item * queryBlock
+	count := min(queryBlock, m.slots-from)
+	d := s.dSlots[from*m.width:][:count*m.width]
+	g.read.run(w, d, g.turned[from*g.queries:][:count*g.queries], count)
+	w.rows = grow(w.rows, len(d))
+	keys := w.rows
+	g.asked.run(w, keys, g.rowsT[from*g.queries:][:count*g.queries], count)
+	if m.cosine {
+		w.scaled = grow(w.scaled, m.width)
+		for i := range count {
+			for c, v := range s.slots[(from+i)*m.width:][:m.width] {
+				w.scaled[c] = v * g.scale[from+i]
+			}
+			unscale(keys[i*m.width:][:m.width], w.scaled, g.scale[from+i])
+		}
+	}
+	for i := range d {
+		d[i] += keys[i]
+	}
+}
+
+// addressGrad turns row, the gradient toward the addressing weights w, into that toward the dot products. p are their softmax.
+func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
+	var left, along float64
+	for i, weight := range w {
+		// The gradient toward a weight that is 0 goes nowhere; an infinite one must not become NaN.
+		if weight == 0 && lambda > 0 {
+			row[i] = 0
+			continue
+		}
+		v := float64(weight)
+		d := float64(row[i]) - entropy*(math.Log(v+1e-12)+v/(v+1e-12))
+		row[i] = float32(d)
+		along += d * v
+		left += float64(p[i])
+	}
+	if lambda > 0 {
+		// The division by the sum of what is left; below the floor that sum is a constant.
+		if left < 1e-12 {
+			left, along = 1e-12, 0
+		}
+		var sum float64
+		for i, weight := range w {
+			if weight != 0 {
+				d := (float64(row[i]) - along) / left
+				row[i] = float32(d)
+				sum += d * float64(p[i])
+			}
+		}
+		along = sum
+	}
+	for i, v := range row {
+		row[i] = float32(float64(p[i]) * (float64(v) - along))
+	}
+}
+
+// unscale turns d, the gradient toward a unit vector, into that toward the vector it was made from, whose inverse norm is scale.
+func unscale(d, unit []float32, scale float32) {
+	var along float64
+	// At the floor of the norm the scale is a constant.
+	if scale < 1e12 {
+		for i, v := range d {
+			along += float64(v) * float64(unit[i])
+		}
+	}
+	for i, v := range d {
+		d[i] = float32((float64(v) - along*float64(unit[i])) * float64(scale))
+	}
+}
+
+// Entropy is the mean over the queries of -Σ w·log(w + 1e-12), with w of [queries][slots].
+func Entropy(w []float32, slots int) float64 {
+	var sum float64
+	for _, v := range w {
+		// Most weights of a sharp addressing are 0 and add nothing.
+		if v != 0 {
+			sum -= float64(v) * math.Log(float64(v)+1e-12)
+		}
+	}
+	return sum * float64(slots) / float64(len(w))
+}
