@@ -6,7 +6,7 @@ TOOL  := go tool -modfile=tools/go.mod
 # The packages that need no OpenCV must build and pass without a C compiler.
 TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --
 
-.PHONY: all setup build quickstart test test-race test-pure check fmt generate audit clean
+.PHONY: all setup build demo test test-race test-pure check fmt generate audit clean
 
 all: build
 
@@ -18,9 +18,9 @@ setup:
 build:
 	go build -o bin/vigil ./cmd/vigil
 
-## quickstart: install what is missing, build, watch a clip that vigil draws itself, print its alerts
-quickstart: setup build
-	@scripts/quickstart
+## demo: install what is missing, build, and watch a street that vigil draws itself, with alerts
+demo: setup build
+	@bin/vigil demo
 
 ## test: every test, with the race detector, and once more without OpenCV
 test: test-race test-pure

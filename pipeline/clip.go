@@ -21,6 +21,7 @@ type Clip struct {
 	Gap        bool    // the first cuboid after a gap
 	Boxes      []alerts.Box
 	Zones      []string
+	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
 	FPS        float64 // of the frames that the model saw
 	Width      int     // of the source, in pixels
 	Height     int

@@ -73,6 +73,7 @@ func (j *judge) score(b *bench, p parcel) error {
 		j.onClip(clip)
 	}
 	j.publish.score(b.scoreMessage(clip))
+	clip.Map = nil
 	b.last = clip
 	if !b.w.Threshold.set() {
 		return nil
@@ -114,7 +115,7 @@ func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
-		Error: s.Error, Regularity: math.NaN(), Gap: c.Gap, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+		Error: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, FPS: c.FPS(), Width: c.Width, Height: c.Height,
 	}
 	if t := b.w.Threshold; t.set() {
 		clip.Regularity = Regularity(s.Error, t.Lo, t.Theta)
