@@ -22,8 +22,8 @@ type Clip struct {
 	Boxes      []alerts.Box
 	Zones      []string
 	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
-	FPS        float64 // of the frames that the model saw
-	Width      int     // of the source, in pixels
+	FPS        float64   // of the frames that the model saw
+	Width      int       // of the source, in pixels
 	Height     int
 	Queue      time.Duration // from the last frame's arrival to the scorer
 	Score      time.Duration // in the model

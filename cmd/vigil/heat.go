@@ -41,7 +41,7 @@ func (h heatMaps) save(path string, street *scene.Street, a alerts.Alert) error 
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer f.Cleanup()
+	defer func() { _ = f.Cleanup() }()
 	if err := png.Encode(f, img); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
