@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -124,7 +125,10 @@ func (r *replay) run(ctx context.Context) (err error) {
 		nats.URL = r.nats
 		conn, closeBroker, err := connect(ctx, nats, r.dataDir, log)
 		if err != nil {
-			return fmt.Errorf("%w (publish to a running server with --nats URL, or nothing with --no-publish)", err)
+			if r.nats == "" {
+				err = fmt.Errorf("%w (here: --nats URL, or --no-publish)", err)
+			}
+			return err
 		}
 		defer func() { err = errors.Join(err, closeBroker()) }()
 		opts.Publisher = conn
@@ -138,7 +142,8 @@ func (r *replay) run(ctx context.Context) (err error) {
 		}
 	}
 	bar.finish()
-	if scores != nil {
+	good := slices.ContainsFunc(r.results, func(v videoResult) bool { return v.Error == "" })
+	if scores != nil && good {
 		if err := errors.Join(scores.commit(), events.commit()); err != nil {
 			return err
 		}
