@@ -1,0 +1,82 @@
+package model
+
+import "vigil/model/kernel"
+
+// MemoryName is the state dict's name of the memory's slots, [Slots][Channels[3]].
+const MemoryName = memoryName
+
+// NormEpsilon is BatchNorm's.
+const NormEpsilon = normEpsilon
+
+// Layer is a row of the network's table, for those who run it layer by layer: a (transposed) 3x3x3 convolution with its batch norm and
+// LeakyReLU.
+type Layer struct {
+	Name  string // of the convolution in the state dict
+	Norm  string // of the batch norm; empty: neither it nor a LeakyReLU follows
+	After string // of the LeakyReLU, which has no tensors
+	Up    bool   // transposed
+	// In and Out are channels; the maps are [T][S][S][channels].
+	In, Out     int
+	InT, InS    int
+	OutT, OutS  int
+	StrideT     int     // stride in time; in height and width it is 2
+	Slope       float32 // the LeakyReLU's, 1 where none follows
+	MemoryAfter bool    // the memory reads this layer's result before it goes on
+}
+
+// Layers is the network, from the clip to the reconstruction.
+func (s Spec) Layers() []Layer {
+	rows := s.layers()
+	out := make([]Layer, len(rows))
+	for i := range rows {
+		l := &rows[i]
+		out[i] = Layer{
+			Name: l.name, Norm: l.norm, After: l.after, Up: l.up, In: l.in, Out: l.out, InT: l.inT, InS: l.inS, OutT: l.outT, OutS: l.outS,
+			StrideT: l.strT, Slope: l.slope(), MemoryAfter: l.memory,
+		}
+	}
+	return out
+}
+
+// Axes are T, H and W of the layer's convolution.
+func (l *Layer) Axes() [3]kernel.Axis {
+	return axes(l.Up, l.InT, l.InS, l.StrideT)
+}
+
+// BackAxes are T, H and W of the gradient toward the layer's input, a convolution of the other kind.
+func (l *Layer) BackAxes() [3]kernel.Axis {
+	return axes(!l.Up, l.OutT, l.OutS, l.StrideT)
+}
+
+func axes(up bool, t, side, strideT int) [3]kernel.Axis {
+	if up {
+		return [3]kernel.Axis{kernel.Up(t, strideT), kernel.Up(side, 2), kernel.Up(side, 2)}
+	}
+	return [3]kernel.Axis{kernel.Down(t, strideT), kernel.Down(side, 2), kernel.Down(side, 2)}
+}
+
+// WeightStrides are the distances between two output channels and between two input channels in the state dict's weights:
+// (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
+func (l *Layer) WeightStrides() (out, in int) {
+	if l.Up {
+		return 27, 27 * l.Out
+	}
+	return 27 * l.In, 27
+}
+
+// TensorNames lists the tensors of a network in the order of its layers; learned says which of them training learns, the others
+// are batch norms' running statistics and counters.
+func (s Spec) TensorNames() (names []string, learned []bool) {
+	running := map[string]bool{}
+	for _, l := range s.layers() {
+		for _, part := range []string{".running_mean", ".running_var", ".num_batches_tracked"} {
+			if l.norm != "" {
+				running[l.norm+part] = true
+			}
+		}
+	}
+	for _, w := range s.wanted() {
+		names, learned = append(names, w.name), append(learned, !running[w.name])
+	}
+	return names, learned
+}

@@ -1,0 +1,73 @@
+package train
+
+import (
+	"math"
+
+	"vigil/model"
+)
+
+// Adam's own constants (Kingma and Ba, 2015), as PyTorch has them.
+const (
+	adamFirst   = 0.9
+	adamSecond  = 0.999
+	adamEpsilon = 1e-8
+)
+
+// adam is Adam, and with a decay AdamW (Loshchilov and Hutter, 2019). Its whole state is first, second and the number of steps.
+type adam struct {
+	first, second map[string][]float32 // moments of each parameter, by name
+	decay         float64              // of everything but the memory's slots
+}
+
+func newAdam(params []*parameter, decay float64) *adam {
+	a := &adam{first: map[string][]float32{}, second: map[string][]float32{}, decay: decay}
+	for _, p := range params {
+		a.first[p.name], a.second[p.name] = make([]float32, len(p.values)), make([]float32, len(p.values))
+	}
+	return a
+}
+
+// update takes a step down the gradients, the n-th counted from 1, and clears them.
+func (a *adam) update(params []*parameter, rate float64, n int) error {
+	size := float32(rate / (1 - math.Pow(adamFirst, float64(n))))
+	root := float32(math.Sqrt(1 - math.Pow(adamSecond, float64(n))))
+	for _, p := range params {
+		gradient, err := p.gradient()
+		if err != nil {
+			return err
+		}
+		keep := float32(1)
+		if p.name != model.MemoryName {
+			keep = float32(1 - rate*a.decay)
+		}
+		values := p.values[:len(gradient)]
+		first, second := a.first[p.name][:len(gradient)], a.second[p.name][:len(gradient)]
+		for i, g := range gradient {
+			m := first[i] + (g-first[i])*(1-adamFirst)
+			v := second[i]*adamSecond + g*g*(1-adamSecond)
+			first[i], second[i] = m, v
+			values[i] = values[i]*keep - size*m/(float32(math.Sqrt(float64(v)))/root+adamEpsilon)
+		}
+		clear(gradient)
+	}
+	return nil
+}
+
+// finite says whether every gradient is a number that can be worked with.
+func finite(params []*parameter) (bool, error) {
+	for _, p := range params {
+		gradient, err := p.gradient()
+		if err != nil {
+			return false, err
+		}
+		// A NaN or an infinity stays one however much is added.
+		var sum float32
+		for _, g := range gradient {
+			sum += g * 0
+		}
+		if sum != 0 {
+			return false, nil
+		}
+	}
+	return true, nil
+}

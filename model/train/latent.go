@@ -1,0 +1,80 @@
+package train
+
+import (
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"vigil/model"
+	"vigil/model/kernel"
+)
+
+// latent is the memory's read as one node forward and one backward. The entropy's part of the gradient joins here: its factor
+// in the loss is known, and so the graph stays a chain that adds nothing up.
+type latent struct {
+	pool    *kernel.Pool
+	memory  *kernel.Memory
+	grad    *kernel.MemoryGrad
+	queries int
+	slots   int
+	entropy float64 // its factor in the loss
+
+	read, weights []float32 // [queries][width], [queries][slots]
+	dz, dSlots    []float32
+}
+
+func newLatent(set *kernel.Set, pool *kernel.Pool, spec model.Spec, queries int, entropy float64) *latent {
+	width := spec.Channels[3]
+	l := &latent{pool: pool, queries: queries, slots: spec.Slots, entropy: entropy}
+	l.memory = kernel.NewMemory(set, spec.Slots, width, float32(spec.Lambda), spec.Addressing == model.Cosine)
+	l.memory.Reserve(pool)
+	l.grad = kernel.NewMemoryGrad(set, l.memory, queries)
+	l.read, l.weights = make([]float32, queries*width), make([]float32, queries*spec.Slots)
+	l.dz, l.dSlots = make([]float32, queries*width), make([]float32, spec.Slots*width)
+	return l
+}
+
+func (l *latent) apply(z, slots *G.Node) (*G.Node, error) {
+	result := vector(l.read)
+	return G.ApplyOp(&fused{
+		name: "memory forward", arity: 2, shape: tensor.Shape{len(l.read)},
+		run: func(in [][]float32) (G.Value, error) {
+			l.memory.Pack(in[1])
+			l.memory.Run(l.pool, l.read, in[0], l.queries, l.weights)
+			return result, nil
+		},
+		wrt:  []bool{true, true},
+		back: l.gradients,
+	}, z, slots)
+}
+
+func (l *latent) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
+	result := vector(l.dz)
+	node, err := G.ApplyOp(&fused{
+		name: "memory backward", arity: 3, shape: tensor.Shape{len(l.dz)},
+		run: func(in [][]float32) (G.Value, error) {
+			l.grad.Run(l.pool, l.dz, l.dSlots, in[0], in[1], in[2], l.weights, l.entropy)
+			return result, nil
+		},
+	}, append(G.Nodes{grad}, inputs...)...)
+	if err != nil {
+		return nil, err
+	}
+	slots, err := picked("memory gradient", l.dSlots, node)
+	return G.Nodes{node, slots}, err
+}
+
+// use counts the rows of addressing weights that are all zero, and marks the slots that any row uses.
+func (l *latent) use(used []bool) (zeroRows int) {
+	for q := range l.queries {
+		zero := true
+		for s, w := range l.weights[q*l.slots:][:l.slots] {
+			if w != 0 {
+				zero, used[s] = false, true
+			}
+		}
+		if zero {
+			zeroRows++
+		}
+	}
+	return zeroRows
+}

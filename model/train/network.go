@@ -1,0 +1,153 @@
+package train
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	G "gorgonia.org/gorgonia"
+	"gorgonia.org/tensor"
+
+	"vigil/model"
+	"vigil/model/kernel"
+)
+
+// momentum is how far a batch moves the running statistics, PyTorch's default.
+const momentum = 0.1
+
+// parameter is a tensor that training learns.
+type parameter struct {
+	name   string
+	values []float32 // the node's own memory
+	node   *G.Node
+}
+
+// gradient is what the last steps have added up. Adam clears it.
+func (p *parameter) gradient() ([]float32, error) {
+	v, err := p.node.Grad()
+	if err != nil {
+		return nil, fmt.Errorf("gradient of %s: %w", p.name, err)
+	}
+	g, ok := v.Data().([]float32)
+	if !ok || len(g) != len(p.values) {
+		return nil, fmt.Errorf("gradient of %s is %T", p.name, v.Data())
+	}
+	return g, nil
+}
+
+// network is MemAE in training: Gorgonia's graph of a batch of fixed size, and the buffers of its nodes.
+type network struct {
+	spec    model.Spec
+	batch   int
+	pool    *kernel.Pool
+	machine G.VM
+	x, mask []float32 // [batch][16][S][S] and [batch][S][S]: the inputs, to be written before each run
+	params  []*parameter
+	tensors map[string]model.Tensor // the parameters' own values and the running statistics, as the state dict has them
+	blocks  []*block
+	latent  *latent
+	loss    *objective
+}
+
+// newNetwork plans a network with the given weights, which it copies. close must be called.
+func newNetwork(w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
+	if err := w.Check(); err != nil {
+		return nil, err
+	}
+	side := w.Spec.Side
+	n := &network{spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors)}
+	n.x, n.mask = make([]float32, batch*model.Frames*side*side), make([]float32, batch*side*side)
+	if err := n.build(entropy, limit); err != nil {
+		n.pool.Close()
+		return nil, err
+	}
+	return n, nil
+}
+
+func copyTensors(from map[string]model.Tensor) map[string]model.Tensor {
+	all := maps.Clone(from)
+	for name, t := range all {
+		all[name] = model.Tensor{Shape: slices.Clone(t.Shape), Float: slices.Clone(t.Float), Int: slices.Clone(t.Int)}
+	}
+	return all
+}
+
+func (n *network) close() { n.pool.Close() }
+
+func (n *network) build(entropy, limit float64) error {
+	g, set := G.NewGraph(), kernel.Best()
+	input := func(name string, values []float32) *G.Node {
+		return G.NewVector(g, tensor.Float32, G.WithShape(len(values)), G.WithName(name), G.WithValue(vector(values)))
+	}
+	nodes := map[string]*G.Node{}
+	names, learned := n.spec.TensorNames()
+	var wrt G.Nodes
+	for i, name := range names {
+		if learned[i] {
+			p := &parameter{name: name, values: n.tensors[name].Float}
+			p.node = input(name, p.values)
+			n.params = append(n.params, p)
+			nodes[name] = p.node
+			wrt = append(wrt, p.node)
+		}
+	}
+	x, mask := input("clips", n.x), input("mask", n.mask)
+	at := x
+	var err error
+	for i, l := range n.spec.Layers() {
+		b := newBlock(set, n.pool, l, n.batch, i == 0)
+		n.blocks = append(n.blocks, b)
+		params := G.Nodes{nodes[l.Name+".weight"], nodes[l.Name+".bias"]}
+		if l.Norm != "" {
+			params = append(params, nodes[l.Norm+".weight"], nodes[l.Norm+".bias"])
+		}
+		if at, err = b.apply(at, params); err != nil {
+			return err
+		}
+		if l.MemoryAfter {
+			n.latent = newLatent(set, n.pool, n.spec, n.batch*l.OutT*l.OutS*l.OutS, entropy)
+			if at, err = n.latent.apply(at, nodes[model.MemoryName]); err != nil {
+				return err
+			}
+		}
+	}
+	n.loss = newObjective(n.pool, n.latent, n.batch, model.Frames, n.spec.Side*n.spec.Side, limit)
+	loss, err := n.loss.apply(at, x, mask)
+	if err != nil {
+		return err
+	}
+	if _, err := G.Grad(loss, wrt...); err != nil {
+		return err
+	}
+	n.machine = G.NewTapeMachine(g, G.BindDualValues(wrt...))
+	return nil
+}
+
+// run does a forward and a backward pass of the batch in x and mask.
+func (n *network) run() error {
+	n.machine.Reset()
+	return n.machine.RunAll()
+}
+
+// keepStatistics moves the running statistics toward those of the last batch, as PyTorch does.
+func (n *network) keepStatistics() {
+	for _, b := range n.blocks {
+		if b.norm == nil {
+			continue
+		}
+		mean, variance := n.tensors[b.layer.Norm+".running_mean"].Float, n.tensors[b.layer.Norm+".running_var"].Float
+		pixels := float64(len(b.y) / b.layer.Out)
+		// The variance of a sample says too little about that of the whole by this much.
+		unbiased := pixels / max(pixels-1, 1)
+		for c := range mean {
+			mean[c] = float32((1-momentum)*float64(mean[c]) + momentum*b.norm.Mean[c])
+			variance[c] = float32((1-momentum)*float64(variance[c]) + momentum*unbiased*b.norm.Var[c])
+		}
+		n.tensors[b.layer.Norm+".num_batches_tracked"].Int[0]++
+	}
+}
+
+// weights are a copy of what has been learned.
+func (n *network) weights() *model.Weights {
+	return &model.Weights{Spec: n.spec, Tensors: copyTensors(n.tensors)}
+}
