@@ -1,0 +1,149 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"vigil/model"
+)
+
+// state is everything about a run that is no tensor. Whoever reads it with the tensors of the same file goes on as if nothing had been.
+type state struct {
+	Version int           `json:"version"`
+	Spec    model.Spec    `json:"spec"`
+	Recipe  string        `json:"recipe"`
+	Seed    uint64        `json:"seed"`
+	Videos  string        `json:"videos"` // their digest
+	Epochs  int           `json:"epochs"` // 0: by time
+	Budget  time.Duration `json:"budget"`
+
+	Step    int           `json:"step"`  // steps done
+	Steps   int           `json:"steps"` // in all; 0: not known yet
+	Every   int           `json:"every"` // steps from one look at the held-out clips to the next
+	Elapsed time.Duration `json:"elapsed"`
+	Best    *Watch        `json:"best"`
+	BestAt  int           `json:"best_at"` // the step after which it was
+}
+
+const stateVersion = 1
+
+// Prefixes of a checkpoint's tensors beside the network's own.
+const (
+	prefixFirst  = "adam.first."
+	prefixSecond = "adam.second."
+	prefixBest   = "best."
+)
+
+// stateKey is the metadata's.
+const stateKey = "training"
+
+// checkpoint is a file from which a run can go on.
+type checkpoint struct {
+	state   state
+	tensors map[string]model.Tensor
+	adam    *adam
+	best    *model.Weights // nil where nothing is the best yet
+}
+
+// write replaces the file, whole or not at all.
+func (c *checkpoint) write(path string) error {
+	all := maps.Clone(c.tensors)
+	for name, values := range c.adam.first {
+		all[prefixFirst+name] = model.Tensor{Shape: []int{len(values)}, Float: values}
+	}
+	for name, values := range c.adam.second {
+		all[prefixSecond+name] = model.Tensor{Shape: []int{len(values)}, Float: values}
+	}
+	if c.best != nil {
+		for name, t := range c.best.Tensors {
+			all[prefixBest+name] = t
+		}
+	}
+	text, err := json.Marshal(c.state)
+	if err != nil {
+		return err
+	}
+	if err := model.WriteSafetensors(path, all, map[string]string{stateKey: string(text)}); err != nil {
+		return fmt.Errorf("writing the checkpoint of step %d: %w", c.state.Step, err)
+	}
+	return nil
+}
+
+// readCheckpoint reads a checkpoint and sees to it that everything a run needs is there. want is the run that is to go on.
+func readCheckpoint(path string, want state) (*checkpoint, error) {
+	all, meta, err := model.ReadSafetensors(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no interrupted run to resume: %w", err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c := &checkpoint{tensors: map[string]model.Tensor{}, adam: &adam{first: map[string][]float32{}, second: map[string][]float32{}}}
+	if err := json.Unmarshal([]byte(meta[stateKey]), &c.state); err != nil {
+		return nil, fmt.Errorf("%s: no checkpoint of a training run: %w", path, err)
+	}
+	if err := c.state.differs(want); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	best := map[string]model.Tensor{}
+	for name, t := range all {
+		if rest, ok := strings.CutPrefix(name, prefixFirst); ok {
+			c.adam.first[rest] = t.Float
+		} else if rest, ok := strings.CutPrefix(name, prefixSecond); ok {
+			c.adam.second[rest] = t.Float
+		} else if rest, ok := strings.CutPrefix(name, prefixBest); ok {
+			best[rest] = t
+		} else {
+			c.tensors[name] = t
+		}
+	}
+	if err := (&model.Weights{Spec: want.Spec, Tensors: c.tensors}).Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if len(best) > 0 {
+		c.best = &model.Weights{Spec: want.Spec, Tensors: best}
+		if err := c.best.Check(); err != nil {
+			return nil, fmt.Errorf("%s: best weights: %w", path, err)
+		}
+	}
+	names, learned := want.Spec.TensorNames()
+	for i, name := range names {
+		n := len(c.tensors[name].Float)
+		if learned[i] && (len(c.adam.first[name]) != n || len(c.adam.second[name]) != n) {
+			return nil, fmt.Errorf("%s: the moments of %s are missing or of another size", path, name)
+		}
+	}
+	if c.state.Step < 0 || c.state.Best != nil && c.best == nil {
+		return nil, fmt.Errorf("%s: the checkpoint contradicts itself", path)
+	}
+	return c, nil
+}
+
+// differs says what about the run that is to be resumed is not what it was.
+func (s *state) differs(want state) error {
+	var bad []string
+	note := func(what string, was, now any) {
+		if was != now {
+			bad = append(bad, fmt.Sprintf("%s was %v and is %v", what, was, now))
+		}
+	}
+	note("version", s.Version, want.Version)
+	note("network", s.Spec, want.Spec)
+	note("recipe", s.Recipe, want.Recipe)
+	note("seed", s.Seed, want.Seed)
+	note("number of epochs", s.Epochs, want.Epochs)
+	note("time", s.Budget, want.Budget)
+	if s.Videos != want.Videos {
+		bad = append(bad, "the videos are others, or in another order")
+	}
+	if len(bad) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the run cannot be resumed: %s", strings.Join(slices.Compact(bad), ", "))
+}

@@ -1,0 +1,85 @@
+package train
+
+import "time"
+
+const (
+	// measured is after how many steps a run by time knows its speed, and warming how many of them do not count: memory is
+	// still being touched for the first time.
+	measured, warming = 20, 3
+	// looks is how often the held-out clips are watched at least, however long an epoch is.
+	looks = 4
+	// recent is for how many steps a slot counts as used.
+	recent = 50
+)
+
+// every is the number of steps from one look at the held-out clips to the next: an epoch, or less in a run of few epochs.
+func every(epoch, steps int) int { return max(min(epoch, (steps+looks-1)/looks), 1) }
+
+// plan fits the steps of a run into its time.
+type plan struct {
+	from      int       // the step at which this process began
+	began     time.Time // when
+	counted   int       // the step from which on the speed is measured
+	countedAt time.Time
+}
+
+func (p *plan) begin(step int, now time.Time) {
+	p.from, p.began = step, now
+	p.counted, p.countedAt = step, now
+}
+
+// first gives the number of steps and the distance of looks once the speed is known, else 0.
+func (p *plan) first(r *run, now time.Time) (steps, distance int) {
+	done := r.state.Step - p.from
+	if done == warming {
+		p.counted, p.countedAt = r.state.Step, now
+	}
+	left := r.cfg.Budget - r.state.Elapsed
+	if done < measured && left > 0 {
+		return 0, 0
+	}
+	perStep := now.Sub(p.countedAt) / time.Duration(max(r.state.Step-p.counted, 1))
+	perStep = max(perStep, 1)
+	// A look scores each clip twice, and scoring takes about a third of a step's time for a clip.
+	look := perStep * time.Duration(2*len(r.held.starts)) / time.Duration(3*r.cfg.Recipe.Batch)
+	steps = r.state.Step + int(max(left, 0)/perStep)
+	distance = every(r.epoch(), steps)
+	steps = r.state.Step + int(max(left, 0)/(perStep+look/time.Duration(distance)))
+	return max(steps, r.state.Step), every(r.epoch(), steps)
+}
+
+// again gives the number of steps that fit what is left of the time at the speed so far, looks included.
+func (p *plan) again(r *run, now time.Time) int {
+	elapsed := now.Sub(r.began)
+	perStep := max(now.Sub(p.countedAt)/time.Duration(max(r.state.Step-p.counted, 1)), 1)
+	return r.state.Step + int(max(r.cfg.Budget-elapsed, 0)/perStep)
+}
+
+// progress is that after a step, without the held-out clips.
+func (r *run) progress() Progress {
+	used := make([]bool, len(r.lastUse))
+	zero := r.net.latent.use(used)
+	p := Progress{
+		Step: r.state.Step, Steps: r.state.Steps, Loss: r.net.loss.total, Square: r.net.loss.square, Entropy: r.net.loss.entropy,
+		ZeroRows: float64(zero) / float64(r.net.latent.queries),
+	}
+	for slot, now := range used {
+		if now {
+			r.lastUse[slot] = r.state.Step
+		}
+		if at := r.lastUse[slot]; at > 0 && at > r.state.Step-recent {
+			p.SlotsUsed++
+		}
+	}
+	clips := float64(len(r.sampler.starts))
+	p.Epoch = float64(r.state.Step*r.cfg.Recipe.Batch) / clips
+	p.Epochs = float64(r.state.Steps*r.cfg.Recipe.Batch) / clips
+	took, done := r.cfg.Now().Sub(r.plan.began), r.state.Step-r.plan.from
+	if took > 0 {
+		p.ClipsPerSecond = float64(done*r.cfg.Recipe.Batch) / took.Seconds()
+	}
+	if r.state.Steps > 0 {
+		p.Left = took / time.Duration(max(done, 1)) * time.Duration(r.state.Steps-r.state.Step)
+	}
+	return p
+}

@@ -1,0 +1,127 @@
+package train
+
+import (
+	"math/rand/v2"
+
+	"vigil/model"
+)
+
+const (
+	// A pseudo-anomaly runs at two to five times the speed.
+	slowest, fastest = 2, 5
+	// wholeFrame is how often it covers the whole picture.
+	wholeFrame = 0.3
+	// moving is a change between two frames that counts as motion: more than 0.25 where white is 1 and black -1, in grey levels.
+	moving = 32
+)
+
+// faker makes clips: normal ones and those of which a part runs too fast. It belongs to one goroutine.
+type faker struct {
+	side   int
+	pixels []byte // [16][S][S], the clip being made
+	motion []bool // [S][S]
+	rows   []bool // [S][S], motion widened along rows
+}
+
+func newFaker(side int) *faker {
+	return &faker{side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side), rows: make([]bool, side*side)}
+}
+
+// normal writes the clip that begins at the frame to x, [16][S][S] in [-1, 1], and an empty mask, [S][S].
+func (f *faker) normal(s stretch, frame int, x, mask []float32) {
+	copy(f.pixels, s.gray[frame*f.side*f.side:])
+	f.scale(x)
+	clear(mask)
+}
+
+func (f *faker) scale(x []float32) {
+	for i, v := range f.pixels {
+		x[i] = scaled[v]
+	}
+}
+
+// scaled is grey/127.5 - 1 in single precision, as the frames are scaled that will be scored.
+var scaled = func() (table [256]float32) {
+	for i := range table {
+		quotient := float32(i) / 127.5
+		table[i] = quotient - 1
+	}
+	return table
+}()
+
+// fast writes a clip of which a rectangle runs at k times the speed, around the same moment, and marks in the mask what moves there. The
+// camera stands still, so the seam does not show. It is false, and nothing is written, where the stretch is too short for double speed.
+func (f *faker) fast(r *rand.Rand, s stretch, frame int, x, mask []float32) bool {
+	const steps = model.Frames - 1
+	k := slowest + r.IntN(fastest-slowest+1)
+	for k > 1 && steps*k+1 > s.frames {
+		k--
+	}
+	if k < slowest {
+		return false
+	}
+	first := min(max(frame+model.Frames/2-model.Frames/2*k, 0), s.frames-(steps*k+1))
+	top, left, height, width := f.rectangle(r)
+	area := f.side * f.side
+	copy(f.pixels, s.gray[frame*area:])
+	for t := range model.Frames {
+		from, to := s.gray[(first+t*k)*area:][:area], f.pixels[t*area:][:area]
+		for y := top; y < top+height; y++ {
+			copy(to[y*f.side+left:][:width], from[y*f.side+left:])
+		}
+	}
+	f.scale(x)
+	f.widen()
+	clear(mask)
+	for y := top; y < top+height; y++ {
+		for c := left; c < left+width; c++ {
+			if f.motion[y*f.side+c] {
+				mask[y*f.side+c] = 1
+			}
+		}
+	}
+	return true
+}
+
+func (f *faker) rectangle(r *rand.Rand) (top, left, height, width int) {
+	if r.Float64() < wholeFrame {
+		return 0, 0, f.side, f.side
+	}
+	quarter := f.side / 4
+	height, width = quarter+r.IntN(f.side/2), quarter+r.IntN(f.side/2)
+	return r.IntN(f.side - height + 1), r.IntN(f.side - width + 1), height, width
+}
+
+// widen marks in motion what changes at any time in the clip, and what lies around it.
+func (f *faker) widen() {
+	area := f.side * f.side
+	clear(f.motion)
+	for t := 1; t < model.Frames; t++ {
+		before, after := f.pixels[(t-1)*area:][:area], f.pixels[t*area:][:area]
+		for i, v := range after {
+			if d := int(v) - int(before[i]); d >= moving || d <= -moving {
+				f.motion[i] = true
+			}
+		}
+	}
+	// A square of 3 pixels at side 64, of 5 at 128, of 7 at 192.
+	reach := max(f.side/64, 1)
+	clear(f.rows)
+	for i, m := range f.motion {
+		if m {
+			y, x := i/f.side, i%f.side
+			for c := max(x-reach, 0); c <= min(x+reach, f.side-1); c++ {
+				f.rows[y*f.side+c] = true
+			}
+		}
+	}
+	clear(f.motion)
+	for i, m := range f.rows {
+		if m {
+			y, x := i/f.side, i%f.side
+			for row := max(y-reach, 0); row <= min(y+reach, f.side-1); row++ {
+				f.motion[row*f.side+x] = true
+			}
+		}
+	}
+}

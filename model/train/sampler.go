@@ -1,0 +1,42 @@
+package train
+
+import "vigil/model"
+
+// sampler gives the clips of a run: every epoch each of them once, in another order.
+type sampler struct {
+	recipe    Recipe
+	seed      uint64
+	stretches []stretch
+	starts    []start
+	faker     *faker
+	epoch     int
+	order     []int // of epoch
+}
+
+func newSampler(recipe Recipe, seed uint64, side int, learn []stretch) *sampler {
+	return &sampler{
+		recipe: recipe, seed: seed, stretches: learn, starts: starts(learn, recipe.Stride), faker: newFaker(side), epoch: -1,
+	}
+}
+
+// batch fills in the clips of a step, counted from 0.
+func (s *sampler) batch(step int, x, mask []float32) {
+	area := s.faker.side * s.faker.side
+	for i := range s.recipe.Batch {
+		s.clip(step*s.recipe.Batch+i, x[i*model.Frames*area:][:model.Frames*area], mask[i*area:][:area])
+	}
+}
+
+// clip fills in the n-th clip of the run.
+func (s *sampler) clip(n int, x, mask []float32) {
+	if epoch := n / len(s.starts); epoch != s.epoch {
+		s.epoch, s.order = epoch, chance(s.seed, chanceOrder, uint64(epoch)).Perm(len(s.starts))
+	}
+	at := s.starts[s.order[n%len(s.starts)]]
+	from := s.stretches[at.stretch]
+	r := chance(s.seed, chancePseudo, uint64(n))
+	if r.Float64() < s.recipe.Pseudo && s.faker.fast(r, from, at.frame, x, mask) {
+		return
+	}
+	s.faker.normal(from, at.frame, x, mask)
+}

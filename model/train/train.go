@@ -1,0 +1,295 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"strconv"
+	"time"
+
+	"vigil/model"
+)
+
+// Config says what is to be learned, how, and where to.
+type Config struct {
+	Spec   model.Spec // its Score is the recipe's
+	Recipe Recipe
+	Seed   uint64
+	// Epochs is how often each clip is seen; 0 is the recipe's number. Where Budget is set the run takes that long instead, and its
+	// length is planned from the speed of its first steps.
+	Epochs  int
+	Budget  time.Duration
+	Threads int // 0 or less means GOMAXPROCS
+	// Out takes the best weights so far, and is replaced whenever there are better ones. The state of the run is in
+	// CheckpointPath(Out) until the run is done.
+	Out    string
+	Resume bool
+	// Progress, if set, is called after each step.
+	Progress func(Progress)
+	// Now is the clock that a Budget is measured by; nil is the machine's.
+	Now func() time.Time
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Step, Steps    int     // done, and in all; 0 in all while a run by time measures its speed
+	Epoch, Epochs  float64 // likewise
+	Loss           float64 // of the step, as all of these
+	Square         float64 // its part without the entropy
+	Entropy        float64 // of the addressing weights, in nats
+	ZeroRows       float64 // the share of queries whose addressing weights are all 0
+	SlotsUsed      int     // by any query of the last 50 steps
+	ClipsPerSecond float64
+	Left           time.Duration // 0 while it is not known
+	Watch          *Watch        // after some steps: the held-out clips
+	Best           bool          // the Watch is the best so far, and Out has been written
+}
+
+// Result is what became of a run.
+type Result struct {
+	Steps       int
+	Clips       int // that there are to learn from
+	HeldOut     int // clips that were watched
+	Best        *Watch
+	BestAt      int // the step after which the weights were kept
+	LearnFrames int
+	HeldFrames  int
+}
+
+// CheckpointPath is where the state of a run lies while it is not done.
+func CheckpointPath(out string) string { return out + ".checkpoint" }
+
+// ErrStopped says that the context ended a run. Its checkpoint has been written.
+var ErrStopped = errors.New("training was stopped")
+
+// DivergedError says that the loss or a gradient was no finite number. Nothing was learned from that step, and the checkpoint is
+// of the step before.
+type DivergedError struct {
+	Step       int // counted from 1
+	Checkpoint string
+}
+
+func (e *DivergedError) Error() string {
+	return fmt.Sprintf("step %d: the loss or a gradient is no finite number; what was learned before is in %s", e.Step, e.Checkpoint)
+}
+
+// saveEvery is the time after which a run that dies has something to lose.
+const saveEvery = time.Minute
+
+// Run learns from videos of what is normal, in the order in which they are given, and writes the weights that did best on held-out
+// clips. When ctx ends it writes a checkpoint and returns ErrStopped.
+func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
+	r, err := newRun(cfg, videos)
+	if err != nil {
+		return Result{}, err
+	}
+	defer r.net.close()
+	err = r.steps(ctx)
+	if err != nil {
+		return r.result(), err
+	}
+	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return r.result(), fmt.Errorf("removing the checkpoint of a finished run: %w", err)
+	}
+	return r.result(), nil
+}
+
+// run is a training run in progress.
+type run struct {
+	cfg     Config
+	path    string // of the checkpoint
+	state   state
+	net     *network
+	adam    *adam
+	best    *model.Weights
+	sampler *sampler
+	held    *heldOut
+	plan    plan
+	began   time.Time // of this process's part, moved back by what was done before
+	saved   time.Time
+	lastUse []int // the step in which each slot was used last, counted from 1
+	frames  [2]int
+}
+
+func newRun(cfg Config, videos []Video) (*run, error) {
+	cfg.Spec.Score = cfg.Recipe.Score
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Epochs <= 0 {
+		cfg.Epochs = cfg.Recipe.Epochs
+	}
+	if cfg.Budget > 0 {
+		cfg.Epochs = 0
+	}
+	if err := cfg.Spec.Validate(); err != nil {
+		return nil, err
+	}
+	if err := checkVideos(videos, cfg.Spec.Side); err != nil {
+		return nil, err
+	}
+	r := &run{cfg: cfg, path: CheckpointPath(cfg.Out), lastUse: make([]int, cfg.Spec.Slots)}
+	learn, held := split(videos, cfg.Seed)
+	for i, all := range [][]stretch{learn, held} {
+		for _, s := range all {
+			r.frames[i] += s.frames
+		}
+	}
+	r.sampler = newSampler(cfg.Recipe, cfg.Seed, cfg.Spec.Side, learn)
+	r.held = newHeldOut(cfg.Recipe, cfg.Seed, cfg.Spec.Side, held)
+	if n := len(r.sampler.starts); n < cfg.Recipe.Batch {
+		return nil, fmt.Errorf("%w: there are %d clips of %d unbroken frames to learn from, at least %d are needed", ErrTooLittle, n,
+			model.Frames, cfg.Recipe.Batch)
+	}
+	r.state = state{
+		Version: stateVersion, Spec: cfg.Spec, Recipe: cfg.Recipe.Name, Seed: cfg.Seed, Videos: digest(videos), Epochs: cfg.Epochs, Budget: cfg.Budget,
+	}
+	if cfg.Budget <= 0 {
+		r.state.Steps = max(cfg.Epochs*len(r.sampler.starts)/cfg.Recipe.Batch, 1)
+		r.state.Every = every(r.epoch(), r.state.Steps)
+	}
+	if err := r.open(); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// open makes the network, fresh or as the checkpoint has it.
+func (r *run) open() error {
+	cfg := r.cfg
+	var weights *model.Weights
+	var c *checkpoint
+	var err error
+	if cfg.Resume {
+		if c, err = readCheckpoint(r.path, r.state); err != nil {
+			return err
+		}
+		r.state, r.best = c.state, c.best
+		weights = &model.Weights{Spec: cfg.Spec, Tensors: c.tensors}
+	} else {
+		if _, err := os.Stat(r.path); err == nil {
+			return fmt.Errorf("%s is the checkpoint of a run that is not done: resume it, or remove the file to begin anew", r.path)
+		}
+		if weights, err = initial(cfg.Spec, cfg.Seed); err != nil {
+			return err
+		}
+	}
+	if r.net, err = newNetwork(weights, cfg.Recipe.Batch, cfg.Threads, cfg.Recipe.Entropy, cfg.Recipe.Limit); err != nil {
+		return err
+	}
+	r.adam = newAdam(r.net.params, cfg.Recipe.Decay)
+	if c != nil {
+		r.adam.first, r.adam.second = c.adam.first, c.adam.second
+		return nil
+	}
+	// A folder that cannot be written to, or a full disk, shows now and not after an hour.
+	if err := r.save(); err != nil {
+		r.net.close()
+		return err
+	}
+	return nil
+}
+
+// epoch is the number of steps in which each clip is seen once.
+func (r *run) epoch() int { return max(len(r.sampler.starts)/r.cfg.Recipe.Batch, 1) }
+
+func (r *run) save() error {
+	r.saved = r.cfg.Now()
+	return (&checkpoint{state: r.state, tensors: r.net.tensors, adam: r.adam, best: r.best}).write(r.path)
+}
+
+// steps runs those that are left.
+func (r *run) steps(ctx context.Context) error {
+	now := r.cfg.Now()
+	r.began, r.saved = now.Add(-r.state.Elapsed), now
+	r.plan.begin(r.state.Step, now)
+	for r.state.Steps == 0 || r.state.Step < r.state.Steps {
+		if ctx.Err() != nil {
+			return errors.Join(ErrStopped, r.save())
+		}
+		if err := r.step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) step() error {
+	r.sampler.batch(r.state.Step, r.net.x, r.net.mask)
+	if err := r.net.run(); err != nil {
+		return err
+	}
+	good, err := finite(r.net.params)
+	if err != nil {
+		return err
+	}
+	if loss := r.net.loss.total; !good || math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return errors.Join(&DivergedError{Step: r.state.Step + 1, Checkpoint: r.path}, r.save())
+	}
+	r.net.keepStatistics()
+	if err := r.adam.update(r.net.params, r.cfg.Recipe.rate(r.state.Step, r.state.Steps), r.state.Step+1); err != nil {
+		return err
+	}
+	r.state.Step++
+	p := r.progress()
+	now := r.cfg.Now()
+	r.state.Elapsed = now.Sub(r.began)
+	switch {
+	case r.cfg.Budget <= 0:
+	case r.state.Steps == 0:
+		r.state.Steps, r.state.Every = r.plan.first(r, now)
+	case r.state.Elapsed >= r.cfg.Budget:
+		// The machine has become slower than it was when the run was planned.
+		r.state.Steps = r.state.Step
+	}
+	if r.state.Steps > 0 && (r.state.Step == r.state.Steps || r.state.Step%r.state.Every == 0) {
+		if err := r.look(&p); err != nil {
+			return err
+		}
+	} else if now.Sub(r.saved) >= saveEvery {
+		if err := r.save(); err != nil {
+			return err
+		}
+	}
+	if r.cfg.Progress != nil {
+		r.cfg.Progress(p)
+	}
+	return nil
+}
+
+// look watches the held-out clips, keeps the weights where they are the best yet, and plans a run by time anew.
+func (r *run) look(p *Progress) error {
+	w := r.net.weights()
+	if len(r.held.starts) > 0 {
+		watch, err := r.held.watch(w, r.cfg.Threads)
+		if err != nil {
+			return fmt.Errorf("step %d: scoring held-out clips: %w", r.state.Step, err)
+		}
+		p.Watch = &watch
+	}
+	if p.Watch == nil || r.state.Best == nil || p.Watch.better(*r.state.Best) {
+		p.Best = true
+		r.best, r.state.Best, r.state.BestAt = w, p.Watch, r.state.Step
+		w.Notes = map[string]string{
+			"recipe": r.cfg.Recipe.Name, "seed": strconv.FormatUint(r.cfg.Seed, 10), "steps": strconv.Itoa(r.state.Step),
+			"clips": strconv.Itoa(len(r.sampler.starts)), "videos": r.state.Videos,
+		}
+		if err := w.Write(r.cfg.Out); err != nil {
+			return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)
+		}
+	}
+	if r.cfg.Budget > 0 && r.state.Step < r.state.Steps {
+		r.state.Steps = r.plan.again(r, r.cfg.Now())
+	}
+	return r.save()
+}
+
+func (r *run) result() Result {
+	return Result{
+		Steps: r.state.Step, Clips: len(r.sampler.starts), HeldOut: len(r.held.starts), Best: r.state.Best, BestAt: r.state.BestAt,
+		LearnFrames: r.frames[0], HeldFrames: r.frames[1],
+	}
+}

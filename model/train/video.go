@@ -1,0 +1,126 @@
+package train
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"vigil/model"
+)
+
+// Video is an unbroken recording of what is normal, made ready for the model.
+type Video struct {
+	Name          string // for messages
+	Width, Height int    // of the source's pictures, in pixels
+	Side          int    // S
+	Gray          []byte // [frames][S][S], row-major
+}
+
+// Frames is the recording's length.
+func (v *Video) Frames() int { return len(v.Gray) / (v.Side * v.Side) }
+
+// ErrTooLittle says that there are not enough clips to learn from.
+var ErrTooLittle = errors.New("too little video")
+
+// checkVideos says what keeps videos from being one camera's.
+func checkVideos(videos []Video, side int) error {
+	if len(videos) == 0 {
+		return fmt.Errorf("%w: there is none", ErrTooLittle)
+	}
+	first := &videos[0]
+	for i := range videos {
+		v := &videos[i]
+		if v.Side != side || len(v.Gray)%(side*side) != 0 {
+			return fmt.Errorf("%s: %d bytes of %d x %d pixels, the model takes %d x %d", v.Name, len(v.Gray), v.Side, v.Side, side, side)
+		}
+		if v.Width != first.Width || v.Height != first.Height {
+			return fmt.Errorf("%s: pictures are %dx%d, those of %s %dx%d: a model learns from videos of one size", v.Name, v.Width, v.Height,
+				first.Name, first.Width, first.Height)
+		}
+	}
+	return nil
+}
+
+// digest tells whether a resumed run sees the same videos; names do not count.
+func digest(videos []Video) string {
+	h := sha256.New()
+	for i := range videos {
+		_, _ = h.Write(binary.LittleEndian.AppendUint64(nil, uint64(len(videos[i].Gray))))
+		_, _ = h.Write(videos[i].Gray)
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// stretch is a part of a video that is used for one purpose; clips and pseudo-anomalies never leave it.
+type stretch struct {
+	gray   []byte
+	frames int
+}
+
+const (
+	// heldShare is which part of all frames is held out: one of so many.
+	heldShare = 20
+	// heldFrames is the least that a video's end gives to be held out: room for a clip of double speed.
+	heldFrames = 2 * model.Frames
+	// heldVideos is from how many videos on whole ones are held out.
+	heldVideos = 4
+)
+
+// split holds a twentieth of the frames out: whole videos, drawn by the seed, where there are several, so that nothing that is learned
+// is a moment away from what is watched; else the end of each video. Where all are too short for that nothing is held out.
+func split(videos []Video, seed uint64) (learn, held []stretch) {
+	whole := make([]stretch, len(videos))
+	total := 0
+	for i := range videos {
+		whole[i] = stretch{gray: videos[i].Gray, frames: videos[i].Frames()}
+		total += whole[i].frames
+	}
+	if len(videos) >= heldVideos {
+		out := make([]bool, len(videos))
+		taken := 0
+		for _, i := range chance(seed, chanceSplit, 0).Perm(len(videos)) {
+			n := whole[i].frames
+			// A video that is most of what there is must be learned from.
+			if taken < total/heldShare && n >= heldFrames && taken+n <= total/4 {
+				out[i] = true
+				taken += n
+			}
+		}
+		if taken > 0 {
+			for i, s := range whole {
+				if out[i] {
+					held = append(held, s)
+				} else {
+					learn = append(learn, s)
+				}
+			}
+			return learn, held
+		}
+	}
+	for _, s := range whole {
+		if tail := max(s.frames/heldShare, heldFrames); s.frames >= 4*tail {
+			area := len(s.gray) / s.frames
+			at := s.frames - tail
+			held = append(held, stretch{gray: s.gray[at*area:], frames: tail})
+			s = stretch{gray: s.gray[:at*area], frames: at}
+		}
+		learn = append(learn, s)
+	}
+	return learn, held
+}
+
+// start is where a clip begins.
+type start struct{ stretch, frame int }
+
+// starts are those of all clips, stride frames apart.
+func starts(all []stretch, stride int) []start {
+	var out []start
+	for i, s := range all {
+		for frame := 0; frame+model.Frames <= s.frames; frame += stride {
+			out = append(out, start{i, frame})
+		}
+	}
+	return out
+}
