@@ -18,4 +18,4 @@ USER vigil
 WORKDIR /var/lib/vigil
 VOLUME /var/lib/vigil
 ENTRYPOINT ["vigil"]
-CMD ["run", "-c", "/etc/vigil/vigil.yaml"]
+CMD ["run", "-c", "/var/lib/vigil/vigil.yaml"]

@@ -2,6 +2,9 @@
 export GOFLAGS += -tags=gocv_specific_modules,gocv_videoio
 export CGO_ENABLED ?= 1
 
+# Where scripts/setup puts Go if the system has none that is new enough.
+export PATH := $(CURDIR)/.go/bin:$(PATH)
+
 TOOL  := go tool -modfile=tools/go.mod
 # The packages that need no OpenCV must build and pass without a C compiler.
 TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --

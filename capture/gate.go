@@ -10,6 +10,12 @@ import (
 // so captures that want different options must not be opened at the same time.
 const ffmpegOptions = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
+// ffmpegLog is the environment variable for how much FFmpeg writes to stderr, quiet its word for nothing.
+const (
+	ffmpegLog = "OPENCV_FFMPEG_LOGLEVEL"
+	quiet     = "-8"
+)
+
 // gate lets any number of openings pass at once as long as they want the same options; one that wants others waits
 // until those before it are through, and lets none that comes later overtake it.
 type gate struct {
@@ -51,6 +57,10 @@ func (g *gate) try(value string) (<-chan struct{}, error) {
 	switch {
 	case g.inside == 0:
 		if err := os.Setenv(ffmpegOptions, value); err != nil {
+			return nil, err
+		}
+		// FFmpeg's own lines on stderr have no camera in them, and what they tell of comes back as an error.
+		if err := os.Setenv(ffmpegLog, quiet); err != nil {
 			return nil, err
 		}
 		g.value, g.empty = value, make(chan struct{})

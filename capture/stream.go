@@ -62,7 +62,7 @@ func openSource(ctx context.Context, addr Address, o Options) (source, Info, err
 	st, err := os.Stat(path)
 	switch {
 	case os.IsNotExist(err):
-		return nil, Info{}, fmt.Errorf("no such file or folder: %w", os.ErrNotExist)
+		return nil, Info{}, fmt.Errorf("no such file or folder (%w)", os.ErrNotExist)
 	case err != nil:
 		return nil, Info{}, bare(err)
 	case st.IsDir():

@@ -48,10 +48,16 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 	}
 	v, err := openFFmpeg(ctx, abs, "protocol_whitelist;file", o)
 	if err != nil {
-		return nil, Info{}, errors.Join(err, explainFile(abs))
+		if why := explainFile(abs); why != nil {
+			err = fmt.Errorf("%w: %w", err, why)
+		}
+		return nil, Info{}, err
 	}
 	return v, v.info, nil
 }
+
+// explainTime is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
+const explainTime = 2 * time.Second
 
 func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
 	if err := dial(ctx, addr, o.OpenTimeout); err != nil {
@@ -66,7 +72,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		return nil, Info{}, ctx.Err()
 	}
 	if err != nil {
-		if why := explainURL(ctx, addr, o.OpenTimeout); why != nil {
+		if why := explainURL(ctx, addr, min(o.OpenTimeout, explainTime)); why != nil {
 			return nil, Info{}, why
 		}
 		return nil, Info{}, err

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -149,8 +150,18 @@ func parseHeader(head []byte) (map[string]entry, map[string]string, error) {
 
 // checkLayout holds the entries against the data: sizes that fit the shapes, no overlap, no gap, no byte left over.
 func checkLayout(entries map[string]entry, size int64) error {
-	names := make([]string, 0, len(entries))
-	for name, e := range entries {
+	// In the data's order, so that the first fault is named, and always the same.
+	begin := func(name string) int64 {
+		if o := entries[name].Offsets; len(o) == 2 {
+			return o[0]
+		}
+		return -1
+	}
+	names := slices.SortedFunc(maps.Keys(entries), func(a, b string) int {
+		return cmp.Or(cmp.Compare(begin(a), begin(b)), cmp.Compare(a, b))
+	})
+	for _, name := range names {
+		e := entries[name]
 		width, ok := widths[e.DType]
 		if !ok {
 			return fmt.Errorf("tensor %s: type %s is not supported, expected F16, BF16, F32, F64, I32 or I64", shorten(name), shorten(e.DType))
@@ -168,9 +179,8 @@ func checkLayout(entries map[string]entry, size int64) error {
 		if e.Offsets[1] > size {
 			return fmt.Errorf("truncated: tensor %s ends at byte %d of the data, the file has %d", shorten(name), e.Offsets[1], size)
 		}
-		names = append(names, name)
 	}
-	slices.SortFunc(names, func(a, b string) int {
+	slices.SortStableFunc(names, func(a, b string) int {
 		x, y := entries[a].Offsets, entries[b].Offsets
 		return cmp.Or(cmp.Compare(x[0], y[0]), cmp.Compare(x[1], y[1]))
 	})

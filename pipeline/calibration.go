@@ -64,6 +64,9 @@ func Calibrate(c Calibration, normal []float64) (Calibration, error) {
 		return c, fmt.Errorf("calibrate %s: %d clips are too few, at least %d are needed: use more video or a smaller hop",
 			c.Key.Camera, len(normal), minCalibrationClips)
 	}
+	if !(c.Key.FPS > 0) || math.IsInf(c.Key.FPS, 0) {
+		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's times do not move on", c.Key.Camera, c.Key.FPS)
+	}
 	sorted := slices.Sorted(slices.Values(normal))
 	for _, e := range sorted {
 		if math.IsNaN(e) || math.IsInf(e, 0) {

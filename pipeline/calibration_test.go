@@ -46,7 +46,7 @@ func TestCalibrateRefuses(t *testing.T) {
 		"the error of a clip is +Inf":      append(ramp(30), math.Inf(1)),
 		"all 30 clips have the same error": make([]float64, 30),
 	} {
-		if _, err := Calibrate(Calibration{LoQuantile: 0.05, ThetaQuantile: 0.99}, errs); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99}, errs); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}

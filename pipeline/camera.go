@@ -75,6 +75,9 @@ func (t Threshold) set() bool { return t.Theta > t.Lo }
 // goodSpell is how long a source must deliver before a failure counts as the first again.
 const goodSpell = time.Minute
 
+// misfitError is a source that the camera's settings do not fit: opening it again would change nothing.
+type misfitError struct{ error }
+
 // watcher runs one camera: it opens the source, makes cuboids and leaves them at the scorer's border.
 type watcher struct {
 	Camera
@@ -108,7 +111,7 @@ func (w *watcher) run(ctx context.Context) error {
 			return w.leave(alerts.EndStopped, alerts.StateFailed, w.failure())
 		case err == nil:
 			return w.leave(alerts.EndSourceEnded, alerts.StateEnded, nil)
-		case !w.Live:
+		case !w.Live, isMisfit(err):
 			return w.leave(alerts.EndSourceLost, alerts.StateFailed, err)
 		}
 		w.box.end(w.index, alerts.EndSourceLost)
@@ -135,7 +138,8 @@ func (w *watcher) leave(reason alerts.EndReason, state alerts.State, err error) 
 		detail = err.Error()
 		w.log.Error("camera failed", "error", err)
 	} else {
-		w.log.Info("camera done", "reason", reason)
+		s := w.snapshot()
+		w.log.Info("camera done", "reason", reason, "frames", s.Frames, "scored", s.Scored, "clips_skipped", s.Skipped, "events", s.Events)
 	}
 	w.publish.state(w.Name, state, detail)
 	return err
@@ -196,10 +200,9 @@ func (w *watcher) push(ctx context.Context, prep Preparer, window *preprocess.Wi
 	if err != nil {
 		return fmt.Errorf("frame %d: %w", frame.Seq, err)
 	}
-	if w.last.Opening != 0 && pic.Opening != w.last.Opening {
-		w.offset = w.last.PTS + max(pic.Arrival.Sub(w.last.Arrival), 0) - pic.PTS
+	if w.last.Opening != 0 && (pic.Opening != w.last.Opening || pic.PTS < w.last.PTS) {
+		w.offset += w.last.PTS + max(pic.Arrival.Sub(w.last.Arrival), time.Millisecond) - pic.PTS
 	}
-	pic.PTS += w.offset
 	w.last, w.last.Gray = pic, nil
 	w.nextSeq = pic.Seq + 1
 	if w.cuboid == nil {
@@ -209,6 +212,11 @@ func (w *watcher) push(ctx context.Context, prep Preparer, window *preprocess.Wi
 		return nil
 	}
 	c := w.cuboid
+	// The window sees the stream's own clock, so that a step back is a gap; no cuboid spans one, so all of this one's frames have
+	// the same offset.
+	for i := range c.PTS {
+		c.PTS[i] += w.offset
+	}
 	if w.opening > 1 && window.Stats().Cuboids == 1 {
 		c.Gap = true
 	}
@@ -224,16 +232,16 @@ func (w *watcher) push(ctx context.Context, prep Preparer, window *preprocess.Wi
 	return nil
 }
 
-// fits checks the calibration against what the source really delivers, once for each opening and size.
+// fits checks the calibration against what the source really delivers: after each opening, gap and change of size.
 func (w *watcher) fits(c *preprocess.Cuboid) error {
 	seen := [3]int{c.Opening, c.Width, c.Height}
-	if w.Threshold.Calibration == nil || w.fitted == seen {
+	if w.Threshold.Calibration == nil || w.fitted == seen && !c.Gap {
 		return nil
 	}
 	key := w.Key()
 	key.Width, key.Height, key.FPS = c.Width, c.Height, c.FPS()
 	if err := w.Threshold.Calibration.Check(key); err != nil {
-		return err
+		return misfitError{err}
 	}
 	w.fitted = seen
 	return nil
@@ -242,6 +250,11 @@ func (w *watcher) fits(c *preprocess.Cuboid) error {
 // Key is what the camera's settings say of a calibration's key; width, height and frame rate are the source's to say.
 func (c *Camera) Key() Key {
 	return Key{Camera: c.Name, Model: c.Model.Hash(), Mask: MaskHash(c.Mask), Hop: c.Hop}
+}
+
+func isMisfit(err error) bool {
+	_, ok := errors.AsType[misfitError](err)
+	return ok
 }
 
 // tooShort is the error for a recording that ended before the first cuboid was full.

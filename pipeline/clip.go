@@ -25,7 +25,7 @@ type Clip struct {
 	FPS        float64   // of the frames that the model saw
 	Width      int       // of the source, in pixels
 	Height     int
-	Queue      time.Duration // from the last frame's arrival to the scorer
+	Queue      time.Duration // in the mailbox
 	Score      time.Duration // in the model
 }
 

@@ -99,7 +99,14 @@ func (m *mailbox) putWait(ctx context.Context, camera int, c *preprocess.Cuboid)
 // end says that the camera's stream is over or broken; the scorer hears of it after the pending cuboid.
 func (m *mailbox) end(camera int, reason alerts.EndReason) {
 	m.mu.Lock()
-	m.slots[camera].ending = reason
+	s := &m.slots[camera]
+	if s.endingFirst {
+		// The scorer is two endings behind: what was put between them would be judged after the second.
+		s.skipped++
+		s.free = append(s.free, s.pending)
+		s.pending, s.endingFirst = nil, false
+	}
+	s.ending = reason
 	m.mu.Unlock()
 	signal(m.ready)
 }

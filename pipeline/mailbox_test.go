@@ -111,6 +111,13 @@ func TestMailboxTellsEndsInOrder(t *testing.T) {
 	if p, _ := m.take(); p.cuboid == nil || p.cuboid.Seq[0] != 2 {
 		t.Fatalf("took %+v, want clip 2", p)
 	}
+	// Two losses that the scorer has not heard of yet: what came between them is not judged after the second.
+	m.end(0, alerts.EndSourceLost)
+	m.put(0, numbered(4))
+	m.end(0, alerts.EndSourceLost)
+	if p, _ := m.take(); p.cuboid != nil || m.skipped(0) != 1 {
+		t.Fatalf("took %+v with %d skipped, want one loss and a skipped clip", p, m.skipped(0))
+	}
 	m.put(1, numbered(3))
 	m.close()
 	if p, ok := m.take(); !ok || p.camera != 1 {

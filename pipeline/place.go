@@ -90,7 +90,7 @@ func pool(errs []float32, side, n int) []float32 {
 // zoneFinder names the zones that boxes touch.
 type zoneFinder struct {
 	zones []Zone
-	cells [][]bool // for each zone [gridCells][gridCells]
+	cells [][]bool // for each zone [zoneGrid][zoneGrid]
 }
 
 // zoneGrid is finer than the boxes' cells, so that a narrow zone is not missed between two centres.

@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"vigil/alerts"
@@ -22,8 +24,12 @@ const (
 	alertQueue = 1024
 	// scoreQueue is how many scores may wait; more are let go, since a newer one is worth more than an old one.
 	scoreQueue = 64
+	// statesEach is how many changes of state may wait for each camera.
+	statesEach = 8
 	// drainTime is how long undelivered alerts are tried after the cameras have stopped.
 	drainTime = 8 * time.Second
+	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
+	stopTime = 20 * time.Second
 )
 
 // publisher is the goroutine border to the network: only this side of it may wait for a broker.
@@ -34,13 +40,23 @@ type publisher struct {
 	alerts  chan alerts.Alert
 	scores  chan alerts.Score
 	status  chan alerts.Status
+
+	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
+	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
+	giveUp   context.CancelFunc
+	timers   []*time.Timer
+	mu       sync.Mutex
+	lost     int
+	first    error // of the first alert that was lost
 }
 
-func newPublisher(to Publisher, onAlert func(alerts.Alert), log *slog.Logger) *publisher {
-	return &publisher{
+func newPublisher(to Publisher, cameras int, onAlert func(alerts.Alert), log *slog.Logger) *publisher {
+	p := &publisher{
 		to: to, onAlert: onAlert, log: log, alerts: make(chan alerts.Alert, alertQueue),
-		scores: make(chan alerts.Score, scoreQueue), status: make(chan alerts.Status, scoreQueue),
+		scores: make(chan alerts.Score, scoreQueue), status: make(chan alerts.Status, statesEach*cameras),
 	}
+	p.deadline, p.giveUp = context.WithCancel(context.Background())
+	return p
 }
 
 func (p *publisher) alert(a alerts.Alert) {
@@ -49,9 +65,26 @@ func (p *publisher) alert(a alerts.Alert) {
 	}
 	p.log.Info("alert", "camera", a.Camera, "phase", a.Phase, "id", a.ID, "seq", a.Seq, "regularity", a.Regularity,
 		"peak", a.PeakError, "threshold", a.Threshold, "zones", a.Zones, "frame", a.Start.Frame)
-	if p.to != nil {
-		p.alerts <- a
+	if p.to == nil {
+		return
 	}
+	select {
+	case p.alerts <- a:
+	case <-p.deadline.Done():
+		p.lose(a, errors.New("the queue was full at the end"))
+	}
+}
+
+// lose notes an alert that no broker took.
+func (p *publisher) lose(a alerts.Alert, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost++
+	if p.first == nil {
+		// Not wrapped: that we gave up waiting is no cancellation of the caller's.
+		p.first = fmt.Errorf("%s: %v", a.MessageID(), err) //nolint:errorlint // see above
+	}
+	p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err)
 }
 
 func (p *publisher) score(s alerts.Score) {
@@ -74,30 +107,20 @@ func (p *publisher) state(camera string, state alerts.State, detail string) {
 	}
 }
 
-// run publishes until close, and then what is left for at most drainTime after ctx is done. It returns an error that
-// names the first alert that no broker took and how many there were.
+// run publishes until close, and then what is left for at most drainTime. It returns an error that names the first alert that no
+// broker took and how many there were.
 func (p *publisher) run(ctx context.Context) error {
-	deadline, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
-	stop := context.AfterFunc(ctx, func() { time.AfterFunc(drainTime, cancel) })
+	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
 	defer stop()
-	var lost int
-	var first error
+	defer p.giveUp()
 	for {
 		select {
 		case a, ok := <-p.alerts:
 			if !ok {
-				if lost > 0 {
-					return fmt.Errorf("%d alert messages were not delivered, the first: %w", lost, first)
-				}
-				return nil
+				return p.end()
 			}
-			if err := p.to.Publish(deadline, a); err != nil {
-				lost++
-				if first == nil {
-					first = fmt.Errorf("%s: %w", a.MessageID(), err)
-				}
-				p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err)
+			if err := p.to.Publish(p.deadline, a); err != nil {
+				p.lose(a, err)
 			}
 		case s := <-p.scores:
 			p.forget(p.to.PublishScore(s))
@@ -105,6 +128,28 @@ func (p *publisher) run(ctx context.Context) error {
 			p.forget(p.to.PublishStatus(s))
 		}
 	}
+}
+
+// end sends the states that still wait, since the last one is the one that stays true.
+func (p *publisher) end() error {
+	for len(p.status) > 0 {
+		p.forget(p.to.PublishStatus(<-p.status))
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, t := range p.timers {
+		t.Stop()
+	}
+	if p.lost > 0 {
+		return fmt.Errorf("%d alert messages were not delivered, the first: %w", p.lost, p.first)
+	}
+	return nil
+}
+
+func (p *publisher) giveUpAfter(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.timers = append(p.timers, time.AfterFunc(d, p.giveUp))
 }
 
 // forget notes the error of a message that nobody keeps.
@@ -115,4 +160,7 @@ func (p *publisher) forget(err error) {
 }
 
 // close says that nothing more will be published.
-func (p *publisher) close() { close(p.alerts) }
+func (p *publisher) close() {
+	p.giveUpAfter(drainTime)
+	close(p.alerts)
+}

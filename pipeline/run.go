@@ -41,7 +41,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	box := newMailbox(len(cameras))
-	pub := newPublisher(opts.Publisher, opts.OnAlert, log)
+	pub := newPublisher(opts.Publisher, len(cameras), opts.OnAlert, log)
 	j := &judge{box: box, onClip: opts.OnClip, publish: pub}
 	scorers := map[*model.Model]*model.Scorer{}
 	defer func() {
@@ -78,6 +78,13 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	close(watched)
 	box.close()
 	judging.Wait()
+	for i, w := range watchers {
+		// The scorer may have given a recording up after its last frame was read.
+		if err := w.failure(); err != nil && errs[i] == nil {
+			errs[i] = fmt.Errorf("camera %s: %w", w.Name, err)
+			pub.state(w.Name, alerts.StateFailed, err.Error())
+		}
+	}
 	pub.close()
 	publishing.Wait()
 

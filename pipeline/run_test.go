@@ -49,6 +49,8 @@ type film struct {
 	firstSeq uint64
 	opening  int
 	at       int
+	restart  int           // the frame at which the stream's clock starts again; 0 for never
+	deaf     time.Duration // how long a read goes on after it was told to stop
 }
 
 func (f *film) Info() capture.Info {
@@ -60,6 +62,7 @@ func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 		time.Sleep(100 * time.Millisecond)
 	}
 	if err := ctx.Err(); err != nil {
+		time.Sleep(f.deaf)
 		return err
 	}
 	if f.at == len(f.greys) {
@@ -68,6 +71,9 @@ func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 	*frame = capture.Frame{
 		Seq: f.firstSeq + uint64(f.at), PTS: time.Duration(f.at) * 100 * time.Millisecond, Arrival: time.Now(),
 		Opening: f.opening, Width: 32, Height: 24, Channels: 1, Pix: make([]byte, 32*24),
+	}
+	if f.restart > 0 && f.at >= f.restart {
+		frame.PTS = time.Duration(f.at-f.restart) * 100 * time.Millisecond
 	}
 	// Only the left half shows anything, so that a test can say where.
 	for y := range 24 {
@@ -363,6 +369,68 @@ func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
 			t.Errorf("stopped after %v, want the drain time after the end at most", took)
 		}
 	})
+}
+
+// A recording of a camera whose clock starts again: a gap, and nothing is missed after it.
+func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
+	var l ledger
+	cam := camera(t, "gate", film{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
+	var clips []Clip
+	if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:calm" {
+		t.Errorf("said %q, want an event after the clock started again", got)
+	}
+	gaps := 0
+	for i, c := range clips {
+		if i > 0 && c.Centre.PTS <= clips[i-1].Centre.PTS {
+			t.Fatalf("stream time went from %v to %v", clips[i-1].Centre.PTS, c.Centre.PTS)
+		}
+		if c.Gap {
+			gaps++
+		}
+		if c.First.Frame < 300 && c.Last.Frame >= 300 {
+			t.Errorf("the clip from frame %d spans the restart", c.First.Frame)
+		}
+	}
+	if gaps != 1 {
+		t.Errorf("%d gaps, want one", gaps)
+	}
+}
+
+// A camera that takes long to let go must not cost the end of its event: the time to deliver begins when the cameras are done.
+func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true, deaf: drainTime + 2*time.Second})
+		cam.Live = true
+		var l ledger
+		if _, err := Run(ctx, []Camera{cam}, Options{Publisher: &l}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:stopped" {
+			t.Errorf("said %q", got)
+		}
+		if last := l.states[len(l.states)-1]; last.State != alerts.StateStopped {
+			t.Errorf("the last state is %s, want stopped", last.State)
+		}
+	})
+}
+
+func TestRunReportsAScoreThatFailsAtTheVeryEnd(t *testing.T) {
+	for range 20 {
+		cam := camera(t, "gate", film{greys: scene(16, 0, 0), err: io.EOF})
+		cam.Model = overflowing(t)
+		var l ledger
+		if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err == nil || !strings.Contains(err.Error(), "camera gate: score the clip at frame 0") {
+			t.Fatalf("error %v", err)
+		}
+		if last := l.states[len(l.states)-1]; last.State != alerts.StateFailed {
+			t.Fatalf("the last state is %s, want failed", last.State)
+		}
+	}
 }
 
 func TestScoresDoNotDependOnThreads(t *testing.T) {

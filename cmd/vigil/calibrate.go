@@ -8,6 +8,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"vigil/pipeline"
@@ -19,6 +20,7 @@ type calibrate struct {
 	lo, theta, margin float64
 	liveFor           time.Duration
 	width, height     int
+	rate              float64 // of the first clip
 	fps               []float64
 	errors            []float64
 	seconds           float64
@@ -39,9 +41,15 @@ func calibrateCommand() *cobra.Command {
 			if err := c.prepare(cmd, args); err != nil {
 				return usageError{err}
 			}
+			if err := writable(c.out); err != nil {
+				return err
+			}
 			cal, err := c.run(cmd)
 			if err != nil {
-				return err
+				return interrupted(cmd.Context(), err)
+			}
+			if err := cal.Write(c.out); err != nil {
+				return fmt.Errorf("%w; it would have said lo %g, theta %g", err, cal.Lo, cal.Theta)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s: camera %s, lo %.4g, theta %.4g from %d clips (%.0f s) of normal video; errors from %.4g to %.4g\n",
 				c.out, cal.Key.Camera, cal.Lo, cal.Theta, cal.Clips, cal.Seconds, cal.Least, cal.Greatest)
@@ -91,7 +99,7 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 	if err != nil {
 		return pipeline.Calibration{}, err
 	}
-	total, err := c.probe(ctx)
+	total, err := probe(ctx, c.sources, c.settings.Settings)
 	if err != nil {
 		return pipeline.Calibration{}, err
 	}
@@ -112,17 +120,23 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,
 		Seconds: c.seconds, Made: time.Now().UTC().Truncate(time.Second),
 	}, c.errors)
+	return cal, err
+}
+
+// writable tells before the work whether its result can be written.
+func writable(path string) error {
+	f, err := renameio.NewPendingFile(path)
 	if err != nil {
-		return cal, err
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return cal, cal.Write(c.out)
+	return f.Cleanup()
 }
 
 // source adds the errors of one source's clips.
 func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress) error {
 	cam, err := c.pipelineCamera(i, loaded, bar.add)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	watch := ctx
 	if cam.Live {
@@ -130,16 +144,25 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 		defer cancel()
 		watch = limited
 	}
+	watch, cancel := context.WithCancel(watch)
+	defer cancel()
 	var first, last time.Duration
 	_, err = pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
 		Threads: c.threads, Log: log,
 		OnClip: func(clip pipeline.Clip) {
 			if c.errors == nil {
-				c.width, c.height = clip.Width, clip.Height
+				c.width, c.height, c.rate = clip.Width, clip.Height, clip.FPS
 			}
 			if clip.Width != c.width || clip.Height != c.height {
 				c.mixed = fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size",
 					c.sources[i], clip.Width, clip.Height, c.width, c.height)
+				cancel()
+			}
+			// A live camera's times tremble; recordings of different rates do not belong together.
+			if !cam.Live && math.Abs(clip.FPS-c.rate) > 0.1*c.rate {
+				c.mixed = fmt.Errorf("%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps",
+					c.sources[i], clip.FPS, c.rate)
+				cancel()
 			}
 			if last == 0 {
 				first = clip.First.PTS

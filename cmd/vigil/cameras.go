@@ -28,10 +28,11 @@ func (m models) load(path string) (*model.Model, error) {
 	return loaded, nil
 }
 
-// newCamera makes a pipeline's camera from the configuration's. Its errors are the user's to mend and name the key.
+// newCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError, a file that
+// is missing or damaged is not.
 func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	if c.Model == "" {
-		return pipeline.Camera{}, fmt.Errorf("camera %s: model: no weights are named, here or for all cameras", c.Name)
+		return pipeline.Camera{}, usageError{fmt.Errorf("camera %s: model: no weights are named, here or for all cameras", c.Name)}
 	}
 	m, err := loaded.load(c.Model)
 	if err != nil {
@@ -57,11 +58,11 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	switch {
 	case c.Calibration != "":
 		cal, err := pipeline.ReadCalibration(c.Calibration)
-		if err == nil {
-			err = cal.CheckSettings(cam.Key())
-		}
 		if err != nil {
 			return cam, fmt.Errorf("camera %s: calibration: %w", c.Name, err)
+		}
+		if err := cal.CheckSettings(cam.Key()); err != nil {
+			return cam, usageError{fmt.Errorf("camera %s: calibration: %w", c.Name, err)}
 		}
 		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
 	case c.Threshold != nil:
@@ -90,13 +91,23 @@ func preparer(side int, mask []preprocess.Polygon) func() (pipeline.Preparer, er
 // assumedFPS is the rate of a camera whose rate is neither set nor known before it is open.
 const assumedFPS = 25
 
+// maxHop is the largest hop that a configuration allows.
+const maxHop = 160
+
 // sayCapacity tells at start how many such cameras this machine can score, and what would fit if these are too many.
-func sayCapacity(log *slog.Logger, cameras []pipeline.Camera, threads int) {
-	c := pipeline.Measure(cameras, threads, assumedFPS)
-	log.Info("capacity", "cameras", len(cameras), "load_percent", int(100*c.Load+0.5),
-		"such_cameras_fit", int(float64(len(cameras))/c.Load), "seconds_a_clip", c.Clip.Round(time.Microsecond).Seconds())
-	if c.Load > 1 {
-		log.Warn("these cameras are too many for this machine: clips will be skipped",
-			"would_fit", fmt.Sprintf("a hop of %d, or %.3g frames a second", c.FitHop, c.FitFPS))
+func sayCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camera, threads int) {
+	c := pipeline.Measure(ctx, cameras, threads, assumedFPS)
+	if c.Cameras == 0 {
+		return
 	}
+	log.Info("capacity", "cameras", c.Cameras, "load_percent", int(100*c.Load+0.5), "such_cameras_fit", c.Fit,
+		"seconds_a_clip", c.Clip.Round(time.Microsecond).Seconds(), "assumed_fps_where_not_set", assumedFPS)
+	if c.Load <= 1 {
+		return
+	}
+	fit := fmt.Sprintf("%.2g frames a second (key fps)", c.FitFPS)
+	if c.FitHop <= maxHop {
+		fit = fmt.Sprintf("a hop of %d, or %s", c.FitHop, fit)
+	}
+	log.Warn("these cameras are too many for this machine: clips will be skipped", "would_fit", fit)
 }

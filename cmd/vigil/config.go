@@ -112,6 +112,10 @@ func configInitCommand() *cobra.Command {
 		Short: "Writes a configuration file to start from, with comments",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if path == "-" {
+				_, err := cmd.OutOrStdout().Write(config.Example)
+				return err
+			}
 			if err := writeExample(path, force); err != nil {
 				return err
 			}
@@ -119,7 +123,7 @@ func configInitCommand() *cobra.Command {
 			return err
 		},
 	}
-	c.Flags().StringVarP(&path, "output", "o", config.DefaultFile, "the file to write")
+	c.Flags().StringVarP(&path, "output", "o", config.DefaultFile, "the file to write; - for standard output")
 	c.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
 	return c
 }

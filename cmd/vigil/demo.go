@@ -64,7 +64,7 @@ func demoCommand() *cobra.Command {
 			if d.length < 10*time.Second || d.length > 24*time.Hour {
 				return usageError{fmt.Errorf("--for: is %s, must be from 10s to 24h", d.length)}
 			}
-			return d.run(cmd.Context())
+			return interrupted(cmd.Context(), d.run(cmd.Context()))
 		},
 	}
 	f := cmd.Flags()

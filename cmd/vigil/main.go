@@ -30,6 +30,14 @@ func (e usageError) Unwrap() error { return e.err }
 // errInterrupted ends a batch command that a signal stopped before it was done.
 var errInterrupted = errors.New("interrupted")
 
+// interrupted is err, or errInterrupted where a batch command broke off because of a signal.
+func interrupted(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return errInterrupted
+	}
+	return err
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Once the first signal has been heard, a second one ends the process at once.
@@ -48,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errInterrupted), ctx.Err() != nil && errors.Is(err, context.Canceled):
+	case errors.Is(err, errInterrupted):
 		fmt.Fprintln(stderr, "vigil: interrupted")
 		return exitInterrupted
 	case errors.As(err, &usage):

@@ -119,6 +119,10 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 	}
 	// A recording is never shed, whatever its pace: its scores must not depend on the machine.
 	cam.Whole = !cam.Live
+	// Nor does it know at what hour it was taken.
+	if !cam.Live {
+		cam.Armed = nil
+	}
 	open := cam.Open
 	cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 		stream, err := open(ctx, firstSeq, opening)
@@ -130,26 +134,28 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 	return cam, nil
 }
 
-// probe opens each source once, so that a wrong one is told before any work is done, and adds up their frames; 0 if one
+// probe opens each source once, so that wrong ones are told before any work is done, and adds up their frames; 0 if one
 // does not know.
-func (r *recordings) probe(ctx context.Context) (frames int, err error) {
+func probe(ctx context.Context, sources []capture.Address, s config.Settings) (frames int, err error) {
+	var wrong []error
 	unknown := false
-	for _, s := range r.sources {
-		stream, err := capture.Open(ctx, s, capture.Options{OpenTimeout: r.settings.OpenTimeout, ReadTimeout: r.settings.ReadTimeout})
+	for _, source := range sources {
+		stream, err := capture.Open(ctx, source, capture.Options{Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout})
 		if err != nil {
-			return 0, err
+			wrong = append(wrong, err)
+			continue
 		}
 		n := stream.Info().Frames
 		unknown = unknown || n == 0
 		frames += n
 		if err := stream.Close(); err != nil {
-			return 0, err
+			wrong = append(wrong, err)
 		}
 	}
 	if unknown {
-		return 0, nil
+		frames = 0
 	}
-	return frames, nil
+	return frames, errors.Join(wrong...)
 }
 
 // countedStream tells of each frame that was read.

@@ -51,9 +51,9 @@ func replayCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.stdout, r.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := r.prepare(cmd, args); err != nil {
-				return usageError{err}
+				return err
 			}
-			return r.run(cmd.Context())
+			return interrupted(cmd.Context(), r.run(cmd.Context()))
 		},
 	}
 	r.flags(cmd)
@@ -71,12 +71,15 @@ func replayCommand() *cobra.Command {
 // prepare brings flags, configuration and calibration together.
 func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 	if err := r.resolve(cmd, args); err != nil {
-		return err
+		return usageError{err}
 	}
 	for _, s := range r.sources {
 		if s.Live() {
-			return fmt.Errorf("%s: a live camera cannot be replayed; watch it with 'vigil run'", s)
+			return usageError{fmt.Errorf("%s: a live camera cannot be replayed; watch it with 'vigil run'", s)}
 		}
+	}
+	if filepath.Base(r.scores) == eventsFile {
+		return usageError{fmt.Errorf("--scores: %s is the name of the events' file, which is written beside the scores", eventsFile)}
 	}
 	if r.calibration != "" {
 		r.settings.Calibration, r.settings.Threshold = r.calibration, nil
@@ -103,7 +106,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if _, err := loaded.load(r.settings.Model); err != nil {
 		return err
 	}
-	total, err := r.probe(ctx)
+	total, err := probe(ctx, r.sources, r.settings.Settings)
 	if err != nil {
 		return err
 	}
@@ -113,13 +116,14 @@ func (r *replay) run(ctx context.Context) (err error) {
 			return err
 		}
 		defer scores.discard()
-		if events, err = newTable(filepath.Join(filepath.Dir(r.scores), "events.csv"), eventHeader...); err != nil {
+		if events, err = newTable(filepath.Join(filepath.Dir(r.scores), eventsFile), eventHeader...); err != nil {
 			return err
 		}
 		defer events.discard()
 	}
 	log := slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	opts := pipeline.Options{Threads: r.threads, Log: log}
+	// What becomes of each recording is in its result, so the pipeline logs nothing.
+	opts := pipeline.Options{Threads: r.threads}
 	if r.publishes() {
 		nats := config.Default().NATS
 		nats.URL = r.nats
@@ -144,11 +148,12 @@ func (r *replay) run(ctx context.Context) (err error) {
 	bar.finish()
 	good := slices.ContainsFunc(r.results, func(v videoResult) bool { return v.Error == "" })
 	if scores != nil && good {
-		if err := errors.Join(scores.commit(), events.commit()); err != nil {
-			return err
+		err = events.commit()
+		if err == nil {
+			err = scores.commit()
 		}
 	}
-	return r.summary(time.Since(began))
+	return errors.Join(r.summary(time.Since(began)), err)
 }
 
 // publishes says whether there will be alerts, and somebody to tell.
@@ -162,12 +167,14 @@ func (r *replay) publishes() bool {
 func (r *replay) video(ctx context.Context, i int, video string, loaded models, opts pipeline.Options, bar *progress, scores, events *table) error {
 	cam, err := r.pipelineCamera(i, loaded, bar.add)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
-	var clips []pipeline.Clip
+	var clips []scoredFrame
 	var ended []alerts.Alert
 	if scores != nil {
-		opts.OnClip = func(c pipeline.Clip) { clips = append(clips, c) }
+		opts.OnClip = func(c pipeline.Clip) {
+			clips = append(clips, scoredFrame{c.Centre.Frame, c.Error, c.Regularity})
+		}
 	}
 	opts.OnAlert = func(a alerts.Alert) {
 		if a.Phase == alerts.PhaseEnd {

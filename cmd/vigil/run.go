@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,14 +108,28 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 		cameras = append(cameras, cam)
 	}
 	if wrong != nil {
-		return usageError{errors.Join(wrong...)}
+		return errors.Join(wrong...)
+	}
+	// A live camera may come later; where there is none, what is wrong with a recording is told before anything starts.
+	if !slices.ContainsFunc(cfg.Cameras, func(c config.Camera) bool { return c.Source.Live() }) {
+		for _, c := range cfg.Cameras {
+			if _, err := probe(ctx, []capture.Address{c.Source}, c.Settings); err != nil {
+				wrong = append(wrong, fmt.Errorf("camera %s: source: %w", c.Name, err))
+			}
+		}
+		if len(wrong) == len(cameras) {
+			return errors.Join(wrong...)
+		}
 	}
 	conn, closeBroker, err := connect(ctx, cfg.NATS, cfg.DataDir, log)
 	if err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped while connecting
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, closeBroker()) }()
-	sayCapacity(log, cameras, cfg.Threads)
+	sayCapacity(ctx, log, cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, cameras, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: conn, Summary: summary,
 	})

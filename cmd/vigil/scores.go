@@ -11,7 +11,6 @@ import (
 	"github.com/google/renameio/v2"
 
 	"vigil/alerts"
-	"vigil/pipeline"
 )
 
 // table is a CSV file that appears whole or not at all.
@@ -54,22 +53,31 @@ func (t *table) commit() error {
 // discard leaves nothing behind of a table that was not committed.
 func (t *table) discard() { _ = t.pending.Cleanup() }
 
+// eventsFile is where replay writes the events, beside the scores.
+const eventsFile = "events.csv"
+
+// scoredFrame is what a replay keeps of a clip until its video ends.
+type scoredFrame struct {
+	frame           uint64 // the clip's start + 8
+	err, regularity float64
+}
+
 // scoreRows adds the clips of one video. Without a calibration the regularity is the paper's, 1 - (e - min)/(max - min)
 // over the video (Gong et al., ICCV 2019, section 3.4).
-func scoreRows(t *table, video string, clips []pipeline.Clip) {
+func scoreRows(t *table, video string, clips []scoredFrame) {
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, c := range clips {
-		low, high = min(low, c.Error), max(high, c.Error)
+		low, high = min(low, c.err), max(high, c.err)
 	}
 	for _, c := range clips {
-		r := c.Regularity
+		r := c.regularity
 		if math.IsNaN(r) {
 			r = 1
 			if high > low {
-				r = 1 - (c.Error-low)/(high-low)
+				r = 1 - (c.err-low)/(high-low)
 			}
 		}
-		t.row(video, strconv.FormatUint(c.Centre.Frame, 10), number(c.Error), number(r))
+		t.row(video, strconv.FormatUint(c.frame, 10), number(c.err), number(r))
 	}
 }
 
