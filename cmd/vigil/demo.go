@@ -27,17 +27,18 @@ import (
 const (
 	demoCamera    = "street"
 	demoHop       = 4
-	demoNormal    = 90 * time.Second // of normal street, to calibrate on
+	demoLearned   = 2 * time.Minute  // of normal street, to learn from
+	demoNormal    = 90 * time.Second // of normal street on another day, to calibrate on
 	demoIncidents = 3                // a minute, on the day that is watched
 )
 
-// demo is the whole way of the data on a street that is drawn: calibrate on a normal day, watch another, tell.
+// demo is the whole way of the data on a street that is drawn: learn it on one normal day, calibrate on another, watch a third, tell.
 type demo struct {
-	weights, out string
-	seed         uint64
-	length       time.Duration
-	realtime     bool
-	json         bool
+	weights, out  string
+	seed          uint64
+	learn, length time.Duration
+	realtime      bool
+	json          bool
 
 	stdout, stderr io.Writer
 }
@@ -55,7 +56,7 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a street that vigil draws itself: no camera, no data, one command",
-		Long: "Draws a street with people on it, calibrates on a normal day, and watches another day on which cyclists, carts, runners and\n" +
+		Long: "Draws a street with people on it, learns it, calibrates on another day, and watches a third on which cyclists, carts, runners and\n" +
 			"falls happen. Alerts go through NATS and are printed as they arrive; a picture of each peak with its heat map is saved.\n" +
 			"At the end they are held against the truth, which the drawing knows.",
 		Args: cobra.NoArgs,
@@ -64,11 +65,15 @@ func demoCommand() *cobra.Command {
 			if d.length < 10*time.Second || d.length > 24*time.Hour {
 				return usageError{fmt.Errorf("--for: is %s, must be from 10s to 24h", d.length)}
 			}
+			if d.learn < 5*time.Second || d.learn > 24*time.Hour {
+				return usageError{fmt.Errorf("--learn: is %s, must be from 5s to 24h", d.learn)}
+			}
 			return interrupted(cmd.Context(), d.run(cmd.Context()))
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&d.weights, "model", "m", "weights/street.safetensors", "weights `file` that have learned the street")
+	f.StringVarP(&d.weights, "model", "m", "", "weights `file` that have learned the street already")
+	f.DurationVar(&d.learn, "learn", time.Minute, "how long to learn the street")
 	f.StringVarP(&d.out, "out", "o", "demo", "`folder` for the pictures")
 	f.Uint64Var(&d.seed, "seed", 1, "which days are drawn")
 	f.DurationVar(&d.length, "for", 3*time.Minute, "how much of the street to watch, in its own time")
@@ -78,12 +83,18 @@ func demoCommand() *cobra.Command {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
+	if err := os.MkdirAll(d.out, 0o755); err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	if d.weights == "" {
+		d.weights = filepath.Join(d.out, "street.safetensors")
+		if err := d.train(ctx); err != nil {
+			return err
+		}
+	}
 	m, err := model.Load(d.weights)
 	if err != nil {
 		return err
-	}
-	if err := os.MkdirAll(d.out, 0o755); err != nil {
-		return fmt.Errorf("--out: %w", err)
 	}
 	log := slog.New(slog.NewTextHandler(d.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	calibration, err := d.calibrate(ctx, m, log)

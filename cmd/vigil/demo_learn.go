@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"vigil/capture"
+	"vigil/internal/scene"
+	"vigil/model"
+	"vigil/model/train"
+	"vigil/preprocess"
+)
+
+// demoSpec is a network that learns the street in a minute: people are a quarter of the picture high, 16 of its pixels.
+var demoSpec = model.Spec{
+	Side: 64, Channels: [4]int{8, 16, 32, 32}, Slots: 100, Lambda: 1. / 100, Addressing: model.Dot, Score: model.BlockSq,
+}
+
+// train learns the normal street of one day into d.weights.
+func (d *demo) train(ctx context.Context) error {
+	street, err := d.street(0, 0)
+	if err != nil {
+		return err
+	}
+	video, err := d.pictures(ctx, street)
+	if err != nil {
+		return err
+	}
+	recipe, err := train.FindRecipe(train.LocalSpeed)
+	if err != nil {
+		return err
+	}
+	bar := newTrainProgress(d.stderr, d.weights, demoSpec.Slots)
+	result, err := train.Run(ctx, train.Config{
+		Spec: demoSpec, Recipe: recipe, Seed: d.seed, Budget: d.learn, Out: d.weights, Progress: bar.show,
+	}, []train.Video{video})
+	bar.finish()
+	if err != nil {
+		return err
+	}
+	d.say("learned the street from %.0f s of it, in %d steps and %s\n", demoLearned.Seconds(), result.Steps, d.learn)
+	return nil
+}
+
+// pictures draws the day that is learned and makes it ready for the model.
+func (d *demo) pictures(ctx context.Context, street *scene.Street) (video train.Video, err error) {
+	width, height := street.Size()
+	frames := int(demoLearned.Seconds() * street.FPS())
+	video = train.Video{Name: "the street", Width: width, Height: height, Side: demoSpec.Side}
+	prep := preprocess.NewPreparer(demoSpec.Side, nil)
+	defer func() { err = errors.Join(err, prep.Close()) }()
+	bar := newProgress(d.stderr, "draw", "frames", frames)
+	defer bar.finish()
+	source := &scene.Source{Street: street, Frames: frames}
+	var frame capture.Frame
+	for {
+		switch err := source.Read(ctx, &frame); {
+		case errors.Is(err, io.EOF):
+			return video, nil
+		case err != nil:
+			return video, err
+		}
+		picture, err := prep.Prepare(&frame)
+		if err != nil {
+			return video, err
+		}
+		video.Gray = append(video.Gray, picture.Gray...)
+		bar.add()
+	}
+}
