@@ -195,8 +195,16 @@ func TestRate(t *testing.T) {
 		step, steps int
 		want        float64
 	}{
-		{0, 1000, 1e-3 / 50}, {49, 1000, 1e-3}, {50, 1000, 1e-3}, {525, 1000, 5e-4}, {0, 0, 1e-3 / 50}, {80, 0, 1e-3},
-		{0, 8, 5e-4}, {1, 8, 1e-3}, {5, 8, 5e-4}, {0, 1, 1e-3},
+		{0, 1000, 1e-3 / 50},
+		{49, 1000, 1e-3},
+		{50, 1000, 1e-3},
+		{525, 1000, 5e-4},
+		{0, 0, 1e-3 / 50},
+		{80, 0, 1e-3},
+		{0, 8, 5e-4},
+		{1, 8, 1e-3},
+		{5, 8, 5e-4},
+		{0, 1, 1e-3},
 	} {
 		if got := r.rate(c.step, c.steps); math.Abs(got-c.want) > 1e-9 {
 			t.Errorf("step %d of %d: rate %v, want %v", c.step, c.steps, got, c.want)
@@ -219,13 +227,21 @@ func TestAUC(t *testing.T) {
 }
 
 func TestBetter(t *testing.T) {
-	a := Watch{Normal: 2, AUC: 0.9}
+	a := Watch{Loss: -0.1}
+	// Of equals the younger is kept.
 	for _, c := range []struct {
-		b    Watch
+		loss float64
 		want bool
-	}{{Watch{Normal: 1, AUC: 0.8}, true}, {Watch{Normal: 3, AUC: 0.95}, false}, {Watch{Normal: 3, AUC: 0.9}, true}, {Watch{Normal: 1, AUC: 0.9}, false}} {
-		if a.better(c.b) != c.want {
-			t.Errorf("%+v better than %+v: want %v", a, c.b, c.want)
+	}{{0.2, true}, {-0.1, true}, {-0.2, false}} {
+		if a.better(Watch{Loss: c.loss}) != c.want {
+			t.Errorf("%v better than %v: want %v", a.Loss, c.loss, c.want)
 		}
+	}
+}
+
+func TestHeldOutLoss(t *testing.T) {
+	h := heldOut{recipe: Recipe{Limit: 0.2}, mask: []float32{0, 1, 1, 0}}
+	if got := h.loss([]float32{0.5, 0.1, 0.9, 0.1}); math.Abs(got-0.3/4) > 1e-6 {
+		t.Errorf("loss %v, want %v", got, 0.3/4)
 	}
 }

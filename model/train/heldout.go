@@ -9,23 +9,21 @@ import (
 // heldClips is how many clips are watched at most, spread over all that is held out.
 const heldClips = 48
 
-// Watch is how the weights do on held-out normal clips, in the score that they are for.
+// Watch is how the weights do on held-out clips.
 type Watch struct {
-	Normal float64 `json:"normal"` // the mean score of the normal clips
+	// Loss is what training would call the squared error of these clips, in the recipe's mixture of normal and pseudo-anomalous ones;
+	// for weights that score by the absolute error, that. The lower the better; it can be negative.
+	Loss float64 `json:"loss"`
+	// Normal is the mean score of the normal clips, in the form that the weights are for.
+	Normal float64 `json:"normal"`
 	// Pseudo is the mean score of the same clips with a pseudo-anomaly in each, and AUC the chance that one of those scores above a
 	// normal one. Both are 0 where the recipe has no pseudo-anomalies or nothing moved in any.
 	Pseudo float64 `json:"pseudo"`
 	AUC    float64 `json:"auc"`
 }
 
-// better says whether a is to be kept rather than b. What tells pseudo-anomalies from normal clips best is best; without any, what
-// rebuilds the normal clips best.
-func (a Watch) better(b Watch) bool {
-	if a.AUC != b.AUC {
-		return a.AUC > b.AUC
-	}
-	return a.Normal <= b.Normal
-}
+// better says whether a is to be kept rather than b, which is older.
+func (a Watch) better(b Watch) bool { return a.Loss <= b.Loss }
 
 // heldOut are the clips that are watched.
 type heldOut struct {
@@ -55,27 +53,49 @@ func (h *heldOut) watch(w *model.Weights, threads int) (Watch, error) {
 	}
 	scorer := m.NewScorer(threads)
 	defer scorer.Close()
-	var normal, pseudo []float64
-	score := func(to *[]float64) error {
+	// Scores and losses, of normal clips and of pseudo-anomalies.
+	var scores, losses [2][]float64
+	score := func(kind int) error {
 		s, err := scorer.Score(h.x, nil)
-		*to = append(*to, s.Error)
-		return err
+		if err != nil {
+			return err
+		}
+		scores[kind] = append(scores[kind], s.Error)
+		losses[kind] = append(losses[kind], h.loss(s.Map))
+		return nil
 	}
 	for i, at := range h.starts {
 		from := h.stretches[at.stretch]
 		h.faker.normal(from, at.frame, h.x, h.mask)
-		if err := score(&normal); err != nil {
+		if err := score(0); err != nil {
 			return Watch{}, err
 		}
 		r := chance(h.seed, chanceHeld, uint64(i))
 		// Where nothing moves, faster is the same.
 		if h.recipe.Pseudo > 0 && h.faker.fast(r, from, at.frame, h.x, h.mask) && slices.Contains(h.mask, 1) {
-			if err := score(&pseudo); err != nil {
+			if err := score(1); err != nil {
 				return Watch{}, err
 			}
 		}
 	}
-	return Watch{Normal: mean(normal), Pseudo: mean(pseudo), AUC: auc(pseudo, normal)}, nil
+	watch := Watch{Loss: mean(losses[0]), Normal: mean(scores[0]), Pseudo: mean(scores[1]), AUC: auc(scores[1], scores[0])}
+	if len(losses[1]) > 0 {
+		watch.Loss = (1-h.recipe.Pseudo)*watch.Loss + h.recipe.Pseudo*mean(losses[1])
+	}
+	return watch, nil
+}
+
+// loss is the mean over a clip's map of errors, with the sign turned where the mask says so. The map is a mean over the frames, so
+// the limit is that of the mean.
+func (h *heldOut) loss(errs []float32) float64 {
+	var sum float64
+	for i, v := range errs {
+		if h.mask[i] != 0 {
+			v = -min(v, float32(h.recipe.Limit))
+		}
+		sum += float64(v)
+	}
+	return sum / float64(len(errs))
 }
 
 func mean(values []float64) float64 {

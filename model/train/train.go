@@ -128,7 +128,7 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	if err := cfg.Spec.Validate(); err != nil {
 		return nil, err
 	}
-	if err := checkVideos(videos, cfg.Spec.Side); err != nil {
+	if err := Check(videos, cfg.Spec.Side); err != nil {
 		return nil, err
 	}
 	r := &run{cfg: cfg, path: CheckpointPath(cfg.Out), lastUse: make([]int, cfg.Spec.Slots)}
@@ -245,7 +245,7 @@ func (r *run) step() error {
 		// The machine has become slower than it was when the run was planned.
 		r.state.Steps = r.state.Step
 	}
-	if r.state.Steps > 0 && (r.state.Step == r.state.Steps || r.state.Step%r.state.Every == 0) {
+	if r.due() {
 		if err := r.look(&p); err != nil {
 			return err
 		}
@@ -258,6 +258,12 @@ func (r *run) step() error {
 		r.cfg.Progress(p)
 	}
 	return nil
+}
+
+// due says whether it is time to look at the held-out clips: at the end, and every so many steps unless the end is near.
+func (r *run) due() bool {
+	s := &r.state
+	return s.Steps > 0 && (s.Step == s.Steps || s.Step%s.Every == 0 && s.Steps-s.Step > s.Every/2)
 }
 
 // look watches the held-out clips, keeps the weights where they are the best yet, and plans a run by time anew.

@@ -24,8 +24,8 @@ func (v *Video) Frames() int { return len(v.Gray) / (v.Side * v.Side) }
 // ErrTooLittle says that there are not enough clips to learn from.
 var ErrTooLittle = errors.New("too little video")
 
-// checkVideos says what keeps videos from being one camera's.
-func checkVideos(videos []Video, side int) error {
+// Check says what keeps videos from being one camera's, and the model's side from being theirs.
+func Check(videos []Video, side int) error {
 	if len(videos) == 0 {
 		return fmt.Errorf("%w: there is none", ErrTooLittle)
 	}
