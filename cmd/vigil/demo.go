@@ -27,9 +27,7 @@ import (
 const (
 	demoCamera    = "street"
 	demoHop       = 4
-	demoLearned   = 2 * time.Minute  // of normal street, to learn from
-	demoNormal    = 90 * time.Second // of normal street on another day, to calibrate on
-	demoIncidents = 3                // a minute, on the day that is watched
+	demoIncidents = 3 // a minute, on the day that is watched
 )
 
 // demo is the whole way of the data on a street that is drawn: learn it on one normal day, calibrate on another, watch a third, tell.
@@ -37,6 +35,8 @@ type demo struct {
 	weights, out  string
 	seed          uint64
 	learn, length time.Duration
+	lesson        time.Duration // how much of the normal street is learned from
+	normal        time.Duration // how much of it, on another day, is calibrated on
 	realtime      bool
 	json          bool
 
@@ -52,7 +52,7 @@ type demoResult struct {
 }
 
 func demoCommand() *cobra.Command {
-	var d demo
+	d := demo{lesson: 2 * time.Minute, normal: 90 * time.Second}
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a street that vigil draws itself: no camera, no data, one command",
@@ -144,9 +144,9 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 		return pipeline.Calibration{}, err
 	}
 	width, height := street.Size()
-	bar := newProgress(d.stderr, "calibrate", "frames", int(demoNormal.Seconds()*street.FPS()))
+	bar := newProgress(d.stderr, "calibrate", "frames", int(d.normal.Seconds()*street.FPS()))
 	var normal []float64
-	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, demoNormal, false, m, bar.add)}, pipeline.Options{
+	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.normal, false, m, bar.add)}, pipeline.Options{
 		Log: log, OnClip: func(c pipeline.Clip) { normal = append(normal, c.Error) },
 	})
 	bar.finish()
@@ -159,7 +159,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	c, err := pipeline.Calibrate(pipeline.Calibration{
 		Key:       pipeline.Key{Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(), Hop: demoHop},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
-		Seconds: demoNormal.Seconds(), Made: time.Now().UTC().Truncate(time.Second),
+		Seconds: d.normal.Seconds(), Made: time.Now().UTC().Truncate(time.Second),
 	}, normal)
 	if err == nil {
 		d.say("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", c.Seconds, c.Lo, c.Theta)

@@ -39,14 +39,14 @@ func (d *demo) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("learned the street from %.0f s of it, in %d steps and %s\n", demoLearned.Seconds(), result.Steps, d.learn)
+	d.say("learned the street from %.0f s of it, in %d steps and %s\n", d.lesson.Seconds(), result.Steps, d.learn)
 	return nil
 }
 
 // pictures draws the day that is learned and makes it ready for the model.
 func (d *demo) pictures(ctx context.Context, street *scene.Street) (video train.Video, err error) {
 	width, height := street.Size()
-	frames := int(demoLearned.Seconds() * street.FPS())
+	frames := int(d.lesson.Seconds() * street.FPS())
 	video = train.Video{Name: "the street", Width: width, Height: height, Side: demoSpec.Side}
 	prep := preprocess.NewPreparer(demoSpec.Side, nil)
 	defer func() { err = errors.Join(err, prep.Close()) }()
