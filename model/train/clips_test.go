@@ -82,7 +82,7 @@ func TestMaskIsWhereItMoves(t *testing.T) {
 		s.gray[16*c.side*c.side+at], s.gray[16*c.side*c.side+faint] = moving, moving-1
 		x, mask := make([]float32, model.Frames*c.side*c.side), make([]float32, c.side*c.side)
 		marked := 0
-		for n := range 200 {
+		for n := range 40 {
 			if !f.fast(chance(2, chancePseudo, uint64(n)), s, 10, x, mask) {
 				t.Fatal("no clip")
 			}

@@ -6,8 +6,12 @@ import (
 	"vigil/model"
 )
 
-// heldClips is how many clips are watched at most, spread over all that is held out.
-const heldClips = 48
+const (
+	// heldClips is how many clips are watched at most, spread over all that is held out.
+	heldClips = 48
+	// heldStride is from one of them to the next at least, in frames: nearer ones say the same.
+	heldStride = 4
+)
 
 // Watch is how the weights do on held-out clips.
 type Watch struct {
@@ -38,7 +42,7 @@ type heldOut struct {
 func newHeldOut(recipe Recipe, seed uint64, side int, held []stretch) *heldOut {
 	h := &heldOut{recipe: recipe, seed: seed, stretches: held, faker: newFaker(side)}
 	h.x, h.mask = make([]float32, model.Frames*side*side), make([]float32, side*side)
-	all := starts(held, 1)
+	all := starts(held, heldStride)
 	for i := range min(len(all), heldClips) {
 		h.starts = append(h.starts, all[i*len(all)/min(len(all), heldClips)])
 	}
