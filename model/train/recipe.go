@@ -34,7 +34,7 @@ const (
 // of some clips run faster and unteaches what moves there, in the manner of Astrid et al. (STEAL Net), who speed up whole clips.
 var Recipes = []Recipe{
 	{
-		Name: LocalSpeed, Epochs: 8, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
+		Name: LocalSpeed, Epochs: 6, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
 		Entropy: 2e-4, Pseudo: 0.3, Limit: 0.2, Score: model.BlockSq,
 	},
 	{Name: Paper, Epochs: 100, Batch: 10, Stride: 1, Rate: 1e-4, Entropy: 2e-4, Score: model.MeanAbs},
