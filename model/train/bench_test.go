@@ -12,7 +12,7 @@ func BenchmarkStep(b *testing.B) {
 		preset  string
 		batch   int
 		threads int
-	}{{"micro", 4, 1}, {"fast", 4, 1}, {"fast", 4, 2}, {"small", 4, 2}} {
+	}{{"micro", 4, 1}, {"fast", 4, 1}, {"fast", 4, 2}, {"small", 4, 2}, {"paper", 1, 2}} {
 		b.Run(c.preset+"/"+string(rune('0'+c.threads)), func(b *testing.B) {
 			spec, err := model.FindPreset(c.preset)
 			if err != nil {
@@ -27,7 +27,9 @@ func BenchmarkStep(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer n.close()
-			s := newSampler(Recipes[0], 1, spec.Side, []stretch{{gray: film("a", spec.Side, 100, 0).Gray, frames: 100}})
+			recipe := Recipes[0]
+			recipe.Batch = c.batch
+			s := newSampler(recipe, 1, spec.Side, []stretch{{gray: film("a", spec.Side, 100, 0).Gray, frames: 100}})
 			opt := newAdam(n.params, 1e-4)
 			b.ReportAllocs()
 			step := 0
