@@ -14,6 +14,13 @@ import (
 	"vigil/pipeline"
 )
 
+// What a calibration takes where nobody says otherwise.
+const (
+	loQuantile    = 0.05
+	thetaQuantile = 0.995
+	margin        = 0.1
+)
+
 type calibrate struct {
 	recordings
 	out               string
@@ -59,9 +66,9 @@ func calibrateCommand() *cobra.Command {
 	c.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&c.out, "out", "o", "", "`file` to write")
-	f.Float64Var(&c.lo, "lo-quantile", 0.05, "the quantile of normal errors at which regularity is 1")
-	f.Float64Var(&c.theta, "theta-quantile", 0.995, "the quantile of normal errors that the threshold lies at or above")
-	f.Float64Var(&c.margin, "margin", 0.1, "how far above that quantile, as a share of its distance from lo")
+	f.Float64Var(&c.lo, "lo-quantile", loQuantile, "the quantile of normal errors at which regularity is 1")
+	f.Float64Var(&c.theta, "theta-quantile", thetaQuantile, "the quantile of normal errors that the threshold lies at or above")
+	f.Float64Var(&c.margin, "margin", margin, "how far above that quantile, as a share of its distance from lo")
 	f.DurationVar(&c.liveFor, "for", 0, "how long to watch a live camera")
 	return cmd
 }

@@ -158,7 +158,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	}
 	c, err := pipeline.Calibrate(pipeline.Calibration{
 		Key:       pipeline.Key{Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(), Hop: demoHop},
-		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
+		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: margin,
 		Seconds: d.normal.Seconds(), Made: time.Now().UTC().Truncate(time.Second),
 	}, normal)
 	if err == nil {

@@ -3,12 +3,15 @@ package scene
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
 	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/google/renameio/v2"
 )
 
 // WriteFolder draws the first so many frames into a folder, which it makes where there is none, as 000000.png and so
@@ -69,32 +72,19 @@ func (s *Street) WriteLabels(path string, frames int) error {
 	})
 }
 
-// writeFile gives fill a file under another name and renames it when all is written, so that there is never half a
-// file under the right name.
-func writeFile(path string, fill func(io.Writer) error) (err error) {
-	f, err := os.CreateTemp(filepath.Dir(path), ".part-*")
+// writeFile gives fill a file that takes the name's place only when all is written, so that there is never half a file under it.
+func writeFile(path string, fill func(io.Writer) error) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer func() {
-		if err != nil {
-			_ = f.Close()
-			_ = os.Remove(f.Name())
-			err = fmt.Errorf("writing %s: %w", path, err)
-		}
-	}()
+	defer func() { _ = f.Cleanup() }()
 	w := bufio.NewWriter(f)
-	if err := fill(w); err != nil {
-		return err
+	if err := errors.Join(fill(w), w.Flush()); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if err := w.Flush(); err != nil {
-		return err
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
+	return nil
 }
