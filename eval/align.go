@@ -1,0 +1,104 @@
+package eval
+
+import (
+	"math"
+
+	"vigil/pipeline"
+)
+
+// Recording is one test video with its truth and the clips that were scored of it.
+type Recording struct {
+	Name     string
+	Camera   string          // a calibration belongs to one; empty where the data set has only one
+	Abnormal []bool          // for each frame
+	Clips    []pipeline.Clip // at hop 1, in the order of the video; their Map is not kept
+	FPS      float64         // frames a second of stream time
+}
+
+// Sample takes of clips at hop 1 those that the pipeline gives at a larger hop: every hop-th one, counted anew after
+// each gap, as preprocess.Window counts.
+func Sample(clips []pipeline.Clip, hop int) []pipeline.Clip {
+	var out []pipeline.Clip
+	since := 0
+	for _, c := range clips {
+		if c.Gap {
+			since = 0
+		}
+		if since%hop == 0 {
+			out = append(out, c)
+		}
+		since++
+	}
+	return out
+}
+
+// Paper is the paper's alignment (Gong et al., ICCV 2019, section 3.4): the clip that starts at frame s scores frame s + 8, so the
+// first 8 and the last 7 frames of a video do not count, and the errors of each video are scaled to [0, 1] by its own
+// minimum and maximum. A video whose errors are all the same gets 0 everywhere.
+func Paper(r Recording) Series {
+	s := Raw(r)
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, e := range s.Scores {
+		low, high = min(low, e), max(high, e)
+	}
+	for i, e := range s.Scores {
+		s.Scores[i] = 0
+		if high > low {
+			s.Scores[i] = (e - low) / (high - low)
+		}
+	}
+	return s
+}
+
+// Raw counts the same frames as Paper, with the errors as they are.
+func Raw(r Recording) Series {
+	s := Series{Video: r.Name}
+	for _, c := range r.Clips {
+		s.Scores = append(s.Scores, c.Error)
+		s.Abnormal = append(s.Abnormal, r.Abnormal[c.Centre.Frame])
+	}
+	return s
+}
+
+// Live is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from its
+// start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
+// first clip's score, since they lie within that clip. A frame's score may thus have seen up to 7 frames that come after it.
+// Clips are at the live hop; value makes a score of a clip's error by what is known from normal video.
+func Live(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
+	first := math.Inf(-1)
+	if len(clips) > 0 {
+		first = value(clips[0].Error)
+	}
+	return hold(r, clips, value, first, func(c pipeline.Clip) uint64 { return c.Centre.Frame })
+}
+
+// NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip that
+// ended at t or before, so no frame's score has seen a later frame. The frames before the first clip has ended have no
+// score yet and count as more normal than any other (-Inf). A gap changes nothing: the last score stands until there is
+// a new one.
+func NoDelay(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
+	return hold(r, clips, value, math.Inf(-1), func(c pipeline.Clip) uint64 { return c.Last.Frame })
+}
+
+// hold gives every frame of the video the score of the latest clip whose frame has come, and before the first one, first.
+func hold(r Recording, clips []pipeline.Clip, value func(float64) float64, first float64, frame func(pipeline.Clip) uint64) Series {
+	s := Series{Video: r.Name, Abnormal: r.Abnormal, Scores: make([]float64, len(r.Abnormal))}
+	now, next := first, 0
+	for t := range s.Scores {
+		for next < len(clips) && frame(clips[next]) <= uint64(t) {
+			now = value(clips[next].Error)
+			next++
+		}
+		s.Scores[t] = now
+	}
+	return s
+}
+
+// warm is s without the frames that have no score yet.
+func warm(s Series) Series {
+	from := 0
+	for from < len(s.Scores) && math.IsInf(s.Scores[from], -1) {
+		from++
+	}
+	return Series{Video: s.Video, Scores: s.Scores[from:], Abnormal: s.Abnormal[from:]}
+}

@@ -1,0 +1,112 @@
+package eval
+
+import (
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"vigil/pipeline"
+)
+
+// Span is a stretch of frames, both ends included.
+type Span struct {
+	First int `json:"first_frame"`
+	Last  int `json:"last_frame"`
+}
+
+func (s Span) overlaps(t Span) bool { return s.First <= t.Last && t.First <= s.Last }
+
+// Spans are the unbroken stretches of true.
+func Spans(frames []bool) []Span {
+	var out []Span
+	for i, on := range frames {
+		switch {
+		case !on:
+		case i > 0 && frames[i-1]:
+			out[len(out)-1].Last = i
+		default:
+			out = append(out, Span{i, i})
+		}
+	}
+	return out
+}
+
+// Alarm is an event that the detector raised.
+type Alarm struct {
+	Span       // from the first frame of its first clip to the last of its last, as the alert says
+	Raised int `json:"raised_frame"` // the last frame that had been seen when it was raised
+}
+
+// Events are how the alarms of one or more videos fit the truth. An event of the truth is an unbroken stretch of abnormal frames;
+// it is found when an alarm shares a frame with it, and an alarm that shares a frame with none of them is false.
+type Events struct {
+	Truth  int `json:"truth"`
+	Found  int `json:"found"`
+	Missed int `json:"missed"`
+	Alarms int `json:"alarms"`
+	False  int `json:"false"`
+	// The delay is from an event's first abnormal frame to the last frame that had been seen when its first alarm was
+	// raised; 0 where the alarm was up before.
+	DelayMedian  Number `json:"delay_median_seconds"`
+	DelayMean    Number `json:"delay_mean_seconds"`
+	DelayMax     Number `json:"delay_max_seconds"`
+	FalsePerHour Number `json:"false_per_hour"` // of video
+
+	delays []float64
+	hours  float64
+}
+
+// detect runs the pipeline's detector over the clips of one video, as a camera's scorer does.
+func detect(clips []pipeline.Clip, cfg pipeline.DetectorConfig, lo, theta float64) []Alarm {
+	d := pipeline.NewDetector(cfg, lo)
+	var alarms []Alarm
+	end := func(ep pipeline.Episode) {
+		a := &alarms[len(alarms)-1]
+		a.Span = Span{int(ep.Start.First.Frame), int(ep.End.Last.Frame)}
+	}
+	for _, c := range clips {
+		c.Regularity = pipeline.Regularity(c.Error, lo, theta)
+		switch change, ep := d.Push(c); change {
+		case pipeline.Started:
+			alarms = append(alarms, Alarm{Raised: int(c.Last.Frame)})
+		case pipeline.Ended:
+			end(ep)
+		}
+	}
+	if change, ep := d.Close(); change == pipeline.Ended {
+		end(ep)
+	}
+	return alarms
+}
+
+// add counts the alarms of one video.
+func (e *Events) add(r Recording, alarms []Alarm) {
+	truth := Spans(r.Abnormal)
+	e.Truth += len(truth)
+	e.Alarms += len(alarms)
+	e.hours += float64(len(r.Abnormal)) / r.FPS / 3600
+	for _, span := range truth {
+		i := slices.IndexFunc(alarms, func(a Alarm) bool { return a.overlaps(span) })
+		if i < 0 {
+			e.Missed++
+			continue
+		}
+		e.Found++
+		e.delays = append(e.delays, float64(max(0, alarms[i].Raised-span.First))/r.FPS)
+	}
+	for _, a := range alarms {
+		if !slices.ContainsFunc(truth, a.overlaps) {
+			e.False++
+		}
+	}
+}
+
+// finish takes the means.
+func (e *Events) finish() {
+	e.DelayMedian, e.DelayMean, e.DelayMax = nan, nan, nan
+	if len(e.delays) > 0 {
+		e.DelayMedian, e.DelayMean = Number(pipeline.Median(e.delays)), Number(stat.Mean(e.delays, nil))
+		e.DelayMax = Number(slices.Max(e.delays))
+	}
+	e.FalsePerHour = Number(float64(e.False) / e.hours)
+}

@@ -1,0 +1,140 @@
+package eval
+
+import (
+	"cmp"
+	"slices"
+)
+
+// grid is a coarse picture of an error map whose cells enter one after the other, from the highest error down.
+type grid struct {
+	n, side, width, height int
+	area                   []int // of each cell, in pixels of the mask
+	bins, order            []int // of each cell; cells from the highest bin down
+
+	parent  []int   // of each cell; itself for a root, -1 for a cell that has not entered
+	size    []int   // of a root's region, in pixels of the mask
+	overlap [][]int // of a root's region with each true one
+	shares  [][]int // of each cell with each true one; nil for none
+	truth   []int   // pixels of each true region
+	by      []int   // found regions that detect each true one
+	false   int     // found regions that detect none
+}
+
+// fit makes the grid fit maps and masks of a size.
+func (g *grid) fit(side, width, height int) {
+	if g.side == side && g.width == width && g.height == height {
+		return
+	}
+	n := min(sweepGrid, side, width, height)
+	*g = grid{
+		n: n, side: side, width: width, height: height, area: make([]int, n*n), bins: make([]int, n*n), order: make([]int, n*n),
+		parent: make([]int, n*n), size: make([]int, n*n), overlap: make([][]int, n*n), shares: make([][]int, n*n),
+	}
+	for y := range height {
+		for x := range width {
+			g.area[g.cell(x, y)]++
+		}
+	}
+}
+
+// cell is where a pixel of the mask lies.
+func (g *grid) cell(x, y int) int { return y*g.n/g.height*g.n + x*g.n/g.width }
+
+// run lets the cells of one frame enter. change is told what became different at each bin: by how many the false
+// regions, and for a region whose detection changed, that and 1 or -1; region is -1 with the false ones.
+func (g *grid) run(heat []float32, regions []region, change func(bin, falseBy, region, by int)) {
+	clear(g.shares)
+	g.truth, g.by, g.false = make([]int, len(regions)), make([]int, len(regions)), 0
+	for r, reg := range regions {
+		g.truth[r] = len(reg.pixel)
+		for _, i := range reg.pixel {
+			c := g.cell(i%g.width, i/g.width)
+			if g.shares[c] == nil {
+				g.shares[c] = make([]int, len(regions))
+			}
+			g.shares[c][r]++
+		}
+	}
+	for c := range g.order {
+		x, y := (2*(c%g.n)+1)*g.side/(2*g.n), (2*(c/g.n)+1)*g.side/(2*g.n)
+		g.bins[c], g.order[c], g.parent[c] = bin(heat[y*g.side+x]), c, -1
+	}
+	slices.SortFunc(g.order, func(a, b int) int { return cmp.Or(cmp.Compare(g.bins[b], g.bins[a]), a-b) })
+	detected, before := make([]bool, len(regions)), 0
+	for i, c := range g.order {
+		g.enter(c, len(regions))
+		if i+1 < len(g.order) && g.bins[g.order[i+1]] == g.bins[c] {
+			continue
+		}
+		if g.false != before {
+			change(g.bins[c], g.false-before, -1, 0)
+			before = g.false
+		}
+		for r, n := range g.by {
+			if now := n > 0; now != detected[r] {
+				detected[r] = now
+				by := -1
+				if now {
+					by = 1
+				}
+				change(g.bins[c], 0, r, by)
+			}
+		}
+	}
+}
+
+// enter adds a cell and joins it with its neighbours, also at corners, that are in.
+func (g *grid) enter(c, regions int) {
+	g.parent[c], g.size[c] = c, g.area[c]
+	g.overlap[c] = slices.Grow(g.overlap[c][:0], regions)[:regions]
+	clear(g.overlap[c])
+	copy(g.overlap[c], g.shares[c])
+	g.contribute(c, 1)
+	x, y := c%g.n, c/g.n
+	for ny := max(0, y-1); ny <= min(g.n-1, y+1); ny++ {
+		for nx := max(0, x-1); nx <= min(g.n-1, x+1); nx++ {
+			if j := ny*g.n + nx; g.parent[j] >= 0 {
+				g.join(g.root(c), g.root(j))
+			}
+		}
+	}
+}
+
+func (g *grid) root(c int) int {
+	for g.parent[c] != c {
+		g.parent[c] = g.parent[g.parent[c]]
+		c = g.parent[c]
+	}
+	return c
+}
+
+func (g *grid) join(a, b int) {
+	if a == b {
+		return
+	}
+	if g.size[a] < g.size[b] {
+		a, b = b, a
+	}
+	g.contribute(a, -1)
+	g.contribute(b, -1)
+	g.parent[b] = a
+	g.size[a] += g.size[b]
+	for r, n := range g.overlap[b] {
+		g.overlap[a][r] += n
+	}
+	g.contribute(a, 1)
+}
+
+// contribute counts a found region in (1) or out (-1).
+func (g *grid) contribute(root, by int) {
+	on := false
+	for r, common := range g.overlap[root] {
+		if float64(common) >= overlapShare*float64(g.size[root]+g.truth[r]-common) {
+			g.by[r] += by
+			on = true
+		}
+	}
+	if !on {
+		g.false += by
+	}
+}

@@ -1,0 +1,114 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"io"
+)
+
+// Mask is the pixel truth of one frame.
+type Mask struct {
+	Width, Height int
+	Abnormal      []bool // [Height][Width], row-major
+}
+
+// any says whether a pixel is abnormal.
+func (m *Mask) any() bool {
+	for _, on := range m.Abnormal {
+		if on {
+			return true
+		}
+	}
+	return false
+}
+
+// resize makes room for a picture; what it holds then is undefined.
+func (m *Mask) resize(width, height int) {
+	m.Width, m.Height = width, height
+	if cap(m.Abnormal) < width*height {
+		m.Abnormal = make([]bool, width*height)
+	}
+	m.Abnormal = m.Abnormal[:width*height]
+}
+
+// MaskReader gives the masks of a video, one for each frame.
+type MaskReader interface {
+	// Next fills m, or returns io.EOF after the last frame's.
+	Next(ctx context.Context, m *Mask) error
+	Close() error
+}
+
+// region is a connected part of a Mask.
+type region struct {
+	track int // -1 without tracks
+	pixel []int
+}
+
+// regions are the connected parts of the abnormal pixels; pixels that touch at a corner are connected.
+func (m *Mask) regions() []region {
+	seen := make([]bool, len(m.Abnormal))
+	var out []region
+	var todo []int
+	for start, on := range m.Abnormal {
+		if !on || seen[start] {
+			continue
+		}
+		seen[start] = true
+		r := region{track: -1}
+		for todo = append(todo, start); len(todo) > 0; {
+			i := todo[len(todo)-1]
+			todo = todo[:len(todo)-1]
+			r.pixel = append(r.pixel, i)
+			x, y := i%m.Width, i/m.Width
+			for ny := max(0, y-1); ny <= min(m.Height-1, y+1); ny++ {
+				for nx := max(0, x-1); nx <= min(m.Width-1, x+1); nx++ {
+					if j := ny*m.Width + nx; m.Abnormal[j] && !seen[j] {
+						seen[j] = true
+						todo = append(todo, j)
+					}
+				}
+			}
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// maskAt reads on to one frame after another.
+type maskAt struct {
+	reader MaskReader
+	next   int // the frame that reader gives next
+	mask   Mask
+}
+
+// frame reads on to frame n, which is not before the last one asked for.
+func (a *maskAt) frame(ctx context.Context, n int) (*Mask, error) {
+	for a.next <= n {
+		switch err := a.reader.Next(ctx, &a.mask); err {
+		case nil:
+		case io.EOF:
+			return nil, fmt.Errorf("the masks end after %d frames, the video goes on to frame %d", a.next, n)
+		default:
+			return nil, fmt.Errorf("mask %d: %w", a.next, err)
+		}
+		a.next++
+	}
+	return &a.mask, nil
+}
+
+// finish reads to the end, and is an error if there are more or fewer masks than frames.
+func (a *maskAt) finish(ctx context.Context, frames int) error {
+	for {
+		switch err := a.reader.Next(ctx, &a.mask); err {
+		case nil:
+			a.next++
+		case io.EOF:
+			if a.next != frames {
+				return fmt.Errorf("there are %d masks for %d frames", a.next, frames)
+			}
+			return nil
+		default:
+			return fmt.Errorf("mask %d: %w", a.next, err)
+		}
+	}
+}

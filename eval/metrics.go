@@ -1,0 +1,163 @@
+// Package eval says how well scores find what is abnormal: it reads labelled data sets as their owners hand them out,
+// scores them through package pipeline, and measures the scores against the truth.
+//
+// Data sets and scores go in; figures, pictures and a page come out. The invariant: two protocols are measured side by
+// side and never mixed. In the paper's, each video's scores are scaled by its own minimum and maximum, which needs
+// the whole video; in the live one nothing is known of the test video but its frames so far. Scores are higher where a
+// frame is stranger. The package returns errors and never logs.
+package eval
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// Number is a figure; one that does not exist is NaN, and null in JSON.
+type Number float64
+
+// MarshalJSON writes NaN as null.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if math.IsNaN(float64(n)) {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(n))
+}
+
+// nan is a figure that does not exist.
+var nan = Number(math.NaN())
+
+// String has four digits, as figures are compared in papers.
+func (n Number) String() string {
+	if math.IsNaN(float64(n)) {
+		return "-"
+	}
+	return fmt.Sprintf("%.4f", float64(n))
+}
+
+// Interval is a figure's 95 % bootstrap interval over videos.
+type Interval [2]Number
+
+// Series are the frames of one video that count: Scores[i] is how strange a frame is, Abnormal[i] whether it is. -Inf is the
+// score of a frame that nothing is known of yet. Scores are not NaN.
+type Series struct {
+	Video    string
+	Scores   []float64
+	Abnormal []bool
+}
+
+// Measures are the frame-level figures of one protocol.
+type Measures struct {
+	MicroAUC         Number   `json:"micro_auc"` // one ROC over all frames of all videos
+	MicroAUCInterval Interval `json:"micro_auc_95"`
+	MacroAUC         Number   `json:"macro_auc"` // the mean of the videos' own AUCs
+	MacroAUCInterval Interval `json:"macro_auc_95"`
+	EER              Number   `json:"eer"` // where the false positive rate equals the share of abnormal frames missed
+	EERInterval      Interval `json:"eer_95"`
+	AP               Number   `json:"ap"` // average precision, with the abnormal frames as positive
+	APInterval       Interval `json:"ap_95"`
+	Frames           int      `json:"frames"` // that count
+	Abnormal         int      `json:"abnormal_frames"`
+	Videos           int      `json:"videos"`
+	MacroVideos      int      `json:"macro_videos"` // that have both normal and abnormal frames
+
+	ROC []RatePoint      `json:"-"`
+	PR  []PrecisionPoint `json:"-"`
+}
+
+// RatePoint is a point of the ROC.
+type RatePoint struct{ FalsePositive, TruePositive float64 }
+
+// PrecisionPoint is a point of the precision-recall curve.
+type PrecisionPoint struct{ Recall, Precision float64 }
+
+// Measure takes the figures of all videos together; a video that is all normal or all abnormal is left out of the macro AUC only.
+// Intervals come from the given number of resamplings of the videos, drawn from the seed. It is an error if all the
+// frames are normal, or all abnormal: then there is nothing to tell apart.
+func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
+	r, err := newRanking(videos)
+	if err != nil {
+		return Measures{}, err
+	}
+	once := make([]int, len(videos))
+	for i := range once {
+		once[i] = i
+	}
+	t := r.tally(once)
+	m := Measures{Frames: t.p + t.n, Abnormal: t.p, Videos: len(videos)}
+	switch {
+	case t.p == 0:
+		return m, fmt.Errorf("all %d frames are labelled normal: there is nothing to find, and no AUC", m.Frames)
+	case t.n == 0:
+		return m, fmt.Errorf("all %d frames are labelled abnormal: there is nothing to tell them from, and no AUC", m.Frames)
+	}
+	m.MicroAUC, m.EER, m.AP = Number(t.auc()), Number(t.eer()), Number(t.ap())
+	m.ROC, m.PR = t.roc(), t.pr()
+	var macro float64
+	macro, m.MacroVideos = r.macro(once)
+	m.MacroAUC = Number(macro)
+	r.bootstrap(&m, resamplings, seed)
+	return m, nil
+}
+
+// ranking is every frame's place among the distinct scores, so that a resampling need only count.
+type ranking struct {
+	ranks int
+	place [][]int // of each video's frames; 0 is the lowest score
+	truth [][]bool
+	aucs  []float64 // each video's own, NaN where it has frames of one kind only
+}
+
+func newRanking(videos []Series) (*ranking, error) {
+	type at struct {
+		score        float64
+		video, frame int
+	}
+	r := &ranking{place: make([][]int, len(videos)), truth: make([][]bool, len(videos))}
+	var all []at
+	for v, s := range videos {
+		if len(s.Scores) != len(s.Abnormal) {
+			return nil, fmt.Errorf("%s: %d scores for %d labels", s.Video, len(s.Scores), len(s.Abnormal))
+		}
+		r.place[v], r.truth[v] = make([]int, len(s.Scores)), s.Abnormal
+		for f, score := range s.Scores {
+			if math.IsNaN(score) {
+				return nil, fmt.Errorf("%s: score %d of %d is not a number", s.Video, f, len(s.Scores))
+			}
+			all = append(all, at{score, v, f})
+		}
+	}
+	slices.SortFunc(all, func(a, b at) int { return cmp.Compare(a.score, b.score) })
+	for i, a := range all {
+		if i > 0 && a.score != all[i-1].score {
+			r.ranks++
+		}
+		r.place[a.video][a.frame] = r.ranks
+	}
+	r.ranks++
+	for v := range videos {
+		r.aucs = append(r.aucs, r.tally([]int{v}).auc())
+	}
+	return r, nil
+}
+
+// macro is the mean AUC of the drawn videos that have one, and how many have.
+func (r *ranking) macro(drawn []int) (mean float64, of int) {
+	var sum float64
+	for _, v := range drawn {
+		if !math.IsNaN(r.aucs[v]) {
+			sum += r.aucs[v]
+			of++
+		}
+	}
+	return sum / float64(of), of
+}
+
+// tally counts the frames of the drawn videos at each rank.
+func (r *ranking) tally(drawn []int) *tally {
+	t := &tally{pos: make([]int, r.ranks), neg: make([]int, r.ranks)}
+	t.count(r, drawn)
+	return t
+}

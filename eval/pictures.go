@@ -1,0 +1,45 @@
+package eval
+
+import (
+	"context"
+	"errors"
+
+	"vigil/capture"
+)
+
+// pictures reads masks that are a video or a folder of pictures: white is abnormal.
+type pictures struct {
+	stream *capture.Stream
+	frame  capture.Frame
+}
+
+func openPictures(ctx context.Context, path string) (MaskReader, error) {
+	address, err := capture.ParseAddress(path)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := capture.Open(ctx, address, capture.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &pictures{stream: stream}, nil
+}
+
+// Next implements MaskReader. A mask that went through a lossy video is grey at its edges, so the middle decides.
+func (p *pictures) Next(ctx context.Context, m *Mask) error {
+	if err := p.stream.Read(ctx, &p.frame); err != nil {
+		return err
+	}
+	f := &p.frame
+	if f.Channels < 1 || len(f.Pix) != f.Width*f.Height*f.Channels {
+		return errors.New("a picture contradicts its own size")
+	}
+	m.resize(f.Width, f.Height)
+	for i := range m.Abnormal {
+		m.Abnormal[i] = f.Pix[i*f.Channels] >= 128
+	}
+	return nil
+}
+
+// Close closes the video.
+func (p *pictures) Close() error { return p.stream.Close() }

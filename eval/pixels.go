@@ -1,0 +1,121 @@
+package eval
+
+import (
+	"fmt"
+	"math"
+)
+
+// Pixels is how well the error maps say where in the picture it is abnormal, over the frames that the paper's alignment
+// scores and that have a mask, with the errors as they are.
+//
+// The map of a clip is the mean over its 16 frames and is held against the mask of frame start + 8. It is smoothed by
+// the mean over a square of a sixteenth of the picture's side, and each pixel of the mask takes the value of the map's pixel
+// that it lies in.
+type Pixels struct {
+	AUC Number `json:"auc"` // of all pixels of all frames in one ROC
+	// RBDC and TBDC are the region- and the track-based detection criterion (Ramachandra and Jones, "Street Scene", WACV
+	// 2020): the area under the share of true regions, or tracks, detected against the false regions a frame, from
+	// 0 to 1 of those. TBDC is null without track files.
+	RBDC    Number `json:"rbdc"`
+	TBDC    Number `json:"tbdc"`
+	Frames  int    `json:"frames"`
+	Regions int    `json:"regions"`
+	Tracks  int    `json:"tracks"`
+	Videos  int    `json:"videos"` // that have masks
+
+	pos, neg []int64 // mask pixels, by bin of the map's value
+	sweep    sweep
+	smooth   smoother
+}
+
+// Errors fall into bins by the leading bits of their float32: 2¹¹ bins for each doubling, so that a bin's values differ by less than
+// 0.05 %. Values of one bin count as equal.
+const (
+	binShift = 12
+	bins     = 1 << (31 - binShift)
+)
+
+func bin(v float32) int { return int(math.Float32bits(max(v, 0)) >> binShift) }
+
+// add takes the error map [side][side] of one frame with its mask, and the frame's track regions where there are tracks.
+func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) error {
+	side := int(math.Sqrt(float64(len(heat))))
+	if side*side != len(heat) || side == 0 {
+		return fmt.Errorf("an error map of %d values is no square", len(heat))
+	}
+	if p.pos == nil {
+		p.pos, p.neg = make([]int64, bins), make([]int64, bins)
+	}
+	heat = p.smooth.mean(heat, side, max(1, side/16))
+	for y := range mask.Height {
+		row := heat[y*side/mask.Height*side:]
+		for x, on := range mask.Abnormal[y*mask.Width : (y+1)*mask.Width] {
+			b := bin(row[x*side/mask.Width])
+			if on {
+				p.pos[b]++
+			} else {
+				p.neg[b]++
+			}
+		}
+	}
+	regions := mask.regions()
+	p.Frames++
+	p.Regions += len(regions)
+	p.sweep.add(heat, side, mask, regions, false)
+	if hasTracks {
+		boxes, err := boxRegions(tracked, mask)
+		if err != nil {
+			return err
+		}
+		p.sweep.add(heat, side, mask, boxes, true)
+	}
+	return nil
+}
+
+// finish takes the figures.
+func (p *Pixels) finish() {
+	p.AUC, p.RBDC, p.TBDC = nan, nan, nan
+	if p.Frames == 0 {
+		return
+	}
+	t := tally{pos: make([]int, bins), neg: make([]int, bins)}
+	for i := range p.pos {
+		t.pos[i], t.neg[i] = int(p.pos[i]), int(p.neg[i])
+		t.p += t.pos[i]
+		t.n += t.neg[i]
+	}
+	p.AUC = Number(t.auc())
+	p.RBDC = p.sweep.rbdc(p.Frames, p.Regions)
+	p.TBDC, p.Tracks = p.sweep.tbdc()
+}
+
+// smoother takes means over squares by a table of sums.
+type smoother struct {
+	sums []float64
+	out  []float32
+}
+
+// mean gives, for each pixel of the map [side][side], the mean over the window x window pixels around it that lie in the
+// picture. It is valid until the next call.
+func (s *smoother) mean(heat []float32, side, window int) []float32 {
+	row := side + 1
+	if len(s.out) != len(heat) {
+		s.sums, s.out = make([]float64, row*row), make([]float32, len(heat))
+	}
+	for y := range side {
+		var sum float64
+		for x := range side {
+			sum += float64(heat[y*side+x])
+			s.sums[(y+1)*row+x+1] = s.sums[y*row+x+1] + sum
+		}
+	}
+	for y := range side {
+		top, bottom := max(0, y-(window-1)/2), min(side, y+window/2+1)
+		for x := range side {
+			left, right := max(0, x-(window-1)/2), min(side, x+window/2+1)
+			sum := s.sums[bottom*row+right] - s.sums[top*row+right] - s.sums[bottom*row+left] + s.sums[top*row+left]
+			s.out[y*side+x] = float32(sum / float64((bottom-top)*(right-left)))
+		}
+	}
+	return s.out
+}

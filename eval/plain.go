@@ -1,0 +1,69 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+var plainFormat = Format{
+	Name: "folder",
+	Had:  "Your own videos, each with a CSV of labels.",
+	Layout: `test/NAME.mkv            a video, or a folder test/NAME/ of frames (10 a second)
+labels/NAME.csv          header frame,label; a row for each frame from 0; 1 is abnormal
+masks/NAME.mkv           optional pixel truth, white where it is abnormal: a video, a folder of pictures, or NAME.npy
+tracks/NAME.csv          optional, for TBDC: header track,frame,x,y,w,h; frames from 0, boxes in pixels of the mask
+train/*.mkv              optional normal video, for the threshold`,
+	is:   func(root string) bool { return exists(root, "test") && exists(root, "labels") },
+	read: readPlain,
+}
+
+func readPlain(_ context.Context, root string) (*Dataset, error) {
+	d := &Dataset{FPS: 10, Train: recordingsIn(filepath.Join(root, "train")), Test: recordingsIn(filepath.Join(root, "test"))}
+	for i := range d.Test {
+		v := &d.Test[i]
+		v.Truth = filepath.Join(root, "labels", v.Name+".csv")
+		var err error
+		if v.Abnormal, err = readLabels(v.Truth); err != nil {
+			return nil, fmt.Errorf("labels of %s: %w", v.Path, err)
+		}
+		v.Masks = findMasks(filepath.Join(root, "masks"), v.Name)
+		tracks := filepath.Join(root, "tracks", v.Name+".csv")
+		if _, err := os.Stat(tracks); err == nil {
+			if v.Masks == nil {
+				return nil, fmt.Errorf("%s: %s has no masks, and tracks are boxes in pixels of the masks", tracks, v.Name)
+			}
+			if v.Tracks, err = readTracks(tracks, len(v.Abnormal)); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return d, nil
+}
+
+// recordingsIn are the video files and the folders of frames in a folder.
+func recordingsIn(dir string) (out []Video) {
+	for _, name := range files(dir, videoEndings...) {
+		out = append(out, Video{Name: stem(name), Path: filepath.Join(dir, name)})
+	}
+	for _, name := range folders(dir) {
+		if len(files(filepath.Join(dir, name), imageEndings...)) > 0 {
+			out = append(out, Video{Name: name, Path: filepath.Join(dir, name)})
+		}
+	}
+	return out
+}
+
+// findMasks opens what there is of a video's pixel truth, nil for nothing.
+func findMasks(dir, name string) func(context.Context) (MaskReader, error) {
+	if npy := filepath.Join(dir, name+".npy"); exists(dir, name+".npy") {
+		return func(context.Context) (MaskReader, error) { return openMasksNPY(npy) }
+	}
+	for _, v := range recordingsIn(dir) {
+		if v.Name == name {
+			return func(ctx context.Context) (MaskReader, error) { return openPictures(ctx, v.Path) }
+		}
+	}
+	return nil
+}

@@ -1,0 +1,101 @@
+package eval
+
+import "math"
+
+// tally is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told apart by nothing,
+// so every curve goes through them in one straight step.
+type tally struct {
+	pos, neg []int
+	p, n     int // their sums
+}
+
+// count starts anew with the frames of the drawn videos.
+func (t *tally) count(r *ranking, drawn []int) {
+	clear(t.pos)
+	clear(t.neg)
+	t.p, t.n = 0, 0
+	for _, v := range drawn {
+		for f, rank := range r.place[v] {
+			if r.truth[v][f] {
+				t.pos[rank]++
+				t.p++
+			} else {
+				t.neg[rank]++
+				t.n++
+			}
+		}
+	}
+}
+
+// auc is the chance that an abnormal frame has a higher score than a normal one, ties counting half (Hanley and McNeil 1982); NaN
+// with frames of one kind only.
+func (t *tally) auc() float64 {
+	if t.p == 0 || t.n == 0 {
+		return math.NaN()
+	}
+	below, wins := 0, 0.0
+	for i, p := range t.pos {
+		wins += float64(p) * (float64(below) + float64(t.neg[i])/2)
+		below += t.neg[i]
+	}
+	return wins / float64(t.p) / float64(t.n)
+}
+
+// eer is the rate at which the ROC, drawn in straight lines, crosses the diagonal of equal errors.
+func (t *tally) eer() float64 {
+	if t.p == 0 || t.n == 0 {
+		return math.NaN()
+	}
+	fpr, miss := 0.0, 1.0
+	for i := len(t.pos) - 1; i >= 0; i-- {
+		nextFPR, nextMiss := fpr+float64(t.neg[i])/float64(t.n), miss-float64(t.pos[i])/float64(t.p)
+		if nextFPR >= nextMiss {
+			if closing := (nextFPR - fpr) + (miss - nextMiss); closing > 0 {
+				return fpr + (miss-fpr)/closing*(nextFPR-fpr)
+			}
+			return nextFPR
+		}
+		fpr, miss = nextFPR, nextMiss
+	}
+	return fpr
+}
+
+// ap is the precision at each threshold weighted by the recall that it adds, without interpolation.
+func (t *tally) ap() float64 {
+	if t.p == 0 {
+		return math.NaN()
+	}
+	hits, said, sum := 0, 0, 0.0
+	for i := len(t.pos) - 1; i >= 0; i-- {
+		hits += t.pos[i]
+		said += t.pos[i] + t.neg[i]
+		if t.pos[i] > 0 {
+			sum += float64(t.pos[i]) * float64(hits) / float64(said)
+		}
+	}
+	return sum / float64(t.p)
+}
+
+func (t *tally) roc() []RatePoint {
+	points := []RatePoint{{}}
+	tp, fp := 0, 0
+	for i := len(t.pos) - 1; i >= 0; i-- {
+		tp += t.pos[i]
+		fp += t.neg[i]
+		points = append(points, RatePoint{float64(fp) / float64(t.n), float64(tp) / float64(t.p)})
+	}
+	return points
+}
+
+func (t *tally) pr() []PrecisionPoint {
+	var points []PrecisionPoint
+	hits, said := 0, 0
+	for i := len(t.pos) - 1; i >= 0; i-- {
+		hits += t.pos[i]
+		said += t.pos[i] + t.neg[i]
+		if said > 0 {
+			points = append(points, PrecisionPoint{float64(hits) / float64(t.p), float64(hits) / float64(said)})
+		}
+	}
+	return points
+}
