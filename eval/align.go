@@ -60,11 +60,11 @@ func Raw(r Recording) Series {
 	return s
 }
 
-// Live is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from its
+// Live8 is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from its
 // start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
 // first clip's score, since they lie within that clip. A frame's score may thus have seen up to 7 frames that come after it.
 // Clips are at the live hop; value makes a score of a clip's error by what is known from normal video.
-func Live(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
+func Live8(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
 	first := math.Inf(-1)
 	if len(clips) > 0 {
 		first = value(clips[0].Error)

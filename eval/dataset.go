@@ -89,6 +89,9 @@ func (d *Dataset) check() error {
 			return fmt.Errorf("%s and %s have the same name %s", other, v.Path, v.Name)
 		}
 		seen[v.Name] = v.Path
+		if frames := len(files(v.Path, imageEndings...)); frames > 0 && frames != len(v.Abnormal) {
+			return fmt.Errorf("%s: has %d frames, but %s has labels for %d", v.Path, frames, v.Truth, len(v.Abnormal))
+		}
 	}
 	return nil
 }
@@ -100,7 +103,9 @@ func exists(root, name string) bool {
 }
 
 // folders are the names of a folder's folders, in order, hidden ones left out.
-func folders(root string) []string { return list(root, func(e fs.DirEntry) bool { return isDir(root, e) }) }
+func folders(root string) []string {
+	return list(root, func(e fs.DirEntry) bool { return isDir(root, e) })
+}
 
 // files are the names of a folder's files with one of the endings, in order.
 func files(root string, endings ...string) []string {

@@ -1,0 +1,260 @@
+package eval
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"vigil/pipeline"
+)
+
+// Options say how recordings are measured.
+type Options struct {
+	Hop         int // of the live protocol
+	Thresholds  Thresholds
+	Detector    pipeline.DetectorConfig
+	Resamplings int
+	Seed        uint64
+	// Given says that the scores are somebody else's: they are taken as they are, Hop is not applied, and there are no
+	// events, since nothing is known of the frame rate.
+	Given bool
+	// Unknown says that nobody knows how many frames later a score was there.
+	Unknown bool
+	// Step is the distance of the frames that scores were given for.
+	Step int
+}
+
+// Result is what an evaluation found. Its JSON is a contract: paper.micro_auc, paper.macro_auc, live.micro_auc and
+// live.no_delay_micro_auc stay.
+type Result struct {
+	Dataset  string     `json:"dataset"`
+	Format   string     `json:"format"`
+	Model    string     `json:"model,omitempty"`
+	Hash     string     `json:"model_hash,omitempty"`
+	Score    string     `json:"score,omitempty"`
+	Frames   int        `json:"frames"`
+	Abnormal int        `json:"abnormal_frames"`
+	Paper    *Measures  `json:"paper"` // Paper's alignment; null where scores of every frame are missing
+	Raw      *Measures  `json:"raw"`   // the same frames, errors not scaled
+	Live     Live       `json:"live"`
+	Pixels   *Pixels    `json:"pixel"` // null without masks or error maps
+	Videos   []PerVideo `json:"videos"`
+	Notes    []string   `json:"notes"`
+}
+
+// Live is the live protocol: errors at the live hop, on the scale that normal video gave, every frame counted. Its own
+// Measures have the label at the clip's start + 8.
+type Live struct {
+	Measures
+	NoDelayMicroAUC     Number       `json:"no_delay_micro_auc"`
+	NoDelayWarmMicroAUC Number       `json:"no_delay_warm_micro_auc"` // without the frames that have no score yet
+	NoDelay             *Measures    `json:"no_delay"`
+	Hop                 int          `json:"hop"`
+	AtThreshold         *AtThreshold `json:"threshold"` // null without a threshold
+	Events              *Events      `json:"events"`    // likewise
+}
+
+// AtThreshold is what the thresholds find: the shares of the abnormal (TPR) and of the normal frames (FPR) above them.
+type AtThreshold struct {
+	Cameras    []CameraThreshold `json:"cameras"`
+	TPR        Number            `json:"tpr"`
+	FPR        Number            `json:"fpr"`
+	NoDelayTPR Number            `json:"no_delay_tpr"`
+	NoDelayFPR Number            `json:"no_delay_fpr"`
+}
+
+// CameraThreshold is one camera's.
+type CameraThreshold struct {
+	Camera string  `json:"camera,omitempty"`
+	Lo     float64 `json:"lo"`
+	Theta  float64 `json:"theta"`
+}
+
+// PerVideo is one video. An AUC of a video that is all normal or all abnormal does not exist.
+type PerVideo struct {
+	Video    string  `json:"video"`
+	Frames   int     `json:"frames"`
+	Abnormal int     `json:"abnormal_frames"`
+	RawAUC   Number  `json:"raw_auc"`
+	LiveAUC  Number  `json:"live_auc"`
+	NoDelay  Number  `json:"no_delay_auc"`
+	Truth    []Span  `json:"truth"`
+	Alarms   []Alarm `json:"alarms"`
+}
+
+// Evaluate measures recordings.
+func Evaluate(recordings []Recording, o Options) (*Result, error) {
+	if err := o.Thresholds.covers(recordings); err != nil {
+		return nil, err
+	}
+	r := &Result{Live: Live{Hop: o.Hop, NoDelayMicroAUC: nan, NoDelayWarmMicroAUC: nan}, Notes: []string{}}
+	var paper, raw, live, prompt, ready []Series
+	var events Events
+	for _, rec := range recordings {
+		clips := rec.Clips
+		if !o.Given {
+			clips = Sample(rec.Clips, o.Hop)
+		}
+		value := o.Thresholds.value(rec.Camera)
+		paper, raw = append(paper, Paper(rec)), append(raw, Raw(rec))
+		live, prompt = append(live, Live8(rec, clips, value)), append(prompt, NoDelay(rec, clips, value))
+		ready = append(ready, warm(prompt[len(prompt)-1]))
+		v := PerVideo{Video: rec.Name, Frames: len(rec.Abnormal), Truth: Spans(rec.Abnormal)}
+		for _, on := range rec.Abnormal {
+			if on {
+				v.Abnormal++
+			}
+		}
+		if th, ok := o.Thresholds[rec.Camera]; ok && !o.Given {
+			v.Alarms = detect(clips, o.Detector, th.Lo, th.Theta)
+			events.add(rec, v.Alarms)
+		}
+		r.Frames += v.Frames
+		r.Abnormal += v.Abnormal
+		r.Videos = append(r.Videos, v)
+	}
+	measure := func(name string, s []Series) (*Measures, error) {
+		m, err := Measure(s, o.Resamplings, o.Seed)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return &m, nil
+	}
+	var errs []error
+	keep := func(m *Measures, err error) *Measures {
+		errs = append(errs, err)
+		return m
+	}
+	if o.Step <= 1 {
+		r.Paper, r.Raw = keep(measure("paper", paper)), keep(measure("raw", raw))
+	} else {
+		r.note("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one is measured", o.Step)
+	}
+	if m := keep(measure("live", live)); m != nil {
+		r.Live.Measures = *m
+	}
+	if !o.Unknown {
+		if m := keep(measure("no delay", prompt)); m != nil {
+			r.Live.NoDelay, r.Live.NoDelayMicroAUC = m, m.MicroAUC
+		}
+		// Without the first frames there may be none of one kind left; then the figure does not exist.
+		if m, err := Measure(ready, 0, 0); err == nil {
+			r.Live.NoDelayWarmMicroAUC = m.MicroAUC
+		}
+	} else {
+		r.note("nobody says how many frames later a score was there, so there is no figure without delay")
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	if o.Thresholds != nil {
+		r.Live.AtThreshold = atThresholds(o, live, prompt)
+		if !o.Given {
+			events.finish()
+			r.Live.Events = &events
+		}
+	}
+	r.perVideo(raw, live, prompt, o)
+	return r, nil
+}
+
+func (r *Result) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// perVideo fills in each video's own figures, and says which have none.
+func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
+	var normal, abnormal []string
+	for i := range r.Videos {
+		v := &r.Videos[i]
+		v.RawAUC, v.LiveAUC, v.NoDelay = auc(raw[i]), auc(live[i]), auc(prompt[i])
+		if o.Step > 1 {
+			v.RawAUC = nan
+		}
+		if o.Unknown {
+			v.NoDelay = nan
+		}
+		switch v.Abnormal {
+		case 0:
+			normal = append(normal, v.Video)
+		case v.Frames:
+			abnormal = append(abnormal, v.Video)
+		}
+	}
+	if normal != nil {
+		r.note("all normal, so without an AUC of their own and left out of the macro AUC: %s", strings.Join(normal, ", "))
+	}
+	if abnormal != nil {
+		r.note("all abnormal, so without an AUC of their own and left out of the macro AUC: %s", strings.Join(abnormal, ", "))
+	}
+}
+
+func auc(s Series) Number {
+	k, err := newRanking([]Series{s})
+	if err != nil {
+		return nan
+	}
+	return Number(k.aucs[0])
+}
+
+func atThresholds(o Options, live, prompt []Series) *AtThreshold {
+	a := &AtThreshold{NoDelayTPR: nan, NoDelayFPR: nan}
+	a.TPR, a.FPR = above(live)
+	if !o.Unknown {
+		a.NoDelayTPR, a.NoDelayFPR = above(prompt)
+	}
+	for camera, th := range o.Thresholds {
+		a.Cameras = append(a.Cameras, CameraThreshold{camera, th.Lo, th.Theta})
+	}
+	slices.SortFunc(a.Cameras, func(a, b CameraThreshold) int { return cmp.Compare(a.Camera, b.Camera) })
+	return a
+}
+
+// above are the shares of abnormal and of normal frames above the threshold.
+func above(videos []Series) (tpr, fpr Number) {
+	var pos, neg, hit, wrong float64
+	for _, s := range videos {
+		for i, score := range s.Scores {
+			strange := score > atThreshold
+			switch {
+			case s.Abnormal[i] && strange:
+				pos++
+				hit++
+			case s.Abnormal[i]:
+				pos++
+			case strange:
+				neg++
+				wrong++
+			default:
+				neg++
+			}
+		}
+	}
+	return ratio(hit, pos), ratio(wrong, neg)
+}
+
+func ratio(part, whole float64) Number {
+	if whole == 0 {
+		return Number(math.NaN())
+	}
+	return Number(part / whole)
+}
+
+// Finish adds what the error maps say; without masks there is nothing.
+func (r *Result) Finish(p *Pixels, videos int) {
+	if p.Videos == 0 {
+		r.note("no pixel truth, so no pixel AUC, RBDC or TBDC")
+		return
+	}
+	p.finish()
+	r.Pixels = p
+	if p.Videos < videos {
+		r.note("only %d of %d videos have pixel truth: pixel figures are of these", p.Videos, videos)
+	}
+	if p.Tracks == 0 {
+		r.note("no track files (see 'vigil eval --list'), so no TBDC")
+	}
+}

@@ -1,0 +1,204 @@
+package eval
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"vigil/pipeline"
+)
+
+// Scorer scores the test videos of a data set one after the other and keeps what the figures need.
+type Scorer struct {
+	Threads    int // of the model; 0 for all
+	Recordings []Recording
+	Pixels     Pixels
+	Sights     Sights
+	Size       [2]int // width and height of the last video scored, in pixels
+}
+
+// Score runs a video through the pipeline at hop 1, which cam must have. It is an error if the video has not as many frames
+// as labels or masks.
+func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error {
+	masks, err := openMasks(ctx, v)
+	if err != nil {
+		return err
+	}
+	defer masks.close()
+	r := Recording{Name: v.Name, Camera: v.Camera, Abnormal: v.Abnormal}
+	var fps []float64
+	var failed error
+	watch, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{Threads: s.Threads, OnClip: func(c pipeline.Clip) {
+		if failed != nil {
+			return
+		}
+		if failed = s.clip(ctx, v, masks, c); failed != nil {
+			cancel()
+			return
+		}
+		c.Map = nil
+		r.Clips = append(r.Clips, c)
+		fps = append(fps, c.FPS)
+		s.Size = [2]int{c.Width, c.Height}
+	}})
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case failed != nil:
+		return fmt.Errorf("%s: %w", v.Path, failed)
+	case err != nil:
+		return err
+	}
+	if frames := stats[0].Frames; frames != uint64(len(v.Abnormal)) {
+		return fmt.Errorf("%s: has %d frames, but %s has labels for %d", v.Path, frames, v.Truth, len(v.Abnormal))
+	}
+	if err := masks.finish(ctx, len(v.Abnormal)); err != nil {
+		return fmt.Errorf("%s: %w", v.Path, err)
+	}
+	r.FPS = pipeline.Median(fps)
+	s.Recordings = append(s.Recordings, r)
+	if masks.maskAt != nil {
+		s.Pixels.Videos++
+	}
+	return nil
+}
+
+func (s *Scorer) clip(ctx context.Context, v Video, masks videoMasks, c pipeline.Clip) error {
+	frame := int(c.Centre.Frame)
+	if frame >= len(v.Abnormal) {
+		return fmt.Errorf("has a frame %d, but %s has labels for %d", frame, v.Truth, len(v.Abnormal))
+	}
+	var mask *Mask
+	if masks.maskAt != nil {
+		var err error
+		if mask, err = masks.frame(ctx, frame); err != nil {
+			return err
+		}
+		if err := s.Pixels.add(c.Map, mask, v.Tracks[frame], v.Tracks != nil); err != nil {
+			return err
+		}
+	}
+	s.Sights.see(v, frame, c, mask)
+	return nil
+}
+
+// videoMasks are a video's masks, or nothing.
+type videoMasks struct{ *maskAt }
+
+func openMasks(ctx context.Context, v Video) (videoMasks, error) {
+	if v.Masks == nil {
+		return videoMasks{}, nil
+	}
+	reader, err := v.Masks(ctx)
+	if err != nil {
+		return videoMasks{}, fmt.Errorf("masks of %s: %w", v.Path, err)
+	}
+	return videoMasks{&maskAt{reader: reader}}, nil
+}
+
+func (m videoMasks) close() {
+	if m.maskAt != nil {
+		_ = m.reader.Close() // it was only read
+	}
+}
+
+func (m videoMasks) finish(ctx context.Context, frames int) error {
+	if m.maskAt == nil {
+		return nil
+	}
+	return m.maskAt.finish(ctx, frames)
+}
+
+// Sight is a frame worth looking at: an abnormal one with a low error, or a normal one with a high one.
+type Sight struct {
+	Video, Path string
+	Frame       int // the clip's start + 8
+	Abnormal    bool
+	Error       float64
+	Heat        []float32 // the error map [side][side]
+	Mask        *Mask     // nil without pixel truth
+	camera      string
+}
+
+// Sights keeps, of every unbroken stretch of abnormal frames, the one with the lowest error, and of every stretch of
+// normal ones that with the highest, so that no two pictures show the same.
+type Sights struct {
+	all  []Sight
+	last struct {
+		path  string
+		frame int
+	}
+}
+
+func (s *Sights) see(v Video, frame int, c pipeline.Clip, mask *Mask) {
+	abnormal := v.Abnormal[frame]
+	n := len(s.all)
+	same := n > 0 && s.last.path == v.Path && s.all[n-1].Abnormal == abnormal && !slices.Contains(v.Abnormal[s.last.frame:frame], !abnormal)
+	s.last.path, s.last.frame = v.Path, frame
+	if !same {
+		s.all = append(s.all, Sight{})
+		n++
+	} else if old := s.all[n-1].Error; abnormal && c.Error >= old || !abnormal && c.Error <= old {
+		return
+	}
+	now := &s.all[n-1]
+	*now = Sight{
+		Video: v.Name, Path: v.Path, Frame: frame, Abnormal: abnormal, Error: c.Error, Heat: slices.Clone(c.Map), camera: v.Camera,
+	}
+	if mask != nil {
+		now.Mask = &Mask{mask.Width, mask.Height, slices.Clone(mask.Abnormal)}
+	}
+}
+
+// Worst are at most n misses and n false alarms, the worst first. With thresholds only abnormal frames up to it are misses and
+// only normal ones above it false alarms.
+func (s *Sights) Worst(n int, thresholds Thresholds) (misses, alarms []Sight) {
+	for _, sight := range s.all {
+		strange := thresholds.value(sight.camera)(sight.Error) > atThreshold
+		switch {
+		case sight.Abnormal && (!strange || thresholds == nil):
+			misses = append(misses, sight)
+		case !sight.Abnormal && (strange || thresholds == nil):
+			alarms = append(alarms, sight)
+		}
+	}
+	value := func(a Sight) float64 { return thresholds.value(a.camera)(a.Error) }
+	slices.SortStableFunc(misses, func(a, b Sight) int { return cmp.Compare(value(a), value(b)) })
+	slices.SortStableFunc(alarms, func(a, b Sight) int { return cmp.Compare(value(b), value(a)) })
+	return misses[:min(n, len(misses))], alarms[:min(n, len(alarms))]
+}
+
+// Thresholds are what raw errors are judged by, for each camera of a data set; nil for nothing.
+type Thresholds map[string]pipeline.Threshold
+
+// atThreshold is the value of an error that lies at the threshold.
+const atThreshold = 0.5
+
+// value puts a camera's errors on the scale on which lo is 0 and theta atThreshold: 1 - regularity, but not clamped,
+// so that errors of several cameras can be ranked together. Without thresholds errors stay as they are.
+func (t Thresholds) value(camera string) func(float64) float64 {
+	th, ok := t[camera]
+	if !ok {
+		return func(e float64) float64 { return e }
+	}
+	return func(e float64) float64 { return (e - th.Lo) / (2 * (th.Theta - th.Lo)) }
+}
+
+var errMixed = errors.New("some cameras have a threshold and some have none: their errors cannot be ranked together")
+
+// covers is an error if the thresholds are for some of the recordings' cameras only.
+func (t Thresholds) covers(recordings []Recording) error {
+	if t == nil {
+		return nil
+	}
+	for _, r := range recordings {
+		if _, ok := t[r.Camera]; !ok {
+			return fmt.Errorf("%s is of camera %q: %w", r.Name, r.Camera, errMixed)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,214 @@
+package eval
+
+import (
+	"encoding/csv"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"vigil/pipeline"
+	"vigil/preprocess"
+)
+
+const (
+	replayHeader = "video,frame,error,regularity" // as 'vigil replay --scores' writes: frame is the clip's start + 8
+	simpleHeader = "frame,score"                  // a file for each video
+)
+
+// afterCentre is how many frames after its start + 8 a clip ends.
+const afterCentre = preprocess.Frames - 1 - preprocess.Frames/2
+
+// Given are scores that were not made here.
+type Given struct {
+	Videos map[string][]pipeline.Clip // by the video's name without its ending
+	Step   int                        // the distance of the frames that have a score
+	// Unknown says that nobody knows when the scores were there: files with the header frame,score do not say.
+	Unknown bool
+	source  map[string]string
+}
+
+// ReadScores reads scores from a file or from all files *.csv of a folder: as 'vigil replay --scores' writes them, or with
+// the header frame,score, named as their videos. Frames count from 0 and ascend; higher is stranger.
+func ReadScores(path string) (*Given, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	paths := []string{path}
+	if info.IsDir() {
+		paths = nil
+		for _, name := range files(path, ".csv") {
+			if name != "events.csv" { // replay writes it beside the scores
+				paths = append(paths, filepath.Join(path, name))
+			}
+		}
+		if len(paths) == 0 {
+			return nil, fmt.Errorf("%s: no file *.csv in it, want scores with the header %s or %s", path, replayHeader, simpleHeader)
+		}
+	}
+	g := &Given{Videos: map[string][]pipeline.Clip{}, source: map[string]string{}}
+	for _, p := range paths {
+		if err := g.readFile(p); err != nil {
+			return nil, fmt.Errorf("%s: %w", p, err)
+		}
+	}
+	for name, clips := range g.Videos {
+		for i := 1; i < len(clips); i++ {
+			step := int(clips[i].Centre.Frame - clips[i-1].Centre.Frame)
+			// A gap in the video makes one step larger; the usual step is the smallest.
+			if g.Step == 0 || step < g.Step {
+				g.Step = step
+			}
+		}
+		if len(clips) == 0 {
+			return nil, fmt.Errorf("%s: no scores for %s", g.source[name], name)
+		}
+	}
+	return g, nil
+}
+
+func (g *Given) readFile(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return g.parse(f, path)
+}
+
+func (g *Given) parse(r io.Reader, path string) error {
+	rows := csv.NewReader(r)
+	rows.ReuseRecord = true
+	first, err := rows.Read()
+	if err == io.EOF {
+		return fmt.Errorf("the file is empty, want the header %s or %s", replayHeader, simpleHeader)
+	}
+	if err != nil {
+		return err
+	}
+	header := strings.TrimPrefix(strings.Join(first, ","), "\ufeff")
+	if header != replayHeader && header != simpleHeader {
+		return fmt.Errorf("the header is %q, want %s or %s", header, replayHeader, simpleHeader)
+	}
+	simple := header == simpleHeader
+	g.Unknown = g.Unknown || simple
+	if simple {
+		if err := g.claim(stem(filepath.Base(path)), path); err != nil {
+			return err
+		}
+	}
+	mine := map[string]bool{}
+	for {
+		row, err := rows.Read()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		line, _ := rows.FieldPos(0)
+		name := stem(filepath.Base(path))
+		if !simple {
+			if name = stem(row[0]); !mine[name] {
+				if err := g.claim(name, path); err != nil {
+					return fmt.Errorf("line %d: %w", line, err)
+				}
+				mine[name] = true
+			}
+			row = row[1:]
+		}
+		if err := g.score(name, row[0], row[1]); err != nil {
+			return fmt.Errorf("line %d: %w", line, err)
+		}
+	}
+}
+
+// claim makes a video the file's.
+func (g *Given) claim(name, path string) error {
+	if other, taken := g.source[name]; taken {
+		return fmt.Errorf("scores for %s are also in %s", name, other)
+	}
+	g.source[name], g.Videos[name] = path, nil
+	return nil
+}
+
+func (g *Given) score(name, frameText, scoreText string) error {
+	frame, err := strconv.ParseUint(frameText, 10, 32)
+	if err != nil {
+		return fmt.Errorf("frame is %q, want a whole number from 0", frameText)
+	}
+	score, err := strconv.ParseFloat(scoreText, 64)
+	if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
+		return fmt.Errorf("the score of frame %d is %q, want a finite number", frame, scoreText)
+	}
+	clips := g.Videos[name]
+	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
+		return fmt.Errorf("frame %d after frame %d: the frames of a video must ascend", frame, clips[n-1].Centre.Frame)
+	}
+	c := pipeline.Clip{Error: score}
+	c.Centre.Frame, c.Last.Frame = frame, frame+afterCentre
+	g.Videos[name] = append(clips, c)
+	return nil
+}
+
+// ReadLabels reads every NAME.csv of a folder, or the one file, as the truth of scores whose videos are not here.
+func ReadLabels(path string) (*Dataset, error) {
+	names := []string{filepath.Base(path)}
+	dir := filepath.Dir(path)
+	if info, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if info.IsDir() {
+		dir, names = path, files(path, ".csv")
+		if len(names) == 0 {
+			return nil, fmt.Errorf("%s: no file *.csv in it, want labels with the header %s", path, labelsHeader)
+		}
+	}
+	d := &Dataset{Format: "labels", Root: path}
+	for _, name := range names {
+		v := Video{Name: stem(name), Truth: filepath.Join(dir, name)}
+		var err error
+		if v.Abnormal, err = readLabels(v.Truth); err != nil {
+			return nil, err
+		}
+		d.Test = append(d.Test, v)
+	}
+	return d, d.check()
+}
+
+// Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels.
+func (g *Given) Match(d *Dataset) ([]Recording, error) {
+	var out []Recording
+	var lack []string
+	for _, v := range d.Test {
+		clips, ok := g.Videos[v.Name]
+		if !ok {
+			lack = append(lack, v.Name)
+			continue
+		}
+		if last := clips[len(clips)-1].Centre.Frame; last >= uint64(len(v.Abnormal)) {
+			return nil, fmt.Errorf("%s: video %s has a score for frame %d, but %s has labels for %d frames, 0 to %d",
+				g.source[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
+		}
+		// One camera's threshold, if there is one, is what somebody gave for all of them.
+		out = append(out, Recording{Name: v.Name, Abnormal: v.Abnormal, Clips: clips, FPS: math.NaN()})
+	}
+	if lack != nil {
+		return nil, fmt.Errorf("%d of %d labelled videos have no scores: %s", len(lack), len(d.Test), strings.Join(lack, ", "))
+	}
+	if len(out) != len(g.Videos) {
+		known := map[string]bool{}
+		for _, r := range out {
+			known[r.Name] = true
+		}
+		for name, source := range g.source {
+			if !known[name] {
+				return nil, fmt.Errorf("%s: scores for %s, which has no labels in %s", source, name, d.Root)
+			}
+		}
+	}
+	return out, nil
+}
