@@ -161,3 +161,6 @@ func (r *ranking) tally(drawn []int) *tally {
 	t.count(r, drawn)
 	return t
 }
+
+// String gives both ends.
+func (i Interval) String() string { return i[0].String() + " to " + i[1].String() }

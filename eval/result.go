@@ -258,3 +258,6 @@ func (r *Result) Finish(p *Pixels, videos int) {
 		r.note("no track files (see 'vigil eval --list'), so no TBDC")
 	}
 }
+
+// LiveMeasures are those with the label at the clip's start + 8.
+func (r *Result) LiveMeasures() *Measures { return &r.Live.Measures }

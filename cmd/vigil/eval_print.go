@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+
+	"vigil/eval"
+)
+
+func printFormats(w io.Writer) error {
+	for _, f := range eval.Formats() {
+		indent := func(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
+		if _, err := fmt.Fprintf(w, "%s\n%s\n\n%s\n\n", f.Name, indent(f.Had), indent(indent(f.Layout))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// print shows the figures as tables.
+func (e *evaluation) print(r *eval.Result) error {
+	fmt.Fprintf(e.stdout, "%s (%s): %d videos, %d frames, %d of them abnormal\n\n", r.Dataset, r.Format, len(r.Videos), r.Frames, r.Abnormal)
+	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "protocol\tmicro AUC\t95 %\tmacro AUC\t95 %\tEER\tAP\tframes")
+	row := func(name string, m *eval.Measures) {
+		if m == nil {
+			return
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", name, m.MicroAUC, m.MicroAUCInterval, m.MacroAUC, m.MacroAUCInterval, m.EER, m.AP, m.Frames)
+	}
+	row("paper (each video scaled)", r.Paper)
+	row("raw (the same, not scaled)", r.Raw)
+	row(fmt.Sprintf("live, hop %d, label at start + 8", r.Live.Hop), &r.Live.Measures)
+	row(fmt.Sprintf("live, hop %d, no delay", r.Live.Hop), r.Live.NoDelay)
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if t := r.Live.AtThreshold; t != nil {
+		fmt.Fprintf(e.stdout, "\nat the threshold: %s of the abnormal frames found, %s of the normal ones flagged; without delay %s and %s\n",
+			t.TPR, t.FPR, t.NoDelayTPR, t.NoDelayFPR)
+	}
+	if v := r.Live.Events; v != nil {
+		fmt.Fprintf(e.stdout, "events: %d of %d found, %d missed, %d of %d alarms false; seconds until the alarm: median %s, mean %s, longest %s\n",
+			v.Found, v.Truth, v.Missed, v.False, v.Alarms, number4(float64(v.DelayMedian)), number4(float64(v.DelayMean)), number4(float64(v.DelayMax)))
+	}
+	if p := r.Pixels; p != nil {
+		fmt.Fprintf(e.stdout, "pixels: AUC %s, RBDC %s, TBDC %s (%d regions, %d tracks in %d frames)\n", p.AUC, p.RBDC, p.TBDC, p.Regions, p.Tracks, p.Frames)
+	}
+	for _, n := range r.Notes {
+		fmt.Fprintf(e.stdout, "note: %s\n", n)
+	}
+	if e.report != "" {
+		fmt.Fprintf(e.stdout, "report: %s\n", reportPath(e.report))
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package eval
+
+import (
+	_ "embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+)
+
+// Picture is one of a report's.
+type Picture struct {
+	Name    string // of the file, without .png
+	Caption string
+	PNG     []byte
+}
+
+// Src is the picture within the page.
+func (p Picture) Src() template.URL {
+	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(p.PNG)) //nolint:gosec // our own drawing
+}
+
+// Report is a page about a Result, and its pictures.
+type Report struct {
+	Result         *Result
+	ROC, PR        Picture
+	Videos         []VideoPicture
+	Misses, Alarms []Picture
+	HasSights      bool // misses and false alarms were looked for
+}
+
+// VideoPicture is a video's scores against its truth.
+type VideoPicture struct {
+	PerVideo
+	Picture Picture
+}
+
+// NewReport draws the curves.
+func NewReport(r *Result, recordings []Recording, t Thresholds) (*Report, error) {
+	rep := &Report{Result: r, ROC: Picture{Name: "roc"}, PR: Picture{Name: "pr"}}
+	var err error
+	if rep.ROC.PNG, err = plotROC(r); err != nil {
+		return nil, fmt.Errorf("draw the ROC: %w", err)
+	}
+	if rep.PR.PNG, err = plotPR(r); err != nil {
+		return nil, fmt.Errorf("draw precision and recall: %w", err)
+	}
+	for i, v := range r.Videos {
+		p := VideoPicture{PerVideo: v, Picture: Picture{Name: "video-" + fileName(v.Video)}}
+		if p.Picture.PNG, err = plotVideo(recordings[i], v, t); err != nil {
+			return nil, fmt.Errorf("draw %s: %w", v.Video, err)
+		}
+		rep.Videos = append(rep.Videos, p)
+	}
+	return rep, nil
+}
+
+// fileName keeps of a video's name what is safe in a file's.
+func fileName(s string) string {
+	return strings.Map(func(c rune) rune {
+		if strings.ContainsRune(`/\:*?"<>|`, c) || c < ' ' {
+			return '-'
+		}
+		return c
+	}, s)
+}
+
+// Pictures are all of them.
+func (r *Report) Pictures() []Picture {
+	out := []Picture{r.ROC, r.PR}
+	for _, v := range r.Videos {
+		out = append(out, v.Picture)
+	}
+	return append(append(out, r.Misses...), r.Alarms...)
+}
+
+//go:embed report.html
+var page string
+
+var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
+	"percent": func(n Number) string {
+		if n != n {
+			return "–"
+		}
+		return fmt.Sprintf("%.1f %%", 100*float64(n))
+	},
+	"seconds": func(n Number) string {
+		if n != n {
+			return "–"
+		}
+		return fmt.Sprintf("%.1f s", float64(n))
+	},
+	"dict": func(name string, m *Measures) map[string]any { return map[string]any{"Name": name, "M": m} },
+}).Parse(page))
+
+// Write writes the page, whole in one file.
+func (r *Report) Write(w io.Writer) error { return pageTemplate.Execute(w, r) }
