@@ -16,9 +16,10 @@ func BenchmarkMicro(b *testing.B) {
 				t := Tile{
 					Src: make([]float32, 32*in), Taps: taps, Weights: make([]float32, 3*in*m.Channels),
 					Dst: make([]float32, m.Pixels*m.Channels), Bias: make([]float32, m.Channels), Channels: m.Channels, Slope: 0.2,
+					SrcStep: 1, WeightStep: m.Channels,
 				}
 				for p := range m.Pixels {
-					t.Pixels, t.Out = append(t.Pixels, p*in), append(t.Out, p*m.Channels)
+					t.Pixels, t.Out = append(t.Pixels, int32(p*in)), append(t.Out, int32(p*m.Channels))
 				}
 				for b.Loop() {
 					m.Run(&t)
@@ -26,6 +27,19 @@ func BenchmarkMicro(b *testing.B) {
 				b.ReportMetric(float64(2*3*in*m.Pixels*m.Channels)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
+	}
+}
+
+// BenchmarkPeak measures the most that a core can do.
+func BenchmarkPeak(b *testing.B) {
+	for _, set := range Sets() {
+		b.Run(set.Name, func(b *testing.B) {
+			const rounds = 10_000
+			for b.Loop() {
+				set.Peak(rounds)
+			}
+			b.ReportMetric(rounds*float64(set.PeakWork)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+		})
 	}
 }
 

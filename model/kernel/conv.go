@@ -3,9 +3,7 @@ package kernel
 import "slices"
 
 const (
-	// maxPixels bounds the offsets that a worker holds, and with them an item.
-	maxPixels = 1024
-	// itemWork is what an item should cost, in multiplications: long against taking it, short against a layer.
+	// itemWork is the least that an item should cost, in multiplications: long against taking it.
 	itemWork = 1 << 20
 	// blockBytes of weights stay in the second-level cache while the pixels of an item pass over them.
 	blockBytes = 160 << 10
@@ -32,11 +30,13 @@ type box struct {
 	srcStep  [3]int
 	dstStep  [3]int
 	blocks   [][]Tap // in the order in which they are summed
+	// Where each output's source and destination lie, row-major, in whole groups of the micro-kernel's.
+	pixels, out []int32
 }
 
-func (b *box) pixels() int { return b.size[0] * b.size[1] * b.size[2] }
+func (b *box) count() int { return b.size[0] * b.size[1] * b.size[2] }
 
-// item is one worker's piece: pixels from to to of a box, row-major, and channel tiles tileFrom to tileTo.
+// item is one worker's piece: entries from to to of a box's pixels, and channel tiles tileFrom to tileTo.
 type item struct {
 	box              *box
 	from, to         int
@@ -66,7 +66,7 @@ func (c *Conv) DstLen() int { return c.axes[0].Out * c.axes[1].Out * c.axes[2].O
 func (c *Conv) Work() int {
 	n := 0
 	for i := range c.boxes {
-		n += c.boxes[i].pixels() * c.out * c.boxes[i].rows()
+		n += c.boxes[i].count() * c.out * c.boxes[i].rows()
 	}
 	return n
 }
@@ -74,9 +74,7 @@ func (c *Conv) Work() int {
 func (b *box) rows() int {
 	n := 0
 	for _, block := range b.blocks {
-		for _, t := range block {
-			n += t.Len
-		}
+		n += blockRows(block)
 	}
 	return n
 }
@@ -139,7 +137,7 @@ func (c *Conv) plan() {
 			}
 		}
 	}
-	slices.SortStableFunc(c.boxes, func(a, b box) int { return b.pixels() - a.pixels() })
+	slices.SortStableFunc(c.boxes, func(a, b box) int { return b.count() - a.count() })
 	for i := range c.boxes {
 		c.split(&c.boxes[i])
 	}
@@ -178,17 +176,41 @@ func (c *Conv) box(segs [3]segment, ph [3]*phase, firstRow int) box {
 	return b
 }
 
+// split cuts a box into items. Few pixels an item would fetch the weights from far away too often, many would leave threads idle.
 func (c *Conv) split(b *box) {
+	b.lists(c.micro.Pixels)
+	group := c.micro.Pixels
 	all, work := tiles(c.out, c.micro.Channels), max(b.rows(), 1)
-	// Few pixels an item would fetch the weights too often, so the channels give way first.
-	pixels := max(itemWork/(work*c.out), 8*c.micro.Pixels)
-	pixels = min(pixels/c.micro.Pixels*c.micro.Pixels, maxPixels/c.micro.Pixels*c.micro.Pixels)
+	pixels := min(32*group, max(8*group, b.count()/16))
+	pixels = max(pixels, itemWork/(work*c.out))
+	pixels = tiles(pixels, group) * group
 	wide := min(max(itemWork/(work*pixels*c.micro.Channels), 1), all)
 	for tile := 0; tile < all; tile += wide {
-		for from := 0; from < b.pixels(); from += pixels {
-			c.items = append(c.items, item{b, from, min(from+pixels, b.pixels()), tile, min(tile+wide, all)})
+		for from := 0; from < len(b.pixels); from += pixels {
+			c.items = append(c.items, item{b, from, min(from+pixels, len(b.pixels)), tile, min(tile+wide, all)})
 		}
 	}
+}
+
+// lists fills in where the box's pixels lie in the source and in the destination; the last one fills up the last group.
+func (b *box) lists(group int) {
+	for t := range b.size[0] {
+		for h := range b.size[1] {
+			for w := range b.size[2] {
+				b.pixels = append(b.pixels, int32(b.src+t*b.srcStep[0]+h*b.srcStep[1]+w*b.srcStep[2]))
+				b.out = append(b.out, int32(b.dst+t*b.dstStep[0]+h*b.dstStep[1]+w*b.dstStep[2]))
+			}
+		}
+	}
+	b.pixels, b.out = fillGroup(b.pixels, group), fillGroup(b.out, group)
+}
+
+// fillGroup repeats the last entry until the list has whole groups.
+func fillGroup(list []int32, group int) []int32 {
+	for len(list)%group != 0 {
+		list = append(list, list[len(list)-1])
+	}
+	return list
 }
 
 // Run computes dst from src. Values beyond SrcLen and DstLen are not touched.
@@ -205,48 +227,33 @@ type convStep struct {
 
 func (s *convStep) do(w *worker, n int) {
 	c, it := s.conv, &s.conv.items[n]
-	pixels := it.to - it.from
-	it.box.offsets(it.from, w.pixels[:pixels], w.out[:pixels])
+	b := it.box
 	t := &w.tile
-	t.Src = s.src
 	wide := c.micro.Channels
+	t.Src, t.SrcStep, t.WeightStep = s.src, 1, wide
 	for tile := it.tileFrom; tile < it.tileTo; tile++ {
 		first := tile * wide
 		t.Weights = c.packed[tile*c.rows*wide:][:c.rows*wide]
 		t.Channels = min(wide, c.out-first)
 		t.Dst = s.dst[first:]
-		for i, block := range it.box.blocks {
+		for i, block := range b.blocks {
 			t.Taps, t.Bias, t.Slope = block, nil, 1
 			if i == 0 {
 				t.Bias = c.bias[first:][:wide]
 			}
-			if i == len(it.box.blocks)-1 {
+			if i == len(b.blocks)-1 {
 				t.Slope = c.slope
 			}
-			for from := 0; from < pixels; from += c.micro.Pixels {
-				to := min(from+c.micro.Pixels, pixels)
-				t.Pixels, t.Out = w.pixels[from:to], w.out[from:to]
-				c.micro.Run(t)
-			}
+			c.micro.run(t, b.pixels[it.from:it.to], b.out[it.from:it.to], blockRows(block))
 		}
 	}
 	w.tile = Tile{}
 }
 
-// offsets fills in where the box's pixels from, from+1, … lie in the source and in the destination.
-func (b *box) offsets(from int, src, dst []int) {
-	w := from % b.size[2]
-	h := from / b.size[2] % b.size[1]
-	t := from / b.size[2] / b.size[1]
-	for i := range src {
-		src[i] = b.src + t*b.srcStep[0] + h*b.srcStep[1] + w*b.srcStep[2]
-		dst[i] = b.dst + t*b.dstStep[0] + h*b.dstStep[1] + w*b.dstStep[2]
-		if w++; w == b.size[2] {
-			w = 0
-			if h++; h == b.size[1] {
-				h = 0
-				t++
-			}
-		}
+func blockRows(block []Tap) int {
+	n := 0
+	for _, t := range block {
+		n += t.Len
 	}
+	return n
 }

@@ -11,20 +11,63 @@ var goSet = Set{
 	Micros:   []Micro{{Pixels: 3, Channels: 2, Run: tile3x2}, {Pixels: 6, Channels: 1, Run: tile6x1}},
 	Address:  address,
 	Residual: residual,
+	Peak:     peakGo,
+	PeakWork: 24,
 }
 
+// peakGo does 12 independent products and sums a round.
+func peakGo(n int) {
+	var s [12]float32
+	a, b, c, d, e, f := s[0], s[1], s[2], s[3], s[4], s[5]
+	g, h, i, j, k, l := s[6], s[7], s[8], s[9], s[10], s[11]
+	x, y := float32(n), s[0]
+	for range n {
+		a, b, c, d = a+x*y, b+x*y, c+x*y, d+x*y
+		e, f, g, h = e+x*y, f+x*y, g+x*y, h+x*y
+		i, j, k, l = i+x*y, j+x*y, k+x*y, l+x*y
+		x = -x
+	}
+	peakSink = a + b + c + d + e + f + g + h + i + j + k + l
+}
+
+// peakSink keeps the compiler from leaving out what is measured.
+var peakSink float32
+
 func tile3x2(t *Tile) {
-	last := len(t.Pixels) - 1
-	// A tile that is not full computes its last pixel more than once and stores it once.
-	p0, p1, p2 := t.Pixels[0], t.Pixels[min(1, last)], t.Pixels[min(2, last)]
+	for from := 0; from < len(t.Pixels); from += 3 {
+		t.group3x2(t.Pixels[from:][:3], t.Out[from:][:3])
+	}
+}
+
+func (t *Tile) group3x2(pixels, out []int32) {
+	p0, p1, p2 := int(pixels[0]), int(pixels[1]), int(pixels[2])
 	var sum [3][2]float32
-	t.start(sum[0][:], sum[1][:], sum[2][:])
+	t.start(out, sum[0][:], sum[1][:], sum[2][:])
 	a0, a1 := sum[0][0], sum[0][1]
 	b0, b1 := sum[1][0], sum[1][1]
 	c0, c1 := sum[2][0], sum[2][1]
 	for i := range t.Taps {
 		tap := &t.Taps[i]
 		n := tap.Len
+		if t.SrcStep != 1 || t.WeightStep != 2 {
+			// A gradient's tap: as many steps, in strides.
+			src, w := tap.Src, t.WeightStep*tap.Weight
+			for range n {
+				w0, w1 := t.Weights[w], t.Weights[w+1]
+				v := t.Src[p0+src]
+				a0 += v * w0
+				a1 += v * w1
+				v = t.Src[p1+src]
+				b0 += v * w0
+				b1 += v * w1
+				v = t.Src[p2+src]
+				c0 += v * w0
+				c1 += v * w1
+				src += t.SrcStep
+				w += t.WeightStep
+			}
+			continue
+		}
 		s0 := t.Src[p0+tap.Src:][:n]
 		s1 := t.Src[p1+tap.Src:][:n]
 		s2 := t.Src[p2+tap.Src:][:n]
@@ -46,21 +89,41 @@ func tile3x2(t *Tile) {
 		}
 	}
 	sum = [3][2]float32{{a0, a1}, {b0, b1}, {c0, c1}}
-	for i, out := range t.Out {
-		t.store(out, sum[i][:])
+	for i, at := range out {
+		t.store(int(at), sum[i][:])
 	}
 }
 
 func tile6x1(t *Tile) {
-	last := len(t.Pixels) - 1
-	p0, p1, p2 := t.Pixels[0], t.Pixels[min(1, last)], t.Pixels[min(2, last)]
-	p3, p4, p5 := t.Pixels[min(3, last)], t.Pixels[min(4, last)], t.Pixels[min(5, last)]
+	for from := 0; from < len(t.Pixels); from += 6 {
+		t.group6x1(t.Pixels[from:][:6], t.Out[from:][:6])
+	}
+}
+
+func (t *Tile) group6x1(pixels, out []int32) {
+	p0, p1, p2 := int(pixels[0]), int(pixels[1]), int(pixels[2])
+	p3, p4, p5 := int(pixels[3]), int(pixels[4]), int(pixels[5])
 	var sum [6][1]float32
-	t.start(sum[0][:], sum[1][:], sum[2][:], sum[3][:], sum[4][:], sum[5][:])
+	t.start(out, sum[0][:], sum[1][:], sum[2][:], sum[3][:], sum[4][:], sum[5][:])
 	a, b, c, d, e, f := sum[0][0], sum[1][0], sum[2][0], sum[3][0], sum[4][0], sum[5][0]
 	for i := range t.Taps {
 		tap := &t.Taps[i]
 		n := tap.Len
+		if t.SrcStep != 1 || t.WeightStep != 1 {
+			src, w := tap.Src, t.WeightStep*tap.Weight
+			for range n {
+				v := t.Weights[w]
+				a += t.Src[p0+src] * v
+				b += t.Src[p1+src] * v
+				c += t.Src[p2+src] * v
+				d += t.Src[p3+src] * v
+				e += t.Src[p4+src] * v
+				f += t.Src[p5+src] * v
+				src += t.SrcStep
+				w += t.WeightStep
+			}
+			continue
+		}
 		w := t.Weights[tap.Weight:][:n]
 		s0, s1 := t.Src[p0+tap.Src:][:n], t.Src[p1+tap.Src:][:n]
 		s2, s3 := t.Src[p2+tap.Src:][:n], t.Src[p3+tap.Src:][:n]
@@ -77,18 +140,18 @@ func tile6x1(t *Tile) {
 		}
 	}
 	sum = [6][1]float32{{a}, {b}, {c}, {d}, {e}, {f}}
-	for i, out := range t.Out {
-		t.store(out, sum[i][:])
+	for i, at := range out {
+		t.store(int(at), sum[i][:])
 	}
 }
 
-// start fills the sums that a tile begins with. Rows beyond the tile's pixels are never stored and stay 0.
-func (t *Tile) start(rows ...[]float32) {
-	for i, row := range rows[:len(t.Pixels)] {
+// start fills the sums that a group begins with.
+func (t *Tile) start(out []int32, rows ...[]float32) {
+	for i, row := range rows {
 		if t.Bias != nil {
 			copy(row, t.Bias)
 		} else {
-			copy(row, t.Dst[t.Out[i]:][:t.Channels])
+			copy(row, t.Dst[out[i]:][:t.Channels])
 		}
 	}
 }

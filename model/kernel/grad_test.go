@@ -123,7 +123,9 @@ func TestConvGradients(t *testing.T) {
 				pool := NewPool(threads)
 				dW, intact := guarded(r, g.Len())
 				// What a larger layer left in the pool's memory must not matter.
-				pool.weights.planes = fill(r, make([]float32, 2*g.volume*g.large))
+				pool.weights.copied = fill(r, make([]float32, 4*g.volume()))
+				pool.weights.packed = fill(r, make([]float32, 100_000))
+				pool.weights.partial = fill(r, make([]float32, 100_000))
 				g.Run(pool, dW, large, small, 2)
 				dx := make([]float32, input.DstLen())
 				input.Run(pool, dx, single(d)[:input.SrcLen()])

@@ -21,27 +21,45 @@ type Tap struct {
 	Len    int // source values, and weight rows
 }
 
-// Tile is the work of one call of a micro-kernel. All offsets are in elements of the slice they point into.
+// Tile is the work of one call of a micro-kernel: one channel tile of any number of groups of pixels. All offsets are in elements of
+// the slice they point into. The assembly reads its fields by their place.
 type Tile struct {
-	Src     []float32 // the source; every pixel offset + tap offset lies within it
-	Pixels  []int     // one source offset for each output pixel, 1 to Micro.Pixels of them
+	Src []float32 // the source; every pixel offset + tap offset lies within it
+	// Pixels holds a source offset for each output pixel, in whole groups of Micro.Pixels. A group that is not full
+	// repeats pixels: they are computed more than once, with the same result.
+	Pixels  []int32
 	Taps    []Tap
-	Weights []float32 // [rows][Micro.Channels], row-major; channels beyond Channels hold 0
+	Weights []float32 // rows of Micro.Channels, WeightStep apart
 	Dst     []float32
-	Out     []int // one offset in Dst for each output pixel, as many as Pixels
+	Out     []int32 // an offset in Dst for each of Pixels
 	// Bias starts the sums, [Micro.Channels]. Nil: they go on from what Dst holds.
 	Bias []float32
 	// Channels is how many of the tile's channels exist, 1 to Micro.Channels; the rest is not written.
 	Channels int
-	// Slope multiplies negative results at the store, as LeakyReLU does; 1 leaves them alone.
+	// SrcStep is the distance between the values of a tap, WeightStep that between weight rows.
+	SrcStep, WeightStep int
+	// Slope multiplies negative results at the store, as LeakyReLU does; from 0 to 1, 1 leaves them alone.
 	Slope float32
 }
 
-// Micro is a micro-kernel and the largest tile it computes. Run reads and writes nothing outside the tile.
+// Micro is a micro-kernel and the largest group it computes. Run reads and writes nothing outside the tile.
 type Micro struct {
 	Pixels   int
 	Channels int
 	Run      func(*Tile)
+}
+
+// callWork is about how many multiplications a call may take: goroutines cannot be preempted in assembly.
+const callWork = 1 << 22
+
+// run computes a tile in calls that are short enough. rows is the number of weight rows of all its taps.
+func (m *Micro) run(t *Tile, pixels, out []int32, rows int) {
+	most := max(callWork/(max(rows, 1)*m.Channels), m.Pixels) / m.Pixels * m.Pixels
+	for from := 0; from < len(pixels); from += most {
+		to := min(from+most, len(pixels))
+		t.Pixels, t.Out = pixels[from:to], out[from:to]
+		m.Run(t)
+	}
 }
 
 // Set is everything that an instruction set brings.
@@ -54,10 +72,13 @@ type Set struct {
 	Address func(row []float32, lambda float32)
 	// Residual adds |y-x|, or (y-x)² where square is set, to sum. The slices have equal lengths.
 	Residual func(sum, y, x []float32, square bool)
+	// Peak does n rounds of nothing but independent products of PeakWork FLOP each, to measure the most that a core can do.
+	Peak     func(n int)
+	PeakWork int
 }
 
 // Sets lists what this machine can run, the fastest last. "go" is always there and is the reference.
-func Sets() []*Set { return []*Set{&goSet} }
+func Sets() []*Set { return append([]*Set{&goSet}, nativeSets()...) }
 
 // Best is the fastest set of this machine.
 func Best() *Set {

@@ -3,7 +3,7 @@ package kernel
 import "math"
 
 // queryBlock is the number of queries that are addressed and read together.
-const queryBlock = 12
+const queryBlock = 24
 
 // Memory reads a latent map through the memory: ẑ = address(z·Mᵀ)·M for each position z. It is read-only while it runs.
 type Memory struct {
@@ -14,13 +14,16 @@ type Memory struct {
 	keys, values product
 }
 
-// product multiplies rows with a packed matrix.
+// product multiplies rows with a matrix, [in][out].
 type product struct {
-	micro  *Micro
-	taps   []Tap // one, over all of a row
-	out    int
-	packed []float32 // [tiles][row's length][micro.Channels]
-	bias   []float32 // zeros
+	micro    *Micro
+	in, out  int
+	taps     []Tap // one, over all of a row
+	weights  []float32
+	tileStep int // from a channel tile's weights to the next one's
+	rowStep  int
+	packed   []float32 // room for [tiles][in][micro.Channels]
+	bias     []float32 // zeros
 }
 
 // NewMemory makes room for slots of the given width. cosine divides the queries and the keys by their norms first.
@@ -34,10 +37,7 @@ func NewMemory(set *Set, slots, width int, lambda float32, cosine bool) *Memory 
 
 func newProduct(set *Set, in, out int) product {
 	m := set.micro(out)
-	return product{
-		micro: m, out: out, taps: []Tap{{Len: in}},
-		packed: make([]float32, tiles(out, m.Channels)*in*m.Channels), bias: make([]float32, m.Channels),
-	}
+	return product{micro: m, in: in, out: out, taps: []Tap{{Len: in}}, bias: make([]float32, m.Channels)}
 }
 
 // Pack takes new slots, [slots][width].
@@ -53,11 +53,14 @@ func (m *Memory) Pack(slots []float32) {
 	m.keys.pack(func(c, slot int) float32 { return slots[slot*m.width+c] * scale[slot] })
 }
 
+// pack takes a copy of the matrix, brought to channel tiles.
 func (p *product) pack(at func(in, out int) float32) {
 	wide, i := p.micro.Channels, 0
+	p.packed = grow(p.packed, tiles(p.out, wide)*p.in*wide)
 	for first := 0; first < p.out; first += wide {
-		for in := range p.taps[0].Len {
+		for in := range p.in {
 			for o := range wide {
+				p.packed[i] = 0
 				if first+o < p.out {
 					p.packed[i] = at(in, first+o)
 				}
@@ -65,6 +68,16 @@ func (p *product) pack(at func(in, out int) float32) {
 			}
 		}
 	}
+	p.weights, p.tileStep, p.rowStep = p.packed, p.in*wide, wide
+}
+
+// use takes the matrix itself where its rows are whole channel tiles, and a copy where they are not.
+func (p *product) use(matrix []float32) {
+	if p.out%p.micro.Channels == 0 {
+		p.weights, p.tileStep, p.rowStep = matrix, p.micro.Channels, p.out
+		return
+	}
+	p.pack(func(in, out int) float32 { return matrix[in*p.out+out] })
 }
 
 // inverseNorm is 1/max(‖v‖, 1e-12).
@@ -123,30 +136,28 @@ func (s *readStep) do(w *worker, n int) {
 		rows = rows[from*m.slots:]
 	}
 	rows = rows[:count*m.slots]
-	m.keys.run(w, rows, z, count)
+	m.keys.run(w, rows, z, count, m.width, 1)
 	for q := range count {
 		m.address(rows[q*m.slots:][:m.slots], m.lambda)
 	}
-	m.values.run(w, s.dst[from*m.width:], rows, count)
+	m.values.run(w, s.dst[from*m.width:], rows, count, m.slots, 1)
 }
 
-// run computes count rows of dst from as many of src.
-func (p *product) run(w *worker, dst, src []float32, count int) {
-	in, wide := p.taps[0].Len, p.micro.Channels
+// run computes count rows of dst, [count][out], from as many of src: value i of row r lies at r·rowStep + i·srcStep.
+func (p *product) run(w *worker, dst, src []float32, count, rowStep, srcStep int) {
+	w.pixels, w.out = w.pixels[:0], w.out[:0]
 	for i := range count {
-		w.pixels[i], w.out[i] = i*in, i*p.out
+		w.pixels, w.out = append(w.pixels, int32(i*rowStep)), append(w.out, int32(i*p.out))
 	}
-	t := &w.tile
-	t.Src, t.Taps, t.Bias, t.Slope = src, p.taps, p.bias, 1
-	for first := 0; first < p.out; first += wide {
-		t.Weights = p.packed[first*in:][:in*wide]
+	w.pixels, w.out = fillGroup(w.pixels, p.micro.Pixels), fillGroup(w.out, p.micro.Pixels)
+	t, wide := &w.tile, p.micro.Channels
+	t.Src, t.SrcStep, t.Taps, t.Bias, t.Slope = src, srcStep, p.taps, p.bias, 1
+	for i := range tiles(p.out, wide) {
+		first := i * wide
+		t.Weights, t.WeightStep = p.weights[i*p.tileStep:], p.rowStep
 		t.Channels = min(wide, p.out-first)
 		t.Dst = dst[first:]
-		for from := 0; from < count; from += p.micro.Pixels {
-			to := min(from+p.micro.Pixels, count)
-			t.Pixels, t.Out = w.pixels[from:to], w.out[from:to]
-			p.micro.Run(t)
-		}
+		p.micro.run(t, w.pixels, w.out, p.in)
 	}
 	w.tile = Tile{}
 }

@@ -14,8 +14,6 @@ type MemoryGrad struct {
 	asked   product // queries -> width, by the queries
 	soft    []float32
 	rows    []float32 // [queries][slots], gradients toward the weights, then toward the dot products
-	turned  []float32 // [slots][queries], the weights
-	rowsT   []float32 // [slots][queries], rows turned
 	unit    []float32 // [queries][width], queries of norm 1, for cosine
 	scale   []float32 // 1/norm of each slot, for cosine
 	step    memoryGradStep
@@ -29,7 +27,7 @@ func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 		read: newProduct(set, queries, m.width), asked: newProduct(set, queries, m.width),
 	}
 	area := queries * m.slots
-	g.soft, g.rows, g.turned, g.rowsT = make([]float32, area), make([]float32, area), make([]float32, area), make([]float32, area)
+	g.soft, g.rows = make([]float32, area), make([]float32, area)
 	if m.cosine {
 		g.unit, g.scale = make([]float32, queries*m.width), make([]float32, m.slots)
 	}
@@ -59,8 +57,8 @@ func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy 
 	if m.cosine {
 		z = g.unit
 	}
-	g.read.pack(func(q, c int) float32 { return d[q*m.width+c] })
-	g.asked.pack(func(q, c int) float32 { return z[q*m.width+c] })
+	g.read.use(d)
+	g.asked.use(z)
 	s.bySlot = true
 	p.run(tiles(m.slots, queryBlock), s)
 	*s = memoryGradStep{grad: g}
@@ -100,19 +98,15 @@ func (s *memoryGradStep) queriesDo(w *worker, item int) {
 	}
 	area := count * m.slots
 	soft, rows, weights := g.soft[from*m.slots:][:area], g.rows[from*m.slots:][:area], s.w[from*m.slots:][:area]
-	m.keys.run(w, soft, z, count)
-	g.toRow.run(w, rows, s.d[from*m.width:][:count*m.width], count)
+	m.keys.run(w, soft, z, count, m.width, 1)
+	g.toRow.run(w, rows, s.d[from*m.width:][:count*m.width], count, m.width, 1)
 	for q := range count {
 		row, p, weight := rows[q*m.slots:][:m.slots], soft[q*m.slots:][:m.slots], weights[q*m.slots:][:m.slots]
 		m.address(p, 0)
 		addressGrad(row, p, weight, m.lambda, s.entropy)
-		for slot := range row {
-			g.rowsT[slot*g.queries+from+q] = row[slot]
-			g.turned[slot*g.queries+from+q] = weight[slot]
-		}
 	}
 	dz := s.dz[from*m.width:][:count*m.width]
-	g.toQuery.run(w, dz, rows, count)
+	g.toQuery.run(w, dz, rows, count, m.slots, 1)
 	if m.cosine {
 		for q := range count {
 			unscale(dz[q*m.width:][:m.width], z[q*m.width:][:m.width], inverseNorm(s.z[(from+q)*m.width:][:m.width]))
@@ -126,10 +120,10 @@ func (s *memoryGradStep) slotsDo(w *worker, item int) {
 	from := item * queryBlock
 	count := min(queryBlock, m.slots-from)
 	d := s.dSlots[from*m.width:][:count*m.width]
-	g.read.run(w, d, g.turned[from*g.queries:][:count*g.queries], count)
+	g.read.run(w, d, s.w[from:], count, 1, m.slots)
 	w.rows = grow(w.rows, len(d))
 	keys := w.rows
-	g.asked.run(w, keys, g.rowsT[from*g.queries:][:count*g.queries], count)
+	g.asked.run(w, keys, g.rows[from:], count, 1, m.slots)
 	if m.cosine {
 		w.scaled = grow(w.scaled, m.width)
 		for i := range count {

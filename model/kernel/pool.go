@@ -32,9 +32,10 @@ type step interface {
 type worker struct {
 	wake        chan struct{}
 	tile        Tile
-	pixels, out [maxPixels]int
-	rows        []float32 // grown on demand and kept
+	pixels, out []int32   // grown on demand and kept, as are the rest
+	rows        []float32
 	scaled      []float32
+	taps        []Tap
 }
 
 // NewPool starts threads-1 goroutines; 0 or less means GOMAXPROCS threads. Close ends them.

@@ -80,12 +80,16 @@ func TestMicro(t *testing.T) {
 	})
 }
 
-// checkMicro computes one random tile: any number of pixels and channels, taps of any length in any order, some of them empty, sums
+// checkMicro computes random groups: any number of pixels and channels, taps of any length and step in any order, some of them empty, sums
 // that begin with a bias or go on, and in every fourth round infinities and NaN.
 func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 	t.Helper()
-	pixels, channels := 1+r.IntN(m.Pixels), 1+r.IntN(m.Channels)
-	srcLen := 40 + r.IntN(200)
+	pixels, channels := 1+r.IntN(3*m.Pixels), 1+r.IntN(m.Channels)
+	srcStep, weightStep := 1, m.Channels
+	if r.IntN(2) == 0 {
+		srcStep, weightStep = 1+r.IntN(3), m.Channels+r.IntN(40)
+	}
+	srcLen := 90 + r.IntN(200)
 	src, _ := guarded(r, srcLen)
 	fill(r, src)
 	var taps []Tap
@@ -95,10 +99,10 @@ func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 		taps = append(taps, Tap{Src: r.IntN(10) - 10, Weight: rows, Len: n})
 		rows += n + r.IntN(3)
 	}
-	weights, _ := guarded(r, rows*m.Channels)
+	weights, _ := guarded(r, max(rows-1, 0)*weightStep+m.Channels)
 	for i := range weights {
 		// The channels that do not exist are zero, as Pack leaves them.
-		if i%m.Channels < channels {
+		if i%weightStep < channels {
 			weights[i] = float32(r.NormFloat64())
 		}
 	}
@@ -110,11 +114,15 @@ func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 	stride := channels + r.IntN(5)
 	dst, intact := guarded(r, (pixels-1)*stride+channels)
 	fill(r, dst)
-	tile := Tile{Src: src, Taps: taps, Weights: weights, Dst: dst, Channels: channels, Slope: []float32{1, 0.2}[r.IntN(2)]}
-	for p := range pixels {
-		tile.Pixels = append(tile.Pixels, 10+r.IntN(srcLen-30))
-		tile.Out = append(tile.Out, p*stride)
+	tile := Tile{
+		Src: src, Taps: taps, Weights: weights, Dst: dst, Channels: channels, SrcStep: srcStep, WeightStep: weightStep,
+		Slope: []float32{1, 0.2}[r.IntN(2)],
 	}
+	for p := range pixels {
+		tile.Pixels = append(tile.Pixels, int32(10+r.IntN(srcLen-10-20*srcStep)))
+		tile.Out = append(tile.Out, int32(p*stride))
+	}
+	tile.Pixels, tile.Out = fillGroup(tile.Pixels, m.Pixels), fillGroup(tile.Out, m.Pixels)
 	if r.IntN(2) == 0 {
 		tile.Bias, _ = guarded(r, m.Channels)
 		fill(r, tile.Bias[:channels])
@@ -127,7 +135,7 @@ func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 	written := map[int]bool{}
 	for p := range pixels {
 		for c := range channels {
-			at := tile.Out[p] + c
+			at := int(tile.Out[p]) + c
 			written[at] = true
 			start := float64(before[at])
 			if tile.Bias != nil {
@@ -136,7 +144,7 @@ func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 			want, scale := start, math.Abs(start)
 			for _, tap := range taps {
 				for k := range tap.Len {
-					v := float64(src[tile.Pixels[p]+tap.Src+k]) * float64(weights[(tap.Weight+k)*m.Channels+c])
+					v := float64(src[int(tile.Pixels[p])+tap.Src+k*srcStep]) * float64(weights[(tap.Weight+k)*weightStep+c])
 					want += v
 					scale += math.Abs(v)
 				}
