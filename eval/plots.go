@@ -8,6 +8,7 @@ import (
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
@@ -20,6 +21,7 @@ var (
 	green  = color.RGBA{R: 0, G: 158, B: 115, A: 255}
 	purple = color.RGBA{R: 204, G: 121, B: 167, A: 255}
 	shade  = color.RGBA{R: 250, G: 224, B: 210, A: 255}
+	faint  = color.RGBA{R: 225, G: 225, B: 225, A: 255}
 	grey   = color.RGBA{R: 150, G: 150, B: 150, A: 255}
 )
 
@@ -37,6 +39,17 @@ func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 	var out bytes.Buffer
 	_, err := canvas.WriteTo(&out)
 	return out.Bytes(), err
+}
+
+// newPlot has the page's kind of letters.
+func newPlot() *plot.Plot {
+	p := plot.New()
+	for _, style := range []*text.Style{
+		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
+	} {
+		style.Font.Variant = "Sans"
+	}
+	return p
 }
 
 // protocols are the measured ones with their names and colours.
@@ -92,10 +105,12 @@ func plotPR(r *Result) ([]byte, error) {
 
 // unitPlot draws curves in the unit square.
 func unitPlot(title, x, y string, curves []curve, legendLeft bool) ([]byte, error) {
-	p := plot.New()
+	p := newPlot()
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
-	p.Add(plotter.NewGrid())
+	lines := plotter.NewGrid()
+	lines.Vertical.Color, lines.Horizontal.Color = faint, faint
+	p.Add(lines)
 	for _, c := range curves {
 		l, err := plotter.NewLine(c.points)
 		if err != nil {
@@ -118,7 +133,7 @@ func unitPlot(title, x, y string, curves []curve, legendLeft bool) ([]byte, erro
 // plotVideo draws the errors of a video at the frames that they score, over the truth, with the threshold and the
 // alarms.
 func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
-	p := plot.New()
+	p := newPlot()
 	p.X.Label.Text, p.Y.Label.Text = "frame", "error"
 	p.X.Min, p.X.Max, p.Y.Min = 0, math.Max(1, float64(len(r.Abnormal))), 0
 	var line plotter.XYs

@@ -1,0 +1,165 @@
+package eval
+
+import (
+	"math"
+	"reflect"
+	"testing"
+	"time"
+
+	"vigil/pipeline"
+)
+
+// clipsAt are clips of 16 frames that start at these frames and have these errors, ten frames a second.
+func clipsAt(starts []int, errors ...float64) []pipeline.Clip {
+	out := make([]pipeline.Clip, len(starts))
+	for i, s := range starts {
+		at := func(frame int) pipeline.Moment {
+			return pipeline.Moment{Frame: uint64(frame), PTS: time.Duration(frame) * 100 * time.Millisecond}
+		}
+		out[i] = pipeline.Clip{First: at(s), Centre: at(s + 8), Last: at(s + 15), Error: errors[i], FPS: 10}
+	}
+	return out
+}
+
+func same(e float64) float64 { return e }
+
+func TestAlignments(t *testing.T) {
+	r := Recording{Name: "01", Abnormal: make([]bool, 28)}
+	r.Abnormal[9], r.Abnormal[10] = true, true
+	r.Clips = clipsAt([]int{0, 1, 2, 8}, 1, 5, 3, 2)
+	if got, want := Paper(r), (Series{"01", []float64{0, 1, 0.5, 0.25}, []bool{false, true, true, false}}); !reflect.DeepEqual(got, want) {
+		t.Errorf("paper %v, want %v", got, want)
+	}
+	if got := Raw(r).Scores; !reflect.DeepEqual(got, []float64{1, 5, 3, 2}) {
+		t.Errorf("raw %v", got)
+	}
+	clips := clipsAt([]int{0, 8}, 1, 2)
+	live, prompt := Live8(r, clips, same), NoDelay(r, clips, same)
+	for frame := range 28 {
+		// Clips 0 and 8 score frames 8 and 16, and are there at frames 15 and 23.
+		wantLive, wantPrompt := 1.0, math.Inf(-1)
+		if frame >= 16 {
+			wantLive = 2
+		}
+		if frame >= 15 {
+			wantPrompt = 1
+		}
+		if frame >= 23 {
+			wantPrompt = 2
+		}
+		if live.Scores[frame] != wantLive || prompt.Scores[frame] != wantPrompt {
+			t.Errorf("frame %d: live %v, want %v; no delay %v, want %v", frame, live.Scores[frame], wantLive, prompt.Scores[frame], wantPrompt)
+		}
+	}
+	if len(live.Abnormal) != 28 || len(prompt.Abnormal) != 28 {
+		t.Errorf("not every frame counts: %d and %d of 28", len(live.Abnormal), len(prompt.Abnormal))
+	}
+	if w := warm(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 {
+		t.Errorf("without the first frames: %v", w)
+	}
+	flat := Recording{Abnormal: make([]bool, 20), Clips: clipsAt([]int{0, 1}, 3, 3)}
+	if got := Paper(flat).Scores; !reflect.DeepEqual(got, []float64{0, 0}) {
+		t.Errorf("a video of one error: %v", got)
+	}
+}
+
+func TestEvents(t *testing.T) {
+	cfg := pipeline.DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
+	r := Recording{Abnormal: make([]bool, 400), FPS: 10}
+	for _, s := range []Span{{0, 19}, {100, 140}, {390, 399}} {
+		for i := s.First; i <= s.Last; i++ {
+			r.Abnormal[i] = true
+		}
+	}
+	var starts []int
+	var errs []float64
+	for s := 0; s+16 <= 400; s += 8 {
+		e := 1.0
+		switch s {
+		case 96, 104, 112: // on the second event
+			e = 5
+		case 240, 248: // on nothing
+			e = 4
+		case 384: // the last clip: the video ends while the alarm is up
+			e = 9
+		}
+		starts, errs = append(starts, s), append(errs, e)
+	}
+	alarms := detect(clipsAt(starts, errs...), cfg, 1, 3)
+	want := []Alarm{{Span{96, 127}, 111}, {Span{240, 263}, 255}, {Span{384, 399}, 399}}
+	if !reflect.DeepEqual(alarms, want) {
+		t.Fatalf("alarms %v, want %v", alarms, want)
+	}
+	var e Events
+	e.add(r, alarms)
+	e.finish()
+	if e.Truth != 3 || e.Found != 2 || e.Missed != 1 || e.Alarms != 3 || e.False != 1 {
+		t.Errorf("%+v", e)
+	}
+	// Raised at 111 for an event from 100 on, and at 399 for one from 390 on.
+	if !near(e.DelayMean, 1) || !near(e.DelayMax, 1.1) || !near(e.DelayMedian, 0.9) && !near(e.DelayMedian, 1) {
+		t.Errorf("delays mean %v, median %v, longest %v", e.DelayMean, e.DelayMedian, e.DelayMax)
+	}
+	if !near(e.FalsePerHour, 90) {
+		t.Errorf("%v false alarms an hour in 40 s with one", e.FalsePerHour)
+	}
+}
+
+func TestEvaluateKeepsProtocolsApart(t *testing.T) {
+	var starts []int
+	var errs []float64
+	abnormal := make([]bool, 64)
+	for s := range 49 {
+		starts, errs = append(starts, s), append(errs, float64(s))
+	}
+	for i := 32; i < 64; i++ {
+		abnormal[i] = true
+	}
+	// The second video is the first one's errors, ten times as large: the paper's scaling hides that.
+	large := make([]float64, len(errs))
+	for i, e := range errs {
+		large[i] = 10 * e
+	}
+	recordings := []Recording{
+		{Name: "a", Abnormal: abnormal, Clips: clipsAt(starts, errs...), FPS: 10},
+		{Name: "b", Abnormal: abnormal, Clips: clipsAt(starts, large...), FPS: 10},
+		{Name: "c", Abnormal: make([]bool, 64), Clips: clipsAt(starts, errs...), FPS: 10},
+	}
+	r, err := Evaluate(recordings[:2], Options{Hop: 8, Seed: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !near(r.Paper.MicroAUC, 1) || near(r.Raw.MicroAUC, 1) || !near(r.Raw.MacroAUC, 1) {
+		t.Errorf("paper %v, raw %v", r.Paper.MicroAUC, r.Raw.MicroAUC)
+	}
+	if r.Paper.Frames != 98 || r.Live.Frames != 128 || r.Live.NoDelay.Frames != 128 {
+		t.Errorf("paper counts %d frames, live %d, no delay %d", r.Paper.Frames, r.Live.Frames, r.Live.NoDelay.Frames)
+	}
+	if r.Live.NoDelayMicroAUC != r.Live.NoDelay.MicroAUC || r.Live.AtThreshold != nil || r.Live.Events != nil {
+		t.Errorf("live %+v", r.Live)
+	}
+
+	// A threshold above all of a's errors finds the end of b only.
+	th := Thresholds{"": {Lo: 0, Theta: 200}}
+	r, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th, Detector: pipeline.DefaultDetector()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// b's clips at 24, 32, 40 and 48 are above it, and stand for frames 32 to 63, all of them abnormal.
+	if a := r.Live.AtThreshold; !near(a.TPR, 0.5) || !near(a.FPR, 0) || !near(a.NoDelayTPR, 25./64) {
+		t.Errorf("at the threshold %+v", a)
+	}
+	if e := r.Live.Events; e.Truth != 2 || e.Found != 1 || e.Missed != 1 || e.False != 0 {
+		t.Errorf("events %+v", e)
+	}
+	if len(r.Notes) != 1 || r.Notes[0] != "all normal, so without an AUC of their own and left out of the macro AUC: c" {
+		t.Errorf("notes %q", r.Notes)
+	}
+	if !math.IsNaN(float64(r.Videos[2].LiveAUC)) || r.Live.MacroVideos != 2 {
+		t.Errorf("a video without abnormal frames: AUC %v, %d videos in the macro AUC", r.Videos[2].LiveAUC, r.Live.MacroVideos)
+	}
+	recordings[1].Camera = "other"
+	if _, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th}); err == nil {
+		t.Error("thresholds for one of two cameras were taken")
+	}
+}

@@ -1,0 +1,267 @@
+package eval
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// one is a single video.
+func one(scores []float64, abnormal ...int) Series {
+	s := Series{Video: "01", Scores: scores, Abnormal: make([]bool, len(scores))}
+	for _, i := range abnormal {
+		s.Abnormal[i] = true
+	}
+	return s
+}
+
+func near(a Number, b float64) bool { return math.Abs(float64(a)-b) < 1e-9 }
+
+func TestMeasureByHand(t *testing.T) {
+	for name, c := range map[string]struct {
+		videos            []Series
+		micro, macro, eer float64
+		ap                float64
+		macroVideos       int
+	}{
+		// The example of scikit-learn's roc_auc_score and average_precision_score: .75 and .8333.
+		"the usual example": {[]Series{one([]float64{0.1, 0.4, 0.35, 0.8}, 2, 3)}, 0.75, 0.75, 0.5, 0.5 + 0.5*2/3, 1},
+		"perfect":           {[]Series{one([]float64{1, 2, 3, 4}, 2, 3)}, 1, 1, 0, 1, 1},
+		"wrong way round":   {[]Series{one([]float64{4, 3, 2, 1}, 2, 3)}, 0, 0, 1, 0.5*1/3 + 0.5*2/4, 1},
+		"all the same":      {[]Series{one([]float64{7, 7, 7, 7}, 0)}, 0.5, 0.5, 0.5, 0.25, 1},
+		"a tie between":     {[]Series{one([]float64{1, 2, 2, 3}, 1, 3)}, 0.875, 0.875, 0.25, 0.5 + 0.5*2/3, 1},
+		"no score yet":      {[]Series{one([]float64{math.Inf(-1), math.Inf(-1), 1, 2}, 1, 3)}, 0.625, 0.625, 0.5, 0.5 + 0.5*2/4, 1},
+		// Each video alone is perfect; together the second one's normal frame outranks the first one's abnormal one.
+		"videos of their own scale": {[]Series{one([]float64{1, 2}, 1), one([]float64{3, 4}, 1)}, 0.75, 1, 0.5, 0.5 + 0.5*2/3, 2},
+		"one video all abnormal":    {[]Series{one([]float64{1, 2}, 1), one([]float64{0, 3}, 0, 1)}, 2. / 3, 1, 1. / 3, 1./3 + 1./3 + 1./3*3/4, 1},
+	} {
+		m, err := Measure(c.videos, 0, 1)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if !near(m.MicroAUC, c.micro) || !near(m.MacroAUC, c.macro) || !near(m.EER, c.eer) || !near(m.AP, c.ap) || m.MacroVideos != c.macroVideos {
+			t.Errorf("%s: micro %v, macro %v of %d, EER %v, AP %v; want %v, %v of %d, %v, %v", name, float64(m.MicroAUC), float64(m.MacroAUC),
+				m.MacroVideos, float64(m.EER), float64(m.AP), c.micro, c.macro, c.macroVideos, c.eer, c.ap)
+		}
+	}
+}
+
+func TestMeasureRefuses(t *testing.T) {
+	for want, s := range map[string]Series{
+		"all 3 frames are labelled normal":   one([]float64{1, 2, 3}),
+		"all 2 frames are labelled abnormal": one([]float64{1, 2}, 0, 1),
+		"01: score 1 of 2 is not a number":   one([]float64{1, math.NaN()}, 1),
+		"01: 2 scores for 1 labels":          {Video: "01", Scores: []float64{1, 2}, Abnormal: []bool{true}},
+	} {
+		if _, err := Measure([]Series{s}, 10, 1); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+}
+
+// pairs is the AUC by its meaning: every abnormal frame against every normal one.
+func pairs(videos []Series) float64 {
+	var wins, n float64
+	for _, a := range videos {
+		for i, x := range a.Scores {
+			for _, b := range videos {
+				for j, y := range b.Scores {
+					if !a.Abnormal[i] || b.Abnormal[j] {
+						continue
+					}
+					n++
+					if x > y {
+						wins++
+					} else if x == y {
+						wins += 0.5
+					}
+				}
+			}
+		}
+	}
+	return wins / n
+}
+
+// thresholds gives, at each threshold from high to low, the hits and the false alarms.
+func counts(videos []Series) (hits, falses []float64, p, n float64) {
+	var levels []float64
+	for _, s := range videos {
+		levels = append(levels, s.Scores...)
+		for _, on := range s.Abnormal {
+			if on {
+				p++
+			} else {
+				n++
+			}
+		}
+	}
+	slices.Sort(levels)
+	levels = slices.Compact(levels)
+	slices.Reverse(levels)
+	for _, level := range levels {
+		var hit, wrong float64
+		for _, s := range videos {
+			for i, score := range s.Scores {
+				if score >= level && s.Abnormal[i] {
+					hit++
+				} else if score >= level {
+					wrong++
+				}
+			}
+		}
+		hits, falses = append(hits, hit), append(falses, wrong)
+	}
+	return hits, falses, p, n
+}
+
+// equalErrors looks for the crossing on the straight lines between the thresholds, by halving.
+func equalErrors(hits, falses []float64, p, n float64) float64 {
+	x0, y0 := 0.0, 1.0
+	for i := range hits {
+		x1, y1 := falses[i]/n, 1-hits[i]/p
+		if x1 >= y1 {
+			low, high := 0.0, 1.0
+			for range 200 {
+				mid := (low + high) / 2
+				if x0+mid*(x1-x0) < y0+mid*(y1-y0) {
+					low = mid
+				} else {
+					high = mid
+				}
+			}
+			return x0 + high*(x1-x0)
+		}
+		x0, y0 = x1, y1
+	}
+	return math.NaN()
+}
+
+func randomVideos(r *rand.Rand, levels int) []Series {
+	videos := make([]Series, 1+r.IntN(5))
+	for v := range videos {
+		for range 2 + r.IntN(30) {
+			videos[v].Scores = append(videos[v].Scores, float64(r.IntN(levels)))
+			videos[v].Abnormal = append(videos[v].Abnormal, r.IntN(3) == 0)
+		}
+	}
+	// Both kinds are there.
+	videos[0].Abnormal[0], videos[0].Abnormal[1] = true, false
+	return videos
+}
+
+func TestMeasureAgreesWithTheDefinitions(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for round := range 300 {
+		videos := randomVideos(r, []int{2, 5, 1000000}[round%3])
+		m, err := Measure(videos, 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hits, falses, p, n := counts(videos)
+		ap, before := 0.0, 0.0
+		for i := range hits {
+			ap += (hits[i] - before) / p * hits[i] / (hits[i] + falses[i])
+			before = hits[i]
+		}
+		if want := pairs(videos); !near(m.MicroAUC, want) {
+			t.Fatalf("AUC %v, want %v", m.MicroAUC, want)
+		}
+		if !near(m.AP, ap) {
+			t.Fatalf("AP %v, want %v", m.AP, ap)
+		}
+		if want := equalErrors(hits, falses, p, n); !near(m.EER, want) {
+			t.Fatalf("EER %v, want %v", float64(m.EER), want)
+		}
+		// The area under the curve that is drawn is the AUC too.
+		area := 0.0
+		for i := 1; i < len(m.ROC); i++ {
+			a, b := m.ROC[i-1], m.ROC[i]
+			area += (b.FalsePositive - a.FalsePositive) * (a.TruePositive + b.TruePositive) / 2
+		}
+		if !near(m.MicroAUC, area) {
+			t.Fatalf("area %v under the ROC, AUC %v", area, m.MicroAUC)
+		}
+	}
+}
+
+func TestMeasureProperties(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	change := func(videos []Series, f func(float64) float64) []Series {
+		out := slices.Clone(videos)
+		for i := range out {
+			out[i].Scores = slices.Clone(out[i].Scores)
+			for j, s := range out[i].Scores {
+				out[i].Scores[j] = f(s)
+			}
+		}
+		return out
+	}
+	for range 100 {
+		videos := randomVideos(r, 20)
+		m, err := Measure(videos, 20, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		grown, err := Measure(change(videos, func(s float64) float64 { return math.Exp(s/3) - 7 }), 20, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.ROC, m.PR, grown.ROC, grown.PR = nil, nil, nil, nil
+		a, _ := json.Marshal(m)
+		b, _ := json.Marshal(grown)
+		if string(a) != string(b) {
+			t.Fatalf("a growing map of the scores changed\n%s to\n%s", a, b)
+		}
+		turned, err := Measure(change(videos, func(s float64) float64 { return -s }), 0, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !near(turned.MicroAUC, 1-float64(m.MicroAUC)) || !near(turned.EER, 1-float64(m.EER)) {
+			t.Fatalf("turned round: AUC %v and EER %v, they were %v and %v", turned.MicroAUC, turned.EER, m.MicroAUC, m.EER)
+		}
+	}
+}
+
+func TestBootstrap(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 6))
+	var videos []Series
+	for range 20 {
+		s := Series{}
+		for i := range 50 {
+			s.Scores = append(s.Scores, r.NormFloat64()+float64(i/25))
+			s.Abnormal = append(s.Abnormal, i >= 25)
+		}
+		videos = append(videos, s)
+	}
+	a, err := Measure(videos, 400, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := Measure(videos, 400, 7)
+	c, _ := Measure(videos, 400, 8)
+	if a.MicroAUCInterval != b.MicroAUCInterval || a.MicroAUCInterval == c.MicroAUCInterval {
+		t.Errorf("intervals %v and %v of one seed, %v of another", a.MicroAUCInterval, b.MicroAUCInterval, c.MicroAUCInterval)
+	}
+	for name, x := range map[string]struct {
+		at   Number
+		span Interval
+	}{"micro": {a.MicroAUC, a.MicroAUCInterval}, "macro": {a.MacroAUC, a.MacroAUCInterval}, "EER": {a.EER, a.EERInterval}, "AP": {a.AP, a.APInterval}} {
+		if !(x.span[0] < x.at && x.at < x.span[1] && x.span[1]-x.span[0] < 0.2) {
+			t.Errorf("%s: %v lies in %v", name, x.at, x.span)
+		}
+	}
+	// One video: every drawing is the same.
+	single, _ := Measure(videos[:1], 50, 7)
+	if single.MicroAUCInterval != (Interval{single.MicroAUC, single.MicroAUC}) {
+		t.Errorf("one video: %v around %v", single.MicroAUCInterval, single.MicroAUC)
+	}
+	none, _ := Measure(videos, 0, 7)
+	text, err := json.Marshal(none.MicroAUCInterval)
+	if err != nil || string(text) != "[null,null]" {
+		t.Errorf("no interval is %s, %v", text, err)
+	}
+}
