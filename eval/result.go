@@ -102,14 +102,14 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		paper, raw = append(paper, Paper(rec)), append(raw, Raw(rec))
 		live, prompt = append(live, Live8(rec, clips, value)), append(prompt, NoDelay(rec, clips, value))
 		ready = append(ready, warm(prompt[len(prompt)-1]))
-		v := PerVideo{Video: rec.Name, Frames: len(rec.Abnormal), Truth: Spans(rec.Abnormal)}
+		v := PerVideo{Video: rec.Name, Frames: len(rec.Abnormal), Truth: Spans(rec.Abnormal), Alarms: []Alarm{}}
 		for _, on := range rec.Abnormal {
 			if on {
 				v.Abnormal++
 			}
 		}
 		if th, ok := o.Thresholds[rec.Camera]; ok && !o.Given {
-			v.Alarms = detect(clips, o.Detector, th.Lo, th.Theta)
+			v.Alarms = append(v.Alarms, detect(clips, o.Detector, th.Lo, th.Theta)...)
 			events.add(rec, v.Alarms)
 		}
 		r.Frames += v.Frames
@@ -167,7 +167,7 @@ func (r *Result) note(format string, args ...any) {
 
 // perVideo fills in each video's own figures, and says which have none.
 func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
-	var normal, abnormal []string
+	var normal, abnormal, partly []string
 	for i := range r.Videos {
 		v := &r.Videos[i]
 		v.RawAUC, v.LiveAUC, v.NoDelay = auc(raw[i]), auc(live[i]), auc(prompt[i])
@@ -182,6 +182,10 @@ func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 			normal = append(normal, v.Video)
 		case v.Frames:
 			abnormal = append(abnormal, v.Video)
+		default:
+			if math.IsNaN(float64(v.RawAUC)) && o.Step <= 1 {
+				partly = append(partly, v.Video)
+			}
 		}
 	}
 	if normal != nil {
@@ -189,6 +193,9 @@ func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 	}
 	if abnormal != nil {
 		r.note("all abnormal, so without an AUC of their own and left out of the macro AUC: %s", strings.Join(abnormal, ", "))
+	}
+	if partly != nil {
+		r.note("of one kind within the frames that the paper counts, so left out of its macro AUC: %s", strings.Join(partly, ", "))
 	}
 }
 

@@ -1,0 +1,226 @@
+package eval
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// picture makes a mask of rows of # and anything else.
+func picture(rows ...string) *Mask {
+	m := &Mask{Width: len(rows[0]), Height: len(rows)}
+	for _, r := range rows {
+		for _, c := range r {
+			m.Abnormal = append(m.Abnormal, c == '#')
+		}
+	}
+	return m
+}
+
+func TestRegionsTouchAtCorners(t *testing.T) {
+	m := picture("##...", "..#.#", "....#")
+	regions := m.regions()
+	if len(regions) != 2 || len(regions[0].pixel) != 3 || len(regions[1].pixel) != 2 {
+		t.Errorf("%v", regions)
+	}
+}
+
+// lookAt finds the regions of one frame at one threshold the plain way: false ones, and which true ones are detected.
+func lookAt(heat []float32, side int, threshold int, truth []region, width, height int) (falses int, detected []bool) {
+	found := &Mask{Width: side, Height: side}
+	for _, v := range heat {
+		found.Abnormal = append(found.Abnormal, bin(v) >= threshold)
+	}
+	detected = make([]bool, len(truth))
+	for _, f := range found.regions() {
+		cells := map[int]bool{}
+		for _, c := range f.pixel {
+			cells[c] = true
+		}
+		in := func(x, y int) bool { return cells[y*side/height*side+x*side/width] }
+		size := 0
+		for y := range height {
+			for x := range width {
+				if in(x, y) {
+					size++
+				}
+			}
+		}
+		good := false
+		for r, reg := range truth {
+			common := 0
+			for _, i := range reg.pixel {
+				if in(i%width, i/width) {
+					common++
+				}
+			}
+			if float64(common) >= 0.1*float64(size+len(reg.pixel)-common) {
+				detected[r], good = true, true
+			}
+		}
+		if !good {
+			falses++
+		}
+	}
+	return falses, detected
+}
+
+func TestSweepAgreesWithEveryThreshold(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 1))
+	for range 20 {
+		const side, width, height, frames = 16, 40, 32, 6
+		var p Pixels
+		var heats [][]float32
+		var masks []*Mask
+		pos, neg := []float64{}, []float64{}
+		levels := map[int]bool{}
+		for f := range frames {
+			heat, mask := make([]float32, side*side), &Mask{width, height, make([]bool, width*height)}
+			for i := range heat {
+				heat[i] = float32(r.IntN(12)) / 4
+			}
+			for range f % 3 {
+				x, y, w, h := r.IntN(30), r.IntN(24), 1+r.IntN(9), 1+r.IntN(7)
+				for dy := range h {
+					for dx := range w {
+						mask.Abnormal[(y+dy)*width+x+dx] = true
+					}
+				}
+			}
+			for i, on := range mask.Abnormal {
+				v := float64(heat[i/width*side/height*side+i%width*side/width])
+				if on {
+					pos = append(pos, v)
+				} else {
+					neg = append(neg, v)
+				}
+			}
+			for _, v := range heat {
+				levels[bin(v)] = true
+			}
+			if err := p.add(heat, mask, nil, false); err != nil {
+				t.Fatal(err)
+			}
+			heats, masks = append(heats, heat), append(masks, mask)
+		}
+		p.finish()
+		// A sixteenth of 16 is 1, so nothing was smoothed.
+		if want := pairs([]Series{{Scores: pos, Abnormal: filled(len(pos))}, {Scores: neg, Abnormal: make([]bool, len(neg))}}); !near(p.AUC, want) {
+			t.Fatalf("pixel AUC %v, want %v", float64(p.AUC), want)
+		}
+		regions := 0
+		for _, m := range masks {
+			regions += len(m.regions())
+		}
+		if p.Regions != regions || p.Frames != frames {
+			t.Fatalf("%d regions in %d frames, want %d in %d", p.Regions, p.Frames, regions, frames)
+		}
+		// The best rate at the budget x, by its meaning, at many budgets.
+		type point struct{ falses, rate float64 }
+		var points []point
+		for b := bins - 1; b >= 0; b-- {
+			if !levels[b] {
+				continue
+			}
+			falses, hits := 0, 0
+			for f := range frames {
+				n, detected := lookAt(heats[f], side, b, masks[f].regions(), width, height)
+				falses += n
+				for _, d := range detected {
+					if d {
+						hits++
+					}
+				}
+			}
+			points = append(points, point{float64(falses) / frames, float64(hits) / float64(regions)})
+		}
+		const steps = 6 * 1000 // false regions come in sixths of a frame
+		sum := 0.0
+		for i := range steps {
+			x, best := (float64(i)+0.5)/steps, 0.0
+			for _, q := range points {
+				if q.falses > x {
+					break
+				}
+				best = max(best, q.rate)
+			}
+			sum += best / steps
+		}
+		if math.Abs(float64(p.RBDC)-sum) > 1e-9 {
+			t.Fatalf("RBDC %v, want %v", float64(p.RBDC), sum)
+		}
+	}
+}
+
+func filled(n int) []bool {
+	out := make([]bool, n)
+	for i := range out {
+		out[i] = true
+	}
+	return out
+}
+
+// heatAt is a map [16][16] that is hot in a rectangle.
+func heatAt(x, y, w, h int, v float32) []float32 {
+	heat := make([]float32, 256)
+	for dy := range h {
+		for dx := range w {
+			heat[(y+dy)*16+x+dx] = v
+		}
+	}
+	return heat
+}
+
+func TestTracksByHand(t *testing.T) {
+	blank := &Mask{16, 16, make([]bool, 256)}
+	var p Pixels
+	add := func(heat []float32, boxes ...Box) {
+		t.Helper()
+		if err := p.add(heat, blank, boxes, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// Track 1 is seen in one of its ten frames, which is α; track 2 never; and nothing else is hot.
+	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
+	for range 9 {
+		add(make([]float32, 256), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4}, Box{Track: 2, X: 10, Y: 10, W: 3, H: 3})
+	}
+	p.finish()
+	if p.Tracks != 2 || !near(p.TBDC, 0.5) {
+		t.Errorf("TBDC %v of %d tracks, want .5 of 2", p.TBDC, p.Tracks)
+	}
+	// A false region, hotter, in each of six frames of ten: the track is found only from .6 on.
+	p = Pixels{}
+	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
+	for range 6 {
+		add(heatAt(12, 12, 2, 2, 2))
+	}
+	for range 3 {
+		add(make([]float32, 256))
+	}
+	p.finish()
+	if !near(p.TBDC, 0.4) {
+		t.Errorf("TBDC %v, want .4", p.TBDC)
+	}
+	if err := p.add(heatAt(0, 0, 1, 1, 1), blank, []Box{{X: 15, Y: 0, W: 2, H: 1}}, true); err == nil {
+		t.Error("a box beyond the mask was taken")
+	}
+	if err := p.add(make([]float32, 10), blank, nil, false); err == nil {
+		t.Error("a map that is no square was taken")
+	}
+}
+
+func TestSmoothing(t *testing.T) {
+	var s smoother
+	heat := heatAt(8, 8, 1, 1, 16)
+	for window, want := range map[int][2]float32{1: {16, 0}, 2: {4, 4}, 4: {1, 1}} {
+		got := s.mean(heat, 16, window)
+		if got[8*16+8] != want[0] || got[8*16+7] != want[1] {
+			t.Errorf("window %d: %v at the place, %v to its left, want %v", window, got[8*16+8], got[8*16+7], want)
+		}
+	}
+	// At the border only what lies in the picture counts.
+	if got := s.mean(heatAt(0, 0, 16, 16, 3), 16, 5); got[0] != 3 || got[255] != 3 {
+		t.Errorf("corners %v and %v of an even map", got[0], got[255])
+	}
+}

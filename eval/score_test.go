@@ -1,0 +1,201 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/capture"
+	"vigil/model"
+	"vigil/pipeline"
+	"vigil/preprocess"
+)
+
+// film is a recording of 16 x 16 grey pictures, ten a second, whose clock jumps at some frames.
+type film struct {
+	pictures [][]byte
+	jumps    map[int]bool
+	at       int
+	pts      time.Duration
+}
+
+func (f *film) Info() capture.Info { return capture.Info{Width: 16, Height: 16, FPS: 10, Frames: len(f.pictures)} }
+
+func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if f.at == len(f.pictures) {
+		return io.EOF
+	}
+	if f.jumps[f.at] {
+		f.pts += 5 * time.Second
+	}
+	*frame = capture.Frame{Seq: uint64(f.at), PTS: f.pts, Opening: 1, Width: 16, Height: 16, Channels: 1, Pix: f.pictures[f.at]}
+	f.pts += 100 * time.Millisecond
+	f.at++
+	return nil
+}
+
+func (*film) Close() error { return nil }
+
+// asIs takes pictures that have the model's size already.
+type asIs struct{}
+
+func (asIs) Prepare(f *capture.Frame) (preprocess.Picture, error) {
+	return preprocess.Picture{Seq: f.Seq, PTS: f.PTS, Opening: f.Opening, Width: 16, Height: 16, Side: 16, Gray: f.Pix}, nil
+}
+
+func (asIs) Close() error { return nil }
+
+// blindCamera plays the film to a model that rebuilds every clip as mid-grey, so that its errors are all different but known.
+func blindCamera(t *testing.T, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
+	t.Helper()
+	spec, err := model.FindPreset("micro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := model.NewWeights(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := model.New(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pipeline.Camera{
+		Name: "film", Model: m, Whole: true, Hop: hop,
+		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
+			return &film{pictures: pictures, jumps: jumps}, nil
+		},
+		NewPreparer: func() (pipeline.Preparer, error) { return asIs{}, nil },
+	}
+}
+
+func noise(frames int) [][]byte {
+	r := rand.New(rand.NewPCG(9, 9))
+	out := make([][]byte, frames)
+	for i := range out {
+		out[i] = make([]byte, 256)
+		level := r.IntN(256)
+		for j := range out[i] {
+			out[i][j] = byte(min(255, level+r.IntN(40)))
+		}
+	}
+	return out
+}
+
+// One pass at hop 1 serves both protocols: what Sample takes of it is what the pipeline gives at that hop, also after gaps.
+func TestSampleIsWhatThePipelineGives(t *testing.T) {
+	pictures, jumps := noise(140), map[int]bool{37: true, 45: true, 90: true}
+	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 140)}
+	var s Scorer
+	if err := s.Score(t.Context(), v, blindCamera(t, pictures, jumps, 1)); err != nil {
+		t.Fatal(err)
+	}
+	all := s.Recordings[0].Clips
+	if want := (37 - 15) + (90 - 45 - 15) + (140 - 90 - 15); len(all) != want {
+		t.Fatalf("%d clips at hop 1, want %d", len(all), want)
+	}
+	for _, hop := range []int{1, 3, 8, 16, 50} {
+		var direct []pipeline.Clip
+		_, err := pipeline.Run(t.Context(), []pipeline.Camera{blindCamera(t, pictures, jumps, hop)}, pipeline.Options{
+			OnClip: func(c pipeline.Clip) { direct = append(direct, c) },
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := func(clips []pipeline.Clip) (out []pipeline.Clip) {
+			for _, c := range clips {
+				c.Map, c.Queue, c.Score, c.Regularity = nil, 0, 0, 0
+				out = append(out, c)
+			}
+			return out
+		}
+		if got, want := plain(Sample(all, hop)), plain(direct); !reflect.DeepEqual(got, want) {
+			t.Errorf("hop %d: %d clips, the pipeline gives %d", hop, len(got), len(want))
+		}
+	}
+	if fps := s.Recordings[0].FPS; math.Abs(fps-10) > 1e-9 {
+		t.Errorf("%v frames a second, want 10", fps)
+	}
+}
+
+// listed gives masks from memory.
+type listed struct {
+	masks []Mask
+	at    int
+}
+
+func (l *listed) Next(_ context.Context, m *Mask) error {
+	if l.at == len(l.masks) {
+		return io.EOF
+	}
+	*m = l.masks[l.at]
+	l.at++
+	return nil
+}
+
+func (*listed) Close() error { return nil }
+
+func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
+	pictures := noise(40)
+	masks := func(n int) func(context.Context) (MaskReader, error) {
+		return func(context.Context) (MaskReader, error) {
+			l := &listed{}
+			for range n {
+				l.masks = append(l.masks, Mask{16, 16, make([]bool, 256)})
+			}
+			return l, nil
+		}
+	}
+	for want, v := range map[string]Video{
+		"film: has 40 frames, but 01.csv has labels for 41":                 {Abnormal: make([]bool, 41)},
+		// The last frames are in no clip's middle, so their number shows at the end.
+		"film: has 40 frames, but 01.csv has labels for 38": {Abnormal: make([]bool, 38)},
+		"film: has a frame 20, but 01.csv has labels for 20":                {Abnormal: make([]bool, 20)},
+		"film: the masks end after 30 frames, the video goes on to frame 30": {Abnormal: make([]bool, 40), Masks: masks(30)},
+		"film: there are 39 masks for 40 frames":                            {Abnormal: make([]bool, 40), Masks: masks(39)},
+		"film: there are 41 masks for 40 frames":                            {Abnormal: make([]bool, 40), Masks: masks(41)},
+		"masks of film: no such file":                                       {Abnormal: make([]bool, 40), Masks: func(context.Context) (MaskReader, error) { return nil, errors.New("no such file") }},
+	} {
+		v.Name, v.Path, v.Truth = "film", "film", "01.csv"
+		var s Scorer
+		err := s.Score(t.Context(), v, blindCamera(t, pictures, nil, 1))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var s Scorer
+	if err := s.Score(ctx, Video{Abnormal: make([]bool, 40)}, blindCamera(t, pictures, nil, 1)); !errors.Is(err, context.Canceled) {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+func TestSights(t *testing.T) {
+	var s Sights
+	v := Video{Name: "01", Path: "p", Abnormal: []bool{false, false, true, true, true, false, false}}
+	for i, e := range []float64{1, 3, 5, 2, 4, 9, 1} {
+		s.see(v, i, pipeline.Clip{Error: e, Map: []float32{1}}, nil)
+	}
+	misses, alarms := s.Worst(5, nil)
+	if len(misses) != 1 || misses[0].Frame != 3 || len(alarms) != 2 || alarms[0].Frame != 5 || alarms[1].Frame != 1 {
+		t.Errorf("misses %v, alarms %v", misses, alarms)
+	}
+	// With a threshold of 4 frame 3 is missed and only frame 5 is a false alarm.
+	misses, alarms = s.Worst(5, Thresholds{"": {Lo: 0, Theta: 4}})
+	if len(misses) != 1 || len(alarms) != 1 || alarms[0].Frame != 5 {
+		t.Errorf("misses %v, alarms %v", misses, alarms)
+	}
+	if misses, _ = s.Worst(5, Thresholds{"": {Lo: 0, Theta: 1}}); len(misses) != 0 {
+		t.Errorf("misses %v below every error", misses)
+	}
+}
