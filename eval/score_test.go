@@ -25,7 +25,9 @@ type film struct {
 	pts      time.Duration
 }
 
-func (f *film) Info() capture.Info { return capture.Info{Width: 16, Height: 16, FPS: 10, Frames: len(f.pictures)} }
+func (f *film) Info() capture.Info {
+	return capture.Info{Width: 16, Height: 16, FPS: 10, Frames: len(f.pictures)}
+}
 
 func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 	if err := ctx.Err(); err != nil {
@@ -156,14 +158,14 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 		}
 	}
 	for want, v := range map[string]Video{
-		"film: has 40 frames, but 01.csv has labels for 41":                 {Abnormal: make([]bool, 41)},
+		"film: has 40 frames, but 01.csv has labels for 41": {Abnormal: make([]bool, 41)},
 		// The last frames are in no clip's middle, so their number shows at the end.
-		"film: has 40 frames, but 01.csv has labels for 38": {Abnormal: make([]bool, 38)},
-		"film: has a frame 20, but 01.csv has labels for 20":                {Abnormal: make([]bool, 20)},
+		"film: has 40 frames, but 01.csv has labels for 38":                  {Abnormal: make([]bool, 38)},
+		"film: has a frame 20, but 01.csv has labels for 20":                 {Abnormal: make([]bool, 20)},
 		"film: the masks end after 30 frames, the video goes on to frame 30": {Abnormal: make([]bool, 40), Masks: masks(30)},
-		"film: there are 39 masks for 40 frames":                            {Abnormal: make([]bool, 40), Masks: masks(39)},
-		"film: there are 41 masks for 40 frames":                            {Abnormal: make([]bool, 40), Masks: masks(41)},
-		"masks of film: no such file":                                       {Abnormal: make([]bool, 40), Masks: func(context.Context) (MaskReader, error) { return nil, errors.New("no such file") }},
+		"film: there are 39 masks for 40 frames":                             {Abnormal: make([]bool, 40), Masks: masks(39)},
+		"film: there are 41 masks for 40 frames":                             {Abnormal: make([]bool, 40), Masks: masks(41)},
+		"masks of film: no such file":                                        {Abnormal: make([]bool, 40), Masks: func(context.Context) (MaskReader, error) { return nil, errors.New("no such file") }},
 	} {
 		v.Name, v.Path, v.Truth = "film", "film", "01.csv"
 		var s Scorer

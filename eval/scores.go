@@ -50,7 +50,7 @@ func ReadScores(path string) (*Given, error) {
 			return nil, fmt.Errorf("%s: no file *.csv in it, want scores with the header %s or %s", path, replayHeader, simpleHeader)
 		}
 	}
-	g := &Given{Videos: map[string][]pipeline.Clip{}, source: map[string]string{}}
+	g := newGiven()
 	for _, p := range paths {
 		if err := g.readFile(p); err != nil {
 			return nil, fmt.Errorf("%s: %w", p, err)
@@ -69,6 +69,10 @@ func ReadScores(path string) (*Given, error) {
 		}
 	}
 	return g, nil
+}
+
+func newGiven() *Given {
+	return &Given{Videos: map[string][]pipeline.Clip{}, source: map[string]string{}}
 }
 
 func (g *Given) readFile(path string) error {
