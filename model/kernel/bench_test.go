@@ -84,7 +84,7 @@ func BenchmarkInputGrad(b *testing.B) {
 
 func BenchmarkNorm(b *testing.B) {
 	const pixels, channels = 16 * 64 * 64, 8
-	n := NewNorm(pixels, channels, 0.2, 1e-5)
+	n := NewNorm(Best(), pixels, channels, 0.2, 1e-5)
 	u, y := fill(newRand(1), make([]float32, pixels*channels)), make([]float32, pixels*channels)
 	gamma := []float32{1, 1, 1, 1, 1, 1, 1, 1}
 	pool := NewPool(1)

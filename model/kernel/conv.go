@@ -21,6 +21,7 @@ type Conv struct {
 	rows    int       // weight rows of a tile
 	boxes   []box
 	items   []item
+	narrow  *narrow // set where there is one channel out: it takes the place of all from micro on
 }
 
 // box is a part of the output whose outputs all have the same taps.
@@ -47,6 +48,9 @@ type item struct {
 // be called before Run.
 func NewConv(set *Set, axes [3]Axis, in, out int, slope float32) *Conv {
 	c := &Conv{axes: axes, in: in, out: out, slope: slope, micro: set.micro(out)}
+	if c.narrow = newNarrow(set, axes, in, out, slope); c.narrow != nil {
+		return c
+	}
 	// The phases partition the kernel, so every tile has each tap once.
 	c.rows = Taps * Taps * Taps * in
 	n := tiles(out, c.micro.Channels)
@@ -64,6 +68,9 @@ func (c *Conv) DstLen() int { return c.axes[0].Out * c.axes[1].Out * c.axes[2].O
 
 // Work is the number of multiplications that a run needs, taps on padding and idle lanes not counted.
 func (c *Conv) Work() int {
+	if c.narrow != nil {
+		return c.narrow.work()
+	}
 	n := 0
 	for i := range c.boxes {
 		n += c.boxes[i].count() * c.out * c.boxes[i].rows()
@@ -82,6 +89,10 @@ func (b *box) rows() int {
 // Pack takes new weights: channel o of the output and i of the input meet in w[o·outStride + i·inStride + k], where k
 // counts the kernel's 27 positions row-major. bias is [out]; nil is zero.
 func (c *Conv) Pack(w []float32, outStride, inStride int, bias []float32) {
+	if c.narrow != nil {
+		c.narrow.pack(w, inStride, bias)
+		return
+	}
 	at := 0
 	for first := 0; first < c.out; first += c.micro.Channels {
 		have := min(c.micro.Channels, c.out-first)
@@ -215,6 +226,12 @@ func fillGroup(list []int32, group int) []int32 {
 
 // Run computes dst from src. Values beyond SrcLen and DstLen are not touched.
 func (c *Conv) Run(p *Pool, dst, src []float32) {
+	if c.narrow != nil {
+		p.narrow = narrowStep{narrow: c.narrow, dst: dst[:c.DstLen()], src: src[:c.SrcLen()]}
+		p.run(c.narrow.bands(), &p.narrow)
+		p.narrow = narrowStep{}
+		return
+	}
 	p.conv = convStep{conv: c, dst: dst[:c.DstLen()], src: src[:c.SrcLen()]}
 	p.run(len(c.items), &p.conv)
 	p.conv = convStep{}

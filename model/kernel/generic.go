@@ -7,12 +7,19 @@ import (
 
 // The tile sizes are what amd64's 16 scalar registers hold without spilling: 3x2 sums, 2 weights and 6 products.
 var goSet = Set{
-	Name:     "go",
-	Micros:   []Micro{{Pixels: 3, Channels: 2, Run: tile3x2}, {Pixels: 6, Channels: 1, Run: tile6x1}},
-	Address:  address,
-	Residual: residual,
-	Peak:     peakGo,
-	PeakWork: 24,
+	Name:       "go",
+	Micros:     []Micro{{Pixels: 3, Channels: 2, Run: tile3x2}, {Pixels: 6, Channels: 1, Run: tile6x1}},
+	Lanes:      8,
+	Address:    address,
+	Residual:   residual,
+	Transpose:  transpose(8),
+	Merge:      merge,
+	SumSquares: sumSquares,
+	ScaleShift: scaleShift,
+	GatherSums: gatherSums,
+	SpreadBack: spreadBack,
+	Peak:       peakGo,
+	PeakWork:   24,
 }
 
 // peakGo does 12 independent products and sums a round.
@@ -191,6 +198,19 @@ func address(row []float32, lambda float32) {
 		}
 		return
 	}
+	left := shrink(row, scale, lambda)
+	// A row of zeros stays one; a NaN stays one too.
+	if left < 1e-12 {
+		left = 1e-12
+	}
+	scale = float32(1 / left)
+	for i := range row {
+		row[i] *= scale
+	}
+}
+
+// shrink replaces each value by scale·value, shrunk at lambda, and returns their sum.
+func shrink(row []float32, scale, lambda float32) float64 {
 	var left float64
 	for i, v := range row {
 		w := v * scale
@@ -204,14 +224,7 @@ func address(row []float32, lambda float32) {
 		row[i] = w
 		left += float64(w)
 	}
-	// A row of zeros stays one; a NaN stays one too.
-	if left < 1e-12 {
-		left = 1e-12
-	}
-	scale = float32(1 / left)
-	for i := range row {
-		row[i] *= scale
-	}
+	return left
 }
 
 func residual(sum, y, x []float32, square bool) {

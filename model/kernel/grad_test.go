@@ -147,11 +147,16 @@ func TestConvGradients(t *testing.T) {
 }
 
 func TestNormGradients(t *testing.T) {
+	eachSet(t, checkNorms)
+}
+
+func checkNorms(t *testing.T, set *Set) {
+	t.Helper()
 	const slope, epsilon = 0.2, 1e-5
-	for _, size := range []struct{ pixels, channels int }{{2, 1}, {7, 3}, {300, 5}, {9000, 4}} {
+	for _, size := range []struct{ pixels, channels int }{{2, 1}, {7, 3}, {300, 5}, {9000, 4}, {600, 16}, {70, 48}} {
 		r := newRand(uint64(size.pixels))
 		channels := size.channels
-		n := NewNorm(size.pixels, channels, slope, epsilon)
+		n := NewNorm(set, size.pixels, channels, slope, epsilon)
 		u, gamma, beta, d := fill64(r, size.pixels*channels), fill64(r, channels), fill64(r, channels), fill64(r, size.pixels*channels)
 		f := func() float64 {
 			sum := 0.0

@@ -72,6 +72,17 @@ type Set struct {
 	Address func(row []float32, lambda float32)
 	// Residual adds |y-x|, or (y-x)² where square is set, to sum. The slices have equal lengths.
 	Residual func(sum, y, x []float32, square bool)
+	// Lanes is the side of the squares that Transpose turns; Merge reads rows in multiples of it.
+	Lanes int
+	// Transpose writes Lanes rows of Lanes values, srcStep apart, as columns, dstStep apart.
+	Transpose func(dst []float32, dstStep int, src []float32, srcStep int)
+	// Merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, plus bias.
+	Merge func(dst, base []float32, even, odd []int32, bias float32)
+	// The passes of a batch norm over [pixels][channels], as in rows.go.
+	SumSquares func(sum, square, u []float32)
+	ScaleShift func(y, u, scale, shift []float32, slope float32)
+	GatherSums func(g, u, scale, shift, sum, along []float32, slope float32)
+	SpreadBack func(g, u, own, along, all []float32)
 	// Peak does n rounds of nothing but independent products of PeakWork FLOP each, to measure the most that a core can do.
 	Peak     func(n int)
 	PeakWork int

@@ -6,13 +6,15 @@ import "math"
 const normChunk = 1 << 14
 
 // Norm is a batch norm and the LeakyReLU behind it as training needs them (Ioffe and Szegedy, 2015): mean and variance
-// are those of the batch. Its values are [pixels][channels], row-major. Sums are taken in double precision, in pieces that depend on
+// are those of the batch. Its values are [pixels][channels], row-major. Sums are taken in double precision of short sums in single precision, in pieces that depend on
 // the shape alone, so the number of threads changes nothing.
 type Norm struct {
 	// Mean and Var are the batch's after Forward, per channel; Var is divided by the number of pixels, not by one less.
 	Mean, Var []float64
 
+	set              *Set
 	pixels, channels int
+	repeat           int // pixels that make a row of the passes
 	chunk            int // pixels of an item
 	slope            float32
 	epsilon          float64
@@ -24,10 +26,17 @@ type Norm struct {
 }
 
 // NewNorm makes room for a batch of so many pixels, all clips and frames counted. slope is LeakyReLU's.
-func NewNorm(pixels, channels int, slope float32, epsilon float64) *Norm {
-	n := &Norm{pixels: pixels, channels: channels, chunk: max(normChunk/channels, 1), slope: slope, epsilon: epsilon}
+func NewNorm(set *Set, pixels, channels int, slope float32, epsilon float64) *Norm {
+	n := &Norm{set: set, pixels: pixels, channels: channels, chunk: max(normChunk/channels, 1), slope: slope, epsilon: epsilon, repeat: 1}
+	// Rows of few channels are seen as one row of several pixels, which fills the lanes.
+	for r := 2; r <= 16 && channels%16 != 0; r *= 2 {
+		if channels*r%16 == 0 && pixels%r == 0 {
+			n.repeat, n.chunk = r, tiles(n.chunk, r)*r
+			break
+		}
+	}
 	n.Mean, n.Var, n.inv = make([]float64, channels), make([]float64, channels), make([]float64, channels)
-	n.scale, n.shift = make([]float32, channels), make([]float32, channels)
+	n.scale, n.shift = make([]float32, channels*n.repeat), make([]float32, channels*n.repeat)
 	n.partial = make([]float64, tiles(pixels, n.chunk)*2*channels)
 	n.sums = make([]float64, 2*channels)
 	n.step.norm = n
@@ -47,6 +56,8 @@ func (n *Norm) Forward(p *Pool, y, u, gamma, beta []float32) {
 		n.scale[c] = float32(scale)
 		n.shift[c] = float32(float64(beta[c]) - mean*scale)
 	}
+	n.fill(n.scale)
+	n.fill(n.shift)
 	n.step.run(p, normApply, y, u)
 }
 
@@ -59,13 +70,23 @@ func (n *Norm) Backward(p *Pool, g, u, gamma, dGamma, dBeta []float32) {
 		sum := n.sums[c]
 		along := (n.sums[n.channels+c] - n.Mean[c]*sum) * n.inv[c]
 		dBeta[c], dGamma[c] = float32(sum), float32(along)
+		// g·k - k·sum/count - (u-mean)·k·inv·along/count, gathered by what stands with u.
 		k := float64(gamma[c]) * n.inv[c]
-		n.step.own[c] = float32(k)
-		n.step.along[c] = float32(k * n.inv[c] * along / count)
-		n.step.all[c] = float32(k * sum / count)
-		n.step.mean[c] = float32(n.Mean[c])
+		slant := k * n.inv[c] * along / count
+		n.step.own[c], n.step.along[c] = float32(k), float32(slant)
+		n.step.all[c] = float32(n.Mean[c]*slant - k*sum/count)
 	}
+	n.fill(n.step.own)
+	n.fill(n.step.along)
+	n.fill(n.step.all)
 	n.step.run(p, normSpread, g, u)
+}
+
+// fill repeats what stands for each channel over the whole row.
+func (n *Norm) fill(row []float32) {
+	for at := n.channels; at < len(row); at += n.channels {
+		copy(row[at:], row[:n.channels])
+	}
 }
 
 type normPass int
@@ -78,17 +99,17 @@ const (
 )
 
 type normStep struct {
-	norm                  *Norm
-	pass                  normPass
-	a, u                  []float32 // y or g, and u
-	own, along, all, mean []float32 // factors of normSpread
+	norm            *Norm
+	pass            normPass
+	a, u            []float32 // y or g, and u
+	own, along, all []float32 // factors of normSpread
 }
 
 func (s *normStep) run(p *Pool, pass normPass, a, u []float32) {
 	n := s.norm
 	if s.own == nil {
-		s.own, s.along = make([]float32, n.channels), make([]float32, n.channels)
-		s.all, s.mean = make([]float32, n.channels), make([]float32, n.channels)
+		row := len(n.scale)
+		s.own, s.along, s.all = make([]float32, row), make([]float32, row), make([]float32, row)
 	}
 	values := n.pixels * n.channels
 	s.pass, s.a, s.u = pass, a[:values], u[:values]
@@ -106,75 +127,42 @@ func (s *normStep) run(p *Pool, pass normPass, a, u []float32) {
 	}
 }
 
-func (s *normStep) do(_ *worker, item int) {
+// normRun is how many values are summed in single precision before they are added to sums in double precision.
+const normRun = 1 << 12
+
+func (s *normStep) do(w *worker, item int) {
 	n := s.norm
 	from := item * n.chunk * n.channels
 	to := min(from+n.chunk*n.channels, len(s.u))
 	a, u := s.a[from:to], s.u[from:to]
-	part := n.partial[item*2*n.channels:][:2*n.channels]
-	first, second := part[:n.channels], part[n.channels:]
 	switch s.pass {
-	case normSum:
-		clear(part)
-		sumSquares(u, first, second)
 	case normApply:
-		n.apply(a, u)
-	case normGather:
-		clear(part)
-		n.gather(a, u, first, second)
+		n.set.ScaleShift(a, u, n.scale, n.shift, n.slope)
+		return
 	case normSpread:
-		s.spread(a, u)
+		n.set.SpreadBack(a, u, s.own, s.along, s.all)
+		return
 	}
-}
-
-func sumSquares(u []float32, sum, square []float64) {
-	for ; len(u) >= len(sum); u = u[len(sum):] {
-		row := u[:len(sum)]
-		sum, square := sum[:len(row)], square[:len(row)]
-		for c, x := range row {
-			v := float64(x)
-			sum[c] += v
-			square[c] += v * v
+	row := len(n.scale)
+	part := n.partial[item*2*n.channels:][:2*n.channels]
+	clear(part)
+	w.rows = grow(w.rows, 2*row)
+	first, second := w.rows[:row], w.rows[row:]
+	length := max(normRun/row, 1) * row
+	for len(u) > 0 {
+		l := min(length, len(u))
+		clear(w.rows)
+		if s.pass == normSum {
+			n.set.SumSquares(first, second, u[:l])
+		} else {
+			n.set.GatherSums(a[:l], u[:l], n.scale, n.shift, first, second, n.slope)
 		}
-	}
-}
-
-func (n *Norm) apply(y, u []float32) {
-	factor := [2]float32{1, n.slope}
-	scale := n.scale
-	for ; len(u) >= len(scale); u, y = u[len(scale):], y[len(scale):] {
-		row, out, shift := u[:len(scale)], y[:len(scale)], n.shift[:len(scale)]
-		for c, k := range scale {
-			v := row[c]*k + shift[c]
-			out[c] = v * factor[math.Float32bits(v)>>31]
+		for c, v := range first {
+			part[c%n.channels] += float64(v)
 		}
-	}
-}
-
-func (n *Norm) gather(g, u []float32, sum, along []float64) {
-	factor := [2]float32{1, n.slope}
-	scale := n.scale
-	for ; len(u) >= len(scale); u, g = u[len(scale):], g[len(scale):] {
-		row, grad, shift := u[:len(scale)], g[:len(scale)], n.shift[:len(scale)]
-		sum, along := sum[:len(scale)], along[:len(scale)]
-		for c, k := range scale {
-			x := row[c]
-			v := x*k + shift[c]
-			d := grad[c] * factor[math.Float32bits(v)>>31]
-			grad[c] = d
-			sum[c] += float64(d)
-			along[c] += float64(d) * float64(x)
+		for c, v := range second {
+			part[n.channels+c%n.channels] += float64(v)
 		}
-	}
-}
-
-func (s *normStep) spread(g, u []float32) {
-	own := s.own
-	for ; len(u) >= len(own); u, g = u[len(own):], g[len(own):] {
-		row, grad := u[:len(own)], g[:len(own)]
-		along, all, mean := s.along[:len(own)], s.all[:len(own)], s.mean[:len(own)]
-		for c, k := range own {
-			grad[c] = grad[c]*k - all[c] - (row[c]-mean[c])*along[c]
-		}
+		a, u = a[l:], u[l:]
 	}
 }

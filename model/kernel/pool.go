@@ -18,6 +18,7 @@ type Pool struct {
 
 	// The running step's arguments live here, so that a run allocates nothing.
 	conv    convStep
+	narrow  narrowStep
 	read    readStep
 	error   residualStep
 	weights gradStep
@@ -32,7 +33,7 @@ type step interface {
 type worker struct {
 	wake        chan struct{}
 	tile        Tile
-	pixels, out []int32   // grown on demand and kept, as are the rest
+	pixels, out []int32 // grown on demand and kept, as are the rest
 	rows        []float32
 	scaled      []float32
 	taps        []Tap

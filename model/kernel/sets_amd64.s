@@ -2005,6 +2005,989 @@ done:
 	VZEROUPPER
 	RET
 
+// func transposeAVX512(dst *float32, dstStep int, src *float32, srcStep int)
+// Requires: AVX, AVX512F
+TEXT ·transposeAVX512(SB), NOSPLIT, $0-32
+	MOVQ       src+16(FP), AX
+	MOVQ       srcStep+24(FP), CX
+	MOVQ       dst+0(FP), DX
+	MOVQ       dstStep+8(FP), BX
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, BX
+	VMOVUPS    (AX), Z0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z7
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z8
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z9
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z10
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z11
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z12
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z13
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z14
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Z15
+	ADDQ       CX, AX
+	VUNPCKLPS  Z1, Z0, Z16
+	VUNPCKHPS  Z1, Z0, Z1
+	VUNPCKLPS  Z3, Z2, Z0
+	VUNPCKHPS  Z3, Z2, Z3
+	VUNPCKLPS  Z5, Z4, Z2
+	VUNPCKHPS  Z5, Z4, Z5
+	VUNPCKLPS  Z7, Z6, Z4
+	VUNPCKHPS  Z7, Z6, Z7
+	VUNPCKLPS  Z9, Z8, Z6
+	VUNPCKHPS  Z9, Z8, Z9
+	VUNPCKLPS  Z11, Z10, Z8
+	VUNPCKHPS  Z11, Z10, Z11
+	VUNPCKLPS  Z13, Z12, Z10
+	VUNPCKHPS  Z13, Z12, Z13
+	VUNPCKLPS  Z15, Z14, Z12
+	VUNPCKHPS  Z15, Z14, Z15
+	VUNPCKLPD  Z0, Z16, Z14
+	VUNPCKHPD  Z0, Z16, Z0
+	VUNPCKLPD  Z3, Z1, Z16
+	VUNPCKHPD  Z3, Z1, Z3
+	VUNPCKLPD  Z4, Z2, Z1
+	VUNPCKHPD  Z4, Z2, Z4
+	VUNPCKLPD  Z7, Z5, Z2
+	VUNPCKHPD  Z7, Z5, Z7
+	VUNPCKLPD  Z8, Z6, Z5
+	VUNPCKHPD  Z8, Z6, Z8
+	VUNPCKLPD  Z11, Z9, Z6
+	VUNPCKHPD  Z11, Z9, Z11
+	VUNPCKLPD  Z12, Z10, Z9
+	VUNPCKHPD  Z12, Z10, Z12
+	VUNPCKLPD  Z15, Z13, Z10
+	VUNPCKHPD  Z15, Z13, Z15
+	VSHUFF32X4 $0x88, Z1, Z14, Z13
+	VSHUFF32X4 $0xdd, Z1, Z14, Z1
+	VSHUFF32X4 $0x88, Z9, Z5, Z14
+	VSHUFF32X4 $0xdd, Z9, Z5, Z9
+	VSHUFF32X4 $0x88, Z4, Z0, Z5
+	VSHUFF32X4 $0xdd, Z4, Z0, Z4
+	VSHUFF32X4 $0x88, Z12, Z8, Z0
+	VSHUFF32X4 $0xdd, Z12, Z8, Z12
+	VSHUFF32X4 $0x88, Z2, Z16, Z8
+	VSHUFF32X4 $0xdd, Z2, Z16, Z2
+	VSHUFF32X4 $0x88, Z10, Z6, Z16
+	VSHUFF32X4 $0xdd, Z10, Z6, Z10
+	VSHUFF32X4 $0x88, Z7, Z3, Z6
+	VSHUFF32X4 $0xdd, Z7, Z3, Z7
+	VSHUFF32X4 $0x88, Z15, Z11, Z3
+	VSHUFF32X4 $0xdd, Z15, Z11, Z15
+	VSHUFF32X4 $0x88, Z14, Z13, Z11
+	VSHUFF32X4 $0xdd, Z14, Z13, Z14
+	VSHUFF32X4 $0x88, Z0, Z5, Z13
+	VSHUFF32X4 $0xdd, Z0, Z5, Z0
+	VSHUFF32X4 $0x88, Z16, Z8, Z5
+	VSHUFF32X4 $0xdd, Z16, Z8, Z16
+	VSHUFF32X4 $0x88, Z3, Z6, Z8
+	VSHUFF32X4 $0xdd, Z3, Z6, Z3
+	VSHUFF32X4 $0x88, Z9, Z1, Z6
+	VSHUFF32X4 $0xdd, Z9, Z1, Z9
+	VSHUFF32X4 $0x88, Z12, Z4, Z1
+	VSHUFF32X4 $0xdd, Z12, Z4, Z12
+	VSHUFF32X4 $0x88, Z10, Z2, Z4
+	VSHUFF32X4 $0xdd, Z10, Z2, Z10
+	VSHUFF32X4 $0x88, Z15, Z7, Z2
+	VSHUFF32X4 $0xdd, Z15, Z7, Z15
+	VMOVUPS    Z11, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z13, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z5, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z8, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z6, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z1, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z4, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z2, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z14, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z0, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z16, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z3, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z9, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z12, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z10, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Z15, (DX)
+	ADDQ       BX, DX
+	VZEROUPPER
+	RET
+
+// func mergeAVX512(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32)
+// Requires: AVX, AVX512F
+TEXT ·mergeAVX512(SB), NOSPLIT, $0-60
+	MOVQ         dst+0(FP), AX
+	MOVQ         base+8(FP), CX
+	MOVQ         n+48(FP), DX
+	VBROADCASTSS bias+56(FP), Z0
+
+next:
+	VMOVAPS Z0, Z1
+	MOVQ    even+16(FP), BX
+	MOVQ    evens+24(FP), SI
+	LEAQ    (BX)(SI*4), SI
+
+even:
+	MOVLQSX (BX), DI
+	VADDPS  (CX)(DI*4), Z1, Z1
+	ADDQ    $0x04, BX
+	CMPQ    BX, SI
+	JNE     even
+	VMOVAPS Z0, Z2
+	MOVQ    odd+32(FP), BX
+	MOVQ    odds+40(FP), SI
+	LEAQ    (BX)(SI*4), SI
+
+odd:
+	MOVLQSX    (BX), DI
+	VADDPS     (CX)(DI*4), Z2, Z2
+	ADDQ       $0x04, BX
+	CMPQ       BX, SI
+	JNE        odd
+	VUNPCKLPS  Z2, Z1, Z3
+	VUNPCKHPS  Z2, Z1, Z1
+	VSHUFF32X4 $0x44, Z1, Z3, Z2
+	VSHUFF32X4 $0xee, Z1, Z3, Z1
+	VSHUFF32X4 $0xd8, Z2, Z2, Z2
+	VSHUFF32X4 $0xd8, Z1, Z1, Z1
+	VMOVUPS    Z2, (AX)
+	VMOVUPS    Z1, 64(AX)
+	ADDQ       $0x40, CX
+	ADDQ       $0x00000080, AX
+	SUBQ       $0x10, DX
+	JG         next
+	VZEROUPPER
+	RET
+
+// func rowMaxAVX512(row *float32, n int, lanes *float32)
+// Requires: AVX, AVX512F
+TEXT ·rowMaxAVX512(SB), NOSPLIT, $0-24
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVL         $0xff800000, DX
+	VPBROADCASTD DX, Z0
+
+next:
+	VMOVUPS (AX), Z1
+	VMAXPS  Z0, Z1, Z0
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JG      next
+	MOVQ    lanes+16(FP), AX
+	VMOVUPS Z0, (AX)
+	VZEROUPPER
+	RET
+
+// func rowExpAVX512(row *float32, n int, top float32, lanes *float32)
+// Requires: AVX, AVX512F
+TEXT ·rowExpAVX512(SB), NOSPLIT, $0-32
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS top+16(FP), Z0
+	MOVL         $0xc2d20000, DX
+	VPBROADCASTD DX, Z1
+	MOVL         $0x3fb8aa3b, DX
+	VPBROADCASTD DX, Z2
+	MOVL         $0x3f318000, DX
+	VPBROADCASTD DX, Z3
+	MOVL         $0xb95e8083, DX
+	VPBROADCASTD DX, Z4
+	MOVL         $0x39506967, DX
+	VPBROADCASTD DX, Z5
+	MOVL         $0x3ab743ce, DX
+	VPBROADCASTD DX, Z6
+	MOVL         $0x3c088908, DX
+	VPBROADCASTD DX, Z7
+	MOVL         $0x3d2aa9c1, DX
+	VPBROADCASTD DX, Z8
+	MOVL         $0x3e2aaaaa, DX
+	VPBROADCASTD DX, Z9
+	MOVL         $0x3f000000, DX
+	VPBROADCASTD DX, Z10
+	MOVL         $0x3f800000, DX
+	VPBROADCASTD DX, Z11
+	VPXORD       Z12, Z12, Z12
+
+next:
+	VMOVUPS      (AX), Z13
+	VSUBPS       Z0, Z13, Z13
+	VMAXPS       Z13, Z1, Z13
+	VMULPS       Z2, Z13, Z14
+	VRNDSCALEPS  $0x00, Z14, Z14
+	VFNMADD231PS Z3, Z14, Z13
+	VFNMADD231PS Z4, Z14, Z13
+	VMOVAPS      Z5, Z15
+	VFMADD213PS  Z6, Z13, Z15
+	VFMADD213PS  Z7, Z13, Z15
+	VFMADD213PS  Z8, Z13, Z15
+	VFMADD213PS  Z9, Z13, Z15
+	VFMADD213PS  Z10, Z13, Z15
+	VMULPS       Z13, Z13, Z16
+	VFMADD213PS  Z13, Z16, Z15
+	VADDPS       Z11, Z15, Z15
+	VSCALEFPS    Z14, Z15, Z15
+	VMOVUPS      Z15, (AX)
+	VADDPS       Z15, Z12, Z12
+	ADDQ         $0x40, AX
+	SUBQ         $0x10, CX
+	JG           next
+	MOVQ         lanes+24(FP), AX
+	VMOVUPS      Z12, (AX)
+	VZEROUPPER
+	RET
+
+// func rowShrinkAVX512(row *float32, n int, scale float32, lambda float32, lanes *float32)
+// Requires: AVX, AVX512F
+TEXT ·rowShrinkAVX512(SB), NOSPLIT, $0-32
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS scale+16(FP), Z0
+	VBROADCASTSS lambda+20(FP), Z1
+	MOVL         $0x2b8cbccc, DX
+	VPBROADCASTD DX, Z2
+	VPXORD       Z3, Z3, Z3
+	VPXORD       Z4, Z4, Z4
+
+next:
+	VMULPS   (AX), Z0, Z5
+	VSUBPS   Z1, Z5, Z6
+	VADDPS   Z2, Z6, Z7
+	VCMPPS   $0x06, Z4, Z6, K1
+	VMULPS   Z6, Z5, Z5
+	VDIVPS.Z Z7, Z5, K1, Z5
+	VMOVUPS  Z5, (AX)
+	VADDPS   Z5, Z3, Z3
+	ADDQ     $0x40, AX
+	SUBQ     $0x10, CX
+	JG       next
+	MOVQ     lanes+24(FP), AX
+	VMOVUPS  Z3, (AX)
+	VZEROUPPER
+	RET
+
+// func rowScaleAVX512(row *float32, n int, scale float32)
+// Requires: AVX, AVX512F
+TEXT ·rowScaleAVX512(SB), NOSPLIT, $0-20
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS scale+16(FP), Z0
+
+next:
+	VMULPS  (AX), Z0, Z1
+	VMOVUPS Z1, (AX)
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, CX
+	JG      next
+	VZEROUPPER
+	RET
+
+// func absResidualAVX512(sum *float32, y *float32, x *float32, n int)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·absResidualAVX512(SB), NOSPLIT, $0-32
+	MOVQ         sum+0(FP), AX
+	MOVQ         y+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVL         $0x7fffffff, SI
+	VPBROADCASTD SI, Z0
+
+next:
+	VMOVUPS (CX), Z1
+	VSUBPS  (DX), Z1, Z1
+	VMOVUPS (AX), Z2
+	VANDPS  Z0, Z1, Z1
+	VADDPS  Z1, Z2, Z2
+	VMOVUPS Z2, (AX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x40, DX
+	ADDQ    $0x40, AX
+	SUBQ    $0x10, BX
+	JG      next
+	VZEROUPPER
+	RET
+
+// func squareResidualAVX512(sum *float32, y *float32, x *float32, n int)
+// Requires: AVX, AVX512F
+TEXT ·squareResidualAVX512(SB), NOSPLIT, $0-32
+	MOVQ sum+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+next:
+	VMOVUPS     (CX), Z0
+	VSUBPS      (DX), Z0, Z0
+	VMOVUPS     (AX), Z1
+	VFMADD231PS Z0, Z0, Z1
+	VMOVUPS     Z1, (AX)
+	ADDQ        $0x40, CX
+	ADDQ        $0x40, DX
+	ADDQ        $0x40, AX
+	SUBQ        $0x10, BX
+	JG          next
+	VZEROUPPER
+	RET
+
+// func sumSquaresAVX512(u *float32, sum *float32, square *float32, pixels int, channels int)
+// Requires: AVX, AVX512F
+TEXT ·sumSquaresAVX512(SB), NOSPLIT, $0-40
+	MOVQ channels+32(FP), AX
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	XORQ DX, DX
+
+wide4:
+	CMPQ    AX, $0x00000040
+	JL      wide4done
+	MOVQ    u+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    sum+8(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z2
+	VMOVUPS 128(SI), Z4
+	VMOVUPS 192(SI), Z6
+	MOVQ    square+16(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	VMOVUPS 64(SI), Z3
+	VMOVUPS 128(SI), Z5
+	VMOVUPS 192(SI), Z7
+	MOVQ    pixels+24(FP), SI
+
+wide4pixel:
+	VMOVUPS     (BX), Z8
+	VADDPS      Z8, Z0, Z0
+	VFMADD231PS Z8, Z8, Z1
+	VMOVUPS     64(BX), Z8
+	VADDPS      Z8, Z2, Z2
+	VFMADD231PS Z8, Z8, Z3
+	VMOVUPS     128(BX), Z8
+	VADDPS      Z8, Z4, Z4
+	VFMADD231PS Z8, Z8, Z5
+	VMOVUPS     192(BX), Z8
+	VADDPS      Z8, Z6, Z6
+	VFMADD231PS Z8, Z8, Z7
+	ADDQ        CX, BX
+	DECQ        SI
+	JNZ         wide4pixel
+	MOVQ        sum+8(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z0, (BX)
+	VMOVUPS     Z2, 64(BX)
+	VMOVUPS     Z4, 128(BX)
+	VMOVUPS     Z6, 192(BX)
+	MOVQ        square+16(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z1, (BX)
+	VMOVUPS     Z3, 64(BX)
+	VMOVUPS     Z5, 128(BX)
+	VMOVUPS     Z7, 192(BX)
+	ADDQ        $0x00000100, DX
+	SUBQ        $0x00000040, AX
+	JMP         wide4
+
+wide4done:
+wide2:
+	CMPQ    AX, $0x00000020
+	JL      wide2done
+	MOVQ    u+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    sum+8(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	VMOVUPS 64(SI), Z2
+	MOVQ    square+16(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	VMOVUPS 64(SI), Z3
+	MOVQ    pixels+24(FP), SI
+
+wide2pixel:
+	VMOVUPS     (BX), Z4
+	VADDPS      Z4, Z0, Z0
+	VFMADD231PS Z4, Z4, Z1
+	VMOVUPS     64(BX), Z4
+	VADDPS      Z4, Z2, Z2
+	VFMADD231PS Z4, Z4, Z3
+	ADDQ        CX, BX
+	DECQ        SI
+	JNZ         wide2pixel
+	MOVQ        sum+8(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z0, (BX)
+	VMOVUPS     Z2, 64(BX)
+	MOVQ        square+16(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z1, (BX)
+	VMOVUPS     Z3, 64(BX)
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000020, AX
+	JMP         wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000010
+	JL      wide1done
+	MOVQ    u+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    sum+8(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z0
+	MOVQ    square+16(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Z1
+	MOVQ    pixels+24(FP), SI
+
+wide1pixel:
+	VMOVUPS     (BX), Z2
+	VADDPS      Z2, Z0, Z0
+	VFMADD231PS Z2, Z2, Z1
+	ADDQ        CX, BX
+	DECQ        SI
+	JNZ         wide1pixel
+	MOVQ        sum+8(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z0, (BX)
+	MOVQ        square+16(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z1, (BX)
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
+// func scaleShiftAVX512(y *float32, u *float32, scale *float32, shift *float32, pixels int, channels int, slope float32)
+// Requires: AVX, AVX512F
+TEXT ·scaleShiftAVX512(SB), NOSPLIT, $0-52
+	MOVQ         channels+40(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	XORQ         DX, DX
+	VBROADCASTSS slope+48(FP), Z0
+
+wide4:
+	CMPQ    AX, $0x00000040
+	JL      wide4done
+	MOVQ    y+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(DI), Z5
+	VMOVUPS 192(DI), Z7
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z4
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z8
+	MOVQ    pixels+32(FP), DI
+
+wide4pixel:
+	VMOVUPS     (BX), Z9
+	VMOVUPS     (SI), Z10
+	VFMADD213PS Z2, Z1, Z10
+	VMULPS      Z0, Z10, Z9
+	VMAXPS      Z9, Z10, Z9
+	VMOVUPS     Z9, (BX)
+	VMOVUPS     64(BX), Z9
+	VMOVUPS     64(SI), Z10
+	VFMADD213PS Z4, Z3, Z10
+	VMULPS      Z0, Z10, Z9
+	VMAXPS      Z9, Z10, Z9
+	VMOVUPS     Z9, 64(BX)
+	VMOVUPS     128(BX), Z9
+	VMOVUPS     128(SI), Z10
+	VFMADD213PS Z6, Z5, Z10
+	VMULPS      Z0, Z10, Z9
+	VMAXPS      Z9, Z10, Z9
+	VMOVUPS     Z9, 128(BX)
+	VMOVUPS     192(BX), Z9
+	VMOVUPS     192(SI), Z10
+	VFMADD213PS Z8, Z7, Z10
+	VMULPS      Z0, Z10, Z9
+	VMAXPS      Z9, Z10, Z9
+	VMOVUPS     Z9, 192(BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide4pixel
+	ADDQ        $0x00000100, DX
+	SUBQ        $0x00000040, AX
+	JMP         wide4
+
+wide4done:
+wide2:
+	CMPQ    AX, $0x00000020
+	JL      wide2done
+	MOVQ    y+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z3
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z4
+	MOVQ    pixels+32(FP), DI
+
+wide2pixel:
+	VMOVUPS     (BX), Z5
+	VMOVUPS     (SI), Z6
+	VFMADD213PS Z2, Z1, Z6
+	VMULPS      Z0, Z6, Z5
+	VMAXPS      Z5, Z6, Z5
+	VMOVUPS     Z5, (BX)
+	VMOVUPS     64(BX), Z5
+	VMOVUPS     64(SI), Z6
+	VFMADD213PS Z4, Z3, Z6
+	VMULPS      Z0, Z6, Z5
+	VMAXPS      Z5, Z6, Z5
+	VMOVUPS     Z5, 64(BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide2pixel
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000020, AX
+	JMP         wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000010
+	JL      wide1done
+	MOVQ    y+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	MOVQ    pixels+32(FP), DI
+
+wide1pixel:
+	VMOVUPS     (BX), Z3
+	VMOVUPS     (SI), Z4
+	VFMADD213PS Z2, Z1, Z4
+	VMULPS      Z0, Z4, Z3
+	VMAXPS      Z3, Z4, Z3
+	VMOVUPS     Z3, (BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide1pixel
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
+// func gatherSumsAVX512(d *float32, u *float32, scale *float32, shift *float32, sum *float32, along *float32, pixels int, channels int, slope float32)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·gatherSumsAVX512(SB), NOSPLIT, $0-68
+	MOVQ         channels+56(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	XORQ         DX, DX
+	VBROADCASTSS slope+64(FP), Z0
+
+wide4:
+	CMPQ    AX, $0x00000040
+	JL      wide4done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z9
+	VMOVUPS 192(DI), Z13
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z6
+	VMOVUPS 128(DI), Z10
+	VMOVUPS 192(DI), Z14
+	MOVQ    sum+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z7
+	VMOVUPS 128(DI), Z11
+	VMOVUPS 192(DI), Z15
+	MOVQ    along+40(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z8
+	VMOVUPS 128(DI), Z12
+	VMOVUPS 192(DI), Z16
+	MOVQ    pixels+48(FP), DI
+
+wide4pixel:
+	VMOVUPS     (BX), Z17
+	VMOVUPS     (SI), Z18
+	VMOVAPS     Z18, Z19
+	VFMADD213PS Z2, Z1, Z19
+	VMULPS      Z0, Z17, Z20
+	VPMOVD2M    Z19, K1
+	VMOVAPS     Z20, K1, Z17
+	VADDPS      Z17, Z3, Z3
+	VFMADD231PS Z17, Z18, Z4
+	VMOVUPS     Z17, (BX)
+	VMOVUPS     64(BX), Z17
+	VMOVUPS     64(SI), Z18
+	VMOVAPS     Z18, Z19
+	VFMADD213PS Z6, Z5, Z19
+	VMULPS      Z0, Z17, Z20
+	VPMOVD2M    Z19, K1
+	VMOVAPS     Z20, K1, Z17
+	VADDPS      Z17, Z7, Z7
+	VFMADD231PS Z17, Z18, Z8
+	VMOVUPS     Z17, 64(BX)
+	VMOVUPS     128(BX), Z17
+	VMOVUPS     128(SI), Z18
+	VMOVAPS     Z18, Z19
+	VFMADD213PS Z10, Z9, Z19
+	VMULPS      Z0, Z17, Z20
+	VPMOVD2M    Z19, K1
+	VMOVAPS     Z20, K1, Z17
+	VADDPS      Z17, Z11, Z11
+	VFMADD231PS Z17, Z18, Z12
+	VMOVUPS     Z17, 128(BX)
+	VMOVUPS     192(BX), Z17
+	VMOVUPS     192(SI), Z18
+	VMOVAPS     Z18, Z19
+	VFMADD213PS Z14, Z13, Z19
+	VMULPS      Z0, Z17, Z20
+	VPMOVD2M    Z19, K1
+	VMOVAPS     Z20, K1, Z17
+	VADDPS      Z17, Z15, Z15
+	VFMADD231PS Z17, Z18, Z16
+	VMOVUPS     Z17, 192(BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide4pixel
+	MOVQ        sum+32(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z3, (BX)
+	VMOVUPS     Z7, 64(BX)
+	VMOVUPS     Z11, 128(BX)
+	VMOVUPS     Z15, 192(BX)
+	MOVQ        along+40(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     Z8, 64(BX)
+	VMOVUPS     Z12, 128(BX)
+	VMOVUPS     Z16, 192(BX)
+	ADDQ        $0x00000100, DX
+	SUBQ        $0x00000040, AX
+	JMP         wide4
+
+wide4done:
+wide2:
+	CMPQ    AX, $0x00000020
+	JL      wide2done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z5
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z6
+	MOVQ    sum+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z3
+	VMOVUPS 64(DI), Z7
+	MOVQ    along+40(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z4
+	VMOVUPS 64(DI), Z8
+	MOVQ    pixels+48(FP), DI
+
+wide2pixel:
+	VMOVUPS     (BX), Z9
+	VMOVUPS     (SI), Z10
+	VMOVAPS     Z10, Z11
+	VFMADD213PS Z2, Z1, Z11
+	VMULPS      Z0, Z9, Z12
+	VPMOVD2M    Z11, K1
+	VMOVAPS     Z12, K1, Z9
+	VADDPS      Z9, Z3, Z3
+	VFMADD231PS Z9, Z10, Z4
+	VMOVUPS     Z9, (BX)
+	VMOVUPS     64(BX), Z9
+	VMOVUPS     64(SI), Z10
+	VMOVAPS     Z10, Z11
+	VFMADD213PS Z6, Z5, Z11
+	VMULPS      Z0, Z9, Z12
+	VPMOVD2M    Z11, K1
+	VMOVAPS     Z12, K1, Z9
+	VADDPS      Z9, Z7, Z7
+	VFMADD231PS Z9, Z10, Z8
+	VMOVUPS     Z9, 64(BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide2pixel
+	MOVQ        sum+32(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z3, (BX)
+	VMOVUPS     Z7, 64(BX)
+	MOVQ        along+40(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z4, (BX)
+	VMOVUPS     Z8, 64(BX)
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000020, AX
+	JMP         wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000010
+	JL      wide1done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	MOVQ    sum+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z3
+	MOVQ    along+40(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z4
+	MOVQ    pixels+48(FP), DI
+
+wide1pixel:
+	VMOVUPS     (BX), Z5
+	VMOVUPS     (SI), Z6
+	VMOVAPS     Z6, Z7
+	VFMADD213PS Z2, Z1, Z7
+	VMULPS      Z0, Z5, Z8
+	VPMOVD2M    Z7, K1
+	VMOVAPS     Z8, K1, Z5
+	VADDPS      Z5, Z3, Z3
+	VFMADD231PS Z5, Z6, Z4
+	VMOVUPS     Z5, (BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide1pixel
+	MOVQ        sum+32(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z3, (BX)
+	MOVQ        along+40(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Z4, (BX)
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
+// func spreadBackAVX512(d *float32, u *float32, own *float32, along *float32, all *float32, pixels int, channels int)
+// Requires: AVX, AVX512F
+TEXT ·spreadBackAVX512(SB), NOSPLIT, $0-56
+	MOVQ channels+48(FP), AX
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	XORQ DX, DX
+
+wide4:
+	CMPQ    AX, $0x00000040
+	JL      wide4done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    own+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z3
+	VMOVUPS 128(DI), Z6
+	VMOVUPS 192(DI), Z9
+	MOVQ    along+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
+	VMOVUPS 128(DI), Z7
+	VMOVUPS 192(DI), Z10
+	MOVQ    all+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z5
+	VMOVUPS 128(DI), Z8
+	VMOVUPS 192(DI), Z11
+	MOVQ    pixels+40(FP), DI
+
+wide4pixel:
+	VMOVUPS      (BX), Z12
+	VMOVUPS      (SI), Z13
+	VFMADD213PS  Z2, Z0, Z12
+	VFNMADD231PS Z13, Z1, Z12
+	VMOVUPS      Z12, (BX)
+	VMOVUPS      64(BX), Z12
+	VMOVUPS      64(SI), Z13
+	VFMADD213PS  Z5, Z3, Z12
+	VFNMADD231PS Z13, Z4, Z12
+	VMOVUPS      Z12, 64(BX)
+	VMOVUPS      128(BX), Z12
+	VMOVUPS      128(SI), Z13
+	VFMADD213PS  Z8, Z6, Z12
+	VFNMADD231PS Z13, Z7, Z12
+	VMOVUPS      Z12, 128(BX)
+	VMOVUPS      192(BX), Z12
+	VMOVUPS      192(SI), Z13
+	VFMADD213PS  Z11, Z9, Z12
+	VFNMADD231PS Z13, Z10, Z12
+	VMOVUPS      Z12, 192(BX)
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         DI
+	JNZ          wide4pixel
+	ADDQ         $0x00000100, DX
+	SUBQ         $0x00000040, AX
+	JMP          wide4
+
+wide4done:
+wide2:
+	CMPQ    AX, $0x00000020
+	JL      wide2done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    own+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
+	VMOVUPS 64(DI), Z3
+	MOVQ    along+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	VMOVUPS 64(DI), Z4
+	MOVQ    all+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	VMOVUPS 64(DI), Z5
+	MOVQ    pixels+40(FP), DI
+
+wide2pixel:
+	VMOVUPS      (BX), Z6
+	VMOVUPS      (SI), Z7
+	VFMADD213PS  Z2, Z0, Z6
+	VFNMADD231PS Z7, Z1, Z6
+	VMOVUPS      Z6, (BX)
+	VMOVUPS      64(BX), Z6
+	VMOVUPS      64(SI), Z7
+	VFMADD213PS  Z5, Z3, Z6
+	VFNMADD231PS Z7, Z4, Z6
+	VMOVUPS      Z6, 64(BX)
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         DI
+	JNZ          wide2pixel
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x00000020, AX
+	JMP          wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000010
+	JL      wide1done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    own+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z0
+	MOVQ    along+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z1
+	MOVQ    all+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Z2
+	MOVQ    pixels+40(FP), DI
+
+wide1pixel:
+	VMOVUPS      (BX), Z3
+	VMOVUPS      (SI), Z4
+	VFMADD213PS  Z2, Z0, Z3
+	VFNMADD231PS Z4, Z1, Z3
+	VMOVUPS      Z3, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         DI
+	JNZ          wide1pixel
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, AX
+	JMP          wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
 // func peakAVX512(n int)
 // Requires: AVX, AVX512F
 TEXT ·peakAVX512(SB), NOSPLIT, $0-8
@@ -2063,6 +3046,783 @@ again:
 	VFMADD231PS Z0, Z1, Z25
 	DECQ        AX
 	JNZ         again
+	VZEROUPPER
+	RET
+
+// func transposeAVX2(dst *float32, dstStep int, src *float32, srcStep int)
+// Requires: AVX
+TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
+	MOVQ       src+16(FP), AX
+	MOVQ       srcStep+24(FP), CX
+	MOVQ       dst+0(FP), DX
+	MOVQ       dstStep+8(FP), BX
+	SHLQ       $0x02, CX
+	SHLQ       $0x02, BX
+	VMOVUPS    (AX), Y0
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y1
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y2
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y3
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y4
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y5
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y6
+	ADDQ       CX, AX
+	VMOVUPS    (AX), Y7
+	ADDQ       CX, AX
+	VUNPCKLPS  Y1, Y0, Y8
+	VUNPCKHPS  Y1, Y0, Y1
+	VUNPCKLPS  Y3, Y2, Y0
+	VUNPCKHPS  Y3, Y2, Y3
+	VUNPCKLPS  Y5, Y4, Y2
+	VUNPCKHPS  Y5, Y4, Y5
+	VUNPCKLPS  Y7, Y6, Y4
+	VUNPCKHPS  Y7, Y6, Y7
+	VUNPCKLPD  Y0, Y8, Y6
+	VUNPCKHPD  Y0, Y8, Y0
+	VUNPCKLPD  Y3, Y1, Y8
+	VUNPCKHPD  Y3, Y1, Y3
+	VUNPCKLPD  Y4, Y2, Y1
+	VUNPCKHPD  Y4, Y2, Y4
+	VUNPCKLPD  Y7, Y5, Y2
+	VUNPCKHPD  Y7, Y5, Y7
+	VPERM2F128 $0x20, Y1, Y6, Y5
+	VPERM2F128 $0x31, Y1, Y6, Y1
+	VPERM2F128 $0x20, Y4, Y0, Y6
+	VPERM2F128 $0x31, Y4, Y0, Y4
+	VPERM2F128 $0x20, Y2, Y8, Y0
+	VPERM2F128 $0x31, Y2, Y8, Y2
+	VPERM2F128 $0x20, Y7, Y3, Y8
+	VPERM2F128 $0x31, Y7, Y3, Y7
+	VMOVUPS    Y5, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y6, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y0, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y8, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y1, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y4, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y2, (DX)
+	ADDQ       BX, DX
+	VMOVUPS    Y7, (DX)
+	ADDQ       BX, DX
+	VZEROUPPER
+	RET
+
+// func mergeAVX2(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32)
+// Requires: AVX
+TEXT ·mergeAVX2(SB), NOSPLIT, $0-60
+	MOVQ         dst+0(FP), AX
+	MOVQ         base+8(FP), CX
+	MOVQ         n+48(FP), DX
+	VBROADCASTSS bias+56(FP), Y0
+
+next:
+	VMOVAPS Y0, Y1
+	MOVQ    even+16(FP), BX
+	MOVQ    evens+24(FP), SI
+	LEAQ    (BX)(SI*4), SI
+
+even:
+	MOVLQSX (BX), DI
+	VADDPS  (CX)(DI*4), Y1, Y1
+	ADDQ    $0x04, BX
+	CMPQ    BX, SI
+	JNE     even
+	VMOVAPS Y0, Y2
+	MOVQ    odd+32(FP), BX
+	MOVQ    odds+40(FP), SI
+	LEAQ    (BX)(SI*4), SI
+
+odd:
+	MOVLQSX    (BX), DI
+	VADDPS     (CX)(DI*4), Y2, Y2
+	ADDQ       $0x04, BX
+	CMPQ       BX, SI
+	JNE        odd
+	VUNPCKLPS  Y2, Y1, Y3
+	VUNPCKHPS  Y2, Y1, Y1
+	VPERM2F128 $0x20, Y1, Y3, Y2
+	VPERM2F128 $0x31, Y1, Y3, Y1
+	VMOVUPS    Y2, (AX)
+	VMOVUPS    Y1, 32(AX)
+	ADDQ       $0x20, CX
+	ADDQ       $0x00000040, AX
+	SUBQ       $0x08, DX
+	JG         next
+	VZEROUPPER
+	RET
+
+// func rowMaxAVX2(row *float32, n int, lanes *float32)
+// Requires: AVX, AVX2
+TEXT ·rowMaxAVX2(SB), NOSPLIT, $0-24
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	MOVL         $0xff800000, DX
+	VMOVD        DX, X0
+	VBROADCASTSS X0, Y0
+
+next:
+	VMOVUPS (AX), Y1
+	VMAXPS  Y0, Y1, Y0
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JG      next
+	MOVQ    lanes+16(FP), AX
+	VMOVUPS Y0, (AX)
+	VZEROUPPER
+	RET
+
+// func rowExpAVX2(row *float32, n int, top float32, lanes *float32)
+// Requires: AVX, AVX2, FMA3
+TEXT ·rowExpAVX2(SB), NOSPLIT, $0-32
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS top+16(FP), Y0
+	MOVL         $0xc2ae0000, DX
+	VMOVD        DX, X1
+	VBROADCASTSS X1, Y1
+	MOVL         $0x3fb8aa3b, DX
+	VMOVD        DX, X2
+	VBROADCASTSS X2, Y2
+	MOVL         $0x3f318000, DX
+	VMOVD        DX, X3
+	VBROADCASTSS X3, Y3
+	MOVL         $0xb95e8083, DX
+	VMOVD        DX, X4
+	VBROADCASTSS X4, Y4
+	VXORPS       Y5, Y5, Y5
+
+next:
+	VMOVUPS      (AX), Y6
+	VSUBPS       Y0, Y6, Y6
+	VMAXPS       Y6, Y1, Y6
+	VMULPS       Y2, Y6, Y7
+	VROUNDPS     $0x00, Y7, Y7
+	VFNMADD231PS Y3, Y7, Y6
+	VFNMADD231PS Y4, Y7, Y6
+	MOVL         $0x39506967, DX
+	VMOVD        DX, X8
+	VBROADCASTSS X8, Y8
+	VMOVAPS      Y8, Y8
+	MOVL         $0x3ab743ce, DX
+	VMOVD        DX, X9
+	VBROADCASTSS X9, Y9
+	VFMADD213PS  Y9, Y6, Y8
+	MOVL         $0x3c088908, DX
+	VMOVD        DX, X9
+	VBROADCASTSS X9, Y9
+	VFMADD213PS  Y9, Y6, Y8
+	MOVL         $0x3d2aa9c1, DX
+	VMOVD        DX, X9
+	VBROADCASTSS X9, Y9
+	VFMADD213PS  Y9, Y6, Y8
+	MOVL         $0x3e2aaaaa, DX
+	VMOVD        DX, X9
+	VBROADCASTSS X9, Y9
+	VFMADD213PS  Y9, Y6, Y8
+	MOVL         $0x3f000000, DX
+	VMOVD        DX, X9
+	VBROADCASTSS X9, Y9
+	VFMADD213PS  Y9, Y6, Y8
+	VMULPS       Y6, Y6, Y9
+	VFMADD213PS  Y6, Y9, Y8
+	MOVL         $0x3f800000, DX
+	VMOVD        DX, X6
+	VBROADCASTSS X6, Y6
+	VADDPS       Y6, Y8, Y8
+	VCVTPS2DQ    Y7, Y6
+	MOVL         $0x0000007f, DX
+	VMOVD        DX, X7
+	VPBROADCASTD X7, Y7
+	VPADDD       Y7, Y6, Y6
+	VPSLLD       $0x17, Y6, Y6
+	VMULPS       Y6, Y8, Y8
+	VMOVUPS      Y8, (AX)
+	VADDPS       Y8, Y5, Y5
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JG           next
+	MOVQ         lanes+24(FP), AX
+	VMOVUPS      Y5, (AX)
+	VZEROUPPER
+	RET
+
+// func rowShrinkAVX2(row *float32, n int, scale float32, lambda float32, lanes *float32)
+// Requires: AVX, AVX2
+TEXT ·rowShrinkAVX2(SB), NOSPLIT, $0-32
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS scale+16(FP), Y0
+	VBROADCASTSS lambda+20(FP), Y1
+	MOVL         $0x2b8cbccc, DX
+	VMOVD        DX, X2
+	VBROADCASTSS X2, Y2
+	VXORPS       Y3, Y3, Y3
+	VXORPS       Y4, Y4, Y4
+
+next:
+	VMULPS  (AX), Y0, Y5
+	VSUBPS  Y1, Y5, Y6
+	VADDPS  Y2, Y6, Y7
+	VCMPPS  $0x06, Y4, Y6, Y8
+	VMULPS  Y6, Y5, Y5
+	VDIVPS  Y7, Y5, Y5
+	VANDPS  Y8, Y5, Y5
+	VMOVUPS Y5, (AX)
+	VADDPS  Y5, Y3, Y3
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JG      next
+	MOVQ    lanes+24(FP), AX
+	VMOVUPS Y3, (AX)
+	VZEROUPPER
+	RET
+
+// func rowScaleAVX2(row *float32, n int, scale float32)
+// Requires: AVX
+TEXT ·rowScaleAVX2(SB), NOSPLIT, $0-20
+	MOVQ         row+0(FP), AX
+	MOVQ         n+8(FP), CX
+	VBROADCASTSS scale+16(FP), Y0
+
+next:
+	VMULPS  (AX), Y0, Y1
+	VMOVUPS Y1, (AX)
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, CX
+	JG      next
+	VZEROUPPER
+	RET
+
+// func absResidualAVX2(sum *float32, y *float32, x *float32, n int)
+// Requires: AVX, AVX2
+TEXT ·absResidualAVX2(SB), NOSPLIT, $0-32
+	MOVQ         sum+0(FP), AX
+	MOVQ         y+8(FP), CX
+	MOVQ         x+16(FP), DX
+	MOVQ         n+24(FP), BX
+	MOVL         $0x7fffffff, SI
+	VMOVD        SI, X0
+	VBROADCASTSS X0, Y0
+
+next:
+	VMOVUPS (CX), Y1
+	VSUBPS  (DX), Y1, Y1
+	VMOVUPS (AX), Y2
+	VANDPS  Y0, Y1, Y1
+	VADDPS  Y1, Y2, Y2
+	VMOVUPS Y2, (AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x20, DX
+	ADDQ    $0x20, AX
+	SUBQ    $0x08, BX
+	JG      next
+	VZEROUPPER
+	RET
+
+// func squareResidualAVX2(sum *float32, y *float32, x *float32, n int)
+// Requires: AVX, FMA3
+TEXT ·squareResidualAVX2(SB), NOSPLIT, $0-32
+	MOVQ sum+0(FP), AX
+	MOVQ y+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+
+next:
+	VMOVUPS     (CX), Y0
+	VSUBPS      (DX), Y0, Y0
+	VMOVUPS     (AX), Y1
+	VFMADD231PS Y0, Y0, Y1
+	VMOVUPS     Y1, (AX)
+	ADDQ        $0x20, CX
+	ADDQ        $0x20, DX
+	ADDQ        $0x20, AX
+	SUBQ        $0x08, BX
+	JG          next
+	VZEROUPPER
+	RET
+
+// func sumSquaresAVX2(u *float32, sum *float32, square *float32, pixels int, channels int)
+// Requires: AVX, FMA3
+TEXT ·sumSquaresAVX2(SB), NOSPLIT, $0-40
+	MOVQ channels+32(FP), AX
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	XORQ DX, DX
+
+wide4:
+	CMPQ    AX, $0x00000020
+	JL      wide4done
+	MOVQ    u+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    sum+8(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y2
+	VMOVUPS 64(SI), Y4
+	VMOVUPS 96(SI), Y6
+	MOVQ    square+16(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	VMOVUPS 32(SI), Y3
+	VMOVUPS 64(SI), Y5
+	VMOVUPS 96(SI), Y7
+	MOVQ    pixels+24(FP), SI
+
+wide4pixel:
+	VMOVUPS     (BX), Y8
+	VADDPS      Y8, Y0, Y0
+	VFMADD231PS Y8, Y8, Y1
+	VMOVUPS     32(BX), Y8
+	VADDPS      Y8, Y2, Y2
+	VFMADD231PS Y8, Y8, Y3
+	VMOVUPS     64(BX), Y8
+	VADDPS      Y8, Y4, Y4
+	VFMADD231PS Y8, Y8, Y5
+	VMOVUPS     96(BX), Y8
+	VADDPS      Y8, Y6, Y6
+	VFMADD231PS Y8, Y8, Y7
+	ADDQ        CX, BX
+	DECQ        SI
+	JNZ         wide4pixel
+	MOVQ        sum+8(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y0, (BX)
+	VMOVUPS     Y2, 32(BX)
+	VMOVUPS     Y4, 64(BX)
+	VMOVUPS     Y6, 96(BX)
+	MOVQ        square+16(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y1, (BX)
+	VMOVUPS     Y3, 32(BX)
+	VMOVUPS     Y5, 64(BX)
+	VMOVUPS     Y7, 96(BX)
+	ADDQ        $0x00000080, DX
+	SUBQ        $0x00000020, AX
+	JMP         wide4
+
+wide4done:
+wide2:
+	CMPQ    AX, $0x00000010
+	JL      wide2done
+	MOVQ    u+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    sum+8(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	VMOVUPS 32(SI), Y2
+	MOVQ    square+16(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	VMOVUPS 32(SI), Y3
+	MOVQ    pixels+24(FP), SI
+
+wide2pixel:
+	VMOVUPS     (BX), Y4
+	VADDPS      Y4, Y0, Y0
+	VFMADD231PS Y4, Y4, Y1
+	VMOVUPS     32(BX), Y4
+	VADDPS      Y4, Y2, Y2
+	VFMADD231PS Y4, Y4, Y3
+	ADDQ        CX, BX
+	DECQ        SI
+	JNZ         wide2pixel
+	MOVQ        sum+8(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y0, (BX)
+	VMOVUPS     Y2, 32(BX)
+	MOVQ        square+16(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y1, (BX)
+	VMOVUPS     Y3, 32(BX)
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000008
+	JL      wide1done
+	MOVQ    u+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    sum+8(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y0
+	MOVQ    square+16(FP), SI
+	ADDQ    DX, SI
+	VMOVUPS (SI), Y1
+	MOVQ    pixels+24(FP), SI
+
+wide1pixel:
+	VMOVUPS     (BX), Y2
+	VADDPS      Y2, Y0, Y0
+	VFMADD231PS Y2, Y2, Y1
+	ADDQ        CX, BX
+	DECQ        SI
+	JNZ         wide1pixel
+	MOVQ        sum+8(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y0, (BX)
+	MOVQ        square+16(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y1, (BX)
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, AX
+	JMP         wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
+// func scaleShiftAVX2(y *float32, u *float32, scale *float32, shift *float32, pixels int, channels int, slope float32)
+// Requires: AVX, FMA3
+TEXT ·scaleShiftAVX2(SB), NOSPLIT, $0-52
+	MOVQ         channels+40(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	XORQ         DX, DX
+	VBROADCASTSS slope+48(FP), Y0
+
+wide2:
+	CMPQ    AX, $0x00000010
+	JL      wide2done
+	MOVQ    y+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y3
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y4
+	MOVQ    pixels+32(FP), DI
+
+wide2pixel:
+	VMOVUPS     (BX), Y5
+	VMOVUPS     (SI), Y6
+	VFMADD213PS Y2, Y1, Y6
+	VMULPS      Y0, Y6, Y5
+	VMAXPS      Y5, Y6, Y5
+	VMOVUPS     Y5, (BX)
+	VMOVUPS     32(BX), Y5
+	VMOVUPS     32(SI), Y6
+	VFMADD213PS Y4, Y3, Y6
+	VMULPS      Y0, Y6, Y5
+	VMAXPS      Y5, Y6, Y5
+	VMOVUPS     Y5, 32(BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide2pixel
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000008
+	JL      wide1done
+	MOVQ    y+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	MOVQ    pixels+32(FP), DI
+
+wide1pixel:
+	VMOVUPS     (BX), Y3
+	VMOVUPS     (SI), Y4
+	VFMADD213PS Y2, Y1, Y4
+	VMULPS      Y0, Y4, Y3
+	VMAXPS      Y3, Y4, Y3
+	VMOVUPS     Y3, (BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide1pixel
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, AX
+	JMP         wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
+// func gatherSumsAVX2(d *float32, u *float32, scale *float32, shift *float32, sum *float32, along *float32, pixels int, channels int, slope float32)
+// Requires: AVX, FMA3
+TEXT ·gatherSumsAVX2(SB), NOSPLIT, $0-68
+	MOVQ         channels+56(FP), AX
+	MOVQ         AX, CX
+	SHLQ         $0x02, CX
+	XORQ         DX, DX
+	VBROADCASTSS slope+64(FP), Y0
+
+wide2:
+	CMPQ    AX, $0x00000010
+	JL      wide2done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y5
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y6
+	MOVQ    sum+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y3
+	VMOVUPS 32(DI), Y7
+	MOVQ    along+40(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y4
+	VMOVUPS 32(DI), Y8
+	MOVQ    pixels+48(FP), DI
+
+wide2pixel:
+	VMOVUPS     (BX), Y9
+	VMOVUPS     (SI), Y10
+	VMOVAPS     Y10, Y11
+	VFMADD213PS Y2, Y1, Y11
+	VMULPS      Y0, Y9, Y12
+	VBLENDVPS   Y11, Y12, Y9, Y9
+	VADDPS      Y9, Y3, Y3
+	VFMADD231PS Y9, Y10, Y4
+	VMOVUPS     Y9, (BX)
+	VMOVUPS     32(BX), Y9
+	VMOVUPS     32(SI), Y10
+	VMOVAPS     Y10, Y11
+	VFMADD213PS Y6, Y5, Y11
+	VMULPS      Y0, Y9, Y12
+	VBLENDVPS   Y11, Y12, Y9, Y9
+	VADDPS      Y9, Y7, Y7
+	VFMADD231PS Y9, Y10, Y8
+	VMOVUPS     Y9, 32(BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide2pixel
+	MOVQ        sum+32(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y3, (BX)
+	VMOVUPS     Y7, 32(BX)
+	MOVQ        along+40(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y4, (BX)
+	VMOVUPS     Y8, 32(BX)
+	ADDQ        $0x00000040, DX
+	SUBQ        $0x00000010, AX
+	JMP         wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000008
+	JL      wide1done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    scale+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	MOVQ    shift+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	MOVQ    sum+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y3
+	MOVQ    along+40(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y4
+	MOVQ    pixels+48(FP), DI
+
+wide1pixel:
+	VMOVUPS     (BX), Y5
+	VMOVUPS     (SI), Y6
+	VMOVAPS     Y6, Y7
+	VFMADD213PS Y2, Y1, Y7
+	VMULPS      Y0, Y5, Y8
+	VBLENDVPS   Y7, Y8, Y5, Y5
+	VADDPS      Y5, Y3, Y3
+	VFMADD231PS Y5, Y6, Y4
+	VMOVUPS     Y5, (BX)
+	ADDQ        CX, BX
+	ADDQ        CX, SI
+	DECQ        DI
+	JNZ         wide1pixel
+	MOVQ        sum+32(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y3, (BX)
+	MOVQ        along+40(FP), BX
+	ADDQ        DX, BX
+	VMOVUPS     Y4, (BX)
+	ADDQ        $0x00000020, DX
+	SUBQ        $0x00000008, AX
+	JMP         wide1
+
+wide1done:
+	VZEROUPPER
+	RET
+
+// func spreadBackAVX2(d *float32, u *float32, own *float32, along *float32, all *float32, pixels int, channels int)
+// Requires: AVX, FMA3
+TEXT ·spreadBackAVX2(SB), NOSPLIT, $0-56
+	MOVQ channels+48(FP), AX
+	MOVQ AX, CX
+	SHLQ $0x02, CX
+	XORQ DX, DX
+
+wide4:
+	CMPQ    AX, $0x00000020
+	JL      wide4done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    own+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y3
+	VMOVUPS 64(DI), Y6
+	VMOVUPS 96(DI), Y9
+	MOVQ    along+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y4
+	VMOVUPS 64(DI), Y7
+	VMOVUPS 96(DI), Y10
+	MOVQ    all+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y5
+	VMOVUPS 64(DI), Y8
+	VMOVUPS 96(DI), Y11
+	MOVQ    pixels+40(FP), DI
+
+wide4pixel:
+	VMOVUPS      (BX), Y12
+	VMOVUPS      (SI), Y13
+	VFMADD213PS  Y2, Y0, Y12
+	VFNMADD231PS Y13, Y1, Y12
+	VMOVUPS      Y12, (BX)
+	VMOVUPS      32(BX), Y12
+	VMOVUPS      32(SI), Y13
+	VFMADD213PS  Y5, Y3, Y12
+	VFNMADD231PS Y13, Y4, Y12
+	VMOVUPS      Y12, 32(BX)
+	VMOVUPS      64(BX), Y12
+	VMOVUPS      64(SI), Y13
+	VFMADD213PS  Y8, Y6, Y12
+	VFNMADD231PS Y13, Y7, Y12
+	VMOVUPS      Y12, 64(BX)
+	VMOVUPS      96(BX), Y12
+	VMOVUPS      96(SI), Y13
+	VFMADD213PS  Y11, Y9, Y12
+	VFNMADD231PS Y13, Y10, Y12
+	VMOVUPS      Y12, 96(BX)
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         DI
+	JNZ          wide4pixel
+	ADDQ         $0x00000080, DX
+	SUBQ         $0x00000020, AX
+	JMP          wide4
+
+wide4done:
+wide2:
+	CMPQ    AX, $0x00000010
+	JL      wide2done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    own+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
+	VMOVUPS 32(DI), Y3
+	MOVQ    along+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	VMOVUPS 32(DI), Y4
+	MOVQ    all+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	VMOVUPS 32(DI), Y5
+	MOVQ    pixels+40(FP), DI
+
+wide2pixel:
+	VMOVUPS      (BX), Y6
+	VMOVUPS      (SI), Y7
+	VFMADD213PS  Y2, Y0, Y6
+	VFNMADD231PS Y7, Y1, Y6
+	VMOVUPS      Y6, (BX)
+	VMOVUPS      32(BX), Y6
+	VMOVUPS      32(SI), Y7
+	VFMADD213PS  Y5, Y3, Y6
+	VFNMADD231PS Y7, Y4, Y6
+	VMOVUPS      Y6, 32(BX)
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         DI
+	JNZ          wide2pixel
+	ADDQ         $0x00000040, DX
+	SUBQ         $0x00000010, AX
+	JMP          wide2
+
+wide2done:
+wide1:
+	CMPQ    AX, $0x00000008
+	JL      wide1done
+	MOVQ    d+0(FP), BX
+	ADDQ    DX, BX
+	MOVQ    u+8(FP), SI
+	ADDQ    DX, SI
+	MOVQ    own+16(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y0
+	MOVQ    along+24(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y1
+	MOVQ    all+32(FP), DI
+	ADDQ    DX, DI
+	VMOVUPS (DI), Y2
+	MOVQ    pixels+40(FP), DI
+
+wide1pixel:
+	VMOVUPS      (BX), Y3
+	VMOVUPS      (SI), Y4
+	VFMADD213PS  Y2, Y0, Y3
+	VFNMADD231PS Y4, Y1, Y3
+	VMOVUPS      Y3, (BX)
+	ADDQ         CX, BX
+	ADDQ         CX, SI
+	DECQ         DI
+	JNZ          wide1pixel
+	ADDQ         $0x00000020, DX
+	SUBQ         $0x00000008, AX
+	JMP          wide1
+
+wide1done:
 	VZEROUPPER
 	RET
 

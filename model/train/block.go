@@ -42,7 +42,7 @@ func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, 
 	}
 	if layer.Norm != "" {
 		b.u = make([]float32, len(b.y))
-		b.norm = kernel.NewNorm(len(b.y)/layer.Out, layer.Out, layer.Slope, model.NormEpsilon)
+		b.norm = kernel.NewNorm(set, len(b.y)/layer.Out, layer.Out, layer.Slope, model.NormEpsilon)
 		b.dGamma, b.dBeta = make([]float32, layer.Out), make([]float32, layer.Out)
 	}
 	return b
