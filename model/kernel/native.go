@@ -7,9 +7,9 @@ import "math"
 // passes are the assembly of one instruction set for rows whose lengths are multiples of lanes. What is left over is done in Go.
 type passes struct {
 	lanes          int
-	rowMax         func(row *float32, n int, lanes *float32)
-	rowExp         func(row *float32, n int, top float32, lanes *float32)
-	rowShrink      func(row *float32, n int, scale, lambda float32, lanes *float32)
+	rowMax         func(row *float32, n int) float32
+	rowExp         func(row *float32, n int, top float32) float32
+	rowShrink      func(row *float32, n int, scale, lambda float32) float32
 	rowScale       func(row *float32, n int, scale float32)
 	absResidual    func(sum, y, x *float32, n int)
 	squareResidual func(sum, y, x *float32, n int)
@@ -101,22 +101,14 @@ func (s *passes) address(row []float32, lambda float32) {
 		address(row, lambda)
 		return
 	}
-	var lanes [16]float32
-	parts, rest := lanes[:s.lanes], row[n:]
-	s.rowMax(&row[0], n, &lanes[0])
-	top := float32(math.Inf(-1))
-	for _, list := range [2][]float32{parts, rest} {
-		for _, v := range list {
-			if v > top {
-				top = v
-			}
+	rest := row[n:]
+	top := s.rowMax(&row[0], n)
+	for _, v := range rest {
+		if v > top {
+			top = v
 		}
 	}
-	s.rowExp(&row[0], n, top, &lanes[0])
-	var sum float64
-	for _, v := range parts {
-		sum += float64(v)
-	}
+	sum := float64(s.rowExp(&row[0], n, top))
 	for i, v := range rest {
 		e := math.Exp(float64(v - top))
 		rest[i] = float32(e)
@@ -127,12 +119,7 @@ func (s *passes) address(row []float32, lambda float32) {
 		s.scaleRow(row, scale)
 		return
 	}
-	s.rowShrink(&row[0], n, scale, lambda, &lanes[0])
-	var left float64
-	for _, v := range parts {
-		left += float64(v)
-	}
-	left += shrink(rest, scale, lambda)
+	left := float64(s.rowShrink(&row[0], n, scale, lambda)) + shrink(rest, scale, lambda)
 	if left < 1e-12 {
 		left = 1e-12
 	}

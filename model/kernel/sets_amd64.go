@@ -34,13 +34,13 @@ func transposeAVX512(dst *float32, dstStep int, src *float32, srcStep int)
 func mergeAVX512(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32)
 
 //go:noescape
-func rowMaxAVX512(row *float32, n int, lanes *float32)
+func rowMaxAVX512(row *float32, n int) float32
 
 //go:noescape
-func rowExpAVX512(row *float32, n int, top float32, lanes *float32)
+func rowExpAVX512(row *float32, n int, top float32) float32
 
 //go:noescape
-func rowShrinkAVX512(row *float32, n int, scale, lambda float32, lanes *float32)
+func rowShrinkAVX512(row *float32, n int, scale, lambda float32) float32
 
 //go:noescape
 func rowScaleAVX512(row *float32, n int, scale float32)
@@ -72,13 +72,13 @@ func transposeAVX2(dst *float32, dstStep int, src *float32, srcStep int)
 func mergeAVX2(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32)
 
 //go:noescape
-func rowMaxAVX2(row *float32, n int, lanes *float32)
+func rowMaxAVX2(row *float32, n int) float32
 
 //go:noescape
-func rowExpAVX2(row *float32, n int, top float32, lanes *float32)
+func rowExpAVX2(row *float32, n int, top float32) float32
 
 //go:noescape
-func rowShrinkAVX2(row *float32, n int, scale, lambda float32, lanes *float32)
+func rowShrinkAVX2(row *float32, n int, scale, lambda float32) float32
 
 //go:noescape
 func rowScaleAVX2(row *float32, n int, scale float32)

@@ -2191,28 +2191,35 @@ odd:
 	VZEROUPPER
 	RET
 
-// func rowMaxAVX512(row *float32, n int, lanes *float32)
-// Requires: AVX, AVX512F
-TEXT ·rowMaxAVX512(SB), NOSPLIT, $0-24
+// func rowMaxAVX512(row *float32, n int) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·rowMaxAVX512(SB), NOSPLIT, $0-20
 	MOVQ         row+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVL         $0xff800000, DX
 	VPBROADCASTD DX, Z0
 
 next:
-	VMOVUPS (AX), Z1
-	VMAXPS  Z0, Z1, Z0
-	ADDQ    $0x40, AX
-	SUBQ    $0x10, CX
-	JG      next
-	MOVQ    lanes+16(FP), AX
-	VMOVUPS Z0, (AX)
+	VMOVUPS       (AX), Z1
+	VMAXPS        Z0, Z1, Z0
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JG            next
+	VEXTRACTF64X4 $0x01, Z0, Y1
+	VMAXPS        Y1, Y0, Y0
+	VEXTRACTF128  $0x01, Y0, X1
+	VMAXPS        X1, X0, X0
+	VSHUFPS       $0x4e, X0, X0, X1
+	VMAXPS        X1, X0, X0
+	VSHUFPS       $0xb1, X0, X0, X1
+	VMAXPS        X1, X0, X0
+	MOVSS         X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
-// func rowExpAVX512(row *float32, n int, top float32, lanes *float32)
-// Requires: AVX, AVX512F
-TEXT ·rowExpAVX512(SB), NOSPLIT, $0-32
+// func rowExpAVX512(row *float32, n int, top float32) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·rowExpAVX512(SB), NOSPLIT, $0-28
 	MOVQ         row+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS top+16(FP), Z0
@@ -2241,36 +2248,43 @@ TEXT ·rowExpAVX512(SB), NOSPLIT, $0-32
 	VPXORD       Z12, Z12, Z12
 
 next:
-	VMOVUPS      (AX), Z13
-	VSUBPS       Z0, Z13, Z13
-	VMAXPS       Z13, Z1, Z13
-	VMULPS       Z2, Z13, Z14
-	VRNDSCALEPS  $0x00, Z14, Z14
-	VFNMADD231PS Z3, Z14, Z13
-	VFNMADD231PS Z4, Z14, Z13
-	VMOVAPS      Z5, Z15
-	VFMADD213PS  Z6, Z13, Z15
-	VFMADD213PS  Z7, Z13, Z15
-	VFMADD213PS  Z8, Z13, Z15
-	VFMADD213PS  Z9, Z13, Z15
-	VFMADD213PS  Z10, Z13, Z15
-	VMULPS       Z13, Z13, Z16
-	VFMADD213PS  Z13, Z16, Z15
-	VADDPS       Z11, Z15, Z15
-	VSCALEFPS    Z14, Z15, Z15
-	VMOVUPS      Z15, (AX)
-	VADDPS       Z15, Z12, Z12
-	ADDQ         $0x40, AX
-	SUBQ         $0x10, CX
-	JG           next
-	MOVQ         lanes+24(FP), AX
-	VMOVUPS      Z12, (AX)
+	VMOVUPS       (AX), Z13
+	VSUBPS        Z0, Z13, Z13
+	VMAXPS        Z13, Z1, Z13
+	VMULPS        Z2, Z13, Z14
+	VRNDSCALEPS   $0x00, Z14, Z14
+	VFNMADD231PS  Z3, Z14, Z13
+	VFNMADD231PS  Z4, Z14, Z13
+	VMOVAPS       Z5, Z15
+	VFMADD213PS   Z6, Z13, Z15
+	VFMADD213PS   Z7, Z13, Z15
+	VFMADD213PS   Z8, Z13, Z15
+	VFMADD213PS   Z9, Z13, Z15
+	VFMADD213PS   Z10, Z13, Z15
+	VMULPS        Z13, Z13, Z16
+	VFMADD213PS   Z13, Z16, Z15
+	VADDPS        Z11, Z15, Z15
+	VSCALEFPS     Z14, Z15, Z15
+	VMOVUPS       Z15, (AX)
+	VADDPS        Z15, Z12, Z12
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JG            next
+	VEXTRACTF64X4 $0x01, Z12, Y0
+	VADDPS        Y0, Y12, Y12
+	VEXTRACTF128  $0x01, Y12, X0
+	VADDPS        X0, X12, X12
+	VSHUFPS       $0x4e, X12, X12, X0
+	VADDPS        X0, X12, X12
+	VSHUFPS       $0xb1, X12, X12, X0
+	VADDPS        X0, X12, X12
+	MOVSS         X12, ret+24(FP)
 	VZEROUPPER
 	RET
 
-// func rowShrinkAVX512(row *float32, n int, scale float32, lambda float32, lanes *float32)
-// Requires: AVX, AVX512F
-TEXT ·rowShrinkAVX512(SB), NOSPLIT, $0-32
+// func rowShrinkAVX512(row *float32, n int, scale float32, lambda float32) float32
+// Requires: AVX, AVX512F, SSE
+TEXT ·rowShrinkAVX512(SB), NOSPLIT, $0-28
 	MOVQ         row+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS scale+16(FP), Z0
@@ -2281,19 +2295,26 @@ TEXT ·rowShrinkAVX512(SB), NOSPLIT, $0-32
 	VPXORD       Z4, Z4, Z4
 
 next:
-	VMULPS   (AX), Z0, Z5
-	VSUBPS   Z1, Z5, Z6
-	VADDPS   Z2, Z6, Z7
-	VCMPPS   $0x06, Z4, Z6, K1
-	VMULPS   Z6, Z5, Z5
-	VDIVPS.Z Z7, Z5, K1, Z5
-	VMOVUPS  Z5, (AX)
-	VADDPS   Z5, Z3, Z3
-	ADDQ     $0x40, AX
-	SUBQ     $0x10, CX
-	JG       next
-	MOVQ     lanes+24(FP), AX
-	VMOVUPS  Z3, (AX)
+	VMULPS        (AX), Z0, Z5
+	VSUBPS        Z1, Z5, Z6
+	VADDPS        Z2, Z6, Z7
+	VCMPPS        $0x06, Z4, Z6, K1
+	VMULPS        Z6, Z5, Z5
+	VDIVPS.Z      Z7, Z5, K1, Z5
+	VMOVUPS       Z5, (AX)
+	VADDPS        Z5, Z3, Z3
+	ADDQ          $0x40, AX
+	SUBQ          $0x10, CX
+	JG            next
+	VEXTRACTF64X4 $0x01, Z3, Y0
+	VADDPS        Y0, Y3, Y3
+	VEXTRACTF128  $0x01, Y3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPS       $0x4e, X3, X3, X0
+	VADDPS        X0, X3, X3
+	VSHUFPS       $0xb1, X3, X3, X0
+	VADDPS        X0, X3, X3
+	MOVSS         X3, ret+24(FP)
 	VZEROUPPER
 	RET
 
@@ -3161,9 +3182,9 @@ odd:
 	VZEROUPPER
 	RET
 
-// func rowMaxAVX2(row *float32, n int, lanes *float32)
-// Requires: AVX, AVX2
-TEXT ·rowMaxAVX2(SB), NOSPLIT, $0-24
+// func rowMaxAVX2(row *float32, n int) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·rowMaxAVX2(SB), NOSPLIT, $0-20
 	MOVQ         row+0(FP), AX
 	MOVQ         n+8(FP), CX
 	MOVL         $0xff800000, DX
@@ -3171,19 +3192,24 @@ TEXT ·rowMaxAVX2(SB), NOSPLIT, $0-24
 	VBROADCASTSS X0, Y0
 
 next:
-	VMOVUPS (AX), Y1
-	VMAXPS  Y0, Y1, Y0
-	ADDQ    $0x20, AX
-	SUBQ    $0x08, CX
-	JG      next
-	MOVQ    lanes+16(FP), AX
-	VMOVUPS Y0, (AX)
+	VMOVUPS      (AX), Y1
+	VMAXPS       Y0, Y1, Y0
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JG           next
+	VEXTRACTF128 $0x01, Y0, X1
+	VMAXPS       X1, X0, X0
+	VSHUFPS      $0x4e, X0, X0, X1
+	VMAXPS       X1, X0, X0
+	VSHUFPS      $0xb1, X0, X0, X1
+	VMAXPS       X1, X0, X0
+	MOVSS        X0, ret+16(FP)
 	VZEROUPPER
 	RET
 
-// func rowExpAVX2(row *float32, n int, top float32, lanes *float32)
-// Requires: AVX, AVX2, FMA3
-TEXT ·rowExpAVX2(SB), NOSPLIT, $0-32
+// func rowExpAVX2(row *float32, n int, top float32) float32
+// Requires: AVX, AVX2, FMA3, SSE
+TEXT ·rowExpAVX2(SB), NOSPLIT, $0-28
 	MOVQ         row+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS top+16(FP), Y0
@@ -3251,14 +3277,19 @@ next:
 	ADDQ         $0x20, AX
 	SUBQ         $0x08, CX
 	JG           next
-	MOVQ         lanes+24(FP), AX
-	VMOVUPS      Y5, (AX)
+	VEXTRACTF128 $0x01, Y5, X0
+	VADDPS       X0, X5, X5
+	VSHUFPS      $0x4e, X5, X5, X0
+	VADDPS       X0, X5, X5
+	VSHUFPS      $0xb1, X5, X5, X0
+	VADDPS       X0, X5, X5
+	MOVSS        X5, ret+24(FP)
 	VZEROUPPER
 	RET
 
-// func rowShrinkAVX2(row *float32, n int, scale float32, lambda float32, lanes *float32)
-// Requires: AVX, AVX2
-TEXT ·rowShrinkAVX2(SB), NOSPLIT, $0-32
+// func rowShrinkAVX2(row *float32, n int, scale float32, lambda float32) float32
+// Requires: AVX, AVX2, SSE
+TEXT ·rowShrinkAVX2(SB), NOSPLIT, $0-28
 	MOVQ         row+0(FP), AX
 	MOVQ         n+8(FP), CX
 	VBROADCASTSS scale+16(FP), Y0
@@ -3270,20 +3301,25 @@ TEXT ·rowShrinkAVX2(SB), NOSPLIT, $0-32
 	VXORPS       Y4, Y4, Y4
 
 next:
-	VMULPS  (AX), Y0, Y5
-	VSUBPS  Y1, Y5, Y6
-	VADDPS  Y2, Y6, Y7
-	VCMPPS  $0x06, Y4, Y6, Y8
-	VMULPS  Y6, Y5, Y5
-	VDIVPS  Y7, Y5, Y5
-	VANDPS  Y8, Y5, Y5
-	VMOVUPS Y5, (AX)
-	VADDPS  Y5, Y3, Y3
-	ADDQ    $0x20, AX
-	SUBQ    $0x08, CX
-	JG      next
-	MOVQ    lanes+24(FP), AX
-	VMOVUPS Y3, (AX)
+	VMULPS       (AX), Y0, Y5
+	VSUBPS       Y1, Y5, Y6
+	VADDPS       Y2, Y6, Y7
+	VCMPPS       $0x06, Y4, Y6, Y8
+	VMULPS       Y6, Y5, Y5
+	VDIVPS       Y7, Y5, Y5
+	VANDPS       Y8, Y5, Y5
+	VMOVUPS      Y5, (AX)
+	VADDPS       Y5, Y3, Y3
+	ADDQ         $0x20, AX
+	SUBQ         $0x08, CX
+	JG           next
+	VEXTRACTF128 $0x01, Y3, X0
+	VADDPS       X0, X3, X3
+	VSHUFPS      $0x4e, X3, X3, X0
+	VADDPS       X0, X3, X3
+	VSHUFPS      $0xb1, X3, X3, X0
+	VADDPS       X0, X3, X3
+	MOVSS        X3, ret+24(FP)
 	VZEROUPPER
 	RET
 

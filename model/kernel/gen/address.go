@@ -48,8 +48,25 @@ func next(s *isa, row, n reg.Register) {
 	JG(LabelRef("next"))
 }
 
+// reduce joins the lanes of v by op and returns the result.
+func reduce(s *isa, v reg.VecVirtual, op func(ops ...Op)) {
+	if s == avx512 {
+		high := YMM()
+		VEXTRACTF64X4(U8(1), v, high)
+		op(high, v.AsY(), v.AsY())
+	}
+	x, other := v.AsX(), XMM()
+	VEXTRACTF128(U8(1), v.AsY(), other)
+	op(other, x, x)
+	VSHUFPS(U8(0x4e), x, x, other)
+	op(other, x, x)
+	VSHUFPS(U8(0xb1), x, x, other)
+	op(other, x, x)
+	Store(x, ReturnIndex(0))
+}
+
 func rowMax(s *isa) {
-	row, n := rows(s, "rowMax", "func(row *float32, n int, lanes *float32)")
+	row, n := rows(s, "rowMax", "func(row *float32, n int) float32")
 	top := spread(s, float32(math.Inf(-1)))
 	Label("next")
 	v := s.vec()
@@ -57,14 +74,14 @@ func rowMax(s *isa) {
 	// Of a NaN and a number the second source is taken: the number.
 	VMAXPS(top, v, top)
 	next(s, row, n)
-	VMOVUPS(top, at(Load(Param("lanes"), GP64()), 0))
+	reduce(s, top, VMAXPS)
 	VZEROUPPER()
 	RET()
 }
 
-// rowExp replaces each value by exp(value - top) and adds to lanes of sums. exp is Cephes's expf: 2^n times a polynomial in the rest.
+// rowExp replaces each value by exp(value - top) and sums them. exp is Cephes's expf: 2^n times a polynomial in the rest.
 func rowExp(s *isa) {
-	row, n := rows(s, "rowExp", "func(row *float32, n int, top float32, lanes *float32)")
+	row, n := rows(s, "rowExp", "func(row *float32, n int, top float32) float32")
 	top := spreadParam(s, "top")
 	lowest := map[*isa]float32{avx512: -105, avx2: -87}[s]
 	least, log2e := spread(s, lowest), spread(s, math.Log2E)
@@ -121,7 +138,7 @@ func rowExp(s *isa) {
 	VMOVUPS(p, at(row, 0))
 	VADDPS(p, sum, sum)
 	next(s, row, n)
-	VMOVUPS(sum, at(Load(Param("lanes"), GP64()), 0))
+	reduce(s, sum, VADDPS)
 	VZEROUPPER()
 	RET()
 }
@@ -132,7 +149,7 @@ var expPoly = [7]float32{
 
 // rowShrink replaces each value by w = scale·value, shrunk: (w-λ)·w/(w-λ+1e-12) above λ and 0 else; a NaN stays one.
 func rowShrink(s *isa) {
-	row, n := rows(s, "rowShrink", "func(row *float32, n int, scale float32, lambda float32, lanes *float32)")
+	row, n := rows(s, "rowShrink", "func(row *float32, n int, scale float32, lambda float32) float32")
 	scale, lambda, tiny := spreadParam(s, "scale"), spreadParam(s, "lambda"), spread(s, 1e-12)
 	sum, none := s.vec(), s.vec()
 	zero(sum)
@@ -157,7 +174,7 @@ func rowShrink(s *isa) {
 	VMOVUPS(w, at(row, 0))
 	VADDPS(w, sum, sum)
 	next(s, row, n)
-	VMOVUPS(sum, at(Load(Param("lanes"), GP64()), 0))
+	reduce(s, sum, VADDPS)
 	VZEROUPPER()
 	RET()
 }
