@@ -51,13 +51,18 @@ type network struct {
 
 // newNetwork plans a network with the given weights, which it copies. close must be called.
 func newNetwork(w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
+	return newNetworkOn(kernel.Best(), w, batch, threads, entropy, limit)
+}
+
+// newNetworkOn is newNetwork for another set of kernels than the best.
+func newNetworkOn(set *kernel.Set, w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
 	side := w.Spec.Side
 	n := &network{spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors)}
 	n.x, n.mask = make([]float32, batch*model.Frames*side*side), make([]float32, batch*side*side)
-	if err := n.build(entropy, limit); err != nil {
+	if err := n.build(set, entropy, limit); err != nil {
 		n.pool.Close()
 		return nil, err
 	}
@@ -74,8 +79,8 @@ func copyTensors(from map[string]model.Tensor) map[string]model.Tensor {
 
 func (n *network) close() { n.pool.Close() }
 
-func (n *network) build(entropy, limit float64) error {
-	g, set := G.NewGraph(), kernel.Best()
+func (n *network) build(set *kernel.Set, entropy, limit float64) error {
+	g := G.NewGraph()
 	input := func(name string, values []float32) *G.Node {
 		return G.NewVector(g, tensor.Float32, G.WithShape(len(values)), G.WithName(name), G.WithValue(vector(values)))
 	}

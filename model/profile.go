@@ -1,0 +1,64 @@
+package model
+
+import (
+	"time"
+
+	"vigil/model/kernel"
+)
+
+// NewOn makes weights ready for one of the kernel's Sets; New takes the best.
+func NewOn(w *Weights, set *kernel.Set) (*Model, error) { return newModel(w, set) }
+
+// The kinds of a Part.
+const (
+	Conv           = "conv"
+	TransposedConv = "transposed conv"
+	MemoryRead     = "memory"
+	Residual       = "error"
+)
+
+// Part is a step of scoring a clip and what it costs on any machine.
+type Part struct {
+	Name string // in the state dict; "error" for the last
+	Kind string
+	// Work is the number of floating-point operations in convolutions and the memory's products, taps on padding not counted.
+	Work float64
+	// Bytes is the least that must be moved: the source and the weights once in, the result once out.
+	Bytes float64
+}
+
+// Parts lists what Score does, in its order. The parts' Work adds up to the model's.
+func (m *Model) Parts() []Part {
+	var parts []Part
+	for i := range m.layers {
+		l, c := &m.layers[i], m.convs[i]
+		p := Part{Name: l.name, Kind: Conv, Work: 2 * float64(c.Work()), Bytes: 4 * float64(c.SrcLen()+c.DstLen()+27*l.in*l.out+l.out)}
+		if l.up {
+			p.Kind = TransposedConv
+		}
+		parts = append(parts, p)
+		if l.memory {
+			queries, width, slots := l.outT*l.outS*l.outS, m.spec.Channels[3], m.spec.Slots
+			parts = append(parts, Part{
+				Name: memoryName, Kind: MemoryRead, Work: 4 * float64(queries*slots*width), Bytes: 4 * float64(2*queries*width+slots*width),
+			})
+		}
+	}
+	side := m.spec.Side
+	return append(parts, Part{Name: Residual, Kind: Residual, Bytes: 4 * float64((2*Frames+1)*side*side)})
+}
+
+// ScoreTimed is Score, and adds to took, one for each of the model's Parts, how long that part ran.
+func (s *Scorer) ScoreTimed(x []float32, took []time.Duration) (Score, error) {
+	last, part := time.Now(), 0
+	s.trace = func(string, []float32) {
+		now := time.Now()
+		took[part] += now.Sub(last)
+		last = now
+		part++
+	}
+	score, err := s.Score(x, nil)
+	s.trace = nil
+	took[part] += time.Since(last)
+	return score, err
+}

@@ -1,0 +1,66 @@
+package train
+
+import (
+	"fmt"
+
+	"vigil/model"
+	"vigil/model/kernel"
+)
+
+// Stepper does training steps of the published recipe on one batch of clips, for those who time them.
+type Stepper struct {
+	net    *network
+	adam   *adam
+	recipe Recipe
+	done   int
+}
+
+// NewStepper plans a network of a copy of w for one of the kernel's Sets. Close must be called.
+func NewStepper(w *model.Weights, set *kernel.Set, batch, threads int) (*Stepper, error) {
+	recipe, err := FindRecipe(Paper)
+	if err != nil {
+		return nil, err
+	}
+	recipe.Batch = batch
+	n, err := newNetworkOn(set, w, batch, threads, recipe.Entropy, recipe.Limit)
+	if err != nil {
+		return nil, err
+	}
+	return &Stepper{net: n, adam: newAdam(n.params, recipe.Decay), recipe: recipe}, nil
+}
+
+// Clips is where the batch is to be written, [batch][16][Side][Side], in [-1, 1].
+func (s *Stepper) Clips() []float32 { return s.net.x }
+
+// Step does what training does for a batch: forward, loss, backward, running statistics, Adam.
+func (s *Stepper) Step() error {
+	if err := s.net.run(); err != nil {
+		return err
+	}
+	good, err := finite(s.net.params)
+	if err != nil {
+		return err
+	}
+	if !good {
+		return fmt.Errorf("step %d: a gradient is no finite number", s.done+1)
+	}
+	s.net.keepStatistics()
+	s.done++
+	return s.adam.update(s.net.params, s.recipe.rate(s.done-1, 0), s.done)
+}
+
+// Loss is that of the last Step.
+func (s *Stepper) Loss() float64 { return s.net.loss.total }
+
+// Close ends the Stepper's goroutines and waits for them.
+func (s *Stepper) Close() { s.net.close() }
+
+// StepWork is the number of floating-point operations of a step for each clip, counted as model.Part's Work: once forward and twice
+// backward, but for the gradient toward the clip, which nobody needs.
+func StepWork(parts []model.Part) float64 {
+	var all float64
+	for _, p := range parts {
+		all += p.Work
+	}
+	return 3*all - parts[0].Work
+}
