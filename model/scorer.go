@@ -70,28 +70,61 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	return s.summarise(x, ignore)
 }
 
-// forward leaves the reconstruction of x in s.y.
+// forward leaves the reconstruction of x in s.y. The first two layers and the last two pass their largest maps on a few frames at a
+// time: these are still in a cache when they are needed.
 func (s *Scorer) forward(x []float32) {
 	m, src := s.model, x
-	for i, c := range m.convs {
+	last := len(m.convs) - 1
+	for i := 0; i <= last; i++ {
 		l := &m.layers[i]
+		if (i == 0 || i == last-1) && s.trace == nil {
+			dst := s.b
+			if i > 0 {
+				dst = s.y
+			}
+			s.pair(i, dst, s.a, src)
+			src = dst[:m.convs[i+1].DstLen()]
+			i++
+			continue
+		}
 		dst := s.a
-		if i == len(m.convs)-1 {
+		if i == last {
 			dst = s.y
 		}
-		c.Run(s.pool, dst, src)
-		src = dst[:c.DstLen()]
+		m.convs[i].Run(s.pool, dst, src)
+		src = dst[:m.convs[i].DstLen()]
 		s.seen(l, src)
 		s.a, s.b = s.b, s.a
 		if l.memory {
 			dst = s.a
-			m.memory.Run(s.pool, dst, src, c.DstLen()/l.out, nil)
-			src = dst[:c.DstLen()]
+			m.memory.Run(s.pool, dst, src, m.convs[i].DstLen()/l.out, nil)
+			src = dst[:m.convs[i].DstLen()]
 			s.a, s.b = s.b, s.a
 			if s.trace != nil {
 				s.trace("mem_rep", src)
 			}
 		}
+	}
+}
+
+// pair runs layers i and i+1, the first of them into between, two frames at a time.
+func (s *Scorer) pair(i int, dst, between, src []float32) {
+	first, second := s.model.convs[i], s.model.convs[i+1]
+	frames, done := first.Frames(), 0
+	for from := 0; from < frames; from += 2 {
+		to := min(from+2, frames)
+		first.RunFrames(s.pool, between, src, from, to)
+		// Frame t of the second needs frames stride·t-1 to stride·t+1 of the first.
+		ready := second.Frames()
+		switch {
+		case to == frames:
+		case s.model.layers[i+1].strT == 2:
+			ready = to / 2
+		default:
+			ready = to - 1
+		}
+		second.RunFrames(s.pool, dst, between, done, ready)
+		done = ready
 	}
 }
 

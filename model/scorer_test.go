@@ -261,3 +261,18 @@ func TestWork(t *testing.T) {
 		t.Errorf("%.2f GFLOP a clip, want 60.8", work/1e9)
 	}
 }
+
+// TestPairs shows that layers run a few frames at a time give what they give one after the other.
+func TestPairs(t *testing.T) {
+	m := noise(t, "tiny")
+	s := m.NewScorer(2)
+	defer s.Close()
+	x := randomClip(m)
+	s.forward(x)
+	got := slices.Clone(s.y)
+	s.trace = func(string, []float32) {}
+	s.forward(x)
+	if !slices.Equal(got, s.y) {
+		t.Error("pairs of layers give another reconstruction")
+	}
+}

@@ -5,8 +5,10 @@ import "slices"
 const (
 	// itemWork is the least that an item should cost, in multiplications: long against taking it.
 	itemWork = 1 << 20
-	// blockBytes of weights stay in the second-level cache while the pixels of an item pass over them.
-	blockBytes = 160 << 10
+	// blockBytes of weights stay in the second-level cache, with room for the rest, while the pixels of an item pass over them.
+	blockBytes = 80 << 10
+	// itemGroups is the most groups of pixels that an item has, fewGroups the number below which weights are fetched too often.
+	itemGroups, fewGroups = 32, 8
 )
 
 // Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias and
@@ -20,7 +22,8 @@ type Conv struct {
 	bias    []float32 // padded to whole tiles
 	rows    int       // weight rows of a tile
 	boxes   []box
-	items   []item
+	items   []item  // by frames of the output, and in a frame by where they begin in the source
+	frames  []int   // for each frame its first item, and the number of items
 	narrow  *narrow // set where there is one channel out: it takes the place of all from micro on
 }
 
@@ -31,15 +34,18 @@ type box struct {
 	srcStep  [3]int
 	dstStep  [3]int
 	blocks   [][]Tap // in the order in which they are summed
-	// Where each output's source and destination lie, row-major, in whole groups of the micro-kernel's.
+	// The output frames are firstFrame, firstFrame+frameStep, …
+	firstFrame, frameStep int
+	// Where each output's source and destination lie, row-major, in whole groups of the micro-kernel's for each frame.
 	pixels, out []int32
 }
 
 func (b *box) count() int { return b.size[0] * b.size[1] * b.size[2] }
 
-// item is one worker's piece: entries from to to of a box's pixels, and channel tiles tileFrom to tileTo.
+// item is one worker's piece: entries from to to of a box's pixels, all in one frame, and channel tiles tileFrom to tileTo.
 type item struct {
 	box              *box
+	frame            int // of the output
 	from, to         int
 	tileFrom, tileTo int
 }
@@ -128,7 +134,8 @@ func (c *Conv) eachPhase(visit func(pt, ph, pw *phase)) {
 	}
 }
 
-// plan splits the output into boxes, the largest first, and these into items.
+// plan splits the output into boxes and these into items. Neighbours in space are neighbours in time, so that what one item leaves in
+// a cache is used by the next.
 func (c *Conv) plan() {
 	start := map[[3]*phase]int{}
 	row := 0
@@ -148,9 +155,21 @@ func (c *Conv) plan() {
 			}
 		}
 	}
-	slices.SortStableFunc(c.boxes, func(a, b box) int { return b.count() - a.count() })
 	for i := range c.boxes {
 		c.split(&c.boxes[i])
+	}
+	slices.SortStableFunc(c.items, func(a, b item) int {
+		if a.frame != b.frame {
+			return a.frame - b.frame
+		}
+		return int(a.box.pixels[a.from] - b.box.pixels[b.from])
+	})
+	c.frames = make([]int, c.axes[0].Out+1)
+	for _, it := range c.items {
+		c.frames[it.frame+1]++
+	}
+	for t := range c.axes[0].Out {
+		c.frames[t+1] += c.frames[t]
 	}
 }
 
@@ -165,6 +184,7 @@ func (c *Conv) box(segs [3]segment, ph [3]*phase, firstRow int) box {
 		b.src += s.from * b.srcStep[d]
 		b.dst += ph[d].start*out[d] + s.from*b.dstStep[d]
 	}
+	b.firstFrame, b.frameStep = ph[0].start+segs[0].from*ph[0].step, ph[0].step
 	limit := blockBytes / 4 / c.micro.Channels
 	var block []Tap
 	rows := 0
@@ -189,28 +209,33 @@ func (c *Conv) box(segs [3]segment, ph [3]*phase, firstRow int) box {
 
 // split cuts a box into items. Few pixels an item would fetch the weights from far away too often, many would leave threads idle.
 func (c *Conv) split(b *box) {
-	b.lists(c.micro.Pixels)
 	group := c.micro.Pixels
 	all, work := tiles(c.out, c.micro.Channels), max(b.rows(), 1)
-	pixels := min(32*group, max(8*group, b.count()/16))
+	area := b.size[1] * b.size[2]
+	pixels := min(itemGroups*group, max(fewGroups*group, area*b.size[0]/16))
 	pixels = max(pixels, itemWork/(work*c.out))
-	pixels = tiles(pixels, group) * group
+	// Equal pieces of a frame, in whole groups.
+	pixels = tiles(tiles(area, tiles(area, pixels)), group) * group
 	wide := min(max(itemWork/(work*pixels*c.micro.Channels), 1), all)
-	for tile := 0; tile < all; tile += wide {
-		for from := 0; from < len(b.pixels); from += pixels {
-			c.items = append(c.items, item{b, from, min(from+pixels, len(b.pixels)), tile, min(tile+wide, all)})
+	for t := range b.size[0] {
+		first := len(b.pixels)
+		b.frame(t, group)
+		for from := first; from < len(b.pixels); from += pixels {
+			for tile := 0; tile < all; tile += wide {
+				it := item{box: b, frame: b.firstFrame + t*b.frameStep, tileFrom: tile, tileTo: min(tile+wide, all)}
+				it.from, it.to = from, min(from+pixels, len(b.pixels))
+				c.items = append(c.items, it)
+			}
 		}
 	}
 }
 
-// lists fills in where the box's pixels lie in the source and in the destination; the last one fills up the last group.
-func (b *box) lists(group int) {
-	for t := range b.size[0] {
-		for h := range b.size[1] {
-			for w := range b.size[2] {
-				b.pixels = append(b.pixels, int32(b.src+t*b.srcStep[0]+h*b.srcStep[1]+w*b.srcStep[2]))
-				b.out = append(b.out, int32(b.dst+t*b.dstStep[0]+h*b.dstStep[1]+w*b.dstStep[2]))
-			}
+// frame fills in where the pixels of the box's frame t lie in the source and in the destination; the last one fills up the last group.
+func (b *box) frame(t, group int) {
+	for h := range b.size[1] {
+		for w := range b.size[2] {
+			b.pixels = append(b.pixels, int32(b.src+t*b.srcStep[0]+h*b.srcStep[1]+w*b.srcStep[2]))
+			b.out = append(b.out, int32(b.dst+t*b.dstStep[0]+h*b.dstStep[1]+w*b.dstStep[2]))
 		}
 	}
 	b.pixels, b.out = fillGroup(b.pixels, group), fillGroup(b.out, group)
@@ -224,26 +249,33 @@ func fillGroup(list []int32, group int) []int32 {
 	return list
 }
 
+// Frames is the number of the destination's frames.
+func (c *Conv) Frames() int { return c.axes[0].Out }
+
 // Run computes dst from src. Values beyond SrcLen and DstLen are not touched.
-func (c *Conv) Run(p *Pool, dst, src []float32) {
+func (c *Conv) Run(p *Pool, dst, src []float32) { c.RunFrames(p, dst, src, 0, c.Frames()) }
+
+// RunFrames computes the frames from to to of dst, so that what follows finds them in a cache. The source frames that they need are
+// those that a kernel of 3 frames covers. Where there is one channel out, frames must be computed in order, beginning with the first.
+func (c *Conv) RunFrames(p *Pool, dst, src []float32, from, to int) {
+	dst, src = dst[:c.DstLen()], src[:c.SrcLen()]
 	if c.narrow != nil {
-		p.narrow = narrowStep{narrow: c.narrow, dst: dst[:c.DstLen()], src: src[:c.SrcLen()]}
-		p.run(c.narrow.bands(), &p.narrow)
-		p.narrow = narrowStep{}
+		c.narrow.run(p, dst, src, from, to)
 		return
 	}
-	p.conv = convStep{conv: c, dst: dst[:c.DstLen()], src: src[:c.SrcLen()]}
-	p.run(len(c.items), &p.conv)
+	p.conv = convStep{conv: c, dst: dst, src: src, first: c.frames[from]}
+	p.run(c.frames[to]-c.frames[from], &p.conv)
 	p.conv = convStep{}
 }
 
 type convStep struct {
 	conv     *Conv
 	dst, src []float32
+	first    int // item
 }
 
 func (s *convStep) do(w *worker, n int) {
-	c, it := s.conv, &s.conv.items[n]
+	c, it := s.conv, &s.conv.items[s.first+n]
 	b := it.box
 	t := &w.tile
 	wide := c.micro.Channels

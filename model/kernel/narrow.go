@@ -6,10 +6,7 @@ package kernel
 //	P[k][h][w] = Σ over channels: src[t][h][w] · weights[k]        for a row of pixels at a time, then turned to a plane for each k
 //	dst[t][2h+…][2w+…] = bias + Σ of the P that meet there         3 to 12 rows of P for each row of dst
 //
-// A worker takes a band of rows through all frames and keeps the last three frames' planes, which stay in its second-level cache.
-
-// narrowBand is how many source rows a band has; one more is computed for the row below.
-const narrowBand = 4
+// Source frames are multiplied as they come; the planes of the last three are kept, in a ring that stays in a cache.
 
 // narrow is the plan of such a convolution. Height and width have stride 2.
 type narrow struct {
@@ -83,40 +80,60 @@ func (n *narrow) work() int {
 	return frames * met
 }
 
-func (n *narrow) bands() int { return tiles(n.height, narrowBand) }
+// narrowRows is how many rows of the source an item has.
+const narrowRows = 4
 
 type narrowStep struct {
 	narrow   *narrow
 	dst, src []float32
+	merging  bool
+	frame    int       // of the pass
+	planes   []float32 // kept from run to run: [3][height][wide][line], columns beyond the width are 0
 }
 
-// room is what a worker needs: products of a row, planes of three frames, and a row of the destination.
-func (n *narrow) room() (products, planes, row int) {
-	return tiles(n.width, n.set.Lanes) * n.set.Lanes * n.wide, 3 * (narrowBand + 1) * n.wide * n.line, 2 * n.line
-}
-
-func (s *narrowStep) do(w *worker, band int) {
-	n := s.narrow
-	productLen, planeLen, rowLen := n.room()
-	w.rows = grow(w.rows, productLen+planeLen+rowLen)
-	room := w.rows[:productLen+planeLen+rowLen]
-	clear(room)
-	products, planes, row := room[:productLen], room[productLen:][:planeLen], room[productLen+planeLen:]
-	from := band * narrowBand
-	rows := min(narrowBand+1, n.height-from)
-	for t := range n.t.In {
-		for h := range rows {
-			s.multiply(w, products, planes[n.plane(t, h):], (t*n.height+from+h)*n.width*n.in)
-		}
-		if t > 0 {
-			s.merge(w, planes, row, from, t-1)
+// run computes frames of the destination; a first frame of 0 begins anew.
+func (n *narrow) run(p *Pool, dst, src []float32, from, to int) {
+	s := &p.narrow
+	*s = narrowStep{narrow: n, dst: dst, src: src, planes: s.planes}
+	if from == 0 {
+		s.planes = grow(s.planes, 3*n.height*n.wide*n.line)
+		for h := range 3 * n.height * n.wide {
+			clear(s.planes[h*n.line+n.width:][:n.line-n.width])
 		}
 	}
-	s.merge(w, planes, row, from, n.t.In-1)
+	items := tiles(n.height, narrowRows)
+	for t := from; t < to; t++ {
+		// Frame t needs the source's t-1, t and t+1, of which t+1 is new, and at the start t as well.
+		s.merging = false
+		for s.frame = t + min(t, 1); s.frame <= t+1 && s.frame < n.t.In; s.frame++ {
+			p.run(items, s)
+		}
+		s.merging, s.frame = true, t
+		p.run(items, s)
+	}
+	*s = narrowStep{planes: s.planes}
+}
+
+func (s *narrowStep) do(w *worker, item int) {
+	n := s.narrow
+	from := item * narrowRows
+	to := min(from+narrowRows, n.height)
+	if s.merging {
+		w.rows = grow(w.rows, 2*n.line)
+		s.merge(w, w.rows[:2*n.line], from, to)
+		return
+	}
+	size := tiles(n.width, n.set.Lanes) * n.set.Lanes * n.wide
+	w.rows = grow(w.rows, size)
+	// What stands for pixels beyond the width must be 0.
+	clear(w.rows[n.width*n.wide : size])
+	for h := from; h < to; h++ {
+		s.multiply(w, w.rows[:size], s.planes[n.plane(s.frame, h):], (s.frame*n.height+h)*n.width*n.in)
+	}
 }
 
 // plane is where the planes of a row of a frame begin in the ring.
-func (n *narrow) plane(t, h int) int { return (t%3*(narrowBand+1) + h) * n.wide * n.line }
+func (n *narrow) plane(t, h int) int { return (t%3*n.height + h) * n.wide * n.line }
 
 // multiply computes the products of a row of pixels and turns them to planes.
 func (s *narrowStep) multiply(w *worker, products, planes []float32, at int) {
@@ -138,35 +155,31 @@ func (s *narrowStep) multiply(w *worker, products, planes []float32, at int) {
 	}
 }
 
-// merge adds up the band's rows of frame t.
-func (s *narrowStep) merge(w *worker, planes, row []float32, from, t int) {
+// merge adds up the rows of the destination that the source's rows from to to yield.
+func (s *narrowStep) merge(w *worker, row []float32, from, to int) {
 	n := s.narrow
 	length := tiles(n.width, n.set.Lanes) * n.set.Lanes
-	for h := range min(narrowBand, n.height-from) {
+	for h := from; h < to; h++ {
 		for parity := range 2 {
 			even, odd := w.pixels[:0], w.out[:0]
 			for i, kt := range n.t.phases[0].kernel {
-				frame := t + n.t.phases[0].first + i
+				frame := s.frame + n.t.phases[0].first + i
 				if frame < 0 || frame >= n.t.In {
 					continue
 				}
 				// An even row comes from its own source row by the kernel's middle, an odd one from that and the next.
-				kh, below := 1, 0
-				for range 1 + parity {
-					if parity == 1 {
-						kh = 2 - 2*below
-					}
-					if from+h+below < n.height {
+				for below := range 1 + parity {
+					kh := 1 + parity - 2*below
+					if h+below < n.height {
 						at := n.plane(frame, h+below) + (kt*Taps+kh)*Taps*n.line
 						even = append(even, int32(at+n.line))
 						odd = append(odd, int32(at+2*n.line), int32(at+1))
 					}
-					below++
 				}
 			}
-			n.set.Merge(row[:2*length], planes, even, odd, n.bias)
+			n.set.Merge(row[:2*length], s.planes, even, odd, n.bias)
 			w.pixels, w.out = even, odd
-			dst := s.dst[(t*2*n.height+2*(from+h)+parity)*2*n.width:][:2*n.width]
+			dst := s.dst[(s.frame*2*n.height+2*h+parity)*2*n.width:][:2*n.width]
 			copy(dst, row)
 			if n.slope != 1 {
 				for i, v := range dst {
