@@ -13,6 +13,12 @@
 // results are equal to the last bit for any number of them.
 package kernel
 
+import (
+	"fmt"
+	"os"
+	"strings"
+)
+
 // Tap is a run of source values that one run of weight rows belongs to. For a convolution it is one row of the
 // kernel: its columns and their channels lie next to each other in the source.
 type Tap struct {
@@ -91,10 +97,43 @@ type Set struct {
 // Sets lists what this machine can run, the fastest last. "go" is always there and is the reference.
 func Sets() []*Set { return append([]*Set{&goSet}, nativeSets()...) }
 
-// Best is the fastest set of this machine.
+// Force is the environment variable that names the set to use, for tests and comparisons. Empty: the fastest.
+const Force = "VIGIL_ISA"
+
+// Best is the fastest set of this machine, or the one that Force names. It panics where the machine has no such set: CheckForce says so
+// before.
 func Best() *Set {
 	all := Sets()
+	if name := os.Getenv(Force); name != "" {
+		set, err := Find(name)
+		if err != nil {
+			panic(err)
+		}
+		return set
+	}
 	return all[len(all)-1]
+}
+
+// Find is the set of that name, or an error that lists those of this machine.
+func Find(name string) (*Set, error) {
+	var names []string
+	for _, s := range Sets() {
+		if s.Name == name {
+			return s, nil
+		}
+		names = append(names, s.Name)
+	}
+	return nil, fmt.Errorf("%s: this machine has no instruction set %q, only %s", Force, name, strings.Join(names, ", "))
+}
+
+// CheckForce is an error where Force names a set that this machine has not.
+func CheckForce() error {
+	name := os.Getenv(Force)
+	if name == "" {
+		return nil
+	}
+	_, err := Find(name)
+	return err
 }
 
 // micro picks the micro-kernel that wastes the fewest channels on the padding of its last tile, the widest among equals.

@@ -8,12 +8,19 @@ import (
 
 // Pool is a fixed set of goroutines that share out the items of a step by an atomic counter. The caller's goroutine
 // is one of them. A Pool runs one step at a time and belongs to one goroutine.
+//
+// A clip is some dozens of short steps, and to wake a sleeping thread takes as long as a short step. So who waits looks again and
+// again for a moment, and sleeps only then.
 type Pool struct {
-	workers []*worker // workers[0] is the caller
+	workers []*worker    // workers[0] is the caller
+	steps   atomic.Int64 // how many were begun
 	next    atomic.Int64
 	items   int64
 	step    step
-	busy    sync.WaitGroup
+	busy    atomic.Int64 // workers that are not done with the step
+	done    chan struct{}
+	asleep  atomic.Bool // the caller waits for done
+	looks   int
 	ended   sync.WaitGroup
 
 	// The running step's arguments live here, so that a run allocates nothing.
@@ -32,6 +39,7 @@ type step interface {
 // worker is what a goroutine needs for itself.
 type worker struct {
 	wake        chan struct{}
+	asleep      atomic.Bool // waits for wake
 	tile        Tile
 	pixels, out []int32 // grown on demand and kept, as are the rest
 	rows        []float32
@@ -44,7 +52,10 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{}
+	p := &Pool{done: make(chan struct{}, 1)}
+	if threads <= runtime.GOMAXPROCS(0) {
+		p.looks = manyLooks
+	}
 	for i := range threads {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -54,6 +65,9 @@ func NewPool(threads int) *Pool {
 	}
 	return p
 }
+
+// manyLooks is some tens of microseconds.
+const manyLooks = 1 << 15
 
 // Threads is the number of goroutines that share a step, the caller's among them.
 func (p *Pool) Threads() int { return len(p.workers) }
@@ -68,10 +82,28 @@ func (p *Pool) Close() {
 }
 
 func (p *Pool) serve(w *worker) {
-	for range w.wake {
+	for seen := int64(0); p.wait(w, seen); {
+		seen++
 		p.drain(w)
-		p.busy.Done()
+		if p.busy.Add(-1) == 0 && p.asleep.CompareAndSwap(true, false) {
+			p.done <- struct{}{}
+		}
 	}
+}
+
+// wait returns when more than seen steps were begun, or false when the Pool is closed.
+func (p *Pool) wait(w *worker, seen int64) bool {
+	for range p.looks {
+		if p.steps.Load() > seen {
+			return true
+		}
+	}
+	w.asleep.Store(true)
+	if p.steps.Load() > seen && w.asleep.CompareAndSwap(true, false) {
+		return true
+	}
+	_, open := <-w.wake
+	return open
 }
 
 func (p *Pool) drain(w *worker) {
@@ -88,12 +120,31 @@ func (p *Pool) drain(w *worker) {
 func (p *Pool) run(items int, s step) {
 	p.step, p.items = s, int64(items)
 	p.next.Store(0)
-	others := p.workers[1:min(len(p.workers), max(items, 1))]
-	p.busy.Add(len(others))
+	others := p.workers[1:]
+	p.busy.Store(int64(len(others)))
+	p.steps.Add(1)
 	for _, w := range others {
-		w.wake <- struct{}{}
+		if w.asleep.CompareAndSwap(true, false) {
+			w.wake <- struct{}{}
+		}
 	}
 	p.drain(p.workers[0])
-	p.busy.Wait()
+	p.finish()
 	p.step = nil
+}
+
+// finish waits for the others. A worker that is late with the step before may wake the caller too early, so it looks again.
+func (p *Pool) finish() {
+	for {
+		for range 1 + p.looks {
+			if p.busy.Load() == 0 {
+				return
+			}
+		}
+		p.asleep.Store(true)
+		if p.busy.Load() == 0 && p.asleep.CompareAndSwap(true, false) {
+			return
+		}
+		<-p.done
+	}
 }

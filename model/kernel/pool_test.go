@@ -33,6 +33,25 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// TestPoolManySteps runs short steps one after the other, with workers that sleep at once, soon, or hardly ever.
+func TestPoolManySteps(t *testing.T) {
+	for _, looks := range []int{0, 1, 50, manyLooks} {
+		p := NewPool(3)
+		p.looks = looks
+		c := make(counter, 4)
+		const steps = 5000
+		for range steps {
+			p.run(len(c), c)
+		}
+		p.Close()
+		for i := range c {
+			if n := c[i].Load(); n != steps {
+				t.Errorf("%d looks: item %d was done %d times, want %d", looks, i, n, steps)
+			}
+		}
+	}
+}
+
 // TestPoolEndsItsGoroutines relies on synctest, which fails a test that leaves a goroutine behind.
 func TestPoolEndsItsGoroutines(t *testing.T) {
 	synctest.Test(t, func(*testing.T) {
