@@ -3,6 +3,7 @@ package eval
 import (
 	"bufio"
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +40,7 @@ func parseLabels(r io.Reader) ([]bool, error) {
 	var labels []bool
 	for {
 		row, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
@@ -55,7 +56,7 @@ func parseLabels(r io.Reader) ([]bool, error) {
 		labels = append(labels, row[1] == "1")
 	}
 	if len(labels) == 0 {
-		return nil, fmt.Errorf("no frame has a label")
+		return nil, errors.New("no frame has a label")
 	}
 	return labels, nil
 }
@@ -105,7 +106,7 @@ func parseUCSD(r io.Reader) ([][]Span, error) {
 		return nil, err
 	}
 	if len(videos) == 0 {
-		return nil, fmt.Errorf("no line says TestVideoFile{end+1}.gt_frame = [first:last];")
+		return nil, errors.New("no line says TestVideoFile{end+1}.gt_frame = [first:last];")
 	}
 	return videos, nil
 }

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -84,9 +85,9 @@ type maskAt struct {
 // frame reads on to frame n, which is not before the last one asked for.
 func (a *maskAt) frame(ctx context.Context, n int) (*Mask, error) {
 	for a.next <= n {
-		switch err := a.reader.Next(ctx, &a.mask); err {
-		case nil:
-		case io.EOF:
+		switch err := a.reader.Next(ctx, &a.mask); {
+		case err == nil:
+		case errors.Is(err, io.EOF):
 			return nil, fmt.Errorf("the masks end after %d frames, the video goes on to frame %d", a.next, n)
 		default:
 			return nil, fmt.Errorf("mask %d: %w", a.next, err)
@@ -99,10 +100,10 @@ func (a *maskAt) frame(ctx context.Context, n int) (*Mask, error) {
 // finish reads to the end, and is an error if there are more or fewer masks than frames.
 func (a *maskAt) finish(ctx context.Context, frames int) error {
 	for {
-		switch err := a.reader.Next(ctx, &a.mask); err {
-		case nil:
+		switch err := a.reader.Next(ctx, &a.mask); {
+		case err == nil:
 			a.next++
-		case io.EOF:
+		case errors.Is(err, io.EOF):
 			if a.next != frames {
 				return fmt.Errorf("there are %d masks for %d frames", a.next, frames)
 			}

@@ -78,7 +78,7 @@ func parseMat(r io.Reader) (*matFile, error) {
 	for {
 		m.data = outer
 		kind, size, err := m.tag()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil, errors.New("the file has no variable volLabel")
 		}
 		if err != nil {
@@ -120,7 +120,7 @@ func parseMat(r io.Reader) (*matFile, error) {
 
 // cut is err, with an end of the data as what it is: too early.
 func cut(err error) error {
-	if err == io.EOF || err == io.ErrUnexpectedEOF {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the file is cut off")
 	}
 	return err
@@ -276,7 +276,7 @@ func readLabelsMat(ctx context.Context, path string) ([]bool, error) {
 	var mask Mask
 	for {
 		switch err := m.Next(ctx, &mask); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return labels, nil
 		case err != nil:
 			return nil, fmt.Errorf("%s: %w", path, err)

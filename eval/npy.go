@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -72,7 +73,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	data := bufio.NewReaderSize(r, 1<<16)
 	start := make([]byte, 8)
 	if _, err := io.ReadFull(data, start); err != nil || !bytes.Equal(start[:6], npyMagic) {
-		return nil, fmt.Errorf("not a NumPy array file")
+		return nil, errors.New("not a NumPy array file")
 	}
 	width := 4
 	switch start[6] {
@@ -84,7 +85,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	}
 	var count [4]byte
 	if _, err := io.ReadFull(data, count[:width]); err != nil {
-		return nil, fmt.Errorf("the header is cut off")
+		return nil, errors.New("the header is cut off")
 	}
 	length := binary.LittleEndian.Uint32(count[:])
 	if length > 1<<16 {
@@ -92,7 +93,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(data, text); err != nil {
-		return nil, fmt.Errorf("the header is cut off")
+		return nil, errors.New("the header is cut off")
 	}
 	n := &npyFile{data: data}
 	descr, order, shape := npyDescr.FindSubmatch(text), npyOrder.FindSubmatch(text), npyShape.FindSubmatch(text)
@@ -100,7 +101,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	case descr == nil || order == nil || shape == nil:
 		return nil, fmt.Errorf("the header %q is not of an array of plain numbers", bytes.TrimSpace(text))
 	case string(order[1]) == "True":
-		return nil, fmt.Errorf("the array is in Fortran's order, want C's: numpy.save(path, numpy.ascontiguousarray(a))")
+		return nil, errors.New("the array is in Fortran's order, want C's: numpy.save(path, numpy.ascontiguousarray(a))")
 	}
 	n.item = item{size: int(descr[3][0] - '0'), float: descr[2][0] == 'f', big: descr[1][0] == '>'}
 	total := int64(n.item.size)

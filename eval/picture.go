@@ -53,7 +53,8 @@ func outline(img *image.RGBA, m *Mask) {
 	}
 	for y := range h {
 		for x := range w {
-			if on(x, y) && !(on(x-1, y) && on(x+1, y) && on(x, y-1) && on(x, y+1)) {
+			inside := on(x-1, y) && on(x+1, y) && on(x, y-1) && on(x, y+1)
+			if on(x, y) && !inside {
 				img.SetRGBA(x, y, color.RGBA{G: 230, B: 120, A: 255})
 			}
 		}

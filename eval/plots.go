@@ -187,7 +187,7 @@ func box(p *plot.Plot, left, right, bottom, top float64, c color.Color) error {
 	if err != nil {
 		return err
 	}
-	b.Color, b.LineStyle.Width = c, 0
+	b.Color, b.Width = c, 0
 	p.Add(b)
 	return nil
 }

@@ -3,6 +3,7 @@ package eval
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -42,7 +43,7 @@ func TestMasksThatSciPyAndNumPyWrote(t *testing.T) {
 		n := 0
 		for ; ; n++ {
 			err := r.Next(t.Context(), &m)
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -122,11 +123,9 @@ func drainMat(t *testing.T, file []byte) error {
 	}
 	var mask Mask
 	for {
-		switch err := m.Next(t.Context(), &mask); err {
-		case nil:
-		case io.EOF:
+		if err := m.Next(t.Context(), &mask); errors.Is(err, io.EOF) {
 			return nil
-		default:
+		} else if err != nil {
 			return err
 		}
 	}

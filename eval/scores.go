@@ -2,6 +2,7 @@ package eval
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -88,7 +89,7 @@ func (g *Given) parse(r io.Reader, path string) error {
 	rows := csv.NewReader(r)
 	rows.ReuseRecord = true
 	first, err := rows.Read()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("the file is empty, want the header %s or %s", replayHeader, simpleHeader)
 	}
 	if err != nil {
@@ -108,7 +109,7 @@ func (g *Given) parse(r io.Reader, path string) error {
 	mine := map[string]bool{}
 	for {
 		row, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {

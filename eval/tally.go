@@ -1,6 +1,9 @@
 package eval
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // tally is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told apart by nothing,
 // so every curve goes through them in one straight step.
@@ -47,8 +50,8 @@ func (t *tally) eer() float64 {
 		return math.NaN()
 	}
 	fpr, miss := 0.0, 1.0
-	for i := len(t.pos) - 1; i >= 0; i-- {
-		nextFPR, nextMiss := fpr+float64(t.neg[i])/float64(t.n), miss-float64(t.pos[i])/float64(t.p)
+	for i, p := range slices.Backward(t.pos) {
+		nextFPR, nextMiss := fpr+float64(t.neg[i])/float64(t.n), miss-float64(p)/float64(t.p)
 		if nextFPR >= nextMiss {
 			if closing := (nextFPR - fpr) + (miss - nextMiss); closing > 0 {
 				return fpr + (miss-fpr)/closing*(nextFPR-fpr)
@@ -66,11 +69,11 @@ func (t *tally) ap() float64 {
 		return math.NaN()
 	}
 	hits, said, sum := 0, 0, 0.0
-	for i := len(t.pos) - 1; i >= 0; i-- {
-		hits += t.pos[i]
-		said += t.pos[i] + t.neg[i]
-		if t.pos[i] > 0 {
-			sum += float64(t.pos[i]) * float64(hits) / float64(said)
+	for i, p := range slices.Backward(t.pos) {
+		hits += p
+		said += p + t.neg[i]
+		if p > 0 {
+			sum += float64(p) * float64(hits) / float64(said)
 		}
 	}
 	return sum / float64(t.p)
@@ -79,8 +82,8 @@ func (t *tally) ap() float64 {
 func (t *tally) roc() []RatePoint {
 	points := []RatePoint{{}}
 	tp, fp := 0, 0
-	for i := len(t.pos) - 1; i >= 0; i-- {
-		tp += t.pos[i]
+	for i, p := range slices.Backward(t.pos) {
+		tp += p
 		fp += t.neg[i]
 		points = append(points, RatePoint{float64(fp) / float64(t.n), float64(tp) / float64(t.p)})
 	}
@@ -90,9 +93,9 @@ func (t *tally) roc() []RatePoint {
 func (t *tally) pr() []PrecisionPoint {
 	var points []PrecisionPoint
 	hits, said := 0, 0
-	for i := len(t.pos) - 1; i >= 0; i-- {
-		hits += t.pos[i]
-		said += t.pos[i] + t.neg[i]
+	for i, p := range slices.Backward(t.pos) {
+		hits += p
+		said += p + t.neg[i]
 		if said > 0 {
 			points = append(points, PrecisionPoint{float64(hits) / float64(t.p), float64(hits) / float64(said)})
 		}

@@ -2,9 +2,11 @@ package eval
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -40,7 +42,7 @@ func parseTracks(r io.Reader, frames int) (map[int][]Box, error) {
 	seen := map[[2]int]bool{}
 	for {
 		row, err := rows.Read()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return out, nil
 		}
 		if err != nil {
@@ -72,7 +74,7 @@ func parseTracks(r io.Reader, frames int) (map[int][]Box, error) {
 // header reads the first row and is an error if it is not the one that is wanted.
 func header(rows *csv.Reader, want ...string) error {
 	got, err := rows.Read()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("the file is empty, want the header %s", strings.Join(want, " or "))
 	}
 	if err != nil {
@@ -80,10 +82,8 @@ func header(rows *csv.Reader, want ...string) error {
 	}
 	// Spreadsheets put a byte order mark in front.
 	line := strings.TrimPrefix(strings.Join(got, ","), "\ufeff")
-	for _, w := range want {
-		if line == w {
-			return nil
-		}
+	if slices.Contains(want, line) {
+		return nil
 	}
 	return fmt.Errorf("the header is %q, want %s", line, strings.Join(want, " or "))
 }
