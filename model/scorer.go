@@ -107,12 +107,16 @@ func (s *Scorer) forward(x []float32) {
 	}
 }
 
-// pair runs layers i and i+1, the first of them into between, two frames at a time.
+// pairBytes is about how much of the map between two layers is still in a cache when the second of them comes to it.
+const pairBytes = 12 << 20
+
+// pair runs layers i and i+1, the first of them into between, a few frames at a time.
 func (s *Scorer) pair(i int, dst, between, src []float32) {
 	first, second := s.model.convs[i], s.model.convs[i+1]
 	frames, done := first.Frames(), 0
-	for from := 0; from < frames; from += 2 {
-		to := min(from+2, frames)
+	step := max(pairBytes/(4*first.DstLen()/frames)/2*2, 2)
+	for from := 0; from < frames; from += step {
+		to := min(from+step, frames)
 		first.RunFrames(s.pool, between, src, from, to)
 		// Frame t of the second needs frames stride·t-1 to stride·t+1 of the first.
 		ready := second.Frames()

@@ -6,7 +6,7 @@ package kernel
 //	P[k][h][w] = Σ over channels: src[t][h][w] · weights[k]        for a row of pixels at a time, then turned to a plane for each k
 //	dst[t][2h+…][2w+…] = bias + Σ of the P that meet there         3 to 12 rows of P for each row of dst
 //
-// Source frames are multiplied as they come; the planes of the last three are kept, in a ring that stays in a cache.
+// Source frames are multiplied as they come, a few at a time; the planes of the last few are kept, in a ring that stays in a cache.
 
 // narrow is the plan of such a convolution. Height and width have stride 2.
 type narrow struct {
@@ -80,15 +80,21 @@ func (n *narrow) work() int {
 	return frames * met
 }
 
-// narrowRows is how many rows of the source an item has.
-const narrowRows = 4
+const (
+	// narrowRows is how many rows of the source an item has.
+	narrowRows = 4
+	// narrowFrames is how many frames are multiplied and merged at a time.
+	narrowFrames = 4
+	// narrowRing is how many frames' planes are kept: those, and one before and one after.
+	narrowRing = narrowFrames + 2
+)
 
 type narrowStep struct {
 	narrow   *narrow
 	dst, src []float32
 	merging  bool
-	frame    int       // of the pass
-	planes   []float32 // kept from run to run: [3][height][wide][line], columns beyond the width are 0
+	first    int       // frame of the pass
+	planes   []float32 // kept from run to run: [narrowRing][height][wide][line], columns beyond the width are 0
 }
 
 // run computes frames of the destination; a first frame of 0 begins anew.
@@ -96,31 +102,32 @@ func (n *narrow) run(p *Pool, dst, src []float32, from, to int) {
 	s := &p.narrow
 	*s = narrowStep{narrow: n, dst: dst, src: src, planes: s.planes}
 	if from == 0 {
-		s.planes = grow(s.planes, 3*n.height*n.wide*n.line)
-		for h := range 3 * n.height * n.wide {
+		s.planes = grow(s.planes, narrowRing*n.height*n.wide*n.line)
+		for h := range narrowRing * n.height * n.wide {
 			clear(s.planes[h*n.line+n.width:][:n.line-n.width])
 		}
 	}
 	items := tiles(n.height, narrowRows)
-	for t := from; t < to; t++ {
-		// Frame t needs the source's t-1, t and t+1, of which t+1 is new, and at the start t as well.
-		s.merging = false
-		for s.frame = t + min(t, 1); s.frame <= t+1 && s.frame < n.t.In; s.frame++ {
-			p.run(items, s)
-		}
-		s.merging, s.frame = true, t
-		p.run(items, s)
+	for from < to {
+		upTo := min(from+narrowFrames, to)
+		// Frame t needs the source's t-1, t and t+1.
+		s.merging, s.first = false, from+min(from, 1)
+		p.run(items*(min(upTo+1, n.t.In)-s.first), s)
+		s.merging, s.first = true, from
+		p.run(items*(upTo-from), s)
+		from = upTo
 	}
 	*s = narrowStep{planes: s.planes}
 }
 
 func (s *narrowStep) do(w *worker, item int) {
 	n := s.narrow
-	from := item * narrowRows
+	items := tiles(n.height, narrowRows)
+	t, from := s.first+item/items, item%items*narrowRows
 	to := min(from+narrowRows, n.height)
 	if s.merging {
 		w.rows = grow(w.rows, 2*n.line)
-		s.merge(w, w.rows[:2*n.line], from, to)
+		s.merge(w, w.rows[:2*n.line], t, from, to)
 		return
 	}
 	size := tiles(n.width, n.set.Lanes) * n.set.Lanes * n.wide
@@ -128,12 +135,12 @@ func (s *narrowStep) do(w *worker, item int) {
 	// What stands for pixels beyond the width must be 0.
 	clear(w.rows[n.width*n.wide : size])
 	for h := from; h < to; h++ {
-		s.multiply(w, w.rows[:size], s.planes[n.plane(s.frame, h):], (s.frame*n.height+h)*n.width*n.in)
+		s.multiply(w, w.rows[:size], s.planes[n.plane(t, h):], (t*n.height+h)*n.width*n.in)
 	}
 }
 
 // plane is where the planes of a row of a frame begin in the ring.
-func (n *narrow) plane(t, h int) int { return (t%3*n.height + h) * n.wide * n.line }
+func (n *narrow) plane(t, h int) int { return (t%narrowRing*n.height + h) * n.wide * n.line }
 
 // multiply computes the products of a row of pixels and turns them to planes.
 func (s *narrowStep) multiply(w *worker, products, planes []float32, at int) {
@@ -155,15 +162,15 @@ func (s *narrowStep) multiply(w *worker, products, planes []float32, at int) {
 	}
 }
 
-// merge adds up the rows of the destination that the source's rows from to to yield.
-func (s *narrowStep) merge(w *worker, row []float32, from, to int) {
+// merge adds up the rows of the destination's frame t that the source's rows from to to yield.
+func (s *narrowStep) merge(w *worker, row []float32, t, from, to int) {
 	n := s.narrow
 	length := tiles(n.width, n.set.Lanes) * n.set.Lanes
 	for h := from; h < to; h++ {
 		for parity := range 2 {
 			even, odd := w.pixels[:0], w.out[:0]
 			for i, kt := range n.t.phases[0].kernel {
-				frame := s.frame + n.t.phases[0].first + i
+				frame := t + n.t.phases[0].first + i
 				if frame < 0 || frame >= n.t.In {
 					continue
 				}
@@ -179,7 +186,7 @@ func (s *narrowStep) merge(w *worker, row []float32, from, to int) {
 			}
 			n.set.Merge(row[:2*length], s.planes, even, odd, n.bias)
 			w.pixels, w.out = even, odd
-			dst := s.dst[(s.frame*2*n.height+2*h+parity)*2*n.width:][:2*n.width]
+			dst := s.dst[(t*2*n.height+2*h+parity)*2*n.width:][:2*n.width]
 			copy(dst, row)
 			if n.slope != 1 {
 				for i, v := range dst {
