@@ -39,12 +39,13 @@ check:
 	go vet ./...
 	CGO_ENABLED=0 GOFLAGS= go vet ./...
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...
+	scripts/check-generated
 
 ## fmt: format the code
 fmt:
 	$(TOOL) gofumpt -w .
 
-## generate: everything that is made from code: schemas
+## generate: everything that is made from code: the kernels' assembly
 generate:
 	go generate ./...
 

@@ -80,6 +80,18 @@ func TestMicro(t *testing.T) {
 	})
 }
 
+// FuzzMicro tries what TestMicro tries, from any seed.
+func FuzzMicro(f *testing.F) {
+	f.Add(uint64(1), uint8(0))
+	f.Fuzz(func(t *testing.T, seed uint64, round uint8) {
+		for _, set := range Sets() {
+			for i := range set.Micros {
+				checkMicro(t, newRand(seed), &set.Micros[i], int(round))
+			}
+		}
+	})
+}
+
 // checkMicro computes random groups: any number of pixels and channels, taps of any length and step in any order, some of them empty, sums
 // that begin with a bias or go on, and in every fourth round infinities and NaN.
 func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
