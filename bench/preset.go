@@ -1,0 +1,153 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"time"
+
+	"vigil/model"
+	"vigil/model/train"
+)
+
+// slowStep is the time of a step above which four clips at once are not tried.
+const slowStep = 10.0
+
+// measure takes a network's figures.
+func measure(ctx context.Context, spec model.Spec, o Options, y *Yardstick) (*Preset, error) {
+	w, err := Weights(spec, o.Seed)
+	if err != nil {
+		return nil, err
+	}
+	o.Progress(spec.Preset + ": scoring")
+	p := &Preset{}
+	parts, err := p.forward(ctx, w, o, y)
+	if err != nil || o.NoSteps {
+		return p, err
+	}
+	o.Progress(spec.Preset + ": a training step")
+	work := train.StepWork(parts) / 1e9
+	if p.Step, err = step(ctx, w, 1, work, o, y); err != nil {
+		return nil, err
+	}
+	const batch = 4
+	free, known := freeMemory()
+	// The buffers grow with the batch; the rest is left to whoever else is there.
+	need := p.Step.Bytes * batch * 3 / 2
+	switch {
+	case p.Step.Seconds > slowStep:
+		p.note("a step of %d clips is left out: one of a single clip takes %.0f s", batch, p.Step.Seconds)
+	case known && need > free:
+		p.note("a step of %d clips is left out: it needs about %s, %s is free", batch, bytesText(need), bytesText(free))
+	case !known && need > 4<<30:
+		p.note("a step of %d clips is left out: it needs about %s, and how much is free is not known here", batch, bytesText(need))
+	default:
+		o.Progress(fmt.Sprintf("%s: a training step of %d clips", spec.Preset, batch))
+		p.Step4, err = step(ctx, w, batch, work, o, y)
+	}
+	return p, err
+}
+
+func (p *Preset) note(format string, args ...any) {
+	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
+}
+
+// forward measures scoring, all of it and part by part.
+func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Yardstick) ([]model.Part, error) {
+	before := heldBytes()
+	m, err := model.NewOn(w, o.Set)
+	if err != nil {
+		return nil, err
+	}
+	scorer := m.NewScorer(y.threads)
+	defer scorer.Close()
+	x := make([]float32, model.Frames*w.Spec.Side*w.Spec.Side)
+	Clip(x, o.Seed)
+	score := func() error {
+		_, err := scorer.Score(x, nil)
+		return err
+	}
+	if err := score(); err != nil {
+		return nil, err
+	}
+	p.Forward = &Forward{Bytes: heldBytes() - before - int64(4*len(x))}
+	if p.Forward.Allocs, err = allocations(score); err != nil {
+		return nil, err
+	}
+	parts := m.Parts()
+	p.GFLOP = m.Work() / 1e9
+	s := &sampler{work: p.GFLOP, clips: 1, laps: make([]time.Duration, len(parts))}
+	s.do = func() error {
+		_, err := scorer.ScoreTimed(x, s.laps)
+		return err
+	}
+	if err := s.rounds(ctx, y, o.Rounds); err != nil {
+		return nil, err
+	}
+	p.Forward.Measure = s.measure()
+	p.Forward.count()
+	for i, part := range parts {
+		l := Layer{
+			Name: part.Name, Kind: part.Kind, GFLOP: part.Work / 1e9, Bytes: part.Bytes,
+			Seconds: Quantile(s.parts[i], 0.5), Best: Quantile(s.parts[i], 0),
+		}
+		if l.Seconds > 0 {
+			l.GFLOPS = l.GFLOP / l.Seconds
+		}
+		p.Layers = append(p.Layers, l)
+	}
+	return parts, nil
+}
+
+// count says what the time of a clip means for cameras.
+func (f *Forward) count() {
+	f.ClipsPerSecond = 1 / f.Seconds
+	f.Cameras10, f.Cameras25 = f.ClipsPerSecond*Hop/10, f.ClipsPerSecond*Hop/25
+}
+
+// step measures training.
+func step(ctx context.Context, w *model.Weights, batch int, work float64, o Options, y *Yardstick) (*Step, error) {
+	before := heldBytes()
+	st, err := train.NewStepper(w, o.Set, batch, y.threads)
+	if err != nil {
+		return nil, err
+	}
+	defer st.Close()
+	Clip(st.Clips(), o.Seed)
+	if err := st.Step(); err != nil {
+		return nil, err
+	}
+	out := &Step{Batch: batch, GFLOP: work, Bytes: heldBytes() - before}
+	s := &sampler{work: work, clips: batch, do: st.Step}
+	if err := s.rounds(ctx, y, o.Rounds); err != nil {
+		return nil, err
+	}
+	out.Measure = s.measure()
+	return out, nil
+}
+
+// heldBytes is what the program holds on to after everything else has been given back. What a finalizer frees goes with the second
+// collection.
+func heldBytes() int64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// allocations is how many a call makes: the fewest of a few, as the runtime makes some of its own beside them.
+func allocations(do func() error) (float64, error) {
+	least := math.Inf(1)
+	for range 4 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		if err := do(); err != nil {
+			return 0, err
+		}
+		runtime.ReadMemStats(&after)
+		least = min(least, float64(after.Mallocs-before.Mallocs))
+	}
+	return least, nil
+}

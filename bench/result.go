@@ -1,0 +1,125 @@
+package bench
+
+import (
+	"slices"
+
+	"vigil/model"
+)
+
+// Hop is from one clip of a camera to the next in frames, where the number of cameras is told.
+const Hop = 8
+
+// Result is what a run found. Shares are of Peak.
+type Result struct {
+	ISA       string             `json:"isa"`
+	Threads   int                `json:"threads"`
+	Peak      float64            `json:"peak_gflops"` // of all threads: the median over the run
+	PeakBest  float64            `json:"peak_best_gflops"`
+	PeakISA   string             `json:"peak_isa"` // that reaches it
+	Bandwidth float64            `json:"bandwidth_gbs"`
+	CPU       string             `json:"cpu"`
+	Seed      uint64             `json:"seed"`
+	Presets   map[string]*Preset `json:"presets"`
+}
+
+// Preset is what was found of a network.
+type Preset struct {
+	GFLOP   float64  `json:"gflop"`   // a clip forward, taps on padding not counted
+	Forward *Forward `json:"forward"` // everything from the clip to its error
+	Layers  []Layer  `json:"layers"`
+	Step    *Step    `json:"step,omitempty"` // one clip a batch
+	Step4   *Step    `json:"step_batch_4,omitempty"`
+	Notes   []string `json:"notes,omitempty"` // what was left out, and why
+}
+
+// Measure is a time and what it means.
+type Measure struct {
+	Seconds float64 `json:"seconds"` // a clip, the median over the rounds
+	Low     float64 `json:"low_quartile_seconds"`
+	High    float64 `json:"high_quartile_seconds"`
+	Best    float64 `json:"best_seconds"`
+	GFLOPS  float64 `json:"gflops"`
+	Share   float64 `json:"share"`
+	// Beside is the median over the rounds of the share of the peak that was measured right before and after.
+	Beside float64 `json:"share_beside"`
+	// BestShare is the best round's share of the best peak: on a machine that others use as well, the nearest to an idle machine's.
+	BestShare float64 `json:"best_share"`
+	Rounds    int     `json:"rounds"`
+}
+
+// Forward is the scoring of a clip.
+type Forward struct {
+	Measure
+	ClipsPerSecond float64 `json:"clips_per_second"`
+	Cameras10      float64 `json:"cameras_at_10_fps"` // with a clip every Hop frames
+	Cameras25      float64 `json:"cameras_at_25_fps"`
+	Bytes          int64   `json:"bytes"` // the model and a scorer
+	Allocs         float64 `json:"allocs"`
+}
+
+// Layer is a part of Forward.
+type Layer struct {
+	Name    string  `json:"name"`
+	Kind    string  `json:"kind"`
+	GFLOP   float64 `json:"gflop"`
+	Bytes   float64 `json:"bytes"` // that must be moved at the least
+	Seconds float64 `json:"seconds"`
+	Best    float64 `json:"best_seconds"`
+	GFLOPS  float64 `json:"gflops"`
+	Share   float64 `json:"share"`
+	// BestShare is a Measure's.
+	BestShare float64 `json:"best_share"`
+}
+
+// Step is a training step.
+type Step struct {
+	Measure
+	Batch int     `json:"batch"`
+	GFLOP float64 `json:"gflop"` // a clip
+	Bytes int64   `json:"bytes"` // the graph with its buffers
+}
+
+// Names lists the presets in the order of model.Presets.
+func (r *Result) Names() []string {
+	var names []string
+	for _, p := range model.Presets {
+		if r.Presets[p.Preset] != nil {
+			names = append(names, p.Preset)
+		}
+	}
+	return names
+}
+
+// finish fills in what needs the whole run's peak.
+func (r *Result) finish(y *Yardstick) {
+	r.Peak, r.PeakBest = Quantile(y.samples, 0.5), slices.Max(y.samples)
+	for _, p := range r.Presets {
+		all := []*Measure{&p.Forward.Measure}
+		for _, s := range []*Step{p.Step, p.Step4} {
+			if s != nil {
+				all = append(all, &s.Measure)
+			}
+		}
+		for _, m := range all {
+			m.Share, m.BestShare = m.GFLOPS/r.Peak, m.GFLOPS*m.Seconds/m.Best/r.PeakBest
+		}
+		for i := range p.Layers {
+			l := &p.Layers[i]
+			l.Share, l.BestShare = l.GFLOPS/r.Peak, l.GFLOP/max(l.Best, 1e-9)/r.PeakBest
+		}
+	}
+}
+
+// Quantile is the value below which the share q of the values lies, between two of them in proportion; 0 of none.
+func Quantile(values []float64, q float64) float64 {
+	if len(values) == 0 {
+		return 0
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	at := q * float64(len(sorted)-1)
+	i := min(int(at), max(len(sorted)-2, 0))
+	if i+1 == len(sorted) {
+		return sorted[i]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
