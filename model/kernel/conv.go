@@ -95,32 +95,50 @@ func (b *box) rows() int {
 // Pack takes new weights: channel o of the output and i of the input meet in w[o·outStride + i·inStride + k], where k
 // counts the kernel's 27 positions row-major. bias is [out]; nil is zero.
 func (c *Conv) Pack(w []float32, outStride, inStride int, bias []float32) {
+	c.PackOn(nil, w, outStride, inStride, bias)
+}
+
+// PackOn is Pack with the threads of a Pool.
+func (c *Conv) PackOn(p *Pool, w []float32, outStride, inStride int, bias []float32) {
 	if c.narrow != nil {
 		c.narrow.pack(w, inStride, bias)
 		return
 	}
+	// Where the kernel's positions lie in a tile, in rows of one input channel each.
+	var row [Taps * Taps * Taps]int
 	at := 0
-	for first := 0; first < c.out; first += c.micro.Channels {
-		have := min(c.micro.Channels, c.out-first)
-		c.eachPhase(func(pt, ph, pw *phase) {
-			for _, kt := range pt.kernel {
-				for _, kh := range ph.kernel {
-					for _, kw := range pw.kernel {
-						k := (kt*Taps+kh)*Taps + kw
-						for i := range c.in {
-							row := c.packed[at:][:c.micro.Channels]
-							for o := range have {
-								row[o] = w[(first+o)*outStride+i*inStride+k]
-							}
-							at += c.micro.Channels
-						}
-					}
+	c.eachPhase(func(pt, ph, pw *phase) {
+		for _, kt := range pt.kernel {
+			for _, kh := range ph.kernel {
+				for _, kw := range pw.kernel {
+					row[(kt*Taps+kh)*Taps+kw] = at
+					at += c.in
 				}
 			}
-		})
+		}
+	})
+	wide := c.micro.Channels
+	pack := func(tile int) {
+		first := tile * wide
+		packed := c.packed[first*c.rows:]
+		for i := range c.in {
+			for o := range min(wide, c.out-first) {
+				from := w[(first+o)*outStride+i*inStride:][:len(row)]
+				for k, v := range from {
+					packed[(row[k]+i)*wide+o] = v
+				}
+			}
+		}
 	}
 	clear(c.bias)
 	copy(c.bias, bias)
+	if p == nil {
+		for tile := range tiles(c.out, wide) {
+			pack(tile)
+		}
+		return
+	}
+	p.Each(tiles(c.out, wide), pack)
 }
 
 // eachPhase visits the phases of T, H and W in the order of the packed weights.

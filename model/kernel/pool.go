@@ -116,6 +116,13 @@ func (p *Pool) drain(w *worker) {
 	}
 }
 
+// Each calls do for the items 0 to n-1, shared among the threads, in any order.
+func (p *Pool) Each(n int, do func(item int)) { p.run(n, each(do)) }
+
+type each func(item int)
+
+func (do each) do(_ *worker, item int) { do(item) }
+
 // run does the items of s and returns when all are done.
 func (p *Pool) run(items int, s step) {
 	p.step, p.items = s, int64(items)

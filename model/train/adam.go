@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"vigil/model"
+	"vigil/model/kernel"
 )
 
 // Adam's own constants (Kingma and Ba, 2015), as PyTorch has them.
@@ -17,10 +18,11 @@ const (
 type adam struct {
 	first, second map[string][]float32 // moments of each parameter, by name
 	decay         float64              // of everything but the memory's slots
+	pool          *kernel.Pool
 }
 
-func newAdam(params []*parameter, decay float64) *adam {
-	a := &adam{first: map[string][]float32{}, second: map[string][]float32{}, decay: decay}
+func newAdam(params []*parameter, pool *kernel.Pool, decay float64) *adam {
+	a := &adam{first: map[string][]float32{}, second: map[string][]float32{}, decay: decay, pool: pool}
 	for _, p := range params {
 		a.first[p.name], a.second[p.name] = make([]float32, len(p.values)), make([]float32, len(p.values))
 	}
@@ -42,15 +44,27 @@ func (a *adam) update(params []*parameter, rate float64, n int) error {
 		}
 		values := p.values[:len(gradient)]
 		first, second := a.first[p.name][:len(gradient)], a.second[p.name][:len(gradient)]
-		for i, g := range gradient {
-			m := first[i] + (g-first[i])*(1-adamFirst)
-			v := second[i]*adamSecond + g*g*(1-adamSecond)
-			first[i], second[i] = m, v
-			values[i] = values[i]*keep - size*m/(float32(math.Sqrt(float64(v)))/root+adamEpsilon)
-		}
-		clear(gradient)
+		a.pool.Each((len(gradient)+adamPiece-1)/adamPiece, func(item int) {
+			from := item * adamPiece
+			to := min(from+adamPiece, len(gradient))
+			step(values[from:to], first[from:to], second[from:to], gradient[from:to], keep, size, root)
+		})
 	}
 	return nil
+}
+
+// adamPiece is how many values a thread takes at a time.
+const adamPiece = 1 << 14
+
+func step(values, first, second, gradient []float32, keep, size, root float32) {
+	values, first, second = values[:len(gradient)], first[:len(gradient)], second[:len(gradient)]
+	for i, g := range gradient {
+		m := first[i] + (g-first[i])*(1-adamFirst)
+		v := second[i]*adamSecond + g*g*(1-adamSecond)
+		first[i], second[i] = m, v
+		values[i] = values[i]*keep - size*m/(float32(math.Sqrt(float64(v)))/root+adamEpsilon)
+	}
+	clear(gradient)
 }
 
 // finite says whether every gradient is a number that can be worked with.

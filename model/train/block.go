@@ -66,7 +66,7 @@ func (b *block) apply(src *G.Node, params G.Nodes) (*G.Node, error) {
 
 func (b *block) forward(src []float32, params [][]float32) {
 	out, in := b.layer.WeightStrides()
-	b.conv.Pack(params[0], out, in, params[1])
+	b.conv.PackOn(b.pool, params[0], out, in, params[1])
 	from, to := b.conv.SrcLen(), b.conv.DstLen()
 	for clip := range b.batch {
 		b.conv.Run(b.pool, b.u[clip*to:], src[clip*from:])
@@ -124,7 +124,7 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 		return
 	}
 	out, in := b.layer.WeightStrides()
-	b.back.Pack(params[0], in, out, nil)
+	b.back.PackOn(b.pool, params[0], in, out, nil)
 	from, to := b.back.SrcLen(), b.back.DstLen()
 	for clip := range b.batch {
 		b.back.Run(b.pool, b.dx[clip*to:], d[clip*from:])

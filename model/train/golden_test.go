@@ -160,7 +160,7 @@ func TestFirstStep(t *testing.T) {
 func TestTenSteps(t *testing.T) {
 	eachOracle(t, func(t *testing.T, o *oracle) {
 		n := o.network(t, 2)
-		opt := newAdam(n.params, 0)
+		opt := newAdam(n.params, n.pool, 0)
 		losses := o.tensors["losses"]
 		for step := range losses.Shape[0] {
 			if err := n.run(); err != nil {

@@ -26,7 +26,7 @@ func NewStepper(w *model.Weights, set *kernel.Set, batch, threads int) (*Stepper
 	if err != nil {
 		return nil, err
 	}
-	return &Stepper{net: n, adam: newAdam(n.params, recipe.Decay), recipe: recipe}, nil
+	return &Stepper{net: n, adam: newAdam(n.params, n.pool, recipe.Decay), recipe: recipe}, nil
 }
 
 // Clips is where the batch is to be written, [batch][16][Side][Side], in [-1, 1].

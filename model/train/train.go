@@ -180,7 +180,7 @@ func (r *run) open() error {
 	if r.net, err = newNetwork(weights, cfg.Recipe.Batch, cfg.Threads, cfg.Recipe.Entropy, cfg.Recipe.Limit); err != nil {
 		return err
 	}
-	r.adam = newAdam(r.net.params, cfg.Recipe.Decay)
+	r.adam = newAdam(r.net.params, r.net.pool, cfg.Recipe.Decay)
 	if c != nil {
 		r.adam.first, r.adam.second = c.adam.first, c.adam.second
 		return nil
