@@ -68,9 +68,12 @@ func pairs(videos []Series) float64 {
 	var wins, n float64
 	for _, a := range videos {
 		for i, x := range a.Scores {
+			if !a.Abnormal[i] {
+				continue
+			}
 			for _, b := range videos {
 				for j, y := range b.Scores {
-					if !a.Abnormal[i] || b.Abnormal[j] {
+					if b.Abnormal[j] {
 						continue
 					}
 					n++
@@ -86,7 +89,7 @@ func pairs(videos []Series) float64 {
 	return wins / n
 }
 
-// thresholds gives, at each threshold from high to low, the hits and the false alarms.
+// counts gives, at each threshold from high to low, the hits and the false alarms.
 func counts(videos []Series) (hits, falses []float64, p, n float64) {
 	var levels []float64
 	for _, s := range videos {
