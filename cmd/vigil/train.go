@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
+	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -37,7 +39,7 @@ func trainCommand() *cobra.Command {
 		Long: "Learns from video files and folders of frames that show nothing but normal life, all of one camera. A twentieth of the frames is\n" +
 			"held out, and the weights that do best there are kept in MODEL. A checkpoint beside it, MODEL.checkpoint, holds the whole run\n" +
 			"until it is done: a run that was interrupted goes on bit for bit with --resume. One seed gives one result, whatever the number\n" +
-			"of threads.\n\n" +
+			"of threads; but with --minutes the speed of the machine decides how many steps there are.\n\n" +
 			"Recipe local-speed lets a part of some clips run too fast and unteaches what moves there; its weights are scored by their worst\n" +
 			"block. Recipe paper is the published one; its weights are scored by the mean error.",
 		Example: "  vigil train ped2/train/*.mkv -o ped2.safetensors --preset fast\n" +
@@ -111,7 +113,27 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 		t.spec.Side, t.spec.Preset = t.side, ""
 	}
 	t.spec.Addressing = t.addressing
-	return t.spec.Validate()
+	if err := t.spec.Validate(); err != nil {
+		return err
+	}
+	return t.checkOut()
+}
+
+// checkOut keeps the weights from taking the place of something else, as of a recording when -o stands before a list of them.
+func (t *training) checkOut() error {
+	info, err := os.Stat(t.out)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("-o: %w", err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("-o: %s is no file; name one for the weights", t.out)
+	}
+	if _, err := model.ReadWeights(t.out); err != nil {
+		return fmt.Errorf("-o: %s is there and is no weights file, so it is not replaced; name another or remove it", t.out)
+	}
+	return nil
 }
 
 func (t *training) run(cmd *cobra.Command) error {
@@ -139,9 +161,12 @@ func (t *training) run(cmd *cobra.Command) error {
 	}, videos)
 	bar.finish()
 	if errors.Is(err, train.ErrStopped) && ctx.Err() != nil {
+		if other := onlyOther(err); other != nil {
+			return fmt.Errorf("stopped after step %d, which could not be kept: %w", result.Steps, other)
+		}
 		fmt.Fprintf(t.stderr, "stopped after step %d; the run is kept in %s: go on with the same command and --resume\n", result.Steps,
 			train.CheckpointPath(t.out))
-		return errors.Join(errInterrupted, onlyOther(err))
+		return errInterrupted
 	}
 	if err != nil {
 		return err

@@ -115,6 +115,8 @@ func TestTrainInterrupted(t *testing.T) {
 		}
 	}()
 	_, errs, err := learn(ctx, args("parts")...)
+	// Where there was never a checkpoint nothing else ends the wait for it.
+	cancel()
 	<-done
 	if !errors.Is(err, errInterrupted) || !strings.Contains(errs, "parts.checkpoint: go on with the same command and --resume") {
 		t.Fatalf("%v\n%s", err, errs)
@@ -157,6 +159,8 @@ func TestTrainRefuses(t *testing.T) {
 		{[]string{short, "-o", out, "--preset", "micro"}, false, "too little video"},
 		{[]string{video, "-o", out, "--preset", "micro", "--resume"}, false, "there is no interrupted run to resume"},
 		{[]string{video, "-o", filepath.Join(dir, "no", "m"), "--preset", "micro"}, false, filepath.Join(dir, "no")},
+		{[]string{other, "-o", video, "--preset", "micro"}, true, "one.avi is there and is no weights file"},
+		{[]string{video, "-o", dir, "--preset", "micro"}, true, "-o: " + dir + " is no file"},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			_, _, err := learn(t.Context(), c.args...)
