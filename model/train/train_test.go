@@ -175,7 +175,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 	refused(other, films(), "number of epochs was 2 and is 5")
 	other = cfg
 	other.Spec.Slots = 9
-	refused(other, films(), "network was")
+	refused(other, films(), "slots was 7 and is 9")
 	refused(cfg, films()[1:], "the videos are others")
 	raw := content(t, path)
 	if err := os.WriteFile(path, raw[:len(raw)/2], 0o600); err != nil {
