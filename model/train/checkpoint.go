@@ -23,9 +23,10 @@ type state struct {
 	Epochs  int           `json:"epochs"` // 0: by time
 	Budget  time.Duration `json:"budget"`
 
-	Step    int           `json:"step"`  // steps done
-	Steps   int           `json:"steps"` // in all; 0: not known yet
-	Every   int           `json:"every"` // steps from one look at the held-out clips to the next
+	Step    int           `json:"step"`   // steps done
+	Steps   int           `json:"steps"`  // in all; 0: not known yet
+	Every   int           `json:"every"`  // steps from one look at the held-out clips to the next
+	Looked  int           `json:"looked"` // the step after which the last look was done
 	Elapsed time.Duration `json:"elapsed"`
 	Best    *Watch        `json:"best"`
 	BestAt  int           `json:"best_at"` // the step after which it was

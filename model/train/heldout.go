@@ -1,6 +1,7 @@
 package train
 
 import (
+	"context"
 	"slices"
 
 	"vigil/model"
@@ -49,8 +50,9 @@ func newHeldOut(recipe Recipe, seed uint64, side int, held []stretch) *heldOut {
 	return h
 }
 
-// watch scores the clips. It is always the same clips with the same pseudo-anomalies.
-func (h *heldOut) watch(w *model.Weights, threads int) (Watch, error) {
+// watch scores the clips. It is always the same clips with the same pseudo-anomalies. With a large network that takes a minute, so it
+// ends with ctx.
+func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Watch, error) {
 	m, err := model.New(w)
 	if err != nil {
 		return Watch{}, err
@@ -69,6 +71,9 @@ func (h *heldOut) watch(w *model.Weights, threads int) (Watch, error) {
 		return nil
 	}
 	for i, at := range h.starts {
+		if err := ctx.Err(); err != nil {
+			return Watch{}, err
+		}
 		from := h.stretches[at.stretch]
 		h.faker.normal(from, at.frame, h.x, h.mask)
 		if err := score(0); err != nil {

@@ -70,10 +70,16 @@ var ErrStopped = errors.New("training was stopped")
 type DivergedError struct {
 	Step       int // counted from 1
 	Checkpoint string
+	Best       string // the file of the best weights so far; empty where there are none
 }
 
 func (e *DivergedError) Error() string {
-	return fmt.Sprintf("step %d: the loss or a gradient is no finite number; what was learned before is in %s", e.Step, e.Checkpoint)
+	text := fmt.Sprintf("step %d: the loss or a gradient is no finite number; the run as it was before is in %s, but it would come to the same again: "+
+		"remove it and begin anew with another seed", e.Step, e.Checkpoint)
+	if e.Best != "" {
+		text += "; the best weights so far are in " + e.Best
+	}
+	return text
 }
 
 // saveEvery is the time after which a run that dies has something to lose.
@@ -206,18 +212,25 @@ func (r *run) steps(ctx context.Context) error {
 	now := r.cfg.Now()
 	r.began, r.saved = now.Add(-r.state.Elapsed), now
 	r.plan.begin(r.state.Step, now)
+	// The run may have been stopped in the middle of a look.
+	if r.state.Step > 0 && r.due() && r.state.Looked != r.state.Step {
+		var p Progress
+		if err := r.look(ctx, &p); err != nil {
+			return err
+		}
+	}
 	for r.state.Steps == 0 || r.state.Step < r.state.Steps {
 		if ctx.Err() != nil {
 			return errors.Join(ErrStopped, r.save())
 		}
-		if err := r.step(); err != nil {
+		if err := r.step(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) step() error {
+func (r *run) step(ctx context.Context) error {
 	r.sampler.batch(r.state.Step, r.net.x, r.net.mask)
 	if err := r.net.run(); err != nil {
 		return err
@@ -227,7 +240,11 @@ func (r *run) step() error {
 		return err
 	}
 	if loss := r.net.loss.total; !good || math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return errors.Join(&DivergedError{Step: r.state.Step + 1, Checkpoint: r.path}, r.save())
+		diverged := &DivergedError{Step: r.state.Step + 1, Checkpoint: r.path}
+		if r.best != nil {
+			diverged.Best = r.cfg.Out
+		}
+		return errors.Join(diverged, r.save())
 	}
 	r.net.keepStatistics()
 	if err := r.adam.update(r.net.params, r.cfg.Recipe.rate(r.state.Step, r.state.Steps), r.state.Step+1); err != nil {
@@ -246,7 +263,7 @@ func (r *run) step() error {
 		r.state.Steps = r.state.Step
 	}
 	if r.due() {
-		if err := r.look(&p); err != nil {
+		if err := r.look(ctx, &p); err != nil {
 			return err
 		}
 	} else if now.Sub(r.saved) >= saveEvery {
@@ -267,11 +284,14 @@ func (r *run) due() bool {
 }
 
 // look watches the held-out clips, keeps the weights where they are the best yet, and plans a run by time anew.
-func (r *run) look(p *Progress) error {
+func (r *run) look(ctx context.Context, p *Progress) error {
 	w := r.net.weights()
 	if len(r.held.starts) > 0 {
-		watch, err := r.held.watch(w, r.cfg.Threads)
-		if err != nil {
+		watch, err := r.held.watch(ctx, w, r.cfg.Threads)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			return errors.Join(ErrStopped, r.save())
+		case err != nil:
 			return fmt.Errorf("step %d: scoring held-out clips: %w", r.state.Step, err)
 		}
 		p.Watch = &watch
@@ -287,6 +307,7 @@ func (r *run) look(p *Progress) error {
 			return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)
 		}
 	}
+	r.state.Looked = r.state.Step
 	if r.cfg.Budget > 0 && r.state.Step < r.state.Steps {
 		r.state.Steps = r.plan.again(r, r.cfg.Now())
 	}

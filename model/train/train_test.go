@@ -3,6 +3,7 @@ package train
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"os/signal"
@@ -152,6 +153,55 @@ func TestResumeIsBitForBit(t *testing.T) {
 	mustRun(t, parts)
 	if !bytes.Equal(content(t, whole.Out), content(t, parts.Out)) {
 		t.Error("a run that was interrupted three times gives another file than one that was not")
+	}
+}
+
+// countdown is a context that ends after it was asked so often.
+type countdown struct {
+	context.Context //nolint:containedctx // it is one
+	left            int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// A look at the held-out clips can be interrupted too, and is done again from its beginning.
+func TestResumeInALook(t *testing.T) {
+	whole := micro(t)
+	mustRun(t, whole)
+	parts := micro(t)
+	inALook := 0
+	for {
+		// A look asks once for each of its clips, at most 15 of these videos.
+		_, err := Run(&countdown{t.Context(), 17}, parts, films())
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, ErrStopped) {
+			t.Fatal(err)
+		}
+		_, meta, err := model.ReadSafetensors(CheckpointPath(parts.Out))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s state
+		if err := json.Unmarshal([]byte(meta[stateKey]), &s); err != nil {
+			t.Fatal(err)
+		}
+		if (&run{state: s}).due() && s.Looked != s.Step {
+			inALook++
+		}
+		parts.Resume = true
+	}
+	if inALook == 0 {
+		t.Error("no interruption fell into a look")
+	}
+	if !bytes.Equal(content(t, whole.Out), content(t, parts.Out)) {
+		t.Error("a run that was interrupted in its looks gives another file than one that was not")
 	}
 }
 
