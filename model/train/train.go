@@ -174,6 +174,12 @@ func (r *run) open() error {
 			return err
 		}
 		r.state, r.best = c.state, c.best
+		// Whatever became of the file meanwhile: none may be better to come.
+		if r.best != nil {
+			if err := r.keep(); err != nil {
+				return err
+			}
+		}
 		weights = &model.Weights{Spec: cfg.Spec, Tensors: c.tensors}
 	} else {
 		if _, err := os.Stat(r.path); err == nil {
@@ -299,12 +305,8 @@ func (r *run) look(ctx context.Context, p *Progress) error {
 	if p.Watch == nil || r.state.Best == nil || p.Watch.better(*r.state.Best) {
 		p.Best = true
 		r.best, r.state.Best, r.state.BestAt = w, p.Watch, r.state.Step
-		w.Notes = map[string]string{
-			"recipe": r.cfg.Recipe.Name, "seed": strconv.FormatUint(r.cfg.Seed, 10), "steps": strconv.Itoa(r.state.Step),
-			"clips": strconv.Itoa(len(r.sampler.starts)), "videos": r.state.Videos,
-		}
-		if err := w.Write(r.cfg.Out); err != nil {
-			return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)
+		if err := r.keep(); err != nil {
+			return err
 		}
 	}
 	r.state.Looked = r.state.Step
@@ -312,6 +314,18 @@ func (r *run) look(ctx context.Context, p *Progress) error {
 		r.state.Steps = r.plan.again(r, r.cfg.Now())
 	}
 	return r.save()
+}
+
+// keep writes the best weights.
+func (r *run) keep() error {
+	r.best.Notes = map[string]string{
+		"recipe": r.cfg.Recipe.Name, "seed": strconv.FormatUint(r.cfg.Seed, 10), "steps": strconv.Itoa(r.state.BestAt),
+		"clips": strconv.Itoa(len(r.sampler.starts)), "videos": r.state.Videos,
+	}
+	if err := r.best.Write(r.cfg.Out); err != nil {
+		return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)
+	}
+	return nil
 }
 
 func (r *run) result() Result {

@@ -150,9 +150,18 @@ func TestResumeIsBitForBit(t *testing.T) {
 		stopAt(t, parts, step)
 		parts.Resume = true
 	}
+	// The best weights so far are in the checkpoint too.
+	kept := content(t, parts.Out)
+	if err := os.Remove(parts.Out); err != nil {
+		t.Fatal(err)
+	}
+	stopAt(t, parts, 23)
+	if !bytes.Equal(kept, content(t, parts.Out)) {
+		t.Error("resuming does not bring the best weights back")
+	}
 	mustRun(t, parts)
 	if !bytes.Equal(content(t, whole.Out), content(t, parts.Out)) {
-		t.Error("a run that was interrupted three times gives another file than one that was not")
+		t.Error("a run that was interrupted four times gives another file than one that was not")
 	}
 }
 
