@@ -1,52 +1,61 @@
 package model
 
-import "image"
+import (
+	"image"
+	"math"
+)
 
-// blocks finds the window with the highest mean error: windows of an eighth of the side, a thirty-second apart. The last
+// blocks finds the window with the highest score: windows of an eighth of the side, a thirty-second apart. The last
 // window of a row and of a column touches the border, so every pixel is in one.
 type blocks struct {
 	side, window, step int
-	// Two summed-area tables, [side+1][side+1]: of the errors and of the pixels that count.
-	sums []float64
-	kept []int32
+	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the pixels that count.
+	errs, change, front, kept []float64
 }
 
 func newBlocks(side int) *blocks {
 	n := (side + 1) * (side + 1)
 	return &blocks{
 		side: side, window: side / 8, step: max(side/32, 1),
-		sums: make([]float64, n), kept: make([]int32, n),
+		errs: make([]float64, n), change: make([]float64, n), front: make([]float64, n), kept: make([]float64, n),
 	}
 }
 
-// peak returns the highest mean and where it is. errs is [side][side] and holds 0 where ignore is set. The mean is over the whole
-// window, so that a few pixels at the edge of a mask cannot outweigh a full window; a window without a kept pixel is passed over.
-func (b *blocks) peak(errs []float32, ignore []bool) (float64, image.Rectangle) {
-	row := b.side + 1
-	for y := range b.side {
-		var sum float64
-		var kept int32
-		for x := range b.side {
-			at := y*b.side + x
-			sum += float64(errs[at])
-			if ignore == nil || !ignore[at] {
-				kept++
-			}
-			to := (y+1)*row + x + 1
-			b.sums[to] = b.sums[to-row] + sum
-			b.kept[to] = b.kept[to-row] + kept
+// motionFloor is the mean squared difference to the background, of [-1, 1], that a window needs for its motion to count in full.
+const motionFloor = 0.01
+
+// peak returns the highest score and where it is. errs, and change and front for BlockMotion, else nil, are [side][side] and hold 0 where
+// ignore is set. Means are over the whole window, so that a few pixels at the edge of a mask cannot outweigh a full window; a window
+// without a kept pixel is passed over.
+func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
+	b.table(b.errs, func(at int) float64 { return float64(errs[at]) })
+	b.table(b.kept, func(at int) float64 {
+		if ignore != nil && ignore[at] {
+			return 0
 		}
+		return 1
+	})
+	if change != nil {
+		b.table(b.change, func(at int) float64 { return float64(change[at]) })
+		b.table(b.front, func(at int) float64 { return float64(front[at]) })
 	}
+	area := float64(b.window * b.window)
 	best, where := -1.0, image.Rectangle{}
 	for y := 0; ; y += b.step {
 		y = min(y, b.side-b.window)
 		for x := 0; ; x += b.step {
 			x = min(x, b.side-b.window)
-			tl, bl := y*row+x, (y+b.window)*row+x
-			tr, br := tl+b.window, bl+b.window
-			sum := b.sums[br] - b.sums[bl] - b.sums[tr] + b.sums[tl]
-			if b.kept[br]-b.kept[bl]-b.kept[tr]+b.kept[tl] > 0 && sum > best {
-				best, where = sum, image.Rect(x, y, x+b.window, y+b.window)
+			if b.sum(b.kept, x, y) > 0 {
+				// Differences of running sums can fall below zero by a rounding.
+				score := max(b.sum(b.errs, x, y), 0) / area
+				if change != nil {
+					moved := max(b.sum(b.change, x, y), 0) / (area * (Frames - 1))
+					stood := max(b.sum(b.front, x, y), 0) / (area * Frames)
+					score *= math.Sqrt(moved / (stood + motionFloor))
+				}
+				if score > best {
+					best, where = score, image.Rect(x, y, x+b.window, y+b.window)
+				}
 			}
 			if x == b.side-b.window {
 				break
@@ -56,6 +65,25 @@ func (b *blocks) peak(errs []float32, ignore []bool) (float64, image.Rectangle) 
 			break
 		}
 	}
-	// Differences of running sums can fall below zero by a rounding.
-	return max(best, 0) / float64(b.window*b.window), where
+	return max(best, 0), where
+}
+
+// table fills in sums over all that is above and to the left.
+func (b *blocks) table(sums []float64, value func(at int) float64) {
+	row := b.side + 1
+	for y := range b.side {
+		var sum float64
+		for x := range b.side {
+			sum += value(y*b.side + x)
+			to := (y+1)*row + x + 1
+			sums[to] = sums[to-row] + sum
+		}
+	}
+}
+
+// sum is that of the window at x, y.
+func (b *blocks) sum(sums []float64, x, y int) float64 {
+	row := b.side + 1
+	top, bottom := y*row+x, (y+b.window)*row+x
+	return sums[bottom+b.window] - sums[bottom] - sums[top+b.window] + sums[top]
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"vigil/model/kernel"
@@ -24,6 +25,8 @@ type Model struct {
 	layers []layer
 	convs  []*kernel.Conv // one for each layer
 	memory *kernel.Memory
+	// background is set where the score needs it.
+	background []float32
 }
 
 // Load reads a safetensors file of weights with their hyper-parameters and makes it ready.
@@ -67,6 +70,9 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 	}
 	m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
 	m.memory.Pack(w.Tensors[memoryName].Float)
+	if w.Spec.Score == BlockMotion {
+		m.background = slices.Clone(w.Tensors[Background].Float)
+	}
 	return m, nil
 }
 

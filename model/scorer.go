@@ -13,23 +13,25 @@ import (
 type Score struct {
 	// Error is the clip's error as the Spec's Score defines it; higher is stranger.
 	Error float64
-	// Map is [Side][Side], row-major: the mean over the frames of |x̂-x| for mean_abs, of (x̂-x)² for block_sq; 0 where
+	// Map is [Side][Side], row-major: the mean over the frames of |x̂-x| for mean_abs, of (x̂-x)² for the others; 0 where
 	// the picture is ignored. It belongs to the Scorer and is valid until its next call.
 	Map []float32
 	// Side is the model's input side, in pixels.
 	Side int
-	// Peak is the window in which the map's mean is highest, in pixels of the input.
+	// Peak is the window in which the score is highest, for mean_abs that of the map's highest mean, in pixels of the input.
 	Peak image.Rectangle
 }
 
 // Scorer scores one clip at a time in buffers of its own. It must not be used by two goroutines at once.
 type Scorer struct {
-	model  *Model
-	pool   *kernel.Pool
-	a, b   []float32 // activations, taking turns
-	y      []float32 // [Frames][Side][Side], the reconstruction
-	errs   []float32 // [Side][Side]
-	blocks *blocks
+	model *Model
+	pool  *kernel.Pool
+	a, b  []float32 // activations, taking turns
+	y     []float32 // [Frames][Side][Side], the reconstruction
+	errs  []float32 // [Side][Side]
+	// For BlockMotion, [Side][Side]: sums over the frames of squared changes and of squared differences to the background.
+	change, front []float32
+	blocks        *blocks
 	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
 	trace func(name string, values []float32)
 }
@@ -46,6 +48,9 @@ func (m *Model) NewScorer(threads int) *Scorer {
 		most = max(most, c.DstLen())
 	}
 	s.a, s.b = make([]float32, most), make([]float32, most)
+	if m.background != nil {
+		s.change, s.front = make([]float32, side*side), make([]float32, side*side)
+	}
 	m.memory.Reserve(s.pool)
 	return s
 }
@@ -65,8 +70,12 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 		return Score{}, fmt.Errorf("a mask has %d pixels, the model's picture %d x %d", len(ignore), side, side)
 	}
 	s.forward(x)
-	square := s.model.spec.Score == BlockSq
-	kernel.Residual(s.pool, s.model.set, s.errs, s.y, x, square)
+	kernel.Residual(s.pool, s.model.set, s.errs, s.y, x, s.model.spec.Score != MeanAbs)
+	if s.model.spec.Score == BlockMotion {
+		area := side * side
+		kernel.Residual(s.pool, s.model.set, s.change, x[area:], x[:len(x)-area], true)
+		kernel.Residual(s.pool, s.model.set, s.front, x, s.model.background, true)
+	}
 	return s.summarise(x, ignore)
 }
 
@@ -156,6 +165,9 @@ func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 		}
 		if ignore != nil && ignore[i] {
 			s.errs[i] = 0
+			if s.change != nil {
+				s.change[i], s.front[i] = 0, 0
+			}
 			continue
 		}
 		v /= Frames
@@ -169,9 +181,9 @@ func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 	if kept == 0 {
 		return Score{}, errors.New("every pixel of the picture is masked away, nothing is left to score")
 	}
-	top, peak := s.blocks.peak(s.errs, ignore)
+	top, peak := s.blocks.peak(s.errs, s.change, s.front, ignore)
 	score := Score{Error: sum / float64(kept), Map: s.errs, Side: s.model.spec.Side, Peak: peak}
-	if s.model.spec.Score == BlockSq {
+	if s.model.spec.Score != MeanAbs {
 		score.Error = top
 	}
 	return score, nil

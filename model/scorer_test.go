@@ -15,6 +15,14 @@ func scorer(t *testing.T, score string, threads int) (*Scorer, []float32) {
 	t.Helper()
 	g := readGolden(t, Dot)
 	g.weights.Spec.Score = score
+	if score == BlockMotion {
+		side := g.weights.Spec.Side
+		place := Tensor{Shape: []int{side, side}, Float: make([]float32, side*side)}
+		for i := range place.Float {
+			place.Float[i] = float32(i%17)/17 - 0.5
+		}
+		g.weights.Tensors[Background] = place
+	}
 	m, err := New(g.weights)
 	if err != nil {
 		t.Fatal(err)
@@ -25,7 +33,7 @@ func scorer(t *testing.T, score string, threads int) (*Scorer, []float32) {
 }
 
 func TestScoreMaps(t *testing.T) {
-	for _, kind := range []string{MeanAbs, BlockSq} {
+	for _, kind := range []string{MeanAbs, BlockSq, BlockMotion} {
 		for _, masked := range []bool{false, true} {
 			s, x := scorer(t, kind, 2)
 			side := s.model.spec.Side
@@ -46,7 +54,7 @@ func TestScoreMaps(t *testing.T) {
 				want := 0.0
 				for f := range Frames {
 					r := float64(s.y[f*side*side+i]) - float64(x[f*side*side+i])
-					if kind == BlockSq {
+					if kind != MeanAbs {
 						r *= r
 					}
 					want += math.Abs(r) / Frames
@@ -62,8 +70,12 @@ func TestScoreMaps(t *testing.T) {
 				sum += want
 			}
 			want := sum / float64(kept)
-			top, where := naivePeak(got.Map, ignore, side)
-			if kind == BlockSq {
+			var change, front []float32
+			if kind == BlockMotion {
+				change, front = naiveMotion(x, s.model.background, ignore)
+			}
+			top, where := naivePeak(got.Map, change, front, ignore, side)
+			if kind != MeanAbs {
 				want = top
 			}
 			if math.Abs(got.Error-want) > 1e-6*want || got.Side != side || got.Peak != where {
@@ -73,8 +85,28 @@ func TestScoreMaps(t *testing.T) {
 	}
 }
 
+// naiveMotion sums squared changes from frame to frame and squared differences to the background.
+func naiveMotion(x, background []float32, ignore []bool) (change, front []float32) {
+	area := len(background)
+	change, front = make([]float32, area), make([]float32, area)
+	for i := range area {
+		if ignore != nil && ignore[i] {
+			continue
+		}
+		for f := range Frames {
+			d := x[f*area+i] - background[i]
+			front[i] += d * d
+			if f > 0 {
+				d = x[f*area+i] - x[(f-1)*area+i]
+				change[i] += d * d
+			}
+		}
+	}
+	return change, front
+}
+
 // naivePeak tries every window by its definition.
-func naivePeak(errs []float32, ignore []bool, side int) (best float64, where image.Rectangle) {
+func naivePeak(errs, change, front []float32, ignore []bool, side int) (best float64, where image.Rectangle) {
 	best = -1
 	window, step := side/8, max(side/32, 1)
 	for y := 0; y < side; y += step {
@@ -82,16 +114,25 @@ func naivePeak(errs []float32, ignore []bool, side int) (best float64, where ima
 			at := image.Rect(x, y, x+window, y+window)
 			// A window over the border is pushed back to it.
 			at = at.Sub(image.Pt(max(at.Max.X-side, 0), max(at.Max.Y-side, 0)))
-			sum, kept := 0.0, 0
+			sum, kept, moved, stood := 0.0, 0, 0.0, 0.0
 			for v := at.Min.Y; v < at.Max.Y; v++ {
 				for u := at.Min.X; u < at.Max.X; u++ {
 					sum += float64(errs[v*side+u])
+					if change != nil {
+						moved += float64(change[v*side+u]) / (Frames - 1)
+						stood += float64(front[v*side+u]) / Frames
+					}
 					if ignore == nil || !ignore[v*side+u] {
 						kept++
 					}
 				}
 			}
-			if mean := sum / float64(window*window); kept > 0 && mean > best+1e-12 {
+			area := float64(window * window)
+			mean := sum / area
+			if change != nil {
+				mean *= math.Sqrt(moved / area / (stood/area + 0.01))
+			}
+			if kept > 0 && mean > best+1e-12 {
 				best, where = mean, at
 			}
 		}
@@ -110,8 +151,8 @@ func TestPeak(t *testing.T) {
 					errs[i] = r.Float32()
 				}
 			}
-			got, at := b.peak(errs, ignore)
-			want, where := naivePeak(errs, ignore, side)
+			got, at := b.peak(errs, nil, nil, ignore)
+			want, where := naivePeak(errs, nil, nil, ignore, side)
 			if math.Abs(got-want) > 1e-9 || at != where {
 				t.Errorf("side %d, %v kept: %v at %v, want %v at %v", side, keep, got, at, want, where)
 			}
@@ -119,14 +160,14 @@ func TestPeak(t *testing.T) {
 		// One pixel in the last corner is found, and so is one that alone is kept in a picture without error.
 		errs, ignore := make([]float32, side*side), make([]bool, side*side)
 		errs[side*side-1] = 1
-		if _, at := b.peak(errs, nil); at.Max != image.Pt(side, side) {
+		if _, at := b.peak(errs, nil, nil, nil); at.Max != image.Pt(side, side) {
 			t.Errorf("side %d: the corner's window is %v", side, at)
 		}
 		for i := range ignore {
 			ignore[i] = i != side*side/2+side/2
 		}
 		clear(errs)
-		if _, at := b.peak(errs, ignore); !image.Pt(side/2, side/2).In(at) {
+		if _, at := b.peak(errs, nil, nil, ignore); !image.Pt(side/2, side/2).In(at) {
 			t.Errorf("side %d: the kept pixel's window is %v", side, at)
 		}
 	}
@@ -190,7 +231,7 @@ func TestScoreOverflow(t *testing.T) {
 
 func TestScoreAllocatesNothing(t *testing.T) {
 	for _, threads := range []int{1, 2} {
-		for _, kind := range []string{MeanAbs, BlockSq} {
+		for _, kind := range []string{MeanAbs, BlockSq, BlockMotion} {
 			s, x := scorer(t, kind, threads)
 			ignore := make([]bool, s.model.spec.Side*s.model.spec.Side)
 			if n := testing.AllocsPerRun(20, func() {

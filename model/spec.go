@@ -23,6 +23,9 @@ const (
 const (
 	MeanAbs = "mean_abs" // the paper's: mean of |x̂-x|
 	BlockSq = "block_sq" // the maximum over square windows of the mean of (x̂-x)²
+	// BlockMotion multiplies a window's mean of (x̂-x)² by how fast what is in it moves: the root of the energy of its changes from frame
+	// to frame over that of its difference to the place without anything in front of it. It needs the tensor Background.
+	BlockMotion = "block_motion"
 )
 
 // maxActivation bounds what a file's hyper-parameters can make a Scorer allocate, in values of one layer.
@@ -36,7 +39,7 @@ type Spec struct {
 	Slots      int     // of the memory
 	Lambda     float64 // hard shrinkage, in [0, 1); 0 shrinks nothing
 	Addressing string  // Dot or Cosine
-	Score      string  // MeanAbs or BlockSq
+	Score      string  // MeanAbs, BlockSq or BlockMotion
 }
 
 // Presets are the networks that have a name, each with λ = 1/slots, dot addressing and the paper's score.
@@ -90,8 +93,8 @@ func (s Spec) Validate() error {
 	if !slices.Contains([]string{Dot, Cosine}, s.Addressing) {
 		report("addressing %q: want %s or %s", s.Addressing, Dot, Cosine)
 	}
-	if !slices.Contains([]string{MeanAbs, BlockSq}, s.Score) {
-		report("score %q: want %s or %s", s.Score, MeanAbs, BlockSq)
+	if !slices.Contains([]string{MeanAbs, BlockSq, BlockMotion}, s.Score) {
+		report("score %q: want %s, %s or %s", s.Score, MeanAbs, BlockSq, BlockMotion)
 	}
 	if len(bad) == 0 {
 		for _, l := range s.layers() {

@@ -65,9 +65,9 @@ func (l *Layer) WeightStrides() (out, in int) {
 }
 
 // TensorNames lists the tensors of a network in the order of its layers; learned says which of them training learns, the others
-// are batch norms' running statistics and counters.
+// are batch norms' running statistics and counters, and the Background.
 func (s Spec) TensorNames() (names []string, learned []bool) {
-	running := map[string]bool{}
+	running := map[string]bool{Background: true}
 	for _, l := range s.layers() {
 		for _, part := range []string{".running_mean", ".running_var", ".num_batches_tracked"} {
 			if l.norm != "" {

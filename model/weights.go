@@ -55,8 +55,15 @@ func (s Spec) wanted() []wanted {
 			all = append(all, wanted{name: memoryName, shape: []int{s.Slots, s.Channels[3]}})
 		}
 	}
+	if s.Score == BlockMotion {
+		all = append(all, wanted{name: Background, shape: []int{s.Side, s.Side}})
+	}
 	return all
 }
+
+// Background is the name of a tensor, [Side][Side] in [-1, 1], that weights with the score BlockMotion have beside the network's: the median
+// over time of what they were learned from.
+const Background = "background"
 
 // NewWeights makes weights with every tensor of the Spec: batch norms that change nothing, all else 0.
 func NewWeights(spec Spec) (*Weights, error) {

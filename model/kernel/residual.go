@@ -3,7 +3,7 @@ package kernel
 // residualChunk is how many places of the map an item sums; the frames pass over it one after the other.
 const residualChunk = 4096
 
-// Residual fills sum, [n], with Σ over the frames of |y-x|, or of (y-x)² where square is set. x and y are [frames][n].
+// Residual fills sum, [n], with Σ over the frames of |y-x|, or of (y-x)² where square is set. y is [frames][n], x too, or [n] for all frames.
 // A NaN or an infinity in either is one in sum.
 func Residual(p *Pool, set *Set, sum, y, x []float32, square bool) {
 	p.error = residualStep{set: set, sum: sum, y: y, x: x, square: square}
@@ -22,7 +22,8 @@ func (s *residualStep) do(_ *worker, n int) {
 	to := min(from+residualChunk, len(s.sum))
 	sum := s.sum[from:to]
 	clear(sum)
-	for at := 0; at < len(s.x); at += len(s.sum) {
-		s.set.Residual(sum, s.y[at+from:at+to], s.x[at+from:at+to], s.square)
+	for at := 0; at < len(s.y); at += len(s.sum) {
+		x := s.x[at%len(s.x):]
+		s.set.Residual(sum, s.y[at+from:at+to], x[from:to], s.square)
 	}
 }

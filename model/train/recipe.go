@@ -35,7 +35,7 @@ const (
 var Recipes = []Recipe{
 	{
 		Name: LocalSpeed, Epochs: 6, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
-		Entropy: 2e-4, Pseudo: 0.3, Limit: 0.2, Score: model.BlockSq,
+		Entropy: 2e-4, Pseudo: 0.3, Limit: 0.2, Score: model.BlockMotion,
 	},
 	{Name: Paper, Epochs: 100, Batch: 10, Stride: 1, Rate: 1e-4, Entropy: 2e-4, Score: model.MeanAbs},
 }

@@ -157,14 +157,14 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 		r.state.Steps = max(cfg.Epochs*len(r.sampler.starts)/cfg.Recipe.Batch, 1)
 		r.state.Every = every(r.epoch(), r.state.Steps)
 	}
-	if err := r.open(); err != nil {
+	if err := r.open(videos); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
 // open makes the network, fresh or as the checkpoint has it.
-func (r *run) open() error {
+func (r *run) open(videos []Video) error {
 	cfg := r.cfg
 	var weights *model.Weights
 	var c *checkpoint
@@ -187,6 +187,9 @@ func (r *run) open() error {
 		}
 		if weights, err = initial(cfg.Spec, cfg.Seed); err != nil {
 			return err
+		}
+		if place, ok := weights.Tensors[model.Background]; ok {
+			background(place.Float, videos)
 		}
 	}
 	if r.net, err = newNetwork(weights, cfg.Recipe.Batch, cfg.Threads, cfg.Recipe.Entropy, cfg.Recipe.Limit); err != nil {
