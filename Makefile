@@ -9,7 +9,7 @@ TOOL  := go tool -modfile=tools/go.mod
 # The packages that need no OpenCV must build and pass without a C compiler.
 TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --
 
-.PHONY: all setup build demo test test-race test-pure check fmt generate audit clean
+.PHONY: all setup build demo test test-race test-pure check fmt generate bench audit clean
 
 all: build
 
@@ -48,6 +48,10 @@ fmt:
 ## generate: everything that is made from code: the kernels' assembly
 generate:
 	go generate ./...
+
+## bench: time vigil beside PyTorch, ONNX Runtime and oneDNN where they are installed, and write BENCHMARKS.md
+bench:
+	go run ./bench/compare
 
 ## audit: known vulnerabilities; needs the network
 audit:

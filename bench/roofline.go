@@ -30,7 +30,7 @@ var faint = color.RGBA{R: 225, G: 225, B: 225, A: 255}
 // has: its memory's bandwidth and its cores' peak (Williams, Waterman and Patterson, 2009). It is a PNG.
 func (r *Result) Roofline() ([]byte, error) {
 	p := NewPlot()
-	p.Title.Text = fmt.Sprintf("%s, %d threads: %.0f GFLOP/s, %.0f GB/s", r.ISA, r.Threads, r.Peak, r.Bandwidth)
+	p.Title.Text = fmt.Sprintf("%s, %d threads. Dots: layers; rings: whole clips", r.ISA, r.Threads)
 	p.X.Label.Text, p.Y.Label.Text = "FLOP for a byte that must be moved", "GFLOP/s"
 	p.X.Scale, p.Y.Scale = plot.LogScale{}, plot.LogScale{}
 	p.X.Tick.Marker, p.Y.Tick.Marker = plot.LogTicks{Prec: -1}, plot.LogTicks{Prec: -1}
@@ -73,10 +73,10 @@ func (r *Result) Roofline() ([]byte, error) {
 		}
 		whole.GlyphStyle = draw.GlyphStyle{Color: Colors[i%len(Colors)], Radius: vg.Points(6), Shape: draw.RingGlyph{}}
 		p.Add(layers, whole)
-		p.Legend.Add(name+": layers", layers)
-		p.Legend.Add(name+": a clip", whole)
+		p.Legend.Add(name, layers)
 	}
-	p.Legend.Top, p.Legend.Left, p.Legend.XOffs, p.Legend.YOffs = true, true, vg.Points(8), vg.Points(-6)
+	p.Legend.Add(fmt.Sprintf("%.0f GFLOP/s, %.0f GB/s", r.Peak, r.Bandwidth), roof)
+	p.Legend.XOffs, p.Legend.YOffs = vg.Points(-6), vg.Points(30)
 	return Render(p, 6*vg.Inch, 4*vg.Inch)
 }
 

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"vigil/bench"
+	"vigil/model"
+	"vigil/model/kernel"
+	"vigil/model/train"
+)
+
+// The tasks.
+const (
+	forward = "forward"
+	step    = "step"
+)
+
+// A contender does a task so many times and returns the seconds of them all.
+type contender interface {
+	run(task string, times int) (float64, error)
+}
+
+// Contest is what a run of all contenders on one preset found.
+type Contest struct {
+	Preset   string   `json:"preset"`
+	Score    float64  `json:"score"` // the clip's error as vigil computes it
+	Series   []Series `json:"series"`
+	Absent   []Absent `json:"absent,omitempty"`
+	Forward  float64  `json:"forward_gflop"`
+	StepWork float64  `json:"step_gflop"`
+}
+
+// Series is one contender's time in each round of one task.
+type Series struct {
+	Name    string    `json:"name"`
+	Version string    `json:"version"`
+	Task    string    `json:"task"`
+	Score   float64   `json:"score,omitempty"`
+	Seconds []float64 `json:"seconds"` // a clip
+	Beside  []float64 `json:"beside"`  // the machine's peak around it, in GFLOP/s
+
+	who   contender
+	times int
+}
+
+// Absent is who did not take part.
+type Absent struct {
+	Name string `json:"name"`
+	Why  string `json:"why"`
+}
+
+const (
+	// roundTime is how long a contender works at least each time.
+	roundTime = 0.3
+	// settle lets a contender's threads fall asleep that still look for work.
+	settle = 300 * time.Millisecond
+	// alike is how far apart two errors of the same clip may be, relative to their size.
+	alike = 1e-4
+)
+
+// contest lets all contenders do their tasks in turns.
+func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.Yardstick, log io.Writer) (c *Contest, err error) {
+	us, err := newOurs(in)
+	if err != nil {
+		return nil, err
+	}
+	defer us.close()
+	c = &Contest{Preset: in.spec.Preset, Score: us.score, Forward: us.work / 1e9, StepWork: us.stepWork / 1e9}
+	for _, task := range []string{forward, step} {
+		c.Series = append(c.Series, Series{Name: "vigil", Version: kernel.Best().Name, Task: task, who: us})
+	}
+	for title, why := range t.absent {
+		c.Absent = append(c.Absent, Absent{title, why})
+	}
+	slices.SortFunc(c.Absent, func(a, b Absent) int { return strings.Compare(a.Name, b.Name) })
+	for _, command := range t.commands(in) {
+		fmt.Fprintf(log, "bench: %s: starting %s\n", in.spec.Preset, command.title)
+		p, err := start(ctx, command.title, command.command)
+		if err == nil {
+			defer func() { _ = p.close() }()
+			err = agrees(p.hello.Score, us.score)
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			c.Absent = append(c.Absent, Absent{command.title, err.Error()})
+			continue
+		}
+		if p.hello.Note != "" {
+			fmt.Fprintf(log, "bench: %s: %s\n", command.title, p.hello.Note)
+		}
+		for _, task := range p.hello.Tasks {
+			c.Series = append(c.Series, Series{Name: command.title, Version: p.hello.Version, Task: task, Score: p.hello.Score, who: p})
+		}
+	}
+	return c, c.rounds(ctx, rounds, yard, log)
+}
+
+func agrees(theirs, ours float64) error {
+	if theirs != 0 && math.Abs(theirs-ours) > alike*math.Abs(ours) {
+		return fmt.Errorf("it computes something else: the clip's error is %v, vigil's %v", theirs, ours)
+	}
+	return nil
+}
+
+// rounds fills the series. Who begins changes from round to round.
+func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.Yardstick, log io.Writer) error {
+	for i := range c.Series {
+		s := &c.Series[i]
+		took, err := s.who.run(s.Task, 1)
+		if err != nil {
+			return err
+		}
+		// The first time is the slowest, so what follows is rather too long than too short.
+		if took < roundTime {
+			if took, err = s.who.run(s.Task, 1); err != nil {
+				return err
+			}
+		}
+		s.times = max(1, int(math.Ceil(roundTime/took)))
+	}
+	for round := range rounds {
+		fmt.Fprintf(log, "bench: %s: round %d of %d\n", c.Preset, round+1, rounds)
+		for i := range c.Series {
+			s := &c.Series[(i+round)%len(c.Series)]
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(settle):
+			}
+			before := yard.Sample()
+			took, err := s.who.run(s.Task, s.times)
+			if err != nil {
+				return errors.Join(ctx.Err(), err)
+			}
+			s.Seconds = append(s.Seconds, took/float64(s.times))
+			time.Sleep(settle)
+			s.Beside = append(s.Beside, (before+yard.Sample())/2)
+		}
+	}
+	return nil
+}
+
+// ours is vigil itself.
+type ours struct {
+	scorer         *model.Scorer
+	stepper        *train.Stepper
+	clip           []float32
+	score          float64
+	work, stepWork float64 // FLOP
+}
+
+func newOurs(in *inputs) (*ours, error) {
+	m, err := model.NewOn(in.weights, kernel.Best())
+	if err != nil {
+		return nil, err
+	}
+	o := &ours{scorer: m.NewScorer(in.threads), clip: in.clip, work: m.Work(), stepWork: train.StepWork(m.Parts())}
+	score, err := o.scorer.Score(in.clip, nil)
+	if err == nil {
+		o.score = score.Error
+		o.stepper, err = train.NewStepper(in.weights, kernel.Best(), 1, in.threads)
+	}
+	if err != nil {
+		o.scorer.Close()
+		return nil, err
+	}
+	copy(o.stepper.Clips(), in.clip)
+	return o, nil
+}
+
+func (o *ours) close() {
+	o.scorer.Close()
+	o.stepper.Close()
+}
+
+func (o *ours) run(task string, times int) (float64, error) {
+	began := time.Now()
+	for range times {
+		var err error
+		if task == forward {
+			_, err = o.scorer.Score(o.clip, nil)
+		} else {
+			err = o.stepper.Step()
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(began).Seconds(), nil
+}

@@ -1,0 +1,155 @@
+// Command compare times vigil beside PyTorch, ONNX Runtime and oneDNN in one run: the same weights, the same clip, the same number of
+// threads, and turns within the same minutes. It then measures vigil alone, and writes the page that BENCHMARKS.md is.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+
+	"vigil/bench"
+	"vigil/model"
+	"vigil/model/kernel"
+)
+
+// options are the command line's.
+type options struct {
+	out, plots, samples string // the page, the folder of its pictures and the file of all figures
+	build               string // where the peers are built
+	presets             []string
+	alone               []string // presets that vigil is measured on by itself
+	rounds              int
+	threads             int
+	seed                uint64
+}
+
+// Findings is all that a run found.
+type Findings struct {
+	Machine  Machine       `json:"machine"`
+	Contests []*Contest    `json:"contests"`
+	Alone    *bench.Result `json:"alone"`
+}
+
+func main() {
+	o, err := parse(os.Args[1:])
+	if err == nil {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+		err = run(ctx, o, os.Stderr)
+		stop()
+	}
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (options, error) {
+	var o options
+	f := flag.NewFlagSet("compare", flag.ContinueOnError)
+	f.StringVar(&o.out, "out", "BENCHMARKS.md", "the page to write")
+	f.StringVar(&o.plots, "plots", "bench/plots", "the folder of its pictures")
+	f.StringVar(&o.samples, "samples", "bench/results.json", "the file of all figures")
+	f.StringVar(&o.build, "build", "bin/bench", "where the peers are built")
+	presets := f.String("presets", "paper,small", "networks that everybody is timed on")
+	alone := f.String("alone", strings.Join(bench.DefaultPresets, ","), "networks that vigil is measured on by itself")
+	f.IntVar(&o.rounds, "rounds", 7, "how often everybody is timed")
+	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "of everybody")
+	f.Uint64Var(&o.seed, "seed", 7, "of weights and clips")
+	if err := f.Parse(args); err != nil {
+		return o, err
+	}
+	o.presets, o.alone = strings.Split(*presets, ","), strings.Split(*alone, ",")
+	for _, name := range append(o.presets, o.alone...) {
+		if _, err := model.FindPreset(name); err != nil {
+			return o, err
+		}
+	}
+	if o.rounds < 1 || o.threads < 1 {
+		return o, fmt.Errorf("-rounds %d, -threads %d: both must be at least 1", o.rounds, o.threads)
+	}
+	return o, kernel.CheckForce()
+}
+
+func run(ctx context.Context, o options, log io.Writer) error {
+	found := Findings{Machine: describe(ctx)}
+	t, err := findTools(ctx, o.build, log)
+	if err != nil {
+		return err
+	}
+	for title, why := range t.absent {
+		fmt.Fprintf(log, "bench: %s is left out: %s\n", title, why)
+	}
+	yard := bench.NewYardstick(o.threads)
+	for _, preset := range o.presets {
+		c, err := onPreset(ctx, t, o, preset, yard, log)
+		if err != nil {
+			return fmt.Errorf("preset %s: %w", preset, err)
+		}
+		found.Contests = append(found.Contests, c)
+	}
+	found.Alone, err = bench.Run(ctx, bench.Options{
+		Presets: o.alone, Threads: o.threads, Rounds: o.rounds, Seed: o.seed,
+		Progress: func(what string) { fmt.Fprintf(log, "bench: alone: %s\n", what) },
+	})
+	if err != nil {
+		return err
+	}
+	return write(o, &found)
+}
+
+func onPreset(ctx context.Context, t *tools, o options, preset string, yard *bench.Yardstick, log io.Writer) (c *Contest, err error) {
+	dir, err := os.MkdirTemp("", "vigil-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	in, err := newInputs(dir, preset, o.threads, o.seed)
+	if err != nil {
+		return nil, err
+	}
+	return contest(ctx, t, in, o.rounds, yard, log)
+}
+
+// write makes the page, its pictures and the file of all figures.
+func write(o options, found *Findings) error {
+	if err := os.MkdirAll(o.plots, 0o755); err != nil {
+		return err
+	}
+	chart, err := found.chart()
+	if err != nil {
+		return fmt.Errorf("drawing the comparison: %w", err)
+	}
+	roofline, err := found.Alone.Roofline()
+	if err != nil {
+		return fmt.Errorf("drawing the roofline: %w", err)
+	}
+	figures, err := json.MarshalIndent(found, "", " ")
+	if err != nil {
+		return err
+	}
+	plots, err := filepath.Rel(filepath.Dir(o.out), o.plots)
+	if err != nil {
+		return err
+	}
+	page, err := found.page(filepath.ToSlash(plots), o)
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		renameio.WriteFile(filepath.Join(o.plots, chartFile), chart, 0o644),
+		renameio.WriteFile(filepath.Join(o.plots, rooflineFile), roofline, 0o644),
+		renameio.WriteFile(o.samples, append(figures, '\n'), 0o644),
+		renameio.WriteFile(o.out, page, 0o644),
+	)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"vigil/bench"
+)
+
+// The pictures beside the page.
+const (
+	chartFile    = "compare.png"
+	rooflineFile = "roofline.png"
+)
+
+// page is the findings as Markdown.
+func (f *Findings) page(plots string, o options) ([]byte, error) {
+	var b bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	m, r := f.Machine, f.Alone
+	line("# Benchmarks\n")
+	line("Written by `make bench` from what it measured; every figure is in `%s`, every sample too.\n", o.samples)
+	line("| | |\n|---|---|")
+	line("| date | %s |", m.Date)
+	line("| commit | %s%s |", m.Commit, map[bool]string{true: " and changes"}[m.Changed])
+	line("| machine | %s, %d cores, %s |", r.CPU, m.Cores, strings.Join(m.Sets, ", "))
+	line("| system | %s, %s |", m.System, m.Go)
+	line("| threads | %d |", r.Threads)
+	line("| peak | %.0f GFLOP/s of all threads together, the median over the run; %.0f at best |", r.Peak, r.PeakBest)
+	line("| memory | %.1f GB/s, copying |", r.Bandwidth)
+	if m.Load != "" {
+		line("| load before the run | %s |", m.Load)
+	}
+	line("\n## Beside others\n")
+	line("%s\n", strings.Join([]string{
+		"Everybody has the same weights, the same clip and the same number of threads, and computes in single precision; they take turns",
+		"within the same minutes, and who begins changes from round to round. Forward is a clip of 16 frames to its map of errors; a",
+		"step is forward, backward and Adam on one clip. PyTorch runs as it comes (no_grad and eval for forward), ONNX Runtime has the",
+		"network that PyTorch exported, with all optimisations; oneDNN does the convolutions only, each in the layout it likes best, without",
+		"the memory and the error, and the transposed ones without bias and LeakyReLU. PyTorch's and ONNX Runtime's error of the clip is",
+		"held against vigil's before anything is timed.",
+	}, "\n"))
+	line("Seconds are for a clip. Share is that of the peak right before and after each round, the median. Ratio is the median over vigil's.\n")
+	line("![GFLOP/s of everybody](%s/%s)", plots, chartFile)
+	for _, c := range f.Contests {
+		c.table(line)
+	}
+	line("\n## vigil alone\n")
+	line("`best of best` is the best round against the best peak of the run.\n")
+	line("![Roofline of the layers](%s/%s)\n", plots, rooflineFile)
+	line("```")
+	if err := r.Print(&b); err != nil {
+		return nil, err
+	}
+	line("```")
+	line("\n## Again\n")
+	line("    make bench                      # this page; what is not installed is left out, and says so")
+	line("    bin/vigil bench                 # vigil alone; --json, --isa, --threads, --preset, --plot")
+	line("\nOn Debian 12: `apt-get install python3-torch python3-numpy nodejs npm g++ libdnnl-dev`. npm fetches onnxruntime-node itself. Nothing")
+	line("else should run on the machine.")
+	return b.Bytes(), nil
+}
+
+// table shows one preset.
+func (c *Contest) table(line func(format string, args ...any)) {
+	for _, task := range []string{forward, step} {
+		work, what := c.work(task), map[string]string{forward: "a clip forward", step: "a training step, batch 1"}[task]
+		line("\n### %s: %s (%.4g GFLOP)\n", c.Preset, what, work)
+		line("| | version | median s | fastest to slowest | ratio | GFLOP/s | share |\n|---|---|--:|--:|--:|--:|--:|")
+		base := 0.0
+		for i := range c.Series {
+			s := &c.Series[i]
+			if s.Task != task || len(s.Seconds) == 0 {
+				continue
+			}
+			median := bench.Quantile(s.Seconds, 0.5)
+			if base == 0 {
+				base = median
+			}
+			line("| %s | %s | %.4f | %.4f to %.4f | %.2f | %.1f | %.1f %% |", s.Name, s.Version, median, slices.Min(s.Seconds),
+				slices.Max(s.Seconds), median/base, work/median, 100*s.share(work))
+		}
+	}
+	for _, a := range c.Absent {
+		line("\n%s did not take part: %s", a.Name, a.Why)
+	}
+}
+
+func (c *Contest) work(task string) float64 {
+	if task == step {
+		return c.StepWork
+	}
+	return c.Forward
+}
+
+// share is the median over the rounds of the share of the peak beside each.
+func (s *Series) share(work float64) float64 {
+	var shares []float64
+	for i, seconds := range s.Seconds {
+		shares = append(shares, work/seconds/s.Beside[i])
+	}
+	return bench.Quantile(shares, 0.5)
+}
