@@ -24,6 +24,8 @@ func demoRecipe() (train.Recipe, error) {
 	recipe, err := train.FindRecipe(train.LocalSpeed)
 	recipe.Name += ", short"
 	recipe.Batch, recipe.Pseudo = 2, 0.5
+	// Somebody who fell lies still: how fast something moves must not count.
+	recipe.Score = demoSpec.Score
 	return recipe, err
 }
 
