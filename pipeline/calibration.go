@@ -40,7 +40,7 @@ type Calibration struct {
 	Theta   float64 `json:"theta"` // the threshold: regularity 0.5
 
 	ModelName     string    `json:"model_name"`
-	ScoreForm     string    `json:"score"`          // what the error is: mean_abs or block_sq
+	ScoreForm     string    `json:"score"`          // what the error is: mean_abs, block_sq or block_motion
 	LoQuantile    float64   `json:"lo_quantile"`    // the quantile of the normal errors that Lo is
 	ThetaQuantile float64   `json:"theta_quantile"` // likewise
 	Margin        float64   `json:"margin"`         // Theta lies this share of (quantile - Lo) above its quantile

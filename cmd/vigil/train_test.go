@@ -82,7 +82,7 @@ func TestTrainThenReplay(t *testing.T) {
 		t.Errorf("progress\n%s", errs)
 	}
 	w, err := model.ReadWeights(weights)
-	if err != nil || w.Spec.Score != model.BlockSq || w.Spec.Preset != "micro" {
+	if err != nil || w.Spec.Score != model.BlockMotion || w.Spec.Preset != "micro" {
 		t.Errorf("weights %+v, %v", w.Spec, err)
 	}
 	mustVigil(t, "replay", second, "-m", weights, "--hop", "1", "--scores", scores, "--no-publish")
