@@ -49,9 +49,9 @@ fmt:
 generate:
 	go generate ./...
 
-## bench: time vigil beside PyTorch, ONNX Runtime and oneDNN where they are installed, and write BENCHMARKS.md
+## bench: time vigil beside PyTorch, ONNX Runtime and oneDNN where they are installed, and write BENCHMARKS.md; BENCH=-help for more
 bench:
-	go run ./bench/compare
+	go run ./bench/compare $(BENCH)
 
 ## audit: known vulnerabilities; needs the network
 audit:

@@ -78,7 +78,7 @@ func (f *Findings) chart() ([]byte, error) {
 	}
 	peak.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 	p.Add(peak)
-	p.Y.Min, p.Y.Max = 0, max(p.Y.Max, f.Alone.Peak)*1.25
-	p.Legend.Top, p.Legend.YOffs = true, vg.Points(-4)
+	p.Y.Min, p.Y.Max = 0, max(p.Y.Max, f.Alone.Peak)*1.6
+	p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, vg.Points(-8), vg.Points(-4)
 	return bench.Render(p, 6*vg.Inch, 3.6*vg.Inch)
 }

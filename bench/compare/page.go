@@ -79,7 +79,7 @@ func (c *Contest) table(line func(format string, args ...any)) {
 			if base == 0 {
 				base = median
 			}
-			line("| %s | %s | %.4f | %.4f to %.4f | %.2f | %.1f | %.1f %% |", s.Name, s.Version, median, slices.Min(s.Seconds),
+			line("| %s | %s | %.4g | %.4g to %.4g | %.2f | %.1f | %.1f %% |", s.Name, s.Version, median, slices.Min(s.Seconds),
 				slices.Max(s.Seconds), median/base, work/median, 100*s.share(work))
 		}
 	}
