@@ -162,7 +162,7 @@ func Default() Config {
 		Log:     Log{Level: "info", Format: "text"},
 		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222}},
 		Defaults: Settings{
-			Hop:         8,
+			Hop:         4,
 			Realtime:    true,
 			Transport:   "tcp",
 			OpenTimeout: 10 * time.Second,
