@@ -72,13 +72,14 @@ func (f *Findings) chart() ([]byte, error) {
 		}
 		p.Add(spread)
 	}
-	peak, err := plotter.NewLine(plotter.XYs{{X: p.X.Min, Y: f.Alone.Peak}, {X: p.X.Max, Y: f.Alone.Peak}})
+	top := f.peak()
+	peak, err := plotter.NewLine(plotter.XYs{{X: p.X.Min, Y: top}, {X: p.X.Max, Y: top}})
 	if err != nil {
 		return nil, err
 	}
 	peak.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
 	p.Add(peak)
-	p.Y.Min, p.Y.Max = 0, max(p.Y.Max, f.Alone.Peak)*1.6
+	p.Y.Min, p.Y.Max = 0, max(p.Y.Max, top)*1.6
 	p.Legend.Top, p.Legend.XOffs, p.Legend.YOffs = true, vg.Points(-8), vg.Points(-4)
 	return bench.Render(p, 6*vg.Inch, 3.6*vg.Inch)
 }

@@ -133,13 +133,19 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	var again Findings
-	samples, err := os.ReadFile(o.samples)
-	if err != nil {
+	again, err := read(o.samples)
+	if err != nil || again.Contests[0].Series[2].Seconds[0] != 3 {
+		t.Fatalf("%+v, %v", again, err)
+	}
+	o.from, o.out = o.samples, filepath.Join(dir, "AGAIN.md")
+	if err := run(t.Context(), o, &log); err != nil {
 		t.Fatal(err)
 	}
-	if err := json.Unmarshal(samples, &again); err != nil || again.Contests[0].Series[2].Seconds[0] != 3 {
-		t.Errorf("%v in %s", err, samples)
+	if anew, err := os.ReadFile(o.out); err != nil || !bytes.Equal(anew, page) {
+		t.Errorf("%v; from the file of figures the page is\n%s", err, anew)
+	}
+	if _, err := read(filepath.Join(o.plots, chartFile)); err == nil {
+		t.Error("a picture was read as figures")
 	}
 }
 

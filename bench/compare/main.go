@@ -27,6 +27,7 @@ import (
 type options struct {
 	out, plots, samples string // the page, the folder of its pictures and the file of all figures
 	build               string // where the peers are built
+	from                string // a file of figures to write the page of, instead of measuring
 	presets             []string
 	alone               []string // presets that vigil is measured on by itself
 	rounds              int
@@ -61,6 +62,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.plots, "plots", "bench/plots", "the folder of its pictures")
 	f.StringVar(&o.samples, "samples", "bench/results.json", "the file of all figures")
 	f.StringVar(&o.build, "build", "bin/bench", "where the peers are built")
+	f.StringVar(&o.from, "from", "", "write the page anew from such a file instead of measuring")
 	presets := f.String("presets", "paper,small", "networks that everybody is timed on")
 	alone := f.String("alone", strings.Join(bench.DefaultPresets, ","), "networks that vigil is measured on by itself")
 	f.IntVar(&o.rounds, "rounds", 7, "how often everybody is timed")
@@ -82,6 +84,13 @@ func parse(args []string) (options, error) {
 }
 
 func run(ctx context.Context, o options, log io.Writer) error {
+	if o.from != "" {
+		found, err := read(o.from)
+		if err != nil {
+			return err
+		}
+		return write(o, found)
+	}
 	found := Findings{Machine: describe(ctx)}
 	t, err := findTools(ctx, o.build, log)
 	if err != nil {
@@ -106,6 +115,22 @@ func run(ctx context.Context, o options, log io.Writer) error {
 		return err
 	}
 	return write(o, &found)
+}
+
+// read is the findings of an earlier run.
+func read(path string) (*Findings, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var found Findings
+	if err := json.Unmarshal(text, &found); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if found.Alone == nil || len(found.Alone.Presets) == 0 || len(found.Contests) == 0 {
+		return nil, fmt.Errorf("%s: there are no figures in it", path)
+	}
+	return &found, nil
 }
 
 func onPreset(ctx context.Context, t *tools, o options, preset string, yard *bench.Yardstick, log io.Writer) (c *Contest, err error) {

@@ -15,6 +15,9 @@ const (
 	rooflineFile = "roofline.png"
 )
 
+// noisy is how far the best peak may lie above the median on an idle machine.
+const noisy = 1.1
+
 // page is the findings as Markdown.
 func (f *Findings) page(plots string, o options) ([]byte, error) {
 	var b bytes.Buffer
@@ -32,6 +35,10 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	line("| memory | %.1f GB/s, copying |", r.Bandwidth)
 	if m.Load != "" {
 		line("| load before the run | %s |", m.Load)
+	}
+	if r.PeakBest > noisy*r.Peak {
+		line("\n**The machine was not idle**: the peak's median is %.0f %% below its best. Whoever waits for all threads in a tight loop, as those with", 100*(1-r.Peak/r.PeakBest))
+		line("OpenMP do, is slowed more by that than others, so neither times nor ratios are those of an idle machine.")
 	}
 	line("\n## Beside others\n")
 	line("%s\n", strings.Join([]string{
@@ -93,6 +100,17 @@ func (c *Contest) work(task string) float64 {
 		return c.StepWork
 	}
 	return c.Forward
+}
+
+// peak is the median over everybody's rounds.
+func (f *Findings) peak() float64 {
+	var all []float64
+	for _, c := range f.Contests {
+		for i := range c.Series {
+			all = append(all, c.Series[i].Beside...)
+		}
+	}
+	return bench.Quantile(all, 0.5)
 }
 
 // share is the median over the rounds of the share of the peak beside each.
