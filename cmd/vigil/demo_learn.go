@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
+	"os"
 
 	"vigil/capture"
 	"vigil/internal/scene"
@@ -31,6 +33,10 @@ func demoRecipe() (train.Recipe, error) {
 
 // train learns the normal street of one day into d.weights.
 func (d *demo) train(ctx context.Context) error {
+	// What an interrupted demo left: it has no use for half a lesson.
+	if err := os.Remove(train.CheckpointPath(d.weights)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	street, err := d.street(0, 0)
 	if err != nil {
 		return err

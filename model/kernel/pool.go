@@ -52,10 +52,15 @@ func NewPool(threads int) *Pool {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
-	p := &Pool{done: make(chan struct{}, 1)}
 	if threads <= runtime.GOMAXPROCS(0) {
-		p.looks = manyLooks
+		return newPool(threads, manyLooks)
 	}
+	return newPool(threads, 0)
+}
+
+// newPool makes a Pool of which who waits looks so often before it sleeps.
+func newPool(threads, looks int) *Pool {
+	p := &Pool{done: make(chan struct{}, 1), looks: looks}
 	for i := range threads {
 		w := &worker{wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -91,19 +96,23 @@ func (p *Pool) serve(w *worker) {
 	}
 }
 
-// wait returns when more than seen steps were begun, or false when the Pool is closed.
+// wait returns when more than seen steps were begun, or false when the Pool is closed. The caller wakes one worker after the other, so a
+// wake may come when the worker has done that step already, and sleeps again: it is no new step.
 func (p *Pool) wait(w *worker, seen int64) bool {
-	for range p.looks {
-		if p.steps.Load() > seen {
+	for {
+		for range 1 + p.looks {
+			if p.steps.Load() > seen {
+				return true
+			}
+		}
+		w.asleep.Store(true)
+		if p.steps.Load() > seen && w.asleep.CompareAndSwap(true, false) {
 			return true
 		}
+		if _, open := <-w.wake; !open {
+			return false
+		}
 	}
-	w.asleep.Store(true)
-	if p.steps.Load() > seen && w.asleep.CompareAndSwap(true, false) {
-		return true
-	}
-	_, open := <-w.wake
-	return open
 }
 
 func (p *Pool) drain(w *worker) {

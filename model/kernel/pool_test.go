@@ -33,21 +33,31 @@ func TestPool(t *testing.T) {
 	}
 }
 
+// plainCounter counts without synchronisation: the pool's own must do, and each step must be done when run returns.
+type plainCounter []int
+
+func (c plainCounter) do(_ *worker, item int) {
+	c[item]++
+	if item == 1 {
+		runtime.Gosched()
+	}
+}
+
 // TestPoolManySteps runs short steps one after the other, with workers that sleep at once, soon, or hardly ever.
 func TestPoolManySteps(t *testing.T) {
-	for _, looks := range []int{0, 1, 50, manyLooks} {
-		p := NewPool(3)
-		p.looks = looks
-		c := make(counter, 4)
-		const steps = 5000
-		for range steps {
-			p.run(len(c), c)
-		}
-		p.Close()
-		for i := range c {
-			if n := c[i].Load(); n != steps {
-				t.Errorf("%d looks: item %d was done %d times, want %d", looks, i, n, steps)
+	for _, looks := range []int{0, 1, 50, 3000} {
+		for _, threads := range []int{2, 3, 5} {
+			p := newPool(threads, looks)
+			c := make(plainCounter, 6)
+			for step := range 2000 {
+				p.run(len(c), c)
+				for item, n := range c {
+					if n != step+1 {
+						t.Fatalf("%d looks, %d threads: after %d steps item %d was done %d times", looks, threads, step+1, item, n)
+					}
+				}
 			}
+			p.Close()
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"vigil/model"
+	"vigil/model/kernel"
 )
 
 // oracle is a golden file of PyTorch: initial weights, a batch, the first training step's activations and gradients, the losses of ten
@@ -15,6 +16,7 @@ type oracle struct {
 	tensors map[string]model.Tensor
 	spec    model.Spec
 	batch   int
+	set     *kernel.Set
 }
 
 func readOracle(t *testing.T, addressing string) *oracle {
@@ -44,7 +46,7 @@ func (o *oracle) weights(prefix string) *model.Weights {
 // network is one of the oracle's batch, with that batch in it.
 func (o *oracle) network(t *testing.T, threads int) *network {
 	t.Helper()
-	n, err := newNetwork(o.weights("init."), o.batch, threads, 2e-4, 0.2)
+	n, err := newNetworkOn(o.set, o.weights("init."), o.batch, threads, 2e-4, 0.2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,9 +93,17 @@ func (o *oracle) compare(t *testing.T, name string, got []float32, share float64
 	t.Logf("%s: worst difference %.2g of the largest value", name, worst)
 }
 
+// eachOracle runs a test for either addressing on every set of instructions that this machine has.
 func eachOracle(t *testing.T, test func(t *testing.T, o *oracle)) {
-	for _, addressing := range []string{model.Dot, model.Cosine} {
-		t.Run(addressing, func(t *testing.T) { test(t, readOracle(t, addressing)) })
+	t.Helper()
+	for _, set := range kernel.Sets() {
+		for _, addressing := range []string{model.Dot, model.Cosine} {
+			t.Run(set.Name+"/"+addressing, func(t *testing.T) {
+				o := readOracle(t, addressing)
+				o.set = set
+				test(t, o)
+			})
+		}
 	}
 }
 
@@ -215,7 +225,7 @@ func TestEvaluationAfterTraining(t *testing.T) {
 		model.Cosine: {0.5013273114000185, 0.5039048474918673},
 	}
 	eachOracle(t, func(t *testing.T, o *oracle) {
-		m, err := model.New(o.weights("after."))
+		m, err := model.NewOn(o.weights("after."), o.set)
 		if err != nil {
 			t.Fatal(err)
 		}
