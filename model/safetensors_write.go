@@ -8,9 +8,10 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
+
+	"github.com/google/renameio/v2"
 )
 
 // WriteSafetensors writes tensors, as F32 and I64, and metadata. The same content gives the same bytes. A reader sees the old
@@ -66,37 +67,18 @@ func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]st
 
 // writeAtomic writes beside path and renames, so that path never holds half a file.
 func writeAtomic(path string, write func(io.Writer) error) (err error) {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+".*")
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if err != nil {
-			// The first error is the one to tell; the rest is tidying up.
-			_ = f.Close()
-			_ = os.Remove(f.Name())
+		// After the file has taken its place there is nothing to clean up.
+		if failed := f.Cleanup(); err == nil {
+			err = failed
 		}
 	}()
 	if err := write(f); err != nil {
 		return err
 	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return nil // The folder cannot be opened, as on Windows: the rename itself has been done.
-	}
-	defer func() { _ = d.Close() }()
-	return d.Sync()
+	return f.CloseAtomicallyReplace()
 }

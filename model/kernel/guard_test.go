@@ -76,22 +76,59 @@ func TestFences(t *testing.T) {
 	})
 }
 
-// fenceMicro runs a micro-kernel for each number of channels, from the bias and going on.
+// fenceMicro runs a micro-kernel for each number of channels, from the bias and going on, on one and on several groups, with taps that lie
+// before the pixels, and in the strides of a gradient.
 func fenceMicro(m *Micro, take func(i, n int) []float32) {
 	const in = 5
 	for channels := 1; channels <= m.Channels; channels++ {
-		for _, bias := range []bool{true, false} {
-			t := Tile{
-				Src: take(0, m.Pixels*in), Weights: take(1, in*m.Channels), Dst: take(2, m.Pixels*channels), Taps: []Tap{{Len: 2}, {Src: 2, Weight: 2, Len: 3}},
-				Channels: channels, SrcStep: 1, WeightStep: m.Channels, Slope: 0.2,
+		for _, c := range []struct{ groups, srcStep, weightStep int }{{1, 1, m.Channels}, {3, 1, m.Channels}, {2, 3, m.Channels + 7}} {
+			for _, bias := range []bool{true, false} {
+				pixels := c.groups * m.Pixels
+				// Of the last pixel's values only every step's first is there.
+				src := (pixels-1)*in*c.srcStep + (in-1)*c.srcStep + 1
+				t := Tile{
+					Src: take(0, src), Weights: take(1, (in-1)*c.weightStep+m.Channels), Dst: take(2, pixels*channels),
+					Taps: []Tap{{Src: -2 * c.srcStep, Len: 2}, {Weight: 2, Len: 3}}, Channels: channels, SrcStep: c.srcStep, WeightStep: c.weightStep, Slope: 0.2,
+				}
+				if bias {
+					t.Bias = take(3, m.Channels)
+				}
+				for p := range pixels {
+					t.Pixels, t.Out = append(t.Pixels, int32((p*in+2)*c.srcStep)), append(t.Out, int32(p*channels))
+				}
+				m.Run(&t)
 			}
-			if bias {
-				t.Bias = take(3, m.Channels)
-			}
-			for p := range m.Pixels {
-				t.Pixels, t.Out = append(t.Pixels, int32(p*in)), append(t.Out, int32(p*channels))
-			}
-			m.Run(&t)
 		}
 	}
+}
+
+// TestFencedLayers runs whole layers, their gradients and the memory between fences.
+func TestFencedLayers(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		fences := []*fence{newFence(t), newFence(t), newFence(t)}
+		pool := NewPool(2)
+		defer pool.Close()
+		for _, atEnd := range []bool{false, true} {
+			for _, s := range []shape{
+				{size: [3]int{4, 6, 8}, stride: [3]int{1, 2, 2}, in: 1, out: 16},
+				{size: [3]int{4, 6, 8}, stride: [3]int{2, 2, 2}, in: 8, out: 24},
+				{up: true, size: [3]int{2, 3, 4}, stride: [3]int{2, 2, 2}, in: 24, out: 8},
+				{up: true, size: [3]int{2, 3, 8}, stride: [3]int{1, 2, 2}, in: 16, out: 1},
+			} {
+				c := NewConv(set, s.axes(), s.in, s.out, 0.2)
+				src, dst := fences[0].take(c.SrcLen(), atEnd), fences[1].take(c.DstLen(), atEnd)
+				c.Run(pool, dst, src)
+				down, large, small, channels := s.axes(), src, dst, [2]int{s.in, s.out}
+				if s.up {
+					down, large, small, channels = s.reversed(), dst, src, [2]int{s.out, s.in}
+				}
+				g := NewWeightGrad(set, down, channels[0], channels[1])
+				g.Run(pool, fences[2].take(g.Len(), atEnd), large, small, 1)
+			}
+			m := NewMemory(set, 21, 24, 1./21, false)
+			m.Pack(make([]float32, 21*24))
+			m.Reserve(pool)
+			m.Run(pool, fences[0].take(7*24, atEnd), fences[1].take(7*24, atEnd), 7, fences[2].take(7*21, atEnd))
+		}
+	})
 }
