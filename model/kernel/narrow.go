@@ -6,7 +6,9 @@ package kernel
 //	P[k][h][w] = Σ over channels: weights[k] · src[t][h][w]       for a row of pixels at a time, which is turned for it
 //	dst[t][2h+…][2w+…] = bias + Σ of the P that meet there         3 to 12 rows of P for each row of dst
 //
-// Source frames are multiplied as they come, a few at a time; the planes of the last few are kept, in a ring that stays in a cache.
+// Where all frames are there, a thread takes a band of rows through all of them and keeps the planes of the last three in its own cache; it
+// multiplies the row below its band too, which the next band multiplies again. Where frames come a few at a time, all threads multiply
+// those and then merge them, with the planes of the last few in a ring.
 
 const places = Taps * Taps * Taps
 
@@ -79,70 +81,124 @@ func (n *narrow) work() int {
 const (
 	// narrowRows is how many rows of the source an item has.
 	narrowRows = 4
-	// narrowFrames is how many frames are multiplied and merged at a time.
+	// narrowFrames is how many frames are multiplied and merged at a time where not all are there.
 	narrowFrames = 4
-	// narrowRing is how many frames' planes are kept: those, and one before and one after.
-	narrowRing = narrowFrames + 2
+)
+
+// ring holds the planes of some rows of the last few frames: [frames][rows][places][line], columns beyond the width are 0.
+type ring struct {
+	planes       []float32
+	frames, rows int
+	first        int // row
+}
+
+// at is where the planes of a row of a frame begin.
+func (r *ring) at(n *narrow, t, h int) int {
+	return (t%r.frames*r.rows + h - r.first) * places * n.line
+}
+
+func (r *ring) len(n *narrow) int { return r.frames * r.rows * places * n.line }
+
+// clear makes the columns beyond the width 0.
+func (r *ring) clear(n *narrow) {
+	for at := 0; at < len(r.planes); at += n.line {
+		clear(r.planes[at+n.width : at+n.line])
+	}
+}
+
+type narrowPass int
+
+const (
+	narrowBands narrowPass = iota
+	narrowMultiply
+	narrowMerge
 )
 
 type narrowStep struct {
 	narrow   *narrow
 	dst, src []float32
-	merging  bool
-	first    int       // frame of the pass
-	planes   []float32 // kept from run to run: [narrowRing][height][places][line]
-	cleared  *narrow   // whose columns beyond the width are 0 in planes
+	pass     narrowPass
+	from     int     // frame
+	ring     ring    // kept from run to run
+	cleared  *narrow // whose ring it is
 }
 
 // run computes frames of the destination; a first frame of 0 begins anew.
 func (n *narrow) run(p *Pool, dst, src []float32, from, to int) {
 	s := &p.narrow
-	*s = narrowStep{narrow: n, dst: dst, src: src, planes: s.planes, cleared: s.cleared}
+	*s = narrowStep{narrow: n, dst: dst, src: src, ring: s.ring, cleared: s.cleared}
+	items := tiles(n.height, narrowRows)
+	if from == 0 && to == n.t.Out {
+		s.pass = narrowBands
+		p.run(items, s)
+	} else {
+		s.few(p, items, from, to)
+	}
+	*s = narrowStep{ring: s.ring, cleared: s.cleared}
+}
+
+// few computes some frames of the destination.
+func (s *narrowStep) few(p *Pool, items, from, to int) {
+	n := s.narrow
 	if s.cleared != n {
 		s.cleared = n
-		s.planes = grow(s.planes, narrowRing*n.height*places*n.line)
-		for h := range narrowRing * n.height * places {
-			clear(s.planes[h*n.line+n.width:][:n.line-n.width])
-		}
+		planes := s.ring.planes
+		// Beside those that are merged, one frame before and one after.
+		s.ring = ring{frames: narrowFrames + 2, rows: n.height}
+		s.ring.planes = grow(planes, s.ring.len(n))
+		s.ring.clear(n)
 	}
-	items := tiles(n.height, narrowRows)
 	for from < to {
 		upTo := min(from+narrowFrames, to)
 		// Frame t needs the source's t-1, t and t+1.
-		s.merging, s.first = false, from+min(from, 1)
-		p.run(items*(min(upTo+1, n.t.In)-s.first), s)
-		s.merging, s.first = true, from
+		s.pass, s.from = narrowMultiply, from+min(from, 1)
+		p.run(items*(min(upTo+1, n.t.In)-s.from), s)
+		s.pass, s.from = narrowMerge, from
 		p.run(items*(upTo-from), s)
 		from = upTo
 	}
-	*s = narrowStep{planes: s.planes, cleared: s.cleared}
 }
 
 func (s *narrowStep) do(w *worker, item int) {
 	n := s.narrow
 	items := tiles(n.height, narrowRows)
-	t, from := s.first+item/items, item%items*narrowRows
-	for h := from; h < min(from+narrowRows, n.height); h++ {
-		if s.merging {
-			s.merge(w, t, h)
-		} else {
-			s.multiply(w, s.planes[n.plane(t, h):][:places*n.line], s.src[(t*n.height+h)*n.width*n.in:][:n.width*n.in])
+	t, from := s.from+item/items, item%items*narrowRows
+	to := min(from+narrowRows, n.height)
+	switch s.pass {
+	case narrowMultiply:
+		s.multiply(w, &s.ring, t, from, to)
+	case narrowMerge:
+		s.merge(w, &s.ring, t, from, to)
+	case narrowBands:
+		r := ring{frames: Taps, rows: narrowRows + 1, first: from}
+		w.planes = grow(w.planes, r.len(n))
+		r.planes = w.planes
+		if w.cleared != n {
+			w.cleared = n
+			r.clear(n)
 		}
+		for t := range n.t.In {
+			s.multiply(w, &r, t, from, min(to+1, n.height))
+			if t > 0 {
+				s.merge(w, &r, t-1, from, to)
+			}
+		}
+		s.merge(w, &r, n.t.In-1, from, to)
 	}
 }
 
-// plane is where the planes of a row of a frame begin in the ring.
-func (n *narrow) plane(t, h int) int { return (t%narrowRing*n.height + h) * places * n.line }
-
-// multiply computes the planes of a row of pixels.
-func (s *narrowStep) multiply(w *worker, planes, row []float32) {
+// multiply computes the planes of a frame's rows from to to.
+func (s *narrowStep) multiply(w *worker, r *ring, frame, from, to int) {
 	n, t, wide := s.narrow, &w.tile, s.narrow.micro.Channels
 	w.rows = grow(w.rows, n.in*n.turned)
-	n.turn(w.rows, row)
-	t.Src, t.SrcStep, t.WeightStep, t.Taps, t.Bias, t.Slope = n.weights, 1, n.turned, n.taps, n.zeros, 1
-	for first := 0; first < n.width; first += wide {
-		t.Weights, t.Dst, t.Channels = w.rows[first:], planes[first:], min(wide, n.width-first)
-		n.micro.run(t, n.pixels, n.out, n.in)
+	for h := from; h < to; h++ {
+		n.turn(w.rows, s.src[(frame*n.height+h)*n.width*n.in:][:n.width*n.in])
+		planes := r.planes[r.at(n, frame, h):][:places*n.line]
+		t.Src, t.SrcStep, t.WeightStep, t.Taps, t.Bias, t.Slope = n.weights, 1, n.turned, n.taps, n.zeros, 1
+		for first := 0; first < n.width; first += wide {
+			t.Weights, t.Dst, t.Channels = w.rows[first:], planes[first:], min(wide, n.width-first)
+			n.micro.run(t, n.pixels, n.out, n.in)
+		}
 	}
 	*t = Tile{}
 }
@@ -167,11 +223,12 @@ func (n *narrow) turn(dst, src []float32) {
 	}
 }
 
-// merge adds up the two rows of the destination's frame t that begin with row h of the source.
-func (s *narrowStep) merge(w *worker, t, h int) {
+// merge adds up the rows of the destination's frame t that begin with the source's rows from to to.
+func (s *narrowStep) merge(w *worker, r *ring, t, from, to int) {
 	n := s.narrow
 	length := tiles(n.width, n.set.Lanes) * n.set.Lanes
-	for parity := range 2 {
+	for row := 2 * from; row < 2*to; row++ {
+		h, parity := row/2, row%2
 		even, odd := w.pixels[:0], w.out[:0]
 		for i, kt := range n.t.phases[0].kernel {
 			frame := t + n.t.phases[0].first + i
@@ -182,19 +239,19 @@ func (s *narrowStep) merge(w *worker, t, h int) {
 			for below := range 1 + parity {
 				kh := 1 + parity - 2*below
 				if h+below < n.height {
-					at := n.plane(frame, h+below) + (kt*Taps+kh)*Taps*n.line
+					at := r.at(n, frame, h+below) + (kt*Taps+kh)*Taps*n.line
 					even = append(even, int32(at+n.line))
 					odd = append(odd, int32(at+2*n.line), int32(at+1))
 				}
 			}
 		}
 		w.pixels, w.out = even, odd
-		dst := s.dst[(t*2*n.height+2*h+parity)*2*n.width:][:2*n.width]
+		dst := s.dst[(t*2*n.height+row)*2*n.width:][:2*n.width]
 		if length == n.width {
-			n.set.Merge(dst, s.planes, even, odd, n.bias)
+			n.set.Merge(dst, r.planes, even, odd, n.bias)
 		} else {
 			w.rows = grow(w.rows, 2*length)
-			n.set.Merge(w.rows, s.planes, even, odd, n.bias)
+			n.set.Merge(w.rows, r.planes, even, odd, n.bias)
 			copy(dst, w.rows)
 		}
 		if n.slope != 1 {

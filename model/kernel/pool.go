@@ -45,6 +45,8 @@ type worker struct {
 	rows        []float32
 	scaled      []float32
 	taps        []Tap
+	planes      []float32 // of a narrow convolution's band
+	cleared     *narrow   // whose they are
 }
 
 // NewPool starts threads-1 goroutines; 0 or less means GOMAXPROCS threads. Close ends them.
