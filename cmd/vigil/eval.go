@@ -41,7 +41,7 @@ func evalCommand() *cobra.Command {
 			"no delay: as live, but a score stands from the end of its clip, as an alert has it; frames before the first score count\n" +
 			"as normal.\n\n" +
 			"Intervals are 95 %, from resampling whole videos.",
-		Example: "  vigil eval ped2 -m weights/ped2.safetensors --report report\n" +
+		Example: "  vigil eval ped2 -m weights/ped2-small.safetensors --report report\n" +
 			"  vigil eval --scores theirs/ --labels ped2/labels\n" +
 			"  vigil eval --list",
 		Args: cobra.MaximumNArgs(1),

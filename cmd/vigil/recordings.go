@@ -32,7 +32,7 @@ func (r *recordings) flags(cmd *cobra.Command) {
 	f.StringVar(&r.camera, "camera", "", "`name` of the camera that the recordings are from")
 	f.StringVarP(&r.configFile, "config", "c", "", "configuration `file` that has the camera's model, mask, zones, fps and hop")
 	f.Float64Var(&r.fps, "fps", 0, "frames a second that the model sees; 0 for every frame")
-	f.IntVar(&r.hop, "hop", 8, "frames from one clip to the next")
+	f.IntVar(&r.hop, "hop", config.Default().Defaults.Hop, "frames from one clip to the next")
 	f.IntVar(&r.threads, "threads", 0, "processor cores for the model; 0 for all")
 }
 
