@@ -9,6 +9,8 @@ const (
 	blockBytes = 80 << 10
 	// itemGroups is the most groups of pixels that an item has, fewGroups the number below which weights are fetched too often.
 	itemGroups, fewGroups = 32, 8
+	// manyItems are enough for any number of threads, so that one item takes two channel tiles of its pixels.
+	manyItems = 128
 )
 
 // Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias and
@@ -235,6 +237,9 @@ func (c *Conv) split(b *box) {
 	// Equal pieces of a frame, in whole groups.
 	pixels = tiles(tiles(area, tiles(area, pixels)), group) * group
 	wide := min(max(itemWork/(work*pixels*c.micro.Channels), 1), all)
+	if tiles(area, pixels)*b.size[0] >= manyItems {
+		wide = min(all, 2)
+	}
 	for t := range b.size[0] {
 		first := len(b.pixels)
 		b.frame(t, group)
@@ -298,20 +303,21 @@ func (s *convStep) do(w *worker, n int) {
 	t := &w.tile
 	wide := c.micro.Channels
 	t.Src, t.SrcStep, t.WeightStep = s.src, 1, wide
-	for tile := it.tileFrom; tile < it.tileTo; tile++ {
-		first := tile * wide
-		t.Weights = c.packed[tile*c.rows*wide:][:c.rows*wide]
-		t.Channels = min(wide, c.out-first)
-		t.Dst = s.dst[first:]
-		for i, block := range b.blocks {
-			t.Taps, t.Bias, t.Slope = block, nil, 1
+	// Block by block, so that the channel tiles share what a block reads of the source while it is in a cache.
+	for i, block := range b.blocks {
+		rows := blockRows(block)
+		t.Taps, t.Slope = block, 1
+		if i == len(b.blocks)-1 {
+			t.Slope = c.slope
+		}
+		for tile := it.tileFrom; tile < it.tileTo; tile++ {
+			first := tile * wide
+			t.Weights, t.Dst = c.packed[tile*c.rows*wide:][:c.rows*wide], s.dst[first:]
+			t.Channels, t.Bias = min(wide, c.out-first), nil
 			if i == 0 {
 				t.Bias = c.bias[first:][:wide]
 			}
-			if i == len(b.blocks)-1 {
-				t.Slope = c.slope
-			}
-			c.micro.run(t, b.pixels[it.from:it.to], b.out[it.from:it.to], blockRows(block))
+			c.micro.run(t, b.pixels[it.from:it.to], b.out[it.from:it.to], rows)
 		}
 	}
 	w.tile = Tile{}
