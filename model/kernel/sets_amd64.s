@@ -2544,25 +2544,21 @@ wide4:
 	MOVQ    pixels+32(FP), DI
 
 wide4pixel:
-	VMOVUPS     (BX), Z9
 	VMOVUPS     (SI), Z10
 	VFMADD213PS Z2, Z1, Z10
 	VMULPS      Z0, Z10, Z9
 	VMAXPS      Z9, Z10, Z9
 	VMOVUPS     Z9, (BX)
-	VMOVUPS     64(BX), Z9
 	VMOVUPS     64(SI), Z10
 	VFMADD213PS Z4, Z3, Z10
 	VMULPS      Z0, Z10, Z9
 	VMAXPS      Z9, Z10, Z9
 	VMOVUPS     Z9, 64(BX)
-	VMOVUPS     128(BX), Z9
 	VMOVUPS     128(SI), Z10
 	VFMADD213PS Z6, Z5, Z10
 	VMULPS      Z0, Z10, Z9
 	VMAXPS      Z9, Z10, Z9
 	VMOVUPS     Z9, 128(BX)
-	VMOVUPS     192(BX), Z9
 	VMOVUPS     192(SI), Z10
 	VFMADD213PS Z8, Z7, Z10
 	VMULPS      Z0, Z10, Z9
@@ -2595,13 +2591,11 @@ wide2:
 	MOVQ    pixels+32(FP), DI
 
 wide2pixel:
-	VMOVUPS     (BX), Z5
 	VMOVUPS     (SI), Z6
 	VFMADD213PS Z2, Z1, Z6
 	VMULPS      Z0, Z6, Z5
 	VMAXPS      Z5, Z6, Z5
 	VMOVUPS     Z5, (BX)
-	VMOVUPS     64(BX), Z5
 	VMOVUPS     64(SI), Z6
 	VFMADD213PS Z4, Z3, Z6
 	VMULPS      Z0, Z6, Z5
@@ -2632,7 +2626,6 @@ wide1:
 	MOVQ    pixels+32(FP), DI
 
 wide1pixel:
-	VMOVUPS     (BX), Z3
 	VMOVUPS     (SI), Z4
 	VFMADD213PS Z2, Z1, Z4
 	VMULPS      Z0, Z4, Z3
@@ -3546,13 +3539,11 @@ wide2:
 	MOVQ    pixels+32(FP), DI
 
 wide2pixel:
-	VMOVUPS     (BX), Y5
 	VMOVUPS     (SI), Y6
 	VFMADD213PS Y2, Y1, Y6
 	VMULPS      Y0, Y6, Y5
 	VMAXPS      Y5, Y6, Y5
 	VMOVUPS     Y5, (BX)
-	VMOVUPS     32(BX), Y5
 	VMOVUPS     32(SI), Y6
 	VFMADD213PS Y4, Y3, Y6
 	VMULPS      Y0, Y6, Y5
@@ -3583,7 +3574,6 @@ wide1:
 	MOVQ    pixels+32(FP), DI
 
 wide1pixel:
-	VMOVUPS     (BX), Y3
 	VMOVUPS     (SI), Y4
 	VFMADD213PS Y2, Y1, Y4
 	VMULPS      Y0, Y4, Y3

@@ -15,6 +15,7 @@ type columns struct {
 	values []string // the first may be written
 	each   []string
 	slope  bool
+	fresh  bool         // the first of values is only written
 	most   map[*isa]int // vectors of channels at a time
 	// body gets a register for each of values and of each, and what it changes it says.
 	body func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual)
@@ -75,7 +76,9 @@ func (f columns) block(s *isa, width int, left, step, offset reg.GPVirtual, slop
 	for w := range consts {
 		v := s.vecs(len(f.values))
 		for i := range v {
-			VMOVUPS(at(ptr[i], w*s.bytes()), v[i])
+			if i > 0 || !f.fresh {
+				VMOVUPS(at(ptr[i], w*s.bytes()), v[i])
+			}
 		}
 		f.body(s, v, consts[w], slope)
 		for _, i := range f.stored {
@@ -111,7 +114,7 @@ func norms(s *isa) {
 		kept: []int{0, 1},
 	}.write(s)
 	columns{
-		name: "scaleShift", values: []string{"y", "u"}, each: []string{"scale", "shift"}, slope: true, most: map[*isa]int{avx512: 4, avx2: 2},
+		name: "scaleShift", values: []string{"y", "u"}, each: []string{"scale", "shift"}, slope: true, fresh: true, most: map[*isa]int{avx512: 4, avx2: 2},
 		body: func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual) {
 			VFMADD213PS(c[1], c[0], v[1])
 			VMULPS(slope, v[1], v[0])
