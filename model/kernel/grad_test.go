@@ -267,7 +267,7 @@ func TestMemoryGradients(t *testing.T) {
 				pool := NewPool(threads)
 				read, w := make([]float32, len(z)), make([]float32, c.queries*c.slots)
 				m.Run(pool, read, single(z), c.queries, w)
-				sum := entropy * Entropy(w, c.slots)
+				sum := entropy * Entropy(pool, w, c.slots)
 				for i, v := range read {
 					sum += float64(v) * d[i]
 				}

@@ -188,13 +188,19 @@ func unscale(d, unit []float32, scale float32) {
 }
 
 // Entropy is the mean over the queries of -Σ w·log(w + 1e-12), with w of [queries][slots].
-func Entropy(w []float32, slots int) float64 {
-	var sum float64
-	for _, v := range w {
-		// Most weights of a sharp addressing are 0 and add nothing.
-		if v != 0 {
-			sum -= float64(v) * math.Log(float64(v)+1e-12)
+func Entropy(p *Pool, w []float32, slots int) float64 {
+	rows := make([]float64, len(w)/slots)
+	p.Each(len(rows), func(q int) {
+		for _, v := range w[q*slots:][:slots] {
+			// Most weights of a sharp addressing are 0 and add nothing.
+			if v != 0 {
+				rows[q] -= float64(v) * math.Log(float64(v)+1e-12)
+			}
 		}
+	})
+	var sum float64
+	for _, v := range rows {
+		sum += v
 	}
-	return sum * float64(slots) / float64(len(w))
+	return sum / float64(len(rows))
 }

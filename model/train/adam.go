@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"sync/atomic"
 
 	"vigil/model"
 	"vigil/model/kernel"
@@ -68,20 +69,23 @@ func step(values, first, second, gradient []float32, keep, size, root float32) {
 }
 
 // finite says whether every gradient is a number that can be worked with.
-func finite(params []*parameter) (bool, error) {
+func finite(pool *kernel.Pool, params []*parameter) (bool, error) {
+	var broken atomic.Bool
 	for _, p := range params {
 		gradient, err := p.gradient()
 		if err != nil {
 			return false, err
 		}
-		// A NaN or an infinity stays one however much is added.
-		var sum float32
-		for _, g := range gradient {
-			sum += g * 0
-		}
-		if sum != 0 {
-			return false, nil
-		}
+		pool.Each((len(gradient)+adamPiece-1)/adamPiece, func(item int) {
+			// A NaN or an infinity stays one however much is added.
+			var sum float32
+			for _, g := range gradient[item*adamPiece : min((item+1)*adamPiece, len(gradient))] {
+				sum += g * 0
+			}
+			if sum != 0 {
+				broken.Store(true)
+			}
+		})
 	}
-	return true, nil
+	return !broken.Load(), nil
 }

@@ -28,7 +28,7 @@ func (o *objective) apply(y, x, mask *G.Node) (*G.Node, error) {
 		name: "loss forward", arity: 3, shape: tensor.ScalarShape(),
 		run: func(in [][]float32) (G.Value, error) {
 			o.square = o.loss.Forward(o.pool, in[0], in[1], in[2])
-			o.entropy = kernel.Entropy(o.latent.weights, o.latent.slots)
+			o.entropy = kernel.Entropy(o.pool, o.latent.weights, o.latent.slots)
 			o.total = o.square + o.latent.entropy*o.entropy
 			return G.NewF32(float32(o.total)), nil
 		},

@@ -37,7 +37,7 @@ func (s *Stepper) Step() error {
 	if err := s.net.run(); err != nil {
 		return err
 	}
-	good, err := finite(s.net.params)
+	good, err := finite(s.net.pool, s.net.params)
 	if err != nil {
 		return err
 	}

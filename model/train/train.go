@@ -244,7 +244,7 @@ func (r *run) step(ctx context.Context) error {
 	if err := r.net.run(); err != nil {
 		return err
 	}
-	good, err := finite(r.net.params)
+	good, err := finite(r.net.pool, r.net.params)
 	if err != nil {
 		return err
 	}
