@@ -11,6 +11,7 @@ type blocks struct {
 	side, window, step int
 	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the pixels that count.
 	errs, change, front, kept []float64
+	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
 }
 
 func newBlocks(side int) *blocks {
@@ -18,6 +19,7 @@ func newBlocks(side int) *blocks {
 	return &blocks{
 		side: side, window: side / 8, step: max(side/32, 1),
 		errs: make([]float64, n), change: make([]float64, n), front: make([]float64, n), kept: make([]float64, n),
+		counts: make([]float32, side*side),
 	}
 }
 
@@ -28,16 +30,19 @@ const motionFloor = 0.01
 // ignore is set. Means are over the whole window, so that a few pixels at the edge of a mask cannot outweigh a full window; a window
 // without a kept pixel is passed over.
 func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
-	b.table(b.errs, func(at int) float64 { return float64(errs[at]) })
-	b.table(b.kept, func(at int) float64 {
-		if ignore != nil && ignore[at] {
-			return 0
+	b.table(b.errs, errs)
+	if ignore != nil {
+		for i, ignored := range ignore {
+			b.counts[i] = 1
+			if ignored {
+				b.counts[i] = 0
+			}
 		}
-		return 1
-	})
+		b.table(b.kept, b.counts)
+	}
 	if change != nil {
-		b.table(b.change, func(at int) float64 { return float64(change[at]) })
-		b.table(b.front, func(at int) float64 { return float64(front[at]) })
+		b.table(b.change, change)
+		b.table(b.front, front)
 	}
 	area := float64(b.window * b.window)
 	best, where := -1.0, image.Rectangle{}
@@ -45,7 +50,7 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 		y = min(y, b.side-b.window)
 		for x := 0; ; x += b.step {
 			x = min(x, b.side-b.window)
-			if b.sum(b.kept, x, y) > 0 {
+			if ignore == nil || b.sum(b.kept, x, y) > 0 {
 				// Differences of running sums can fall below zero by a rounding.
 				score := max(b.sum(b.errs, x, y), 0) / area
 				if change != nil {
@@ -69,14 +74,14 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 }
 
 // table fills in sums over all that is above and to the left.
-func (b *blocks) table(sums []float64, value func(at int) float64) {
+func (b *blocks) table(sums []float64, values []float32) {
 	row := b.side + 1
 	for y := range b.side {
 		var sum float64
-		for x := range b.side {
-			sum += value(y*b.side + x)
-			to := (y+1)*row + x + 1
-			sums[to] = sums[to-row] + sum
+		above, to := sums[y*row+1:][:b.side], sums[(y+1)*row+1:][:b.side]
+		for x, v := range values[y*b.side:][:b.side] {
+			sum += float64(v)
+			to[x] = above[x] + sum
 		}
 	}
 }

@@ -6,8 +6,8 @@ import "math"
 const normChunk = 1 << 14
 
 // Norm is a batch norm and the LeakyReLU behind it as training needs them (Ioffe and Szegedy, 2015): mean and variance
-// are those of the batch. Its values are [pixels][channels], row-major. Sums are taken in double precision of short sums in single precision, in pieces that depend on
-// the shape alone, so the number of threads changes nothing.
+// are those of the batch. Its values are [pixels][channels], row-major. Short sums in single precision are added up in double precision, in
+// pieces that depend on the shape alone, so the number of threads changes nothing.
 type Norm struct {
 	// Mean and Var are the batch's after Forward, per channel; Var is divided by the number of pixels, not by one less.
 	Mean, Var []float64
