@@ -28,7 +28,7 @@ func (s Spec) layers() []layer {
 		{name: "encoder.0", norm: "encoder.1", after: "encoder.2", strT: 1, in: 1, out: a},
 		{name: "encoder.3", norm: "encoder.4", after: "encoder.5", strT: 2, in: a, out: b},
 		{name: "encoder.6", norm: "encoder.7", after: "encoder.8", strT: 2, in: b, out: c},
-		{name: "encoder.9", norm: "encoder.10", after: "encoder.11", strT: 2, in: c, out: d, memory: true},
+		{name: "encoder.9", norm: "encoder.10", after: "encoder.11", strT: 2, in: c, out: d, memory: s.Slots > 0},
 		{name: "decoder.0", norm: "decoder.1", after: "decoder.2", up: true, strT: 2, in: d, out: c},
 		{name: "decoder.3", norm: "decoder.4", after: "decoder.5", up: true, strT: 2, in: c, out: b},
 		{name: "decoder.6", norm: "decoder.7", after: "decoder.8", up: true, strT: 2, in: b, out: a},

@@ -24,7 +24,7 @@ type Model struct {
 	set    *kernel.Set
 	layers []layer
 	convs  []*kernel.Conv // one for each layer
-	memory *kernel.Memory
+	memory *kernel.Memory // nil without slots
 	// background is set where the score needs it.
 	background []float32
 }
@@ -68,8 +68,10 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 		c.Pack(weight, out, in, bias)
 		m.convs = append(m.convs, c)
 	}
-	m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
-	m.memory.Pack(w.Tensors[memoryName].Float)
+	if w.Spec.Slots > 0 {
+		m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
+		m.memory.Pack(w.Tensors[memoryName].Float)
+	}
 	if w.Spec.Score == BlockMotion {
 		m.background = slices.Clone(w.Tensors[Background].Float)
 	}

@@ -51,7 +51,9 @@ func (m *Model) NewScorer(threads int) *Scorer {
 	if m.background != nil {
 		s.change, s.front = make([]float32, side*side), make([]float32, side*side)
 	}
-	m.memory.Reserve(s.pool)
+	if m.memory != nil {
+		m.memory.Reserve(s.pool)
+	}
 	return s
 }
 

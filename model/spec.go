@@ -36,7 +36,7 @@ type Spec struct {
 	Preset     string  // the name in Presets, or empty
 	Side       int     // of the square input, in pixels, divisible by 16
 	Channels   [4]int  // of the encoder's four levels
-	Slots      int     // of the memory
+	Slots      int     // of the memory; 0 is a plain autoencoder without one
 	Lambda     float64 // hard shrinkage, in [0, 1); 0 shrinks nothing
 	Addressing string  // Dot or Cosine
 	Score      string  // MeanAbs, BlockSq or BlockMotion
@@ -83,8 +83,8 @@ func (s Spec) Validate() error {
 			report("channels: level %d has %d, want 1 to %d", i+1, c, 1<<14)
 		}
 	}
-	if s.Slots < 1 || s.Slots > 1<<20 {
-		report("slots %d: want 1 to %d", s.Slots, 1<<20)
+	if s.Slots < 0 || s.Slots > 1<<20 {
+		report("slots %d: want 1 to %d, or 0 for no memory", s.Slots, 1<<20)
 	}
 	// Written so that a NaN is refused.
 	if !(s.Lambda >= 0 && s.Lambda < 1) {

@@ -22,8 +22,8 @@ import (
 type training struct {
 	recordings
 	out, preset, addressing, recipe string
-	side, epochs                    int
-	minutes                         float64
+	side, epochs, slots             int
+	minutes, lambda, pseudo         float64
 	seed                            uint64
 	resume, json                    bool
 
@@ -58,6 +58,9 @@ func trainCommand() *cobra.Command {
 	f.StringVar(&t.preset, "preset", "small", "size of the network: "+presetNames())
 	f.IntVar(&t.side, "side", 0, "side of the network's picture in `pixels`, a multiple of 16; 0 for the preset's")
 	f.StringVar(&t.addressing, "addressing", model.Dot, "how the memory compares: dot or cosine")
+	f.IntVar(&t.slots, "slots", 0, "slots of the memory instead of the preset's number; 0 for a plain autoencoder without one")
+	f.Float64Var(&t.lambda, "lambda", 0, "hard shrinkage of the addressing, instead of 1/slots")
+	f.Float64Var(&t.pseudo, "pseudo", 0, "the share of clips that become pseudo-anomalies, instead of the recipe's")
 	f.StringVar(&t.recipe, "recipe", train.LocalSpeed, "how to learn: local-speed or paper")
 	f.Uint64Var(&t.seed, "seed", 1, "of everything that is drawn by chance")
 	f.IntVar(&t.epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
@@ -113,6 +116,18 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 		t.spec.Side, t.spec.Preset = t.side, ""
 	}
 	t.spec.Addressing = t.addressing
+	if cmd.Flags().Changed("slots") && t.slots != t.spec.Slots {
+		t.spec.Slots, t.spec.Lambda, t.spec.Preset = t.slots, 0, ""
+		if t.slots > 0 {
+			t.spec.Lambda = 1 / float64(t.slots)
+		}
+	}
+	if cmd.Flags().Changed("lambda") {
+		t.spec.Lambda = t.lambda
+	}
+	if !(t.pseudo >= 0 && t.pseudo <= 1) {
+		return fmt.Errorf("--pseudo: is %g, must be from 0 to 1", t.pseudo)
+	}
 	if err := t.spec.Validate(); err != nil {
 		return err
 	}
@@ -141,6 +156,9 @@ func (t *training) run(cmd *cobra.Command) error {
 	recipe, err := train.FindRecipe(t.recipe)
 	if err != nil {
 		return usageError{err}
+	}
+	if cmd.Flags().Changed("pseudo") {
+		recipe.Pseudo = t.pseudo
 	}
 	total, err := probe(ctx, t.sources, t.settings.Settings)
 	if err != nil {

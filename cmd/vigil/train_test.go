@@ -147,6 +147,8 @@ func TestTrainRefuses(t *testing.T) {
 		want  string
 	}{
 		{[]string{video}, true, "-o: where shall the weights be written?"},
+		{[]string{video, "-o", out, "--pseudo", "1.5"}, true, "--pseudo: is 1.5, must be from 0 to 1"},
+		{[]string{video, "-o", out, "--slots", "-1"}, true, "slots -1: want 1 to"},
 		{[]string{video, "-o", out, "--preset", "huge"}, true, `--preset: preset "huge" is unknown, known are paper`},
 		{[]string{video, "-o", out, "--recipe", "magic"}, true, `--recipe: recipe "magic" is unknown, known are local-speed, paper`},
 		{[]string{video, "-o", out, "--side", "100"}, true, "side 100: want a multiple of 16"},

@@ -45,7 +45,7 @@ func initial(spec model.Spec, seed uint64) (*model.Weights, error) {
 		}
 	}
 	width := 1 / math.Sqrt(float64(spec.Channels[3]))
-	slots := w.Tensors[model.MemoryName].Float
+	slots := w.Tensors[model.MemoryName].Float // none without a memory
 	for i := range slots {
 		slots[i] = float32((2*r.Float64() - 1) * width)
 	}

@@ -11,7 +11,7 @@ import (
 type objective struct {
 	pool   *kernel.Pool
 	loss   *kernel.Loss
-	latent *latent
+	latent *latent // nil without a memory
 	dy     []float32
 
 	total, square, entropy float64 // of the last forward pass; total is square + factor·entropy
@@ -28,8 +28,11 @@ func (o *objective) apply(y, x, mask *G.Node) (*G.Node, error) {
 		name: "loss forward", arity: 3, shape: tensor.ScalarShape(),
 		run: func(in [][]float32) (G.Value, error) {
 			o.square = o.loss.Forward(o.pool, in[0], in[1], in[2])
-			o.entropy = kernel.Entropy(o.pool, o.latent.weights, o.latent.slots)
-			o.total = o.square + o.latent.entropy*o.entropy
+			o.total = o.square
+			if o.latent != nil {
+				o.entropy = kernel.Entropy(o.pool, o.latent.weights, o.latent.slots)
+				o.total += o.latent.entropy * o.entropy
+			}
 			return G.NewF32(float32(o.total)), nil
 		},
 		wrt:  []bool{true, false, false},

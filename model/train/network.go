@@ -45,7 +45,7 @@ type network struct {
 	params  []*parameter
 	tensors map[string]model.Tensor // the parameters' own values and the running statistics, as the state dict has them
 	blocks  []*block
-	latent  *latent
+	latent  *latent // nil without a memory
 	loss    *objective
 }
 

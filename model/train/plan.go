@@ -57,11 +57,12 @@ func (p *plan) again(r *run, now time.Time) int {
 
 // progress is that after a step, without the held-out clips.
 func (r *run) progress() Progress {
-	used := make([]bool, len(r.lastUse))
-	zero := r.net.latent.use(used)
 	p := Progress{
 		Step: r.state.Step, Steps: r.state.Steps, Loss: r.net.loss.total, Square: r.net.loss.square, Entropy: r.net.loss.entropy,
-		ZeroRows: float64(zero) / float64(r.net.latent.queries),
+	}
+	used := make([]bool, len(r.lastUse))
+	if r.net.latent != nil {
+		p.ZeroRows = float64(r.net.latent.use(used)) / float64(r.net.latent.queries)
 	}
 	for slot, now := range used {
 		if now {

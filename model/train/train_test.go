@@ -380,3 +380,37 @@ func TestStepsLeakNothing(t *testing.T) {
 		t.Errorf("%d goroutines before, %d after", before, after)
 	}
 }
+
+// TestWithoutMemory runs the plain autoencoder that the memory is compared with.
+func TestWithoutMemory(t *testing.T) {
+	cfg := micro(t)
+	cfg.Spec.Slots, cfg.Spec.Lambda, cfg.Epochs = 0, 0, 4
+	var first, last Progress
+	cfg.Progress = func(p Progress) {
+		if first.Step == 0 {
+			first = p
+		}
+		last = p
+	}
+	mustRun(t, cfg)
+	if !(last.Square < first.Square) || last.Entropy != 0 || last.SlotsUsed != 0 || last.ZeroRows != 0 {
+		t.Errorf("from %+v to %+v: expected it to learn, and no word of a memory", first, last)
+	}
+	w, err := model.ReadWeights(cfg.Out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := w.Tensors[model.MemoryName]; ok || w.Spec.Slots != 0 {
+		t.Errorf("%d slots in the file", w.Spec.Slots)
+	}
+	m, err := model.New(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scorer := m.NewScorer(1)
+	defer scorer.Close()
+	side := w.Spec.Side
+	if s, err := scorer.Score(make([]float32, model.Frames*side*side), nil); err != nil || !(s.Error >= 0) {
+		t.Errorf("score %v, error %v", s.Error, err)
+	}
+}
