@@ -25,6 +25,7 @@ type Model struct {
 	layers []layer
 	convs  []*kernel.Conv // one for each layer
 	memory *kernel.Memory // nil without slots
+	tail   *kernel.Tail   // the last two layers
 	// background is set where the score needs it.
 	background []float32
 }
@@ -68,6 +69,7 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 		c.Pack(weight, out, in, bias)
 		m.convs = append(m.convs, c)
 	}
+	m.tail = kernel.NewTail(m.convs[len(m.convs)-2], m.convs[len(m.convs)-1])
 	if w.Spec.Slots > 0 {
 		m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
 		m.memory.Pack(w.Tensors[memoryName].Float)

@@ -88,15 +88,16 @@ func (s *Scorer) forward(x []float32) {
 	last := len(m.convs) - 1
 	for i := 0; i <= last; i++ {
 		l := &m.layers[i]
-		if (i == 0 || i == last-1) && s.trace == nil {
-			dst := s.b
-			if i > 0 {
-				dst = s.y
-			}
-			s.pair(i, dst, s.a, src)
-			src = dst[:m.convs[i+1].DstLen()]
+		switch {
+		case s.trace != nil:
+		case i == 0:
+			s.pair(i, s.b, s.a, src)
 			i++
+			src = s.b[:m.convs[i].DstLen()]
 			continue
+		case i == last-1 && m.tail != nil:
+			m.tail.Run(s.pool, s.y, src)
+			return
 		}
 		dst := s.a
 		if i == last {

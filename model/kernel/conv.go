@@ -27,6 +27,7 @@ type Conv struct {
 	items   []item  // by frames of the output, and in a frame by where they begin in the source
 	frames  []int   // for each frame its first item, and the number of items
 	narrow  *narrow // set where there is one channel out: it takes the place of all from micro on
+	whole   bool    // an item has all channels of its pixels
 }
 
 // box is a part of the output whose outputs all have the same taps.
@@ -237,7 +238,10 @@ func (c *Conv) split(b *box) {
 	// Equal pieces of a frame, in whole groups.
 	pixels = tiles(tiles(area, tiles(area, pixels)), group) * group
 	wide := min(max(itemWork/(work*pixels*c.micro.Channels), 1), all)
-	if tiles(area, pixels)*b.size[0] >= manyItems {
+	switch {
+	case c.whole:
+		wide = all
+	case tiles(area, pixels)*b.size[0] >= manyItems:
 		wide = min(all, 2)
 	}
 	for t := range b.size[0] {
@@ -279,7 +283,8 @@ func (c *Conv) Frames() int { return c.axes[0].Out }
 func (c *Conv) Run(p *Pool, dst, src []float32) { c.RunFrames(p, dst, src, 0, c.Frames()) }
 
 // RunFrames computes the frames from to to of dst, so that what follows finds them in a cache. The source frames that they need are
-// those that a kernel of 3 frames covers. Where there is one channel out, frames must be computed in order, beginning with the first.
+// those that a kernel of 3 frames covers. Where there is one channel out, frames must be computed in order, beginning with the first, and
+// the frame behind the last is begun.
 func (c *Conv) RunFrames(p *Pool, dst, src []float32, from, to int) {
 	dst, src = dst[:c.DstLen()], src[:c.SrcLen()]
 	if c.narrow != nil {
@@ -294,7 +299,9 @@ func (c *Conv) RunFrames(p *Pool, dst, src []float32, from, to int) {
 type convStep struct {
 	conv     *Conv
 	dst, src []float32
-	first    int // item
+	first    int   // item
+	tail     *Tail // not nil: dst holds its products, of the frames from frame on
+	frame    int
 }
 
 func (s *convStep) do(w *worker, n int) {
@@ -303,6 +310,10 @@ func (s *convStep) do(w *worker, n int) {
 	t := &w.tile
 	wide := c.micro.Channels
 	t.Src, t.SrcStep, t.WeightStep = s.src, 1, wide
+	dst, out := s.dst, b.out[it.from:it.to]
+	if s.tail != nil {
+		dst, out = s.tail.between(w, len(out))
+	}
 	// Block by block, so that the channel tiles share what a block reads of the source while it is in a cache.
 	for i, block := range b.blocks {
 		rows := blockRows(block)
@@ -312,13 +323,16 @@ func (s *convStep) do(w *worker, n int) {
 		}
 		for tile := it.tileFrom; tile < it.tileTo; tile++ {
 			first := tile * wide
-			t.Weights, t.Dst = c.packed[tile*c.rows*wide:][:c.rows*wide], s.dst[first:]
+			t.Weights, t.Dst = c.packed[tile*c.rows*wide:][:c.rows*wide], dst[first:]
 			t.Channels, t.Bias = min(wide, c.out-first), nil
 			if i == 0 {
 				t.Bias = c.bias[first:][:wide]
 			}
-			c.micro.run(t, b.pixels[it.from:it.to], b.out[it.from:it.to], rows)
+			c.micro.run(t, b.pixels[it.from:it.to], out, rows)
 		}
+	}
+	if s.tail != nil {
+		s.tail.multiply(w, it, s.dst[(it.frame-s.frame)*s.tail.frame():])
 	}
 	w.tile = Tile{}
 }

@@ -59,7 +59,7 @@ func TestFences(t *testing.T) {
 				set.Address(take(0, n), 0)
 				set.Residual(take(0, n), take(1, n), take(2, n), true)
 				set.Residual(take(0, n), take(1, n), take(2, n), false)
-				set.Merge(take(0, 2*n), take(1, n+3), []int32{0, 3}, []int32{1}, 1)
+				set.Merge(take(0, 2*n), take(1, n+3), []int32{0, 3}, []int32{1}, 1, n%2 == 0)
 			}
 			l := set.Lanes
 			set.Transpose(take(0, l*l), l, take(1, l*l), l)

@@ -82,8 +82,9 @@ type Set struct {
 	Lanes int
 	// Transpose writes Lanes rows of Lanes values, srcStep apart, as columns, dstStep apart.
 	Transpose func(dst []float32, dstStep int, src []float32, srcStep int)
-	// Merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, plus bias.
-	Merge func(dst, base []float32, even, odd []int32, bias float32)
+	// Merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, plus bias;
+	// with add, it adds these to dst.
+	Merge func(dst, base []float32, even, odd []int32, bias float32, add bool)
 	// The passes of a batch norm over [pixels][channels], as in rows.go.
 	SumSquares func(sum, square, u []float32)
 	ScaleShift func(y, u, scale, shift []float32, slope float32)

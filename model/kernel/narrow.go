@@ -1,14 +1,15 @@
 package kernel
 
-// A transposed convolution to one channel leaves a tile's channels idle, so it is turned round: the tile's channels are pixels of a row, its
-// pixels are the 27 places of the kernel, and what the places yield is added up where it belongs.
+// A transposed convolution to one channel would leave a tile's channels idle. So each pixel of the source is multiplied by the weights of all
+// 27 places of the kernel, and what they yield is added up where it belongs.
 //
-//	P[k][h][w] = Σ over channels: weights[k] · src[t][h][w]       for a row of pixels at a time, which is turned for it
-//	dst[t][2h+…][2w+…] = bias + Σ of the P that meet there         3 to 12 rows of P for each row of dst
+//	planes[k][w] = Σ over channels: src[t][h][w] · weights[k]      for a row of pixels
+//	dst[t+…][2h+…][2w+…] = bias + Σ of the planes that meet there  a source frame adds to 3 frames
 //
-// Where all frames are there, a thread takes a band of rows through all of them and keeps the planes of the last three in its own cache; it
-// multiplies the row below its band too, which the next band multiplies again. Where frames come a few at a time, all threads multiply
-// those and then merge them, with the planes of the last few in a ring.
+// Where there are more channels than places, a tile's channels are the places and its products are turned; else a row of the source is turned,
+// the tile's channels are its pixels and the tile's pixels the places.
+//
+// A thread takes a band of rows through the frames. It makes the planes of the row below its band too, which the next band makes again.
 
 const places = Taps * Taps * Taps
 
@@ -19,14 +20,16 @@ type narrow struct {
 	height  int // of the source
 	width   int
 	in      int
+	few     bool // channels, so that rows of the source are turned
 	micro   *Micro
-	weights []float32 // [places][in]
+	weights []float32 // [tiles][in][micro.Channels], or where they are few [places][in]
 	zeros   []float32
 	bias    float32
 	slope   float32
+	wide    int     // products of a pixel: the places in whole lanes
 	line    int     // values of a row of a plane: the width in whole lanes, and zeros
-	turned  int     // values of a row of pixels of one channel, in whole tiles
-	pixels  []int32 // where the weights of each place lie, and its plane
+	turned  int     // values of a turned row of one channel: the width in whole tiles and lanes
+	pixels  []int32 // where the pixels of a row lie, and their products; or the weights of the places, and their planes
 	out     []int32
 	taps    []Tap
 }
@@ -42,24 +45,41 @@ func newNarrow(set *Set, axes [3]Axis, in, out int, slope float32) *narrow {
 		return nil
 	}
 	n := &narrow{
-		set: set, t: axes[0], height: axes[1].In, width: axes[2].In, in: in, slope: slope, micro: set.micro(axes[2].In),
-		weights: make([]float32, places*in), taps: []Tap{{Len: in}},
+		set: set, t: axes[0], height: axes[1].In, width: axes[2].In, in: in, slope: slope, few: in < places, taps: []Tap{{Len: in}},
+	}
+	n.wide = tiles(places, set.Lanes) * set.Lanes
+	n.line = (tiles(n.width, set.Lanes) + 1) * set.Lanes
+	if n.few {
+		n.micro = set.micro(n.width)
+		n.turned = max(tiles(n.width, n.micro.Channels)*n.micro.Channels, n.line)
+		n.weights = make([]float32, places*in)
+		for k := range places {
+			n.pixels, n.out = append(n.pixels, int32(k*in)), append(n.out, int32(k*n.line))
+		}
+	} else {
+		n.micro = set.micro(places)
+		n.weights = make([]float32, tiles(places, n.micro.Channels)*in*n.micro.Channels)
+		for p := range n.width {
+			n.pixels, n.out = append(n.pixels, int32(p*in)), append(n.out, int32(p*n.wide))
+		}
 	}
 	n.zeros = make([]float32, n.micro.Channels)
-	n.line = (tiles(n.width, set.Lanes) + 1) * set.Lanes
-	n.turned = max(tiles(n.width, n.micro.Channels)*n.micro.Channels, tiles(n.width, set.Lanes)*set.Lanes)
-	for k := range places {
-		n.pixels = append(n.pixels, int32(k*in))
-		n.out = append(n.out, int32(k*n.line))
-	}
 	n.pixels, n.out = fillGroup(n.pixels, n.micro.Pixels), fillGroup(n.out, n.micro.Pixels)
 	return n
 }
 
 func (n *narrow) pack(w []float32, inStride int, bias []float32) {
+	channels := n.micro.Channels
 	for k := range places {
+		if n.few {
+			for i := range n.in {
+				n.weights[k*n.in+i] = w[i*inStride+k]
+			}
+			continue
+		}
+		tile := n.weights[k/channels*channels*n.in:]
 		for i := range n.in {
-			n.weights[k*n.in+i] = w[i*inStride+k]
+			tile[i*channels+k%channels] = w[i*inStride+k]
 		}
 	}
 	n.bias = 0
@@ -78,185 +98,152 @@ func (n *narrow) work() int {
 	return frames * met
 }
 
-const (
-	// narrowRows is how many rows of the source an item has.
-	narrowRows = 4
-	// narrowFrames is how many frames are multiplied and merged at a time where not all are there.
-	narrowFrames = 4
-)
-
-// ring holds the planes of some rows of the last few frames: [frames][rows][places][line], columns beyond the width are 0.
-type ring struct {
-	planes       []float32
-	frames, rows int
-	first        int // row
-}
-
-// at is where the planes of a row of a frame begin.
-func (r *ring) at(n *narrow, t, h int) int {
-	return (t%r.frames*r.rows + h - r.first) * places * n.line
-}
-
-func (r *ring) len(n *narrow) int { return r.frames * r.rows * places * n.line }
-
-// clear makes the columns beyond the width 0.
-func (r *ring) clear(n *narrow) {
-	for at := 0; at < len(r.planes); at += n.line {
-		clear(r.planes[at+n.width : at+n.line])
-	}
-}
-
-type narrowPass int
-
-const (
-	narrowBands narrowPass = iota
-	narrowMultiply
-	narrowMerge
-)
-
-type narrowStep struct {
-	narrow   *narrow
-	dst, src []float32
-	pass     narrowPass
-	from     int     // frame
-	ring     ring    // kept from run to run
-	cleared  *narrow // whose ring it is
-}
-
-// run computes frames of the destination; a first frame of 0 begins anew.
-func (n *narrow) run(p *Pool, dst, src []float32, from, to int) {
-	s := &p.narrow
-	*s = narrowStep{narrow: n, dst: dst, src: src, ring: s.ring, cleared: s.cleared}
-	items := tiles(n.height, narrowRows)
-	if from == 0 && to == n.t.Out {
-		s.pass = narrowBands
-		p.run(items, s)
-	} else {
-		s.few(p, items, from, to)
-	}
-	*s = narrowStep{ring: s.ring, cleared: s.cleared}
-}
-
-// few computes some frames of the destination.
-func (s *narrowStep) few(p *Pool, items, from, to int) {
-	n := s.narrow
-	if s.cleared != n {
-		s.cleared = n
-		planes := s.ring.planes
-		// Beside those that are merged, one frame before and one after.
-		s.ring = ring{frames: narrowFrames + 2, rows: n.height}
-		s.ring.planes = grow(planes, s.ring.len(n))
-		s.ring.clear(n)
-	}
-	for from < to {
-		upTo := min(from+narrowFrames, to)
-		// Frame t needs the source's t-1, t and t+1.
-		s.pass, s.from = narrowMultiply, from+min(from, 1)
-		p.run(items*(min(upTo+1, n.t.In)-s.from), s)
-		s.pass, s.from = narrowMerge, from
-		p.run(items*(upTo-from), s)
-		from = upTo
-	}
-}
-
-func (s *narrowStep) do(w *worker, item int) {
-	n := s.narrow
-	items := tiles(n.height, narrowRows)
-	t, from := s.from+item/items, item%items*narrowRows
-	to := min(from+narrowRows, n.height)
-	switch s.pass {
-	case narrowMultiply:
-		s.multiply(w, &s.ring, t, from, to)
-	case narrowMerge:
-		s.merge(w, &s.ring, t, from, to)
-	case narrowBands:
-		r := ring{frames: Taps, rows: narrowRows + 1, first: from}
-		w.planes = grow(w.planes, r.len(n))
-		r.planes = w.planes
-		if w.cleared != n {
-			w.cleared = n
-			r.clear(n)
-		}
-		for t := range n.t.In {
-			s.multiply(w, &r, t, from, min(to+1, n.height))
-			if t > 0 {
-				s.merge(w, &r, t-1, from, to)
-			}
-		}
-		s.merge(w, &r, n.t.In-1, from, to)
-	}
-}
-
-// multiply computes the planes of a frame's rows from to to.
-func (s *narrowStep) multiply(w *worker, r *ring, frame, from, to int) {
-	n, t, wide := s.narrow, &w.tile, s.narrow.micro.Channels
-	w.rows = grow(w.rows, n.in*n.turned)
-	for h := from; h < to; h++ {
-		n.turn(w.rows, s.src[(frame*n.height+h)*n.width*n.in:][:n.width*n.in])
-		planes := r.planes[r.at(n, frame, h):][:places*n.line]
-		t.Src, t.SrcStep, t.WeightStep, t.Taps, t.Bias, t.Slope = n.weights, 1, n.turned, n.taps, n.zeros, 1
-		for first := 0; first < n.width; first += wide {
-			t.Weights, t.Dst, t.Channels = w.rows[first:], planes[first:], min(wide, n.width-first)
-			n.micro.run(t, n.pixels, n.out, n.in)
-		}
+// multiply computes the products of pixels of src, [places] in front of every wide values of dst.
+func (n *narrow) multiply(w *worker, dst, src []float32, pixels, out []int32) {
+	t, channels := &w.tile, n.micro.Channels
+	t.Src, t.SrcStep, t.WeightStep, t.Taps, t.Bias, t.Slope = src, 1, channels, n.taps, n.zeros, 1
+	for first := 0; first < places; first += channels {
+		t.Weights, t.Dst, t.Channels = n.weights[first*n.in:][:n.in*channels], dst[first:], min(channels, places-first)
+		n.micro.run(t, pixels, out, n.in)
 	}
 	*t = Tile{}
 }
 
-// turn brings a row of pixels, [width][in], to channels, [in][turned].
-func (n *narrow) turn(dst, src []float32) {
+// narrowRows is how many rows of the source a band has.
+const narrowRows = 8
+
+type narrowStep struct {
+	narrow *narrow
+	dst    []float32
+	// Either the source or the products of the frames from on, [frames][height][width][wide].
+	src, products []float32
+	from, to      int // frames of the source
+}
+
+// run computes frames of the destination.
+func (n *narrow) run(p *Pool, dst, src []float32, from, to int) {
+	first, last := n.needs(from, to)
+	p.narrow = narrowStep{narrow: n, dst: dst, src: src, from: first, to: last}
+	p.run(tiles(n.height, narrowRows), &p.narrow)
+	p.narrow = narrowStep{}
+}
+
+// needs are the frames of the source that the destination's frames from to to need beside those that earlier ones have needed.
+func (n *narrow) needs(from, to int) (first, last int) {
+	ph := &n.t.phases[0]
+	ahead := ph.first + len(ph.kernel) - 1
+	if from > 0 {
+		first = min(from+ahead, n.t.In)
+	}
+	return first, min(to+ahead, n.t.In)
+}
+
+func (s *narrowStep) do(w *worker, band int) {
+	n := s.narrow
+	from := band * narrowRows
+	to := min(from+narrowRows, n.height)
+	w.planes = grow(w.planes, 2*n.wide*n.line)
+	if w.cleared != n {
+		w.cleared = n
+		for at := 0; at < len(w.planes); at += n.line {
+			clear(w.planes[at+n.width : at+n.line])
+		}
+	}
+	for t := s.from; t < s.to; t++ {
+		s.row(w, t, from)
+		for h := from; h < to; h++ {
+			if h+1 < n.height {
+				s.row(w, t, h+1)
+			}
+			s.merge(w, t, h)
+		}
+	}
+}
+
+// plane is where the planes of a row begin: there are those of two rows.
+func (n *narrow) plane(h int) int { return h % 2 * n.wide * n.line }
+
+// row makes the planes of a row, [wide][line].
+func (s *narrowStep) row(w *worker, t, h int) {
+	n := s.narrow
+	planes := w.planes[n.plane(h):][:n.wide*n.line]
+	if s.products != nil {
+		n.turn(planes, n.line, s.products[((t-s.from)*n.height+h)*n.width*n.wide:], n.wide)
+		return
+	}
+	src := s.src[(t*n.height+h)*n.width*n.in:][:n.width*n.in]
+	if !n.few {
+		w.rows = grow(w.rows, n.width*n.wide)
+		n.multiply(w, w.rows, src, n.pixels, n.out)
+		n.turn(planes, n.line, w.rows, n.wide)
+		return
+	}
+	w.rows = grow(w.rows, n.in*n.turned)
+	n.turn(w.rows, n.turned, src, n.in)
+	tile, wide := &w.tile, n.micro.Channels
+	tile.Src, tile.SrcStep, tile.WeightStep, tile.Taps, tile.Bias, tile.Slope = n.weights, 1, n.turned, n.taps, n.zeros, 1
+	for first := 0; first < n.width; first += wide {
+		tile.Weights, tile.Dst, tile.Channels = w.rows[first:], planes[first:], min(wide, n.width-first)
+		n.micro.run(tile, n.pixels, n.out, n.in)
+	}
+	*tile = Tile{}
+}
+
+// turn brings a row of pixels, [width][values], to [values][dstStep].
+func (n *narrow) turn(dst []float32, dstStep int, src []float32, values int) {
 	l := n.set.Lanes
-	pixels, channels := n.width/l*l, n.in/l*l
+	pixels, whole := n.width/l*l, values/l*l
 	for p := 0; p < pixels; p += l {
-		for c := 0; c < channels; c += l {
-			n.set.Transpose(dst[c*n.turned+p:], n.turned, src[p*n.in+c:], n.in)
+		for v := 0; v < whole; v += l {
+			n.set.Transpose(dst[v*dstStep+p:], dstStep, src[p*values+v:], values)
 		}
 	}
 	for p := range n.width {
 		from := 0
 		if p < pixels {
-			from = channels
+			from = whole
 		}
-		for c := from; c < n.in; c++ {
-			dst[c*n.turned+p] = src[p*n.in+c]
+		for v := from; v < values; v++ {
+			dst[v*dstStep+p] = src[p*values+v]
 		}
 	}
 }
 
-// merge adds up the rows of the destination's frame t that begin with the source's rows from to to.
-func (s *narrowStep) merge(w *worker, r *ring, t, from, to int) {
+// merge adds what row h of the source's frame t yields to the rows 2h and 2h+1 of the frames around t.
+func (s *narrowStep) merge(w *worker, t, h int) {
 	n := s.narrow
 	length := tiles(n.width, n.set.Lanes) * n.set.Lanes
-	for row := 2 * from; row < 2*to; row++ {
-		h, parity := row/2, row%2
-		even, odd := w.pixels[:0], w.out[:0]
-		for i, kt := range n.t.phases[0].kernel {
-			frame := t + n.t.phases[0].first + i
-			if frame < 0 || frame >= n.t.In {
-				continue
-			}
+	ph := &n.t.phases[0]
+	for i, kt := range ph.kernel {
+		frame := t - ph.first - i
+		if frame < 0 || frame >= n.t.Out {
+			continue
+		}
+		bias, add := float32(0), i > 0 && t > 0
+		if !add {
+			bias = n.bias
+		}
+		for parity := range 2 {
+			even, odd := w.pixels[:0], w.out[:0]
 			// An even row comes from its own source row by the kernel's middle, an odd one from that and the next.
 			for below := range 1 + parity {
-				kh := 1 + parity - 2*below
-				if h+below < n.height {
-					at := r.at(n, frame, h+below) + (kt*Taps+kh)*Taps*n.line
+				if kh := 1 + parity - 2*below; h+below < n.height {
+					at := n.plane(h+below) + (kt*Taps+kh)*Taps*n.line
 					even = append(even, int32(at+n.line))
 					odd = append(odd, int32(at+2*n.line), int32(at+1))
 				}
 			}
-		}
-		w.pixels, w.out = even, odd
-		dst := s.dst[(t*2*n.height+row)*2*n.width:][:2*n.width]
-		if length == n.width {
-			n.set.Merge(dst, r.planes, even, odd, n.bias)
-		} else {
-			w.rows = grow(w.rows, 2*length)
-			n.set.Merge(w.rows, r.planes, even, odd, n.bias)
-			copy(dst, w.rows)
-		}
-		if n.slope != 1 {
-			for i, v := range dst {
-				dst[i] = max(v, n.slope*v)
+			w.pixels, w.out = even, odd
+			dst := s.dst[(frame*2*n.height+2*h+parity)*2*n.width:][:2*n.width]
+			if length == n.width {
+				n.set.Merge(dst, w.planes, even, odd, bias, add)
+			} else {
+				merge(dst, w.planes, even, odd, bias, add)
+			}
+			if n.slope != 1 && (t == n.t.In-1 || i == len(ph.kernel)-1) {
+				for i, v := range dst {
+					dst[i] = max(v, n.slope*v)
+				}
 			}
 		}
 	}

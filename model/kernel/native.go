@@ -14,7 +14,7 @@ type passes struct {
 	absResidual    func(sum, y, x *float32, n int)
 	squareResidual func(sum, y, x *float32, n int)
 	transpose      func(dst *float32, dstStep int, src *float32, srcStep int)
-	merge          func(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32)
+	merge          func(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32, add int)
 	sumSquares     func(u, sum, square *float32, pixels, channels int)
 	scaleShift     func(y, u, scale, shift *float32, pixels, channels int, slope float32)
 	gatherSums     func(g, u, scale, shift, sum, along *float32, pixels, channels int, slope float32)
@@ -68,10 +68,10 @@ func (s *passes) set(name string, micros []Micro, peak func(int), peakWork int) 
 	}
 }
 
-func (s *passes) mergeRows(dst, base []float32, even, odd []int32, bias float32) {
+func (s *passes) mergeRows(dst, base []float32, even, odd []int32, bias float32, add bool) {
 	n := len(dst) / 2
 	if n%s.lanes != 0 || n == 0 || len(even) == 0 || len(odd) == 0 {
-		merge(dst, base, even, odd, bias)
+		merge(dst, base, even, odd, bias, add)
 		return
 	}
 	for _, list := range [2][]int32{even, odd} {
@@ -79,7 +79,11 @@ func (s *passes) mergeRows(dst, base []float32, even, odd []int32, bias float32)
 			_ = base[int(at):][n-1]
 		}
 	}
-	s.merge(&dst[0], &base[0], &even[0], len(even), &odd[0], len(odd), n, bias)
+	onTop := 0
+	if add {
+		onTop = 1
+	}
+	s.merge(&dst[0], &base[0], &even[0], len(even), &odd[0], len(odd), n, bias, onTop)
 }
 
 func (s *passes) residual(sum, y, x []float32, square bool) {

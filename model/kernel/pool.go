@@ -29,6 +29,8 @@ type Pool struct {
 	read    readStep
 	error   residualStep
 	weights gradStep
+	// products are those of a Tail, kept from run to run.
+	products []float32
 }
 
 // step is what a Pool runs: do is called once for each item, by any worker, in any order.
@@ -45,7 +47,8 @@ type worker struct {
 	rows        []float32
 	scaled      []float32
 	taps        []Tap
-	planes      []float32 // of a narrow convolution's band
+	planes      []float32 // of two rows of a narrow convolution
+	between     []float32 // of a Tail: what its first convolution leaves for an item
 	cleared     *narrow   // whose they are
 }
 

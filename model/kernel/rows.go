@@ -13,8 +13,9 @@ func transpose(lanes int) func(dst []float32, dstStep int, src []float32, srcSte
 	}
 }
 
-// merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, and a bias in both.
-func merge(dst, base []float32, even, odd []int32, bias float32) {
+// merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, and a bias in both;
+// or adds these to dst.
+func merge(dst, base []float32, even, odd []int32, bias float32, add bool) {
 	for i := range len(dst) / 2 {
 		a, b := bias, bias
 		for _, at := range even {
@@ -22,6 +23,9 @@ func merge(dst, base []float32, even, odd []int32, bias float32) {
 		}
 		for _, at := range odd {
 			b += base[int(at)+i]
+		}
+		if add {
+			a, b = dst[2*i]+a, dst[2*i+1]+b
 		}
 		dst[2*i], dst[2*i+1] = a, b
 	}

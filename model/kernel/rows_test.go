@@ -86,9 +86,11 @@ func TestMerge(t *testing.T) {
 			even, odd := []int32{3, 200}, []int32{0, 17, 100}
 			want, _ := guarded(r, 2*n)
 			got, intact := guarded(r, 2*n)
-			merge(want, base, even, odd, 0.5)
-			set.Merge(got, base, even, odd, 0.5)
-			alike(t, fmt.Sprint(n, " pairs"), got, want)
+			for _, add := range []bool{false, true} {
+				merge(want, base, even, odd, 0.5, add)
+				set.Merge(got, base, even, odd, 0.5, add)
+				alike(t, fmt.Sprint(n, " pairs, add ", add), got, want)
+			}
 			if !intact() {
 				t.Error("wrote outside")
 			}

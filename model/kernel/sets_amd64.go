@@ -31,7 +31,7 @@ func tileAVX2x8x1(t *Tile)
 func transposeAVX512(dst *float32, dstStep int, src *float32, srcStep int)
 
 //go:noescape
-func mergeAVX512(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32)
+func mergeAVX512(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32, add int)
 
 //go:noescape
 func rowMaxAVX512(row *float32, n int) float32
@@ -69,7 +69,7 @@ func peakAVX512(n int)
 func transposeAVX2(dst *float32, dstStep int, src *float32, srcStep int)
 
 //go:noescape
-func mergeAVX2(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32)
+func mergeAVX2(dst, base *float32, even *int32, evens int, odd *int32, odds, n int, bias float32, add int)
 
 //go:noescape
 func rowMaxAVX2(row *float32, n int) float32

@@ -2145,36 +2145,37 @@ TEXT ·transposeAVX512(SB), NOSPLIT, $0-32
 	VZEROUPPER
 	RET
 
-// func mergeAVX512(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32)
+// func mergeAVX512(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32, add int)
 // Requires: AVX, AVX512F
-TEXT ·mergeAVX512(SB), NOSPLIT, $0-60
+TEXT ·mergeAVX512(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         base+8(FP), CX
 	MOVQ         n+48(FP), DX
+	MOVQ         add+64(FP), BX
 	VBROADCASTSS bias+56(FP), Z0
 
 next:
 	VMOVAPS Z0, Z1
-	MOVQ    even+16(FP), BX
-	MOVQ    evens+24(FP), SI
-	LEAQ    (BX)(SI*4), SI
+	MOVQ    even+16(FP), SI
+	MOVQ    evens+24(FP), DI
+	LEAQ    (SI)(DI*4), DI
 
 even:
-	MOVLQSX (BX), DI
-	VADDPS  (CX)(DI*4), Z1, Z1
-	ADDQ    $0x04, BX
-	CMPQ    BX, SI
+	MOVLQSX (SI), R8
+	VADDPS  (CX)(R8*4), Z1, Z1
+	ADDQ    $0x04, SI
+	CMPQ    SI, DI
 	JNE     even
 	VMOVAPS Z0, Z2
-	MOVQ    odd+32(FP), BX
-	MOVQ    odds+40(FP), SI
-	LEAQ    (BX)(SI*4), SI
+	MOVQ    odd+32(FP), SI
+	MOVQ    odds+40(FP), DI
+	LEAQ    (SI)(DI*4), DI
 
 odd:
-	MOVLQSX    (BX), DI
-	VADDPS     (CX)(DI*4), Z2, Z2
-	ADDQ       $0x04, BX
-	CMPQ       BX, SI
+	MOVLQSX    (SI), R8
+	VADDPS     (CX)(R8*4), Z2, Z2
+	ADDQ       $0x04, SI
+	CMPQ       SI, DI
 	JNE        odd
 	VUNPCKLPS  Z2, Z1, Z3
 	VUNPCKHPS  Z2, Z1, Z1
@@ -2182,12 +2183,18 @@ odd:
 	VSHUFF32X4 $0xee, Z1, Z3, Z1
 	VSHUFF32X4 $0xd8, Z2, Z2, Z2
 	VSHUFF32X4 $0xd8, Z1, Z1, Z1
-	VMOVUPS    Z2, (AX)
-	VMOVUPS    Z1, 64(AX)
-	ADDQ       $0x40, CX
-	ADDQ       $0x00000080, AX
-	SUBQ       $0x10, DX
-	JG         next
+	TESTQ      BX, BX
+	JZ         store
+	VADDPS     (AX), Z2, Z2
+	VADDPS     64(AX), Z1, Z1
+
+store:
+	VMOVUPS Z2, (AX)
+	VMOVUPS Z1, 64(AX)
+	ADDQ    $0x40, CX
+	ADDQ    $0x00000080, AX
+	SUBQ    $0x10, DX
+	JG      next
 	VZEROUPPER
 	RET
 
@@ -3131,47 +3138,54 @@ TEXT ·transposeAVX2(SB), NOSPLIT, $0-32
 	VZEROUPPER
 	RET
 
-// func mergeAVX2(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32)
+// func mergeAVX2(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32, add int)
 // Requires: AVX
-TEXT ·mergeAVX2(SB), NOSPLIT, $0-60
+TEXT ·mergeAVX2(SB), NOSPLIT, $0-72
 	MOVQ         dst+0(FP), AX
 	MOVQ         base+8(FP), CX
 	MOVQ         n+48(FP), DX
+	MOVQ         add+64(FP), BX
 	VBROADCASTSS bias+56(FP), Y0
 
 next:
 	VMOVAPS Y0, Y1
-	MOVQ    even+16(FP), BX
-	MOVQ    evens+24(FP), SI
-	LEAQ    (BX)(SI*4), SI
+	MOVQ    even+16(FP), SI
+	MOVQ    evens+24(FP), DI
+	LEAQ    (SI)(DI*4), DI
 
 even:
-	MOVLQSX (BX), DI
-	VADDPS  (CX)(DI*4), Y1, Y1
-	ADDQ    $0x04, BX
-	CMPQ    BX, SI
+	MOVLQSX (SI), R8
+	VADDPS  (CX)(R8*4), Y1, Y1
+	ADDQ    $0x04, SI
+	CMPQ    SI, DI
 	JNE     even
 	VMOVAPS Y0, Y2
-	MOVQ    odd+32(FP), BX
-	MOVQ    odds+40(FP), SI
-	LEAQ    (BX)(SI*4), SI
+	MOVQ    odd+32(FP), SI
+	MOVQ    odds+40(FP), DI
+	LEAQ    (SI)(DI*4), DI
 
 odd:
-	MOVLQSX    (BX), DI
-	VADDPS     (CX)(DI*4), Y2, Y2
-	ADDQ       $0x04, BX
-	CMPQ       BX, SI
+	MOVLQSX    (SI), R8
+	VADDPS     (CX)(R8*4), Y2, Y2
+	ADDQ       $0x04, SI
+	CMPQ       SI, DI
 	JNE        odd
 	VUNPCKLPS  Y2, Y1, Y3
 	VUNPCKHPS  Y2, Y1, Y1
 	VPERM2F128 $0x20, Y1, Y3, Y2
 	VPERM2F128 $0x31, Y1, Y3, Y1
-	VMOVUPS    Y2, (AX)
-	VMOVUPS    Y1, 32(AX)
-	ADDQ       $0x20, CX
-	ADDQ       $0x00000040, AX
-	SUBQ       $0x08, DX
-	JG         next
+	TESTQ      BX, BX
+	JZ         store
+	VADDPS     (AX), Y2, Y2
+	VADDPS     32(AX), Y1, Y1
+
+store:
+	VMOVUPS Y2, (AX)
+	VMOVUPS Y1, 32(AX)
+	ADDQ    $0x20, CX
+	ADDQ    $0x00000040, AX
+	SUBQ    $0x08, DX
+	JG      next
 	VZEROUPPER
 	RET
 

@@ -62,10 +62,12 @@ func quarters(choice uint8) func(ops ...Op) {
 	return func(ops ...Op) { VSHUFF32X4(append([]Op{U8(choice)}, ops...)...) }
 }
 
-// merge writes lanes of pairs: dst[2i] is the sum of the even rows at i and dst[2i+1] of the odd ones, each with a bias.
+// merge writes lanes of pairs: dst[2i] is the sum of the even rows at i and dst[2i+1] of the odd ones, each with a bias; unless add is 0,
+// on top of what is there.
 func merge(s *isa) {
-	TEXT("merge"+s.name, NOSPLIT, "func(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32)")
+	TEXT("merge"+s.name, NOSPLIT, "func(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32, add int)")
 	dst, base, n := Load(Param("dst"), GP64()), Load(Param("base"), GP64()), Load(Param("n"), GP64())
+	add := Load(Param("add"), GP64())
 	bias := s.vec()
 	address, _ := Param("bias").Resolve()
 	VBROADCASTSS(address.Addr, bias)
@@ -100,6 +102,11 @@ func merge(s *isa) {
 		VSHUFF32X4(U8(0xd8), x, x, first)
 		VSHUFF32X4(U8(0xd8), y, y, second)
 	}
+	TESTQ(add, add)
+	JZ(LabelRef("store"))
+	VADDPS(at(dst, 0), first, first)
+	VADDPS(at(dst, s.bytes()), second, second)
+	Label("store")
 	VMOVUPS(first, at(dst, 0))
 	VMOVUPS(second, at(dst, s.bytes()))
 	ADDQ(U8(s.bytes()), base)

@@ -1,0 +1,80 @@
+package kernel
+
+// Tail is a convolution and, behind it, a transposed one to a single channel, in one: what the first yields for a few pixels is multiplied
+// by the second's weights while it is in the nearest cache, and the map between the two, the largest of all, is nowhere. It is read-only
+// while it runs: several Pools may share it.
+type Tail struct {
+	conv   *Conv
+	narrow *narrow
+	line   []int32          // where the pixels of an item lie between the two
+	out    map[*box][]int32 // where the products of a box's pixels lie in their frame
+}
+
+// tailBytes is about how much of the products is still in a cache when they are merged.
+const tailBytes = 4 << 20
+
+// NewTail plans first and last as one. It uses their weights, whenever they are packed. It is nil where they do not fit or nothing would be
+// gained.
+func NewTail(first, last *Conv) *Tail {
+	if last.narrow == nil || last.narrow.few || first.narrow != nil || first.DstLen() != last.SrcLen() {
+		return nil
+	}
+	conv := *first
+	conv.boxes, conv.items, conv.whole = nil, nil, true
+	conv.plan()
+	t := &Tail{conv: &conv, narrow: last.narrow, out: map[*box][]int32{}}
+	longest := 0
+	for _, it := range conv.items {
+		longest = max(longest, it.to-it.from)
+	}
+	for p := range longest {
+		t.line = append(t.line, int32(p*conv.out))
+	}
+	frame := int32(conv.DstLen() / conv.Frames())
+	for i := range conv.boxes {
+		b := &conv.boxes[i]
+		for _, at := range b.out {
+			t.out[b] = append(t.out[b], at%frame/int32(conv.out)*int32(t.narrow.wide))
+		}
+	}
+	return t
+}
+
+// Run computes dst, the second convolution's, from src, the first one's.
+func (t *Tail) Run(p *Pool, dst, src []float32) {
+	c, n := t.conv, t.narrow
+	src, dst = src[:c.SrcLen()], dst[:n.t.Out*4*n.height*n.width]
+	frame := t.frame()
+	step := min(max(tailBytes/(4*frame)/2*2, 2), c.Frames())
+	p.products = grow(p.products, step*frame)
+	for from := 0; from < c.Frames(); from += step {
+		to := min(from+step, c.Frames())
+		p.conv = convStep{conv: c, dst: p.products, src: src, first: c.frames[from], frame: from, tail: t}
+		p.run(c.frames[to]-c.frames[from], &p.conv)
+		p.narrow = narrowStep{narrow: n, dst: dst, products: p.products, from: from, to: to}
+		p.run(tiles(n.height, narrowRows), &p.narrow)
+	}
+	p.conv, p.narrow = convStep{}, narrowStep{}
+}
+
+// frame is the number of values of a frame's products.
+func (t *Tail) frame() int { return t.narrow.height * t.narrow.width * t.narrow.wide }
+
+// between is where an item of so many pixels goes, and the pixels' places there.
+func (t *Tail) between(w *worker, pixels int) ([]float32, []int32) {
+	w.between = grow(w.between, pixels*t.conv.out)
+	return w.between, t.line[:pixels]
+}
+
+// multiply computes the products of an item that lies between. dst begins with its frame.
+func (t *Tail) multiply(w *worker, it *item, dst []float32) {
+	n := t.narrow
+	pixels, out := t.line[:it.to-it.from], t.out[it.box][it.from:it.to]
+	// The groups of the two micro-kernels differ, so the last group may have to be filled up.
+	if len(pixels)%n.micro.Pixels != 0 {
+		w.pixels, w.out = append(w.pixels[:0], pixels...), append(w.out[:0], out...)
+		w.pixels, w.out = fillGroup(w.pixels, n.micro.Pixels), fillGroup(w.out, n.micro.Pixels)
+		pixels, out = w.pixels, w.out
+	}
+	n.multiply(w, dst, w.between, pixels, out)
+}
