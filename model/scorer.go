@@ -81,21 +81,13 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	return s.summarise(x, ignore)
 }
 
-// forward leaves the reconstruction of x in s.y. The first two layers and the last two pass their largest maps on a few frames at a
-// time: these are still in a cache when they are needed.
+// forward leaves the reconstruction of x in s.y.
 func (s *Scorer) forward(x []float32) {
 	m, src := s.model, x
 	last := len(m.convs) - 1
 	for i := 0; i <= last; i++ {
 		l := &m.layers[i]
-		switch {
-		case s.trace != nil:
-		case i == 0:
-			s.pair(i, s.b, s.a, src)
-			i++
-			src = s.b[:m.convs[i].DstLen()]
-			continue
-		case i == last-1 && m.tail != nil:
+		if i == last-1 && m.tail != nil && s.trace == nil {
 			m.tail.Run(s.pool, s.y, src)
 			return
 		}
@@ -116,31 +108,6 @@ func (s *Scorer) forward(x []float32) {
 				s.trace("mem_rep", src)
 			}
 		}
-	}
-}
-
-// pairBytes is about how much of the map between two layers is still in a cache when the second of them comes to it.
-const pairBytes = 12 << 20
-
-// pair runs layers i and i+1, the first of them into between, a few frames at a time.
-func (s *Scorer) pair(i int, dst, between, src []float32) {
-	first, second := s.model.convs[i], s.model.convs[i+1]
-	frames, done := first.Frames(), 0
-	step := max(pairBytes/(4*first.DstLen()/frames)/2*2, 2)
-	for from := 0; from < frames; from += step {
-		to := min(from+step, frames)
-		first.RunFrames(s.pool, between, src, from, to)
-		// Frame t of the second needs frames stride·t-1 to stride·t+1 of the first.
-		ready := second.Frames()
-		switch {
-		case to == frames:
-		case s.model.layers[i+1].strT == 2:
-			ready = to / 2
-		default:
-			ready = to - 1
-		}
-		second.RunFrames(s.pool, dst, between, done, ready)
-		done = ready
 	}
 }
 

@@ -11,6 +11,9 @@ const (
 	itemGroups, fewGroups = 32, 8
 	// manyItems are enough for any number of threads, so that one item takes two channel tiles of its pixels.
 	manyItems = 128
+	// packBlock is how many input channels are packed by one thread at a time, packInputs how many of them at once. packWide is the most
+	// channels that a micro-kernel has.
+	packBlock, packInputs, packWide = 32, 4, 64
 )
 
 // Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias and
@@ -121,27 +124,38 @@ func (c *Conv) PackOn(p *Pool, w []float32, outStride, inStride int, bias []floa
 		}
 	})
 	wide := c.micro.Channels
-	pack := func(tile int) {
-		first := tile * wide
-		packed := c.packed[first*c.rows:]
-		for i := range c.in {
+	blocks := tiles(c.in, packBlock)
+	// The kernel's positions lie powers of two apart, where a cache has few places, so a few inputs at a time are gathered elsewhere.
+	pack := func(item int) {
+		first, from := item/blocks*wide, item%blocks*packBlock
+		to := min(from+packBlock, c.in)
+		packed := c.packed[first*c.rows:][:c.rows*wide]
+		var near [len(row)][packInputs*packWide + 16]float32
+		for i := from; i < to; i += packInputs {
+			inputs := min(packInputs, to-i)
 			for o := range min(wide, c.out-first) {
-				from := w[(first+o)*outStride+i*inStride:][:len(row)]
-				for k, v := range from {
-					packed[(row[k]+i)*wide+o] = v
+				for n := range inputs {
+					weights, at := w[(first+o)*outStride+(i+n)*inStride:][:len(row)], n*wide+o
+					for k, v := range weights {
+						near[k][at] = v
+					}
 				}
+			}
+			for k, at := range row {
+				copy(packed[(at+i)*wide:][:inputs*wide], near[k][:])
 			}
 		}
 	}
 	clear(c.bias)
 	copy(c.bias, bias)
+	items := tiles(c.out, wide) * blocks
 	if p == nil {
-		for tile := range tiles(c.out, wide) {
-			pack(tile)
+		for item := range items {
+			pack(item)
 		}
 		return
 	}
-	p.Each(tiles(c.out, wide), pack)
+	p.Each(items, pack)
 }
 
 // eachPhase visits the phases of T, H and W in the order of the packed weights.

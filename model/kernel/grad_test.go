@@ -322,10 +322,22 @@ func TestLossGradient(t *testing.T) {
 	checkGradient(t, "y", d, y, 1, f)
 }
 
-func TestChannelSums(t *testing.T) {
-	sums := make([]float32, 3)
-	ChannelSums(sums, []float32{1, 2, 3, 10, 20, 30})
-	if sums[0] != 11 || sums[1] != 22 || sums[2] != 33 {
-		t.Errorf("sums %v", sums)
+func TestSum(t *testing.T) {
+	for _, n := range []int{0, 1, 5, sumChunk, 3*sumChunk + 7} {
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(i%1000) - 400
+		}
+		var want float64
+		for _, v := range values {
+			want += float64(v)
+		}
+		for _, threads := range []int{1, 3} {
+			pool := NewPool(threads)
+			if got := Sum(pool, values); got != want {
+				t.Errorf("%d values, %d threads: %v, want %v", n, threads, got, want)
+			}
+			pool.Close()
+		}
 	}
 }

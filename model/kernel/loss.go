@@ -76,15 +76,27 @@ func (s *lossStep) do(_ *worker, frame int) {
 	l.partial[frame] = sum
 }
 
-// ChannelSums writes Σ over the pixels of values, [pixels][channels], to sums, [channels].
-func ChannelSums(sums, values []float32) {
-	total := make([]float64, len(sums))
-	for ; len(values) >= len(total); values = values[len(total):] {
-		for c, v := range values[:len(total)] {
-			total[c] += float64(v)
+// sumChunk is how many values of a map one thread adds up at a time.
+const sumChunk = 1 << 14
+
+// Sum is the sum of values. Threads add up chunks, whose sums are added in their order.
+func Sum(p *Pool, values []float32) float64 {
+	chunks := make([]float64, tiles(len(values), sumChunk))
+	p.Each(len(chunks), func(n int) {
+		part := values[n*sumChunk : min((n+1)*sumChunk, len(values))]
+		// Four sums do not wait for each other.
+		var a, b, c, d float64
+		for ; len(part) >= 4; part = part[4:] {
+			a, b, c, d = a+float64(part[0]), b+float64(part[1]), c+float64(part[2]), d+float64(part[3])
 		}
+		for _, v := range part {
+			a += float64(v)
+		}
+		chunks[n] = (a + b) + (c + d)
+	})
+	var sum float64
+	for _, v := range chunks {
+		sum += v
 	}
-	for c, v := range total {
-		sums[c] = float32(v)
-	}
+	return sum
 }

@@ -12,10 +12,12 @@ type Memory struct {
 	cosine       bool
 	address      func(row []float32, lambda float32)
 	keys, values product
+	unit         []float32 // [slots][width], slots of norm 1, for cosine
 }
 
 // product multiplies rows with a matrix, [in][out].
 type product struct {
+	set      *Set
 	micro    *Micro
 	in, out  int
 	taps     []Tap // one, over all of a row
@@ -37,38 +39,71 @@ func NewMemory(set *Set, slots, width int, lambda float32, cosine bool) *Memory 
 
 func newProduct(set *Set, in, out int) product {
 	m := set.micro(out)
-	return product{micro: m, in: in, out: out, taps: []Tap{{Len: in}}, bias: make([]float32, m.Channels)}
+	return product{set: set, micro: m, in: in, out: out, taps: []Tap{{Len: in}}, bias: make([]float32, m.Channels)}
 }
 
 // Pack takes new slots, [slots][width].
 func (m *Memory) Pack(slots []float32) {
-	m.values.pack(func(slot, c int) float32 { return slots[slot*m.width+c] })
-	scale := make([]float32, m.slots)
-	for i := range scale {
-		scale[i] = 1
-		if m.cosine {
-			scale[i] = inverseNorm(slots[i*m.width:][:m.width])
+	m.values.pack(slots)
+	if m.cosine {
+		m.unit = grow(m.unit, len(slots))
+		for i := range m.slots {
+			row := slots[i*m.width:][:m.width]
+			scale := inverseNorm(row)
+			for c, v := range row {
+				m.unit[i*m.width+c] = v * scale
+			}
 		}
+		slots = m.unit
 	}
-	m.keys.pack(func(c, slot int) float32 { return slots[slot*m.width+c] * scale[slot] })
+	m.keys.packTurned(slots)
 }
 
 // pack takes a copy of the matrix, brought to channel tiles.
-func (p *product) pack(at func(in, out int) float32) {
-	wide, i := p.micro.Channels, 0
-	p.packed = grow(p.packed, tiles(p.out, wide)*p.in*wide)
-	for first := 0; first < p.out; first += wide {
-		for in := range p.in {
-			for o := range wide {
-				p.packed[i] = 0
-				if first+o < p.out {
-					p.packed[i] = at(in, first+o)
+func (p *product) pack(matrix []float32) {
+	wide := p.room()
+	for in := range p.in {
+		row := matrix[in*p.out:][:p.out]
+		for at := in * wide; len(row) > 0; at += p.in * wide {
+			n := min(wide, len(row))
+			clear(p.packed[at:][:wide][copy(p.packed[at:][:wide], row[:n]):])
+			row = row[n:]
+		}
+	}
+}
+
+// packTurned is pack for the matrix as [out][in].
+func (p *product) packTurned(matrix []float32) {
+	wide, lanes := p.room(), p.set.Lanes
+	step, whole := lanes, p.in/lanes*lanes
+	if wide%lanes != 0 {
+		step, whole = wide, 0
+	}
+	for o := 0; o < tiles(p.out, wide)*wide; o += step {
+		packed, from := p.packed[o/wide*p.in*wide+o%wide:], 0
+		if o+lanes <= p.out {
+			for from < whole {
+				p.set.Transpose(packed[from*wide:], wide, matrix[o*p.in+from:], p.in)
+				from += lanes
+			}
+		}
+		for n := range step {
+			for in := from; in < p.in; in++ {
+				packed[in*wide+n] = 0
+				if o+n < p.out {
+					packed[in*wide+n] = matrix[(o+n)*p.in+in]
 				}
-				i++
 			}
 		}
 	}
+}
+
+// room makes room for a packed matrix, and returns the width of its tiles.
+func (p *product) room() int {
+	wide := p.micro.Channels
+	p.packed = grow(p.packed, tiles(p.out, wide)*p.in*wide)
 	p.weights, p.tileStep, p.rowStep = p.packed, p.in*wide, wide
+	return wide
 }
 
 // use takes the matrix itself where its rows are whole channel tiles, and a copy where they are not.
@@ -77,7 +112,7 @@ func (p *product) use(matrix []float32) {
 		p.weights, p.tileStep, p.rowStep = matrix, p.micro.Channels, p.out
 		return
 	}
-	p.pack(func(in, out int) float32 { return matrix[in*p.out+out] })
+	p.pack(matrix)
 }
 
 // inverseNorm is 1/max(‖v‖, 1e-12).

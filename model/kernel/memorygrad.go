@@ -40,16 +40,15 @@ func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 // of -Σ w·log(w + 1e-12) in the loss.
 func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy float64) {
 	m := g.memory
-	g.toRow.pack(func(c, slot int) float32 { return slots[slot*m.width+c] })
+	g.toRow.packTurned(slots)
 	for i := range g.scale {
 		g.scale[i] = inverseNorm(slots[i*m.width:][:m.width])
 	}
-	g.toQuery.pack(func(slot, c int) float32 {
-		if m.cosine {
-			return slots[slot*m.width+c] * g.scale[slot]
-		}
-		return slots[slot*m.width+c]
-	})
+	if m.cosine {
+		g.toQuery.use(m.unit)
+	} else {
+		g.toQuery.use(slots)
+	}
 	s := &g.step
 	s.dz, s.dSlots, s.d, s.z, s.slots, s.w, s.entropy = dz, dSlots, d, z, slots, w, entropy/float64(g.queries)
 	s.bySlot = false

@@ -17,31 +17,30 @@ type WeightGrad struct {
 	large, small int // channels
 	micro        *Micro
 	pixels       int  // of a clip of the small map
-	direct       bool // the small map's rows are whole channel tiles
+	direct       bool // the small map is used as it is, not in tiles of its own, which lie closer
 	zeros        []float32
-	items        []gradItem
+	// not bordered
+	channels []int32 // l = 0, 1, …
+	spans    [3][Taps]span
+	frames   int // of a chunk
+	parts    int // of channels
+	step     int // channels of a part
+	wide     int // the small map's channels, in whole tiles
 	// bordered maps have so few channels that places of the kernel join them in a tile: the map is copied with zeros around it.
 	bordered bool
-	places   []int32 // bordered: for each (k, l) where it begins in the copy
-	out      []int32
-	channels []int32 // not bordered: l = 0, 1, …
-}
-
-// gradItem is one worker's piece of a pass over the maps.
-type gradItem struct {
-	tile     int // of the small map's channels
-	t        int // bordered: the frame of the small map; else of the kernel
-	h        int // of the kernel
-	from, to int // entries of channels
+	places   []int32 // for each (k, l) where it begins in the copy
+	out      []int32 // in either case, where the sums of a tile's pixels lie
 }
 
 const (
-	// gradPixels is about how many pixels of the small map a block has: the rows that meet stay in the second-level cache.
-	gradPixels = 256
-	// gradFlush is after how many pixels sums go into sums of sums, which keep their last bits where a single long one loses them.
+	// gradPixels is about how many pixels of the small map a block has.
+	gradPixels = 64
+	// gradFlush is about how many pixels a chunk has. The sums of chunks are added up, which keeps last bits that a single long sum loses.
 	gradFlush = 4096
-	// gradItems is the least number of items wanted.
-	gradItems = 32
+	// gradChunks is the most chunks whose sums are kept at a time.
+	gradChunks = 16
+	// gradItems is the least number of items wanted, gradGroups the most groups of channels of one.
+	gradItems, gradGroups = 8, 8
 	// fewChannels of the large map would leave a tile's pixels idle.
 	fewChannels = 8
 )
@@ -53,7 +52,7 @@ func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 		g.stride[d] = axes[d].phases[0].inStep
 	}
 	g.pixels = axes[0].Out * axes[1].Out * axes[2].Out
-	g.direct = small%g.micro.Channels == 0
+	g.direct = small == g.micro.Channels || g.bordered && small%g.micro.Channels == 0
 	g.zeros = make([]float32, g.micro.Channels)
 	all, group := tiles(small, g.micro.Channels), g.micro.Pixels
 	if g.bordered {
@@ -66,26 +65,24 @@ func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 			}
 		}
 		g.places, g.out = fillGroup(g.places, group), fillGroup(g.out, group)
-		for tile := range all {
-			for t := range axes[0].Out {
-				g.items = append(g.items, gradItem{tile: tile, t: t})
-			}
-		}
 		return g
 	}
+	for d := range axes {
+		for k := range Taps {
+			g.spans[d][k] = g.span(d, k)
+		}
+	}
+	g.wide = all * g.micro.Channels
 	for l := range large {
 		g.channels = append(g.channels, int32(l))
-		g.out = append(g.out, int32(l*g.micro.Channels))
 	}
-	g.channels, g.out = fillGroup(g.channels, group), fillGroup(g.out, group)
-	parts := min(tiles(gradItems, Taps*Taps*all), len(g.channels)/group)
-	step := tiles(len(g.channels)/group, parts) * group
-	for k := range Taps * Taps {
-		for tile := range all {
-			for from := 0; from < len(g.channels); from += step {
-				g.items = append(g.items, gradItem{tile, k / Taps, k % Taps, from, min(from+step, len(g.channels))})
-			}
-		}
+	g.channels = fillGroup(g.channels, group)
+	g.frames = max(gradFlush/(axes[1].Out*axes[2].Out), 1)
+	groups := len(g.channels) / group
+	g.step = min(max(groups*tiles(axes[0].Out, g.frames)/gradItems, 1), gradGroups) * group
+	g.parts = tiles(len(g.channels), g.step)
+	for l := range g.step {
+		g.out = append(g.out, int32(l*g.wide))
 	}
 	return g
 }
@@ -120,15 +117,22 @@ func (g *WeightGrad) Run(p *Pool, dW, large, small []float32, clips int) {
 		p.run(clips*g.axes[0].Out, s)
 	}
 	if !g.bordered {
-		s.pass = gradMultiply
-		p.run(len(g.items), s)
+		chunks := tiles(clips*g.axes[0].Out, g.frames)
+		s.partial = grow(s.partial, min(chunks, gradChunks)*g.parts*g.share())
+		for s.firstChunk = 0; s.firstChunk < chunks; s.firstChunk += gradChunks {
+			s.chunks = min(gradChunks, chunks-s.firstChunk)
+			s.pass = gradMultiply
+			p.run(s.chunks*g.parts, s)
+			s.pass = gradCollect
+			p.run(g.large, s)
+		}
 	} else {
 		s.copied = grow(s.copied, clips*g.volume())
-		s.partial = grow(s.partial, len(g.items)*len(g.out)*wide)
+		s.partial = grow(s.partial, g.axes[0].Out*all*len(g.out)*wide)
 		s.pass = gradCopy
 		p.run(clips*(g.axes[0].In+2), s)
 		s.pass = gradBordered
-		p.run(len(g.items), s)
+		p.run(g.axes[0].Out, s)
 		s.gather()
 	}
 	*s = gradStep{copied: s.copied, packed: s.packed, partial: s.partial}
@@ -144,6 +148,7 @@ type gradPass int
 const (
 	gradPack gradPass = iota
 	gradMultiply
+	gradCollect
 	gradCopy
 	gradBordered
 )
@@ -153,10 +158,12 @@ type gradStep struct {
 	pass             gradPass
 	clips            int
 	dW, large, small []float32
+	firstChunk       int // of those whose sums are in partial
+	chunks           int
 	// Kept from run to run.
 	copied  []float32 // [clips][T+2][H+2][W+2][large]
 	packed  []float32 // [clips][tiles][pixels][micro.Channels]
-	partial []float32 // [items][(k, l)][micro.Channels]
+	partial []float32 // [items] of the sums of one: [27][step][wide], bordered [tiles][(k, l)][micro.Channels]
 }
 
 func (s *gradStep) do(w *worker, item int) {
@@ -164,7 +171,9 @@ func (s *gradStep) do(w *worker, item int) {
 	case gradPack:
 		s.pack(item)
 	case gradMultiply:
-		s.multiply(w, &s.grad.items[item])
+		s.multiply(w, item)
+	case gradCollect:
+		s.collect(item)
 	case gradCopy:
 		s.border(item)
 	case gradBordered:
@@ -216,29 +225,32 @@ func (s *gradStep) border(item int) {
 }
 
 // multiplyBordered sums what a frame of the small map gives to all places.
-func (s *gradStep) multiplyBordered(w *worker, n int) {
-	g, it, t := s.grad, &s.grad.items[n], &w.tile
+func (s *gradStep) multiplyBordered(w *worker, frame int) {
+	g, t, all := s.grad, &w.tile, tiles(s.grad.small, s.grad.micro.Channels)
 	height, width := g.axes[1].Out, g.axes[2].Out
 	line := (g.axes[2].In + 2) * g.large
 	plane := (g.axes[1].In + 2) * line
-	t.Dst = s.partial[n*len(g.out)*g.micro.Channels:][:len(g.out)*g.micro.Channels]
-	clear(t.Dst)
+	area := len(g.out) * g.micro.Channels
+	sums := s.partial[frame*all*area:][:all*area]
+	clear(sums)
 	t.SrcStep, t.Slope = g.stride[2]*g.large, 1
-	t.Channels = min(g.micro.Channels, g.small-it.tile*g.micro.Channels)
 	for clip := range s.clips {
 		t.Src = s.copied[clip*g.volume():][:g.volume()]
-		t.Weights, t.WeightStep = s.weights(clip, it.tile)
 		for from := 0; from < height; {
 			w.taps = w.taps[:0]
 			for ; from < height && len(w.taps)*width < gradPixels; from++ {
 				w.taps = append(w.taps, Tap{
-					Src:    it.t*g.stride[0]*plane + from*g.stride[1]*line,
-					Weight: (it.t*height + from) * width,
+					Src:    frame*g.stride[0]*plane + from*g.stride[1]*line,
+					Weight: (frame*height + from) * width,
 					Len:    width,
 				})
 			}
 			t.Taps = w.taps
-			g.micro.run(t, g.places, g.out, len(w.taps)*width)
+			for tile := range all {
+				t.Weights, t.WeightStep = s.weights(clip, tile)
+				t.Channels, t.Dst = min(g.micro.Channels, g.small-tile*g.micro.Channels), sums[tile*area:][:area]
+				g.micro.run(t, g.places, g.out, len(w.taps)*width)
+			}
 		}
 	}
 	w.tile = Tile{}
@@ -248,10 +260,11 @@ func (s *gradStep) multiplyBordered(w *worker, n int) {
 func (s *gradStep) gather() {
 	g, wide := s.grad, s.grad.micro.Channels
 	clear(s.dW)
-	for n, it := range g.items {
-		part := s.partial[n*len(g.out)*wide:]
-		for c := range min(wide, g.small-it.tile*wide) {
-			dW := s.dW[(it.tile*wide+c)*g.large*27:]
+	all := tiles(g.small, wide)
+	for n := range g.axes[0].Out * all {
+		part, tile := s.partial[n*len(g.out)*wide:], n%all
+		for c := range min(wide, g.small-tile*wide) {
+			dW := s.dW[(tile*wide+c)*g.large*27:]
 			for l := range g.large {
 				for k := range 27 {
 					dW[l*27+k] += part[(k*g.large+l)*wide+c]
@@ -261,70 +274,81 @@ func (s *gradStep) gather() {
 	}
 }
 
-// multiply sums the elements of dW for a row of the kernel, some channels of the large map, and a channel tile of the small one.
-func (s *gradStep) multiply(w *worker, it *gradItem) {
+// multiply sums what a chunk of frames gives to some channels of the large map at all places. A block of the small map is in the nearest
+// cache while all places pass over it, and what they need of the large one in the next.
+func (s *gradStep) multiply(w *worker, n int) {
 	g, t, wide := s.grad, &w.tile, s.grad.micro.Channels
-	area := (it.to - it.from) * wide
-	w.rows = grow(w.rows, 2*Taps*area)
-	sums, total := w.rows[:Taps*area], w.rows[Taps*area:]
+	from := n % g.parts * g.step
+	channels := g.channels[from:min(from+g.step, len(g.channels))]
+	sums := s.partial[n*g.share():][:g.share()]
 	clear(sums)
-	clear(total)
 	t.SrcStep, t.Slope = g.stride[2]*g.large, 1
-	t.Channels = min(wide, g.small-it.tile*wide)
-	var pixels [3]span
-	for d, k := range [3]int{it.t, it.h, 0} {
-		pixels[d] = g.span(d, k)
-	}
-	width, row := g.axes[2].Out, g.axes[2].In*g.large
-	frame := g.axes[1].In * row
-	most, since := max(gradPixels/width, 1), 0
-	for clip := range s.clips {
+	height, width, line := g.axes[1].Out, g.axes[2].Out, g.axes[2].In*g.large
+	frame := g.axes[1].In * line
+	most := max(gradPixels/width, 1)
+	first := (s.firstChunk + n/g.parts) * g.frames
+	for f := first; f < min(first+g.frames, s.clips*g.axes[0].Out); f++ {
+		clip, jt := f/g.axes[0].Out, f%g.axes[0].Out
 		t.Src = s.large[clip*g.axes[0].In*frame:][:g.axes[0].In*frame]
-		t.Weights, t.WeightStep = s.weights(clip, it.tile)
-		for jt := pixels[0].from; jt < pixels[0].to; jt++ {
-			for from := pixels[1].from; from < pixels[1].to; from += most {
-				to := min(from+most, pixels[1].to)
-				for kw := range Taps {
-					columns := g.span(2, kw)
+		for row := 0; row < height; row += most {
+			for tile := range tiles(g.small, wide) {
+				t.Weights, t.WeightStep = s.weights(clip, tile)
+				t.Channels = min(wide, g.small-tile*wide)
+				for k := range places {
+					rows, columns := g.spans[1][k/Taps%Taps], g.spans[2][k%Taps]
+					at := jt*g.stride[0] + k/(Taps*Taps) - 1
+					if at < 0 || at >= g.axes[0].In {
+						continue
+					}
 					w.taps = w.taps[:0]
-					for jh := from; jh < to; jh++ {
-						at := (jt*g.stride[0]+it.t-1)*frame + (jh*g.stride[1]+it.h-1)*row + (columns.from*g.stride[2]+kw-1)*g.large
+					for jh := max(row, rows.from); jh < min(row+most, rows.to); jh++ {
 						w.taps = append(w.taps, Tap{
-							Src:    at,
-							Weight: (jt*g.axes[1].Out+jh)*width + columns.from,
+							Src:    at*frame + (jh*g.stride[1]+k/Taps%Taps-1)*line + (columns.from*g.stride[2]+k%Taps-1)*g.large,
+							Weight: (jt*height+jh)*width + columns.from,
 							Len:    columns.to - columns.from,
 						})
 					}
-					t.Taps, t.Dst = w.taps, sums[kw*area:][:area]
-					g.micro.run(t, g.channels[it.from:it.to], g.out[:it.to-it.from], len(w.taps)*width)
+					t.Taps, t.Dst = w.taps, sums[k*g.step*g.wide+tile*wide:]
+					g.micro.run(t, channels, g.out[:len(channels)], len(w.taps)*width)
 				}
-				if since += (to - from) * width; since >= gradFlush {
-					add(total, sums)
-					since = 0
-				}
-			}
-		}
-	}
-	add(total, sums)
-	for kw := range Taps {
-		k := (it.t*Taps+it.h)*Taps + kw
-		for l := it.from; l < min(it.to, g.large); l++ {
-			sum := total[kw*area+(l-it.from)*wide:][:t.Channels]
-			at := (it.tile*wide*g.large+l)*27 + k
-			for _, v := range sum {
-				s.dW[at] = v
-				at += g.large * 27
 			}
 		}
 	}
 	w.tile = Tile{}
 }
 
-func add(total, sums []float32) {
-	sums = sums[:len(total)]
-	for i := range total {
-		total[i] += sums[i]
-		sums[i] = 0
+// share is the number of sums of an item, [27][step][wide].
+func (g *WeightGrad) share() int { return places * g.step * g.wide }
+
+// collect adds up what the chunks gave to a channel of the large map, in their order.
+func (s *gradStep) collect(l int) {
+	g := s.grad
+	const lanes = 16
+	var sums [lanes][places]float32
+	for from := 0; from < g.small; from += lanes {
+		have := min(lanes, g.small-from)
+		for k := range places {
+			at := l/g.step*g.share() + (k*g.step+l%g.step)*g.wide + from
+			var column [lanes]float32
+			for chunk := range s.chunks {
+				for i, v := range s.partial[at+chunk*g.parts*g.share():][:have] {
+					column[i] += v
+				}
+			}
+			for i, v := range column {
+				sums[i][k] = v
+			}
+		}
+		for i := range have {
+			dW := s.dW[((from+i)*g.large+l)*places:][:places]
+			if s.firstChunk == 0 {
+				copy(dW, sums[i][:])
+				continue
+			}
+			for k, v := range sums[i] {
+				dW[k] += v
+			}
+		}
 	}
 }
 

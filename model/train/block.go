@@ -113,7 +113,7 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 	if b.norm != nil {
 		b.norm.Backward(b.pool, d, b.u, params[2], b.dGamma, b.dBeta)
 	} else {
-		kernel.ChannelSums(b.dBias, d)
+		b.dBias[0] = float32(kernel.Sum(b.pool, d))
 	}
 	if b.layer.Up {
 		b.grad.Run(b.pool, b.dWeight, d, src, b.batch)
