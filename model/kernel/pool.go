@@ -6,16 +6,17 @@ import (
 	"sync/atomic"
 )
 
-// Pool is a fixed set of goroutines that share out the items of a step by an atomic counter. The caller's goroutine
+// Pool is a fixed set of goroutines that share out the items of a step by atomic counters. The caller's goroutine
 // is one of them. A Pool runs one step at a time and belongs to one goroutine.
+//
+// Each goroutine begins with a share of its own and then helps the others. Items lie in the order of the maps that they read and
+// write, so most of what a goroutine reads is what it wrote in the step before, and in its own core's cache.
 //
 // A clip is some dozens of short steps, and to wake a sleeping thread takes as long as a short step. So who waits looks again and
 // again for a moment, and sleeps only then.
 type Pool struct {
 	workers []*worker    // workers[0] is the caller
 	steps   atomic.Int64 // how many were begun
-	next    atomic.Int64
-	items   int64
 	step    step
 	busy    atomic.Int64 // workers that are not done with the step
 	done    chan struct{}
@@ -40,6 +41,11 @@ type step interface {
 
 // worker is what a goroutine needs for itself.
 type worker struct {
+	next atomic.Int64 // item of its share of the step
+	end  int64
+	_    [48]byte // the counters of two workers lie in two lines of the cache
+
+	index       int
 	wake        chan struct{}
 	asleep      atomic.Bool // waits for wake
 	tile        Tile
@@ -67,7 +73,7 @@ func NewPool(threads int) *Pool {
 func newPool(threads, looks int) *Pool {
 	p := &Pool{done: make(chan struct{}, 1), looks: looks}
 	for i := range threads {
-		w := &worker{wake: make(chan struct{}, 1)}
+		w := &worker{index: i, wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
 		if i > 0 {
 			p.ended.Go(func() { p.serve(w) })
@@ -121,12 +127,12 @@ func (p *Pool) wait(w *worker, seen int64) bool {
 }
 
 func (p *Pool) drain(w *worker) {
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.items {
-			return
+	n := len(p.workers)
+	for i := range n {
+		from := p.workers[(w.index+i)%n]
+		for item := from.next.Add(1) - 1; item < from.end; item = from.next.Add(1) - 1 {
+			p.step.do(w, int(item))
 		}
-		p.step.do(w, int(i))
 	}
 }
 
@@ -139,8 +145,11 @@ func (do each) do(_ *worker, item int) { do(item) }
 
 // run does the items of s and returns when all are done.
 func (p *Pool) run(items int, s step) {
-	p.step, p.items = s, int64(items)
-	p.next.Store(0)
+	p.step = s
+	for i, w := range p.workers {
+		w.next.Store(int64(i * items / len(p.workers)))
+		w.end = int64((i + 1) * items / len(p.workers))
+	}
 	others := p.workers[1:]
 	p.busy.Store(int64(len(others)))
 	p.steps.Add(1)
