@@ -43,7 +43,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	box := newMailbox(len(cameras))
 	pub := newPublisher(opts.Publisher, len(cameras), opts.OnAlert, log)
 	j := &judge{box: box, onClip: opts.OnClip, publish: pub}
-	scorers := map[*model.Model]*model.Scorer{}
+	scorers := map[*model.Model]*model.Batch{}
 	defer func() {
 		for _, s := range scorers {
 			s.Close()
@@ -52,7 +52,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	watchers := make([]*watcher, len(cameras))
 	for i, cam := range cameras {
 		if scorers[cam.Model] == nil {
-			scorers[cam.Model] = cam.Model.NewScorer(opts.Threads)
+			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
 		}
 		watchers[i] = &watcher{Camera: cam, index: i, box: box, log: log.With("camera", cam.Name), publish: pub}
 		j.benches = append(j.benches, newBench(watchers[i], scorers[cam.Model]))

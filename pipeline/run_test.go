@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -443,5 +444,39 @@ func TestScoresDoNotDependOnThreads(t *testing.T) {
 	}
 	if one, three := score(1), score(3); len(one) != 25 || !slices.Equal(one, three) {
 		t.Errorf("with one thread %v, with three %v", one, three)
+	}
+}
+
+// TestCamerasThatShareAModelDoNotMix scores cameras together, of which one breaks on the way, and each alone.
+func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
+	m := blind(t)
+	cameras := func() (all []Camera) {
+		for i, name := range []string{"a", "b", "c", "d", "e"} {
+			f := film{greys: scene(10+3*i, 5+2*i, 20), err: io.EOF}
+			if name == "c" {
+				f.greys, f.err = f.greys[:30], errors.New("torn off")
+			}
+			cam := camera(t, name, f)
+			cam.Model = m
+			all = append(all, cam)
+		}
+		return all
+	}
+	run := func(cameras []Camera) map[string][]Clip {
+		clips := map[string][]Clip{}
+		_, err := Run(t.Context(), cameras, Options{Threads: 3, OnClip: func(c Clip) {
+			c.Map, c.Queue, c.Score, c.First.Wall, c.Centre.Wall, c.Last.Wall = slices.Clone(c.Map), 0, 0, time.Time{}, time.Time{}, time.Time{}
+			clips[c.Camera] = append(clips[c.Camera], c)
+		}})
+		if err != nil && !strings.Contains(err.Error(), "torn off") {
+			t.Fatal(err)
+		}
+		return clips
+	}
+	together := run(cameras())
+	for _, cam := range cameras() {
+		if alone := run([]Camera{cam})[cam.Name]; len(alone) < 10 || !reflect.DeepEqual(together[cam.Name], alone) {
+			t.Errorf("camera %s: %d clips together, %d alone, or they differ", cam.Name, len(together[cam.Name]), len(alone))
+		}
 	}
 }

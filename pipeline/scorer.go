@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"vigil/alerts"
@@ -11,9 +12,11 @@ import (
 	"vigil/preprocess"
 )
 
-// Scorer scores one cuboid x [16][S][S], in [-1, 1], at a time; ignore [S][S] is left out of the score, nil for nothing.
+// Scorer scores cuboids [16][S][S], in [-1, 1], at most Threads at a time; ignore[i], [S][S], is left out of the score of clips[i], nil for
+// nothing. Scores are valid until the next call.
 type Scorer interface {
-	Score(x []float32, ignore []bool) (model.Score, error)
+	Score(clips [][]float32, ignore [][]bool) ([]model.Score, []error)
+	Threads() int
 }
 
 // judge is the machine's one scorer: it takes cuboids from every camera in turn, scores them, and makes events.
@@ -22,6 +25,10 @@ type judge struct {
 	benches []*bench
 	onClip  func(Clip)
 	publish *publisher
+	batch   []parcel    // what is scored together
+	held    *parcel     // taken from the mailbox, and not of the batch
+	clips   [][]float32 // of the batch
+	ignore  [][]bool
 }
 
 // bench is what the judge keeps of one camera.
@@ -40,7 +47,7 @@ type bench struct {
 // A cuboid that cannot be scored stops its own camera only.
 func (j *judge) run(ctx context.Context) {
 	for {
-		p, ok := j.box.take()
+		p, ok := j.take()
 		if !ok {
 			return
 		}
@@ -51,23 +58,68 @@ func (j *judge) run(ctx context.Context) {
 			}
 			continue
 		}
-		if ctx.Err() == nil && b.w.failure() == nil {
-			if err := j.score(b, p); err != nil {
-				b.w.fail(err)
-			}
+		j.gather(p)
+		if ctx.Err() == nil {
+			j.score()
 		}
-		j.box.done(p)
+		for _, p := range j.batch {
+			j.box.done(p)
+		}
 	}
 }
 
-func (j *judge) score(b *bench, p parcel) error {
-	began := time.Now()
-	s, err := b.scorer.Score(p.cuboid.X, b.ignore)
-	if err != nil {
-		return fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], err)
+// take is the mailbox's, but for a parcel that is held.
+func (j *judge) take() (parcel, bool) {
+	if p := j.held; p != nil {
+		j.held = nil
+		return *p, true
 	}
-	clip := b.clip(p.cuboid, s)
-	clip.Queue, clip.Score = p.waited, time.Since(began)
+	return j.box.take()
+}
+
+// gather adds to a cuboid those that wait already and go to the same model. The cameras have their turns, so these are of other cameras.
+func (j *judge) gather(p parcel) {
+	j.batch = append(j.batch[:0], p)
+	scorer := j.benches[p.camera].scorer
+	for len(j.batch) < scorer.Threads() {
+		p, ok, _ := j.box.poll()
+		if !ok {
+			return
+		}
+		again := slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == p.camera })
+		if p.cuboid == nil || again || j.benches[p.camera].scorer != scorer {
+			j.held = &p
+			return
+		}
+		j.batch = append(j.batch, p)
+	}
+}
+
+// score scores the batch and judges its clips. A camera whose cuboid cannot be scored is stopped, and no other.
+func (j *judge) score() {
+	j.clips, j.ignore = j.clips[:0], j.ignore[:0]
+	for _, p := range j.batch {
+		j.clips, j.ignore = append(j.clips, p.cuboid.X), append(j.ignore, j.benches[p.camera].ignore)
+	}
+	began := time.Now()
+	scores, errs := j.benches[j.batch[0].camera].scorer.Score(j.clips, j.ignore)
+	took := time.Since(began)
+	for i, p := range j.batch {
+		b := j.benches[p.camera]
+		switch {
+		case b.w.failure() != nil:
+		case errs[i] != nil:
+			b.w.fail(fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
+		default:
+			clip := b.clip(p.cuboid, scores[i])
+			clip.Queue, clip.Score = p.waited, took
+			j.judge(b, clip)
+		}
+	}
+}
+
+// judge follows up a scored clip.
+func (j *judge) judge(b *bench, clip Clip) {
 	b.w.stats.scored.Add(1)
 	if j.onClip != nil {
 		j.onClip(clip)
@@ -76,13 +128,13 @@ func (j *judge) score(b *bench, p parcel) error {
 	clip.Map = nil
 	b.last = clip
 	if !b.w.Threshold.set() {
-		return nil
+		return
 	}
 	if b.w.Armed != nil && !b.w.Armed(clip.Last.Wall) {
 		if change, ep := b.detector.Close(); change == Ended {
 			j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndDisarmed)
 		}
-		return nil
+		return
 	}
 	switch change, ep := b.detector.Push(clip); change {
 	case Started:
@@ -94,7 +146,6 @@ func (j *judge) score(b *bench, p parcel) error {
 	case Ended:
 		j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
 	}
-	return nil
 }
 
 // say publishes the next message of the camera's event. It waits when the publisher is far behind: the scorer may
