@@ -26,6 +26,7 @@ type Status struct {
 	State  State     `json:"state"`
 	Wall   time.Time `json:"wall"`             // when the state began
 	Detail string    `json:"detail,omitempty"` // why, in plain words, without credentials
+	Count  uint64    `json:"count,omitempty"`  // how often the camera came into this state since the program's start
 }
 
 // State is what a camera is doing.
@@ -33,13 +34,15 @@ type State string
 
 // The states.
 const (
-	StateOpening  State = "opening"  // connecting, for the first time or again
-	StateWatching State = "watching" // clips are scored
-	StateLost     State = "lost"     // the source failed and will be tried again
-	StateDisarmed State = "disarmed" // outside the armed hours
-	StateEnded    State = "ended"    // a recording came to its end
-	StateFailed   State = "failed"   // given up; Detail says why
-	StateStopped  State = "stopped"  // vigil is stopping
+	StateConnecting State = "connecting" // for the first time or again
+	StateLive       State = "live"       // pictures come
+	StateStalled    State = "stalled"    // connected, but no picture came for a while
+	StateFrozen     State = "frozen"     // the same picture comes again and again
+	StateFailing    State = "failing"    // the source failed and will be tried again
+	StateDisarmed   State = "disarmed"   // outside the armed hours
+	StateEnded      State = "ended"      // a recording came to its end
+	StateFailed     State = "failed"     // given up; Detail says why
+	StateStopped    State = "stopped"    // vigil is stopping
 )
 
 // EncodeScore makes the message of a score: a CloudEvent of type vigil.score.

@@ -37,7 +37,7 @@ func TestScoreRefusesWhatIsNoNumber(t *testing.T) {
 }
 
 func TestStatusRoundTrips(t *testing.T) {
-	s := Status{Camera: "yard", State: StateLost, Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Detail: "no frame for 10 s"}
+	s := Status{Camera: "yard", State: StateFailing, Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Detail: "no frame for 10 s"}
 	message, err := EncodeStatus(s)
 	if err != nil {
 		t.Fatal(err)

@@ -11,9 +11,6 @@ type Options struct {
 	Transport string
 	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
 	OpenTimeout, ReadTimeout time.Duration
-	// Frozen is for how long a live source may repeat one picture bit for bit before Read gives ErrFrozen; 0 means for
-	// ever. OpenCV does just that when a stream changes its picture size: it hands out the last good picture again.
-	Frozen time.Duration
 	// FolderFPS is the frame rate of a folder of images; 0 means 10, the rate of UCSD's recordings.
 	FolderFPS float64
 	// Realtime makes files and folders come at their own pace instead of as fast as they decode.
@@ -38,8 +35,6 @@ var (
 	ErrTruncated = errors.New("the file is cut off")
 	// ErrLost means that a live source gives no more pictures; opening it again may help.
 	ErrLost = errors.New("the stream broke off")
-	// ErrFrozen means that a live source repeats one picture; opening it again may help.
-	ErrFrozen = errors.New("the picture is frozen")
 	// ErrRefused means that a server answered and refuses: wrong credentials or no such stream. Opening it again
 	// helps only when somebody has changed something.
 	ErrRefused = errors.New("the server refuses")

@@ -87,7 +87,7 @@ func bare(err error) error {
 func (s *Stream) Info() Info { return s.info }
 
 // Read fills f with the next picture, reusing f.Pix. It returns io.EOF at the end of a file or a folder, ErrTruncated
-// where a file ends too early, ErrLost or ErrFrozen for a live source, the context's error where that ended first;
+// where a file ends too early, ErrLost for a live source, the context's error where that ended first;
 // any other error names the file. After an error other than the context's, every Read gives it again. The context
 // is looked at between pictures: a read that waits for the network ends by Options.ReadTimeout.
 func (s *Stream) Read(ctx context.Context, f *Frame) error {

@@ -30,3 +30,15 @@ func (*Writer) Write(*Frame) error { return errNoOpenCV }
 
 // Close does nothing.
 func (*Writer) Close() error { return nil }
+
+// Shutter makes JPEGs of a stream's frames. This build cannot.
+type Shutter struct{}
+
+// NewShutter gives a Shutter that only says what is missing.
+func NewShutter() *Shutter { return &Shutter{} }
+
+// Take says what is missing.
+func (*Shutter) Take(*Frame) (preview, full []byte, err error) { return nil, nil, errNoOpenCV }
+
+// Close does nothing.
+func (*Shutter) Close() error { return nil }

@@ -34,8 +34,6 @@ type video struct {
 	info    Info
 	live    bool
 	timeout time.Duration // of one read
-	frozen  time.Duration // Options.Frozen
-	fresh   time.Time     // when the picture last changed
 	count   int
 }
 
@@ -126,7 +124,7 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
 	if err != nil || !vc.IsOpened() {
 		return nil, errors.Join(errNoVideo, vc.Close())
 	}
-	v := &video{vc: vc, timeout: o.ReadTimeout, frozen: o.Frozen, info: Info{
+	v := &video{vc: vc, timeout: o.ReadTimeout, info: Info{
 		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
 		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
 		FPS:    plausibleFPS(vc.Get(gocv.VideoCaptureFPS)),
@@ -162,9 +160,7 @@ func (v *video) read(f *Frame) error {
 	}
 	f.PTS = v.time(raw)
 	v.count++
-	if v.live && v.frozen > 0 && v.isFrozen(f) {
-		return ErrFrozen
-	}
+	f.Same = v.live && v.isSame(f)
 	return copyPixels(f, &v.img)
 }
 
@@ -202,13 +198,10 @@ func (v *video) grab(to *gocv.Mat) bool {
 	return false
 }
 
-func (v *video) isFrozen(f *Frame) bool {
+// isSame compares with the picture that f still holds.
+func (v *video) isSame(f *Frame) bool {
 	data, err := v.img.DataPtrUint8()
-	if err != nil || !bytes.Equal(data, f.Pix) || v.fresh.IsZero() {
-		v.fresh = time.Now()
-		return false
-	}
-	return time.Since(v.fresh) >= v.frozen
+	return err == nil && v.count > 1 && bytes.Equal(data, f.Pix)
 }
 
 // ended says why there is no picture any more. FFmpeg's own reason does not come through OpenCV, so for a file the

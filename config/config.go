@@ -101,6 +101,12 @@ type Settings struct {
 	ReadTimeout time.Duration `yaml:"read_timeout" validate:"min=1s,max=5m"`
 	// Reconnect says how long to wait before a lost source is opened again.
 	Reconnect Reconnect `yaml:"reconnect"`
+	// FrozenAfter is for how long a live source may repeat one picture bit for bit before it counts as frozen; 0s is for ever.
+	FrozenAfter time.Duration `yaml:"frozen_after" validate:"min=0s,max=24h"`
+	// Memory is how many MiB the process that reads a live camera may take; above that it is ended and started again.
+	Memory int `yaml:"memory" validate:"min=128,max=65536"`
+	// Footage says how much of what the camera showed lately is kept for evidence.
+	Footage Footage `yaml:"footage"`
 	// Mask are areas that the model does not see.
 	Mask []preprocess.Polygon `yaml:"mask"`
 	// Zones are areas with a name; an alert names those it touches.
@@ -128,6 +134,14 @@ type Reconnect struct {
 	Min time.Duration `yaml:"min" validate:"min=100ms,max=10m"`
 	// Max is the longest pause.
 	Max time.Duration `yaml:"max" validate:"min=100ms,max=1h"`
+}
+
+// Footage bounds what is kept of the pictures before an event.
+type Footage struct {
+	// Keep is for how long pictures are kept.
+	Keep time.Duration `yaml:"keep" validate:"min=0s,max=10m"`
+	// Memory is how many MiB the previews may take, and again the pictures of full size.
+	Memory int `yaml:"memory" validate:"min=1,max=4096"`
 }
 
 // Zone is an area with a name.
@@ -168,6 +182,9 @@ func Default() Config {
 			OpenTimeout: 10 * time.Second,
 			ReadTimeout: 10 * time.Second,
 			Reconnect:   Reconnect{Min: time.Second, Max: time.Minute},
+			FrozenAfter: time.Minute,
+			Memory:      1024,
+			Footage:     Footage{Keep: 30 * time.Second, Memory: 16},
 			Detector: Detector{
 				Enter: 0.5, Leave: 0.6,
 				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"sync/atomic"
+	"time"
 
+	"vigil/alerts"
 	"vigil/capture"
 )
 
@@ -22,11 +24,17 @@ type Stats struct {
 	Events   uint64 // started
 	Openings uint64 // of the source
 	Failures uint64 // of the source
+	// State is the camera's, Since when it began, States how often each state was entered.
+	State  alerts.State
+	Since  time.Time
+	States map[alerts.State]uint64
 }
 
 func (w *watcher) snapshot() Stats {
 	c := &w.stats
+	state, since, states := w.health.snapshot()
 	return Stats{
+		State: state, Since: since, States: states,
 		Camera: w.Name, Frames: c.frames.Load(), Clips: c.clips.Load(), Scored: c.scored.Load(), Skipped: w.box.skipped(w.index),
 		Events: c.events.Load(), Openings: c.openings.Load(), Failures: c.failures.Load(),
 	}

@@ -97,12 +97,12 @@ func (p *publisher) score(s alerts.Score) {
 	}
 }
 
-func (p *publisher) state(camera string, state alerts.State, detail string) {
+func (p *publisher) state(s alerts.Status) {
 	if p.to == nil {
 		return
 	}
 	select {
-	case p.status <- alerts.Status{Camera: camera, State: state, Wall: time.Now(), Detail: detail}:
+	case p.status <- s:
 	default:
 	}
 }

@@ -54,7 +54,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		if scorers[cam.Model] == nil {
 			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
 		}
-		watchers[i] = &watcher{Camera: cam, index: i, box: box, log: log.With("camera", cam.Name), publish: pub}
+		watchers[i] = newWatcher(cam, i, box, log.With("camera", cam.Name), pub)
 		j.benches = append(j.benches, newBench(watchers[i], scorers[cam.Model]))
 	}
 
@@ -82,7 +82,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		// The scorer may have given a recording up after its last frame was read.
 		if err := w.failure(); err != nil && errs[i] == nil {
 			errs[i] = fmt.Errorf("camera %s: %w", w.Name, err)
-			pub.state(w.Name, alerts.StateFailed, err.Error())
+			w.health.set(alerts.StateFailed, err.Error())
 		}
 	}
 	pub.close()
@@ -108,7 +108,7 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 		for _, w := range watchers {
 			s := w.snapshot()
 			log.Info("watching", "camera", s.Camera, "frames", s.Frames, "scored", s.Scored, "clips_skipped", s.Skipped,
-				"events", s.Events, "failures", s.Failures)
+				"events", s.Events, "state", s.State, "failures", s.Failures)
 		}
 	}
 }

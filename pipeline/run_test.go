@@ -296,7 +296,7 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 		for _, s := range l.states {
 			states = append(states, string(s.State))
 		}
-		if got := strings.Join(states, " "); got != "opening watching lost opening watching stopped" {
+		if got := strings.Join(states, " "); got != "connecting live failing connecting live stopped" {
 			t.Errorf("states %q", got)
 		}
 	})

@@ -17,6 +17,7 @@ type Picture struct {
 	Width   int           // of the Frame it was made from, in pixels
 	Height  int           // likewise
 	Side    int           // S, the model's input side
+	Same    bool          // the Frame's
 	Gray    []byte        // [S][S], row-major; valid until the next picture
 }
 

@@ -76,7 +76,7 @@ func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
 	copy(p.out, small)
 	return Picture{
 		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening,
-		Width: f.Width, Height: f.Height, Side: p.side, Gray: p.out,
+		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Gray: p.out,
 	}, nil
 }
 

@@ -207,7 +207,7 @@ func TestScoresAndStatusReachAPlainSubscriber(t *testing.T) {
 	if err := c.PublishScore(alerts.Score{Camera: "yard", Frame: 8, Wall: time.Now(), Error: 0.01}); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.PublishStatus(alerts.Status{Camera: "yard", State: alerts.StateWatching, Wall: time.Now()}); err != nil {
+	if err := c.PublishStatus(alerts.Status{Camera: "yard", State: alerts.StateLive, Wall: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	msg, err := sub.NextMsgWithContext(within(t))
@@ -220,7 +220,7 @@ func TestScoresAndStatusReachAPlainSubscriber(t *testing.T) {
 	if msg, err = sub.NextMsgWithContext(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := alerts.DecodeStatus(msg.Data); err != nil || s.State != alerts.StateWatching {
+	if s, err := alerts.DecodeStatus(msg.Data); err != nil || s.State != alerts.StateLive {
 		t.Errorf("status %+v, %v", s, err)
 	}
 }

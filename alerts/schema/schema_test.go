@@ -142,7 +142,7 @@ func TestScoresAndStatusAreValid(t *testing.T) {
 			return alerts.EncodeScore(alerts.Score{Camera: "a", Wall: time.Unix(1, 0), Regularity: &half})
 		},
 		"status": func() ([]byte, error) {
-			return alerts.EncodeStatus(alerts.Status{Camera: "a", Wall: time.Unix(1, 0), State: alerts.StateLost, Detail: "x"})
+			return alerts.EncodeStatus(alerts.Status{Camera: "a", Wall: time.Unix(1, 0), State: alerts.StateFailing, Detail: "x"})
 		},
 	} {
 		message, err := encode()

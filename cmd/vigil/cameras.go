@@ -41,7 +41,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
 		Model: m, FPS: c.FPS, Hop: c.Hop, Mask: c.Mask,
-		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
+		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		Detector: pipeline.DetectorConfig{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
 			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
@@ -71,15 +71,11 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	return cam, nil
 }
 
-// frozenAfter is how long a live source may repeat one picture bit for bit before it is opened again. Noise makes the pictures
-// of a working camera differ; OpenCV repeats the last one for ever when a stream changes its size.
-const frozenAfter = time.Minute
-
 func opener(source capture.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
 	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 		return capture.Open(ctx, source, capture.Options{
 			Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout, Realtime: s.Realtime,
-			FirstSeq: firstSeq, Opening: opening, Frozen: frozenAfter,
+			FirstSeq: firstSeq, Opening: opening,
 		})
 	}
 }

@@ -105,6 +105,7 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 		if cam.Threshold == (pipeline.Threshold{}) {
 			log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
 		}
+		cam.Footage = pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
 		cameras = append(cameras, cam)
 	}
 	if wrong != nil {

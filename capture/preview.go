@@ -1,0 +1,114 @@
+package capture
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Preview is a small picture of a stream, for people.
+type Preview struct {
+	Seq     uint64        // the Frame's
+	PTS     time.Duration // the Frame's
+	Arrival time.Time     // the Frame's
+	JPEG    []byte        // at most PreviewWidth wide
+}
+
+const (
+	// PreviewWidth is the greatest width of a preview, in pixels.
+	PreviewWidth = 640
+	// PreviewEvery is the shortest time between two previews.
+	PreviewEvery = time.Second / 5
+)
+
+// Ring keeps the latest pictures of a stream, as many as its bounds allow. The zero value keeps none. It may be used
+// by several goroutines; the pictures in it are shared and must not be changed.
+type Ring struct {
+	// Keep is how old a picture may grow, in arrival time; Bytes is how much all of them may take.
+	Keep  time.Duration
+	Bytes int
+
+	mu    sync.Mutex
+	pics  []Preview
+	bytes int
+}
+
+// Add keeps p, whose Seq is above those of the pictures before it, and lets go what no longer fits.
+func (r *Ring) Add(p Preview) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pics = append(r.pics, p)
+	r.bytes += len(p.JPEG)
+	drop := 0
+	for drop < len(r.pics) && (r.bytes > r.Bytes || p.Arrival.Sub(r.pics[drop].Arrival) > r.Keep) {
+		r.bytes -= len(r.pics[drop].JPEG)
+		drop++
+	}
+	// Moved to the front, so that what was let go is not held by the array behind the slice.
+	r.pics = slices.Delete(r.pics, 0, drop)
+}
+
+// Range gives the pictures from one frame to another, both included, the oldest first.
+func (r *Ring) Range(from, to uint64) []Preview {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Preview
+	for _, p := range r.pics {
+		if p.Seq >= from && p.Seq <= to {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// Nearest gives the picture whose frame is the nearest to seq; false where there is none.
+func (r *Ring) Nearest(seq uint64) (Preview, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.pics) == 0 {
+		return Preview{}, false
+	}
+	return slices.MinFunc(r.pics, func(a, b Preview) int {
+		x, y := apart(a.Seq, seq), apart(b.Seq, seq)
+		switch {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	}), true
+}
+
+// Near is Nearest where seq lies among the pictures or about as far beside them as they are apart; false elsewhere, where
+// the nearest one would show another time.
+func (r *Ring) Near(seq uint64) (Preview, bool) {
+	p, ok := r.Nearest(seq)
+	if !ok {
+		return p, false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	reach := uint64(loneReach)
+	if n := len(r.pics); n > 1 {
+		reach = 2 * (r.pics[n-1].Seq - r.pics[0].Seq) / uint64(n-1)
+	}
+	return p, apart(p.Seq, seq) <= reach
+}
+
+// loneReach is how many frames a single picture may be away.
+const loneReach = 30
+
+// Size gives the number of pictures and their bytes.
+func (r *Ring) Size() (pictures, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.pics), r.bytes
+}
+
+func apart(a, b uint64) uint64 {
+	if a > b {
+		return a - b
+	}
+	return b - a
+}

@@ -1,0 +1,72 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"vigil/capture"
+)
+
+// Footage is what a camera saw lately, for those who make evidence of it: previews, and some pictures of full size.
+// It is bounded in time and in bytes, outlives the openings of its source, and may be asked by any goroutine.
+type Footage struct {
+	previews capture.Ring
+	full     capture.Ring // of a source that is read in this process
+
+	mu     sync.Mutex
+	remote stills // of a source that another process reads; nil while there is none
+}
+
+// stills is asked for the picture of full size that is the nearest to a frame.
+type stills interface {
+	// Still gives a JPEG, or an error where the other side has none or is gone.
+	Still(ctx context.Context, seq uint64) ([]byte, error)
+}
+
+// errNoPicture is the answer while a camera has shown nothing yet, or nothing that was kept.
+var errNoPicture = errors.New("no picture of this time is kept")
+
+// NewFootage keeps what came within keep of the latest picture, in at most so many bytes of previews and again so many of
+// pictures of full size.
+func NewFootage(keep time.Duration, bytes int) *Footage {
+	return &Footage{
+		previews: capture.Ring{Keep: keep, Bytes: bytes},
+		full:     capture.Ring{Keep: keep, Bytes: bytes},
+	}
+}
+
+// Previews gives the previews from one frame to another, both included, by Frame.Seq, the oldest first. What they hold
+// is shared and must not be changed.
+func (f *Footage) Previews(from, to uint64) []capture.Preview { return f.previews.Range(from, to) }
+
+// Still gives the picture of full size that is the nearest to a frame, or, with full false, the nearest preview where the
+// process that had it is gone or does not answer before ctx ends. It is an error only where there is nothing at all.
+func (f *Footage) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error) {
+	if p, ok := f.full.Near(seq); ok {
+		return p.JPEG, true, nil
+	}
+	f.mu.Lock()
+	remote := f.remote
+	f.mu.Unlock()
+	if remote != nil {
+		if jpeg, err := remote.Still(ctx, seq); err == nil {
+			return jpeg, true, nil
+		}
+	}
+	if p, ok := f.previews.Nearest(seq); ok {
+		return p.JPEG, false, nil
+	}
+	return nil, false, errNoPicture
+}
+
+// AddPreview keeps a preview.
+func (f *Footage) AddPreview(p capture.Preview) { f.previews.Add(p) }
+
+// attach says who has the pictures of full size from now on; nil for nobody.
+func (f *Footage) attach(s stills) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.remote = s
+}

@@ -1,0 +1,88 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// Pictures is an opened source whose frames come ready for the model: another process decoded and prepared them.
+type Pictures interface {
+	Info() capture.Info
+	// Next gives the next picture, valid until the next call; io.EOF at the end of a recording.
+	Next(ctx context.Context) (preprocess.Picture, error)
+	Close() error
+}
+
+// Opening says how a source is to be opened.
+type Opening struct {
+	FirstSeq uint64 // of its first picture
+	Number   int    // how often it was opened, this time included
+	// Quiet is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
+	Quiet func(time.Duration)
+}
+
+// prepared is a source that is read and prepared in this process.
+type prepared struct {
+	stream  Stream
+	prep    Preparer
+	frame   capture.Frame
+	footage *Footage         // nil for none
+	shutter *capture.Shutter // nil for none
+}
+
+func openHere(ctx context.Context, c *Camera, o Opening) (*prepared, error) {
+	stream, err := c.Open(ctx, o.FirstSeq, o.Number)
+	if err != nil {
+		return nil, err
+	}
+	prep, err := c.NewPreparer()
+	if err != nil {
+		return nil, errors.Join(err, stream.Close())
+	}
+	p := &prepared{stream: stream, prep: prep, footage: c.Footage}
+	if p.footage != nil {
+		p.shutter = capture.NewShutter()
+	}
+	return p, nil
+}
+
+func (p *prepared) Info() capture.Info { return p.stream.Info() }
+
+func (p *prepared) Next(ctx context.Context) (preprocess.Picture, error) {
+	f := &p.frame
+	if err := p.stream.Read(ctx, f); err != nil {
+		return preprocess.Picture{}, err
+	}
+	pic, err := p.prep.Prepare(f)
+	if err != nil {
+		return pic, fmt.Errorf("frame %d: %w", f.Seq, err)
+	}
+	if p.footage == nil {
+		return pic, nil
+	}
+	small, full, err := p.shutter.Take(f)
+	if err != nil {
+		return pic, err
+	}
+	keep := func(to *capture.Ring, jpeg []byte) {
+		if jpeg != nil {
+			to.Add(capture.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: jpeg})
+		}
+	}
+	keep(&p.footage.previews, small)
+	keep(&p.footage.full, full)
+	return pic, nil
+}
+
+func (p *prepared) Close() error {
+	err := errors.Join(p.stream.Close(), p.prep.Close())
+	if p.shutter != nil {
+		err = errors.Join(err, p.shutter.Close())
+	}
+	return err
+}

@@ -1,0 +1,59 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+// goodSpell is how long a source must deliver before a failure counts as the first again.
+const goodSpell = time.Minute
+
+// backoff is the pause before a source is opened again: it doubles from least to most.
+type backoff struct {
+	least, most time.Duration
+	pause       time.Duration
+}
+
+// next gives the pause after an opening that delivered for so long. It is between half and all of what was reached, so
+// that the cameras behind one switch do not come back all at once.
+func (b *backoff) next(delivered time.Duration) time.Duration {
+	if b.pause == 0 || delivered >= goodSpell {
+		b.pause = b.least
+	}
+	now := b.pause/2 + rand.N(b.pause/2+1)
+	b.pause = min(2*b.pause, b.most)
+	return now
+}
+
+// errFrozen ends a source that repeats one picture, at most once every thawEvery: a still night may decode to equal
+// pictures, and then opening the source again would change nothing.
+var errFrozen = errors.New("the picture is frozen")
+
+const thawEvery = time.Hour
+
+// alive takes note that a picture came. It gives errFrozen where the source ought to be opened again.
+func (w *watcher) alive(pic *preprocess.Picture) error {
+	if !pic.Same || w.fresh.IsZero() || w.FrozenAfter <= 0 {
+		w.fresh = pic.Arrival
+		w.health.set(alerts.StateLive, "")
+		return nil
+	}
+	still := pic.Arrival.Sub(w.fresh)
+	if still < w.FrozenAfter {
+		if !w.health.is(alerts.StateFrozen) {
+			w.health.set(alerts.StateLive, "")
+		}
+		return nil
+	}
+	w.health.set(alerts.StateFrozen, fmt.Sprintf("the same picture for %v", still.Round(time.Second)))
+	if w.thawed.IsZero() || pic.Arrival.Sub(w.thawed) >= thawEvery {
+		w.thawed = pic.Arrival
+		return errFrozen
+	}
+	return nil
+}
