@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -87,6 +89,9 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 	}
 	p.Forward.Measure = s.measure()
 	p.Forward.count()
+	if err := p.together(ctx, m, x, o, y); err != nil {
+		return nil, err
+	}
 	for i, part := range parts {
 		l := Layer{
 			Name: part.Name, Kind: part.Kind, GFLOP: part.Work / 1e9, Bytes: part.Bytes,
@@ -98,6 +103,37 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 		p.Layers = append(p.Layers, l)
 	}
 	return parts, nil
+}
+
+// together measures a clip on each thread.
+func (p *Preset) together(ctx context.Context, m *model.Model, x []float32, o Options, y *Yardstick) error {
+	batch := m.NewBatch(y.threads)
+	n := batch.Threads()
+	batch.Close()
+	if n == 1 {
+		return nil
+	}
+	scorers := make([]*model.Scorer, n)
+	for i := range scorers {
+		scorers[i] = m.NewScorer(1)
+		defer scorers[i].Close()
+	}
+	s := &sampler{work: p.GFLOP, clips: n, do: func() error {
+		var all errgroup.Group
+		for _, scorer := range scorers {
+			all.Go(func() error {
+				_, err := scorer.Score(x, nil)
+				return err
+			})
+		}
+		return all.Wait()
+	}}
+	if err := s.rounds(ctx, y, o.Rounds); err != nil {
+		return err
+	}
+	together := s.measure()
+	p.Forward.Together = &together
+	return nil
 }
 
 // count says what the time of a clip means for cameras.

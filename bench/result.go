@@ -55,6 +55,9 @@ type Forward struct {
 	Cameras25      float64 `json:"cameras_at_25_fps"`
 	Bytes          int64   `json:"bytes"` // the model and a scorer
 	Allocs         float64 `json:"allocs"`
+	// Together is the scoring of one clip on each thread at a time, as it may be done for several cameras; nil where the network is too large
+	// for that. Its seconds are a clip's share of the time; each clip takes Threads times as long.
+	Together *Measure `json:"together,omitempty"`
 }
 
 // Layer is a part of Forward.
@@ -95,6 +98,9 @@ func (r *Result) finish(y *Yardstick) {
 	r.Peak, r.PeakBest = Quantile(y.samples, 0.5), slices.Max(y.samples)
 	for _, p := range r.Presets {
 		all := []*Measure{&p.Forward.Measure}
+		if p.Forward.Together != nil {
+			all = append(all, p.Forward.Together)
+		}
 		for _, s := range []*Step{p.Step, p.Step4} {
 			if s != nil {
 				all = append(all, &s.Measure)

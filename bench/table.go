@@ -38,6 +38,9 @@ func (p *Preset) print(out io.Writer, name string) error {
 			percent(m.Share), percent(m.BestShare))
 	}
 	row("a clip, all of it", &p.Forward.Measure)
+	if t := p.Forward.Together; t != nil {
+		row("with a clip on each thread, a clip's share", t)
+	}
 	for _, s := range []*Step{p.Step, p.Step4} {
 		if s != nil {
 			row(fmt.Sprintf("a clip of a training step, batch %d", s.Batch), &s.Measure)

@@ -44,6 +44,14 @@ func (m *Model) Parts() []Part {
 			})
 		}
 	}
+	if m.tail != nil {
+		// The last two layers are one step, and the map between them is never in memory.
+		first, last := parts[len(parts)-2], parts[len(parts)-1]
+		between := 2 * 4 * float64(m.convs[len(m.convs)-1].SrcLen())
+		parts = append(parts[:len(parts)-2], Part{
+			Name: first.Name + " + " + last.Name, Kind: TransposedConv, Work: first.Work + last.Work, Bytes: first.Bytes + last.Bytes - between,
+		})
+	}
 	side := m.spec.Side
 	return append(parts, Part{Name: Residual, Kind: Residual, Bytes: 4 * float64((2*Frames+1)*side*side)})
 }
@@ -51,14 +59,14 @@ func (m *Model) Parts() []Part {
 // ScoreTimed is Score, and adds to took, one for each of the model's Parts, how long that part ran.
 func (s *Scorer) ScoreTimed(x []float32, took []time.Duration) (Score, error) {
 	last, part := time.Now(), 0
-	s.trace = func(string, []float32) {
+	s.lap = func() {
 		now := time.Now()
 		took[part] += now.Sub(last)
 		last = now
 		part++
 	}
 	score, err := s.Score(x, nil)
-	s.trace = nil
+	s.lap = nil
 	took[part] += time.Since(last)
 	return score, err
 }

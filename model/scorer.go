@@ -34,6 +34,8 @@ type Scorer struct {
 	blocks        *blocks
 	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
 	trace func(name string, values []float32)
+	// lap, if set, is called after each of the model's Parts.
+	lap func()
 }
 
 // NewScorer makes a Scorer that works with so many threads; 0 or less means GOMAXPROCS. Close must be called.
@@ -89,6 +91,7 @@ func (s *Scorer) forward(x []float32) {
 		l := &m.layers[i]
 		if i == last-1 && m.tail != nil && s.trace == nil {
 			m.tail.Run(s.pool, s.y, src)
+			s.passed()
 			return
 		}
 		dst := s.a
@@ -97,6 +100,7 @@ func (s *Scorer) forward(x []float32) {
 		}
 		m.convs[i].Run(s.pool, dst, src)
 		src = dst[:m.convs[i].DstLen()]
+		s.passed()
 		s.seen(l, src)
 		s.a, s.b = s.b, s.a
 		if l.memory {
@@ -104,10 +108,17 @@ func (s *Scorer) forward(x []float32) {
 			m.memory.Run(s.pool, dst, src, m.convs[i].DstLen()/l.out, nil)
 			src = dst[:m.convs[i].DstLen()]
 			s.a, s.b = s.b, s.a
+			s.passed()
 			if s.trace != nil {
 				s.trace("mem_rep", src)
 			}
 		}
+	}
+}
+
+func (s *Scorer) passed() {
+	if s.lap != nil {
+		s.lap()
 	}
 }
 
