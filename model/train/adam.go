@@ -33,7 +33,7 @@ func newAdam(params []*parameter, pool *kernel.Pool, decay float64) *adam {
 // update takes a step down the gradients, the n-th counted from 1, and clears them.
 func (a *adam) update(params []*parameter, rate float64, n int) error {
 	size := float32(rate / (1 - math.Pow(adamFirst, float64(n))))
-	root := float32(math.Sqrt(1 - math.Pow(adamSecond, float64(n))))
+	scale := float32(1 / math.Sqrt(1-math.Pow(adamSecond, float64(n))))
 	for _, p := range params {
 		gradient, err := p.gradient()
 		if err != nil {
@@ -48,7 +48,7 @@ func (a *adam) update(params []*parameter, rate float64, n int) error {
 		a.pool.Each((len(gradient)+adamPiece-1)/adamPiece, func(item int) {
 			from := item * adamPiece
 			to := min(from+adamPiece, len(gradient))
-			step(values[from:to], first[from:to], second[from:to], gradient[from:to], keep, size, root)
+			step(values[from:to], first[from:to], second[from:to], gradient[from:to], keep, size, scale)
 		})
 	}
 	return nil
@@ -57,13 +57,13 @@ func (a *adam) update(params []*parameter, rate float64, n int) error {
 // adamPiece is how many values a thread takes at a time.
 const adamPiece = 1 << 14
 
-func step(values, first, second, gradient []float32, keep, size, root float32) {
+func step(values, first, second, gradient []float32, keep, size, scale float32) {
 	values, first, second = values[:len(gradient)], first[:len(gradient)], second[:len(gradient)]
 	for i, g := range gradient {
 		m := first[i] + (g-first[i])*(1-adamFirst)
 		v := second[i]*adamSecond + g*g*(1-adamSecond)
 		first[i], second[i] = m, v
-		values[i] = values[i]*keep - size*m/(float32(math.Sqrt(float64(v)))/root+adamEpsilon)
+		values[i] = values[i]*keep - size*m/(float32(math.Sqrt(float64(v)))*scale+adamEpsilon)
 	}
 	clear(gradient)
 }
