@@ -82,8 +82,9 @@ func newPool(threads, looks int) *Pool {
 	return p
 }
 
-// manyLooks is some tens of microseconds.
-const manyLooks = 1 << 15
+// manyLooks is some hundreds of microseconds: more than what one goroutine does alone between two clips, and nothing beside a camera's pause
+// between them.
+const manyLooks = 1 << 18
 
 // Threads is the number of goroutines that share a step, the caller's among them.
 func (p *Pool) Threads() int { return len(p.workers) }
