@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -16,8 +15,9 @@ import (
 const (
 	StateDisconnected = "disconnected" // the connection broke and is tried again, for ever
 	StateReconnected  = "reconnected"
-	StateRefused      = "refused" // the server refused something, as a subject that the user may not use
-	StateUnsent       = "unsent"  // an alert is not acknowledged yet and will be sent again
+	StateConnected    = "connected" // for the first time, after a late dial
+	StateRefused      = "refused"   // the server refused something, as a subject that the user may not use
+	StateUnsent       = "unsent"    // an alert is not acknowledged yet and will be sent again
 )
 
 const (
@@ -25,7 +25,8 @@ const (
 	requestTimeout = 4 * time.Second
 	drainTimeout   = 5 * time.Second
 	reconnectPause = 500 * time.Millisecond
-	pingInterval   = 10 * time.Second // two unanswered ones count as a broken connection
+	localPause     = 20 * time.Millisecond // the embedded server is gone only while it is restarted
+	pingInterval   = 10 * time.Second      // two unanswered ones count as a broken connection
 )
 
 // DialOptions say where NATS is and who we are there.
@@ -35,7 +36,12 @@ type DialOptions struct {
 	Password string
 	Token    string
 	Creds    string // path of a credentials file
+	NKey     string // path of a file with the seed of an nkey
+	TLS      TLS
 	Server   *Server
+	// Late returns a Conn at once that connects when the server is there, and leaves what else is wrong to be found
+	// by Check and Deliver.
+	Late bool
 	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
 	// not block.
 	OnState func(state string, err error)
@@ -72,6 +78,9 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 		c.nc.Close()
 		return nil, fmt.Errorf("NATS at %s: %w", c.where, err)
 	}
+	if o.Late {
+		return c, nil
+	}
 	if _, err := c.ensureStream(ctx); err != nil {
 		c.nc.Close()
 		return nil, err
@@ -98,8 +107,8 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	}
 	if o.Server != nil {
 		c.where = "the embedded server"
-		o.User, o.Password, o.Token, o.Creds = o.Server.user, o.Server.password, "", ""
-		opts = append(opts, nats.InProcessServer(o.Server.nats))
+		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = o.Server.opts.User, o.Server.opts.Password, "", "", "", TLS{}
+		opts = append(opts, nats.InProcessServer(o.Server), nats.ReconnectWait(localPause), nats.ReconnectJitter(0, 0))
 		o.URL = o.Server.URL()
 	} else {
 		c.where = RedactURL(o.URL)
@@ -114,67 +123,15 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		c.secrets = append(c.secrets, a.secrets...)
 	}
 	c.secrets = append(c.secrets, o.Password, o.Token)
-	if o.User != "" || o.Password != "" {
-		opts = append(opts, nats.UserInfo(o.User, o.Password))
+	more, err := o.logins()
+	if err != nil {
+		return "", nil, err
 	}
-	if o.Token != "" {
-		opts = append(opts, nats.Token(o.Token))
-	}
-	if o.Creds != "" {
-		if _, err := os.ReadFile(o.Creds); err != nil {
-			return "", nil, fmt.Errorf("NATS credentials file: %w", err)
-		}
-		opts = append(opts, nats.UserCredentials(o.Creds))
+	opts = append(opts, more...)
+	if o.Late {
+		opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(*nats.Conn) { c.onState(StateConnected, nil) }))
 	}
 	return strings.Join(urls, ","), opts, nil
-}
-
-// connect is nats.Connect under a context. Where ctx ends first, the attempt dies by its own timeout.
-func connect(ctx context.Context, url string, opts []nats.Option) (*nats.Conn, error) {
-	type result struct {
-		nc  *nats.Conn
-		err error
-	}
-	done := make(chan result, 1)
-	go func() {
-		nc, err := nats.Connect(url, opts...)
-		done <- result{nc, err}
-	}()
-	select {
-	case r := <-done:
-		return r.nc, r.err
-	case <-ctx.Done():
-		go func() {
-			if r := <-done; r.nc != nil {
-				r.nc.Close()
-			}
-		}()
-		return nil, context.Cause(ctx)
-	}
-}
-
-// connectError says what would be right.
-func (c *Conn) connectError(err error) error {
-	text := err.Error()
-	hint := ""
-	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), strings.Contains(strings.ToLower(text), "authorization"):
-		hint = "user, password, token or credentials file is not what this server expects"
-	case errors.Is(err, nats.ErrNoServers), strings.Contains(text, "refused"):
-		hint = "no server answers there: start it, or correct the address"
-	case strings.Contains(text, "INFO"):
-		hint = "what answers there is not a NATS server"
-	case errors.Is(err, nats.ErrTimeout), strings.Contains(text, "timeout"):
-		hint = "no answer in time: is the address right, and is it a NATS server?"
-	case strings.Contains(text, "no such host"):
-		hint = "correct the host name"
-	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted):
-		hint = "server and address disagree on TLS: use tls:// where the server asks for it"
-	}
-	if hint == "" {
-		return c.scrub(err)
-	}
-	return fmt.Errorf("%w: %s", c.scrub(err), hint)
 }
 
 // scrub gives up an error's chain rather than let a credential through.

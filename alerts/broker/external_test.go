@@ -1,14 +1,10 @@
 package broker
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -16,61 +12,18 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/natstest"
 )
 
 // process is the distribution's own nats-server, older than the one inside.
-type process struct {
-	cmd  *exec.Cmd
-	port int
-}
+type process = natstest.Process
 
-// launch starts nats-server with a configuration and waits until it is ready.
 func launch(t *testing.T, port int, config string) *process {
 	t.Helper()
-	path, err := exec.LookPath("nats-server")
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/nats-server"); err != nil {
-			if os.Getenv("CI") != "" {
-				t.Fatal("nats-server is missing: install Debian's package nats-server")
-			}
-			t.Skip("nats-server is missing: install Debian's package nats-server")
-		}
-	}
-	file := filepath.Join(t.TempDir(), "nats.conf")
-	config = fmt.Sprintf("listen: 127.0.0.1:%d\n%s\n", port, config)
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := &process{cmd: exec.Command(path, "-c", file), port: port}
-	log, err := p.cmd.StderrPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := p.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.kill)
-	var said strings.Builder
-	for lines := bufio.NewScanner(log); lines.Scan(); {
-		said.WriteString(lines.Text() + "\n")
-		if strings.Contains(lines.Text(), "Server is ready") {
-			go io.Copy(io.Discard, log)
-			return p
-		}
-	}
-	t.Fatalf("nats-server did not start:\n%s", &said)
-	return nil
+	return natstest.Launch(t, port, config)
 }
 
-// kill ends it as a power cut would end a machine, but for the disk's cache.
-func (p *process) kill() {
-	if p.cmd.ProcessState == nil {
-		_ = p.cmd.Process.Kill()
-		_ = p.cmd.Wait()
-	}
-}
-
-func jetStreamIn(dir string) string { return fmt.Sprintf("jetstream: {store_dir: %q}", dir) }
+func jetStreamIn(dir string) string { return natstest.JetStreamIn(dir) }
 
 // states collects what OnState reports and lets a test wait for it.
 type states struct {
@@ -142,7 +95,7 @@ type external struct {
 }
 
 func (e *external) url() string        { return local(e.port) }
-func (e *external) stop(*testing.T)    { e.p.kill() }
+func (e *external) stop(*testing.T)    { e.p.Kill() }
 func (e *external) start(t *testing.T) { t.Helper(); e.p = launch(t, e.port, jetStreamIn(e.dir)) }
 
 func eachServer(t *testing.T, test func(t *testing.T, r restarter)) {
@@ -276,7 +229,7 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := launch(t, port, c.config)
-			defer p.kill()
+			defer p.Kill()
 			begun := time.Now()
 			conn, err := Dial(within(t), DialOptions{URL: strings.Replace(local(port), "//", "//"+c.user, 1)})
 			if err == nil {
@@ -387,7 +340,7 @@ func TestARefusedSubjectIsReportedAndHindersNoOther(t *testing.T) {
 	p := launch(t, freePort(t), `authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}
 `+jetStreamIn(t.TempDir()))
 	s := newStates()
-	c := dial(t, DialOptions{URL: local(p.port), User: "u", Password: "s3cret", OnState: s.on})
+	c := dial(t, DialOptions{URL: local(p.Port), User: "u", Password: "s3cret", OnState: s.on})
 	if err := c.PublishScore(alerts.Score{Camera: "yard", Wall: time.Now()}); err != nil {
 		t.Fatal(err)
 	}

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"strconv"
 	"sync"
 	"time"
@@ -37,15 +36,25 @@ type Options struct {
 	// Password is compared as it stands, or as bcrypt if it has that form.
 	Password string
 	Log      *slog.Logger // of the server's own messages; nil discards them
+	// Private is a server that no other program can reach: only connections inside the process.
+	Private bool
+	// MQTTPort is where the server speaks MQTT 3.1.1 as well; 0 for nowhere, -1 for any free port.
+	MQTTPort int
+	// OnWriteError hears that a stream could not be written, as on a full disk: nothing more is stored in it before a Restart. It
+	// must not block; nil for nobody.
+	OnWriteError func(error)
+	// LazySync leaves it to the system when an acknowledged message reaches the disk, which a power cut may forestall.
+	LazySync bool
 }
 
 // Server is a NATS server in this process, with JetStream on disk.
 type Server struct {
-	nats     *natsserver.Server
-	lock     *dirLock
-	user     string
-	password string
-	once     sync.Once
+	opts Options
+	lock *dirLock
+
+	mu   sync.RWMutex
+	nats *natsserver.Server
+	over bool
 }
 
 // Start starts a server and waits until it answers. An acknowledged message has been synced to the disk. The errors
@@ -65,12 +74,11 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := start(ctx, o)
+	ns, err := start(ctx, o)
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	s.lock = lock
-	return s, nil
+	return &Server{opts: o, lock: lock, nats: ns}, nil
 }
 
 func (o Options) check() error {
@@ -83,8 +91,16 @@ func (o Options) check() error {
 	if (o.User == "") != (o.Password == "") {
 		return errors.New("embedded NATS: set both user and password, or neither")
 	}
+	if o.Private {
+		return nil
+	}
 	if o.User == "" && !loopback(o.Host) {
 		return fmt.Errorf("embedded NATS on %s can be reached by others: set a user and a password, or bind it to 127.0.0.1", o.Host)
+	}
+	if o.MQTTPort != 0 {
+		if err := probeAddress(o.Host, o.MQTTPort); err != nil {
+			return fmt.Errorf("MQTT: %w", err)
+		}
 	}
 	return probeAddress(o.Host, o.Port)
 }
@@ -94,10 +110,11 @@ func loopback(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-func start(ctx context.Context, o Options) (*Server, error) {
-	log := newServerLog(o.Log)
-	ns, err := natsserver.NewServer(&natsserver.Options{
-		ServerName:             "vigil-" + strconv.Itoa(os.Getpid()),
+func start(ctx context.Context, o Options) (*natsserver.Server, error) {
+	log := newServerLog(o.Log, o.OnWriteError)
+	options := &natsserver.Options{
+		ServerName:             "vigil",
+		DontListen:             o.Private,
 		Host:                   o.Host,
 		Port:                   o.Port,
 		Username:               o.User,
@@ -105,11 +122,15 @@ func start(ctx context.Context, o Options) (*Server, error) {
 		NoSigs:                 true,
 		JetStream:              true,
 		StoreDir:               o.Dir,
-		SyncAlways:             true,
+		SyncAlways:             !o.LazySync,
 		JetStreamMaxMemory:     serverMemory,
 		JetStreamMaxStore:      serverStore,
 		DisableJetStreamBanner: true,
-	})
+	}
+	if o.MQTTPort != 0 && !o.Private {
+		options.MQTT.Host, options.MQTT.Port = o.Host, o.MQTTPort
+	}
+	ns, err := natsserver.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("embedded NATS: %w", err)
 	}
@@ -120,7 +141,7 @@ func start(ctx context.Context, o Options) (*Server, error) {
 		ns.WaitForShutdown()
 		return nil, err
 	}
-	return &Server{nats: ns, user: o.User, password: o.Password}, nil
+	return ns, nil
 }
 
 // ready waits for the server, or for what it reports as fatal: it would end its own process and cannot end ours.
@@ -143,11 +164,43 @@ func ready(ctx context.Context, ns *natsserver.Server, log *serverLog) error {
 	}
 }
 
+// InProcessConn connects inside the process, to the server that runs now.
+func (s *Server) InProcessConn() (net.Conn, error) { return s.current().InProcessConn() }
+
+func (s *Server) current() *natsserver.Server {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.nats
+}
+
+// Restart ends the server and starts it again on the same directory and address. JetStream remembers a failed write until then and
+// refuses whatever comes after it. Connections break and reconnect by themselves. After an error the server is down, and Restart may
+// be called again.
+func (s *Server) Restart(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return errors.New("embedded NATS was shut down")
+	}
+	if addr, ok := s.nats.Addr().(*net.TCPAddr); ok {
+		s.opts.Port = addr.Port
+	}
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	ns, err := start(ctx, s.opts)
+	if err != nil {
+		return err
+	}
+	s.nats = ns
+	return nil
+}
+
 // URL is where programs on this machine reach the server, without credentials.
 func (s *Server) URL() string {
-	addr, ok := s.nats.Addr().(*net.TCPAddr)
+	ns := s.current()
+	addr, ok := ns.Addr().(*net.TCPAddr)
 	if !ok {
-		return s.nats.ClientURL()
+		return "nats://127.0.0.1:4222" // of a private server: never dialled, but a client must be given one
 	}
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() {
@@ -158,11 +211,13 @@ func (s *Server) URL() string {
 
 // Shutdown stops the server and waits until its files are closed. Connections to it should be closed before.
 func (s *Server) Shutdown() error {
-	var err error
-	s.once.Do(func() {
-		s.nats.Shutdown()
-		s.nats.WaitForShutdown()
-		err = s.lock.release()
-	})
-	return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return nil
+	}
+	s.over = true
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+	return s.lock.release()
 }

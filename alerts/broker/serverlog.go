@@ -2,6 +2,7 @@ package broker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -9,16 +10,17 @@ import (
 
 // serverLog takes the embedded server's messages. Its notices are a page at each start, so they count as debug.
 type serverLog struct {
-	log *slog.Logger
-	mu  sync.Mutex
-	err error // the first that the server called fatal
+	log   *slog.Logger
+	write func(error) // hears that a stream could not be written
+	mu    sync.Mutex
+	err   error // the first that the server called fatal
 }
 
-func newServerLog(log *slog.Logger) *serverLog {
+func newServerLog(log *slog.Logger, write func(error)) *serverLog {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &serverLog{log: log.With("component", "nats")}
+	return &serverLog{log: log.With("component", "nats"), write: write}
 }
 
 func (l *serverLog) fatal() error {
@@ -37,7 +39,17 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	l.put(slog.LevelError, format, v)
 }
 
-func (l *serverLog) Errorf(format string, v ...any)  { l.put(slog.LevelError, format, v) }
+// Errorf finds failed writes among the errors: the server neither answers such a message nor tells of it elsewhere, and refuses
+// the next ones of that stream until it is restarted.
+func (l *serverLog) Errorf(format string, v ...any) {
+	l.put(slog.LevelError, format, v)
+	if text := fmt.Sprintf(format, v...); l.write != nil && containsAny(text, writeErrors) {
+		l.write(errors.New(text))
+	}
+}
+
+var writeErrors = []string{"critical write error", "no space left on device", "disk quota exceeded", "input/output error"}
+
 func (l *serverLog) Warnf(format string, v ...any)   { l.put(slog.LevelWarn, format, v) }
 func (l *serverLog) Noticef(format string, v ...any) { l.put(slog.LevelDebug, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }

@@ -1,0 +1,124 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+)
+
+// JetStream is the connection's own, for what else is kept there.
+func (c *Conn) JetStream() jetstream.JetStream { return c.js }
+
+// Where names the server in messages to people, without credentials.
+func (c *Conn) Where() string { return c.where }
+
+// Connected says whether there is a server at the other end now.
+func (c *Conn) Connected() bool { return c.nc.IsConnected() }
+
+// Deliver sends an encoded alert once and returns when the stream has acknowledged it. After an error it may have been stored all
+// the same: a repeat must have the same id. The error says what would help, and holds no credentials.
+func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) error {
+	if err := c.attempt(ctx, subject, id, data); err != nil {
+		return fmt.Errorf("NATS at %s: %w", c.where, c.advise(err))
+	}
+	return nil
+}
+
+// advise says what would help against what a publisher meets.
+func (c *Conn) advise(err error) error {
+	switch {
+	case errors.Is(err, nats.ErrPermissionViolation):
+		return fmt.Errorf("%w: allow this user to publish to vigil.> and to subscribe to _INBOX.>", c.scrub(err))
+	case errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("not acknowledged within %v: %w", ackTimeout, c.scrub(err))
+	case errors.Is(err, nats.ErrMaxPayload):
+		return fmt.Errorf("%w: raise max_payload of this server", err)
+	}
+	return c.scrub(err)
+}
+
+// probeSubject belongs to no camera, since a name cannot begin with a dot or be this long; nothing is ever stored there.
+const probeSubject = "vigil.alerts._check.start"
+
+// Check says whether an alert would be stored: whether the stream is there or can be made, and whether we may publish to it. It
+// stores nothing.
+func (c *Conn) Check(ctx context.Context) error {
+	if _, err := c.ensureStream(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ctx, release := c.guard(ctx, probeSubject, "_INBOX.")
+	defer release()
+	// The server refuses it for the sequence number, after it has looked at everything else.
+	_, err := c.js.Publish(ctx, probeSubject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
+	var api *jetstream.APIError
+	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("a message that must be refused was stored")
+	}
+	return fmt.Errorf("NATS at %s: publish alerts: %w", c.where, c.advise(reason(ctx, err)))
+}
+
+// StoreFailed says whether the embedded server could not write, which it does not get over without a restart.
+func StoreFailed(err error) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	return api.ErrorCode == errStoreFailed && !Full(err) || api.ErrorCode == errObjectStore
+}
+
+// Full says whether a stream refused a message because of its own limit.
+func Full(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == errStoreFailed &&
+		(api.Description == "maximum bytes exceeded" || api.Description == "maximum messages exceeded")
+}
+
+// Further codes of the server's errors that have no name in the client.
+const (
+	errStoreFailed jetstream.ErrorCode = 10077
+	errObjectStore jetstream.ErrorCode = 10049
+)
+
+// localAck is how long the embedded server may take to write; a disk that takes longer counts as failed.
+const localAck = 10 * time.Second
+
+// Keep stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A repeat gives the number
+// of the first.
+func (c *Conn) Keep(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, localAck)
+	defer cancel()
+	ctx, release := c.guard(ctx, subject)
+	defer release()
+	if !c.nc.IsConnected() {
+		return 0, ErrDisconnected
+	}
+	ack, err := c.js.Publish(ctx, subject, data, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+	if err != nil {
+		return 0, reason(ctx, err)
+	}
+	return ack.Sequence, nil
+}
+
+// KeepStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it is full rather than
+// let old ones go that nobody has yet.
+func (c *Conn) KeepStream(ctx context.Context, bytes int64) (jetstream.Stream, error) {
+	s, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name: Stream, Description: "Alerts of vigil", Subjects: []string{alerts.AllAlerts}, Storage: jetstream.FileStorage,
+		Discard: jetstream.DiscardNew, MaxBytes: bytes, Duplicates: DedupWindow, AllowDirect: true,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("stream %s of the embedded server: %w", Stream, err)
+	}
+	return s, nil
+}

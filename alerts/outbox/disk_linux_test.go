@@ -1,0 +1,159 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+)
+
+// smallDisk mounts a file system of a given size, since nothing else fills as a disk does.
+func smallDisk(t *testing.T, bytes int) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes)); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatalf("a small disk needs the right to mount: %v", err)
+		}
+		t.Skipf("a small disk needs the right to mount: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+// fill takes what is left of the disk, and gives the file that holds it.
+func fill(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "ballast")
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		_, err = f.Write(make([]byte, 4096))
+	}
+	if !errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC) {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// storeBehind returns an outbox on a small disk with a way that takes everything, and what its log says in alarm.
+func storeBehind(t *testing.T, dir string, free func(context.Context, int64) error) (*Outbox, *shelf, <-chan struct{}) {
+	t.Helper()
+	alarms := make(chan struct{}, 1000)
+	s := &shelf{name: "a"}
+	o := open(t, Options{
+		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Ways: []Way{s}, Reserve: 4 << 20, Bytes: 2 << 20, Free: free,
+		Log: slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
+	})
+	return o, s, alarms
+}
+
+// When everything else has filled the disk, the reserve carries the alerts.
+func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
+	dir := smallDisk(t, 16<<20)
+	o, s, alarms := storeBehind(t, dir, nil)
+	want := wholeEvent(t, o, "yard")
+	fill(t, dir)
+	// Blocks that are there already take a few before the disk is really full; then the reserve takes hundreds.
+	for range 120 {
+		want = append(want, wholeEvent(t, o, "yard")...)
+	}
+	if len(alarms) == 0 {
+		t.Error("nobody was alarmed")
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.ids("yard"), want)
+}
+
+// Where the reserve is used up as well, others give back what they have; alerts that wait meanwhile are not lost, nor stored twice.
+func TestAlertsWaitForRoom(t *testing.T) {
+	dir := smallDisk(t, 16<<20)
+	var ballast atomic.Pointer[string]
+	allowed := make(chan struct{})
+	var asked atomic.Int64
+	o, s, alarms := storeBehind(t, dir, func(context.Context, int64) error {
+		asked.Add(1)
+		select {
+		case <-allowed:
+			return os.Remove(*ballast.Load())
+		default:
+			return errors.New("not yet")
+		}
+	})
+	want := wholeEvent(t, o, "yard")
+	o.reserve.release()
+	path := fill(t, dir)
+	ballast.Store(&path)
+	id := alerts.NewID()
+	done := make(chan error, 1)
+	ctx := within(t)
+	go func() {
+		for seq := range 200 {
+			a := event("yard", id, seq, alerts.PhaseUpdate)
+			if seq == 0 {
+				a.Phase = alerts.PhaseStart
+			}
+			if err := o.Publish(ctx, a); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for range 3 {
+		select {
+		case <-alarms:
+		case err := <-done:
+			t.Fatalf("everything was stored on a full disk: %v", err)
+		case <-ctx.Done():
+			t.Fatal("nobody was alarmed")
+		}
+	}
+	close(allowed)
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for seq := range 200 {
+		want = append(want, alerts.MessageID(id, seq))
+	}
+	if err := o.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.ids("yard"), want)
+	if asked.Load() == 0 {
+		t.Error("nobody was asked for room")
+	}
+}
+
+// What others do to the disk must not keep a process from starting that has a reserve.
+func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
+	dir := smallDisk(t, 16<<20)
+	o, _, _ := storeBehind(t, dir, nil)
+	wholeEvent(t, o, "yard")
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	fill(t, dir)
+	o, s, _ := storeBehind(t, dir, nil)
+	want := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.ids("yard")[len(s.ids("yard"))-3:], want)
+}

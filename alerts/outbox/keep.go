@@ -1,0 +1,147 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"vigil/alerts/broker"
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	// patience is how often in a row the server may fail to answer before it is restarted for that alone.
+	patience = 2
+	// roomFor is how much the others are asked to give back when the disk is full.
+	roomFor = 64 << 20
+	// alarmEvery is how often a failure that lasts is said again.
+	alarmEvery = time.Minute
+)
+
+// sickness is that the embedded server could not write. Attempts that wait for its answer end with it, since none will come.
+type sickness struct {
+	mu    sync.Mutex
+	err   error
+	alarm chan struct{}
+}
+
+func (s *sickness) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	if s.alarm == nil {
+		s.alarm = make(chan struct{})
+	}
+	close(s.alarm)
+}
+
+// state gives a channel that closes when there is an error, and the error.
+func (s *sickness) state() (<-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.alarm == nil {
+		s.alarm = make(chan struct{})
+	}
+	return s.alarm, s.err
+}
+
+func (s *sickness) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.alarm = nil, make(chan struct{})
+}
+
+// keep stores one encoded alert, whatever it takes.
+func (o *Outbox) keep(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+	failures, said := 0, time.Time{}
+	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+		seq, err := o.attempt(ctx, subject, id, data)
+		if err == nil {
+			if !said.IsZero() {
+				o.log.Info("alerts are stored again", "id", id)
+			}
+			return seq, nil
+		}
+		if ctx.Err() == nil && time.Since(said) > alarmEvery {
+			said = time.Now()
+			o.log.Error("ALARM: alert cannot be stored, trying again", "id", id, "dir", o.opts.Server.Dir, "error", err)
+		}
+		failures++
+		switch _, sick := o.sick.state(); {
+		case ctx.Err() != nil:
+		case broker.Full(err):
+			err = o.trim(ctx, true)
+		case sick != nil, broker.StoreFailed(err), failures >= patience:
+			failures = 0
+			err = o.mend(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			o.log.Debug("alert is not stored yet", "id", id, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("store alert %s: %w", id, context.Cause(ctx))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// attempt asks the server once; a failed write ends it at once.
+func (o *Outbox) attempt(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm, sick := o.sick.state()
+	if sick != nil {
+		return 0, sick
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-alarm:
+			_, sick := o.sick.state()
+			cancel(sick)
+		case <-done:
+		}
+	}()
+	seq, err := o.conn.Keep(ctx, subject, id, data)
+	if _, sick := o.sick.state(); err != nil && sick != nil {
+		err = sick
+	}
+	return seq, err
+}
+
+// mend brings a server back that cannot write: it frees the room that is held back, restarts the server, and asks the others to
+// give back what they have on this disk.
+func (o *Outbox) mend(ctx context.Context) error {
+	o.mending.Lock()
+	defer o.mending.Unlock()
+	if _, sick := o.sick.state(); sick == nil && o.conn.Connected() && time.Since(o.mended) < mendPause {
+		return nil // another one has just done it
+	}
+	o.reserve.release()
+	// Cleared before the start: what fails from then on is a new failure.
+	o.sick.clear()
+	if err := o.server.Restart(ctx); err != nil {
+		o.sick.set(err)
+		return fmt.Errorf("restart the embedded server: %w", err)
+	}
+	o.mended = time.Now()
+	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir))
+	o.mu.Lock()
+	free := o.free
+	o.mu.Unlock()
+	if free != nil && freeBytes(o.opts.Server.Dir) < 2*o.opts.Reserve {
+		if err := free(ctx, roomFor); err != nil {
+			return fmt.Errorf("free room for alerts: %w", err)
+		}
+	}
+	return nil
+}
+
+// mendPause is how long a restart counts as new.
+const mendPause = 2 * time.Second

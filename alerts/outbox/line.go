@@ -1,0 +1,170 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+)
+
+// line takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one whose subject is
+// refused holds up its own alerts only.
+type line struct {
+	way    Way
+	camera string
+	place  atomic.Uint64 // number of the last message that was acknowledged
+	signal chan struct{} // 1: something new may be stored
+}
+
+func (l *line) wake() {
+	select {
+	case l.signal <- struct{}{}:
+	default:
+	}
+}
+
+// startLines starts what a camera lacks. o.mu is held.
+func (o *Outbox) startLines(camera string) {
+	if o.stopping {
+		return
+	}
+	for _, w := range o.opts.Ways {
+		if o.hasLine(w, camera) {
+			continue
+		}
+		l := &line{way: w, camera: camera, signal: make(chan struct{}, 1)}
+		l.place.Store(o.placeOf(w.Name(), camera))
+		o.lines = append(o.lines, l)
+		o.work.Go(func() { o.runLine(o.ctx, l) })
+	}
+}
+
+func (o *Outbox) hasLine(w Way, camera string) bool {
+	for _, l := range o.lines {
+		if l.way.Name() == w.Name() && l.camera == camera {
+			return true
+		}
+	}
+	return false
+}
+
+func (o *Outbox) runLine(ctx context.Context, l *line) {
+	for ctx.Err() == nil {
+		m, ok := o.next(ctx, l)
+		if ok {
+			o.deliver(ctx, l, m)
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-l.signal:
+		}
+	}
+}
+
+// next reads the message after the last that was acknowledged; false where there is none, or ctx ended.
+func (o *Outbox) next(ctx context.Context, l *line) (Message, bool) {
+	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+		m, err := o.read(ctx, l)
+		switch {
+		case err == nil:
+			return m, true
+		case errors.Is(err, jetstream.ErrMsgNotFound), ctx.Err() != nil:
+			return Message{}, false
+		}
+		o.log.Debug("read the outbox", "camera", l.camera, "error", err)
+		if !sleep(ctx, pause) {
+			return Message{}, false
+		}
+	}
+}
+
+func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
+	s, err := o.stream(ctx)
+	if err != nil {
+		return Message{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	raw, err := s.GetMsg(ctx, l.place.Load()+1, jetstream.WithGetMsgSubject(alerts.CameraSubject(l.camera)))
+	if err != nil {
+		return Message{}, err
+	}
+	return Message{
+		Seq: raw.Sequence, Camera: l.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader), Data: raw.Data,
+	}, nil
+}
+
+// readTimeout bounds a read from the server in this process, which may just be restarting.
+const readTimeout = 5 * time.Second
+
+// stream is the outbox's. It is asked for once; a restart of the server changes nothing about it.
+func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
+	o.mu.Lock()
+	s := o.streamOnce
+	o.mu.Unlock()
+	if s != nil {
+		return s, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.streamOnce = s
+	return s, nil
+}
+
+// deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it is over.
+func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
+	told, tries := "", 0
+	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+		err := o.once(ctx, l, m)
+		if err == nil {
+			if tries > 0 {
+				o.log.Info("alerts are delivered again", "way", l.way.Name(), "camera", l.camera, "id", m.ID, "tries", tries+1)
+			}
+			l.place.Store(m.Seq)
+			return
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		tries++
+		if text := err.Error(); text != told {
+			told = text
+			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID, "error", err)
+		}
+		if !sleep(ctx, pause) {
+			return
+		}
+	}
+}
+
+// once delivers a message; what was stored under an alert's subject without an id is no alert of ours and goes nowhere.
+func (o *Outbox) once(ctx context.Context, l *line, m Message) error {
+	if m.ID == "" {
+		o.log.Warn("a message that is no alert is passed over", "camera", l.camera, "subject", m.Subject)
+		return nil
+	}
+	return l.way.Deliver(ctx, m)
+}
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
+}

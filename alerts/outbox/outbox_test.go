@@ -1,0 +1,340 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+)
+
+// longWait bounds what a test waits for; nothing that passes takes that long.
+const longWait = 90 * time.Second
+
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+func open(t testing.TB, o Options) *Outbox {
+	t.Helper()
+	if o.Server.Dir == "" {
+		o.Server.Dir = filepath.Join(t.TempDir(), "store")
+	}
+	o.Server.Private = true
+	if o.Reserve == 0 {
+		o.Reserve = 1 << 20
+	}
+	if o.LongestPause == 0 {
+		o.LongestPause = 200 * time.Millisecond
+	}
+	b, err := Open(within(t), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+// event is a message of an alert; each is its own process's, as far as ids go.
+func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
+	at := time.Now().UTC()
+	a := alerts.Alert{
+		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
+		Start:   alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Peak:    alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
+		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+	}
+	if phase == alerts.PhaseEnd {
+		a.End, a.EndReason = &a.Peak, alerts.EndCalm
+	}
+	return a
+}
+
+// wholeEvent publishes a start, an update and an end.
+func wholeEvent(t testing.TB, o *Outbox, camera string) []string {
+	t.Helper()
+	id := alerts.NewID()
+	var ids []string
+	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+		a := event(camera, id, seq, phase)
+		if err := o.Publish(within(t), a); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, a.MessageID())
+	}
+	return ids
+}
+
+// shelf is a way that keeps what it is given, and refuses what it is told to.
+type shelf struct {
+	name   string
+	refuse func(m Message) error
+
+	mu  sync.Mutex
+	got []Message
+}
+
+func (s *shelf) Name() string { return s.name }
+
+func (s *shelf) Deliver(_ context.Context, m Message) error {
+	if s.refuse != nil {
+		if err := s.refuse(m); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.got = append(s.got, m)
+	return nil
+}
+
+func (s *shelf) ids(camera string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ids []string
+	for _, m := range s.got {
+		if m.Camera == camera {
+			ids = append(ids, m.ID)
+		}
+	}
+	return ids
+}
+
+func (s *shelf) decoded(t *testing.T) []alerts.Alert {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []alerts.Alert
+	for _, m := range s.got {
+		a, err := alerts.Decode(m.Data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+func equal(t *testing.T, got, want []string) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+func TestEveryWayGetsEverythingInOrder(t *testing.T) {
+	a, b := &shelf{name: "a"}, &shelf{name: "b"}
+	o := open(t, Options{Ways: []Way{a, b}})
+	want := map[string][]string{}
+	for range 5 {
+		for _, camera := range []string{"gate", "yard"} {
+			want[camera] = append(want[camera], wholeEvent(t, o, camera)...)
+		}
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for camera, ids := range want {
+		equal(t, a.ids(camera), ids)
+		equal(t, b.ids(camera), ids)
+	}
+}
+
+func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
+	var mu sync.Mutex
+	closed := true
+	s := &shelf{name: "a", refuse: func(m Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if closed && m.Camera == "cellar" {
+			return errors.New("not allowed")
+		}
+		return nil
+	}}
+	o := open(t, Options{Ways: []Way{s}})
+	cellar := wholeEvent(t, o, "cellar")
+	yard := wholeEvent(t, o, "yard")
+	for len(s.ids("yard")) < len(yard) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	equal(t, s.ids("cellar"), nil)
+	if w := o.Waiting(); fmt.Sprint(w) != "map[a:[cellar]]" {
+		t.Errorf("waiting: %v", w)
+	}
+	mu.Lock()
+	closed = false
+	mu.Unlock()
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.ids("cellar"), cellar)
+}
+
+func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
+	down := &shelf{name: "down", refuse: func(Message) error { return errors.New("down") }}
+	up := &shelf{name: "up"}
+	o := open(t, Options{Ways: []Way{down, up}})
+	ids := wholeEvent(t, o, "yard")
+	for len(up.ids("yard")) < len(ids) {
+		time.Sleep(5 * time.Millisecond)
+	}
+	if w := o.Waiting(); fmt.Sprint(w) != "map[down:[yard]]" {
+		t.Errorf("waiting: %v", w)
+	}
+}
+
+// What a run could not deliver the next one does, and what it delivered is not told again.
+func TestTheNextRunGoesOn(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	first := &shelf{name: "a"}
+	o := open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{first}})
+	early := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A run in which the way is blocked, and one in which it is open.
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}}})
+	late := append(wholeEvent(t, o, "yard"), wholeEvent(t, o, "gate")...)
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	third := &shelf{name: "a"}
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{third}})
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, first.ids("yard"), early)
+	equal(t, third.ids("yard"), late[:3])
+	equal(t, third.ids("gate"), late[3:])
+}
+
+// A way that is configured later does not get what was there before it, and one that was dropped and comes back neither.
+func TestANewWayBeginsNow(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o := open(t, Options{Server: broker.Options{Dir: dir}})
+	wholeEvent(t, o, "yard")
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := &shelf{name: "late"}
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{s}})
+	want := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.ids("yard"), want)
+}
+
+func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o := open(t, Options{Server: broker.Options{Dir: dir}})
+	wholeEvent(t, o, "yard")
+	openEvent := event("yard", alerts.NewID(), 0, alerts.PhaseStart)
+	rise := event("yard", openEvent.ID, 1, alerts.PhaseUpdate)
+	rise.Peak.StreamSeconds, rise.Peak.Frame, rise.DurationSeconds = 3, 75, 2.5
+	for _, a := range []alerts.Alert{openEvent, rise, event("gate", alerts.NewID(), 0, alerts.PhaseStart)} {
+		if err := o.Publish(within(t), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s := &shelf{name: "a"}
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{s}})
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	ends := s.decoded(t)
+	if len(ends) != 2 {
+		t.Fatalf("%d messages, want the ends of two events: %v", len(ends), ends)
+	}
+	for _, a := range ends {
+		if a.Phase != alerts.PhaseEnd || a.EndReason != alerts.EndCrashRecovered {
+			t.Errorf("%s is a %s for %s", a.MessageID(), a.Phase, a.EndReason)
+		}
+		if a.Camera == "yard" && (a.Seq != 2 || a.ID != openEvent.ID || a.End.StreamSeconds != 3.5 || a.End.Frame != 75 || a.DurationSeconds != 2.5) {
+			t.Errorf("end %+v", a)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := &shelf{name: "b"}
+	if o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{again}}); len(again.ids("yard")) != 0 || len(o.open) != 0 {
+		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.open)
+	}
+}
+
+// onAlarm calls when the log has an alarm.
+type onAlarm struct {
+	slog.Handler
+	call func()
+}
+
+func (h *onAlarm) Enabled(context.Context, slog.Level) bool { return true }
+
+func (h *onAlarm) Handle(_ context.Context, r slog.Record) error {
+	if strings.HasPrefix(r.Message, "ALARM") && h.call != nil {
+		h.call()
+	}
+	return nil
+}
+
+// When the stream is full the oldest go that nobody waits for; what a way still lacks stays, and then the next alert waits.
+func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
+	var mu sync.Mutex
+	closed := true
+	s := &shelf{name: "a", refuse: func(Message) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if closed {
+			return errors.New("down")
+		}
+		return nil
+	}}
+	alarm := &onAlarm{Handler: slog.DiscardHandler}
+	o := open(t, Options{Ways: []Way{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
+	ctx, cancel := context.WithCancel(within(t))
+	alarm.call = cancel
+	var want []string
+	for full := false; !full; {
+		id := alerts.NewID()
+		for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
+			a := event("yard", id, seq, phase)
+			if err := o.Publish(ctx, a); errors.Is(err, context.Canceled) {
+				full = true
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, a.MessageID())
+		}
+	}
+	mu.Lock()
+	closed = false
+	mu.Unlock()
+	more := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.ids("yard"), append(want, more...))
+}

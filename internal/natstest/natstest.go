@@ -1,0 +1,97 @@
+// Package natstest runs the distribution's own servers for tests: nats-server, which is older than the one inside vigil, and mosquito.
+package natstest
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Process is a running server.
+type Process struct {
+	cmd  *exec.Cmd
+	Port int
+}
+
+// Launch starts nats-server on 127.0.0.1 with a configuration and waits until it is ready. Where the server is missing the test is
+// skipped, and in CI it fails.
+func Launch(t testing.TB, port int, config string) *Process {
+	t.Helper()
+	return start(t, port, "nats-server", fmt.Sprintf("listen: 127.0.0.1:%d\n%s\n", port, config), "Server is ready")
+}
+
+// Mosquito starts mosquito on 127.0.0.1 and waits until it is ready, as Launch does.
+func Mosquito(t testing.TB, port int, config string) *Process {
+	t.Helper()
+	return start(t, port, "mosquito", fmt.Sprintf("listener %d 127.0.0.1\n%s\n", port, config), "running")
+}
+
+func start(t testing.TB, port int, name, config, ready string) *Process {
+	t.Helper()
+	path := find(t, name)
+	file := filepath.Join(t.TempDir(), name+".conf")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := &Process{cmd: exec.Command(path, "-c", file), Port: port}
+	log, err := p.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	var said strings.Builder
+	for lines := bufio.NewScanner(log); lines.Scan(); {
+		said.WriteString(lines.Text() + "\n")
+		if strings.Contains(lines.Text(), ready) {
+			go func() { _, _ = io.Copy(io.Discard, log) }()
+			return p
+		}
+	}
+	t.Fatalf("%s did not start:\n%s", name, &said)
+	return nil
+}
+
+func find(t testing.TB, name string) string {
+	t.Helper()
+	for _, at := range []string{name, "/usr/sbin/" + name} {
+		if path, err := exec.LookPath(at); err == nil {
+			return path
+		}
+	}
+	if os.Getenv("CI") != "" {
+		t.Fatalf("%s is missing: install Debian's package %s", name, name)
+	}
+	t.Skipf("%s is missing: install Debian's package %s", name, name)
+	return ""
+}
+
+// Kill ends it as a power cut would end a machine, but for the disk's cache.
+func (p *Process) Kill() {
+	if p.cmd.ProcessState == nil {
+		_ = p.cmd.Process.Kill()
+		_ = p.cmd.Wait()
+	}
+}
+
+// JetStreamIn is the part of nats-server's configuration that switches streams on.
+func JetStreamIn(dir string) string { return fmt.Sprintf("jetstream: {store_dir: %q}", dir) }
+
+// FreePort is one that nobody listens on now.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
