@@ -176,7 +176,7 @@ func Default() Config {
 		Log:     Log{Level: "info", Format: "text"},
 		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222}},
 		Defaults: Settings{
-			Hop:         4,
+			Hop:         2,
 			Realtime:    true,
 			Transport:   "tcp",
 			OpenTimeout: 10 * time.Second,

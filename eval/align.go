@@ -2,8 +2,10 @@ package eval
 
 import (
 	"math"
+	"slices"
 
 	"vigil/pipeline"
+	"vigil/preprocess"
 )
 
 // Recording is one test video with its truth and the clips that were scored of it.
@@ -11,7 +13,7 @@ type Recording struct {
 	Name     string
 	Camera   string          // a calibration belongs to one; empty where the data set has only one
 	Abnormal []bool          // for each frame
-	Clips    []pipeline.Clip // at hop 1, in the order of the video; their Map is not kept
+	Clips    []pipeline.Clip // at hop 1, early ones too, in the order of the video; their Map is not kept
 	FPS      float64         // frames a second of stream time
 }
 
@@ -21,6 +23,13 @@ func Sample(clips []pipeline.Clip, hop int) []pipeline.Clip {
 	var out []pipeline.Clip
 	since := 0
 	for _, c := range clips {
+		if c.Early() {
+			since = 0
+			if (preprocess.Frames-c.Pictures)%hop == 0 {
+				out = append(out, c)
+			}
+			continue
+		}
 		if c.Gap {
 			since = 0
 		}
@@ -53,18 +62,24 @@ func Paper(r Recording) Series {
 // Raw counts the same frames as Paper, with the errors as they are.
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
-	for _, c := range r.Clips {
+	for _, c := range Whole(r.Clips) {
 		s.Scores = append(s.Scores, c.Error)
 		s.Abnormal = append(s.Abnormal, r.Abnormal[c.Centre.Frame])
 	}
 	return s
 }
 
+// Whole are the clips that are not early.
+func Whole(clips []pipeline.Clip) []pipeline.Clip {
+	return slices.DeleteFunc(slices.Clone(clips), pipeline.Clip.Early)
+}
+
 // Live8 is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from its
 // start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
-// first clip's score, since they lie within that clip. A frame's score may thus have seen up to 7 frames that come after it.
+// first clip's score, since they lie within that clip. Early clips have no place in this. A frame's score may thus have seen up to 7 frames that come after it.
 // Clips are at the live hop; value makes a score of a clip's error by what is known from normal video.
 func Live8(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
+	clips = Whole(clips)
 	first := math.Inf(-1)
 	if len(clips) > 0 {
 		first = value(clips[0].Error)
@@ -73,7 +88,7 @@ func Live8(r Recording, clips []pipeline.Clip, value func(e float64) float64) Se
 }
 
 // NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip that
-// ended at t or before, so no frame's score has seen a later frame. The frames before the first clip has ended have no
+// ended at t or before, so no frame's score has seen a later frame. Early clips count. The frames before the first one has ended have no
 // score yet and count as more normal than any other (-Inf). A gap changes nothing: the last score stands until there is
 // a new one.
 func NoDelay(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {

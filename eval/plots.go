@@ -138,7 +138,7 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	p.X.Min, p.X.Max, p.Y.Min = 0, math.Max(1, float64(len(r.Abnormal))), 0
 	var line plotter.XYs
 	top := 0.0
-	for _, c := range r.Clips {
+	for _, c := range Whole(r.Clips) {
 		line = append(line, plotter.XY{X: float64(c.Centre.Frame), Y: c.Error})
 		top = math.Max(top, c.Error)
 		p.Y.Min = math.Min(p.Y.Min, c.Error)

@@ -36,13 +36,17 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 		if failed != nil {
 			return
 		}
-		if failed = s.clip(ctx, v, masks, c); failed != nil {
-			cancel()
-			return
+		if !c.Early() {
+			if failed = s.clip(ctx, v, masks, c); failed != nil {
+				cancel()
+				return
+			}
 		}
 		c.Map = nil
 		r.Clips = append(r.Clips, c)
-		fps = append(fps, c.FPS)
+		if !c.Early() {
+			fps = append(fps, c.FPS)
+		}
 		s.Size = [2]int{c.Width, c.Height}
 	}})
 	switch {

@@ -45,6 +45,8 @@ type Camera struct {
 	// FPS is the rate that the model sees, 0 for every frame; Hop is in those frames.
 	FPS float64
 	Hop int
+	// Early scores clips before 16 pictures have come, as preprocess.WindowConfig says.
+	Early bool
 
 	Mask     []preprocess.Polygon
 	Zones    []Zone

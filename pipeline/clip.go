@@ -19,6 +19,7 @@ type Clip struct {
 	Error      float64
 	Regularity float64 // NaN without a calibration
 	Gap        bool    // the first cuboid after a gap
+	Pictures   int     // that it has: preprocess.Frames, or fewer for an early one
 	Boxes      []alerts.Box
 	Zones      []string
 	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
@@ -28,6 +29,9 @@ type Clip struct {
 	Queue      time.Duration // in the mailbox
 	Score      time.Duration // in the model
 }
+
+// Early says that the clip has fewer pictures than a whole one. Its Centre is no further from its end than a whole one's.
+func (c Clip) Early() bool { return c.Pictures > 0 && c.Pictures < preprocess.Frames }
 
 // Moment is a frame's place in the stream.
 type Moment struct {

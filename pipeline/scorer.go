@@ -166,7 +166,7 @@ func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
-		Error: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+		Error: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
 	}
 	if t := b.w.Threshold; t.set() {
 		clip.Regularity = Regularity(s.Error, t.Lo, t.Theta)

@@ -33,6 +33,7 @@ type watcher struct {
 	offset  time.Duration // added to the stream's own clock, so that stream time never restarts
 	last    preprocess.Picture
 	fitted  [3]int        // the opening and size that the calibration was last checked for
+	unsure  bool          // of the rate, since only early cuboids were checked
 	fresh   time.Time     // arrival of the last picture that differed from the one before it
 	thawed  time.Time     // when the source was last opened again because it was frozen
 	good    time.Duration // how long the latest opening delivered pictures
@@ -132,7 +133,7 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 	info := source.Info()
 	w.sayOpen(info)
 	window := preprocess.NewWindow(preprocess.WindowConfig{
-		Side: w.Model.Spec().Side, Hop: w.Hop, FPS: w.FPS, SourceFPS: info.FPS, Live: w.Live,
+		Side: w.Model.Spec().Side, Hop: w.Hop, FPS: w.FPS, SourceFPS: info.FPS, Live: w.Live, Early: w.Early,
 	})
 	var began time.Time
 	for {
@@ -189,7 +190,7 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	for i := range c.PTS {
 		c.PTS[i] += w.offset
 	}
-	if w.opening > 1 && window.Stats().Cuboids == 1 {
+	if s := window.Stats(); w.opening > 1 && s.Cuboids+s.Early == 1 {
 		c.Gap = true
 	}
 	if err := w.fits(c); err != nil {
@@ -207,14 +208,20 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 // fits checks the calibration against what the source really delivers: after each opening, gap and change of size.
 func (w *watcher) fits(c *preprocess.Cuboid) error {
 	seen := [3]int{c.Opening, c.Width, c.Height}
-	if w.Threshold.Calibration == nil || w.fitted == seen && !c.Gap {
+	if w.Threshold.Calibration == nil || w.fitted == seen && !c.Gap && !w.unsure {
 		return nil
 	}
 	key := w.Key()
 	key.Width, key.Height, key.FPS = c.Width, c.Height, c.FPS()
+	early := c.Pictures < preprocess.Frames
+	if early {
+		// A few pictures say little of the rate; the first whole cuboid will.
+		key.FPS = w.Threshold.Calibration.Key.FPS
+	}
 	if err := w.Threshold.Calibration.Check(key); err != nil {
 		return misfitError{err}
 	}
+	w.unsure = early
 	w.fitted = seen
 	return nil
 }
@@ -227,7 +234,7 @@ func isMisfit(err error) bool {
 // tooShort is the error for a recording that ended before the first cuboid was full.
 func (w *watcher) tooShort(window *preprocess.Window) error {
 	s := window.Stats()
-	if w.stats.clips.Load() > 0 {
+	if s.Cuboids > 0 {
 		return nil
 	}
 	if s.Gaps > 0 {

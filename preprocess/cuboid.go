@@ -27,13 +27,16 @@ type Cuboid struct {
 	Seq     [Frames]uint64        // the sequence number of each frame
 	PTS     [Frames]time.Duration // stream time of each frame
 	Arrival [Frames]time.Time     // when each frame was in our hands
-	Opening int                   // of the source
-	Gap     bool                  // this is the first cuboid after a gap
-	Width   int                   // of the source, in pixels
-	Height  int                   // likewise
+	// Pictures is how many there are: 16, or fewer for an early one (WindowConfig.Early). That one's Seq, PTS and Arrival
+	// are in order all the same: what is missing before the oldest picture is that picture.
+	Pictures int
+	Opening  int  // of the source
+	Gap      bool // this is the first cuboid after a gap
+	Width    int  // of the source, in pixels
+	Height   int  // likewise
 }
 
 // FPS is the rate of the cuboid's frames, in frames a second of stream time.
 func (c *Cuboid) FPS() float64 {
-	return (Frames - 1) / (c.PTS[Frames-1] - c.PTS[0]).Seconds()
+	return float64(c.Pictures-1) / (c.PTS[Frames-1] - c.PTS[0]).Seconds()
 }

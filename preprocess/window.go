@@ -16,13 +16,17 @@ type WindowConfig struct {
 	SourceFPS float64
 	// Live makes steps of the arrival count as gaps too.
 	Live bool
+	// Early makes cuboids before 16 pictures have come, at the start and after a gap: of those there are, from the second on, played to and
+	// fro so that the newest is the last. Each step is a real one, half of them backwards. Else nothing would be seen for 16 pictures.
+	Early bool
 }
 
 // Stats counts what a Window did.
 type Stats struct {
 	Pictures uint64 // that came
 	Taken    uint64 // that the model may see
-	Cuboids  uint64 // that were given out
+	Cuboids  uint64 // that were given out, of 16 pictures
+	Early    uint64 // likewise, of fewer
 	Gaps     uint64 // after which the window started anew
 }
 
@@ -80,11 +84,16 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 	*slot = p
 	w.taken++
 	w.stats.Taken++
-	if w.stride == 0 || w.taken < Frames || (w.taken-Frames)%w.cfg.Hop != 0 {
+	early := w.taken < Frames
+	if w.stride == 0 || (w.taken-Frames)%w.cfg.Hop != 0 || early && (!w.cfg.Early || w.taken < 2) {
 		return false
 	}
 	w.fill(c)
-	w.stats.Cuboids++
+	if early {
+		w.stats.Early++
+	} else {
+		w.stats.Cuboids++
+	}
 	w.gap = false
 	return true
 }
@@ -125,19 +134,24 @@ func (w *Window) setStride() bool {
 	return max(before, 1) != max(now, 1)
 }
 
-// fill writes the cuboid of the last 16 pictures taken.
+// fill writes the cuboid of the last 16 pictures taken, or of those there are.
 func (w *Window) fill(c *Cuboid) {
 	area := w.cfg.Side * w.cfg.Side
 	if cap(c.X) < Frames*area {
 		c.X = make([]float32, Frames*area)
 	}
 	c.X = c.X[:Frames*area]
+	c.Pictures = min(w.taken, Frames)
+	turn := c.Pictures - 1 // where going back from the newest one turns round
 	for t := range Frames {
-		p := &w.ring[(w.taken+t)%Frames]
+		ago := Frames - 1 - t
+		back := ago % (2 * turn)
+		p := &w.ring[(w.taken-1-min(back, 2*turn-back))%Frames]
 		row := c.X[t*area : (t+1)*area]
 		for i, v := range p.Gray {
 			row[i] = scaled[v]
 		}
+		p = &w.ring[(w.taken-1-min(ago, turn))%Frames]
 		c.Seq[t], c.PTS[t], c.Arrival[t] = p.Seq, p.PTS, p.Arrival
 		c.Opening, c.Width, c.Height = p.Opening, p.Width, p.Height
 	}

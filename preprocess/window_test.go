@@ -49,6 +49,69 @@ func pushAll(w *Window, ps []Picture) (starts []uint64, gaps []bool) {
 	return starts, gaps
 }
 
+// TestEarly looks at cuboids of fewer pictures, at the start and after a gap.
+func TestEarly(t *testing.T) {
+	w := NewWindow(WindowConfig{Side: 2, Hop: 4, SourceFPS: 10, Early: true})
+	ps := after(21, pictures(60, 0, 0, 100*ms), shift(time.Second))
+	var c Cuboid
+	type seen struct {
+		first, last uint64
+		pictures    int
+		gap         bool
+	}
+	var got []seen
+	for _, p := range ps {
+		if !w.Push(p, &c) {
+			continue
+		}
+		got = append(got, seen{c.Seq[0], c.Seq[Frames-1], c.Pictures, c.Gap})
+		if fps := c.FPS(); math.Abs(fps-10) > 1e-9 {
+			t.Errorf("%d pictures: %v frames a second", c.Pictures, fps)
+		}
+		for i := range Frames {
+			// Going back from the newest one picture at a time, and forward again from the oldest.
+			back, step := 0, 1
+			for range Frames - 1 - i {
+				if back+step < 0 || back+step >= c.Pictures {
+					step = -step
+				}
+				back += step
+			}
+			if want := scaled[byte(c.Seq[Frames-1])-byte(back)]; c.X[4*i] != want {
+				t.Errorf("%d pictures, frame %d: %v, want %v", c.Pictures, i, c.X[4*i], want)
+			}
+			if want := c.Seq[Frames-1] - uint64(min(Frames-1-i, c.Pictures-1)); c.Seq[i] != want || c.PTS[i] != ps[want].PTS {
+				t.Errorf("%d pictures, frame %d: number %d at %v, want %d", c.Pictures, i, c.Seq[i], c.PTS[i], want)
+			}
+		}
+	}
+	want := []seen{
+		{0, 3, 4, false},
+		{0, 7, 8, false},
+		{0, 11, 12, false},
+		{0, 15, 16, false},
+		{4, 19, 16, false},
+		{21, 24, 4, true},
+		{21, 28, 8, false},
+		{21, 32, 12, false},
+		{21, 36, 16, false},
+		{25, 40, 16, false},
+	}
+	if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	if s := w.Stats(); s.Early != 6 || s.Cuboids != uint64(len(got)-6) || s.Gaps != 1 {
+		t.Errorf("%+v", s)
+	}
+	// With hop 1 the first is of two pictures: one has no motion.
+	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 10, Early: true})
+	for i, p := range pictures(3, 0, 0, 100*ms) {
+		if got := w.Push(p, &c); got != (i > 0) || got && c.Pictures != i+1 {
+			t.Errorf("picture %d: cuboid %v of %d", i, got, c.Pictures)
+		}
+	}
+}
+
 func TestWindow(t *testing.T) {
 	none := func(n int) []bool { return make([]bool, n) }
 	tests := []struct {
@@ -59,19 +122,19 @@ func TestWindow(t *testing.T) {
 		gaps   []bool
 		stats  Stats
 	}{
-		{"one short", WindowConfig{Hop: 1, SourceFPS: 10}, pictures(15, 0, 0, 100*ms), nil, nil, Stats{15, 15, 0, 0}},
-		{"hop 1", WindowConfig{Hop: 1, SourceFPS: 10}, pictures(18, 5, 0, 100*ms), []uint64{5, 6, 7}, none(3), Stats{18, 18, 3, 0}},
-		{"hop 8", WindowConfig{Hop: 8, SourceFPS: 10}, pictures(33, 0, 0, 100*ms), []uint64{0, 8, 16}, none(3), Stats{33, 33, 3, 0}},
-		{"hop 16", WindowConfig{Hop: 16, SourceFPS: 10}, pictures(48, 0, 0, 100*ms), []uint64{0, 16, 32}, none(3), Stats{48, 48, 3, 0}},
-		{"no hop is 16", WindowConfig{SourceFPS: 10}, pictures(32, 0, 0, 100*ms), []uint64{0, 16}, none(2), Stats{32, 32, 2, 0}},
-		{"hop 20", WindowConfig{Hop: 20, SourceFPS: 10}, pictures(56, 0, 0, 100*ms), []uint64{0, 20, 40}, none(3), Stats{56, 56, 3, 0}},
+		{"one short", WindowConfig{Hop: 1, SourceFPS: 10}, pictures(15, 0, 0, 100*ms), nil, nil, Stats{15, 15, 0, 0, 0}},
+		{"hop 1", WindowConfig{Hop: 1, SourceFPS: 10}, pictures(18, 5, 0, 100*ms), []uint64{5, 6, 7}, none(3), Stats{18, 18, 3, 0, 0}},
+		{"hop 8", WindowConfig{Hop: 8, SourceFPS: 10}, pictures(33, 0, 0, 100*ms), []uint64{0, 8, 16}, none(3), Stats{33, 33, 3, 0, 0}},
+		{"hop 16", WindowConfig{Hop: 16, SourceFPS: 10}, pictures(48, 0, 0, 100*ms), []uint64{0, 16, 32}, none(3), Stats{48, 48, 3, 0, 0}},
+		{"no hop is 16", WindowConfig{SourceFPS: 10}, pictures(32, 0, 0, 100*ms), []uint64{0, 16}, none(2), Stats{32, 32, 2, 0, 0}},
+		{"hop 20", WindowConfig{Hop: 20, SourceFPS: 10}, pictures(56, 0, 0, 100*ms), []uint64{0, 20, 40}, none(3), Stats{56, 56, 3, 0, 0}},
 		{
 			"every second picture",
 			WindowConfig{Hop: 16, FPS: 12.5, SourceFPS: 25},
 			pictures(63, 0, 0, 40*ms),
 			[]uint64{0, 32},
 			none(2),
-			Stats{63, 32, 2, 0},
+			Stats{63, 32, 2, 0, 0},
 		},
 		{
 			"25 to 10 rounds to every third",
@@ -79,9 +142,9 @@ func TestWindow(t *testing.T) {
 			pictures(46, 0, 0, 40*ms),
 			[]uint64{0},
 			none(1),
-			Stats{46, 16, 1, 0},
+			Stats{46, 16, 1, 0, 0},
 		},
-		{"slower than wanted", WindowConfig{Hop: 16, FPS: 25, SourceFPS: 10}, pictures(16, 0, 0, 100*ms), []uint64{0}, none(1), Stats{16, 16, 1, 0}},
+		{"slower than wanted", WindowConfig{Hop: 16, FPS: 25, SourceFPS: 10}, pictures(16, 0, 0, 100*ms), []uint64{0}, none(1), Stats{16, 16, 1, 0, 0}},
 		{
 			// After 8 steps the rate is known and the window starts with every second picture.
 			"unknown rate",
@@ -89,7 +152,7 @@ func TestWindow(t *testing.T) {
 			pictures(8+31, 0, 0, 40*ms),
 			[]uint64{8},
 			none(1),
-			Stats{39, 8 + 16, 1, 0},
+			Stats{39, 8 + 16, 1, 0, 0},
 		},
 		{
 			"absurd rate",
@@ -97,16 +160,16 @@ func TestWindow(t *testing.T) {
 			pictures(8+31, 0, 0, 40*ms),
 			[]uint64{8},
 			none(1),
-			Stats{39, 8 + 16, 1, 0},
+			Stats{39, 8 + 16, 1, 0, 0},
 		},
-		{"unknown rate, all wanted", WindowConfig{Hop: 16}, pictures(16, 0, 0, 40*ms), []uint64{0}, none(1), Stats{16, 16, 1, 0}},
+		{"unknown rate, all wanted", WindowConfig{Hop: 16}, pictures(16, 0, 0, 40*ms), []uint64{0}, none(1), Stats{16, 16, 1, 0, 0}},
 		{
 			"gap while the rate is unknown",
 			WindowConfig{Hop: 1},
 			after(3, pictures(24, 0, 0, 40*ms), shift(60*ms)),
 			[]uint64{8},
 			[]bool{true},
-			Stats{24, 24, 1, 1},
+			Stats{24, 24, 1, 0, 1},
 		},
 		{
 			"step of twice the usual is none",
@@ -114,7 +177,7 @@ func TestWindow(t *testing.T) {
 			after(10, pictures(17, 0, 0, 100*ms), shift(100*ms)),
 			[]uint64{0, 1},
 			none(2),
-			Stats{17, 17, 2, 0},
+			Stats{17, 17, 2, 0, 0},
 		},
 		{
 			"step over twice the usual",
@@ -122,7 +185,7 @@ func TestWindow(t *testing.T) {
 			after(10, pictures(27, 0, 0, 100*ms), shift(101*ms)),
 			[]uint64{10, 11},
 			[]bool{true, false},
-			Stats{27, 27, 2, 1},
+			Stats{27, 27, 2, 0, 1},
 		},
 		{
 			"time goes back",
@@ -130,7 +193,7 @@ func TestWindow(t *testing.T) {
 			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.PTS -= 2 * time.Second }),
 			[]uint64{0, 1, 2, 3, 4, 20},
 			[]bool{false, false, false, false, false, true},
-			Stats{36, 36, 6, 1},
+			Stats{36, 36, 6, 0, 1},
 		},
 		{
 			"another opening",
@@ -138,7 +201,7 @@ func TestWindow(t *testing.T) {
 			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.Opening = 2 }),
 			[]uint64{0, 20},
 			[]bool{false, true},
-			Stats{36, 36, 2, 1},
+			Stats{36, 36, 2, 0, 1},
 		},
 		{
 			"another size",
@@ -146,7 +209,7 @@ func TestWindow(t *testing.T) {
 			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.Width = 32 }),
 			[]uint64{0, 20},
 			[]bool{false, true},
-			Stats{36, 36, 2, 1},
+			Stats{36, 36, 2, 0, 1},
 		},
 		{
 			"lost picture",
@@ -154,7 +217,7 @@ func TestWindow(t *testing.T) {
 			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.Seq++ }),
 			[]uint64{0, 21},
 			[]bool{false, true},
-			Stats{36, 36, 2, 1},
+			Stats{36, 36, 2, 0, 1},
 		},
 		{
 			"gap between pictures not taken",
@@ -162,7 +225,7 @@ func TestWindow(t *testing.T) {
 			after(40, pictures(40+31, 0, 0, 40*ms), shift(50*ms)),
 			[]uint64{0, 40},
 			[]bool{false, true},
-			Stats{71, 36, 2, 1},
+			Stats{71, 36, 2, 0, 1},
 		},
 		{
 			"late arrival of a live source",
@@ -170,7 +233,7 @@ func TestWindow(t *testing.T) {
 			after(20, pictures(36, 0, 0, 100*ms), late(101*ms)),
 			[]uint64{0, 20},
 			[]bool{false, true},
-			Stats{36, 36, 2, 1},
+			Stats{36, 36, 2, 0, 1},
 		},
 		{
 			"late arrival of a file",
@@ -178,7 +241,7 @@ func TestWindow(t *testing.T) {
 			after(20, pictures(36, 0, 0, 100*ms), late(time.Hour)),
 			[]uint64{0, 16},
 			none(2),
-			Stats{36, 36, 2, 0},
+			Stats{36, 36, 2, 0, 0},
 		},
 		{
 			// Twice the usual step is no gap yet; after 32 such steps they are the usual ones, and every picture is taken.
@@ -187,7 +250,7 @@ func TestWindow(t *testing.T) {
 			append(pictures(64, 0, 0, 40*ms), pictures(80, 64, 64*40*ms, 80*ms)...),
 			[]uint64{0, 32, 64, 96, 112, 128},
 			[]bool{false, false, false, true, false, false},
-			Stats{144, 96, 6, 1},
+			Stats{144, 96, 6, 0, 1},
 		},
 	}
 	for _, tt := range tests {

@@ -86,7 +86,7 @@ func TestReplayRefusesBadSources(t *testing.T) {
 	t.Run("the others go on", func(t *testing.T) {
 		scores := filepath.Join(t.TempDir(), "scores.csv")
 		code, out, errs := vigil(t, "replay", filepath.Join(dir, "fifteen.mkv"), good, "-m", weights, "--scores", scores)
-		if rows := readCSV(t, scores); code != exitFailed || len(rows) != 1+7 || rows[1][0] != "good.mkv" {
+		if rows := readCSV(t, scores); code != exitFailed || len(rows) != 1+13 || rows[1][0] != "good.mkv" {
 			t.Errorf("exit code %d, rows %v\n%s%s", code, rows, out, errs)
 		}
 	})

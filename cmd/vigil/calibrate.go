@@ -145,6 +145,8 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 	if err != nil {
 		return err
 	}
+	// Early clips are few, and no more than others.
+	cam.Early = false
 	watch := ctx
 	if cam.Live {
 		limited, cancel := context.WithTimeout(ctx, c.liveFor)

@@ -40,7 +40,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	}
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
-		Model: m, FPS: c.FPS, Hop: c.Hop, Mask: c.Mask,
+		Model: m, FPS: c.FPS, Hop: c.Hop, Early: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		Detector: pipeline.DetectorConfig{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,

@@ -70,7 +70,7 @@ func writeScores(path string, recordings []eval.Recording) error {
 	defer scores.discard()
 	for _, r := range recordings {
 		var rows []scoredFrame
-		for _, c := range r.Clips {
+		for _, c := range eval.Whole(r.Clips) {
 			rows = append(rows, scoredFrame{c.Centre.Frame, c.Error, math.NaN()})
 		}
 		scoreRows(scores, r.Name, rows)

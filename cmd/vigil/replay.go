@@ -173,7 +173,10 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 	var ended []alerts.Alert
 	if scores != nil {
 		opts.OnClip = func(c pipeline.Clip) {
-			clips = append(clips, scoredFrame{c.Centre.Frame, c.Error, c.Regularity})
+			// A row is a clip's start + 8, and early clips have no such.
+			if !c.Early() {
+				clips = append(clips, scoredFrame{c.Centre.Frame, c.Error, c.Regularity})
+			}
 		}
 	}
 	opts.OnAlert = func(a alerts.Alert) {

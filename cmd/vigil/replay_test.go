@@ -120,7 +120,7 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	if len(events) < 2 || events[1][0] != "04.mkv" || events[1][2] != "gate" {
 		t.Fatalf("events %v\n%s", events, out)
 	}
-	if !strings.Contains(out, "04.mkv: frames ") || !strings.Contains(out, "1 videos, 180 frames, 21 clips") {
+	if !strings.Contains(out, "04.mkv: frames ") || !strings.Contains(out, "1 videos, 180 frames, 22 clips") {
 		t.Errorf("printed\n%s", out)
 	}
 
