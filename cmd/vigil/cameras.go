@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/child"
 	"vigil/config"
 	"vigil/model"
 	"vigil/pipeline"
@@ -49,6 +50,9 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 		Open:        opener(c.Source, c.Settings),
 		NewPreparer: preparer(m.Spec().Side, c.Mask),
 	}
+	if cam.Live {
+		cam.Pictures = childOf(c, m.Spec().Side, nil)
+	}
 	for _, z := range c.Zones {
 		cam.Zones = append(cam.Zones, pipeline.Zone{Name: z.Name, Area: z.Polygon})
 	}
@@ -77,6 +81,24 @@ func opener(source capture.Address, s config.Settings) func(context.Context, uin
 			Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout, Realtime: s.Realtime,
 			FirstSeq: firstSeq, Opening: opening,
 		})
+	}
+}
+
+// childOf opens a live camera in a process of its own. With footage it keeps pictures for people.
+func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.Context, pipeline.Opening) (pipeline.Pictures, error) {
+	return func(ctx context.Context, open pipeline.Opening) (pipeline.Pictures, error) {
+		o := child.Options{
+			Address: c.Source, Transport: c.Transport, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, Quiet: open.Quiet, Memory: int64(c.Memory) << 20,
+		}
+		if footage != nil {
+			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview
+		}
+		p, err := child.Start(ctx, o)
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/capture/child"
 	"vigil/model/kernel"
 )
 
@@ -41,6 +42,9 @@ func interrupted(ctx context.Context, err error) error {
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == child.Argument {
+		os.Exit(child.Main())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Once the first signal has been heard, a second one ends the process at once.
 	context.AfterFunc(ctx, stop)

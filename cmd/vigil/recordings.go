@@ -13,6 +13,7 @@ import (
 	"vigil/capture"
 	"vigil/config"
 	"vigil/pipeline"
+	"vigil/preprocess"
 )
 
 // recordings are the sources of a batch command and how to score them: replay and calibrate.
@@ -123,6 +124,15 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 	if !cam.Live {
 		cam.Armed = nil
 	}
+	if pictures := cam.Pictures; pictures != nil {
+		cam.Pictures = func(ctx context.Context, o pipeline.Opening) (pipeline.Pictures, error) {
+			p, err := pictures(ctx, o)
+			if err != nil {
+				return nil, err
+			}
+			return countedPictures{p, counted}, nil
+		}
+	}
 	open := cam.Open
 	cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 		stream, err := open(ctx, firstSeq, opening)
@@ -170,4 +180,18 @@ func (s countedStream) Read(ctx context.Context, f *capture.Frame) error {
 		s.counted()
 	}
 	return err
+}
+
+// countedPictures is countedStream for a camera that a process of its own reads.
+type countedPictures struct {
+	pipeline.Pictures
+	counted func()
+}
+
+func (p countedPictures) Next(ctx context.Context) (preprocess.Picture, error) {
+	pic, err := p.Pictures.Next(ctx)
+	if err == nil {
+		p.counted()
+	}
+	return pic, err
 }

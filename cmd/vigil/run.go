@@ -106,6 +106,9 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 			log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
 		}
 		cam.Footage = pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
+		if cam.Live {
+			cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Footage)
+		}
 		cameras = append(cameras, cam)
 	}
 	if wrong != nil {

@@ -1,0 +1,85 @@
+package child
+
+import (
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// self is this very binary, also when its file has been replaced meanwhile.
+const self = "/proc/self/exe"
+
+// ticks is the machine's monotonic clock in nanoseconds, the same in every process and the one that Go's own monotonic
+// readings are from.
+func ticks() int64 {
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
+		return 0
+	}
+	return t.Nano()
+}
+
+// harden gives up, in the child, what it does not need.
+func harden() {
+	// Under memory pressure a camera's process goes before vigil does.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("800"), 0) // without /proc the limit is the parent's to keep
+	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
+}
+
+// claimStdout takes the pipe to the parent out of reach of libraries that print: what they write goes to stderr.
+func claimStdout() (*os.File, error) {
+	fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Dup3(2, 1, 0); err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "pipe"), nil //nolint:gosec // A file descriptor is not negative.
+}
+
+// prepare makes the command's process one that dies with this one and is not reached by the terminal's signals.
+func prepare(cmd *exec.Cmd) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
+}
+
+// confine binds the goroutine to its thread, which must not end before the child does, and makes everything that the
+// thread starts unable to gain privileges. The thread ends with the goroutine.
+func confine() error {
+	runtime.LockOSThread()
+	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+}
+
+// pipeSize is what an unprivileged process may ask for: dozens of pictures.
+const pipeSize = 1 << 20
+
+// widen enlarges a pipe as far as the system allows.
+func widen(f *os.File) {
+	conn, err := f.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
+}
+
+// resident is the memory that a process takes, in bytes; 0 where that cannot be known.
+func resident(pid int) int64 {
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text))
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(fields[1], 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}

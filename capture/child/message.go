@@ -1,0 +1,210 @@
+package child
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// start is all that the child is told. It comes over the pipe and not as arguments or environment, which other
+// programs can read.
+type start struct {
+	Address                  []byte // with its password; in bytes, because JSON would change what is no UTF-8
+	Transport                string
+	OpenTimeout, ReadTimeout time.Duration
+	Side                     int
+	Mask                     []preprocess.Polygon
+	FirstSeq                 uint64
+	Opening                  int
+	Keep                     time.Duration // for pictures of full size
+	KeepBytes                int
+}
+
+// maxSide is the largest model input that a picture's message has room for.
+const maxSide = 1024
+
+func (s *start) check() error {
+	if s.Side < 1 || s.Side > maxSide {
+		return fmt.Errorf("the model's side is %d, must be from 1 to %d", s.Side, maxSide)
+	}
+	return nil
+}
+
+// picture is a frame made ready for the model.
+type picture struct {
+	seq     uint64
+	pts     time.Duration
+	arrival int64 // nanoseconds of the machine's monotonic clock
+	width   uint32
+	height  uint32
+	same    bool
+	gray    []byte // [side][side]
+}
+
+const pictureHead = 40
+
+func (p *picture) append(b []byte) []byte {
+	b = appendMoment(b, p.seq, p.pts, p.arrival)
+	b = binary.LittleEndian.AppendUint32(b, p.width)
+	b = binary.LittleEndian.AppendUint32(b, p.height)
+	var flags uint64
+	if p.same {
+		flags = 1
+	}
+	b = binary.LittleEndian.AppendUint64(b, flags)
+	return append(b, p.gray...)
+}
+
+// readPicture takes a picture apart; gray is a part of body.
+func readPicture(body []byte, side int) (picture, error) {
+	if len(body) != pictureHead+side*side {
+		return picture{}, fmt.Errorf("%w: a picture of %dx%d pixels has %d bytes", ErrProtocol, side, side, len(body))
+	}
+	var p picture
+	p.seq, p.pts, p.arrival = readMoment(body)
+	p.width, p.height = binary.LittleEndian.Uint32(body[24:]), binary.LittleEndian.Uint32(body[28:])
+	p.same = binary.LittleEndian.Uint64(body[32:])&1 == 1
+	p.gray = body[pictureHead:]
+	if !plausibleSize(p.width) || !plausibleSize(p.height) {
+		return picture{}, fmt.Errorf("%w: a frame of %dx%d pixels", ErrProtocol, p.width, p.height)
+	}
+	return p, nil
+}
+
+// plausibleSize is what FFmpeg's decoders can give.
+func plausibleSize(n uint32) bool { return n >= 1 && n <= 1<<16 }
+
+const previewHead = 24
+
+func appendPreview(b []byte, seq uint64, pts time.Duration, arrival int64, jpeg []byte) []byte {
+	return append(appendMoment(b, seq, pts, arrival), jpeg...)
+}
+
+func appendMoment(b []byte, seq uint64, pts time.Duration, arrival int64) []byte {
+	b = binary.LittleEndian.AppendUint64(b, seq)
+	b = binary.LittleEndian.AppendUint64(b, uint64(pts))        //nolint:gosec // Read back as signed.
+	return binary.LittleEndian.AppendUint64(b, uint64(arrival)) //nolint:gosec // Read back as signed.
+}
+
+func readMoment(body []byte) (seq uint64, pts time.Duration, arrival int64) {
+	return binary.LittleEndian.Uint64(body), time.Duration(binary.LittleEndian.Uint64(body[8:])), //nolint:gosec // It was signed.
+		int64(binary.LittleEndian.Uint64(body[16:])) //nolint:gosec // It was signed.
+}
+
+// readPreview takes a preview apart; jpeg is a part of body.
+func readPreview(body []byte) (seq uint64, pts time.Duration, arrival int64, jpeg []byte, err error) {
+	if len(body) < previewHead {
+		return 0, 0, 0, nil, fmt.Errorf("%w: a preview of %d bytes", ErrProtocol, len(body))
+	}
+	seq, pts, arrival = readMoment(body)
+	jpeg = body[previewHead:]
+	return seq, pts, arrival, jpeg, checkJPEG(jpeg)
+}
+
+func checkJPEG(b []byte) error {
+	if n := len(b); n < 4 || b[0] != 0xff || b[1] != 0xd8 || b[n-2] != 0xff || b[n-1] != 0xd9 {
+		return fmt.Errorf("%w: a picture that is no JPEG", ErrProtocol)
+	}
+	return nil
+}
+
+const stillHead = 16
+
+// appendStill answers the question id; without a jpeg there is no such picture.
+func appendStill(b []byte, id, seq uint64, jpeg []byte) []byte {
+	b = binary.LittleEndian.AppendUint64(b, id)
+	b = binary.LittleEndian.AppendUint64(b, seq)
+	return append(b, jpeg...)
+}
+
+func readStill(body []byte) (id uint64, jpeg []byte, err error) {
+	if len(body) < stillHead {
+		return 0, nil, fmt.Errorf("%w: an answer of %d bytes", ErrProtocol, len(body))
+	}
+	id, jpeg = binary.LittleEndian.Uint64(body), body[stillHead:]
+	if len(jpeg) > 0 {
+		err = checkJPEG(jpeg)
+	}
+	return id, jpeg, err
+}
+
+func readAsk(body []byte) (id, seq uint64, err error) {
+	if len(body) != 16 {
+		return 0, 0, fmt.Errorf("%w: a question of %d bytes", ErrProtocol, len(body))
+	}
+	return binary.LittleEndian.Uint64(body), binary.LittleEndian.Uint64(body[8:]), nil
+}
+
+// end is the child's last word.
+type end struct {
+	Kind string // "lost", "refused" or "other"
+	Text string
+}
+
+// reasons are the errors of capture that the parent's callers tell apart.
+var reasons = []struct {
+	kind string
+	err  error
+}{
+	{"lost", capture.ErrLost},
+	{"refused", capture.ErrRefused},
+}
+
+func newEnd(err error) end {
+	e := end{Kind: "other", Text: err.Error()}
+	for _, r := range reasons {
+		if errors.Is(err, r.err) {
+			e.Kind = r.kind
+		}
+	}
+	return e
+}
+
+// toldError is an error that the child told of; it unwraps to what callers compare with.
+type toldError struct {
+	text string
+	kind error
+}
+
+func (e toldError) Error() string { return e.text }
+func (e toldError) Unwrap() error { return e.kind }
+
+// maxTold is how much of a child's text is passed on.
+const maxTold = 500
+
+// err makes an error of the child's word, without what may be a secret: the child has decoded hostile input.
+func (e end) err(a capture.Address) error {
+	t := toldError{text: plain(a.Scrub(e.Text), maxTold)}
+	if t.text == "" {
+		t.text = "the camera's process gave no reason"
+	}
+	for _, r := range reasons {
+		if e.Kind == r.kind {
+			t.kind = r.err
+		}
+	}
+	return t
+}
+
+func readJSON(body []byte, into any) error {
+	if err := json.Unmarshal(body, into); err != nil {
+		// The decoder's own error may quote the address.
+		return fmt.Errorf("%w: not the JSON that it should be", ErrProtocol)
+	}
+	return nil
+}
+
+func appendJSON(v any) func([]byte) []byte {
+	return func(b []byte) []byte {
+		text, err := json.Marshal(v)
+		if err != nil {
+			return b // Such values cannot fail to be JSON; an empty body is refused by the other side.
+		}
+		return append(b, text...)
+	}
+}

@@ -1,0 +1,201 @@
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+const (
+	// queueLength is how many messages may wait for the parent: some seconds of a camera. More are let go, and the parent sees
+	// a gap in the numbers: a camera does not wait.
+	queueLength = 64
+	// leaveTime is how long the child may take to say goodbye to the camera once its parent is gone.
+	leaveTime = 2 * time.Second
+)
+
+// Main is the child process: it serves its parent on stdin and stdout. It returns the exit code.
+func Main() int {
+	out, err := claimStdout()
+	if err != nil {
+		return 1
+	}
+	// A crash in C code must not write the password to a core file.
+	harden()
+	debug.SetTraceback("single")
+	return serve(os.Stdin, out, func() { os.Exit(0) })
+}
+
+// serve reads its orders from in, and writes what the camera shows to out, until in ends or the
+// camera does. It returns the exit code. exit ends the process at once; it is called when leaving takes too long.
+func serve(in io.Reader, out io.Writer, exit func()) int {
+	if _, err := out.Write(seal(nil, kindHello, nil)); err != nil {
+		return 1
+	}
+	var d decoder
+	var s start
+	k, body, err := d.next(in)
+	if err == nil && k != kindStart {
+		err = fmt.Errorf("%w: the first message is of kind %d", ErrProtocol, k)
+	}
+	if err == nil {
+		err = readJSON(body, &s)
+	}
+	if err == nil {
+		err = s.check()
+	}
+	if err != nil {
+		_, _ = out.Write(seal(nil, kindEnd, appendJSON(newEnd(err))))
+		return 1
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	c := &camera{start: s, queue: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes}}
+	go func() {
+		c.listen(in, &d)
+		stop()
+		time.AfterFunc(leaveTime, exit)
+	}()
+	var writing sync.WaitGroup
+	writing.Go(func() {
+		for m := range c.queue {
+			if _, err := out.Write(m); err != nil {
+				exit()
+				return
+			}
+		}
+	})
+	err = c.watch(ctx)
+	if ctx.Err() != nil {
+		return 0 // Nobody listens any more.
+	}
+	c.send(seal(nil, kindEnd, appendJSON(newEnd(err))), true)
+	c.close()
+	writing.Wait()
+	return 1
+}
+
+// camera is the child's side of one source.
+type camera struct {
+	start
+	stills capture.Ring
+
+	mu     sync.Mutex // between a sender and close
+	queue  chan []byte
+	closed bool
+}
+
+// send queues a message; one that must not be lost waits for room, any other one is let go where there is none.
+func (c *camera) send(m []byte, must bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return
+	}
+	if must {
+		c.queue <- m
+		return
+	}
+	select {
+	case c.queue <- m:
+	default:
+	}
+}
+
+func (c *camera) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.closed = true
+	close(c.queue)
+}
+
+// listen answers the parent's questions until there are no more.
+func (c *camera) listen(in io.Reader, d *decoder) {
+	for {
+		k, body, err := d.next(in)
+		if err != nil || k != kindAsk {
+			return
+		}
+		id, seq, err := readAsk(body)
+		if err != nil {
+			return
+		}
+		p, ok := c.stills.Near(seq)
+		if !ok {
+			p = capture.Preview{}
+		}
+		c.send(seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, id, p.Seq, p.JPEG) }), false)
+	}
+}
+
+// watch opens the source and sends what it shows until it ends.
+func (c *camera) watch(ctx context.Context) (err error) {
+	addr, err := capture.ParseAddress(string(c.Address))
+	if err != nil {
+		return err
+	}
+	stream, err := capture.Open(ctx, addr, capture.Options{
+		Transport: c.Transport, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stream.Close()) }()
+	c.send(seal(nil, kindOpened, appendJSON(stream.Info())), true)
+	prep := preprocess.NewPreparer(c.Side, c.Mask)
+	defer func() { _ = prep.Close() }()
+	shutter := capture.NewShutter()
+	defer func() { _ = shutter.Close() }()
+	var f capture.Frame
+	var width, height int
+	for {
+		if err := stream.Read(ctx, &f); err != nil {
+			return err
+		}
+		if width == 0 {
+			width, height = f.Width, f.Height
+		}
+		if f.Width != width || f.Height != height {
+			return fmt.Errorf("%w: the picture was %dx%d and is %dx%d", capture.ErrLost, width, height, f.Width, f.Height)
+		}
+		pic, err := prep.Prepare(&f)
+		if err != nil {
+			return err
+		}
+		if err := c.show(&f, &pic, shutter); err != nil {
+			return err
+		}
+	}
+}
+
+// show sends a picture, and its preview where one is due.
+func (c *camera) show(f *capture.Frame, pic *preprocess.Picture, shutter *capture.Shutter) error {
+	arrival := ticks() - int64(time.Since(f.Arrival))
+	p := picture{
+		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width), height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
+		same: f.Same, gray: pic.Gray,
+	}
+	c.send(seal(make([]byte, 0, headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
+	if c.Keep <= 0 || c.KeepBytes <= 0 {
+		return nil
+	}
+	small, full, err := shutter.Take(f)
+	if err != nil {
+		return err
+	}
+	if full != nil {
+		c.stills.Add(capture.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
+	}
+	if small != nil && len(c.queue) < queueLength/2 {
+		c.send(seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }), false)
+	}
+	return nil
+}

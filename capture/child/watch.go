@@ -1,0 +1,252 @@
+package child
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// idle adds up the time in which nothing came. A step counts for two ticks at most, so that a pause of this whole
+// process, which is not the child's fault, passes for little.
+type idle struct {
+	total time.Duration
+	last  time.Time
+}
+
+func (i *idle) step(now time.Time) time.Duration {
+	if !i.last.IsZero() {
+		i.total += min(now.Sub(i.last), 2*tick)
+	}
+	i.last = now
+	return i.total
+}
+
+const (
+	// maxGap is by how much a frame's number may be above the one that is expected.
+	maxGap = 1 << 32
+	// maxPTS bounds stream times, so that sums of them do not overflow.
+	maxPTS = 50 * 365 * 24 * time.Hour
+)
+
+// Next gives the next picture; its Gray is valid until the next call. Whatever the child does, Next returns within the
+// read timeout and a few seconds, or when ctx is done. After an error the child is to be closed.
+func (p *Process) Next(ctx context.Context) (preprocess.Picture, error) {
+	for {
+		k, body, err := p.receive(ctx, p.o.ReadTimeout+grace)
+		if err != nil {
+			return preprocess.Picture{}, err
+		}
+		switch k {
+		case kindPicture:
+			return p.picture(body)
+		case kindPreview:
+			err = p.preview(body)
+		case kindStill:
+			err = p.answer(body)
+		default:
+			err = fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
+		}
+		if err != nil {
+			return preprocess.Picture{}, err
+		}
+	}
+}
+
+func (p *Process) picture(body []byte) (preprocess.Picture, error) {
+	m, err := readPicture(body, p.o.Side)
+	if err != nil {
+		return preprocess.Picture{}, err
+	}
+	switch {
+	case m.seq < p.seq || m.seq-p.seq > maxGap:
+		return preprocess.Picture{}, fmt.Errorf("%w: frame %d after frame %d", ErrProtocol, m.seq, p.seq)
+	case m.pts < -maxPTS || m.pts > maxPTS:
+		return preprocess.Picture{}, fmt.Errorf("%w: frame %d has the stream time %v", ErrProtocol, m.seq, m.pts)
+	}
+	p.seq = m.seq + 1
+	p.arrival = p.arrived(m.arrival)
+	p.idle, p.quiet = idle{}, false
+	return preprocess.Picture{
+		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Opening: p.o.Opening, Width: int(m.width), Height: int(m.height),
+		Side: p.o.Side, Same: m.same, Gray: m.gray,
+	}, nil
+}
+
+// arrived makes a time of the child's ticks: not in the future, and not before the last one.
+func (p *Process) arrived(at int64) time.Time {
+	now := time.Now()
+	t := now
+	if ago := ticks() - at; ago > 0 {
+		t = now.Add(-time.Duration(ago))
+	}
+	if t.Before(p.arrival) {
+		t = p.arrival
+	}
+	return t
+}
+
+func (p *Process) preview(body []byte) error {
+	seq, pts, at, jpeg, err := readPreview(body)
+	if err != nil {
+		return err
+	}
+	if seq >= p.seq {
+		return fmt.Errorf("%w: a preview of frame %d, which has not come", ErrProtocol, seq)
+	}
+	if p.o.OnPreview == nil {
+		return nil
+	}
+	now := time.Now()
+	arrival := now
+	if ago := ticks() - at; ago > 0 && time.Duration(ago) < time.Minute {
+		arrival = now.Add(-time.Duration(ago))
+	}
+	p.o.OnPreview(capture.Preview{Seq: seq, PTS: pts, Arrival: arrival, JPEG: slices.Clone(jpeg)})
+	return nil
+}
+
+// receive gives the next message. It returns an error when no picture, or no word about the opening, came for so long,
+// when the child has ended, takes too much memory, or sent kindEnd or what is no message.
+func (p *Process) receive(ctx context.Context, limit time.Duration) (kind, []byte, error) {
+	for {
+		now := time.Now()
+		idle := p.idle.step(now)
+		switch {
+		case ctx.Err() != nil:
+			return 0, nil, ctx.Err()
+		case idle > limit:
+			return 0, nil, fmt.Errorf("%w: nothing for %v, and the camera's process does not say why", ErrStalled, idle.Round(tick))
+		}
+		if p.o.Quiet != nil && !p.quiet && p.info.Width > 0 && idle > p.o.ReadTimeout/2 {
+			p.quiet = true
+			p.o.Quiet(idle)
+		}
+		if err := p.checkMemory(now); err != nil {
+			return 0, nil, err
+		}
+		if err := p.out.SetReadDeadline(now.Add(tick)); err != nil {
+			return 0, nil, err
+		}
+		k, body, err := p.dec.next(p.out)
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			continue
+		case errors.Is(err, ErrProtocol):
+			return 0, nil, err
+		case err != nil:
+			return 0, nil, p.died()
+		case k == kindEnd:
+			var e end
+			if err := readJSON(body, &e); err != nil {
+				return 0, nil, err
+			}
+			return 0, nil, e.err(p.o.Address)
+		}
+		return k, body, nil
+	}
+}
+
+func (p *Process) checkMemory(now time.Time) error {
+	const every = time.Second
+	if p.o.Memory <= 0 || now.Sub(p.memoryCheck) < every {
+		return nil
+	}
+	p.memoryCheck = now
+	if size := resident(p.PID()); size > p.o.Memory {
+		return fmt.Errorf("%w: %d MiB, allowed are %d (key memory)", ErrMemory, size>>20, p.o.Memory>>20)
+	}
+	return nil
+}
+
+// errNoStill is the answer where the child keeps no picture of that time.
+var errNoStill = errors.New("the camera's process keeps no picture of this time")
+
+// Still asks for the picture of full size that is the nearest to a frame. It is answered while another goroutine is in
+// Next; it returns an error once the child is closed or has no such picture.
+func (p *Process) Still(ctx context.Context, seq uint64) ([]byte, error) {
+	id, answer, err := p.questions.ask()
+	if err != nil {
+		return nil, err
+	}
+	defer p.questions.forget(id)
+	if err := p.write(seal(nil, kindAsk, func(b []byte) []byte { return appendStill(b, id, seq, nil) })); err != nil {
+		return nil, ErrDied
+	}
+	select {
+	case jpeg := <-answer:
+		if len(jpeg) == 0 {
+			return nil, errNoStill
+		}
+		return jpeg, nil
+	case <-p.done:
+		return nil, ErrDied
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *Process) answer(body []byte) error {
+	id, jpeg, err := readStill(body)
+	if err != nil {
+		return err
+	}
+	return p.questions.answer(id, slices.Clone(jpeg))
+}
+
+// maxQuestions bounds those that wait at a time.
+const maxQuestions = 64
+
+func (q *questions) ask() (uint64, <-chan []byte, error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.closed {
+		return 0, nil, ErrDied
+	}
+	if len(q.open) >= maxQuestions {
+		return 0, nil, errors.New("too many pictures are asked for at a time")
+	}
+	if q.open == nil {
+		q.open = map[uint64]chan []byte{}
+	}
+	q.last++
+	answer := make(chan []byte, 1)
+	q.open[q.last] = answer
+	return q.last, answer, nil
+}
+
+// answer gives the answer to whoever still waits; one that nobody asked for ends the conversation.
+func (q *questions) answer(id uint64, jpeg []byte) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if id == 0 || id > q.last {
+		return fmt.Errorf("%w: an answer to question %d, which was not asked", ErrProtocol, id)
+	}
+	if c, ok := q.open[id]; ok {
+		delete(q.open, id)
+		c <- jpeg
+	}
+	return nil
+}
+
+func (q *questions) forget(id uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.open, id)
+}
+
+// close answers everybody with nothing.
+func (q *questions) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	for id, c := range q.open {
+		delete(q.open, id)
+		c <- nil
+	}
+}
