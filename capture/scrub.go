@@ -1,76 +1,79 @@
 package capture
 
 import (
-	"net/url"
-	"slices"
+	"encoding/hex"
+	"regexp"
 	"strings"
 )
 
-// shortSecret is the length below which a secret is not cut out of a text: what is left would tell where it was.
-const shortSecret = 3
+// gram is the length from which a piece of a text that is also in the hidden part of the address is taken for a part of
+// a secret. Shorter ones are found in any text.
+const gram = 4
 
-// Scrub hides the address's secrets in a text that something else wrote, as a library's message: the user name, the
-// password, the values of the query and the parts of the path that may hold one, also as they are when unescaped.
+// Scrub hides in a text that something else wrote, as a library's message, whatever the address has and String does not
+// show, also as it is when unescaped. It does not ask what is a secret: that depends on who cuts the address where.
 func (a Address) Scrub(text string) string {
-	secrets := a.secrets()
-	// The longest first: one may be a part of another.
-	slices.SortFunc(secrets, func(x, y string) int { return len(y) - len(x) })
-	for _, s := range secrets {
-		if !strings.Contains(text, s) {
-			continue
-		}
-		if len(s) < shortSecret {
+	raw, shown := a.Reveal(), a.String()
+	if raw == shown || text == "" {
+		return text
+	}
+	for _, short := range shortSecrets(raw) {
+		if strings.Contains(text, short) {
 			return hidden + " (the text is not shown: it may hold the password)"
 		}
-		text = strings.ReplaceAll(text, s, hidden)
 	}
-	return text
+	grams := map[string]bool{}
+	for _, s := range []string{raw, unescape(raw)} {
+		for i := range len(s) - gram + 1 {
+			if g := s[i : i+gram]; !strings.Contains(shown, g) {
+				grams[g] = true
+			}
+		}
+	}
+	var b strings.Builder
+	end := 0 // of what is hidden
+	for i := range len(text) {
+		if i+gram <= len(text) && grams[text[i:i+gram]] {
+			if i >= end {
+				b.WriteString(hidden)
+			}
+			end = i + gram
+		}
+		if i >= end {
+			b.WriteByte(text[i])
+		}
+	}
+	return b.String()
 }
 
-// secrets gives what String does not show of the address, in pieces.
-func (a Address) secrets() []string {
-	raw := a.Reveal()
-	_, rest, isURL := strings.Cut(raw, "://")
-	if !isURL {
-		rest = raw
-	}
+// shortValue is a short password in a login, or behind a name that speaks of one.
+var shortValue = regexp.MustCompile(`(?i)(?:://[^/:@]*:([^/]+)@|(?:pass|passwd|password|pwd|pw|secret|token|key)=([^/@&?#;_=]+))`)
+
+// shortSecrets gives the passwords that are too short to have a gram of their own.
+func shortSecrets(raw string) []string {
 	var found []string
-	add := func(s string) {
-		if s == "" || s == hidden {
-			return
-		}
-		found = append(found, s)
-		if plain, err := url.PathUnescape(s); err == nil && plain != s && plain != "" {
-			found = append(found, plain)
-		}
-	}
-	if i := lastAt(rest); i >= 0 && (isURL || strings.Contains(rest[:i], ":")) {
-		login := strings.TrimSuffix(strings.TrimSuffix(strings.TrimSuffix(rest[:i], "@"), "%40"), "%2540")
-		add(login)
-		if user, password, ok := strings.Cut(login, ":"); ok {
-			if len(user) >= shortSecret { // hidden where it is easy; it is no secret
-				add(user)
+	for _, m := range shortValue.FindAllStringSubmatch(raw, -1) {
+		for _, s := range []string{m[1], m[2], unescape(m[1]), unescape(m[2])} {
+			if s != "" && len(s) < gram {
+				found = append(found, s)
 			}
-			add(password)
-		}
-		rest = rest[i:]
-	}
-	rest, fragment, _ := strings.Cut(rest, "#")
-	add(fragment)
-	path, query, _ := strings.Cut(rest, "?")
-	for part := range strings.SplitSeq(query, "&") {
-		if plainPair.MatchString(part) {
-			continue
-		}
-		if _, value, ok := strings.Cut(part, "="); ok {
-			add(value)
-		}
-		add(part)
-	}
-	if _, segments, ok := strings.Cut(path, "/"); ok && isURL {
-		if shown := redactPath(segments); strings.HasSuffix(shown, hidden) {
-			add(strings.TrimPrefix(segments, strings.TrimSuffix(shown, hidden)))
 		}
 	}
 	return found
+}
+
+// unescape decodes the percent signs that can be decoded and leaves the others.
+func unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if c, err := hex.DecodeString(s[i+1 : i+3]); err == nil {
+				b.WriteByte(c[0])
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }

@@ -48,11 +48,26 @@ func prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// confine binds the goroutine to its thread, which must not end before the child does, and makes everything that the
-// thread starts unable to gain privileges. The thread ends with the goroutine.
-func confine() error {
-	runtime.LockOSThread()
-	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+// confined runs f on a thread of its own, on which whatever f starts can gain no privileges. The thread lives as long as
+// f: the system kills a child when the thread that started it ends.
+func confined(f func(error)) {
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		if unix.Gettid() != os.Getpid() {
+			f(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+			return
+		}
+		// This is the program's first thread, whose word counts for the whole program. While it is held here another one
+		// has to be taken.
+		taken := make(chan struct{})
+		go func() {
+			runtime.LockOSThread()
+			close(taken)
+			f(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		}()
+		<-taken
+		runtime.UnlockOSThread()
+	}()
 }
 
 // pipeSize is what an unprivileged process may ask for: dozens of pictures.

@@ -20,7 +20,7 @@ func harden() {}
 
 func prepare(*exec.Cmd) {}
 
-func confine() error { return nil }
+func confined(f func(error)) { go f(nil) }
 
 func widen(*os.File) {}
 

@@ -138,9 +138,7 @@ func (p *Process) launch() error {
 	p.cmd.WaitDelay = time.Second
 	prepare(p.cmd)
 	started := make(chan error)
-	go func() {
-		// This thread must live as long as the child, or the child would be killed with it.
-		err := confine()
+	confined(func(err error) {
 		if err == nil {
 			err = p.cmd.Start()
 		}
@@ -149,7 +147,7 @@ func (p *Process) launch() error {
 			p.status = p.cmd.Wait()
 			close(p.done)
 		}
-	}()
+	})
 	if err := <-started; err != nil {
 		return errors.Join(err, in.Close(), out.Close())
 	}

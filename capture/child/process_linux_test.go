@@ -1,0 +1,263 @@
+package child
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigil/capture"
+	"vigil/internal/rtsptest"
+)
+
+// patience is how long a test waits for something that takes moments; only a failure takes it all.
+const patience = time.Minute
+
+// parent starts a child that reads the address, tells its number, and reads on until it is killed.
+func parent(address string) {
+	addr, err := capture.ParseAddress(address)
+	if err == nil {
+		var p *Process
+		p, err = Start(context.Background(), Options{Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: patience, Side: 64})
+		if err == nil {
+			fmt.Println(p.PID())
+			for err == nil {
+				_, err = p.Next(context.Background())
+			}
+		}
+	}
+	fmt.Fprintln(os.Stderr, err)
+}
+
+func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]capture.Preview) {
+	t.Helper()
+	server := rtsptest.Start(t, o)
+	addr, err := capture.ParseAddress(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var previews []capture.Preview
+	p, err := Start(t.Context(), Options{
+		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: 10 * time.Second, Side: 64, FirstSeq: 1000, Opening: 3,
+		Keep: time.Minute, KeepBytes: 8 << 20, OnPreview: func(p capture.Preview) { previews = append(previews, p) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p, server, &previews
+}
+
+func TestProcess(t *testing.T) {
+	p, _, previews := live(t, rtsptest.Options{User: "viewer", Password: "ge heim/@:%"})
+	if i := p.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || !i.Live {
+		t.Errorf("info %+v", i)
+	}
+	var last capture.Frame
+	for i := range uint64(60) {
+		pic, err := p.Next(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if pic.Seq != 1000+i || pic.Opening != 3 || pic.Width != 320 || pic.Height != 240 || pic.Side != 64 || len(pic.Gray) != 64*64 ||
+			pic.Arrival.Before(last.Arrival) || pic.Arrival.After(time.Now()) || time.Since(pic.Arrival) > patience {
+			t.Fatalf("picture %d: %+v", i, pic)
+		}
+		last.Arrival = pic.Arrival
+	}
+	// 60 frames at 25 a second with a preview every fifth of a second.
+	if n := len(*previews); n < 8 || n > 13 {
+		t.Errorf("%d previews", n)
+	}
+	if v := (*previews)[0]; v.Seq != 1000 || http(v.JPEG) != "image/jpeg" {
+		t.Errorf("the first preview is of frame %d, %s", v.Seq, http(v.JPEG))
+	}
+	checkHost(t, p.PID())
+	checkStill(t, p)
+}
+
+func http(b []byte) string {
+	if bytes.HasPrefix(b, []byte{0xff, 0xd8, 0xff}) {
+		return "image/jpeg"
+	}
+	return fmt.Sprintf("% x", b[:min(4, len(b))])
+}
+
+// checkStill asks for a picture while the next ones are read, and for one that is long gone.
+func checkStill(t *testing.T, p *Process) {
+	t.Helper()
+	type answer struct {
+		jpeg []byte
+		err  error
+	}
+	for _, c := range []struct {
+		seq  uint64
+		want error
+	}{{1020, nil}, {1 << 60, errNoStill}} {
+		answers := make(chan answer, 1)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		go func() {
+			jpeg, err := p.Still(ctx, c.seq)
+			answers <- answer{jpeg, err}
+		}()
+		var a answer
+		for waiting := true; waiting; {
+			select {
+			case a = <-answers:
+				waiting = false
+			default:
+				if _, err := p.Next(ctx); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		cancel()
+		if !errors.Is(a.err, c.want) || c.want == nil && http(a.jpeg) != "image/jpeg" {
+			t.Errorf("frame %d: %s, %v; want %v", c.seq, http(a.jpeg), a.err, c.want)
+		}
+	}
+}
+
+func status(t *testing.T, pid int, key string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "status"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(text) {
+		if v, ok := bytes.CutPrefix(line, []byte(key+":")); ok {
+			return bytes.TrimSpace(v)
+		}
+	}
+	return nil
+}
+
+// checkHost looks at what the system says of the child.
+func checkHost(t *testing.T, pid int) {
+	t.Helper()
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	if got := status(t, pid, "NoNewPrivs"); string(got) != "1" {
+		t.Errorf("NoNewPrivs is %s", got)
+	}
+	own, err := os.ReadFile("/proc/self/status")
+	if err != nil || !bytes.Contains(own, []byte("NoNewPrivs:\t0")) {
+		t.Errorf("this process has lost its privileges too: %v", err)
+	}
+	environ, err := os.ReadFile(filepath.Join(dir, "environ"))
+	if err != nil || len(environ) != 0 {
+		t.Errorf("its environment was %q, %v", environ, err)
+	}
+	cmdline, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil || string(cmdline) != "vigil\x00"+Argument+"\x00" {
+		t.Errorf("its command line is %q, %v", cmdline, err)
+	}
+	if score, err := os.ReadFile(filepath.Join(dir, "oom_score_adj")); err != nil || string(bytes.TrimSpace(score)) != "800" {
+		t.Errorf("oom_score_adj is %q, %v", score, err)
+	}
+	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
+	if err != nil || len(fds) > 16 {
+		t.Errorf("it has %d files open, %v", len(fds), err)
+	}
+	t.Logf("threads %s, resident %d MiB, files %d", status(t, pid, "Threads"), resident(pid)>>20, len(fds))
+}
+
+func gone(pid int) bool {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
+	if err != nil {
+		return true
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return strings.HasPrefix(rest, "Z") // dead, and not yet waited for by init
+}
+
+// However a parent dies, its child does not outlive it; not even one that is stopped.
+func TestNoChildOutlivesItsParent(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{})
+	for _, stopped := range []bool{false, true} {
+		t.Run(fmt.Sprintf("stopped=%v", stopped), func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "parent", server.URL())
+			cmd.Stderr = t.Output()
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			line, err := bufio.NewReader(out).ReadString('\n')
+			if err != nil {
+				t.Fatal(err)
+			}
+			pid, err := strconv.Atoi(strings.TrimSpace(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if stopped {
+				if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := cmd.Process.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_ = cmd.Wait() // the kill is its exit status
+			for !gone(pid) {
+				if time.Since(began) > patience {
+					t.Fatal("the child is still there")
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+			t.Logf("gone %v after its parent", time.Since(began).Round(time.Millisecond))
+		})
+	}
+}
+
+// Where the system kills no orphans, the end of its stdin ends the child, also while it opens a camera that says nothing.
+func TestChildEndsWithItsStdin(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{})
+	for _, address := range []string{server.URL(), silent(t)} {
+		cmd := exec.CommandContext(t.Context(), os.Args[0], Argument)
+		cmd.Env = []string{}
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, out) }()
+		if _, err := in.Write(seal(nil, kindStart, appendJSON(start{
+			Address: []byte(address), OpenTimeout: patience, ReadTimeout: patience, Side: 64,
+		}))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(500 * time.Millisecond) // wherever it is then, it must end
+		began := time.Now()
+		if err := in.Close(); err != nil {
+			t.Fatal(err)
+		}
+		err = cmd.Wait()
+		if took := time.Since(began); err != nil || took > patience/2 {
+			t.Errorf("%s: %v after %v", address, err, took)
+		}
+	}
+}

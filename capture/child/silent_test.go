@@ -1,0 +1,17 @@
+package child
+
+import (
+	"net"
+	"testing"
+)
+
+// silent is the address of a camera that takes connections and says nothing.
+func silent(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	return "rtsp://" + l.Addr().String() + "/x"
+}

@@ -1,0 +1,141 @@
+package child
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"testing/iotest"
+	"time"
+)
+
+// conversation is one of each message that the child sends.
+func conversation() []byte {
+	b := seal(nil, kindHello, nil)
+	b = seal(b, kindOpened, func(b []byte) []byte { return append(b, `{"Width":320,"Height":240,"FPS":25}`...) })
+	p := picture{seq: 7, pts: time.Second, arrival: 99, width: 320, height: 240, same: true, gray: bytes.Repeat([]byte{3}, 16)}
+	b = seal(b, kindPicture, p.append)
+	jpeg := []byte{0xff, 0xd8, 1, 2, 3, 0xff, 0xd9}
+	b = seal(b, kindPreview, func(b []byte) []byte { return appendPreview(b, 7, time.Second, 99, jpeg) })
+	b = seal(b, kindStill, func(b []byte) []byte { return appendStill(b, 1, 7, jpeg) })
+	return seal(b, kindEnd, appendJSON(end{Kind: "lost", Text: "gone"}))
+}
+
+// hear takes every message of a stream apart as the parent does, and gives the kinds.
+func hear(r io.Reader) (heard []kind, err error) {
+	var d decoder
+	for {
+		k, body, err := d.next(r)
+		if err != nil {
+			return heard, err
+		}
+		switch k {
+		case kindPicture:
+			_, err = readPicture(body, 4)
+		case kindPreview:
+			_, _, _, _, err = readPreview(body)
+		case kindStill:
+			_, _, err = readStill(body)
+		case kindAsk:
+			_, _, err = readAsk(body)
+		case kindEnd:
+			var e end
+			err = readJSON(body, &e)
+		case kindStart:
+			var s start
+			err = readJSON(body, &s)
+		}
+		if err != nil {
+			return heard, err
+		}
+		heard = append(heard, k)
+	}
+}
+
+func TestWire(t *testing.T) {
+	whole := conversation()
+	for name, r := range map[string]io.Reader{
+		"at once": bytes.NewReader(whole), "byte by byte": iotest.OneByteReader(bytes.NewReader(whole)),
+		"in halves": iotest.HalfReader(bytes.NewReader(whole)), "with the end": iotest.DataErrReader(bytes.NewReader(whole)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			heard, err := hear(r)
+			want := []kind{kindHello, kindOpened, kindPicture, kindPreview, kindStill, kindEnd}
+			if !errors.Is(err, io.EOF) || !bytes.Equal(kindBytes(heard), kindBytes(want)) {
+				t.Errorf("heard %v, then %v", heard, err)
+			}
+		})
+	}
+	// No byte may be changed, and none may be missing, without being noticed.
+	for i := range whole {
+		damaged := bytes.Clone(whole)
+		damaged[i] ^= 0x10
+		if heard, err := hear(bytes.NewReader(damaged)); errors.Is(err, io.EOF) && len(heard) == 6 {
+			t.Fatalf("byte %d was changed and nobody noticed", i)
+		}
+		if _, err := hear(bytes.NewReader(whole[:i])); err == nil {
+			t.Fatalf("%d bytes were enough", i)
+		}
+	}
+}
+
+func kindBytes(ks []kind) []byte {
+	var b []byte
+	for _, k := range ks {
+		b = append(b, byte(k))
+	}
+	return b
+}
+
+// A message that claims to be large costs no memory before it is there, and what follows a large one costs little.
+func TestDecoderMemory(t *testing.T) {
+	large := seal(nil, kindStill, func(b []byte) []byte {
+		jpeg := append([]byte{0xff, 0xd8}, make([]byte, 8<<20)...)
+		return appendStill(b, 1, 1, append(jpeg, 0xff, 0xd9))
+	})
+	var d decoder
+	r := io.MultiReader(bytes.NewReader(large), bytes.NewReader(conversation()))
+	if k, _, err := d.next(r); err != nil || k != kindStill {
+		t.Fatalf("kind %d, %v", k, err)
+	}
+	if _, _, err := d.next(r); err != nil {
+		t.Fatal(err)
+	}
+	if len(d.buf) > keepBuffer {
+		t.Errorf("the buffer keeps %d bytes", len(d.buf))
+	}
+}
+
+func FuzzWire(f *testing.F) {
+	whole := conversation()
+	f.Add(whole, 1)
+	f.Add(whole[:40], 7)
+	f.Add(seal(nil, kindStart, appendJSON(start{Side: 4, Address: []byte("rtsp://u:p@h/")})), 100)
+	f.Add(seal(nil, kindAsk, func(b []byte) []byte { return appendStill(b, 1, 2, nil) }), 3)
+	f.Add([]byte{0xff, 0xff, 0xff, 0x7f, version, byte(kindPicture), 'v', 'g', 0, 0, 0, 0}, 1)
+	f.Fuzz(func(t *testing.T, data []byte, piece int) {
+		one, err := hear(bytes.NewReader(data))
+		if err == nil {
+			t.Fatal("a stream without an end")
+		}
+		// How the bytes are cut into reads makes no difference.
+		two, err2 := hear(&pieces{data, piece%64 + 1})
+		if !bytes.Equal(kindBytes(one), kindBytes(two)) || err.Error() != err2.Error() {
+			t.Errorf("at once: %v, %v; in pieces: %v, %v", one, err, two, err2)
+		}
+	})
+}
+
+type pieces struct {
+	rest []byte
+	most int
+}
+
+func (p *pieces) Read(b []byte) (int, error) {
+	if len(p.rest) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(b[:min(len(b), max(1, p.most))], p.rest)
+	p.rest = p.rest[n:]
+	return n, nil
+}
