@@ -3,6 +3,7 @@
 package capture
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -33,7 +34,7 @@ func openFolder(dir string, o Options) (source, Info, error) {
 	return d, Info{Width: first.Width, Height: first.Height, FPS: o.FolderFPS, Frames: len(paths)}, nil
 }
 
-func (d *folder) read(f *Frame) error {
+func (d *folder) read(_ context.Context, f *Frame) error {
 	if d.next == len(d.paths) {
 		return io.EOF
 	}

@@ -71,12 +71,6 @@ func TestStderrIsSilentOnPasswords(t *testing.T) {
 				t.Error("opened")
 			}
 		}
-		// Past the check that a server listens, straight to FFmpeg.
-		for _, u := range urls {
-			if _, err := openFFmpeg(t.Context(), u, "rtsp_transport;tcp", quick); err == nil {
-				t.Error("opened")
-			}
-		}
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStderrIsSilentOnPasswords$", "-test.v")

@@ -18,19 +18,8 @@ import (
 	"time"
 )
 
-// dial sees whether an RTSP server listens before FFmpeg is asked, because FFmpeg cannot be called off and does not
-// say what went wrong. HTTP may go through a proxy that only FFmpeg knows.
-func dial(ctx context.Context, addr Address, timeout time.Duration) error {
-	u, err := url.Parse(addr.Reveal())
-	if err != nil || !strings.HasPrefix(strings.ToLower(u.Scheme), "rtsp") {
-		return nil //nolint:nilerr // What Go cannot parse FFmpeg may; the error would quote the password.
-	}
-	conn, err := connect(ctx, u, timeout)
-	if err != nil {
-		return err
-	}
-	return conn.Close()
-}
+// explainTime is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
+const explainTime = 2 * time.Second
 
 func connect(ctx context.Context, u *url.URL, timeout time.Duration) (net.Conn, error) {
 	port := u.Port()

@@ -86,7 +86,7 @@ func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}
-		if f.Seq != first+i || f.Opening != opening || f.PTS <= last || f.Arrival.IsZero() || len(f.Pix) != 320*240*3 {
+		if f.Seq != first+i || f.Opening != opening || f.PTS <= last || f.Arrival.IsZero() || len(f.Pix) != 320*240 {
 			t.Fatalf("frame %d: seq %d, opening %d, pts %v after %v, %d bytes", i, f.Seq, f.Opening, f.PTS, last, len(f.Pix))
 		}
 		last = f.PTS

@@ -19,6 +19,7 @@ type Shutter struct {
 	small, full     time.Duration // the stream times at which the next ones are due
 	previews, fulls bool          // whether any was made
 	src, scaled     gocv.Mat
+	pix             []byte
 	kind            [3]int // height, width and channels that src is made for
 }
 
@@ -34,37 +35,54 @@ func NewShutter() *Shutter {
 func (s *Shutter) Close() error { return errors.Join(s.src.Close(), s.scaled.Close()) }
 
 // Take gives a preview of the frame where one is due by the stream's time, and a picture of full size where one of
-// those is due; nil otherwise.
-func (s *Shutter) Take(f *Frame) (preview, full []byte, err error) {
-	wantSmall := due(&s.small, &s.previews, f.PTS, PreviewEvery)
-	if !wantSmall {
+// those is due; nil otherwise. The stream is the one that gave the frame, where it may have the frame in colour; or nil.
+func (s *Shutter) Take(f *Frame, stream *Stream) (preview, full []byte, err error) {
+	if !due(&s.small, &s.previews, f.PTS, PreviewEvery) {
 		return nil, nil, nil
 	}
 	wantFull := due(&s.full, &s.fulls, f.PTS, FullEvery)
-	if err := s.load(f); err != nil {
-		return nil, nil, err
+	w, h := f.Width, f.Height
+	if w > PreviewWidth {
+		w, h = PreviewWidth, max(1, (f.Height*PreviewWidth+f.Width/2)/f.Width)
 	}
-	small := &s.src
-	if f.Width > PreviewWidth {
-		h := max(1, (f.Height*PreviewWidth+f.Width/2)/f.Width)
-		if err := gocv.Resize(s.src, &s.scaled, image.Pt(PreviewWidth, h), 0, 0, gocv.InterpolationArea); err != nil {
-			return nil, nil, fmt.Errorf("making frame %d smaller: %w", f.Seq, err)
-		}
-		small = &s.scaled
-	}
-	if preview, err = encodeJPEG(small); err != nil {
+	if preview, err = s.encode(f, stream, w, h); err != nil {
 		return nil, nil, fmt.Errorf("preview of frame %d: %w", f.Seq, err)
 	}
 	switch {
 	case !wantFull:
-	case small == &s.src:
+	case w == f.Width:
 		full = preview
 	default:
-		if full, err = encodeJPEG(&s.src); err != nil {
+		if full, err = s.encode(f, stream, f.Width, f.Height); err != nil {
 			return nil, nil, fmt.Errorf("picture of frame %d: %w", f.Seq, err)
 		}
 	}
 	return preview, full, nil
+}
+
+// encode makes a JPEG of w x h pixels.
+func (s *Shutter) encode(f *Frame, stream *Stream, w, h int) ([]byte, error) {
+	if stream != nil {
+		if cap(s.pix) < w*h*3 {
+			s.pix = make([]byte, w*h*3)
+		}
+		colored := Frame{Width: w, Height: h, Channels: 3, Pix: s.pix[:w*h*3]}
+		if ok, err := stream.Color(colored.Pix, w, h); err != nil {
+			return nil, err
+		} else if ok {
+			f = &colored
+		}
+	}
+	if err := s.load(f); err != nil {
+		return nil, err
+	}
+	if w == f.Width {
+		return encodeJPEG(&s.src)
+	}
+	if err := gocv.Resize(s.src, &s.scaled, image.Pt(w, h), 0, 0, gocv.InterpolationArea); err != nil {
+		return nil, err
+	}
+	return encodeJPEG(&s.scaled)
 }
 
 // due says whether something that is made so often is due at stream time now; a time that goes back starts anew.

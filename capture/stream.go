@@ -11,8 +11,16 @@ import (
 
 // source is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
 type source interface {
-	read(*Frame) error
+	read(context.Context, *Frame) error
 	close() error
+}
+
+// colored is a source whose frames are grey, and which has them in colour for whoever asks.
+type colored interface {
+	// color fills to [h][w][3], BGR, with the last picture, in another size where it has one.
+	color(to []byte, w, h int) error
+	// skipped is how many pictures were left out before the last one.
+	skipped() int
 }
 
 // Stream is an opened address. One goroutine reads it.
@@ -28,7 +36,7 @@ type Stream struct {
 }
 
 // Open opens an address. It takes at most about Options.OpenTimeout, twice where a server must be asked for the
-// reason of a refusal; a context that ends is noticed before and after FFmpeg's own opening, not within.
+// reason of a refusal. A context that ends breaks the opening of a URL off; of a file or a device it is noticed before and after.
 func Open(ctx context.Context, addr Address, o Options) (*Stream, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -88,8 +96,8 @@ func (s *Stream) Info() Info { return s.info }
 
 // Read fills f with the next picture, reusing f.Pix. It returns io.EOF at the end of a file or a folder, ErrTruncated
 // where a file ends too early, ErrLost for a live source, the context's error where that ended first;
-// any other error names the file. After an error other than the context's, every Read gives it again. The context
-// is looked at between pictures: a read that waits for the network ends by Options.ReadTimeout.
+// any other error names the file. After an error other than the context's, every Read gives it again. The frames of a
+// URL are grey, see Color; their numbers leave out the pictures that were damaged on the way.
 func (s *Stream) Read(ctx context.Context, f *Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -99,9 +107,15 @@ func (s *Stream) Read(ctx context.Context, f *Frame) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := s.src.read(f); err != nil {
+	if err := s.src.read(ctx, f); err != nil {
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return err
+		}
 		s.err = nameError(s.addr, err)
 		return s.err
+	}
+	if c, ok := s.src.(colored); ok {
+		s.seq += uint64(c.skipped()) //nolint:gosec // A count.
 	}
 	if s.pace != nil {
 		if err := s.pace.wait(ctx, f.PTS); err != nil {
@@ -111,6 +125,21 @@ func (s *Stream) Read(ctx context.Context, f *Frame) error {
 	f.Seq, f.Opening, f.Arrival = s.seq, s.opening, time.Now()
 	s.seq++
 	return nil
+}
+
+// Color fills to with the last picture that Read gave, in colour and w x h pixels: [h][w][3], BGR. false means that this
+// source's frames are in colour already, as far as it has any.
+func (s *Stream) Color(to []byte, w, h int) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c, ok := s.src.(colored)
+	if !ok {
+		return false, nil
+	}
+	if err := c.color(to, w, h); err != nil {
+		return true, fmt.Errorf("reading %v in colour: %w", s.addr, err)
+	}
+	return true, nil
 }
 
 // Close frees the stream; it waits for a Read that is under way. A second Close does nothing.

@@ -38,7 +38,7 @@ type Shutter struct{}
 func NewShutter() *Shutter { return &Shutter{} }
 
 // Take says what is missing.
-func (*Shutter) Take(*Frame) (preview, full []byte, err error) { return nil, nil, errNoOpenCV }
+func (*Shutter) Take(*Frame, *Stream) (preview, full []byte, err error) { return nil, nil, errNoOpenCV }
 
 // Close does nothing.
 func (*Shutter) Close() error { return nil }

@@ -54,31 +54,6 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 	return v, v.info, nil
 }
 
-// explainTime is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
-const explainTime = 2 * time.Second
-
-func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
-	if err := dial(ctx, addr, o.OpenTimeout); err != nil {
-		return nil, Info{}, err
-	}
-	allowed := "http,https,tcp,tls,crypto,data"
-	if strings.HasPrefix(strings.ToLower(addr.Reveal()), "rtsp") {
-		allowed = "rtsp,rtsps,rtp,udp,tcp,tls"
-	}
-	v, err := openFFmpeg(ctx, addr.Reveal(), "rtsp_transport;"+o.Transport+"|protocol_whitelist;"+allowed, o)
-	if ctx.Err() != nil && err != nil {
-		return nil, Info{}, ctx.Err()
-	}
-	if err != nil {
-		if why := explainURL(ctx, addr, min(o.OpenTimeout, explainTime)); why != nil {
-			return nil, Info{}, why
-		}
-		return nil, Info{}, err
-	}
-	v.live = true
-	return v, v.info, nil
-}
-
 // openDevice goes by V4L2 on Linux and by what OpenCV finds elsewhere.
 func openDevice(path string, o Options) (source, Info, error) {
 	digits, ok := strings.CutPrefix(path, "device:")
@@ -147,7 +122,7 @@ func (v *video) close() error {
 	return errors.Join(v.vc.Close(), v.img.Close(), v.ahead.Close())
 }
 
-func (v *video) read(f *Frame) error {
+func (v *video) read(_ context.Context, f *Frame) error {
 	var raw time.Duration
 	switch {
 	case v.isAhead:

@@ -65,7 +65,7 @@ func (p *prepared) Next(ctx context.Context) (preprocess.Picture, error) {
 	if p.footage == nil {
 		return pic, nil
 	}
-	small, full, err := p.shutter.Take(f)
+	small, full, err := p.shutter.Take(f, nil)
 	if err != nil {
 		return pic, err
 	}

@@ -170,14 +170,14 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := c.show(&f, &pic, shutter); err != nil {
+		if err := c.show(stream, &f, &pic, shutter); err != nil {
 			return err
 		}
 	}
 }
 
 // show sends a picture, and its preview where one is due.
-func (c *camera) show(f *capture.Frame, pic *preprocess.Picture, shutter *capture.Shutter) error {
+func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.Picture, shutter *capture.Shutter) error {
 	arrival := ticks() - int64(time.Since(f.Arrival))
 	p := picture{
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width), height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
@@ -187,7 +187,7 @@ func (c *camera) show(f *capture.Frame, pic *preprocess.Picture, shutter *captur
 	if c.Keep <= 0 || c.KeepBytes <= 0 {
 		return nil
 	}
-	small, full, err := shutter.Take(f)
+	small, full, err := shutter.Take(f, stream)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,273 @@
+//go:build cgo && gocv_videoio
+
+#include "ffmpeg.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+const int vigil_eof = AVERROR_EOF, vigil_exit = AVERROR_EXIT, vigil_unauthorized = AVERROR_HTTP_UNAUTHORIZED,
+	  vigil_forbidden = AVERROR_HTTP_FORBIDDEN, vigil_not_found = AVERROR_HTTP_NOT_FOUND,
+	  vigil_client_error = AVERROR_HTTP_OTHER_4XX, vigil_server_error = AVERROR_HTTP_SERVER_ERROR;
+
+struct vigil_source {
+	AVFormatContext *format;
+	AVCodecContext *codec;
+	AVPacket *packet;
+	AVFrame *frame, *before; // the picture, and the one before it
+	struct SwsContext *gray, *color;
+	int stream;
+	int draining;
+	int damaged;         // pictures left out since the last one
+	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
+	int64_t deadline;    // of what is under way, microseconds
+	atomic_int stopped;
+};
+
+static int64_t now_us(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+// FFmpeg calls this while it waits for the network.
+static int interrupted(void *opaque)
+{
+	vigil_source *s = opaque;
+	return atomic_load(&s->stopped) || now_us() > s->deadline;
+}
+
+vigil_source *vigil_new(void)
+{
+	vigil_source *s = av_mallocz(sizeof *s);
+	if (!s)
+		return NULL;
+	av_log_set_level(AV_LOG_QUIET); // its lines have no camera in them, and may have a password
+	s->packet = av_packet_alloc();
+	s->frame = av_frame_alloc();
+	s->before = av_frame_alloc();
+	if (!s->packet || !s->frame || !s->before) {
+		vigil_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+static int open_codec(vigil_source *s)
+{
+	const AVCodec *decoder = NULL;
+	int n = av_find_best_stream(s->format, AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
+	if (n < 0)
+		return n;
+	s->stream = n;
+	for (unsigned i = 0; i < s->format->nb_streams; i++)
+		if ((int)i != n)
+			s->format->streams[i]->discard = AVDISCARD_ALL;
+	s->codec = avcodec_alloc_context3(decoder);
+	if (!s->codec)
+		return AVERROR(ENOMEM);
+	int err = avcodec_parameters_to_context(s->codec, s->format->streams[n]->codecpar);
+	if (err < 0)
+		return err;
+	s->codec->thread_count = 1;
+	s->codec->pkt_timebase = s->format->streams[n]->time_base;
+	return avcodec_open2(s->codec, decoder, NULL);
+}
+
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, int64_t timeout_us, vigil_info *info)
+{
+	s->deadline = now_us() + timeout_us;
+	s->format = avformat_alloc_context();
+	if (!s->format)
+		return AVERROR(ENOMEM);
+	s->format->interrupt_callback = (AVIOInterruptCB){interrupted, s};
+	AVDictionary *options = NULL;
+	int err = av_dict_set(&options, "protocol_whitelist", protocols, 0);
+	if (err >= 0 && *transport) {
+		err = av_dict_set(&options, "rtsp_transport", transport, 0);
+		if (err >= 0)
+			err = av_dict_set(&options, "allowed_media_types", "video", 0);
+	}
+	if (err >= 0)
+		err = avformat_open_input(&s->format, url, NULL, &options);
+	av_dict_free(&options);
+	if (err >= 0)
+		err = avformat_find_stream_info(s->format, NULL);
+	if (err >= 0)
+		err = open_codec(s);
+	if (err < 0)
+		return err;
+	AVStream *st = s->format->streams[s->stream];
+	AVRational rate = av_guess_frame_rate(s->format, st, NULL);
+	info->width = st->codecpar->width;
+	info->height = st->codecpar->height;
+	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
+	return 0;
+}
+
+// A damaged picture, and what is predicted from it, is left out: up to the next key frame, but for a second at most.
+static int is_damaged(vigil_source *s)
+{
+	AVFrame *f = s->frame;
+	if (f->decode_error_flags || (f->flags & AV_FRAME_FLAG_CORRUPT)) {
+		s->whole_after = now_us() + 1000000;
+		return 1;
+	}
+	if (f->key_frame || now_us() >= s->whole_after)
+		s->whole_after = 0;
+	return s->whole_after != 0;
+}
+
+// next_frame gives the next picture that the decoder has, or wants a packet.
+static int next_frame(vigil_source *s)
+{
+	for (;;) {
+		int err = avcodec_receive_frame(s->codec, s->frame);
+		if (err != AVERROR(EAGAIN))
+			return err;
+		if (s->draining)
+			return AVERROR_EOF;
+		if (interrupted(s))
+			return AVERROR_EXIT;
+		err = av_read_frame(s->format, s->packet);
+		if (err == AVERROR_EOF) {
+			s->draining = 1;
+			avcodec_send_packet(s->codec, NULL);
+			continue;
+		}
+		if (err < 0)
+			return err;
+		if (s->packet->stream_index == s->stream)
+			avcodec_send_packet(s->codec, s->packet); // a packet that cannot be decoded is one picture less
+		av_packet_unref(s->packet);
+	}
+}
+
+static int same(const AVFrame *a, const AVFrame *b)
+{
+	if (!b->data[0] || a->width != b->width || a->height != b->height || a->format != b->format)
+		return 0;
+	for (int y = 0; y < a->height; y++)
+		if (memcmp(a->data[0] + (ptrdiff_t)y * a->linesize[0], b->data[0] + (ptrdiff_t)y * b->linesize[0], a->width))
+			return 0;
+	return 1;
+}
+
+int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p)
+{
+	s->deadline = now_us() + timeout_us;
+	av_frame_unref(s->before);
+	av_frame_move_ref(s->before, s->frame);
+	for (;;) {
+		int err = next_frame(s);
+		if (err == AVERROR_INVALIDDATA) {
+			s->damaged++;
+			continue;
+		}
+		if (err < 0)
+			return err;
+		if (s->frame->width < 1 || s->frame->height < 1 || !s->frame->data[0])
+			return AVERROR_INVALIDDATA;
+		if (!is_damaged(s))
+			break;
+		s->damaged++;
+		av_frame_unref(s->frame);
+	}
+	AVFrame *f = s->frame;
+	p->width = f->width;
+	p->height = f->height;
+	p->timed = f->best_effort_timestamp != AV_NOPTS_VALUE;
+	p->pts = p->timed ? av_rescale_q(f->best_effort_timestamp, s->format->streams[s->stream]->time_base, (AVRational){1, 1000000000}) : 0;
+	p->same = same(f, s->before);
+	p->damaged = s->damaged;
+	s->damaged = 0;
+	return 0;
+}
+
+// has_luma says whether the first plane is the picture's luma in bytes.
+static int has_luma(enum AVPixelFormat format)
+{
+	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(format);
+	return d && !(d->flags & (AV_PIX_FMT_FLAG_RGB | AV_PIX_FMT_FLAG_PAL | AV_PIX_FMT_FLAG_HWACCEL | AV_PIX_FMT_FLAG_BITSTREAM)) &&
+	       d->comp[0].plane == 0 && d->comp[0].step == 1 && d->comp[0].depth == 8;
+}
+
+static int is_full(const AVFrame *f)
+{
+	switch (f->format) {
+	case AV_PIX_FMT_YUVJ420P:
+	case AV_PIX_FMT_YUVJ422P:
+	case AV_PIX_FMT_YUVJ440P:
+	case AV_PIX_FMT_YUVJ444P:
+	case AV_PIX_FMT_YUVJ411P:
+	case AV_PIX_FMT_GRAY8:
+		return 1;
+	}
+	return f->color_range == AVCOL_RANGE_JPEG;
+}
+
+// widen makes 0..255 of 16..235, which is what conversion to RGB and from there to grey comes to.
+__attribute__((optimize("O3"))) static void widen(uint8_t *restrict to, const uint8_t *restrict from, int n)
+{
+	for (int i = 0; i < n; i++) {
+		int v = from[i] < 16 ? 0 : from[i] - 16;
+		v = (v * 19077 + 8192) >> 14; // 255/219 * 2^14
+		to[i] = v > 255 ? 255 : v;
+	}
+}
+
+int vigil_luma(vigil_source *s, uint8_t *to)
+{
+	AVFrame *f = s->frame;
+	if (!has_luma(f->format)) {
+		s->gray = sws_getCachedContext(s->gray, f->width, f->height, f->format, f->width, f->height, AV_PIX_FMT_GRAY8, SWS_POINT, NULL, NULL, NULL);
+		if (!s->gray)
+			return AVERROR(EINVAL);
+		return sws_scale(s->gray, (const uint8_t *const *)f->data, f->linesize, 0, f->height, &to, &f->width) < 0 ? AVERROR_EXTERNAL : 0;
+	}
+	int full = is_full(f);
+	for (int y = 0; y < f->height; y++) {
+		const uint8_t *row = f->data[0] + (ptrdiff_t)y * f->linesize[0];
+		if (full)
+			memcpy(to + (size_t)y * f->width, row, f->width);
+		else
+			widen(to + (size_t)y * f->width, row, f->width);
+	}
+	return 0;
+}
+
+int vigil_color(vigil_source *s, uint8_t *to, int w, int h)
+{
+	AVFrame *f = s->frame;
+	int stride = 3 * w;
+	s->color = sws_getCachedContext(s->color, f->width, f->height, f->format, w, h, AV_PIX_FMT_BGR24, w == f->width ? SWS_POINT : SWS_AREA, NULL, NULL, NULL);
+	if (!s->color)
+		return AVERROR(EINVAL);
+	return sws_scale(s->color, (const uint8_t *const *)f->data, f->linesize, 0, f->height, &to, &stride) < 0 ? AVERROR_EXTERNAL : 0;
+}
+
+void vigil_stop(vigil_source *s) { atomic_store(&s->stopped, 1); }
+
+void vigil_free(vigil_source *s)
+{
+	if (!s)
+		return;
+	atomic_store(&s->stopped, 0);
+	s->deadline = now_us() + 1000000; // to say goodbye
+	avcodec_free_context(&s->codec);
+	avformat_close_input(&s->format);
+	av_packet_free(&s->packet);
+	av_frame_free(&s->frame);
+	av_frame_free(&s->before);
+	sws_freeContext(s->gray);
+	sws_freeContext(s->color);
+	av_free(s);
+}
+
+void vigil_reason(int code, char *text, size_t size) { av_strerror(code, text, size); }

@@ -1,0 +1,177 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+// #cgo CFLAGS: -O2
+// #cgo pkg-config: libavformat libavcodec libavutil libswscale
+// #include <stdlib.h>
+// #include "ffmpeg.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+// libav reads a camera's URL with FFmpeg's own libraries. OpenCV reads through them too, but it converts every picture to
+// BGR, which takes longer than decoding it, hides the reason of a failure, and goes on with garbage when a stream changes
+// its size.
+type libav struct {
+	s       *C.vigil_source
+	info    Info
+	clock   clock
+	timeout time.Duration
+	count   int
+	damaged int // pictures left out since the last one
+	size    [2]int
+}
+
+// openURL opens a camera's URL. The context ends the opening at any time.
+func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
+	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout}
+	if v.s == nil {
+		return nil, Info{}, errors.New("no memory for FFmpeg")
+	}
+	protocols, transport := "http,https,tcp,tls,crypto,data", ""
+	if strings.HasPrefix(strings.ToLower(addr.Reveal()), "rtsp") {
+		protocols, transport = "rtsp,rtsps,rtp,udp,tcp,tls", o.Transport
+	}
+	stop := v.stopWith(ctx)
+	var info C.vigil_info
+	code := call(func(s ...*C.char) C.int {
+		return C.vigil_open(v.s, s[0], s[1], s[2], C.int64_t(o.OpenTimeout.Microseconds()), &info)
+	}, addr.Reveal(), transport, protocols)
+	stop()
+	if code < 0 {
+		C.vigil_free(v.s)
+		if ctx.Err() != nil {
+			return nil, Info{}, ctx.Err()
+		}
+		return nil, Info{}, explainCode(ctx, addr, code, o.OpenTimeout)
+	}
+	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: plausibleFPS(float64(info.fps))}
+	if v.info.Width <= 0 || v.info.Height <= 0 {
+		C.vigil_free(v.s)
+		return nil, Info{}, errNoVideo
+	}
+	v.clock.step = 40 * time.Millisecond
+	if v.info.FPS > 0 {
+		v.clock.step = time.Duration(float64(time.Second) / v.info.FPS)
+	}
+	return v, v.info, nil
+}
+
+// call hands strings to C for the time of a call.
+func call(f func(...*C.char) C.int, args ...string) C.int {
+	cs := make([]*C.char, len(args))
+	for i, a := range args {
+		cs[i] = C.CString(a)
+		defer C.free(unsafe.Pointer(cs[i]))
+	}
+	return f(cs...)
+}
+
+// stopWith breaks off what FFmpeg does when ctx ends; the function that it returns must be called before the source is freed.
+func (v *libav) stopWith(ctx context.Context) func() {
+	broken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		C.vigil_stop(v.s)
+		close(broken)
+	})
+	return func() {
+		if !stop() {
+			<-broken
+		}
+	}
+}
+
+func (v *libav) read(ctx context.Context, f *Frame) error {
+	stop := v.stopWith(ctx)
+	var p C.vigil_picture
+	code := C.vigil_read(v.s, C.int64_t(v.timeout.Microseconds()), &p)
+	stop()
+	switch {
+	case code < 0 && ctx.Err() != nil:
+		return ctx.Err()
+	case code == C.vigil_exit:
+		return fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout)
+	case code == C.vigil_eof:
+		return fmt.Errorf("%w after %d frames: the other side hung up", ErrLost, v.count)
+	case code < 0:
+		return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, reason(code))
+	}
+	v.damaged = int(p.damaged)
+	f.Width, f.Height, f.Channels = int(p.width), int(p.height), 1
+	f.Same = p.same != 0
+	v.size = [2]int{f.Width, f.Height}
+	if n := f.Width * f.Height; cap(f.Pix) < n {
+		f.Pix = make([]byte, n)
+	} else {
+		f.Pix = f.Pix[:n]
+	}
+	if code := C.vigil_luma(v.s, (*C.uint8_t)(unsafe.SliceData(f.Pix))); code < 0 {
+		return fmt.Errorf("%w after %d frames: no grey picture: %s", ErrLost, v.count, reason(code))
+	}
+	v.count++
+	if p.timed != 0 || v.count == 1 {
+		f.PTS = v.clock.at(time.Duration(p.pts))
+	} else {
+		f.PTS = v.clock.untimed()
+	}
+	return nil
+}
+
+// skipped is how many pictures were left out before the last one.
+func (v *libav) skipped() int { return v.damaged }
+
+// color gives the last picture in colour, w x h pixels.
+func (v *libav) color(to []byte, w, h int) error {
+	if v.count == 0 || w < 1 || h < 1 || len(to) != w*h*3 {
+		return errors.New("no such picture")
+	}
+	if code := C.vigil_color(v.s, (*C.uint8_t)(unsafe.SliceData(to)), C.int(w), C.int(h)); code < 0 {
+		return errors.New(reason(code))
+	}
+	return nil
+}
+
+func (v *libav) close() error {
+	C.vigil_free(v.s)
+	v.s = nil
+	return nil
+}
+
+func reason(code C.int) string {
+	var text [128]C.char
+	C.vigil_reason(code, &text[0], C.size_t(len(text)))
+	return C.GoString(&text[0])
+}
+
+// explainCode says why a camera cannot be opened. What FFmpeg's code does not tell the server is asked for once more.
+func explainCode(ctx context.Context, addr Address, code C.int, timeout time.Duration) error {
+	login := strings.Contains(addr.Reveal(), "@")
+	switch code {
+	case C.vigil_exit:
+		return fmt.Errorf("the server does not answer: %w", os.ErrDeadlineExceeded)
+	case C.vigil_unauthorized:
+		return explainStatus(401, login)
+	case C.vigil_forbidden:
+		return explainStatus(403, login)
+	case C.vigil_not_found:
+		return explainStatus(404, login)
+	}
+	switch errno := syscall.Errno(-code); errno { //nolint:gosec // FFmpeg's own codes are far from the system's.
+	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EPIPE:
+		return fmt.Errorf("no connection: %w", errno)
+	}
+	if err := explainURL(ctx, addr, min(timeout, explainTime)); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errNoVideo, reason(code))
+}

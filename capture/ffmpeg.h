@@ -1,0 +1,31 @@
+// A camera's URL, read with FFmpeg's libraries. See ffmpeg.go.
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct vigil_source vigil_source;
+
+typedef struct {
+	int width, height; // in pixels; 0 where unknown
+	double fps;        // 0 where unknown
+} vigil_info;
+
+typedef struct {
+	int width, height;
+	int64_t pts;  // nanoseconds
+	int timed;    // whether pts is one
+	int same;     // luma is that of the picture before, bit for bit
+	int damaged;  // pictures left out before this one, because the decoder said that they are damaged
+} vigil_picture;
+
+// Each function returns 0 or a negative code of FFmpeg's. Options that are not named here do not reach FFmpeg.
+vigil_source *vigil_new(void);
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, int64_t timeout_us, vigil_info *info);
+int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p);
+int vigil_luma(vigil_source *s, uint8_t *to);                    // [height][width], 0 black to 255 white
+int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], BGR
+void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread
+void vigil_free(vigil_source *s);
+void vigil_reason(int code, char *text, size_t size);
+
+// Codes that the Go side tells apart.
+extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error, vigil_server_error;
