@@ -204,3 +204,60 @@ func TestRunFrames(t *testing.T) {
 		}
 	})
 }
+
+// TestTail wants the bits of the two convolutions one after the other, and nothing outside of dst.
+func TestTail(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		for n, c := range []struct {
+			size        [3]int
+			strides     [3]int
+			in, between int
+		}{
+			{[3]int{8, 4, 8}, [3]int{2, 2, 2}, 5, 32},
+			{[3]int{2, 3, 4}, [3]int{2, 2, 2}, 3, 27},
+			{[3]int{3, 5, 7}, [3]int{1, 2, 2}, 4, 49},
+			{[3]int{1, 1, 1}, [3]int{2, 2, 2}, 2, 96},
+			{[3]int{5, 9, 3}, [3]int{2, 2, 2}, 7, 30},
+		} {
+			r := newRand(uint64(n))
+			first := shape{up: true, size: c.size, stride: c.strides, in: c.in, out: c.between}
+			last := shape{up: true, stride: [3]int{1, 2, 2}, in: c.between, out: 1}
+			for d, a := range first.axes() {
+				last.size[d] = a.Out
+			}
+			a, b := NewConv(set, first.axes(), first.in, first.out, 0.2), NewConv(set, last.axes(), last.in, last.out, 0.5)
+			tail := NewTail(a, b)
+			a.Pack(fill(r, make([]float32, c.in*c.between*27)), 27, c.between*27, fill(r, make([]float32, c.between)))
+			b.Pack(fill(r, make([]float32, c.between*27)), 27, 27, []float32{0.3})
+			src := fill(r, make([]float32, a.SrcLen()))
+			between, want := make([]float32, a.DstLen()), make([]float32, b.DstLen())
+			pool := NewPool(1)
+			a.Run(pool, between, src)
+			b.Run(pool, want, between)
+			pool.Close()
+			for _, threads := range []int{1, 3} {
+				pool := NewPool(threads)
+				// Another Tail's leavings in the pool's buffers do no harm.
+				other := NewTail(NewConv(set, shape{up: true, size: [3]int{4, 6, 6}, stride: [3]int{2, 2, 2}, in: 2, out: 64}.axes(), 2, 64, 1),
+					NewConv(set, shape{up: true, size: [3]int{8, 12, 12}, stride: [3]int{1, 2, 2}, in: 64, out: 1}.axes(), 64, 1, 1))
+				other.Run(pool, make([]float32, 8*24*24), fill(r, make([]float32, 4*6*6*2)))
+				for range 2 {
+					got, intact := guarded(r, b.DstLen())
+					tail.Run(pool, got, src)
+					if !sameBits(got, want) {
+						t.Errorf("%+v, %d threads: other bits than of the two, one after the other", c, threads)
+					}
+					if !intact() {
+						t.Errorf("%+v: wrote outside", c)
+					}
+				}
+				pool.Close()
+			}
+		}
+	})
+	few := shape{up: true, size: [3]int{2, 4, 4}, stride: [3]int{2, 2, 2}, in: 3, out: 16}
+	last := shape{up: true, size: [3]int{4, 8, 8}, stride: [3]int{1, 2, 2}, in: 16, out: 1}
+	if NewTail(NewConv(&goSet, few.axes(), 3, 16, 1), NewConv(&goSet, last.axes(), 16, 1, 1)) != nil {
+		t.Error("few channels between the two are not worth a Tail")
+	}
+}
