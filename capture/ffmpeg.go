@@ -58,7 +58,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: plausibleFPS(float64(info.fps))}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		C.vigil_free(v.s)
-		return nil, Info{}, errNoVideo
+		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v: %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
 	}
 	v.clock.step = 40 * time.Millisecond
 	if v.info.FPS > 0 {

@@ -8,7 +8,7 @@ import (
 
 // gram is the length from which a piece of a text that is also in the hidden part of the address is taken for a part of
 // a secret. Shorter ones are found in any text.
-const gram = 4
+const gram = 5
 
 // Scrub hides in a text that something else wrote, as a library's message, whatever the address has and String does not
 // show, also as it is when unescaped. It does not ask what is a secret: that depends on who cuts the address where.
@@ -18,8 +18,12 @@ func (a Address) Scrub(text string) string {
 		return text
 	}
 	for _, short := range shortSecrets(raw) {
-		if strings.Contains(text, short) {
+		switch {
+		case !strings.Contains(text, short):
+		case len(short) < gram-2:
 			return hidden + " (the text is not shown: it may hold the password)"
+		default:
+			text = strings.ReplaceAll(text, short, hidden)
 		}
 	}
 	grams := map[string]bool{}

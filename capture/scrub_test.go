@@ -9,12 +9,12 @@ import (
 
 func TestScrub(t *testing.T) {
 	tests := []struct{ address, text, want string }{
-		{"rtsp://viewer:geheim@host/s", "no route to viewer:geheim@host", "no route to ***st"},
+		{"rtsp://viewer:geheim@host/s", "no route to viewer:geheim@host", "no route to ***t"},
 		{"rtsp://viewer:ge%40heim@host/s", "password ge@heim is wrong for viewer", "password *** is wrong for ***"},
-		{"rtsp://user:p@ss@host/s", "ss@host p@ss", "***st ***"},
+		{"rtsp://user:p@ss@host/s", "ss@host p@ss", "***t ***"},
 		{"rtsp://:pw@host/s", "pw is wrong", "*** (the text is not shown: it may hold the password)"},
 		{"rtsp://:pw@host/s", "no route to host", "no route to host"},
-		{"http://host/x?password=geheim&channel=1", "GET /x?password=geheim&channel=1", "GET /x?passwo***annel=1"},
+		{"http://host/x?password=geheim&channel=1", "GET /x?password=geheim&channel=1", "GET /x?passw***nnel=1"},
 		{"rtsp://host/user=admin_password=geheim", "no such path user=admin_password=geheim", "no such path ***"},
 		{"rtsp://host/stream", "no such stream", "no such stream"},
 		{"a@b.mkv", "a file", "a file"},

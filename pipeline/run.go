@@ -107,7 +107,7 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 		}
 		for _, w := range watchers {
 			s := w.snapshot()
-			log.Info("watching", "camera", s.Camera, "frames", s.Frames, "scored", s.Scored, "clips_skipped", s.Skipped,
+			log.Info("watching", "camera", s.Camera, "frames", s.Frames, "missing", s.Missing, "scored", s.Scored, "clips_skipped", s.Skipped,
 				"events", s.Events, "state", s.State, "failures", s.Failures)
 		}
 	}

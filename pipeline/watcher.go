@@ -149,6 +149,7 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 		}
 		w.good = pic.Arrival.Sub(began)
 		w.stats.frames.Add(1)
+		w.stats.missing.Add(pic.Seq - w.nextSeq)
 		if err := w.failure(); err != nil {
 			return err
 		}

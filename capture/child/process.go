@@ -60,6 +60,8 @@ const (
 	tick = 200 * time.Millisecond
 	// grace is for how much longer than a timeout the parent waits, so that the child can say itself what happened.
 	grace = 3 * time.Second
+	// maxCrash is how much of a crash's own words is passed on.
+	maxCrash = 120
 	// closeTime is how long a child may take to end when it is told to, and killedTime how long after it was killed.
 	closeTime  = leaveTime + 500*time.Millisecond
 	killedTime = 2 * time.Second
@@ -71,7 +73,7 @@ type Process struct {
 	cmd    *exec.Cmd
 	in     *os.File // the child's stdin
 	out    *os.File // the child's stdout
-	stderr tail
+	stderr head
 	done   chan struct{} // closed when the child has ended
 	status error         // how; to be read after done
 
@@ -81,6 +83,7 @@ type Process struct {
 	arrival     time.Time
 	idle        idle
 	quiet       bool // Quiet was called since the last picture
+	broken      bool // it does not do what it should, and need not be asked to go
 	memoryCheck time.Time
 
 	questions questions
@@ -191,12 +194,13 @@ func (p *Process) Info() capture.Info { return p.info }
 // PID is the process's number.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Close ends the child: it is told to, and killed where it does not. It does not wait for ever.
+// Close ends the child: it is told to, so that it can take leave of the camera, and killed where it does not go. It does
+// not wait for ever.
 func (p *Process) Close() error {
 	p.questions.close()
 	_ = p.in.Close() // its end is the word to go
 	defer func() { _ = p.out.Close() }()
-	if p.ended(closeTime) {
+	if !p.broken && p.ended(closeTime) {
 		return nil
 	}
 	_ = p.cmd.Process.Kill() // it may have ended meanwhile
@@ -230,7 +234,7 @@ func (p *Process) died() error {
 	if p.status != nil {
 		how = p.status.Error()
 	}
-	if text := plain(p.o.Address.Scrub(p.stderr.String()), maxTold); text != "" {
+	if text := plain(p.o.Address.Scrub(p.stderr.String()), maxCrash); text != "" {
 		how += ": " + text
 	}
 	return fmt.Errorf("%w: %s", ErrDied, how)

@@ -114,6 +114,12 @@ func (p *Process) preview(body []byte) error {
 // receive gives the next message. It returns an error when no picture, or no word about the opening, came for so long,
 // when the child has ended, takes too much memory, or sent kindEnd or what is no message.
 func (p *Process) receive(ctx context.Context, limit time.Duration) (kind, []byte, error) {
+	k, body, err := p.wait(ctx, limit)
+	p.broken = p.broken || errors.Is(err, ErrStalled) || errors.Is(err, ErrMemory) || errors.Is(err, ErrProtocol)
+	return k, body, err
+}
+
+func (p *Process) wait(ctx context.Context, limit time.Duration) (kind, []byte, error) {
 	for {
 		now := time.Now()
 		idle := p.idle.step(now)

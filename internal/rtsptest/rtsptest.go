@@ -86,6 +86,14 @@ func (s *Server) Restart() {
 	s.start()
 }
 
+// Become is Restart with something else to show; the credentials stay.
+func (s *Server) Become(o Options) {
+	s.t.Helper()
+	o.User, o.Password = s.o.User, s.o.Password
+	s.o = o
+	s.Restart()
+}
+
 func (s *Server) start() {
 	s.t.Helper()
 	args := []string{"-c", program, s.port, "/test", s.o.launch()}

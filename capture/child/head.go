@@ -6,28 +6,25 @@ import (
 	"unicode"
 )
 
-// tail keeps the end of what is written to it.
-type tail struct {
+// head keeps the beginning of what is written to it: there a crash says what it is.
+type head struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const tailSize = 4 << 10
+const mostHead = 2 << 10
 
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if over := len(t.text) - tailSize; over > 0 {
-		t.text = append(t.text[:0], t.text[over:]...)
-	}
+func (h *head) Write(p []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.text = append(h.text, p[:min(len(p), mostHead-len(h.text))]...)
 	return len(p), nil
 }
 
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(t.text)
+func (h *head) String() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return string(h.text)
 }
 
 // plain makes one line of at most so many bytes of a text that may hold anything.

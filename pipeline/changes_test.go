@@ -1,0 +1,182 @@
+//go:build cgo && gocv_videoio
+
+package pipeline
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/internal/faultproxy"
+	"vigil/internal/rtsptest"
+)
+
+// mpegts makes a recording that can be put behind another one; in CI ffmpeg must be there.
+func mpegts(t *testing.T, size, codec string, seconds int) []byte {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), size+".ts")
+	if _, err := exec.LookPath("ffmpeg"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal("ffmpeg is missing")
+		}
+		t.Skip("ffmpeg is missing")
+	}
+	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
+		"-c:v", codec, "-g", "25", "-bf", "0", path)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// A camera that changes its picture's size, or its coding, in mid-stream is opened again, and no clip has pictures of both.
+func TestChangeInMidStream(t *testing.T) {
+	first := mpegts(t, "320x240", "libx264", 4)
+	for _, c := range []struct {
+		name, codec, says string
+	}{
+		{"size", "libx264", "the picture was 320x240 and is 640x480"},
+		{"coding", "mpeg2video", "the stream broke off"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			second := mpegts(t, "640x480", c.codec, 4)
+			gone := make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("Content-Type", "video/mp2t")
+				_, _ = w.Write(first)
+				_, _ = w.Write(second)
+				_ = http.NewResponseController(w).Flush()
+				select {
+				case <-r.Context().Done():
+				case <-gone:
+				}
+			}))
+			st := watchStreet(t, server.URL+"/live.ts")
+			s := st.subjects[0]
+			until(t, "the change", func() bool {
+				_, details := s.since(0)
+				return strings.Contains(details, c.says)
+			})
+			st.end(t)
+			close(gone)
+			server.Close()
+			_, details := s.since(0)
+			t.Log(details)
+			for _, c := range s.clips {
+				if c.Width != 320 && c.Width != 640 {
+					t.Errorf("a clip of %dx%d", c.Width, c.Height)
+				}
+			}
+		})
+	}
+}
+
+// A camera that comes back with another coding and another size is watched as before.
+func TestChangeOfCoding(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{})
+	st := watchStreet(t, server.URL())
+	s := st.subjects[0]
+	s.flowing(t)
+	for _, launch := range []string{
+		"( videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=480,framerate=15/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 )",
+		"( videotestsrc is-live=true ! video/x-raw,width=352,height=288,framerate=10/1 ! x264enc tune=zerolatency key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
+	} {
+		server.Become(rtsptest.Options{Launch: launch})
+		s.flowing(t)
+	}
+	widths := map[int]bool{}
+	until(t, "clips of each size", func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, c := range s.clips {
+			widths[c.Width] = true
+		}
+		return len(widths) == 3
+	})
+	for _, st := range st.end(t) {
+		if st.Failures < 2 {
+			t.Errorf("%d failures", st.Failures)
+		}
+	}
+}
+
+// A camera that breaks off again and again leaves nothing behind: no goroutine, no file, no process. VIGIL_RECONNECTIONS sets how often.
+func TestReconnections(t *testing.T) {
+	times := 6
+	if v, err := strconv.Atoi(os.Getenv("VIGIL_RECONNECTIONS")); err == nil {
+		times = v
+	}
+	server := rtsptest.Start(t, rtsptest.Options{})
+	proxy := faultproxy.Start(t, server.URL(), 1)
+	st := watchStreet(t, proxy.URL(server.URL()))
+	s := st.subjects[0]
+	s.flowing(t)
+	files, goroutines := openFiles(t), runtime.NumGoroutine()
+	began := time.Now()
+	for range times {
+		mark := s.mark()
+		proxy.Cut()
+		until(t, "the failure", func() bool { words, _ := s.since(mark); return strings.Contains(words, "failing") })
+		before := s.pics.Load()
+		until(t, "the next picture", func() bool { return s.pics.Load() > before+1 })
+	}
+	t.Logf("%d reconnections, %.1f s each; files %d then %d, goroutines %d then %d", times, time.Since(began).Seconds()/float64(times),
+		files, openFiles(t), goroutines, runtime.NumGoroutine())
+	if n := openFiles(t); n > files+4 {
+		t.Errorf("%d files are open, %d were", n, files)
+	}
+	if n := runtime.NumGoroutine(); n > goroutines+6 {
+		t.Errorf("%d goroutines, there were %d", n, goroutines)
+	}
+	stats := st.end(t)
+	if f := stats[0]; f.Failures < uint64(times) || f.States[alerts.StateLive] < uint64(times) {
+		t.Errorf("%d failures, %d times live", f.Failures, f.States[alerts.StateLive])
+	}
+	if n := children(t); n != 0 {
+		t.Errorf("%d children are left", n)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Skip("no /proc here")
+	}
+	return len(entries)
+}
+
+// children counts this process's children that read cameras.
+func children(t *testing.T) int {
+	t.Helper()
+	paths, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has ended meanwhile
+		}
+		_, rest, _ := strings.Cut(string(text), ") ")
+		fields := strings.Fields(rest)
+		line, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && strings.Contains(string(line), "camera-process") {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,321 @@
+//go:build cgo && gocv_videoio
+
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/capture"
+	"vigil/capture/child"
+	"vigil/internal/faultproxy"
+	"vigil/internal/rtsptest"
+	"vigil/preprocess"
+)
+
+// A live camera is read by this same binary, which is the test's here.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == child.Argument {
+		os.Exit(child.Main())
+	}
+	os.Exit(m.Run())
+}
+
+// patience is how long a test waits for something that takes seconds; only a failure takes it all.
+const patience = time.Minute
+
+// subject is a camera that a test does bad things to.
+type subject struct {
+	name string
+	url  atomic.Pointer[string]
+	pid  atomic.Int64
+	pics atomic.Uint64 // that came since the start
+
+	mu     sync.Mutex
+	states []alerts.Status
+	clips  []Clip
+}
+
+// Next counts the picture that the child gave.
+type counted struct {
+	*child.Process
+	s *subject
+}
+
+func (c counted) Next(ctx context.Context) (preprocess.Picture, error) {
+	pic, err := c.Process.Next(ctx)
+	if err == nil {
+		c.s.pics.Add(1)
+	}
+	return pic, err
+}
+
+func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
+	addr, err := capture.ParseAddress(*s.url.Load())
+	if err != nil {
+		return nil, err
+	}
+	p, err := child.Start(ctx, child.Options{
+		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq, Opening: o.Number,
+		Quiet: o.Quiet, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
+	})
+	if err != nil {
+		return nil, err
+	}
+	s.pid.Store(int64(p.PID()))
+	return counted{p, s}, nil
+}
+
+func (s *subject) status(st alerts.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.states = append(s.states, st)
+}
+
+// since gives the states from a mark on, as words, and what they say.
+func (s *subject) since(mark int) (words string, details string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var w, d []string
+	for _, st := range s.states[mark:] {
+		w = append(w, string(st.State))
+		if st.Detail != "" {
+			d = append(d, st.Detail)
+		}
+	}
+	return strings.Join(w, " "), strings.Join(d, "; ")
+}
+
+func (s *subject) mark() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.states)
+}
+
+// street is several subjects under one Run.
+type street struct {
+	subjects []*subject
+	stop     context.CancelFunc
+	done     chan struct{}
+	stats    []Stats // after done
+}
+
+func (s *street) Publish(context.Context, alerts.Alert) error { return nil }
+func (s *street) PublishScore(alerts.Score) error             { return nil }
+func (s *street) PublishStatus(st alerts.Status) error {
+	for _, c := range s.subjects {
+		if c.name == st.Camera {
+			c.status(st)
+		}
+	}
+	return nil
+}
+
+// watchStreet runs a camera for each URL. Run is ended by the test's end at the latest.
+func watchStreet(t *testing.T, urls ...string) *street {
+	t.Helper()
+	st := &street{done: make(chan struct{})}
+	m := blind(t)
+	var cameras []Camera
+	for i, u := range urls {
+		s := &subject{name: fmt.Sprintf("camera-%d", i)}
+		s.url.Store(&u)
+		st.subjects = append(st.subjects, s)
+		cameras = append(cameras, Camera{
+			Name: s.name, Pictures: s.open, Model: m, Live: true, Hop: 8, FPS: 25,
+			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: DetectorConfig{Enter: 0.1, Leave: 0.2},
+			RetryMin: 100 * time.Millisecond, RetryMax: 400 * time.Millisecond, FrozenAfter: 3 * time.Second,
+		})
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	st.stop = stop
+	go func() {
+		stats, err := Run(ctx, cameras, Options{Threads: 1, Publisher: st, OnClip: func(c Clip) {
+			for _, s := range st.subjects {
+				if s.name == c.Camera {
+					c.Map = nil
+					s.mu.Lock()
+					s.clips = append(s.clips, c)
+					s.mu.Unlock()
+				}
+			}
+		}})
+		if err != nil {
+			t.Error(err)
+		}
+		st.stats = stats
+		close(st.done)
+	}()
+	t.Cleanup(func() {
+		st.end(t)
+		for _, s := range st.subjects {
+			if t.Failed() {
+				words, details := s.since(0)
+				t.Logf("%s: %s: %s", s.name, words, details)
+			}
+		}
+	})
+	return st
+}
+
+// end stops the cameras and gives their counts.
+func (s *street) end(t *testing.T) []Stats {
+	t.Helper()
+	s.stop()
+	select {
+	case <-s.done:
+		return s.stats
+	case <-time.After(patience):
+		t.Error("Run does not end")
+		return nil
+	}
+}
+
+func until(t *testing.T, what string, f func() bool) {
+	t.Helper()
+	for began := time.Now(); !f(); time.Sleep(20 * time.Millisecond) {
+		if time.Since(began) > patience {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}
+
+// flowing waits until the camera has shown some more pictures.
+func (s *subject) flowing(t *testing.T) {
+	t.Helper()
+	goal := s.pics.Load() + 20
+	until(t, s.name+" to show pictures", func() bool { return s.pics.Load() >= goal })
+}
+
+// spans finds a clip that has a picture from before a time and one from after another.
+func (s *subject) spans(from, to time.Time) *Clip {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.clips {
+		if c.First.Wall.Before(from) && c.Last.Wall.After(to) {
+			return &c
+		}
+	}
+	return nil
+}
+
+// Every fault in turn, on cameras that are watched side by side with one that has none. Each fault is told, the camera comes back
+// by itself when the fault ends, no clip spans it, and the other camera loses nothing.
+func TestFaults(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
+	quiet := rtsptest.Start(t, rtsptest.Options{})
+	const lanes = 4
+	var proxies []*faultproxy.Proxy
+	urls := []string{quiet.URL()}
+	for i := range lanes {
+		p := faultproxy.Start(t, server.URL(), uint64(i+1))
+		proxies = append(proxies, p)
+		urls = append(urls, p.URL(server.URL()))
+	}
+	st := watchStreet(t, urls...)
+	type fault struct {
+		name     string
+		do, undo func(t *testing.T, lane int)
+		want     string // a state that it must lead to
+		says     string // a part of the reason
+	}
+	var faults []fault
+	for _, f := range faultproxy.Faults() {
+		want, says := "failing", ""
+		switch f {
+		case faultproxy.Refuse:
+			says = "no connection"
+		case faultproxy.Mute:
+			says = "does not answer"
+		case faultproxy.Empty:
+			says = "0x0 pixels"
+		case faultproxy.Stall, faultproxy.HalfOpen, faultproxy.Trickle:
+			says = "no picture came within 2s"
+		case faultproxy.Corrupt:
+			want = "" // it may live on with the pictures that are whole
+		}
+		faults = append(faults, fault{
+			f.String(),
+			func(_ *testing.T, lane int) { proxies[lane].Set(f) },
+			func(_ *testing.T, lane int) { proxies[lane].Set(faultproxy.None) }, want, says,
+		})
+	}
+	signal := func(s syscall.Signal) func(*testing.T, int) {
+		return func(t *testing.T, lane int) {
+			if err := syscall.Kill(int(st.subjects[lane+1].pid.Load()), s); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	address := func(old, changed string) func(*testing.T, int) {
+		return func(_ *testing.T, lane int) {
+			u := strings.Replace(urls[lane+1], old, changed, 1)
+			st.subjects[lane+1].url.Store(&u)
+			proxies[lane].Cut()
+		}
+	}
+	nothing := func(*testing.T, int) {}
+	faults = append(
+		faults,
+		fault{"wrong password", address("geheim", "falsch"), address("", ""), "failing", "wrong user name or password"},
+		fault{"wrong path", address("/test", "/none"), address("", ""), "failing", "no such stream"},
+		fault{"child killed", signal(syscall.SIGKILL), nothing, "failing", "process died"},
+		fault{"child stopped", signal(syscall.SIGSTOP), nothing, "failing", "does not say why"},
+		fault{"child aborts", signal(syscall.SIGABRT), nothing, "failing", "process died"},
+	)
+	for _, s := range st.subjects {
+		s.flowing(t)
+	}
+	var all sync.WaitGroup
+	for lane := range lanes {
+		all.Go(func() {
+			for i := lane; i < len(faults); i += lanes {
+				f, s := faults[i], st.subjects[lane+1]
+				s.flowing(t)
+				mark, began := s.mark(), time.Now()
+				f.do(t, lane)
+				until(t, f.name+" to be noticed", func() bool {
+					words, details := s.since(mark)
+					return strings.Contains(words, f.want) && strings.Contains(details, f.says) && (f.want != "" || time.Since(began) > 3*time.Second)
+				})
+				noticed := time.Since(began)
+				f.undo(t, lane)
+				cleared := time.Now()
+				back := s.pics.Load()
+				until(t, s.name+" to come back after "+f.name, func() bool { return s.pics.Load() > back })
+				recovered := time.Since(cleared)
+				s.flowing(t)
+				_, details := s.since(mark)
+				if !strings.Contains(details, f.says) {
+					t.Errorf("%s: told as %q, want %q", f.name, details, f.says)
+				}
+				if strings.Contains(details, "geheim") || strings.Contains(details, "falsch") {
+					t.Errorf("%s: a status has the password in it: %s", f.name, details)
+				}
+				if c := s.spans(began, cleared); c != nil && f.want != "" {
+					t.Errorf("%s: a clip spans it: frames %d to %d, %v to %v", f.name, c.First.Frame, c.Last.Frame, c.First.Wall, c.Last.Wall)
+				}
+				t.Logf("| %s | %.1f s | %.1f s | %s |", f.name, noticed.Seconds(), recovered.Seconds(), details)
+			}
+		})
+	}
+	all.Wait()
+	stats := st.end(t)
+	for i, s := range stats {
+		t.Logf("%s: %d frames, %d openings, %d failures, %v", s.Camera, s.Frames, s.Openings, s.Failures, s.States)
+		if i > 0 && (s.Failures == 0 || s.States[alerts.StateFailing] != s.Failures) {
+			t.Errorf("%s: %d failures, %d times failing", s.Camera, s.Failures, s.States[alerts.StateFailing])
+		}
+	}
+	if q := stats[0]; q.Failures != 0 || q.Openings != 1 || q.Missing != 0 {
+		t.Errorf("the camera without a fault has %d failures, %d openings, lost %d frames", q.Failures, q.Openings, q.Missing)
+	}
+}
