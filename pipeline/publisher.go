@@ -27,9 +27,9 @@ const (
 	// statesEach is how many changes of state may wait for each camera.
 	statesEach = 8
 	// drainTime is how long undelivered alerts are tried after the cameras have stopped.
-	drainTime = 8 * time.Second
+	drainTime = 4 * time.Second
 	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
-	stopTime = 20 * time.Second
+	stopTime = 6 * time.Second
 )
 
 // publisher is the goroutine border to the network: only this side of it may wait for a broker.

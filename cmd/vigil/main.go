@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,11 +42,21 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
+// stopLimit is how long run may take to end once it is told to; then it ends all the same.
+const stopLimit = 10 * time.Second
+
+// abandon ends a program that does not end by itself. Only main sets it: tests run the program in their own process.
+var abandon = func() {}
+
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == child.Argument {
 		os.Exit(child.Main())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	abandon = func() {
+		fmt.Fprintf(os.Stderr, "vigil: not everything ended within %v of the signal; what waits on disk is sent after the next start\n", stopLimit)
+		os.Exit(exitFailed)
+	}
 	// Once the first signal has been heard, a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))

@@ -89,6 +89,7 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 
 // watch runs the configuration's cameras until ctx is done or every recording has ended.
 func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr io.Writer) (err error) {
+	defer limitStop(ctx)()
 	log, err := newLogger(stderr, cfg.Log)
 	if err != nil {
 		return usageError{err}
@@ -168,6 +169,24 @@ func connect(ctx context.Context, c config.NATS, dataDir string, log *slog.Logge
 		return nil, nil, errors.Join(err, stop())
 	}
 	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
+}
+
+// limitStop sees to it that the program ends soon after ctx; the function that it returns calls that off.
+func limitStop(ctx context.Context) func() {
+	over := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		t := time.NewTimer(stopLimit)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			abandon()
+		case <-over:
+		}
+	})
+	return func() {
+		stop()
+		close(over)
+	}
 }
 
 // newLogger logs to w as the configuration says.
