@@ -9,7 +9,7 @@ TOOL  := go tool -modfile=tools/go.mod
 # The packages that need no OpenCV must build and pass without a C compiler.
 TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --
 
-.PHONY: all setup build demo test test-race test-pure check fmt generate bench audit clean
+.PHONY: all setup build demo test test-race test-pure soak check fmt generate bench audit clean
 
 all: build
 
@@ -33,6 +33,10 @@ test-race:
 
 test-pure:
 	CGO_ENABLED=0 GOFLAGS=$(filter-out -tags=%,$(GOFLAGS)) $(TEST) -timeout 10m ./...
+
+## soak: eight cameras and random faults for a while; DURATION=10m SEED=1
+soak:
+	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true go test ./pipeline -run '^TestSoak$$' -v -count=1 -timeout 0
 
 ## check: formatting, linters, borders; changes nothing
 check:

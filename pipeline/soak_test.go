@@ -1,0 +1,134 @@
+//go:build linux && cgo && gocv_videoio
+
+package pipeline
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigil/internal/faultproxy"
+	"vigil/internal/rtsptest"
+)
+
+// soakTime is how long TestSoak does bad things; VIGIL_SOAK sets another time and VIGIL_SEED another seed.
+const soakTime = 10 * time.Second
+
+// usage is what the program and its children hold.
+type usage struct {
+	goroutines, files  int
+	resident, children int64 // bytes
+	count              int   // of children
+}
+
+func (s *street) usage(t *testing.T) usage {
+	t.Helper()
+	runtime.GC()
+	debug.FreeOSMemory()
+	u := usage{goroutines: runtime.NumGoroutine(), files: openFiles(t), resident: rss(os.Getpid()), count: children(t)}
+	for _, c := range s.subjects {
+		u.children += rss(int(c.pid.Load()))
+	}
+	return u
+}
+
+// rss is what a process holds in memory, in bytes.
+func rss(pid int) int64 {
+	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
+	fields := bytes.Fields(text)
+	if err != nil || len(fields) < 2 {
+		return 0
+	}
+	pages, err := strconv.ParseInt(string(fields[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return pages * int64(os.Getpagesize())
+}
+
+// Eight cameras and random faults. When they are over every camera shows pictures again, and the program holds what it held before.
+func TestSoak(t *testing.T) {
+	length, seed := soakTime, rand.Uint64()
+	if v := os.Getenv("VIGIL_SOAK"); v != "" {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		length = d
+	}
+	if v, err := strconv.ParseUint(os.Getenv("VIGIL_SEED"), 10, 64); err == nil {
+		seed = v
+	}
+	t.Logf("for %v, seed %d", length, seed)
+	server := rtsptest.Start(t, rtsptest.Options{})
+	const cameras = 8
+	var proxies []*faultproxy.Proxy
+	var urls []string
+	for i := range uint64(cameras) {
+		p := faultproxy.Start(t, server.URL(), seed+i)
+		proxies = append(proxies, p)
+		urls = append(urls, p.URL(server.URL()))
+	}
+	st := watchStreet(t, urls...)
+	allFlow := func() {
+		for _, s := range st.subjects {
+			s.flowing(t)
+		}
+	}
+	allFlow()
+	before := st.usage(t)
+	began := time.Now()
+	counts := make([]int, cameras)
+	var all sync.WaitGroup
+	for i, p := range proxies {
+		all.Go(func() {
+			rng := rand.New(rand.NewPCG(seed, uint64(i))) //nolint:gosec // Faults need not be secret.
+			wait := func(least, most time.Duration) {
+				time.Sleep(min(least+time.Duration(rng.Int64N(int64(most-least))), max(0, length-time.Since(began))))
+			}
+			for time.Since(began) < length {
+				wait(time.Second, 8*time.Second)
+				faults := faultproxy.Faults()
+				switch n := rng.IntN(len(faults) + 2); {
+				case n < len(faults):
+					p.Set(faults[n])
+					wait(time.Second, 6*time.Second)
+					p.Set(faultproxy.None)
+				default:
+					// The child may be gone by now, and then nothing happens.
+					_ = syscall.Kill(int(st.subjects[i].pid.Load()), []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}[n-len(faults)])
+				}
+				counts[i]++
+			}
+		})
+	}
+	all.Wait()
+	allFlow()
+	after := st.usage(t)
+	faults := 0
+	for _, n := range counts {
+		faults += n
+	}
+	for _, s := range st.end(t) {
+		t.Logf("%s: %d frames, %d left out, %d openings, %d failures, %v", s.Camera, s.Frames, s.Missing, s.Openings, s.Failures, s.States)
+	}
+	const mib = 1 << 20
+	t.Logf("%d faults; before and after: goroutines %d %d, files %d %d, own memory %d %d MiB, %d %d children with %d %d MiB", faults,
+		before.goroutines, after.goroutines, before.files, after.files, before.resident/mib, after.resident/mib,
+		before.count, after.count, before.children/mib, after.children/mib)
+	if after.goroutines > before.goroutines+2*cameras || after.files > before.files+2*cameras || after.count > cameras ||
+		after.resident > before.resident+64*mib || after.children > before.children*3/2 {
+		t.Errorf("it holds more than before: %+v, before %+v", after, before)
+	}
+	if n := children(t); n != 0 {
+		t.Errorf("%d children are left", n)
+	}
+}
