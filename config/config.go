@@ -87,6 +87,8 @@ type Settings struct {
 	Calibration string `yaml:"calibration"`
 	// Threshold gives the two errors that regularity lies between by hand, in place of a calibration.
 	Threshold *Threshold `yaml:"threshold"`
+	// Alarms is how many false alarms vigil calibrate allows, as 1/day, 2/week or 0.5/hour. A change takes a new calibration.
+	Alarms Rate `yaml:"alarms"`
 	// FPS is how many frames a second the model sees; 0 is every frame.
 	FPS float64 `yaml:"fps" validate:"min=0,max=120"`
 	// Hop is how many frames lie between the starts of two clips that are scored.
@@ -176,6 +178,7 @@ func Default() Config {
 		Log:     Log{Level: "info", Format: "text"},
 		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222}},
 		Defaults: Settings{
+			Alarms:      Rate{Times: 1, Per: "day"},
 			Hop:         2,
 			Realtime:    true,
 			Transport:   "tcp",

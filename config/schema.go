@@ -73,6 +73,8 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 		return text("", "${NATS_PASSWORD}")
 	case reflect.TypeFor[TimeZone]():
 		return text("", "Europe/Berlin")
+	case reflect.TypeFor[Rate]():
+		return text(`^[0-9.]+/(hour|day|week)$|\$\{`, "1/day", "2/week")
 	case reflect.TypeFor[Clock]():
 		return text(`^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{`, "07:30")
 	case reflect.TypeFor[preprocess.Polygon]():

@@ -59,11 +59,12 @@ func Paper(r Recording) Series {
 	return s
 }
 
-// Raw counts the same frames as Paper, with the errors as they are.
+// Raw counts the same frames as Paper, with the errors as the model has them: a calibration's Places, which normal video taught, are not
+// weighed.
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
 	for _, c := range Whole(r.Clips) {
-		s.Scores = append(s.Scores, c.Error)
+		s.Scores = append(s.Scores, c.Raw)
 		s.Abnormal = append(s.Abnormal, r.Abnormal[c.Centre.Frame])
 	}
 	return s

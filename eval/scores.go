@@ -154,7 +154,7 @@ func (g *Given) score(name, frameText, scoreText string) error {
 	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
 		return fmt.Errorf("frame %d after frame %d: the frames of a video must ascend", frame, clips[n-1].Centre.Frame)
 	}
-	c := pipeline.Clip{Error: score}
+	c := pipeline.Clip{Error: score, Raw: score}
 	c.Centre.Frame, c.Last.Frame = frame, frame+afterCentre
 	g.Videos[name] = append(clips, c)
 	return nil

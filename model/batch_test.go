@@ -28,10 +28,7 @@ func TestBatch(t *testing.T) {
 	ignore[1][area/2] = true
 	ways := map[int]int{}
 	for round := range 3 * retry {
-		n := 1 + round%7
-		if n > 3 {
-			n = 3
-		}
+		n := min(1+round%7, 3)
 		if n == 3 {
 			ways[b.way(n)]++
 		}

@@ -12,7 +12,11 @@ type blocks struct {
 	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the pixels that count.
 	errs, change, front, kept []float64
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
+	cells                     [CellGrid * CellGrid]float32
 }
+
+// CellGrid is how many cells a Score's picture has in a row and in a column; a cell is as large as a window.
+const CellGrid = 8
 
 func newBlocks(side int) *blocks {
 	n := (side + 1) * (side + 1)
@@ -28,7 +32,7 @@ const motionFloor = 0.01
 
 // peak returns the highest score and where it is. errs, and change and front for BlockMotion, else nil, are [side][side] and hold 0 where
 // ignore is set. Means are over the whole window, so that a few pixels at the edge of a mask cannot outweigh a full window; a window
-// without a kept pixel is passed over.
+// without a kept pixel is passed over. b.cells then has the highest score of the windows whose middle lies in each cell.
 func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
 	b.table(b.errs, errs)
 	if ignore != nil {
@@ -45,6 +49,7 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 		b.table(b.front, front)
 	}
 	area := float64(b.window * b.window)
+	b.cells = [CellGrid * CellGrid]float32{}
 	best, where := -1.0, image.Rectangle{}
 	for y := 0; ; y += b.step {
 		y = min(y, b.side-b.window)
@@ -58,6 +63,8 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 					stood := max(b.sum(b.front, x, y), 0) / (area * Frames)
 					score *= math.Sqrt(moved / (stood + motionFloor))
 				}
+				cell := &b.cells[(y+b.window/2)*CellGrid/b.side*CellGrid+(x+b.window/2)*CellGrid/b.side]
+				*cell = max(*cell, float32(score))
 				if score > best {
 					best, where = score, image.Rect(x, y, x+b.window, y+b.window)
 				}

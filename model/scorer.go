@@ -20,6 +20,9 @@ type Score struct {
 	Side int
 	// Peak is the window in which the score is highest, for mean_abs that of the map's highest mean, in pixels of the input.
 	Peak image.Rectangle
+	// Cells is [CellGrid][CellGrid], row-major: of the windows with their middle in a cell of the picture, the highest score; 0 where
+	// all is ignored. For mean_abs, which has no windows, they are of the map's means.
+	Cells [CellGrid * CellGrid]float32
 }
 
 // Scorer scores one clip at a time in buffers of its own. It must not be used by two goroutines at once.
@@ -147,7 +150,7 @@ func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 		return Score{}, errors.New("every pixel of the picture is masked away, nothing is left to score")
 	}
 	top, peak := s.blocks.peak(s.errs, s.change, s.front, ignore)
-	score := Score{Error: sum / float64(kept), Map: s.errs, Side: s.model.spec.Side, Peak: peak}
+	score := Score{Error: sum / float64(kept), Map: s.errs, Side: s.model.spec.Side, Peak: peak, Cells: s.blocks.cells}
 	if s.model.spec.Score != MeanAbs {
 		score.Error = top
 	}

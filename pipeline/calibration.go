@@ -8,13 +8,10 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/google/renameio/v2"
-	"gonum.org/v1/gonum/stat"
-
 	"vigil/preprocess"
 )
 
@@ -39,11 +36,22 @@ type Calibration struct {
 	Lo      float64 `json:"lo"`    // the low end of normal errors: regularity 1
 	Theta   float64 `json:"theta"` // the threshold: regularity 0.5
 
-	ModelName     string    `json:"model_name"`
-	ScoreForm     string    `json:"score"`          // what the error is: mean_abs, block_sq or block_motion
+	ModelName string `json:"model_name"`
+	ScoreForm string `json:"score"` // what the error is: mean_abs, block_sq or block_motion
+
+	// Rule is how Theta was found: RuleBudget or RuleQuantile.
+	Rule         string         `json:"rule"`
+	AlarmsPerDay float64        `json:"alarms_per_day"`        // false alarms that are allowed; 0 where nobody asked for a budget
+	Detector     DetectorRecord `json:"detector"`              // whose events were counted
+	Tail         *Tail          `json:"tail,omitempty"`        // for RuleBudget
+	Why          string         `json:"no_budget,omitempty"`   // why there is no RuleBudget though a budget was asked for
+	Provisional  bool           `json:"provisional,omitempty"` // the video is too short for the budget
+	HoursNeeded  float64        `json:"hours_needed"`          // of normal video, for a threshold that is not provisional
+	Places       *Places        `json:"places,omitempty"`      // nil where no place is restless
+
 	LoQuantile    float64   `json:"lo_quantile"`    // the quantile of the normal errors that Lo is
-	ThetaQuantile float64   `json:"theta_quantile"` // likewise
-	Margin        float64   `json:"margin"`         // Theta lies this share of (quantile - Lo) above its quantile
+	ThetaQuantile float64   `json:"theta_quantile"` // likewise, for RuleQuantile
+	Margin        float64   `json:"margin"`         // for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
 	Clips         int       `json:"clips"`          // normal clips that were scored
 	Least         float64   `json:"least"`          // of their errors
 	Greatest      float64   `json:"greatest"`       // likewise
@@ -51,54 +59,34 @@ type Calibration struct {
 	Made          time.Time `json:"made"`
 }
 
-const calibrationVersion = 1
-
-// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
-const minCalibrationClips = 20
-
-// Calibrate fills in lo and theta from the raw errors of normal clips: c's LoQuantile, ThetaQuantile and Margin say which
-// quantiles (empirical, linearly interpolated). It returns an error for too few clips, for an error that is not finite
-// and for errors that do not differ.
-func Calibrate(c Calibration, normal []float64) (Calibration, error) {
-	if len(normal) < minCalibrationClips {
-		return c, fmt.Errorf("calibrate %s: %d clips are too few, at least %d are needed: use more video or a smaller hop",
-			c.Key.Camera, len(normal), minCalibrationClips)
-	}
-	if !(c.Key.FPS > 0) || math.IsInf(c.Key.FPS, 0) {
-		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's times do not move on", c.Key.Camera, c.Key.FPS)
-	}
-	sorted := slices.Sorted(slices.Values(normal))
-	for _, e := range sorted {
-		if math.IsNaN(e) || math.IsInf(e, 0) {
-			return c, fmt.Errorf("calibrate %s: the error of a clip is %g", c.Key.Camera, e)
-		}
-	}
-	c.Version = calibrationVersion
-	c.Clips, c.Least, c.Greatest = len(normal), sorted[0], sorted[len(sorted)-1]
-	c.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
-	high := stat.Quantile(c.ThetaQuantile, stat.LinInterp, sorted, nil)
-	c.Theta = high + c.Margin*(high-c.Lo)
-	if !(c.Theta > c.Lo) {
-		return c, fmt.Errorf("calibrate %s: all %d clips have the same error %g: is this a still picture?", c.Key.Camera, len(normal), c.Lo)
-	}
-	c.ID = c.contentID()
-	return c, nil
+// DetectorRecord is a DetectorConfig as a calibration keeps it, with durations in seconds.
+type DetectorRecord struct {
+	Enter       float64 `json:"enter"`
+	Leave       float64 `json:"leave"`
+	OpenAfter   float64 `json:"open_after"`
+	CloseAfter  float64 `json:"close_after"`
+	MinDuration float64 `json:"min_duration"`
+	CoolDown    float64 `json:"cool_down"`
 }
 
-// Median returns the median of values; NaN for none.
-func Median(values []float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
+// Record is the configuration as a calibration keeps it.
+func (c DetectorConfig) Record() DetectorRecord {
+	return DetectorRecord{
+		c.Enter, c.Leave, c.OpenAfter.Seconds(), c.CloseAfter.Seconds(), c.MinDuration.Seconds(), c.CoolDown.Seconds(),
 	}
-	return stat.Quantile(0.5, stat.LinInterp, slices.Sorted(slices.Values(values)), nil)
 }
 
-// contentID is a short hash of what decides events, so that an alert can name the calibration it was judged by.
+func (r DetectorRecord) config() DetectorConfig {
+	d := func(seconds float64) time.Duration { return time.Duration(math.Round(seconds * float64(time.Second))) }
+	return DetectorConfig{r.Enter, r.Leave, d(r.OpenAfter), d(r.CloseAfter), d(r.MinDuration), d(r.CoolDown)}
+}
+
+const calibrationVersion = 2
+
+// contentID is a short hash of the record, so that an alert can name the calibration it was judged by.
 func (c Calibration) contentID() string {
-	text, err := json.Marshal(struct {
-		Key       Key
-		Lo, Theta float64
-	}{c.Key, c.Lo, c.Theta})
+	c.ID = ""
+	text, err := json.Marshal(c)
 	if err != nil {
 		// Only NaN and infinity cannot be written, and Calibrate and ReadCalibration refuse them.
 		panic(err)
@@ -145,6 +133,27 @@ func (c Calibration) CheckSettings(want Key) error {
 	return c.Check(want)
 }
 
+// Doubts says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil for no reason. perDay
+// is what is asked for now, 0 for nothing.
+func (c Calibration) Doubts(d DetectorConfig, perDay float64) []string {
+	var out []string
+	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
+	switch {
+	case c.Rule == RuleQuantile && c.AlarmsPerDay > 0:
+		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal video", c.Why, c.HoursNeeded)
+	case c.Provisional:
+		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g alarms a day",
+			c.Seconds/3600, c.HoursNeeded, c.AlarmsPerDay)
+	}
+	if c.Rule == RuleBudget && c.Detector != d.Record() {
+		doubt("the detector's settings have changed since the alarms were counted: calibrate again")
+	}
+	if perDay > 0 && c.AlarmsPerDay > 0 && math.Abs(perDay-c.AlarmsPerDay) > 1e-9*perDay {
+		doubt("%.3g alarms a day are asked for, calibrated for %.3g: calibrate again", perDay, c.AlarmsPerDay)
+	}
+	return out
+}
+
 func shortHash(h string) string { return h[:min(12, len(h))] }
 
 func maskName(h string) string {
@@ -172,14 +181,21 @@ func ReadCalibration(path string) (Calibration, error) {
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
+	var version struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &version); err == nil && version.Version != calibrationVersion {
+		return c, fmt.Errorf("read calibration %s: format version is %d, must be %d: the record is of another vigil, which found thresholds "+
+			"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion)
+	}
 	if err := dec.Decode(&c); err != nil {
 		return c, fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err)
 	}
-	if c.Version != calibrationVersion {
-		return c, fmt.Errorf("read calibration %s: format version is %d, must be %d", path, c.Version, calibrationVersion)
-	}
 	if !(c.Lo < c.Theta) {
 		return c, fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta)
+	}
+	if err := c.Places.check(); err != nil {
+		return c, fmt.Errorf("read calibration %s: %w", path, err)
 	}
 	if c.ID != c.contentID() {
 		return c, fmt.Errorf("read calibration %s: its id %q does not fit its content: it was changed by hand; "+

@@ -4,6 +4,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -24,7 +25,7 @@ func record(t *testing.T) Calibration {
 	c, err := Calibrate(Calibration{
 		Key:        Key{Camera: "gate", Model: "abc", Width: 640, Height: 360, FPS: 25, Hop: 8},
 		LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1,
-	}, ramp(101))
+	}, series(ramp(101)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,7 @@ func TestCalibrateRefuses(t *testing.T) {
 		"the error of a clip is +Inf":      append(ramp(30), math.Inf(1)),
 		"all 30 clips have the same error": make([]float64, 30),
 	} {
-		if _, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99}, errs); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99}, series(errs)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -59,7 +60,7 @@ func TestCalibrationComesBackFromItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := ReadCalibration(path)
-	if err != nil || got != c {
+	if err != nil || !reflect.DeepEqual(got, c) {
 		t.Errorf("read %+v, %v; wrote %+v", got, err, c)
 	}
 	text, err := os.ReadFile(path)
@@ -68,8 +69,10 @@ func TestCalibrationComesBackFromItsFile(t *testing.T) {
 	}
 	for name, change := range map[string][2]string{
 		"changed by hand":                   {`"hop": 8`, `"hop": 4`},
+		"it was changed by hand":            {`"clips": 101`, `"clips": 1010`},
 		"not a record":                      {`"hop"`, `"hops"`},
-		"format version is 9":               {`"version": 1`, `"version": 9`},
+		"format version is 1, must be 2":    {`"version": 2`, `"version": 1`},
+		"a grid of 0 with 0 divisors":       {`"lo_quantile"`, `"places": {}, "lo_quantile"`},
 		"must be below theta":               {`"lo": 0`, `"lo": 9`},
 		"not a record that 'vigil calibrat": {"{", "["},
 	} {

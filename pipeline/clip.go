@@ -13,16 +13,18 @@ const centre = preprocess.Frames / 2
 // Clip is a scored cuboid.
 type Clip struct {
 	Camera     string
-	First      Moment // the cuboid's first frame
-	Centre     Moment // start + 8: the frame that the score belongs to
-	Last       Moment // the cuboid's last frame
-	Error      float64
+	First      Moment  // the cuboid's first frame
+	Centre     Moment  // start + 8: the frame that the score belongs to
+	Last       Moment  // the cuboid's last frame
+	Error      float64 // as it is judged: the calibration's Places are weighed
+	Raw        float64 // as the model has it
 	Regularity float64 // NaN without a calibration
 	Gap        bool    // the first cuboid after a gap
 	Pictures   int     // that it has: preprocess.Frames, or fewer for an early one
 	Boxes      []alerts.Box
 	Zones      []string
 	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
+	Cells      []float32 // the highest windows of each cell, as model.Score has them; nil where the score has no windows
 	FPS        float64   // of the frames that the model saw
 	Width      int       // of the source, in pixels
 	Height     int

@@ -114,7 +114,11 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 }
 
 func newBench(w *watcher, s Scorer) *bench {
-	b := &bench{w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: newZoneFinder(w.Zones)}
+	b := &bench{w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: newZoneFinder(w.Zones), places: w.Places}
+	b.windows = w.Model.Spec().Score != model.MeanAbs
+	if cal := w.Threshold.Calibration; cal != nil && b.places == nil {
+		b.places = cal.Places
+	}
 	if len(w.Mask) > 0 {
 		b.ignore = preprocess.Ignore(w.Mask, w.Model.Spec().Side)
 	}

@@ -38,6 +38,8 @@ type bench struct {
 	ignore   []bool
 	detector *Detector
 	zones    zoneFinder
+	places   *Places
+	windows  bool   // the score is the highest window's
 	event    string // the ULID of the open event
 	seq      int    // of its next message
 	last     Clip
@@ -125,7 +127,7 @@ func (j *judge) judge(b *bench, clip Clip) {
 		j.onClip(clip)
 	}
 	j.publish.score(b.scoreMessage(clip))
-	clip.Map = nil
+	clip.Map, clip.Cells = nil, nil
 	b.last = clip
 	if !b.w.Threshold.set() {
 		return
@@ -166,12 +168,18 @@ func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
-		Error: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+	}
+	if b.windows {
+		clip.Cells = s.Cells[:]
+		if b.places != nil {
+			clip.Error = b.places.judge(clip.Cells)
+		}
 	}
 	if t := b.w.Threshold; t.set() {
-		clip.Regularity = Regularity(s.Error, t.Lo, t.Theta)
+		clip.Regularity = Regularity(clip.Error, t.Lo, t.Theta)
 		if clip.Regularity <= b.w.Detector.Leave {
-			clip.Boxes = locate(s.Map, s.Side)
+			clip.Boxes = locate(b.places.weigh(s.Map, s.Side), s.Side)
 			clip.Zones = b.zones.touched(clip.Boxes)
 		}
 	}

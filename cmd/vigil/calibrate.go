@@ -11,6 +11,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"vigil/config"
 	"vigil/pipeline"
 )
 
@@ -25,12 +26,14 @@ type calibrate struct {
 	recordings
 	out               string
 	lo, theta, margin float64
+	alarms            string
+	quantile          bool // was asked for, in place of a budget
+	json              bool
 	liveFor           time.Duration
 	width, height     int
 	rate              float64 // of the first clip
 	fps               []float64
-	errors            []float64
-	seconds           float64
+	normal            pipeline.Normal
 	mixed             error
 }
 
@@ -41,9 +44,13 @@ func calibrateCommand() *cobra.Command {
 		Short: "Learn a camera's thresholds from normal video",
 		Long: "Scores video in which nothing unusual happens and writes the calibration record of one camera: lo, the low end of its\n" +
 			"normal errors, and theta, the threshold. Use video that the model was not trained on: its errors on its training video\n" +
-			"are too low. A live camera is watched for the time that --for gives.",
-		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json",
-		Args:    cobra.MinimumNArgs(1),
+			"are too low. A live camera is watched for the time that --for gives.\n\n" +
+			"Theta is such that as many false alarms are to be expected as --alarms allows. Alarms are counted as the detector raises them,\n" +
+			"by its durations in the configuration. Video of a tenth of the time in which one alarm is allowed is enough (1/day: 2.4 hours); with\n" +
+			"less the threshold is provisional, and with very little it is a quantile of the errors, which keeps to no number of alarms.",
+		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json\n" +
+			"  vigil calibrate rtsp://10.0.0.7/stream1 --for 5h -c vigil.yaml --camera gate --alarms 2/week -o gate.json",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.prepare(cmd, args); err != nil {
 				return usageError{err}
@@ -58,8 +65,10 @@ func calibrateCommand() *cobra.Command {
 			if err := cal.Write(c.out); err != nil {
 				return fmt.Errorf("%w; it would have said lo %g, theta %g", err, cal.Lo, cal.Theta)
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: camera %s, lo %.4g, theta %.4g from %d clips (%.0f s) of normal video; errors from %.4g to %.4g\n",
-				c.out, cal.Key.Camera, cal.Lo, cal.Theta, cal.Clips, cal.Seconds, cal.Least, cal.Greatest)
+			if c.json {
+				return printJSON(cmd.OutOrStdout(), cal)
+			}
+			printCalibration(cmd.OutOrStdout(), c.out, cal)
 			return nil
 		},
 	}
@@ -67,8 +76,10 @@ func calibrateCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&c.out, "out", "o", "", "`file` to write")
 	f.Float64Var(&c.lo, "lo-quantile", loQuantile, "the quantile of normal errors at which regularity is 1")
-	f.Float64Var(&c.theta, "theta-quantile", thetaQuantile, "the quantile of normal errors that the threshold lies at or above")
+	f.StringVar(&c.alarms, "alarms", config.Default().Defaults.Alarms.String(), "how many false alarms are allowed: a `number` for each hour, day or week, as 2/week")
+	f.Float64Var(&c.theta, "theta-quantile", thetaQuantile, "where there is too little video for --alarms, or if this is given: the quantile of normal errors that the threshold lies at or above")
 	f.Float64Var(&c.margin, "margin", margin, "how far above that quantile, as a share of its distance from lo")
+	f.BoolVar(&c.json, "json", false, "print the record as JSON")
 	f.DurationVar(&c.liveFor, "for", 0, "how long to watch a live camera")
 	return cmd
 }
@@ -76,6 +87,16 @@ func calibrateCommand() *cobra.Command {
 func (c *calibrate) prepare(cmd *cobra.Command, args []string) error {
 	if err := c.resolve(cmd, args); err != nil {
 		return err
+	}
+	flags := cmd.Flags()
+	c.quantile = flags.Changed("theta-quantile") || flags.Changed("margin")
+	if flags.Changed("alarms") {
+		if c.quantile {
+			return errors.New("--alarms and --theta-quantile or --margin: give one of them, each says where the threshold is")
+		}
+		if err := c.settings.Alarms.UnmarshalText([]byte(c.alarms)); err != nil {
+			return fmt.Errorf("--alarms: is %q, %w", c.alarms, err)
+		}
 	}
 	// What is being made cannot be needed yet.
 	c.settings.Calibration, c.settings.Threshold = "", nil
@@ -119,15 +140,18 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 		}
 	}
 	bar.finish()
-	cal, err := pipeline.Calibrate(pipeline.Calibration{
+	perDay := c.settings.Alarms.PerDay()
+	if c.quantile {
+		perDay = 0
+	}
+	return pipeline.Calibrate(pipeline.Calibration{
 		Key: pipeline.Key{
 			Camera: c.settings.Name, Model: m.Hash(), Mask: pipeline.MaskHash(c.settings.Mask),
 			Width: c.width, Height: c.height, FPS: pipeline.Median(c.fps), Hop: c.settings.Hop,
 		},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,
-		Seconds: c.seconds, Made: time.Now().UTC().Truncate(time.Second),
-	}, c.errors)
-	return cal, err
+		AlarmsPerDay: perDay, Detector: detectorOf(c.settings).Record(), Made: time.Now().UTC().Truncate(time.Second),
+	}, &c.normal)
 }
 
 // writable tells before the work whether its result can be written.
@@ -155,11 +179,11 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 	}
 	watch, cancel := context.WithCancel(watch)
 	defer cancel()
-	var first, last time.Duration
+	c.normal.Cut()
 	_, err = pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
 		Threads: c.threads, Log: log,
 		OnClip: func(clip pipeline.Clip) {
-			if c.errors == nil {
+			if c.normal.Clips() == 0 {
 				c.width, c.height, c.rate = clip.Width, clip.Height, clip.FPS
 			}
 			if clip.Width != c.width || clip.Height != c.height {
@@ -173,15 +197,10 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 					c.sources[i], clip.FPS, c.rate)
 				cancel()
 			}
-			if last == 0 {
-				first = clip.First.PTS
-			}
-			last = clip.Last.PTS
-			c.errors = append(c.errors, clip.Error)
+			c.normal.Add(clip)
 			c.fps = append(c.fps, clip.FPS)
 		},
 	})
-	c.seconds += math.Max(0, (last - first).Seconds())
 	if ctx.Err() != nil {
 		return errInterrupted
 	}

@@ -148,9 +148,9 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	}
 	width, height := street.Size()
 	bar := newProgress(d.stderr, "calibrate", "frames", int(d.normal.Seconds()*street.FPS()))
-	var normal []float64
+	var normal pipeline.Normal
 	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.normal, false, m, bar.add)}, pipeline.Options{
-		Log: log, OnClip: func(c pipeline.Clip) { normal = append(normal, c.Error) },
+		Log: log, OnClip: normal.Add,
 	})
 	bar.finish()
 	if ctx.Err() != nil {
@@ -162,10 +162,10 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	c, err := pipeline.Calibrate(pipeline.Calibration{
 		Key:       pipeline.Key{Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(), Hop: demoHop},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: demoMargin,
-		Seconds: d.normal.Seconds(), Made: time.Now().UTC().Truncate(time.Second),
-	}, normal)
+		Detector: pipeline.DefaultDetector().Record(), Made: time.Now().UTC().Truncate(time.Second),
+	}, &normal)
 	if err == nil {
-		d.say("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", c.Seconds, c.Lo, c.Theta)
+		d.say("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", d.normal.Seconds(), c.Lo, c.Theta)
 	}
 	return c, err
 }

@@ -122,6 +122,9 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models
 		if err != nil {
 			return err
 		}
+		if cal := thresholds[v.Camera].Calibration; cal != nil {
+			cam.Places = cal.Places
+		}
 		// A folder of frames does not say its rate; the data set does.
 		cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 			stream, err := capture.Open(ctx, r.sources[i], capture.Options{FirstSeq: firstSeq, Opening: opening, FolderFPS: data.FPS})

@@ -106,6 +106,13 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 		if cam.Threshold == (pipeline.Threshold{}) {
 			log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
 		}
+		if cal := cam.Threshold.Calibration; cal != nil {
+			log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day", cal.AlarmsPerDay,
+				"provisional", cal.Provisional)
+			for _, doubt := range cal.Doubts(cam.Detector, c.Alarms.PerDay()) {
+				log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)
+			}
+		}
 		cam.Footage = pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
 		if cam.Live {
 			cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Footage)

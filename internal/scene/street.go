@@ -110,6 +110,9 @@ func (s *Street) draw(n int) {
 	}
 	sun, gain := s.light.at(t)
 	copy(s.picture.Pix, s.empty.Pix)
+	if s.cfg.Screen {
+		s.advertise(t)
+	}
 	for i := range figures {
 		figures[i].cast(&s.raster, &s.camera, &s.shade)
 	}

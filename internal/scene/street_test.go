@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
+	"image"
 	"math"
 	"slices"
 	"strings"
@@ -175,5 +176,41 @@ func BenchmarkFrame(b *testing.B) {
 				bgr = s.Next(bgr)
 			}
 		})
+	}
+}
+
+// The screen shows something new all the time, and nothing but the screen is changed by it.
+func TestScreenFlickersInItsPlace(t *testing.T) {
+	cfg := Config{Seed: 4, Width: 128, Height: 96, Clean: true}
+	plain := street(t, cfg)
+	cfg.Screen = true
+	with := street(t, cfg)
+	box := with.screen()
+	if box.Dx() < 20 || box.Dy() < 8 {
+		t.Fatalf("the screen is %v", box)
+	}
+	var before []byte
+	for n := range 40 {
+		a, b := plain.Frame(n, nil), with.Frame(n, nil)
+		same, changed := true, false
+		for y := range 96 {
+			for x := range 128 {
+				i := 3 * (y*128 + x)
+				differs := !slices.Equal(a[i:i+3], b[i:i+3])
+				if in := image.Pt(x, y).In(box); differs && !in {
+					t.Fatalf("frame %d: the screen changes the pixel %d, %d", n, x, y)
+				} else if before != nil && in && !slices.Equal(before[i:i+3], b[i:i+3]) {
+					changed = true
+				}
+				same = same && !differs
+			}
+		}
+		// 12.5 frames and 3 pictures a second: at least every fifth frame is new.
+		if same || n%5 == 0 && n > 0 && !changed {
+			t.Errorf("frame %d: no screen, or it stands still", n)
+		}
+		if n%5 == 0 {
+			before = b
+		}
 	}
 }

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"vigil/pipeline"
+)
+
+// printCalibration says in words what a calibration is and what it promises.
+func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
+	fmt.Fprintf(w, "%s: camera %s, lo %.4g, theta %.4g from %d clips (%s) of normal video; errors from %.4g to %.4g\n",
+		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Least, c.Greatest)
+	switch {
+	case c.Rule == pipeline.RuleBudget:
+		t := c.Tail
+		fmt.Fprintf(w, "theta allows %s; the one that truly does lies between %.4g and %.4g (95 %%)\n", perDay(c.AlarmsPerDay), t.ThetaLow, t.ThetaHigh)
+		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
+		if c.Provisional {
+			fmt.Fprintf(w, "provisional: for %s this is too little video; %s are needed\n", perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
+		}
+	case c.AlarmsPerDay > 0:
+		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.Why)
+		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more, which keeps to no number of alarms; about %s are needed for %s\n",
+			c.ThetaQuantile, 100*c.Margin, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
+	default:
+		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more; nobody asked for a number of alarms\n", c.ThetaQuantile, 100*c.Margin)
+	}
+	if share, most := c.Places.Restless(); share > 0 {
+		fmt.Fprintf(w, "%.0f %% of the picture are restless; errors there are divided by up to %.2g\n", 100*share, most)
+	}
+}
+
+// perDay is a rate in the largest unit that has one.
+func perDay(rate float64) string {
+	switch {
+	case rate >= 24:
+		return fmt.Sprintf("%.3g false alarms an hour", rate/24)
+	case rate >= 1:
+		return fmt.Sprintf("%.3g false alarms a day", rate)
+	}
+	return fmt.Sprintf("%.3g false alarms a week", 7*rate)
+}
+
+// hours is a length of video.
+func hours(h float64) string {
+	switch {
+	case h < 1./6:
+		return fmt.Sprintf("%.0f s", 3600*h)
+	case h < 2:
+		return fmt.Sprintf("%.0f minutes", 60*h)
+	}
+	return fmt.Sprintf("%.3g hours", h)
+}

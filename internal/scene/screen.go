@@ -1,0 +1,37 @@
+package scene
+
+import "image"
+
+// The screen hangs on the wall at the upper right of the picture, clear of everybody's head; in metres.
+const (
+	screenLeft, screenRight = 1.7, 3.9
+	screenLow, screenHigh   = 2.7, 4.1
+	// Pictures a second, and the coloured fields of each.
+	screenRate   = 3.0
+	screenFields = 3
+)
+
+// advertise draws what the screen shows at time t: fields of any colour.
+func (s *Street) advertise(t float64) {
+	box := s.screen()
+	r := dice(s.cfg.life(), chanceScreen, int(t*screenRate))
+	var fields [screenFields * screenFields]rgb
+	for i := range fields {
+		fields[i] = rgb{uint8(r.IntN(256)), uint8(r.IntN(256)), uint8(r.IntN(256))}
+	}
+	for y := box.Min.Y; y < box.Max.Y; y++ {
+		row := (y - box.Min.Y) * screenFields / box.Dy()
+		for x := box.Min.X; x < box.Max.X; x++ {
+			c := fields[row*screenFields+(x-box.Min.X)*screenFields/box.Dx()]
+			q := s.picture.Pix[s.picture.PixOffset(x, y):][:3:3]
+			q[0], q[1], q[2] = c.r, c.g, c.b
+		}
+	}
+}
+
+// screen is where the screen lies in the picture.
+func (s *Street) screen() image.Rectangle {
+	left, low, _ := s.camera.project(vec{screenLeft, screenLow, wallAt})
+	right, high, _ := s.camera.project(vec{screenRight, screenHigh, wallAt})
+	return image.Rect(int(left), int(high), int(right), int(low)).Intersect(s.picture.Rect)
+}

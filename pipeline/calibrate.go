@@ -1,0 +1,114 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"vigil/pipeline/tail"
+)
+
+// How a calibration's threshold was found.
+const (
+	// RuleBudget is the level that the detector's events are expected to pass as often as the budget allows.
+	RuleBudget = "budget"
+	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there will be.
+	RuleQuantile = "quantile"
+)
+
+const (
+	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
+	minCalibrationClips = 20
+	// farthest is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's shape alone, and
+	// is provisional.
+	farthest = 10
+	// sure is the probability with which the interval of theta holds what it should.
+	sure = 0.95
+
+	secondsADay = 24 * 60 * 60
+)
+
+// Tail is what the threshold of RuleBudget rests on.
+type Tail struct {
+	Level     float64 `json:"level"`      // the error above which events were counted
+	Events    int     `json:"events"`     // that the detector opened there in the normal video
+	Shape     float64 `json:"shape"`      // of the generalized Pareto distribution of what is above Level
+	Scale     float64 `json:"scale"`      // likewise, an error
+	ThetaLow  float64 `json:"theta_low"`  // the theta that truly keeps the budget lies between these two with 95 %
+	ThetaHigh float64 `json:"theta_high"` // likewise
+}
+
+// Calibrate fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and for theta either
+// AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken where the video is too short for a
+// budget, and Why then says so. It returns an error for too few clips, for an error that is not finite
+// and for errors that do not differ.
+func Calibrate(c Calibration, n *Normal) (Calibration, error) {
+	if n.Clips() < minCalibrationClips {
+		return c, fmt.Errorf("calibrate %s: %d clips are too few, at least %d are needed: use more video or a smaller hop",
+			c.Key.Camera, n.Clips(), minCalibrationClips)
+	}
+	if !(c.Key.FPS > 0) || math.IsInf(c.Key.FPS, 0) {
+		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's times do not move on", c.Key.Camera, c.Key.FPS)
+	}
+	for _, clip := range n.clips {
+		if e := clip.error; math.IsNaN(e) || math.IsInf(e, 0) {
+			return c, fmt.Errorf("calibrate %s: the error of a clip is %g", c.Key.Camera, e)
+		}
+	}
+	c.Places = n.weigh()
+	sorted := make([]float64, n.Clips())
+	for i, clip := range n.clips {
+		sorted[i] = clip.error
+	}
+	slices.Sort(sorted)
+	c.Version = calibrationVersion
+	c.Clips, c.Least, c.Greatest, c.Seconds = n.Clips(), sorted[0], sorted[len(sorted)-1], n.Seconds()
+	c.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
+	c.byBudget(n)
+	if c.Rule != RuleBudget {
+		c.Rule = RuleQuantile
+		high := stat.Quantile(c.ThetaQuantile, stat.LinInterp, sorted, nil)
+		c.Theta = high + c.Margin*(high-c.Lo)
+	}
+	if !(c.Theta > c.Lo) {
+		return c, fmt.Errorf("calibrate %s: all %d clips have the same error %g: is this a still picture?", c.Key.Camera, n.Clips(), c.Lo)
+	}
+	c.ID = c.contentID()
+	return c, nil
+}
+
+// byBudget finds theta by the number of alarms that are allowed, or says why it cannot.
+func (c *Calibration) byBudget(n *Normal) {
+	if c.AlarmsPerDay == 0 {
+		return
+	}
+	days := c.Seconds / secondsADay
+	c.HoursNeeded = 24 / c.AlarmsPerDay / farthest
+	c.Provisional = days*farthest < 1/c.AlarmsPerDay
+	level, peaks := n.tailPeaks(c.Detector.config(), c.Lo)
+	if len(peaks) < tail.MinPeaks {
+		c.Provisional = true
+		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
+		c.Why = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days, tail.MinPeaks)
+		return
+	}
+	t, err := tail.Fit(level, peaks, days)
+	if err != nil {
+		c.Provisional, c.Why = true, err.Error()
+		return
+	}
+	theta := func(level float64) float64 { return thetaOf(level, c.Lo, c.Detector.Enter) }
+	low, high := t.Interval(c.AlarmsPerDay, sure)
+	c.Rule, c.Theta = RuleBudget, theta(t.Level(c.AlarmsPerDay))
+	c.Tail = &Tail{Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, ThetaLow: theta(low), ThetaHigh: theta(high)}
+}
+
+// Median returns the median of values; NaN for none.
+func Median(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	return stat.Quantile(0.5, stat.LinInterp, slices.Sorted(slices.Values(values)), nil)
+}

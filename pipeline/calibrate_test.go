@@ -1,0 +1,222 @@
+package pipeline
+
+import (
+	"math"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+)
+
+// series is normal footage as clips of the given errors, half a second apart.
+func series(errors []float64) *Normal {
+	var n Normal
+	const step = 500 * time.Millisecond
+	for i, e := range errors {
+		at := time.Duration(i) * step
+		n.Add(Clip{First: Moment{PTS: at}, Centre: Moment{PTS: at}, Last: Moment{PTS: at + step}, Error: e, Raw: e})
+	}
+	return &n
+}
+
+const clipsADay = 2 * secondsADay
+
+// gpd is a margin: its quantile and survival functions.
+func gpd(shape float64) (quantile, survival func(float64) float64) {
+	if shape == 0 {
+		return func(u float64) float64 { return -math.Log1p(-u) }, func(x float64) float64 { return math.Exp(-x) }
+	}
+	return func(u float64) float64 { return math.Expm1(-shape*math.Log1p(-u)) / shape },
+		func(x float64) float64 { return math.Pow(max(0, 1+shape*x), -1/shape) }
+}
+
+// movingMaximum is autocorrelated: the highest of the last 8 of independent draws. What passes a high level are then the single draws that do, and
+// so many of these come as the margin says.
+func movingMaximum(r *rand.Rand, n int, quantile func(float64) float64) []float64 {
+	const width = 8
+	draws, out := make([]float64, n), make([]float64, n)
+	for i := range draws {
+		draws[i] = 5 + quantile(r.Float64())
+		for j := max(0, i-width+1); j <= i; j++ {
+			out[i] = max(out[i], draws[j])
+		}
+	}
+	return out
+}
+
+// autoregressive is a Gaussian AR(1) with a correlation of 0.8 from clip to clip, given an exponential margin.
+func autoregressive(r *rand.Rand, n int) []float64 {
+	const rho = 0.8
+	out := make([]float64, n)
+	z := r.NormFloat64()
+	for i := range out {
+		out[i] = 5 - math.Log(distuv.UnitNormal.Survival(z))
+		z = rho*z + math.Sqrt(1-rho*rho)*r.NormFloat64()
+	}
+	return out
+}
+
+func budgeted(t *testing.T, errors []float64, perDay float64) Calibration {
+	t.Helper()
+	c, err := Calibrate(Calibration{
+		Key: Key{Camera: "gate", FPS: 16, Hop: 8}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
+		AlarmsPerDay: perDay, Detector: DefaultDetector().Record(),
+	}, series(errors))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// Over many pieces of footage the events that truly come at theta are about as many as the budget allows. Three hours are calibrated on and a
+// budget of two a day looks four times as far ahead.
+func TestThresholdKeepsToTheBudget(t *testing.T) {
+	seeds := 20
+	if os.Getenv("VIGIL_LONG") != "" {
+		seeds = 300
+	}
+	const hours, perDay = 3, 2.
+	moving := func(shape float64) (func(*rand.Rand, int) []float64, func(float64) float64) {
+		quantile, survival := gpd(shape)
+		return func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, quantile) },
+			func(theta float64) float64 { return clipsADay * survival(theta-5) }
+	}
+	type kind struct {
+		name string
+		draw func(*rand.Rand, int) []float64
+		rate func(theta float64) float64 // events a day, truly
+		mean [2]float64                  // of rate over the budget
+	}
+	kinds := []kind{{name: "bounded", mean: [2]float64{0, 1.2}}, {name: "exponential", mean: [2]float64{0.2, 1.8}}, {name: "heavy", mean: [2]float64{0.3, 3}}}
+	for i, shape := range []float64{-0.25, 0, 0.15} {
+		kinds[i].draw, kinds[i].rate = moving(shape)
+	}
+	// Nobody knows a formula for the events of an AR(1): they are counted in 10 days.
+	days := 10
+	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
+	cfg := DefaultDetector()
+	peaks := long.peaks(cfg, long.held(cfg.OpenAfter), 5, 5-math.Log(2e-3))
+	kinds = append(kinds, kind{"autoregressive", autoregressive, func(theta float64) float64 {
+		above := 0.
+		for _, p := range peaks {
+			if p > theta {
+				above++
+			}
+		}
+		return above / float64(days)
+	}, [2]float64{0.2, 1.8}})
+	for _, k := range kinds {
+		t.Run(k.name, func(t *testing.T) {
+			held, worst := 0, 0.
+			var rates []float64
+			for seed := range seeds {
+				c := budgeted(t, k.draw(rand.New(rand.NewPCG(3, uint64(seed))), hours*clipsADay/24), perDay)
+				if c.Rule != RuleBudget || c.Provisional || c.Tail.Events < wantedPeaks {
+					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
+				}
+				rate := k.rate(c.Theta) / perDay
+				rates = append(rates, rate)
+				worst = max(worst, rate)
+				if k.rate(c.Tail.ThetaLow) >= perDay && perDay >= k.rate(c.Tail.ThetaHigh) {
+					held++
+				}
+			}
+			mean, share := stat.Mean(rates, nil), float64(held)/float64(seeds)
+			t.Logf("true events over the budget: mean %.2f, median %.2f, most %.2f; the interval holds the truth in %.2f", mean, Median(rates), worst, share)
+			if mean < k.mean[0] || mean > k.mean[1] {
+				t.Errorf("%.2f times the budget in the mean, want %.2f to %.2f", mean, k.mean[0], k.mean[1])
+			}
+			// With 0.95 truly, 20 seeds give less than 0.8 once in 390 times, and 300 less than 0.9 once in some thousand.
+			if least := map[bool]float64{true: 0.8, false: 0.9}[seeds == 20]; share < least {
+				t.Errorf("the interval holds the truth in %.2f of the seeds, want at least %.2f", share, least)
+			}
+		})
+	}
+}
+
+func TestShortFootageIsSaid(t *testing.T) {
+	quantile, _ := gpd(0)
+	r := rand.New(rand.NewPCG(1, 1))
+	// A minute has no twenty events.
+	c := budgeted(t, movingMaximum(r, 120, quantile), 1)
+	if c.Rule != RuleQuantile || !c.Provisional || c.Tail != nil || !strings.Contains(c.Why, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
+		t.Errorf("a minute: %+v", c)
+	}
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d, "keeps to no number of alarms: at most ") {
+		t.Errorf("said %q", d)
+	}
+	// An hour has, but one alarm a day looks 24 times as far ahead.
+	c = budgeted(t, movingMaximum(r, 7200, quantile), 1)
+	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
+		t.Errorf("an hour: %+v", c)
+	}
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d, "provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
+		t.Errorf("said %q", d)
+	}
+	// Four of a day need no more.
+	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
+	if c.Rule != RuleBudget || c.Provisional || c.Doubts(DefaultDetector(), 4) != nil || !(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
+		t.Errorf("four a day: %+v, %+v", c, c.Tail)
+	}
+	other := DefaultDetector()
+	other.CoolDown = time.Minute
+	if d := strings.Join(c.Doubts(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") || !strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
+		t.Errorf("said %q", d)
+	}
+}
+
+// held says from which level on the detector opens; for every series and level the two must agree.
+func TestHeldAgreesWithTheDetector(t *testing.T) {
+	r := rand.New(rand.NewPCG(5, 5))
+	for round := range 200 {
+		var n Normal
+		at := time.Duration(0)
+		for range 60 {
+			at += time.Duration(1+r.IntN(4)) * 100 * time.Millisecond
+			if r.IntN(40) == 0 {
+				n.Cut()
+				at = 0
+			}
+			m := Moment{PTS: at}
+			n.Add(Clip{First: m, Centre: m, Last: m, Raw: float64(1 + r.IntN(10)), Gap: r.IntN(20) == 0})
+		}
+		cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
+		held := n.held(cfg.OpenAfter)
+		for level := 0.5; level < 11; level++ {
+			d := NewDetector(cfg, 0)
+			for i, c := range n.clips {
+				// Since no event is ever closed, only the first of a stretch is seen; it is started anew after each.
+				if c.first {
+					d = NewDetector(cfg, 0)
+				}
+				change, _ := d.Push(Clip{Centre: Moment{PTS: c.at}, Error: c.error, Regularity: Regularity(c.error, 0, level), Gap: c.gap})
+				if change == Started {
+					d.open, d.low = false, true
+				}
+				if (change == Started) != (held[i] > level) {
+					t.Fatalf("round %d, clip %d, level %g: change %v, held %g", round, i, level, change, held[i])
+				}
+			}
+		}
+	}
+}
+
+func TestNormalCountsSeconds(t *testing.T) {
+	var n Normal
+	add := func(first, last int, gap bool) {
+		at := func(s int) Moment { return Moment{PTS: time.Duration(s) * time.Second} }
+		n.Add(Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap})
+	}
+	add(100, 110, true)
+	add(105, 115, false)
+	add(200, 210, true)
+	n.Cut()
+	add(7, 9, true)
+	if n.Seconds() != 15+10+2 || n.Clips() != 4 {
+		t.Errorf("%g s, %d clips", n.Seconds(), n.Clips())
+	}
+}

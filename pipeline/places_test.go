@@ -1,0 +1,88 @@
+package pipeline
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// picture draws the cells of normal clips: every one has errors up to its own level.
+func picture(clips int, level func(cell int) float64) []float32 {
+	r := rand.New(rand.NewPCG(2, 2))
+	cells := make([]float32, clips*cellCount)
+	for i := range cells {
+		cells[i] = float32(level(i%cellCount) * r.Float64())
+	}
+	return cells
+}
+
+func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
+	// A tree of eight cells that is ten times as strange as the rest, and below it a masked row.
+	level := func(cell int) float64 {
+		switch {
+		case cell < 8:
+			return 0.1
+		case cell < 16:
+			return 0
+		}
+		return 0.01
+	}
+	p := learnPlaces(picture(1000, level))
+	if p == nil {
+		t.Fatal("nothing is restless")
+	}
+	for i, d := range p.Divisors {
+		if restless := i < 8; restless != (d > 4) || d > 6 || !restless && d != 1 {
+			t.Errorf("cell %d is divided by %g", i, d)
+		}
+	}
+	if share, most := p.Restless(); share != 0.125 || most < 4 || most > 6 {
+		t.Errorf("%g of the picture, by %g", share, most)
+	}
+	// What is strange elsewhere counts in full, and in the tree by so much less.
+	cells := make([]float32, cellCount)
+	cells[3], cells[40] = 0.1, 0.03
+	if e := p.judge(cells); e != float64(float32(0.03)) {
+		t.Errorf("the error is %g, want that of the quiet cell", e)
+	}
+	const side = 32
+	errs := make([]float32, side*side)
+	errs[0], errs[side*side-1] = 1, 1
+	out := p.weigh(errs, side)
+	if out[0] != 1/float32(p.Divisors[0]) || out[side*side-1] != 1 || errs[0] != 1 {
+		t.Errorf("weighed to %g and %g, the map itself has %g", out[0], out[side*side-1], errs[0])
+	}
+}
+
+func TestPlacesLeaveAnOrdinaryPictureAlone(t *testing.T) {
+	for name, level := range map[string]func(int) float64{
+		"even":                            func(int) float64 { return 0.01 },
+		"a walkway over a third of it":    func(cell int) float64 { return []float64{0.01, 0.0001, 0.0001}[cell/8%3] },
+		"the near errors twice the far":   func(cell int) float64 { return 0.01 * (1 + float64(cell)/cellCount) },
+		"nothing in it":                   func(int) float64 { return 0 },
+		"one cell not twice as strange":   func(cell int) float64 { return map[bool]float64{true: 0.019, false: 0.01}[cell == 9] },
+		"all masked but a quarter, even ": func(cell int) float64 { return map[bool]float64{true: 0.01}[cell < 16] },
+	} {
+		if p := learnPlaces(picture(500, level)); p != nil {
+			t.Errorf("%s: divided by %g", name, p.Divisors)
+		}
+	}
+	if learnPlaces(nil) != nil {
+		t.Error("no clips have restless places")
+	}
+	var none *Places
+	if share, most := none.Restless(); share != 0 || most != 1 || none.check() != nil {
+		t.Error("no places are not harmless")
+	}
+}
+
+func TestPlacesCheck(t *testing.T) {
+	good := learnPlaces(picture(100, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] }))
+	if err := good.check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range [][]float64{nil, good.Divisors[1:], append([]float64{0.5}, good.Divisors[1:]...)} {
+		if (&Places{Grid: good.Grid, Divisors: d}).check() == nil {
+			t.Errorf("accepted %v", d)
+		}
+	}
+}
