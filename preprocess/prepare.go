@@ -21,6 +21,11 @@ type Preparer struct {
 	src, gray, area gocv.Mat // [h][w][3], [h][w], [S][S]
 	channels        int      // that src is made for
 	out             []byte
+
+	lumaWidth, lumaHeight int // that the following are made for
+	lumaRuns              []run
+	sums                  []uint16
+	row                   []float32
 }
 
 // NewPreparer makes pictures of side x side pixels. What lies under the mask is black before the picture is made
@@ -74,10 +79,14 @@ func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
 		return Picture{}, err
 	}
 	copy(p.out, small)
+	return p.picture(f), nil
+}
+
+func (p *Preparer) picture(f *capture.Frame) Picture {
 	return Picture{
 		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening,
 		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Gray: p.out,
-	}, nil
+	}
 }
 
 // fit makes the buffers and the mask fit the frame's size.

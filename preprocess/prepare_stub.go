@@ -22,3 +22,6 @@ func (*Preparer) Prepare(*capture.Frame) (Picture, error) {
 	return Picture{}, errors.New("this vigil was built without OpenCV: install it (Debian: libopencv-dev and pkg-config) and " +
 		"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 }
+
+// PrepareLuma says what is missing.
+func (p *Preparer) PrepareLuma(f *capture.Frame) (Picture, error) { return p.Prepare(f) }

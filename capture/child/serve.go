@@ -166,7 +166,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		if f.Width != width || f.Height != height {
 			return fmt.Errorf("%w: the picture was %dx%d and is %dx%d", capture.ErrLost, width, height, f.Width, f.Height)
 		}
-		pic, err := prep.Prepare(&f)
+		pic, err := prep.PrepareLuma(&f)
 		if err != nil {
 			return err
 		}
