@@ -9,7 +9,7 @@ TOOL  := go tool -modfile=tools/go.mod
 # The packages that need no OpenCV must build and pass without a C compiler.
 TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --
 
-.PHONY: all setup build demo test test-race test-pure soak check fmt generate bench audit clean
+.PHONY: all setup build demo test test-race test-pure test-long soak check fmt generate bench audit clean
 
 all: build
 
@@ -33,6 +33,10 @@ test-race:
 
 test-pure:
 	CGO_ENABLED=0 GOFLAGS=$(filter-out -tags=%,$(GOFLAGS)) $(TEST) -timeout 10m ./...
+
+## test-long: whole days and many seeds where make test has a part of them; about an hour
+test-long:
+	VIGIL_LONG=1 $(TEST) -timeout 3h ./pipeline/... ./cmd/vigil
 
 ## soak: eight cameras and random faults for a while; DURATION=10m SEED=1
 soak:

@@ -112,7 +112,18 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	for _, n := range []string{"1", "2", "3"} {
 		calibrate = append(calibrate, strings.Replace(train, "%d", n, 1))
 	}
-	mustVigil(t, calibrate...)
+	said := mustVigil(t, calibrate...)
+	if !strings.Contains(said, "provisional: too little video for a number of alarms") {
+		t.Errorf("half a minute of video was calibrated with\n%s", said)
+	}
+	for want, flags := range map[string][]string{
+		`--alarms: is "2/month", must be`: {"--alarms", "2/month"},
+		"--alarms and --theta-quantile":   {"--alarms", "2/day", "--theta-quantile", "0.9"},
+	} {
+		if code, _, errs := vigil(t, append(calibrate, flags...)...); code != exitUsage || !strings.Contains(errs, want) {
+			t.Errorf("%v: exit code %d, %s", flags, code, errs)
+		}
+	}
 	// A cart drives through the fourth clip: large enough even for weights that were never trained.
 	cart := filepath.Join(data, "ped2", "test", "04.mkv")
 	out := mustVigil(t, "replay", cart, "-m", weights, "--calibration", record, "--scores", scores, "--no-publish")

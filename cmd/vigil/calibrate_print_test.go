@@ -1,0 +1,32 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"vigil/pipeline"
+)
+
+func TestPrintCalibration(t *testing.T) {
+	places := &pipeline.Places{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
+	for want, c := range map[string]pipeline.Calibration{
+		"theta allows 2 false alarms a week; the one that truly does lies between 3 and 5 (95 %)": {
+			Rule: pipeline.RuleBudget, AlarmsPerDay: 2. / 7, Tail: &pipeline.Tail{ThetaLow: 3, ThetaHigh: 5},
+		},
+		"provisional: for 2 false alarms an hour this is too little video; 180 s are needed": {
+			Rule: pipeline.RuleBudget, AlarmsPerDay: 48, Tail: &pipeline.Tail{}, Provisional: true, HoursNeeded: 0.05,
+		},
+		"provisional: too little video for a number of alarms: three events\n": {
+			Rule: pipeline.RuleQuantile, AlarmsPerDay: 1, Why: "three events", HoursNeeded: 2.4,
+		},
+		"nobody asked for a number of alarms":                                   {Rule: pipeline.RuleQuantile},
+		"25 % of the picture are restless; errors there are divided by up to 3": {Rule: pipeline.RuleQuantile, Places: places},
+	} {
+		var out bytes.Buffer
+		printCalibration(&out, "gate.json", c)
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("printed\n%s\nwant %q", out.String(), want)
+		}
+	}
+}
