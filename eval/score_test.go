@@ -98,16 +98,21 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 	pictures, jumps := noise(100), map[int]bool{37: true, 45: true, 70: true}
 	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 100)}
 	var s Scorer
-	if err := s.Score(t.Context(), v, blindCamera(t, pictures, jumps, 1)); err != nil {
+	early := blindCamera(t, pictures, jumps, 1)
+	early.Early = true
+	if err := s.Score(t.Context(), v, early); err != nil {
 		t.Fatal(err)
 	}
 	all := s.Recordings[0].Clips
-	if want := (37 - 15) + (70 - 45 - 15) + (100 - 70 - 15); len(all) != want {
-		t.Fatalf("%d clips at hop 1, want %d", len(all), want)
+	// Of the stretch of 8 there are only early ones.
+	if want := (37 - 15) + (70 - 45 - 15) + (100 - 70 - 15); len(Whole(all)) != want || len(all) != want+3*14+7 {
+		t.Fatalf("%d whole clips of %d at hop 1, want %d of %d", len(Whole(all)), len(all), want, want+3*14+7)
 	}
 	for _, hop := range []int{3, 8, 50} {
 		var direct []pipeline.Clip
-		_, err := pipeline.Run(t.Context(), []pipeline.Camera{blindCamera(t, pictures, jumps, hop)}, pipeline.Options{
+		cam := blindCamera(t, pictures, jumps, hop)
+		cam.Early = true
+		_, err := pipeline.Run(t.Context(), []pipeline.Camera{cam}, pipeline.Options{
 			OnClip: func(c pipeline.Clip) { direct = append(direct, c) },
 		})
 		if err != nil {
@@ -116,6 +121,8 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 		plain := func(clips []pipeline.Clip) (out []pipeline.Clip) {
 			for _, c := range clips {
 				c.Map, c.Queue, c.Score, c.Regularity = nil, 0, 0, 0
+				// After a gap the first clip of each hop is another.
+				c.Gap = false
 				out = append(out, c)
 			}
 			return out

@@ -303,17 +303,61 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// TestPairs shows that layers run a few frames at a time give what they give one after the other.
-func TestPairs(t *testing.T) {
-	m := noise(t, "tiny")
-	s := m.NewScorer(2)
-	defer s.Close()
+// wideNoise is a network whose last two layers are fused.
+func wideNoise(t *testing.T) *Model {
+	t.Helper()
+	spec := Spec{Side: 48, Channels: [4]int{32, 8, 12, 16}, Slots: 9, Lambda: 0.05, Addressing: Dot, Score: BlockSq}
+	w, err := NewWeights(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, tensor := range w.Tensors {
+		for i := range tensor.Float {
+			tensor.Float[i] += float32(r.NormFloat64()) * 0.05
+		}
+	}
+	for _, l := range spec.layers() {
+		if l.norm != "" {
+			for i, v := range w.Tensors[l.norm+".running_var"].Float {
+				w.Tensors[l.norm+".running_var"].Float[i] = max(v, 0.5)
+			}
+		}
+	}
+	m, err := New(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.tail == nil {
+		t.Fatal("the last two layers are not fused")
+	}
+	return m
+}
+
+// TestFusedLayers shows that fused layers give what they give one after the other, on any number of threads, and that each part has its lap.
+func TestFusedLayers(t *testing.T) {
+	m := wideNoise(t)
 	x := randomClip(m)
-	s.forward(x)
-	got := slices.Clone(s.y)
-	s.trace = func(string, []float32) {}
-	s.forward(x)
-	if !slices.Equal(got, s.y) {
-		t.Error("pairs of layers give another reconstruction")
+	for _, threads := range []int{1, 3} {
+		s := m.NewScorer(threads)
+		defer s.Close()
+		s.forward(x)
+		got, laps := slices.Clone(s.y), 0
+		s.trace = func(string, []float32) {}
+		s.forward(x)
+		s.trace = nil
+		if !slices.Equal(got, s.y) {
+			t.Errorf("%d threads: fused layers give another reconstruction", threads)
+		}
+		s.lap = func() { laps++ }
+		s.forward(x)
+		s.lap = nil
+		// The error is a part without a lap of its own.
+		if want := len(m.Parts()) - 1; laps != want {
+			t.Errorf("%d laps, want %d", laps, want)
+		}
+		if n := testing.AllocsPerRun(5, func() { s.forward(x) }); n != 0 {
+			t.Errorf("%v allocations a clip", n)
+		}
 	}
 }

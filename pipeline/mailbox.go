@@ -143,14 +143,34 @@ func (m *mailbox) poll() (p parcel, ok, over bool) {
 			m.next = camera + 1
 			return p, true, false
 		case s.pending != nil:
-			p := parcel{camera: camera, cuboid: s.pending, waited: time.Since(s.since)}
-			s.pending = nil
 			m.next = camera + 1
-			signal(s.space)
-			return p, true, false
+			return m.pick(camera), true, false
 		}
 	}
 	return parcel{}, false, m.over
+}
+
+// another takes a cuboid of a wanted camera, the cameras in turn, if one waits. What is told of a stream's end stays for take.
+func (m *mailbox) another(wanted func(camera int) bool) (parcel, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.slots {
+		camera := (m.next + i) % len(m.slots)
+		if s := &m.slots[camera]; s.pending != nil && !(s.ending != "" && s.endingFirst) && wanted(camera) {
+			m.next = camera + 1
+			return m.pick(camera), true
+		}
+	}
+	return parcel{}, false
+}
+
+// pick takes a camera's pending cuboid.
+func (m *mailbox) pick(camera int) parcel {
+	s := &m.slots[camera]
+	p := parcel{camera: camera, cuboid: s.pending, waited: time.Since(s.since)}
+	s.pending = nil
+	signal(s.space)
+	return p
 }
 
 // done gives a scored cuboid's buffer back to its camera.

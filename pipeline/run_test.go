@@ -480,3 +480,23 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 		}
 	}
 }
+
+// TestEarlyClipsOfAnotherRate are not judged by a calibration that does not fit, and the first whole cuboid says so.
+func TestEarlyClipsOfAnotherRate(t *testing.T) {
+	for _, c := range []struct {
+		fps   float64
+		clips int
+		fits  bool
+	}{{10, 39, true}, {20, 0, false}} {
+		cam := camera(t, "gate", film{greys: slices.Repeat([]byte{brightGrey}, 40), err: io.EOF})
+		cam.Early, cam.Detector.OpenAfter = true, 0
+		key := cam.Key()
+		key.Width, key.Height, key.FPS = 32, 24, c.fps
+		cam.Threshold.Calibration = &Calibration{Key: key, Lo: 0.01, Theta: 0.1}
+		clips, told := 0, 0
+		_, err := Run(t.Context(), []Camera{cam}, Options{OnClip: func(Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})
+		if (err == nil) != c.fits || clips != c.clips || (told > 0) != c.fits {
+			t.Errorf("calibrated for %v frames a second: %d clips, %d alerts, error %v", c.fps, clips, told, err)
+		}
+	}
+}

@@ -26,7 +26,6 @@ type judge struct {
 	onClip  func(Clip)
 	publish *publisher
 	batch   []parcel    // what is scored together
-	held    *parcel     // taken from the mailbox, and not of the batch
 	clips   [][]float32 // of the batch
 	ignore  [][]bool
 }
@@ -49,7 +48,7 @@ type bench struct {
 // A cuboid that cannot be scored stops its own camera only.
 func (j *judge) run(ctx context.Context) {
 	for {
-		p, ok := j.take()
+		p, ok := j.box.take()
 		if !ok {
 			return
 		}
@@ -70,27 +69,15 @@ func (j *judge) run(ctx context.Context) {
 	}
 }
 
-// take is the mailbox's, but for a parcel that is held.
-func (j *judge) take() (parcel, bool) {
-	if p := j.held; p != nil {
-		j.held = nil
-		return *p, true
-	}
-	return j.box.take()
-}
-
-// gather adds to a cuboid those that wait already and go to the same model. The cameras have their turns, so these are of other cameras.
+// gather adds to a cuboid those of other cameras that wait already and go to the same model.
 func (j *judge) gather(p parcel) {
 	j.batch = append(j.batch[:0], p)
 	scorer := j.benches[p.camera].scorer
 	for len(j.batch) < scorer.Threads() {
-		p, ok, _ := j.box.poll()
+		p, ok := j.box.another(func(camera int) bool {
+			return j.benches[camera].scorer == scorer && !slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == camera })
+		})
 		if !ok {
-			return
-		}
-		again := slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == p.camera })
-		if p.cuboid == nil || again || j.benches[p.camera].scorer != scorer {
-			j.held = &p
 			return
 		}
 		j.batch = append(j.batch, p)

@@ -33,7 +33,7 @@ type watcher struct {
 	offset  time.Duration // added to the stream's own clock, so that stream time never restarts
 	last    preprocess.Picture
 	fitted  [3]int        // the opening and size that the calibration was last checked for
-	unsure  bool          // of the rate, since only early cuboids were checked
+	gap     bool          // the next cuboid comes after one
 	fresh   time.Time     // arrival of the last picture that differed from the one before it
 	thawed  time.Time     // when the source was last opened again because it was frozen
 	good    time.Duration // how long the latest opening delivered pictures
@@ -194,10 +194,16 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	if s := window.Stats(); w.opening > 1 && s.Cuboids+s.Early == 1 {
 		c.Gap = true
 	}
-	if err := w.fits(c); err != nil {
+	c.Gap = c.Gap || w.gap
+	switch err := w.fits(c); {
+	case err != nil && c.Pictures < preprocess.Frames:
+		// A few pictures may be wrong about the rate; the first whole cuboid decides. Until then nothing is judged.
+		w.gap = c.Gap
+		return nil
+	case err != nil:
 		return err
 	}
-	w.cuboid = nil
+	w.cuboid, w.gap = nil, false
 	w.stats.clips.Add(1)
 	if w.Whole {
 		return w.box.putWait(ctx, w.index, c)
@@ -209,21 +215,20 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 // fits checks the calibration against what the source really delivers: after each opening, gap and change of size.
 func (w *watcher) fits(c *preprocess.Cuboid) error {
 	seen := [3]int{c.Opening, c.Width, c.Height}
-	if w.Threshold.Calibration == nil || w.fitted == seen && !c.Gap && !w.unsure {
+	if c.Gap {
+		w.fitted = [3]int{}
+	}
+	if w.Threshold.Calibration == nil || w.fitted == seen {
 		return nil
 	}
 	key := w.Key()
 	key.Width, key.Height, key.FPS = c.Width, c.Height, c.FPS()
-	early := c.Pictures < preprocess.Frames
-	if early {
-		// A few pictures say little of the rate; the first whole cuboid will.
-		key.FPS = w.Threshold.Calibration.Key.FPS
-	}
 	if err := w.Threshold.Calibration.Check(key); err != nil {
 		return misfitError{err}
 	}
-	w.unsure = early
-	w.fitted = seen
+	if c.Pictures == preprocess.Frames {
+		w.fitted = seen
+	}
 	return nil
 }
 

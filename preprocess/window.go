@@ -1,6 +1,9 @@
 package preprocess
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 // WindowConfig says which pictures become cuboids.
 type WindowConfig struct {
@@ -85,7 +88,7 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 	w.taken++
 	w.stats.Taken++
 	early := w.taken < Frames
-	if w.stride == 0 || (w.taken-Frames)%w.cfg.Hop != 0 || early && (!w.cfg.Early || w.taken < 2) {
+	if w.stride == 0 || (w.taken-Frames)%w.cfg.Hop != 0 || early && !(w.cfg.Early && w.even()) {
 		return false
 	}
 	w.fill(c)
@@ -119,6 +122,20 @@ func (w *Window) follow(p *Picture) {
 		w.taken, w.phase, w.gap = 0, 0, true
 		w.stats.Gaps++
 	}
+}
+
+// even says whether there are two pictures or more, none of them over twice as far from the one before as another: while the usual step
+// is not known, a gap shows only so.
+func (w *Window) even() bool {
+	if w.taken < 2 {
+		return false
+	}
+	least, most := time.Duration(math.MaxInt64), time.Duration(0)
+	for i := 1; i < min(w.taken, Frames); i++ {
+		step := w.ring[i].PTS - w.ring[i-1].PTS
+		least, most = min(least, step), max(most, step)
+	}
+	return least > 0 && most <= 2*least
 }
 
 // setStride says whether the pictures taken so far have another spacing than those to come.

@@ -103,6 +103,13 @@ func TestEarly(t *testing.T) {
 	if s := w.Stats(); s.Early != 6 || s.Cuboids != uint64(len(got)-6) || s.Gaps != 1 {
 		t.Errorf("%+v", s)
 	}
+	// While the usual step is not known, an uneven one lets no early cuboid pass.
+	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 25, Early: true})
+	for i, p := range after(4, pictures(8, 0, 0, 16*ms), shift(55*ms)) {
+		if got := w.Push(p, &c); got != (i > 0 && i < 4) {
+			t.Errorf("picture %d of an uneven stream: cuboid %v", i, got)
+		}
+	}
 	// With hop 1 the first is of two pictures: one has no motion.
 	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 10, Early: true})
 	for i, p := range pictures(3, 0, 0, 100*ms) {

@@ -218,6 +218,8 @@ func TestTail(t *testing.T) {
 			{[3]int{3, 5, 7}, [3]int{1, 2, 2}, 4, 49},
 			{[3]int{1, 1, 1}, [3]int{2, 2, 2}, 2, 96},
 			{[3]int{5, 9, 3}, [3]int{2, 2, 2}, 7, 30},
+			{[3]int{9, 33, 31}, [3]int{2, 2, 2}, 2, 27}, // several chunks
+			{[3]int{3, 4, 5}, [3]int{2, 2, 2}, 300, 41}, // several blocks of weights
 		} {
 			r := newRand(uint64(n))
 			first := shape{up: true, size: c.size, stride: c.strides, in: c.in, out: c.between}
@@ -238,8 +240,11 @@ func TestTail(t *testing.T) {
 			for _, threads := range []int{1, 3} {
 				pool := NewPool(threads)
 				// Another Tail's leavings in the pool's buffers do no harm.
-				other := NewTail(NewConv(set, shape{up: true, size: [3]int{4, 6, 6}, stride: [3]int{2, 2, 2}, in: 2, out: 64}.axes(), 2, 64, 1),
-					NewConv(set, shape{up: true, size: [3]int{8, 12, 12}, stride: [3]int{1, 2, 2}, in: 64, out: 1}.axes(), 64, 1, 1))
+				x := NewConv(set, shape{up: true, size: [3]int{4, 6, 6}, stride: [3]int{2, 2, 2}, in: 2, out: 64}.axes(), 2, 64, 1)
+				y := NewConv(set, shape{up: true, size: [3]int{8, 12, 12}, stride: [3]int{1, 2, 2}, in: 64, out: 1}.axes(), 64, 1, 1)
+				x.Pack(fill(r, make([]float32, 2*64*27)), 27, 64*27, nil)
+				y.Pack(fill(r, make([]float32, 64*27)), 27, 27, nil)
+				other := NewTail(x, y)
 				other.Run(pool, make([]float32, 8*24*24), fill(r, make([]float32, 4*6*6*2)))
 				for range 2 {
 					got, intact := guarded(r, b.DstLen())
