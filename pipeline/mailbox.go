@@ -156,7 +156,7 @@ func (m *mailbox) another(wanted func(camera int) bool) (parcel, bool) {
 	defer m.mu.Unlock()
 	for i := range m.slots {
 		camera := (m.next + i) % len(m.slots)
-		if s := &m.slots[camera]; s.pending != nil && !(s.ending != "" && s.endingFirst) && wanted(camera) {
+		if s := &m.slots[camera]; s.pending != nil && (s.ending == "" || !s.endingFirst) && wanted(camera) {
 			m.next = camera + 1
 			return m.pick(camera), true
 		}

@@ -88,7 +88,7 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 	w.taken++
 	w.stats.Taken++
 	early := w.taken < Frames
-	if w.stride == 0 || (w.taken-Frames)%w.cfg.Hop != 0 || early && !(w.cfg.Early && w.even()) {
+	if w.stride == 0 || (w.taken-Frames)%w.cfg.Hop != 0 || early && (!w.cfg.Early || !w.even()) {
 		return false
 	}
 	w.fill(c)
