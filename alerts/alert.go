@@ -89,6 +89,44 @@ type Alert struct {
 	GapBefore bool `json:"gap_before"`
 	// How long the message took on its way, where it was measured.
 	Latency *Latency `json:"latency,omitempty"`
+	// What there is to look at so far. An alert may end before all of it is made; what comes later has the alert's id in its name.
+	Evidence []Evidence `json:"evidence,omitempty"`
+}
+
+// EvidenceKind says what a piece of evidence shows.
+type EvidenceKind string
+
+// The kinds of evidence that this program makes.
+const (
+	EvidenceSnapshot EvidenceKind = "snapshot" // the picture at the peak
+	EvidenceHeatMap  EvidenceKind = "heatmap"  // the same with the error map over it
+	EvidenceClip     EvidenceKind = "clip"     // video of the event, with what came before and after
+)
+
+// Evidence is something to look at, kept as an object in an object store of NATS.
+type Evidence struct {
+	// What it shows. Later programs may know more kinds.
+	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=snapshot,example=heatmap,example=clip"`
+	// Type of the contents, as image/jpeg or video/mp4.
+	MediaType string `json:"media_type"`
+	// Name of the object store's bucket.
+	Bucket string `json:"bucket"`
+	// Name of the object in it, which begins with the alert's id.
+	Name string `json:"name"`
+	// Size of the object.
+	Bytes int64 `json:"bytes" jsonschema:"minimum=0"`
+	// SHA-256 of the object, in hexadecimal.
+	SHA256 string `json:"sha256" jsonschema:"pattern=^[0-9a-f]{64}$"`
+	// Width of the picture in pixels.
+	Width int `json:"width,omitempty" jsonschema:"minimum=0"`
+	// Height of the picture in pixels.
+	Height int `json:"height,omitempty" jsonschema:"minimum=0"`
+	// The frame that a picture shows, or that a clip begins with.
+	Frame uint64 `json:"frame" jsonschema:"minimum=0"`
+	// Length of a clip in seconds.
+	Seconds float64 `json:"seconds,omitempty" jsonschema:"minimum=0"`
+	// The picture is smaller than the camera's, since the full one was no longer to be had; always so in a clip.
+	Reduced bool `json:"reduced,omitempty"`
 }
 
 // Reading is the model's measure of an event.
@@ -147,13 +185,13 @@ type Source struct {
 
 // Latency is where the time between the scene and the message went, in milliseconds.
 type Latency struct {
-	// From the frame's arrival to its complete clip.
+	// From the arrival of a clip's last frame to the complete clip.
 	CaptureMS float64 `json:"capture_ms,omitempty" jsonschema:"minimum=0"`
 	// From the complete clip to the scorer.
 	QueueMS float64 `json:"queue_ms,omitempty" jsonschema:"minimum=0"`
 	// In the scorer.
 	ScoreMS float64 `json:"score_ms,omitempty" jsonschema:"minimum=0"`
-	// From the score to the broker.
+	// From the score to the moment when it was about to be stored.
 	PublishMS float64 `json:"publish_ms,omitempty" jsonschema:"minimum=0"`
 }
 

@@ -50,11 +50,26 @@ func untrusted() Alert {
 	return a
 }
 
+func piece() Evidence {
+	return Evidence{
+		Kind: EvidenceSnapshot, MediaType: "image/jpeg", Bucket: "VIGIL_EVIDENCE", Name: "01JPB5Z7T2W4K8M3N6Q9R1S5VX/snapshot-1587.jpg",
+		Bytes: 184211, SHA256: strings.Repeat("0f", 32), Width: 1280, Height: 720, Frame: 1587,
+	}
+}
+
+func witnessed() Alert {
+	a, clip := sample(PhaseEnd), piece()
+	clip.Kind, clip.MediaType, clip.Name = EvidenceClip, "video/mp4", "01JPB5Z7T2W4K8M3N6Q9R1S5VX/clip-1412.mp4"
+	clip.Width, clip.Height, clip.Frame, clip.Seconds, clip.Reduced = 640, 360, 1412, 12.6, true
+	a.Evidence = []Evidence{piece(), clip}
+	return a
+}
+
 // golden is every message that the files in testdata hold, by file name.
 func golden() map[string]Alert {
 	return map[string]Alert{
 		"start.json": sample(PhaseStart), "update.json": sample(PhaseUpdate),
-		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(),
+		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "witnessed.json": witnessed(),
 	}
 }
 
@@ -114,6 +129,9 @@ func TestEncodeNamesTheField(t *testing.T) {
 		{"box", func(a *Alert) { a.Boxes[0].W = -1 }, "boxes[0].w"},
 		{"duration", func(a *Alert) { a.DurationSeconds = -1 }, "duration_seconds"},
 		{"source", func(a *Alert) { a.Source.Width = -1 }, "source"},
+		{"digest", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].SHA256 = "AB" }, "evidence[0].sha256"},
+		{"object", func(a *Alert) { a.Evidence = []Evidence{piece(), piece()}; a.Evidence[1].Name = "" }, "evidence[1].name"},
+		{"length", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].Seconds = math.NaN() }, "evidence[0].seconds"},
 		{"newer", func(a *Alert) { a.SchemaVersion = 2 }, "schema_version"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -189,7 +207,7 @@ func TestDecodeRefuses(t *testing.T) {
 func TestDecodePassesOverWhatItDoesNotKnow(t *testing.T) {
 	got, err := Decode(edited(t, func(envelope, data map[string]any) {
 		envelope["traceparent"] = "00-1-2-01"
-		data["evidence"] = []any{map[string]any{"href": "x"}}
+		data["weather"] = []any{map[string]any{"href": "x"}}
 		data["peak"].(map[string]any)["frames_before"] = 3
 	}))
 	if err != nil {

@@ -10,7 +10,10 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-var reasonForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+var (
+	reasonForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
 
 // Fields without which a message says too little, by the kind of alert.
 var (
@@ -18,6 +21,8 @@ var (
 	requiredReading = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
 	requiredEnd     = []string{"end", "end_reason"}
 	requiredMoment  = []string{"wall", "stream_seconds", "frame"}
+
+	requiredEvidence = []string{"kind", "media_type", "bucket", "name", "bytes", "sha256", "frame"}
 )
 
 // Validate names everything that keeps the alert from being a message of this schema, by its JSON field.
@@ -67,6 +72,9 @@ func (a Alert) Validate() error {
 		c.number("latency.score_ms", l.ScoreMS, math.Inf(1))
 		c.number("latency.publish_ms", l.PublishMS, math.Inf(1))
 	}
+	for i, e := range a.Evidence {
+		c.evidence(i, e)
+	}
 	return c.err()
 }
 
@@ -83,6 +91,12 @@ func present(data []byte) error {
 	}
 	if string(fields["phase"]) == `"end"` {
 		c.has("", fields, requiredEnd)
+	}
+	var pieces []map[string]json.RawMessage
+	if raw := fields["evidence"]; raw != nil && json.Unmarshal(raw, &pieces) == nil {
+		for i, piece := range pieces {
+			c.has(fmt.Sprintf("evidence[%d].", i), piece, requiredEvidence)
+		}
 	}
 	for name, required := range map[string][]string{
 		"start": requiredMoment, "peak": requiredMoment, "end": requiredMoment,
@@ -140,6 +154,17 @@ func (c *check) box(i int, b Box) {
 	}{{"x", b.X}, {"y", b.Y}, {"w", b.W}, {"h", b.H}} {
 		c.number(fmt.Sprintf("boxes[%d].%s", i, f.name), f.v, 1)
 	}
+}
+
+func (c *check) evidence(i int, e Evidence) {
+	name := func(field string) string { return fmt.Sprintf("evidence[%d].%s", i, field) }
+	c.that(reasonForm.MatchString(string(e.Kind)), "%s is %q: must be a kind such as clip", name("kind"), e.Kind)
+	c.that(digestForm.MatchString(e.SHA256), "%s is %q: must be 64 hexadecimal digits", name("sha256"), e.SHA256)
+	for field, text := range map[string]string{"media_type": e.MediaType, "bucket": e.Bucket, "name": e.Name} {
+		c.that(text != "", "%s is empty", name(field))
+	}
+	c.that(e.Bytes >= 0 && e.Width >= 0 && e.Height >= 0, "%s, width or height is negative", name("bytes"))
+	c.number(name("seconds"), e.Seconds, math.Inf(1))
 }
 
 // canonicalID refuses lower case, which ULIDs allow and which would make two ids of one.

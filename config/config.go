@@ -27,6 +27,14 @@ type Config struct {
 	Model string `yaml:"model"`
 	// NATS is where the alerts go.
 	NATS NATS `yaml:"nats"`
+	// Outbox bounds what is kept of alerts on this machine.
+	Outbox Outbox `yaml:"outbox"`
+	// Evidence says what is kept to look at of each alert.
+	Evidence Evidence `yaml:"evidence"`
+	// MQTT is a broker that the alerts go to as well, for Home Assistant and others.
+	MQTT MQTT `yaml:"mqtt"`
+	// Webhook is an address that the alerts are posted to as well.
+	Webhook Webhook `yaml:"webhook"`
 	// Defaults are settings for every camera; a camera's own settings win, key by key.
 	Defaults Settings `yaml:"defaults"`
 	// Cameras are the cameras to watch.
@@ -53,6 +61,10 @@ type NATS struct {
 	Token Secret `yaml:"token"`
 	// Creds is a credentials file (.creds) for the external server, in place of a user.
 	Creds string `yaml:"creds"`
+	// NKey is a file with the seed of an nkey for the external server, in place of a user.
+	NKey string `yaml:"nkey"`
+	// TLS is for an external server that asks for it.
+	TLS TLS `yaml:"tls"`
 	// Embedded is the server inside vigil.
 	Embedded Embedded `yaml:"embedded"`
 }
@@ -63,6 +75,8 @@ type Embedded struct {
 	Host string `yaml:"host" validate:"required"`
 	// Port is the TCP port to listen on; 0 is any free one.
 	Port int `yaml:"port" validate:"min=0,max=65535"`
+	// MQTTPort is the TCP port on which it speaks MQTT 3.1.1 as well; 0 is none.
+	MQTTPort int `yaml:"mqtt_port" validate:"min=0,max=65535"`
 	// User is the name that clients of the embedded server must give.
 	User string `yaml:"user"`
 	// Password is the password that clients of the embedded server must give.
@@ -177,6 +191,13 @@ func Default() Config {
 		DataDir: "vigil-data",
 		Log:     Log{Level: "info", Format: "text"},
 		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222}},
+		Outbox:  Outbox{Size: 256, Reserve: 16},
+		Evidence: Evidence{
+			Enabled: true, Clips: true, Size: 2048, Keep: 30 * 24 * time.Hour,
+			Before: 5 * time.Second, After: 3 * time.Second, Longest: 20 * time.Second, Copy: true,
+		},
+		MQTT:    MQTT{Topic: "vigil", Discovery: "homeassistant"},
+		Webhook: Webhook{Timeout: 10 * time.Second},
 		Defaults: Settings{
 			Alarms:      Rate{Times: 1, Per: "day"},
 			Hop:         2,

@@ -9,12 +9,21 @@ import (
 	"vigil/capture"
 )
 
-// CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials, and
+// CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials, certificates, and
 // sources that are files, folders or devices by a path.
 func (c Config) CheckFiles() error {
 	var found findings
 	found.file("model", c.Model)
 	found.file("nats.creds", c.NATS.Creds)
+	found.file("nats.nkey", c.NATS.NKey)
+	for _, t := range []struct {
+		key string
+		TLS
+	}{{"nats.tls", c.NATS.TLS}, {"mqtt.tls", c.MQTT.TLS}, {"webhook.tls", c.Webhook.TLS}} {
+		found.file(t.key+".ca", t.CA)
+		found.file(t.key+".cert", t.Cert)
+		found.file(t.key+".key", t.Key)
+	}
 	found.file("defaults.model", c.Defaults.Model)
 	found.file("defaults.calibration", c.Defaults.Calibration)
 	for i, camera := range c.Cameras {

@@ -55,7 +55,7 @@ is empty; vigil config init writes one to start from`,
 	"nats.bad.yml": `
 1: nats.password: is missing; nats.user must have one
 2: nats.url: has a user, password or token in it; must be given as nats.user and nats.password, or nats.token
-4: nats.token: is given beside user; must be one of user, token and creds
+4: nats.token: is given beside user; must be one of user, token, creds and nkey
 6: nats.embedded.user: is missing; nats.embedded.password must have one
 6: nats.embedded.host: is "0.0.0.0", which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password`,
 	"natsembedded.bad.yml": `
@@ -63,6 +63,16 @@ is empty; vigil config init writes one to start from`,
 1: nats.password: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil
 1: nats.token: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil
 1: nats.creds: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil`,
+	"ways.bad.yml": `
+4: nats.creds: is given beside token; must be one of user, token, creds and nkey
+5: nats.tls.key: is missing; a certificate must have one
+6: nats.embedded.mqtt_port: is given beside nats.url, with which the embedded server listens nowhere; must be left out
+7: outbox.size: is 0, must be at least 1
+8: evidence.longest: is 4s, must be above evidence.before (5s)
+10: mqtt.url: has a user or password in it; must be given as mqtt.user and mqtt.password
+11: mqtt.topic: is "/vigil/#", must be a topic without #, +, spaces, a $ before it or a / around it
+13: webhook.url: is not an address to post to; must be as https://host/path
+14: webhook.timeout: is 100ms, must be at least 1s`,
 	"natsurl.bad.yml": `
 1: nats.url: is not an address of a NATS server; must be as nats://host:4222 (or tls, ws, wss)`,
 	"nothing.bad.yml": `
@@ -103,7 +113,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 	"second.bad.yml": `
 2: a second document starts here; must be one (take out the --- line)`,
 	"secrets.bad.yml": `
-1: ***: unknown key; known under the top are data_dir, log, threads, model, nats, defaults, cameras
+1: ***: unknown key; known under the top are data_dir, log, threads, model, nats, outbox, evidence, mqtt, webhook, defaults, cameras
 3: cameras[0].source: the URL's host is missing or malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)
 3: cameras[0].model: is a list, must be text (put it in quotes)
 3: cameras[0].name: is "***", must be 1 to 64 of a-z, 0-9, _ and -`,

@@ -118,7 +118,12 @@ func (f *findings) nats(n NATS) {
 			key   string
 			given bool
 		}{
-			{"user", n.User != ""}, {"password", n.Password != Secret{}}, {"token", n.Token != Secret{}}, {"creds", n.Creds != ""},
+			{"user", n.User != ""},
+			{"password", n.Password != Secret{}},
+			{"token", n.Token != Secret{}},
+			{"creds", n.Creds != ""},
+			{"nkey", n.NKey != ""},
+			{"tls", n.TLS != TLS{}},
 		} {
 			if k.given {
 				f.add("nats."+k.key, "", "is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil")
@@ -156,14 +161,14 @@ func (f *findings) logins(n NATS) {
 		name  string
 		given bool
 	}{
-		{"user", n.User != "" || n.Password != Secret{}}, {"token", n.Token != Secret{}}, {"creds", n.Creds != ""},
+		{"user", n.User != "" || n.Password != Secret{}}, {"token", n.Token != Secret{}}, {"creds", n.Creds != ""}, {"nkey", n.NKey != ""},
 	} {
 		if w.given {
 			ways = append(ways, w.name)
 		}
 	}
 	if len(ways) > 1 {
-		f.add("nats."+ways[1], "", "is given beside %s; must be one of user, token and creds", ways[0])
+		f.add("nats."+ways[1], "", "is given beside %s; must be one of user, token, creds and nkey", ways[0])
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 
 // sources are the files whose doc comments describe the keys, so that each description is written once.
 //
-//go:embed config.go hours.go
+//go:embed config.go hours.go ways.go
 var sources embed.FS
 
 // Schema gives a JSON Schema of the configuration file for editors: every key with its description, its range and

@@ -19,6 +19,7 @@ func (c Config) problems() []Problem {
 	var found findings
 	found.fromTags(c)
 	found.nats(c.NATS)
+	found.ways(c)
 	found.settings("defaults", c.Defaults)
 	names := map[string]int{}
 	for i, camera := range c.Cameras {

@@ -28,6 +28,7 @@ type Clip struct {
 	FPS        float64   // of the frames that the model saw
 	Width      int       // of the source, in pixels
 	Height     int
+	Capture    time.Duration // from the last frame's arrival to the complete cuboid
 	Queue      time.Duration // in the mailbox
 	Score      time.Duration // in the model
 }

@@ -139,6 +139,11 @@ func (d *Detector) Close() (Change, Episode) {
 	return Ended, d.ep
 }
 
+// peak gives the frame of the highest error of the event that goes on, or of the run of clips that may become one.
+func (d *Detector) peak() (frame uint64, ok bool) {
+	return d.ep.Peak.Centre.Frame, d.open || d.low
+}
+
 // union returns a with the strings of b that it lacks; a itself is not written to, since earlier Episodes share it.
 func union(a, b []string) []string {
 	for _, s := range b {

@@ -36,7 +36,8 @@ type parcel struct {
 	camera int
 	cuboid *preprocess.Cuboid // nil: the stream ended
 	ending alerts.EndReason
-	waited time.Duration // since it was put
+	put    time.Time     // when
+	waited time.Duration // since then
 }
 
 func newMailbox(cameras int) *mailbox {
@@ -167,7 +168,7 @@ func (m *mailbox) another(wanted func(camera int) bool) (parcel, bool) {
 // pick takes a camera's pending cuboid.
 func (m *mailbox) pick(camera int) parcel {
 	s := &m.slots[camera]
-	p := parcel{camera: camera, cuboid: s.pending, waited: time.Since(s.since)}
+	p := parcel{camera: camera, cuboid: s.pending, put: s.since, waited: time.Since(s.since)}
 	s.pending = nil
 	signal(s.space)
 	return p

@@ -9,14 +9,22 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/evidence"
 )
 
-// Publisher is where messages go. Publish returns once the broker has acknowledged the alert, or with ctx's error;
-// scores and states are sent and forgotten.
+// Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are sent and
+// forgotten.
 type Publisher interface {
 	Publish(ctx context.Context, a alerts.Alert) error
 	PublishScore(s alerts.Score) error
 	PublishStatus(s alerts.Status) error
+}
+
+// Witness makes evidence of events while they go on; an evidence.Maker is one.
+type Witness interface {
+	// See is told of a message once it is published, and of an end before it is; then it says whether a last Finding will come. It does not block.
+	See(s evidence.Sighting) bool
+	Ready() <-chan evidence.Finding
 }
 
 const (
@@ -30,49 +38,83 @@ const (
 	drainTime = 4 * time.Second
 	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
 	stopTime = 6 * time.Second
+	// holdTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last word.
+	holdTime = 10 * time.Second
+	// holdAtEnd is the same once every camera has ended; it leaves some of drainTime to the broker.
+	holdAtEnd = 2 * time.Second
+	// holdAtStop is the same once the program was told to stop.
+	holdAtStop = time.Second
 )
+
+// word is what the scorer says of an event: a message that has no number yet, and what it was seen by.
+type word struct {
+	alert   alerts.Alert
+	heat    []float32 // the peak's error map, where the peak is new
+	side    int
+	footage *Footage
+	said    time.Time
+}
 
 // publisher is the goroutine border to the network: only this side of it may wait for a broker.
 type publisher struct {
 	to      Publisher // nil publishes nothing
+	witness Witness   // nil for no evidence
 	onAlert func(alerts.Alert)
 	log     *slog.Logger
-	alerts  chan alerts.Alert
+	words   chan word
 	scores  chan alerts.Score
 	status  chan alerts.Status
+	expired chan *story
+	stories map[string]*story // of each camera: the event that goes on
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
 	giveUp   context.CancelFunc
-	timers   []*time.Timer
 	mu       sync.Mutex
+	timers   []*time.Timer
 	lost     int
 	first    error // of the first alert that was lost
 }
 
-func newPublisher(to Publisher, cameras int, onAlert func(alerts.Alert), log *slog.Logger) *publisher {
+func newPublisher(opts Options, cameras int, log *slog.Logger) *publisher {
 	p := &publisher{
-		to: to, onAlert: onAlert, log: log, alerts: make(chan alerts.Alert, alertQueue),
+		to: opts.Publisher, witness: opts.Witness, onAlert: opts.OnAlert, log: log, words: make(chan word, alertQueue),
 		scores: make(chan alerts.Score, scoreQueue), status: make(chan alerts.Status, statesEach*cameras),
+		expired: make(chan *story, cameras), stories: map[string]*story{},
 	}
 	p.deadline, p.giveUp = context.WithCancel(context.Background())
 	return p
 }
 
-func (p *publisher) alert(a alerts.Alert) {
-	if p.onAlert != nil {
-		p.onAlert(a)
-	}
-	p.log.Info("alert", "camera", a.Camera, "phase", a.Phase, "id", a.ID, "seq", a.Seq, "regularity", a.Regularity,
-		"peak", a.PeakError, "threshold", a.Threshold, "zones", a.Zones, "frame", a.Start.Frame)
+// say takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and then whole cuboids are
+// shed and counted, but no alert is.
+func (p *publisher) say(w word) {
 	if p.to == nil {
+		p.tell(p.story(w.alert).number(w.alert))
 		return
 	}
 	select {
-	case p.alerts <- a:
-	case <-p.deadline.Done():
-		p.lose(a, errors.New("the queue was full at the end"))
+	case p.words <- w: // first, since it may be the deadline as well
+		return
+	default:
 	}
+	select {
+	case p.words <- w:
+	case <-p.deadline.Done():
+		p.lose(w.alert, errors.New("the queue was full at the end"))
+	}
+}
+
+// tell lets everybody else hear of a message.
+func (p *publisher) tell(a alerts.Alert) {
+	if p.onAlert != nil {
+		p.onAlert(a)
+	}
+	args := []any{"camera", a.Camera, "phase", a.Phase, "id", a.ID, "seq", a.Seq}
+	if r := a.Reading; r != nil {
+		args = append(args, "regularity", r.Regularity, "peak", r.PeakError, "threshold", r.Threshold)
+	}
+	p.log.Info("alert", append(args, "zones", a.Zones, "frame", a.Start.Frame, "evidence", len(a.Evidence))...)
 }
 
 // lose notes an alert that no broker took.
@@ -113,21 +155,35 @@ func (p *publisher) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
 	defer stop()
 	defer p.giveUp()
-	for {
+	var found <-chan evidence.Finding
+	if p.witness != nil {
+		found = p.witness.Ready()
+	}
+	words := p.words
+	stopping := ctx.Done()
+	for words != nil || p.holding() {
 		select {
-		case a, ok := <-p.alerts:
+		case w, ok := <-words:
 			if !ok {
-				return p.end()
+				words = nil
+				p.hurry(holdAtEnd)
+				continue
 			}
-			if err := p.to.Publish(p.deadline, a); err != nil {
-				p.lose(a, err)
-			}
+			p.hear(ctx, w)
+		case f := <-found:
+			p.find(f)
+		case s := <-p.expired:
+			p.finish(s)
+		case <-stopping:
+			stopping = nil
+			p.hurry(holdAtStop)
 		case s := <-p.scores:
 			p.forget(p.to.PublishScore(s))
 		case s := <-p.status:
 			p.forget(p.to.PublishStatus(s))
 		}
 	}
+	return p.end()
 }
 
 // end sends the states that still wait, since the last one is the one that stays true.
@@ -162,5 +218,5 @@ func (p *publisher) forget(err error) {
 // close says that nothing more will be published.
 func (p *publisher) close() {
 	p.giveUpAfter(drainTime)
-	close(p.alerts)
+	close(p.words)
 }

@@ -23,11 +23,13 @@ import (
 
 // Options are what the cameras of one Run share.
 type Options struct {
-	Threads   int                // of the scorer; 0 for all
-	Log       *slog.Logger       // nil for none
-	Publisher Publisher          // nil publishes nothing
-	OnClip    func(Clip)         // called for each scored clip, in the scorer's goroutine; may be nil
-	OnAlert   func(alerts.Alert) // likewise for each message of an event
+	Threads   int          // of the scorer; 0 for all
+	Log       *slog.Logger // nil for none
+	Publisher Publisher    // nil publishes nothing
+	OnClip    func(Clip)   // called for each scored clip, in the scorer's goroutine; may be nil
+	Witness   Witness      // makes evidence of what cameras with Footage show; nil for none
+	// OnAlert is called for each message of an event, with a Publisher once it has the message; may be nil.
+	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
 	Summary time.Duration
 }
@@ -41,7 +43,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	box := newMailbox(len(cameras))
-	pub := newPublisher(opts.Publisher, len(cameras), opts.OnAlert, log)
+	pub := newPublisher(opts, len(cameras), log)
 	j := &judge{box: box, onClip: opts.OnClip, publish: pub}
 	scorers := map[*model.Model]*model.Batch{}
 	defer func() {

@@ -405,7 +405,7 @@ func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true, deaf: drainTime + 2*time.Second})
+		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true, deaf: drainTime + time.Second})
 		cam.Live = true
 		var l ledger
 		if _, err := Run(ctx, []Camera{cam}, Options{Publisher: &l}); err != nil {
@@ -465,7 +465,7 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 	run := func(cameras []Camera) map[string][]Clip {
 		clips := map[string][]Clip{}
 		_, err := Run(t.Context(), cameras, Options{Threads: 3, OnClip: func(c Clip) {
-			c.Map, c.Queue, c.Score, c.First.Wall, c.Centre.Wall, c.Last.Wall = slices.Clone(c.Map), 0, 0, time.Time{}, time.Time{}, time.Time{}
+			c.Map, c.Capture, c.Queue, c.Score, c.First.Wall, c.Centre.Wall, c.Last.Wall = slices.Clone(c.Map), 0, 0, 0, time.Time{}, time.Time{}, time.Time{}
 			clips[c.Camera] = append(clips[c.Camera], c)
 		}})
 		if err != nil && !strings.Contains(err.Error(), "torn off") {

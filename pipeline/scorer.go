@@ -38,9 +38,10 @@ type bench struct {
 	detector *Detector
 	zones    zoneFinder
 	places   *Places
-	windows  bool   // the score is the highest window's
-	event    string // the ULID of the open event
-	seq      int    // of its next message
+	windows  bool      // the score is the highest window's
+	event    string    // the ULID of the open event
+	heat     []float32 // error map of the latest peak
+	heatNew  bool      // no message has been said of it
 	last     Clip
 }
 
@@ -102,6 +103,7 @@ func (j *judge) score() {
 		default:
 			clip := b.clip(p.cuboid, scores[i])
 			clip.Queue, clip.Score = p.waited, took
+			clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[preprocess.Frames-1]))
 			j.judge(b, clip)
 		}
 	}
@@ -114,6 +116,7 @@ func (j *judge) judge(b *bench, clip Clip) {
 		j.onClip(clip)
 	}
 	j.publish.score(b.scoreMessage(clip))
+	errs := clip.Map
 	clip.Map, clip.Cells = nil, nil
 	b.last = clip
 	if !b.w.Threshold.set() {
@@ -125,9 +128,11 @@ func (j *judge) judge(b *bench, clip Clip) {
 		}
 		return
 	}
-	switch change, ep := b.detector.Push(clip); change {
+	change, ep := b.detector.Push(clip)
+	b.keepHeat(errs)
+	switch change {
 	case Started:
-		b.event, b.seq = alerts.NewID(), 0
+		b.event = alerts.NewID()
 		b.w.stats.events.Add(1)
 		j.say(b, ep, clip, alerts.PhaseStart, "")
 	case Risen:
@@ -137,17 +142,26 @@ func (j *judge) judge(b *bench, clip Clip) {
 	}
 }
 
-// say publishes the next message of the camera's event. It waits when the publisher is far behind: the scorer may
-// stand still, and then whole cuboids are shed and counted, but no alert is.
+// say hands the next message of the camera's event to the publisher, which numbers it.
 func (j *judge) say(b *bench, ep Episode, clip Clip, phase alerts.Phase, reason alerts.EndReason) {
 	a := b.alert(ep, clip)
-	a.ID, a.Seq, a.Phase, a.EndReason = b.event, b.seq, phase, reason
+	a.ID, a.Phase, a.EndReason = b.event, phase, reason
 	if phase == alerts.PhaseEnd {
 		end := moment(ep.End.Last)
 		a.End = &end
 	}
-	b.seq++
-	j.publish.alert(a)
+	w := word{alert: a, footage: b.w.Footage, side: b.w.Model.Spec().Side, said: time.Now()}
+	if b.heatNew && b.w.Footage != nil {
+		w.heat, b.heatNew = slices.Clone(b.heat), false
+	}
+	j.publish.say(w)
+}
+
+// keepHeat keeps the error map of the clip that was just judged where it is the peak of an event, or of what may become one.
+func (b *bench) keepHeat(errs []float32) {
+	if peak, ok := b.detector.peak(); ok && peak == b.last.Centre.Frame && b.w.Footage != nil {
+		b.heat, b.heatNew = append(b.heat[:0], errs...), true
+	}
 }
 
 // clip makes a scored cuboid into a Clip.
@@ -198,7 +212,7 @@ func (b *bench) alert(ep Episode, clip Clip) alerts.Alert {
 		Model:     alerts.Model{Name: b.w.Model.Name(), Hash: b.w.Model.Hash()},
 		Source:    alerts.Source{Width: clip.Width, Height: clip.Height},
 		GapBefore: ep.Start.Gap,
-		Latency:   &alerts.Latency{QueueMS: milliseconds(clip.Queue), ScoreMS: milliseconds(clip.Score)},
+		Latency:   &alerts.Latency{CaptureMS: milliseconds(clip.Capture), QueueMS: milliseconds(clip.Queue), ScoreMS: milliseconds(clip.Score)},
 	}
 	if info := b.w.stats.info.Load(); info != nil {
 		a.Source.FPS = info.FPS

@@ -23,6 +23,7 @@ type FollowOptions struct {
 	Camera string        // one camera only
 	Since  time.Duration // with the history of this long
 	All    bool          // with the whole history
+	Once   bool          // ends after what is stored when it begins
 	// Invalid hears of messages under the alerts' subjects that are none of ours; nil passes them over in silence.
 	Invalid func(subject string, err error)
 }
@@ -39,9 +40,15 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 	if err != nil {
 		return err
 	}
+	if o.Once && p.last == 0 {
+		return nil
+	}
 	told := ""
 	for {
 		err := c.session(ctx, o, p, each)
+		if err == nil {
+			return nil // Once, and all of it
+		}
 		var caller callerError
 		switch {
 		case errors.As(err, &caller):
@@ -77,6 +84,7 @@ type position struct {
 	created time.Time
 	next    uint64    // sequence number, 0 until one is known
 	since   time.Time // where next is 0
+	last    uint64    // of the stream when it began
 }
 
 func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) {
@@ -89,7 +97,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 	if err != nil {
 		return nil, err
 	}
-	p := &position{created: s.CachedInfo().Created}
+	p := &position{created: s.CachedInfo().Created, last: s.CachedInfo().State.LastSeq}
 	switch {
 	case o.All:
 		p.next = 1
@@ -116,6 +124,10 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 	cons, err := c.consumer(ctx, s, o, p)
 	if err != nil {
 		return err
+	}
+	if o.Once && cons.CachedInfo().NumPending == 0 {
+		c.forget(ctx, s, cons.CachedInfo().Name)
+		return nil
 	}
 	defer c.forget(ctx, s, cons.CachedInfo().Name)
 	it, err := cons.Messages(jetstream.PullHeartbeat(heartbeat), jetstream.PullExpiry(10*heartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(true))
@@ -145,6 +157,9 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 			o.Invalid(msg.Subject(), err)
 		}
 		p.next = meta.Sequence.Stream + 1
+		if o.Once && (p.next > p.last || meta.NumPending == 0) {
+			return nil
+		}
 	}
 }
 

@@ -144,7 +144,6 @@ func TestRunSaysWhatIsInTheWay(t *testing.T) {
 		code                      int
 	}{
 		{"port in use", fmt.Sprintf("{embedded: {port: %d}}", taken), cam, fmt.Sprintf("127.0.0.1:%d", taken), exitFailed},
-		{"NATS absent", fmt.Sprintf("{url: 'nats://127.0.0.1:%d'}", freePort(t)), cam, "127.0.0.1", exitFailed},
 		{"recording absent", "{}", "  - {name: gate, source: none.mkv, threshold: {lo: 1.0, theta: 2.0}}\n", "none.mkv", exitFailed},
 		{"no cameras", "{}", "  []\n", "cameras", exitUsage},
 		{"no such calibration", "{}", "  - {name: gate, source: a.mkv, calibration: none.json}\n", "none.json", exitFailed},

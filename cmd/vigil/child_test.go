@@ -1,13 +1,14 @@
 package main
 
 import (
+	"context"
 	"os"
 	"testing"
 
 	"vigil/capture/child"
 )
 
-// A live camera is read by this same binary, which is the test's here.
+// A live camera is read, and a clip is made, by this same binary, which is the test's here.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == child.Argument {
 		os.Exit(child.Main())
@@ -15,6 +16,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "vigil" {
 		os.Args = os.Args[1:]
 		main()
+	}
+	if len(os.Args) == 3 && os.Args[1] == encodeClip {
+		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }

@@ -25,14 +25,22 @@ func configCommand() *cobra.Command {
 
 func configCheckCommand() *cobra.Command {
 	var path string
+	var offline bool
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Says everything that is wrong with the configuration file, and whether the files it names exist",
-		Args:  cobra.NoArgs,
+		Short: "Says everything that is wrong with the configuration file, the files it names, and the servers that alerts go to",
+		Long: "Says everything that is wrong with the configuration file, whether the files it names exist, and whether the NATS server, the\n" +
+			"MQTT broker and the webhook that it names would take an alert. Nothing is sent but to ask.",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			n, err := checkConfig(path)
 			if err != nil {
 				return usageError{err}
+			}
+			if !offline {
+				if err := checkWays(cmd.Context(), path); err != nil {
+					return err
+				}
 			}
 			cameras := "cameras"
 			if n == 1 {
@@ -43,6 +51,7 @@ func configCheckCommand() *cobra.Command {
 		},
 	}
 	configFlag(c, &path)
+	c.Flags().BoolVar(&offline, "offline", false, "ask no server")
 	return c
 }
 

@@ -152,6 +152,14 @@ cameras:
 	if lost.ID != start.ID || lost.EndReason != alerts.EndSourceLost {
 		t.Errorf("the alert ended as %+v, want with its source", lost)
 	}
+	// Whatever the camera's process had went with it, so the clip is of previews, which are here.
+	shown := map[alerts.EvidenceKind]int{}
+	for _, e := range lost.Evidence {
+		shown[e.Kind]++
+	}
+	if shown[alerts.EvidenceSnapshot] != 1 || shown[alerts.EvidenceHeatMap] != 1 || shown[alerts.EvidenceClip] == 0 {
+		t.Errorf("evidence of the alert is %+v, want a snapshot, a heat map and a clip", lost.Evidence)
+	}
 	server.Restart()
 	again := next("alert after the restart", events)
 	if second, err := alerts.Decode(again.Data); err != nil || second.Phase != alerts.PhaseStart || second.ID == start.ID || !second.GapBefore {

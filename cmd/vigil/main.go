@@ -102,7 +102,7 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(), evalCommand(), benchCommand())
+	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(), evalCommand(), benchCommand(), encodeClipCommand())
 	usageArgs(root)
 	return root
 }

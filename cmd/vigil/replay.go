@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/alerts/broker"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -125,9 +126,9 @@ func (r *replay) run(ctx context.Context) (err error) {
 	// What becomes of each recording is in its result, so the pipeline logs nothing.
 	opts := pipeline.Options{Threads: r.threads}
 	if r.publishes() {
-		nats := config.Default().NATS
-		nats.URL = r.nats
-		conn, closeBroker, err := connect(ctx, nats, r.dataDir, log)
+		cfg := config.Default()
+		cfg.NATS.URL, cfg.DataDir = r.nats, r.dataDir
+		conn, closeBroker, err := connect(ctx, cfg, log)
 		if err != nil {
 			if r.nats == "" {
 				err = fmt.Errorf("%w (here: --nats URL, or --no-publish)", err)
@@ -154,6 +155,25 @@ func (r *replay) run(ctx context.Context) (err error) {
 		}
 	}
 	return errors.Join(r.summary(time.Since(began)), err)
+}
+
+// connect reaches the configured NATS, or starts the embedded server and reaches that.
+func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.Conn, func() error, error) {
+	dial, stop := dialOptions(cfg.NATS), func() error { return nil }
+	if cfg.NATS.URL == "" {
+		server, err := broker.Start(ctx, serverOptions(cfg, log))
+		if err != nil {
+			return nil, nil, err
+		}
+		log.Info("embedded NATS server listens", "url", server.URL())
+		dial, stop = broker.DialOptions{Server: server}, server.Shutdown
+	}
+	dial.OnState = func(state string, err error) { log.Warn("nats", "state", state, "error", err) }
+	conn, err := broker.Dial(ctx, dial)
+	if err != nil {
+		return nil, nil, errors.Join(err, stop())
+	}
+	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
 }
 
 // publishes says whether there will be alerts, and somebody to tell.

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
-	"vigil/alerts/broker"
 	"vigil/capture"
 	"vigil/config"
 	"vigil/pipeline"
@@ -133,49 +131,19 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 			return errors.Join(wrong...)
 		}
 	}
-	conn, closeBroker, err := connect(ctx, cfg.NATS, cfg.DataDir, log)
+	desk, err := openDesk(ctx, cfg, log)
 	if err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped while connecting
+			return nil //nolint:nilerr // stopped while starting
 		}
 		return err
 	}
-	defer func() { err = errors.Join(err, closeBroker()) }()
+	defer func() { err = errors.Join(err, desk.close()) }()
 	sayCapacity(ctx, log, cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: conn, Summary: summary,
+		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary,
 	})
 	return err
-}
-
-// connect reaches the configured NATS, or starts the embedded server and reaches that.
-func connect(ctx context.Context, c config.NATS, dataDir string, log *slog.Logger) (*broker.Conn, func() error, error) {
-	dial := broker.DialOptions{
-		URL: c.URL, User: c.User, Password: c.Password.Reveal(), Token: c.Token.Reveal(), Creds: c.Creds,
-		OnState: func(state string, err error) { log.Warn("nats", "state", state, "error", err) },
-	}
-	stop := func() error { return nil }
-	if c.URL == "" {
-		port := c.Embedded.Port
-		if port == 0 {
-			port = -1 // the broker's word for any free one
-		}
-		server, err := broker.Start(ctx, broker.Options{
-			Dir: filepath.Join(dataDir, "nats"), Host: c.Embedded.Host, Port: port,
-			User: c.Embedded.User, Password: c.Embedded.Password.Reveal(), Log: log,
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		log.Info("embedded NATS server listens", "url", server.URL())
-		dial = broker.DialOptions{Server: server, User: c.Embedded.User, Password: c.Embedded.Password.Reveal(), OnState: dial.OnState}
-		stop = server.Shutdown
-	}
-	conn, err := broker.Dial(ctx, dial)
-	if err != nil {
-		return nil, nil, errors.Join(err, stop())
-	}
-	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
 }
 
 // limitStop sees to it that the program ends soon after ctx; the function that it returns calls that off.

@@ -1,4 +1,4 @@
-// Package natstest runs the distribution's own servers for tests: nats-server, which is older than the one inside vigil, and mosquito.
+// Package natstest runs the distribution's own servers for tests: nats-server, which is older than the one inside vigil, and mosquitto.
 package natstest
 
 import (
@@ -26,10 +26,10 @@ func Launch(t testing.TB, port int, config string) *Process {
 	return start(t, port, "nats-server", fmt.Sprintf("listen: 127.0.0.1:%d\n%s\n", port, config), "Server is ready")
 }
 
-// Mosquito starts mosquito on 127.0.0.1 and waits until it is ready, as Launch does.
-func Mosquito(t testing.TB, port int, config string) *Process {
+// Mosquitto starts mosquitto on 127.0.0.1 and waits until it is ready, as Launch does.
+func Mosquitto(t testing.TB, port int, config string) *Process {
 	t.Helper()
-	return start(t, port, "mosquito", fmt.Sprintf("listener %d 127.0.0.1\n%s\n", port, config), "running")
+	return start(t, port, "mosquitto", fmt.Sprintf("listener %d 127.0.0.1\n%s\n", port, config), "running")
 }
 
 func start(t testing.TB, port int, name, config, ready string) *Process {

@@ -1,0 +1,73 @@
+package alerts
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Where acknowledgements are kept: a key-value bucket with an entry for each alert, and an object store with the clips of those that a
+// person called normal, which no limit of evidence lets go.
+const (
+	AcksBucket     = "VIGIL_ACKS"
+	TrainingBucket = "VIGIL_TRAINING"
+)
+
+// Ack is a person's word on an alert.
+type Ack struct {
+	AlertID string    `json:"alert_id"`
+	Camera  string    `json:"camera"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+	// Normal says that what was reported is normal there: its clip is kept to learn from.
+	Normal bool `json:"normal"`
+	// Clips are the names of the clips in TrainingBucket.
+	Clips []string `json:"clips,omitempty"`
+}
+
+// longestName bounds who acknowledged.
+const longestName = 100
+
+// EncodeAck checks a and makes its entry.
+func EncodeAck(a Ack) ([]byte, error) {
+	a.At = a.At.UTC()
+	if err := a.check(); err != nil {
+		return nil, fmt.Errorf("acknowledge alert: %w", err)
+	}
+	return json.Marshal(a)
+}
+
+// DecodeAck reads an entry.
+func DecodeAck(data []byte) (Ack, error) {
+	var a Ack
+	if err := json.Unmarshal(data, &a); err != nil {
+		return Ack{}, fmt.Errorf("read acknowledgement: %w", err)
+	}
+	if err := a.check(); err != nil {
+		return Ack{}, fmt.Errorf("read acknowledgement: %w", err)
+	}
+	return a, nil
+}
+
+func (a Ack) check() error {
+	switch {
+	case !canonicalID(a.AlertID):
+		return fmt.Errorf("alert_id is %q: must be a ULID", a.AlertID)
+	case a.By == "" || len(a.By) > longestName || strings.ContainsFunc(a.By, unicode.IsControl):
+		return fmt.Errorf("by must be a name of 1 to %d bytes", longestName)
+	case a.At.Year() < 1970 || a.At.Year() > 9999:
+		return errors.New("at is missing or no time of ours")
+	}
+	return ValidCamera(a.Camera)
+}
+
+// ValidID says what is wrong with the id of an alert.
+func ValidID(id string) error {
+	if !canonicalID(id) {
+		return fmt.Errorf("%q is not the id of an alert, which has 26 digits and capital letters", id)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image/jpeg"
+	"time"
+
+	"vigil/alerts"
+	"vigil/capture"
+)
+
+// clip is what a video will be made of.
+type clip struct {
+	of       *matter
+	alert    alerts.Alert
+	pictures []capture.Preview
+}
+
+// clipFPS is the rate of a clip's pictures: that of previews.
+const clipFPS = float64(time.Second) / float64(capture.PreviewEvery)
+
+// cut takes the previews around the event's anchor up to a stream time, and leaves them to the encoder.
+func (m *Maker) cut(c *matter, s Sighting, until float64) {
+	c.due = time.Time{}
+	c.cuts++
+	c.covered = max(c.covered, s.Alert.Peak.Frame)
+	if m.opts.Encoder == nil {
+		return
+	}
+	pics := around(s.Footage.Previews(0, ^uint64(0)), c.anchor, m.opts.Before, min(until-c.anchor.StreamSeconds, (m.opts.Longest-m.opts.Before).Seconds()))
+	if len(pics) < 2 {
+		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
+		return
+	}
+	c.covered = max(c.covered, pics[len(pics)-1].Seq)
+	m.mu.Lock()
+	c.waiting++
+	m.mu.Unlock()
+	select {
+	case m.clips <- clip{c, s.Alert, pics}:
+	default:
+		m.warn("clip", s.Alert, errors.New("the encoder is too far behind"))
+		m.mu.Lock()
+		c.waiting--
+		m.mu.Unlock()
+	}
+}
+
+// around gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures: their stream time,
+// which is the events' but for a constant within one opening of a source. It goes outwards from the anchor as far as that clock runs evenly
+// and the size stays the same.
+func around(pics []capture.Preview, anchor alerts.Moment, before time.Duration, after float64) []capture.Preview {
+	at := -1
+	for i, p := range pics {
+		if p.Seq <= anchor.Frame || at < 0 {
+			at = i
+		}
+	}
+	if at < 0 {
+		return nil
+	}
+	zero, size := pics[at].PTS, pictureSize(pics[at].JPEG)
+	first, last := at, at
+	for first > 0 && pics[first-1].PTS < pics[first].PTS && zero-pics[first-1].PTS <= before && pictureSize(pics[first-1].JPEG) == size {
+		first--
+	}
+	for last+1 < len(pics) && pics[last+1].PTS > pics[last].PTS && (pics[last+1].PTS-zero).Seconds() <= after && pictureSize(pics[last+1].JPEG) == size {
+		last++
+	}
+	return pics[first : last+1]
+}
+
+func pictureSize(data []byte) [2]int {
+	head, err := jpeg.DecodeConfig(bytes.NewReader(data))
+	if err != nil {
+		return [2]int{}
+	}
+	return [2]int{head.Width, head.Height}
+}
+
+// evenly gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a camera that stumbled
+// stumbles in its clip too and the time is right.
+func evenly(pics []capture.Preview) [][]byte {
+	start, end := pics[0].PTS, pics[len(pics)-1].PTS
+	n := int((end-start).Seconds()*clipFPS+0.5) + 1
+	out := make([][]byte, 0, n)
+	for i, j := 0, 0; i < n; i++ {
+		t := start + time.Duration(float64(i)/clipFPS*float64(time.Second))
+		for j+1 < len(pics) && pics[j+1].PTS <= t+capture.PreviewEvery/2 {
+			j++
+		}
+		out = append(out, pics[j].JPEG)
+	}
+	return out
+}
+
+// makeClips encodes one clip at a time.
+func (m *Maker) makeClips() {
+	for {
+		select {
+		case <-m.ctx.Done():
+			return
+		case c := <-m.clips:
+			e, err := m.encode(c)
+			if err != nil {
+				m.warn("clip", c.alert, err)
+			}
+			m.mu.Lock()
+			c.of.waiting--
+			m.mu.Unlock()
+			switch err {
+			case nil:
+				m.found(c.of, e)
+			default:
+				m.found(c.of)
+			}
+		}
+	}
+}
+
+func (m *Maker) encode(c clip) (alerts.Evidence, error) {
+	ctx, cancel := context.WithTimeout(m.ctx, encodeTime)
+	defer cancel()
+	pictures := evenly(c.pictures)
+	data, err := m.opts.Encoder.Encode(ctx, pictures, clipFPS)
+	if err != nil {
+		return alerts.Evidence{}, err
+	}
+	size, first := pictureSize(pictures[0]), c.pictures[0].Seq
+	return m.put(alerts.Evidence{
+		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Name: fmt.Sprintf("%s/clip-%d.mp4", c.alert.ID, first),
+		Width: even(size[0]), Height: even(size[1]), Frame: first, Seconds: float64(len(pictures)) / clipFPS, Reduced: true,
+	}, data)
+}
+
+// even is the largest even number that is not above n; the video has no other sides.
+func even(n int) int { return n &^ 1 }

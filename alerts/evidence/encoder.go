@@ -1,0 +1,178 @@
+package evidence
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"vigil/capture"
+)
+
+// Child encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it takes, does not touch
+// the cameras. The process runs EncodeClip.
+type Child struct {
+	// Command is the program and its arguments; the name of the file to write is added.
+	Command []string
+	// Dir is where the file lies until it has been read. It belongs to the Child: what a killed process left there is removed.
+	Dir string
+}
+
+// maxClip bounds what is read back.
+const maxClip = 256 << 20
+
+// Encode makes an MP4 of H.264 whose index comes first, so that a browser begins to play at once.
+func (c Child) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []byte, err error) {
+	if err := os.RemoveAll(c.Dir); err != nil {
+		return nil, fmt.Errorf("encode clip: %w", err)
+	}
+	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("encode clip: %w", err)
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(c.Dir)) }()
+	path := filepath.Join(c.Dir, "clip.mp4")
+	cmd := exec.CommandContext(ctx, c.Command[0], append(c.Command[1:len(c.Command):len(c.Command)], path)...)
+	cmd.Stdin = clipStream(pictures, fps)
+	var said bytes.Buffer
+	cmd.Stderr = &limited{w: &said, left: 4 << 10}
+	if err := runLow(cmd); err != nil {
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("encode clip: %w", context.Cause(ctx))
+		}
+		return nil, fmt.Errorf("encode clip: %w: %s", err, strings.TrimSpace(said.String()))
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("encode clip: %w", err)
+	}
+	if info.Size() > maxClip {
+		return nil, fmt.Errorf("encode clip: %d bytes are more than any clip has", info.Size())
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("encode clip: %w", err)
+	}
+	return FastStart(data)
+}
+
+// clipStream is what the process reads: the rate, and each picture with its length before it.
+func clipStream(pictures [][]byte, fps float64) io.Reader {
+	var head bytes.Buffer
+	_ = binary.Write(&head, binary.BigEndian, fps)
+	readers := []io.Reader{&head}
+	for _, p := range pictures {
+		readers = append(readers, bytes.NewReader(binary.BigEndian.AppendUint32(nil, uint32(len(p)))), bytes.NewReader(p))
+	}
+	return io.MultiReader(readers...)
+}
+
+// limited keeps the beginning of what a process says.
+type limited struct {
+	w    io.Writer
+	left int
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	n := min(len(p), l.left)
+	l.left -= n
+	if _, err := l.w.Write(p[:n]); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// maxPicture bounds a picture of the stream.
+const maxPicture = 64 << 20
+
+// EncodeClip is the process's side: it reads what Child writes and makes the video at path.
+func EncodeClip(in io.Reader, path string) (err error) {
+	r := bufio.NewReaderSize(in, 1<<16)
+	var fps float64
+	if err := binary.Read(r, binary.BigEndian, &fps); err != nil {
+		return fmt.Errorf("encode clip: read the rate: %w", err)
+	}
+	var w *capture.Writer
+	defer func() {
+		if w != nil {
+			err = errors.Join(err, w.Close())
+		}
+	}()
+	var f capture.Frame
+	for {
+		data, err := readPicture(r)
+		if errors.Is(err, io.EOF) {
+			if w == nil {
+				return errors.New("encode clip: there is no picture")
+			}
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("encode clip: %w", err)
+		}
+		img, err := decode(data)
+		if err != nil {
+			return fmt.Errorf("encode clip: %w", err)
+		}
+		if w == nil {
+			f.Width, f.Height, f.Channels = even(img.Bounds().Dx()), even(img.Bounds().Dy()), 3
+			f.Pix = make([]byte, f.Width*f.Height*3)
+			if w, err = capture.CreateVideo(path, fps, f.Width, f.Height, ""); err != nil {
+				return err
+			}
+		}
+		intoBGR(&f, img)
+		if err := w.Write(&f); err != nil {
+			return err
+		}
+	}
+}
+
+func readPicture(r io.Reader) ([]byte, error) {
+	var n uint32
+	if err := binary.Read(r, binary.BigEndian, &n); err != nil {
+		return nil, err
+	}
+	if n > maxPicture {
+		return nil, fmt.Errorf("a picture of %d bytes is more than any has", n)
+	}
+	data := make([]byte, n)
+	if _, err := io.ReadFull(r, data); err != nil {
+		return nil, fmt.Errorf("read a picture: %w", noEOF(err))
+	}
+	return data, nil
+}
+
+// noEOF keeps an end in the middle from being taken for the end.
+func noEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// intoBGR copies a picture of any size into a frame, cropped or with black beside it.
+func intoBGR(f *capture.Frame, img image.Image) {
+	clear(f.Pix)
+	b := img.Bounds()
+	gray, isGray := img.(*image.Gray)
+	for y := range min(f.Height, b.Dy()) {
+		for x := range min(f.Width, b.Dx()) {
+			p := f.Pix[3*(y*f.Width+x):]
+			if isGray {
+				v := gray.GrayAt(b.Min.X+x, b.Min.Y+y).Y
+				p[0], p[1], p[2] = v, v, v
+				continue
+			}
+			r, g, bl, _ := img.At(b.Min.X+x, b.Min.Y+y).RGBA()
+			p[0], p[1], p[2] = byte(bl>>8), byte(g>>8), byte(r>>8)
+		}
+	}
+}

@@ -1,0 +1,207 @@
+// Package evidence makes what a person wants to see of an event: the picture at its peak, the same with the error map over it, and a clip.
+//
+// A Maker is told of each message of an event with the footage of its camera, and says what is ready. It never holds up an alert: what
+// it cannot make is left out, and said. Objects appear whole or not at all and are let go, the oldest first, by age and by size, in a
+// budget of their own.
+package evidence
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"vigil/alerts"
+	"vigil/capture"
+)
+
+// Footage is what a camera saw lately.
+type Footage interface {
+	// Previews gives small pictures from one frame to another, both included, the oldest first.
+	Previews(from, to uint64) []capture.Preview
+	// Still gives the picture of full size that is the nearest to a frame, or with full false the nearest preview.
+	Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error)
+}
+
+// Sighting is a message of an event, with what it was seen by.
+type Sighting struct {
+	Alert alerts.Alert
+	// Heat is the error map of the peak, [Side][Side], row-major; nil where the peak has not changed since the last message.
+	Heat    []float32
+	Side    int
+	Footage Footage // nil for none
+}
+
+// Finding is evidence of an event that is ready: everything that was made so far.
+type Finding struct {
+	Camera, AlertID string
+	Items           []alerts.Evidence
+	Last            bool // nothing more will come
+}
+
+// Store keeps objects. Put returns once the whole object is kept.
+type Store interface {
+	Put(ctx context.Context, name, mediaType string, data []byte) error
+	Bucket() string
+}
+
+// Encoder makes a video of JPEG pictures of one size, fps of them a second, in a form that browsers play.
+type Encoder interface {
+	Encode(ctx context.Context, pictures [][]byte, fps float64) ([]byte, error)
+}
+
+// Options describe a Maker. Durations are stream time.
+type Options struct {
+	Store   Store
+	Encoder Encoder // nil makes no clips
+	Log     *slog.Logger
+	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
+	Before, After, Longest time.Duration
+}
+
+const (
+	// queueLength is how many messages may wait for their pictures; a storm of events beyond that is reported without.
+	queueLength = 64
+	// clipsWaiting is how many clips may wait for the encoder, a few MiB of previews each.
+	clipsWaiting = 8
+	// findingsWaiting is how many findings may wait for the publisher.
+	findingsWaiting = 256
+	// stillTime is how long a camera's process may take to give a picture.
+	stillTime = 3 * time.Second
+	// putTime bounds the storing of an object.
+	putTime = 20 * time.Second
+	// encodeTime bounds a clip; on a machine that is overloaded the lowest priority may mean long.
+	encodeTime = 2 * time.Minute
+	// mostClips is how many clips an event may have: that of its start, and of later peaks.
+	mostClips = 3
+)
+
+// Maker makes evidence of events. One goroutine takes pictures, one makes clips; each does one thing at a time.
+type Maker struct {
+	opts  Options
+	log   *slog.Logger
+	queue chan Sighting
+	clips chan clip
+	ready chan Finding
+
+	ctx  context.Context //nolint:containedctx // of the goroutines that Close ends
+	stop context.CancelFunc
+	work sync.WaitGroup
+
+	mu    sync.Mutex
+	cases map[string]*matter
+}
+
+// NewMaker starts a Maker; Close ends it.
+func NewMaker(opts Options) *Maker {
+	m := &Maker{
+		opts: opts, log: opts.Log, queue: make(chan Sighting, queueLength), clips: make(chan clip, clipsWaiting),
+		ready: make(chan Finding, findingsWaiting), cases: map[string]*matter{},
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
+	}
+	m.ctx, m.stop = context.WithCancel(context.Background())
+	m.work.Go(m.takePictures)
+	m.work.Go(m.makeClips)
+	return m
+}
+
+// Ready gives what is ready. Its reader must not depend on what it gets: an event may have none.
+func (m *Maker) Ready() <-chan Finding { return m.ready }
+
+// See takes note of a message that was published, or of an end that is about to be. It does not block. For an end it says whether a
+// Finding will come that is the Last.
+func (m *Maker) See(s Sighting) bool {
+	if s.Footage == nil {
+		return false
+	}
+	select {
+	case m.queue <- s:
+		return true
+	default:
+		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID)
+		m.forget(s.Alert.ID)
+		return false
+	}
+}
+
+// Close gives up what is not ready and waits for what is being done.
+func (m *Maker) Close() error {
+	m.stop()
+	m.work.Wait()
+	return nil
+}
+
+// matter is an event that evidence is made of.
+type matter struct {
+	camera, id string
+	items      []alerts.Evidence
+	shot       uint64 // the frame that the snapshot shows
+	anchor     alerts.Moment
+	due        time.Time // when a clip around anchor is cut at the latest; zero for not
+	covered    uint64    // last frame of the last clip
+	cuts       int
+	waiting    int  // clips that are cut and not ready
+	over       bool // its end was seen
+}
+
+func (m *Maker) forget(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.cases, id)
+}
+
+// found adds pieces to an event's evidence and says so.
+func (m *Maker) found(c *matter, items ...alerts.Evidence) {
+	m.mu.Lock()
+	for _, e := range items {
+		c.items = replace(c.items, e)
+	}
+	m.tell(c)
+	m.mu.Unlock()
+}
+
+// tell says what there is of an event. m.mu is held.
+func (m *Maker) tell(c *matter) {
+	f := Finding{Camera: c.camera, AlertID: c.id, Items: append([]alerts.Evidence(nil), c.items...), Last: c.over && c.waiting == 0}
+	if f.Last {
+		delete(m.cases, c.id)
+	}
+	select {
+	case m.ready <- f:
+	default: // the publisher is stuck, and an end does not wait for ever
+	}
+}
+
+// replace puts e in the place of the same kind of picture; clips are added.
+func replace(items []alerts.Evidence, e alerts.Evidence) []alerts.Evidence {
+	if e.Kind != alerts.EvidenceClip {
+		for i := range items {
+			if items[i].Kind == e.Kind {
+				items[i] = e
+				return items
+			}
+		}
+	}
+	return append(items, e)
+}
+
+// put stores an object and fills in what is said of it.
+func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
+	ctx, cancel := context.WithTimeout(m.ctx, putTime)
+	defer cancel()
+	if err := m.opts.Store.Put(ctx, e.Name, e.MediaType, data); err != nil {
+		return e, err
+	}
+	e.Bucket, e.Bytes, e.SHA256 = m.opts.Store.Bucket(), int64(len(data)), Digest(data)
+	return e, nil
+}
+
+// warn says what could not be made, unless it was because of Close.
+func (m *Maker) warn(what string, s alerts.Alert, err error) {
+	if !errors.Is(err, context.Canceled) {
+		m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err)
+	}
+}

@@ -1,0 +1,339 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/capture"
+)
+
+const longWait = 60 * time.Second
+
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+var photos sync.Map // of the pictures that were drawn
+
+// photo is a real JPEG, grey with a bright square whose place depends on n.
+func photo(t testing.TB, w, h, n int) []byte {
+	t.Helper()
+	key := [3]int{w, h, n}
+	if p, ok := photos.Load(key); ok {
+		return p.([]byte)
+	}
+	img := image.NewRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			c := color.RGBA{90, 90, 90, 255}
+			if dx := x - 5*n%w; dx >= 0 && dx < 40 && y > h/2 && y < h/2+40 {
+				c = color.RGBA{240, 240, 200, 255}
+			}
+			img.SetRGBA(x, y, c)
+		}
+	}
+	var b bytes.Buffer
+	if err := jpeg.Encode(&b, img, nil); err != nil {
+		t.Fatal(err)
+	}
+	photos.Store(key, b.Bytes())
+	return b.Bytes()
+}
+
+// reel is footage: a preview each fifth frame of 25 a second, and one picture of full size.
+type reel struct {
+	pics []capture.Preview
+	full []byte
+}
+
+func (r *reel) Previews(from, to uint64) []capture.Preview {
+	var out []capture.Preview
+	for _, p := range r.pics {
+		if p.Seq >= from && p.Seq <= to {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+func (r *reel) Still(context.Context, uint64) ([]byte, bool, error) {
+	switch {
+	case r.full != nil:
+		return r.full, true, nil
+	case len(r.pics) > 0:
+		return r.pics[0].JPEG, false, nil
+	}
+	return nil, false, errors.New("no picture of this time is kept")
+}
+
+func newReel(t testing.TB, seconds int) *reel {
+	t.Helper()
+	r := &reel{full: photo(t, 1280, 721, 0)}
+	at := time.Now().Add(-time.Duration(seconds) * time.Second)
+	for i := range 5 * seconds {
+		pts := time.Duration(i) * capture.PreviewEvery
+		r.pics = append(r.pics, capture.Preview{Seq: uint64(5 * i), PTS: pts, Arrival: at.Add(pts), JPEG: photo(t, 641, 361, i)})
+	}
+	return r
+}
+
+// cupboard is a store in memory.
+type cupboard struct {
+	mu   sync.Mutex
+	objs map[string][]byte
+	err  error
+}
+
+func (c *cupboard) Bucket() string { return "B" }
+
+func (c *cupboard) Put(_ context.Context, name, _ string, data []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	if c.objs == nil {
+		c.objs = map[string][]byte{}
+	}
+	c.objs[name] = data
+	return nil
+}
+
+// projector is an encoder that only counts.
+type projector struct {
+	mu     sync.Mutex
+	busy   int
+	most   int
+	clips  [][][]byte
+	rate   float64
+	hold   chan struct{} // where set, each clip waits for one
+	failed error
+}
+
+func (p *projector) Encode(ctx context.Context, pictures [][]byte, fps float64) ([]byte, error) {
+	p.mu.Lock()
+	p.busy++
+	p.most = max(p.most, p.busy)
+	p.clips, p.rate = append(p.clips, pictures), fps
+	p.mu.Unlock()
+	defer func() { p.mu.Lock(); p.busy--; p.mu.Unlock() }()
+	if p.hold != nil {
+		select {
+		case <-p.hold:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return []byte("a clip"), p.failed
+}
+
+// event is a message of an event that starts at second 10 of the reel, peaks at 12 and ends at 16.
+func event(id string, phase alerts.Phase) alerts.Alert {
+	at := func(s float64) alerts.Moment {
+		return alerts.Moment{Wall: time.Now(), StreamSeconds: s, Frame: uint64(25 * s)}
+	}
+	a := alerts.Alert{
+		ID: id, Phase: phase, Kind: alerts.KindAnomaly, Camera: "yard", Start: at(10), Peak: at(12), Boxes: []alerts.Box{{X: 0.25, Y: 0.5, W: 0.25, H: 0.25}},
+	}
+	if phase == alerts.PhaseEnd {
+		end := at(16)
+		a.End = &end
+	}
+	return a
+}
+
+func heat(side int) []float32 {
+	h := make([]float32, side*side)
+	h[side*side/2+side/4] = 1
+	return h
+}
+
+func start(t *testing.T, o Options) *Maker {
+	t.Helper()
+	if o.Longest == 0 {
+		o.Before, o.After, o.Longest = 5*time.Second, 3*time.Second, 20*time.Second
+	}
+	m := NewMaker(o)
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return m
+}
+
+func next(t *testing.T, m *Maker) Finding {
+	t.Helper()
+	select {
+	case f := <-m.Ready():
+		return f
+	case <-within(t).Done():
+		t.Fatal("nothing was found")
+		return Finding{}
+	}
+}
+
+func said(items []alerts.Evidence) string {
+	var all []string
+	for _, e := range items {
+		all = append(all, fmt.Sprintf("%s %dx%d at %d", e.Kind, e.Width, e.Height, e.Frame))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestAnEventIsWitnessed(t *testing.T) {
+	store, enc := &cupboard{}, &projector{}
+	m := start(t, Options{Store: store, Encoder: enc})
+	r, id := newReel(t, 18), alerts.NewID()
+	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	f := next(t, m)
+	if got := said(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last || f.AlertID != id || f.Camera != "yard" {
+		t.Errorf("found %s: %+v", got, f)
+	}
+	if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
+		t.Error("nothing is promised of the end")
+	}
+	f = next(t, m)
+	if got := said(f.Items); !strings.HasSuffix(got, "clip 640x360 at 125") || !f.Last || len(f.Items) != 3 {
+		t.Errorf("found %s: %+v", got, f)
+	}
+	// From 5 s before second 10 to what there is, which is less than 3 s after second 16.
+	if n := len(enc.clips[0]); n != 65 || enc.rate != 5 || f.Items[2].Seconds != 13 {
+		t.Errorf("a clip of %d pictures at %g a second, %g s", n, enc.rate, f.Items[2].Seconds)
+	}
+	for _, e := range f.Items {
+		data := store.objs[e.Name]
+		if e.Bytes != int64(len(data)) || e.SHA256 != Digest(data) || !strings.HasPrefix(e.Name, id+"/") || e.Bucket != "B" {
+			t.Errorf("%+v, stored are %d bytes", e, len(data))
+		}
+	}
+	if !bytes.Equal(store.objs[f.Items[0].Name], r.full) {
+		t.Error("the snapshot is not the camera's own picture")
+	}
+	img, err := jpeg.Decode(bytes.NewReader(store.objs[f.Items[1].Name]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	red, green, _, _ := img.At(1280/4+20, 721/2+11).RGBA()
+	if red < 2*green {
+		t.Errorf("the hottest place is not red: %d, %d", red>>8, green>>8)
+	}
+}
+
+func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		reel    *reel
+		store   *cupboard
+		encoder Encoder
+		want    string
+	}{
+		"no picture":     {&reel{}, &cupboard{}, &projector{}, ""},
+		"no store":       {newReel(t, 18), &cupboard{err: errors.New("full")}, &projector{}, ""},
+		"no encoder":     {newReel(t, 18), &cupboard{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
+		"encoder fails":  {newReel(t, 18), &cupboard{}, &projector{failed: errors.New("broken")}, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
+		"not a picture":  {&reel{full: []byte("junk")}, &cupboard{}, &projector{}, ""},
+		"preview at all": {&reel{pics: newReel(t, 1).pics[:1]}, &cupboard{}, &projector{}, "snapshot 641x361 at 300, heatmap 641x361 at 300"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := start(t, Options{Store: c.store, Encoder: c.encoder})
+			id := alerts.NewID()
+			m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: c.reel})
+			m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: c.reel})
+			f := next(t, m)
+			for !f.Last {
+				f = next(t, m)
+			}
+			if got := said(f.Items); got != c.want {
+				t.Errorf("found %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+// One clip at a time, and events that wait for theirs do not keep others from their pictures.
+func TestOneClipAtATime(t *testing.T) {
+	enc := &projector{hold: make(chan struct{})}
+	m := start(t, Options{Store: &cupboard{}, Encoder: enc})
+	r := newReel(t, 18)
+	const events = 4
+	for range events {
+		id := alerts.NewID()
+		m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+		m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r})
+	}
+	for range events {
+		if f := next(t, m); f.Last || len(f.Items) != 2 {
+			t.Errorf("found %+v", f)
+		}
+	}
+	for range events {
+		enc.hold <- struct{}{}
+		if f := next(t, m); !f.Last || len(f.Items) != 3 {
+			t.Errorf("found %+v", f)
+		}
+	}
+	if enc.most != 1 {
+		t.Errorf("%d clips were made at once", enc.most)
+	}
+}
+
+// An event that goes on for long has a clip of its beginning, and one of a peak that comes later.
+func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
+	enc := &projector{}
+	m := start(t, Options{Store: &cupboard{}, Encoder: enc, Before: 2 * time.Second, After: time.Second, Longest: 3 * time.Second})
+	r, id := newReel(t, 60), alerts.NewID()
+	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	next(t, m)
+	if f := next(t, m); f.Last || len(f.Items) != 3 || f.Items[2].Frame != 200 {
+		t.Fatalf("found %s", said(f.Items))
+	}
+	rise := event(id, alerts.PhaseUpdate)
+	rise.Peak = alerts.Moment{Wall: time.Now(), StreamSeconds: 40, Frame: 1000}
+	m.See(Sighting{Alert: rise, Heat: heat(32), Side: 32, Footage: r})
+	if f := next(t, m); len(f.Items) != 3 || f.Items[0].Frame != 1000 {
+		t.Fatalf("found %s", said(f.Items))
+	}
+	end := event(id, alerts.PhaseEnd)
+	end.Peak, end.End.StreamSeconds, end.End.Frame = rise.Peak, 55, 1375
+	m.See(Sighting{Alert: end, Footage: r})
+	f := next(t, m)
+	for !f.Last {
+		f = next(t, m)
+	}
+	if got := said(f.Items); got != "snapshot 1280x721 at 1000, heatmap 1280x721 at 1000, clip 640x360 at 200, clip 640x360 at 950" {
+		t.Errorf("found %s", got)
+	}
+}
+
+// A clip does not reach across a source that was opened anew, and keeps the time of one that stumbled.
+func TestAClipKeepsTime(t *testing.T) {
+	pics := newReel(t, 20).pics
+	for i := range 10 {
+		pics[i].PTS += time.Hour // of an opening before
+	}
+	got := around(pics, alerts.Moment{Frame: 75}, 10*time.Second, 1)
+	if len(got) != 11 || got[0].Seq != 50 {
+		t.Errorf("%d pictures from frame %d on", len(got), got[0].Seq)
+	}
+	stumbled := []capture.Preview{{PTS: 0, JPEG: []byte("a")}, {PTS: 200 * time.Millisecond, JPEG: []byte("b")}, {PTS: 1210 * time.Millisecond, JPEG: []byte("c")}}
+	var film []string
+	for _, p := range evenly(stumbled) {
+		film = append(film, string(p))
+	}
+	if s := strings.Join(film, ""); s != "abbbbbc" {
+		t.Errorf("film %q", s)
+	}
+}

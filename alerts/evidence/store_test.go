@@ -1,0 +1,159 @@
+package evidence
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts/broker"
+)
+
+func server(t *testing.T) jetstream.JetStream {
+	t.Helper()
+	s, err := broker.Start(within(t), broker.Options{Dir: t.TempDir(), Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := broker.Dial(within(t), broker.DialOptions{Server: s})
+	if err != nil {
+		t.Fatal(errors.Join(err, s.Shutdown()))
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(c.Close(), s.Shutdown()); err != nil {
+			t.Error(err)
+		}
+	})
+	return c.JetStream()
+}
+
+func objects(t *testing.T, js jetstream.JetStream, l Limits) *Objects {
+	t.Helper()
+	o, err := OpenObjects(within(t), js, l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func names(t *testing.T, js jetstream.JetStream) map[string]bool {
+	t.Helper()
+	all, err := Names(within(t), js, Bucket, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, i := range all {
+		got[i.Name] = true
+	}
+	return got
+}
+
+// stored gives the messages of the stream behind the bucket.
+func stored(t *testing.T, js jetstream.JetStream) (messages, bytes uint64) {
+	t.Helper()
+	s, err := js.Stream(within(t), streamOf(Bucket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.CachedInfo().State.Msgs, s.CachedInfo().State.Bytes
+}
+
+func TestTheOldestGoesWhenThereIsNoRoom(t *testing.T) {
+	js := server(t)
+	o := objects(t, js, Limits{Bytes: 1 << 20})
+	data := bytes.Repeat([]byte{7}, 300<<10)
+	for _, name := range []string{"/a", "/b", "/c", "/d"} {
+		if err := o.Put(within(t), name, "video/mp4", data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := names(t, js); len(got) != 3 || got["/a"] {
+		t.Errorf("kept %v", got)
+	}
+	if n, b := o.Size(); n != 3 || b != 3*300<<10 {
+		t.Errorf("%d objects of %d bytes", n, b)
+	}
+	// Nothing of what went is left, not even its name.
+	if messages, size := stored(t, js); messages != 3*4 || size > 1<<20 {
+		t.Errorf("%d messages of %d bytes are stored", messages, size)
+	}
+	got, err := Read(within(t), js, Bucket, "/d")
+	if err != nil || !bytes.Equal(got, data) {
+		t.Errorf("%d bytes came back, %v", len(got), err)
+	}
+	if err := o.Put(within(t), "/huge", "video/mp4", make([]byte, 2<<20)); err == nil {
+		t.Error("an object larger than everything was taken")
+	}
+	if err := o.Free(within(t), 400<<10); err != nil {
+		t.Fatal(err)
+	}
+	if n, _ := o.Size(); n != 1 {
+		t.Errorf("%d objects are left", n)
+	}
+}
+
+func TestTheOldGoes(t *testing.T) {
+	js := server(t)
+	o := objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
+	if err := o.Put(within(t), "/old", "image/jpeg", []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	o.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	if err := o.Put(within(t), "/new", "image/jpeg", []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, js); len(got) != 1 || !got["/new"] {
+		t.Errorf("kept %v", got)
+	}
+	// Limits hold for what another run left.
+	o = objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
+	o.now = func() time.Time { return time.Now().Add(4 * time.Hour) }
+	if err := o.Tidy(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := names(t, js); len(got) != 0 {
+		t.Errorf("kept %v", got)
+	}
+}
+
+// torn is an object whose writer died: its reader fails in the middle.
+type torn struct{ left int }
+
+func (r *torn) Read(p []byte) (int, error) {
+	if r.left <= 0 {
+		return 0, errors.New("the process died")
+	}
+	n := min(len(p), r.left)
+	r.left -= n
+	return n, nil
+}
+
+func TestWhatWasCutOffIsSwept(t *testing.T) {
+	js := server(t)
+	o := objects(t, js, Limits{Bytes: 8 << 20})
+	if err := o.Put(within(t), "/whole", "image/jpeg", make([]byte, 200<<10)); err != nil {
+		t.Fatal(err)
+	}
+	// Parts without a name, as a killed process leaves them: the client removes them only where it lives on.
+	for range 3 {
+		if _, err := js.Publish(within(t), chunks(Bucket, "torn"), make([]byte, 128<<10)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := o.bucket.Put(within(t), jetstream.ObjectMeta{Name: "/cut"}, io.Reader(&torn{300 << 10})); err == nil {
+		t.Fatal("half an object was taken")
+	}
+	before, _ := stored(t, js)
+	objects(t, js, Limits{Bytes: 8 << 20})
+	after, _ := stored(t, js)
+	if after != 3 || before <= after {
+		t.Errorf("%d messages became %d, want the 3 of the whole object", before, after)
+	}
+	if got := names(t, js); len(got) != 1 || !got["/whole"] {
+		t.Errorf("kept %v", got)
+	}
+}

@@ -1,0 +1,368 @@
+package mqtt
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+const longWait = 60 * time.Second
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// server is a broker that a test can take away and bring back.
+type server struct {
+	port  int
+	start func(t *testing.T)
+	stop  func()
+}
+
+// eachBroker runs a test against the embedded server's gateway, Debian's nats-server and Mosquitto.
+func eachBroker(t *testing.T, test func(t *testing.T, s *server)) {
+	t.Run("embedded NATS", func(t *testing.T) {
+		var b *broker.Server
+		s := &server{port: natstest.FreePort(t)}
+		dir := t.TempDir()
+		s.start = func(t *testing.T) {
+			var err error
+			if b, err = broker.Start(within(t), broker.Options{Dir: dir, Port: -1, MQTTPort: s.port}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s.stop = func() { _ = b.Shutdown() }
+		t.Cleanup(func() { s.stop() })
+		s.start(t)
+		test(t, s)
+	})
+	t.Run("Debian's nats-server", func(t *testing.T) {
+		var p *natstest.Process
+		s, nats, dir := &server{port: natstest.FreePort(t)}, natstest.FreePort(t), t.TempDir()
+		s.start = func(t *testing.T) {
+			p = natstest.Launch(t, nats, fmt.Sprintf("server_name: far\n%s\nmqtt: {port: %d, host: 127.0.0.1}", natstest.JetStreamIn(dir), s.port))
+		}
+		s.stop = func() { p.Kill() }
+		s.start(t)
+		test(t, s)
+	})
+	t.Run("Mosquitto", func(t *testing.T) {
+		var p *natstest.Process
+		s := &server{port: natstest.FreePort(t)}
+		s.start = func(t *testing.T) { p = natstest.Mosquitto(t, s.port, "allow_anonymous true") }
+		s.stop = func() { p.Kill() }
+		s.start(t)
+		test(t, s)
+	})
+}
+
+func (s *server) url() string { return fmt.Sprintf("tcp://127.0.0.1:%d", s.port) }
+
+// listener is a plain client that remembers what it hears.
+type listener struct {
+	client paho.Client
+	mu     sync.Mutex
+	last   map[string]string
+	events []string
+	news   chan struct{}
+}
+
+func listen(t *testing.T, url, topic string) *listener {
+	t.Helper()
+	l := &listener{last: map[string]string{}, news: make(chan struct{}, 1)}
+	o := paho.NewClientOptions().AddBroker(url).SetClientID("listener").SetCleanSession(false).SetConnectRetry(true).
+		SetConnectRetryInterval(100 * time.Millisecond).SetMaxReconnectInterval(200 * time.Millisecond)
+	hear := func(_ paho.Client, m paho.Message) {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.last[m.Topic()] = string(m.Payload())
+		if strings.Contains(m.Topic(), "/events/") {
+			if a, err := alerts.Decode(m.Payload()); err == nil {
+				l.events = append(l.events, m.Topic()+" "+a.MessageID())
+			} else {
+				l.events = append(l.events, err.Error())
+			}
+		}
+		select {
+		case l.news <- struct{}{}:
+		default:
+		}
+	}
+	// A broker without a disk forgets who listens.
+	ready := make(chan struct{}, 100)
+	o.SetOnConnectHandler(func(c paho.Client) {
+		c.Subscribe(topic, 1, hear).Wait()
+		ready <- struct{}{}
+	})
+	l.client = paho.NewClient(o)
+	if err := wait(within(t), l.client.Connect(), longWait); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.client.Disconnect(0) })
+	<-ready
+	return l
+}
+
+// until waits for a topic to say something.
+func (l *listener) until(t *testing.T, topic, want string) {
+	t.Helper()
+	ctx := within(t)
+	for {
+		l.mu.Lock()
+		got := l.last[topic]
+		l.mu.Unlock()
+		if got == want {
+			return
+		}
+		select {
+		case <-l.news:
+		case <-ctx.Done():
+			t.Fatalf("%s says %q, want %q", topic, got, want)
+		}
+	}
+}
+
+func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
+	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
+	a := alerts.Alert{
+		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera, Start: at, Peak: at, Zones: []string{"gate"},
+		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
+		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+	}
+	if phase == alerts.PhaseEnd {
+		a.End, a.EndReason = &at, alerts.EndCalm
+	}
+	return a
+}
+
+func way(t *testing.T, o Options) *Way {
+	t.Helper()
+	o.ClientID, o.Topic, o.Discovery, o.Cameras = "vigil", "vigil", "homeassistant", []string{"yard"}
+	w, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+func store(t *testing.T, w *Way) *outbox.Outbox {
+	t.Helper()
+	o, err := outbox.Open(within(t), outbox.Options{
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		LongestPause: 100 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := o.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return o
+}
+
+// An event is published, switches the camera's state, and is announced; the broker dies in the middle and nothing is missing after.
+func TestAlertsOverABrokerThatDies(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		w := way(t, Options{URL: s.url()})
+		o := store(t, w)
+		l := listen(t, s.url(), "#")
+		w.Status(alerts.Status{Camera: "yard", State: alerts.StateLive})
+		l.until(t, "vigil/availability", Online)
+		l.until(t, "vigil/yard/availability", Online)
+		l.until(t, "vigil/yard/state", "OFF")
+		id := alerts.NewID()
+		publish := func(seq int, phase alerts.Phase) {
+			t.Helper()
+			if err := o.Publish(within(t), event("yard", id, seq, phase)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		publish(0, alerts.PhaseStart)
+		l.until(t, "vigil/yard/state", "ON")
+		s.stop()
+		publish(1, alerts.PhaseUpdate)
+		publish(2, alerts.PhaseEnd)
+		s.start(t)
+		l.until(t, "vigil/yard/state", "OFF")
+		if err := o.Drain(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		l.mu.Lock()
+		var config map[string]any
+		if err := json.Unmarshal([]byte(l.last["homeassistant/binary_sensor/vigil_yard/anomaly/config"]), &config); err != nil {
+			t.Error(err)
+		}
+		if config["state_topic"] != "vigil/yard/state" || config["unique_id"] != "vigil_yard_anomaly" {
+			t.Errorf("announced %v", config)
+		}
+		var about attributes
+		if err := json.Unmarshal([]byte(l.last["vigil/yard/attributes"]), &about); err != nil || about.EndReason != "calm" || *about.Severity != 0.7 {
+			t.Errorf("attributes %+v, %v", about, err)
+		}
+		l.mu.Unlock()
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+		l.until(t, "vigil/availability", Offline)
+	})
+}
+
+// A process that is killed says nothing; the broker says it for it.
+func TestTheLastWill(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		proxy := cut(t, s.port)
+		w := way(t, Options{URL: "tcp://" + proxy.addr})
+		defer w.Close()
+		l := listen(t, s.url(), "vigil/availability")
+		l.until(t, "vigil/availability", Online)
+		proxy.close()
+		l.until(t, "vigil/availability", Offline)
+	})
+}
+
+func TestEventsKeepTheirOrder(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		l := listen(t, s.url(), "vigil/#")
+		w := way(t, Options{URL: s.url()})
+		defer w.Close()
+		o := store(t, w)
+		var want []string
+		for range 5 {
+			id := alerts.NewID()
+			for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+				a := event("yard", id, seq, phase)
+				if err := o.Publish(within(t), a); err != nil {
+					t.Fatal(err)
+				}
+				want = append(want, "vigil/events/yard/"+string(phase)+" "+a.MessageID())
+			}
+		}
+		if err := o.Drain(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		l.until(t, "vigil/yard/state", "OFF")
+		ctx := within(t)
+		for {
+			l.mu.Lock()
+			got := len(l.events)
+			l.mu.Unlock()
+			if got >= len(want) {
+				break
+			}
+			select {
+			case <-l.news:
+			case <-ctx.Done():
+				t.Fatal("events are missing")
+			}
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if fmt.Sprint(l.events) != fmt.Sprint(want) {
+			t.Errorf("heard %v\nwant %v", l.events, want)
+		}
+	})
+}
+
+func TestWhatIsWrongIsSaid(t *testing.T) {
+	password := filepath.Join(t.TempDir(), "none")
+	port := natstest.FreePort(t)
+	natstest.Mosquitto(t, port, "allow_anonymous false\n# "+password)
+	for name, c := range map[string]struct{ url, want string }{
+		"password": {fmt.Sprintf("tcp://127.0.0.1:%d", port), "user or password"},
+		"nobody":   {fmt.Sprintf("tcp://127.0.0.1:%d", natstest.FreePort(t)), "no broker answers there"},
+	} {
+		w := way(t, Options{URL: c.url, User: "joe", Password: "hunter2"})
+		ctx, cancel := context.WithTimeout(within(t), 2*time.Second)
+		err := w.Check(ctx)
+		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := w.Deliver(ctx, outbox.Message{Subject: "a.b"}); err == nil {
+			t.Errorf("%s: delivered", name)
+		}
+		cancel()
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := New(Options{URL: "http://x"}); err == nil {
+		t.Error("an address that is none was taken")
+	}
+}
+
+// severed is a connection to a broker that can be torn.
+type severed struct {
+	addr  string
+	close func()
+}
+
+func cut(t *testing.T, port int) *severed {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var conns []net.Conn
+	s := &severed{addr: ln.Addr().String()}
+	s.close = func() {
+		_ = ln.Close()
+		mu.Lock()
+		defer mu.Unlock()
+		for _, c := range conns {
+			_ = c.Close()
+		}
+	}
+	t.Cleanup(s.close)
+	go func() {
+		for {
+			near, err := ln.Accept()
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			far, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			if err != nil {
+				_ = near.Close()
+				continue
+			}
+			mu.Lock()
+			conns = append(conns, near, far)
+			mu.Unlock()
+			pipe := func(a, b net.Conn) {
+				buf := make([]byte, 4096)
+				for {
+					n, err := a.Read(buf)
+					if n > 0 {
+						_, _ = b.Write(buf[:n])
+					}
+					if err != nil {
+						_ = b.Close()
+						return
+					}
+				}
+			}
+			go pipe(near, far)
+			go pipe(far, near)
+		}
+	}()
+	return s
+}

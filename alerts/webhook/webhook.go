@@ -1,0 +1,135 @@
+// Package webhook posts alerts to an HTTP address, signed as Standard Webhooks describe (standardwebhooks.com).
+//
+// An alert of the outbox goes in and is posted as it is stored, a CloudEvent. An answer of 2xx takes it; after any other, or none, the
+// outbox gives it again, with the same id in the header webhook-id, for ever. Neither the address's query nor its user reach an error.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"vigil/alerts/outbox"
+)
+
+// Headers of a message.
+const (
+	HeaderID        = "webhook-id"        // the message's id, the same on repeats
+	HeaderTimestamp = "webhook-timestamp" // when it was sent, in seconds since 1970; part of what is signed
+	HeaderSignature = "webhook-signature" // v1,<base64 of HMAC-SHA256 over id.timestamp.body>
+)
+
+// Options describe a webhook.
+type Options struct {
+	URL string
+	// Secret signs: the bytes of the text, or with whsec_ before it, what the rest says in base64; empty signs nothing.
+	Secret  string
+	Timeout time.Duration // for the whole answer
+	TLS     *tls.Config   // nil for the system's
+}
+
+// Way is a way out of the outbox.
+type Way struct {
+	url    *url.URL
+	key    []byte
+	client *http.Client
+	now    func() time.Time
+}
+
+// New checks the options.
+func New(o Options) (*Way, error) {
+	u, err := url.Parse(o.URL)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, errors.New("webhook: the address must be as https://host/path")
+	}
+	key := []byte(o.Secret)
+	if text, ok := strings.CutPrefix(o.Secret, "whsec_"); ok {
+		if key, err = base64.StdEncoding.DecodeString(text); err != nil {
+			return nil, errors.New("webhook: what follows whsec_ in the secret must be base64")
+		}
+	}
+	return &Way{
+		url: u, key: key, now: time.Now,
+		client: &http.Client{
+			Timeout:   o.Timeout,
+			Transport: &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute},
+			// An alert is not for whoever the address points to next.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+	}, nil
+}
+
+// Name is "webhook".
+func (*Way) Name() string { return "webhook" }
+
+// Where is the address without what may be secret in it.
+func (w *Way) Where() string { return w.url.Scheme + "://" + w.url.Host + w.url.Path }
+
+// longestWait bounds what a server may ask for with Retry-After.
+const longestWait = time.Minute
+
+// Deliver posts a message once and returns nil for an answer of 2xx. Where the server asks for a pause, it waits.
+func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(m.Data))
+	if err != nil {
+		return fmt.Errorf("webhook %s: the address is not one", w.Where())
+	}
+	stamp := strconv.FormatInt(w.now().Unix(), 10)
+	req.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")
+	req.Header.Set("User-Agent", "vigil")
+	req.Header.Set(HeaderID, m.ID)
+	req.Header.Set(HeaderTimestamp, stamp)
+	if len(w.key) > 0 {
+		req.Header.Set(HeaderSignature, Sign(w.key, m.ID, stamp, m.Data))
+	}
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("webhook %s: %w", w.Where(), plain(err))
+	}
+	defer resp.Body.Close()
+	// Read to the end, so that the connection is used again; what it says is nobody's business.
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	w.pause(ctx, resp.Header.Get("Retry-After"))
+	return fmt.Errorf("webhook %s: answered %s; must be 2xx to take an alert", w.Where(), resp.Status)
+}
+
+func (w *Way) pause(ctx context.Context, after string) {
+	seconds, err := strconv.Atoi(after)
+	if err != nil || seconds <= 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+	case <-time.After(min(time.Duration(seconds)*time.Second, longestWait)):
+	}
+}
+
+// Sign gives the signature of a message.
+func Sign(key []byte, id, timestamp string, body []byte) string {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(id + "." + timestamp + "."))
+	mac.Write(body)
+	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// plain is an error of the client without the address in it, which has the query.
+func plain(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		return e.Err
+	}
+	return err
+}

@@ -1,0 +1,201 @@
+package webhook
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/outbox"
+)
+
+const longWait = 60 * time.Second
+
+func within(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// hook is a server that checks each signature and answers as it is told.
+type hook struct {
+	key    []byte
+	answer func(n int) int // status of the n-th request, from 0
+
+	mu  sync.Mutex
+	ids []string
+	got int
+	bad []string
+}
+
+func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	n := h.got
+	h.got++
+	id, stamp := r.Header.Get(HeaderID), r.Header.Get(HeaderTimestamp)
+	a, decodeErr := alerts.Decode(body)
+	switch {
+	case err != nil || decodeErr != nil:
+		h.bad = append(h.bad, fmt.Sprint(err, decodeErr))
+	case a.MessageID() != id:
+		h.bad = append(h.bad, "id "+id)
+	case !hmac.Equal([]byte(r.Header.Get(HeaderSignature)), []byte(Sign(h.key, id, stamp, body))):
+		h.bad = append(h.bad, "signature "+r.Header.Get(HeaderSignature))
+	}
+	status := http.StatusNoContent
+	if h.answer != nil {
+		status = h.answer(n)
+	}
+	if status/100 == 2 {
+		h.ids = append(h.ids, id)
+	}
+	if status/100 == 3 {
+		w.Header().Set("Location", "/elsewhere")
+	}
+	w.WriteHeader(status)
+}
+
+func event(camera string, phase alerts.Phase, id string, seq int) alerts.Alert {
+	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
+	a := alerts.Alert{
+		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindUntrusted, Camera: camera, Start: at, Peak: at,
+		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+	}
+	if phase == alerts.PhaseEnd {
+		a.End, a.EndReason = &at, alerts.EndCalm
+	}
+	return a
+}
+
+// The server refuses, fails, redirects and comes back; every alert arrives once it takes them, in order.
+func TestAlertsArriveOverErrors(t *testing.T) {
+	h := &hook{key: []byte("s3cret"), answer: func(n int) int {
+		switch n {
+		case 0, 4:
+			return http.StatusInternalServerError
+		case 2:
+			return http.StatusFound
+		case 3:
+			return http.StatusUnauthorized
+		}
+		return http.StatusAccepted
+	}}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	w, err := New(Options{URL: server.URL + "/hook?token=s3cret", Secret: "s3cret", Timeout: 5 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := outbox.Open(within(t), outbox.Options{
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	var want []string
+	id := alerts.NewID()
+	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+		a := event("yard", phase, id, seq)
+		if err := o.Publish(within(t), a); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, a.MessageID())
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if fmt.Sprint(h.ids) != fmt.Sprint(want) || len(h.bad) > 0 || h.got != 7 {
+		t.Errorf("took %v of %d requests, want %v; wrong were %v", h.ids, h.got, want, h.bad)
+	}
+}
+
+func TestErrorsHideTheAddress(t *testing.T) {
+	h := &hook{answer: func(int) int { return http.StatusForbidden }}
+	server := httptest.NewServer(h)
+	addr := server.URL
+	m := outbox.Message{ID: "x:0", Data: []byte("{}")}
+	deliver := func() error {
+		w, err := New(Options{URL: strings.Replace(addr, "http://", "http://joe:hunter2@", 1) + "/hook?token=hunter2", Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w.Deliver(within(t), m)
+	}
+	refused := deliver()
+	server.Close()
+	gone := deliver()
+	for want, err := range map[string]error{"403 Forbidden": refused, "connection refused": gone} {
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("error %v, want %q in it", err, want)
+		}
+	}
+}
+
+func TestOverTLSWithItsOwnAuthority(t *testing.T) {
+	h := &hook{key: []byte("key")}
+	server := httptest.NewTLSServer(h)
+	defer server.Close()
+	data, err := alerts.Encode(event("yard", alerts.PhaseStart, alerts.NewID(), 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := alerts.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := outbox.Message{ID: a.MessageID(), Data: data}
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	for name, c := range map[string]struct {
+		tls  *tls.Config
+		want string
+	}{"trusted": {&tls.Config{RootCAs: roots}, ""}, "unknown": {nil, "certificate"}} {
+		w, err := New(Options{URL: server.URL, Secret: "whsec_" + base64.StdEncoding.EncodeToString([]byte("key")), Timeout: 5 * time.Second, TLS: c.tls})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Deliver(within(t), m); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(h.bad) > 0 || len(h.ids) != 1 {
+		t.Errorf("took %v, wrong were %v", h.ids, h.bad)
+	}
+}
+
+// The example of the specification's own libraries, so that theirs verify what is signed here.
+func TestSignatureIsTheStandards(t *testing.T) {
+	key, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := Sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`)); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+		t.Errorf("signature %s", got)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for _, o := range []Options{{URL: "ftp://x"}, {URL: "hooks"}, {URL: "http://x/%zz?hunter2"}, {URL: "http://x", Secret: "whsec_?hunter2"}} {
+		if _, err := New(o); err == nil || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%+v: %v", o, err)
+		}
+	}
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/evidence"
+)
+
+// dossier is everything that is kept of one alert.
+type dossier struct {
+	Alert    json.RawMessage   `json:"alert"`    // the data of the last message
+	Messages []json.RawMessage `json:"messages"` // CloudEvents, in their order
+	Evidence []object          `json:"evidence"` // what there is now
+	Ack      *alerts.Ack       `json:"ack,omitempty"`
+
+	last alerts.Alert
+	conn *broker.Conn
+}
+
+// object is a piece of evidence in the object store.
+type object struct {
+	Bucket    string `json:"bucket"`
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Bytes     uint64 `json:"bytes"`
+	SHA256    string `json:"sha256"`
+}
+
+// withAlert connects, finds an alert and hands over what is kept of it.
+func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context.Context, d *dossier) error) error {
+	if err := alerts.ValidID(id); err != nil {
+		return usageError{err}
+	}
+	o, err := f.natsOptions()
+	if err != nil {
+		return err
+	}
+	ctx := cmd.Context()
+	conn, err := broker.Dial(ctx, o)
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	d, err := openDossier(ctx, conn, id)
+	if err == nil {
+		err = do(ctx, d)
+	}
+	return interrupted(ctx, errors.Join(err, conn.Close()))
+}
+
+func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, error) {
+	found, err := conn.Find(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	d := &dossier{conn: conn, Evidence: []object{}}
+	for _, m := range found {
+		d.Messages = append(d.Messages, m.Raw)
+		d.last = m.Alert
+	}
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(found[len(found)-1].Raw, &envelope); err != nil {
+		return nil, err
+	}
+	d.Alert = envelope.Data
+	infos, err := evidence.Names(ctx, conn.JetStream(), evidence.Bucket, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, i := range infos {
+		sum, err := evidence.DigestOf(i.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("object %s: %w", i.Name, err)
+		}
+		d.Evidence = append(d.Evidence, object{evidence.Bucket, i.Name, i.Headers.Get("Content-Type"), i.Size, hex.EncodeToString(sum)})
+	}
+	ack, ok, err := evidence.GetAck(ctx, conn.JetStream(), id)
+	if ok {
+		d.Ack = &ack
+	}
+	return d, err
+}
+
+func alertsShowCommand(f *alertsFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one alert: its messages, its evidence, and who acknowledged it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withAlert(cmd, *f, args[0], func(_ context.Context, d *dossier) error {
+				if f.json {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(d)
+				}
+				return d.print(cmd.OutOrStdout())
+			})
+		},
+	}
+}
+
+func (d *dossier) print(w io.Writer) error {
+	a, line := d.last, func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+	}
+	at := func(m alerts.Moment) string {
+		return fmt.Sprintf("%s  second %.1f  frame %d", m.Wall.Local().Format("2006-01-02 15:04:05.000"), m.StreamSeconds, m.Frame)
+	}
+	line("alert", "%s  %s", a.ID, a.Kind)
+	line("camera", "%s  %dx%d", a.Camera, a.Source.Width, a.Source.Height)
+	if len(a.Zones) > 0 {
+		line("zones", "%s", strings.Join(a.Zones, ", "))
+	}
+	line("start", "%s", at(a.Start))
+	line("peak", "%s", at(a.Peak))
+	if a.End != nil {
+		line("end", "%s  %s after %.1f s", at(*a.End), a.EndReason, a.DurationSeconds)
+	} else {
+		line("end", "goes on since %.1f s", a.DurationSeconds)
+	}
+	if r := a.Reading; r != nil {
+		line("reading", "regularity %.2f  error %.4g of %.4g  severity %.2f", r.PeakRegularity, r.PeakError, r.Threshold, r.Severity)
+	}
+	line("model", "%s  %.12s  calibration %s", a.Model.Name, a.Model.Hash, orNone(a.CalibrationID))
+	line("messages", "%d", len(d.Messages))
+	for _, e := range d.Evidence {
+		line("evidence", "%-10s %9d bytes  %s", e.MediaType, e.Bytes, e.Name)
+	}
+	if len(d.Evidence) == 0 && len(a.Evidence) > 0 {
+		line("evidence", "%d pieces, which are no longer kept", len(a.Evidence))
+	}
+	if k := d.Ack; k != nil {
+		word := "seen"
+		if k.Normal {
+			word = fmt.Sprintf("normal, %d clips kept to learn from", len(k.Clips))
+		}
+		line("acknowledged", "%s  %s  %s", k.By, k.At.Local().Format(time.DateTime), word)
+	}
+	return nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func alertsExportCommand(f *alertsFlags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "export ID DIR",
+		Short: "Write one alert's messages and evidence to a folder, digests checked",
+		Args:  cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return withAlert(cmd, *f, args[0], func(ctx context.Context, d *dossier) error {
+				return d.export(ctx, args[1], cmd.OutOrStdout())
+			})
+		},
+	}
+}
+
+// export writes each file whole or not at all, the description last, when everything that it names is there.
+func (d *dossier) export(ctx context.Context, dir string, w io.Writer) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("export to %s: %w", dir, err)
+	}
+	write := func(name string, data []byte) error {
+		file := filepath.Join(dir, name)
+		if err := renameio.WriteFile(file, data, 0o644); err != nil {
+			return fmt.Errorf("export to %s: %w", dir, err)
+		}
+		_, err := fmt.Fprintln(w, file)
+		return err
+	}
+	for _, e := range d.Evidence {
+		data, err := evidence.Read(ctx, d.conn.JetStream(), e.Bucket, e.Name)
+		if err != nil {
+			return err
+		}
+		if got := evidence.Digest(data); got != e.SHA256 {
+			return fmt.Errorf("object %s is damaged: its SHA-256 is %s, must be %s", e.Name, got, e.SHA256)
+		}
+		// The name is another program's: only its last part, and nothing that leads elsewhere.
+		name := path.Base(path.Clean("/" + e.Name))
+		if name == "/" || strings.ContainsAny(name, `\:`) || name == "alert.json" {
+			return fmt.Errorf("object %q has a name that no file may have", e.Name)
+		}
+		if err := write(name, data); err != nil {
+			return err
+		}
+	}
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return fmt.Errorf("export alert: %w", err)
+	}
+	return write("alert.json", append(text, '\n'))
+}
+
+func alertsAckCommand(f *alertsFlags) *cobra.Command {
+	var by string
+	var normal bool
+	c := &cobra.Command{
+		Use:   "ack ID",
+		Short: "Acknowledge an alert: keeps who and when; with --normal also its clip, to learn from",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if by == "" {
+				by = whoAmI()
+			}
+			return withAlert(cmd, *f, args[0], func(ctx context.Context, d *dossier) error {
+				a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
+					AlertID: args[0], Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
+				})
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return json.NewEncoder(cmd.OutOrStdout()).Encode(a)
+				}
+				kept := ""
+				if normal {
+					kept = fmt.Sprintf(" as normal, %d clips kept to learn from", len(a.Clips))
+				}
+				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", a.AlertID, printable(a.By), kept)
+				return err
+			})
+		},
+	}
+	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
+	c.Flags().BoolVar(&normal, "normal", false, "what was reported is normal there: keep its clip to learn from")
+	return c
+}
+
+func whoAmI() string {
+	if u, err := user.Current(); err == nil && u.Username != "" {
+		return u.Username
+	}
+	return "unknown"
+}

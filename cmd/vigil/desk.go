@@ -1,0 +1,265 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/evidence"
+	"vigil/alerts/mqtt"
+	"vigil/alerts/outbox"
+	"vigil/alerts/webhook"
+	"vigil/config"
+	"vigil/pipeline"
+)
+
+const (
+	// tidyEvery is how often evidence that is too old is looked for.
+	tidyEvery = time.Hour
+	// lastWords is how long the end waits for what was stored last to be delivered; the rest goes with the next start.
+	lastWords = time.Second
+)
+
+// desk is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the pipeline's Publisher.
+type desk struct {
+	*outbox.Outbox
+	remote  *broker.Conn // nil for none
+	mqtt    *mqtt.Way    // nil for none
+	objects *evidence.Objects
+	maker   *evidence.Maker // nil for none
+	log     *slog.Logger
+	stop    context.CancelFunc
+	work    sync.WaitGroup
+}
+
+// openDesk opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no error.
+func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk, err error) {
+	d = &desk{log: log, stop: func() {}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	copier := &evidence.Copier{Limits: evidenceLimits(cfg.Evidence), Log: log}
+	ways, err := d.openWays(ctx, cfg, copier)
+	if err != nil {
+		return d, err
+	}
+	d.Outbox, err = outbox.Open(ctx, outbox.Options{
+		Server: serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20, Reserve: int64(cfg.Outbox.Reserve) << 20,
+	})
+	if err != nil {
+		return d, err
+	}
+	if cfg.NATS.URL == "" {
+		log.Info("embedded NATS server listens", "url", d.Server().URL())
+	}
+	if !cfg.Evidence.Enabled {
+		return d, nil
+	}
+	copier.From = d.Conn().JetStream()
+	if d.objects, err = evidence.OpenObjects(ctx, d.Conn().JetStream(), evidenceLimits(cfg.Evidence)); err != nil {
+		return d, err
+	}
+	d.OnFull(d.objects.Free)
+	d.maker = evidence.NewMaker(evidence.Options{
+		Store: d.objects, Encoder: clipEncoder(cfg), Log: log,
+		Before: cfg.Evidence.Before, After: cfg.Evidence.After, Longest: cfg.Evidence.Longest,
+	})
+	tidying, stop := context.WithCancel(context.Background())
+	d.stop = stop
+	d.work.Go(func() { d.tidy(tidying) })
+	return d, nil
+}
+
+// openWays makes the ways out, which connect when they can.
+func (d *desk) openWays(ctx context.Context, cfg config.Config, copier *evidence.Copier) (ways []outbox.Way, err error) {
+	if cfg.NATS.URL != "" {
+		o := dialOptions(cfg.NATS)
+		o.Late = true
+		o.OnState = func(state string, err error) { d.log.Warn("nats", "state", state, "error", err) }
+		if d.remote, err = broker.Dial(ctx, o); err != nil {
+			return nil, err
+		}
+		way := outbox.ToNATS{Conn: d.remote}
+		if cfg.Evidence.Enabled && cfg.Evidence.Copy {
+			copier.To = d.remote.JetStream()
+			way.Before = func(ctx context.Context, m outbox.Message) { copier.Copy(ctx, m.Data) }
+		}
+		ways = append(ways, way)
+	}
+	if cfg.MQTT.URL != "" {
+		if d.mqtt, err = newMQTT(cfg, false, d.log); err != nil {
+			return nil, err
+		}
+		ways = append(ways, d.mqtt)
+	}
+	if cfg.Webhook.URL != (config.Secret{}) {
+		w, err := newWebhook(cfg.Webhook)
+		if err != nil {
+			return nil, err
+		}
+		ways = append(ways, w)
+	}
+	return ways, nil
+}
+
+// PublishScore sends a score to whoever listens here or there.
+func (d *desk) PublishScore(s alerts.Score) error {
+	err := d.Outbox.PublishScore(s)
+	if d.remote != nil {
+		err = errors.Join(err, d.remote.PublishScore(s))
+	}
+	return err
+}
+
+// PublishStatus sends a camera's state to whoever listens here or there.
+func (d *desk) PublishStatus(s alerts.Status) error {
+	err := d.Outbox.PublishStatus(s)
+	if d.remote != nil {
+		err = errors.Join(err, d.remote.PublishStatus(s))
+	}
+	if d.mqtt != nil {
+		d.mqtt.Status(s)
+	}
+	return err
+}
+
+// witness is the maker as the pipeline wants it.
+func (d *desk) witness() pipeline.Witness {
+	if d.maker == nil {
+		return nil
+	}
+	return d.maker
+}
+
+// tidy lets evidence go that is too old.
+func (d *desk) tidy(ctx context.Context) {
+	tick := time.NewTicker(tidyEvery)
+	defer tick.Stop()
+	for {
+		if err := d.objects.Tidy(ctx); err != nil && ctx.Err() == nil {
+			d.log.Warn("old evidence was not let go", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// close gives what was stored last a moment to be delivered, and ends everything. What was not delivered waits for the next start.
+func (d *desk) close() error {
+	var errs []error
+	d.stop()
+	d.work.Wait()
+	if d.maker != nil {
+		errs = append(errs, d.maker.Close())
+	}
+	if d.Outbox != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+		if err := d.Drain(ctx); err != nil {
+			d.log.Warn("alerts wait to be delivered at the next start", "error", err)
+		}
+		cancel()
+		errs = append(errs, d.Close())
+	}
+	if d.mqtt != nil {
+		errs = append(errs, d.mqtt.Close())
+	}
+	if d.remote != nil {
+		errs = append(errs, d.remote.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func evidenceLimits(c config.Evidence) evidence.Limits {
+	return evidence.Limits{Bytes: int64(c.Size) << 20, Age: c.Keep}
+}
+
+// clipEncoder runs this program again for each clip.
+func clipEncoder(cfg config.Config) evidence.Encoder {
+	self, err := os.Executable()
+	if err != nil || !cfg.Evidence.Clips {
+		return nil
+	}
+	return evidence.Child{Command: []string{self, encodeClip}, Dir: filepath.Join(cfg.DataDir, "clips")}
+}
+
+// encodeClip is the name of the command that clipEncoder runs.
+const encodeClip = "encode-clip"
+
+func encodeClipCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    encodeClip + " FILE",
+		Short:  "Makes a clip of the pictures on standard input",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return evidence.EncodeClip(cmd.InOrStdin(), args[0])
+		},
+	}
+}
+
+// serverOptions are the embedded server's. With another server configured it listens nowhere.
+func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
+	e := cfg.NATS.Embedded
+	o := broker.Options{
+		Dir: filepath.Join(cfg.DataDir, "nats"), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(), MQTTPort: e.MQTTPort,
+		Private: cfg.NATS.URL != "", Log: log,
+	}
+	if o.Port == 0 {
+		o.Port = -1 // the broker's word for any free one
+	}
+	return o
+}
+
+// dialOptions are those of the configured server.
+func dialOptions(c config.NATS) broker.DialOptions {
+	return broker.DialOptions{
+		URL: c.URL, User: c.User, Password: c.Password.Reveal(), Token: c.Token.Reveal(), Creds: c.Creds, NKey: c.NKey,
+		TLS: broker.TLS(c.TLS),
+	}
+}
+
+// newMQTT connects to the broker; quiet only to see whether it can, by another name, since a broker ends the connection of a client whose name
+// comes again.
+func newMQTT(cfg config.Config, quiet bool, log *slog.Logger) (*mqtt.Way, error) {
+	secure, err := broker.TLS(cfg.MQTT.TLS).Config()
+	if err != nil {
+		return nil, fmt.Errorf("mqtt: %w", err)
+	}
+	id := clientID(cfg.MQTT.Topic)
+	if quiet {
+		id += "-check"
+	}
+	var cameras []string
+	for _, c := range cfg.Cameras {
+		cameras = append(cameras, c.Name)
+	}
+	return mqtt.New(mqtt.Options{
+		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Topic: cfg.MQTT.Topic,
+		Discovery: cfg.MQTT.Discovery, ClientID: id, Cameras: cameras, Quiet: quiet, Log: log,
+	})
+}
+
+// clientID makes a client's name of the topic, which tells this program from others at one broker already.
+func clientID(topic string) string { return alerts.CameraName(topic) }
+
+func newWebhook(c config.Webhook) (*webhook.Way, error) {
+	secure, err := broker.TLS(c.TLS).Config()
+	if err != nil {
+		return nil, fmt.Errorf("webhook: %w", err)
+	}
+	return webhook.New(webhook.Options{URL: c.URL.Reveal(), Secret: c.Secret.Reveal(), Timeout: c.Timeout, TLS: secure})
+}

@@ -1,0 +1,79 @@
+package config
+
+import (
+	"net/url"
+	"strings"
+	"unicode"
+)
+
+func (f *findings) ways(c Config) {
+	f.tls("nats.tls", c.NATS.TLS)
+	f.mqtt(c.MQTT)
+	f.webhook(c.Webhook)
+	if e := c.Evidence; e.Longest <= e.Before {
+		f.add("evidence.longest", e.Longest.String(), "must be above evidence.before (%v)", e.Before)
+	}
+	if c.NATS.URL != "" && c.NATS.Embedded.MQTTPort != 0 {
+		f.add("nats.embedded.mqtt_port", "", "is given beside nats.url, with which the embedded server listens nowhere; must be left out")
+	}
+}
+
+func (f *findings) tls(key string, t TLS) {
+	switch {
+	case t.Cert != "" && t.Key == "":
+		f.add(key+".key", "", "is missing; a certificate must have one")
+	case t.Cert == "" && t.Key != "":
+		f.add(key+".cert", "", "is missing; a key must have one")
+	}
+}
+
+func (f *findings) mqtt(m MQTT) {
+	if m.URL == "" {
+		if m.User != "" || m.Password != (Secret{}) {
+			f.add("mqtt.url", "", "is missing; a user must have a broker")
+		}
+		return
+	}
+	u, err := url.Parse(m.URL)
+	switch {
+	case strings.Contains(m.URL, "@"):
+		f.add("mqtt.url", "", "has a user or password in it; must be given as mqtt.user and mqtt.password")
+	case err != nil || u.Hostname() == "" || u.Path != "" || u.Scheme != "tcp" && u.Scheme != "ssl":
+		f.add("mqtt.url", "", "is not an address of an MQTT broker; must be as tcp://host:1883 or ssl://host:8883")
+	case u.Scheme == "tcp" && m.TLS != (TLS{}):
+		f.add("mqtt.tls", "", "is given with a tcp:// address; must be ssl://, or be left out")
+	}
+	f.pair("mqtt", m.User, m.Password)
+	f.tls("mqtt.tls", m.TLS)
+	f.topic("mqtt.topic", m.Topic)
+	if m.Discovery != "" {
+		f.topic("mqtt.discovery", m.Discovery)
+	}
+}
+
+// topic checks the beginning of topics.
+func (f *findings) topic(key, topic string) {
+	bad := func(r rune) bool { return r == '#' || r == '+' || unicode.IsSpace(r) || unicode.IsControl(r) }
+	if strings.ContainsFunc(topic, bad) || strings.HasPrefix(topic, "/") || strings.HasSuffix(topic, "/") || strings.HasPrefix(topic, "$") {
+		f.add(key, quoted(topic), "must be a topic without #, +, spaces, a $ before it or a / around it")
+	}
+}
+
+// webhook never quotes the address: it may hold a token.
+func (f *findings) webhook(w Webhook) {
+	if w.URL == (Secret{}) {
+		if w.Secret != (Secret{}) {
+			f.add("webhook.url", "", "is missing; a secret must have an address")
+		}
+		return
+	}
+	u, err := url.Parse(w.URL.Reveal())
+	// What vigil config print shows of a secret must load again.
+	if w.URL.Reveal() == hidden {
+		return
+	}
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		f.add("webhook.url", "", "is not an address to post to; must be as https://host/path")
+	}
+	f.tls("webhook.tls", w.TLS)
+}

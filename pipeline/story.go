@@ -1,0 +1,144 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/evidence"
+)
+
+// story is an event as it is told: which messages there were, what there is to see of it, and whether its end waits for that.
+type story struct {
+	camera, id string
+	seq        int          // of the next message
+	last       alerts.Alert // the latest message
+	evidence   []alerts.Evidence
+
+	ending *word  // the end, which waits for evidence
+	behind []word // what came after it
+	timer  *time.Timer
+}
+
+// story gives the one that a message belongs to.
+func (p *publisher) story(a alerts.Alert) *story {
+	s := p.stories[a.Camera]
+	if s == nil || s.id != a.ID {
+		s = &story{camera: a.Camera, id: a.ID}
+		p.stories[a.Camera] = s
+	}
+	return s
+}
+
+// number completes a message.
+func (s *story) number(a alerts.Alert) alerts.Alert {
+	a.Seq, a.Evidence = s.seq, s.evidence
+	s.seq++
+	s.last = a
+	return a
+}
+
+// hear follows up what the scorer said. Behind an end that waits, a camera's words wait too: they stay in their order.
+func (p *publisher) hear(ctx context.Context, w word) {
+	if s := p.stories[w.alert.Camera]; s != nil && s.ending != nil {
+		s.behind = append(s.behind, w)
+		return
+	}
+	s := p.story(w.alert)
+	if w.alert.Phase == alerts.PhaseEnd && p.see(w, w.alert) {
+		s.ending = &w
+		hold := holdTime
+		if ctx.Err() != nil {
+			hold = holdAtStop
+		}
+		s.timer = time.AfterFunc(hold, func() { p.expired <- s })
+		return
+	}
+	a, ok := p.publish(s, w)
+	if ok && w.alert.Phase != alerts.PhaseEnd {
+		p.see(w, a)
+	}
+}
+
+// see shows a message to the witness; true where it promises to say when it is done.
+func (p *publisher) see(w word, a alerts.Alert) bool {
+	if p.witness == nil || w.footage == nil {
+		return false
+	}
+	return p.witness.See(evidence.Sighting{Alert: a, Heat: w.heat, Side: w.side, Footage: w.footage})
+}
+
+// publish sends the next message of a story.
+func (p *publisher) publish(s *story, w word) (alerts.Alert, bool) {
+	if l := w.alert.Latency; l != nil {
+		timed := *l
+		timed.PublishMS = milliseconds(time.Since(w.said))
+		w.alert.Latency = &timed
+	}
+	a := s.number(w.alert)
+	if err := p.to.Publish(p.deadline, a); err != nil {
+		p.lose(a, err)
+		return a, false
+	}
+	p.tell(a)
+	return a, true
+}
+
+// find adds evidence to its event: to the end that waits for it, or as an update. What comes too late has the event's id in its name.
+func (p *publisher) find(f evidence.Finding) {
+	s := p.stories[f.Camera]
+	if s == nil || s.id != f.AlertID || s.last.Phase == alerts.PhaseEnd {
+		return
+	}
+	news := len(f.Items) > 0
+	if news {
+		s.evidence = f.Items
+	}
+	switch {
+	case s.ending != nil:
+		if f.Last {
+			p.finish(s)
+		}
+	case news && s.seq > 0:
+		update := s.last
+		update.Phase, update.Latency = alerts.PhaseUpdate, nil
+		p.publish(s, word{alert: update})
+	}
+}
+
+// finish says the end of a story, whatever there is to see, and then what came after it.
+func (p *publisher) finish(s *story) {
+	if s.ending == nil {
+		return
+	}
+	w, behind := *s.ending, s.behind
+	s.timer.Stop()
+	s.ending, s.behind = nil, nil
+	p.publish(s, w)
+	for i, next := range behind {
+		if again := p.stories[s.camera]; again.ending != nil {
+			again.behind = append(again.behind, behind[i:]...)
+			return
+		}
+		p.hear(p.deadline, next)
+	}
+}
+
+// holding says whether an end waits for its evidence.
+func (p *publisher) holding() bool {
+	for _, s := range p.stories {
+		if s.ending != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// hurry shortens the wait of ends.
+func (p *publisher) hurry(hold time.Duration) {
+	for _, s := range p.stories {
+		if s.ending != nil && s.timer.Stop() {
+			s.timer = time.AfterFunc(hold, func() { p.expired <- s })
+		}
+	}
+}

@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/evidence"
+)
+
+// studio is a witness that says what it is told to say, after a while.
+type studio struct {
+	after time.Duration // until the clip is made; below 0 for never
+	found chan evidence.Finding
+
+	mu   sync.Mutex
+	seen []evidence.Sighting
+}
+
+func newStudio(after time.Duration) *studio {
+	return &studio{after: after, found: make(chan evidence.Finding, 10)}
+}
+
+func (s *studio) Ready() <-chan evidence.Finding { return s.found }
+
+func (s *studio) See(g evidence.Sighting) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, g)
+	a := g.Alert
+	piece := func(kind alerts.EvidenceKind) alerts.Evidence {
+		return alerts.Evidence{Kind: kind, MediaType: "x/y", Bucket: "B", Name: a.ID + "/" + string(kind), SHA256: strings.Repeat("00", 32)}
+	}
+	switch a.Phase {
+	case alerts.PhaseStart:
+		s.found <- evidence.Finding{Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)}}
+	case alerts.PhaseEnd:
+		if s.after >= 0 {
+			time.AfterFunc(s.after, func() {
+				s.found <- evidence.Finding{
+					Camera: a.Camera, AlertID: a.ID, Last: true, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot), piece(alerts.EvidenceClip)},
+				}
+			})
+		}
+		return true
+	}
+	return false
+}
+
+func kinds(items []alerts.Evidence) string {
+	var all []string
+	for _, e := range items {
+		all = append(all, string(e.Kind))
+	}
+	return strings.Join(all, "+")
+}
+
+// The first picture of an event comes as an update; its end waits for the clip, and no longer than it may.
+func TestEvidenceGoesIntoTheMessages(t *testing.T) {
+	for name, c := range map[string]struct {
+		after time.Duration
+		want  string
+	}{
+		"in time":  {time.Second, "snapshot+clip"},
+		"too late": {time.Hour, "snapshot"},
+		"never":    {-1, "snapshot"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var l ledger
+				s := newStudio(c.after)
+				cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
+				cam.Footage = NewFootage(time.Minute, 1<<20)
+				began := time.Now()
+				if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, Witness: s}); err != nil {
+					t.Fatal(err)
+				}
+				if took := time.Since(began); took > drainTime {
+					t.Errorf("it took %v", took)
+				}
+				l.life(t)
+				end := l.alerts[len(l.alerts)-1]
+				if got := kinds(end.Evidence); end.Phase != alerts.PhaseEnd || got != c.want {
+					t.Errorf("the %s has evidence %q, want %q", end.Phase, got, c.want)
+				}
+				i := slices.IndexFunc(l.alerts, func(a alerts.Alert) bool { return kinds(a.Evidence) == "snapshot" })
+				if i < 1 || l.alerts[i].Phase != alerts.PhaseUpdate {
+					t.Errorf("the picture came in message %d", i)
+				}
+				if side := s.seen[0].Side; len(s.seen[0].Heat) != side*side || s.seen[0].Alert.Phase != alerts.PhaseStart {
+					t.Errorf("the witness saw a %s with %d of %dx%d errors", s.seen[0].Alert.Phase, len(s.seen[0].Heat), side, side)
+				}
+				time.Sleep(2 * time.Hour) // what is late finds nobody
+			})
+		})
+	}
+}
+
+// A camera's next event stays behind an end that waits, and another camera's does not.
+func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l ledger
+		p := newPublisher(Options{Publisher: &l, Witness: newStudio(3 * time.Second)}, 2, slog.New(slog.DiscardHandler))
+		done := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { done <- p.run(ctx) }()
+		footage := NewFootage(time.Minute, 1)
+		say := func(camera, id string, phase alerts.Phase) {
+			p.say(word{alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, footage: footage, said: time.Now()})
+		}
+		for _, camera := range []string{"gate", "yard"} {
+			say(camera, camera+"1", alerts.PhaseStart)
+		}
+		say("gate", "gate1", alerts.PhaseEnd)
+		for _, id := range []string{"gate2", "gate3"} {
+			say("gate", id, alerts.PhaseStart)
+			say("gate", id, alerts.PhaseEnd)
+		}
+		say("yard", "yard1", alerts.PhaseEnd)
+		time.Sleep(time.Minute)
+		p.close()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		order := map[string][]string{}
+		for _, a := range l.alerts {
+			if a.Phase != alerts.PhaseUpdate { // of a picture, which may be in time for the end
+				order[a.Camera] = append(order[a.Camera], a.ID+":"+string(a.Phase))
+			}
+		}
+		want := map[string]string{
+			"gate": "gate1:start gate1:end gate2:start gate2:end gate3:start gate3:end",
+			"yard": "yard1:start yard1:end",
+		}
+		for camera, w := range want {
+			if got := strings.Join(order[camera], " "); got != w {
+				t.Errorf("camera %s: %s\nwant %s", camera, got, w)
+			}
+		}
+	})
+}
+
+// What the publisher refuses nobody else hears of.
+func TestOnlyWhatIsStoredIsTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := ledger{refuse: true}
+		s := newStudio(0)
+		heard := 0
+		cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
+		cam.Footage = NewFootage(time.Minute, 1<<20)
+		_, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, Witness: s, OnAlert: func(alerts.Alert) { heard++ }})
+		if err == nil || heard != 0 {
+			t.Errorf("heard of %d messages that nobody has; error %v", heard, err)
+		}
+		for _, g := range s.seen {
+			if g.Alert.Phase != alerts.PhaseEnd {
+				t.Errorf("the witness saw a %s that nobody has", g.Alert.Phase)
+			}
+		}
+	})
+}
