@@ -52,6 +52,8 @@ type film struct {
 	at       int
 	restart  int           // the frame at which the stream's clock starts again; 0 for never
 	deaf     time.Duration // how long a read goes on after it was told to stop
+	jump     time.Duration // by which the machine's clock is set at frame jumpAt
+	jumpAt   int
 }
 
 func (f *film) Info() capture.Info {
@@ -75,6 +77,9 @@ func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 	}
 	if f.restart > 0 && f.at >= f.restart {
 		frame.PTS = time.Duration(f.at-f.restart) * 100 * time.Millisecond
+	}
+	if f.jump != 0 && f.at >= f.jumpAt {
+		frame.Arrival = time.Now().Round(0).Add(f.jump)
 	}
 	// Only the left half shows anything, so that a test can say where.
 	for y := range 24 {
