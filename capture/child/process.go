@@ -194,6 +194,9 @@ func (p *Process) Info() capture.Info { return p.info }
 // PID is the process's number.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
+// CPU is the processor time that the process has taken so far; 0 where the system does not say.
+func (p *Process) CPU() time.Duration { return processorTime(p.PID()) }
+
 // Close ends the child: it is told to, so that it can take leave of the camera, and killed where it does not go. It does
 // not wait for ever.
 func (p *Process) Close() error {

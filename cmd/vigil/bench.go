@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
@@ -23,6 +24,8 @@ type benchFlags struct {
 	seed    uint64
 	noSteps bool
 	json    bool
+	cameras bool
+	seconds time.Duration
 }
 
 func benchCommand() *cobra.Command {
@@ -33,7 +36,7 @@ func benchCommand() *cobra.Command {
 		Long: "Measures, in turns, the most products a second that all threads reach at the same time (the peak), and scoring and training\n" +
 			"of each preset with random weights. Floating-point operations are counted with real elements only, no padding. Times are\n" +
 			"medians over the rounds. 'a clip, all of it' is from the clip in memory to its error and the map of errors.",
-		Example: "  vigil bench\n  vigil bench --preset paper --isa avx2 --json\n  vigil bench --plot roofline.png",
+		Example: "  vigil bench\n  vigil bench --preset paper --isa avx2 --json\n  vigil bench --plot roofline.png\n  vigil bench --cameras --preset small,fast",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
@@ -41,6 +44,9 @@ func benchCommand() *cobra.Command {
 				return usageError{err}
 			}
 			o.Progress = func(what string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", what) }
+			if f.cameras {
+				return interrupted(cmd.Context(), f.runCameras(cmd, o))
+			}
 			return interrupted(cmd.Context(), f.run(cmd, o))
 		},
 	}
@@ -52,6 +58,8 @@ func benchCommand() *cobra.Command {
 	flags.Uint64Var(&f.seed, "seed", 7, "of weights and clips")
 	flags.BoolVar(&f.noSteps, "no-steps", false, "measure scoring only, no training")
 	flags.StringVar(&f.plot, "plot", "", "draw a roofline of the layers into this PNG `file`")
+	flags.BoolVar(&f.cameras, "cameras", false, "find out how many cameras of 640x360 and 1920x1080, at 10 and 25 frames a second, this machine watches")
+	flags.DurationVar(&f.seconds, "seconds", 10*time.Second, "with --cameras: for how long each number of cameras is watched")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }
@@ -93,6 +101,17 @@ func (f *benchFlags) options() (bench.Options, error) {
 		}
 	}
 	return o, nil
+}
+
+func (f *benchFlags) runCameras(cmd *cobra.Command, o bench.Options) error {
+	loads, err := benchCameras(cmd.Context(), o.Presets, f.seconds, o.Seed, o.Progress)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), loads)
+	}
+	return printLoads(cmd.OutOrStdout(), loads)
 }
 
 func (f *benchFlags) run(cmd *cobra.Command, o bench.Options) error {

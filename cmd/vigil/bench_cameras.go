@@ -1,0 +1,269 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+
+	"vigil/alerts"
+	"vigil/bench"
+	"vigil/config"
+	"vigil/model"
+	"vigil/pipeline"
+)
+
+// cameraLoad is how many cameras of a kind this machine watches with a preset, and what their work is.
+type cameraLoad struct {
+	Preset  string  `json:"preset"`
+	Width   int     `json:"width"`
+	Height  int     `json:"height"`
+	FPS     float64 `json:"fps"`
+	Hop     int     `json:"hop"`
+	Cameras int     `json:"cameras"` // the most that were watched without a clip skipped; 0 for none
+	Skipped int     `json:"more"`    // the least of which clips were skipped; 0 where that was not tried
+	// Decode, Shrink, Previews and Model are shares of the work of one such camera; they add up to 1.
+	Decode   float64 `json:"decode"`
+	Shrink   float64 `json:"shrink"`
+	Previews float64 `json:"previews"`
+	Model    float64 `json:"model"`
+}
+
+// first names what takes the most, and so gives out first.
+func (l *cameraLoad) first() string {
+	name, most := "model", l.Model
+	for n, v := range map[string]float64{"decode": l.Decode, "resize": l.Shrink, "previews": l.Previews} {
+		if v > most {
+			name, most = n, v
+		}
+	}
+	return name
+}
+
+var (
+	loadSizes = [][2]int{{640, 360}, {1920, 1080}}
+	loadRates = []float64{10, 25}
+)
+
+const (
+	// loadLimit is the most cameras that are tried at a time.
+	loadLimit = 200
+	// loadSettle is how long cameras run before skipped clips count: they all start at once.
+	loadSettle = 4 * time.Second
+)
+
+// benchCameras finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace,
+// each in its process, with previews, scored by the preset with random weights. The work of one says where to begin.
+func benchCameras(ctx context.Context, presets []string, seconds time.Duration, seed uint64, progress func(string)) (loads []cameraLoad, err error) {
+	dir, err := os.MkdirTemp("", "vigil-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, size := range loadSizes {
+		for _, fps := range loadRates {
+			progress(fmt.Sprintf("a video of %dx%d at %g frames a second", size[0], size[1], fps))
+			video, err := newLoadVideo(dir, size[0], size[1], fps)
+			if err != nil {
+				return loads, err
+			}
+			for _, name := range presets {
+				m, err := randomModel(name, seed)
+				if err != nil {
+					return loads, err
+				}
+				l, err := video.measure(ctx, m, name, seconds, progress)
+				if err != nil {
+					return loads, errors.Join(err, video.close())
+				}
+				loads = append(loads, l)
+			}
+			if err := video.close(); err != nil {
+				return loads, err
+			}
+		}
+	}
+	return loads, nil
+}
+
+func randomModel(preset string, seed uint64) (*model.Model, error) {
+	spec, err := model.FindPreset(preset)
+	if err != nil {
+		return nil, err
+	}
+	w, err := bench.Weights(spec, seed)
+	if err != nil {
+		return nil, err
+	}
+	return model.New(w)
+}
+
+func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, seconds time.Duration, progress func(string)) (cameraLoad, error) {
+	hop := config.Default().Defaults.Hop
+	l := cameraLoad{Preset: preset, Width: v.width, Height: v.height, FPS: v.fps, Hop: hop}
+	side := m.Spec().Side
+	bare, err := v.frameCost(ctx, side, false)
+	if err != nil {
+		return l, err
+	}
+	full, err := v.frameCost(ctx, side, true)
+	if err != nil {
+		return l, err
+	}
+	full = max(full, bare)
+	shrink := min(bare, v.shrinkCost(side))
+	clip := pipeline.Measure(ctx, []pipeline.Camera{{Model: m, Hop: hop, FPS: v.fps}}, 0, v.fps).Clip.Seconds() * float64(runtime.GOMAXPROCS(0))
+	scoring := clip / float64(hop)
+	all := full + scoring // processor seconds a frame
+	l.Decode, l.Shrink, l.Previews, l.Model = (bare-shrink)/all, shrink/all, (full-bare)/all, scoring/all
+	n := min(loadLimit, max(1, int(float64(runtime.GOMAXPROCS(0))/(all*v.fps))))
+	for range loadTries {
+		progress(fmt.Sprintf("%d cameras of %dx%d at %g frames a second, preset %s", n, v.width, v.height, v.fps, preset))
+		skipped, err := v.watch(ctx, m, n, seconds)
+		if err != nil {
+			return l, err
+		}
+		if skipped == 0 {
+			l.Cameras = n
+		} else {
+			l.Skipped = n
+		}
+		if n = l.next(); n == 0 {
+			break
+		}
+	}
+	return l, nil
+}
+
+// loadTries bounds how many numbers of cameras are tried: a busy machine has no clear limit.
+const loadTries = 8
+
+// next is the number of cameras to try, between what was too many and what was not, or 0 where they are near enough.
+func (l *cameraLoad) next() int {
+	switch {
+	case l.Skipped == 0 && l.Cameras >= loadLimit:
+		return 0
+	case l.Skipped == 0:
+		return min(loadLimit, l.Cameras+max(1, l.Cameras/4))
+	case l.Skipped-l.Cameras <= max(1, l.Cameras/16):
+		return 0
+	}
+	return (l.Cameras + l.Skipped) / 2
+}
+
+// watch runs so many cameras and counts the clips that were skipped once they had settled.
+func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, seconds time.Duration) (uint64, error) {
+	tally := &skipTally{live: map[string]bool{}, skipped: map[string]uint64{}, all: n, ready: make(chan struct{})}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var cameras []pipeline.Camera
+	for i := range n {
+		c := config.Camera{Name: fmt.Sprintf("camera-%d", i), Source: v.address, Settings: config.Default().Defaults}
+		footage := pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
+		cameras = append(cameras, pipeline.Camera{
+			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Footage: footage, Pictures: childOf(c, m.Spec().Side, footage),
+			RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
+		})
+	}
+	var running sync.WaitGroup
+	var runErr error
+	running.Go(func() {
+		_, runErr = pipeline.Run(ctx, cameras, pipeline.Options{Publisher: tally, Log: slog.New(slog.DiscardHandler)})
+	})
+	defer running.Wait()
+	defer stop()
+	wait := func(d time.Duration) error {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(d):
+			return nil
+		}
+	}
+	select {
+	case <-tally.ready:
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	case <-time.After(2 * time.Minute):
+		return uint64(n), nil // They do not even all come up.
+	}
+	if err := wait(loadSettle); err != nil {
+		return 0, err
+	}
+	before := tally.sum()
+	if err := wait(seconds); err != nil {
+		return 0, err
+	}
+	after := tally.sum()
+	stop()
+	running.Wait()
+	return after - before, runErr
+}
+
+// skipTally is a broker that only counts.
+type skipTally struct {
+	mu      sync.Mutex
+	live    map[string]bool
+	skipped map[string]uint64
+	all     int
+	ready   chan struct{}
+}
+
+// Publish does nothing.
+func (*skipTally) Publish(context.Context, alerts.Alert) error { return nil }
+
+// PublishScore notes how many clips were skipped.
+func (s *skipTally) PublishScore(score alerts.Score) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped[score.Camera] = max(s.skipped[score.Camera], score.ClipsSkipped)
+	return nil
+}
+
+// PublishStatus notes which cameras are live.
+func (s *skipTally) PublishStatus(st alerts.Status) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if st.State == alerts.StateLive && !s.live[st.Camera] {
+		s.live[st.Camera] = true
+		if len(s.live) == s.all {
+			close(s.ready)
+		}
+	}
+	return nil
+}
+
+func (s *skipTally) sum() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var n uint64
+	for _, v := range s.skipped {
+		n += v
+	}
+	return n
+}
+
+// printLoads writes the table.
+func printLoads(w io.Writer, loads []cameraLoad) error {
+	slices.SortStableFunc(loads, func(a, b cameraLoad) int { return a.Width*10000 + int(a.FPS) - b.Width*10000 - int(b.FPS) })
+	if _, err := fmt.Fprintln(w, "| camera | preset | without a clip skipped | with | decode | resize | previews | model | gives out first |\n|---|---|---|---|---|---|---|---|---|"); err != nil {
+		return err
+	}
+	for _, l := range loads {
+		more := "–"
+		if l.Skipped > 0 {
+			more = fmt.Sprint(l.Skipped)
+		}
+		if _, err := fmt.Fprintf(w, "| %dx%d, %g fps, hop %d | %s | %d | %s | %.0f %% | %.0f %% | %.0f %% | %.0f %% | %s |\n", l.Width, l.Height, l.FPS, l.Hop, l.Preset,
+			l.Cameras, more, 100*l.Decode, 100*l.Shrink, 100*l.Previews, 100*l.Model, l.first()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

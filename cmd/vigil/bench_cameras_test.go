@@ -1,0 +1,66 @@
+//go:build linux && cgo && gocv_videoio
+
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Whatever a machine can do, the search ends, next to it.
+func TestCameraSearch(t *testing.T) {
+	for _, can := range []int{0, 1, 2, 7, 40, loadLimit, 10 * loadLimit} {
+		for _, guess := range []int{1, 5, 60, loadLimit} {
+			l, tries := cameraLoad{}, 0
+			for n := guess; n != 0; n = l.next() {
+				if n < 1 || n > loadLimit {
+					t.Fatalf("%d cameras are tried", n)
+				}
+				if n <= can {
+					l.Cameras = n
+				} else {
+					l.Skipped = n
+				}
+				tries++
+			}
+			want := min(can, loadLimit)
+			if l.Cameras > want || want-l.Cameras > max(1, want/16) || tries > 30 {
+				t.Errorf("of %d cameras, from %d, %d were found in %d tries", can, guess, l.Cameras, tries)
+			}
+		}
+	}
+}
+
+// Two cameras of a network of no size are watched, and the table says where their work goes.
+func TestBenchCameras(t *testing.T) {
+	v, err := newLoadVideo(t.TempDir(), 640, 360, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.close()
+	m, err := randomModel("micro", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cost, err := v.frameCost(t.Context(), 32, true)
+	if err != nil || cost <= 0 || v.shrinkCost(32) <= 0 {
+		t.Errorf("a frame costs %g s, %v", cost, err)
+	}
+	if _, err := v.watch(t.Context(), m, 2, 200*time.Millisecond); err != nil {
+		t.Error(err)
+	}
+	var b bytes.Buffer
+	if err := printLoads(&b, []cameraLoad{
+		{Preset: "small", Width: 1920, Height: 1080, FPS: 25, Hop: 2, Cameras: 3, Skipped: 4, Decode: 0.6, Shrink: 0.1, Model: 0.3},
+		{Preset: "paper", Width: 640, Height: 360, FPS: 10, Hop: 2, Cameras: 1, Model: 1},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(b.String(), "\n")
+	if !strings.HasSuffix(lines[2], "| model |") || !strings.Contains(lines[2], "| 1 | – |") ||
+		!strings.HasSuffix(lines[3], "| decode |") || !strings.Contains(lines[3], "| 3 | 4 | 60 % | 10 % |") {
+		t.Errorf("the table is\n%s", b.String())
+	}
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"time"
+
+	"vigil/capture"
+	"vigil/capture/child"
+	"vigil/preprocess"
+)
+
+// loadVideo is a street of noise and boxes in H.264, served like a camera: at its own pace, over and over, or at once.
+type loadVideo struct {
+	width, height int
+	fps           float64
+	stream        []byte
+	server        *httptest.Server
+	address, fast capture.Address
+}
+
+// loadLength is how long the video is before it starts again.
+const loadLength = 20 * time.Second
+
+func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
+	path := filepath.Join(dir, fmt.Sprintf("%dx%d-%g.ts", w, h, fps))
+	writer, err := capture.CreateVideo(path, fps, w, h, "X264")
+	if err != nil {
+		return nil, err
+	}
+	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A picture need not be secret.
+	ground := make([]byte, w*h*3)
+	for i := range ground {
+		ground[i] = byte(96 + i/3%w*64/w + rng.IntN(24))
+	}
+	f := capture.Frame{Width: w, Height: h, Channels: 3, Pix: make([]byte, len(ground))}
+	for n := range int(loadLength.Seconds() * fps) {
+		copy(f.Pix, ground)
+		for range len(f.Pix) / 50 {
+			f.Pix[rng.IntN(len(f.Pix))] += byte(rng.IntN(9))
+		}
+		for box := range 6 {
+			drawBox(&f, (box*w/6+n*w/200*(1+box%3))%w, h/4+box*h/10, w/16, h/6, byte(40*box))
+		}
+		if err := writer.Write(&f); err != nil {
+			return nil, errors.Join(err, writer.Close())
+		}
+	}
+	if err := writer.Close(); err != nil {
+		return nil, err
+	}
+	v := &loadVideo{width: w, height: h, fps: fps}
+	if v.stream, err = os.ReadFile(path); err != nil {
+		return nil, err
+	}
+	v.server = httptest.NewServer(http.HandlerFunc(v.serve))
+	if v.address, err = capture.ParseAddress(v.server.URL + "/live.ts"); err != nil {
+		return nil, err
+	}
+	v.fast, err = capture.ParseAddress(v.server.URL + "/fast.ts")
+	return v, err
+}
+
+func drawBox(f *capture.Frame, x, y, w, h int, v byte) {
+	for j := y; j < min(y+h, f.Height); j++ {
+		for i := x; i < min(x+w, f.Width); i++ {
+			p := f.Pix[(j*f.Width+i)*3:]
+			p[0], p[1], p[2] = v, v+30, v+60
+		}
+	}
+}
+
+func (v *loadVideo) close() error {
+	v.server.CloseClientConnections()
+	v.server.Close()
+	return nil
+}
+
+// serve sends the video once at once, or over and over at its pace.
+func (v *loadVideo) serve(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "video/mp2t")
+	if r.URL.Path == "/fast.ts" {
+		_, _ = w.Write(v.stream) // whoever hangs up has seen enough
+		return
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	began, sent := time.Now(), 0
+	for {
+		// A little ahead, for what a player looks at before it starts.
+		due := int(float64(len(v.stream)) * (time.Since(began) + time.Second).Seconds() / loadLength.Seconds())
+		for sent < due {
+			at := sent % len(v.stream)
+			n := min(due-sent, len(v.stream)-at)
+			if _, err := w.Write(v.stream[at : at+n]); err != nil {
+				return
+			}
+			sent += n
+		}
+		if http.NewResponseController(w).Flush() != nil {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+// frameCost is the processor time, in seconds, that a camera's process takes for a frame: decoding, grey, resizing, the
+// pipe, and where they are wanted previews.
+func (v *loadVideo) frameCost(ctx context.Context, side int, previews bool) (cost float64, err error) {
+	o := child.Options{Address: v.fast, OpenTimeout: time.Minute, ReadTimeout: time.Minute, Side: side}
+	if previews {
+		o.Keep, o.KeepBytes = 30*time.Second, 16<<20
+	}
+	p, err := child.Start(ctx, o)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	first, err := p.Next(ctx)
+	if err != nil {
+		return 0, err
+	}
+	before, seq, last := p.CPU(), first.Seq, first.Seq
+	after := before
+	for last-seq < uint64((loadLength/2).Seconds()*v.fps) {
+		pic, err := p.Next(ctx)
+		if err != nil {
+			return 0, err
+		}
+		last, after = pic.Seq, p.CPU()
+	}
+	if after == 0 {
+		return 0, errors.New("this system does not say how much processor time a process takes")
+	}
+	return (after - before).Seconds() / float64(last-seq), nil
+}
+
+// shrinkCost is the processor time, in seconds, for making a grey frame smaller.
+func (v *loadVideo) shrinkCost(side int) float64 {
+	prep := preprocess.NewPreparer(side, nil)
+	defer func() { _ = prep.Close() }()
+	f := capture.Frame{Width: v.width, Height: v.height, Channels: 1, Pix: make([]byte, v.width*v.height)}
+	best := time.Hour
+	for range 20 {
+		began := time.Now()
+		if _, err := prep.PrepareLuma(&f); err != nil {
+			return 0
+		}
+		best = min(best, time.Since(began))
+	}
+	return best.Seconds()
+}
