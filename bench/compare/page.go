@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -14,6 +16,9 @@ const (
 	chartFile    = "compare.png"
 	rooflineFile = "roofline.png"
 )
+
+// camerasFile is what vigil bench --cameras printed, in the folder of the figures; the page has it where it is there.
+const camerasFile = "cameras.md"
 
 // noisy is how far the best peak may lie above the median on an idle machine.
 const noisy = 1.1
@@ -63,8 +68,13 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 		return nil, err
 	}
 	line("```")
+	if cameras, err := os.ReadFile(filepath.Join(filepath.Dir(o.samples), camerasFile)); err == nil {
+		line("\n## Cameras\n\nAs many as one program watches, H.264 over HTTP at its own pace, before a clip is skipped; and shares of the work of one.\n")
+		line("%s", cameras)
+	}
 	line("\n## Again\n")
 	line("    make bench                      # this page; what is not installed is left out, and says so")
+	line("    bin/vigil bench --cameras >bench/cameras.md")
 	line("    bin/vigil bench                 # vigil alone; --json, --isa, --threads, --preset, --plot")
 	line("\nOn Debian 12: `apt-get install python3-torch python3-numpy nodejs npm g++ libdnnl-dev`. npm fetches onnxruntime-node itself. Nothing")
 	line("else should run on the machine.")
