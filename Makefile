@@ -37,6 +37,7 @@ test-pure:
 ## test-long: whole days and many seeds where make test has a part of them; about an hour
 test-long:
 	VIGIL_LONG=1 $(TEST) -timeout 3h ./pipeline/... ./cmd/vigil
+	VIGIL_KILL_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAtAnyMoment$$' ./alerts/outbox
 
 ## soak: eight cameras and random faults for a while; DURATION=10m SEED=1
 soak:
