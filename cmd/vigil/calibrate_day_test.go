@@ -1,4 +1,4 @@
-//go:build cgo && gocv_videoio
+//go:build cgo && gocv_videoio && !race
 
 package main
 
