@@ -20,7 +20,7 @@ import (
 
 // blind is a MemAE whose weights are all zero: it rebuilds every clip as mid-grey, so the error of a picture is its
 // distance from mid-grey and a test knows each score beforehand.
-func blind(t *testing.T) *model.Model {
+func blind(t testing.TB) *model.Model {
 	t.Helper()
 	spec, err := model.FindPreset("micro")
 	if err != nil {

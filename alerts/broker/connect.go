@@ -120,8 +120,9 @@ func (c *Conn) connectError(err error) error {
 		hint = "name the certificate authority that the server's certificate is from"
 	case strings.Contains(text, "certificate is not valid for"), strings.Contains(text, "certificate is valid for"):
 		hint = "use the host name that the server's certificate is for"
-	case strings.Contains(text, "certificate required"), strings.Contains(text, "bad certificate"):
-		hint = "this server asks for a client's certificate"
+	case strings.Contains(text, "certificate required"), strings.Contains(text, "bad certificate"),
+		strings.Contains(text, "closed by remote after TLS handshake"):
+		hint = "this server asks for a client's certificate that it knows"
 	case strings.Contains(text, "INFO"):
 		hint = "what answers there is not a NATS server"
 	case errors.Is(err, nats.ErrTimeout), strings.Contains(text, "timeout"):

@@ -1,0 +1,261 @@
+package broker
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/jwt/v2"
+	"github.com/nats-io/nkeys"
+)
+
+// authority signs certificates for 127.0.0.1.
+type authority struct {
+	dir  string
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func newAuthority(t *testing.T, name string) *authority {
+	t.Helper()
+	a := &authority{dir: t.TempDir()}
+	a.cert, a.key = a.sign(t, name, true)
+	return a
+}
+
+// sign makes NAME.pem and NAME.key, of an authority or by one.
+func (a *authority) sign(t *testing.T, name string, ca bool) (*x509.Certificate, *ecdsa.PrivateKey) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
+	if err != nil {
+		t.Fatal(err)
+	}
+	about := &x509.Certificate{
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: ca, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	parent, signer := a.cert, a.key
+	if ca {
+		parent, signer = about, key
+	}
+	der, err := x509.CreateCertificate(rand.Reader, about, parent, &key.PublicKey, signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ending, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: secret}} {
+		if err := os.WriteFile(a.file(name+ending), pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cert, key
+}
+
+func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
+
+// keyFile writes the seed of a new nkey of a user, and gives its public part.
+func keyFile(t *testing.T) (path, public string) {
+	t.Helper()
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	seed, err := pair.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if public, err = pair.PublicKey(); err != nil {
+		t.Fatal(err)
+	}
+	path = filepath.Join(t.TempDir(), "user.nk")
+	if err := os.WriteFile(path, seed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path, public
+}
+
+// operator makes a server's configuration with accounts in JWTs, and a credentials file of a user there.
+func operator(t *testing.T) (config, creds string) {
+	t.Helper()
+	make := func(kind nkeys.PrefixByte) (nkeys.KeyPair, string) {
+		pair, err := nkeys.CreatePair(kind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, err := pair.PublicKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return pair, public
+	}
+	encode := func(c jwt.Claims, by nkeys.KeyPair) string {
+		token, err := c.Encode(by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token
+	}
+	op, opID := make(nkeys.PrefixByteOperator)
+	sys, sysID := make(nkeys.PrefixByteAccount)
+	acc, accID := make(nkeys.PrefixByteAccount)
+	user, userID := make(nkeys.PrefixByteUser)
+	about := jwt.NewOperatorClaims(opID)
+	about.SystemAccount = sysID
+	account := jwt.NewAccountClaims(accID)
+	account.Limits.JetStreamLimits = jwt.JetStreamLimits{MemoryStorage: -1, DiskStorage: -1, Streams: -1, Consumer: -1}
+	_ = sys
+	seed, err := user.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := jwt.FormatUserConfig(encode(jwt.NewUserClaims(userID), acc), seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	creds = filepath.Join(t.TempDir(), "user.creds")
+	if err := os.WriteFile(creds, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("operator: %s\nsystem_account: %s\nresolver: MEMORY\nresolver_preload: {%s: %s, %s: %s}\n",
+		encode(about, op), sysID, accID, encode(account, op), sysID, encode(jwt.NewAccountClaims(sysID), op)), creds
+}
+
+// Every way to say who we are, to Debian's server: right, it stores an alert; wrong, it says what is expected.
+func TestEveryLogin(t *testing.T) {
+	key, public := keyFile(t)
+	otherKey, _ := keyFile(t)
+	jwtConfig, creds := operator(t)
+	_, otherCreds := operator(t)
+	for name, c := range map[string]struct {
+		config     string
+		good, evil DialOptions
+	}{
+		"user":  {"authorization: {user: u, password: s3cret}", DialOptions{User: "u", Password: "s3cret"}, DialOptions{User: "u", Password: "s3cret2"}},
+		"token": {"authorization: {token: s3cret}", DialOptions{Token: "s3cret"}, DialOptions{Token: "s3cret2"}},
+		"nkey":  {"authorization: {users: [{nkey: " + public + "}]}", DialOptions{NKey: key}, DialOptions{NKey: otherKey}},
+		"creds": {jwtConfig, DialOptions{Creds: creds}, DialOptions{Creds: otherCreds}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := launch(t, freePort(t), c.config+"\n"+jetStreamIn(t.TempDir()))
+			c.good.URL, c.evil.URL = local(p.Port), local(p.Port)
+			publish(t, dial(t, c.good), event("yard"))
+			conn, err := Dial(within(t), c.evil)
+			if err == nil {
+				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
+			}
+			if !strings.Contains(err.Error(), "not what this server expects") || strings.Contains(err.Error(), "s3cret") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestTLS(t *testing.T) {
+	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	ours.sign(t, "server", false)
+	ours.sign(t, "vigil", false)
+	theirs.sign(t, "stranger", false)
+	ca := ours.file("ours.pem")
+	files := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ours.file("server.pem"), ours.file("server.key"), ca)
+	plain := launch(t, freePort(t), "tls: {"+files+"}\n"+jetStreamIn(t.TempDir()))
+	mutual := launch(t, freePort(t), "tls: {"+files+", verify: true}\n"+jetStreamIn(t.TempDir()))
+	client := TLS{CA: ca, Cert: ours.file("vigil.pem"), Key: ours.file("vigil.key")}
+	for name, c := range map[string]struct {
+		port int
+		tls  TLS
+		want string
+	}{
+		"own authority":         {plain.Port, TLS{CA: ca}, ""},
+		"unknown authority":     {plain.Port, TLS{}, "name the certificate authority"},
+		"another authority":     {plain.Port, TLS{CA: theirs.file("theirs.pem")}, "name the certificate authority"},
+		"client certificate":    {mutual.Port, client, ""},
+		"no client certificate": {mutual.Port, TLS{CA: ca}, "certificate"},
+		"a stranger's":          {mutual.Port, TLS{CA: ca, Cert: theirs.file("stranger.pem"), Key: theirs.file("stranger.key")}, "certificate"},
+		"no such file":          {plain.Port, TLS{CA: "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
+		"no certificate in it":  {plain.Port, TLS{CA: ours.file("ours.key")}, "holds no certificate"},
+		"half a pair":           {plain.Port, TLS{CA: ca, Cert: client.Cert}, "both a certificate and its key"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn, err := Dial(within(t), DialOptions{URL: strings.Replace(local(c.port), "nats://", "tls://", 1), TLS: c.tls})
+			good := name == "own authority" || name == "client certificate"
+			switch {
+			case good && err != nil:
+				t.Fatal(err)
+			case good:
+				publish(t, conn, event("yard"))
+				if err := conn.Close(); err != nil {
+					t.Error(err)
+				}
+			case err == nil:
+				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
+			case !strings.Contains(err.Error(), c.want):
+				t.Errorf("error %v, want %q in it", err, c.want)
+			}
+		})
+	}
+}
+
+func TestCheckStoresNothing(t *testing.T) {
+	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	if err := c.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if n := storedMessages(t, c); n != 0 {
+		t.Errorf("%d messages stored", n)
+	}
+}
+
+// A late connection is made when the server comes, and says until then that there is none.
+func TestALateConnectionWaitsForTheServer(t *testing.T) {
+	port := freePort(t)
+	s := newStates()
+	c := dial(t, DialOptions{URL: local(port), Late: true, OnState: s.on})
+	a := event("yard")
+	if err := c.Deliver(within(t), a.Subject(), a.MessageID(), []byte("{}")); !errors.Is(err, ErrDisconnected) {
+		t.Errorf("error %v", err)
+	}
+	serve(t, Options{Port: port})
+	s.wait(t, StateConnected)
+	publish(t, c, a)
+}
+
+// After a restart in the process, connections inside it and over TCP go on by themselves.
+func TestRestartInTheProcess(t *testing.T) {
+	s := serve(t, Options{})
+	inside, outside := dial(t, DialOptions{Server: s}), dial(t, DialOptions{URL: s.URL()})
+	first := publish(t, inside, event("a"))
+	url := s.URL()
+	if err := s.Restart(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if s.URL() != url {
+		t.Errorf("the server moved from %s to %s", url, s.URL())
+	}
+	second, third := publish(t, inside, event("a")), publish(t, outside, event("a"))
+	expect(t, follow(t, inside, FollowOptions{All: true}), first, second, third)
+}
