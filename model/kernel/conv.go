@@ -44,6 +44,7 @@ type box struct {
 	firstFrame, frameStep int
 	// Where each output's source and destination lie, row-major, in whole groups of the micro-kernel's for each frame.
 	pixels, out []int32
+	products    []int32 // of a Tail: where the products of the pixels lie in their frame
 }
 
 func (b *box) count() int { return b.size[0] * b.size[1] * b.size[2] }
@@ -290,23 +291,15 @@ func fillGroup(list []int32, group int) []int32 {
 	return list
 }
 
-// Frames is the number of the destination's frames.
-func (c *Conv) Frames() int { return c.axes[0].Out }
-
 // Run computes dst from src. Values beyond SrcLen and DstLen are not touched.
-func (c *Conv) Run(p *Pool, dst, src []float32) { c.RunFrames(p, dst, src, 0, c.Frames()) }
-
-// RunFrames computes the frames from to to of dst, so that what follows finds them in a cache. The source frames that they need are
-// those that a kernel of 3 frames covers. Where there is one channel out, frames must be computed in order, beginning with the first, and
-// the frame behind the last is begun.
-func (c *Conv) RunFrames(p *Pool, dst, src []float32, from, to int) {
+func (c *Conv) Run(p *Pool, dst, src []float32) {
 	dst, src = dst[:c.DstLen()], src[:c.SrcLen()]
 	if c.narrow != nil {
-		c.narrow.run(p, dst, src, from, to)
+		c.narrow.run(p, dst, src)
 		return
 	}
-	p.conv = convStep{conv: c, dst: dst, src: src, first: c.frames[from]}
-	p.run(c.frames[to]-c.frames[from], &p.conv)
+	p.conv = convStep{conv: c, dst: dst, src: src}
+	p.run(len(c.items), &p.conv)
 	p.conv = convStep{}
 }
 

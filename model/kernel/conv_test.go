@@ -175,36 +175,6 @@ func TestWork(t *testing.T) {
 	}
 }
 
-// TestRunFrames computes frames a few at a time, and wants the bits of all at once.
-func TestRunFrames(t *testing.T) {
-	eachSet(t, func(t *testing.T, set *Set) {
-		for n, s := range []shape{
-			{size: [3]int{16, 6, 8}, stride: [3]int{2, 2, 2}, in: 3, out: 18},
-			{up: true, size: [3]int{8, 3, 4}, stride: [3]int{2, 2, 2}, in: 5, out: 7},
-			{up: true, size: [3]int{16, 9, 16}, stride: [3]int{1, 2, 2}, in: 16, out: 1},
-			{up: true, size: [3]int{16, 5, 7}, stride: [3]int{1, 2, 2}, in: 3, out: 1},
-		} {
-			r := newRand(uint64(n))
-			pool := NewPool(3)
-			c := NewConv(set, s.axes(), s.in, s.out, 0.2)
-			c.Pack(fill(r, make([]float32, s.in*s.out*27)), s.in*27, 27, nil)
-			src := fill(r, make([]float32, c.SrcLen()))
-			want := make([]float32, c.DstLen())
-			c.Run(pool, want, src)
-			for _, step := range []int{1, 2, 3, 7} {
-				got := make([]float32, c.DstLen())
-				for from := 0; from < c.Frames(); from += step {
-					c.RunFrames(pool, got, src, from, min(from+step, c.Frames()))
-				}
-				if !sameBits(got, want) {
-					t.Errorf("%+v: %d frames at a time give other bits", s, step)
-				}
-			}
-			pool.Close()
-		}
-	})
-}
-
 // TestTail wants the bits of the two convolutions one after the other, and nothing outside of dst.
 func TestTail(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {

@@ -36,7 +36,7 @@ func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 }
 
 // Run writes the gradients toward the queries z, [queries][width], and the slots. d is the gradient toward what the memory read and w the
-// addressing weights of that read, of which the Memory was packed with these slots. entropy is the factor of the mean over the queries
+// addressing weights of that read. The Memory must have been packed with these slots last. entropy is the factor of the mean over the queries
 // of -Σ w·log(w + 1e-12) in the loss.
 func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy float64) {
 	m := g.memory

@@ -28,7 +28,7 @@ type narrow struct {
 	slope   float32
 	wide    int     // products of a pixel: the places in whole lanes
 	line    int     // values of a row of a plane: the width in whole lanes, and zeros
-	turned  int     // values of a turned row of one channel: the width in whole tiles and lanes
+	turned  int     // values of a turned row of one channel: the width in whole tiles
 	pixels  []int32 // where the pixels of a row lie, and their products; or the weights of the places, and their planes
 	out     []int32
 	taps    []Tap
@@ -51,7 +51,7 @@ func newNarrow(set *Set, axes [3]Axis, in, out int, slope float32) *narrow {
 	n.line = (tiles(n.width, set.Lanes) + 1) * set.Lanes
 	if n.few {
 		n.micro = set.micro(n.width)
-		n.turned = max(tiles(n.width, n.micro.Channels)*n.micro.Channels, n.line)
+		n.turned = tiles(n.width, n.micro.Channels) * n.micro.Channels
 		n.weights = make([]float32, places*in)
 		for k := range places {
 			n.pixels, n.out = append(n.pixels, int32(k*in)), append(n.out, int32(k*n.line))
@@ -120,22 +120,11 @@ type narrowStep struct {
 	from, to      int // frames of the source
 }
 
-// run computes frames of the destination.
-func (n *narrow) run(p *Pool, dst, src []float32, from, to int) {
-	first, last := n.needs(from, to)
-	p.narrow = narrowStep{narrow: n, dst: dst, src: src, from: first, to: last}
+// run computes the destination.
+func (n *narrow) run(p *Pool, dst, src []float32) {
+	p.narrow = narrowStep{narrow: n, dst: dst, src: src, to: n.t.In}
 	p.run(tiles(n.height, narrowRows), &p.narrow)
 	p.narrow = narrowStep{}
-}
-
-// needs are the frames of the source that the destination's frames from to to need beside those that earlier ones have needed.
-func (n *narrow) needs(from, to int) (first, last int) {
-	ph := &n.t.phases[0]
-	ahead := ph.first + len(ph.kernel) - 1
-	if from > 0 {
-		first = min(from+ahead, n.t.In)
-	}
-	return first, min(to+ahead, n.t.In)
 }
 
 func (s *narrowStep) do(w *worker, band int) {

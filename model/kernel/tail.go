@@ -6,8 +6,7 @@ package kernel
 type Tail struct {
 	conv   *Conv
 	narrow *narrow
-	line   []int32          // where the pixels of an item lie between the two
-	out    map[*box][]int32 // where the products of a box's pixels lie in their frame
+	line   []int32 // where the pixels of an item lie between the two
 }
 
 // tailBytes is about how much of the products is still in a cache when they are merged.
@@ -22,7 +21,7 @@ func NewTail(first, last *Conv) *Tail {
 	conv := *first
 	conv.boxes, conv.items, conv.whole = nil, nil, true
 	conv.plan()
-	t := &Tail{conv: &conv, narrow: last.narrow, out: map[*box][]int32{}}
+	t := &Tail{conv: &conv, narrow: last.narrow}
 	longest := 0
 	for _, it := range conv.items {
 		longest = max(longest, it.to-it.from)
@@ -30,11 +29,11 @@ func NewTail(first, last *Conv) *Tail {
 	for p := range longest {
 		t.line = append(t.line, int32(p*conv.out))
 	}
-	frame := int32(conv.DstLen() / conv.Frames())
+	frame := int32(conv.DstLen() / conv.axes[0].Out)
 	for i := range conv.boxes {
 		b := &conv.boxes[i]
 		for _, at := range b.out {
-			t.out[b] = append(t.out[b], at%frame/int32(conv.out)*int32(t.narrow.wide))
+			b.products = append(b.products, at%frame/int32(conv.out)*int32(t.narrow.wide))
 		}
 	}
 	return t
@@ -44,11 +43,11 @@ func NewTail(first, last *Conv) *Tail {
 func (t *Tail) Run(p *Pool, dst, src []float32) {
 	c, n := t.conv, t.narrow
 	src, dst = src[:c.SrcLen()], dst[:n.t.Out*4*n.height*n.width]
-	frame := t.frame()
-	step := min(max(tailBytes/(4*frame)/2*2, 2), c.Frames())
+	frame, frames := t.frame(), c.axes[0].Out
+	step := min(max(tailBytes/(4*frame)/2*2, 2), frames)
 	p.products = grow(p.products, step*frame)
-	for from := 0; from < c.Frames(); from += step {
-		to := min(from+step, c.Frames())
+	for from := 0; from < frames; from += step {
+		to := min(from+step, frames)
 		p.conv = convStep{conv: c, dst: p.products, src: src, first: c.frames[from], frame: from, tail: t}
 		p.run(c.frames[to]-c.frames[from], &p.conv)
 		p.narrow = narrowStep{narrow: n, dst: dst, products: p.products, from: from, to: to}
@@ -69,7 +68,7 @@ func (t *Tail) between(w *worker, pixels int) ([]float32, []int32) {
 // multiply computes the products of an item that lies between. dst begins with its frame.
 func (t *Tail) multiply(w *worker, it *item, dst []float32) {
 	n := t.narrow
-	pixels, out := t.line[:it.to-it.from], t.out[it.box][it.from:it.to]
+	pixels, out := t.line[:it.to-it.from], it.box.products[it.from:it.to]
 	// The groups of the two micro-kernels differ, so the last group may have to be filled up.
 	if len(pixels)%n.micro.Pixels != 0 {
 		w.pixels, w.out = append(w.pixels[:0], pixels...), append(w.out[:0], out...)
