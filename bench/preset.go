@@ -107,16 +107,18 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 
 // together measures a clip on each thread.
 func (p *Preset) together(ctx context.Context, m *model.Model, x []float32, o Options, y *Yardstick) error {
-	batch := m.NewBatch(y.threads)
-	n := batch.Threads()
-	batch.Close()
+	n := m.Together(y.threads)
 	if n == 1 {
 		return nil
 	}
-	scorers := make([]*model.Scorer, n)
-	for i := range scorers {
-		scorers[i] = m.NewScorer(1)
-		defer scorers[i].Close()
+	var scorers []*model.Scorer
+	defer func() {
+		for _, s := range scorers {
+			s.Close()
+		}
+	}()
+	for range n {
+		scorers = append(scorers, m.NewScorer(1))
 	}
 	s := &sampler{work: p.GFLOP, clips: n, do: func() error {
 		var all errgroup.Group

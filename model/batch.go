@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -38,22 +39,27 @@ const (
 
 // NewBatch makes a Batch that works with so many threads; 0 or less means GOMAXPROCS. Close must be called.
 func (m *Model) NewBatch(threads int) *Batch {
-	b := &Batch{wide: m.NewScorer(threads)}
-	if m.scorerBytes() > batchBytes {
-		threads = 1
-	}
-	b.pool = kernel.NewPool(threads)
+	b := &Batch{wide: m.NewScorer(threads), pool: kernel.NewPool(m.Together(threads))}
 	b.scores, b.errs, b.maps = make([]Score, b.Threads()), make([]error, b.Threads()), make([][]float32, b.Threads())
 	return b
 }
 
+// Together is how many clips a Batch of so many threads scores at a time: as many, or 1 where the network is large. 0 or less
+// means GOMAXPROCS.
+func (m *Model) Together(threads int) int {
+	switch {
+	case m.scorerBytes() > batchBytes:
+		return 1
+	case threads <= 0:
+		return runtime.GOMAXPROCS(0)
+	}
+	return threads
+}
+
 // scorerBytes is about what a Scorer holds.
 func (m *Model) scorerBytes() int {
-	var most int
-	for _, c := range m.convs[:len(m.convs)-1] {
-		most = max(most, c.DstLen())
-	}
-	return 4 * (2*most + Frames*m.spec.Side*m.spec.Side)
+	sizes := m.mapSizes()
+	return 4 * (sizes[0] + sizes[1] + Frames*m.spec.Side*m.spec.Side)
 }
 
 // Threads is the number of clips that may be worth scoring together: 1 for a large network.

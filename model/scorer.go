@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"vigil/model/kernel"
 )
@@ -29,9 +30,9 @@ type Score struct {
 type Scorer struct {
 	model *Model
 	pool  *kernel.Pool
-	a, b  []float32 // activations, taking turns
-	y     []float32 // [Frames][Side][Side], the reconstruction
-	errs  []float32 // [Side][Side]
+	maps  [2][]float32 // activations, taking turns
+	y     []float32    // [Frames][Side][Side], the reconstruction
+	errs  []float32    // [Side][Side]
 	// For BlockMotion, [Side][Side]: sums over the frames of squared changes and of squared differences to the background.
 	change, front []float32
 	blocks        *blocks
@@ -48,11 +49,9 @@ func (m *Model) NewScorer(threads int) *Scorer {
 		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side),
 		y: make([]float32, Frames*side*side), errs: make([]float32, side*side),
 	}
-	var most int
-	for _, c := range m.convs[:len(m.convs)-1] {
-		most = max(most, c.DstLen())
+	for turn, n := range m.mapSizes() {
+		s.maps[turn] = make([]float32, n)
 	}
-	s.a, s.b = make([]float32, most), make([]float32, most)
 	if m.background != nil {
 		s.change, s.front = make([]float32, side*side), make([]float32, side*side)
 	}
@@ -60,6 +59,25 @@ func (m *Model) NewScorer(threads int) *Scorer {
 		m.memory.Reserve(s.pool)
 	}
 	return s
+}
+
+// mapSizes are the values of the largest maps that lie in either buffer.
+func (m *Model) mapSizes() (sizes [2]int) {
+	layers := len(m.layers) - 1
+	if m.tail != nil {
+		layers--
+	}
+	turn := 0
+	for i, l := range m.layers[:layers] {
+		n := m.convs[i].DstLen()
+		sizes[turn] = max(sizes[turn], n)
+		turn = 1 - turn
+		if l.memory {
+			sizes[turn] = max(sizes[turn], n)
+			turn = 1 - turn
+		}
+	}
+	return sizes
 }
 
 // Close ends the Scorer's goroutines and waits for them.
@@ -88,29 +106,31 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 
 // forward leaves the reconstruction of x in s.y.
 func (s *Scorer) forward(x []float32) {
-	m, src := s.model, x
+	m, src, turn := s.model, x, 0
 	last := len(m.convs) - 1
 	for i := 0; i <= last; i++ {
-		l := &m.layers[i]
+		l, n := &m.layers[i], m.convs[i].DstLen()
 		if i == last-1 && m.tail != nil && s.trace == nil {
 			m.tail.Run(s.pool, s.y, src)
 			s.passed()
 			return
 		}
-		dst := s.a
-		if i == last {
-			dst = s.y
+		dst := s.y
+		if i < last {
+			// Only a trace comes here with a map that there was no room for.
+			s.maps[turn] = slices.Grow(s.maps[turn][:0], n)
+			dst = s.maps[turn][:n]
+			turn = 1 - turn
 		}
 		m.convs[i].Run(s.pool, dst, src)
-		src = dst[:m.convs[i].DstLen()]
+		src = dst[:n]
 		s.passed()
 		s.seen(l, src)
-		s.a, s.b = s.b, s.a
 		if l.memory {
-			dst = s.a
-			m.memory.Run(s.pool, dst, src, m.convs[i].DstLen()/l.out, nil)
-			src = dst[:m.convs[i].DstLen()]
-			s.a, s.b = s.b, s.a
+			dst = s.maps[turn][:n]
+			turn = 1 - turn
+			m.memory.Run(s.pool, dst, src, n/l.out, nil)
+			src = dst
 			s.passed()
 			if s.trace != nil {
 				s.trace("mem_rep", src)
