@@ -167,7 +167,9 @@ type Moment struct {
 
 // Model names the weights that scored.
 type Model struct {
-	Name    string `json:"name"`
+	// The weights' own name, or their file's.
+	Name string `json:"name"`
+	// The weights' own version, or where they name none the first twelve digits of hash.
 	Version string `json:"version,omitempty"`
 	// SHA-256 of the weights' file, in hexadecimal.
 	Hash string `json:"hash"`

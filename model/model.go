@@ -18,11 +18,12 @@ const normEpsilon = 1e-5
 // Model is a network ready to score: batch norms folded into the convolutions, weights packed for this machine. It is read-only,
 // so any number of Scorers may share it.
 type Model struct {
-	spec   Spec
-	name   string
-	hash   string
-	set    *kernel.Set
-	layers []layer
+	spec    Spec
+	name    string
+	version string
+	hash    string
+	set     *kernel.Set
+	layers  []layer
 	convs  []*kernel.Conv // one for each layer
 	memory *kernel.Memory // nil without slots
 	tail   *kernel.Tail   // the last two layers
@@ -50,6 +51,9 @@ func Load(path string) (*Model, error) {
 	}
 	sum := sha256.Sum256(raw)
 	m.hash = hex.EncodeToString(sum[:])
+	if m.version == "" {
+		m.version = m.hash[:versionDigits]
+	}
 	return m, nil
 }
 
@@ -60,7 +64,7 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
-	m := &Model{spec: w.Spec, name: w.Name, set: set, layers: w.Spec.layers()}
+	m := &Model{spec: w.Spec, name: w.Name, version: w.Version, set: set, layers: w.Spec.layers()}
 	for i := range m.layers {
 		l := &m.layers[i]
 		c := kernel.NewConv(set, l.axes(), l.in, l.out, l.slope())
@@ -108,6 +112,12 @@ func (m *Model) Spec() Spec { return m.spec }
 
 // Name is the weights' own, or the file's without its ending.
 func (m *Model) Name() string { return m.name }
+
+// versionDigits is how much of the hash stands for a version.
+const versionDigits = 12
+
+// Version is the weights' own, from the metadata; of a file that names none it is the first twelve digits of Hash.
+func (m *Model) Version() string { return m.version }
 
 // Hash is the file's SHA-256 in hexadecimal digits.
 func (m *Model) Hash() string { return m.hash }

@@ -120,8 +120,18 @@ func TestWeightsRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Spec() != w.Spec || m.Name() != "gate" || len(m.Hash()) != 64 {
-		t.Errorf("loaded as %+v, %q, %q", m.Spec(), m.Name(), m.Hash())
+	if m.Spec() != w.Spec || m.Name() != "gate" || m.Version() != "3" || len(m.Hash()) != 64 {
+		t.Errorf("loaded as %+v, %q, %q, %q", m.Spec(), m.Name(), m.Version(), m.Hash())
+	}
+	w.Version = ""
+	if err := w.Write(path); err != nil {
+		t.Fatal(err)
+	}
+	if m, err = Load(path); err != nil {
+		t.Fatal(err)
+	}
+	if m.Version() != m.Hash()[:12] {
+		t.Errorf("weights without a version have %q, want the beginning of %s", m.Version(), m.Hash())
 	}
 }
 

@@ -209,7 +209,7 @@ func (b *bench) alert(ep Episode, clip Clip) alerts.Alert {
 			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error, PeakRegularity: ep.Peak.Regularity,
 			Lo: t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
 		},
-		Model:     alerts.Model{Name: b.w.Model.Name(), Hash: b.w.Model.Hash()},
+		Model:     alerts.Model{Name: b.w.Model.Name(), Version: b.w.Model.Version(), Hash: b.w.Model.Hash()},
 		Source:    alerts.Source{Width: clip.Width, Height: clip.Height},
 		GapBefore: ep.Start.Gap,
 		Latency:   &alerts.Latency{CaptureMS: milliseconds(clip.Capture), QueueMS: milliseconds(clip.Queue), ScoreMS: milliseconds(clip.Score)},

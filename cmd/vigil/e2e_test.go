@@ -155,6 +155,7 @@ cameras:
 	if lost.ID != start.ID || lost.EndReason != alerts.EndSourceLost {
 		t.Errorf("the alert ended as %+v, want with its source", lost)
 	}
+	complete(t, lost)
 	witnessed(t, nc, lost.ID)
 	server.Restart()
 	again := next("alert after the restart", events)
@@ -188,6 +189,25 @@ cameras:
 		}
 	case <-time.After(patience):
 		t.Fatal("vigil did not stop")
+	}
+}
+
+// complete says which field of an end, of a camera without a calibration, was left empty in a real run.
+func complete(t *testing.T, a alerts.Alert) {
+	t.Helper()
+	for name, there := range map[string]bool{
+		"schema_version": a.SchemaVersion == alerts.SchemaVersion, "seq": a.Seq > 0, "kind": a.Kind == alerts.KindAnomaly, "zones": len(a.Zones) == 1,
+		"boxes": len(a.Boxes) > 0, "start": a.Start.Frame < a.End.Frame && a.Start.StreamSeconds < a.End.StreamSeconds && a.Start.Wall.Before(a.End.Wall),
+		"peak": a.Peak.Frame >= a.Start.Frame && !a.Peak.Wall.Before(a.Start.Wall), "end": time.Since(a.End.Wall) < 10*patience,
+		"duration_seconds": a.DurationSeconds > 0, "error": a.Error > 0, "peak_error": a.PeakError >= a.Error, "severity": a.Severity > 0.5,
+		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "blind", "model.hash": len(a.Model.Hash) == 64,
+		"model.version": a.Model.Version != "" && strings.HasPrefix(a.Model.Hash, a.Model.Version), "source": a.Source.Width == 320 && a.Source.Height == 240,
+		"source.fps": a.Source.FPS > 0, "latency.capture_ms": a.Latency.CaptureMS > 0, "latency.queue_ms": a.Latency.QueueMS > 0,
+		"latency.score_ms": a.Latency.ScoreMS > 0, "latency.publish_ms": a.Latency.PublishMS > 0,
+	} {
+		if !there {
+			t.Errorf("%s is not what it should be in %+v", name, a)
+		}
 	}
 }
 

@@ -26,7 +26,7 @@ func modelCommand() *cobra.Command {
 // modelInfo is what `model info --json` prints.
 type modelInfo struct {
 	Name       string            `json:"name"`
-	Version    string            `json:"version,omitempty"`
+	Version    string            `json:"version"`
 	Preset     string            `json:"preset,omitempty"`
 	Side       int               `json:"side"`
 	Channels   [4]int            `json:"channels"`
@@ -76,7 +76,7 @@ func describe(path string) (*modelInfo, error) {
 	}
 	s := m.Spec()
 	return &modelInfo{
-		Name: m.Name(), Version: w.Version, Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots, Lambda: s.Lambda,
+		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots, Lambda: s.Lambda,
 		Addressing: s.Addressing, Score: s.Score, Parameters: s.Parameters(), GFLOP: m.Work() / 1e9, Hash: m.Hash(), Notes: w.Notes,
 	}, nil
 }
@@ -87,9 +87,7 @@ func (i *modelInfo) String() string {
 		fmt.Fprintf(&b, "%-12s"+format+"\n", append([]any{key}, args...)...)
 	}
 	line("name", "%s", i.Name)
-	if i.Version != "" {
-		line("version", "%s", i.Version)
-	}
+	line("version", "%s", i.Version)
 	if i.Preset != "" {
 		line("preset", "%s", i.Preset)
 	}
@@ -107,9 +105,9 @@ func (i *modelInfo) String() string {
 
 // importFlags are those of `model import`; what is not given comes from the file or from the defaults.
 type importFlags struct {
-	output, preset, addressing, score, name string
-	side                                    int
-	lambda                                  float64
+	output, preset, addressing, score, name, version string
+	side                                             int
+	lambda                                           float64
 }
 
 func modelImportCommand() *cobra.Command {
@@ -145,6 +143,7 @@ func modelImportCommand() *cobra.Command {
 	flags.Float64Var(&f.lambda, "lambda", 0, "its hard shrinkage (default 1/slots; the released code has 0.0025)")
 	flags.StringVar(&f.score, "score", model.MeanAbs, "how a clip becomes one number: mean_abs or block_sq")
 	flags.StringVar(&f.name, "name", "", "what to call the weights (default: the file's name)")
+	flags.StringVar(&f.version, "version", "", "which of their versions this is, for the alerts (default: the beginning of the SHA-256)")
 	return c
 }
 
@@ -178,7 +177,7 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	w.Name = f.name
+	w.Name, w.Version = f.name, f.version
 	return w, nil
 }
 

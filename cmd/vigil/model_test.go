@@ -51,7 +51,7 @@ func TestModelImport(t *testing.T) {
 
 func TestModelImportDefaults(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "w.safetensors")
-	if _, err := modelRun("import", fixture("micro-zip.pt"), "-o", out, "--side", "32", "--name", "yard"); err != nil {
+	if _, err := modelRun("import", fixture("micro-zip.pt"), "-o", out, "--side", "32", "--name", "yard", "--version", "7"); err != nil {
 		t.Fatal(err)
 	}
 	w, err := model.ReadWeights(out)
@@ -59,7 +59,7 @@ func TestModelImportDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := model.Spec{Side: 32, Channels: [4]int{3, 5, 8, 6}, Slots: 7, Lambda: 1. / 7, Addressing: model.Dot, Score: model.MeanAbs}
-	if w.Spec != want || w.Name != "yard" {
+	if w.Spec != want || w.Name != "yard" || w.Version != "7" {
 		t.Errorf("%+v, %q", w.Spec, w.Name)
 	}
 }
