@@ -157,11 +157,24 @@ func step(ctx context.Context, w *model.Weights, batch int, work float64, o Opti
 		return nil, err
 	}
 	out := &Step{Batch: batch, GFLOP: work, Bytes: heldBytes() - before}
-	s := &sampler{work: work, clips: batch, do: st.Step}
+	s := &sampler{work: work, clips: batch, laps: make([]time.Duration, st.Laps())}
+	s.do = func() error { return st.StepTimed(s.laps) }
 	if err := s.rounds(ctx, y, o.Rounds); err != nil {
 		return nil, err
 	}
 	out.Measure = s.measure()
+	for _, part := range st.StepParts() {
+		seconds := func(lap int) float64 {
+			if lap < 0 {
+				return 0
+			}
+			return Quantile(s.parts[lap], 0.5)
+		}
+		out.Parts = append(out.Parts, StepPart{
+			Name: part.Name, GFLOP: part.Work / 1e9,
+			Forward: seconds(part.Forward), Weights: seconds(part.Weights), Input: seconds(part.Input), Other: seconds(part.Other),
+		})
+	}
 	return out, nil
 }
 

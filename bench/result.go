@@ -80,6 +80,19 @@ type Step struct {
 	Batch int     `json:"batch"`
 	GFLOP float64 `json:"gflop"` // a clip
 	Bytes int64   `json:"bytes"` // the graph with its buffers
+	// Parts is where the time goes.
+	Parts []StepPart `json:"parts,omitempty"`
+}
+
+// StepPart is a layer's share of a step, or of what is done beside the layers. Seconds are the median over the rounds, a clip; 0 where there is
+// no such piece.
+type StepPart struct {
+	Name    string  `json:"name"`
+	GFLOP   float64 `json:"gflop"` // of each of the three products; 0 beside the layers
+	Forward float64 `json:"forward_seconds"`
+	Weights float64 `json:"weights_seconds"` // their gradient
+	Input   float64 `json:"input_seconds"`   // the gradient toward what the layer was given
+	Other   float64 `json:"other_seconds"`   // batch norm and LeakyReLU, forward and backward; beside the layers all of it
 }
 
 // Names lists the presets in the order of model.Presets.

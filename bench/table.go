@@ -11,14 +11,14 @@ func (r *Result) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %d threads on %s\n", r.ISA, r.Threads, r.CPU)
 	fmt.Fprintf(w, "peak %.0f GFLOP/s (%s; at best %.0f), memory %.1f GB/s\n", r.Peak, r.PeakISA, r.PeakBest, r.Bandwidth)
 	for _, name := range r.Names() {
-		if err := r.Presets[name].print(w, name); err != nil {
+		if err := r.Presets[name].print(w, name, r.Peak); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *Preset) print(out io.Writer, name string) error {
+func (p *Preset) print(out io.Writer, name string, peak float64) error {
 	fmt.Fprintf(out, "\npreset %s: %.4g GFLOP a clip\n", name, p.GFLOP)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "\tms\tbest\tquartiles\tGFLOP/s\tof peak\tbest of best\t")
@@ -49,6 +49,11 @@ func (p *Preset) print(out io.Writer, name string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
+	if p.Step != nil {
+		if err := p.Step.print(out, peak); err != nil {
+			return err
+		}
+	}
 	f := p.Forward
 	fmt.Fprintf(out, "%.3g clips/s: with a clip every %d frames %.3g cameras at 10 fps, %.3g at 25 fps\n", f.ClipsPerSecond, Hop, f.Cameras10, f.Cameras25)
 	fmt.Fprintf(out, "holds %s, %.3g allocations a clip", bytesText(f.Bytes), f.Allocs)
@@ -62,6 +67,27 @@ func (p *Preset) print(out io.Writer, name string) error {
 		fmt.Fprintln(out, n)
 	}
 	return nil
+}
+
+// print shows where a step's time goes.
+func (s *Step) print(out io.Writer, peak float64) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(w, "of that step, ms\tforward\tof peak\tweights\tof peak\tinput\tof peak\tnorm, other\t\n")
+	for _, p := range s.Parts {
+		fmt.Fprintf(w, "%s\t", p.Name)
+		for _, seconds := range []float64{p.Forward, p.Weights, p.Input} {
+			if seconds == 0 {
+				fmt.Fprint(w, "\t\t")
+				continue
+			}
+			fmt.Fprintf(w, "%s\t%s\t", ms(seconds), percent(p.GFLOP/seconds/peak))
+		}
+		if p.Other > 0 {
+			fmt.Fprint(w, ms(p.Other))
+		}
+		fmt.Fprintln(w, "\t")
+	}
+	return w.Flush()
 }
 
 // ms is a time in milliseconds with three digits or more.

@@ -24,9 +24,9 @@ type Model struct {
 	hash    string
 	set     *kernel.Set
 	layers  []layer
-	convs  []*kernel.Conv // one for each layer
-	memory *kernel.Memory // nil without slots
-	tail   *kernel.Tail   // the last two layers
+	convs   []*kernel.Conv // one for each layer
+	memory  *kernel.Memory // nil without slots
+	tail    *kernel.Tail   // the last two layers
 	// background is set where the score needs it.
 	background []float32
 }

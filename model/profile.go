@@ -14,12 +14,12 @@ const (
 	Conv           = "conv"
 	TransposedConv = "transposed conv"
 	MemoryRead     = "memory"
-	Residual       = "error"
+	Windows        = "windows"
 )
 
 // Part is a step of scoring a clip and what it costs on any machine.
 type Part struct {
-	Name string // in the state dict; "error" for the last
+	Name string // in the state dict; "windows" for the last, which looks for the highest score
 	Kind string
 	// Work is the number of floating-point operations in convolutions and the memory's products, taps on padding not counted.
 	Work float64
@@ -52,8 +52,14 @@ func (m *Model) Parts() []Part {
 			Name: first.Name + " + " + last.Name, Kind: TransposedConv, Work: first.Work + last.Work, Bytes: first.Bytes + last.Bytes - between,
 		})
 	}
-	side := m.spec.Side
-	return append(parts, Part{Name: Residual, Kind: Residual, Bytes: 4 * float64((2*Frames+1)*side*side)})
+	// The last layer reads the clip once more and leaves the sums of its errors; what comes after it looks for the highest window.
+	area := 4 * float64(m.spec.Side*m.spec.Side)
+	parts[len(parts)-1].Bytes += (Frames + 1) * area
+	last := Part{Name: Windows, Kind: Windows, Bytes: area}
+	if m.background != nil {
+		last.Bytes += (Frames + 3) * area
+	}
+	return append(parts, last)
 }
 
 // ScoreTimed is Score, and adds to took, one for each of the model's Parts, how long that part ran.

@@ -14,7 +14,7 @@ func TestParts(t *testing.T) {
 		var work float64
 		for _, p := range m.Parts() {
 			work += p.Work
-			if p.Bytes <= 0 || (p.Work <= 0) != (p.Kind == Residual) {
+			if p.Bytes <= 0 || (p.Work <= 0) != (p.Kind == Windows) {
 				t.Errorf("%s: %+v", preset.Preset, p)
 			}
 		}

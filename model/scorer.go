@@ -95,7 +95,6 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 		return Score{}, fmt.Errorf("a mask has %d pixels, the model's picture %d x %d", len(ignore), side, side)
 	}
 	s.forward(x)
-	kernel.Residual(s.pool, s.model.set, s.errs, s.y, x, s.model.spec.Score != MeanAbs)
 	if s.model.spec.Score == BlockMotion {
 		area := side * side
 		kernel.Residual(s.pool, s.model.set, s.change, x[area:], x[:len(x)-area], true)
@@ -104,24 +103,28 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	return s.summarise(x, ignore)
 }
 
-// forward leaves the reconstruction of x in s.y.
+// forward leaves the reconstruction of x in s.y and the sums of its errors in s.errs.
 func (s *Scorer) forward(x []float32) {
 	m, src, turn := s.model, x, 0
 	last := len(m.convs) - 1
+	errs := kernel.Errors{Sum: s.errs, X: x, Square: m.spec.Score != MeanAbs}
 	for i := 0; i <= last; i++ {
 		l, n := &m.layers[i], m.convs[i].DstLen()
 		if i == last-1 && m.tail != nil && s.trace == nil {
-			m.tail.Run(s.pool, s.y, src)
+			m.tail.Run(s.pool, s.y, src, errs)
 			s.passed()
 			return
 		}
-		dst := s.y
-		if i < last {
-			// Only a trace comes here with a map that there was no room for.
-			s.maps[turn] = slices.Grow(s.maps[turn][:0], n)
-			dst = s.maps[turn][:n]
-			turn = 1 - turn
+		if i == last {
+			m.convs[i].RunErrors(s.pool, s.y, src, errs)
+			s.passed()
+			s.seen(l, s.y)
+			return
 		}
+		// Only a trace comes here with a map that there was no room for.
+		s.maps[turn] = slices.Grow(s.maps[turn][:0], n)
+		dst := s.maps[turn][:n]
+		turn = 1 - turn
 		m.convs[i].Run(s.pool, dst, src)
 		src = dst[:n]
 		s.passed()

@@ -175,7 +175,7 @@ func TestInputs(t *testing.T) {
 	for _, command := range everything.commands(in) {
 		titles = append(titles, command.title)
 	}
-	if got := strings.Join(titles, ", "); got != "PyTorch, ONNX Runtime, oneDNN" {
+	if got := strings.Join(titles, ", "); got != "PyTorch, PyTorch, memory kept, ONNX Runtime, oneDNN" {
 		t.Error(got)
 	}
 }

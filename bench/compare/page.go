@@ -49,9 +49,9 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	line("%s\n", strings.Join([]string{
 		"Everybody has the same weights, the same clip and the same number of threads, and computes in single precision; they take turns",
 		"within the same minutes, and who begins changes from round to round. Forward is a clip of 16 frames to its map of errors; a",
-		"step is forward, backward and Adam on one clip. PyTorch runs as it comes (no_grad and eval for forward), with an",
-		"allocator that keeps freed memory, without which it is several times slower here; ONNX Runtime has the network that PyTorch",
-		"exported, with all optimisations; oneDNN does the convolutions only, each in the layout it likes best, without",
+		"step is forward, backward and Adam on one clip. PyTorch (no_grad and eval for forward) runs as Debian has it, and once more with the system's",
+		"allocator told to keep what is freed (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ beyond any size), which few who use it do;",
+		"ONNX Runtime has the network that PyTorch exported, with all optimisations; oneDNN does the convolutions only, each in the layout it likes best, without",
 		"the memory and the error, and the transposed ones without bias and LeakyReLU. PyTorch's and ONNX Runtime's error of the clip is",
 		"held against vigil's before anything is timed.",
 	}, "\n"))

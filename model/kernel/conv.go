@@ -295,12 +295,17 @@ func fillGroup(list []int32, group int) []int32 {
 func (c *Conv) Run(p *Pool, dst, src []float32) {
 	dst, src = dst[:c.DstLen()], src[:c.SrcLen()]
 	if c.narrow != nil {
-		c.narrow.run(p, dst, src)
+		c.narrow.run(p, dst, src, Errors{})
 		return
 	}
 	p.conv = convStep{conv: c, dst: dst, src: src}
 	p.run(len(c.items), &p.conv)
 	p.conv = convStep{}
+}
+
+// RunErrors is Run, and fills e's sums. The convolution must be a network's last: one channel out, twice the height and the width.
+func (c *Conv) RunErrors(p *Pool, dst, src []float32, e Errors) {
+	c.narrow.run(p, dst[:c.DstLen()], src[:c.SrcLen()], e)
 }
 
 type convStep struct {

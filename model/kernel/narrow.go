@@ -118,11 +118,12 @@ type narrowStep struct {
 	// Either the source or the products of the frames from on, [frames][height][width][wide].
 	src, products []float32
 	from, to      int // frames of the source
+	errors        Errors
 }
 
 // run computes the destination.
-func (n *narrow) run(p *Pool, dst, src []float32) {
-	p.narrow = narrowStep{narrow: n, dst: dst, src: src, to: n.t.In}
+func (n *narrow) run(p *Pool, dst, src []float32, e Errors) {
+	p.narrow = narrowStep{narrow: n, dst: dst, src: src, to: n.t.In, errors: e}
 	p.run(tiles(n.height, narrowRows), &p.narrow)
 	p.narrow = narrowStep{}
 }
@@ -145,6 +146,7 @@ func (s *narrowStep) do(w *worker, band int) {
 				s.row(w, t, h+1)
 			}
 			s.merge(w, t, h)
+			s.finish(t, h)
 		}
 	}
 }
@@ -229,11 +231,33 @@ func (s *narrowStep) merge(w *worker, t, h int) {
 			} else {
 				merge(dst, w.planes, even, odd, bias, add)
 			}
-			if n.slope != 1 && (t == n.t.In-1 || i == len(ph.kernel)-1) {
-				for i, v := range dst {
-					dst[i] = max(v, n.slope*v)
-				}
+		}
+	}
+}
+
+// finish does what is left for the two rows that row h of the source makes, in the frames that no later one of the source adds to.
+func (s *narrowStep) finish(t, h int) {
+	n, ph := s.narrow, &s.narrow.t.phases[0]
+	from := t - ph.first - (len(ph.kernel) - 1)
+	to := from + 1
+	if t == n.t.In-1 {
+		to = n.t.Out
+	}
+	area, at, width := 4*n.height*n.width, 4*h*n.width, 4*n.width
+	for frame := max(from, 0); frame < to; frame++ {
+		dst := s.dst[frame*area+at:][:width]
+		if n.slope != 1 {
+			for i, v := range dst {
+				dst[i] = max(v, n.slope*v)
 			}
 		}
+		if s.errors.Sum == nil {
+			continue
+		}
+		sum := s.errors.Sum[at:][:width]
+		if frame == 0 {
+			clear(sum)
+		}
+		n.set.Residual(sum, dst, s.errors.X[frame*area+at:][:width], s.errors.Square)
 	}
 }

@@ -11,6 +11,13 @@ func Residual(p *Pool, set *Set, sum, y, x []float32, square bool) {
 	p.error = residualStep{}
 }
 
+// Errors are the sums of Residual, made of each row of the last layer's result while that is in the nearest cache. Sum is [height][width] of the
+// result, or nil for none; X is [frames][height][width].
+type Errors struct {
+	Sum, X []float32
+	Square bool
+}
+
 type residualStep struct {
 	set       *Set
 	sum, y, x []float32

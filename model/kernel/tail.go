@@ -39,8 +39,8 @@ func NewTail(first, last *Conv) *Tail {
 	return t
 }
 
-// Run computes dst, the second convolution's, from src, the first one's.
-func (t *Tail) Run(p *Pool, dst, src []float32) {
+// Run computes dst, the second convolution's, from src, the first one's, and fills e's sums.
+func (t *Tail) Run(p *Pool, dst, src []float32, e Errors) {
 	c, n := t.conv, t.narrow
 	src, dst = src[:c.SrcLen()], dst[:n.t.Out*4*n.height*n.width]
 	frame, frames := t.frame(), c.axes[0].Out
@@ -50,7 +50,7 @@ func (t *Tail) Run(p *Pool, dst, src []float32) {
 		to := min(from+step, frames)
 		p.conv = convStep{conv: c, dst: p.products, src: src, first: c.frames[from], frame: from, tail: t}
 		p.run(c.frames[to]-c.frames[from], &p.conv)
-		p.narrow = narrowStep{narrow: n, dst: dst, products: p.products, from: from, to: to}
+		p.narrow = narrowStep{narrow: n, dst: dst, products: p.products, from: from, to: to, errors: e}
 		p.run(tiles(n.height, narrowRows), &p.narrow)
 	}
 	p.conv, p.narrow = convStep{}, narrowStep{}

@@ -19,14 +19,16 @@ type block struct {
 	back  *kernel.Conv // toward the input; nil for the first layer, whose input is the clip
 	grad  *kernel.WeightGrad
 	norm  *kernel.Norm // nil where the layer has none
+	lap   func(piece int)
 
 	u, y                          []float32 // [batch][T][S][S][out]: before and after batch norm and LeakyReLU
 	dx                            []float32 // [batch][T][S][S][in]
 	dWeight, dBias, dGamma, dBeta []float32
 }
 
-func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, first bool) *block {
-	b := &block{layer: layer, batch: batch, pool: pool}
+// newBlock plans a block, which calls lap after each of a layer's pieces.
+func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, first bool, lap func(piece int)) *block {
+	b := &block{layer: layer, batch: batch, pool: pool, lap: lap}
 	b.conv = kernel.NewConv(set, layer.Axes(), layer.In, layer.Out, 1)
 	b.y = make([]float32, batch*b.conv.DstLen())
 	b.u = b.y
@@ -71,8 +73,10 @@ func (b *block) forward(src []float32, params [][]float32) {
 	for clip := range b.batch {
 		b.conv.Run(b.pool, b.u[clip*to:], src[clip*from:])
 	}
+	b.lap(lapForward)
 	if b.norm != nil {
 		b.norm.Forward(b.pool, b.y, b.u, params[2], params[3])
+		b.lap(lapNorm)
 	}
 }
 
@@ -112,6 +116,7 @@ func (b *block) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 func (b *block) backward(d, src []float32, params [][]float32) {
 	if b.norm != nil {
 		b.norm.Backward(b.pool, d, b.u, params[2], b.dGamma, b.dBeta)
+		b.lap(lapNorm)
 	} else {
 		b.dBias[0] = float32(kernel.Sum(b.pool, d))
 	}
@@ -120,6 +125,7 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 	} else {
 		b.grad.Run(b.pool, b.dWeight, src, d, b.batch)
 	}
+	b.lap(lapWeights)
 	if b.back == nil {
 		return
 	}
@@ -129,4 +135,5 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 	for clip := range b.batch {
 		b.back.Run(b.pool, b.dx[clip*to:], d[clip*from:])
 	}
+	b.lap(lapInput)
 }

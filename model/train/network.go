@@ -47,6 +47,7 @@ type network struct {
 	blocks  []*block
 	latent  *latent // nil without a memory
 	loss    *objective
+	watch   *stopwatch
 }
 
 // newNetwork plans a network with the given weights, which it copies. close must be called.
@@ -60,7 +61,7 @@ func newNetworkOn(set *kernel.Set, w *model.Weights, batch, threads int, entropy
 		return nil, err
 	}
 	side := w.Spec.Side
-	n := &network{spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors)}
+	n := &network{spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors), watch: &stopwatch{}}
 	n.x, n.mask = make([]float32, batch*model.Frames*side*side), make([]float32, batch*side*side)
 	if err := n.build(set, entropy, limit); err != nil {
 		n.pool.Close()
@@ -99,8 +100,12 @@ func (n *network) build(set *kernel.Set, entropy, limit float64) error {
 	x, mask := input("clips", n.x), input("mask", n.mask)
 	at := x
 	var err error
-	for i, l := range n.spec.Layers() {
-		b := newBlock(set, n.pool, l, n.batch, i == 0)
+	layers := n.spec.Layers()
+	once := func(piece int) func() {
+		return func() { n.watch.lap(len(layers)*lapsOfLayer + piece) }
+	}
+	for i, l := range layers {
+		b := newBlock(set, n.pool, l, n.batch, i == 0, func(piece int) { n.watch.lap(i*lapsOfLayer + piece) })
 		n.blocks = append(n.blocks, b)
 		params := G.Nodes{nodes[l.Name+".weight"], nodes[l.Name+".bias"]}
 		if l.Norm != "" {
@@ -110,13 +115,13 @@ func (n *network) build(set *kernel.Set, entropy, limit float64) error {
 			return err
 		}
 		if l.MemoryAfter {
-			n.latent = newLatent(set, n.pool, n.spec, n.batch*l.OutT*l.OutS*l.OutS, entropy)
+			n.latent = newLatent(set, n.pool, n.spec, n.batch*l.OutT*l.OutS*l.OutS, entropy, once(lapMemory))
 			if at, err = n.latent.apply(at, nodes[model.MemoryName]); err != nil {
 				return err
 			}
 		}
 	}
-	n.loss = newObjective(n.pool, n.latent, n.batch, model.Frames, n.spec.Side*n.spec.Side, limit)
+	n.loss = newObjective(n.pool, n.latent, n.batch, model.Frames, n.spec.Side*n.spec.Side, limit, once(lapLoss))
 	loss, err := n.loss.apply(at, x, mask)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package train
 
 import (
 	"testing"
+	"time"
 
 	"vigil/model"
 	"vigil/model/kernel"
@@ -39,6 +40,57 @@ func TestStepper(t *testing.T) {
 	}
 	if w.Tensors["encoder.0.weight"].Float[0] != before {
 		t.Error("the given weights were changed")
+	}
+}
+
+// TestStepParts wants a time of every piece, each in one place, and of nothing else.
+func TestStepParts(t *testing.T) {
+	spec, err := model.FindPreset("micro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := initial(spec, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := NewStepper(w, kernel.Best(), 1, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	took := make([]time.Duration, s.Laps())
+	if err := s.StepTimed(took); err != nil {
+		t.Fatal(err)
+	}
+	var work float64
+	for _, p := range s.StepParts() {
+		for _, at := range []int{p.Forward, p.Weights, p.Input, p.Other} {
+			if at < 0 {
+				continue
+			}
+			if took[at] <= 0 {
+				t.Errorf("%s: piece %d took %v", p.Name, at, took[at])
+			}
+			took[at] = -1
+		}
+		work += p.Work
+	}
+	for i, d := range took {
+		if d > 0 {
+			t.Errorf("piece %d, %v, belongs to nothing", i, d)
+		}
+	}
+	m, err := model.New(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range m.Parts() {
+		if p.Kind != model.MemoryRead {
+			work -= p.Work
+		}
+	}
+	if work != 0 {
+		t.Errorf("the layers' work is off by %v", work)
 	}
 }
 
