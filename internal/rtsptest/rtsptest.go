@@ -6,6 +6,7 @@ package rtsptest
 import (
 	"bufio"
 	_ "embed"
+	"encoding/json"
 	"io"
 	"net/url"
 	"os"
@@ -31,6 +32,8 @@ type Options struct {
 	File string
 	// User and Password, where set, are asked of clients (basic authentication).
 	User, Password string
+	// Certificate, where set, makes the server speak rtsps.
+	Certificate *Certificate
 }
 
 // Server is a running server. Stop and Restart kill and start it again on the same port.
@@ -62,6 +65,9 @@ func Start(t testing.TB, o Options) *Server {
 // URL is the stream's address, with the credentials where the server asks for them.
 func (s *Server) URL() string {
 	u := url.URL{Scheme: "rtsp", Host: "127.0.0.1:" + s.port, Path: "/test"}
+	if s.o.Certificate != nil {
+		u.Scheme = "rtsps"
+	}
 	if s.o.User != "" {
 		u.User = url.UserPassword(s.o.User, s.o.Password)
 	}
@@ -86,22 +92,26 @@ func (s *Server) Restart() {
 	s.start()
 }
 
-// Become is Restart with something else to show; the credentials stay.
+// Become is Restart with something else to show; the credentials and the certificate stay.
 func (s *Server) Become(o Options) {
 	s.t.Helper()
-	o.User, o.Password = s.o.User, s.o.Password
+	o.User, o.Password, o.Certificate = s.o.User, s.o.Password, s.o.Certificate
 	s.o = o
 	s.Restart()
 }
 
 func (s *Server) start() {
 	s.t.Helper()
-	args := []string{"-c", program, s.port, "/test", s.o.launch()}
-	if s.o.User != "" {
-		args = append(args, s.o.User, s.o.Password)
+	orders := map[string]string{"port": s.port, "launch": s.o.launch(), "user": s.o.User, "password": s.o.Password, "certificate": ""}
+	if s.o.Certificate != nil {
+		orders["certificate"] = s.o.Certificate.File
+	}
+	text, err := json.Marshal(orders)
+	if err != nil {
+		s.t.Fatal(err)
 	}
 	// The server ends when its stdin does, so that it does not outlive a test that is killed.
-	s.cmd = exec.Command(python, args...) //nolint:noctx // Stop ends it, at the latest in the test's cleanup.
+	s.cmd = exec.Command(python, "-c", program, string(text)) //nolint:noctx // Stop ends it, at the latest in the test's cleanup.
 	s.cmd.Stderr = s.t.Output()
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {
