@@ -25,7 +25,8 @@ struct vigil_source {
 	int draining;
 	int damaged;         // pictures left out since the last one
 	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
-	int64_t deadline;    // of what is under way, microseconds
+	int64_t left;        // of what is under way, microseconds
+	int64_t looked;      // when that was last counted
 	atomic_int stopped;
 };
 
@@ -36,11 +37,21 @@ static int64_t now_us(void)
 	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-// FFmpeg calls this while it waits for the network.
+static void give_time(vigil_source *s, int64_t us)
+{
+	s->left = us;
+	s->looked = now_us();
+}
+
+// FFmpeg calls this ten times a second while it waits for the network. A step counts for a second at most, so that a pause of the whole
+// process, or of the machine, which is not the camera's fault, passes for little.
 static int interrupted(void *opaque)
 {
 	vigil_source *s = opaque;
-	return atomic_load(&s->stopped) || now_us() > s->deadline;
+	int64_t now = now_us(), step = now - s->looked;
+	s->left -= step < 1000000 ? step : 1000000;
+	s->looked = now;
+	return atomic_load(&s->stopped) || s->left < 0;
 }
 
 vigil_source *vigil_new(void)
@@ -80,9 +91,13 @@ static int open_codec(vigil_source *s)
 	return avcodec_open2(s->codec, decoder, NULL);
 }
 
-int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, int64_t timeout_us, vigil_info *info)
+// A camera that was open before has its rate told by that, and a few pictures are enough to see what it sends. Else FFmpeg
+// looks at two or three dozen: a second, or three at ten frames a second.
+enum { few_pictures = 5 };
+
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, int known, int64_t timeout_us, vigil_info *info)
 {
-	s->deadline = now_us() + timeout_us;
+	give_time(s, timeout_us);
 	s->format = avformat_alloc_context();
 	if (!s->format)
 		return AVERROR(ENOMEM);
@@ -97,8 +112,11 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	if (err >= 0)
 		err = avformat_open_input(&s->format, url, NULL, &options);
 	av_dict_free(&options);
-	if (err >= 0)
+	if (err >= 0) {
+		if (known)
+			s->format->fps_probe_size = few_pictures;
 		err = avformat_find_stream_info(s->format, NULL);
+	}
 	if (err >= 0)
 		err = open_codec(s);
 	if (err < 0)
@@ -161,7 +179,7 @@ static int same(const AVFrame *a, const AVFrame *b)
 
 int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p)
 {
-	s->deadline = now_us() + timeout_us;
+	give_time(s, timeout_us);
 	av_frame_unref(s->before);
 	av_frame_move_ref(s->before, s->frame);
 	for (;;) {
@@ -259,7 +277,7 @@ void vigil_free(vigil_source *s)
 	if (!s)
 		return;
 	atomic_store(&s->stopped, 0);
-	s->deadline = now_us() + 1000000; // to say goodbye
+	give_time(s, 1000000); // to say goodbye
 	avcodec_free_context(&s->codec);
 	avformat_close_input(&s->format);
 	av_packet_free(&s->packet);

@@ -42,10 +42,14 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	if strings.HasPrefix(strings.ToLower(addr.Reveal()), "rtsp") {
 		protocols, transport = "rtsp,rtsps,rtp,udp,tcp,tls", o.Transport
 	}
+	var known C.int
+	if o.KnownFPS > 0 {
+		known = 1
+	}
 	stop := v.stopWith(ctx)
 	var info C.vigil_info
 	code := call(func(s ...*C.char) C.int {
-		return C.vigil_open(v.s, s[0], s[1], s[2], C.int64_t(o.OpenTimeout.Microseconds()), &info)
+		return C.vigil_open(v.s, s[0], s[1], s[2], known, C.int64_t(o.OpenTimeout.Microseconds()), &info)
 	}, addr.Reveal(), transport, protocols)
 	stop()
 	if code < 0 {
@@ -55,7 +59,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		}
 		return nil, Info{}, explainCode(ctx, addr, code, o.OpenTimeout)
 	}
-	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: plausibleFPS(float64(info.fps))}
+	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		C.vigil_free(v.s)
 		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v: %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)

@@ -71,8 +71,12 @@ func TestRTSP(t *testing.T) {
 			}
 
 			server.Restart()
-			o.FirstSeq, o.Opening = seq, 2
-			readRising(t, openAddress(t, addr, o), seq, 2)
+			o.FirstSeq, o.Opening, o.KnownFPS = seq, 2, 24.5
+			s = openAddress(t, addr, o)
+			if i := s.Info(); i.Width != 320 || i.FPS != 24.5 {
+				t.Errorf("opened again: %+v", i)
+			}
+			readRising(t, s, seq, 2)
 		})
 	}
 }

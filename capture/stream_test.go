@@ -137,3 +137,13 @@ func TestOptions(t *testing.T) {
 		t.Errorf("the zero address: %v", err)
 	}
 }
+
+func TestSteadyFPS(t *testing.T) {
+	for _, c := range []struct{ measured, known, want float64 }{
+		{25, 0, 25}, {0, 0, 0}, {24.7, 25, 25}, {0, 25, 25}, {10, 25, 10}, {50, 25, 50}, {30, 25, 25}, {32, 25, 32},
+	} {
+		if got := steadyFPS(c.measured, c.known); got != c.want {
+			t.Errorf("measured %g, known %g: %g, want %g", c.measured, c.known, got, c.want)
+		}
+	}
+}

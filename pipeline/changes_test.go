@@ -112,15 +112,21 @@ func TestChangeOfCoding(t *testing.T) {
 	}
 }
 
-// A camera that breaks off again and again leaves nothing behind: no goroutine, no file, no process. VIGIL_RECONNECTIONS sets how often.
+// A camera that breaks off again and again leaves nothing behind: no goroutine, no file, no process. A second
+// each: most of it is to load OpenCV's libraries for the process.
 func TestReconnections(t *testing.T) {
-	times := 6
-	if v, err := strconv.Atoi(os.Getenv("VIGIL_RECONNECTIONS")); err == nil {
-		times = v
+	if !alone(t) {
+		return
 	}
-	server := rtsptest.Start(t, rtsptest.Options{})
+	times := 20
+	if os.Getenv("VIGIL_LONG") != "" {
+		times = 100
+	}
+	// Many pictures and key frames, since what takes long is to wait for them.
+	server := rtsptest.Start(t, rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,framerate=50/1 ! " +
+		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 ! rtph264pay name=pay0 pt=96 )"})
 	proxy := faultproxy.Start(t, server.URL(), 1)
-	st := watchStreet(t, proxy.URL(server.URL()))
+	st := watchStreetAs(t, func(c *Camera) { c.RetryMin, c.RetryMax = time.Millisecond, time.Millisecond }, proxy.URL(server.URL()))
 	s := st.subjects[0]
 	s.flowing(t)
 	files, goroutines := openFiles(t), runtime.NumGoroutine()

@@ -24,6 +24,7 @@ import (
 // A live camera is read by this same binary, which is the test's here.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == child.Argument {
+		go tellMats()
 		os.Exit(child.Main())
 	}
 	os.Exit(m.Run())
@@ -64,7 +65,7 @@ func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
 		return nil, err
 	}
 	p, err := child.Start(ctx, child.Options{
-		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq, Opening: o.Number,
+		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq, Opening: o.Number, KnownFPS: o.KnownFPS,
 		Quiet: o.Quiet, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
 	})
 	if err != nil {
@@ -122,6 +123,12 @@ func (s *street) PublishStatus(st alerts.Status) error {
 // watchStreet runs a camera for each URL. Run is ended by the test's end at the latest.
 func watchStreet(t *testing.T, urls ...string) *street {
 	t.Helper()
+	return watchStreetAs(t, func(*Camera) {}, urls...)
+}
+
+// watchStreetAs is watchStreet with cameras that are changed before they are run.
+func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
+	t.Helper()
 	st := &street{done: make(chan struct{})}
 	m := blind(t)
 	var cameras []Camera
@@ -134,6 +141,7 @@ func watchStreet(t *testing.T, urls ...string) *street {
 			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: DetectorConfig{Enter: 0.1, Leave: 0.2},
 			RetryMin: 100 * time.Millisecond, RetryMax: 400 * time.Millisecond, FrozenAfter: 3 * time.Second,
 		})
+		change(&cameras[i])
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	st.stop = stop
@@ -210,6 +218,7 @@ func (s *subject) spans(from, to time.Time) *Clip {
 // Every fault in turn, on cameras that are watched side by side with one that has none. Each fault is told, the camera comes back
 // by itself when the fault ends, no clip spans it, and the other camera loses nothing.
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
 	quiet := rtsptest.Start(t, rtsptest.Options{})
 	const lanes = 4

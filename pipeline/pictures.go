@@ -22,6 +22,8 @@ type Pictures interface {
 type Opening struct {
 	FirstSeq uint64 // of its first picture
 	Number   int    // how often it was opened, this time included
+	// KnownFPS is the rate that the source had when it was last open; 0 where it was not, or said none.
+	KnownFPS float64
 	// Quiet is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
 	Quiet func(time.Duration)
 }

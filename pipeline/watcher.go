@@ -100,6 +100,9 @@ func (w *watcher) failure() error {
 
 func (w *watcher) open(ctx context.Context) (Pictures, error) {
 	o := Opening{FirstSeq: w.nextSeq, Number: w.opening, Quiet: w.quiet}
+	if info := w.stats.info.Load(); info != nil {
+		o.KnownFPS = info.FPS
+	}
 	if w.Pictures == nil {
 		return openHere(ctx, &w.Camera, o)
 	}

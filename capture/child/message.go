@@ -21,6 +21,7 @@ type start struct {
 	Mask                     []preprocess.Polygon
 	FirstSeq                 uint64
 	Opening                  int
+	KnownFPS                 float64
 	Keep                     time.Duration // for pictures of full size
 	KeepBytes                int
 }

@@ -30,8 +30,9 @@ type Options struct {
 	OpenTimeout, ReadTimeout time.Duration // likewise
 	Side                     int           // S: pictures of S x S pixels
 	Mask                     []preprocess.Polygon
-	FirstSeq                 uint64 // of the first frame
-	Opening                  int    // of every frame
+	FirstSeq                 uint64  // of the first frame
+	Opening                  int     // of every frame
+	KnownFPS                 float64 // as in capture.Options
 	// Memory is how many bytes the process may take, resident; 0 for any number.
 	Memory int64
 	// Keep and KeepBytes bound the pictures of full size that the child keeps; with 0 it makes no pictures for people.
@@ -93,7 +94,8 @@ type Process struct {
 func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
 		Address: []byte(o.Address.Reveal()), Transport: o.Transport, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
-		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, Keep: o.Keep, KeepBytes: o.KeepBytes,
+		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.KnownFPS,
+		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}
 	if err := s.check(); err != nil {
 		return nil, err

@@ -144,6 +144,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	}
 	stream, err := capture.Open(ctx, addr, capture.Options{
 		Transport: c.Transport, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
+		KnownFPS: c.KnownFPS,
 	})
 	if err != nil {
 		return err

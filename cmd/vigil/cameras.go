@@ -89,7 +89,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 	return func(ctx context.Context, open pipeline.Opening) (pipeline.Pictures, error) {
 		o := child.Options{
 			Address: c.Source, Transport: c.Transport, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, Quiet: open.Quiet, Memory: int64(c.Memory) << 20,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {
 			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview

@@ -1,0 +1,78 @@
+//go:build cgo && gocv_videoio
+
+package pipeline
+
+import (
+	"os"
+	"os/exec"
+	ossignal "os/signal"
+	"path/filepath"
+	"runtime/pprof"
+	"strconv"
+	"syscall"
+	"testing"
+)
+
+// alone reports whether this process runs nothing but the test. Where it runs others it runs the test once more in a process
+// of its own, beside them, and waits for that: what such a test counts, as goroutines and files, are the whole process's.
+func alone(t *testing.T) bool {
+	t.Helper()
+	const mark = "VIGIL_TEST_ALONE"
+	if os.Getenv(mark) == t.Name() {
+		return true
+	}
+	t.Parallel()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=0")
+	cmd.Env = append(os.Environ(), mark+"="+t.Name())
+	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
+	}
+	return false
+}
+
+// mats is how many of OpenCV's pictures this process holds. Only GoCV with the build tag matprofile counts them.
+func mats() int {
+	if p := pprof.Lookup("gocv.io/x/gocv.Mat"); p != nil {
+		return p.Count()
+	}
+	return -1
+}
+
+// matsFile is where a child writes its mats when it is asked to.
+func matsFile(pid int) string {
+	return filepath.Join(os.TempDir(), "vigil-mats-"+strconv.Itoa(pid))
+}
+
+// tellMats is the child's side: its environment is empty, so it is asked by a signal.
+func tellMats() {
+	asked := make(chan os.Signal, 1)
+	ossignal.Notify(asked, syscall.SIGUSR1)
+	for range asked {
+		path := matsFile(os.Getpid())
+		if err := os.WriteFile(path+"-new", []byte(strconv.Itoa(mats())), 0o600); err == nil {
+			_ = os.Rename(path+"-new", path)
+		}
+	}
+}
+
+// matsOf asks a child for its mats.
+func matsOf(t *testing.T, pid int) int {
+	t.Helper()
+	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {
+		t.Fatal(err)
+	}
+	path := matsFile(pid)
+	defer func() { _ = os.Remove(path) }()
+	var text []byte
+	until(t, "a child to count its Mats", func() (ok bool) {
+		var err error
+		text, err = os.ReadFile(path)
+		return err == nil
+	})
+	n, err := strconv.Atoi(string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
