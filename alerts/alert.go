@@ -89,8 +89,21 @@ type Alert struct {
 	GapBefore bool `json:"gap_before"`
 	// How long the message took on its way, where it was measured.
 	Latency *Latency `json:"latency,omitempty"`
-	// What there is to look at so far. An alert may end before all of it is made; what comes later has the alert's id in its name.
+	// What there is to look at so far.
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// What was still being made when the alert ended; only in an end message. It has its name when it is ready, some seconds to minutes
+	// later, or is never there, as when the machine stops or the disk is full.
+	EvidencePending []PendingEvidence `json:"evidence_pending,omitempty"`
+}
+
+// PendingEvidence is the promise of an object.
+type PendingEvidence struct {
+	// What it will show.
+	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=clip"`
+	// Name of the object store's bucket.
+	Bucket string `json:"bucket"`
+	// Name that the object will have in it. The object store knows its size and SHA-256.
+	Name string `json:"name"`
 }
 
 // EvidenceKind says what a piece of evidence shows.

@@ -65,11 +65,19 @@ func witnessed() Alert {
 	return a
 }
 
+// late is an end that was said before its clip was made.
+func late() Alert {
+	a := witnessed()
+	a.EvidencePending = []PendingEvidence{{Kind: EvidenceClip, Bucket: "VIGIL_EVIDENCE", Name: a.Evidence[1].Name}}
+	a.Evidence = a.Evidence[:1]
+	return a
+}
+
 // golden is every message that the files in testdata hold, by file name.
 func golden() map[string]Alert {
 	return map[string]Alert{
 		"start.json": sample(PhaseStart), "update.json": sample(PhaseUpdate),
-		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "witnessed.json": witnessed(),
+		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "witnessed.json": witnessed(), "late.json": late(),
 	}
 }
 
@@ -132,6 +140,8 @@ func TestEncodeNamesTheField(t *testing.T) {
 		{"digest", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].SHA256 = "AB" }, "evidence[0].sha256"},
 		{"object", func(a *Alert) { a.Evidence = []Evidence{piece(), piece()}; a.Evidence[1].Name = "" }, "evidence[1].name"},
 		{"length", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].Seconds = math.NaN() }, "evidence[0].seconds"},
+		{"promise in a start", func(a *Alert) { a.EvidencePending = late().EvidencePending }, "evidence_pending is set"},
+		{"promise of nothing", func(a *Alert) { *a = late(); a.EvidencePending[0].Name = "" }, "evidence_pending[0]"},
 		{"newer", func(a *Alert) { a.SchemaVersion = 2 }, "schema_version"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -75,6 +75,10 @@ func (a Alert) Validate() error {
 	for i, e := range a.Evidence {
 		c.evidence(i, e)
 	}
+	c.that(len(a.EvidencePending) == 0 || a.Phase == PhaseEnd, "evidence_pending is set in a message that is not an end")
+	for i, e := range a.EvidencePending {
+		c.that(reasonForm.MatchString(string(e.Kind)) && e.Bucket != "" && e.Name != "", "evidence_pending[%d] must have a kind, a bucket and a name", i)
+	}
 	return c.err()
 }
 

@@ -66,6 +66,7 @@ type publisher struct {
 	status  chan alerts.Status
 	expired chan *story
 	stories map[string]*story // of each camera: the event that goes on
+	leaving bool              // the program ends, or there is no camera any more
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together

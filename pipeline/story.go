@@ -14,6 +14,7 @@ type story struct {
 	seq        int          // of the next message
 	last       alerts.Alert // the latest message
 	evidence   []alerts.Evidence
+	pending    []alerts.PendingEvidence // what its end may promise
 
 	ending *word  // the end, which waits for evidence
 	behind []word // what came after it
@@ -94,6 +95,7 @@ func (p *publisher) find(f evidence.Finding) {
 	if news {
 		s.evidence = f.Items
 	}
+	s.pending = f.Pending
 	switch {
 	case s.ending != nil:
 		if f.Last {
@@ -114,6 +116,9 @@ func (p *publisher) finish(s *story) {
 	w, behind := *s.ending, s.behind
 	s.timer.Stop()
 	s.ending, s.behind = nil, nil
+	if !p.leaving {
+		w.alert.EvidencePending = s.pending
+	}
 	p.publish(s, w)
 	for i, next := range behind {
 		if again := p.stories[s.camera]; again.ending != nil {
@@ -134,8 +139,9 @@ func (p *publisher) holding() bool {
 	return false
 }
 
-// hurry shortens the wait of ends.
+// hurry shortens the wait of ends. What is not ready by then will not be made, so none of them promises it.
 func (p *publisher) hurry(hold time.Duration) {
+	p.leaving = true
 	for _, s := range p.stories {
 		if s.ending != nil && s.timer.Stop() {
 			s.timer = time.AfterFunc(hold, func() { p.expired <- s })

@@ -44,6 +44,10 @@ func (s *studio) See(g evidence.Sighting) bool {
 	case alerts.PhaseStart:
 		s.found <- evidence.Finding{Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)}}
 	case alerts.PhaseEnd:
+		s.found <- evidence.Finding{
+			Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
+			Pending: []alerts.PendingEvidence{{Kind: alerts.EvidenceClip, Bucket: "B", Name: a.ID + "/clip"}},
+		}
 		if s.after >= 0 {
 			time.AfterFunc(s.after, func() {
 				s.found <- evidence.Finding{
@@ -148,6 +152,47 @@ func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An end that waited long enough promises the clip by its name, where the program goes on that makes it.
+func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		stop     bool
+		promises int
+	}{"goes on": {false, 1}, "stops": {true, 0}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var l ledger
+				s := newStudio(time.Hour)
+				p := newPublisher(Options{Publisher: &l, Witness: s}, 1, slog.New(slog.DiscardHandler))
+				done := make(chan error, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go func() { done <- p.run(ctx) }()
+				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
+					p.say(word{alert: alerts.Alert{Camera: "gate", ID: "1", Phase: phase}, footage: NewFootage(time.Minute, 1), said: time.Now()})
+					synctest.Wait()
+				}
+				began := time.Now()
+				if c.stop {
+					cancel()
+				}
+				time.Sleep(holdTime + time.Second)
+				end := l.alerts[len(l.alerts)-1]
+				if end.Phase != alerts.PhaseEnd || len(end.EvidencePending) != c.promises || c.promises == 1 && end.EvidencePending[0].Name != "1/clip" {
+					t.Errorf("after %v the %s promises %v", time.Since(began), end.Phase, end.EvidencePending)
+				}
+				time.Sleep(2 * time.Hour)
+				p.close()
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+				if last := l.alerts[len(l.alerts)-1]; last.Phase != alerts.PhaseEnd {
+					t.Errorf("after the end came a %s", last.Phase)
+				}
+			})
+		})
+	}
 }
 
 // What the publisher refuses nobody else hears of.

@@ -19,6 +19,8 @@ type clip struct {
 	pictures []capture.Preview
 }
 
+func (c clip) name() string { return fmt.Sprintf("%s/clip-%d.mp4", c.alert.ID, c.pictures[0].Seq) }
+
 // clipFPS is the rate of a clip's pictures: that of previews.
 const clipFPS = float64(time.Second) / float64(capture.PreviewEvery)
 
@@ -36,15 +38,16 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 		return
 	}
 	c.covered = max(c.covered, pics[len(pics)-1].Seq)
+	next := clip{c, s.Alert, pics}
 	m.mu.Lock()
-	c.waiting++
+	c.waiting = append(c.waiting, next.name())
 	m.mu.Unlock()
 	select {
-	case m.clips <- clip{c, s.Alert, pics}:
+	case m.clips <- next:
 	default:
 		m.warn("clip", s.Alert, errors.New("the encoder is too far behind"))
 		m.mu.Lock()
-		c.waiting--
+		c.made(next.name())
 		m.mu.Unlock()
 	}
 }
@@ -109,13 +112,16 @@ func (m *Maker) makeClips() {
 				m.warn("clip", c.alert, err)
 			}
 			m.mu.Lock()
-			c.of.waiting--
+			c.of.made(c.name())
+			over := c.of.over
 			m.mu.Unlock()
-			switch err {
-			case nil:
-				m.found(c.of, e)
-			default:
+			if err != nil {
 				m.found(c.of)
+				continue
+			}
+			m.found(c.of, e)
+			if over && m.opts.Late != nil {
+				m.opts.Late(m.ctx, e)
 			}
 		}
 	}
@@ -131,7 +137,7 @@ func (m *Maker) encode(c clip) (alerts.Evidence, error) {
 	}
 	size, first := pictureSize(pictures[0]), c.pictures[0].Seq
 	return m.put(alerts.Evidence{
-		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Name: fmt.Sprintf("%s/clip-%d.mp4", c.alert.ID, first),
+		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Name: c.name(),
 		Width: even(size[0]), Height: even(size[1]), Frame: first, Seconds: float64(len(pictures)) / clipFPS, Reduced: true,
 	}, data)
 }

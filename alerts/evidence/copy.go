@@ -41,6 +41,13 @@ func (c *Copier) Copy(ctx context.Context, message []byte) {
 	if err != nil || len(a.Evidence) == 0 {
 		return
 	}
+	c.all(ctx, a.Evidence)
+}
+
+// Late copies what was not ready when the last message of its alert was sent.
+func (c *Copier) Late(ctx context.Context, e alerts.Evidence) { c.all(ctx, []alerts.Evidence{e}) }
+
+func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
 	ctx, cancel := context.WithTimeout(ctx, copyTime)
 	defer cancel()
 	c.mu.Lock()
@@ -48,7 +55,7 @@ func (c *Copier) Copy(ctx context.Context, message []byte) {
 	if time.Now().Before(c.paused) {
 		return
 	}
-	for _, e := range a.Evidence {
+	for _, e := range pieces {
 		if c.done[e.Name] {
 			continue
 		}

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,8 @@ type Sighting struct {
 type Finding struct {
 	Camera, AlertID string
 	Items           []alerts.Evidence
-	Last            bool // nothing more will come
+	Pending         []alerts.PendingEvidence // what is being made of an event that is over
+	Last            bool                     // nothing more will come
 }
 
 // Store keeps objects. Put returns once the whole object is kept.
@@ -58,6 +60,9 @@ type Options struct {
 	Log     *slog.Logger
 	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
 	Before, After, Longest time.Duration
+	// Late hears of each piece that became ready when the end of its event had been seen, and may not be in a message any more. It is called by
+	// the goroutine that makes clips, and ends with ctx; nil for nobody.
+	Late func(ctx context.Context, e alerts.Evidence)
 }
 
 const (
@@ -143,14 +148,19 @@ type matter struct {
 	due        time.Time // when a clip around anchor is cut at the latest; zero for not
 	covered    uint64    // last frame of the last clip
 	cuts       int
-	waiting    int  // clips that are cut and not ready
-	over       bool // its end was seen
+	waiting    []string // names of clips that are cut and not ready
+	over       bool     // its end was seen
 }
 
 func (m *Maker) forget(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.cases, id)
+}
+
+// made takes a clip off the list of those that are being made. m.mu is held.
+func (c *matter) made(name string) {
+	c.waiting = slices.DeleteFunc(c.waiting, func(n string) bool { return n == name })
 }
 
 // found adds pieces to an event's evidence and says so.
@@ -165,9 +175,14 @@ func (m *Maker) found(c *matter, items ...alerts.Evidence) {
 
 // tell says what there is of an event. m.mu is held.
 func (m *Maker) tell(c *matter) {
-	f := Finding{Camera: c.camera, AlertID: c.id, Items: append([]alerts.Evidence(nil), c.items...), Last: c.over && c.waiting == 0}
+	f := Finding{Camera: c.camera, AlertID: c.id, Items: slices.Clone(c.items), Last: c.over && len(c.waiting) == 0}
 	if f.Last {
 		delete(m.cases, c.id)
+	}
+	if c.over {
+		for _, name := range c.waiting {
+			f.Pending = append(f.Pending, alerts.PendingEvidence{Kind: alerts.EvidenceClip, Bucket: m.opts.Store.Bucket(), Name: name})
+		}
 	}
 	select {
 	case m.ready <- f:

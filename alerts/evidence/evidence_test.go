@@ -206,7 +206,11 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
 		t.Error("nothing is promised of the end")
 	}
-	f = next(t, m)
+	for f = next(t, m); !f.Last; f = next(t, m) {
+		if len(f.Items) != 2 || len(f.Pending) != 1 {
+			t.Errorf("while the clip is made, found %+v", f)
+		}
+	}
 	if got := said(f.Items); !strings.HasSuffix(got, "clip 640x360 at 125") || !f.Last || len(f.Items) != 3 {
 		t.Errorf("found %s: %+v", got, f)
 	}
@@ -278,10 +282,14 @@ func TestOneClipAtATime(t *testing.T) {
 		if f := next(t, m); f.Last || len(f.Items) != 2 {
 			t.Errorf("found %+v", f)
 		}
+		// The end promises its clip by the name that it will have.
+		if f := next(t, m); f.Last || len(f.Items) != 2 || len(f.Pending) != 1 || f.Pending[0].Name != f.AlertID+"/clip-125.mp4" || f.Pending[0].Bucket != "B" {
+			t.Errorf("found %+v", f)
+		}
 	}
 	for range events {
 		enc.hold <- struct{}{}
-		if f := next(t, m); !f.Last || len(f.Items) != 3 {
+		if f := next(t, m); !f.Last || f.Pending != nil || len(f.Items) != 3 {
 			t.Errorf("found %+v", f)
 		}
 	}

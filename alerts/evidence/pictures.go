@@ -95,9 +95,7 @@ func (m *Maker) end(c *matter, s Sighting) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	c.over = true
-	if c.waiting == 0 {
-		m.tell(c)
-	}
+	m.tell(c)
 }
 
 // picture takes the snapshot and draws the heat map over it.

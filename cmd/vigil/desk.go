@@ -71,10 +71,14 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 		return d, err
 	}
 	d.OnFull(d.objects.Free)
-	d.maker = evidence.NewMaker(evidence.Options{
+	o := evidence.Options{
 		Store: d.objects, Encoder: clipEncoder(cfg), Log: log,
 		Before: cfg.Evidence.Before, After: cfg.Evidence.After, Longest: cfg.Evidence.Longest,
-	})
+	}
+	if copier.To != nil {
+		o.Late = copier.Late
+	}
+	d.maker = evidence.NewMaker(o)
 	tidying, stop := context.WithCancel(context.Background())
 	d.stop = stop
 	d.work.Go(func() { d.tidy(tidying) })
