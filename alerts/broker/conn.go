@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -45,6 +46,8 @@ type DialOptions struct {
 	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
 	// not block.
 	OnState func(state string, err error)
+	// local is the directory of the store whose process is meant.
+	local string
 }
 
 // Conn is a connection to NATS that knows the stream of alerts. Its methods may be called concurrently.
@@ -105,12 +108,17 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refused(err) }),
 	}
-	if o.Server != nil {
+	switch {
+	case o.local != "":
+		c.where = "the store " + o.local
+		opts = append(opts, nats.SetCustomDialer(knocker(filepath.Join(o.local, doorName))))
+		o.URL = "nats://127.0.0.1" // never looked up: the dialer has its own way
+	case o.Server != nil:
 		c.where = "the embedded server"
 		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = o.Server.opts.User, o.Server.opts.Password, "", "", "", TLS{}
 		opts = append(opts, nats.InProcessServer(o.Server), nats.ReconnectWait(localPause), nats.ReconnectJitter(0, 0))
 		o.URL = o.Server.URL()
-	} else {
+	default:
 		c.where = RedactURL(o.URL)
 	}
 	all, err := parseURLs(o.URL)

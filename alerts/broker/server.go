@@ -51,6 +51,7 @@ type Options struct {
 type Server struct {
 	opts Options
 	lock *dirLock
+	door *door // nil where it could not be opened
 
 	mu   sync.RWMutex
 	nats *natsserver.Server
@@ -78,7 +79,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	return &Server{opts: o, lock: lock, nats: ns}, nil
+	s := &Server{opts: o, lock: lock, nats: ns}
+	if s.door, err = openDoor(o.Dir, s.InProcessConn); err != nil {
+		// As where a path is longer than a socket's may be: alerts are not concerned.
+		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v", o.Dir, err)
+	}
+	return s, nil
 }
 
 func (o Options) check() error {
@@ -211,6 +217,9 @@ func (s *Server) URL() string {
 
 // Shutdown stops the server and waits until its files are closed. Connections to it should be closed before.
 func (s *Server) Shutdown() error {
+	if s.door != nil {
+		s.door.close()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {

@@ -2,13 +2,10 @@ package main
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -17,10 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
-	"vigil/config"
 )
-
-const defaultNATS = "nats://127.0.0.1:4222"
 
 type alertsFlags struct {
 	json   bool
@@ -29,6 +23,7 @@ type alertsFlags struct {
 	config string
 	camera string
 	since  time.Duration
+	local  bool
 	once   bool
 }
 
@@ -40,7 +35,8 @@ func alertsCommand() *cobra.Command {
 		Short: "Follow alerts from NATS, show, export and acknowledge them",
 		Long: "Follow alerts from NATS: a line for each message, until a signal ends it.\n" +
 			"With --json, each line is the message itself, a CloudEvent.\n\n" +
-			"The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD.",
+			"The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. With --local it is the store on this\n" +
+			"machine, which has everything also while the configured server is away, and can be read while vigil does not run.",
 		Example: "  vigil alerts --since 24h --camera yard\n  vigil alerts --since 24h --follow=false --json\n  vigil alerts show 01JPB5Z7T2W4K8M3N6Q9R1S5VX",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -53,6 +49,7 @@ func alertsCommand() *cobra.Command {
 	p.StringVar(&f.server, "server", "", "address of NATS (default $NATS_URL, else "+defaultNATS+")")
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
 	p.StringVarP(&f.config, "config", "c", "", "take the server from this configuration `file`")
+	p.BoolVar(&f.local, "local", false, "read the store of the vigil on this machine, in the data_dir of -c or the default one")
 	c.Flags().StringVar(&f.camera, "camera", "", "only this camera's alerts")
 	c.Flags().DurationVar(&f.since, "since", 0, "begin with the alerts of this long, such as 24h")
 	c.Flags().BoolVar(&follow, "follow", true, "go on with what comes; false ends after what there is")
@@ -60,48 +57,7 @@ func alertsCommand() *cobra.Command {
 	return c
 }
 
-// natsOptions is the one place that decides which NATS the commands talk to.
-func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
-	if f.config != "" {
-		if f.server != "" || f.creds != "" {
-			return broker.DialOptions{}, usageError{errors.New("give either -c or --server and --creds, not both")}
-		}
-		return configuredNATS(f.config)
-	}
-	o := broker.DialOptions{
-		URL: cmp.Or(f.server, os.Getenv("NATS_URL"), defaultNATS), Creds: f.creds, User: os.Getenv("NATS_USER"), Password: os.Getenv("NATS_PASSWORD"),
-	}
-	if err := broker.CheckURL(o.URL); err != nil {
-		return broker.DialOptions{}, usageError{err}
-	}
-	return o, nil
-}
-
-// configuredNATS is the server that a configuration's alerts are read from: the external one, or the one inside vigil.
-func configuredNATS(file string) (broker.DialOptions, error) {
-	cfg, err := config.Load(file)
-	if err != nil {
-		return broker.DialOptions{}, usageError{err}
-	}
-	if cfg.NATS.URL != "" {
-		return dialOptions(cfg.NATS), nil
-	}
-	e := cfg.NATS.Embedded
-	if e.Port == 0 {
-		return broker.DialOptions{}, usageError{fmt.Errorf("%s: nats.embedded.port is any free one: give --server with the address that vigil run logs", file)}
-	}
-	host := e.Host
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	return broker.DialOptions{URL: "nats://" + net.JoinHostPort(host, strconv.Itoa(e.Port)), User: e.User, Password: e.Password.Reveal()}, nil
-}
-
 func followAlerts(cmd *cobra.Command, f alertsFlags) error {
-	o, err := f.natsOptions()
-	if err != nil {
-		return err
-	}
 	if f.once && f.since == 0 {
 		return usageError{errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show")}
 	}
@@ -114,15 +70,18 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		}
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	o.OnState = func(state string, err error) { fmt.Fprintln(notes, "vigil:", stateLine(state, err)) }
-	conn, err := broker.Dial(ctx, o)
+	src, err := f.open(ctx, func(state string, err error) { fmt.Fprintln(notes, "vigil:", stateLine(state, err)) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
 		}
 		return err
 	}
-	err = conn.FollowRaw(ctx, broker.FollowOptions{
+	if src.still() && !f.once {
+		fmt.Fprintln(notes, "vigil: no vigil runs on this store, so nothing new will come")
+		f.once = true
+	}
+	err = src.FollowRaw(ctx, broker.FollowOptions{
 		Camera: f.camera,
 		Since:  f.since,
 		Once:   f.once,
@@ -136,7 +95,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		_, err := fmt.Fprintln(out, alertLine(a))
 		return err
 	})
-	if closeErr := conn.Close(); err == nil {
+	if closeErr := src.Close(); err == nil {
 		err = closeErr
 	}
 	return err

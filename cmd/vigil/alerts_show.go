@@ -47,20 +47,16 @@ func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context
 	if err := alerts.ValidID(id); err != nil {
 		return usageError{err}
 	}
-	o, err := f.natsOptions()
-	if err != nil {
-		return err
-	}
 	ctx := cmd.Context()
-	conn, err := broker.Dial(ctx, o)
+	src, err := f.open(ctx, nil)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	d, err := openDossier(ctx, conn, id)
+	d, err := openDossier(ctx, src.Conn, id)
 	if err == nil {
 		err = do(ctx, d)
 	}
-	return interrupted(ctx, errors.Join(err, conn.Close()))
+	return interrupted(ctx, errors.Join(err, src.Close()))
 }
 
 func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, error) {

@@ -219,7 +219,7 @@ func encodeClipCommand() *cobra.Command {
 func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	e := cfg.NATS.Embedded
 	o := broker.Options{
-		Dir: filepath.Join(cfg.DataDir, "nats"), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(), MQTTPort: e.MQTTPort,
+		Dir: storeDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(), MQTTPort: e.MQTTPort,
 		Private: cfg.NATS.URL != "", Log: log,
 	}
 	if o.Port == 0 {

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"vigil/alerts/broker"
+	"vigil/config"
+)
+
+const defaultNATS = "nats://127.0.0.1:4222"
+
+// source is where alerts are read.
+type source struct {
+	*broker.Conn
+	store *broker.Server // of a store that no vigil has open; nil for a server that runs
+}
+
+// still says that nothing new will come.
+func (s *source) still() bool { return s.store != nil }
+
+// Close ends the connection, and leaves the store to the next vigil.
+func (s *source) Close() error {
+	err := s.Conn.Close()
+	if s.store != nil {
+		err = errors.Join(err, s.store.Shutdown())
+	}
+	return err
+}
+
+// open is the one place that decides where the commands read alerts.
+func (f alertsFlags) open(ctx context.Context, onState func(string, error)) (*source, error) {
+	if f.local {
+		return f.openLocal(ctx, onState)
+	}
+	o, err := f.natsOptions()
+	if err != nil {
+		return nil, err
+	}
+	o.OnState = onState
+	conn, err := broker.Dial(ctx, o)
+	return &source{Conn: conn}, err
+}
+
+// openLocal asks the process that has the store open, or opens it where there is none.
+func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error)) (*source, error) {
+	if f.server != "" || f.creds != "" {
+		return nil, usageError{errors.New("give either --local or --server and --creds, not both")}
+	}
+	cfg := config.Default()
+	if f.config != "" {
+		var err error
+		if cfg, err = config.Load(f.config); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	dir := storeDir(cfg)
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("--local: no alerts are kept in %s: give -c with the configuration that vigil runs with", cfg.DataDir)
+	}
+	o := broker.DialOptions{User: cfg.NATS.Embedded.User, Password: cfg.NATS.Embedded.Password.Reveal(), OnState: onState}
+	conn, err := broker.DialLocal(ctx, dir, o)
+	if !errors.Is(err, broker.ErrNotRunning) {
+		return &source{Conn: conn}, err
+	}
+	store, err := broker.Start(ctx, broker.Options{Dir: dir, Private: true})
+	if err != nil {
+		return nil, err
+	}
+	if conn, err = broker.Dial(ctx, broker.DialOptions{Server: store, OnState: onState}); err != nil {
+		return nil, errors.Join(err, store.Shutdown())
+	}
+	return &source{Conn: conn, store: store}, nil
+}
+
+// storeDir is where the server inside vigil keeps its streams.
+func storeDir(cfg config.Config) string { return filepath.Join(cfg.DataDir, "nats") }
+
+// natsOptions says which NATS server the commands talk to.
+func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
+	if f.config != "" {
+		if f.server != "" || f.creds != "" {
+			return broker.DialOptions{}, usageError{errors.New("give either -c or --server and --creds, not both")}
+		}
+		return configuredNATS(f.config)
+	}
+	o := broker.DialOptions{
+		URL: cmp.Or(f.server, os.Getenv("NATS_URL"), defaultNATS), Creds: f.creds, User: os.Getenv("NATS_USER"), Password: os.Getenv("NATS_PASSWORD"),
+	}
+	if err := broker.CheckURL(o.URL); err != nil {
+		return broker.DialOptions{}, usageError{err}
+	}
+	return o, nil
+}
+
+// configuredNATS is the server that a configuration's alerts are read from: the external one, or the one inside vigil.
+func configuredNATS(file string) (broker.DialOptions, error) {
+	cfg, err := config.Load(file)
+	if err != nil {
+		return broker.DialOptions{}, usageError{err}
+	}
+	if cfg.NATS.URL != "" {
+		return dialOptions(cfg.NATS), nil
+	}
+	e := cfg.NATS.Embedded
+	if e.Port == 0 {
+		return broker.DialOptions{}, usageError{fmt.Errorf("%s: nats.embedded.port is any free one: give --server with the address that vigil run logs", file)}
+	}
+	host := e.Host
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return broker.DialOptions{URL: "nats://" + net.JoinHostPort(host, strconv.Itoa(e.Port)), User: e.User, Password: e.Password.Reveal()}, nil
+}
