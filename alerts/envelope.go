@@ -16,9 +16,10 @@ const DataSchema = "urn:vigil:schema:alert:1"
 
 // Types of the envelopes.
 const (
-	TypeAlert  = "vigil.alert." // followed by the phase
-	TypeScore  = "vigil.score"
-	TypeStatus = "vigil.status"
+	TypeAlert   = "vigil.alert." // followed by the phase
+	TypeScore   = "vigil.score"
+	TypeStatus  = "vigil.status"
+	TypeStorage = "vigil.storage"
 )
 
 // Encode makes the message of an alert: CloudEvents 1.0 in structured JSON. A zero SchemaVersion is set. The error
@@ -80,13 +81,16 @@ func agree(e event.Event, a Alert) error {
 	return c.err()
 }
 
-// seal puts data about a camera into an envelope.
+// seal puts data about a camera into an envelope, or about the program itself where camera is empty.
 func seal(id, typ, camera, schema string, at time.Time, data any) ([]byte, error) {
 	e := event.New(event.CloudEventsVersionV1)
 	e.SetID(id)
 	e.SetType(typ)
-	e.SetSource("/vigil/cameras/" + camera)
-	e.SetSubject(camera)
+	e.SetSource("/vigil")
+	if camera != "" {
+		e.SetSource("/vigil/cameras/" + camera)
+		e.SetSubject(camera)
+	}
 	e.SetTime(at)
 	if schema != "" {
 		e.SetDataSchema(schema)

@@ -49,3 +49,20 @@ func TestStatusRoundTrips(t *testing.T) {
 		t.Errorf("a status read as a score: %v", err)
 	}
 }
+
+func TestStorageRoundTrips(t *testing.T) {
+	want := Storage{State: StorageFailing, Wall: time.Date(2026, 3, 14, 22, 5, 9, 0, time.UTC), Detail: "no space left on device", FreeBytes: 4096}
+	message, err := EncodeStorage(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := DecodeStorage(message); err != nil || got != want {
+		t.Errorf("got %+v, %v", got, err)
+	}
+	if _, err := EncodeStorage(Storage{}); err == nil {
+		t.Error("an empty state was encoded")
+	}
+	if _, err := DecodeStatus(message); err == nil {
+		t.Error("a storage was read as a status")
+	}
+}

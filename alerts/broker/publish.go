@@ -93,6 +93,15 @@ func (c *Conn) PublishStatus(s alerts.Status) error {
 	return c.send(alerts.StatusSubject(s.Camera), data)
 }
 
+// PublishStorage sends whether alerts can be stored, as PublishScore does.
+func (c *Conn) PublishStorage(s alerts.Storage) error {
+	data, err := alerts.EncodeStorage(s)
+	if err != nil {
+		return err
+	}
+	return c.send(alerts.StorageSubject, data)
+}
+
 func (c *Conn) send(subject string, data []byte) error {
 	if !c.nc.IsConnected() {
 		return ErrDisconnected

@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
@@ -62,6 +65,38 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 	return o, s, alarms
 }
 
+// listen subscribes as any client does, and connects again when the server comes back.
+func listen(t *testing.T, o *Outbox) *nats.Subscription {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	sub, err := nc.SubscribeSync(alerts.StorageSubject)
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return sub
+}
+
+// heard gives the next message that says something new.
+func heard(t *testing.T, sub *nats.Subscription) alerts.Storage {
+	t.Helper()
+	m, err := sub.NextMsg(longWait)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := alerts.DecodeStorage(m.Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 // When everything else has filled the disk, the reserve carries the alerts.
 func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
 	dir := smallDisk(t, 16<<20)
@@ -86,9 +121,12 @@ func TestAlertsWaitForRoom(t *testing.T) {
 	dir := smallDisk(t, 16<<20)
 	var ballast atomic.Pointer[string]
 	allowed := make(chan struct{})
-	var asked atomic.Int64
+	refused := make(chan struct{}, 1000)
 	o, s, alarms := storeBehind(t, dir, func(context.Context, int64) error {
-		asked.Add(1)
+		select {
+		case refused <- struct{}{}:
+		default:
+		}
 		select {
 		case <-allowed:
 			return os.Remove(*ballast.Load())
@@ -97,6 +135,7 @@ func TestAlertsWaitForRoom(t *testing.T) {
 		}
 	})
 	want := wholeEvent(t, o, "yard")
+	storage := listen(t, o)
 	o.reserve.release()
 	path := fill(t, dir)
 	ballast.Store(&path)
@@ -118,7 +157,7 @@ func TestAlertsWaitForRoom(t *testing.T) {
 	}()
 	for range 3 {
 		select {
-		case <-alarms:
+		case <-refused:
 		case err := <-done:
 			t.Fatalf("everything was stored on a full disk: %v", err)
 		case <-ctx.Done():
@@ -136,8 +175,16 @@ func TestAlertsWaitForRoom(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("yard"), want)
-	if asked.Load() == 0 {
-		t.Error("nobody was asked for room")
+	if len(alarms) != 1 {
+		t.Errorf("%d alarms, want one: it lasted less than a minute", len(alarms))
+	}
+	// Whoever listens hears it; what is said while the server is restarted is said again.
+	o.remind(true)
+	if s := heard(t, storage); s.State != alerts.StorageFailing || s.Detail == "" {
+		t.Errorf("heard first %+v", s)
+	}
+	if s := heard(t, storage); s.State != alerts.StorageOK || s.FailedSeconds <= 0 || s.FreeBytes == 0 {
+		t.Errorf("heard then %+v", s)
 	}
 }
 

@@ -15,8 +15,6 @@ const (
 	patience = 2
 	// roomFor is how much the others are asked to give back when the disk is full.
 	roomFor = 64 << 20
-	// alarmEvery is how often a failure that lasts is said again.
-	alarmEvery = time.Minute
 )
 
 // sickness is that the embedded server could not write. Attempts that wait for its answer end with it, since none will come.
@@ -57,18 +55,28 @@ func (s *sickness) clear() {
 
 // keep stores one encoded alert, whatever it takes.
 func (o *Outbox) keep(ctx context.Context, subject, id string, data []byte) (uint64, error) {
-	failures, said := 0, time.Time{}
+	failures, waits := 0, false
+	defer func() {
+		if waits {
+			o.await(-1)
+		}
+	}()
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
 		seq, err := o.attempt(ctx, subject, id, data)
 		if err == nil {
-			if !said.IsZero() {
-				o.log.Info("alerts are stored again", "id", id)
+			if waits {
+				waits = false
+				o.await(-1)
 			}
+			o.calm()
 			return seq, nil
 		}
-		if ctx.Err() == nil && time.Since(said) > alarmEvery {
-			said = time.Now()
-			o.log.Error("ALARM: alert cannot be stored, trying again", "id", id, "dir", o.opts.Server.Dir, "error", err)
+		if !waits {
+			waits = true
+			o.await(1)
+		}
+		if ctx.Err() == nil {
+			o.alarm(fmt.Errorf("alert %s: %w", id, err))
 		}
 		failures++
 		switch _, sick := o.sick.state(); {

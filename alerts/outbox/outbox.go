@@ -54,6 +54,9 @@ type Options struct {
 	Log  *slog.Logger // nil for none
 	// Free gives back what it can of the disk to alerts, about so many bytes; it may be nil.
 	Free func(ctx context.Context, bytes int64) error
+	// OnStorage hears what is published at alerts.StorageSubject of the embedded server, for those who listen elsewhere. It must not block; nil
+	// for nobody.
+	OnStorage func(alerts.Storage)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
 }
@@ -67,6 +70,7 @@ type Outbox struct {
 	conn    *broker.Conn
 	reserve *reserve
 	sick    sickness
+	trouble trouble
 	places  jetstream.KeyValue
 
 	mending sync.Mutex

@@ -160,9 +160,11 @@ func (o *Outbox) tend() {
 		case <-save.C:
 			o.savePlaces(o.ctx)
 		case <-refill.C:
-			if err := o.reserve.fill(); err != nil {
+			err := o.reserve.fill()
+			if err != nil {
 				o.log.Warn("no room is held back for alerts: the disk is nearly full", "error", err)
 			}
+			o.remind(err == nil)
 		}
 	}
 }
@@ -174,7 +176,7 @@ func (o *Outbox) heal() {
 		if sick == nil {
 			return
 		}
-		o.log.Error("ALARM: alerts cannot be stored", "dir", o.opts.Server.Dir, "free_bytes", freeBytes(o.opts.Server.Dir), "error", sick)
+		o.alarm(sick)
 		if err := o.mend(o.ctx); err != nil && o.ctx.Err() == nil {
 			o.log.Error("mending the embedded server", "error", err)
 		}

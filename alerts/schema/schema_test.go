@@ -144,6 +144,9 @@ func TestScoresAndStatusAreValid(t *testing.T) {
 		"status": func() ([]byte, error) {
 			return alerts.EncodeStatus(alerts.Status{Camera: "a", Wall: time.Unix(1, 0), State: alerts.StateFailing, Detail: "x"})
 		},
+		"storage": func() ([]byte, error) {
+			return alerts.EncodeStorage(alerts.Storage{Wall: time.Unix(1, 0), State: alerts.StorageOK, FreeBytes: 7, FailedSeconds: 1.5})
+		},
 	} {
 		message, err := encode()
 		if err != nil {
@@ -163,6 +166,7 @@ func TestAsyncAPINamesTheSubjects(t *testing.T) {
 	channels := readAsyncAPI(t)["channels"].(map[string]any)
 	subjects := map[string]string{
 		"alerts": alerts.Subject("{camera}", "{phase}"), "scores": alerts.ScoreSubject("{camera}"), "status": alerts.StatusSubject("{camera}"),
+		"storage": alerts.StorageSubject,
 	}
 	for name, want := range subjects {
 		if got := channels[name].(map[string]any)["address"]; got != want {

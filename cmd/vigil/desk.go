@@ -56,6 +56,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
 		Server: serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20, Reserve: int64(cfg.Outbox.Reserve) << 20,
+		OnStorage: d.passStorage,
 	})
 	if err != nil {
 		return d, err
@@ -136,6 +137,16 @@ func (d *desk) PublishStatus(s alerts.Status) error {
 		d.mqtt.Status(s)
 	}
 	return err
+}
+
+// passStorage says there, too, whether alerts can be stored here.
+func (d *desk) passStorage(s alerts.Storage) {
+	if d.remote == nil {
+		return
+	}
+	if err := d.remote.PublishStorage(s); err != nil {
+		d.log.Debug("state of the storage not sent", "error", err)
+	}
 }
 
 // witness is the maker as the pipeline wants it.

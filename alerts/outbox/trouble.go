@@ -1,0 +1,87 @@
+package outbox
+
+import (
+	"sync"
+	"time"
+
+	"vigil/alerts"
+)
+
+// alarmEvery is how often a failure that lasts is said again.
+const alarmEvery = time.Minute
+
+// trouble is that alerts cannot be stored, for whatever reason.
+type trouble struct {
+	mu      sync.Mutex
+	since   time.Time // zero where all is well
+	said    time.Time
+	waiting int  // alerts that could not be stored at their first try
+	repeat  bool // that it is over has been said once
+	over    alerts.Storage
+}
+
+// alarm says that alerts cannot be stored: in the log and to whoever listens, at once and each minute while it lasts.
+func (o *Outbox) alarm(err error) {
+	t := &o.trouble
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	now := time.Now()
+	if t.since.IsZero() {
+		t.since = now
+	} else if now.Sub(t.said) < alarmEvery {
+		return
+	}
+	t.said, t.repeat = now, false
+	free := freeBytes(o.opts.Server.Dir)
+	o.log.Error("ALARM: alerts cannot be stored, trying again", "dir", o.opts.Server.Dir, "free_bytes", free, "error", err)
+	o.tell(alerts.Storage{State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), FreeBytes: free})
+}
+
+// calm says that alerts can be stored again, once none waits.
+func (o *Outbox) calm() {
+	t := &o.trouble
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() || t.waiting > 0 {
+		return
+	}
+	now := time.Now()
+	lasted := now.Sub(t.since)
+	t.since, t.repeat = time.Time{}, true
+	o.log.Info("alerts can be stored again", "after", lasted.Round(time.Millisecond))
+	t.over = alerts.Storage{State: alerts.StorageOK, Wall: now, FreeBytes: freeBytes(o.opts.Server.Dir), FailedSeconds: lasted.Seconds()}
+	o.tell(t.over)
+}
+
+// remind says once more that it is over, to those who had no connection then: the server was restarted. Where no alert has come to show that it
+// is over, and none waits, room on the disk shows it.
+func (o *Outbox) remind(room bool) {
+	t := &o.trouble
+	t.mu.Lock()
+	again, quiet := t.repeat, !t.since.IsZero() && t.waiting == 0
+	t.repeat = false
+	over := t.over
+	t.mu.Unlock()
+	if _, sick := o.sick.state(); again {
+		o.tell(over)
+	} else if quiet && room && sick == nil {
+		o.calm()
+	}
+}
+
+// await counts alerts that wait to be stored.
+func (o *Outbox) await(n int) {
+	o.trouble.mu.Lock()
+	defer o.trouble.mu.Unlock()
+	o.trouble.waiting += n
+}
+
+// tell publishes to whoever listens to the embedded server now, and to those whom the options name.
+func (o *Outbox) tell(s alerts.Storage) {
+	if err := o.conn.PublishStorage(s); err != nil {
+		o.log.Debug("state of the storage not sent", "error", err)
+	}
+	if o.opts.OnStorage != nil {
+		o.opts.OnStorage(s)
+	}
+}

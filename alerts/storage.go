@@ -1,0 +1,47 @@
+package alerts
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// StorageSubject is where it is said that alerts cannot be stored, and that they can again.
+const StorageSubject = "vigil.storage"
+
+// Storage is whether alerts can be stored. It is published when that changes, again each minute while they cannot, and kept by nobody.
+type Storage struct {
+	State     StorageState `json:"state"`
+	Wall      time.Time    `json:"wall"`             // when the state began
+	Detail    string       `json:"detail,omitempty"` // why, in plain words
+	FreeBytes int64        `json:"free_bytes"`       // of the disk that alerts are stored on
+	// FailedSeconds is how long it lasted that is over.
+	FailedSeconds float64 `json:"failed_seconds,omitempty"`
+}
+
+// StorageState is one of two.
+type StorageState string
+
+// The states.
+const (
+	StorageOK      StorageState = "ok"
+	StorageFailing StorageState = "failing" // alerts wait in their order, and no new clip is scored once many do
+)
+
+// EncodeStorage makes the message: a CloudEvent of type vigil.storage.
+func EncodeStorage(s Storage) ([]byte, error) {
+	s.Wall = s.Wall.UTC()
+	if s.State == "" {
+		return nil, errors.New("encode storage: state is empty")
+	}
+	return seal(NewID(), TypeStorage, "", "", s.Wall, s)
+}
+
+// DecodeStorage reads the message.
+func DecodeStorage(message []byte) (Storage, error) {
+	var s Storage
+	if err := unseal(message, TypeStorage, &s); err != nil {
+		return Storage{}, fmt.Errorf("decode storage: %w", err)
+	}
+	return s, nil
+}
