@@ -9,7 +9,8 @@ import (
 // StorageSubject is where it is said that alerts cannot be stored, and that they can again.
 const StorageSubject = "vigil.storage"
 
-// Storage is whether alerts can be stored. It is published when that changes, again each minute while they cannot, and kept by nobody.
+// Storage is whether alerts can be stored. It is published when that changes, again each half minute while they cannot, once more when they can, and kept
+// by nobody.
 type Storage struct {
 	State     StorageState `json:"state"`
 	Wall      time.Time    `json:"wall"`             // when the state began

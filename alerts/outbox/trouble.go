@@ -15,12 +15,12 @@ type trouble struct {
 	mu      sync.Mutex
 	since   time.Time // zero where all is well
 	said    time.Time
-	waiting int  // alerts that could not be stored at their first try
-	repeat  bool // that it is over has been said once
-	over    alerts.Storage
+	waiting int            // alerts that could not be stored at their first try
+	last    alerts.Storage // what was said last
+	repeat  bool           // it is to be said once more
 }
 
-// alarm says that alerts cannot be stored: in the log and to whoever listens, at once and each minute while it lasts.
+// alarm says that alerts cannot be stored: to whoever listens and in the log, where it is said again each minute while it lasts.
 func (o *Outbox) alarm(err error) {
 	t := &o.trouble
 	t.mu.Lock()
@@ -31,10 +31,11 @@ func (o *Outbox) alarm(err error) {
 	} else if now.Sub(t.said) < alarmEvery {
 		return
 	}
-	t.said, t.repeat = now, false
+	t.said = now
 	free := freeBytes(o.opts.Server.Dir)
 	o.log.Error("ALARM: alerts cannot be stored, trying again", "dir", o.opts.Server.Dir, "free_bytes", free, "error", err)
-	o.tell(alerts.Storage{State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), FreeBytes: free})
+	t.last = alerts.Storage{State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), FreeBytes: free}
+	o.tell(t.last)
 }
 
 // calm says that alerts can be stored again, once none waits.
@@ -49,23 +50,23 @@ func (o *Outbox) calm() {
 	lasted := now.Sub(t.since)
 	t.since, t.repeat = time.Time{}, true
 	o.log.Info("alerts can be stored again", "after", lasted.Round(time.Millisecond))
-	t.over = alerts.Storage{State: alerts.StorageOK, Wall: now, FreeBytes: freeBytes(o.opts.Server.Dir), FailedSeconds: lasted.Seconds()}
-	o.tell(t.over)
+	t.last = alerts.Storage{State: alerts.StorageOK, Wall: now, FreeBytes: freeBytes(o.opts.Server.Dir), FailedSeconds: lasted.Seconds()}
+	o.tell(t.last)
 }
 
-// remind says once more that it is over, to those who had no connection then: the server was restarted. Where no alert has come to show that it
-// is over, and none waits, room on the disk shows it.
+// remind says again how things are, for as long as they are bad and once after that: whoever listens loses the connection when the server is
+// restarted. Where no alert has come to show that it is over, and none waits, room on the disk shows it.
 func (o *Outbox) remind(room bool) {
 	t := &o.trouble
 	t.mu.Lock()
-	again, quiet := t.repeat, !t.since.IsZero() && t.waiting == 0
+	failing := !t.since.IsZero()
+	again, quiet, last := t.repeat || failing, failing && t.waiting == 0, t.last
 	t.repeat = false
-	over := t.over
 	t.mu.Unlock()
-	if _, sick := o.sick.state(); again {
-		o.tell(over)
-	} else if quiet && room && sick == nil {
+	if _, sick := o.sick.state(); quiet && room && sick == nil {
 		o.calm()
+	} else if again {
+		o.tell(last)
 	}
 }
 
