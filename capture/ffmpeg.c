@@ -95,7 +95,7 @@ static int open_codec(vigil_source *s)
 // looks at two or three dozen: a second, or three at ten frames a second.
 enum { few_pictures = 5 };
 
-int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, int known, int64_t timeout_us, vigil_info *info)
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info)
 {
 	give_time(s, timeout_us);
 	s->format = avformat_alloc_context();
@@ -109,6 +109,8 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 		if (err >= 0)
 			err = av_dict_set(&options, "allowed_media_types", "video", 0);
 	}
+	if (err >= 0 && *headers)
+		err = av_dict_set(&options, "headers", headers, 0);
 	if (err >= 0)
 		err = avformat_open_input(&s->format, url, NULL, &options);
 	av_dict_free(&options);

@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -24,6 +25,7 @@ import (
 // its size.
 type libav struct {
 	s       *C.vigil_source
+	tunnel  *tunnel // nil for none
 	info    Info
 	clock   clock
 	timeout time.Duration
@@ -38,9 +40,10 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	if v.s == nil {
 		return nil, Info{}, errors.New("no memory for FFmpeg")
 	}
-	protocols, transport := "http,https,tcp,tls,crypto,data", ""
-	if strings.HasPrefix(strings.ToLower(addr.Reveal()), "rtsp") {
-		protocols, transport = "rtsp,rtsps,rtp,udp,tcp,tls", o.Transport
+	ask, err := v.request(ctx, addr, o)
+	if err != nil {
+		C.vigil_free(v.s)
+		return nil, Info{}, err
 	}
 	var known C.int
 	if o.KnownFPS > 0 {
@@ -49,19 +52,19 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	stop := v.stopWith(ctx)
 	var info C.vigil_info
 	code := call(func(s ...*C.char) C.int {
-		return C.vigil_open(v.s, s[0], s[1], s[2], known, C.int64_t(o.OpenTimeout.Microseconds()), &info)
-	}, addr.Reveal(), transport, protocols)
+		return C.vigil_open(v.s, s[0], s[1], s[2], s[3], known, C.int64_t(o.OpenTimeout.Microseconds()), &info)
+	}, ask.url, ask.transport, ask.protocols, ask.headers)
 	stop()
 	if code < 0 {
-		C.vigil_free(v.s)
+		_ = v.close() // gives no error
 		if ctx.Err() != nil {
 			return nil, Info{}, ctx.Err()
 		}
-		return nil, Info{}, explainCode(ctx, addr, code, o.OpenTimeout)
+		return nil, Info{}, explainCode(ctx, addr, code, o)
 	}
 	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
-		C.vigil_free(v.s)
+		_ = v.close() // gives no error
 		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v: %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
 	}
 	v.clock.step = 40 * time.Millisecond
@@ -69,6 +72,39 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		v.clock.step = time.Duration(float64(time.Second) / v.info.FPS)
 	}
 	return v, v.info, nil
+}
+
+// request is what FFmpeg is asked for: options that are empty are not set.
+type request struct{ url, transport, protocols, headers string }
+
+// request sets up the tunnel where a certificate is to be checked. Then FFmpeg speaks with that only.
+func (v *libav) request(ctx context.Context, addr Address, o Options) (request, error) {
+	w := addr.web()
+	overTLS := strings.HasSuffix(w.scheme, "s")
+	r := request{url: addr.Reveal(), protocols: "http,https,tcp,tls,crypto,data"}
+	if strings.HasPrefix(w.scheme, "rtsp") {
+		r.protocols, r.transport = "rtsp,rtsps,rtp,udp,tcp,tls", o.Transport
+	}
+	if !overTLS || o.Trust.Any() {
+		return r, nil
+	}
+	var err error
+	if v.tunnel, r.url, err = openTunnel(ctx, addr, o.Trust, o.OpenTimeout); err != nil {
+		return r, err
+	}
+	if r.transport != "" {
+		r.protocols, r.transport = "rtsp,rtp,tcp", "tcp"
+	} else {
+		r.protocols, r.headers = "http,tcp,crypto,data", "Host: "+hostHeader(w)+"\r\n"
+	}
+	return r, nil
+}
+
+func hostHeader(w webAddress) string {
+	if w.port == "443" && !strings.Contains(w.host, ":") {
+		return w.host
+	}
+	return net.JoinHostPort(w.host, w.port)
 }
 
 // call hands strings to C for the time of a call.
@@ -148,6 +184,9 @@ func (v *libav) color(to []byte, w, h int) error {
 func (v *libav) close() error {
 	C.vigil_free(v.s)
 	v.s = nil
+	if v.tunnel != nil {
+		v.tunnel.close()
+	}
 	return nil
 }
 
@@ -158,7 +197,7 @@ func reason(code C.int) string {
 }
 
 // explainCode says why a camera cannot be opened. What FFmpeg's code does not tell the server is asked for once more.
-func explainCode(ctx context.Context, addr Address, code C.int, timeout time.Duration) error {
+func explainCode(ctx context.Context, addr Address, code C.int, o Options) error {
 	login := strings.Contains(addr.Reveal(), "@")
 	switch code {
 	case C.vigil_exit:
@@ -174,7 +213,7 @@ func explainCode(ctx context.Context, addr Address, code C.int, timeout time.Dur
 	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EPIPE:
 		return fmt.Errorf("no connection: %w", errno)
 	}
-	if err := explainURL(ctx, addr, min(timeout, explainTime)); err != nil {
+	if err := explainURL(ctx, addr, o.Trust, min(o.OpenTimeout, explainTime)); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %s", errNoVideo, reason(code))

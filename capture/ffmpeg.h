@@ -19,7 +19,7 @@ typedef struct {
 
 // Each function returns 0 or a negative code of FFmpeg's. Options that are not named here do not reach FFmpeg.
 vigil_source *vigil_new(void);
-int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, int known, int64_t timeout_us, vigil_info *info);
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
 int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p);
 int vigil_luma(vigil_source *s, uint8_t *to);                    // [height][width], 0 black to 255 white
 int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], BGR

@@ -10,6 +10,8 @@ import (
 type Options struct {
 	// Transport is how RTSP carries its pictures: "tcp" (also when empty) or "udp".
 	Transport string
+	// Trust says whose certificate an rtsps or https camera may show.
+	Trust Trust
 	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
 	OpenTimeout, ReadTimeout time.Duration
 	// KnownFPS is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it faster, and is what

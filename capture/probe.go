@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"crypto/md5" //nolint:gosec // RTSP's digest authentication is defined with it.
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -21,33 +22,43 @@ import (
 // explainTime is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
 const explainTime = 2 * time.Second
 
-func connect(ctx context.Context, u *url.URL, timeout time.Duration) (net.Conn, error) {
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"rtsp": "554", "rtsps": "322"}[strings.ToLower(u.Scheme)]
-	}
-	d := net.Dialer{Timeout: timeout}
-	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+// connect makes a connection to the address's host; one of TLS where config is not nil.
+func connect(ctx context.Context, w webAddress, config *tls.Config) (net.Conn, error) {
+	server := net.JoinHostPort(w.host, w.port)
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server)
 	if err != nil {
 		return nil, fmt.Errorf("no connection: %w", err)
 	}
-	return conn, nil
+	if config == nil {
+		return conn, nil
+	}
+	secure := tls.Client(conn, config)
+	if err := secure.HandshakeContext(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("no connection by TLS: %w", err), conn.Close())
+	}
+	return secure, nil
 }
 
 // explainURL asks the server once more, in Go, why FFmpeg got no stream; nil where that gives no reason.
-func explainURL(ctx context.Context, addr Address, timeout time.Duration) error {
+func explainURL(ctx context.Context, addr Address, trust Trust, timeout time.Duration) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil {
 		return errors.New("the URL is malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	w := addr.web()
+	var config *tls.Config
+	if strings.HasSuffix(w.scheme, "s") {
+		if config, err = trust.client(w.name()); err != nil {
+			return err
+		}
+	}
 	var status int
-	switch strings.ToLower(u.Scheme) {
-	case "rtsp":
-		status, err = describe(ctx, u, timeout)
-	case "http", "https":
-		status, err = get(ctx, u)
+	if strings.HasPrefix(w.scheme, "rtsp") {
+		status, err = describe(ctx, w, u, config, timeout)
+	} else {
+		status, err = get(ctx, u, config)
 	}
 	if err != nil {
 		return err
@@ -72,12 +83,13 @@ func explainStatus(status int, hasCredentials bool) error {
 }
 
 // get gives the status of a GET. Go's error quotes the URL, so only what lies below it is passed on.
-func get(ctx context.Context, u *url.URL) (int, error) {
+func get(ctx context.Context, u *url.URL, config *tls.Config) (int, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return 0, errors.New("the URL is malformed")
 	}
-	resp, err := http.DefaultClient.Do(req)
+	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
+	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
@@ -88,8 +100,8 @@ func get(ctx context.Context, u *url.URL) (int, error) {
 }
 
 // describe gives the status of an RTSP DESCRIBE (RFC 2326), with the credentials where the server wants them.
-func describe(ctx context.Context, u *url.URL, timeout time.Duration) (int, error) {
-	conn, err := connect(ctx, u, timeout)
+func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config, timeout time.Duration) (int, error) {
+	conn, err := connect(ctx, w, config)
 	if err != nil {
 		return 0, err
 	}

@@ -124,16 +124,22 @@ func TestRTSPRefusals(t *testing.T) {
 	}
 }
 
-// A server that takes the connection and says nothing costs the timeout and no more.
-func TestRTSPSilence(t *testing.T) {
+// mute is the host of a server that takes connections and says nothing.
+func mute(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
+	t.Cleanup(func() { _ = l.Close() })
+	return l.Addr().String()
+}
+
+// A server that takes the connection and says nothing costs the timeout and no more.
+func TestRTSPSilence(t *testing.T) {
 	began := time.Now()
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second}
-	_, err = Open(t.Context(), address(t, "rtsp://"+l.Addr().String()+"/x"), o)
+	_, err := Open(t.Context(), address(t, "rtsp://"+mute(t)+"/x"), o)
 	if took := time.Since(began); err == nil || took > 4*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}

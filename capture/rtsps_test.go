@@ -3,18 +3,170 @@
 package capture
 
 import (
+	"encoding/pem"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
 	"testing"
+	"time"
 
 	"vigil/internal/rtsptest"
 )
 
+// Which certificate of a real server of RTSP over TLS is taken, and that pictures come then.
 func TestRTSPS(t *testing.T) {
-	server := rtsptest.Start(t, rtsptest.Options{Certificate: rtsptest.SelfSigned(t, "127.0.0.1"), User: "viewer", Password: "geheim"})
-	for _, transport := range []string{"tcp", "udp"} {
-		t.Run(transport, func(t *testing.T) {
+	authority := rtsptest.SelfSigned(t)
+	own, nameless := rtsptest.SelfSigned(t, "127.0.0.1"), rtsptest.SelfSigned(t)
+	for _, tt := range []struct {
+		name  string
+		shown *rtsptest.Certificate
+		trust Trust
+		want  error
+	}{
+		{"any", nameless, Trust{}, nil},
+		{"its own, for no name", nameless, Trust{PEM: nameless.PEM}, nil},
+		{"another's", own, Trust{PEM: nameless.PEM}, ErrUntrusted},
+		{"self-signed, where an authority of the system must vouch for it", own, Trust{System: true}, ErrUntrusted},
+		{"an authority's", authority.Issue(t, "127.0.0.1"), Trust{PEM: authority.PEM}, nil},
+		{"an authority's, for another host", authority.Issue(t, "camera.example"), Trust{PEM: authority.PEM}, ErrUntrusted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			server := rtsptest.Start(t, rtsptest.Options{Certificate: tt.shown, User: "viewer", Password: "ge heim/@:%"})
 			o := quick
-			o.Transport = transport
-			readRising(t, openAddress(t, address(t, server.URL()), o), 0, 1)
+			o.Trust, o.Transport = tt.trust, "udp" // which would send the pictures in the clear, so it is not used
+			s, err := Open(t.Context(), address(t, server.URL()), o)
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("opening: %v, want %v", err, tt.want)
+			}
+			if err != nil {
+				if strings.Contains(err.Error(), "heim") || !strings.Contains(err.Error(), "key trust") {
+					t.Errorf("it says %v", err)
+				}
+				return
+			}
+			defer func() {
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			}()
+			readRising(t, s, 0, 1)
+			server.Stop()
+			var f Frame
+			for err == nil {
+				err = s.Read(t.Context(), &f)
+			}
+			if !errors.Is(err, ErrLost) {
+				t.Errorf("after the server: %v", err)
+			}
+			if _, err := Open(t.Context(), address(t, server.URL()), o); err == nil || !strings.Contains(err.Error(), "no connection") {
+				t.Errorf("while the server is away: %v", err)
+			}
 		})
+	}
+}
+
+func TestRTSPSRefusals(t *testing.T) {
+	cert := rtsptest.SelfSigned(t)
+	server := rtsptest.Start(t, rtsptest.Options{Certificate: cert, User: "viewer", Password: "geheim"})
+	for _, trust := range []Trust{{}, {PEM: cert.PEM}} {
+		o := quick
+		o.Trust = trust
+		for wrong, want := range map[string]string{"geheim": "wrong user name or password", "test": "no such stream"} {
+			_, err := Open(t.Context(), address(t, strings.Replace(server.URL(), wrong, "falsch", 1)), o)
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "heim") {
+				t.Errorf("error %v, want %q", err, want)
+			}
+		}
+	}
+	// A server that says nothing costs the timeout also where TLS is spoken by us.
+	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: Trust{PEM: cert.PEM}}
+	if _, err := Open(t.Context(), address(t, "rtsps://"+mute(t)+"/x"), o); !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrUntrusted) {
+		t.Errorf("error %v, want one that says that the server does not answer", err)
+	}
+}
+
+// The same for a camera that is reached by https, which learns the name that it was called by.
+func TestHTTPS(t *testing.T) {
+	path := ffmpeg(t, "a.ts", "testsrc2=s=320x240:r=25:d=2", "-c:v", "libx264", "-g", "25", "-bf", "0")
+	var host string
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "viewer" || password != "geheim" {
+			w.Header().Set("Www-Authenticate", "Basic realm=x")
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		host = r.Host
+		http.ServeFile(w, r, path)
+	}))
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are broken off, as they should be
+	server.StartTLS()
+	defer server.Close()
+	own := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
+	url := strings.Replace(server.URL, "https://", "https://viewer:geheim@", 1) + "/a.ts"
+	for _, tt := range []struct {
+		name  string
+		trust Trust
+		want  error
+	}{
+		{"any", Trust{}, nil},
+		{"its own", Trust{PEM: own}, nil},
+		{"another's", Trust{PEM: rtsptest.SelfSigned(t).PEM}, ErrUntrusted},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o := quick
+			o.Trust, host = tt.trust, ""
+			s, err := Open(t.Context(), address(t, url), o)
+			if !errors.Is(err, tt.want) {
+				t.Fatalf("opening: %v, want %v", err, tt.want)
+			}
+			if err != nil {
+				return
+			}
+			var f Frame
+			for range 20 {
+				if err := s.Read(t.Context(), &f); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if want := strings.TrimPrefix(server.URL, "https://"); host != want {
+				t.Errorf("it was called %q, want %q", host, want)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			_, err = Open(t.Context(), address(t, strings.Replace(url, "geheim", "falsch", 1)), o)
+			if !errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "falsch") {
+				t.Errorf("wrong password: %v", err)
+			}
+		})
+	}
+}
+
+func TestTrust(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", "x": "no certificate in it", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "malformed",
+		string(rtsptest.SelfSigned(t).PEM): "",
+	} {
+		err := Trust{PEM: []byte(text)}.Check()
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func TestWebAddress(t *testing.T) {
+	for in, want := range map[string]webAddress{
+		"rtsps://cam/s":                    {"rtsps", "", "cam", "322", "/s"},
+		"RTSP://u:p@ss@cam:8554/s?x=a@b:c": {"rtsp", "u:p@ss@", "cam", "8554", "/s?x=a@b:c"},
+		"https://[fe80::1%25eth0]?a":       {"https", "", "fe80::1%eth0", "443", "?a"},
+		"https://u@[::1]:99":               {"https", "u@", "::1", "99", ""},
+	} {
+		if got := address(t, in).web(); got != want {
+			t.Errorf("%s: %+v, want %+v", in, got, want)
+		}
 	}
 }

@@ -111,6 +111,9 @@ type Settings struct {
 	Realtime bool `yaml:"realtime"`
 	// Transport is how RTSP brings the pictures.
 	Transport string `yaml:"transport" validate:"oneof=tcp udp"`
+	// Trust says whose certificate an rtsps or https camera may show: any, system (one that an authority vouches for that this machine
+	// knows), or a file in PEM form with the camera's own certificate or that of another authority.
+	Trust string `yaml:"trust"`
 	// OpenTimeout is how long opening a live source may take.
 	OpenTimeout time.Duration `yaml:"open_timeout" validate:"min=1s,max=5m"`
 	// ReadTimeout is how long a live source may send nothing before it is opened anew.
@@ -142,6 +145,20 @@ type Threshold struct {
 	Lo float64 `yaml:"lo" validate:"min=0"`
 	// Theta is the error at which regularity is 0.5; it is above lo.
 	Theta float64 `yaml:"theta" validate:"min=0"`
+}
+
+// What Settings.Trust may be in place of a file.
+const (
+	TrustAny    = "any"
+	TrustSystem = "system"
+)
+
+// TrustFile is the file with certificates, or empty where any is taken or the system's authorities are asked.
+func (s Settings) TrustFile() string {
+	if s.Trust == TrustAny || s.Trust == TrustSystem {
+		return ""
+	}
+	return s.Trust
 }
 
 // Reconnect bounds the pause before a lost source is opened again; it doubles from Min to Max.
@@ -203,6 +220,7 @@ func Default() Config {
 			Hop:         2,
 			Realtime:    true,
 			Transport:   "tcp",
+			Trust:       TrustAny,
 			OpenTimeout: 10 * time.Second,
 			ReadTimeout: 10 * time.Second,
 			Reconnect:   Reconnect{Min: time.Second, Max: time.Minute},

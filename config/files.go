@@ -26,6 +26,7 @@ func (c Config) CheckFiles() error {
 	}
 	found.file("defaults.model", c.Defaults.Model)
 	found.file("defaults.calibration", c.Defaults.Calibration)
+	found.file("defaults.trust", c.Defaults.TrustFile())
 	for i, camera := range c.Cameras {
 		key := fmt.Sprintf("cameras[%d]", i)
 		if camera.Model != c.Model && camera.Model != c.Defaults.Model {
@@ -33,6 +34,9 @@ func (c Config) CheckFiles() error {
 		}
 		if camera.Calibration != c.Defaults.Calibration {
 			found.file(key+".calibration", camera.Calibration)
+		}
+		if camera.Trust != c.Defaults.Trust {
+			found.file(key+".trust", camera.TrustFile())
 		}
 		found.source(key+".source", camera.Source)
 	}

@@ -104,9 +104,16 @@ func (c *Config) resolve(folder string) []Problem {
 		abs(&t.Cert)
 		abs(&t.Key)
 	}
+	trust := func(s *Settings) {
+		if s.TrustFile() != "" {
+			abs(&s.Trust)
+		}
+	}
+	trust(&c.Defaults)
 	var problems []Problem
 	for i := range c.Cameras {
 		camera := &c.Cameras[i]
+		trust(&camera.Settings)
 		abs(&camera.Model)
 		abs(&camera.Calibration)
 		if camera.Source == (capture.Address{}) || camera.Source.Live() {

@@ -192,6 +192,8 @@ func TestLoadFull(t *testing.T) {
 	check("top-level model", gate.Model, absolute(t, "testdata/top.safetensors"))
 	check("own model", yard.Model, absolute(t, "testdata/own.safetensors"))
 	check("source file", yard.Source.Reveal(), absolute(t, "testdata/clips/a.mkv"))
+	check("trust in a file", gate.TrustFile(), absolute(t, "testdata/cameras.pem"))
+	check("trust without one", yard.Trust+yard.TrustFile(), "system")
 	check("explicit false", yard.Realtime, false)
 	check("time zone", yard.TimeZone.String(), "Europe/Berlin")
 }

@@ -38,6 +38,9 @@ func (f *findings) settings(key string, s Settings) {
 			f.add(key+".threshold.theta", fmt.Sprint(t.Theta), "must be above lo (%v) and finite", t.Lo)
 		}
 	}
+	if s.Trust == "" {
+		f.add(key+".trust", quoted(s.Trust), "must be any, system or a file with certificates")
+	}
 	if s.Reconnect.Max < s.Reconnect.Min {
 		f.add(key+".reconnect.max", s.Reconnect.Max.String(), "must be at least reconnect.min (%v)", s.Reconnect.Min)
 	}

@@ -16,6 +16,7 @@ import (
 type start struct {
 	Address                  []byte // with its password; in bytes, because JSON would change what is no UTF-8
 	Transport                string
+	Trust                    capture.Trust
 	OpenTimeout, ReadTimeout time.Duration
 	Side                     int
 	Mask                     []preprocess.Polygon

@@ -27,6 +27,7 @@ const Argument = "camera-process"
 type Options struct {
 	Address                  capture.Address
 	Transport                string        // as in capture.Options
+	Trust                    capture.Trust // likewise
 	OpenTimeout, ReadTimeout time.Duration // likewise
 	Side                     int           // S: pictures of S x S pixels
 	Mask                     []preprocess.Polygon
@@ -93,7 +94,7 @@ type Process struct {
 // Start starts a child and waits until its camera is open. The caller must Close it.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
-		Address: []byte(o.Address.Reveal()), Transport: o.Transport, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
 		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.KnownFPS,
 		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}

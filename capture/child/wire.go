@@ -40,6 +40,7 @@ const (
 )
 
 const (
+	maxStart   = 1 << 20 // certificates are the longest of it
 	maxText    = 256 << 10
 	maxPicture = 48 + 1024*1024
 	maxJPEG    = 32 << 20
@@ -47,7 +48,7 @@ const (
 
 // largest is the longest body of each kind.
 var largest = [kinds]int{
-	kindHello: 0, kindStart: maxText, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
+	kindHello: 0, kindStart: maxStart, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
 	kindAsk: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
 }
 

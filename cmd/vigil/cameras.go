@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"vigil/capture"
@@ -38,6 +39,9 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	m, err := loaded.load(c.Model)
 	if err != nil {
 		return pipeline.Camera{}, fmt.Errorf("camera %s: model: %w", c.Name, err)
+	}
+	if _, err := newTrust(c.Settings); err != nil {
+		return pipeline.Camera{}, fmt.Errorf("camera %s: %w", c.Name, err)
 	}
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
@@ -77,18 +81,56 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 
 func opener(source capture.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
 	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
-		return capture.Open(ctx, source, capture.Options{
-			Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout, Realtime: s.Realtime,
-			FirstSeq: firstSeq, Opening: opening,
-		})
+		o, err := openOptions(s)
+		if err != nil {
+			return nil, err
+		}
+		o.Realtime, o.FirstSeq, o.Opening = s.Realtime, firstSeq, opening
+		return capture.Open(ctx, source, o)
 	}
+}
+
+// openOptions are what the configuration says of how a source is opened. Its errors name the key.
+func openOptions(s config.Settings) (capture.Options, error) {
+	trust, err := newTrust(s)
+	return capture.Options{Transport: s.Transport, Trust: trust, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout}, err
+}
+
+// mostTrust is more than a system's whole list of authorities has, in bytes.
+const mostTrust = 512 << 10
+
+// newTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no restart.
+func newTrust(s config.Settings) (capture.Trust, error) {
+	t := capture.Trust{System: s.Trust == config.TrustSystem}
+	path := s.TrustFile()
+	if path == "" {
+		return t, nil
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return t, fmt.Errorf("trust: %w", err)
+	case info.Size() == 0 || info.Size() > mostTrust:
+		return t, fmt.Errorf("trust: %s has %d bytes, must be a file with certificates and at most %d", path, info.Size(), mostTrust)
+	}
+	if t.PEM, err = os.ReadFile(path); err != nil {
+		return t, fmt.Errorf("trust: %w", err)
+	}
+	if err := t.Check(); err != nil {
+		return t, fmt.Errorf("trust: %s: %w", path, err)
+	}
+	return t, nil
 }
 
 // childOf opens a live camera in a process of its own. With footage it keeps pictures for people.
 func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.Context, pipeline.Opening) (pipeline.Pictures, error) {
 	return func(ctx context.Context, open pipeline.Opening) (pipeline.Pictures, error) {
+		trust, err := newTrust(c.Settings)
+		if err != nil {
+			return nil, err
+		}
 		o := child.Options{
-			Address: c.Source, Transport: c.Transport, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+			Address: c.Source, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
 			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {

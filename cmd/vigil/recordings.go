@@ -149,8 +149,12 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 func probe(ctx context.Context, sources []capture.Address, s config.Settings) (frames int, err error) {
 	var wrong []error
 	unknown := false
+	o, err := openOptions(s)
+	if err != nil {
+		return 0, err
+	}
 	for _, source := range sources {
-		stream, err := capture.Open(ctx, source, capture.Options{Transport: s.Transport, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout})
+		stream, err := capture.Open(ctx, source, o)
 		if err != nil {
 			wrong = append(wrong, err)
 			continue

@@ -37,7 +37,11 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 
 // readOne reads a recording through the window that scoring uses too, so that the model learns the frames it will see.
 func (t *training) readOne(ctx context.Context, source capture.Address, bar *progress) (videos []train.Video, err error) {
-	stream, err := capture.Open(ctx, source, capture.Options{OpenTimeout: t.settings.OpenTimeout, ReadTimeout: t.settings.ReadTimeout})
+	o, err := openOptions(t.settings.Settings)
+	if err != nil {
+		return nil, err
+	}
+	stream, err := capture.Open(ctx, source, o)
 	if err != nil {
 		return nil, err
 	}

@@ -16,15 +16,30 @@ import (
 	"time"
 )
 
-// Certificate is one that a camera has signed itself, as most do, with its key. It is valid for the hosts that are named, which
-// may be none.
+// Certificate is a camera's, or an authority's.
 type Certificate struct {
 	PEM  []byte // without the key
 	File string // with the key
+
+	parsed *x509.Certificate
+	key    *ecdsa.PrivateKey
 }
 
-// SelfSigned makes a Certificate in a folder of the test.
+// SelfSigned makes a Certificate that a camera has signed itself, as most do, in a folder of the test. It is valid for the hosts that
+// are named, which may be none.
 func SelfSigned(t testing.TB, hosts ...string) *Certificate {
+	t.Helper()
+	return create(t, nil, hosts)
+}
+
+// Issue makes another one that this one vouches for.
+func (c *Certificate) Issue(t testing.TB, hosts ...string) *Certificate {
+	t.Helper()
+	return create(t, c, hosts)
+}
+
+// create makes a certificate that the issuer has signed, or itself where there is none.
+func create(t testing.TB, issuer *Certificate, hosts []string) *Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,7 +59,17 @@ func SelfSigned(t testing.TB, hosts ...string) *Certificate {
 			c.DNSNames = append(c.DNSNames, h)
 		}
 	}
-	der, err := x509.CreateCertificate(rand.Reader, &c, &c, key.Public(), key)
+	by, signer := &c, key
+	if issuer != nil {
+		by, signer = issuer.parsed, issuer.key
+	} else {
+		c.IsCA, c.BasicConstraintsValid, c.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageDigitalSignature
+	}
+	der, err := x509.CreateCertificate(rand.Reader, &c, by, key.Public(), signer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := x509.ParseCertificate(der)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +79,7 @@ func SelfSigned(t testing.TB, hosts ...string) *Certificate {
 	}
 	cert := &Certificate{
 		PEM:  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		File: filepath.Join(t.TempDir(), "camera.pem"),
+		File: filepath.Join(t.TempDir(), "camera.pem"), parsed: parsed, key: key,
 	}
 	both := bytes.Join([][]byte{cert.PEM, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})}, nil)
 	if err := os.WriteFile(cert.File, both, 0o600); err != nil {
