@@ -34,14 +34,13 @@ const (
 	scoreQueue = 64
 	// statesEach is how many changes of state may wait for each camera.
 	statesEach = 8
-	// drainTime is how long undelivered alerts are tried after the cameras have stopped.
-	drainTime = 4 * time.Second
+	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to the broker behind
+	// holdTime.
+	drainTime = holdTime + 4*time.Second
 	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
 	stopTime = 6 * time.Second
 	// holdTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last word.
 	holdTime = 10 * time.Second
-	// holdAtEnd is the same once every camera has ended; it leaves some of drainTime to the broker.
-	holdAtEnd = 2 * time.Second
 	// holdAtStop is the same once the program was told to stop.
 	holdAtStop = time.Second
 )
@@ -66,7 +65,7 @@ type publisher struct {
 	status  chan alerts.Status
 	expired chan *story
 	stories map[string]*story // of each camera: the event that goes on
-	leaving bool              // the program ends, or there is no camera any more
+	leaving bool              // the program ends, and what is not ready by then will not be made: no end promises it
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
@@ -167,7 +166,7 @@ func (p *publisher) run(ctx context.Context) error {
 		case w, ok := <-words:
 			if !ok {
 				words = nil
-				p.hurry(holdAtEnd)
+				p.leaving = true
 				continue
 			}
 			p.hear(ctx, w)

@@ -139,7 +139,7 @@ func (p *publisher) holding() bool {
 	return false
 }
 
-// hurry shortens the wait of ends. What is not ready by then will not be made, so none of them promises it.
+// hurry shortens the wait of ends.
 func (p *publisher) hurry(hold time.Duration) {
 	p.leaving = true
 	for _, s := range p.stories {
