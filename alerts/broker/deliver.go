@@ -43,21 +43,28 @@ func (c *Conn) advise(err error) error {
 	return c.scrub(err)
 }
 
-// probeSubject belongs to no camera, since a name cannot begin with a dot or be this long; nothing is ever stored there.
-const probeSubject = "vigil.alerts._check.start"
-
-// Check says whether an alert would be stored: whether the stream is there or can be made, and whether we may publish to it. It
+// Check says whether alerts of these cameras would be stored: whether the stream is there or can be made, and whether we may publish to it. It
 // stores nothing.
-func (c *Conn) Check(ctx context.Context) error {
+func (c *Conn) Check(ctx context.Context, cameras ...string) error {
 	if _, err := c.ensureStream(ctx); err != nil {
 		return err
 	}
+	for _, camera := range cameras {
+		if err := c.probe(ctx, alerts.Subject(camera, alerts.PhaseStart)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// probe publishes what must be refused.
+func (c *Conn) probe(ctx context.Context, subject string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, release := c.guard(ctx, probeSubject, "_INBOX.")
+	ctx, release := c.guard(ctx, subject, "_INBOX.")
 	defer release()
 	// The server refuses it for the sequence number, after it has looked at everything else.
-	_, err := c.js.Publish(ctx, probeSubject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
+	_, err := c.js.Publish(ctx, subject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
 	var api *jetstream.APIError
 	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
 		return nil

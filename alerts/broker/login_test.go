@@ -222,7 +222,7 @@ func TestTLS(t *testing.T) {
 
 func TestCheckStoresNothing(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
-	if err := c.Check(within(t)); err != nil {
+	if err := c.Check(within(t), "yard"); err != nil {
 		t.Fatal(err)
 	}
 	if n := storedMessages(t, c); n != 0 {

@@ -45,7 +45,7 @@ func checkNATS(ctx context.Context, cfg config.Config) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(conn.Check(ctx), conn.Close())
+	return errors.Join(conn.Check(ctx, cameraNames(cfg)...), conn.Close())
 }
 
 func checkMQTT(ctx context.Context, cfg config.Config) error {

@@ -258,14 +258,18 @@ func newMQTT(cfg config.Config, quiet bool, log *slog.Logger) (*mqtt.Way, error)
 	if quiet {
 		id += "-check"
 	}
-	var cameras []string
-	for _, c := range cfg.Cameras {
-		cameras = append(cameras, c.Name)
-	}
 	return mqtt.New(mqtt.Options{
 		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Topic: cfg.MQTT.Topic,
-		Discovery: cfg.MQTT.Discovery, ClientID: id, Cameras: cameras, Quiet: quiet, Log: log,
+		Discovery: cfg.MQTT.Discovery, ClientID: id, Cameras: cameraNames(cfg), Quiet: quiet, Log: log,
 	})
+}
+
+func cameraNames(cfg config.Config) []string {
+	var names []string
+	for _, c := range cfg.Cameras {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // clientID makes a client's name of the topic, which tells this program from others at one broker already.

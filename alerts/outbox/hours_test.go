@@ -1,0 +1,118 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/internal/natstest"
+)
+
+// lostAck delivers to a real server, and once loses its acknowledgement.
+type lostAck struct {
+	ToNATS
+	armed atomic.Bool
+	lost  chan string   // the id of the message
+	gone  chan struct{} // closed when the server is away
+}
+
+func (w *lostAck) Deliver(ctx context.Context, m Message) error {
+	err := w.ToNATS.Deliver(ctx, m)
+	if err == nil && w.armed.CompareAndSwap(true, false) {
+		w.lost <- m.ID
+		<-w.gone
+		return errors.New("the answer was lost")
+	}
+	return err
+}
+
+// The remote server is away for so long that it has forgotten the ids that it knew, and thousands of messages wait. Then it comes back, goes
+// again in the middle, and in the end has all of them, each camera's in order; what it had already it has once more, with the same id.
+func TestTheRemoteIsAwayForHours(t *testing.T) {
+	const perCamera = 700 // events of three messages
+	port, far := natstest.FreePort(t), t.TempDir()
+	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
+	remote := natstest.Launch(t, port, natstest.JetStreamIn(far))
+	// A tenth of a second is to this window what hours are to the usual one.
+	const window = 100 * time.Millisecond
+	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {
+		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: broker.Stream, Subjects: []string{alerts.AllAlerts}, Duplicates: window}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	conn, err := broker.Dial(within(t), broker.DialOptions{URL: url, Late: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	way := &lostAck{ToNATS: ToNATS{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
+	o := open(t, Options{Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true}, Ways: []Way{way}, LongestPause: 100 * time.Millisecond})
+
+	stored := map[string][]string{}
+	stored["gate"] = wholeEvent(t, o, "gate")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	way.armed.Store(true)
+	stored["gate"] = append(stored["gate"], wholeEvent(t, o, "gate")...)
+	twice := <-way.lost
+	remote.Kill()
+	close(way.gone)
+	time.Sleep(2 * window)
+	for range perCamera {
+		for _, camera := range victims {
+			stored[camera] = append(stored[camera], wholeEvent(t, o, camera)...)
+		}
+	}
+	if n := len(o.Waiting()["nats"]); n != len(victims) {
+		t.Errorf("%d cameras wait, want %d", n, len(victims))
+	}
+	// It comes back for a moment, and then for good.
+	remote = natstest.Launch(t, port, natstest.JetStreamIn(far))
+	for began := time.Now(); arrived(t, url) < 50; time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > longWait {
+			t.Fatal("nothing is delivered when the server is back")
+		}
+	}
+	remote.Kill()
+	natstest.Launch(t, port, natstest.JetStreamIn(far))
+	began := time.Now()
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {
+		all := readAll(ctx, t, js)
+		t.Logf("%d messages, %.0f a second", len(all), float64(len(all))/time.Since(began).Seconds())
+		examine(t, all, stored)
+		times := 0
+		for _, m := range all {
+			if m.Header.Get(jetstream.MsgIDHeader) == twice {
+				times++
+			}
+		}
+		if times != 2 {
+			t.Errorf("%s, whose acknowledgement was lost, came %d times, want twice: the window is over", twice, times)
+		}
+	})
+}
+
+// arrived is how many messages the remote server has.
+func arrived(t *testing.T, url string) (n uint64) {
+	t.Helper()
+	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {
+		s, err := js.Stream(ctx, broker.Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n = s.CachedInfo().State.Msgs
+	})
+	return n
+}
