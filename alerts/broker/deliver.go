@@ -61,7 +61,7 @@ func (c *Conn) Check(ctx context.Context, cameras ...string) error {
 func (c *Conn) probe(ctx context.Context, subject string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, release := c.guard(ctx, subject, "_INBOX.")
+	ctx, release := c.Guard(ctx, subject, "_INBOX.")
 	defer release()
 	// The server refuses it for the sequence number, after it has looked at everything else.
 	_, err := c.js.Publish(ctx, subject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
@@ -105,7 +105,7 @@ const localAck = 10 * time.Second
 func (c *Conn) Keep(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, localAck)
 	defer cancel()
-	ctx, release := c.guard(ctx, subject)
+	ctx, release := c.Guard(ctx, subject)
 	defer release()
 	if !c.nc.IsConnected() {
 		return 0, ErrDisconnected

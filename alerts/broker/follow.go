@@ -112,7 +112,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 // session reads with one consumer until something breaks. The client's own ordered consumer would do the same, but
 // while it waits for a lost server it does not hear that ctx has ended.
 func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
-	ctx, release := c.guard(ctx)
+	ctx, release := c.Guard(ctx)
 	defer release()
 	s, err := c.ensureStream(ctx)
 	if err != nil {

@@ -58,7 +58,7 @@ func (c *Conn) store(ctx context.Context, subject, id string, data []byte) error
 func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	ctx, release := c.guard(ctx, subject, "_INBOX.")
+	ctx, release := c.Guard(ctx, subject, "_INBOX.")
 	defer release()
 	switch {
 	case c.nc.IsClosed():

@@ -27,7 +27,7 @@ const (
 func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, release := c.guard(ctx, "$JS.API.", "_INBOX.")
+	ctx, release := c.Guard(ctx, "$JS.API.", "_INBOX.")
 	defer release()
 	s, err := c.js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {

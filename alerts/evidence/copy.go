@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -10,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/alerts/broker"
 )
 
 const (
@@ -24,9 +26,10 @@ const (
 // Copier takes evidence along to another server's object store, with the alerts that refer to it. It may be used for several cameras at
 // once. What cannot be copied stays where it is, and holds an alert up for a few seconds at most.
 type Copier struct {
-	From, To jetstream.JetStream
-	Limits   Limits // of the other store
-	Log      *slog.Logger
+	From   jetstream.JetStream
+	To     *broker.Conn
+	Limits Limits // of the other store
+	Log    *slog.Logger
 
 	mu     sync.Mutex
 	to     *Objects
@@ -55,15 +58,22 @@ func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
 	if time.Now().Before(c.paused) {
 		return
 	}
+	// A server that refuses a subject says so on the connection, and does not answer.
+	ctx, release := c.To.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
+	defer release()
 	for _, e := range pieces {
 		if c.done[e.Name] {
 			continue
 		}
 		if err := c.one(ctx, e); err != nil {
-			if ctx.Err() == nil || c.told == "" {
-				c.say(err)
+			if ctx.Err() != nil {
+				err = fmt.Errorf("object %s: %w", e.Name, context.Cause(ctx))
 			}
-			c.paused = time.Now().Add(copyPause)
+			// Without a connection the alert is not delivered either, and its evidence is tried again with it.
+			if !errors.Is(err, broker.ErrDisconnected) && !errors.Is(err, context.Canceled) {
+				c.say(err)
+				c.paused = time.Now().Add(copyPause)
+			}
 			return
 		}
 		if len(c.done) >= remembered || c.done == nil {
@@ -82,7 +92,7 @@ func (c *Copier) one(ctx context.Context, e alerts.Evidence) error {
 		return nil
 	}
 	if c.to == nil {
-		if c.to, err = OpenObjects(ctx, c.To, c.Limits); err != nil {
+		if c.to, err = OpenObjects(ctx, c.To.JetStream(), c.Limits); err != nil {
 			return fmt.Errorf("copy evidence: %w", err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -236,6 +238,44 @@ func TestTheLastWill(t *testing.T) {
 		l.until(t, "vigil/availability", Online)
 		proxy.close()
 		l.until(t, "vigil/availability", Offline)
+	})
+}
+
+// role in the environment makes the test's program a process that can be killed: it connects to the broker that it names, and stays.
+const role = "VIGIL_TEST_MQTT"
+
+func TestMain(m *testing.M) {
+	url := os.Getenv(role)
+	if url == "" {
+		os.Exit(m.Run())
+	}
+	w, err := New(Options{URL: url, ClientID: "vigil", Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	w.Status(alerts.Status{Camera: "yard", State: alerts.StateLive})
+	select {}
+}
+
+// The whole process is killed, as by the system when memory is short.
+func TestTheLastWillOfAKilledProcess(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), role+"="+s.url())
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		kill := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+		t.Cleanup(kill)
+		l := listen(t, s.url(), "vigil/#")
+		l.until(t, "vigil/availability", Online)
+		l.until(t, "vigil/yard/availability", Online)
+		kill()
+		l.until(t, "vigil/availability", Offline)
+		// Whoever comes later is told so too.
+		listen(t, s.url(), "vigil/availability").until(t, "vigil/availability", Offline)
 	})
 }
 

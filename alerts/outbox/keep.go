@@ -13,8 +13,8 @@ const (
 	firstPause = 50 * time.Millisecond
 	// patience is how often in a row the server may fail to answer before it is restarted for that alone.
 	patience = 2
-	// roomFor is how much the others are asked to give back when the disk is full.
-	roomFor = 64 << 20
+	// roomFor is how many times the reserve is to be free when the others have given back what they can: 64 MiB by default.
+	roomFor = 4
 )
 
 // sickness is that the embedded server could not write. Attempts that wait for its answer end with it, since none will come.
@@ -143,8 +143,8 @@ func (o *Outbox) mend(ctx context.Context) error {
 	o.mu.Lock()
 	free := o.free
 	o.mu.Unlock()
-	if free != nil && freeBytes(o.opts.Server.Dir) < 2*o.opts.Reserve {
-		if err := free(ctx, roomFor); err != nil {
+	if left := freeBytes(o.opts.Server.Dir); free != nil && left < 2*o.opts.Reserve {
+		if err := free(ctx, roomFor*o.opts.Reserve-left); err != nil {
 			return fmt.Errorf("free room for alerts: %w", err)
 		}
 	}

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bufio"
 	"context"
 	"crypto/hmac"
 	"crypto/tls"
@@ -10,9 +11,12 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -123,6 +127,102 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if fmt.Sprint(h.ids) != fmt.Sprint(want) || len(h.bad) > 0 || h.got != 7 {
+		t.Errorf("took %v of %d requests, want %v; wrong were %v", h.ids, h.got, want, h.bad)
+	}
+}
+
+// Names in the environment of a process that is killed with alerts that nobody took.
+const (
+	childDir = "VIGIL_TEST_WEBHOOK_DIR"
+	childURL = "VIGIL_TEST_WEBHOOK_URL"
+)
+
+func TestMain(m *testing.M) {
+	dir := os.Getenv(childDir)
+	if dir == "" {
+		os.Exit(m.Run())
+	}
+	if err := victim(dir, os.Getenv(childURL)); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func openOutbox(ctx context.Context, dir, url string) (*outbox.Outbox, error) {
+	w, err := New(Options{URL: url, Secret: "s3cret", Timeout: 5 * time.Second})
+	if err != nil {
+		return nil, err
+	}
+	return outbox.Open(ctx, outbox.Options{
+		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
+	})
+}
+
+// victim stores an event and waits for its death.
+func victim(dir, url string) error {
+	o, err := openOutbox(context.Background(), dir, url)
+	if err != nil {
+		return err
+	}
+	id := alerts.NewID()
+	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+		a := event("yard", phase, id, seq)
+		if err := o.Publish(context.Background(), a); err != nil {
+			return err
+		}
+		fmt.Println(a.MessageID())
+	}
+	select {}
+}
+
+// The address answers 503 until the process is killed; the next process posts what waits, with the ids of before, signed.
+func TestAlertsArriveAfterAKill(t *testing.T) {
+	var open atomic.Bool
+	h := &hook{key: []byte("s3cret"), answer: func(int) int {
+		if open.Load() {
+			return http.StatusOK
+		}
+		return http.StatusServiceUnavailable
+	}}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	dir := filepath.Join(t.TempDir(), "store")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childDir+"="+dir, childURL+"="+server.URL)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var want []string
+	for lines := bufio.NewScanner(out); len(want) < 3 && lines.Scan(); {
+		want = append(want, lines.Text())
+	}
+	tried := func() int {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		return h.got
+	}
+	for ctx := within(t); tried() < 3 && ctx.Err() == nil; {
+		time.Sleep(5 * time.Millisecond)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	open.Store(true)
+	o, err := openOutbox(within(t), dir, server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(want) != 3 || fmt.Sprint(h.ids) != fmt.Sprint(want) || len(h.bad) > 0 || h.got < 6 {
 		t.Errorf("took %v of %d requests, want %v; wrong were %v", h.ids, h.got, want, h.bad)
 	}
 }

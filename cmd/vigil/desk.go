@@ -97,7 +97,7 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config, copier *evidence
 		}
 		way := outbox.ToNATS{Conn: d.remote}
 		if cfg.Evidence.Enabled && cfg.Evidence.Copy {
-			copier.To = d.remote.JetStream()
+			copier.To = d.remote
 			way.Before = func(ctx context.Context, m outbox.Message) { copier.Copy(ctx, m.Data) }
 		}
 		ways = append(ways, way)

@@ -1,0 +1,177 @@
+package evidence
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+// away is Debian's nats-server, as the one that a configuration names, and a connection to it.
+func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
+	t.Helper()
+	p := natstest.Launch(t, natstest.FreePort(t), config)
+	c, err := broker.Dial(within(t), broker.DialOptions{URL: fmt.Sprintf("nats://127.0.0.1:%d", p.Port), Late: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	for began := time.Now(); !c.Connected(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(began) > longWait {
+			t.Fatal("no connection to the server that was just started")
+		}
+	}
+	return p, c
+}
+
+// shown is an update that names pieces of evidence which are kept here.
+func shown(t *testing.T, from *Objects, id string, contents map[string]string) (alerts.Alert, outbox.Message) {
+	t.Helper()
+	a := event(id, alerts.PhaseUpdate)
+	a.Seq, a.Kind, a.Model = 1, alerts.KindUntrusted, alerts.Model{Name: "small", Hash: "ab"}
+	for name, text := range contents {
+		name = id + "/" + name
+		if err := from.Put(within(t), name, "image/jpeg", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		a.Evidence = append(a.Evidence, alerts.Evidence{
+			Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Bucket: Bucket, Name: name, Bytes: int64(len(text)), SHA256: Digest([]byte(text)),
+		})
+	}
+	data, err := alerts.Encode(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a, outbox.Message{Seq: 1, Camera: a.Camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
+}
+
+// Evidence is at the configured server before the message that names it, with the digest that the message says, and within the limits of there.
+func TestEvidenceGoesAlong(t *testing.T) {
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	c := &Copier{From: js, To: far, Limits: Limits{Bytes: 1000}, Log: slog.New(slog.DiscardHandler)}
+	way := outbox.ToNATS{Conn: far, Before: func(ctx context.Context, m outbox.Message) { c.Copy(ctx, m.Data) }}
+	heard := make(chan alerts.Alert, 10)
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	following := make(chan error, 1)
+	go func() {
+		following <- far.Follow(ctx, broker.FollowOptions{All: true}, func(a alerts.Alert) error { heard <- a; return nil })
+	}()
+	var first string
+	for i := range 4 {
+		id := alerts.NewID()
+		_, m := shown(t, from, id, map[string]string{"snapshot-1.jpg": strings.Repeat(fmt.Sprint(i), 200), "heatmap-1.jpg": strings.Repeat("h", 200)})
+		if err := way.Deliver(within(t), m); err != nil {
+			t.Fatal(err)
+		}
+		select {
+		case a := <-heard:
+			// Whoever hears of it can look at once.
+			for _, e := range a.Evidence {
+				if data, err := Read(within(t), far.JetStream(), e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
+					t.Errorf("%s at the other server: %d bytes, %v", e.Name, len(data), err)
+				}
+			}
+			if first == "" {
+				first = a.Evidence[0].Name
+			}
+		case <-within(t).Done():
+			t.Fatal("the message did not arrive")
+		}
+	}
+	if _, err := Read(within(t), far.JetStream(), Bucket, first); err == nil {
+		t.Errorf("%s is still there, above the limit of that server", first)
+	}
+	// A clip that was made after the last message comes behind it.
+	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
+		t.Fatal(err)
+	}
+	c.Late(within(t), alerts.Evidence{Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: Bucket, Name: "z/clip-1.mp4"})
+	if data, err := Read(within(t), far.JetStream(), Bucket, "z/clip-1.mp4"); err != nil || string(data) != "late" {
+		t.Errorf("the late clip: %q, %v", data, err)
+	}
+	stop()
+	if err := <-following; err != nil {
+		t.Error(err)
+	}
+}
+
+// A server that takes alerts and no objects gets the alerts; that is said once.
+func TestWhatCannotBeCopiedHoldsUpNoAlert(t *testing.T) {
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	_, far := away(t, `authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$O.>"]}}}]}
+no_auth_user: u
+`+natstest.JetStreamIn(t.TempDir()))
+	if err := far.Check(within(t), "yard"); err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var said bytes.Buffer
+	c := &Copier{From: js, To: far, Limits: Limits{Bytes: 1 << 20}, Log: slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil))}
+	way := outbox.ToNATS{Conn: far, Before: func(ctx context.Context, m outbox.Message) { c.Copy(ctx, m.Data) }}
+	for range 3 {
+		a, m := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
+		if err := way.Deliver(within(t), m); err != nil {
+			t.Fatal(err)
+		}
+		if found, err := far.Find(within(t), a.ID); err != nil || len(found) != 1 {
+			t.Errorf("%d messages arrived: %v", len(found), err)
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if n := strings.Count(said.String(), "not copied"); n != 1 || !strings.Contains(strings.ToLower(said.String()), "permissions violation") {
+		t.Errorf("it was said %d times, want once and why:\n%s", n, &said)
+	}
+}
+
+type locked struct {
+	mu *sync.Mutex
+	w  *bytes.Buffer
+}
+
+func (l *locked) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(p)
+}
+
+// What came late is handed on for copying once it is kept, and nothing else is.
+func TestALateClipIsHandedOn(t *testing.T) {
+	late := make(chan alerts.Evidence, 10)
+	js := server(t)
+	enc := &projector{hold: make(chan struct{})}
+	m := start(t, Options{Store: objects(t, js, Limits{Bytes: 1 << 20}), Encoder: enc, Late: func(_ context.Context, e alerts.Evidence) { late <- e }})
+	r, id := newReel(t, 18), alerts.NewID()
+	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	next(t, m)
+	m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r})
+	promised := next(t, m).Pending
+	enc.hold <- struct{}{}
+	select {
+	case e := <-late:
+		if len(promised) != 1 || e.Name != promised[0].Name || e.Bucket != promised[0].Bucket {
+			t.Errorf("promised %+v, came %+v", promised, e)
+		}
+		if data, err := Read(within(t), js, e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
+			t.Errorf("%d bytes are kept: %v", len(data), err)
+		}
+	case <-within(t).Done():
+		t.Fatal("nothing was handed on")
+	}
+	if len(late) > 0 {
+		t.Errorf("%d more pieces were handed on", len(late))
+	}
+}
