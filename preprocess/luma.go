@@ -24,7 +24,7 @@ func (p *Preparer) PrepareLuma(f *capture.Frame) (Picture, error) {
 	if f.Width != p.lumaWidth || f.Height != p.lumaHeight {
 		p.lumaWidth, p.lumaHeight = f.Width, f.Height
 		p.lumaRuns = maskRuns(p.mask, f.Width, f.Height)
-		p.sums, p.row = make([]uint16, f.Width), make([]float32, f.Width)
+		p.sums, p.row = make([]uint16, f.Width), make([]float32, f.Width+C.VIGIL_SPARE)
 	}
 	for _, r := range p.lumaRuns {
 		clear(f.Pix[r.from:r.to])

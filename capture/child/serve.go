@@ -58,7 +58,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c := &camera{start: s, queue: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes}}
+	c := &camera{start: s, queue: make(chan []byte, queueLength), spare: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes}}
 	go func() {
 		c.listen(in, &d)
 		stop()
@@ -71,6 +71,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 				exit()
 				return
 			}
+			c.recycle(m)
 		}
 	})
 	err = c.watch(ctx)
@@ -91,6 +92,29 @@ type camera struct {
 	mu     sync.Mutex // between a sender and close
 	queue  chan []byte
 	closed bool
+
+	spare chan []byte // of pictures that were sent, for the next ones
+}
+
+// recycle keeps a picture's message for the next picture.
+func (c *camera) recycle(m []byte) {
+	if kind(m[5]) != kindPicture {
+		return
+	}
+	select {
+	case c.spare <- m[:0]:
+	default:
+	}
+}
+
+// room is where a picture's message may be written.
+func (c *camera) room(size int) []byte {
+	select {
+	case b := <-c.spare:
+		return b
+	default:
+		return make([]byte, 0, size)
+	}
 }
 
 // send queues a message; one that must not be lost waits for room, any other one is let go where there is none.
@@ -184,7 +208,7 @@ func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width), height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
 		same: f.Same, gray: pic.Gray,
 	}
-	c.send(seal(make([]byte, 0, headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
+	c.send(seal(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {
 		return nil
 	}
