@@ -1,6 +1,8 @@
-# Builds vigil against Debian's OpenCV and leaves only what it needs to run.
+# Builds vigil against Debian's OpenCV and FFmpeg and leaves only what it needs to run.
 FROM golang:1.26-bookworm AS build
-RUN apt-get update && apt-get install -y --no-install-recommends g++ pkg-config libopencv-dev && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install -y --no-install-recommends g++ pkg-config libopencv-dev \
+        libavformat-dev libavcodec-dev libavutil-dev libswscale-dev \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
@@ -10,6 +12,7 @@ RUN make build
 FROM debian:bookworm-slim
 RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates tzdata \
         libopencv-core406 libopencv-imgproc406 libopencv-imgcodecs406 libopencv-videoio406 \
+        libavformat59 libavcodec59 libavutil57 libswscale6 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home /var/lib/vigil --create-home vigil
 COPY --from=build /src/bin/vigil /usr/local/bin/vigil

@@ -134,6 +134,15 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	return 0;
 }
 
+static int is_key(const AVFrame *f)
+{
+#ifdef AV_FRAME_FLAG_KEY // from FFmpeg 6.1 on
+	return f->flags & AV_FRAME_FLAG_KEY;
+#else
+	return f->key_frame;
+#endif
+}
+
 // A damaged picture, and what is predicted from it, is left out: up to the next key frame, but for a second at most.
 static int is_damaged(vigil_source *s)
 {
@@ -142,7 +151,7 @@ static int is_damaged(vigil_source *s)
 		s->whole_after = now_us() + 1000000;
 		return 1;
 	}
-	if (f->key_frame || now_us() >= s->whole_after)
+	if (is_key(f) || now_us() >= s->whole_after)
 		s->whole_after = 0;
 	return s->whole_after != 0;
 }

@@ -25,6 +25,7 @@ int vigil_luma(vigil_source *s, uint8_t *to);                    // [height][wid
 int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], BGR
 void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread
 void vigil_free(vigil_source *s);
+int vigil_remux(const char *from, const char *to);               // files' names
 void vigil_reason(int code, char *text, size_t size);
 
 // Codes that the Go side tells apart.

@@ -81,6 +81,32 @@ func TestRTSP(t *testing.T) {
 	}
 }
 
+// A server that is still there and says nothing more is noticed after the read timeout, also where no connection could tell.
+func TestRTSPStall(t *testing.T) {
+	for _, transport := range []string{"tcp", "udp"} {
+		t.Run(transport, func(t *testing.T) {
+			t.Parallel()
+			server := rtsptest.Start(t, rtsptest.Options{})
+			o := quick
+			o.Transport = transport
+			s := openAddress(t, address(t, server.URL()), o)
+			server.Pause()
+			var f Frame
+			var err error
+			last := time.Now()
+			for err == nil {
+				last = time.Now()
+				err = s.Read(t.Context(), &f)
+			}
+			if took := time.Since(last); !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "no picture came within 2s") || took < o.ReadTimeout {
+				t.Errorf("%v after %v", err, took)
+			}
+			server.Resume()
+			readRising(t, openAddress(t, address(t, server.URL()), o), 0, 1)
+		})
+	}
+}
+
 // readRising reads 40 frames whose numbers and times rise, and returns the next number.
 func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 	t.Helper()

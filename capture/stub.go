@@ -7,7 +7,7 @@ import (
 	"errors"
 )
 
-var errNoOpenCV = errors.New("this vigil was built without OpenCV: install it (Debian: libopencv-dev and pkg-config) and " +
+var errNoOpenCV = errors.New("this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
 	"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 
 func openFile(context.Context, string, Options) (source, Info, error) {
@@ -30,6 +30,9 @@ func (*Writer) Write(*Frame) error { return errNoOpenCV }
 
 // Close does nothing.
 func (*Writer) Close() error { return nil }
+
+// Remux says what is missing.
+func Remux(string, string) error { return errNoOpenCV }
 
 // Shutter makes JPEGs of a stream's frames. This build cannot.
 type Shutter struct{}

@@ -29,8 +29,8 @@ type loadVideo struct {
 const loadLength = 20 * time.Second
 
 func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
-	path := filepath.Join(dir, fmt.Sprintf("%dx%d-%g.ts", w, h, fps))
-	writer, err := capture.CreateVideo(path, fps, w, h, "X264")
+	name := filepath.Join(dir, fmt.Sprintf("%dx%d-%g", w, h, fps))
+	writer, err := capture.CreateVideo(name+".mkv", fps, w, h, "X264")
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,11 @@ func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
 		return nil, err
 	}
 	v := &loadVideo{width: w, height: h, fps: fps}
-	if v.stream, err = os.ReadFile(path); err != nil {
+	// A camera's stream begins again and again, which only this container may; OpenCV does not know how to write it.
+	if err := capture.Remux(name+".mkv", name+".ts"); err != nil {
+		return nil, err
+	}
+	if v.stream, err = os.ReadFile(name + ".ts"); err != nil {
 		return nil, err
 	}
 	v.server = httptest.NewServer(http.HandlerFunc(v.serve))

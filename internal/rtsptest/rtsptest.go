@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -83,6 +84,19 @@ func (s *Server) Stop() {
 	_ = s.cmd.Wait() // the kill is its exit status
 	_ = s.stdin.Close()
 	s.cmd = nil
+}
+
+// Pause stops the server, which keeps its connections and says nothing, until Resume or Stop.
+func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
+
+// Resume lets a server that was paused go on.
+func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
+
+func (s *Server) signal(sig syscall.Signal) {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // Restart starts the server again on the same port.

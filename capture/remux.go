@@ -1,0 +1,29 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+// #include "ffmpeg.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+)
+
+// Remux copies a file's video into one of another container, by the ending of its name, without coding it anew. OpenCV writes to
+// fewer of them than FFmpeg does.
+func Remux(from, to string) error {
+	var paths [2]string
+	for i, p := range []string{from, to} {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			return err
+		}
+		paths[i] = abs // in which FFmpeg sees no protocol
+	}
+	if code := call(func(s ...*C.char) C.int { return C.vigil_remux(s[0], s[1]) }, paths[:]...); code < 0 {
+		return fmt.Errorf("copying the video of %s to %s: %w", from, to, errors.New(reason(code)))
+	}
+	return nil
+}
