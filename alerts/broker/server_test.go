@@ -125,3 +125,18 @@ func TestServerWritesToItsLogOnly(t *testing.T) {
 		t.Errorf("nothing of the server's in its log: %q", log.String())
 	}
 }
+
+// No test here can cut the power; this one at least fails when the server no longer syncs before it acknowledges.
+func TestAcknowledgedMeansSynced(t *testing.T) {
+	for name, lazy := range map[string]bool{"as vigil does it": false, "left to the system": true} {
+		s := serve(t, Options{LazySync: lazy})
+		for range 2 {
+			if c := s.current().JetStreamConfig(); c == nil || c.SyncAlways == lazy {
+				t.Errorf("%s: the server's streams are kept with %+v", name, c)
+			}
+			if err := s.Restart(within(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

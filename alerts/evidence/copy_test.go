@@ -30,6 +30,9 @@ func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 			t.Fatal("no connection to the server that was just started")
 		}
 	}
+	if err := c.Check(within(t), "yard"); err != nil {
+		t.Fatal(err)
+	}
 	return p, c
 }
 
@@ -114,9 +117,6 @@ func TestWhatCannotBeCopiedHoldsUpNoAlert(t *testing.T) {
 	_, far := away(t, `authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$O.>"]}}}]}
 no_auth_user: u
 `+natstest.JetStreamIn(t.TempDir()))
-	if err := far.Check(within(t), "yard"); err != nil {
-		t.Fatal(err)
-	}
 	var mu sync.Mutex
 	var said bytes.Buffer
 	c := &Copier{From: js, To: far, Limits: Limits{Bytes: 1 << 20}, Log: slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil))}
