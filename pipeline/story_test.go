@@ -178,6 +178,7 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 					cancel()
 				}
 				time.Sleep(holdTime + time.Second)
+				synctest.Wait()
 				end := l.alerts[len(l.alerts)-1]
 				if end.Phase != alerts.PhaseEnd || len(end.EvidencePending) != c.promises || c.promises == 1 && end.EvidencePending[0].Name != "1/clip" {
 					t.Errorf("after %v the %s promises %v", time.Since(began), end.Phase, end.EvidencePending)
