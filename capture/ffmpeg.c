@@ -130,6 +130,7 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	AVRational rate = av_guess_frame_rate(s->format, st, NULL);
 	info->width = st->codecpar->width;
 	info->height = st->codecpar->height;
+	info->threads = s->codec->thread_count;
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 	return 0;
 }

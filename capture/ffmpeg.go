@@ -29,6 +29,7 @@ type libav struct {
 	info    Info
 	clock   clock
 	timeout time.Duration
+	threads int // that decode
 	count   int
 	damaged int // pictures left out since the last one
 	size    [2]int
@@ -62,6 +63,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		}
 		return nil, Info{}, explainCode(ctx, addr, code, o)
 	}
+	v.threads = int(info.threads)
 	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error

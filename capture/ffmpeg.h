@@ -7,6 +7,7 @@ typedef struct vigil_source vigil_source;
 typedef struct {
 	int width, height; // in pixels; 0 where unknown
 	double fps;        // 0 where unknown
+	int threads;       // that the decoder has
 } vigil_info;
 
 typedef struct {

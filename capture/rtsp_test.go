@@ -50,6 +50,9 @@ func TestRTSP(t *testing.T) {
 			if i := s.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || i.Frames != 0 || !i.Live {
 				t.Errorf("info %+v", i)
 			}
+			if n := s.src.(*libav).threads; n != 1 {
+				t.Errorf("%d threads decode", n)
+			}
 			seq := readRising(t, s, 0, 1)
 
 			server.Stop()

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A program that has not ended ten seconds after it was told to is ended all the same; one that has, or was not told to, is not.
+func TestLimitStop(t *testing.T) {
+	before := abandon
+	defer func() { abandon = before }()
+	for _, tt := range []struct {
+		name      string
+		told      bool
+		takes     time.Duration
+		abandoned bool
+	}{
+		{"in time", true, stopLimit - time.Millisecond, false},
+		{"too late", true, stopLimit + time.Millisecond, true},
+		{"never told", false, time.Hour, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				abandoned := false
+				abandon = func() { abandoned = true }
+				ctx, stop := context.WithCancel(t.Context())
+				defer stop()
+				over := limitStop(ctx)
+				time.Sleep(time.Hour)
+				if tt.told {
+					stop()
+				}
+				time.Sleep(tt.takes)
+				over()
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				if abandoned != tt.abandoned {
+					t.Errorf("abandoned: %v", abandoned)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,107 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/alerts"
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// The pause before a source is opened again doubles between its bounds, is nowhere the same twice, and begins anew after a good minute.
+func TestBackoff(t *testing.T) {
+	b := backoff{least: time.Second, most: time.Minute}
+	differ := false
+	for i, full := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
+		full *= time.Second
+		got := b.next(time.Minute - time.Millisecond)
+		if i == 0 {
+			b.pause = 2 * time.Second // as it is whatever was drawn
+		}
+		if got < full/2 || got > full {
+			t.Errorf("pause %d is %v, want from %v to %v", i, got, full/2, full)
+		}
+		differ = differ || got != full && got != full/2
+	}
+	if !differ {
+		t.Error("there is no jitter")
+	}
+	if got := b.next(time.Minute); got > time.Second {
+		t.Errorf("after a good minute the pause is %v", got)
+	}
+	if got := b.next(0); got < time.Second || got > 2*time.Second {
+		t.Errorf("and then %v", got)
+	}
+}
+
+// still is a camera that shows one picture a second, and the same one again unless it is told otherwise.
+type still struct {
+	o     Opening
+	side  int
+	shown uint64
+	moves func() bool
+}
+
+func (s *still) Info() capture.Info { return capture.Info{Width: 32, Height: 32, FPS: 1, Live: true} }
+func (s *still) Close() error       { return nil }
+
+func (s *still) Next(ctx context.Context) (preprocess.Picture, error) {
+	select {
+	case <-ctx.Done():
+		return preprocess.Picture{}, ctx.Err()
+	case <-time.After(time.Second):
+	}
+	p := preprocess.Picture{
+		Seq: s.o.FirstSeq + s.shown, PTS: time.Duration(s.shown) * time.Second, Arrival: time.Now(), Opening: s.o.Number,
+		Width: 32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.moves(), Gray: make([]byte, s.side*s.side),
+	}
+	s.shown++
+	return p, nil
+}
+
+// A picture that stays the same for a minute is told as frozen; the camera is opened again for it once an hour and not more often, and is
+// live again with the first other picture.
+func TestFrozen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{}
+		cam := camera(t, "yard", film{})
+		began := time.Now()
+		var openings []time.Duration
+		moves := func() bool {
+			at := time.Since(began)
+			return at < 10*time.Minute || at > 150*time.Minute
+		}
+		cam.Live, cam.Whole, cam.Hop, cam.FrozenAfter = true, false, 160, time.Minute
+		cam.Pictures = func(_ context.Context, o Opening) (Pictures, error) {
+			openings = append(openings, time.Since(began).Round(time.Minute))
+			if want := float64(min(o.Number-1, 1)); o.KnownFPS != want {
+				t.Errorf("opening %d is told a rate of %g, want %g", o.Number, o.KnownFPS, want)
+			}
+			return &still{o: o, side: cam.Model.Spec().Side, moves: moves}, nil
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
+		defer cancel()
+		if _, err := Run(ctx, []Camera{cam}, Options{Threads: 1, Publisher: l}); err != nil {
+			t.Fatal(err)
+		}
+		// Frozen after 11 minutes and opened again at once; an hour later again, and once more.
+		if got, want := fmt.Sprint(openings), "[0s 11m0s 1h11m0s 2h11m0s]"; got != want {
+			t.Errorf("opened at %s, want %s", got, want)
+		}
+		var states []string
+		for _, s := range l.states {
+			states = append(states, string(s.State))
+			if s.State == alerts.StateFrozen && !strings.Contains(s.Detail, "the same picture for 1m") {
+				t.Errorf("frozen, for %s", s.Detail)
+			}
+		}
+		if got, want := strings.Join(states, " "), "connecting live frozen failing connecting live frozen failing connecting live frozen failing connecting live frozen live stopped"; got != want {
+			t.Errorf("states %s, want %s", got, want)
+		}
+	})
+}
