@@ -130,6 +130,11 @@ func FuzzRedact(f *testing.F) {
 			if err != nil {
 				shown = err.Error()
 			}
+			if err == nil && a.isURL() {
+				if w := a.web(); w.host == "" || w.port == "" || strings.Contains(w.host+w.port, "XYZZY") {
+					t.Errorf("%q with %q is taken for the host %q, port %q", shape, s, w.host, w.port)
+				}
+			}
 			if strings.Contains(shown, "XYZZY") || strings.Contains(shown, fmt.Sprintf("%x", "XYZZY")) {
 				t.Errorf("%q with %q shows the secret: %s", shape, s, shown)
 			}

@@ -25,12 +25,18 @@ import (
 // patience is how long a test waits for something that takes moments; only a failure takes it all.
 const patience = time.Minute
 
-// parent starts a child that reads the address, tells its number, and reads on until it is killed.
+// parent starts a child that reads the address, tells its number, and reads on until it is killed. A path is what a child
+// tells that does not hear when it is to go.
 func parent(address string) {
-	addr, err := capture.ParseAddress(address)
+	o := Options{OpenTimeout: 30 * time.Second, ReadTimeout: patience, Side: 64}
+	if filepath.IsAbs(address) {
+		o.Command = []string{"/bin/sh", "-c", "cat \"$0\"; " + hangs, address}
+	}
+	var err error
+	o.Address, err = capture.ParseAddress(address)
 	if err == nil {
 		var p *Process
-		p, err = Start(context.Background(), Options{Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: patience, Side: 64})
+		p, err = Start(context.Background(), o)
 		if err == nil {
 			fmt.Println(p.PID())
 			for err == nil {
@@ -186,12 +192,19 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") // dead, and not yet waited for by init
 }
 
-// However a parent dies, its child does not outlive it; not even one that is stopped.
+// However a parent dies, its child does not outlive it; not even one that is stopped, or that hangs and hears nothing.
 func TestNoChildOutlivesItsParent(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	for _, stopped := range []bool{false, true} {
-		t.Run(fmt.Sprintf("stopped=%v", stopped), func(t *testing.T) {
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "parent", server.URL())
+	deaf := filepath.Join(t.TempDir(), "opened")
+	if err := os.WriteFile(deaf, opened, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name, address string
+		stopped       bool
+	}{{"watching", server.URL(), false}, {"stopped", server.URL(), true}, {"deaf", deaf, false}} {
+		t.Run(tt.name, func(t *testing.T) {
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "parent", tt.address)
 			cmd.Stderr = t.Output()
 			out, err := cmd.StdoutPipe()
 			if err != nil {
@@ -208,7 +221,7 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if stopped {
+			if tt.stopped {
 				if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
 					t.Fatal(err)
 				}

@@ -52,6 +52,8 @@ var (
 )
 
 const (
+	// loadShare is what is tried first of what a camera's work alone would allow: sending, the pipes and the system take the rest.
+	loadShare = 0.75
 	// loadLimit is the most cameras that are tried at a time.
 	loadLimit = 200
 	// loadSettle is how long cameras run before skipped clips count: they all start at once.
@@ -122,7 +124,7 @@ func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, 
 	scoring := clip / float64(hop)
 	all := full + scoring // processor seconds a frame
 	l.Decode, l.Shrink, l.Previews, l.Model = (bare-shrink)/all, shrink/all, (full-bare)/all, scoring/all
-	n := min(loadLimit, max(1, int(float64(runtime.GOMAXPROCS(0))/(all*v.fps))))
+	n := min(loadLimit, max(1, int(loadShare*float64(runtime.GOMAXPROCS(0))/(all*v.fps))))
 	for range loadTries {
 		progress(fmt.Sprintf("%d cameras of %dx%d at %g frames a second, preset %s", n, v.width, v.height, v.fps, preset))
 		skipped, err := v.watch(ctx, m, n, seconds)
@@ -151,8 +153,10 @@ func (l *cameraLoad) next() int {
 		return 0
 	case l.Skipped == 0:
 		return min(loadLimit, l.Cameras+max(1, l.Cameras/4))
-	case l.Skipped-l.Cameras <= max(1, l.Cameras/16):
+	case l.Skipped-l.Cameras <= max(1, l.Cameras/10):
 		return 0
+	case l.Cameras == 0:
+		return l.Skipped * 3 / 4
 	}
 	return (l.Cameras + l.Skipped) / 2
 }

@@ -26,7 +26,7 @@ func TestCameraSearch(t *testing.T) {
 				tries++
 			}
 			want := min(can, loadLimit)
-			if l.Cameras > want || want-l.Cameras > max(1, want/16) || tries > 30 {
+			if l.Cameras > want || want-l.Cameras > max(1, want/10) || tries > 30 {
 				t.Errorf("of %d cameras, from %d, %d were found in %d tries", can, guess, l.Cameras, tries)
 			}
 		}
