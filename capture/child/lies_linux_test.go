@@ -4,7 +4,9 @@ package child
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -53,7 +55,12 @@ var (
 	opened    = cat(hello, seal(nil, kindOpened, appendJSON(capture.Info{Width: 8, Height: 8, FPS: 25})))
 	garbage   = []byte(strings.Repeat("what? ", 1000))
 	smallJPEG = []byte{0xff, 0xd8, 1, 0xff, 0xd9}
-	another   = func() []byte { b := bytes.Clone(hello); b[4]++; return b }()
+	another   = func() []byte { // whole but for its version
+		b := bytes.Clone(hello)
+		b[4]++
+		binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
+		return b
+	}()
 )
 
 // What a lying child does, in the shell's words, when it has told its lie.

@@ -2,6 +2,7 @@ package child
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"io"
 	"testing"
@@ -73,10 +74,21 @@ func TestWire(t *testing.T) {
 		if heard, err := hear(bytes.NewReader(damaged)); errors.Is(err, io.EOF) && len(heard) == 6 {
 			t.Fatalf("byte %d was changed and nobody noticed", i)
 		}
-		if _, err := hear(bytes.NewReader(whole[:i])); err == nil {
-			t.Fatalf("%d bytes were enough", i)
+		// Between two messages the stream may end, within one it is broken.
+		heard, err := hear(bytes.NewReader(whole[:i]))
+		if between := i == length(whole, len(heard)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) == between || errors.Is(err, io.EOF) != between {
+			t.Fatalf("after %d bytes, %d messages: %v", i, len(heard), err)
 		}
 	}
+}
+
+// length is how many bytes the first n messages of a stream have.
+func length(stream []byte, n int) int {
+	at := 0
+	for range n {
+		at += headSize + int(binary.LittleEndian.Uint32(stream[at:]))
+	}
+	return at
 }
 
 func kindBytes(ks []kind) []byte {
