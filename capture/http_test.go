@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -87,11 +88,11 @@ func TestStderrIsSilentOnPasswords(t *testing.T) {
 // A playlist that a server sends leads to no file of this machine, nor to anything else that FFmpeg could open.
 func TestAPlaylistLeadsToNoFile(t *testing.T) {
 	path := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=25:d=2", "-c:v", "libx264", "-g", "25")
-	piece := ""
+	var piece atomic.Value
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /list.m3u8", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-		_, _ = w.Write([]byte("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n" + piece + "\n#EXT-X-ENDLIST\n"))
+		_, _ = w.Write([]byte("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n" + piece.Load().(string) + "\n#EXT-X-ENDLIST\n"))
 	})
 	mux.HandleFunc("GET /a.ts", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
 	server := httptest.NewServer(mux)
@@ -100,7 +101,7 @@ func TestAPlaylistLeadsToNoFile(t *testing.T) {
 		piece string
 		plays bool
 	}{{"a.ts", true}, {"file://" + path, false}, {path, false}, {"concat:" + path, false}, {"subfile,,start,0,end,0,,:" + path, false}} {
-		piece = tt.piece
+		piece.Store(tt.piece)
 		s, err := Open(t.Context(), address(t, server.URL+"/list.m3u8"), quick)
 		if err == nil {
 			err = s.Close()

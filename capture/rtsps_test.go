@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,14 +93,14 @@ func TestRTSPSRefusals(t *testing.T) {
 // The same for a camera that is reached by https, which learns the name that it was called by.
 func TestHTTPS(t *testing.T) {
 	path := ffmpeg(t, "a.ts", "testsrc2=s=320x240:r=25:d=2", "-c:v", "libx264", "-g", "25", "-bf", "0")
-	var host string
+	var host atomic.Value
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "viewer" || password != "geheim" {
 			w.Header().Set("Www-Authenticate", "Basic realm=x")
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
-		host = r.Host
+		host.Store(r.Host)
 		http.ServeFile(w, r, path)
 	}))
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are broken off, as they should be
@@ -118,7 +119,8 @@ func TestHTTPS(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := quick
-			o.Trust, host = tt.trust, ""
+			o.Trust = tt.trust
+			host.Store("")
 			s, err := Open(t.Context(), address(t, url), o)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("opening: %v, want %v", err, tt.want)
@@ -132,8 +134,8 @@ func TestHTTPS(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if want := strings.TrimPrefix(server.URL, "https://"); host != want {
-				t.Errorf("it was called %q, want %q", host, want)
+			if want := strings.TrimPrefix(server.URL, "https://"); host.Load() != want {
+				t.Errorf("it was called %q, want %q", host.Load(), want)
 			}
 			if err := s.Close(); err != nil {
 				t.Error(err)

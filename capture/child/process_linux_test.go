@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -175,6 +176,10 @@ func checkHost(t *testing.T, pid int) {
 	}
 	if score, err := os.ReadFile(filepath.Join(dir, "oom_score_adj")); err != nil || string(bytes.TrimSpace(score)) != "800" {
 		t.Errorf("oom_score_adj is %q, %v", score, err)
+	}
+	limits, err := os.ReadFile(filepath.Join(dir, "limits"))
+	if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
+		t.Errorf("it may write a core file, with the password in it: %v\n%s", err, limits)
 	}
 	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil || len(fds) > 16 {
