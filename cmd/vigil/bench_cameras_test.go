@@ -40,6 +40,9 @@ func TestBenchCameras(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer v.close()
+	if n := len(v.pictures); n != int(loadLength.Seconds()*10) {
+		t.Errorf("%d pictures are told apart", n)
+	}
 	m, err := randomModel("micro", 1)
 	if err != nil {
 		t.Fatal(err)

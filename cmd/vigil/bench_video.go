@@ -21,6 +21,7 @@ type loadVideo struct {
 	width, height int
 	fps           float64
 	stream        []byte
+	pictures      []int // where each picture's packets begin in the stream
 	server        *httptest.Server
 	address, fast capture.Address
 }
@@ -63,6 +64,9 @@ func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
 	if v.stream, err = os.ReadFile(name + ".ts"); err != nil {
 		return nil, err
 	}
+	if v.pictures = pictureStarts(v.stream); len(v.pictures) < 2 {
+		return nil, fmt.Errorf("the video of %dx%d at %g frames a second has %d pictures", w, h, fps, len(v.pictures))
+	}
 	v.server = httptest.NewServer(http.HandlerFunc(v.serve))
 	if v.address, err = capture.ParseAddress(v.server.URL + "/live.ts"); err != nil {
 		return nil, err
@@ -93,21 +97,19 @@ func (v *loadVideo) serve(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(v.stream) // whoever hangs up has seen enough
 		return
 	}
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(time.Duration(float64(time.Second) / v.fps))
 	defer tick.Stop()
-	began, sent := time.Now(), 0
-	for {
-		// A little ahead, for what a player looks at before it starts.
-		due := int(float64(len(v.stream)) * (time.Since(began) + time.Second).Seconds() / loadLength.Seconds())
-		for sent < due {
-			at := sent % len(v.stream)
-			n := min(due-sent, len(v.stream)-at)
-			if _, err := w.Write(v.stream[at : at+n]); err != nil {
-				return
-			}
-			sent += n
+	for n := 0; ; n++ {
+		// A whole picture at a time, large or small, as a camera does.
+		at := n % len(v.pictures)
+		from, to := v.pictures[at], len(v.stream)
+		if at == 0 {
+			from = 0
 		}
-		if http.NewResponseController(w).Flush() != nil {
+		if at+1 < len(v.pictures) {
+			to = v.pictures[at+1]
+		}
+		if _, err := w.Write(v.stream[from:to]); err != nil || http.NewResponseController(w).Flush() != nil {
 			return
 		}
 		select {
@@ -116,6 +118,19 @@ func (v *loadVideo) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// pictureStarts finds in an MPEG transport stream (ISO 13818-1, 2.4.3.2) the packets with which a picture begins: those of FFmpeg's video
+// stream that have the mark for it.
+func pictureStarts(stream []byte) (starts []int) {
+	const size, video = 188, 0x100
+	for at := 0; at+size <= len(stream); at += size {
+		p := stream[at:]
+		if starting, id := p[1]&0x40 != 0, int(p[1]&0x1f)<<8|int(p[2]); starting && id == video {
+			starts = append(starts, at)
+		}
+	}
+	return starts
 }
 
 // frameCost is the processor time, in seconds, that a camera's process takes for a frame: decoding, grey, resizing, the
