@@ -41,7 +41,8 @@ func trainCommand() *cobra.Command {
 			"until it is done: a run that was interrupted goes on bit for bit with --resume. One seed gives one result, whatever the number\n" +
 			"of threads; but with --minutes the speed of the machine decides how many steps there are.\n\n" +
 			"Recipe local-speed lets a part of some clips run too fast and unteaches what moves there; its weights are scored by their worst\n" +
-			"block. Recipe paper is the published one; its weights are scored by the mean error.",
+			"block. Recipe glide does that too, and lets what has been seen at other times glide through the picture without moving its limbs: take it\n" +
+			"where people walk. Recipe paper is the published one; its weights are scored by the mean error.",
 		Example: "  vigil train ped2/train/*.mkv -o ped2.safetensors --preset fast\n" +
 			"  vigil train yard/*.mp4 -o yard.safetensors --fps 10 --minutes 30",
 		Args: cobra.MinimumNArgs(1),
@@ -60,8 +61,8 @@ func trainCommand() *cobra.Command {
 	f.StringVar(&t.addressing, "addressing", model.Dot, "how the memory compares: dot or cosine")
 	f.IntVar(&t.slots, "slots", 0, "slots of the memory instead of the preset's number; 0 for a plain autoencoder without one")
 	f.Float64Var(&t.lambda, "lambda", 0, "hard shrinkage of the addressing, instead of 1/slots")
-	f.Float64Var(&t.pseudo, "pseudo", 0, "the share of clips that become pseudo-anomalies, instead of the recipe's")
-	f.StringVar(&t.recipe, "recipe", train.LocalSpeed, "how to learn: local-speed or paper")
+	f.Float64Var(&t.pseudo, "pseudo", 0, "the share of clips of which a part runs too fast, instead of the recipe's")
+	f.StringVar(&t.recipe, "recipe", train.LocalSpeed, "how to learn: local-speed, glide or paper")
 	f.Uint64Var(&t.seed, "seed", 1, "of everything that is drawn by chance")
 	f.IntVar(&t.epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
 	f.Float64Var(&t.minutes, "minutes", 0, "how long to learn instead; the schedule is fitted to it")

@@ -150,7 +150,7 @@ func TestTrainRefuses(t *testing.T) {
 		{[]string{video, "-o", out, "--pseudo", "1.5"}, true, "--pseudo: is 1.5, must be from 0 to 1"},
 		{[]string{video, "-o", out, "--slots", "-1"}, true, "slots -1: want 1 to"},
 		{[]string{video, "-o", out, "--preset", "huge"}, true, `--preset: preset "huge" is unknown, known are paper`},
-		{[]string{video, "-o", out, "--recipe", "magic"}, true, `--recipe: recipe "magic" is unknown, known are local-speed, paper`},
+		{[]string{video, "-o", out, "--recipe", "magic"}, true, `--recipe: recipe "magic" is unknown, known are local-speed, glide, paper`},
 		{[]string{video, "-o", out, "--side", "100"}, true, "side 100: want a multiple of 16"},
 		{[]string{video, "-o", out, "--epochs", "2", "--minutes", "3"}, true, "only one of them"},
 		{[]string{video, "-o", out, "--epochs", "-2"}, true, "--epochs: is -2"},

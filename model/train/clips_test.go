@@ -23,7 +23,7 @@ func grey(v float32) int { return int(math.Round((float64(v) + 1) * 127.5)) }
 
 func TestFastClips(t *testing.T) {
 	const side = 32
-	f := newFaker(side)
+	f := newFaker(side, nil)
 	x, mask := make([]float32, model.Frames*side*side), make([]float32, side*side)
 	speeds, whole := map[int]int{}, 0
 	for n := range 300 {
@@ -75,7 +75,7 @@ func TestFastClips(t *testing.T) {
 
 func TestMaskIsWhereItMoves(t *testing.T) {
 	for _, c := range []struct{ side, reach int }{{32, 1}, {64, 1}, {96, 1}, {128, 2}, {192, 3}} {
-		f := newFaker(c.side)
+		f := newFaker(c.side, nil)
 		s := stretch{gray: make([]byte, 31*c.side*c.side), frames: 31}
 		// One pixel flashes, and another changes by a grey level too little.
 		at, faint := c.side/2*c.side+c.side/2, 3*c.side+3
@@ -113,7 +113,7 @@ func sum(values []float32) float64 {
 func TestSamplerShowsEachClipOnce(t *testing.T) {
 	const side = 16
 	recipe := Recipe{Batch: 1, Stride: 2}
-	s := newSampler(recipe, 3, side, []stretch{numbered(side, 16), numbered(side, 15), numbered(side, 41)})
+	s := newSampler(recipe, 3, newFaker(side, nil), []stretch{numbered(side, 16), numbered(side, 15), numbered(side, 41)})
 	x, mask := make([]float32, model.Frames*side*side), make([]float32, side*side)
 	var orders [3][]int
 	for epoch := range orders {
@@ -132,7 +132,7 @@ func TestSamplerShowsEachClipOnce(t *testing.T) {
 		t.Error("two epochs have the same order")
 	}
 	// Any clip can be drawn without those before it.
-	s = newSampler(recipe, 3, side, s.stretches)
+	s = newSampler(recipe, 3, newFaker(side, nil), s.stretches)
 	s.clip(20, x, mask)
 	if grey(x[0]) != orders[1][6] {
 		t.Errorf("clip 20 alone begins at %d, in the run at %d", grey(x[0]), orders[1][6])

@@ -40,8 +40,9 @@ type heldOut struct {
 	x, mask   []float32
 }
 
-func newHeldOut(recipe Recipe, seed uint64, side int, held []stretch) *heldOut {
-	h := &heldOut{recipe: recipe, seed: seed, stretches: held, faker: newFaker(side)}
+func newHeldOut(recipe Recipe, seed uint64, faker *faker, held []stretch) *heldOut {
+	side := faker.side
+	h := &heldOut{recipe: recipe, seed: seed, stretches: held, faker: faker}
 	h.x, h.mask = make([]float32, model.Frames*side*side), make([]float32, side*side)
 	all := starts(held, heldStride)
 	for i := range min(len(all), heldClips) {

@@ -21,10 +21,16 @@ type faker struct {
 	pixels []byte // [16][S][S], the clip being made
 	motion []bool // [S][S]
 	rows   []bool // [S][S], motion widened along rows
+	place  []byte // [S][S], the background
 }
 
-func newFaker(side int) *faker {
-	return &faker{side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side), rows: make([]bool, side*side)}
+// newFaker takes the background, [S][S] in [-1, 1].
+func newFaker(side int, place []float32) *faker {
+	f := &faker{side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side), rows: make([]bool, side*side)}
+	for _, v := range place {
+		f.place = append(f.place, byte((v+1)*127.5+0.5))
+	}
+	return f
 }
 
 // normal writes the clip that begins at the frame to x, [16][S][S] in [-1, 1], and an empty mask, [S][S].
@@ -104,6 +110,11 @@ func (f *faker) widen() {
 			}
 		}
 	}
+	f.dilate()
+}
+
+// dilate widens motion by a square.
+func (f *faker) dilate() {
 	// A square of 3 pixels at side 64, of 5 at 128, of 7 at 192.
 	reach := max(f.side/64, 1)
 	clear(f.rows)

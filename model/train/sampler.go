@@ -13,9 +13,9 @@ type sampler struct {
 	order     []int // of epoch
 }
 
-func newSampler(recipe Recipe, seed uint64, side int, learn []stretch) *sampler {
+func newSampler(recipe Recipe, seed uint64, faker *faker, learn []stretch) *sampler {
 	return &sampler{
-		recipe: recipe, seed: seed, stretches: learn, starts: starts(learn, recipe.Stride), faker: newFaker(side), epoch: -1,
+		recipe: recipe, seed: seed, stretches: learn, starts: starts(learn, recipe.Stride), faker: faker, epoch: -1,
 	}
 }
 
@@ -35,8 +35,14 @@ func (s *sampler) clip(n int, x, mask []float32) {
 	at := s.starts[s.order[n%len(s.starts)]]
 	from := s.stretches[at.stretch]
 	r := chance(s.seed, chancePseudo, uint64(n))
-	if r.Float64() < s.recipe.Pseudo && s.faker.fast(r, from, at.frame, x, mask) {
-		return
+	draw, made := r.Float64(), false
+	switch {
+	case draw < s.recipe.Glide:
+		made = s.faker.glide(r, from, at.frame, x, mask)
+	case draw < s.recipe.Glide+s.recipe.Pseudo:
+		made = s.faker.fast(r, from, at.frame, x, mask)
 	}
-	s.faker.normal(from, at.frame, x, mask)
+	if !made {
+		s.faker.normal(from, at.frame, x, mask)
+	}
 }

@@ -144,8 +144,10 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 			r.frames[i] += s.frames
 		}
 	}
-	r.sampler = newSampler(cfg.Recipe, cfg.Seed, cfg.Spec.Side, learn)
-	r.held = newHeldOut(cfg.Recipe, cfg.Seed, cfg.Spec.Side, held)
+	place := make([]float32, cfg.Spec.Side*cfg.Spec.Side)
+	background(place, videos)
+	r.sampler = newSampler(cfg.Recipe, cfg.Seed, newFaker(cfg.Spec.Side, place), learn)
+	r.held = newHeldOut(cfg.Recipe, cfg.Seed, newFaker(cfg.Spec.Side, place), held)
 	if n := len(r.sampler.starts); n < cfg.Recipe.Batch {
 		return nil, fmt.Errorf("%w: there are %d clips of %d unbroken frames to learn from, at least %d are needed", ErrTooLittle, n,
 			model.Frames, cfg.Recipe.Batch)

@@ -1,0 +1,113 @@
+package train
+
+import (
+	"testing"
+
+	"vigil/model"
+)
+
+// TestGlide has a grey place and, in some frames, a bright block that a glide must find: it is to be moved stiffly, all of it within the mask,
+// and nothing else is to change.
+func TestGlide(t *testing.T) {
+	const side, ground, bright = 96, 100, 220
+	area := side * side
+	place := make([]float32, area)
+	for i := range place {
+		place[i] = scaled[ground]
+	}
+	s := stretch{gray: make([]byte, 40*area), frames: 40}
+	for i := range s.gray {
+		s.gray[i] = ground
+	}
+	x, mask := make([]float32, model.Frames*area), make([]float32, area)
+	f := newFaker(side, place)
+	if f.glide(chance(1, chancePseudo, 0), s, 3, x, mask) {
+		t.Error("something glides though there is nothing")
+	}
+	// From frame 20 on, so that the clip that begins at 3 shows nothing by itself.
+	for frame := 20; frame < 40; frame++ {
+		for y := 40; y < 46; y++ {
+			for c := 50; c < 54; c++ {
+				s.gray[frame*area+y*side+c] = bright
+			}
+		}
+	}
+	made, ways := 0, map[bool]int{}
+	for n := range 60 {
+		if !f.glide(chance(1, chancePseudo, uint64(n)), s, 3, x, mask) {
+			continue
+		}
+		made++
+		var first, last, weight [model.Frames]float64
+		for frame := range model.Frames {
+			for i := range area {
+				over := float64(grey(x[frame*area+i]) - ground)
+				if over != 0 && mask[i] == 0 {
+					t.Fatalf("clip %d, frame %d: %v at %d, %d, outside of the mask", n, frame, over, i/side, i%side)
+				}
+				first[frame] += over * float64(i%side)
+				last[frame] += over * float64(i/side)
+				weight[frame] += over
+			}
+			first[frame] /= weight[frame]
+			last[frame] /= weight[frame]
+		}
+		step := (first[15] - first[0]) / 15
+		ways[step > 0]++
+		for frame := 1; frame < model.Frames; frame++ {
+			if d := first[frame] - first[frame-1] - step; d > 0.6 || d < -0.6 {
+				t.Fatalf("clip %d: from frame %d on it goes %.2f pixels, in the mean %.2f", n, frame-1, first[frame]-first[frame-1], step)
+			}
+			// What lies between two pixels is a little fainter at its edge.
+			if r := weight[frame] / weight[0]; r < 0.6 || r > 1.6 {
+				t.Fatalf("clip %d: frame %d shows %.2f times as much as the first", n, frame, r)
+			}
+		}
+		if speed := max(step, -step) / side; speed < slowGlide*0.8 || speed > fastGlide*1.2 {
+			t.Fatalf("clip %d: %.4f sides a frame", n, speed)
+		}
+		if sunk := max(last[15]-last[0], last[0]-last[15]); sunk > 0.25*15*max(step, -step)+0.5 {
+			t.Fatalf("clip %d: it goes %.2f down and %.2f along", n, sunk, 15*step)
+		}
+	}
+	if made < 10 || ways[true] == 0 || ways[false] == 0 {
+		t.Errorf("%d of 60 clips have something that glides, %v", made, ways)
+	}
+}
+
+// TestSharesOfClips wants as many clips of each kind as the recipe says, and the same ones whatever else is in it.
+func TestSharesOfClips(t *testing.T) {
+	const side = 32
+	area := side * side
+	s := stretch{gray: make([]byte, 90*area), frames: 90}
+	for i := range s.gray {
+		s.gray[i] = byte(i / area) // the background is said to be black, so all of it is something
+	}
+	place := make([]float32, area)
+	for i := range place {
+		place[i] = -1
+	}
+	x, mask := make([]float32, model.Frames*area), make([]float32, area)
+	recipe, err := FindRecipe(Glide)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sampler := newSampler(recipe, 5, newFaker(side, place), []stretch{s})
+	kinds := map[string]int{}
+	for n := range 2000 {
+		sampler.clip(n, x, mask)
+		kind := "normal"
+		for i := range area {
+			switch d := grey(x[area+i]) - grey(x[i]); {
+			case d > 1 && kind == "normal":
+				kind = "fast"
+			case d <= 0:
+				kind = "glide"
+			}
+		}
+		kinds[kind]++
+	}
+	if g, f := float64(kinds["glide"])/2000, float64(kinds["fast"])/2000; g < recipe.Glide-0.05 || g > recipe.Glide+0.02 || f < recipe.Pseudo-0.05 || f > recipe.Pseudo+0.05 {
+		t.Errorf("%v: %.2f glide and %.2f are fast, want %v and %v", kinds, g, f, recipe.Glide, recipe.Pseudo)
+	}
+}
