@@ -66,6 +66,7 @@ type publisher struct {
 	expired chan *story
 	stories map[string]*story // of each camera: the event that goes on
 	leaving bool              // the program ends, and what is not ready by then will not be made: no end promises it
+	latest  time.Time         // until when ends may wait, all of them together, once the program was told to stop
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together

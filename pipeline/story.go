@@ -49,8 +49,11 @@ func (p *publisher) hear(ctx context.Context, w word) {
 	if w.alert.Phase == alerts.PhaseEnd && p.see(w, w.alert) {
 		s.ending = &w
 		hold := holdTime
-		if ctx.Err() != nil {
-			hold = holdAtStop
+		if ctx.Err() != nil && p.latest.IsZero() {
+			p.hurry(holdAtStop)
+		}
+		if !p.latest.IsZero() {
+			hold = max(0, time.Until(p.latest))
 		}
 		s.timer = time.AfterFunc(hold, func() { p.expired <- s })
 		return
@@ -125,7 +128,7 @@ func (p *publisher) finish(s *story) {
 			again.behind = append(again.behind, behind[i:]...)
 			return
 		}
-		p.hear(p.deadline, next)
+		p.hear(p.deadline, next) // which is over later than the program is told to stop; p.latest knows
 	}
 }
 
@@ -139,11 +142,15 @@ func (p *publisher) holding() bool {
 	return false
 }
 
-// hurry shortens the wait of ends.
+// hurry shortens the wait of ends: of those that wait and of those that are behind them, so that however many there are all are said
+// before the publisher gives up.
 func (p *publisher) hurry(hold time.Duration) {
-	p.leaving = true
+	if !p.latest.IsZero() {
+		return
+	}
+	p.leaving, p.latest = true, time.Now().Add(hold)
 	for _, s := range p.stories {
-		if s.ending != nil && s.timer.Stop() {
+		if s.ending != nil && s.timer != nil && s.timer.Stop() {
 			s.timer = time.AfterFunc(hold, func() { p.expired <- s })
 		}
 	}

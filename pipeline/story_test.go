@@ -215,3 +215,42 @@ func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A camera has had one event after the other, faster than their clips are made, when the program is told to stop: none of their messages is
+// lost, for the ends that stand behind each other do not wait one after the other.
+func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const events = 40
+		l := &ledger{}
+		p := newPublisher(Options{Publisher: l, Witness: newStudio(-1)}, 1, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.run(ctx) }()
+		for range events {
+			a := alerts.Alert{ID: alerts.NewID(), Camera: "yard", Phase: alerts.PhaseStart}
+			p.say(word{alert: a, footage: NewFootage(time.Minute, 1<<20)})
+			a.Phase = alerts.PhaseEnd
+			p.say(word{alert: a, footage: NewFootage(time.Minute, 1<<20)})
+		}
+		time.Sleep(time.Second)
+		stop()
+		began := time.Now()
+		p.close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > holdAtStop+100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		next := map[string]int{}
+		for _, a := range l.alerts {
+			if a.Seq != next[a.ID] {
+				t.Errorf("message %d of an event came where %d was due", a.Seq, next[a.ID])
+			}
+			next[a.ID]++
+		}
+		if n := len(l.alerts); len(next) != events || l.alerts[n-1].Phase != alerts.PhaseEnd {
+			t.Errorf("%d messages of %d events, want those of %d", n, len(next), events)
+		}
+	})
+}
