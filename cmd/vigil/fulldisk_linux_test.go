@@ -167,7 +167,9 @@ cameras:
 	b.drop(t)
 	dropped := time.Now()
 	// It may have been over before, for a moment.
-	waitFor("the end of it", func(s string) bool { return strings.LastIndex(s, "alerts can be stored again") > strings.LastIndex(s, "ALARM") })
+	waitFor("the end of it", func(s string) bool {
+		return strings.LastIndex(s, "alerts can be stored again") > strings.LastIndex(s, "ALARM")
+	})
 	t.Logf("over %v after there was room", time.Since(dropped).Round(10*time.Millisecond))
 	events := counter(stderr.String(), "flashes", "events")
 	waitFor("events as before", func(s string) bool { return counter(s, "flashes", "events") >= events+2 })
