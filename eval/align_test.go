@@ -63,6 +63,31 @@ func TestAlignments(t *testing.T) {
 	}
 }
 
+// What a calibration's places make of an error is the live protocol's alone, and early clips are there for who looks without delay.
+func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
+	r := Recording{Abnormal: make([]bool, 24), Clips: clipsAt([]int{0, 1}, 4, 6)}
+	for i := range r.Clips {
+		r.Clips[i].Error /= 2
+	}
+	if got := Raw(r).Scores; !reflect.DeepEqual(got, []float64{4, 6}) {
+		t.Errorf("raw %v, want the model's own errors", got)
+	}
+	if got := Live8(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
+		t.Errorf("live %v, want the weighed errors", got)
+	}
+	early := pipeline.Clip{Pictures: 3, Error: 9, Raw: 9, Centre: pipeline.Moment{Frame: 2}, Last: pipeline.Moment{Frame: 2}}
+	r.Clips = append([]pipeline.Clip{early}, r.Clips...)
+	if len(Raw(r).Scores) != 2 || len(Paper(r).Scores) != 2 {
+		t.Error("the paper counts an early clip")
+	}
+	if live := Live8(r, r.Clips, same).Scores; live[0] != 2 || live[7] != 2 {
+		t.Errorf("live %v, want no early clip in it", live)
+	}
+	if prompt := NoDelay(r, r.Clips, same).Scores; !math.IsInf(prompt[1], -1) || prompt[2] != 9 || prompt[14] != 9 || prompt[15] != 2 {
+		t.Errorf("no delay %v, want the early clip from frame 2 on", prompt)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	cfg := pipeline.DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
 	r := Recording{Abnormal: make([]bool, 400), FPS: 10}
@@ -102,6 +127,13 @@ func TestEvents(t *testing.T) {
 	}
 	if !near(e.FalsePerHour, 90) {
 		t.Errorf("%v false alarms an hour in 40 s with one", e.FalsePerHour)
+	}
+	// An alarm that was up before its event began is no earlier than at once.
+	e = Events{}
+	e.add(r, []Alarm{{Span{60, 105}, 75}})
+	e.finish()
+	if e.Found != 1 || e.False != 0 || !near(e.DelayMean, 0) {
+		t.Errorf("an alarm from before: %+v", e)
 	}
 }
 

@@ -78,7 +78,7 @@ func TestLayoutsAreKnown(t *testing.T) {
 		"ucsd": {"Test001 masks", "Test002"}, "avenue": {"01 masks", "02 masks"},
 		"shanghaitech": {"01_0014/01 masks", "12_0142/12"}, "folder": {"01 masks tracks", "b"},
 	}
-	train := map[string]int{"ucsd": 1, "avenue": 1, "shanghaitech": 2, "folder": 1}
+	train := map[string][]string{"ucsd": {"Train001/"}, "avenue": {"01/"}, "shanghaitech": {"01_001/01", "12_001/12"}, "folder": {"a/"}}
 	for format, files := range layouts() {
 		d, err := Open(t.Context(), tree(t, files), "")
 		if err != nil {
@@ -102,8 +102,12 @@ func TestLayoutsAreKnown(t *testing.T) {
 				t.Errorf("%s: %s: labels %v", format, v.Name, v.Abnormal)
 			}
 		}
-		if d.Format != format || !reflect.DeepEqual(got, want[format]) || len(d.Train) != train[format] {
-			t.Errorf("%s: read as %s: %v, %d for training; want %v, %d", format, d.Format, got, len(d.Train), want[format], train[format])
+		var normal []string
+		for _, v := range d.Train {
+			normal = append(normal, v.Name+"/"+v.Camera)
+		}
+		if d.Format != format || !reflect.DeepEqual(got, want[format]) || !reflect.DeepEqual(normal, train[format]) {
+			t.Errorf("%s: read as %s: %v, for training %v; want %v, %v", format, d.Format, got, normal, want[format], train[format])
 		}
 	}
 }
@@ -166,7 +170,8 @@ func TestScoresOfOthers(t *testing.T) {
 	}{
 		"replay's":     {files: map[string]string{"scores.csv": head + "01.mkv,0,1,0\n01.mkv,2,1,0\n02.mkv,0,3,0\n02.mkv,2,3,0\n", "events.csv": "video\n"}, step: 2},
 		"simple":       {files: map[string]string{"01.csv": "frame,score\n0,1\n1,2\n", "02.csv": "frame,score\n0,-1e3\n4,2\n"}, step: 1, unknown: true},
-		"not a number": {files: map[string]string{"01.csv": "frame,score\n0,1\n1,NaN\n"}, want: `01.csv: line 3: the score of frame 1 is "NaN", want a finite number`},
+		"not a number": {files: map[string]string{"01.csv": "frame,score\n0,1\n1,NaN\n"}, want: `01.csv: 1 of 2 scores are no finite numbers, the first in line 3: the score of frame 1 is "NaN", want a finite number`},
+		"two of three": {files: map[string]string{"s.csv": head + "01,0,,0\n02,0,1,0\n02,1,+Inf,0\n"}, want: `s.csv: 2 of 3 scores are no finite numbers, the first in line 2: the score of frame 0 is ""`},
 		"beyond":       {files: map[string]string{"s.csv": head + "01,5,1,0\n02,0,1,0\n"}, want: "video 01 has a score for frame 5, but"},
 		"backwards":    {files: map[string]string{"s.csv": head + "01,2,1,0\n01,1,1,0\n"}, want: "line 3: frame 1 after frame 2"},
 		"lacking":      {files: map[string]string{"01.csv": "frame,score\n0,1\n"}, want: "1 of 2 labelled videos have no scores: 02"},
@@ -189,6 +194,31 @@ func TestScoresOfOthers(t *testing.T) {
 		}
 		if err != nil || given.Step != c.step || given.Unknown != c.unknown || len(recordings) != 2 {
 			t.Errorf("%s: %v, step %d, unknown %v, %d recordings", name, err, given.Step, given.Unknown, len(recordings))
+		}
+	}
+	// A replay that was broken off, or labels of another video: the last clip of 40 frames at hop 1 scores frame 32.
+	text := "frame,label\n"
+	for i := range 40 {
+		text += fmt.Sprintf("%d,%d\n", i, i/20)
+	}
+	if truth, err = ReadLabels(tree(t, map[string]string{"01.csv": text})); err != nil {
+		t.Fatal(err)
+	}
+	for last, want := range map[int]string{32: "", 20: "the scores of video 01 end at frame 20, but"} {
+		scores := head
+		for i := 8; i <= last; i++ {
+			scores += fmt.Sprintf("01.mkv,%d,1,0\n", i)
+		}
+		given, err := ReadScores(tree(t, map[string]string{"s.csv": scores}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		// The frame is the clip's start + 8, and the score is there at its end.
+		if c := given.Videos["01"][0]; c.Centre.Frame != 8 || c.Last.Frame != 15 {
+			t.Errorf("the first clip scores frame %d and ends at %d, want 8 and 15", c.Centre.Frame, c.Last.Frame)
+		}
+		if _, err := given.Match(truth); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("scores up to frame %d: %v, want %q", last, err, want)
 		}
 	}
 }

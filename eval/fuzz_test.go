@@ -24,7 +24,7 @@ func FuzzUCSD(f *testing.F) {
 }
 
 func FuzzMat(f *testing.F) {
-	for _, name := range []string{"label.mat", "label-plain.mat"} {
+	for _, name := range []string{"label.mat", "label-plain.mat", "label-matlab.mat"} {
 		f.Add(testdata(f, name))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) { _ = drainMat(t, file) })

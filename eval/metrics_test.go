@@ -257,6 +257,28 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%s: %v lies in %v", name, x.at, x.span)
 		}
 	}
+	// The same by another generator and by the AUC's meaning: the mean over every two videos' frames, of which each has as many.
+	wins := make([][]float64, len(videos))
+	for i, v := range videos {
+		for _, w := range videos {
+			wins[i] = append(wins[i], pairs([]Series{{Scores: v.Scores[25:], Abnormal: v.Abnormal[25:]}, {Scores: w.Scores[:25], Abnormal: w.Abnormal[:25]}}))
+		}
+	}
+	drawings, drawn := make([]float64, 4000), make([]int, len(videos))
+	for n := range drawings {
+		for i := range drawn {
+			drawn[i] = r.IntN(len(videos))
+		}
+		for _, i := range drawn {
+			for _, j := range drawn {
+				drawings[n] += wins[i][j] / float64(len(drawn)*len(drawn))
+			}
+		}
+	}
+	slices.Sort(drawings)
+	if low, high := drawings[100], drawings[3899]; math.Abs(low-float64(a.MicroAUCInterval[0])) > 0.005 || math.Abs(high-float64(a.MicroAUCInterval[1])) > 0.005 {
+		t.Errorf("the middle 95 %% of drawings are %g to %g, the interval is %v", low, high, a.MicroAUCInterval)
+	}
 	// One video: every drawing is the same.
 	single, _ := Measure(videos[:1], 50, 7)
 	if single.MicroAUCInterval != (Interval{single.MicroAUC, single.MicroAUC}) {

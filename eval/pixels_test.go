@@ -69,6 +69,7 @@ func lookAt(heat []float32, side int, threshold int, truth []region, width, heig
 
 func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
+	middling := 0
 	for range 8 {
 		const side, width, height, frames = 16, 40, 32, 6
 		var p Pixels
@@ -79,16 +80,27 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 		for f := range frames {
 			heat, mask := make([]float32, side*side), &Mask{width, height, make([]bool, width*height)}
 			for i := range heat {
-				heat[i] = float32(r.IntN(12)) / 4
+				heat[i] = float32(r.IntN(6)) / 4
+			}
+			// What is true is hot in about the right place, and something else is too; at corners they touch what is warm by chance.
+			warm := func(x, y, w, h int) {
+				level := float32(4+r.IntN(5)) / 4
+				for cy := max(0, y); cy < min(side, y+h); cy++ {
+					for cx := max(0, x); cx < min(side, x+w); cx++ {
+						heat[cy*side+cx] = level
+					}
+				}
 			}
 			for range f % 3 {
-				x, y, w, h := r.IntN(30), r.IntN(24), 1+r.IntN(9), 1+r.IntN(7)
+				x, y, w, h := r.IntN(24), r.IntN(18), 3+r.IntN(9), 3+r.IntN(9)
 				for dy := range h {
 					for dx := range w {
 						mask.Abnormal[(y+dy)*width+x+dx] = true
 					}
 				}
+				warm(x*side/width-1+r.IntN(3), y*side/height-1+r.IntN(3), 1+w*side/width, 1+h*side/height)
 			}
+			warm(r.IntN(side), r.IntN(side), 1+r.IntN(3), 1+r.IntN(3))
 			for i, on := range mask.Abnormal {
 				v := float64(heat[i/width*side/height*side+i%width*side/width])
 				if on {
@@ -149,6 +161,64 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 		if math.Abs(float64(p.RBDC)-sum) > 1e-9 {
 			t.Fatalf("RBDC %v, want %v", float64(p.RBDC), sum)
 		}
+		if sum > 0.2 && sum < 0.8 {
+			middling++
+		}
+	}
+	if middling < 4 {
+		t.Errorf("only %d of 8 rounds have an RBDC that is neither little nor nearly all: they show nothing", middling)
+	}
+}
+
+// A region is detected from a Jaccard index of 0.1 on, and cells that touch at a corner are one region.
+func TestRegionsByHand(t *testing.T) {
+	row := func(y, n int) (cells [][2]int) {
+		for x := range n {
+			cells = append(cells, [2]int{x, y})
+		}
+		return cells
+	}
+	for name, c := range map[string]struct {
+		truth, found [][2]int
+		rbdc         float64
+	}{
+		"one of ten":                  {row(0, 10), [][2]int{{0, 0}}, 1},
+		"one of eleven":               {row(0, 11), [][2]int{{0, 0}}, 0},
+		"two of twenty, by a corner":  {append(row(0, 10), row(1, 10)...), [][2]int{{0, 0}, {1, 1}}, 1},
+		"two of twenty, not together": {append(row(0, 10), row(1, 10)...), [][2]int{{0, 0}, {2, 1}}, 0},
+	} {
+		heat, mask := make([]float32, 256), &Mask{16, 16, make([]bool, 256)}
+		for _, at := range c.truth {
+			mask.Abnormal[at[1]*16+at[0]] = true
+		}
+		for _, at := range c.found {
+			heat[at[1]*16+at[0]] = 1
+		}
+		var p Pixels
+		if err := p.add(heat, mask, nil, false); err != nil {
+			t.Fatal(err)
+		}
+		p.finish()
+		if !near(p.RBDC, c.rbdc) {
+			t.Errorf("%s: RBDC %v, want %v", name, p.RBDC, c.rbdc)
+		}
+	}
+}
+
+// At a side of 32 each value is the mean over two by two.
+func TestPixelsAreSmoothed(t *testing.T) {
+	heat, mask := make([]float32, 32*32), &Mask{32, 32, make([]bool, 32*32)}
+	heat[10*32+10] = 4
+	for _, i := range []int{10*32 + 10, 10*32 + 9, 9*32 + 10, 9*32 + 9} {
+		mask.Abnormal[i] = true
+	}
+	var p Pixels
+	if err := p.add(heat, mask, nil, false); err != nil {
+		t.Fatal(err)
+	}
+	p.finish()
+	if !near(p.AUC, 1) {
+		t.Errorf("pixel AUC %v, want 1: the four pixels around the hot one have its mean", p.AUC)
 	}
 }
 
@@ -188,6 +258,16 @@ func TestTracksByHand(t *testing.T) {
 	p.finish()
 	if p.Tracks != 2 || !near(p.TBDC, 0.5) {
 		t.Errorf("TBDC %v of %d tracks, want .5 of 2", p.TBDC, p.Tracks)
+	}
+	// In one of eleven it is not found.
+	p = Pixels{}
+	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
+	for range 10 {
+		add(make([]float32, 256), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
+	}
+	p.finish()
+	if !near(p.TBDC, 0) {
+		t.Errorf("TBDC %v of a track that is seen in one of eleven frames", p.TBDC)
 	}
 	// A false region, hotter, in each of six frames of ten: the track is found only from .6 on.
 	p = Pixels{}

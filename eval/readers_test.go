@@ -73,6 +73,24 @@ func TestMasksThatSciPyAndNumPyWrote(t *testing.T) {
 	}
 }
 
+// MATLAB itself keeps doubles as bytes where it can, has logical arrays, and puts short data into their tags; SciPy does none of that.
+func TestMasksAsMATLABWritesThem(t *testing.T) {
+	m, err := openMat(filepath.Join("testdata", "label-matlab.mat"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for i, want := range []*Mask{picture("..", ".."), picture("...", "...", "#.."), picture("..", "#."), picture("..", ".."), picture("..", "..")} {
+		var mask Mask
+		if err := m.Next(t.Context(), &mask); err != nil || !reflect.DeepEqual(&mask, want) {
+			t.Errorf("mask %d is %v, %v; want %v", i, mask, err, want)
+		}
+	}
+	if err := m.Next(t.Context(), new(Mask)); !errors.Is(err, io.EOF) {
+		t.Errorf("after the last mask: %v", err)
+	}
+}
+
 func TestItemsAreNotZero(t *testing.T) {
 	for name, c := range map[string]struct {
 		it   item

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"math/rand/v2"
@@ -112,6 +113,13 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 		var direct []pipeline.Clip
 		cam := blindCamera(t, pictures, jumps, hop)
 		cam.Early = true
+		if hop == 50 {
+			// Without early clips too.
+			cam.Early, all = false, Whole(all)
+			for i := 1; i < len(all); i++ {
+				all[i].Gap = all[i].First.Frame != all[i-1].First.Frame+1
+			}
+		}
 		_, err := pipeline.Run(t.Context(), []pipeline.Camera{cam}, pipeline.Options{
 			OnClip: func(c pipeline.Clip) { direct = append(direct, c) },
 		})
@@ -204,7 +212,22 @@ func TestSights(t *testing.T) {
 	if len(misses) != 1 || len(alarms) != 1 || alarms[0].Frame != 5 {
 		t.Errorf("misses %v, alarms %v", misses, alarms)
 	}
-	if misses, _ = s.Worst(5, Thresholds{"": {Lo: 0, Theta: 1}}); len(misses) != 0 {
+	// Of several the worst come first.
+	v = Video{Name: "02", Path: "q", Abnormal: []bool{false, true, false, true, false, true}}
+	for i, e := range []float64{2.5, 1.5, 9.5, 0.5, 4, 1} {
+		s.see(v, i, pipeline.Clip{Error: e, Map: []float32{1}}, nil)
+	}
+	at := func(sights []Sight) (out []string) {
+		for _, s := range sights {
+			out = append(out, fmt.Sprint(s.Video, s.Frame))
+		}
+		return out
+	}
+	misses, alarms = s.Worst(3, nil)
+	if m, a := at(misses), at(alarms); !reflect.DeepEqual(m, []string{"023", "025", "021"}) || !reflect.DeepEqual(a, []string{"022", "015", "024"}) {
+		t.Errorf("misses %v, alarms %v", m, a)
+	}
+	if misses, _ = s.Worst(5, Thresholds{"": {Lo: 0, Theta: 0.1}}); len(misses) != 0 {
 		t.Errorf("misses %v below every error", misses)
 	}
 }

@@ -30,6 +30,7 @@ type Given struct {
 	// Unknown says that nobody knows when the scores were there: files with the header frame,score do not say.
 	Unknown bool
 	source  map[string]string
+	replay  map[string]bool // whose scores are as replay writes them
 }
 
 // ReadScores reads scores from a file or from all files *.csv of a folder: as 'vigil replay --scores' writes them, or with
@@ -73,7 +74,7 @@ func ReadScores(path string) (*Given, error) {
 }
 
 func newGiven() *Given {
-	return &Given{Videos: map[string][]pipeline.Clip{}, source: map[string]string{}}
+	return &Given{Videos: map[string][]pipeline.Clip{}, source: map[string]string{}, replay: map[string]bool{}}
 }
 
 func (g *Given) readFile(path string) error {
@@ -107,9 +108,14 @@ func (g *Given) parse(r io.Reader, path string) error {
 		}
 	}
 	mine := map[string]bool{}
+	var wrong error // the first score that is no number
+	count, without := 0, 0
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
+			if wrong != nil {
+				return fmt.Errorf("%d of %d scores are no finite numbers, the first in %w", without, count, wrong)
+			}
 			return nil
 		}
 		if err != nil {
@@ -122,11 +128,17 @@ func (g *Given) parse(r io.Reader, path string) error {
 				if err := g.claim(name, path); err != nil {
 					return fmt.Errorf("line %d: %w", line, err)
 				}
-				mine[name] = true
+				mine[name], g.replay[name] = true, true
 			}
 			row = row[1:]
 		}
-		if err := g.score(name, row[0], row[1]); err != nil {
+		count++
+		switch err := g.score(name, row[0], row[1]); {
+		case errors.Is(err, errNoNumber):
+			if without++; wrong == nil {
+				wrong = fmt.Errorf("line %d: %w", line, err)
+			}
+		case err != nil:
 			return fmt.Errorf("line %d: %w", line, err)
 		}
 	}
@@ -141,6 +153,8 @@ func (g *Given) claim(name, path string) error {
 	return nil
 }
 
+var errNoNumber = errors.New("want a finite number")
+
 func (g *Given) score(name, frameText, scoreText string) error {
 	frame, err := strconv.ParseUint(frameText, 10, 32)
 	if err != nil {
@@ -148,7 +162,7 @@ func (g *Given) score(name, frameText, scoreText string) error {
 	}
 	score, err := strconv.ParseFloat(scoreText, 64)
 	if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
-		return fmt.Errorf("the score of frame %d is %q, want a finite number", frame, scoreText)
+		return fmt.Errorf("the score of frame %d is %q, %w", frame, scoreText, errNoNumber)
 	}
 	clips := g.Videos[name]
 	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
@@ -184,7 +198,8 @@ func ReadLabels(path string) (*Dataset, error) {
 	return d, d.check()
 }
 
-// Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels.
+// Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels. Scores that replay wrote must
+// go on to the last clip: where they end before, the labels are of another video, or the replay was broken off.
 func (g *Given) Match(d *Dataset) ([]Recording, error) {
 	var out []Recording
 	var lack []string
@@ -197,6 +212,10 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 		if last := clips[len(clips)-1].Centre.Frame; last >= uint64(len(v.Abnormal)) {
 			return nil, fmt.Errorf("%s: video %s has a score for frame %d, but %s has labels for %d frames, 0 to %d",
 				g.source[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
+		}
+		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && last+(preprocess.Frames/2+1)*max(g.Step, 1) < len(v.Abnormal) {
+			return nil, fmt.Errorf("%s: the scores of video %s end at frame %d, but %s has labels for %d frames", g.source[v.Name], v.Name, last, v.Truth,
+				len(v.Abnormal))
 		}
 		// One camera's threshold, if there is one, is what somebody gave for all of them.
 		out = append(out, Recording{Name: v.Name, Abnormal: v.Abnormal, Clips: clips, FPS: math.NaN()})

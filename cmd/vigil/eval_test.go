@@ -47,7 +47,13 @@ type evalJSON struct {
 		NoDelay   *float64 `json:"no_delay_micro_auc"`
 		Frames    int
 		Events    *struct{ Truth, Found, Missed, Alarms, False int }
-		Threshold *struct{ TPR, FPR float64 }
+		Threshold *struct {
+			TPR, FPR float64
+			Cameras  []struct {
+				Camera    string
+				Lo, Theta float64
+			}
+		}
 	}
 	Pixel *struct {
 		AUC, RBDC *float64

@@ -1,0 +1,141 @@
+//go:build cgo && gocv_videoio
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vigil/internal/scene"
+	"vigil/pipeline"
+)
+
+// xvid writes frames of a street as Avenue and ShanghaiTech have their videos: MPEG-4 in an AVI.
+func xvid(t *testing.T, street *scene.Street, frames int, path string) {
+	t.Helper()
+	ffmpeg, err := exec.LookPath("ffmpeg")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("this test needs ffmpeg: scripts/setup tests")
+		}
+		t.Skip("ffmpeg is not on the PATH: nothing can write the data set")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var raw bytes.Buffer
+	for i := range frames {
+		raw.Write(street.Frame(i, nil))
+	}
+	width, height := street.Size()
+	cmd := exec.CommandContext(t.Context(), ffmpeg, "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", fmt.Sprintf("%dx%d", width, height),
+		"-r", fmt.Sprint(street.FPS()), "-i", "pipe:0", "-c:v", "mpeg4", "-vtag", "xvid", "-q:v", "2", path)
+	cmd.Stdin = &raw
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+}
+
+func smallStreet(t *testing.T, day uint64, fps float64) *scene.Street {
+	t.Helper()
+	s, err := scene.New(scene.Config{Seed: 1, Day: day, Width: 48, Height: 32, FPS: fps, Clean: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// npy writes bytes as NumPy does.
+func npy(t *testing.T, path, kind, shape string, data []byte) {
+	t.Helper()
+	head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", kind, shape)
+	head += strings.Repeat(" ", 63-(10+len(head))%64) + "\n"
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := append([]byte{0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, byte(len(head)), byte(len(head) >> 8)}, head...)
+	if err := os.WriteFile(path, append(text, data...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// AVI videos with SciPy's volLabel, as Avenue is laid out, go the whole way to the figures.
+func TestEvalReadsAvenue(t *testing.T) {
+	root := t.TempDir()
+	xvid(t, smallStreet(t, 1, 25), 80, filepath.Join(root, "training_videos", "01.avi"))
+	xvid(t, smallStreet(t, 2, 25), 40, filepath.Join(root, "testing_videos", "01.avi"))
+	fixture, err := filepath.Abs("../../eval/testdata/label-40.mat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	link(t, fixture, filepath.Join(root, "ground_truth_demo", "testing_label_mask", "1_label.mat"))
+	weights := tinyWeights(t)
+	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
+	if r.Paper.Frames != 25 || r.Live.Frames != 40 || r.Pixel == nil || r.Pixel.Frames != 25 || r.Live.Threshold == nil || r.Live.Events.Truth != 1 {
+		t.Errorf("%+v", r)
+	}
+	// The labels of another video.
+	xvid(t, smallStreet(t, 2, 25), 38, filepath.Join(root, "testing_videos", "01.avi"))
+	code, _, errs := vigil(t, "eval", root, "-m", weights)
+	if code != exitFailed || !strings.Contains(errs, "01.avi: has 38 frames, but") || !strings.Contains(errs, "1_label.mat has labels for 40") {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+}
+
+// JPEG frames with NumPy's masks, as ShanghaiTech is laid out: each camera has the threshold of its own normal video.
+func TestEvalReadsShanghaiTech(t *testing.T) {
+	root := t.TempDir()
+	labels, masks := make([]byte, 40), make([]byte, 40*32*48)
+	for i := 20; i < 40; i++ {
+		labels[i], masks[(i*32+15)*48+20] = 1, 1
+	}
+	for i, name := range []string{"01_0014", "12_0142"} {
+		street := smallStreet(t, uint64(3+i), 24)
+		for f := range 40 {
+			frame := street.Frame(f, nil)
+			img := image.NewRGBA(image.Rect(0, 0, 48, 32))
+			for p := range 48 * 32 {
+				img.Set(p%48, p/48, color.RGBA{frame[3*p+2], frame[3*p+1], frame[3*p], 255})
+			}
+			var out bytes.Buffer
+			if err := jpeg.Encode(&out, img, nil); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(root, "testing", "frames", name, fmt.Sprintf("%03d.jpg", f))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(path, out.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		npy(t, filepath.Join(root, "testing", "test_frame_mask", name+".npy"), "|i1", "40,", labels)
+		npy(t, filepath.Join(root, "testing", "test_pixel_mask", name+".npy"), "|b1", "40, 32, 48", masks)
+		xvid(t, smallStreet(t, uint64(5+i), 24), 80, filepath.Join(root, "training", "videos", name[:2]+"_001.avi"))
+	}
+	weights := tinyWeights(t)
+	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
+	if r.Paper.Frames != 50 || r.Live.Frames != 80 || r.Pixel == nil || r.Pixel.Videos != 2 || r.Live.Threshold == nil {
+		t.Fatalf("%+v", r)
+	}
+	for i, c := range r.Live.Threshold.Cameras {
+		var own pipeline.Calibration
+		out := mustVigil(t, "calibrate", filepath.Join(root, "training", "videos", c.Camera+"_001.avi"), "-m", weights, "--camera", c.Camera,
+			"-o", filepath.Join(t.TempDir(), "c.json"), "--json")
+		if err := json.Unmarshal([]byte(out), &own); err != nil {
+			t.Fatal(err)
+		}
+		if c.Camera != []string{"01", "12"}[i] || c.Lo != own.Lo || c.Theta != own.Theta {
+			t.Errorf("camera %s: lo %g, theta %g; its normal video alone has %g, %g", c.Camera, c.Lo, c.Theta, own.Lo, own.Theta)
+		}
+	}
+}
