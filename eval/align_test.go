@@ -16,7 +16,7 @@ func clipsAt(starts []int, errors ...float64) []pipeline.Clip {
 		at := func(frame int) pipeline.Moment {
 			return pipeline.Moment{Frame: uint64(frame), PTS: time.Duration(frame) * 100 * time.Millisecond}
 		}
-		out[i] = pipeline.Clip{First: at(s), Centre: at(s + 8), Last: at(s + 15), Error: errors[i], Raw: errors[i], FPS: 10}
+		out[i] = pipeline.Clip{First: at(s), From: at(s), Centre: at(s + 8), Seen: at(s + 8), Last: at(s + 15), Error: errors[i], Raw: errors[i], FPS: 10}
 	}
 	return out
 }

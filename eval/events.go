@@ -62,7 +62,7 @@ func detect(clips []pipeline.Clip, cfg pipeline.DetectorConfig, lo, theta float6
 	var alarms []Alarm
 	end := func(ep pipeline.Episode) {
 		a := &alarms[len(alarms)-1]
-		a.Span = Span{int(ep.Start.First.Frame), int(ep.End.Last.Frame)}
+		a.Span = Span{int(ep.Start.From.Frame), int(ep.End.Last.Frame)}
 	}
 	for _, c := range clips {
 		c.Regularity = pipeline.Regularity(c.Error, lo, theta)

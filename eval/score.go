@@ -72,7 +72,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 }
 
 func (s *Scorer) clip(ctx context.Context, v Video, masks videoMasks, c pipeline.Clip) error {
-	frame := int(c.Centre.Frame)
+	frame := int(c.Seen.Frame)
 	if frame >= len(v.Abnormal) {
 		return fmt.Errorf("has a frame %d, but %s has labels for %d", frame, v.Truth, len(v.Abnormal))
 	}
@@ -120,7 +120,7 @@ func (m videoMasks) finish(ctx context.Context, frames int) error {
 // Sight is a frame worth looking at: an abnormal one with a low error, or a normal one with a high one.
 type Sight struct {
 	Video, Path string
-	Frame       int // the clip's start + 8
+	Frame       int // the middle of those that the clip's score is made of
 	Abnormal    bool
 	Error       float64
 	Heat        []float32 // the error map [side][side]

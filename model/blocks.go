@@ -9,6 +9,8 @@ import (
 // window of a row and of a column touches the border, so every pixel is in one.
 type blocks struct {
 	side, window, step int
+	frames             float64 // that the sums are of
+	changes            float64 // between them, and from the one before where there is one
 	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the pixels that count.
 	errs, change, front, kept []float64
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
@@ -18,10 +20,10 @@ type blocks struct {
 // CellGrid is how many cells a Score's picture has in a row and in a column; a cell is as large as a window.
 const CellGrid = 8
 
-func newBlocks(side int) *blocks {
+func newBlocks(side, frames int) *blocks {
 	n := (side + 1) * (side + 1)
 	return &blocks{
-		side: side, window: side / 8, step: max(side/32, 1),
+		side: side, window: side / 8, step: max(side/32, 1), frames: float64(frames), changes: float64(min(frames, Frames-1)),
 		errs: make([]float64, n), change: make([]float64, n), front: make([]float64, n), kept: make([]float64, n),
 		counts: make([]float32, side*side),
 	}
@@ -59,8 +61,8 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 				// Differences of running sums can fall below zero by a rounding.
 				score := max(b.sum(b.errs, x, y), 0) / area
 				if change != nil {
-					moved := max(b.sum(b.change, x, y), 0) / (area * (Frames - 1))
-					stood := max(b.sum(b.front, x, y), 0) / (area * Frames)
+					moved := max(b.sum(b.change, x, y), 0) / (area * b.changes)
+					stood := max(b.sum(b.front, x, y), 0) / (area * b.frames)
 					score *= math.Sqrt(moved / (stood + motionFloor))
 				}
 				cell := &b.cells[(y+b.window/2)*CellGrid/b.side*CellGrid+(x+b.window/2)*CellGrid/b.side]

@@ -17,6 +17,7 @@ const (
 	keyLambda     = "lambda"
 	keyAddressing = "addressing"
 	keyScore      = "score"
+	keyLast       = "last"
 	keyName       = "name"
 	keyVersion    = "version"
 )
@@ -70,10 +71,14 @@ func (w *Weights) metadata() map[string]string {
 	for _, c := range s.Channels {
 		channels = append(channels, strconv.Itoa(c))
 	}
+	last := ""
+	if s.Last != 0 {
+		last = strconv.Itoa(s.Last)
+	}
 	for key, value := range map[string]string{
 		keyPreset: s.Preset, keySide: strconv.Itoa(s.Side), keyChannels: strings.Join(channels, ","), keySlots: strconv.Itoa(s.Slots),
 		keyLambda: strconv.FormatFloat(s.Lambda, 'g', -1, 64), keyAddressing: s.Addressing, keyScore: s.Score,
-		keyName: w.Name, keyVersion: w.Version,
+		keyLast: last, keyName: w.Name, keyVersion: w.Version,
 	} {
 		if value != "" {
 			meta[key] = value
@@ -97,6 +102,9 @@ func (w *Weights) setMetadata(meta map[string]string) error {
 	s := Spec{Preset: meta[keyPreset], Addressing: meta[keyAddressing], Score: meta[keyScore]}
 	s.Side = number(keySide, meta[keySide])
 	s.Slots = number(keySlots, meta[keySlots])
+	if meta[keyLast] != "" {
+		s.Last = number(keyLast, meta[keyLast])
+	}
 	channels := strings.Split(meta[keyChannels], ",")
 	if len(channels) != len(s.Channels) {
 		bad = append(bad, fmt.Errorf("metadata %s: %s, expected %d numbers with commas between", keyChannels, shorten(meta[keyChannels]), len(s.Channels)))
@@ -118,7 +126,7 @@ func (w *Weights) setMetadata(meta map[string]string) error {
 	}
 	w.Spec, w.Name, w.Version = s, meta[keyName], meta[keyVersion]
 	w.Notes = maps.Clone(meta)
-	for _, key := range []string{keyPreset, keySide, keyChannels, keySlots, keyLambda, keyAddressing, keyScore, keyName, keyVersion} {
+	for _, key := range []string{keyPreset, keySide, keyChannels, keySlots, keyLambda, keyAddressing, keyScore, keyLast, keyName, keyVersion} {
 		delete(w.Notes, key)
 	}
 	return errors.Join(bad...)

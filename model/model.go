@@ -73,6 +73,12 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 		c.Pack(weight, out, in, bias)
 		m.convs = append(m.convs, c)
 	}
+	// What only frames that are not scored need is left out, from the last layer to the first.
+	skip := Frames - w.Spec.Scored()
+	for _, c := range slices.Backward(m.convs) {
+		c.Skip(skip)
+		skip = c.Unread()
+	}
 	m.tail = kernel.NewTail(m.convs[len(m.convs)-2], m.convs[len(m.convs)-1])
 	if w.Spec.Slots > 0 {
 		m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
@@ -122,10 +128,15 @@ func (m *Model) Version() string { return m.version }
 // Hash is the file's SHA-256 in hexadecimal digits.
 func (m *Model) Hash() string { return m.hash }
 
+// queries are the latent positions that are addressed: those of the frames that the decoder reads.
+func (m *Model) queries() int {
+	latent := &m.layers[3]
+	return (latent.outT - m.convs[4].Unread()) * latent.outS * latent.outS
+}
+
 // Work is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not counted.
 func (m *Model) Work() float64 {
-	latent := &m.layers[3]
-	n := 2 * latent.outT * latent.outS * latent.outS * m.spec.Slots * m.spec.Channels[3]
+	n := 2 * m.queries() * m.spec.Slots * m.spec.Channels[3]
 	for _, c := range m.convs {
 		n += c.Work()
 	}

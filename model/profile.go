@@ -38,7 +38,7 @@ func (m *Model) Parts() []Part {
 		}
 		parts = append(parts, p)
 		if l.memory {
-			queries, width, slots := l.outT*l.outS*l.outS, m.spec.Channels[3], m.spec.Slots
+			queries, width, slots := m.queries(), m.spec.Channels[3], m.spec.Slots
 			parts = append(parts, Part{
 				Name: memoryName, Kind: MemoryRead, Work: 4 * float64(queries*slots*width), Bytes: 4 * float64(2*queries*width+slots*width),
 			})

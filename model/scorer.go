@@ -14,7 +14,7 @@ import (
 type Score struct {
 	// Error is the clip's error as the Spec's Score defines it; higher is stranger.
 	Error float64
-	// Map is [Side][Side], row-major: the mean over the frames of |x̂-x| for mean_abs, of (x̂-x)² for the others; 0 where
+	// Map is [Side][Side], row-major: the mean over the frames that are scored of |x̂-x| for mean_abs, of (x̂-x)² for the others; 0 where
 	// the picture is ignored. It belongs to the Scorer and is valid until its next call.
 	Map []float32
 	// Side is the model's input side, in pixels.
@@ -31,9 +31,9 @@ type Scorer struct {
 	model *Model
 	pool  *kernel.Pool
 	maps  [2][]float32 // activations, taking turns
-	y     []float32    // [Frames][Side][Side], the reconstruction
+	y     []float32    // [Frames][Side][Side], the reconstruction, of the frames that are scored
 	errs  []float32    // [Side][Side]
-	// For BlockMotion, [Side][Side]: sums over the frames of squared changes and of squared differences to the background.
+	// For BlockMotion, [Side][Side]: sums over the frames that are scored of squared changes and of squared differences to the background.
 	change, front []float32
 	blocks        *blocks
 	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
@@ -46,7 +46,7 @@ type Scorer struct {
 func (m *Model) NewScorer(threads int) *Scorer {
 	side := m.spec.Side
 	s := &Scorer{
-		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side),
+		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side, m.spec.Scored()),
 		y: make([]float32, Frames*side*side), errs: make([]float32, side*side),
 	}
 	for turn, n := range m.mapSizes() {
@@ -84,7 +84,7 @@ func (m *Model) mapSizes() (sizes [2]int) {
 func (s *Scorer) Close() { s.pool.Close() }
 
 // Score reconstructs a clip and measures how far off it is. x is [16][Side][Side], row-major, in [-1, 1]. ignore, [Side][Side],
-// marks pixels that are masked away; nil ignores none. A value that is not a finite number, in x or in what
+// marks pixels that are masked away; nil ignores none. A value that is not a finite number, in what is read of x or in what
 // becomes of it, is an error.
 func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	side := s.model.spec.Side
@@ -97,8 +97,11 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	s.forward(x)
 	if s.model.spec.Score == BlockMotion {
 		area := side * side
-		kernel.Residual(s.pool, s.model.set, s.change, x[area:], x[:len(x)-area], true)
-		kernel.Residual(s.pool, s.model.set, s.front, x, s.model.background, true)
+		first := Frames - s.model.spec.Scored()
+		// Nothing is known of what came before the clip's first frame.
+		moved := max(first, 1) * area
+		kernel.Residual(s.pool, s.model.set, s.change, x[moved:], x[moved-area:len(x)-area], true)
+		kernel.Residual(s.pool, s.model.set, s.front, x[first*area:], s.model.background, true)
 	}
 	return s.summarise(x, ignore)
 }
@@ -132,7 +135,9 @@ func (s *Scorer) forward(x []float32) {
 		if l.memory {
 			dst = s.maps[turn][:n]
 			turn = 1 - turn
-			m.memory.Run(s.pool, dst, src, n/l.out, nil)
+			queries := m.queries()
+			from := n - queries*l.out
+			m.memory.Run(s.pool, dst[from:], src[from:], queries, nil)
 			src = dst
 			s.passed()
 			if s.trace != nil {
@@ -162,7 +167,7 @@ func (s *Scorer) seen(l *layer, values []float32) {
 // summarise turns the summed errors into means, the clip's number and the peak.
 func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 	// Also where it is ignored: a network that yields no number is broken everywhere.
-	sum, kept := mean(s.errs), len(s.errs)
+	sum, kept := mean(s.errs, s.model.spec.Scored()), len(s.errs)
 	if math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return Score{}, whyBroken(x)
 	}
@@ -181,17 +186,18 @@ func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 }
 
 // mean divides sums over the frames by their number, in place, and returns the sum of all.
-func mean(errs []float32) float64 {
+func mean(errs []float32, frames int) float64 {
+	n := float32(frames)
 	// Four sums do not wait for each other.
 	var a, b, c, d float64
 	rest := errs
 	for ; len(rest) >= 4; rest = rest[4:] {
-		p, q, r, s := rest[0]/Frames, rest[1]/Frames, rest[2]/Frames, rest[3]/Frames
+		p, q, r, s := rest[0]/n, rest[1]/n, rest[2]/n, rest[3]/n
 		rest[0], rest[1], rest[2], rest[3] = p, q, r, s
 		a, b, c, d = a+float64(p), b+float64(q), c+float64(r), d+float64(s)
 	}
 	for i, v := range rest {
-		rest[i] = v / Frames
+		rest[i] = v / n
 		a += float64(rest[i])
 	}
 	return (a + b) + (c + d)

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"fmt"
 	"image"
 	"math"
 	"math/rand/v2"
@@ -13,8 +14,14 @@ import (
 // scorer returns one for the golden weights with the given score.
 func scorer(t *testing.T, score string, threads int) (*Scorer, []float32) {
 	t.Helper()
+	return scorerOfLast(t, score, 0, threads)
+}
+
+// scorerOfLast is scorer of so many frames at the clip's end.
+func scorerOfLast(t *testing.T, score string, last, threads int) (*Scorer, []float32) {
+	t.Helper()
 	g := readGolden(t, Dot)
-	g.weights.Spec.Score = score
+	g.weights.Spec.Score, g.weights.Spec.Last = score, last
 	if score == BlockMotion {
 		side := g.weights.Spec.Side
 		place := Tensor{Shape: []int{side, side}, Float: make([]float32, side*side)}
@@ -33,67 +40,85 @@ func scorer(t *testing.T, score string, threads int) (*Scorer, []float32) {
 }
 
 func TestScoreMaps(t *testing.T) {
-	for _, kind := range []string{MeanAbs, BlockSq, BlockMotion} {
-		for _, masked := range []bool{false, true} {
-			s, x := scorer(t, kind, 2)
-			side := s.model.spec.Side
-			var ignore []bool
-			if masked {
-				ignore = make([]bool, side*side)
-				for i := range ignore {
-					ignore[i] = i%side < 5
-				}
-			}
-			got, err := s.Score(x, ignore)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var sum float64
-			kept := 0
-			for i, v := range got.Map {
-				want := 0.0
-				for f := range Frames {
-					r := float64(s.y[f*side*side+i]) - float64(x[f*side*side+i])
-					if kind != MeanAbs {
-						r *= r
-					}
-					want += math.Abs(r) / Frames
-				}
-				if masked && ignore[i] {
-					want = 0
-				} else {
-					kept++
-				}
-				if math.Abs(float64(v)-want) > 1e-6 {
-					t.Fatalf("%s, masked %v: map %d is %v, want %v", kind, masked, i, v, want)
-				}
-				sum += want
-			}
-			want := sum / float64(kept)
-			var change, front []float32
-			if kind == BlockMotion {
-				change, front = naiveMotion(x, s.model.background, ignore)
-			}
-			top, where := naivePeak(got.Map, change, front, ignore, side)
-			if kind != MeanAbs {
-				want = top
-			}
-			if math.Abs(got.Error-want) > 1e-6*want || got.Side != side || got.Peak != where {
-				t.Errorf("%s, masked %v: %v at %v, want %v at %v", kind, masked, got.Error, got.Peak, want, where)
+	for _, last := range []int{0, 1, 2, 4, 13, 15, 16} {
+		for _, kind := range []string{MeanAbs, BlockSq, BlockMotion} {
+			for _, masked := range []bool{false, true} {
+				t.Run(fmt.Sprintf("last %d, %s, masked %v", last, kind, masked), func(t *testing.T) { checkMaps(t, kind, last, masked) })
 			}
 		}
 	}
 }
 
+// checkMaps holds a score against the reconstruction that a Scorer of all frames makes.
+func checkMaps(t *testing.T, kind string, last int, masked bool) {
+	t.Helper()
+	all, x := scorer(t, kind, 2)
+	if _, err := all.Score(x, nil); err != nil {
+		t.Fatal(err)
+	}
+	s, _ := scorerOfLast(t, kind, last, 2)
+	if last == 0 {
+		last = Frames
+	}
+	if s.model.Work() > all.model.Work() || last < Frames-1 && s.model.Work() > 0.95*all.model.Work() {
+		t.Errorf("%g operations, of all frames %g", s.model.Work(), all.model.Work())
+	}
+	side := s.model.spec.Side
+	var ignore []bool
+	if masked {
+		ignore = make([]bool, side*side)
+		for i := range ignore {
+			ignore[i] = i%side < 5
+		}
+	}
+	got, err := s.Score(x, ignore)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sum float64
+	kept := 0
+	for i, v := range got.Map {
+		want := 0.0
+		for f := Frames - last; f < Frames; f++ {
+			r := float64(all.y[f*side*side+i]) - float64(x[f*side*side+i])
+			if kind != MeanAbs {
+				r *= r
+			}
+			want += math.Abs(r) / float64(last)
+		}
+		if masked && ignore[i] {
+			want = 0
+		} else {
+			kept++
+		}
+		if math.Abs(float64(v)-want) > 1e-6 {
+			t.Fatalf("%s, masked %v: map %d is %v, want %v", kind, masked, i, v, want)
+		}
+		sum += want
+	}
+	want := sum / float64(kept)
+	var change, front []float32
+	if kind == BlockMotion {
+		change, front = naiveMotion(x, s.model.background, ignore, last)
+	}
+	top, where := naivePeak(got.Map, change, front, ignore, side, last)
+	if kind != MeanAbs {
+		want = top
+	}
+	if math.Abs(got.Error-want) > 1e-6*want || got.Side != side || got.Peak != where {
+		t.Errorf("%s, masked %v: %v at %v, want %v at %v", kind, masked, got.Error, got.Peak, want, where)
+	}
+}
+
 // naiveMotion sums squared changes from frame to frame and squared differences to the background.
-func naiveMotion(x, background []float32, ignore []bool) (change, front []float32) {
+func naiveMotion(x, background []float32, ignore []bool, last int) (change, front []float32) {
 	area := len(background)
 	change, front = make([]float32, area), make([]float32, area)
 	for i := range area {
 		if ignore != nil && ignore[i] {
 			continue
 		}
-		for f := range Frames {
+		for f := Frames - last; f < Frames; f++ {
 			d := x[f*area+i] - background[i]
 			front[i] += d * d
 			if f > 0 {
@@ -106,7 +131,7 @@ func naiveMotion(x, background []float32, ignore []bool) (change, front []float3
 }
 
 // naivePeak tries every window by its definition.
-func naivePeak(errs, change, front []float32, ignore []bool, side int) (best float64, where image.Rectangle) {
+func naivePeak(errs, change, front []float32, ignore []bool, side, last int) (best float64, where image.Rectangle) {
 	best = -1
 	window, step := side/8, max(side/32, 1)
 	for y := 0; y < side; y += step {
@@ -119,8 +144,8 @@ func naivePeak(errs, change, front []float32, ignore []bool, side int) (best flo
 				for u := at.Min.X; u < at.Max.X; u++ {
 					sum += float64(errs[v*side+u])
 					if change != nil {
-						moved += float64(change[v*side+u]) / (Frames - 1)
-						stood += float64(front[v*side+u]) / Frames
+						moved += float64(change[v*side+u]) / float64(min(last, Frames-1))
+						stood += float64(front[v*side+u]) / float64(last)
 					}
 					if ignore == nil || !ignore[v*side+u] {
 						kept++
@@ -143,7 +168,7 @@ func naivePeak(errs, change, front []float32, ignore []bool, side int) (best flo
 func TestPeak(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	for _, side := range []int{16, 32, 48, 80, 128, 144, 192} {
-		b := newBlocks(side)
+		b := newBlocks(side, Frames)
 		for _, keep := range []float64{1, 0.5, 0.01} {
 			errs, ignore := make([]float32, side*side), make([]bool, side*side)
 			for i := range errs {
@@ -152,7 +177,7 @@ func TestPeak(t *testing.T) {
 				}
 			}
 			got, at := b.peak(errs, nil, nil, ignore)
-			want, where := naivePeak(errs, nil, nil, ignore, side)
+			want, where := naivePeak(errs, nil, nil, ignore, side, Frames)
 			if math.Abs(got-want) > 1e-9 || at != where {
 				t.Errorf("side %d, %v kept: %v at %v, want %v at %v", side, keep, got, at, want, where)
 			}

@@ -40,6 +40,7 @@ type Spec struct {
 	Lambda     float64 // hard shrinkage, in [0, 1); 0 shrinks nothing
 	Addressing string  // Dot or Cosine
 	Score      string  // MeanAbs, BlockSq or BlockMotion
+	Last       int     // how many frames at the clip's end the score is made of; 0 for all
 }
 
 // Presets are the networks that have a name, each with λ = 1/slots, dot addressing and the paper's score.
@@ -96,6 +97,9 @@ func (s Spec) Validate() error {
 	if !slices.Contains([]string{MeanAbs, BlockSq, BlockMotion}, s.Score) {
 		report("score %q: want %s, %s or %s", s.Score, MeanAbs, BlockSq, BlockMotion)
 	}
+	if s.Last < 0 || s.Last > Frames {
+		report("last %d: want 1 to %d frames at the clip's end that are scored, or 0 for all", s.Last, Frames)
+	}
 	if len(bad) == 0 {
 		for _, l := range s.layers() {
 			if n := l.outT * l.outS * l.outS * l.out; n > maxActivation {
@@ -105,6 +109,14 @@ func (s Spec) Validate() error {
 		}
 	}
 	return errors.Join(bad...)
+}
+
+// Scored is how many frames at the clip's end the score is made of.
+func (s Spec) Scored() int {
+	if s.Last == 0 {
+		return Frames
+	}
+	return s.Last
 }
 
 // Parameters is the number of values that training learns.

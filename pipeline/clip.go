@@ -7,15 +7,17 @@ import (
 	"vigil/preprocess"
 )
 
-// centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol.
+// centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong et al., ICCV 2019).
 const centre = preprocess.Frames / 2
 
 // Clip is a scored cuboid.
 type Clip struct {
 	Camera     string
 	First      Moment  // the cuboid's first frame
-	Centre     Moment  // start + 8: the frame that the score belongs to
+	Centre     Moment  // start + 8: the frame that the score belongs to in the paper's protocol
 	Last       Moment  // the cuboid's last frame
+	From       Moment  // the first of the frames that the score is made of: the model's Spec.Last at the cuboid's end
+	Seen       Moment  // the middle one of these, which Map and Boxes show
 	Error      float64 // as it is judged: the calibration's Places are weighed
 	Raw        float64 // as the model has it
 	Regularity float64 // NaN without a calibration

@@ -22,10 +22,17 @@ import (
 // distance from mid-grey and a test knows each score beforehand.
 func blind(t testing.TB) *model.Model {
 	t.Helper()
+	return blindOf(t, 0)
+}
+
+// blindOf is blind to all but so many frames at a clip's end.
+func blindOf(t testing.TB, last int) *model.Model {
+	t.Helper()
 	spec, err := model.FindPreset("micro")
 	if err != nil {
 		t.Fatal(err)
 	}
+	spec.Last = last
 	w, err := model.NewWeights(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -230,6 +237,29 @@ func TestRunMakesAnEvent(t *testing.T) {
 	}
 	if len(l.scores) == 0 || l.scores[0].Regularity == nil {
 		t.Error("no score with a regularity was published")
+	}
+}
+
+// The score of a model that looks at a clip's last four frames belongs to them: so do the event's beginning and the picture of its peak.
+func TestEventOfTheLastFrames(t *testing.T) {
+	var l ledger
+	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
+	cam.Model = blindOf(t, 4)
+	var clips []Clip
+	if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range clips {
+		if first := c.First.Frame; c.From.Frame != first+12 || c.Seen.Frame != first+14 || c.Centre.Frame != first+8 || c.Last.Frame != first+15 {
+			t.Fatalf("clip from frame %d: from %d, seen %d, centre %d, last %d", first, c.From.Frame, c.Seen.Frame, c.Centre.Frame, c.Last.Frame)
+		}
+	}
+	l.life(t)
+	// One bright frame of four is above the threshold, so the event opens with the clip that ends at frame 60; four are the peak. When 100 and
+	// the next three are dark again it is over.
+	end := l.alerts[len(l.alerts)-1]
+	if end.Start.Frame != 57 || end.Peak.Frame != 62 || end.End.Frame < 102 || end.End.Frame > 103 {
+		t.Errorf("from frame %d, peak %d, to %d; want 57, 62 and 102 or 103", end.Start.Frame, end.Peak.Frame, end.End.Frame)
 	}
 }
 
@@ -470,7 +500,10 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 	run := func(cameras []Camera) map[string][]Clip {
 		clips := map[string][]Clip{}
 		_, err := Run(t.Context(), cameras, Options{Threads: 3, OnClip: func(c Clip) {
-			c.Map, c.Capture, c.Queue, c.Score, c.First.Wall, c.Centre.Wall, c.Last.Wall = slices.Clone(c.Map), 0, 0, 0, time.Time{}, time.Time{}, time.Time{}
+			c.Map, c.Capture, c.Queue, c.Score = slices.Clone(c.Map), 0, 0, 0
+			for _, m := range []*Moment{&c.First, &c.From, &c.Centre, &c.Seen, &c.Last} {
+				m.Wall = time.Time{}
+			}
 			clips[c.Camera] = append(clips[c.Camera], c)
 		}})
 		if err != nil && !strings.Contains(err.Error(), "torn off") {

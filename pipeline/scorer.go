@@ -167,8 +167,10 @@ func (b *bench) keepHeat(errs []float32) {
 // clip makes a scored cuboid into a Clip.
 func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
+	scored := b.w.Model.Spec().Scored()
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
+		From: at(preprocess.Frames - scored), Seen: at(preprocess.Frames - (scored+1)/2),
 		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
 	}
 	if b.windows {
@@ -203,8 +205,8 @@ func (b *bench) alert(ep Episode, clip Clip) alerts.Alert {
 	t := b.w.Threshold
 	a := alerts.Alert{
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: b.w.Name,
-		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.First), Peak: moment(ep.Peak.Centre),
-		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.First.PTS).Seconds()),
+		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.From), Peak: moment(ep.Peak.Seen),
+		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.From.PTS).Seconds()),
 		Reading: &alerts.Reading{
 			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error, PeakRegularity: ep.Peak.Regularity,
 			Lo: t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),

@@ -27,7 +27,7 @@ func demoRecipe() (train.Recipe, error) {
 	recipe.Name += ", short"
 	recipe.Batch, recipe.Pseudo = 2, 0.5
 	// Somebody who fell lies still: how fast something moves must not count.
-	recipe.Score = demoSpec.Score
+	recipe.Score, recipe.Last = demoSpec.Score, demoSpec.Last
 	return recipe, err
 }
 

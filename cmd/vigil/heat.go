@@ -15,13 +15,13 @@ import (
 	"vigil/pipeline"
 )
 
-// heatMaps are the error maps of the clips that were not normal, by the frame that each scored.
+// heatMaps are the error maps of the clips that were not normal, by the frame that each shows.
 type heatMaps map[uint64][]float32
 
 // keep takes the map of a clip that may become an alert's peak.
 func (h heatMaps) keep(c pipeline.Clip) {
 	if len(c.Boxes) > 0 {
-		h[c.Centre.Frame] = slices.Clone(c.Map)
+		h[c.Seen.Frame] = slices.Clone(c.Map)
 	}
 }
 

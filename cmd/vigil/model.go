@@ -34,6 +34,7 @@ type modelInfo struct {
 	Lambda     float64           `json:"lambda"`
 	Addressing string            `json:"addressing"`
 	Score      string            `json:"score"`
+	Scored     int               `json:"scored_frames"`
 	Parameters int               `json:"parameters"`
 	GFLOP      float64           `json:"gflop"` // a clip, taps on padding not counted
 	Hash       string            `json:"hash"`
@@ -77,7 +78,7 @@ func describe(path string) (*modelInfo, error) {
 	s := m.Spec()
 	return &modelInfo{
 		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots, Lambda: s.Lambda,
-		Addressing: s.Addressing, Score: s.Score, Parameters: s.Parameters(), GFLOP: m.Work() / 1e9, Hash: m.Hash(), Notes: w.Notes,
+		Addressing: s.Addressing, Score: s.Score, Scored: s.Scored(), Parameters: s.Parameters(), GFLOP: m.Work() / 1e9, Hash: m.Hash(), Notes: w.Notes,
 	}, nil
 }
 
@@ -94,7 +95,11 @@ func (i *modelInfo) String() string {
 	line("input", "%d frames of %d x %d", model.Frames, i.Side, i.Side)
 	line("channels", "%d, %d, %d, %d", i.Channels[0], i.Channels[1], i.Channels[2], i.Channels[3])
 	line("memory", "%d slots, %s addressing, lambda %g", i.Slots, i.Addressing, i.Lambda)
-	line("score", "%s", i.Score)
+	if i.Scored == model.Frames {
+		line("score", "%s", i.Score)
+	} else {
+		line("score", "%s of a clip's last %d frames", i.Score, i.Scored)
+	}
 	line("size", "%d parameters, %.3g GFLOP a clip", i.Parameters, i.GFLOP)
 	line("sha256", "%s", i.Hash)
 	for _, key := range slices.Sorted(maps.Keys(i.Notes)) {

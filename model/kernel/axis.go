@@ -36,6 +36,18 @@ func Up(in, stride int) Axis {
 	}}
 }
 
+// before is how many inputs come before the first that the outputs from one on are made of.
+func (a *Axis) before(output int) int {
+	first := a.In
+	for _, p := range a.phases {
+		// The phase's first output that is not before.
+		if j := tiles(max(output-p.start, 0), p.step); j < p.count {
+			first = min(first, max(j*p.inStep+p.first, 0))
+		}
+	}
+	return first
+}
+
 // segment is a range of a phase's outputs whose taps lo to hi, and no others, fall on real inputs.
 type segment struct {
 	phase    int

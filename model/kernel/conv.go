@@ -31,6 +31,7 @@ type Conv struct {
 	frames  []int   // for each frame its first item, and the number of items
 	narrow  *narrow // set where there is one channel out: it takes the place of all from micro on
 	whole   bool    // an item has all channels of its pixels
+	skip    int     // frames of the output that are left out
 }
 
 // box is a part of the output whose outputs all have the same taps.
@@ -46,8 +47,6 @@ type box struct {
 	pixels, out []int32
 	products    []int32 // of a Tail: where the products of the pixels lie in their frame
 }
-
-func (b *box) count() int { return b.size[0] * b.size[1] * b.size[2] }
 
 // item is one worker's piece: entries from to to of a box's pixels, all in one frame, and channel tiles tileFrom to tileTo.
 type item struct {
@@ -79,6 +78,18 @@ func (c *Conv) SrcLen() int { return c.axes[0].In * c.axes[1].In * c.axes[2].In 
 // DstLen is the number of values of the destination.
 func (c *Conv) DstLen() int { return c.axes[0].Out * c.axes[1].Out * c.axes[2].Out * c.out }
 
+// Skip leaves so many frames at the beginning of the destination out of every later run. Their values stay what they were, and what only they need of
+// the source is not read.
+func (c *Conv) Skip(frames int) {
+	c.skip = frames
+	if c.narrow != nil {
+		c.narrow.skip = frames
+	}
+}
+
+// Unread is how many frames at the beginning of the source no run reads, because of Skip.
+func (c *Conv) Unread() int { return c.axes[0].before(c.skip) }
+
 // Work is the number of multiplications that a run needs, taps on padding and idle lanes not counted.
 func (c *Conv) Work() int {
 	if c.narrow != nil {
@@ -86,7 +97,12 @@ func (c *Conv) Work() int {
 	}
 	n := 0
 	for i := range c.boxes {
-		n += c.boxes[i].count() * c.out * c.boxes[i].rows()
+		b := &c.boxes[i]
+		for t := range b.size[0] {
+			if b.firstFrame+t*b.frameStep >= c.skip {
+				n += b.size[1] * b.size[2] * c.out * b.rows()
+			}
+		}
 	}
 	return n
 }
@@ -298,8 +314,8 @@ func (c *Conv) Run(p *Pool, dst, src []float32) {
 		c.narrow.run(p, dst, src, Errors{})
 		return
 	}
-	p.conv = convStep{conv: c, dst: dst, src: src}
-	p.run(len(c.items), &p.conv)
+	p.conv = convStep{conv: c, dst: dst, src: src, first: c.frames[c.skip]}
+	p.run(len(c.items)-p.conv.first, &p.conv)
 	p.conv = convStep{}
 }
 

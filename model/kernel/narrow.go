@@ -26,6 +26,7 @@ type narrow struct {
 	zeros   []float32
 	bias    float32
 	slope   float32
+	skip    int     // frames of the destination that are left out
 	wide    int     // products of a pixel: the places in whole lanes
 	line    int     // values of a row of a plane: the width in whole lanes, and zeros
 	turned  int     // values of a turned row of one channel: the width in whole tiles
@@ -93,7 +94,7 @@ func (n *narrow) work() int {
 	met := (3*n.height - 1) * (3*n.width - 1) * n.in
 	frames := 0
 	for _, s := range n.t.segments() {
-		frames += (s.to - s.from) * (s.hi - s.lo)
+		frames += max(s.to-max(s.from, n.skip), 0) * (s.hi - s.lo)
 	}
 	return frames * met
 }
@@ -123,7 +124,7 @@ type narrowStep struct {
 
 // run computes the destination.
 func (n *narrow) run(p *Pool, dst, src []float32, e Errors) {
-	p.narrow = narrowStep{narrow: n, dst: dst, src: src, to: n.t.In, errors: e}
+	p.narrow = narrowStep{narrow: n, dst: dst, src: src, from: n.t.before(n.skip), to: n.t.In, errors: e}
 	p.run(tiles(n.height, narrowRows), &p.narrow)
 	p.narrow = narrowStep{}
 }
@@ -207,7 +208,7 @@ func (s *narrowStep) merge(w *worker, t, h int) {
 	ph := &n.t.phases[0]
 	for i, kt := range ph.kernel {
 		frame := t - ph.first - i
-		if frame < 0 || frame >= n.t.Out {
+		if frame < n.skip || frame >= n.t.Out {
 			continue
 		}
 		bias, add := float32(0), i > 0 && t > 0
@@ -244,7 +245,7 @@ func (s *narrowStep) finish(t, h int) {
 		to = n.t.Out
 	}
 	area, at, width := 4*n.height*n.width, 4*h*n.width, 4*n.width
-	for frame := max(from, 0); frame < to; frame++ {
+	for frame := max(from, n.skip); frame < to; frame++ {
 		dst := s.dst[frame*area+at:][:width]
 		if n.slope != 1 {
 			for i, v := range dst {
@@ -255,7 +256,7 @@ func (s *narrowStep) finish(t, h int) {
 			continue
 		}
 		sum := s.errors.Sum[at:][:width]
-		if frame == 0 {
+		if frame == n.skip {
 			clear(sum)
 		}
 		n.set.Residual(sum, dst, s.errors.X[frame*area+at:][:width], s.errors.Square)

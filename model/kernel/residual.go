@@ -12,7 +12,7 @@ func Residual(p *Pool, set *Set, sum, y, x []float32, square bool) {
 }
 
 // Errors are the sums of Residual, made of each row of the last layer's result while that is in the nearest cache. Sum is [height][width] of the
-// result, or nil for none; X is [frames][height][width].
+// result, or nil for none; X is [frames][height][width]. Frames that are left out count in neither.
 type Errors struct {
 	Sum, X []float32
 	Square bool

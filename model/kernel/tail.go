@@ -20,6 +20,7 @@ func NewTail(first, last *Conv) *Tail {
 	}
 	conv := *first
 	conv.boxes, conv.items, conv.whole = nil, nil, true
+	conv.skip = last.Unread()
 	conv.plan()
 	t := &Tail{conv: &conv, narrow: last.narrow}
 	longest := 0
@@ -46,7 +47,7 @@ func (t *Tail) Run(p *Pool, dst, src []float32, e Errors) {
 	frame, frames := t.frame(), c.axes[0].Out
 	step := min(max(tailBytes/(4*frame)/2*2, 2), frames)
 	p.products = grow(p.products, step*frame)
-	for from := 0; from < frames; from += step {
+	for from := c.skip; from < frames; from += step {
 		to := min(from+step, frames)
 		p.conv = convStep{conv: c, dst: p.products, src: src, first: c.frames[from], frame: from, tail: t}
 		p.run(c.frames[to]-c.frames[from], &p.conv)

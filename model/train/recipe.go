@@ -23,6 +23,7 @@ type Recipe struct {
 	Glide   float64 // the share of clips through which something glides
 	Limit   float64 // of the squared error that a pseudo-anomaly is rewarded for
 	Score   string  // the score that the weights are for, as in model.Spec
+	Last    int     // likewise, the frames at a clip's end that are scored
 }
 
 // LocalSpeed, Glide and Paper are the recipes' names.
@@ -38,11 +39,11 @@ const (
 var Recipes = []Recipe{
 	{
 		Name: LocalSpeed, Epochs: 6, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
-		Entropy: 2e-4, Pseudo: 0.3, Limit: 0.2, Score: model.BlockMotion,
+		Entropy: 2e-4, Pseudo: 0.3, Limit: 0.2, Score: model.BlockMotion, Last: 4,
 	},
 	{
 		Name: Glide, Epochs: 8, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
-		Entropy: 2e-4, Pseudo: 0.3, Glide: 0.2, Limit: 0.2, Score: model.BlockMotion,
+		Entropy: 2e-4, Pseudo: 0.3, Glide: 0.2, Limit: 0.2, Score: model.BlockMotion, Last: 4,
 	},
 	{Name: Paper, Epochs: 100, Batch: 10, Stride: 1, Rate: 1e-4, Entropy: 2e-4, Score: model.MeanAbs},
 }

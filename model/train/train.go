@@ -121,7 +121,7 @@ type run struct {
 }
 
 func newRun(cfg Config, videos []Video) (*run, error) {
-	cfg.Spec.Score = cfg.Recipe.Score
+	cfg.Spec.Score, cfg.Spec.Last = cfg.Recipe.Score, cfg.Recipe.Last
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
