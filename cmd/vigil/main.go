@@ -102,7 +102,8 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(), evalCommand(), benchCommand(), encodeClipCommand())
+	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
+		pseudoCommand(), evalCommand(), benchCommand(), encodeClipCommand())
 	usageArgs(root)
 	return root
 }

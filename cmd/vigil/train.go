@@ -23,7 +23,8 @@ type training struct {
 	recordings
 	out, preset, addressing, recipe string
 	side, epochs, slots             int
-	minutes, lambda, pseudo         float64
+	minutes, lambda, pseudo, glide  float64
+	last                            int
 	seed                            uint64
 	resume, json                    bool
 
@@ -62,6 +63,8 @@ func trainCommand() *cobra.Command {
 	f.IntVar(&t.slots, "slots", 0, "slots of the memory instead of the preset's number; 0 for a plain autoencoder without one")
 	f.Float64Var(&t.lambda, "lambda", 0, "hard shrinkage of the addressing, instead of 1/slots")
 	f.Float64Var(&t.pseudo, "pseudo", 0, "the share of clips of which a part runs too fast, instead of the recipe's")
+	f.Float64Var(&t.glide, "glide", 0, "the share of clips through which something glides, instead of the recipe's")
+	f.IntVar(&t.last, "last", 0, "how many frames at a clip's end the score is made of, instead of the recipe's number; 0 for all 16")
 	f.StringVar(&t.recipe, "recipe", train.LocalSpeed, "how to learn: local-speed, glide or paper")
 	f.Uint64Var(&t.seed, "seed", 1, "of everything that is drawn by chance")
 	f.IntVar(&t.epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
@@ -129,10 +132,35 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 	if !(t.pseudo >= 0 && t.pseudo <= 1) {
 		return fmt.Errorf("--pseudo: is %g, must be from 0 to 1", t.pseudo)
 	}
+	if !(t.glide >= 0 && t.glide <= 1) {
+		return fmt.Errorf("--glide: is %g, must be from 0 to 1", t.glide)
+	}
+	if r := t.teaching(cmd); r.Pseudo+r.Glide > 1 {
+		return fmt.Errorf("--pseudo and --glide: are %g and %g of the clips, together must be at most 1", r.Pseudo, r.Glide)
+	}
+	if t.last < 0 || t.last > model.Frames {
+		return fmt.Errorf("--last: is %d, must be from 1 to %d, or 0 for all", t.last, model.Frames)
+	}
 	if err := t.spec.Validate(); err != nil {
 		return err
 	}
 	return t.checkOut()
+}
+
+// teaching is the recipe, which must be one, with what the flags say otherwise.
+func (t *training) teaching(cmd *cobra.Command) train.Recipe {
+	recipe, _ := train.FindRecipe(t.recipe) // prepare has looked
+	flags := cmd.Flags()
+	if flags.Changed("pseudo") {
+		recipe.Pseudo = t.pseudo
+	}
+	if flags.Changed("glide") {
+		recipe.Glide = t.glide
+	}
+	if flags.Changed("last") {
+		recipe.Last = t.last
+	}
+	return recipe
 }
 
 // checkOut keeps the weights from taking the place of something else, as of a recording when -o stands before a list of them.
@@ -154,13 +182,7 @@ func (t *training) checkOut() error {
 
 func (t *training) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	recipe, err := train.FindRecipe(t.recipe)
-	if err != nil {
-		return usageError{err}
-	}
-	if cmd.Flags().Changed("pseudo") {
-		recipe.Pseudo = t.pseudo
-	}
+	recipe := t.teaching(cmd)
 	total, err := probe(ctx, t.sources, t.settings.Settings)
 	if err != nil {
 		return err

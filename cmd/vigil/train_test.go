@@ -148,6 +148,9 @@ func TestTrainRefuses(t *testing.T) {
 	}{
 		{[]string{video}, true, "-o: where shall the weights be written?"},
 		{[]string{video, "-o", out, "--pseudo", "1.5"}, true, "--pseudo: is 1.5, must be from 0 to 1"},
+		{[]string{video, "-o", out, "--glide", "-1"}, true, "--glide: is -1, must be from 0 to 1"},
+		{[]string{video, "-o", out, "--recipe", "glide", "--pseudo", "0.9"}, true, "--pseudo and --glide: are 0.9 and 0.2 of the clips, together must be at most 1"},
+		{[]string{video, "-o", out, "--last", "17"}, true, "--last: is 17, must be from 1 to 16, or 0 for all"},
 		{[]string{video, "-o", out, "--slots", "-1"}, true, "slots -1: want 1 to"},
 		{[]string{video, "-o", out, "--preset", "huge"}, true, `--preset: preset "huge" is unknown, known are paper`},
 		{[]string{video, "-o", out, "--recipe", "magic"}, true, `--recipe: recipe "magic" is unknown, known are local-speed, glide, paper`},

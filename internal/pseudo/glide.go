@@ -1,0 +1,144 @@
+package pseudo
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+const (
+	// slowGlide and fastGlide are a glide's speed in widths of the picture a frame: of somebody who walks, whether near or far.
+	slowGlide, fastGlide = 0.003, 0.012
+	// What differs from the background by faint grey levels or less is not there, and what differs by clearly or more is all there.
+	faint, clearly = 8, 28
+	// inside is the share of the thing that must be in the picture for the frame to be abnormal.
+	inside = 0.5
+	// bulk is the least share of a cut-out that is there, so that it is no shadow's edge.
+	bulk = 0.2
+)
+
+// cutout is something that stood out from the background, and how much of each of its pixels is there.
+type cutout struct {
+	top, width, height int
+	gray               []byte
+	alpha              []float64
+}
+
+// Glide returns the video with something in it that another frame shows at that height: from a moment on it comes in from the left or the right and
+// moves on at a walking pace, stiff as a statue. A frame is abnormal where at least half of it is in the picture. It is false where the video
+// is too short or nothing stands out from its background.
+func Glide(r *rand.Rand, v *Video) (Made, bool) {
+	if v.Frames() < lead+shortest {
+		return Made{}, false
+	}
+	place := background(v)
+	for range tries {
+		c, ok := cut(r, v, place)
+		if !ok {
+			continue
+		}
+		from := lead + r.IntN(max(v.Frames()/3-lead, 1))
+		speed := (slowGlide + (fastGlide-slowGlide)*r.Float64()) * float64(v.Width)
+		m := glide(v, c, from, speed, r.IntN(2) == 0)
+		if n := count(m.Abnormal); n >= shortest {
+			return m, true
+		}
+	}
+	return Made{}, false
+}
+
+func count(all []bool) (n int) {
+	for _, is := range all {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
+// background is the median over time of each pixel.
+func background(v *Video) []byte {
+	const most = 100
+	out := make([]byte, v.Width*v.Height)
+	step := max(v.Frames()/most, 1)
+	for i := range out {
+		var levels [256]int
+		n := 0
+		for t := 0; t < v.Frames(); t += step {
+			levels[v.frame(t)[i]]++
+			n++
+		}
+		for level, below := 0, 0; ; level++ {
+			if below += levels[level]; 2*below >= n {
+				out[i] = byte(level)
+				break
+			}
+		}
+	}
+	return out
+}
+
+// cut takes a rectangle around a pixel that stands out, or says that the one it drew does not, or that too little around it does.
+func cut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
+	source, at := v.frame(r.IntN(v.Frames())), r.IntN(len(place))
+	if apart(source[at], place[at]) < clearly {
+		return cutout{}, false
+	}
+	height, width := v.Height/8+r.IntN(max(v.Height/8, 1)), v.Width/12+r.IntN(max(v.Width/7, 1))
+	top := min(max(at/v.Width-height/2, 0), v.Height-height)
+	left := min(max(at%v.Width-width/2, 0), v.Width-width)
+	c := cutout{top: top, width: width, height: height}
+	for y := top; y < top+height; y++ {
+		for x := left; x < left+width; x++ {
+			i := y*v.Width + x
+			c.gray = append(c.gray, source[i])
+			c.alpha = append(c.alpha, min(max(float64(apart(source[i], place[i])-faint)/(clearly-faint), 0), 1))
+		}
+	}
+	return c, c.there(0, width) >= bulk*float64(width*height)
+}
+
+// there is how much of the columns is there, in pixels.
+func (c *cutout) there(from, to int) (sum float64) {
+	for y := range c.height {
+		for x := from; x < to; x++ {
+			sum += c.alpha[y*c.width+x]
+		}
+	}
+	return sum
+}
+
+func apart(a, b byte) int { return max(int(a), int(b)) - min(int(a), int(b)) }
+
+func glide(v *Video, c cutout, from int, speed float64, leftward bool) Made {
+	m := Made{Video{v.Width, v.Height, slices.Clone(v.Gray)}, make([]bool, v.Frames())}
+	all := c.there(0, c.width)
+	for t := from; t < v.Frames(); t++ {
+		left := speed*float64(t-from) - float64(c.width)
+		if leftward {
+			left = float64(v.Width) - speed*float64(t-from)
+		}
+		at := int(left+float64(2*v.Width)) - 2*v.Width // rounded down
+		first, end := min(max(-at, 0), c.width), max(min(v.Width-at, c.width), 0)
+		m.Abnormal[t] = first < end && c.there(first, end) >= inside*all
+		c.draw(m.frame(t), v.Width, left)
+	}
+	return m
+}
+
+// draw lays the thing over a picture, its left edge between two pixels.
+func (c *cutout) draw(to []byte, width int, left float64) {
+	for y := range c.height {
+		for x := max(int(left), 0); x < min(int(left)+c.width+2, width); x++ {
+			column := float64(x) - left
+			if column < 0 || column > float64(c.width-1) {
+				continue
+			}
+			n := min(int(column), c.width-2)
+			share, i := column-float64(n), y*c.width+n
+			alpha := c.alpha[i]*(1-share) + c.alpha[i+1]*share
+			gray := float64(c.gray[i])*(1-share) + float64(c.gray[i+1])*share
+			p := &to[(c.top+y)*width+x]
+			*p = byte(float64(*p)*(1-alpha) + gray*alpha + 0.5)
+		}
+	}
+}
