@@ -14,6 +14,10 @@ import (
 const (
 	// RuleBudget is the level that the detector's events are expected to pass as often as the budget allows.
 	RuleBudget = "budget"
+	// RuleClips is the level that single clips are expected to pass as often as the budget allows. It is for video with too few events, and always
+	// provisional. Clips that pass come in runs, each of which is one event at most, so it lies higher than RuleBudget's would; but no farther
+	// above the highest error than that is above lo, since a tail of so little may be anything.
+	RuleClips = "clips"
 	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there will be.
 	RuleQuantile = "quantile"
 )
@@ -21,6 +25,8 @@ const (
 const (
 	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
 	minCalibrationClips = 20
+	// tenth is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb (Annals of Statistics 11, 1983).
+	tenth = 0.1
 	// farthest is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's shape alone, and
 	// is provisional.
 	farthest = 10
@@ -30,19 +36,19 @@ const (
 	secondsADay = 24 * 60 * 60
 )
 
-// Tail is what the threshold of RuleBudget rests on.
+// Tail is what the threshold of RuleBudget or RuleClips rests on.
 type Tail struct {
-	Level     float64 `json:"level"`      // the error above which events were counted
-	Events    int     `json:"events"`     // that the detector opened there in the normal video
+	Level     float64 `json:"level"`      // the error above which events or clips were counted
+	Events    int     `json:"events"`     // that the detector opened there in the normal video; for RuleClips the clips
 	Shape     float64 `json:"shape"`      // of the generalized Pareto distribution of what is above Level
 	Scale     float64 `json:"scale"`      // likewise, an error
-	ThetaLow  float64 `json:"theta_low"`  // the theta that truly keeps the budget lies between these two with 95 %
+	ThetaLow  float64 `json:"theta_low"`  // the theta that truly keeps the budget lies between these two with 95 %; 0 for RuleClips
 	ThetaHigh float64 `json:"theta_high"` // likewise
 }
 
 // Calibrate fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and for theta either
-// AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken where the video is too short for a
-// budget, and Why then says so. It returns an error for too few clips, for an error that is not finite
+// AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken where the video is too short for any
+// budget, and Why then says so; as it does of RuleClips. It returns an error for too few clips, for an error that is not finite
 // and for errors that do not differ.
 func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 	if n.Clips() < minCalibrationClips {
@@ -67,7 +73,7 @@ func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 	c.Clips, c.Least, c.Greatest, c.Seconds = n.Clips(), sorted[0], sorted[len(sorted)-1], n.Seconds()
 	c.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
 	c.byBudget(n)
-	if c.Rule != RuleBudget {
+	if c.Rule == "" {
 		c.Rule = RuleQuantile
 		high := stat.Quantile(c.ThetaQuantile, stat.LinInterp, sorted, nil)
 		c.Theta = high + c.Margin*(high-c.Lo)
@@ -92,6 +98,7 @@ func (c *Calibration) byBudget(n *Normal) {
 		c.Provisional = true
 		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
 		c.Why = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days, tail.MinPeaks)
+		c.byClips(n, days)
 		return
 	}
 	t, err := tail.Fit(level, peaks, days)
@@ -103,6 +110,23 @@ func (c *Calibration) byBudget(n *Normal) {
 	low, high := t.Interval(c.AlarmsPerDay, sure)
 	c.Rule, c.Theta = RuleBudget, theta(t.Level(c.AlarmsPerDay))
 	c.Tail = &Tail{Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, ThetaLow: theta(low), ThetaHigh: theta(high)}
+}
+
+// byClips finds theta by the highest tenth of the clips, where these are enough.
+func (c *Calibration) byClips(n *Normal, days float64) {
+	errors := make([]float64, n.Clips())
+	for i, clip := range n.clips {
+		errors[i] = clip.error
+	}
+	slices.Sort(errors)
+	level := stat.Quantile(1-tenth, stat.Empirical, errors, nil)
+	above := slices.DeleteFunc(errors, func(e float64) bool { return e <= level })
+	t, err := tail.Fit(level, above, days)
+	if err != nil {
+		return
+	}
+	c.Rule, c.Theta = RuleClips, min(thetaOf(t.Level(c.AlarmsPerDay), c.Lo, c.Detector.Enter), 2*c.Greatest-c.Lo)
+	c.Tail = &Tail{Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale}
 }
 
 // Median returns the median of values; NaN for none.

@@ -10,6 +10,8 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"vigil/pipeline/tail"
 )
 
 // series is normal footage as clips of the given errors, half a second apart.
@@ -80,36 +82,7 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 		seeds = 300
 	}
 	const hours, perDay = 3, 2.
-	moving := func(shape float64) (func(*rand.Rand, int) []float64, func(float64) float64) {
-		quantile, survival := gpd(shape)
-		return func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, quantile) },
-			func(theta float64) float64 { return clipsADay * survival(theta-5) }
-	}
-	type kind struct {
-		name string
-		draw func(*rand.Rand, int) []float64
-		rate func(theta float64) float64 // events a day, truly
-		mean [2]float64                  // of rate over the budget
-	}
-	kinds := []kind{{name: "bounded", mean: [2]float64{0, 1.2}}, {name: "exponential", mean: [2]float64{0.2, 1.8}}, {name: "heavy", mean: [2]float64{0.3, 3}}}
-	for i, shape := range []float64{-0.25, 0, 0.15} {
-		kinds[i].draw, kinds[i].rate = moving(shape)
-	}
-	// Nobody knows a formula for the events of an AR(1): they are counted in 10 days.
-	days := 10
-	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
-	cfg := DefaultDetector()
-	peaks := long.peaks(cfg, long.held(cfg.OpenAfter), 5, 5-math.Log(2e-3))
-	kinds = append(kinds, kind{"autoregressive", autoregressive, func(theta float64) float64 {
-		above := 0.
-		for _, p := range peaks {
-			if p > theta {
-				above++
-			}
-		}
-		return above / float64(days)
-	}, [2]float64{0.2, 1.8}})
-	for _, k := range kinds {
+	for _, k := range tailedSeries() {
 		t.Run(k.name, func(t *testing.T) {
 			held, worst := 0, 0.
 			var rates []float64
@@ -138,6 +111,71 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 	}
 }
 
+// Of three minutes few have twenty events. Every clip counts as one then, which looks farther ahead than anything can be known, but up rather than down.
+func TestFewEventsCountClips(t *testing.T) {
+	seeds := 40
+	if os.Getenv("VIGIL_LONG") != "" {
+		seeds = 300
+	}
+	const minutes, perDay = 3, 24.
+	for _, k := range tailedSeries() {
+		t.Run(k.name, func(t *testing.T) {
+			var rates []float64
+			for seed := range seeds {
+				c := budgeted(t, k.draw(rand.New(rand.NewPCG(4, uint64(seed))), minutes*clipsADay/24/60), perDay)
+				if c.Rule == RuleBudget {
+					continue
+				}
+				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta <= 2*c.Greatest-c.Lo) || c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
+					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
+				}
+				rates = append(rates, k.rate(c.Theta)/perDay)
+			}
+			t.Logf("%d seeds, true events over the budget: mean %.2f, median %.2f", len(rates), stat.Mean(rates, nil), Median(rates))
+			// How far a heavy tail goes is not to be seen in three minutes.
+			most := map[bool]float64{true: 2.5, false: 1}[k.name == "heavy"]
+			if len(rates) < seeds/2 || Median(rates) > most {
+				t.Errorf("%d of %d pieces have few events; the median is %.2f times the budget, want at most %g", len(rates), seeds, Median(rates), most)
+			}
+		})
+	}
+}
+
+// kind is a series whose events can be told from its formula.
+type kind struct {
+	name string
+	draw func(*rand.Rand, int) []float64
+	rate func(theta float64) float64 // events a day, truly
+	mean [2]float64                  // of rate over the budget
+}
+
+func tailedSeries() []kind {
+	moving := func(shape float64) (func(*rand.Rand, int) []float64, func(float64) float64) {
+		quantile, survival := gpd(shape)
+		return func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, quantile) },
+			func(theta float64) float64 { return clipsADay * survival(theta-5) }
+	}
+	all := []kind{{name: "bounded", mean: [2]float64{0, 1.2}}, {name: "exponential", mean: [2]float64{0.2, 1.8}}, {name: "heavy", mean: [2]float64{0.3, 3}}}
+	for i, shape := range []float64{-0.25, 0, 0.15} {
+		all[i].draw, all[i].rate = moving(shape)
+	}
+	// Nobody knows a formula for the events of an AR(1): they are counted in 10 days.
+	days := 10
+	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
+	cfg := DefaultDetector()
+	peaks := long.peaks(cfg, long.held(cfg.OpenAfter), 5, 5-math.Log(2e-3))
+	all = append(all, kind{"autoregressive", autoregressive, func(theta float64) float64 {
+		above := 0.
+		for _, p := range peaks {
+			if p > theta {
+				above++
+			}
+		}
+		return above / float64(days)
+	}, [2]float64{0.2, 1.8}})
+	return all
+}
+
 func TestShortFootageIsSaid(t *testing.T) {
 	quantile, _ := gpd(0)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -148,6 +186,11 @@ func TestShortFootageIsSaid(t *testing.T) {
 	}
 	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d, "keeps to no number of alarms: at most ") {
 		t.Errorf("said %q", d)
+	}
+	// Four minutes have not either, but enough clips.
+	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips || !strings.Contains(d, "may be higher than need be: every clip counts as an event of its own, since there are at most ") {
+		t.Errorf("%+v, said %q", c, d)
 	}
 	// An hour has, but one alarm a day looks 24 times as far ahead.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 1)

@@ -39,11 +39,11 @@ type Calibration struct {
 	ModelName string `json:"model_name"`
 	ScoreForm string `json:"score"` // what the error is: mean_abs, block_sq or block_motion
 
-	// Rule is how Theta was found: RuleBudget or RuleQuantile.
+	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
 	Rule         string         `json:"rule"`
 	AlarmsPerDay float64        `json:"alarms_per_day"`        // false alarms that are allowed; 0 where nobody asked for a budget
 	Detector     DetectorRecord `json:"detector"`              // whose events were counted
-	Tail         *Tail          `json:"tail,omitempty"`        // for RuleBudget
+	Tail         *Tail          `json:"tail,omitempty"`        // for RuleBudget and RuleClips
 	Why          string         `json:"no_budget,omitempty"`   // why there is no RuleBudget though a budget was asked for
 	Provisional  bool           `json:"provisional,omitempty"` // the video is too short for the budget
 	HoursNeeded  float64        `json:"hours_needed"`          // of normal video, for a threshold that is not provisional
@@ -141,6 +141,9 @@ func (c Calibration) Doubts(d DetectorConfig, perDay float64) []string {
 	switch {
 	case c.Rule == RuleQuantile && c.AlarmsPerDay > 0:
 		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal video", c.Why, c.HoursNeeded)
+	case c.Rule == RuleClips:
+		doubt("the threshold is provisional and may be higher than need be: every clip counts as an event of its own, since there are %s; calibrate on %.3g hours of normal video",
+			c.Why, c.HoursNeeded)
 	case c.Provisional:
 		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g alarms a day",
 			c.Seconds/3600, c.HoursNeeded, c.AlarmsPerDay)
