@@ -15,7 +15,7 @@ import (
 // and nothing that happens elsewhere would come to light.
 //
 // It is a cap and no normalisation. To measure every place by its own past would take from the errors what they are worth: with
-// weights/ped2-small the raw AUC on UCSD Ped2 falls from .953 to .908. Only places that rise to over twice what the quieter three quarters of
+// weights of preset small the raw AUC on UCSD Ped2 falls from .953 to .908. Only places that rise to over twice what the quieter three quarters of
 // the picture ever show are held down to that.
 type Places struct {
 	Grid     int       `json:"grid"`     // cells in a row and in a column: model.CellGrid
