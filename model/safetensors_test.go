@@ -99,6 +99,7 @@ func TestWeightsRoundTrip(t *testing.T) {
 	g := readGolden(t, Cosine)
 	w := g.weights
 	w.Name, w.Version, w.Spec.Score, w.Spec.Lambda = "gate", "3", BlockSq, 0.1234567890123
+	w.Spec.Last = 4
 	w.Notes = map[string]string{"trained": "ped2"}
 	path := filepath.Join(t.TempDir(), "w.safetensors")
 	for range 2 { // The second time it replaces the file.
@@ -209,6 +210,8 @@ func TestLoadErrors(t *testing.T) {
 		{change("lambda", func(_ *Weights, m map[string]string) { m[keyLambda] = "NaN" }), []string{"lambda NaN"}},
 		{change("addressing", func(_ *Weights, m map[string]string) { m[keyAddressing] = "l2" }), []string{"addressing", "l2", "cosine"}},
 		{change("score", func(_ *Weights, m map[string]string) { m[keyScore] = "x" }), []string{"score", "block_sq"}},
+		{change("last", func(_ *Weights, m map[string]string) { m[keyLast] = "17" }), []string{"last 17", "1 to 16 frames"}},
+		{change("half", func(_ *Weights, m map[string]string) { m[keyLast] = "4.5" }), []string{"last", "4.5", "whole number"}},
 		{change("huge", func(_ *Weights, m map[string]string) { m[keySide] = "16384" }), []string{"side 16384", "limit"}},
 	} {
 		_, err := Load(c.path)
