@@ -113,7 +113,7 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 					t.Errorf("the second time, with %d threads, the file differs", threads)
 				}
 				w, err := model.ReadWeights(cfg.Out)
-				if err != nil || w.Spec.Score != recipe.Score || w.Notes["recipe"] != recipe.Name || w.Notes["seed"] != "7" {
+				if err != nil || w.Spec.Score != recipe.Score || w.Spec.Last != recipe.Last || w.Notes["recipe"] != recipe.Name || w.Notes["seed"] != "7" {
 					t.Errorf("weights for %s, notes %v, %v", w.Spec.Score, w.Notes, err)
 				}
 			}
