@@ -16,7 +16,7 @@ const (
 	RuleBudget = "budget"
 	// RuleClips is the level that single clips are expected to pass as often as the budget allows. It is for video with too few events, and always
 	// provisional. Clips that pass come in runs, each of which is one event at most, so it lies higher than RuleBudget's would; but no farther
-	// above the highest error than that is above lo, since a tail of so little may be anything.
+	// above the highest error than that is above the median, since a tail of so little may be anything.
 	RuleClips = "clips"
 	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there will be.
 	RuleQuantile = "quantile"
@@ -120,12 +120,13 @@ func (c *Calibration) byClips(n *Normal, days float64) {
 	}
 	slices.Sort(errors)
 	level := stat.Quantile(1-tenth, stat.Empirical, errors, nil)
+	most := 2*c.Greatest - stat.Quantile(0.5, stat.LinInterp, errors, nil)
 	above := slices.DeleteFunc(errors, func(e float64) bool { return e <= level })
 	t, err := tail.Fit(level, above, days)
 	if err != nil {
 		return
 	}
-	c.Rule, c.Theta = RuleClips, min(thetaOf(t.Level(c.AlarmsPerDay), c.Lo, c.Detector.Enter), 2*c.Greatest-c.Lo)
+	c.Rule, c.Theta = RuleClips, min(thetaOf(t.Level(c.AlarmsPerDay), c.Lo, c.Detector.Enter), most)
 	c.Tail = &Tail{Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale}
 }
 
