@@ -9,11 +9,13 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"vigil/internal/scene"
 	"vigil/pipeline"
@@ -21,6 +23,11 @@ import (
 
 // xvid writes frames of a street as Avenue and ShanghaiTech have their videos: MPEG-4 in an AVI.
 func xvid(t *testing.T, street *scene.Street, frames int, path string) {
+	t.Helper()
+	film(t, street, frames, path, "-c:v", "mpeg4", "-vtag", "xvid", "-q:v", "2")
+}
+
+func film(t *testing.T, street *scene.Street, frames int, path string, coding ...string) {
 	t.Helper()
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
@@ -37,8 +44,10 @@ func xvid(t *testing.T, street *scene.Street, frames int, path string) {
 		raw.Write(street.Frame(i, nil))
 	}
 	width, height := street.Size()
-	cmd := exec.CommandContext(t.Context(), ffmpeg, "-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", fmt.Sprintf("%dx%d", width, height),
-		"-r", fmt.Sprint(street.FPS()), "-i", "pipe:0", "-c:v", "mpeg4", "-vtag", "xvid", "-q:v", "2", path)
+	args := []string{
+		"-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", fmt.Sprintf("%dx%d", width, height), "-r", fmt.Sprint(street.FPS()), "-i", "pipe:0",
+	}
+	cmd := exec.CommandContext(t.Context(), ffmpeg, append(append(args, coding...), path)...)
 	cmd.Stdin = &raw
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -137,5 +146,102 @@ func TestEvalReadsShanghaiTech(t *testing.T) {
 		if c.Camera != []string{"01", "12"}[i] || c.Lo != own.Lo || c.Theta != own.Theta {
 			t.Errorf("camera %s: lo %g, theta %g; its normal video alone has %g, %g", c.Camera, c.Lo, c.Theta, own.Lo, own.Theta)
 		}
+	}
+}
+
+// A record that 'vigil calibrate' wrote judges the live protocol with its threshold, its hop and its places, and is refused where it does not fit.
+func TestEvalTakesACalibration(t *testing.T) {
+	dir := t.TempDir()
+	street := func(day uint64, width, height int, script ...scene.Moment) *scene.Street {
+		s, err := scene.New(scene.Config{Seed: 1, Day: day, Width: width, Height: height, Clean: true, Screen: true, Script: script})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	normal, record := filepath.Join(dir, "normal.mkv"), filepath.Join(dir, "c.json")
+	film(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
+	mustVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4", "--theta-quantile", "0.995", "-o", record)
+	own, err := pipeline.ReadCalibration(record)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if share, most := own.Places.Restless(); share == 0 || most < 2 {
+		t.Fatalf("%g of the picture are restless, by %g: the screen shows nothing", share, most)
+	}
+	set := func(width, height int) string {
+		root := t.TempDir()
+		s := street(2, width, height, scene.Moment{Kind: scene.Cart, At: 10 * time.Second})
+		const frames = 300
+		if err := os.MkdirAll(filepath.Join(root, "test"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		film(t, s, frames, filepath.Join(root, "test", "a.mkv"), "-c:v", "ffv1")
+		labels := "frame,label\n"
+		for i := range frames {
+			on := 0
+			for _, e := range s.Episodes(frames) {
+				if e.FirstFrame <= i && i <= e.LastFrame {
+					on = 1
+				}
+			}
+			labels += fmt.Sprintf("%d,%d\n", i, on)
+		}
+		if err := os.MkdirAll(filepath.Join(root, "labels"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, "labels", "a.csv"), []byte(labels), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return root
+	}
+	root, report := set(128, 96), filepath.Join(dir, "report")
+	r := parseEval(t, mustVigil(t, "eval", root, "-m", "testdata/street.safetensors", "--calibration", record, "--json", "--resamplings", "0", "--report", report))
+	c := r.Live.Threshold.Cameras[0]
+	if c.Lo != own.Lo || c.Theta != own.Theta || r.Live.Hop != 4 {
+		t.Errorf("lo %g, theta %g, hop %d; the record has %g, %g and 4", c.Lo, c.Theta, r.Live.Hop, own.Lo, own.Theta)
+	}
+	// Were the screen not held down, every frame would be above the threshold.
+	if r.Live.Threshold.FPR > 0.3 || r.Live.Threshold.TPR < 0.5 || r.Live.Events.Found != 1 {
+		t.Errorf("%+v of the frames, %+v", r.Live.Threshold, r.Live.Events)
+	}
+	// Scores that were given are judged by it too.
+	given := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--calibration", record, "--json", "--resamplings", "0"))
+	if g := given.Live.Threshold; g == nil || g.Cameras[0] != c || g.FPR > 0.3 || g.TPR < 0.5 {
+		t.Errorf("given back: %+v", g)
+	}
+	for want, args := range map[string][]string{
+		"hop is 2, calibrated for 4":                      {root, "-m", "testdata/street.safetensors", "--hop", "2"},
+		"model hash is ":                                  {root, "-m", tinyWeights(t)},
+		"picture size is 64x48, calibrated for 128x96":    {set(64, 48), "-m", "testdata/street.safetensors"},
+		"c.json: calibration " + own.ID + " does not fit": {root, "-m", tinyWeights(t)},
+	} {
+		if code, _, errs := vigil(t, append(append([]string{"eval"}, args...), "--calibration", record)...); code == exitDone || !strings.Contains(errs, want) {
+			t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
+		}
+	}
+}
+
+func TestFrameOf(t *testing.T) {
+	dir := t.TempDir()
+	for i := range 20 {
+		img := image.NewGray(image.Rect(0, 0, 32, 32))
+		for p := range img.Pix {
+			img.Pix[p] = uint8(10 * i)
+		}
+		var out bytes.Buffer
+		if err := png.Encode(&out, img); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.png", i)), out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := frameOf(t.Context(), dir, 17)
+	if err != nil || f.Pix[0] != 170 {
+		t.Errorf("frame 17: %+v, %v", f, err)
+	}
+	if _, err := frameOf(t.Context(), dir, 20); err == nil || !strings.Contains(err.Error(), "ends before frame 20") {
+		t.Errorf("frame 20 of 20: %v", err)
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"image/color"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -46,6 +48,7 @@ type evalJSON struct {
 		Micro     *float64 `json:"micro_auc"`
 		NoDelay   *float64 `json:"no_delay_micro_auc"`
 		Frames    int
+		Hop       int
 		Events    *struct{ Truth, Found, Missed, Alarms, False int }
 		Threshold *struct {
 			TPR, FPR float64
@@ -60,6 +63,7 @@ type evalJSON struct {
 		TBDC      *float64
 		Frames    int
 		Videos    int
+		Regions   int
 	}
 	Notes []string
 }
@@ -108,6 +112,21 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 			t.Errorf("the page needs something outside: %s", outside)
 		}
 	}
+	// What is shown as missed is abnormal by the labels, and what is shown as a false alarm is not. Video 12 is abnormal from frame 87 on, 03 to 145.
+	missed, wrong, ok := strings.Cut(string(page), "Worst false alarms")
+	sights := regexp.MustCompile(`<figcaption>([0-9]+), frame ([0-9]+), error`)
+	for i, part := range []string{missed, wrong} {
+		found := sights.FindAllStringSubmatch(part, -1)
+		if !ok || len(found) == 0 && i == 0 {
+			t.Errorf("no sights in the page: %v", found)
+		}
+		for _, m := range found {
+			frame, err := strconv.Atoi(m[2])
+			if abnormal := m[1] == "12" && frame >= 87 || m[1] == "03" && frame <= 145; err != nil || abnormal != (i == 0) {
+				t.Errorf("%s stands among %s", m[0], []string{"the misses", "the false alarms"}[i])
+			}
+		}
+	}
 	for _, name := range []string{"roc.png", "pr.png", "video-03.png", "video-12.png", "scores.csv"} {
 		if _, err := os.Stat(filepath.Join(report, name)); err != nil {
 			t.Error(err)
@@ -151,10 +170,12 @@ func TestEvalReadsUCSD(t *testing.T) {
 	}
 	for n := 1; n <= 60; n++ {
 		img := image.NewGray(image.Rect(0, 0, 238, 158))
-		if n >= 31 {
-			for i := range 400 {
+		for i := range 400 {
+			if n >= 31 {
 				img.SetGray(100+i%20, 60+i/20, color.Gray{Y: 255})
 			}
+			// Less than half white is black: lossy videos have grey edges.
+			img.SetGray(10+i%20, 10+i/20, color.Gray{Y: 120})
 		}
 		var out bytes.Buffer
 		if err := bmp.Encode(&out, img); err != nil {
@@ -170,8 +191,8 @@ func TestEvalReadsUCSD(t *testing.T) {
 	}
 	weights := tinyWeights(t)
 	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
-	if r.Paper.Frames != 45 || r.Live.Frames != 60 || r.Pixel.Frames != 45 || r.Live.Threshold != nil {
-		t.Errorf("%+v", r)
+	if r.Paper.Frames != 45 || r.Live.Frames != 60 || r.Pixel.Frames != 45 || r.Pixel.Regions != 53-30 || r.Live.Threshold != nil {
+		t.Errorf("%+v, %+v", r, r.Pixel)
 	}
 	if !strings.Contains(strings.Join(r.Notes, "\n"), "no normal video, so live has no threshold") {
 		t.Errorf("notes %q", r.Notes)
