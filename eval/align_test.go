@@ -190,6 +190,10 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	if !math.IsNaN(float64(r.Videos[2].LiveAUC)) || r.Live.MacroVideos != 2 {
 		t.Errorf("a video without abnormal frames: AUC %v, %d videos in the macro AUC", r.Videos[2].LiveAUC, r.Live.MacroVideos)
 	}
+	// What lies at the threshold is no alarm, as for the detector.
+	if tpr, fpr := above([]Series{{Scores: []float64{0.5, 0.6, 0.5, 0.4}, Abnormal: []bool{true, true, false, false}}}); tpr != 0.5 || fpr != 0 {
+		t.Errorf("at the threshold itself %v and %v are above it", tpr, fpr)
+	}
 	recordings[1].Camera = "other"
 	if _, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th}); err == nil {
 		t.Error("thresholds for one of two cameras were taken")

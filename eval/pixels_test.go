@@ -222,6 +222,18 @@ func TestPixelsAreSmoothed(t *testing.T) {
 	}
 }
 
+// Regions flow together as the threshold falls, so fewer may be detected then; the best that a budget reached before stays.
+func TestAreaKeepsTheBest(t *testing.T) {
+	var a area
+	a.point(0, 0.5)
+	a.point(0.5, 0.2)
+	a.point(0.75, 0.9)
+	a.point(3, 1)
+	if got := a.done(); !near(got, 0.75*0.5+0.25*0.9) {
+		t.Errorf("area %v, want half up to .75 and .9 from there", got)
+	}
+}
+
 func filled(n int) []bool {
 	out := make([]bool, n)
 	for i := range out {

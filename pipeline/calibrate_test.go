@@ -64,9 +64,14 @@ func autoregressive(r *rand.Rand, n int) []float64 {
 
 func budgeted(t *testing.T, errors []float64, perDay float64) Calibration {
 	t.Helper()
+	return budgetedFor(t, errors, perDay, DefaultDetector())
+}
+
+func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg DetectorConfig) Calibration {
+	t.Helper()
 	c, err := Calibrate(Calibration{
 		Key: Key{Camera: "gate", FPS: 16, Hop: 8}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
-		AlarmsPerDay: perDay, Detector: DefaultDetector().Record(),
+		AlarmsPerDay: perDay, Detector: cfg.Record(),
 	}, series(errors))
 	if err != nil {
 		t.Fatal(err)
@@ -174,6 +179,52 @@ func tailedSeries() []kind {
 		return above / float64(days)
 	}, [2]float64{0.2, 1.8}})
 	return all
+}
+
+// The same without any formula: a detector watches days that were not calibrated on, with the threshold as it is, and raises about as many
+// alarms as are allowed. Detectors differ in where they enter and how long they wait.
+func TestAlarmsOfAFreshSeries(t *testing.T) {
+	const hours, perDay, days, seeds = 3, 8., 2, 6
+	exponential, _ := gpd(0)
+	heavy, _ := gpd(0.15)
+	early := DetectorConfig{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
+	patient := DetectorConfig{Enter: 0.6, Leave: 0.65, OpenAfter: 2 * time.Second, CloseAfter: 4 * time.Second, CoolDown: 20 * time.Second}
+	for name, c := range map[string]struct {
+		draw func(*rand.Rand, int) []float64
+		cfg  DetectorConfig
+	}{
+		"moving maximum":                  {func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, exponential) }, DefaultDetector()},
+		"moving maximum, patient":         {func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, exponential) }, patient},
+		"moving maximum, heavy and early": {func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, heavy) }, early},
+		"autoregressive":                  {autoregressive, DefaultDetector()},
+		"autoregressive, patient":         {autoregressive, patient},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var counts []float64
+			for seed := range seeds {
+				r := rand.New(rand.NewPCG(11, uint64(seed)))
+				cal := budgetedFor(t, c.draw(r, hours*clipsADay/24), perDay, c.cfg)
+				if cal.Rule != RuleBudget {
+					t.Fatalf("seed %d: %+v", seed, cal)
+				}
+				d := NewDetector(c.cfg, cal.Lo)
+				alarms := 0.
+				for i, e := range c.draw(r, days*clipsADay) {
+					at := time.Duration(i) * 500 * time.Millisecond
+					if change, _ := d.Push(Clip{Centre: Moment{PTS: at}, Error: e, Regularity: Regularity(e, cal.Lo, cal.Theta)}); change == Started {
+						alarms++
+					}
+				}
+				counts = append(counts, alarms/days)
+			}
+			mean := stat.Mean(counts, nil)
+			t.Logf("%g a day allowed, %.1f in the mean: %.3g", perDay, mean, counts)
+			if mean < perDay/4 || mean > 2*perDay {
+				t.Errorf("%.1f alarms a day in the mean, %g are allowed", mean, perDay)
+			}
+		})
+	}
 }
 
 func TestShortFootageIsSaid(t *testing.T) {

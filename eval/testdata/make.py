@@ -33,13 +33,13 @@ def matrix(flags, dims, name, *parts):
     return struct.pack("<II", 14, len(body)) + body
 
 
-# MATLAB keeps doubles that are whole numbers as bytes, and logical arrays as bytes with a flag. These masks are of 2 x 2, so that their
+# MATLAB keeps doubles that are whole numbers as bytes, and logical arrays as bytes with a flag. These masks are small, so that their
 # data stand within a tag; the second is of 3 x 3.
 double, logical = 6, 9 | 0x200
 cells = [
     matrix(double, (2, 2), b"", element(2, bytes([0, 0, 0, 0]))),
     matrix(logical, (3, 3), b"", element(2, bytes([0, 0, 1, 0, 0, 0, 0, 0, 0]))),
-    matrix(double, (2, 2), b"", element(2, bytes([0, 1, 0, 0]))),
+    matrix(double, (1, 3), b"", element(2, bytes([0, 0, 1]))),
     matrix(double, (2, 2), b"", element(2, bytes([0, 0, 0, 0]))),
     matrix(logical, (2, 2), b"", element(2, bytes([0, 0, 0, 0]))),
 ]
