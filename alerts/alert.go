@@ -65,9 +65,9 @@ type Alert struct {
 	// Where in the picture, strongest first.
 	Boxes []Box `json:"boxes,omitempty"`
 
-	// First frame of the first low clip.
+	// First of the frames that the first low clip's score is made of.
 	Start Moment `json:"start"`
-	// The scored frame of the clip with the highest error so far.
+	// The middle one of the frames that the score of the clip with the highest error so far is made of.
 	Peak Moment `json:"peak"`
 	// Last frame of the event; only in the end message.
 	End *Moment `json:"end,omitempty"`

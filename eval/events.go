@@ -33,7 +33,7 @@ func Spans(frames []bool) []Span {
 
 // Alarm is an event that the detector raised.
 type Alarm struct {
-	Span       // from the first frame of its first clip to the last of its last, as the alert says
+	Span       // from the first scored frame of its first clip to the last of its last, as the alert says
 	Raised int `json:"raised_frame"` // the last frame that had been seen when it was raised
 }
 

@@ -5,8 +5,8 @@ import (
 	"math"
 )
 
-// Pixels is how well the error maps say where in the picture it is abnormal, over the frames that the paper's alignment
-// scores and that have a mask, with the errors as they are.
+// Pixels is how well the error maps say where in the picture it is abnormal, over the middle frames of the whole
+// clips at hop 1 that have a mask, with the errors as they are.
 //
 // The map of a clip is the mean over the frames that are scored and is held against the mask of the middle one: start + 8 where all are. It is smoothed by
 // the mean over a square of a sixteenth of the picture's side, and each pixel of the mask takes the value of the map's pixel

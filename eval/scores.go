@@ -213,8 +213,8 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 			return nil, fmt.Errorf("%s: video %s has a score for frame %d, but %s has labels for %d frames, 0 to %d",
 				g.source[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
 		}
-		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && last+(preprocess.Frames/2+1)*max(g.Step, 1) < len(v.Abnormal) {
-			return nil, fmt.Errorf("%s: the scores of video %s end at frame %d, but %s has labels for %d frames", g.source[v.Name], v.Name, last, v.Truth,
+		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && g.Step > 0 && last+(preprocess.Frames/2+1)*g.Step < len(v.Abnormal) {
+			return nil, fmt.Errorf("%s: the scores of video %s end at frame %d, but %s has labels for %d frames: are these of another video, or was the replay broken off?", g.source[v.Name], v.Name, last, v.Truth,
 				len(v.Abnormal))
 		}
 		// One camera's threshold, if there is one, is what somebody gave for all of them.

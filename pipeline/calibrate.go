@@ -15,7 +15,7 @@ const (
 	// RuleBudget is the level that the detector's events are expected to pass as often as the budget allows.
 	RuleBudget = "budget"
 	// RuleClips is the level that single clips are expected to pass as often as the budget allows. It is for video with too few events, and always
-	// provisional. Clips that pass come in runs, each of which is one event at most, so it lies higher than RuleBudget's would; but no farther
+	// provisional. Clips that pass come in runs, each of which is one event at most, so it lies as a rule higher than RuleBudget's would; but no farther
 	// above the highest error than that is above the median, since a tail of so little may be anything.
 	RuleClips = "clips"
 	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there will be.
@@ -44,6 +44,8 @@ type Tail struct {
 	Scale     float64 `json:"scale"`      // likewise, an error
 	ThetaLow  float64 `json:"theta_low"`  // the theta that truly keeps the budget lies between these two with 95 %; 0 for RuleClips
 	ThetaHigh float64 `json:"theta_high"` // likewise
+	// Capped says that the tail puts theta higher than RuleClips lets it lie.
+	Capped bool `json:"capped,omitempty"`
 }
 
 // Calibrate fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and for theta either
@@ -119,15 +121,16 @@ func (c *Calibration) byClips(n *Normal, days float64) {
 		errors[i] = clip.error
 	}
 	slices.Sort(errors)
-	level := stat.Quantile(1-tenth, stat.Empirical, errors, nil)
+	from := stat.Quantile(1-tenth, stat.Empirical, errors, nil)
 	most := 2*c.Greatest - stat.Quantile(0.5, stat.LinInterp, errors, nil)
-	above := slices.DeleteFunc(errors, func(e float64) bool { return e <= level })
-	t, err := tail.Fit(level, above, days)
+	above := slices.DeleteFunc(errors, func(e float64) bool { return e <= from })
+	t, err := tail.Fit(from, above, days)
 	if err != nil {
 		return
 	}
-	c.Rule, c.Theta = RuleClips, min(thetaOf(t.Level(c.AlarmsPerDay), c.Lo, c.Detector.Enter), most)
-	c.Tail = &Tail{Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale}
+	level := t.Level(c.AlarmsPerDay)
+	c.Rule, c.Theta = RuleClips, thetaOf(min(level, most), c.Lo, c.Detector.Enter)
+	c.Tail = &Tail{Level: from, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, Capped: level > most}
 }
 
 // Median returns the median of values; NaN for none.

@@ -131,7 +131,7 @@ func TestFewEventsCountClips(t *testing.T) {
 				if c.Rule == RuleBudget {
 					continue
 				}
-				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta <= 2*c.Greatest-c.Lo) || c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
+				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta < 2*c.Greatest-c.Lo) || c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
 					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
 				}
 				rates = append(rates, k.rate(c.Theta)/perDay)
@@ -240,8 +240,19 @@ func TestShortFootageIsSaid(t *testing.T) {
 	}
 	// Four minutes have not either, but enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips || !strings.Contains(d, "may be higher than need be: every clip counts as an event of its own, since there are at most ") {
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips || !strings.Contains(d, "may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
+	}
+	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above the median.
+	for _, enter := range []float64{0.35, 0.5, 0.8} {
+		cfg := DefaultDetector()
+		cfg.Enter, cfg.Leave = enter, enter+0.1
+		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
+		c := budgetedFor(t, errors, 1, cfg)
+		opens := c.Lo + 2*(1-enter)*(c.Theta-c.Lo)
+		if most := 2*c.Greatest - Median(errors); c.Rule != RuleClips || !(opens > c.Greatest && opens <= most+1e-9) || c.Tail.Capped != (opens > most-1e-9) {
+			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Greatest, most, c.Tail)
+		}
 	}
 	// An hour has, but one alarm a day looks 24 times as far ahead.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 1)

@@ -142,13 +142,13 @@ func (c Calibration) Doubts(d DetectorConfig, perDay float64) []string {
 	case c.Rule == RuleQuantile && c.AlarmsPerDay > 0:
 		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal video", c.Why, c.HoursNeeded)
 	case c.Rule == RuleClips:
-		doubt("the threshold is provisional and may be higher than need be: every clip counts as an event of its own, since there are %s; calibrate on %.3g hours of normal video",
+		doubt("the threshold is provisional and may be too high or too low: every clip counts as an event of its own, since there are %s; calibrate on %.3g hours of normal video",
 			c.Why, c.HoursNeeded)
 	case c.Provisional:
 		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g alarms a day",
 			c.Seconds/3600, c.HoursNeeded, c.AlarmsPerDay)
 	}
-	if c.Rule == RuleBudget && c.Detector != d.Record() {
+	if c.Tail != nil && c.Detector != d.Record() {
 		doubt("the detector's settings have changed since the alarms were counted: calibrate again")
 	}
 	if perDay > 0 && c.AlarmsPerDay > 0 && math.Abs(perDay-c.AlarmsPerDay) > 1e-9*perDay {

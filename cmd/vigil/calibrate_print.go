@@ -21,8 +21,12 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 		}
 	case c.Rule == pipeline.RuleClips:
 		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.Why, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
-		fmt.Fprintf(w, "until then every clip counts as an event of its own: theta rests on %d of them above the error %.4g, tail of shape %.2g, and may be higher than need be\n",
-			c.Tail.Events, c.Tail.Level, c.Tail.Shape)
+		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own", c.Tail.Events, c.Tail.Level)
+		if c.Tail.Capped {
+			fmt.Fprintln(w, "; their tail would put theta higher than\nas far above the highest error as that is above the median, where it is now: it may be too high or too low")
+		} else {
+			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than need be\n", c.Tail.Shape)
+		}
 	case c.AlarmsPerDay > 0:
 		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.Why)
 		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more, which keeps to no number of alarms; about %s are needed for %s\n",

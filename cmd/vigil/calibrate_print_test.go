@@ -20,8 +20,11 @@ func TestPrintCalibration(t *testing.T) {
 		"provisional: too little video for a number of alarms: three events\n": {
 			Rule: pipeline.RuleQuantile, AlarmsPerDay: 1, Why: "three events", HoursNeeded: 2.4,
 		},
-		"until then every clip counts as an event of its own: theta rests on 90 of them above the error 2,": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{Level: 2, Events: 90}, Provisional: true,
+		"each of the 90 clips above the error 2 counts as an event of its own, tail of shape 0.1: theta may be higher": {
+			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{Level: 2, Events: 90, Shape: 0.1}, Provisional: true,
+		},
+		"counts as an event of its own; their tail would put theta higher than\nas far above the highest error": {
+			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{Level: 2, Events: 90, Capped: true}, Provisional: true,
 		},
 		"nobody asked for a number of alarms":                                   {Rule: pipeline.RuleQuantile},
 		"25 % of the picture are restless; errors there are divided by up to 3": {Rule: pipeline.RuleQuantile, Places: places},

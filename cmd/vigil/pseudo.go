@@ -36,7 +36,7 @@ func pseudoCommand() *cobra.Command {
 		Long: "Makes labelled videos of normal ones, for 'vigil eval'. Each begins as it was; from a known moment on, in every other one a part of the\n" +
 			"picture runs at two to five times its speed, and in the rest something that was seen at another time glides through without moving\n" +
 			"its limbs. Presets, recipes and lengths of training can so be chosen by videos of your camera in which nothing ever\n" +
-			"happened. Take recordings that were not learned from.",
+			"happened. Take short recordings that were not learned from; one at a time is held in memory.",
 		Example: "  vigil train monday/*.mkv -o yard.safetensors\n" +
 			"  vigil pseudo tuesday/*.mkv -o pseudo\n" +
 			"  vigil eval pseudo -m yard.safetensors",
@@ -74,8 +74,12 @@ func (f *faking) check() error {
 
 // run makes all videos in a folder of another name, which gets its own when they are whole.
 func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err error) {
-	part := strings.TrimSuffix(f.out, string(filepath.Separator)) + ".part"
-	if err := os.RemoveAll(part); err != nil {
+	whole := filepath.Clean(f.out)
+	if err := os.MkdirAll(filepath.Dir(whole), 0o755); err != nil {
+		return err
+	}
+	part, err := os.MkdirTemp(filepath.Dir(whole), filepath.Base(whole)+".part-*")
+	if err != nil {
 		return err
 	}
 	defer func() {
@@ -94,6 +98,9 @@ func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err 
 		if err != nil {
 			return usageError{err}
 		}
+		if source.Live() {
+			return usageError{fmt.Errorf("%s: is a live camera, give recordings of it", source)}
+		}
 		name := strings.TrimSuffix(filepath.Base(source.String()), filepath.Ext(source.String()))
 		if other, taken := names[name]; taken {
 			return usageError{fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other", other, arg, name)}
@@ -106,7 +113,7 @@ func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err 
 	if f.made == 0 {
 		return fmt.Errorf("nothing could be made of %d recordings: they are too short, or nothing moves in them", len(args))
 	}
-	if err := os.Rename(part, f.out); err != nil {
+	if err := errors.Join(os.Chmod(part, 0o755), os.Rename(part, whole)); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s: %d videos of %d recordings", f.out, f.made, len(args))

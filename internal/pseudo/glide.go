@@ -94,7 +94,7 @@ func cut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
 			c.alpha = append(c.alpha, min(max(float64(apart(source[i], place[i])-faint)/(clearly-faint), 0), 1))
 		}
 	}
-	return c, c.there(0, width) >= bulk*float64(width*height)
+	return c, width > 1 && c.there(0, width) >= bulk*float64(width*height)
 }
 
 // there is how much of the columns is there, in pixels.

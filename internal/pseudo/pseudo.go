@@ -40,8 +40,9 @@ const (
 const (
 	slowest, fastest = 2, 5 // times the speed
 	wholeFrame       = 0.3  // how often the whole picture runs faster
-	moving           = 32   // a change in grey levels that counts as motion
-	// stir is the least share of the picture that moves on the average of the frames in which something runs too fast: with less nobody could tell.
+	moving           = 32   // a difference in grey levels that can be seen
+	// stir is the least share of the picture that is another than it was, on the average of the frames in which something runs too fast: with less
+	// nobody could tell.
 	stir = 0.0005
 )
 
@@ -56,7 +57,7 @@ func Fast(r *rand.Rand, v *Video) (Made, bool) {
 		}
 		from := lead + r.IntN(last-lead+1)
 		m := fast(v, from, k, rectangle(r, v.Width, v.Height))
-		if m.stirs(from) {
+		if m.stirs(v, from) {
 			return m, true
 		}
 	}
@@ -87,16 +88,16 @@ func fast(v *Video, from, k int, part rect) Made {
 	return m
 }
 
-// stirs says whether enough of the picture moves after the moment.
-func (m *Made) stirs(from int) bool {
-	moved := 0
+// stirs says whether enough of the picture is another than it would have been.
+func (m *Made) stirs(v *Video, from int) bool {
+	other := 0
 	for t := from + 1; t < m.Frames(); t++ {
-		before := m.frame(t - 1)
-		for i, v := range m.frame(t) {
-			if d := int(v) - int(before[i]); d >= moving || d <= -moving {
-				moved++
+		was := v.frame(t)
+		for i, p := range m.frame(t) {
+			if apart(p, was[i]) >= moving {
+				other++
 			}
 		}
 	}
-	return float64(moved) >= stir*float64(len(m.Gray)-(from+1)*m.Width*m.Height)
+	return float64(other) >= stir*float64(len(m.Gray)-(from+1)*m.Width*m.Height)
 }

@@ -38,6 +38,9 @@ func TestFast(t *testing.T) {
 		if on <= lead || len(m.Abnormal) != m.Frames() || m.Frames()-on < shortest-1 || slices.Contains(m.Abnormal[on:], false) {
 			t.Fatalf("seed %d: abnormal from frame %d of %d", seed, on, m.Frames())
 		}
+		if bytes.Equal(m.Gray[on*v.Width*v.Height:], v.Gray[on*v.Width*v.Height:len(m.Gray)]) {
+			t.Errorf("seed %d: nothing is another than it was", seed)
+		}
 		if !bytes.Equal(m.Gray[:on*v.Width*v.Height], v.Gray[:on*v.Width*v.Height]) {
 			t.Errorf("seed %d: what comes before frame %d is not as it was", seed, on)
 		}
@@ -58,8 +61,7 @@ func TestFast(t *testing.T) {
 	}
 }
 
-// fits says whether the pixels differ from their own frame only where they are those of the frame that is k times further from the moment on, in
-// one rectangle.
+// fits says whether the pixels differ from their own frame only where they are those of the frame that is k times further from the moment on.
 func fits(m *Made, v *Video, from, k int) bool {
 	if from+(m.Frames()-1-from)*k >= v.Frames() {
 		return false

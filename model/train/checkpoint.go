@@ -18,6 +18,8 @@ type state struct {
 	Version int           `json:"version"`
 	Spec    model.Spec    `json:"spec"`
 	Recipe  string        `json:"recipe"`
+	Pseudo  float64       `json:"pseudo"`
+	Glide   float64       `json:"glide"`
 	Seed    uint64        `json:"seed"`
 	Videos  string        `json:"videos"` // their digest
 	Epochs  int           `json:"epochs"` // 0: by time
@@ -32,7 +34,7 @@ type state struct {
 	BestAt  int           `json:"best_at"` // the step after which it was
 }
 
-const stateVersion = 1
+const stateVersion = 2
 
 // Prefixes of a checkpoint's tensors beside the network's own.
 const (
@@ -144,6 +146,9 @@ func (s *state) differs(want state) error {
 	note("lambda", was.Lambda, now.Lambda)
 	note("addressing", was.Addressing, now.Addressing)
 	note("score", was.Score, now.Score)
+	note("number of scored frames", was.Last, now.Last)
+	note("share that runs too fast", s.Pseudo, want.Pseudo)
+	note("share that glides", s.Glide, want.Glide)
 	note("recipe", s.Recipe, want.Recipe)
 	note("seed", s.Seed, want.Seed)
 	note("number of epochs", s.Epochs, want.Epochs)
