@@ -88,6 +88,18 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	}
 }
 
+// An alarm begins with the first frame that its first clip's score is made of.
+func TestAlarmOfLastFrames(t *testing.T) {
+	clips := clipsAt([]int{0, 8, 16, 24}, 1, 5, 1, 1)
+	for i := range clips {
+		clips[i].From.Frame += 12
+	}
+	alarms := detect(clips, pipeline.DetectorConfig{Enter: 0.5, Leave: 0.6}, 1, 3)
+	if len(alarms) != 1 || alarms[0].First != 20 || alarms[0].Last != 23 {
+		t.Errorf("alarms %+v, want one from frame 20 to 23", alarms)
+	}
+}
+
 func TestEvents(t *testing.T) {
 	cfg := pipeline.DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
 	r := Recording{Abnormal: make([]bool, 400), FPS: 10}
