@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -181,6 +182,18 @@ func tailedSeries() []kind {
 	return all
 }
 
+// alarms are what a detector raises in a series.
+func alarms(errors []float64, cfg DetectorConfig, lo, theta float64) (n int) {
+	d := NewDetector(cfg, lo)
+	for i, e := range errors {
+		at := time.Duration(i) * 500 * time.Millisecond
+		if change, _ := d.Push(Clip{Centre: Moment{PTS: at}, Error: e, Regularity: Regularity(e, lo, theta)}); change == Started {
+			n++
+		}
+	}
+	return n
+}
+
 // The same without any formula: a detector watches days that were not calibrated on, with the threshold as it is, and raises about as many
 // alarms as are allowed. Detectors differ in where they enter and how long they wait.
 func TestAlarmsOfAFreshSeries(t *testing.T) {
@@ -204,19 +217,16 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 			var counts []float64
 			for seed := range seeds {
 				r := rand.New(rand.NewPCG(11, uint64(seed)))
-				cal := budgetedFor(t, c.draw(r, hours*clipsADay/24), perDay, c.cfg)
+				normal := c.draw(r, hours*clipsADay/24)
+				cal := budgetedFor(t, normal, perDay, c.cfg)
 				if cal.Rule != RuleBudget {
 					t.Fatalf("seed %d: %+v", seed, cal)
 				}
-				d := NewDetector(c.cfg, cal.Lo)
-				alarms := 0.
-				for i, e := range c.draw(r, days*clipsADay) {
-					at := time.Duration(i) * 500 * time.Millisecond
-					if change, _ := d.Push(Clip{Centre: Moment{PTS: at}, Error: e, Regularity: Regularity(e, cal.Lo, cal.Theta)}); change == Started {
-						alarms++
-					}
+				// What the tail was fitted to are the events that this detector opens in the normal video.
+				if n := alarms(normal, c.cfg, cal.Lo, thetaOf(cal.Tail.Level, cal.Lo, c.cfg.Enter)); n != cal.Tail.Events {
+					t.Errorf("seed %d: the tail rests on %d events, the detector opens %d", seed, cal.Tail.Events, n)
 				}
-				counts = append(counts, alarms/days)
+				counts = append(counts, float64(alarms(c.draw(r, days*clipsADay), c.cfg, cal.Lo, cal.Theta))/days)
 			}
 			mean := stat.Mean(counts, nil)
 			t.Logf("%g a day allowed, %.1f in the mean: %.3g", perDay, mean, counts)
@@ -224,6 +234,19 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 				t.Errorf("%.1f alarms a day in the mean, %g are allowed", mean, perDay)
 			}
 		})
+	}
+}
+
+// Where the video itself has more events than are allowed nothing is carried forward: so many alarms come in it.
+func TestThresholdWithinWhatWasSeen(t *testing.T) {
+	const hours, perDay = 3, 240
+	exponential, _ := gpd(0)
+	for seed := range 5 {
+		normal := movingMaximum(rand.New(rand.NewPCG(12, uint64(seed))), hours*clipsADay/24, exponential)
+		c := budgeted(t, normal, perDay)
+		if n := alarms(normal, DefaultDetector(), c.Lo, c.Theta); n < 24 || n > 36 {
+			t.Errorf("seed %d: %d alarms in %d hours, want about %d", seed, n, hours, perDay*hours/24)
+		}
 	}
 }
 
@@ -307,6 +330,29 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An event belongs to one stretch of one recording: what was up or cooling down at the end of one says nothing about the next.
+func TestPeaksOfSeveralRecordings(t *testing.T) {
+	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second, CoolDown: time.Minute}
+	var n Normal
+	add := func(from time.Duration, gap bool, errors ...float64) {
+		for i, e := range errors {
+			m := Moment{PTS: from + time.Duration(i)*500*time.Millisecond}
+			n.Add(Clip{First: m, Centre: m, Last: m, Raw: e, Gap: gap && i == 0})
+		}
+	}
+	// Of the first the event's peak is 7: at 8 it is not long enough.
+	add(0, true, 1, 5, 8, 7, 9, 1, 1, 1, 1, 1)
+	n.Cut()
+	add(0, true, 1, 5, 6, 5, 1)
+	// Above for long enough only if the gap did not count.
+	n.Cut()
+	add(0, true, 1, 6, 6)
+	add(2*time.Second, true, 6, 6, 1)
+	if got := n.peaks(cfg, n.held(cfg.OpenAfter), 0, 4); !slices.Equal(got, []float64{7, 5}) {
+		t.Errorf("peaks %v, want 7 and 5", got)
 	}
 }
 
