@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -155,7 +156,8 @@ type kind struct {
 	mean [2]float64                  // of rate over the budget
 }
 
-func tailedSeries() []kind {
+// tailedSeries are counted once for all tests.
+var tailedSeries = sync.OnceValue(func() []kind {
 	moving := func(shape float64) (func(*rand.Rand, int) []float64, func(float64) float64) {
 		quantile, survival := gpd(shape)
 		return func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, quantile) },
@@ -180,7 +182,7 @@ func tailedSeries() []kind {
 		return above / float64(days)
 	}, [2]float64{0.2, 1.8}})
 	return all
-}
+})
 
 // alarms are what a detector raises in a series.
 func alarms(errors []float64, cfg DetectorConfig, lo, theta float64) (n int) {
@@ -197,7 +199,7 @@ func alarms(errors []float64, cfg DetectorConfig, lo, theta float64) (n int) {
 // The same without any formula: a detector watches days that were not calibrated on, with the threshold as it is, and raises about as many
 // alarms as are allowed. Detectors differ in where they enter and how long they wait.
 func TestAlarmsOfAFreshSeries(t *testing.T) {
-	const hours, perDay, days, seeds = 3, 8., 2, 6
+	const hours, perDay, days, seeds = 3, 8., 2, 4
 	exponential, _ := gpd(0)
 	heavy, _ := gpd(0.15)
 	early := DetectorConfig{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
