@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -74,7 +75,7 @@ func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 	c.Version = calibrationVersion
 	c.Clips, c.Least, c.Greatest, c.Seconds = n.Clips(), sorted[0], sorted[len(sorted)-1], n.Seconds()
 	c.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
-	c.byBudget(n)
+	c.byBudget(n, sorted)
 	if c.Rule == "" {
 		c.Rule = RuleQuantile
 		high := stat.Quantile(c.ThetaQuantile, stat.LinInterp, sorted, nil)
@@ -87,8 +88,8 @@ func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 	return c, nil
 }
 
-// byBudget finds theta by the number of alarms that are allowed, or says why it cannot.
-func (c *Calibration) byBudget(n *Normal) {
+// byBudget finds theta by the number of alarms that are allowed, or says why it cannot. sorted are the clips' errors, ascending.
+func (c *Calibration) byBudget(n *Normal, sorted []float64) {
 	if c.AlarmsPerDay == 0 {
 		return
 	}
@@ -100,7 +101,7 @@ func (c *Calibration) byBudget(n *Normal) {
 		c.Provisional = true
 		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
 		c.Why = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days, tail.MinPeaks)
-		c.byClips(n, days)
+		c.byClips(sorted, days)
 		return
 	}
 	t, err := tail.Fit(level, peaks, days)
@@ -115,20 +116,14 @@ func (c *Calibration) byBudget(n *Normal) {
 }
 
 // byClips finds theta by the highest tenth of the clips, where these are enough.
-func (c *Calibration) byClips(n *Normal, days float64) {
-	errors := make([]float64, n.Clips())
-	for i, clip := range n.clips {
-		errors[i] = clip.error
-	}
-	slices.Sort(errors)
-	from := stat.Quantile(1-tenth, stat.Empirical, errors, nil)
-	most := 2*c.Greatest - stat.Quantile(0.5, stat.LinInterp, errors, nil)
-	above := slices.DeleteFunc(errors, func(e float64) bool { return e <= from })
+func (c *Calibration) byClips(sorted []float64, days float64) {
+	from := stat.Quantile(1-tenth, stat.Empirical, sorted, nil)
+	above := sorted[sort.Search(len(sorted), func(i int) bool { return sorted[i] > from }):]
 	t, err := tail.Fit(from, above, days)
 	if err != nil {
 		return
 	}
-	level := t.Level(c.AlarmsPerDay)
+	level, most := t.Level(c.AlarmsPerDay), 2*c.Greatest-stat.Quantile(0.5, stat.LinInterp, sorted, nil)
 	c.Rule, c.Theta = RuleClips, thetaOf(min(level, most), c.Lo, c.Detector.Enter)
 	c.Tail = &Tail{Level: from, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, Capped: level > most}
 }

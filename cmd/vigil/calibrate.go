@@ -47,8 +47,8 @@ func calibrateCommand() *cobra.Command {
 			"are too low. A live camera is watched for the time that --for gives.\n\n" +
 			"Theta is such that as many false alarms are to be expected as --alarms allows. Alarms are counted as the detector raises them,\n" +
 			"by its durations in the configuration. Video of a tenth of the time in which one alarm is allowed is enough (1/day: 2.4 hours); with\n" +
-			"less the threshold is provisional. With fewer than 20 separate events each clip counts as one, so that theta may be higher than need be; with fewer than\n" +
-			"200 clips it is a quantile of the errors, which keeps to no number of alarms.",
+			"less the threshold is provisional. With fewer than 20 separate events each clip counts as one, and theta may be too high or too\n" +
+			"low; with fewer than 200 clips it is a quantile of the errors, which keeps to no number of alarms.",
 		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json\n" +
 			"  vigil calibrate rtsp://10.0.0.7/stream1 --for 5h -c vigil.yaml --camera gate --alarms 2/week -o gate.json",
 		Args: cobra.MinimumNArgs(1),

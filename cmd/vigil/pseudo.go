@@ -172,19 +172,17 @@ func readGray(ctx context.Context, source capture.Address) (v *pseudo.Video, err
 			return nil, fmt.Errorf("%s: pictures of %dx%d after some of %dx%d: a recording must have one size", source, frame.Width, frame.Height, v.Width, v.Height)
 		}
 		v.Width, v.Height = frame.Width, frame.Height
-		v.Gray = append(v.Gray, luma(&frame)...)
+		v.Gray = appendLuma(v.Gray, &frame)
 	}
 }
 
-// luma is the picture in grey, as OpenCV weighs the colours (ITU-R BT.601).
-func luma(f *capture.Frame) []byte {
+// appendLuma appends the picture in grey, with the colours weighed as OpenCV does (ITU-R BT.601).
+func appendLuma(gray []byte, f *capture.Frame) []byte {
 	if f.Channels == 1 {
-		return f.Pix
+		return append(gray, f.Pix...)
 	}
-	gray := make([]byte, f.Width*f.Height)
-	for i := range gray {
-		p := f.Pix[3*i:]
-		gray[i] = byte((114*int(p[0]) + 587*int(p[1]) + 299*int(p[2]) + 500) / 1000)
+	for i := 0; i < len(f.Pix); i += 3 {
+		gray = append(gray, byte((114*int(f.Pix[i])+587*int(f.Pix[i+1])+299*int(f.Pix[i+2])+500)/1000))
 	}
 	return gray
 }

@@ -147,15 +147,17 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 	return t.checkOut()
 }
 
-// teaching is the recipe, which must be one, with what the flags say otherwise.
+// teaching is the recipe, which must be one, with what the flags say otherwise; its name, which the weights and a checkpoint keep, says so.
 func (t *training) teaching(cmd *cobra.Command) train.Recipe {
 	recipe, _ := train.FindRecipe(t.recipe) // prepare has looked
 	flags := cmd.Flags()
 	if flags.Changed("pseudo") {
 		recipe.Pseudo = t.pseudo
+		recipe.Name += fmt.Sprintf(", pseudo %g", t.pseudo)
 	}
 	if flags.Changed("glide") {
 		recipe.Glide = t.glide
+		recipe.Name += fmt.Sprintf(", glide %g", t.glide)
 	}
 	if flags.Changed("last") {
 		recipe.Last = t.last

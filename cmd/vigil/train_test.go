@@ -121,6 +121,15 @@ func TestTrainInterrupted(t *testing.T) {
 	if !errors.Is(err, errInterrupted) || !strings.Contains(errs, "parts.checkpoint: go on with the same command and --resume") {
 		t.Fatalf("%v\n%s", err, errs)
 	}
+	// It goes on with what it began with only.
+	for flag, want := range map[string]string{
+		"--last=2": "number of scored frames was 4 and is 2", "--glide=0.1": "recipe was local-speed and is local-speed, glide 0.1",
+		"--pseudo=0.1": "recipe was local-speed and is local-speed, pseudo 0.1",
+	} {
+		if _, _, err := learn(t.Context(), args("parts", "--resume", flag)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want one with %q", flag, err, want)
+		}
+	}
 	if _, errs, err := learn(t.Context(), args("parts", "--resume")...); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}

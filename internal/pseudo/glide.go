@@ -1,6 +1,7 @@
 package pseudo
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 )
@@ -117,7 +118,7 @@ func glide(v *Video, c cutout, from int, speed float64, leftward bool) Made {
 		if leftward {
 			left = float64(v.Width) - speed*float64(t-from)
 		}
-		at := int(left+float64(2*v.Width)) - 2*v.Width // rounded down
+		at := int(math.Floor(left))
 		first, end := min(max(-at, 0), c.width), max(min(v.Width-at, c.width), 0)
 		m.Abnormal[t] = first < end && c.there(first, end) >= inside*all
 		c.draw(m.frame(t), v.Width, left)

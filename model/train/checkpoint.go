@@ -18,8 +18,6 @@ type state struct {
 	Version int           `json:"version"`
 	Spec    model.Spec    `json:"spec"`
 	Recipe  string        `json:"recipe"`
-	Pseudo  float64       `json:"pseudo"`
-	Glide   float64       `json:"glide"`
 	Seed    uint64        `json:"seed"`
 	Videos  string        `json:"videos"` // their digest
 	Epochs  int           `json:"epochs"` // 0: by time
@@ -34,7 +32,7 @@ type state struct {
 	BestAt  int           `json:"best_at"` // the step after which it was
 }
 
-const stateVersion = 2
+const stateVersion = 1
 
 // Prefixes of a checkpoint's tensors beside the network's own.
 const (
@@ -147,8 +145,6 @@ func (s *state) differs(want state) error {
 	note("addressing", was.Addressing, now.Addressing)
 	note("score", was.Score, now.Score)
 	note("number of scored frames", was.Last, now.Last)
-	note("share that runs too fast", s.Pseudo, want.Pseudo)
-	note("share that glides", s.Glide, want.Glide)
 	note("recipe", s.Recipe, want.Recipe)
 	note("seed", s.Seed, want.Seed)
 	note("number of epochs", s.Epochs, want.Epochs)

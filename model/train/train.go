@@ -153,7 +153,7 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 			model.Frames, cfg.Recipe.Batch)
 	}
 	r.state = state{
-		Version: stateVersion, Spec: cfg.Spec, Recipe: cfg.Recipe.Name, Pseudo: cfg.Recipe.Pseudo, Glide: cfg.Recipe.Glide, Seed: cfg.Seed, Videos: digest(videos), Epochs: cfg.Epochs, Budget: cfg.Budget,
+		Version: stateVersion, Spec: cfg.Spec, Recipe: cfg.Recipe.Name, Seed: cfg.Seed, Videos: digest(videos), Epochs: cfg.Epochs, Budget: cfg.Budget,
 	}
 	if cfg.Budget <= 0 {
 		r.state.Steps = max(cfg.Epochs*len(r.sampler.starts)/cfg.Recipe.Batch, 1)
