@@ -27,7 +27,7 @@ type studio struct {
 }
 
 func newStudio(after time.Duration) *studio {
-	return &studio{after: after, found: make(chan evidence.Finding, 10)}
+	return &studio{after: after, found: make(chan evidence.Finding, 100)} // See must not wait: two for each event
 }
 
 func (s *studio) Ready() <-chan evidence.Finding { return s.found }
