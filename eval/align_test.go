@@ -3,6 +3,7 @@ package eval
 import (
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -54,7 +55,8 @@ func TestAlignments(t *testing.T) {
 	if len(live.Abnormal) != 28 || len(prompt.Abnormal) != 28 {
 		t.Errorf("not every frame counts: %d and %d of 28", len(live.Abnormal), len(prompt.Abnormal))
 	}
-	if w := warm(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 {
+	prompt.Abnormal = append(make([]bool, 15), slices.Repeat([]bool{true}, 13)...)
+	if w := warm(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 || slices.Contains(w.Abnormal, false) {
 		t.Errorf("without the first frames: %v", w)
 	}
 	flat := Recording{Abnormal: make([]bool, 20), Clips: clipsAt([]int{0, 1}, 3, 3)}
@@ -139,6 +141,21 @@ func TestEvents(t *testing.T) {
 	}
 	if !near(e.FalsePerHour, 90) {
 		t.Errorf("%v false alarms an hour in 40 s with one", e.FalsePerHour)
+	}
+	// An alarm that shares one frame with an event finds it.
+	for _, one := range []Span{{140, 200}, {60, 100}} {
+		e = Events{}
+		e.add(r, []Alarm{{one, 140}})
+		if e.Found != 1 || e.False != 0 {
+			t.Errorf("an alarm in frames %d to %d: %+v", one.First, one.Last, e)
+		}
+	}
+	for _, none := range []Span{{141, 200}, {60, 99}} {
+		e = Events{}
+		e.add(r, []Alarm{{none, 140}})
+		if e.Found != 0 || e.False != 1 {
+			t.Errorf("an alarm in frames %d to %d: %+v", none.First, none.Last, e)
+		}
 	}
 	// An alarm that was up before its event began is no earlier than at once.
 	e = Events{}

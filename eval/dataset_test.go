@@ -106,6 +106,10 @@ func TestLayoutsAreKnown(t *testing.T) {
 		for _, v := range d.Train {
 			normal = append(normal, v.Name+"/"+v.Camera)
 		}
+		// The delay of an alarm is counted in seconds, and folders of frames do not say their rate.
+		if fps := map[string]float64{"ucsd": 10, "avenue": 25, "shanghaitech": 24, "folder": 10}[format]; d.FPS != fps {
+			t.Errorf("%s: %g frames a second, want %g", format, d.FPS, fps)
+		}
 		if d.Format != format || !reflect.DeepEqual(got, want[format]) || !reflect.DeepEqual(normal, train[format]) {
 			t.Errorf("%s: read as %s: %v, for training %v; want %v, %v", format, d.Format, got, normal, want[format], train[format])
 		}
@@ -204,7 +208,7 @@ func TestScoresOfOthers(t *testing.T) {
 	if truth, err = ReadLabels(tree(t, map[string]string{"01.csv": text})); err != nil {
 		t.Fatal(err)
 	}
-	for last, want := range map[int]string{32: "", 20: "the scores of video 01 end at frame 20, but"} {
+	for last, want := range map[int]string{32: "", 30: "the scores of video 01 end at frame 30, but"} {
 		scores := head
 		for i := 8; i <= last; i++ {
 			scores += fmt.Sprintf("01.mkv,%d,1,0\n", i)

@@ -290,3 +290,19 @@ func TestBootstrap(t *testing.T) {
 		t.Errorf("no interval is %s, %v", text, err)
 	}
 }
+
+// The ends are the 2.5th and the 97.5th percentile, of those figures that exist.
+func TestMiddle95(t *testing.T) {
+	values := []float64{math.NaN(), math.NaN()}
+	for i := range 1001 {
+		values = append(values, float64((i*37)%1001))
+	}
+	if got := middle95(values); math.Abs(float64(got[0])-25) > 1 || math.Abs(float64(got[1])-975) > 1 {
+		t.Errorf("of 0 to 1000: %v, want 25 to 975", got)
+	}
+	// Of two videos of one kind each, half of the drawings have no AUC.
+	m, err := Measure([]Series{one([]float64{1, 3}), one([]float64{2, 4}, 0, 1)}, 50, 1)
+	if err != nil || m.MicroAUCInterval != (Interval{0.75, 0.75}) || !math.IsNaN(float64(m.MacroAUCInterval[0])) {
+		t.Errorf("micro AUC in %v, macro in %v, %v; want .75 in every drawing that has one", m.MicroAUCInterval, m.MacroAUCInterval, err)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,10 +61,17 @@ func (asIs) Close() error { return nil }
 // blindCamera plays the film to a model that rebuilds every clip as mid-grey, so that its errors are all different but known.
 func blindCamera(t *testing.T, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
 	t.Helper()
+	return blindTo(t, 0, pictures, jumps, hop)
+}
+
+// blindTo is blindCamera with a score of so many frames at the clip's end; 0 for all.
+func blindTo(t *testing.T, last int, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
+	t.Helper()
 	spec, err := model.FindPreset("micro")
 	if err != nil {
 		t.Fatal(err)
 	}
+	spec.Last = last
 	w, err := model.NewWeights(spec)
 	if err != nil {
 		t.Fatal(err)
@@ -194,6 +202,45 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 	var s Scorer
 	if err := s.Score(ctx, Video{Abnormal: make([]bool, 40)}, blindCamera(t, pictures, nil, 1)); !errors.Is(err, context.Canceled) {
 		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// With a score of the last four frames its map shows start + 14, which is held against that frame's mask, and the score still belongs to start + 8.
+// Early clips count in neither.
+func TestMasksOfLastFrames(t *testing.T) {
+	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 40), Masks: func(context.Context) (MaskReader, error) {
+		l := &listed{}
+		for i := range 40 {
+			m := Mask{16, 16, make([]bool, 256)}
+			// The first whole clip shows frame 14 and the last one frame 38.
+			m.Abnormal[100] = i <= 14 || i >= 38
+			l.masks = append(l.masks, m)
+		}
+		return l, nil
+	}}
+	v.Abnormal[32], v.Abnormal[38] = true, true
+	var s Scorer
+	cam := blindTo(t, 4, noise(40), nil, 1)
+	cam.Early = true
+	if err := s.Score(t.Context(), v, cam); err != nil {
+		t.Fatal(err)
+	}
+	if p := s.Pixels; p.Frames != 25 || p.Regions != 2 || p.Videos != 1 {
+		t.Errorf("%d regions in %d frames of %d videos, want 2 in 25 of 1", p.Regions, p.Frames, p.Videos)
+	}
+	// Of what is shown as missed the picture is abnormal: frames 32 and 38, the second with its mask.
+	misses, _ := s.Sights.Worst(5, nil)
+	if len(misses) != 2 {
+		t.Fatalf("misses %v", misses)
+	}
+	for _, m := range misses {
+		if m.Frame != 32 && m.Frame != 38 || m.Mask.any() != (m.Frame == 38) {
+			t.Errorf("frame %d is shown as a miss, abnormal pixels in its mask: %v", m.Frame, m.Mask.any())
+		}
+	}
+	raw := Raw(s.Recordings[0])
+	if len(raw.Abnormal) != 25 || !raw.Abnormal[24] || slices.Contains(raw.Abnormal[:24], true) {
+		t.Errorf("the paper's labels %v, want frames 8 to 32", raw.Abnormal)
 	}
 }
 

@@ -111,9 +111,7 @@ func (a *area) point(falseRate, rate float64) {
 		a.sum += (min(falseRate, 1) - a.x) * a.best
 		a.x = falseRate
 	}
-	if !a.full() {
-		a.best = max(a.best, rate)
-	}
+	a.best = max(a.best, rate)
 }
 
 func (a *area) done() Number {

@@ -1,0 +1,101 @@
+package eval
+
+import (
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+
+	"vigil/pipeline"
+)
+
+// rising is a video of ten frames that is abnormal from frame 5 on, with scores for these frames that rise.
+func rising(name string, frames ...int) Recording {
+	r := Recording{Name: name, Abnormal: make([]bool, 10), FPS: 10}
+	for i := 5; i < 10; i++ {
+		r.Abnormal[i] = true
+	}
+	for _, f := range frames {
+		at := pipeline.Moment{Frame: uint64(f)}
+		r.Clips = append(r.Clips, pipeline.Clip{Centre: at, Last: at, Error: float64(f), Raw: float64(f)})
+	}
+	return r
+}
+
+// Scores that somebody gave are taken as they are, and what they cannot say has no figure.
+func TestGivenScores(t *testing.T) {
+	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 6 to 9 would be as frame 4.
+	coarse := rising("01", 0, 2, 4, 6)
+	r, err := Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Hop: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Paper != nil || r.Raw != nil || !math.IsNaN(float64(r.Videos[0].RawAUC)) {
+		t.Errorf("paper %v and raw %v of scores for every second frame", r.Paper, r.Raw)
+	}
+	// Frame 5 has the score of frame 4, and frames 6 to 9 that of frame 6.
+	if !near(r.Live.MicroAUC, 0.98) {
+		t.Errorf("live AUC %v, want .98", r.Live.MicroAUC)
+	}
+	if r.Live.NoDelay != nil || !math.IsNaN(float64(r.Live.NoDelayMicroAUC)) || !math.IsNaN(float64(r.Live.NoDelayWarmMicroAUC)) || !math.IsNaN(float64(r.Videos[0].NoDelay)) {
+		t.Errorf("no delay %v of scores that came nobody knows when", r.Live.NoDelayMicroAUC)
+	}
+	for i, want := range []string{"the scores are 2 frames apart", "nobody says how many frames later"} {
+		if len(r.Notes) != 2 || !strings.HasPrefix(r.Notes[i], want) {
+			t.Errorf("notes %q, want %q", r.Notes, want)
+		}
+	}
+	th := Thresholds{"": {Lo: 0, Theta: 5}}
+	if r, err = Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Thresholds: th}); err != nil {
+		t.Fatal(err)
+	}
+	if a := r.Live.AtThreshold; !near(a.TPR, 0.8) || !near(a.FPR, 0) || !math.IsNaN(float64(a.NoDelayTPR)) || r.Live.Events != nil {
+		t.Errorf("at the threshold %+v, events %+v", a, r.Live.Events)
+	}
+	all := rising("01", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
+	if r, err = Evaluate([]Recording{all}, Options{Given: true, Step: 1, Hop: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if r.Paper == nil || r.Paper.Frames != 10 || r.Live.NoDelay == nil || len(r.Notes) != 0 {
+		t.Errorf("scores of every frame: paper %+v, no delay %+v, notes %q", r.Paper, r.Live.NoDelay, r.Notes)
+	}
+}
+
+// What a figure leaves out is said.
+func TestNotes(t *testing.T) {
+	all := rising("all", 2, 3)
+	for i := range all.Abnormal {
+		all.Abnormal[i] = true
+	}
+	// Within the frames that have a score of their own the second is normal only.
+	recordings := []Recording{rising("01", 3, 4, 5, 6), rising("02", 2, 3), all}
+	recordings[1].Camera = "b"
+	r, err := Evaluate(recordings, Options{Hop: 1, Thresholds: Thresholds{"b": {Lo: 1, Theta: 2}, "": {Lo: 3, Theta: 4}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"all abnormal, so without an AUC of their own and left out of the macro AUC: all",
+		"of one kind within the frames that the paper counts, so left out of its macro AUC: 02",
+	}
+	if !reflect.DeepEqual(r.Notes, want) || r.Paper.MacroVideos != 1 {
+		t.Errorf("notes %q, %d videos in the paper's macro AUC", r.Notes, r.Paper.MacroVideos)
+	}
+	if got, want := r.Live.AtThreshold.Cameras, []CameraThreshold{{"", 3, 4}, {"b", 1, 2}}; !reflect.DeepEqual(got, want) {
+		t.Errorf("thresholds %v, want %v", got, want)
+	}
+	for _, c := range []struct {
+		masks, videos int
+		want          []string
+	}{
+		{0, 2, []string{"no pixel truth, so no pixel AUC, RBDC or TBDC"}},
+		{1, 2, []string{"only 1 of 2 videos have pixel truth: pixel figures are of these", "no track files (see 'vigil eval --list'), so no TBDC"}},
+		{2, 2, []string{"no track files (see 'vigil eval --list'), so no TBDC"}},
+	} {
+		var r Result
+		r.Finish(&Pixels{Videos: c.masks}, c.videos)
+		if !reflect.DeepEqual(r.Notes, c.want) || (r.Pixels != nil) != (c.masks > 0) {
+			t.Errorf("%d of %d videos have masks: notes %q, pixels %+v", c.masks, c.videos, r.Notes, r.Pixels)
+		}
+	}
+}
