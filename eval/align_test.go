@@ -196,6 +196,10 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	if r.Paper.Frames != 98 || r.Live.Frames != 128 || r.Live.NoDelay.Frames != 128 {
 		t.Errorf("paper counts %d frames, live %d, no delay %d", r.Paper.Frames, r.Live.Frames, r.Live.NoDelay.Frames)
 	}
+	// Of a and b the frames before the first clip's end are all normal, and without them the rest is harder to tell apart.
+	if w := r.Live.NoDelayWarmMicroAUC; !(w < r.Live.NoDelayMicroAUC) {
+		t.Errorf("no delay %v, without the first frames %v", r.Live.NoDelayMicroAUC, w)
+	}
 	if r.Live.NoDelayMicroAUC != r.Live.NoDelay.MicroAUC || r.Live.AtThreshold != nil || r.Live.Events != nil {
 		t.Errorf("live %+v", r.Live)
 	}
@@ -209,6 +213,10 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	// b's clips at 24, 32, 40 and 48 are above it, and stand for frames 32 to 63, all of them abnormal.
 	if a := r.Live.AtThreshold; !near(a.TPR, 0.5) || !near(a.FPR, 0) || !near(a.NoDelayTPR, 25./64) {
 		t.Errorf("at the threshold %+v", a)
+	}
+	// Of these clips the detector hears, and of no other: at 32 regularity was low for half a second and more.
+	if got := r.Videos[1].Alarms; !reflect.DeepEqual(got, []Alarm{{Span{24, 63}, 47}}) {
+		t.Errorf("alarms %v, want one from the clip at 24 on", got)
 	}
 	if e := r.Live.Events; e.Truth != 2 || e.Found != 1 || e.Missed != 1 || e.False != 0 {
 		t.Errorf("events %+v", e)

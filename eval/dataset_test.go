@@ -174,6 +174,7 @@ func TestScoresOfOthers(t *testing.T) {
 	}{
 		"replay's":     {files: map[string]string{"scores.csv": head + "01.mkv,0,1,0\n01.mkv,2,1,0\n02.mkv,0,3,0\n02.mkv,2,3,0\n", "events.csv": "video\n"}, step: 2},
 		"simple":       {files: map[string]string{"01.csv": "frame,score\n0,1\n1,2\n", "02.csv": "frame,score\n0,-1e3\n4,2\n"}, step: 1, unknown: true},
+		"both":         {files: map[string]string{"01.csv": "frame,score\n0,1\n1,2\n", "s.csv": head + "02,0,1,0\n02,2,1,0\n"}, step: 1, unknown: true},
 		"not a number": {files: map[string]string{"01.csv": "frame,score\n0,1\n1,NaN\n"}, want: `01.csv: 1 of 2 scores are no finite numbers, the first in line 3: the score of frame 1 is "NaN", want a finite number`},
 		"two of three": {files: map[string]string{"s.csv": head + "01,0,,0\n02,0,1,0\n02,1,+Inf,0\n"}, want: `s.csv: 2 of 3 scores are no finite numbers, the first in line 2: the score of frame 0 is ""`},
 		"beyond":       {files: map[string]string{"s.csv": head + "01,5,1,0\n02,0,1,0\n"}, want: "video 01 has a score for frame 5, but"},

@@ -25,6 +25,10 @@ func TestRegionsTouchAtCorners(t *testing.T) {
 	if len(regions) != 2 || len(regions[0].pixel) != 3 || len(regions[1].pixel) != 2 {
 		t.Errorf("%v", regions)
 	}
+	// The way from one arm to the other goes down and up again.
+	if regions = picture("#.#", "###").regions(); len(regions) != 1 || len(regions[0].pixel) != 5 {
+		t.Errorf("%v, want one of five pixels", regions)
+	}
 }
 
 // lookAt finds the regions of one frame at one threshold the plain way: false ones, and which true ones are detected.
@@ -170,6 +174,19 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 	}
 }
 
+// A cell that covers several pixels of the map has the value of the one in its middle.
+func TestCellsTakeTheirMiddle(t *testing.T) {
+	const side, cells = 48, 16
+	var g grid
+	g.fit(side, cells, cells)
+	heat := make([]float32, side*side)
+	heat[(3*5+1)*side+3*2+1] = 1
+	g.run(heat, nil, func(int, int, int, int) {})
+	if hot := slices.Index(g.bins, bin(1)); hot != 5*cells+2 {
+		t.Errorf("cell %d is hot, want the third one in the sixth row", hot)
+	}
+}
+
 // A region is detected from a Jaccard index of 0.1 on, and cells that touch at a corner are one region.
 func TestRegionsByHand(t *testing.T) {
 	row := func(y, n int) (cells [][2]int) {
@@ -294,8 +311,10 @@ func TestTracksByHand(t *testing.T) {
 	if !near(p.TBDC, 0.4) {
 		t.Errorf("TBDC %v, want .4", p.TBDC)
 	}
-	if err := p.add(heatAt(0, 0, 1, 1, 1), blank, []Box{{X: 15, Y: 0, W: 2, H: 1}}, true); err == nil {
-		t.Error("a box beyond the mask was taken")
+	for _, beyond := range []Box{{X: 15, Y: 0, W: 2, H: 1}, {X: 0, Y: 15, W: 1, H: 2}} {
+		if err := p.add(heatAt(0, 0, 1, 1, 1), blank, []Box{beyond}, true); err == nil {
+			t.Errorf("a box beyond the mask was taken: %v", beyond)
+		}
 	}
 	if err := p.add(make([]float32, 10), blank, nil, false); err == nil {
 		t.Error("a map that is no square was taken")

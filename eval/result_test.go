@@ -84,6 +84,10 @@ func TestNotes(t *testing.T) {
 	if got, want := r.Live.AtThreshold.Cameras, []CameraThreshold{{"", 3, 4}, {"b", 1, 2}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("thresholds %v, want %v", got, want)
 	}
+	// By one camera's threshold frames 5 to 9 of 01 are above it, by the other's frames 3 to 9 of 02.
+	if a := r.Live.AtThreshold; !near(a.TPR, 10./20) || !near(a.FPR, 2./10) {
+		t.Errorf("at the thresholds %+v", a)
+	}
 	for _, c := range []struct {
 		masks, videos int
 		want          []string
