@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"sort"
 	"strings"
 	"sync"
 	"testing"
@@ -127,20 +128,32 @@ func TestFewEventsCountClips(t *testing.T) {
 	const minutes, perDay = 3, 24.
 	for _, k := range tailedSeries() {
 		t.Run(k.name, func(t *testing.T) {
+			free := 0
 			var rates []float64
 			for seed := range seeds {
-				c := budgeted(t, k.draw(rand.New(rand.NewPCG(4, uint64(seed))), minutes*clipsADay/24/60), perDay)
+				errors := k.draw(rand.New(rand.NewPCG(4, uint64(seed))), minutes*clipsADay/24/60)
+				c := budgeted(t, errors, perDay)
 				if c.Rule == RuleBudget {
 					continue
 				}
 				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta < 2*c.Greatest-c.Lo) || c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
 					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
 				}
+				// The detector enters at theta itself, which is where the tail puts it or, if that is farther, where it may lie at most.
+				if most := 2*c.Greatest - Median(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
+					t.Fatalf("seed %d: theta %g, at most %g: %+v", seed, c.Theta, most, c.Tail)
+				}
+				if !c.Tail.Capped {
+					free++
+				}
 				rates = append(rates, k.rate(c.Theta)/perDay)
 			}
 			t.Logf("%d seeds, true events over the budget: mean %.2f, median %.2f", len(rates), stat.Mean(rates, nil), Median(rates))
 			// How far a heavy tail goes is not to be seen in three minutes.
 			most := map[bool]float64{true: 2.5, false: 1}[k.name == "heavy"]
+			if k.name == "bounded" && free < len(rates)/4 {
+				t.Errorf("only %d of %d thresholds are not held down", free, len(rates))
+			}
 			if len(rates) < seeds/2 || Median(rates) > most {
 				t.Errorf("%d of %d pieces have few events; the median is %.2f times the budget, want at most %g", len(rates), seeds, Median(rates), most)
 			}
@@ -252,6 +265,19 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	}
 }
 
+// A level that the tail begins at lies among the higher quarter of the clips and above lo, however few events there are.
+func TestPeaksAreOfTheHighestClips(t *testing.T) {
+	quantile, _ := gpd(0)
+	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
+	n, sorted := series(errors), slices.Sorted(slices.Values(errors))
+	for share, lo := range map[float64]float64{deepest: 0, 0.1: sorted[432]} {
+		level, peaks := n.tailPeaks(DefaultDetector(), lo)
+		if above := len(sorted) - sort.SearchFloat64s(sorted, level); len(peaks) == 0 || float64(above) > share*float64(len(sorted)) || level <= lo {
+			t.Errorf("lo %g: %d events above %g, which %d of %d clips pass", lo, len(peaks), level, above, len(sorted))
+		}
+	}
+}
+
 func TestShortFootageIsSaid(t *testing.T) {
 	quantile, _ := gpd(0)
 	r := rand.New(rand.NewPCG(1, 1))
@@ -267,6 +293,10 @@ func TestShortFootageIsSaid(t *testing.T) {
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
 	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips || !strings.Contains(d, "may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
+	}
+	// However many alarms are allowed, there must be video for twenty events.
+	if c = budgeted(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional || c.HoursNeeded < c.Seconds/3600 {
+		t.Errorf("four minutes, a thousand a day: %+v", c)
 	}
 	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above the median.
 	for _, enter := range []float64{0.35, 0.5, 0.8} {

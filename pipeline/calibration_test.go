@@ -38,6 +38,18 @@ func TestCalibrate(t *testing.T) {
 	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Least != 0 || c.Greatest != 1 || c.ID == "" {
 		t.Errorf("calibrated to %+v", c)
 	}
+	if d := c.Doubts(DefaultDetector(), 1); d != nil {
+		t.Errorf("nobody asked for a number of alarms, and it is said that %q", d)
+	}
+	// The margin is a share of the distance from lo: errors that all lie 5 higher put all of it 5 higher.
+	far := ramp(101)
+	for i := range far {
+		far[i] += 5
+	}
+	higher, err := Calibrate(Calibration{Key: c.Key, LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1}, series(far))
+	if err != nil || math.Abs(higher.Lo-c.Lo-5) > 1e-9 || math.Abs(higher.Theta-c.Theta-5) > 1e-9 {
+		t.Errorf("lo %g and theta %g, %v; of errors that are 5 lower %g and %g", higher.Lo, higher.Theta, err, c.Lo, c.Theta)
+	}
 }
 
 func TestCalibrateRefuses(t *testing.T) {
@@ -96,16 +108,21 @@ func TestCalibrationCheck(t *testing.T) {
 	if err := c.Check(c.Key); err != nil {
 		t.Fatal(err)
 	}
-	near := c.Key
-	near.FPS = 24.6
-	if err := c.Check(near); err != nil {
-		t.Errorf("a measured rate a little off was refused: %v", err)
+	// A measured rate may be a tenth off, to either side.
+	for fps, fits := range map[float64]bool{22.4: false, 22.6: true, 24.6: true, 27.4: true, 27.6: false} {
+		k := c.Key
+		k.FPS = fps
+		if err := c.Check(k); (err == nil) != fits {
+			t.Errorf("%g frames a second, calibrated for 25: %v", fps, err)
+		}
 	}
 	for want, change := range map[string]func(*Key){
 		"camera is yard, calibrated for gate":                  func(k *Key) { k.Camera = "yard" },
 		"model hash is def, calibrated for abc":                func(k *Key) { k.Model = "def" },
 		"mask is " + MaskHash(square())[:12] + ", calibrated":  func(k *Key) { k.Mask = MaskHash(square()) },
 		"picture size is 1280x720, calibrated for 640x360":     func(k *Key) { k.Width, k.Height = 1280, 720 },
+		"picture size is 640x480, calibrated for 640x360":      func(k *Key) { k.Height = 480 },
+		"picture size is 480x360, calibrated for 640x360":      func(k *Key) { k.Width = 480 },
 		"frame rate is 10, calibrated for 25":                  func(k *Key) { k.FPS = 10 },
 		"hop is 4, calibrated for 8; make a new one with 'vig": func(k *Key) { k.Hop = 4 },
 	} {
@@ -113,6 +130,10 @@ func TestCalibrationCheck(t *testing.T) {
 		change(&k)
 		if err := c.Check(k); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+		// Before the source is open its pictures and its rate are not known.
+		if k.Width, k.Height, k.FPS = 0, 0, 0; (c.CheckSettings(k) != nil) != (k.Camera != "gate" || k.Model != "abc" || k.Mask != "" || k.Hop != 8) {
+			t.Errorf("%s: before the source is open it is said that %v", want, c.CheckSettings(k))
 		}
 	}
 }

@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 )
 
 // picture draws the cells of normal clips: every one has errors up to its own level.
@@ -50,6 +52,40 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 	out := p.weigh(errs, side)
 	if out[0] != 1/float32(p.Divisors[0]) || out[side*side-1] != 1 || errs[0] != 1 {
 		t.Errorf("weighed to %g and %g, the map itself has %g", out[0], out[side*side-1], errs[0])
+	}
+}
+
+// Calibrate judges every clip by the places that it finds, and a screen in an empty picture is not divided to nothing.
+func TestCalibrateWeighsPlaces(t *testing.T) {
+	cells := picture(300, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] })
+	var n Normal
+	for i := range 300 {
+		at := Moment{PTS: time.Duration(i) * time.Second}
+		own := cells[i*cellCount:][:cellCount]
+		n.Add(Clip{First: at, Centre: at, Last: at, Raw: float64(slices.Max(own)), Cells: own})
+	}
+	c, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.995}, &n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, most := c.Places.Restless(); most != mostDivided {
+		t.Errorf("divided by %g, want %d", most, mostDivided)
+	}
+	if c.Greatest > 1./mostDivided+1e-9 || c.Theta > 1./mostDivided+1e-9 {
+		t.Errorf("the greatest error is %g and theta %g, where the screen's are divided by %d", c.Greatest, c.Theta, mostDivided)
+	}
+	// Where most of the picture is masked away the rest of it says what is usual.
+	masked := picture(300, func(cell int) float64 {
+		switch {
+		case cell < 4:
+			return 0.1
+		case cell < 24:
+			return 0.01
+		}
+		return 0
+	})
+	if p := learnPlaces(masked); p == nil || p.Divisors[0] < 4 || p.Divisors[4] != 1 {
+		t.Errorf("of a picture that is masked but for a third: %+v", p)
 	}
 }
 

@@ -1,6 +1,7 @@
 package tail
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // excess draws from a generalized Pareto distribution of scale 1.
@@ -117,13 +119,55 @@ func TestLevelIsTheInverseOfRate(t *testing.T) {
 			t.Errorf("at the level of the rate %g it is %g", rate, got)
 		}
 		low, high := f.Interval(rate, 0.95)
-		if level <= last || low >= high || low < f.Threshold {
+		if level <= last || low >= level || level >= high || low < f.Threshold {
 			t.Errorf("rate %g: level %g above %g, interval %g to %g", rate, level, last, low, high)
 		}
 		last = level
 	}
 	if level := f.Level(10); level != f.Threshold {
 		t.Errorf("a rate above that of all peaks has the level %g, want the threshold %g", level, f.Threshold)
+	}
+}
+
+// Of all that fits, a half of what the probability leaves out lies on either side, and no scale is missed that would fit.
+func TestIntervalLeavesOutAsMuchOnEitherSide(t *testing.T) {
+	r := rand.New(rand.NewPCG(2, 2))
+	for _, n := range []int{MinPeaks, 100} {
+		var peaks []float64
+		for range n {
+			peaks = append(peaks, excess(r, 0))
+		}
+		f, err := Fit(0, peaks, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		const rate = 0.1
+		low, high := f.Interval(rate, 0.9)
+		often := distuv.Gamma{Alpha: float64(n) + 0.5, Beta: 3}
+		var below, above float64
+		for i := range rates {
+			for _, p := range f.pairs {
+				switch level := p.excess(rate / often.Quantile((float64(i)+0.5)/rates)); {
+				case level < low:
+					below += p.weight / rates
+				case level > high:
+					above += p.weight / rates
+				}
+			}
+		}
+		if math.Abs(below-0.05) > 0.005 || math.Abs(above-0.05) > 0.005 {
+			t.Errorf("%d peaks: %.4f lie below the interval of 0.9 and %.4f above it, want 0.05", n, below, above)
+		}
+		compare := func(a, b pair) int { return cmp.Compare(a.scale, b.scale) }
+		least, most, edge := slices.MinFunc(f.pairs, compare), slices.MaxFunc(f.pairs, compare), 0.
+		for _, p := range f.pairs {
+			if p.scale == least.scale || p.scale == most.scale {
+				edge += p.weight
+			}
+		}
+		if edge > 1e-3 {
+			t.Errorf("%d peaks: the outermost scales weigh %.2g: there are more beyond", n, edge)
+		}
 	}
 }
 
