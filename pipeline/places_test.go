@@ -79,13 +79,13 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 		switch {
 		case cell < 4:
 			return 0.1
-		case cell < 24:
+		case cell < 16:
 			return 0.01
 		}
 		return 0
 	})
 	if p := learnPlaces(masked); p == nil || p.Divisors[0] < 4 || p.Divisors[4] != 1 {
-		t.Errorf("of a picture that is masked but for a third: %+v", p)
+		t.Errorf("of a picture that is masked but for a quarter: %+v", p)
 	}
 }
 
