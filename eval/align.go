@@ -60,10 +60,13 @@ func Paper(r Recording) Series {
 }
 
 // Raw counts the same frames as Paper, with the errors as the model has them: a calibration's Places, which normal video taught, are not
-// weighed.
+// weighed. Scores that were given may be of the first 8 and the last 7 frames too; those do not count.
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
 	for _, c := range Whole(r.Clips) {
+		if c.Centre.Frame < preprocess.Frames/2 || c.Centre.Frame+afterCentre >= uint64(len(r.Abnormal)) {
+			continue
+		}
 		s.Scores = append(s.Scores, c.Raw)
 		s.Abnormal = append(s.Abnormal, r.Abnormal[c.Centre.Frame])
 	}

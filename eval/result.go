@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"vigil/pipeline"
+	"vigil/preprocess"
 )
 
 // Options say how recordings are measured.
@@ -37,7 +38,7 @@ type Result struct {
 	Score    string     `json:"score,omitempty"`
 	Frames   int        `json:"frames"`
 	Abnormal int        `json:"abnormal_frames"`
-	Paper    *Measures  `json:"paper"` // Paper's alignment; null where scores of every frame are missing
+	Paper    *Measures  `json:"paper"` // Paper's alignment; null where scores of every frame, or of every frame that counts, are missing
 	Raw      *Measures  `json:"raw"`   // the same frames, errors not scaled
 	Live     Live       `json:"live"`
 	Pixels   *Pixels    `json:"pixel"` // null without masks or error maps
@@ -128,10 +129,14 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		errs = append(errs, err)
 		return m
 	}
-	if o.Step <= 1 {
-		r.Paper, r.Raw = keep(measure("paper", paper)), keep(measure("raw", raw))
-	} else {
+	switch {
+	case o.Step > 1:
 		r.note("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one is measured", o.Step)
+	case !slices.ContainsFunc(raw, func(s Series) bool { return len(s.Scores) > 0 }):
+		r.note("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a video: only the live protocol is measured",
+			preprocess.Frames/2, afterCentre)
+	default:
+		r.Paper, r.Raw = keep(measure("paper", paper)), keep(measure("raw", raw))
 	}
 	if m := keep(measure("live", live)); m != nil {
 		r.Live.Measures = *m
@@ -183,7 +188,7 @@ func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 		case v.Frames:
 			abnormal = append(abnormal, v.Video)
 		default:
-			if math.IsNaN(float64(v.RawAUC)) && o.Step <= 1 {
+			if math.IsNaN(float64(v.RawAUC)) && r.Raw != nil {
 				partly = append(partly, v.Video)
 			}
 		}

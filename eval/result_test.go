@@ -9,10 +9,10 @@ import (
 	"vigil/pipeline"
 )
 
-// rising is a video of ten frames that is abnormal from frame 5 on, with scores for these frames that rise.
+// rising is a video of 25 frames, of which the paper counts 8 to 17, that is abnormal from frame 13 on, with scores for these frames that rise.
 func rising(name string, frames ...int) Recording {
-	r := Recording{Name: name, Abnormal: make([]bool, 10), FPS: 10}
-	for i := 5; i < 10; i++ {
+	r := Recording{Name: name, Abnormal: make([]bool, 25), FPS: 10}
+	for i := 13; i < 25; i++ {
 		r.Abnormal[i] = true
 	}
 	for _, f := range frames {
@@ -22,10 +22,18 @@ func rising(name string, frames ...int) Recording {
 	return r
 }
 
+// upTo are the whole numbers of a range, both ends included.
+func upTo(first, last int) (all []int) {
+	for i := first; i <= last; i++ {
+		all = append(all, i)
+	}
+	return all
+}
+
 // Scores that somebody gave are taken as they are, and what they cannot say has no figure.
 func TestGivenScores(t *testing.T) {
-	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 6 to 9 would be as frame 4.
-	coarse := rising("01", 0, 2, 4, 6)
+	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 14 to 24 would be as frame 12.
+	coarse := rising("01", 8, 10, 12, 14)
 	r, err := Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Hop: 2})
 	if err != nil {
 		t.Fatal(err)
@@ -33,9 +41,9 @@ func TestGivenScores(t *testing.T) {
 	if r.Paper != nil || r.Raw != nil || !math.IsNaN(float64(r.Videos[0].RawAUC)) {
 		t.Errorf("paper %v and raw %v of scores for every second frame", r.Paper, r.Raw)
 	}
-	// Frame 5 has the score of frame 4, and frames 6 to 9 that of frame 6.
-	if !near(r.Live.MicroAUC, 0.98) {
-		t.Errorf("live AUC %v, want .98", r.Live.MicroAUC)
+	// Frame 13 has the score of frame 12, and frames 14 to 24 that of frame 14.
+	if want := 1 - 0.5/(12*13); !near(r.Live.MicroAUC, want) {
+		t.Errorf("live AUC %v, want %v", r.Live.MicroAUC, want)
 	}
 	if r.Live.NoDelay != nil || !math.IsNaN(float64(r.Live.NoDelayMicroAUC)) || !math.IsNaN(float64(r.Live.NoDelayWarmMicroAUC)) || !math.IsNaN(float64(r.Videos[0].NoDelay)) {
 		t.Errorf("no delay %v of scores that came nobody knows when", r.Live.NoDelayMicroAUC)
@@ -45,32 +53,41 @@ func TestGivenScores(t *testing.T) {
 			t.Errorf("notes %q, want %q", r.Notes, want)
 		}
 	}
-	th := Thresholds{"": {Lo: 0, Theta: 5}}
+	th := Thresholds{"": {Lo: 0, Theta: 13}}
 	if r, err = Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Thresholds: th}); err != nil {
 		t.Fatal(err)
 	}
-	if a := r.Live.AtThreshold; !near(a.TPR, 0.8) || !near(a.FPR, 0) || !math.IsNaN(float64(a.NoDelayTPR)) || r.Live.Events != nil {
+	if a := r.Live.AtThreshold; !near(a.TPR, 11./12) || !near(a.FPR, 0) || !math.IsNaN(float64(a.NoDelayTPR)) || r.Live.Events != nil {
 		t.Errorf("at the threshold %+v, events %+v", a, r.Live.Events)
 	}
-	all := rising("01", 0, 1, 2, 3, 4, 5, 6, 7, 8, 9)
-	if r, err = Evaluate([]Recording{all}, Options{Given: true, Step: 1, Hop: 1}); err != nil {
+	// The paper counts neither the first 8 nor the last 7 frames, whoever has scores for them.
+	for _, frames := range [][]int{upTo(8, 17), upTo(0, 24)} {
+		if r, err = Evaluate([]Recording{rising("01", frames...)}, Options{Given: true, Step: 1, Hop: 1}); err != nil {
+			t.Fatal(err)
+		}
+		if r.Paper == nil || r.Paper.Frames != 10 || r.Raw.Frames != 10 || r.Live.NoDelay == nil || len(r.Notes) != 0 {
+			t.Errorf("scores of frames %v: paper %+v, no delay %+v, notes %q", frames, r.Paper, r.Live.NoDelay, r.Notes)
+		}
+	}
+	if r, err = Evaluate([]Recording{rising("01", upTo(18, 24)...)}, Options{Given: true, Step: 1, Hop: 1}); err != nil {
 		t.Fatal(err)
 	}
-	if r.Paper == nil || r.Paper.Frames != 10 || r.Live.NoDelay == nil || len(r.Notes) != 0 {
-		t.Errorf("scores of every frame: paper %+v, no delay %+v, notes %q", r.Paper, r.Live.NoDelay, r.Notes)
+	want := []string{"no score is of a frame that the paper counts, which leaves out the first 8 and the last 7 of a video: only the live protocol is measured"}
+	if r.Paper != nil || r.Raw != nil || !reflect.DeepEqual(r.Notes, want) {
+		t.Errorf("paper %v, notes %q, want %q", r.Paper, r.Notes, want)
 	}
 }
 
 // What a figure leaves out is said.
 func TestNotes(t *testing.T) {
-	all := rising("all", 2, 3)
+	all := rising("all", 10, 11)
 	for i := range all.Abnormal {
 		all.Abnormal[i] = true
 	}
 	// Within the frames that have a score of their own the second is normal only.
-	recordings := []Recording{rising("01", 3, 4, 5, 6), rising("02", 2, 3), all}
+	recordings := []Recording{rising("01", 11, 12, 13, 14), rising("02", 10, 11), all}
 	recordings[1].Camera = "b"
-	r, err := Evaluate(recordings, Options{Hop: 1, Thresholds: Thresholds{"b": {Lo: 1, Theta: 2}, "": {Lo: 3, Theta: 4}}})
+	r, err := Evaluate(recordings, Options{Hop: 1, Thresholds: Thresholds{"b": {Lo: 9, Theta: 10}, "": {Lo: 11, Theta: 12}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,11 +98,11 @@ func TestNotes(t *testing.T) {
 	if !reflect.DeepEqual(r.Notes, want) || r.Paper.MacroVideos != 1 {
 		t.Errorf("notes %q, %d videos in the paper's macro AUC", r.Notes, r.Paper.MacroVideos)
 	}
-	if got, want := r.Live.AtThreshold.Cameras, []CameraThreshold{{"", 3, 4}, {"b", 1, 2}}; !reflect.DeepEqual(got, want) {
+	if got, want := r.Live.AtThreshold.Cameras, []CameraThreshold{{"", 11, 12}, {"b", 9, 10}}; !reflect.DeepEqual(got, want) {
 		t.Errorf("thresholds %v, want %v", got, want)
 	}
-	// By one camera's threshold frames 5 to 9 of 01 are above it, by the other's frames 3 to 9 of 02.
-	if a := r.Live.AtThreshold; !near(a.TPR, 10./20) || !near(a.FPR, 2./10) {
+	// By one camera's threshold frames 13 to 24 of 01 are above it, by the other's frames 11 to 24 of 02.
+	if a := r.Live.AtThreshold; !near(a.TPR, 24./49) || !near(a.FPR, 2./26) {
 		t.Errorf("at the thresholds %+v", a)
 	}
 	for _, c := range []struct {

@@ -194,7 +194,7 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 			}
 			// A live camera's times tremble; recordings of different rates do not belong together.
 			if !cam.Live && math.Abs(clip.FPS-c.rate) > 0.1*c.rate {
-				c.mixed = fmt.Errorf("%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps",
+				c.mixed = fmt.Errorf("%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one that divides both",
 					c.sources[i], clip.FPS, c.rate)
 				cancel()
 			}

@@ -32,7 +32,7 @@ func TestCalibrateRefuses(t *testing.T) {
 		want string
 	}{
 		{[]string{first, larger}, exitFailed, "larger.mkv: pictures are 64x48, the first were 48x32: a calibration is for one picture size\n"},
-		{[]string{first, faster}, exitFailed, "faster.mkv: 15 frames a second, the first had 10: a calibration is for one frame rate; set --fps\n"},
+		{[]string{first, faster}, exitFailed, "faster.mkv: 15 frames a second, the first had 10: a calibration is for one frame rate; set --fps to one that divides both\n"},
 		{[]string{first, "--hop", "8"}, exitFailed, "14 clips are too few, at least 20 are needed"},
 		{[]string{first, "--camera", ""}, exitUsage, "--camera: which camera is this video from?"},
 		{[]string{first, "-o", ""}, exitUsage, "-o: where shall the record be written?"},
