@@ -111,20 +111,25 @@ func (m *Maker) makeClips() {
 			if err != nil {
 				m.warn("clip", c.alert, err)
 			}
-			m.mu.Lock()
-			c.of.made(c.name())
-			over := c.of.over
-			m.mu.Unlock()
-			if err != nil {
-				m.found(c.of)
-				continue
-			}
-			m.found(c.of, e)
-			if over && m.opts.Late != nil {
+			if late := m.finished(c, e, err == nil); late && m.opts.Late != nil {
 				m.opts.Late(m.ctx, e)
 			}
 		}
 	}
+}
+
+// finished says that a clip is made, or that it will not be, and whether it is late: the end of its event was seen before. The clip leaves
+// what is waited for and joins what there is at once, since an end in between would be the last word, without it.
+func (m *Maker) finished(c clip, e alerts.Evidence, good bool) (late bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.of.made(c.name())
+	late = good && c.of.over
+	if good {
+		c.of.items = replace(c.of.items, e)
+	}
+	m.tell(c.of)
+	return late
 }
 
 func (m *Maker) encode(c clip) (alerts.Evidence, error) {

@@ -195,7 +195,7 @@ func said(items []alerts.Evidence) string {
 }
 
 func TestAnEventIsWitnessed(t *testing.T) {
-	store, enc := &cupboard{}, &projector{}
+	store, enc := &cupboard{}, &projector{hold: make(chan struct{})}
 	m := start(t, Options{Store: store, Encoder: enc})
 	r, id := newReel(t, 18), alerts.NewID()
 	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
@@ -206,11 +206,11 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
 		t.Error("nothing is promised of the end")
 	}
-	for f = next(t, m); !f.Last; f = next(t, m) {
-		if len(f.Items) != 2 || len(f.Pending) != 1 {
-			t.Errorf("while the clip is made, found %+v", f)
-		}
+	if f = next(t, m); len(f.Items) != 2 || len(f.Pending) != 1 || f.Last {
+		t.Errorf("while the clip is made, found %+v", f)
 	}
+	enc.hold <- struct{}{}
+	f = next(t, m)
 	if got := said(f.Items); !strings.HasSuffix(got, "clip 640x360 at 125") || !f.Last || len(f.Items) != 3 {
 		t.Errorf("found %s: %+v", got, f)
 	}
@@ -234,6 +234,27 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	red, green, _, _ := img.At(1280/4+20, 721/2+11).RGBA()
 	if red < 2*green {
 		t.Errorf("the hottest place is not red: %d, %d", red>>8, green>>8)
+	}
+}
+
+// A clip that is ready at the very moment at which its event is over is in what is said last.
+func TestAClipThatIsReadyAtTheEnd(t *testing.T) {
+	enc := &projector{hold: make(chan struct{})}
+	m := start(t, Options{Store: &cupboard{}, Encoder: enc})
+	r := newReel(t, 18)
+	for range 50 {
+		id := alerts.NewID()
+		c := &matter{camera: "yard", id: id, anchor: event(id, alerts.PhaseStart).Start}
+		m.cut(c, Sighting{Alert: event(id, alerts.PhaseStart), Footage: r}, 16)
+		enc.hold <- struct{}{}
+		m.end(c, Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r})
+		f := next(t, m)
+		for !f.Last {
+			f = next(t, m)
+		}
+		if got := said(f.Items); got != "clip 640x360 at 125" || f.AlertID != id {
+			t.Fatalf("at last found %q of %s, want a clip of %s", got, f.AlertID, id)
+		}
 	}
 }
 
