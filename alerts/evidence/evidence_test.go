@@ -17,7 +17,7 @@ import (
 	"vigil/capture"
 )
 
-const longWait = 60 * time.Second
+const longWait = encodeTime
 
 func within(t testing.TB) context.Context {
 	t.Helper()
