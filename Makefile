@@ -8,16 +8,22 @@ export PATH := $(CURDIR)/.go/bin:$(PATH)
 TOOL  := go tool -modfile=tools/go.mod
 # With matprofile GoCV counts its Mats, and tests see whether one is left.
 COUNT := -tags=gocv_specific_modules,gocv_videoio,matprofile
-# The packages that need no OpenCV must build and pass without a C compiler.
-TEST  := $(TOOL) gotestsum --format pkgname --hide-summary=skipped --
+# The summary names each test that was skipped, and why; with CI set such a test fails.
+TEST  := $(TOOL) gotestsum --format pkgname --
 
-.PHONY: all setup build demo test test-race test-street test-pure test-long soak check fmt generate bench audit clean
+.PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate bench audit clean
+# Setting up comes before what needs it, also with -j; go has its own parallelism.
+.NOTPARALLEL:
 
 all: build
 
 ## setup: install what is missing on Debian or Ubuntu; elsewhere say what is needed
 setup:
 	@scripts/setup
+
+## setup-tests: setup, and the programs that the tests run
+setup-tests:
+	@scripts/setup tests
 
 ## build: bin/vigil
 build:
@@ -27,30 +33,32 @@ build:
 demo: setup build
 	@bin/vigil demo
 
-## test: every test, with the race detector, and once more without OpenCV; those that watch a street for long, without either
+## test: install what is missing, then every test with the race detector, and once more without OpenCV; long ones without either
 test: test-race test-street test-pure
+	@[ -n "$(VIGIL_DATA)" ] || echo "make test: VIGIL_DATA is not set, so the tests on real video were skipped; it names a folder with them (see README.md)"
 
-test-race:
+test-race: setup-tests
 	$(TEST) $(COUNT) -race -timeout 15m ./...
 
 # Drawing and scoring hours of a street takes minutes with the race detector, which has nothing to find in it.
-test-street:
+test-street: setup-tests
 	$(TEST) -timeout 15m -run '^(TestAlarmsOfADayKeepToTheBudget|TestARestlessPlaceHidesNothing)$$' ./cmd/vigil
 
-test-pure:
+# The packages that need no OpenCV must build and pass without a C compiler.
+test-pure: setup-tests
 	CGO_ENABLED=0 GOFLAGS=$(filter-out -tags=%,$(GOFLAGS)) $(TEST) -timeout 10m ./...
 
 ## test-long: whole days and many seeds where make test has a part of them; about an hour
-test-long:
+test-long: setup-tests
 	VIGIL_LONG=1 $(TEST) -timeout 3h ./pipeline/... ./cmd/vigil
 	VIGIL_KILL_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAtAnyMoment$$' ./alerts/outbox
 
 ## soak: eight cameras and random faults for a while; DURATION=10m SEED=1
-soak:
+soak: setup-tests
 	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true go test $(COUNT) ./pipeline -run '^TestSoak$$' -v -count=1 -timeout 0
 
-## check: formatting, linters, borders; changes nothing
-check:
+## check: formatting, linters, borders; changes nothing in the code
+check: setup
 	go vet ./...
 	CGO_ENABLED=0 GOFLAGS= go vet ./...
 	$(TOOL) golangci-lint run --allow-parallel-runners ./...

@@ -9,23 +9,18 @@ import (
 	"image"
 	"image/color"
 	"image/png"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"vigil/internal/testenv"
 )
 
 // tool runs a program that tests need: in CI it must be there, elsewhere the test is skipped.
 func tool(t testing.TB, name string, args ...string) []byte {
 	t.Helper()
-	if _, err := exec.LookPath(name); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s is missing", name)
-		}
-		t.Skipf("%s is missing", name)
-	}
 	var stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), name, args...)
+	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, name), args...)
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
@@ -77,12 +72,5 @@ func hugePNG(t testing.TB, w, h uint32) []byte {
 // data is the folder of real video; the test fails where CI lacks it and is skipped elsewhere.
 func data(t testing.TB, name string) string {
 	t.Helper()
-	root := os.Getenv("VIGIL_DATA")
-	if root == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("VIGIL_DATA is not set: it names the folder with the real video")
-		}
-		t.Skip("VIGIL_DATA is not set: no real video")
-	}
-	return filepath.Join(root, name)
+	return testenv.Data(t, name)
 }

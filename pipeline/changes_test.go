@@ -17,19 +17,14 @@ import (
 	"vigil/alerts"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
+	"vigil/internal/testenv"
 )
 
 // mpegts makes a recording that can be put behind another one; in CI ffmpeg must be there.
 func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), size+".ts")
-	if _, err := exec.LookPath("ffmpeg"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("ffmpeg is missing")
-		}
-		t.Skip("ffmpeg is missing")
-	}
-	cmd := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
+	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
 		"-c:v", codec, "-g", "25", "-bf", "0", path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -159,7 +154,7 @@ func openFiles(t *testing.T) int {
 	t.Helper()
 	entries, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		t.Skip("no /proc here")
+		testenv.Missing(t, "no /proc here")
 	}
 	return len(entries)
 }

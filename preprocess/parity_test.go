@@ -9,13 +9,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"vigil/capture"
+	"vigil/internal/testenv"
 )
 
 // reference prints, for each frame, a hash of what OpenCV in Python makes of it, and the bits of all 256 scaled greys.
@@ -39,14 +38,7 @@ print(n, (np.arange(256, dtype=np.uint8).astype(np.float32) / 127.5 - 1).view(np
 
 func data(t testing.TB, name string) string {
 	t.Helper()
-	root := os.Getenv("VIGIL_DATA")
-	if root == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("VIGIL_DATA is not set: it names the folder with the real video")
-		}
-		t.Skip("VIGIL_DATA is not set: no real video")
-	}
-	return filepath.Join(root, name)
+	return testenv.Data(t, name)
 }
 
 func open(t testing.TB, path string) *capture.Stream {
@@ -67,10 +59,7 @@ func open(t testing.TB, path string) *capture.Stream {
 func TestPicturesAreOpenCVs(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's, which has OpenCV
 	if err := exec.CommandContext(t.Context(), python, "-c", "import cv2").Run(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("%s has no cv2: %v; install python3-opencv", python, err)
-		}
-		t.Skip("no python3-opencv")
+		testenv.Missing(t, "%s has no cv2: %v; scripts/setup tests installs python3-opencv", python, err)
 	}
 	for _, tt := range []struct {
 		name  string

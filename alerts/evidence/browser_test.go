@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"vigil/internal/testenv"
 )
 
 // page plays the clip and tells how it went.
@@ -25,13 +27,7 @@ v.play().catch(e => tell({error: e}));
 
 // A real browser plays a clip from its first picture to its last.
 func TestAClipPlaysInABrowser(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("chromium is missing: install Debian's package chromium")
-		}
-		t.Skip("chromium is missing: install Debian's package chromium")
-	}
+	browser := testenv.Tool(t, "chromium")
 	var pictures [][]byte
 	for i := range 15 {
 		pictures = append(pictures, photo(t, 641, 361, i))

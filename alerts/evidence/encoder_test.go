@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"vigil/internal/testenv"
 )
 
 // childRole in the environment makes the test's program the process that Child starts.
@@ -45,13 +47,7 @@ func child(t *testing.T, role string) Child {
 // probe asks ffprobe what a file is.
 func probe(t *testing.T, path string) (codec, pixels string, w, h int, seconds float64) {
 	t.Helper()
-	if _, err := exec.LookPath("ffprobe"); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal("ffprobe is missing: install Debian's package ffmpeg")
-		}
-		t.Skip("ffprobe is missing: install Debian's package ffmpeg")
-	}
-	out, err := exec.CommandContext(t.Context(), "ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", path).Output()
+	out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_streams", "-show_format", "-of", "json", path).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

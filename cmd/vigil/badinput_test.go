@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"vigil/internal/testenv"
 )
 
 // ffmpeg makes a file for a test; args end in the output's name inside dir.
@@ -19,10 +21,7 @@ func ffmpeg(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(dir, args[len(args)-1])
 	args = append(append([]string{"-v", "error", "-y"}, args[:len(args)-1]...), path)
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", args...).CombinedOutput(); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skipf("ffmpeg: %v: %s", err, out)
-		}
+	if out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), args...).CombinedOutput(); err != nil {
 		t.Fatalf("ffmpeg: %v: %s", err, out)
 	}
 	return path
@@ -104,10 +103,7 @@ func TestReplayRefusesBadSources(t *testing.T) {
 func TestFullDisk(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=16k"); err != nil {
-		if os.Getenv("CI") == "" {
-			t.Skipf("mount a small tmpfs: %v", err)
-		}
-		t.Fatalf("mount a small tmpfs (run as root): %v", err)
+		testenv.Missing(t, "mount a small tmpfs (run as root): %v", err)
 	}
 	t.Cleanup(func() {
 		if err := unix.Unmount(dir, 0); err != nil {

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"vigil/internal/scene"
+	"vigil/internal/testenv"
 	"vigil/pipeline"
 )
 
@@ -29,13 +30,7 @@ func xvid(t *testing.T, street *scene.Street, frames int, path string) {
 
 func film(t *testing.T, street *scene.Street, frames int, path string, coding ...string) {
 	t.Helper()
-	ffmpeg, err := exec.LookPath("ffmpeg")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("this test needs ffmpeg: scripts/setup tests")
-		}
-		t.Skip("ffmpeg is not on the PATH: nothing can write the data set")
-	}
+	ffmpeg := testenv.Tool(t, "ffmpeg")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}

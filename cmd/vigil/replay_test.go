@@ -12,19 +12,14 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"vigil/internal/testenv"
 )
 
 // realData is the folder of real video, which CI must have.
 func realData(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("VIGIL_DATA")
-	if dir == "" {
-		if os.Getenv("CI") != "" {
-			t.Fatal("VIGIL_DATA is not set")
-		}
-		t.Skip("VIGIL_DATA is not set: no real video to test on")
-	}
-	return dir
+	return testenv.Data(t, "")
 }
 
 // vigil runs the program as a user would and returns what it printed.

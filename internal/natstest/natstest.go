@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"vigil/internal/testenv"
 )
 
 // Process is a running server.
@@ -62,16 +64,7 @@ func start(t testing.TB, port int, name, config, ready string) *Process {
 
 func find(t testing.TB, name string) string {
 	t.Helper()
-	for _, at := range []string{name, "/usr/sbin/" + name} {
-		if path, err := exec.LookPath(at); err == nil {
-			return path
-		}
-	}
-	if os.Getenv("CI") != "" {
-		t.Fatalf("%s is missing: install Debian's package %s", name, name)
-	}
-	t.Skipf("%s is missing: install Debian's package %s", name, name)
-	return ""
+	return testenv.Tool(t, name)
 }
 
 // Kill ends it as a power cut would end a machine, but for the disk's cache.

@@ -9,11 +9,12 @@ import (
 	"encoding/json"
 	"io"
 	"net/url"
-	"os"
 	"os/exec"
 	"strings"
 	"syscall"
 	"testing"
+
+	"vigil/internal/testenv"
 )
 
 //go:embed server.py
@@ -52,10 +53,7 @@ func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	check := exec.CommandContext(t.Context(), python, "-c", "import gi; gi.require_version('GstRtspServer', '1.0')")
 	if out, err := check.CombinedOutput(); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no RTSP server: %v: %s\ninstall %s", err, out, packages)
-		}
-		t.Skipf("no RTSP server: %v; install %s", err, packages)
+		testenv.Missing(t, "no RTSP server: %v: %s\ninstall %s (scripts/setup tests does)", err, out, packages)
 	}
 	s := &Server{t: t, o: o, port: "0"}
 	s.start()

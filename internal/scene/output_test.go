@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/internal/testenv"
 )
 
 func TestSourcePlaysTheStreet(t *testing.T) {
@@ -135,13 +136,7 @@ func TestWriteLabels(t *testing.T) {
 }
 
 func TestWriteVideo(t *testing.T) {
-	ffmpeg, err := exec.LookPath("ffmpeg")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("this test needs ffmpeg: apt-get install ffmpeg")
-		}
-		t.Skip("ffmpeg is not on the PATH: nothing can write the video")
-	}
+	ffmpeg := testenv.Tool(t, "ffmpeg")
 	s := street(t, Config{Seed: 2})
 	path := filepath.Join(t.TempDir(), "street.mkv")
 	if err := s.WriteVideo(t.Context(), path, 10); err != nil {
