@@ -42,6 +42,8 @@ const (
 	EndSourceEnded    EndReason = "source_ended"    // a recording came to its end
 	EndSourceLost     EndReason = "source_lost"     // a live source went away
 	EndDisarmed       EndReason = "disarmed"        // the armed hours ended
+	EndMismatch       EndReason = "mismatch"        // what the camera sends does not fit its calibration any more
+	EndUnwatched      EndReason = "unwatched"       // pictures came, but no clip of them that could be scored
 	EndStopped        EndReason = "stopped"         // vigil was stopped
 	EndCrashRecovered EndReason = "crash_recovered" // vigil died and closed the alert at its next start
 )
@@ -74,7 +76,7 @@ type Alert struct {
 	// Stream time from start to end, or to now while the event goes on, in seconds.
 	DurationSeconds float64 `json:"duration_seconds" jsonschema:"minimum=0"`
 	// Why the event ended; only in the end message. Treat an unknown reason as an end.
-	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=stopped,example=crash_recovered"`
+	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=stopped,example=crash_recovered"`
 
 	// Reading is what the model measured; every anomaly has one, an untrusted camera may have none.
 	*Reading

@@ -15,7 +15,7 @@ type Score struct {
 	StreamSeconds float64   `json:"stream_seconds"` // of that frame
 	Wall          time.Time `json:"wall"`           // its arrival
 	Error         float64   `json:"error"`          // raw, in the unit that the weights name
-	// Regularity is nil without a calibration.
+	// Regularity is nil without a calibration that fits what the camera sends.
 	Regularity   *float64 `json:"regularity,omitempty"`
 	ClipsSkipped uint64   `json:"clips_skipped"` // since the start, for overload
 }
@@ -34,16 +34,24 @@ type State string
 
 // The states.
 const (
-	StateConnecting State = "connecting" // for the first time or again
-	StateLive       State = "live"       // pictures come
-	StateStalled    State = "stalled"    // connected, but no picture came for a while
-	StateFrozen     State = "frozen"     // the same picture comes again and again
-	StateFailing    State = "failing"    // the source failed and will be tried again
-	StateDisarmed   State = "disarmed"   // outside the armed hours
-	StateEnded      State = "ended"      // a recording came to its end
-	StateFailed     State = "failed"     // given up; Detail says why
-	StateStopped    State = "stopped"    // vigil is stopping
+	StateConnecting   State = "connecting"    // for the first time or again
+	StateLive         State = "live"          // pictures come and are judged
+	StateStalled      State = "stalled"       // connected, but no picture came for a while
+	StateFrozen       State = "frozen"        // the same picture comes again and again
+	StateFailing      State = "failing"       // the source failed and will be tried again
+	StateRateMismatch State = "rate_mismatch" // pictures come at another rate than the calibration's: scored, alerts are held
+	StateSizeMismatch State = "size_mismatch" // pictures are of another size than the calibration's: scored, alerts are held
+	StateNoClips      State = "no_clips"      // pictures come, but never enough in a row to make a clip
+	StateUnscorable   State = "unscorable"    // many clips in a row could not be scored
+	StateDisarmed     State = "disarmed"      // outside the armed hours
+	StateEnded        State = "ended"         // a recording came to its end
+	StateFailed       State = "failed"        // given up; Detail says why
+	StateStopped      State = "stopped"       // vigil is stopping
 )
+
+// Watched reports whether a camera in this state is being watched as it was told to: what it shows is judged, or it is outside its armed
+// hours. Of a state that it does not know it says that it is not.
+func (s State) Watched() bool { return s == StateLive || s == StateDisarmed }
 
 // EncodeScore makes the message of a score: a CloudEvent of type vigil.score.
 func EncodeScore(s Score) ([]byte, error) {

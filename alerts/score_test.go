@@ -50,6 +50,18 @@ func TestStatusRoundTrips(t *testing.T) {
 	}
 }
 
+func TestStateWatched(t *testing.T) {
+	for s, want := range map[State]bool{
+		StateConnecting: false, StateLive: true, StateStalled: false, StateFrozen: false, StateFailing: false, StateRateMismatch: false,
+		StateSizeMismatch: false, StateNoClips: false, StateUnscorable: false, StateDisarmed: true, StateEnded: false, StateFailed: false,
+		StateStopped: false, "of a later program": false,
+	} {
+		if got := s.Watched(); got != want {
+			t.Errorf("%s: watched is %v", s, got)
+		}
+	}
+}
+
 func TestStorageRoundTrips(t *testing.T) {
 	want := Storage{State: StorageFailing, Wall: time.Date(2026, 3, 14, 22, 5, 9, 0, time.UTC), Detail: "no space left on device", FreeBytes: 4096}
 	message, err := EncodeStorage(want)

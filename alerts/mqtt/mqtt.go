@@ -284,8 +284,7 @@ func (w *Way) repeatHealth() {
 
 // availability is what a camera's state means to those who rely on it.
 func availability(s alerts.State) string {
-	switch s {
-	case alerts.StateLive, alerts.StateDisarmed:
+	if s.Watched() {
 		return Online
 	}
 	return Offline
