@@ -38,10 +38,11 @@ type Stats struct {
 // steps by more than twice the usual step, and for live sources an arrival that is later than arrivals ever are
 // here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
 type Window struct {
-	cfg    WindowConfig
-	rhythm rhythm
-	stride int // every stride-th picture is taken; 0 until the source's rate is known
-	stats  Stats
+	cfg     WindowConfig
+	rhythm  rhythm
+	stride  int // every stride-th picture is taken; 0 until the source's rate is known
+	stats   Stats
+	account Account
 
 	ring  [Frames]Picture // the pictures taken since the last gap, their Gray our own
 	taken int             // how many since the last gap; the next goes to ring[taken%Frames]
@@ -78,6 +79,7 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 	w.last.Gray = nil
 	if w.phase > 0 && w.phase < max(w.stride, 1) {
 		w.phase++
+		w.account.Unused++
 		return false
 	}
 	w.phase = 1
@@ -87,11 +89,18 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 	*slot = p
 	w.taken++
 	w.stats.Taken++
+	w.account.Waiting++
+	if (w.taken-Frames)%w.cfg.Hop != 0 {
+		return false
+	}
+	w.account.Due++
 	early := w.taken < Frames
-	if w.stride == 0 || (w.taken-Frames)%w.cfg.Hop != 0 || early && (!w.cfg.Early || !w.even()) {
+	if w.stride == 0 || early && (!w.cfg.Early || !w.even()) {
+		w.account.Incomplete++
 		return false
 	}
 	w.fill(c)
+	w.account.gave(c.Pictures)
 	if early {
 		w.stats.Early++
 	} else {
@@ -117,9 +126,11 @@ func (w *Window) follow(p *Picture) {
 	if before := w.stride; w.setStride() {
 		gap = gap || before != 0
 		w.taken, w.phase = 0, 0
+		w.account.restarted()
 	}
 	if gap {
 		w.taken, w.phase, w.gap = 0, 0, true
+		w.account.restarted()
 		w.stats.Gaps++
 	}
 }
