@@ -94,6 +94,14 @@ static int open_codec(vigil_source *s)
 	return avcodec_open2(s->codec, decoder, NULL);
 }
 
+// A server that says how long a file is has a recording. So has a playlist that says where it ends; it is itself a short file.
+static int is_recorded(AVFormatContext *f)
+{
+	if (f->iformat->flags & AVFMT_NOFILE || !strcmp(f->iformat->name, "hls") || !strcmp(f->iformat->name, "dash"))
+		return f->duration != AV_NOPTS_VALUE && f->duration > 0 && strncmp(f->iformat->name, "rtsp", 4);
+	return f->pb && avio_size(f->pb) > 0;
+}
+
 // A camera that was open before has its rate told by that, and a few pictures are enough to see what it sends. Else FFmpeg
 // looks at two or three dozen: a second, or three at ten frames a second.
 enum { few_pictures = 5 };
@@ -131,6 +139,7 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	info->width = st->codecpar->width;
 	info->height = st->codecpar->height;
 	info->threads = s->codec->thread_count;
+	info->recorded = is_recorded(s->format);
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 	return 0;
 }

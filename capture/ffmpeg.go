@@ -24,6 +24,7 @@ import (
 // BGR, which takes longer than decoding it, hides the reason of a failure, and goes on with garbage when a stream changes
 // its size.
 type libav struct {
+	notes
 	s       *C.vigil_source
 	tunnel  *tunnel // nil for none
 	info    Info
@@ -37,7 +38,7 @@ type libav struct {
 
 // openURL opens a camera's URL. The context ends the opening at any time.
 func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
-	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout}
+	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout, clock: clock{began: time.Now()}}
 	if v.s == nil {
 		return nil, Info{}, errors.New("no memory for FFmpeg")
 	}
@@ -69,7 +70,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		_ = v.close() // gives no error
 		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v: %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
 	}
-	v.clock.step = 40 * time.Millisecond
+	v.clock.live, v.clock.step = info.recorded == 0, 40*time.Millisecond
 	if v.info.FPS > 0 {
 		v.clock.step = time.Duration(float64(time.Second) / v.info.FPS)
 	}
@@ -161,11 +162,13 @@ func (v *libav) read(ctx context.Context, f *Frame) error {
 		return fmt.Errorf("%w after %d frames: no grey picture: %s", ErrLost, v.count, reason(code))
 	}
 	v.count++
+	f.Cut = false
 	if p.timed != 0 || v.count == 1 {
-		f.PTS = v.clock.at(time.Duration(p.pts))
+		f.PTS, f.Cut = v.clock.at(time.Duration(p.pts), time.Now())
 	} else {
-		f.PTS = v.clock.untimed()
+		f.PTS = v.clock.untimed(time.Now())
 	}
+	v.once(v.clock.note())
 	return nil
 }
 

@@ -8,6 +8,7 @@ typedef struct {
 	int width, height; // in pixels; 0 where unknown
 	double fps;        // 0 where unknown
 	int threads;       // that the decoder has
+	int recorded;      // its end is known: it is a recording, whatever serves it
 } vigil_info;
 
 typedef struct {

@@ -8,6 +8,10 @@ import (
 	"time"
 )
 
+// longestPause is how long a pacer waits for one picture. A longer step is a hole in the recording, or its clock leapt: it is
+// skipped, for nothing happens in it.
+const longestPause = 10 * time.Second
+
 // pacer holds pictures back until their time has come.
 type pacer struct {
 	start time.Time     // when the picture of time base came
@@ -16,7 +20,7 @@ type pacer struct {
 }
 
 func (p *pacer) wait(ctx context.Context, pts time.Duration) error {
-	if p.start.IsZero() || pts < p.last {
+	if p.start.IsZero() || pts < p.last || pts-p.last > longestPause {
 		p.start, p.base = time.Now(), pts
 	}
 	p.last = pts
@@ -32,43 +36,6 @@ func (p *pacer) wait(ctx context.Context, pts time.Duration) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-}
-
-// clock makes stream times of the positions that OpenCV reports. These are a picture's presentation time, in order of
-// display, but two kinds are none: a raw elementary stream has 0 for ever, and the pictures that a decoder still holds
-// at the end of a file (as many as it reorders) have 0 too.
-type clock struct {
-	step      time.Duration // between pictures as far as the header says
-	count     int
-	first     time.Duration
-	raw, last time.Duration // of the last picture: as reported, as given out
-}
-
-// at gives the time of the next picture since the first one. Where the reported time stands still the last time plus
-// one step is given; a time that goes back is given as it is, for something was cut there.
-func (c *clock) at(raw time.Duration) time.Duration {
-	c.count++
-	switch {
-	case c.count == 1:
-		c.first, c.raw, c.last = raw, raw, 0
-		return 0
-	case c.count == 2 && raw <= c.raw:
-		c.first = raw - c.step // RTSP has no time yet for its first picture
-	}
-	if t := raw - c.first; t > c.last || raw < c.raw {
-		c.last = t
-	} else {
-		c.last += c.step
-	}
-	c.raw = raw
-	return c.last
-}
-
-// untimed gives a time for a picture that has none; it is not the first.
-func (c *clock) untimed() time.Duration {
-	c.count++
-	c.last += c.step
-	return c.last
 }
 
 // nameError names the source in an error, but leaves io.EOF plain.

@@ -31,16 +31,18 @@ func TestClock(t *testing.T) {
 		c := clock{step: tt.step}
 		var got []time.Duration
 		for _, raw := range tt.raw {
-			got = append(got, c.at(raw*ms)/ms)
+			pts, _ := c.at(raw*ms, time.Time{})
+			got = append(got, pts/ms)
 		}
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
 	c := clock{step: 100 * ms}
-	c.at(0)
-	c.at(100 * ms)
-	if a, b := c.untimed(), c.untimed(); a != 200*ms || b != 300*ms {
+	var now time.Time
+	c.at(0, now)
+	c.at(100*ms, now)
+	if a, b := c.untimed(now), c.untimed(now); a != 200*ms || b != 300*ms {
 		t.Errorf("without a time: %v, %v", a, b)
 	}
 }
@@ -49,7 +51,7 @@ func TestPacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pacer
 		began := time.Now()
-		for _, pts := range []time.Duration{5, 6, 9, 2, 4} { // the fourth starts anew
+		for _, pts := range []time.Duration{5, 6, 9, 2, 4, 40000, 40000} { // 2 starts anew, and 40000 is not waited for
 			if err := p.wait(t.Context(), pts*time.Second); err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +61,7 @@ func TestPacer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := p.wait(ctx, time.Hour); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.wait(ctx, 40005*time.Second); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 	})

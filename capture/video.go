@@ -25,6 +25,7 @@ const (
 
 // video reads through OpenCV. Only the Stream's lock keeps close out of read.
 type video struct {
+	notes
 	vc      *gocv.VideoCapture
 	img     gocv.Mat
 	ahead   gocv.Mat // a picture read before its time, to see what comes after one without a time
@@ -77,7 +78,7 @@ func openDevice(path string, o Options) (source, Info, error) {
 	if err != nil {
 		return nil, Info{}, err
 	}
-	v.live = true
+	v.live, v.clock.live = true, true
 	return v, v.info, nil
 }
 
@@ -99,7 +100,7 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
 	if err != nil || !vc.IsOpened() {
 		return nil, errors.Join(errNoVideo, vc.Close())
 	}
-	v := &video{vc: vc, timeout: o.ReadTimeout, info: Info{
+	v := &video{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: Info{
 		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
 		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
 		FPS:    plausibleFPS(vc.Get(gocv.VideoCaptureFPS)),
@@ -133,7 +134,8 @@ func (v *video) read(_ context.Context, f *Frame) error {
 	default:
 		return v.ended()
 	}
-	f.PTS = v.time(raw)
+	f.PTS, f.Cut = v.time(raw)
+	v.once(v.clock.note())
 	v.count++
 	f.Same = v.live && v.isSame(f)
 	return copyPixels(f, &v.img)
@@ -141,17 +143,18 @@ func (v *video) read(_ context.Context, f *Frame) error {
 
 // time tells two zeros apart by the next picture: a decoder that gives out what it still held reports zero up to the
 // end, a recording whose clock starts again goes on from there.
-func (v *video) time(raw time.Duration) time.Duration {
+func (v *video) time(raw time.Duration) (pts time.Duration, cut bool) {
+	now := time.Now()
 	if raw != 0 || v.clock.raw <= 0 {
-		return v.clock.at(raw)
+		return v.clock.at(raw, now)
 	}
 	if v.grab(&v.ahead) {
 		v.isAhead, v.aheadAt = true, v.position()
 		if v.aheadAt != 0 {
-			return v.clock.at(raw)
+			return v.clock.at(raw, now)
 		}
 	}
-	return v.clock.untimed()
+	return v.clock.untimed(now), false
 }
 
 func (v *video) position() time.Duration {

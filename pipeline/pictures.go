@@ -26,6 +26,8 @@ type Opening struct {
 	KnownFPS float64
 	// Quiet is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
 	Quiet func(time.Duration)
+	// Note is called, in the goroutine of Next, with what the source has to say beside its pictures.
+	Note func(string)
 }
 
 // prepared is a source that is read and prepared in this process.
@@ -33,6 +35,7 @@ type prepared struct {
 	stream  Stream
 	prep    Preparer
 	frame   capture.Frame
+	note    func(string)
 	footage *Footage         // nil for none
 	shutter *capture.Shutter // nil for none
 }
@@ -46,7 +49,7 @@ func openHere(ctx context.Context, c *Camera, o Opening) (*prepared, error) {
 	if err != nil {
 		return nil, errors.Join(err, stream.Close())
 	}
-	p := &prepared{stream: stream, prep: prep, footage: c.Footage}
+	p := &prepared{stream: stream, prep: prep, note: o.Note, footage: c.Footage}
 	if p.footage != nil {
 		p.shutter = capture.NewShutter()
 	}
@@ -57,7 +60,9 @@ func (p *prepared) Info() capture.Info { return p.stream.Info() }
 
 func (p *prepared) Next(ctx context.Context) (preprocess.Picture, error) {
 	f := &p.frame
-	if err := p.stream.Read(ctx, f); err != nil {
+	err := p.stream.Read(ctx, f)
+	p.passNotes()
+	if err != nil {
 		return preprocess.Picture{}, err
 	}
 	pic, err := p.prep.Prepare(f)
@@ -79,6 +84,17 @@ func (p *prepared) Next(ctx context.Context) (preprocess.Picture, error) {
 	keep(&p.footage.previews, small)
 	keep(&p.footage.full, full)
 	return pic, nil
+}
+
+// passNotes hands on what the source has to say.
+func (p *prepared) passNotes() {
+	s, ok := p.stream.(interface{ Notes() []string })
+	if !ok || p.note == nil {
+		return
+	}
+	for _, text := range s.Notes() {
+		p.note(text)
+	}
 }
 
 func (p *prepared) Close() error {

@@ -32,11 +32,12 @@ type watcher struct {
 	opening int
 	offset  time.Duration // added to the stream's own clock, so that stream time never restarts
 	last    preprocess.Picture
-	fitted  [3]int        // the opening and size that the calibration was last checked for
-	gap     bool          // the next cuboid comes after one
-	fresh   time.Time     // arrival of the last picture that differed from the one before it
-	thawed  time.Time     // when the source was last opened again because it was frozen
-	good    time.Duration // how long the latest opening delivered pictures
+	notes   map[string]bool // that were logged
+	fitted  [3]int          // the opening and size that the calibration was last checked for
+	gap     bool            // the next cuboid comes after one
+	fresh   time.Time       // arrival of the last picture that differed from the one before it
+	thawed  time.Time       // when the source was last opened again because it was frozen
+	good    time.Duration   // how long the latest opening delivered pictures
 }
 
 func newWatcher(c Camera, index int, box *mailbox, log *slog.Logger, publish *publisher) *watcher {
@@ -99,7 +100,7 @@ func (w *watcher) failure() error {
 }
 
 func (w *watcher) open(ctx context.Context) (Pictures, error) {
-	o := Opening{FirstSeq: w.nextSeq, Number: w.opening, Quiet: w.quiet}
+	o := Opening{FirstSeq: w.nextSeq, Number: w.opening, Quiet: w.quiet, Note: w.note}
 	if info := w.stats.info.Load(); info != nil {
 		o.KnownFPS = info.FPS
 	}
@@ -117,6 +118,21 @@ func (w *watcher) open(ctx context.Context) (Pictures, error) {
 // quiet is the source's word that nothing has come for so long.
 func (w *watcher) quiet(since time.Duration) {
 	w.health.set(alerts.StateStalled, fmt.Sprintf("no picture for %v", since.Round(100*time.Millisecond)))
+}
+
+// maxNotes is how many different notes of one source are logged.
+const maxNotes = 100
+
+// note logs what the source has to say beside its pictures, each thing once.
+func (w *watcher) note(text string) {
+	if w.notes[text] || len(w.notes) >= maxNotes {
+		return
+	}
+	if w.notes == nil {
+		w.notes = map[string]bool{}
+	}
+	w.notes[text] = true
+	w.log.Warn("source", "note", text)
 }
 
 // watch opens the source once and reads it until it ends (nil) or breaks.

@@ -18,6 +18,7 @@ type Picture struct {
 	Height  int           // likewise
 	Side    int           // S, the model's input side
 	Same    bool          // the Frame's
+	Cut     bool          // the Frame's
 	Gray    []byte        // [S][S], row-major; valid until the next picture
 }
 

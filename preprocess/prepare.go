@@ -85,7 +85,7 @@ func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
 func (p *Preparer) picture(f *capture.Frame) Picture {
 	return Picture{
 		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening,
-		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Gray: p.out,
+		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Cut: f.Cut, Gray: p.out,
 	}
 }
 

@@ -34,7 +34,7 @@ type Stats struct {
 }
 
 // Window makes cuboids of a camera's pictures: 16 of them, evenly spaced, every Hop. No cuboid spans a gap. A gap is
-// any of these: another opening, another picture size, a sequence number left out, a stream time that goes back or
+// any of these: a cut, another opening, another picture size, a sequence number left out, a stream time that goes back or
 // steps by more than twice the usual step, and for live sources an arrival that is later than arrivals ever are
 // here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
 type Window struct {
@@ -117,7 +117,7 @@ func (w *Window) follow(p *Picture) {
 		gap = true
 		w.rhythm = newRhythm(w.cfg.SourceFPS) // another connection may have another rhythm
 	} else {
-		gap = p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
+		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
 		gap = w.rhythm.stream(p.PTS-w.last.PTS) || gap
 		gap = w.cfg.Live && w.rhythm.arrival(p.Arrival.Sub(w.last.Arrival)) || gap
 	}

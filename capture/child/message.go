@@ -45,10 +45,16 @@ type picture struct {
 	width   uint32
 	height  uint32
 	same    bool
+	cut     bool
 	gray    []byte // [side][side]
 }
 
 const pictureHead = 40
+
+const (
+	flagSame = 1 << iota
+	flagCut
+)
 
 func (p *picture) append(b []byte) []byte {
 	b = appendMoment(b, p.seq, p.pts, p.arrival)
@@ -56,7 +62,10 @@ func (p *picture) append(b []byte) []byte {
 	b = binary.LittleEndian.AppendUint32(b, p.height)
 	var flags uint64
 	if p.same {
-		flags = 1
+		flags |= flagSame
+	}
+	if p.cut {
+		flags |= flagCut
 	}
 	b = binary.LittleEndian.AppendUint64(b, flags)
 	return append(b, p.gray...)
@@ -70,7 +79,8 @@ func readPicture(body []byte, side int) (picture, error) {
 	var p picture
 	p.seq, p.pts, p.arrival = readMoment(body)
 	p.width, p.height = binary.LittleEndian.Uint32(body[24:]), binary.LittleEndian.Uint32(body[28:])
-	p.same = binary.LittleEndian.Uint64(body[32:])&1 == 1
+	flags := binary.LittleEndian.Uint64(body[32:])
+	p.same, p.cut = flags&flagSame != 0, flags&flagCut != 0
 	p.gray = body[pictureHead:]
 	if !plausibleSize(p.width) || !plausibleSize(p.height) {
 		return picture{}, fmt.Errorf("%w: a frame of %dx%d pixels", ErrProtocol, p.width, p.height)

@@ -43,6 +43,8 @@ type Options struct {
 	OnPreview func(capture.Preview)
 	// Quiet is called in Next's goroutine when half of the read timeout has passed without a picture.
 	Quiet func(time.Duration)
+	// Note is called in Next's goroutine with what the source has to say beside its pictures; see capture.Stream.Notes.
+	Note func(string)
 	// Command replaces this binary with Argument, for tests.
 	Command []string
 }
@@ -87,6 +89,7 @@ type Process struct {
 	quiet       bool // Quiet was called since the last picture
 	broken      bool // it does not do what it should, and need not be asked to go
 	memoryCheck time.Time
+	notes       int // that came
 
 	questions questions
 }

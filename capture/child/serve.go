@@ -173,7 +173,10 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, stream.Close()) }()
+	defer func() {
+		c.note(stream)
+		err = errors.Join(err, stream.Close())
+	}()
 	c.send(seal(nil, kindOpened, appendJSON(stream.Info())), true)
 	prep := preprocess.NewPreparer(c.Side, c.Mask)
 	defer func() { _ = prep.Close() }()
@@ -191,6 +194,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		if f.Width != width || f.Height != height {
 			return fmt.Errorf("%w: the picture was %dx%d and is %dx%d", capture.ErrLost, width, height, f.Width, f.Height)
 		}
+		c.note(stream)
 		pic, err := prep.PrepareLuma(&f)
 		if err != nil {
 			return err
@@ -201,12 +205,19 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	}
 }
 
+// note sends what the source has to say beside its pictures.
+func (c *camera) note(stream *capture.Stream) {
+	for _, text := range stream.Notes() {
+		c.send(seal(nil, kindNote, func(b []byte) []byte { return append(b, text...) }), false)
+	}
+}
+
 // show sends a picture, and its preview where one is due.
 func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.Picture, shutter *capture.Shutter) error {
 	arrival := ticks() - int64(time.Since(f.Arrival))
 	p := picture{
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width), height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
-		same: f.Same, gray: pic.Gray,
+		same: f.Same, cut: f.Cut, gray: pic.Gray,
 	}
 	c.send(seal(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {

@@ -49,6 +49,8 @@ func (p *Process) Next(ctx context.Context) (preprocess.Picture, error) {
 			err = p.preview(body)
 		case kindStill:
 			err = p.answer(body)
+		case kindNote:
+			p.note(body)
 		default:
 			err = fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
 		}
@@ -74,8 +76,19 @@ func (p *Process) picture(body []byte) (preprocess.Picture, error) {
 	p.idle, p.quiet = idle{}, false
 	return preprocess.Picture{
 		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Opening: p.o.Opening, Width: int(m.width), Height: int(m.height),
-		Side: p.o.Side, Same: m.same, Gray: m.gray,
+		Side: p.o.Side, Same: m.same, Cut: m.cut, Gray: m.gray,
 	}, nil
+}
+
+// maxNotes is how many notes of a child are passed on.
+const maxNotes = 32
+
+// note passes on what the source has to say, without what may be a secret.
+func (p *Process) note(body []byte) {
+	if p.notes++; p.notes > maxNotes || p.o.Note == nil {
+		return
+	}
+	p.o.Note(plain(p.o.Address.Scrub(string(body)), maxTold))
 }
 
 // arrived makes a time of the child's ticks: not in the future, and not before the last one.

@@ -20,7 +20,7 @@ import (
 // Numbers are little-endian. Whatever does not look like this ends the conversation: a process that decodes hostile
 // streams may send anything at all.
 const (
-	version  = 1
+	version  = 2
 	headSize = 12
 	mark     = uint16('v') | uint16('g')<<8
 )
@@ -36,6 +36,8 @@ const (
 	kindAsk                     // parent: the picture of full size of a frame
 	kindStill                   // child: the answer
 	kindEnd                     // child: the last message, why there is nothing more to come, an End as JSON
+	kindNote                    // child: what the source has to say beside its pictures, as text
+	kindWaiting                 // child: the camera sends something, but no picture yet
 	kinds
 )
 
@@ -50,6 +52,7 @@ const (
 var largest = [kinds]int{
 	kindHello: 0, kindStart: maxStart, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
 	kindAsk: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
+	kindNote: maxText, kindWaiting: 0,
 }
 
 // ErrProtocol means that the other side sent what is no message.

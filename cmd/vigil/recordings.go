@@ -186,6 +186,14 @@ func (s countedStream) Read(ctx context.Context, f *capture.Frame) error {
 	return err
 }
 
+// Notes are the stream's own.
+func (s countedStream) Notes() []string {
+	if n, ok := s.Stream.(interface{ Notes() []string }); ok {
+		return n.Notes()
+	}
+	return nil
+}
+
 // countedPictures is countedStream for a camera that a process of its own reads.
 type countedPictures struct {
 	pipeline.Pictures
