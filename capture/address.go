@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode"
 	"unique"
 )
 
@@ -29,16 +30,22 @@ var (
 	devicePaths = regexp.MustCompile(`^/dev/(?:video[0-9]+|v4l/.+)$`)
 )
 
+// escapes says how a user name or a password is written in a URL.
+const escapes = "in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20"
+
 const wanted = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file or a folder"
 
-// ParseAddress checks the form of an address; it opens nothing. Its errors never quote the address, which may hold a
-// password.
+// ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in capitals. Its errors never quote
+// the address, which may hold a password.
 func ParseAddress(s string) (Address, error) {
 	if strings.TrimSpace(s) == "" {
 		return Address{}, errors.New("the address is empty: " + wanted)
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return Address{}, errors.New("the address has a control character in it: " + wanted)
+	}
+	if trimmed := strings.TrimSpace(s); trimmed != s && (schemeForm.MatchString(trimmed) || devicePaths.MatchString(trimmed)) {
+		return Address{}, errors.New("the address begins or ends with a blank; must have none there")
 	}
 	if n, ok := strings.CutPrefix(s, "device:"); ok {
 		if i, err := strconv.Atoi(n); err != nil || i < 0 || i > 255 {
@@ -50,6 +57,8 @@ func ParseAddress(s string) (Address, error) {
 		if err := checkURL(s); err != nil {
 			return Address{}, err
 		}
+		scheme, rest, _ := strings.Cut(s, ":")
+		s = strings.ToLower(scheme) + ":" + rest // FFmpeg knows them in small letters only.
 	}
 	return Address{unique.Make(s)}, nil
 }
@@ -64,21 +73,27 @@ func checkURL(s string) error {
 	if !knownScheme(scheme) {
 		return errors.New("the address's URL scheme is not one of " + strings.Join(schemes, ", ") + ": " + wanted)
 	}
-	authority := rest
+	authority, behind := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
-		authority = rest[:i]
+		authority, behind = rest[:i], rest[i:]
+	}
+	// With a / ? or # in a password its beginning would be taken for the host, which would be sent the rest of it.
+	if strings.Contains(behind, "@") {
+		return errors.New("the URL has an @ behind its first / ? or #, so what is meant as the password ends there (" + escapes +
+			"; an @ of the path or the query is written %40)")
+	}
+	if strings.ContainsFunc(s, unicode.IsSpace) {
+		return errors.New("the URL has a blank in it (" + escapes + ")")
 	}
 	host := authority[strings.LastIndexByte(authority, '@')+1:]
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
 		if port, err := strconv.ParseUint(host[i+1:], 10, 16); err != nil || port == 0 {
-			return errors.New("the URL's port is not a number from 1 to 65535 " +
-				"(in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
+			return errors.New("the URL's port is not a number from 1 to 65535 (" + escapes + ")")
 		}
 		host = host[:i]
 	}
 	if !hostForm.MatchString(host) {
-		return errors.New("the URL's host is missing or malformed " +
-			"(in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
+		return errors.New("the URL's host is missing or malformed (" + escapes + ")")
 	}
 	return nil
 }
@@ -102,6 +117,9 @@ func (a Address) Reveal() string {
 
 // String gives the address without its secrets: no user name, no password, no values of a query.
 func (a Address) String() string { return redact(a.Reveal()) }
+
+// Redacted says whether String leaves something out: then the address holds a password, or may do so.
+func (a Address) Redacted() bool { return a.String() != a.Reveal() }
 
 // GoString is String, so that %#v shows no more.
 func (a Address) GoString() string { return fmt.Sprintf("capture.Address(%q)", a.String()) }

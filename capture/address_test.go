@@ -16,7 +16,8 @@ func TestParseAddress(t *testing.T) {
 		err       string // part of the error; empty where there is none
 	}{
 		{"rtsp://cam.example/stream", "rtsp://cam.example/stream", true, ""},
-		{"RTSP://cam.example:8554", "RTSP://cam.example:8554", true, ""},
+		{"RTSP://cam.example:8554", "rtsp://cam.example:8554", true, ""},
+		{"Https://User:Pw@Cam.Example/Path", "https://***@Cam.Example/Path", true, ""},
 		{"rtsps://[fe80::1]:322/a", "rtsps://[fe80::1]:322/a", true, ""},
 		{"http://10.0.0.7/video.mjpg", "http://10.0.0.7/video.mjpg", true, ""},
 		{"https://user:pw@cam/x", "https://***@cam/x", true, ""},
@@ -47,9 +48,27 @@ func TestParseAddress(t *testing.T) {
 		{"admin:pw@host/stream", "", false, "URL of an unknown kind"},
 		{"rtsp://", "", false, "host is missing"},
 		{"rtsp:///stream", "", false, "host is missing"},
-		{"rtsp://user:pa/ss@host/s", "", false, "port is not a number"},
+		{"rtsp://user:pa/ss@host/s", "", false, "an @ behind its first / ? or #"},
+		{"rtsp://admin:2024/Gate@camera", "", false, "write @ / ? # : % and a blank as %40 %2F"},
+		{"rtsp://admin:2024?Gate@camera/s", "", false, "an @ behind its first"},
+		{"rtsp://admin:2024#Gate@camera/s", "", false, "an @ behind its first"},
+		{"rtsp://admin/Gate@camera", "", false, "an @ behind its first"},
+		{"rtsp://admin:p@ss/word@camera/s", "", false, "an @ behind its first"},
+		{"https://8614/abc@127.0.0.1:8613/test", "", false, "an @ behind its first"},
+		{"rtsp://host/live/me@example.com", "", false, "an @ of the path or the query is written %40"},
+		{"rtsp://user:pw@host/live/me%40example.com", "rtsp://***@example.com", true, ""},
+		{"rtsp://user:pw@host/live/me@example.com", "", false, "an @ of the path or the query is written %40"},
+		{"http://host/x?mail=me@example.com", "", false, "an @ of the path or the query is written %40"},
+		{"rtsp://user:pa:ss@host:x/s", "", false, "port is not a number"},
+		{" rtsp://host/s", "", false, "begins or ends with a blank"},
+		{"rtsp://host/s ", "", false, "begins or ends with a blank"},
+		{"/dev/video0 ", "", false, "begins or ends with a blank"},
+		{"device:0 ", "", false, "begins or ends with a blank"},
+		{"rtsp://user:pa ss@host/s", "", false, "and a blank as %40"},
+		{"rtsp://host/a b", "", false, "a blank in it"},
+		{"rtsp://ho st/a", "", false, "a blank in it"},
 		{"rtsp://host:0/s", "", false, "port is not a number"},
-		{"rtsp://ho st/s", "", false, "host is missing or malformed"},
+		{"rtsp://ho^st/s", "", false, "host is missing or malformed"},
 		{"device:x", "", false, "from 0 to 255"},
 		{"device:999", "", false, "from 0 to 255"},
 	}
@@ -65,7 +84,7 @@ func TestParseAddress(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if a.String() != tt.shown || a.Live() != tt.live || a.Reveal() != tt.in {
+			if a.String() != tt.shown || a.Live() != tt.live || !strings.EqualFold(a.Reveal(), tt.in) {
 				t.Errorf("shown as %q, live %v, revealed as %q; want %q, %v", a, a.Live(), a.Reveal(), tt.shown, tt.live)
 			}
 		})

@@ -162,10 +162,10 @@ func TestTrust(t *testing.T) {
 
 func TestWebAddress(t *testing.T) {
 	for in, want := range map[string]webAddress{
-		"rtsps://cam/s":                    {"rtsps", "", "cam", "322", "/s"},
-		"RTSP://u:p@ss@cam:8554/s?x=a@b:c": {"rtsp", "u:p@ss@", "cam", "8554", "/s?x=a@b:c"},
-		"https://[fe80::1%25eth0]?a":       {"https", "", "fe80::1%eth0", "443", "?a"},
-		"https://u@[::1]:99":               {"https", "u@", "::1", "99", ""},
+		"rtsps://cam/s":                      {"rtsps", "", "cam", "322", "/s"},
+		"RTSP://u:p@ss@cam:8554/s?x=a%40b:c": {"rtsp", "u:p@ss@", "cam", "8554", "/s?x=a%40b:c"},
+		"https://[fe80::1%25eth0]?a":         {"https", "", "fe80::1%eth0", "443", "?a"},
+		"https://u@[::1]:99":                 {"https", "u@", "::1", "99", ""},
 	} {
 		if got := address(t, in).web(); got != want {
 			t.Errorf("%s: %+v, want %+v", in, got, want)
