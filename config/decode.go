@@ -178,6 +178,7 @@ func point(v any, mismatch func(string) error) (any, error) {
 			xy[i] = float64(n)
 		case float64:
 			xy[i] = n
+		case nil: // what is wrong with it has been said.
 		default:
 			return nil, mismatch(want)
 		}

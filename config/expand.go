@@ -11,9 +11,13 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // expand replaces every ${NAME} by the variable's value, which is not looked at again. $${ is a plain ${, and any
 // other $ stands for itself. It says whether a variable was in the text.
+//
+// Newlines at a value's end are left out, as a shell does with a command's output: files and secret stores add them.
+// In a URL's user name or password, what may not stand there is percent-encoded; an escape such as %40 is left as it is.
 func expand(s string, lookup func(string) (string, bool)) (text string, expanded bool, err error) {
 	var b strings.Builder
 	var unset []string
+	whole := s
 	for {
 		before, after, found := strings.Cut(s, "${")
 		if !found {
@@ -33,6 +37,10 @@ func expand(s string, lookup func(string) (string, bool)) (text string, expanded
 		if !ok {
 			unset = append(unset, name)
 		}
+		value = strings.TrimRight(value, "\r\n")
+		if beforeLogin.MatchString(whole[:len(whole)-len(after)-len("${")]) && afterLogin.MatchString(rest) {
+			value = escapeLogin(value)
+		}
 		b.WriteString(before + value)
 		expanded, s = true, rest
 	}
@@ -41,4 +49,27 @@ func expand(s string, lookup func(string) (string, bool)) (text string, expanded
 			strings.Join(unset, " and "))
 	}
 	return b.String(), expanded, nil
+}
+
+// What stands before and after a variable in a URL's user name or password. Other variables there are still names.
+var (
+	beforeLogin = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*$`)
+	afterLogin  = regexp.MustCompile(`^[^/?#]*@`)
+	escaped     = regexp.MustCompile(`^%[0-9A-Fa-f]{2}`)
+)
+
+// escapeLogin percent-encodes what a URL cannot have in its user name and password (RFC 3986).
+func escapeLogin(s string) string {
+	const plain = "-._~!$&'()*+,;=:"
+	var b strings.Builder
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(plain, c) >= 0, escaped.MatchString(s[i:]):
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }

@@ -89,7 +89,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 2: threads: is -1, must be at least 0
 3: nats.embedded.host: is "", must not be empty
 3: nats.embedded.port: is 70000, must be at most 65535
-7: cameras[0].fps: is NaN, must be at least 0
+7: cameras[0].fps: is written .nan, must be a decimal number
 8: cameras[0].hop: is 161, must be at most 160
 9: cameras[0].open_timeout: is 500ms, must be at least 1s
 10: cameras[0].detector.enter: is 0, must be above 0
@@ -98,14 +98,14 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 10: cameras[0].detector.cool_down: is 25h0m0s, must be at most 24h
 11: cameras[0].threshold: is given beside a calibration, which has a threshold; must be one of the two
 11: cameras[0].threshold.theta: is 0.1, must be above lo (0.2) and finite
-15: cameras[1].fps: is +Inf, must be at most 120
-16: cameras[1].threshold.theta: is +Inf, must be above lo (0) and finite
+15: cameras[1].fps: is written .inf, must be a decimal number
+16: cameras[1].threshold.theta: is written .inf, must be a decimal number
 17: cameras[1].reconnect.min: is 1ms, must be at least 100ms
 20: cameras[1].zones[1].name: is "z", the same as zones[0].name; every zone of a camera must have a name of its own
 20: cameras[1].zones[1].polygon: a polygon has at least 3 corners, this one has 2
 21: cameras[1].zones[2].name: is missing; every zone must have a name
 21: cameras[1].zones[2].polygon: a polygon has at least 3 corners, this one has 0
-22: cameras[1].zones[3].name: is " ", must be 1 to 64 bytes of text without spaces around it
+22: cameras[1].zones[3].name: has a blank at its beginning or its end; must have none there
 24: cameras[1].armed[0].days[1]: is "Fri", must be mon, tue, wed, thu, fri, sat or sun, or a range such as mon-fri
 24: cameras[1].armed[0].from: is 24:00, must be from 00:00 to 23:59
 25: cameras[1].armed[1].from: is "8:00", must be a time of day from 00:00 to 24:00, such as 07:30
@@ -115,7 +115,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 2: a second document starts here; must be one (take out the --- line)`,
 	"secrets.bad.yml": `
 1: ***: unknown key; known under the top are data_dir, log, threads, model, nats, outbox, evidence, mqtt, webhook, defaults, cameras
-3: cameras[0].source: the URL's host is missing or malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)
+3: cameras[0].source: the URL's host is missing or malformed (in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20)
 3: cameras[0].model: is a list, must be text (put it in quotes)
 3: cameras[0].name: is "***", must be 1 to 64 of a-z, 0-9, _ and -`,
 	"syntax.bad.yml": `

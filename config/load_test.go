@@ -177,7 +177,7 @@ func TestLoadFull(t *testing.T) {
 	check("data_dir", c.DataDir, absolute(t, "testdata/data"))
 	check("password from the environment", c.NATS.Password.Reveal(), password)
 	check("quoted number as password", c.NATS.Embedded.Password.Reveal(), "1234")
-	check("source", gate.Source.Reveal(), "rtsp://u:hunter2%40: [x]@192.0.2.1/stream")
+	check("source", gate.Source.Reveal(), "rtsp://u:hunter2%40:%20%5Bx%5D@192.0.2.1/stream")
 	check("own hop", gate.Hop, 1)
 	check("hop from defaults", yard.Hop, 4)
 	check("explicit zero", gate.Detector.CoolDown, time.Duration(0))

@@ -19,6 +19,9 @@ var ratePeriods = map[string]float64{"hour": 24, "day": 1, "week": 1. / 7} // ho
 func (r *Rate) UnmarshalText(text []byte) error {
 	times, per, ok := strings.Cut(string(text), "/")
 	n, err := strconv.ParseFloat(times, 64)
+	if !decimal.MatchString(strings.TrimLeft(times, "0")) {
+		err = errors.ErrUnsupported // hexadecimal or a word
+	}
 	if !ok || err != nil || ratePeriods[per] == 0 || !(n > 0 && n <= 1000) {
 		return errors.New("must be a number up to 1000 for each hour, day or week, such as 2/day")
 	}

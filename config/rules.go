@@ -140,7 +140,7 @@ func (f *findings) nats(n NATS) {
 	}
 	e := n.Embedded
 	f.pair("nats.embedded", e.User, e.Password)
-	if ip := net.ParseIP(e.Host); e.Host != "" && e.Host != "localhost" && (ip == nil || !ip.IsLoopback()) && e.User == "" {
+	if ip := net.ParseIP(e.Host); e.Host != "" && !strings.EqualFold(e.Host, "localhost") && (ip == nil || !ip.IsLoopback()) && e.User == "" {
 		f.add("nats.embedded.host", quoted(e.Host),
 			"which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password")
 	}

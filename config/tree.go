@@ -101,7 +101,7 @@ func (t *tree) value(n *yaml.Node, key string, want reflect.Type) any {
 	case n.Kind == yaml.SequenceNode:
 		return t.sequence(n, key, want)
 	}
-	return t.scalar(n, key)
+	return t.scalar(n, key, want)
 }
 
 func (t *tree) mapping(n *yaml.Node, key string, want reflect.Type) any {
@@ -151,7 +151,7 @@ func (t *tree) sequence(n *yaml.Node, key string, want reflect.Type) any {
 	return list
 }
 
-func (t *tree) scalar(n *yaml.Node, key string) any {
+func (t *tree) scalar(n *yaml.Node, key string, want reflect.Type) any {
 	var v any
 	if n.Style&yaml.TaggedStyle != 0 {
 		t.report(key, n.Line, "has a YAML tag (!), which is not supported; a text that starts with ! needs quotes")
@@ -163,12 +163,19 @@ func (t *tree) scalar(n *yaml.Node, key string) any {
 	}
 	s, ok := v.(string)
 	if !ok {
+		if problem := numberProblem(n, v, want); problem != "" {
+			t.report(key, n.Line, "%s", problem)
+			return nil
+		}
 		return v
 	}
 	text, fromEnvironment, err := expand(s, t.lookup)
 	switch {
 	case err != nil:
 		t.report(key, n.Line, "%s", err)
+		return nil
+	case badBlank(text) != "":
+		t.report(key, n.Line, "%s", badBlank(text))
 		return nil
 	case fromEnvironment:
 		t.expanded[key] = true

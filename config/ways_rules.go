@@ -72,8 +72,19 @@ func (f *findings) webhook(w Webhook) {
 	if w.URL.Reveal() == hidden {
 		return
 	}
-	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+	switch {
+	case behindAuthority(w.URL.Reveal(), "@"):
+		f.add("webhook.url", "", "has an @ behind its host, so a password with a / ? or # would be taken for a host; must have these as %%2F %%3F %%23, "+
+			"and an @ of the path or the query as %%40")
+	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		f.add("webhook.url", "", "is not an address to post to; must be as https://host/path")
 	}
 	f.tls("webhook.tls", w.TLS)
+}
+
+// behindAuthority says whether a URL has s behind its login, host and port.
+func behindAuthority(address, s string) bool {
+	_, rest, _ := strings.Cut(address, "://")
+	i := strings.IndexAny(rest, "/?#")
+	return i >= 0 && strings.Contains(rest[i:], s)
 }

@@ -14,6 +14,9 @@ import (
 	"vigil/config"
 )
 
+// alertsParts is what the commands that read alerts need of the configuration: not the cameras, nor their passwords.
+var alertsParts = []string{"nats", "data_dir"}
+
 const defaultNATS = "nats://127.0.0.1:4222"
 
 // source is where alerts are read.
@@ -56,7 +59,7 @@ func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error))
 	cfg := config.Default()
 	if f.config != "" {
 		var err error
-		if cfg, err = config.Load(f.config); err != nil {
+		if cfg, err = config.LoadParts(f.config, alertsParts...); err != nil {
 			return nil, usageError{err}
 		}
 	}
@@ -101,7 +104,7 @@ func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
 
 // configuredNATS is the server that a configuration's alerts are read from: the external one, or the one inside vigil.
 func configuredNATS(file string) (broker.DialOptions, error) {
-	cfg, err := config.Load(file)
+	cfg, err := config.LoadParts(file, alertsParts...)
 	if err != nil {
 		return broker.DialOptions{}, usageError{err}
 	}

@@ -48,9 +48,10 @@ func calibrateCommand() *cobra.Command {
 			"Theta is such that as many false alarms are to be expected as --alarms allows. Alarms are counted as the detector raises them,\n" +
 			"by its durations in the configuration. Video of a tenth of the time in which one alarm is allowed is enough (1/day: 2.4 hours); with\n" +
 			"less the threshold is provisional. With fewer than 20 separate events each clip counts as one, and theta may be too high or too\n" +
-			"low; with fewer than 200 clips it is a quantile of the errors, which keeps to no number of alarms.",
+			"low; with fewer than 200 clips it is a quantile of the errors, which keeps to no number of alarms.\n\n" + sourceHelp,
 		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json\n" +
-			"  vigil calibrate rtsp://10.0.0.7/stream1 --for 5h -c vigil.yaml --camera gate --alarms 2/week -o gate.json",
+			"  vigil calibrate gate --for 5h -c vigil.yaml --alarms 2/week -o gate.json\n" +
+			"  vigil calibrate - --for 5h -m weights/fast.safetensors --camera gate -o gate.json < address.txt",
 		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := c.prepare(cmd, args); err != nil {

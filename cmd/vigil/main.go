@@ -105,6 +105,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
 		pseudoCommand(), evalCommand(), benchCommand(), encodeClipCommand())
 	usageArgs(root)
+	decimalFlags(root)
 	return root
 }
 

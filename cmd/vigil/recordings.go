@@ -1,11 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -39,22 +38,31 @@ func (r *recordings) flags(cmd *cobra.Command) {
 
 // resolve brings flags and configuration together; a flag that was given wins. Its errors are about usage.
 func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
-	for _, a := range args {
-		source, err := capture.ParseAddress(a)
-		if err != nil {
-			return err
+	sources, err := readSources(cmd, args, cmp.Or(r.configFile, config.DefaultFile), r.configFile != "")
+	if err != nil {
+		return err
+	}
+	for _, s := range sources {
+		r.sources = append(r.sources, s.Address)
+		if s.Camera == nil {
+			continue
 		}
-		r.sources = append(r.sources, source)
+		if r.camera != "" && r.camera != s.Camera.Name {
+			return fmt.Errorf("%s and %s: are two cameras, must be one", r.camera, s.Camera.Name)
+		}
+		r.camera, r.configFile = s.Camera.Name, cmp.Or(r.configFile, config.DefaultFile)
 	}
 	r.settings = config.Camera{Settings: config.Default().Defaults}
 	if r.configFile != "" {
-		cfg, err := config.Load(r.configFile)
+		if r.camera == "" {
+			return errors.New("--camera: which of the configuration's cameras are the recordings from?")
+		}
+		cfg, camera, err := config.LoadCamera(r.configFile, r.camera)
 		if err != nil {
 			return err
 		}
-		if err := r.fromConfig(cfg); err != nil {
-			return err
-		}
+		r.settings = camera
+		r.threads = cmp.Or(r.threads, cfg.Threads)
 	}
 	flags := cmd.Flags()
 	if r.camera != "" {
@@ -85,25 +93,6 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("--threads: is %d, must not be negative", r.threads)
 	}
 	r.settings.Realtime = r.realtime
-	return nil
-}
-
-func (r *recordings) fromConfig(cfg config.Config) error {
-	if r.camera == "" {
-		return errors.New("--camera: which of the configuration's cameras are the recordings from?")
-	}
-	i := slices.IndexFunc(cfg.Cameras, func(c config.Camera) bool { return c.Name == r.camera })
-	if i < 0 {
-		var names []string
-		for _, c := range cfg.Cameras {
-			names = append(names, c.Name)
-		}
-		return fmt.Errorf("--camera: %s has no camera %q; it has %s", r.configFile, r.camera, strings.Join(names, ", "))
-	}
-	r.settings = cfg.Cameras[i]
-	if r.threads == 0 {
-		r.threads = cfg.Threads
-	}
 	return nil
 }
 

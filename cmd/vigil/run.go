@@ -24,11 +24,11 @@ func runCommand() *cobra.Command {
 	var file, modelFile, logFormat string
 	var summary time.Duration
 	cmd := &cobra.Command{
-		Use:   "run [-c vigil.yaml | SOURCE...]",
+		Use:   "run [-c vigil.yaml] [SOURCE...]",
 		Short: "Watch cameras until stopped, and publish alerts to NATS",
 		Long: "Watches the cameras of a configuration file, or the sources given (files, folders of frames, devices, RTSP and HTTP URLs)\n" +
-			"with the default settings, until it is stopped or every recording has ended.",
-		Example: "  vigil run -c vigil.yaml\n  vigil run rtsp://10.0.0.7/stream1 -m weights/model.safetensors",
+			"with the default settings, until it is stopped or every recording has ended.\n\n" + sourceHelp,
+		Example: "  vigil run -c vigil.yaml\n  vigil run gate -c vigil.yaml\n  vigil run - -m weights/model.safetensors < address.txt",
 		RunE: func(cmd *cobra.Command, sources []string) error {
 			cfg, err := runConfig(cmd, file, modelFile, sources)
 			if err != nil {
@@ -59,8 +59,21 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 		}
 		return cfg, err
 	}
-	if cmd.Flags().Changed("config") {
-		return config.Config{}, errors.New("give either -c or sources, not both")
+	given := cmd.Flags().Changed("config")
+	list, err := readSources(cmd, sources, file, given)
+	if err != nil {
+		return config.Config{}, err
+	}
+	if named := camerasOf(list); named != nil {
+		if len(named) < len(list) || modelFile != "" {
+			return config.Config{}, errors.New("give either cameras of the configuration by their names, or addresses with -m, not both")
+		}
+		cfg, err := config.Load(file)
+		cfg.Cameras = named
+		return cfg, err
+	}
+	if given {
+		return config.Config{}, errors.New("give either -c or addresses, not both; beside -c a source is a camera's name")
 	}
 	if modelFile == "" {
 		return config.Config{}, errors.New("-m: which weights shall score these sources?")
@@ -68,21 +81,27 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 	cfg := config.Default()
 	cfg.Model = modelFile
 	names := map[string]int{}
-	for _, s := range sources {
-		source, err := capture.ParseAddress(s)
-		if err != nil {
-			return cfg, err
-		}
+	for _, s := range list {
 		// The redacted form names the camera: names appear in subjects and logs.
-		name := alerts.CameraName(source.String())
+		name := alerts.CameraName(s.String())
 		if names[name]++; names[name] > 1 {
 			name = fmt.Sprintf("%s-%d", name, names[name])
 		}
-		cam := config.Camera{Name: name, Source: source, Settings: cfg.Defaults}
+		cam := config.Camera{Name: name, Source: s.Address, Settings: cfg.Defaults}
 		cam.Model = modelFile
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}
 	return cfg, nil
+}
+
+// camerasOf gives the cameras that were given by their names, nil for none.
+func camerasOf(list []namedSource) (cameras []config.Camera) {
+	for _, s := range list {
+		if s.Camera != nil {
+			cameras = append(cameras, *s.Camera)
+		}
+	}
+	return cameras
 }
 
 // watch runs the configuration's cameras until ctx is done or every recording has ended.
