@@ -19,6 +19,26 @@ typedef struct {
 	int damaged;  // pictures left out before this one, because the decoder said that they are damaged
 } vigil_picture;
 
+// What a file's container says of its tracks.
+typedef struct {
+	int tracks, covers, sounds; // of moving pictures, of single ones, of sound
+	int cover_first;            // a single picture is in front of the moving ones
+	int width, height;          // in pixels, of the first track of moving pictures, as the following
+	int64_t frames;             // 0 where it names none
+	double seconds;             // 0 where it names none
+	int own_seconds;            // these are not the whole container's
+} vigil_tracks;
+
+// What the packets of a file's first video track say.
+typedef struct {
+	int64_t packets;
+	int64_t first, last; // nanoseconds, in order of display
+	int timed;           // whether these are times
+	int torn;            // the last packet is not whole
+} vigil_scan;
+
+typedef struct vigil_survey vigil_survey;
+
 // Each function returns 0 or a negative code of FFmpeg's. Options that are not named here do not reach FFmpeg.
 vigil_source *vigil_new(void);
 int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
@@ -28,6 +48,9 @@ int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], B
 void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread
 void vigil_free(vigil_source *s);
 int vigil_remux(const char *from, const char *to);               // files' names
+int vigil_survey_open(const char *path, vigil_survey **s, vigil_tracks *t); // s is to be closed also after an error
+int vigil_survey_read(vigil_survey *s, int packets, vigil_scan *r);         // adds so many packets; vigil_eof at the end
+void vigil_survey_close(vigil_survey *s);
 void vigil_reason(int code, char *text, size_t size);
 
 // Codes that the Go side tells apart.

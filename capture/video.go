@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -36,6 +37,9 @@ type video struct {
 	live    bool
 	timeout time.Duration // of one read
 	count   int
+	path    string // of a file; empty for others
+	tracks  tracks // likewise
+	scan    *scan  // of its packets, where it seemed to end too early
 }
 
 // openFile gives FFmpeg an absolute path, in which it sees no protocol, and allows no protocol but files, so that no
@@ -45,6 +49,10 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 	if err != nil {
 		return nil, Info{}, err
 	}
+	found, surveyErr := surveyFile(abs)
+	if err := found.check(); err != nil {
+		return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
+	}
 	v, err := openFFmpeg(ctx, abs, "protocol_whitelist;file", o)
 	if err != nil {
 		if why := explainFile(abs); why != nil {
@@ -52,7 +60,23 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 		}
 		return nil, Info{}, err
 	}
+	if surveyErr == nil {
+		v.know(found)
+	}
+	v.path = abs
 	return v, v.info, nil
+}
+
+// know takes what the container says of the video's own track in place of what OpenCV makes of the container's length.
+func (v *video) know(t tracks) {
+	v.tracks = t
+	v.once(t.note())
+	switch {
+	case t.frames > 0:
+		v.info.Frames = t.frames
+	case v.info.FPS > 0 && t.length > 0:
+		v.info.Frames = int(t.length.Seconds()*v.info.FPS + 0.5)
+	}
 }
 
 // openDevice goes by V4L2 on Linux and by what OpenCV finds elsewhere.
@@ -123,13 +147,20 @@ func (v *video) close() error {
 	return errors.Join(v.vc.Close(), v.img.Close(), v.ahead.Close())
 }
 
-func (v *video) read(_ context.Context, f *Frame) error {
+func (v *video) read(ctx context.Context, f *Frame) error {
 	var raw time.Duration
 	switch {
 	case v.isAhead:
 		v.img, v.ahead, v.isAhead = v.ahead, v.img, false
 		raw = v.aheadAt
 	case v.grab(&v.img):
+		raw = v.position()
+	case v.path != "" && v.endsEarly():
+		if ok, err := v.grabFurther(ctx); err != nil {
+			return err
+		} else if !ok {
+			return v.ended()
+		}
 		raw = v.position()
 	default:
 		return v.ended()
@@ -182,20 +213,50 @@ func (v *video) isSame(f *Frame) bool {
 	return err == nil && v.count > 1 && bytes.Equal(data, f.Pix)
 }
 
-// ended says why there is no picture any more. FFmpeg's own reason does not come through OpenCV, so for a file the
-// time that the header promises is compared with the time that came. Sound may last a little longer than pictures.
+// endsEarly says whether a file may hold more than was read.
+func (v *video) endsEarly() bool {
+	slack := int(v.tolerance() / v.clock.step)
+	return v.tracks.length <= 0 || v.tracks.length-(v.clock.last+v.clock.step) > v.tolerance() || v.tracks.frames > v.count+slack
+}
+
+// soundAtOnce is how many packets of other tracks OpenCV passes over before it takes a file for ended.
+const soundAtOnce = 512
+
+// grabFurther reads on where a file's packets say that there are more pictures: behind a long stretch of sound.
+func (v *video) grabFurther(ctx context.Context) (bool, error) {
+	if v.scan == nil {
+		s, err := scanFile(ctx, v.path)
+		if err != nil {
+			return false, err
+		}
+		v.scan = &s
+	}
+	st, err := os.Stat(v.path)
+	if err != nil || v.lacks(v.scan) == 0 {
+		return false, nil //nolint:nilerr // A file that is gone has no more.
+	}
+	const smallest = 16 // bytes of a packet with what the container adds
+	for range 64 + st.Size()/(smallest*soundAtOnce) {
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if v.vc.Read(&v.img) && !v.img.Empty() {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ended says why there is no picture any more.
 func (v *video) ended() error {
-	if v.live {
+	switch {
+	case v.live:
 		return fmt.Errorf("%w after %d frames: no picture came within %v, or the other side hung up", ErrLost, v.count, v.timeout)
-	}
-	if v.count == 0 {
+	case v.count == 0:
 		return errors.Join(errNoVideo, errors.New("not one frame could be decoded"))
-	}
-	if v.info.Frames > 0 {
-		promised := time.Duration(float64(v.info.Frames) / v.info.FPS * float64(time.Second))
-		missing := promised - (v.clock.last + v.clock.step)
-		if missing > max(3*v.clock.step, time.Second/2) {
-			return fmt.Errorf("%w: its header promises about %d frames, %d came", ErrTruncated, v.info.Frames, v.count)
+	case v.scan != nil:
+		if err := v.explainEnd(v.scan); err != nil {
+			return err
 		}
 	}
 	return io.EOF

@@ -1,0 +1,129 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+// #include "ffmpeg.h"
+import "C"
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// tracks are what a file's container says of itself. OpenCV does not pass it on.
+type tracks struct {
+	videos, covers, sounds int
+	coverFirst             bool
+	width, height          int           // of the first video track, as the following
+	frames                 int           // 0 where unknown
+	length                 time.Duration // 0 where unknown
+	own                    bool          // length is not the whole container's
+}
+
+// surveyFile reads a file's header with FFmpeg's libraries.
+func surveyFile(path string) (tracks, error) {
+	var s *C.vigil_survey
+	var t C.vigil_tracks
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], &s, &t) }, path)
+	C.vigil_survey_close(s)
+	if code < 0 {
+		return tracks{}, errors.New(reason(code))
+	}
+	return tracks{
+		videos: int(t.tracks), covers: int(t.covers), sounds: int(t.sounds), coverFirst: t.cover_first != 0, width: int(t.width), height: int(t.height),
+		frames: int(t.frames), length: time.Duration(float64(t.seconds) * float64(time.Second)),
+		own: t.own_seconds != 0,
+	}, nil
+}
+
+// check says why GoCV cannot read the first video of such a file.
+func (t tracks) check() error {
+	switch {
+	case t.videos == 0 && t.covers > 0:
+		return errors.New("it has a cover picture and no video")
+	case t.videos == 0 && t.sounds > 0:
+		return errors.New("it has sound only")
+	case t.coverFirst:
+		return errors.New("a cover picture is in front of its video; leave that out (ffmpeg -i IN -map 0:V -c copy OUT)")
+	}
+	return nil
+}
+
+// note says which track is read where there are several.
+func (t tracks) note() string {
+	if t.videos < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d video tracks: the first is read, %dx%d", t.videos, t.width, t.height)
+}
+
+// scan is what the packets of a file's first video track say.
+type scan struct {
+	packets  int
+	duration time.Duration // from the first picture to the last one
+	torn     bool          // the last packet is not whole
+	err      error         // why reading broke off before the end
+}
+
+// scanFile goes through a file's packets without decoding them.
+func scanFile(ctx context.Context, path string) (scan, error) {
+	const atOnce = 1000
+	var s *C.vigil_survey
+	var t C.vigil_tracks
+	var r C.vigil_scan
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], &s, &t) }, path)
+	defer func() { C.vigil_survey_close(s) }()
+	for code == 0 {
+		if ctx.Err() != nil {
+			return scan{}, ctx.Err()
+		}
+		code = C.vigil_survey_read(s, atOnce, &r)
+	}
+	out := scan{packets: int(r.packets), duration: time.Duration(r.last - r.first), torn: r.torn != 0}
+	if code != C.vigil_eof {
+		out.err = errors.New(reason(code))
+	}
+	return out, nil
+}
+
+// explainEnd says why a file has fewer pictures than it should, or nil where nothing shows that it has: its container's length is
+// that of the longest track, from wherever that begins.
+func (v *video) explainEnd(s *scan) error {
+	f, err := os.Open(v.path)
+	if err != nil {
+		return bare(err)
+	}
+	defer func() { _ = f.Close() }()
+	st, err := f.Stat()
+	if err != nil {
+		return bare(err)
+	}
+	lacks := v.lacks(s)
+	switch end := namedSize(f, st.Size()); {
+	case end > st.Size():
+		return fmt.Errorf("%w after %d frames: its container names %d bytes, it has %d", ErrTruncated, v.count, end, st.Size())
+	case s.err != nil:
+		return fmt.Errorf("%w after %d frames, or damaged: %w", ErrTruncated, v.count, s.err)
+	case s.torn && isFLV(f):
+		return fmt.Errorf("%w after %d frames: the last picture's data are not whole", ErrTruncated, v.count)
+	case v.tracks.own && endsInZeros(f, st.Size()):
+		return fmt.Errorf("%w after %d frames, or damaged: there are only zeros at its end", ErrTruncated, v.count)
+	case lacks > 0:
+		return fmt.Errorf("%w after %d frames, or damaged: what it holds of the last %v cannot be decoded", ErrTruncated, v.count, lacks.Round(100*time.Millisecond))
+	}
+	return nil
+}
+
+// lacks is how much time is in a file after the last picture that could be read.
+func (v *video) lacks(s *scan) time.Duration {
+	missing := s.duration - v.clock.last
+	if missing > v.tolerance() && s.packets > v.count+int(v.tolerance()/v.clock.step) {
+		return missing
+	}
+	return 0
+}
+
+func (v *video) tolerance() time.Duration { return max(3*v.clock.step, time.Second/2) }
