@@ -116,12 +116,14 @@ const (
 	EvidenceSnapshot EvidenceKind = "snapshot" // the picture at the peak
 	EvidenceHeatMap  EvidenceKind = "heatmap"  // the same with the error map over it
 	EvidenceClip     EvidenceKind = "clip"     // video of the event, with what came before and after
+	// EvidenceModelInput is a video of the same time that shows what the model saw: grey, small, at its rate, without loss.
+	EvidenceModelInput EvidenceKind = "model_input"
 )
 
 // Evidence is something to look at, kept as an object in an object store of NATS.
 type Evidence struct {
 	// What it shows. Later programs may know more kinds.
-	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=snapshot,example=heatmap,example=clip"`
+	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=snapshot,example=heatmap,example=clip,example=model_input"`
 	// Type of the contents, as image/jpeg or video/mp4.
 	MediaType string `json:"media_type"`
 	// Name of the object store's bucket.

@@ -9,11 +9,12 @@ import (
 	"vigil/capture"
 )
 
-// Footage is what a camera saw lately, for those who make evidence of it: previews, and some pictures of full size.
+// Footage is what a camera saw lately, for those who make evidence of it: previews, some pictures of full size, and what the model saw.
 // It is bounded in time and in bytes, outlives the openings of its source, and may be asked by any goroutine.
 type Footage struct {
 	previews capture.Ring
 	full     capture.Ring // of a source that is read in this process
+	input    modelInput
 
 	mu     sync.Mutex
 	remote stills // of a source that another process reads; nil while there is none
@@ -28,12 +29,13 @@ type stills interface {
 // errNoPicture is the answer while a camera has shown nothing yet, or nothing that was kept.
 var errNoPicture = errors.New("no picture of this time is kept")
 
-// NewFootage keeps what came within keep of the latest picture, in at most so many bytes of previews and again so many of
-// pictures of full size.
+// NewFootage keeps what came within keep of the latest picture, in at most so many bytes of previews, again so many of pictures of full
+// size, and again so many of those that the model saw.
 func NewFootage(keep time.Duration, bytes int) *Footage {
 	return &Footage{
 		previews: capture.Ring{Keep: keep, Bytes: bytes},
 		full:     capture.Ring{Keep: keep, Bytes: bytes},
+		input:    modelInput{keep: keep, bytes: bytes},
 	}
 }
 

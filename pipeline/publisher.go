@@ -65,8 +65,8 @@ type publisher struct {
 	status  chan alerts.Status
 	expired chan *story
 	stories map[string]*story // of each camera: the event that goes on
-	leaving bool              // the program ends, and what is not ready by then will not be made: no end promises it
-	latest  time.Time         // until when ends may wait, all of them together, once the program was told to stop
+	leaving bool              // the program was told to stop, and what is not ready by then will not be made: no end promises it
+	latest  time.Time         // until when ends may wait, all of them together, once no more will come
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
@@ -167,7 +167,9 @@ func (p *publisher) run(ctx context.Context) error {
 		case w, ok := <-words:
 			if !ok {
 				words = nil
-				p.leaving = true
+				if p.latest.IsZero() {
+					p.latest = time.Now().Add(holdTime)
+				}
 				continue
 			}
 			p.hear(ctx, w)

@@ -49,7 +49,7 @@ func (p *publisher) hear(ctx context.Context, w word) {
 	if w.alert.Phase == alerts.PhaseEnd && p.see(w, w.alert) {
 		s.ending = &w
 		hold := holdTime
-		if ctx.Err() != nil && p.latest.IsZero() {
+		if ctx.Err() != nil && !p.leaving {
 			p.hurry(holdAtStop)
 		}
 		if !p.latest.IsZero() {
@@ -145,7 +145,7 @@ func (p *publisher) holding() bool {
 // hurry shortens the wait of ends: of those that wait and of those that are behind them, so that however many there are all are said
 // before the publisher gives up.
 func (p *publisher) hurry(hold time.Duration) {
-	if !p.latest.IsZero() {
+	if p.leaving {
 		return
 	}
 	p.leaving, p.latest = true, time.Now().Add(hold)

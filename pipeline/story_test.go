@@ -4,6 +4,7 @@ package pipeline
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -216,14 +217,49 @@ func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 	})
 }
 
-// A camera has had one event after the other, faster than their clips are made, when the program is told to stop: none of their messages is
-// lost, for the ends that stand behind each other do not wait one after the other.
+// Recordings that end by themselves, all at once, promise the clips that are still made.
+func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l ledger
+		var cameras []Camera
+		for i := range 5 {
+			cam := camera(t, fmt.Sprintf("gate%d", i), film{greys: scene(60, 40, 60), err: io.EOF})
+			cam.Footage = NewFootage(time.Minute, 1<<20)
+			cameras = append(cameras, cam)
+		}
+		if _, err := Run(t.Context(), cameras, Options{Publisher: &l, Witness: newStudio(-1)}); err != nil {
+			t.Fatal(err)
+		}
+		promised := 0
+		for _, a := range l.alerts {
+			if a.Phase == alerts.PhaseEnd && len(a.EvidencePending) == 1 {
+				promised++
+			}
+		}
+		if promised != len(cameras) {
+			t.Errorf("%d of %d ends promise their clip", promised, len(cameras))
+		}
+	})
+}
+
+// A camera has had one event after the other, faster than their clips are made, when the program is told to stop or the recording ends: none of
+// their messages is lost, for the ends that stand behind each other do not wait one after the other.
 func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
+	for name, c := range map[string]struct {
+		told bool
+		hold time.Duration
+	}{"told to": {true, holdAtStop}, "by itself": {false, holdTime}} {
+		t.Run(name, func(t *testing.T) { endsBehindEachOther(t, c.told, c.hold) })
+	}
+}
+
+func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const events = 40
 		l := &ledger{}
 		p := newPublisher(Options{Publisher: l, Witness: newStudio(-1)}, 1, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
 		done := make(chan error, 1)
 		go func() { done <- p.run(ctx) }()
 		for range events {
@@ -233,13 +269,15 @@ func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
 			p.say(word{alert: a, footage: NewFootage(time.Minute, 1<<20)})
 		}
 		time.Sleep(time.Second)
-		stop()
+		if told {
+			stop()
+		}
 		began := time.Now()
 		p.close()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
-		if took := time.Since(began); took > holdAtStop+100*time.Millisecond {
+		if took := time.Since(began); took > hold+100*time.Millisecond {
 			t.Errorf("it took %v", took)
 		}
 		next := map[string]int{}

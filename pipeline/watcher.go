@@ -213,6 +213,9 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	if s := window.Stats(); w.opening > 1 && s.Cuboids+s.Early == 1 {
 		c.Gap = true
 	}
+	if w.Footage != nil {
+		w.Footage.input.add(c, w.Hop > preprocess.Frames)
+	}
 	c.Gap = c.Gap || w.gap
 	switch err := w.fits(c); {
 	case err != nil && c.Pictures < preprocess.Frames:

@@ -13,11 +13,11 @@ import (
 // acksBytes bounds the acknowledgements, of which a year has a few thousand.
 const acksBytes = 64 << 20
 
-// PutAck keeps a person's word on an alert; a later word replaces it. Where it is that all was normal, the alert's clips are kept beside, to learn
-// from, before the word is: what is said to be kept is.
-func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack) (alerts.Ack, error) {
+// PutAck keeps a person's word on an alert; a later word replaces it. Where it is that all was normal, what there is of the alert to learn from,
+// among the pieces that are given, is kept beside, before the word is: what is said to be kept is.
+func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *Reader, pieces []Piece) (alerts.Ack, error) {
 	if a.Normal {
-		clips, err := keepClips(ctx, js, a.AlertID)
+		clips, err := keepClips(ctx, js, from, pieces)
 		if err != nil {
 			return a, fmt.Errorf("keep the clip to learn from: %w", err)
 		}
@@ -65,33 +65,35 @@ func GetAck(ctx context.Context, js jetstream.JetStream, id string) (alerts.Ack,
 // trainingBytes bounds the clips to learn from; when they are full, the next one is refused rather than an old one let go that a person chose.
 const trainingBytes = 4 << 30
 
-// keepClips copies an alert's clips to where no limit of evidence lets them go.
-func keepClips(ctx context.Context, js jetstream.JetStream, id string) ([]string, error) {
-	all, err := Names(ctx, js, Bucket, id)
-	if err != nil {
-		return nil, err
-	}
+// keepClips copies what the model saw to where no limit of evidence lets it go.
+func keepClips(ctx context.Context, js jetstream.JetStream, from *Reader, pieces []Piece) ([]string, error) {
 	var to jetstream.ObjectStore
 	var kept []string
-	for _, o := range all {
-		if o.Headers.Get("Content-Type") != "video/mp4" {
+	for _, p := range pieces {
+		name := p.Info.Name
+		switch {
+		case p.Bucket == alerts.TrainingBucket:
+			kept = append(kept, name) // by an earlier word
 			continue
+		case p.MediaType() != inputType:
+			continue // a clip for people has another rate, and is no lesson
+		}
+		data, err := from.Read(ctx, p.Bucket, name)
+		if err != nil {
+			return nil, err
 		}
 		if to == nil {
 			if to, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-				Bucket: alerts.TrainingBucket, Description: "Clips that a person called normal", Storage: jetstream.FileStorage, MaxBytes: trainingBytes,
+				Bucket: alerts.TrainingBucket, Description: "What models saw that a person called normal", Storage: jetstream.FileStorage,
+				MaxBytes: trainingBytes,
 			}); err != nil {
 				return nil, err
 			}
 		}
-		data, err := Read(ctx, js, Bucket, o.Name)
-		if err != nil {
-			return nil, err
+		if _, err := to.PutBytes(ctx, name, data); err != nil {
+			return nil, fmt.Errorf("object %s of %s: %w", name, alerts.TrainingBucket, err)
 		}
-		if _, err := to.PutBytes(ctx, o.Name, data); err != nil {
-			return nil, fmt.Errorf("object %s of %s: %w", o.Name, alerts.TrainingBucket, err)
-		}
-		kept = append(kept, o.Name)
+		kept = append(kept, name)
 	}
 	return kept, nil
 }

@@ -17,9 +17,21 @@ type clip struct {
 	of       *matter
 	alert    alerts.Alert
 	pictures []capture.Preview
+	input    []ModelPicture // of the same time; none where there are none
+	objects  []alerts.PendingEvidence
 }
 
-func (c clip) name() string { return fmt.Sprintf("%s/clip-%d.mp4", c.alert.ID, c.pictures[0].Seq) }
+// name gives the clip the objects that it will be.
+func (c *clip) name(bucket string) {
+	if len(c.input) > 0 {
+		c.objects = append(c.objects, alerts.PendingEvidence{
+			Kind: alerts.EvidenceModelInput, Bucket: bucket, Name: fmt.Sprintf("%s/model-input-%d.mkv", c.alert.ID, c.input[0].Seq),
+		})
+	}
+	c.objects = append(c.objects, alerts.PendingEvidence{
+		Kind: alerts.EvidenceClip, Bucket: bucket, Name: fmt.Sprintf("%s/clip-%d.mp4", c.alert.ID, c.pictures[0].Seq),
+	})
+}
 
 // clipFPS is the rate of a clip's pictures: that of previews.
 const clipFPS = float64(time.Second) / float64(capture.PreviewEvery)
@@ -37,17 +49,21 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
 		return
 	}
-	c.covered = max(c.covered, pics[len(pics)-1].Seq)
-	next := clip{c, s.Alert, pics}
+	last := pics[len(pics)-1].Seq
+	c.covered = max(c.covered, last)
+	next := clip{of: c, alert: s.Alert, pictures: pics, input: s.Footage.ModelInput(pics[0].Seq, last)}
+	next.name(m.opts.Bucket)
 	m.mu.Lock()
-	c.waiting = append(c.waiting, next.name())
+	c.waiting = append(c.waiting, next.objects...)
+	m.busy++
 	m.mu.Unlock()
 	select {
 	case m.clips <- next:
 	default:
 		m.warn("clip", s.Alert, errors.New("the encoder is too far behind"))
 		m.mu.Lock()
-		c.made(next.name())
+		c.made(next.objects)
+		m.busy--
 		m.mu.Unlock()
 	}
 }
@@ -107,44 +123,66 @@ func (m *Maker) makeClips() {
 		case <-m.ctx.Done():
 			return
 		case c := <-m.clips:
-			e, err := m.encode(c)
+			items, err := m.encode(c)
 			if err != nil {
 				m.warn("clip", c.alert, err)
 			}
-			if late := m.finished(c, e, err == nil); late && m.opts.Late != nil {
-				m.opts.Late(m.ctx, e)
+			if late := m.finished(c, items); late && m.opts.Late != nil {
+				for _, e := range items {
+					m.opts.Late(m.ctx, e)
+				}
 			}
+			m.add(-1)
 		}
 	}
 }
 
-// finished says that a clip is made, or that it will not be, and whether it is late: the end of its event was seen before. The clip leaves
+// finished says that a clip is made, or as much of it as will be, and whether that is late: the end of its event was seen before. The clip leaves
 // what is waited for and joins what there is at once, since an end in between would be the last word, without it.
-func (m *Maker) finished(c clip, e alerts.Evidence, good bool) (late bool) {
+func (m *Maker) finished(c clip, items []alerts.Evidence) (late bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.of.made(c.name())
-	late = good && c.of.over
-	if good {
+	c.of.made(c.objects)
+	for _, e := range items {
 		c.of.items = replace(c.of.items, e)
 	}
 	m.tell(c.of)
-	return late
+	return len(items) > 0 && c.of.over
 }
 
-func (m *Maker) encode(c clip) (alerts.Evidence, error) {
+// encode makes the objects of a clip, what the model saw first. With an error it gives what was made before.
+func (m *Maker) encode(c clip) (items []alerts.Evidence, err error) {
 	ctx, cancel := context.WithTimeout(m.ctx, encodeTime)
 	defer cancel()
-	pictures := evenly(c.pictures)
-	data, err := m.opts.Encoder.Encode(ctx, pictures, clipFPS)
-	if err != nil {
-		return alerts.Evidence{}, err
+	for _, object := range c.objects {
+		var e alerts.Evidence
+		var data []byte
+		if object.Kind == alerts.EvidenceModelInput {
+			e, data, err = modelInput(c.input)
+		} else {
+			e, data, err = m.video(ctx, c.pictures)
+		}
+		if err == nil {
+			e.Kind, e.Name = object.Kind, object.Name
+			e, err = m.put(e, data)
+		}
+		if err != nil {
+			return items, err
+		}
+		items = append(items, e)
 	}
-	size, first := pictureSize(pictures[0]), c.pictures[0].Seq
-	return m.put(alerts.Evidence{
-		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Name: c.name(),
-		Width: even(size[0]), Height: even(size[1]), Frame: first, Seconds: float64(len(pictures)) / clipFPS, Reduced: true,
-	}, data)
+	return items, nil
+}
+
+// video makes the clip for people.
+func (m *Maker) video(ctx context.Context, previews []capture.Preview) (alerts.Evidence, []byte, error) {
+	pictures := evenly(previews)
+	data, err := m.opts.Encoder.Encode(ctx, pictures, clipFPS)
+	size := pictureSize(pictures[0])
+	return alerts.Evidence{
+		MediaType: "video/mp4", Width: even(size[0]), Height: even(size[1]), Frame: previews[0].Seq,
+		Seconds: float64(len(pictures)) / clipFPS, Reduced: true,
+	}, data, err
 }
 
 // even is the largest even number that is not above n; the video has no other sides.

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,17 +26,35 @@ const (
 // Copier takes evidence along to another server's object store, with the alerts that refer to it. It may be used for several cameras at
 // once. What cannot be copied stays where it is, and holds an alert up for a few seconds at most.
 type Copier struct {
-	From   jetstream.JetStream
-	To     *broker.Conn
-	Limits Limits // of the other store
-	Log    *slog.Logger
-
-	mu     sync.Mutex
+	dst    *broker.Conn
+	bucket string
+	limits Limits
+	log    *slog.Logger
+	turn   chan struct{} // 1: held by the one that copies; the rest is its
+	src    *Reader
 	to     *Objects
 	done   map[string]bool
 	paused time.Time
 	told   string
+
+	started func(context.Context) // hears of each turn; for tests
 }
+
+// NewCopier makes a Copier to a bucket of another server that no other program writes to, within its limits. It waits for Start.
+func NewCopier(to *broker.Conn, bucket string, limits Limits, log *slog.Logger) *Copier {
+	c := &Copier{dst: to, bucket: bucket, limits: limits, log: log, turn: make(chan struct{}, 1)}
+	c.turn <- struct{}{}
+	return c
+}
+
+// Start says where to copy from. Alerts wait for it, so that none goes without its evidence at the start of a program.
+func (c *Copier) Start(from jetstream.JetStream) {
+	c.src = NewReader(from)
+	c.end()
+}
+
+// Bucket is the bucket of the other server.
+func (c *Copier) Bucket() string { return c.bucket }
 
 // Copy copies the evidence of an encoded alert that was not copied yet. A message of another program version is passed over.
 func (c *Copier) Copy(ctx context.Context, message []byte) {
@@ -50,16 +68,59 @@ func (c *Copier) Copy(ctx context.Context, message []byte) {
 // Late copies what was not ready when the last message of its alert was sent.
 func (c *Copier) Late(ctx context.Context, e alerts.Evidence) { c.all(ctx, []alerts.Evidence{e}) }
 
-func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
+// Tidy removes what is too old over there, also from the bucket that all vigils shared once.
+func (c *Copier) Tidy(ctx context.Context) error {
+	if !c.dst.Connected() || !c.begin(ctx) {
+		return nil
+	}
+	defer c.end()
 	ctx, cancel := context.WithTimeout(ctx, copyTime)
 	defer cancel()
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	ctx, release := c.dst.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
+	defer release()
+	if c.to != nil {
+		if err := c.to.Tidy(ctx); err != nil {
+			return err
+		}
+	}
+	shared, err := openBucket(ctx, c.dst.JetStream(), Bucket, Limits{Bytes: math.MaxInt64, Age: c.limits.Age})
+	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return shared.Tidy(ctx)
+}
+
+// begin waits for this one's turn; false where ctx ends before.
+func (c *Copier) begin(ctx context.Context) bool {
+	select {
+	case c.turn <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+func (c *Copier) end() { <-c.turn }
+
+// all copies pieces one after the other. The time that it may take begins with its turn.
+func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
+	if !c.begin(ctx) {
+		return
+	}
+	defer c.end()
+	ctx, cancel := context.WithTimeout(ctx, copyTime)
+	defer cancel()
+	if c.started != nil {
+		c.started(ctx)
+	}
 	if time.Now().Before(c.paused) {
 		return
 	}
 	// A server that refuses a subject says so on the connection, and does not answer.
-	ctx, release := c.To.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
+	ctx, release := c.dst.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
 	for _, e := range pieces {
 		if c.done[e.Name] {
@@ -84,15 +145,16 @@ func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
 	}
 }
 
+// one copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one it is copied to.
 func (c *Copier) one(ctx context.Context, e alerts.Evidence) error {
-	data, err := Read(ctx, c.From, e.Bucket, e.Name)
+	data, err := c.src.Read(ctx, Bucket, e.Name)
 	if err != nil {
 		// It was let go before the alert could leave: there is nothing to copy any more.
-		c.Log.Debug("evidence is no longer there to be copied", "name", e.Name, "error", err)
+		c.log.Debug("evidence is no longer there to be copied", "name", e.Name, "error", err)
 		return nil
 	}
 	if c.to == nil {
-		if c.to, err = OpenObjects(ctx, c.To.JetStream(), c.Limits); err != nil {
+		if c.to, err = OpenBucket(ctx, c.dst.JetStream(), c.bucket, c.limits); err != nil {
 			return fmt.Errorf("copy evidence: %w", err)
 		}
 	}
@@ -103,6 +165,6 @@ func (c *Copier) one(ctx context.Context, e alerts.Evidence) error {
 func (c *Copier) say(err error) {
 	if text := err.Error(); text != c.told {
 		c.told = text
-		c.Log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err)
+		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err)
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
@@ -36,6 +38,13 @@ func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 	return p, c
 }
 
+// copier copies to an instance's bucket at the other server.
+func copier(from jetstream.JetStream, to *broker.Conn, instance string, bytes int64, log *slog.Logger) *Copier {
+	c := NewCopier(to, BucketOf(instance), Limits{Bytes: bytes}, log)
+	c.Start(from)
+	return c
+}
+
 // shown is an update that names pieces of evidence which are kept here.
 func shown(t *testing.T, from *Objects, id string, contents map[string]string) (alerts.Alert, outbox.Message) {
 	t.Helper()
@@ -47,7 +56,7 @@ func shown(t *testing.T, from *Objects, id string, contents map[string]string) (
 			t.Fatal(err)
 		}
 		a.Evidence = append(a.Evidence, alerts.Evidence{
-			Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Bucket: Bucket, Name: name, Bytes: int64(len(text)), SHA256: Digest([]byte(text)),
+			Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Bucket: BucketOf("here"), Name: name, Bytes: int64(len(text)), SHA256: Digest([]byte(text)),
 		})
 	}
 	data, err := alerts.Encode(a)
@@ -62,7 +71,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
 	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
-	c := &Copier{From: js, To: far, Limits: Limits{Bytes: 1000}, Log: slog.New(slog.DiscardHandler)}
+	c := copier(js, far, "here", 1000, slog.New(slog.DiscardHandler))
 	way := outbox.ToNATS{Conn: far, Before: func(ctx context.Context, m outbox.Message) { c.Copy(ctx, m.Data) }}
 	heard := make(chan alerts.Alert, 10)
 	ctx, stop := context.WithCancel(t.Context())
@@ -82,7 +91,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 		case a := <-heard:
 			// Whoever hears of it can look at once.
 			for _, e := range a.Evidence {
-				if data, err := Read(within(t), far.JetStream(), e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
+				if data, err := NewReader(far.JetStream()).Read(within(t), e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
 					t.Errorf("%s at the other server: %d bytes, %v", e.Name, len(data), err)
 				}
 			}
@@ -93,15 +102,15 @@ func TestEvidenceGoesAlong(t *testing.T) {
 			t.Fatal("the message did not arrive")
 		}
 	}
-	if _, err := Read(within(t), far.JetStream(), Bucket, first); err == nil {
+	if _, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), first); err == nil {
 		t.Errorf("%s is still there, above the limit of that server", first)
 	}
 	// A clip that was made after the last message comes behind it.
 	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
 		t.Fatal(err)
 	}
-	c.Late(within(t), alerts.Evidence{Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: Bucket, Name: "z/clip-1.mp4"})
-	if data, err := Read(within(t), far.JetStream(), Bucket, "z/clip-1.mp4"); err != nil || string(data) != "late" {
+	c.Late(within(t), alerts.Evidence{Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: BucketOf("here"), Name: "z/clip-1.mp4"})
+	if data, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), "z/clip-1.mp4"); err != nil || string(data) != "late" {
 		t.Errorf("the late clip: %q, %v", data, err)
 	}
 	stop()
@@ -119,7 +128,7 @@ no_auth_user: u
 `+natstest.JetStreamIn(t.TempDir()))
 	var mu sync.Mutex
 	var said bytes.Buffer
-	c := &Copier{From: js, To: far, Limits: Limits{Bytes: 1 << 20}, Log: slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil))}
+	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil)))
 	way := outbox.ToNATS{Conn: far, Before: func(ctx context.Context, m outbox.Message) { c.Copy(ctx, m.Data) }}
 	for range 3 {
 		a, m := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
@@ -134,6 +143,95 @@ no_auth_user: u
 	defer mu.Unlock()
 	if n := strings.Count(said.String(), "not copied"); n != 1 || !strings.Contains(strings.ToLower(said.String()), "permissions violation") {
 		t.Errorf("it was said %d times, want once and why:\n%s", n, &said)
+	}
+}
+
+// Two vigils copy to one server: neither removes what the other uploads, nor what it keeps, whatever the limits of each.
+func TestTwoVigilsCopyToOneServer(t *testing.T) {
+	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	quiet := slog.New(slog.DiscardHandler)
+	put := func(instance string, bytes int64) string {
+		t.Helper()
+		js := server(t)
+		from := objects(t, js, Limits{Bytes: 1 << 20})
+		c := copier(js, far, instance, bytes, quiet)
+		for range 3 {
+			id := alerts.NewID()
+			if err := from.Put(within(t), id+"/clip-1.mp4", "video/mp4", make([]byte, 1000)); err != nil {
+				t.Fatal(err)
+			}
+			c.Late(within(t), alerts.Evidence{Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: c.Bucket(), Name: id + "/clip-1.mp4"})
+		}
+		return c.Bucket()
+	}
+	big := put("big", 1<<20)
+	// An upload of one is in the middle when the other starts.
+	if _, err := far.JetStream().Publish(within(t), chunks(big, "upload"), make([]byte, 1000)); err != nil {
+		t.Fatal(err)
+	}
+	small := put("small", 1500)
+	for bucket, want := range map[string]uint64{big: 3*2 + 1, small: 2} {
+		s, err := far.JetStream().Stream(within(t), streamOf(bucket))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().State.Msgs; got != want {
+			t.Errorf("%s: %d messages are kept, want %d", bucket, got, want)
+		}
+	}
+}
+
+// Over there, too, what is too old goes without anything new to come, also from the bucket that all shared once.
+func TestOldCopiesGo(t *testing.T) {
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	shared := objects(t, far.JetStream(), Limits{Bytes: 1 << 20})
+	for _, o := range []*Objects{from, shared} {
+		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20, Age: time.Nanosecond}, slog.New(slog.DiscardHandler))
+	c.Start(js)
+	c.Late(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	if err := c.Tidy(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, bucket := range []string{Bucket, c.Bucket()} {
+		if left, err := NewReader(far.JetStream()).Names(within(t), bucket, "z"); err != nil || len(left) != 0 {
+			t.Errorf("%s has %d objects: %v", bucket, len(left), err)
+		}
+	}
+}
+
+// The time for copying begins with a copier's turn, however long it waited for that, and waiting ends with the context.
+func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20}, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.Late(ctx, alerts.Evidence{Name: "z/clip-1.mp4"}) // the turn is another's
+	budget := make(chan time.Duration, 1)
+	c.started = func(ctx context.Context) {
+		deadline, _ := ctx.Deadline()
+		budget <- time.Until(deadline)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		c.Late(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	}()
+	<-time.After(copyTime / 20) // the wait for the turn
+	c.Start(js)
+	<-done
+	if left := <-budget; left < copyTime-copyTime/40 {
+		t.Errorf("%v of %v were left at its turn", left, copyTime)
 	}
 }
 
@@ -165,7 +263,7 @@ func TestALateClipIsHandedOn(t *testing.T) {
 		if len(promised) != 1 || e.Name != promised[0].Name || e.Bucket != promised[0].Bucket {
 			t.Errorf("promised %+v, came %+v", promised, e)
 		}
-		if data, err := Read(within(t), js, e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
+		if data, err := NewReader(js).Read(within(t), e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
 			t.Errorf("%d bytes are kept: %v", len(data), err)
 		}
 	case <-within(t).Done():

@@ -116,7 +116,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 		t.Fatalf("%d of %d alerts are stored: %v", len(found), len(want), err)
 	}
 	for i, name := range all {
-		data, err := Read(within(t), o.Conn().JetStream(), Bucket, name)
+		data, err := NewReader(o.Conn().JetStream()).Read(within(t), Bucket, name)
 		if gone := i < len(all)-kept; gone != errors.Is(err, jetstream.ErrObjectNotFound) || !gone && (err != nil || data[1] != byte(i)) {
 			t.Errorf("object %d of %d, of which %d are kept: %v", i, len(all), kept, err)
 		}

@@ -23,6 +23,17 @@ type Footage interface {
 	Previews(from, to uint64) []capture.Preview
 	// Still gives the picture of full size that is the nearest to a frame, or with full false the nearest preview.
 	Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error)
+	// ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.
+	ModelInput(from, to uint64) []ModelPicture
+}
+
+// ModelPicture is a picture as the model saw it. What it holds is shared and must not be changed.
+type ModelPicture struct {
+	Seq  uint64        // the Frame's
+	PTS  time.Duration // the Frame's
+	Side int           // of the square
+	Gray []byte        // [Side][Side], row-major
+	Gap  bool          // it does not follow the one before it
 }
 
 // Sighting is a message of an event, with what it was seen by.
@@ -55,7 +66,9 @@ type Encoder interface {
 
 // Options describe a Maker. Durations are stream time.
 type Options struct {
-	Store   Store
+	Store Store
+	// Bucket is what alerts name, where they are read from another server than the store's; empty is the store's own.
+	Bucket  string
 	Encoder Encoder // nil makes no clips
 	Log     *slog.Logger
 	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
@@ -96,6 +109,7 @@ type Maker struct {
 
 	mu    sync.Mutex
 	cases map[string]*matter
+	busy  int // messages whose pictures are not taken, and clips that are not made
 }
 
 // NewMaker starts a Maker; Close ends it.
@@ -106,6 +120,9 @@ func NewMaker(opts Options) *Maker {
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
+	}
+	if m.opts.Bucket == "" && m.opts.Store != nil {
+		m.opts.Bucket = m.opts.Store.Bucket()
 	}
 	m.ctx, m.stop = context.WithCancel(context.Background())
 	m.work.Go(m.takePictures)
@@ -122,21 +139,61 @@ func (m *Maker) See(s Sighting) bool {
 	if s.Footage == nil {
 		return false
 	}
+	m.add(1)
 	select {
 	case m.queue <- s:
 		return true
 	default:
+		m.add(-1)
 		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID)
 		m.forget(s.Alert.ID)
 		return false
 	}
 }
 
-// Close gives up what is not ready and waits for what is being done.
+// add counts what is to be done.
+func (m *Maker) add(n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.busy += n
+}
+
+// Busy is how many messages and clips are to be worked on.
+func (m *Maker) Busy() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.busy
+}
+
+// Finish waits until everything is made that the messages so far ask for, or ctx ends. Each clip has its own limit, and so has this.
+func (m *Maker) Finish(ctx context.Context) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for m.Busy() > 0 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-m.ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Close gives up what is not ready, says so of each event, and waits for what is being done.
 func (m *Maker) Close() error {
 	m.stop()
 	m.work.Wait()
-	return nil
+	for {
+		select {
+		case s := <-m.queue:
+			m.warn("what its "+string(s.Alert.Phase)+" shows", s.Alert, context.Canceled)
+		case c := <-m.clips:
+			m.warn("clip", c.alert, context.Canceled)
+		default:
+			return nil
+		}
+	}
 }
 
 // matter is an event that evidence is made of.
@@ -148,8 +205,8 @@ type matter struct {
 	due        time.Time // when a clip around anchor is cut at the latest; zero for not
 	covered    uint64    // last frame of the last clip
 	cuts       int
-	waiting    []string // names of clips that are cut and not ready
-	over       bool     // its end was seen
+	waiting    []alerts.PendingEvidence // what is cut and not ready
+	over       bool                     // its end was seen
 }
 
 func (m *Maker) forget(id string) {
@@ -158,9 +215,9 @@ func (m *Maker) forget(id string) {
 	delete(m.cases, id)
 }
 
-// made takes a clip off the list of those that are being made. m.mu is held.
-func (c *matter) made(name string) {
-	c.waiting = slices.DeleteFunc(c.waiting, func(n string) bool { return n == name })
+// made takes objects off the list of those that are being made. m.mu is held.
+func (c *matter) made(gone []alerts.PendingEvidence) {
+	c.waiting = slices.DeleteFunc(c.waiting, func(p alerts.PendingEvidence) bool { return slices.Contains(gone, p) })
 }
 
 // found adds pieces to an event's evidence and says so.
@@ -179,10 +236,8 @@ func (m *Maker) tell(c *matter) {
 	if f.Last {
 		delete(m.cases, c.id)
 	}
-	if c.over {
-		for _, name := range c.waiting {
-			f.Pending = append(f.Pending, alerts.PendingEvidence{Kind: alerts.EvidenceClip, Bucket: m.opts.Store.Bucket(), Name: name})
-		}
+	if c.over && len(c.waiting) > 0 {
+		f.Pending = slices.Clone(c.waiting)
 	}
 	select {
 	case m.ready <- f:
@@ -190,9 +245,9 @@ func (m *Maker) tell(c *matter) {
 	}
 }
 
-// replace puts e in the place of the same kind of picture; clips are added.
+// replace puts e in the place of the same kind of picture; videos are added.
 func replace(items []alerts.Evidence, e alerts.Evidence) []alerts.Evidence {
-	if e.Kind != alerts.EvidenceClip {
+	if e.Kind == alerts.EvidenceSnapshot || e.Kind == alerts.EvidenceHeatMap {
 		for i := range items {
 			if items[i].Kind == e.Kind {
 				items[i] = e
@@ -210,13 +265,17 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 	if err := m.opts.Store.Put(ctx, e.Name, e.MediaType, data); err != nil {
 		return e, err
 	}
-	e.Bucket, e.Bytes, e.SHA256 = m.opts.Store.Bucket(), int64(len(data)), Digest(data)
+	e.Bucket, e.Bytes, e.SHA256 = m.opts.Bucket, int64(len(data)), Digest(data)
 	return e, nil
 }
 
-// warn says what could not be made, unless it was because of Close.
+// errStopped is why nothing more is made after Close.
+var errStopped = errors.New("given up, since the program was stopped before it was made")
+
+// warn says what could not be made.
 func (m *Maker) warn(what string, s alerts.Alert, err error) {
-	if !errors.Is(err, context.Canceled) {
-		m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err)
+	if errors.Is(err, context.Canceled) {
+		err = errStopped
 	}
+	m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err)
 }

@@ -55,8 +55,19 @@ func photo(t testing.TB, w, h, n int) []byte {
 
 // reel is footage: a preview each fifth frame of 25 a second, and one picture of full size.
 type reel struct {
-	pics []capture.Preview
-	full []byte
+	pics  []capture.Preview
+	full  []byte
+	input []ModelPicture
+}
+
+func (r *reel) ModelInput(from, to uint64) []ModelPicture {
+	var out []ModelPicture
+	for _, p := range r.input {
+		if p.Seq >= from && p.Seq <= to {
+			out = append(out, p)
+		}
+	}
+	return out
 }
 
 func (r *reel) Previews(from, to uint64) []capture.Preview {

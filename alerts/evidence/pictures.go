@@ -43,6 +43,7 @@ func (m *Maker) takePictures() {
 			return
 		case s := <-m.queue:
 			m.follow(s)
+			m.add(-1)
 			last[s.Alert.ID] = s
 			if s.Alert.Phase == alerts.PhaseEnd {
 				delete(last, s.Alert.ID)

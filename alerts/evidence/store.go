@@ -3,12 +3,10 @@ package evidence
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -24,16 +22,21 @@ type Limits struct {
 	Age   time.Duration // of an object; 0 for any
 }
 
-// Objects keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket on that server, but for
-// others like it, which then share the limits. An object that was cut off by the end of a process is removed when it is opened again.
+// BucketOf is the name of the bucket on a server that several vigils may copy evidence to: each has one of its own, by the id of its data
+// directory, since each keeps its own limits and removes what it left unfinished.
+func BucketOf(instance string) string { return Bucket + "_" + instance }
+
+// Objects keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket. An object that was cut
+// off by the end of a process is removed when it is opened again.
 type Objects struct {
-	js     jetstream.JetStream
+	name   string
 	limits Limits
 	now    func() time.Time
 
 	mu     sync.Mutex
 	bucket jetstream.ObjectStore
-	kept   []object // the oldest first
+	stream jetstream.Stream // behind the bucket
+	kept   []object         // the oldest first
 	bytes  int64
 }
 
@@ -47,32 +50,77 @@ type object struct {
 // written over. An object store refuses what is above its limit, so that must never be reached.
 const bucketSlack = 32 << 20
 
-// OpenObjects opens the bucket, and makes it where it is missing.
+// room is the limit of the stream behind a bucket.
+func (l Limits) room() int64 { return l.Bytes/4*5 + bucketSlack }
+
+// OpenObjects opens the bucket of this machine's own server, as OpenBucket does.
 func OpenObjects(ctx context.Context, js jetstream.JetStream, limits Limits) (*Objects, error) {
-	o := &Objects{js: js, limits: limits, now: time.Now}
-	var err error
-	o.bucket, err = js.ObjectStore(ctx, Bucket)
+	return OpenBucket(ctx, js, Bucket, limits)
+}
+
+// OpenBucket opens a bucket, makes it where it is missing, and brings it to the limits where it has others.
+func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Objects, error) {
+	o, err := openBucket(ctx, js, name, limits)
 	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		o.bucket, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-			Bucket: Bucket, Description: "Evidence of vigil's alerts", Storage: jetstream.FileStorage, MaxBytes: limits.Bytes/4*5 + bucketSlack,
-		})
+		if _, err := js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
+			Bucket: name, Description: "Evidence of vigil's alerts", Storage: jetstream.FileStorage, MaxBytes: limits.room(),
+		}); err != nil {
+			return nil, fmt.Errorf("object store %s of %d MiB: %w", name, limits.room()>>20, err)
+		}
+		o, err = openBucket(ctx, js, name, limits)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("object store %s: %w", Bucket, err)
-	}
-	if err := o.list(ctx); err != nil {
 		return nil, err
 	}
-	return o, o.sweep(ctx)
+	if err := o.sweep(ctx); err != nil {
+		return nil, err
+	}
+	return o, o.resize(ctx, js)
+}
+
+// openBucket opens a bucket that is there and lists what is in it.
+func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Objects, error) {
+	o := &Objects{name: name, limits: limits, now: time.Now}
+	var err error
+	if o.bucket, err = js.ObjectStore(ctx, name); err != nil {
+		return nil, fmt.Errorf("object store %s: %w", name, err)
+	}
+	if o.stream, err = js.Stream(ctx, streamOf(name)); err != nil {
+		return nil, fmt.Errorf("object store %s: %w", name, err)
+	}
+	return o, o.list(ctx)
+}
+
+// resize gives the stream behind the bucket the room that the limits ask for. What is above smaller limits goes before, and whatever else
+// is set there stays as it is, a stream without any limit included.
+func (o *Objects) resize(ctx context.Context, js jetstream.JetStream) error {
+	cfg := o.stream.CachedInfo().Config
+	want := o.limits.room()
+	if cfg.MaxBytes <= 0 || cfg.MaxBytes == want {
+		return nil
+	}
+	if want < cfg.MaxBytes {
+		if err := o.evict(ctx, o.limits.Bytes); err != nil {
+			return err
+		}
+	}
+	was := cfg.MaxBytes
+	cfg.MaxBytes = want
+	stream, err := js.UpdateStream(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("object store %s: change its room from %d to %d MiB: %w", o.name, was>>20, want>>20, err)
+	}
+	o.stream = stream
+	return nil
 }
 
 // Bucket is the bucket's name.
-func (*Objects) Bucket() string { return Bucket }
+func (o *Objects) Bucket() string { return o.name }
 
 func (o *Objects) list(ctx context.Context) error {
 	infos, err := o.bucket.List(ctx)
 	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return fmt.Errorf("object store %s: %w", Bucket, err)
+		return fmt.Errorf("object store %s: %w", o.name, err)
 	}
 	for _, i := range infos {
 		o.kept = append(o.kept, object{i.Name, i.NUID, int64(i.Size), i.ModTime})
@@ -84,22 +132,18 @@ func (o *Objects) list(ctx context.Context) error {
 
 // sweep removes parts of objects that were never finished.
 func (o *Objects) sweep(ctx context.Context) error {
-	s, err := o.js.Stream(ctx, streamOf(Bucket))
+	info, err := o.stream.Info(ctx, jetstream.WithSubjectFilter(chunks(o.name, ">")))
 	if err != nil {
-		return fmt.Errorf("object store %s: %w", Bucket, err)
-	}
-	info, err := s.Info(ctx, jetstream.WithSubjectFilter(chunks(Bucket, ">")))
-	if err != nil {
-		return fmt.Errorf("object store %s: %w", Bucket, err)
+		return fmt.Errorf("object store %s: %w", o.name, err)
 	}
 	whole := map[string]bool{}
 	for _, k := range o.kept {
-		whole[chunks(Bucket, k.id)] = true
+		whole[chunks(o.name, k.id)] = true
 	}
 	for subject := range info.State.Subjects {
 		if !whole[subject] {
-			if err := s.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
-				return fmt.Errorf("object store %s: %w", Bucket, err)
+			if err := o.stream.Purge(ctx, jetstream.WithPurgeSubject(subject)); err != nil {
+				return fmt.Errorf("object store %s: %w", o.name, err)
 			}
 		}
 	}
@@ -170,58 +214,13 @@ func (o *Objects) drop(i int) {
 // remove leaves nothing behind, where the client's own Delete would leave a mark for ever. The name goes first: an object without one is
 // removed at the next start, a name without its object would be a promise that is not kept.
 func (o *Objects) remove(ctx context.Context, k object) error {
-	s, err := o.js.Stream(ctx, streamOf(Bucket))
-	if err != nil {
+	meta := "$O." + o.name + ".M." + base64.URLEncoding.EncodeToString([]byte(k.name))
+	if err := o.stream.Purge(ctx, jetstream.WithPurgeSubject(meta)); err != nil {
 		return err
 	}
-	meta := "$O." + Bucket + ".M." + base64.URLEncoding.EncodeToString([]byte(k.name))
-	if err := s.Purge(ctx, jetstream.WithPurgeSubject(meta)); err != nil {
-		return err
-	}
-	return s.Purge(ctx, jetstream.WithPurgeSubject(chunks(Bucket, k.id)))
+	return o.stream.Purge(ctx, jetstream.WithPurgeSubject(chunks(o.name, k.id)))
 }
 
 func streamOf(bucket string) string { return "OBJ_" + bucket }
 
 func chunks(bucket, id string) string { return "$O." + bucket + ".C." + id }
-
-// Read gives an object of a bucket, whole; its digest is checked on the way.
-func Read(ctx context.Context, js jetstream.JetStream, bucket, name string) ([]byte, error) {
-	b, err := js.ObjectStore(ctx, bucket)
-	if err != nil {
-		return nil, fmt.Errorf("object store %s: %w", bucket, err)
-	}
-	data, err := b.GetBytes(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("object %s of %s: %w", name, bucket, err)
-	}
-	return data, nil
-}
-
-// DigestOf reads the digest of an object, SHA-256=<base64url>, which the object store keeps of each.
-func DigestOf(digest string) ([]byte, error) {
-	text, ok := strings.CutPrefix(digest, "SHA-256=")
-	sum, err := base64.URLEncoding.DecodeString(text)
-	if !ok || err != nil || len(sum) != sha256.Size {
-		return nil, fmt.Errorf("digest %q is not SHA-256", digest)
-	}
-	return sum, nil
-}
-
-// Names lists what a bucket has of an alert, the oldest first; nothing where there is no bucket.
-func Names(ctx context.Context, js jetstream.JetStream, bucket, alertID string) ([]*jetstream.ObjectInfo, error) {
-	b, err := js.ObjectStore(ctx, bucket)
-	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("object store %s: %w", bucket, err)
-	}
-	all, err := b.List(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return nil, fmt.Errorf("object store %s: %w", bucket, err)
-	}
-	all = slices.DeleteFunc(all, func(i *jetstream.ObjectInfo) bool { return !strings.HasPrefix(i.Name, alertID+"/") })
-	slices.SortFunc(all, func(a, b *jetstream.ObjectInfo) int { return a.ModTime.Compare(b.ModTime) })
-	return all, nil
-}

@@ -3,6 +3,7 @@ package evidence
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func objects(t *testing.T, js jetstream.JetStream, l Limits) *Objects {
 
 func names(t *testing.T, js jetstream.JetStream) map[string]bool {
 	t.Helper()
-	all, err := Names(within(t), js, Bucket, "")
+	all, err := NewReader(js).Names(within(t), Bucket, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -81,7 +82,7 @@ func TestTheOldestGoesWhenThereIsNoRoom(t *testing.T) {
 	if messages, size := stored(t, js); messages != 3*4 || size > 1<<20 {
 		t.Errorf("%d messages of %d bytes are stored", messages, size)
 	}
-	got, err := Read(within(t), js, Bucket, "/d")
+	got, err := NewReader(js).Read(within(t), Bucket, "/d")
 	if err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes came back, %v", len(got), err)
 	}
@@ -117,6 +118,53 @@ func TestTheOldGoes(t *testing.T) {
 	}
 	if got := names(t, js); len(got) != 0 {
 		t.Errorf("kept %v", got)
+	}
+}
+
+// A bucket follows its limits from one start to the next, up and down, and whatever fits into them is taken.
+func TestABucketFollowsItsLimits(t *testing.T) {
+	js := server(t)
+	data := make([]byte, 8<<20)
+	names := func(n int) string { return fmt.Sprintf("/%02d", n) }
+	for i, c := range []struct {
+		bytes int64
+		kept  int
+	}{{8 << 20, 1}, {64 << 20, 8}, {16 << 20, 2}, {24 << 20, 3}} {
+		l := Limits{Bytes: c.bytes}
+		o := objects(t, js, l)
+		for n := range 8 {
+			if err := o.Put(within(t), names(10*i+n), "video/mp4", data); err != nil {
+				t.Fatalf("%d MiB: object %d: %v", c.bytes>>20, n, err)
+			}
+		}
+		if n, _ := o.Size(); n != c.kept {
+			t.Errorf("%d MiB: %d objects are kept, want %d", c.bytes>>20, n, c.kept)
+		}
+		s, err := js.Stream(within(t), streamOf(Bucket))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.CachedInfo().Config.MaxBytes; got != l.room() {
+			t.Errorf("%d MiB: the stream takes %d, want %d", c.bytes>>20, got, l.room())
+		}
+	}
+}
+
+// What else is set on a bucket's stream is its operator's.
+func TestABucketKeepsWhatElseIsSet(t *testing.T) {
+	js := server(t)
+	if _, err := js.CreateObjectStore(within(t), jetstream.ObjectStoreConfig{
+		Bucket: Bucket, Description: "ours", Metadata: map[string]string{"owner": "ops"}, MaxBytes: 1 << 20,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	objects(t, js, Limits{Bytes: 8 << 20})
+	s, err := js.Stream(within(t), streamOf(Bucket))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg := s.CachedInfo().Config; cfg.Description != "ours" || cfg.Metadata["owner"] != "ops" || cfg.MaxBytes != (Limits{Bytes: 8 << 20}).room() {
+		t.Errorf("the stream is %+v", cfg)
 	}
 }
 

@@ -212,13 +212,29 @@ func (o *Outbox) PublishScore(s alerts.Score) error { return o.conn.PublishScore
 // PublishStatus sends a camera's state to whoever listens to the embedded server now.
 func (o *Outbox) PublishStatus(s alerts.Status) error { return o.conn.PublishStatus(s) }
 
-// Close stops delivering, keeps the positions and ends the server. What was not delivered waits for the next Open.
-func (o *Outbox) Close() error {
+// Halt stops delivering. It waits for deliveries that are under way until ctx ends; one that does not end by then is left to itself, and its
+// alert is delivered again after the next Open.
+func (o *Outbox) Halt(ctx context.Context) {
 	o.mu.Lock()
 	o.stopping = true
 	o.mu.Unlock()
 	o.stop()
-	o.work.Wait()
+	done := make(chan struct{})
+	go func() {
+		o.work.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
+// Close stops delivering, keeps the positions and ends the server, whatever a way does. What was not delivered waits for the next Open.
+func (o *Outbox) Close() error {
+	halting, halted := context.WithTimeout(context.Background(), haltTime)
+	o.Halt(halting)
+	halted()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	o.savePlaces(ctx)
@@ -226,6 +242,8 @@ func (o *Outbox) Close() error {
 }
 
 const (
+	// haltTime is how long Close waits for deliveries, and closeTime how long for the positions to be kept.
+	haltTime  = time.Second
 	closeTime = 3 * time.Second
 	// lookEvery is after how many messages the size of the stream is looked at.
 	lookEvery = 200

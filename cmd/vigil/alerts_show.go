@@ -29,8 +29,10 @@ type dossier struct {
 	Evidence []object          `json:"evidence"` // what there is now
 	Ack      *alerts.Ack       `json:"ack,omitempty"`
 
-	last alerts.Alert
-	conn *broker.Conn
+	last   alerts.Alert
+	conn   *broker.Conn
+	reader *evidence.Reader
+	pieces []evidence.Piece
 }
 
 // object is a piece of evidence in the object store.
@@ -64,9 +66,11 @@ func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, e
 	if err != nil {
 		return nil, err
 	}
-	d := &dossier{conn: conn, Evidence: []object{}}
+	d := &dossier{conn: conn, Evidence: []object{}, reader: evidence.NewReader(conn.JetStream())}
+	var messages []alerts.Alert
 	for _, m := range found {
 		d.Messages = append(d.Messages, m.Raw)
+		messages = append(messages, m.Alert)
 		d.last = m.Alert
 	}
 	var envelope struct {
@@ -76,16 +80,15 @@ func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, e
 		return nil, err
 	}
 	d.Alert = envelope.Data
-	infos, err := evidence.Names(ctx, conn.JetStream(), evidence.Bucket, id)
-	if err != nil {
+	if d.pieces, err = d.reader.Of(ctx, messages...); err != nil {
 		return nil, err
 	}
-	for _, i := range infos {
-		sum, err := evidence.DigestOf(i.Digest)
+	for _, p := range d.pieces {
+		sum, err := evidence.DigestOf(p.Info.Digest)
 		if err != nil {
-			return nil, fmt.Errorf("object %s: %w", i.Name, err)
+			return nil, fmt.Errorf("object %s: %w", p.Info.Name, err)
 		}
-		d.Evidence = append(d.Evidence, object{evidence.Bucket, i.Name, i.Headers.Get("Content-Type"), i.Size, hex.EncodeToString(sum)})
+		d.Evidence = append(d.Evidence, object{p.Bucket, p.Info.Name, p.MediaType(), p.Info.Size, hex.EncodeToString(sum)})
 	}
 	ack, ok, err := evidence.GetAck(ctx, conn.JetStream(), id)
 	if ok {
@@ -184,7 +187,7 @@ func (d *dossier) export(ctx context.Context, dir string, w io.Writer) error {
 		return err
 	}
 	for _, e := range d.Evidence {
-		data, err := evidence.Read(ctx, d.conn.JetStream(), e.Bucket, e.Name)
+		data, err := d.reader.Read(ctx, e.Bucket, e.Name)
 		if err != nil {
 			return err
 		}
@@ -212,7 +215,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 	var normal bool
 	c := &cobra.Command{
 		Use:   "ack ID",
-		Short: "Acknowledge an alert: keeps who and when; with --normal also its clip, to learn from",
+		Short: "Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if by == "" {
@@ -221,7 +224,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			return withAlert(cmd, *f, args[0], func(ctx context.Context, d *dossier) error {
 				a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
 					AlertID: args[0], Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
-				})
+				}, d.reader, d.pieces)
 				if err != nil {
 					return err
 				}
@@ -229,7 +232,10 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 					return json.NewEncoder(cmd.OutOrStdout()).Encode(a)
 				}
 				kept := ""
-				if normal {
+				switch {
+				case normal && len(a.Clips) == 0:
+					kept = " as normal; what the model saw of it is not kept, so there is nothing to learn from"
+				case normal:
 					kept = fmt.Sprintf(" as normal, %d clips kept to learn from", len(a.Clips))
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", a.AlertID, printable(a.By), kept)
@@ -238,7 +244,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
-	c.Flags().BoolVar(&normal, "normal", false, "what was reported is normal there: keep its clip to learn from")
+	c.Flags().BoolVar(&normal, "normal", false, "what was reported is normal there: keep what the model saw of it to learn from")
 	return c
 }
 

@@ -41,7 +41,7 @@ func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert
 	}
 	start, end := sampleAlert(alerts.PhaseStart), sampleAlert(alerts.PhaseEnd)
 	end.ID = start.ID
-	for name, media := range map[string]string{"/snapshot-25.jpg": "image/jpeg", "/clip-0.mp4": "video/mp4"} {
+	for name, media := range map[string]string{"/snapshot-25.jpg": "image/jpeg", "/clip-0.mp4": "video/mp4", "/model-input-0.mkv": "video/x-matroska"} {
 		if err := objects.Put(t.Context(), start.ID+name, media, []byte("contents of "+name)); err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestAlertsShow(t *testing.T) {
 	}
 	code, out, errs = runAlerts(t.Context(), "show", a.ID, "--server", url, "--json")
 	var d dossier
-	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitDone || len(d.Messages) != 2 || len(d.Evidence) != 2 || d.Ack != nil {
+	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitDone || len(d.Messages) != 2 || len(d.Evidence) != 3 || d.Ack != nil {
 		t.Errorf("exit code %d, %v: %s\n%s", code, err, errs, out)
 	}
 	for _, e := range d.Evidence {
@@ -85,7 +85,7 @@ func TestAlertsExport(t *testing.T) {
 	if code, _, errs := runAlerts(t.Context(), "export", a.ID, dir, "--server", url); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	for _, name := range []string{"snapshot-25.jpg", "clip-0.mp4"} {
+	for _, name := range []string{"snapshot-25.jpg", "clip-0.mp4", "model-input-0.mkv"} {
 		if data, err := os.ReadFile(filepath.Join(dir, name)); err != nil || string(data) != "contents of /"+name {
 			t.Errorf("%s: %q, %v", name, data, err)
 		}
@@ -98,7 +98,7 @@ func TestAlertsExport(t *testing.T) {
 	if err != nil || len(d.Messages) != 2 {
 		t.Errorf("%v: %s", err, text)
 	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 3 {
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 4 {
 		t.Errorf("in the folder are %v, %v", left, err)
 	}
 }
@@ -115,7 +115,7 @@ func TestAlertsAck(t *testing.T) {
 	if code != exitDone || !strings.Contains(out, "1 clips kept") {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}
-	// The clip stays when evidence goes.
+	// What the model saw stays when evidence goes, and is shown; the clip for people is no lesson.
 	objects, err := evidence.OpenObjects(t.Context(), js, evidence.Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -123,12 +123,13 @@ func TestAlertsAck(t *testing.T) {
 	if err := objects.Tidy(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	data, err := evidence.Read(t.Context(), js, alerts.TrainingBucket, a.ID+"/clip-0.mp4")
-	if err != nil || string(data) != "contents of /clip-0.mp4" {
+	data, err := evidence.NewReader(js).Read(t.Context(), alerts.TrainingBucket, a.ID+"/model-input-0.mkv")
+	if err != nil || string(data) != "contents of /model-input-0.mkv" {
 		t.Errorf("%q, %v", data, err)
 	}
 	_, out, _ = runAlerts(t.Context(), "show", a.ID, "--server", url)
-	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clips kept") || strings.Contains(out, "clip-0.mp4") {
+	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clips kept") || strings.Contains(out, "clip-0.mp4") ||
+		!strings.Contains(out, "model-input-0.mkv") {
 		t.Errorf("shown is\n%s", out)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
+	"vigil/alerts/instance"
 	"vigil/alerts/mqtt"
 	"vigil/alerts/outbox"
 	"vigil/alerts/webhook"
@@ -35,7 +36,8 @@ type desk struct {
 	remote  *broker.Conn // nil for none
 	mqtt    *mqtt.Way    // nil for none
 	objects *evidence.Objects
-	maker   *evidence.Maker // nil for none
+	copier  *evidence.Copier // nil for none
+	maker   *evidence.Maker  // nil for none
 	log     *slog.Logger
 	stop    context.CancelFunc
 	work    sync.WaitGroup
@@ -49,8 +51,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 			err = errors.Join(err, d.close())
 		}
 	}()
-	copier := &evidence.Copier{Limits: evidenceLimits(cfg.Evidence), Log: log}
-	ways, err := d.openWays(ctx, cfg, copier)
+	ways, err := d.openWays(ctx, cfg)
 	if err != nil {
 		return d, err
 	}
@@ -67,7 +68,6 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	if !cfg.Evidence.Enabled {
 		return d, nil
 	}
-	copier.From = d.Conn().JetStream()
 	if d.objects, err = evidence.OpenObjects(ctx, d.Conn().JetStream(), evidenceLimits(cfg.Evidence)); err != nil {
 		return d, err
 	}
@@ -76,8 +76,9 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 		Store: d.objects, Encoder: clipEncoder(cfg), Log: log,
 		Before: cfg.Evidence.Before, After: cfg.Evidence.After, Longest: cfg.Evidence.Longest,
 	}
-	if copier.To != nil {
-		o.Late = copier.Late
+	if d.copier != nil {
+		d.copier.Start(d.Conn().JetStream())
+		o.Bucket, o.Late = d.copier.Bucket(), d.copier.Late
 	}
 	d.maker = evidence.NewMaker(o)
 	tidying, stop := context.WithCancel(context.Background())
@@ -87,7 +88,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 }
 
 // openWays makes the ways out, which connect when they can.
-func (d *desk) openWays(ctx context.Context, cfg config.Config, copier *evidence.Copier) (ways []outbox.Way, err error) {
+func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.Way, err error) {
 	if cfg.NATS.URL != "" {
 		o := dialOptions(cfg.NATS)
 		o.Late = true
@@ -97,8 +98,12 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config, copier *evidence
 		}
 		way := outbox.ToNATS{Conn: d.remote}
 		if cfg.Evidence.Enabled && cfg.Evidence.Copy {
-			copier.To = d.remote
-			way.Before = func(ctx context.Context, m outbox.Message) { copier.Copy(ctx, m.Data) }
+			id, err := instance.ID(cfg.DataDir)
+			if err != nil {
+				return nil, err
+			}
+			d.copier = evidence.NewCopier(d.remote, evidence.BucketOf(id), evidenceLimits(cfg.Evidence), d.log)
+			way.Before = func(ctx context.Context, m outbox.Message) { d.copier.Copy(ctx, m.Data) }
 		}
 		ways = append(ways, way)
 	}
@@ -162,7 +167,11 @@ func (d *desk) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
-		if err := d.objects.Tidy(ctx); err != nil && ctx.Err() == nil {
+		err := d.objects.Tidy(ctx)
+		if d.copier != nil {
+			err = errors.Join(err, d.copier.Tidy(ctx))
+		}
+		if err != nil && ctx.Err() == nil {
 			d.log.Warn("old evidence was not let go", "error", err)
 		}
 		select {
@@ -173,29 +182,72 @@ func (d *desk) tidy(ctx context.Context) {
 	}
 }
 
-// close gives what was stored last a moment to be delivered, and ends everything. What was not delivered waits for the next start.
-func (d *desk) close() error {
-	var errs []error
-	d.stop()
-	d.work.Wait()
-	if d.maker != nil {
-		errs = append(errs, d.maker.Close())
+// finish waits for the evidence that is under way when the recordings have ended by themselves; ctx ends it.
+func (d *desk) finish(ctx context.Context) {
+	if d.maker == nil || d.maker.Busy() == 0 {
+		return
 	}
+	d.log.Info("waiting for the clips of the last events", "pieces", d.maker.Busy())
+	d.maker.Finish(ctx)
+}
+
+const (
+	// closeLimit bounds the end of everything here, whatever others do; the cameras have had their share of stopLimit before.
+	closeLimit = 4 * time.Second
+	// makerLimit is what of it the maker of evidence may take, and lastWords what the delivery may.
+	makerLimit = time.Second
+)
+
+// close gives what was stored last a moment to be delivered, and ends everything: the ways out at the same time, each for as long as is left, since
+// one that hangs must not keep the store on this machine from being closed. What was not delivered waits for the next start.
+func (d *desk) close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
+	defer cancel()
+	d.stop()
+	d.closePart(ctx, makerLimit, "evidence", func() error {
+		d.work.Wait()
+		if d.maker == nil {
+			return nil
+		}
+		return d.maker.Close()
+	})
 	if d.Outbox != nil {
-		ctx, cancel := context.WithTimeout(context.Background(), lastWords)
-		if err := d.Drain(ctx); err != nil {
+		drain, cancel := context.WithTimeout(ctx, lastWords)
+		if err := d.Drain(drain); err != nil {
 			d.log.Warn("alerts wait to be delivered at the next start", "error", err)
 		}
 		cancel()
-		errs = append(errs, d.Close())
+		d.Halt(ctx)
 	}
+	var parts sync.WaitGroup
 	if d.mqtt != nil {
-		errs = append(errs, d.mqtt.Close())
+		parts.Go(func() { d.closePart(ctx, closeLimit, "mqtt", d.mqtt.Close) })
 	}
 	if d.remote != nil {
-		errs = append(errs, d.remote.Close())
+		parts.Go(func() { d.closePart(ctx, closeLimit, "nats", d.remote.Close) })
 	}
-	return errors.Join(errs...)
+	var err error
+	if d.Outbox != nil {
+		err = d.Close()
+	}
+	parts.Wait()
+	return err
+}
+
+// closePart closes what is not the store. Where that takes too long or fails, the end goes on and says so: nothing is lost by it.
+func (d *desk) closePart(ctx context.Context, limit time.Duration, name string, do func() error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		if err != nil {
+			d.log.Warn("not closed properly", "part", name, "error", err)
+		}
+	case <-ctx.Done():
+		d.log.Warn("does not end and is left behind", "part", name)
+	}
 }
 
 func evidenceLimits(c config.Evidence) evidence.Limits {

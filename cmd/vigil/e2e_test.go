@@ -200,7 +200,7 @@ func witnessed(t *testing.T, nc *nats.Conn, id string) {
 	}
 	for began := time.Now(); ; time.Sleep(50 * time.Millisecond) {
 		shown := map[string]bool{}
-		objects, err := evidence.Names(t.Context(), js, evidence.Bucket, id)
+		objects, err := evidence.NewReader(js).Names(t.Context(), evidence.Bucket, id)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -162,6 +162,7 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 	_, err = pipeline.Run(ctx, cameras, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary,
 	})
+	desk.finish(ctx)
 	return err
 }
 

@@ -1,0 +1,80 @@
+package evidence
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+
+	"vigil/alerts"
+)
+
+// storm is the start and the end of as many events, all of them at once.
+func storm(t *testing.T, m *Maker, events int) []string {
+	t.Helper()
+	r := newReel(t, 18)
+	var ids []string
+	for range events {
+		id := alerts.NewID()
+		ids = append(ids, id)
+		m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+		if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
+			t.Fatal("an end promises nothing")
+		}
+	}
+	return ids
+}
+
+// Finish waits for the clips of all events that ended at once, however slow the encoder is.
+func TestFinishWaitsForTheLastClips(t *testing.T) {
+	store, enc := &cupboard{}, &projector{hold: make(chan struct{})}
+	m := start(t, Options{Store: store, Encoder: enc})
+	ids := storm(t, m, 5)
+	finished := make(chan struct{})
+	go func() {
+		defer close(finished)
+		m.Finish(within(t))
+	}()
+	for range ids {
+		select {
+		case <-finished:
+			t.Fatalf("finished with %d pieces to be made", m.Busy())
+		case enc.hold <- struct{}{}:
+		}
+	}
+	<-finished
+	for _, id := range ids {
+		if name := fmt.Sprintf("%s/clip-%d.mp4", id, 125); store.objs[name] == nil {
+			t.Errorf("%s is missing", name)
+		}
+	}
+	if n := m.Busy(); n != 0 {
+		t.Errorf("%d pieces are still to be made", n)
+	}
+}
+
+// What a stop gives up is said, of each event.
+func TestWhatIsGivenUpIsSaid(t *testing.T) {
+	var mu sync.Mutex
+	var log bytes.Buffer
+	enc := &projector{hold: make(chan struct{})}
+	m := NewMaker(Options{
+		Store: &cupboard{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil)), Before: 5e9, After: 3e9, Longest: 20e9,
+	})
+	ids := storm(t, m, 3)
+	for over := 0; over < len(ids); { // all of them wait for the encoder
+		if f := next(t, m); len(f.Pending) > 0 {
+			over++
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range ids {
+		if n := strings.Count(log.String(), id); n != 1 {
+			t.Errorf("alert %s is named %d times, want once:\n%s", id, n, &log)
+		}
+	}
+}

@@ -1,0 +1,131 @@
+package evidence
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+)
+
+// Piece is an object that is kept of an alert.
+type Piece struct {
+	Bucket string
+	Info   *jetstream.ObjectInfo
+}
+
+// MediaType is the type of its contents, as image/jpeg.
+func (p Piece) MediaType() string { return p.Info.Headers.Get("Content-Type") }
+
+// Reader reads evidence on a server and makes nothing there. It asks for each bucket once, and belongs to one goroutine.
+type Reader struct {
+	js   jetstream.JetStream
+	open map[string]jetstream.ObjectStore
+}
+
+// NewReader makes a Reader.
+func NewReader(js jetstream.JetStream) *Reader {
+	return &Reader{js: js, open: map[string]jetstream.ObjectStore{}}
+}
+
+// bucket is nil where there is none of that name.
+func (r *Reader) bucket(ctx context.Context, name string) (jetstream.ObjectStore, error) {
+	if b, ok := r.open[name]; ok {
+		return b, nil
+	}
+	b, err := r.js.ObjectStore(ctx, name)
+	switch {
+	case errors.Is(err, jetstream.ErrBucketNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, nil //nolint:nilnil // see above; it may come later
+	case err != nil:
+		return nil, fmt.Errorf("object store %s: %w", name, err)
+	}
+	r.open[name] = b
+	return b, nil
+}
+
+// Of gives what is kept of an alert, given its messages: what lies in the buckets that they name, in that of a vigil that copies nothing, and
+// what was kept to learn from, the oldest first and each name once.
+func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, error) {
+	if len(messages) == 0 {
+		return nil, nil
+	}
+	var buckets []string
+	add := func(name string) {
+		if !slices.Contains(buckets, name) {
+			buckets = append(buckets, name)
+		}
+	}
+	for _, a := range messages {
+		for _, e := range a.Evidence {
+			add(e.Bucket)
+		}
+		for _, e := range a.EvidencePending {
+			add(e.Bucket)
+		}
+	}
+	add(Bucket)
+	add(alerts.TrainingBucket)
+	var all []Piece
+	seen := map[string]bool{}
+	for _, bucket := range buckets {
+		infos, err := r.Names(ctx, bucket, messages[0].ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range infos {
+			if !seen[i.Name] {
+				seen[i.Name] = true
+				all = append(all, Piece{bucket, i})
+			}
+		}
+	}
+	return all, nil
+}
+
+// Names lists what a bucket has of an alert, the oldest first; nothing where there is no bucket.
+func (r *Reader) Names(ctx context.Context, bucket, alertID string) ([]*jetstream.ObjectInfo, error) {
+	b, err := r.bucket(ctx, bucket)
+	if b == nil || err != nil {
+		return nil, err
+	}
+	all, err := b.List(ctx)
+	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+		return nil, fmt.Errorf("object store %s: %w", bucket, err)
+	}
+	all = slices.DeleteFunc(all, func(i *jetstream.ObjectInfo) bool { return !strings.HasPrefix(i.Name, alertID+"/") })
+	slices.SortFunc(all, func(a, b *jetstream.ObjectInfo) int { return a.ModTime.Compare(b.ModTime) })
+	return all, nil
+}
+
+// Read gives an object of a bucket, whole; its digest is checked on the way.
+func (r *Reader) Read(ctx context.Context, bucket, name string) ([]byte, error) {
+	b, err := r.bucket(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	if b == nil {
+		return nil, fmt.Errorf("object store %s: %w", bucket, jetstream.ErrBucketNotFound)
+	}
+	data, err := b.GetBytes(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("object %s of %s: %w", name, bucket, err)
+	}
+	return data, nil
+}
+
+// DigestOf reads the digest of an object, SHA-256=<base64url>, which the object store keeps of each.
+func DigestOf(digest string) ([]byte, error) {
+	text, ok := strings.CutPrefix(digest, "SHA-256=")
+	sum, err := base64.URLEncoding.DecodeString(text)
+	if !ok || err != nil || len(sum) != sha256.Size {
+		return nil, fmt.Errorf("digest %q is not SHA-256", digest)
+	}
+	return sum, nil
+}

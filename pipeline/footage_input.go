@@ -1,0 +1,65 @@
+package pipeline
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"vigil/alerts/evidence"
+	"vigil/preprocess"
+)
+
+// modelInput keeps the pictures of a camera that went into cuboids, as the model saw them.
+type modelInput struct {
+	keep  time.Duration
+	bytes int
+
+	mu      sync.Mutex
+	pics    []evidence.ModelPicture
+	arrived []time.Time
+	size    int
+}
+
+// add keeps the pictures of a cuboid that no earlier one had. apart says that cuboids leave pictures out between them.
+func (m *modelInput) add(c *preprocess.Cuboid, apart bool) {
+	side2 := len(c.X) / preprocess.Frames
+	side := 1
+	for side*side < side2 {
+		side++
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	begins := preprocess.Frames - c.Pictures
+	for t := begins; t < preprocess.Frames; t++ {
+		n := len(m.pics)
+		if n > 0 && c.Seq[t] <= m.pics[n-1].Seq {
+			continue
+		}
+		p := evidence.ModelPicture{Seq: c.Seq[t], PTS: c.PTS[t], Side: side, Gray: make([]byte, side2)}
+		p.Gap = n > 0 && (c.Gap && c.Seq[begins] > m.pics[n-1].Seq || apart && t == begins || p.PTS <= m.pics[n-1].PTS)
+		for i, v := range c.X[t*side2 : (t+1)*side2] {
+			p.Gray[i] = byte((v+1)*127.5 + 0.5)
+		}
+		m.pics, m.arrived = append(m.pics, p), append(m.arrived, c.Arrival[t])
+		m.size += side2
+	}
+	drop := 0
+	for drop < len(m.pics) && (m.size > m.bytes || m.arrived[len(m.arrived)-1].Sub(m.arrived[drop]) > m.keep) {
+		m.size -= len(m.pics[drop].Gray)
+		drop++
+	}
+	m.pics, m.arrived = slices.Delete(m.pics, 0, drop), slices.Delete(m.arrived, 0, drop)
+}
+
+// ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.
+func (f *Footage) ModelInput(from, to uint64) []evidence.ModelPicture {
+	f.input.mu.Lock()
+	defer f.input.mu.Unlock()
+	var out []evidence.ModelPicture
+	for _, p := range f.input.pics {
+		if p.Seq >= from && p.Seq <= to {
+			out = append(out, p)
+		}
+	}
+	return out
+}
