@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"time"
@@ -14,11 +15,17 @@ import (
 )
 
 // folder reads a folder's images one after the other. OpenCV's own image sequences end at the first gap in the
-// numbers without a word.
+// numbers without a word. A number that is missing is a frame that is missing: the time goes on.
 type folder struct {
-	paths []string
-	next  int
-	fps   float64
+	notes
+	paths   []string
+	missing []int // before each image, by the numbers in their names
+	next    int
+	time    int // frames, present or missing, before the next image
+	skip    int // that were missing before the last one
+	fps     float64
+	size    [2]int // that most images have
+	depth   int    // bits of an image of 16; 0 where they are all used
 }
 
 func openFolder(dir string, o Options) (source, Info, error) {
@@ -27,33 +34,93 @@ func openFolder(dir string, o Options) (source, Info, error) {
 		return nil, Info{}, err
 	}
 	d := &folder{paths: paths, fps: o.FolderFPS}
+	var gaps string
+	d.missing, gaps = missingNumbers(paths)
+	d.once(gaps)
 	var first Frame
-	if err := readImage(paths[0], &first); err != nil {
+	if err := d.readImage(paths[0], &first); err != nil {
+		return nil, Info{}, err
+	}
+	if err := d.sample(); err != nil {
 		return nil, Info{}, err
 	}
 	return d, Info{Width: first.Width, Height: first.Height, FPS: o.FolderFPS, Frames: len(paths)}, nil
+}
+
+// samples is how many images say what size and how many bits those of a folder have.
+const samples = 8
+
+// sample looks at images from all over the folder. One that is broken is told of when its turn comes.
+func (d *folder) sample() error {
+	sizes := map[[2]int]int{}
+	deep, most := 0, uint16(0)
+	for i := range min(samples, len(d.paths)) {
+		path := d.paths[i*(len(d.paths)-1)/max(1, min(samples, len(d.paths))-1)]
+		if checkImage(path) != nil {
+			continue
+		}
+		img := gocv.IMRead(path, gocv.IMReadAnyColor|gocv.IMReadAnyDepth)
+		if !img.Empty() {
+			size := [2]int{img.Cols(), img.Rows()}
+			if sizes[size]++; sizes[size] > sizes[d.size] {
+				d.size = size
+			}
+			if values, err := img.DataPtrUint16(); err == nil && is16(&img) {
+				deep++
+				for _, v := range values {
+					most = max(most, v)
+				}
+			}
+		}
+		if err := img.Close(); err != nil {
+			return err
+		}
+	}
+	if deep > 0 && most>>14 == 0 {
+		d.depth = max(8, (bits.Len16(most)+1)/2*2)
+		d.once(fmt.Sprintf("images of 16 bits of which only %d are used, as far as %d of them show (the highest value is %d): the highest of %d bits is taken for white",
+			d.depth, deep, most, d.depth))
+	}
+	return nil
+}
+
+func is16(m *gocv.Mat) bool {
+	return m.Type() == gocv.MatTypeCV16UC1 || m.Type() == gocv.MatTypeCV16UC3
 }
 
 func (d *folder) read(_ context.Context, f *Frame) error {
 	if d.next == len(d.paths) {
 		return io.EOF
 	}
-	if err := readImage(d.paths[d.next], f); err != nil {
+	if err := d.readImage(d.paths[d.next], f); err != nil {
 		return err
 	}
-	f.PTS = time.Duration(float64(d.next) / d.fps * float64(time.Second))
+	if f.Width != d.size[0] || f.Height != d.size[1] {
+		d.once(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip goes across it", filepath.Base(d.paths[d.next]), f.Width, f.Height, d.size[0], d.size[1]))
+	}
+	d.skip = d.missing[d.next]
+	d.time += d.skip
+	f.PTS = time.Duration(float64(d.time) / d.fps * float64(time.Second))
 	d.next++
+	d.time++
 	return nil
 }
+
+// skipped is how many images are missing before the last one.
+func (d *folder) skipped() int { return d.skip }
 
 func (d *folder) close() error { return nil }
 
 // readImage keeps an image grey or coloured as it is, and makes 8 bits of more.
-func readImage(path string, f *Frame) error {
+func (d *folder) readImage(path string, f *Frame) error {
 	if err := checkImage(path); err != nil {
 		return fmt.Errorf("image %s: %w", filepath.Base(path), err)
 	}
-	img := gocv.IMRead(path, gocv.IMReadAnyColor)
+	flags := gocv.IMReadAnyColor
+	if d.depth > 0 {
+		flags |= gocv.IMReadAnyDepth
+	}
+	img := gocv.IMRead(path, flags)
 	defer func() { _ = img.Close() }()
 	if img.Empty() {
 		if _, err := os.Stat(path); err != nil {
@@ -61,8 +128,36 @@ func readImage(path string, f *Frame) error {
 		}
 		return fmt.Errorf("image %s: damaged, too large, or not what its name says", filepath.Base(path))
 	}
-	if err := copyPixels(f, &img); err != nil {
+	var err error
+	if is16(&img) {
+		err = d.copyDeep(path, f, &img)
+	} else {
+		err = copyPixels(f, &img)
+	}
+	if err != nil {
 		return fmt.Errorf("image %s: %w", filepath.Base(path), err)
+	}
+	return nil
+}
+
+// copyDeep makes 8 bits of as many as the folder's images use.
+func (d *folder) copyDeep(path string, f *Frame, m *gocv.Mat) error {
+	values, err := m.DataPtrUint16()
+	if err != nil {
+		return err
+	}
+	f.Width, f.Height, f.Channels = m.Cols(), m.Rows(), m.Channels()
+	f.Pix = f.Pix[:0]
+	white := 0
+	for _, v := range values {
+		v >>= d.depth - 8
+		if v > 255 {
+			v, white = 255, white+1
+		}
+		f.Pix = append(f.Pix, byte(v))
+	}
+	if white > 0 {
+		d.once(fmt.Sprintf("%s has values above %d bits, which are made white: the images looked at before had none", filepath.Base(path), d.depth))
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 var imageKinds = []string{".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm"}
 
 // listImages gives the paths of the images of a folder in natural order. Hidden files and what is no image by its
-// name are passed over.
+// name are passed over. What has an image's name and is no file is refused before it is opened: a named pipe would not come to an end.
 func listImages(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -20,9 +20,13 @@ func listImages(dir string) ([]string, error) {
 	var names []string
 	for _, e := range entries {
 		name := e.Name()
-		if !e.IsDir() && name[0] != '.' && slices.Contains(imageKinds, strings.ToLower(filepath.Ext(name))) {
-			names = append(names, name)
+		if name[0] == '.' || !slices.Contains(imageKinds, strings.ToLower(filepath.Ext(name))) {
+			continue
 		}
+		if err := checkRegular(filepath.Join(dir, name)); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
 		return nil, fmt.Errorf("the folder has no image in it: none of its %d entries is a file named *%s",

@@ -3,12 +3,16 @@ package capture
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 )
 
 // checkImage finds what OpenCV forgives: it fills the missing part of a JPEG that is cut off with grey. Its data
 // cannot hold the end mark by chance, since an 0xFF in them is always followed by 0.
 func checkImage(path string) error {
+	if err := checkRegular(path); err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err
@@ -31,6 +35,18 @@ func checkImage(path string) error {
 	}
 	if !bytes.Contains(tail, []byte{0xff, 0xd9}) {
 		return errors.New("the JPEG is cut off")
+	}
+	return nil
+}
+
+// checkRegular follows links.
+func checkRegular(path string) error {
+	st, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return bare(err)
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("this is %s; an image is a file", kindOf(st.Mode()))
 	}
 	return nil
 }

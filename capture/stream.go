@@ -19,6 +19,10 @@ type source interface {
 type colored interface {
 	// color fills to [h][w][3], BGR, with the last picture, in another size where it has one.
 	color(to []byte, w, h int) error
+}
+
+// gappy is a source that leaves pictures out.
+type gappy interface {
 	// skipped is how many pictures were left out before the last one.
 	skipped() int
 }
@@ -76,11 +80,26 @@ func openSource(ctx context.Context, addr Address, o Options) (source, Info, err
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
-		return nil, Info{}, fmt.Errorf("this is neither a file nor a folder; %s", wanted)
+		return nil, Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", kindOf(st.Mode()), wanted)
 	case st.Size() == 0:
 		return nil, Info{}, errors.New("the file is empty")
 	}
 	return openFile(ctx, path, o)
+}
+
+// kindOf says what a file is that is no regular one.
+func kindOf(m os.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a folder"
+	case m&os.ModeNamedPipe != 0:
+		return "a named pipe (FIFO)"
+	case m&os.ModeSocket != 0:
+		return "a socket"
+	case m&os.ModeDevice != 0:
+		return "a device"
+	}
+	return "no regular file"
 }
 
 // bare takes the path, which Open names in its redacted form, out of an error of package os.
@@ -114,7 +133,7 @@ func (s *Stream) Read(ctx context.Context, f *Frame) error {
 		s.err = nameError(s.addr, err)
 		return s.err
 	}
-	if c, ok := s.src.(colored); ok {
+	if c, ok := s.src.(gappy); ok {
 		s.seq += uint64(c.skipped()) //nolint:gosec // A count.
 	}
 	if s.pace != nil {

@@ -3,6 +3,7 @@ package eval
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"vigil/capture"
 )
@@ -11,6 +12,7 @@ import (
 type pictures struct {
 	stream *capture.Stream
 	frame  capture.Frame
+	next   uint64
 }
 
 func openPictures(ctx context.Context, path string) (MaskReader, error) {
@@ -31,6 +33,10 @@ func (p *pictures) Next(ctx context.Context, m *Mask) error {
 		return err
 	}
 	f := &p.frame
+	if f.Seq != p.next {
+		return fmt.Errorf("the mask of frame %d is missing", p.next)
+	}
+	p.next++
 	if f.Channels < 1 || len(f.Pix) != f.Width*f.Height*f.Channels {
 		return errors.New("a picture contradicts its own size")
 	}

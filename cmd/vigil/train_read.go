@@ -45,7 +45,12 @@ func (t *training) readOne(ctx context.Context, source capture.Address, bar *pro
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, stream.Close()) }()
+	defer func() {
+		for _, note := range stream.Notes() {
+			fmt.Fprintf(t.stderr, "%s: %s\n", source, note)
+		}
+		err = errors.Join(err, stream.Close())
+	}()
 	side := t.spec.Side
 	prepare := preprocess.NewPreparer(side, t.settings.Mask)
 	defer func() { err = errors.Join(err, prepare.Close()) }()

@@ -1,0 +1,98 @@
+package capture
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// missingNumbers gives how many numbers are missing before each of the names, which are in natural order, and a note of which.
+// The number is the last one in a name without its ending; it counts where all else is equal. Frames may be numbered in steps.
+func missingNumbers(paths []string) (missing []int, note string) {
+	missing = make([]int, len(paths))
+	numbers, steps := make([]numbered, len(paths)), map[int]int{}
+	step, pairs := 0, 0
+	for i, p := range paths {
+		numbers[i] = lastNumber(filepath.Base(p))
+		if d := numbers[i].after(numbers, i); d > 0 {
+			pairs++
+			if steps[d]++; steps[d] > steps[step] {
+				step = d
+			}
+		}
+	}
+	if step == 0 || 2*steps[step] <= pairs {
+		return missing, "" // fewer than half are a step apart: these are no frames' numbers
+	}
+	total := 0
+	var ranges []string
+	for i := range paths {
+		d := numbers[i].after(numbers, i)
+		if d <= step || d%step != 0 || numbers[i].isTimeAfter(numbers[i-1], step) {
+			continue
+		}
+		missing[i] = d/step - 1
+		total += missing[i]
+		ranges = append(ranges, numbers[i-1].between(numbers[i], step))
+	}
+	const most = 5
+	switch {
+	case total == 0:
+		return missing, ""
+	case len(ranges) > most:
+		ranges = append(ranges[:most], "more")
+	}
+	return missing, fmt.Sprintf("the folder lacks %d of its numbers (%s): as many frames are missing", total, strings.Join(ranges, ", "))
+}
+
+// numbered is a name in three parts.
+type numbered struct {
+	before, digits, behind string
+	n                      int
+}
+
+// longestNumber is the longest that is taken for a frame's number, in digits; dates with a time are longer.
+const longestNumber = 11
+
+func lastNumber(name string) numbered {
+	stem := strings.TrimSuffix(name, filepath.Ext(name))
+	end := strings.LastIndexAny(stem, "0123456789") + 1
+	from := end
+	for from > 0 && isDigit(stem[from-1]) {
+		from--
+	}
+	if end == 0 || end-from > longestNumber {
+		return numbered{before: name, n: -1}
+	}
+	n, err := strconv.Atoi(stem[from:end])
+	if err != nil {
+		return numbered{before: name, n: -1}
+	}
+	return numbered{before: stem[:from], digits: stem[from:end], behind: stem[end:], n: n}
+}
+
+// after is by how much the i-th number is above the one before it; 0 where they do not belong to one sequence.
+func (a numbered) after(all []numbered, i int) int {
+	if i == 0 || a.n < 0 || all[i-1].n < 0 || a.before != all[i-1].before || a.behind != all[i-1].behind {
+		return 0
+	}
+	return a.n - all[i-1].n
+}
+
+// isTimeAfter is true of times as 070059 and 070100, which are a second apart.
+func (a numbered) isTimeAfter(b numbered, step int) bool {
+	seconds := func(n int) int { return n/10000*3600 + n/100%100*60 + n%100 }
+	clock := func(x numbered) bool { return len(x.digits) == 6 && x.n/100%100 < 60 && x.n%100 < 60 && x.n < 240000 }
+	return clock(a) && clock(b) && seconds(a.n)-seconds(b.n) == step
+}
+
+// between names the numbers that are missing between two.
+func (a numbered) between(b numbered, step int) string {
+	width := len(a.digits)
+	first, last := fmt.Sprintf("%0*d", width, a.n+step), fmt.Sprintf("%0*d", width, b.n-step)
+	if first == last {
+		return first
+	}
+	return first + " to " + last
+}
