@@ -5,7 +5,6 @@ import (
 	"os"
 	"reflect"
 	"regexp"
-	"strings"
 	"testing"
 )
 
@@ -39,11 +38,17 @@ func loadExample(t *testing.T, text string) Config {
 
 func TestExampleLoads(t *testing.T) {
 	c := loadExample(t, string(Example))
-	if len(c.Cameras) != 1 || c.Cameras[0].Source.Reveal() != "rtsp://viewer:secret@192.0.2.10/stream1" {
+	if len(c.Cameras) != 1 || c.Cameras[0].Source.Reveal() != "rtsp://10.0.0.7/stream1" {
 		t.Errorf("cameras are %+v", c.Cameras)
 	}
-	for _, key := range []string{"calibration", "threshold"} {
-		loadExample(t, strings.Replace(string(Example), "    #"+key+":", "    "+key+":", 1))
+	if c.Cameras[0].Mask != nil || c.Cameras[0].Zones != nil || c.Cameras[0].Armed != nil {
+		t.Error("the example has settings in force that a calibration made without them does not fit, or that keep alerts back")
+	}
+	// What stands behind a # below the camera is right, too.
+	all := regexp.MustCompile(`(?m)^    calibration:.*\n`).ReplaceAllString(string(Example), "")
+	c = loadExample(t, regexp.MustCompile(`(?m)^    #([a-z]|  )`).ReplaceAllString(all, "    $1"))
+	if own := c.Cameras[0]; len(own.Mask) != 1 || len(own.Zones) != 1 || len(own.Armed) != 2 || own.TimeZone.String() == "" || own.Threshold == nil {
+		t.Errorf("the camera's commented lines in force are %+v", own)
 	}
 }
 

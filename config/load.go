@@ -22,34 +22,48 @@ const maxFile = 1 << 20
 // A relative path in the file, the default of data_dir too, starts at the file's folder and is absolute in the
 // Config. Every camera has the defaults and the top-level model filled in.
 func Load(path string) (Config, error) {
+	f, err := Open(path)
+	return f.Config, err
+}
+
+// Open is Load for a caller that looks for more that is wrong, and wants to say where. The File is never nil.
+func Open(path string) (*File, error) {
+	f := &File{Config: Default(), path: path}
 	data, err := read(path)
 	if err != nil {
-		return Default(), &Errors{File: path, Problems: []Problem{{Text: err.Error()}}}
+		return f, f.Join(nil, Problem{Text: err.Error()})
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
-		return Default(), &Errors{File: path, Problems: []Problem{{Text: fmt.Sprintf("finding its folder: %v", err)}}}
+		return f, f.Join(nil, Problem{Text: fmt.Sprintf("finding its folder: %v", err)})
 	}
-	cfg, problems := load(data, folder)
-	return cfg, (&Errors{File: path, Problems: problems}).err()
+	var problems []Problem
+	f.Config, f.lines, problems = loadLines(data, folder)
+	return f, (&Errors{File: path, Problems: problems}).err()
 }
 
 // load is Load for what a file in folder holds.
 func load(data []byte, folder string) (Config, []Problem) {
+	cfg, _, problems := loadLines(data, folder)
+	return cfg, problems
+}
+
+// loadLines is load, with the lines in which the keys stand.
+func loadLines(data []byte, folder string) (Config, map[string]int, []Problem) {
 	root, problem := parse(data)
 	if problem != nil {
-		return Default(), []Problem{*problem}
+		return Default(), nil, []Problem{*problem}
 	}
 	t := &tree{lines: map[string]int{}, expanded: map[string]bool{}, lookup: os.LookupEnv}
 	raw, _ := t.value(root, "", reflect.TypeFor[Config]()).(map[string]any)
 	if t.nodes > maxNodes {
-		return Default(), t.problems
+		return Default(), t.lines, t.problems
 	}
 	cfg, problems := decode(raw)
 	problems = append(t.problems, problems...)
 	problems = append(problems, cfg.resolve(folder)...)
 	cfg.fillModels()
-	return cfg, t.place(problems, cfg.problems())
+	return cfg, t.lines, t.place(problems, cfg.problems())
 }
 
 func read(path string) ([]byte, error) {

@@ -80,7 +80,26 @@ func (f *findings) polygon(key string, p preprocess.Polygon) {
 		f.add(key, "", "%s", err)
 	} else if flat(p) {
 		f.add(key, "", "has all its corners on one line; must enclose an area")
+	} else if i, j, crossed := crossing(p); crossed {
+		f.add(key, "", "crosses itself: the edge from corner %d to %d and the edge from corner %d to %d, so a part of the area is not in it; "+
+			"must have its corners in the order of the outline", i+1, (i+1)%len(p)+1, j+1, (j+1)%len(p)+1)
 	}
+}
+
+// crossing gives the first two edges of a polygon that cross, by the corners that they start at. Edges that only touch do not cross.
+func crossing(p preprocess.Polygon) (i, j int, crossed bool) {
+	// side is positive where c lies to the left of the way from a to b.
+	side := func(a, b, c preprocess.Point) float64 { return (b.X-a.X)*(c.Y-a.Y) - (b.Y-a.Y)*(c.X-a.X) }
+	apart := func(a, b, c, d preprocess.Point) bool { return side(a, b, c)*side(a, b, d) < 0 }
+	for i := range p {
+		for j := i + 1; j < len(p); j++ {
+			a, b, c, d := p[i], p[(i+1)%len(p)], p[j], p[(j+1)%len(p)]
+			if apart(a, b, c, d) && apart(c, d, a, b) {
+				return i, j, true
+			}
+		}
+	}
+	return 0, 0, false
 }
 
 // flat says whether all corners lie on one line, to a millionth of the picture's area: the one through the first

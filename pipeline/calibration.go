@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"strings"
@@ -193,6 +195,9 @@ func ReadCalibration(path string) (Calibration, error) {
 	}
 	if err := dec.Decode(&c); err != nil {
 		return c, fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return c, fmt.Errorf("read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path)
 	}
 	if !(c.Lo < c.Theta) {
 		return c, fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta)

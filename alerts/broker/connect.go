@@ -83,6 +83,12 @@ func (o DialOptions) logins() ([]nats.Option, error) {
 	return opts, nil
 }
 
+// Check says what is wrong with the address and the files, and connects to nothing.
+func (o DialOptions) Check() error {
+	_, err := o.logins()
+	return errors.Join(CheckURL(o.URL), err)
+}
+
 // connect is nats.Connect under a context. Where ctx ends first, the attempt dies by its own timeout.
 func connect(ctx context.Context, url string, opts []nats.Option) (*nats.Conn, error) {
 	type result struct {

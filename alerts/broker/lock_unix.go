@@ -19,7 +19,7 @@ func lockDir(dir string) (*dirLock, error) {
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			err = errors.New("another vigil uses it: stop that one, or choose another directory")
+			err = ErrInUse
 		}
 		return nil, errors.Join(fmt.Errorf("alert store %s: %w", dir, err), f.Close())
 	}

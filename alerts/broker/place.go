@@ -16,16 +16,23 @@ const probeBytes = 1 << 20
 // claimDir makes dir ready for a server's streams and takes it for this process.
 func claimDir(dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))
+		return nil, storeError(dir, err)
 	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	if err := probeDir(dir); err != nil {
-		return nil, errors.Join(fmt.Errorf("alert store %s: %w", dir, explain(err)), lock.release())
+		return nil, errors.Join(storeError(dir, err), lock.release())
 	}
 	return lock, nil
+}
+
+func storeError(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("alert store %s: %w", dir, explain(err))
 }
 
 // probeDir writes and syncs a file, since only that shows a full disk, a quota or a read-only mount.

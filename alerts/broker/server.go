@@ -63,12 +63,7 @@ type Server struct {
 // say what is in the way: a directory that is full, not writable or another vigil's, an address that is taken, or
 // one that others can reach without credentials. ctx bounds the start only; Shutdown ends the server.
 func Start(ctx context.Context, o Options) (*Server, error) {
-	if o.Host == "" {
-		o.Host = "127.0.0.1"
-	}
-	if o.Port == 0 {
-		o.Port = DefaultPort
-	}
+	o = o.withDefaults()
 	if err := o.check(); err != nil {
 		return nil, err
 	}
@@ -86,6 +81,16 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v", o.Dir, err)
 	}
 	return s, nil
+}
+
+func (o Options) withDefaults() Options {
+	if o.Host == "" {
+		o.Host = "127.0.0.1"
+	}
+	if o.Port == 0 {
+		o.Port = DefaultPort
+	}
+	return o
 }
 
 func (o Options) check() error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -33,15 +34,23 @@ func (m models) load(path string) (*model.Model, error) {
 // newCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError, a file that
 // is missing or damaged is not.
 func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
-	if c.Model == "" {
-		return pipeline.Camera{}, usageError{fmt.Errorf("camera %s: model: no weights are named, here or for all cameras", c.Name)}
+	var wrong []error
+	add := func(key string, err error) {
+		if err != nil {
+			wrong = append(wrong, cameraError{c.Name, key, err})
+		}
 	}
-	m, err := loaded.load(c.Model)
-	if err != nil {
-		return pipeline.Camera{}, fmt.Errorf("camera %s: model: %w", c.Name, err)
+	m, err := loaded.ofCamera(c)
+	add("model", err)
+	_, err = newTrust(c.Settings)
+	add("trust", err)
+	var cal pipeline.Calibration
+	if c.Calibration != "" {
+		cal, err = pipeline.ReadCalibration(c.Calibration)
+		add("calibration", err)
 	}
-	if _, err := newTrust(c.Settings); err != nil {
-		return pipeline.Camera{}, fmt.Errorf("camera %s: %w", c.Name, err)
+	if wrong != nil {
+		return pipeline.Camera{}, errors.Join(wrong...)
 	}
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
@@ -65,12 +74,8 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	}
 	switch {
 	case c.Calibration != "":
-		cal, err := pipeline.ReadCalibration(c.Calibration)
-		if err != nil {
-			return cam, fmt.Errorf("camera %s: calibration: %w", c.Name, err)
-		}
 		if err := cal.CheckSettings(cam.Key()); err != nil {
-			return cam, usageError{fmt.Errorf("camera %s: calibration: %w", c.Name, err)}
+			return cam, cameraError{c.Name, "calibration", usageError{err}}
 		}
 		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
 	case c.Threshold != nil:

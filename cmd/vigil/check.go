@@ -4,25 +4,138 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/url"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"vigil/alerts/broker"
 	"vigil/config"
+	"vigil/pipeline"
 )
 
 // checkTime is how long each server may take to answer.
 const checkTime = 6 * time.Second
 
-// checkWays says which of the servers that alerts go to would not take one. Alerts are kept and tried on at run, so what is wrong here may
-// well be right then; but whoever writes a configuration wants to know.
-func checkWays(ctx context.Context, path string) error {
-	cfg, err := config.Load(path)
+type check struct {
+	path             string
+	offline, connect bool
+}
+
+func configCheckCommand() *cobra.Command {
+	var k check
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Says for what 'vigil run' would not start, and which servers that alerts go to would not take one",
+		Long: "Says everything that is wrong with the configuration file and with what it names: weights, calibrations, certificates, recordings;\n" +
+			"whether data_dir and the ports of the server inside vigil are free; and whether the NATS server, the MQTT broker and the webhook would\n" +
+			"take an alert. Nothing is sent but to ask. With --connect each live camera must show a picture as well. With --offline no server\n" +
+			"is asked, and it does not matter whether a vigil runs already.\n\n" +
+			"Exit codes: 2 for what is wrong in the file, in what it names or on this machine, 1 for a server or a camera that does not answer.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if k.offline && k.connect {
+				return usageError{errors.New("--offline and --connect: give one of them")}
+			}
+			return k.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	configFlag(c, &k.path)
+	c.Flags().BoolVar(&k.offline, "offline", false, "only the file and what it names: ask no server, and try neither data_dir nor ports")
+	c.Flags().BoolVar(&k.connect, "connect", false, "open each live camera, too")
+	return c
+}
+
+// run finds whatever 'vigil run' would refuse, by the same functions.
+func (k check) run(ctx context.Context, stdout io.Writer) error {
+	file, err := config.Open(k.path)
 	if err != nil {
+		// Only what the file says can be looked at; what could be read of it is not to be acted on.
+		return usageError{file.Join(err, problemsOf(file.CheckFiles())...)}
+	}
+	cfg, quiet := file.Config, slog.New(slog.DiscardHandler)
+	p := prepareCameras(ctx, cfg)
+	p.prepareSinks(cfg, quiet, k.offline)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
+	found := make([]config.Problem, 0, len(p.problems))
+	for _, one := range p.problems {
+		text := strings.TrimPrefix(one.err.Error(), one.key+": ")
+		if e, ok := errors.AsType[cameraError](one.err); ok {
+			text = e.text()
+		}
+		found = append(found, config.Problem{Key: one.key, Text: text})
+	}
+	if err := file.Join(cfg.CheckFiles(), found...); err != nil {
 		return usageError{err}
 	}
+	var wrong []error
+	if !k.offline {
+		wrong = append(wrong, checkWays(ctx, k.path, cfg))
+	}
+	if k.connect {
+		wrong = append(wrong, checkCameras(ctx, k.path, p))
+	}
+	if err := errors.Join(wrong...); err != nil {
+		return interrupted(ctx, err)
+	}
+	cameras := "cameras"
+	if len(cfg.Cameras) == 1 {
+		cameras = "camera"
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %d %s, all right\n", k.path, len(cfg.Cameras), cameras)
+	return err
+}
+
+func problemsOf(err error) []config.Problem {
+	if e, ok := errors.AsType[*config.Errors](err); ok {
+		return e.Problems
+	}
+	return nil
+}
+
+// checkCameras opens every live camera, all at once, until it shows a picture.
+func checkCameras(ctx context.Context, path string, p *preparation) error {
+	wrong := make([]error, len(p.cameras))
+	var open sync.WaitGroup
+	for i, cam := range p.cameras {
+		if !cam.Live {
+			continue
+		}
+		open.Go(func() {
+			if err := showsPicture(ctx, p.configs[i], cam); err != nil {
+				wrong[i] = fmt.Errorf("%s: camera %s: %w", path, cam.Name, err)
+			}
+		})
+	}
+	open.Wait()
+	return errors.Join(wrong...)
+}
+
+func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (err error) {
+	pictures, err := cam.Pictures(ctx, pipeline.Opening{Number: 1})
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	defer func() { err = errors.Join(err, pictures.Close()) }()
+	if _, err := pictures.Next(ctx); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if err := fitsSource(c, cam, pictures.Info()); err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	return nil
+}
+
+// checkWays says which of the servers that alerts go to would not take one. Alerts are kept and tried on at run, so what is wrong here may
+// well be right then; but whoever writes a configuration wants to know.
+func checkWays(ctx context.Context, path string, cfg config.Config) error {
 	var wrong []error
 	for _, way := range []struct {
 		key   string

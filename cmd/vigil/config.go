@@ -23,57 +23,6 @@ func configCommand() *cobra.Command {
 	return c
 }
 
-func configCheckCommand() *cobra.Command {
-	var path string
-	var offline bool
-	c := &cobra.Command{
-		Use:   "check",
-		Short: "Says everything that is wrong with the configuration file, the files it names, and the servers that alerts go to",
-		Long: "Says everything that is wrong with the configuration file, whether the files it names exist, and whether the NATS server, the\n" +
-			"MQTT broker and the webhook that it names would take an alert. Nothing is sent but to ask.",
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			n, err := checkConfig(path)
-			if err != nil {
-				return usageError{err}
-			}
-			if !offline {
-				if err := checkWays(cmd.Context(), path); err != nil {
-					return err
-				}
-			}
-			cameras := "cameras"
-			if n == 1 {
-				cameras = "camera"
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d %s, all right\n", path, n, cameras)
-			return err
-		},
-	}
-	configFlag(c, &path)
-	c.Flags().BoolVar(&offline, "offline", false, "ask no server")
-	return c
-}
-
-// checkConfig gives the number of cameras, or one error with what is wrong in the file and with the files it names.
-func checkConfig(path string) (int, error) {
-	cfg, loadErr := config.Load(path)
-	bad, ok := errors.AsType[*config.Errors](loadErr)
-	if loadErr != nil && !ok {
-		return 0, loadErr
-	}
-	if missing, ok := errors.AsType[*config.Errors](cfg.CheckFiles()); ok {
-		if bad == nil {
-			bad = &config.Errors{File: path}
-		}
-		bad.Problems = append(bad.Problems, missing.Problems...)
-	}
-	if bad != nil {
-		return 0, bad
-	}
-	return len(cfg.Cameras), nil
-}
-
 func configPrintCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{

@@ -25,15 +25,16 @@ func runConfigCommand(args ...string) (string, error) {
 
 func TestConfigInitCheckPrint(t *testing.T) {
 	t.Chdir(t.TempDir())
-	t.Setenv("GATE_PASSWORD", "hunter2")
 	if out, err := runConfigCommand("init"); err != nil || !strings.HasPrefix(out, "vigil.yaml: written") {
 		t.Fatalf("init: %q, %v", out, err)
 	}
-	if out, err := runConfigCommand("check"); err != nil || out != "vigil.yaml: 1 camera, all right\n" {
-		t.Errorf("check: %q, %v", out, err)
+	// What the README makes before is not there yet, and nothing else is wrong.
+	if _, err := runConfigCommand("check"); err == nil || strings.Count(err.Error(), "\n") != 2 ||
+		!strings.Contains(err.Error(), "model: no such file: ") || !strings.Contains(err.Error(), "cameras[0].calibration: no such file: ") {
+		t.Errorf("check: %v", err)
 	}
 	out, err := runConfigCommand("print", "-c", "vigil.yaml")
-	if err != nil || !strings.Contains(out, "source: rtsp://***@192.0.2.10/stream1\n") || strings.Contains(out, "hunter2") {
+	if err != nil || !strings.Contains(out, "source: rtsp://10.0.0.7/stream1\n") {
 		t.Errorf("print: %v\n%s", err, out)
 	}
 	if out, err := runConfigCommand("schema"); err != nil || !strings.Contains(out, `"cameras"`) {
@@ -81,7 +82,7 @@ func TestConfigCheckSaysAll(t *testing.T) {
 	}
 	for _, want := range []string{
 		path + " has 3 problems:", path + ":3: cameras[0].hop: is 0, must be at least 1",
-		path + ": model: no such file: ", path + ": cameras[0].source: no such file or directory: ",
+		path + ":1: model: no such file: ", path + ":3: cameras[0].source: no such file or directory: ",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in\n%v", want, err)

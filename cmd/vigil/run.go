@@ -6,13 +6,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
-	"vigil/capture"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -53,11 +51,7 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 		if cmd.Flags().Changed("model") {
 			return config.Config{}, errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
 		}
-		cfg, err := config.Load(file)
-		if err == nil && len(cfg.Cameras) == 0 {
-			err = fmt.Errorf("%s: cameras: there is none to watch", file)
-		}
-		return cfg, err
+		return config.Load(file)
 	}
 	given := cmd.Flags().Changed("config")
 	list, err := readSources(cmd, sources, file, given)
@@ -111,44 +105,17 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 	if err != nil {
 		return usageError{err}
 	}
-	var cameras []pipeline.Camera
-	var wrong []error
-	loaded := models{}
-	for _, c := range cfg.Cameras {
-		cam, err := newCamera(c, loaded)
-		if err != nil {
-			wrong = append(wrong, err)
-			continue
+	p := prepareCameras(ctx, cfg)
+	p.prepareSinks(cfg, log, false)
+	if err := p.err(); err != nil {
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // stopped while starting
 		}
-		if cam.Threshold == (pipeline.Threshold{}) {
-			log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
-		}
-		if cal := cam.Threshold.Calibration; cal != nil {
-			log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day", cal.AlarmsPerDay,
-				"provisional", cal.Provisional)
-			for _, doubt := range cal.Doubts(cam.Detector, c.Alarms.PerDay()) {
-				log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)
-			}
-		}
-		cam.Footage = pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
-		if cam.Live {
-			cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Footage)
-		}
-		cameras = append(cameras, cam)
+		return err
 	}
-	if wrong != nil {
-		return errors.Join(wrong...)
-	}
-	// A live camera may come later; where there is none, what is wrong with a recording is told before anything starts.
-	if !slices.ContainsFunc(cfg.Cameras, func(c config.Camera) bool { return c.Source.Live() }) {
-		for _, c := range cfg.Cameras {
-			if _, err := probe(ctx, []capture.Address{c.Source}, c.Settings); err != nil {
-				wrong = append(wrong, fmt.Errorf("camera %s: source: %w", c.Name, err))
-			}
-		}
-		if len(wrong) == len(cameras) {
-			return errors.Join(wrong...)
-		}
+	for i, c := range p.configs {
+		withFootage(&p.cameras[i], c)
+		logThreshold(log, p.cameras[i], c)
 	}
 	desk, err := openDesk(ctx, cfg, log)
 	if err != nil {
@@ -158,12 +125,36 @@ func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr
 		return err
 	}
 	defer func() { err = errors.Join(err, desk.close()) }()
-	sayCapacity(ctx, log, cameras, cfg.Threads)
-	_, err = pipeline.Run(ctx, cameras, pipeline.Options{
+	sayCapacity(ctx, log, p.cameras, cfg.Threads)
+	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
 		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary,
 	})
 	desk.finish(ctx)
 	return err
+}
+
+// withFootage keeps what the camera shows, for evidence.
+func withFootage(cam *pipeline.Camera, c config.Camera) {
+	cam.Footage = pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
+	if cam.Live {
+		cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Footage)
+	}
+}
+
+// logThreshold logs by what a camera's clips are judged, and why its alarms may be too many or too few.
+func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
+	if cam.Threshold == (pipeline.Threshold{}) {
+		log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
+	}
+	cal := cam.Threshold.Calibration
+	if cal == nil {
+		return
+	}
+	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day", cal.AlarmsPerDay,
+		"provisional", cal.Provisional)
+	for _, doubt := range cal.Doubts(cam.Detector, c.Alarms.PerDay()) {
+		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)
+	}
 }
 
 // limitStop sees to it that the program ends soon after ctx; the function that it returns calls that off.

@@ -1,0 +1,197 @@
+//go:build cgo && gocv_videoio
+
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"vigil/alerts/broker"
+	"vigil/internal/rtsptest"
+	"vigil/pipeline"
+)
+
+// calibrated makes a calibration of a recording as 'vigil calibrate' does.
+func calibrated(t *testing.T, video, weights string, more ...string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "gate.json")
+	args := append([]string{"calibrate", video, "-m", weights, "--camera", "gate", "-o", out}, more...)
+	if code, _, errs := vigil(t, args...); code != exitDone {
+		t.Fatalf("calibrate: exit code %d: %s", code, errs)
+	}
+	return out
+}
+
+// refusedTwice wants config check to find what is wrong with its key, and run to refuse it.
+func refusedTwice(t *testing.T, file, want string) {
+	t.Helper()
+	code, _, errs := vigil(t, "config", "check", "-c", file)
+	if code != exitUsage || !strings.Contains(errs, want) {
+		t.Errorf("check: exit code %d, want %d and %q: %s", code, exitUsage, want, errs)
+	}
+	if code, _, errs := vigil(t, "run", "-c", file); code == exitDone {
+		t.Errorf("run took it: %s", errs)
+	}
+}
+
+// Whatever run would not start with, config check finds, with the key and its line.
+func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	weights := blindWeights(t)
+	video := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "gate.mkv")
+	good := calibrated(t, video, weights)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	taken := l.Addr().(*net.TCPAddr).Port
+	held, err := broker.Start(t.Context(), broker.Options{Dir: filepath.Join(dir, "held", "nats"), Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer held.Shutdown() //nolint:errcheck // of a test.
+	text := write(t, filepath.Join(dir, "text"), "no such thing\n")
+
+	const camera = "cameras:\n  - {name: gate, source: gate.mkv"
+	model := "model: " + weights + "\n"
+	for _, tt := range []struct{ name, config, want string }{
+		{"no cameras", model + "cameras: []\n", "vigil.yaml:2: cameras: there is none to watch"},
+		{"no cameras at all", model, "vigil.yaml: cameras: there is none to watch"},
+		{"no model", camera + "}\n", "vigil.yaml:2: cameras[0].model: no weights are named"},
+		{"text for weights", "model: text\n" + camera + "}\n", "vigil.yaml:1: model: "},
+		{"a calibration for weights", "model: " + good + "\n" + camera + "}\n", "vigil.yaml:1: model: "},
+		{"weights for a calibration", model + camera + ", calibration: " + weights + "}\n", "vigil.yaml:3: cameras[0].calibration: "},
+		{"weights for the calibration of all", model + "defaults: {calibration: text}\n" + camera + "}\n", "vigil.yaml:2: defaults.calibration: "},
+		{"no such trust", model + camera + ", trust: none.pem}\n", "cameras[0].trust: no such file"},
+		{"text for trust", model + camera + ", trust: text}\n", "cameras[0].trust: " + text + ": there is no certificate in it"},
+		{"text for authorities", model + "webhook: {url: 'https://127.0.0.1:1/', tls: {ca: text}}\n" + camera + "}\n", "webhook: "},
+		{"text for a client's certificate", model + "mqtt: {url: 'ssl://127.0.0.1:1', tls: {cert: text, key: text}}\n" + camera + "}\n", "mqtt.tls: "},
+		{"text for an nkey", model + "nats: {url: 'nats://127.0.0.1:1', nkey: text}\n" + camera + "}\n", "vigil.yaml:2: nats: NATS nkey file"},
+		{"an occupied port", model + fmt.Sprintf("nats: {embedded: {port: %d}}\n", taken) + camera + "}\n", "vigil.yaml:2: nats.embedded.port: "},
+		{"an occupied MQTT port", model + fmt.Sprintf("nats: {embedded: {port: 0, mqtt_port: %d}}\n", taken) + camera + "}\n", "nats.embedded.mqtt_port: "},
+		{"a file for data_dir", model + "data_dir: text\n" + camera + "}\n", "vigil.yaml:2: data_dir: alert store"},
+		{"a folder below a file for data_dir", model + "data_dir: text/a/b\n" + camera + "}\n", "data_dir: alert store"},
+		{"a read-only data_dir", model + "data_dir: /proc/vigil\n" + camera + "}\n", "data_dir: alert store"},
+		{"another vigil's data_dir", model + "data_dir: held\n" + camera + "}\n", "data_dir: alert store " + filepath.Join(dir, "held", "nats") + ": another vigil uses it"},
+		{"no such recording", model + "cameras: [{name: gate, source: none.mkv}]\n", "cameras[0].source: no such file"},
+		{"a broken recording", model + "cameras: [{name: gate, source: text}]\n", "cameras[0].source: "},
+		{"a mask that crosses itself", model + camera + ", mask: [[[0, 0], [1, 1], [1, 0], [0, 1]]]}\n", "cameras[0].mask[0]: "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			config := "nats: {embedded: {port: 0}}\n"
+			if strings.Contains(tt.config, "nats:") {
+				config = ""
+			}
+			refusedTwice(t, write(t, filepath.Join(dir, "vigil.yaml"), tt.config+config), tt.want)
+		})
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "vigil-data*")); err != nil || left != nil {
+		t.Errorf("refusals left %v, %v", left, err)
+	}
+}
+
+// A calibration that is broken, or made for something else, is found before anything starts.
+func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
+	dir := t.TempDir()
+	weights := blindWeights(t)
+	video := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "gate.mkv")
+	text, err := os.ReadFile(calibrated(t, video, weights))
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := string(text)
+	// again is a record that another camera, model or time would have: its id fits what it says.
+	again := func(change func(*pipeline.Calibration)) string {
+		var c pipeline.Calibration
+		if err := json.Unmarshal(text, &c); err != nil {
+			t.Fatal(err)
+		}
+		change(&c)
+		return resealed(t, c)
+	}
+	replaced := func(old, by string) string {
+		t.Helper()
+		if !strings.Contains(good, old) {
+			t.Fatalf("%q is not in %s", old, good)
+		}
+		return strings.Replace(good, old, by, 1)
+	}
+	type k = *pipeline.Calibration
+	for name, record := range map[string]string{
+		"empty": "", "blank": "\n", "half": good[:len(good)/2], "but for the end": strings.TrimRight(good, "}\n"), "null": "null", "a list": "[]", "a number": "1",
+		"a text": `"x"`, "no record": "{}", "twice": good + good, "with something behind": good + "x", "zeros": strings.Repeat("\x00", 4096),
+		"Latin-1": "\xff\xfe" + good, "YAML": "lo: 1\ntheta: 2\n",
+		"lo is NaN": strings.Replace(good, `"lo": `, `"lo": NaN, "x": `, 1), "theta is a text": strings.Replace(good, `"theta": `, `"theta": "1", "x": `, 1),
+		"an unknown field": strings.Replace(good, "{", `{"extra": 1,`, 1), "version 1": replaced(`"version": 2`, `"version": 1`),
+		"version 3": replaced(`"version": 2`, `"version": 3`), "changed by hand": replaced(`"hop": 2`, `"hop": 3`), "another id": replaced(`"id": "`, `"id": "0`),
+		"lo is theta":      again(func(c k) { c.Lo = c.Theta }),
+		"lo above theta":   again(func(c k) { c.Lo = 2 * c.Theta }),
+		"another camera":   again(func(c k) { c.Key.Camera = "yard" }),
+		"no camera":        again(func(c k) { c.Key.Camera = "" }),
+		"another model":    again(func(c k) { c.Key.Model = strings.Repeat("0", 64) }),
+		"no model":         again(func(c k) { c.Key.Model = "" }),
+		"a mask":           again(func(c k) { c.Key.Mask = "abc" }),
+		"another hop":      again(func(c k) { c.Key.Hop = 4 }),
+		"another width":    again(func(c k) { c.Key.Width = 640 }),
+		"another height":   again(func(c k) { c.Key.Height = 480 }),
+		"no size":          again(func(c k) { c.Key.Width, c.Key.Height = 0, 0 }),
+		"another rate":     again(func(c k) { c.Key.FPS = 25 }),
+		"no rate":          again(func(c k) { c.Key.FPS = 0 }),
+		"places of no use": again(func(c k) { c.Places = &pipeline.Places{} }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			write(t, filepath.Join(dir, "gate.json"), record)
+			file := write(t, filepath.Join(dir, "vigil.yaml"),
+				"model: "+weights+"\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: gate.mkv, calibration: gate.json}]\n")
+			code, _, errs := vigil(t, "config", "check", "--offline", "-c", file)
+			if code != exitUsage || !strings.Contains(errs, "vigil.yaml:3: cameras[0].calibration: ") {
+				t.Errorf("exit code %d, want %d: %s", code, exitUsage, errs)
+			}
+		})
+	}
+}
+
+// resealed gives a record the id of what it says now.
+func resealed(t *testing.T, c pipeline.Calibration) string {
+	t.Helper()
+	c.ID = ""
+	for range 2 {
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.ID != "" {
+			return string(text)
+		}
+		sum := sha256.Sum256(text)
+		c.ID = hex.EncodeToString(sum[:8])
+	}
+	return ""
+}
+
+// With --connect a camera has to show a picture.
+func TestConfigCheckConnects(t *testing.T) {
+	server := rtsptest.Start(t, rtsptest.Options{})
+	file := filepath.Join(t.TempDir(), "vigil.yaml")
+	text := fmt.Sprintf("model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: '%s', open_timeout: 20s}]\n", blindWeights(t), server.URL())
+	write(t, file, text)
+	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
+		t.Errorf("a camera that answers: exit code %d: %s%s", code, out, errs)
+	}
+	server.Stop()
+	if code, _, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitFailed || !strings.Contains(errs, "camera gate: source: ") {
+		t.Errorf("a camera that does not: exit code %d: %s", code, errs)
+	}
+	if code, _, errs := vigil(t, "config", "check", "-c", file); code != exitDone {
+		t.Errorf("without --connect: exit code %d: %s", code, errs)
+	}
+}

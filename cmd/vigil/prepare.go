@@ -1,0 +1,185 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"vigil/alerts/broker"
+	"vigil/capture"
+	"vigil/config"
+	"vigil/model"
+	"vigil/pipeline"
+)
+
+// problem is something for which run does not start. With later it starts all the same, as another camera may come, and this one fails.
+type problem struct {
+	key   string // of the configuration
+	err   error
+	later bool
+}
+
+// preparation is what run and config check share, so that the one finds whatever the other refuses: everything short of starting.
+type preparation struct {
+	cameras  []pipeline.Camera // those that are in order
+	configs  []config.Camera   // theirs
+	problems []problem
+}
+
+// err is why run does not start; nil where a camera can be watched.
+func (p *preparation) err() error {
+	var now, later []error
+	for _, one := range p.problems {
+		if one.later {
+			later = append(later, one.err)
+		} else {
+			now = append(now, one.err)
+		}
+	}
+	if len(now) == 0 && len(later) == len(p.cameras) {
+		return errors.Join(later...)
+	}
+	return errors.Join(now...)
+}
+
+func (p *preparation) add(key string, err error) {
+	if err != nil {
+		p.problems = append(p.problems, problem{key: key, err: err})
+	}
+}
+
+// prepareCameras reads what the cameras need, and opens the recordings among them. A live camera may come later.
+func prepareCameras(ctx context.Context, cfg config.Config) *preparation {
+	p := &preparation{}
+	if len(cfg.Cameras) == 0 {
+		p.add("cameras", usageError{errors.New("cameras: there is none to watch; must have a name and a source")})
+	}
+	loaded := models{}
+	for i, c := range cfg.Cameras {
+		at := fmt.Sprintf("cameras[%d]", i)
+		cam, err := newCamera(c, loaded)
+		for _, one := range parts(err) {
+			key := at
+			if e, ok := errors.AsType[cameraError](one); ok {
+				key += "." + e.key
+			}
+			p.add(key, one)
+		}
+		if err != nil {
+			continue
+		}
+		p.cameras, p.configs = append(p.cameras, cam), append(p.configs, c)
+		if c.Source.Live() {
+			continue
+		}
+		if key, err := tryRecording(ctx, c, cam); err != nil {
+			p.problems = append(p.problems, problem{at + "." + key, cameraError{c.Name, key, err}, true})
+		}
+	}
+	return p
+}
+
+// prepareSinks reads the files that the connections need. Unless only these are asked for, it tries the folder and the addresses of the
+// server inside vigil, which those of a vigil that runs are not free of.
+func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFiles bool) {
+	if cfg.NATS.URL != "" {
+		p.add("nats", dialOptions(cfg.NATS).Check())
+	}
+	if cfg.MQTT.URL != "" {
+		_, err := broker.TLS(cfg.MQTT.TLS).Config()
+		p.add("mqtt.tls", err)
+	}
+	if cfg.Webhook.URL != (config.Secret{}) {
+		_, err := newWebhook(cfg.Webhook)
+		p.add("webhook", err)
+	}
+	if onlyFiles {
+		return
+	}
+	for _, err := range parts(broker.Probe(serverOptions(cfg, log))) {
+		key := "nats.embedded.port"
+		switch {
+		case strings.HasPrefix(err.Error(), "alert store"):
+			key = "data_dir"
+		case strings.HasPrefix(err.Error(), "MQTT"):
+			key = "nats.embedded.mqtt_port"
+		}
+		p.add(key, err)
+	}
+}
+
+// tryRecording opens a recording for a moment. It gives the key that is at fault.
+func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (key string, err error) {
+	o, err := openOptions(c.Settings)
+	if err != nil {
+		return "trust", err
+	}
+	stream, err := capture.Open(ctx, c.Source, o)
+	if err != nil {
+		return "source", err
+	}
+	info := stream.Info()
+	if err := stream.Close(); err != nil {
+		return "source", err
+	}
+	return "calibration", fitsSource(c, cam, info)
+}
+
+// fitsSource says whether the camera's calibration was made for pictures as the source has them.
+func fitsSource(c config.Camera, cam pipeline.Camera, info capture.Info) error {
+	cal := cam.Threshold.Calibration
+	if cal == nil || info.Width == 0 {
+		return nil
+	}
+	key := cam.Key()
+	key.Width, key.Height, key.FPS = info.Width, info.Height, info.FPS
+	if c.FPS > 0 {
+		key.FPS = min(c.FPS, info.FPS)
+	}
+	if info.FPS == 0 || cam.Live {
+		key.FPS = cal.Key.FPS // it is measured.
+	}
+	return cal.Check(key)
+}
+
+// parts takes joined errors apart.
+func parts(err error) []error {
+	//nolint:errorlint // errors.As would find the first of several.
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, one := range joined.Unwrap() {
+			all = append(all, parts(one)...)
+		}
+		return all
+	}
+	if err == nil {
+		return nil
+	}
+	return []error{err}
+}
+
+// cameraError is what is wrong with what one of a camera's keys names.
+type cameraError struct {
+	camera, key string
+	err         error
+}
+
+func (e cameraError) Error() string {
+	return fmt.Sprintf("camera %s: %s: %s", e.camera, e.key, e.text())
+}
+func (e cameraError) Unwrap() error { return e.err }
+
+// text is the error without the key.
+func (e cameraError) text() string { return strings.TrimPrefix(e.err.Error(), e.key+": ") }
+
+var errNoModel = usageError{errors.New("no weights are named, here or for all cameras")}
+
+// ofCamera gives what the key model names.
+func (m models) ofCamera(c config.Camera) (*model.Model, error) {
+	if c.Model == "" {
+		return nil, errNoModel
+	}
+	return m.load(c.Model)
+}
