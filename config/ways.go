@@ -50,7 +50,7 @@ type MQTT struct {
 	Password Secret `yaml:"password"`
 	// TLS is for a broker with an ssl:// address.
 	TLS TLS `yaml:"tls"`
-	// Topic is what every topic begins with.
+	// Topic is what every topic begins with; another for each vigil at one broker.
 	Topic string `yaml:"topic" validate:"required"`
 	// Discovery is the prefix that Home Assistant listens on; empty announces nothing.
 	Discovery string `yaml:"discovery"`

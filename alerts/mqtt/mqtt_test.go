@@ -114,7 +114,7 @@ func listen(t *testing.T, url, topic string) *listener {
 		ready <- struct{}{}
 	})
 	l.client = paho.NewClient(o)
-	if err := wait(within(t), l.client.Connect(), longWait); err != nil {
+	if err := wait(within(t), l.client.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.client.Disconnect(0) })
@@ -125,12 +125,17 @@ func listen(t *testing.T, url, topic string) *listener {
 // until waits for a topic to say something.
 func (l *listener) until(t *testing.T, topic, want string) {
 	t.Helper()
+	l.untilIs(t, topic, want, func(got string) bool { return got == want })
+}
+
+func (l *listener) untilIs(t *testing.T, topic, want string, is func(string) bool) {
+	t.Helper()
 	ctx := within(t)
 	for {
 		l.mu.Lock()
 		got := l.last[topic]
 		l.mu.Unlock()
-		if got == want {
+		if is(got) {
 			return
 		}
 		select {
@@ -156,7 +161,7 @@ func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 
 func way(t *testing.T, o Options) *Way {
 	t.Helper()
-	o.ClientID, o.Topic, o.Discovery, o.Cameras = "vigil", "vigil", "homeassistant", []string{"yard"}
+	o.Topic, o.Discovery, o.Cameras = "vigil", "homeassistant", []string{"yard"}
 	w, err := New(o)
 	if err != nil {
 		t.Fatal(err)
@@ -208,16 +213,18 @@ func TestAlertsOverABrokerThatDies(t *testing.T) {
 		if err := o.Drain(within(t)); err != nil {
 			t.Fatal(err)
 		}
+		// A listener that comes back hears what is retained in any order.
+		l.untilIs(t, "vigil/yard/attributes", "the end", func(text string) bool { return strings.Contains(text, "end_reason") })
 		l.mu.Lock()
 		var config map[string]any
-		if err := json.Unmarshal([]byte(l.last["homeassistant/binary_sensor/vigil_yard/anomaly/config"]), &config); err != nil {
+		if err := json.Unmarshal([]byte(l.last["homeassistant/binary_sensor/"+w.clientID+"_yard/anomaly/config"]), &config); err != nil {
 			t.Error(err)
 		}
-		if config["state_topic"] != "vigil/yard/state" || config["unique_id"] != "vigil_yard_anomaly" {
+		if config["state_topic"] != "vigil/yard/state" || config["unique_id"] != w.clientID+"_yard_anomaly" {
 			t.Errorf("announced %v", config)
 		}
 		var about attributes
-		if err := json.Unmarshal([]byte(l.last["vigil/yard/attributes"]), &about); err != nil || about.EndReason != "calm" || *about.Severity != 0.7 {
+		if err := json.Unmarshal([]byte(l.last["vigil/yard/attributes"]), &about); err != nil || about.EndReason != "calm" || *about.Severity != 0 || *about.PeakSeverity != 0.7 {
 			t.Errorf("attributes %+v, %v", about, err)
 		}
 		l.mu.Unlock()
@@ -249,7 +256,12 @@ func TestMain(m *testing.M) {
 	if url == "" {
 		os.Exit(m.Run())
 	}
-	w, err := New(Options{URL: url, ClientID: "vigil", Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
+	r, err := OpenRegistry(os.Getenv(role + "_DIR"))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	w, err := New(Options{URL: url, Registry: r, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -258,17 +270,24 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
+// startVictim starts that process and gives what kills it.
+func startVictim(t *testing.T, url, dir string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), role+"="+url, role+"_DIR="+dir)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
+	t.Cleanup(kill)
+	return kill
+}
+
 // The whole process is killed, as by the system when memory is short.
 func TestTheLastWillOfAKilledProcess(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), role+"="+s.url())
-		cmd.Stderr = os.Stderr
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		kill := func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }
-		t.Cleanup(kill)
+		kill := startVictim(t, s.url(), t.TempDir())
 		l := listen(t, s.url(), "vigil/#")
 		l.until(t, "vigil/availability", Online)
 		l.until(t, "vigil/yard/availability", Online)
@@ -346,6 +365,34 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	}
 	if _, err := New(Options{URL: "http://x"}); err == nil {
 		t.Error("an address that is none was taken")
+	}
+}
+
+// heard is a log that can be waited for.
+type heard struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (h *heard) Write(b []byte) (int, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.text.Write(b)
+}
+
+func (h *heard) wait(ctx context.Context, text string) error {
+	for {
+		h.mu.Lock()
+		all := h.text.String()
+		h.mu.Unlock()
+		if strings.Contains(all, text) {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the log never says %q:\n%s", text, all)
+		case <-time.After(20 * time.Millisecond):
+		}
 	}
 }
 

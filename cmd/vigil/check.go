@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/mqtt"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -165,7 +166,7 @@ func checkMQTT(ctx context.Context, cfg config.Config) error {
 	if cfg.MQTT.URL == "" {
 		return nil
 	}
-	w, err := newMQTT(cfg, true, slog.New(slog.DiscardHandler))
+	w, err := newMQTT(cfg, true, mqtt.ReadRegistry(cfg.DataDir), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

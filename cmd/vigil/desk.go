@@ -82,7 +82,8 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	}
 	d.maker = evidence.NewMaker(o)
 	tidying, stop := context.WithCancel(context.Background())
-	d.stop = stop
+	before := d.stop
+	d.stop = func() { stop(); before() }
 	d.work.Go(func() { d.tidy(tidying) })
 	return d, nil
 }
@@ -107,10 +108,10 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.W
 		}
 		ways = append(ways, way)
 	}
-	if cfg.MQTT.URL != "" {
-		if d.mqtt, err = newMQTT(cfg, false, d.log); err != nil {
-			return nil, err
-		}
+	if err := d.openMQTT(cfg); err != nil {
+		return nil, err
+	}
+	if d.mqtt != nil {
 		ways = append(ways, d.mqtt)
 	}
 	if cfg.Webhook.URL != (config.Secret{}) {
@@ -299,20 +300,37 @@ func dialOptions(c config.NATS) broker.DialOptions {
 	}
 }
 
-// newMQTT connects to the broker; quiet only to see whether it can, by another name, since a broker ends the connection of a client whose name
-// comes again.
-func newMQTT(cfg config.Config, quiet bool, log *slog.Logger) (*mqtt.Way, error) {
+// openMQTT starts to connect to the broker, where one is configured, and deletes what is retained at those that are not any more.
+func (d *desk) openMQTT(cfg config.Config) error {
+	if cfg.MQTT == (config.MQTT{}) {
+		return nil
+	}
+	registry, err := mqtt.OpenRegistry(cfg.DataDir)
+	if err != nil {
+		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err)
+	}
+	keep := ""
+	if cfg.MQTT.URL != "" {
+		if d.mqtt, err = newMQTT(cfg, false, registry, d.log); err != nil {
+			return err
+		}
+		keep = d.mqtt.Where()
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	d.stop = stop
+	d.work.Go(func() { registry.Withdraw(ctx, keep, d.log) })
+	return nil
+}
+
+// newMQTT connects to the broker; quiet only to see whether it can.
+func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.Logger) (*mqtt.Way, error) {
 	secure, err := broker.TLS(cfg.MQTT.TLS).Config()
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
-	id := clientID(cfg.MQTT.Topic)
-	if quiet {
-		id += "-check"
-	}
 	return mqtt.New(mqtt.Options{
-		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Topic: cfg.MQTT.Topic,
-		Discovery: cfg.MQTT.Discovery, ClientID: id, Cameras: cameraNames(cfg), Quiet: quiet, Log: log,
+		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry, Topic: cfg.MQTT.Topic,
+		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), Quiet: quiet, Log: log,
 	})
 }
 
@@ -323,9 +341,6 @@ func cameraNames(cfg config.Config) []string {
 	}
 	return names
 }
-
-// clientID makes a client's name of the topic, which tells this program from others at one broker already.
-func clientID(topic string) string { return alerts.CameraName(topic) }
 
 func newWebhook(c config.Webhook) (*webhook.Way, error) {
 	secure, err := broker.TLS(c.TLS).Config()

@@ -74,6 +74,7 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 	}
 	cfg := config.Default()
 	cfg.Model = modelFile
+	cfg.MQTT = config.MQTT{} // what a configuration file announced of this data_dir stays
 	names := map[string]int{}
 	for _, s := range list {
 		// The redacted form names the camera: names appear in subjects and logs.

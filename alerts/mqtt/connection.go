@@ -1,0 +1,212 @@
+package mqtt
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"golang.org/x/net/proxy"
+)
+
+const (
+	qos            = 1
+	connectTimeout = 5 * time.Second
+	ackTimeout     = 10 * time.Second
+	keepAlive      = 15 * time.Second
+	// writeTimeout is how long the broker may take nothing at all before the connection counts as lost.
+	writeTimeout = 10 * time.Second
+	// publishTimeout is how long a message waits for those before it to be written.
+	publishTimeout = 2 * time.Second
+	quiesce        = 250 // milliseconds for what is on its way at the end
+)
+
+var errLost = errors.New("connection lost")
+
+// connection is one connection with a client of its own, which is never used again: nothing of an earlier one can be mistaken for this one's.
+type connection struct {
+	client paho.Client
+	gone   chan struct{} // closed when it is lost or ended
+	work   sync.WaitGroup
+
+	mu  sync.Mutex
+	raw net.Conn
+	err error // why it is gone
+}
+
+// login is what a client says of itself.
+type login struct {
+	clientID, user, password string
+	tls                      *tls.Config
+	will                     string // topic of the last will; empty for none
+}
+
+// dial connects to the broker and logs in.
+func dial(ctx context.Context, where string, in login) (*connection, error) {
+	c := &connection{gone: make(chan struct{})}
+	o := paho.NewClientOptions().AddBroker(where).SetClientID(in.clientID).SetUsername(in.user).SetPassword(in.password).
+		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishTimeout).SetCleanSession(true).SetProtocolVersion(4).
+		// Whoever dials connects again itself, so that what stands in the way can be said.
+		SetAutoReconnect(false).SetConnectRetry(false).
+		SetCustomOpenConnectionFn(func(u *url.URL, _ paho.ClientOptions) (net.Conn, error) { return c.open(ctx, u, in.tls) })
+	if in.will != "" {
+		o.SetWill(in.will, Offline, qos, true)
+	}
+	c.client = paho.NewClient(o)
+	if err := wait(ctx, c.client.Connect(), nil, 2*connectTimeout); err != nil {
+		c.drop(err)
+		return nil, err
+	}
+	return c, nil
+}
+
+// open makes the connection that the client talks over.
+func (c *connection) open(ctx context.Context, u *url.URL, secure *tls.Config) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	raw, err := proxy.Dial(ctx, "tcp", u.Host) // directly, where the environment names no proxy
+	if err != nil {
+		return nil, err
+	}
+	conn := raw
+	if u.Scheme == "ssl" {
+		secure = secure.Clone()
+		if secure == nil {
+			secure = &tls.Config{MinVersion: tls.VersionTLS12}
+		}
+		if secure.ServerName == "" {
+			secure.ServerName = u.Hostname()
+		}
+		t := tls.Client(raw, secure)
+		if err := t.HandshakeContext(ctx); err != nil {
+			_ = raw.Close()
+			return nil, err
+		}
+		conn = t
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil { // given up meanwhile
+		_ = raw.Close()
+		return nil, c.err
+	}
+	c.raw = raw
+	return &watchedConn{Conn: conn, c: c}, nil
+}
+
+// watchedConn ends its connection with the first error, and where the broker takes nothing for too long.
+type watchedConn struct {
+	net.Conn
+	c *connection
+}
+
+func (w *watchedConn) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	if err != nil {
+		err = w.c.end(err)
+	}
+	return n, err
+}
+
+func (w *watchedConn) Write(b []byte) (int, error) {
+	err := w.SetWriteDeadline(time.Now().Add(writeTimeout))
+	n := 0
+	if err == nil {
+		n, err = w.Conn.Write(b)
+	}
+	if err != nil {
+		err = w.c.end(err)
+	}
+	return n, err
+}
+
+func (w *watchedConn) Close() error {
+	_ = w.c.end(errors.New("the broker does not answer")) // the client itself closes it where a ping is not answered
+	return nil
+}
+
+// end ends the connection with a reason, and gives the reason of the first time.
+func (c *connection) end(why error) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err == nil {
+		c.err = why
+		close(c.gone)
+		if c.raw != nil {
+			_ = c.raw.Close()
+		}
+	}
+	return c.err
+}
+
+// reason is why the connection is gone, or nil.
+func (c *connection) reason() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
+}
+
+// drop ends the connection without a word, so that the broker publishes the last will, and waits for what used it.
+func (c *connection) drop(why error) {
+	_ = c.end(cmp.Or(why, errLost))
+	c.client.Disconnect(0)
+	c.work.Wait()
+}
+
+// leave logs out: there is nothing more to say, and no last will.
+func (c *connection) leave() {
+	c.client.Disconnect(quiesce)
+	c.drop(errors.New("closed"))
+}
+
+// publish returns once the broker has acknowledged a message.
+func (c *connection) publish(ctx context.Context, topic string, data []byte, retained bool) error {
+	// The client waits itself where the broker takes nothing, also when the connection is gone.
+	published := make(chan paho.Token, 1)
+	c.work.Go(func() { published <- c.client.Publish(topic, qos, retained, data) })
+	select {
+	case t := <-published:
+		if err := c.acknowledged(ctx, t); err != nil {
+			return fmt.Errorf("publish to %s: %w", topic, err)
+		}
+		return nil
+	case <-c.gone:
+		return c.reason()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// acknowledged waits until the broker has answered, or the connection is gone.
+func (c *connection) acknowledged(ctx context.Context, t paho.Token) error {
+	err := wait(ctx, t, c.gone, ackTimeout)
+	if err == nil {
+		return nil
+	}
+	if gone := c.reason(); gone != nil {
+		return gone
+	}
+	return err
+}
+
+// wait waits for a token, but not for ever.
+func wait(ctx context.Context, t paho.Token, gone <-chan struct{}, most time.Duration) error {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	select {
+	case <-t.Done():
+		return t.Error()
+	case <-gone:
+		return errLost
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return fmt.Errorf("not acknowledged within %v", most)
+	}
+}

@@ -1,0 +1,182 @@
+package mqtt
+
+import (
+	"context"
+	"errors"
+	"io"
+	"maps"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	firstPause = 250 * time.Millisecond
+	// longestPause is between attempts to reach a broker; longestRest is where it takes the connection and ends it soon after.
+	longestPause = 10 * time.Second
+	longestRest  = time.Minute
+	// stableAfter is how long a connection lasts that counts as a good one.
+	stableAfter = 10 * time.Second
+	// farewellTime is how long the last words may take.
+	farewellTime = 2 * time.Second
+)
+
+// attempts are the connections since the last good one.
+type attempts struct {
+	pause  time.Duration // before the next
+	short  int           // how many in a row ended soon after they were made
+	logged string        // the last reason that was logged
+}
+
+// failed takes note that there is no connection, since none could be made, since it was short, or since a good one is lost, and gives the pause
+// before the next.
+func (a *attempts) failed(short bool) time.Duration {
+	longest := longestPause
+	if short {
+		a.short++
+		longest = longestRest
+	}
+	a.pause = min(max(2*a.pause, firstPause), longest)
+	return a.pause
+}
+
+// connectLoop makes one connection after the other until Close.
+func (w *Way) connectLoop() {
+	var tried attempts
+	for w.ctx.Err() == nil {
+		short, err := w.session(&tried)
+		w.setCurrent(nil, w.describe(err))
+		if w.ctx.Err() != nil {
+			return
+		}
+		pause := tried.failed(short)
+		if tried.short > 1 && endedByBroker(err) {
+			err = errors.New("the broker ends the connection soon after it is made, again and again: perhaps another client connects with " +
+				"the client id " + w.clientID + ", as one with a copy of this data_dir")
+			w.setCurrent(nil, err)
+		}
+		if text := w.describe(err).Error(); text != tried.logged {
+			tried.logged = text
+			w.log.Warn("no connection to MQTT, trying again", "broker", w.where, "error", text)
+		}
+		select {
+		case <-w.ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// endedByBroker says whether it was the other side that ended a connection.
+func endedByBroker(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+// session makes a connection, publishes what is to be retained, and keeps it for as long as it lasts.
+// It says whether that was short.
+func (w *Way) session(tried *attempts) (short bool, err error) {
+	in := login{clientID: w.clientID, user: w.opts.User, password: w.opts.Password, tls: w.opts.TLS}
+	if !w.opts.Quiet {
+		in.will = w.topic("availability")
+	}
+	c, err := dial(w.ctx, w.where, in)
+	if err != nil {
+		return false, err
+	}
+	published := map[string]string{}
+	if !w.opts.Quiet {
+		if err := w.publishRetained(w.ctx, c, published); err != nil {
+			c.drop(err)
+			return true, err
+		}
+	}
+	w.setCurrent(c, nil)
+	if tried.short == 0 {
+		w.log.Info("connected to MQTT", "broker", w.where, "client_id", w.clientID)
+	}
+	short = true
+	stable := time.NewTimer(stableAfter)
+	defer stable.Stop()
+	for {
+		select {
+		case <-c.gone:
+			c.drop(nil)
+			return short, c.reason()
+		case <-stable.C:
+			if tried.short > 0 {
+				w.log.Info("connected to MQTT again", "broker", w.where, "client_id", w.clientID)
+			}
+			*tried, short = attempts{}, false
+		case <-w.changed:
+			if err := w.publishHealth(w.ctx, c, published); err != nil && w.ctx.Err() == nil {
+				c.drop(err)
+				return short, err
+			}
+		case <-w.ctx.Done():
+			w.farewell(c, published)
+			return short, w.ctx.Err()
+		}
+	}
+}
+
+// publishHealth publishes what changed of the cameras' availability.
+func (w *Way) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
+	if w.opts.Quiet {
+		return nil
+	}
+	w.mu.Lock()
+	health := maps.Clone(w.health)
+	w.mu.Unlock()
+	for _, camera := range w.opts.Cameras {
+		text := availability(health[camera])
+		if published[camera] == text {
+			continue
+		}
+		if err := c.publish(ctx, w.topic(camera, "availability"), []byte(text), true); err != nil {
+			return err
+		}
+		published[camera] = text
+	}
+	return nil
+}
+
+// farewell publishes the last states and that nobody watches any more. Where the broker does not take that, the last will says it.
+func (w *Way) farewell(c *connection, published map[string]string) {
+	w.setCurrent(nil, errors.New("closed"))
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), farewellTime)
+	defer cancel()
+	err := w.publishHealth(ctx, c, published)
+	if err == nil && !w.opts.Quiet {
+		err = c.publish(ctx, w.topic("availability"), []byte(Offline), true)
+	}
+	if err != nil {
+		c.drop(err)
+		return
+	}
+	c.leave()
+}
+
+// describe says what would help, without the password.
+func (w *Way) describe(err error) error {
+	if err == nil {
+		err = errors.New("connection lost")
+	}
+	text := err.Error()
+	if w.opts.Password != "" {
+		text = strings.ReplaceAll(text, w.opts.Password, "***")
+	}
+	hint := ""
+	switch lower := strings.ToLower(text); {
+	case strings.Contains(lower, "not authorized"), strings.Contains(lower, "bad user name"), strings.Contains(lower, "not authorised"):
+		hint = ": user or password is not what this broker expects"
+	case strings.Contains(lower, "refused") && strings.Contains(lower, "dial"):
+		hint = ": no broker answers there: start it, or correct the address"
+	case strings.Contains(lower, "unknown authority"):
+		hint = ": name the certificate authority that the broker's certificate is from"
+	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
+		hint = ": the broker ended the connection"
+	}
+	if hint != "" && !strings.HasSuffix(text, hint) {
+		text += hint
+	}
+	return errors.New(text)
+}

@@ -1,0 +1,179 @@
+package mqtt
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/renameio/v2"
+
+	"vigil/alerts/instance"
+)
+
+// registryFile is the name of a Registry's file.
+const registryFile = "mqtt.json"
+
+// idDigits is how many digits of a hash are in a client id: with vigil- before it and -check behind it has the 23 that every broker must take.
+const idDigits = 10
+
+// Registry is the identity of an installation and what it left at brokers, kept in a file from one run to the next: whatever is retained there
+// is noted before it is published. Its methods may be called concurrently.
+type Registry struct {
+	id   string // of the data directory
+	path string // empty for none
+
+	mu sync.Mutex
+	in record
+}
+
+// record is a Registry's file.
+type record struct {
+	// Retained are the topics that may be retained at each broker.
+	Retained map[string][]string `json:"retained"`
+}
+
+func newRegistry() *Registry {
+	return &Registry{id: rand.Text(), in: record{Retained: map[string][]string{}}}
+}
+
+// OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; what could not be read is not known
+// to it, and what is published is forgotten.
+func OpenRegistry(dataDir string) (*Registry, error) {
+	r := newRegistry()
+	id, err := instance.ID(dataDir)
+	if err != nil {
+		return r, err
+	}
+	r.id = id
+	return r, r.read(filepath.Join(dataDir, registryFile))
+}
+
+// ReadRegistry is for those who only look: it has the identity, or where there is none yet another one, and writes nothing.
+func ReadRegistry(dataDir string) *Registry {
+	r := newRegistry()
+	if id, err := instance.Read(dataDir); err == nil {
+		r.id = id
+	}
+	return r
+}
+
+func (r *Registry) read(path string) error {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		r.path = path
+		return nil
+	}
+	var in record
+	if err == nil {
+		err = json.Unmarshal(text, &in)
+	}
+	if err == nil && in.Retained == nil {
+		err = errors.New("it has no key retained")
+	}
+	if err != nil {
+		return fmt.Errorf("%s: what is retained at MQTT brokers is not known: %w; delete the file to begin anew", path, err)
+	}
+	r.path, r.in = path, in
+	return nil
+}
+
+// clientID is the installation's name at brokers under a topic.
+func (r *Registry) clientID(topic string) string {
+	sum := sha256.Sum256([]byte(r.id + "\n" + topic))
+	return "vigil-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:idDigits])
+}
+
+// knows says whether anything was ever published at a broker.
+func (r *Registry) knows(broker string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, ok := r.in.Retained[broker]
+	return ok
+}
+
+// brokers are those at which something may be retained.
+func (r *Registry) brokers() []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.in.Retained)), func(b string) bool { return len(r.in.Retained[b]) == 0 })
+}
+
+// retain notes topics that will be retained at a broker, and gives those that shall be no more: what was noted before, and what was found.
+func (r *Registry) retain(broker string, topics, found []string) (stale []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, t := range slices.Concat(r.in.Retained[broker], found) {
+		if !slices.Contains(topics, t) && !slices.Contains(stale, t) {
+			stale = append(stale, t)
+		}
+	}
+	return stale, r.set(broker, slices.Concat(topics, stale))
+}
+
+// settle notes that exactly these topics are retained at a broker.
+func (r *Registry) settle(broker string, topics []string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.set(broker, topics)
+}
+
+// forget drops a broker at which nothing is retained any more.
+func (r *Registry) forget(broker string) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.in.Retained, broker)
+	return r.save()
+}
+
+// set changes and keeps what is known of a broker. r.mu is held.
+func (r *Registry) set(broker string, topics []string) error {
+	topics = slices.Clone(topics)
+	slices.Sort(topics)
+	if before, ok := r.in.Retained[broker]; ok && slices.Equal(before, topics) {
+		return nil
+	}
+	r.in.Retained[broker] = topics
+	return r.save()
+}
+
+// save replaces the file as a whole. r.mu is held, or nobody else knows r.
+func (r *Registry) save() error {
+	if r.path == "" {
+		return nil
+	}
+	text, err := json.MarshalIndent(r.in, "", "  ")
+	if err != nil {
+		return err
+	}
+	dir := filepath.Dir(r.path)
+	if err = os.MkdirAll(dir, 0o700); err == nil {
+		err = renameio.WriteFile(r.path, append(text, '\n'), 0o600)
+	}
+	if err == nil {
+		err = syncDir(dir)
+	}
+	if err != nil {
+		return fmt.Errorf("what is retained at MQTT brokers cannot be kept: %w", err)
+	}
+	return nil
+}
+
+// syncDir makes a rename last over a power cut.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}

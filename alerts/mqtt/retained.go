@@ -1,0 +1,191 @@
+package mqtt
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"vigil/alerts"
+)
+
+// lookTime bounds the search for what earlier versions left.
+const lookTime = 5 * time.Second
+
+// retained is a message that the broker keeps for those who come later.
+type retained struct{ topic, text string }
+
+// publishRetained publishes after each connection how things are, since a broker may have been started anew and know nothing, and deletes what
+// is retained there of before: cameras that are no longer configured, other topics, other names. It notes in published how available each
+// camera was said to be.
+func (w *Way) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
+	wanted, err := w.wanted(published)
+	if err != nil {
+		return err
+	}
+	topics := make([]string, 0, len(wanted))
+	for _, m := range wanted {
+		topics = append(topics, m.topic)
+	}
+	var old []string
+	if w.opts.Discovery != "" && !w.opts.Registry.knows(w.where) {
+		if old, err = w.lookForOld(ctx, c); err != nil {
+			return err
+		}
+	}
+	stale, err := w.opts.Registry.retain(w.where, topics, old)
+	w.warn(err)
+	for _, topic := range stale {
+		if err := c.publish(ctx, topic, nil, true); err != nil {
+			return err
+		}
+	}
+	for _, m := range wanted {
+		if err := c.publish(ctx, m.topic, []byte(m.text), true); err != nil {
+			return err
+		}
+	}
+	if len(stale) > 0 {
+		w.log.Info("MQTT topics that are no longer in use were deleted", "broker", w.where, "topics", len(stale))
+	}
+	w.warn(w.opts.Registry.settle(w.where, topics))
+	return nil
+}
+
+func (w *Way) warn(err error) {
+	if err != nil {
+		w.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err)
+	}
+}
+
+// wanted is all that is to be retained, in the order in which it is published: that vigil is there comes last.
+func (w *Way) wanted(published map[string]string) ([]retained, error) {
+	w.mu.Lock()
+	states, health := maps.Clone(w.state), maps.Clone(w.health)
+	w.mu.Unlock()
+	var all []retained
+	for _, camera := range w.opts.Cameras {
+		found, err := w.discovery(camera)
+		if err != nil {
+			return nil, err
+		}
+		published[camera] = availability(health[camera])
+		all = append(append(all, found...),
+			retained{w.topic(camera, "attributes"), states[camera].attributes},
+			retained{w.topic(camera, "state"), states[camera].state},
+			retained{w.topic(camera, "availability"), published[camera]})
+	}
+	return append(all, retained{w.topic("availability"), Online}), nil
+}
+
+// lookForOld finds what a version before the Registry announced of this installation: its names were made of the topic's last part. Where
+// another one had the same name, its states are at other topics, and it is left alone.
+func (w *Way) lookForOld(ctx context.Context, c *connection) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookTime)
+	defer cancel()
+	var mu sync.Mutex
+	var old []string
+	seen := make(chan struct{}, 1)
+	marker := w.topic("sync", w.clientID)
+	hear := func(_ paho.Client, m paho.Message) {
+		if m.Topic() == marker {
+			select {
+			case seen <- struct{}{}:
+			default:
+			}
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		old = append(old, w.oldTopics(m.Topic(), m.Payload())...)
+	}
+	// Behind what is retained comes what is published now.
+	filters := map[string]byte{
+		w.opts.Discovery + "/binary_sensor/+/anomaly/config": qos, w.opts.Discovery + "/sensor/+/severity/config": qos, marker: qos,
+	}
+	err := c.acknowledged(ctx, c.client.SubscribeMultiple(filters, hear))
+	if err == nil {
+		err = c.publish(ctx, marker, nil, false)
+	}
+	if err == nil {
+		select {
+		case <-seen:
+		case <-ctx.Done():
+		case <-c.gone:
+		}
+		err = c.acknowledged(w.ctx, c.client.Unsubscribe(slices.Collect(maps.Keys(filters))...))
+	}
+	if gone := c.reason(); gone != nil {
+		return nil, gone
+	}
+	if err != nil { // not allowed there, perhaps: no reason to do without alerts
+		w.log.Debug("what earlier versions announced at MQTT was not found", "error", err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	return old, nil
+}
+
+// oldTopics are those to delete where an announcement is this installation's from before.
+func (w *Way) oldTopics(topic string, payload []byte) []string {
+	var said struct {
+		StateTopic string `json:"state_topic"`
+		Origin     struct {
+			Name string `json:"name"`
+		} `json:"origin"`
+	}
+	if err := json.Unmarshal(payload, &said); err != nil || said.Origin.Name != "vigil" {
+		return nil
+	}
+	parts := strings.Split(strings.TrimPrefix(topic, w.opts.Discovery+"/"), "/")
+	if len(parts) != 4 {
+		return nil
+	}
+	camera, ok := strings.CutPrefix(parts[1], alerts.CameraName(w.opts.Topic)+"_")
+	if !ok || alerts.ValidCamera(camera) != nil || said.StateTopic != w.topic(camera, "state") && said.StateTopic != w.topic(camera, "attributes") {
+		return nil
+	}
+	old := []string{topic}
+	if !slices.Contains(w.opts.Cameras, camera) && parts[0] == "binary_sensor" {
+		old = append(old, w.topic(camera, "state"), w.topic(camera, "attributes"), w.topic(camera, "availability"))
+	}
+	return old
+}
+
+// Withdraw deletes what is retained at brokers that are not configured any more, all but keep. It tries once, without a user or a password,
+// since none is known.
+func (r *Registry) Withdraw(ctx context.Context, keep string, log *slog.Logger) {
+	for _, broker := range r.brokers() {
+		if broker == keep {
+			continue
+		}
+		r.mu.Lock()
+		topics := r.in.Retained[broker]
+		r.mu.Unlock()
+		if err := r.withdraw(ctx, broker, topics); err != nil && ctx.Err() == nil {
+			log.Warn("topics stay retained at an MQTT broker that is not configured any more; delete them there", "broker", broker,
+				"topics", topics, "error", err)
+		}
+	}
+}
+
+func (r *Registry) withdraw(ctx context.Context, broker string, topics []string) error {
+	c, err := dial(ctx, broker, login{clientID: r.clientID("") + "-gone"})
+	if err != nil {
+		return err
+	}
+	defer c.leave()
+	for _, topic := range topics {
+		if err := c.publish(ctx, topic, nil, true); err != nil {
+			return fmt.Errorf("delete %s: %w", topic, err)
+		}
+	}
+	return r.forget(broker)
+}

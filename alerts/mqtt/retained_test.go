@@ -1,0 +1,306 @@
+package mqtt
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"vigil/alerts"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+// retainedAt is what a broker has retained, by topic.
+func retainedAt(t *testing.T, url string) map[string]string {
+	t.Helper()
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("looker"))
+	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Disconnect(0)
+	found, done := map[string]string{}, make(chan struct{})
+	hear := func(_ paho.Client, m paho.Message) {
+		if m.Topic() == "marker" {
+			close(done)
+		} else if m.Retained() {
+			found[m.Topic()] = string(m.Payload())
+		}
+	}
+	if err := wait(within(t), c.Subscribe("#", 1, hear), nil, longWait); err != nil {
+		t.Fatal(err)
+	}
+	c.Publish("marker", 1, false, "")
+	<-done
+	return found
+}
+
+// retain leaves messages at a broker.
+func retain(t *testing.T, url string, messages map[string]string) {
+	t.Helper()
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("leaver"))
+	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Disconnect(250)
+	for topic, text := range messages {
+		if err := wait(within(t), c.Publish(topic, 1, true, text), nil, longWait); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// topicsOf are the topics of an installation with such cameras.
+func topicsOf(id, topic, discovery string, cameras ...string) []string {
+	all := []string{topic + "/availability"}
+	for _, c := range cameras {
+		all = append(all, topic+"/"+c+"/state", topic+"/"+c+"/attributes", topic+"/"+c+"/availability")
+		if discovery != "" {
+			all = append(all, discovery+"/binary_sensor/"+id+"_"+c+"/anomaly/config", discovery+"/sensor/"+id+"_"+c+"/severity/config")
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func registry(t *testing.T, dir string) *Registry {
+	t.Helper()
+	r, err := OpenRegistry(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// start is one run of a vigil, which is connected.
+func start(t *testing.T, o Options) *Way {
+	t.Helper()
+	w, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	if err := w.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// Whatever the configuration becomes while vigil is down, at the broker is what it says now, and what others left there.
+func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		others := map[string]string{
+			"vigil/other": "mine", "homeassistant/binary_sensor/lamp/anomaly/config": `{"origin":{"name":"lamp"}}`, "vigil/porch/state": "ON",
+		}
+		retain(t, s.url(), others)
+		dir := t.TempDir()
+		for _, step := range []struct {
+			name, topic, discovery string
+			cameras                []string
+		}{
+			{"first", "vigil", "homeassistant", []string{"gate", "yard"}},
+			{"a camera is renamed", "vigil", "homeassistant", []string{"front-gate", "yard"}},
+			{"nothing changes", "vigil", "homeassistant", []string{"front-gate", "yard"}},
+			{"another topic", "site1/vigil", "homeassistant", []string{"front-gate"}},
+			{"another prefix of Home Assistant", "site1/vigil", "hass", []string{"front-gate"}},
+			{"not announced", "site1/vigil", "", []string{"front-gate"}},
+			{"no camera", "site1/vigil", "", nil},
+		} {
+			r := registry(t, dir) // as after a kill: nothing was said at the end
+			w, err := New(Options{URL: s.url(), Registry: r, Topic: step.topic, Discovery: step.discovery, Cameras: step.cameras})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Check(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			found := retainedAt(t, s.url())
+			want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, step.topic, step.discovery, step.cameras...), slices.Collect(maps.Keys(others))...)))
+			if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want) {
+				t.Errorf("%s: retained are\n%s\nwant\n%s", step.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+			}
+			for topic, text := range others {
+				if found[topic] != text {
+					t.Errorf("%s: somebody else's %s became %q", step.name, topic, found[topic])
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		// MQTT is configured no more.
+		registry(t, dir).Withdraw(within(t), "", slog.New(slog.DiscardHandler))
+		if got := retainedAt(t, s.url()); !maps.Equal(got, others) {
+			t.Errorf("retained at the end is %v, want %v", got, others)
+		}
+		if left := registry(t, dir).brokers(); len(left) > 0 {
+			t.Errorf("noted are still %v", left)
+		}
+	})
+}
+
+// A process that is killed has noted what it announced, and what waited of a camera that is configured no more leaves nothing behind.
+func TestARenamedCameraAfterAKill(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		dir := t.TempDir()
+		kill := startVictim(t, s.url(), dir)
+		l := listen(t, s.url(), "vigil/#")
+		l.until(t, "vigil/yard/availability", Online)
+		kill()
+		w := start(t, Options{URL: s.url(), Registry: registry(t, dir), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"front-yard"}})
+		id := alerts.NewID()
+		end := event("yard", id, 1, alerts.PhaseEnd)
+		data, err := alerts.Encode(end)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := outbox.Message{Seq: 1, Camera: "yard", Subject: end.Subject(), ID: end.MessageID(), Data: data}
+		if err := w.Deliver(within(t), m); err != nil {
+			t.Fatal(err)
+		}
+		l.until(t, "vigil/yard/availability", "")
+		if got, want := slices.Sorted(maps.Keys(retainedAt(t, s.url()))), topicsOf(w.clientID, "vigil", "homeassistant", "front-yard"); !slices.Equal(got, want) {
+			t.Errorf("retained are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if len(l.events) != 1 || l.events[0] != "vigil/events/yard/end "+end.MessageID() {
+			t.Errorf("heard %v", l.events)
+		}
+	})
+}
+
+// Of what earlier versions announced, one's own goes, and that of another one of the same name stays.
+func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		announced := func(topic, camera, state string) map[string]string {
+			payload := fmt.Sprintf(`{"origin":{"name":"vigil"},"state_topic":"%s/%s/%s"}`, topic, camera, state)
+			if state == "state" {
+				return map[string]string{
+					"homeassistant/binary_sensor/vigil_" + camera + "/anomaly/config": payload, topic + "/" + camera + "/state": "OFF",
+					topic + "/" + camera + "/availability": Online, topic + "/" + camera + "/attributes": "{}",
+				}
+			}
+			return map[string]string{"homeassistant/sensor/vigil_" + camera + "/severity/config": payload}
+		}
+		foreign := announced("site2/vigil", "cellar", "state")
+		for _, m := range []map[string]string{
+			foreign, announced("vigil", "gate", "state"), announced("vigil", "gate", "attributes"), announced("vigil", "yard", "state"),
+			announced("vigil", "yard", "attributes"),
+		} {
+			retain(t, s.url(), m)
+		}
+		w := start(t, Options{URL: s.url(), Registry: registry(t, t.TempDir()), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
+		want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, "vigil", "homeassistant", "yard"), slices.Collect(maps.Keys(foreign))...)))
+		if got := slices.Sorted(maps.Keys(retainedAt(t, s.url()))); !slices.Equal(got, want) {
+			t.Errorf("retained are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	})
+}
+
+// Two data directories are two clients also under one topic, and one is the same after a new start.
+func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
+	one, two := t.TempDir(), t.TempDir()
+	a, b := registry(t, one), registry(t, two)
+	if a.clientID("vigil") == b.clientID("vigil") || a.clientID("site1/vigil") == a.clientID("site2/vigil") {
+		t.Error("two have one client id")
+	}
+	if again := registry(t, one); again.clientID("vigil") != a.clientID("vigil") || len(a.clientID("vigil")+"-check") > 23 {
+		t.Errorf("the client id is %q, and then %q", a.clientID("vigil"), again.clientID("vigil"))
+	}
+	eachBroker(t, func(t *testing.T, s *server) {
+		ways := []*Way{
+			start(t, Options{URL: s.url(), Registry: a, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"gate"}}),
+			start(t, Options{URL: s.url(), Registry: b, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}}),
+		}
+		for i, camera := range []string{"gate", "yard"} {
+			first, _ := ways[i].current()
+			end := event(camera, alerts.NewID(), 0, alerts.PhaseEnd)
+			data, err := alerts.Encode(end)
+			if err != nil {
+				t.Fatal(err)
+			}
+			m := outbox.Message{Seq: 1, Camera: camera, Subject: end.Subject(), ID: end.MessageID(), Data: data}
+			if err := ways[i].Deliver(within(t), m); err != nil {
+				t.Error(err)
+			}
+			if c, err := ways[i].current(); c != first || err != nil {
+				t.Errorf("%s was thrown out: %v", camera, err)
+			}
+		}
+		found := retainedAt(t, s.url())
+		var own struct {
+			UniqueID string `json:"unique_id"`
+		}
+		for i, camera := range []string{"gate", "yard"} {
+			text := found["homeassistant/binary_sensor/"+ways[i].clientID+"_"+camera+"/anomaly/config"]
+			if err := json.Unmarshal([]byte(text), &own); err != nil || own.UniqueID != ways[i].clientID+"_"+camera+"_anomaly" {
+				t.Errorf("%s is announced as %q: %v", camera, own.UniqueID, err)
+			}
+		}
+	})
+}
+
+// A file that is not a registry is left alone and named.
+func TestADamagedRegistry(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, registryFile)
+	for _, text := range []string{"", "{", "[]", `{}`} {
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := OpenRegistry(dir)
+		if err == nil || !strings.Contains(err.Error(), path) || r.clientID("x") == "" {
+			t.Errorf("%q: %v", text, err)
+		}
+		if got, err := os.ReadFile(path); err != nil || string(got) != text {
+			t.Errorf("%q became %q: %v", text, got, err)
+		}
+	}
+}
+
+// Two copies of one data directory throw each other out: less and less often, and the reason is logged once.
+func TestACopiedIdentity(t *testing.T) {
+	port := natstest.FreePort(t)
+	natstest.Mosquitto(t, port, "allow_anonymous true")
+	r := newRegistry()
+	logs := make([]*heard, 2)
+	for i := range logs {
+		logs[i] = &heard{}
+		w, err := New(Options{
+			URL: fmt.Sprintf("tcp://127.0.0.1:%d", port), Registry: r, Topic: "vigil", Cameras: []string{"gate"},
+			Log: slog.New(slog.NewTextHandler(logs[i], &slog.HandlerOptions{Level: slog.LevelWarn})),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.Close()
+	}
+	ctx := within(t)
+	for _, l := range logs {
+		if err := l.wait(ctx, "another client connects with the client id vigil-"); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestPauses(t *testing.T) {
+	var short, away attempts
+	for i := range 12 {
+		a, b := short.failed(true), away.failed(false)
+		want := firstPause << i
+		if a != min(want, longestRest) || b != min(want, longestPause) {
+			t.Errorf("pause %d is %v after a short connection and %v without one", i, a, b)
+		}
+	}
+	if short.short != 12 || away.short != 0 {
+		t.Errorf("%d and %d short connections", short.short, away.short)
+	}
+}

@@ -1,0 +1,64 @@
+package mqtt
+
+import (
+	"context"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+// A broker that takes nothing more holds up nobody who only has a state to say, and hears the latest of each camera when it goes on.
+func TestABrokerThatStalls(t *testing.T) {
+	port := natstest.FreePort(t)
+	p := natstest.Mosquitto(t, port, "allow_anonymous true")
+	s := &server{port: port}
+	w, err := New(Options{URL: s.url(), Topic: "vigil", Cameras: []string{"gate", "yard"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	l := listen(t, s.url(), "vigil/#")
+	w.Status(alerts.Status{Camera: "yard", State: alerts.StateLive})
+	l.until(t, "vigil/yard/availability", Online)
+	p.Signal(t, syscall.SIGSTOP)
+	// More than the system keeps for a peer that does not read.
+	ctx, cancel := context.WithCancel(within(t))
+	blocked := make(chan error, 1)
+	go func() {
+		blocked <- w.Deliver(ctx, outbox.Message{Subject: "vigil.alerts.yard.start", Camera: "yard", Data: make([]byte, 64<<20)})
+	}()
+	said := make(chan struct{})
+	go func() {
+		defer close(said)
+		for i := range 1000 {
+			state := alerts.StateLive
+			if i%2 == 0 {
+				state = alerts.StateFailing
+			}
+			w.Status(alerts.Status{Camera: "yard", State: state})
+			w.Status(alerts.Status{Camera: "gate", State: state})
+		}
+		w.Status(alerts.Status{Camera: "yard", State: alerts.StateFrozen})
+	}()
+	select {
+	case <-said:
+	case <-time.After(5 * time.Second):
+		t.Error("a state waits for the broker")
+	}
+	select {
+	case err := <-blocked:
+		t.Errorf("delivered to a broker that stands still: %v", err)
+	default:
+	}
+	cancel()
+	if err := <-blocked; err == nil {
+		t.Error("delivered to a broker that stands still")
+	}
+	p.Signal(t, syscall.SIGCONT)
+	l.until(t, "vigil/gate/availability", Online)
+	l.until(t, "vigil/yard/availability", Offline)
+}
