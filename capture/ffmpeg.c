@@ -1,6 +1,7 @@
 //go:build cgo && gocv_videoio
 
 #include "ffmpeg.h"
+#include "tracks.h"
 
 #include <libavcodec/avcodec.h>
 #include <libavformat/avformat.h>
@@ -25,6 +26,9 @@ struct vigil_source {
 	AVFrame *frame, *before; // the picture, and the one before it
 	struct SwsContext *gray, *color;
 	int stream;
+	int rotation;        // by how many degrees pictures are turned, clockwise
+	uint8_t *unturned;   // a picture before that
+	unsigned unturned_size;
 	int draining;
 	int damaged;         // pictures left out since the last one
 	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
@@ -73,13 +77,16 @@ vigil_source *vigil_new(void)
 	return s;
 }
 
-static int open_codec(vigil_source *s)
+static int open_codec(vigil_source *s, vigil_info *info)
 {
-	const AVCodec *decoder = NULL;
-	int n = av_find_best_stream(s->format, AVMEDIA_TYPE_VIDEO, -1, -1, &decoder, 0);
+	int n = vigil_first_video(s->format, &info->tracks, &info->covers, &info->sounds);
 	if (n < 0)
 		return n;
+	const AVCodec *decoder = avcodec_find_decoder(s->format->streams[n]->codecpar->codec_id);
+	if (!decoder)
+		return AVERROR_DECODER_NOT_FOUND;
 	s->stream = n;
+	s->rotation = vigil_rotation(s->format->streams[n]);
 	for (unsigned i = 0; i < s->format->nb_streams; i++)
 		if ((int)i != n)
 			s->format->streams[i]->discard = AVDISCARD_ALL;
@@ -93,6 +100,9 @@ static int open_codec(vigil_source *s)
 	s->codec->pkt_timebase = s->format->streams[n]->time_base;
 	return avcodec_open2(s->codec, decoder, NULL);
 }
+
+// is_upright is false of a picture whose width becomes its height.
+static int is_upright(const vigil_source *s) { return s->rotation % 180 == 0; }
 
 // A server that says how long a file is has a recording. So has a playlist that says where it ends; it is itself a short file.
 static int is_recorded(AVFormatContext *f)
@@ -131,13 +141,13 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 		err = avformat_find_stream_info(s->format, NULL);
 	}
 	if (err >= 0)
-		err = open_codec(s);
+		err = open_codec(s, info);
 	if (err < 0)
 		return err;
 	AVStream *st = s->format->streams[s->stream];
 	AVRational rate = av_guess_frame_rate(s->format, st, NULL);
-	info->width = st->codecpar->width;
-	info->height = st->codecpar->height;
+	info->width = is_upright(s) ? st->codecpar->width : st->codecpar->height;
+	info->height = is_upright(s) ? st->codecpar->height : st->codecpar->width;
 	info->threads = s->codec->thread_count;
 	info->recorded = is_recorded(s->format);
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
@@ -222,8 +232,8 @@ int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p)
 		av_frame_unref(s->frame);
 	}
 	AVFrame *f = s->frame;
-	p->width = f->width;
-	p->height = f->height;
+	p->width = is_upright(s) ? f->width : f->height;
+	p->height = is_upright(s) ? f->height : f->width;
 	p->timed = f->best_effort_timestamp != AV_NOPTS_VALUE;
 	p->pts = p->timed ? av_rescale_q(f->best_effort_timestamp, s->format->streams[s->stream]->time_base, (AVRational){1, 1000000000}) : 0;
 	p->same = same(f, s->before);
@@ -277,7 +287,7 @@ static void widen(uint8_t *restrict to, const uint8_t *restrict from, int n)
 	}
 }
 
-int vigil_luma(vigil_source *s, uint8_t *to)
+static int luma(vigil_source *s, uint8_t *to)
 {
 	AVFrame *f = s->frame;
 	if (!has_luma(f->format)) {
@@ -297,7 +307,38 @@ int vigil_luma(vigil_source *s, uint8_t *to)
 	return 0;
 }
 
-int vigil_color(vigil_source *s, uint8_t *to, int w, int h)
+// turn writes a picture of w x h pixels turned.
+static void turn(const vigil_source *s, uint8_t *restrict to, int w, int h, int bytes)
+{
+	const uint8_t *from = s->unturned;
+	for (int y = 0; y < h; y++)
+		for (int x = 0; x < w; x++, from += bytes) {
+			size_t at = s->rotation == 90 ? (size_t)x * h + h - 1 - y : s->rotation == 180 ? (size_t)(h - 1 - y) * w + w - 1 - x : (size_t)(w - 1 - x) * h + y;
+			memcpy(to + at * bytes, from, bytes);
+		}
+}
+
+// unturned is room for a picture that is to be turned.
+static uint8_t *unturned(vigil_source *s, size_t size)
+{
+	av_fast_malloc(&s->unturned, &s->unturned_size, size);
+	return s->unturned;
+}
+
+int vigil_luma(vigil_source *s, uint8_t *to)
+{
+	if (!s->rotation)
+		return luma(s, to);
+	int w = s->frame->width, h = s->frame->height;
+	if (!unturned(s, (size_t)w * h))
+		return AVERROR(ENOMEM);
+	int err = luma(s, s->unturned);
+	if (err >= 0)
+		turn(s, to, w, h, 1);
+	return err;
+}
+
+static int color(vigil_source *s, uint8_t *to, int w, int h)
 {
 	AVFrame *f = s->frame;
 	int stride = 3 * w;
@@ -305,6 +346,23 @@ int vigil_color(vigil_source *s, uint8_t *to, int w, int h)
 	if (!s->color)
 		return AVERROR(EINVAL);
 	return sws_scale(s->color, (const uint8_t *const *)f->data, f->linesize, 0, f->height, &to, &stride) < 0 ? AVERROR_EXTERNAL : 0;
+}
+
+int vigil_color(vigil_source *s, uint8_t *to, int w, int h)
+{
+	if (!s->rotation)
+		return color(s, to, w, h);
+	if (!is_upright(s)) {
+		int width = w;
+		w = h;
+		h = width;
+	}
+	if (!unturned(s, (size_t)w * h * 3))
+		return AVERROR(ENOMEM);
+	int err = color(s, s->unturned, w, h);
+	if (err >= 0)
+		turn(s, to, w, h, 3);
+	return err;
 }
 
 void vigil_stop(vigil_source *s) { atomic_store(&s->stopped, 1); }
@@ -320,6 +378,7 @@ void vigil_free(vigil_source *s)
 	av_packet_free(&s->packet);
 	av_frame_free(&s->frame);
 	av_frame_free(&s->before);
+	av_free(s->unturned);
 	sws_freeContext(s->gray);
 	sws_freeContext(s->color);
 	av_free(s);

@@ -38,11 +38,15 @@ type libav struct {
 
 // openURL opens a camera's URL. The context ends the opening at any time.
 func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
+	if o.Reader == GoCV {
+		return openURLWithGoCV(ctx, addr, o)
+	}
 	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout, clock: clock{began: time.Now()}}
 	if v.s == nil {
 		return nil, Info{}, errors.New("no memory for FFmpeg")
 	}
-	ask, err := v.request(ctx, addr, o)
+	ask, tunnel, err := newRequest(ctx, addr, o)
+	v.tunnel = tunnel
 	if err != nil {
 		C.vigil_free(v.s)
 		return nil, Info{}, err
@@ -64,6 +68,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		}
 		return nil, Info{}, explainCode(ctx, addr, code, o)
 	}
+	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads = int(info.threads)
 	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
@@ -80,8 +85,8 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 // request is what FFmpeg is asked for: options that are empty are not set.
 type request struct{ url, transport, protocols, headers string }
 
-// request sets up the tunnel where a certificate is to be checked. Then FFmpeg speaks with that only.
-func (v *libav) request(ctx context.Context, addr Address, o Options) (request, error) {
+// newRequest sets up the tunnel where a certificate is to be checked. Then FFmpeg speaks with that only.
+func newRequest(ctx context.Context, addr Address, o Options) (request, *tunnel, error) {
 	w := addr.web()
 	overTLS := strings.HasSuffix(w.scheme, "s")
 	r := request{url: addr.Reveal(), protocols: "http,https,tcp,tls,crypto,data"}
@@ -89,18 +94,19 @@ func (v *libav) request(ctx context.Context, addr Address, o Options) (request, 
 		r.protocols, r.transport = "rtsp,rtsps,rtp,udp,tcp,tls", o.Transport
 	}
 	if !overTLS || o.Trust.Any() {
-		return r, nil
+		return r, nil, nil
 	}
-	var err error
-	if v.tunnel, r.url, err = openTunnel(ctx, addr, o.Trust, o.OpenTimeout); err != nil {
-		return r, err
+	t, url, err := openTunnel(ctx, addr, o.Trust, o.OpenTimeout)
+	if err != nil {
+		return r, nil, err
 	}
+	r.url = url
 	if r.transport != "" {
 		r.protocols, r.transport = "rtsp,rtp,tcp", "tcp"
 	} else {
 		r.protocols, r.headers = "http,tcp,crypto,data", "Host: "+hostHeader(w)+"\r\n"
 	}
-	return r, nil
+	return r, t, nil
 }
 
 func hostHeader(w webAddress) string {

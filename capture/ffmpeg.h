@@ -8,6 +8,7 @@ typedef struct {
 	int width, height; // in pixels; 0 where unknown
 	double fps;        // 0 where unknown
 	int threads;       // that the decoder has
+	int tracks, covers, sounds; // as in vigil_tracks
 	int recorded;      // its end is known: it is a recording, whatever serves it
 } vigil_info;
 
@@ -24,6 +25,7 @@ typedef struct {
 	int tracks, covers, sounds; // of moving pictures, of single ones, of sound
 	int cover_first;            // a single picture is in front of the moving ones
 	int width, height;          // in pixels, of the first track of moving pictures, as the following
+	int rotation;               // by how many degrees they are to be turned, clockwise: 0, 90, 180 or 270
 	int64_t frames;             // 0 where it names none
 	double seconds;             // 0 where it names none
 	int own_seconds;            // these are not the whole container's
@@ -48,7 +50,7 @@ int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], B
 void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread
 void vigil_free(vigil_source *s);
 int vigil_remux(const char *from, const char *to);               // files' names
-int vigil_survey_open(const char *path, vigil_survey **s, vigil_tracks *t); // s is to be closed also after an error
+int vigil_survey_open(const char *path, const char *protocols, vigil_survey **s, vigil_tracks *t); // s is to be closed also after an error
 int vigil_survey_read(vigil_survey *s, int packets, vigil_scan *r);         // adds so many packets; vigil_eof at the end
 void vigil_survey_close(vigil_survey *s);
 void vigil_reason(int code, char *text, size_t size);

@@ -8,6 +8,8 @@ import (
 
 // Options say how an address is opened. The zero value works.
 type Options struct {
+	// Reader is what reads a URL: FFmpeg (also when empty) or GoCV. Files, folders and devices are always read by GoCV.
+	Reader string
 	// Transport is how RTSP carries its pictures: "tcp" (also when empty) or "udp".
 	Transport string
 	// Trust says whose certificate an rtsps or https camera may show.
@@ -26,6 +28,12 @@ type Options struct {
 	// Opening is every Frame's Opening; 0 means 1.
 	Opening int
 }
+
+// What Options.Reader may be.
+const (
+	FFmpeg = "ffmpeg"
+	GoCV   = "gocv"
+)
 
 // Info is what a source says of itself when it is opened.
 type Info struct {
@@ -63,6 +71,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Opening == 0 {
 		o.Opening = 1
+	}
+	if o.Reader != "" && o.Reader != FFmpeg && o.Reader != GoCV {
+		return o, errors.New("the reader is ffmpeg or gocv")
 	}
 	switch o.Transport {
 	case "":

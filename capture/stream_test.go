@@ -130,7 +130,7 @@ func TestNaturalOrder(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, bad := range []Options{{Transport: "quic"}, {FolderFPS: -1}, {FolderFPS: 1e9}} {
+	for _, bad := range []Options{{Transport: "quic"}, {Reader: "vlc"}, {FolderFPS: -1}, {FolderFPS: 1e9}} {
 		if _, err := Open(t.Context(), Address{}, bad); err == nil {
 			t.Errorf("%+v is accepted", bad)
 		}

@@ -18,23 +18,24 @@ type tracks struct {
 	videos, covers, sounds int
 	coverFirst             bool
 	width, height          int           // of the first video track, as the following
+	rotation               int           // by how many degrees pictures are to be turned, clockwise
 	frames                 int           // 0 where unknown
 	length                 time.Duration // 0 where unknown
 	own                    bool          // length is not the whole container's
 }
 
-// surveyFile reads a file's header with FFmpeg's libraries.
-func surveyFile(path string) (tracks, error) {
+// survey reads a file's header, or a URL's, with FFmpeg's libraries.
+func survey(path, protocols string) (tracks, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], &s, &t) }, path)
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, protocols)
 	C.vigil_survey_close(s)
 	if code < 0 {
 		return tracks{}, errors.New(reason(code))
 	}
 	return tracks{
 		videos: int(t.tracks), covers: int(t.covers), sounds: int(t.sounds), coverFirst: t.cover_first != 0, width: int(t.width), height: int(t.height),
-		frames: int(t.frames), length: time.Duration(float64(t.seconds) * float64(time.Second)),
+		rotation: int(t.rotation), frames: int(t.frames), length: time.Duration(float64(t.seconds) * float64(time.Second)),
 		own: t.own_seconds != 0,
 	}, nil
 }
@@ -74,7 +75,7 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
 	var r C.vigil_scan
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], &s, &t) }, path)
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, "file")
 	defer func() { C.vigil_survey_close(s) }()
 	for code == 0 {
 		if ctx.Err() != nil {

@@ -72,7 +72,7 @@ static double length(const AVFormatContext *f, const AVStream *st, int *own)
 	return seconds;
 }
 
-int vigil_survey_open(const char *path, vigil_survey **to, vigil_tracks *t)
+int vigil_survey_open(const char *path, const char *protocols, vigil_survey **to, vigil_tracks *t)
 {
 	av_log_set_level(AV_LOG_QUIET);
 	vigil_survey *s = av_mallocz(sizeof *s);
@@ -82,7 +82,7 @@ int vigil_survey_open(const char *path, vigil_survey **to, vigil_tracks *t)
 	}
 	*to = s;
 	AVDictionary *options = NULL;
-	int err = av_dict_set(&options, "protocol_whitelist", "file", 0);
+	int err = av_dict_set(&options, "protocol_whitelist", protocols, 0);
 	if (err >= 0)
 		err = avformat_open_input(&s->format, path, NULL, &options);
 	av_dict_free(&options);
@@ -102,6 +102,7 @@ int vigil_survey_open(const char *path, vigil_survey **to, vigil_tracks *t)
 		t->cover_first |= s->format->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
 	t->width = st->codecpar->width;
 	t->height = st->codecpar->height;
+	t->rotation = vigil_rotation(st);
 	t->frames = st->nb_frames;
 	t->seconds = length(s->format, st, &t->own_seconds);
 	return 0;

@@ -20,8 +20,10 @@ import (
 
 // OpenCV's names for these came after the version that GoCV follows.
 const (
-	propOpenTimeout gocv.VideoCaptureProperties = 53 // CAP_PROP_OPEN_TIMEOUT_MSEC
-	propReadTimeout gocv.VideoCaptureProperties = 54 // CAP_PROP_READ_TIMEOUT_MSEC
+	propOrientation     gocv.VideoCaptureProperties = 48 // CAP_PROP_ORIENTATION_META
+	propOrientationAuto gocv.VideoCaptureProperties = 49 // CAP_PROP_ORIENTATION_AUTO
+	propOpenTimeout     gocv.VideoCaptureProperties = 53 // CAP_PROP_OPEN_TIMEOUT_MSEC
+	propReadTimeout     gocv.VideoCaptureProperties = 54 // CAP_PROP_READ_TIMEOUT_MSEC
 )
 
 // video reads through OpenCV. Only the Stream's lock keeps close out of read.
@@ -29,6 +31,8 @@ type video struct {
 	notes
 	vc      *gocv.VideoCapture
 	img     gocv.Mat
+	turned  gocv.Mat // img as it stands upright, where it is to be turned
+	turn    int      // by how many degrees, clockwise
 	ahead   gocv.Mat // a picture read before its time, to see what comes after one without a time
 	isAhead bool
 	aheadAt time.Duration
@@ -37,9 +41,10 @@ type video struct {
 	live    bool
 	timeout time.Duration // of one read
 	count   int
-	path    string // of a file; empty for others
-	tracks  tracks // likewise
-	scan    *scan  // of its packets, where it seemed to end too early
+	tunnel  *tunnel // nil for none
+	path    string  // of a file; empty for others
+	tracks  tracks  // likewise
+	scan    *scan   // of its packets, where it seemed to end too early
 }
 
 // openFile gives FFmpeg an absolute path, in which it sees no protocol, and allows no protocol but files, so that no
@@ -49,7 +54,7 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 	if err != nil {
 		return nil, Info{}, err
 	}
-	found, surveyErr := surveyFile(abs)
+	found, surveyErr := survey(abs, "file")
 	if err := found.check(); err != nil {
 		return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
 	}
@@ -70,6 +75,7 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 // know takes what the container says of the video's own track in place of what OpenCV makes of the container's length.
 func (v *video) know(t tracks) {
 	v.tracks = t
+	v.setTurn(t.rotation)
 	v.once(t.note())
 	switch {
 	case t.frames > 0:
@@ -124,6 +130,7 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
 	if err != nil || !vc.IsOpened() {
 		return nil, errors.Join(errNoVideo, vc.Close())
 	}
+	vc.Set(propOrientationAuto, 0)
 	v := &video{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: Info{
 		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
 		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
@@ -139,12 +146,16 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
 	if v.info.FPS > 0 {
 		v.clock.step = time.Duration(float64(time.Second) / v.info.FPS)
 	}
-	v.img, v.ahead = gocv.NewMat(), gocv.NewMat()
+	v.img, v.turned, v.ahead = gocv.NewMat(), gocv.NewMat(), gocv.NewMat()
 	return v, nil
 }
 
 func (v *video) close() error {
-	return errors.Join(v.vc.Close(), v.img.Close(), v.ahead.Close())
+	err := errors.Join(v.vc.Close(), v.img.Close(), v.turned.Close(), v.ahead.Close())
+	if v.tunnel != nil {
+		v.tunnel.close()
+	}
+	return err
 }
 
 func (v *video) read(ctx context.Context, f *Frame) error {
@@ -155,7 +166,7 @@ func (v *video) read(ctx context.Context, f *Frame) error {
 		raw = v.aheadAt
 	case v.grab(&v.img):
 		raw = v.position()
-	case v.path != "" && v.endsEarly():
+	case v.endsEarly():
 		if ok, err := v.grabFurther(ctx); err != nil {
 			return err
 		} else if !ok {
@@ -168,8 +179,25 @@ func (v *video) read(ctx context.Context, f *Frame) error {
 	f.PTS, f.Cut = v.time(raw)
 	v.once(v.clock.note())
 	v.count++
-	f.Same = v.live && v.isSame(f)
-	return copyPixels(f, &v.img)
+	upright := &v.img
+	if code, ok := turns[v.turn]; ok {
+		upright = &v.turned
+		if err := gocv.Rotate(v.img, upright, code); err != nil {
+			return err
+		}
+	}
+	f.Same = v.live && v.isSame(f, upright)
+	return copyPixels(f, upright)
+}
+
+var turns = map[int]gocv.RotateFlag{90: gocv.Rotate90Clockwise, 180: gocv.Rotate180Clockwise, 270: gocv.Rotate90CounterClockwise}
+
+// setTurn makes pictures upright. OpenCV 4.6 does so by itself unless it is told not to, and turns by 90 degrees the wrong way.
+func (v *video) setTurn(degrees int) {
+	v.turn = degrees
+	if degrees%180 != 0 {
+		v.info.Width, v.info.Height = v.info.Height, v.info.Width
+	}
 }
 
 // time tells two zeros apart by the next picture: a decoder that gives out what it still held reports zero up to the
@@ -208,13 +236,19 @@ func (v *video) grab(to *gocv.Mat) bool {
 }
 
 // isSame compares with the picture that f still holds.
-func (v *video) isSame(f *Frame) bool {
-	data, err := v.img.DataPtrUint8()
+func (v *video) isSame(f *Frame, m *gocv.Mat) bool {
+	data, err := m.DataPtrUint8()
 	return err == nil && v.count > 1 && bytes.Equal(data, f.Pix)
 }
 
-// endsEarly says whether a file may hold more than was read.
+// endsEarly says whether a recording may hold more than was read.
 func (v *video) endsEarly() bool {
+	switch {
+	case v.path == "" && v.info.Frames > 0:
+		return float64(v.info.Frames)/v.info.FPS > (v.clock.last + v.clock.step + v.tolerance()).Seconds()
+	case v.path == "":
+		return false
+	}
 	slack := int(v.tolerance() / v.clock.step)
 	return v.tracks.length <= 0 || v.tracks.length-(v.clock.last+v.clock.step) > v.tolerance() || v.tracks.frames > v.count+slack
 }
@@ -224,6 +258,10 @@ const soundAtOnce = 512
 
 // grabFurther reads on where a file's packets say that there are more pictures: behind a long stretch of sound.
 func (v *video) grabFurther(ctx context.Context) (bool, error) {
+	if v.path == "" {
+		const tries = 4096 // two million packets
+		return v.grabSoon(ctx, tries)
+	}
 	if v.scan == nil {
 		s, err := scanFile(ctx, v.path)
 		if err != nil {
@@ -236,12 +274,21 @@ func (v *video) grabFurther(ctx context.Context) (bool, error) {
 		return false, nil //nolint:nilerr // A file that is gone has no more.
 	}
 	const smallest = 16 // bytes of a packet with what the container adds
-	for range 64 + st.Size()/(smallest*soundAtOnce) {
+	return v.grabSoon(ctx, 64+st.Size()/(smallest*soundAtOnce))
+}
+
+// grabSoon reads a picture that comes after at most so many failures.
+func (v *video) grabSoon(ctx context.Context, tries int64) (bool, error) {
+	began := time.Now()
+	for range tries {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
 		if v.vc.Read(&v.img) && !v.img.Empty() {
 			return true, nil
+		}
+		if v.live && time.Since(began) > v.timeout*9/10 {
+			break
 		}
 	}
 	return false, nil

@@ -109,6 +109,8 @@ type Settings struct {
 	Hop int `yaml:"hop" validate:"min=1,max=160"`
 	// Realtime plays a file or a folder at its own pace; false is as fast as it decodes. Live cameras are not affected.
 	Realtime bool `yaml:"realtime"`
+	// Reader is what reads a URL: FFmpeg's libraries, or GoCV, which reads files, folders and devices.
+	Reader string `yaml:"reader" validate:"oneof=ffmpeg gocv"`
 	// Transport is how RTSP brings the pictures.
 	Transport string `yaml:"transport" validate:"oneof=tcp udp"`
 	// Trust says whose certificate an rtsps or https camera may show: any, system (one that an authority vouches for that this machine
@@ -219,6 +221,7 @@ func Default() Config {
 			Alarms:      Rate{Times: 1, Per: "day"},
 			Hop:         2,
 			Realtime:    true,
+			Reader:      capture.FFmpeg,
 			Transport:   "tcp",
 			Trust:       TrustAny,
 			OpenTimeout: 10 * time.Second,

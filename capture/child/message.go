@@ -15,6 +15,7 @@ import (
 // programs can read.
 type start struct {
 	Address                  []byte // with its password; in bytes, because JSON would change what is no UTF-8
+	Reader                   string
 	Transport                string
 	Trust                    capture.Trust
 	OpenTimeout, ReadTimeout time.Duration

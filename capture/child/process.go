@@ -26,6 +26,7 @@ const Argument = "camera-process"
 // Options say what a child does. Side, Address and the timeouts are needed.
 type Options struct {
 	Address                  capture.Address
+	Reader                   string        // as in capture.Options
 	Transport                string        // as in capture.Options
 	Trust                    capture.Trust // likewise
 	OpenTimeout, ReadTimeout time.Duration // likewise
@@ -97,7 +98,7 @@ type Process struct {
 // Start starts a child and waits until its camera is open. The caller must Close it.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
-		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
 		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.KnownFPS,
 		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}

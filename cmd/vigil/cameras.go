@@ -98,7 +98,7 @@ func opener(source capture.Address, s config.Settings) func(context.Context, uin
 // openOptions are what the configuration says of how a source is opened. Its errors name the key.
 func openOptions(s config.Settings) (capture.Options, error) {
 	trust, err := newTrust(s)
-	return capture.Options{Transport: s.Transport, Trust: trust, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout}, err
+	return capture.Options{Reader: s.Reader, Transport: s.Transport, Trust: trust, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout}, err
 }
 
 // mostTrust is more than a system's whole list of authorities has, in bytes.
@@ -135,7 +135,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 			return nil, err
 		}
 		o := child.Options{
-			Address: c.Source, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
 			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {

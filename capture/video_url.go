@@ -1,0 +1,53 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+)
+
+// openURLWithGoCV opens a camera's URL as files are opened. The context is looked at before and after.
+func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info, error) {
+	began := time.Now()
+	ask, tunnel, err := newRequest(ctx, addr, o)
+	if err != nil {
+		return nil, Info{}, err
+	}
+	v, err := openFFmpeg(ctx, ask.url, ask.options(), o)
+	if err != nil {
+		if tunnel != nil {
+			tunnel.close()
+		}
+		switch why := explainURL(ctx, addr, o.Trust, min(o.OpenTimeout, explainTime)); {
+		case ctx.Err() != nil:
+			return nil, Info{}, ctx.Err()
+		case why != nil && !errors.Is(err, context.Canceled):
+			return nil, Info{}, why
+		}
+		return nil, Info{}, err
+	}
+	if v.vc.Get(propOrientation) != 0 { // only what is served as a file has one
+		if t, err := survey(ask.url, ask.protocols); err == nil {
+			v.setTurn(t.rotation)
+		}
+	}
+	v.tunnel, v.live = tunnel, true
+	v.info.FPS = steadyFPS(v.info.FPS, o.KnownFPS)
+	v.clock.began, v.clock.live = began, v.info.Frames == 0
+	return v, v.info, nil
+}
+
+// options are in the form in which OpenCV takes them.
+func (r request) options() string {
+	options := []string{"protocol_whitelist;" + r.protocols}
+	if r.transport != "" {
+		options = append(options, "rtsp_transport;"+r.transport, "allowed_media_types;video")
+	}
+	if r.headers != "" {
+		options = append(options, "headers;"+r.headers)
+	}
+	return strings.Join(options, "|")
+}
