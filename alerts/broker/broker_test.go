@@ -186,6 +186,9 @@ func TestFollowReturnsTheCallersError(t *testing.T) {
 
 func TestFollowPassesOverForeignMessages(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
+	if err := c.EnsureStream(within(t)); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := c.js.Publish(within(t), "vigil.alerts.a.start", []byte("hello")); err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ const (
 	StateConnected    = "connected" // for the first time, after a late dial
 	StateRefused      = "refused"   // the server refused something, as a subject that the user may not use
 	StateUnsent       = "unsent"    // an alert is not acknowledged yet and will be sent again
+	StateWaiting      = "waiting"   // there is no stream to follow yet
 )
 
 const (
@@ -62,7 +63,7 @@ type Conn struct {
 	watchers watchers
 }
 
-// Dial connects and makes sure of the stream. It fails within seconds, and says which is wrong: no server there, wrong
+// Dial connects and asks for the stream, but makes nothing: that is left to the first alert. It fails within seconds, and says which is wrong: no server there, wrong
 // credentials, JetStream off, or a permission that is missing. Once connected, a Conn reconnects until it is closed.
 // With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
@@ -84,7 +85,7 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	if o.Late {
 		return c, nil
 	}
-	if _, err := c.ensureStream(ctx); err != nil {
+	if _, err := c.stream(ctx); err != nil && !errors.Is(err, ErrNoStream) {
 		c.nc.Close()
 		return nil, err
 	}

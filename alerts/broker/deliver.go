@@ -44,9 +44,13 @@ func (c *Conn) advise(err error) error {
 }
 
 // Check says whether alerts of these cameras would be stored: whether the stream is there or can be made, and whether we may publish to it. It
-// stores nothing.
+// stores nothing and makes nothing.
 func (c *Conn) Check(ctx context.Context, cameras ...string) error {
-	if _, err := c.ensureStream(ctx); err != nil {
+	_, err := c.stream(ctx)
+	if errors.Is(err, ErrNoStream) {
+		err = c.mayCreate(ctx)
+	}
+	if err != nil {
 		return err
 	}
 	for _, camera := range cameras {
@@ -66,8 +70,11 @@ func (c *Conn) probe(ctx context.Context, subject string) error {
 	// The server refuses it for the sequence number, after it has looked at everything else.
 	_, err := c.js.Publish(ctx, subject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
 	var api *jetstream.APIError
-	if errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence {
+	switch {
+	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
 		return nil
+	case errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(reason(ctx, err), nats.ErrPermissionViolation):
+		return nil // nothing stores the subject yet, and it was not refused
 	}
 	if err == nil {
 		err = errors.New("a message that must be refused was stored")

@@ -31,11 +31,11 @@ func (c *Conn) Find(ctx context.Context, id string) ([]Stored, error) {
 	if err := alerts.ValidID(id); err != nil {
 		return nil, err
 	}
-	s, err := c.ensureStream(ctx)
+	s, err := c.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	seqs, err := numbersOf(ctx, s, id)
+	seqs, err := c.numbersOf(ctx, s, id)
 	if err != nil {
 		return nil, fmt.Errorf("find alert %s: %w", id, c.scrub(err))
 	}
@@ -60,22 +60,24 @@ func (c *Conn) Find(ctx context.Context, id string) ([]Stored, error) {
 	return found, nil
 }
 
-// numbersOf gives the numbers of an alert's messages in the stream, repeats left out.
-func numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]uint64, error) {
+// numbersOf gives the numbers of an alert's messages in the stream, repeats left out. The consumer that it needs is gone afterwards.
+func (c *Conn) numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]uint64, error) {
 	u, err := ulid.ParseStrict(id)
 	if err != nil {
 		return nil, err
 	}
 	since := ulid.Time(u.Time()).Add(-clocksApart)
-	cons, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{
-		HeadersOnly: true, FilterSubjects: []string{alerts.AllAlerts}, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
-	})
+	cfg := jetstream.ConsumerConfig{
+		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
+		HeadersOnly: true, FilterSubject: alerts.AllAlerts, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
+	}
+	cons, err := s.CreateConsumer(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
-	info, err := cons.Info(ctx)
-	if err != nil || info.NumPending == 0 {
-		return nil, err
+	defer c.forget(ctx, s, cons.CachedInfo().Name)
+	if cons.CachedInfo().NumPending == 0 {
+		return nil, nil
 	}
 	it, err := cons.Messages()
 	if err != nil {
@@ -84,7 +86,7 @@ func numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]uint64, er
 	defer it.Stop()
 	var seqs []uint64
 	seen := map[string]bool{}
-	for {
+	for delivered := uint64(1); ; delivered++ {
 		msg, err := it.Next(jetstream.NextContext(ctx))
 		if err != nil {
 			return nil, err
@@ -92,6 +94,9 @@ func numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]uint64, er
 		meta, err := msg.Metadata()
 		if err != nil {
 			return nil, err
+		}
+		if meta.Sequence.Consumer != delivered {
+			return nil, errors.New("a message was lost on the way from NATS")
 		}
 		head := msg.Headers().Get(jetstream.MsgIDHeader)
 		if of, _, ok := strings.Cut(head, ":"); ok && of == id && !seen[head] {

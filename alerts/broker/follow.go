@@ -29,7 +29,8 @@ type FollowOptions struct {
 }
 
 // Follow calls each for every alert in the order of the stream, each once, and survives a restart of the server. It
-// returns nil when ctx ends, or the error that each returned.
+// returns nil when ctx ends, or the error that each returned. Where there is no stream yet it says so by OnState and waits for one; with Once it
+// ends.
 func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(alerts.Alert) error) error {
 	return c.FollowRaw(ctx, o, func(a alerts.Alert, _ []byte) error { return each(a) })
 }
@@ -37,13 +38,18 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(alerts.Ale
 // FollowRaw is Follow with the message as it was published, fields of later versions included.
 func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.Alert, []byte) error) error {
 	p, err := c.startAt(ctx, o)
-	if err != nil {
+	told := ""
+	switch {
+	case errors.Is(err, ErrNoStream):
+		told = err.Error()
+		c.onState(StateWaiting, err)
+		p = &position{}
+	case err != nil:
 		return err
 	}
 	if o.Once && p.last == 0 {
 		return nil
 	}
-	told := ""
 	for {
 		err := c.session(ctx, o, p, each)
 		if err == nil {
@@ -59,6 +65,10 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 			return fmt.Errorf("follow alerts: %w", c.scrub(err))
 		case c.nc.IsConnected() && !passing(err) && err.Error() != told:
 			told = err.Error()
+			if errors.Is(err, ErrNoStream) {
+				c.onState(StateWaiting, err)
+				break
+			}
 			c.onState(StateRefused, fmt.Errorf("follow alerts: %w", c.scrub(err)))
 		}
 		select {
@@ -93,7 +103,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 			return nil, err
 		}
 	}
-	s, err := c.ensureStream(ctx)
+	s, err := c.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +124,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
 	ctx, release := c.Guard(ctx)
 	defer release()
-	s, err := c.ensureStream(ctx)
+	s, err := c.stream(ctx)
 	if err != nil {
 		return err
 	}

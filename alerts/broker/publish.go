@@ -66,11 +66,17 @@ func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) err
 	case !c.nc.IsConnected():
 		return ErrDisconnected
 	}
-	_, err := c.js.Publish(ctx, subject, data, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+	send := func() error {
+		_, err := c.js.Publish(ctx, subject, data, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+		return err
+	}
+	err := send()
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
-		// Nothing stores the subject: the stream may have gone with the server's directory.
-		_, ensured := c.ensureStream(ctx)
-		return errors.Join(err, ensured)
+		// Nothing stores the subject: it is the first alert, or the stream has gone with the server's directory.
+		if _, ensured := c.ensureStream(ctx); ensured != nil {
+			return errors.Join(err, ensured)
+		}
+		err = send()
 	}
 	return reason(ctx, err)
 }

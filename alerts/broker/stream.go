@@ -23,14 +23,33 @@ const (
 	StreamBytes = 256 << 20
 )
 
-// ensureStream returns the stream and creates it where there is none. An operator's limits stay as they are.
+// ErrNoStream is the answer where a server has no stream of alerts yet: the first alert makes it.
+var ErrNoStream = errors.New("no alerts yet")
+
+// stream returns the stream and makes nothing: it is ErrNoStream where there is none.
+func (c *Conn) stream(ctx context.Context) (jetstream.Stream, error) { return c.openStream(ctx, false) }
+
+// ensureStream returns the stream and creates it where there is none, for those who store. An operator's limits stay as they are.
 func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
+	return c.openStream(ctx, true)
+}
+
+// EnsureStream makes the stream where there is none, for those who want to know before their first alert whether it can be stored.
+func (c *Conn) EnsureStream(ctx context.Context) error {
+	_, err := c.ensureStream(ctx)
+	return err
+}
+
+func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	ctx, release := c.Guard(ctx, "$JS.API.", "_INBOX.")
 	defer release()
 	s, err := c.js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		if !create {
+			return nil, fmt.Errorf("NATS at %s: %w: there is no stream %s", c.where, ErrNoStream, Stream)
+		}
 		s, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name:        Stream,
 			Description: "Alerts of vigil",
@@ -55,6 +74,27 @@ func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	}
 	return nil, fmt.Errorf("NATS at %s: stream %s stores %q, not %s: add that subject to it",
 		c.where, Stream, s.CachedInfo().Config.Subjects, alerts.AllAlerts)
+}
+
+// mayCreate says whether the stream could be made. A request whose subject and contents disagree is refused by the server once it has looked at
+// whether it may come at all, so nothing is made.
+func (c *Conn) mayCreate(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	ctx, release := c.Guard(ctx, "$JS.API.", "_INBOX.")
+	defer release()
+	account, err := c.js.AccountInfo(ctx)
+	if err == nil {
+		if most := account.Limits.MaxStore; most >= 0 && most-int64(account.Store) < StreamBytes {
+			return fmt.Errorf("NATS at %s: stream %s: the account has no room for %d MiB: free some, or create the stream with limits of your own",
+				c.where, Stream, StreamBytes>>20)
+		}
+		_, err = c.nc.RequestWithContext(ctx, "$JS.API.STREAM.CREATE."+Stream, []byte(`{"name":"VIGIL_PROBE"}`))
+	}
+	if err != nil {
+		return fmt.Errorf("NATS at %s: stream %s: %w", c.where, Stream, c.streamError(ctx, err))
+	}
+	return nil
 }
 
 func (c *Conn) streamError(ctx context.Context, err error) error {

@@ -107,6 +107,8 @@ func stateLine(state string, err error) string {
 		return fmt.Sprintf("connection to NATS lost, trying again: %v", err)
 	case state == broker.StateReconnected:
 		return "connected to NATS again"
+	case state == broker.StateWaiting:
+		return err.Error()
 	case err != nil:
 		return fmt.Sprintf("NATS %s: %v", state, err)
 	}

@@ -173,6 +173,9 @@ func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.
 	if err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}
+	if err := conn.EnsureStream(ctx); err != nil {
+		return nil, nil, errors.Join(err, conn.Close(), stop())
+	}
 	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
 }
 

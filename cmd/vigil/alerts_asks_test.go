@@ -1,0 +1,155 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/config"
+	"vigil/internal/natstest"
+)
+
+// assets are the streams of a server, which its buckets are too, each with its consumers.
+func assets(t *testing.T, js jetstream.JetStream) string {
+	t.Helper()
+	var all []string
+	streams := js.ListStreams(t.Context())
+	for info := range streams.Info() {
+		all = append(all, fmt.Sprintf("%s: %d consumers", info.Config.Name, info.State.Consumers))
+	}
+	if err := streams.Err(); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(all)
+	return strings.Join(all, ", ")
+}
+
+// Commands that only ask leave a server as they found it: without a stream where there is none, and without a consumer where there is one.
+func TestWhoAsksMakesNothing(t *testing.T) {
+	port := natstest.FreePort(t)
+	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
+	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := sampleAlert(alerts.PhaseStart)
+	for _, server := range []struct{ name, says string }{{"empty", "no alerts yet"}, {"with an alert", ""}} {
+		if server.says == "" {
+			conn, err := broker.Dial(t.Context(), broker.DialOptions{URL: url})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Publish(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := assets(t, js)
+		for _, args := range [][]string{
+			{"--since", "1h", "--follow=false"},
+			{"--since", "1h", "--follow=false", "--camera", "yard", "--json"},
+			{"show", a.ID},
+			{"export", a.ID, filepath.Join(t.TempDir(), "out")},
+			{"ack", alerts.NewID()},
+		} {
+			_, out, errs := runAlerts(t.Context(), append(args, "--server", url)...)
+			if server.says != "" && (!strings.Contains(errs, server.says) || out != "") {
+				t.Errorf("%s, %v: said %q, printed %q", server.name, args, errs, out)
+			}
+			if after := assets(t, js); after != before {
+				t.Errorf("%s, %v: there were %q, there are %q", server.name, args, before, after)
+			}
+		}
+		cfg := config.Default()
+		cfg.NATS.URL = url
+		cfg.Cameras = []config.Camera{{Name: "yard"}}
+		if err := checkNATS(t.Context(), cfg); err != nil {
+			t.Errorf("%s: check: %v", server.name, err)
+		}
+		if after := assets(t, js); after != before {
+			t.Errorf("%s, check: there were %q, there are %q", server.name, before, after)
+		}
+	}
+}
+
+// Whoever follows a server without alerts is told so, and sees the first one.
+func TestFollowWaitsForTheFirstAlert(t *testing.T) {
+	port := natstest.FreePort(t)
+	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
+	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	out, notes := &lines{out: make(chan string, 10)}, &lines{out: make(chan string, 10)}
+	code := make(chan int, 1)
+	go func() { code <- run(ctx, []string{"alerts", "--server", url}, out, notes) }()
+	line := func(from *lines) string {
+		t.Helper()
+		select {
+		case l := <-from.out:
+			return l
+		case <-ctx.Done():
+			t.Fatal("nothing was said")
+			return ""
+		}
+	}
+	if l := line(notes); !strings.Contains(l, "no alerts yet") {
+		t.Errorf("said is %q", l)
+	}
+	conn, err := broker.Dial(ctx, broker.DialOptions{URL: url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := sampleAlert(alerts.PhaseStart)
+	if err := conn.Publish(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	if l := line(out); l != alertLine(a) {
+		t.Errorf("printed is %q", l)
+	}
+	if err := conn.Close(); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if c := <-code; c != exitDone {
+		t.Errorf("exit code %d", c)
+	}
+}
+
+// A stream that could not be made is found without making it.
+func TestCheckSaysThatNoStreamCanBeMade(t *testing.T) {
+	for name, c := range map[string]struct{ server, want string }{
+		"not allowed": {`authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$JS.API.STREAM.CREATE.>"]}}}]}
+no_auth_user: u
+` + natstest.JetStreamIn(t.TempDir()), "allow this user"},
+		"no room": {fmt.Sprintf(`accounts: {A: {jetstream: {max_file: 1M}, users: [{user: u, password: p}]}}
+no_auth_user: u
+jetstream: {store_dir: %q}`, t.TempDir()), "no room"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			port := natstest.FreePort(t)
+			natstest.Launch(t, port, c.server)
+			cfg := config.Default()
+			cfg.NATS.URL = fmt.Sprintf("nats://127.0.0.1:%d", port)
+			cfg.Cameras = []config.Camera{{Name: "yard"}}
+			if err := checkNATS(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want %q", err, c.want)
+			}
+		})
+	}
+}
