@@ -29,11 +29,17 @@ func Check(videos []Video, side int) error {
 	if len(videos) == 0 {
 		return fmt.Errorf("%w: there is none", ErrTooLittle)
 	}
-	first := &videos[0]
+	var first *Video
 	for i := range videos {
 		v := &videos[i]
 		if v.Side != side || len(v.Gray)%(side*side) != 0 {
 			return fmt.Errorf("%s: %d bytes of %d x %d pixels, the model takes %d x %d", v.Name, len(v.Gray), v.Side, v.Side, side, side)
+		}
+		if v.Width == side && v.Height == side {
+			continue // what a model saw of a camera, which may be of any size
+		}
+		if first == nil {
+			first = v
 		}
 		if v.Width != first.Width || v.Height != first.Height {
 			return fmt.Errorf("%s: pictures are %dx%d, those of %s %dx%d: a model learns from videos of one size", v.Name, v.Width, v.Height,

@@ -1,0 +1,49 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"vigil/alerts/broker"
+)
+
+// closed is a way that takes nothing.
+type closed struct{}
+
+func (closed) Name() string { return "closed" }
+
+func (closed) Deliver(context.Context, Message) error { return errors.New("nobody is there") }
+
+// An outbox follows its sizes from one start to the next, up and down, and a smaller one loses nothing that still must leave.
+func TestAnOutboxFollowsItsSizes(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	stored := uint64(0)
+	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
+		o, err := Open(within(t), Options{Server: broker.Options{Dir: dir, Private: true}, Bytes: size, Reserve: size, Ways: []Way{closed{}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		info := s.CachedInfo()
+		if info.Config.MaxBytes != size || info.State.Msgs != stored {
+			t.Errorf("opened with %d: the stream takes %d and has %d messages, want %d", size, info.Config.MaxBytes, info.State.Msgs, stored)
+		}
+		if held, err := os.Stat(filepath.Join(dir, "reserve")); err != nil || held.Size() != size {
+			t.Errorf("opened with %d: the reserve is %v, %v", size, held, err)
+		}
+		if size > 1<<19 {
+			for range 3 {
+				stored += uint64(len(wholeEvent(t, o, "yard")))
+			}
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,92 @@
+//go:build cgo && gocv_videoio
+
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"vigil/alerts"
+)
+
+// An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event, and train reads as many
+// pictures as the model saw, beside recordings of the camera's own size.
+func TestAckNormalKeepsWhatTheModelSaw(t *testing.T) {
+	const every = 2 // of 25 frames a second the model sees 12.5
+	dir := t.TempDir()
+	street := smallStreet(t, 1, 25)
+	recording, weights := filepath.Join(dir, "street.mkv"), tinyWeights(t)
+	film(t, street, 150, recording, "-c:v", "ffv1")
+	file := filepath.Join(dir, "vigil.yaml")
+	text := fmt.Sprintf(`
+data_dir: %s
+model: %s
+nats: {embedded: {port: 0}}
+evidence: {before: 10s, longest: 20s}
+defaults: {fps: 12.5, hop: 1, realtime: false, threshold: {lo: 0, theta: 0.000001}}
+cameras: [{name: street, source: %s}]
+`, filepath.Join(dir, "data"), weights, recording)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	mustVigil(t, "run", "-c", file)
+	var last alerts.Alert
+	for _, line := range strings.Split(strings.TrimSpace(mustVigil(t, "alerts", "--local", "-c", file, "--since", "1h", "--follow=false", "--json")), "\n") {
+		a, err := alerts.Decode([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = a
+	}
+	if out := mustVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c", file); !strings.Contains(out, "1 clips kept to learn from") {
+		t.Errorf("said is %s", out)
+	}
+	mustVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)
+	lessons, err := filepath.Glob(filepath.Join(dir, "model-input-*.mkv"))
+	if err != nil || len(lessons) != 1 {
+		t.Fatalf("exported are %v, %v", lessons, err)
+	}
+	first, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(lessons[0]), "model-input-"), ".mkv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	scores := func(source string, args ...string) map[string]string {
+		t.Helper()
+		out := filepath.Join(t.TempDir(), "scores.csv")
+		mustVigil(t, append([]string{"replay", source, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"}, args...)...)
+		all := map[string]string{}
+		for _, row := range readCSV(t, out)[1:] {
+			all[row[1]] = row[2]
+		}
+		return all
+	}
+	of, kept := scores(recording, "--fps", "12.5"), scores(lessons[0])
+	for frame, got := range kept {
+		n, err := strconv.Atoi(frame)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := of[strconv.Itoa(first+every*n)]; got != want {
+			t.Errorf("picture %s has error %s, as frame %d of the recording %q", frame, got, first+every*n, want)
+		}
+	}
+	pictures := len(kept) + 15
+	if pictures < 60 {
+		t.Errorf("%d pictures are kept of 75", pictures)
+	}
+	out, errs, err := learn(t.Context(), recording, lessons[0], "-o", filepath.Join(dir, "m.safetensors"), "--preset", "tiny", "--seed", "3",
+		"--epochs", "1", "--fps", "12.5", "--json")
+	if err != nil {
+		t.Fatalf("%v\n%s", err, errs)
+	}
+	var summary struct{ Frames int }
+	if err := json.Unmarshal([]byte(out), &summary); err != nil || summary.Frames != 75+pictures {
+		t.Errorf("train read %d frames, want 75 and %d: %v", summary.Frames, pictures, err)
+	}
+}
