@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"reflect"
 	"strings"
 	"time"
@@ -43,21 +44,30 @@ func Schema() ([]byte, error) {
 	s.Title = "vigil's configuration"
 	s.Description = "The configuration file of vigil. ${NAME} in a text stands for a variable of the environment."
 	d := Default()
-	refine(s, reflect.ValueOf(d))
-	for name, v := range map[string]any{
-		"Log": d.Log, "NATS": d.NATS, "Embedded": d.NATS.Embedded, "Settings": d.Defaults,
-		"Camera": Camera{Settings: d.Defaults}, "Reconnect": d.Defaults.Reconnect, "Detector": d.Defaults.Detector,
-		"Threshold": Threshold{}, "Zone": Zone{}, "Hours": Hours{},
-	} {
-		refine(s.Definitions[name], reflect.ValueOf(v))
+	refined := refinerOf(s.Definitions)
+	refined.refine(s, reflect.ValueOf(d))
+	for _, element := range []any{Camera{Settings: d.Defaults}, Threshold{}, Zone{}, Hours{}} {
+		refined.definition(reflect.ValueOf(element))
 	}
 	s.Definitions["Camera"].Required = []string{"name", "source"}
-	if name, ok := s.Definitions["Camera"].Properties.Get("name"); ok {
-		name.Pattern = nameForm.String()
-	}
 	s.Definitions["Zone"].Required = []string{"name", "polygon"}
+	s.Definitions["TLS"].DependentRequired = map[string][]string{"cert": {"key"}, "key": {"cert"}}
 	return json.MarshalIndent(s, "", "  ")
 }
+
+// forms are the patterns of texts, beside those that a type has.
+var forms = map[string]string{
+	"Camera.name":    nameForm.String(),
+	"Zone.name":      `^\S(.{0,62}\S)?$`,
+	"NATS.url":       `(?i)^$|^((nats|tls|wss?)://[^@,]+(,\s*|$))+$|\$\{`,
+	"MQTT.url":       `(?i)^$|^(tcp|ssl)://[^@/?#]+$|\$\{`,
+	"MQTT.topic":     topicPattern,
+	"MQTT.discovery": `^$|` + topicPattern,
+	"Webhook.url":    `(?i)^$|^https?://[^/?#]+([/?#][^@]*)?$|^\*\*\*$|\$\{`,
+}
+
+// topicPattern is the beginning of topics as the rule for them has it.
+const topicPattern = `^[^#+/$\s]([^#+\s]*[^#+/\s])?$|\$\{`
 
 // mapped describes the types that read themselves.
 func mapped(t reflect.Type) *jsonschema.Schema {
@@ -90,12 +100,32 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// refine puts the ranges of the validate tags and the defaults into the properties of one map.
-func refine(s *jsonschema.Schema, defaults reflect.Value) {
+// refiner are the definitions that are not refined yet.
+type refiner map[string]*jsonschema.Schema
+
+func refinerOf(definitions jsonschema.Definitions) refiner { return refiner(maps.Clone(definitions)) }
+
+// definition refines that of a value's type, once: several maps may have it.
+func (r refiner) definition(defaults reflect.Value) {
+	name := defaults.Type().Name()
+	if s := r[name]; s != nil {
+		delete(r, name)
+		r.refine(s, defaults)
+	}
+}
+
+// refine puts the ranges of the validate tags, the forms and the defaults into the properties of one map and of the maps in it.
+func (r refiner) refine(s *jsonschema.Schema, defaults reflect.Value) {
 	for _, f := range fields(defaults.Type()) {
 		p, ok := s.Properties.Get(yamlName(f))
 		if !ok {
 			continue
+		}
+		if v := defaults.FieldByIndex(f.Index); fields(f.Type) != nil {
+			r.definition(v)
+		}
+		if form := forms[defaults.Type().Name()+"."+yamlName(f)]; form != "" {
+			p.Pattern = form
 		}
 		for rule := range strings.SplitSeq(f.Tag.Get("validate"), ",") {
 			name, param, _ := strings.Cut(rule, "=")

@@ -28,6 +28,10 @@ func (f *findings) tls(key string, t TLS) {
 }
 
 func (f *findings) mqtt(m MQTT) {
+	f.topic("mqtt.topic", m.Topic)
+	if m.Discovery != "" {
+		f.topic("mqtt.discovery", m.Discovery)
+	}
 	if m.URL == "" {
 		if m.User != "" || m.Password != (Secret{}) {
 			f.add("mqtt.url", "", "is missing; a user must have a broker")
@@ -45,10 +49,6 @@ func (f *findings) mqtt(m MQTT) {
 	}
 	f.pair("mqtt", m.User, m.Password)
 	f.tls("mqtt.tls", m.TLS)
-	f.topic("mqtt.topic", m.Topic)
-	if m.Discovery != "" {
-		f.topic("mqtt.discovery", m.Discovery)
-	}
 }
 
 // topic checks the beginning of topics.
