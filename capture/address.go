@@ -143,6 +143,9 @@ func (a *Address) UnmarshalText(text []byte) error {
 // Live says whether the pictures come as they happen: a URL or a device, not a file or a folder.
 func (a Address) Live() bool { return a.isURL() || a.isDevice() }
 
+// IsURL says whether the address is a URL.
+func (a Address) IsURL() bool { return a.isURL() }
+
 func (a Address) isURL() bool {
 	scheme, _, ok := strings.Cut(a.Reveal(), "://")
 	return ok && knownScheme(scheme)

@@ -25,6 +25,7 @@ struct vigil_source {
 	AVPacket *packet;
 	AVFrame *frame, *before; // the picture, and the one before it
 	struct SwsContext *gray, *color;
+	AVCodecParserContext *parser; // of packets that are not decoded: it sees their pictures' size
 	int stream;
 	int rotation;        // by how many degrees pictures are turned, clockwise
 	uint8_t *unturned;   // a picture before that
@@ -365,6 +366,58 @@ int vigil_color(vigil_source *s, uint8_t *to, int w, int h)
 	return err;
 }
 
+int vigil_coding_of(vigil_source *s, vigil_coding *c)
+{
+	const AVCodecParameters *par = s->format->streams[s->stream]->codecpar;
+	*c = (vigil_coding){avcodec_get_name(par->codec_id), par->extradata, par->extradata_size, par->width, par->height};
+	return 0;
+}
+
+// see_size asks the parser for the size of a key frame's picture. It is told that packets are whole, and keeps none back.
+static void see_size(vigil_source *s, vigil_packet *p)
+{
+	if (!s->parser) {
+		s->parser = av_parser_init(s->codec->codec_id);
+		if (!s->parser)
+			return;
+		s->parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+	}
+	uint8_t *out;
+	int n;
+	av_parser_parse2(s->parser, s->codec, &out, &n, s->packet->data, s->packet->size, AV_NOPTS_VALUE, AV_NOPTS_VALUE, 0);
+	p->width = s->parser->width > 0 ? s->parser->width : 0;
+	p->height = s->parser->height > 0 ? s->parser->height : 0;
+}
+
+int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p)
+{
+	give_time(s, timeout_us);
+	for (;;) {
+		av_packet_unref(s->packet);
+		if (interrupted(s))
+			return AVERROR_EXIT;
+		int err = av_read_frame(s->format, s->packet);
+		if (err < 0)
+			return err;
+		if (s->packet->stream_index == s->stream && s->packet->size > 0)
+			break;
+	}
+	const AVPacket *in = s->packet;
+	const AVRational base = s->format->streams[s->stream]->time_base, ns = {1, 1000000000};
+	*p = (vigil_packet){.data = in->data, .size = in->size, .key = !!(in->flags & AV_PKT_FLAG_KEY)};
+	// Pictures that come one by one by HTTP have no times; FFmpeg makes some up, 25 a second.
+	int timed = !(s->format->iformat->flags & AVFMT_NOTIMESTAMPS) && strcmp(s->format->iformat->name, "mpjpeg");
+	p->has_pts = timed && in->pts != AV_NOPTS_VALUE;
+	p->has_dts = timed && in->dts != AV_NOPTS_VALUE;
+	if (p->has_pts)
+		p->pts = av_rescale_q(in->pts, base, ns);
+	if (p->has_dts)
+		p->dts = av_rescale_q(in->dts, base, ns);
+	if (p->key)
+		see_size(s, p);
+	return 0;
+}
+
 void vigil_stop(vigil_source *s) { atomic_store(&s->stopped, 1); }
 
 void vigil_free(vigil_source *s)
@@ -373,6 +426,8 @@ void vigil_free(vigil_source *s)
 		return;
 	atomic_store(&s->stopped, 0);
 	give_time(s, 1000000); // to say goodbye
+	if (s->parser)
+		av_parser_close(s->parser);
 	avcodec_free_context(&s->codec);
 	avformat_close_input(&s->format);
 	av_packet_free(&s->packet);

@@ -145,15 +145,8 @@ func (v *libav) read(ctx context.Context, f *Frame) error {
 	var p C.vigil_picture
 	code := C.vigil_read(v.s, C.int64_t(v.timeout.Microseconds()), &p)
 	stop()
-	switch {
-	case code < 0 && ctx.Err() != nil:
-		return ctx.Err()
-	case code == C.vigil_exit:
-		return fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout)
-	case code == C.vigil_eof:
-		return fmt.Errorf("%w after %d frames: the other side hung up", ErrLost, v.count)
-	case code < 0:
-		return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, reason(code))
+	if code < 0 {
+		return v.readError(ctx, code)
 	}
 	v.damaged = int(p.damaged)
 	f.Width, f.Height, f.Channels = int(p.width), int(p.height), 1
@@ -176,6 +169,19 @@ func (v *libav) read(ctx context.Context, f *Frame) error {
 	}
 	v.once(v.clock.note())
 	return nil
+}
+
+// readError says why nothing more comes.
+func (v *libav) readError(ctx context.Context, code C.int) error {
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case code == C.vigil_exit:
+		return fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout)
+	case code == C.vigil_eof:
+		return fmt.Errorf("%w after %d frames: the other side hung up", ErrLost, v.count)
+	}
+	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, reason(code))
 }
 
 // skipped is how many pictures were left out before the last one.

@@ -41,6 +41,22 @@ typedef struct {
 
 typedef struct vigil_survey vigil_survey;
 
+typedef struct {
+	const char *codec; // FFmpeg's name
+	const uint8_t *extra;
+	int extra_size;
+	int width, height;
+} vigil_coding;
+
+typedef struct {
+	const uint8_t *data; // until the next call
+	int size;
+	int64_t pts, dts;    // nanoseconds
+	int has_pts, has_dts;
+	int key;
+	int width, height; // 0 where the packet does not say
+} vigil_packet;
+
 // Each function returns 0 or a negative code of FFmpeg's. Options that are not named here do not reach FFmpeg.
 vigil_source *vigil_new(void);
 int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
@@ -49,10 +65,22 @@ int vigil_luma(vigil_source *s, uint8_t *to);                    // [height][wid
 int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], BGR
 void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread
 void vigil_free(vigil_source *s);
+int vigil_coding_of(vigil_source *s, vigil_coding *c);           // until vigil_free
+int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p);
 int vigil_remux(const char *from, const char *to);               // files' names
 int vigil_survey_open(const char *path, const char *protocols, vigil_survey **s, vigil_tracks *t); // s is to be closed also after an error
 int vigil_survey_read(vigil_survey *s, int packets, vigil_scan *r);         // adds so many packets; vigil_eof at the end
 void vigil_survey_close(vigil_survey *s);
+
+
+// A muxer keeps what it writes until that is taken: records of an int64_t, where in the file, an int64_t, how many bytes, and these.
+typedef struct vigil_muxer vigil_muxer;
+int vigil_mux_new(vigil_muxer **to, const vigil_coding *c, const char *creation_time);
+int vigil_mux_write(vigil_muxer *m, const uint8_t *data, int size, int64_t pts, int64_t dts, int key); // nanoseconds; data has 64 bytes of zeros behind it
+int vigil_mux_flush(vigil_muxer *m);
+int vigil_mux_end(vigil_muxer *m);                                // with the index and the duration
+size_t vigil_mux_take(vigil_muxer *m, const uint8_t **records);  // until the next call
+void vigil_mux_free(vigil_muxer *m);
 void vigil_reason(int code, char *text, size_t size);
 
 // Codes that the Go side tells apart.

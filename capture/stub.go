@@ -5,6 +5,8 @@ package capture
 import (
 	"context"
 	"errors"
+	"io"
+	"time"
 )
 
 var errNoOpenCV = errors.New("this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
@@ -45,3 +47,42 @@ func (*Shutter) Take(*Frame, *Stream) (preview, full []byte, err error) { return
 
 // Close does nothing.
 func (*Shutter) Close() error { return nil }
+
+// PacketStream is a camera whose packets are read as they come. This build cannot.
+type PacketStream struct{}
+
+// OpenPackets says what is missing.
+func OpenPackets(context.Context, Address, Options) (*PacketStream, error) { return nil, errNoOpenCV }
+
+// Coding is empty.
+func (*PacketStream) Coding() Coding { return Coding{} }
+
+// Info is empty.
+func (*PacketStream) Info() Info { return Info{} }
+
+// Notes gives none.
+func (*PacketStream) Notes() []string { return nil }
+
+// Read says what is missing.
+func (*PacketStream) Read(context.Context, *Packet) error { return errNoOpenCV }
+
+// Close does nothing.
+func (*PacketStream) Close() error { return nil }
+
+// Muxer writes packets into a file. This build cannot.
+type Muxer struct{}
+
+// NewMuxer says what is missing.
+func NewMuxer(io.WriterAt, Coding, time.Time) (*Muxer, error) { return nil, errNoOpenCV }
+
+// Write says what is missing.
+func (*Muxer) Write(*Packet) error { return errNoOpenCV }
+
+// Flush says what is missing.
+func (*Muxer) Flush() error { return errNoOpenCV }
+
+// Close says what is missing.
+func (*Muxer) Close() error { return errNoOpenCV }
+
+// Abandon does nothing.
+func (*Muxer) Abandon() {}

@@ -26,12 +26,17 @@ type start struct {
 	KnownFPS                 float64
 	Keep                     time.Duration // for pictures of full size
 	KeepBytes                int
+	Record                   bool          // packets, in place of pictures
+	Segment                  time.Duration // of a recording
 }
 
 // maxSide is the largest model input that a picture's message has room for.
 const maxSide = 1024
 
 func (s *start) check() error {
+	if s.Record {
+		return nil
+	}
 	if s.Side < 1 || s.Side > maxSide {
 		return fmt.Errorf("the model's side is %d, must be from 1 to %d", s.Side, maxSide)
 	}

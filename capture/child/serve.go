@@ -58,7 +58,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c := &camera{start: s, queue: make(chan []byte, queueLength), spare: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes}}
+	c := &camera{start: s, finish: make(chan struct{}), queue: make(chan []byte, queueLength), spare: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes}}
 	go func() {
 		c.listen(in, &d)
 		stop()
@@ -74,7 +74,11 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 			c.recycle(m)
 		}
 	})
-	err = c.watch(ctx)
+	if s.Record {
+		err = c.record(ctx)
+	} else {
+		err = c.watch(ctx)
+	}
 	if ctx.Err() != nil {
 		return 0 // Nobody listens any more.
 	}
@@ -93,7 +97,8 @@ type camera struct {
 	queue  chan []byte
 	closed bool
 
-	spare chan []byte // of pictures that were sent, for the next ones
+	finish chan struct{} // closed when a recording is to end
+	spare  chan []byte   // of pictures that were sent, for the next ones
 }
 
 // recycle keeps a picture's message for the next picture.
@@ -143,8 +148,14 @@ func (c *camera) close() {
 
 // listen answers the parent's questions until there are no more.
 func (c *camera) listen(in io.Reader, d *decoder) {
+	finished := false
 	for {
 		k, body, err := d.next(in)
+		if err == nil && k == kindFinish && !finished {
+			finished = true
+			close(c.finish)
+			continue
+		}
 		if err != nil || k != kindAsk {
 			return
 		}

@@ -28,16 +28,21 @@ const (
 type kind byte
 
 const (
-	kindHello   kind = 1 + iota // child: I speak this version
-	kindStart                   // parent: open this, a Start as JSON
-	kindOpened                  // child: it is open, a capture.Info as JSON
-	kindPicture                 // child
-	kindPreview                 // child
-	kindAsk                     // parent: the picture of full size of a frame
-	kindStill                   // child: the answer
-	kindEnd                     // child: the last message, why there is nothing more to come, an End as JSON
-	kindNote                    // child: what the source has to say beside its pictures, as text
-	kindWaiting                 // child: the camera sends something, but no picture yet
+	kindHello      kind = 1 + iota // child: I speak this version
+	kindStart                      // parent: open this, a Start as JSON
+	kindOpened                     // child: it is open, a capture.Info as JSON
+	kindPicture                    // child
+	kindPreview                    // child
+	kindAsk                        // parent: the picture of full size of a frame
+	kindStill                      // child: the answer
+	kindEnd                        // child: the last message, why there is nothing more to come, an End as JSON
+	kindNote                       // child: what the source has to say beside its pictures, as text
+	kindWaiting                    // child: the camera sends something, but no picture yet
+	kindSegment                    // child: a segment of a recording begins, a segment as JSON
+	kindChunk                      // child: what is to be written of it, and where
+	kindFlushed                    // child: what came of it so far can be played, a capture.SegmentStats as JSON
+	kindSegmentEnd                 // child: it is complete, a capture.SegmentStats as JSON
+	kindFinish                     // parent: end the recording
 	kinds
 )
 
@@ -46,11 +51,13 @@ const (
 	maxText    = 256 << 10
 	maxPicture = 48 + 1024*1024
 	maxJPEG    = 32 << 20
+	maxChunk   = 8 + 1<<20
 )
 
 // largest is the longest body of each kind.
 var largest = [kinds]int{
 	kindHello: 0, kindStart: maxStart, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
+	kindSegment: maxText, kindChunk: maxChunk, kindFlushed: maxText, kindSegmentEnd: maxText, kindFinish: 0,
 	kindAsk: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
 	kindNote: maxText, kindWaiting: 0,
 }

@@ -103,7 +103,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
-		pseudoCommand(), evalCommand(), benchCommand(), encodeClipCommand())
+		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), encodeClipCommand())
 	usageArgs(root)
 	decimalFlags(root)
 	return root

@@ -1,0 +1,137 @@
+package child
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"vigil/capture"
+)
+
+// Record starts a child that records, and hands what it records to files until ctx is done, the camera breaks off or files returns an
+// error, which Record returns as it is. When ctx is done the segment under way is completed and Record returns nil; else the last segment
+// may have been begun and not ended. Of the options those that say what pictures are made of count for nothing.
+func Record(ctx context.Context, o Options, length time.Duration, opened func(capture.Info), files capture.SegmentFiles) error {
+	s := start{
+		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		KnownFPS: o.KnownFPS, Record: true, Segment: length,
+	}
+	p := &Process{o: o, done: make(chan struct{})}
+	if err := p.launch(); err != nil {
+		return fmt.Errorf("starting the camera's process: %w", err)
+	}
+	err := p.open(ctx, &s)
+	if err == nil {
+		opened(p.info)
+		err = p.record(ctx, &recording{files: files})
+	}
+	closed := p.Close()
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		err = nil
+	}
+	return errors.Join(err, closed)
+}
+
+// finishTime is how long the child may take to complete a segment once it is told to.
+const finishTime = 3 * time.Second
+
+// record takes messages until there are no more.
+func (p *Process) record(ctx context.Context, r *recording) error {
+	for {
+		k, body, err := p.receive(ctx, p.o.ReadTimeout+grace)
+		if err == nil {
+			p.idle = idle{}
+			err = r.take(p, k, body)
+		}
+		switch {
+		case err == nil:
+		case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+			return p.finish(context.WithoutCancel(ctx), r)
+		default:
+			return err
+		}
+	}
+}
+
+// finish lets the child complete its segment.
+func (p *Process) finish(ctx context.Context, r *recording) error {
+	if err := p.write(seal(nil, kindFinish, nil)); err != nil {
+		return nil //nolint:nilerr // It has ended; what was flushed is there.
+	}
+	ctx, cancel := context.WithTimeout(ctx, finishTime)
+	defer cancel()
+	for {
+		k, body, err := p.receive(ctx, finishTime)
+		if err != nil {
+			return nil //nolint:nilerr // kindEnd, or it takes too long; what was flushed is there.
+		}
+		if err := r.take(p, k, body); err != nil {
+			return err
+		}
+	}
+}
+
+// recording checks the order of what a child tells of its segments.
+type recording struct {
+	files capture.SegmentFiles
+	file  io.WriterAt // nil between two segments
+	size  int64
+	first time.Time // of the last segment
+}
+
+func (r *recording) take(p *Process, k kind, body []byte) error {
+	switch k {
+	case kindSegment:
+		var s segment
+		if err := readJSON(body, &s); err != nil {
+			return err
+		}
+		if r.file != nil {
+			return fmt.Errorf("%w: a segment before the last one has ended", ErrProtocol)
+		}
+		first := p.arrived(s.First)
+		if first.Before(r.first) {
+			first = r.first
+		}
+		r.first, r.size = first, 0
+		var err error
+		r.file, err = r.files.Begin(first)
+		return err
+	case kindChunk:
+		if len(body) < 8 || r.file == nil {
+			return fmt.Errorf("%w: %d bytes for no segment", ErrProtocol, len(body))
+		}
+		at := binary.LittleEndian.Uint64(body)
+		if at > uint64(r.size) { //nolint:gosec // It is not negative.
+			return fmt.Errorf("%w: bytes are for offset %d of a file of %d", ErrProtocol, at, r.size)
+		}
+		n, err := r.file.WriteAt(body[8:], int64(at)) //nolint:gosec // Checked.
+		r.size = max(r.size, int64(at)+int64(n))      //nolint:gosec // Checked.
+		return err
+	case kindFlushed, kindSegmentEnd:
+		var s capture.SegmentStats
+		if err := readJSON(body, &s); err != nil {
+			return err
+		}
+		if s.Frames < 0 || s.Duration < 0 || s.Duration > maxPTS {
+			return fmt.Errorf("%w: a segment of %d frames, %v", ErrProtocol, s.Frames, s.Duration)
+		}
+		if r.file == nil {
+			return fmt.Errorf("%w: word of a segment that has not begun", ErrProtocol)
+		}
+		if k == kindFlushed {
+			return r.files.Flushed(s)
+		}
+		r.file = nil
+		return r.files.End(s)
+	case kindWaiting:
+		return nil
+	case kindNote:
+		p.note(body)
+		return nil
+	}
+	return fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
+}

@@ -1,0 +1,111 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+// #include "ffmpeg.h"
+import "C"
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+	"unsafe"
+)
+
+// PacketStream is a camera whose packets are read as they come, without being decoded.
+type PacketStream struct {
+	v      *libav
+	addr   Address
+	coding Coding
+	clock  packetClock
+	paced  bool // packets of a camera that says no times come as they are taken
+}
+
+// OpenPackets opens a camera's URL as Open does. What has no packets, as a device, is an error.
+func OpenPackets(ctx context.Context, addr Address, o Options) (*PacketStream, error) {
+	o, err := o.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if !addr.isURL() {
+		return nil, fmt.Errorf("opening %v: only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be kept as they are", addr)
+	}
+	src, _, err := openURL(ctx, addr, o)
+	if err != nil {
+		return nil, fmt.Errorf("opening %v: %w", addr, err)
+	}
+	s := &PacketStream{v: src.(*libav), addr: addr}
+	s.clock.clock = s.v.clock
+	var c C.vigil_coding
+	C.vigil_coding_of(s.v.s, &c)
+	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // as coded, not as shown
+	if c.extra_size > 0 {
+		s.coding.Extra = C.GoBytes(unsafe.Pointer(c.extra), c.extra_size)
+	}
+	return s, nil
+}
+
+// Coding says how the pictures are coded.
+func (s *PacketStream) Coding() Coding { return s.coding }
+
+// Info says what is known of the stream.
+func (s *PacketStream) Info() Info {
+	i := s.v.info
+	i.Live = true
+	return i
+}
+
+// Notes is as Stream.Notes.
+func (s *PacketStream) Notes() []string { return s.v.take() }
+
+// Read fills p with the next packet, reusing p.Data. It returns ErrLost where no more come, or where they are of another size than the
+// first: then the camera is to be opened again.
+func (s *PacketStream) Read(ctx context.Context, p *Packet) error {
+	for {
+		before := s.clock.arrived
+		if err := s.read(ctx, p); err != nil {
+			return err
+		}
+		// Of a camera that says no times, pictures that were waiting have none.
+		if !s.clock.isUntimed() || s.paced || p.Arrival.Sub(before) > waiting {
+			s.paced = s.paced || s.clock.isUntimed()
+			return nil
+		}
+	}
+}
+
+// waiting is how soon after the one before a picture comes that was there already.
+const waiting = 2 * time.Millisecond
+
+func (s *PacketStream) read(ctx context.Context, p *Packet) error {
+	stop := s.v.stopWith(ctx)
+	var in C.vigil_packet
+	code := C.vigil_read_packet(s.v.s, C.int64_t(s.v.timeout.Microseconds()), &in)
+	stop()
+	if code < 0 {
+		return nameError(s.addr, s.v.readError(ctx, code))
+	}
+	s.v.count++
+	if in.width > 0 && in.height > 0 && s.coding.Width > 0 && (int(in.width) != s.coding.Width || int(in.height) != s.coding.Height) {
+		return nameError(s.addr, fmt.Errorf("%w: the picture was %dx%d and is %dx%d", ErrLost, s.coding.Width, s.coding.Height, in.width, in.height))
+	}
+	n := int(in.size)
+	p.Data = append(slices.Grow(p.Data[:0], n+padding), unsafe.Slice((*byte)(in.data), n)...)
+	p.Key, p.Arrival = in.key != 0, time.Now()
+	s.clock.set(p, rawTimes{
+		pts: time.Duration(in.pts), dts: time.Duration(in.dts), hasPTS: in.has_pts != 0, hasDTS: in.has_dts != 0,
+	})
+	s.v.once(s.clock.note())
+	return nil
+}
+
+// Close takes leave of the camera.
+func (s *PacketStream) Close() error {
+	if s.v == nil {
+		return nil
+	}
+	err := s.v.close()
+	s.v = nil
+	return err
+}

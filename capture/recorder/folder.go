@@ -1,0 +1,293 @@
+// Package recorder keeps a camera's recordings in a folder: segments come in as bytes, and files that appear whole go out.
+//
+// A segment under way has a name of its own (ending in Part); it gets its final one, with the time of its first picture in UTC, when it is
+// complete or given up. One that a process left behind when it was killed gets it when the next recording of the same camera begins. What
+// was recorded is never written over.
+package recorder
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"vigil/capture"
+)
+
+// Part ends the name of a segment that is under way.
+const Part = ".part"
+
+// timeForm is how names have the time of the first picture.
+const timeForm = "20060102T150405Z"
+
+// Segment is a recorded file.
+type Segment struct {
+	Path     string
+	First    time.Time // when its first picture came
+	Frames   int
+	Duration time.Duration
+	Bytes    int64
+	// Complete says that the file has an index and its length in it; else its writing was cut off.
+	Complete bool
+}
+
+// Gap is a time that is not recorded.
+type Gap struct {
+	From     time.Time
+	Duration time.Duration
+}
+
+// Folder holds the recordings of one camera. It is what a capture.Segmenter writes to; one goroutine uses it.
+type Folder struct {
+	dir, name string
+	// OnSegment and OnGap, where set, are called with each one that is over.
+	OnSegment func(Segment)
+	OnGap     func(Gap)
+
+	file    *os.File // nil between two segments
+	err     error    // of writing
+	segment Segment  // under way
+	size    int64    // written
+	flushed int64    // of that, what can be played
+	gap     time.Time
+	last    time.Time // of the last picture that is known to be on disk
+}
+
+// Error is what went wrong with the folder, as a full disk: another connection to the camera would not help.
+type Error struct {
+	Dir string
+	Err error
+}
+
+func (e *Error) Error() string {
+	err := e.Err
+	if pe, ok := errors.AsType[*os.PathError](err); ok && pe.Path == e.Dir {
+		err = pe.Err
+	}
+	return fmt.Sprintf("recording into %s: %v", e.Dir, err)
+}
+
+// Unwrap gives the reason.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Open makes the folder where there is none, sees that it can be written to, and gives names to segments of this camera that were left
+// behind; it returns their paths.
+func Open(dir, name string) (*Folder, []string, error) {
+	f := &Folder{dir: dir, name: name}
+	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Recordings are for others to read as the umask has it.
+		return nil, nil, f.wrap(err)
+	}
+	probe, err := os.CreateTemp(dir, "."+name+"-*")
+	if err != nil {
+		return nil, nil, f.wrap(err)
+	}
+	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
+		return nil, nil, f.wrap(err)
+	}
+	left, err := f.adopt()
+	if err != nil {
+		return nil, nil, f.wrap(err)
+	}
+	return f, left, nil
+}
+
+func (f *Folder) wrap(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &Error{Dir: f.dir, Err: err}
+}
+
+// Begin creates the file of a segment.
+func (f *Folder) Begin(first time.Time) (io.WriterAt, error) {
+	if f.file != nil {
+		return nil, f.wrap(errors.New("the segment before has not ended"))
+	}
+	path, file, err := f.create(first)
+	if err != nil {
+		return nil, f.wrap(err)
+	}
+	if !f.gap.IsZero() {
+		f.endGap(first)
+	}
+	f.file, f.err, f.size, f.flushed = file, nil, 0, 0
+	f.segment = Segment{Path: path, First: first}
+	return f, nil
+}
+
+// create finds a name that nothing has yet. Two segments may begin within a second.
+func (f *Folder) create(first time.Time) (string, *os.File, error) {
+	const most = 1000
+	for i := 1; i <= most; i++ {
+		name := f.name + "-" + first.UTC().Format(timeForm)
+		if i > 1 {
+			name += fmt.Sprintf("-%d", i)
+		}
+		path := filepath.Join(f.dir, name+".mkv")
+		if _, err := os.Lstat(path); err == nil {
+			continue
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return "", nil, err
+		}
+		file, err := os.OpenFile(path+Part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // A name of our own making.
+		if errors.Is(err, os.ErrExist) {
+			continue
+		}
+		if err == nil {
+			// Whoever finds the file can tell that it is being written.
+			_, err = lock(file)
+		}
+		return path, file, err
+	}
+	return "", nil, fmt.Errorf("%d recordings of %s begin within one second", most, f.name)
+}
+
+// WriteAt writes a part of the segment.
+func (f *Folder) WriteAt(b []byte, at int64) (int, error) {
+	n, err := f.file.WriteAt(b, at)
+	f.size = max(f.size, at+int64(n))
+	if err != nil {
+		f.err = err
+		return n, f.wrap(err)
+	}
+	return n, nil
+}
+
+// Flushed takes note that what was written can be played.
+func (f *Folder) Flushed(s capture.SegmentStats) error {
+	f.flushed = f.size
+	f.segment.Frames, f.segment.Duration = s.Frames, s.Duration
+	f.last = f.segment.First.Add(s.Duration)
+	return nil
+}
+
+// End gives a complete segment its name.
+func (f *Folder) End(s capture.SegmentStats) error {
+	if err := f.Flushed(s); err != nil {
+		return err
+	}
+	f.segment.Complete = true
+	return f.close()
+}
+
+// Lost is Interrupt, and begins a gap: the camera is to go on.
+func (f *Folder) Lost() error {
+	if f.gap.IsZero() {
+		f.gap = f.last
+	}
+	return f.Interrupt()
+}
+
+// Interrupt ends a segment under way with what can be played of it.
+func (f *Folder) Interrupt() error {
+	if f.file == nil {
+		return nil
+	}
+	err := f.file.Truncate(f.flushed)
+	f.size = f.flushed
+	if f.segment.Frames == 0 {
+		file := f.file
+		f.file = nil
+		return f.wrap(errors.Join(err, file.Close(), os.Remove(file.Name())))
+	}
+	return errors.Join(f.wrap(err), f.close())
+}
+
+// EndGap says that until now nothing has come since Lost.
+func (f *Folder) EndGap(now time.Time) {
+	if !f.gap.IsZero() {
+		f.endGap(now)
+	}
+}
+
+func (f *Folder) endGap(now time.Time) {
+	g := Gap{From: f.gap, Duration: max(now.Sub(f.gap), 0)}
+	f.gap = time.Time{}
+	if f.OnGap != nil {
+		f.OnGap(g)
+	}
+}
+
+func (f *Folder) close() error {
+	s, file := f.segment, f.file
+	f.file = nil
+	s.Bytes = f.size
+	err := errors.Join(file.Sync(), os.Rename(file.Name(), s.Path), file.Close())
+	if err != nil {
+		return f.wrap(err)
+	}
+	if f.OnSegment != nil {
+		f.OnSegment(s)
+	}
+	return nil
+}
+
+// adopt gives their names to segments that nobody writes to any more.
+func (f *Folder) adopt() (paths []string, err error) {
+	entries, err := os.ReadDir(f.dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name, ok := strings.CutSuffix(e.Name(), ".mkv"+Part)
+		if !ok || !f.isName(name) || !e.Type().IsRegular() {
+			continue
+		}
+		path, left, err := f.adoptOne(filepath.Join(f.dir, e.Name()))
+		if err != nil {
+			return paths, err
+		}
+		if left {
+			paths = append(paths, path)
+		}
+	}
+	return paths, nil
+}
+
+// isName says whether a file's name, without its ending, is one of this camera's: others' names may begin with its.
+func (f *Folder) isName(name string) bool {
+	at, ok := strings.CutPrefix(name, f.name+"-")
+	if !ok || len(at) < len(timeForm) {
+		return false
+	}
+	_, err := time.Parse(timeForm, at[:len(timeForm)])
+	return err == nil && (len(at) == len(timeForm) || at[len(timeForm)] == '-')
+}
+
+func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
+	file, err := os.OpenFile(part, os.O_RDWR, 0) //nolint:gosec // It was found in the folder.
+	if err != nil {
+		return "", false, err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	if free, err := lock(file); err != nil || !free {
+		return "", false, err
+	}
+	path = strings.TrimSuffix(part, Part)
+	if _, err := os.Lstat(path); err == nil {
+		return "", false, nil // what has this name stays; so does the part
+	}
+	some, err := hasPictures(file)
+	if err != nil {
+		return "", false, err
+	}
+	if !some {
+		return "", false, os.Remove(part)
+	}
+	return path, true, os.Rename(part, path)
+}
+
+// hasPictures looks for a cluster of Matroska's, in which pictures are.
+func hasPictures(file io.ReaderAt) (bool, error) {
+	const far = 1 << 20 // what a decoder has to know first comes before it
+	b := make([]byte, far)
+	n, err := file.ReadAt(b, 0)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, err
+	}
+	return bytes.Contains(b[:n], []byte{0x1f, 0x43, 0xb6, 0x75}), nil
+}

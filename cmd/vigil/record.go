@@ -1,0 +1,221 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"vigil/alerts"
+	"vigil/capture"
+	"vigil/capture/child"
+	"vigil/capture/recorder"
+	"vigil/config"
+	"vigil/pipeline"
+)
+
+const (
+	defaultSegment               = 10 * time.Minute
+	minSegment, maxSegment       = time.Second, 24 * time.Hour
+	longestURLOnStdin      int64 = 64 << 10
+)
+
+type record struct {
+	file, dir, transport string
+	length, segment      time.Duration
+
+	camera config.Camera
+	log    *slog.Logger
+	folder *recorder.Folder
+
+	segments, gaps int
+	bytes          int64
+	recorded, gap  time.Duration
+	frames         int
+}
+
+func recordCommand() *cobra.Command {
+	var r record
+	cmd := &cobra.Command{
+		Use:   "record CAMERA -o DIR",
+		Short: "Record a live camera as it is, to train and calibrate on",
+		Long: "Copies what a camera sends, without decoding it, into Matroska files that each begin at a key frame. Their names have the camera's\n" +
+			"name and the time of the first picture in UTC, as gate-20261129T164800Z.mkv. Sound is left out.\n" +
+			"CAMERA is the name of one in the configuration, - for a URL on standard input, @FILE for one in a file, or a URL; one with a password\n" +
+			"does not belong on the command line, where every user of the machine can read it.\n\n" +
+			"A camera that breaks off is opened again for as long as --for lasts; each connection begins a new file, and what is missing between\n" +
+			"two is said. A file under way ends in .mkv.part. If vigil is killed it can be played up to the last second, and the next recording\n" +
+			"of the same camera into the same folder gives it its name. No file is ever written over.",
+		Example: "  vigil record gate --for 3h -o normal\n" +
+			"  cat url.txt | vigil record - --for 1h -o normal",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := r.prepare(cmd, args[0]); err != nil {
+				return usageError{err}
+			}
+			return r.run(cmd.Context(), cmd.OutOrStdout())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&r.file, "config", "c", config.DefaultFile, "configuration `file` that has the camera")
+	f.StringVarP(&r.dir, "out", "o", "", "`folder` for the recordings")
+	f.DurationVar(&r.length, "for", 0, "how long to record; 0 until it is stopped")
+	f.DurationVar(&r.segment, "segment", defaultSegment, "how long a file is; it ends before the next key frame")
+	f.StringVar(&r.transport, "transport", "", "how RTSP brings the pictures, tcp or udp, if not as the configuration says")
+	return cmd
+}
+
+func (r *record) prepare(cmd *cobra.Command, arg string) error {
+	switch {
+	case r.dir == "":
+		return errors.New("-o: which folder shall the recordings go to?")
+	case r.length < 0:
+		return fmt.Errorf("--for: is %s, must not be negative", r.length)
+	case r.segment < minSegment || r.segment > maxSegment:
+		return fmt.Errorf("--segment: is %s, must be from %s to %s", r.segment, minSegment, maxSegment)
+	case r.transport != "" && r.transport != "tcp" && r.transport != "udp":
+		return fmt.Errorf("--transport: is %q, must be tcp or udp", r.transport)
+	}
+	var err error
+	if r.camera, err = recordedCamera(cmd, arg, r.file); err != nil {
+		return err
+	}
+	if r.transport != "" {
+		r.camera.Transport = r.transport
+	}
+	source := r.camera.Source
+	switch {
+	case !source.Live():
+		return fmt.Errorf("%s: is a recording already; record takes a camera's URL (rtsp, rtsps, http, https)", source)
+	case !source.IsURL():
+		return fmt.Errorf("%s: is a device; only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be kept as they are", source)
+	}
+	r.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("camera", r.camera.Name)
+	return nil
+}
+
+// recordedCamera is the configuration's camera of that name, or one of the default settings for an address.
+func recordedCamera(cmd *cobra.Command, arg, file string) (config.Camera, error) {
+	sources, err := readSources(cmd, []string{arg}, file, cmd.Flags().Changed("config"))
+	switch {
+	case err != nil:
+		return config.Camera{}, err
+	case len(sources) != 1:
+		return config.Camera{}, fmt.Errorf("%s: has %d addresses; vigil record takes one camera, and another vigil the next", arg, len(sources))
+	case sources[0].Camera != nil:
+		return *sources[0].Camera, nil
+	}
+	source := sources[0].Address
+	return config.Camera{Name: alerts.CameraName(source.String()), Source: source, Settings: config.Default().Defaults}, nil
+}
+
+// run records until the time is over, ctx is done or the folder takes no more.
+func (r *record) run(ctx context.Context, stdout io.Writer) (err error) {
+	defer limitStop(ctx)()
+	var left []string
+	if r.folder, left, err = recorder.Open(r.dir, r.camera.Name); err != nil {
+		return err
+	}
+	for _, path := range left {
+		r.log.Warn("an interrupted recording is kept", "file", path)
+	}
+	r.folder.OnSegment, r.folder.OnGap = r.onSegment, r.onGap
+	until := ctx
+	if r.length > 0 {
+		limited, cancel := context.WithTimeout(ctx, r.length)
+		defer cancel()
+		until = limited
+	}
+	err = r.record(until)
+	r.folder.EndGap(time.Now())
+	fmt.Fprintf(stdout, "%s: %d files, %s, %s%s, in %s\n", r.camera.Name, r.segments, r.recorded.Round(time.Second), bytesText(r.bytes), r.gapText(), r.dir)
+	if err == nil && r.segments == 0 && ctx.Err() == nil {
+		err = fmt.Errorf("%s: nothing came from the camera in %s", r.camera.Name, r.length)
+	}
+	return err
+}
+
+func (r *record) gapText() string {
+	switch r.gaps {
+	case 0:
+		return ", no gaps"
+	case 1:
+		return fmt.Sprintf(", 1 gap of %s", r.gap.Round(100*time.Millisecond))
+	}
+	return fmt.Sprintf(", %d gaps of %s together", r.gaps, r.gap.Round(100*time.Millisecond))
+}
+
+func bytesText(n int64) string {
+	const mib = 1 << 20
+	if n >= 1<<30 {
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/mib)
+}
+
+// record opens the camera again and again, with pauses as run has them.
+func (r *record) record(ctx context.Context) error {
+	pause := pipeline.NewBackoff(r.camera.Reconnect.Min, r.camera.Reconnect.Max)
+	for {
+		var opened time.Time
+		err := r.connect(ctx, func(info capture.Info) {
+			opened = time.Now()
+			r.log.Info("source open", "width", info.Width, "height", info.Height, "fps", info.FPS)
+		})
+		if ctx.Err() != nil {
+			err = errors.Join(err, r.folder.Interrupt())
+		} else {
+			err = errors.Join(err, r.folder.Lost())
+		}
+		var full *recorder.Error
+		switch {
+		case errors.As(err, &full):
+			return err
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			err = capture.ErrLost // a child that ends without a word
+		}
+		var delivered time.Duration
+		if !opened.IsZero() {
+			delivered = time.Since(opened)
+		}
+		wait := pause(delivered)
+		r.log.Warn("camera lost, it is opened again", "error", err, "pause", wait.Round(time.Millisecond))
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(wait):
+		}
+	}
+}
+
+func (r *record) connect(ctx context.Context, opened func(capture.Info)) error {
+	c := r.camera
+	trust, err := newTrust(c.Settings)
+	if err != nil {
+		return err
+	}
+	return child.Record(ctx, child.Options{
+		Address: c.Source, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+		Memory: int64(c.Memory) << 20, Note: func(text string) { r.log.Warn("source", "note", text) },
+	}, r.segment, opened, r.folder)
+}
+
+func (r *record) onSegment(s recorder.Segment) {
+	r.segments++
+	r.bytes += s.Bytes
+	r.recorded += s.Duration
+	r.frames += s.Frames
+	r.log.Info("recorded", "file", s.Path, "seconds", s.Duration.Round(time.Millisecond).Seconds(), "frames", s.Frames, "bytes", s.Bytes, "complete", s.Complete)
+}
+
+func (r *record) onGap(g recorder.Gap) {
+	r.gaps++
+	r.gap += g.Duration
+	r.log.Warn("gap", "from", g.From.UTC().Format(time.RFC3339), "seconds", g.Duration.Round(time.Millisecond).Seconds())
+}
