@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -291,4 +292,34 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 			t.Errorf("%d messages of %d events, want those of %d", n, len(next), events)
 		}
 	})
+}
+
+// A stop without a Publisher, while events start and end: what there is of events belongs to the scorer's goroutine alone. The race detector is
+// the judge.
+func TestStopWithoutAPublisher(t *testing.T) {
+	for range 20 {
+		var said []alerts.Alert
+		p := newPublisher(Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }}, 1, slog.New(slog.DiscardHandler))
+		ctx, stop := context.WithCancel(t.Context())
+		var publishing, scoring sync.WaitGroup
+		publishing.Go(func() {
+			if err := p.run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		scoring.Go(func() {
+			for i := range 100 {
+				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+					p.say(word{alert: alerts.Alert{Camera: "gate", ID: strconv.Itoa(i), Phase: phase}})
+				}
+			}
+		})
+		stop()
+		scoring.Wait()
+		p.close()
+		publishing.Wait()
+		if len(said) != 300 || said[299].Seq != 2 {
+			t.Fatalf("%d messages were told, want 300", len(said))
+		}
+	}
 }
