@@ -57,6 +57,9 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	case err != nil:
 		return err
 	}
+	if n := stats[0].Unscorable; n > 0 {
+		return fmt.Errorf("%s: %d of its clips could not be scored: the reconstruction has values that are not finite numbers", v.Path, n)
+	}
 	if frames := stats[0].Frames; frames != uint64(len(v.Abnormal)) {
 		return fmt.Errorf("%s: has %d frames, but %s has labels for %d", v.Path, frames, v.Truth, len(v.Abnormal))
 	}

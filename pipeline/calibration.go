@@ -116,17 +116,22 @@ func (c Calibration) Check(want Key) error {
 	if got.Width != want.Width || got.Height != want.Height {
 		differ("picture size", fmt.Sprintf("%dx%d", got.Width, got.Height), fmt.Sprintf("%dx%d", want.Width, want.Height))
 	}
-	// Frame rates are measured, so they need not agree to the last digit.
-	if math.Abs(got.FPS-want.FPS) > 0.1*got.FPS {
+	// Frame rates are measured, and cameras do not keep them to the last digit.
+	if math.Abs(got.FPS-want.FPS) > rateTolerance*got.FPS {
 		differ("frame rate", fmt.Sprintf("%.4g", got.FPS), fmt.Sprintf("%.4g", want.FPS))
 	}
 	if got.Hop != want.Hop {
 		differ("hop", got.Hop, want.Hop)
 	}
-	if wrong == nil {
+	return c.mismatch(wrong)
+}
+
+// mismatch is the error that names why the calibration does not fit; nil for no reason.
+func (c Calibration) mismatch(why []string) error {
+	if len(why) == 0 {
 		return nil
 	}
-	return fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID, strings.Join(wrong, "; "))
+	return fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID, strings.Join(why, "; "))
 }
 
 // CheckSettings is Check for what is known before the source is open: camera, model, mask and hop.

@@ -22,6 +22,7 @@ type Clip struct {
 	Raw        float64 // as the model has it
 	Regularity float64 // NaN without a calibration
 	Gap        bool    // the first cuboid after a gap
+	Held       bool    // the calibration does not fit what the camera sent, so nothing came of the clip
 	Pictures   int     // that it has: preprocess.Frames, or fewer for an early one
 	Boxes      []alerts.Box
 	Zones      []string

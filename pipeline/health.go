@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"sync"
@@ -11,57 +12,137 @@ import (
 
 // health is the state that a camera is in, why, and since when. A change is published, counted and logged once; a state that
 // comes again for the same reason while a source is tried over and over is only counted.
+//
+// A source that gives pictures is live unless there is a note that something keeps the camera from being watched all the same.
 type health struct {
 	camera  string
 	log     *slog.Logger
 	publish *publisher
 
 	mu     sync.Mutex
-	state  alerts.State
+	source alerts.State            // what the source does
+	notes  map[alerts.State]string // what keeps the camera from being watched while the source is live, and why
+	state  alerts.State            // what the two make together
+	why    string
 	since  time.Time
 	counts map[alerts.State]uint64
-	told   string // the failure that was logged last, until the camera is live again
-	tries  int    // failures since the camera was live
+	told   map[alerts.State]string // what was logged last of a state, until the camera is live again
+	tries  int                     // failures since the source was live
 	down   time.Time
 }
 
-// set enters a state. The reason is shown to people, so it holds no credentials.
+// notable are the states that a note may be of; the first of several is the camera's.
+var notable = []alerts.State{
+	alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDisarmed,
+}
+
+// set takes what the source does. The reason is shown to people, so it holds no credentials.
 func (h *health) set(state alerts.State, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if state == h.state && state != alerts.StateFailing {
+	if state == h.source && state != alerts.StateFailing {
 		return
 	}
-	now := time.Now()
-	before, since := h.state, h.since
+	h.source = state
+	h.enter(why)
+}
+
+// note says why a camera is not watched though its source is live, in one of the notable states; "" takes that back.
+func (h *health) note(state alerts.State, why string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.notes[state] == why {
+		return
+	}
+	if h.notes == nil {
+		h.notes = map[alerts.State]string{}
+	}
+	if h.notes[state] = why; why == "" {
+		delete(h.notes, state)
+		delete(h.told, state)
+	}
+	if h.source == alerts.StateLive {
+		h.enter("")
+	}
+}
+
+// noted reports whether there is a note of a state.
+func (h *health) noted(state alerts.State) bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.notes[state] != ""
+}
+
+// enter makes the state of what the source does and of the notes, and tells of it where it has changed. why is the source's.
+func (h *health) enter(why string) {
+	state := h.source
+	if state == alerts.StateLive {
+		for _, s := range notable {
+			if h.notes[s] != "" {
+				state, why = s, h.notes[s]
+				break
+			}
+		}
+	}
+	if state == h.state && why == h.why && state != alerts.StateFailing {
+		return
+	}
+	before, since, now := h.state, h.since, time.Now()
 	if h.counts == nil {
 		h.counts = map[alerts.State]uint64{}
 	}
-	h.state, h.since = state, now
-	h.counts[state]++
-	h.publish.state(alerts.Status{Camera: h.camera, State: state, Wall: now, Detail: why, Count: h.counts[state]})
-	switch state {
-	case alerts.StateLive:
-		if h.tries > 0 {
-			h.log.Info("camera is live again", "after", now.Sub(h.down).Round(time.Millisecond), "failures", h.tries)
-		} else if before == alerts.StateStalled || before == alerts.StateFrozen {
-			h.log.Info("camera is live again", "was", before, "after", now.Sub(since).Round(time.Millisecond))
-		}
-		h.told, h.tries = "", 0
-	case alerts.StateFailing:
+	if state != before || state == alerts.StateFailing {
+		h.since = now
+		h.counts[state]++
+	}
+	h.state, h.why = state, why
+	h.publish.state(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why, Count: h.counts[state]})
+	h.tell(before, now.Sub(since))
+}
+
+// tell logs the state that was entered, after the camera was in another for so long.
+func (h *health) tell(before alerts.State, lasted time.Duration) {
+	if h.source == alerts.StateLive && h.tries > 0 {
+		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures", h.tries, "state", h.state)
+		h.tries = 0
+		delete(h.told, alerts.StateFailing)
+	} else if h.state == alerts.StateLive && before != alerts.StateConnecting {
+		h.log.Info("camera is live again", "was", before, "after", lasted.Round(time.Millisecond))
+	}
+	if h.state == alerts.StateFailing {
 		if h.tries == 0 {
-			h.down = now
+			h.down = h.since
 		}
 		h.tries++
-		if h.told == why {
-			h.log.Debug("camera fails", "error", why, "failures", h.tries)
+		if h.told[h.state] == h.why {
+			h.log.Debug("camera fails", "error", h.why, "failures", h.tries)
 			return
 		}
-		h.told = why
-		h.log.Warn("camera fails, it is opened again and again", "error", why, "failures", h.tries)
-	case alerts.StateStalled, alerts.StateFrozen:
-		h.log.Warn("camera gives no new picture", "state", state, "detail", why)
 	}
+	switch h.state {
+	case alerts.StateFailing:
+		h.log.Warn("camera fails, it is opened again and again", "error", h.why, "failures", h.tries)
+	case alerts.StateStalled, alerts.StateFrozen:
+		h.log.Warn("camera gives no new picture", "state", h.state, "detail", h.why)
+	case alerts.StateDisarmed:
+		h.once(slog.LevelInfo, "camera is disarmed, no event is opened")
+	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
+		h.once(slog.LevelWarn, "the calibration does not fit, alerts are held until it does")
+	case alerts.StateNoClips, alerts.StateUnscorable:
+		h.once(slog.LevelWarn, "camera gives pictures and is not watched")
+	}
+	if h.told == nil {
+		h.told = map[alerts.State]string{}
+	}
+	h.told[h.state] = h.why
+}
+
+// once logs a note, unless the camera only comes back into the state that it was in before.
+func (h *health) once(level slog.Level, message string) {
+	if h.told[h.state] == h.why {
+		level = slog.LevelDebug
+	}
+	h.log.Log(context.Background(), level, message, "state", h.state, "detail", h.why)
 }
 
 // is reports whether the camera is in a state.

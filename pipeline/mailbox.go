@@ -22,6 +22,7 @@ type mailbox struct {
 
 type slot struct {
 	pending *preprocess.Cuboid
+	held    bool                 // pending is to be scored and no more
 	since   time.Time            // when pending was put
 	free    []*preprocess.Cuboid // buffers that go round between the camera and the scorer
 	space   chan struct{}        // 1: pending may have been taken
@@ -35,6 +36,7 @@ type slot struct {
 type parcel struct {
 	camera int
 	cuboid *preprocess.Cuboid // nil: the stream ended
+	held   bool               // it is to be scored and no more: the calibration does not fit it
 	ending alerts.EndReason
 	put    time.Time     // when
 	waited time.Duration // since then
@@ -62,8 +64,8 @@ func (m *mailbox) buffer(camera int) *preprocess.Cuboid {
 	return new(preprocess.Cuboid)
 }
 
-// put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted.
-func (m *mailbox) put(camera int, c *preprocess.Cuboid) {
+// put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted. One that is held is scored and no more.
+func (m *mailbox) put(camera int, c *preprocess.Cuboid, held bool) {
 	m.mu.Lock()
 	s := &m.slots[camera]
 	if s.pending != nil {
@@ -72,21 +74,21 @@ func (m *mailbox) put(camera int, c *preprocess.Cuboid) {
 		c.Gap = c.Gap || s.pending.Gap
 		s.free = append(s.free, s.pending)
 	}
-	s.pending, s.since = c, time.Now()
+	s.pending, s.held, s.since = c, held, time.Now()
 	s.endingFirst = s.ending != ""
 	m.mu.Unlock()
 	signal(m.ready)
 }
 
 // putWait leaves c for the scorer once the last one has been taken: recordings are scored whole.
-func (m *mailbox) putWait(ctx context.Context, camera int, c *preprocess.Cuboid) error {
+func (m *mailbox) putWait(ctx context.Context, camera int, c *preprocess.Cuboid, held bool) error {
 	s := &m.slots[camera]
 	for {
 		m.mu.Lock()
 		empty := s.pending == nil
 		m.mu.Unlock()
 		if empty {
-			m.put(camera, c)
+			m.put(camera, c, held)
 			return nil
 		}
 		select {
@@ -168,7 +170,7 @@ func (m *mailbox) another(wanted func(camera int) bool) (parcel, bool) {
 // pick takes a camera's pending cuboid.
 func (m *mailbox) pick(camera int) parcel {
 	s := &m.slots[camera]
-	p := parcel{camera: camera, cuboid: s.pending, put: s.since, waited: time.Since(s.since)}
+	p := parcel{camera: camera, cuboid: s.pending, held: s.held, put: s.since, waited: time.Since(s.since)}
 	s.pending = nil
 	signal(s.space)
 	return p

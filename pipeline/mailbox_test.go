@@ -21,9 +21,9 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 	m := newMailbox(1)
 	first := numbered(1)
 	first.Gap = true
-	m.put(0, first)
-	m.put(0, numbered(2))
-	m.put(0, numbered(3))
+	m.put(0, first, false)
+	m.put(0, numbered(2), false)
+	m.put(0, numbered(3), false)
 	p, ok := m.take()
 	if !ok || p.cuboid.Seq[0] != 3 || m.skipped(0) != 2 {
 		t.Fatalf("took clip %d with %d skipped, want clip 3 with 2", p.cuboid.Seq[0], m.skipped(0))
@@ -46,7 +46,7 @@ func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 		for i := range cameras {
 			go func() {
 				for n := range uint64(each) {
-					m.put(i, numbered(n))
+					m.put(i, numbered(n), false)
 					time.Sleep(100 * time.Millisecond)
 				}
 				cancel()
@@ -83,7 +83,7 @@ func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
 	for i := range 100 {
 		c := m.buffer(0)
 		seen[c] = true
-		m.put(0, c)
+		m.put(0, c, false)
 		if i%3 == 0 {
 			if scoring.cuboid != nil {
 				m.done(scoring)
@@ -98,13 +98,13 @@ func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
 
 func TestMailboxTellsEndsInOrder(t *testing.T) {
 	m := newMailbox(2)
-	m.put(0, numbered(1))
+	m.put(0, numbered(1), false)
 	m.end(0, alerts.EndSourceLost)
 	if p, _ := m.take(); p.cuboid == nil {
 		t.Fatal("the end came before the cuboid that was pending")
 	}
 	// The source came back before the scorer heard of its loss: the loss is told first.
-	m.put(0, numbered(2))
+	m.put(0, numbered(2), false)
 	if p, _ := m.take(); p.cuboid != nil || p.ending != alerts.EndSourceLost {
 		t.Fatalf("took %+v, want the loss of the source", p)
 	}
@@ -113,12 +113,12 @@ func TestMailboxTellsEndsInOrder(t *testing.T) {
 	}
 	// Two losses that the scorer has not heard of yet: what came between them is not judged after the second.
 	m.end(0, alerts.EndSourceLost)
-	m.put(0, numbered(4))
+	m.put(0, numbered(4), false)
 	m.end(0, alerts.EndSourceLost)
 	if p, _ := m.take(); p.cuboid != nil || m.skipped(0) != 1 {
 		t.Fatalf("took %+v with %d skipped, want one loss and a skipped clip", p, m.skipped(0))
 	}
-	m.put(1, numbered(3))
+	m.put(1, numbered(3), false)
 	m.close()
 	if p, ok := m.take(); !ok || p.camera != 1 {
 		t.Error("what was pending at the close was lost")
@@ -135,12 +135,12 @@ func TestPutWaitWaits(t *testing.T) {
 		done := make(chan error)
 		go func() {
 			for n := range uint64(3) {
-				if err := m.putWait(ctx, 0, numbered(n)); err != nil {
+				if err := m.putWait(ctx, 0, numbered(n), false); err != nil {
 					done <- err
 					return
 				}
 			}
-			done <- m.putWait(ctx, 0, numbered(3))
+			done <- m.putWait(ctx, 0, numbered(3), false)
 		}()
 		for n := range uint64(3) {
 			synctest.Wait()
@@ -154,7 +154,7 @@ func TestPutWaitWaits(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("putWait: %v", err)
 		}
-		if err := m.putWait(ctx, 0, numbered(4)); !errors.Is(err, context.Canceled) {
+		if err := m.putWait(ctx, 0, numbered(4), false); !errors.Is(err, context.Canceled) {
 			t.Errorf("putWait on a full mailbox after the end: %v", err)
 		}
 		if m.skipped(0) != 0 {

@@ -64,3 +64,16 @@ func NewBackoff(least, most time.Duration) func(delivered time.Duration) time.Du
 	b := backoff{least: least, most: most}
 	return b.next
 }
+
+// checkArmed takes note of whether the camera is armed; once a second is enough for hours and minutes.
+func (w *watcher) checkArmed(now time.Time) {
+	if w.Armed == nil || now.Unix() == w.armedAt {
+		return
+	}
+	w.armedAt = now.Unix()
+	why := ""
+	if !w.Armed(now) {
+		why = "outside the armed hours"
+	}
+	w.health.note(alerts.StateDisarmed, why)
+}

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,10 +82,12 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	box.close()
 	judging.Wait()
 	for i, w := range watchers {
-		// The scorer may have given a recording up after its last frame was read.
-		if err := w.failure(); err != nil && errs[i] == nil {
+		if err := j.benches[i].nothing(); err != nil && errs[i] == nil {
 			errs[i] = fmt.Errorf("camera %s: %w", w.Name, err)
 			w.health.set(alerts.StateFailed, err.Error())
+		}
+		if n := w.stats.unscorable.Load(); n > 0 {
+			w.log.Warn("clips could not be scored", "unscorable", n, "scored", w.stats.scored.Load())
 		}
 	}
 	pub.close()
@@ -109,8 +112,7 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 		}
 		for _, w := range watchers {
 			s := w.snapshot()
-			log.Info("watching", "camera", s.Camera, "frames", s.Frames, "missing", s.Missing, "scored", s.Scored, "clips_skipped", s.Skipped,
-				"events", s.Events, "state", s.State, "failures", s.Failures)
+			log.Info("watching", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(), []any{"failures", s.Failures})...)
 		}
 	}
 }

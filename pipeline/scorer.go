@@ -43,10 +43,12 @@ type bench struct {
 	heat     []float32 // error map of the latest peak
 	heatNew  bool      // no message has been said of it
 	last     Clip
+	shadow   *Detector // counts the events that would be, while alerts are held; nil while they are not
+	refused  refusals
 }
 
 // run judges until the cameras are done. Once ctx is done, cuboids that still wait are let go and open events are ended.
-// A cuboid that cannot be scored stops its own camera only.
+// A cuboid that cannot be scored is counted, and its camera goes on.
 func (j *judge) run(ctx context.Context) {
 	for {
 		p, ok := j.box.take()
@@ -55,16 +57,18 @@ func (j *judge) run(ctx context.Context) {
 		}
 		b := j.benches[p.camera]
 		if p.cuboid == nil {
-			if change, ep := b.detector.Close(); change == Ended {
-				j.say(b, ep, b.last, alerts.PhaseEnd, p.ending)
-			}
+			j.close(b, p.ending)
 			continue
 		}
 		j.gather(p)
-		if ctx.Err() == nil {
+		scoring := ctx.Err() == nil
+		if scoring {
 			j.score()
 		}
 		for _, p := range j.batch {
+			if !scoring {
+				j.benches[p.camera].w.stats.dropped.Add(1)
+			}
 			j.box.done(p)
 		}
 	}
@@ -85,7 +89,15 @@ func (j *judge) gather(p parcel) {
 	}
 }
 
-// score scores the batch and judges its clips. A camera whose cuboid cannot be scored is stopped, and no other.
+// close ends the camera's event, if there is one, and forgets what would have been one.
+func (j *judge) close(b *bench, reason alerts.EndReason) {
+	b.shadow = nil
+	if change, ep := b.detector.Close(); change == Ended {
+		j.say(b, ep, b.last, alerts.PhaseEnd, reason)
+	}
+}
+
+// score scores the batch and judges its clips.
 func (j *judge) score() {
 	j.clips, j.ignore = j.clips[:0], j.ignore[:0]
 	for _, p := range j.batch {
@@ -96,16 +108,15 @@ func (j *judge) score() {
 	took := time.Since(began)
 	for i, p := range j.batch {
 		b := j.benches[p.camera]
-		switch {
-		case b.w.failure() != nil:
-		case errs[i] != nil:
-			b.w.fail(fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
-		default:
-			clip := b.clip(p.cuboid, scores[i])
-			clip.Queue, clip.Score = p.waited, took
-			clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[preprocess.Frames-1]))
-			j.judge(b, clip)
+		if errs[i] != nil {
+			j.refuse(b, fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
+			continue
 		}
+		b.accept()
+		clip := b.clip(p.cuboid, scores[i])
+		clip.Held, clip.Queue, clip.Score = p.held, p.waited, took
+		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[preprocess.Frames-1]))
+		j.judge(b, clip)
 	}
 }
 
@@ -123,11 +134,14 @@ func (j *judge) judge(b *bench, clip Clip) {
 		return
 	}
 	if b.w.Armed != nil && !b.w.Armed(clip.Last.Wall) {
-		if change, ep := b.detector.Close(); change == Ended {
-			j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndDisarmed)
-		}
+		j.close(b, alerts.EndDisarmed)
 		return
 	}
+	if clip.Held {
+		j.hold(b, clip)
+		return
+	}
+	b.shadow = nil
 	change, ep := b.detector.Push(clip)
 	b.keepHeat(errs)
 	switch change {
@@ -139,6 +153,17 @@ func (j *judge) judge(b *bench, clip Clip) {
 		j.say(b, ep, clip, alerts.PhaseUpdate, "")
 	case Ended:
 		j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
+	}
+}
+
+// hold follows up a clip that the calibration does not fit: the event that goes on is ended, and what would be one is counted and no more.
+func (j *judge) hold(b *bench, clip Clip) {
+	if b.shadow == nil {
+		j.close(b, alerts.EndMismatch)
+		b.shadow = NewDetector(b.w.Detector, b.w.Threshold.Lo)
+	}
+	if change, _ := b.shadow.Push(clip); change == Started {
+		b.w.stats.held.Add(1)
 	}
 }
 
@@ -194,7 +219,7 @@ func (b *bench) scoreMessage(c Clip) alerts.Score {
 		Camera: c.Camera, Frame: c.Centre.Frame, StreamSeconds: c.Centre.PTS.Seconds(), Wall: c.Centre.Wall,
 		Error: c.Error, ClipsSkipped: b.w.box.skipped(b.w.index),
 	}
-	if b.w.Threshold.set() {
+	if b.w.Threshold.set() && !c.Held {
 		s.Regularity = &c.Regularity
 	}
 	return s

@@ -6,16 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"vigil/alerts"
 	"vigil/capture"
 	"vigil/preprocess"
 )
-
-// misfitError is a source that the camera's settings do not fit: opening it again would change nothing.
-type misfitError struct{ error }
 
 // watcher runs one camera: it opens the source, makes cuboids and leaves them at the scorer's border.
 type watcher struct {
@@ -26,29 +22,36 @@ type watcher struct {
 	health *health
 	stats  counters
 
-	failed  atomic.Pointer[error] // why the scorer gave this camera up
-	cuboid  *preprocess.Cuboid
-	nextSeq uint64
-	opening int
-	offset  time.Duration // added to the stream's own clock, so that stream time never restarts
-	last    preprocess.Picture
-	notes   map[string]bool // that were logged
-	fitted  [3]int          // the opening and size that the calibration was last checked for
-	gap     bool            // the next cuboid comes after one
-	fresh   time.Time       // arrival of the last picture that differed from the one before it
-	thawed  time.Time       // when the source was last opened again because it was frozen
-	good    time.Duration   // how long the latest opening delivered pictures
+	cuboid   *preprocess.Cuboid
+	nextSeq  uint64
+	opening  int
+	offset   time.Duration // added to the stream's own clock, so that stream time never restarts
+	last     preprocess.Picture
+	notes    map[string]bool    // that were logged
+	fit      *fit               // nil without a calibration
+	without  clipless           // what came since the last clip
+	armedAt  int64              // the second that armed was asked for last
+	seen     preprocess.Stats   // of the window, before its latest picture
+	past     preprocess.Account // of the windows before
+	pastGaps uint64             // likewise
+	fresh    time.Time          // arrival of the last picture that differed from the one before it
+	thawed   time.Time          // when the source was last opened again because it was frozen
+	good     time.Duration      // how long the latest opening delivered pictures
 }
 
 func newWatcher(c Camera, index int, box *mailbox, log *slog.Logger, publish *publisher) *watcher {
-	return &watcher{
+	w := &watcher{
 		Camera: c, index: index, box: box, log: log,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
+	if cal := c.Threshold.Calibration; cal != nil {
+		w.fit = &fit{key: cal.Key, live: c.Live}
+	}
+	return w
 }
 
-// run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
-// end and for a camera that cannot be scored; a live source that breaks is opened again, for ever.
+// run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its end, or that its
+// calibration does not fit; a live source that breaks is opened again, for ever.
 func (w *watcher) run(ctx context.Context) error {
 	retry := backoff{least: w.RetryMin, most: w.RetryMax}
 	for {
@@ -57,11 +60,9 @@ func (w *watcher) run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil:
 			return w.leave(alerts.EndStopped, alerts.StateStopped, nil)
-		case w.failure() != nil:
-			return w.leave(alerts.EndStopped, alerts.StateFailed, w.failure())
 		case err == nil:
 			return w.leave(alerts.EndSourceEnded, alerts.StateEnded, nil)
-		case !w.Live, isMisfit(err):
+		case !w.Live:
 			return w.leave(alerts.EndSourceLost, alerts.StateFailed, err)
 		}
 		w.box.end(w.index, alerts.EndSourceLost)
@@ -82,21 +83,10 @@ func (w *watcher) leave(reason alerts.EndReason, state alerts.State, err error) 
 		detail = err.Error()
 		w.log.Error("camera failed", "error", err)
 	} else {
-		s := w.snapshot()
-		w.log.Info("camera done", "reason", reason, "frames", s.Frames, "scored", s.Scored, "clips_skipped", s.Skipped, "events", s.Events)
+		w.log.Info("camera done", append([]any{"reason", reason}, w.snapshot().args()...)...)
 	}
 	w.health.set(state, detail)
 	return err
-}
-
-// fail is the scorer's word that this camera's cuboids cannot be scored.
-func (w *watcher) fail(err error) { w.failed.Store(&err) }
-
-func (w *watcher) failure() error {
-	if err := w.failed.Load(); err != nil {
-		return *err
-	}
-	return nil
 }
 
 func (w *watcher) open(ctx context.Context) (Pictures, error) {
@@ -154,12 +144,17 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 	window := preprocess.NewWindow(preprocess.WindowConfig{
 		Side: w.Model.Spec().Side, Hop: w.Hop, FPS: w.FPS, SourceFPS: info.FPS, Live: w.Live, Early: w.Early,
 	})
+	w.seen = preprocess.Stats{}
+	defer w.settle(window)
+	if w.fit != nil {
+		w.fit.reopened()
+	}
 	var began time.Time
 	for {
 		pic, err := source.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF) && !w.Live:
-			return w.tooShort(window)
+			return errors.Join(w.tooShort(window), w.checkFit(true))
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		}
@@ -169,9 +164,8 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 		w.good = pic.Arrival.Sub(began)
 		w.stats.frames.Add(1)
 		w.stats.missing.Add(pic.Seq - w.nextSeq)
-		if err := w.failure(); err != nil {
-			return err
-		}
+		w.without.missing += pic.Seq - w.nextSeq
+		w.checkArmed(pic.Arrival)
 		if err := w.alive(&pic); err != nil {
 			return err
 		}
@@ -196,14 +190,19 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	if w.last.Opening != 0 && (pic.Opening != w.last.Opening || pic.PTS < w.last.PTS) {
 		w.offset += w.last.PTS + max(pic.Arrival.Sub(w.last.Arrival), time.Millisecond) - pic.PTS
 	}
+	before := w.last
 	w.last, w.last.Gray = pic, nil
 	w.nextSeq = pic.Seq + 1
 	if w.cuboid == nil {
 		w.cuboid = w.box.buffer(w.index)
 	}
-	if !window.Push(pic, w.cuboid) {
+	complete := window.Push(pic, w.cuboid)
+	w.observe(window, &pic, before)
+	if !complete {
+		w.noClip(&pic)
 		return nil
 	}
+	w.anyClip()
 	c := w.cuboid
 	// The window sees the stream's own clock, so that a step back is a gap; no cuboid spans one, so all of this one's frames have
 	// the same offset.
@@ -216,47 +215,38 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	if w.Footage != nil {
 		w.Footage.input.add(c, w.Hop > preprocess.Frames)
 	}
-	c.Gap = c.Gap || w.gap
-	switch err := w.fits(c); {
-	case err != nil && c.Pictures < preprocess.Frames:
-		// A few pictures may be wrong about the rate; the first whole cuboid decides. Until then nothing is judged.
-		w.gap = c.Gap
-		return nil
-	case err != nil:
+	held, err := w.fits(c)
+	if err != nil {
+		w.stats.dropped.Add(1)
 		return err
 	}
-	w.cuboid, w.gap = nil, false
-	w.stats.clips.Add(1)
-	if w.Whole {
-		return w.box.putWait(ctx, w.index, c)
-	}
-	w.box.put(w.index, c)
-	return nil
-}
-
-// fits checks the calibration against what the source really delivers: after each opening, gap and change of size.
-func (w *watcher) fits(c *preprocess.Cuboid) error {
-	seen := [3]int{c.Opening, c.Width, c.Height}
-	if c.Gap {
-		w.fitted = [3]int{}
-	}
-	if w.Threshold.Calibration == nil || w.fitted == seen {
+	w.cuboid = nil
+	if !w.Whole {
+		w.box.put(w.index, c, held)
 		return nil
 	}
-	key := w.Key()
-	key.Width, key.Height, key.FPS = c.Width, c.Height, c.FPS()
-	if err := w.Threshold.Calibration.Check(key); err != nil {
-		return misfitError{err}
-	}
-	if c.Pictures == preprocess.Frames {
-		w.fitted = seen
+	if err := w.box.putWait(ctx, w.index, c, held); err != nil {
+		w.stats.dropped.Add(1)
+		return err
 	}
 	return nil
 }
 
-func isMisfit(err error) bool {
-	_, ok := errors.AsType[misfitError](err)
-	return ok
+// observe takes note of what the window did with a picture.
+func (w *watcher) observe(window *preprocess.Window, pic *preprocess.Picture, before preprocess.Picture) {
+	w.account(window)
+	s := window.Stats()
+	w.without.taken += s.Taken - w.seen.Taken
+	w.without.gaps += s.Gaps - w.seen.Gaps
+	if w.fit != nil {
+		if pic.Seq != before.Seq+1 || pic.PTS < before.PTS || pic.PTS-before.PTS > longestStep && s.Gaps != w.seen.Gaps {
+			w.fit.meter.gap()
+		}
+		if s.Taken != w.seen.Taken {
+			w.fit.meter.add(pic.PTS)
+		}
+	}
+	w.seen = s
 }
 
 // tooShort is the error for a recording that ended before the first cuboid was full.

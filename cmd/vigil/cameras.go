@@ -31,6 +31,9 @@ func (m models) load(path string) (*model.Model, error) {
 	return loaded, nil
 }
 
+// noClipsAfter is how many read timeouts a live camera may give pictures that make no clip before that is its state.
+const noClipsAfter = 3
+
 // newCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError, a file that
 // is missing or damaged is not.
 func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
@@ -55,7 +58,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
 		Model: m, FPS: c.FPS, Hop: c.Hop, Early: true, Mask: c.Mask,
-		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
+		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter, NoClipsAfter: noClipsAfter * c.ReadTimeout,
 		Detector: pipeline.DetectorConfig{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
 			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,

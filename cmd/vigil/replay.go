@@ -37,6 +37,8 @@ type videoResult struct {
 	Clips  uint64 `json:"clips"`
 	Events uint64 `json:"events"`
 	Error  string `json:"error,omitempty"`
+	// Unscorable are the clips that could not be scored.
+	Unscorable uint64 `json:"unscorable,omitempty"`
 }
 
 func replayCommand() *cobra.Command {
@@ -211,12 +213,15 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	result := videoResult{Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events}
+	result := videoResult{Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events, Unscorable: stats[0].Unscorable}
 	if err != nil {
 		result.Error = err.Error()
 	}
 	r.results = append(r.results, result)
 	bar.clear()
+	if n := result.Unscorable; n > 0 {
+		fmt.Fprintf(r.stderr, "%s: %d clips could not be scored, %d were\n", video, n, result.Clips)
+	}
 	for _, a := range ended {
 		if !r.json {
 			fmt.Fprintf(r.stdout, "%s: frames %d to %d (%.1f s to %.1f s), peak %.4g at frame %d against a threshold of %.4g, regularity %.2f%s\n",

@@ -1,0 +1,54 @@
+package pipeline
+
+import (
+	"fmt"
+	"time"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+// clipless is what came of a live source since its last clip.
+type clipless struct {
+	time              time.Duration // in which pictures came
+	pictures, missing uint64
+	taken             uint64 // pictures that the model wants
+	gaps              uint64
+	arrival           time.Time // of the last picture
+	opening           int       // likewise
+}
+
+// noClip takes note of a picture that completed no clip. Where none came for NoClipsAfter though there were pictures enough, the camera's
+// state says so: it is live, and nobody watches it.
+func (w *watcher) noClip(pic *preprocess.Picture) {
+	n := &w.without
+	if !w.Live || w.NoClipsAfter <= 0 {
+		return
+	}
+	if n.opening == pic.Opening {
+		// A clock that is set must not make a long time of a short one.
+		n.time += min(max(0, pic.Arrival.Sub(n.arrival)), w.NoClipsAfter/2)
+	}
+	n.arrival, n.opening = pic.Arrival, pic.Opening
+	n.pictures++
+	if n.time < w.NoClipsAfter || n.taken+n.missing < uint64(max(preprocess.Frames, w.Hop)) || w.health.noted(alerts.StateNoClips) {
+		return
+	}
+	w.box.end(w.index, alerts.EndUnwatched)
+	w.health.note(alerts.StateNoClips, n.why())
+}
+
+// anyClip takes note of a picture that completed a clip.
+func (w *watcher) anyClip() {
+	w.without = clipless{}
+	w.health.note(alerts.StateNoClips, "")
+}
+
+func (n *clipless) why() string {
+	why := fmt.Sprintf("no clip for %v: %d pictures came, ", n.time.Round(time.Second), n.pictures)
+	if n.gaps == 0 && n.missing == 0 {
+		return why + "and their times do not move on"
+	}
+	return why + fmt.Sprintf("%d were missing (damaged, or more than this machine can read), %d gaps were between them, and a clip needs %d in a row",
+		n.missing, n.gaps, preprocess.Frames)
+}

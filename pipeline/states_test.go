@@ -1,0 +1,380 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/alerts"
+	"vigil/capture"
+	"vigil/preprocess"
+)
+
+// act is what a camera shows for a time.
+type act struct {
+	lasts  time.Duration
+	fps    float64
+	jitter bool // stamped by arrival, in steps from nothing to 2.3 times the usual one
+	width  int  // of the picture; 0 for 32
+	grey   byte
+	lose   int  // a picture is missing after every so many; 0 for none
+	breaks bool // the connection breaks at the end
+}
+
+// player is a live camera that plays acts, over all of its openings, in the time of a bubble.
+type player struct {
+	acts []act
+	side int
+
+	began time.Time
+	rng   *rand.Rand
+}
+
+var errBroken = errors.New("the other side hung up")
+
+// now gives the act of a time and whether it is the last moment before a break.
+func (p *player) now(at time.Duration) (a act, left time.Duration) {
+	for _, a := range p.acts {
+		if at < a.lasts {
+			return a, a.lasts - at
+		}
+		at -= a.lasts
+	}
+	a = p.acts[len(p.acts)-1]
+	a.breaks = false
+	return a, time.Hour
+}
+
+func (p *player) open(_ context.Context, o Opening) (Pictures, error) {
+	if p.began.IsZero() {
+		p.began, p.rng = time.Now(), rand.New(rand.NewPCG(1, 2))
+	}
+	return &playing{player: p, o: o, seq: o.FirstSeq, began: time.Now()}, nil
+}
+
+// playing is one opening of a player.
+type playing struct {
+	*player
+	o     Opening
+	seq   uint64
+	shown int
+	began time.Time
+}
+
+func (p *playing) Info() capture.Info {
+	a, _ := p.now(time.Since(p.player.began))
+	return capture.Info{Width: max(a.width, 32), Height: 32, FPS: a.fps, Live: true}
+}
+
+func (p *playing) Close() error { return nil }
+
+func (p *playing) Next(ctx context.Context) (preprocess.Picture, error) {
+	a, left := p.now(time.Since(p.player.began))
+	step := time.Duration(float64(time.Second) / a.fps)
+	if a.jitter {
+		step = time.Duration(p.rng.Float64() * 2 * float64(step))
+	}
+	if a.breaks && step >= left {
+		time.Sleep(left)
+		return preprocess.Picture{}, errBroken
+	}
+	select {
+	case <-ctx.Done():
+		return preprocess.Picture{}, ctx.Err()
+	case <-time.After(step):
+	}
+	p.shown++
+	pic := preprocess.Picture{
+		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Number, Width: max(a.width, 32), Height: 32, Side: p.side,
+		Gray: bytes.Repeat([]byte{a.grey}, p.side*p.side),
+	}
+	p.seq++
+	if a.lose > 0 && p.shown%a.lose == 0 {
+		p.seq++
+	}
+	return pic, nil
+}
+
+// played is what came of a player that was watched to the end of its acts.
+type played struct {
+	stats  Stats
+	states string // in order
+	life   string // of the alerts, as ledger has it
+	log    string
+	detail map[alerts.State]string // the first of each state
+	scores []alerts.Score
+}
+
+// play watches acts with a calibration for a rate, with pictures of 32x32.
+func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out played) {
+	synctest.Test(t, func(t *testing.T) {
+		l := &ledger{}
+		var log bytes.Buffer
+		cam := camera(t, "gate", film{})
+		p := &player{acts: acts, side: cam.Model.Spec().Side}
+		cam.Pictures, cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter = p.open, true, false, 4, true, 30*time.Second
+		cam.Threshold = calibrated(cam, fps)
+		if change != nil {
+			change(&cam)
+		}
+		var total time.Duration
+		for _, a := range acts {
+			total += a.lasts
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), total)
+		defer cancel()
+		stats, err := Run(ctx, []Camera{cam}, Options{Threads: 1, Publisher: l, Log: slog.New(slog.NewTextHandler(&log, nil)), Summary: time.Minute})
+		if err != nil {
+			t.Error(err)
+		}
+		out = played{stats: stats[0], life: strings.ReplaceAll(l.life(t), " update", ""), log: log.String(), detail: map[alerts.State]string{}, scores: l.scores}
+		var states []string
+		for _, s := range l.states {
+			states = append(states, string(s.State))
+			if out.detail[s.State] == "" {
+				out.detail[s.State] = s.Detail
+			}
+		}
+		out.states = strings.Join(states, " ")
+		sums(t, out.stats)
+	})
+	return out
+}
+
+// calibrated is a threshold of a calibration that fits a camera's pictures of 32x32 at a rate.
+func calibrated(c Camera, fps float64) Threshold {
+	key := c.Key()
+	key.Width, key.Height, key.FPS = 32, 32, fps
+	return Threshold{Lo: 0.01, Theta: 0.1, Calibration: &Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}}
+}
+
+// sums holds what Stats promises once Run has returned.
+func sums(t *testing.T, s Stats) {
+	t.Helper()
+	if s.Frames != s.Used+s.Unused+s.Lost || s.Waiting != 0 {
+		t.Errorf("%d frames, of which %d used + %d unused + %d lost + %d waiting", s.Frames, s.Used, s.Unused, s.Lost, s.Waiting)
+	}
+	if s.Due != s.Incomplete+s.Scored+s.Skipped+s.Unscorable+s.Dropped || s.Pending != 0 {
+		t.Errorf("%d clips due, of which %d incomplete + %d scored + %d skipped + %d unscorable + %d dropped + %d pending",
+			s.Due, s.Incomplete, s.Scored, s.Skipped, s.Unscorable, s.Dropped, s.Pending)
+	}
+}
+
+const minute = time.Minute
+
+// A camera whose rate or size is another for a time is watched on, says what is wrong, and is live again when it fits. Only what it shows
+// while its calibration fits makes alerts.
+func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		fps          float64
+		acts         []act
+		states, life string
+		held         uint64
+		detail       map[alerts.State]string
+		logs         map[string]int // how often a part of the log is there
+	}{
+		{
+			"jitter of arrival", 10,
+			[]act{
+				{lasts: 5 * minute, fps: 10, jitter: true, grey: calmGrey},
+				{lasts: 10 * time.Second, fps: 10, jitter: true, grey: brightGrey},
+				{lasts: minute, fps: 10, jitter: true, grey: calmGrey},
+			},
+			"connecting live stopped", "start end:calm", 0, nil, map[string]int{"level=WARN": 0},
+		},
+		{
+			"a fifth too fast is watched with a warning", 10,
+			[]act{{lasts: 2 * minute, fps: 12, grey: calmGrey}, {lasts: 10 * time.Second, fps: 12, grey: brightGrey}, {lasts: 10 * minute, fps: 12, grey: calmGrey}},
+			"connecting live stopped", "start end:calm", 0, nil, map[string]int{"level=WARN": 1, "fps=12 calibrated_fps=10": 1},
+		},
+		{
+			"another rate at night", 25,
+			[]act{
+				{lasts: 2 * minute, fps: 25, grey: calmGrey, breaks: true},
+				{lasts: minute, fps: 12, grey: calmGrey},
+				{lasts: 10 * time.Second, fps: 12, grey: brightGrey},
+				{lasts: 20 * minute, fps: 12, grey: calmGrey, breaks: true},
+				{lasts: minute, fps: 25, grey: calmGrey},
+				{lasts: 10 * time.Second, fps: 25, grey: brightGrey},
+				{lasts: minute, fps: 25, grey: calmGrey},
+			},
+			"connecting live failing connecting live rate_mismatch failing connecting rate_mismatch live stopped", "start end:calm", 1,
+			map[alerts.State]string{alerts.StateRateMismatch: "frame rate is 12, calibrated for 25"},
+			map[string]int{"the calibration does not fit": 1, "camera is live again": 1},
+		},
+		{
+			"another rate in mid-stream, in the middle of an event", 25,
+			[]act{
+				{lasts: minute, fps: 25, grey: calmGrey},
+				{lasts: 4 * minute, fps: 10, grey: brightGrey},
+				{lasts: 3 * minute, fps: 25, grey: calmGrey},
+			},
+			"connecting live rate_mismatch rate_mismatch rate_mismatch live stopped", "start end:mismatch", 1, nil,
+			map[string]int{"the calibration does not fit": 3, "camera is live again": 1},
+		},
+		{
+			"another size at night", 25,
+			[]act{
+				{lasts: minute, fps: 25, grey: calmGrey, breaks: true},
+				{lasts: 10 * time.Second, fps: 25, width: 64, grey: calmGrey},
+				{lasts: 10 * time.Second, fps: 25, width: 64, grey: brightGrey},
+				{lasts: 10 * minute, fps: 25, width: 64, grey: calmGrey, breaks: true},
+				{lasts: 10 * time.Second, fps: 25, grey: calmGrey},
+				{lasts: 10 * time.Second, fps: 25, grey: brightGrey},
+				{lasts: minute, fps: 25, grey: calmGrey},
+			},
+			"connecting live failing connecting live size_mismatch failing connecting size_mismatch live stopped", "start end:calm", 1,
+			map[alerts.State]string{alerts.StateSizeMismatch: "picture size is 64x32, calibrated for 32x32"},
+			map[string]int{"the calibration does not fit": 1, "camera is live again": 1},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := play(t, c.fps, nil, c.acts...)
+			if got.states != c.states || got.life != c.life || got.stats.Held != c.held {
+				t.Errorf("states %q\n want  %q\nsaid %q, want %q; held %d, want %d", got.states, c.states, got.life, c.life, got.stats.Held, c.held)
+			}
+			for state, want := range c.detail {
+				if got.detail[state] != want {
+					t.Errorf("%s because %q, want %q", state, got.detail[state], want)
+				}
+			}
+			for part, want := range c.logs {
+				if n := strings.Count(got.log, part); n != want {
+					t.Errorf("%d times %q in the log, want %d", n, part, want)
+				}
+			}
+			if c.held > 0 && !strings.Contains(got.log, "alerts_held=1") {
+				t.Error("the summary does not say that an alert was held")
+			}
+			if t.Failed() {
+				t.Log(got.log)
+			}
+			absent := 0
+			for _, s := range got.scores {
+				if s.Regularity == nil {
+					absent++
+				}
+			}
+			if (absent > 0) != (c.held > 0) || len(got.scores) == absent {
+				t.Errorf("%d of %d scores are without a regularity", absent, len(got.scores))
+			}
+		})
+	}
+}
+
+// A camera that gives pictures but never sixteen in a row is not live, and says why.
+func TestLiveAndBlind(t *testing.T) {
+	got := play(t, 10, func(c *Camera) { c.Early = false },
+		act{lasts: 10 * time.Second, fps: 10, grey: brightGrey},
+		act{lasts: 3 * minute, fps: 10, grey: brightGrey, lose: 10},
+		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
+	if got.states != "connecting live no_clips live stopped" || got.life != "start end:unwatched" {
+		t.Errorf("states %q, said %q", got.states, got.life)
+	}
+	if d := got.detail[alerts.StateNoClips]; !strings.HasPrefix(d, "no clip for 30s: 3") || !strings.Contains(d, "3") || !strings.Contains(d, "were missing") {
+		t.Errorf("because %q", d)
+	}
+	if strings.Count(got.log, "camera gives pictures and is not watched") != 1 {
+		t.Error(got.log)
+	}
+	// What is slow is no fault: a clip of a picture each ten seconds takes its time.
+	if got := play(t, 0.1, func(c *Camera) { c.Early = false }, act{lasts: 10 * minute, fps: 0.1, grey: calmGrey}); got.states != "connecting live stopped" || got.stats.Scored == 0 {
+		t.Errorf("a slow camera: states %q, %d clips", got.states, got.stats.Scored)
+	}
+}
+
+// A camera outside its armed hours says so, is not counted as failing, and is live again when they begin.
+func TestDisarmed(t *testing.T) {
+	var began time.Time
+	got := play(t, 10, func(c *Camera) {
+		began = time.Now()
+		c.Armed = func(now time.Time) bool { return now.Sub(began) < time.Minute || now.Sub(began) > 3*time.Minute }
+	},
+		act{lasts: 50 * time.Second, fps: 10, grey: calmGrey},
+		act{lasts: 70 * time.Second, fps: 10, grey: brightGrey, breaks: true},
+		act{lasts: 2 * minute, fps: 10, grey: calmGrey})
+	if got.states != "connecting live disarmed failing connecting disarmed live stopped" || got.life != "start end:disarmed" || got.stats.Held != 0 {
+		t.Errorf("states %q, said %q, held %d", got.states, got.life, got.stats.Held)
+	}
+	if n := strings.Count(got.log, "camera is disarmed"); n != 1 {
+		t.Errorf("logged %d times:\n%s", n, got.log)
+	}
+}
+
+func TestRateMeter(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	every := func(step time.Duration) func(int) time.Duration { return func(int) time.Duration { return step } }
+	ms := time.Millisecond
+	for _, c := range []struct {
+		name  string
+		step  func(int) time.Duration
+		steps int
+		even  time.Duration
+		rate  float64
+		known bool
+	}{
+		{"too few", every(100 * ms), 14, 0, 0, false},
+		{"a recording", every(100 * ms), 15, 0, 10, true},
+		{"even, too short", every(100 * ms), 49, evenSpan, 10, false},
+		{"even", every(100 * ms), 50, evenSpan, 10, true},
+		{"every second or third of 25", func(i int) time.Duration { return []time.Duration{80 * ms, 120 * ms}[i%2] }, 50, evenSpan, 10, true},
+		{"bursts of four", func(i int) time.Duration { return []time.Duration{400 * ms, 0, 0, 0}[i%4] }, 296, evenSpan, 10, false},
+		{"bursts for longer", func(i int) time.Duration { return []time.Duration{400 * ms, 0, 0, 0}[i%4] }, 304, evenSpan, 10, true},
+		{"jitter", func(int) time.Duration { return time.Duration(rng.Float64() * 200 * float64(ms)) }, 600, evenSpan, 10, true},
+		{"only the last minute counts", func(i int) time.Duration { return []time.Duration{100 * ms, 50 * ms}[i/6000] }, 12000, evenSpan, 20, true},
+		{"a picture each ten seconds", every(10 * time.Second), 100, evenSpan, 0.1, true},
+		{"times that do not move on", every(0), 1000, 0, 0, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var m rateMeter
+			at := time.Duration(0)
+			m.add(at)
+			for i := range c.steps {
+				at += c.step(i)
+				m.add(at)
+				if i == 7 { // a leap of the clock is no step
+					at += time.Hour
+					m.gap()
+					m.add(at)
+				}
+			}
+			rate, known := m.rate(c.even)
+			if known != c.known || rate < 0.95*c.rate || rate > 1.05*c.rate {
+				t.Errorf("%g pictures a second, known %v; want %g, %v", rate, known, c.rate, c.known)
+			}
+		})
+	}
+}
+
+// A recording that its calibration does not fit is an error, whatever its times are like; one that is a little off is not.
+func TestRecordingOfAnotherRate(t *testing.T) {
+	for _, c := range []struct {
+		fps  float64
+		want string
+	}{{10, ""}, {12, ""}, {13.4, "frame rate is 10, calibrated for 13.4"}, {7.9, "frame rate is 10, calibrated for 7.9"}} {
+		cam := camera(t, "gate", film{greys: scene(60, 0, 0)})
+		cam.Open = func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
+			return &film{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, opening: opening}, nil
+		}
+		key := cam.Key()
+		key.Width, key.Height, key.FPS = 32, 24, c.fps
+		cam.Threshold.Calibration = &Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}
+		var log bytes.Buffer
+		_, err := Run(t.Context(), []Camera{cam}, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("calibrated for %g: error %v, want %q", c.fps, err, c.want)
+		}
+		if warned := strings.Contains(log.String(), fmt.Sprintf("fps=10 calibrated_fps=%g", c.fps)); warned != (c.fps == 12) {
+			t.Errorf("calibrated for %g: %s", c.fps, log.String())
+		}
+	}
+}
