@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -193,5 +194,47 @@ func TestConfigCheckConnects(t *testing.T) {
 	}
 	if code, _, errs := vigil(t, "config", "check", "-c", file); code != exitDone {
 		t.Errorf("without --connect: exit code %d: %s", code, errs)
+	}
+}
+
+// A password from the environment reaches the camera as it is, whatever is in it, and a scheme may be in capitals.
+func TestPasswordsReachTheCamera(t *testing.T) {
+	const password = "2024/Ga?te#@ 50%"
+	server := rtsptest.Start(t, rtsptest.Options{User: "admin", Password: password})
+	u, err := url.Parse(server.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GATE_PASSWORD", password+"\n")
+	text := fmt.Sprintf("model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: 'RTSP://admin:${GATE_PASSWORD}@LocalHost:%s/test', open_timeout: 20s}]\n",
+		blindWeights(t), u.Port())
+	file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), text)
+	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+	t.Setenv("GATE_PASSWORD", "wrong/"+password)
+	code, _, errs := vigil(t, "config", "check", "--connect", "-c", file)
+	if code != exitFailed || !strings.Contains(errs, "401") || strings.Contains(errs, "2024") || strings.Contains(errs, "Ga?te") {
+		t.Errorf("a wrong password: exit code %d: %s", code, errs)
+	}
+}
+
+// A camera is calibrated by its name: the configuration has its source and its weights.
+func TestCalibrateByName(t *testing.T) {
+	dir := t.TempDir()
+	ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "today.mkv")
+	file := write(t, filepath.Join(dir, "vigil.yaml"), "model: "+blindWeights(t)+
+		"\ncameras:\n  - {name: gate, source: today.mkv, hop: 4}\n  - {name: yard, source: 'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
+	out := filepath.Join(dir, "gate.json")
+	mustVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--theta-quantile", "0.9", "--hop", "2")
+	cal, err := pipeline.ReadCalibration(out)
+	if err != nil || cal.Key.Camera != "gate" || cal.Key.Hop != 2 || cal.Key.Width != 64 {
+		t.Errorf("%+v, %v", cal.Key, err)
+	}
+	if code, _, errs := vigil(t, "calibrate", "yard", "-c", file, "-o", out, "--for", "1s"); code != exitUsage || !strings.Contains(errs, "VIGIL_TEST_NOT_SET") {
+		t.Errorf("a camera whose variable is not set: exit code %d: %s", code, errs)
+	}
+	if code, _, errs := vigil(t, "calibrate", "gate", "-c", file, "-o", out, "--camera", "yard"); code != exitUsage || !strings.Contains(errs, "two cameras") {
+		t.Errorf("two cameras: exit code %d: %s", code, errs)
 	}
 }
