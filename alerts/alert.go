@@ -96,7 +96,26 @@ type Alert struct {
 	// What was still being made when the alert ended; only in an end message. It has its name when it is ready, some seconds to minutes
 	// later, or is never there, as when the machine stops or the disk is full.
 	EvidencePending []PendingEvidence `json:"evidence_pending,omitempty"`
+	// What there will not be to look at; only in an end message.
+	EvidenceMissing []MissingEvidence `json:"evidence_missing,omitempty"`
 }
+
+// MissingEvidence is what could not be made of an event.
+type MissingEvidence struct {
+	// What it would have shown.
+	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=clip"`
+	// Why it is not there: vigil was stopped before it was ready, the encoder was too far behind, no pictures of that time were kept, or it could
+	// not be made or stored. Later programs may know more reasons.
+	Reason string `json:"reason" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=stopped,example=overloaded,example=no_pictures,example=failed"`
+}
+
+// Reasons of missing evidence.
+const (
+	MissingStopped    = "stopped"
+	MissingOverloaded = "overloaded"
+	MissingNoPictures = "no_pictures"
+	MissingFailed     = "failed"
+)
 
 // PendingEvidence is the promise of an object.
 type PendingEvidence struct {

@@ -17,6 +17,6 @@ func Recovered(last Alert) Alert {
 	last.Seq++
 	last.Phase, last.EndReason, last.End = PhaseEnd, EndCrashRecovered, &end
 	last.DurationSeconds = max(0, end.StreamSeconds-last.Start.StreamSeconds)
-	last.Latency, last.EvidencePending = nil, nil
+	last.Latency, last.EvidencePending, last.EvidenceMissing = nil, nil, nil
 	return last
 }

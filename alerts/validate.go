@@ -79,6 +79,10 @@ func (a Alert) Validate() error {
 	for i, e := range a.EvidencePending {
 		c.that(reasonForm.MatchString(string(e.Kind)) && e.Bucket != "" && e.Name != "", "evidence_pending[%d] must have a kind, a bucket and a name", i)
 	}
+	c.that(len(a.EvidenceMissing) == 0 || a.Phase == PhaseEnd, "evidence_missing is set in a message that is not an end")
+	for i, e := range a.EvidenceMissing {
+		c.that(reasonForm.MatchString(string(e.Kind)) && reasonForm.MatchString(e.Reason), "evidence_missing[%d] must have a kind and a reason", i)
+	}
 	return c.err()
 }
 

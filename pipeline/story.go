@@ -15,6 +15,7 @@ type story struct {
 	last       alerts.Alert // the latest message
 	evidence   []alerts.Evidence
 	pending    []alerts.PendingEvidence // what its end may promise
+	missing    []alerts.MissingEvidence // what there will not be
 
 	ending *word  // the end, which waits for evidence
 	behind []word // what came after it
@@ -98,7 +99,7 @@ func (p *publisher) find(f evidence.Finding) {
 	if news {
 		s.evidence = f.Items
 	}
-	s.pending = f.Pending
+	s.pending, s.missing = f.Pending, f.Missing
 	switch {
 	case s.ending != nil:
 		if f.Last {
@@ -119,8 +120,13 @@ func (p *publisher) finish(s *story) {
 	w, behind := *s.ending, s.behind
 	s.timer.Stop()
 	s.ending, s.behind = nil, nil
+	w.alert.EvidenceMissing = s.missing
 	if !p.leaving {
 		w.alert.EvidencePending = s.pending
+	} else {
+		for _, e := range s.pending {
+			w.alert.EvidenceMissing = append(w.alert.EvidenceMissing, alerts.MissingEvidence{Kind: e.Kind, Reason: alerts.MissingStopped})
+		}
 	}
 	p.publish(s, w)
 	for i, next := range behind {

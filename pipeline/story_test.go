@@ -161,7 +161,8 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 	for name, c := range map[string]struct {
 		stop     bool
 		promises int
-	}{"goes on": {false, 1}, "stops": {true, 0}} {
+		missing  string
+	}{"goes on": {false, 1, "[]"}, "stops": {true, 0, "[{clip stopped}]"}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var l ledger
@@ -184,6 +185,9 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 				end := l.alerts[len(l.alerts)-1]
 				if end.Phase != alerts.PhaseEnd || len(end.EvidencePending) != c.promises || c.promises == 1 && end.EvidencePending[0].Name != "1/clip" {
 					t.Errorf("after %v the %s promises %v", time.Since(began), end.Phase, end.EvidencePending)
+				}
+				if got := fmt.Sprint(end.EvidenceMissing); got != c.missing {
+					t.Errorf("the end says that %s is missing, want %s", got, c.missing)
 				}
 				time.Sleep(2 * time.Hour)
 				p.close()

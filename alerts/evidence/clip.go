@@ -47,6 +47,7 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 	pics := around(s.Footage.Previews(0, ^uint64(0)), c.anchor, m.opts.Before, min(until-c.anchor.StreamSeconds, (m.opts.Longest-m.opts.Before).Seconds()))
 	if len(pics) < 2 {
 		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
+		m.miss(c, alerts.MissingNoPictures)
 		return
 	}
 	last := pics[len(pics)-1].Seq
@@ -61,6 +62,7 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 	case m.clips <- next:
 	default:
 		m.warn("clip", s.Alert, errors.New("the encoder is too far behind"))
+		m.miss(c, alerts.MissingOverloaded)
 		m.mu.Lock()
 		c.made(next.objects)
 		m.busy--
@@ -126,6 +128,7 @@ func (m *Maker) makeClips() {
 			items, err := m.encode(c)
 			if err != nil {
 				m.warn("clip", c.alert, err)
+				m.miss(c.of, alerts.MissingFailed)
 			}
 			if late := m.finished(c, items); late && m.opts.Late != nil {
 				for _, e := range items {

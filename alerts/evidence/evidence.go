@@ -50,6 +50,7 @@ type Finding struct {
 	Camera, AlertID string
 	Items           []alerts.Evidence
 	Pending         []alerts.PendingEvidence // what is being made of an event that is over
+	Missing         []alerts.MissingEvidence // what will not be there of it
 	Last            bool                     // nothing more will come
 }
 
@@ -206,6 +207,7 @@ type matter struct {
 	covered    uint64    // last frame of the last clip
 	cuts       int
 	waiting    []alerts.PendingEvidence // what is cut and not ready
+	missing    []alerts.MissingEvidence // clips that will not be
 	over       bool                     // its end was seen
 }
 
@@ -239,6 +241,9 @@ func (m *Maker) tell(c *matter) {
 	if c.over && len(c.waiting) > 0 {
 		f.Pending = slices.Clone(c.waiting)
 	}
+	if c.over && len(c.missing) > 0 {
+		f.Missing = slices.Clone(c.missing)
+	}
 	select {
 	case m.ready <- f:
 	default: // the publisher is stuck, and an end does not wait for ever
@@ -271,6 +276,13 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 
 // errStopped is why nothing more is made after Close.
 var errStopped = errors.New("given up, since the program was stopped before it was made")
+
+// miss notes that an event has no clip, or one less.
+func (m *Maker) miss(c *matter, reason string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c.missing = append(c.missing, alerts.MissingEvidence{Kind: alerts.EvidenceClip, Reason: reason})
+}
 
 // warn says what could not be made.
 func (m *Maker) warn(what string, s alerts.Alert, err error) {

@@ -295,6 +295,9 @@ func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
 			if got := said(f.Items); got != c.want {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
+			if missing := len(f.Missing) == 1 && f.Missing[0].Kind == alerts.EvidenceClip; missing != (c.encoder != nil && !strings.Contains(c.want, "clip")) {
+				t.Errorf("found %q, said to be missing is %v", c.want, f.Missing)
+			}
 		})
 	}
 }
