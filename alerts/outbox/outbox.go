@@ -110,9 +110,10 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	if o.server, err = broker.Start(ctx, o.opts.Server); err != nil {
 		return nil, err
 	}
+	server := o.server // a return of nil sets o
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, o.server.Shutdown())
+			err = errors.Join(err, server.Shutdown())
 		}
 	}()
 	if o.conn, err = broker.Dial(ctx, broker.DialOptions{Server: o.server}); err != nil {
