@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
@@ -84,7 +85,12 @@ func (e *Events) add(r Recording, alarms []Alarm) {
 	truth := Spans(r.Abnormal)
 	e.Truth += len(truth)
 	e.Alarms += len(alarms)
-	e.hours += float64(len(r.Abnormal)) / r.FPS / 3600
+	fps := r.FPS
+	if !(fps > 0) {
+		// Of a rate that nobody knows no time follows, also not an infinite one.
+		fps = math.NaN()
+	}
+	e.hours += float64(len(r.Abnormal)) / fps / 3600
 	for _, span := range truth {
 		i := slices.IndexFunc(alarms, func(a Alarm) bool { return a.overlaps(span) })
 		if i < 0 {
@@ -92,7 +98,7 @@ func (e *Events) add(r Recording, alarms []Alarm) {
 			continue
 		}
 		e.Found++
-		e.delays = append(e.delays, float64(max(0, alarms[i].Raised-span.First))/r.FPS)
+		e.delays = append(e.delays, float64(max(0, alarms[i].Raised-span.First))/fps)
 	}
 	for _, a := range alarms {
 		if !slices.ContainsFunc(truth, a.overlaps) {

@@ -15,12 +15,15 @@ import (
 	"slices"
 )
 
-// Number is a figure; one that does not exist is NaN, and null in JSON.
+// Number is a figure; one that does not exist is NaN or infinite, and null in JSON, which has neither.
 type Number float64
 
-// MarshalJSON writes NaN as null.
+// exists says whether n is a figure.
+func (n Number) exists() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+
+// MarshalJSON writes a figure that does not exist as null.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if math.IsNaN(float64(n)) {
+	if !n.exists() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
@@ -31,7 +34,7 @@ var nan = Number(math.NaN())
 
 // String has four digits, as figures are compared in papers.
 func (n Number) String() string {
-	if math.IsNaN(float64(n)) {
+	if !n.exists() {
 		return "-"
 	}
 	return fmt.Sprintf("%.4f", float64(n))

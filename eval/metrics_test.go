@@ -50,6 +50,28 @@ func TestMeasureByHand(t *testing.T) {
 	}
 }
 
+// JSON has neither NaN nor infinity, and one figure that does not exist must not cost all others.
+func TestFiguresThatDoNotExist(t *testing.T) {
+	for want, n := range map[string]Number{"null": nan, "null ": Number(math.Inf(1)), "null  ": Number(math.Inf(-1)), "0.5": 0.5, "0": 0} {
+		text, err := json.Marshal(struct{ N Number }{n})
+		if want = strings.TrimSpace(want); err != nil || string(text) != `{"N":`+want+`}` {
+			t.Errorf("%v is %s, %v", float64(n), text, err)
+		}
+		if (n.String() == "-") != (want == "null") {
+			t.Errorf("%v is shown as %s", float64(n), n)
+		}
+	}
+	var e Events
+	video := Recording{Abnormal: make([]bool, 100), FPS: 0}
+	video.Abnormal[50] = true
+	e.add(video, []Alarm{{Span{50, 60}, 70}, {Span{10, 20}, 20}})
+	e.finish()
+	text, err := json.Marshal(e)
+	if err != nil || !strings.Contains(string(text), `"found":1,"missed":0,"alarms":2,"false":1,"delay_median_seconds":null,"delay_mean_seconds":null,"delay_max_seconds":null,"false_per_hour":null`) {
+		t.Errorf("without a frame rate: %s, %v", text, err)
+	}
+}
+
 func TestMeasureRefuses(t *testing.T) {
 	for want, s := range map[string]Series{
 		"all 3 frames are labelled normal":   one([]float64{1, 2, 3}),

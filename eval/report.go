@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"math"
 	"strings"
 )
 
@@ -81,13 +80,13 @@ var page string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"percent": func(n Number) string {
-		if math.IsNaN(float64(n)) {
+		if !n.exists() {
 			return "–"
 		}
 		return fmt.Sprintf("%.1f %%", 100*float64(n))
 	},
 	"seconds": func(n Number) string {
-		if math.IsNaN(float64(n)) {
+		if !n.exists() {
 			return "–"
 		}
 		return fmt.Sprintf("%.1f s", float64(n))

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -178,8 +179,30 @@ func MaskHash(mask []preprocess.Polygon) string {
 	if len(mask) == 0 {
 		return ""
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%v", mask))
+	sum := sha256.Sum256(maskText(mask))
 	return hex.EncodeToString(sum[:])
+}
+
+// maskText is what MaskHash hashes: [[{x y} {x y} …] …], the shortest decimals that give the same numbers. Calibrations keep the hash, so
+// it must never change.
+func maskText(mask []preprocess.Polygon) []byte {
+	b := []byte{'['}
+	for i, polygon := range mask {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, '[')
+		for j, p := range polygon {
+			if j > 0 {
+				b = append(b, ' ')
+			}
+			b = strconv.AppendFloat(append(b, '{'), p.X, 'g', -1, 64)
+			b = strconv.AppendFloat(append(b, ' '), p.Y, 'g', -1, 64)
+			b = append(b, '}')
+		}
+		b = append(b, ']')
+	}
+	return append(b, ']')
 }
 
 // ReadCalibration reads a record that Write wrote.

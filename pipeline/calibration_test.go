@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -134,6 +135,28 @@ func TestCalibrationCheck(t *testing.T) {
 		// Before the source is open its pictures and its rate are not known.
 		if k.Width, k.Height, k.FPS = 0, 0, 0; (c.CheckSettings(k) != nil) != (k.Camera != "gate" || k.Model != "abc" || k.Mask != "" || k.Hop != 8) {
 			t.Errorf("%s: before the source is open it is said that %v", want, c.CheckSettings(k))
+		}
+	}
+}
+
+// A calibration keeps its mask's hash, so the hash of a mask is the same in every version.
+func TestMaskHashNeverChanges(t *testing.T) {
+	odd := []preprocess.Polygon{
+		{{X: 0, Y: 1}, {X: 1e-5, Y: 0.1}, {X: 1. / 3, Y: 0.0001}, {X: math.Copysign(0, -1), Y: 5e-324}},
+		{{X: 0.25, Y: 0.125}, {X: 0.5, Y: 1 - 0x1p-53}, {X: 0.7, Y: 0.9}},
+	}
+	for want, mask := range map[string][]preprocess.Polygon{
+		"":                                 nil,
+		"eec461cb58f6298eec99bd9f5e753cb2": square(),
+		"cc64a351e8c66a63609d1d9be2505ffb": odd,
+	} {
+		got := MaskHash(mask)
+		if got = got[:min(32, len(got))]; got != want {
+			t.Errorf("the hash of %v begins with %q, want %q", mask, got, want)
+		}
+		// What every version before hashed.
+		if mask != nil && string(maskText(mask)) != fmt.Sprintf("%v", mask) {
+			t.Errorf("the text of %v is %s", mask, maskText(mask))
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -126,12 +127,7 @@ const (
 func (n *Normal) tailPeaks(cfg DetectorConfig, lo float64) (level float64, peaks []float64) {
 	held := n.held(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })
-	slices.SortFunc(sorted, func(a, b float64) int {
-		if a > b {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })
 	for k := 10; k < int(deepest*float64(len(sorted))) && sorted[k] > lo; k += max(1, k/5) {
 		found := n.peaks(cfg, held, lo, sorted[k])
 		if len(found) > len(peaks) {

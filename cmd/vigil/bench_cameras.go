@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -255,7 +256,7 @@ func (s *skipTally) sum() uint64 {
 
 // printLoads writes the table.
 func printLoads(w io.Writer, loads []cameraLoad) error {
-	slices.SortStableFunc(loads, func(a, b cameraLoad) int { return a.Width*10000 + int(a.FPS) - b.Width*10000 - int(b.FPS) })
+	slices.SortStableFunc(loads, func(a, b cameraLoad) int { return cmp.Or(cmp.Compare(a.Width, b.Width), cmp.Compare(a.FPS, b.FPS)) })
 	if _, err := fmt.Fprintln(w, "| camera | preset | without a clip skipped | with | decode | resize | previews | model | gives out first |\n|---|---|---|---|---|---|---|---|---|"); err != nil {
 		return err
 	}

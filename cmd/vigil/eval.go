@@ -209,7 +209,7 @@ func detectorOf(s config.Camera) pipeline.DetectorConfig {
 
 // number4 is a figure for a table.
 func number4(v float64) string {
-	if math.IsNaN(v) {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
 		return "-"
 	}
 	return fmt.Sprintf("%.4g", v)

@@ -21,6 +21,7 @@ type trainProgress struct {
 	bar   *progressbar.ProgressBar // nil where there is no terminal
 	said  time.Time
 	loss  float64 // of the last steps, the older the less
+	begun bool    // loss is of at least one step
 }
 
 func newTrainProgress(w io.Writer, out string, slots int) *trainProgress {
@@ -37,8 +38,8 @@ func newTrainProgress(w io.Writer, out string, slots int) *trainProgress {
 const lossMemory = 0.95
 
 func (p *trainProgress) show(s train.Progress) {
-	if p.loss == 0 {
-		p.loss = s.Loss
+	if !p.begun {
+		p.loss, p.begun = s.Loss, true
 	}
 	p.loss = lossMemory*p.loss + (1-lossMemory)*s.Loss
 	text := fmt.Sprintf("loss %.5f, %.0f %% zero rows, %d of %d slots used, %.3g clips/s", p.loss, 100*s.ZeroRows, s.SlotsUsed, p.slots, s.ClipsPerSecond)
@@ -81,7 +82,7 @@ func (p *trainProgress) finish() {
 
 // watchText says how held-out clips score.
 func watchText(w train.Watch) string {
-	if w.AUC == 0 {
+	if !w.HasAUC() {
 		return fmt.Sprintf("loss %.5f, normal clips score %.4g", w.Loss, w.Normal)
 	}
 	return fmt.Sprintf("loss %.5f, normal clips score %.4g, sped-up ones %.4g, AUC between them %.3f", w.Loss, w.Normal, w.Pseudo, w.AUC)

@@ -22,10 +22,16 @@ type Watch struct {
 	// Normal is the mean score of the normal clips, in the form that the weights are for.
 	Normal float64 `json:"normal"`
 	// Pseudo is the mean score of the same clips with a pseudo-anomaly in each, and AUC the chance that one of those scores above a
-	// normal one. Both are 0 where the recipe has no pseudo-anomalies or nothing moved in any.
+	// normal one. Both mean nothing, and are 0, where PseudoClips is 0.
 	Pseudo float64 `json:"pseudo"`
 	AUC    float64 `json:"auc"`
+	// PseudoClips is how many of the held-out clips have a pseudo-anomaly: none where the recipe has none or nothing moved in any.
+	// Checkpoints of older versions do not say it.
+	PseudoClips int `json:"pseudo_clips"`
 }
+
+// HasAUC says whether there is an AUC; one of 0 is as much a figure as any other.
+func (a Watch) HasAUC() bool { return a.PseudoClips > 0 || a.AUC > 0 }
 
 // better says whether a is to be kept rather than b, which is older.
 func (a Watch) better(b Watch) bool { return a.Loss <= b.Loss }
@@ -89,6 +95,7 @@ func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Wat
 		}
 	}
 	watch := Watch{Loss: mean(losses[0]), Normal: mean(scores[0]), Pseudo: mean(scores[1]), AUC: auc(scores[1], scores[0])}
+	watch.PseudoClips = len(scores[1])
 	if len(losses[1]) > 0 {
 		watch.Loss = (1-h.recipe.Pseudo)*watch.Loss + h.recipe.Pseudo*mean(losses[1])
 	}

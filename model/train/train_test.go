@@ -92,7 +92,7 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 					losses = append(losses, p.Square)
 					if p.Watch != nil {
 						watched++
-						if p.Watch.Normal <= 0 || (p.Watch.AUC > 0) != (recipe.Pseudo > 0) {
+						if p.Watch.Normal <= 0 || p.Watch.HasAUC() != (recipe.Pseudo > 0) || p.Watch.PseudoClips > heldClips {
 							t.Errorf("step %d: held-out clips give %+v", p.Step, *p.Watch)
 						}
 					}
