@@ -86,6 +86,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 func rootCommand() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "vigil",
 		Short: "Watches cameras and says when something happens that a camera has not seen in its normal life",
@@ -93,7 +94,13 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if version {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), versionOf())
+				return err
+			}
+			return cmd.Help()
+		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if err := kernel.CheckForce(); err != nil {
 				return usageError{err}
@@ -101,9 +108,10 @@ func rootCommand() *cobra.Command {
 			return nil
 		},
 	}
+	root.Flags().BoolVar(&version, "version", false, "say which vigil this is, as 'vigil version' does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
-		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), encodeClipCommand())
+		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), versionCommand(), encodeClipCommand())
 	usageArgs(root)
 	decimalFlags(root)
 	return root
