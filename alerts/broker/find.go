@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -66,45 +65,13 @@ func (c *Conn) numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]
 	if err != nil {
 		return nil, err
 	}
-	since := ulid.Time(u.Time()).Add(-clocksApart)
-	cfg := jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
-		HeadersOnly: true, FilterSubject: alerts.AllAlerts, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
-	}
-	cons, err := s.CreateConsumer(ctx, cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer c.forget(ctx, s, cons.CachedInfo().Name)
-	if cons.CachedInfo().NumPending == 0 {
-		return nil, nil
-	}
-	it, err := cons.Messages()
-	if err != nil {
-		return nil, err
-	}
-	defer it.Stop()
 	var seqs []uint64
 	seen := map[string]bool{}
-	for delivered := uint64(1); ; delivered++ {
-		msg, err := it.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return nil, err
+	err = c.heads(ctx, s, ulid.Time(u.Time()).Add(-clocksApart), alerts.AllAlerts, func(of, message string, seq uint64) {
+		if of == id && !seen[message] {
+			seen[message] = true
+			seqs = append(seqs, seq)
 		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return nil, err
-		}
-		if meta.Sequence.Consumer != delivered {
-			return nil, errors.New("a message was lost on the way from NATS")
-		}
-		head := msg.Headers().Get(jetstream.MsgIDHeader)
-		if of, _, ok := strings.Cut(head, ":"); ok && of == id && !seen[head] {
-			seen[head] = true
-			seqs = append(seqs, meta.Sequence.Stream)
-		}
-		if meta.NumPending == 0 {
-			return seqs, nil
-		}
-	}
+	})
+	return seqs, err
 }

@@ -22,7 +22,7 @@ type alertsFlags struct {
 	creds  string
 	config string
 	camera string
-	since  time.Duration
+	since  string
 	local  bool
 	once   bool
 }
@@ -37,8 +37,9 @@ func alertsCommand() *cobra.Command {
 			"With --json, each line is the message itself, a CloudEvent.\n\n" +
 			"The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. With --local it is the store on this\n" +
 			"machine, which has everything also while the configured server is away, and can be read while vigil does not run.",
-		Example: "  vigil alerts --since 24h --camera yard\n  vigil alerts --since 24h --follow=false --json\n  vigil alerts show 01JPB5Z7T2W4K8M3N6Q9R1S5VX",
-		Args:    cobra.NoArgs,
+		Example: "  vigil alerts --since yesterday --camera yard\n  vigil alerts --since 24h --follow=false --json\n  vigil alerts list --since 2d\n" +
+			"  vigil alerts show last\n  vigil alerts ack 01JPB5Z7T2W4 --normal",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f.once = !follow
 			return followAlerts(cmd, f)
@@ -50,27 +51,51 @@ func alertsCommand() *cobra.Command {
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
 	p.StringVarP(&f.config, "config", "c", "", "take the server from this configuration `file`")
 	p.BoolVar(&f.local, "local", false, "read the store of the vigil on this machine, in the data_dir of -c or the default one")
-	c.Flags().StringVar(&f.camera, "camera", "", "only this camera's alerts")
-	c.Flags().DurationVar(&f.since, "since", 0, "begin with the alerts of this long, such as 24h")
+	p.StringVar(&f.camera, "camera", "", "only this camera's alerts")
+	const since = "begin with the alerts since then: 24h or 2d ago, today, yesterday, 2026-11-20 or 2026-11-20T10:00, local `time`"
+	c.Flags().StringVar(&f.since, "since", "", since)
 	c.Flags().BoolVar(&follow, "follow", true, "go on with what comes; false ends after what there is")
-	c.AddCommand(alertsShowCommand(&f), alertsExportCommand(&f), alertsAckCommand(&f))
+	list := alertsListCommand(&f)
+	list.Flags().StringVar(&f.since, "since", "", since)
+	c.AddCommand(list, alertsShowCommand(&f), alertsExportCommand(&f), alertsAckCommand(&f))
 	return c
 }
 
-func followAlerts(cmd *cobra.Command, f alertsFlags) error {
-	if f.once && f.since == 0 {
-		return usageError{errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show")}
-	}
-	if f.since < 0 {
-		return usageError{fmt.Errorf("--since %v: give a positive duration such as 24h", f.since)}
+// check looks at what chooses the alerts, and says how long before now they begin; 0 where --since is not given.
+func (f alertsFlags) check(now time.Time) (since time.Duration, err error) {
+	if f.since != "" {
+		at, err := parseSince(f.since, now)
+		if err != nil {
+			return 0, usageError{err}
+		}
+		// At midnight itself today has just begun.
+		since = max(now.Sub(at), 1)
 	}
 	if f.camera != "" {
 		if err := alerts.ValidCamera(f.camera); err != nil {
-			return usageError{fmt.Errorf("--camera: %w", err)}
+			return 0, usageError{fmt.Errorf("--camera: %w", err)}
 		}
 	}
+	return since, nil
+}
+
+// passedOver says which messages are none of vigil's.
+func passedOver(notes io.Writer) func(string, error) {
+	return func(subject string, err error) {
+		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject), harmless(err.Error()))
+	}
+}
+
+func followAlerts(cmd *cobra.Command, f alertsFlags) error {
+	since, err := f.check(time.Now())
+	if err != nil {
+		return err
+	}
+	if f.once && since == 0 {
+		return usageError{errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show ('vigil alerts list' shows what there is)")}
+	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	src, err := f.open(ctx, func(state string, err error) { fmt.Fprintln(notes, "vigil:", stateLine(state, err)) })
+	src, err := f.open(ctx, func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -82,12 +107,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		f.once = true
 	}
 	err = src.FollowRaw(ctx, broker.FollowOptions{
-		Camera: f.camera,
-		Since:  f.since,
-		Once:   f.once,
-		Invalid: func(subject string, err error) {
-			fmt.Fprintf(notes, "vigil: a message on %s is passed over: %v\n", strconv.Quote(subject), err)
-		},
+		Camera: f.camera, Since: since, Once: f.once, Invalid: passedOver(notes),
 	}, func(a alerts.Alert, message []byte) error {
 		if f.json {
 			return writeMessage(out, message)
@@ -122,34 +142,26 @@ func writeMessage(w io.Writer, message []byte) error {
 		return fmt.Errorf("print alert: %w", err)
 	}
 	line.WriteByte('\n')
-	_, err := w.Write(line.Bytes())
+	_, err := w.Write(harmlessJSON(line.Bytes()))
 	return err
 }
 
-// alertLine says one message in one line: when, what, where, how far beyond the threshold, how long.
+// alertLine says one message in one line of usually under 110 columns: when, what, which alert, where, how far beyond the threshold, how long.
 func alertLine(a alerts.Alert) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-6s  %s", a.Time().Local().Format(time.DateTime), a.Phase, a.Camera)
+	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase, shortID(a.ID), a.Camera)
 	if len(a.Zones) > 0 {
 		fmt.Fprintf(&b, "  %s", printable(strings.Join(a.Zones, ", ")))
 	}
 	if a.Kind != alerts.KindAnomaly {
-		fmt.Fprintf(&b, "  %s", a.Kind)
+		fmt.Fprintf(&b, "  %s", printable(string(a.Kind)))
 	}
 	if r := a.Reading; r != nil {
-		fmt.Fprintf(&b, "  regularity %.2f  peak %.4g of %.4g", r.PeakRegularity, r.PeakError, r.Threshold)
+		fmt.Fprintf(&b, "  peak %.4g of %.4g", r.PeakError, r.Threshold)
 	}
 	fmt.Fprintf(&b, "  %.1f s", a.DurationSeconds)
 	if a.EndReason != "" {
-		fmt.Fprintf(&b, "  %s", a.EndReason)
+		fmt.Fprintf(&b, "  %s", printable(string(a.EndReason)))
 	}
 	return b.String()
-}
-
-// printable keeps names that come over the network from steering the terminal.
-func printable(s string) string {
-	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
-		return quoted
-	}
-	return s
 }

@@ -44,17 +44,27 @@ type object struct {
 	SHA256    string `json:"sha256"`
 }
 
+// aboutIDs is what the commands for one alert say of its id.
+const aboutIDs = "ID is the beginning of an alert's id that no other one has, as 'vigil alerts list' shows them; last is the alert that began\n" +
+	"last, with --camera that one's."
+
 // withAlert connects, finds an alert and hands over what is kept of it.
 func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context.Context, d *dossier) error) error {
-	if err := alerts.ValidID(id); err != nil {
-		return usageError{err}
+	if err := checkID(id); err != nil {
+		return err
+	}
+	if _, err := f.check(time.Now()); err != nil {
+		return err
 	}
 	ctx := cmd.Context()
 	src, err := f.open(ctx, nil)
 	if err != nil {
 		return interrupted(ctx, err)
 	}
-	d, err := openDossier(ctx, src.Conn, id)
+	var d *dossier
+	if id, err = findID(ctx, src.Conn, id, f.camera); err == nil {
+		d, err = openDossier(ctx, src.Conn, id)
+	}
 	if err == nil {
 		err = do(ctx, d)
 	}
@@ -99,13 +109,18 @@ func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, e
 
 func alertsShowCommand(f *alertsFlags) *cobra.Command {
 	return &cobra.Command{
-		Use:   "show ID",
+		Use:   "show ID|last",
 		Short: "Show one alert: its messages, its evidence, and who acknowledged it",
+		Long:  "Show one alert: its messages, its evidence, and who acknowledged it.\n\n" + aboutIDs,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withAlert(cmd, *f, args[0], func(_ context.Context, d *dossier) error {
 				if f.json {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(d)
+					text, err := json.Marshal(d)
+					if err != nil {
+						return err
+					}
+					return writeMessage(cmd.OutOrStdout(), text)
 				}
 				return d.print(cmd.OutOrStdout())
 			})
@@ -162,8 +177,9 @@ func orNone(s string) string {
 
 func alertsExportCommand(f *alertsFlags) *cobra.Command {
 	return &cobra.Command{
-		Use:   "export ID DIR",
+		Use:   "export ID|last DIR",
 		Short: "Write one alert's messages and evidence to a folder, digests checked",
+		Long:  "Write one alert's messages and evidence to a folder, digests checked.\n\n" + aboutIDs,
 		Args:  cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return withAlert(cmd, *f, args[0], func(ctx context.Context, d *dossier) error {
@@ -214,8 +230,9 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 	var by string
 	var normal bool
 	c := &cobra.Command{
-		Use:   "ack ID",
+		Use:   "ack ID|last",
 		Short: "Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from",
+		Long:  "Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from.\n\n" + aboutIDs,
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if by == "" {
@@ -223,7 +240,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			}
 			return withAlert(cmd, *f, args[0], func(ctx context.Context, d *dossier) error {
 				a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
-					AlertID: args[0], Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
+					AlertID: d.last.ID, Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
 				}, d.reader, d.pieces)
 				if err != nil {
 					return err

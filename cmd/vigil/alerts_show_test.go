@@ -72,7 +72,7 @@ func TestAlertsShow(t *testing.T) {
 			t.Errorf("%s has digest %s, want %s", e.Name, e.SHA256, want)
 		}
 	}
-	for id, want := range map[string]int{alerts.NewID(): exitFailed, "x": exitUsage, strings.ToLower(a.ID): exitUsage} {
+	for id, want := range map[string]int{alerts.NewID(): exitFailed, "-": exitUsage} {
 		if code, _, errs := runAlerts(t.Context(), "show", id, "--server", url); code != want || !strings.Contains(errs, id) {
 			t.Errorf("%s: exit code %d: %s", id, code, errs)
 		}

@@ -148,8 +148,8 @@ func TestAlertLine(t *testing.T) {
 	untrusted.Kind, untrusted.Reading, untrusted.Zones = alerts.KindUntrusted, nil, []string{"\x1b[2J"}
 	at := end.Time().Local().Format(time.DateTime)
 	for want, a := range map[string]alerts.Alert{
-		at + "  end     yard  gate  regularity 0.22  peak 0.0502 of 0.0386  2.0 s  calm": end,
-		at + `  start   yard  "\x1b[2J"  untrusted  2.0 s`:                               untrusted,
+		at + "  end     " + end.ID[:12] + "  yard  gate  peak 0.0502 of 0.0386  2.0 s  calm": end,
+		at + "  start   " + untrusted.ID[:12] + `  yard  "\x1b[2J"  untrusted  2.0 s`:        untrusted,
 	} {
 		if got := alertLine(a); got != want {
 			t.Errorf("got  %q\nwant %q", got, want)

@@ -77,10 +77,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "vigil: interrupted")
 		return exitInterrupted
 	case errors.As(err, &usage):
-		fmt.Fprintln(stderr, "vigil:", err)
+		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
 		return exitUsage
 	default:
-		fmt.Fprintln(stderr, "vigil:", err)
+		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
 		return exitFailed
 	}
 }
