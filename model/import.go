@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"maps"
 )
@@ -13,7 +14,7 @@ func SpecOf(tensors map[string]Tensor) (Spec, error) {
 	for i, name := range []string{"encoder.0.weight", "encoder.3.weight", "encoder.6.weight", "encoder.9.weight"} {
 		t, ok := tensors[name]
 		if !ok {
-			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found nothing", name)
+			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found nothing; the file has %s", name, namesIn(tensors))
 		}
 		if len(t.Shape) != 5 {
 			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found %v", name, t.Shape)
@@ -64,27 +65,32 @@ func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 	return w, nil
 }
 
-// ReadStateDict reads a state dict of any kind: a file of torch.save, or safetensors without hyper-parameters in its metadata.
-func ReadStateDict(path string) (map[string]Tensor, error) {
+// ReadStateDict reads a state dict of any kind: a file of torch.save, or safetensors without hyper-parameters in its metadata. Where the
+// file has several networks, prefix is what the names of one begin with; otherwise it may be empty.
+func ReadStateDict(path, prefix string) (map[string]Tensor, error) {
 	raw, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if !looksSafe(raw) {
-		tensors, err := parsePyTorch(raw)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return tensors, nil
-	}
-	tensors, meta, err := parseSafetensors(raw)
+	tensors, err := parseStateDict(raw, prefix)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	if meta[keySide] != "" {
-		return nil, fmt.Errorf("%s: has its hyper-parameters already and needs no import", path)
-	}
 	return tensors, nil
+}
+
+func parseStateDict(raw []byte, prefix string) (map[string]Tensor, error) {
+	if !looksSafe(raw) {
+		return parsePyTorch(raw, prefix)
+	}
+	tensors, meta, err := parseSafetensors(raw)
+	if err != nil {
+		return nil, err
+	}
+	if meta[keySide] != "" {
+		return nil, errors.New("has its hyper-parameters already and needs no import: use it as it is")
+	}
+	return networkOf(tensors, prefix)
 }
 
 // looksSafe tells safetensors, whose header's length and first character are at the front, from torch.save's formats: the same eight

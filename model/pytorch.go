@@ -18,41 +18,46 @@ import (
 type storages func(ref *storageRef) ([]byte, error)
 
 // ReadPyTorch reads the state dict in a file of torch.save, in the zip format or the one before PyTorch 1.6. The dict may be
-// the file's object or its "state_dict", and its names may all begin with "module.". Nothing in the file is executed,
+// the file's object or lie in it, and its names may all begin with the same, as with "module.". Nothing in the file is executed,
 // and what is allocated stays within a small multiple of its size.
 func ReadPyTorch(path string) (map[string]Tensor, error) {
 	raw, err := readFile(path)
 	if err != nil {
 		return nil, err
 	}
-	tensors, err := parsePyTorch(raw)
+	tensors, err := parsePyTorch(raw, "")
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return tensors, nil
 }
 
-func parsePyTorch(raw []byte) (map[string]Tensor, error) {
+// parsePyTorch reads the network whose names begin with prefix; see networkOf.
+func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	var object any
 	var find storages
 	var err error
+	budget := len(raw)
 	switch {
 	case bytes.HasPrefix(raw, []byte("PK\x03\x04")):
-		object, find, err = openZip(raw)
+		object, find, budget, err = openZip(raw)
 	case len(raw) > 0 && raw[0] == 0x80:
 		object, find, err = openLegacy(raw)
 	default:
-		return nil, errors.New("not a file of torch.save: it begins neither as a zip archive nor as a pickle")
+		return nil, fmt.Errorf("%s: neither safetensors nor a file of torch.save: %s", FileKind(raw), howToSave)
 	}
 	if err != nil {
 		return nil, err
 	}
-	refs, err := stateDict(object)
+	all, err := tensorsOf(object)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := networkOf(all, prefix)
 	if err != nil {
 		return nil, err
 	}
 	tensors := make(map[string]Tensor, len(refs))
-	budget := len(raw)
 	for name, ref := range refs {
 		t, err := ref.read(find, &budget)
 		if err != nil {
@@ -63,20 +68,31 @@ func parsePyTorch(raw []byte) (map[string]Tensor, error) {
 	return tensors, nil
 }
 
-// openZip reads the object of a zip archive: <name>/data.pkl and a record <name>/data/<key> for each storage.
-func openZip(raw []byte) (any, storages, error) {
+// maxExpansion bounds how much larger than the file its compressed records may be. PyTorch compresses none, but who packs an archive anew
+// does; weights hardly shrink by it.
+const maxExpansion = 16
+
+// openZip reads the object of a zip archive: <name>/data.pkl and a record <name>/data/<key> for each storage. size is the bytes of all
+// records.
+func openZip(raw []byte) (object any, find storages, size int, err error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
-		return nil, nil, fmt.Errorf("truncated or damaged zip archive: %w", err)
+		return nil, nil, 0, fmt.Errorf("truncated or damaged zip archive: %w: copy the file again", err)
 	}
-	records, root := map[string]*zip.File{}, ""
+	records, root, found := map[string]*zip.File{}, "", false
 	for _, f := range z.File {
 		records[f.Name] = f
 		if path.Base(f.Name) == "data.pkl" {
-			root = strings.TrimSuffix(f.Name, "data.pkl")
+			root, found = strings.TrimSuffix(f.Name, "data.pkl"), true
 		}
+		// Of records that say more than the file can hold, the sum may overflow.
+		size += int(min(f.UncompressedSize64, maxFile))
 	}
-	budget := len(raw)
+	if !found {
+		return nil, nil, 0, fmt.Errorf("a zip archive, but not one of torch.save, which has a data.pkl: %s", howToSave)
+	}
+	size = min(size, maxExpansion*len(raw), maxFile)
+	budget := size
 	record := func(name string) ([]byte, error) {
 		f, ok := records[root+name]
 		if !ok {
@@ -85,24 +101,28 @@ func openZip(raw []byte) (any, storages, error) {
 		return readRecord(f, &budget)
 	}
 	if _, script := records[root+"constants.pkl"]; script {
-		return nil, nil, errors.New("a TorchScript archive, expected a state dict: torch.save(net.state_dict(), …)")
+		return nil, nil, 0, fmt.Errorf("a TorchScript archive, expected a state dict: %s", howToSave)
 	}
+	// Files of PyTorch before 2.1 do not say the order, and then it is this one.
 	if _, ok := records[root+"byteorder"]; ok {
-		if order, err := record("byteorder"); err != nil || string(order) != "little" {
-			return nil, nil, fmt.Errorf("byte order %s, expected little", shorten(string(order)))
+		order, err := record("byteorder")
+		if err != nil {
+			return nil, nil, 0, err
+		}
+		if string(order) != "little" {
+			return nil, nil, 0, fmt.Errorf("byte order %s, expected little: load and save the state dict again on a PC", shorten(string(order)))
 		}
 	}
 	b, err := record("data.pkl")
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
 	b, _, err = scanPickle(b)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, 0, err
 	}
-	object, err := unpickle(b)
-	if err != nil {
-		return nil, nil, err
+	if object, err = unpickle(b); err != nil {
+		return nil, nil, 0, err
 	}
 	read := map[string][]byte{}
 	return object, func(ref *storageRef) ([]byte, error) {
@@ -114,17 +134,16 @@ func openZip(raw []byte) (any, storages, error) {
 			read[ref.key] = b
 		}
 		return b, err
-	}, nil
+	}, size, nil
 }
 
-// readRecord reads a record, which PyTorch never compresses; so what is read is never larger than the file. budget is what may
-// still be read, since records can overlap.
+// readRecord reads a record. budget is what may still be read, since records can overlap.
 func readRecord(f *zip.File, budget *int) ([]byte, error) {
-	if f.Method != zip.Store {
-		return nil, fmt.Errorf("record %s is compressed, which PyTorch never does", shorten(f.Name))
+	if f.Method != zip.Store && f.Method != zip.Deflate {
+		return nil, fmt.Errorf("record %s is compressed by method %d: pack the archive anew, without compression", shorten(f.Name), f.Method)
 	}
 	if f.UncompressedSize64 > uint64(*budget) {
-		return nil, fmt.Errorf("record %s would have %d bytes, more than the file", shorten(f.Name), f.UncompressedSize64)
+		return nil, fmt.Errorf("record %s would have %d bytes, more than such a file holds", shorten(f.Name), f.UncompressedSize64)
 	}
 	*budget -= int(f.UncompressedSize64)
 	r, err := f.Open()
@@ -166,7 +185,7 @@ func openLegacy(raw []byte) (any, storages, error) {
 		}
 		rest = after
 		if n, ok := values[0].(*big.Int); !ok || n.Cmp(legacyMagic) != 0 {
-			return nil, nil, errors.New("a pickle, but not of torch.save: the magic number is missing")
+			return nil, nil, fmt.Errorf("a pickle of %s, but not of torch.save, which begins with a magic number: %s", kind(values[0]), howToSave)
 		}
 	}
 	if values[1] != legacyProtocol {

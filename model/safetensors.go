@@ -59,26 +59,29 @@ func readFile(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s: is a folder, expected a file of weights", path)
 	}
-	raw, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	// What is too large is not read whole to say so.
+	limit := int64(maxFile)
+	if info.Size() > limit {
+		limit = 4096
+	}
+	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
 		return nil, err
 	}
-	if len(raw) > maxFile {
-		return nil, fmt.Errorf("%s: larger than %d bytes, which no weights are", path, maxFile)
+	if int64(len(raw)) > limit {
+		return nil, fmt.Errorf("%s: %s, larger than %d bytes, which no weights are", path, FileKind(raw), maxFile)
 	}
 	return raw, nil
 }
 
 func parseSafetensors(raw []byte) (map[string]Tensor, map[string]string, error) {
-	if len(raw) < 8 {
-		return nil, nil, fmt.Errorf("not a safetensors file: %d bytes, expected at least 8", len(raw))
+	// The first eight bytes of a text or a video give a length that is no header's.
+	if !looksSafe(raw) {
+		return nil, nil, fmt.Errorf("not a safetensors file but %s", notWeights(raw))
 	}
 	n := binary.LittleEndian.Uint64(raw)
-	if n > maxHeader {
-		return nil, nil, fmt.Errorf("not a safetensors file: its header would have %d bytes, the limit is %d", n, maxHeader)
-	}
 	if n > uint64(len(raw)-8) {
-		return nil, nil, fmt.Errorf("truncated: the header has %d bytes, the file ends after %d of them", n, len(raw)-8)
+		return nil, nil, fmt.Errorf("truncated: the header has %d bytes, the file ends after %d of them: copy the file again", n, len(raw)-8)
 	}
 	entries, meta, err := parseHeader(raw[8 : 8+n])
 	if err != nil {
@@ -177,7 +180,7 @@ func checkLayout(entries map[string]entry, size int64) error {
 			return fmt.Errorf("tensor %s: shape %v of %s takes %d bytes, its data_offsets give %d", shorten(name), e.Shape, e.DType, want*width, have)
 		}
 		if e.Offsets[1] > size {
-			return fmt.Errorf("truncated: tensor %s ends at byte %d of the data, the file has %d", shorten(name), e.Offsets[1], size)
+			return fmt.Errorf("truncated: tensor %s ends at byte %d of the data, the file has %d: copy the file again", shorten(name), e.Offsets[1], size)
 		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int {

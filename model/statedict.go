@@ -1,91 +1,102 @@
 package model
 
 import (
-	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// stateDict finds the state dict in the object of a file: it is the object itself, or what a training script put it under.
-func stateDict(object any) (map[string]*tensorRef, error) {
-	top, err := entries(object)
-	if err != nil {
-		return nil, fmt.Errorf("expected a dict of tensors, found %w", err)
-	}
-	for _, key := range []string{"state_dict", "model_state_dict", "model"} {
-		if inner, ok := top[key]; ok {
-			if top, err = entries(inner); err != nil {
-				return nil, fmt.Errorf("%s: expected a dict of tensors, found %w", key, err)
+// howToSave is what there is to do where a file holds something else than a state dict.
+const howToSave = `save the network's state dict with torch.save(net.state_dict(), "model.pt")`
+
+const (
+	// maxDepth is how deep a training script may put a state dict into others.
+	maxDepth = 5
+	// maxTensors and maxName bound what a hostile file makes of long names in deep dicts; a checkpoint has some hundred tensors.
+	maxTensors = 10000
+	maxName    = 256
+)
+
+// tensorsOf finds the tensors in the object of a file, wherever in its dicts they are, under their names with those of the dicts before them
+// and dots between. What is no tensor is passed over.
+func tensorsOf(object any) (map[string]*tensorRef, error) {
+	found := map[string]*tensorRef{}
+	seen := map[any]bool{}
+	var other *opaque
+	var walk func(v any, prefix string, depth int) error
+	walk = func(v any, prefix string, depth int) error {
+		if seen[v] || depth > maxDepth {
+			return nil
+		}
+		seen[v] = true
+		return entries(v, func(name string, value any) error {
+			switch value := value.(type) {
+			case *tensorRef:
+				if len(found) == maxTensors {
+					return fmt.Errorf("more than %d tensors", maxTensors)
+				}
+				found[prefix+name] = value
+			case *types.Dict, *types.OrderedDict:
+				return walk(value, prefix+name+".", depth+1)
+			case *opaque:
+				if other == nil || value.class < other.class {
+					other = value
+				}
 			}
-			break
-		}
+			return nil
+		})
 	}
-	if len(top) == 0 {
-		return nil, errors.New("the state dict is empty")
+	empty := false
+	switch object := object.(type) {
+	case *types.Dict:
+		empty = len(*object) == 0
+	case *types.OrderedDict:
+		empty = len(object.Map) == 0
+	default:
+		return nil, fmt.Errorf("expected a dict of tensors, found %s: %s", kind(object), howToSave)
 	}
-	const prefix = "module."
-	for prefixed(top, prefix) {
-		stripped := make(map[string]any, len(top))
-		for name, v := range top {
-			stripped[strings.TrimPrefix(name, prefix)] = v
-		}
-		top = stripped
+	if err := walk(object, "", 0); err != nil {
+		return nil, err
 	}
-	refs := make(map[string]*tensorRef, len(top))
-	for name, v := range top {
-		ref, ok := v.(*tensorRef)
-		if !ok {
-			return nil, fmt.Errorf("entry %s: expected a tensor, found %s", shorten(name), kind(v))
-		}
-		refs[name] = ref
+	switch {
+	case empty:
+		return nil, fmt.Errorf("the state dict is empty: %s", howToSave)
+	case len(found) == 0 && other != nil:
+		return nil, fmt.Errorf("found a dict with no tensor in it, but with %s: %s", kind(other), howToSave)
+	case len(found) == 0:
+		return nil, fmt.Errorf("found a dict with no tensor in it: %s", howToSave)
 	}
-	return refs, nil
+	return found, nil
 }
 
-func prefixed(dict map[string]any, prefix string) bool {
-	for name := range dict {
-		if !strings.HasPrefix(name, prefix) {
-			return false
+// entries calls each for those of a dict that have a name for a key.
+func entries(v any, each func(name string, value any) error) error {
+	visit := func(key, value any) error {
+		if name, ok := key.(string); ok && len(name) <= maxName {
+			return each(name, value)
 		}
-	}
-	return len(dict) > 0
-}
-
-// entries are those of a dict with names for keys; the error says what the value is instead.
-func entries(v any) (map[string]any, error) {
-	all := map[string]any{}
-	add := func(key, value any) error {
-		name, ok := key.(string)
-		if !ok {
-			return fmt.Errorf("a dict with a key that is %s", kind(key))
-		}
-		all[name] = value
 		return nil
 	}
 	switch d := v.(type) {
 	case *types.Dict:
 		for _, e := range *d {
-			if err := add(e.Key, e.Value); err != nil {
-				return nil, err
+			if err := visit(e.Key, e.Value); err != nil {
+				return err
 			}
 		}
 	case *types.OrderedDict:
 		for key, e := range d.Map {
-			if err := add(key, e.Value); err != nil {
-				return nil, err
+			if err := visit(key, e.Value); err != nil {
+				return err
 			}
 		}
-	default:
-		return nil, errors.New(kind(v))
 	}
-	return all, nil
+	return nil
 }
 
 // kind names a pickled value's type in a user's words.
 func kind(v any) string {
-	switch v.(type) {
+	switch v := v.(type) {
 	case nil:
 		return "nothing"
 	case *tensorRef:
@@ -98,6 +109,10 @@ func kind(v any) string {
 		return "a text"
 	case int, float64, bool:
 		return "a number"
+	case *opaque:
+		return v.String()
+	case opaqueClass:
+		return fmt.Sprintf("the class or function %s", shorten(string(v)))
 	}
 	return "an object"
 }
@@ -108,7 +123,7 @@ func each(object any, visit func(*storageRef)) {
 	todo := []any{object}
 	push := func(v any) {
 		switch v.(type) {
-		case *types.Dict, *types.OrderedDict, *types.List, *types.Tuple, *tensorRef, *storageRef:
+		case *types.Dict, *types.OrderedDict, *types.List, *types.Tuple, *tensorRef, *storageRef, *opaque:
 			if !seen[v] {
 				seen[v] = true
 				todo = append(todo, v)
@@ -133,6 +148,10 @@ func each(object any, visit func(*storageRef)) {
 			}
 		case *types.Tuple:
 			for _, e := range *v {
+				push(e)
+			}
+		case *opaque:
+			for _, e := range v.parts {
 				push(e)
 			}
 		case *tensorRef:

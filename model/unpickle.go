@@ -39,8 +39,8 @@ type rebuild func(args []any) (any, error)
 // Call implements gopickle's Callable.
 func (r rebuild) Call(args ...any) (any, error) { return r(args) }
 
-// unpickle reads a scanned pickle. It knows a handful of globals, none of which does anything but describe a tensor, and refuses all
-// others; whatever a malformed pickle makes the reader do, the answer is an error.
+// unpickle reads a scanned pickle. It knows a handful of globals, which do nothing but describe tensors; of all others it makes opaque
+// objects, so that nothing that a pickle names is executed. Whatever a malformed pickle makes the reader do, the answer is an error.
 func unpickle(b []byte) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -48,17 +48,9 @@ func unpickle(b []byte) (value any, err error) {
 		}
 	}()
 	u := pickle.NewUnpickler(bytes.NewReader(b))
-	var refused error
-	u.FindClass = func(module, name string) (any, error) {
-		class, err := findClass(module, name)
-		refused = err
-		return class, err
-	}
+	u.FindClass = func(module, name string) (any, error) { return findClass(module, name), nil }
 	u.PersistentLoad = persistentLoad
 	value, err = u.Load()
-	if refused != nil {
-		return nil, refused
-	}
 	if err != nil {
 		// The reader's words can hold the file's own; they are cut, and their chain leads nowhere.
 		return nil, fmt.Errorf("pickle: %s", shorten(err.Error()))
@@ -66,21 +58,21 @@ func unpickle(b []byte) (value any, err error) {
 	return value, nil
 }
 
-func findClass(module, name string) (any, error) {
+func findClass(module, name string) any {
 	switch module {
 	case "torch._utils":
 		switch name {
 		case "_rebuild_tensor_v2", "_rebuild_tensor":
-			return rebuild(rebuildTensor), nil
-		case "_rebuild_parameter":
-			return rebuild(rebuildParameter), nil
+			return rebuild(rebuildTensor)
+		case "_rebuild_parameter", "_rebuild_parameter_with_state":
+			return rebuild(rebuildParameter)
 		}
 	case "torch":
 		if class, ok := storageClasses[name]; ok {
-			return class, nil
+			return class
 		}
 	}
-	return nil, fmt.Errorf("refused: the pickle asks for %s, which no state dict needs", shorten(module+"."+name))
+	return opaqueClass(module + "." + name)
 }
 
 // rebuildTensor takes (storage, offset, size, stride, …).
@@ -129,6 +121,10 @@ func persistentLoad(id any) (any, error) {
 		return nil, fmt.Errorf("an external object that is no storage")
 	}
 	class, ok := t.Get(1).(storageClass)
+	if other, is := t.Get(1).(opaqueClass); is {
+		// A storage of a type that no state dict of MemAE has may still lie beside one.
+		class, ok = storageClass(other), true
+	}
 	key, ok2 := t.Get(2).(string)
 	length, ok3 := t.Get(4).(int)
 	if !ok || !ok2 || !ok3 || length < 0 {

@@ -4,22 +4,26 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/model"
+	"vigil/model/train"
 )
 
 func modelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "model",
-		Short: "Look into weights and bring them in",
+		Short: "Look into weights, bring them in and out",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	c.AddCommand(modelInfoCommand(), modelImportCommand())
+	c.AddCommand(modelInfoCommand(), modelImportCommand(), modelExportCommand())
 	return c
 }
 
@@ -38,7 +42,18 @@ type modelInfo struct {
 	Parameters int               `json:"parameters"`
 	GFLOP      float64           `json:"gflop"` // a clip, taps on padding not counted
 	Hash       string            `json:"hash"`
+	FPS        float64           `json:"fps,omitempty"`      // frames a second that it was trained on; 0 where the file does not say
+	Trained    string            `json:"trained,omitempty"`  // the day; empty where the file does not say
+	HeldOut    *heldOut          `json:"held_out,omitempty"` // nil where the file does not say
 	Notes      map[string]string `json:"notes,omitempty"`
+}
+
+// heldOut is how weights did on video that was kept from their training.
+type heldOut struct {
+	Clips  int      `json:"clips"`
+	Normal float64  `json:"normal"`           // the mean score of normal clips
+	Pseudo *float64 `json:"pseudo,omitempty"` // the same with a pseudo-anomaly in them; nil where there was none
+	AUC    *float64 `json:"auc,omitempty"`    // the chance that one of those scores above a normal one
 }
 
 func modelInfoCommand() *cobra.Command {
@@ -76,10 +91,34 @@ func describe(path string) (*modelInfo, error) {
 		return nil, err
 	}
 	s := m.Spec()
-	return &modelInfo{
+	info := &modelInfo{
 		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots, Lambda: s.Lambda,
 		Addressing: s.Addressing, Score: s.Score, Scored: s.Scored(), Parameters: s.Parameters(), GFLOP: m.Work() / 1e9, Hash: m.Hash(), Notes: w.Notes,
-	}, nil
+	}
+	info.takeNotes()
+	return info, nil
+}
+
+// takeNotes moves what a training run has noted to fields of its own. What is not a number there stays a note.
+func (i *modelInfo) takeNotes() {
+	number := func(key string) *float64 {
+		v, err := strconv.ParseFloat(i.Notes[key], 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return nil
+		}
+		delete(i.Notes, key)
+		return &v
+	}
+	if fps := number(train.NoteFPS); fps != nil {
+		i.FPS = *fps
+	}
+	if _, err := time.Parse(time.DateOnly, i.Notes[train.NoteTrained]); err == nil {
+		i.Trained = i.Notes[train.NoteTrained]
+		delete(i.Notes, train.NoteTrained)
+	}
+	if clips, normal := number(train.NoteHeldClips), number(train.NoteHeldNormal); clips != nil && normal != nil {
+		i.HeldOut = &heldOut{Clips: int(*clips), Normal: *normal, Pseudo: number(train.NoteHeldPseudo), AUC: number(train.NoteHeldAUC)}
+	}
 }
 
 func (i *modelInfo) String() string {
@@ -87,8 +126,8 @@ func (i *modelInfo) String() string {
 	line := func(key, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s"+format+"\n", append([]any{key}, args...)...)
 	}
-	line("name", "%s", i.Name)
-	line("version", "%s", i.Version)
+	line("name", "%s", printable(i.Name))
+	line("version", "%s", printable(i.Version))
 	if i.Preset != "" {
 		line("preset", "%s", i.Preset)
 	}
@@ -100,17 +139,42 @@ func (i *modelInfo) String() string {
 	} else {
 		line("score", "%s of a clip's last %d frames", i.Score, i.Scored)
 	}
+	fps, trained := "unknown", "unknown"
+	if i.FPS > 0 {
+		fps = fmt.Sprintf("%.4g frames a second", i.FPS)
+	}
+	if i.Trained != "" {
+		trained = printable(i.Trained)
+	}
+	line("rate", "%s", fps)
+	line("trained", "%s", trained)
+	line("held out", "%s", i.HeldOut)
 	line("size", "%d parameters, %.3g GFLOP a clip", i.Parameters, i.GFLOP)
 	line("sha256", "%s", i.Hash)
 	for _, key := range slices.Sorted(maps.Keys(i.Notes)) {
-		line(key, "%s", i.Notes[key])
+		line(printable(key), "%s", printable(i.Notes[key]))
 	}
 	return b.String()
+}
+
+func (h *heldOut) String() string {
+	if h == nil {
+		return "unknown"
+	}
+	text := fmt.Sprintf("%d clips score %.4g", h.Clips, h.Normal)
+	if h.Pseudo != nil {
+		text += fmt.Sprintf(", with something too fast in them %.4g", *h.Pseudo)
+	}
+	if h.AUC != nil {
+		text += fmt.Sprintf(", AUC between them %.3f", *h.AUC)
+	}
+	return text
 }
 
 // importFlags are those of `model import`; what is not given comes from the file or from the defaults.
 type importFlags struct {
 	output, preset, addressing, score, name, version string
+	prefix                                           string
 	side                                             int
 	lambda                                           float64
 }
@@ -120,7 +184,8 @@ func modelImportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE -o FILE",
 		Short: "Make weights of a PyTorch state dict",
-		Long: "Make weights of a PyTorch state dict, as torch.save wrote it in any version, or of safetensors without hyper-parameters.\n" +
+		Long: "Make weights of a PyTorch state dict, as torch.save wrote it in any version, or of safetensors without hyper-parameters. It may lie in a\n" +
+			"checkpoint, beside other things, and all its names may begin with module., model., _orig_mod. or the like. Nothing in it is executed.\n" +
 			"Channels and slots are read from the shapes. The input side is in no shape: say --preset or --side, unless exactly one\n" +
 			"preset has these channels and slots.",
 		Args: cobra.ExactArgs(1),
@@ -142,6 +207,7 @@ func modelImportCommand() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "the weights to write (safetensors)")
+	flags.StringVar(&f.prefix, "prefix", "", "what the names of the network's tensors begin with, where the file has several networks")
 	flags.StringVar(&f.preset, "preset", "", "the network's name")
 	flags.IntVar(&f.side, "side", 0, "the side of its input in pixels, a multiple of 16")
 	flags.StringVar(&f.addressing, "addressing", model.Dot, "how it compares: dot or cosine")
@@ -160,13 +226,13 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 	if f.preset != "" && f.side != 0 {
 		return nil, usageError{fmt.Errorf("--preset and --side are given, one of them is enough")}
 	}
-	tensors, err := model.ReadStateDict(path)
+	tensors, err := model.ReadStateDict(path, f.prefix)
 	if err != nil {
 		return nil, err
 	}
 	spec, err := model.SpecOf(tensors)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w\nonly MemAE with its released code's names can be imported: encoder.0.weight and so on", path, err)
 	}
 	if err := f.size(&spec); err != nil {
 		return nil, usageError{err}
@@ -180,7 +246,7 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 	}
 	w, err := model.FromStateDict(tensors, spec)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w\nthe state dict must have the tensors of MemAE and no others: save it again without what is not the network's", path, err)
 	}
 	w.Name, w.Version = f.name, f.version
 	return w, nil

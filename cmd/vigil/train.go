@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -30,6 +32,7 @@ type training struct {
 
 	stdout, stderr io.Writer
 	spec           model.Spec
+	rates          []float64 // frames a second that the model sees of each source; 0 where unknown
 }
 
 func trainCommand() *cobra.Command {
@@ -200,7 +203,7 @@ func (t *training) run(cmd *cobra.Command) error {
 	began := time.Now()
 	result, err := train.Run(ctx, train.Config{
 		Spec: t.spec, Recipe: recipe, Seed: t.seed, Epochs: t.epochs, Budget: time.Duration(t.minutes * float64(time.Minute)),
-		Threads: t.threads, Out: t.out, Resume: t.resume, Progress: bar.show,
+		Threads: t.threads, Out: t.out, Resume: t.resume, Progress: bar.show, Notes: t.notes(),
 	}, videos)
 	bar.finish()
 	if errors.Is(err, train.ErrStopped) && ctx.Err() != nil {
@@ -215,6 +218,17 @@ func (t *training) run(cmd *cobra.Command) error {
 		return err
 	}
 	return t.summary(result, time.Since(began))
+}
+
+// notes are what the weights say of their training beside what the run itself knows. The day is all of the time, so that one seed gives one
+// file, at least on one day.
+func (t *training) notes() map[string]string {
+	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
+	low, high := slices.Min(t.rates), slices.Max(t.rates)
+	if low > 0 && high-low < 0.01*high {
+		notes[train.NoteFPS] = strconv.FormatFloat(t.rates[0], 'g', 6, 64)
+	}
+	return notes
 }
 
 // onlyOther is what went wrong beside the stop.

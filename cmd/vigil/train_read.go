@@ -51,6 +51,11 @@ func (t *training) readOne(ctx context.Context, source capture.Address, bar *pro
 		}
 		err = errors.Join(err, stream.Close())
 	}()
+	rate := stream.Info().FPS
+	if want := t.settings.FPS; want > 0 && (rate == 0 || want < rate) {
+		rate = want
+	}
+	t.rates = append(t.rates, rate)
 	side := t.spec.Side
 	prepare := preprocess.NewPreparer(side, t.settings.Mask)
 	defer func() { err = errors.Join(err, prepare.Close()) }()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"strconv"
@@ -27,6 +28,8 @@ type Config struct {
 	// CheckpointPath(Out) until the run is done.
 	Out    string
 	Resume bool
+	// Notes go into the weights' metadata beside what the run notes of itself.
+	Notes map[string]string
 	// Progress, if set, is called after each step.
 	Progress func(Progress)
 	// Now is the clock that a Budget is measured by; nil is the machine's.
@@ -323,14 +326,37 @@ func (r *run) look(ctx context.Context, p *Progress) error {
 
 // keep writes the best weights.
 func (r *run) keep() error {
-	r.best.Notes = map[string]string{
-		"recipe": r.cfg.Recipe.Name, "seed": strconv.FormatUint(r.cfg.Seed, 10), "steps": strconv.Itoa(r.state.BestAt),
-		"clips": strconv.Itoa(len(r.sampler.starts)), "videos": r.state.Videos,
-	}
+	r.best.Notes = r.notes()
 	if err := r.best.Write(r.cfg.Out); err != nil {
 		return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)
 	}
 	return nil
+}
+
+// Keys of what the weights' metadata say of their training, for 'vigil model info'.
+const (
+	NoteFPS        = "fps"             // frames a second that the model saw
+	NoteTrained    = "trained"         // the day, as 2006-01-02
+	NoteHeldClips  = "held_out_clips"  // how many were scored, as the other figures of held-out video for the weights that were kept
+	NoteHeldNormal = "held_out_normal" // Watch.Normal
+	NoteHeldPseudo = "held_out_pseudo" // Watch.Pseudo; missing where there was none
+	NoteHeldAUC    = "held_out_auc"    // Watch.AUC; likewise
+)
+
+func (r *run) notes() map[string]string {
+	notes := map[string]string{
+		"recipe": r.cfg.Recipe.Name, "seed": strconv.FormatUint(r.cfg.Seed, 10), "steps": strconv.Itoa(r.state.BestAt),
+		"clips": strconv.Itoa(len(r.sampler.starts)), "videos": r.state.Videos,
+	}
+	if w := r.state.Best; w != nil {
+		figure := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
+		notes[NoteHeldClips], notes[NoteHeldNormal] = strconv.Itoa(len(r.held.starts)), figure(w.Normal)
+		if w.HasAUC() {
+			notes[NoteHeldPseudo], notes[NoteHeldAUC] = figure(w.Pseudo), figure(w.AUC)
+		}
+	}
+	maps.Copy(notes, r.cfg.Notes)
+	return notes
 }
 
 func (r *run) result() Result {
