@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -9,6 +10,9 @@ import (
 
 // firstWeight is the tensor by whose name a network is found.
 const firstWeight = "encoder.0.weight"
+
+// ErrPrefix says that a file has several networks, or none of the name that was asked for.
+var ErrPrefix = errors.New("say with --prefix which network is meant")
 
 // likelyPrefixes begin the names of the network that is meant where a checkpoint holds others beside it, as a moving average of it.
 var likelyPrefixes = []string{"state_dict.", "model_state_dict.", "model."}
@@ -44,7 +48,7 @@ func networkOf[T any](all map[string]T, want string) (map[string]T, error) {
 func choosePrefix(prefixes []string, want string) (string, error) {
 	switch {
 	case want != "" && !slices.Contains(prefixes, want):
-		return "", fmt.Errorf("no network's names begin with %s, but with %s", shorten(want), quotedList(prefixes))
+		return "", fmt.Errorf("no network's names begin with %s, but with %s: %w", shorten(want), quotedList(prefixes), ErrPrefix)
 	case want != "":
 		return want, nil
 	case len(prefixes) == 0:
@@ -63,7 +67,7 @@ func choosePrefix(prefixes []string, want string) (string, error) {
 			return under[0], nil
 		}
 	}
-	return "", fmt.Errorf("%d networks, whose names begin with %s: say which with --prefix", len(prefixes), quotedList(prefixes))
+	return "", fmt.Errorf("%d networks, whose names begin with %s: %w", len(prefixes), quotedList(prefixes), ErrPrefix)
 }
 
 // quotedList is a few names of a file, for an error.

@@ -44,7 +44,7 @@ func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	case len(raw) > 0 && raw[0] == 0x80:
 		object, find, err = openLegacy(raw)
 	default:
-		return nil, fmt.Errorf("%s: neither safetensors nor a file of torch.save: %s", FileKind(raw), howToSave)
+		return nil, fmt.Errorf("%s, not a file of torch.save and not safetensors: %s", FileKind(raw), howToSave)
 	}
 	if err != nil {
 		return nil, err

@@ -20,10 +20,11 @@ func initial(t *testing.T) map[string]Tensor {
 }
 
 // TestReadPyTorch reads what PyTorch wrote: both formats, plain and as a checkpoint with prefixes, whose tensors are half and double,
-// transposed, and slices of a larger storage; and a newer protocol.
+// transposed, and slices of a larger storage; a newer protocol; and a checkpoint of a compiled network with numbers of numpy, settings of
+// argparse, an optimiser and tensors of other types beside it.
 func TestReadPyTorch(t *testing.T) {
 	want := initial(t)
-	for _, file := range []string{"micro-zip.pt", "micro-legacy.pt", "variant-zip.pt", "variant-legacy.pt", "variant-protocol4.pt"} {
+	for _, file := range []string{"micro-zip.pt", "micro-legacy.pt", "variant-zip.pt", "variant-legacy.pt", "variant-protocol4.pt", "checkpoint-zip.ckpt", "checkpoint-legacy.ckpt"} {
 		t.Run(file, func(t *testing.T) {
 			got, err := ReadPyTorch(filepath.Join("testdata", file))
 			if err != nil {
@@ -131,8 +132,8 @@ func TestHostilePickles(t *testing.T) {
 		{"an empty dict", legacy("\x80\x02}."), "empty"},
 		{"a dict of numbers", legacy("\x80\x02}X\x01\x00\x00\x00aK\x01s."), "no tensor in it"},
 		{"a wrong protocol", []byte(strings.Replace(string(legacy("\x80\x02}.")), "M\xe9\x03", "M\xe8\x03", 1)), "protocol 1000"},
-		{"a text file", []byte("hello"), "a text: neither"},
-		{"nothing", nil, "an empty file: neither"},
+		{"a text file", []byte("hello"), "a text, not a file of torch.save"},
+		{"nothing", nil, "an empty file, not a file of torch.save"},
 		{"a zip archive without its directory", []byte("PK\x03\x04"), "zip"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

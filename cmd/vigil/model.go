@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -69,9 +70,11 @@ func modelInfoCommand() *cobra.Command {
 			}
 			out := cmd.OutOrStdout()
 			if asJSON {
-				e := json.NewEncoder(out)
-				e.SetIndent("", "  ")
-				return e.Encode(info)
+				text, err := json.MarshalIndent(info, "", "  ")
+				if err == nil {
+					_, err = out.Write(append(harmlessJSON(text), '\n'))
+				}
+				return err
 			}
 			_, err = fmt.Fprint(out, info)
 			return err
@@ -227,6 +230,9 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 		return nil, usageError{fmt.Errorf("--preset and --side are given, one of them is enough")}
 	}
 	tensors, err := model.ReadStateDict(path, f.prefix)
+	if errors.Is(err, model.ErrPrefix) {
+		return nil, usageError{err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,9 @@ func TestModelImportRefuses(t *testing.T) {
 		{[]string{whole, "-o", out}, false, "needs no import"},
 		{[]string{filepath.Join(dir, "absent"), "-o", out}, false, "absent"},
 		{[]string{"model.go", "-o", out}, false, "not a file of torch.save"},
-		{[]string{fixture("golden-dot.safetensors"), "-o", out}, false, "encoder.0.weight: expected"},
+		{[]string{fixture("golden-dot.safetensors"), "-o", out}, true, `"init.": say with --prefix`},
+		{[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "x"}, true, `begin with "x.", but with "after.", "grad.", "init."`},
+		{[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "grad"}, false, "save it again without what is not the network's"},
 		{[]string{fixture("micro-zip.pt"), "-o", filepath.Join(dir, "no", "such", "folder")}, false, "no such"},
 	} {
 		_, err := modelRun(append([]string{"import"}, c.args...)...)

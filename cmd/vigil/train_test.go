@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"vigil/capture"
 	"vigil/model"
@@ -84,6 +85,14 @@ func TestTrainThenReplay(t *testing.T) {
 	w, err := model.ReadWeights(weights)
 	if err != nil || w.Spec.Score != model.BlockMotion || w.Spec.Preset != "micro" {
 		t.Errorf("weights %+v, %v", w.Spec, err)
+	}
+	// What was known when they were made is in them.
+	info, err := describe(weights)
+	if err != nil || info.FPS != 10 || info.HeldOut == nil || info.HeldOut.Normal <= 0 || info.HeldOut.AUC == nil || info.HeldOut.Clips < 1 {
+		t.Errorf("info %+v, %v", info, err)
+	}
+	if _, err := time.Parse(time.DateOnly, info.Trained); err != nil {
+		t.Errorf("trained on %q", info.Trained)
 	}
 	mustVigil(t, "replay", second, "-m", weights, "--hop", "1", "--scores", scores, "--no-publish")
 	if rows := readCSV(t, scores); len(rows) != 1+45 {
