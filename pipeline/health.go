@@ -125,11 +125,12 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 	case alerts.StateStalled, alerts.StateFrozen:
 		h.log.Warn("camera gives no new picture", "state", h.state, "detail", h.why)
 	case alerts.StateDisarmed:
-		h.once(slog.LevelInfo, "camera is disarmed, no event is opened")
+		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state", h.state, "detail", h.why)
 	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
-		h.once(slog.LevelWarn, "the calibration does not fit, alerts are held until it does")
+		h.log.Log(context.Background(), h.level(slog.LevelWarn), "the calibration does not fit, alerts are held until it does",
+			"state", h.state, "detail", h.why)
 	case alerts.StateNoClips, alerts.StateUnscorable:
-		h.once(slog.LevelWarn, "camera gives pictures and is not watched")
+		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera gives pictures and is not watched", "state", h.state, "detail", h.why)
 	}
 	if h.told == nil {
 		h.told = map[alerts.State]string{}
@@ -137,12 +138,12 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 	h.told[h.state] = h.why
 }
 
-// once logs a note, unless the camera only comes back into the state that it was in before.
-func (h *health) once(level slog.Level, message string) {
+// level is that of a note in the log: debug where the camera only comes back into the state that it was in before.
+func (h *health) level(first slog.Level) slog.Level {
 	if h.told[h.state] == h.why {
-		level = slog.LevelDebug
+		return slog.LevelDebug
 	}
-	h.log.Log(context.Background(), level, message, "state", h.state, "detail", h.why)
+	return first
 }
 
 // is reports whether the camera is in a state.

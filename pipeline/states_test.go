@@ -183,21 +183,26 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		logs         map[string]int // how often a part of the log is there
 	}{
 		{
-			"jitter of arrival", 10,
+			"jitter of arrival",
+			10,
 			[]act{
 				{lasts: 5 * minute, fps: 10, jitter: true, grey: calmGrey},
 				{lasts: 10 * time.Second, fps: 10, jitter: true, grey: brightGrey},
 				{lasts: minute, fps: 10, jitter: true, grey: calmGrey},
 			},
-			"connecting live stopped", "start end:calm", 0, nil, map[string]int{"level=WARN": 0},
+			"connecting live stopped", "start end:calm", 0, nil,
+			map[string]int{"level=WARN": 0},
 		},
 		{
-			"a fifth too fast is watched with a warning", 10,
+			"a fifth too fast is watched with a warning",
+			10,
 			[]act{{lasts: 2 * minute, fps: 12, grey: calmGrey}, {lasts: 10 * time.Second, fps: 12, grey: brightGrey}, {lasts: 10 * minute, fps: 12, grey: calmGrey}},
-			"connecting live stopped", "start end:calm", 0, nil, map[string]int{"level=WARN": 1, "fps=12 calibrated_fps=10": 1},
+			"connecting live stopped", "start end:calm", 0, nil,
+			map[string]int{"level=WARN": 1, "fps=12 calibrated_fps=10": 1},
 		},
 		{
-			"another rate at night", 25,
+			"another rate at night",
+			25,
 			[]act{
 				{lasts: 2 * minute, fps: 25, grey: calmGrey, breaks: true},
 				{lasts: minute, fps: 12, grey: calmGrey},
@@ -212,7 +217,8 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 			map[string]int{"the calibration does not fit": 1, "camera is live again": 1},
 		},
 		{
-			"another rate in mid-stream, in the middle of an event", 25,
+			"another rate in mid-stream, in the middle of an event",
+			25,
 			[]act{
 				{lasts: minute, fps: 25, grey: calmGrey},
 				{lasts: 4 * minute, fps: 10, grey: brightGrey},
@@ -222,7 +228,8 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 			map[string]int{"the calibration does not fit": 3, "camera is live again": 1},
 		},
 		{
-			"another size at night", 25,
+			"another size at night",
+			25,
 			[]act{
 				{lasts: minute, fps: 25, grey: calmGrey, breaks: true},
 				{lasts: 10 * time.Second, fps: 25, width: 64, grey: calmGrey},

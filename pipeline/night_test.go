@@ -1,0 +1,53 @@
+//go:build cgo && gocv_videoio
+
+package pipeline
+
+import (
+	"strings"
+	"testing"
+
+	"vigil/internal/rtsptest"
+)
+
+// A camera that comes back with another rate at night, and once with another size, is watched on, says what does not fit, and is live again by
+// itself when it fits.
+func TestNightOfACamera(t *testing.T) {
+	t.Parallel()
+	ball := func(size, rate string) rtsptest.Options {
+		return rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw," + size + ",framerate=" + rate + "/1 ! " +
+			"x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=12 ! rtph264pay name=pay0 pt=96 )"}
+	}
+	const small, large = "width=160,height=120", "width=320,height=240"
+	server := rtsptest.Start(t, ball(small, "25"))
+	st := watchStreetAs(t, func(c *Camera) {
+		key := c.Key()
+		key.Width, key.Height, key.FPS = 160, 120, 25
+		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &Calibration{ID: "x", Key: key, Lo: 1, Theta: 2}}
+	}, server.URL())
+	s := st.subjects[0]
+	s.flowing(t)
+	for _, c := range []struct {
+		size, rate, state, detail string
+	}{
+		{small, "12", "rate_mismatch", "frame rate is 12, calibrated for 25"},
+		{large, "25", "size_mismatch", "picture size is 320x240, calibrated for 160x120"},
+		{small, "25", "live", ""},
+	} {
+		mark := s.mark()
+		server.Become(ball(c.size, c.rate))
+		until(t, c.state, func() bool {
+			words, details := s.since(mark)
+			return strings.HasSuffix(words, c.state) && strings.Contains(words, "connecting") && strings.Contains(details, c.detail)
+		})
+	}
+	sums(t, st.end(t)[0])
+	held := 0
+	for _, c := range s.clips {
+		if c.Held {
+			held++
+		}
+	}
+	if held == 0 || held == len(s.clips) {
+		t.Errorf("%d of %d clips were held", held, len(s.clips))
+	}
+}
