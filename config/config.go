@@ -216,7 +216,7 @@ func Default() Config {
 			Before: 5 * time.Second, After: 3 * time.Second, Longest: 20 * time.Second, Copy: true,
 		},
 		MQTT:    MQTT{Topic: "vigil", Discovery: "homeassistant"},
-		Webhook: Webhook{Timeout: 10 * time.Second},
+		Webhook: Webhook{Timeout: 10 * time.Second, Phases: []string{"start", "update", "end"}},
 		Defaults: Settings{
 			Alarms:      Rate{Times: 1, Per: "day"},
 			Hop:         2,

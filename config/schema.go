@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"maps"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -132,8 +133,17 @@ func (r refiner) refine(s *jsonschema.Schema, defaults reflect.Value) {
 			isNumber := p.Type == "integer" || p.Type == "number"
 			switch {
 			case name == "oneof":
+				of := p
+				if p.Type == "array" { // behind a dive
+					of = p.Items
+				}
 				for choice := range strings.FieldsSeq(param) {
-					p.Enum = append(p.Enum, choice)
+					of.Enum = append(of.Enum, choice)
+				}
+			case name == "min" && p.Type == "array":
+				least, err := strconv.ParseUint(param, 10, 64)
+				if err == nil {
+					p.MinItems = &least
 				}
 			case name == "required" && p.Type == "string":
 				one := uint64(1)

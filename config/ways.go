@@ -64,6 +64,8 @@ type Webhook struct {
 	Secret Secret `yaml:"secret"`
 	// Timeout is how long an answer may take.
 	Timeout time.Duration `yaml:"timeout" validate:"min=1s,max=1m"`
+	// Phases are the messages of an event that are posted: start, update and end, or some of these.
+	Phases []string `yaml:"phases" validate:"min=1,dive,oneof=start update end"`
 	// TLS is for an https address.
 	TLS TLS `yaml:"tls"`
 }

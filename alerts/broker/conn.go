@@ -26,6 +26,7 @@ const (
 	dialTimeout    = 3 * time.Second
 	requestTimeout = 4 * time.Second
 	drainTimeout   = 5 * time.Second
+	writeTimeout   = 5 * time.Second // of a server that takes nothing more
 	reconnectPause = 500 * time.Millisecond
 	localPause     = 20 * time.Millisecond // the embedded server is gone only while it is restarted
 	pingInterval   = 10 * time.Second      // two unanswered ones count as a broken connection
@@ -61,13 +62,14 @@ type Conn struct {
 	closed  chan struct{}
 
 	watchers watchers
+	feed     *feed
 }
 
 // Dial connects and asks for the stream, but makes nothing: that is left to the first alert. It fails within seconds, and says which is wrong: no server there, wrong
 // credentials, JetStream off, or a permission that is missing. Once connected, a Conn reconnects until it is closed.
 // With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
-	c := &Conn{onState: o.OnState, closed: make(chan struct{})}
+	c := &Conn{onState: o.OnState, closed: make(chan struct{}), feed: newFeed()}
 	if c.onState == nil {
 		c.onState = func(string, error) {}
 	}
@@ -78,6 +80,8 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	if c.nc, err = connect(ctx, url, opts); err != nil {
 		return nil, fmt.Errorf("NATS at %s: %w", c.where, c.connectError(err))
 	}
+	c.feed.up.Store(c.nc.IsConnected())
+	go c.runFeed()
 	if c.js, err = jetstream.New(c.nc); err != nil {
 		c.nc.Close()
 		return nil, fmt.Errorf("NATS at %s: %w", c.where, err)
@@ -97,6 +101,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		nats.Name("vigil"),
 		nats.Timeout(dialTimeout),
 		nats.DrainTimeout(drainTimeout),
+		nats.FlusherTimeout(writeTimeout),
 		nats.PingInterval(pingInterval),
 		nats.MaxPingsOutstanding(2),
 		nats.MaxReconnects(-1),
@@ -105,7 +110,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		// A message sent into a broken connection is better refused: Publish sends it again, a score is stale.
 		nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.lost(err) }),
-		nats.ReconnectHandler(func(*nats.Conn) { c.onState(StateReconnected, nil) }),
+		nats.ReconnectHandler(func(*nats.Conn) { c.connected(StateReconnected) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refused(err) }),
 	}
@@ -138,7 +143,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	}
 	opts = append(opts, more...)
 	if o.Late {
-		opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(*nats.Conn) { c.onState(StateConnected, nil) }))
+		opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(*nats.Conn) { c.connected(StateConnected) }))
 	}
 	return strings.Join(urls, ","), opts, nil
 }
@@ -162,6 +167,7 @@ func (c *Conn) scrub(err error) error {
 
 // Close sends what is still on its way and closes the connection. It waits for a few seconds at most.
 func (c *Conn) Close() error {
+	c.endFeed()
 	if err := c.nc.Drain(); err != nil {
 		c.nc.Close()
 	}

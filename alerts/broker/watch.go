@@ -63,10 +63,17 @@ func (w *watchers) all(err error) {
 
 // lost hears that the connection broke.
 func (c *Conn) lost(err error) {
+	c.feed.up.Store(false)
 	c.watchers.all(ErrDisconnected)
 	if err != nil {
 		c.onState(StateDisconnected, c.scrub(err))
 	}
+}
+
+// connected hears that there is a connection.
+func (c *Conn) connected(state string) {
+	c.feed.up.Store(true)
+	c.onState(state, nil)
 }
 
 // refused hears what the server says outside any answer.

@@ -16,10 +16,12 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"vigil/alerts"
 	"vigil/alerts/outbox"
 )
 
@@ -37,6 +39,8 @@ type Options struct {
 	Secret  string
 	Timeout time.Duration // for the whole answer
 	TLS     *tls.Config   // nil for the system's
+	// Phases are of the messages that are posted; none is all of them.
+	Phases []alerts.Phase
 }
 
 // Way is a way out of the outbox.
@@ -45,6 +49,7 @@ type Way struct {
 	key    []byte
 	client *http.Client
 	now    func() time.Time
+	phases []alerts.Phase
 }
 
 // New checks the options.
@@ -60,7 +65,7 @@ func New(o Options) (*Way, error) {
 		}
 	}
 	return &Way{
-		url: u, key: key, now: time.Now,
+		url: u, key: key, now: time.Now, phases: o.Phases,
 		client: &http.Client{
 			Timeout:   o.Timeout,
 			Transport: &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute},
@@ -79,8 +84,12 @@ func (w *Way) Where() string { return w.url.Scheme + "://" + w.url.Host + w.url.
 // longestWait bounds what a server may ask for with Retry-After.
 const longestWait = time.Minute
 
-// Deliver posts a message once and returns nil for an answer of 2xx. Where the server asks for a pause, it waits.
+// Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted. Where the server asks for a
+// pause, it waits.
 func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
+	if phase := m.Subject[strings.LastIndex(m.Subject, ".")+1:]; len(w.phases) > 0 && !slices.Contains(w.phases, alerts.Phase(phase)) {
+		return nil
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(m.Data))
 	if err != nil {
 		return fmt.Errorf("webhook %s: the address is not one", w.Where())

@@ -58,7 +58,7 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.bad = append(h.bad, fmt.Sprint(err, decodeErr))
 	case a.MessageID() != id:
 		h.bad = append(h.bad, "id "+id)
-	case !hmac.Equal([]byte(r.Header.Get(HeaderSignature)), []byte(Sign(h.key, id, stamp, body))):
+	case len(h.key) > 0 && !hmac.Equal([]byte(r.Header.Get(HeaderSignature)), []byte(Sign(h.key, id, stamp, body))):
 		h.bad = append(h.bad, "signature "+r.Header.Get(HeaderSignature))
 	}
 	status := http.StatusNoContent
@@ -128,6 +128,42 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 	defer h.mu.Unlock()
 	if fmt.Sprint(h.ids) != fmt.Sprint(want) || len(h.bad) > 0 || h.got != 7 {
 		t.Errorf("took %v of %d requests, want %v; wrong were %v", h.ids, h.got, want, h.bad)
+	}
+}
+
+// Only the phases that are asked for are posted, and the others hold up nothing.
+func TestPhasesThatAreNotPosted(t *testing.T) {
+	h := &hook{}
+	server := httptest.NewServer(h)
+	defer server.Close()
+	w, err := New(Options{URL: server.URL, Timeout: 5 * time.Second, Phases: []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	o, err := outbox.Open(within(t), outbox.Options{
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer o.Close()
+	id := alerts.NewID()
+	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseUpdate, alerts.PhaseEnd} {
+		if err := o.Publish(within(t), event("yard", phase, id, seq)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	last := event("cellar", alerts.PhaseUpdate, alerts.NewID(), 0) // behind which nothing comes
+	if err := o.Publish(within(t), last); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if want := []string{alerts.MessageID(id, 0), alerts.MessageID(id, 3)}; fmt.Sprint(h.ids) != fmt.Sprint(want) {
+		t.Errorf("posted were %v, want %v", h.ids, want)
 	}
 }
 

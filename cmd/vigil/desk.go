@@ -347,5 +347,9 @@ func newWebhook(c config.Webhook) (*webhook.Way, error) {
 	if err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
 	}
-	return webhook.New(webhook.Options{URL: c.URL.Reveal(), Secret: c.Secret.Reveal(), Timeout: c.Timeout, TLS: secure})
+	o := webhook.Options{URL: c.URL.Reveal(), Secret: c.Secret.Reveal(), Timeout: c.Timeout, TLS: secure}
+	for _, phase := range c.Phases {
+		o.Phases = append(o.Phases, alerts.Phase(phase))
+	}
+	return webhook.New(o)
 }

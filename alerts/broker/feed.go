@@ -1,0 +1,132 @@
+package broker
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"vigil/alerts"
+)
+
+const (
+	// scoresWaiting is how many scores may wait for the server; beyond that the oldest is dropped.
+	scoresWaiting = 256
+	// statesWaiting is how many states of one camera may wait; beyond that its oldest is dropped, so that the last is the one that it is in.
+	statesWaiting = 8
+)
+
+// feed is what is sent and forgotten, on its way to a server that may have stopped reading: whoever has something to say does not wait for it.
+type feed struct {
+	up     atomic.Bool   // the connection was there when last heard of
+	signal chan struct{} // 1: something waits
+	stop   chan struct{}
+	once   sync.Once
+	over   chan struct{} // closed when nothing more is sent
+
+	mu      sync.Mutex
+	waiting []note
+}
+
+// note is a message of a feed.
+type note struct {
+	subject string
+	data    []byte
+}
+
+func newFeed() *feed {
+	return &feed{signal: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{})}
+}
+
+// put adds a message, of whose subject at most so many may wait.
+func (f *feed) put(n note, most int) {
+	f.mu.Lock()
+	first, same := -1, 0
+	for i, w := range f.waiting {
+		if w.subject == n.subject {
+			if same++; first < 0 {
+				first = i
+			}
+		}
+	}
+	if same >= most {
+		f.waiting = slices.Delete(f.waiting, first, first+1)
+	}
+	f.waiting = append(f.waiting, n)
+	f.mu.Unlock()
+	select {
+	case f.signal <- struct{}{}:
+	default:
+	}
+}
+
+func (f *feed) take() []note {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.waiting
+	f.waiting = nil
+	return all
+}
+
+// runFeed sends until Close, or until the connection is closed for good.
+func (c *Conn) runFeed() {
+	defer close(c.feed.over)
+	for over := false; !over; {
+		select {
+		case <-c.feed.signal:
+		case <-c.feed.stop:
+			over = true
+		case <-c.closed:
+			return
+		}
+		for _, n := range c.feed.take() {
+			if !c.nc.IsConnected() {
+				break // what waited is stale by the time there is a connection
+			}
+			if err := c.nc.Publish(n.subject, n.data); err != nil {
+				c.onState(StateUnsent, fmt.Errorf("publish to %s: %w", n.subject, c.scrub(err)))
+			}
+		}
+	}
+}
+
+// endFeed sends what still waits and nothing more.
+func (c *Conn) endFeed() {
+	c.feed.once.Do(func() { close(c.feed.stop) })
+	<-c.feed.over
+}
+
+// PublishScore sends a score to whoever listens now. It waits for nothing; without a connection it is ErrDisconnected.
+func (c *Conn) PublishScore(s alerts.Score) error {
+	data, err := alerts.EncodeScore(s)
+	if err != nil {
+		return err
+	}
+	return c.send(alerts.ScoreSubject(s.Camera), data, scoresWaiting)
+}
+
+// PublishStatus sends a camera's state to whoever listens now, as PublishScore does.
+func (c *Conn) PublishStatus(s alerts.Status) error {
+	data, err := alerts.EncodeStatus(s)
+	if err != nil {
+		return err
+	}
+	return c.send(alerts.StatusSubject(s.Camera), data, statesWaiting)
+}
+
+// PublishStorage sends whether alerts can be stored, as PublishScore does.
+func (c *Conn) PublishStorage(s alerts.Storage) error {
+	data, err := alerts.EncodeStorage(s)
+	if err != nil {
+		return err
+	}
+	return c.send(alerts.StorageSubject, data, statesWaiting)
+}
+
+func (c *Conn) send(subject string, data []byte, most int) error {
+	if !c.feed.up.Load() {
+		return ErrDisconnected
+	}
+	c.feed.put(note{subject, data}, most)
+	return nil
+}
