@@ -139,6 +139,15 @@ func TestCalibrationCheck(t *testing.T) {
 	}
 }
 
+// A record that an older program wrote is read. Its id is a hash of its content, so a field that is new must be left out of JSON where it
+// says nothing, or every record that people have would be refused.
+func TestReadsAnOlderProgramsCalibration(t *testing.T) {
+	c, err := ReadCalibration(filepath.Join("testdata", "calibration-v2.json"))
+	if err != nil || c.Key.Camera != "ped2" || c.Clips != 423 {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
 // A calibration keeps its mask's hash, so the hash of a mask is the same in every version.
 func TestMaskHashNeverChanges(t *testing.T) {
 	odd := []preprocess.Polygon{
