@@ -153,3 +153,29 @@ jetstream: {store_dir: %q}`, t.TempDir()), "no room"},
 		})
 	}
 }
+
+// A command asks for each bucket once, however many objects it reads there.
+func TestABucketIsAskedForOnce(t *testing.T) {
+	url, _, a := keptAlert(t)
+	nc, err := nats.Connect(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer nc.Close()
+	asked, err := nc.SubscribeSync("$JS.API.STREAM.INFO.OBJ_VIGIL_EVIDENCE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if code, _, errs := runAlerts(t.Context(), "export", a.ID, t.TempDir(), "--server", url); code != exitDone {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	if err := nc.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	if n, _, err := asked.Pending(); err != nil || n != 1 {
+		t.Errorf("asked %d times, %v", n, err)
+	}
+}
