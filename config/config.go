@@ -175,7 +175,7 @@ type Reconnect struct {
 type Footage struct {
 	// Keep is for how long pictures are kept.
 	Keep time.Duration `yaml:"keep" validate:"min=0s,max=10m"`
-	// Memory is how many MiB the previews may take, and again the pictures of full size.
+	// Memory is how many MiB the previews may take, again the pictures of full size, and again those that the model saw.
 	Memory int `yaml:"memory" validate:"min=1,max=4096"`
 }
 

@@ -170,13 +170,16 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	small := put("small", 1500)
-	for bucket, want := range map[string]uint64{big: 3*2 + 1, small: 2} {
-		s, err := far.JetStream().Stream(within(t), streamOf(bucket))
+	for _, c := range []struct {
+		bucket string
+		want   uint64
+	}{{big, 3*2 + 1}, {small, 2}} {
+		s, err := far.JetStream().Stream(within(t), streamOf(c.bucket))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.CachedInfo().State.Msgs; got != want {
-			t.Errorf("%s: %d messages are kept, want %d", bucket, got, want)
+		if got := s.CachedInfo().State.Msgs; got != c.want {
+			t.Errorf("%s: %d messages are kept, want %d", c.bucket, got, c.want)
 		}
 	}
 }
