@@ -17,7 +17,8 @@
 
 const int vigil_eof = AVERROR_EOF, vigil_exit = AVERROR_EXIT, vigil_unauthorized = AVERROR_HTTP_UNAUTHORIZED,
 	  vigil_forbidden = AVERROR_HTTP_FORBIDDEN, vigil_not_found = AVERROR_HTTP_NOT_FOUND,
-	  vigil_client_error = AVERROR_HTTP_OTHER_4XX, vigil_server_error = AVERROR_HTTP_SERVER_ERROR;
+	  vigil_client_error = AVERROR_HTTP_OTHER_4XX, vigil_server_error = AVERROR_HTTP_SERVER_ERROR,
+	  vigil_waiting = FFERRTAG('v', 'g', 'w', 't');
 
 struct vigil_source {
 	AVFormatContext *format;
@@ -31,6 +32,11 @@ struct vigil_source {
 	uint8_t *unturned;   // a picture before that
 	unsigned unturned_size;
 	int draining;
+	int64_t packets;     // of the video that came
+	int64_t packets_then; // when it was last waited for longer
+	int64_t timeout;     // of one wait for a picture, microseconds
+	int waits;           // that are left for the first picture while packets come
+	int opened, waited;  // whether there was a first wait; whether there is to be another one
 	int damaged;         // pictures left out since the last one
 	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
 	int64_t left;        // of what is under way, microseconds
@@ -59,6 +65,12 @@ static int interrupted(void *opaque)
 	int64_t now = now_us(), step = now - s->looked;
 	s->left -= step < 1000000 ? step : 1000000;
 	s->looked = now;
+	if (s->left < 0 && s->waits > 0 && s->packets > s->packets_then) { // a read that is broken off could not go on
+		s->packets_then = s->packets;
+		s->left = s->timeout;
+		s->waits--;
+		s->waited = 1;
+	}
 	return atomic_load(&s->stopped) || s->left < 0;
 }
 
@@ -150,6 +162,8 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	info->width = is_upright(s) ? st->codecpar->width : st->codecpar->height;
 	info->height = is_upright(s) ? st->codecpar->height : st->codecpar->width;
 	info->threads = s->codec->thread_count;
+	size_t name = strlen(s->format->iformat->name);
+	info->still = name > 5 && !strcmp(s->format->iformat->name + name - 5, "_pipe");
 	info->recorded = is_recorded(s->format);
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 	return 0;
@@ -188,6 +202,10 @@ static int next_frame(vigil_source *s)
 			return AVERROR_EOF;
 		if (interrupted(s))
 			return AVERROR_EXIT;
+		if (s->waited) {
+			s->waited = 0;
+			return vigil_waiting;
+		}
 		err = av_read_frame(s->format, s->packet);
 		if (err == AVERROR_EOF) {
 			s->draining = 1;
@@ -196,8 +214,10 @@ static int next_frame(vigil_source *s)
 		}
 		if (err < 0)
 			return err;
-		if (s->packet->stream_index == s->stream)
+		if (s->packet->stream_index == s->stream) {
+			s->packets++;
 			avcodec_send_packet(s->codec, s->packet); // a packet that cannot be decoded is one picture less
+		}
 		av_packet_unref(s->packet);
 	}
 }
@@ -212,9 +232,13 @@ static int same(const AVFrame *a, const AVFrame *b)
 	return 1;
 }
 
-int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p)
+int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 {
 	give_time(s, timeout_us);
+	s->timeout = timeout_us;
+	if (!s->opened)
+		s->waits = waits;
+	s->opened = 1;
 	av_frame_unref(s->before);
 	av_frame_move_ref(s->before, s->frame);
 	for (;;) {
@@ -232,6 +256,7 @@ int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p)
 		s->damaged++;
 		av_frame_unref(s->frame);
 	}
+	s->waits = s->waited = 0;
 	AVFrame *f = s->frame;
 	p->width = is_upright(s) ? f->width : f->height;
 	p->height = is_upright(s) ? f->height : f->width;

@@ -32,6 +32,9 @@ type libav struct {
 	timeout time.Duration
 	threads int // that decode
 	count   int
+	still   bool // it is a picture in a file
+	waiting func(string)
+	waits   int // for the first key frame
 	damaged int // pictures left out since the last one
 	size    [2]int
 }
@@ -41,7 +44,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	if o.Reader == GoCV {
 		return openURLWithGoCV(ctx, addr, o)
 	}
-	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout, clock: clock{began: time.Now()}}
+	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout, waiting: o.Waiting, clock: clock{began: time.Now()}}
 	if v.s == nil {
 		return nil, Info{}, errors.New("no memory for FFmpeg")
 	}
@@ -66,10 +69,13 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		if ctx.Err() != nil {
 			return nil, Info{}, ctx.Err()
 		}
+		if err := (tracks{videos: int(info.tracks), covers: int(info.covers), sounds: int(info.sounds)}).check(); err != nil {
+			return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
+		}
 		return nil, Info{}, explainCode(ctx, addr, code, o)
 	}
 	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
-	v.threads = int(info.threads)
+	v.threads, v.still = int(info.threads), info.still != 0
 	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error
@@ -143,7 +149,7 @@ func (v *libav) stopWith(ctx context.Context) func() {
 func (v *libav) read(ctx context.Context, f *Frame) error {
 	stop := v.stopWith(ctx)
 	var p C.vigil_picture
-	code := C.vigil_read(v.s, C.int64_t(v.timeout.Microseconds()), &p)
+	code := v.readOn(&p)
 	stop()
 	if code < 0 {
 		return v.readError(ctx, code)
@@ -176,12 +182,30 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case code == C.vigil_exit && v.waits > 0 && v.count == 0:
+		return fmt.Errorf("%w after 0 frames: no key frame came within %v, although video did: the camera's key frames (I-frame interval, GOP) are farther apart, "+
+			"or it sends none; set them to 1 to 4 s in the camera, or raise read_timeout", ErrLost, time.Duration(v.waits+1)*v.timeout)
 	case code == C.vigil_exit:
 		return fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout)
+	case code == C.vigil_eof && v.count == 1 && v.still:
+		return fmt.Errorf("%w: this address gives a single picture and no stream; the camera's video has another one", ErrLost)
 	case code == C.vigil_eof:
 		return fmt.Errorf("%w after %d frames: the other side hung up", ErrLost, v.count)
 	}
 	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, reason(code))
+}
+
+// readOn decodes the next picture. While packets come it waits for the first key frame for longer than the read timeout.
+func (v *libav) readOn(p *C.vigil_picture) C.int {
+	for {
+		code := C.vigil_read(v.s, C.int64_t(v.timeout.Microseconds()), KeyFrameWaits-1, p)
+		if code != C.vigil_waiting {
+			return code
+		}
+		if v.waits++; v.waiting != nil {
+			v.waiting(fmt.Sprintf("video comes, but no key frame within %v: it is waited for up to %v", v.timeout, KeyFrameWaits*v.timeout))
+		}
+	}
 }
 
 // skipped is how many pictures were left out before the last one.
@@ -220,7 +244,7 @@ func explainCode(ctx context.Context, addr Address, code C.int, o Options) error
 	case C.vigil_exit:
 		return fmt.Errorf("the server does not answer: %w", os.ErrDeadlineExceeded)
 	case C.vigil_unauthorized:
-		return explainStatus(401, login)
+		return explainUnauthorized(ctx, addr, o)
 	case C.vigil_forbidden:
 		return explainStatus(403, login)
 	case C.vigil_not_found:

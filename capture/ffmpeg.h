@@ -9,6 +9,7 @@ typedef struct {
 	double fps;        // 0 where unknown
 	int threads;       // that the decoder has
 	int tracks, covers, sounds; // as in vigil_tracks
+	int still;                  // it is in the form of a picture in a file
 	int recorded;      // its end is known: it is a recording, whatever serves it
 } vigil_info;
 
@@ -60,7 +61,8 @@ typedef struct {
 // Each function returns 0 or a negative code of FFmpeg's. Options that are not named here do not reach FFmpeg.
 vigil_source *vigil_new(void);
 int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
-int vigil_read(vigil_source *s, int64_t timeout_us, vigil_picture *p);
+// vigil_read gives the next picture. For the first one it returns vigil_waiting after each timeout in which packets came, so many times.
+int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p);
 int vigil_luma(vigil_source *s, uint8_t *to);                    // [height][width], 0 black to 255 white
 int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], BGR
 void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread
@@ -84,4 +86,4 @@ void vigil_mux_free(vigil_muxer *m);
 void vigil_reason(int code, char *text, size_t size);
 
 // Codes that the Go side tells apart.
-extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error, vigil_server_error;
+extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error, vigil_server_error, vigil_waiting;

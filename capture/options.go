@@ -23,6 +23,9 @@ type Options struct {
 	FolderFPS float64
 	// Realtime makes files and folders come at their own pace instead of as fast as they decode.
 	Realtime bool
+	// Waiting is called in Read's goroutine each time that a live source's packets come and the read timeout has passed without its
+	// first picture: there was no key frame yet. Read goes on for KeyFrameWaits such times.
+	Waiting func(note string)
 	// FirstSeq is the first Frame's Seq.
 	FirstSeq uint64
 	// Opening is every Frame's Opening; 0 means 1.
@@ -42,6 +45,10 @@ type Info struct {
 	Frames        int     // 0 where unknown; for some containers an estimate from the duration
 	Live          bool    // as Address.Live
 }
+
+// KeyFrameWaits is how many read timeouts a source may take to its first key frame while its packets come: some cameras send one
+// each minute.
+const KeyFrameWaits = 6
 
 // Errors that callers tell apart. Whatever Open and Read return names the redacted address.
 var (

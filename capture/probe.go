@@ -45,25 +45,69 @@ func explainURL(ctx context.Context, addr Address, trust Trust, timeout time.Dur
 	if err != nil {
 		return errors.New("the URL is malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	w := addr.web()
-	var config *tls.Config
-	if strings.HasSuffix(w.scheme, "s") {
-		if config, err = trust.client(w.name()); err != nil {
+	a, err := ask(ctx, addr.web(), u, trust, timeout)
+	switch {
+	case err != nil:
+		return err
+	case a.status == http.StatusUnauthorized && u.User != nil:
+		if err := explainChallenges(a.challenges); err != nil {
+			return err
+		}
+	case a.status == http.StatusOK && strings.Contains(a.media, "audio") && !strings.Contains(a.media, "video"):
+		return fmt.Errorf("%w: the camera offers sound only", errNoVideo)
+	}
+	return explainStatus(a.status, u.User != nil)
+}
+
+// explainUnauthorized says why a server does not let vigil in: it may want an authentication that FFmpeg does not know, which the server
+// is asked for without a login, so that no camera counts one more that is wrong.
+func explainUnauthorized(ctx context.Context, addr Address, o Options) error {
+	u, err := url.Parse(addr.Reveal())
+	if err != nil || u.User == nil {
+		return explainStatus(http.StatusUnauthorized, err == nil && u.User != nil)
+	}
+	nobody := *u
+	nobody.User = nil
+	if a, err := ask(ctx, addr.web(), &nobody, o.Trust, min(o.OpenTimeout, explainTime)); err == nil && a.status == http.StatusUnauthorized {
+		if err := explainChallenges(a.challenges); err != nil {
 			return err
 		}
 	}
-	var status int
-	if strings.HasPrefix(w.scheme, "rtsp") {
-		status, err = describe(ctx, w, u, config, timeout)
-	} else {
-		status, err = get(ctx, u, config)
+	return explainStatus(http.StatusUnauthorized, true)
+}
+
+// answer is what a server says.
+type answer struct {
+	status     int
+	challenges []string // how it wants to be authenticated to
+	media      string   // the kinds of an RTSP server's streams, as "audio video"
+}
+
+func ask(ctx context.Context, w webAddress, u *url.URL, trust Trust, timeout time.Duration) (a answer, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	var config *tls.Config
+	if strings.HasSuffix(w.scheme, "s") {
+		if config, err = trust.client(w.name()); err != nil {
+			return a, err
+		}
 	}
-	if err != nil {
-		return err
+	if !strings.HasPrefix(w.scheme, "rtsp") {
+		return get(ctx, u, config)
 	}
-	return explainStatus(status, u.User != nil)
+	// A server that has just sent FFmpeg away may still be busy with that.
+	const tries, pause = 5, 200 * time.Millisecond
+	for i := 1; ; i++ {
+		a, err := describe(ctx, w, u, config, timeout)
+		if err != nil || a.status != http.StatusServiceUnavailable || i == tries {
+			return a, err
+		}
+		select {
+		case <-ctx.Done():
+			return a, nil
+		case <-time.After(pause):
+		}
+	}
 }
 
 func explainStatus(status int, hasCredentials bool) error {
@@ -82,11 +126,11 @@ func explainStatus(status int, hasCredentials bool) error {
 	return nil
 }
 
-// get gives the status of a GET. Go's error quotes the URL, so only what lies below it is passed on.
-func get(ctx context.Context, u *url.URL, config *tls.Config) (int, error) {
+// get gives the answer to a GET. Go's error quotes the URL, so only what lies below it is passed on.
+func get(ctx context.Context, u *url.URL, config *tls.Config) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return 0, errors.New("the URL is malformed")
+		return answer{}, errors.New("the URL is malformed")
 	}
 	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
@@ -94,55 +138,79 @@ func get(ctx context.Context, u *url.URL, config *tls.Config) (int, error) {
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		return 0, fmt.Errorf("no answer: %w", err)
+		return answer{}, fmt.Errorf("no answer: %w", err)
 	}
-	return resp.StatusCode, resp.Body.Close()
+	return answer{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
 }
 
-// describe gives the status of an RTSP DESCRIBE (RFC 2326), with the credentials where the server wants them.
-func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config, timeout time.Duration) (int, error) {
+// describe gives the answer to an RTSP DESCRIBE (RFC 2326), with the credentials where the server wants them.
+func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config, timeout time.Duration) (answer, error) {
 	conn, err := connect(ctx, w, config)
 	if err != nil {
-		return 0, err
+		return answer{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return 0, err
+		return answer{}, err
 	}
 	plain := *u
 	plain.User = nil
 	uri := plain.String()
 	r := textproto.NewReader(bufio.NewReader(io.LimitReader(conn, 1<<20)))
-	ask := func(seq int, authorization string) (int, textproto.MIMEHeader, error) {
+	request := func(seq int, authorization string) (answer, error) {
 		if _, err := fmt.Fprintf(conn, "DESCRIBE %s RTSP/1.0\r\nCSeq: %d\r\nAccept: application/sdp\r\n%s\r\n", uri, seq, authorization); err != nil {
-			return 0, nil, err
+			return answer{}, err
 		}
-		line, err := r.ReadLine()
-		if err != nil {
-			return 0, nil, fmt.Errorf("the server does not answer: %w", err)
-		}
-		version, rest, _ := strings.Cut(line, " ")
-		code, _, _ := strings.Cut(rest, " ")
-		status, err := strconv.Atoi(code)
-		if err != nil || !strings.HasPrefix(version, "RTSP/") {
-			return 0, nil, errors.New("the server does not speak RTSP")
-		}
-		header, err := r.ReadMIMEHeader()
-		return status, header, err
+		return readAnswer(r)
 	}
-	status, header, err := ask(1, "")
-	if err != nil || status != http.StatusUnauthorized || u.User == nil {
-		return status, err
+	a, err := request(1, "")
+	if err != nil || a.status != http.StatusUnauthorized || u.User == nil {
+		return a, err
 	}
-	status, _, err = ask(2, authorize(header.Values("Www-Authenticate"), u.User, uri))
-	return status, err
+	return request(2, authorize(a.challenges, u.User, uri))
+}
+
+// mostSDP is more than a camera's description has, in bytes.
+const mostSDP = 64 << 10
+
+func readAnswer(r *textproto.Reader) (answer, error) {
+	line, err := r.ReadLine()
+	if err != nil {
+		return answer{}, fmt.Errorf("the server does not answer: %w", err)
+	}
+	version, rest, _ := strings.Cut(line, " ")
+	code, _, _ := strings.Cut(rest, " ")
+	status, err := strconv.Atoi(code)
+	if err != nil || !strings.HasPrefix(version, "RTSP/") {
+		return answer{}, errors.New("the server does not speak RTSP")
+	}
+	header, err := r.ReadMIMEHeader()
+	if err != nil {
+		return answer{}, err
+	}
+	a := answer{status: status, challenges: header.Values("Www-Authenticate")}
+	size, err := strconv.Atoi(header.Get("Content-Length"))
+	if err != nil || size < 0 || size > mostSDP {
+		return a, nil //nolint:nilerr // There is no description, or one that is not worth reading.
+	}
+	body := make([]byte, size)
+	if _, err := io.ReadFull(r.R, body); err != nil {
+		return a, err
+	}
+	for line := range strings.Lines(string(body)) {
+		if media, ok := strings.CutPrefix(line, "m="); ok {
+			kind, _, _ := strings.Cut(media, " ")
+			a.media = strings.TrimSpace(a.media + " " + kind)
+		}
+	}
+	return a, nil
 }
 
 // authorize answers a challenge: basic (RFC 7617), or digest without qop (RFC 2069), which is what RTSP uses.
 func authorize(challenges []string, user *url.Userinfo, uri string) string {
 	password, _ := user.Password()
 	for _, c := range challenges {
-		if params, ok := strings.CutPrefix(c, "Digest "); ok {
+		if params, ok := strings.CutPrefix(c, "Digest "); ok && spoken("digest", params) {
 			realm, nonce := parameter(params, "realm"), parameter(params, "nonce")
 			response := hexMD5(hexMD5(user.Username()+":"+realm+":"+password) + ":" + nonce + ":" + hexMD5("DESCRIBE:"+uri))
 			return fmt.Sprintf("Authorization: Digest username=%q, realm=%q, nonce=%q, uri=%q, response=%q\r\n",

@@ -91,6 +91,7 @@ type Process struct {
 	broken      bool // it does not do what it should, and need not be asked to go
 	memoryCheck time.Time
 	notes       int // that came
+	waits       int // for the first key frame
 
 	questions questions
 }

@@ -179,7 +179,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	}
 	stream, err := capture.Open(ctx, addr, capture.Options{
 		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
-		KnownFPS: c.KnownFPS,
+		KnownFPS: c.KnownFPS, Waiting: c.waiting,
 	})
 	if err != nil {
 		return err
@@ -214,6 +214,12 @@ func (c *camera) watch(ctx context.Context) (err error) {
 			return err
 		}
 	}
+}
+
+// waiting tells that the source sends something, but no picture yet.
+func (c *camera) waiting(note string) {
+	c.send(seal(nil, kindWaiting, nil), false)
+	c.send(seal(nil, kindNote, func(b []byte) []byte { return append(b, note...) }), false)
 }
 
 // note sends what the source has to say beside its pictures.

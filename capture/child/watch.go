@@ -51,6 +51,8 @@ func (p *Process) Next(ctx context.Context) (preprocess.Picture, error) {
 			err = p.answer(body)
 		case kindNote:
 			p.note(body)
+		case kindWaiting:
+			err = p.awaitKeyFrame()
 		default:
 			err = fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
 		}
@@ -78,6 +80,15 @@ func (p *Process) picture(body []byte) (preprocess.Picture, error) {
 		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Opening: p.o.Opening, Width: int(m.width), Height: int(m.height),
 		Side: p.o.Side, Same: m.same, Cut: m.cut, Gray: m.gray,
 	}, nil
+}
+
+// awaitKeyFrame gives the child another read timeout: it says that packets come, but no key frame yet. That ends.
+func (p *Process) awaitKeyFrame() error {
+	if p.waits++; p.waits >= capture.KeyFrameWaits {
+		return fmt.Errorf("%w: a key frame is waited for without an end", ErrProtocol)
+	}
+	p.idle = idle{}
+	return nil
 }
 
 // maxNotes is how many notes of a child are passed on.

@@ -139,7 +139,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 		}
 		o := child.Options{
 			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Memory: int64(c.Memory) << 20,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {
 			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview

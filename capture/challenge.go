@@ -1,0 +1,87 @@
+package capture
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// challenge is one way in which a server wants to be authenticated to (RFC 9110, 11.3).
+type challenge struct{ scheme, params string }
+
+// schemeStart is a scheme, and nothing behind it or a space and no equals sign, as a parameter has.
+var schemeStart = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]{0,19})(?:$|\s+([^=\s].*))$`)
+
+// challenges takes headers apart: each has one or several, with commas between them and between the parameters of one.
+func challenges(headers []string) (all []challenge) {
+	for _, header := range headers {
+		for _, part := range splitCommas(header) {
+			if m := schemeStart.FindStringSubmatch(part); m != nil {
+				all = append(all, challenge{m[1], m[2]})
+			} else if n := len(all); n > 0 {
+				all[n-1].params += ", " + part
+			}
+		}
+	}
+	return all
+}
+
+// splitCommas splits at commas that are not in quotes.
+func splitCommas(s string) (parts []string) {
+	quoted, from := false, 0
+	for i := range len(s) {
+		switch s[i] {
+		case '"':
+			quoted = !quoted
+		case ',':
+			if !quoted {
+				parts = append(parts, strings.TrimSpace(s[from:i]))
+				from = i + 1
+			}
+		}
+	}
+	return append(parts, strings.TrimSpace(s[from:]))
+}
+
+var (
+	algorithmOf = regexp.MustCompile(`(?i)(?:^|[,\s])algorithm\s*=\s*"?([A-Za-z0-9-]{1,20})`)
+	qopOf       = regexp.MustCompile(`(?i)(?:^|[,\s])qop\s*=\s*"?([A-Za-z, -]+)`)
+)
+
+// spoken says whether FFmpeg can answer a challenge: basic, and digest with MD5.
+func spoken(scheme, params string) bool {
+	switch strings.ToLower(scheme) {
+	case "basic":
+		return true
+	case "digest":
+		if m := qopOf.FindStringSubmatch(params); m != nil && !slices.Contains(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' }), "auth") {
+			return false
+		}
+		m := algorithmOf.FindStringSubmatch(params)
+		return m == nil || strings.EqualFold(m[1], "MD5") || strings.EqualFold(m[1], "MD5-sess")
+	}
+	return false
+}
+
+// explainChallenges names what a server wants where that is nothing that can be answered, or gives nil.
+func explainChallenges(headers []string) error {
+	var names []string
+	for _, c := range challenges(headers) {
+		if spoken(c.scheme, c.params) {
+			return nil
+		}
+		name := c.scheme
+		if m := algorithmOf.FindStringSubmatch(c.params); m != nil {
+			name += " with " + m[1]
+		}
+		if !slices.Contains(names, name) && len(names) < 5 {
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w: it wants to be authenticated to by %s, which vigil does not speak; set the camera to digest authentication with MD5, or to basic (401)",
+		ErrRefused, strings.Join(names, " or "))
+}
