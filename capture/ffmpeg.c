@@ -163,7 +163,7 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	info->height = is_upright(s) ? st->codecpar->height : st->codecpar->width;
 	info->threads = s->codec->thread_count;
 	size_t name = strlen(s->format->iformat->name);
-	info->still = name > 5 && !strcmp(s->format->iformat->name + name - 5, "_pipe");
+	info->still = !strcmp(s->format->iformat->name, "image2") || (name > 5 && !strcmp(s->format->iformat->name + name - 5, "_pipe"));
 	info->recorded = is_recorded(s->format);
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 	return 0;

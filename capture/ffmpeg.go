@@ -79,7 +79,8 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error
-		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v: %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
+		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v (where the camera's key frames, its I-frame interval or "+
+			"GOP, are farther apart, set them to 1 to 4 s in the camera, or raise open_timeout): %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
 	}
 	v.clock.live, v.clock.step = info.recorded == 0, 40*time.Millisecond
 	if v.info.FPS > 0 {

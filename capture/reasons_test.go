@@ -19,10 +19,12 @@ import (
 func TestReasons(t *testing.T) {
 	picture, tone := jpegOf(t, 64, 48), sound(t, "a.mp3")
 	mux := http.NewServeMux()
-	mux.HandleFunc("/snap.jpg", func(w http.ResponseWriter, _ *http.Request) {
+	snapshot := func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "image/jpeg")
-		_, _ = w.Write(picture)
-	})
+		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(picture))
+	}
+	mux.HandleFunc("/snap.jpg", snapshot)
+	mux.HandleFunc("/cgi-bin/snap", snapshot)
 	mux.HandleFunc("/a.mp3", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, tone) })
 	for path, challenge := range map[string]string{"/ntlm": "NTLM", "/sha": `Digest realm="x", qop="auth", algorithm=SHA-256, nonce="y"`} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
@@ -40,6 +42,7 @@ func TestReasons(t *testing.T) {
 		want      string
 	}{
 		{"a snapshot", server.URL + "/snap.jpg", ErrLost, "a single picture and no stream"},
+		{"a snapshot by a script", server.URL + "/cgi-bin/snap?channel=1", ErrLost, "a single picture and no stream"},
 		{"sound by http", server.URL + "/a.mp3", errNoVideo, "sound only"},
 		{"sound by rtsp", mute.URL(), errNoVideo, "sound only"},
 		{"NTLM", login + "/ntlm", ErrRefused, "by NTLM, which vigil does not speak"},
