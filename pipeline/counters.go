@@ -15,6 +15,7 @@ type counters struct {
 	due, incomplete, scored                               atomic.Uint64
 	unscorable, dropped, events, held, openings, failures atomic.Uint64
 	info                                                  atomic.Pointer[capture.Info]
+	rates                                                 atomic.Pointer[Rates]
 }
 
 // Stats is what became of one camera's pictures so far. Every frame that was read and every clip that was due is in one counter:
@@ -46,6 +47,7 @@ type Stats struct {
 	Held     uint64 // events that would have started if the calibration had fitted what the camera sent
 	Openings uint64 // of the source
 	Failures uint64 // of the source
+	Rates    Rates  // of the latest opening
 	// State is the camera's, Since when it began, States how often each state was entered.
 	State  alerts.State
 	Since  time.Time
@@ -55,6 +57,10 @@ type Stats struct {
 func (w *watcher) snapshot() Stats {
 	c := &w.stats
 	state, since, states := w.health.snapshot()
+	rates := c.rates.Load()
+	if rates == nil {
+		rates = &Rates{Asked: w.FPS}
+	}
 	s := Stats{
 		State: state, Since: since, States: states, Camera: w.Name,
 		// What comes later on the way is read first, so that nothing is counted there before it is counted here.
@@ -63,6 +69,7 @@ func (w *watcher) snapshot() Stats {
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
 		Missing: c.missing.Load(), Gaps: c.gaps.Load(),
 		Events: c.events.Load(), Held: c.held.Load(), Openings: c.openings.Load(), Failures: c.failures.Load(),
+		Rates: *rates,
 	}
 	s.Waiting = s.Frames - s.Used - s.Unused - s.Lost
 	s.Clips = s.Due - s.Incomplete

@@ -149,12 +149,16 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 	if w.fit != nil {
 		w.fit.reopened()
 	}
+	defer func() {
+		rates := RatesOf(w.FPS, window)
+		w.stats.rates.Store(&rates)
+	}()
 	var began time.Time
 	for {
 		pic, err := source.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF) && !w.Live:
-			return errors.Join(w.tooShort(window), w.checkFit(true))
+			return errors.Join(window.Short(), w.checkFit(true))
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		}
@@ -204,6 +208,7 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	}
 	w.anyClip()
 	c := w.cuboid
+	w.noteRates(window, c)
 	// The window sees the stream's own clock, so that a step back is a gap; no cuboid spans one, so all of this one's frames have
 	// the same offset.
 	for i := range c.PTS {
@@ -247,16 +252,4 @@ func (w *watcher) observe(window *preprocess.Window, pic *preprocess.Picture, be
 		}
 	}
 	w.seen = s
-}
-
-// tooShort is the error for a recording that ended before the first cuboid was full.
-func (w *watcher) tooShort(window *preprocess.Window) error {
-	s := window.Stats()
-	if s.Cuboids > 0 {
-		return nil
-	}
-	if s.Gaps > 0 {
-		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Taken, s.Gaps, preprocess.Frames)
-	}
-	return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Taken, preprocess.Frames)
 }

@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -8,14 +9,16 @@ import (
 const (
 	streamSteps  = 64                     // recent steps of stream time whose median is the usual one
 	warmUp       = 8                      // steps after which the median is believed
-	rateSteps    = 32                     // steps after which the median may overrule the rate that the source names
+	rateSteps    = 32                     // steps after which their mean may overrule the rate that the source names
+	rateWithin   = 0.01                   // how far the named rate may be from these steps' without being wrong
 	arrivalSteps = 256                    // recent steps of arrival
 	busyMachine  = 200 * time.Millisecond // by how much our own scheduling may delay an arrival
 )
 
 // rhythm knows how far apart a source's pictures usually are.
 //
-// In stream time the usual step is the median, and over twice that is a gap. Arrival has no such rule: pictures come
+// In stream time the usual step is the median, and over twice that is a gap. The rate is what the mean of the steps says that are no gap:
+// sources that stamp pictures in bursts have many steps of nothing, and a median knows nothing of these. Arrival has no such rule: pictures come
 // in bursts, a packet or a whole group of pictures at once, so that the median step may be nearly nothing and the
 // pause between two bursts of 25 is longer than 19 steps in 20. So the usual pause is taken: the largest step while
 // there are few, the fourth largest of 256 later, so that three odd ones do not widen the rule. Twice that is a gap,
@@ -23,10 +26,12 @@ const (
 // above 64 pictures are not learned: after each of them the window starts anew. Arrival matters for sources whose
 // times are made up by counting, which show no gap there.
 type rhythm struct {
-	rate     float64 // that is believed, frames a second; 0 unknown
-	steps    [streamSteps]time.Duration
-	count    int           // of steps of stream time, all that ever came
-	worst    time.Duration // the longest that passed for none while the median was not known
+	rate     float64                    // that is believed, frames a second; 0 unknown
+	steps    [streamSteps]time.Duration // that were more than 0
+	count    int                        // of these, all that ever came
+	latest   [streamSteps]time.Duration // steps of stream time, those of 0 too
+	came     int                        // of these, all that ever came
+	worst    time.Duration              // the longest that passed for none while the median was not known
 	arrivals [arrivalSteps]time.Duration
 	arrived  int // steps of arrival, all that ever came
 }
@@ -61,6 +66,8 @@ func (r *rhythm) stream(step time.Duration) bool {
 	if step < 0 {
 		return true
 	}
+	r.latest[r.came%streamSteps] = step
+	r.came++
 	if step == 0 {
 		return false
 	}
@@ -83,15 +90,28 @@ func (r *rhythm) stream(step time.Duration) bool {
 	return gap || r.worst > 2*r.usual()
 }
 
-// correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night.
+// correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night, and some name a rate that they never have.
 func (r *rhythm) correct() {
 	usual := r.usual()
-	if usual <= 0 {
+	if usual <= 0 || r.rate > 0 && r.came < rateSteps {
 		return
 	}
-	measured := float64(time.Second) / float64(usual)
-	off := r.rate / measured
-	if r.rate == 0 || r.count >= rateSteps && (off < 0.75 || off > 1/0.75) {
+	// From one step that is not 0 to another, so that these are whole bursts.
+	var sum time.Duration
+	n, from := 0, r.came-min(r.came, streamSteps)
+	for r.latest[from%streamSteps] == 0 {
+		from++
+	}
+	for i := from + 1; i < r.came; i++ {
+		if step := r.latest[i%streamSteps]; step <= 2*usual {
+			sum += step
+			n++
+		}
+	}
+	if sum == 0 {
+		return
+	}
+	if measured := float64(n) / sum.Seconds(); math.Abs(r.rate/measured-1) > rateWithin {
 		r.rate = measured
 	}
 }

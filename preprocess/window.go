@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"fmt"
 	"math"
 	"time"
 )
@@ -11,11 +12,11 @@ type WindowConfig struct {
 	// Hop is from the start of one cuboid to the start of the next, in pictures that the model sees; below 1 it is
 	// Frames: cuboids side by side.
 	Hop int
-	// FPS is the rate that the model wants; 0 takes every picture. Of a faster source every n-th picture is taken,
-	// n = round(source's rate / FPS), at least 1. That is no gap.
+	// FPS is the rate that the model wants; 0 takes every picture. Of a faster source so many are left out that the mean rate is this
+	// one (see sampler). That is no gap.
 	FPS float64
 	// SourceFPS is what the source says of itself. Where that is 0 or absurd, and where the pictures' times say
-	// otherwise, the median step of these times is believed instead.
+	// otherwise, these times are believed instead.
 	SourceFPS float64
 	// Live makes steps of the arrival count as gaps too.
 	Live bool
@@ -33,23 +34,26 @@ type Stats struct {
 	Gaps     uint64 // after which the window started anew
 }
 
-// Window makes cuboids of a camera's pictures: 16 of them, evenly spaced, every Hop. No cuboid spans a gap. A gap is
+// Window makes cuboids of a camera's pictures: 16 of them every Hop, evenly spaced to within a step of the source. No cuboid spans a gap. A gap is
 // any of these: a cut, another opening, another picture size, a sequence number left out, a stream time that goes back or
 // steps by more than twice the usual step, and for live sources an arrival that is later than arrivals ever are
 // here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
 type Window struct {
 	cfg     WindowConfig
 	rhythm  rhythm
-	stride  int // every stride-th picture is taken; 0 until the source's rate is known
+	sampler sampler
 	stats   Stats
 	account Account
+	steps   uint64        // of the source that were no gap
+	time    time.Duration // that they took
 
 	ring  [Frames]Picture // the pictures taken since the last gap, their Gray our own
 	taken int             // how many since the last gap; the next goes to ring[taken%Frames]
-	phase int             // pictures since the last one taken
 	last  Picture         // the latest picture; Gray is nil
 	any   bool            // last is one
 	gap   bool            // since the last cuboid
+	least time.Duration   // the shortest step of stream time since the last gap
+	most  time.Duration   // the longest
 }
 
 // NewWindow makes an empty window.
@@ -57,32 +61,56 @@ func NewWindow(cfg WindowConfig) *Window {
 	if cfg.Hop < 1 {
 		cfg.Hop = Frames
 	}
-	w := &Window{cfg: cfg, rhythm: newRhythm(cfg.SourceFPS)}
+	w := &Window{cfg: cfg, rhythm: newRhythm(cfg.SourceFPS), sampler: sampler{want: cfg.FPS}}
 	for i := range w.ring {
 		w.ring[i].Gray = make([]byte, cfg.Side*cfg.Side)
 	}
-	w.setStride()
+	w.restart()
 	return w
 }
 
 // Stats gives the counts so far.
 func (w *Window) Stats() Stats { return w.stats }
 
+// Short says of a recording that has ended why no whole cuboid came of it; nil where one did.
+func (w *Window) Short() error {
+	switch s := w.stats; {
+	case s.Cuboids > 0:
+		return nil
+	case s.Gaps > 0:
+		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Taken, s.Gaps, Frames)
+	default:
+		return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Taken, Frames)
+	}
+}
+
+// Rates gives the rate of the source and that of the pictures that the model sees, in frames a second of stream time without the gaps: what came
+// so far, and before anything came what the source says of itself. Both are 0 while nothing is known.
+func (w *Window) Rates() (source, seen float64) {
+	source = w.rhythm.fps()
+	n, _ := w.sampler.every(source)
+	if w.steps >= warmUp && w.time > 0 {
+		source = float64(w.steps) / w.time.Seconds()
+		n = float64(w.stats.Pictures) / float64(w.stats.Taken)
+	}
+	return source, source / n
+}
+
 // Push takes the next picture, whose Side is the window's, and copies what it needs of it. It fills c and returns
 // true when this picture completes a cuboid that is due; c.X is reused where it is large enough.
 func (w *Window) Push(p Picture, c *Cuboid) bool {
 	w.stats.Pictures++
+	var step time.Duration
 	if w.any {
-		w.follow(&p)
+		step = p.PTS - w.last.PTS
+		w.follow(&p, step)
 	}
 	w.last, w.any = p, true
 	w.last.Gray = nil
-	if w.phase > 0 && w.phase < max(w.stride, 1) {
-		w.phase++
+	if !w.sampler.take(step, w.rhythm.fps()) {
 		w.account.Unused++
 		return false
 	}
-	w.phase = 1
 	slot := &w.ring[w.taken%Frames]
 	copy(slot.Gray, p.Gray)
 	p.Gray = slot.Gray
@@ -95,7 +123,7 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 	}
 	w.account.Due++
 	early := w.taken < Frames
-	if w.stride == 0 || early && (!w.cfg.Early || !w.even()) {
+	if w.rhythm.fps() == 0 || early && (!w.cfg.Early || !w.even()) {
 		w.account.Incomplete++
 		return false
 	}
@@ -111,56 +139,42 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 }
 
 // follow takes note of the step to p and starts the window anew where it is a gap.
-func (w *Window) follow(p *Picture) {
-	var gap bool
+func (w *Window) follow(p *Picture, step time.Duration) {
+	gap, known := false, w.rhythm.fps() > 0
 	if p.Opening != w.last.Opening {
-		gap = true
+		gap, known = true, true
 		w.rhythm = newRhythm(w.cfg.SourceFPS) // another connection may have another rhythm
 	} else {
 		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
-		gap = w.rhythm.stream(p.PTS-w.last.PTS) || gap
+		gap = w.rhythm.stream(step) || gap
 		gap = w.cfg.Live && w.rhythm.arrival(p.Arrival.Sub(w.last.Arrival)) || gap
 	}
-	// Where the spacing of the pictures changes, those before and after do not belong together. That is no gap when
-	// the spacing was not known before.
-	if before := w.stride; w.setStride() {
-		gap = gap || before != 0
-		w.taken, w.phase = 0, 0
-		w.account.restarted()
-	}
 	if gap {
-		w.taken, w.phase, w.gap = 0, 0, true
-		w.account.restarted()
+		w.gap = true
 		w.stats.Gaps++
 	}
+	// While the rate was not known every picture was taken. Where some are left out from now on, those before do not belong to them, though
+	// that is no gap.
+	if gap || !known && w.rhythm.fps() > 0 && w.sampler.picks(w.rhythm.fps()) {
+		w.restart()
+		return
+	}
+	w.least, w.most = min(w.least, step), max(w.most, step)
+	w.steps++
+	w.time += step
 }
 
-// even says whether there are two pictures or more, none of them over twice as far from the one before as another: while the usual step
-// is not known, a gap shows only so.
-func (w *Window) even() bool {
-	if w.taken < 2 {
-		return false
-	}
-	least, most := time.Duration(math.MaxInt64), time.Duration(0)
-	for i := 1; i < min(w.taken, Frames); i++ {
-		step := w.ring[i].PTS - w.ring[i-1].PTS
-		least, most = min(least, step), max(most, step)
-	}
-	return least > 0 && most <= 2*least
+// restart lets the next picture be the first.
+func (w *Window) restart() {
+	w.taken = 0
+	w.account.restarted()
+	w.least, w.most = math.MaxInt64, 0
+	w.sampler.restart()
 }
 
-// setStride says whether the pictures taken so far have another spacing than those to come.
-func (w *Window) setStride() bool {
-	before, now := w.stride, 0
-	if fps := w.rhythm.fps(); fps > 0 {
-		now = 1
-		if w.cfg.FPS > 0 {
-			now = int(max(1, math.Round(fps/w.cfg.FPS)))
-		}
-	}
-	w.stride = now
-	return max(before, 1) != max(now, 1)
-}
+// even says whether two pictures or more have been taken since the last gap, and no picture of the source came over twice as long after the one
+// before as another: while the usual step is not known, a gap shows only so.
+func (w *Window) even() bool { return w.taken >= 2 && w.least > 0 && w.most <= 2*w.least }
 
 // fill writes the cuboid of the last 16 pictures taken, or of those there are.
 func (w *Window) fill(c *Cuboid) {

@@ -1,0 +1,168 @@
+package preprocess
+
+import (
+	"math"
+	"slices"
+	"testing"
+	"time"
+)
+
+// stamper gives the time stamp of the i-th picture of a source that has them at these times.
+type stamper func(i int, times func(int) time.Duration) time.Duration
+
+// stamped makes n pictures of a steady source of so many frames a second.
+func stamped(n int, fps float64, stamp stamper) []Picture {
+	out := pictures(n, 0, 0, 0)
+	for i := range out {
+		out[i].PTS = stamp(i, func(i int) time.Duration { return time.Duration(float64(i) / fps * float64(time.Second)) })
+		out[i].Arrival = out[i].Arrival.Add(out[i].PTS)
+	}
+	return out
+}
+
+func exactly(i int, times func(int) time.Duration) time.Duration { return times(i) }
+
+// inMilliseconds is how Matroska and many cameras stamp.
+func inMilliseconds(i int, times func(int) time.Duration) time.Duration {
+	return times(i).Round(time.Millisecond)
+}
+
+// trembling moves each stamp by up to nearly half a step of 40 ms.
+func trembling(i int, times func(int) time.Duration) time.Duration {
+	return times(i) + time.Duration(i*7919%37-18)*time.Millisecond
+}
+
+// inBursts stamps so many pictures alike.
+func inBursts(size int) stamper {
+	return func(i int, times func(int) time.Duration) time.Duration { return times(i / size * size) }
+}
+
+// takenOf gives the numbers of the pictures that a window takes.
+func takenOf(w *Window, ps []Picture) (taken []uint64) {
+	var c Cuboid
+	for _, p := range ps {
+		before := w.Stats().Taken
+		w.Push(p, &c)
+		if w.Stats().Taken > before {
+			taken = append(taken, p.Seq)
+		}
+	}
+	return taken
+}
+
+// TestRate asks for a rate of sources of many rates: the mean is what was asked, and from one picture to the next are as many of the source's as
+// the rates' ratio, rounded down or up.
+func TestRate(t *testing.T) {
+	tests := []struct {
+		name          string
+		source, named float64
+		want, get     float64
+		at            stamper
+		steps         []uint64 // that there may be
+	}{
+		{"25 to 10", 25, 25, 10, 10, exactly, []uint64{2, 3}},
+		{"25 to 10, times in ms", 25, 25, 10, 10, inMilliseconds, []uint64{2, 3}},
+		{"24.97 to 10", 24.97, 24.97, 10, 10, inMilliseconds, []uint64{2, 3}},
+		{"24.97 that is called 25", 24.97, 25, 10, 10, inMilliseconds, []uint64{2, 3}},
+		{"15 to 10", 15, 15, 10, 10, inMilliseconds, []uint64{1, 2}},
+		{"12 to 10", 12, 12, 10, 10, inMilliseconds, []uint64{1, 2}},
+		{"30 to 10", 30, 30, 10, 10, inMilliseconds, []uint64{3}},
+		{"29.97 to 10", 30000. / 1001, 30000. / 1001, 10, 9.99, inMilliseconds, []uint64{3}},
+		{"30 to 12", 30, 30, 12, 12, inMilliseconds, []uint64{2, 3}},
+		{"25 to 12.5", 25, 25, 12.5, 12.5, inMilliseconds, []uint64{2}},
+		{"25 to 5", 25, 25, 5, 5, inMilliseconds, []uint64{5}},
+		{"10 to 10", 10, 10, 10, 10, inMilliseconds, []uint64{1}},
+		{"9 to 10", 9, 9, 10, 9, inMilliseconds, []uint64{1}},
+		{"10.1 to 10", 10.1, 10, 10, 10.1, inMilliseconds, []uint64{1}},
+		{"25 to all", 25, 25, 0, 25, inMilliseconds, []uint64{1}},
+		{"named 30 and has 25", 25, 30, 10, 10, inMilliseconds, []uint64{2, 3}},
+		{"named 15 and has 25", 25, 15, 10, 10, inMilliseconds, []uint64{2, 3}},
+		{"names none", 25, 0, 10, 10, inMilliseconds, []uint64{2, 3}},
+		{"trembling 25 to 10", 25, 25, 10, 10, trembling, []uint64{2, 3}},
+		{"trembling 25 to 12.5", 25, 25, 12.5, 12.5, trembling, []uint64{2}},
+		{"trembling 10 to 10", 10, 10, 10, 10, trembling, []uint64{1}},
+		{"bursts of 2, 25 to 10", 25, 25, 10, 10, inBursts(2), []uint64{2, 3}},
+		{"bursts of 5, 25 to 10", 25, 25, 10, 10, inBursts(5), []uint64{2, 3}},
+		{"bursts of 25, 25 to 10", 25, 25, 10, 10, inBursts(25), []uint64{2, 3, 4}},
+		{"bursts of 12, 15 to 10, names none", 15, 0, 10, 10, inBursts(12), []uint64{1, 2}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: tt.want, SourceFPS: tt.named})
+			ps := stamped(6000, tt.source, tt.at)
+			takenOf(w, ps[:300]) // until it is known what is usual there
+			gaps := w.Stats().Gaps
+			taken := takenOf(w, ps[300:])
+			got := float64(len(taken)-1) / float64(taken[len(taken)-1]-taken[0]) * tt.source
+			if math.Abs(got/tt.get-1) > 0.002 {
+				t.Errorf("%.4g frames a second, want %.4g", got, tt.get)
+			}
+			for i := 1; i < len(taken); i++ {
+				if step := taken[i] - taken[i-1]; !slices.Contains(tt.steps, step) {
+					t.Fatalf("picture %d is %d after the one before, want one of %d", taken[i], step, tt.steps)
+				}
+			}
+			if gaps = w.Stats().Gaps - gaps; gaps != 0 {
+				t.Errorf("%d gaps", gaps)
+			}
+		})
+	}
+}
+
+// TestRateFollows has a source that becomes slower by half and fast again, as between day and night: the mean stays what was asked.
+func TestRateFollows(t *testing.T) {
+	ps := stamped(3000, 25, exactly)
+	for i := range ps {
+		slow := time.Duration(max(0, min(i-1000, 1000))) * 40 * ms
+		ps[i].PTS += slow
+		ps[i].Arrival = ps[i].Arrival.Add(slow)
+	}
+	w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 25})
+	taken := takenOf(w, ps)
+	for _, part := range []struct {
+		name     string
+		from, to uint64
+		want     int
+	}{
+		{"before", 0, 1000, 400},
+		{"slow", 1000, 2000, 800},
+		{"after", 2000, 3000, 400},
+	} {
+		n := 0
+		for _, seq := range taken {
+			if seq >= part.from && seq < part.to {
+				n++
+			}
+		}
+		// It takes some seconds to know the new rate.
+		if n < part.want-10 || n > part.want+10 {
+			t.Errorf("%s: %d pictures taken, want %d", part.name, n, part.want)
+		}
+	}
+}
+
+// TestEarlyUneven looks at early cuboids of a source of which every second or third picture is taken: that is even enough, and a gap in the source is not.
+func TestEarlyUneven(t *testing.T) {
+	early := func(ps []Picture) int {
+		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, Early: true})
+		pushAll(w, ps)
+		return int(w.Stats().Early)
+	}
+	if n := early(stamped(40, 15, inMilliseconds)); n != 14 {
+		t.Errorf("%d early cuboids of a steady source, want 14", n)
+	}
+	if n := early(after(3, stamped(7, 15, inMilliseconds), shift(66*ms))); n > 2 {
+		t.Errorf("%d early cuboids, across a step of twice the others", n)
+	}
+}
+
+func TestRates(t *testing.T) {
+	w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 25})
+	if source, seen := w.Rates(); source != 25 || seen != 10 {
+		t.Errorf("before a picture: %g and %g, want 25 and 10", source, seen)
+	}
+	pushAll(w, after(500, stamped(1000, 24.97, inMilliseconds), shift(time.Hour)))
+	if source, seen := w.Rates(); math.Abs(source-24.97) > 0.01 || math.Abs(seen-10) > 0.02 {
+		t.Errorf("%g and %g, want 24.97 and 10", source, seen)
+	}
+}
