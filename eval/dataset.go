@@ -114,6 +114,17 @@ func files(root string, endings ...string) []string {
 	})
 }
 
+// filesBelow are likewise the files of a folder and of all folders in it, as paths from there with forward slashes.
+func filesBelow(root string, endings ...string) []string {
+	names := files(root, endings...)
+	for _, dir := range folders(root) {
+		for _, name := range filesBelow(filepath.Join(root, dir), endings...) {
+			names = append(names, dir+"/"+name)
+		}
+	}
+	return names
+}
+
 func list(root string, is func(fs.DirEntry) bool) (names []string) {
 	entries, err := os.ReadDir(root)
 	if err != nil {

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -159,6 +160,32 @@ func TestLayoutsThatDoNotFit(t *testing.T) {
 	}
 }
 
+// TestScoresOfOneName has videos that their folders or their endings tell apart, with labels for each.
+func TestScoresOfOneName(t *testing.T) {
+	given, err := ReadScores(tree(t, map[string]string{"s.csv": "video,frame,error,regularity\n" +
+		"day1/cam.mkv,0,1,0\nday1/cam.mkv,1,1,0\nday2/cam.mkv,0,2,0\nday2/cam.mkv,1,2,0\nb.mkv,0,3,0\nb.avi,0,4,0\nb.mkv,1,3,0\nb.avi,1,4,0\n"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	truth, err := ReadLabels(tree(t, map[string]string{
+		"day1/cam.csv": fiveLabels, "day2/cam.csv": fiveLabels, "b.mkv.csv": fiveLabels, "b.avi.csv": fiveLabels,
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	recordings, err := given.Match(truth)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, r := range recordings {
+		got[r.Name] = r.Clips[1].Error
+	}
+	if want := map[string]float64{"day1/cam": 1, "day2/cam": 2, "b.mkv": 3, "b.avi": 4}; !maps.Equal(got, want) {
+		t.Errorf("errors %v, want %v", got, want)
+	}
+}
+
 func TestScoresOfOthers(t *testing.T) {
 	const head = "video,frame,error,regularity\n"
 	labels := tree(t, map[string]string{"01.csv": fiveLabels, "02.csv": fiveLabels})
@@ -184,6 +211,7 @@ func TestScoresOfOthers(t *testing.T) {
 		"unlabelled":   {files: map[string]string{"s.csv": head + "01,0,1,0\n02,0,1,0\n03,0,1,0\n"}, want: "scores for 03, which has no labels"},
 		"twice":        {files: map[string]string{"a.csv": head + "01,0,1,0\n", "b.csv": head + "01,0,1,0\n"}, want: "scores for 01 are also in"},
 		"other header": {files: map[string]string{"a.csv": "frame,value\n"}, want: `the header is "frame,value"`},
+		"of folders":   {files: map[string]string{"s.csv": head + "day1/01.mkv,0,1,0\nday2/01.mkv,0,1,0\n02,0,1,0\n"}, want: "no scores: 01; there are scores of day1/01, day2/01: put the labels into such folders, as day1/01.csv"},
 		"none":         {files: map[string]string{"a.txt": ""}, want: "no file *.csv"},
 	} {
 		given, err := ReadScores(tree(t, c.files))

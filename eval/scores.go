@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,7 +28,7 @@ const afterCentre = preprocess.Frames - 1 - preprocess.Frames/2
 
 // Given are scores that were not made here.
 type Given struct {
-	Videos map[string][]pipeline.Clip // by the video's name without its ending
+	Videos map[string][]pipeline.Clip // by the video's name without its ending, unless the ending alone tells it from another
 	Step   int                        // the distance of the frames that have a score
 	// Unknown says that nobody knows when the scores were there: files with the header frame,score do not say.
 	Unknown bool
@@ -107,8 +110,9 @@ func (g *Given) parse(r io.Reader, path string) error {
 			return err
 		}
 	}
-	mine := map[string]bool{}
-	var wrong error // the first score that is no number
+	mine := map[string]string{}   // of this file's videos, by what it calls them: their names here
+	ofStem := map[string]string{} // of each name without its ending, what the file calls the video that has it
+	var wrong error               // the first score that is no number
 	count, without := 0, 0
 	for {
 		row, err := rows.Read()
@@ -124,11 +128,23 @@ func (g *Given) parse(r io.Reader, path string) error {
 		line, _ := rows.FieldPos(0)
 		name := stem(filepath.Base(path))
 		if !simple {
-			if name = stem(row[0]); !mine[name] {
+			video, known := row[0], false
+			if name, known = mine[video]; !known {
+				name = stem(video)
+				if other, taken := ofStem[name]; taken {
+					// The endings alone tell them apart.
+					if mine[other] != other {
+						g.rename(mine[other], other)
+						mine[other] = other
+					}
+					name = video
+				} else {
+					ofStem[name] = video
+				}
 				if err := g.claim(name, path); err != nil {
 					return fmt.Errorf("line %d: %w", line, err)
 				}
-				mine[name], g.replay[name] = true, true
+				mine[video], g.replay[name] = name, true
 			}
 			row = row[1:]
 		}
@@ -142,6 +158,14 @@ func (g *Given) parse(r io.Reader, path string) error {
 			return fmt.Errorf("line %d: %w", line, err)
 		}
 	}
+}
+
+// rename gives a video another name.
+func (g *Given) rename(from, to string) {
+	g.source[to], g.Videos[to], g.replay[to] = g.source[from], g.Videos[from], g.replay[from]
+	delete(g.source, from)
+	delete(g.Videos, from)
+	delete(g.replay, from)
 }
 
 // claim makes a video the file's.
@@ -174,14 +198,15 @@ func (g *Given) score(name, frameText, scoreText string) error {
 	return nil
 }
 
-// ReadLabels reads every NAME.csv of a folder, or the one file, as the truth of scores whose videos are not here.
+// ReadLabels reads every NAME.csv of a folder and of the folders in it, or the one file, as the truth of scores whose videos are not here. That of
+// day1/cam.mkv is day1/cam.csv.
 func ReadLabels(path string) (*Dataset, error) {
 	names := []string{filepath.Base(path)}
 	dir := filepath.Dir(path)
 	if info, err := os.Stat(path); err != nil {
 		return nil, err
 	} else if info.IsDir() {
-		dir, names = path, files(path, ".csv")
+		dir, names = path, filesBelow(path, ".csv")
 		if len(names) == 0 {
 			return nil, fmt.Errorf("%s: no file *.csv in it, want labels with the header %s", path, labelsHeader)
 		}
@@ -221,7 +246,7 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 		out = append(out, Recording{Name: v.Name, Abnormal: v.Abnormal, Clips: clips, FPS: math.NaN()})
 	}
 	if lack != nil {
-		return nil, fmt.Errorf("%d of %d labelled videos have no scores: %s", len(lack), len(d.Test), strings.Join(lack, ", "))
+		return nil, fmt.Errorf("%d of %d labelled videos have no scores: %s%s", len(lack), len(d.Test), strings.Join(lack, ", "), g.hint(lack))
 	}
 	if len(out) != len(g.Videos) {
 		known := map[string]bool{}
@@ -235,4 +260,18 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 		}
 	}
 	return out, nil
+}
+
+// hint says which scores may be meant for labels that have none: of videos of one name there are scores by folder.
+func (g *Given) hint(lack []string) string {
+	var have []string
+	for _, name := range slices.Sorted(maps.Keys(g.Videos)) {
+		if slices.Contains(lack, path.Base(name)) && path.Base(name) != name {
+			have = append(have, name)
+		}
+	}
+	if have == nil {
+		return ""
+	}
+	return fmt.Sprintf("; there are scores of %s: put the labels into such folders, as %s.csv", strings.Join(have, ", "), have[0])
 }

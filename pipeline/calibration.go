@@ -52,13 +52,14 @@ type Calibration struct {
 	HoursNeeded  float64        `json:"hours_needed"`          // of normal video, for a threshold that is not provisional
 	Places       *Places        `json:"places,omitempty"`      // nil where no place is restless
 
-	LoQuantile    float64   `json:"lo_quantile"`    // the quantile of the normal errors that Lo is
-	ThetaQuantile float64   `json:"theta_quantile"` // likewise, for RuleQuantile
-	Margin        float64   `json:"margin"`         // for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
-	Clips         int       `json:"clips"`          // normal clips that were scored
-	Least         float64   `json:"least"`          // of their errors
-	Greatest      float64   `json:"greatest"`       // likewise
-	Seconds       float64   `json:"seconds"`        // of normal video
+	LoQuantile    float64   `json:"lo_quantile"`       // the quantile of the normal errors that Lo is
+	ThetaQuantile float64   `json:"theta_quantile"`    // likewise, for RuleQuantile
+	Margin        float64   `json:"margin"`            // for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
+	Clips         int       `json:"clips"`             // normal clips that were scored
+	Least         float64   `json:"least"`             // of their errors
+	Greatest      float64   `json:"greatest"`          // likewise
+	Seconds       float64   `json:"seconds"`           // of normal video
+	LeftOut       LeftOut   `json:"left_out,omitzero"` // clips that did not count
 	Made          time.Time `json:"made"`
 }
 

@@ -23,6 +23,7 @@ type Clip struct {
 	Regularity float64 // NaN without a calibration
 	Gap        bool    // the first cuboid after a gap
 	Held       bool    // the calibration does not fit what the camera sent, so nothing came of the clip
+	Opening    int     // of the source, from 1
 	Pictures   int     // that it has: preprocess.Frames, or fewer for an early one
 	Boxes      []alerts.Box
 	Zones      []string

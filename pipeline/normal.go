@@ -37,6 +37,19 @@ func (n *Normal) Add(c Clip) {
 	n.until, n.cut = c.Last.PTS, false
 }
 
+// Append adds what was scored of another recording.
+func (n *Normal) Append(o *Normal) {
+	if len(o.clips) == 0 {
+		return
+	}
+	at := len(n.clips)
+	n.clips = append(n.clips, o.clips...)
+	n.clips[at].first = true
+	n.cells = append(n.cells, o.cells...)
+	n.done += n.until - n.began + o.done
+	n.began, n.until, n.cut = o.began, o.until, o.cut
+}
+
 // Cut says that the next clip is of another recording.
 func (n *Normal) Cut() { n.cut = true }
 

@@ -196,7 +196,7 @@ func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
 		From: at(preprocess.Frames - scored), Seen: at(preprocess.Frames - (scored+1)/2),
-		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Opening: c.Opening, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
 	}
 	if b.windows {
 		clip.Cells = s.Cells[:]

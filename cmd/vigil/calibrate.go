@@ -1,11 +1,9 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"math"
 	"time"
 
 	"github.com/google/renameio/v2"
@@ -30,11 +28,7 @@ type calibrate struct {
 	quantile          bool // was asked for, in place of a budget
 	json              bool
 	liveFor           time.Duration
-	width, height     int
-	rate              float64 // of the first clip
-	fps               []float64
-	normal            pipeline.Normal
-	mixed             error
+	normal            normalVideo // of all sources
 }
 
 func calibrateCommand() *cobra.Command {
@@ -129,19 +123,18 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 	if err != nil {
 		return pipeline.Calibration{}, err
 	}
-	total, err := probe(ctx, c.sources, c.settings.Settings)
+	total, err := c.probeGood(ctx, cmd.ErrOrStderr())
 	if err != nil {
 		return pipeline.Calibration{}, err
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	bar := newProgress(cmd.ErrOrStderr(), "calibrate", "frames", total)
-	for i := range c.sources {
-		if err := c.source(ctx, i, loaded, log, bar); err != nil {
-			bar.finish()
-			return pipeline.Calibration{}, err
-		}
-	}
+	err = c.score(ctx, loaded, log, bar, cmd.ErrOrStderr())
 	bar.finish()
+	if err != nil {
+		return pipeline.Calibration{}, err
+	}
+	c.rates.print(cmd.ErrOrStderr(), "calibrate")
 	perDay := c.settings.Alarms.PerDay()
 	if c.quantile {
 		perDay = 0
@@ -149,11 +142,12 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 	return pipeline.Calibrate(pipeline.Calibration{
 		Key: pipeline.Key{
 			Camera: c.settings.Name, Model: m.Hash(), Mask: pipeline.MaskHash(c.settings.Mask),
-			Width: c.width, Height: c.height, FPS: pipeline.Median(c.fps), Hop: c.settings.Hop,
+			Width: c.normal.width, Height: c.normal.height, FPS: c.normal.fps(), Hop: c.settings.Hop,
 		},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,
 		AlarmsPerDay: perDay, Detector: detectorOf(c.settings).Record(), Made: time.Now().UTC().Truncate(time.Second),
-	}, &c.normal)
+		LeftOut: c.normal.left,
+	}, &c.normal.clips)
 }
 
 // writable tells before the work whether its result can be written.
@@ -163,48 +157,4 @@ func writable(path string) error {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return f.Cleanup()
-}
-
-// source adds the errors of one source's clips.
-func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress) error {
-	cam, err := c.pipelineCamera(i, loaded, bar.add)
-	if err != nil {
-		return err
-	}
-	// Early clips are few, and no more than others.
-	cam.Early = false
-	watch := ctx
-	if cam.Live {
-		limited, cancel := context.WithTimeout(ctx, c.liveFor)
-		defer cancel()
-		watch = limited
-	}
-	watch, cancel := context.WithCancel(watch)
-	defer cancel()
-	c.normal.Cut()
-	_, err = pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
-		Threads: c.threads, Log: log,
-		OnClip: func(clip pipeline.Clip) {
-			if c.normal.Clips() == 0 {
-				c.width, c.height, c.rate = clip.Width, clip.Height, clip.FPS
-			}
-			if clip.Width != c.width || clip.Height != c.height {
-				c.mixed = fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size",
-					c.sources[i], clip.Width, clip.Height, c.width, c.height)
-				cancel()
-			}
-			// A live camera's times tremble; recordings of different rates do not belong together.
-			if !cam.Live && math.Abs(clip.FPS-c.rate) > 0.1*c.rate {
-				c.mixed = fmt.Errorf("%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one that divides both",
-					c.sources[i], clip.FPS, c.rate)
-				cancel()
-			}
-			c.normal.Add(clip)
-			c.fps = append(c.fps, clip.FPS)
-		},
-	})
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	return errors.Join(err, c.mixed)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"vigil/pipeline"
 )
@@ -11,6 +12,9 @@ import (
 func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 	fmt.Fprintf(w, "%s: camera %s, lo %.4g, theta %.4g from %d clips (%s) of normal video; errors from %.4g to %.4g\n",
 		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Least, c.Greatest)
+	if text := leftOutText(c.LeftOut); text != "" {
+		fmt.Fprintln(w, text)
+	}
 	switch {
 	case c.Rule == pipeline.RuleBudget:
 		t := c.Tail
@@ -37,6 +41,21 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 	if share, most := c.Places.Restless(); share > 0 {
 		fmt.Fprintf(w, "%.0f %% of the picture are restless; errors there are divided by up to %.2g\n", 100*share, most)
 	}
+}
+
+// leftOutText says which clips did not count, and why; nothing where all did.
+func leftOutText(l pipeline.LeftOut) string {
+	var parts []string
+	if l.AfterOpenings > 0 {
+		parts = append(parts, fmt.Sprintf("%d clips in the moments after the source was opened again (%d times)", l.AfterOpenings, l.Openings))
+	}
+	if l.AfterGaps > 0 {
+		parts = append(parts, fmt.Sprintf("%d clips in the moments after gaps (%d)", l.AfterGaps, l.Gaps))
+	}
+	if parts == nil {
+		return ""
+	}
+	return "left out, for they may not show what is normal: " + strings.Join(parts, ", ")
 }
 
 // perDay is a rate in the largest unit that has one.

@@ -84,7 +84,8 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 // calibrateOn takes lo and theta from normal video at the live hop, as 'vigil calibrate' does.
 func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []string) (pipeline.Threshold, error) {
 	c := calibrate{recordings: e.recordings, lo: loQuantile, theta: thetaQuantile, margin: margin}
-	c.settings.Name, c.sources = camera, nil
+	c.settings.Name = camera
+	var sources []capture.Address
 	for _, p := range paths {
 		source, err := capture.ParseAddress(p)
 		if err == nil && source.Live() {
@@ -93,8 +94,9 @@ func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []stri
 		if err != nil {
 			return pipeline.Threshold{}, usageError{fmt.Errorf("--calibrate: %s: %w", p, err)}
 		}
-		c.sources = append(c.sources, source)
+		sources = append(sources, source)
 	}
+	c.take(sources)
 	cal, err := c.run(cmd)
 	return pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}, err
 }
@@ -103,16 +105,19 @@ func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []stri
 func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models, thresholds eval.Thresholds, scorer *eval.Scorer) error {
 	ctx := cmd.Context()
 	r := e.recordings
-	r.settings.Calibration, r.settings.Threshold, r.settings.Hop, r.sources = "", nil, 1, nil
+	r.settings.Calibration, r.settings.Threshold, r.settings.Hop = "", nil, 1
+	var sources []capture.Address
 	for _, v := range data.Test {
 		source, err := capture.ParseAddress(v.Path)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.Path, err)
 		}
-		r.sources = append(r.sources, source)
+		sources = append(sources, source)
 	}
-	total, err := probe(ctx, r.sources, r.settings.Settings)
-	if err != nil {
+	r.take(sources)
+	// Figures without one of the videos would be those of another data set.
+	total, bad, err := probe(ctx, r.sources, r.settings.Settings)
+	if err := errors.Join(append(bad, err)...); err != nil {
 		return err
 	}
 	bar := newProgress(e.stderr, "eval", "frames", total)

@@ -45,7 +45,7 @@ func pseudoCommand() *cobra.Command {
 			if err := f.check(); err != nil {
 				return usageError{err}
 			}
-			err := f.run(cmd.Context(), cmd.OutOrStdout(), args)
+			err := f.run(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), args)
 			if cmd.Context().Err() != nil {
 				return errInterrupted
 			}
@@ -73,7 +73,7 @@ func (f *faking) check() error {
 }
 
 // run makes all videos in a folder of another name, which gets its own when they are whole.
-func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err error) {
+func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []string) (err error) {
 	whole := filepath.Clean(f.out)
 	if err := os.MkdirAll(filepath.Dir(whole), 0o755); err != nil {
 		return err
@@ -92,8 +92,8 @@ func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err 
 			return err
 		}
 	}
-	names := map[string]string{}
-	for n, arg := range args {
+	var sources []capture.Address
+	for _, arg := range args {
 		source, err := capture.ParseAddress(arg)
 		if err != nil {
 			return usageError{err}
@@ -101,14 +101,35 @@ func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err 
 		if source.Live() {
 			return usageError{fmt.Errorf("%s: is a live camera, give recordings of it", source)}
 		}
-		name := strings.TrimSuffix(filepath.Base(source.String()), filepath.Ext(source.String()))
-		if other, taken := names[name]; taken {
-			return usageError{fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other", other, arg, name)}
+		sources = append(sources, source)
+	}
+	names := fileNames(sources)
+	for n, source := range sources {
+		for i := range n {
+			if sources[i] == source || names[i] == names[n] {
+				return usageError{fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other", sources[i], source, names[i])}
+			}
 		}
-		names[name] = arg
-		if err := f.one(ctx, source, part, name, uint64(n)); err != nil {
+	}
+	var bad []error
+	for n, source := range sources {
+		video, err := readGray(ctx, source)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		if err := f.one(ctx, video, part, names[n], uint64(n)); err != nil {
 			return err
 		}
+	}
+	if len(bad) == len(sources) {
+		return errors.Join(bad...)
+	}
+	for _, err := range bad {
+		leaveOut(stderr, err)
 	}
 	if f.made == 0 {
 		return fmt.Errorf("nothing could be made of %d recordings: they are too short, or nothing moves in them", len(args))
@@ -116,7 +137,7 @@ func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err 
 	if err := errors.Join(os.Chmod(part, 0o755), os.Rename(part, whole)); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s: %d videos of %d recordings", f.out, f.made, len(args))
+	fmt.Fprintf(stdout, "%s: %d videos of %d recordings", f.out, f.made, len(sources)-len(bad))
 	if f.left > 0 {
 		fmt.Fprintf(stdout, "; %d could not be made: too short, or too little moves", f.left)
 	}
@@ -125,11 +146,7 @@ func (f *faking) run(ctx context.Context, stdout io.Writer, args []string) (err 
 }
 
 // one makes the copies of a recording.
-func (f *faking) one(ctx context.Context, source capture.Address, dir, name string, n uint64) error {
-	video, err := readGray(ctx, source)
-	if err != nil {
-		return err
-	}
+func (f *faking) one(ctx context.Context, video *pseudo.Video, dir, name string, n uint64) error {
 	for i := range f.copies {
 		r := rand.New(rand.NewPCG(f.seed, n<<16|uint64(i)))
 		kind, make := "fast", pseudo.Fast

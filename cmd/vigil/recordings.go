@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -23,7 +24,10 @@ type recordings struct {
 	realtime                  bool
 
 	sources  []capture.Address
+	names    []string // of the sources, in tables and messages
+	cameras  []string // likewise, as cameras
 	settings config.Camera
+	rates    rateLog
 }
 
 func (r *recordings) flags(cmd *cobra.Command) {
@@ -42,8 +46,9 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
+	var addresses []capture.Address
 	for _, s := range sources {
-		r.sources = append(r.sources, s.Address)
+		addresses = append(addresses, s.Address)
 		if s.Camera == nil {
 			continue
 		}
@@ -52,6 +57,7 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 		}
 		r.camera, r.configFile = s.Camera.Name, cmp.Or(r.configFile, config.DefaultFile)
 	}
+	r.take(addresses)
 	r.settings = config.Camera{Settings: config.Default().Defaults}
 	if r.configFile != "" {
 		if r.camera == "" {
@@ -96,12 +102,17 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// take makes these the sources.
+func (r *recordings) take(sources []capture.Address) {
+	r.sources, r.names, r.cameras = sources, recordingNames(sources), namesOfCameras(sources)
+}
+
 // pipelineCamera is the camera that plays the i-th recording; counted sees every frame that is read.
 func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipeline.Camera, error) {
 	s := r.settings
 	s.Source = r.sources[i]
 	if s.Name == "" {
-		s.Name = alerts.CameraName(s.Source.String())
+		s.Name = r.cameras[i]
 	}
 	cam, err := newCamera(s, loaded)
 	if err != nil {
@@ -133,32 +144,65 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 	return cam, nil
 }
 
-// probe opens each source once, so that wrong ones are told before any work is done, and adds up their frames; 0 if one
-// does not know.
-func probe(ctx context.Context, sources []capture.Address, s config.Settings) (frames int, err error) {
-	var wrong []error
-	unknown := false
+// probe opens each source once, so that wrong ones are told before any work is done, and adds up the frames of the others; 0 if one does not
+// know. bad has what is wrong with each source, nil for nothing.
+func probe(ctx context.Context, sources []capture.Address, s config.Settings) (frames int, bad []error, err error) {
 	o, err := openOptions(s)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	for _, source := range sources {
+	bad = make([]error, len(sources))
+	unknown := false
+	for i, source := range sources {
 		stream, err := capture.Open(ctx, source, o)
 		if err != nil {
-			wrong = append(wrong, err)
+			bad[i] = err
 			continue
 		}
 		n := stream.Info().Frames
+		bad[i] = stream.Close()
 		unknown = unknown || n == 0
 		frames += n
-		if err := stream.Close(); err != nil {
-			wrong = append(wrong, err)
-		}
 	}
 	if unknown {
 		frames = 0
 	}
-	return frames, errors.Join(wrong...)
+	return frames, bad, ctx.Err()
+}
+
+// probeGood is probe for those that go on with what is good: a source that is bad is left out with a warning. It is an error if all are.
+func (r *recordings) probeGood(ctx context.Context, w io.Writer) (frames int, err error) {
+	frames, bad, err := probe(ctx, r.sources, r.settings.Settings)
+	if err != nil {
+		return 0, err
+	}
+	var good []int
+	for i := range r.sources {
+		if bad[i] == nil {
+			good = append(good, i)
+		}
+	}
+	if len(good) == 0 {
+		return 0, errors.Join(bad...)
+	}
+	for _, err := range bad {
+		if err != nil {
+			leaveOut(w, err)
+		}
+	}
+	r.sources, r.names, r.cameras = pick(r.sources, good), pick(r.names, good), pick(r.cameras, good)
+	return frames, nil
+}
+
+// leaveOut warns of a recording that is left out of a command that has others; err names it.
+func leaveOut(w io.Writer, err error) { fmt.Fprintf(w, "warning: left out: %v\n", err) }
+
+func pick[T any](of []T, which []int) []T {
+	out := make([]T, len(which))
+	for i, k := range which {
+		out[i] = of[k]
+	}
+	return out
 }
 
 // countedStream tells of each frame that was read.

@@ -32,11 +32,13 @@ type replay struct {
 
 // videoResult is what became of one recording.
 type videoResult struct {
-	Video  string `json:"video"`
-	Frames uint64 `json:"frames"`
-	Clips  uint64 `json:"clips"`
-	Events uint64 `json:"events"`
-	Error  string `json:"error,omitempty"`
+	Video  string  `json:"video"`
+	Frames uint64  `json:"frames"`
+	Clips  uint64  `json:"clips"`
+	Events uint64  `json:"events"`
+	Source float64 `json:"source_fps,omitempty"` // frames a second that the recording has
+	Seen   float64 `json:"fps,omitempty"`        // that the model saw
+	Error  string  `json:"error,omitempty"`
 	// Unscorable are the clips that could not be scored.
 	Unscorable uint64 `json:"unscorable,omitempty"`
 }
@@ -109,9 +111,12 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if _, err := loaded.load(r.settings.Model); err != nil {
 		return err
 	}
-	total, err := probe(ctx, r.sources, r.settings.Settings)
+	total, bad, err := probe(ctx, r.sources, r.settings.Settings)
 	if err != nil {
 		return err
+	}
+	if !slices.Contains(bad, nil) {
+		return errors.Join(bad...)
 	}
 	var scores, events *table
 	if r.scores != "" {
@@ -142,13 +147,18 @@ func (r *replay) run(ctx context.Context) (err error) {
 	}
 	began := time.Now()
 	bar := newProgress(r.stderr, "replay", "frames", total)
-	for i, source := range r.sources {
-		if err := r.video(ctx, i, filepath.Base(source.String()), loaded, opts, bar, scores, events); err != nil {
+	for i := range r.sources {
+		if bad[i] != nil {
+			r.results = append(r.results, videoResult{Video: r.names[i], Error: bad[i].Error()})
+			continue
+		}
+		if err := r.video(ctx, i, r.names[i], loaded, opts, bar, scores, events); err != nil {
 			bar.finish()
 			return err
 		}
 	}
 	bar.finish()
+	r.rates.print(r.stderr, "replay")
 	good := slices.ContainsFunc(r.results, func(v videoResult) bool { return v.Error == "" })
 	if scores != nil && good {
 		err = events.commit()
@@ -214,7 +224,12 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 		return errInterrupted
 	}
 	result := videoResult{Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events, Unscorable: stats[0].Unscorable}
+	if err == nil {
+		result.Source, result.Seen = stats[0].Rates.Source, stats[0].Rates.Seen
+		r.rates.add(video, stats[0].Rates)
+	}
 	if err != nil {
+		err = fmt.Errorf("%s: %w", r.sources[i], err)
 		result.Error = err.Error()
 	}
 	r.results = append(r.results, result)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vigil/alerts"
+	"vigil/capture"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -75,14 +75,12 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 	cfg := config.Default()
 	cfg.Model = modelFile
 	cfg.MQTT = config.MQTT{} // what a configuration file announced of this data_dir stays
-	names := map[string]int{}
-	for _, s := range list {
-		// The redacted form names the camera: names appear in subjects and logs.
-		name := alerts.CameraName(s.String())
-		if names[name]++; names[name] > 1 {
-			name = fmt.Sprintf("%s-%d", name, names[name])
-		}
-		cam := config.Camera{Name: name, Source: s.Address, Settings: cfg.Defaults}
+	addresses := make([]capture.Address, len(list))
+	for i, s := range list {
+		addresses[i] = s.Address
+	}
+	for i, name := range namesOfCameras(addresses) {
+		cam := config.Camera{Name: name, Source: addresses[i], Settings: cfg.Defaults}
 		cam.Model = modelFile
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}

@@ -32,7 +32,7 @@ type training struct {
 
 	stdout, stderr io.Writer
 	spec           model.Spec
-	rates          []float64 // frames a second that the model sees of each source; 0 where unknown
+	seen           []float64 // frames a second that the model sees of each source; 0 where unknown
 }
 
 func trainCommand() *cobra.Command {
@@ -188,7 +188,10 @@ func (t *training) checkOut() error {
 func (t *training) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
 	recipe := t.teaching(cmd)
-	total, err := probe(ctx, t.sources, t.settings.Settings)
+	total, err := t.probeGood(ctx, t.stderr)
+	if ctx.Err() != nil {
+		return errInterrupted
+	}
 	if err != nil {
 		return err
 	}
@@ -224,9 +227,9 @@ func (t *training) run(cmd *cobra.Command) error {
 // file, at least on one day.
 func (t *training) notes() map[string]string {
 	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
-	low, high := slices.Min(t.rates), slices.Max(t.rates)
+	low, high := slices.Min(t.seen), slices.Max(t.seen)
 	if low > 0 && high-low < 0.01*high {
-		notes[train.NoteFPS] = strconv.FormatFloat(t.rates[0], 'g', 6, 64)
+		notes[train.NoteFPS] = strconv.FormatFloat(t.seen[0], 'g', 6, 64)
 	}
 	return notes
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 
 	"vigil/capture"
 	"vigil/model/train"
+	"vigil/pipeline"
 	"vigil/preprocess"
 )
 
@@ -17,13 +17,15 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 	bar := newProgress(t.stderr, "read", "frames", total)
 	defer bar.finish()
 	var videos []train.Video
-	for _, source := range t.sources {
-		more, err := t.readOne(ctx, source, bar)
-		if err != nil {
-			return nil, err
+	var bad []error
+	for i := range t.sources {
+		more, err := t.readOne(ctx, i, bar)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
-		if len(more) == 0 {
-			fmt.Fprintf(t.stderr, "%s: shorter than a clip of %d frames, left out\n", source, preprocess.Frames)
+		if err != nil {
+			bad = append(bad, err)
+			continue
 		}
 		videos = append(videos, more...)
 		if len(videos) > 0 {
@@ -32,11 +34,20 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 			}
 		}
 	}
+	t.rates.print(t.stderr, "train")
+	if len(videos) == 0 {
+		return nil, fmt.Errorf("%w: %w", train.ErrTooLittle, errors.Join(bad...))
+	}
+	bar.clear()
+	for _, err := range bad {
+		leaveOut(t.stderr, err)
+	}
 	return videos, nil
 }
 
 // readOne reads a recording through the window that scoring uses too, so that the model learns the frames it will see.
-func (t *training) readOne(ctx context.Context, source capture.Address, bar *progress) (videos []train.Video, err error) {
+func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []train.Video, err error) {
+	source, name := t.sources[i], t.names[i]
 	o, err := openOptions(t.settings.Settings)
 	if err != nil {
 		return nil, err
@@ -55,16 +66,19 @@ func (t *training) readOne(ctx context.Context, source capture.Address, bar *pro
 	if want := t.settings.FPS; want > 0 && (rate == 0 || want < rate) {
 		rate = want
 	}
-	t.rates = append(t.rates, rate)
 	side := t.spec.Side
 	prepare := preprocess.NewPreparer(side, t.settings.Mask)
 	defer func() { err = errors.Join(err, prepare.Close()) }()
 	window := preprocess.NewWindow(preprocess.WindowConfig{Side: side, Hop: 1, FPS: t.settings.FPS, SourceFPS: stream.Info().FPS})
-	name := filepath.Base(source.String())
 	var frame capture.Frame
 	var cuboid preprocess.Cuboid
 	for {
 		if err := stream.Read(ctx, &frame); errors.Is(err, io.EOF) {
+			if err := window.Short(); err != nil {
+				return nil, fmt.Errorf("%s: %w", source, err)
+			}
+			t.seen = append(t.seen, rate)
+			t.rates.add(name, pipeline.RatesOf(t.settings.FPS, window))
 			return videos, nil
 		} else if err != nil {
 			return nil, err

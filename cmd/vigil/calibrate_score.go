@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"time"
+
+	"vigil/pipeline"
+	"vigil/preprocess"
+)
+
+// normalVideo is what was scored of normal video, of one source or of several.
+type normalVideo struct {
+	clips         pipeline.Normal
+	settling      pipeline.Settling // of one source
+	left          pipeline.LeftOut  // of several
+	width, height int
+	rate          float64       // of the first clip
+	steps         int           // from one frame of a clip to the next, in all clips
+	time          time.Duration // that they took
+}
+
+func (n *normalVideo) add(c pipeline.Clip) {
+	if n.width == 0 {
+		n.width, n.height, n.rate = c.Width, c.Height, c.FPS
+	}
+	if n.settling.Take(&c) {
+		n.clips.Add(c)
+	}
+	n.steps += preprocess.Frames - 1
+	n.time += c.Last.PTS - c.First.PTS
+}
+
+// fps is the mean rate of the frames that the model saw. Where they are not evenly spaced that of a single clip is a little off.
+func (n *normalVideo) fps() float64 { return float64(n.steps) / n.time.Seconds() }
+
+// append adds another source's.
+func (n *normalVideo) append(o *normalVideo) {
+	if n.width == 0 {
+		n.width, n.height, n.rate = o.width, o.height, o.rate
+	}
+	n.clips.Append(&o.clips)
+	n.left.Add(o.settling.LeftOut())
+	n.steps += o.steps
+	n.time += o.time
+}
+
+// fits says why a clip does not belong to what was scored before; nil where it does.
+func (n *normalVideo) fits(source fmt.Stringer, c pipeline.Clip, live bool) error {
+	switch {
+	case n.width == 0:
+		return nil
+	case c.Width != n.width || c.Height != n.height:
+		return fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size", source, c.Width, c.Height, n.width, n.height)
+	// A live camera's times tremble; recordings of different rates do not belong together.
+	case !live && math.Abs(c.FPS-n.rate) > 0.1*n.rate:
+		return fmt.Errorf("%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one that divides both",
+			source, c.FPS, n.rate)
+	}
+	return nil
+}
+
+// score scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all are.
+func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, bar *progress, w io.Writer) error {
+	var bad []error
+	for i := range c.sources {
+		one, err, fatal := c.source(ctx, i, loaded, log, bar)
+		switch {
+		case ctx.Err() != nil:
+			return errInterrupted
+		case fatal != nil:
+			return fatal
+		case err != nil:
+			bad = append(bad, fmt.Errorf("%s: %w", c.sources[i], err))
+			continue
+		}
+		c.normal.append(one)
+	}
+	if len(bad) == len(c.sources) {
+		return errors.Join(bad...)
+	}
+	bar.clear()
+	for _, err := range bad {
+		leaveOut(w, err)
+	}
+	return nil
+}
+
+// source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one camera's, or from being scored at all.
+func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress) (one *normalVideo, err, fatal error) {
+	cam, err := c.pipelineCamera(i, loaded, bar.add)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Early clips are few, and no more than others.
+	cam.Early = false
+	watch := ctx
+	if !cam.Live {
+		log = nil // what becomes of a recording is said at the end
+	} else {
+		limited, cancel := context.WithTimeout(ctx, c.liveFor)
+		defer cancel()
+		watch = limited
+	}
+	watch, cancel := context.WithCancel(watch)
+	defer cancel()
+	one = &normalVideo{}
+	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
+		Threads: c.threads, Log: log,
+		OnClip: func(clip pipeline.Clip) {
+			if fatal == nil {
+				fatal = errors.Join(c.normal.fits(c.sources[i], clip, cam.Live), one.fits(c.sources[i], clip, cam.Live))
+			}
+			if fatal != nil {
+				cancel()
+				return
+			}
+			one.add(clip)
+		},
+	})
+	if err == nil && fatal == nil {
+		c.rates.add(c.names[i], stats[0].Rates)
+	}
+	return one, err, fatal
+}

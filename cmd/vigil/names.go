@@ -1,0 +1,115 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"vigil/alerts"
+	"vigil/capture"
+)
+
+// recordingNames names recordings in tables and messages: by their base names, and where several have one by as many of the folders before it as
+// tell them apart. The order in which they are given plays no part.
+func recordingNames(sources []capture.Address) []string {
+	return distinct(sources, func(_ int, parts []string) string { return strings.Join(parts, "/") },
+		func(name string, n int) string { return fmt.Sprintf("%s (%d)", name, n) })
+}
+
+// cameraNames names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and b-stream1. Only the redacted
+// form of an address takes part, since names appear in subjects and logs.
+func namesOfCameras(sources []capture.Address) []string {
+	join := func(i int, parts []string) string {
+		if len(parts) == 1 {
+			return alerts.CameraName(sources[i].String())
+		}
+		return alerts.CameraName(strings.Join(parts, "-"))
+	}
+	return distinct(sources, join, func(name string, n int) string { return fmt.Sprintf("%s-%d", name, n) })
+}
+
+// fileNames are recordingNames without endings, as parts of the names of files: slashes are dashes. An ending that alone tells two apart stays.
+func fileNames(sources []capture.Address) []string {
+	names := recordingNames(sources)
+	stems := make([]string, len(names))
+	count := map[string]int{}
+	for i, name := range names {
+		stems[i] = strings.TrimSuffix(name, filepath.Ext(name))
+		count[stems[i]]++
+	}
+	for i, name := range names {
+		if count[stems[i]] > 1 {
+			stems[i] = name
+		}
+		stems[i] = strings.ReplaceAll(stems[i], "/", "-")
+	}
+	return stems
+}
+
+// distinct gives each source the name that join makes of the shortest end of its address that no other has. Sources that not even the whole of it
+// tells apart, as those whose passwords alone differ, are numbered in an order of their own.
+func distinct(sources []capture.Address, join func(i int, parts []string) string, number func(name string, n int) string) []string {
+	parts := make([][]string, len(sources))
+	depth := make([]int, len(sources))    // how many of the last parts make the name
+	whole := make([]string, len(sources)) // the name that all of them make
+	for i, s := range sources {
+		parts[i], depth[i] = addressParts(s), 1
+		whole[i] = join(i, parts[i])
+	}
+	name := func(i int) string { return join(i, parts[i][len(parts[i])-depth[i]:]) }
+	for {
+		sharing := map[string][]int{}
+		for i := range sources {
+			sharing[name(i)] = append(sharing[name(i)], i)
+		}
+		longer := false
+		for _, all := range sharing {
+			for _, i := range all {
+				others := slices.ContainsFunc(all, func(j int) bool { return whole[j] != whole[i] })
+				if others && depth[i] < len(parts[i]) {
+					depth[i]++
+					longer = true
+				}
+			}
+		}
+		if !longer {
+			return numbered(sources, sharing, number)
+		}
+	}
+}
+
+// numbered turns the sources that share each name into names, the first by order of address without a number.
+func numbered(sources []capture.Address, sharing map[string][]int, number func(name string, n int) string) []string {
+	out := make([]string, len(sources))
+	for name, all := range sharing {
+		slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(sources[a].Reveal(), sources[b].Reveal()) })
+		n := 1
+		for k, i := range all {
+			out[i] = name
+			for k > 0 && (out[i] == name || sharing[out[i]] != nil) {
+				n++
+				out[i] = number(name, n)
+			}
+		}
+	}
+	return out
+}
+
+// addressParts are the parts of an address between slashes, the host's first, without anything that is secret.
+func addressParts(a capture.Address) []string {
+	text := a.String()
+	if _, rest, ok := strings.Cut(text, "://"); ok && a.Live() {
+		text = rest[strings.LastIndexByte(rest, '@')+1:]
+	} else if !a.Live() {
+		if whole, err := filepath.Abs(text); err == nil {
+			text = whole
+		}
+	}
+	parts := strings.FieldsFunc(filepath.ToSlash(text), func(r rune) bool { return r == '/' })
+	if len(parts) == 0 {
+		return []string{text}
+	}
+	return parts
+}

@@ -1,0 +1,45 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"vigil/pipeline"
+)
+
+// rateLog collects the frame rates of recordings, so that it can be said what became of the rate that was asked for.
+type rateLog struct {
+	rates []string            // in words, each once
+	names map[string][]string // of the recordings with each
+}
+
+func (l *rateLog) add(name string, r pipeline.Rates) {
+	text := r.String()
+	if l.names == nil {
+		l.names = map[string][]string{}
+	}
+	if !slices.Contains(l.rates, text) {
+		l.rates = append(l.rates, text)
+	}
+	l.names[text] = append(l.names[text], name)
+}
+
+// mostNames is how many recordings a line names.
+const mostNames = 3
+
+// print says it in a line for each rate.
+func (l *rateLog) print(w io.Writer, what string) {
+	for _, text := range l.rates {
+		of := ""
+		if names := l.names[text]; len(l.rates) > 1 {
+			of = strings.Join(names[:min(len(names), mostNames)], ", ")
+			if more := len(names) - mostNames; more > 0 {
+				of += fmt.Sprintf(" and %d more", more)
+			}
+			of += ": "
+		}
+		fmt.Fprintf(w, "%s: %s%s\n", what, of, text)
+	}
+}

@@ -1,0 +1,88 @@
+package pipeline
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+// TestSettling leaves out what follows a gap or another opening of the source, and says how much.
+func TestSettling(t *testing.T) {
+	type clip struct {
+		at, opening int
+		gap         bool
+	}
+	for _, tt := range []struct {
+		name  string
+		clips []clip
+		want  []int // at which those begin that count
+		gaps  []int // of these, those with a gap before
+		left  LeftOut
+	}{
+		{"nothing wrong", []clip{{0, 1, false}, {1, 1, false}, {2, 1, false}}, []int{0, 1, 2}, nil, LeftOut{}},
+		{"the first is after nothing", []clip{{50, 3, true}, {51, 3, false}}, []int{50, 51}, []int{50}, LeftOut{}},
+		{
+			"a gap",
+			[]clip{{0, 1, false}, {5, 1, true}, {6, 1, false}, {7, 1, false}, {8, 1, false}},
+			[]int{0, 7, 8},
+			[]int{7},
+			LeftOut{Gaps: 1, AfterGaps: 2},
+		},
+		{
+			"two openings, and a gap after the last",
+			[]clip{{0, 1, false}, {5, 2, true}, {9, 3, true}, {17, 3, true}, {18, 3, false}, {19, 3, false}, {20, 3, false}},
+			[]int{0, 19, 20},
+			[]int{19},
+			LeftOut{Gaps: 1, Openings: 2, AfterOpenings: 4},
+		},
+		{
+			"a gap that goes on for longer than the opening before",
+			[]clip{{0, 1, false}, {5, 2, true}, {14, 2, true}, {15, 2, false}, {16, 2, false}},
+			[]int{0, 16},
+			[]int{16},
+			LeftOut{Gaps: 1, Openings: 1, AfterOpenings: 1, AfterGaps: 2},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var s Settling
+			var got, gaps []int
+			for _, k := range tt.clips {
+				c := Clip{First: Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening, Gap: k.gap}
+				if !s.Take(&c) {
+					continue
+				}
+				got = append(got, k.at)
+				if c.Gap {
+					gaps = append(gaps, k.at)
+				}
+			}
+			if !slices.Equal(got, tt.want) || !slices.Equal(gaps, tt.gaps) || s.LeftOut() != tt.left {
+				t.Errorf("count %v, after a gap %v, left out %+v; want %v, %v, %+v", got, gaps, s.LeftOut(), tt.want, tt.gaps, tt.left)
+			}
+		})
+	}
+}
+
+// TestNormalAppend is as if the clips of both had been added one after the other.
+func TestNormalAppend(t *testing.T) {
+	add := func(n *Normal, first, last int, gap bool) {
+		at := func(s int) Moment { return Moment{PTS: time.Duration(s) * time.Second} }
+		n.Add(Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap, Raw: float64(first)})
+	}
+	var whole, a, b, c, sum Normal
+	for _, n := range []*Normal{&whole, &a} {
+		add(n, 100, 110, true)
+		add(n, 105, 115, false)
+		add(n, 200, 210, true)
+	}
+	whole.Cut()
+	for _, n := range []*Normal{&whole, &b} {
+		add(n, 7, 9, false)
+	}
+	for _, n := range []*Normal{&a, &c, &b} {
+		sum.Append(n)
+	}
+	if !slices.Equal(sum.clips, whole.clips) || sum.Seconds() != whole.Seconds() || whole.Seconds() != 27 {
+		t.Errorf("%+v of %g s, want %+v of %g s", sum.clips, sum.Seconds(), whole.clips, whole.Seconds())
+	}
+}
