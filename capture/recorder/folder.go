@@ -139,7 +139,9 @@ func (f *Folder) create(first time.Time) (string, *os.File, error) {
 		}
 		if err == nil {
 			// Whoever finds the file can tell that it is being written.
-			_, err = lock(file)
+			if _, err = lock(file); err != nil {
+				err = errors.Join(err, file.Close(), os.Remove(file.Name()))
+			}
 		}
 		return path, file, err
 	}

@@ -132,7 +132,11 @@ func (r *record) run(ctx context.Context, stdout io.Writer) (err error) {
 	}
 	err = r.record(until)
 	r.folder.EndGap(time.Now())
-	fmt.Fprintf(stdout, "%s: %d files, %s, %s%s, in %s\n", r.camera.Name, r.segments, r.recorded.Round(time.Second), bytesText(r.bytes), r.gapText(), r.dir)
+	files := "1 file"
+	if r.segments != 1 {
+		files = fmt.Sprintf("%d files", r.segments)
+	}
+	fmt.Fprintf(stdout, "%s: %s, %s, %s%s, in %s\n", r.camera.Name, files, r.recorded.Round(time.Second), bytesText(r.bytes), r.gapText(), r.dir)
 	if err == nil && r.segments == 0 && ctx.Err() == nil {
 		err = fmt.Errorf("%s: nothing came from the camera in %s", r.camera.Name, r.length)
 	}

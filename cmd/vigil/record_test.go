@@ -168,7 +168,7 @@ func TestRecord(t *testing.T) {
 	r.waitFor("a file under way", func() bool { return strings.Contains(r.stderr.String(), "source open") && under() })
 	send(t, r.cmd.Process, syscall.SIGTERM)
 	said, err := r.end()
-	if err != nil || !regexp.MustCompile(`^test: 1 files, .* MiB, no gaps, in `).MatchString(said) {
+	if err != nil || !regexp.MustCompile(`^test: 1 file, .* MiB, no gaps, in `).MatchString(said) {
 		t.Errorf("%v: %q\n%s", err, said, r.stderr.String())
 	}
 	if got := files(t, out, "*.part"); len(got) != 1 || got[0] != other {
