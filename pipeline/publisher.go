@@ -13,7 +13,7 @@ import (
 )
 
 // Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are sent and
-// forgotten.
+// forgotten, and neither waits for a network.
 type Publisher interface {
 	Publish(ctx context.Context, a alerts.Alert) error
 	PublishScore(s alerts.Score) error
@@ -30,10 +30,6 @@ type Witness interface {
 const (
 	// alertQueue is how many messages may wait for the broker before the scorer does: some hours of a busy night.
 	alertQueue = 1024
-	// scoreQueue is how many scores may wait; more are let go, since a newer one is worth more than an old one.
-	scoreQueue = 64
-	// statesEach is how many changes of state may wait for each camera.
-	statesEach = 8
 	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to the broker behind
 	// holdTime.
 	drainTime = holdTime + 4*time.Second
@@ -54,15 +50,14 @@ type word struct {
 	said    time.Time
 }
 
-// publisher is the goroutine border to the network: only this side of it may wait for a broker.
+// publisher is the goroutine border to the store of alerts: only this side of it may wait for it.
 type publisher struct {
 	to      Publisher // nil publishes nothing
 	witness Witness   // nil for no evidence
 	onAlert func(alerts.Alert)
 	log     *slog.Logger
 	words   chan word
-	scores  chan alerts.Score
-	status  chan alerts.Status
+	news    *news
 	expired chan *story
 	stories map[string]*story // of each camera: the event that goes on
 	leaving bool              // the program was told to stop, and what is not ready by then will not be made: no end promises it
@@ -80,8 +75,7 @@ type publisher struct {
 func newPublisher(opts Options, cameras int, log *slog.Logger) *publisher {
 	p := &publisher{
 		to: opts.Publisher, witness: opts.Witness, onAlert: opts.OnAlert, log: log, words: make(chan word, alertQueue),
-		scores: make(chan alerts.Score, scoreQueue), status: make(chan alerts.Status, statesEach*cameras),
-		expired: make(chan *story, cameras), stories: map[string]*story{},
+		news: newNews(), expired: make(chan *story, cameras), stories: map[string]*story{},
 	}
 	p.deadline, p.giveUp = context.WithCancel(context.Background())
 	return p
@@ -131,22 +125,14 @@ func (p *publisher) lose(a alerts.Alert, err error) {
 }
 
 func (p *publisher) score(s alerts.Score) {
-	if p.to == nil {
-		return
-	}
-	select {
-	case p.scores <- s:
-	default:
+	if p.to != nil {
+		p.news.score(s)
 	}
 }
 
 func (p *publisher) state(s alerts.Status) {
-	if p.to == nil {
-		return
-	}
-	select {
-	case p.status <- s:
-	default:
+	if p.to != nil {
+		p.news.state(s)
 	}
 }
 
@@ -162,6 +148,11 @@ func (p *publisher) run(ctx context.Context) error {
 		}
 		return p.end()
 	}
+	over := make(chan struct{})
+	var sending sync.WaitGroup
+	sending.Go(func() { p.sendNews(over) })
+	defer sending.Wait()
+	defer close(over)
 	var found <-chan evidence.Finding
 	if p.witness != nil {
 		found = p.witness.Ready()
@@ -186,20 +177,13 @@ func (p *publisher) run(ctx context.Context) error {
 		case <-stopping:
 			stopping = nil
 			p.hurry(holdAtStop)
-		case s := <-p.scores:
-			p.forget(p.to.PublishScore(s))
-		case s := <-p.status:
-			p.forget(p.to.PublishStatus(s))
 		}
 	}
 	return p.end()
 }
 
-// end sends the states that still wait, since the last one is the one that stays true.
+// end says what was lost.
 func (p *publisher) end() error {
-	for len(p.status) > 0 {
-		p.forget(p.to.PublishStatus(<-p.status))
-	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.timers {
