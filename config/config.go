@@ -202,6 +202,8 @@ type Detector struct {
 	MinDuration time.Duration `yaml:"min_duration" validate:"min=0s,max=1h"`
 	// CoolDown is how long after an event no other one opens.
 	CoolDown time.Duration `yaml:"cool_down" validate:"min=0s,max=24h"`
+	// UpdateEvery is how often an event that goes on is reported at most; its start and its end are never delayed. 0s reports every change.
+	UpdateEvery time.Duration `yaml:"update_every" validate:"min=0s,max=1h"`
 }
 
 // Default is the configuration that an empty file would mean: no cameras, the embedded NATS server.
@@ -232,7 +234,7 @@ func Default() Config {
 			Footage:     Footage{Keep: 30 * time.Second, Memory: 16},
 			Detector: Detector{
 				Enter: 0.5, Leave: 0.6,
-				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,
+				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second,
 			},
 		},
 	}

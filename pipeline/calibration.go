@@ -82,7 +82,9 @@ func (c DetectorConfig) Record() DetectorRecord {
 
 func (r DetectorRecord) config() DetectorConfig {
 	d := func(seconds float64) time.Duration { return time.Duration(math.Round(seconds * float64(time.Second))) }
-	return DetectorConfig{r.Enter, r.Leave, d(r.OpenAfter), d(r.CloseAfter), d(r.MinDuration), d(r.CoolDown)}
+	return DetectorConfig{
+		Enter: r.Enter, Leave: r.Leave, OpenAfter: d(r.OpenAfter), CloseAfter: d(r.CloseAfter), MinDuration: d(r.MinDuration), CoolDown: d(r.CoolDown),
+	}
 }
 
 const calibrationVersion = 2

@@ -14,11 +14,12 @@ type DetectorConfig struct {
 	CloseAfter   time.Duration // how long it must stay above Leave
 	MinDuration  time.Duration // an event stays open at least this long, so that it does not flap
 	CoolDown     time.Duration // after an end no event opens for this long; one still low then opens with its true start
+	UpdateEvery  time.Duration // a peak that rises is reported at most once in so long, with how far it rose meanwhile
 }
 
 // DefaultDetector suits people and vehicles at 5 to 25 frames a second.
 func DefaultDetector() DetectorConfig {
-	return DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second}
+	return DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second}
 }
 
 // Validate returns an error that names what is out of range.
@@ -26,7 +27,7 @@ func (c DetectorConfig) Validate() error {
 	if !(c.Enter > 0 && c.Enter < c.Leave && c.Leave <= 1) {
 		return fmt.Errorf("enter %g and leave %g: must be 0 < enter < leave <= 1", c.Enter, c.Leave)
 	}
-	if min(c.OpenAfter, c.CloseAfter, c.MinDuration, c.CoolDown) < 0 {
+	if min(c.OpenAfter, c.CloseAfter, c.MinDuration, c.CoolDown, c.UpdateEvery) < 0 {
 		return fmt.Errorf("durations must not be negative: %+v", c)
 	}
 	return nil
@@ -60,6 +61,8 @@ type Detector struct {
 	calm      bool          // an event is open and a run of clips above Leave is under way
 	calmSince time.Duration
 	said      float64       // the peak error last published
+	saidAt    time.Duration // when it had risen to that; the start counts as no rise
+	risen     bool          // the peak of this event has risen before
 	ended     bool          // an event has ended before
 	endedAt   time.Duration // when
 }
@@ -97,7 +100,7 @@ func (d *Detector) Push(c Clip) (Change, Episode) {
 		return Nothing, Episode{}
 	}
 	d.open, d.low, d.calm = true, false, false
-	d.said = d.ep.Peak.Error
+	d.said, d.risen = d.ep.Peak.Error, false
 	return Started, d.ep
 }
 
@@ -111,8 +114,8 @@ func (d *Detector) pushOpen(c Clip) (Change, Episode) {
 	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.ep.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
-	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) {
-		d.said = d.ep.Peak.Error
+	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) && !(d.risen && d.now-d.saidAt < d.cfg.UpdateEvery) {
+		d.said, d.saidAt, d.risen = d.ep.Peak.Error, d.now, true
 		return Risen, d.ep
 	}
 	return Nothing, Episode{}

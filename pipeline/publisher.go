@@ -47,6 +47,7 @@ type word struct {
 	heat    []float32 // the peak's error map, where the peak is new
 	side    int
 	footage *Footage
+	every   time.Duration // at most one update in so long
 	said    time.Time
 }
 
@@ -59,6 +60,7 @@ type publisher struct {
 	words   chan word
 	news    *news
 	expired chan *story
+	due     chan *story       // whose update is to be said
 	stories map[string]*story // of each camera: the event that goes on
 	leaving bool              // the program was told to stop, and what is not ready by then will not be made: no end promises it
 	latest  time.Time         // until when ends may wait, all of them together, once no more will come
@@ -75,7 +77,7 @@ type publisher struct {
 func newPublisher(opts Options, cameras int, log *slog.Logger) *publisher {
 	p := &publisher{
 		to: opts.Publisher, witness: opts.Witness, onAlert: opts.OnAlert, log: log, words: make(chan word, alertQueue),
-		news: newNews(), expired: make(chan *story, cameras), stories: map[string]*story{},
+		news: newNews(), expired: make(chan *story, cameras), due: make(chan *story, cameras), stories: map[string]*story{},
 	}
 	p.deadline, p.giveUp = context.WithCancel(context.Background())
 	return p
@@ -174,6 +176,8 @@ func (p *publisher) run(ctx context.Context) error {
 			p.find(f)
 		case s := <-p.expired:
 			p.finish(s)
+		case s := <-p.due:
+			p.sayUpdate(s)
 		case <-stopping:
 			stopping = nil
 			p.hurry(holdAtStop)

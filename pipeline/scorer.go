@@ -175,7 +175,7 @@ func (j *judge) say(b *bench, ep Episode, clip Clip, phase alerts.Phase, reason 
 		end := moment(ep.End.Last)
 		a.End = &end
 	}
-	w := word{alert: a, footage: b.w.Footage, side: b.w.Model.Spec().Side, said: time.Now()}
+	w := word{alert: a, footage: b.w.Footage, side: b.w.Model.Spec().Side, every: b.w.Detector.UpdateEvery, said: time.Now()}
 	if b.heatNew && b.w.Footage != nil {
 		w.heat, b.heatNew = slices.Clone(b.heat), false
 	}

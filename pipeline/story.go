@@ -20,6 +20,7 @@ type story struct {
 	ending *word  // the end, which waits for evidence
 	behind []word // what came after it
 	timer  *time.Timer
+	updates
 }
 
 // story gives the one that a message belongs to.
@@ -47,6 +48,12 @@ func (p *publisher) hear(ctx context.Context, w word) {
 		return
 	}
 	s := p.story(w.alert)
+	if w.alert.Phase == alerts.PhaseUpdate && s.started {
+		s.raised(w)
+		p.plan(s, p.see(w, w.alert))
+		return
+	}
+	s.drop()
 	if w.alert.Phase == alerts.PhaseEnd && p.see(w, w.alert) {
 		s.ending = &w
 		hold := holdTime
@@ -60,6 +67,7 @@ func (p *publisher) hear(ctx context.Context, w word) {
 		return
 	}
 	a, ok := p.publish(s, w)
+	s.started, s.every = s.started || ok, w.every
 	if ok && w.alert.Phase != alerts.PhaseEnd {
 		p.see(w, a)
 	}
@@ -106,9 +114,8 @@ func (p *publisher) find(f evidence.Finding) {
 			p.finish(s)
 		}
 	case news && s.seq > 0:
-		update := s.last
-		update.Phase, update.Latency = alerts.PhaseUpdate, nil
-		p.publish(s, word{alert: update})
+		s.found()
+		p.plan(s, false)
 	}
 }
 

@@ -61,7 +61,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter, NoClipsAfter: noClipsAfter * c.ReadTimeout,
 		Detector: pipeline.DetectorConfig{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
-			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
+			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown, UpdateEvery: c.Detector.UpdateEvery,
 		},
 		Open:        opener(c.Source, c.Settings),
 		NewPreparer: preparer(m.Spec().Side, c.Mask),

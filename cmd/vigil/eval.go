@@ -203,7 +203,7 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 func detectorOf(s config.Camera) pipeline.DetectorConfig {
 	return pipeline.DetectorConfig{
 		Enter: s.Detector.Enter, Leave: s.Detector.Leave, OpenAfter: s.Detector.OpenAfter,
-		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown,
+		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown, UpdateEvery: s.Detector.UpdateEvery,
 	}
 }
 
