@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -58,6 +59,9 @@ func (d *demo) train(ctx context.Context) error {
 		return err
 	}
 	d.say("learned the street from %.0f s of it, in %d steps and %s\n", d.lesson.Seconds(), result.Steps, d.learn)
+	if doubt := result.Doubt(); doubt != "" {
+		fmt.Fprintf(d.stderr, "warning: %s; expect little of what follows, or learn longer (--learn)\n", doubt)
+	}
 	return nil
 }
 

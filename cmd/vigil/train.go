@@ -247,6 +247,9 @@ func onlyOther(err error) error {
 }
 
 func (t *training) summary(r train.Result, took time.Duration) error {
+	if doubt := r.Doubt(); doubt != "" {
+		fmt.Fprintf(t.stderr, "warning: %s; learn longer (--epochs, --minutes), or from more video in which something moves\n", doubt)
+	}
 	if t.json {
 		return json.NewEncoder(t.stdout).Encode(map[string]any{
 			"model": t.out, "steps": r.Steps, "clips": r.Clips, "frames": r.LearnFrames, "held_out_frames": r.HeldFrames,

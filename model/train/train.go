@@ -58,6 +58,7 @@ type Result struct {
 	HeldOut     int // clips that were watched
 	Best        *Watch
 	BestAt      int // the step after which the weights were kept
+	Seen        int // clips in all steps, those with something wrong in them too
 	LearnFrames int
 	HeldFrames  int
 }
@@ -362,6 +363,7 @@ func (r *run) notes() map[string]string {
 func (r *run) result() Result {
 	return Result{
 		Steps: r.state.Step, Clips: len(r.sampler.starts), HeldOut: len(r.held.starts), Best: r.state.Best, BestAt: r.state.BestAt,
+		Seen:        r.state.Step * r.cfg.Recipe.Batch,
 		LearnFrames: r.frames[0], HeldFrames: r.frames[1],
 	}
 }
