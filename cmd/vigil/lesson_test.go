@@ -3,8 +3,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
+	"vigil/capture"
 )
 
 // An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event, and train reads as many
@@ -80,13 +81,22 @@ cameras: [{name: street, source: %s}]
 	if pictures < 60 {
 		t.Errorf("%d pictures are kept of 75", pictures)
 	}
-	out, errs, err := learn(t.Context(), recording, lessons[0], "-o", filepath.Join(dir, "m.safetensors"), "--preset", "tiny", "--seed", "3",
-		"--epochs", "1", "--fps", "12.5", "--json")
-	if err != nil {
-		t.Fatalf("%v\n%s", err, errs)
+	reading := &training{stderr: io.Discard, spec: mustPreset(t, "tiny")}
+	reading.settings.FPS = 12.5
+	for _, source := range []string{recording, lessons[0]} {
+		address, err := capture.ParseAddress(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reading.sources, reading.names = append(reading.sources, address), append(reading.names, filepath.Base(source))
 	}
-	var summary struct{ Frames int }
-	if err := json.Unmarshal([]byte(out), &summary); err != nil || summary.Frames != 75+pictures {
-		t.Errorf("train read %d frames, want 75 and %d: %v", summary.Frames, pictures, err)
+	videos, err := reading.read(t.Context(), 0)
+	if err != nil || len(videos) != 2 || videos[0].Frames() != 75 || videos[1].Frames() != pictures {
+		t.Errorf("train read %d videos, want one of 75 pictures and one of %d: %v", len(videos), pictures, err)
+	}
+	for _, said := range reading.rates.rates {
+		if !strings.Contains(said, "12.5") {
+			t.Errorf("train says %q, want 12.5 frames a second", said)
+		}
 	}
 }
