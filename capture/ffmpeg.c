@@ -125,6 +125,12 @@ static int is_recorded(AVFormatContext *f)
 	return f->pb && avio_size(f->pb) > 0;
 }
 
+// Pictures that come one by one by HTTP, or as a raw stream, have no times; FFmpeg makes some up, 25 a second.
+static int is_timed(const AVFormatContext *f)
+{
+	return !(f->iformat->flags & AVFMT_NOTIMESTAMPS) && strcmp(f->iformat->name, "mpjpeg");
+}
+
 // A camera that was open before has its rate told by that, and a few pictures are enough to see what it sends. Else FFmpeg
 // looks at two or three dozen: a second, or three at ten frames a second.
 enum { few_pictures = 5 };
@@ -149,8 +155,11 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 		err = avformat_open_input(&s->format, url, NULL, &options);
 	av_dict_free(&options);
 	if (err >= 0) {
+		info->timed = is_timed(s->format);
 		if (known)
 			s->format->fps_probe_size = few_pictures;
+		if (!info->timed) // there is no rate to be found
+			s->format->fps_probe_size = 0;
 		err = avformat_find_stream_info(s->format, NULL);
 	}
 	if (err >= 0)
@@ -430,8 +439,7 @@ int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p)
 	const AVPacket *in = s->packet;
 	const AVRational base = s->format->streams[s->stream]->time_base, ns = {1, 1000000000};
 	*p = (vigil_packet){.data = in->data, .size = in->size, .key = !!(in->flags & AV_PKT_FLAG_KEY)};
-	// Pictures that come one by one by HTTP have no times; FFmpeg makes some up, 25 a second.
-	int timed = !(s->format->iformat->flags & AVFMT_NOTIMESTAMPS) && strcmp(s->format->iformat->name, "mpjpeg");
+	int timed = is_timed(s->format);
 	p->has_pts = timed && in->pts != AV_NOPTS_VALUE;
 	p->has_dts = timed && in->dts != AV_NOPTS_VALUE;
 	if (p->has_pts)

@@ -29,6 +29,7 @@ type libav struct {
 	tunnel  *tunnel // nil for none
 	info    Info
 	clock   clock
+	arrive  *arrivals // the clock of a live source that says no times; nil for others
 	timeout time.Duration
 	threads int // that decode
 	count   int
@@ -81,6 +82,9 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		_ = v.close() // gives no error
 		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v (where the camera's key frames, its I-frame interval or "+
 			"GOP, are farther apart, set them to 1 to 4 s in the camera, or raise open_timeout): %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
+	}
+	if info.timed == 0 && info.recorded == 0 {
+		v.arrive, v.info.FPS = new(arrivals), 0
 	}
 	v.clock.live, v.clock.step = info.recorded == 0, 40*time.Millisecond
 	if v.info.FPS > 0 {
@@ -169,6 +173,10 @@ func (v *libav) read(ctx context.Context, f *Frame) error {
 	}
 	v.count++
 	f.Cut = false
+	if v.arrive != nil {
+		f.PTS = v.arrive.at(time.Now())
+		return nil
+	}
 	if p.timed != 0 || v.count == 1 {
 		f.PTS, f.Cut = v.clock.at(time.Duration(p.pts), time.Now())
 	} else {

@@ -11,6 +11,7 @@ typedef struct {
 	int tracks, covers, sounds; // as in vigil_tracks
 	int still;                  // it is in the form of a picture in a file
 	int recorded;      // its end is known: it is a recording, whatever serves it
+	int timed;         // its pictures have times; else FFmpeg makes some up, 25 a second
 } vigil_info;
 
 typedef struct {

@@ -37,6 +37,7 @@ type video struct {
 	isAhead bool
 	aheadAt time.Duration
 	clock   clock
+	arrive  *arrivals // the clock of a live source that says no times; nil for others
 	info    Info
 	live    bool
 	timeout time.Duration // of one read
@@ -204,6 +205,9 @@ func (v *video) setTurn(degrees int) {
 // end, a recording whose clock starts again goes on from there.
 func (v *video) time(raw time.Duration) (pts time.Duration, cut bool) {
 	now := time.Now()
+	if v.arrive != nil {
+		return v.arrive.at(now), false
+	}
 	if raw != 0 || v.clock.raw <= 0 {
 		return v.clock.at(raw, now)
 	}

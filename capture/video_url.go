@@ -4,9 +4,12 @@ package capture
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"strings"
 	"time"
+
+	"gocv.io/x/gocv"
 )
 
 // openURLWithGoCV opens a camera's URL as files are opened. The context is looked at before and after.
@@ -37,7 +40,16 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info
 	v.tunnel, v.live = tunnel, true
 	v.info.FPS = steadyFPS(v.info.FPS, o.KnownFPS)
 	v.clock.began, v.clock.live = began, v.info.Frames == 0
+	if v.clock.live && strings.HasPrefix(addr.web().scheme, "http") && v.isMotionJPEG() {
+		v.arrive, v.info.FPS = new(arrivals), 0
+	}
 	return v, v.info, nil
+}
+
+// isMotionJPEG goes by the codec's tag or, where it has none, by its name.
+func (v *video) isMotionJPEG() bool {
+	code := uint32(v.vc.Get(gocv.VideoCaptureFOURCC))
+	return strings.EqualFold(string(binary.LittleEndian.AppendUint32(nil, code)[:3]), "mjp")
 }
 
 // options are in the form in which OpenCV takes them.
