@@ -64,7 +64,7 @@ var forms = map[string]string{
 	"MQTT.url":       `(?i)^$|^(tcp|ssl)://[^@/?#]+$|\$\{`,
 	"MQTT.topic":     topicPattern,
 	"MQTT.discovery": `^$|` + topicPattern,
-	"Webhook.url":    `(?i)^$|^https?://[^/?#]+([/?#][^@]*)?$|^\*\*\*$|\$\{`,
+	"Webhook.url":    `(?i)^$|^https?://[^/?#]+([/?#][^@]*)?$|^https?://[a-z0-9-]+(\.[a-z0-9-]+)+[/?#]|^\*\*\*$|\$\{`,
 }
 
 // topicPattern is the beginning of topics as the rule for them has it.

@@ -2,6 +2,7 @@ package config
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 )
@@ -73,7 +74,7 @@ func (f *findings) webhook(w Webhook) {
 		return
 	}
 	switch {
-	case behindAuthority(w.URL.Reveal(), "@"):
+	case hidesHost(w.URL.Reveal()):
 		f.add("webhook.url", "", "has an @ behind its host, so a password with a / ? or # would be taken for a host; must have these as %%2F %%3F %%23, "+
 			"and an @ of the path or the query as %%40")
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
@@ -82,9 +83,13 @@ func (f *findings) webhook(w Webhook) {
 	f.tls("webhook.tls", w.TLS)
 }
 
-// behindAuthority says whether a URL has s behind its login, host and port.
-func behindAuthority(address, s string) bool {
+// plainHost is a host that cannot be the beginning of a login: it has a dot, and no colon behind it.
+var plainHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
+
+// hidesHost reports whether the host of a URL may be the beginning of a login, whose password has a / ? or # in it: an @ stands behind
+// it. Of https://host.example/a@b it is not; services do have an @ in the paths that they hand out.
+func hidesHost(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	i := strings.IndexAny(rest, "/?#")
-	return i >= 0 && strings.Contains(rest[i:], s)
+	return i >= 0 && strings.Contains(rest[i:], "@") && !plainHost.MatchString(rest[:i])
 }
