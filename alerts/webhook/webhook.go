@@ -78,8 +78,14 @@ func New(o Options) (*Way, error) {
 // Name is "webhook".
 func (*Way) Name() string { return "webhook" }
 
-// Where is the address without what may be secret in it.
-func (w *Way) Where() string { return w.url.Scheme + "://" + w.url.Host + w.url.Path }
+// Where is the address without what may be secret in it. Many services put their token into the path.
+func (w *Way) Where() string {
+	where := w.url.Scheme + "://" + w.url.Host
+	if w.url.Path != "" && w.url.Path != "/" {
+		where += "/***"
+	}
+	return where
+}
 
 // longestWait bounds what a server may ask for with Retry-After.
 const longestWait = time.Minute

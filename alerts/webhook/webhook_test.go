@@ -269,7 +269,7 @@ func TestErrorsHideTheAddress(t *testing.T) {
 	addr := server.URL
 	m := outbox.Message{ID: "x:0", Data: []byte("{}")}
 	deliver := func() error {
-		w, err := New(Options{URL: strings.Replace(addr, "http://", "http://joe:hunter2@", 1) + "/hook?token=hunter2", Timeout: time.Second})
+		w, err := New(Options{URL: strings.Replace(addr, "http://", "http://joe:hunter2@", 1) + "/services/hunter2?token=hunter2", Timeout: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
