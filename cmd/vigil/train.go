@@ -101,7 +101,7 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 	}
 	for _, s := range t.sources {
 		if s.Live() {
-			return fmt.Errorf("%s: a live camera cannot be learned from directly; record it first", s)
+			return fmt.Errorf("%s: a live camera cannot be learned from directly; record it first with 'vigil record'", s)
 		}
 	}
 	if _, err := train.FindRecipe(t.recipe); err != nil {
