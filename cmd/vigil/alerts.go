@@ -95,7 +95,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		return usageError{errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show ('vigil alerts list' shows what there is)")}
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	src, err := f.open(ctx, func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
+	src, err := f.open(cmd, func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting

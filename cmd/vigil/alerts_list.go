@@ -49,7 +49,7 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 		return err
 	}
 	ctx, notes := cmd.Context(), cmd.ErrOrStderr()
-	src, err := f.open(ctx, nil)
+	src, err := f.open(cmd, nil)
 	if err != nil {
 		return interrupted(ctx, err)
 	}

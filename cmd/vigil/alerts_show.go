@@ -57,7 +57,7 @@ func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context
 		return err
 	}
 	ctx := cmd.Context()
-	src, err := f.open(ctx, nil)
+	src, err := f.open(cmd, nil)
 	if err != nil {
 		return interrupted(ctx, err)
 	}

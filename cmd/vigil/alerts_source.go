@@ -5,10 +5,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
 
 	"vigil/alerts/broker"
 	"vigil/config"
@@ -38,7 +42,8 @@ func (s *source) Close() error {
 }
 
 // open is the one place that decides where the commands read alerts.
-func (f alertsFlags) open(ctx context.Context, onState func(string, error)) (*source, error) {
+func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*source, error) {
+	ctx := cmd.Context()
 	if f.local {
 		return f.openLocal(ctx, onState)
 	}
@@ -46,6 +51,7 @@ func (f alertsFlags) open(ctx context.Context, onState func(string, error)) (*so
 	if err != nil {
 		return nil, err
 	}
+	warnOfLogin(cmd.ErrOrStderr(), "--server", f.server, ", or give -c")
 	o.OnState = onState
 	conn, err := broker.Dial(ctx, o)
 	return &source{Conn: conn}, err
@@ -100,6 +106,14 @@ func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
 		return broker.DialOptions{}, usageError{err}
 	}
 	return o, nil
+}
+
+// warnOfLogin warns of the address of a NATS server on the command line that has a password or a token in it.
+func warnOfLogin(w io.Writer, flag, address, or string) {
+	if shown := broker.RedactURL(address); strings.Contains(shown, "@") {
+		fmt.Fprintf(w, "vigil: warning: %s %s was given with a password or a token, which every user of this machine can read in the list of processes; "+
+			"set $NATS_USER and $NATS_PASSWORD instead%s\n", flag, harmless(shown), or)
+	}
 }
 
 // configuredNATS is the server that a configuration's alerts are read from: the external one, or the one inside vigil.

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func replayCommand() *cobra.Command {
 	f.StringVar(&r.calibration, "calibration", "", "calibration `file` that 'vigil calibrate' wrote: gives regularity and alerts")
 	f.StringVar(&r.scores, "scores", "", "write video,frame,error,regularity to this `file`, and events.csv beside it")
 	f.BoolVar(&r.realtime, "realtime", false, "play at the recordings' own pace")
-	f.StringVar(&r.nats, "nats", "", "publish to the NATS server at this `url`, not to an embedded one")
+	f.StringVar(&r.nats, "nats", "", "publish to the NATS server at this `url`, as $NATS_USER with $NATS_PASSWORD, not to an embedded one")
 	f.BoolVar(&r.noPublish, "no-publish", false, "publish nothing")
 	f.StringVar(&r.dataDir, "data-dir", config.Default().DataDir, "`folder` of the embedded NATS server")
 	f.BoolVar(&r.json, "json", false, "print the summary as JSON")
@@ -75,6 +76,7 @@ func replayCommand() *cobra.Command {
 
 // prepare brings flags, configuration and calibration together.
 func (r *replay) prepare(cmd *cobra.Command, args []string) error {
+	warnOfLogin(r.stderr, "--nats", r.nats, "")
 	if err := r.resolve(cmd, args); err != nil {
 		return usageError{err}
 	}
@@ -134,7 +136,7 @@ func (r *replay) run(ctx context.Context) (err error) {
 	opts := pipeline.Options{Threads: r.threads}
 	if r.publishes() {
 		cfg := config.Default()
-		cfg.NATS.URL, cfg.DataDir = r.nats, r.dataDir
+		cfg.NATS, cfg.DataDir = r.server(), r.dataDir
 		conn, closeBroker, err := connect(ctx, cfg, log)
 		if err != nil {
 			if r.nats == "" {
@@ -167,6 +169,15 @@ func (r *replay) run(ctx context.Context) (err error) {
 		}
 	}
 	return errors.Join(r.summary(time.Since(began)), err)
+}
+
+// server is the NATS server that --nats gives, or none for the embedded one.
+func (r *replay) server() config.NATS {
+	n := config.Default().NATS
+	if n.URL = r.nats; n.URL != "" {
+		n.User, n.Password = os.Getenv("NATS_USER"), config.NewSecret(os.Getenv("NATS_PASSWORD"))
+	}
+	return n
 }
 
 // connect reaches the configured NATS, or starts the embedded server and reaches that.
