@@ -22,7 +22,8 @@ type Publisher interface {
 
 // Witness makes evidence of events while they go on; an evidence.Maker is one.
 type Witness interface {
-	// See is told of a message once it is published, and of an end before it is; then it says whether a last Finding will come. It does not block.
+	// See is told of a start once it is published, and of the other messages before they are, since both are to be one; of an end it says whether
+	// a last Finding will come. It does not block.
 	See(s evidence.Sighting) bool
 	Ready() <-chan evidence.Finding
 }

@@ -80,7 +80,9 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	if c.nc, err = connect(ctx, url, opts); err != nil {
 		return nil, fmt.Errorf("NATS at %s: %w", c.where, c.connectError(err))
 	}
-	c.feed.up.Store(c.nc.IsConnected())
+	if c.nc.IsConnected() { // otherwise left as it is: meanwhile it may have been heard that there is a connection
+		c.feed.up.Store(true)
+	}
 	go c.runFeed()
 	if c.js, err = jetstream.New(c.nc); err != nil {
 		c.nc.Close()

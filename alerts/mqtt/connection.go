@@ -152,6 +152,17 @@ func (c *connection) reason() error {
 	return c.err
 }
 
+// begin starts work with the connection; it is the reason where that is gone, since drop may wait already.
+func (c *connection) begin(work func()) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.work.Go(work)
+	return nil
+}
+
 // drop ends the connection without a word, so that the broker publishes the last will, and waits for what used it.
 func (c *connection) drop(why error) {
 	_ = c.end(cmp.Or(why, errLost))
@@ -169,7 +180,9 @@ func (c *connection) leave() {
 func (c *connection) publish(ctx context.Context, topic string, data []byte, retained bool) error {
 	// The client waits itself where the broker takes nothing, also when the connection is gone.
 	published := make(chan paho.Token, 1)
-	c.work.Go(func() { published <- c.client.Publish(topic, qos, retained, data) })
+	if err := c.begin(func() { published <- c.client.Publish(topic, qos, retained, data) }); err != nil {
+		return err
+	}
 	select {
 	case t := <-published:
 		if err := c.acknowledged(ctx, t); err != nil {

@@ -1,0 +1,38 @@
+package mqtt
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"vigil/alerts"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+// Deliveries of many cameras and the end of the connection meet at any moment: nothing begins on a connection whose end waits for what is begun.
+func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
+	s := &server{port: natstest.FreePort(t)}
+	natstest.Mosquitto(t, s.port, "allow_anonymous true")
+	for range 20 {
+		w := start(t, Options{URL: s.url(), Topic: "vigil", Cameras: []string{"gate"}})
+		c, err := w.current()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				a := event(fmt.Sprintf("camera-%d", i), alerts.NewID(), 0, alerts.PhaseStart)
+				for {
+					if err := w.deliver(within(t), c, outbox.Message{Camera: a.Camera, Subject: a.Subject()}); err != nil {
+						return
+					}
+				}
+			})
+		}
+		c.drop(errLost)
+		all.Wait()
+		_ = w.Close()
+	}
+}
