@@ -28,14 +28,14 @@ func runCommand() *cobra.Command {
 			"with the default settings, until it is stopped or every recording has ended.\n\n" + sourceHelp,
 		Example: "  vigil run -c vigil.yaml\n  vigil run gate -c vigil.yaml\n  vigil run - -m weights/model.safetensors < address.txt",
 		RunE: func(cmd *cobra.Command, sources []string) error {
-			cfg, err := runConfig(cmd, file, modelFile, sources)
+			cfg, named, err := runConfig(cmd, file, modelFile, sources)
 			if err != nil {
 				return usageError{err}
 			}
 			if cmd.Flags().Changed("log-format") {
 				cfg.Log.Format = logFormat
 			}
-			return watch(cmd.Context(), cfg, summary, cmd.ErrOrStderr())
+			return watch(cmd.Context(), cfg, named, summary, cmd.ErrOrStderr())
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file`")
@@ -45,34 +45,35 @@ func runCommand() *cobra.Command {
 	return cmd
 }
 
-// runConfig is the configuration file's, or the default one with a camera for each source.
-func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (config.Config, error) {
+// runConfig is the configuration file's, or the default one with a camera for each source. named are the cameras that were given by their
+// names, to watch them alone; nil for all.
+func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cfg config.Config, named []config.Camera, err error) {
 	if len(sources) == 0 {
 		if cmd.Flags().Changed("model") {
-			return config.Config{}, errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
+			return cfg, nil, errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
 		}
-		return config.Load(file)
+		cfg, err = config.Load(file)
+		return cfg, nil, err
 	}
 	given := cmd.Flags().Changed("config")
 	list, err := readSources(cmd, sources, file, given)
 	if err != nil {
-		return config.Config{}, err
+		return cfg, nil, err
 	}
-	if named := camerasOf(list); named != nil {
+	if named = camerasOf(list); named != nil {
 		if len(named) < len(list) || modelFile != "" {
-			return config.Config{}, errors.New("give either cameras of the configuration by their names, or addresses with -m, not both")
+			return cfg, nil, errors.New("give either cameras of the configuration by their names, or addresses with -m, not both")
 		}
-		cfg, err := config.Load(file)
-		cfg.Cameras = named
-		return cfg, err
+		cfg, err = config.Load(file)
+		return cfg, named, err
 	}
 	if given {
-		return config.Config{}, errors.New("give either -c or addresses, not both; beside -c a source is a camera's name")
+		return cfg, nil, errors.New("give either -c or addresses, not both; beside -c a source is a camera's name")
 	}
 	if modelFile == "" {
-		return config.Config{}, errors.New("-m: which weights shall score these sources?")
+		return cfg, nil, errors.New("-m: which weights shall score these sources?")
 	}
-	cfg := config.Default()
+	cfg = config.Default()
 	cfg.Model = modelFile
 	cfg.MQTT = config.MQTT{} // what a configuration file announced of this data_dir stays
 	addresses := make([]capture.Address, len(list))
@@ -84,7 +85,7 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (co
 		cam.Model = modelFile
 		cfg.Cameras = append(cfg.Cameras, cam)
 	}
-	return cfg, nil
+	return cfg, nil, nil
 }
 
 // camerasOf gives the cameras that were given by their names, nil for none.
@@ -97,14 +98,19 @@ func camerasOf(list []namedSource) (cameras []config.Camera) {
 	return cameras
 }
 
-// watch runs the configuration's cameras until ctx is done or every recording has ended.
-func watch(ctx context.Context, cfg config.Config, summary time.Duration, stderr io.Writer) (err error) {
+// watch runs the configuration's cameras, or of these the named ones, until ctx is done or every recording has ended.
+func watch(ctx context.Context, cfg config.Config, named []config.Camera, summary time.Duration, stderr io.Writer) (err error) {
 	defer limitStop(ctx)()
 	log, err := newLogger(stderr, cfg.Log)
 	if err != nil {
 		return usageError{err}
 	}
-	p := prepareCameras(ctx, cfg)
+	// Those that are not watched this time are configured all the same: what is announced of them stays.
+	watched := cfg
+	if named != nil {
+		watched.Cameras = named
+	}
+	p := prepareCameras(ctx, watched)
 	p.prepareSinks(cfg, log, false)
 	if err := p.err(); err != nil {
 		if ctx.Err() != nil {
