@@ -15,6 +15,10 @@ import (
 // Stream is the name of the stream that keeps the alerts.
 const Stream = "VIGIL_ALERTS"
 
+// PositionsBucket is the key-value bucket with how far each way out of the outbox has come: <way> is where it began, <way>.<camera> the last message
+// that was acknowledged. Only a server inside a vigil has it.
+const PositionsBucket = "VIGIL_OUTBOX"
+
 const (
 	// DedupWindow is how long the server knows the ids it has stored: a repeat within it is acknowledged and not stored
 	// again. An operator's own stream keeps its own window, 2 minutes by default.

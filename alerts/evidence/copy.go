@@ -78,19 +78,32 @@ func (c *Copier) Tidy(ctx context.Context) error {
 	defer cancel()
 	ctx, release := c.dst.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
-	if c.to != nil {
-		if err := c.to.Tidy(ctx); err != nil {
+	if err := c.tidy(ctx, c.to, c.bucket, c.limits); err != nil {
+		return err
+	}
+	// At the server inside another vigil the shared name is that of its own evidence, which is not ours to remove.
+	if _, err := c.dst.JetStream().KeyValue(ctx, broker.PositionsBucket); !missing(err) {
+		return err
+	}
+	return c.tidy(ctx, nil, Bucket, Limits{Bytes: math.MaxInt64, Age: c.limits.Age})
+}
+
+// tidy removes what is too old from a bucket, which may be open already or not be there at all.
+func (c *Copier) tidy(ctx context.Context, o *Objects, bucket string, limits Limits) (err error) {
+	if o == nil {
+		if o, err = openBucket(ctx, c.dst.JetStream(), bucket, limits); missing(err) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
 	}
-	shared, err := openBucket(ctx, c.dst.JetStream(), Bucket, Limits{Bytes: math.MaxInt64, Age: c.limits.Age})
-	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return shared.Tidy(ctx)
+	return o.Tidy(ctx)
+}
+
+// missing says whether an error is that a bucket is not there.
+func missing(err error) bool {
+	return errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
 // begin waits for this one's turn; false where ctx ends before.
@@ -130,6 +143,7 @@ func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
 			if ctx.Err() != nil {
 				err = fmt.Errorf("object %s: %w", e.Name, context.Cause(ctx))
 			}
+			c.to = nil // it may have gone with what the server had, and is looked for again
 			// Without a connection the alert is not delivered either, and its evidence is tried again with it.
 			if !errors.Is(err, broker.ErrDisconnected) && !errors.Is(err, context.Canceled) {
 				c.say(err)

@@ -208,6 +208,70 @@ func TestOldCopiesGo(t *testing.T) {
 	}
 }
 
+// The server is the one inside another vigil, whose own evidence has the name that copies had once: it stays, however old.
+func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
+	other, err := outbox.Open(within(t), outbox.Options{Server: broker.Options{Dir: t.TempDir(), Port: -1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	its := objects(t, other.Conn().JetStream(), Limits{Bytes: 1 << 20})
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	for _, o := range []*Objects{its, from} {
+		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	far, err := broker.Dial(within(t), broker.DialOptions{URL: other.Server().URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
+	c.Late(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	// Its next run, in which nothing has been copied yet.
+	c = NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20, Age: time.Nanosecond}, slog.New(slog.DiscardHandler))
+	c.Start(js)
+	if err := c.Tidy(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	for bucket, want := range map[string]int{Bucket: 1, c.Bucket(): 0} {
+		if left, err := NewReader(far.JetStream()).Names(within(t), bucket, "z"); err != nil || len(left) != want {
+			t.Errorf("%s has %d objects, want %d: %v", bucket, len(left), want, err)
+		}
+	}
+}
+
+// A server that was emptied gets its bucket again.
+func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
+	for _, name := range []string{"z/clip-1.mp4", "z/clip-2.mp4", "z/clip-3.mp4"} {
+		if err := from.Put(within(t), name, "video/mp4", []byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		ctx := within(t)
+		if name == "z/clip-2.mp4" { // which has no bucket to go to; the server does not even answer
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			ctx = short
+		}
+		c.Late(ctx, alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: name})
+		if name == "z/clip-1.mp4" {
+			if err := far.JetStream().DeleteObjectStore(within(t), c.Bucket()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.paused = time.Time{} // as after the pause
+	}
+	if left, err := NewReader(far.JetStream()).Names(within(t), c.Bucket(), "z"); err != nil || len(left) != 1 {
+		t.Errorf("%d pieces, want the one that came after the failure: %v", len(left), err)
+	}
+}
+
 // The time for copying begins with a copier's turn, however long it waited for that, and waiting ends with the context.
 func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	js := server(t)

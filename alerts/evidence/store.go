@@ -61,7 +61,7 @@ func OpenObjects(ctx context.Context, js jetstream.JetStream, limits Limits) (*O
 // OpenBucket opens a bucket, makes it where it is missing, and brings it to the limits where it has others.
 func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Objects, error) {
 	o, err := openBucket(ctx, js, name, limits)
-	if errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+	if missing(err) {
 		if _, err := js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
 			Bucket: name, Description: "Evidence of vigil's alerts", Storage: jetstream.FileStorage, MaxBytes: limits.room(),
 		}); err != nil {

@@ -13,9 +13,7 @@ import (
 )
 
 const (
-	// placesBucket keeps how far each way has come: <way> is where it began, <way>.<camera> the last message that was acknowledged.
-	placesBucket = "VIGIL_OUTBOX"
-	placesBytes  = 4 << 20
+	placesBytes = 4 << 20
 	// createdKey tells the places of one stream from those of another that was lost.
 	createdKey = "created"
 )
@@ -24,7 +22,7 @@ const (
 // others. Places are saved some time after a delivery, so after a crash a few messages are sent again, with the ids that they had.
 func (o *Outbox) readPlaces(ctx context.Context) (err error) {
 	o.places, err = o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: placesBucket, Description: "How far alerts of vigil were delivered", MaxBytes: placesBytes, Storage: jetstream.FileStorage,
+		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: placesBytes, Storage: jetstream.FileStorage,
 	})
 	if err != nil {
 		return fmt.Errorf("positions of the outbox: %w", err)
