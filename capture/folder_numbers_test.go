@@ -21,8 +21,10 @@ func TestMissingNumbers(t *testing.T) {
 		{"none", sequence("%03d.png", 7, 8, 9, 10), "[0 0 0 0]", ""},
 		{"one and two", sequence("f_%04d.png", 1, 2, 3, 5, 6, 9, 10), "[0 0 0 1 0 2 0]", "the folder lacks 3 of its numbers (0004, 0007 to 0008): as many frames are missing"},
 		{"every fifth", sequence("%d.png", 0, 5, 10, 20, 25), "[0 0 0 1 0]", "the folder lacks 1 of its numbers (15): as many frames are missing"},
-		{"six places", sequence("%d.png", 1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19, 21, 22, 23, 25, 26, 27),
-			"[0 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0]", "the folder lacks 6 of its numbers (4, 8, 12, 16, 20, more): as many frames are missing"},
+		{
+			"six places", sequence("%d.png", 1, 2, 3, 5, 6, 7, 9, 10, 11, 13, 14, 15, 17, 18, 19, 21, 22, 23, 25, 26, 27),
+			"[0 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0 1 0 0]", "the folder lacks 6 of its numbers (4, 8, 12, 16, 20, more): as many frames are missing",
+		},
 		{"no sequence", sequence("%d.png", 3, 17, 18, 99, 1000), "[0 0 0 0 0]", ""},
 		{"two alone", sequence("%d.png", 3, 17), "[0 0]", ""},
 		{"words", []string{"a.png", "b.png", "c.png"}, "[0 0 0]", ""},

@@ -35,7 +35,7 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 	}
 	code := call(func(s ...*C.char) C.int {
 		coding.codec = s[0]
-		return C.vigil_mux_new(&m.m, &coding, s[1])
+		return C.vigil_mux_new(&m.m, &coding, s[1]) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	}, c.Codec, taken.UTC().Format("2006-01-02T15:04:05.000000Z"))
 	if err := m.done(code); err != nil {
 		C.vigil_mux_free(m.m)
@@ -47,7 +47,7 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 // Write appends a packet. Its decoding time is not before that of the one before, nor after its own presentation.
 func (m *Muxer) Write(p *Packet) error {
 	n := len(p.Data)
-	padded := append(p.Data, make([]byte, padding)...) // FFmpeg's parsers may look a little beyond the end
+	padded := append(p.Data, make([]byte, padding)...) //nolint:gocritic // FFmpeg's parsers may look a little beyond the end
 	p.Data = padded[:n]
 	var key C.int
 	if p.Key {
@@ -78,7 +78,7 @@ func (m *Muxer) done(code C.int) error {
 		return errors.New(reason(code))
 	}
 	var records *C.uint8_t
-	n := C.vigil_mux_take(m.m, &records)
+	n := C.vigil_mux_take(m.m, &records) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	b := unsafe.Slice((*byte)(records), n)
 	for len(b) > 0 {
 		at, size := int64(binary.NativeEndian.Uint64(b)), int64(binary.NativeEndian.Uint64(b[8:])) //nolint:gosec // They were signed.

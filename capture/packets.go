@@ -38,7 +38,7 @@ func OpenPackets(ctx context.Context, addr Address, o Options) (*PacketStream, e
 	s := &PacketStream{v: src.(*libav), addr: addr}
 	s.clock.clock = s.v.clock
 	var c C.vigil_coding
-	C.vigil_coding_of(s.v.s, &c)
+	C.vigil_coding_of(s.v.s, &c)                                                              //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // as coded, not as shown
 	if c.extra_size > 0 {
 		s.coding.Extra = C.GoBytes(unsafe.Pointer(c.extra), c.extra_size)

@@ -15,6 +15,7 @@ var errNoOpenCV = errors.New("this vigil was built without OpenCV: install it an
 func openFile(context.Context, string, Options) (source, Info, error) {
 	return nil, Info{}, errNoOpenCV
 }
+
 func openURL(context.Context, Address, Options) (source, Info, error) {
 	return nil, Info{}, errNoOpenCV
 }

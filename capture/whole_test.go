@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +25,12 @@ func TestWholeFiles(t *testing.T) {
 		return append([]string{"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=" + seconds}, with(args...)...)
 	}
 	// From the second second on pictures come two minutes later, and the sound goes on: more packets than OpenCV passes over.
-	hole := []string{"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'", "-vsync", "passthrough",
-		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "0"}
-	opus := append(hole, "-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20")
-	aac := append(hole, "-c:a", "aac", "-b:a", "8k")
+	hole := []string{
+		"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'", "-vsync", "passthrough",
+		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "0",
+	}
+	opus := slices.Concat(hole, []string{"-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20"})
+	aac := slices.Concat(hole, []string{"-c:a", "aac", "-b:a", "8k"})
 	segments := filepath.Join(t.TempDir(), "seg%d.mkv")
 	tool(t, "ffmpeg", append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=6"},
 		with("-g", "10", "-f", "segment", "-segment_time", "3", segments)...)...)

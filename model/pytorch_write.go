@@ -39,7 +39,7 @@ func WritePyTorch(path string, tensors map[string]Tensor) error {
 		record := func(name string, data []byte) error {
 			r, err := z.CreateRaw(&zip.FileHeader{
 				Name: "archive/" + name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
-				CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)), ModifiedDate: 1<<5 | 1, // 1980-01-01, the first
+				CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)), ModifiedDate: 1<<5 | 1, //nolint:staticcheck // 1980-01-01, the first; CreateRaw heeds no other
 			})
 			if err == nil {
 				_, err = r.Write(data)

@@ -57,17 +57,6 @@ func dial(t *testing.T, o DialOptions) *Conn {
 	return c
 }
 
-// freePort is one that nobody listens on now.
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 func local(port int) string { return "nats://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
 // event is a start message of a new alert.

@@ -100,10 +100,10 @@ func (e *external) start(t *testing.T) { t.Helper(); e.p = launch(t, e.port, jet
 
 func eachServer(t *testing.T, test func(t *testing.T, r restarter)) {
 	t.Run("embedded", func(t *testing.T) {
-		test(t, &embedded{dir: t.TempDir(), port: freePort(t)})
+		test(t, &embedded{dir: t.TempDir(), port: natstest.FreePort(t)})
 	})
 	t.Run("Debian's", func(t *testing.T) {
-		test(t, &external{dir: t.TempDir(), port: freePort(t)})
+		test(t, &external{dir: t.TempDir(), port: natstest.FreePort(t)})
 	})
 }
 
@@ -193,7 +193,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 
 // A server that comes back without its directory has an empty stream, whose numbers begin anew.
 func TestStreamIsMadeAgain(t *testing.T) {
-	port := freePort(t)
+	port := natstest.FreePort(t)
 	r := &embedded{dir: t.TempDir(), port: port}
 	r.start(t)
 	s := newStates()
@@ -210,7 +210,7 @@ func TestStreamIsMadeAgain(t *testing.T) {
 }
 
 func TestDialSaysWhatIsWrong(t *testing.T) {
-	port := freePort(t)
+	port := natstest.FreePort(t)
 	deny := func(permissions string) string {
 		return "authorization: {users: [{user: u, password: s3cret, permissions: {" + permissions + "}}]}\n" + jetStreamIn(t.TempDir())
 	}
@@ -268,7 +268,7 @@ func TestDialWithoutAServer(t *testing.T) {
 		}
 	}()
 	for name, c := range map[string]struct{ at, want string }{
-		"nobody":       {local(freePort(t)), "no server answers there"},
+		"nobody":       {local(natstest.FreePort(t)), "no server answers there"},
 		"silence":      {"nats://" + silent.Addr().String(), "no answer in time"},
 		"another kind": {"nats://" + other.Addr().String(), "not a NATS server"},
 	} {
@@ -340,7 +340,7 @@ func TestAnOperatorsStreamIsKept(t *testing.T) {
 
 // Scores that this user may not publish must not keep alerts from being acknowledged.
 func TestARefusedSubjectIsReportedAndHindersNoOther(t *testing.T) {
-	p := launch(t, freePort(t), `authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}
+	p := launch(t, natstest.FreePort(t), `authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}
 `+jetStreamIn(t.TempDir()))
 	s := newStates()
 	c := dial(t, DialOptions{URL: local(p.Port), User: "u", Password: "s3cret", OnState: s.on})

@@ -19,6 +19,8 @@ import (
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
+
+	"vigil/internal/natstest"
 )
 
 // authority signs certificates for 127.0.0.1.
@@ -161,7 +163,7 @@ func TestEveryLogin(t *testing.T) {
 		"creds": {jwtConfig, DialOptions{Creds: creds}, DialOptions{Creds: otherCreds}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := launch(t, freePort(t), c.config+"\n"+jetStreamIn(t.TempDir()))
+			p := launch(t, natstest.FreePort(t), c.config+"\n"+jetStreamIn(t.TempDir()))
 			c.good.URL, c.evil.URL = local(p.Port), local(p.Port)
 			publish(t, dial(t, c.good), event("yard"))
 			conn, err := Dial(within(t), c.evil)
@@ -182,8 +184,8 @@ func TestTLS(t *testing.T) {
 	theirs.sign(t, "stranger", false)
 	ca := ours.file("ours.pem")
 	files := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ours.file("server.pem"), ours.file("server.key"), ca)
-	plain := launch(t, freePort(t), "tls: {"+files+"}\n"+jetStreamIn(t.TempDir()))
-	mutual := launch(t, freePort(t), "tls: {"+files+", verify: true}\n"+jetStreamIn(t.TempDir()))
+	plain := launch(t, natstest.FreePort(t), "tls: {"+files+"}\n"+jetStreamIn(t.TempDir()))
+	mutual := launch(t, natstest.FreePort(t), "tls: {"+files+", verify: true}\n"+jetStreamIn(t.TempDir()))
 	client := TLS{CA: ca, Cert: ours.file("vigil.pem"), Key: ours.file("vigil.key")}
 	for name, c := range map[string]struct {
 		port int
@@ -232,7 +234,7 @@ func TestCheckStoresNothing(t *testing.T) {
 
 // A late connection is made when the server comes, and says until then that there is none.
 func TestALateConnectionWaitsForTheServer(t *testing.T) {
-	port := freePort(t)
+	port := natstest.FreePort(t)
 	s := newStates()
 	c := dial(t, DialOptions{URL: local(port), Late: true, OnState: s.on})
 	a := event("yard")

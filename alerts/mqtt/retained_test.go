@@ -21,7 +21,7 @@ import (
 // retainedAt is what a broker has retained, by topic.
 func retainedAt(t *testing.T, url string) map[string]string {
 	t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("looker"))
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("looker-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,8 @@ func retainedAt(t *testing.T, url string) map[string]string {
 // retain leaves messages at a broker.
 func retain(t *testing.T, url string, messages map[string]string) {
 	t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("leaver"))
+	// A server may hold it against a client if another one of its name has just left.
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("leaver-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}

@@ -184,8 +184,13 @@ func TestHostileMessagesReachNoTerminal(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, args := range [][]string{
-		{"--since", "1h", "--follow=false"}, {"--since", "1h", "--follow=false", "--json"}, {"list"}, {"list", "--json"},
-		{"show", hostile.ID}, {"show", hostile.ID, "--json"}, {"show", "last"},
+		{"--since", "1h", "--follow=false"},
+		{"--since", "1h", "--follow=false", "--json"},
+		{"list"},
+		{"list", "--json"},
+		{"show", hostile.ID},
+		{"show", hostile.ID, "--json"},
+		{"show", "last"},
 	} {
 		_, out, errs := runAlerts(ctx, append([]string{"--server", url}, args...)...)
 		if strings.ContainsFunc(out+errs, steers) || out+errs == "" {

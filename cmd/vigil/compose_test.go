@@ -113,7 +113,7 @@ func TestComposeRunsItsExample(t *testing.T) {
 	if args := c.Services["nats"].Command; len(args) > 1 && args[len(args)-2] == "--pass" {
 		password = args[len(args)-1]
 	}
-	server := natstest.Launch(t, freePort(t), fmt.Sprintf("jetstream {store_dir: %q}\nauthorization {user: vigil, password: %q}", t.TempDir(), password))
+	server := natstest.Launch(t, natstest.FreePort(t), fmt.Sprintf("jetstream {store_dir: %q}\nauthorization {user: vigil, password: %q}", t.TempDir(), password))
 	here := []string{"nats://nats:4222", fmt.Sprintf("nats://127.0.0.1:%d", server.Port)}
 	for to, from := range places {
 		here = append(here, to, from)

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,6 +16,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/evidence"
+	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
 	"vigil/model"
 )
@@ -42,16 +42,6 @@ func blindWeights(t *testing.T) string {
 	return path
 }
 
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
-}
-
 // connectPlain is a client that knows nothing of vigil.
 func connectPlain(t *testing.T, url string) *nats.Conn {
 	t.Helper()
@@ -66,7 +56,7 @@ func connectPlain(t *testing.T, url string) *nats.Conn {
 // The whole program, from a configuration file, on a camera of an independent RTSP server that dies and comes back.
 func TestRunWatchesAnRTSPCamera(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	port := freePort(t)
+	port := natstest.FreePort(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "vigil.yaml")
 	text := fmt.Sprintf(`

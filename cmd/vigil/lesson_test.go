@@ -37,7 +37,7 @@ cameras: [{name: street, source: %s}]
 	}
 	mustVigil(t, "run", "-c", file)
 	var last alerts.Alert
-	for _, line := range strings.Split(strings.TrimSpace(mustVigil(t, "alerts", "--local", "-c", file, "--since", "1h", "--follow=false", "--json")), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(mustVigil(t, "alerts", "--local", "-c", file, "--since", "1h", "--follow=false", "--json")), "\n") {
 		a, err := alerts.Decode([]byte(line))
 		if err != nil {
 			t.Fatal(err)

@@ -180,7 +180,7 @@ func (r *record) record(ctx context.Context) error {
 		case errors.As(err, &full):
 			return err
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // it was stopped, or its time is over
 		case err == nil:
 			err = capture.ErrLost // a child that ends without a word
 		}

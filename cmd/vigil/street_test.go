@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"vigil/alerts"
+	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
 	"vigil/internal/scene"
 )
@@ -44,7 +45,7 @@ func TestRunFindsTheCartOverRTSP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := freePort(t)
+	port := natstest.FreePort(t)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "vigil.yaml")
 	text := fmt.Sprintf(`

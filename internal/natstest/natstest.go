@@ -5,11 +5,14 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"vigil/internal/testenv"
@@ -78,15 +81,27 @@ func (p *Process) Kill() {
 // JetStreamIn is the part of nats-server's configuration that switches streams on.
 func JetStreamIn(dir string) string { return fmt.Sprintf("jetstream: {store_dir: %q}", dir) }
 
-// FreePort is one that nobody listens on now.
+// The ports that FreePort gives lie below those that systems give to outgoing connections, of which one might take it before the test does.
+const firstPort, ports = 11000, 20000
+
+var givenPorts sync.Map // to this process
+
+// FreePort is one that nobody listens on now, and that it gives only once.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := firstPort + rand.N(ports)
+		if _, given := givenPorts.LoadOrStore(port, true); given {
+			continue
+		}
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+		if err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port is free")
+	return 0
 }
 
 // Signal sends the process a signal, as one that stops it for a while.
