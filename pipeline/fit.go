@@ -19,9 +19,6 @@ const (
 	// not change its state all the time.
 	judgeRate = 10 * time.Second
 	retryRate = time.Minute
-
-	// longestStep is up to where a pause belongs to the rate: pictures that are held up on their way come in a burst behind it.
-	longestStep = 5 * time.Second
 )
 
 // fit is what is known of how well a camera's calibration fits what it sends.

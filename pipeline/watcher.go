@@ -244,7 +244,7 @@ func (w *watcher) observe(window *preprocess.Window, pic *preprocess.Picture, be
 	w.without.taken += s.Taken - w.seen.Taken
 	w.without.gaps += s.Gaps - w.seen.Gaps
 	if w.fit != nil {
-		if pic.Seq != before.Seq+1 || pic.PTS < before.PTS || pic.PTS-before.PTS > longestStep && s.Gaps != w.seen.Gaps {
+		if pic.Seq != before.Seq+1 || pic.PTS < before.PTS || pic.PTS-before.PTS > preprocess.LongestPause && s.Gaps != w.seen.Gaps {
 			w.fit.meter.gap()
 		}
 		if s.Taken != w.seen.Taken {

@@ -166,3 +166,36 @@ func TestRates(t *testing.T) {
 		t.Errorf("%g and %g, want 24.97 and 10", source, seen)
 	}
 }
+
+// Pictures that are held up on their way come in bursts: the pauses between these are gaps, and belong to the rate of a live source all the same.
+// An outage does not, nor a pause of a recording.
+func TestRatesOfBursts(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		live  bool
+		pause time.Duration
+		lost  uint64
+		want  float64
+	}{
+		{"bursts", true, 820 * ms, 0, 10},
+		{"an outage after each", true, 6 * time.Second, 0, 50},
+		{"lost pictures after each", true, 820 * ms, 1, 50},
+		{"a recording", false, 820 * ms, 0, 50},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var ps []Picture
+			var seq uint64
+			var at time.Duration
+			for range 50 {
+				burst := pictures(10, seq, at, 20*ms)
+				ps = append(ps, burst...)
+				seq, at = seq+10+tt.lost, burst[9].PTS+tt.pause
+			}
+			w := NewWindow(WindowConfig{Side: 2, Hop: 2, SourceFPS: 10, Live: tt.live})
+			pushAll(w, ps)
+			if source, seen := w.Rates(); math.Abs(source-tt.want) > 0.05*tt.want || seen != source {
+				t.Errorf("%g and %g frames a second, want %g", source, seen, tt.want)
+			}
+		})
+	}
+}

@@ -34,6 +34,10 @@ type Stats struct {
 	Gaps     uint64 // after which the window started anew
 }
 
+// LongestPause is up to where a pause of a live source that lost no picture belongs to its rate: pictures that are held up on their way come in a
+// burst behind it, and only both together say how many there are in a second.
+const LongestPause = 5 * time.Second
+
 // Window makes cuboids of a camera's pictures: 16 of them every Hop, evenly spaced to within a step of the source. No cuboid spans a gap. A gap is
 // any of these: a cut, another opening, another picture size, a sequence number left out, a stream time that goes back or
 // steps by more than twice the usual step, and for live sources an arrival that is later than arrivals ever are
@@ -44,7 +48,7 @@ type Window struct {
 	sampler sampler
 	stats   Stats
 	account Account
-	steps   uint64        // of the source that were no gap
+	steps   uint64        // of the source that make its rate
 	time    time.Duration // that they took
 
 	ring  [Frames]Picture // the pictures taken since the last gap, their Gray our own
@@ -84,8 +88,8 @@ func (w *Window) Short() error {
 	}
 }
 
-// Rates gives the rate of the source and that of the pictures that the model sees, in frames a second of stream time without the gaps: what came
-// so far, and before anything came what the source says of itself. Both are 0 while nothing is known.
+// Rates gives the rate of the source and that of the pictures that the model sees, in frames a second of stream time without the gaps, but with
+// pauses up to LongestPause: what came so far, and before anything came what the source says of itself. Both are 0 while nothing is known.
 func (w *Window) Rates() (source, seen float64) {
 	source = w.rhythm.fps()
 	n, _ := w.sampler.every(source)
@@ -141,17 +145,23 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 // follow takes note of the step to p and starts the window anew where it is a gap.
 func (w *Window) follow(p *Picture, step time.Duration) {
 	gap, known := false, w.rhythm.fps() > 0
+	pause := w.cfg.Live && step >= 0 && step <= LongestPause
 	if p.Opening != w.last.Opening {
-		gap, known = true, true
+		gap, known, pause = true, true, false
 		w.rhythm = newRhythm(w.cfg.SourceFPS) // another connection may have another rhythm
 	} else {
 		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
+		pause = pause && !gap
 		gap = w.rhythm.stream(step) || gap
 		gap = w.cfg.Live && w.rhythm.arrival(p.Arrival.Sub(w.last.Arrival)) || gap
 	}
 	if gap {
 		w.gap = true
 		w.stats.Gaps++
+	}
+	if gap && pause {
+		w.steps++
+		w.time += step
 	}
 	// While the rate was not known every picture was taken. Where some are left out from now on, those before do not belong to them, though
 	// that is no gap.

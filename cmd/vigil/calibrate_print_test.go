@@ -2,8 +2,10 @@ package main
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
+	"time"
 
 	"vigil/pipeline"
 )
@@ -34,5 +36,16 @@ func TestPrintCalibration(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("printed\n%s\nwant %q", out.String(), want)
 		}
+	}
+}
+
+// A live camera's calibration has the rate by which the camera is judged when it is watched, not that of the clips between its pauses.
+func TestRateOfALiveCalibration(t *testing.T) {
+	n := normalVideo{steps: 150, time: 10 * time.Second}
+	if n.pace(0); n.fps() != 15 {
+		t.Errorf("%g frames a second of clips of 15, while nothing else is known", n.fps())
+	}
+	if n.pace(10); math.Abs(n.fps()-10) > 1e-6 {
+		t.Errorf("%g frames a second, the model saw 10", n.fps())
 	}
 }

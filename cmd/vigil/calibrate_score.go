@@ -35,6 +35,14 @@ func (n *normalVideo) add(c pipeline.Clip) {
 	n.time += c.Last.PTS - c.First.PTS
 }
 
+// pace takes the rate that the model saw of a live source. Where pictures come in bursts no clip spans the pauses between these, so that clips alone
+// have a higher one, which the camera would be held against when it is watched.
+func (n *normalVideo) pace(fps float64) {
+	if fps > 0 {
+		n.time = time.Duration(float64(n.steps) / fps * float64(time.Second))
+	}
+}
+
 // fps is the mean rate of the frames that the model saw. Where they are not evenly spaced that of a single clip is a little off.
 func (n *normalVideo) fps() float64 { return float64(n.steps) / n.time.Seconds() }
 
@@ -124,6 +132,9 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 	})
 	if err == nil && fatal == nil {
 		c.rates.add(c.names[i], stats[0].Rates)
+		if cam.Live {
+			one.pace(stats[0].Rates.Seen)
+		}
 	}
 	return one, err, fatal
 }
