@@ -32,11 +32,11 @@ func configCheckCommand() *cobra.Command {
 	var k check
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Says for what 'vigil run' would not start, and which servers that alerts go to would not take one",
-		Long: "Says everything that is wrong with the configuration file and with what it names: weights, calibrations, certificates, recordings;\n" +
-			"whether data_dir and the ports of the server inside vigil are free; and whether the NATS server, the MQTT broker and the webhook would\n" +
-			"take an alert. Nothing is sent but to ask. With --connect each live camera must show a picture as well. With --offline no server\n" +
-			"is asked, and it does not matter whether a vigil runs already.\n\n" +
+		Short: "Find what 'vigil run' would refuse, and which servers would not take an alert",
+		Long: "Reports everything that is wrong with the configuration file and the files it names (weights, calibrations, certificates, recordings),\n" +
+			"whether data_dir and the ports of the server inside vigil are free, and whether the NATS server, the MQTT broker and the webhook would\n" +
+			"take an alert; no alert is sent. With --connect each live camera must show a picture as well. With --offline no server is asked, and\n" +
+			"it does not matter whether a vigil runs already.\n\n" +
 			"Exit codes: 2 for what is wrong in the file, in what it names or on this machine, 1 for a server or a camera that does not answer.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,8 +47,8 @@ func configCheckCommand() *cobra.Command {
 		},
 	}
 	configFlag(c, &k.path)
-	c.Flags().BoolVar(&k.offline, "offline", false, "only the file and what it names: ask no server, and try neither data_dir nor ports")
-	c.Flags().BoolVar(&k.connect, "connect", false, "open each live camera, too")
+	c.Flags().BoolVar(&k.offline, "offline", false, "check only the file and what it names: no servers, data_dir or ports")
+	c.Flags().BoolVar(&k.connect, "connect", false, "also open each live camera")
 	return c
 }
 
@@ -70,6 +70,9 @@ func (k check) run(ctx context.Context, stdout io.Writer) error {
 		text := strings.TrimPrefix(one.err.Error(), one.key+": ")
 		if e, ok := errors.AsType[cameraError](one.err); ok {
 			text = e.text()
+		}
+		if errors.Is(one.err, broker.ErrInUse) {
+			text += "; with --offline check does not mind a vigil that runs"
 		}
 		found = append(found, config.Problem{Key: one.key, Text: text})
 	}

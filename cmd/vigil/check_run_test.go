@@ -82,7 +82,7 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 		{"a file for data_dir", model + "data_dir: text\n" + camera + "}\n", "vigil.yaml:2: data_dir: alert store"},
 		{"a folder below a file for data_dir", model + "data_dir: text/a/b\n" + camera + "}\n", "data_dir: alert store"},
 		{"a read-only data_dir", model + "data_dir: /proc/vigil\n" + camera + "}\n", "data_dir: alert store"},
-		{"another vigil's data_dir", model + "data_dir: held\n" + camera + "}\n", "data_dir: alert store " + filepath.Join(dir, "held", "nats") + ": another vigil uses it"},
+		{"another vigil's data_dir", model + "data_dir: held\n" + camera + "}\n", "data_dir: alert store " + filepath.Join(dir, "held", "nats") + ": another vigil uses it: stop that one, or choose another directory; with --offline"},
 		{"no such recording", model + "cameras: [{name: gate, source: none.mkv}]\n", "cameras[0].source: no such file"},
 		{"a broken recording", model + "cameras: [{name: gate, source: text}]\n", "cameras[0].source: "},
 		{"a mask that crosses itself", model + camera + ", mask: [[[0, 0], [1, 1], [1, 0], [0, 1]]]}\n", "cameras[0].mask[0]: "},
