@@ -58,7 +58,7 @@ type MQTT struct {
 
 // Webhook says where alerts are posted to as well.
 type Webhook struct {
-	// URL is an http or https address; empty is none. It is shown without its query and user.
+	// URL is an http or https address; empty is none. It is shown without its user, its path and its query.
 	URL Secret `yaml:"url"`
 	// Secret signs every message (HMAC-SHA256, Standard Webhooks).
 	Secret Secret `yaml:"secret"`
