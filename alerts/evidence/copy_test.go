@@ -272,6 +272,27 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 	}
 }
 
+// A message that was stored by a version whose copies all had one bucket, and delivered by this one, is shown with its evidence.
+func TestEvidenceOfAMessageFromBefore(t *testing.T) {
+	js := server(t)
+	from := objects(t, js, Limits{Bytes: 1 << 20})
+	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
+	a, _ := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x", "heatmap-1.jpg": "y"})
+	for i := range a.Evidence {
+		a.Evidence[i].Bucket = Bucket
+	}
+	data, err := alerts.Encode(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Copy(within(t), data)
+	pieces, err := NewReader(far.JetStream()).Of(within(t), a)
+	if err != nil || len(pieces) != 2 || pieces[0].Bucket != c.Bucket() {
+		t.Errorf("found are %v, %v", pieces, err)
+	}
+}
+
 // The time for copying begins with a copier's turn, however long it waited for that, and waiting ends with the context.
 func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	js := server(t)

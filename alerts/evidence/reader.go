@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -51,7 +52,8 @@ func (r *Reader) bucket(ctx context.Context, name string) (jetstream.ObjectStore
 }
 
 // Of gives what is kept of an alert, given its messages: what lies in the buckets that they name, in that of a vigil that copies nothing, and
-// what was kept to learn from, the oldest first and each name once.
+// what was kept to learn from, the oldest first and each name once. Where something that they name is in none of these, it looks in those of all
+// vigils: a message that was stored before its vigil had a bucket of its own over there names another.
 func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, error) {
 	if len(messages) == 0 {
 		return nil, nil
@@ -74,19 +76,45 @@ func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, err
 	add(alerts.TrainingBucket)
 	var all []Piece
 	seen := map[string]bool{}
-	for _, bucket := range buckets {
-		infos, err := r.Names(ctx, bucket, messages[0].ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, i := range infos {
-			if !seen[i.Name] {
-				seen[i.Name] = true
-				all = append(all, Piece{bucket, i})
+	look := func(buckets []string) error {
+		for _, bucket := range buckets {
+			infos, err := r.Names(ctx, bucket, messages[0].ID)
+			if err != nil {
+				return err
+			}
+			for _, i := range infos {
+				if !seen[i.Name] {
+					seen[i.Name] = true
+					all = append(all, Piece{bucket, i})
+				}
 			}
 		}
+		return nil
 	}
-	return all, nil
+	if err := look(buckets); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(messages, func(a alerts.Alert) bool {
+		return slices.ContainsFunc(a.Evidence, func(e alerts.Evidence) bool { return !seen[e.Name] })
+	}) {
+		return all, nil
+	}
+	return all, look(slices.DeleteFunc(r.ofVigils(ctx), func(name string) bool { return slices.Contains(buckets, name) }))
+}
+
+// listTime bounds the question for all buckets, which a server may not answer to everybody.
+const listTime = 3 * time.Second
+
+// ofVigils are the buckets of all vigils that copy to this server; none where they may not be asked for.
+func (r *Reader) ofVigils(ctx context.Context) (names []string) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	for name := range r.js.ObjectStoreNames(ctx).Name() {
+		if strings.HasPrefix(name, BucketOf("")) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // Names lists what a bucket has of an alert, the oldest first; nothing where there is no bucket.
