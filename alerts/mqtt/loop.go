@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"vigil/alerts/outbox"
 )
 
 const (
@@ -155,12 +157,12 @@ func (w *Way) farewell(c *connection, published map[string]string) {
 	c.leave()
 }
 
-// describe says what would help, without the password.
+// describe says what would help, without the password and in the same words each time.
 func (w *Way) describe(err error) error {
 	if err == nil {
 		err = errors.New("connection lost")
 	}
-	text := err.Error()
+	text := outbox.Steady(err)
 	if w.opts.Password != "" {
 		text = strings.ReplaceAll(text, w.opts.Password, "***")
 	}

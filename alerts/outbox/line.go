@@ -3,6 +3,8 @@ package outbox
 import (
 	"context"
 	"errors"
+	"net"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -139,7 +141,7 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 			return
 		}
 		tries++
-		if text := err.Error(); text != told {
+		if text := Steady(err); text != told {
 			told = text
 			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID, "error", err)
 		}
@@ -147,6 +149,15 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 			return
 		}
 	}
+}
+
+// Steady is an error's text without the port of this side of a connection, which is another one each time: the same reason has the same text.
+func Steady(err error) string {
+	text := err.Error()
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
+		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
+	}
+	return text
 }
 
 // once delivers a message; what was stored under an alert's subject without an id is no alert of ours and goes nowhere.

@@ -185,7 +185,7 @@ func (d *desk) tidy(ctx context.Context) {
 
 // finish waits for the evidence that is under way when the recordings have ended by themselves; ctx ends it.
 func (d *desk) finish(ctx context.Context) {
-	if d.maker == nil || d.maker.Busy() == 0 {
+	if d.maker == nil || d.maker.Busy() == 0 || ctx.Err() != nil {
 		return
 	}
 	d.log.Info("waiting for the clips of the last events", "pieces", d.maker.Busy())

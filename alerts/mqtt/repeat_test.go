@@ -1,0 +1,102 @@
+package mqtt
+
+import (
+	"bytes"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/outbox"
+	"vigil/alerts/webhook"
+)
+
+// resetting is the address of a server that resets each connection, and how many there were.
+func resetting(t *testing.T) (addr string, connections func() int) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	var mu sync.Mutex
+	n := 0
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = c.Read(make([]byte, 1)) // what is not read makes a reset of the end
+			_ = c.(*net.TCPConn).SetLinger(0)
+			_ = c.Close()
+			mu.Lock()
+			n++
+			mu.Unlock()
+		}
+	}()
+	return l.Addr().String(), func() int {
+		mu.Lock()
+		defer mu.Unlock()
+		return n
+	}
+}
+
+// lines is a log that is read while it is written.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Why there is no connection is logged once, though each attempt comes from another port.
+func TestTheSameReasonIsLoggedOnce(t *testing.T) {
+	addr, connections := resetting(t)
+	var log lines
+	w, err := New(Options{URL: "tcp://" + addr, Topic: "vigil", Log: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close()
+	ctx := within(t)
+	for connections() < 4 && ctx.Err() == nil {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if n := strings.Count(log.String(), "no connection to MQTT"); n != 1 || !strings.Contains(log.String(), "reset") {
+		t.Errorf("it was logged %d times:\n%s", n, &log)
+	}
+}
+
+// Likewise of a webhook.
+func TestTheSameReasonHasTheSameText(t *testing.T) {
+	addr, _ := resetting(t)
+	hook, err := webhook.New(webhook.Options{URL: "http://" + addr})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var texts [2]string
+	for i := range texts {
+		err := hook.Deliver(within(t), outbox.Message{Subject: alerts.Subject("gate", alerts.PhaseStart), Data: make([]byte, 1<<10)})
+		if err == nil {
+			t.Fatal("delivered to a server that resets connections")
+		}
+		texts[i] = outbox.Steady(err)
+	}
+	if texts[0] != texts[1] || !strings.Contains(texts[0], "reset") {
+		t.Errorf("%q and %q", texts[0], texts[1])
+	}
+}
