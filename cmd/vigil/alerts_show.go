@@ -161,7 +161,7 @@ func (d *dossier) print(w io.Writer) error {
 	if k := d.Ack; k != nil {
 		word := "seen"
 		if k.Normal {
-			word = fmt.Sprintf("normal, %d clips kept to learn from", len(k.Clips))
+			word = "normal, " + clipsKept(len(k.Clips))
 		}
 		line("acknowledged", "%s  %s  %s", k.By, k.At.Local().Format(time.DateTime), word)
 	}
@@ -253,7 +253,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 				case normal && len(a.Clips) == 0:
 					kept = " as normal; what the model saw of it is not kept, so there is nothing to learn from"
 				case normal:
-					kept = fmt.Sprintf(" as normal, %d clips kept to learn from", len(a.Clips))
+					kept = " as normal, " + clipsKept(len(a.Clips))
 				}
 				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", a.AlertID, printable(a.By), kept)
 				return err
@@ -263,6 +263,13 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
 	c.Flags().BoolVar(&normal, "normal", false, "what was reported is normal there: keep what the model saw of it to learn from")
 	return c
+}
+
+func clipsKept(n int) string {
+	if n == 1 {
+		return "1 clip kept to learn from"
+	}
+	return fmt.Sprintf("%d clips kept to learn from", n)
 }
 
 func whoAmI() string {

@@ -112,7 +112,7 @@ func TestAlertsAck(t *testing.T) {
 		t.Errorf("%+v, %v, %v", ack, ok, err)
 	}
 	code, out, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Bob", "--normal")
-	if code != exitDone || !strings.Contains(out, "1 clips kept") {
+	if code != exitDone || !strings.Contains(out, "1 clip kept") {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}
 	// What the model saw stays when evidence goes, and is shown; the clip for people is no lesson.
@@ -128,7 +128,7 @@ func TestAlertsAck(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	_, out, _ = runAlerts(t.Context(), "show", a.ID, "--server", url)
-	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clips kept") || strings.Contains(out, "clip-0.mp4") ||
+	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clip kept") || strings.Contains(out, "clip-0.mp4") ||
 		!strings.Contains(out, "model-input-0.mkv") {
 		t.Errorf("shown is\n%s", out)
 	}

@@ -99,7 +99,7 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 			return usageError{err}
 		}
 		if source.Live() {
-			return usageError{fmt.Errorf("%s: is a live camera, give recordings of it", source)}
+			return usageError{fmt.Errorf("%s: is a live camera; give recordings of it, as 'vigil record' makes them", source)}
 		}
 		sources = append(sources, source)
 	}

@@ -73,7 +73,7 @@ func TestPseudoRefuses(t *testing.T) {
 		{[]string{video, "-o", there}, true, "is there already"},
 		{[]string{video, "-o", out, "--copies", "0"}, true, "--copies: is 0"},
 		{[]string{video, video, "-o", out}, true, "two recordings of the name a"},
-		{[]string{"rtsp://10.0.0.7/a", "-o", out}, true, "is a live camera, give recordings of it"},
+		{[]string{"rtsp://10.0.0.7/a", "-o", out}, true, "is a live camera; give recordings of it"},
 		{[]string{short, "-o", out}, false, "nothing could be made of 1 recordings"},
 		{[]string{filepath.Join(dir, "none.avi"), "-o", out}, false, "none.avi"},
 	} {

@@ -138,7 +138,7 @@ func (r *record) run(ctx context.Context, stdout io.Writer) (err error) {
 	}
 	fmt.Fprintf(stdout, "%s: %s, %s, %s%s, in %s\n", r.camera.Name, files, r.recorded.Round(time.Second), bytesText(r.bytes), r.gapText(), r.dir)
 	if err == nil && r.segments == 0 && ctx.Err() == nil {
-		err = fmt.Errorf("%s: nothing came from the camera in %s", r.camera.Name, r.length)
+		err = fmt.Errorf("%s: nothing came from the camera in %s, of which opening it may take some seconds", r.camera.Name, r.length)
 	}
 	return err
 }

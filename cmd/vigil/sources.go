@@ -113,7 +113,7 @@ func oneSource(arg, file string, given bool) (namedSource, error) {
 			return namedSource{}, err
 		}
 	} else if cameraForm.MatchString(arg) && !exists(arg) {
-		return namedSource{}, fmt.Errorf("%s: is no file here, and there is no %s with a camera of this name (-c names another)", arg, file)
+		return namedSource{}, fmt.Errorf("%s: there is no such file, and no %s with a camera of this name (-c names another)", arg, file)
 	}
 	a, err := capture.ParseAddress(arg)
 	if err != nil {

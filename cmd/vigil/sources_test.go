@@ -80,7 +80,7 @@ func TestReadSources(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readSources(&cobra.Command{}, []string{"gate"}, "other.yaml", false); err == nil || !strings.Contains(err.Error(), "there is no other.yaml") {
+	if _, err := readSources(&cobra.Command{}, []string{"gate"}, "other.yaml", false); err == nil || !strings.Contains(err.Error(), "and no other.yaml") {
 		t.Errorf("a name without a configuration: %v", err)
 	}
 }
