@@ -38,7 +38,7 @@ test: test-race test-street test-pure
 	@[ -n "$(VIGIL_DATA)" ] || echo "make test: VIGIL_DATA is not set, so the tests on real video were skipped; it names a folder with them (see README.md)"
 
 test-race: setup-tests
-	$(TEST) $(COUNT) -race -timeout 15m ./...
+	$(TEST) $(COUNT) -race -timeout 30m ./...
 
 # Drawing and scoring hours of a street takes minutes with the race detector, which has nothing to find in it.
 test-street: setup-tests

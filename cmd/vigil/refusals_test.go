@@ -133,8 +133,8 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 			c.refuse(r)
 			dir := t.TempDir()
 			file := write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf(
-				"data_dir: %s\nnats: {url: 'nats://127.0.0.1:%d', user: u, password: s3cret}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
-				filepath.Join(dir, "data"), r.port))
+				"data_dir: %s\nmodel: %s\nnats: {url: 'nats://127.0.0.1:%d', user: u, password: s3cret}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
+				filepath.Join(dir, "data"), blindWeights(t), r.port))
 			if code, out, errs := vigil(t, "config", "check", "-c", file); !strings.Contains(errs, c.check) || (code == exitDone) != (c.check == "") || strings.Contains(errs, "s3cret") {
 				t.Errorf("config check: exit code %d, want %q in %s%s", code, c.check, out, errs)
 			}
