@@ -55,7 +55,7 @@ func readSources(cmd *cobra.Command, args []string, file string, given bool) ([]
 			return nil, err
 		}
 		if s.Camera == nil && s.Redacted() && s.Live() {
-			fmt.Fprintf(cmd.ErrOrStderr(), "vigil: warning: %s was given with a password, which every user of this machine can read in the list of processes; "+
+			fmt.Fprintf(cmd.ErrOrStderr(), "vigil: warning: %s may have a password in it, which every user of this machine can read in the list of processes; "+
 				"give the camera by its name in the configuration (-c), or - and the address on standard input\n", s)
 		}
 		sources = append(sources, s)

@@ -38,7 +38,7 @@ func TestReadSources(t *testing.T) {
 	}{
 		{"a URL", "rtsp://a/1", "", "rtsp://a/1", "", ""},
 		{"a password", "rtsp://u:s3cret@a/1", "", "rtsp://***@a/1", "or - and the address on standard input", ""},
-		{"a token", "http://a/1?token=s3cret", "", "http://a/1?token=***", "with a password", ""},
+		{"a token", "http://a/1?token=s3cret", "", "http://a/1?token=***", "a password in it", ""},
 		{"a file", "plain", "", "plain", "", ""},
 		{"standard input", "-", "rtsp://u:s3cret@a/1\n", "rtsp://***@a/1", "", ""},
 		{"several on standard input", "-", "rtsp://a/1\nrtsp://a/2", "rtsp://a/1 rtsp://a/2", "", ""},

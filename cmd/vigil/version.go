@@ -53,7 +53,7 @@ func versionOf() versionInfo {
 func (v versionInfo) String() string {
 	commit := v.Commit
 	if commit == "" {
-		commit = "unknown: not built in a checkout"
+		commit = "unknown: the build recorded none"
 	}
 	if v.Time != "" {
 		commit += " of " + v.Time
