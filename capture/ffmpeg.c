@@ -41,6 +41,7 @@ struct vigil_source {
 	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
 	int64_t left;        // of what is under way, microseconds
 	int64_t looked;      // when that was last counted
+	int expired;         // time ran out: what was broken off for that cannot go on
 	atomic_int stopped;
 };
 
@@ -71,6 +72,7 @@ static int interrupted(void *opaque)
 		s->waits--;
 		s->waited = 1;
 	}
+	s->expired |= s->left < 0;
 	return atomic_load(&s->stopped) || s->left < 0;
 }
 
@@ -174,6 +176,7 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	size_t name = strlen(s->format->iformat->name);
 	info->still = !strcmp(s->format->iformat->name, "image2") || (name > 5 && !strcmp(s->format->iformat->name + name - 5, "_pipe"));
 	info->recorded = is_recorded(s->format);
+	s->expired = 0; // it may have been enough
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 	return 0;
 }
@@ -243,6 +246,8 @@ static int same(const AVFrame *a, const AVFrame *b)
 
 int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 {
+	if (s->expired) // the picture before was held back by a parser until the waiting was broken off
+		return AVERROR_EXIT;
 	give_time(s, timeout_us);
 	s->timeout = timeout_us;
 	if (!s->opened)
@@ -425,6 +430,8 @@ static void see_size(vigil_source *s, vigil_packet *p)
 
 int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p)
 {
+	if (s->expired)
+		return AVERROR_EXIT;
 	give_time(s, timeout_us);
 	for (;;) {
 		av_packet_unref(s->packet);

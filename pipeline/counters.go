@@ -47,7 +47,7 @@ type Stats struct {
 	Held     uint64 // events that would have started if the calibration had fitted what the camera sent
 	Openings uint64 // of the source
 	Failures uint64 // of the source
-	Rates    Rates  // of the latest opening
+	Rates    Rates  // of the longest opening
 	// State is the camera's, Since when it began, States how often each state was entered.
 	State  alerts.State
 	Since  time.Time

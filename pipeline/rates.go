@@ -29,14 +29,27 @@ func RatesOf(asked float64, w *preprocess.Window) Rates {
 	return r
 }
 
-// noteRates keeps the opening's frame rates, and logs them with its first whole cuboid.
+// noteRates logs the opening's frame rates with its first whole cuboid, and keeps them while there are no others.
 func (w *watcher) noteRates(window *preprocess.Window, c *preprocess.Cuboid) {
 	if s := window.Stats(); c.Pictures < preprocess.Frames || s.Cuboids != 1 {
 		return
 	}
 	r := RatesOf(w.FPS, window)
-	w.stats.rates.Store(&r)
+	if w.rated == 0 {
+		w.stats.rates.Store(&r)
+	}
 	w.log.Info("frame rate", "opening", w.opening, "asked", r.Asked, "source", round3(r.Source), "seen", round3(r.Seen))
+}
+
+// keepRates keeps the rates of an opening that is over, unless a longer one says more: a few pictures may have come in a burst.
+func (w *watcher) keepRates(window *preprocess.Window) {
+	n := window.Stats().Pictures
+	if n < w.rated || n == 0 {
+		return
+	}
+	w.rated = n
+	r := RatesOf(w.FPS, window)
+	w.stats.rates.Store(&r)
 }
 
 // round3 is for a log.

@@ -27,6 +27,7 @@ type LeftOut struct {
 	AfterGaps     int `json:"after_gaps,omitempty"`     // clips
 	Openings      int `json:"openings,omitempty"`       // that followed another
 	AfterOpenings int `json:"after_openings,omitempty"` // clips
+	Sizes         int `json:"other_sizes,omitempty"`    // clips of pictures of another size than the first
 }
 
 // Add adds another source's.
@@ -35,6 +36,7 @@ func (l *LeftOut) Add(o LeftOut) {
 	l.AfterGaps += o.AfterGaps
 	l.Openings += o.Openings
 	l.AfterOpenings += o.AfterOpenings
+	l.Sizes += o.Sizes
 }
 
 // LeftOut says what did not count so far.

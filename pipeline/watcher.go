@@ -32,6 +32,7 @@ type watcher struct {
 	without  clipless           // what came since the last clip
 	armedAt  int64              // the second that armed was asked for last
 	seen     preprocess.Stats   // of the window, before its latest picture
+	rated    uint64             // pictures of the opening whose rates are kept
 	past     preprocess.Account // of the windows before
 	pastGaps uint64             // likewise
 	fresh    time.Time          // arrival of the last picture that differed from the one before it
@@ -149,10 +150,7 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 	if w.fit != nil {
 		w.fit.reopened()
 	}
-	defer func() {
-		rates := RatesOf(w.FPS, window)
-		w.stats.rates.Store(&rates)
-	}()
+	defer w.keepRates(window)
 	var began time.Time
 	for {
 		pic, err := source.Next(ctx)

@@ -52,6 +52,9 @@ func leftOutText(l pipeline.LeftOut) string {
 	if l.AfterGaps > 0 {
 		parts = append(parts, fmt.Sprintf("%d clips in the moments after gaps (%d)", l.AfterGaps, l.Gaps))
 	}
+	if l.Sizes > 0 {
+		parts = append(parts, fmt.Sprintf("%d clips of pictures of another size", l.Sizes))
+	}
 	if parts == nil {
 		return ""
 	}

@@ -17,11 +17,47 @@ import (
 type normalVideo struct {
 	clips         pipeline.Normal
 	settling      pipeline.Settling // of one source
-	left          pipeline.LeftOut  // of several
+	left          pipeline.LeftOut  // of several, and the clips of another size of one
 	width, height int
 	rate          float64       // of the first clip
 	steps         int           // from one frame of a clip to the next, in all clips
 	time          time.Duration // that they took
+	span          rateSpan      // of one source
+}
+
+// rateSpan watches a camera's rate for a change that lasts.
+type rateSpan struct {
+	steps, all      int           // of the span under way, and of all
+	time, allTime   time.Duration // likewise
+	lowest, highest float64       // mean rates over a spanTime; 0 for none
+}
+
+// spanTime is what a rate is measured over: that of a single clip trembles with the pictures' arrival.
+const spanTime = time.Minute
+
+func (s *rateSpan) add(steps int, took time.Duration) {
+	s.steps, s.all = s.steps+steps, s.all+steps
+	s.time, s.allTime = s.time+took, s.allTime+took
+	if s.time < spanTime {
+		return
+	}
+	rate := float64(s.steps) / s.time.Seconds()
+	if s.lowest == 0 || rate < s.lowest {
+		s.lowest = rate
+	}
+	s.highest = max(s.highest, rate)
+	s.steps, s.time = 0, 0
+}
+
+// doubt says that the rate was another for a while than in the mean, which a calibration is for; "" where it was not.
+func (s *rateSpan) doubt() string {
+	const within = 0.25 // as run holds alerts
+	fps := float64(s.all) / s.allTime.Seconds()
+	if s.lowest == 0 || s.highest <= fps*(1+within) && s.lowest >= fps*(1-within) {
+		return ""
+	}
+	return fmt.Sprintf("the frame rate was from %.3g to %.3g a second, and the calibration is for %.3g: alerts are held where it is over a quarter off; "+
+		"calibrate while the camera has one rate, or set fps to one that it always has", s.lowest, s.highest, fps)
 }
 
 func (n *normalVideo) add(c pipeline.Clip) {
@@ -33,6 +69,12 @@ func (n *normalVideo) add(c pipeline.Clip) {
 	}
 	n.steps += preprocess.Frames - 1
 	n.time += c.Last.PTS - c.First.PTS
+	n.span.add(preprocess.Frames-1, c.Last.PTS-c.First.PTS)
+}
+
+// isOther says that a live camera's picture has another size than its first, as by night. Such clips are left out.
+func (n *normalVideo) isOther(c pipeline.Clip) bool {
+	return n.width != 0 && (c.Width != n.width || c.Height != n.height)
 }
 
 // pace takes the rate that the model saw of a live source. Where pictures come in bursts no clip spans the pauses between these, so that clips alone
@@ -52,6 +94,7 @@ func (n *normalVideo) append(o *normalVideo) {
 		n.width, n.height, n.rate = o.width, o.height, o.rate
 	}
 	n.clips.Append(&o.clips)
+	n.left.Add(o.left)
 	n.left.Add(o.settling.LeftOut())
 	n.steps += o.steps
 	n.time += o.time
@@ -76,7 +119,7 @@ func (n *normalVideo) fits(source fmt.Stringer, c pipeline.Clip, live bool) erro
 func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, bar *progress, w io.Writer) error {
 	var bad []error
 	for i := range c.sources {
-		one, err, fatal := c.source(ctx, i, loaded, log, bar)
+		one, err, fatal := c.source(ctx, i, loaded, log, bar, w)
 		switch {
 		case ctx.Err() != nil:
 			return errInterrupted
@@ -85,6 +128,12 @@ func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, 
 		case err != nil:
 			bad = append(bad, fmt.Errorf("%s: %w", c.sources[i], err))
 			continue
+		}
+		if cam := c.sources[i]; cam.Live() {
+			if doubt := one.span.doubt(); doubt != "" {
+				bar.clear()
+				fmt.Fprintf(w, "warning: %s: %s\n", cam, doubt)
+			}
 		}
 		c.normal.append(one)
 	}
@@ -99,7 +148,7 @@ func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, 
 }
 
 // source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one camera's, or from being scored at all.
-func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress) (one *normalVideo, err, fatal error) {
+func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress, w io.Writer) (one *normalVideo, err, fatal error) {
 	cam, err := c.pipelineCamera(i, loaded, bar.add)
 	if err != nil {
 		return nil, nil, err
@@ -120,6 +169,10 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
 		Threads: c.threads, Log: log,
 		OnClip: func(clip pipeline.Clip) {
+			if cam.Live && one.isOther(clip) {
+				one.left.Sizes++
+				return
+			}
 			if fatal == nil {
 				fatal = errors.Join(c.normal.fits(c.sources[i], clip, cam.Live), one.fits(c.sources[i], clip, cam.Live))
 			}
@@ -134,6 +187,10 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 		c.rates.add(c.names[i], stats[0].Rates)
 		if cam.Live {
 			one.pace(stats[0].Rates.Seen)
+		}
+		if n := stats[0].Unscorable; n > 0 {
+			bar.clear()
+			fmt.Fprintf(w, "%s: %d clips could not be scored, %d were\n", c.names[i], n, stats[0].Scored)
 		}
 	}
 	return one, err, fatal

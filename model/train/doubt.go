@@ -15,7 +15,7 @@ func (r Result) Doubt() string {
 	case r.Best != nil && r.Best.HasAUC():
 		if r.Best.AUC < worthAUC {
 			return fmt.Sprintf("%d steps have taught too little: held-out clips with something wrong in them score hardly higher than normal ones, "+
-				"AUC %.2f, must be at least %.2f", r.Steps, r.Best.AUC, worthAUC)
+				"AUC %.3g, must be at least %.3g", r.Steps, r.Best.AUC, worthAUC)
 		}
 	case float64(r.Seen) < 0.95*float64(r.Clips): // the last clips of an epoch that fill no step are left out
 		return fmt.Sprintf("%d steps have taught too little: they have seen %.0f %% of the clips, must be all of them at least once", r.Steps,
