@@ -83,7 +83,7 @@ func checkURL(s string) error {
 			"; an @ of the path or the query is written %40)")
 	}
 	if strings.ContainsFunc(s, unicode.IsSpace) {
-		return errors.New("the URL has a blank in it; it is written %20, wherever it stands")
+		return errors.New("the URL has a blank in it, which is written %20, also in its path (" + escapes + ")")
 	}
 	host := authority[strings.LastIndexByte(authority, '@')+1:]
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
