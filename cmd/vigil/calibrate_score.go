@@ -120,6 +120,10 @@ func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, 
 	var bad []error
 	for i := range c.sources {
 		one, err, fatal := c.source(ctx, i, loaded, log, bar, w)
+		if len(c.notes) > 0 {
+			bar.clear()
+			c.printNotes(w)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return errInterrupted

@@ -135,7 +135,7 @@ func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool,
 		Name: demoCamera, Model: m, Hop: demoHop, Whole: !realtime, Detector: pipeline.DefaultDetector(),
 		NewPreparer: preparer(m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
-			return countedStream{&scene.Source{Street: street, Frames: frames, Realtime: realtime}, counted}, nil
+			return countedStream{&scene.Source{Street: street, Frames: frames, Realtime: realtime}, counted, nil}, nil
 		},
 	}
 }

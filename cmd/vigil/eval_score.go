@@ -136,7 +136,7 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models
 			if err != nil {
 				return nil, err
 			}
-			return countedStream{stream, bar.add}, nil
+			return countedStream{stream, bar.add, nil}, nil
 		}
 		if err := scorer.Score(ctx, v, cam); err != nil {
 			return err

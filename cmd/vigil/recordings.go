@@ -28,6 +28,7 @@ type recordings struct {
 	cameras  []string // likewise, as cameras
 	settings config.Camera
 	rates    rateLog
+	notes    []string // what recordings had to say beside their pictures, and was not printed yet
 }
 
 func (r *recordings) flags(cmd *cobra.Command) {
@@ -139,7 +140,12 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 		if err != nil {
 			return nil, err
 		}
-		return countedStream{stream, counted}, nil
+		note := func(text string) {
+			if !cam.Live { // else the pipeline logs it
+				r.notes = append(r.notes, fmt.Sprintf("%s: %s", r.sources[i], text))
+			}
+		}
+		return countedStream{stream, counted, note}, nil
 	}
 	return cam, nil
 }
@@ -209,6 +215,7 @@ func pick[T any](of []T, which []int) []T {
 type countedStream struct {
 	pipeline.Stream
 	counted func()
+	note    func(string) // nil for nobody who wants to know
 }
 
 func (s countedStream) Read(ctx context.Context, f *capture.Frame) error {
@@ -221,10 +228,26 @@ func (s countedStream) Read(ctx context.Context, f *capture.Frame) error {
 
 // Notes are the stream's own.
 func (s countedStream) Notes() []string {
-	if n, ok := s.Stream.(interface{ Notes() []string }); ok {
-		return n.Notes()
+	n, ok := s.Stream.(interface{ Notes() []string })
+	if !ok {
+		return nil
 	}
-	return nil
+	notes := n.Notes()
+	for _, text := range notes {
+		if s.note == nil {
+			break
+		}
+		s.note(text)
+	}
+	return notes
+}
+
+// printNotes says what recordings had to say beside their pictures, as that numbers are missing.
+func (r *recordings) printNotes(w io.Writer) {
+	for _, text := range r.notes {
+		fmt.Fprintln(w, text)
+	}
+	r.notes = nil
 }
 
 // countedPictures is countedStream for a camera that a process of its own reads.

@@ -245,6 +245,7 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 	}
 	r.results = append(r.results, result)
 	bar.clear()
+	r.printNotes(r.stderr)
 	if n := result.Unscorable; n > 0 {
 		fmt.Fprintf(r.stderr, "%s: %d clips could not be scored, %d were\n", video, n, result.Clips)
 	}
