@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"time"
 
+	paho "github.com/eclipse/paho.mqtt.golang"
+
 	"vigil/alerts/outbox"
 )
 
@@ -21,6 +23,8 @@ const (
 	stableAfter = 10 * time.Second
 	// farewellTime is how long the last words may take.
 	farewellTime = 2 * time.Second
+	// mostDeaf is how many connections may end, or give no answer, when a subscription is asked for; then none is asked for any more.
+	mostDeaf = 3
 )
 
 // attempts are the connections since the last good one.
@@ -84,9 +88,13 @@ func (w *Way) session(tried *attempts) (short bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	published := map[string]string{}
+	published, denied := map[string]string{}, make(chan struct{}, 1)
 	if !w.opts.Quiet {
-		if err := w.publishRetained(w.ctx, c, published); err != nil {
+		err := w.listen(c, denied)
+		if err == nil {
+			err = w.publishRetained(w.ctx, c, published)
+		}
+		if err != nil {
 			c.drop(err)
 			return true, err
 		}
@@ -113,11 +121,41 @@ func (w *Way) session(tried *attempts) (short bool, err error) {
 				c.drop(err)
 				return short, err
 			}
+		case <-denied:
+			if !short { // before that it may be the last will of our own connection before
+				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic of its own (mqtt.topic)",
+					"broker", w.where, "topic", w.topic("availability"))
+			}
+			if err := c.publish(w.ctx, w.topic("availability"), []byte(Online), true); err != nil && w.ctx.Err() == nil {
+				c.drop(err)
+				return short, err
+			}
 		case <-w.ctx.Done():
 			w.farewell(c, published)
 			return short, w.ctx.Err()
 		}
 	}
+}
+
+// listen has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not goes without.
+func (w *Way) listen(c *connection, denied chan<- struct{}) error {
+	if w.deaf >= mostDeaf {
+		return nil
+	}
+	err := c.acknowledged(w.ctx, c.client.Subscribe(w.topic("availability"), qos, func(_ paho.Client, m paho.Message) {
+		if string(m.Payload()) != Offline || m.Retained() { // what is retained is of before
+			return
+		}
+		select {
+		case denied <- struct{}{}:
+		default:
+		}
+	}))
+	if err != nil && w.ctx.Err() == nil {
+		w.deaf++
+		w.log.Debug("MQTT: no subscription to the own topic", "topic", w.topic("availability"), "error", w.describe(err))
+	}
+	return c.reason()
 }
 
 // publishHealth publishes what changed of the cameras' availability.

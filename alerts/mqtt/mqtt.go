@@ -60,6 +60,7 @@ type Way struct {
 	stop    context.CancelFunc
 	work    sync.WaitGroup
 	changed chan struct{} // 1: the health of a camera changed
+	deaf    int           // of the goroutine that connects: how often a subscription failed
 
 	mu     sync.Mutex
 	conn   *connection              // nil while there is none

@@ -305,3 +305,23 @@ func TestPauses(t *testing.T) {
 		t.Errorf("%d and %d short connections", short.short, away.short)
 	}
 }
+
+// Two vigils were given one topic: the end of the one is not the end of the other, which says that it watches.
+func TestTheEndOfAnotherWithTheSameTopic(t *testing.T) {
+	eachBroker(t, func(t *testing.T, s *server) {
+		start(t, Options{URL: s.url(), Topic: "vigil", Cameras: []string{"gate"}})
+		other := start(t, Options{URL: s.url(), Topic: "vigil", Cameras: []string{"yard"}})
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for ctx := within(t); ; {
+			text := retainedAt(t, s.url())["vigil/availability"]
+			if text == Online {
+				return
+			}
+			if ctx.Err() != nil {
+				t.Fatalf("retained is %q", text)
+			}
+		}
+	})
+}
