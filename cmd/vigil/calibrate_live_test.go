@@ -52,12 +52,12 @@ func motionJPEG(t *testing.T, every time.Duration, size func(picture int) (width
 func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 	record := filepath.Join(t.TempDir(), "gate.json")
 	url := motionJPEG(t, 10*time.Millisecond, func(i int) (int, int) {
-		if i >= 200 && i < 500 {
+		if i >= 80 && i < 180 {
 			return 80, 64
 		}
 		return 64, 48
 	})
-	out := mustVigil(t, "calibrate", url, "--for", "6s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1", "-o", record)
+	out := mustVigil(t, "calibrate", url, "--for", "8s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1", "-o", record)
 	if !strings.Contains(out, "clips of pictures of another size") {
 		t.Errorf("nothing says what was left out:\n%s", out)
 	}
