@@ -34,9 +34,18 @@ func connect(ctx context.Context, w webAddress, config *tls.Config) (net.Conn, e
 	}
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("no connection by TLS: %w", err), conn.Close())
+		_ = conn.Close()
+		return nil, fmt.Errorf("no connection by TLS: %w", steady(err))
 	}
 	return secure, nil
+}
+
+// steady leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its words.
+func steady(err error) error {
+	if op, ok := errors.AsType[*net.OpError](err); ok {
+		op.Source = nil
+	}
+	return err
 }
 
 // explainURL asks the server once more, in Go, why FFmpeg got no stream; nil where that gives no reason.
@@ -138,7 +147,7 @@ func get(ctx context.Context, u *url.URL, config *tls.Config) (answer, error) {
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		return answer{}, fmt.Errorf("no answer: %w", err)
+		return answer{}, fmt.Errorf("no answer: %w", steady(err))
 	}
 	return answer{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
 }
@@ -176,7 +185,7 @@ const mostSDP = 64 << 10
 func readAnswer(r *textproto.Reader) (answer, error) {
 	line, err := r.ReadLine()
 	if err != nil {
-		return answer{}, fmt.Errorf("the server does not answer: %w", err)
+		return answer{}, fmt.Errorf("the server does not answer: %w", steady(err))
 	}
 	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")
