@@ -438,6 +438,8 @@ int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p)
 		if (interrupted(s))
 			return AVERROR_EXIT;
 		int err = av_read_frame(s->format, s->packet);
+		if (err == AVERROR_INVALIDDATA) // what is damaged is left out, as in vigil_read
+			continue;
 		if (err < 0)
 			return err;
 		if (s->packet->stream_index == s->stream && s->packet->size > 0)

@@ -67,3 +67,35 @@ func TestTimesOfPicturesWithoutAny(t *testing.T) {
 		}
 	}
 }
+
+// What is damaged in a camera's stream is left out of a recording too, and is no reason to open the camera again.
+func TestPacketsBehindDamage(t *testing.T) {
+	one := jpegOf(t, 64, 48)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
+		for i := 0; i < 200000 && r.Context().Err() == nil; i++ {
+			length := len(one)
+			if i%10 == 9 {
+				length += 100 // a part of the next picture is taken for the end of this one
+			}
+			if _, err := fmt.Fprintf(w, "--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", length, one); err != nil {
+				return
+			}
+		}
+	}))
+	defer server.Close()
+	o := quick
+	o.ReadTimeout = time.Minute
+	s, err := OpenPackets(t.Context(), address(t, server.URL), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	s.paced = true // all of them are there at once
+	var p Packet
+	for i := range 50 {
+		if err := s.Read(t.Context(), &p); err != nil {
+			t.Fatalf("packet %d: %v", i, err)
+		}
+	}
+}
