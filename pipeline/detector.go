@@ -42,6 +42,8 @@ const (
 	Started
 	Risen
 	Ended
+	// Rising is a peak that has risen notably too soon after one that was reported: it is to be looked at while its pictures are there.
+	Rising
 )
 
 // notableRise is how much further above normal a peak must be than the last one published to be worth an update.
@@ -61,6 +63,7 @@ type Detector struct {
 	calm      bool          // an event is open and a run of clips above Leave is under way
 	calmSince time.Duration
 	said      float64       // the peak error last published
+	seen      float64       // the peak error last returned
 	saidAt    time.Duration // when it had risen to that; the start counts as no rise
 	risen     bool          // the peak of this event has risen before
 	ended     bool          // an event has ended before
@@ -100,7 +103,7 @@ func (d *Detector) Push(c Clip) (Change, Episode) {
 		return Nothing, Episode{}
 	}
 	d.open, d.low, d.calm = true, false, false
-	d.said, d.risen = d.ep.Peak.Error, false
+	d.said, d.seen, d.risen = d.ep.Peak.Error, d.ep.Peak.Error, false
 	return Started, d.ep
 }
 
@@ -115,8 +118,12 @@ func (d *Detector) pushOpen(c Clip) (Change, Episode) {
 		return d.Close()
 	}
 	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) && !(d.risen && d.now-d.saidAt < d.cfg.UpdateEvery) {
-		d.said, d.saidAt, d.risen = d.ep.Peak.Error, d.now, true
+		d.said, d.seen, d.saidAt, d.risen = d.ep.Peak.Error, d.ep.Peak.Error, d.now, true
 		return Risen, d.ep
+	}
+	if d.ep.Peak.Error-d.lo > notableRise*(d.seen-d.lo) {
+		d.seen = d.ep.Peak.Error
+		return Rising, d.ep
 	}
 	return Nothing, Episode{}
 }

@@ -151,6 +151,10 @@ func (j *judge) judge(b *bench, clip Clip) {
 		j.say(b, ep, clip, alerts.PhaseStart, "")
 	case Risen:
 		j.say(b, ep, clip, alerts.PhaseUpdate, "")
+	case Rising:
+		if j.publish.to != nil { // which takes the pictures now, and reports them when it is time
+			j.say(b, ep, clip, alerts.PhaseUpdate, "")
+		}
 	case Ended:
 		j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
 	}
