@@ -81,7 +81,7 @@ const waiting = 2 * time.Millisecond
 func (s *PacketStream) read(ctx context.Context, p *Packet) error {
 	stop := s.v.stopWith(ctx)
 	var in C.vigil_packet
-	code := C.vigil_read_packet(s.v.s, C.int64_t(s.v.timeout.Microseconds()), &in)
+	code := C.vigil_read_packet(s.v.s, C.int64_t(s.v.timeout.Microseconds()), &in) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	stop()
 	if code < 0 {
 		return nameError(s.addr, s.v.readError(ctx, code))

@@ -51,7 +51,7 @@ func TestReasons(t *testing.T) {
 	}
 	for _, reader := range []string{FFmpeg, GoCV} {
 		for _, tt := range tests {
-			if reader == GoCV && tt.kind != ErrRefused && tt.name != "sound by rtsp" {
+			if reader == GoCV && !errors.Is(tt.kind, ErrRefused) && tt.name != "sound by rtsp" {
 				continue // OpenCV does not say what it found
 			}
 			t.Run(tt.name+" by "+reader, func(t *testing.T) {

@@ -28,7 +28,7 @@ type tracks struct {
 func survey(path, protocols string) (tracks, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, protocols)
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, protocols) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	C.vigil_survey_close(s)
 	if code < 0 {
 		return tracks{}, errors.New(reason(code))
@@ -75,7 +75,7 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
 	var r C.vigil_scan
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, "file")
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, "file") //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	defer func() { C.vigil_survey_close(s) }()
 	for code == 0 {
 		if ctx.Err() != nil {

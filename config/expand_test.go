@@ -3,8 +3,10 @@ package config
 import "testing"
 
 func TestExpand(t *testing.T) {
-	env := map[string]string{"A": "one", "EMPTY": "", "NESTED": "${A}", "_x9": "nine",
-		"RAW": "2024/Ga?te#@ 50% [ä]", "DONE": "2024%2FGate%40", "LOGIN": "viewer:pass", "LINE": "right\r\n\n", "MORE": "a\nb\n"}
+	env := map[string]string{
+		"A": "one", "EMPTY": "", "NESTED": "${A}", "_x9": "nine",
+		"RAW": "2024/Ga?te#@ 50% [ä]", "DONE": "2024%2FGate%40", "LOGIN": "viewer:pass", "LINE": "right\r\n\n", "MORE": "a\nb\n",
+	}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	for in, want := range map[string]string{
 		"":               "",

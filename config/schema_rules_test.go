@@ -128,8 +128,10 @@ func TestSchemaHasTheRulesForms(t *testing.T) {
 		"mqtt.url":                 {"tcp://h:1883", "ssl://h", "TCP://H", "mqtt://h", "tcp://u@h", "tcp://h/x", "h", "tcp://"},
 		"mqtt.topic":               {"vigil", "a/b", "a", "", "/a", "a/", "a b", "a#", "+", "$a", "a$b"},
 		"mqtt.discovery":           {"homeassistant", "", "a/", "#"},
-		"webhook.url": {"https://h/x?y=z", "HTTP://H", "https://u:p@h/x", "ftp://h", "h", "https://", "https://8614/abc@h/x", "https://h/x?y=a@b",
-			"https://hooks.example/a@b/x", "https://hooks.example:8443/a@b", "https://u:12.3/a@h.example/x"},
+		"webhook.url": {
+			"https://h/x?y=z", "HTTP://H", "https://u:p@h/x", "ftp://h", "h", "https://", "https://8614/abc@h/x", "https://h/x?y=a@b",
+			"https://hooks.example/a@b/x", "https://hooks.example:8443/a@b", "https://u:12.3/a@h.example/x",
+		},
 		"evidence.keep":              {"0s", "720h", "-1s", "5", ""},
 		"webhook.timeout":            {"10s", "10"},
 		"cameras[0].armed[0].from":   {"07:30", "24:01", "7:30"},

@@ -117,7 +117,7 @@ func (d *Detector) pushOpen(c Clip) (Change, Episode) {
 	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.ep.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
-	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) && !(d.risen && d.now-d.saidAt < d.cfg.UpdateEvery) {
+	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) && (!d.risen || d.now-d.saidAt >= d.cfg.UpdateEvery) {
 		d.said, d.seen, d.saidAt, d.risen = d.ep.Peak.Error, d.ep.Peak.Error, d.now, true
 		return Risen, d.ep
 	}

@@ -96,7 +96,7 @@ func FreePort(t testing.TB) int {
 		}
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 		if err == nil {
-			l.Close()
+			_ = l.Close()
 			return port
 		}
 	}
