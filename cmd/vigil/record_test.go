@@ -80,7 +80,7 @@ func files(t *testing.T, pattern ...string) []string {
 func playable(t *testing.T, path string) (frames int) {
 	t.Helper()
 	first, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_entries", "packet=flags", "-of", "csv=p=0",
-		"-read_intervals", "%+#1", path).CombinedOutput()
+		"-read_intervals", "%+#1", path).Output() // It may complain of a picture at the end that the server had no time to send whole.
 	if err != nil || !strings.HasPrefix(string(first), "K") {
 		t.Errorf("%s begins with %q, %v", path, first, err)
 	}
