@@ -21,9 +21,6 @@ import (
 	"vigil/model"
 )
 
-// patience is how long a test waits for something that takes a second or two; only a failure takes it all.
-const patience = 60 * time.Second
-
 // blindWeights writes a MemAE that rebuilds everything as mid-grey: its errors need no training to be large.
 func blindWeights(t *testing.T) string {
 	t.Helper()
