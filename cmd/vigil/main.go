@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"sync"
 	"syscall"
 	"time"
 
@@ -64,6 +65,9 @@ func main() {
 
 // run is the whole program; tests call it as main does. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if _, ok := stderr.(*os.File); !ok {
+		stderr = &lockedWriter{w: stderr} // the log and the progress write to it at the same time, which a file takes as it is
+	}
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -83,6 +87,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
 		return exitFailed
 	}
+}
+
+// lockedWriter lets one goroutine at a time write.
+type lockedWriter struct {
+	mu sync.Mutex
+	w  io.Writer
+}
+
+func (l *lockedWriter) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.w.Write(b)
 }
 
 func rootCommand() *cobra.Command {
