@@ -50,10 +50,13 @@ func probeDir(dir string) (err error) {
 
 // explain says what would help. The path stands in the caller's sentence already.
 func explain(err error) error {
+	name := ""
 	if path, ok := errors.AsType[*os.PathError](err); ok {
-		err = path.Err
+		err, name = path.Err, filepath.Base(path.Path)
 	}
 	switch {
+	case errors.Is(err, syscall.EISDIR):
+		return fmt.Errorf("%s: %w: a folder is where a file must be, move it away", name, err)
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return fmt.Errorf("%w: free some space, or choose another directory", err)
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):

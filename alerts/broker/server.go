@@ -151,7 +151,7 @@ func start(ctx context.Context, o Options) (*natsserver.Server, error) {
 	if err := ready(ctx, ns, log); err != nil {
 		ns.Shutdown()
 		ns.WaitForShutdown()
-		return nil, err
+		return nil, fmt.Errorf("alert store %s: %w", o.Dir, err)
 	}
 	return ns, nil
 }

@@ -1,0 +1,116 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/internal/leaktest"
+)
+
+// An Open that fails at whatever step is an error, and leaves nothing open: the next one has the store for itself.
+func TestOpenLeavesNothingOpen(t *testing.T) {
+	other := func(name string) func(*testing.T, string) {
+		return func(t *testing.T, dir string) {
+			inStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
+				_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{"else." + name}, Retention: jetstream.WorkQueuePolicy})
+				return err
+			})
+		}
+	}
+	for name, spoil := range map[string]func(*testing.T, string){
+		"a file is the folder": func(t *testing.T, dir string) { put(t, dir) },
+		"the lock is a folder": func(t *testing.T, dir string) { put(t, filepath.Join(dir, "vigil.lock", "x")) },
+		"the folder of streams is a file": func(t *testing.T, dir string) {
+			put(t, filepath.Join(dir, "jetstream"))
+		},
+		"another stream has the subjects": func(t *testing.T, dir string) {
+			inStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
+				_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "OTHER", Subjects: []string{alerts.AllAlerts}})
+				return err
+			})
+		},
+		"the stream is another kind":       other(broker.Stream),
+		"the positions are something else": other("KV_" + broker.PositionsBucket),
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "store")
+			spoil(t, dir)
+			leaktest.None(t, func() {
+				o, err := Open(within(t), Options{Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{&shelf{name: "a"}}})
+				if err == nil {
+					t.Error(errors.Join(errors.New("open"), o.Close()))
+				}
+			})
+		})
+	}
+}
+
+// The start may be told to stop at any of its steps, with events to be ended and messages to be delivered meanwhile.
+func TestOpenIsStoppedAtAnyStep(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o := open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}}})
+	for _, camera := range []string{"gate", "yard", "cellar"} {
+		wholeEvent(t, o, camera)
+		if err := o.Publish(within(t), event(camera, alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	failed := 0
+	leaktest.None(t, func() {
+		for n := 1; ; n += 1 + n/10 {
+			ctx := leaktest.After(within(t), n)
+			s := &shelf{name: "a"}
+			o, err := Open(ctx, Options{Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{s}, Reserve: 1 << 20})
+			if err != nil {
+				failed++
+				continue
+			}
+			if !ctx.Over() {
+				err = o.Drain(within(t))
+			}
+			if err := errors.Join(err, o.Close()); err != nil {
+				t.Error(err)
+			}
+			if !ctx.Over() {
+				return
+			}
+		}
+	})
+	t.Logf("stopped at %d steps", failed)
+	if failed < 10 {
+		t.Errorf("it was stopped at %d steps only", failed)
+	}
+}
+
+func put(t *testing.T, path string) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inStore does something in the store of an outbox that is not open.
+func inStore(t *testing.T, dir string, do func(context.Context, jetstream.JetStream) error) {
+	t.Helper()
+	s, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := broker.Dial(within(t), broker.DialOptions{Server: s})
+	if err == nil {
+		err = errors.Join(do(within(t), c.JetStream()), c.Close())
+	}
+	if err := errors.Join(err, s.Shutdown()); err != nil {
+		t.Fatal(err)
+	}
+}
