@@ -17,7 +17,7 @@ import (
 func runDemo(t *testing.T, d demo) (stdout string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	d.seed, d.out, d.lesson, d.stdout, d.stderr = 1, t.TempDir(), 20*time.Second, &out, &errs
+	d.seed, d.out, d.lesson, d.stdout, d.stderr = 1, t.TempDir(), 20*time.Second, &out, &lockedWriter{w: &errs}
 	given := d.weights != ""
 	if !given {
 		// A demo that was interrupted while it learned leaves this, and must not mind it.
