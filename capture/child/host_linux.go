@@ -49,13 +49,13 @@ func prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// confined runs f on a thread of its own, on which whatever f starts can gain no privileges. The thread lives as long as
+// confined runs f on a thread of its own, on which whatever f starts can gain no privileges, and where it is to yield is less urgent than this process. The thread lives as long as
 // f: the system kills a child when the thread that started it ends.
-func confined(f func(error)) {
+func confined(yield bool, f func(error)) {
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with this goroutine
 		if unix.Gettid() != os.Getpid() {
-			f(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+			f(restrict(yield))
 			return
 		}
 		// This is the program's first thread, whose word counts for the whole program. While it is held here another one
@@ -64,11 +64,30 @@ func confined(f func(error)) {
 		go func() {
 			runtime.LockOSThread()
 			close(taken)
-			f(unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+			f(restrict(yield))
 		}()
 		<-taken
 		runtime.UnlockOSThread()
 	}()
+}
+
+// yielding is by how much less urgent than this process one is that reads a camera: the scorer comes first, and still a few cameras whose pictures
+// cost much get a tenth of a processor each. The scheduler compares the processes of one session only (sched_autogroup), which these are.
+const yielding = 10
+
+// restrict makes what the calling thread starts gain no privileges and, where it is to yield, be less urgent than this process. Lowering needs no rights.
+func restrict(yield bool) error {
+	if yield {
+		const zero = 20 // what the system says of a priority is 20 less it, so that no answer is negative
+		is, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
+		if err == nil {
+			err = unix.Setpriority(unix.PRIO_PROCESS, 0, min(zero-is+yielding, 19))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
 // pipeSize is what an unprivileged process may ask for: dozens of pictures.

@@ -102,7 +102,7 @@ var lies = []struct {
 	{"another side", cat(opened, frame(0, func(p *picture) { p.gray = make([]byte, 9) })), waits, ErrProtocol, 0},
 	{"an arrival to come", cat(opened, frame(0, func(p *picture) { p.arrival += 1 << 60 }), frame(1, nil)), waits, ErrStalled, 2},
 	{"an arrival long ago", cat(opened, frame(0, func(p *picture) { p.arrival = -1 << 63 }), frame(1, nil)), waits, ErrStalled, 2},
-	{"a preview to come", cat(opened, preview(9, smallJPEG)), waits, ErrProtocol, 0},
+	{"a preview of a dropped picture", cat(opened, frame(0, nil), preview(1, smallJPEG), frame(2, nil)), waits, ErrStalled, 2},
 	{"a preview that is none", cat(opened, frame(0, nil), preview(0, []byte("GIF89a"))), waits, ErrProtocol, 1},
 	{"an answer to nothing", cat(opened, seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits, ErrProtocol, 0},
 	{"a secret", cat(hello, seal(nil, kindEnd, appendJSON(end{Kind: "refused", Text: "user viewer, password geheim\n\x1b[31m"}))), waits, capture.ErrRefused, 0},

@@ -107,7 +107,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{o: o, done: make(chan struct{}), seq: o.FirstSeq}
-	if err := p.launch(); err != nil {
+	if err := p.launch(true); err != nil {
 		return nil, fmt.Errorf("starting the camera's process: %w", err)
 	}
 	if err := p.open(ctx, &s); err != nil {
@@ -117,8 +117,8 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 }
 
 // launch starts the process. Its environment is empty: nothing in ours is its business, and FFmpeg takes options from
-// there.
-func (p *Process) launch() error {
+// there. One that yields is less urgent than this process.
+func (p *Process) launch(yield bool) error {
 	command := p.o.Command
 	if command == nil {
 		exe := self
@@ -149,7 +149,7 @@ func (p *Process) launch() error {
 	p.cmd.WaitDelay = time.Second
 	prepare(p.cmd)
 	started := make(chan error)
-	confined(func(err error) {
+	confined(yield, func(err error) {
 		if err == nil {
 			err = p.cmd.Start()
 		}

@@ -181,11 +181,36 @@ func checkHost(t *testing.T, pid int) {
 	if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
 		t.Errorf("it may write a core file, with the password in it: %v\n%s", err, limits)
 	}
+	want := min(niceness(t, "/proc/thread-self/stat")+yielding, 19)
+	threads, err := filepath.Glob(filepath.Join(dir, "task", "*", "stat"))
+	if err != nil || len(threads) == 0 {
+		t.Errorf("its threads: %v, %v", threads, err)
+	}
+	for _, thread := range threads {
+		if n := niceness(t, thread); n != want {
+			t.Errorf("%s: its niceness is %d, want %d", thread, n, want)
+		}
+	}
 	fds, err := os.ReadDir(filepath.Join(dir, "fd"))
 	if err != nil || len(fds) > 16 {
 		t.Errorf("it has %d files open, %v", len(fds), err)
 	}
 	t.Logf("threads %s, resident %d MiB, files %d", status(t, pid, "Threads"), resident(pid)>>20, len(fds))
+}
+
+// niceness is a thread's, as the system says it.
+func niceness(t *testing.T, stat string) int {
+	t.Helper()
+	text, err := os.ReadFile(stat)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	n, err := strconv.Atoi(strings.Fields(rest)[16])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func gone(pid int) bool {

@@ -20,7 +20,7 @@ func Record(ctx context.Context, o Options, length time.Duration, opened func(ca
 		KnownFPS: o.KnownFPS, Record: true, Segment: length,
 	}
 	p := &Process{o: o, done: make(chan struct{})}
-	if err := p.launch(); err != nil {
+	if err := p.launch(false); err != nil {
 		return fmt.Errorf("starting the camera's process: %w", err)
 	}
 	err := p.open(ctx, &s)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -31,6 +32,9 @@ func Main() int {
 	// A crash in C code must not write the password to a core file.
 	harden()
 	debug.SetTraceback("single")
+	// One thread of Go's is enough beside the decoder's. With idle ones the runtime's monitor looks some fifty times for each picture whether the
+	// decoder, which waits for the camera in C, blocks any of them.
+	runtime.GOMAXPROCS(1)
 	return serve(os.Stdin, out, func() { os.Exit(0) })
 }
 
@@ -122,20 +126,22 @@ func (c *camera) room(size int) []byte {
 	}
 }
 
-// send queues a message; one that must not be lost waits for room, any other one is let go where there is none.
-func (c *camera) send(m []byte, must bool) {
+// send queues a message; one that must not be lost waits for room, any other one is dropped where there is none. It says whether the message will be sent.
+func (c *camera) send(m []byte, must bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.closed {
-		return
+		return false
 	}
 	if must {
 		c.queue <- m
-		return
+		return true
 	}
 	select {
 	case c.queue <- m:
+		return true
 	default:
+		return false
 	}
 }
 
@@ -236,7 +242,7 @@ func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width), height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
 		same: f.Same, cut: f.Cut, gray: pic.Gray,
 	}
-	c.send(seal(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
+	sent := c.send(seal(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {
 		return nil
 	}
@@ -247,7 +253,7 @@ func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.
 	if full != nil {
 		c.stills.Add(capture.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
 	}
-	if small != nil && len(c.queue) < queueLength/2 {
+	if small != nil && sent && len(c.queue) < queueLength/2 { // nobody asks for a preview of a picture that was dropped
 		c.send(seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }), false)
 	}
 	return nil

@@ -120,10 +120,7 @@ func (p *Process) preview(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if seq >= p.seq {
-		return fmt.Errorf("%w: a preview of frame %d, which has not come", ErrProtocol, seq)
-	}
-	if p.o.OnPreview == nil {
+	if seq >= p.seq || p.o.OnPreview == nil { // of a frame that has not come nobody can ask for a preview
 		return nil
 	}
 	now := time.Now()
