@@ -1,0 +1,351 @@
+//go:build linux
+
+// Command overload measures what becomes of cameras that are too many for this machine: it watches n real RTSP cameras with a vigil binary and prints how many
+// clips a second were scored of those that "run" said would fit, how even the cameras' shares are, and what it took.
+//
+//	go run ./bench/overload -vigil bin/vigil -video street.h264 -model weights/ped2-small.safetensors -cameras 32,64,128
+//
+// The video is H.264 in Annex B form, one slice a picture, without B-frames. A process of its own sends it, whose processor time is measured.
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log"
+	"math"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"vigil/internal/rtsptest/sender"
+)
+
+var (
+	vigil     = flag.String("vigil", "bin/vigil", "the binary")
+	video     = flag.String("video", "", "an H.264 video in Annex B form")
+	weights   = flag.String("model", "weights/ped2-small.safetensors", "what scores the clips")
+	threshold = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}", "that opens events, as in the configuration")
+	fps       = flag.Float64("fps", 10, "of the video")
+	hop       = flag.Int("hop", 2, "of the clips")
+	counts    = flag.String("cameras", "32,64,128", "how many to watch, one number after the other")
+	settle    = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
+	length    = flag.Duration("for", time.Minute, "how long to count")
+	port      = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
+	extra     = flag.String("config", "", "a file with further configuration")
+	keep      = flag.String("log", "", "a folder to keep the logs in")
+)
+
+const every = 5 * time.Second
+
+func main() {
+	log.SetFlags(0)
+	if len(os.Args) == 4 && os.Args[1] == "send" {
+		if err := send(os.Args[2], os.Args[3]); err != nil {
+			log.Fatal(err)
+		}
+		return
+	}
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	fmt.Println("| cameras | clips/s that fit | scored/s | of these | and without the senders | least and most of the mean | failures | events | paused | processor of: scorer, cameras, senders, idle | memory: own, all |\n" +
+		"|---|---|---|---|---|---|---|---|---|---|---|")
+	for _, text := range strings.Split(*counts, ",") {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			log.Fatal(err)
+		}
+		line, err := measure(ctx, n)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(line)
+	}
+}
+
+// send is the cameras' process.
+func send(file, address string) error {
+	annexB, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	v, err := sender.Parse(annexB, *fps)
+	if err != nil {
+		return err
+	}
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin) // ends with the parent
+		stop()
+	}()
+	s := &sender.Server{Video: v}
+	err = s.Serve(ctx, l)
+	fmt.Printf("sent %d dropped %d\n", s.Sent.Load(), s.Dropped.Load())
+	return err
+}
+
+// watched is what the program's log says.
+type watched struct {
+	mu      sync.Mutex
+	seconds float64 // a clip
+	fit     int
+	latest  map[string]counters
+	events  int
+	reasons map[string]int
+	other   []string
+}
+
+type counters struct {
+	Scored, Skipped, Failures, Missing, Lost, Gaps, Frames float64
+	State                                                  string
+}
+
+func (w *watched) read(r io.Reader, to io.Writer) {
+	for lines := bufio.NewScanner(io.TeeReader(r, to)); lines.Scan(); {
+		var m map[string]any
+		if json.Unmarshal(lines.Bytes(), &m) != nil {
+			continue
+		}
+		num := func(key string) float64 { f, _ := m[key].(float64); return f }
+		str := func(key string) string { s, _ := m[key].(string); return s }
+		w.mu.Lock()
+		switch m["msg"] {
+		case "capacity":
+			w.seconds, w.fit = num("seconds_a_clip"), int(num("such_cameras_fit"))
+		case "watching":
+			w.latest[str("camera")] = counters{
+				num("scored"), num("clips_skipped"), num("failures"), num("missing"), num("lost"), num("gaps"), num("frames"), str("state"),
+			}
+		case "alert":
+			if m["phase"] == "start" {
+				w.events++
+			}
+		case "camera fails, it is opened again and again":
+			w.reasons[str("error")]++
+		default:
+			if m["camera"] == nil && m["level"] != "INFO" {
+				w.other = append(w.other, lines.Text())
+			}
+		}
+		w.mu.Unlock()
+	}
+}
+
+func (w *watched) snapshot() map[string]counters {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := map[string]counters{}
+	for k, v := range w.latest {
+		c[k] = v
+	}
+	return c
+}
+
+func measure(ctx context.Context, n int) (string, error) {
+	dir, err := os.MkdirTemp("", "vigil-overload-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir)
+	address := fmt.Sprintf("127.0.0.1:%d", *port+1)
+	self, err := os.Executable()
+	if err != nil {
+		return "", err
+	}
+	senders := exec.CommandContext(ctx, self, "send", *video, address)
+	in, err := senders.StdinPipe()
+	if err != nil {
+		return "", err
+	}
+	senders.Stdout, senders.Stderr = os.Stderr, os.Stderr
+	if err := senders.Start(); err != nil {
+		return "", err
+	}
+	defer func() {
+		_ = in.Close()
+		_ = senders.Wait()
+	}()
+	model, err := filepath.Abs(*weights)
+	if err != nil {
+		return "", err
+	}
+	var cfg strings.Builder
+	fmt.Fprintf(&cfg, "model: %s\ndata_dir: %s/data\nlog: {format: json}\nnats: {embedded: {port: %d}}\ndefaults: {fps: %g, hop: %d}\n", model, dir, *port, *fps, *hop)
+	if *extra != "" {
+		text, err := os.ReadFile(*extra)
+		if err != nil {
+			return "", err
+		}
+		cfg.Write(text)
+	}
+	cfg.WriteString("cameras:\n")
+	for i := range n {
+		fmt.Fprintf(&cfg, "  - {name: c%03d, source: 'rtsp://%s/live', threshold: %s}\n", i, address, *threshold)
+	}
+	file := filepath.Join(dir, "vigil.yaml")
+	if err := os.WriteFile(file, []byte(cfg.String()), 0o600); err != nil {
+		return "", err
+	}
+	run := exec.CommandContext(ctx, *vigil, "run", "-c", file, "--summary", every.String())
+	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
+	stderr, err := run.StderrPipe()
+	if err != nil {
+		return "", err
+	}
+	if err := run.Start(); err != nil {
+		return "", err
+	}
+	kept := io.Discard
+	if *keep != "" {
+		f, err := os.Create(filepath.Join(*keep, fmt.Sprintf("%d.log", n)))
+		if err != nil {
+			return "", err
+		}
+		defer f.Close()
+		kept = f
+	}
+	w := &watched{latest: map[string]counters{}, reasons: map[string]int{}}
+	var reading sync.WaitGroup
+	reading.Go(func() { w.read(stderr, kept) })
+	defer reading.Wait()
+	stop := func() {
+		_ = run.Process.Signal(syscall.SIGTERM)
+		reading.Wait()
+		_ = run.Wait()
+	}
+	if err := pause(ctx, *settle); err != nil {
+		stop()
+		return "", err
+	}
+	before, cpu0, w0 := w.snapshot(), usage(run.Process.Pid, senders.Process.Pid), w.events
+	began := time.Now()
+	if err := pause(ctx, *length); err != nil {
+		stop()
+		return "", err
+	}
+	after, cpu1, w1 := w.snapshot(), usage(run.Process.Pid, senders.Process.Pid), w.events
+	seconds := time.Since(began).Seconds()
+	stop()
+	return w.line(n, before, after, cpu0, cpu1, seconds, w1-w0), nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(d):
+		return nil
+	}
+}
+
+func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 processor, seconds float64, events int) string {
+	var scored []float64
+	var failures, sum, missing, gaps, skipped, frames float64
+	paused := 0
+	for name, a := range after {
+		b := before[name]
+		scored = append(scored, a.Scored-b.Scored)
+		sum += a.Scored - b.Scored
+		failures += a.Failures
+		missing += a.Missing - b.Missing
+		gaps += a.Gaps - b.Gaps
+		skipped += a.Skipped - b.Skipped
+		frames += a.Frames - b.Frames
+		if a.State == "paused_overload" {
+			paused++
+		}
+	}
+	mean := sum / float64(n)
+	least, most := math.Inf(1), 0.0
+	for _, s := range scored {
+		least, most = min(least, s), max(most, s)
+	}
+	if len(scored) < n {
+		least = 0
+	}
+	fit := 0.8 / w.seconds
+	cores := float64(runtime.NumCPU())
+	senders := (cpu1.senders - cpu0.senders) / seconds
+	rate := sum / seconds
+	log.Printf("%d cameras: %.0f frames/s, %.0f skipped, %.0f missing, %.0f gaps; reasons %v; log %s", n, frames/seconds, skipped, missing, gaps, w.reasons,
+		strings.Join(w.other[:min(len(w.other), 6)], "\n"))
+	return fmt.Sprintf("| %d (%d fit) | %.1f | %.1f | %.0f %% | %.0f %% | %.0f %%, %.0f %% | %.0f | %d | %d | %.2f, %.2f, %.2f, %.2f | %d, %d MiB |",
+		n, w.fit, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean, 100*most/mean, failures, events, paused,
+		(cpu1.own-cpu0.own)/seconds, (cpu1.children-cpu0.children)/seconds, senders, (cpu1.idle-cpu0.idle)/seconds, cpu1.memory>>20, cpu1.all>>20)
+}
+
+// processor is what processes took, in seconds and bytes.
+type processor struct {
+	own, children, senders, idle float64
+	memory, all                  int64
+}
+
+func usage(vigil, senders int) (p processor) {
+	p.own, p.senders = cpu(vigil), cpu(senders)
+	p.memory = pss(vigil)
+	p.all = p.memory
+	for _, c := range children(vigil) {
+		p.children += cpu(c)
+		p.all += pss(c)
+	}
+	text, _ := os.ReadFile("/proc/stat")
+	if f := strings.Fields(strings.SplitN(string(text), "\n", 2)[0]); len(f) > 5 {
+		idle, _ := strconv.ParseFloat(f[4], 64)
+		p.idle = idle / 100
+	}
+	return p
+}
+
+func cpu(pid int) float64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	_, rest, _ := strings.Cut(string(text), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0
+	}
+	user, _ := strconv.ParseFloat(f[11], 64)
+	system, _ := strconv.ParseFloat(f[12], 64)
+	return (user + system) / 100
+}
+
+// pss is a process's memory, with what it shares with others divided by their number.
+func pss(pid int) int64 {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	for _, line := range strings.Split(string(text), "\n") {
+		if v, ok := strings.CutPrefix(line, "Pss:"); ok {
+			kb, _ := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
+			return kb << 10
+		}
+	}
+	return 0
+}
+
+func children(pid int) (pids []int) {
+	dirs, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, d := range dirs {
+		text, _ := os.ReadFile(d)
+		for _, f := range strings.Fields(string(text)) {
+			if n, err := strconv.Atoi(f); err == nil && !slices.Contains(pids, n) {
+				pids = append(pids, n)
+			}
+		}
+	}
+	return pids
+}
