@@ -77,10 +77,28 @@ type Embedded struct {
 	Port int `yaml:"port" validate:"min=0,max=65535"`
 	// MQTTPort is the TCP port on which it speaks MQTT 3.1.1 as well; 0 is none.
 	MQTTPort int `yaml:"mqtt_port" validate:"min=0,max=65535"`
-	// User is the name that clients of the embedded server must give.
+	// User is the name that clients of the embedded server must give; they may then do everything there. Without it programs of this machine may read, and nothing else.
 	User string `yaml:"user"`
 	// Password is the password that clients of the embedded server must give.
 	Password Secret `yaml:"password"`
+	// Accounts are further ones, each with rights of its own.
+	Accounts []Account `yaml:"accounts" validate:"dive"`
+	// Store is how many MiB all streams together may take on the disk; 0 is what those of vigil need.
+	Store int `yaml:"store" validate:"min=0,max=67108864"`
+	// Memory is how many MiB streams in memory may take, of which vigil has none.
+	Memory int `yaml:"memory" validate:"min=1,max=65536"`
+}
+
+// Account is one of the embedded server's.
+type Account struct {
+	// Name is what a client gives as its user.
+	Name string `yaml:"name"`
+	// Password is its password, as it stands or as bcrypt.
+	Password Secret `yaml:"password"`
+	// NKey is the public key of a user (it begins with U), in place of a password.
+	NKey string `yaml:"nkey"`
+	// Rights are read, or write for everything.
+	Rights string `yaml:"rights" validate:"oneof=read write"`
 }
 
 // Camera is one source of pictures with its settings.
@@ -211,8 +229,8 @@ func Default() Config {
 	return Config{
 		DataDir: "vigil-data",
 		Log:     Log{Level: "info", Format: "text"},
-		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222}},
-		Outbox:  Outbox{Size: 256, Reserve: 16},
+		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222, Memory: 64}},
+		Outbox:  Outbox{Size: 256, Reserve: 16, SetAsideAfter: 10 * time.Minute},
 		Evidence: Evidence{
 			Enabled: true, Clips: true, Size: 2048, Keep: 30 * 24 * time.Hour,
 			Before: 5 * time.Second, After: 3 * time.Second, Longest: 20 * time.Second, Copy: true,

@@ -26,7 +26,7 @@ func uncommented() string { return commented.ReplaceAllString(string(Example), "
 
 func loadExample(t *testing.T, text string) Config {
 	t.Helper()
-	for _, name := range []string{"GATE_PASSWORD", "NATS_PASSWORD", "VIEWER_PASSWORD", "MQTT_PASSWORD", "WEBHOOK_SECRET"} {
+	for _, name := range []string{"GATE_PASSWORD", "NATS_PASSWORD", "VIEWER_PASSWORD", "DASHBOARD_PASSWORD", "MQTT_PASSWORD", "WEBHOOK_SECRET"} {
 		t.Setenv(name, "secret")
 	}
 	c, problems := load([]byte(text), "/etc/vigil")
@@ -62,7 +62,7 @@ func TestExampleShowsTheDefaults(t *testing.T) {
 	d.DataDir = "/etc/vigil/vigil-data"
 	c.Cameras, c.Model = nil, ""
 	c.NATS.URL, c.NATS.User, c.NATS.Password = "", "", Secret{}
-	c.NATS.Embedded.User, c.NATS.Embedded.Password = "", Secret{}
+	c.NATS.Embedded.User, c.NATS.Embedded.Password, c.NATS.Embedded.Accounts = "", Secret{}, nil
 	c.NATS.TLS, c.MQTT.URL, c.MQTT.User, c.MQTT.Password = TLS{}, "", "", Secret{}
 	c.Webhook.URL, c.Webhook.Secret = Secret{}, Secret{}
 	if !reflect.DeepEqual(c, d) {

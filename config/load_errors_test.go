@@ -58,7 +58,20 @@ is empty; vigil config init writes one to start from`,
 2: nats.url: has a user, password or token in it; must be given as nats.user and nats.password, or nats.token
 4: nats.token: is given beside user; must be one of user, token, creds and nkey
 6: nats.embedded.user: is missing; nats.embedded.password must have one
-6: nats.embedded.host: is "0.0.0.0", which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password`,
+6: nats.embedded.host: is "0.0.0.0", which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password, or nats.embedded.accounts`,
+	"accounts.bad.yml": `
+6: nats.embedded.accounts[0].name: is "viewer", the same as nats.embedded.user; every account must have a name of its own
+7: nats.embedded.accounts[1].name: is "_x y", must be 1 to 64 of letters, digits, ., _ and -, with a letter or a digit first
+8: nats.embedded.accounts[2].password: is missing; an account must have one, or an nkey
+9: nats.embedded.accounts[3].name: is "a", the same as accounts[2].name; every account must have a name of its own
+9: nats.embedded.accounts[3].nkey: is given beside a password; must be one of the two
+10: nats.embedded.accounts[4].nkey: is not the public key of a user; must be 56 capital letters and digits that begin with U (never a seed, which begins with S)
+11: nats.embedded.accounts[5].rights: is "all", must be one of read, write
+11: nats.embedded.accounts[5].nkey: the same as accounts[3].nkey; every account must have one of its own
+12: nats.embedded.accounts[6].rights: is "", must be one of read, write
+12: nats.embedded.accounts[6].name: is missing; every account must have a name
+13: nats.embedded.store: is -1, must be at least 0
+14: outbox.set_aside_after: is 0s, must be at least 1s`,
 	"natsembedded.bad.yml": `
 1: nats.user: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil
 1: nats.password: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil

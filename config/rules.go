@@ -159,9 +159,11 @@ func (f *findings) nats(n NATS) {
 	}
 	e := n.Embedded
 	f.pair("nats.embedded", e.User, e.Password)
-	if ip := net.ParseIP(e.Host); e.Host != "" && !strings.EqualFold(e.Host, "localhost") && (ip == nil || !ip.IsLoopback()) && e.User == "" {
+	f.accounts(e)
+	if ip := net.ParseIP(e.Host); e.Host != "" && !strings.EqualFold(e.Host, "localhost") && (ip == nil || !ip.IsLoopback()) &&
+		e.User == "" && len(e.Accounts) == 0 {
 		f.add("nats.embedded.host", quoted(e.Host),
-			"which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password")
+			"which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password, or nats.embedded.accounts")
 	}
 }
 

@@ -47,10 +47,11 @@ func Schema() ([]byte, error) {
 	d := Default()
 	refined := refinerOf(s.Definitions)
 	refined.refine(s, reflect.ValueOf(d))
-	for _, element := range []any{Camera{Settings: d.Defaults}, Threshold{}, Zone{}, Hours{}} {
+	for _, element := range []any{Camera{Settings: d.Defaults}, Threshold{}, Zone{}, Hours{}, Account{}} {
 		refined.definition(reflect.ValueOf(element))
 	}
 	s.Definitions["Camera"].Required = []string{"name", "source"}
+	s.Definitions["Account"].Required = []string{"name", "rights"}
 	s.Definitions["Zone"].Required = []string{"name", "polygon"}
 	s.Definitions["TLS"].DependentRequired = map[string][]string{"cert": {"key"}, "key": {"cert"}}
 	return json.MarshalIndent(s, "", "  ")
@@ -61,6 +62,8 @@ var forms = map[string]string{
 	"Camera.name":    nameForm.String(),
 	"Zone.name":      `^\S(.{0,62}\S)?$`,
 	"NATS.url":       `(?i)^$|^((nats|tls|wss?)://[^@,]+(,\s*|$))+$|\$\{`,
+	"Account.name":   `^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$|\$\{`,
+	"Account.nkey":   `^$|^U[A-Z2-7]{55}$|\$\{`,
 	"MQTT.url":       `(?i)^$|^(tcp|ssl)://[^@/?#]+$|\$\{`,
 	"MQTT.topic":     topicPattern,
 	"MQTT.discovery": `^$|` + topicPattern,

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/url"
 	"regexp"
 	"strings"
@@ -92,4 +93,43 @@ func hidesHost(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	i := strings.IndexAny(rest, "/?#")
 	return i >= 0 && strings.Contains(rest[i:], "@") && !plainHost.MatchString(rest[:i])
+}
+
+var (
+	accountForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
+	nkeyForm    = regexp.MustCompile(`^U[A-Z2-7]{55}$`)
+)
+
+// accounts checks those of the embedded server.
+func (f *findings) accounts(e Embedded) {
+	names, keys := map[string]int{}, map[string]int{}
+	for i, a := range e.Accounts {
+		at := fmt.Sprintf("nats.embedded.accounts[%d]", i)
+		first, twice := names[a.Name]
+		switch {
+		case a.Name == "":
+			f.add(at+".name", "", "is missing; every account must have a name")
+		case !accountForm.MatchString(a.Name):
+			f.add(at+".name", quoted(a.Name), "must be 1 to 64 of letters, digits, ., _ and -, with a letter or a digit first")
+		case a.Name == e.User:
+			f.add(at+".name", quoted(a.Name), "the same as nats.embedded.user; every account must have a name of its own")
+		case twice:
+			f.add(at+".name", quoted(a.Name), "the same as accounts[%d].name; every account must have a name of its own", first)
+		}
+		names[a.Name] = i
+		switch first, twice := keys[a.NKey]; {
+		case a.NKey != "" && a.Password != Secret{}:
+			f.add(at+".nkey", "", "is given beside a password; must be one of the two")
+		case a.NKey == "" && a.Password == Secret{}:
+			f.add(at+".password", "", "is missing; an account must have one, or an nkey")
+		case a.NKey != "" && !nkeyForm.MatchString(a.NKey):
+			// Not quoted: a seed, which is secret, may have been put there.
+			f.add(at+".nkey", "", "is not the public key of a user; must be 56 capital letters and digits that begin with U (never a seed, which begins with S)")
+		case a.NKey != "" && twice:
+			f.add(at+".nkey", "", "the same as accounts[%d].nkey; every account must have one of its own", first)
+		}
+		if a.NKey != "" {
+			keys[a.NKey] = i
+		}
+	}
 }

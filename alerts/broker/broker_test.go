@@ -31,6 +31,9 @@ func serve(t *testing.T, o Options) *Server {
 	if o.Port == 0 {
 		o.Port = -1
 	}
+	if o.User == "" && !o.Private {
+		o.Accounts = append(o.Accounts, writers)
+	}
 	s, err := Start(within(t), o)
 	if err != nil {
 		t.Fatal(err)
@@ -42,6 +45,11 @@ func serve(t *testing.T, o Options) *Server {
 	})
 	return s
 }
+
+// writers is the account of programs that write over TCP; asWriter logs in with it.
+var writers = Account{Name: "writer", Password: "w", Rights: Write}
+
+func asWriter(url string) DialOptions { return DialOptions{URL: url, User: "writer", Password: "w"} }
 
 func dial(t *testing.T, o DialOptions) *Conn {
 	t.Helper()
@@ -128,7 +136,7 @@ func storedMessages(t *testing.T, c *Conn) uint64 {
 
 func TestPublishAndFollow(t *testing.T) {
 	s := serve(t, Options{})
-	for name, o := range map[string]DialOptions{"in the process": {Server: s}, "over TCP": {URL: s.URL()}} {
+	for name, o := range map[string]DialOptions{"in the process": {Server: s}, "over TCP": asWriter(s.URL())} {
 		t.Run(name, func(t *testing.T) {
 			c := dial(t, o)
 			camera := alerts.CameraName(name)

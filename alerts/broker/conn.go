@@ -119,12 +119,14 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	switch {
 	case o.local != "":
 		c.where = "the store " + o.local
-		opts = append(opts, nats.SetCustomDialer(knocker(filepath.Join(o.local, doorName))))
-		o.URL = "nats://127.0.0.1" // never looked up: the dialer has its own way
+		opts = append(opts, nats.SetCustomDialer(knocker(filepath.Join(o.local, doorName))), nats.CustomInboxPrefix(ownInboxPrefix))
+		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = "", "", "", "", "", TLS{} // the socket's permissions say who may
+		o.URL = "nats://127.0.0.1"                                                      // never looked up: the dialer has its own way
 	case o.Server != nil:
 		c.where = "the embedded server"
-		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = o.Server.opts.User, o.Server.opts.Password, "", "", "", TLS{}
-		opts = append(opts, nats.InProcessServer(o.Server), nats.ReconnectWait(localPause), nats.ReconnectJitter(0, 0))
+		own := o.Server.logins.own
+		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = own.User, own.Password, "", "", "", TLS{}
+		opts = append(opts, o.Server.ownOptions()...)
 		o.URL = o.Server.URL()
 	default:
 		c.where = RedactURL(o.URL)

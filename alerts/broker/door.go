@@ -1,31 +1,51 @@
 package broker
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
+	"time"
 )
 
 // doorName is the socket in a server's directory through which programs of the same user reach it, wherever else it listens, if anywhere.
 const doorName = "vigil.sock"
 
-// door lets connections of this machine's programs in. The directory's permissions say whose.
+// acceptPause is the pause after a connection could not be let in.
+const acceptPause = 100 * time.Millisecond
+
+// mostConns is how many connections a door has at once; each takes a few goroutines and buffers.
+const mostConns = 1024
+
+// door lets connections of other programs in.
 type door struct {
 	listener net.Listener
 	inside   func() (net.Conn, error)
+	pass     func(outer, inner net.Conn) error // passes on what the client says, until either has enough
 	work     sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // nil once it is closed
 }
 
-// openDoor listens in a directory that is this process's alone, so that a socket which is there already is a dead process's.
-func openDoor(dir string, inside func() (net.Conn, error)) (*door, error) {
+func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error) *door {
+	d := &door{listener: l, inside: inside, pass: pass, conns: map[net.Conn]struct{}{}}
+	d.work.Go(d.accept)
+	return d
+}
+
+// openSocket listens in a directory that is this process's alone, so that a socket which is there already is a dead process's. Who may open the
+// socket, which is this user and root, has all rights.
+func openSocket(dir string, s *Server) (*door, error) {
 	path := filepath.Join(dir, doorName)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -34,16 +54,51 @@ func openDoor(dir string, inside func() (net.Conn, error)) (*door, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &door{listener: l, inside: inside, conns: map[net.Conn]struct{}{}}
-	d.work.Go(d.accept)
-	return d, nil
+	if err := os.Chmod(path, 0o600); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return openDoor(l, s.InProcessConn, s.passAsOwn), nil
+}
+
+// passAsOwn puts vigil's own account into the first command.
+func (s *Server) passAsOwn(outer, inner net.Conn) error {
+	r := bufio.NewReaderSize(outer, longestLine)
+	c, err := readCommand(r)
+	if err != nil {
+		return err
+	}
+	in := map[string]any{}
+	if err := json.Unmarshal(c.json, &in); err != nil || c.op != "CONNECT" {
+		return errors.Join(errProtocol, err)
+	}
+	maps.DeleteFunc(in, func(key string, _ any) bool {
+		return slices.Contains([]string{"user", "pass", "auth_token", "nkey", "sig", "jwt"}, strings.ToLower(key))
+	})
+	in["user"], in["pass"] = s.logins.own.User, s.logins.own.Password
+	if c.json, err = json.Marshal(in); err != nil {
+		return err
+	}
+	if _, err := inner.Write(c.bytes()); err != nil {
+		return err
+	}
+	_, err = io.Copy(inner, r)
+	return err
+}
+
+// passAsClient passes on what a client over TCP says, as far as it may.
+func (s *Server) passAsClient(outer, inner net.Conn) error {
+	return (&session{server: s, inner: inner, made: map[string]bool{}}).run(outer)
 }
 
 func (d *door) accept() {
 	for {
 		outer, err := d.listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil { // as where this process has no more open files: those who are in go on
+			time.Sleep(acceptPause)
+			continue
 		}
 		d.work.Go(func() { d.join(outer) })
 	}
@@ -65,7 +120,7 @@ func (d *door) join(outer net.Conn) {
 		_, _ = io.Copy(outer, inner)
 		_ = outer.Close()
 	}()
-	_, _ = io.Copy(inner, outer)
+	_ = d.pass(outer, inner) // what broke off, both sides see
 	_ = inner.Close()
 	<-done
 }
@@ -73,7 +128,7 @@ func (d *door) join(outer net.Conn) {
 func (d *door) note(c net.Conn) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns == nil {
+	if d.conns == nil || len(d.conns) >= mostConns {
 		return false
 	}
 	d.conns[c] = struct{}{}
@@ -108,8 +163,8 @@ func (k knocker) Dial(string, string) (net.Conn, error) {
 // ErrNotRunning is the answer where no process has the store open.
 var ErrNotRunning = errors.New("no vigil runs on this store")
 
-// DialLocal connects to the process that has the store in dir open, whatever address its server has; user and password are those of its
-// configuration, and may be empty. Where there is no such process it is ErrNotRunning.
+// DialLocal connects to the process that has the store in dir open, whatever address its server has, and may do everything there: whoever may open
+// the socket is the user that the process runs as. Where there is no such process it is ErrNotRunning.
 func DialLocal(ctx context.Context, dir string, o DialOptions) (*Conn, error) {
 	conn, err := knocker(filepath.Join(dir, doorName)).Dial("", "")
 	if err != nil {

@@ -111,8 +111,8 @@ func eachServer(t *testing.T, test func(t *testing.T, r restarter)) {
 func TestNothingIsLostOverRestarts(t *testing.T) {
 	eachServer(t, func(t *testing.T, r restarter) {
 		r.start(t)
-		c := dial(t, DialOptions{URL: r.url()})
-		got := follow(t, dial(t, DialOptions{URL: r.url()}), FollowOptions{All: true, Camera: "yard"})
+		c := dial(t, asWriter(r.url()))
+		got := follow(t, dial(t, asWriter(r.url())), FollowOptions{All: true, Camera: "yard"})
 		const rounds, each = 3, 20
 		sent := make(chan alerts.Alert) // without room, so that the publisher is never far ahead
 		ctx := within(t)
@@ -154,7 +154,9 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 	eachServer(t, func(t *testing.T, r restarter) {
 		r.start(t)
 		s := newStates()
-		c := dial(t, DialOptions{URL: r.url(), OnState: s.on})
+		o := asWriter(r.url())
+		o.OnState = s.on
+		c := dial(t, o)
 		r.stop(t)
 		s.wait(t, StateDisconnected)
 		if err := c.PublishScore(alerts.Score{Camera: "a", Wall: time.Now()}); !errors.Is(err, ErrDisconnected) {
@@ -179,7 +181,7 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 
 func TestPublishEndsWithItsContext(t *testing.T) {
 	s := serve(t, Options{})
-	c := dial(t, DialOptions{URL: s.URL()})
+	c := dial(t, asWriter(s.URL()))
 	if err := s.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
@@ -197,7 +199,9 @@ func TestStreamIsMadeAgain(t *testing.T) {
 	r := &embedded{dir: t.TempDir(), port: port}
 	r.start(t)
 	s := newStates()
-	c := dial(t, DialOptions{URL: r.url(), OnState: s.on})
+	o := asWriter(r.url())
+	o.OnState = s.on
+	c := dial(t, o)
 	got := follow(t, c, FollowOptions{All: true})
 	for range 3 {
 		expect(t, got, publish(t, c, event("a")))
@@ -317,7 +321,7 @@ func TestAnOperatorsStreamIsKept(t *testing.T) {
 			if _, err := first.js.UpdateStream(within(t), mine); err != nil {
 				t.Fatal(err)
 			}
-			conn, err := Dial(within(t), DialOptions{URL: s.URL()})
+			conn, err := Dial(within(t), asWriter(s.URL()))
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("error %v, want %q in it", err, c.want)

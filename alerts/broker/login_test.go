@@ -236,7 +236,9 @@ func TestCheckStoresNothing(t *testing.T) {
 func TestALateConnectionWaitsForTheServer(t *testing.T) {
 	port := natstest.FreePort(t)
 	s := newStates()
-	c := dial(t, DialOptions{URL: local(port), Late: true, OnState: s.on})
+	o := asWriter(local(port))
+	o.Late, o.OnState = true, s.on
+	c := dial(t, o)
 	a := event("yard")
 	if err := c.Deliver(within(t), a.Subject(), a.MessageID(), []byte("{}")); !errors.Is(err, ErrDisconnected) {
 		t.Errorf("error %v", err)
@@ -249,7 +251,7 @@ func TestALateConnectionWaitsForTheServer(t *testing.T) {
 // After a restart in the process, connections inside it and over TCP go on by themselves.
 func TestRestartInTheProcess(t *testing.T) {
 	s := serve(t, Options{})
-	inside, outside := dial(t, DialOptions{Server: s}), dial(t, DialOptions{URL: s.URL()})
+	inside, outside := dial(t, DialOptions{Server: s}), dial(t, asWriter(s.URL()))
 	first := publish(t, inside, event("a"))
 	url := s.URL()
 	if err := s.Restart(within(t)); err != nil {

@@ -69,13 +69,22 @@ func explain(err error) error {
 
 // probeAddress listens for a moment, since the server itself reports a taken port only in its log.
 func probeAddress(host string, port int) error {
+	l, err := listen(host, port)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+// listen takes an address, any free port for -1.
+func listen(host string, port int) (net.Listener, error) {
 	if port == -1 {
 		port = 0
 	}
 	address := net.JoinHostPort(host, strconv.Itoa(port))
 	l, err := net.Listen("tcp", address)
 	if err == nil {
-		return l.Close()
+		return l, nil
 	}
 	if call, ok := errors.AsType[*net.OpError](err); ok {
 		err = call.Err
@@ -89,7 +98,7 @@ func probeAddress(host string, port int) error {
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
 		hint = "this machine has no such address, choose one that it has"
 	}
-	return fmt.Errorf("embedded NATS on %s: %w: %s", address, err, hint)
+	return nil, fmt.Errorf("embedded NATS on %s: %w: %s", address, err, hint)
 }
 
 // lockName is the file whose lock says that a process uses the directory. It stays behind; only its lock counts.

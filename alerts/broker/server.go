@@ -6,6 +6,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
 )
 
 // DefaultPort is NATS's own.
@@ -24,23 +26,32 @@ const DefaultPort = 4222
 
 const (
 	startTimeout = 20 * time.Second // the stored streams are read before the server answers
-	serverMemory = 64 << 20         // bytes for consumers, which live in memory
-	serverStore  = 1 << 40          // bytes; the streams have limits of their own
+	serverMemory = 64 << 20         // bytes for streams in memory, of which vigil has none
 )
 
 // Options describe the embedded server. The zero value but for Dir is a server for this machine alone.
 type Options struct {
 	Dir  string // where the streams are stored; created if it is missing
-	Host string // 127.0.0.1 if empty; any address beyond this machine needs User and Password
+	Host string // 127.0.0.1 if empty; any address beyond this machine needs User and Password, or Accounts
 	Port int    // DefaultPort if 0, any free one if -1
+	// User has all rights. Where there is one, nobody reads without an account.
 	User string
 	// Password is compared as it stands, or as bcrypt if it has that form.
 	Password string
 	Log      *slog.Logger // of the server's own messages; nil discards them
 	// Private is a server that no other program can reach: only connections inside the process.
 	Private bool
+	// Accounts are further ones. Without User, and on an address that only this machine reaches, everybody may read who names no account.
+	Accounts []Account
 	// MQTTPort is where the server speaks MQTT 3.1.1 as well; 0 for nowhere, -1 for any free port.
 	MQTTPort int
+	// MQTTLogin is one that may publish over MQTT, for vigil itself; the zero value is none. MQTTTopics are what topics begin with that
+	// readers may hear over MQTT.
+	MQTTLogin  Login
+	MQTTTopics []string
+	// MaxStore and MaxMemory bound in bytes what all streams may take on the disk and in memory; 0 is room for vigil's own, and 64 MiB. What
+	// there is already is never above the bound.
+	MaxStore, MaxMemory int64
 	// OnWriteError hears that a stream could not be written, as on a full disk: nothing more is stored in it before a Restart. It
 	// must not block; nil for nobody.
 	OnWriteError func(error)
@@ -52,7 +63,10 @@ type Options struct {
 type Server struct {
 	opts Options
 	lock *dirLock
-	door *door // nil where it could not be opened
+	// socket is for programs of the same user, and nil where it could not be opened; tcp is for all others, and nil on a private server.
+	socket, tcp *door
+	logins      logins
+	consumers   consumers
 
 	mu   sync.RWMutex
 	nats *natsserver.Server
@@ -71,14 +85,26 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	ns, err := start(ctx, o)
-	if err != nil {
+	s := &Server{opts: o, lock: lock, logins: newLogins()}
+	s.consumers = consumers{server: s, made: map[string]bool{}}
+	var listener net.Listener
+	if !o.Private {
+		if listener, err = listen(o.Host, o.Port); err != nil {
+			return nil, errors.Join(err, lock.release())
+		}
+	}
+	if s.nats, err = start(ctx, o, s.logins); err != nil {
+		if listener != nil {
+			err = errors.Join(err, listener.Close())
+		}
 		return nil, errors.Join(err, lock.release())
 	}
-	s := &Server{opts: o, lock: lock, nats: ns}
-	if s.door, err = openDoor(o.Dir, s.InProcessConn); err != nil {
+	if s.socket, err = openSocket(o.Dir, s); err != nil {
 		// As where a path is longer than a socket's may be: alerts are not concerned.
 		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v", o.Dir, err)
+	}
+	if listener != nil {
+		s.tcp = openDoor(listener, s.InProcessConn, s.passAsClient)
 	}
 	return s, nil
 }
@@ -103,10 +129,20 @@ func (o Options) check() error {
 	if (o.User == "") != (o.Password == "") {
 		return errors.New("embedded NATS: set both user and password, or neither")
 	}
+	names := map[string]bool{o.User: true}
+	for _, a := range o.Accounts {
+		if err := a.check(); err != nil {
+			return err
+		}
+		if names[a.Name] {
+			return fmt.Errorf("embedded NATS: account %s is given twice", a.Name)
+		}
+		names[a.Name] = true
+	}
 	if o.Private {
 		return nil
 	}
-	if o.User == "" && !loopback(o.Host) {
+	if o.User == "" && len(o.Accounts) == 0 && !loopback(o.Host) {
 		return fmt.Errorf("embedded NATS on %s can be reached by others: set a user and a password, or bind it to 127.0.0.1", o.Host)
 	}
 	if o.MQTTPort != 0 {
@@ -122,23 +158,20 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-func start(ctx context.Context, o Options) (*natsserver.Server, error) {
+func start(ctx context.Context, o Options, own logins) (*natsserver.Server, error) {
 	log := newServerLog(o.Log, o.OnWriteError)
 	options := &natsserver.Options{
 		ServerName:             "vigil",
-		DontListen:             o.Private,
-		Host:                   o.Host,
-		Port:                   o.Port,
-		Username:               o.User,
-		Password:               o.Password,
+		DontListen:             true, // doors do
 		NoSigs:                 true,
 		JetStream:              true,
 		StoreDir:               o.Dir,
 		SyncAlways:             !o.LazySync,
-		JetStreamMaxMemory:     serverMemory,
-		JetStreamMaxStore:      serverStore,
+		JetStreamMaxMemory:     cmp.Or(o.MaxMemory, serverMemory),
+		JetStreamMaxStore:      storeLimit(o),
 		DisableJetStreamBanner: true,
 	}
+	o.authorize(options, own)
 	if o.MQTTPort != 0 && !o.Private {
 		options.MQTT.Host, options.MQTT.Port = o.Host, o.MQTTPort
 	}
@@ -185,6 +218,17 @@ func (s *Server) current() *natsserver.Server {
 	return s.nats
 }
 
+// ownOptions connect inside the process as vigil itself. Answers come to inboxes that no other account may hear.
+func (s *Server) ownOptions() []nats.Option {
+	return []nats.Option{
+		nats.InProcessServer(s), nats.UserInfo(s.logins.own.User, s.logins.own.Password), nats.CustomInboxPrefix(ownInboxPrefix),
+		nats.MaxReconnects(-1), nats.ReconnectWait(localPause), nats.ReconnectJitter(0, 0),
+	}
+}
+
+// ownInboxPrefix is what the inboxes of vigil itself begin with.
+const ownInboxPrefix = "_VIGIL"
+
 // Restart ends the server and starts it again on the same directory and address. JetStream remembers a failed write until then and
 // refuses whatever comes after it. Connections break and reconnect by themselves. After an error the server is down, and Restart may
 // be called again.
@@ -194,12 +238,9 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.over {
 		return errors.New("embedded NATS was shut down")
 	}
-	if addr, ok := s.nats.Addr().(*net.TCPAddr); ok {
-		s.opts.Port = addr.Port
-	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
-	ns, err := start(ctx, s.opts)
+	ns, err := start(ctx, s.opts, s.logins)
 	if err != nil {
 		return err
 	}
@@ -209,10 +250,12 @@ func (s *Server) Restart(ctx context.Context) error {
 
 // URL is where programs on this machine reach the server, without credentials.
 func (s *Server) URL() string {
-	ns := s.current()
-	addr, ok := ns.Addr().(*net.TCPAddr)
-	if !ok {
+	if s.tcp == nil {
 		return "nats://127.0.0.1:4222" // of a private server: never dialled, but a client must be given one
+	}
+	addr, ok := s.tcp.listener.Addr().(*net.TCPAddr)
+	if !ok {
+		return "nats://127.0.0.1:4222"
 	}
 	host := addr.IP.String()
 	if addr.IP.IsUnspecified() {
@@ -223,9 +266,12 @@ func (s *Server) URL() string {
 
 // Shutdown stops the server and waits until its files are closed. Connections to it should be closed before.
 func (s *Server) Shutdown() error {
-	if s.door != nil {
-		s.door.close()
+	for _, d := range []*door{s.tcp, s.socket} {
+		if d != nil {
+			d.close()
+		}
 	}
+	s.consumers.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 )
 
@@ -50,7 +51,13 @@ func (l *serverLog) Errorf(format string, v ...any) {
 
 var writeErrors = []string{"critical write error", "no space left on device", "disk quota exceeded", "input/output error"}
 
-func (l *serverLog) Warnf(format string, v ...any)   { l.put(slog.LevelWarn, format, v) }
+// Warnf passes over that passwords are not encrypted: those that vigil makes exist for as long as the server, and the configuration's are in it.
+func (l *serverLog) Warnf(format string, v ...any) {
+	if !strings.HasPrefix(format, "Plaintext passwords detected") {
+		l.put(slog.LevelWarn, format, v)
+	}
+}
+
 func (l *serverLog) Noticef(format string, v ...any) { l.put(slog.LevelDebug, format, v) }
 func (l *serverLog) Debugf(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }

@@ -91,6 +91,9 @@ func (c *Conn) refused(err error) {
 	}
 }
 
+// Denied says whether a server refused something to the account that asked.
+func Denied(err error) bool { return errors.Is(err, nats.ErrPermissionViolation) }
+
 // reason is why a guarded context ended, or else err itself.
 func reason(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, ErrDisconnected) || errors.Is(cause, nats.ErrPermissionViolation) {

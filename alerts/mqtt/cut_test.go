@@ -89,7 +89,7 @@ func TestAConnectionThatEndsAtAnyMomentIsMadeAgain(t *testing.T) {
 			camera := fmt.Sprintf("camera-%d", i)
 			w, err := New(Options{
 				URL: "tcp://" + newCutProxy(t, s.port, up, down).addr, Topic: fmt.Sprintf("vigil-%d", i), Discovery: "homeassistant",
-				Cameras: []string{camera},
+				Cameras: []string{camera}, User: writer, Password: writer,
 			})
 			if err != nil {
 				t.Error(err)

@@ -31,6 +31,13 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
+// writer is the user and the password of those who publish; brokers other than the embedded one take whoever comes.
+const writer = "writer"
+
+var accounts = []broker.Account{{Name: writer, Password: writer, Rights: broker.Write}}
+
+func asWriter(string) (user, password string) { return writer, writer }
+
 // server is a broker that a test can take away and bring back.
 type server struct {
 	port  int
@@ -46,7 +53,7 @@ func eachBroker(t *testing.T, test func(t *testing.T, s *server)) {
 		dir := t.TempDir()
 		s.start = func(t *testing.T) {
 			var err error
-			if b, err = broker.Start(within(t), broker.Options{Dir: dir, Port: -1, MQTTPort: s.port}); err != nil {
+			if b, err = broker.Start(within(t), broker.Options{Dir: dir, Port: -1, MQTTPort: s.port, Accounts: accounts}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -89,7 +96,7 @@ type listener struct {
 func listen(t *testing.T, url, topic string) *listener {
 	t.Helper()
 	l := &listener{last: map[string]string{}, news: make(chan struct{}, 1)}
-	o := paho.NewClientOptions().AddBroker(url).SetClientID("listener").SetCleanSession(false).SetConnectRetry(true).
+	o := paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID("listener").SetCleanSession(false).SetConnectRetry(true).
 		SetConnectRetryInterval(100 * time.Millisecond).SetMaxReconnectInterval(200 * time.Millisecond)
 	hear := func(_ paho.Client, m paho.Message) {
 		l.mu.Lock()
@@ -189,7 +196,7 @@ func store(t *testing.T, w *Way) *outbox.Outbox {
 // An event is published, switches the camera's state, and is announced; the broker dies in the middle and nothing is missing after.
 func TestAlertsOverABrokerThatDies(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
-		w := way(t, Options{URL: s.url()})
+		w := way(t, Options{URL: s.url(), User: writer, Password: writer})
 		o := store(t, w)
 		l := listen(t, s.url(), "#")
 		w.Status(alerts.Status{Camera: "yard", State: alerts.StateLive})
@@ -261,7 +268,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	w, err := New(Options{URL: url, Registry: r, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
+	w, err := New(Options{URL: url, User: writer, Password: writer, Registry: r, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -301,7 +308,7 @@ func TestTheLastWillOfAKilledProcess(t *testing.T) {
 func TestEventsKeepTheirOrder(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		l := listen(t, s.url(), "vigil/#")
-		w := way(t, Options{URL: s.url()})
+		w := way(t, Options{URL: s.url(), User: writer, Password: writer})
 		defer w.Close()
 		o := store(t, w)
 		var want []string

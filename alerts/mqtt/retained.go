@@ -159,9 +159,12 @@ func (w *Way) oldTopics(topic string, payload []byte) []string {
 	return old
 }
 
-// Withdraw deletes what is retained at brokers that are not configured any more, all but keep. It tries once, without a user or a password,
-// since none is known.
-func (r *Registry) Withdraw(ctx context.Context, keep string, log *slog.Logger) {
+// Withdraw deletes what is retained at brokers that are not configured any more, all but keep. It tries once, without a user or a password
+// where login, which may be nil, knows none.
+func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker string) (user, password string), log *slog.Logger) {
+	if login == nil {
+		login = func(string) (user, password string) { return "", "" }
+	}
 	for _, broker := range r.brokers() {
 		if broker == keep {
 			continue
@@ -169,15 +172,16 @@ func (r *Registry) Withdraw(ctx context.Context, keep string, log *slog.Logger) 
 		r.mu.Lock()
 		topics := r.in.Retained[broker]
 		r.mu.Unlock()
-		if err := r.withdraw(ctx, broker, topics); err != nil && ctx.Err() == nil {
+		if err := r.withdraw(ctx, broker, login, topics); err != nil && ctx.Err() == nil {
 			log.Warn("topics stay retained at an MQTT broker that is not configured any more; delete them there", "broker", broker,
 				"topics", topics, "error", err)
 		}
 	}
 }
 
-func (r *Registry) withdraw(ctx context.Context, broker string, topics []string) error {
-	c, err := dial(ctx, broker, login{clientID: r.clientID("") + "-gone"})
+func (r *Registry) withdraw(ctx context.Context, broker string, known func(string) (user, password string), topics []string) error {
+	user, password := known(broker)
+	c, err := dial(ctx, broker, login{clientID: r.clientID("") + "-gone", user: user, password: password})
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ import (
 // retainedAt is what a broker has retained, by topic.
 func retainedAt(t *testing.T, url string) map[string]string {
 	t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("looker-" + alerts.NewID()[14:]))
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID("looker-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func retainedAt(t *testing.T, url string) map[string]string {
 func retain(t *testing.T, url string, messages map[string]string) {
 	t.Helper()
 	// A server may hold it against a client if another one of its name has just left.
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("leaver-" + alerts.NewID()[14:]))
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID("leaver-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 			{"no camera", "site1/vigil", "", nil},
 		} {
 			r := registry(t, dir) // as after a kill: nothing was said at the end
-			w, err := New(Options{URL: s.url(), Registry: r, Topic: step.topic, Discovery: step.discovery, Cameras: step.cameras})
+			w, err := New(Options{URL: s.url(), User: writer, Password: writer, Registry: r, Topic: step.topic, Discovery: step.discovery, Cameras: step.cameras})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -137,7 +137,7 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 			}
 		}
 		// MQTT is configured no more.
-		registry(t, dir).Withdraw(within(t), "", slog.New(slog.DiscardHandler))
+		registry(t, dir).Withdraw(within(t), "", asWriter, slog.New(slog.DiscardHandler))
 		if got := retainedAt(t, s.url()); !maps.Equal(got, others) {
 			t.Errorf("retained at the end is %v, want %v", got, others)
 		}
@@ -155,7 +155,7 @@ func TestARenamedCameraAfterAKill(t *testing.T) {
 		l := listen(t, s.url(), "vigil/#")
 		l.until(t, "vigil/yard/availability", Online)
 		kill()
-		w := start(t, Options{URL: s.url(), Registry: registry(t, dir), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"front-yard"}})
+		w := start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: registry(t, dir), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"front-yard"}})
 		id := alerts.NewID()
 		end := event("yard", id, 1, alerts.PhaseEnd)
 		data, err := alerts.Encode(end)
@@ -198,7 +198,7 @@ func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 		} {
 			retain(t, s.url(), m)
 		}
-		w := start(t, Options{URL: s.url(), Registry: registry(t, t.TempDir()), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
+		w := start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: registry(t, t.TempDir()), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
 		want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, "vigil", "homeassistant", "yard"), slices.Collect(maps.Keys(foreign))...)))
 		if got := slices.Sorted(maps.Keys(retainedAt(t, s.url()))); !slices.Equal(got, want) {
 			t.Errorf("retained are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -218,8 +218,8 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 	}
 	eachBroker(t, func(t *testing.T, s *server) {
 		ways := []*Way{
-			start(t, Options{URL: s.url(), Registry: a, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"gate"}}),
-			start(t, Options{URL: s.url(), Registry: b, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}}),
+			start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: a, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"gate"}}),
+			start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: b, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}}),
 		}
 		for i, camera := range []string{"gate", "yard"} {
 			first, _ := ways[i].current()
@@ -309,8 +309,8 @@ func TestPauses(t *testing.T) {
 // Two vigils were given one topic: the end of the one is not the end of the other, which says that it watches.
 func TestTheEndOfAnotherWithTheSameTopic(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
-		start(t, Options{URL: s.url(), Topic: "vigil", Cameras: []string{"gate"}})
-		other := start(t, Options{URL: s.url(), Topic: "vigil", Cameras: []string{"yard"}})
+		start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
+		other := start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"yard"}})
 		if err := other.Close(); err != nil {
 			t.Fatal(err)
 		}

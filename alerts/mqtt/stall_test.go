@@ -16,7 +16,7 @@ func TestABrokerThatStalls(t *testing.T) {
 	port := natstest.FreePort(t)
 	p := natstest.Mosquitto(t, port, "allow_anonymous true")
 	s := &server{port: port}
-	w, err := New(Options{URL: s.url(), Topic: "vigil", Cameras: []string{"gate", "yard"}})
+	w, err := New(Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate", "yard"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,9 @@ import (
 	"vigil/alerts/broker"
 )
 
+// BookBytes is what the outbox keeps in streams beside the alerts, at most.
+const BookBytes = placesBytes
+
 const (
 	placesBytes = 4 << 20
 	// createdKey tells the places of one stream from those of another that was lost.

@@ -18,7 +18,7 @@ import (
 // history is a server with alerts that began at the given times before now, each with a start and an end, the last one without.
 func history(t *testing.T, alertsOf ...alerts.Alert) (url string, js jetstream.JetStream) {
 	t.Helper()
-	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1})
+	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1, Accounts: []broker.Account{clerk}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,6 +66,7 @@ func fourAlerts(t *testing.T) (url string, js jetstream.JetStream) {
 }
 
 func TestAlertsList(t *testing.T) {
+	asClerk(t)
 	url, _ := fourAlerts(t)
 	if code, _, errs := runAlerts(t.Context(), "ack", idB, "--server", url, "--by", "Ann", "--normal"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -121,6 +122,7 @@ func TestAlertsList(t *testing.T) {
 }
 
 func TestAlertsByTheBeginningOfTheirID(t *testing.T) {
+	asClerk(t)
 	url, _ := fourAlerts(t)
 	for _, c := range []struct {
 		args []string

@@ -50,6 +50,10 @@ const aboutIDs = "ID is the beginning of an alert's id that no other one has, as
 
 // withAlert connects, finds an alert and hands over what is kept of it.
 func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context.Context, d *dossier) error) error {
+	return withAlertOf(cmd, f, func() (*source, error) { return f.open(cmd, nil) }, id, do)
+}
+
+func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*source, error), id string, do func(ctx context.Context, d *dossier) error) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
@@ -57,7 +61,7 @@ func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context
 		return err
 	}
 	ctx := cmd.Context()
-	src, err := f.open(cmd, nil)
+	src, err := open()
 	if err != nil {
 		return interrupted(ctx, err)
 	}
@@ -238,10 +242,16 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			if by == "" {
 				by = whoAmI()
 			}
-			return withAlert(cmd, *f, args[0], func(ctx context.Context, d *dossier) error {
+			return withAlertOf(cmd, *f, func() (*source, error) { return f.openToWrite(cmd) }, args[0], func(ctx context.Context, d *dossier) error {
+				ctx, release := d.conn.Guard(ctx, "$KV.", "$O.", "$JS.API.")
+				defer release()
 				a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
 					AlertID: d.last.ID, Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
 				}, d.reader, d.pieces)
+				if denied := context.Cause(ctx); err != nil && broker.Denied(denied) {
+					return fmt.Errorf("acknowledge alert %s: only reading is allowed there without an account that may write: run it on the machine of "+
+						"that vigil, as its user and with --local, or give a user: %w", d.last.ID, denied)
+				}
 				if err != nil {
 					return err
 				}

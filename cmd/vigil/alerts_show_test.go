@@ -22,7 +22,7 @@ import (
 // keptAlert is a server that has one whole alert with a snapshot and a clip, and others around it.
 func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert) {
 	t.Helper()
-	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1})
+	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1, Accounts: []broker.Account{clerk}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +104,7 @@ func TestAlertsExport(t *testing.T) {
 }
 
 func TestAlertsAck(t *testing.T) {
+	asClerk(t)
 	url, js, a := keptAlert(t)
 	if code, _, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Ann"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -162,5 +163,22 @@ func TestAlertsTakesTheServerFromTheConfiguration(t *testing.T) {
 	}
 	if code, _, _ := runAlerts(t.Context(), "-c", file, "--server", "nats://x"); code != exitUsage {
 		t.Errorf("two servers: exit code %d", code)
+	}
+}
+
+// clerk is the account of those who acknowledge over TCP; asClerk has the commands log in with it.
+var clerk = broker.Account{Name: "clerk", Password: "c1erk", Rights: broker.Write}
+
+func asClerk(t *testing.T) {
+	t.Helper()
+	t.Setenv("NATS_USER", clerk.Name)
+	t.Setenv("NATS_PASSWORD", clerk.Password)
+}
+
+// Without an account nothing is acknowledged over TCP, and the command says what would help.
+func TestAckNeedsAnAccount(t *testing.T) {
+	url, _, end := keptAlert(t)
+	if code, _, errs := runAlerts(t.Context(), "ack", end.ID, "--server", url); code != exitFailed || !strings.Contains(errs, "--local") {
+		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

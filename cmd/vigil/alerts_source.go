@@ -57,6 +57,25 @@ func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*sou
 	return &source{Conn: conn}, err
 }
 
+// openToWrite is open for a command that writes: to the server inside the vigil that runs here it goes through the socket, since its port is for
+// readers where no account is given.
+func (f alertsFlags) openToWrite(cmd *cobra.Command) (*source, error) {
+	cfg := config.Default()
+	if f.config != "" {
+		var err error
+		if cfg, err = config.LoadParts(f.config, alertsParts...); err != nil {
+			return nil, usageError{err}
+		}
+	}
+	if !f.local && f.server == "" && f.creds == "" && cfg.NATS.URL == "" && (f.config != "" || os.Getenv("NATS_URL") == "") {
+		conn, err := broker.DialLocal(cmd.Context(), storeDir(cfg), broker.DialOptions{})
+		if err == nil {
+			return &source{Conn: conn}, nil
+		}
+	}
+	return f.open(cmd, nil)
+}
+
 // openLocal asks the process that has the store open, or opens it where there is none.
 func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error)) (*source, error) {
 	if f.server != "" || f.creds != "" {
@@ -73,8 +92,7 @@ func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error))
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("--local: no alerts are kept in %s: give -c with the configuration that vigil runs with", cfg.DataDir)
 	}
-	o := broker.DialOptions{User: cfg.NATS.Embedded.User, Password: cfg.NATS.Embedded.Password.Reveal(), OnState: onState}
-	conn, err := broker.DialLocal(ctx, dir, o)
+	conn, err := broker.DialLocal(ctx, dir, broker.DialOptions{OnState: onState})
 	if !errors.Is(err, broker.ErrNotRunning) {
 		return &source{Conn: conn}, err
 	}

@@ -41,6 +41,8 @@ type desk struct {
 	log     *slog.Logger
 	stop    context.CancelFunc
 	work    sync.WaitGroup
+	// ownMQTT is what vigil logs in with at the broker inside it, where alerts go to that one; the zero value where they do not.
+	ownMQTT broker.Login
 }
 
 // openDesk opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no error.
@@ -56,7 +58,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 		return d, err
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
-		Server: serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20, Reserve: int64(cfg.Outbox.Reserve) << 20,
+		Server: d.serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20, Reserve: int64(cfg.Outbox.Reserve) << 20,
 		OnStorage: d.passStorage,
 	})
 	if err != nil {
@@ -279,19 +281,6 @@ func encodeClipCommand() *cobra.Command {
 	}
 }
 
-// serverOptions are the embedded server's. With another server configured it listens nowhere.
-func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
-	e := cfg.NATS.Embedded
-	o := broker.Options{
-		Dir: storeDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(), MQTTPort: e.MQTTPort,
-		Private: cfg.NATS.URL != "", Log: log,
-	}
-	if o.Port == 0 {
-		o.Port = -1 // the broker's word for any free one
-	}
-	return o
-}
-
 // dialOptions are those of the configured server.
 func dialOptions(c config.NATS) broker.DialOptions {
 	return broker.DialOptions{
@@ -309,8 +298,14 @@ func (d *desk) openMQTT(cfg config.Config) error {
 	if err != nil {
 		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err)
 	}
+	if cfg.NATS.Embedded.MQTTPort != 0 {
+		d.ownMQTT = broker.NewLogin()
+	}
 	keep := ""
 	if cfg.MQTT.URL != "" {
+		if ownBroker(cfg) {
+			cfg.MQTT.User, cfg.MQTT.Password = d.ownMQTT.User, config.NewSecret(d.ownMQTT.Password)
+		}
 		if d.mqtt, err = newMQTT(cfg, false, registry, d.log); err != nil {
 			return err
 		}
@@ -318,7 +313,7 @@ func (d *desk) openMQTT(cfg config.Config) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
-	d.work.Go(func() { registry.Withdraw(ctx, keep, d.log) })
+	d.work.Go(func() { registry.Withdraw(ctx, keep, d.loginAt(cfg), d.log) })
 	return nil
 }
 

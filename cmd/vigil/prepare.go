@@ -95,6 +95,7 @@ func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFile
 		_, err := newWebhook(cfg.Webhook)
 		p.add("webhook", err)
 	}
+	p.add("nats.embedded.store", checkStore(cfg))
 	if onlyFiles {
 		return
 	}

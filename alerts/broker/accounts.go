@@ -1,0 +1,140 @@
+package broker
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	jwt "github.com/nats-io/jwt/v2"
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nkeys"
+)
+
+// Rights are what an account of the embedded server may do.
+type Rights string
+
+// The rights.
+const (
+	// Read is what everybody on this machine may do where no user is configured: receive what is published, and read what is stored.
+	Read Rights = "read"
+	// Write is everything.
+	Write Rights = "write"
+)
+
+// Account is one of the embedded server's, beside vigil's own.
+type Account struct {
+	Name     string
+	Password string // as it stands, or as bcrypt if it has that form; empty where NKey is given
+	NKey     string // the public key of a user, which begins with U, in place of a password
+	Rights   Rights
+}
+
+func (a Account) check() error {
+	switch {
+	case a.Name == "":
+		return errors.New("embedded NATS: an account has no name")
+	case (a.Password == "") == (a.NKey == ""):
+		return fmt.Errorf("embedded NATS: account %s: give either a password or an nkey", a.Name)
+	case a.NKey != "" && !nkeys.IsValidPublicUserKey(a.NKey):
+		return fmt.Errorf("embedded NATS: account %s: the nkey must be the public key of a user, which begins with U", a.Name)
+	case a.Rights != Read && a.Rights != Write:
+		return fmt.Errorf("embedded NATS: account %s: rights are %q: must be read or write", a.Name, a.Rights)
+	}
+	return nil
+}
+
+// Login is a user that exists for as long as a server does.
+type Login struct{ User, Password string }
+
+// NewLogin makes one that nobody can guess.
+func NewLogin() Login { return Login{"vigil-" + rand.Text(), rand.Text()} }
+
+// logins are the accounts that vigil makes for each start of a server.
+type logins struct {
+	own        Login // may do everything, over connections inside the process and through the socket only
+	reader     Login // stands for connections that name no user
+	mqttReader Login // the same over MQTT
+}
+
+func newLogins() logins { return logins{NewLogin(), NewLogin(), NewLogin()} }
+
+// openToReaders says whether a connection without a user may read: on this machine, and where no user is configured.
+func (o Options) openToReaders() bool { return o.User == "" && loopback(o.Host) }
+
+// rightsOf is what a connection may do that logs in like this, if its password or signature is right.
+func (o Options) rightsOf(c natsserver.ClientOpts) Rights {
+	i := slices.IndexFunc(o.Accounts, func(a Account) bool {
+		return a.NKey != "" && a.NKey == c.Nkey || a.NKey == "" && a.Name == c.Username && c.Nkey == ""
+	})
+	switch {
+	case o.User != "" && c.Username == o.User && c.Nkey == "":
+		return Write
+	case i >= 0:
+		return o.Accounts[i].Rights
+	}
+	return Read
+}
+
+// authorize puts all accounts into the server's options.
+func (o Options) authorize(to *natsserver.Options, own logins) {
+	only := func(kinds ...string) map[string]struct{} {
+		m := map[string]struct{}{}
+		for _, k := range kinds {
+			m[k] = struct{}{}
+		}
+		return m
+	}
+	user := func(l Login, p *natsserver.Permissions, kinds ...string) *natsserver.User {
+		return &natsserver.User{Username: l.User, Password: l.Password, Permissions: p, AllowedConnectionTypes: only(kinds...)}
+	}
+	to.Users = []*natsserver.User{user(own.own, nil, jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)}
+	if o.MQTTLogin.User != "" {
+		to.Users = append(to.Users, user(o.MQTTLogin, nil, jwt.ConnectionTypeMqtt))
+	}
+	if o.openToReaders() {
+		to.Users = append(to.Users, user(own.reader, o.readers(), jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess))
+		to.NoAuthUser = own.reader.User
+		if o.MQTTPort != 0 && !o.Private {
+			listener := o.readers()
+			listener.Publish = &natsserver.SubjectPermission{Deny: []string{">"}}
+			to.Users = append(to.Users, user(own.mqttReader, listener, jwt.ConnectionTypeMqtt))
+			to.MQTT.NoAuthUser = own.mqttReader.User
+		}
+	}
+	if o.User != "" {
+		to.Users = append(to.Users, &natsserver.User{Username: o.User, Password: o.Password})
+	}
+	for _, a := range o.Accounts {
+		var p *natsserver.Permissions
+		if a.Rights == Read {
+			p = o.readers()
+		}
+		if a.NKey != "" {
+			to.Nkeys = append(to.Nkeys, &natsserver.NkeyUser{Nkey: a.NKey, Permissions: p})
+		} else {
+			to.Users = append(to.Users, &natsserver.User{Username: a.Name, Password: a.Password, Permissions: p})
+		}
+	}
+}
+
+// readers are the permissions of those who only read, as far as subjects can say that. What else there is to it, session has.
+func (o Options) readers() *natsserver.Permissions {
+	hear := []string{"vigil.>", "_INBOX.>"}
+	if o.MQTTPort != 0 {
+		hear = append(hear, "$MQTT.sub.>")
+		for _, topic := range append([]string{"vigil"}, o.MQTTTopics...) {
+			subject := strings.ReplaceAll(topic, "/", ".") // vigil/# is vigil as well
+			hear = append(hear, subject, subject+".>")
+		}
+	}
+	return &natsserver.Permissions{
+		Subscribe: &natsserver.SubjectPermission{Allow: hear},
+		Publish: &natsserver.SubjectPermission{Allow: []string{
+			"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
+			"$JS.API.DIRECT.GET.*", "$JS.API.DIRECT.GET.*.>", "$JS.API.CONSUMER.NAMES.*", "$JS.API.CONSUMER.LIST.*", "$JS.API.CONSUMER.INFO.*.*",
+			"$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>", "$JS.FC.>",
+		}},
+	}
+}

@@ -1,0 +1,137 @@
+package broker
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+)
+
+// command is one of what a client says to a NATS server: https://docs.nats.io/reference/reference-protocols/nats-protocol.
+type command struct {
+	op             string // in capitals
+	subject, reply string // of PUB, HPUB and SUB
+	rest           []string
+	json           []byte // of CONNECT
+	headerBytes    int    // of HPUB, at the beginning of the payload
+	payload        []byte // of PUB and HPUB
+}
+
+const (
+	longestLine = 64 << 10
+	// largestPayload is what a message of those who only read may have: questions are short.
+	largestPayload = 1 << 20
+)
+
+var errProtocol = errors.New("not NATS's protocol")
+
+// readCommand reads one command. It is stricter than the server, which is given what was understood here and not what was sent, so that both
+// understand the same.
+func readCommand(r *bufio.Reader) (command, error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil {
+		return command{}, err
+	}
+	line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
+	op, args, _ := bytes.Cut(line, []byte(" "))
+	c := command{op: string(bytes.ToUpper(op))}
+	if c.op == "CONNECT" {
+		c.json = bytes.Clone(bytes.TrimSpace(args))
+		return c, nil
+	}
+	for _, f := range bytes.Fields(args) {
+		c.rest = append(c.rest, string(f))
+	}
+	take := func() string {
+		f := c.rest[0]
+		c.rest = c.rest[1:]
+		return f
+	}
+	switch n := len(c.rest); {
+	case c.op == "PING" && n == 0, c.op == "PONG" && n == 0, c.op == "UNSUB" && (n == 1 || n == 2):
+		return c, plainWords(c.rest)
+	case c.op == "SUB" && (n == 2 || n == 3):
+		c.subject = take()
+		return c, plainWords(append(c.rest, c.subject))
+	case c.op == "PUB" && (n == 2 || n == 3), c.op == "HPUB" && (n == 3 || n == 4):
+		c.subject = take()
+		if n == len(c.op) { // HPUB has one number more
+			c.reply = take()
+		}
+		if err := plainWords(append(c.rest, c.subject, c.reply)); err != nil {
+			return c, err
+		}
+		return c, c.readPayload(r)
+	}
+	return c, errProtocol
+}
+
+// readPayload reads what follows the line of a PUB or HPUB, whose sizes are left in rest.
+func (c *command) readPayload(r *bufio.Reader) error {
+	var sizes []int
+	for _, text := range c.rest {
+		n, err := strconv.ParseUint(text, 10, 31)
+		if err != nil {
+			return errProtocol
+		}
+		sizes = append(sizes, int(n))
+	}
+	total := sizes[len(sizes)-1]
+	if len(sizes) == 2 {
+		c.headerBytes = sizes[0]
+	}
+	if total > largestPayload || c.headerBytes > total {
+		return fmt.Errorf("message of %d bytes is larger than %d: %w", total, largestPayload, errProtocol)
+	}
+	c.payload = make([]byte, total+2)
+	if _, err := io.ReadFull(r, c.payload); err != nil {
+		return err
+	}
+	if !bytes.HasSuffix(c.payload, []byte("\r\n")) {
+		return errProtocol
+	}
+	c.payload, c.rest = c.payload[:total], nil
+	return nil
+}
+
+// plainWords refuses control characters, which mean something else to whoever prints a subject.
+func plainWords(words []string) error {
+	for _, w := range words {
+		for _, b := range []byte(w) {
+			if b < 0x20 || b == 0x7f {
+				return errProtocol
+			}
+		}
+	}
+	return nil
+}
+
+// bytes is the command as it is given to the server.
+func (c command) bytes() []byte {
+	var b bytes.Buffer
+	word := func(s string) {
+		if s != "" {
+			b.WriteByte(' ')
+			b.WriteString(s)
+		}
+	}
+	b.WriteString(c.op)
+	word(string(c.json))
+	word(c.subject)
+	word(c.reply)
+	for _, w := range c.rest {
+		word(w)
+	}
+	if c.op == "HPUB" {
+		word(strconv.Itoa(c.headerBytes))
+	}
+	if c.op == "PUB" || c.op == "HPUB" {
+		word(strconv.Itoa(len(c.payload)))
+		b.WriteString("\r\n")
+		b.Write(c.payload)
+	}
+	b.WriteString("\r\n")
+	return b.Bytes()
+}

@@ -1,0 +1,220 @@
+package broker
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nuid"
+)
+
+const (
+	// mostConsumers is how many consumers those who only read may have, all together.
+	mostConsumers = 64
+	// longestIdle is after how long without a client a consumer of theirs goes.
+	longestIdle = 5 * time.Minute
+	// largestRequest is what a request for a consumer may have.
+	largestRequest = 16 << 10
+)
+
+// consumers makes the consumers of those who only read, who may not do so themselves: one is a reader's if it is ephemeral, delivers to an inbox
+// and reads a stream of vigil's, and there are only so many.
+type consumers struct {
+	server *Server
+
+	mu   sync.Mutex // held while one is made
+	own  *nats.Conn // nil until it is needed
+	js   jetstream.JetStream
+	made map[string]bool // <stream>.<name>
+}
+
+func (d *consumers) knows(consumer string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.made[consumer]
+}
+
+// refusal is an answer of the server's API.
+type refusal struct {
+	code, errCode int
+	text          string
+}
+
+func (r refusal) Error() string { return r.text }
+
+func refuse(format string, args ...any) error {
+	return refusal{403, int(natsserver.JSConsumerCreateErrF), fmt.Sprintf("vigil: "+format, args...)}
+}
+
+// create makes the consumer that a reader asks for, or answers why not. of is what follows in the subject: the stream, and perhaps the consumer's name
+// and what it is filtered by.
+func (d *consumers) create(s *session, of []string, c command) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	if d.connect() != nil {
+		return // the server is just restarted; the client asks again
+	}
+	answer, name, err := d.make(ctx, of, c.payload[c.headerBytes:])
+	if err != nil {
+		var r refusal
+		if !errors.As(err, &r) {
+			return
+		}
+		answer = apiError(natsserver.JSApiConsumerCreateResponseType, r)
+	} else if name != "" {
+		d.made[name], s.made[name] = true, true
+	}
+	_ = d.own.Publish(c.reply, answer) // without it the client asks again
+}
+
+// make gives the server's answer, and the name of the consumer where it made one.
+func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer []byte, name string, err error) {
+	var req natsserver.CreateConsumerRequest
+	if len(body) > largestRequest {
+		return nil, "", refuse("the request for a consumer is larger than %d bytes", largestRequest)
+	}
+	if err := json.Unmarshal(body, &req); err != nil {
+		return nil, "", refusal{400, int(natsserver.JSInvalidJSONErr), "invalid JSON"}
+	}
+	stream, cfg := of[0], &req.Config
+	if len(of) > 1 {
+		cfg.Name = cmp.Or(cfg.Name, of[1])
+	}
+	cfg.Name = cmp.Or(cfg.Name, nuid.Next())
+	switch {
+	case !readable(stream):
+		return nil, "", refuse("stream %q is not one that may be read without an account", stream)
+	case cfg.Durable != "":
+		return nil, "", refuse("a durable consumer needs an account with rights to write (nats.embedded.accounts); leave durable_name out")
+	case strings.ContainsAny(cfg.Name, ".*> \t\r\n/\\") || len(of) > 1 && of[1] != cfg.Name || req.Stream != "" && req.Stream != stream:
+		return nil, "", refuse("subject and content of the request disagree")
+	case cfg.DeliverSubject != "" && (!ownInbox(cfg.DeliverSubject) || strings.ContainsAny(cfg.DeliverSubject, "*> \t\r\n")):
+		return nil, "", refuse("a consumer may deliver to an inbox (_INBOX.) only")
+	}
+	if err := d.room(ctx); err != nil {
+		return nil, "", err
+	}
+	if cfg.InactiveThreshold > longestIdle {
+		cfg.InactiveThreshold = longestIdle
+	}
+	// In memory: a reader writes nothing to this disk.
+	cfg.MemoryStorage, cfg.Replicas, cfg.Direct, cfg.Sourcing = true, 1, false, false
+	req.Stream, req.Action, req.Pedantic = stream, natsserver.ActionCreate, false
+	if body, err = json.Marshal(req); err != nil {
+		return nil, "", err
+	}
+	subject := "$JS.API.CONSUMER.CREATE." + stream + "." + cfg.Name
+	if cfg.FilterSubject != "" {
+		subject += "." + cfg.FilterSubject
+	}
+	m, err := d.own.RequestWithContext(ctx, subject, body)
+	if err != nil {
+		return nil, "", err
+	}
+	var made natsserver.JSApiConsumerCreateResponse
+	if err := json.Unmarshal(m.Data, &made); err != nil {
+		return nil, "", err
+	}
+	if made.Error != nil || made.ConsumerInfo == nil {
+		return m.Data, "", nil
+	}
+	return m.Data, stream + "." + made.Name, nil
+}
+
+// room says whether there may be another one. Those that are gone meanwhile make room.
+func (d *consumers) room(ctx context.Context) error {
+	if len(d.made) < mostConsumers {
+		return nil
+	}
+	streams := map[string]bool{}
+	for consumer := range d.made {
+		stream, _, _ := strings.Cut(consumer, ".")
+		streams[stream] = true
+	}
+	for stream := range streams {
+		there := map[string]bool{}
+		s, err := d.js.Stream(ctx, stream)
+		if err == nil {
+			names := s.ConsumerNames(ctx)
+			for name := range names.Name() {
+				there[stream+"."+name] = true
+			}
+			err = names.Err()
+		}
+		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+			continue
+		}
+		maps.DeleteFunc(d.made, func(consumer string, _ bool) bool { return strings.HasPrefix(consumer, stream+".") && !there[consumer] })
+	}
+	if len(d.made) < mostConsumers {
+		return nil
+	}
+	return refusal{400, int(natsserver.JSMaximumConsumersLimitErr), "maximum consumers limit reached"}
+}
+
+// remove deletes a consumer of the reader's own; of others it answers that there are none.
+func (d *consumers) remove(s *session, consumer string, c command) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.connect() != nil {
+		return
+	}
+	answer := apiError(natsserver.JSApiConsumerDeleteResponseType, refusal{404, int(natsserver.JSConsumerNotFoundErr), "consumer not found"})
+	if s.made[consumer] {
+		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+		defer cancel()
+		m, err := d.own.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil)
+		if err != nil {
+			return
+		}
+		delete(s.made, consumer)
+		delete(d.made, consumer)
+		answer = m.Data
+	}
+	if c.reply != "" {
+		_ = d.own.Publish(c.reply, answer)
+	}
+}
+
+// connect makes the connection that consumers are made over. d.mu is held.
+func (d *consumers) connect() (err error) {
+	if d.own != nil {
+		return nil
+	}
+	if d.own, err = nats.Connect("nats://127.0.0.1", d.server.ownOptions()...); err != nil {
+		d.own = nil
+		return err
+	}
+	d.js, err = jetstream.New(d.own)
+	return err
+}
+
+func (d *consumers) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.own != nil {
+		d.own.Close()
+		d.own = nil
+	}
+}
+
+func apiError(kind string, r refusal) []byte {
+	text, err := json.Marshal(map[string]any{
+		"type": kind, "error": map[string]any{"code": r.code, "err_code": r.errCode, "description": r.text},
+	})
+	if err != nil {
+		return nil // none of these cannot be encoded
+	}
+	return text
+}

@@ -1,0 +1,59 @@
+package broker
+
+import (
+	"cmp"
+	"encoding/json"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+)
+
+const (
+	// DefaultStore is room for all streams of vigil with their default limits.
+	DefaultStore = 8 << 30
+	// spareBytes are what streams may take beside that have no limit of their own, as those of MQTT.
+	spareBytes = 256 << 20
+)
+
+// ownStreams are vigil's own, which make up the limit.
+var ownStreams = []string{Stream, "KV_" + PositionsBucket, "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE", "OBJ_VIGIL_TRAINING"}
+
+// storeLimit bounds what all streams may take on the disk. What is there already fits, whatever the configuration says now: vigil must come up, and
+// its streams shrink once it is up.
+func storeLimit(o Options) int64 {
+	own, others := reservedIn(o.Dir)
+	return add(add(max(cmp.Or(o.MaxStore, DefaultStore), own), others), spareBytes)
+}
+
+// reservedIn is what the streams in a server's directory may take by their own limits, vigil's and others.
+func reservedIn(dir string) (own, others int64) {
+	files, err := fs.Glob(os.DirFS(dir), "jetstream/*/streams/*/meta.inf")
+	if err != nil {
+		return 0, 0
+	}
+	for _, file := range files {
+		var cfg struct {
+			Name     string `json:"name"`
+			MaxBytes int64  `json:"max_bytes"`
+		}
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil || json.Unmarshal(text, &cfg) != nil || cfg.MaxBytes <= 0 {
+			continue // one that cannot be read the server does not open either
+		}
+		if slices.Contains(ownStreams, cfg.Name) {
+			own = add(own, cfg.MaxBytes)
+		} else {
+			others = add(others, cfg.MaxBytes)
+		}
+	}
+	return own, others
+}
+
+func add(a, b int64) int64 {
+	if a > math.MaxInt64-b {
+		return math.MaxInt64
+	}
+	return a + b
+}

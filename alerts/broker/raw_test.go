@@ -1,0 +1,156 @@
+package broker
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// raw speaks NATS's protocol by hand, as a program does that keeps to no client's rules.
+type raw struct {
+	t    *testing.T
+	conn net.Conn
+	r    *bufio.Reader
+	n    int
+}
+
+// knock connects with what a CONNECT says of its user; it fails where the server does not answer a ping.
+func knock(t *testing.T, network, address string, connect map[string]any) (*raw, error) {
+	t.Helper()
+	conn, err := net.Dial(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	c := &raw{t: t, conn: conn, r: bufio.NewReader(conn)}
+	if info, err := c.r.ReadString('\n'); err != nil || !strings.HasPrefix(info, "INFO ") {
+		return nil, fmt.Errorf("no INFO but %q: %w", info, err)
+	}
+	in := map[string]any{"verbose": false, "pedantic": false, "headers": true, "no_responders": true, "lang": "x", "version": "1", "protocol": 1}
+	for k, v := range connect {
+		in[k] = v
+	}
+	text, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.write("CONNECT " + string(text) + "\r\nPING\r\n")
+	for {
+		line, err := c.r.ReadString('\n')
+		switch {
+		case err != nil:
+			return nil, err
+		case strings.HasPrefix(line, "-ERR"):
+			return nil, errors.New(strings.TrimSpace(line))
+		case strings.HasPrefix(line, "PONG"):
+			return c, nil
+		}
+	}
+}
+
+// over is a client over TCP that names no user.
+func over(t *testing.T, s *Server) *raw {
+	t.Helper()
+	c, err := knock(t, "tcp", hostOf(t, s.URL()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func hostOf(t *testing.T, address string) string {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+func (c *raw) write(s string) {
+	c.t.Helper()
+	if _, err := io.WriteString(c.conn, s); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// publish sends a message with headers, where there are any.
+func (c *raw) publish(subject, reply string, header map[string]string, data string) {
+	c.t.Helper()
+	if header == nil {
+		c.write(fmt.Sprintf("PUB %s %s %d\r\n%s\r\n", subject, reply, len(data), data))
+		return
+	}
+	h := "NATS/1.0\r\n"
+	for k, v := range header {
+		h += k + ": " + v + "\r\n"
+	}
+	h += "\r\n"
+	c.write(fmt.Sprintf("HPUB %s %s %d %d\r\n%s%s\r\n", subject, reply, len(h), len(h)+len(data), h, data))
+}
+
+// next gives the next message, or what the server has against something.
+func (c *raw) next() (subject, data string, err error) {
+	for {
+		line, err := c.r.ReadString('\n')
+		if err != nil {
+			return "", "", err
+		}
+		f := strings.Fields(line)
+		switch f[0] {
+		case "PING":
+			c.write("PONG\r\n")
+		case "-ERR":
+			return "", "", errors.New(strings.TrimSpace(line))
+		case "MSG", "HMSG":
+			n, err := strconv.Atoi(f[len(f)-1])
+			if err != nil {
+				return "", "", err
+			}
+			body := make([]byte, n+2)
+			if _, err := io.ReadFull(c.r, body); err != nil {
+				return "", "", err
+			}
+			return f[1], string(body[:n]), nil
+		}
+	}
+}
+
+// ask sends a request and gives the answer, or what the server has against it.
+func (c *raw) ask(subject string, header map[string]string, data string) (string, error) {
+	c.t.Helper()
+	c.n++
+	inbox := fmt.Sprintf("_INBOX.raw%p.%d", c, c.n)
+	c.write(fmt.Sprintf("SUB %s %d\r\n", inbox, c.n))
+	c.publish(subject, inbox, header, data)
+	_, answer, err := c.next()
+	return answer, err
+}
+
+// settle gives what the server had against anything so far.
+func (c *raw) settle() (errs []string) {
+	c.t.Helper()
+	c.write("PING\r\n")
+	for {
+		line, err := c.r.ReadString('\n')
+		switch {
+		case err != nil:
+			return append(errs, err.Error())
+		case strings.HasPrefix(line, "PONG"):
+			return errs
+		case strings.HasPrefix(line, "-ERR"):
+			errs = append(errs, strings.TrimSpace(line))
+		}
+	}
+}

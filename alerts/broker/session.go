@@ -1,0 +1,143 @@
+package broker
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"strings"
+
+	natsserver "github.com/nats-io/nats-server/v2/server"
+)
+
+// session is a connection from another program of this machine to the embedded server. It passes on what a client says that has an account
+// with all rights, and looks at each command of the others: the server's permissions are about subjects and do not know what a message has in it.
+// A reader's answers must go to its own inbox, since the server and its streams may publish anywhere; its consumers are made by the desk.
+type session struct {
+	server *Server
+	inner  net.Conn        // to the server
+	made   map[string]bool // the consumers that were made here, as <stream>.<name>
+}
+
+// refusedSubject is where what is refused is published to instead: nobody but vigil may, so that the server itself says so to the client.
+const refusedSubject = "$VIGIL.REFUSED."
+
+// run passes on what the client says until it or the server has enough.
+func (s *session) run(outer net.Conn) error {
+	r := bufio.NewReaderSize(outer, longestLine)
+	connected := false
+	for {
+		c, err := readCommand(r)
+		if err != nil {
+			return err
+		}
+		if c.op == "CONNECT" {
+			var in natsserver.ClientOpts
+			if err := json.Unmarshal(c.json, &in); err != nil || connected {
+				return errors.Join(errProtocol, err)
+			}
+			connected = true
+			if s.server.opts.rightsOf(in) == Write {
+				if _, err := s.inner.Write(c.bytes()); err != nil {
+					return err
+				}
+				_, err := io.Copy(s.inner, r)
+				return err
+			}
+		}
+		if c, err = s.reader(c); err != nil {
+			return err
+		}
+		if c.op == "" {
+			continue
+		}
+		if _, err := s.inner.Write(c.bytes()); err != nil {
+			return err
+		}
+	}
+}
+
+// reader gives the command that is passed on for one who only reads: the same, one that the server refuses, or none.
+func (s *session) reader(c command) (command, error) {
+	switch c.op {
+	case "SUB":
+		if strings.HasPrefix(c.subject, inboxPrefix) && !ownInbox(c.subject) {
+			c.subject = refusedSubject + c.subject
+		}
+	case "PUB", "HPUB":
+		return s.publish(c), nil
+	}
+	return c, nil
+}
+
+const inboxPrefix = "_INBOX."
+
+// ownInbox says whether a subject is an inbox of one client: the part that no other knows must be there.
+func ownInbox(subject string) bool {
+	token, _, _ := strings.Cut(strings.TrimPrefix(subject, inboxPrefix), ".")
+	return strings.HasPrefix(subject, inboxPrefix) && token != "" && token != "*" && token != ">"
+}
+
+// publish is what becomes of a reader's message.
+func (s *session) publish(c command) command {
+	refused := command{op: "PUB", subject: refusedSubject + c.subject}
+	if c.reply != "" && (!ownInbox(c.reply) || strings.ContainsAny(c.reply, "*>")) {
+		return refused
+	}
+	desk, t := &s.server.consumers, strings.Split(c.subject, ".")
+	switch {
+	case len(t) > 2 && t[0] == "$JS" && (t[1] == "ACK" || t[1] == "FC"):
+		if !desk.knows(ackedConsumer(t)) {
+			return refused
+		}
+	case len(t) < 5 || t[0] != "$JS" || t[1] != "API":
+	case t[2] == "CONSUMER" && t[3] == "CREATE":
+		if c.reply != "" && s.settle() == nil {
+			desk.create(s, t[4:], c)
+		}
+		return command{}
+	case t[2] == "CONSUMER" && t[3] == "DELETE" && len(t) == 6:
+		if err := s.settle(); err != nil {
+			return command{}
+		}
+		desk.remove(s, t[4]+"."+t[5], c)
+		return command{}
+	case t[2] == "CONSUMER" && t[3] == "MSG" && len(t) == 7:
+		if !desk.knows(t[5] + "." + t[6]) {
+			return refused
+		}
+	case t[2] == "CONSUMER" && !readable(t[4]), t[2] == "STREAM" && t[3] == "MSG" && len(t) > 5 && !readable(t[5]),
+		t[2] == "DIRECT" && !readable(t[4]), t[2] == "STREAM" && t[3] == "INFO" && !readable(t[4]) && t[4] != "KV_"+PositionsBucket:
+		return refused
+	}
+	return c
+}
+
+// settle returns when the server has done what it was told so far, as to subscribe to the inbox that an answer goes to: it reads on, from a pipe that
+// holds nothing, only then. What it reads means nothing to it.
+func (s *session) settle() error {
+	_, err := s.inner.Write([]byte("PONG\r\n"))
+	return err
+}
+
+// readable says whether a stream is one that everybody may read who may read anything.
+func readable(stream string) bool {
+	switch stream {
+	case Stream, "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE", "OBJ_VIGIL_TRAINING":
+		return true
+	}
+	return strings.HasPrefix(stream, "OBJ_VIGIL_EVIDENCE_") // of a vigil that copies to this one
+}
+
+// ackedConsumer is the consumer, as <stream>.<name>, that a subject of $JS.ACK or $JS.FC is of; in their second form a domain and an account come before it.
+func ackedConsumer(t []string) string {
+	at := 2
+	if v2 := len(t) > 5; t[1] == "ACK" && len(t) > 9 || t[1] == "FC" && v2 {
+		at = 4
+	}
+	if len(t) < at+2 {
+		return ""
+	}
+	return t[at] + "." + t[at+1]
+}

@@ -1,0 +1,90 @@
+package mqtt
+
+import (
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+// Home Assistant needs no user at the broker inside vigil to hear what vigil publishes there, which logs in as nobody else can; and nobody without an
+// account publishes anything.
+func TestReadersOfTheEmbeddedBroker(t *testing.T) {
+	login, port := broker.NewLogin(), natstest.FreePort(t)
+	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
+	w := way(t, Options{URL: url, User: login.User, Password: login.Password})
+	t.Cleanup(func() { _ = w.Close() })
+	o, err := outbox.Open(within(t), outbox.Options{
+		Server: broker.Options{
+			Dir: filepath.Join(t.TempDir(), "store"), Port: -1, MQTTPort: port, MQTTLogin: login, MQTTTopics: []string{"vigil", "homeassistant"},
+		},
+		Ways: []outbox.Way{w}, Reserve: 1 << 20,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.Close() })
+	if err := w.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	heard := make(chan string, 100)
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("home"))
+	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Disconnect(0)
+	subscribe := func(topic string) error {
+		token := c.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) { heard <- m.Topic() + " " + string(m.Payload()) })
+		if err := wait(within(t), token, nil, longWait); err != nil {
+			return err
+		}
+		if token.(*paho.SubscribeToken).Result()[topic] == 0x80 {
+			return fmt.Errorf("%s is refused", topic)
+		}
+		return nil
+	}
+	for _, topic := range []string{"vigil/#", "homeassistant/#"} {
+		if err := subscribe(topic); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, topic := range []string{"#", "$JS/#", "other/#"} {
+		if subscribe(topic) == nil {
+			t.Errorf("%s may be heard", topic)
+		}
+	}
+	// Neither these messages nor what is retained of them must ever come.
+	for _, topic := range []string{"vigil/alerts/yard/start", "vigil/events/yard/start", "vigil/yard/state"} {
+		if err := wait(within(t), c.Publish(topic, 1, true, "forged"), nil, longWait); err != nil {
+			t.Log(err) // the server may say nothing
+		}
+	}
+	if err := o.Publish(within(t), event("yard", alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+		t.Fatal(err)
+	}
+	ctx := within(t)
+	for seen := map[string]bool{}; !seen["vigil/yard/state ON"]; {
+		select {
+		case m := <-heard:
+			seen[m] = true
+			if len(m) > 6 && m[len(m)-6:] == "forged" {
+				t.Errorf("heard %s", m)
+			}
+		case <-ctx.Done():
+			t.Fatalf("heard %v", seen)
+		}
+	}
+	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.Msgs; n != 1 {
+		t.Errorf("%d messages are stored, want 1", n)
+	}
+}
