@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/instance"
 	"vigil/config"
 )
 
@@ -91,6 +92,9 @@ func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error))
 	dir := storeDir(cfg)
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("--local: no alerts are kept in %s: give -c with the configuration that vigil runs with", cfg.DataDir)
+	}
+	if err := instance.CheckFormat(cfg.DataDir); err != nil {
+		return nil, err
 	}
 	conn, err := broker.DialLocal(ctx, dir, broker.DialOptions{OnState: onState})
 	if !errors.Is(err, broker.ErrNotRunning) {

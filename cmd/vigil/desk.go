@@ -53,6 +53,9 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if err := instance.CheckFormat(cfg.DataDir); err != nil {
+		return d, err
+	}
 	ways, err := d.openWays(ctx, cfg)
 	if err != nil {
 		return d, err
@@ -63,6 +66,9 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	})
 	if err != nil {
 		return d, err
+	}
+	if err := instance.MarkFormat(cfg.DataDir); err != nil {
+		log.Warn("an older vigil would not know that this data_dir is not for it", "error", err)
 	}
 	if cfg.NATS.URL == "" {
 		log.Info("embedded NATS server listens", "url", d.Server().URL())

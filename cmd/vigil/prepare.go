@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/instance"
 	"vigil/capture"
 	"vigil/config"
 	"vigil/model"
@@ -99,6 +100,7 @@ func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFile
 	if onlyFiles {
 		return
 	}
+	p.add("data_dir", instance.CheckFormat(cfg.DataDir))
 	for _, err := range parts(broker.Probe(serverOptions(cfg, log))) {
 		key := "nats.embedded.port"
 		switch {

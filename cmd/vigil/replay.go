@@ -18,6 +18,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/instance"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -184,9 +185,15 @@ func (r *replay) server() config.NATS {
 func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.Conn, func() error, error) {
 	dial, stop := dialOptions(cfg.NATS), func() error { return nil }
 	if cfg.NATS.URL == "" {
+		if err := instance.CheckFormat(cfg.DataDir); err != nil {
+			return nil, nil, err
+		}
 		server, err := broker.Start(ctx, serverOptions(cfg, log))
 		if err != nil {
 			return nil, nil, err
+		}
+		if err := instance.MarkFormat(cfg.DataDir); err != nil {
+			return nil, nil, errors.Join(err, server.Shutdown())
 		}
 		log.Info("embedded NATS server listens", "url", server.URL())
 		dial, stop = broker.DialOptions{Server: server}, server.Shutdown
