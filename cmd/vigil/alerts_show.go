@@ -7,14 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/user"
-	"path"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
@@ -191,43 +187,6 @@ func alertsExportCommand(f *alertsFlags) *cobra.Command {
 			})
 		},
 	}
-}
-
-// export writes each file whole or not at all, the description last, when everything that it names is there.
-func (d *dossier) export(ctx context.Context, dir string, w io.Writer) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("export to %s: %w", dir, err)
-	}
-	write := func(name string, data []byte) error {
-		file := filepath.Join(dir, name)
-		if err := renameio.WriteFile(file, data, 0o644); err != nil {
-			return fmt.Errorf("export to %s: %w", dir, err)
-		}
-		_, err := fmt.Fprintln(w, file)
-		return err
-	}
-	for _, e := range d.Evidence {
-		data, err := d.reader.Read(ctx, e.Bucket, e.Name)
-		if err != nil {
-			return err
-		}
-		if got := evidence.Digest(data); got != e.SHA256 {
-			return fmt.Errorf("object %s is damaged: its SHA-256 is %s, must be %s", e.Name, got, e.SHA256)
-		}
-		// The name is another program's: only its last part, and nothing that leads elsewhere.
-		name := path.Base(path.Clean("/" + e.Name))
-		if name == "/" || strings.ContainsAny(name, `\:`) || name == "alert.json" {
-			return fmt.Errorf("object %q has a name that no file may have", e.Name)
-		}
-		if err := write(name, data); err != nil {
-			return err
-		}
-	}
-	text, err := json.MarshalIndent(d, "", "  ")
-	if err != nil {
-		return fmt.Errorf("export alert: %w", err)
-	}
-	return write("alert.json", append(text, '\n'))
 }
 
 func alertsAckCommand(f *alertsFlags) *cobra.Command {

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	"vigil/alerts/evidence"
+)
+
+// exportName is what the files are called that vigil makes of an alert: nothing else is written, whatever the object store has.
+var exportName = regexp.MustCompile(`^(snapshot-[0-9]{1,20}\.jpg|heatmap-[0-9]{1,20}\.jpg|clip-[0-9]{1,20}\.mp4|model-input-[0-9]{1,20}\.mkv)$`)
+
+// export writes each file whole or not at all, the description last, when everything that it names is there. It overwrites nothing and follows no
+// link out of the folder: a file that is there already must be the same.
+func (d *dossier) export(ctx context.Context, dir string, w io.Writer) (err error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("export to %s: %w", dir, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("export to %s: %w", dir, err)
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	write := func(name string, data []byte) error {
+		if err := writeNew(root, name, data); err != nil {
+			return fmt.Errorf("export to %s: %w", dir, err)
+		}
+		_, err := fmt.Fprintln(w, filepath.Join(dir, name))
+		return err
+	}
+	var strange []string
+	for _, e := range d.Evidence {
+		name, ours := strings.CutPrefix(e.Name, d.last.ID+"/")
+		if !ours || !exportName.MatchString(name) {
+			strange = append(strange, e.Name)
+			continue
+		}
+		data, err := d.reader.Read(ctx, e.Bucket, e.Name)
+		if err != nil {
+			return err
+		}
+		if got := evidence.Digest(data); got != e.SHA256 {
+			return fmt.Errorf("object %s is damaged: its SHA-256 is %s, must be %s", e.Name, got, e.SHA256)
+		}
+		if err := write(name, data); err != nil {
+			return err
+		}
+	}
+	text, err := json.MarshalIndent(d, "", "  ")
+	if err != nil {
+		return fmt.Errorf("export alert: %w", err)
+	}
+	if err := write("alert.json", append(text, '\n')); err != nil {
+		return err
+	}
+	if len(strange) > 0 {
+		return fmt.Errorf("%d objects have names that vigil gives to none and were not written: %q", len(strange), strange)
+	}
+	return nil
+}
+
+// writeNew writes a file that is not there yet. Its other name goes afterwards; a file that is the same already is left as it is.
+func writeNew(root *os.Root, name string, data []byte) error {
+	if info, err := root.Lstat(name); err == nil {
+		if !info.Mode().IsRegular() {
+			return fmt.Errorf("%s is there already and is not a file: choose another folder", name)
+		}
+		if old, err := root.ReadFile(name); err != nil || !bytes.Equal(old, data) {
+			return fmt.Errorf("%s is there already with other contents, and nothing is overwritten: choose another folder", name)
+		}
+		return nil
+	}
+	partial := ".vigil-" + rand.Text() + ".part"
+	f, err := root.OpenFile(partial, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = root.Link(partial, name)
+		if err != nil && !errors.Is(err, fs.ErrExist) { // as on a file system without links
+			return errors.Join(writeExclusively(root, name, data), root.Remove(partial))
+		}
+	}
+	return errors.Join(err, root.Remove(partial))
+}
+
+func writeExclusively(root *os.Root, name string, data []byte) error {
+	f, err := root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, root.Remove(name))
+	}
+	return nil
+}
