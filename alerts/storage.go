@@ -18,6 +18,10 @@ type Storage struct {
 	FreeBytes int64        `json:"free_bytes"`       // of the disk that alerts are stored on
 	// FailedSeconds is how long it lasted that is over.
 	FailedSeconds float64 `json:"failed_seconds,omitempty"`
+	// SetAside is how many alerts are set aside now since a way out refuses them, and wait for a person.
+	SetAside uint64 `json:"set_aside,omitempty"`
+	// PassedOver is how many messages in the stream of alerts went nowhere since vigil started, for each way: vigil did not store them.
+	PassedOver uint64 `json:"passed_over,omitempty"`
 }
 
 // StorageState is one of two.

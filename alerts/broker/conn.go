@@ -60,6 +60,7 @@ type Conn struct {
 	secrets []string
 	onState func(string, error)
 	closed  chan struct{}
+	origin  *origin // of the server in this process; nil of others
 
 	watchers watchers
 	feed     *feed
@@ -125,6 +126,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	case o.Server != nil:
 		c.where = "the embedded server"
 		own := o.Server.logins.own
+		c.origin = o.Server.origin
 		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = own.User, own.Password, "", "", "", TLS{}
 		opts = append(opts, o.Server.ownOptions()...)
 		o.URL = o.Server.URL()

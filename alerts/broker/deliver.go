@@ -12,6 +12,9 @@ import (
 	"vigil/alerts"
 )
 
+// JetStream is what a connection's streams are asked through, for those who do not know NATS.
+type JetStream = jetstream.JetStream
+
 // JetStream is the connection's own, for what else is kept there.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
@@ -82,6 +85,13 @@ func (c *Conn) probe(ctx context.Context, subject string) error {
 	return fmt.Errorf("NATS at %s: publish alerts: %w", c.where, c.advise(reason(ctx, err)))
 }
 
+// TooLarge says whether a server refuses a message for its size, whatever else is right.
+func TooLarge(err error) bool {
+	var api *jetstream.APIError
+	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadHeaderMsg) ||
+		errors.As(err, &api) && api.ErrorCode == errTooLarge
+}
+
 // StoreFailed says whether the embedded server could not write, which it does not get over without a restart.
 func StoreFailed(err error) bool {
 	var api *jetstream.APIError
@@ -102,6 +112,7 @@ func Full(err error) bool {
 const (
 	errStoreFailed jetstream.ErrorCode = 10077
 	errObjectStore jetstream.ErrorCode = 10049
+	errTooLarge    jetstream.ErrorCode = 10054
 )
 
 // localAck is how long the embedded server may take to write; a disk that takes longer counts as failed.
@@ -117,11 +128,21 @@ func (c *Conn) Keep(ctx context.Context, subject, id string, data []byte) (uint6
 	if !c.nc.IsConnected() {
 		return 0, ErrDisconnected
 	}
-	ack, err := c.js.Publish(ctx, subject, data, jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+	ack, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return 0, reason(ctx, err)
 	}
 	return ack.Sequence, nil
+}
+
+// message is an alert on its way to a stream; in that of the server in this process it is known again.
+func (c *Conn) message(subject, id string, data []byte) *nats.Msg {
+	m := nats.NewMsg(subject)
+	m.Data = data
+	if c.origin != nil {
+		m.Header.Set(OriginHeader, c.origin.sign(subject, id, data))
+	}
+	return m
 }
 
 // KeepStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it is full rather than

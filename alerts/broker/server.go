@@ -67,6 +67,7 @@ type Server struct {
 	socket, tcp *door
 	logins      logins
 	consumers   consumers
+	origin      *origin
 
 	mu   sync.RWMutex
 	nats *natsserver.Server
@@ -86,6 +87,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, lock: lock, logins: newLogins()}
+	if s.origin, err = openOrigin(o.Dir); err != nil {
+		return nil, errors.Join(err, lock.release())
+	}
 	s.consumers = consumers{server: s, made: map[string]bool{}}
 	var listener net.Listener
 	if !o.Private {
@@ -245,7 +249,7 @@ func (s *Server) Restart(ctx context.Context) error {
 		return err
 	}
 	s.nats = ns
-	return nil
+	return s.origin.renew()
 }
 
 // URL is where programs on this machine reach the server, without credentials.

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -99,6 +100,7 @@ func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
 	}
 	return Message{
 		Seq: raw.Sequence, Camera: l.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader), Data: raw.Data,
+		Origin: raw.Header.Get(broker.OriginHeader),
 	}, nil
 }
 
@@ -128,6 +130,7 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 // deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it is over.
 func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 	told, tries := "", 0
+	var refusedSince time.Time
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
 		err := o.once(ctx, l, m)
 		if err == nil {
@@ -141,6 +144,19 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 			return
 		}
 		tries++
+		if IsRefused(err) {
+			if refusedSince.IsZero() {
+				refusedSince = time.Now()
+			}
+			if time.Since(refusedSince) >= o.opts.SetAsideAfter {
+				kept := o.setAside(ctx, l, m, refusedSince, err)
+				if kept == nil {
+					l.place.Store(m.Seq)
+					return
+				}
+				err = fmt.Errorf("%w; it cannot be set aside: %w", err, kept)
+			}
+		}
 		if text := Steady(err); text != told {
 			told = text
 			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID, "error", err)
@@ -160,10 +176,10 @@ func Steady(err error) string {
 	return text
 }
 
-// once delivers a message; what was stored under an alert's subject without an id is no alert of ours and goes nowhere.
+// once delivers a message; what this vigil did not store goes nowhere.
 func (o *Outbox) once(ctx context.Context, l *line, m Message) error {
-	if m.ID == "" {
-		o.log.Warn("a message that is no alert is passed over", "camera", l.camera, "subject", m.Subject)
+	if err := o.vet(m); err != nil {
+		o.passBy(l, m, err)
 		return nil
 	}
 	return l.way.Deliver(ctx, m)

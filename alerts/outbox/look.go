@@ -101,11 +101,16 @@ func (o *Outbox) recover(ctx context.Context, seq uint64) error {
 		}
 		return fmt.Errorf("close an event of before: %w", err)
 	}
+	id := msg.Header.Get(jetstream.MsgIDHeader)
+	m := Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
+	if err := o.vet(m); err != nil {
+		// Somebody else's, or of a later program, perhaps: an end of it is not ours to invent.
+		o.log.Warn("an event without an end is left as it is", "id", id, "error", err)
+		return nil
+	}
 	a, err := alerts.Decode(msg.Data)
 	if err != nil {
-		// Of a later program, perhaps: an end of it is not ours to invent.
-		o.log.Warn("an event without an end is left as it is", "id", msg.Header.Get(jetstream.MsgIDHeader), "error", err)
-		return nil
+		return err
 	}
 	a = alerts.Recovered(a)
 	if err := o.Publish(ctx, a); err != nil {

@@ -23,5 +23,9 @@ func (w ToNATS) Deliver(ctx context.Context, m Message) error {
 	if w.Before != nil && w.Conn.Connected() {
 		w.Before(ctx, m)
 	}
-	return w.Conn.Deliver(ctx, m.Subject, m.ID, m.Data)
+	err := w.Conn.Deliver(ctx, m.Subject, m.ID, m.Data)
+	if broker.TooLarge(err) {
+		return Refused(err)
+	}
+	return err
 }

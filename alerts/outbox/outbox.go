@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -26,6 +27,7 @@ type Message struct {
 	Camera      string
 	Subject, ID string
 	Data        []byte // the CloudEvent
+	Origin      string // by which the vigil that stored it knows it again
 }
 
 // Way takes alerts out of the outbox. Its name, of a-z, 0-9 and -, is what its position is kept under from one run to the next.
@@ -59,19 +61,25 @@ type Options struct {
 	OnStorage func(alerts.Storage)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
+	// SetAsideAfter is how long an alert is tried that a way refuses (Refused) before it is set aside; 0 is ten minutes.
+	SetAsideAfter time.Duration
 }
 
 // Outbox stores alerts and sends them on. Its methods may be called concurrently; the alerts of one camera are to be published one
 // after the other.
 type Outbox struct {
-	opts    Options
-	log     *slog.Logger
-	server  *broker.Server
-	conn    *broker.Conn
-	reserve *reserve
-	sick    sickness
-	trouble trouble
-	places  jetstream.KeyValue
+	opts      Options
+	log       *slog.Logger
+	server    *broker.Server
+	conn      *broker.Conn
+	reserve   *reserve
+	sick      sickness
+	trouble   trouble
+	places    jetstream.KeyValue
+	strangers strangers
+
+	aside     sync.Mutex // held while what is set aside is looked at
+	setAsides atomic.Uint64
 
 	mending sync.Mutex
 	mended  time.Time // under mending
@@ -104,6 +112,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	}
 	o.opts.Bytes, o.opts.Reserve = orElse(opts.Bytes, DefaultBytes), orElse(opts.Reserve, DefaultReserve)
 	o.opts.LongestPause = orElse(opts.LongestPause, 5*time.Second)
+	o.opts.SetAsideAfter = orElse(opts.SetAsideAfter, 10*time.Minute)
 	o.opts.Server.OnWriteError = o.sick.set
 	o.reserve = newReserve(opts.Server.Dir, o.opts.Reserve)
 	o.reserve.makeRoom()
@@ -128,12 +137,17 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		o.log.Warn("no room is held back for alerts: the disk is nearly full", "error", err)
 	}
 	o.work.Go(o.tend)
+	o.work.Go(o.tendAside)
 	return o, nil
 }
 
 // begins makes the stream, reads what is in it, closes events that nobody will end, and starts the lines.
 func (o *Outbox) begins(ctx context.Context) error {
-	if _, err := o.conn.KeepStream(ctx, o.opts.Bytes); err != nil {
+	s, err := o.conn.KeepStream(ctx, o.opts.Bytes)
+	if err != nil {
+		return err
+	}
+	if err := o.server.Adopt(s.CachedInfo().State.LastSeq); err != nil {
 		return err
 	}
 	unended, err := o.look(ctx)

@@ -13,7 +13,7 @@ import (
 )
 
 // BookBytes is what the outbox keeps in streams beside the alerts, at most.
-const BookBytes = placesBytes
+const BookBytes = placesBytes + asideBytes
 
 const (
 	placesBytes = 4 << 20

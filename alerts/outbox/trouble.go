@@ -77,8 +77,21 @@ func (o *Outbox) await(n int) {
 	o.trouble.waiting += n
 }
 
+// sayCounts publishes how things are, where something was counted that a person should look at.
+func (o *Outbox) sayCounts() {
+	t := &o.trouble
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.since.IsZero() {
+		t.last = alerts.Storage{State: alerts.StorageOK, Wall: time.Now(), FreeBytes: freeBytes(o.opts.Server.Dir)}
+		t.repeat = true
+	}
+	o.tell(t.last)
+}
+
 // tell publishes to whoever listens to the embedded server now, and to those whom the options name.
 func (o *Outbox) tell(s alerts.Storage) {
+	s.SetAside, s.PassedOver = o.setAsides.Load(), o.strangers.n.Load()
 	if err := o.conn.PublishStorage(s); err != nil {
 		o.log.Debug("state of the storage not sent", "error", err)
 	}

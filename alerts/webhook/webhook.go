@@ -108,6 +108,9 @@ func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
 	if len(w.key) > 0 {
 		req.Header.Set(HeaderSignature, Sign(w.key, m.ID, stamp, m.Data))
 	}
+	if !validHeader(m.ID) {
+		return outbox.Refused(fmt.Errorf("webhook %s: the message's id cannot be a header", w.Where()))
+	}
 	resp, err := w.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("webhook %s: %w", w.Where(), plain(err))
@@ -119,7 +122,24 @@ func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
 		return nil
 	}
 	w.pause(ctx, resp.Header.Get("Retry-After"))
-	return fmt.Errorf("webhook %s: answered %s; must be 2xx to take an alert", w.Where(), resp.Status)
+	// The status alone: its text is the server's own.
+	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Where(), resp.StatusCode, http.StatusText(resp.StatusCode))
+	if slices.Contains(aboutTheMessage, resp.StatusCode) {
+		return outbox.Refused(err)
+	}
+	return err
+}
+
+// aboutTheMessage are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a changed configuration at either side, 408,
+// 425, 429 and all of 5xx by themselves.
+var aboutTheMessage = []int{
+	http.StatusBadRequest, http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+	http.StatusRequestHeaderFieldsTooLarge,
+}
+
+// validHeader says whether a text may be the value of a header; the client would refuse it.
+func validHeader(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
 func (w *Way) pause(ctx context.Context, after string) {

@@ -62,7 +62,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
 		Server: d.serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20, Reserve: int64(cfg.Outbox.Reserve) << 20,
-		OnStorage: d.passStorage,
+		OnStorage: d.passStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
 	})
 	if err != nil {
 		return d, err

@@ -1,0 +1,112 @@
+package broker
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/google/renameio/v2"
+)
+
+// OriginHeader is the header of a stored alert by which the vigil that stored it knows it again.
+const OriginHeader = "Vigil-Origin"
+
+// originFile is where the key for that is kept, beside the streams.
+const originFile = "origin.json"
+
+// origin tells the alerts that this vigil stored from those that others did with an account that may write: those are not taken further.
+type origin struct {
+	mu  sync.Mutex
+	dir string
+	in  originRecord
+}
+
+// originRecord is its file.
+type originRecord struct {
+	Key []byte `json:"key"`
+	// Adopted is the number of the last message that was stored before there was this key, as by earlier versions: what is up to it is not looked at.
+	Adopted uint64 `json:"adopted"`
+	// Settled says that it is known.
+	Settled bool `json:"settled"`
+}
+
+// openOrigin reads the key of a directory, or makes one.
+func openOrigin(dir string) (*origin, error) {
+	o := &origin{dir: dir}
+	text, err := os.ReadFile(o.path())
+	if err == nil {
+		err = json.Unmarshal(text, &o.in)
+	}
+	if err == nil && len(o.in.Key) == sha256.Size {
+		return o, nil
+	}
+	if err != nil && errors.Is(err, fs.ErrPermission) {
+		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))
+	}
+	// It is missing or damaged: what is stored was stored under another, and is taken as it is.
+	o.in = originRecord{Key: make([]byte, sha256.Size)}
+	_, _ = rand.Read(o.in.Key) // it never fails
+	return o, o.save()
+}
+
+func (o *origin) path() string { return filepath.Join(o.dir, originFile) }
+
+// save keeps the file. o.mu is held, or nobody else knows o.
+func (o *origin) save() error {
+	text, err := json.Marshal(o.in)
+	if err == nil {
+		err = renameio.WriteFile(o.path(), append(text, '\n'), 0o600)
+	}
+	if err != nil {
+		return fmt.Errorf("alert store %s: %w", o.dir, explain(err))
+	}
+	return nil
+}
+
+// renew keeps the file again where it has gone with the directory.
+func (o *origin) renew() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if _, err := os.Stat(o.path()); err == nil {
+		return nil
+	}
+	return o.save()
+}
+
+// sign gives what the header of an alert says.
+func (o *origin) sign(subject, id string, data []byte) string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	mac := hmac.New(sha256.New, o.in.Key)
+	mac.Write([]byte(id + "\n" + subject + "\n"))
+	mac.Write(data)
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// Adopt says which messages earlier versions stored: all up to the one with this number, unless it was said before.
+func (s *Server) Adopt(last uint64) error {
+	o := s.origin
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.in.Settled {
+		return nil
+	}
+	o.in.Adopted, o.in.Settled = last, true
+	return o.save()
+}
+
+// Stored says whether this vigil stored a message, given its number and its header OriginHeader.
+func (s *Server) Stored(number uint64, header, subject, id string, data []byte) bool {
+	s.origin.mu.Lock()
+	adopted := s.origin.in.Adopted
+	s.origin.mu.Unlock()
+	return number <= adopted || hmac.Equal([]byte(header), []byte(s.origin.sign(subject, id, data)))
+}

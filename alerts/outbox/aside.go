@@ -1,0 +1,262 @@
+package outbox
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts/broker"
+)
+
+// Aside is an alert that a way out would not take, whatever was tried. It is kept for a person to look at until it is delivered or dropped.
+type Aside struct {
+	Key       string    `json:"-"` // in the bucket: <way>.<camera>.<alert>.<seq>
+	Way       string    `json:"way"`
+	Camera    string    `json:"camera"`
+	AlertID   string    `json:"alert_id"`
+	MessageID string    `json:"message_id"`
+	Subject   string    `json:"subject"`
+	Number    uint64    `json:"number"`    // in the stream of alerts
+	Since     time.Time `json:"since"`     // of the first try that was refused
+	SetAside  time.Time `json:"set_aside"` // when it was given up
+	Reason    string    `json:"reason"`
+	Retry     bool      `json:"retry,omitempty"` // a person asks for another try
+	// Data is the CloudEvent; nil of one that is too large to be kept twice, which is tried again for as long as the stream has it.
+	Data json.RawMessage `json:"data,omitempty"`
+}
+
+// AsideBucket is the key-value bucket with what was set aside. Only a server inside a vigil has it.
+const AsideBucket = "VIGIL_ASIDE"
+
+const (
+	// asideBytes bounds what is set aside; beyond it the oldest goes.
+	asideBytes = 64 << 20
+	// largestAside is the largest message that is kept twice: the record around it must fit into a message of the server.
+	largestAside = 512 << 10
+)
+
+func asideKey(way string, m Message) string {
+	return way + "." + m.Camera + "." + strings.ReplaceAll(m.ID, ":", ".")
+}
+
+// ListAside gives what was set aside, by way and camera, each in the order in which it was set aside; nothing where there is no bucket.
+func ListAside(ctx context.Context, js jetstream.JetStream) ([]Aside, error) {
+	all, _, err := listAside(ctx, js)
+	return all, err
+}
+
+func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jetstream.KeyValue, err error) {
+	if kv, err = js.KeyValue(ctx, AsideBucket); errors.Is(err, jetstream.ErrBucketNotFound) {
+		return nil, nil, nil
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
+	}
+	s, err := js.Stream(ctx, "KV_"+AsideBucket)
+	if err != nil {
+		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
+	}
+	// The names first, and each by its own: a watcher waits for one that cannot be read.
+	const beginning = "$KV." + AsideBucket + "."
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(beginning+">"))
+	if err != nil {
+		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
+	}
+	for subject := range info.State.Subjects {
+		key := strings.TrimPrefix(subject, beginning)
+		e, err := kv.Get(ctx, key)
+		if errors.Is(err, jetstream.ErrKeyNotFound) {
+			continue // dropped meanwhile
+		}
+		if err != nil {
+			return nil, nil, fmt.Errorf("alert that was set aside, %s: %w", key, err)
+		}
+		a := Aside{Key: key}
+		if err := json.Unmarshal(e.Value(), &a); err != nil {
+			return nil, nil, fmt.Errorf("alert that was set aside, %s: %w", key, err)
+		}
+		all = append(all, a)
+	}
+	slices.SortFunc(all, func(a, b Aside) int {
+		return cmp.Or(cmp.Compare(a.Way, b.Way), cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Number, b.Number), cmp.Compare(a.MessageID, b.MessageID))
+	})
+	return all, kv, nil
+}
+
+// RetryAside asks for another try of one that was set aside: the vigil that runs on the store makes it soon, or else the next one.
+func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
+	kv, err := js.KeyValue(ctx, AsideBucket)
+	if err == nil {
+		a.Retry = true
+		err = putAside(ctx, kv, a)
+	}
+	if err != nil {
+		return fmt.Errorf("try alert %s again: %w", a.MessageID, err)
+	}
+	return nil
+}
+
+// DropAside forgets one that was set aside.
+func DropAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
+	kv, err := js.KeyValue(ctx, AsideBucket)
+	if err == nil {
+		err = dropAside(ctx, js, kv, a.Key)
+	}
+	if err != nil {
+		return fmt.Errorf("drop alert %s: %w", a.MessageID, err)
+	}
+	return nil
+}
+
+// dropAside leaves nothing behind, where Purge would leave a mark.
+func dropAside(ctx context.Context, js jetstream.JetStream, _ jetstream.KeyValue, key string) error {
+	s, err := js.Stream(ctx, "KV_"+AsideBucket)
+	if err != nil {
+		return err
+	}
+	return s.Purge(ctx, jetstream.WithPurgeSubject("$KV."+AsideBucket+"."+key))
+}
+
+func putAside(ctx context.Context, kv jetstream.KeyValue, a Aside) error {
+	text, err := json.Marshal(a)
+	if err != nil {
+		return err
+	}
+	_, err = kv.Put(ctx, a.Key, text)
+	return err
+}
+
+// setAside keeps a message that a way refuses, and makes room for it where that is needed.
+func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Time, why error) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	js := o.conn.JetStream()
+	kv, err := js.KeyValue(ctx, AsideBucket)
+	if errors.Is(err, jetstream.ErrBucketNotFound) {
+		kv, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+			Bucket: AsideBucket, Description: "Alerts of vigil that were refused", MaxBytes: asideBytes, Storage: jetstream.FileStorage,
+		})
+	}
+	if err != nil {
+		return err
+	}
+	alert, _, _ := strings.Cut(m.ID, ":")
+	a := Aside{
+		Key: asideKey(l.way.Name(), m), Way: l.way.Name(), Camera: l.camera, AlertID: alert, MessageID: m.ID, Subject: m.Subject, Number: m.Seq,
+		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: Steady(why),
+	}
+	if len(m.Data) <= largestAside {
+		a.Data = m.Data
+	}
+	for err = putAside(ctx, kv, a); broker.Full(err); err = putAside(ctx, kv, a) {
+		all, _, listed := listAside(ctx, js)
+		if listed != nil || len(all) == 0 {
+			return errors.Join(err, listed)
+		}
+		oldest := slices.MinFunc(all, func(a, b Aside) int { return a.SetAside.Compare(b.SetAside) })
+		if err := dropAside(ctx, js, kv, oldest.Key); err != nil {
+			return err
+		}
+		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Way, "camera", oldest.Camera, "id", oldest.MessageID)
+	}
+	if err != nil {
+		return err
+	}
+	o.log.Error("alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' tries it again)",
+		"way", a.Way, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339), "error", a.Reason)
+	o.lookAside(ctx)
+	return nil
+}
+
+// lookAside counts what is set aside, and tries again what a person asks for.
+func (o *Outbox) lookAside(ctx context.Context) {
+	o.aside.Lock()
+	defer o.aside.Unlock()
+	all, kv, err := listAside(ctx, o.conn.JetStream())
+	if err != nil {
+		o.log.Debug("look at what is set aside", "error", err)
+		return
+	}
+	left := uint64(len(all))
+	for _, a := range all {
+		if a.Retry && o.retryAside(ctx, kv, a) {
+			left--
+		}
+	}
+	if o.setAsides.Swap(left) != left || uint64(len(all)) != left {
+		o.sayCounts()
+	}
+}
+
+// retryAside tries once; true where the alert is delivered and no longer set aside.
+func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside) bool {
+	err := o.deliverAside(ctx, a)
+	if err == nil {
+		err = dropAside(ctx, o.conn.JetStream(), kv, a.Key)
+		o.log.Info("an alert that was set aside is delivered", "way", a.Way, "camera", a.Camera, "id", a.MessageID)
+		return err == nil
+	}
+	if ctx.Err() != nil {
+		return false
+	}
+	a.Retry, a.Reason = false, Steady(err)
+	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Way, "camera", a.Camera, "id", a.MessageID, "error", err)
+	if err := putAside(ctx, kv, a); err != nil {
+		o.log.Debug("what was set aside is not kept", "error", err)
+	}
+	return false
+}
+
+func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
+	i := slices.IndexFunc(o.opts.Ways, func(w Way) bool { return w.Name() == a.Way })
+	if i < 0 {
+		return fmt.Errorf("%s is not configured any more", a.Way)
+	}
+	m := Message{Seq: a.Number, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data}
+	if len(m.Data) == 0 {
+		s, err := o.stream(ctx)
+		if err != nil {
+			return err
+		}
+		raw, err := s.GetMsg(ctx, a.Number)
+		if err != nil || raw.Header.Get(jetstream.MsgIDHeader) != a.MessageID {
+			return errors.Join(errors.New("the store has let it go"), err)
+		}
+		m.Data = raw.Data
+	}
+	ctx, cancel := context.WithTimeout(ctx, retryTime)
+	defer cancel()
+	return o.opts.Ways[i].Deliver(ctx, m)
+}
+
+// retryTime bounds one try of what was set aside.
+const retryTime = 30 * time.Second
+
+// asideEvery is how often it is looked whether a person asks for another try.
+const asideEvery = time.Second
+
+// tendAside looks at what is set aside at the start and whenever somebody has changed it.
+func (o *Outbox) tendAside() {
+	var last uint64
+	for first := true; ; first = false {
+		ctx, cancel := context.WithTimeout(o.ctx, readTimeout)
+		s, err := o.conn.JetStream().Stream(ctx, "KV_"+AsideBucket)
+		cancel()
+		if err == nil {
+			if state := s.CachedInfo().State; first || state.LastSeq != last || state.Msgs != o.setAsides.Load() {
+				o.lookAside(o.ctx)
+				last = state.LastSeq
+			}
+		}
+		if !sleep(o.ctx, asideEvery) {
+			return
+		}
+	}
+}

@@ -1,0 +1,216 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+)
+
+// lockedLog is a log that a test reads while it is written.
+type lockedLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// eventually waits for what the outbox does by itself.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	ctx := within(t)
+	for !is() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not in time: %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// picky refuses some messages, or is ill.
+type picky struct {
+	shelf
+	choice sync.Mutex
+	bad    map[string]error
+}
+
+func newPicky() *picky {
+	p := &picky{bad: map[string]error{}}
+	p.shelf = shelf{name: "hook", refuse: func(m Message) error {
+		p.choice.Lock()
+		defer p.choice.Unlock()
+		return p.bad[m.ID]
+	}}
+	return p
+}
+
+func (p *picky) set(id string, err error) {
+	p.choice.Lock()
+	defer p.choice.Unlock()
+	p.bad[id] = err
+}
+
+// An alert that is refused for what is in it is set aside after a while, the next ones go on, and a person can have it tried again, also over a restart.
+func TestARefusedAlertIsSetAside(t *testing.T) {
+	dir, way, storage := filepath.Join(t.TempDir(), "store"), newPicky(), make(chan alerts.Storage, 1000)
+	options := Options{
+		Server: broker.Options{Dir: dir}, Ways: []Way{way}, SetAsideAfter: time.Nanosecond, OnStorage: func(s alerts.Storage) { storage <- s },
+	}
+	o := open(t, options)
+	start, id := event("gate", alerts.NewID(), 0, alerts.PhaseStart), ""
+	id = start.ID
+	way.set(start.MessageID(), Refused(errors.New("answered 400\x1b[31m")))
+	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+		if err := o.Publish(within(t), event("gate", id, seq, phase)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, way.ids("gate"), []string{id + ":1", id + ":2"})
+	all, err := ListAside(within(t), o.Conn().JetStream())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("set aside are %v, %v", all, err)
+	}
+	a := all[0]
+	if a.Way != "hook" || a.Camera != "gate" || a.AlertID != id || a.MessageID != id+":0" || !strings.Contains(a.Reason, "answered 400") ||
+		a.Since.IsZero() || a.SetAside.Before(a.Since) || !bytes.Contains(a.Data, []byte(id)) {
+		t.Errorf("set aside is %+v", a)
+	}
+	count := func(n uint64) func() bool {
+		return func() bool {
+			for {
+				select {
+				case s := <-storage:
+					if s.SetAside == n {
+						return true
+					}
+				default:
+					return false
+				}
+			}
+		}
+	}
+	eventually(t, "the count in vigil.storage", count(1))
+	// One try on request, which fails, stays there with its new reason.
+	way.set(id+":0", Refused(errors.New("answered 422")))
+	if err := RetryAside(within(t), o.Conn().JetStream(), a); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "another reason", func() bool {
+		all, err := ListAside(within(t), o.Conn().JetStream())
+		return err == nil && len(all) == 1 && strings.Contains(all[0].Reason, "422") && !all[0].Retry
+	})
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// While no vigil runs a person asks for another try, which the next one makes.
+	store, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := broker.Dial(within(t), broker.DialOptions{Server: store})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(RetryAside(within(t), conn.JetStream(), a), conn.Close(), store.Shutdown()); err != nil {
+		t.Fatal(err)
+	}
+	way.set(id+":0", nil)
+	o = open(t, options)
+	eventually(t, "the delivery", func() bool { return slices.Contains(way.ids("gate"), id+":0") })
+	eventually(t, "the count in vigil.storage", count(0))
+	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
+		t.Errorf("set aside are %v, %v", all, err)
+	}
+}
+
+// Whatever may heal is tried for ever.
+func TestWhatMayHealIsNotSetAside(t *testing.T) {
+	way := newPicky()
+	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
+	a := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	tries := make(chan struct{}, 1000)
+	way.refuse = func(Message) error {
+		select {
+		case tries <- struct{}{}:
+		default:
+		}
+		return errors.New("answered 503")
+	}
+	if err := o.Publish(within(t), a); err != nil {
+		t.Fatal(err)
+	}
+	for range 20 {
+		<-tries
+	}
+	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
+		t.Errorf("set aside are %v, %v", all, err)
+	}
+}
+
+// What is set aside is bounded; the oldest goes, and that is said.
+func TestWhatIsSetAsideIsBounded(t *testing.T) {
+	log := &lockedLog{}
+	way := newPicky()
+	way.refuse = func(Message) error { return Refused(errors.New("answered 413")) }
+	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond, Log: slog.New(slog.NewTextHandler(log, nil))})
+	first := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	if err := o.Publish(within(t), first); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	s, err := o.Conn().JetStream().Stream(within(t), "KV_"+AsideBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := s.CachedInfo().Config
+	small.MaxBytes = 6000
+	if _, err := o.Conn().JetStream().UpdateStream(within(t), small); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 10 {
+		if err := o.Publish(within(t), event(fmt.Sprintf("c%d", i), alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := ListAside(within(t), o.Conn().JetStream())
+	if err != nil || len(all) == 0 || len(all) > 9 || slices.ContainsFunc(all, func(a Aside) bool { return a.AlertID == first.ID }) {
+		t.Errorf("%d are set aside, %v", len(all), err)
+	}
+	if text := log.String(); !strings.Contains(text, "ALARM") || !strings.Contains(text, first.MessageID()) {
+		t.Errorf("not said: %s", text)
+	}
+	if err := DropAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
+		t.Fatal(err)
+	}
+	if left, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(left) != len(all)-1 {
+		t.Errorf("%d are left of %d, %v", len(left), len(all), err)
+	}
+}

@@ -1,0 +1,132 @@
+package outbox
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+)
+
+// forger writes to the stream of alerts with an account that may, as another program does.
+func forger(t *testing.T, o *Outbox) jetstream.JetStream {
+	t.Helper()
+	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.UserInfo("tool", "t00l"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(nc.Close)
+	js, err := jetstream.New(nc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return js
+}
+
+// What the outbox did not store itself reaches no way out, whatever it looks like, and no event is ended that somebody else began.
+func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
+	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &lockedLog{}, make(chan alerts.Storage, 1000)
+	options := Options{
+		Server: broker.Options{Dir: dir, Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
+		Ways:   []Way{way}, Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: func(s alerts.Storage) { storage <- s },
+	}
+	o := open(t, options)
+	js := forger(t, o)
+	real := wholeEvent(t, o, "gate")
+	stolen, err := js.Stream(within(t), broker.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := stolen.GetMsg(within(t), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(subject, id, data string, header nats.Header) {
+		t.Helper()
+		m := nats.NewMsg(subject)
+		m.Data = []byte(data)
+		for k, v := range header {
+			m.Header[k] = v
+		}
+		if id != "" {
+			m.Header.Set(jetstream.MsgIDHeader, id)
+		}
+		if _, err := js.PublishMsg(within(t), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	encoded := func(a alerts.Alert) string {
+		data, err := alerts.Encode(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(data)
+	}
+	forged, other := event("gate", alerts.NewID(), 0, alerts.PhaseStart), event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	mark := nats.Header{broker.OriginHeader: first.Header[broker.OriginHeader]}
+	put(forged.Subject(), forged.MessageID(), encoded(forged), nil)
+	put(other.Subject(), other.MessageID(), encoded(other), mark)
+	put("vigil.alerts.gate.update", "evil-id", "garbage\x1b[31m\r\nSetHeader: evil", nil)
+	put("vigil.alerts.gate.update", "", "{}", nil)
+	put("vigil.alerts.gate.start", alerts.NewID()+":0", encoded(event("yard", alerts.NewID(), 0, alerts.PhaseStart)), nil)
+	put("vigil.alerts.gate.start", "another:0", string(first.Data), mark)
+	put("vigil.alerts.gate.#", "x:0", string(first.Data), mark)
+	const wrong = 7
+	real = append(real, wholeEvent(t, o, "gate")...)
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, way.ids("gate"), real)
+	eventually(t, "the count in vigil.storage", func() bool { return len(storage) > 0 && (<-storage).PassedOver > 0 })
+	if n := o.strangers.n.Load(); n != wrong {
+		t.Errorf("%d were passed over, want %d", n, wrong)
+	}
+	if text := log.String(); strings.Count(text, "goes nowhere") != 1 || strings.Contains(text, "\x1b") {
+		t.Errorf("said: %q", text)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	o = open(t, options)
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, way.ids("gate"), real)
+	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := s.CachedInfo().State.Msgs; n != uint64(len(real)+wrong) {
+		t.Errorf("%d messages are stored, want %d: an end was made up", n, len(real)+wrong)
+	}
+}
+
+// What was stored before there was a key, as by an earlier version, is forwarded; so is what is there when the key is lost.
+func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
+	dir, way := filepath.Join(t.TempDir(), "store"), newPicky()
+	options := Options{Server: broker.Options{Dir: dir}, Ways: []Way{way}}
+	down := func(Message) error { return os.ErrDeadlineExceeded }
+	up := way.refuse
+	way.refuse = down
+	o := open(t, options)
+	ids := wholeEvent(t, o, "gate")
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(dir, "origin.json")); err != nil {
+		t.Fatal(err)
+	}
+	way.refuse = up
+	o = open(t, options)
+	ids = append(ids, wholeEvent(t, o, "gate")...)
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, way.ids("gate"), ids)
+}
