@@ -92,6 +92,15 @@ func TooLarge(err error) bool {
 		errors.As(err, &api) && api.ErrorCode == errTooLarge
 }
 
+// Sealed says whether a stream takes nothing more for ever.
+func Sealed(err error) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == errSealed
+}
+
+// StreamSubject is what the stream of alerts stores.
+const StreamSubject = alerts.AllAlerts
+
 // StoreFailed says whether the embedded server could not write, which it does not get over without a restart.
 func StoreFailed(err error) bool {
 	var api *jetstream.APIError
@@ -113,6 +122,7 @@ const (
 	errStoreFailed jetstream.ErrorCode = 10077
 	errObjectStore jetstream.ErrorCode = 10049
 	errTooLarge    jetstream.ErrorCode = 10054
+	errSealed      jetstream.ErrorCode = 10109
 )
 
 // localAck is how long the embedded server may take to write; a disk that takes longer counts as failed.

@@ -56,11 +56,12 @@ type Way struct {
 	where    string
 	clientID string
 
-	ctx     context.Context //nolint:containedctx // of the goroutine that Close ends
-	stop    context.CancelFunc
-	work    sync.WaitGroup
-	changed chan struct{} // 1: the health of a camera changed
-	deaf    int           // of the goroutine that connects: how often a subscription failed
+	ctx      context.Context //nolint:containedctx // of the goroutine that Close ends
+	stop     context.CancelFunc
+	work     sync.WaitGroup
+	changed  chan struct{} // 1: the health of a camera changed
+	suspects suspects
+	deaf     int // of the goroutine that connects: how often a subscription failed
 
 	mu     sync.Mutex
 	conn   *connection              // nil while there is none
@@ -137,14 +138,19 @@ func (w *Way) Check(ctx context.Context) error {
 
 // Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has acknowledged all of it.
 func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
-	c, err := w.current()
+	way := w.deliverShared
+	if w.suspects.has(m.ID) {
+		way = w.deliverAlone
+	}
+	err := way(ctx, m)
 	if err == nil {
-		err = w.deliver(ctx, c, m)
+		return nil
 	}
-	if err != nil {
-		return fmt.Errorf("MQTT at %s: %w", w.where, w.describe(err))
+	told := fmt.Errorf("MQTT at %s: %w", w.where, w.describe(err))
+	if outbox.IsRefused(err) {
+		return outbox.Refused(told)
 	}
-	return nil
+	return told
 }
 
 func (w *Way) deliver(ctx context.Context, c *connection, m outbox.Message) error {

@@ -246,7 +246,7 @@ func TestAlertsOverABrokerThatDies(t *testing.T) {
 func TestTheLastWill(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		proxy := cut(t, s.port)
-		w := way(t, Options{URL: "tcp://" + proxy.addr})
+		w := way(t, Options{URL: "tcp://" + proxy.addr, User: writer, Password: writer})
 		defer w.Close()
 		l := listen(t, s.url(), "vigil/availability")
 		l.until(t, "vigil/availability", Online)

@@ -246,6 +246,7 @@ const asideEvery = time.Second
 func (o *Outbox) tendAside() {
 	var last uint64
 	for first := true; ; first = false {
+		o.guard(o.ctx)
 		ctx, cancel := context.WithTimeout(o.ctx, readTimeout)
 		s, err := o.conn.JetStream().Stream(ctx, "KV_"+AsideBucket)
 		cancel()

@@ -83,6 +83,7 @@ func (o *Outbox) keep(ctx context.Context, subject, id string, data []byte) (uin
 		case ctx.Err() != nil:
 		case broker.Full(err):
 			err = o.trim(ctx, true)
+		case broker.Sealed(err): // a restart changes nothing about it
 		case sick != nil, broker.StoreFailed(err), failures >= patience:
 			failures = 0
 			err = o.mend(ctx)
@@ -139,6 +140,10 @@ func (o *Outbox) mend(ctx context.Context) error {
 		return fmt.Errorf("restart the embedded server: %w", err)
 	}
 	o.mended = time.Now()
+	if err := o.remake(ctx); err != nil {
+		o.sick.set(err)
+		return fmt.Errorf("after a restart of the embedded server: %w", err)
+	}
 	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir))
 	o.mu.Lock()
 	free := o.free

@@ -80,6 +80,7 @@ type Outbox struct {
 
 	aside     sync.Mutex // held while what is set aside is looked at
 	setAsides atomic.Uint64
+	held      atomic.Uint64 // messages in the stream when it was last looked at
 
 	mending sync.Mutex
 	mended  time.Time // under mending

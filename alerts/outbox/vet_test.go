@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -129,4 +130,54 @@ func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, way.ids("gate"), ids)
+}
+
+// A stream that is deleted, or changed, by somebody who may is as before, and one that is sealed is reported with what helps.
+func TestTheStreamIsLookedAfter(t *testing.T) {
+	way, log := &shelf{name: "hook"}, &lockedLog{}
+	o := open(t, Options{
+		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}}, Ways: []Way{way},
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	js := forger(t, o)
+	ids := wholeEvent(t, o, "gate")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := js.DeleteStream(within(t), broker.Stream); err != nil {
+		t.Fatal(err)
+	}
+	said := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
+	eventually(t, "the deletion is logged", said("the stream of alerts is gone"))
+	ids = append(ids, wholeEvent(t, o, "gate")...)
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, way.ids("gate"), ids)
+	change := func(f func(*jetstream.StreamConfig)) {
+		t.Helper()
+		s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := s.CachedInfo().Config
+		f(&cfg)
+		if _, err := o.Conn().JetStream().UpdateStream(within(t), cfg); err != nil {
+			t.Fatal(err)
+		}
+	}
+	change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 100, jetstream.DiscardOld })
+	eventually(t, "the change is undone", said("is set back"))
+	change(func(c *jetstream.StreamConfig) { c.Sealed = true })
+	eventually(t, "the seal is logged", said("was sealed by another program"))
+	ctx, stop := context.WithCancel(t.Context())
+	go func() { // tries until it is told to stop
+		if o.Publish(ctx, event("gate", alerts.NewID(), 0, alerts.PhaseStart)) == nil {
+			t.Error("stored in a stream that is sealed")
+		}
+	}()
+	t.Cleanup(stop)
+	if n := strings.Count(log.String(), "server restarted"); n > 1 {
+		t.Errorf("the server was restarted %d times", n)
+	}
 }

@@ -1,0 +1,67 @@
+package mqtt
+
+import (
+	"context"
+	"sync"
+
+	"vigil/alerts/outbox"
+)
+
+// suspects are messages on whose way the broker ended the connection, as it does with a packet that it does not take. The next try is over a connection of
+// its own, so that the one which all cameras share is not cut each time.
+type suspects struct {
+	mu    sync.Mutex
+	ids   map[string]bool
+	alone sync.Mutex // one at a time: their connections have the same client id
+}
+
+func (s *suspects) has(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ids[id]
+}
+
+func (s *suspects) set(id string, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !is {
+		delete(s.ids, id)
+		return
+	}
+	if s.ids == nil {
+		s.ids = map[string]bool{}
+	}
+	s.ids[id] = true
+}
+
+// deliverShared delivers over the connection that there is.
+func (w *Way) deliverShared(ctx context.Context, m outbox.Message) error {
+	c, err := w.current()
+	if err != nil {
+		return err
+	}
+	if err = w.deliver(ctx, c, m); err != nil && endedByBroker(c.reason()) {
+		w.suspects.set(m.ID, true)
+	}
+	return err
+}
+
+// deliverAlone delivers over a connection for this message alone. Where the broker ends that one too, it is the message that it does not take.
+func (w *Way) deliverAlone(ctx context.Context, m outbox.Message) error {
+	w.suspects.alone.Lock()
+	defer w.suspects.alone.Unlock()
+	c, err := dial(ctx, w.where, login{clientID: w.clientID + "-alone", user: w.opts.User, password: w.opts.Password, tls: w.opts.TLS})
+	if err != nil {
+		return err
+	}
+	if err := w.deliver(ctx, c, m); err != nil {
+		if endedByBroker(c.reason()) {
+			err = outbox.Refused(err)
+		}
+		c.drop(err)
+		return err
+	}
+	c.leave()
+	w.suspects.set(m.ID, false)
+	return nil
+}

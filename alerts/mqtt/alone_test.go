@@ -1,0 +1,79 @@
+package mqtt
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/outbox"
+	"vigil/internal/natstest"
+)
+
+type quietLog struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *quietLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *quietLog) count(text string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.b.String(), text)
+}
+
+// A message that the broker does not take cuts the connection of all cameras once; then it is tried alone, and set aside.
+func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
+	port, log := natstest.FreePort(t), &quietLog{}
+	natstest.Mosquitto(t, port, "allow_anonymous true\nmax_packet_size 6000\n")
+	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
+	w, err := New(Options{URL: url, Topic: "vigil", Cameras: []string{"big", "gate"}, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = w.Close() })
+	o, err := outbox.Open(within(t), outbox.Options{
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		SetAsideAfter: time.Nanosecond, LongestPause: 100 * time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = o.Close() })
+	if err := w.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	l := listen(t, url, "vigil/#")
+	big, small := event("big", alerts.NewID(), 0, alerts.PhaseStart), event("big", alerts.NewID(), 0, alerts.PhaseStart)
+	for range 200 {
+		big.Zones = append(big.Zones, strings.Repeat("z", 60))
+	}
+	for _, a := range []alerts.Alert{big, small, event("gate", alerts.NewID(), 0, alerts.PhaseStart)} {
+		if err := o.Publish(within(t), a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	l.untilIs(t, "vigil/big/attributes", "the next alert", func(text string) bool { return strings.Contains(text, small.ID) })
+	l.until(t, "vigil/gate/state", "ON")
+	all, err := outbox.ListAside(within(t), o.Conn().JetStream())
+	if err != nil || len(all) != 1 || all[0].AlertID != big.ID {
+		t.Errorf("set aside are %+v, %v", all, err)
+	}
+	if n := log.count("no connection to MQTT"); n > 1 {
+		t.Errorf("the connection of all was lost %d times", n)
+	}
+}
