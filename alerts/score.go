@@ -44,9 +44,11 @@ const (
 	StateNoClips      State = "no_clips"      // pictures come, but never enough in a row to make a clip
 	StateUnscorable   State = "unscorable"    // many clips in a row could not be scored
 	StateDisarmed     State = "disarmed"      // outside the armed hours
-	StateEnded        State = "ended"         // a recording came to its end
-	StateFailed       State = "failed"        // given up; Detail says why
-	StateStopped      State = "stopped"       // vigil is stopping
+	// StatePausedOverload is a camera that is passed over for ten seconds, since the machine cannot decode all of them at a time.
+	StatePausedOverload State = "paused_overload"
+	StateEnded          State = "ended"   // a recording came to its end
+	StateFailed         State = "failed"  // given up; Detail says why
+	StateStopped        State = "stopped" // vigil is stopping
 )
 
 // Watched reports whether a camera in this state is being watched as it was told to: what it shows is judged, or it is outside its armed

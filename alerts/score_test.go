@@ -53,7 +53,7 @@ func TestStatusRoundTrips(t *testing.T) {
 func TestStateWatched(t *testing.T) {
 	for s, want := range map[State]bool{
 		StateConnecting: false, StateLive: true, StateStalled: false, StateFrozen: false, StateFailing: false, StateRateMismatch: false,
-		StateSizeMismatch: false, StateNoClips: false, StateUnscorable: false, StateDisarmed: true, StateEnded: false, StateFailed: false,
+		StateSizeMismatch: false, StateNoClips: false, StateUnscorable: false, StatePausedOverload: false, StateDisarmed: true, StateEnded: false, StateFailed: false,
 		StateStopped: false, "of a later program": false,
 	} {
 		if got := s.Watched(); got != want {

@@ -41,6 +41,8 @@ struct vigil_source {
 	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
 	int64_t left;        // of what is under way, microseconds
 	int64_t looked;      // when that was last counted
+	int skipped;         // packets were passed over, and none was decoded since
+	int64_t key_until;   // after that: up to when a key frame is waited for, 0 where it is not
 	int expired;         // time ran out: what was broken off for that cannot go on
 	atomic_int stopped;
 };
@@ -203,6 +205,20 @@ static int is_damaged(vigil_source *s)
 	return s->whole_after != 0;
 }
 
+// is_wanted is false of a packet before the first key frame after those that were passed over: what is predicted from them cannot be decoded. A camera that
+// sends none, but a part of one with each picture, is believed after half of the timeout.
+static int is_wanted(vigil_source *s)
+{
+	if (s->skipped) {
+		s->skipped = 0;
+		s->key_until = now_us() + s->timeout / 2;
+		avcodec_flush_buffers(s->codec);
+	}
+	if (s->key_until && (s->packet->flags & AV_PKT_FLAG_KEY || now_us() > s->key_until))
+		s->key_until = 0;
+	return !s->key_until;
+}
+
 // next_frame gives the next picture that the decoder has, or wants a packet.
 static int next_frame(vigil_source *s)
 {
@@ -226,7 +242,7 @@ static int next_frame(vigil_source *s)
 		}
 		if (err < 0)
 			return err;
-		if (s->packet->stream_index == s->stream) {
+		if (s->packet->stream_index == s->stream && is_wanted(s)) {
 			s->packets++;
 			avcodec_send_packet(s->codec, s->packet); // a packet that cannot be decoded is one picture less
 		}
@@ -280,6 +296,19 @@ int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 	p->damaged = s->damaged;
 	s->damaged = 0;
 	return 0;
+}
+
+int vigil_skip(vigil_source *s, int64_t timeout_us)
+{
+	if (s->expired)
+		return AVERROR_EXIT;
+	give_time(s, timeout_us);
+	if (interrupted(s))
+		return AVERROR_EXIT;
+	s->skipped = 1;
+	int err = av_read_frame(s->format, s->packet);
+	av_packet_unref(s->packet);
+	return err == AVERROR_INVALIDDATA ? 0 : err;
 }
 
 // has_luma says whether the first plane is the picture's luma in bytes.

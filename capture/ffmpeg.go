@@ -217,6 +217,17 @@ func (v *libav) readOn(p *C.vigil_picture) C.int {
 	}
 }
 
+// skip passes over a packet undecoded.
+func (v *libav) skip(ctx context.Context) error {
+	stop := v.stopWith(ctx)
+	code := C.vigil_skip(v.s, C.int64_t(v.timeout.Microseconds()))
+	stop()
+	if code < 0 {
+		return v.readError(ctx, code)
+	}
+	return nil
+}
+
 // skipped is how many pictures were left out before the last one.
 func (v *libav) skipped() int { return v.damaged }
 

@@ -64,6 +64,7 @@ vigil_source *vigil_new(void);
 int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
 // vigil_read gives the next picture. For the first one it returns vigil_waiting after each timeout in which packets came, so many times.
 int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p);
+int vigil_skip(vigil_source *s, int64_t timeout_us);             // passes over a packet; vigil_read then begins with a key frame
 int vigil_luma(vigil_source *s, uint8_t *to);                    // [height][width], 0 black to 255 white
 int vigil_color(vigil_source *s, uint8_t *to, int w, int h);     // [h][w][3], BGR
 void vigil_stop(vigil_source *s);                                // makes what is under way return; from any thread

@@ -27,6 +27,11 @@ type gappy interface {
 	skipped() int
 }
 
+// skipper is a source that can pass over what comes without decoding it.
+type skipper interface {
+	skip(context.Context) error
+}
+
 // Stream is an opened address. One goroutine reads it.
 type Stream struct {
 	mu      sync.Mutex // OpenCV crashes when a capture is closed while it reads
@@ -144,6 +149,42 @@ func (s *Stream) Read(ctx context.Context, f *Frame) error {
 	f.Seq, f.Opening, f.Arrival = s.seq, s.opening, time.Now()
 	s.seq++
 	return nil
+}
+
+// skipRest is how long Skip rests once it has caught up: to be woken for each packet would cost more than what is done with it. What a camera sends meanwhile waits in the
+// system's buffer.
+const skipRest = 300 * time.Millisecond
+
+// Skip passes over what comes for as long as more reports true, which it asks for each piece. A URL's pictures are not even decoded, which saves nearly all that
+// they cost; other sources' are read and dropped. They have no numbers, and the next Read gives one that needs none of them. Errors are Read's.
+func (s *Stream) Skip(ctx context.Context, more func() bool) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var scratch Frame
+	for s.err == nil && more() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		began := time.Now()
+		var err error
+		if p, ok := s.src.(skipper); ok {
+			if err = p.skip(ctx); err == nil && time.Since(began) > time.Millisecond { // it had to wait
+				select {
+				case <-ctx.Done():
+				case <-time.After(skipRest):
+				}
+			}
+		} else {
+			err = s.src.read(ctx, &scratch)
+		}
+		if err != nil {
+			if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+				return err
+			}
+			s.err = nameError(s.addr, err)
+		}
+	}
+	return s.err
 }
 
 // Color fills to with the last picture that Read gave, in colour and w x h pixels: [h][w][3], BGR. false means that this

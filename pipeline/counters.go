@@ -14,6 +14,7 @@ type counters struct {
 	frames, missing, used, unused, lost, gaps             atomic.Uint64
 	due, incomplete, scored                               atomic.Uint64
 	unscorable, dropped, events, held, openings, failures atomic.Uint64
+	pauses                                                atomic.Uint64
 	info                                                  atomic.Pointer[capture.Info]
 	rates                                                 atomic.Pointer[Rates]
 }
@@ -45,6 +46,7 @@ type Stats struct {
 
 	Events   uint64 // started
 	Held     uint64 // events that would have started if the calibration had fitted what the camera sent
+	Paused   uint64 // how often the camera was passed over for overload, for ten seconds each time
 	Openings uint64 // of the source
 	Failures uint64 // of the source
 	Rates    Rates  // of the longest opening
@@ -68,7 +70,7 @@ func (w *watcher) snapshot() Stats {
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
 		Missing: c.missing.Load(), Gaps: c.gaps.Load(),
-		Events: c.events.Load(), Held: c.held.Load(), Openings: c.openings.Load(), Failures: c.failures.Load(),
+		Events: c.events.Load(), Held: c.held.Load(), Paused: c.pauses.Load(), Openings: c.openings.Load(), Failures: c.failures.Load(),
 		Rates: *rates,
 	}
 	s.Waiting = s.Frames - s.Used - s.Unused - s.Lost
@@ -81,7 +83,7 @@ func (w *watcher) snapshot() Stats {
 func (s Stats) args() []any {
 	return []any{
 		"frames", s.Frames, "missing", s.Missing, "used", s.Used, "unused", s.Unused, "lost", s.Lost, "gaps", s.Gaps,
-		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "unscorable", s.Unscorable,
+		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "paused", s.Paused, "unscorable", s.Unscorable,
 		"dropped", s.Dropped, "events", s.Events, "alerts_held", s.Held,
 	}
 }

@@ -33,7 +33,7 @@ type health struct {
 
 // notable are the states that a note may be of; the first of several is the camera's.
 var notable = []alerts.State{
-	alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDisarmed,
+	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDisarmed,
 }
 
 // set takes what the source does. The reason is shown to people, so it holds no credentials.
@@ -106,7 +106,7 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures", h.tries, "state", h.state)
 		h.tries = 0
 		delete(h.told, alerts.StateFailing)
-	} else if h.state == alerts.StateLive && before != alerts.StateConnecting {
+	} else if h.state == alerts.StateLive && before != alerts.StateConnecting && before != alerts.StatePausedOverload { // which is logged for all cameras, once
 		h.log.Info("camera is live again", "was", before, "after", lasted.Round(time.Millisecond))
 	}
 	if h.state == alerts.StateFailing {

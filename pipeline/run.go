@@ -33,6 +33,8 @@ type Options struct {
 	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
 	Summary time.Duration
+
+	machine func() machineTime // nil for this machine's
 }
 
 // Run watches the cameras until ctx is done, or until every one of them has ended as recordings do. It ends open events,
@@ -69,6 +71,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	if opts.Summary > 0 {
 		judging.Go(func() { summarise(watchers, log, opts.Summary, watched) })
 	}
+	judging.Go(func() { newOverload(watchers, log, opts.machine).run(watched) })
 	errs := make([]error, len(watchers))
 	for i, w := range watchers {
 		watching.Go(func() {

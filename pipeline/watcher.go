@@ -21,6 +21,7 @@ type watcher struct {
 	log    *slog.Logger
 	health *health
 	stats  counters
+	turn   turn
 
 	cuboid   *preprocess.Cuboid
 	nextSeq  uint64
@@ -135,11 +136,13 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
+		w.turn.attach(nil)
 		if w.Footage != nil {
 			w.Footage.attach(nil)
 		}
 		err = errors.Join(err, source.Close())
 	}()
+	w.turn.attach(source)
 	info := source.Info()
 	w.sayOpen(info)
 	window := preprocess.NewWindow(preprocess.WindowConfig{
@@ -164,6 +167,9 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 			began = pic.Arrival
 		}
 		w.good = pic.Arrival.Sub(began)
+		if w.passOver(&pic) {
+			continue
+		}
 		w.stats.frames.Add(1)
 		w.stats.missing.Add(pic.Seq - w.nextSeq)
 		w.without.missing += pic.Seq - w.nextSeq

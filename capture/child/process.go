@@ -13,7 +13,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigil/capture"
@@ -72,7 +74,7 @@ const (
 	killedTime = 2 * time.Second
 )
 
-// Process is a child that reads a camera. One goroutine calls Next and Close; any may call Still.
+// Process is a child that reads a camera. One goroutine calls Next and Close; any may call Still, Pause and CPU.
 type Process struct {
 	o      Options
 	cmd    *exec.Cmd
@@ -92,9 +94,14 @@ type Process struct {
 	memoryCheck time.Time
 	notes       int // that came
 	waits       int // for the first key frame
+	paused      atomic.Bool
 
 	questions questions
 }
+
+// starting holds a token for each process that has been started and has not said hello yet. What it does until then, loading its libraries, needs a processor for half a
+// second and no camera: a hundred at a time would keep each other from it until their cameras count as silent.
+var starting = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
 // Start starts a child and waits until its camera is open. The caller must Close it.
 func Start(ctx context.Context, o Options) (*Process, error) {
@@ -107,10 +114,17 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 		return nil, err
 	}
 	p := &Process{o: o, done: make(chan struct{}), seq: o.FirstSeq}
+	select {
+	case starting <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	started := sync.OnceFunc(func() { <-starting })
+	defer started()
 	if err := p.launch(true); err != nil {
 		return nil, fmt.Errorf("starting the camera's process: %w", err)
 	}
-	if err := p.open(ctx, &s); err != nil {
+	if err := p.open(ctx, &s, started); err != nil {
 		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
@@ -165,8 +179,8 @@ func (p *Process) launch(yield bool) error {
 	return nil
 }
 
-// open hands the orders over and waits until the camera is open.
-func (p *Process) open(ctx context.Context, s *start) error {
+// open hands the orders over and waits until the camera is open. It calls started once the process is up.
+func (p *Process) open(ctx context.Context, s *start, started func()) error {
 	// Opening, and where that fails asking for the reason, may take the timeout once each.
 	limit := 2*p.o.OpenTimeout + grace
 	if k, _, err := p.receive(ctx, limit); err != nil {
@@ -174,6 +188,8 @@ func (p *Process) open(ctx context.Context, s *start) error {
 	} else if k != kindHello {
 		return fmt.Errorf("%w: its first message is of kind %d", ErrProtocol, k)
 	}
+	started()
+	p.idle = idle{}
 	if err := p.write(seal(nil, kindStart, appendJSON(s))); err != nil {
 		return p.died()
 	}
@@ -204,6 +220,20 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // CPU is the processor time that the process has taken so far; 0 where the system does not say.
 func (p *Process) CPU() time.Duration { return processorTime(p.PID()) }
+
+// Pause makes the child pass over what the camera sends, undecoded, or go on with a key frame. While it is paused Next waits, for as long as the camera
+// sends something.
+func (p *Process) Pause(paused bool) error {
+	k := kindResume
+	if paused {
+		k = kindPause
+	}
+	p.paused.Store(paused)
+	if err := p.write(seal(nil, k, nil)); err != nil {
+		return ErrDied
+	}
+	return nil
+}
 
 // Close ends the child: it is told to, so that it can take leave of the camera, and killed where it does not go. It does
 // not wait for ever.

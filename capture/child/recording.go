@@ -23,7 +23,7 @@ func Record(ctx context.Context, o Options, length time.Duration, opened func(ca
 	if err := p.launch(false); err != nil {
 		return fmt.Errorf("starting the camera's process: %w", err)
 	}
-	err := p.open(ctx, &s)
+	err := p.open(ctx, &s, func() {})
 	if err == nil {
 		opened(p.info)
 		err = p.record(ctx, &recording{files: files})

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"vigil/capture"
@@ -101,6 +102,7 @@ type camera struct {
 	queue  chan []byte
 	closed bool
 
+	paused atomic.Bool   // what comes is to be passed over
 	finish chan struct{} // closed when a recording is to end
 	spare  chan []byte   // of pictures that were sent, for the next ones
 }
@@ -162,6 +164,10 @@ func (c *camera) listen(in io.Reader, d *decoder) {
 			close(c.finish)
 			continue
 		}
+		if err == nil && (k == kindPause || k == kindResume) {
+			c.paused.Store(k == kindPause)
+			continue
+		}
 		if err != nil || k != kindAsk {
 			return
 		}
@@ -201,7 +207,11 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	defer func() { _ = shutter.Close() }()
 	var f capture.Frame
 	var width, height int
+	passOver := c.passOver()
 	for {
+		if err := stream.Skip(ctx, passOver); err != nil {
+			return err
+		}
 		if err := stream.Read(ctx, &f); err != nil {
 			return err
 		}
@@ -219,6 +229,23 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		if err := c.show(stream, &f, &pic, shutter); err != nil {
 			return err
 		}
+	}
+}
+
+// passOver gives a function that says whether the next piece of what comes is to be passed over, and tells the parent, often enough for its patience, that something
+// comes.
+func (c *camera) passOver() func() bool {
+	every := min(time.Second, c.ReadTimeout/4)
+	var said time.Time
+	return func() bool {
+		if !c.paused.Load() {
+			return false
+		}
+		if now := time.Now(); now.Sub(said) >= every {
+			said = now
+			c.send(seal(nil, kindPaused, nil), false)
+		}
+		return true
 	}
 }
 

@@ -53,6 +53,10 @@ func (p *Process) Next(ctx context.Context) (preprocess.Picture, error) {
 			p.note(body)
 		case kindWaiting:
 			err = p.awaitKeyFrame()
+		case kindPaused:
+			if p.paused.Load() { // else it was on its way when the child was told to go on
+				p.idle, p.quiet = idle{}, false
+			}
 		default:
 			err = fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
 		}

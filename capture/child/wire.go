@@ -20,7 +20,7 @@ import (
 // Numbers are little-endian. Whatever does not look like this ends the conversation: a process that decodes hostile
 // streams may send anything at all.
 const (
-	version  = 2
+	version  = 3
 	headSize = 12
 	mark     = uint16('v') | uint16('g')<<8
 )
@@ -43,6 +43,9 @@ const (
 	kindFlushed                    // child: what came of it so far can be played, a capture.SegmentStats as JSON
 	kindSegmentEnd                 // child: it is complete, a capture.SegmentStats as JSON
 	kindFinish                     // parent: end the recording
+	kindPause                      // parent: pass over what comes, and say so now and then
+	kindResume                     // parent: go on
+	kindPaused                     // child: the camera sends something, which is passed over
 	kinds
 )
 
@@ -59,7 +62,7 @@ var largest = [kinds]int{
 	kindHello: 0, kindStart: maxStart, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
 	kindSegment: maxText, kindChunk: maxChunk, kindFlushed: maxText, kindSegmentEnd: maxText, kindFinish: 0,
 	kindAsk: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
-	kindNote: maxText, kindWaiting: 0,
+	kindNote: maxText, kindWaiting: 0, kindPause: 0, kindResume: 0, kindPaused: 0,
 }
 
 // ErrProtocol means that the other side sent what is no message.

@@ -1,0 +1,120 @@
+package pipeline
+
+import (
+	"math"
+	"slices"
+	"testing"
+)
+
+func TestAdmit(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		d      demand
+		want   int
+		advice string
+	}{
+		{"all fit", demand{cameras: 10, decoding: 0.02, scoring: 0.05, machine: 2}, 10, "28 such cameras, or a hop of 3 for these (key hop), or fewer frames a second (key fps)"},
+		{
+			"the model is too slow, decoding leaves it its share: clips are skipped", demand{cameras: 30, decoding: 0.02, scoring: 0.1, machine: 2}, 30,
+			"16 such cameras, or a hop of 5 for these (key hop), or fewer frames a second (key fps)",
+		},
+		{
+			"decoding leaves the model too little", demand{cameras: 64, decoding: 0.02, scoring: 0.05, machine: 2}, 30,
+			"28 such cameras, or a hop of 9 for these (key hop), or fewer frames a second (key fps)",
+		},
+		{"decoding alone is too much", demand{cameras: 128, decoding: 0.02, scoring: 0.05, machine: 2}, 30, "28 such cameras"},
+		{"decoding alone is too much, the model is nothing", demand{cameras: 128, decoding: 0.02, scoring: 0.001, machine: 2}, 95, "95 such cameras"},
+		{"one camera is too much", demand{cameras: 3, decoding: 3, scoring: 1, machine: 2}, 1, "1 such cameras"},
+		{"nothing was scored", demand{cameras: 64, decoding: 0.02, scoring: math.Inf(1), machine: 2}, 30, "1 such cameras"},
+		{"nothing is known", demand{cameras: 64}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
+	} {
+		if got := c.d.admit(); got != c.want {
+			t.Errorf("%s: %d cameras at a time, want %d", c.name, got, c.want)
+		}
+		if got := c.d.advice(2); got != c.advice {
+			t.Errorf("%s: %q would fit, want %q", c.name, got, c.advice)
+		}
+	}
+}
+
+func TestNextTurn(t *testing.T) {
+	for _, c := range []struct {
+		scored []float64
+		n      int
+		want   []bool
+	}{
+		{nil, 3, []bool{}},
+		{[]float64{5, 1, 3}, 3, []bool{false, false, false}},
+		{[]float64{5, 1, 3}, 2, []bool{true, false, false}},
+		{[]float64{2, 2, 2, 2}, 1, []bool{false, true, true, true}},
+	} {
+		if got := nextTurn(c.scored, c.n); !slices.Equal(got, c.want) {
+			t.Errorf("%v, %d at a time: paused %v, want %v", c.scored, c.n, got, c.want)
+		}
+	}
+}
+
+// Over many turns every camera gets its part, whatever the others are: one that comes later, one that needs half of its turn to come back, one that gives no clips.
+func TestTurnsAreFair(t *testing.T) {
+	const cameras, n, turns, late, slow, dead = 40, 13, 120, 7, 8, 9
+	scored, got, paused := make([]float64, cameras), make([]float64, cameras), make([]bool, cameras)
+	for i := range scored {
+		scored[i] = math.NaN()
+	}
+	often := 0 // that the dead one was watched
+	for turn := range turns {
+		open := make([]int, 0, cameras)
+		for i := range cameras {
+			if i != late || turn >= turns/2 {
+				open = append(open, i)
+			}
+		}
+		before, scores := make([]float64, len(open)), make([]turnScore, len(open))
+		for k, i := range open {
+			before[k] = scored[i]
+			if paused[i] {
+				continue
+			}
+			clips := 100.0
+			switch i {
+			case slow:
+				clips = 50
+			case dead:
+				clips = 0
+				often++
+			}
+			got[i] += clips
+			scores[k] = turnScore{clips, true}
+		}
+		credit(before, scores)
+		for k, p := range nextTurn(before, n) {
+			scored[open[k]], paused[open[k]] = before[k], p
+		}
+	}
+	sum := 0.0
+	for i, g := range got {
+		if i != late && i != dead {
+			sum += g
+		}
+	}
+	mean := sum / (cameras - 2)
+	for i, g := range got {
+		switch i {
+		case dead:
+			if often > turns {
+				t.Errorf("the camera without clips was watched %d times", often)
+			}
+		case late:
+			if g < 0.3*mean || g > 0.8*mean {
+				t.Errorf("the camera that came late had %g clips, the mean is %g", g, mean)
+			}
+		default:
+			if g < 0.75*mean || g > 1.25*mean {
+				t.Errorf("camera %d had %g clips, the mean is %g", i, g, mean)
+			}
+		}
+	}
+	if often == turns {
+		t.Error("the camera without clips was watched all the time")
+	}
+}

@@ -1,0 +1,165 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/alerts"
+	"vigil/preprocess"
+)
+
+// costly is a player that can be paused, and that takes a part of a processor while it is not.
+type costly struct {
+	*playing
+	part   float64
+	mu     sync.Mutex
+	paused bool
+	since  time.Time // that it has been paused, or not
+	took   time.Duration
+}
+
+func (c *costly) Pause(paused bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count()
+	c.paused = paused
+	return nil
+}
+
+func (c *costly) CPU() time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count()
+	return c.took
+}
+
+func (c *costly) count() {
+	if now := time.Now(); c.since.IsZero() || c.paused {
+		c.since = now
+	} else {
+		c.took += time.Duration(c.part * float64(now.Sub(c.since)))
+		c.since = now
+	}
+}
+
+func (c *costly) isPaused() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.paused
+}
+
+func (c *costly) Next(ctx context.Context) (preprocess.Picture, error) {
+	for {
+		p, err := c.playing.Next(ctx)
+		if err != nil || !c.isPaused() {
+			return p, err
+		}
+		c.seq = p.Seq // what is passed over has no number
+	}
+}
+
+// Six cameras on a machine that decodes six and scores the clips of two: three are watched at a time, in turn, and every one has its part. An event that goes on is over no
+// sooner for that, and raises no second alarm. When the load goes, so do the pauses.
+func TestOverload(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const cameras, part, clip = 6, 0.1, 100 * time.Millisecond
+		var log bytes.Buffer
+		l := &ledger{}
+		var busy atomic.Bool
+		var sources [cameras]atomic.Pointer[costly]
+		var own atomic.Int64
+		busy.Store(true)
+		var cams []Camera
+		for i := range cameras {
+			cam := camera(t, fmt.Sprintf("c%d", i), film{})
+			p := &player{side: cam.Model.Spec().Side, acts: []act{
+				{lasts: 150 * time.Second, fps: 10, grey: calmGrey}, {lasts: minute, fps: 10, grey: brightGrey}, {lasts: 10 * minute, fps: 10, grey: calmGrey},
+			}}
+			cam.Pictures = func(ctx context.Context, o Opening) (Pictures, error) {
+				s, err := p.open(ctx, o)
+				c := &costly{playing: s.(*playing), part: part}
+				sources[i].Store(c)
+				return c, err
+			}
+			cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter, cam.FrozenAfter = true, false, 2, true, 5*time.Second, 5*time.Second
+			cam.Threshold = calibrated(cam, 10)
+			cams = append(cams, cam)
+		}
+		first := cams[0].Model
+		for i := range cams {
+			cams[i].Model = first // one scorer
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 8*minute)
+		defer cancel()
+		time.AfterFunc(5*minute, func() { busy.Store(false) })
+		began := time.Now()
+		scored := map[string]int{} // while there was overload
+		stats, err := Run(ctx, cams, Options{
+			Threads: 1, Publisher: l, Log: slog.New(slog.NewTextHandler(&log, nil)), Summary: time.Minute,
+			OnClip: func(c Clip) {
+				if busy.Load() {
+					scored[c.Camera]++
+					time.Sleep(clip)
+					own.Add(int64(clip * 4 / 10))
+				}
+			},
+			machine: func() machineTime {
+				m := machineTime{own: time.Duration(own.Load()), cores: 1, ok: true}
+				m.idle = time.Since(began) - m.own
+				for i := range sources {
+					if s := sources[i].Load(); s != nil {
+						m.idle -= s.CPU()
+					}
+				}
+				return m
+			},
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		var pauses uint64
+		mean := 0.0
+		for _, n := range scored {
+			mean += float64(n) / cameras
+		}
+		for _, s := range stats {
+			sums(t, s)
+			pauses += s.Paused
+			if n := float64(scored[s.Camera]); n < 0.75*mean || n > 1.25*mean {
+				t.Errorf("%s: %g clips scored, the mean is %g", s.Camera, n, mean)
+			}
+			if s.Missing != 0 || s.Failures != 0 || s.States[alerts.StateNoClips] != 0 || s.States[alerts.StateStalled] != 0 {
+				t.Errorf("%s: a pause counts as a fault: %+v", s.Camera, s)
+			}
+			if s.State != alerts.StateStopped || s.States[alerts.StatePausedOverload] == 0 || s.Events != 1 {
+				t.Errorf("%s: %d events, states %v", s.Camera, s.Events, s.States)
+			}
+		}
+		// Of six cameras three are paused each ten seconds, from 20 s to 5 minutes, and while it is found out that they fit again.
+		if pauses < 3*27 || pauses > 3*34 {
+			t.Errorf("%d pauses", pauses)
+		}
+		for part, want := range map[string]int{
+			"overload: these cameras are too many": 1, "the cameras fit again": 1, "watched_at_a_time=3": 1, "would_fit=\"3 such cameras": 1,
+			"camera is live again": 0, "level=WARN": 1,
+		} {
+			if n := strings.Count(log.String(), part); n != want {
+				t.Errorf("%d times %q in the log, want %d", n, part, want)
+			}
+		}
+		if !strings.Contains(log.String(), "paused=2") {
+			t.Error("the summary does not count pauses")
+		}
+		if t.Failed() {
+			t.Log(log.String()[:min(log.Len(), 6000)])
+		}
+	})
+}
