@@ -22,6 +22,12 @@ type Storage struct {
 	SetAside uint64 `json:"set_aside,omitempty"`
 	// PassedOver is how many messages in the stream of alerts went nowhere since vigil started, for each way: vigil did not store them.
 	PassedOver uint64 `json:"passed_over,omitempty"`
+	// Missing is how many stored alerts have been found missing since vigil started.
+	Missing uint64 `json:"missing,omitempty"`
+	// MissingNumbers are their numbers in the stream, as 12-31,40.
+	MissingNumbers string `json:"missing_numbers,omitempty"`
+	// KeptAside is the folder with the damaged files, where there are any.
+	KeptAside string `json:"kept_aside,omitempty"`
 }
 
 // StorageState is one of two.

@@ -48,19 +48,22 @@ type DialOptions struct {
 	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
 	// not block.
 	OnState func(state string, err error)
+	// OnUnreadable hears of the numbers of messages that the server has and cannot read, which are passed over; nil for nobody.
+	OnUnreadable func(numbers []uint64)
 	// local is the directory of the store whose process is meant.
 	local string
 }
 
 // Conn is a connection to NATS that knows the stream of alerts. Its methods may be called concurrently.
 type Conn struct {
-	nc      *nats.Conn
-	js      jetstream.JetStream
-	where   string // for errors, without credentials
-	secrets []string
-	onState func(string, error)
-	closed  chan struct{}
-	origin  *origin // of the server in this process; nil of others
+	nc           *nats.Conn
+	js           jetstream.JetStream
+	where        string // for errors, without credentials
+	secrets      []string
+	onState      func(string, error)
+	onUnreadable func([]uint64)
+	closed       chan struct{}
+	origin       *origin // of the server in this process; nil of others
 
 	watchers watchers
 	feed     *feed
@@ -70,7 +73,7 @@ type Conn struct {
 // credentials, JetStream off, or a permission that is missing. Once connected, a Conn reconnects until it is closed.
 // With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
-	c := &Conn{onState: o.OnState, closed: make(chan struct{}), feed: newFeed()}
+	c := &Conn{onState: o.OnState, onUnreadable: o.OnUnreadable, closed: make(chan struct{}), feed: newFeed()}
 	if c.onState == nil {
 		c.onState = func(string, error) {}
 	}

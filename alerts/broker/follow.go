@@ -63,6 +63,8 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 			return nil //nolint:nilerr // whatever broke, it broke because the caller is done
 		case c.nc.IsClosed():
 			return fmt.Errorf("follow alerts: %w", c.scrub(err))
+		case errors.Is(err, errPassedOver):
+			continue
 		case c.nc.IsConnected() && !passing(err) && err.Error() != told:
 			told = err.Error()
 			if errors.Is(err, ErrNoStream) {
@@ -131,13 +133,15 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 	if created := s.CachedInfo().Created; !created.Equal(p.created) {
 		p.created, p.next = created, 1
 	}
+	if o.Once {
+		return c.sessionOnce(ctx, s, o, p, each)
+	}
 	cons, err := c.consumer(ctx, s, o, p)
 	if err != nil {
 		return err
 	}
-	if o.Once && cons.CachedInfo().NumPending == 0 {
-		c.forget(ctx, s, cons.CachedInfo().Name)
-		return nil
+	if p.next == 0 {
+		p.next = cons.CachedInfo().Delivered.Stream + 1
 	}
 	defer c.forget(ctx, s, cons.CachedInfo().Name)
 	it, err := cons.Messages(jetstream.PullHeartbeat(heartbeat), jetstream.PullExpiry(10*heartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(true))
@@ -146,7 +150,14 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 	}
 	defer it.Stop()
 	for delivered := uint64(1); ; delivered++ {
-		msg, err := it.Next(jetstream.NextContext(ctx))
+		msg, err := nextWithin(ctx, it, followStall)
+		if errors.Is(err, errStalled) {
+			if err := c.passOver(ctx, s, cons, o, p, each); err != nil {
+				return err
+			}
+			delivered--
+			continue
+		}
 		if err != nil {
 			return reason(ctx, err)
 		}
@@ -157,20 +168,87 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 		if meta.Sequence.Consumer != delivered {
 			return errors.New("a message was lost on the way from NATS")
 		}
-		a, err := alerts.Decode(msg.Data())
-		switch {
-		case err == nil:
-			if err := each(a, msg.Data()); err != nil {
-				return callerError{err}
-			}
-		case o.Invalid != nil:
-			o.Invalid(msg.Subject(), err)
+		if err := o.hand(msg.Subject(), msg.Data(), each); err != nil {
+			return err
+		}
+		if o.Camera == "" && meta.Sequence.Stream > p.next && p.next > 0 {
+			c.tellGap(ctx, s, p.next, meta.Sequence.Stream-1)
 		}
 		p.next = meta.Sequence.Stream + 1
-		if o.Once && (p.next > p.last || meta.NumPending == 0) {
-			return nil
-		}
 	}
+}
+
+// tellGap reports which of these numbers the server has and did not give.
+func (c *Conn) tellGap(ctx context.Context, s jetstream.Stream, first, last uint64) {
+	sc := &scan{c: c, s: s, o: ScanOptions{Subject: alerts.AllAlerts}, next: first, last: last}
+	_, _ = sc.finish(ctx) // where it cannot be asked nothing is known, and the next messages matter more
+}
+
+// hand decodes a message for the caller.
+func (o FollowOptions) hand(subject string, data []byte, each func(alerts.Alert, []byte) error) error {
+	a, err := alerts.Decode(data)
+	switch {
+	case err == nil:
+		if err := each(a, data); err != nil {
+			return callerError{err}
+		}
+	case o.Invalid != nil:
+		o.Invalid(subject, err)
+	}
+	return nil
+}
+
+// sessionOnce reads what was stored when it began.
+func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
+	_, err := c.scan(ctx, s, ScanOptions{From: p.next, Since: p.since, Last: p.last, Subject: subjectsOf(o.Camera)}, func(r Record) error {
+		if err := o.hand(r.Subject, r.Data, each); err != nil {
+			return err
+		}
+		p.next = r.Seq + 1
+		return nil
+	})
+	if err != nil {
+		return reason(ctx, err)
+	}
+	return nil
+}
+
+// followStall is after how long without a message it is asked whether there is one.
+const followStall = 5 * time.Second
+
+// errPassedOver means that a message could not be read, and that it goes on with the next one and another consumer.
+var errPassedOver = errors.New("a message cannot be read")
+
+// passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read. Then it is errPassedOver.
+func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions, p *position,
+	each func(alerts.Alert, []byte) error,
+) error {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := cons.Info(asking)
+	if err != nil {
+		return reason(ctx, err)
+	}
+	switch {
+	case info.Delivered.Stream >= p.next:
+		return errPassedOver // one was lost on the way, and the next consumer gives it again
+	case info.NumPending == 0:
+		return nil
+	}
+	state, err := s.Info(asking)
+	if err != nil {
+		return reason(ctx, err)
+	}
+	sc := &scan{c: c, s: s, o: ScanOptions{Subject: subjectsOf(o.Camera)}, next: p.next, last: state.State.LastSeq, each: func(r Record) error {
+		return o.hand(r.Subject, r.Data, each)
+	}}
+	err = sc.byNumber(ctx, goodRun)
+	p.next = sc.next
+	c.tellUnreadable(sc.unreadable)
+	if err != nil {
+		return reason(ctx, err)
+	}
+	return errPassedOver
 }
 
 func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position) (jetstream.Consumer, error) {
@@ -182,15 +260,12 @@ func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions
 		MemoryStorage:     true,
 		Replicas:          1,
 		InactiveThreshold: forgetAfter,
-		FilterSubject:     alerts.AllAlerts,
+		FilterSubject:     subjectsOf(o.Camera),
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       p.next,
 	}
 	if p.next == 0 {
 		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &p.since
-	}
-	if o.Camera != "" {
-		cfg.FilterSubject = alerts.CameraSubject(o.Camera)
 	}
 	return s.CreateConsumer(ctx, cfg)
 }

@@ -103,3 +103,12 @@ func listen(host string, port int) (net.Listener, error) {
 
 // lockName is the file whose lock says that a process uses the directory. It stays behind; only its lock counts.
 func lockName(dir string) string { return filepath.Join(dir, "vigil.lock") }
+
+// LockDir takes a store for this process alone, which starts no server on it. It is an ErrInUse where a vigil runs on it.
+func LockDir(dir string) (release func() error, err error) {
+	lock, err := claimDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	return lock.release, nil
+}

@@ -60,6 +60,14 @@ func (c *Conn) Latest(ctx context.Context, camera string) (string, error) {
 		}
 		return a.ID, nil
 	}
+	// The server says the same of a message that it cannot read as of one that is not there.
+	last := ""
+	if err := c.heads(ctx, s, time.Time{}, subject, func(id, _ string, _ uint64) { last = id }); err != nil {
+		return "", fmt.Errorf("find the last alert: %w", c.scrub(err))
+	}
+	if last != "" {
+		return last, nil
+	}
 	return "", fmt.Errorf("%w: none in the stream %s of NATS at %s", ErrNoAlert, Stream, c.where)
 }
 
@@ -94,40 +102,11 @@ func firstID(prefix string) (ulid.ULID, error) {
 // heads calls each for the messages that the stream has got since then, in their order, with their alert's id, their
 // own and their number in the stream. It fetches no message's content.
 func (c *Conn) heads(ctx context.Context, s jetstream.Stream, since time.Time, subject string, each func(alert, message string, seq uint64)) error {
-	cons, err := s.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
-		HeadersOnly: true, FilterSubject: subject, DeliverPolicy: jetstream.DeliverByStartTimePolicy, OptStartTime: &since,
-	})
-	if err != nil {
-		return err
-	}
-	defer c.forget(ctx, s, cons.CachedInfo().Name)
-	if cons.CachedInfo().NumPending == 0 {
+	_, err := c.scan(ctx, s, ScanOptions{Since: since, Subject: subject, Heads: true}, func(r Record) error {
+		if id, _, ok := strings.Cut(r.ID, ":"); ok {
+			each(id, r.ID, r.Seq)
+		}
 		return nil
-	}
-	it, err := cons.Messages()
-	if err != nil {
-		return err
-	}
-	defer it.Stop()
-	for delivered := uint64(1); ; delivered++ {
-		msg, err := it.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return err
-		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return err
-		}
-		if meta.Sequence.Consumer != delivered {
-			return errors.New("a message was lost on the way from NATS")
-		}
-		head := msg.Headers().Get(jetstream.MsgIDHeader)
-		if id, _, ok := strings.Cut(head, ":"); ok {
-			each(id, head, meta.Sequence.Stream)
-		}
-		if meta.NumPending == 0 {
-			return nil
-		}
-	}
+	})
+	return err
 }

@@ -19,6 +19,8 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+
+	"vigil/alerts/store"
 )
 
 // DefaultPort is NATS's own.
@@ -55,6 +57,9 @@ type Options struct {
 	// OnWriteError hears that a stream could not be written, as on a full disk: nothing more is stored in it before a Restart. It
 	// must not block; nil for nobody.
 	OnWriteError func(error)
+	// Prepare looks after the files in Dir before each start of the server, while this process alone may touch them; after an error it is not started. nil
+	// sets aside what is damaged, as far as it can be known without those who write there.
+	Prepare func(dir string) error
 	// LazySync leaves it to the system when an acknowledged message reaches the disk, which a power cut may forestall.
 	LazySync bool
 }
@@ -69,9 +74,12 @@ type Server struct {
 	consumers   consumers
 	origin      *origin
 
-	mu   sync.RWMutex
-	nats *natsserver.Server
-	over bool
+	mu      sync.RWMutex
+	nats    *natsserver.Server
+	over    bool
+	place   place
+	closing sync.WaitGroup // doors that were replaced
+	damage  []store.Damage // found by the default of Options.Prepare
 }
 
 // Start starts a server and waits until it answers. An acknowledged message has been synced to the disk. The errors
@@ -97,7 +105,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 			return nil, errors.Join(err, lock.release())
 		}
 	}
-	if s.nats, err = start(ctx, o, s.logins); err != nil {
+	if s.nats, err = s.open(ctx); err != nil {
 		if listener != nil {
 			err = errors.Join(err, listener.Close())
 		}
@@ -112,6 +120,34 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	return s, nil
 }
+
+// open prepares the directory and starts the server on it.
+func (s *Server) open(ctx context.Context) (*natsserver.Server, error) {
+	prepare := s.opts.Prepare
+	if prepare == nil {
+		prepare = s.prepare
+	}
+	if err := prepare(s.opts.Dir); err != nil {
+		return nil, err
+	}
+	ns, err := start(ctx, s.opts, s.logins)
+	if err == nil {
+		s.place = placeOf(s.opts.Dir)
+	}
+	return ns, err
+}
+
+// prepare sets aside what is damaged.
+func (s *Server) prepare(dir string) error {
+	known, _, err := store.ReadState(dir)
+	if err == nil {
+		s.damage, err = store.Prepare(dir, known, time.Now())
+	}
+	return err
+}
+
+// Damage is what was found before the start where no Options.Prepare was given.
+func (s *Server) Damage() []store.Damage { return s.damage }
 
 func (o Options) withDefaults() Options {
 	if o.Host == "" {
@@ -244,7 +280,10 @@ func (s *Server) Restart(ctx context.Context) error {
 	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
-	ns, err := start(ctx, s.opts, s.logins)
+	if err := s.reclaim(); err != nil {
+		return err
+	}
+	ns, err := s.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -270,9 +309,13 @@ func (s *Server) URL() string {
 
 // Shutdown stops the server and waits until its files are closed. Connections to it should be closed before.
 func (s *Server) Shutdown() error {
-	for _, d := range []*door{s.tcp, s.socket} {
+	defer s.closing.Wait()
+	s.mu.RLock()
+	doors := []*door{s.tcp, s.socket}
+	s.mu.RUnlock()
+	for _, d := range doors {
 		if d != nil {
-			d.close()
+			d.close() // its goroutines may ask for the server
 		}
 	}
 	s.consumers.close()
@@ -280,6 +323,9 @@ func (s *Server) Shutdown() error {
 	defer s.mu.Unlock()
 	if s.over {
 		return nil
+	}
+	if s.socket != nil && s.socket != doors[1] {
+		s.closing.Go(s.socket.close)
 	}
 	s.over = true
 	s.nats.Shutdown()

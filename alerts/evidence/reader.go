@@ -26,9 +26,13 @@ func (p Piece) MediaType() string { return p.Info.Headers.Get("Content-Type") }
 
 // Reader reads evidence on a server and makes nothing there. It asks for each bucket once, and belongs to one goroutine.
 type Reader struct {
-	js   jetstream.JetStream
-	open map[string]jetstream.ObjectStore
+	js      jetstream.JetStream
+	open    map[string]jetstream.ObjectStore
+	damaged []string
 }
+
+// Damaged gives the names of the objects whose heads could not be read so far.
+func (r *Reader) Damaged() []string { return r.damaged }
 
 // NewReader makes a Reader.
 func NewReader(js jetstream.JetStream) *Reader {
@@ -123,11 +127,16 @@ func (r *Reader) Names(ctx context.Context, bucket, alertID string) ([]*jetstrea
 	if b == nil || err != nil {
 		return nil, err
 	}
-	all, err := b.List(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
+	s, err := r.js.Stream(ctx, streamOf(bucket))
+	if err != nil {
 		return nil, fmt.Errorf("object store %s: %w", bucket, err)
 	}
-	all = slices.DeleteFunc(all, func(i *jetstream.ObjectInfo) bool { return !strings.HasPrefix(i.Name, alertID+"/") })
+	l, err := listObjects(ctx, s, bucket, alertID+"/")
+	if err != nil {
+		return nil, err
+	}
+	r.damaged = append(r.damaged, l.damaged...)
+	all := l.infos
 	slices.SortFunc(all, func(a, b *jetstream.ObjectInfo) int { return a.ModTime.Compare(b.ModTime) })
 	return all, nil
 }
@@ -141,7 +150,11 @@ func (r *Reader) Read(ctx context.Context, bucket, name string) ([]byte, error) 
 	if b == nil {
 		return nil, fmt.Errorf("object store %s: %w", bucket, jetstream.ErrBucketNotFound)
 	}
-	data, err := b.GetBytes(ctx, name)
+	s, err := r.js.Stream(ctx, streamOf(bucket))
+	if err != nil {
+		return nil, fmt.Errorf("object %s of %s: %w", name, bucket, err)
+	}
+	data, err := readObject(ctx, b, s, bucket, name)
 	if err != nil {
 		return nil, fmt.Errorf("object %s of %s: %w", name, bucket, err)
 	}

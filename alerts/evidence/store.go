@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,17 +32,22 @@ type Objects struct {
 	limits Limits
 	now    func() time.Time
 
-	mu     sync.Mutex
-	bucket jetstream.ObjectStore
-	stream jetstream.Stream // behind the bucket
-	kept   []object         // the oldest first
-	bytes  int64
+	mu      sync.Mutex
+	bucket  jetstream.ObjectStore
+	stream  jetstream.Stream // behind the bucket
+	kept    []object         // the oldest first
+	bytes   int64
+	damaged []string
 }
+
+// Damaged gives the names of the objects that were not whole when the bucket was opened.
+func (o *Objects) Damaged() []string { return o.damaged }
 
 type object struct {
 	name, id string
 	bytes    int64
 	at       time.Time
+	parts    uint32 // 0 where it is not known
 }
 
 // bucketSlack is what the stream behind a bucket takes above the objects: heads of messages, and what was let go and is not yet
@@ -118,12 +122,13 @@ func (o *Objects) resize(ctx context.Context, js jetstream.JetStream) error {
 func (o *Objects) Bucket() string { return o.name }
 
 func (o *Objects) list(ctx context.Context) error {
-	infos, err := o.bucket.List(ctx)
-	if err != nil && !errors.Is(err, jetstream.ErrNoObjectsFound) {
-		return fmt.Errorf("object store %s: %w", o.name, err)
+	l, err := listObjects(ctx, o.stream, o.name, "")
+	if err != nil {
+		return err
 	}
-	for _, i := range infos {
-		o.kept = append(o.kept, object{i.Name, i.NUID, int64(i.Size), i.ModTime})
+	o.damaged = l.damaged
+	for _, i := range l.infos {
+		o.kept = append(o.kept, object{i.Name, i.NUID, int64(i.Size), i.ModTime, i.Chunks})
 		o.bytes += int64(i.Size)
 	}
 	slices.SortFunc(o.kept, func(a, b object) int { return a.at.Compare(b.at) })
@@ -139,6 +144,9 @@ func (o *Objects) sweep(ctx context.Context) error {
 	whole := map[string]bool{}
 	for _, k := range o.kept {
 		whole[chunks(o.name, k.id)] = true
+		if info.State.Subjects[chunks(o.name, k.id)] < uint64(k.parts) {
+			o.damaged = append(o.damaged, k.name)
+		}
 	}
 	for subject := range info.State.Subjects {
 		if !whole[subject] {
@@ -167,7 +175,7 @@ func (o *Objects) Put(ctx context.Context, name, mediaType string, data []byte) 
 		return fmt.Errorf("object %s: %w", name, err)
 	}
 	o.drop(slices.IndexFunc(o.kept, func(k object) bool { return k.name == name }))
-	o.kept = append(o.kept, object{name, info.NUID, int64(len(data)), o.now()})
+	o.kept = append(o.kept, object{name, info.NUID, int64(len(data)), o.now(), info.Chunks})
 	o.bytes += int64(len(data))
 	return nil
 }

@@ -20,21 +20,27 @@ func report(b *testing.B, took []time.Duration) {
 	}
 }
 
-// What it takes until an event is on the disk and acknowledged, with and without a sync for each, and with evidence stored beside it all
-// the while: 300 kB at a time, as a clip is.
+// What it takes until an event is on the disk and acknowledged, with and without a sync for each, without the ledger beside it, and with evidence stored
+// all the while: 300 kB at a time, as a clip is.
 func BenchmarkStored(b *testing.B) {
 	for _, c := range []struct {
-		name     string
-		lazy     bool
-		evidence bool
-	}{{"synced", false, false}, {"system's own time", true, false}, {"synced, evidence beside", false, true}} {
+		name               string
+		lazy, bare, pieces bool
+	}{
+		{name: "synced"}, {name: "synced, without the ledger", bare: true}, {name: "system's own time", lazy: true}, {name: "synced, evidence beside", pieces: true},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			o, err := Open(b.Context(), Options{Server: broker.Options{Dir: filepath.Join(b.TempDir(), "store"), Private: true, LazySync: c.lazy}})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer o.Close()
-			if c.evidence {
+			if c.bare {
+				if err := o.ledger.Close(); err != nil { // what is noted from now on is not written
+					b.Fatal(err)
+				}
+			}
+			if c.pieces {
 				objects, err := evidence.OpenObjects(b.Context(), o.Conn().JetStream(), evidence.Limits{Bytes: 64 << 20})
 				if err != nil {
 					b.Fatal(err)

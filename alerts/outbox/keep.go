@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -118,6 +119,13 @@ func (o *Outbox) attempt(ctx context.Context, subject, id string, data []byte) (
 		}
 	}()
 	seq, err := o.conn.Keep(ctx, subject, id, data)
+	if err == nil {
+		// What was acknowledged lies where nobody finds it: it is stored again, by the same id.
+		if moved := o.server.Moved(); moved != nil {
+			o.sick.set(moved)
+			return 0, moved
+		}
+	}
 	if _, sick := o.sick.state(); err != nil && sick != nil {
 		err = sick
 	}
@@ -133,6 +141,7 @@ func (o *Outbox) mend(ctx context.Context) error {
 		return nil // another one has just done it
 	}
 	o.reserve.release()
+	_, why := o.sick.state()
 	// Cleared before the start: what fails from then on is a new failure.
 	o.sick.clear()
 	if err := o.server.Restart(ctx); err != nil {
@@ -148,9 +157,49 @@ func (o *Outbox) mend(ctx context.Context) error {
 	o.mu.Lock()
 	free := o.free
 	o.mu.Unlock()
+	var err error
 	if left := freeBytes(o.opts.Server.Dir); free != nil && left < 2*o.opts.Reserve {
-		if err := free(ctx, roomFor*o.opts.Reserve-left); err != nil {
-			return fmt.Errorf("free room for alerts: %w", err)
+		if err = free(ctx, roomFor*o.opts.Reserve-left); err != nil {
+			err = fmt.Errorf("free room for alerts: %w", err)
+		}
+	}
+	if o.unsettled = o.unsettled || o.loss.found() || errors.Is(why, broker.ErrMoved); o.unsettled {
+		settled := o.settle(ctx)
+		o.unsettled = settled != nil
+		err = errors.Join(err, settled)
+	}
+	return err
+}
+
+// settle makes what the outbox needs where a restart has found it gone, and reports what is missing.
+func (o *Outbox) settle(ctx context.Context) error {
+	err := o.waitConnected(ctx)
+	if err == nil {
+		_, err = o.conn.KeepStream(ctx, o.opts.Bytes)
+	}
+	if err == nil {
+		o.server.Settled()
+		err = o.openPlaces(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("after a restart of the embedded server: %w", err)
+		o.sick.set(err)
+		return err
+	}
+	o.mu.Lock()
+	clear(o.saved) // each position is saved again
+	o.mu.Unlock()
+	o.sayLoss()
+	return nil
+}
+
+// waitConnected waits until the connection has found the server again.
+func (o *Outbox) waitConnected(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for !o.conn.Connected() {
+		if !sleep(ctx, firstPause) {
+			return fmt.Errorf("the embedded server cannot be reached: %w", context.Cause(ctx))
 		}
 	}
 	return nil

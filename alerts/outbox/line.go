@@ -74,11 +74,18 @@ func (o *Outbox) runLine(ctx context.Context, l *line) {
 func (o *Outbox) next(ctx context.Context, l *line) (Message, bool) {
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
 		m, err := o.read(ctx, l)
+		ok := false
 		switch {
 		case err == nil:
 			return m, true
-		case errors.Is(err, jetstream.ErrMsgNotFound), ctx.Err() != nil:
+		case ctx.Err() != nil:
 			return Message{}, false
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			// The server says the same of a message that it cannot read.
+			m, ok, err = o.passOver(ctx, l)
+			if err == nil {
+				return m, ok
+			}
 		}
 		o.log.Debug("read the outbox", "camera", l.camera, "error", err)
 		if !sleep(ctx, pause) {
@@ -103,6 +110,36 @@ func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
 		Origin: raw.Header.Get(broker.OriginHeader),
 	}, nil
 }
+
+// passOver looks, number by number, for what a camera has behind something that cannot be read; false where it has nothing more.
+func (o *Outbox) passOver(ctx context.Context, l *line) (m Message, found bool, err error) {
+	o.mu.Lock()
+	last := o.stored[l.camera]
+	o.mu.Unlock()
+	from := l.place.Load() + 1
+	if from > last {
+		return Message{}, false, nil
+	}
+	// Of another camera's that cannot be read each line says it, since nobody knows whose it was.
+	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{From: from, Last: last, Subject: alerts.CameraSubject(l.camera)}, func(r broker.Record) error {
+		m, found = Message{Seq: r.Seq, Camera: l.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin}, true
+		return errFound
+	})
+	if found {
+		err = nil
+	}
+	if err != nil {
+		return m, false, err
+	}
+	o.sayUnreadable(unreadable)
+	if !found {
+		l.place.CompareAndSwap(from-1, last)
+	}
+	return m, found, nil
+}
+
+// errFound ends a scan.
+var errFound = errors.New("found")
 
 // readTimeout bounds a read from the server in this process, which may just be restarting.
 const readTimeout = 5 * time.Second

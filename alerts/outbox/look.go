@@ -1,9 +1,11 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -12,53 +14,115 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/store"
 )
 
 // life is what the outbox holds of an event that has no end yet.
-type life struct{ first, last uint64 }
+type life struct {
+	id          string
+	first, last uint64
+}
 
-// look reads the heads of all stored messages: which cameras there are, and which events have no end. It gives the numbers of the
-// last messages of these, the oldest event first.
-func (o *Outbox) look(ctx context.Context) ([]uint64, error) {
-	js := o.conn.JetStream()
-	s, err := js.Stream(ctx, broker.Stream)
-	if err != nil {
-		return nil, fmt.Errorf("read the outbox: %w", err)
-	}
-	state := s.CachedInfo().State
-	if state.Msgs == 0 {
-		return nil, nil
-	}
-	cons, err := s.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: true, DeliverPolicy: jetstream.DeliverAllPolicy})
-	if err != nil {
-		return nil, fmt.Errorf("read the outbox: %w", err)
-	}
-	it, err := cons.Messages()
-	if err != nil {
-		return nil, fmt.Errorf("read the outbox: %w", err)
-	}
-	defer it.Stop()
+// seen is what was found in the stream.
+type seen struct {
+	unended []life          // the oldest event first
+	ended   map[string]bool // of the events that the ledger has as open
+	there   store.Ranges
+}
+
+// look reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be read is passed over.
+func (o *Outbox) look(ctx context.Context) (s seen, err error) {
 	lives := map[string]*life{}
-	for {
-		msg, err := it.Next(jetstream.NextContext(ctx))
-		if err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
+	s.ended = map[string]bool{}
+	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
+		o.note(lives, r.Subject, r.ID, r.Seq)
+		if id, _, _ := strings.Cut(r.ID, ":"); o.isOpen(id) {
+			if _, phase, ok := parseSubject(r.Subject); ok && phase == alerts.PhaseEnd {
+				s.ended[id] = true
+			}
 		}
-		meta, err := msg.Metadata()
-		if err != nil {
-			return nil, fmt.Errorf("read the outbox: %w", err)
+		s.there.Add(r.Seq, r.Seq)
+		return nil
+	})
+	if err != nil {
+		return s, fmt.Errorf("read the outbox: %w", err)
+	}
+	o.sayUnreadable(unreadable)
+	for id, l := range lives {
+		l.id = id
+		s.unended = append(s.unended, *l)
+	}
+	slices.SortFunc(s.unended, func(a, b life) int { return cmp.Compare(a.first, b.first) })
+	return s, nil
+}
+
+// isOpen says whether the ledger has an event as one that goes on.
+func (o *Outbox) isOpen(id string) bool {
+	if o.loss.known == nil {
+		return false
+	}
+	_, open := o.loss.known.Open[id]
+	return open
+}
+
+// closeEvents ends what a process left open when it died. An event is open when the stream has no end of it and the ledger does not say that it had one: else
+// the end was stored and is what is missing. Of one that has lost its last messages the ledger knows these, so that its end has a number that no message had.
+func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
+	known := o.loss.known
+	if known == nil {
+		if o.loss.ledger != "" || o.hadLedger {
+			o.log.Error("the ledger of stored alerts is lost and is made again from what is stored; whether alerts are missing cannot be known",
+				"stored", s.there.Count(), "ledger", cmp.Or(o.loss.ledger, "it is not there"))
 		}
-		o.note(lives, msg.Subject(), msg.Headers().Get(jetstream.MsgIDHeader), meta.Sequence.Stream)
-		if meta.NumPending == 0 {
-			break
+		o.ledger.Found(s.there)
+		for _, l := range s.unended {
+			if err := o.recover(ctx, l.last, nil); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if o.loss.ledger != "" {
+		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store", "ledger", o.loss.ledger)
+	}
+	o.ledger.Found(s.there.Without(known.Must)) // it may be ahead of the ledger
+	level := slog.LevelDebug                    // it was said when it was found
+	if o.loss.found() {
+		level = slog.LevelWarn
+	}
+	left := maps.Clone(known.Open)
+	for _, l := range s.unended {
+		e, open := left[l.id]
+		delete(left, l.id)
+		switch {
+		case open:
+			if err := o.recover(ctx, l.last, &e); err != nil {
+				return err
+			}
+		case !known.Must.Has(l.last) || o.loss.ledger != "": // stored before it came into the ledger
+			if err := o.recover(ctx, l.last, nil); err != nil {
+				return err
+			}
+		default:
+			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", l.id)
 		}
 	}
-	all := slices.SortedFunc(maps.Values(lives), func(a, b *life) int { return int(a.first) - int(b.first) })
-	last := make([]uint64, len(all))
-	for i, l := range all {
-		last[i] = l.last
+	for id, e := range left {
+		if s.ended[id] {
+			o.ledger.Ended(id)
+		} else if err := o.recover(ctx, 0, &e); err != nil {
+			return err
+		}
 	}
-	return last, nil
+	return nil
+}
+
+// sayUnreadable logs what the server has and cannot read.
+func (o *Outbox) sayUnreadable(numbers []uint64) {
+	if len(numbers) > 0 {
+		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers", store.RangesOf(numbers).String(),
+			"mend", "stop vigil and run vigil store repair")
+	}
 }
 
 // note takes one message into account. What is none of ours is passed over.
@@ -88,29 +152,26 @@ func parseSubject(subject string) (camera string, phase alerts.Phase, ok bool) {
 	return parts[2], alerts.Phase(parts[3]), true
 }
 
-// recover ends an event that a process left open when it died. Nothing is known of it after its last message.
-func (o *Outbox) recover(ctx context.Context, seq uint64) error {
-	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
-	if err != nil {
-		return fmt.Errorf("close an event of before: %w", err)
+// recover ends an event that a process left open when it died, of which the stream has the message with this number as the last, if any, and the ledger
+// another one, if any. Nothing is known of it after its last message.
+func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event) error {
+	a, id, err := o.lastOf(ctx, seq)
+	if kept != nil && (err != nil || id == "" || a.Seq < kept.Seq) {
+		a, err = alerts.Decode(kept.Data)
+		id = a.ID
 	}
-	msg, err := s.GetMsg(ctx, seq)
-	if err != nil {
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			return nil
-		}
-		return fmt.Errorf("close an event of before: %w", err)
-	}
-	id := msg.Header.Get(jetstream.MsgIDHeader)
-	m := Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
-	if err := o.vet(m); err != nil {
+	switch {
+	case errors.Is(err, errUndecodable):
 		// Somebody else's, or of a later program, perhaps: an end of it is not ours to invent.
 		o.log.Warn("an event without an end is left as it is", "id", id, "error", err)
 		return nil
-	}
-	a, err := alerts.Decode(msg.Data)
-	if err != nil {
+	case err != nil && kept != nil:
+		o.log.Warn("an event without an end is left as it is", "error", err)
+		return nil
+	case err != nil:
 		return err
+	case id == "":
+		return nil
 	}
 	a = alerts.Recovered(a)
 	if err := o.Publish(ctx, a); err != nil {
@@ -118,4 +179,50 @@ func (o *Outbox) recover(ctx context.Context, seq uint64) error {
 	}
 	o.log.Warn("an event that was open when vigil died is ended", "camera", a.Camera, "id", a.ID)
 	return nil
+}
+
+// errUndecodable means that a message is none of ours, or of a later program.
+var errUndecodable = errors.New("is not ours to end")
+
+// lastOf reads a message; its id is empty where there is none.
+func (o *Outbox) lastOf(ctx context.Context, seq uint64) (a alerts.Alert, id string, err error) {
+	if seq == 0 {
+		return a, "", nil
+	}
+	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
+	if err != nil {
+		return a, "", fmt.Errorf("close an event of before: %w", err)
+	}
+	msg, err := s.GetMsg(ctx, seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return a, "", nil
+	}
+	if err != nil {
+		return a, "", fmt.Errorf("close an event of before: %w", err)
+	}
+	id = msg.Header.Get(jetstream.MsgIDHeader)
+	m := Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
+	if err := o.vet(m); err != nil {
+		return a, id, fmt.Errorf("%w: %w", errUndecodable, err)
+	}
+	a, err = alerts.Decode(msg.Data)
+	return a, id, err
+}
+
+// sayLedger logs when the ledger cannot be written, and when it can again.
+func (o *Outbox) sayLedger() {
+	text := ""
+	err := o.ledger.Err()
+	if err != nil {
+		text = err.Error()
+	}
+	if text == o.ledgerSaid {
+		return
+	}
+	o.ledgerSaid = text
+	if err == nil {
+		o.log.Info("the ledger of stored alerts can be written again")
+		return
+	}
+	o.log.Warn("the ledger of stored alerts cannot be written, trying again", "error", err)
 }

@@ -19,6 +19,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/store"
 )
 
 // Message is an alert as it is stored.
@@ -68,22 +69,27 @@ type Options struct {
 // Outbox stores alerts and sends them on. Its methods may be called concurrently; the alerts of one camera are to be published one
 // after the other.
 type Outbox struct {
-	opts      Options
-	log       *slog.Logger
-	server    *broker.Server
-	conn      *broker.Conn
-	reserve   *reserve
-	sick      sickness
-	trouble   trouble
-	places    jetstream.KeyValue
-	strangers strangers
+	opts       Options
+	log        *slog.Logger
+	server     *broker.Server
+	conn       *broker.Conn
+	reserve    *reserve
+	sick       sickness
+	trouble    trouble
+	places     jetstream.KeyValue
+	strangers  strangers
+	ledger     *store.Ledger
+	loss       loss
+	hadLedger  bool   // an earlier run has kept a ledger
+	ledgerSaid string // only its maintainer's
 
 	aside     sync.Mutex // held while what is set aside is looked at
 	setAsides atomic.Uint64
 	held      atomic.Uint64 // messages in the stream when it was last looked at
 
-	mending sync.Mutex
-	mended  time.Time // under mending
+	mending   sync.Mutex
+	mended    time.Time // under mending
+	unsettled bool      // under mending: a restart has found things gone that are not made again yet
 
 	mu     sync.Mutex
 	free   func(ctx context.Context, bytes int64) error
@@ -115,14 +121,17 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o.opts.LongestPause = orElse(opts.LongestPause, 5*time.Second)
 	o.opts.SetAsideAfter = orElse(opts.SetAsideAfter, 10*time.Minute)
 	o.opts.Server.OnWriteError = o.sick.set
+	o.opts.Server.Prepare = o.prepare
 	o.reserve = newReserve(opts.Server.Dir, o.opts.Reserve)
 	o.reserve.makeRoom()
 	if o.server, err = broker.Start(ctx, o.opts.Server); err != nil {
+		o.closeLedger()
 		return nil, err
 	}
-	server := o.server // a return of nil sets o
+	server, opening := o.server, o // a return of nil sets o
 	defer func() {
 		if err != nil {
+			opening.closeLedger()
 			err = errors.Join(err, server.Shutdown())
 		}
 	}()
@@ -151,18 +160,19 @@ func (o *Outbox) begins(ctx context.Context) error {
 	if err := o.server.Adopt(s.CachedInfo().State.LastSeq); err != nil {
 		return err
 	}
-	unended, err := o.look(ctx)
+	o.server.Settled()
+	seen, err := o.look(ctx)
 	if err != nil {
 		return err
 	}
 	if err := o.readPlaces(ctx); err != nil {
 		return err
 	}
-	for _, seq := range unended {
-		if err := o.recover(ctx, seq); err != nil {
-			return err
-		}
+	if err := o.closeEvents(ctx, seen); err != nil {
+		return err
 	}
+	o.noteStreams()
+	o.sayLoss()
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for camera := range o.stored {
@@ -195,6 +205,7 @@ func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	if err != nil {
 		return err
 	}
+	o.ledger.Stored(seq, a.ID, a.Seq, a.Phase == alerts.PhaseEnd, data)
 	o.mu.Lock()
 	o.stored[a.Camera] = max(o.stored[a.Camera], seq)
 	if a.Phase == alerts.PhaseEnd {
@@ -254,6 +265,8 @@ func (o *Outbox) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
 	o.savePlaces(ctx)
+	o.noteStreams()
+	o.closeLedger()
 	return errors.Join(o.conn.Close(), o.server.Shutdown())
 }
 

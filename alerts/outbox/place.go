@@ -2,7 +2,10 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -19,16 +22,26 @@ const (
 	placesBytes = 4 << 20
 	// createdKey tells the places of one stream from those of another that was lost.
 	createdKey = "created"
+	// ledgerKey says that there is a ledger, so that one that is missing is lost.
+	ledgerKey = "ledger"
 )
 
-// readPlaces finds out where each way left off. One that is new begins with what comes from now on: what is stored already was for
-// others. Places are saved some time after a delivery, so after a crash a few messages are sent again, with the ids that they had.
-func (o *Outbox) readPlaces(ctx context.Context) (err error) {
+// openPlaces makes the bucket of the positions where it is missing.
+func (o *Outbox) openPlaces(ctx context.Context) (err error) {
 	o.places, err = o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: placesBytes, Storage: jetstream.FileStorage,
 	})
 	if err != nil {
 		return fmt.Errorf("positions of the outbox: %w", err)
+	}
+	return nil
+}
+
+// readPlaces finds out where each way left off. One that is new begins with what comes from now on: what is stored already was for
+// others. Places are saved some time after a delivery, so after a crash a few messages are sent again, with the ids that they had.
+func (o *Outbox) readPlaces(ctx context.Context) error {
+	if err := o.openPlaces(ctx); err != nil {
+		return err
 	}
 	s, err := o.stream(ctx)
 	if err != nil {
@@ -40,41 +53,137 @@ func (o *Outbox) readPlaces(ctx context.Context) (err error) {
 		return err
 	}
 	created := info.Created.UTC().Format(time.RFC3339Nano)
-	if was, err := o.places.Get(ctx, createdKey); err != nil || string(was.Value()) != created {
+	was, err := o.places.Get(ctx, createdKey)
+	same := err == nil && string(was.Value()) == created
+	switch known := o.loss.known; {
+	case known != nil:
+		if err := o.restorePlaces(ctx, found, known.Cursors); err != nil {
+			return err
+		}
+	case !same:
+		// The stream is another one, and nothing is known of the one that it replaces.
+		if info.State.Msgs > 0 {
+			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored", info.State.Msgs)
+		}
 		for key := range found {
 			if err := o.places.Purge(ctx, key); err != nil {
 				return fmt.Errorf("positions of the outbox: %w", err)
 			}
 		}
 		clear(found)
+	}
+	if !same {
 		if _, err := o.places.PutString(ctx, createdKey, created); err != nil {
 			return fmt.Errorf("positions of the outbox: %w", err)
 		}
 	}
+	if !o.hadLedger {
+		if _, err := o.places.PutString(ctx, ledgerKey, "1"); err != nil {
+			return fmt.Errorf("positions of the outbox: %w", err)
+		}
+	}
+	if err := o.bringBack(ctx, found, info.State.LastSeq); err != nil {
+		return err
+	}
 	return o.adopt(ctx, found, info.State.LastSeq)
 }
 
+// restorePlaces takes positions that the store has lost from the ledger.
+func (o *Outbox) restorePlaces(ctx context.Context, found, ledger map[string]uint64) error {
+	var lost []string
+	for key, at := range ledger {
+		if _, ok := found[key]; !ok {
+			if err := o.savePlace(ctx, key, at); err != nil {
+				return err
+			}
+			found[key] = at
+			lost = append(lost, key)
+		}
+	}
+	if len(lost) > 0 {
+		slices.Sort(lost)
+		o.log.Warn("positions of deliveries were missing from the store and are taken from the ledger", "positions", lost)
+	}
+	return nil
+}
+
+// bringBack corrects positions above the stream's last number, which has become shorter and has lost its ledger too: it counts from less on, and what comes would
+// never be delivered. What was stored after the position was saved cannot have been delivered; what was stored before has been.
+func (o *Outbox) bringBack(ctx context.Context, found map[string]uint64, last uint64) error {
+	for key, at := range found {
+		if at <= last {
+			continue
+		}
+		back := last
+		if e, err := o.places.Get(ctx, key); err == nil {
+			if back, err = o.lastBefore(ctx, e.Created(), last); err != nil {
+				return fmt.Errorf("position %s of the outbox: %w", key, err)
+			}
+		}
+		o.log.Error("a position of deliveries lay above the last stored alert and is set back to what was delivered", "position", key,
+			"was", at, "last", last, "set_to", back)
+		if err := o.savePlace(ctx, key, back); err != nil {
+			return err
+		}
+		found[key] = back
+	}
+	return nil
+}
+
+// lastBefore is the number of the last alert that was stored before a time; 0 for none.
+func (o *Outbox) lastBefore(ctx context.Context, at time.Time, last uint64) (uint64, error) {
+	if last == 0 {
+		return 0, nil
+	}
+	first := last + 1
+	_, err := o.conn.Scan(ctx, broker.ScanOptions{Since: at, Heads: true}, func(r broker.Record) error {
+		first = r.Seq
+		return errFound
+	})
+	if err != nil && !errors.Is(err, errFound) {
+		return 0, err
+	}
+	return first - 1, nil
+}
+
+// listPlaces asks for each position by its key: a watcher waits for ever before one that the server cannot read. Those are as good as not there.
 func (o *Outbox) listPlaces(ctx context.Context) (map[string]uint64, error) {
-	w, err := o.places.WatchAll(ctx, jetstream.IgnoreDeletes())
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	s, err := o.conn.JetStream().Stream(ctx, "KV_"+broker.PositionsBucket)
 	if err != nil {
 		return nil, fmt.Errorf("positions of the outbox: %w", err)
 	}
-	defer func() { _ = w.Stop() }()
+	beginning := "$KV." + broker.PositionsBucket + "."
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(beginning+">"))
+	if err != nil {
+		return nil, fmt.Errorf("positions of the outbox: %w", err)
+	}
 	found := map[string]uint64{}
-	for {
-		select {
-		case e := <-w.Updates():
-			if e == nil {
-				return found, nil
+	for subject := range info.State.Subjects {
+		key := strings.TrimPrefix(subject, beginning)
+		e, err := o.places.Get(ctx, key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("position %s of the outbox: %w", key, err)
+		case key == ledgerKey:
+			o.hadLedger = true
+		case key == createdKey:
+		default:
+			n, err := strconv.ParseUint(string(e.Value()), 10, 64)
+			if err != nil {
+				o.log.Error("a position of the outbox is not a number and is passed over", "key", key)
+				continue
 			}
-			if n, err := strconv.ParseUint(string(e.Value()), 10, 64); err == nil && e.Key() != createdKey {
-				found[e.Key()] = n
-			}
-		case <-ctx.Done():
-			return nil, fmt.Errorf("positions of the outbox: %w", context.Cause(ctx))
+			found[key] = n
 		}
 	}
+	return found, nil
 }
+
+// listTime bounds the reading of all positions, of which there is one for each way and camera.
+const listTime = 30 * time.Second
 
 // adopt takes over the places of the ways that are configured and forgets the others, so that a way that comes back after a year does not
 // tell of a year.
@@ -97,10 +206,12 @@ func (o *Outbox) adopt(ctx context.Context, found map[string]uint64, last uint64
 			if err := o.places.Purge(ctx, key); err != nil {
 				return fmt.Errorf("positions of the outbox: %w", err)
 			}
+			o.ledger.Forget(key)
 		case both && camera != "":
 			o.saved[key] = at
 		}
 	}
+	o.ledger.Cursors(maps.Clone(o.saved))
 	return nil
 }
 
@@ -123,13 +234,19 @@ func (o *Outbox) savePlace(ctx context.Context, key string, at uint64) error {
 func (o *Outbox) savePlaces(ctx context.Context) {
 	o.mu.Lock()
 	changed := map[string]uint64{}
+	for way, at := range o.begin {
+		if _, ok := o.saved[way]; !ok {
+			changed[way] = at
+		}
+	}
 	for _, l := range o.lines {
 		key := l.way.Name() + "." + l.camera
-		if at := l.place.Load(); at != o.saved[key] {
-			changed[key] = at
+		if was, ok := o.saved[key]; !ok || was != l.place.Load() {
+			changed[key] = l.place.Load()
 		}
 	}
 	o.mu.Unlock()
+	o.ledger.Cursors(maps.Clone(changed))
 	for key, at := range changed {
 		if err := o.savePlace(ctx, key, at); err != nil {
 			o.log.Debug("position not kept", "error", err)
@@ -159,6 +276,10 @@ func (o *Outbox) tend() {
 		case <-alarm:
 			o.heal()
 		case <-save.C:
+			if err := o.server.Moved(); err != nil {
+				o.sick.set(err)
+				continue
+			}
 			o.savePlaces(o.ctx)
 		case <-refill.C:
 			err := o.reserve.fill()
@@ -166,6 +287,9 @@ func (o *Outbox) tend() {
 				o.log.Warn("no room is held back for alerts: the disk is nearly full", "error", err)
 			}
 			o.remind(err == nil)
+			o.check(o.ctx)
+			o.noteStreams()
+			o.sayLedger()
 		}
 	}
 }
@@ -205,6 +329,7 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(keep)); err != nil {
 		return err
 	}
+	o.ledger.Reclaimed(keep)
 	o.log.Info("the oldest alerts were let go", "up_to", keep-1, "bytes", state.Bytes)
 	return nil
 }

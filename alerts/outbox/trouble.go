@@ -67,6 +67,8 @@ func (o *Outbox) remind(room bool) {
 		o.calm()
 	} else if again {
 		o.tell(last)
+	} else {
+		o.tellLoss()
 	}
 }
 
@@ -89,9 +91,22 @@ func (o *Outbox) sayCounts() {
 	o.tell(t.last)
 }
 
+// now is how things are. t.mu is held.
+func (t *trouble) now(dir string) alerts.Storage {
+	if !t.since.IsZero() {
+		return t.last
+	}
+	return alerts.Storage{State: alerts.StorageOK, Wall: time.Now(), FreeBytes: freeBytes(dir)}
+}
+
 // tell publishes to whoever listens to the embedded server now, and to those whom the options name.
 func (o *Outbox) tell(s alerts.Storage) {
 	s.SetAside, s.PassedOver = o.setAsides.Load(), o.strangers.n.Load()
+	o.loss.mu.Lock()
+	if s.Missing, s.MissingNumbers, s.KeptAside = o.loss.missing.Count(), o.loss.missing.String(), o.loss.kept; s.Missing > 0 && s.Detail == "" {
+		s.Detail = "alerts are missing from the store"
+	}
+	o.loss.mu.Unlock()
 	if err := o.conn.PublishStorage(s); err != nil {
 		o.log.Debug("state of the storage not sent", "error", err)
 	}

@@ -16,6 +16,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
+	"vigil/alerts/store"
 	"vigil/config"
 )
 
@@ -45,15 +46,16 @@ func (s *source) Close() error {
 // open is the one place that decides where the commands read alerts.
 func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*source, error) {
 	ctx := cmd.Context()
+	unreadable := unreadableNote(cmd.ErrOrStderr())
 	if f.local {
-		return f.openLocal(ctx, onState)
+		return f.openLocal(ctx, cmd.ErrOrStderr(), broker.DialOptions{OnState: onState, OnUnreadable: unreadable})
 	}
 	o, err := f.natsOptions()
 	if err != nil {
 		return nil, err
 	}
 	warnOfLogin(cmd.ErrOrStderr(), "--server", f.server, ", or give -c")
-	o.OnState = onState
+	o.OnState, o.OnUnreadable = onState, unreadable
 	conn, err := broker.Dial(ctx, o)
 	return &source{Conn: conn}, err
 }
@@ -78,7 +80,7 @@ func (f alertsFlags) openToWrite(cmd *cobra.Command) (*source, error) {
 }
 
 // openLocal asks the process that has the store open, or opens it where there is none.
-func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error)) (*source, error) {
+func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.DialOptions) (*source, error) {
 	if f.server != "" || f.creds != "" {
 		return nil, usageError{errors.New("give either --local or --server and --creds, not both")}
 	}
@@ -96,18 +98,37 @@ func (f alertsFlags) openLocal(ctx context.Context, onState func(string, error))
 	if err := instance.CheckFormat(cfg.DataDir); err != nil {
 		return nil, err
 	}
-	conn, err := broker.DialLocal(ctx, dir, broker.DialOptions{OnState: onState})
+	conn, err := broker.DialLocal(ctx, dir, o)
 	if !errors.Is(err, broker.ErrNotRunning) {
 		return &source{Conn: conn}, err
 	}
-	store, err := broker.Start(ctx, broker.Options{Dir: dir, Private: true})
+	server, err := broker.Start(ctx, broker.Options{Dir: dir, Private: true})
 	if err != nil {
 		return nil, err
 	}
-	if conn, err = broker.Dial(ctx, broker.DialOptions{Server: store, OnState: onState}); err != nil {
-		return nil, errors.Join(err, store.Shutdown())
+	for _, d := range server.Damage() {
+		fmt.Fprintf(notes, "vigil: the store was damaged: stream %s: %d missing (%v), damaged files are kept in %s\n",
+			d.Stream, d.Missing.Count(), d.Missing, d.KeptAside)
 	}
-	return &source{Conn: conn, store: store}, nil
+	if conn, err = broker.Dial(ctx, broker.DialOptions{Server: server, OnState: o.OnState, OnUnreadable: o.OnUnreadable}); err != nil {
+		return nil, errors.Join(err, server.Shutdown())
+	}
+	return &source{Conn: conn, store: server}, nil
+}
+
+// unreadableNote says once each which messages were passed over since their server cannot read them.
+func unreadableNote(notes io.Writer) func([]uint64) {
+	told := store.Ranges{}
+	return func(numbers []uint64) {
+		fresh := store.RangesOf(numbers).Without(told)
+		if len(fresh) == 0 {
+			return
+		}
+		for _, r := range fresh {
+			told.Add(r.First, r.Last)
+		}
+		fmt.Fprintf(notes, "vigil: the server cannot read message %v of the stream: passed over\n", fresh)
+	}
 }
 
 // storeDir is where the server inside vigil keeps its streams.

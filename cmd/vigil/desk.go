@@ -28,6 +28,8 @@ const (
 	tidyEvery = time.Hour
 	// lastWords is how long the end waits for what was stored last to be delivered; the rest goes with the next start.
 	lastWords = time.Second
+	// namesShown is how many names a line of the log has at most.
+	namesShown = 20
 )
 
 // desk is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the pipeline's Publisher.
@@ -78,6 +80,9 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	}
 	if d.objects, err = evidence.OpenObjects(ctx, d.Conn().JetStream(), evidenceLimits(cfg.Evidence)); err != nil {
 		return d, err
+	}
+	if names := d.objects.Damaged(); len(names) > 0 {
+		log.Error("pieces of evidence are damaged", "missing", len(names), "names", names[:min(len(names), namesShown)])
 	}
 	d.OnFull(d.objects.Free)
 	o := evidence.Options{

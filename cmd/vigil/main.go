@@ -126,7 +126,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.Flags().BoolVar(&version, "version", false, "say which vigil this is, as 'vigil version' does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
+	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
 		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), versionCommand(), encodeClipCommand())
 	usageArgs(root)
 	decimalFlags(root)

@@ -1,0 +1,249 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/store"
+)
+
+// Record is a message as a stream keeps it.
+type Record struct {
+	Seq     uint64 // its number in the stream
+	Time    time.Time
+	Subject string
+	ID      string // of the message; empty where it has none
+	Origin  string // its header OriginHeader
+	Data    []byte // nil of a scan of heads
+}
+
+// ScanOptions choose what to read. The zero value is everything that is stored.
+type ScanOptions struct {
+	From    uint64    // the first number, or
+	Since   time.Time // where it is 0, the time from which on
+	Last    uint64    // the last number; 0 for the stream's at the start
+	Subject string    // alerts.AllAlerts where it is empty
+	Heads   bool      // without the messages' contents
+}
+
+const (
+	// stallTime is how long a consumer may give nothing of what it has before it is asked for by number. A server stops for good before a record that
+	// it cannot read, and says so in its own log alone.
+	stallTime = time.Second
+	// goodRun is after how many numbers in a row that can be read the faster way is taken again.
+	goodRun = 100
+)
+
+// Scan reads the stream of alerts up to the number that was its last when it began, each message once and in their order. What the server cannot read is
+// passed over; its numbers are returned.
+func (c *Conn) Scan(ctx context.Context, o ScanOptions, each func(Record) error) (unreadable []uint64, err error) {
+	s, err := c.stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.scan(ctx, s, o, each)
+}
+
+func (c *Conn) scan(ctx context.Context, s jetstream.Stream, o ScanOptions, each func(Record) error) ([]uint64, error) {
+	state := s.CachedInfo().State
+	sc := &scan{c: c, s: s, o: o, next: o.From, last: o.Last, each: each}
+	if sc.last == 0 {
+		sc.last = state.LastSeq
+	}
+	if sc.o.Subject == "" {
+		sc.o.Subject = alerts.AllAlerts
+	}
+	if o.Since.IsZero() || o.From == 0 && !o.Since.After(state.FirstTime) {
+		sc.next = max(sc.next, state.FirstSeq, 1)
+	}
+	for sc.next <= sc.last {
+		before := sc.next
+		over, err := sc.fast(ctx)
+		if err == nil && !over {
+			err = sc.byNumber(ctx, goodRun)
+		}
+		switch {
+		case err != nil:
+			return sc.unreadable, err
+		case over:
+			return sc.finish(ctx)
+		case sc.next == before:
+			return sc.unreadable, errors.New("the stream cannot be read: it changes all the time")
+		}
+	}
+	return sc.finish(ctx)
+}
+
+// scan is a reading of a stream that is under way.
+type scan struct {
+	c          *Conn
+	s          jetstream.Stream
+	o          ScanOptions
+	first      uint64 // of the stream, when it was asked last
+	next, last uint64 // next is 0 where only the time is known
+	deleted    map[uint64]bool
+	gaps       store.Ranges // numbers that a consumer left out, of a scan of all subjects
+	unreadable []uint64
+	each       func(Record) error
+}
+
+// fast reads with a consumer until all is read, or until it stalls: then over is false. The consumer is gone afterwards.
+func (sc *scan) fast(ctx context.Context) (over bool, err error) {
+	cfg := jetstream.ConsumerConfig{
+		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
+		HeadersOnly: sc.o.Heads, FilterSubject: sc.o.Subject, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sc.next,
+	}
+	if sc.next == 0 {
+		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &sc.o.Since
+	}
+	creating, created := context.WithTimeout(ctx, requestTimeout)
+	cons, err := sc.s.CreateConsumer(creating, cfg)
+	created()
+	if err != nil {
+		return false, err
+	}
+	defer sc.c.forget(ctx, sc.s, cons.CachedInfo().Name)
+	if sc.next == 0 {
+		sc.next = cons.CachedInfo().Delivered.Stream + 1
+	}
+	if cons.CachedInfo().NumPending == 0 {
+		return true, nil
+	}
+	it, err := cons.Messages()
+	if err != nil {
+		return false, err
+	}
+	defer it.Stop()
+	for delivered := uint64(1); ; delivered++ {
+		msg, err := nextWithin(ctx, it, stallTime)
+		if errors.Is(err, errStalled) {
+			return false, nil
+		}
+		if err != nil {
+			return false, err
+		}
+		meta, err := msg.Metadata()
+		switch {
+		case err != nil:
+			return false, err
+		case meta.Sequence.Consumer != delivered:
+			return false, nil // one was lost on the way: from here on by number
+		case meta.Sequence.Stream > sc.last:
+			return true, nil
+		}
+		r := Record{
+			Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: msg.Subject(), ID: msg.Headers().Get(jetstream.MsgIDHeader),
+			Origin: msg.Headers().Get(OriginHeader), Data: msg.Data(),
+		}
+		if err := sc.each(r); err != nil {
+			return false, err
+		}
+		if r.Seq > sc.next {
+			sc.gaps.Add(sc.next, r.Seq-1)
+		}
+		sc.next = r.Seq + 1
+		if meta.NumPending == 0 || r.Seq >= sc.last {
+			return true, nil
+		}
+	}
+}
+
+// errStalled means that nothing came for a while.
+var errStalled = errors.New("nothing came")
+
+// nextWithin gives the next message, or errStalled.
+func nextWithin(ctx context.Context, it jetstream.MessagesContext, d time.Duration) (jetstream.Msg, error) {
+	waiting, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	msg, err := it.Next(jetstream.NextContext(waiting))
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return nil, errStalled
+	}
+	return msg, err
+}
+
+// byNumber asks for one number after the other until so many in a row were good. What is neither there nor deleted cannot be read.
+func (sc *scan) byNumber(ctx context.Context, run int) error {
+	if err := sc.lookUpDeleted(ctx); err != nil {
+		return err
+	}
+	for good := 0; sc.next <= sc.last && good < run; sc.next++ {
+		if sc.deleted[sc.next] {
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, requestTimeout)
+		raw, err := sc.s.GetMsg(asking, sc.next)
+		cancel()
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			good = 0
+			sc.unreadable = append(sc.unreadable, sc.next)
+			continue
+		case err != nil:
+			return fmt.Errorf("message %d: %w", sc.next, err)
+		}
+		good++
+		if !covers(sc.o.Subject, raw.Subject) {
+			continue
+		}
+		r := Record{
+			Seq: raw.Sequence, Time: raw.Time, Subject: raw.Subject, ID: raw.Header.Get(nats.MsgIdHdr), Origin: raw.Header.Get(OriginHeader), Data: raw.Data,
+		}
+		if err := sc.each(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookUpDeleted asks which numbers are not there for a reason.
+func (sc *scan) lookUpDeleted(ctx context.Context) error {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	info, err := sc.s.Info(asking, jetstream.WithDeletedDetails(true))
+	if err != nil {
+		return err
+	}
+	sc.deleted, sc.first = map[uint64]bool{}, info.State.FirstSeq
+	for _, n := range info.State.Deleted {
+		sc.deleted[n] = true
+	}
+	sc.next = max(sc.next, sc.first)
+	return nil
+}
+
+// finish gives the numbers that could not be read. A server passes over some of them itself, without a word, so that of all subjects each gap is looked at.
+func (sc *scan) finish(ctx context.Context) ([]uint64, error) {
+	if sc.next <= sc.last {
+		sc.gaps.Add(sc.next, sc.last)
+	}
+	if sc.o.Subject == alerts.AllAlerts && len(sc.gaps) > 0 {
+		if err := sc.lookUpDeleted(ctx); err != nil {
+			return sc.unreadable, err
+		}
+		for _, gap := range sc.gaps {
+			for n := max(gap.First, sc.first); n <= gap.Last; n++ {
+				if !sc.deleted[n] {
+					sc.unreadable = append(sc.unreadable, n)
+				}
+			}
+		}
+		slices.Sort(sc.unreadable)
+	}
+	sc.c.tellUnreadable(sc.unreadable)
+	return sc.unreadable, nil
+}
+
+// tellUnreadable reports numbers that were passed over to whoever wants to know.
+func (c *Conn) tellUnreadable(numbers []uint64) {
+	if len(numbers) > 0 && c.onUnreadable != nil {
+		c.onUnreadable(numbers)
+	}
+}

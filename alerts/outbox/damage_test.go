@@ -1,0 +1,369 @@
+package outbox
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/store"
+)
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// files are those of a stream.
+func files(dir, stream string) string {
+	return filepath.Join(dir, "jetstream", "$G", "streams", stream)
+}
+
+// change does something to what a file holds.
+func change(t *testing.T, path string, do func([]byte) []byte) {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, do(data), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// remove removes what a test made.
+func remove(t *testing.T, path string) {
+	t.Helper()
+	if err := os.RemoveAll(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// inMessage changes a byte of the message with this id.
+func inMessage(id string) func([]byte) []byte {
+	return func(data []byte) []byte {
+		data[bytes.Index(data, []byte("Nats-Msg-Id: "+id))+3] ^= 0x55
+		return data
+	}
+}
+
+// opened is an outbox of a directory with one way and a log.
+func opened(t *testing.T, dir string) (*Outbox, *shelf, *lockedBuffer) {
+	t.Helper()
+	log, way := &lockedBuffer{}, &shelf{name: "shelf"}
+	o := open(t, Options{
+		Server: broker.Options{Dir: dir}, Ways: []Way{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	return o, way, log
+}
+
+// stored are the ids in the stream, in their order.
+func stored(t *testing.T, o *Outbox) (ids []string) {
+	t.Helper()
+	if _, err := o.conn.Scan(within(t), broker.ScanOptions{Heads: true}, func(r broker.Record) error {
+		ids = append(ids, r.ID)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return ids
+}
+
+// Whatever is done to the files of a store: it opens, what is lost is said by its number, no event that had ended gets a second end, no number comes twice, and
+// alerts go on. A second start has nothing to say.
+func TestADamagedStore(t *testing.T) {
+	base := filepath.Join(t.TempDir(), "base")
+	o, way, _ := opened(t, base)
+	var ids []string
+	for range 4 {
+		ids = append(ids, wholeEvent(t, o, "yard")...)
+	}
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	way.mu.Lock()
+	delivered := len(way.got)
+	way.mu.Unlock()
+	if err := o.Close(); err != nil || delivered != len(ids) {
+		t.Fatalf("%d of %d were delivered: %v", delivered, len(ids), err)
+	}
+	const block, index = "msgs/1.blk", "msgs/index.db"
+	seventh := func(b []byte) int { return bytes.Index(b, []byte("Nats-Msg-Id: "+ids[6])) }
+	half := func(b []byte) []byte { return b[:seventh(b)] }
+	zeros := func(b []byte) []byte { clear(b[seventh(b) : seventh(b)+64]); return b }
+	tests := []struct {
+		name    string
+		do      func(t *testing.T, alerts, places string, dir string)
+		missing string // numbers; empty for none
+		quiet   bool   // nothing is to be said
+	}{
+		{name: "nothing", do: func(*testing.T, string, string, string) {}, quiet: true},
+		{name: "no index", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, index)) }, quiet: true},
+		{name: "a flip", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), inMessage(ids[4])) }, missing: "5"},
+		{name: "two flips without an index", do: func(t *testing.T, a, _, _ string) {
+			change(t, filepath.Join(a, block), inMessage(ids[0]))
+			change(t, filepath.Join(a, block), inMessage(ids[11]))
+			remove(t, filepath.Join(a, index))
+		}, missing: "1,12"},
+		{name: "half of it", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), half) }, missing: "7-12"},
+		{name: "half of it without an index", do: func(t *testing.T, a, _, _ string) {
+			change(t, filepath.Join(a, block), half)
+			remove(t, filepath.Join(a, index))
+		}, missing: "7-12"},
+		{name: "zeros", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), zeros) }, missing: "7"},
+		{name: "no block", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, block)) }, missing: "1-12"},
+		{name: "an empty block", do: func(t *testing.T, a, _, _ string) {
+			change(t, filepath.Join(a, block), func([]byte) []byte { return nil })
+		}, missing: "1-12"},
+		{name: "no description", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, "meta.inf")) }},
+		{name: "a flip in the description", do: func(t *testing.T, a, _, _ string) {
+			change(t, filepath.Join(a, "meta.inf"), func(b []byte) []byte { b[len(b)/2] ^= 1; return b })
+		}},
+		{name: "no streams", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Dir(a)) }, missing: "1-12"},
+		{name: "no positions", do: func(t *testing.T, _, p, _ string) { remove(t, p) }},
+		{name: "zeros in the positions", do: func(t *testing.T, _, p, _ string) {
+			change(t, filepath.Join(p, block), func(b []byte) []byte { clear(b[:200]); return b })
+			remove(t, filepath.Join(p, index))
+		}},
+		{name: "no ledger", do: func(t *testing.T, _, _, dir string) { remove(t, store.LedgerFile(dir)) }},
+		{name: "a flip in the ledger", do: func(t *testing.T, _, _, dir string) {
+			change(t, store.LedgerFile(dir), func(b []byte) []byte { b[len(b)-9] ^= 1; return b })
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "store")
+			if err := os.CopyFS(dir, os.DirFS(base)); err != nil {
+				t.Fatal(err)
+			}
+			remove(t, filepath.Join(dir, "vigil.sock"))
+			test.do(t, files(dir, broker.Stream), files(dir, "KV_"+broker.PositionsBucket), dir)
+			o, way, log := opened(t, dir)
+			said := log.String()
+			lost := strings.Contains(said, "alerts are missing from the store")
+			switch {
+			case test.missing != "" && !strings.Contains(said, "numbers="+test.missing+" "):
+				t.Errorf("missing are %s, said is: %s", test.missing, said)
+			case test.missing == "" && lost:
+				t.Errorf("nothing is missing, said is: %s", said)
+			case test.quiet != (said == ""):
+				t.Errorf("quiet: %v, said is: %s", test.quiet, said)
+			}
+			want := slices.Clone(ids)
+			for i := range ids {
+				if n := uint64(i + 1); numbers(test.missing).Has(n) {
+					want[i] = ""
+				}
+			}
+			want = slices.DeleteFunc(want, func(id string) bool { return id == "" })
+			if got := stored(t, o); !slices.Equal(got, want) {
+				t.Errorf("stored are %v, want %v", got, want)
+			}
+			// What comes now has numbers of its own, and is delivered once.
+			fresh := wholeEvent(t, o, "yard")
+			if err := o.Drain(within(t)); err != nil {
+				t.Fatal(err)
+			}
+			way.mu.Lock()
+			var got []string
+			for _, m := range way.got {
+				if m.Seq <= uint64(len(ids)) {
+					t.Errorf("%s has number %d, which another one had", m.ID, m.Seq)
+				}
+				got = append(got, m.ID)
+			}
+			way.mu.Unlock()
+			if !slices.Equal(got, fresh) {
+				t.Errorf("delivered are %v, want %v", got, fresh)
+			}
+			if err := o.Close(); err != nil {
+				t.Fatal(err)
+			}
+			o, _, log = opened(t, dir)
+			if said := log.String(); said != "" {
+				t.Errorf("the second start said: %s", said)
+			}
+			if got := stored(t, o); !slices.Equal(got, slices.Concat(want, fresh)) {
+				t.Errorf("later stored are %v, want %v", got, slices.Concat(want, fresh))
+			}
+		})
+	}
+}
+
+func numbers(text string) (r store.Ranges) {
+	var n, first uint64
+	run := false
+	for _, c := range text + "," {
+		switch {
+		case c == '-':
+			first, n, run = n, 0, true
+		case c == ',' && n > 0:
+			if !run {
+				first = n
+			}
+			r.Add(first, n)
+			n, run = 0, false
+		case c >= '0' && c <= '9':
+			n = 10*n + uint64(c-'0')
+		}
+	}
+	return r
+}
+
+// An event that was open when the process died, and whose last messages the store has lost, is ended with a number that none of its messages had.
+func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o, _, _ := opened(t, dir)
+	id := alerts.NewID()
+	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseUpdate} {
+		if err := o.Publish(within(t), event("yard", id, seq, phase)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, filepath.Join(files(dir, broker.Stream), "msgs/1.blk"), inMessage(id+":2"))
+	o, _, log := opened(t, dir)
+	want := []string{id + ":0", id + ":1", id + ":3"}
+	if got := stored(t, o); !slices.Equal(got, want) {
+		t.Errorf("stored are %v, want %v: %s", got, want, log)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Without any ledger a stream that became shorter counts from less on. A position above its last number is set back, and what comes is delivered.
+func TestAPositionAboveTheLastNumber(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o, _, _ := opened(t, dir)
+	wholeEvent(t, o, "yard")
+	wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, filepath.Join(files(dir, broker.Stream), "msgs/1.blk"), func(b []byte) []byte { return b[:len(b)/2] })
+	remove(t, filepath.Join(files(dir, broker.Stream), "msgs/index.db"))
+	remove(t, store.LedgerFile(dir))
+	o, way, log := opened(t, dir)
+	if !strings.Contains(log.String(), "set back to what was delivered") {
+		t.Errorf("the position was not set back: %s", log)
+	}
+	fresh := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	way.mu.Lock()
+	defer way.mu.Unlock()
+	var got []string
+	for _, m := range way.got {
+		got = append(got, m.ID)
+	}
+	if len(got) < 3 || !slices.Equal(got[len(got)-3:], fresh) {
+		t.Errorf("delivered are %v, want %v at the end", got, fresh)
+	}
+}
+
+// A directory that is deleted under a running vigil: what is published from then on is on the disk that there is.
+func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o, way, log := opened(t, dir)
+	first := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	fresh := wholeEvent(t, o, "yard")
+	if err := o.Drain(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Error(err)
+	}
+	said := log.String()
+	for _, want := range []string{"ALARM", "was deleted or replaced", "alerts are missing from the store", "numbers=1-3 "} {
+		if !strings.Contains(said, want) {
+			t.Errorf("%q was not said: %s", want, said)
+		}
+	}
+	way.mu.Lock()
+	var got []string
+	for _, m := range way.got {
+		got = append(got, m.ID)
+	}
+	way.mu.Unlock()
+	if !slices.Equal(got, slices.Concat(first, fresh)) {
+		t.Errorf("delivered are %v, want %v", got, slices.Concat(first, fresh))
+	}
+	o, _, _ = opened(t, dir)
+	if got := stored(t, o); !slices.Equal(got, fresh) {
+		t.Errorf("the new store has %v, want %v", got, fresh)
+	}
+}
+
+// What is missing is put back in its place, by its number and id, from a copy of the store.
+func TestMissingAlertsArePutBack(t *testing.T) {
+	top := t.TempDir()
+	dir, backup := filepath.Join(top, "store"), filepath.Join(top, "backup")
+	o, _, _ := opened(t, dir)
+	ids := append(wholeEvent(t, o, "yard"), wholeEvent(t, o, "gate")...)
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(backup, os.DirFS(files(dir, "."))); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{ids[1], ids[5]} {
+		change(t, filepath.Join(files(dir, broker.Stream), "msgs/1.blk"), inMessage(id))
+	}
+	o, _, log := opened(t, dir)
+	if !strings.Contains(log.String(), "numbers=2,6 ") {
+		t.Fatalf("the loss was not said: %s", log)
+	}
+	later := wholeEvent(t, o, "yard")
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	known, _, err := store.ReadState(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	back, err := store.Rescue(dir, known, []string{backup}, time.Now())
+	if err != nil || back.String() != "2,6" {
+		t.Fatalf("put back are %v, %v", back, err)
+	}
+	o, _, log = opened(t, dir)
+	if got, want := stored(t, o), slices.Concat(ids, later); !slices.Equal(got, want) || log.String() != "" {
+		t.Errorf("stored are %v, want %v: %s", got, want, log)
+	}
+	if again, err := store.Rescuable(dir, known); err != nil || len(again) > 0 {
+		t.Errorf("there is still %v to put back, %v", again, err)
+	}
+}

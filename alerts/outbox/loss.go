@@ -1,0 +1,217 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts/broker"
+	"vigil/alerts/store"
+)
+
+// loss is what was found missing since the outbox was opened.
+type loss struct {
+	mu      sync.Mutex
+	fresh   []store.Damage // found and not yet reported
+	missing store.Ranges
+	kept    string
+	again   int          // how many more times it is published
+	known   *store.State // what the ledger said when the files were looked at last; nil where it said nothing
+	ledger  string       // what is wrong with the ledger
+}
+
+// lossRepeats is how many more times a loss is published, at the pace of remind: those who listen connect after it was found.
+const lossRepeats = 3
+
+// found says whether something was found that is not reported yet.
+func (l *loss) found() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.fresh) > 0
+}
+
+// prepare looks after the files before each start of the server, while nothing else has them open.
+func (o *Outbox) prepare(dir string) error {
+	l := &o.loss
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var known *store.State
+	if o.ledger == nil {
+		var err error
+		if known, l.ledger, err = store.ReadState(dir); err != nil {
+			return err
+		}
+	} else {
+		known = o.ledger.State()
+	}
+	found, err := store.Prepare(dir, known, time.Now())
+	if err != nil {
+		// The room that is held back is for this, too: what is set aside is at most as large as the blocks that are damaged.
+		o.reserve.release()
+		if found, err = store.Prepare(dir, known, time.Now()); err != nil {
+			return err
+		}
+	}
+	l.fresh, l.known = append(l.fresh, found...), known
+	if o.ledger == nil {
+		o.ledger = store.NewLedger(dir, known, o.opts.Server.LazySync)
+	} else {
+		o.ledger.Verify()
+	}
+	for _, d := range found {
+		if d.Stream == store.AlertStream {
+			o.ledger.Lost(d.Missing)
+		}
+	}
+	return nil
+}
+
+// closeLedger writes what the ledger still has to write. Where that cannot be, as on a full disk, the stream is ahead of it, which is no loss.
+func (o *Outbox) closeLedger() {
+	if o.ledger == nil {
+		return
+	}
+	if err := o.ledger.Close(); err != nil {
+		o.log.Warn("the ledger of stored alerts cannot be written", "error", err)
+	}
+}
+
+// sayLoss reports what was found since it was called last, once alerts can be published.
+func (o *Outbox) sayLoss() {
+	l := &o.loss
+	l.mu.Lock()
+	fresh := l.fresh
+	l.fresh = nil
+	for _, d := range fresh {
+		if d.Stream != store.AlertStream {
+			continue
+		}
+		if len(d.Missing) > 0 {
+			l.again = lossRepeats
+		}
+		for _, r := range d.Missing {
+			l.missing.Add(r.First, r.Last)
+		}
+		if d.KeptAside != "" {
+			l.kept = d.KeptAside
+		}
+	}
+	due := l.again == lossRepeats
+	l.mu.Unlock()
+	for _, d := range fresh {
+		o.logDamage(d)
+	}
+	if due {
+		o.tellLoss()
+	}
+}
+
+func (o *Outbox) logDamage(d store.Damage) {
+	var attrs []any
+	if d.Stream != store.AlertStream {
+		attrs = append(attrs, "stream", d.Stream)
+	}
+	if len(d.Missing) > 0 {
+		attrs = append(attrs, "missing", d.Missing.Count(), "numbers", d.Missing.String())
+	}
+	attrs = append(attrs, "places", strings.Join(d.Places, "; "), "kept_aside", d.KeptAside)
+	switch {
+	case len(d.Missing) == 0:
+		o.log.Warn("the store was damaged and is whole again", attrs...)
+	case d.Stream == store.AlertStream:
+		o.log.Error("alerts are missing from the store", attrs...)
+	default:
+		o.log.Error("messages are missing from the store", attrs...)
+	}
+}
+
+// tellLoss publishes once more what is missing; false where it has been published often enough.
+func (o *Outbox) tellLoss() bool {
+	o.loss.mu.Lock()
+	due := o.loss.again > 0
+	if due {
+		o.loss.again--
+	}
+	o.loss.mu.Unlock()
+	if due {
+		o.trouble.mu.Lock()
+		defer o.trouble.mu.Unlock()
+		o.tell(o.trouble.now(o.opts.Server.Dir))
+	}
+	return due
+}
+
+// check compares the stream with the ledger while the server runs.
+func (o *Outbox) check(ctx context.Context) {
+	known := o.ledger.State()
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
+	if err != nil || known.Last == 0 {
+		return // whoever stores the next alert meets it
+	}
+	info := s.CachedInfo()
+	if info.State.Msgs >= known.Must.Count() && info.State.LastSeq >= known.Last {
+		return
+	}
+	if info, err = s.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
+		return
+	}
+	var gone store.Ranges
+	if first := info.State.FirstSeq; first > 1 {
+		gone.Add(1, first-1)
+	}
+	for _, n := range info.State.Deleted {
+		gone.Add(n, n)
+	}
+	if info.State.LastSeq < known.Last {
+		gone.Add(info.State.LastSeq+1, known.Last)
+	}
+	// What was reclaimed meanwhile is no loss.
+	missing := known.Must.Without(known.Must.Without(gone)).Within(o.ledger.State().First, known.Last)
+	if len(missing) == 0 {
+		return
+	}
+	o.ledger.Lost(missing)
+	o.loss.mu.Lock()
+	o.loss.fresh = append(o.loss.fresh, store.Damage{Stream: store.AlertStream, Missing: missing})
+	o.loss.mu.Unlock()
+	o.sayLoss()
+	if info.State.LastSeq < known.Last {
+		// Only a start makes numbers go on where they were.
+		o.sick.set(errShortened)
+	}
+}
+
+// errShortened means that the stream has lost its last number.
+var errShortened = errors.New("the stream of alerts has become shorter")
+
+// noteStreams keeps the descriptions of the streams, and their last numbers, for the day when they are lost.
+func (o *Outbox) noteStreams() {
+	if o.server.Moved() != nil {
+		return
+	}
+	all, err := store.Describe(o.opts.Server.Dir)
+	if err != nil {
+		o.log.Debug("descriptions of the streams not kept", "error", err)
+		return
+	}
+	if _, ours := all[store.AlertStream]; !ours {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	for name, s := range all {
+		stream, err := o.conn.JetStream().Stream(ctx, name)
+		if err != nil {
+			continue
+		}
+		s.Last = stream.CachedInfo().State.LastSeq
+		all[name] = s
+	}
+	o.ledger.Streams(all)
+}

@@ -1,0 +1,160 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"hash"
+	"strconv"
+
+	"github.com/minio/highwayhash"
+)
+
+// The form of a block of messages, as nats-server 2.10 and later write it (server/filestore.go, writeMsgRecordLocked): one record after the other, each
+//
+//	length uint32 | number uint64 | time int64 | length of the subject uint16 | subject | [length of the headers uint32] | headers | contents | hash 8 bytes
+//
+// in little endian. The highest bit of the length says that there are headers; those of the number say that the message was erased, or that the record
+// only remembers that a message was deleted. The hash is HighwayHash-64 of all but the lengths, with the SHA-256 of the stream's name, a dash
+// and the block's number as its key.
+const (
+	headBytes    = 22
+	hashBytes    = 8
+	leastRecord  = headBytes + hashBytes
+	mostRecord   = 32 << 20
+	headersBit   = 1 << 31
+	erasedBit    = 1 << 63
+	tombstoneBit = 1 << 62
+	// hashBudget is how many times the size of a block is hashed at most to find the next record behind a damaged place.
+	hashBudget = 64
+)
+
+// record is a message of a block, as slices of it.
+type record struct {
+	seq             uint64
+	time            int64
+	erased, deleted bool // a deleted one has no contents, and only says that the message with this number is gone
+	subject         string
+	headers, data   []byte
+	raw             []byte
+}
+
+// gone is a place in a block that cannot be read.
+type gone struct {
+	at, bytes     int
+	after, before uint64 // numbers of the messages before and behind it; 0 for none
+	cut           bool   // the block ends within a record, or in zeros
+}
+
+func newHash(name string) hash.Hash64 {
+	key := sha256.Sum256([]byte(name))
+	h, err := highwayhash.New64(key[:])
+	if err != nil {
+		panic(err) // the key has the right length
+	}
+	return h
+}
+
+// blockHash is that of the records of a block.
+func blockHash(stream string, block int) hash.Hash64 {
+	return newHash(stream + "-" + strconv.Itoa(block))
+}
+
+// parseRecord reads the record at the beginning of buf; false where there is none that is whole.
+func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
+	if len(buf) < leastRecord {
+		return r, false
+	}
+	length := binary.LittleEndian.Uint32(buf)
+	headers := length&headersBit != 0
+	length &^= headersBit
+	subject := int(binary.LittleEndian.Uint16(buf[20:]))
+	from := headBytes + subject
+	if headers {
+		from += 4
+	}
+	if length < leastRecord || length > mostRecord || int(length) > len(buf) || from > int(length)-hashBytes {
+		return r, false
+	}
+	r.raw = buf[:length]
+	body := r.raw[from : len(r.raw)-hashBytes]
+	h.Reset()
+	_, _ = h.Write(r.raw[4:20]) // a hash takes everything
+	_, _ = h.Write(r.raw[headBytes : headBytes+subject])
+	_, _ = h.Write(body)
+	if !bytes.Equal(h.Sum(nil), r.raw[len(r.raw)-hashBytes:]) {
+		return r, false
+	}
+	seq := binary.LittleEndian.Uint64(buf[4:])
+	r.erased, r.deleted = seq&erasedBit != 0 || seq == 0, seq&tombstoneBit != 0
+	r.seq = seq &^ (erasedBit | tombstoneBit)
+	r.time = int64(binary.LittleEndian.Uint64(buf[12:]))
+	r.subject, r.data = string(r.raw[headBytes:headBytes+subject]), body
+	if headers {
+		n := int(binary.LittleEndian.Uint32(r.raw[headBytes+subject:]))
+		if n < 0 || n > len(body) {
+			return r, false
+		}
+		r.headers, r.data = body[:n], body[n:]
+	}
+	return r, true
+}
+
+// parseBlock gives the records of a block that are whole, and the places where there are none.
+func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []gone) {
+	budget := hashBudget * len(buf)
+	last := uint64(0)
+	for at := 0; at < len(buf); {
+		if r, ok := parseRecord(buf[at:], h); ok {
+			records = append(records, r)
+			if !r.deleted && r.seq != 0 {
+				if n := len(bad); n > 0 && bad[n-1].before == 0 {
+					bad[n-1].before = r.seq
+				}
+				last = r.seq
+			}
+			at += len(r.raw)
+			continue
+		}
+		next := resume(buf, at+1, h, &budget)
+		bad = append(bad, gone{at: at, bytes: next - at, after: last, cut: next == len(buf) && endsWithin(buf[at:])})
+		at = next
+	}
+	return records, bad
+}
+
+// resume finds the next record behind a damaged place, or the end of the block.
+func resume(buf []byte, from int, h hash.Hash64, budget *int) int {
+	for at := from; at+leastRecord <= len(buf) && *budget > 0; at++ {
+		length := int(binary.LittleEndian.Uint32(buf[at:]) &^ headersBit)
+		subject := int(binary.LittleEndian.Uint16(buf[at+20:]))
+		if length < leastRecord || length > mostRecord || length > len(buf)-at || subject > length-leastRecord {
+			continue
+		}
+		*budget -= length
+		if _, ok := parseRecord(buf[at:], h); ok {
+			return at
+		}
+	}
+	return len(buf)
+}
+
+// endsWithin says whether a block's last bytes are what a write leaves that was cut off: less than the record that they begin, or zeros.
+func endsWithin(tail []byte) bool {
+	if len(bytes.Trim(tail, "\x00")) == 0 || len(tail) < 4 {
+		return true
+	}
+	length := int(binary.LittleEndian.Uint32(tail) &^ headersBit)
+	return length >= leastRecord && length <= mostRecord && length > len(tail)
+}
+
+// tombstone is the record that a message was deleted, by which a stream without messages knows its last number.
+func tombstone(stream string, block int, seq uint64, time int64) []byte {
+	b := make([]byte, headBytes, leastRecord)
+	binary.LittleEndian.PutUint32(b, leastRecord)
+	binary.LittleEndian.PutUint64(b[4:], seq|tombstoneBit)
+	binary.LittleEndian.PutUint64(b[12:], uint64(time))
+	h := blockHash(stream, block)
+	_, _ = h.Write(b[4:20])
+	return h.Sum(b)
+}

@@ -1,0 +1,224 @@
+package store
+
+import (
+	"bytes"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/google/renameio/v2"
+)
+
+const (
+	messages   = "msgs"
+	blockEnd   = ".blk"
+	indexFile  = "index.db"
+	metaFile   = "meta.inf"
+	metaSum    = "meta.sum"
+	keyFile    = "meta.key"
+	compressed = "cmp" // what a compressed block begins with
+)
+
+// folder is a stream's.
+type folder struct {
+	name string
+	path string
+}
+
+func (f folder) file(parts ...string) string {
+	return filepath.Join(append([]string{f.path}, parts...)...)
+}
+
+// folders are those of all streams of a server, of whatever account.
+func folders(dir string) (all []folder, err error) {
+	accounts, err := os.ReadDir(filepath.Join(dir, "jetstream"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for _, a := range accounts {
+		streams, err := os.ReadDir(filepath.Join(dir, "jetstream", a.Name(), "streams"))
+		if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range streams {
+			if s.IsDir() && !strings.HasPrefix(s.Name(), ".") {
+				all = append(all, folder{s.Name(), filepath.Join(dir, "jetstream", a.Name(), "streams", s.Name())})
+			}
+		}
+	}
+	return all, nil
+}
+
+// blocks are the numbers of a stream's blocks, the oldest first.
+func (f folder) blocks() ([]int, error) {
+	entries, err := os.ReadDir(f.file(messages))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	var numbers []int
+	for _, e := range entries {
+		stem, ok := strings.CutSuffix(e.Name(), blockEnd)
+		if n, bad := strconv.Atoi(stem); ok && bad == nil && e.Type().IsRegular() {
+			numbers = append(numbers, n)
+		}
+	}
+	slices.Sort(numbers)
+	return numbers, err
+}
+
+func (f folder) block(n int) string { return f.file(messages, strconv.Itoa(n)+blockEnd) }
+
+// opaque says whether a stream is encrypted, as vigil makes none: nothing can be said of it.
+func (f folder) opaque() bool {
+	_, err := os.Stat(f.file(keyFile))
+	return err == nil
+}
+
+// indexFits says whether the server will trust its index, and so read no block and cut none: it is whole, and of the last block as it is.
+func (f folder) indexFits(blocks []int) bool {
+	index, err := os.ReadFile(f.file(messages, indexFile))
+	if err != nil || len(blocks) == 0 || len(index) < 2*hashBytes {
+		return false
+	}
+	body, sum := index[:len(index)-hashBytes], index[len(index)-hashBytes:]
+	h := newHash(f.name)
+	_, _ = h.Write(body)
+	if !bytes.Equal(h.Sum(nil), sum) {
+		return false
+	}
+	b, err := os.Open(f.block(blocks[len(blocks)-1]))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = b.Close() }() // it was only read
+	info, err := b.Stat()
+	if err != nil || info.Size() < hashBytes {
+		return false
+	}
+	last := make([]byte, hashBytes)
+	if _, err := b.ReadAt(last, info.Size()-hashBytes); err != nil {
+		return false
+	}
+	return bytes.Equal(last, body[len(body)-hashBytes:])
+}
+
+// readMeta gives a stream's description and says whether it is whole.
+func (f folder) readMeta() (meta []byte, whole bool) {
+	meta, err := os.ReadFile(f.file(metaFile))
+	if err != nil || len(meta) == 0 {
+		return nil, false
+	}
+	sum, err := os.ReadFile(f.file(metaSum))
+	return meta, err == nil && string(sum) == sumOf(f.name, meta)
+}
+
+func sumOf(stream string, meta []byte) string {
+	h := newHash(stream)
+	_, _ = h.Write(meta)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+func (f folder) writeMeta(meta []byte) error {
+	return errors.Join(writeFile(f.file(metaFile), meta), writeFile(f.file(metaSum), []byte(sumOf(f.name, meta))))
+}
+
+// writeFile writes a file whole or not at all, synced.
+func writeFile(path string, data []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(path, data, 0o600); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// keep puts what a path leads to into the folder for damaged files as well. The file itself stays until it is written anew under its name, which leaves what
+// is kept as it is: both are one file only as long as nobody does.
+func (a *aside) keep(f folder, path string) error {
+	if _, err := os.Lstat(path); err != nil {
+		return nil //nolint:nilerr // there is nothing to keep
+	}
+	to, err := a.place(f, path)
+	if err != nil {
+		return err
+	}
+	if err := os.Link(path, to); err == nil {
+		return syncDir(filepath.Dir(to))
+	}
+	data, err := os.ReadFile(path) // a file system without links
+	if err != nil {
+		return err
+	}
+	return writeFile(to, data)
+}
+
+// move puts a file away.
+func (a *aside) move(f folder, path string) error {
+	if _, err := os.Lstat(path); err != nil {
+		return nil //nolint:nilerr // there is nothing to move
+	}
+	to, err := a.place(f, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(path, to), syncDir(filepath.Dir(path)))
+}
+
+// aside is the folder for damaged files of one look at a store. It is made when it is needed.
+type aside struct {
+	dir, stamp string
+	root       string // empty until it is needed
+	used       map[string]bool
+}
+
+// damagedFolder is where damaged files are kept.
+const damagedFolder = "damaged"
+
+func (a *aside) place(f folder, path string) (string, error) {
+	if a.root == "" {
+		root := filepath.Join(a.dir, damagedFolder, a.stamp)
+		for n := 2; ; n++ {
+			if _, err := os.Lstat(root); errors.Is(err, os.ErrNotExist) {
+				break
+			}
+			root = filepath.Join(a.dir, damagedFolder, a.stamp+"-"+strconv.Itoa(n))
+		}
+		a.root, a.used = root, map[string]bool{}
+	}
+	inner, err := filepath.Rel(f.path, path)
+	if err != nil {
+		return "", err
+	}
+	to := filepath.Join(a.root, f.name, inner)
+	a.used[f.name] = true
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return "", fmt.Errorf("no room to keep damaged files: %w", err)
+	}
+	return to, nil
+}
+
+// of is the folder with a stream's files; empty where none were kept.
+func (a *aside) of(stream string) string {
+	if a.used[stream] {
+		return filepath.Join(a.root, stream)
+	}
+	return ""
+}

@@ -1,0 +1,247 @@
+package store
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"sync"
+	"time"
+)
+
+// Ledger keeps a State on the disk, in a file beside the streams. Whoever changes it waits for nothing: changes are written soon after, several at once, and
+// synced. Its methods may be called concurrently.
+type Ledger struct {
+	dir string
+	// Lazy leaves it to the system when what was written reaches the disk.
+	lazy bool
+
+	mu      sync.Mutex
+	state   *State
+	pending []byte
+	renew   bool // the file is to be written from the beginning
+	verify  bool // it is to be looked whether the file is still there
+	failed  error
+
+	once   sync.Once
+	signal chan struct{} // 1: something waits to be written
+	stop   chan struct{}
+	done   chan struct{}
+
+	file *os.File // the writer's, as is size
+	size int
+}
+
+const (
+	// batchTime is how long changes are gathered after something was written.
+	batchTime = 25 * time.Millisecond
+	// retryTime is the pause after a write that failed.
+	retryTime = time.Second
+	// renewAt is the size at which the file is written anew.
+	renewAt = 1 << 20
+)
+
+// NewLedger begins to keep a state, which is nil for an empty one.
+func NewLedger(dir string, s *State, lazy bool) *Ledger {
+	if s == nil {
+		s = newState()
+	}
+	s = s.clone() // the caller's stays as it is
+	l := &Ledger{
+		dir: dir, lazy: lazy, state: s, renew: true, signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+	}
+	l.signal <- struct{}{}
+	go l.run()
+	return l
+}
+
+// State is a copy of what the ledger says now.
+func (l *Ledger) State() *State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.state.clone()
+}
+
+// Stored notes a message that was acknowledged.
+func (l *Ledger) Stored(number uint64, alert string, seq int, ended bool, data []byte) {
+	e := entry{Stored: number, Alert: alert, Seq: seq, Ended: ended}
+	if !ended {
+		e.Data = json.RawMessage(data)
+	}
+	l.note(e)
+}
+
+// Reclaimed notes that what lies below first was let go.
+func (l *Ledger) Reclaimed(first uint64) { l.note(entry{First: first}) }
+
+// Lost notes numbers that are not there and were reported.
+func (l *Ledger) Lost(numbers Ranges) {
+	if len(numbers) > 0 {
+		l.note(entry{Holes: numbers})
+	}
+}
+
+// Ended notes that nothing more is to be done about an event.
+func (l *Ledger) Ended(alert string) { l.note(entry{Alert: alert, Ended: true}) }
+
+// Found notes numbers that the stream has.
+func (l *Ledger) Found(numbers Ranges) {
+	if len(numbers) > 0 {
+		l.note(entry{There: numbers})
+	}
+}
+
+// Cursors notes how far alerts were delivered.
+func (l *Ledger) Cursors(at map[string]uint64) {
+	if len(at) > 0 {
+		l.note(entry{Cursors: at})
+	}
+}
+
+// Forget drops cursors.
+func (l *Ledger) Forget(keys ...string) {
+	if len(keys) > 0 {
+		l.note(entry{Forget: keys})
+	}
+}
+
+// Streams notes which streams there are, with their descriptions and last numbers.
+func (l *Ledger) Streams(s map[string]Stream) {
+	if len(s) > 0 {
+		l.note(entry{Streams: s})
+	}
+}
+
+// Verify writes the whole file again where it has gone with its directory.
+func (l *Ledger) Verify() {
+	l.mu.Lock()
+	l.verify = true
+	l.mu.Unlock()
+	l.wake()
+}
+
+// Err is why it could not be written last; nil where it could.
+func (l *Ledger) Err() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.failed
+}
+
+func (l *Ledger) note(e entry) {
+	text, err := line(e)
+	l.mu.Lock()
+	l.state.apply(e)
+	if err != nil || len(l.pending) > renewAt {
+		l.renew = true
+	} else {
+		l.pending = append(l.pending, text...)
+	}
+	l.mu.Unlock()
+	l.wake()
+}
+
+func (l *Ledger) wake() {
+	select {
+	case l.signal <- struct{}{}:
+	default:
+	}
+}
+
+// Close writes what still waits.
+func (l *Ledger) Close() error {
+	l.once.Do(func() { close(l.stop) })
+	<-l.done
+	return l.Err()
+}
+
+func (l *Ledger) run() {
+	defer close(l.done)
+	for over := false; !over; {
+		select {
+		case <-l.signal:
+		case <-l.stop:
+			over = true
+		}
+		err := l.write()
+		l.mu.Lock()
+		l.failed = err
+		l.mu.Unlock()
+		pause := batchTime
+		if err != nil {
+			l.mu.Lock()
+			l.renew = true
+			l.mu.Unlock()
+			l.wake()
+			pause = retryTime
+		}
+		if over {
+			break
+		}
+		select {
+		case <-time.After(pause):
+		case <-l.stop:
+			over = true
+			err := l.write()
+			l.mu.Lock()
+			l.failed = err
+			l.mu.Unlock()
+		}
+	}
+	if l.file != nil {
+		_ = l.file.Close() // everything in it is synced
+	}
+}
+
+// write writes what waits, or the whole file where that is due.
+func (l *Ledger) write() error {
+	l.mu.Lock()
+	text, renew := l.pending, l.renew || l.file == nil || l.size > renewAt || l.verify && l.gone()
+	l.pending, l.verify = nil, false
+	if renew {
+		var err error
+		l.renew = false
+		if text, err = line(entry{Version: ledgerVersion, State: l.state}); err != nil {
+			l.mu.Unlock()
+			return err
+		}
+	}
+	l.mu.Unlock()
+	switch {
+	case renew:
+		return l.begin(text)
+	case len(text) == 0:
+		return nil
+	}
+	n, err := l.file.Write(text)
+	l.size += n
+	if err == nil && !l.lazy {
+		err = l.file.Sync()
+	}
+	return err
+}
+
+// gone says whether the file that is written is not the one that is found.
+func (l *Ledger) gone() bool {
+	ours, err := l.file.Stat()
+	if err != nil {
+		return true
+	}
+	there, err := os.Stat(LedgerFile(l.dir))
+	return err != nil || !os.SameFile(ours, there)
+}
+
+// begin writes the file anew and goes on behind.
+func (l *Ledger) begin(text []byte) error {
+	if l.file != nil {
+		_ = l.file.Close() // it is replaced
+		l.file = nil
+	}
+	if err := writeFile(LedgerFile(l.dir), text); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(LedgerFile(l.dir), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		return errors.Join(err)
+	}
+	l.file, l.size = f, len(text)
+	return nil
+}

@@ -1,0 +1,108 @@
+package store
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// ledgerOf makes a ledger with an event that goes on, one that ended, a hole and a cursor.
+func ledgerOf(t *testing.T, dir string) *State {
+	t.Helper()
+	l := NewLedger(dir, nil, false)
+	l.Stored(3, "A", 0, false, []byte(`{"n":0}`))
+	l.Stored(4, "B", 0, false, []byte(`{"n":1}`))
+	l.Stored(5, "A", 1, true, nil)
+	l.Stored(7, "B", 1, false, []byte(`{"n":2}`))
+	l.Lost(RangesOf([]uint64{6}))
+	l.Cursors(map[string]uint64{"nats": 1, "nats.yard": 7})
+	l.Forget("nats")
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.State()
+}
+
+func TestALedgerIsReadAsItWasWritten(t *testing.T) {
+	dir := t.TempDir()
+	want := ledgerOf(t, dir)
+	got, damage, err := ReadState(dir)
+	if err != nil || damage != "" || !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v, %q, %v, want %+v", got, damage, err, want)
+	}
+	if got.Must.String() != "3-5,7" || got.Holes.String() != "6" || got.Last != 7 || len(got.Open) != 1 || got.Open["B"].Seq != 1 || got.Cursors["nats.yard"] != 7 {
+		t.Errorf("read %+v", got)
+	}
+}
+
+// A ledger that is cut or flipped is never taken for another one: it is read as of before, or said to be damaged.
+func TestADamagedLedger(t *testing.T) {
+	dir := t.TempDir()
+	want := ledgerOf(t, dir)
+	whole, err := os.ReadFile(LedgerFile(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at := range whole {
+		flipped := bytes.Clone(whole)
+		flipped[at] ^= 0x15
+		for name, data := range map[string][]byte{"cut": whole[:at], "flipped": flipped} {
+			if err := os.WriteFile(LedgerFile(dir), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, damage, err := ReadState(dir)
+			switch {
+			case err != nil:
+				t.Fatal(err)
+			case got == nil && damage == "", name == "flipped" && damage == "" && at < len(whole)-1: // without its end a line may never have been finished
+				t.Fatalf("%s at %d: nothing is said", name, at)
+			case got != nil && got.Last > want.Last:
+				t.Fatalf("%s at %d: last is %d", name, at, got.Last)
+			}
+		}
+	}
+}
+
+func TestALedgerOfANewerVersion(t *testing.T) {
+	dir := t.TempDir()
+	text, err := line(entry{Version: ledgerVersion + 1, State: newState()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(LedgerFile(dir), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := ReadState(dir); !errors.Is(err, ErrNewer) || !strings.Contains(err.Error(), LedgerFile(dir)) {
+		t.Errorf("the error is %v", err)
+	}
+}
+
+// Whatever a block holds, reading it ends, and what is read is in it as it stands.
+func FuzzBlock(f *testing.F) {
+	h := blockHash("S", 1)
+	one := tombstone("S", 1, 5, 1)
+	f.Add(one, 3)
+	f.Add(append(bytes.Clone(one), tombstone("S", 1, 6, 1)...), 40)
+	f.Fuzz(func(t *testing.T, data []byte, at int) {
+		if at >= 0 && at < len(data) {
+			data = append(append(bytes.Clone(data[:at]), one...), data[at:]...)
+		}
+		records, bad := parseBlock(data, h)
+		sum := 0
+		for _, r := range records {
+			sum += len(r.raw)
+			if !bytes.Contains(data, r.raw) {
+				t.Fatal("a record is not in the block")
+			}
+		}
+		for _, g := range bad {
+			sum += g.bytes
+		}
+		if sum != len(data) {
+			t.Fatalf("%d bytes of %d are accounted for", sum, len(data))
+		}
+	})
+}

@@ -1,0 +1,279 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// AlertStream is the stream that the ledger is about.
+const AlertStream = "VIGIL_ALERTS"
+
+// Damage is what is wrong with a stream.
+type Damage struct {
+	Stream string
+	// Missing are the numbers that must be there and are not. Of other streams than that of alerts, which the ledger does not know in full, they are those
+	// of the places that cannot be read, and some may have been deleted before.
+	Missing Ranges
+	// Places says what is damaged, file by file; empty where a file is gone without a trace.
+	Places []string
+	// KeptAside is the folder with the damaged files; empty where there are none.
+	KeptAside string
+}
+
+// mend is a look at a store that may change it.
+type mend struct {
+	dir   string
+	known *State // nil where nothing is known
+	aside aside
+	dry   bool // only looks
+}
+
+// Prepare looks at the streams in a server's directory, which no process has open, before the server reads them. What is damaged is set aside, what can be read
+// is written back, and the result is one Damage for each stream with something wrong. known is what the ledger says, and may be nil. After an error the
+// server must not be started: it would cut off what could not be set aside.
+func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
+	m := &mend{dir: dir, known: known, aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
+	return m.all()
+}
+
+// Inspect is Prepare, and changes nothing.
+func Inspect(dir string, known *State) ([]Damage, error) {
+	m := &mend{dir: dir, known: known, dry: true}
+	return m.all()
+}
+
+func (m *mend) all() (all []Damage, err error) {
+	found, err := folders(m.dir)
+	if err != nil {
+		return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
+	}
+	seen := map[string]bool{}
+	for _, f := range found {
+		seen[f.name] = true
+	}
+	if m.known != nil {
+		for name, s := range m.known.Streams {
+			if !seen[name] && filepath.IsLocal(s.Folder) {
+				found = append(found, folder{name, filepath.Join(m.dir, s.Folder)})
+			}
+		}
+	}
+	for _, f := range found {
+		if f.opaque() {
+			continue
+		}
+		d, err := m.stream(f)
+		if err != nil {
+			return all, fmt.Errorf("alert store %s: stream %s is damaged and cannot be set aside: %w", m.dir, f.name, err)
+		}
+		if len(d.Missing) > 0 || len(d.Places) > 0 {
+			d.KeptAside = m.aside.of(f.name)
+			all = append(all, d)
+		}
+	}
+	return all, nil
+}
+
+// stream looks at one stream.
+func (m *mend) stream(f folder) (d Damage, err error) {
+	d.Stream = f.name
+	if err := m.meta(f, &d); err != nil {
+		return d, err
+	}
+	blocks, err := f.blocks()
+	if err != nil {
+		return d, err
+	}
+	// What a server with a whole index does not read it does not cut either, and evidence is large: each object has a digest of its own.
+	if strings.HasPrefix(f.name, "OBJ_") && f.indexFits(blocks) {
+		return d, nil
+	}
+	there, deleted := Ranges{}, Ranges{}
+	last := uint64(0)
+	var found []damagedBlock
+	for i, n := range blocks {
+		data, err := os.ReadFile(f.block(n))
+		if err != nil {
+			// What the disk does not give any more is put away as it is, else the server would not start with it.
+			found = append(found, damagedBlock{n: n, unreadable: err})
+			continue
+		}
+		if bytes.HasPrefix(data, []byte(compressed)) {
+			return d, nil
+		}
+		records, bad := parseBlock(data, blockHash(f.name, n))
+		for _, r := range records {
+			last = max(last, r.seq)
+			switch {
+			case r.deleted:
+				deleted.Add(r.seq, r.seq)
+			case !r.erased:
+				there.Add(r.seq, r.seq)
+			}
+		}
+		if len(bad) > 0 {
+			found = append(found, damagedBlock{n: n, size: len(data), records: records, bad: bad, end: i == len(blocks)-1})
+		}
+	}
+	there = there.Without(deleted)
+	m.compare(f, &d, there, last, found)
+	if m.dry {
+		for _, b := range found {
+			d.Places = append(d.Places, b.describe()...)
+		}
+		return d, nil
+	}
+	return d, m.repair(f, &d, found, blocks, last)
+}
+
+// damagedBlock is one that is not whole.
+type damagedBlock struct {
+	n, size    int
+	records    []record
+	bad        []gone
+	end        bool // it is the stream's last
+	unreadable error
+}
+
+// torn says whether all that is wrong is that the last write was cut off, which was never acknowledged.
+func (b damagedBlock) torn() bool {
+	return b.unreadable == nil && b.end && len(b.bad) == 1 && b.bad[0].cut
+}
+
+func (b damagedBlock) describe() (places []string) {
+	if b.unreadable != nil {
+		return []string{fmt.Sprintf("%s/%d%s cannot be read: %v", messages, b.n, blockEnd, b.unreadable)}
+	}
+	for _, g := range b.bad {
+		places = append(places, fmt.Sprintf("%s/%d%s: %d bytes from %d on", messages, b.n, blockEnd, g.bytes, g.at))
+	}
+	return places
+}
+
+// compare finds out what is missing.
+func (m *mend) compare(f folder, d *Damage, there Ranges, last uint64, found []damagedBlock) {
+	var must Ranges
+	if f.name == AlertStream && m.known != nil {
+		must = m.known.Must
+	} else if m.known != nil {
+		if known := m.known.Streams[f.name].Last; known > last {
+			must.Add(last+1, known)
+		}
+	}
+	if f.name != AlertStream || m.known == nil {
+		for _, b := range found {
+			for _, g := range b.bad {
+				if g.before > 0 && g.after > 0 {
+					must.Add(g.after+1, g.before-1)
+				}
+			}
+		}
+	}
+	d.Missing = must.Without(there)
+}
+
+// repair sets aside what is damaged and writes back what can be read.
+func (m *mend) repair(f folder, d *Damage, found []damagedBlock, blocks []int, last uint64) error {
+	known := uint64(0)
+	if m.known != nil {
+		known = m.known.Streams[f.name].Last
+		if f.name == AlertStream {
+			known = m.known.Last
+		}
+	}
+	changed := false
+	for _, b := range found {
+		if b.torn() && len(d.Missing) == 0 {
+			continue // the server cuts it off, and nobody was told that it was stored
+		}
+		d.Places = append(d.Places, b.describe()...)
+		changed = true
+		if err := m.rewrite(f, b); err != nil {
+			return err
+		}
+	}
+	if known > last && (f.name == AlertStream || len(blocks) > 0) {
+		// The server takes the last number from its files: without this the next message would have the number of one that is missing.
+		next := 1
+		if len(blocks) > 0 {
+			next = blocks[len(blocks)-1] + 1
+		}
+		if err := writeFile(f.block(next), tombstone(f.name, next, known, time.Now().UnixNano())); err != nil {
+			return err
+		}
+		changed = true
+	}
+	if changed || len(d.Missing) > 0 {
+		return m.aside.move(f, f.file(messages, indexFile))
+	}
+	return nil
+}
+
+// rewrite keeps a block as it is in the folder for damaged files, and leaves in its place what can be read of it.
+func (m *mend) rewrite(f folder, b damagedBlock) error {
+	path := f.block(b.n)
+	if len(b.records) == 0 {
+		return m.aside.move(f, path)
+	}
+	if err := m.aside.keep(f, path); err != nil {
+		return err
+	}
+	var whole []byte
+	for _, r := range b.records {
+		whole = append(whole, r.raw...)
+	}
+	return writeFile(path, whole)
+}
+
+// meta sees to it that the stream's description is whole, without which the server passes the stream over.
+func (m *mend) meta(f folder, d *Damage) error {
+	meta, whole := f.readMeta()
+	if whole {
+		return nil
+	}
+	var known []byte
+	if m.known != nil {
+		known = m.known.Streams[f.name].Meta
+	}
+	if len(meta) == 0 && len(known) == 0 {
+		if _, err := os.Stat(f.path); err != nil {
+			return nil //nolint:nilerr // there is no such stream
+		}
+	}
+	d.Places = append(d.Places, metaFile)
+	if m.dry {
+		return nil
+	}
+	for _, name := range []string{metaFile, metaSum} {
+		if err := m.aside.move(f, f.file(name)); err != nil {
+			return err
+		}
+	}
+	if len(known) == 0 {
+		return nil // the server makes it anew, around the messages that are there
+	}
+	return f.writeMeta(known)
+}
+
+// Describe gives what is to be known of each stream of a server's directory, for the ledger.
+func Describe(dir string) (map[string]Stream, error) {
+	found, err := folders(dir)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Stream{}
+	for _, f := range found {
+		meta, whole := f.readMeta()
+		path, err := filepath.Rel(dir, f.path)
+		if !whole || err != nil || f.opaque() || len(meta) > math.MaxUint16 {
+			continue
+		}
+		all[f.name] = Stream{Folder: path, Meta: meta}
+	}
+	return all, nil
+}

@@ -1,0 +1,239 @@
+package store
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Rescue puts alerts that are missing back in their places, by their numbers and ids, from the files that were kept aside and from those below more folders,
+// such as a copy of an older store. No process may have the store open. It gives the numbers, and known is without them afterwards; known may be nil, then
+// what lies between the numbers that are there counts as missing.
+func Rescue(dir string, known *State, more []string, now time.Time) (Ranges, error) {
+	r := &rescue{mend: mend{dir: dir, known: known, aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}}
+	return r.all(more)
+}
+
+// Rescuable gives the numbers that Rescue would put back.
+func Rescuable(dir string, known *State) (Ranges, error) {
+	r := &rescue{mend: mend{dir: dir, known: known, dry: true}}
+	return r.all(nil)
+}
+
+type rescue struct {
+	mend
+	folder folder
+	blocks map[int][]record
+	there  Ranges
+	ids    map[string]bool
+	found  map[uint64]record
+}
+
+func (r *rescue) all(more []string) (Ranges, error) {
+	if err := r.load(); err != nil || r.folder.name == "" {
+		return nil, err
+	}
+	missing := r.missing()
+	for _, root := range append([]string{filepath.Join(r.dir, damagedFolder)}, more...) {
+		if err := r.search(root, missing); err != nil {
+			return nil, fmt.Errorf("rescue alerts from %s: %w", root, err)
+		}
+	}
+	var numbers Ranges
+	for n := range r.found {
+		numbers.Add(n, n)
+	}
+	if r.dry || len(numbers) == 0 {
+		return numbers, nil
+	}
+	if err := r.insert(); err != nil {
+		return nil, fmt.Errorf("alert store %s: %w", r.dir, err)
+	}
+	if r.known != nil {
+		r.known.Holes = r.known.Holes.Without(numbers)
+		for _, n := range numbers {
+			r.known.Must.Add(n.First, n.Last)
+		}
+		return numbers, WriteState(r.dir, r.known)
+	}
+	return numbers, nil
+}
+
+// WriteState writes the ledger of a store that no process has open.
+func WriteState(dir string, s *State) error {
+	text, err := line(entry{Version: ledgerVersion, State: s})
+	if err != nil {
+		return err
+	}
+	return writeFile(LedgerFile(dir), text)
+}
+
+// load reads what the stream has.
+func (r *rescue) load() error {
+	all, err := folders(r.dir)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(all, func(f folder) bool { return f.name == AlertStream && !f.opaque() })
+	if i < 0 {
+		return nil
+	}
+	r.folder, r.blocks, r.ids, r.found = all[i], map[int][]record{}, map[string]bool{}, map[uint64]record{}
+	numbers, err := r.folder.blocks()
+	if err != nil {
+		return err
+	}
+	var deleted Ranges
+	for _, n := range numbers {
+		data, err := os.ReadFile(r.folder.block(n))
+		if err != nil {
+			return err
+		}
+		records, _ := parseBlock(data, blockHash(AlertStream, n)) // what is damaged was set aside before
+		r.blocks[n] = records
+		for _, m := range records {
+			switch {
+			case m.deleted:
+				deleted.Add(m.seq, m.seq)
+			case !m.erased:
+				r.there.Add(m.seq, m.seq)
+				r.ids[m.id()] = true
+			}
+		}
+	}
+	r.there = r.there.Without(deleted)
+	return nil
+}
+
+// missing are the numbers that may be put back.
+func (r *rescue) missing() (numbers Ranges) {
+	switch {
+	case r.known != nil && r.known.Last > 0:
+		numbers.Add(max(r.known.First, 1), r.known.Last) // the holes among them, and what was lost since
+	case len(r.there) > 0:
+		numbers.Add(r.there[0].First, r.there[len(r.there)-1].Last)
+	}
+	return numbers.Without(r.there)
+}
+
+// id is the message's own; empty where it has none.
+func (r record) id() string {
+	const key = "Nats-Msg-Id: "
+	_, rest, _ := bytes.Cut(r.headers, []byte(key))
+	id, _, _ := bytes.Cut(rest, []byte("\r\n"))
+	return string(id)
+}
+
+// search takes what is missing from the blocks of the stream below a folder.
+func (r *rescue) search(root string, missing Ranges) error {
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		stem, block := strings.CutSuffix(e.Name(), blockEnd)
+		n, bad := strconv.Atoi(stem)
+		if !block || bad != nil || !e.Type().IsRegular() || filepath.Base(filepath.Dir(filepath.Dir(path))) != AlertStream {
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		records, _ := parseBlock(data, blockHash(AlertStream, n))
+		for _, m := range records {
+			if id := m.id(); id != "" && !m.deleted && !m.erased && missing.Has(m.seq) && !r.ids[id] {
+				r.ids[id] = true
+				r.found[m.seq] = m
+			}
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) && root == filepath.Join(r.dir, damagedFolder) {
+		return nil
+	}
+	return err
+}
+
+// insert writes the blocks anew that messages were found for: each into the last one that begins below it.
+func (r *rescue) insert() error {
+	order := make([]int, 0, len(r.blocks))
+	for n := range r.blocks {
+		order = append(order, n)
+	}
+	slices.Sort(order)
+	if len(order) == 0 {
+		order, r.blocks[1] = []int{1}, nil
+	}
+	into := map[int]bool{}
+	for seq, m := range r.found {
+		to := order[0]
+		for _, n := range order {
+			if first := firstOf(r.blocks[n]); first > 0 && first < seq {
+				to = n
+			}
+		}
+		r.blocks[to] = append(r.blocks[to], m)
+		into[to] = true
+	}
+	for _, n := range order {
+		kept := slices.DeleteFunc(slices.Clone(r.blocks[n]), func(m record) bool {
+			_, back := r.found[m.seq]
+			return m.deleted && back
+		})
+		if !into[n] && len(kept) == len(r.blocks[n]) {
+			continue
+		}
+		// Those that only remember a deletion stay behind all messages.
+		slices.SortStableFunc(kept, func(a, b record) int {
+			switch {
+			case a.deleted != b.deleted && a.deleted:
+				return 1
+			case a.deleted != b.deleted:
+				return -1
+			case a.deleted:
+				return 0
+			}
+			return cmp.Compare(a.seq, b.seq)
+		})
+		if err := r.rewrite(r.folder, damagedBlock{n: n, records: sealed(kept, n)}); err != nil {
+			return err
+		}
+	}
+	return r.aside.move(r.folder, r.folder.file(messages, indexFile))
+}
+
+// firstOf is the number of a block's first message; 0 where it has none.
+func firstOf(records []record) uint64 {
+	for _, m := range records {
+		if !m.deleted && m.seq > 0 {
+			return m.seq
+		}
+	}
+	return 0
+}
+
+// sealed gives records the hash that they have in a block.
+func sealed(records []record, block int) []record {
+	h := blockHash(AlertStream, block)
+	out := make([]record, len(records))
+	for i, m := range records {
+		raw := slices.Clone(m.raw)
+		h.Reset()
+		_, _ = h.Write(raw[4:20])
+		_, _ = h.Write([]byte(m.subject))
+		_, _ = h.Write(m.headers)
+		_, _ = h.Write(m.data)
+		copy(raw[len(raw)-hashBytes:], h.Sum(nil))
+		m.raw = raw
+		out[i] = m
+	}
+	return out
+}
