@@ -1,11 +1,14 @@
 package broker
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/nats-io/nats.go"
@@ -381,3 +384,36 @@ func TestReadersOutliveARestart(t *testing.T) {
 	default:
 	}
 }
+
+// A program that goes on trying fills no log.
+func TestDenialsFillNoLog(t *testing.T) {
+	var mu sync.Mutex
+	var log bytes.Buffer
+	s, _ := furnished(t, Options{Log: slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		return log.Write(p)
+	}), nil))})
+	r := over(t, s)
+	const times = 1000
+	for i := range times {
+		r.publish(fmt.Sprintf("vigil.alerts.c%05d.start", i), "", nil, "{}")
+	}
+	if errs := r.settle(); len(errs) != times {
+		t.Errorf("%d of %d were refused", len(errs), times)
+	}
+	for range 20 {
+		if _, err := knock(t, "tcp", hostOf(t, s.URL()), map[string]any{"user": "x", "pass": "y"}); err == nil {
+			t.Error("let in")
+		}
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "tried what its account may not") {
+		t.Errorf("%d lines were logged: %.2000s", n, &log)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 )
 
 // serverLog takes the embedded server's messages. Its notices are a page at each start, so they count as debug.
@@ -15,6 +16,30 @@ type serverLog struct {
 	write func(error) // hears that a stream could not be written
 	mu    sync.Mutex
 	err   error // the first that the server called fatal
+	// What clients try that they may not is theirs to choose how often: it is logged now and then, with the number of those between.
+	denied int
+	said   time.Time
+}
+
+// deniedEvery is how often it is logged that clients tried what they may not.
+const deniedEvery = time.Minute
+
+// denials are in the server's words for that.
+var denials = []string{"Publish Violation", "Subscription Violation", "authentication error", "Authorization Violation", "Authentication"}
+
+// clientsFault logs what a client tried, if it has not done so just now.
+func (l *serverLog) clientsFault(text string) {
+	l.mu.Lock()
+	l.denied++
+	n := l.denied
+	due := time.Since(l.said) >= deniedEvery
+	if due {
+		l.said, l.denied = time.Now(), 0
+	}
+	l.mu.Unlock()
+	if due {
+		l.log.Warn("a client of the embedded NATS server tried what its account may not; this is logged once a minute", "times", n, "last", text)
+	}
 }
 
 func newServerLog(log *slog.Logger, write func(error)) *serverLog {
@@ -43,8 +68,13 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 // Errorf finds failed writes among the errors: the server neither answers such a message nor tells of it elsewhere, and refuses
 // the next ones of that stream until it is restarted.
 func (l *serverLog) Errorf(format string, v ...any) {
+	text := fmt.Sprintf(format, v...)
+	if containsAny(text, denials) {
+		l.clientsFault(text)
+		return
+	}
 	l.put(slog.LevelError, format, v)
-	if text := fmt.Sprintf(format, v...); l.write != nil && containsAny(text, writeErrors) {
+	if l.write != nil && containsAny(text, writeErrors) {
 		l.write(errors.New(text))
 	}
 }
