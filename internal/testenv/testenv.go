@@ -30,6 +30,26 @@ func Tool(t testing.TB, name string) string {
 	return ""
 }
 
+// Installed is what scripts/setup tests puts into the folder .tools of the project: a program, or a folder of packages.
+func Installed(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		path := filepath.Join(dir, ".tools", name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			break
+		}
+	}
+	Missing(t, ".tools/%s is missing: scripts/setup tests installs it", name)
+	return ""
+}
+
 // Data is a file or folder of the real video that VIGIL_DATA names.
 func Data(t testing.TB, name string) string {
 	t.Helper()
