@@ -116,7 +116,7 @@ func hears(t *testing.T, cmd *exec.Cmd, publish func(), want string) {
 func TestReadmesGoProgram(t *testing.T) {
 	url, _, publish := readable(t)
 	file, program := filepath.Join(t.TempDir(), "main.go"), filepath.Join(t.TempDir(), "program")
-	write(t, file, "package main\n\nimport (\n\"encoding/json\"\n\"fmt\"\n\"log\"\n\n\"github.com/nats-io/nats.go\"\n)\n\nfunc main() {\n"+
+	keepText(t, file, "package main\n\nimport (\n\"encoding/json\"\n\"fmt\"\n\"log\"\n\n\"github.com/nats-io/nats.go\"\n)\n\nfunc main() {\n"+
 		readmeProgram(t, "go", url)+"}\n")
 	build := exec.CommandContext(t.Context(), testenv.Tool(t, "go"), "build", "-o", program, file)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -130,7 +130,7 @@ func TestReadmesJavaScriptProgram(t *testing.T) {
 	node, modules := testenv.Tool(t, "node"), testenv.Installed(t, "node/node_modules")
 	url, _, publish := readable(t)
 	file := filepath.Join(t.TempDir(), "main.js")
-	write(t, file, readmeProgram(t, "javascript", url))
+	keepText(t, file, readmeProgram(t, "javascript", url))
 	cmd := exec.CommandContext(t.Context(), node, file)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 	hears(t, cmd, publish, "yard anomaly")
@@ -171,5 +171,12 @@ func TestReadmesCommands(t *testing.T) {
 		if code, out, errs := runAlerts(t.Context(), append(args, "--server", url)...); code != exitDone || out == "" || errs != "" {
 			t.Errorf("vigil alerts %v: exit code %d, %q, %s", args, code, out, errs)
 		}
+	}
+}
+
+func keepText(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
