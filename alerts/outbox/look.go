@@ -76,7 +76,7 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 		}
 		o.ledger.Found(s.there)
 		for _, l := range s.unended {
-			if err := o.recover(ctx, l.last, nil); err != nil {
+			if err := o.recover(ctx, l.last, nil, o.loss.behind(l.last)); err != nil {
 				return err
 			}
 		}
@@ -96,11 +96,11 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 		delete(left, l.id)
 		switch {
 		case open:
-			if err := o.recover(ctx, l.last, &e); err != nil {
+			if err := o.recover(ctx, l.last, &e, 0); err != nil {
 				return err
 			}
 		case !known.Must.Has(l.last) || o.loss.ledger != "": // stored before it came into the ledger
-			if err := o.recover(ctx, l.last, nil); err != nil {
+			if err := o.recover(ctx, l.last, nil, o.loss.behind(l.last)); err != nil {
 				return err
 			}
 		default:
@@ -110,7 +110,7 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 	for id, e := range left {
 		if s.ended[id] {
 			o.ledger.Ended(id)
-		} else if err := o.recover(ctx, 0, &e); err != nil {
+		} else if err := o.recover(ctx, 0, &e, 0); err != nil {
 			return err
 		}
 	}
@@ -153,8 +153,9 @@ func parseSubject(subject string) (camera string, phase alerts.Phase, ok bool) {
 }
 
 // recover ends an event that a process left open when it died, of which the stream has the message with this number as the last, if any, and the ledger
-// another one, if any. Nothing is known of it after its last message.
-func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event) error {
+// another one, if any. Nothing is known of it after its last message. As many of its messages may be missing behind that as are passed over: its end has a
+// number of its own all the same, that no other message was sent with.
+func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event, missing int) error {
 	a, id, err := o.lastOf(ctx, seq)
 	if kept != nil && (err != nil || id == "" || a.Seq < kept.Seq) {
 		a, err = alerts.Decode(kept.Data)
@@ -174,6 +175,7 @@ func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event) err
 		return nil
 	}
 	a = alerts.Recovered(a)
+	a.Seq += missing
 	if err := o.Publish(ctx, a); err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"math"
 	"strings"
 	"sync"
 	"time"
@@ -32,6 +33,19 @@ func (l *loss) found() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.fresh) > 0
+}
+
+// behind is how many alerts are missing that have higher numbers.
+func (l *loss) behind(number uint64) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := l.missing.Within(number+1, math.MaxUint64).Count()
+	for _, d := range l.fresh {
+		if d.Stream == store.AlertStream {
+			n += d.Missing.Within(number+1, math.MaxUint64).Count()
+		}
+	}
+	return int(n) //nolint:gosec // A count of messages.
 }
 
 // prepare looks after the files before each start of the server, while nothing else has them open.

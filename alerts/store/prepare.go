@@ -38,6 +38,11 @@ type mend struct {
 // server must not be started: it would cut off what could not be set aside.
 func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
 	m := &mend{dir: dir, known: known, aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
+	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
+		if err := m.aside.move(folder{name: ".", path: dir}, LedgerFile(dir)); err != nil {
+			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir, err)
+		}
+	}
 	return m.all()
 }
 
@@ -89,6 +94,9 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 	if err != nil {
 		return d, err
 	}
+	if err := m.clearWay(f, &d); err != nil {
+		return d, err
+	}
 	// What a server with a whole index does not read it does not cut either, and evidence is large: each object has a digest of its own.
 	if strings.HasPrefix(f.name, "OBJ_") && f.indexFits(blocks) {
 		return d, nil
@@ -129,6 +137,27 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 		return d, nil
 	}
 	return d, m.repair(f, &d, found, blocks, last)
+}
+
+// clearWay sets aside what is not a file and has the name of a block, in whose place one could not be written.
+func (m *mend) clearWay(f folder, d *Damage) error {
+	entries, err := os.ReadDir(f.file(messages))
+	if err != nil {
+		return nil //nolint:nilerr // there is nothing in the way
+	}
+	for _, e := range entries {
+		if e.Type().IsRegular() || filepath.Ext(e.Name()) != blockEnd {
+			continue
+		}
+		d.Places = append(d.Places, messages+"/"+e.Name()+" is not a file")
+		if m.dry {
+			continue
+		}
+		if err := m.aside.move(f, f.file(messages, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // damagedBlock is one that is not whole.

@@ -126,6 +126,9 @@ func LedgerFile(dir string) string { return filepath.Join(dir, "ledger") }
 // ReadState reads the ledger of a server's directory. It is nil where there is none, or none of which the beginning can be read; damage says what is wrong with
 // it. A line that cannot be read is passed over: the others are true without it. A last one that is not whole was never finished, and is no damage.
 func ReadState(dir string) (s *State, damage string, err error) {
+	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
+		return nil, "it is not a file", nil
+	}
 	file, err := os.Open(LedgerFile(dir))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, "", nil
