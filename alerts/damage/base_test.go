@@ -1,0 +1,227 @@
+package damage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/evidence"
+	"vigil/alerts/outbox"
+)
+
+// patience bounds what takes moments; a start that hangs takes it all.
+const patience = 60 * time.Second
+
+func within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// message is one that was acknowledged.
+type message struct {
+	seq        uint64
+	camera, id string
+	data       string
+}
+
+// receiver is a way out that remembers what it was given, and takes nothing of one camera while that is blocked.
+type receiver struct {
+	mu      sync.Mutex
+	blocked string
+	got     []message
+}
+
+func (*receiver) Name() string { return "webhook" }
+
+func (r *receiver) Deliver(_ context.Context, m outbox.Message) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if m.Camera == r.blocked {
+		return errors.New("away")
+	}
+	r.got = append(r.got, message{m.Seq, m.Camera, m.ID, string(m.Data)})
+	return nil
+}
+
+func (r *receiver) all() []message {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.got)
+}
+
+// waits is the camera whose alerts were not delivered.
+const waits = "cellar"
+
+var cameras = []string{"gate", "yard", waits, "attic"}
+
+// base is a store, closed in good order, and what is known of it.
+type base struct {
+	dir, half string // half is an older copy of dir
+	other     string // of another vigil
+	stored    []message
+	delivered []message
+	open      map[string]bool // events without an end
+	objects   map[string]string
+}
+
+func options(dir string, r *receiver, log *journal) outbox.Options {
+	return outbox.Options{
+		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Ways: []outbox.Way{r}, Log: log.logger(), Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
+	}
+}
+
+func alert(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
+	at := time.Now().UTC()
+	a := alerts.Alert{
+		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
+		Start:   alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Peak:    alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
+		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+	}
+	if phase == alerts.PhaseEnd {
+		a.End, a.EndReason = &a.Peak, alerts.EndCalm
+	}
+	return a
+}
+
+// publish stores an event of so many messages, the last of which is its end where it has one.
+func publish(ctx context.Context, o *outbox.Outbox, camera string, messages int, ends bool) (id string, err error) {
+	id = alerts.NewID()
+	for seq := range messages {
+		phase := alerts.PhaseUpdate
+		switch {
+		case seq == 0:
+			phase = alerts.PhaseStart
+		case ends && seq == messages-1:
+			phase = alerts.PhaseEnd
+		}
+		if err := o.Publish(ctx, alert(camera, id, seq, phase)); err != nil {
+			return id, err
+		}
+	}
+	return id, nil
+}
+
+// newBase makes the store: 60 messages of four cameras, of which one's were not delivered and two have an event that goes on, and evidence.
+func newBase(t testing.TB) *base {
+	t.Helper()
+	root := t.TempDir()
+	b := &base{
+		dir: filepath.Join(root, "base"), half: filepath.Join(root, "half"), other: filepath.Join(root, "other"),
+		open: map[string]bool{}, objects: map[string]string{},
+	}
+	b.session(t, b.other, 1)
+	b.stored, b.delivered, b.open, b.objects = nil, nil, map[string]bool{}, map[string]string{}
+	b.session(t, b.dir, 2)
+	clone(t, b.dir, b.half)
+	b.session(t, b.dir, 2)
+	return b
+}
+
+// session opens the store, publishes so many rounds, and closes it; in the second one two events are left open.
+func (b *base) session(t testing.TB, dir string, rounds int) {
+	t.Helper()
+	r, log := &receiver{blocked: waits}, &journal{}
+	o, err := outbox.Open(within(t), options(dir, r, log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := evidence.OpenObjects(within(t), o.Conn().JetStream(), evidence.Limits{Bytes: 1 << 20})
+	if err != nil {
+		t.Fatal(errors.Join(err, o.Close()))
+	}
+	for round := range rounds {
+		for _, camera := range cameras {
+			id, err := publish(within(t), o, camera, 3+round, true)
+			if err == nil {
+				name := id + "/snapshot-25.jpg"
+				b.objects[name] = fmt.Sprintf("what %s showed in %s", camera, id)
+				err = objects.Put(within(t), name, "image/jpeg", []byte(b.objects[name]))
+			}
+			if err != nil {
+				t.Fatal(errors.Join(err, o.Close()))
+			}
+		}
+	}
+	if len(b.stored) > 0 {
+		for _, camera := range []string{"yard", waits} {
+			id, err := publish(within(t), o, camera, 2, false)
+			if err != nil {
+				t.Fatal(errors.Join(err, o.Close()))
+			}
+			b.open[id] = true
+		}
+	}
+	b.stored = read(t, o)
+	for {
+		if w := o.Waiting(); len(w) == 0 || fmt.Sprint(w) == fmt.Sprintf("map[webhook:[%s]]", waits) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b.delivered = append(b.delivered, r.all()...)
+	if len(log.losses()) > 0 {
+		t.Fatalf("a store that nobody touched: %v", log.losses())
+	}
+}
+
+// read gets what is stored by the client's library, number by number.
+func read(t testing.TB, o *outbox.Outbox) (all []message) {
+	t.Helper()
+	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := s.CachedInfo().State
+	ctx := within(t)
+	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ {
+		m, err := s.GetMsg(ctx, seq)
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("number %d: %v", seq, err)
+		}
+		a, err := alerts.Decode(m.Data)
+		if err != nil {
+			t.Errorf("number %d: %v", seq, err)
+			continue
+		}
+		all = append(all, message{seq, a.Camera, m.Header.Get(jetstream.MsgIDHeader), string(m.Data)})
+	}
+	return all
+}
+
+// clone copies a store. Its reserve is left out: it holds nothing.
+func clone(t testing.TB, from, to string) {
+	t.Helper()
+	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// idsOf are the ids of messages.
+func idsOf(all []message) []string {
+	ids := map[string]bool{}
+	for _, m := range all {
+		ids[m.id] = true
+	}
+	return slices.Sorted(maps.Keys(ids))
+}

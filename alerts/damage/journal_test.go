@@ -1,0 +1,117 @@
+package damage
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// journal is a log that is read again.
+type journal struct {
+	mu    sync.Mutex
+	lines []line
+}
+
+type line struct {
+	level slog.Level
+	text  string
+	attrs map[string]string
+}
+
+func (j *journal) logger() *slog.Logger { return slog.New(&page{j: j}) }
+
+// page is a handler of a journal.
+type page struct {
+	j    *journal
+	with []slog.Attr
+}
+
+func (p *page) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+
+func (p *page) WithGroup(string) slog.Handler { return p }
+
+func (p *page) WithAttrs(more []slog.Attr) slog.Handler {
+	return &page{j: p.j, with: append(p.with[:len(p.with):len(p.with)], more...)}
+}
+
+func (p *page) Handle(_ context.Context, r slog.Record) error {
+	l := line{level: r.Level, text: r.Message, attrs: map[string]string{}}
+	add := func(a slog.Attr) bool {
+		l.attrs[a.Key] = a.Value.String()
+		return true
+	}
+	for _, a := range p.with {
+		add(a)
+	}
+	r.Attrs(add)
+	p.j.mu.Lock()
+	defer p.j.mu.Unlock()
+	p.j.lines = append(p.j.lines, l)
+	return nil
+}
+
+// The lines that say what damage did, by their messages.
+const (
+	saysLost  = "alerts are missing from the store"
+	saysWhole = "the store was damaged and is whole again"
+	saysOther = "messages are missing from the store"
+)
+
+func (j *journal) find(texts ...string) (found []line) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, l := range j.lines {
+		for _, text := range texts {
+			if l.text == text {
+				found = append(found, l)
+			}
+		}
+	}
+	return found
+}
+
+// losses are the lines that say that something is missing of any stream.
+func (j *journal) losses() []line { return j.find(saysLost, saysOther) }
+
+// missing are the numbers of alerts that are said to be missing, and the wrong with how it is said.
+func (j *journal) missing() (numbers map[uint64]bool, wrong error) {
+	numbers = map[uint64]bool{}
+	for _, l := range j.find(saysLost) {
+		n := 0
+		for part := range strings.SplitSeq(l.attrs["numbers"], ",") {
+			from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
+			if !isRange {
+				to = from
+			}
+			first, err := strconv.ParseUint(from, 10, 64)
+			last, err2 := strconv.ParseUint(to, 10, 64)
+			if err != nil || err2 != nil || last < first || last-first > 1<<20 {
+				return numbers, fmt.Errorf("numbers %q", l.attrs["numbers"])
+			}
+			for seq := first; seq <= last; seq++ {
+				numbers[seq] = true
+				n++
+			}
+		}
+		if l.attrs["missing"] != strconv.Itoa(n) {
+			return numbers, fmt.Errorf("missing=%s where numbers=%s are %d", l.attrs["missing"], l.attrs["numbers"], n)
+		}
+		if l.level != slog.LevelError {
+			return numbers, fmt.Errorf("a loss is said at level %v", l.level)
+		}
+	}
+	return numbers, nil
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var b strings.Builder
+	for _, l := range j.lines {
+		fmt.Fprintln(&b, l.level, l.text, l.attrs)
+	}
+	return b.String()
+}

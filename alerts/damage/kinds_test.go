@@ -1,0 +1,231 @@
+package damage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+)
+
+// kind is a way of damaging a store.
+type kind struct {
+	name string
+	do   func(s *spoiler)
+	// whole says that nothing may be lost; blind that what tells of a loss is damaged as well, so that it need not be said in full.
+	whole, blind bool
+	// unread allows that damage to evidence is found only when that is read, which is where nothing else has to read it.
+	unread bool
+	// long leaves it to the long tests, which others of its sort go before.
+	long bool
+	// refuse is what the start may name as an error instead; empty where it must come up.
+	refuse string
+}
+
+// spoiler damages one store.
+type spoiler struct {
+	b   *base
+	dir string
+	err error
+}
+
+func (s *spoiler) keep(err error) { s.err = errors.Join(s.err, err) }
+
+// The streams by their names.
+const (
+	theAlerts    = "VIGIL_ALERTS"
+	thePositions = "KV_VIGIL_OUTBOX"
+	theEvidence  = "OBJ_VIGIL_EVIDENCE"
+	theLedger    = "ledger"
+	allStreams   = ""
+)
+
+// at is a file of a stream, whichever account's it is; "blk" is its largest block.
+func (s *spoiler) at(stream, name string) string {
+	if stream == theLedger {
+		return filepath.Join(s.dir, theLedger)
+	}
+	pattern := filepath.Join(s.dir, "jetstream", "*", "streams", stream)
+	if stream == allStreams {
+		pattern = filepath.Join(s.dir, "jetstream", "*", "streams")
+	}
+	found, err := filepath.Glob(pattern)
+	if err != nil || len(found) != 1 {
+		s.keep(fmt.Errorf("%s is there %d times: %w", pattern, len(found), err))
+		return filepath.Join(s.dir, "none")
+	}
+	if name != "blk" {
+		return filepath.Join(found[0], name)
+	}
+	blocks, err := filepath.Glob(filepath.Join(found[0], "msgs", "*.blk"))
+	s.keep(err)
+	largest, size := filepath.Join(found[0], "none"), int64(-1)
+	for _, path := range blocks {
+		if info, err := os.Stat(path); err == nil && info.Size() > size {
+			largest, size = path, info.Size()
+		}
+	}
+	return largest
+}
+
+func (s *spoiler) change(path string, do func([]byte) []byte) {
+	data, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, do(data), 0o600)
+	}
+	s.keep(err)
+}
+
+func (s *spoiler) flip(path string, part float64) {
+	s.change(path, func(b []byte) []byte {
+		if len(b) > 0 {
+			b[int(float64(len(b)-1)*part)] ^= 0x55
+		}
+		return b
+	})
+}
+
+func (s *spoiler) zero(path string, part float64, n int) {
+	s.change(path, func(b []byte) []byte {
+		from := int(float64(len(b)) * part)
+		clear(b[from:min(len(b), from+n)])
+		return b
+	})
+}
+
+func (s *spoiler) cut(path string, part float64) {
+	s.change(path, func(b []byte) []byte { return b[:int(float64(len(b))*part)] })
+}
+
+func (s *spoiler) garbage(path string) {
+	s.change(path, func(b []byte) []byte {
+		r := rand.New(rand.NewPCG(1, uint64(len(b))))
+		for i := range b {
+			b[i] = byte(r.Uint32())
+		}
+		return b
+	})
+}
+
+// remove removes what must be there.
+func (s *spoiler) remove(path string) {
+	_, err := os.Lstat(path)
+	s.keep(errors.Join(err, os.RemoveAll(path)))
+}
+
+func (s *spoiler) folder(path string) {
+	s.keep(errors.Join(os.RemoveAll(path), os.MkdirAll(filepath.Join(path, "x"), 0o700)))
+}
+
+// replace puts what another store has in the place of this one's.
+func (s *spoiler) replace(path, from string) {
+	rel, err := filepath.Rel(s.dir, path)
+	s.keep(errors.Join(err, os.RemoveAll(path)))
+	source := filepath.Join(from, rel)
+	info, err := os.Stat(source)
+	switch {
+	case err != nil:
+		s.keep(err)
+	case info.IsDir():
+		s.keep(os.CopyFS(path, os.DirFS(source)))
+	default:
+		data, err := os.ReadFile(source)
+		s.keep(errors.Join(err, os.WriteFile(path, data, 0o600)))
+	}
+}
+
+// mostOf are the kinds of damage to one file.
+func mostOf(stream, file string) map[string]func(*spoiler) {
+	at := func(do func(*spoiler, string)) func(*spoiler) {
+		return func(s *spoiler) { do(s, s.at(stream, file)) }
+	}
+	return map[string]func(*spoiler){
+		"gone":     at((*spoiler).remove),
+		"empty":    at(func(s *spoiler, p string) { s.cut(p, 0) }),
+		"flipped":  at(func(s *spoiler, p string) { s.flip(p, .3) }),
+		"cut":      at(func(s *spoiler, p string) { s.cut(p, .5) }),
+		"garbage":  at((*spoiler).garbage),
+		"a folder": at((*spoiler).folder),
+	}
+}
+
+// kinds are all of them.
+func kinds() []kind {
+	all := []kind{{name: "untouched", do: func(*spoiler) {}, whole: true}}
+	block := func(do func(*spoiler, string)) func(*spoiler) {
+		return func(s *spoiler) { do(s, s.at(theAlerts, "blk")) }
+	}
+	for name, do := range map[string]func(*spoiler){
+		"flip at the start":   block(func(s *spoiler, p string) { s.flip(p, .01) }),
+		"flip at a third":     block(func(s *spoiler, p string) { s.flip(p, .33) }),
+		"flip in the middle":  block(func(s *spoiler, p string) { s.flip(p, .5) }),
+		"flip of a length":    block(func(s *spoiler, p string) { s.change(p, flipLength) }),
+		"flip near the end":   block(func(s *spoiler, p string) { s.flip(p, .98) }),
+		"zeros in the middle": block(func(s *spoiler, p string) { s.zero(p, .5, 4096) }),
+		"zeros at the start":  block(func(s *spoiler, p string) { s.zero(p, 0, 512) }),
+		"zeros at the end":    block(func(s *spoiler, p string) { s.zero(p, .96, 1<<20) }),
+		"cut in half":         block(func(s *spoiler, p string) { s.cut(p, .5) }),
+		"cut at the end":      block(func(s *spoiler, p string) { s.cut(p, .995) }),
+		"cut to nothing":      block(func(s *spoiler, p string) { s.cut(p, 0) }),
+		"gone":                block((*spoiler).remove),
+		"garbage":             block((*spoiler).garbage),
+		"a folder":            block((*spoiler).folder),
+	} {
+		all = append(all, kind{name: "alerts: block: " + name, do: do}, kind{name: "alerts: block: " + name + ", no index", do: func(s *spoiler) {
+			do(s)
+			s.remove(s.at(theAlerts, "msgs/index.db"))
+		}})
+	}
+	for _, file := range []string{"msgs/index.db", "meta.inf", "meta.sum"} {
+		for name, do := range mostOf(theAlerts, file) {
+			all = append(all, kind{name: "alerts: " + file + ": " + name, do: do, whole: true, long: name == "cut" || name == "garbage" && file != "msgs/index.db"})
+		}
+	}
+	for _, stream := range []string{thePositions, theEvidence} {
+		for _, file := range []string{"blk", "meta.inf"} {
+			for name, do := range mostOf(stream, file) {
+				all = append(all, kind{name: stream + ": " + file + ": " + name, whole: true, long: file != "blk" && name != "flipped" || name == "cut", do: func(s *spoiler) {
+					do(s)
+					if file == "blk" {
+						s.remove(s.at(stream, "msgs/index.db"))
+					}
+				}})
+			}
+		}
+		all = append(all, kind{name: stream + ": gone", whole: true, do: func(s *spoiler) { s.remove(s.at(stream, "")) }})
+	}
+	for name, do := range mostOf(theLedger, "") {
+		all = append(all, kind{name: "ledger: " + name, do: do, whole: true}, kind{name: "ledger: " + name + ", flip in the middle", blind: true, long: name != "gone", do: func(s *spoiler) {
+			do(s)
+			s.flip(s.at(theAlerts, "blk"), .5)
+			s.remove(s.at(theAlerts, "msgs/index.db"))
+		}})
+	}
+	return append(all,
+		kind{name: "ledger: of another store", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.other) }, blind: true},
+		kind{name: "ledger: older", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.half) }, whole: true},
+		kind{name: "alerts: older", do: func(s *spoiler) { s.replace(s.at(theAlerts, ""), s.b.half) }},
+		kind{name: "alerts: gone", do: func(s *spoiler) { s.remove(s.at(theAlerts, "")) }},
+		kind{name: "streams: older", do: func(s *spoiler) { s.replace(s.at(allStreams, ""), s.b.half) }},
+		kind{name: "streams: gone", do: func(s *spoiler) { s.remove(s.at(allStreams, "")) }},
+		kind{name: "streams: a folder more", do: func(s *spoiler) { s.folder(filepath.Join(s.at(allStreams, ""), "zzz", "msgs")) }, whole: true},
+		kind{name: "streams: a file more", do: func(s *spoiler) {
+			s.keep(os.WriteFile(filepath.Join(s.at(allStreams, ""), "zzz"), []byte("x"), 0o600))
+		}, whole: true},
+		kind{name: "a block more", do: func(s *spoiler) {
+			s.keep(os.WriteFile(filepath.Join(s.at(theAlerts, "msgs"), "77.blk"), bytes.Repeat([]byte("x"), 999), 0o600))
+		}, whole: true},
+		kind{name: "reserve: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "reserve")) }, whole: true},
+		kind{name: "socket: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.sock")) }, whole: true},
+		kind{name: "lock: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.lock")) }, whole: true, refuse: "vigil.lock"},
+	)
+}
+
+// flipLength changes the length of a record in the middle of a block: the server would then read nothing behind it.
+func flipLength(b []byte) []byte {
+	if at := bytes.Index(b[len(b)/2:], []byte("vigil.alerts.")); at > 22 {
+		b[len(b)/2+at-22] ^= 0xff // the first byte of the record's head
+	}
+	return b
+}
