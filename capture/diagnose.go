@@ -5,15 +5,16 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"os"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 var errNoVideo = errors.New("FFmpeg finds no video in it that it can decode")
 
 // explainFile guesses why a file holds no video, or gives nil. OpenCV keeps FFmpeg's reason to itself.
 func explainFile(path string) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return bare(err)
 	}

@@ -18,7 +18,7 @@
 const int vigil_eof = AVERROR_EOF, vigil_exit = AVERROR_EXIT, vigil_unauthorized = AVERROR_HTTP_UNAUTHORIZED,
 	  vigil_forbidden = AVERROR_HTTP_FORBIDDEN, vigil_not_found = AVERROR_HTTP_NOT_FOUND,
 	  vigil_client_error = AVERROR_HTTP_OTHER_4XX, vigil_server_error = AVERROR_HTTP_SERVER_ERROR,
-	  vigil_waiting = FFERRTAG('v', 'g', 'w', 't');
+	  vigil_waiting = FFERRTAG('v', 'g', 'w', 't'), vigil_large = FFERRTAG('v', 'g', 'l', 'g');
 
 struct vigil_source {
 	AVFormatContext *format;
@@ -44,6 +44,8 @@ struct vigil_source {
 	int skipped;         // packets were passed over, and none was decoded since
 	int64_t key_until;   // after that: up to when a key frame is waited for, 0 where it is not
 	int expired;         // time ran out: what was broken off for that cannot go on
+	vigil_guard *guard;
+	int large_width, large_height; // of a picture that was refused
 	atomic_int stopped;
 };
 
@@ -75,14 +77,24 @@ static int interrupted(void *opaque)
 		s->waited = 1;
 	}
 	s->expired |= s->left < 0;
-	return atomic_load(&s->stopped) || s->left < 0;
+	return atomic_load(&s->stopped) || s->left < 0 || *vigil_guard_refused(s->guard);
 }
 
-vigil_source *vigil_new(void)
+// is_large says whether a picture was refused for its size since the last time.
+static int is_large(vigil_source *s) { return vigil_too_large(&s->large_width, &s->large_height); }
+
+void vigil_large_size(const vigil_source *s, int *width, int *height)
+{
+	*width = s->large_width;
+	*height = s->large_height;
+}
+
+vigil_source *vigil_new(vigil_guard *g)
 {
 	vigil_source *s = av_mallocz(sizeof *s);
 	if (!s)
 		return NULL;
+	s->guard = g;
 	av_log_set_level(AV_LOG_QUIET); // its lines have no camera in them, and may have a password
 	s->packet = av_packet_alloc();
 	s->frame = av_frame_alloc();
@@ -139,9 +151,10 @@ static int is_timed(const AVFormatContext *f)
 // looks at two or three dozen: a second, or three at ten frames a second.
 enum { few_pictures = 5 };
 
-int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info)
+static int open_source(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info)
 {
 	give_time(s, timeout_us);
+	is_large(s); // what another one's picture left
 	s->format = avformat_alloc_context();
 	if (!s->format)
 		return AVERROR(ENOMEM);
@@ -168,6 +181,8 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	}
 	if (err >= 0)
 		err = open_codec(s, info);
+	if (is_large(s))
+		return vigil_large;
 	if (err < 0)
 		return err;
 	AVStream *st = s->format->streams[s->stream];
@@ -180,7 +195,17 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 	info->recorded = is_recorded(s->format);
 	s->expired = 0; // it may have been enough
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
-	return 0;
+	s->large_width = info->width;
+	s->large_height = info->height;
+	return (int64_t)info->width * info->height > VIGIL_MOST_PIXELS ? vigil_large : 0;
+}
+
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info)
+{
+	vigil_guard_enter(s->guard);
+	int err = open_source(s, url, transport, protocols, headers, known, timeout_us, info);
+	vigil_guard_enter(NULL);
+	return err;
 }
 
 static int is_key(const AVFrame *f)
@@ -224,6 +249,8 @@ static int next_frame(vigil_source *s)
 {
 	for (;;) {
 		int err = avcodec_receive_frame(s->codec, s->frame);
+		if (is_large(s))
+			return vigil_large;
 		if (err != AVERROR(EAGAIN))
 			return err;
 		if (s->draining)
@@ -260,7 +287,7 @@ static int same(const AVFrame *a, const AVFrame *b)
 	return 1;
 }
 
-int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
+static int read_picture(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 {
 	if (s->expired) // the picture before was held back by a parser until the waiting was broken off
 		return AVERROR_EXIT;
@@ -298,6 +325,14 @@ int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 	return 0;
 }
 
+int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
+{
+	vigil_guard_enter(s->guard);
+	int err = read_picture(s, timeout_us, waits, p);
+	vigil_guard_enter(NULL);
+	return err;
+}
+
 int vigil_skip(vigil_source *s, int64_t timeout_us)
 {
 	if (s->expired)
@@ -306,7 +341,9 @@ int vigil_skip(vigil_source *s, int64_t timeout_us)
 	if (interrupted(s))
 		return AVERROR_EXIT;
 	s->skipped = 1;
+	vigil_guard_enter(s->guard);
 	int err = av_read_frame(s->format, s->packet);
+	vigil_guard_enter(NULL);
 	av_packet_unref(s->packet);
 	return err == AVERROR_INVALIDDATA ? 0 : err;
 }
@@ -466,7 +503,9 @@ int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p)
 		av_packet_unref(s->packet);
 		if (interrupted(s))
 			return AVERROR_EXIT;
+		vigil_guard_enter(s->guard);
 		int err = av_read_frame(s->format, s->packet);
+		vigil_guard_enter(NULL);
 		if (err == AVERROR_INVALIDDATA) // what is damaged is left out, as in vigil_read
 			continue;
 		if (err < 0)
@@ -500,7 +539,9 @@ void vigil_free(vigil_source *s)
 	if (s->parser)
 		av_parser_close(s->parser);
 	avcodec_free_context(&s->codec);
+	vigil_guard_enter(s->guard);
 	avformat_close_input(&s->format);
+	vigil_guard_enter(NULL);
 	av_packet_free(&s->packet);
 	av_frame_free(&s->frame);
 	av_frame_free(&s->before);

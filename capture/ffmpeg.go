@@ -27,6 +27,7 @@ type libav struct {
 	notes
 	s       *C.vigil_source
 	tunnel  *tunnel // nil for none
+	guard   *guard
 	info    Info
 	clock   clock
 	arrive  *arrivals // the clock of a live source that says no times; nil for others
@@ -45,15 +46,19 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	if o.Reader == GoCV {
 		return openURLWithGoCV(ctx, addr, o)
 	}
-	v := &libav{s: C.vigil_new(), timeout: o.ReadTimeout, waiting: o.Waiting, clock: clock{began: time.Now()}}
-	if v.s == nil {
-		return nil, Info{}, errors.New("no memory for FFmpeg")
-	}
+	v := &libav{timeout: o.ReadTimeout, waiting: o.Waiting, clock: clock{began: time.Now()}}
 	ask, tunnel, err := newRequest(ctx, addr, o)
 	v.tunnel = tunnel
+	if err == nil {
+		v.guard, err = newGuard(addr, o, tunnel)
+	}
+	if err == nil {
+		if v.s = C.vigil_new(v.guard.g); v.s == nil {
+			err = errors.New("no memory for FFmpeg")
+		}
+	}
 	if err != nil {
-		C.vigil_free(v.s)
-		return nil, Info{}, err
+		return nil, Info{}, errors.Join(err, v.close())
 	}
 	var known C.int
 	if o.KnownFPS > 0 {
@@ -66,9 +71,15 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 	}, ask.url, ask.transport, ask.protocols, ask.headers)
 	stop()
 	if code < 0 {
+		elsewhere, large := v.guard.refused(), v.sizeError(code)
 		_ = v.close() // gives no error
-		if ctx.Err() != nil {
+		switch {
+		case ctx.Err() != nil:
 			return nil, Info{}, ctx.Err()
+		case elsewhere != nil:
+			return nil, Info{}, elsewhere
+		case large != nil:
+			return nil, Info{}, large
 		}
 		if err := (tracks{videos: int(info.tracks), covers: int(info.covers), sounds: int(info.sounds)}).check(); err != nil {
 			return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
@@ -186,11 +197,26 @@ func (v *libav) read(ctx context.Context, f *Frame) error {
 	return nil
 }
 
+// sizeError names the picture that is too large where that is what a code says.
+func (v *libav) sizeError(code C.int) error {
+	if code != C.vigil_large {
+		return nil
+	}
+	var w, h C.int
+	C.vigil_large_size(v.s, &w, &h) //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	return checkPixels(int(w), int(h))
+}
+
 // readError says why nothing more comes.
 func (v *libav) readError(ctx context.Context, code C.int) error {
+	elsewhere, large := v.guard.refused(), v.sizeError(code)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case elsewhere != nil:
+		return elsewhere
+	case large != nil:
+		return fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large)
 	case code == C.vigil_exit && v.waits > 0 && v.count == 0:
 		return fmt.Errorf("%w after 0 frames: no key frame came within %v, although video did: the camera's key frames (I-frame interval, GOP) are farther apart, "+
 			"or it sends none; set them to 1 to 4 s in the camera, or raise read_timeout", ErrLost, time.Duration(v.waits+1)*v.timeout)
@@ -245,6 +271,7 @@ func (v *libav) color(to []byte, w, h int) error {
 func (v *libav) close() error {
 	C.vigil_free(v.s)
 	v.s = nil
+	v.guard.free()
 	if v.tunnel != nil {
 		v.tunnel.close()
 	}
@@ -274,7 +301,7 @@ func explainCode(ctx context.Context, addr Address, code C.int, o Options) error
 	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EPIPE:
 		return fmt.Errorf("no connection: %w", errno)
 	}
-	if err := explainURL(ctx, addr, o.Trust, min(o.OpenTimeout, explainTime)); err != nil {
+	if err := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %s", errNoVideo, reason(code))

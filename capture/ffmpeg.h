@@ -2,6 +2,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "guard.h"
+
 typedef struct vigil_source vigil_source;
 
 typedef struct {
@@ -60,7 +62,7 @@ typedef struct {
 } vigil_packet;
 
 // Each function returns 0 or a negative code of FFmpeg's. Options that are not named here do not reach FFmpeg.
-vigil_source *vigil_new(void);
+vigil_source *vigil_new(vigil_guard *g); // which must be there until vigil_free
 int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
 // vigil_read gives the next picture. For the first one it returns vigil_waiting after each timeout in which packets came, so many times.
 int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p);
@@ -85,7 +87,8 @@ int vigil_mux_flush(vigil_muxer *m);
 int vigil_mux_end(vigil_muxer *m);                                // with the index and the duration
 size_t vigil_mux_take(vigil_muxer *m, const uint8_t **records);  // until the next call
 void vigil_mux_free(vigil_muxer *m);
+void vigil_large_size(const vigil_source *s, int *width, int *height); // after vigil_large
 void vigil_reason(int code, char *text, size_t size);
 
 // Codes that the Go side tells apart.
-extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error, vigil_server_error, vigil_waiting;
+extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error, vigil_server_error, vigil_waiting, vigil_large;

@@ -78,7 +78,7 @@ func TestFolderBrokenImage(t *testing.T) {
 		{"2.png", whole[:len(whole)/2], "image 2.png: damaged"},
 		{"2.png", nil, "image 2.png: the file is empty"},
 		{"2.png", []byte("text"), "image 2.png: damaged"},
-		{"2.png", hugePNG(t, 100000, 100000), "image 2.png: damaged"},
+		{"2.png", hugePNG(t, 100000, 100000), "image 2.png: the picture is too large: it has 100000x100000 pixels"},
 		{"2.png", hugePNG(t, 1<<31-1, 1<<31-1), "image 2.png: damaged"},
 		{"2.jpg", jpegOf(t, 64, 64)[:900], "image 2.jpg: the JPEG is cut off"},
 	}

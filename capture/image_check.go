@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"vigil/internal/regular"
 )
 
 // checkImage finds what OpenCV forgives: it fills the missing part of a JPEG that is cut off with grey. Its data
@@ -13,7 +15,7 @@ func checkImage(path string) error {
 	if err := checkRegular(path); err != nil {
 		return err
 	}
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return err
 	}
@@ -24,6 +26,9 @@ func checkImage(path string) error {
 	}
 	if st.Size() == 0 {
 		return errors.New("the file is empty")
+	}
+	if err := checkImageSize(f); err != nil {
+		return err
 	}
 	var start [3]byte
 	if _, err := f.ReadAt(start[:], 0); err != nil || start != [3]byte{0xff, 0xd8, 0xff} {
@@ -46,7 +51,7 @@ func checkRegular(path string) error {
 	case err != nil:
 		return bare(err)
 	case !st.Mode().IsRegular():
-		return fmt.Errorf("this is %s; an image is a file", kindOf(st.Mode()))
+		return fmt.Errorf("this is %s; an image is a file", regular.Kind(st.Mode()))
 	}
 	return nil
 }

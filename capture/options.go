@@ -14,6 +14,8 @@ type Options struct {
 	Transport string
 	// Trust says whose certificate an rtsps or https camera may show.
 	Trust Trust
+	// Follow are the hosts beside its own that a URL may lead to, by redirects, playlists and the like: host or host:port, as ParseHost reads it.
+	Follow []string
 	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
 	OpenTimeout, ReadTimeout time.Duration
 	// KnownFPS is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it faster, and is what

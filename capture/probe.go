@@ -49,12 +49,12 @@ func steady(err error) error {
 }
 
 // explainURL asks the server once more, in Go, why FFmpeg got no stream; nil where that gives no reason.
-func explainURL(ctx context.Context, addr Address, trust Trust, timeout time.Duration) error {
+func explainURL(ctx context.Context, addr Address, o Options, timeout time.Duration) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil {
 		return errors.New("the URL is malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
 	}
-	a, err := ask(ctx, addr.web(), u, trust, timeout)
+	a, err := ask(ctx, addr, u, o, timeout)
 	switch {
 	case err != nil:
 		return err
@@ -77,7 +77,7 @@ func explainUnauthorized(ctx context.Context, addr Address, o Options) error {
 	}
 	nobody := *u
 	nobody.User = nil
-	if a, err := ask(ctx, addr.web(), &nobody, o.Trust, min(o.OpenTimeout, explainTime)); err == nil && a.status == http.StatusUnauthorized {
+	if a, err := ask(ctx, addr, &nobody, o, min(o.OpenTimeout, explainTime)); err == nil && a.status == http.StatusUnauthorized {
 		if err := explainChallenges(a.challenges); err != nil {
 			return err
 		}
@@ -92,7 +92,8 @@ type answer struct {
 	media      string   // the kinds of an RTSP server's streams, as "audio video"
 }
 
-func ask(ctx context.Context, w webAddress, u *url.URL, trust Trust, timeout time.Duration) (a answer, err error) {
+func ask(ctx context.Context, addr Address, u *url.URL, o Options, timeout time.Duration) (a answer, err error) {
+	w, trust := addr.web(), o.Trust
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var config *tls.Config
@@ -102,7 +103,11 @@ func ask(ctx context.Context, w webAddress, u *url.URL, trust Trust, timeout tim
 		}
 	}
 	if !strings.HasPrefix(w.scheme, "rtsp") {
-		return get(ctx, u, config)
+		allowed, err := hostsOf(addr, o.Follow)
+		if err != nil {
+			return a, err
+		}
+		return get(ctx, u, config, allowed)
 	}
 	// A server that has just sent FFmpeg away may still be busy with that.
 	const tries, pause = 5, 200 * time.Millisecond
@@ -136,16 +141,31 @@ func explainStatus(status int, hasCredentials bool) error {
 }
 
 // get gives the answer to a GET. Go's error quotes the URL, so only what lies below it is passed on.
-func get(ctx context.Context, u *url.URL, config *tls.Config) (answer, error) {
+func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return answer{}, errors.New("the URL is malformed")
 	}
 	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
-	resp, err := (&http.Client{Transport: transport}).Do(req)
+	// A redirect is followed as FFmpeg follows it: to these hosts only.
+	follow := func(next *http.Request, before []*http.Request) error {
+		const most = 8
+		if len(before) >= most {
+			return http.ErrUseLastResponse
+		}
+		port := next.URL.Port()
+		if port == "" {
+			port = map[string]string{"http": "80", "https": "443"}[next.URL.Scheme]
+		}
+		return allowed.check(next.URL.Hostname(), port)
+	}
+	resp, err := (&http.Client{Transport: transport, CheckRedirect: follow}).Do(req)
 	if err != nil {
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
+		}
+		if elsewhere, ok := errors.AsType[*ElsewhereError](err); ok {
+			return answer{}, elsewhere
 		}
 		return answer{}, fmt.Errorf("no answer: %w", steady(err))
 	}

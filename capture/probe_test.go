@@ -30,7 +30,7 @@ func TestAReasonThatLastsKeepsItsWords(t *testing.T) {
 		}
 		var texts [2]string
 		for i := range texts {
-			err := explainURL(t.Context(), addr, Trust{}, 100*time.Millisecond)
+			err := explainURL(t.Context(), addr, Options{}, 100*time.Millisecond)
 			if err == nil {
 				t.Fatal("a server that never answers gives no reason")
 			}

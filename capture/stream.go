@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"vigil/internal/regular"
 )
 
 // source is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
@@ -85,26 +87,11 @@ func openSource(ctx context.Context, addr Address, o Options) (source, Info, err
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
-		return nil, Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", kindOf(st.Mode()), wanted)
+		return nil, Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()), wanted)
 	case st.Size() == 0:
 		return nil, Info{}, errors.New("the file is empty")
 	}
 	return openFile(ctx, path, o)
-}
-
-// kindOf says what a file is that is no regular one.
-func kindOf(m os.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "a folder"
-	case m&os.ModeNamedPipe != 0:
-		return "a named pipe (FIFO)"
-	case m&os.ModeSocket != 0:
-		return "a socket"
-	case m&os.ModeDevice != 0:
-		return "a device"
-	}
-	return "no regular file"
 }
 
 // bare takes the path, which Open names in its redacted form, out of an error of package os.

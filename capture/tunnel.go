@@ -85,6 +85,12 @@ func openTunnel(ctx context.Context, addr Address, trust Trust, timeout time.Dur
 	return t, strings.TrimSuffix(w.scheme, "s") + "://" + w.login + t.listener.Addr().String() + w.rest, nil
 }
 
+// host is where FFmpeg reaches the tunnel.
+func (t *tunnel) host() Host {
+	at := t.listener.Addr().(*net.TCPAddr)
+	return Host{Name: at.IP.String(), Port: at.Port}
+}
+
 func (t *tunnel) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()

@@ -43,6 +43,7 @@ type video struct {
 	timeout time.Duration // of one read
 	count   int
 	tunnel  *tunnel // nil for none
+	guard   *guard  // nil but for URLs
 	path    string  // of a file; empty for others
 	tracks  tracks  // likewise
 	scan    *scan   // of its packets, where it seemed to end too early
@@ -55,12 +56,19 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 	if err != nil {
 		return nil, Info{}, err
 	}
+	_ = tooLarge() // what another one's picture left
 	found, surveyErr := survey(abs, "file")
 	if err := found.check(); err != nil {
 		return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
 	}
-	v, err := openFFmpeg(ctx, abs, "protocol_whitelist;file", o)
+	if err := checkPixels(found.width, found.height); err != nil {
+		return nil, Info{}, err
+	}
+	v, err := openFFmpeg(ctx, abs, "protocol_whitelist;file", o, nil)
 	if err != nil {
+		if large := tooLarge(); large != nil {
+			return nil, Info{}, large
+		}
 		if why := explainFile(abs); why != nil {
 			err = fmt.Errorf("%w: %w", err, why)
 		}
@@ -114,16 +122,30 @@ func openDevice(path string, o Options) (source, Info, error) {
 }
 
 // openFFmpeg never passes GoCV's error on: it has the password in it.
-func openFFmpeg(ctx context.Context, url, options string, o Options) (*video, error) {
+func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (*video, error) {
 	if err := opening.enter(ctx, options); err != nil {
 		return nil, err
 	}
 	defer opening.leave()
-	vc, err := gocv.VideoCaptureFileWithAPIParams(url, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
-		propOpenTimeout, gocv.VideoCaptureProperties(o.OpenTimeout.Milliseconds()),
-		propReadTimeout, gocv.VideoCaptureProperties(o.ReadTimeout.Milliseconds()),
+	var vc *gocv.VideoCapture
+	var err error
+	g.do(func() {
+		vc, err = gocv.VideoCaptureFileWithAPIParams(url, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
+			propOpenTimeout, gocv.VideoCaptureProperties(o.OpenTimeout.Milliseconds()),
+			propReadTimeout, gocv.VideoCaptureProperties(o.ReadTimeout.Milliseconds()),
+		})
 	})
-	return newVideo(vc, err, o)
+	v, err := newVideo(vc, err, o)
+	if err == nil {
+		v.guard = g
+	}
+	return v, err
+}
+
+// decode reads the next picture, where there is one.
+func (v *video) decode(to *gocv.Mat) (ok bool) {
+	v.guard.do(func() { ok = v.vc.Read(to) })
+	return ok && !to.Empty()
 }
 
 // newVideo takes over the capture, which exists even where opening it went wrong.
@@ -152,10 +174,13 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
 }
 
 func (v *video) close() error {
-	err := errors.Join(v.vc.Close(), v.img.Close(), v.turned.Close(), v.ahead.Close())
+	var err error
+	v.guard.do(func() { err = v.vc.Close() })
+	err = errors.Join(err, v.img.Close(), v.turned.Close(), v.ahead.Close())
 	if v.tunnel != nil {
 		v.tunnel.close()
 	}
+	v.guard.free()
 	return err
 }
 
@@ -229,7 +254,7 @@ func (v *video) grab(to *gocv.Mat) bool {
 	const tries = 8
 	began := time.Now()
 	for range tries {
-		if v.vc.Read(to) && !to.Empty() {
+		if v.decode(to) {
 			return true
 		}
 		if v.live && time.Since(began) > v.timeout*9/10 {
@@ -288,7 +313,7 @@ func (v *video) grabSoon(ctx context.Context, tries int64) (bool, error) {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if v.vc.Read(&v.img) && !v.img.Empty() {
+		if v.decode(&v.img) {
 			return true, nil
 		}
 		if v.live && time.Since(began) > v.timeout*9/10 {
@@ -300,7 +325,14 @@ func (v *video) grabSoon(ctx context.Context, tries int64) (bool, error) {
 
 // ended says why there is no picture any more.
 func (v *video) ended() error {
+	elsewhere, large := v.guard.refused(), tooLarge()
 	switch {
+	case elsewhere != nil:
+		return elsewhere
+	case large != nil && v.live:
+		return fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large)
+	case large != nil:
+		return fmt.Errorf("after %d frames: %w", v.count, large)
 	case v.live:
 		return fmt.Errorf("%w after %d frames: no picture came within %v, or the other side hung up", ErrLost, v.count, v.timeout)
 	case v.count == 0:

@@ -19,23 +19,41 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info
 	if err != nil {
 		return nil, Info{}, err
 	}
-	v, err := openFFmpeg(ctx, ask.url, ask.options(), o)
+	guard, err := newGuard(addr, o, tunnel)
 	if err != nil {
 		if tunnel != nil {
 			tunnel.close()
 		}
-		switch why := explainURL(ctx, addr, o.Trust, min(o.OpenTimeout, explainTime)); {
+		return nil, Info{}, err
+	}
+	_ = tooLarge() // what another one's picture left
+	v, err := openFFmpeg(ctx, ask.url, ask.options(), o, guard)
+	if err != nil {
+		elsewhere, large := guard.refused(), tooLarge()
+		guard.free()
+		if tunnel != nil {
+			tunnel.close()
+		}
+		switch {
 		case ctx.Err() != nil:
 			return nil, Info{}, ctx.Err()
+		case elsewhere != nil:
+			return nil, Info{}, elsewhere
+		case large != nil:
+			return nil, Info{}, large
+		}
+		switch why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); {
 		case why != nil && !errors.Is(err, context.Canceled):
 			return nil, Info{}, why
 		}
 		return nil, Info{}, err
 	}
 	if v.vc.Get(propOrientation) != 0 { // only what is served as a file has one
-		if t, err := survey(ask.url, ask.protocols); err == nil {
-			v.setTurn(t.rotation)
-		}
+		guard.do(func() {
+			if t, err := survey(ask.url, ask.protocols); err == nil {
+				v.setTurn(t.rotation)
+			}
+		})
 	}
 	v.tunnel, v.live = tunnel, true
 	v.info.FPS = steadyFPS(v.info.FPS, o.KnownFPS)

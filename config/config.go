@@ -134,6 +134,8 @@ type Settings struct {
 	// Trust says whose certificate an rtsps or https camera may show: any, system (one that an authority vouches for that this machine
 	// knows), or a file in PEM form with the camera's own certificate or that of another authority.
 	Trust string `yaml:"trust"`
+	// Follow are the hosts beside its own that a camera's URL may lead to, by redirects, playlists and descriptions of streams: host or host:port.
+	Follow []string `yaml:"follow"`
 	// OpenTimeout is how long opening a live source may take.
 	OpenTimeout time.Duration `yaml:"open_timeout" validate:"min=1s,max=5m"`
 	// ReadTimeout is how long a live source may send nothing before it is opened anew.
@@ -244,6 +246,7 @@ func Default() Config {
 			Reader:      capture.FFmpeg,
 			Transport:   "tcp",
 			Trust:       TrustAny,
+			Follow:      []string{},
 			OpenTimeout: 10 * time.Second,
 			ReadTimeout: 10 * time.Second,
 			Reconnect:   Reconnect{Min: time.Second, Max: time.Minute},

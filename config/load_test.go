@@ -194,6 +194,7 @@ func TestLoadFull(t *testing.T) {
 	check("source file", yard.Source.Reveal(), absolute(t, "testdata/clips/a.mkv"))
 	check("trust in a file", gate.TrustFile(), absolute(t, "testdata/cameras.pem"))
 	check("trust without one", yard.Trust+yard.TrustFile(), "system")
+	check("hosts to follow", gate.Follow, []string{"media.example", "[fd00::7]:8080"})
 	check("explicit false", yard.Realtime, false)
 	check("time zone", yard.TimeZone.String(), "Europe/Berlin")
 }

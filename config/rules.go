@@ -41,6 +41,11 @@ func (f *findings) settings(key string, s Settings) {
 	if s.Trust == "" {
 		f.add(key+".trust", quoted(s.Trust), "must be any, system or a file with certificates")
 	}
+	for i, host := range s.Follow {
+		if _, err := capture.ParseHost(host); err != nil {
+			f.add(fmt.Sprintf("%s.follow[%d]", key, i), quoted(host), "%s", err)
+		}
+	}
 	if s.Reconnect.Max < s.Reconnect.Min {
 		f.add(key+".reconnect.max", s.Reconnect.Max.String(), "must be at least reconnect.min (%v)", s.Reconnect.Min)
 	}

@@ -18,6 +18,7 @@ type start struct {
 	Reader                   string
 	Transport                string
 	Trust                    capture.Trust
+	Follow                   []string
 	OpenTimeout, ReadTimeout time.Duration
 	Side                     int
 	Mask                     []preprocess.Polygon

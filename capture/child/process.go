@@ -31,6 +31,7 @@ type Options struct {
 	Reader                   string        // as in capture.Options
 	Transport                string        // as in capture.Options
 	Trust                    capture.Trust // likewise
+	Follow                   []string      // likewise
 	OpenTimeout, ReadTimeout time.Duration // likewise
 	Side                     int           // S: pictures of S x S pixels
 	Mask                     []preprocess.Polygon
@@ -106,7 +107,7 @@ var starting = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 // Start starts a child and waits until its camera is open. The caller must Close it.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
-		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, Follow: o.Follow, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
 		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.KnownFPS,
 		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}

@@ -42,7 +42,7 @@ func (c *camera) record(ctx context.Context) (err error) {
 		}
 	}()
 	stream, err := capture.OpenPackets(ctx, addr, capture.Options{
-		Transport: c.Transport, Trust: c.Trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, KnownFPS: c.KnownFPS,
+		Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, KnownFPS: c.KnownFPS,
 	})
 	if err != nil {
 		return err

@@ -16,7 +16,7 @@ import (
 // may have been begun and not ended. Of the options those that say what pictures are made of count for nothing.
 func Record(ctx context.Context, o Options, length time.Duration, opened func(capture.Info), files capture.SegmentFiles) error {
 	s := start{
-		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, Follow: o.Follow, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
 		KnownFPS: o.KnownFPS, Record: true, Segment: length,
 	}
 	p := &Process{o: o, done: make(chan struct{})}

@@ -190,7 +190,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		return err
 	}
 	stream, err := capture.Open(ctx, addr, capture.Options{
-		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
+		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
 		KnownFPS: c.KnownFPS, Waiting: c.waiting,
 	})
 	if err != nil {

@@ -101,7 +101,7 @@ func opener(source capture.Address, s config.Settings) func(context.Context, uin
 // openOptions are what the configuration says of how a source is opened. Its errors name the key.
 func openOptions(s config.Settings) (capture.Options, error) {
 	trust, err := newTrust(s)
-	return capture.Options{Reader: s.Reader, Transport: s.Transport, Trust: trust, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout}, err
+	return capture.Options{Reader: s.Reader, Transport: s.Transport, Trust: trust, Follow: s.Follow, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout}, err
 }
 
 // mostTrust is more than a system's whole list of authorities has, in bytes.
@@ -138,7 +138,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 			return nil, err
 		}
 		o := child.Options{
-			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
 			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {

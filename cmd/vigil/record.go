@@ -205,7 +205,7 @@ func (r *record) connect(ctx context.Context, opened func(capture.Info)) error {
 		return err
 	}
 	return child.Record(ctx, child.Options{
-		Address: c.Source, Transport: c.Transport, Trust: trust, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+		Address: c.Source, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
 		Memory: int64(c.Memory) << 20, Note: func(text string) { r.log.Warn("source", "note", text) },
 	}, r.segment, opened, r.folder)
 }

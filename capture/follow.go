@@ -1,0 +1,94 @@
+package capture
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// ElsewhereError means that a camera leads to another host, by a redirect, a playlist or a description of its streams, and that Options.Follow
+// does not name that host. Opening it again helps only when somebody has changed something, as with ErrRefused.
+type ElsewhereError struct {
+	Host string // with the port where that is known
+}
+
+func (e *ElsewhereError) Error() string {
+	return fmt.Sprintf("the camera leads to another host, %s: vigil stays on the camera's own unless the key follow names the other, as follow: [%q]", e.Host, e.Host)
+}
+
+// Is makes it an ErrRefused.
+func (*ElsewhereError) Is(target error) bool { return target == ErrRefused }
+
+// Host is a host that a camera may lead to.
+type Host struct {
+	Name string // or an address, without brackets
+	Port int    // 0 for every one
+}
+
+// ParseHost reads host or host:port, as a configuration has it.
+func ParseHost(s string) (Host, error) {
+	const want = "must be a host or host:port, as media.example, media.example:8080, 10.0.0.7 or [fd00::7]:554"
+	h := Host{Name: s}
+	if addr, err := netip.ParseAddr(strings.Trim(s, "[]")); err == nil { // an IPv6 address may have no brackets
+		h.Name = addr.String()
+		return h, nil
+	}
+	if strings.Contains(s, ":") {
+		name, port, err := net.SplitHostPort(s)
+		if err != nil || strings.ContainsAny(port, "/@?#") {
+			return Host{}, errors.New(want)
+		}
+		n, err := strconv.ParseUint(port, 10, 16)
+		if err != nil || n == 0 {
+			return Host{}, errors.New("its port is not a number from 1 to 65535; " + want)
+		}
+		h = Host{name, int(n)}
+	}
+	if !hostForm.MatchString(h.Name) && !isAddress(h.Name) || len(h.Name) > 253 {
+		return Host{}, errors.New(want)
+	}
+	return h, nil
+}
+
+func isAddress(s string) bool {
+	_, err := netip.ParseAddr(s)
+	return err == nil
+}
+
+// hosts are those that a camera may lead to: its own, and those of Options.Follow.
+type hosts []Host
+
+func hostsOf(addr Address, follow []string) (hosts, error) {
+	all := hosts{{Name: addr.web().host}}
+	for _, s := range follow {
+		h, err := ParseHost(s)
+		if err != nil {
+			return nil, fmt.Errorf("follow: %q %w", s, err)
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+// check says whether a host may be asked.
+func (h hosts) check(name, port string) error {
+	for _, one := range h {
+		if strings.EqualFold(one.Name, name) && (one.Port == 0 || strconv.Itoa(one.Port) == port) {
+			return nil
+		}
+	}
+	return &ElsewhereError{Host: plainHost(net.JoinHostPort(name, port))}
+}
+
+// plainHost is a host that somebody else named, as it may be shown.
+func plainHost(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r <= ' ' || r > '~' || strings.ContainsRune(`"'\,;`+"`", r) {
+			return '?'
+		}
+		return r
+	}, s)
+}

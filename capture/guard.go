@@ -1,0 +1,107 @@
+//go:build cgo && gocv_videoio
+
+package capture
+
+// #cgo LDFLAGS: -ldl
+// #include <stdlib.h>
+// #include "guard.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+// guard keeps what FFmpeg does for a camera on the hosts that it may lead to. See guard.c.
+type guard struct {
+	g     *C.vigil_guard
+	own   string // the camera's host, where FFmpeg must reach it by a tunnel only
+	freed bool
+}
+
+// newGuard makes a guard for an address that is asked for as r says. It must be freed.
+func newGuard(addr Address, o Options, t *tunnel) (*guard, error) {
+	if C.vigil_guard_works() == 0 {
+		return nil, errors.New("this build of vigil cannot keep a camera from leading it to other hosts, as it is linked with FFmpeg: cameras with a URL need a " +
+			"build for Linux that is linked dynamically")
+	}
+	all, err := hostsOf(addr, o.Follow)
+	if err != nil {
+		return nil, err
+	}
+	g := &guard{g: C.vigil_guard_new()}
+	if g.g == nil {
+		return nil, errors.New("no memory for FFmpeg")
+	}
+	w := addr.web()
+	if t != nil {
+		g.own = w.host
+		all[0] = t.host()
+	} else {
+		all = append(all, Host{Name: strings.ReplaceAll(w.host, "%", "%25")}) // FFmpeg decodes nothing
+	}
+	for _, h := range all {
+		if err := g.allow(h); err != nil {
+			g.free()
+			return nil, err
+		}
+	}
+	return g, nil
+}
+
+func (g *guard) allow(h Host) error {
+	name := C.CString(h.Name)
+	defer C.free(unsafe.Pointer(name))
+	if C.vigil_guard_allow(g.g, name, C.int(h.Port)) != 0 {
+		return fmt.Errorf("follow: %q is one host too many, or its name is too long", h.Name)
+	}
+	return nil
+}
+
+// do calls what goes into FFmpeg by another way than vigil_open and its like; a nil guard guards nothing.
+func (g *guard) do(f func()) {
+	if g == nil {
+		f()
+		return
+	}
+	runtime.LockOSThread() // the guard is the thread's
+	defer runtime.UnlockOSThread()
+	C.vigil_guard_enter(g.g)
+	defer C.vigil_guard_enter(nil)
+	f()
+}
+
+// refused is where the camera led to and must not, or nil.
+func (g *guard) refused() error {
+	if g == nil || g.freed {
+		return nil
+	}
+	host := plainHost(C.GoString(C.vigil_guard_refused(g.g)))
+	switch {
+	case host == "":
+		return nil
+	case g.own != "" && (host == g.own || strings.HasPrefix(host, g.own+":") || strings.HasPrefix(host, "["+g.own+"]")):
+		return fmt.Errorf("%w: the camera leads to %s by an address of its own, past the connection whose certificate was checked (key trust)", ErrRefused, host)
+	}
+	return &ElsewhereError{Host: host}
+}
+
+func (g *guard) free() {
+	if g != nil && !g.freed {
+		C.vigil_guard_free(g.g)
+		g.freed = true
+	}
+}
+
+// tooLarge says that a picture was refused for its size since the call before, or is nil. It is this process's last one, whatever was read:
+// ask only where a picture is missing.
+func tooLarge() error {
+	var w, h C.int
+	if C.vigil_too_large(&w, &h) == 0 { //nolint:gocritic // what cgo makes of a pointer compares it with itself
+		return nil
+	}
+	return checkPixels(int(w), int(h))
+}
