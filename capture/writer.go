@@ -22,7 +22,7 @@ type Writer struct {
 
 // CreateVideo starts a video of w x h pixels at fps frames a second. The codec is a FourCC; where it is empty the
 // name's ending chooses: .mp4 becomes H.264 that browsers play (avc1), .avi motion JPEG (MJPG), .mkv H.264 (X264).
-// Sides are even.
+// Sides are even. The file must not be there yet.
 func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, error) {
 	if codec == "" {
 		codec = map[string]string{".mp4": "avc1", ".avi": "MJPG", ".mkv": "X264"}[strings.ToLower(filepath.Ext(path))]
@@ -36,7 +36,7 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 		return nil, fmt.Errorf("creating %s: the frame rate is %g; it must be from 0.01 to %d", path, fps, maxFPS)
 	}
 	// OpenCV gives no reason when it cannot create the file, so Go tries first.
-	f, err := os.Create(path)
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // It is for others to read as the umask has it.
 	if err != nil {
 		return nil, fmt.Errorf("creating video: %w", err)
 	}

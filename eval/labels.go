@@ -6,10 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 const labelsHeader = "frame,label"
@@ -19,7 +20,7 @@ const maxFrames = 1 << 25
 
 // readLabels reads a label file: a CSV with the header frame,label, a row for each frame in order, from 0; 1 is abnormal.
 func readLabels(path string) ([]bool, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+
+	"vigil/internal/regular"
 )
 
 // Types of data and classes of arrays in MATLAB's level 5 MAT-files ("MAT-File Format", The MathWorks).
@@ -44,7 +45,7 @@ type matFile struct {
 }
 
 func openMat(path string) (*matFile, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 // npyFile is a NumPy array file, read from front to back. It is our own reader since a mask array is larger than memory ought to
@@ -51,7 +52,7 @@ var (
 )
 
 func openNPY(path string) (*npyFile, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

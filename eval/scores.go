@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vigil/internal/regular"
 	"vigil/pipeline"
 	"vigil/preprocess"
 )
@@ -81,7 +82,7 @@ func newGiven() *Given {
 }
 
 func (g *Given) readFile(path string) error {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return err
 	}
@@ -128,7 +129,7 @@ func (g *Given) parse(r io.Reader, path string) error {
 		line, _ := rows.FieldPos(0)
 		name := stem(filepath.Base(path))
 		if !simple {
-			video, known := row[0], false
+			video, known := unmarked(row[0]), false
 			if name, known = mine[video]; !known {
 				name = stem(video)
 				if other, taken := ofStem[name]; taken {
@@ -158,6 +159,21 @@ func (g *Given) parse(r io.Reader, path string) error {
 			return fmt.Errorf("line %d: %w", line, err)
 		}
 	}
+}
+
+const (
+	// FormulaStarts are the first characters of a text that a spreadsheet takes for a formula.
+	FormulaStarts = "=+-@\t\r"
+	// TextMark is put before such a text in a table of scores.
+	TextMark = "'"
+)
+
+// unmarked is a text as it was before a TextMark was put before it.
+func unmarked(s string) string {
+	if rest, ok := strings.CutPrefix(s, TextMark); ok && rest != "" && strings.Contains(FormulaStarts, rest[:1]) {
+		return rest
+	}
+	return s
 }
 
 // rename gives a video another name.

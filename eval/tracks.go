@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 // Box is the place of a track in one frame, in pixels of the mask.
@@ -21,7 +22,7 @@ const tracksHeader = "track,frame,x,y,w,h"
 // readTracks reads a track file: a CSV with the header track,frame,x,y,w,h, a row for each frame of each track; whole
 // numbers, frames from 0, boxes in pixels of the mask. It gives the boxes of each frame.
 func readTracks(path string, frames int) (map[int][]Box, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -3,10 +3,11 @@ package eval
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 var ucsdFormat = Format{
@@ -36,7 +37,7 @@ func readUCSD(_ context.Context, root string) (*Dataset, error) {
 		return nil, fmt.Errorf("%s: has %d files *.m, want the one with the labels, UCSDped1.m or UCSDped2.m", test, len(scripts))
 	}
 	path := filepath.Join(test, scripts[0])
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,9 @@ import (
 	"io"
 	"maps"
 	"math"
-	"os"
 	"slices"
+
+	"vigil/internal/regular"
 )
 
 const (
@@ -47,7 +48,7 @@ func ReadSafetensors(path string) (map[string]Tensor, map[string]string, error) 
 
 // readFile reads a file whole, if it is one and not too large.
 func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := regular.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -8,10 +8,9 @@ import (
 	"io"
 	"maps"
 	"math"
-	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
+	"vigil/internal/output"
 )
 
 // WriteSafetensors writes tensors, as F32 and I64, and metadata. The same content gives the same bytes. A reader sees the old
@@ -65,20 +64,20 @@ func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]st
 	})
 }
 
-// writeAtomic writes beside path and renames, so that path never holds half a file.
+// writeAtomic writes so that path never holds half a file; where it leads to a device or a pipe, that is written to.
 func writeAtomic(path string, write func(io.Writer) error) (err error) {
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	f, err := output.Create(path, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		// After the file has taken its place there is nothing to clean up.
-		if failed := f.Cleanup(); err == nil {
+		if failed := f.Discard(); err == nil {
 			err = failed
 		}
 	}()
 	if err := write(f); err != nil {
 		return err
 	}
-	return f.CloseAtomicallyReplace()
+	return f.Commit()
 }

@@ -9,12 +9,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"vigil/internal/output"
+	"vigil/internal/regular"
 	"vigil/preprocess"
 )
 
@@ -211,7 +211,7 @@ func maskText(mask []preprocess.Polygon) []byte {
 // ReadCalibration reads a record that Write wrote.
 func ReadCalibration(path string) (Calibration, error) {
 	var c Calibration
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path)
 	if err != nil {
 		return c, fmt.Errorf("read calibration: %w", err)
 	}
@@ -249,7 +249,7 @@ func (c Calibration) Write(path string) error {
 	if err != nil {
 		return fmt.Errorf("write calibration %s: %w", path, err)
 	}
-	if err := renameio.WriteFile(path, append(text, '\n'), 0o644); err != nil {
+	if err := output.Write(path, append(text, '\n'), 0o644); err != nil {
 		return fmt.Errorf("write calibration %s: %w", path, err)
 	}
 	return nil

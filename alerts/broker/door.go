@@ -47,8 +47,16 @@ func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, 
 // socket, which is this user and root, has all rights.
 func openSocket(dir string, s *Server) (*door, error) {
 	path := filepath.Join(dir, doorName)
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+	switch info, err := os.Lstat(path); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
 		return nil, err
+	case info.Mode().Type() != os.ModeSocket:
+		return nil, fmt.Errorf("%s is in the way and is not a socket: move it elsewhere", path)
+	default:
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {

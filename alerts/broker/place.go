@@ -18,6 +18,9 @@ func claimDir(dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, storeError(dir, err)
 	}
+	if err := checkOurs(dir); err != nil {
+		return nil, err
+	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
@@ -26,6 +29,23 @@ func claimDir(dir string) (*dirLock, error) {
 		return nil, errors.Join(storeError(dir, err), lock.release())
 	}
 	return lock, nil
+}
+
+// checkOurs refuses a folder of somebody else's: a server writes and deletes in its own as it likes.
+func checkOurs(dir string) error {
+	if _, err := os.Lstat(lockName(dir)); !errors.Is(err, os.ErrNotExist) {
+		return nil // what is wrong with it, the lock says
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return storeError(dir, err)
+	}
+	for _, e := range entries {
+		if e.Name() != "lost+found" { // of a file system that is mounted here
+			return fmt.Errorf("alert store %s: the folder is not vigil's, it holds %q and no vigil.lock: choose another data_dir, or move it elsewhere", dir, e.Name())
+		}
+	}
+	return nil
 }
 
 func storeError(dir string, err error) error {

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"vigil/capture"
+	"vigil/internal/tempdir"
 )
 
 // Child encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it takes, does not touch
@@ -22,23 +23,29 @@ import (
 type Child struct {
 	// Command is the program and its arguments; the name of the file to write is added.
 	Command []string
-	// Dir is where the file lies until it has been read. It belongs to the Child: what a killed process left there is removed.
+	// Dir is where a temporary folder is made for each clip. Nothing else in Dir is touched, but for such a folder that a killed process left.
 	Dir string
 }
+
+const (
+	clipFolder = ".vigil-clip-" // a random number follows
+	clipFile   = "clip.mp4"
+)
 
 // maxClip bounds what is read back.
 const maxClip = 256 << 20
 
 // Encode makes an MP4 of H.264 whose index comes first, so that a browser begins to play at once.
 func (c Child) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []byte, err error) {
-	if err := os.RemoveAll(c.Dir); err != nil {
+	if err := tempdir.Sweep(c.Dir, clipFolder, clipFile); err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
-	if err := os.MkdirAll(c.Dir, 0o700); err != nil {
+	dir, err := tempdir.Make(c.Dir, clipFolder, clipFile)
+	if err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(c.Dir)) }()
-	path := filepath.Join(c.Dir, "clip.mp4")
+	defer func() { err = errors.Join(err, dir.Remove()) }()
+	path := filepath.Join(dir.Path, clipFile)
 	cmd := exec.CommandContext(ctx, c.Command[0], append(c.Command[1:len(c.Command):len(c.Command)], path)...)
 	cmd.Stdin = clipStream(pictures, fps)
 	var said bytes.Buffer

@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 func child(t *testing.T, role string) Child {
 	t.Helper()
 	t.Setenv(childRole, role)
-	return Child{Command: []string{os.Args[0]}, Dir: filepath.Join(t.TempDir(), "clips")}
+	return Child{Command: []string{os.Args[0]}, Dir: filepath.Join(t.TempDir(), "data")}
 }
 
 // probe asks ffprobe what a file is.
@@ -95,8 +95,8 @@ func TestAClipIsWhatBrowsersPlay(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("decoding: %v\n%s", err, out)
 	}
-	if _, err := os.Stat(c.Dir); !os.IsNotExist(err) {
-		t.Errorf("something is left in %s: %v", c.Dir, err)
+	if left, err := os.ReadDir(c.Dir); err != nil || len(left) > 0 {
+		t.Errorf("something is left in %s: %v, %v", c.Dir, left, err)
 	}
 	if keep := os.Getenv("VIGIL_KEEP_CLIP"); keep != "" {
 		if err := os.WriteFile(keep, data, 0o600); err != nil {

@@ -71,6 +71,9 @@ func create(dataDir string) (err error) {
 	}
 	path := filepath.Join(dataDir, FileName)
 	if err = os.Link(f.Name(), path); err != nil && !errors.Is(err, os.ErrExist) {
+		if _, gone := os.Lstat(path); !errors.Is(gone, os.ErrNotExist) {
+			return gone
+		}
 		return os.Rename(f.Name(), path) // a file system without links
 	}
 	return err

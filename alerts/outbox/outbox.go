@@ -144,7 +144,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		return nil, errors.Join(err, o.conn.Close())
 	}
 	if err := o.reserve.fill(); err != nil {
-		o.log.Warn("no room is held back for alerts: the disk is nearly full", "error", err)
+		o.log.Warn("no room is held back for alerts", "error", err)
 	}
 	o.work.Go(o.tend)
 	o.work.Go(o.tendAside)

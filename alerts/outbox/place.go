@@ -284,7 +284,7 @@ func (o *Outbox) tend() {
 		case <-refill.C:
 			err := o.reserve.fill()
 			if err != nil {
-				o.log.Warn("no room is held back for alerts: the disk is nearly full", "error", err)
+				o.log.Warn("no room is held back for alerts", "error", err)
 			}
 			o.remind(err == nil)
 			o.check(o.ctx)

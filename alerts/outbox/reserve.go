@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -32,30 +33,76 @@ func (r *reserve) makeRoom() {
 // startRoom is what a server needs to start.
 const startRoom = 4 << 20
 
-// release gives the room to whoever is first; that should be the alerts.
+// release gives the room to whoever is first; that should be the alerts. A file of that name that is not a reserve stays.
 func (r *reserve) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_ = os.Remove(r.path)
+	r.sweep()
+	if isReserve(r.path) {
+		_ = os.Remove(r.path)
+	}
 }
+
+// partPattern is the name of a reserve that is being written.
+const partPattern = ".reserve-*"
 
 // fill takes the room back where the disk has enough for it twice over. The bytes are random, since some file systems store zeros as nothing.
 func (r *reserve) fill() (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if info, err := os.Stat(r.path); err == nil && info.Size() == r.bytes {
+	r.sweep()
+	switch info, err := os.Lstat(r.path); {
+	case err == nil && !isReserve(r.path):
+		return fmt.Errorf("%s is in the way and was not made by vigil: move it elsewhere", r.path)
+	case err == nil && info.Size() == r.bytes:
 		return nil
 	}
 	if free := freeBytes(r.dir); free < 2*r.bytes {
-		return fmt.Errorf("%s: %d MiB are free, %d are wanted", r.dir, free>>20, 2*r.bytes>>20)
+		return fmt.Errorf("the disk is nearly full: %s: %d MiB are free, %d are wanted", r.dir, free>>20, 2*r.bytes>>20)
 	}
-	f, err := os.OpenFile(r.path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	f, err := os.CreateTemp(r.dir, partPattern)
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, rand.NewChaCha8([32]byte{}), r.bytes)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(r.path))
+	_, err = io.CopyN(f, filling(), r.bytes)
+	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
+		err = os.Rename(f.Name(), r.path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// sweep removes what a killed process left half written. The directory is this process's alone.
+func (r *reserve) sweep() {
+	parts, _ := filepath.Glob(filepath.Join(r.dir, partPattern)) // the pattern is well-formed
+	for _, part := range parts {
+		if isReserve(part) {
+			_ = os.Remove(part)
+		}
+	}
+}
+
+// filling is what a reserve is filled with: always the same, so that it can be told from a file of somebody else.
+func filling() io.Reader { return rand.NewChaCha8([32]byte{}) }
+
+// isReserve says whether a file was written by fill, as far as that came.
+func isReserve(path string) bool {
+	const compared = 64 << 10
+	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	have, err := io.ReadAll(io.LimitReader(f, compared))
+	if err != nil || len(have) == 0 {
+		return false
+	}
+	want := make([]byte, len(have))
+	_, err = io.ReadFull(filling(), want)
+	return err == nil && bytes.Equal(have, want)
 }

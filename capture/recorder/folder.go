@@ -121,8 +121,7 @@ func (f *Folder) Begin(first time.Time) (io.WriterAt, error) {
 
 // create finds a name that nothing has yet. Two segments may begin within a second.
 func (f *Folder) create(first time.Time) (string, *os.File, error) {
-	const most = 1000
-	for i := 1; i <= most; i++ {
+	for i := 1; i <= mostInASecond; i++ {
 		name := f.name + "-" + first.UTC().Format(timeForm)
 		if i > 1 {
 			name += fmt.Sprintf("-%d", i)
@@ -145,7 +144,7 @@ func (f *Folder) create(first time.Time) (string, *os.File, error) {
 		}
 		return path, file, err
 	}
-	return "", nil, fmt.Errorf("%d recordings of %s begin within one second", most, f.name)
+	return "", nil, fmt.Errorf("%d recordings of %s begin within one second", mostInASecond, f.name)
 }
 
 // WriteAt writes a part of the segment.
@@ -218,14 +217,34 @@ func (f *Folder) close() error {
 	s, file := f.segment, f.file
 	f.file = nil
 	s.Bytes = f.size
-	err := errors.Join(file.Sync(), os.Rename(file.Name(), s.Path), file.Close())
-	if err != nil {
+	err := file.Sync()
+	if err == nil {
+		s.Path, err = f.settle(file.Name(), s.Path)
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
 		return f.wrap(err)
 	}
 	if f.OnSegment != nil {
 		f.OnSegment(s)
 	}
 	return nil
+}
+
+// mostInASecond is how many recordings of a camera may begin within one second.
+const mostInASecond = 1000
+
+// settle gives a segment its name, or where something got that meanwhile the next one, which it returns.
+func (f *Folder) settle(part, path string) (string, error) {
+	base := strings.TrimSuffix(path, ".mkv")
+	for i := 2; i <= mostInASecond; i++ {
+		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
+			return path, os.Rename(part, path)
+		} else if err != nil {
+			return "", err
+		}
+		path = fmt.Sprintf("%s-%d.mkv", base, i)
+	}
+	return "", fmt.Errorf("%d recordings of %s begin within one second", mostInASecond, f.name)
 }
 
 // adopt gives their names to segments that nobody writes to any more.
@@ -273,9 +292,9 @@ func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
 	if _, err := os.Lstat(path); err == nil {
 		return "", false, nil // what has this name stays; so does the part
 	}
-	some, err := hasPictures(file)
-	if err != nil {
-		return "", false, err
+	some, isOurs, err := hasPictures(file)
+	if err != nil || !isOurs {
+		return "", false, err // what is no recording stays as it is
 	}
 	if !some {
 		return "", false, os.Remove(part)
@@ -283,13 +302,14 @@ func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
 	return path, true, os.Rename(part, path)
 }
 
-// hasPictures looks for a cluster of Matroska's, in which pictures are.
-func hasPictures(file io.ReaderAt) (bool, error) {
+// hasPictures looks for a cluster of Matroska's, in which pictures are. isMatroska is false of what does not begin as such a file.
+func hasPictures(file io.ReaderAt) (some, isMatroska bool, err error) {
 	const far = 1 << 20 // what a decoder has to know first comes before it
 	b := make([]byte, far)
 	n, err := file.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return false, err
+		return false, false, err
 	}
-	return bytes.Contains(b[:n], []byte{0x1f, 0x43, 0xb6, 0x75}), nil
+	isMatroska = bytes.HasPrefix(b[:n], []byte{0x1a, 0x45, 0xdf, 0xa3})
+	return bytes.Contains(b[:n], []byte{0x1f, 0x43, 0xb6, 0x75}), isMatroska, nil
 }

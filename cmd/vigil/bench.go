@@ -3,13 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"vigil/bench"
+	"vigil/internal/output"
 	"vigil/model"
 	"vigil/model/kernel"
 )
@@ -92,11 +91,7 @@ func (f *benchFlags) options() (bench.Options, error) {
 	}
 	if f.plot != "" {
 		// A path that cannot be written shows now and not after a minute.
-		probe, err := renameio.NewPendingFile(f.plot)
-		if err != nil {
-			return o, fmt.Errorf("--plot: %w", err)
-		}
-		if err := probe.Cleanup(); err != nil {
+		if err := output.Check(f.plot); err != nil {
 			return o, fmt.Errorf("--plot: %w", err)
 		}
 	}
@@ -124,7 +119,7 @@ func (f *benchFlags) run(cmd *cobra.Command, o bench.Options) error {
 		if err != nil {
 			return fmt.Errorf("drawing the roofline: %w", err)
 		}
-		if err := renameio.WriteFile(f.plot, picture, os.FileMode(0o644)); err != nil {
+		if err := output.Write(f.plot, picture, 0o644); err != nil {
 			return err
 		}
 	}

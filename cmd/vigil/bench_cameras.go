@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/bench"
 	"vigil/config"
+	"vigil/internal/output"
 	"vigil/model"
 	"vigil/pipeline"
 )
@@ -64,11 +64,11 @@ const (
 // benchCameras finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace,
 // each in its process, with previews, scored by the preset with random weights. The work of one says where to begin.
 func benchCameras(ctx context.Context, presets []string, seconds time.Duration, seed uint64, progress func(string)) (loads []cameraLoad, err error) {
-	dir, err := os.MkdirTemp("", "vigil-bench-")
+	dir, remove, err := output.TempDir("", "vigil-bench-")
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	for _, size := range loadSizes {
 		for _, fps := range loadRates {
 			progress(fmt.Sprintf("a video of %dx%d at %g frames a second", size[0], size[1], fps))

@@ -6,10 +6,10 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"vigil/config"
+	"vigil/internal/output"
 	"vigil/pipeline"
 )
 
@@ -152,9 +152,8 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 
 // writable tells before the work whether its result can be written.
 func writable(path string) error {
-	f, err := renameio.NewPendingFile(path)
-	if err != nil {
+	if err := output.Check(path); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return f.Cleanup()
+	return nil
 }

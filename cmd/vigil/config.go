@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/config"
+	"vigil/internal/output"
 )
 
 func configCommand() *cobra.Command {
@@ -88,6 +89,9 @@ func configInitCommand() *cobra.Command {
 
 // writeExample writes all or nothing; without force it never replaces a file, whoever made it and when.
 func writeExample(path string, force bool) error {
+	if output.Through(path) {
+		return output.Write(path, config.Example, 0o600)
+	}
 	var f *os.File
 	var err error
 	if force {

@@ -8,8 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +17,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/output"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
@@ -43,6 +42,7 @@ type demo struct {
 	realtime      bool
 	json          bool
 
+	folder         *output.Folder // of out
 	stdout, stderr io.Writer
 }
 
@@ -86,11 +86,13 @@ func demoCommand() *cobra.Command {
 }
 
 func (d *demo) run(ctx context.Context) (err error) {
-	if err := os.MkdirAll(d.out, 0o755); err != nil {
+	if d.folder, err = output.OpenFolder(d.out); err != nil {
 		return fmt.Errorf("--out: %w", err)
 	}
 	if d.weights == "" {
-		d.weights = filepath.Join(d.out, "street.safetensors")
+		if d.weights, err = d.folder.Path("street.safetensors"); err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
 		if err := d.train(ctx); err != nil {
 			return err
 		}
@@ -104,11 +106,11 @@ func (d *demo) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "vigil-demo-*")
+	dir, remove, err := output.TempDir("", "vigil-demo-*")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	defer func() { err = errors.Join(err, remove()) }()
 	server, err := broker.Start(ctx, broker.Options{Dir: dir, Port: -1, Log: log})
 	if err != nil {
 		return err
@@ -263,7 +265,10 @@ func overlap(e scene.Episode, a alerts.Alert) bool {
 func (d *demo) sum(street *scene.Street, ended []alerts.Alert, heat heatMaps) error {
 	result := demoResult{Kinds: map[string]bool{}}
 	for i, a := range ended {
-		path := filepath.Join(d.out, fmt.Sprintf("alert-%d.png", i+1))
+		path, err := d.folder.Path(fmt.Sprintf("alert-%d.png", i+1))
+		if err != nil {
+			return fmt.Errorf("--out: %w", err)
+		}
 		if err := heat.save(path, street, a); err != nil {
 			return err
 		}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"vigil/capture"
 	"vigil/internal/scene"
@@ -35,7 +36,11 @@ func demoRecipe() (train.Recipe, error) {
 // train learns the normal street of one day into d.weights.
 func (d *demo) train(ctx context.Context) error {
 	// What an interrupted demo left: it has no use for half a lesson.
-	if err := os.Remove(train.CheckpointPath(d.weights)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	checkpoint, err := d.folder.Path(filepath.Base(train.CheckpointPath(d.weights)))
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	if err := os.Remove(checkpoint); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	street, err := d.street(0, 0)

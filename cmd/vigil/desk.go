@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -274,7 +273,7 @@ func clipEncoder(cfg config.Config) evidence.Encoder {
 	if err != nil || !cfg.Evidence.Clips {
 		return nil
 	}
-	return evidence.Child{Command: []string{self, encodeClip}, Dir: filepath.Join(cfg.DataDir, "clips")}
+	return evidence.Child{Command: []string{self, encodeClip}, Dir: cfg.DataDir}
 }
 
 // encodeClip is the name of the command that clipEncoder runs.

@@ -7,20 +7,21 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
-
 	"vigil/capture"
 	"vigil/eval"
+	"vigil/internal/output"
 )
 
 // worst is how many misses and how many false alarms a report shows.
 const worst = 6
 
-func reportPath(dir string) string { return filepath.Join(dir, "index.html") }
+// reportPage is a report's page.
+const reportPage = "index.html"
+
+func reportPath(dir string) string { return filepath.Join(dir, reportPage) }
 
 // writeReport writes the page, its pictures, and the scores at hop 1.
 func (e *evaluation) writeReport(ctx context.Context, r *eval.Result, scorer *eval.Scorer, o eval.Options) error {
@@ -38,16 +39,21 @@ func (e *evaluation) writeReport(ctx context.Context, r *eval.Result, scorer *ev
 			return err
 		}
 	}
-	if err := os.MkdirAll(e.report, 0o755); err != nil {
-		return err
+	folder, err := output.OpenFolder(e.report)
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
 	}
 	for _, p := range report.Pictures() {
-		if err := renameio.WriteFile(filepath.Join(e.report, p.Name+".png"), p.PNG, 0o644); err != nil {
+		if err := folder.Write(p.Name+".png", p.PNG); err != nil {
 			return fmt.Errorf("write the report: %w", err)
 		}
 	}
 	if e.scores == "" {
-		if err := writeScores(filepath.Join(e.report, "scores.csv"), scorer.Recordings); err != nil {
+		path, err := folder.Path("scores.csv")
+		if err != nil {
+			return fmt.Errorf("write the report: %w", err)
+		}
+		if err := writeScores(path, scorer.Recordings); err != nil {
 			return err
 		}
 	}
@@ -55,7 +61,7 @@ func (e *evaluation) writeReport(ctx context.Context, r *eval.Result, scorer *ev
 	if err := report.Write(&page); err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(reportPath(e.report), page.Bytes(), 0o644); err != nil {
+	if err := folder.Write(reportPage, page.Bytes()); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return nil

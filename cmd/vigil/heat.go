@@ -8,9 +8,8 @@ import (
 	"math"
 	"slices"
 
-	"github.com/google/renameio/v2"
-
 	"vigil/alerts"
+	"vigil/internal/output"
 	"vigil/internal/scene"
 	"vigil/pipeline"
 )
@@ -37,15 +36,15 @@ func (h heatMaps) save(path string, street *scene.Street, a alerts.Alert) error 
 		outline(img, image.Rect(int(b.X*float64(width)), int(b.Y*float64(height)),
 			int((b.X+b.W)*float64(width))-1, int((b.Y+b.H)*float64(height))-1))
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	f, err := output.Create(path, 0o644)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	defer func() { _ = f.Cleanup() }()
+	defer func() { _ = f.Discard() }()
 	if err := png.Encode(f, img); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
+	if err := f.Commit(); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil

@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/capture/child"
+	"vigil/internal/output"
 	"vigil/model/kernel"
 )
 
@@ -60,14 +60,43 @@ func main() {
 	}
 	// Once the first signal has been heard, a second one ends the process at once.
 	context.AfterFunc(ctx, stop)
+	limitEnd(ctx, os.Args[1:])
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// How long a command may take to end once it is told to, whatever it hangs in, as a file system that does not answer.
+const (
+	endLimit     = 5 * time.Second
+	keepLimit    = 10 * time.Second          // of one that completes a file first
+	runHardLimit = stopLimit + 5*time.Second // of run, whose own limit counts from when it watches
+)
+
+// limitEnd ends the program where it does not end by itself.
+func limitEnd(ctx context.Context, args []string) {
+	limit := endLimit
+	if len(args) > 0 {
+		switch args[0] {
+		case "run":
+			limit = runHardLimit
+		case "train", "record":
+			limit = keepLimit
+		}
+	}
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(limit, func() {
+			output.Abandon()
+			fmt.Fprintf(os.Stderr, "vigil: interrupted; it did not end by itself within %v\n", limit)
+			os.Exit(exitInterrupted)
+		})
+	})
 }
 
 // run is the whole program; tests call it as main does. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	if _, ok := stderr.(*os.File); !ok {
-		stderr = &lockedWriter{w: stderr} // the log and the progress write to it at the same time, which a file takes as it is
-	}
+	out, messages := &screen{w: stdout}, &screen{w: stderr}
+	defer out.flush()
+	defer messages.flush()
+	stdout, stderr = out, messages
 	root := rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)
@@ -87,18 +116,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
 		return exitFailed
 	}
-}
-
-// lockedWriter lets one goroutine at a time write.
-type lockedWriter struct {
-	mu sync.Mutex
-	w  io.Writer
-}
-
-func (l *lockedWriter) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(b)
 }
 
 func rootCommand() *cobra.Command {

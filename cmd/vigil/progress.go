@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 )
 
 // progressLine is how often a progress line is printed where there is no terminal to draw a bar on.
@@ -27,12 +25,12 @@ type progress struct {
 // newProgress shows progress on w in the given unit; a total of 0 is unknown.
 func newProgress(w io.Writer, what, unit string, total int) *progress {
 	p := &progress{total: total, stop: make(chan struct{})}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+	if f := terminalOf(w); f != nil {
 		count := int64(total)
 		if count == 0 {
 			count = -1
 		}
-		p.bar = progressbar.NewOptions64(count, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what),
+		p.bar = progressbar.NewOptions64(count, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
 		return p

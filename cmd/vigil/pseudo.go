@@ -16,6 +16,7 @@ import (
 
 	"vigil/capture"
 	"vigil/config"
+	"vigil/internal/output"
 	"vigil/internal/pseudo"
 )
 
@@ -78,15 +79,11 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 	if err := os.MkdirAll(filepath.Dir(whole), 0o755); err != nil {
 		return err
 	}
-	part, err := os.MkdirTemp(filepath.Dir(whole), filepath.Base(whole)+".part-*")
+	part, remove, err := output.TempDir(filepath.Dir(whole), filepath.Base(whole)+".part-*")
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.RemoveAll(part))
-		}
-	}()
+	defer func() { err = errors.Join(err, remove()) }()
 	for _, dir := range []string{"test", "labels"} {
 		if err := os.MkdirAll(filepath.Join(part, dir), 0o755); err != nil {
 			return err

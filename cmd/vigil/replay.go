@@ -127,10 +127,12 @@ func (r *replay) run(ctx context.Context) (err error) {
 			return err
 		}
 		defer scores.discard()
-		if events, err = newTable(filepath.Join(filepath.Dir(r.scores), eventsFile), eventHeader...); err != nil {
+		if events, err = newEvents(r.scores); err != nil {
 			return err
 		}
-		defer events.discard()
+		if events != nil {
+			defer events.discard()
+		}
 	}
 	log := slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	// What becomes of each recording is in its result, so the pipeline logs nothing.

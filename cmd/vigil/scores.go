@@ -3,30 +3,34 @@ package main
 import (
 	"bufio"
 	"encoding/csv"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"vigil/alerts"
+	"vigil/eval"
+	"vigil/internal/output"
 )
 
 // table is a CSV file that appears whole or not at all.
 type table struct {
-	path    string
-	pending *renameio.PendingFile
-	buffer  *bufio.Writer
-	rows    *csv.Writer
+	path   string
+	file   *output.File
+	buffer *bufio.Writer
+	rows   *csv.Writer
 }
 
 func newTable(path string, header ...string) (*table, error) {
-	pending, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	file, err := output.Create(path, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
-	t := &table{path: path, pending: pending, buffer: bufio.NewWriter(pending)}
+	t := &table{path: path, file: file, buffer: bufio.NewWriter(file)}
 	t.rows = csv.NewWriter(t.buffer)
 	t.row(header...)
 	return t, nil
@@ -35,14 +39,18 @@ func newTable(path string, header ...string) (*table, error) {
 // row adds a row; an error shows up in commit.
 func (t *table) row(fields ...string) { _ = t.rows.Write(fields) }
 
+// commit makes it the file at its path; there may be no table.
 func (t *table) commit() error {
+	if t == nil {
+		return nil
+	}
 	t.rows.Flush()
 	err := t.rows.Error()
 	if err == nil {
 		err = t.buffer.Flush()
 	}
 	if err == nil {
-		err = t.pending.CloseAtomicallyReplace()
+		err = t.file.Commit()
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", t.path, err)
@@ -51,7 +59,26 @@ func (t *table) commit() error {
 }
 
 // discard leaves nothing behind of a table that was not committed.
-func (t *table) discard() { _ = t.pending.Cleanup() }
+func (t *table) discard() { _ = t.file.Discard() }
+
+// newEvents is the table of events beside that of scores. The user has not named it: what is there by that name and is no such table stays.
+// There is none beside a device or a pipe.
+func newEvents(scores string) (*table, error) {
+	if output.Through(scores) {
+		return nil, nil //nolint:nilnil // A replay without a table of events is one.
+	}
+	path := filepath.Join(filepath.Dir(scores), eventsFile)
+	f, err := os.Open(path)
+	if err == nil {
+		head, err := bufio.NewReader(f).ReadString('\n')
+		if err = errors.Join(err, f.Close()); err != nil || strings.TrimSpace(head) != strings.Join(eventHeader, ",") {
+			return nil, fmt.Errorf("%s is there already and vigil did not write it: move it elsewhere, or write the scores to another folder", path)
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return newTable(path, eventHeader...)
+}
 
 // eventsFile is where replay writes the events, beside the scores.
 const eventsFile = "events.csv"
@@ -77,7 +104,7 @@ func scoreRows(t *table, video string, clips []scoredFrame) {
 				r = 1 - (c.err-low)/(high-low)
 			}
 		}
-		t.row(video, strconv.FormatUint(c.frame, 10), number(c.err), number(r))
+		t.row(textCell(video), strconv.FormatUint(c.frame, 10), number(c.err), number(r))
 	}
 }
 
@@ -88,9 +115,20 @@ var eventHeader = []string{
 
 // eventRow adds an event that has ended.
 func eventRow(t *table, video string, a alerts.Alert) {
-	t.row(video, a.ID, a.Camera, strconv.FormatUint(a.Start.Frame, 10), strconv.FormatUint(a.Peak.Frame, 10),
+	t.row(textCell(video), textCell(a.ID), textCell(a.Camera), strconv.FormatUint(a.Start.Frame, 10), strconv.FormatUint(a.Peak.Frame, 10),
 		strconv.FormatUint(a.End.Frame, 10), seconds(a.Start.StreamSeconds), seconds(a.End.StreamSeconds),
-		number(a.PeakError), number(a.PeakRegularity), number(a.Threshold), strings.Join(a.Zones, " "), string(a.EndReason))
+		number(a.PeakError), number(a.PeakRegularity), number(a.Threshold), textCell(strings.Join(a.Zones, " ")),
+		textCell(string(a.EndReason)))
+}
+
+// textCell is a text that a spreadsheet does not take for a formula, and a terminal for no order: where it begins as one does, a ' is put before
+// it (OWASP, CSV Injection). Evaluations take that off again. Figures stay as they are.
+func textCell(s string) string {
+	s = strings.ReplaceAll(plainText([]byte(s)), "\n", " ")
+	if s != "" && strings.Contains(eval.FormulaStarts, s[:1]) {
+		return eval.TextMark + s
+	}
+	return s
 }
 
 func number(v float64) string  { return strconv.FormatFloat(v, 'g', 9, 64) }

@@ -176,8 +176,10 @@ func (t *training) checkOut() error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("-o: %w", err)
+	case info.IsDir():
+		return fmt.Errorf("-o: %s is a folder; name a file for the weights", t.out)
 	case !info.Mode().IsRegular():
-		return fmt.Errorf("-o: %s is no file; name one for the weights", t.out)
+		return nil // it is written to, and stays what it is
 	}
 	if _, err := model.ReadWeights(t.out); err != nil {
 		return fmt.Errorf("-o: %s is there and is no weights file, so it is not replaced; name another or remove it", t.out)

@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"vigil/model/train"
 )
@@ -26,8 +24,8 @@ type trainProgress struct {
 
 func newTrainProgress(w io.Writer, out string, slots int) *trainProgress {
 	p := &trainProgress{w: w, out: out, slots: slots, said: time.Now()}
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("train"),
+	if f := terminalOf(w); f != nil {
+		p.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("train"),
 			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
 			progressbar.OptionSetPredictTime(false))
 	}

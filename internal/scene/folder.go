@@ -11,7 +11,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
+	"vigil/internal/output"
 )
 
 // WriteFolder draws the first so many frames into a folder, which it makes where there is none, as 000000.png and so
@@ -74,16 +74,16 @@ func (s *Street) WriteLabels(path string, frames int) error {
 
 // writeFile gives fill a file that takes the name's place only when all is written, so that there is never half a file under it.
 func writeFile(path string, fill func(io.Writer) error) error {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	f, err := output.Create(path, 0o644)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	defer func() { _ = f.Cleanup() }()
+	defer func() { _ = f.Discard() }()
 	w := bufio.NewWriter(f)
 	if err := errors.Join(fill(w), w.Flush()); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
+	if err := f.Commit(); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	return nil

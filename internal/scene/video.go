@@ -3,6 +3,7 @@ package scene
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,8 +24,12 @@ func (s *Street) WriteVideo(ctx context.Context, path string, frames int) error 
 		return fmt.Errorf("writing %s: ffmpeg is needed for H.264 and is not on the PATH; install it (Debian: apt-get install ffmpeg) or write a folder of frames: %w", path, err)
 	}
 	// ffmpeg picks the container by the ending, so the unfinished file keeps it.
-	part := filepath.Join(filepath.Dir(path), ".part-"+filepath.Base(path))
-	if err := s.encode(ctx, ffmpeg, part, frames); err != nil {
+	f, err := os.CreateTemp(filepath.Dir(path), ".part-*-"+filepath.Base(path))
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	part := f.Name()
+	if err := errors.Join(f.Chmod(0o644), f.Close(), s.encode(ctx, ffmpeg, part, frames)); err != nil {
 		_ = os.Remove(part)
 		return fmt.Errorf("writing %s: %w", path, err)
 	}

@@ -1,11 +1,15 @@
 package train
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +34,8 @@ type state struct {
 	Elapsed time.Duration `json:"elapsed"`
 	Best    *Watch        `json:"best"`
 	BestAt  int           `json:"best_at"` // the step after which it was
+
+	Summed bool `json:"summed,omitempty"` // the file has a checksum
 }
 
 const stateVersion = 1
@@ -41,8 +47,11 @@ const (
 	prefixBest   = "best."
 )
 
-// stateKey is the metadata's.
-const stateKey = "training"
+// Keys of the metadata.
+const (
+	stateKey = "training"
+	sumKey   = "sha256" // over everything else in the file; see checksum
+)
 
 // checkpoint is a file from which a run can go on.
 type checkpoint struct {
@@ -66,14 +75,43 @@ func (c *checkpoint) write(path string) error {
 			all[prefixBest+name] = t
 		}
 	}
-	text, err := json.Marshal(c.state)
+	s := c.state
+	s.Summed = true
+	text, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	if err := model.WriteSafetensors(path, all, map[string]string{stateKey: string(text)}); err != nil {
+	meta := map[string]string{stateKey: string(text), sumKey: checksum(string(text), all)}
+	if err := model.WriteSafetensors(path, all, meta); err != nil {
 		return fmt.Errorf("writing the checkpoint of step %d: %w", c.state.Step, err)
 	}
 	return nil
+}
+
+// checksum is the SHA-256 of a run's state and of every tensor's name, shape and values, in the order of their names.
+func checksum(state string, tensors map[string]model.Tensor) string {
+	h := sha256.New()
+	var b []byte
+	text := func(s string) {
+		b = binary.LittleEndian.AppendUint64(b, uint64(len(s)))
+		b = append(b, s...)
+	}
+	text(state)
+	for _, name := range slices.Sorted(maps.Keys(tensors)) {
+		t := tensors[name]
+		text(name)
+		text(fmt.Sprint(t.Shape, len(t.Float), len(t.Int)))
+		for _, v := range t.Float {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+		for _, v := range t.Int {
+			b = binary.LittleEndian.AppendUint64(b, uint64(v)) //nolint:gosec // Only its bits count.
+		}
+		_, _ = h.Write(b) // gives no error
+		b = b[:0]
+	}
+	_, _ = h.Write(b)
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // readCheckpoint reads a checkpoint and sees to it that everything a run needs is there. want is the run that is to go on.
@@ -88,6 +126,9 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 	c := &checkpoint{tensors: map[string]model.Tensor{}, adam: &adam{first: map[string][]float32{}, second: map[string][]float32{}}}
 	if err := json.Unmarshal([]byte(meta[stateKey]), &c.state); err != nil {
 		return nil, fmt.Errorf("%s: no checkpoint of a training run: %w", path, err)
+	}
+	if sum, ok := meta[sumKey]; (ok || c.state.Summed) && sum != checksum(meta[stateKey], all) {
+		return nil, fmt.Errorf("%s: the checkpoint is damaged: its content does not fit its checksum; remove it to begin anew", path)
 	}
 	if err := c.state.differs(want); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"time"
 
+	"vigil/internal/output"
 	"vigil/model"
 )
 
@@ -101,6 +102,12 @@ func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 	if err != nil {
 		return r.result(), err
 	}
+	if r.through {
+		if err := r.keep(true); err != nil {
+			return r.result(), err
+		}
+		return r.result(), nil
+	}
 	if err := os.Remove(r.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return r.result(), fmt.Errorf("removing the checkpoint of a finished run: %w", err)
 	}
@@ -111,6 +118,7 @@ func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 type run struct {
 	cfg     Config
 	path    string // of the checkpoint
+	through bool   // Out is a device or a pipe: it is written once, at the end, and there is no checkpoint beside it
 	state   state
 	net     *network
 	adam    *adam
@@ -141,7 +149,7 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	if err := Check(videos, cfg.Spec.Side); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg, path: CheckpointPath(cfg.Out), lastUse: make([]int, cfg.Spec.Slots)}
+	r := &run{cfg: cfg, path: CheckpointPath(cfg.Out), through: output.Through(cfg.Out), lastUse: make([]int, cfg.Spec.Slots)}
 	learn, held := split(videos, cfg.Seed)
 	for i, all := range [][]stretch{learn, held} {
 		for _, s := range all {
@@ -176,19 +184,22 @@ func (r *run) open(videos []Video) error {
 	var c *checkpoint
 	var err error
 	if cfg.Resume {
+		if r.through {
+			return fmt.Errorf("%s is a device or a pipe, which has no checkpoint to resume", cfg.Out)
+		}
 		if c, err = readCheckpoint(r.path, r.state); err != nil {
 			return err
 		}
 		r.state, r.best = c.state, c.best
 		// Whatever became of the file meanwhile: none may be better to come.
 		if r.best != nil {
-			if err := r.keep(); err != nil {
+			if err := r.keep(false); err != nil {
 				return err
 			}
 		}
 		weights = &model.Weights{Spec: cfg.Spec, Tensors: c.tensors}
 	} else {
-		if _, err := os.Stat(r.path); err == nil {
+		if _, err := os.Stat(r.path); err == nil && !r.through {
 			return fmt.Errorf("%s is the checkpoint of a run that is not done: resume it, or remove the file to begin anew", r.path)
 		}
 		if weights, err = initial(cfg.Spec, cfg.Seed); err != nil {
@@ -219,6 +230,9 @@ func (r *run) epoch() int { return max(len(r.sampler.starts)/r.cfg.Recipe.Batch,
 
 func (r *run) save() error {
 	r.saved = r.cfg.Now()
+	if r.through {
+		return nil
+	}
 	return (&checkpoint{state: r.state, tensors: r.net.tensors, adam: r.adam, best: r.best}).write(r.path)
 }
 
@@ -314,7 +328,7 @@ func (r *run) look(ctx context.Context, p *Progress) error {
 	if p.Watch == nil || r.state.Best == nil || p.Watch.better(*r.state.Best) {
 		p.Best = true
 		r.best, r.state.Best, r.state.BestAt = w, p.Watch, r.state.Step
-		if err := r.keep(); err != nil {
+		if err := r.keep(false); err != nil {
 			return err
 		}
 	}
@@ -325,8 +339,11 @@ func (r *run) look(ctx context.Context, p *Progress) error {
 	return r.save()
 }
 
-// keep writes the best weights.
-func (r *run) keep() error {
+// keep writes the best weights; to a device or a pipe only at the end of the run.
+func (r *run) keep(end bool) error {
+	if r.through && !end {
+		return nil
+	}
 	r.best.Notes = r.notes()
 	if err := r.best.Write(r.cfg.Out); err != nil {
 		return fmt.Errorf("step %d: writing the weights: %w", r.state.Step, err)

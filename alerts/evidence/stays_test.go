@@ -1,0 +1,33 @@
+//go:build cgo && gocv_videoio
+
+package evidence
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// A clip is made in a folder of a name of its own: what a user has in the data directory stays, whatever its name.
+func TestAClipLeavesTheDataDirectoryAlone(t *testing.T) {
+	c := child(t, "encode")
+	var files []string
+	for _, name := range []string{"clips/holiday/a.mp4", "clips/clip.mp4", "clip.mp4", ".vigil-clip-1/clip.mp4", "x.tmp"} {
+		path := filepath.Join(c.Dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, path)
+	}
+	if _, err := c.Encode(within(t), [][]byte{photo(t, 64, 48, 0), photo(t, 64, 48, 1)}, 5); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {
+			t.Errorf("%s: %q, %v", path, text, err)
+		}
+	}
+}
