@@ -11,17 +11,23 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vigil/internal/output"
 )
 
 // runDemo is the demo with less video than the command takes, since drawing is slow under the race detector.
 func runDemo(t *testing.T, d demo) (stdout string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	d.seed, d.out, d.lesson, d.stdout, d.stderr = 1, t.TempDir(), 20*time.Second, &out, &lockedWriter{w: &errs}
+	d.seed, d.out, d.lesson, d.stdout, d.stderr = 1, t.TempDir(), 20*time.Second, &out, &screen{w: &errs}
 	given := d.weights != ""
 	if !given {
 		// A demo that was interrupted while it learned leaves this, and must not mind it.
-		if err := os.WriteFile(filepath.Join(d.out, "street.safetensors.checkpoint"), []byte("half a lesson"), 0o600); err != nil {
+		folder, err := output.OpenFolder(d.out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := folder.Write("street.safetensors.checkpoint", []byte("half a lesson")); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -33,7 +39,7 @@ func runDemo(t *testing.T, d demo) (stdout string) {
 		t.Fatalf("the demo left %v, %v", left, err)
 	}
 	for _, f := range left {
-		if filepath.Ext(f.Name()) != ".png" && f.Name() != "street.safetensors" {
+		if filepath.Ext(f.Name()) != ".png" && f.Name() != "street.safetensors" && f.Name() != ".vigil-files" {
 			t.Errorf("the demo left %s", f.Name())
 		}
 	}

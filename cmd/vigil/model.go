@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/internal/output"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -199,6 +200,9 @@ func modelImportCommand() *cobra.Command {
 			}
 			if err := w.Write(f.output); err != nil {
 				return err
+			}
+			if output.Through(f.output) {
+				return nil // it cannot be read again
 			}
 			info, err := describe(f.output)
 			if err != nil {

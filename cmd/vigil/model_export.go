@@ -8,11 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/internal/output"
 	"vigil/model"
 )
 
 func modelExportCommand() *cobra.Command {
-	var output string
+	var to string
 	c := &cobra.Command{
 		Use:   "export FILE -o FILE",
 		Short: "Make a PyTorch state dict of weights",
@@ -22,7 +23,7 @@ func modelExportCommand() *cobra.Command {
 		Example: "  vigil model export weights/mine.safetensors -o mine.pt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if output == "" {
+			if to == "" {
 				return usageError{errors.New("--output is missing: say where to write the state dict")}
 			}
 			w, err := model.ReadWeights(args[0])
@@ -30,26 +31,29 @@ func modelExportCommand() *cobra.Command {
 				return err
 			}
 			tensors := w.NetworkTensors()
-			switch strings.ToLower(filepath.Ext(output)) {
+			ending := strings.ToLower(filepath.Ext(to))
+			if output.Through(to) && ending != ".safetensors" {
+				ending = ".pt" // what is no file needs no ending
+			}
+			switch ending {
 			case ".pt", ".pth", ".ckpt":
-				err = model.WritePyTorch(output, tensors)
+				err = model.WritePyTorch(to, tensors)
 			case ".safetensors":
-				err = model.WriteSafetensors(output, tensors, map[string]string{"format": "pt"})
+				err = model.WriteSafetensors(to, tensors, map[string]string{"format": "pt"})
 			default:
-				err = usageError{fmt.Errorf("--output %s: must end in .pt, .pth, .ckpt or .safetensors, which say the format", output)}
+				err = usageError{fmt.Errorf("--output %s: must end in .pt, .pth, .ckpt or .safetensors, which say the format", to)}
 			}
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
-			fmt.Fprintf(out, "%s: %d tensors, for a network of side %d, channels %v, %d slots, %s addressing, lambda %g\n",
-				output, len(tensors), w.Spec.Side, w.Spec.Channels, w.Spec.Slots, w.Spec.Addressing, w.Spec.Lambda)
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: %d tensors, for a network of side %d, channels %v, %d slots, %s addressing, lambda %g\n",
+				to, len(tensors), w.Spec.Side, w.Spec.Channels, w.Spec.Slots, w.Spec.Addressing, w.Spec.Lambda)
 			if len(tensors) != len(w.Tensors) {
-				fmt.Fprintf(out, "without %s, which the score %s needs and PyTorch's network has not\n", model.Background, w.Spec.Score)
+				fmt.Fprintf(cmd.OutOrStdout(), "without %s, which the score %s needs and PyTorch's network has not\n", model.Background, w.Spec.Score)
 			}
 			return nil
 		},
 	}
-	c.Flags().StringVarP(&output, "output", "o", "", "the state dict to write (.pt, .pth, .ckpt or .safetensors)")
+	c.Flags().StringVarP(&to, "output", "o", "", "the state dict to write (.pt, .pth, .ckpt or .safetensors)")
 	return c
 }

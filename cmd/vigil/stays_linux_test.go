@@ -220,7 +220,7 @@ func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
 						if err != nil {
 							t.Fatal(err)
 						}
-						defer func() { _ = f.Close() }()
+						_ = f.Close()
 					}
 					if text := <-read; len(text) == 0 || !strings.HasPrefix(text, c.want) {
 						t.Errorf("the pipe had %d bytes, %.20q", len(text), text)
@@ -239,7 +239,7 @@ func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
 // A batch command that hangs, here in opening a pipe that nobody reads, ends within seconds of a signal, and leaves nothing behind.
 func TestASignalEndsWhatHangs(t *testing.T) {
 	dir := t.TempDir()
-	weights, pipe := tinyWeights(t), filepath.Join(dir, "pipe")
+	weights, pipe := tinyWeights(t), filepath.Join(dir, "pipe.pt")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
