@@ -36,13 +36,17 @@ func checkOurs(dir string) error {
 	if _, err := os.Lstat(lockName(dir)); !errors.Is(err, os.ErrNotExist) {
 		return nil // what is wrong with it, the lock says
 	}
+	// A copy of a store need not have the lock.
+	if streams, _ := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", Stream)); len(streams) > 0 {
+		return nil
+	}
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return storeError(dir, err)
 	}
 	for _, e := range entries {
 		if e.Name() != "lost+found" { // of a file system that is mounted here
-			return fmt.Errorf("alert store %s: the folder is not vigil's, it holds %q and no vigil.lock: choose another data_dir, or move it elsewhere", dir, e.Name())
+			return fmt.Errorf("alert store %s: the folder is not vigil's, it holds %q, and neither a vigil.lock nor alerts: choose another data_dir, or move it elsewhere", dir, e.Name())
 		}
 	}
 	return nil

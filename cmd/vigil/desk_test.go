@@ -40,7 +40,7 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 		"data_dir is a file":                {spoil: func(dir string) { put(dir) }, want: "a file is in the way"},
 		"data_dir is a file, MQTT":          {more: away, spoil: func(dir string) { put(dir) }, want: "a file is in the way"},
 		"the lock is a folder":              {more: away, spoil: func(dir string) { put(filepath.Join(dir, "nats", "vigil.lock", "x")) }, want: "vigil.lock"},
-		"the folder of streams is a file":   {more: away, spoil: func(dir string) { put(filepath.Join(dir, "nats", "jetstream")) }, want: "storage directory is not a directory"},
+		"the folder of streams is a file":   {more: away, spoil: func(dir string) { put(filepath.Join(dir, "nats", "jetstream")) }, want: "is not vigil's"},
 		"the id is damaged, a server":       {more: "nats: {url: 'nats://127.0.0.1:1'}\n" + away, spoil: func(dir string) { put(filepath.Join(dir, "id")) }, want: "16 hexadecimal digits"},
 		"no credentials for the server":     {more: "nats: {url: 'nats://127.0.0.1:1', creds: /none}\n" + away, want: "credentials file"},
 		"no authority for the MQTT broker":  {more: "mqtt: {url: 'ssl://127.0.0.1:1', tls: {ca: /none}}\n", want: "authority"},
