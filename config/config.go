@@ -23,6 +23,8 @@ type Config struct {
 	Log Log `yaml:"log"`
 	// Threads is how many processor cores the model may use; 0 is all of them.
 	Threads int `yaml:"threads" validate:"min=0,max=1024"`
+	// Buffers is how many MiB the pictures of all cameras may take in the main process: clips that wait to be scored, and what is kept for evidence.
+	Buffers int `yaml:"buffers" validate:"min=64,max=1048576"`
 	// Model is the file of trained weights for every camera that names none itself.
 	Model string `yaml:"model"`
 	// NATS is where the alerts go.
@@ -232,6 +234,7 @@ func Default() Config {
 		DataDir: "vigil-data",
 		Log:     Log{Level: "info", Format: "text"},
 		NATS:    NATS{Embedded: Embedded{Host: "127.0.0.1", Port: 4222, Memory: 64}},
+		Buffers: 2048,
 		Outbox:  Outbox{Size: 256, Reserve: 16, SetAsideAfter: 10 * time.Minute},
 		Evidence: Evidence{
 			Enabled: true, Clips: true, Size: 2048, Keep: 30 * 24 * time.Hour,

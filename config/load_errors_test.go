@@ -129,7 +129,7 @@ is not a text file in UTF-8; a configuration is YAML, as vigil config init write
 	"second.bad.yml": `
 2: a second document starts here; must be one (take out the --- line)`,
 	"secrets.bad.yml": `
-1: ***: unknown key; known under the top are data_dir, log, threads, model, nats, outbox, evidence, mqtt, webhook, defaults, cameras
+1: ***: unknown key; known under the top are data_dir, log, threads, buffers, model, nats, outbox, evidence, mqtt, webhook, defaults, cameras
 3: cameras[0].source: the URL's host is missing or malformed (in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20)
 3: cameras[0].model: is a list, must be text (put it in quotes)
 3: cameras[0].name: is "***", must be 1 to 64 of a-z, 0-9, _ and -`,

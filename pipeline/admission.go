@@ -15,6 +15,7 @@ type demand struct {
 	cameras  int     // that are open, paused or not
 	decoding float64 // of one that is not paused: its process
 	scoring  float64 // likewise: all of its clips, and what else this process does for it
+	passing  float64 // of one that is paused: its process
 	machine  float64 // what there is for all of this
 }
 
@@ -23,11 +24,13 @@ const scorerShare = 0.7
 
 // admit says how many of the cameras are to be watched at a time: all of them, or as many as either fit with all of their clips, or leave the scorer its share.
 func (d demand) admit() int {
-	if !(d.decoding > 0 && d.machine > 0) {
+	more := d.decoding - d.passing // that a camera asks for when it is watched
+	if !(more > 0 && d.machine > 0) {
 		return d.cameras
 	}
-	all := d.machine / (d.decoding + d.scoring)
-	some := (1 - scorerShare) * d.machine / d.decoding
+	least := float64(d.cameras) * d.passing
+	all := (d.machine - least) / (more + d.scoring)
+	some := ((1-scorerShare)*d.machine - least) / more
 	return int(max(1, min(float64(d.cameras), max(all, some))))
 }
 

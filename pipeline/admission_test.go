@@ -24,6 +24,7 @@ func TestAdmit(t *testing.T) {
 		},
 		{"decoding alone is too much", demand{cameras: 128, decoding: 0.02, scoring: 0.05, machine: 2}, 30, "28 such cameras"},
 		{"decoding alone is too much, the model is nothing", demand{cameras: 128, decoding: 0.02, scoring: 0.001, machine: 2}, 95, "95 such cameras"},
+		{"pausing costs something too", demand{cameras: 128, decoding: 0.02, scoring: 0.05, passing: 0.002, machine: 2}, 25, "28 such cameras"},
 		{"one camera is too much", demand{cameras: 3, decoding: 3, scoring: 1, machine: 2}, 1, "1 such cameras"},
 		{"nothing was scored", demand{cameras: 64, decoding: 0.02, scoring: math.Inf(1), machine: 2}, 30, "1 such cameras"},
 		{"nothing is known", demand{cameras: 64}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},

@@ -18,6 +18,8 @@ type mailbox struct {
 	next  int           // the camera that take looks at first
 	ready chan struct{} // 1: something may be there to take
 	over  bool          // no camera will put anything again
+	limit int64         // of the buffers, in bytes; 0 for none
+	bytes int64         // that they take
 }
 
 type slot struct {
@@ -25,6 +27,9 @@ type slot struct {
 	held    bool                 // pending is to be scored and no more
 	since   time.Time            // when pending was put
 	free    []*preprocess.Cuboid // buffers that go round between the camera and the scorer
+	gap     bool                 // one that was dropped came after a gap
+	buffers int                  // that there are
+	size    int64                // of one, in bytes
 	space   chan struct{}        // 1: pending may have been taken
 	skipped uint64
 
@@ -50,9 +55,17 @@ func newMailbox(cameras int) *mailbox {
 	return m
 }
 
+// bound limits what the cameras' buffers take; sizes are those of one of each camera.
+func (m *mailbox) bound(limit int64, sizes []int64) {
+	m.limit = limit
+	for i, size := range sizes {
+		m.slots[i].size = size
+	}
+}
+
 // buffer returns a cuboid for the camera to fill. There are at most three for a camera: one being filled, one pending,
-// one being scored.
-func (m *mailbox) buffer(camera int) *preprocess.Cuboid {
+// one being scored. Where there is no room for a third it returns nil, but where it must have one it drops the pending one, which is counted.
+func (m *mailbox) buffer(camera int, must bool) *preprocess.Cuboid {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.slots[camera]
@@ -61,6 +74,18 @@ func (m *mailbox) buffer(camera int) *preprocess.Cuboid {
 		s.free = s.free[:n-1]
 		return c
 	}
+	if s.buffers >= clipsAtLeast && s.pending != nil && m.limit > 0 && m.bytes+s.size > m.limit {
+		if !must {
+			return nil
+		}
+		c := s.pending
+		s.gap = s.gap || c.Gap
+		s.pending, s.endingFirst = nil, false
+		s.skipped++
+		return c
+	}
+	s.buffers++
+	m.bytes += s.size
 	return new(preprocess.Cuboid)
 }
 
@@ -74,6 +99,7 @@ func (m *mailbox) put(camera int, c *preprocess.Cuboid, held bool) {
 		c.Gap = c.Gap || s.pending.Gap
 		s.free = append(s.free, s.pending)
 	}
+	c.Gap, s.gap = c.Gap || s.gap, false
 	s.pending, s.held, s.since = c, held, time.Now()
 	s.endingFirst = s.ending != ""
 	m.mu.Unlock()

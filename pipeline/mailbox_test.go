@@ -31,7 +31,7 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 	if !p.cuboid.Gap {
 		t.Error("the gap before a skipped cuboid was forgotten")
 	}
-	if again := m.buffer(0); again == p.cuboid || again.Seq[0] != 2 {
+	if again := m.buffer(0, false); again == p.cuboid || again.Seq[0] != 2 {
 		t.Error("a skipped cuboid's buffer was not handed out again, or the one being scored was")
 	}
 }
@@ -81,7 +81,7 @@ func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
 	seen := map[*preprocess.Cuboid]bool{}
 	var scoring parcel
 	for i := range 100 {
-		c := m.buffer(0)
+		c := m.buffer(0, false)
 		seen[c] = true
 		m.put(0, c, false)
 		if i%3 == 0 {

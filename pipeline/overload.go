@@ -110,8 +110,8 @@ func (o *overload) look() load {
 // known.
 func demandOf(a, b load) (d demand) {
 	seconds := b.at.Sub(a.at).Seconds()
-	var watched, clips, decoding float64 // of cameras that were watched all the time
-	var all time.Duration                // that every process took
+	var watched, clips, decoding, paused, passing float64 // of cameras that were watched, and paused, all the time
+	var all time.Duration                                 // that every process took
 	for i, c := range b.cameras {
 		if c.source == nil {
 			continue
@@ -123,17 +123,23 @@ func demandOf(a, b load) (d demand) {
 			continue
 		}
 		all += c.cpu - before.cpu
-		if !c.paused {
-			watched++
-			decoding += (c.cpu - before.cpu).Seconds()
-			clips += float64(c.clips - before.clips)
+		if c.paused {
+			paused++
+			passing += (c.cpu - before.cpu).Seconds()
+			continue
 		}
+		watched++
+		decoding += (c.cpu - before.cpu).Seconds()
+		clips += float64(c.clips - before.clips)
 	}
 	if !a.machine.ok || !b.machine.ok || watched == 0 || seconds <= 0 {
 		return d
 	}
 	own := b.machine.own - a.machine.own
 	d.decoding = decoding / watched / seconds
+	if paused > 0 {
+		d.passing = passing / paused / seconds
+	}
 	// Where nothing was scored a clip costs more than there is.
 	d.scoring = own.Seconds() / float64(b.scored-a.scored) * clips / watched / seconds
 	d.machine = min(b.machine.cores, (own+all+b.machine.idle-a.machine.idle).Seconds()/seconds)

@@ -31,6 +31,8 @@ type Witness interface {
 const (
 	// alertQueue is how many messages may wait for the broker before the scorer does: some hours of a busy night.
 	alertQueue = 1024
+	// heatsWaiting is how many of these may have an error map with them, which is the largest part of them: no more events have evidence at a time.
+	heatsWaiting = 64
 	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to the broker behind
 	// holdTime.
 	drainTime = holdTime + 4*time.Second
@@ -87,6 +89,9 @@ func newPublisher(opts Options, cameras int, log *slog.Logger) *publisher {
 // say takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and then whole cuboids are
 // shed and counted, but no alert is.
 func (p *publisher) say(w word) {
+	if len(p.words) >= heatsWaiting {
+		w.heat = nil
+	}
 	if p.to == nil {
 		p.tell(p.story(w.alert).number(w.alert))
 		return

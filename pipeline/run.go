@@ -33,6 +33,8 @@ type Options struct {
 	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
 	Summary time.Duration
+	// ClipMemory is how many bytes the clips may take that are filled, wait or are scored; 0 for any number. See DivideMemory.
+	ClipMemory int64
 
 	machine func() machineTime // nil for this machine's
 }
@@ -46,6 +48,11 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		log = slog.New(slog.DiscardHandler)
 	}
 	box := newMailbox(len(cameras))
+	sizes := make([]int64, len(cameras))
+	for i := range cameras {
+		sizes[i] = clipBytes(&cameras[i])
+	}
+	box.bound(opts.ClipMemory, sizes)
 	pub := newPublisher(opts, len(cameras), log)
 	j := &judge{box: box, onClip: opts.OnClip, publish: pub}
 	scorers := map[*model.Model]*model.Batch{}

@@ -202,7 +202,7 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	w.last, w.last.Gray = pic, nil
 	w.nextSeq = pic.Seq + 1
 	if w.cuboid == nil {
-		w.cuboid = w.box.buffer(w.index)
+		w.cuboid = w.box.buffer(w.index, window.Due())
 	}
 	complete := window.Push(pic, w.cuboid)
 	w.observe(window, &pic, before)

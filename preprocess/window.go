@@ -100,6 +100,9 @@ func (w *Window) Rates() (source, seen float64) {
 	return source, source / n
 }
 
+// Due reports whether the next picture may complete a cuboid. Where it cannot, Push needs none to fill.
+func (w *Window) Due() bool { return (w.taken+1-Frames)%w.cfg.Hop == 0 }
+
 // Push takes the next picture, whose Side is the window's, and copies what it needs of it. It fills c and returns
 // true when this picture completes a cuboid that is due; c.X is reused where it is large enough.
 func (w *Window) Push(p Picture, c *Cuboid) bool {

@@ -27,6 +27,7 @@ type preparation struct {
 	cameras  []pipeline.Camera // those that are in order
 	configs  []config.Camera   // theirs
 	problems []problem
+	memory   pipeline.Memory // of the pictures of all cameras
 }
 
 // err is why run does not start; nil where a camera can be watched.
@@ -78,6 +79,10 @@ func prepareCameras(ctx context.Context, cfg config.Config) *preparation {
 		if key, err := tryRecording(ctx, c, cam); err != nil {
 			p.problems = append(p.problems, problem{at + "." + key, cameraError{c.Name, key, err}, true})
 		}
+	}
+	var err error
+	if p.memory, err = pipeline.DivideMemory(int64(cfg.Buffers)<<20, p.cameras); err != nil {
+		p.add("buffers", usageError{fmt.Errorf("buffers: %w", err)})
 	}
 	return p
 }

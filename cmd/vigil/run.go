@@ -119,7 +119,7 @@ func watch(ctx context.Context, cfg config.Config, named []config.Camera, summar
 		return err
 	}
 	for i, c := range p.configs {
-		withFootage(&p.cameras[i], c)
+		withFootage(&p.cameras[i], c, p.memory.Ring)
 		logThreshold(log, p.cameras[i], c)
 	}
 	desk, err := openDesk(ctx, cfg, log)
@@ -132,15 +132,15 @@ func watch(ctx context.Context, cfg config.Config, named []config.Camera, summar
 	defer func() { err = errors.Join(err, desk.close()) }()
 	sayCapacity(ctx, log, p.cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary,
+		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary, ClipMemory: p.memory.Clips,
 	})
 	desk.finish(ctx)
 	return err
 }
 
-// withFootage keeps what the camera shows, for evidence.
-func withFootage(cam *pipeline.Camera, c config.Camera) {
-	cam.Footage = pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
+// withFootage keeps what the camera shows, for evidence, in rings of so many bytes at most.
+func withFootage(cam *pipeline.Camera, c config.Camera, ring int) {
+	cam.Footage = pipeline.NewFootage(c.Footage.Keep, min(c.Footage.Memory<<20, ring))
 	if cam.Live {
 		cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Footage)
 	}
