@@ -55,9 +55,10 @@ test-long: setup-tests
 	VIGIL_LONG=1 $(TEST) -timeout 1h ./alerts/damage
 	$(TEST) -timeout 1h -run '^$$' -fuzz '^FuzzStore$$' -fuzztime 10m ./alerts/damage
 
-## soak: eight cameras and random faults for a while; DURATION=10m SEED=1
-soak: setup-tests
+## soak: eight cameras and random faults for a while, then twice and four times the cameras that fit; DURATION=10m SEED=1
+soak: setup-tests build
 	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true go test $(COUNT) ./pipeline -run '^TestSoak$$' -v -count=1 -timeout 0
+	go run ./bench/overload -check -cameras 2x,4x -settle 3m -for 10m
 
 ## check: formatting, linters, borders; changes nothing in the code
 check: setup

@@ -5,13 +5,16 @@
 //
 //	go run ./bench/overload -vigil bin/vigil -video street.h264 -model weights/ped2-small.safetensors -cameras 32,64,128
 //
-// The video is H.264 in Annex B form, one slice a picture, without B-frames. A process of its own sends it, whose processor time is measured.
+// The video is H.264 in Annex B form, one slice a picture, without B-frames; without one FFmpeg draws its test picture. A process of its own sends it, whose
+// processor time is measured. A number of cameras may be a multiple of what "run" says would fit, as 2x. With -check it is an error where a process was lost, a
+// camera got less than three quarters or more than five quarters of the mean, no event came, or the log does not name overload once.
 package main
 
 import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -40,7 +43,8 @@ var (
 	threshold = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}", "that opens events, as in the configuration")
 	fps       = flag.Float64("fps", 10, "of the video")
 	hop       = flag.Int("hop", 2, "of the clips")
-	counts    = flag.String("cameras", "32,64,128", "how many to watch, one number after the other")
+	counts    = flag.String("cameras", "32,64,128", "how many to watch, one number after the other, or 2x for twice what fits")
+	check     = flag.Bool("check", false, "fail where cameras are not treated as they should be")
 	settle    = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
 	length    = flag.Duration("for", time.Minute, "how long to count")
 	port      = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
@@ -63,17 +67,57 @@ func main() {
 	defer stop()
 	fmt.Println("| cameras | clips/s that fit | scored/s | of these | and without the senders | least and most of the mean | failures | events | paused | processor of: scorer, cameras, senders, idle | memory: own, all |\n" +
 		"|---|---|---|---|---|---|---|---|---|---|---|")
-	for _, text := range strings.Split(*counts, ",") {
-		n, err := strconv.Atoi(text)
+	if err := run(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func run(ctx context.Context) (err error) {
+	if *video == "" {
+		dir, err := os.MkdirTemp("", "vigil-overload-")
 		if err != nil {
-			log.Fatal(err)
+			return err
 		}
-		line, err := measure(ctx, n)
+		defer func() { _ = os.RemoveAll(dir) }() // ours
+		*video = filepath.Join(dir, "video.h264")
+		source := fmt.Sprintf("testsrc2=size=360x240:rate=%g:duration=60", *fps)
+		draw := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "23", "-bf", "0",
+			"-g", strconv.Itoa(int(2**fps)), "-x264-params", "slices=1:sliced-threads=0", *video)
+		if out, err := draw.CombinedOutput(); err != nil {
+			return fmt.Errorf("ffmpeg: %w: %s", err, out)
+		}
+	}
+	var wrong []error
+	for _, text := range strings.Split(*counts, ",") {
+		n, err := cameras(ctx, text)
 		if err != nil {
-			log.Fatal(err)
+			return err
+		}
+		line, w, err := measure(ctx, n, *settle, *length)
+		if err != nil {
+			return err
 		}
 		fmt.Println(line)
+		wrong = append(wrong, w.faults()...)
 	}
+	if *check {
+		return errors.Join(wrong...)
+	}
+	return nil
+}
+
+// cameras reads a number, or a multiple of what fits.
+func cameras(ctx context.Context, text string) (int, error) {
+	times, ok := strings.CutSuffix(text, "x")
+	n, err := strconv.Atoi(times)
+	if err != nil || !ok {
+		return n, err
+	}
+	_, w, err := measure(ctx, 1, 10*time.Second, time.Second)
+	if err != nil {
+		return 0, err
+	}
+	return n * max(1, w.fit), nil
 }
 
 // send is the cameras' process.
@@ -110,6 +154,26 @@ type watched struct {
 	events  int
 	reasons map[string]int
 	other   []string
+	begun   int // lines that name overload
+
+	// Of the time in which was counted.
+	cameras                  int
+	least, most              float64 // of the mean
+	failures, eventsMeasured int
+}
+
+// faults says what is not as it should be.
+func (w *watched) faults() (wrong []error) {
+	add := func(bad bool, format string, args ...any) {
+		if bad {
+			wrong = append(wrong, fmt.Errorf("%d cameras: "+format, append([]any{w.cameras}, args...)...))
+		}
+	}
+	add(w.failures > 0, "%d failures of cameras: %v", w.failures, w.reasons)
+	add(w.least < 0.75 || w.most > 1.25, "the clips of a camera were from %.2f to %.2f of the mean", w.least, w.most)
+	add(w.eventsMeasured == 0 && w.events == 0, "no event came")
+	add(w.begun != 1, "the log names overload %d times", w.begun)
+	return wrong
 }
 
 type counters struct {
@@ -140,6 +204,9 @@ func (w *watched) read(r io.Reader, to io.Writer) {
 		case "camera fails, it is opened again and again":
 			w.reasons[str("error")]++
 		default:
+			if text := str("msg"); strings.HasPrefix(text, "overload:") {
+				w.begun++
+			}
 			if m["camera"] == nil && m["level"] != "INFO" {
 				w.other = append(w.other, lines.Text())
 			}
@@ -158,25 +225,25 @@ func (w *watched) snapshot() map[string]counters {
 	return c
 }
 
-func measure(ctx context.Context, n int) (string, error) {
+func measure(ctx context.Context, n int, settle, length time.Duration) (string, *watched, error) {
 	dir, err := os.MkdirTemp("", "vigil-overload-")
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }() // ours
 	address := fmt.Sprintf("127.0.0.1:%d", *port+1)
 	self, err := os.Executable()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	senders := exec.CommandContext(ctx, self, "send", *video, address)
 	in, err := senders.StdinPipe()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	senders.Stdout, senders.Stderr = os.Stderr, os.Stderr
 	if err := senders.Start(); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	defer func() {
 		_ = in.Close()
@@ -184,14 +251,14 @@ func measure(ctx context.Context, n int) (string, error) {
 	}()
 	model, err := filepath.Abs(*weights)
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	var cfg strings.Builder
 	fmt.Fprintf(&cfg, "model: %s\ndata_dir: %s/data\nlog: {format: json}\nnats: {embedded: {port: %d}}\ndefaults: {fps: %g, hop: %d}\n", model, dir, *port, *fps, *hop)
 	if *extra != "" {
 		text, err := os.ReadFile(*extra)
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
 		cfg.Write(text)
 	}
@@ -201,24 +268,24 @@ func measure(ctx context.Context, n int) (string, error) {
 	}
 	file := filepath.Join(dir, "vigil.yaml")
 	if err := os.WriteFile(file, []byte(cfg.String()), 0o600); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	run := exec.CommandContext(ctx, *vigil, "run", "-c", file, "--summary", every.String())
 	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
 	stderr, err := run.StderrPipe()
 	if err != nil {
-		return "", err
+		return "", nil, err
 	}
 	if err := run.Start(); err != nil {
-		return "", err
+		return "", nil, err
 	}
 	kept := io.Discard
 	if *keep != "" {
 		f, err := os.Create(filepath.Join(*keep, fmt.Sprintf("%d.log", n)))
 		if err != nil {
-			return "", err
+			return "", nil, err
 		}
-		defer f.Close()
+		defer func() { _ = f.Close() }() // a copy for a person
 		kept = f
 	}
 	w := &watched{latest: map[string]counters{}, reasons: map[string]int{}}
@@ -230,20 +297,20 @@ func measure(ctx context.Context, n int) (string, error) {
 		reading.Wait()
 		_ = run.Wait()
 	}
-	if err := pause(ctx, *settle); err != nil {
+	if err := pause(ctx, settle); err != nil {
 		stop()
-		return "", err
+		return "", nil, err
 	}
 	before, cpu0, w0 := w.snapshot(), usage(run.Process.Pid, senders.Process.Pid), w.events
 	began := time.Now()
-	if err := pause(ctx, *length); err != nil {
+	if err := pause(ctx, length); err != nil {
 		stop()
-		return "", err
+		return "", nil, err
 	}
 	after, cpu1, w1 := w.snapshot(), usage(run.Process.Pid, senders.Process.Pid), w.events
 	seconds := time.Since(began).Seconds()
 	stop()
-	return w.line(n, before, after, cpu0, cpu1, seconds, w1-w0), nil
+	return w.line(n, before, after, cpu0, cpu1, seconds, w1-w0), w, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -280,6 +347,7 @@ func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 proc
 	if len(scored) < n {
 		least = 0
 	}
+	w.cameras, w.least, w.most, w.failures, w.eventsMeasured = n, least/mean, most/mean, int(failures), events
 	fit := 0.8 / w.seconds
 	cores := float64(runtime.NumCPU())
 	senders := (cpu1.senders - cpu0.senders) / seconds
