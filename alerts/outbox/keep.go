@@ -149,10 +149,6 @@ func (o *Outbox) mend(ctx context.Context) error {
 		return fmt.Errorf("restart the embedded server: %w", err)
 	}
 	o.mended = time.Now()
-	if err := o.remake(ctx); err != nil {
-		o.sick.set(err)
-		return fmt.Errorf("after a restart of the embedded server: %w", err)
-	}
 	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir))
 	o.mu.Lock()
 	free := o.free
@@ -163,7 +159,7 @@ func (o *Outbox) mend(ctx context.Context) error {
 			err = fmt.Errorf("free room for alerts: %w", err)
 		}
 	}
-	if o.unsettled = o.unsettled || o.loss.found() || errors.Is(why, broker.ErrMoved); o.unsettled {
+	if o.unsettled = o.unsettled || o.loss.found() || errors.Is(why, broker.ErrMoved) || errors.Is(why, errStreamGone); o.unsettled {
 		settled := o.settle(ctx)
 		o.unsettled = settled != nil
 		err = errors.Join(err, settled)
@@ -173,10 +169,7 @@ func (o *Outbox) mend(ctx context.Context) error {
 
 // settle makes what the outbox needs where a restart has found it gone, and reports what is missing.
 func (o *Outbox) settle(ctx context.Context) error {
-	err := o.waitConnected(ctx)
-	if err == nil {
-		_, err = o.conn.KeepStream(ctx, o.opts.Bytes)
-	}
+	err := o.remake(ctx)
 	if err == nil {
 		o.server.Settled()
 		err = o.openPlaces(ctx)
@@ -190,18 +183,6 @@ func (o *Outbox) settle(ctx context.Context) error {
 	clear(o.saved) // each position is saved again
 	o.mu.Unlock()
 	o.sayLoss()
-	return nil
-}
-
-// waitConnected waits until the connection has found the server again.
-func (o *Outbox) waitConnected(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	for !o.conn.Connected() {
-		if !sleep(ctx, firstPause) {
-			return fmt.Errorf("the embedded server cannot be reached: %w", context.Cause(ctx))
-		}
-	}
 	return nil
 }
 

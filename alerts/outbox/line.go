@@ -102,6 +102,9 @@ func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	raw, err := s.GetMsg(ctx, l.place.Load()+1, jetstream.WithGetMsgSubject(alerts.CameraSubject(l.camera)))
+	if err == nil {
+		err = o.server.Moved() // what lies where nobody finds it is stored again, and leaves then
+	}
 	if err != nil {
 		return Message{}, err
 	}

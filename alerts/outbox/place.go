@@ -277,6 +277,7 @@ func (o *Outbox) tend() {
 			o.heal()
 		case <-save.C:
 			if err := o.server.Moved(); err != nil {
+				o.guard(o.ctx) // which knows whether another program has deleted the stream
 				o.sick.set(err)
 				continue
 			}

@@ -96,7 +96,9 @@ func (s *State) apply(e entry) {
 	for _, h := range e.Holes {
 		s.Holes.Add(h.First, h.Last)
 	}
-	s.Must = s.Must.Without(e.Holes)
+	if len(e.Holes) > 0 {
+		s.Must = s.Must.Without(e.Holes)
+	}
 	maps.Copy(s.Cursors, e.Cursors)
 	for _, key := range e.Forget {
 		delete(s.Cursors, key)

@@ -65,6 +65,9 @@ func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*source, error)
 	if id, err = findID(ctx, src.Conn, id, f.camera); err == nil {
 		d, err = openDossier(ctx, src.Conn, id)
 	}
+	if d != nil && len(d.reader.Damaged()) > 0 {
+		fmt.Fprintf(cmd.ErrOrStderr(), "vigil: pieces of evidence cannot be read: %s\n", harmless(strings.Join(d.reader.Damaged(), ", ")))
+	}
 	if err == nil {
 		err = do(ctx, d)
 	}
