@@ -139,6 +139,11 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}}, Ways: []Way{way},
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
 	js := forger(t, o)
 	ids := wholeEvent(t, o, "gate")
 	if err := o.Drain(within(t)); err != nil {
@@ -148,7 +153,8 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
-	eventually(t, "the deletion is logged", said("the stream of alerts is gone"))
+	eventually(t, "the deletion is logged", said("ALARM"))
+	eventually(t, "what is lost is logged", said("missing=3"))
 	ids = append(ids, wholeEvent(t, o, "gate")...)
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)

@@ -159,7 +159,7 @@ func TestReadmesCommands(t *testing.T) {
 		{"pub", "vigil.alerts.yard.start", "{}"}, {"stream", "rm", "-f", "VIGIL_ALERTS"}, {"stream", "purge", "-f", "VIGIL_ALERTS"},
 		{"object", "put", "VIGIL_EVIDENCE", nats, "--no-progress"}, {"kv", "add", "X"},
 	} {
-		if out, err := run(args...).CombinedOutput(); err == nil && !strings.Contains(strings.ToLower(string(out)), "violation") {
+		if out, err := run(append([]string{"--timeout", "500ms"}, args...)...).CombinedOutput(); err == nil && !strings.Contains(strings.ToLower(string(out)), "violation") {
 			t.Errorf("%v: %s", args, out)
 		}
 	}
