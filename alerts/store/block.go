@@ -116,7 +116,7 @@ func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []gone) {
 			at += len(r.raw)
 			continue
 		}
-		next := resume(buf, at+1, h, &budget)
+		next := resume(buf, at, last, h, &budget)
 		bad = append(bad, gone{at: at, bytes: next - at, after: last, cut: next == len(buf) && endsWithin(buf[at:])})
 		at = next
 	}
@@ -124,11 +124,20 @@ func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []gone) {
 }
 
 // resume finds the next record behind a damaged place, or the end of the block.
-func resume(buf []byte, from int, h hash.Hash64, budget *int) int {
-	for at := from; at+leastRecord <= len(buf) && *budget > 0; at++ {
+func resume(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
+	// Most often only the contents are damaged, and the length still leads to the next one.
+	if from+leastRecord <= len(buf) {
+		if next := from + int(binary.LittleEndian.Uint32(buf[from:])&^headersBit); next >= from+leastRecord && next < len(buf) {
+			if _, ok := parseRecord(buf[next:], h); ok {
+				return next
+			}
+		}
+	}
+	for at := from + 1; at+leastRecord <= len(buf) && *budget > 0; at++ {
 		length := int(binary.LittleEndian.Uint32(buf[at:]) &^ headersBit)
 		subject := int(binary.LittleEndian.Uint16(buf[at+20:]))
-		if length < leastRecord || length > mostRecord || length > len(buf)-at || subject > length-leastRecord {
+		if length < leastRecord || length > mostRecord || length > len(buf)-at || subject > length-leastRecord ||
+			!likely(buf[at:], subject, last) {
 			continue
 		}
 		*budget -= length
@@ -137,6 +146,21 @@ func resume(buf []byte, from int, h hash.Hash64, budget *int) int {
 		}
 	}
 	return len(buf)
+}
+
+// likely says whether what may be a record has a number that may come after the last one, and a subject that is one. It spares the hashing of most that are none.
+func likely(buf []byte, subject int, last uint64) bool {
+	const leap = 1 << 32
+	seq := binary.LittleEndian.Uint64(buf[4:])
+	if n := seq &^ (erasedBit | tombstoneBit); seq&tombstoneBit == 0 && n != 0 && (n <= last || n-last > leap) {
+		return false
+	}
+	for _, c := range buf[headBytes : headBytes+subject] {
+		if c <= ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // endsWithin says whether a block's last bytes are what a write leaves that was cut off: less than the record that they begin, or zeros.
