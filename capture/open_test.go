@@ -55,7 +55,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 	stop()
 	video := clip(t, "a.mkv", 64, 48, 25)
 	for name, c := range map[string]struct {
-		ctx   context.Context
+		ctx   context.Context //nolint:containedctx // one of the inputs of a table
 		where string
 		o     Options
 	}{

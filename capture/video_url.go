@@ -42,8 +42,7 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info
 		case large != nil:
 			return nil, Info{}, large
 		}
-		switch why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); {
-		case why != nil && !errors.Is(err, context.Canceled):
+		if why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); why != nil && !errors.Is(err, context.Canceled) {
 			return nil, Info{}, why
 		}
 		return nil, Info{}, err

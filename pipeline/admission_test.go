@@ -15,11 +15,15 @@ func TestAdmit(t *testing.T) {
 	}{
 		{"all fit", demand{cameras: 10, decoding: 0.02, scoring: 0.05, machine: 2}, 10, "28 such cameras, or a hop of 3 for these (key hop), or fewer frames a second (key fps)"},
 		{
-			"the model is too slow, decoding leaves it its share: clips are skipped", demand{cameras: 30, decoding: 0.02, scoring: 0.1, machine: 2}, 30,
+			"the model is too slow, decoding leaves it its share: clips are skipped",
+			demand{cameras: 30, decoding: 0.02, scoring: 0.1, machine: 2},
+			30,
 			"16 such cameras, or a hop of 5 for these (key hop), or fewer frames a second (key fps)",
 		},
 		{
-			"decoding leaves the model too little", demand{cameras: 64, decoding: 0.02, scoring: 0.05, machine: 2}, 30,
+			"decoding leaves the model too little",
+			demand{cameras: 64, decoding: 0.02, scoring: 0.05, machine: 2},
+			30,
 			"28 such cameras, or a hop of 9 for these (key hop), or fewer frames a second (key fps)",
 		},
 		{"decoding alone is too much", demand{cameras: 128, decoding: 0.02, scoring: 0.05, machine: 2}, 30, "28 such cameras"},

@@ -41,7 +41,7 @@ func readCommand(r *bufio.Reader) (command, error) {
 		c.json = bytes.Clone(bytes.TrimSpace(args))
 		return c, nil
 	}
-	for _, f := range bytes.Fields(args) {
+	for f := range bytes.FieldsSeq(args) {
 		c.rest = append(c.rest, string(f))
 	}
 	take := func() string {

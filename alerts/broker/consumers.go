@@ -127,7 +127,7 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 		return nil, "", err
 	}
 	if made.Error != nil || made.ConsumerInfo == nil {
-		return m.Data, "", nil
+		return m.Data, "", nil //nolint:nilerr // the server's refusal is the answer
 	}
 	return m.Data, stream + "." + made.Name, nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/url"
 	"strconv"
@@ -38,9 +39,7 @@ func knock(t *testing.T, network, address string, connect map[string]any) (*raw,
 		return nil, fmt.Errorf("no INFO but %q: %w", info, err)
 	}
 	in := map[string]any{"verbose": false, "pedantic": false, "headers": true, "no_responders": true, "lang": "x", "version": "1", "protocol": 1}
-	for k, v := range connect {
-		in[k] = v
-	}
+	maps.Copy(in, connect)
 	text, err := json.Marshal(in)
 	if err != nil {
 		t.Fatal(err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,7 +35,7 @@ func (p *page) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.
 func (p *page) WithGroup(string) slog.Handler { return p }
 
 func (p *page) WithAttrs(more []slog.Attr) slog.Handler {
-	return &page{j: p.j, with: append(p.with[:len(p.with):len(p.with)], more...)}
+	return &page{j: p.j, with: append(slices.Clip(p.with), more...)}
 }
 
 func (p *page) Handle(_ context.Context, r slog.Record) error {

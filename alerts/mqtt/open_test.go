@@ -38,7 +38,7 @@ func TestDialLeavesNothingOpen(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	for name, c := range map[string]struct {
-		ctx   context.Context
+		ctx   context.Context //nolint:containedctx // one of the inputs of a table
 		where string
 	}{
 		"nobody there": {t.Context(), "tcp://127.0.0.1:1"},

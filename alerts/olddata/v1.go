@@ -126,7 +126,9 @@ func (d *Dir) fill1(s *store) error {
 		}
 	}
 	for _, entry := range [][2]string{
-		{"VIGIL_OUTBOX.created", created}, {"VIGIL_OUTBOX.webhook", "0"}, {"VIGIL_OUTBOX.webhook.yard", fmt.Sprint(d.Webhook)},
+		{"VIGIL_OUTBOX.created", created},
+		{"VIGIL_OUTBOX.webhook", "0"},
+		{"VIGIL_OUTBOX.webhook.yard", fmt.Sprint(d.Webhook)},
 		{"VIGIL_ACKS." + d.Ended, strings.ReplaceAll(`{"alert_id":"ID","camera":"yard","by":"Ann","at":"2026-11-29T20:20:02.276703817Z","normal":true,`+
 			`"clips":["ID/model-input-60.mkv"]}`, "ID", d.Ended)},
 	} {

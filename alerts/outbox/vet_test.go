@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,9 +53,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 		t.Helper()
 		m := nats.NewMsg(subject)
 		m.Data = []byte(data)
-		for k, v := range header {
-			m.Header[k] = v
-		}
+		maps.Copy(m.Header, header)
 		if id != "" {
 			m.Header.Set(jetstream.MsgIDHeader, id)
 		}

@@ -141,7 +141,7 @@ func (r *rescue) search(root string, missing Ranges) error {
 		stem, block := strings.CutSuffix(e.Name(), blockEnd)
 		n, bad := strconv.Atoi(stem)
 		if !block || bad != nil || !e.Type().IsRegular() || filepath.Base(filepath.Dir(filepath.Dir(path))) != AlertStream {
-			return nil
+			return nil //nolint:nilerr // it is no block
 		}
 		data, err := os.ReadFile(path)
 		if err != nil {

@@ -64,10 +64,11 @@ func main() {
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	fmt.Println("| cameras | clips/s that fit | scored/s | of these | and without the senders | least and most of the mean | failures | events | paused | processor of: scorer, cameras, senders, idle | memory: own, all |\n" +
 		"|---|---|---|---|---|---|---|---|---|---|---|")
-	if err := run(ctx); err != nil {
+	err := run(ctx)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -88,7 +89,7 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	var wrong []error
-	for _, text := range strings.Split(*counts, ",") {
+	for text := range strings.SplitSeq(*counts, ",") {
 		n, err := cameras(ctx, text)
 		if err != nil {
 			return err
@@ -396,7 +397,7 @@ func cpu(pid int) float64 {
 // pss is a process's memory, with what it shares with others divided by their number.
 func pss(pid int) int64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	for _, line := range strings.Split(string(text), "\n") {
+	for line := range strings.SplitSeq(string(text), "\n") {
 		if v, ok := strings.CutPrefix(line, "Pss:"); ok {
 			kb, _ := strconv.ParseInt(strings.Fields(v)[0], 10, 64)
 			return kb << 10
@@ -409,7 +410,7 @@ func children(pid int) (pids []int) {
 	dirs, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
 	for _, d := range dirs {
 		text, _ := os.ReadFile(d)
-		for _, f := range strings.Fields(string(text)) {
+		for f := range strings.FieldsSeq(string(text)) {
 			if n, err := strconv.Atoi(f); err == nil && !slices.Contains(pids, n) {
 				pids = append(pids, n)
 			}

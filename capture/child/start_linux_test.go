@@ -25,7 +25,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 	stopped, stop := context.WithCancel(t.Context())
 	stop()
 	for name, c := range map[string]struct {
-		ctx context.Context
+		ctx context.Context //nolint:containedctx // one of the inputs of a table
 		o   Options
 	}{
 		"no such program":        {t.Context(), Options{Command: []string{filepath.Join(t.TempDir(), "none")}}},

@@ -156,8 +156,11 @@ func TestReadmesCommands(t *testing.T) {
 		t.Errorf("the clip is %q, %v", data, err)
 	}
 	for _, args := range [][]string{
-		{"pub", "vigil.alerts.yard.start", "{}"}, {"stream", "rm", "-f", "VIGIL_ALERTS"}, {"stream", "purge", "-f", "VIGIL_ALERTS"},
-		{"object", "put", "VIGIL_EVIDENCE", nats, "--no-progress"}, {"kv", "add", "X"},
+		{"pub", "vigil.alerts.yard.start", "{}"},
+		{"stream", "rm", "-f", "VIGIL_ALERTS"},
+		{"stream", "purge", "-f", "VIGIL_ALERTS"},
+		{"object", "put", "VIGIL_EVIDENCE", nats, "--no-progress"},
+		{"kv", "add", "X"},
 	} {
 		if out, err := run(append([]string{"--timeout", "500ms"}, args...)...).CombinedOutput(); err == nil && !strings.Contains(strings.ToLower(string(out)), "violation") {
 			t.Errorf("%v: %s", args, out)

@@ -125,7 +125,7 @@ func eventRow(t *table, video string, a alerts.Alert) {
 // it (OWASP, CSV Injection). Evaluations take that off again. Figures stay as they are.
 func textCell(s string) string {
 	s = strings.ReplaceAll(plainText([]byte(s)), "\n", " ")
-	if s != "" && strings.Contains(eval.FormulaStarts, s[:1]) {
+	if s != "" && strings.IndexByte(eval.FormulaStarts, s[0]) >= 0 {
 		return eval.TextMark + s
 	}
 	return s

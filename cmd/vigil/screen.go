@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf16"
@@ -25,7 +26,7 @@ func (s *screen) Write(b []byte) (int, error) {
 	defer s.mu.Unlock()
 	text := b
 	if len(s.part) > 0 {
-		text = append(s.part, b...)
+		text = slices.Concat(s.part, b)
 		s.part = nil
 	}
 	if n := len(text) - cutCharacter(text); n < len(text) {

@@ -115,7 +115,7 @@ func sweep(dir string, files []string) error {
 
 // remove takes the marker last of the files, so that what could not be removed is still known for a temporary folder.
 func remove(dir string, files []string) error {
-	for _, name := range append(files[:len(files):len(files)], marker) {
+	for _, name := range append(slices.Clip(files), marker) {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

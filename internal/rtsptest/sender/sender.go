@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -289,10 +290,5 @@ func (s *Server) play(ctx context.Context, conn net.Conn) error {
 }
 
 func (v *Video) isKey(i int) bool {
-	for _, k := range v.keys {
-		if k == i {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(v.keys, i)
 }
