@@ -36,7 +36,7 @@ func (d demand) admit() int {
 
 // advice says what would fit in place of these cameras, whose smallest hop is given.
 func (d demand) advice(hop int) string {
-	if d.machine == 0 {
+	if !(d.machine > 0 && d.decoding+d.scoring > 0) {
 		return "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"
 	}
 	fit := fmt.Sprintf("%d such cameras", int(max(1, d.machine/(d.decoding+d.scoring))))

@@ -3,7 +3,9 @@ package pipeline
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestAdmit(t *testing.T) {
@@ -31,6 +33,8 @@ func TestAdmit(t *testing.T) {
 		{"pausing costs something too", demand{cameras: 128, decoding: 0.02, scoring: 0.05, passing: 0.002, machine: 2}, 25, "28 such cameras"},
 		{"one camera is too much", demand{cameras: 3, decoding: 3, scoring: 1, machine: 2}, 1, "1 such cameras"},
 		{"nothing was scored", demand{cameras: 64, decoding: 0.02, scoring: math.Inf(1), machine: 2}, 30, "1 such cameras"},
+		{"nothing is known of a camera's cost", demand{cameras: 64, machine: 2}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
+		{"no processor time is left over, or counters run back", demand{cameras: 64, decoding: 0.02, machine: -1}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
 		{"nothing is known", demand{cameras: 64}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
 	} {
 		if got := c.d.admit(); got != c.want {
@@ -38,6 +42,34 @@ func TestAdmit(t *testing.T) {
 		}
 		if got := c.d.advice(2); got != c.advice {
 			t.Errorf("%s: %q would fit, want %q", c.name, got, c.advice)
+		}
+	}
+}
+
+// Cameras that give no clip in ten seconds, as with a large hop, leave what a clip costs unknown: that must not become a number of cameras that is none.
+func TestDemandWithoutClips(t *testing.T) {
+	source := new(costly)
+	at := time.Unix(0, 0)
+	a := load{at: at, machine: machineTime{cores: 2, ok: true}, cameras: []cameraLoad{{source: source}, {source: source}}}
+	for _, c := range []struct {
+		name          string
+		clips, scored uint64
+		own           time.Duration
+	}{
+		{"no clips, and nothing was done", 0, 0, 0},
+		{"no clips", 0, 0, time.Second},
+		{"none of the clips was scored", 4, 0, time.Second},
+		{"clips of a camera that has gone are scored", 0, 4, time.Second},
+	} {
+		b := load{at: at.Add(turnTime), machine: machineTime{own: c.own, cores: 2, ok: true}, scored: c.scored, cameras: []cameraLoad{
+			{source: source, cpu: 6 * time.Second, clips: c.clips}, {source: source, cpu: 6 * time.Second, clips: c.clips},
+		}}
+		d := demandOf(a, b)
+		if got := d.admit(); got < 1 || got > 2 || math.IsNaN(d.scoring) {
+			t.Errorf("%s: %d cameras at a time of %+v", c.name, got, d)
+		}
+		if s := d.advice(2); strings.Contains(s, "-") {
+			t.Errorf("%s: %s", c.name, s)
 		}
 	}
 }

@@ -140,8 +140,10 @@ func demandOf(a, b load) (d demand) {
 	if paused > 0 {
 		d.passing = passing / paused / seconds
 	}
-	// Where nothing was scored a clip costs more than there is.
-	d.scoring = own.Seconds() / float64(b.scored-a.scored) * clips / watched / seconds
+	if clips > 0 { // with a large hop there may be none
+		// Where nothing was scored a clip costs more than there is.
+		d.scoring = max(own.Seconds(), 0.001) / float64(b.scored-a.scored) * clips / watched / seconds
+	}
 	d.machine = min(b.machine.cores, (own+all+b.machine.idle-a.machine.idle).Seconds()/seconds)
 	return d
 }
