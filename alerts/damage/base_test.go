@@ -166,7 +166,7 @@ func (b *base) session(t testing.TB, dir string, rounds int) {
 			b.open[id] = true
 		}
 	}
-	b.stored = read(t, o)
+	b.stored = read(t, o.Conn().JetStream())
 	for {
 		if w := o.Waiting(); len(w) == 0 || fmt.Sprint(w) == fmt.Sprintf("map[webhook:[%s]]", waits) {
 			break
@@ -183,9 +183,9 @@ func (b *base) session(t testing.TB, dir string, rounds int) {
 }
 
 // read gets what is stored by the client's library, number by number.
-func read(t testing.TB, o *outbox.Outbox) (all []message) {
+func read(t testing.TB, js jetstream.JetStream) (all []message) {
 	t.Helper()
-	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+	s, err := js.Stream(within(t), broker.Stream)
 	if err != nil {
 		t.Fatal(err)
 	}

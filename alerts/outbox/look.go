@@ -74,19 +74,18 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 			o.log.Error("the ledger of stored alerts is lost and is made again from what is stored; whether alerts are missing cannot be known",
 				"stored", s.there.Count(), "ledger", cmp.Or(o.loss.ledger, "it is not there"))
 		}
-		o.ledger.Found(s.there)
 		for _, l := range s.unended {
 			if err := o.recover(ctx, l.last, nil, o.loss.behind(l.last)); err != nil {
 				return err
 			}
 		}
+		o.ledger.Found(s.there)
 		return nil
 	}
 	if o.loss.ledger != "" {
 		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store", "ledger", o.loss.ledger)
 	}
-	o.ledger.Found(s.there.Without(known.Must)) // it may be ahead of the ledger
-	level := slog.LevelDebug                    // it was said when it was found
+	level := slog.LevelDebug // it was said when it was found
 	if o.loss.found() {
 		level = slog.LevelWarn
 	}
@@ -107,6 +106,8 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", l.id)
 		}
 	}
+	// What the stream is ahead of the ledger comes into it when the events in it have their ends: a process that dies before that leaves them to the next.
+	o.ledger.Found(s.there.Without(known.Must))
 	for id, e := range left {
 		if s.ended[id] {
 			o.ledger.Ended(id)
