@@ -17,7 +17,7 @@ import (
 // loss is what was found missing since the outbox was opened.
 type loss struct {
 	mu      sync.Mutex
-	fresh   []store.Damage // found and not yet reported
+	fresh   []store.Damage // found and logged, and not yet published
 	missing store.Ranges
 	kept    string
 	again   int          // how many more times it is published
@@ -62,26 +62,52 @@ func (o *Outbox) prepare(dir string) error {
 	} else {
 		known = o.ledger.State()
 	}
-	found, err := store.Prepare(dir, known, time.Now())
-	if err != nil {
-		// The room that is held back is for this, too: what is set aside is at most as large as the blocks that are damaged.
-		o.reserve.release()
-		if found, err = store.Prepare(dir, known, time.Now()); err != nil {
-			return err
-		}
+	l.known = known
+	if err := o.prepareFiles(dir, known); err != nil {
+		return err
 	}
-	l.fresh, l.known = append(l.fresh, found...), known
 	if o.ledger == nil {
 		o.ledger = store.NewLedger(dir, known, o.opts.Server.LazySync)
 	} else {
 		o.ledger.Verify()
 	}
+	return nil
+}
+
+// prepareFiles sets aside what is damaged, and logs it at once: a process that dies before it has done so must not be the only one that knew. The ledger keeps
+// numbers that are missing as such ones until they were published too, so that the next start finds them again. o.loss.mu is held.
+func (o *Outbox) prepareFiles(dir string, known *store.State) error {
+	l := &o.loss
+	for again := false; ; again = true {
+		must := known
+		if known != nil {
+			left := *known
+			left.Must = known.Must.Without(missingOf(l.fresh)) // the others were found before
+			must = &left
+		}
+		found, err := store.Prepare(dir, must, time.Now())
+		l.fresh = append(l.fresh, found...) // after an error, too: what was set aside by then is not found again
+		for _, d := range found {
+			o.logDamage(d)
+		}
+		if err == nil || again {
+			return err
+		}
+		// The room that is held back is for this, too: what is set aside is at most as large as the blocks that are damaged.
+		o.reserve.release()
+	}
+}
+
+// missingOf gives the numbers of alerts among what was found.
+func missingOf(found []store.Damage) (missing store.Ranges) {
 	for _, d := range found {
 		if d.Stream == store.AlertStream {
-			o.ledger.Lost(d.Missing)
+			for _, r := range d.Missing {
+				missing.Add(r.First, r.Last)
+			}
 		}
 	}
-	return nil
+	return missing
 }
 
 // closeLedger writes what the ledger still has to write. Where that cannot be, as on a full disk, the stream is ahead of it, which is no loss.
@@ -94,7 +120,7 @@ func (o *Outbox) closeLedger() {
 	}
 }
 
-// sayLoss reports what was found since it was called last, once alerts can be published.
+// sayLoss publishes what was found missing since it was called last and is logged, once alerts can be published. From then on the ledger has it as reported.
 func (o *Outbox) sayLoss() {
 	l := &o.loss
 	l.mu.Lock()
@@ -116,12 +142,10 @@ func (o *Outbox) sayLoss() {
 	}
 	due := l.again == lossRepeats
 	l.mu.Unlock()
-	for _, d := range fresh {
-		o.logDamage(d)
-	}
 	if due {
 		o.tellLoss()
 	}
+	o.ledger.Lost(missingOf(fresh))
 }
 
 func (o *Outbox) logDamage(d store.Damage) {
@@ -190,9 +214,10 @@ func (o *Outbox) check(ctx context.Context) {
 	if len(missing) == 0 {
 		return
 	}
-	o.ledger.Lost(missing)
+	d := store.Damage{Stream: store.AlertStream, Missing: missing}
+	o.logDamage(d)
 	o.loss.mu.Lock()
-	o.loss.fresh = append(o.loss.fresh, store.Damage{Stream: store.AlertStream, Missing: missing})
+	o.loss.fresh = append(o.loss.fresh, d)
 	o.loss.mu.Unlock()
 	o.sayLoss()
 	if info.State.LastSeq < known.Last {

@@ -327,10 +327,14 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	if keep <= state.FirstSeq {
 		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs, o.Waiting())
 	}
+	// The ledger has it first: a process that is killed behind the purge must not find alerts missing. What stays all the same is found at the next start.
+	o.ledger.Reclaimed(keep)
+	if err := o.ledger.Flush(ctx); err != nil {
+		o.log.Debug("the ledger does not know yet that alerts are let go", "error", err)
+	}
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(keep)); err != nil {
 		return err
 	}
-	o.ledger.Reclaimed(keep)
 	o.log.Info("the oldest alerts were let go", "up_to", keep-1, "bytes", state.Bytes)
 	return nil
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -21,6 +22,7 @@ type Ledger struct {
 	renew   bool // the file is to be written from the beginning
 	verify  bool // it is to be looked whether the file is still there
 	failed  error
+	waiting []chan<- error // each hears of the next write
 
 	once   sync.Once
 	signal chan struct{} // 1: something waits to be written
@@ -70,7 +72,7 @@ func (l *Ledger) Stored(number uint64, alert string, seq int, ended bool, data [
 	l.note(e)
 }
 
-// Reclaimed notes that what lies below first was let go.
+// Reclaimed notes that what lies below first is let go.
 func (l *Ledger) Reclaimed(first uint64) { l.note(entry{First: first}) }
 
 // Lost notes numbers that are not there and were reported.
@@ -119,6 +121,23 @@ func (l *Ledger) Verify() {
 	l.wake()
 }
 
+// Flush waits until what was noted before is written, and gives why it could not be.
+func (l *Ledger) Flush(ctx context.Context) error {
+	heard := make(chan error, 1)
+	l.mu.Lock()
+	l.waiting = append(l.waiting, heard)
+	l.mu.Unlock()
+	l.wake()
+	select {
+	case err := <-heard:
+		return err
+	case <-l.done:
+		return l.Err()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // Err is why it could not be written last; nil where it could.
 func (l *Ledger) Err() error {
 	l.mu.Lock()
@@ -161,15 +180,8 @@ func (l *Ledger) run() {
 		case <-l.stop:
 			over = true
 		}
-		err := l.write()
-		l.mu.Lock()
-		l.failed = err
-		l.mu.Unlock()
 		pause := batchTime
-		if err != nil {
-			l.mu.Lock()
-			l.renew = true
-			l.mu.Unlock()
+		if !l.turn() {
 			l.wake()
 			pause = retryTime
 		}
@@ -180,15 +192,29 @@ func (l *Ledger) run() {
 		case <-time.After(pause):
 		case <-l.stop:
 			over = true
-			err := l.write()
-			l.mu.Lock()
-			l.failed = err
-			l.mu.Unlock()
+			l.turn()
 		}
 	}
 	if l.file != nil {
 		_ = l.file.Close() // everything in it is synced
 	}
+}
+
+// turn writes, and says how it went to those who wait for it.
+func (l *Ledger) turn() bool {
+	l.mu.Lock()
+	waiting := l.waiting
+	l.waiting = nil
+	l.mu.Unlock()
+	err := l.write()
+	for _, w := range waiting {
+		w <- err // each has room for one
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.failed = err
+	l.renew = l.renew || err != nil
+	return err == nil
 }
 
 // write writes what waits, or the whole file where that is due.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"os"
+	"path/filepath"
 	"reflect"
 	"strings"
 	"testing"
@@ -105,4 +106,47 @@ func FuzzBlock(f *testing.F) {
 			t.Fatalf("%d bytes of %d are accounted for", sum, len(data))
 		}
 	})
+}
+
+// Who has waited for a ledger finds in the file what was noted before; and where it cannot be written, it is an error.
+func TestFlushWaitsForTheFile(t *testing.T) {
+	dir := t.TempDir()
+	l := NewLedger(dir, nil, false)
+	l.Stored(3, "A", 0, true, nil)
+	for first := uint64(4); first < 9; first++ {
+		l.Reclaimed(first)
+		if err := l.Flush(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if s, _, err := ReadState(dir); err != nil || s == nil || s.First != first || len(s.Must) > 0 {
+			t.Fatalf("the file has %+v: %v", s, err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Flush(t.Context()); err != nil {
+		t.Errorf("closed: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nowhere := NewLedger(filepath.Join(dir, "file", "x"), nil, false)
+	if err := nowhere.Flush(t.Context()); err == nil {
+		t.Error("a ledger that cannot be written says that it was")
+	}
+	if err := nowhere.Close(); err == nil {
+		t.Error("and closes as if it were")
+	}
+}
+
+// What was missing and is there again is no hole any more.
+func TestWhatIsFoundIsNoHole(t *testing.T) {
+	s := newState()
+	s.apply(entry{There: Ranges{{1, 9}}})
+	s.apply(entry{Holes: Ranges{{3, 6}}})
+	s.apply(entry{There: Ranges{{4, 5}}})
+	if s.Must.String() != "1-2,4-5,7-9" || s.Holes.String() != "3,6" {
+		t.Errorf("must %v, holes %v", s.Must, s.Holes)
+	}
 }

@@ -17,7 +17,7 @@ import (
 // State is what the stream of alerts must hold, and what vigil must know where the stream has lost it. It is never ahead of the stream: what is written here
 // was acknowledged before.
 type State struct {
-	First   uint64            `json:"first"` // what lies below was reclaimed
+	First   uint64            `json:"first"` // what lies below was reclaimed, or is about to be
 	Last    uint64            `json:"last"`
 	Must    Ranges            `json:"must,omitempty"`  // the numbers that must be there; not all from First to Last, since some were stored by others
 	Holes   Ranges            `json:"holes,omitempty"` // those that are not there, and were reported
@@ -80,6 +80,7 @@ func (s *State) apply(e entry) {
 			s.Last = max(s.Last, t.Last)
 		}
 	}
+	s.Holes = s.Holes.Without(e.There)
 	switch was, ok := s.Open[e.Alert]; {
 	case e.Alert == "":
 	case e.Ended:

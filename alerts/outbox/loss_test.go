@@ -1,0 +1,113 @@
+package outbox
+
+import (
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/store"
+	"vigil/internal/leaktest"
+)
+
+// storages are those that an outbox has published.
+type storages struct {
+	mu  sync.Mutex
+	all []alerts.Storage
+}
+
+func (s *storages) add(one alerts.Storage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, one)
+}
+
+func (s *storages) missing() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, one := range s.all {
+		if one.Missing > 0 {
+			return one.MissingNumbers
+		}
+	}
+	return ""
+}
+
+// A start that finds a loss and ends, wherever it ends, before it has published that does not keep it from the next one.
+func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o, _, _ := opened(t, dir)
+	ids := wholeEvent(t, o, "yard")
+	if err := o.Close(); err != nil {
+		t.Fatal(err)
+	}
+	change(t, filepath.Join(files(dir, broker.Stream), "msgs", "1.blk"), inMessage(ids[1]))
+	log := &lockedBuffer{}
+	for n := 1; ; n += 1 + n/10 {
+		heard := &storages{}
+		ctx := leaktest.After(within(t), n)
+		o, err := Open(ctx, Options{
+			Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{&shelf{name: "shelf"}}, Reserve: 1 << 16,
+			Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
+		})
+		if err != nil {
+			continue
+		}
+		err = o.Close()
+		if err != nil {
+			t.Error(err)
+		}
+		if said := heard.missing(); said != "2" {
+			t.Errorf("the start at step %d publishes that %q is missing, want 2", n, said)
+		}
+		if n < 10 {
+			t.Errorf("only %d steps", n)
+		}
+		break
+	}
+	if !strings.Contains(log.String(), "alerts are missing from the store") || !strings.Contains(log.String(), "numbers=2 ") {
+		t.Errorf("the log does not say it:\n%s", log)
+	}
+}
+
+// The ledger knows what is reclaimed before the stream lets it go: else a process that is killed in between finds it missing.
+func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	log := &lockedBuffer{}
+	o, err := Open(within(t), Options{Server: broker.Options{Dir: dir, Private: true}, Reserve: 1 << 16, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 4 {
+		wholeEvent(t, o, "yard")
+	}
+	if err := o.trim(within(t), true); err != nil {
+		t.Fatal(err)
+	}
+	// What a process that is killed now leaves behind.
+	copied := filepath.Join(t.TempDir(), "store")
+	err = os.CopyFS(filepath.Join(copied, "jetstream"), os.DirFS(filepath.Join(dir, "jetstream")))
+	for _, name := range []string{"ledger", "origin.json"} {
+		data, reading := os.ReadFile(filepath.Join(dir, name))
+		err = errors.Join(err, reading, os.WriteFile(filepath.Join(copied, name), data, 0o600))
+	}
+	if err := errors.Join(err, o.Close()); err != nil {
+		t.Fatal(err)
+	}
+	known, _, err := store.ReadState(copied)
+	if err != nil || known.First < 2 || known.Must.Has(known.First-1) {
+		t.Errorf("the ledger has %+v: %v", known, err)
+	}
+	o, err = Open(within(t), Options{Server: broker.Options{Dir: copied, Private: true}, Reserve: 1 << 16, Log: slog.New(slog.NewTextHandler(log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Close(); err != nil || strings.Contains(log.String(), "missing") {
+		t.Errorf("what was reclaimed is said to be missing: %v\n%s", err, log)
+	}
+}
