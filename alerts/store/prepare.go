@@ -215,32 +215,35 @@ func (m *mend) repair(f folder, d *Damage, found []damagedBlock, blocks []int, l
 			known = m.known.Last
 		}
 	}
-	changed := false
+	var rewritten []damagedBlock
 	for _, b := range found {
-		if b.torn() && len(d.Missing) == 0 {
-			continue // the server cuts it off, and nobody was told that it was stored
+		if !b.torn() || len(d.Missing) > 0 { // else the server cuts it off, and nobody was told that it was stored
+			d.Places = append(d.Places, b.describe()...)
+			rewritten = append(rewritten, b)
 		}
-		d.Places = append(d.Places, b.describe()...)
-		changed = true
+	}
+	// The server takes the last number from its files: without a block that says it the next message would have the number of one that is missing.
+	behind := known > last && (f.name == AlertStream || len(blocks) > 0)
+	if len(rewritten) == 0 && !behind && len(d.Missing) == 0 {
+		return nil
+	}
+	// The index goes first: a server that finds it beside blocks that were rewritten, since vigil died in between, would take these for what they were.
+	if err := m.aside.move(f, f.file(messages, indexFile)); err != nil {
+		return err
+	}
+	for _, b := range rewritten {
 		if err := m.rewrite(f, b); err != nil {
 			return err
 		}
 	}
-	if known > last && (f.name == AlertStream || len(blocks) > 0) {
-		// The server takes the last number from its files: without this the next message would have the number of one that is missing.
-		next := 1
-		if len(blocks) > 0 {
-			next = blocks[len(blocks)-1] + 1
-		}
-		if err := writeFile(f.block(next), tombstone(f.name, next, known, time.Now().UnixNano())); err != nil {
-			return err
-		}
-		changed = true
+	if !behind {
+		return nil
 	}
-	if changed || len(d.Missing) > 0 {
-		return m.aside.move(f, f.file(messages, indexFile))
+	next := 1
+	if len(blocks) > 0 {
+		next = blocks[len(blocks)-1] + 1
 	}
-	return nil
+	return writeFile(f.block(next), tombstone(f.name, next, known, time.Now().UnixNano()))
 }
 
 // rewrite keeps a block as it is in the folder for damaged files, and leaves in its place what can be read of it.
@@ -269,10 +272,8 @@ func (m *mend) meta(f folder, d *Damage) error {
 	if m.known != nil {
 		known = m.known.Streams[f.name].Meta
 	}
-	if len(meta) == 0 && len(known) == 0 {
-		if _, err := os.Stat(f.path); err != nil {
-			return nil //nolint:nilerr // there is no such stream
-		}
+	if blocks, err := f.blocks(); len(meta) == 0 && len(known) == 0 && len(blocks) == 0 {
+		return err // it holds nothing, and whether it is a stream's nobody knows
 	}
 	d.Places = append(d.Places, metaFile)
 	if m.dry {

@@ -172,6 +172,9 @@ func (r *rescue) insert() error {
 	if len(order) == 0 {
 		order, r.blocks[1] = []int{1}, nil
 	}
+	if err := r.aside.move(r.folder, r.folder.file(messages, indexFile)); err != nil { // first, as in Prepare
+		return err
+	}
 	into := map[int]bool{}
 	for seq, m := range r.found {
 		to := order[0]
@@ -207,7 +210,7 @@ func (r *rescue) insert() error {
 			return err
 		}
 	}
-	return r.aside.move(r.folder, r.folder.file(messages, indexFile))
+	return nil
 }
 
 // firstOf is the number of a block's first message; 0 where it has none.

@@ -1,0 +1,56 @@
+package store
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// streamOf makes the folder of a stream of alerts, with an index.
+func streamOf(t *testing.T, dir string) folder {
+	t.Helper()
+	f := folder{AlertStream, filepath.Join(dir, "jetstream", "A", "streams", AlertStream)}
+	if err := errors.Join(os.MkdirAll(f.file(messages), 0o700), os.WriteFile(f.file(messages, indexFile), []byte("index"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// Where it ends in the middle, the server must not find its old index beside blocks that were rewritten already.
+func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
+	dir := t.TempDir()
+	f := streamOf(t, dir)
+	raw := tombstone(AlertStream, 1, 3, 1)
+	one, ok := parseRecord(raw, blockHash(AlertStream, 1))
+	if !ok {
+		t.Fatal("no record")
+	}
+	// In the place of the second block lies what cannot be written over.
+	if err := errors.Join(os.WriteFile(f.block(1), raw, 0o600), os.MkdirAll(filepath.Join(f.block(2), "x"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	found := []damagedBlock{{n: 1, records: []record{one}, bad: []gone{{bytes: 9}}}, {n: 2, records: []record{one}, bad: []gone{{bytes: 9}}}}
+	m := &mend{dir: dir, aside: aside{dir: dir, stamp: "now"}}
+	if err := m.repair(f, &Damage{}, found, []int{1, 2}, 3); err == nil {
+		t.Fatal("it did not end in the middle")
+	}
+	if _, err := os.Lstat(f.file(messages, indexFile)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the index is still there: %v", err)
+	}
+}
+
+// A folder among the streams that holds nothing is not damage, whose ever it is.
+func TestAnEmptyFolderIsNoDamage(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.MkdirAll(filepath.Join(dir, "jetstream", "A", "streams", "zzz", messages), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if found, err := Prepare(dir, nil, time.Now()); err != nil || len(found) > 0 {
+			t.Errorf("found %+v: %v", found, err)
+		}
+	}
+}
