@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/instance"
 	"vigil/alerts/store"
 	"vigil/config"
 )
@@ -100,7 +101,7 @@ func configuredStore(_ *cobra.Command, file string) (string, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return "", fmt.Errorf("no alerts are kept in %s: give -c with the configuration that vigil runs with", cfg.DataDir)
 	}
-	return dir, nil
+	return dir, instance.CheckFormat(cfg.DataDir)
 }
 
 func inspectStore(w io.Writer, dir string) error {

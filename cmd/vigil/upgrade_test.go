@@ -144,6 +144,10 @@ func TestANewerDataDirIsRefused(t *testing.T) {
 		{"alerts", "show", "last", "--local", "-c", file},
 		{"alerts", "export", "01M8MFDN9VGP4A709VNMPZH1P8", t.TempDir(), "--local", "-c", file},
 		{"alerts", "ack", "01M8MFDN9VGP4A709VNMPZH1P8", "--local", "-c", file},
+		{"outbox", "list", "-c", file},
+		{"outbox", "retry", "--all", "-c", file},
+		{"store", "check", "-c", file},
+		{"store", "repair", "-c", file},
 	} {
 		t.Run(strings.Join(args[:2], " "), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
