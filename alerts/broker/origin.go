@@ -103,6 +103,11 @@ func (s *Server) Adopt(last uint64) error {
 	return o.save()
 }
 
+// Mark gives the header OriginHeader of an alert that this vigil stores.
+func (s *Server) Mark(subject, id string, data []byte) string {
+	return s.origin.sign(subject, id, data)
+}
+
 // Stored says whether this vigil stored a message, given its number and its header OriginHeader.
 func (s *Server) Stored(number uint64, header, subject, id string, data []byte) bool {
 	s.origin.mu.Lock()

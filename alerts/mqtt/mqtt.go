@@ -159,7 +159,8 @@ func (w *Way) deliver(ctx context.Context, c *connection, m outbox.Message) erro
 		return err
 	}
 	// What waited of a camera that is no longer configured leaves nothing behind.
-	if !slices.Contains(w.opts.Cameras, m.Camera) {
+	// How the camera is, later messages have said already.
+	if m.Again || !slices.Contains(w.opts.Cameras, m.Camera) {
 		return nil
 	}
 	a, err := alerts.Decode(m.Data)

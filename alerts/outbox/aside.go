@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Aside struct {
 	SetAside  time.Time `json:"set_aside"` // when it was given up
 	Reason    string    `json:"reason"`
 	Retry     bool      `json:"retry,omitempty"` // a person asks for another try
+	// Origin shows that vigil itself set it aside: whoever has an account that may write can put something into the bucket.
+	Origin string `json:"origin,omitempty"`
 	// Data is the CloudEvent; nil of one that is too large to be kept twice, which is tried again for as long as the stream has it.
 	Data json.RawMessage `json:"data,omitempty"`
 }
@@ -79,8 +82,9 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 			return nil, nil, fmt.Errorf("alert that was set aside, %s: %w", key, err)
 		}
 		a := Aside{Key: key}
-		if err := json.Unmarshal(e.Value(), &a); err != nil {
-			return nil, nil, fmt.Errorf("alert that was set aside, %s: %w", key, err)
+		if err := json.Unmarshal(e.Value(), &a); err != nil || a.MessageID == "" {
+			// What another program put there hides nothing else, and can be dropped.
+			a = Aside{Key: key, MessageID: key, Reason: "this is not what vigil set aside"}
 		}
 		all = append(all, a)
 	}
@@ -92,6 +96,9 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 
 // RetryAside asks for another try of one that was set aside: the vigil that runs on the store makes it soon, or else the next one.
 func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
+	if a.Way == "" {
+		return fmt.Errorf("try %s again: %s; it can only be dropped", a.MessageID, a.Reason)
+	}
 	kv, err := js.KeyValue(ctx, AsideBucket)
 	if err == nil {
 		a.Retry = true
@@ -150,7 +157,7 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 	alert, _, _ := strings.Cut(m.ID, ":")
 	a := Aside{
 		Key: asideKey(l.way.Name(), m), Way: l.way.Name(), Camera: l.camera, AlertID: alert, MessageID: m.ID, Subject: m.Subject, Number: m.Seq,
-		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: Steady(why),
+		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: Steady(why), Origin: o.server.Mark(m.Subject, m.ID, m.Data),
 	}
 	if len(m.Data) <= largestAside {
 		a.Data = m.Data
@@ -171,14 +178,13 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 	}
 	o.log.Error("alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' tries it again)",
 		"way", a.Way, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339), "error", a.Reason)
-	o.lookAside(ctx)
+	o.setAsides.Add(1) // tendAside counts anew; a line does not wait for what is tried again there
+	o.sayCounts()
 	return nil
 }
 
 // lookAside counts what is set aside, and tries again what a person asks for.
 func (o *Outbox) lookAside(ctx context.Context) {
-	o.aside.Lock()
-	defer o.aside.Unlock()
 	all, kv, err := listAside(ctx, o.conn.JetStream())
 	if err != nil {
 		o.log.Debug("look at what is set aside", "error", err)
@@ -219,7 +225,7 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 	if i < 0 {
 		return fmt.Errorf("%s is not configured any more", a.Way)
 	}
-	m := Message{Seq: a.Number, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data}
+	m := Message{Seq: math.MaxUint64, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data, Origin: a.Origin, Again: true}
 	if len(m.Data) == 0 {
 		s, err := o.stream(ctx)
 		if err != nil {
@@ -231,6 +237,10 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 		}
 		m.Data = raw.Data
 	}
+	if err := o.vet(m); err != nil {
+		return err
+	}
+	m.Seq = a.Number
 	ctx, cancel := context.WithTimeout(ctx, retryTime)
 	defer cancel()
 	return o.opts.Ways[i].Deliver(ctx, m)
@@ -239,14 +249,23 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 // retryTime bounds one try of what was set aside.
 const retryTime = 30 * time.Second
 
-// asideEvery is how often it is looked whether a person asks for another try.
-const asideEvery = time.Second
+const (
+	// asideEvery is how often it is looked whether a person asks for another try.
+	asideEvery = time.Second
+	// guardEvery is how often it is looked whether the stream is there.
+	guardEvery = time.Second
+)
+
+// tendStream guards the stream of alerts for as long as the outbox is open.
+func (o *Outbox) tendStream() {
+	for o.guard(o.ctx); sleep(o.ctx, guardEvery); o.guard(o.ctx) {
+	}
+}
 
 // tendAside looks at what is set aside at the start and whenever somebody has changed it.
 func (o *Outbox) tendAside() {
 	var last uint64
 	for first := true; ; first = false {
-		o.guard(o.ctx)
 		ctx, cancel := context.WithTimeout(o.ctx, readTimeout)
 		s, err := o.conn.JetStream().Stream(ctx, "KV_"+AsideBucket)
 		cancel()

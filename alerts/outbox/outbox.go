@@ -29,6 +29,7 @@ type Message struct {
 	Subject, ID string
 	Data        []byte // the CloudEvent
 	Origin      string // by which the vigil that stored it knows it again
+	Again       bool   // tried again on request, when later ones of its camera may have been delivered
 }
 
 // Way takes alerts out of the outbox. Its name, of a-z, 0-9 and -, is what its position is kept under from one run to the next.
@@ -83,7 +84,6 @@ type Outbox struct {
 	hadLedger  bool   // an earlier run has kept a ledger
 	ledgerSaid string // only its maintainer's
 
-	aside     sync.Mutex // held while what is set aside is looked at
 	setAsides atomic.Uint64
 	held      atomic.Uint64 // messages in the stream when it was last looked at
 
@@ -147,6 +147,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		o.log.Warn("no room is held back for alerts", "error", err)
 	}
 	o.work.Go(o.tend)
+	o.work.Go(o.tendStream)
 	o.work.Go(o.tendAside)
 	return o, nil
 }

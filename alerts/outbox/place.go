@@ -27,13 +27,16 @@ const (
 )
 
 // openPlaces makes the bucket of the positions where it is missing.
-func (o *Outbox) openPlaces(ctx context.Context) (err error) {
-	o.places, err = o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+func (o *Outbox) openPlaces(ctx context.Context) error {
+	places, err := o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: placesBytes, Storage: jetstream.FileStorage,
 	})
 	if err != nil {
-		return fmt.Errorf("positions of the outbox: %w", err)
+		return fmt.Errorf("positions of the outbox: %w", err) // the old ones are those that positions are kept in, as far as that is possible
 	}
+	o.mu.Lock()
+	o.places = places
+	o.mu.Unlock()
 	return nil
 }
 
@@ -224,7 +227,10 @@ func (o *Outbox) placeOf(way, camera string) uint64 {
 }
 
 func (o *Outbox) savePlace(ctx context.Context, key string, at uint64) error {
-	if _, err := o.places.PutString(ctx, key, strconv.FormatUint(at, 10)); err != nil {
+	o.mu.Lock()
+	places := o.places
+	o.mu.Unlock()
+	if _, err := places.PutString(ctx, key, strconv.FormatUint(at, 10)); err != nil {
 		return fmt.Errorf("position %s of the outbox: %w", key, err)
 	}
 	return nil

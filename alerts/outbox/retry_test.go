@@ -1,0 +1,150 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+)
+
+// Who has an account that may write can put something among what is set aside: it goes nowhere, hides nothing and can be dropped.
+func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
+	way := newPicky()
+	o := open(t, Options{
+		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}}, Ways: []Way{way}, SetAsideAfter: time.Nanosecond,
+	})
+	refused := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	way.set(refused.MessageID(), Refused(errors.New("answered 400")))
+	if err := errors.Join(o.Publish(within(t), refused), o.Drain(within(t))); err != nil {
+		t.Fatal(err)
+	}
+	kv, err := forger(t, o).KeyValue(within(t), AsideBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	forged := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	data, err := alerts.Encode(forged)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, number := range []uint64{1, 1 << 40} {
+		a := Aside{
+			Way: "hook", Camera: "gate", AlertID: forged.ID, MessageID: forged.MessageID(), Subject: forged.Subject(), Number: number, Retry: true, Data: data, Origin: "x",
+		}
+		text, err := json.Marshal(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := kv.Put(within(t), "forged", text); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the refusal of what was forged", func() bool {
+			e, err := kv.Get(within(t), "forged")
+			a = Aside{}
+			return err == nil && json.Unmarshal(e.Value(), &a) == nil && !a.Retry && a.Reason == errNotStoredHere.Error()
+		})
+	}
+	for _, garbage := range []string{"", "{", "[]", "null", "{}"} {
+		if _, err := kv.PutString(within(t), "garbage", garbage); err != nil {
+			t.Fatal(err)
+		}
+		all, err := ListAside(within(t), o.Conn().JetStream())
+		if err != nil || len(all) != 3 || !slices.ContainsFunc(all, func(a Aside) bool { return a.MessageID == refused.MessageID() }) {
+			t.Errorf("with %q set aside are %v, %v", garbage, all, err)
+		}
+	}
+	drop := func(of jetstream.JetStream, key string) {
+		t.Helper()
+		all, err := ListAside(within(t), of)
+		i := slices.IndexFunc(all, func(a Aside) bool { return a.Key == key })
+		if err != nil || i < 0 {
+			t.Fatalf("%s is not set aside: %v, %v", key, all, err)
+		}
+		if key == "garbage" && RetryAside(within(t), of, all[i]) == nil {
+			t.Error("garbage is tried again")
+		}
+		if err := DropAside(within(t), of, all[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	drop(o.Conn().JetStream(), "garbage")
+	drop(o.Conn().JetStream(), "forged")
+	way.set(refused.MessageID(), nil)
+	all, err := ListAside(within(t), o.Conn().JetStream())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("set aside are %v, %v", all, err)
+	}
+	if err := RetryAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the delivery of what was set aside", func() bool { return len(way.ids("gate")) > 0 })
+	equal(t, way.ids("gate"), []string{refused.MessageID()})
+}
+
+// A receiver that does not answer to what is tried again holds up no camera, and the stream is guarded meanwhile.
+func TestATryOnRequestHoldsUpNothing(t *testing.T) {
+	release, trying := make(chan struct{}), make(chan struct{}, 1)
+	way := newPicky()
+	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond})
+	slow, other := event("slow", alerts.NewID(), 0, alerts.PhaseStart), event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	next := event("gate", other.ID, 1, alerts.PhaseEnd)
+	way.set(slow.MessageID(), Refused(errors.New("answered 400")))
+	way.set(other.MessageID(), Refused(errors.New("answered 400")))
+	if err := errors.Join(o.Publish(within(t), slow), o.Drain(within(t))); err != nil {
+		t.Fatal(err)
+	}
+	refuse := way.refuse
+	way.choice.Lock() // the line of this way is at rest
+	way.refuse = func(m Message) error {
+		if !m.Again {
+			return refuse(m)
+		}
+		trying <- struct{}{}
+		<-release
+		return nil
+	}
+	way.choice.Unlock()
+	all, err := ListAside(within(t), o.Conn().JetStream())
+	if err != nil || len(all) != 1 {
+		t.Fatalf("set aside are %v, %v", all, err)
+	}
+	if err := RetryAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
+		t.Fatal(err)
+	}
+	<-trying
+	if err := errors.Join(o.Publish(within(t), other), o.Publish(within(t), next), o.Drain(within(t))); err != nil {
+		t.Error(err)
+	}
+	equal(t, way.ids("gate"), []string{next.MessageID()})
+	if err := o.Conn().JetStream().DeleteStream(within(t), broker.Stream); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the stream", func() bool {
+		ctx, cancel := context.WithTimeout(within(t), time.Second) // the server is restarted, and a question may be lost
+		defer cancel()
+		_, err := o.Conn().JetStream().Stream(ctx, broker.Stream)
+		return err == nil
+	})
+	close(release)
+	eventually(t, "the delivery", func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
+}
+
+// Positions are kept in the bucket that there was while it cannot be opened again, as in the middle of another restart.
+func TestABucketThatCannotBeOpenedAgain(t *testing.T) {
+	o := open(t, Options{Ways: []Way{newPicky()}})
+	ctx, cancel := context.WithCancel(within(t))
+	cancel()
+	if err := o.openPlaces(ctx); err == nil {
+		t.Fatal("opened after the end of its context")
+	}
+	if err := o.savePlace(within(t), "hook.yard", 0); err != nil {
+		t.Error(err)
+	}
+}
