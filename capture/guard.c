@@ -23,7 +23,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { most_hosts = 64, most_addresses = 256, name_size = 256 }; // an address in figures is one of a host
+enum { most_hosts = 64, most_addresses = 256, name_size = 256 };
 
 struct vigil_guard {
 	int hosts;
@@ -36,8 +36,6 @@ struct vigil_guard {
 		struct in6_addr ip; // an IPv4 address as it is mapped
 		int port;
 	} address[most_addresses];
-	int fixed;      // those at the beginning that were allowed in figures
-	unsigned given; // that gave way to newer ones
 	char refused[name_size + 16];
 };
 
@@ -116,15 +114,10 @@ static void keep(vigil_guard *g, const struct addrinfo *list, int port)
 			continue;
 		for (int i = 0; i < g->addresses; i++)
 			known |= !memcmp(&g->address[i].ip, &ip, sizeof ip) && g->address[i].port == port;
-		if (known)
+		if (known || g->addresses == most_addresses)
 			continue;
-		int at = g->addresses;
-		if (at < most_addresses)
-			g->addresses++;
-		else // a name with ever other addresses: the oldest gives way, but those that were allowed in figures
-			at = g->fixed + g->given++ % (most_addresses - g->fixed);
-		g->address[at].ip = ip;
-		g->address[at].port = port;
+		g->address[g->addresses].ip = ip;
+		g->address[g->addresses++].port = port;
 	}
 }
 
@@ -237,7 +230,6 @@ int vigil_guard_allow(vigil_guard *g, const char *host, int port)
 	struct addrinfo *list;
 	if (!resolve_figures(host, &list)) {
 		keep(g, list, port);
-		g->fixed = g->addresses;
 		freeaddrinfo(list);
 	}
 	return 0;

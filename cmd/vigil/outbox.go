@@ -101,15 +101,14 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(c
 				return usageError{errors.New("give either ids, as 'vigil outbox list' shows them, or --all")}
 			}
 			return withAside(cmd, *f, func(ctx context.Context, src *source, all []outbox.Aside) error {
-				for _, id := range ids {
-					if !slices.ContainsFunc(all, func(a outbox.Aside) bool { return strings.HasPrefix(a.MessageID, strings.ToUpper(id)) }) {
-						return usageError{fmt.Errorf("nothing is set aside whose id begins with %q; 'vigil outbox list' shows what is", id)}
-					}
+				chosen, err := chooseAside(all, ids)
+				if err != nil {
+					return err
 				}
-				for _, a := range all {
-					if !everything && !slices.ContainsFunc(ids, func(id string) bool { return strings.HasPrefix(a.MessageID, strings.ToUpper(id)) }) {
-						continue
-					}
+				if everything {
+					chosen = all
+				}
+				for _, a := range chosen {
 					if err := change(ctx, src.JetStream(), a); err != nil {
 						return err
 					}
@@ -124,4 +123,27 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(c
 	}
 	c.Flags().BoolVar(&everything, "all", false, "all that is set aside")
 	return c
+}
+
+// chooseAside gives those that ids mean: a whole id means that one, though others begin with it.
+func chooseAside(all []outbox.Aside, ids []string) (chosen []outbox.Aside, err error) {
+	means := map[string]func(string) bool{}
+	for _, id := range ids {
+		whole := func(of string) bool { return strings.EqualFold(of, id) }
+		begins := func(of string) bool { return len(of) >= len(id) && strings.EqualFold(of[:len(id)], id) }
+		switch {
+		case slices.ContainsFunc(all, func(a outbox.Aside) bool { return whole(a.MessageID) }):
+			means[id] = whole
+		case slices.ContainsFunc(all, func(a outbox.Aside) bool { return begins(a.MessageID) }):
+			means[id] = begins
+		default:
+			return nil, usageError{fmt.Errorf("nothing is set aside whose id begins with %q; 'vigil outbox list' shows what is", id)}
+		}
+	}
+	for _, a := range all {
+		if slices.ContainsFunc(ids, func(id string) bool { return means[id](a.MessageID) }) {
+			chosen = append(chosen, a)
+		}
+	}
+	return chosen, nil
 }

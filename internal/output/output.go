@@ -120,7 +120,7 @@ func target(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return newTarget(path)
+		return path, nil
 	case err != nil:
 		return "", err
 	}
@@ -128,23 +128,6 @@ func target(path string) (string, error) {
 		return "", fmt.Errorf("%s is a folder; name a file", path)
 	}
 	return real, nil
-}
-
-// newTarget follows links to where there is nothing yet.
-func newTarget(path string) (string, error) {
-	const most = 40 // links, as Linux has it
-	at := path
-	for range most {
-		to, err := os.Readlink(at)
-		if err != nil {
-			return at, nil //nolint:nilerr // It is not a link; what else is wrong, the writing says.
-		}
-		if !filepath.IsAbs(to) {
-			to = filepath.Join(filepath.Dir(at), to)
-		}
-		at = to
-	}
-	return "", &fs.PathError{Op: "open", Path: path, Err: errors.New("too many links")}
 }
 
 // descriptor knows the names of this process's own open files. They are no files to be replaced, whatever they lead to.

@@ -115,32 +115,6 @@ func TestALinkStaysOne(t *testing.T) {
 	}
 }
 
-// As with a shell's redirection, a link to what is not there yet makes that.
-func TestALinkToNothingStaysOne(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.Mkdir(filepath.Join(dir, "runs"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	for name, to := range map[string]string{"latest": "second", "second": "runs/7", "round": "again", "again": "round", "lost": "nowhere/7"} {
-		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, want := range map[string]string{"latest": filepath.Join(dir, "runs", "7"), "round": "", "lost": ""} {
-		path := filepath.Join(dir, name)
-		err := Write(path, []byte("new"), 0o644)
-		if (err == nil) != (want != "") {
-			t.Errorf("%s: %v", name, err)
-		}
-		if text, err := os.ReadFile(want); want != "" && (err != nil || string(text) != "new") {
-			t.Errorf("%s has %q, %v", want, text, err)
-		}
-		if _, err := os.Readlink(path); err != nil {
-			t.Errorf("%s is not a link any more: %v", name, err)
-		}
-	}
-}
-
 func TestAbandon(t *testing.T) {
 	dir := t.TempDir()
 	f, err := Create(filepath.Join(dir, "file"), 0o644)

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 )
 
 const (
@@ -49,17 +48,9 @@ func Make(parent, prefix string, files ...string) (_ *Dir, err error) {
 	if d.lock, err = os.OpenFile(filepath.Join(path, marker), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
 	}
-	// The text comes when the lock is held: a marker without it is nobody's yet. Another process's Sweep holds the lock for a moment when it looks; where there are no
-	// locks, nothing is swept.
-	for range 100 {
-		var free bool
-		if free, err = take(d.lock); err != nil {
-			return nil, err
-		}
-		if free {
-			break
-		}
-		time.Sleep(time.Millisecond)
+	// The text comes when the lock is held: a marker without it is nobody's yet.
+	if _, err = take(d.lock); err != nil {
+		return nil, err
 	}
 	if _, err = d.lock.WriteString(markerText); err != nil {
 		return nil, err

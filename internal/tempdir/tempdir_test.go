@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 )
 
@@ -61,56 +60,6 @@ func TestSweep(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Others that look at the same time take no folder away that is being made or is in use.
-func TestSweepWhileMaking(t *testing.T) {
-	const prefix, file = ".vigil-clip-", "clip.mp4"
-	parent := t.TempDir()
-	done := make(chan struct{})
-	var sweeping sync.WaitGroup
-	for range 4 {
-		sweeping.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
-				if err := Sweep(parent, prefix, file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	for range 300 {
-		d, err := Make(parent, prefix, file)
-		if err != nil {
-			t.Error(err)
-			break
-		}
-		if f, err := os.Open(filepath.Join(d.Path, marker)); err != nil {
-			t.Error(err)
-		} else {
-			if free, err := take(f); err != nil || free {
-				t.Errorf("a folder in use is not locked: %v", err)
-			}
-			if err := f.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-		if err := Sweep(parent, prefix, file); err != nil {
-			t.Error(err)
-		}
-		if _, err := os.Stat(d.Path); err != nil {
-			t.Error(err)
-		}
-		if err := d.Remove(); err != nil {
-			t.Error(err)
-		}
-	}
-	close(done)
-	sweeping.Wait()
 }
 
 func TestRemoveLeavesWhatItDoesNotKnow(t *testing.T) {
