@@ -118,6 +118,11 @@ func (s *spoiler) folder(path string) {
 	s.keep(errors.Join(os.RemoveAll(path), os.MkdirAll(filepath.Join(path, "x"), 0o700)))
 }
 
+// file puts a file in the place of a folder.
+func (s *spoiler) file(path string) {
+	s.keep(errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte("x"), 0o600)))
+}
+
 // replace puts what another store has in the place of this one's.
 func (s *spoiler) replace(path, from string) {
 	rel, err := filepath.Rel(s.dir, path)
@@ -207,6 +212,15 @@ func kinds() []kind {
 		kind{name: "ledger: older", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.half) }, whole: true},
 		kind{name: "alerts: older", do: func(s *spoiler) { s.replace(s.at(theAlerts, ""), s.b.half) }},
 		kind{name: "alerts: gone", do: func(s *spoiler) { s.remove(s.at(theAlerts, "")) }},
+		kind{name: "alerts: a file", do: func(s *spoiler) { s.file(s.at(theAlerts, "")) }},
+		kind{name: "alerts: blocks: a file", do: func(s *spoiler) { s.file(s.at(theAlerts, "msgs")) }},
+		kind{name: "positions: blocks: a file", do: func(s *spoiler) { s.file(s.at(thePositions, "msgs")) }, whole: true},
+		kind{name: "streams: a file", do: func(s *spoiler) { s.file(s.at(allStreams, "")) }},
+		kind{name: "streams: a file in the place of all", do: func(s *spoiler) { s.file(filepath.Join(s.dir, "jetstream")) }},
+		kind{name: "streams: a file in the place of all, no ledger", blind: true, do: func(s *spoiler) {
+			s.file(filepath.Join(s.dir, "jetstream"))
+			s.remove(s.at(theLedger, ""))
+		}},
 		kind{name: "streams: older", do: func(s *spoiler) { s.replace(s.at(allStreams, ""), s.b.half) }},
 		kind{name: "streams: gone", do: func(s *spoiler) { s.remove(s.at(allStreams, "")) }},
 		kind{name: "streams: a folder more", do: func(s *spoiler) { s.folder(filepath.Join(s.at(allStreams, ""), "zzz", "msgs")) }, whole: true},

@@ -183,6 +183,7 @@ func (o *Outbox) settle(ctx context.Context) error {
 	clear(o.saved) // each position is saved again
 	o.mu.Unlock()
 	o.sayLoss()
+	o.findAgain(ctx)
 	return nil
 }
 

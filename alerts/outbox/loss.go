@@ -167,6 +167,28 @@ func (o *Outbox) logDamage(d store.Damage) {
 	}
 }
 
+// findAgain takes over what a directory has that has come back in the place of another: it must be there from now on, and is not missing any more.
+func (o *Outbox) findAgain(ctx context.Context) {
+	var there store.Ranges
+	if _, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
+		there.Add(r.Seq, r.Seq)
+		return nil
+	}); err != nil {
+		o.log.Debug("what is stored after a restart is not known", "error", err)
+		return
+	}
+	known := o.ledger.State()
+	o.ledger.Found(there.Without(known.Must).Within(known.First, math.MaxUint64)) // what was reclaimed meanwhile is not to be missed
+	back := there.Without(there.Without(known.Holes))
+	if len(back) == 0 {
+		return
+	}
+	o.loss.mu.Lock()
+	o.loss.missing = o.loss.missing.Without(back)
+	o.loss.mu.Unlock()
+	o.log.Warn("alerts that were missing from the store are there again", "back", back.Count(), "numbers", back.String())
+}
+
 // tellLoss publishes once more what is missing; false where it has been published often enough.
 func (o *Outbox) tellLoss() bool {
 	o.loss.mu.Lock()

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
@@ -110,4 +111,43 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	if err := o.Close(); err != nil || strings.Contains(log.String(), "missing") {
 		t.Errorf("what was reclaimed is said to be missing: %v\n%s", err, log)
 	}
+}
+
+// A directory that was moved away and comes back has its alerts again, and they are missed when they go once more.
+func TestADirectoryComesBack(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	o, _, log := opened(t, dir)
+	wholeEvent(t, o, "yard")
+	says := func(text string, times int) {
+		t.Helper()
+		ctx := within(t)
+		for strings.Count(log.String(), text) < times {
+			select {
+			case <-ctx.Done():
+				t.Fatalf("%q is not said %d times:\n%s", text, times, log)
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}
+	if err := os.Rename(dir, dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	says("missing=3 numbers=1-3 ", 1)
+	other := wholeEvent(t, o, "gate") // numbers 4 to 6, of another directory
+	if err := errors.Join(os.Rename(dir, dir+".other"), os.Rename(dir+".away", dir)); err != nil {
+		t.Fatal(err)
+	}
+	says("missing=3 numbers=4-6 ", 1)
+	says("are there again\" back=3 numbers=1-3", 1)
+	last := wholeEvent(t, o, "gate")
+	if ids := stored(t, o); len(ids) != 6 || ids[3] != last[0] || ids[3] == other[0] {
+		t.Errorf("stored are %v", ids)
+	}
+	if s := o.ledger.State(); s.Must.String() != "1-3,7-9" || s.Holes.String() != "4-6" {
+		t.Errorf("the ledger has %v, and misses %v", s.Must, s.Holes)
+	}
+	if err := os.Rename(dir, dir+".again"); err != nil {
+		t.Fatal(err)
+	}
+	says("missing=6 numbers=1-3,7-9 ", 1)
 }

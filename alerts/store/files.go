@@ -38,7 +38,7 @@ func (f folder) file(parts ...string) string {
 // folders are those of all streams of a server, of whatever account.
 func folders(dir string) (all []folder, err error) {
 	accounts, err := os.ReadDir(filepath.Join(dir, "jetstream"))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return nil, err
 	}
 	for _, a := range accounts {
@@ -61,7 +61,7 @@ func folders(dir string) (all []folder, err error) {
 // blocks are the numbers of a stream's blocks, the oldest first.
 func (f folder) blocks() ([]int, error) {
 	entries, err := os.ReadDir(f.file(messages))
-	if errors.Is(err, os.ErrNotExist) {
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	var numbers []int

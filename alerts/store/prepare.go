@@ -57,6 +57,16 @@ func (m *mend) all() (all []Damage, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
 	}
+	if m.known == nil { // else each stream that is known looks after the folders that it is in
+		d := Damage{Stream: AlertStream}
+		if err := m.clearFolders(folder{AlertStream, filepath.Join(m.dir, "jetstream")}, &d); err != nil {
+			return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
+		}
+		if len(d.Places) > 0 {
+			d.KeptAside = m.aside.of(AlertStream)
+			all = append(all, d)
+		}
+	}
 	seen := map[string]bool{}
 	for _, f := range found {
 		seen[f.name] = true
@@ -87,6 +97,9 @@ func (m *mend) all() (all []Damage, err error) {
 // stream looks at one stream.
 func (m *mend) stream(f folder) (d Damage, err error) {
 	d.Stream = f.name
+	if err := m.clearFolders(f, &d); err != nil {
+		return d, err
+	}
 	if err := m.meta(f, &d); err != nil {
 		return d, err
 	}
@@ -137,6 +150,34 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 		return d, nil
 	}
 	return d, m.repair(f, &d, found, blocks, last)
+}
+
+// clearFolders sets aside files that lie where a folder must be: those that the stream's is in, its own, and that of its blocks.
+func (m *mend) clearFolders(f folder, d *Damage) error {
+	inner, err := filepath.Rel(m.dir, f.file(messages))
+	if err != nil {
+		return err
+	}
+	path := m.dir
+	for part := range strings.SplitSeq(inner, string(filepath.Separator)) {
+		path = filepath.Join(path, part)
+		switch info, err := os.Stat(path); {
+		case err != nil:
+			return nil //nolint:nilerr // below it there is nothing either
+		case info.IsDir():
+			continue
+		}
+		name, err := filepath.Rel(m.dir, path)
+		if err != nil {
+			return err
+		}
+		d.Places = append(d.Places, name+" is not a folder")
+		if m.dry {
+			return nil
+		}
+		return m.aside.move(folder{f.name, m.dir}, path)
+	}
+	return nil
 }
 
 // clearWay sets aside what is not a file and has the name of a block, in whose place one could not be written.
