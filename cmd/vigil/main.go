@@ -58,11 +58,14 @@ func main() {
 		fmt.Fprintf(os.Stderr, "vigil: not everything ended within %v of the signal; what waits on disk is sent after the next start\n", stopLimit)
 		os.Exit(exitFailed)
 	}
-	// Once the first signal has been heard, a second one ends the process at once.
-	context.AfterFunc(ctx, stop)
+	// Some time after the first signal a second one ends the process at once.
+	context.AfterFunc(ctx, func() { time.AfterFunc(sameSignal, stop) })
 	limitEnd(ctx, os.Args[1:])
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
+
+// sameSignal is for how long after the first signal another one counts as the same: timeout and service managers send one to the process and one to its group.
+const sameSignal = 500 * time.Millisecond
 
 // How long a command may take to end once it is told to, whatever it hangs in, as a file system that does not answer.
 const (

@@ -119,10 +119,17 @@ func TestStop(t *testing.T) {
 	}{
 		{"terminated", func(t *testing.T, p *os.Process) { send(t, p, syscall.SIGTERM) }, 0},
 		{"a second signal", func(t *testing.T, p *os.Process) {
-			send(t, p, syscall.SIGTERM)
-			time.Sleep(100 * time.Millisecond) // it must have heard the first
-			send(t, p, syscall.SIGTERM)
+			for range 10 { // it must have heard the first
+				send(t, p, syscall.SIGTERM)
+				time.Sleep(sameSignal / 4)
+			}
 		}, -1},
+		{"the same signal more than once, as timeout sends it to a process and to its group", func(t *testing.T, p *os.Process) {
+			for range 10 {
+				send(t, p, syscall.SIGTERM)
+				time.Sleep(time.Millisecond)
+			}
+		}, 0},
 		{"killed", func(t *testing.T, p *os.Process) { send(t, p, syscall.SIGKILL) }, -1},
 	}
 	for _, tt := range tests {
