@@ -70,9 +70,10 @@ const (
 	grace = 3 * time.Second
 	// maxCrash is how much of a crash's own words is passed on.
 	maxCrash = 120
-	// closeTime is how long a child may take to end when it is told to, and killedTime how long after it was killed.
+	// closeTime is how long a child may take to end when it is told to, and killedTime how long after it was killed: to give its memory back it needs a processor, and it is less
+	// urgent than much else.
 	closeTime  = leaveTime + 500*time.Millisecond
-	killedTime = 2 * time.Second
+	killedTime = 5 * time.Second
 )
 
 // Process is a child that reads a camera. One goroutine calls Next and Close; any may call Still, Pause and CPU.
@@ -249,7 +250,7 @@ func (p *Process) Close() error {
 	if p.ended(killedTime) {
 		return nil
 	}
-	return fmt.Errorf("the camera's process %d cannot be killed: it hangs in the system", p.PID())
+	return fmt.Errorf("the camera's process %d has not ended %v after it was killed: the machine is overloaded, or it hangs in the system", p.PID(), killedTime)
 }
 
 func (p *Process) ended(within time.Duration) bool {
@@ -268,7 +269,7 @@ func (p *Process) died() error {
 	if !p.ended(time.Second) {
 		_ = p.cmd.Process.Kill()
 		if !p.ended(killedTime) {
-			return fmt.Errorf("%w: it closed its pipe and cannot be killed", ErrDied)
+			return fmt.Errorf("%w: it closed its pipe, and has not ended %v after it was killed", ErrDied, killedTime)
 		}
 		return fmt.Errorf("%w: it closed its pipe", ErrDied)
 	}
