@@ -6,10 +6,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/nats-io/nats.go"
+
+	"vigil/internal/regular"
 )
 
 // TLS says whom to trust and who we are. The zero value trusts whom the system trusts and shows no certificate. A server with
@@ -27,7 +28,7 @@ func (t TLS) Config() (*tls.Config, error) {
 	}
 	c := &tls.Config{MinVersion: tls.VersionTLS12}
 	if t.CA != "" {
-		pem, err := os.ReadFile(t.CA)
+		pem, err := regular.ReadFile(t.CA)
 		if err != nil {
 			return nil, fmt.Errorf("TLS certificate authority: %w", err)
 		}
@@ -39,7 +40,15 @@ func (t TLS) Config() (*tls.Config, error) {
 		return nil, errors.New("TLS: give both a certificate and its key, or neither")
 	}
 	if t.Cert != "" {
-		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		cert, err := regular.ReadFile(t.Cert)
+		if err != nil {
+			return nil, fmt.Errorf("TLS certificate: %w", err)
+		}
+		key, err := regular.ReadFile(t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("TLS key: %w", err)
+		}
+		pair, err := tls.X509KeyPair(cert, key)
 		if err != nil {
 			return nil, fmt.Errorf("TLS certificate %s with key %s: %w", t.Cert, t.Key, err)
 		}
@@ -58,13 +67,13 @@ func (o DialOptions) logins() ([]nats.Option, error) {
 		opts = append(opts, nats.Token(o.Token))
 	}
 	if o.Creds != "" {
-		if _, err := os.ReadFile(o.Creds); err != nil {
+		if _, err := regular.ReadFile(o.Creds); err != nil {
 			return nil, fmt.Errorf("NATS credentials file: %w", err)
 		}
 		opts = append(opts, nats.UserCredentials(o.Creds))
 	}
 	if o.NKey != "" {
-		if _, err := os.ReadFile(o.NKey); err != nil {
+		if _, err := regular.ReadFile(o.NKey); err != nil {
 			return nil, fmt.Errorf("NATS nkey file: %w", err)
 		}
 		key, err := nats.NkeyOptionFromSeed(o.NKey)

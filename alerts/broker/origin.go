@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/google/renameio/v2"
+
+	"vigil/internal/regular"
 )
 
 // OriginHeader is the header of a stored alert by which the vigil that stored it knows it again.
@@ -41,7 +43,7 @@ type originRecord struct {
 // openOrigin reads the key of a directory, or makes one.
 func openOrigin(dir string) (*origin, error) {
 	o := &origin{dir: dir}
-	text, err := os.ReadFile(o.path())
+	text, err := regular.ReadFile(o.path())
 	if err == nil {
 		err = json.Unmarshal(text, &o.in)
 	}

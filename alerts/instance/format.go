@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/google/renameio/v2"
+
+	"vigil/internal/regular"
 )
 
 // FormatFile is the file in a data directory that holds the version of its form. One without it is of version 1, as vigil left them before there
@@ -29,7 +31,7 @@ func CheckFormat(dataDir string) error {
 // readFormat is 0 where nothing says which it is.
 func readFormat(dataDir string) (int, error) {
 	path := filepath.Join(dataDir, FormatFile)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // whoever opens a directory that is a file says what helps
 		return 0, nil
 	}

@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 // FileName is the file in a data directory that holds its id.
@@ -36,7 +38,7 @@ func ID(dataDir string) (string, error) {
 // Read gives the id of a data directory and makes nothing; it is os.ErrNotExist where there is none yet.
 func Read(dataDir string) (string, error) {
 	path := filepath.Join(dataDir, FileName)
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path)
 	if err != nil {
 		return "", fmt.Errorf("id of the data directory: %w", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"vigil/alerts/instance"
+	"vigil/internal/regular"
 )
 
 // registryFile is the name of a Registry's file.
@@ -68,7 +69,7 @@ func ReadRegistry(dataDir string) *Registry {
 }
 
 func (r *Registry) read(path string) error {
-	text, err := os.ReadFile(path)
+	text, err := regular.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		r.path = path
 		return nil

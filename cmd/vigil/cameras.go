@@ -11,6 +11,7 @@ import (
 	"vigil/capture"
 	"vigil/capture/child"
 	"vigil/config"
+	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline"
 	"vigil/preprocess"
@@ -121,7 +122,7 @@ func newTrust(s config.Settings) (capture.Trust, error) {
 	case info.Size() == 0 || info.Size() > mostTrust:
 		return t, fmt.Errorf("trust: %s has %d bytes, must be a file with certificates and at most %d", path, info.Size(), mostTrust)
 	}
-	if t.PEM, err = os.ReadFile(path); err != nil {
+	if t.PEM, err = regular.ReadFile(path); err != nil {
 		return t, fmt.Errorf("trust: %w", err)
 	}
 	if err := t.Check(); err != nil {

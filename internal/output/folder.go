@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"vigil/internal/regular"
 )
 
 // list is the file in a folder that names what was written into it.
@@ -29,7 +31,7 @@ func OpenFolder(dir string) (*Folder, error) {
 		return nil, err
 	}
 	f := &Folder{dir: dir}
-	text, err := os.ReadFile(filepath.Join(dir, list))
+	text, err := regular.ReadFile(filepath.Join(dir, list))
 	switch rest, ok := bytes.CutPrefix(text, []byte(listHead)); {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
