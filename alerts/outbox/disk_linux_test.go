@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -215,4 +216,11 @@ func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("yard")[len(s.ids("yard"))-3:], want)
+}
+
+// Of a directory that was deleted it is known how much room there would be: that is what the alarm says.
+func TestTheRoomOfADirectoryThatIsGone(t *testing.T) {
+	if free := freeBytes(filepath.Join(t.TempDir(), "gone", "store")); free < 0 || free == math.MaxInt64 {
+		t.Errorf("%d bytes are free", free)
+	}
 }

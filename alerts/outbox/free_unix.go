@@ -3,16 +3,25 @@
 package outbox
 
 import (
+	"errors"
 	"math"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is what this user may still write where dir is; without an answer, as for a folder that is not there yet, plenty.
+// freeBytes is what this user may still write where dir is, or would be, as for a folder that is not there yet or not any more; without an answer plenty.
 func freeBytes(dir string) int64 {
 	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return math.MaxInt64
+	for {
+		err := unix.Statfs(dir, &s)
+		if err == nil {
+			return int64(s.Bavail) * int64(s.Bsize) //nolint:unconvert // the types differ between systems
+		}
+		parent := filepath.Dir(dir)
+		if !errors.Is(err, unix.ENOENT) || parent == dir {
+			return math.MaxInt64
+		}
+		dir = parent
 	}
-	return int64(s.Bavail) * int64(s.Bsize) //nolint:unconvert // the types differ between systems
 }
