@@ -98,6 +98,7 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 		to.NoAuthUser = own.reader.User
 		if o.MQTTPort != 0 && !o.Private {
 			listener := o.readers()
+			listener.Subscribe.Deny = []string{"_INBOX.>"} // answers over NATS are not for them
 			listener.Publish = &natsserver.SubjectPermission{Deny: []string{">"}}
 			to.Users = append(to.Users, user(own.mqttReader, listener, jwt.ConnectionTypeMqtt))
 			to.MQTT.NoAuthUser = own.mqttReader.User

@@ -26,19 +26,36 @@ const acceptPause = 100 * time.Millisecond
 // mostConns is how many connections a door has at once; each takes a few goroutines and buffers.
 const mostConns = 1024
 
+// longestStall is how long a client may take nothing of what the server sends it: one that stays there and never reads keeps no place from others.
+const longestStall = 15 * time.Second
+
+// impatient is a connection that is given up when its other side takes nothing for too long.
+type impatient struct {
+	net.Conn
+	most time.Duration
+}
+
+func (c impatient) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.most)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
 // door lets connections of other programs in.
 type door struct {
 	listener net.Listener
 	inside   func() (net.Conn, error)
 	pass     func(outer, inner net.Conn) error // passes on what the client says, until either has enough
+	stall    time.Duration                     // see longestStall
 	work     sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // nil once it is closed
 }
 
-func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error) *door {
-	d := &door{listener: l, inside: inside, pass: pass, conns: map[net.Conn]struct{}{}}
+func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error, stall time.Duration) *door {
+	d := &door{listener: l, inside: inside, pass: pass, stall: stall, conns: map[net.Conn]struct{}{}}
 	d.work.Go(d.accept)
 	return d
 }
@@ -65,7 +82,7 @@ func openSocket(dir string, s *Server) (*door, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return openDoor(l, s.InProcessConn, s.passAsOwn), nil
+	return openDoor(l, s.InProcessConn, s.passAsOwn, longestStall), nil
 }
 
 // passAsOwn puts vigil's own account into the first command.
@@ -125,7 +142,8 @@ func (d *door) join(outer net.Conn) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(outer, inner)
+		_, _ = io.Copy(impatient{outer, d.stall}, inner)
+		_ = inner.Close()
 		_ = outer.Close()
 	}()
 	_ = d.pass(outer, inner) // what broke off, both sides see

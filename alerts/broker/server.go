@@ -116,7 +116,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v", o.Dir, err)
 	}
 	if listener != nil {
-		s.tcp = openDoor(listener, s.InProcessConn, s.passAsClient)
+		s.tcp = openDoor(listener, s.InProcessConn, s.passAsClient, longestStall)
 	}
 	return s, nil
 }

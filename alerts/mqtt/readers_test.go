@@ -54,7 +54,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, topic := range []string{"#", "$JS/#", "other/#"} {
+	for _, topic := range []string{"#", "$JS/#", "other/#", "_INBOX/#", "_INBOX/a/#"} {
 		if subscribe(topic) == nil {
 			t.Errorf("%s may be heard", topic)
 		}
