@@ -52,8 +52,9 @@ test-pure: setup-tests
 test-long: setup-tests
 	VIGIL_LONG=1 $(TEST) -timeout 3h ./pipeline/... ./cmd/vigil
 	VIGIL_KILL_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAtAnyMoment$$' ./alerts/outbox
-	VIGIL_LONG=1 $(TEST) -timeout 1h ./alerts/damage
-	$(TEST) -timeout 1h -run '^$$' -fuzz '^FuzzStore$$' -fuzztime 10m ./alerts/damage
+	VIGIL_LONG=1 $(TEST) -timeout 1h -skip '^TestKilledAndDamaged$$' ./alerts/damage
+	VIGIL_DAMAGE_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAndDamaged$$' ./alerts/damage
+	VIGIL_LONG=1 $(TEST) -timeout 1h -run '^$$' -fuzz '^FuzzStore$$' -fuzztime 10m ./alerts/damage
 
 ## soak: eight cameras and random faults for a while, then twice and four times the cameras that fit; DURATION=10m SEED=1
 soak: setup-tests build

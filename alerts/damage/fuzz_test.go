@@ -12,13 +12,16 @@ import (
 const mostSteps = 4
 
 // FuzzStore damages the files of a store's directory as its input says, each five bytes a step: which file, what, where (two bytes) and how much.
-// The seeds run as a test; for more of them: go test -run '^$' -fuzz FuzzStore ./alerts/damage.
+// Some seeds run as a test, and all with VIGIL_LONG=1; for more of them: go test -run '^$' -fuzz FuzzStore ./alerts/damage.
 func FuzzStore(f *testing.F) {
 	b := newBase(f)
 	files := b.files(f)
 	for i := range files {
+		if i%3 > 0 && !long() {
+			continue
+		}
 		f.Add([]byte{byte(i), byte(i), byte(37 * i), byte(91 * i), byte(i)})
-		if i%3 > 0 {
+		if i%6 > 0 && !long() {
 			continue
 		}
 		f.Add([]byte{byte(i), byte(i + 3), 0x80, 0, 200, byte(i + 5), byte(i + 1), 0xc0, 7, 9})

@@ -17,8 +17,6 @@ type kind struct {
 	whole, blind bool
 	// unread allows that damage to evidence is found only when that is read, which is where nothing else has to read it.
 	unread bool
-	// long leaves it to the long tests, which others of its sort go before.
-	long bool
 	// refuse is what the start may name as an error instead; empty where it must come up.
 	refuse string
 }
@@ -155,6 +153,22 @@ func mostOf(stream, file string) map[string]func(*spoiler) {
 	}
 }
 
+// often are the kinds that are tested always, some of each sort; the others are left to the long tests.
+var often = []string{
+	"untouched",
+	"alerts: block: flip at the start, no index", "alerts: block: flip in the middle", "alerts: block: flip in the middle, no index",
+	"alerts: block: flip of a length", "alerts: block: cut in half", "alerts: block: cut in half, no index", "alerts: block: cut to nothing",
+	"alerts: block: zeros in the middle", "alerts: block: zeros in the middle, no index", "alerts: block: zeros at the end, no index",
+	"alerts: block: gone", "alerts: block: a folder",
+	"alerts: msgs/index.db: gone", "alerts: msgs/index.db: garbage",
+	"alerts: meta.inf: gone", "alerts: meta.inf: flipped", "alerts: meta.inf: empty", "alerts: meta.sum: gone", "alerts: meta.sum: empty",
+	"KV_VIGIL_OUTBOX: blk: garbage", "KV_VIGIL_OUTBOX: meta.inf: gone", "KV_VIGIL_OUTBOX: meta.inf: flipped",
+	"OBJ_VIGIL_EVIDENCE: blk: flipped", "OBJ_VIGIL_EVIDENCE: blk: cut", "OBJ_VIGIL_EVIDENCE: meta.inf: gone", "OBJ_VIGIL_EVIDENCE: meta.inf: flipped",
+	"ledger: gone", "ledger: flipped", "ledger: older", "ledger: gone, flip in the middle",
+	"alerts: older", "streams: gone", "streams: a folder more",
+	"reserve: a folder", "socket: a folder", "lock: a folder",
+}
+
 // kinds are all of them.
 func kinds() []kind {
 	all := []kind{{name: "untouched", do: func(*spoiler) {}, whole: true}}
@@ -184,13 +198,13 @@ func kinds() []kind {
 	}
 	for _, file := range []string{"msgs/index.db", "meta.inf", "meta.sum"} {
 		for name, do := range mostOf(theAlerts, file) {
-			all = append(all, kind{name: "alerts: " + file + ": " + name, do: do, whole: true, long: name == "cut" || name == "garbage" && file != "msgs/index.db"})
+			all = append(all, kind{name: "alerts: " + file + ": " + name, do: do, whole: true})
 		}
 	}
 	for _, stream := range []string{thePositions, theEvidence} {
 		for _, file := range []string{"blk", "meta.inf"} {
 			for name, do := range mostOf(stream, file) {
-				all = append(all, kind{name: stream + ": " + file + ": " + name, whole: true, long: file != "blk" && name != "flipped" || name == "cut", do: func(s *spoiler) {
+				all = append(all, kind{name: stream + ": " + file + ": " + name, whole: true, do: func(s *spoiler) {
 					do(s)
 					if file == "blk" {
 						s.remove(s.at(stream, "msgs/index.db"))
@@ -201,7 +215,7 @@ func kinds() []kind {
 		all = append(all, kind{name: stream + ": gone", whole: true, do: func(s *spoiler) { s.remove(s.at(stream, "")) }})
 	}
 	for name, do := range mostOf(theLedger, "") {
-		all = append(all, kind{name: "ledger: " + name, do: do, whole: true}, kind{name: "ledger: " + name + ", flip in the middle", blind: true, long: name != "gone", do: func(s *spoiler) {
+		all = append(all, kind{name: "ledger: " + name, do: do, whole: true}, kind{name: "ledger: " + name + ", flip in the middle", blind: true, do: func(s *spoiler) {
 			do(s)
 			s.flip(s.at(theAlerts, "blk"), .5)
 			s.remove(s.at(theAlerts, "msgs/index.db"))

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -252,6 +253,38 @@ func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 	}
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// An event whose end was lost, and said to be, is ended again when the ledger is lost later: with a number that none of its messages had.
+func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
+	for _, last := range []bool{true, false} {
+		dir := filepath.Join(t.TempDir(), "store")
+		o, _, _ := opened(t, dir)
+		want := wholeEvent(t, o, "yard")
+		end, messages := want[len(want)-1], len(want)
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+		change(t, filepath.Join(files(dir, broker.Stream), "msgs/1.blk"), inMessage(end))
+		o, _, _ = opened(t, dir)
+		want = want[:len(want)-1]
+		if !last {
+			want = append(want, wholeEvent(t, o, "gate")...)
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
+		remove(t, store.LedgerFile(dir))
+		o, _, log := opened(t, dir)
+		id, _, _ := strings.Cut(end, ":")
+		want = append(want, id+":"+strconv.Itoa(messages))
+		if got := stored(t, o); !slices.Equal(got, want) {
+			t.Errorf("stored are %v, want %v: %s", got, want, log)
+		}
+		if err := o.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

@@ -28,6 +28,16 @@ type seen struct {
 	unended []life          // the oldest event first
 	ended   map[string]bool // of the events that the ledger has as open
 	there   store.Ranges
+	last    uint64 // the stream's last number, which may be that of one that is lost
+}
+
+// gaps is how many numbers behind this one have no message.
+func (s seen) gaps(number uint64) int {
+	var behind store.Ranges
+	if number < s.last {
+		behind.Add(number+1, s.last)
+	}
+	return int(behind.Without(s.there).Count()) //nolint:gosec // A count of messages.
 }
 
 // look reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be read is passed over.
@@ -75,7 +85,7 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 				"stored", s.there.Count(), "ledger", cmp.Or(o.loss.ledger, "it is not there"))
 		}
 		for _, l := range s.unended {
-			if err := o.recover(ctx, l.last, nil, o.loss.behind(l.last)); err != nil {
+			if err := o.recover(ctx, l.last, nil, s.gaps(l.last)+o.loss.behind(max(l.last, s.last))); err != nil {
 				return err
 			}
 		}
@@ -99,7 +109,7 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 				return err
 			}
 		case !known.Must.Has(l.last) || o.loss.ledger != "": // stored before it came into the ledger
-			if err := o.recover(ctx, l.last, nil, o.loss.behind(l.last)); err != nil {
+			if err := o.recover(ctx, l.last, nil, s.gaps(l.last)+o.loss.behind(max(l.last, s.last))); err != nil {
 				return err
 			}
 		default:

@@ -166,6 +166,7 @@ func (o *Outbox) begins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	seen.last = s.CachedInfo().State.LastSeq
 	if err := o.readPlaces(ctx); err != nil {
 		return err
 	}

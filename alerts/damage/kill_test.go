@@ -1,0 +1,297 @@
+package damage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/alerts/outbox"
+)
+
+// victimDir in its environment makes the test's program one that publishes until it is killed.
+const victimDir = "VIGIL_TEST_DAMAGE_DIR"
+
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(victimDir); dir != "" {
+		if err := victim(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// told is a line of a victim: a message that was delivered, or the id of one that was stored.
+type told struct {
+	Stored     string `json:",omitempty"`
+	Seq        uint64 `json:",omitempty"`
+	Camera, ID string `json:",omitempty"`
+	Data       string `json:",omitempty"`
+}
+
+// teller is a way out that says what it was given.
+type teller struct {
+	mu  sync.Mutex
+	out *json.Encoder
+}
+
+func (*teller) Name() string { return "webhook" }
+
+func (w *teller) say(s any) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.out.Encode(s)
+}
+
+func (w *teller) Deliver(_ context.Context, m outbox.Message) error {
+	return w.say(told{Seq: m.Seq, Camera: m.Camera, ID: m.ID, Data: string(m.Data)})
+}
+
+// victim publishes events of three cameras, and says what was stored and what was delivered.
+func victim(dir string) error {
+	w := &teller{out: json.NewEncoder(os.Stdout)}
+	ctx := context.Background()
+	o, err := outbox.Open(ctx, outbox.Options{
+		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
+		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+	})
+	if err != nil {
+		return err
+	}
+	var work sync.WaitGroup
+	for _, camera := range cameras[:3] {
+		work.Go(func() {
+			for {
+				id := alerts.NewID()
+				for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+					a := alert(camera, id, seq, phase)
+					if o.Publish(ctx, a) != nil || w.say(told{Stored: a.MessageID()}) != nil {
+						return
+					}
+				}
+			}
+		})
+	}
+	work.Wait()
+	return o.Close()
+}
+
+// killRounds is 6, or what VIGIL_DAMAGE_ROUNDS says, and how many of them have one with damage.
+func killRounds(t *testing.T) (rounds, every int) {
+	t.Helper()
+	text := os.Getenv("VIGIL_DAMAGE_ROUNDS")
+	if text == "" {
+		return 6, 3
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("VIGIL_DAMAGE_ROUNDS is %q: must be a number above 0", text)
+	}
+	return n, 10
+}
+
+// killSeed is the time, or what VIGIL_DAMAGE_SEED says.
+func killSeed(t *testing.T) uint64 {
+	t.Helper()
+	text := os.Getenv("VIGIL_DAMAGE_SEED")
+	if text == "" {
+		return uint64(time.Now().UnixNano())
+	}
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("VIGIL_DAMAGE_SEED is %q: must be a number", text)
+	}
+	return seed
+}
+
+// deadStores are the kinds of damage that are done to what a kill has left. What was stored in the moment before is not in the ledger yet, so the end of the
+// last block is left alone.
+func deadStores() []kind {
+	inside := slices.DeleteFunc(kinds(), func(k kind) bool {
+		for _, name := range []string{
+			"flip at the start", "flip at a third", "flip in the middle", "KV_VIGIL_OUTBOX: ", "ledger: flipped", "ledger: gone", "index.db", "meta.",
+		} {
+			if strings.Contains(k.name, name) && k.refuse == "" {
+				return false
+			}
+		}
+		return true
+	})
+	slices.SortFunc(inside, func(a, b kind) int { return strings.Compare(a.name, b.name) })
+	return inside
+}
+
+// killing is what is known of a store whose processes are killed.
+type killing struct {
+	base
+	dir   string
+	acked map[string]bool // what was said to be stored, by their ids
+	lost  map[string]bool // what damage took, false where it was done to the ledger as well, which then need not say so
+	ended map[string]bool // events whose end was stored, whatever became of it
+	says  bytes.Buffer    // the logs of those that were killed
+}
+
+// A process that publishes is killed at random moments, and now and then its store is damaged as well before the next one opens it. Every message
+// that it had said to be stored is there, or was said to be missing by number.
+func TestKilledAndDamaged(t *testing.T) {
+	rounds, every := killRounds(t)
+	seed := killSeed(t)
+	t.Logf("%d rounds, seed %d (VIGIL_DAMAGE_SEED)", rounds, seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	s := &killing{
+		base: base{objects: map[string]string{}}, dir: filepath.Join(t.TempDir(), "store"),
+		acked: map[string]bool{}, lost: map[string]bool{}, ended: map[string]bool{},
+	}
+	inside := deadStores()
+	flips := slices.DeleteFunc(slices.Clone(inside), func(k kind) bool { return !strings.HasPrefix(k.name, "alerts: block: ") })
+	for round := 1; round <= rounds && !t.Failed(); round++ {
+		for _, line := range s.kill(t, time.Duration(r.IntN(300))*time.Millisecond) {
+			if line.Stored != "" {
+				s.acked[line.Stored] = true
+			} else {
+				s.delivered = append(s.delivered, message{line.Seq, line.Camera, line.ID, line.Data})
+			}
+		}
+		if round%every == 0 || round == rounds {
+			k := inside[r.IntN(len(inside))]
+			if r.IntN(2) == 0 {
+				k = flips[r.IntN(len(flips))]
+			}
+			s.damage(t, fmt.Sprintf("round %d: %s", round, k.name), k)
+		}
+	}
+	if t.Failed() {
+		t.Logf("the logs of those that were killed:\n%s", s.says.Bytes())
+	}
+	said := 0
+	for id, saying := range s.lost {
+		if s.acked[id] && saying {
+			said++
+		}
+	}
+	arrived := 0
+	had := idsOf(s.delivered)
+	for id := range s.acked {
+		if _, found := slices.BinarySearch(had, id); found {
+			arrived++
+		} else if _, lost := s.lost[id]; !lost && !t.Failed() {
+			t.Errorf("%s was stored, is not lost, and never arrived", id)
+		}
+	}
+	if len(s.acked) == 0 {
+		t.Error("nothing was ever stored: the test shows nothing")
+	}
+	t.Logf("%d messages were stored and %d of them arrived; damage took %d from the store, recovered ends among them: of those that were stored %d were "+
+		"said by number", len(s.acked), arrived, len(s.lost), said)
+}
+
+// damage does something to the store, and compares what becomes of it with what was stored.
+func (s *killing) damage(t *testing.T, name string, k kind) {
+	t.Helper()
+	if err := os.Remove(filepath.Join(s.dir, "vigil.sock")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err) // the dead process's, which cannot be copied
+	}
+	copied := filepath.Join(t.TempDir(), "copy")
+	clone(t, s.dir, copied)
+	s.know(t, copied)
+	there := idsOf(s.stored)
+	for id := range s.acked {
+		_, found := slices.BinarySearch(there, id)
+		if _, lost := s.lost[id]; !lost && !found {
+			t.Errorf("%s: before it %s was stored and is lost", name, id)
+		}
+	}
+	t.Logf("%s, of %d messages", name, len(there))
+	k.do(&spoiler{b: &s.base, dir: s.dir}) // what a kill has left away cannot be removed
+	now, got := s.examine(t, s.dir, k)
+	s.delivered = append(s.delivered, got...)
+	left := idsOf(now)
+	for _, id := range there {
+		if _, found := slices.BinarySearch(left, id); !found {
+			s.lost[id] = !k.blind
+		}
+	}
+}
+
+// know reads what a store holds.
+func (s *killing) know(t *testing.T, dir string) {
+	t.Helper()
+	server, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := broker.Dial(within(t), broker.DialOptions{Server: server})
+	if err != nil {
+		t.Fatal(errors.Join(err, server.Shutdown()))
+	}
+	s.stored, s.open, s.torn = read(t, c.JetStream()), map[string]bool{}, map[string]bool{}
+	if err := errors.Join(c.Close(), server.Shutdown()); err != nil {
+		t.Fatal(err)
+	}
+	there := map[string]bool{}
+	for _, m := range s.stored {
+		a, err := alerts.Decode([]byte(m.data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.open[a.ID] = true
+		if a.Phase == alerts.PhaseEnd {
+			s.ended[a.ID], there[a.ID] = true, true
+		}
+	}
+	for id := range s.ended {
+		s.torn[id] = s.open[id] && !there[id]
+		delete(s.open, id)
+	}
+}
+
+// kill runs a victim for so long after its first message, and gives what it said.
+func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env = append(os.Environ(), victimDir+"="+s.dir)
+	cmd.Stderr = &s.says
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// One that stores nothing says on its end what it waits for.
+	hang := time.AfterFunc(patience, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for first := true; lines.Scan(); first = false {
+		if first {
+			hang.Stop()
+			time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
+		}
+		var line told
+		if json.Unmarshal(lines.Bytes(), &line) == nil { // the last one may be cut off
+			all = append(all, line)
+		}
+	}
+	if err := cmd.Wait(); err == nil || len(all) == 0 {
+		t.Fatalf("the process ended before it was killed: %v\n%s", err, s.says.Bytes())
+	}
+	return all
+}
