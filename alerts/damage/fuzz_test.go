@@ -17,11 +17,11 @@ func FuzzStore(f *testing.F) {
 	b := newBase(f)
 	files := b.files(f)
 	for i := range files {
-		if i%3 > 0 && !long() {
+		if i%4 > 0 && !long() {
 			continue
 		}
 		f.Add([]byte{byte(i), byte(i), byte(37 * i), byte(91 * i), byte(i)})
-		if i%6 > 0 && !long() {
+		if long() && i%3 > 0 || !long() && i%8 > 0 {
 			continue
 		}
 		f.Add([]byte{byte(i), byte(i + 3), 0x80, 0, 200, byte(i + 5), byte(i + 1), 0xc0, 7, 9})
