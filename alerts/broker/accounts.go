@@ -109,13 +109,15 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 	}
 	for _, a := range o.Accounts {
 		var p *natsserver.Permissions
+		var kinds map[string]struct{} // every one
 		if a.Rights == Read {
-			p = o.readers()
+			// Not over MQTT, which no session looks at.
+			p, kinds = o.readers(), only(jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)
 		}
 		if a.NKey != "" {
-			to.Nkeys = append(to.Nkeys, &natsserver.NkeyUser{Nkey: a.NKey, Permissions: p})
+			to.Nkeys = append(to.Nkeys, &natsserver.NkeyUser{Nkey: a.NKey, Permissions: p, AllowedConnectionTypes: kinds})
 		} else {
-			to.Users = append(to.Users, &natsserver.User{Username: a.Name, Password: a.Password, Permissions: p})
+			to.Users = append(to.Users, &natsserver.User{Username: a.Name, Password: a.Password, Permissions: p, AllowedConnectionTypes: kinds})
 		}
 	}
 }
@@ -134,7 +136,7 @@ func (o Options) readers() *natsserver.Permissions {
 		Subscribe: &natsserver.SubjectPermission{Allow: hear},
 		Publish: &natsserver.SubjectPermission{Allow: []string{
 			"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
-			"$JS.API.DIRECT.GET.*", "$JS.API.DIRECT.GET.*.>", "$JS.API.CONSUMER.NAMES.*", "$JS.API.CONSUMER.LIST.*", "$JS.API.CONSUMER.INFO.*.*",
+			"$JS.API.DIRECT.GET.*", "$JS.API.DIRECT.GET.*.>", "$JS.API.CONSUMER.INFO.*.*",
 			"$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>", "$JS.FC.>",
 		}},
 	}

@@ -22,7 +22,7 @@ type command struct {
 const (
 	longestLine = 64 << 10
 	// largestPayload is what a message of those who only read may have: questions are short.
-	largestPayload = 1 << 20
+	largestPayload = 64 << 10
 )
 
 var errProtocol = errors.New("not NATS's protocol")

@@ -34,13 +34,20 @@ type consumers struct {
 	mu   sync.Mutex // held while one is made
 	own  *nats.Conn // nil until it is needed
 	js   jetstream.JetStream
-	made map[string]bool // <stream>.<name>
+	made map[string]*session // whose a consumer is, by <stream>.<name>
 }
 
-func (d *consumers) knows(consumer string) bool {
+// mayUse says whether a consumer is the session's own. One whose session has ended is whoever's knows its name, which nobody is told: a client's that
+// has connected again.
+func (d *consumers) mayUse(s *session, consumer string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.made[consumer]
+	of := d.made[consumer]
+	if of == nil || of != s && !of.ended.Load() {
+		return false
+	}
+	d.made[consumer] = s
+	return true
 }
 
 // refusal is an answer of the server's API.
@@ -73,7 +80,7 @@ func (d *consumers) create(s *session, of []string, c command) {
 		}
 		answer = apiError(natsserver.JSApiConsumerCreateResponseType, r)
 	} else if name != "" {
-		d.made[name], s.made[name] = true, true
+		d.made[name] = s
 	}
 	_ = d.own.Publish(c.reply, answer) // without it the client asks again
 }
@@ -132,7 +139,7 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	return m.Data, stream + "." + made.Name, nil
 }
 
-// room says whether there may be another one. Those that are gone meanwhile make room.
+// room says whether there may be another one. Those that are gone meanwhile make room, and then those whose clients are gone.
 func (d *consumers) room(ctx context.Context) error {
 	if len(d.made) < mostConsumers {
 		return nil
@@ -155,7 +162,19 @@ func (d *consumers) room(ctx context.Context) error {
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}
-		maps.DeleteFunc(d.made, func(consumer string, _ bool) bool { return strings.HasPrefix(consumer, stream+".") && !there[consumer] })
+		maps.DeleteFunc(d.made, func(consumer string, _ *session) bool {
+			return strings.HasPrefix(consumer, stream+".") && !there[consumer]
+		})
+	}
+	for consumer, of := range d.made {
+		if len(d.made) < mostConsumers {
+			break
+		}
+		if of.ended.Load() {
+			if _, err := d.own.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil); err == nil {
+				delete(d.made, consumer)
+			}
+		}
 	}
 	if len(d.made) < mostConsumers {
 		return nil
@@ -165,20 +184,20 @@ func (d *consumers) room(ctx context.Context) error {
 
 // remove deletes a consumer of the reader's own; of others it answers that there are none.
 func (d *consumers) remove(s *session, consumer string, c command) {
+	own := d.mayUse(s, consumer)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.connect() != nil {
 		return
 	}
 	answer := apiError(natsserver.JSApiConsumerDeleteResponseType, refusal{404, int(natsserver.JSConsumerNotFoundErr), "consumer not found"})
-	if s.made[consumer] {
+	if own {
 		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 		defer cancel()
 		m, err := d.own.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil)
 		if err != nil {
 			return
 		}
-		delete(s.made, consumer)
 		delete(d.made, consumer)
 		answer = m.Data
 	}

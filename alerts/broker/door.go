@@ -112,7 +112,9 @@ func (s *Server) passAsOwn(outer, inner net.Conn) error {
 
 // passAsClient passes on what a client over TCP says, as far as it may.
 func (s *Server) passAsClient(outer, inner net.Conn) error {
-	return (&session{server: s, inner: inner, made: map[string]bool{}}).run(outer)
+	client := &session{server: s, inner: inner}
+	defer client.ended.Store(true)
+	return client.run(outer)
 }
 
 func (d *door) accept() {

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -336,6 +337,48 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 			t.Errorf("after two are gone: %q, %v", answer, err)
 		}
 	}
+}
+
+// A client takes nothing from another's consumer, until that one is gone; and consumers of those who are gone make room.
+func TestConsumersAreTheirClients(t *testing.T) {
+	s, _ := furnished(t, Options{})
+	first, second := over(t, s), over(t, s)
+	create := func(c *raw, name string) {
+		t.Helper()
+		answer, err := c.ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil, `{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"explicit"}}`)
+		if err != nil || strings.Contains(answer, `"error"`) {
+			t.Fatalf("%s: %q, %v", name, answer, err)
+		}
+	}
+	for i := range mostConsumers {
+		create(first, fmt.Sprintf("c%d", i))
+	}
+	strangers := []string{
+		"$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", "$JS.API.CONSUMER.MSG.NEXT.VIGIL_ALERTS.c0", "$JS.ACK.VIGIL_ALERTS.c0.1.1.1.1.0",
+		"$JS.API.CONSUMER.NAMES.VIGIL_ALERTS", "$JS.API.CONSUMER.LIST.VIGIL_ALERTS",
+	}
+	for _, subject := range strangers {
+		second.publish(subject, "_INBOX.x", nil, "")
+	}
+	if errs := second.settle(); len(errs) != len(strangers) {
+		t.Errorf("refused were %q, want all %d", errs, len(strangers))
+	}
+	if answer, err := first.ask("$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", nil, ""); err != nil || !strings.Contains(answer, `"name":"c0"`) {
+		t.Errorf("its own: %q, %v", answer, err)
+	}
+	if err := first.conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
+		second.publish("$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", "_INBOX.x", nil, "")
+		if len(second.settle()) == 0 {
+			break
+		}
+		if time.Since(began) > patience {
+			t.Fatal("a consumer whose client is gone is nobody's")
+		}
+	}
+	create(second, "d0")
 }
 
 // The disk that streams may take is bounded, also for those who may make some.

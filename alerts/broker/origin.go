@@ -41,14 +41,14 @@ type originRecord struct {
 }
 
 // openOrigin reads the key of a directory, or makes one.
-func openOrigin(dir string) (*origin, error) {
+func openOrigin(dir string, log *serverLog) (*origin, error) {
 	o := &origin{dir: dir}
 	text, err := regular.ReadFile(o.path())
 	if err == nil {
-		err = json.Unmarshal(text, &o.in)
-	}
-	if err == nil && len(o.in.Key) == sha256.Size {
-		return o, nil
+		if err = json.Unmarshal(text, &o.in); err == nil && len(o.in.Key) == sha256.Size {
+			return o, nil
+		}
+		log.Warnf("%s is damaged and made anew: what is in the stream of alerts is forwarded as it is, whoever stored it", o.path())
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))

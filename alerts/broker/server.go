@@ -95,10 +95,10 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{opts: o, lock: lock, logins: newLogins()}
-	if s.origin, err = openOrigin(o.Dir); err != nil {
+	if s.origin, err = openOrigin(o.Dir, newServerLog(o.Log, nil)); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	s.consumers = consumers{server: s, made: map[string]bool{}}
+	s.consumers = consumers{server: s, made: map[string]*session{}}
 	var listener net.Listener
 	if !o.Private {
 		if listener, err = listen(o.Host, o.Port); err != nil {

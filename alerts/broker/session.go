@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
@@ -16,8 +17,8 @@ import (
 // A reader's answers must go to its own inbox, since the server and its streams may publish anywhere; its consumers are made by the desk.
 type session struct {
 	server *Server
-	inner  net.Conn        // to the server
-	made   map[string]bool // the consumers that were made here, as <stream>.<name>
+	inner  net.Conn // to the server
+	ended  atomic.Bool
 }
 
 // refusedSubject is where what is refused is published to instead: nobody but vigil may, so that the server itself says so to the client.
@@ -88,7 +89,7 @@ func (s *session) publish(c command) command {
 	desk, t := &s.server.consumers, strings.Split(c.subject, ".")
 	switch {
 	case len(t) > 2 && t[0] == "$JS" && (t[1] == "ACK" || t[1] == "FC"):
-		if !desk.knows(ackedConsumer(t)) {
+		if !desk.mayUse(s, ackedConsumer(t)) {
 			return refused
 		}
 	case len(t) < 5 || t[0] != "$JS" || t[1] != "API":
@@ -104,7 +105,11 @@ func (s *session) publish(c command) command {
 		desk.remove(s, t[4]+"."+t[5], c)
 		return command{}
 	case t[2] == "CONSUMER" && t[3] == "MSG" && len(t) == 7:
-		if !desk.knows(t[5] + "." + t[6]) {
+		if !desk.mayUse(s, t[5]+"."+t[6]) {
+			return refused
+		}
+	case t[2] == "CONSUMER" && t[3] == "INFO" && len(t) == 6:
+		if !desk.mayUse(s, t[4]+"."+t[5]) {
 			return refused
 		}
 	case t[2] == "CONSUMER" && !readable(t[4]), t[2] == "STREAM" && t[3] == "MSG" && len(t) > 5 && !readable(t[5]),
