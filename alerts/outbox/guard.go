@@ -35,17 +35,34 @@ func (o *Outbox) guard(ctx context.Context) {
 	}
 	info := s.CachedInfo()
 	o.held.Store(info.State.Msgs)
-	switch c := info.Config; {
-	case c.Sealed:
+	if info.Config.Sealed {
 		o.alarm(errStreamSealed)
-	case c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0 || c.NoAck ||
-		!slices.Equal(c.Subjects, []string{broker.StreamSubject}):
-		if _, err := o.conn.KeepStream(ctx, o.opts.Bytes); err != nil {
-			o.log.Error("ALARM: the stream of alerts was changed by another program and cannot be set back", "error", err)
-			return
-		}
-		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages", info.State.Msgs)
+		return
 	}
+	if o.changed(info.Config) {
+		if _, err := o.setBack(ctx); err != nil {
+			o.log.Error("ALARM: the stream of alerts was changed by another program and cannot be set back", "error", err)
+		}
+	}
+}
+
+// changed says whether a stream is not as vigil made it.
+func (o *Outbox) changed(c jetstream.StreamConfig) bool {
+	return c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0 || c.NoAck ||
+		!slices.Equal(c.Subjects, []string{broker.StreamSubject})
+}
+
+// setBack makes the stream as it must be, and logs it where another program had changed it.
+func (o *Outbox) setBack(ctx context.Context) (jetstream.Stream, error) {
+	before, err := o.conn.JetStream().Stream(ctx, broker.Stream)
+	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return nil, err
+	}
+	s, kept := o.conn.KeepStream(ctx, o.opts.Bytes)
+	if kept == nil && err == nil && o.changed(before.CachedInfo().Config) {
+		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages", before.CachedInfo().State.Msgs)
+	}
+	return s, kept
 }
 
 // remake makes the stream where a restart of the server has not found it.
@@ -57,7 +74,7 @@ func (o *Outbox) remake(ctx context.Context) error {
 			return fmt.Errorf("the embedded server cannot be reached: %w", context.Cause(ctx))
 		}
 	}
-	s, err := o.conn.KeepStream(ctx, o.opts.Bytes)
+	s, err := o.setBack(ctx)
 	if err != nil {
 		return err
 	}
