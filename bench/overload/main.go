@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math"
 	"net"
 	"os"
@@ -220,9 +221,7 @@ func (w *watched) snapshot() map[string]counters {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := map[string]counters{}
-	for k, v := range w.latest {
-		c[k] = v
-	}
+	maps.Copy(c, w.latest)
 	return c
 }
 
