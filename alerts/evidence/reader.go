@@ -27,8 +27,14 @@ func (p Piece) MediaType() string { return p.Info.Headers.Get("Content-Type") }
 // Reader reads evidence on a server and makes nothing there. It asks for each bucket once, and belongs to one goroutine.
 type Reader struct {
 	js      jetstream.JetStream
-	open    map[string]jetstream.ObjectStore
+	open    map[string]*bucket
 	damaged []string
+}
+
+// bucket is an object store and the stream behind it.
+type bucket struct {
+	objects jetstream.ObjectStore
+	stream  jetstream.Stream
 }
 
 // Damaged gives the names of the objects whose heads could not be read so far.
@@ -36,21 +42,26 @@ func (r *Reader) Damaged() []string { return r.damaged }
 
 // NewReader makes a Reader.
 func NewReader(js jetstream.JetStream) *Reader {
-	return &Reader{js: js, open: map[string]jetstream.ObjectStore{}}
+	return &Reader{js: js, open: map[string]*bucket{}}
 }
 
 // bucket is nil where there is none of that name.
-func (r *Reader) bucket(ctx context.Context, name string) (jetstream.ObjectStore, error) {
+func (r *Reader) bucket(ctx context.Context, name string) (*bucket, error) {
 	if b, ok := r.open[name]; ok {
 		return b, nil
 	}
-	b, err := r.js.ObjectStore(ctx, name)
+	objects, err := r.js.ObjectStore(ctx, name)
+	var stream jetstream.Stream
+	if err == nil {
+		stream, err = r.js.Stream(ctx, streamOf(name))
+	}
 	switch {
 	case errors.Is(err, jetstream.ErrBucketNotFound), errors.Is(err, jetstream.ErrStreamNotFound):
 		return nil, nil //nolint:nilnil // see above; it may come later
 	case err != nil:
 		return nil, fmt.Errorf("object store %s: %w", name, err)
 	}
+	b := &bucket{objects, stream}
 	r.open[name] = b
 	return b, nil
 }
@@ -127,11 +138,7 @@ func (r *Reader) Names(ctx context.Context, bucket, alertID string) ([]*jetstrea
 	if b == nil || err != nil {
 		return nil, err
 	}
-	s, err := r.js.Stream(ctx, streamOf(bucket))
-	if err != nil {
-		return nil, fmt.Errorf("object store %s: %w", bucket, err)
-	}
-	l, err := listObjects(ctx, s, bucket, alertID+"/")
+	l, err := listObjects(ctx, b.stream, bucket, alertID+"/")
 	if err != nil {
 		return nil, err
 	}
@@ -150,11 +157,7 @@ func (r *Reader) Read(ctx context.Context, bucket, name string) ([]byte, error) 
 	if b == nil {
 		return nil, fmt.Errorf("object store %s: %w", bucket, jetstream.ErrBucketNotFound)
 	}
-	s, err := r.js.Stream(ctx, streamOf(bucket))
-	if err != nil {
-		return nil, fmt.Errorf("object %s of %s: %w", name, bucket, err)
-	}
-	data, err := readObject(ctx, b, s, bucket, name)
+	data, err := readObject(ctx, b.objects, b.stream, bucket, name)
 	if err != nil {
 		return nil, fmt.Errorf("object %s of %s: %w", name, bucket, err)
 	}

@@ -183,7 +183,7 @@ func TestTrainRefuses(t *testing.T) {
 		{[]string{video, "-o", out, "--preset", "micro", "--resume"}, false, "there is no interrupted run to resume"},
 		{[]string{video, "-o", filepath.Join(dir, "no", "m"), "--preset", "micro"}, false, filepath.Join(dir, "no")},
 		{[]string{other, "-o", video, "--preset", "micro"}, true, "one.avi is there and is no weights file"},
-		{[]string{video, "-o", dir, "--preset", "micro"}, true, "-o: " + dir + " is no file"},
+		{[]string{video, "-o", dir, "--preset", "micro"}, true, "-o: " + dir + " is a folder"},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			_, _, err := learn(t.Context(), c.args...)
