@@ -112,18 +112,14 @@ func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 
 // DropAside forgets one that was set aside.
 func DropAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
-	kv, err := js.KeyValue(ctx, AsideBucket)
-	if err == nil {
-		err = dropAside(ctx, js, kv, a.Key)
-	}
-	if err != nil {
+	if err := dropAside(ctx, js, a.Key); err != nil {
 		return fmt.Errorf("drop alert %s: %w", a.MessageID, err)
 	}
 	return nil
 }
 
 // dropAside leaves nothing behind, where Purge would leave a mark.
-func dropAside(ctx context.Context, js jetstream.JetStream, _ jetstream.KeyValue, key string) error {
+func dropAside(ctx context.Context, js jetstream.JetStream, key string) error {
 	s, err := js.Stream(ctx, "KV_"+AsideBucket)
 	if err != nil {
 		return err
@@ -168,7 +164,7 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 			return errors.Join(err, listed)
 		}
 		oldest := slices.MinFunc(all, func(a, b Aside) int { return a.SetAside.Compare(b.SetAside) })
-		if err := dropAside(ctx, js, kv, oldest.Key); err != nil {
+		if err := dropAside(ctx, js, oldest.Key); err != nil {
 			return err
 		}
 		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Way, "camera", oldest.Camera, "id", oldest.MessageID)
@@ -205,7 +201,7 @@ func (o *Outbox) lookAside(ctx context.Context) {
 func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside) bool {
 	err := o.deliverAside(ctx, a)
 	if err == nil {
-		err = dropAside(ctx, o.conn.JetStream(), kv, a.Key)
+		err = dropAside(ctx, o.conn.JetStream(), a.Key)
 		o.log.Info("an alert that was set aside is delivered", "way", a.Way, "camera", a.Camera, "id", a.MessageID)
 		return err == nil
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -176,11 +175,15 @@ func TestABucketIsAskedForOnce(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
+	n, _, err := asked.Pending()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var opened int
-	for {
-		m, err := asked.NextMsg(100 * time.Millisecond)
+	for range n {
+		m, err := asked.NextMsg(patience)
 		if err != nil {
-			break // that was all
+			t.Fatal(err)
 		}
 		if !strings.Contains(string(m.Data), "subjects_filter") { // with it, it is asked what one object has
 			opened++
