@@ -9,8 +9,8 @@ import (
 	"unicode"
 )
 
-// Where acknowledgements are kept: a key-value bucket with an entry for each alert, and an object store with the clips of those that a
-// person called normal, which no limit of evidence lets go.
+// Where acknowledgements are kept: a key-value bucket with an entry for each alert, and an object store with the clips
+// of those that a person called normal, which no limit of evidence lets go.
 const (
 	AcksBucket     = "VIGIL_ACKS"
 	TrainingBucket = "VIGIL_TRAINING"

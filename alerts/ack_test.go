@@ -7,7 +7,10 @@ import (
 )
 
 func TestAckRoundTrips(t *testing.T) {
-	good := Ack{AlertID: "01JPB5Z7T2W4K8M3N6Q9R1S5VX", Camera: "yard", By: "Ann", At: time.Unix(1, 0), Normal: true, Clips: []string{"x"}}
+	good := Ack{
+		AlertID: "01JPB5Z7T2W4K8M3N6Q9R1S5VX", Camera: "yard", By: "Ann", At: time.Unix(1, 0), Normal: true,
+		Clips: []string{"x"},
+	}
 	data, err := EncodeAck(good)
 	if err != nil {
 		t.Fatal(err)
@@ -18,8 +21,9 @@ func TestAckRoundTrips(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 	for name, change := range map[string]func(*Ack){
-		"id": func(a *Ack) { a.AlertID = "1" }, "name": func(a *Ack) { a.By = "" }, "control": func(a *Ack) { a.By = "a\x1b" },
-		"time": func(a *Ack) { a.At = time.Time{} }, "camera": func(a *Ack) { a.Camera = "A" },
+		"id": func(a *Ack) { a.AlertID = "1" }, "name": func(a *Ack) { a.By = "" },
+		"control": func(a *Ack) { a.By = "a\x1b" },
+		"time":    func(a *Ack) { a.At = time.Time{} }, "camera": func(a *Ack) { a.Camera = "A" },
 	} {
 		bad := good
 		change(&bad)

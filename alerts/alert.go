@@ -93,8 +93,8 @@ type Alert struct {
 	Latency *Latency `json:"latency,omitempty"`
 	// What there is to look at so far.
 	Evidence []Evidence `json:"evidence,omitempty"`
-	// What was still being made when the alert ended; only in an end message. It has its name when it is ready, some seconds to minutes
-	// later, or is never there, as when the machine stops or the disk is full.
+	// What was still being made when the alert ended; only in an end message. It has its name when it is ready, some
+	// seconds to minutes later, or is never there, as when the machine stops or the disk is full.
 	EvidencePending []PendingEvidence `json:"evidence_pending,omitempty"`
 	// What there will not be to look at; only in an end message.
 	EvidenceMissing []MissingEvidence `json:"evidence_missing,omitempty"`
@@ -104,8 +104,8 @@ type Alert struct {
 type MissingEvidence struct {
 	// What it would have shown.
 	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=clip"`
-	// Why it is not there: vigil was stopped before it was ready, the encoder was too far behind, no pictures of that time were kept, or it could
-	// not be made or stored. Later programs may know more reasons.
+	// Why it is not there: vigil was stopped before it was ready, the encoder was too far behind, no pictures of that
+	// time were kept, or it could not be made or stored. Later programs may know more reasons.
 	Reason string `json:"reason" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=stopped,example=overloaded,example=no_pictures,example=failed"`
 }
 
@@ -135,7 +135,8 @@ const (
 	EvidenceSnapshot EvidenceKind = "snapshot" // the picture at the peak
 	EvidenceHeatMap  EvidenceKind = "heatmap"  // the same with the error map over it
 	EvidenceClip     EvidenceKind = "clip"     // video of the event, with what came before and after
-	// EvidenceModelInput is a video of the same time that shows what the model saw: grey, small, at its rate, without loss.
+	// EvidenceModelInput is a video of the same time that shows what the model saw: grey, small, at its rate, without
+	// loss.
 	EvidenceModelInput EvidenceKind = "model_input"
 )
 

@@ -52,7 +52,8 @@ func untrusted() Alert {
 
 func piece() Evidence {
 	return Evidence{
-		Kind: EvidenceSnapshot, MediaType: "image/jpeg", Bucket: "VIGIL_EVIDENCE", Name: "01JPB5Z7T2W4K8M3N6Q9R1S5VX/snapshot-1587.jpg",
+		Kind: EvidenceSnapshot, MediaType: "image/jpeg", Bucket: "VIGIL_EVIDENCE",
+		Name:  "01JPB5Z7T2W4K8M3N6Q9R1S5VX/snapshot-1587.jpg",
 		Bytes: 184211, SHA256: strings.Repeat("0f", 32), Width: 1280, Height: 720, Frame: 1587,
 	}
 }
@@ -137,10 +138,22 @@ func TestEncodeNamesTheField(t *testing.T) {
 		{"box", func(a *Alert) { a.Boxes[0].W = -1 }, "boxes[0].w"},
 		{"duration", func(a *Alert) { a.DurationSeconds = -1 }, "duration_seconds"},
 		{"source", func(a *Alert) { a.Source.Width = -1 }, "source"},
-		{"digest", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].SHA256 = "AB" }, "evidence[0].sha256"},
-		{"object", func(a *Alert) { a.Evidence = []Evidence{piece(), piece()}; a.Evidence[1].Name = "" }, "evidence[1].name"},
-		{"length", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].Seconds = math.NaN() }, "evidence[0].seconds"},
-		{"promise in a start", func(a *Alert) { a.EvidencePending = late().EvidencePending }, "evidence_pending is set"},
+		{
+			"digest", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].SHA256 = "AB" },
+			"evidence[0].sha256",
+		},
+		{
+			"object", func(a *Alert) { a.Evidence = []Evidence{piece(), piece()}; a.Evidence[1].Name = "" },
+			"evidence[1].name",
+		},
+		{
+			"length", func(a *Alert) { a.Evidence = []Evidence{piece()}; a.Evidence[0].Seconds = math.NaN() },
+			"evidence[0].seconds",
+		},
+		{
+			"promise in a start", func(a *Alert) { a.EvidencePending = late().EvidencePending },
+			"evidence_pending is set",
+		},
 		{"promise of nothing", func(a *Alert) { *a = late(); a.EvidencePending[0].Name = "" }, "evidence_pending[0]"},
 		{"newer", func(a *Alert) { a.SchemaVersion = 2 }, "schema_version"},
 	} {
@@ -234,7 +247,8 @@ func TestDecodePassesOverWhatItDoesNotKnow(t *testing.T) {
 
 func TestTimeFollowsThePhase(t *testing.T) {
 	for phase, want := range map[Phase]time.Time{
-		PhaseStart: sample(PhaseEnd).Start.Wall, PhaseUpdate: sample(PhaseEnd).Peak.Wall, PhaseEnd: sample(PhaseEnd).End.Wall,
+		PhaseStart: sample(PhaseEnd).Start.Wall, PhaseUpdate: sample(PhaseEnd).Peak.Wall,
+		PhaseEnd: sample(PhaseEnd).End.Wall,
 	} {
 		if got := sample(phase).Time(); !got.Equal(want) {
 			t.Errorf("%s: %v, want %v", phase, got, want)

@@ -49,7 +49,8 @@ func Decode(message []byte) (Alert, error) {
 		return Alert{}, fmt.Errorf("decode alert: data: %w", err)
 	}
 	if v := head.SchemaVersion; v != nil && *v > SchemaVersion {
-		return Alert{}, fmt.Errorf("decode alert: schema_version %d is newer than this program reads (%d)", *v, SchemaVersion)
+		return Alert{}, fmt.Errorf("decode alert: schema_version %d is newer than this program reads (%d)", *v,
+			SchemaVersion)
 	}
 	if err := present(e.Data()); err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
@@ -128,7 +129,8 @@ func open(message []byte) (event.Event, error) {
 
 // notCloudEvent takes the SDK's words for it, which come a line for each attribute.
 func notCloudEvent(err error) error {
-	return errors.New("message is not a CloudEvent: " + strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
+	return errors.New("message is not a CloudEvent: " +
+		strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))
 }
 
 func inUTC(a Alert) Alert {

@@ -34,25 +34,28 @@ type State string
 
 // The states.
 const (
-	StateConnecting   State = "connecting"    // for the first time or again
-	StateLive         State = "live"          // pictures come and are judged
-	StateStalled      State = "stalled"       // connected, but no picture came for a while
-	StateFrozen       State = "frozen"        // the same picture comes again and again
-	StateFailing      State = "failing"       // the source failed and will be tried again
-	StateRateMismatch State = "rate_mismatch" // pictures come at another rate than the calibration's: scored, alerts are held
-	StateSizeMismatch State = "size_mismatch" // pictures are of another size than the calibration's: scored, alerts are held
-	StateNoClips      State = "no_clips"      // pictures come, but never enough in a row to make a clip
-	StateUnscorable   State = "unscorable"    // many clips in a row could not be scored
-	StateDisarmed     State = "disarmed"      // outside the armed hours
-	// StatePausedOverload is a camera that is passed over for ten seconds, since the machine cannot decode all of them at a time.
+	StateConnecting State = "connecting" // for the first time or again
+	StateLive       State = "live"       // pictures come and are judged
+	StateStalled    State = "stalled"    // connected, but no picture came for a while
+	StateFrozen     State = "frozen"     // the same picture comes again and again
+	StateFailing    State = "failing"    // the source failed and will be tried again
+	// pictures come at another rate than the calibration's: scored, alerts are held
+	StateRateMismatch State = "rate_mismatch"
+	// pictures are of another size than the calibration's: scored, alerts are held
+	StateSizeMismatch State = "size_mismatch"
+	StateNoClips      State = "no_clips"   // pictures come, but never enough in a row to make a clip
+	StateUnscorable   State = "unscorable" // many clips in a row could not be scored
+	StateDisarmed     State = "disarmed"   // outside the armed hours
+	// StatePausedOverload is a camera that is passed over for ten seconds, since the machine cannot decode all of them
+	// at a time.
 	StatePausedOverload State = "paused_overload"
 	StateEnded          State = "ended"   // a recording came to its end
 	StateFailed         State = "failed"  // given up; Detail says why
 	StateStopped        State = "stopped" // vigil is stopping
 )
 
-// Watched reports whether a camera in this state is being watched as it was told to: what it shows is judged, or it is outside its armed
-// hours. Of a state that it does not know it says that it is not.
+// Watched reports whether a camera in this state is being watched as it was told to: what it shows is judged, or it is
+// outside its armed hours. Of a state that it does not know it says that it is not.
 func (s State) Watched() bool { return s == StateLive || s == StateDisarmed }
 
 // EncodeScore makes the message of a score: a CloudEvent of type vigil.score.
@@ -62,7 +65,9 @@ func EncodeScore(s Score) ([]byte, error) {
 		return nil, fmt.Errorf("encode score: %w", err)
 	}
 	if !finite(s.Error) || !finite(s.StreamSeconds) || s.Regularity != nil && !finite(*s.Regularity) {
-		return nil, fmt.Errorf("encode score of camera %s, frame %d: error, regularity and stream time must be finite numbers", s.Camera, s.Frame)
+		return nil, fmt.Errorf(
+			"encode score of camera %s, frame %d: error, regularity and stream time must be finite numbers",
+			s.Camera, s.Frame)
 	}
 	return seal(NewID(), TypeScore, s.Camera, "", s.Wall, s)
 }

@@ -10,7 +10,10 @@ import (
 
 func TestScoreRoundTrips(t *testing.T) {
 	zero := 0.0
-	s := Score{Camera: "yard", Frame: 8, StreamSeconds: 0.32, Wall: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), Error: 0.02, ClipsSkipped: 3}
+	s := Score{
+		Camera: "yard", Frame: 8, StreamSeconds: 0.32, Wall: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC),
+		Error: 0.02, ClipsSkipped: 3,
+	}
 	for _, regularity := range []*float64{nil, &zero} {
 		s.Regularity = regularity
 		message, err := EncodeScore(s)
@@ -29,7 +32,12 @@ func TestScoreRoundTrips(t *testing.T) {
 
 func TestScoreRefusesWhatIsNoNumber(t *testing.T) {
 	nan := math.NaN()
-	for _, s := range []Score{{Camera: "a", Error: nan}, {Camera: "a", Regularity: &nan}, {Camera: "a", StreamSeconds: nan}, {Camera: "a.b"}} {
+	for _, s := range []Score{
+		{Camera: "a", Error: nan},
+		{Camera: "a", Regularity: &nan},
+		{Camera: "a", StreamSeconds: nan},
+		{Camera: "a.b"},
+	} {
 		if message, err := EncodeScore(s); err == nil {
 			t.Errorf("encoded %s", message)
 		}
@@ -37,7 +45,10 @@ func TestScoreRefusesWhatIsNoNumber(t *testing.T) {
 }
 
 func TestStatusRoundTrips(t *testing.T) {
-	s := Status{Camera: "yard", State: StateFailing, Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Detail: "no frame for 10 s"}
+	s := Status{
+		Camera: "yard", State: StateFailing, Wall: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
+		Detail: "no frame for 10 s",
+	}
 	message, err := EncodeStatus(s)
 	if err != nil {
 		t.Fatal(err)
@@ -52,8 +63,10 @@ func TestStatusRoundTrips(t *testing.T) {
 
 func TestStateWatched(t *testing.T) {
 	for s, want := range map[State]bool{
-		StateConnecting: false, StateLive: true, StateStalled: false, StateFrozen: false, StateFailing: false, StateRateMismatch: false,
-		StateSizeMismatch: false, StateNoClips: false, StateUnscorable: false, StatePausedOverload: false, StateDisarmed: true, StateEnded: false, StateFailed: false,
+		StateConnecting: false, StateLive: true, StateStalled: false, StateFrozen: false, StateFailing: false,
+		StateRateMismatch: false,
+		StateSizeMismatch: false, StateNoClips: false, StateUnscorable: false, StatePausedOverload: false,
+		StateDisarmed: true, StateEnded: false, StateFailed: false,
 		StateStopped: false, "of a later program": false,
 	} {
 		if got := s.Watched(); got != want {
@@ -63,7 +76,10 @@ func TestStateWatched(t *testing.T) {
 }
 
 func TestStorageRoundTrips(t *testing.T) {
-	want := Storage{State: StorageFailing, Wall: time.Date(2026, 3, 14, 22, 5, 9, 0, time.UTC), Detail: "no space left on device", FreeBytes: 4096}
+	want := Storage{
+		State: StorageFailing, Wall: time.Date(2026, 3, 14, 22, 5, 9, 0, time.UTC),
+		Detail: "no space left on device", FreeBytes: 4096,
+	}
 	message, err := EncodeStorage(want)
 	if err != nil {
 		t.Fatal(err)

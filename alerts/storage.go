@@ -9,8 +9,8 @@ import (
 // StorageSubject is where it is said that alerts cannot be stored, and that they can again.
 const StorageSubject = "vigil.storage"
 
-// Storage is whether alerts can be stored. It is published when that changes, again each half minute while they cannot, once more when they can, and kept
-// by nobody.
+// Storage is whether alerts can be stored. It is published when that changes, again each half minute while they
+// cannot, once more when they can, and kept by nobody.
 type Storage struct {
 	State     StorageState `json:"state"`
 	Wall      time.Time    `json:"wall"`             // when the state began
@@ -20,7 +20,8 @@ type Storage struct {
 	FailedSeconds float64 `json:"failed_seconds,omitempty"`
 	// SetAside is how many alerts are set aside now since a way out refuses them, and wait for a person.
 	SetAside uint64 `json:"set_aside,omitempty"`
-	// PassedOver is how many messages in the stream of alerts went nowhere since vigil started, for each way: vigil did not store them.
+	// PassedOver is how many messages in the stream of alerts went nowhere since vigil started, for each way: vigil
+	// did not store them.
 	PassedOver uint64 `json:"passed_over,omitempty"`
 	// Missing is how many stored alerts have been found missing since vigil started.
 	Missing uint64 `json:"missing,omitempty"`

@@ -2,16 +2,19 @@ package alerts
 
 import "fmt"
 
-// DecodeStored reads a message as it is stored under a subject and with an id of its own: it is an alert only where these agree with what it says.
+// DecodeStored reads a message as it is stored under a subject and with an id of its own: it is an alert only where
+// these agree with what it says.
 func DecodeStored(subject, id string, message []byte) (Alert, error) {
 	a, err := Decode(message)
 	switch {
 	case err != nil:
 		return Alert{}, err
 	case a.Subject() != subject:
-		return Alert{}, fmt.Errorf("decode alert: it is stored under %q, and says that it belongs under %q", subject, a.Subject())
+		return Alert{}, fmt.Errorf("decode alert: it is stored under %q, and says that it belongs under %q", subject,
+			a.Subject())
 	case a.MessageID() != id:
-		return Alert{}, fmt.Errorf("decode alert: it is stored with the id %q, and says that its id is %q", id, a.MessageID())
+		return Alert{}, fmt.Errorf("decode alert: it is stored with the id %q, and says that its id is %q", id,
+			a.MessageID())
 	}
 	return a, nil
 }

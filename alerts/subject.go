@@ -84,5 +84,6 @@ func cameraRune(r rune) bool {
 
 // looksLikeExtension keeps the last part of 10.0.0.7 or street.2024 from being taken for a file type.
 func looksLikeExtension(ext string) bool {
-	return len(ext) >= 2 && len(ext) <= 5 && strings.ContainsFunc(ext[1:], func(r rune) bool { return r < '0' || r > '9' })
+	return len(ext) >= 2 && len(ext) <= 5 && strings.ContainsFunc(ext[1:],
+		func(r rune) bool { return r < '0' || r > '9' })
 }

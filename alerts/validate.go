@@ -17,7 +17,10 @@ var (
 
 // Fields without which a message says too little, by the kind of alert.
 var (
-	requiredFields  = []string{"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak", "duration_seconds", "model", "source", "gap_before"}
+	requiredFields = []string{
+		"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak",
+		"duration_seconds", "model", "source", "gap_before",
+	}
 	requiredReading = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
 	requiredEnd     = []string{"end", "end_reason"}
 	requiredMoment  = []string{"wall", "stream_seconds", "frame"}
@@ -33,7 +36,8 @@ func (a Alert) Validate() error {
 		c.that(false, "alert_id is %q: must be a ULID", a.ID)
 	}
 	c.that(a.Seq >= 0, "seq is %d: counts from 0", a.Seq)
-	c.that(slices.Contains([]Phase{PhaseStart, PhaseUpdate, PhaseEnd}, a.Phase), "phase is %q: must be start, update or end", a.Phase)
+	c.that(slices.Contains([]Phase{PhaseStart, PhaseUpdate, PhaseEnd}, a.Phase),
+		"phase is %q: must be start, update or end", a.Phase)
 	c.that(a.Kind == KindAnomaly || a.Kind == KindUntrusted, "kind is %q: must be anomaly or untrusted", a.Kind)
 	if err := ValidCamera(a.Camera); err != nil {
 		c.that(false, "camera: %w", err)
@@ -42,7 +46,8 @@ func (a Alert) Validate() error {
 	c.moment("peak", a.Peak)
 	if a.Phase == PhaseEnd {
 		c.that(a.End != nil, "end is missing in an end message")
-		c.that(reasonForm.MatchString(string(a.EndReason)), "end_reason is %q: must be a reason such as calm", a.EndReason)
+		c.that(reasonForm.MatchString(string(a.EndReason)), "end_reason is %q: must be a reason such as calm",
+			a.EndReason)
 	} else {
 		c.that(a.End == nil, "end is set in a message that is not an end")
 		c.that(a.EndReason == "", "end_reason is set in a message that is not an end")
@@ -64,7 +69,8 @@ func (a Alert) Validate() error {
 		c.number("threshold", r.Threshold, math.Inf(1))
 		c.number("severity", r.Severity, 1)
 	}
-	c.that(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width, a.Source.Height)
+	c.that(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width,
+		a.Source.Height)
 	c.number("source.fps", a.Source.FPS, math.Inf(1))
 	if l := a.Latency; l != nil {
 		c.number("latency.capture_ms", l.CaptureMS, math.Inf(1))
@@ -75,13 +81,17 @@ func (a Alert) Validate() error {
 	for i, e := range a.Evidence {
 		c.evidence(i, e)
 	}
-	c.that(len(a.EvidencePending) == 0 || a.Phase == PhaseEnd, "evidence_pending is set in a message that is not an end")
+	c.that(len(a.EvidencePending) == 0 ||
+		a.Phase == PhaseEnd, "evidence_pending is set in a message that is not an end")
 	for i, e := range a.EvidencePending {
-		c.that(reasonForm.MatchString(string(e.Kind)) && e.Bucket != "" && e.Name != "", "evidence_pending[%d] must have a kind, a bucket and a name", i)
+		c.that(reasonForm.MatchString(string(e.Kind)) && e.Bucket != "" &&
+			e.Name != "", "evidence_pending[%d] must have a kind, a bucket and a name", i)
 	}
-	c.that(len(a.EvidenceMissing) == 0 || a.Phase == PhaseEnd, "evidence_missing is set in a message that is not an end")
+	c.that(len(a.EvidenceMissing) == 0 ||
+		a.Phase == PhaseEnd, "evidence_missing is set in a message that is not an end")
 	for i, e := range a.EvidenceMissing {
-		c.that(reasonForm.MatchString(string(e.Kind)) && reasonForm.MatchString(e.Reason), "evidence_missing[%d] must have a kind and a reason", i)
+		c.that(reasonForm.MatchString(string(e.Kind)) && reasonForm.MatchString(e.Reason),
+			"evidence_missing[%d] must have a kind and a reason", i)
 	}
 	return c.err()
 }
@@ -152,7 +162,8 @@ func (c *check) number(name string, v, most float64) {
 
 func (c *check) moment(name string, m Moment) {
 	c.that(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or no time of ours", name)
-	c.that(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0), "%s.stream_seconds is %v: must be a number", name, m.StreamSeconds)
+	c.that(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0), "%s.stream_seconds is %v: must be a number",
+		name, m.StreamSeconds)
 }
 
 func (c *check) box(i int, b Box) {

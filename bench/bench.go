@@ -1,6 +1,6 @@
-// Package bench measures how fast this machine scores and learns, against the most that its cores can do: the same run measures, in
-// turns with the work, how many products a second all threads reach when they do nothing else. What comes out is a Result, as
-// numbers, as a table and as a roofline plot.
+// Package bench measures how fast this machine scores and learns, against the most that its cores can do: the same run
+// measures, in turns with the work, how many products a second all threads reach when they do nothing else. What comes
+// out is a Result, as numbers, as a table and as a roofline plot.
 package bench
 
 import (
@@ -40,7 +40,8 @@ func FindSet(name string) (*kernel.Set, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("instruction set %q is not to be had here, this machine has %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("instruction set %q is not to be had here, this machine has %s", name,
+		strings.Join(names, ", "))
 }
 
 // Run measures. It ends early, with ctx's error, once ctx is done.
@@ -68,7 +69,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	o.Progress("the machine's peak")
 	yard := NewYardstick(o.Threads)
 	r := &Result{
-		ISA: o.Set.Name, PeakISA: yard.ISA(), Threads: yard.Threads(), CPU: cpuName(), Seed: o.Seed, Presets: map[string]*Preset{},
+		ISA: o.Set.Name, PeakISA: yard.ISA(), Threads: yard.Threads(), CPU: cpuName(), Seed: o.Seed,
+		Presets:   map[string]*Preset{},
 		Bandwidth: Bandwidth(yard.Threads()),
 	}
 	for _, spec := range specs {
@@ -85,7 +87,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return r, nil
 }
 
-// Weights draws weights as the authors' code does before training, so that the arithmetic meets values of the usual size.
+// Weights draws weights as the authors' code does before training, so that the arithmetic meets values of the usual
+// size.
 func Weights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	w, err := model.NewWeights(spec)
 	if err != nil {

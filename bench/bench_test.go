@@ -26,8 +26,12 @@ func quick(t *testing.T, o Options) *Result {
 
 func TestRun(t *testing.T) {
 	var said []string
-	r := quick(t, Options{Presets: []string{"micro", "tiny", "micro"}, Threads: 2, Progress: func(what string) { said = append(said, what) }})
-	if r.ISA != kernel.Best().Name || r.Threads != 2 || r.Peak <= 0 || r.PeakBest < r.Peak || r.Bandwidth <= 0 || r.CPU == "" {
+	r := quick(t, Options{
+		Presets: []string{"micro", "tiny", "micro"}, Threads: 2,
+		Progress: func(what string) { said = append(said, what) },
+	})
+	if r.ISA != kernel.Best().Name || r.Threads != 2 || r.Peak <= 0 || r.PeakBest < r.Peak || r.Bandwidth <= 0 ||
+		r.CPU == "" {
 		t.Errorf("%+v", r)
 	}
 	if got := strings.Join(r.Names(), " "); got != "tiny micro" {
@@ -76,7 +80,10 @@ func TestRun(t *testing.T) {
 	if err := r.Print(&table); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"preset micro", "transposed conv decoder.9", "all of it", "cameras at 10 fps", "batch 4"} {
+	for _, want := range []string{
+		"preset micro", "transposed conv decoder.9", "all of it", "cameras at 10 fps",
+		"batch 4",
+	} {
 		if !strings.Contains(table.String(), want) {
 			t.Errorf("%q is not in\n%s", want, &table)
 		}
@@ -97,7 +104,8 @@ func TestRunOnASet(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	if _, err := Run(context.Background(), Options{Presets: []string{"huge"}}); err == nil || !strings.Contains(err.Error(), "known are paper") {
+	if _, err := Run(context.Background(), Options{Presets: []string{"huge"}}); err == nil ||
+		!strings.Contains(err.Error(), "known are paper") {
 		t.Errorf("%v", err)
 	}
 	if _, err := FindSet("sse"); err == nil || !strings.Contains(err.Error(), "this machine has go") {

@@ -43,7 +43,8 @@ func measure(ctx context.Context, spec model.Spec, o Options, y *Yardstick) (*Pr
 	case known && need > free:
 		p.note("a step of %d clips is left out: it needs about %s, %s is free", batch, bytesText(need), bytesText(free))
 	case !known && need > 4<<30:
-		p.note("a step of %d clips is left out: it needs about %s, and how much is free is not known here", batch, bytesText(need))
+		p.note("a step of %d clips is left out: it needs about %s, and how much is free is not known here", batch,
+			bytesText(need))
 	default:
 		o.Progress(fmt.Sprintf("%s: a training step of %d clips", spec.Preset, batch))
 		p.Step4, err = step(ctx, w, batch, work, o, y)
@@ -172,14 +173,15 @@ func step(ctx context.Context, w *model.Weights, batch int, work float64, o Opti
 		}
 		out.Parts = append(out.Parts, StepPart{
 			Name: part.Name, GFLOP: part.Work / 1e9,
-			Forward: seconds(part.Forward), Weights: seconds(part.Weights), Input: seconds(part.Input), Other: seconds(part.Other),
+			Forward: seconds(part.Forward), Weights: seconds(part.Weights), Input: seconds(part.Input),
+			Other: seconds(part.Other),
 		})
 	}
 	return out, nil
 }
 
-// heldBytes is what the program holds on to after everything else has been given back. What a finalizer frees goes with the second
-// collection.
+// heldBytes is what the program holds on to after everything else has been given back. What a finalizer frees goes
+// with the second collection.
 func heldBytes() int64 {
 	runtime.GC()
 	runtime.GC()

@@ -42,7 +42,8 @@ type Measure struct {
 	Share   float64 `json:"share"`
 	// Beside is the median over the rounds of the share of the peak that was measured right before and after.
 	Beside float64 `json:"share_beside"`
-	// BestShare is the best round's share of the best peak: on a machine that others use as well, the nearest to an idle machine's.
+	// BestShare is the best round's share of the best peak: on a machine that others use as well, the nearest to an
+	// idle machine's.
 	BestShare float64 `json:"best_share"`
 	Rounds    int     `json:"rounds"`
 }
@@ -55,8 +56,9 @@ type Forward struct {
 	Cameras25      float64 `json:"cameras_at_25_fps"`
 	Bytes          int64   `json:"bytes"` // the model and a scorer
 	Allocs         float64 `json:"allocs"`
-	// Together is the scoring of one clip on each thread at a time, as it may be done for several cameras; nil where the network is too large
-	// for that. Its seconds are a clip's share of the time; each clip takes Threads times as long.
+	// Together is the scoring of one clip on each thread at a time, as it may be done for several cameras; nil where
+	// the network is too large for that. Its seconds are a clip's share of the time; each clip takes Threads times as
+	// long.
 	Together *Measure `json:"together,omitempty"`
 }
 
@@ -84,15 +86,16 @@ type Step struct {
 	Parts []StepPart `json:"parts,omitempty"`
 }
 
-// StepPart is a layer's share of a step, or of what is done beside the layers. Seconds are the median over the rounds, a clip; 0 where there is
-// no such piece.
+// StepPart is a layer's share of a step, or of what is done beside the layers. Seconds are the median over the rounds,
+// a clip; 0 where there is no such piece.
 type StepPart struct {
 	Name    string  `json:"name"`
 	GFLOP   float64 `json:"gflop"` // of each of the three products; 0 beside the layers
 	Forward float64 `json:"forward_seconds"`
 	Weights float64 `json:"weights_seconds"` // their gradient
 	Input   float64 `json:"input_seconds"`   // the gradient toward what the layer was given
-	Other   float64 `json:"other_seconds"`   // batch norm and LeakyReLU, forward and backward; beside the layers all of it
+	// batch norm and LeakyReLU, forward and backward; beside the layers all of it
+	Other float64 `json:"other_seconds"`
 }
 
 // Names lists the presets in the order of model.Presets.

@@ -26,8 +26,9 @@ var Colors = []color.RGBA{
 
 var faint = color.RGBA{R: 225, G: 225, B: 225, A: 255}
 
-// Roofline draws what each layer reaches over how much it computes for a byte that it must move, below the two roofs that the machine
-// has: its memory's bandwidth and its cores' peak (Williams, Waterman and Patterson, 2009). It is a PNG.
+// Roofline draws what each layer reaches over how much it computes for a byte that it must move, below the two roofs
+// that the machine has: its memory's bandwidth and its cores' peak (Williams, Waterman and Patterson, 2009). It is a
+// PNG.
 func (r *Result) Roofline() ([]byte, error) {
 	p := NewPlot()
 	p.Title.Text = fmt.Sprintf("%s, %d threads. Dots: layers; rings: whole clips", r.ISA, r.Threads)
@@ -55,7 +56,11 @@ func (r *Result) Roofline() ([]byte, error) {
 	p.Add(grid)
 	corner := r.Peak / r.Bandwidth
 	start := max(p.X.Min, p.Y.Min/r.Bandwidth)
-	roof, err := plotter.NewLine(plotter.XYs{{X: start, Y: start * r.Bandwidth}, {X: corner, Y: r.Peak}, {X: p.X.Max, Y: r.Peak}})
+	roof, err := plotter.NewLine(plotter.XYs{
+		{X: start, Y: start * r.Bandwidth},
+		{X: corner, Y: r.Peak},
+		{X: p.X.Max, Y: r.Peak},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,10 @@ func (r *Result) Roofline() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		layers.GlyphStyle = draw.GlyphStyle{Color: Colors[i%len(Colors)], Radius: vg.Points(3), Shape: draw.CircleGlyph{}}
+		layers.GlyphStyle = draw.GlyphStyle{
+			Color: Colors[i%len(Colors)], Radius: vg.Points(3),
+			Shape: draw.CircleGlyph{},
+		}
 		whole, err := plotter.NewScatter(clouds[i][:1])
 		if err != nil {
 			return nil, err
@@ -96,7 +104,8 @@ func NewPlot() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
 	for _, style := range []*text.Style{
-		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
+		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label,
+		&p.Legend.TextStyle,
 	} {
 		style.Font.Variant = "Sans"
 	}

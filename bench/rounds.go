@@ -30,7 +30,8 @@ func (s *sampler) full(rounds int) bool {
 	return len(s.seconds) >= rounds || len(s.seconds) >= fewest && s.spent > patience
 }
 
-// round runs the work between two looks at the peak, of which the first may have been taken already. It returns the second.
+// round runs the work between two looks at the peak, of which the first may have been taken already. It returns the
+// second.
 func (s *sampler) round(y *Yardstick, before float64) (after float64, err error) {
 	calls := 0
 	clear(s.laps)
@@ -79,7 +80,8 @@ func (s *sampler) rounds(ctx context.Context, y *Yardstick, n int) error {
 // measure is what the rounds say; the share is filled in when the run's peak is known.
 func (s *sampler) measure() Measure {
 	m := Measure{
-		Seconds: Quantile(s.seconds, 0.5), Low: Quantile(s.seconds, 0.25), High: Quantile(s.seconds, 0.75), Best: Quantile(s.seconds, 0),
+		Seconds: Quantile(s.seconds, 0.5), Low: Quantile(s.seconds, 0.25), High: Quantile(s.seconds, 0.75),
+		Best:   Quantile(s.seconds, 0),
 		Beside: Quantile(s.beside, 0.5), Rounds: len(s.seconds),
 	}
 	m.GFLOPS = s.work / m.Seconds

@@ -9,7 +9,8 @@ import (
 // Print shows the result as tables.
 func (r *Result) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %d threads on %s\n", r.ISA, r.Threads, r.CPU)
-	fmt.Fprintf(w, "peak %.0f GFLOP/s (%s; at best %.0f), memory %.1f GB/s\n", r.Peak, r.PeakISA, r.PeakBest, r.Bandwidth)
+	fmt.Fprintf(w, "peak %.0f GFLOP/s (%s; at best %.0f), memory %.1f GB/s\n", r.Peak, r.PeakISA, r.PeakBest,
+		r.Bandwidth)
 	for _, name := range r.Names() {
 		if err := r.Presets[name].print(w, name, r.Peak); err != nil {
 			return err
@@ -34,7 +35,8 @@ func (p *Preset) print(out io.Writer, name string, peak float64) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t\t%s\t%s\t%s\t\n", label, ms(l.Seconds), ms(l.Best), rate, share, best)
 	}
 	row := func(label string, m *Measure) {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s to %s\t%.1f\t%s\t%s\t\n", label, ms(m.Seconds), ms(m.Best), ms(m.Low), ms(m.High), m.GFLOPS,
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s to %s\t%.1f\t%s\t%s\t\n", label, ms(m.Seconds), ms(m.Best), ms(m.Low),
+			ms(m.High), m.GFLOPS,
 			percent(m.Share), percent(m.BestShare))
 	}
 	row("a clip, all of it", &p.Forward.Measure)
@@ -55,7 +57,8 @@ func (p *Preset) print(out io.Writer, name string, peak float64) error {
 		}
 	}
 	f := p.Forward
-	fmt.Fprintf(out, "%.3g clips/s: with a clip every %d frames %.3g cameras at 10 fps, %.3g at 25 fps\n", f.ClipsPerSecond, Hop, f.Cameras10, f.Cameras25)
+	fmt.Fprintf(out, "%.3g clips/s: with a clip every %d frames %.3g cameras at 10 fps, %.3g at 25 fps\n",
+		f.ClipsPerSecond, Hop, f.Cameras10, f.Cameras25)
 	fmt.Fprintf(out, "holds %s, %.3g allocations a clip", bytesText(f.Bytes), f.Allocs)
 	for _, s := range []*Step{p.Step, p.Step4} {
 		if s != nil {

@@ -12,13 +12,13 @@ import (
 const (
 	// sampleTime is how long a look at the peak takes: long against waking threads, short against the work beside it.
 	sampleTime = 15 * time.Millisecond
-	// pieces is how many pieces each thread's share is cut into. Threads take them in turns, as they take work from a Pool, so one that
-	// the machine lends to somebody else for a while does not hold up the others.
+	// pieces is how many pieces each thread's share is cut into. Threads take them in turns, as they take work from a
+	// Pool, so one that the machine lends to somebody else for a while does not hold up the others.
 	pieces = 64
 )
 
-// Yardstick measures the most that all threads can do at the same time with the machine's widest products, whichever path is being
-// measured.
+// Yardstick measures the most that all threads can do at the same time with the machine's widest products, whichever
+// path is being measured.
 type Yardstick struct {
 	set     *kernel.Set
 	threads int
@@ -74,7 +74,8 @@ const (
 	streams     = 5
 )
 
-// Bandwidth is how many GB/s all threads read and write at the same time when they copy from memory to memory, the best of a few times.
+// Bandwidth is how many GB/s all threads read and write at the same time when they copy from memory to memory, the
+// best of a few times.
 func Bandwidth(threads int) float64 {
 	from, to := make([]byte, streamBytes), make([]byte, streamBytes)
 	for i := 0; i < len(from); i += 4096 {

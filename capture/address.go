@@ -33,10 +33,11 @@ var (
 // escapes says how a user name or a password is written in a URL.
 const escapes = "in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20"
 
-const wanted = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file or a folder"
+const wanted = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file " +
+	"or a folder"
 
-// ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in capitals. Its errors never quote
-// the address, which may hold a password.
+// ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in capitals. Its errors never
+// quote the address, which may hold a password.
 func ParseAddress(s string) (Address, error) {
 	if strings.TrimSpace(s) == "" {
 		return Address{}, errors.New("the address is empty: " + wanted)
@@ -44,7 +45,8 @@ func ParseAddress(s string) (Address, error) {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
 		return Address{}, errors.New("the address has a control character in it: " + wanted)
 	}
-	if trimmed := strings.TrimSpace(s); trimmed != s && (schemeForm.MatchString(trimmed) || devicePaths.MatchString(trimmed)) {
+	if trimmed := strings.TrimSpace(s); trimmed != s && (schemeForm.MatchString(trimmed) ||
+		devicePaths.MatchString(trimmed)) {
 		return Address{}, errors.New("the address begins or ends with a blank; must have none there")
 	}
 	if n, ok := strings.CutPrefix(s, "device:"); ok {
@@ -79,7 +81,8 @@ func checkURL(s string) error {
 	}
 	// With a / ? or # in a password its beginning would be taken for the host, which would be sent the rest of it.
 	if strings.Contains(behind, "@") {
-		return errors.New("the URL has an @ behind its first / ? or #, so what is meant as the password ends there (" + escapes +
+		return errors.New("the URL has an @ behind its first / ? or #, so what is meant as the password ends there (" +
+			escapes +
 			"; an @ of the path or the query is written %40)")
 	}
 	if strings.ContainsFunc(s, unicode.IsSpace) {

@@ -24,7 +24,10 @@ func TestParseAddress(t *testing.T) {
 		{"rtsp://user:p@ss@host:554/s", "rtsp://***@host:554/s", true, ""},
 		{"rtsp://:pw@host/s", "rtsp://***@host/s", true, ""},
 		{"rtsp://user:p%40ss%2F%zz@host/s", "rtsp://***@host/s", true, ""},
-		{"rtsp://host/cam/realmonitor?channel=1&subtype=0", "rtsp://host/cam/realmonitor?channel=1&subtype=0", true, ""},
+		{
+			"rtsp://host/cam/realmonitor?channel=1&subtype=0", "rtsp://host/cam/realmonitor?channel=1&subtype=0", true,
+			"",
+		},
 		{"http://host/?password=geheim&token=abc", "http://host/?password=***&token=***", true, ""},
 		{"http://host/a?abc", "http://host/a?***", true, ""},
 		{"http://host/a#abc", "http://host/a#***", true, ""},
@@ -85,7 +88,8 @@ func TestParseAddress(t *testing.T) {
 				t.Fatal(err)
 			}
 			if a.String() != tt.shown || a.Live() != tt.live || !strings.EqualFold(a.Reveal(), tt.in) {
-				t.Errorf("shown as %q, live %v, revealed as %q; want %q, %v", a, a.Live(), a.Reveal(), tt.shown, tt.live)
+				t.Errorf("shown as %q, live %v, revealed as %q; want %q, %v", a, a.Live(), a.Reveal(),
+					tt.shown, tt.live)
 			}
 		})
 	}
@@ -132,13 +136,18 @@ func everyShape(a Address) string {
 
 // FuzzRedact hides a password where people put them and looks for it in all that is printed.
 func FuzzRedact(f *testing.F) {
-	for _, s := range []string{"geheimnis", "p@ss", "pa/ss", "pa?ss#", "%", "%4", "%zz", "a:b", "x&y=z", "\\", "тайна", "***", "1234567"} {
+	for _, s := range []string{
+		"geheimnis", "p@ss", "pa/ss", "pa?ss#", "%", "%4", "%zz", "a:b", "x&y=z", "\\", "тайна",
+		"***", "1234567",
+	} {
 		f.Add(s)
 	}
 	shapes := []string{
 		"rtsp://user:%sXYZZY%s@host/stream", "rtsp://:%sXYZZY%s@host", "rtsp://%sXYZZY%s@host:554/a@b",
-		"http://host/x?password=%sXYZZY%s&token=1", "http://host/x?a=1&token=%sXYZZY%s", "https://u:p@host/?k=%sXYZZY%s#x",
-		"rtsp://host/user=admin&password=%sXYZZY%s&channel=1", "rtsp://user:%sXYZZY%s@[::1]/", "user:%sXYZZY%s@host/stream",
+		"http://host/x?password=%sXYZZY%s&token=1", "http://host/x?a=1&token=%sXYZZY%s",
+		"https://u:p@host/?k=%sXYZZY%s#x",
+		"rtsp://host/user=admin&password=%sXYZZY%s&channel=1", "rtsp://user:%sXYZZY%s@[::1]/",
+		"user:%sXYZZY%s@host/stream",
 		"rtsp:/user:%sXYZZY%s@host", "ftp://user:%sXYZZY%s@host/x", "./user:%sXYZZY%s@host/stream",
 		"rtsp://user%%3A%sXYZZY%s%%40host/stream",
 	}

@@ -70,8 +70,8 @@ func (v view) apart(w view) float64 {
 	return float64(sum) / float64(n)
 }
 
-// One source gives one picture, however it comes: a file read by GoCV, the same served and read by FFmpeg's libraries, and by GoCV.
-// docs/cameras.md says how far apart they may be.
+// One source gives one picture, however it comes: a file read by GoCV, the same served and read by FFmpeg's libraries,
+// and by GoCV. docs/cameras.md says how far apart they may be.
 func TestReadersAgree(t *testing.T) {
 	const small, bound = "testsrc2=s=64x48:r=10:d=3", 1.5
 	x264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-qp", "18", "-pix_fmt", "yuv420p"}
@@ -93,27 +93,74 @@ func TestReadersAgree(t *testing.T) {
 		{"turned by 90 degrees", turned("90"), 30, [2]int{48, 64}, ""},
 		{"turned by 180 degrees", turned("180"), 30, [2]int{64, 48}, ""},
 		{"turned by 270 degrees", turned("270"), 30, [2]int{48, 64}, ""},
-		{"two tracks, the second is larger", ffmpeg(t, "a.mkv", small, with("-f", "lavfi", "-i", "testsrc=s=128x96:r=10:d=3", "-map", "0", "-map", "1",
-			"-disposition:v:0", "0", "-disposition:v:1", "default")...), 30, [2]int{64, 48}, "2 video tracks: the first is read, 64x48"},
-		{"a cover picture", ffmpeg(t, "a.mp4", small, append([]string{"-i", cover, "-map", "0", "-map", "1", "-c:v:1", "png", "-disposition:v:1", "attached_pic"},
+		{
+			"two tracks, the second is larger",
+			ffmpeg(t, "a.mkv", small, with("-f", "lavfi", "-i", "testsrc=s=128x96:r=10:d=3", "-map", "0", "-map", "1",
+				"-disposition:v:0", "0", "-disposition:v:1", "default")...), 30,
+			[2]int{64, 48},
+			"2 video tracks: the first is read, 64x48",
+		},
+		{"a cover picture", ffmpeg(t, "a.mp4", small, append([]string{
+			"-i", cover, "-map", "0", "-map", "1", "-c:v:1",
+			"png", "-disposition:v:1", "attached_pic",
+		},
 			"-c:v:0", "libx264", "-qp", "18", "-pix_fmt:v:0", "yuv420p")...), 30, [2]int{64, 48}, ""},
-		{"B-frames, mp4", ffmpeg(t, "a.mp4", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p", "-bf", "3"), 30, [2]int{64, 48}, ""},
-		{"B-frames, ts", ffmpeg(t, "a.ts", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p", "-bf", "3"), 30, [2]int{64, 48}, ""},
+		{
+			"B-frames, mp4", ffmpeg(t, "a.mp4", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p",
+				"-bf", "3"),
+			30,
+			[2]int{64, 48},
+			"",
+		},
+		{
+			"B-frames, ts", ffmpeg(t, "a.ts", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p", "-bf", "3"),
+			30,
+			[2]int{64, 48},
+			"",
+		},
 		{"B-frames, avi", ffmpeg(t, "a.avi", small, "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), 30, [2]int{64, 48}, ""},
-		{"variable rate", ffmpeg(t, "a.mkv", small, with("-vf", "select='not(between(n,3,5))'", "-vsync", "vfr")...), 27, [2]int{64, 48}, ""},
-		{"a hole while sound goes on", ffmpeg(t, "a.mkv", small, with("-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'",
-			"-vsync", "passthrough", "-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20")...), 30, [2]int{64, 48}, ""},
+		{
+			"variable rate", ffmpeg(t, "a.mkv", small, with("-vf", "select='not(between(n,3,5))'", "-vsync", "vfr")...),
+			27,
+			[2]int{64, 48},
+			"",
+		},
+		{
+			"a hole while sound goes on", ffmpeg(t, "a.mkv", small,
+				with("-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'",
+					"-vsync", "passthrough", "-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20")...), 30,
+			[2]int{64, 48},
+			"",
+		},
 		{"starts at 20 s", ffmpeg(t, "a.mkv", small, with("-output_ts_offset", "20")...), 30, [2]int{64, 48}, ""},
-		{"sound is longer", ffmpeg(t, "a.mp4", small, with("-f", "lavfi", "-i", "sine=duration=9")...), 30, [2]int{64, 48}, ""},
-		{"full range", ffmpeg(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuvj420p"), 30, [2]int{64, 48}, ""},
-		{"odd sides", ffmpeg(t, "a.mkv", "testsrc=s=67x49:r=10:d=3", "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv444p"), 30, [2]int{67, 49}, ""},
-		{"ten bits", ffmpeg(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p10le"), 30, [2]int{64, 48}, ""},
-		{"interlaced", ffmpeg(t, "a.mkv", small, with("-flags", "+ilme+ildct", "-x264opts", "tff=1")...), 30, [2]int{64, 48}, ""},
+		{
+			"sound is longer", ffmpeg(t, "a.mp4", small, with("-f", "lavfi", "-i", "sine=duration=9")...), 30,
+			[2]int{64, 48},
+			"",
+		},
+		{
+			"full range", ffmpeg(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuvj420p"), 30,
+			[2]int{64, 48},
+			"",
+		},
+		{"odd sides", ffmpeg(t, "a.mkv", "testsrc=s=67x49:r=10:d=3", "-c:v", "libx264", "-qp", "18", "-pix_fmt",
+			"yuv444p"), 30, [2]int{67, 49}, ""},
+		{
+			"ten bits", ffmpeg(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p10le"), 30,
+			[2]int{64, 48},
+			"",
+		},
+		{
+			"interlaced", ffmpeg(t, "a.mkv", small, with("-flags", "+ilme+ildct", "-x264opts", "tff=1")...), 30,
+			[2]int{64, 48},
+			"",
+		},
 		{"motion JPEG", ffmpeg(t, "a.avi", small, "-c:v", "mjpeg", "-q:v", "2"), 30, [2]int{64, 48}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, tt.path) }))
+			server := httptest.NewServer(
+				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, tt.path) }))
 			defer server.Close()
 			file := viewOf(t, tt.path, quick)
 			if len(file.pts) != tt.frames || file.sizes[0] != tt.size || strings.Join(file.notes, "") != tt.note {
@@ -123,8 +170,10 @@ func TestReadersAgree(t *testing.T) {
 				o := quick
 				o.Reader = reader
 				got := viewOf(t, server.URL+"/x", o)
-				if !slices.Equal(got.pts, file.pts) || !slices.Equal(got.sizes, file.sizes) || !slices.Equal(got.cuts, file.cuts) {
-					t.Errorf("%s: %d frames of %v at %v, cuts %v\nfile: %d frames of %v at %v, cuts %v", reader, len(got.pts), got.sizes[:1], got.pts, got.cuts,
+				if !slices.Equal(got.pts, file.pts) || !slices.Equal(got.sizes, file.sizes) ||
+					!slices.Equal(got.cuts, file.cuts) {
+					t.Errorf("%s: %d frames of %v at %v, cuts %v\nfile: %d frames of %v at %v, cuts %v", reader,
+						len(got.pts), got.sizes[:1], got.pts, got.cuts,
 						len(file.pts), file.sizes[:1], file.pts, file.cuts)
 					continue
 				}
@@ -143,11 +192,13 @@ func TestReadersAgree(t *testing.T) {
 
 // A picture that is to be turned stands as players show it.
 func TestUpright(t *testing.T) {
-	plain := ffmpeg(t, "plain.mp4", "testsrc2=s=64x48:r=10:d=0.5", "-vf", "drawbox=w=20:h=10:color=white:t=fill", "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p")
+	plain := ffmpeg(t, "plain.mp4", "testsrc2=s=64x48:r=10:d=0.5", "-vf", "drawbox=w=20:h=10:color=white:t=fill",
+		"-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p")
 	for _, degrees := range []string{"90", "180", "270"} {
 		path := strings.Replace(plain, "plain", degrees, 1)
 		tool(t, "ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-metadata:s:v", "rotate="+degrees, path)
-		want := view{grey: [][]byte{tool(t, "ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-")}}
+		want := view{grey: [][]byte{tool(t, "ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-pix_fmt", "gray",
+			"-f", "rawvideo", "-")}}
 		got := viewOf(t, path, Options{})
 		if len(got.grey[0]) != len(want.grey[0]) || want.apart(got) > 2 {
 			t.Errorf("turned by %s degrees: not as FFmpeg shows it", degrees)

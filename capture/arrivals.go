@@ -2,9 +2,10 @@ package capture
 
 import "time"
 
-// arrivals makes stream times for a live source that has none, as motion JPEG over HTTP: the numbers that FFmpeg makes up for it, 25 a
-// second, say nothing of the camera. The pictures' arrival does, but it trembles with the network and the machine. So each picture is the mean
-// of the recent steps after the one before, a little more or less to follow arrival. Where arrival is too far ahead, after a pause, it is believed.
+// arrivals makes stream times for a live source that has none, as motion JPEG over HTTP: the numbers that FFmpeg makes
+// up for it, 25 a second, say nothing of the camera. The pictures' arrival does, but it trembles with the network and
+// the machine. So each picture is the mean of the recent steps after the one before, a little more or less to follow
+// arrival. Where arrival is too far ahead, after a pause, it is believed.
 type arrivals struct {
 	steps       [32]time.Duration // of arrival, the recent ones
 	count       int               // of these, all since the last pause
@@ -42,7 +43,8 @@ func (a *arrivals) at(now time.Time) time.Duration {
 	a.count++
 	usual := a.usual()
 	follow := time.Duration(arrivalGain * float64(passed-a.last-usual))
-	// A burst of pictures that were held up is told by short steps, never by one that goes back; none is long enough for a gap.
+	// A burst of pictures that were held up is told by short steps, never by one that goes back; none is long enough
+	// for a gap.
 	a.last += max(usual+max(-usual*3/4, min(follow, usual/2)), 1)
 	return a.last
 }

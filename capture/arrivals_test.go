@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// A picture comes when come says so; what is wanted of the times that are made of that is said by the fields. All are milliseconds.
+// A picture comes when come says so; what is wanted of the times that are made of that is said by the fields. All are
+// milliseconds.
 func TestArrivals(t *testing.T) {
 	every := func(n, step int) []int { return slices.Repeat([]int{step}, n) }
 	tests := []struct {
@@ -22,7 +23,8 @@ func TestArrivals(t *testing.T) {
 		{"in bursts of five", slices.Repeat([]int{500, 0, 0, 0, 0}, 20), 450, 190, 20},
 		{"slower from now on", slices.Concat(every(50, 40), every(200, 80)), 60, 95, 39},
 		{"a pause", slices.Concat(every(50, 100), []int{20000}, every(50, 100)), 1, 20000, 99},
-		{"a pause, then all that was held up", slices.Concat(every(50, 100), []int{5000}, every(49, 0), every(300, 100)), 300, 5000, 0},
+		{"a pause, then all that was held up", slices.Concat(every(50, 100), []int{5000}, every(49, 0),
+			every(300, 100)), 300, 5000, 0},
 		{"two at once at the start", slices.Concat(every(1, 0), every(100, 100)), 100, 150, 0},
 	}
 	for _, tt := range tests {

@@ -55,7 +55,8 @@ func spoken(scheme, params string) bool {
 	case "basic":
 		return true
 	case "digest":
-		if m := qopOf.FindStringSubmatch(params); m != nil && !slices.Contains(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' }), "auth") {
+		if m := qopOf.FindStringSubmatch(params); m != nil &&
+			!slices.Contains(strings.FieldsFunc(m[1], func(r rune) bool { return r == ',' || r == ' ' }), "auth") {
 			return false
 		}
 		m := algorithmOf.FindStringSubmatch(params)
@@ -82,6 +83,8 @@ func explainChallenges(headers []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%w: it wants to be authenticated to by %s, which vigil does not speak; set the camera to digest authentication with MD5, or to basic (401)",
+	return fmt.Errorf(
+		"%w: it wants to be authenticated to by %s, which vigil does not speak; set the camera to digest "+
+			"authentication with MD5, or to basic (401)",
 		ErrRefused, strings.Join(names, " or "))
 }

@@ -5,16 +5,17 @@ import (
 	"time"
 )
 
-// clock makes stream times of what a container or a protocol says of its pictures' times. That is a picture's presentation
-// time, in order of display, but some are none: a raw elementary stream has 0 for ever, and the pictures that OpenCV's decoder
-// still holds at the end of a file (as many as it reorders) have 0 too. And some are wrong: recorders stamp single pictures
-// hours ahead, cameras set their clock, counters of 32 or 33 bits begin again.
+// clock makes stream times of what a container or a protocol says of its pictures' times. That is a picture's
+// presentation time, in order of display, but some are none: a raw elementary stream has 0 for ever, and the pictures
+// that OpenCV's decoder still holds at the end of a file (as many as it reorders) have 0 too. And some are wrong:
+// recorders stamp single pictures hours ahead, cameras set their clock, counters of 32 or 33 bits begin again.
 //
-// A leap is judged by the pictures' arrival where the source is live. Whatever a stream's clock says, no picture is there before
-// it was taken: stream time that runs ahead of arrival by more than it ever did has leapt, and so has one that goes back. Its
-// time is then one step after the picture before, or as much later as it came later. A recording has no such witness. There a
-// step forward of less than an hour is a hole, whose length is right, and a step back is passed on; a longer step forward is a
-// cut of unknown length. A time that comes back to where it was before a leap is believed again.
+// A leap is judged by the pictures' arrival where the source is live. Whatever a stream's clock says, no picture is
+// there before it was taken: stream time that runs ahead of arrival by more than it ever did has leapt, and so has one
+// that goes back. Its time is then one step after the picture before, or as much later as it came later. A recording
+// has no such witness. There a step forward of less than an hour is a hole, whose length is right, and a step back is
+// passed on; a longer step forward is a cut of unknown length. A time that comes back to where it was before a leap is
+// believed again.
 type clock struct {
 	live  bool          // arrival says something about the stream's time
 	began time.Time     // when the source was opened
@@ -43,13 +44,14 @@ const (
 	clockDrift = 1000
 )
 
-// wraps are the periods of counters that begin again: 33 bits of MPEG-TS and 32 of RTP at 90 kHz, 32 of FLV's milliseconds.
+// wraps are the periods of counters that begin again: 33 bits of MPEG-TS and 32 of RTP at 90 kHz, 32 of FLV's
+// milliseconds.
 var wraps = []time.Duration{
 	(1 << 33) * time.Second / 90000, (1 << 32) * time.Second / 90000, (1 << 32) * time.Millisecond,
 }
 
-// at gives the time of the next picture since the first one, which came at now. Where the reported time stands still the last
-// time plus one step is given. A cut means that an unknown time lies between this picture and the one before.
+// at gives the time of the next picture since the first one, which came at now. Where the reported time stands still
+// the last time plus one step is given. A cut means that an unknown time lies between this picture and the one before.
 func (c *clock) at(raw time.Duration, now time.Time) (pts time.Duration, cut bool) {
 	c.count++
 	elapsed := now.Sub(c.arrived)
@@ -81,7 +83,8 @@ func (c *clock) at(raw time.Duration, now time.Time) (pts time.Duration, cut boo
 			return back, cut
 		}
 		pts = c.mend(raw, elapsed)
-		c.fresh = c.live // the next picture says whether this was a single one with a wrong time, or something is missing
+		// the next picture says whether this was a single one with a wrong time, or something is missing
+		c.fresh = c.live
 	}
 	c.witness(pts, now, elapsed)
 	return pts, cut
@@ -107,7 +110,8 @@ func (c *clock) witness(pts time.Duration, now time.Time, elapsed time.Duration)
 	c.ahead = min(now.Sub(c.began)-pts, c.ahead+elapsed/clockDrift)
 }
 
-// goneBack gives the time of a picture whose reported time continues the one before the last leap, or whose counter began again.
+// goneBack gives the time of a picture whose reported time continues the one before the last leap, or whose counter
+// began again.
 func (c *clock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
 	fits := func(offset time.Duration) bool {
 		step := raw + offset - c.last
@@ -157,7 +161,9 @@ func (c *clock) note() string {
 	c.noted = true
 	leap := c.farther.Round(time.Millisecond)
 	if c.live {
-		return fmt.Sprintf("the stream's clock leaps (the first time by %v), which the pictures' arrival does not bear out: its times are mended", leap)
+		return fmt.Sprintf(
+			"the stream's clock leaps (the first time by %v), which the pictures' arrival does not bear out: its "+
+				"times are mended", leap)
 	}
 	return fmt.Sprintf("the recording's clock leaps by %v: taken for a cut of unknown length", leap)
 }

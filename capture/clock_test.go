@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// What a stream's clock says that cannot be is not believed of a live source, and is a cut in a recording. A reading is
-// "reported", or "reported@arrival" where the picture does not come one step after the one before; what comes out is the time
-// given, with a ! for a cut. All are milliseconds, the usual step is 40.
+// What a stream's clock says that cannot be is not believed of a live source, and is a cut in a recording. A reading
+// is "reported", or "reported@arrival" where the picture does not come one step after the one before; what comes out
+// is the time given, with a ! for a cut. All are milliseconds, the usual step is 40.
 func TestClockLeaps(t *testing.T) {
 	const wrap33, wrap32 = 95443718, 47721859
 	tests := []struct {
@@ -21,7 +21,12 @@ func TestClockLeaps(t *testing.T) {
 		{"one picture far ahead", true, []int{0, 40, 37600080, 120, 160}, nil, "[0 40 80 120 160]"},
 		{"one picture far ahead, file", false, []int{0, 40, 37600080, 120, 160}, nil, "[0 40 80! 120 160]"},
 		{"again and again", true, []int{0, 40, 37600080, 120, 160, 37600200, 240}, nil, "[0 40 80 120 160 200 240]"},
-		{"again and again, file", false, []int{0, 40, 37600080, 120, 160, 37600200, 240}, nil, "[0 40 80! 120 160 200! 240]"},
+		{
+			"again and again, file", false,
+			[]int{0, 40, 37600080, 120, 160, 37600200, 240},
+			nil,
+			"[0 40 80! 120 160 200! 240]",
+		},
 		{"a clock that is set", true, []int{0, 40, 37600080, 37600120, 37600160}, nil, "[0 40 80 120! 160]"},
 		{"a clock that is set, file", false, []int{0, 40, 37600080, 37600120, 37600160}, nil, "[0 40 80! 120 160]"},
 		{"set back", true, []int{100000, 100040, 1000, 1040}, nil, "[0 40 80! 120]"},
@@ -29,15 +34,40 @@ func TestClockLeaps(t *testing.T) {
 		{"the first one far ahead", true, []int{90000000, 0, 40, 80}, nil, "[0 40 80 120]"},
 		{"the first one untimed", true, []int{0, 90000000, 90000040}, nil, "[0 40 80]"},
 		{"the first one untimed, file", false, []int{0, 90000000, 90000040}, nil, "[0 40 80]"},
-		{"lost pictures, as late as their time", true, []int{0, 40, 30040, 30080}, []int{0, 40, 30040, 30080}, "[0 40 30040 30080]"},
-		{"a stall, then all that was held up", true, []int{0, 40, 80, 120, 5080}, []int{0, 40, 6000, 6001, 6002}, "[0 40 80 120 5080]"},
-		{"a leap while pictures are lost", true, []int{0, 40, 99000040, 99000080}, []int{0, 40, 8040, 8080}, "[0 40 8040 8080!]"},
+		{
+			"lost pictures, as late as their time", true,
+			[]int{0, 40, 30040, 30080},
+			[]int{0, 40, 30040, 30080},
+			"[0 40 30040 30080]",
+		},
+		{
+			"a stall, then all that was held up", true,
+			[]int{0, 40, 80, 120, 5080},
+			[]int{0, 40, 6000, 6001, 6002},
+			"[0 40 80 120 5080]",
+		},
+		{
+			"a leap while pictures are lost", true,
+			[]int{0, 40, 99000040, 99000080},
+			[]int{0, 40, 8040, 8080},
+			"[0 40 8040 8080!]",
+		},
 		{"a hole in a recording", false, []int{0, 40, 120040, 120080}, nil, "[0 40 120040 120080]"},
-		{"a recording as fast as it comes", true, []int{0, 40, 80, 60080, 60120}, []int{0, 1, 2, 3, 4}, "[0 40 80 60080 60120]"},
+		{
+			"a recording as fast as it comes", true,
+			[]int{0, 40, 80, 60080, 60120},
+			[]int{0, 1, 2, 3, 4},
+			"[0 40 80 60080 60120]",
+		},
 		{"33 bits begin again", true, []int{wrap33 - 80, wrap33 - 40, 0, 40}, nil, "[0 40 80 120]"},
 		{"33 bits begin again, file", false, []int{wrap33 - 80, wrap33 - 40, 0, 40}, nil, "[0 40 80 120]"},
 		{"32 bits begin again", true, []int{wrap32 - 80, wrap32 - 40, 0, 40}, nil, "[0 40 80 120]"},
-		{"32 bits of milliseconds begin again, with a hole", false, []int{1<<32 - 80, 1<<32 - 40, 1000, 1040}, nil, "[0 40 1080 1120]"},
+		{
+			"32 bits of milliseconds begin again, with a hole", false,
+			[]int{1<<32 - 80, 1<<32 - 40, 1000, 1040},
+			nil,
+			"[0 40 1080 1120]",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

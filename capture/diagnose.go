@@ -27,7 +27,8 @@ func explainFile(path string) error {
 	head = head[:n]
 	if n >= 12 && string(head[4:8]) == "ftyp" {
 		if !hasBox(f, "moov") {
-			return errors.New("this is an mp4 without its index (moov): " + ErrTruncated.Error() + ", or it was never finished")
+			return errors.New("this is an mp4 without its index (moov): " + ErrTruncated.Error() +
+				", or it was never finished")
 		}
 		return errors.New("this is an mp4, but with sound only, or in a coding that this FFmpeg does not know")
 	}
@@ -37,7 +38,8 @@ func explainFile(path string) error {
 	case strings.HasPrefix(kind, "audio/"):
 		return errors.New("this is sound only (" + kind + ")")
 	case strings.HasPrefix(kind, "video/"):
-		return errors.New("this is " + kind + ", but damaged, or with sound only, or in a coding that this FFmpeg does not know")
+		return errors.New("this is " + kind +
+			", but damaged, or with sound only, or in a coding that this FFmpeg does not know")
 	}
 	return nil
 }
@@ -58,7 +60,8 @@ func hasBox(f io.ReadSeeker, name string) bool {
 		}
 		size := int64(binary.BigEndian.Uint32(head[:4]))
 		if size == 1 {
-			size = int64(binary.BigEndian.Uint64(head[8:])) //nolint:gosec // A size that is too large ends the walk below.
+			size = int64(
+				binary.BigEndian.Uint64(head[8:])) //nolint:gosec // A size that is too large ends the walk below.
 		}
 		if size < 8 || at > 1<<60-size {
 			return false

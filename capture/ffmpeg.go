@@ -20,9 +20,9 @@ import (
 	"unsafe"
 )
 
-// libav reads a camera's URL with FFmpeg's own libraries. OpenCV reads through them too, but it converts every picture to
-// BGR, which takes longer than decoding it, hides the reason of a failure, and goes on with garbage when a stream changes
-// its size.
+// libav reads a camera's URL with FFmpeg's own libraries. OpenCV reads through them too, but it converts every picture
+// to BGR, which takes longer than decoding it, hides the reason of a failure, and goes on with garbage when a stream
+// changes its size.
 type libav struct {
 	notes
 	s       *C.vigil_source
@@ -81,18 +81,25 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		case large != nil:
 			return nil, Info{}, large
 		}
-		if err := (tracks{videos: int(info.tracks), covers: int(info.covers), sounds: int(info.sounds)}).check(); err != nil {
+		if err := (tracks{
+			videos: int(info.tracks), covers: int(info.covers),
+			sounds: int(info.sounds),
+		}).check(); err != nil {
 			return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
 		}
 		return nil, Info{}, explainCode(ctx, addr, code, o)
 	}
 	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads, v.still = int(info.threads), info.still != 0
-	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)), o.KnownFPS)}
+	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)),
+		o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error
-		return nil, Info{}, fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v (where the camera's key frames, its I-frame interval or "+
-			"GOP, are farther apart, set them to 1 to 4 s in the camera, or raise open_timeout): %w", v.info.Width, v.info.Height, o.OpenTimeout, errNoVideo)
+		return nil, Info{},
+			fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v (where the camera's key frames, its "+
+				"I-frame interval or "+
+				"GOP, are farther apart, set them to 1 to 4 s in the camera, or raise open_timeout): %w", v.info.Width,
+				v.info.Height, o.OpenTimeout, errNoVideo)
 	}
 	if info.timed == 0 && info.recorded == 0 {
 		v.arrive, v.info.FPS = new(arrivals), 0
@@ -148,7 +155,8 @@ func call(f func(...*C.char) C.int, args ...string) C.int {
 	return f(cs...)
 }
 
-// stopWith breaks off what FFmpeg does when ctx ends; the function that it returns must be called before the source is freed.
+// stopWith breaks off what FFmpeg does when ctx ends; the function that it returns must be called before the source is
+// freed.
 func (v *libav) stopWith(ctx context.Context) func() {
 	broken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -218,19 +226,24 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 	case large != nil:
 		return fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large)
 	case code == C.vigil_exit && v.waits > 0 && v.count == 0:
-		return fmt.Errorf("%w after 0 frames: no key frame came within %v, although video did: the camera's key frames (I-frame interval, GOP) are farther apart, "+
-			"or it sends none; set them to 1 to 4 s in the camera, or raise read_timeout", ErrLost, time.Duration(v.waits+1)*v.timeout)
+		return fmt.Errorf(
+			"%w after 0 frames: no key frame came within %v, although video did: the camera's key frames (I-frame "+
+				"interval, GOP) are farther apart, "+
+				"or it sends none; set them to 1 to 4 s in the camera, or raise read_timeout", ErrLost,
+			time.Duration(v.waits+1)*v.timeout)
 	case code == C.vigil_exit:
 		return fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout)
 	case code == C.vigil_eof && v.count == 1 && v.still:
-		return fmt.Errorf("%w: this address gives a single picture and no stream; the camera's video has another one", ErrLost)
+		return fmt.Errorf("%w: this address gives a single picture and no stream; the camera's video has another one",
+			ErrLost)
 	case code == C.vigil_eof:
 		return fmt.Errorf("%w after %d frames: the other side hung up", ErrLost, v.count)
 	}
 	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, reason(code))
 }
 
-// readOn decodes the next picture. While packets come it waits for the first key frame for longer than the read timeout.
+// readOn decodes the next picture. While packets come it waits for the first key frame for longer than the read
+// timeout.
 func (v *libav) readOn(p *C.vigil_picture) C.int {
 	for {
 		code := C.vigil_read(v.s, C.int64_t(v.timeout.Microseconds()), KeyFrameWaits-1, p)
@@ -238,7 +251,8 @@ func (v *libav) readOn(p *C.vigil_picture) C.int {
 			return code
 		}
 		if v.waits++; v.waiting != nil {
-			v.waiting(fmt.Sprintf("video comes, but no key frame within %v: it is waited for up to %v", v.timeout, KeyFrameWaits*v.timeout))
+			v.waiting(fmt.Sprintf("video comes, but no key frame within %v: it is waited for up to %v", v.timeout,
+				KeyFrameWaits*v.timeout))
 		}
 	}
 }
@@ -298,7 +312,8 @@ func explainCode(ctx context.Context, addr Address, code C.int, o Options) error
 		return explainStatus(404, login)
 	}
 	switch errno := syscall.Errno(-code); errno { //nolint:gosec // FFmpeg's own codes are far from the system's.
-	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EPIPE:
+	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ECONNRESET, syscall.ETIMEDOUT,
+		syscall.EPIPE:
 		return fmt.Errorf("no connection: %w", errno)
 	}
 	if err := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); err != nil {

@@ -78,7 +78,9 @@ func (d *folder) sample() error {
 	}
 	if deep > 0 && most>>14 == 0 {
 		d.depth = max(8, (bits.Len16(most)+1)/2*2)
-		d.once(fmt.Sprintf("images of 16 bits of which only %d are used, as far as %d of them show (the highest value is %d): the highest of %d bits is taken for white",
+		d.once(fmt.Sprintf(
+			"images of 16 bits of which only %d are used, as far as %d of them show (the highest value is %d): the "+
+				"highest of %d bits is taken for white",
 			d.depth, deep, most, d.depth))
 	}
 	return nil
@@ -96,7 +98,8 @@ func (d *folder) read(_ context.Context, f *Frame) error {
 		return err
 	}
 	if f.Width != d.size[0] || f.Height != d.size[1] {
-		d.once(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip goes across it", filepath.Base(d.paths[d.next]), f.Width, f.Height, d.size[0], d.size[1]))
+		d.once(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip goes across it", filepath.Base(d.paths[d.next]),
+			f.Width, f.Height, d.size[0], d.size[1]))
 	}
 	d.skip = d.missing[d.next]
 	d.time += d.skip
@@ -157,7 +160,8 @@ func (d *folder) copyDeep(path string, f *Frame, m *gocv.Mat) error {
 		f.Pix = append(f.Pix, byte(v))
 	}
 	if white > 0 {
-		d.once(fmt.Sprintf("%s has values above %d bits, which are made white: the images looked at before had none", filepath.Base(path), d.depth))
+		d.once(fmt.Sprintf("%s has values above %d bits, which are made white: the images looked at before had none",
+			filepath.Base(path), d.depth))
 	}
 	return nil
 }

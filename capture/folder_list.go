@@ -10,8 +10,9 @@ import (
 
 var imageKinds = []string{".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm"}
 
-// listImages gives the paths of the images of a folder in natural order. Hidden files and what is no image by its
-// name are passed over. What has an image's name and is no file is refused before it is opened: a named pipe would not come to an end.
+// listImages gives the paths of the images of a folder in natural order. Hidden files and what is no image by its name
+// are passed over. What has an image's name and is no file is refused before it is opened: a named pipe would not come
+// to an end.
 func listImages(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {

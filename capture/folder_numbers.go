@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// missingNumbers gives how many numbers are missing before each of the names, which are in natural order, and a note of which.
-// The number is the last one in a name without its ending; it counts where all else is equal. Frames may be numbered in steps.
+// missingNumbers gives how many numbers are missing before each of the names, which are in natural order, and a note
+// of which. The number is the last one in a name without its ending; it counts where all else is equal. Frames may be
+// numbered in steps.
 func missingNumbers(paths []string) (missing []int, note string) {
 	missing = make([]int, len(paths))
 	numbers, steps := make([]numbered, len(paths)), map[int]int{}
@@ -43,7 +44,8 @@ func missingNumbers(paths []string) (missing []int, note string) {
 	case len(ranges) > most:
 		ranges = append(ranges[:most], "more")
 	}
-	return missing, fmt.Sprintf("the folder lacks %d of its numbers (%s): as many frames are missing", total, strings.Join(ranges, ", "))
+	return missing, fmt.Sprintf("the folder lacks %d of its numbers (%s): as many frames are missing", total,
+		strings.Join(ranges, ", "))
 }
 
 // numbered is a name in three parts.

@@ -56,7 +56,8 @@ func TestFolder(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := fmt.Sprintf("%dx%dx%d", f.Width, f.Height, f.Channels)
-		if got != want || len(f.Pix) != f.Width*f.Height*f.Channels || f.PTS != time.Duration(i)*200*time.Millisecond || f.Seq != uint64(i) {
+		if got != want || len(f.Pix) != f.Width*f.Height*f.Channels || f.PTS != time.Duration(i)*200*time.Millisecond ||
+			f.Seq != uint64(i) {
 			t.Errorf("frame %d: %s, want %s; %d bytes, at %v", f.Seq, got, want, len(f.Pix), f.PTS)
 		}
 		if i == 0 && f.Pix[17] != 100 {
@@ -114,7 +115,9 @@ func TestFolderBrokenImage(t *testing.T) {
 
 func TestUCSDFolder(t *testing.T) {
 	n, last, err := readAll(t, openAddress(t, address(t, data(t, "ped1_tif/Test001")), Options{}))
-	if n != 60 || !errors.Is(err, io.EOF) || last.Width != 238 || last.Height != 158 || last.Channels != 1 || last.PTS != 5900*time.Millisecond {
-		t.Errorf("%d frames of %dx%dx%d, the last at %v, then %v", n, last.Width, last.Height, last.Channels, last.PTS, err)
+	if n != 60 || !errors.Is(err, io.EOF) || last.Width != 238 || last.Height != 158 || last.Channels != 1 ||
+		last.PTS != 5900*time.Millisecond {
+		t.Errorf("%d frames of %dx%dx%d, the last at %v, then %v", n, last.Width, last.Height, last.Channels,
+			last.PTS, err)
 	}
 }

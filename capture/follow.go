@@ -9,14 +9,17 @@ import (
 	"strings"
 )
 
-// ElsewhereError means that a camera leads to another host, by a redirect, a playlist or a description of its streams, and that Options.Follow
-// does not name that host. Opening it again helps only when somebody has changed something, as with ErrRefused.
+// ElsewhereError means that a camera leads to another host, by a redirect, a playlist or a description of its streams,
+// and that Options.Follow does not name that host. Opening it again helps only when somebody has changed something, as
+// with ErrRefused.
 type ElsewhereError struct {
 	Host string // with the port where that is known
 }
 
 func (e *ElsewhereError) Error() string {
-	return fmt.Sprintf("the camera leads to another host, %s: vigil stays on the camera's own unless the key follow names the other, as follow: [%q]", e.Host, e.Host)
+	return fmt.Sprintf(
+		"the camera leads to another host, %s: vigil stays on the camera's own unless the key follow names the "+
+			"other, as follow: [%q]", e.Host, e.Host)
 }
 
 // Is makes it an ErrRefused.

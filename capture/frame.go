@@ -16,7 +16,8 @@ type Frame struct {
 	// Opening counts how often the source had been opened when this picture was read, from 1. Two frames with
 	// different openings have a gap of unknown length between them.
 	Opening int
-	// Cut means that an unknown time lies between this picture and the one before, whatever PTS says: the stream's clock leapt.
+	// Cut means that an unknown time lies between this picture and the one before, whatever PTS says: the stream's
+	// clock leapt.
 	Cut bool
 	// Same means that a live source gave the picture before this one again, bit for bit.
 	Same bool

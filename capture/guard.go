@@ -25,8 +25,10 @@ type guard struct {
 // newGuard makes a guard for an address that is asked for as r says. It must be freed.
 func newGuard(addr Address, o Options, t *tunnel) (*guard, error) {
 	if C.vigil_guard_works() == 0 {
-		return nil, errors.New("this build of vigil cannot keep a camera from leading it to other hosts, as it is linked with FFmpeg: cameras with a URL need a " +
-			"build for Linux that is linked dynamically")
+		return nil, errors.New(
+			"this build of vigil cannot keep a camera from leading it to other hosts, as it is linked with FFmpeg: " +
+				"cameras with a URL need a " +
+				"build for Linux that is linked dynamically")
 	}
 	all, err := hostsOf(addr, o.Follow)
 	if err != nil {
@@ -84,7 +86,9 @@ func (g *guard) refused() error {
 	case host == "":
 		return nil
 	case g.own != "" && (host == g.own || strings.HasPrefix(host, g.own+":") || strings.HasPrefix(host, "["+g.own+"]")):
-		return fmt.Errorf("%w: the camera leads to %s by an address of its own, past the connection whose certificate was checked (key trust)", ErrRefused, host)
+		return fmt.Errorf(
+			"%w: the camera leads to %s by an address of its own, past the connection whose certificate was checked "+
+				"(key trust)", ErrRefused, host)
 	}
 	return &ElsewhereError{Host: host}
 }
@@ -96,8 +100,8 @@ func (g *guard) free() {
 	}
 }
 
-// tooLarge says that a picture was refused for its size since the call before, or is nil. It is this process's last one, whatever was read:
-// ask only where a picture is missing.
+// tooLarge says that a picture was refused for its size since the call before, or is nil. It is this process's last
+// one, whatever was read: ask only where a picture is missing.
 func tooLarge() error {
 	var w, h C.int
 	if C.vigil_too_large(&w, &h) == 0 { //nolint:gocritic // what cgo makes of a pointer compares it with itself

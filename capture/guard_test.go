@@ -74,7 +74,8 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 	playlist := func(lines ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-			fmt.Fprint(w, "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n"+strings.Join(lines, "\n")+"\n#EXT-X-ENDLIST\n")
+			fmt.Fprint(w, "#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:3\n"+strings.Join(lines, "\n")+
+				"\n#EXT-X-ENDLIST\n")
 		}
 	}
 	text := func(kind, s string) http.HandlerFunc {
@@ -96,7 +97,11 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 				http.Redirect(w, r, o+"/a.ts", http.StatusPermanentRedirect)
 			}
 		}, true},
-		{"a playlist's piece", "/x.m3u8", func(o string) http.HandlerFunc { return playlist("#EXTINF:3,", o+"/a.ts") }, true},
+		{
+			"a playlist's piece", "/x.m3u8",
+			func(o string) http.HandlerFunc { return playlist("#EXTINF:3,", o+"/a.ts") },
+			true,
+		},
 		{"a playlist's playlist", "/x.m3u8", func(o string) http.HandlerFunc {
 			return playlist("#EXT-X-STREAM-INF:BANDWIDTH=1000", o+"/b.m3u8")
 		}, true},
@@ -117,12 +122,14 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 		}, false},
 		{"a session description", "/x.sdp", func(o string) http.HandlerFunc {
 			host, port, _ := net.SplitHostPort(strings.TrimPrefix(o, "http://"))
-			return text("application/sdp", "v=0\r\no=- 0 0 IN IP4 "+host+"\r\ns=x\r\nc=IN IP4 "+host+"\r\nt=0 0\r\nm=video "+port+" RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n")
+			return text("application/sdp", "v=0\r\no=- 0 0 IN IP4 "+host+"\r\ns=x\r\nc=IN IP4 "+host+
+				"\r\nt=0 0\r\nm=video "+port+" RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n")
 		}, false},
 		{"DASH", "/x.mpd", func(o string) http.HandlerFunc {
-			return text("application/dash+xml", `<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT3S" `+
-				`profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1000" width="160" height="120">`+
-				`<BaseURL>`+o+`/a.ts</BaseURL></Representation></AdaptationSet></Period></MPD>`)
+			return text("application/dash+xml",
+				`<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static" mediaPresentationDuration="PT3S" `+
+					`profiles="urn:mpeg:dash:profile:isoff-main:2011"><Period><AdaptationSet mimeType="video/mp4"><Representation id="1" bandwidth="1000" width="160" height="120">`+
+					`<BaseURL>`+o+`/a.ts</BaseURL></Representation></AdaptationSet></Period></MPD>`)
 		}, false},
 	} {
 		for _, reader := range []string{FFmpeg, GoCV} {
@@ -136,7 +143,8 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 					t.Errorf("%d connections to the other host", n)
 				}
 				host := strings.TrimPrefix(elsewhere.URL, "http://")
-				if e, ok := errors.AsType[*ElsewhereError](err); c.asked && (!ok || e.Host != host || !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "follow: [")) {
+				if e, ok := errors.AsType[*ElsewhereError](err); c.asked && (!ok || e.Host != host ||
+					!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "follow: [")) {
 					t.Errorf("error %v; want that it names %s and the key follow", err, host)
 				}
 			})
@@ -167,9 +175,16 @@ func TestWhereACameraMayLead(t *testing.T) {
 				{"another one is named", elsewhere.URL, []string{"127.0.0.3"}, false},
 				{"its own host at another port", beside.URL, nil, true},
 			} {
-				camera := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, c.to+"/a.ts", http.StatusFound) }))
+				camera := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+					r *http.Request,
+				) {
+					http.Redirect(w, r, c.to+"/a.ts", http.StatusFound)
+				}))
 				url := strings.Replace(camera.URL, "127.0.0.1", "localhost", 1)
-				frames, err := readOn(t.Context(), address(t, url+"/x.ts"), Options{Reader: reader, Follow: c.follow, OpenTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second})
+				frames, err := readOn(t.Context(), address(t, url+"/x.ts"), Options{
+					Reader: reader, Follow: c.follow,
+					OpenTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
+				})
 				camera.Close()
 				if _, refused := errors.AsType[*ElsewhereError](err); refused == c.want || (frames > 0) != c.want {
 					t.Errorf("%s: %d frames, %v", c.name, frames, err)
@@ -236,14 +251,19 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 	describe := func(base, control string) string {
 		sdp := "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:" + base +
 			"\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:" + control + "\r\n"
-		return fmt.Sprintf("200 OK\r\nContent-Base: %s\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", base, len(sdp), sdp)
+		return fmt.Sprintf(
+			"200 OK\r\nContent-Base: %s\r\nContent-Type: application/sdp\r\nContent-Length: %d\r\n\r\n%s", base,
+			len(sdp), sdp)
 	}
 	for _, c := range []struct {
 		name, transport string
 		say             func(other, method string) string
 		asked           bool
 	}{
-		{"redirect", "tcp", func(o, _ string) string { return "302 Found\r\nLocation: rtsp://" + o + "/x\r\n\r\n" }, true},
+		{
+			"redirect", "tcp", func(o, _ string) string { return "302 Found\r\nLocation: rtsp://" + o + "/x\r\n\r\n" },
+			true,
+		},
 		{"redirect when described", "tcp", func(o, method string) string {
 			if method == "DESCRIBE" {
 				return "301 Moved\r\nLocation: rtsp://" + o + "/x\r\n\r\n"
@@ -265,7 +285,8 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 			case "DESCRIBE":
 				return describe("rtsp://"+o+"/", "rtsp://"+o+"/track")
 			case "SETUP":
-				return "200 OK\r\nSession: 1\r\nTransport: RTP/AVP;unicast;client_port=5000-5001;source=" + host + ";server_port=" + port + "-" + port + "\r\n\r\n"
+				return "200 OK\r\nSession: 1\r\nTransport: RTP/AVP;unicast;client_port=5000-5001;source=" + host +
+					";server_port=" + port + "-" + port + "\r\n\r\n"
 			}
 			return "200 OK\r\nSession: 1\r\n\r\n"
 		}, true},
@@ -280,7 +301,10 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 				}
 				defer func() { _ = datagrams.Close() }()
 				camera := rtspServer(t, func(method, _ string) string { return c.say(host, method) })
-				o := Options{Reader: reader, Transport: c.transport, OpenTimeout: 2 * time.Second, ReadTimeout: 2 * time.Second}
+				o := Options{
+					Reader: reader, Transport: c.transport, OpenTimeout: 2 * time.Second,
+					ReadTimeout: 2 * time.Second,
+				}
 				_, err = readOn(t.Context(), address(t, "rtsp://"+camera+"/x"), o)
 				if err == nil {
 					t.Fatal("no error")

@@ -31,7 +31,8 @@ func TestHTTP(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 
-	for _, good := range []string{server.URL + "/a.mkv", strings.Replace(server.URL, "://", "://u:geheim@", 1) + "/closed"} {
+	for _, good := range []string{server.URL + "/a.mkv", strings.Replace(server.URL, "://", "://u:geheim@", 1) +
+		"/closed"} {
 		s := openAddress(t, address(t, good), quick)
 		n, _, err := readAll(t, s)
 		if n != 25 || !errors.Is(err, ErrLost) || !s.Info().Live {
@@ -92,7 +93,8 @@ func TestAPlaylistLeadsToNoFile(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /list.m3u8", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/vnd.apple.mpegurl")
-		_, _ = w.Write([]byte("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n" + piece.Load().(string) + "\n#EXT-X-ENDLIST\n"))
+		_, _ = w.Write([]byte("#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n" + piece.Load().(string) +
+			"\n#EXT-X-ENDLIST\n"))
 	})
 	mux.HandleFunc("GET /a.ts", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) })
 	server := httptest.NewServer(mux)
@@ -100,7 +102,13 @@ func TestAPlaylistLeadsToNoFile(t *testing.T) {
 	for _, tt := range []struct {
 		piece string
 		plays bool
-	}{{"a.ts", true}, {"file://" + path, false}, {path, false}, {"concat:" + path, false}, {"subfile,,start,0,end,0,,:" + path, false}} {
+	}{
+		{"a.ts", true},
+		{"file://" + path, false},
+		{path, false},
+		{"concat:" + path, false},
+		{"subfile,,start,0,end,0,,:" + path, false},
+	} {
 		piece.Store(tt.piece)
 		s, err := Open(t.Context(), address(t, server.URL+"/list.m3u8"), quick)
 		if err == nil {

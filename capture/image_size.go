@@ -14,12 +14,12 @@ import (
 	_ "golang.org/x/image/webp" // likewise
 )
 
-// errNoImage is of a file whose content is of none of the kinds that its name may say. OpenCV would read some more, whose size is not known
-// before.
+// errNoImage is of a file whose content is of none of the kinds that its name may say. OpenCV would read some more,
+// whose size is not known before.
 var errNoImage = errors.New("damaged, or not what its name says: it is not a TIFF, PNG, JPEG, BMP, WebP, PGM or PPM")
 
-// checkImageSize reads a picture's header and refuses one that is too large, before OpenCV makes room for it. What is wrong with the file
-// otherwise, OpenCV says.
+// checkImageSize reads a picture's header and refuses one that is too large, before OpenCV makes room for it. What is
+// wrong with the file otherwise, OpenCV says.
 func checkImageSize(f io.ReadSeeker) error {
 	defer func() { _, _ = f.Seek(0, io.SeekStart) }() // the next read says what is wrong
 	var head [32]byte
@@ -38,7 +38,8 @@ func checkImageSize(f io.ReadSeeker) error {
 		return checkBMP(b)
 	case len(b) > 2 && b[0] == 'P' && b[1] >= '1' && b[1] <= '6':
 		return checkPNM(f)
-	case bytes.HasPrefix(b, []byte{0xff, 0xd8}), bytes.HasPrefix(b, []byte("\x89PNG")), bytes.HasPrefix(b, []byte("RIFF")):
+	case bytes.HasPrefix(b, []byte{0xff, 0xd8}), bytes.HasPrefix(b, []byte("\x89PNG")),
+		bytes.HasPrefix(b, []byte("RIFF")):
 		c, _, err := image.DecodeConfig(f)
 		if err != nil {
 			return fmt.Errorf("damaged, or not what its name says: its header cannot be read: %w", err)
@@ -56,8 +57,10 @@ func checkBMP(b []byte) error {
 	if binary.LittleEndian.Uint32(b[14:]) == 12 {
 		return checkPixels(int(binary.LittleEndian.Uint16(b[18:])), int(binary.LittleEndian.Uint16(b[20:])))
 	}
-	w, h := int64(int32(binary.LittleEndian.Uint32(b[18:]))), int64(int32(binary.LittleEndian.Uint32(b[22:]))) //nolint:gosec // They are signed.
-	return checkPixels(int(max(w, -w)), int(max(h, -h)))                                                       // a height below zero is of one that stands on its head
+	w, h := int64(int32(binary.LittleEndian.Uint32(b[18:]))),
+		int64(int32(binary.LittleEndian.Uint32(b[22:]))) //nolint:gosec // They are signed.
+	// a height below zero is of one that stands on its head
+	return checkPixels(int(max(w, -w)), int(max(h, -h)))
 }
 
 // checkPNM reads width and height, between which are blanks and comments.
@@ -152,7 +155,8 @@ func checkTIFF(f io.ReadSeeker) error {
 	}
 	tags := map[uint16]uint64{tiffBits: 1, tiffSamples: 1}
 	for ; len(table) > 0; table = table[entry:] {
-		if tag := order.Uint16(table); tag == tiffBits && !isBig && order.Uint32(table[4:]) > 2 || tag == tiffBits && isBig && order.Uint64(table[4:]) > 4 {
+		if tag := order.Uint16(table); tag == tiffBits && !isBig && order.Uint32(table[4:]) > 2 ||
+			tag == tiffBits && isBig && order.Uint64(table[4:]) > 4 {
 			tags[tag] = 16 // they are elsewhere, one for each sample; more is of a kind that is rare
 		} else {
 			tags[tag] = tiffNumber(order, table, isBig)

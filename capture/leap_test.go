@@ -53,8 +53,8 @@ func setTagTime(tag []byte, ms uint32) {
 	tag[4], tag[5], tag[6], tag[7] = byte(ms>>16), byte(ms>>8), byte(ms), byte(ms>>24)
 }
 
-// A live source whose times leap is read as if they did not; a recording is cut there, and playing it at its own pace does not
-// wait for a time that never was.
+// A live source whose times leap is read as if they did not; a recording is cut there, and playing it at its own pace
+// does not wait for a time that never was.
 func TestTimesThatLeap(t *testing.T) {
 	path, data := leaping(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

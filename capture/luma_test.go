@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// A camera's grey pictures, taken from the decoder's luma, are those that OpenCV makes of its coloured ones but for what
-// rounding to BGR and back costs. Networks are trained on recordings and watch cameras.
+// A camera's grey pictures, taken from the decoder's luma, are those that OpenCV makes of its coloured ones but for
+// what rounding to BGR and back costs. Networks are trained on recordings and watch cameras.
 func TestLumaIsOpenCVsGrey(t *testing.T) {
 	for _, c := range []struct {
 		name, file string
@@ -23,7 +23,8 @@ func TestLumaIsOpenCVsGrey(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := ffmpeg(t, c.file, "testsrc2=s=322x242:r=25:d=0.4", c.args...)
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
+			server := httptest.NewServer(
+				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
 			defer server.Close()
 			file, url := openAddress(t, address(t, path), quick), openAddress(t, address(t, server.URL+"/x"), quick)
 			var sum, worst, n int
@@ -36,7 +37,8 @@ func TestLumaIsOpenCVsGrey(t *testing.T) {
 					t.Fatal(err)
 				}
 				if a.Width != b.Width || a.Height != b.Height || b.Channels != 1 || a.PTS != b.PTS {
-					t.Fatalf("frame %d: %dx%d at %v and %dx%d at %v", i, a.Width, a.Height, a.PTS, b.Width, b.Height, b.PTS)
+					t.Fatalf("frame %d: %dx%d at %v and %dx%d at %v", i, a.Width, a.Height, a.PTS, b.Width,
+						b.Height, b.PTS)
 				}
 				for j, got := range b.Pix {
 					p := a.Pix[3*j:]

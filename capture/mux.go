@@ -15,9 +15,9 @@ import (
 	"unsafe"
 )
 
-// Muxer writes packets into a Matroska file without coding them anew. What Flush has written stays playable whatever happens to the
-// program later; Close adds the index and the duration. It writes anywhere within what it has written, so that the file need not be on
-// this machine.
+// Muxer writes packets into a Matroska file without coding them anew. What Flush has written stays playable whatever
+// happens to the program later; Close adds the index and the duration. It writes anywhere within what it has written,
+// so that the file need not be on this machine.
 type Muxer struct {
 	m  *C.vigil_muxer
 	to io.WriterAt
@@ -35,7 +35,8 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 	}
 	code := call(func(s ...*C.char) C.int {
 		coding.codec = s[0]
-		return C.vigil_mux_new(&m.m, &coding, s[1]) //nolint:gocritic // what cgo makes of a pointer compares it with itself
+		return C.vigil_mux_new(&m.m, &coding,
+			s[1]) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	}, c.Codec, taken.UTC().Format("2006-01-02T15:04:05.000000Z"))
 	if err := m.done(code); err != nil {
 		C.vigil_mux_free(m.m)
@@ -47,13 +48,15 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 // Write appends a packet. Its decoding time is not before that of the one before, nor after its own presentation.
 func (m *Muxer) Write(p *Packet) error {
 	n := len(p.Data)
-	padded := append(p.Data, make([]byte, padding)...) //nolint:gocritic // FFmpeg's parsers may look a little beyond the end
+	padded := append(p.Data,
+		make([]byte, padding)...) //nolint:gocritic // FFmpeg's parsers may look a little beyond the end
 	p.Data = padded[:n]
 	var key C.int
 	if p.Key {
 		key = 1
 	}
-	return m.done(C.vigil_mux_write(m.m, (*C.uint8_t)(unsafe.SliceData(padded)), C.int(n), C.int64_t(p.PTS), C.int64_t(p.DTS), key))
+	return m.done(C.vigil_mux_write(m.m, (*C.uint8_t)(unsafe.SliceData(padded)), C.int(n), C.int64_t(p.PTS),
+		C.int64_t(p.DTS), key))
 }
 
 // Flush writes what is held back.
@@ -81,7 +84,8 @@ func (m *Muxer) done(code C.int) error {
 	n := C.vigil_mux_take(m.m, &records) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	b := unsafe.Slice((*byte)(records), n)
 	for len(b) > 0 {
-		at, size := int64(binary.NativeEndian.Uint64(b)), int64(binary.NativeEndian.Uint64(b[8:])) //nolint:gosec // They were signed.
+		at, size := int64(binary.NativeEndian.Uint64(b)),
+			int64(binary.NativeEndian.Uint64(b[8:])) //nolint:gosec // They were signed.
 		b = b[16:]
 		if _, err := m.to.WriteAt(b[:size], at); err != nil {
 			return err

@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// namedSize is how many bytes a file has at least by what its container names: Matroska's segment, an AVI's RIFF chunks, the boxes
-// of an MP4, an ASF's objects. It is 0 for other files, and for those that name none, because they were written to be cut
-// off anywhere: MPEG-TS, fragmented MP4, what a recorder did not finish.
+// namedSize is how many bytes a file has at least by what its container names: Matroska's segment, an AVI's RIFF
+// chunks, the boxes of an MP4, an ASF's objects. It is 0 for other files, and for those that name none, because they
+// were written to be cut off anywhere: MPEG-TS, fragmented MP4, what a recorder did not finish.
 func namedSize(r io.ReaderAt, size int64) int64 {
 	var head [16]byte
 	if _, err := r.ReadAt(head[:], 0); err != nil {

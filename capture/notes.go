@@ -27,8 +27,9 @@ func (n *notes) take() []string {
 	return fresh
 }
 
-// Notes gives what the source has to say since the last call, mostly nothing: that its clock leaps, which of its tracks is read,
-// that numbers are missing. They name no password. A caller logs them, at the latest when it closes the stream.
+// Notes gives what the source has to say since the last call, mostly nothing: that its clock leaps, which of its
+// tracks is read, that numbers are missing. They name no password. A caller logs them, at the latest when it closes
+// the stream.
 func (s *Stream) Notes() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

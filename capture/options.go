@@ -14,19 +14,20 @@ type Options struct {
 	Transport string
 	// Trust says whose certificate an rtsps or https camera may show.
 	Trust Trust
-	// Follow are the hosts beside its own that a URL may lead to, by redirects, playlists and the like: host or host:port, as ParseHost reads it.
+	// Follow are the hosts beside its own that a URL may lead to, by redirects, playlists and the like: host or
+	// host:port, as ParseHost reads it.
 	Follow []string
 	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
 	OpenTimeout, ReadTimeout time.Duration
-	// KnownFPS is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it faster, and is what
-	// Info says again unless the URL now has another one.
+	// KnownFPS is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it
+	// faster, and is what Info says again unless the URL now has another one.
 	KnownFPS float64
 	// FolderFPS is the frame rate of a folder of images; 0 means 10, the rate of UCSD's recordings.
 	FolderFPS float64
 	// Realtime makes files and folders come at their own pace instead of as fast as they decode.
 	Realtime bool
-	// Waiting is called in Read's goroutine each time that a live source's packets come and the read timeout has passed without its
-	// first picture: there was no key frame yet. Read goes on for KeyFrameWaits such times.
+	// Waiting is called in Read's goroutine each time that a live source's packets come and the read timeout has
+	// passed without its first picture: there was no key frame yet. Read goes on for KeyFrameWaits such times.
 	Waiting func(note string)
 	// FirstSeq is the first Frame's Seq.
 	FirstSeq uint64
@@ -48,8 +49,8 @@ type Info struct {
 	Live          bool    // as Address.Live
 }
 
-// KeyFrameWaits is how many read timeouts a source may take to its first key frame while its packets come: some cameras send one
-// each minute.
+// KeyFrameWaits is how many read timeouts a source may take to its first key frame while its packets come: some
+// cameras send one each minute.
 const KeyFrameWaits = 6
 
 // Errors that callers tell apart. Whatever Open and Read return names the redacted address.
@@ -98,7 +99,8 @@ func (o Options) withDefaults() (Options, error) {
 // does not say.
 const maxFPS = 240
 
-// steadyFPS is the known rate where the one that a few pictures have is not far from it: their times may be a little off.
+// steadyFPS is the known rate where the one that a few pictures have is not far from it: their times may be a little
+// off.
 func steadyFPS(measured, known float64) float64 {
 	if known > 0 && (measured == 0 || math.Abs(measured/known-1) < 0.25) {
 		return known

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// longestPause is how long a pacer waits for one picture. A longer step is a hole in the recording, or its clock leapt: it is
-// skipped, for nothing happens in it.
+// longestPause is how long a pacer waits for one picture. A longer step is a hole in the recording, or its clock
+// leapt: it is skipped, for nothing happens in it.
 const longestPause = 10 * time.Second
 
 // pacer holds pictures back until their time has come.

@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// Times of packets begin where they do and only go forward, by what the camera says where that can be, else by the usual step.
+// Times of packets begin where they do and only go forward, by what the camera says where that can be, else by the
+// usual step.
 func TestPacketClock(t *testing.T) {
 	const none = -1
 	tests := map[string]struct {
@@ -38,7 +39,8 @@ func TestPacketClock(t *testing.T) {
 				shown += 10 * time.Millisecond
 			}
 			if p.DTS != want || p.PTS != shown {
-				t.Errorf("%s: packet %d is decoded at %v and shown at %v, want %v and %v", name, i, p.DTS, p.PTS, want, shown)
+				t.Errorf("%s: packet %d is decoded at %v and shown at %v, want %v and %v", name, i, p.DTS, p.PTS,
+					want, shown)
 			}
 		}
 	}

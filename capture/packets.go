@@ -29,7 +29,9 @@ func OpenPackets(ctx context.Context, addr Address, o Options) (*PacketStream, e
 		return nil, err
 	}
 	if !addr.isURL() {
-		return nil, fmt.Errorf("opening %v: only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be kept as they are", addr)
+		return nil, fmt.Errorf(
+			"opening %v: only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be kept "+
+				"as they are", addr)
 	}
 	src, _, err := openURL(ctx, addr, o)
 	if err != nil {
@@ -38,7 +40,8 @@ func OpenPackets(ctx context.Context, addr Address, o Options) (*PacketStream, e
 	s := &PacketStream{v: src.(*libav), addr: addr}
 	s.clock.clock = s.v.clock
 	var c C.vigil_coding
-	C.vigil_coding_of(s.v.s, &c)                                                              //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	C.vigil_coding_of(s.v.s,
+		&c) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // as coded, not as shown
 	if c.extra_size > 0 {
 		s.coding.Extra = C.GoBytes(unsafe.Pointer(c.extra), c.extra_size)
@@ -59,8 +62,8 @@ func (s *PacketStream) Info() Info {
 // Notes is as Stream.Notes.
 func (s *PacketStream) Notes() []string { return s.v.take() }
 
-// Read fills p with the next packet, reusing p.Data. It returns ErrLost where no more come, or where they are of another size than the
-// first: then the camera is to be opened again.
+// Read fills p with the next packet, reusing p.Data. It returns ErrLost where no more come, or where they are of
+// another size than the first: then the camera is to be opened again.
 func (s *PacketStream) Read(ctx context.Context, p *Packet) error {
 	for {
 		before := s.clock.arrived
@@ -81,14 +84,17 @@ const waiting = 2 * time.Millisecond
 func (s *PacketStream) read(ctx context.Context, p *Packet) error {
 	stop := s.v.stopWith(ctx)
 	var in C.vigil_packet
-	code := C.vigil_read_packet(s.v.s, C.int64_t(s.v.timeout.Microseconds()), &in) //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	code := C.vigil_read_packet(s.v.s, C.int64_t(s.v.timeout.Microseconds()),
+		&in) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	stop()
 	if code < 0 {
 		return nameError(s.addr, s.v.readError(ctx, code))
 	}
 	s.v.count++
-	if in.width > 0 && in.height > 0 && s.coding.Width > 0 && (int(in.width) != s.coding.Width || int(in.height) != s.coding.Height) {
-		return nameError(s.addr, fmt.Errorf("%w: the picture was %dx%d and is %dx%d", ErrLost, s.coding.Width, s.coding.Height, in.width, in.height))
+	if in.width > 0 && in.height > 0 && s.coding.Width > 0 && (int(in.width) != s.coding.Width ||
+		int(in.height) != s.coding.Height) {
+		return nameError(s.addr, fmt.Errorf("%w: the picture was %dx%d and is %dx%d", ErrLost, s.coding.Width,
+			s.coding.Height, in.width, in.height))
 	}
 	n := int(in.size)
 	p.Data = append(slices.Grow(p.Data[:0], n+padding), unsafe.Slice((*byte)(in.data), n)...)

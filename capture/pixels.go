@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// MaxPixels is how many pixels a picture may have: those of 8K (7680x4320), and a few more. A larger one is refused before room is made for
-// it; a file of some kilobytes may ask for gigabytes. guard.h has the same number.
+// MaxPixels is how many pixels a picture may have: those of 8K (7680x4320), and a few more. A larger one is refused
+// before room is made for it; a file of some kilobytes may ask for gigabytes. guard.h has the same number.
 const MaxPixels = 1 << 25
 
 // ErrTooLarge means that a picture has more than MaxPixels.

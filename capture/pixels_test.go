@@ -95,10 +95,13 @@ func webP(w, h int) []byte {
 // A picture that is too large is refused by its header, before there is room for it.
 func TestImageBombs(t *testing.T) {
 	for name, data := range map[string][]byte{
-		"a.png": hugePNG(t, 30000, 30000), "b.jpg": hugeJPEG(t, 60000, 60000), "c.tif": tiff([2]uint32{tiffWidth, 30000}, [2]uint32{tiffHeight, 30000}),
-		"d.tiff": bigTIFF(30000, 30000), "e.bmp": bmp(30000, 30000), "f.bmp": bmp(30000, -30000), "g.webp": webP(16383, 16383),
-		"h.pgm": []byte("P5\n# large\n30000 30000\n255\n"), "i.ppm": []byte("P6 30000 30000 255 "),
-		"j.tif": tiff([2]uint32{tiffWidth, 64}, [2]uint32{tiffHeight, 64}, [2]uint32{tiffTileWidth, 30000}, [2]uint32{tiffTileHeight, 30000}),
+		"a.png": hugePNG(t, 30000, 30000), "b.jpg": hugeJPEG(t, 60000, 60000),
+		"c.tif":  tiff([2]uint32{tiffWidth, 30000}, [2]uint32{tiffHeight, 30000}),
+		"d.tiff": bigTIFF(30000, 30000), "e.bmp": bmp(30000, 30000), "f.bmp": bmp(30000, -30000),
+		"g.webp": webP(16383, 16383),
+		"h.pgm":  []byte("P5\n# large\n30000 30000\n255\n"), "i.ppm": []byte("P6 30000 30000 255 "),
+		"j.tif": tiff([2]uint32{tiffWidth, 64}, [2]uint32{tiffHeight, 64}, [2]uint32{tiffTileWidth, 30000},
+			[2]uint32{tiffTileHeight, 30000}),
 		"k.tif": tiff([2]uint32{tiffWidth, 4000}, [2]uint32{tiffHeight, 4000}, [2]uint32{tiffSamples, 1000}),
 		"l.png": bmp(30000, 30000), // whatever its name says
 	} {
@@ -106,7 +109,8 @@ func TestImageBombs(t *testing.T) {
 			dir := folderOf(t, map[string][]byte{name: data})
 			before := peak(t)
 			_, err := Open(t.Context(), address(t, dir), Options{})
-			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "at most") {
+			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), name) ||
+				!strings.Contains(err.Error(), "at most") {
 				t.Errorf("error %v", err)
 			}
 			if grown := peak(t) - before; grown > mostGrowth {
@@ -114,8 +118,12 @@ func TestImageBombs(t *testing.T) {
 			}
 		})
 	}
-	for name, data := range map[string][]byte{"a.png": []byte("#?RADIANCE\n"), "b.jpg": []byte("\x76\x2f\x31\x01 EXR"), "c.tif": []byte("II*\x00\xff\xff\xff\xff")} {
-		if _, err := Open(t.Context(), address(t, folderOf(t, map[string][]byte{name: data})), Options{}); err == nil || !strings.Contains(err.Error(), "not what its name says") {
+	for name, data := range map[string][]byte{
+		"a.png": []byte("#?RADIANCE\n"), "b.jpg": []byte("\x76\x2f\x31\x01 EXR"),
+		"c.tif": []byte("II*\x00\xff\xff\xff\xff"),
+	} {
+		if _, err := Open(t.Context(), address(t, folderOf(t, map[string][]byte{name: data})), Options{}); err == nil ||
+			!strings.Contains(err.Error(), "not what its name says") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
@@ -156,8 +164,10 @@ func TestVideoBombs(t *testing.T) {
 	} {
 		t.Run(filepath.Base(c.source)+" "+c.reader, func(t *testing.T) {
 			before := peak(t)
-			frames, err := readOn(t.Context(), address(t, c.source), Options{Reader: c.reader, OpenTimeout: 5 * time.Second, ReadTimeout: time.Second})
-			if (frames > 0) != c.frames || !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), large) || !strings.Contains(err.Error(), filepath.Base(c.source)) {
+			frames, err := readOn(t.Context(), address(t, c.source),
+				Options{Reader: c.reader, OpenTimeout: 5 * time.Second, ReadTimeout: time.Second})
+			if (frames > 0) != c.frames || !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), large) ||
+				!strings.Contains(err.Error(), filepath.Base(c.source)) {
 				t.Errorf("%d frames, %v", frames, err)
 			}
 			if grown := peak(t) - before; grown > mostGrowth {
@@ -181,9 +191,11 @@ func TestOnlyRegularFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for source, want := range map[string]string{
-		at("pipe.mkv"): "a named pipe (FIFO)", at("link.mkv"): "a named pipe (FIFO)", at("folder.mkv"): "no image", "/dev/zero": "a device", "/dev/null": "a device",
+		at("pipe.mkv"): "a named pipe (FIFO)", at("link.mkv"): "a named pipe (FIFO)", at("folder.mkv"): "no image",
+		"/dev/zero": "a device", "/dev/null": "a device",
 	} {
-		if _, err := Open(t.Context(), address(t, source), Options{}); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), source) {
+		if _, err := Open(t.Context(), address(t, source), Options{}); err == nil ||
+			!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), source) {
 			t.Errorf("%s: error %v, want %q in it", source, err, want)
 		}
 	}
@@ -193,7 +205,8 @@ func TestOnlyRegularFiles(t *testing.T) {
 	if err := os.Symlink("pipe.mkv", at("b.png")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), address(t, dir), Options{}); err == nil || !strings.Contains(err.Error(), "b.png: this is a named pipe") {
+	if _, err := Open(t.Context(), address(t, dir), Options{}); err == nil ||
+		!strings.Contains(err.Error(), "b.png: this is a named pipe") {
 		t.Errorf("error %v", err)
 	}
 }

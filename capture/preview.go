@@ -80,8 +80,8 @@ func (r *Ring) Nearest(seq uint64) (Preview, bool) {
 	}), true
 }
 
-// Near is Nearest where seq lies among the pictures or about as far beside them as they are apart; false elsewhere, where
-// the nearest one would show another time.
+// Near is Nearest where seq lies among the pictures or about as far beside them as they are apart; false elsewhere,
+// where the nearest one would show another time.
 func (r *Ring) Near(seq uint64) (Preview, bool) {
 	p, ok := r.Nearest(seq)
 	if !ok {

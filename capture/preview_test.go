@@ -8,7 +8,10 @@ import (
 func TestRing(t *testing.T) {
 	began := time.Now()
 	at := func(seq uint64, size int) Preview {
-		return Preview{Seq: seq, Arrival: began.Add(time.Duration(seq) * 100 * time.Millisecond), JPEG: make([]byte, size)}
+		return Preview{
+			Seq: seq, Arrival: began.Add(time.Duration(seq) * 100 * time.Millisecond),
+			JPEG: make([]byte, size),
+		}
 	}
 	fill := func(keep time.Duration, bytes int) *Ring {
 		r := &Ring{Keep: keep, Bytes: bytes}

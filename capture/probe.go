@@ -52,7 +52,8 @@ func steady(err error) error {
 func explainURL(ctx context.Context, addr Address, o Options, timeout time.Duration) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil {
-		return errors.New("the URL is malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
+		return errors.New(
+			"the URL is malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
 	}
 	a, err := ask(ctx, addr, u, o, timeout)
 	switch {
@@ -68,8 +69,8 @@ func explainURL(ctx context.Context, addr Address, o Options, timeout time.Durat
 	return explainStatus(a.status, u.User != nil)
 }
 
-// explainUnauthorized says why a server does not let vigil in: it may want an authentication that FFmpeg does not know, which the server
-// is asked for without a login, so that no camera counts one more that is wrong.
+// explainUnauthorized says why a server does not let vigil in: it may want an authentication that FFmpeg does not
+// know, which the server is asked for without a login, so that no camera counts one more that is wrong.
 func explainUnauthorized(ctx context.Context, addr Address, o Options) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil || u.User == nil {
@@ -77,7 +78,8 @@ func explainUnauthorized(ctx context.Context, addr Address, o Options) error {
 	}
 	nobody := *u
 	nobody.User = nil
-	if a, err := ask(ctx, addr, &nobody, o, min(o.OpenTimeout, explainTime)); err == nil && a.status == http.StatusUnauthorized {
+	if a, err := ask(ctx, addr, &nobody, o, min(o.OpenTimeout, explainTime)); err == nil &&
+		a.status == http.StatusUnauthorized {
 		if err := explainChallenges(a.challenges); err != nil {
 			return err
 		}
@@ -173,7 +175,9 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (an
 }
 
 // describe gives the answer to an RTSP DESCRIBE (RFC 2326), with the credentials where the server wants them.
-func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config, timeout time.Duration) (answer, error) {
+func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config, timeout time.Duration) (answer,
+	error,
+) {
 	conn, err := connect(ctx, w, config)
 	if err != nil {
 		return answer{}, err
@@ -187,7 +191,8 @@ func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config,
 	uri := plain.String()
 	r := textproto.NewReader(bufio.NewReader(io.LimitReader(conn, 1<<20)))
 	request := func(seq int, authorization string) (answer, error) {
-		if _, err := fmt.Fprintf(conn, "DESCRIBE %s RTSP/1.0\r\nCSeq: %d\r\nAccept: application/sdp\r\n%s\r\n", uri, seq, authorization); err != nil {
+		if _, err := fmt.Fprintf(conn, "DESCRIBE %s RTSP/1.0\r\nCSeq: %d\r\nAccept: application/sdp\r\n%s\r\n", uri,
+			seq, authorization); err != nil {
 			return answer{}, err
 		}
 		return readAnswer(r)
@@ -241,7 +246,8 @@ func authorize(challenges []string, user *url.Userinfo, uri string) string {
 	for _, c := range challenges {
 		if params, ok := strings.CutPrefix(c, "Digest "); ok && spoken("digest", params) {
 			realm, nonce := parameter(params, "realm"), parameter(params, "nonce")
-			response := hexMD5(hexMD5(user.Username()+":"+realm+":"+password) + ":" + nonce + ":" + hexMD5("DESCRIBE:"+uri))
+			response := hexMD5(hexMD5(user.Username()+":"+realm+":"+password) + ":" + nonce + ":" +
+				hexMD5("DESCRIBE:"+uri))
 			return fmt.Sprintf("Authorization: Digest username=%q, realm=%q, nonce=%q, uri=%q, response=%q\r\n",
 				user.Username(), realm, nonce, uri, response)
 		}

@@ -26,7 +26,10 @@ func TestReasons(t *testing.T) {
 	mux.HandleFunc("/snap.jpg", snapshot)
 	mux.HandleFunc("/cgi-bin/snap", snapshot)
 	mux.HandleFunc("/a.mp3", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, tone) })
-	for path, challenge := range map[string]string{"/ntlm": "NTLM", "/sha": `Digest realm="x", qop="auth", algorithm=SHA-256, nonce="y"`} {
+	for path, challenge := range map[string]string{
+		"/ntlm": "NTLM",
+		"/sha":  `Digest realm="x", qop="auth", algorithm=SHA-256, nonce="y"`,
+	} {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("WWW-Authenticate", challenge)
 			w.WriteHeader(http.StatusUnauthorized)
@@ -35,7 +38,11 @@ func TestReasons(t *testing.T) {
 	server := httptest.NewServer(mux)
 	defer server.Close()
 	login := strings.Replace(server.URL, "://", "://viewer:geheim@", 1)
-	mute := rtsptest.Start(t, rtsptest.Options{Launch: "( audiotestsrc is-live=true ! audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! mulawenc ! rtppcmupay name=pay0 pt=97 )"})
+	mute := rtsptest.Start(t,
+		rtsptest.Options{
+			Launch: "( audiotestsrc is-live=true ! audioconvert ! audioresample ! audio/x-raw,rate=8000,channels=1 ! " +
+				"mulawenc ! rtppcmupay name=pay0 pt=97 )",
+		})
 	tests := []struct {
 		name, url string
 		kind      error
@@ -65,7 +72,8 @@ func TestReasons(t *testing.T) {
 					}
 					_ = s.Close()
 				}
-				if !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "geheim") {
+				if !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.want) ||
+					strings.Contains(err.Error(), "geheim") {
 					t.Errorf("%v, want %q", err, tt.want)
 				}
 			})
@@ -76,8 +84,10 @@ func TestReasons(t *testing.T) {
 // withoutKeyFrame is an MPEG-TS from the middle of a group of pictures on, which has no other one, and the whole of it.
 func withoutKeyFrame(t *testing.T) (middle, whole []byte) {
 	t.Helper()
-	whole, err := os.ReadFile(ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t", "-c:v", "libx264", "-preset", "ultrafast",
-		"-x264opts", "keyint=2000:scenecut=0:bframes=0", "-pix_fmt", "yuv420p", "-flags", "+global_header", "-bsf:v", "dump_extra=freq=all"))
+	whole, err := os.ReadFile(ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t", "-c:v",
+		"libx264", "-preset", "ultrafast",
+		"-x264opts", "keyint=2000:scenecut=0:bframes=0", "-pix_fmt", "yuv420p", "-flags", "+global_header", "-bsf:v",
+		"dump_extra=freq=all"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +96,8 @@ func withoutKeyFrame(t *testing.T) (middle, whole []byte) {
 	return append(bytes.Clone(whole[:3*packet]), whole[n/4*packet:]...), whole
 }
 
-// While packets come a camera's first key frame is waited for, for longer than the read timeout, and where none comes that is the reason.
+// While packets come a camera's first key frame is waited for, for longer than the read timeout, and where none comes
+// that is the reason.
 func TestNoKeyFrame(t *testing.T) {
 	middle, whole := withoutKeyFrame(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -115,10 +126,12 @@ func TestNoKeyFrame(t *testing.T) {
 		s := openAddress(t, address(t, server.URL+"/never"), o)
 		var f Frame
 		err := s.Read(t.Context(), &f)
-		if !errors.Is(err, ErrLost) || !strings.Contains(err.Error(), "no key frame came within 3s, although video did") {
+		if !errors.Is(err, ErrLost) ||
+			!strings.Contains(err.Error(), "no key frame came within 3s, although video did") {
 			t.Error(err)
 		}
-		if len(notes) != KeyFrameWaits-1 || !strings.Contains(notes[0], "no key frame within 500ms: it is waited for up to 3s") {
+		if len(notes) != KeyFrameWaits-1 ||
+			!strings.Contains(notes[0], "no key frame within 500ms: it is waited for up to 3s") {
 			t.Errorf("notes %q", notes)
 		}
 	})

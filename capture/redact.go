@@ -12,7 +12,8 @@ var (
 	// Some cameras take the password in the path: /user=admin_password=x_channel=1.
 	secretWords = regexp.MustCompile(`(?i)pass|pwd|pw=|secret|token|key|auth|sig|cred`)
 	// Cameras choose the stream by such pairs; a short number in one of them gives nothing away.
-	plainPair = regexp.MustCompile(`(?i)^(?:channel|subtype|stream|camera|profile|resolution|fps|width|height)=[0-9]{1,4}$`)
+	plainPair = regexp.MustCompile(
+		`(?i)^(?:channel|subtype|stream|camera|profile|resolution|fps|width|height)=[0-9]{1,4}$`)
 )
 
 // redact hides what may be a secret in an address. It hides too much rather than too little: everything before the
@@ -76,8 +77,9 @@ func redactQuery(query string) string {
 }
 
 // queryName lists the names that are shown; any other may be the rest of a password with an unescaped & in it.
-var queryName = regexp.MustCompile(`(?i)^(?:user|username|usr|login|pass|passwd|password|pwd|token|access_token|key|api_?key|auth|sig|signature|` +
-	`channel|subtype|stream|camera|profile|resolution|fps|width|height|codec|quality)$`)
+var queryName = regexp.MustCompile(
+	`(?i)^(?:user|username|usr|login|pass|passwd|password|pwd|token|access_token|key|api_?key|auth|sig|signature|` +
+		`channel|subtype|stream|camera|profile|resolution|fps|width|height|codec|quality)$`)
 
 // lastAt is the index behind the last @, written plainly or as %40 or %2540, or -1.
 func lastAt(s string) int {

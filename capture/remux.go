@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// Remux copies a file's video into one of another container, by the ending of its name, without coding it anew. OpenCV writes to
-// fewer of them than FFmpeg does.
+// Remux copies a file's video into one of another container, by the ending of its name, without coding it anew. OpenCV
+// writes to fewer of them than FFmpeg does.
 func Remux(from, to string) error {
 	var paths [2]string
 	for i, p := range []string{from, to} {

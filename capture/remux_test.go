@@ -45,7 +45,10 @@ func TestRemux(t *testing.T) {
 		t.Errorf("twice the file has %d pictures", len(got))
 	}
 	for _, tt := range [][2]string{
-		{filepath.Join(dir, "none.mkv"), to}, {from, filepath.Join(dir, "a.what")}, {from, filepath.Join(dir, "none", "a.ts")}, {to + "x", to},
+		{filepath.Join(dir, "none.mkv"), to},
+		{from, filepath.Join(dir, "a.what")},
+		{from, filepath.Join(dir, "none", "a.ts")},
+		{to + "x", to},
 	} {
 		if err := Remux(tt[0], tt[1]); err == nil || !strings.Contains(err.Error(), tt[0]) {
 			t.Errorf("%v: %v", tt, err)

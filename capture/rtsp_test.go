@@ -84,7 +84,8 @@ func TestRTSP(t *testing.T) {
 	}
 }
 
-// A server that is still there and says nothing more is noticed after the read timeout, also where no connection could tell.
+// A server that is still there and says nothing more is noticed after the read timeout, also where no connection could
+// tell.
 func TestRTSPStall(t *testing.T) {
 	for _, transport := range []string{"tcp", "udp"} {
 		t.Run(transport, func(t *testing.T) {
@@ -122,7 +123,8 @@ func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 			t.Fatal(err)
 		}
 		if f.Seq != first+i || f.Opening != opening || f.PTS <= last || f.Arrival.IsZero() || len(f.Pix) != 320*240 {
-			t.Fatalf("frame %d: seq %d, opening %d, pts %v after %v, %d bytes", i, f.Seq, f.Opening, f.PTS, last, len(f.Pix))
+			t.Fatalf("frame %d: seq %d, opening %d, pts %v after %v, %d bytes", i, f.Seq, f.Opening, f.PTS, last,
+				len(f.Pix))
 		}
 		last = f.PTS
 	}

@@ -33,10 +33,17 @@ func TestRTSPS(t *testing.T) {
 		{"another's", own, Trust{PEM: nameless.PEM}, ErrUntrusted},
 		{"self-signed, where an authority of the system must vouch for it", own, Trust{System: true}, ErrUntrusted},
 		{"an authority's", authority.Issue(t, "127.0.0.1"), Trust{PEM: authority.PEM}, nil},
-		{"an authority's, for another host", authority.Issue(t, "camera.example"), Trust{PEM: authority.PEM}, ErrUntrusted},
+		{
+			"an authority's, for another host", authority.Issue(t, "camera.example"),
+			Trust{PEM: authority.PEM},
+			ErrUntrusted,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			server := rtsptest.Start(t, rtsptest.Options{Certificate: tt.shown, User: "viewer", Password: "ge heim/@:%"})
+			server := rtsptest.Start(t, rtsptest.Options{
+				Certificate: tt.shown, User: "viewer",
+				Password: "ge heim/@:%",
+			})
 			o := quick
 			o.Trust, o.Transport = tt.trust, "udp" // which would send the pictures in the clear, so it is not used
 			s, err := Open(t.Context(), address(t, server.URL()), o)
@@ -63,7 +70,8 @@ func TestRTSPS(t *testing.T) {
 			if !errors.Is(err, ErrLost) {
 				t.Errorf("after the server: %v", err)
 			}
-			if _, err := Open(t.Context(), address(t, server.URL()), o); err == nil || !strings.Contains(err.Error(), "no connection") {
+			if _, err := Open(t.Context(), address(t, server.URL()), o); err == nil ||
+				!strings.Contains(err.Error(), "no connection") {
 				t.Errorf("while the server is away: %v", err)
 			}
 		})
@@ -78,14 +86,16 @@ func TestRTSPSRefusals(t *testing.T) {
 		o.Trust = trust
 		for wrong, want := range map[string]string{"geheim": "wrong user name or password", "test": "no such stream"} {
 			_, err := Open(t.Context(), address(t, strings.Replace(server.URL(), wrong, "falsch", 1)), o)
-			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "heim") {
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) ||
+				strings.Contains(err.Error(), "heim") {
 				t.Errorf("error %v, want %q", err, want)
 			}
 		}
 	}
 	// A server that says nothing costs the timeout also where TLS is spoken by us.
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: Trust{PEM: cert.PEM}}
-	if _, err := Open(t.Context(), address(t, "rtsps://"+mute(t)+"/x"), o); !errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, ErrUntrusted) {
+	if _, err := Open(t.Context(), address(t, "rtsps://"+mute(t)+"/x"), o); !errors.Is(err, os.ErrDeadlineExceeded) ||
+		errors.Is(err, ErrUntrusted) {
 		t.Errorf("error %v, want one that says that the server does not answer", err)
 	}
 }
@@ -150,8 +160,9 @@ func TestHTTPS(t *testing.T) {
 
 func TestTrust(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "x": "no certificate in it", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "malformed",
-		string(rtsptest.SelfSigned(t).PEM): "",
+		"": "", "x": "no certificate in it",
+		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "malformed",
+		string(rtsptest.SelfSigned(t).PEM):                               "",
 	} {
 		err := Trust{PEM: []byte(text)}.Check()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -51,7 +51,8 @@ func (a Address) Scrub(text string) string {
 }
 
 // shortValue is a short password in a login, or behind a name that speaks of one.
-var shortValue = regexp.MustCompile(`(?i)(?:://[^/:@]*:([^/]+)@|(?:pass|passwd|password|pwd|pw|secret|token|key)=([^/@&?#;_=]+))`)
+var shortValue = regexp.MustCompile(
+	`(?i)(?:://[^/:@]*:([^/]+)@|(?:pass|passwd|password|pwd|pw|secret|token|key)=([^/@&?#;_=]+))`)
 
 // shortSecrets gives the passwords that are too short to have a gram of their own.
 func shortSecrets(raw string) []string {

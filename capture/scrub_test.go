@@ -31,7 +31,8 @@ func TestScrub(t *testing.T) {
 	}
 }
 
-// FuzzScrub puts a password into an address and looks for it in a scrubbed text that has it raw, unescaped, or in the address.
+// FuzzScrub puts a password into an address and looks for it in a scrubbed text that has it raw, unescaped, or in the
+// address.
 func FuzzScrub(f *testing.F) {
 	for _, s := range []string{"geheimnis", "p@ss", "%40", "%", "%zz", "a:b", "x&y=z", "тайна", "***", "", "\\"} {
 		f.Add(s)
@@ -39,7 +40,8 @@ func FuzzScrub(f *testing.F) {
 	f.Fuzz(func(t *testing.T, s string) {
 		secret := s + "XYZZY" + s
 		for _, shape := range []string{
-			"rtsp://user:%s@host/stream", "rtsp://:%s@host", "rtsp://%s@host:554/a", "http://host/x?password=%s", "http://host/x?token=%s&channel=1",
+			"rtsp://user:%s@host/stream", "rtsp://:%s@host", "rtsp://%s@host:554/a", "http://host/x?password=%s",
+			"http://host/x?token=%s&channel=1",
 			"rtsp://host/user=admin_password=%s",
 		} {
 			raw := fmt.Sprintf(shape, secret)
@@ -47,7 +49,10 @@ func FuzzScrub(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			for _, text := range []string{raw, "wrong: " + secret + "!", unescaped(secret), strings.TrimPrefix(raw, "rtsp://")} {
+			for _, text := range []string{
+				raw, "wrong: " + secret + "!", unescaped(secret),
+				strings.TrimPrefix(raw, "rtsp://"),
+			} {
 				if shown := a.Scrub(text); strings.Contains(shown, "XYZZY") {
 					t.Errorf("%q shows the secret of %q: %q", text, raw, shown)
 				}

@@ -24,7 +24,8 @@ type SegmentStats struct {
 // Segmenter writes packets into files that each begin at a key frame. Packets before the first key frame are left out.
 type Segmenter struct {
 	Coding Coding
-	// Length is how long a segment is at least: it ends before the next key frame. 0 makes one of each group of pictures.
+	// Length is how long a segment is at least: it ends before the next key frame. 0 makes one of each group of
+	// pictures.
 	Length time.Duration
 	Files  SegmentFiles
 

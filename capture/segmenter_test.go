@@ -49,7 +49,8 @@ func (s *segments) End(st SegmentStats) error {
 // packets are a file's: how many, and whether the first is a key frame.
 func packets(t *testing.T, path string) (n int, key bool, at []float64) {
 	t.Helper()
-	out := tool(t, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=flags,pts_time", "-of", "csv=p=0", path)
+	out := tool(t, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=flags,pts_time", "-of",
+		"csv=p=0", path)
 	for i, line := range strings.Fields(string(out)) {
 		fields := strings.Split(line, ",")
 		if i == 0 {
@@ -78,16 +79,21 @@ func decoded(t *testing.T, path string) (int, error) {
 
 const camera = "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! "
 
-// Whatever a camera codes its pictures with, each segment begins at a key frame and at 0, plays by itself, and none of the packets is lost
-// between two. Sound is left out.
+// Whatever a camera codes its pictures with, each segment begins at a key frame and at 0, plays by itself, and none of
+// the packets is lost between two. Sound is left out.
 func TestSegmenter(t *testing.T) {
 	tests := map[string]string{
-		"h264":  camera + "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
-		"h265":  camera + "x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph265pay name=pay0 pt=96 )",
-		"mjpeg": strings.Replace(camera, "video/x-raw,", "video/x-raw,format=I420,", 1) + "jpegenc ! rtpjpegpay name=pay0 pt=26 )",
-		"with sound": camera + "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 " +
+		"h264": camera +
+			"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
+		"h265": camera +
+			"x265enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph265pay name=pay0 pt=96 )",
+		"mjpeg": strings.Replace(camera, "video/x-raw,", "video/x-raw,format=I420,", 1) +
+			"jpegenc ! rtpjpegpay name=pay0 pt=26 )",
+		"with sound": camera +
+			"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=10 ! rtph264pay name=pay0 pt=96 " +
 			"audiotestsrc is-live=true ! audio/x-raw,rate=8000,channels=1 ! alawenc ! rtppcmapay name=pay1 pt=8 )",
-		"B-frames": camera + "x264enc bframes=2 speed-preset=ultrafast rc-lookahead=2 key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
+		"B-frames": camera +
+			"x264enc bframes=2 speed-preset=ultrafast rc-lookahead=2 key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
 	}
 	for name, launch := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -119,7 +125,8 @@ func TestSegmenter(t *testing.T) {
 			for i, st := range files.ended {
 				n, key, at := packets(t, files.path(i))
 				if !key || at[0] > 0.2 || n != st.Frames {
-					t.Errorf("segment %d: %d packets of %d, a key frame first: %v, from %v on", i, n, st.Frames, key, at)
+					t.Errorf("segment %d: %d packets of %d, a key frame first: %v, from %v on", i, n,
+						st.Frames, key, at)
 				}
 				if shown, err := decoded(t, files.path(i)); shown != n || err != nil {
 					t.Errorf("segment %d: %d of %d pictures are read, %v", i, shown, n, err)
@@ -132,11 +139,13 @@ func TestSegmenter(t *testing.T) {
 			if total != 45 || files.n < 2 || len(files.ended) != files.n {
 				t.Errorf("%d packets in %d segments", total, files.n)
 			}
-			streams := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0", files.path(0)))
+			streams := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
+				files.path(0)))
 			if strings.TrimSpace(streams) != "video" {
 				t.Errorf("it has %q", streams)
 			}
-			if d := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0", files.path(0))); strings.HasPrefix(d, "N/A") {
+			if d := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0",
+				files.path(0))); strings.HasPrefix(d, "N/A") {
 				t.Error("a finished segment does not say how long it is")
 			}
 		})
@@ -145,10 +154,14 @@ func TestSegmenter(t *testing.T) {
 
 // A segment whose writer ends in the middle has all that was flushed, and is read to there.
 func TestSegmentCutOff(t *testing.T) {
-	for codec, args := range map[string][]string{"h264": {"-c:v", "libx264", "-bf", "0", "-g", "10"}, "mjpeg": {"-c:v", "mjpeg"}} {
+	for codec, args := range map[string][]string{
+		"h264":  {"-c:v", "libx264", "-bf", "0", "-g", "10"},
+		"mjpeg": {"-c:v", "mjpeg"},
+	} {
 		t.Run(codec, func(t *testing.T) {
 			path := ffmpeg(t, "a.mkv", "testsrc2=s=64x48:r=10:d=10", args...)
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
+			server := httptest.NewServer(
+				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
 			defer server.Close()
 			stream, err := OpenPackets(t.Context(), address(t, server.URL), quick)
 			if err != nil {
@@ -176,7 +189,8 @@ func TestSegmentCutOff(t *testing.T) {
 
 // A camera of pictures in HTTP says no times: those of their arrival count.
 func TestPacketsOfMotionJPEG(t *testing.T) {
-	raw := tool(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=64x48:d=0.04", "-f", "image2pipe", "-c:v", "mjpeg", "-")
+	raw := tool(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=64x48:d=0.04", "-f", "image2pipe", "-c:v",
+		"mjpeg", "-")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
 		b := bufio.NewWriter(w)

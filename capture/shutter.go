@@ -35,7 +35,8 @@ func NewShutter() *Shutter {
 func (s *Shutter) Close() error { return errors.Join(s.src.Close(), s.scaled.Close()) }
 
 // Take gives a preview of the frame where one is due by the stream's time, and a picture of full size where one of
-// those is due; nil otherwise. The stream is the one that gave the frame, where it may have the frame in colour; or nil.
+// those is due; nil otherwise. The stream is the one that gave the frame, where it may have the frame in colour; or
+// nil.
 func (s *Shutter) Take(f *Frame, stream *Stream) (preview, full []byte, err error) {
 	if !due(&s.small, &s.previews, f.PTS, PreviewEvery) {
 		return nil, nil, nil
@@ -101,8 +102,10 @@ func due(next *time.Duration, any *bool, now, every time.Duration) bool {
 }
 
 func (s *Shutter) load(f *Frame) error {
-	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 || len(f.Pix) != f.Width*f.Height*f.Channels {
-		return fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height, f.Channels)
+	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 ||
+		len(f.Pix) != f.Width*f.Height*f.Channels {
+		return fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height,
+			f.Channels)
 	}
 	if kind := [3]int{f.Height, f.Width, f.Channels}; kind != s.kind {
 		if err := s.src.Close(); err != nil {

@@ -46,8 +46,9 @@ type Stream struct {
 	err     error // what ended the stream
 }
 
-// Open opens an address. It takes at most about Options.OpenTimeout, twice where a server must be asked for the
-// reason of a refusal. A context that ends breaks the opening of a URL off; of a file or a device it is noticed before and after.
+// Open opens an address. It takes at most about Options.OpenTimeout, twice where a server must be asked for the reason
+// of a refusal. A context that ends breaks the opening of a URL off; of a file or a device it is noticed before and
+// after.
 func Open(ctx context.Context, addr Address, o Options) (*Stream, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -138,12 +139,13 @@ func (s *Stream) Read(ctx context.Context, f *Frame) error {
 	return nil
 }
 
-// skipRest is how long Skip rests once it has caught up: to be woken for each packet would cost more than what is done with it. What a camera sends meanwhile waits in the
-// system's buffer.
+// skipRest is how long Skip rests once it has caught up: to be woken for each packet would cost more than what is done
+// with it. What a camera sends meanwhile waits in the system's buffer.
 const skipRest = 300 * time.Millisecond
 
-// Skip passes over what comes for as long as more reports true, which it asks for each piece. A URL's pictures are not even decoded, which saves nearly all that
-// they cost; other sources' are read and dropped. They have no numbers, and the next Read gives one that needs none of them. Errors are Read's.
+// Skip passes over what comes for as long as more reports true, which it asks for each piece. A URL's pictures are not
+// even decoded, which saves nearly all that they cost; other sources' are read and dropped. They have no numbers, and
+// the next Read gives one that needs none of them. Errors are Read's.
 func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -174,8 +176,8 @@ func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 	return s.err
 }
 
-// Color fills to with the last picture that Read gave, in colour and w x h pixels: [h][w][3], BGR. false means that this
-// source's frames are in colour already, as far as it has any.
+// Color fills to with the last picture that Read gave, in colour and w x h pixels: [h][w][3], BGR. false means that
+// this source's frames are in colour already, as far as it has any.
 func (s *Stream) Color(to []byte, w, h int) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

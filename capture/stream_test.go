@@ -20,7 +20,11 @@ func TestClock(t *testing.T) {
 	}{
 		{"plain", 100 * ms, []time.Duration{0, 100, 200}, []time.Duration{0, 100, 200}},
 		{"starts late", 100 * ms, []time.Duration{200, 300, 400}, []time.Duration{0, 100, 200}},
-		{"starts at an absurd time", 40 * ms, []time.Duration{-7686143, -7686103, -7686063}, []time.Duration{0, 40, 80}},
+		{
+			"starts at an absurd time", 40 * ms,
+			[]time.Duration{-7686143, -7686103, -7686063},
+			[]time.Duration{0, 40, 80},
+		},
 		{"never moves", 100 * ms, []time.Duration{0, 0, 0, 0}, []time.Duration{0, 100, 200, 300}},
 		{"first one untimed", 40 * ms, []time.Duration{0, 0, 40, 80, 200}, []time.Duration{0, 40, 80, 120, 240}},
 		{"first one untimed, B-frames", 100 * ms, []time.Duration{0, -100, 0, 100}, []time.Duration{0, 100, 200, 300}},
@@ -120,7 +124,10 @@ func TestGate(t *testing.T) {
 }
 
 func TestNaturalOrder(t *testing.T) {
-	want := []string{"1.png", "02.png", "2.png", "010.png", "a1b2", "a1b10", "a02b1", "a10", "frame_9.tif", "frame_10.tif", "z"}
+	want := []string{
+		"1.png", "02.png", "2.png", "010.png", "a1b2", "a1b10", "a02b1", "a10", "frame_9.tif",
+		"frame_10.tif", "z",
+	}
 	got := slices.Clone(want)
 	slices.Reverse(got)
 	slices.SortFunc(got, naturalOrder)
@@ -135,7 +142,8 @@ func TestOptions(t *testing.T) {
 			t.Errorf("%+v is accepted", bad)
 		}
 	}
-	if _, err := Open(t.Context(), Address{}, Options{}); err == nil || !strings.Contains(err.Error(), "the address is empty") {
+	if _, err := Open(t.Context(), Address{}, Options{}); err == nil ||
+		!strings.Contains(err.Error(), "the address is empty") {
 		t.Errorf("the zero address: %v", err)
 	}
 }

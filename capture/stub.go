@@ -9,8 +9,9 @@ import (
 	"time"
 )
 
-var errNoOpenCV = errors.New("this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
-	"build with cgo and -tags gocv_specific_modules,gocv_videoio")
+var errNoOpenCV = errors.New(
+	"this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
+		"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 
 func openFile(context.Context, string, Options) (source, Info, error) {
 	return nil, Info{}, errNoOpenCV

@@ -28,15 +28,18 @@ type tracks struct {
 func survey(path, protocols string) (tracks, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, protocols) //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path,
+		protocols) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	C.vigil_survey_close(s)
 	if code < 0 {
 		return tracks{}, errors.New(reason(code))
 	}
 	return tracks{
-		videos: int(t.tracks), covers: int(t.covers), sounds: int(t.sounds), coverFirst: t.cover_first != 0, width: int(t.width), height: int(t.height),
-		rotation: int(t.rotation), frames: int(t.frames), length: time.Duration(float64(t.seconds) * float64(time.Second)),
-		own: t.own_seconds != 0,
+		videos: int(t.tracks), covers: int(t.covers), sounds: int(t.sounds), coverFirst: t.cover_first != 0,
+		width: int(t.width), height: int(t.height),
+		rotation: int(t.rotation), frames: int(t.frames),
+		length: time.Duration(float64(t.seconds) * float64(time.Second)),
+		own:    t.own_seconds != 0,
 	}, nil
 }
 
@@ -48,7 +51,8 @@ func (t tracks) check() error {
 	case t.videos == 0 && t.sounds > 0:
 		return errors.New("it has sound only")
 	case t.coverFirst:
-		return errors.New("a cover picture is in front of its video; leave that out (ffmpeg -i IN -map 0:V -c copy OUT)")
+		return errors.New(
+			"a cover picture is in front of its video; leave that out (ffmpeg -i IN -map 0:V -c copy OUT)")
 	}
 	return nil
 }
@@ -75,7 +79,8 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
 	var r C.vigil_scan
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path, "file") //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path,
+		"file") //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	defer func() { C.vigil_survey_close(s) }()
 	for code == 0 {
 		if ctx.Err() != nil {
@@ -90,8 +95,8 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	return out, nil
 }
 
-// explainEnd says why a file has fewer pictures than it should, or nil where nothing shows that it has: its container's length is
-// that of the longest track, from wherever that begins.
+// explainEnd says why a file has fewer pictures than it should, or nil where nothing shows that it has: its
+// container's length is that of the longest track, from wherever that begins.
 func (v *video) explainEnd(s *scan) error {
 	f, err := os.Open(v.path)
 	if err != nil {
@@ -105,7 +110,8 @@ func (v *video) explainEnd(s *scan) error {
 	lacks := v.lacks(s)
 	switch end := namedSize(f, st.Size()); {
 	case end > st.Size():
-		return fmt.Errorf("%w after %d frames: its container names %d bytes, it has %d", ErrTruncated, v.count, end, st.Size())
+		return fmt.Errorf("%w after %d frames: its container names %d bytes, it has %d", ErrTruncated, v.count,
+			end, st.Size())
 	case s.err != nil:
 		return fmt.Errorf("%w after %d frames, or damaged: %w", ErrTruncated, v.count, s.err)
 	case s.torn && isFLV(f):
@@ -113,7 +119,8 @@ func (v *video) explainEnd(s *scan) error {
 	case v.tracks.own && endsInZeros(f, st.Size()):
 		return fmt.Errorf("%w after %d frames, or damaged: there are only zeros at its end", ErrTruncated, v.count)
 	case lacks > 0:
-		return fmt.Errorf("%w after %d frames, or damaged: what it holds of the last %v cannot be decoded", ErrTruncated, v.count, lacks.Round(100*time.Millisecond))
+		return fmt.Errorf("%w after %d frames, or damaged: what it holds of the last %v cannot be decoded",
+			ErrTruncated, v.count, lacks.Round(100*time.Millisecond))
 	}
 	return nil
 }

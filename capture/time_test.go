@@ -36,13 +36,14 @@ func TestTimes(t *testing.T) {
 	const pattern = "testsrc2=s=64x48:r=10:d=3"
 	reorder := []string{"-c:v", "libx264", "-bf", "3"}
 	tests := map[string]string{
-		"B-frames, mp4":           ffmpeg(t, "a.mp4", pattern, reorder...),
-		"B-frames, mkv":           ffmpeg(t, "a.mkv", pattern, reorder...),
-		"B-frames, ts":            ffmpeg(t, "a.ts", pattern, reorder...),
-		"B-frames, avi":           ffmpeg(t, "a.avi", pattern, "-c:v", "mpeg4", "-bf", "2"),
-		"no B-frames":             ffmpeg(t, "a.mkv", pattern, "-c:v", "libx264", "-bf", "0"),
-		"no times: raw H.264":     ffmpeg(t, "a.h264", pattern, reorder...),
-		"sound, half a second on": ffmpeg(t, "a.mkv", pattern, "-f", "lavfi", "-i", "sine=duration=3.4", "-c:v", "libx264"),
+		"B-frames, mp4":       ffmpeg(t, "a.mp4", pattern, reorder...),
+		"B-frames, mkv":       ffmpeg(t, "a.mkv", pattern, reorder...),
+		"B-frames, ts":        ffmpeg(t, "a.ts", pattern, reorder...),
+		"B-frames, avi":       ffmpeg(t, "a.avi", pattern, "-c:v", "mpeg4", "-bf", "2"),
+		"no B-frames":         ffmpeg(t, "a.mkv", pattern, "-c:v", "libx264", "-bf", "0"),
+		"no times: raw H.264": ffmpeg(t, "a.h264", pattern, reorder...),
+		"sound, half a second on": ffmpeg(t, "a.mkv", pattern, "-f", "lavfi", "-i", "sine=duration=3.4", "-c:v",
+			"libx264"),
 	}
 	for name, path := range tests {
 		got := times(t, path)
@@ -59,7 +60,8 @@ func TestTimes(t *testing.T) {
 }
 
 func TestTimesOfVariableRate(t *testing.T) {
-	path := ffmpeg(t, "a.mkv", "testsrc2=s=64x48:r=10:d=3", "-vf", "select='not(between(n,3,5))'", "-vsync", "vfr", "-c:v", "libx264", "-bf", "3")
+	path := ffmpeg(t, "a.mkv", "testsrc2=s=64x48:r=10:d=3", "-vf", "select='not(between(n,3,5))'", "-vsync", "vfr",
+		"-c:v", "libx264", "-bf", "3")
 	got := times(t, path)
 	if len(got) != 27 || got[2] != 200 || got[3] != 600 || got[26] != 2900 {
 		t.Errorf("%d frames at %v", len(got), got)
@@ -104,7 +106,8 @@ func TestRTSPFile(t *testing.T) {
 	}
 }
 
-// A live source says of each picture whether it is the one before it; a recording of a still scene is none of a camera that hangs.
+// A live source says of each picture whether it is the one before it; a recording of a still scene is none of a camera
+// that hangs.
 func TestSame(t *testing.T) {
 	black := rtsptest.Start(t, rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=black ! " +
 		"video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency ! rtph264pay name=pay0 pt=96 )"})

@@ -8,12 +8,14 @@ import (
 	"fmt"
 )
 
-// Trust says whose certificate a camera may show that is reached by rtsps or https. The zero value takes any: nearly all cameras sign
-// their own, for no name, and then the connection is safe from those who listen and not from those who stand in between.
+// Trust says whose certificate a camera may show that is reached by rtsps or https. The zero value takes any: nearly
+// all cameras sign their own, for no name, and then the connection is safe from those who listen and not from those
+// who stand in between.
 type Trust struct {
 	// System takes one that an authority vouches for that this system knows, for the URL's host.
 	System bool
-	// PEM holds certificates: of the camera itself, whatever host it is for, or of an authority that vouches for it, for the URL's host.
+	// PEM holds certificates: of the camera itself, whatever host it is for, or of an authority that vouches for it,
+	// for the URL's host.
 	PEM []byte
 }
 
@@ -57,7 +59,10 @@ func (t Trust) client(host string) (*tls.Config, error) {
 		return nil, err
 	}
 	// A certificate that is known itself need be for no name, which Go's own check cannot be told.
-	c := &tls.Config{ServerName: host, InsecureSkipVerify: true} //nolint:gosec // VerifyConnection checks, where anything is to be checked.
+	c := &tls.Config{
+		ServerName:         host,
+		InsecureSkipVerify: true,
+	} //nolint:gosec // VerifyConnection checks, where anything is to be checked.
 	if t.Any() {
 		return c, nil
 	}

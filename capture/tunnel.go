@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// tunnel speaks TLS with a camera in FFmpeg's place, which talks to a port of this machine: FFmpeg 5 checks no certificate of an
-// rtsps server, nor of what an https playlist leads to.
+// tunnel speaks TLS with a camera in FFmpeg's place, which talks to a port of this machine: FFmpeg 5 checks no
+// certificate of an rtsps server, nor of what an https playlist leads to.
 type tunnel struct {
 	server   webAddress
 	timeout  time.Duration
@@ -63,7 +63,9 @@ func (w webAddress) name() string {
 }
 
 // openTunnel connects to the camera and checks its certificate. It returns the URL that FFmpeg is to open.
-func openTunnel(ctx context.Context, addr Address, trust Trust, timeout time.Duration) (t *tunnel, url string, err error) {
+func openTunnel(ctx context.Context, addr Address, trust Trust, timeout time.Duration) (t *tunnel, url string,
+	err error,
+) {
 	w := addr.web()
 	config, err := trust.client(w.name())
 	if err != nil {

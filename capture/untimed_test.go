@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A live source whose pictures have no times has those of arrival, and not the 25 a second that FFmpeg counts: here they come as fast as
-// they are read. What a server has as a file has the rate that it is counted by.
+// A live source whose pictures have no times has those of arrival, and not the 25 a second that FFmpeg counts: here
+// they come as fast as they are read. What a server has as a file has the rate that it is counted by.
 func TestTimesOfPicturesWithoutAny(t *testing.T) {
 	const pictures = 400 // 16 s as FFmpeg counts
 	mjpeg := ffmpeg(t, "a.mjpeg", "testsrc2=s=64x48:r=25:d=16")
@@ -78,7 +78,8 @@ func TestPacketsBehindDamage(t *testing.T) {
 			if i%10 == 9 {
 				length += 100 // a part of the next picture is taken for the end of this one
 			}
-			if _, err := fmt.Fprintf(w, "--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", length, one); err != nil {
+			if _, err := fmt.Fprintf(w, "--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", length,
+				one); err != nil {
 				return
 			}
 		}

@@ -216,9 +216,13 @@ func (v *video) read(ctx context.Context, f *Frame) error {
 	return copyPixels(f, upright)
 }
 
-var turns = map[int]gocv.RotateFlag{90: gocv.Rotate90Clockwise, 180: gocv.Rotate180Clockwise, 270: gocv.Rotate90CounterClockwise}
+var turns = map[int]gocv.RotateFlag{
+	90: gocv.Rotate90Clockwise, 180: gocv.Rotate180Clockwise,
+	270: gocv.Rotate90CounterClockwise,
+}
 
-// setTurn makes pictures upright. OpenCV 4.6 does so by itself unless it is told not to, and turns by 90 degrees the wrong way.
+// setTurn makes pictures upright. OpenCV 4.6 does so by itself unless it is told not to, and turns by 90 degrees the
+// wrong way.
 func (v *video) setTurn(degrees int) {
 	v.turn = degrees
 	if degrees%180 != 0 {
@@ -279,7 +283,8 @@ func (v *video) endsEarly() bool {
 		return false
 	}
 	slack := int(v.tolerance() / v.clock.step)
-	return v.tracks.length <= 0 || v.tracks.length-(v.clock.last+v.clock.step) > v.tolerance() || v.tracks.frames > v.count+slack
+	return v.tracks.length <= 0 || v.tracks.length-(v.clock.last+v.clock.step) > v.tolerance() ||
+		v.tracks.frames > v.count+slack
 }
 
 // soundAtOnce is how many packets of other tracks OpenCV passes over before it takes a file for ended.
@@ -334,7 +339,8 @@ func (v *video) ended() error {
 	case large != nil:
 		return fmt.Errorf("after %d frames: %w", v.count, large)
 	case v.live:
-		return fmt.Errorf("%w after %d frames: no picture came within %v, or the other side hung up", ErrLost, v.count, v.timeout)
+		return fmt.Errorf("%w after %d frames: no picture came within %v, or the other side hung up", ErrLost,
+			v.count, v.timeout)
 	case v.count == 0:
 		return errors.Join(errNoVideo, errors.New("not one frame could be decoded"))
 	case v.scan != nil:

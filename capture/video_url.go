@@ -42,7 +42,8 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info
 		case large != nil:
 			return nil, Info{}, large
 		}
-		if why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); why != nil && !errors.Is(err, context.Canceled) {
+		if why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); why != nil &&
+			!errors.Is(err, context.Canceled) {
 			return nil, Info{}, why
 		}
 		return nil, Info{}, err

@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// A whole file is read whole, wherever it begins and however long its sound is: a container's length is not the video's.
+// A whole file is read whole, wherever it begins and however long its sound is: a container's length is not the
+// video's.
 func TestWholeFiles(t *testing.T) {
 	const pattern = "testsrc2=s=64x48:r=10:d=3"
 	h264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}
@@ -24,9 +25,11 @@ func TestWholeFiles(t *testing.T) {
 	tone := func(seconds string, args ...string) []string {
 		return append([]string{"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=" + seconds}, with(args...)...)
 	}
-	// From the second second on pictures come two minutes later, and the sound goes on: more packets than OpenCV passes over.
+	// From the second second on pictures come two minutes later, and the sound goes on: more packets than OpenCV
+	// passes over.
 	hole := []string{
-		"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'", "-vsync", "passthrough",
+		"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'", "-vsync",
+		"passthrough",
 		"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-bf", "0",
 	}
 	opus := slices.Concat(hole, []string{"-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20"})
@@ -46,7 +49,10 @@ func TestWholeFiles(t *testing.T) {
 		{"sound is longer, mp4", ffmpeg(t, "a.mp4", pattern, tone("9", "-c:a", "aac")...), 0},
 		{"sound is longer, avi", ffmpeg(t, "a.avi", pattern, tone("9", "-c:a", "pcm_s16le")...), 0},
 		{"sound is longer, ts", ffmpeg(t, "a.ts", pattern, tone("9", "-c:a", "mp2")...), 0},
-		{"sound is longer, wmv", ffmpeg(t, "a.wmv", pattern, "-f", "lavfi", "-i", "sine=duration=9", "-c:v", "wmv2"), 0},
+		{
+			"sound is longer, wmv", ffmpeg(t, "a.wmv", pattern, "-f", "lavfi", "-i", "sine=duration=9", "-c:v", "wmv2"),
+			0,
+		},
 		{"a recorder's second segment", strings.Replace(segments, "%d", "1", 1), 0},
 		{"a hole while sound goes on, mkv", ffmpeg(t, "a.mkv", pattern, opus...), 2 * time.Minute},
 		{"a hole while sound goes on, ts", ffmpeg(t, "a.ts", pattern, opus...), 2 * time.Minute},
@@ -78,13 +84,15 @@ func TestWholeFiles(t *testing.T) {
 	}
 }
 
-// A file that is cut off says so by what its container names; one that was written to be cut off anywhere is read as far as it goes.
+// A file that is cut off says so by what its container names; one that was written to be cut off anywhere is read as
+// far as it goes.
 func TestCutFiles(t *testing.T) {
 	const pattern = "testsrc2=s=160x120:r=10:d=6"
 	h264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10"}
 	with := func(args ...string) []string { return append(append([]string{}, h264...), args...) }
 	half := func(data []byte) []byte { return data[:len(data)/2] }
-	zeroed := func(data []byte) []byte { // as a full disk or a copy that broke off leaves a file whose length was set before
+	// as a full disk or a copy that broke off leaves a file whose length was set before
+	zeroed := func(data []byte) []byte {
 		clear(data[len(data)/2:])
 		return data
 	}
@@ -100,8 +108,12 @@ func TestCutFiles(t *testing.T) {
 		want       string // empty for a file that is read as far as it goes
 	}{
 		{"mkv", ffmpeg(t, "a.mkv", pattern, with()...), half, "its container names"},
-		{"mkv with longer sound", ffmpeg(t, "a.mkv", pattern, append([]string{"-f", "lavfi", "-i", "sine=duration=9"}, with("-c:a", "aac")...)...), half, "its container names"},
-		{"mkv from 20 s on", ffmpeg(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), half, "its container names"},
+		{"mkv with longer sound", ffmpeg(t, "a.mkv", pattern, append([]string{"-f", "lavfi", "-i", "sine=duration=9"},
+			with("-c:a", "aac")...)...), half, "its container names"},
+		{
+			"mkv from 20 s on", ffmpeg(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), half,
+			"its container names",
+		},
 		{"mp4", ffmpeg(t, "a.mp4", pattern, with("-movflags", "faststart")...), half, "its container names"},
 		{"avi", ffmpeg(t, "a.avi", pattern, with()...), half, "its container names"},
 		{"wmv", ffmpeg(t, "a.wmv", pattern, "-c:v", "wmv2"), half, "its container names"},
@@ -126,7 +138,8 @@ func TestCutFiles(t *testing.T) {
 			if n == 0 || n > 50 {
 				t.Errorf("%d frames", n)
 			}
-			if tt.want == "" && !errors.Is(err, io.EOF) || tt.want != "" && (!errors.Is(err, ErrTruncated) || !strings.Contains(err.Error(), tt.want)) {
+			if tt.want == "" && !errors.Is(err, io.EOF) || tt.want != "" && (!errors.Is(err, ErrTruncated) ||
+				!strings.Contains(err.Error(), tt.want)) {
 				t.Errorf("%d frames, then %v, want %q", n, err, tt.want)
 			}
 		})
@@ -150,16 +163,21 @@ func TestNamedSize(t *testing.T) {
 		{"nothing", nil, 0},
 		{"noise", pad, 0},
 		{"matroska", join(ebml, segment, []byte{0x41, 0x00}, pad), 9 + 4 + 2 + 0x100},
-		{"matroska, eight bytes of length", join(ebml, segment, []byte{1, 0, 0, 0, 0, 0, 1, 0}, pad), 9 + 4 + 8 + 0x100},
+		{"matroska, eight bytes of length", join(ebml, segment, []byte{1, 0, 0, 0, 0, 0, 1, 0}, pad), 9 + 4 +
+			8 + 0x100},
 		{"matroska without a length", join(ebml, segment, []byte{1, 255, 255, 255, 255, 255, 255, 255}, pad), 0},
 		{"matroska without a length, one byte", join(ebml, segment, []byte{255}, pad), 0},
 		{"avi", join(riff(1000), pad), 1008},
 		{"avi that was never finished", join(riff(0), pad), 0},
-		{"avi of two chunks", join(riff(12), pad[:8], []byte("RIFF"), []byte{0, 1, 0, 0}, []byte("AVIX"), pad), 20 + 8 + 256},
+		{
+			"avi of two chunks", join(riff(12), pad[:8], []byte("RIFF"), []byte{0, 1, 0, 0}, []byte("AVIX"), pad),
+			20 + 8 + 256,
+		},
 		{"mp4", join(box("ftyp", 16), pad[:8], box("mdat", 5000), pad), 5016},
 		{"mp4 to the end", join(box("ftyp", 16), pad[:8], box("mdat", 0), pad), 0},
 		{"fragmented mp4", join(box("ftyp", 16), pad[:8], box("moof", 5000), pad), 0},
-		{"asf", join(asfHeader, []byte{30, 0, 0, 0, 0, 0, 0, 0}, pad[:6], asfHeader, []byte{0, 1, 0, 0, 0, 0, 0, 0}, pad), 30 + 256},
+		{"asf", join(asfHeader, []byte{30, 0, 0, 0, 0, 0, 0, 0}, pad[:6], asfHeader, []byte{0, 1, 0, 0, 0, 0, 0, 0},
+			pad), 30 + 256},
 	}
 	for _, tt := range tests {
 		if got := namedSize(bytes.NewReader(tt.data), int64(len(tt.data))); got != tt.want {

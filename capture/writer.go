@@ -29,14 +29,16 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 	}
 	switch {
 	case len(codec) != 4:
-		return nil, fmt.Errorf("creating %s: the name ends in .mp4, .avi or .mkv, or a codec of four letters is given", path)
+		return nil, fmt.Errorf("creating %s: the name ends in .mp4, .avi or .mkv, or a codec of four letters is given",
+			path)
 	case w <= 0 || h <= 0 || w%2 != 0 || h%2 != 0:
 		return nil, fmt.Errorf("creating %s: the size is %dx%d; both sides must be even", path, w, h)
 	case plausibleFPS(fps) == 0:
 		return nil, fmt.Errorf("creating %s: the frame rate is %g; it must be from 0.01 to %d", path, fps, maxFPS)
 	}
 	// OpenCV gives no reason when it cannot create the file, so Go tries first.
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // It is for others to read as the umask has it.
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL,
+		0o644) //nolint:gosec // It is for others to read as the umask has it.
 	if err != nil {
 		return nil, fmt.Errorf("creating video: %w", err)
 	}
@@ -50,14 +52,16 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 	if vw != nil {
 		err = errors.Join(err, vw.Close())
 	}
-	return nil, errors.Join(fmt.Errorf("creating %s: FFmpeg cannot write %s into such a file", path, codec), err, os.Remove(path))
+	return nil, errors.Join(fmt.Errorf("creating %s: FFmpeg cannot write %s into such a file", path, codec), err,
+		os.Remove(path))
 }
 
 // Write appends a picture, grey or BGR, of the size that CreateVideo was given. OpenCV does not say whether it could
 // be written; Close does as well as it can.
 func (w *Writer) Write(f *Frame) error {
 	if f.Width != w.img.Cols() || f.Height != w.img.Rows() || len(f.Pix) != f.Width*f.Height*f.Channels {
-		return fmt.Errorf("writing %s: the frame is %dx%d, the video %dx%d", w.path, f.Width, f.Height, w.img.Cols(), w.img.Rows())
+		return fmt.Errorf("writing %s: the frame is %dx%d, the video %dx%d", w.path, f.Width, f.Height, w.img.Cols(),
+			w.img.Rows())
 	}
 	data, err := w.img.DataPtrUint8()
 	if err != nil {

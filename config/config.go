@@ -23,7 +23,8 @@ type Config struct {
 	Log Log `yaml:"log"`
 	// Threads is how many processor cores the model may use; 0 is all of them.
 	Threads int `yaml:"threads" validate:"min=0,max=1024"`
-	// Buffers is how many MiB the pictures of all cameras may take in the main process: clips that wait to be scored, and what is kept for evidence.
+	// Buffers is how many MiB the pictures of all cameras may take in the main process: clips that wait to be scored,
+	// and what is kept for evidence.
 	Buffers int `yaml:"buffers" validate:"min=64,max=1048576"`
 	// Model is the file of trained weights for every camera that names none itself.
 	Model string `yaml:"model"`
@@ -53,7 +54,8 @@ type Log struct {
 
 // NATS says which server the alerts are published to.
 type NATS struct {
-	// URL is an external server, as nats://host:4222, or several with commas between; empty is the embedded server. It holds no user or password.
+	// URL is an external server, as nats://host:4222, or several with commas between; empty is the embedded server. It
+	// holds no user or password.
 	URL string `yaml:"url"`
 	// User is the user's name on the external server.
 	User string `yaml:"user"`
@@ -79,7 +81,8 @@ type Embedded struct {
 	Port int `yaml:"port" validate:"min=0,max=65535"`
 	// MQTTPort is the TCP port on which it speaks MQTT 3.1.1 as well; 0 is none.
 	MQTTPort int `yaml:"mqtt_port" validate:"min=0,max=65535"`
-	// User is the name that clients of the embedded server must give; they may then do everything there. Without it programs of this machine may read, and nothing else.
+	// User is the name that clients of the embedded server must give; they may then do everything there. Without it
+	// programs of this machine may read, and nothing else.
 	User string `yaml:"user"`
 	// Password is the password that clients of the embedded server must give.
 	Password Secret `yaml:"password"`
@@ -107,7 +110,8 @@ type Account struct {
 type Camera struct {
 	// Name is the camera's name in alerts, subjects and folders: small letters, digits, _ and -.
 	Name string `yaml:"name"`
-	// Source is a URL (rtsp, rtsps, http, https), a device, a video file or a folder of pictures. A file's relative path starts at the configuration file's folder.
+	// Source is a URL (rtsp, rtsps, http, https), a device, a video file or a folder of pictures. A file's relative
+	// path starts at the configuration file's folder.
 	Source capture.Address `yaml:"source"`
 	// Settings are the camera's own.
 	Settings `yaml:",inline"`
@@ -121,7 +125,8 @@ type Settings struct {
 	Calibration string `yaml:"calibration"`
 	// Threshold gives the two errors that regularity lies between by hand, in place of a calibration.
 	Threshold *Threshold `yaml:"threshold"`
-	// Alarms is how many false alarms vigil calibrate allows, as 1/day, 2/week or 0.5/hour. A change takes a new calibration.
+	// Alarms is how many false alarms vigil calibrate allows, as 1/day, 2/week or 0.5/hour. A change takes a new
+	// calibration.
 	Alarms Rate `yaml:"alarms"`
 	// FPS is how many frames a second the model sees; 0 is every frame.
 	FPS float64 `yaml:"fps" validate:"min=0,max=120"`
@@ -133,10 +138,11 @@ type Settings struct {
 	Reader string `yaml:"reader" validate:"oneof=ffmpeg gocv"`
 	// Transport is how RTSP brings the pictures.
 	Transport string `yaml:"transport" validate:"oneof=tcp udp"`
-	// Trust says whose certificate an rtsps or https camera may show: any, system (one that an authority vouches for that this machine
-	// knows), or a file in PEM form with the camera's own certificate or that of another authority.
+	// Trust says whose certificate an rtsps or https camera may show: any, system (one that an authority vouches for
+	// that this machine knows), or a file in PEM form with the camera's own certificate or that of another authority.
 	Trust string `yaml:"trust"`
-	// Follow are the hosts beside its own that a camera's URL may lead to, by redirects, playlists and descriptions of streams: host or host:port.
+	// Follow are the hosts beside its own that a camera's URL may lead to, by redirects, playlists and descriptions of
+	// streams: host or host:port.
 	Follow []string `yaml:"follow"`
 	// OpenTimeout is how long opening a live source may take.
 	OpenTimeout time.Duration `yaml:"open_timeout" validate:"min=1s,max=5m"`
@@ -144,7 +150,8 @@ type Settings struct {
 	ReadTimeout time.Duration `yaml:"read_timeout" validate:"min=1s,max=5m"`
 	// Reconnect says how long to wait before a lost source is opened again.
 	Reconnect Reconnect `yaml:"reconnect"`
-	// FrozenAfter is for how long a live source may repeat one picture bit for bit before it counts as frozen; 0s is for ever.
+	// FrozenAfter is for how long a live source may repeat one picture bit for bit before it counts as frozen; 0s is
+	// for ever.
 	FrozenAfter time.Duration `yaml:"frozen_after" validate:"min=0s,max=24h"`
 	// Memory is how many MiB the process that reads a live camera may take; above that it is ended and started again.
 	Memory int `yaml:"memory" validate:"min=128,max=65536"`
@@ -197,7 +204,8 @@ type Reconnect struct {
 type Footage struct {
 	// Keep is for how long pictures are kept.
 	Keep time.Duration `yaml:"keep" validate:"min=0s,max=10m"`
-	// Memory is how many MiB the previews may take, again the pictures of full size, and again those that the model saw.
+	// Memory is how many MiB the previews may take, again the pictures of full size, and again those that the model
+	// saw.
 	Memory int `yaml:"memory" validate:"min=1,max=4096"`
 }
 
@@ -224,7 +232,8 @@ type Detector struct {
 	MinDuration time.Duration `yaml:"min_duration" validate:"min=0s,max=1h"`
 	// CoolDown is how long after an event no other one opens.
 	CoolDown time.Duration `yaml:"cool_down" validate:"min=0s,max=24h"`
-	// UpdateEvery is how often an event that goes on is reported at most; its start and its end are never delayed. 0s reports every change.
+	// UpdateEvery is how often an event that goes on is reported at most; its start and its end are never delayed. 0s
+	// reports every change.
 	UpdateEvery time.Duration `yaml:"update_every" validate:"min=0s,max=1h"`
 }
 
@@ -258,7 +267,8 @@ func Default() Config {
 			Footage:     Footage{Keep: 30 * time.Second, Memory: 16},
 			Detector: Detector{
 				Enter: 0.5, Leave: 0.6,
-				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second,
+				OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second,
+				UpdateEvery: 5 * time.Second,
 			},
 		},
 	}

@@ -26,7 +26,10 @@ func uncommented() string { return commented.ReplaceAllString(string(Example), "
 
 func loadExample(t *testing.T, text string) Config {
 	t.Helper()
-	for _, name := range []string{"GATE_PASSWORD", "NATS_PASSWORD", "VIEWER_PASSWORD", "DASHBOARD_PASSWORD", "MQTT_PASSWORD", "WEBHOOK_SECRET"} {
+	for _, name := range []string{
+		"GATE_PASSWORD", "NATS_PASSWORD", "VIEWER_PASSWORD", "DASHBOARD_PASSWORD",
+		"MQTT_PASSWORD", "WEBHOOK_SECRET",
+	} {
 		t.Setenv(name, "secret")
 	}
 	c, problems := load([]byte(text), "/etc/vigil")
@@ -42,12 +45,14 @@ func TestExampleLoads(t *testing.T) {
 		t.Errorf("cameras are %+v", c.Cameras)
 	}
 	if c.Cameras[0].Mask != nil || c.Cameras[0].Zones != nil || c.Cameras[0].Armed != nil {
-		t.Error("the example has settings in force that a calibration made without them does not fit, or that keep alerts back")
+		t.Error("the example has settings in force that a calibration made without them does not fit, or that keep " +
+			"alerts back")
 	}
 	// What stands behind a # below the camera is right, too.
 	all := regexp.MustCompile(`(?m)^    calibration:.*\n`).ReplaceAllString(string(Example), "")
 	c = loadExample(t, regexp.MustCompile(`(?m)^    #([a-z]|  )`).ReplaceAllString(all, "    $1"))
-	if own := c.Cameras[0]; len(own.Mask) != 1 || len(own.Zones) != 1 || len(own.Armed) != 2 || own.TimeZone.String() == "" || own.Threshold == nil {
+	if own := c.Cameras[0]; len(own.Mask) != 1 || len(own.Zones) != 1 || len(own.Armed) != 2 ||
+		own.TimeZone.String() == "" || own.Threshold == nil {
 		t.Errorf("the camera's commented lines in force are %+v", own)
 	}
 }

@@ -13,7 +13,8 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // other $ stands for itself. It says whether a variable was in the text.
 //
 // Newlines at a value's end are left out, as a shell does with a command's output: files and secret stores add them.
-// In a URL's user name or password, what may not stand there is percent-encoded; an escape such as %40 is left as it is.
+// In a URL's user name or password, what may not stand there is percent-encoded; an escape such as %40 is left as it
+// is.
 func expand(s string, lookup func(string) (string, bool)) (text string, expanded bool, err error) {
 	var b strings.Builder
 	var unset []string
@@ -31,7 +32,9 @@ func expand(s string, lookup func(string) (string, bool)) (text string, expanded
 		}
 		name, rest, closed := strings.Cut(after, "}")
 		if !closed || !variableName.MatchString(name) {
-			return "", false, errors.New("has a ${ that is not ${NAME}; must name a variable of the environment (a plain ${ is written $${)")
+			return "", false,
+				errors.New("has a ${ that is not ${NAME}; must name a variable of the environment (a plain ${ is " +
+					"written $${)")
 		}
 		value, ok := lookup(name)
 		if !ok {
@@ -65,7 +68,8 @@ func escapeLogin(s string) string {
 	for i := range len(s) {
 		c := s[i]
 		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(plain, c) >= 0, escaped.MatchString(s[i:]):
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', strings.IndexByte(plain, c) >= 0,
+			escaped.MatchString(s[i:]):
 			b.WriteByte(c)
 		default:
 			fmt.Fprintf(&b, "%%%02X", c)

@@ -5,7 +5,8 @@ import "testing"
 func TestExpand(t *testing.T) {
 	env := map[string]string{
 		"A": "one", "EMPTY": "", "NESTED": "${A}", "_x9": "nine",
-		"RAW": "2024/Ga?te#@ 50% [ä]", "DONE": "2024%2FGate%40", "LOGIN": "viewer:pass", "LINE": "right\r\n\n", "MORE": "a\nb\n",
+		"RAW": "2024/Ga?te#@ 50% [ä]", "DONE": "2024%2FGate%40", "LOGIN": "viewer:pass", "LINE": "right\r\n\n",
+		"MORE": "a\nb\n",
 	}
 	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
 	for in, want := range map[string]string{
@@ -40,11 +41,13 @@ func TestExpand(t *testing.T) {
 		if err != nil || got != want {
 			t.Errorf("%q is expanded to %q, %v; want %q", in, got, err, want)
 		}
-		if wantExpanded := in != "$${A}" && got != in && in != "$$${A}" && in != "$${ not closed"; expanded != wantExpanded {
+		if wantExpanded := in != "$${A}" && got != in && in != "$$${A}" &&
+			in != "$${ not closed"; expanded != wantExpanded {
 			t.Errorf("%q: expanded is %v", in, expanded)
 		}
 	}
-	const malformed = "has a ${ that is not ${NAME}; must name a variable of the environment (a plain ${ is written $${)"
+	const malformed = "has a ${ that is not ${NAME}; must name a variable of the environment (a plain ${ is written " +
+		"$${)"
 	const unset = " from the environment; must be set there (an empty value is fine)"
 	for in, want := range map[string]string{
 		"${":                malformed,

@@ -14,8 +14,9 @@ type File struct {
 	lines map[string]int
 }
 
-// Join adds problems to an error of Open or CheckFiles, with the lines of their keys and in the order of the file. A camera's key that it has
-// from the defaults, or from the top, is said once, of those. What is said of a key already is not said again. It is nil for no problem.
+// Join adds problems to an error of Open or CheckFiles, with the lines of their keys and in the order of the file. A
+// camera's key that it has from the defaults, or from the top, is said once, of those. What is said of a key already
+// is not said again. It is nil for no problem.
 func (f *File) Join(err error, more ...Problem) error {
 	all := &Errors{File: f.path}
 	said := map[string]bool{}
@@ -29,7 +30,8 @@ func (f *File) Join(err error, more ...Problem) error {
 	for i, p := range more {
 		p.Key = f.owner(p.Key)
 		p.Line = cmp.Or(p.Line, (&tree{lines: f.lines}).line(p.Key))
-		if isNew := !isErrors || i >= len(e.Problems); isNew && said[p.Key] && p.Key != "" || slices.Contains(all.Problems, p) {
+		if isNew := !isErrors || i >= len(e.Problems); isNew && said[p.Key] && p.Key != "" ||
+			slices.Contains(all.Problems, p) {
 			continue
 		}
 		said[p.Key] = true

@@ -9,8 +9,8 @@ import (
 	"vigil/capture"
 )
 
-// CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials, certificates, and
-// sources that are files, folders or devices by a path.
+// CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials,
+// certificates, and sources that are files, folders or devices by a path.
 func (c Config) CheckFiles() error {
 	var found findings
 	found.file("model", c.Model)

@@ -89,7 +89,10 @@ func TestArmedAtClockChange(t *testing.T) {
 }
 
 func TestClock(t *testing.T) {
-	for _, bad := range []string{"", "7:30", "07:3", "24:01", "23:60", "0730", "07:30:00", "-1:00", "+1:00", "aa:bb", "07:30 "} {
+	for _, bad := range []string{
+		"", "7:30", "07:3", "24:01", "23:60", "0730", "07:30:00", "-1:00", "+1:00", "aa:bb",
+		"07:30 ",
+	} {
 		var c Clock
 		if err := c.UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q is read as %s", bad, c)

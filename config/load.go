@@ -110,7 +110,10 @@ func (c *Config) resolve(folder string) []Problem {
 			*p = filepath.Join(folder, *p)
 		}
 	}
-	for _, p := range []*string{&c.DataDir, &c.Model, &c.NATS.Creds, &c.NATS.NKey, &c.Defaults.Model, &c.Defaults.Calibration} {
+	for _, p := range []*string{
+		&c.DataDir, &c.Model, &c.NATS.Creds, &c.NATS.NKey, &c.Defaults.Model,
+		&c.Defaults.Calibration,
+	} {
 		abs(p)
 	}
 	for _, t := range []*TLS{&c.NATS.TLS, &c.MQTT.TLS, &c.Webhook.TLS} {

@@ -71,7 +71,8 @@ func TestLoadNoFile(t *testing.T) {
 		writeFile(t, "x: "+big(maxFile)):     "is larger than 1 MiB; must be a configuration in YAML",
 		writeFile(t, "cameras: ["+aliases()): "goes beyond 100000 values",
 	} {
-		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), path) {
+		if _, err := Load(path); err == nil || !strings.Contains(err.Error(), want) ||
+			!strings.HasPrefix(err.Error(), path) {
 			t.Errorf("%s: got %v, want %s", path, err, want)
 		}
 	}
@@ -80,7 +81,8 @@ func TestLoadNoFile(t *testing.T) {
 // TestManyProblems: the message stays readable, and its making does not take the square of their number.
 func TestManyProblems(t *testing.T) {
 	_, err := Load(writeFile(t, "defaults: {hop: 0}\ncameras: ["+strings.Repeat("{},", 3_000)+"]\n"))
-	if err == nil || !strings.Contains(err.Error(), " has 6001 problems:\n") || !strings.HasSuffix(err.Error(), "\nand 5901 more") {
+	if err == nil || !strings.Contains(err.Error(), " has 6001 problems:\n") ||
+		!strings.HasSuffix(err.Error(), "\nand 5901 more") {
 		t.Errorf("got %.200v", err)
 	}
 	_, err = Load(writeFile(t, "x: 1\n"+strings.Repeat("x: 1\n", 20_000)))
@@ -219,7 +221,8 @@ cameras: [{name: a, source: "device:0"}, {name: b, source: "device:1"}]
 	}
 	a, b := c.Cameras[0], c.Cameras[1]
 	a.Threshold.Theta, a.Mask[0][0].X, a.Zones[0].Polygon[0].X = 9, 9, 9
-	if b.Threshold.Theta == 9 || b.Mask[0][0].X == 9 || b.Zones[0].Polygon[0].X == 9 || c.Defaults.Threshold.Theta == 9 {
+	if b.Threshold.Theta == 9 || b.Mask[0][0].X == 9 || b.Zones[0].Polygon[0].X == 9 ||
+		c.Defaults.Threshold.Theta == 9 {
 		t.Errorf("cameras share what they have from the defaults: %+v", b)
 	}
 }

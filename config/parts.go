@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// LoadParts is Load for a command that reads only some keys at the top, as nats or data_dir: what is wrong below the others is
-// not said, for example that a variable is not set. What is not among parts is not to be used.
+// LoadParts is Load for a command that reads only some keys at the top, as nats or data_dir: what is wrong below the
+// others is not said, for example that a variable is not set. What is not among parts is not to be used.
 func LoadParts(path string, parts ...string) (Config, error) {
 	cfg, err := Load(path)
 	return cfg, only(err, func(key string) bool { return slices.Contains(parts, key) })
@@ -19,7 +19,10 @@ func LoadCamera(path, name string) (Config, Camera, error) {
 	cfg, err := Load(path)
 	i := slices.IndexFunc(cfg.Cameras, func(c Camera) bool { return c.Name == name })
 	own := fmt.Sprintf("cameras[%d]", i)
-	err = only(err, func(key string) bool { return key == own || key == "defaults" || key == "model" || key == "threads" })
+	err = only(err, func(key string) bool {
+		return key == own || key == "defaults" || key == "model" ||
+			key == "threads"
+	})
 	switch {
 	case err != nil:
 		return cfg, Camera{}, err
@@ -37,8 +40,8 @@ func (c Config) names() []string {
 	return names
 }
 
-// only leaves the problems of the parts that are read, and those of the file as a whole: syntax, and keys that are unknown, which
-// may be a part that is misspelt.
+// only leaves the problems of the parts that are read, and those of the file as a whole: syntax, and keys that are
+// unknown, which may be a part that is misspelt.
 func only(err error, read func(part string) bool) error {
 	e, ok := errors.AsType[*Errors](err)
 	if !ok {

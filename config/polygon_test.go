@@ -13,16 +13,38 @@ func TestPolygonsThatCross(t *testing.T) {
 		polygon preprocess.Polygon
 		want    string
 	}{
-		"a triangle":        {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}}, ""},
-		"a square":          {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}, ""},
-		"an arrow":          {preprocess.Polygon{{X: 0, Y: 0}, {X: .5, Y: .4}, {X: 1, Y: 0}, {X: .5, Y: 1}}, ""},
-		"a bow tie":         {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 1}, {X: 1, Y: 0}, {X: 0, Y: 1}}, "from corner 1 to 2 and the edge from corner 3 to 4"},
-		"a bow tie, turned": {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}, {X: 1, Y: 1}}, "from corner 2 to 3 and the edge from corner 4 to 1"},
+		"a triangle": {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}}, ""},
+		"a square":   {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}, ""},
+		"an arrow":   {preprocess.Polygon{{X: 0, Y: 0}, {X: .5, Y: .4}, {X: 1, Y: 0}, {X: .5, Y: 1}}, ""},
+		"a bow tie": {
+			preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 1}, {X: 1, Y: 0}, {X: 0, Y: 1}},
+			"from corner 1 to 2 and the edge from corner 3 to 4",
+		},
+		"a bow tie, turned": {
+			preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}, {X: 1, Y: 1}},
+			"from corner 2 to 3 and the edge from corner 4 to 1",
+		},
 		// A hole is reached by two edges that lie on one another.
 		"a frame": {preprocess.Polygon{
-			{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}, {X: 0, Y: 0}, {X: .25, Y: .25}, {X: .25, Y: .75}, {X: .75, Y: .75}, {X: .75, Y: .25}, {X: .25, Y: .25},
+			{X: 0, Y: 0},
+			{X: 1, Y: 0},
+			{X: 1, Y: 1},
+			{X: 0, Y: 1},
+			{X: 0, Y: 0},
+			{X: .25, Y: .25},
+			{X: .25, Y: .75},
+			{X: .75, Y: .75},
+			{X: .75, Y: .25},
+			{X: .25, Y: .25},
 		}, ""},
-		"two that touch": {preprocess.Polygon{{X: 0, Y: 0}, {X: .5, Y: .5}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: .5, Y: .5}, {X: 0, Y: 1}}, ""},
+		"two that touch": {preprocess.Polygon{
+			{X: 0, Y: 0},
+			{X: .5, Y: .5},
+			{X: 1, Y: 0},
+			{X: 1, Y: 1},
+			{X: .5, Y: .5},
+			{X: 0, Y: 1},
+		}, ""},
 	} {
 		c := Camera{Name: "gate", Settings: Default().Defaults}
 		c.Mask, c.Zones = []preprocess.Polygon{tt.polygon}, []Zone{{"z", tt.polygon}}

@@ -12,7 +12,10 @@ func TestRate(t *testing.T) {
 			t.Errorf("%q: %v a day, %v", text, r.PerDay(), err)
 		}
 	}
-	for _, text := range []string{"", "2", "/day", "2/month", "0/day", "-1/day", "NaN/day", "1001/hour", "2 /day", "2/day/day"} {
+	for _, text := range []string{
+		"", "2", "/day", "2/month", "0/day", "-1/day", "NaN/day", "1001/hour", "2 /day",
+		"2/day/day",
+	} {
 		var r Rate
 		if err := r.UnmarshalText([]byte(text)); err == nil {
 			t.Errorf("%q was read as %v", text, r)

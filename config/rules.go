@@ -50,7 +50,8 @@ func (f *findings) settings(key string, s Settings) {
 		f.add(key+".reconnect.max", s.Reconnect.Max.String(), "must be at least reconnect.min (%v)", s.Reconnect.Min)
 	}
 	if !(s.Detector.Enter < s.Detector.Leave) {
-		f.add(key+".detector.leave", fmt.Sprint(s.Detector.Leave), "must be above detector.enter (%v)", s.Detector.Enter)
+		f.add(key+".detector.leave", fmt.Sprint(s.Detector.Leave), "must be above detector.enter (%v)",
+			s.Detector.Enter)
 	}
 	for i, p := range s.Mask {
 		f.polygon(fmt.Sprintf("%s.mask[%d]", key, i), p)
@@ -72,7 +73,8 @@ func (f *findings) zones(key string, zones []Zone) {
 		case len(z.Name) > 64 || strings.TrimSpace(z.Name) != z.Name || strings.ContainsFunc(z.Name, unicode.IsControl):
 			f.add(at+".name", quoted(z.Name), "must be 1 to 64 bytes of text without spaces around it")
 		case twice:
-			f.add(at+".name", quoted(z.Name), "the same as zones[%d].name; every zone of a camera must have a name of its own", first)
+			f.add(at+".name", quoted(z.Name),
+				"the same as zones[%d].name; every zone of a camera must have a name of its own", first)
 		default:
 			names[z.Name] = i
 		}
@@ -86,12 +88,15 @@ func (f *findings) polygon(key string, p preprocess.Polygon) {
 	} else if flat(p) {
 		f.add(key, "", "has all its corners on one line; must enclose an area")
 	} else if i, j, crossed := crossing(p); crossed {
-		f.add(key, "", "crosses itself: the edge from corner %d to %d and the edge from corner %d to %d, so a part of the area is not in it; "+
-			"must have its corners in the order of the outline", i+1, (i+1)%len(p)+1, j+1, (j+1)%len(p)+1)
+		f.add(key, "",
+			"crosses itself: the edge from corner %d to %d and the edge from corner %d to %d, so a part of the area "+
+				"is not in it; "+
+				"must have its corners in the order of the outline", i+1, (i+1)%len(p)+1, j+1, (j+1)%len(p)+1)
 	}
 }
 
-// crossing gives the first two edges of a polygon that cross, by the corners that they start at. Edges that only touch do not cross.
+// crossing gives the first two edges of a polygon that cross, by the corners that they start at. Edges that only touch
+// do not cross.
 func crossing(p preprocess.Polygon) (i, j int, crossed bool) {
 	// side is positive where c lies to the left of the way from a to b.
 	side := func(a, b, c preprocess.Point) float64 { return (b.X-a.X)*(c.Y-a.Y) - (b.Y-a.Y)*(c.X-a.X) }
@@ -153,7 +158,8 @@ func (f *findings) nats(n NATS) {
 			{"tls", n.TLS != TLS{}},
 		} {
 			if k.given {
-				f.add("nats."+k.key, "", "is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil")
+				f.add("nats."+k.key, "",
+					"is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil")
 			}
 		}
 	} else {
@@ -165,10 +171,12 @@ func (f *findings) nats(n NATS) {
 	e := n.Embedded
 	f.pair("nats.embedded", e.User, e.Password)
 	f.accounts(e)
-	if ip := net.ParseIP(e.Host); e.Host != "" && !strings.EqualFold(e.Host, "localhost") && (ip == nil || !ip.IsLoopback()) &&
+	if ip := net.ParseIP(e.Host); e.Host != "" && !strings.EqualFold(e.Host, "localhost") && (ip == nil ||
+		!ip.IsLoopback()) &&
 		e.User == "" && len(e.Accounts) == 0 {
 		f.add("nats.embedded.host", quoted(e.Host),
-			"which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password, or nats.embedded.accounts")
+			"which other machines reach; must be 127.0.0.1, or have nats.embedded.user and nats.embedded.password, "+
+				"or nats.embedded.accounts")
 	}
 }
 
@@ -177,8 +185,10 @@ func (f *findings) server(s string) {
 	u, err := url.Parse(s)
 	switch {
 	case strings.Contains(s, "@"):
-		f.add("nats.url", "", "has a user, password or token in it; must be given as nats.user and nats.password, or nats.token")
-	case err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" && u.Scheme != "wss":
+		f.add("nats.url", "",
+			"has a user, password or token in it; must be given as nats.user and nats.password, or nats.token")
+	case err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls" && u.Scheme != "ws" &&
+		u.Scheme != "wss":
 		f.add("nats.url", "", "is not an address of a NATS server; must be as nats://host:4222 (or tls, ws, wss)")
 	}
 }
@@ -190,7 +200,10 @@ func (f *findings) logins(n NATS) {
 		name  string
 		given bool
 	}{
-		{"user", n.User != "" || n.Password != Secret{}}, {"token", n.Token != Secret{}}, {"creds", n.Creds != ""}, {"nkey", n.NKey != ""},
+		{"user", n.User != "" || n.Password != Secret{}},
+		{"token", n.Token != Secret{}},
+		{"creds", n.Creds != ""},
+		{"nkey", n.NKey != ""},
 	} {
 		if w.given {
 			ways = append(ways, w.name)

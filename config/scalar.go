@@ -10,8 +10,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decimal is how a number is written: as people read it, and as every reader of YAML does. 010 is 8 for some of them and 10 for
-// others, 1_000 and .inf are numbers for some only.
+// decimal is how a number is written: as people read it, and as every reader of YAML does. 010 is 8 for some of them
+// and 10 for others, 1_000 and .inf are numbers for some only.
 var decimal = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?$`)
 
 // numberProblem says what is wrong with how a number is written, and what would be right.
@@ -40,7 +40,8 @@ func numberProblem(n *yaml.Node, v any, want reflect.Type) string {
 
 // numeric says whether a value of this type is a number in the file.
 func numeric(want reflect.Type) bool {
-	return (want.Kind() == reflect.Int || want.Kind() == reflect.Float64) && !reflect.PointerTo(want).Implements(textType)
+	return (want.Kind() == reflect.Int || want.Kind() == reflect.Float64) &&
+		!reflect.PointerTo(want).Implements(textType)
 }
 
 // badBlank says where a text has a blank that nobody sees, or a control character. Blanks inside are a text's own.

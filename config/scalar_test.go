@@ -11,26 +11,33 @@ func TestNumbersAreAsWritten(t *testing.T) {
 	const octal = " if octal was meant"
 	for written, want := range map[string]string{
 		"8": "", "0": "is 0, must be at least 1", "+8": "", "160": "",
-		"08": "is written 08, must be a decimal number: 8", "010": "is written 010, must be a decimal number: 10, or 8" + octal,
-		"0010": ": 10, or 8" + octal, "00": "is written 00, must be a decimal number: 0", "0o10": "is written 0o10, must be a decimal number: 8",
-		"0x10": ": 16", "0b11": ": 3", "1_0": "is written 1_0, must be a decimal number: 10", "-010": ": -10, or -8" + octal,
-		"1e1": "must be a whole number", "8.0": "must be a whole number",
+		"08":   "is written 08, must be a decimal number: 8",
+		"010":  "is written 010, must be a decimal number: 10, or 8" + octal,
+		"0010": ": 10, or 8" + octal, "00": "is written 00, must be a decimal number: 0",
+		"0o10": "is written 0o10, must be a decimal number: 8",
+		"0x10": ": 16", "0b11": ": 3", "1_0": "is written 1_0, must be a decimal number: 10",
+		"-010": ": -10, or -8" + octal,
+		"1e1":  "must be a whole number", "8.0": "must be a whole number",
 	} {
 		_, problems := load(fmt.Appendf(nil, "cameras: [{name: a, source: device:0, hop: %s}]", written), "/")
 		checkScalar(t, "hop: "+written, problems, want)
 	}
 	for written, want := range map[string]string{
 		"0.5": "", ".5": "", "5": "", "1e1": "", "1.5e-2": "", "5.": "", "0": "", "+1.5": "",
-		"010": ": 10, or 8" + octal, "08.5": "is written 08.5, must be a decimal number: 8.5", "00.5": ": 0.5", "1_0.5": ": 10.5",
-		".inf": "is written .inf, must be a decimal number", ".nan": "must be a decimal number", "-.inf": "must be a decimal number", "0x1p4": "must be a number",
+		"010": ": 10, or 8" + octal, "08.5": "is written 08.5, must be a decimal number: 8.5", "00.5": ": 0.5",
+		"1_0.5": ": 10.5",
+		".inf":  "is written .inf, must be a decimal number", ".nan": "must be a decimal number",
+		"-.inf": "must be a decimal number", "0x1p4": "must be a number",
 	} {
 		_, problems := load(fmt.Appendf(nil, "cameras: [{name: a, source: device:0, fps: %s}]", written), "/")
 		checkScalar(t, "fps: "+written, problems, want)
 	}
 	for text, want := range map[string]string{
-		"nats: {embedded: {port: 04222}}":               "nats.embedded.port: is written 04222, must be a decimal number: 4222, or 2194" + octal,
-		"threads: 0x2":                                  "threads: is written 0x2",
-		"defaults: {mask: [[[0, 0], [1, 0], [01, 1]]]}": "defaults.mask[0][2][0]: is written 01, must be a decimal number: 1",
+		"nats: {embedded: {port: 04222}}": "nats.embedded.port: is written 04222, must be a decimal " +
+			"number: 4222, or 2194" + octal,
+		"threads: 0x2": "threads: is written 0x2",
+		"defaults: {mask: [[[0, 0], [1, 0], [01, 1]]]}": "defaults.mask[0][2][0]: is written 01, must be a decimal " +
+			"number: 1",
 		"defaults: {threshold: {lo: 0.1, theta: .inf}}": "defaults.threshold.theta: is written .inf",
 		"defaults: {alarms: 0x2/day}":                   "defaults.alarms: is \"0x2/day\"",
 		"defaults: {open_timeout: 010s}":                "", // ten seconds, for every reader
@@ -79,7 +86,8 @@ func checkScalar(t *testing.T, text string, problems []Problem, want string) {
 	if len(problems) > 0 {
 		got = (&Errors{Problems: problems}).Error()
 	}
-	if want == "" && got != "" || want != "" && (len(problems) != 1 || !strings.Contains(got, want)) || strings.Contains(got, "s3cret") {
+	if want == "" && got != "" || want != "" && (len(problems) != 1 || !strings.Contains(got, want)) ||
+		strings.Contains(got, "s3cret") {
 		t.Errorf("%s: got %q, want %q", text, got, want)
 	}
 }

@@ -80,7 +80,9 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 	}
 	switch t {
 	case reflect.TypeFor[time.Duration]():
-		return text(`^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*$|\$\{`, "500ms", "10s", "2m")
+		return text(
+			`^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*$|\$\{`,
+			"500ms", "10s", "2m")
 	case reflect.TypeFor[capture.Address]():
 		return text("", "rtsp://camera.example/stream", "device:0", "recording.mkv")
 	case reflect.TypeFor[Secret]():
@@ -118,7 +120,8 @@ func (r refiner) definition(defaults reflect.Value) {
 	}
 }
 
-// refine puts the ranges of the validate tags, the forms and the defaults into the properties of one map and of the maps in it.
+// refine puts the ranges of the validate tags, the forms and the defaults into the properties of one map and of the
+// maps in it.
 func (r refiner) refine(s *jsonschema.Schema, defaults reflect.Value) {
 	for _, f := range fields(defaults.Type()) {
 		p, ok := s.Properties.Get(yamlName(f))

@@ -103,8 +103,12 @@ func TestSchemaHasTheRulesRanges(t *testing.T) {
 func ofKey(text []byte, key string) string {
 	_, problems := load(text, "/")
 	for _, p := range problems {
-		for _, own := range []string{"must be at least ", "must be at most ", "must be above ", "must be one of ", "whole number", "must be a decimal"} {
-			if p.Key == key && strings.Contains(p.Text, own) && !strings.Contains(p.Text, "detector.") && !strings.Contains(p.Text, "above lo") {
+		for _, own := range []string{
+			"must be at least ", "must be at most ", "must be above ", "must be one of ",
+			"whole number", "must be a decimal",
+		} {
+			if p.Key == key && strings.Contains(p.Text, own) && !strings.Contains(p.Text, "detector.") &&
+				!strings.Contains(p.Text, "above lo") {
 				return p.Text
 			}
 		}
@@ -116,20 +120,30 @@ func ofKey(text []byte, key string) string {
 func TestSchemaHasTheRulesForms(t *testing.T) {
 	s := compiled(t)
 	for key, values := range map[string][]string{
-		"log.level":                {"debug", "info", "warn", "error", "all", "", "INFO"},
-		"log.format":               {"text", "json", "xml"},
-		"data_dir":                 {"x", ""},
-		"nats.embedded.host":       {"127.0.0.1", "LOCALHOST", ""},
-		"defaults.transport":       {"tcp", "udp", "sctp", "TCP"},
-		"cameras[0].transport":     {"tcp", "udp", "sctp"},
-		"cameras[0].name":          {"gate", "a-b_9", "Gate", "a b", strings.Repeat("a", 64), strings.Repeat("a", 65)},
-		"cameras[0].zones[0].name": {"drive way", "x", "Höhe", strings.Repeat("a", 64), strings.Repeat("a", 65), " x", "x "},
-		"nats.url":                 {"nats://h", "NATS://H:4222", "tls://h,nats://g:1", "ws://h", "wss://h", "http://h", "h", "nats://u:p@h", "nats://"},
-		"mqtt.url":                 {"tcp://h:1883", "ssl://h", "TCP://H", "mqtt://h", "tcp://u@h", "tcp://h/x", "h", "tcp://"},
-		"mqtt.topic":               {"vigil", "a/b", "a", "", "/a", "a/", "a b", "a#", "+", "$a", "a$b"},
-		"mqtt.discovery":           {"homeassistant", "", "a/", "#"},
+		"log.level":            {"debug", "info", "warn", "error", "all", "", "INFO"},
+		"log.format":           {"text", "json", "xml"},
+		"data_dir":             {"x", ""},
+		"nats.embedded.host":   {"127.0.0.1", "LOCALHOST", ""},
+		"defaults.transport":   {"tcp", "udp", "sctp", "TCP"},
+		"cameras[0].transport": {"tcp", "udp", "sctp"},
+		"cameras[0].name":      {"gate", "a-b_9", "Gate", "a b", strings.Repeat("a", 64), strings.Repeat("a", 65)},
+		"cameras[0].zones[0].name": {
+			"drive way", "x", "Höhe", strings.Repeat("a", 64), strings.Repeat("a", 65),
+			" x", "x ",
+		},
+		"nats.url": {
+			"nats://h", "NATS://H:4222", "tls://h,nats://g:1", "ws://h", "wss://h", "http://h",
+			"h", "nats://u:p@h", "nats://",
+		},
+		"mqtt.url": {
+			"tcp://h:1883", "ssl://h", "TCP://H", "mqtt://h", "tcp://u@h", "tcp://h/x",
+			"h", "tcp://",
+		},
+		"mqtt.topic":     {"vigil", "a/b", "a", "", "/a", "a/", "a b", "a#", "+", "$a", "a$b"},
+		"mqtt.discovery": {"homeassistant", "", "a/", "#"},
 		"webhook.url": {
-			"https://h/x?y=z", "HTTP://H", "https://u:p@h/x", "ftp://h", "h", "https://", "https://8614/abc@h/x", "https://h/x?y=a@b",
+			"https://h/x?y=z", "HTTP://H", "https://u:p@h/x", "ftp://h", "h", "https://", "https://8614/abc@h/x",
+			"https://h/x?y=a@b",
 			"https://hooks.example/a@b/x", "https://hooks.example:8443/a@b", "https://u:12.3/a@h.example/x",
 		},
 		"evidence.keep":              {"0s", "720h", "-1s", "5", ""},

@@ -102,7 +102,8 @@ func TestSchemaDescribesEveryKey(t *testing.T) {
 			if inner.Kind() == reflect.Pointer || inner.Kind() == reflect.Slice {
 				inner = inner.Elem()
 			}
-			if text := comments[in.Name()+"."+f.Name]; !f.Anonymous && (text == "" || strings.HasPrefix(text, f.Name+" ")) {
+			if text := comments[in.Name()+"."+f.Name]; !f.Anonymous && (text == "" ||
+				strings.HasPrefix(text, f.Name+" ")) {
 				t.Errorf("%s.%s is described as %q", in.Name(), f.Name, text)
 			}
 			if fields(inner) != nil {

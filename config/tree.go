@@ -37,7 +37,9 @@ func (t *tree) report(key string, line int, format string, args ...any) {
 // parse gives the root of the one document in data.
 func parse(data []byte) (*yaml.Node, *Problem) {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
-		return nil, &Problem{Text: "is not a text file in UTF-8; a configuration is YAML, as vigil config init writes it"}
+		return nil, &Problem{
+			Text: "is not a text file in UTF-8; a configuration is YAML, as vigil config init writes it",
+		}
 	}
 	var doc, second yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(data))
@@ -51,7 +53,10 @@ func parse(data []byte) (*yaml.Node, *Problem) {
 	case err != nil:
 		return nil, syntaxProblem(err)
 	default:
-		return nil, &Problem{Line: second.Line, Text: "a second document starts here; must be one (take out the --- line)"}
+		return nil, &Problem{
+			Line: second.Line,
+			Text: "a second document starts here; must be one (take out the --- line)",
+		}
 	}
 	root := doc.Content[0]
 	if root.Kind != yaml.MappingNode {
@@ -85,7 +90,8 @@ func (t *tree) value(n *yaml.Node, key string, want reflect.Type) any {
 	}
 	if t.nodes++; t.nodes > maxNodes {
 		if t.nodes == maxNodes+1 {
-			t.report(key, n.Line, "goes beyond %d values, counting what aliases (*) stand for; must have fewer", maxNodes)
+			t.report(key, n.Line, "goes beyond %d values, counting what aliases (*) stand for; must have fewer",
+				maxNodes)
 		}
 		return nil
 	}

@@ -102,7 +102,8 @@ func TestCheckFiles(t *testing.T) {
 
 func TestSecretNeverShows(t *testing.T) {
 	c := valid(t)
-	c.NATS.Password, c.NATS.Token, c.NATS.Embedded.Password = NewSecret("hunter2"), NewSecret("hunter2"), NewSecret("hunter2")
+	c.NATS.Password, c.NATS.Token, c.NATS.Embedded.Password = NewSecret("hunter2"), NewSecret("hunter2"),
+		NewSecret("hunter2")
 	asJSON, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)

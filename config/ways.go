@@ -4,7 +4,8 @@ import "time"
 
 // TLS names the files for a connection whose two ends know each other.
 type TLS struct {
-	// CA is a file with the certificates (PEM) that the server's must be signed by; empty is those that the system trusts.
+	// CA is a file with the certificates (PEM) that the server's must be signed by; empty is those that the system
+	// trusts.
 	CA string `yaml:"ca"`
 	// Cert is a file with our own certificate (PEM), where the server asks for one.
 	Cert string `yaml:"cert"`
@@ -18,8 +19,9 @@ type Outbox struct {
 	Size int `yaml:"size" validate:"min=1,max=1048576"`
 	// Reserve is how many MiB of the disk are held back for alerts, for when everything else has filled it.
 	Reserve int `yaml:"reserve" validate:"min=1,max=65536"`
-	// SetAsideAfter is how long an alert is tried that the other side refuses for what is in it, as with an HTTP status of 400; then it is set aside
-	// (vigil outbox list) and the next ones go on. Whatever may heal is tried for ever.
+	// SetAsideAfter is how long an alert is tried that the other side refuses for what is in it, as with an HTTP
+	// status of 400; then it is set aside (vigil outbox list) and the next ones go on. Whatever may heal is tried for
+	// ever.
 	SetAsideAfter time.Duration `yaml:"set_aside_after" validate:"min=1s,max=720h"`
 }
 

@@ -16,7 +16,8 @@ func (f *findings) ways(c Config) {
 		f.add("evidence.longest", e.Longest.String(), "must be above evidence.before (%v)", e.Before)
 	}
 	if c.NATS.URL != "" && c.NATS.Embedded.MQTTPort != 0 {
-		f.add("nats.embedded.mqtt_port", "", "is given beside nats.url, with which the embedded server listens nowhere; must be left out")
+		f.add("nats.embedded.mqtt_port", "",
+			"is given beside nats.url, with which the embedded server listens nowhere; must be left out")
 	}
 }
 
@@ -56,7 +57,8 @@ func (f *findings) mqtt(m MQTT) {
 // topic checks the beginning of topics.
 func (f *findings) topic(key, topic string) {
 	bad := func(r rune) bool { return r == '#' || r == '+' || unicode.IsSpace(r) || unicode.IsControl(r) }
-	if strings.ContainsFunc(topic, bad) || strings.HasPrefix(topic, "/") || strings.HasSuffix(topic, "/") || strings.HasPrefix(topic, "$") {
+	if strings.ContainsFunc(topic, bad) || strings.HasPrefix(topic, "/") || strings.HasSuffix(topic, "/") ||
+		strings.HasPrefix(topic, "$") {
 		f.add(key, quoted(topic), "must be a topic without #, +, spaces, a $ before it or a / around it")
 	}
 }
@@ -76,8 +78,10 @@ func (f *findings) webhook(w Webhook) {
 	}
 	switch {
 	case hidesHost(w.URL.Reveal()):
-		f.add("webhook.url", "", "has an @ behind its host, so a password with a / ? or # would be taken for a host; must have these as %%2F %%3F %%23, "+
-			"and an @ of the path or the query as %%40")
+		f.add("webhook.url", "",
+			"has an @ behind its host, so a password with a / ? or # would be taken for a host; must have these as "+
+				"%%2F %%3F %%23, "+
+				"and an @ of the path or the query as %%40")
 	case err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https":
 		f.add("webhook.url", "", "is not an address to post to; must be as https://host/path")
 	}
@@ -87,8 +91,8 @@ func (f *findings) webhook(w Webhook) {
 // plainHost is a host that cannot be the beginning of a login: it has a dot, and no colon behind it.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 
-// hidesHost reports whether the host of a URL may be the beginning of a login, whose password has a / ? or # in it: an @ stands behind
-// it. Of https://host.example/a@b it is not; services do have an @ in the paths that they hand out.
+// hidesHost reports whether the host of a URL may be the beginning of a login, whose password has a / ? or # in it: an
+// @ stands behind it. Of https://host.example/a@b it is not; services do have an @ in the paths that they hand out.
 func hidesHost(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	i := strings.IndexAny(rest, "/?#")
@@ -110,11 +114,14 @@ func (f *findings) accounts(e Embedded) {
 		case a.Name == "":
 			f.add(at+".name", "", "is missing; every account must have a name")
 		case !accountForm.MatchString(a.Name):
-			f.add(at+".name", quoted(a.Name), "must be 1 to 64 of letters, digits, ., _ and -, with a letter or a digit first")
+			f.add(at+".name", quoted(a.Name),
+				"must be 1 to 64 of letters, digits, ., _ and -, with a letter or a digit first")
 		case a.Name == e.User:
-			f.add(at+".name", quoted(a.Name), "the same as nats.embedded.user; every account must have a name of its own")
+			f.add(at+".name", quoted(a.Name),
+				"the same as nats.embedded.user; every account must have a name of its own")
 		case twice:
-			f.add(at+".name", quoted(a.Name), "the same as accounts[%d].name; every account must have a name of its own", first)
+			f.add(at+".name", quoted(a.Name),
+				"the same as accounts[%d].name; every account must have a name of its own", first)
 		}
 		names[a.Name] = i
 		switch first, twice := keys[a.NKey]; {
@@ -124,7 +131,9 @@ func (f *findings) accounts(e Embedded) {
 			f.add(at+".password", "", "is missing; an account must have one, or an nkey")
 		case a.NKey != "" && !nkeyForm.MatchString(a.NKey):
 			// Not quoted: a seed, which is secret, may have been put there.
-			f.add(at+".nkey", "", "is not the public key of a user; must be 56 capital letters and digits that begin with U (never a seed, which begins with S)")
+			f.add(at+".nkey", "",
+				"is not the public key of a user; must be 56 capital letters and digits that begin with U (never a "+
+					"seed, which begins with S)")
 		case a.NKey != "" && twice:
 			f.add(at+".nkey", "", "the same as accounts[%d].nkey; every account must have one of its own", first)
 		}

@@ -41,9 +41,9 @@ func Sample(clips []pipeline.Clip, hop int) []pipeline.Clip {
 	return out
 }
 
-// Paper is the paper's alignment (Gong et al., ICCV 2019, section 3.4): the clip that starts at frame s scores frame s + 8, so the
-// first 8 and the last 7 frames of a video do not count, and the errors of each video are scaled to [0, 1] by its own
-// minimum and maximum. A video whose errors are all the same gets 0 everywhere.
+// Paper is the paper's alignment (Gong et al., ICCV 2019, section 3.4): the clip that starts at frame s scores frame s
+// + 8, so the first 8 and the last 7 frames of a video do not count, and the errors of each video are scaled to [0, 1]
+// by its own minimum and maximum. A video whose errors are all the same gets 0 everywhere.
 func Paper(r Recording) Series {
 	s := Raw(r)
 	low, high := math.Inf(1), math.Inf(-1)
@@ -59,8 +59,9 @@ func Paper(r Recording) Series {
 	return s
 }
 
-// Raw counts the same frames as Paper, with the errors as the model has them: a calibration's Places, which normal video taught, are not
-// weighed. Scores that were given may be of the first 8 and the last 7 frames too; those do not count.
+// Raw counts the same frames as Paper, with the errors as the model has them: a calibration's Places, which normal
+// video taught, are not weighed. Scores that were given may be of the first 8 and the last 7 frames too; those do not
+// count.
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
 	for _, c := range Whole(r.Clips) {
@@ -78,10 +79,11 @@ func Whole(clips []pipeline.Clip) []pipeline.Clip {
 	return slices.DeleteFunc(slices.Clone(clips), pipeline.Clip.Early)
 }
 
-// Live8 is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from its
-// start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
-// first clip's score, since they lie within that clip. Early clips have no place in this. A frame's score may thus have seen up to 7 frames that come after it.
-// Clips are at the live hop; value makes a score of a clip's error by what is known from normal video.
+// Live8 is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from
+// its start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
+// first clip's score, since they lie within that clip. Early clips have no place in this. A frame's score may thus
+// have seen up to 7 frames that come after it. Clips are at the live hop; value makes a score of a clip's error by
+// what is known from normal video.
 func Live8(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
 	clips = Whole(clips)
 	first := math.Inf(-1)
@@ -91,16 +93,19 @@ func Live8(r Recording, clips []pipeline.Clip, value func(e float64) float64) Se
 	return hold(r, clips, value, first, func(c pipeline.Clip) uint64 { return c.Centre.Frame })
 }
 
-// NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip that
-// ended at t or before, so no frame's score has seen a later frame. Early clips count. The frames before the first one has ended have no
-// score yet and count as more normal than any other (-Inf). A gap changes nothing: the last score stands until there is
-// a new one.
+// NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip
+// that ended at t or before, so no frame's score has seen a later frame. Early clips count. The frames before the
+// first one has ended have no score yet and count as more normal than any other (-Inf). A gap changes nothing: the
+// last score stands until there is a new one.
 func NoDelay(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
 	return hold(r, clips, value, math.Inf(-1), func(c pipeline.Clip) uint64 { return c.Last.Frame })
 }
 
-// hold gives every frame of the video the score of the latest clip whose frame has come, and before the first one, first.
-func hold(r Recording, clips []pipeline.Clip, value func(float64) float64, first float64, frame func(pipeline.Clip) uint64) Series {
+// hold gives every frame of the video the score of the latest clip whose frame has come, and before the first one,
+// first.
+func hold(r Recording, clips []pipeline.Clip, value func(float64) float64, first float64,
+	frame func(pipeline.Clip) uint64,
+) Series {
 	s := Series{Video: r.Name, Abnormal: r.Abnormal, Scores: make([]float64, len(r.Abnormal))}
 	now, next := first, 0
 	for t := range s.Scores {

@@ -17,7 +17,10 @@ func clipsAt(starts []int, errors ...float64) []pipeline.Clip {
 		at := func(frame int) pipeline.Moment {
 			return pipeline.Moment{Frame: uint64(frame), PTS: time.Duration(frame) * 100 * time.Millisecond}
 		}
-		out[i] = pipeline.Clip{First: at(s), From: at(s), Centre: at(s + 8), Seen: at(s + 8), Last: at(s + 15), Error: errors[i], Raw: errors[i], FPS: 10}
+		out[i] = pipeline.Clip{
+			First: at(s), From: at(s), Centre: at(s + 8), Seen: at(s + 8), Last: at(s + 15),
+			Error: errors[i], Raw: errors[i], FPS: 10,
+		}
 	}
 	return out
 }
@@ -28,7 +31,8 @@ func TestAlignments(t *testing.T) {
 	r := Recording{Name: "01", Abnormal: make([]bool, 28)}
 	r.Abnormal[9], r.Abnormal[10] = true, true
 	r.Clips = clipsAt([]int{0, 1, 2, 8}, 1, 5, 3, 2)
-	if got, want := Paper(r), (Series{"01", []float64{0, 1, 0.5, 0.25}, []bool{false, true, true, false}}); !reflect.DeepEqual(got, want) {
+	if got, want := Paper(r),
+		(Series{"01", []float64{0, 1, 0.5, 0.25}, []bool{false, true, true, false}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("paper %v, want %v", got, want)
 	}
 	if got := Raw(r).Scores; !reflect.DeepEqual(got, []float64{1, 5, 3, 2}) {
@@ -49,14 +53,16 @@ func TestAlignments(t *testing.T) {
 			wantPrompt = 2
 		}
 		if live.Scores[frame] != wantLive || prompt.Scores[frame] != wantPrompt {
-			t.Errorf("frame %d: live %v, want %v; no delay %v, want %v", frame, live.Scores[frame], wantLive, prompt.Scores[frame], wantPrompt)
+			t.Errorf("frame %d: live %v, want %v; no delay %v, want %v", frame, live.Scores[frame], wantLive,
+				prompt.Scores[frame], wantPrompt)
 		}
 	}
 	if len(live.Abnormal) != 28 || len(prompt.Abnormal) != 28 {
 		t.Errorf("not every frame counts: %d and %d of 28", len(live.Abnormal), len(prompt.Abnormal))
 	}
 	prompt.Abnormal = append(make([]bool, 15), slices.Repeat([]bool{true}, 13)...)
-	if w := warm(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 || slices.Contains(w.Abnormal, false) {
+	if w := warm(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 ||
+		slices.Contains(w.Abnormal, false) {
 		t.Errorf("without the first frames: %v", w)
 	}
 	flat := Recording{Abnormal: make([]bool, 20), Clips: clipsAt([]int{0, 1}, 3, 3)}
@@ -65,7 +71,8 @@ func TestAlignments(t *testing.T) {
 	}
 }
 
-// What a calibration's places make of an error is the live protocol's alone, and early clips are there for who looks without delay.
+// What a calibration's places make of an error is the live protocol's alone, and early clips are there for who looks
+// without delay.
 func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	r := Recording{Abnormal: make([]bool, 24), Clips: clipsAt([]int{0, 1}, 4, 6)}
 	for i := range r.Clips {
@@ -77,7 +84,10 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	if got := Live8(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
 		t.Errorf("live %v, want the weighed errors", got)
 	}
-	early := pipeline.Clip{Pictures: 3, Error: 9, Raw: 9, Centre: pipeline.Moment{Frame: 2}, Last: pipeline.Moment{Frame: 2}}
+	early := pipeline.Clip{
+		Pictures: 3, Error: 9, Raw: 9, Centre: pipeline.Moment{Frame: 2},
+		Last: pipeline.Moment{Frame: 2},
+	}
 	r.Clips = append([]pipeline.Clip{early}, r.Clips...)
 	if len(Raw(r).Scores) != 2 || len(Paper(r).Scores) != 2 {
 		t.Error("the paper counts an early clip")
@@ -85,7 +95,8 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	if live := Live8(r, r.Clips, same).Scores; live[0] != 2 || live[7] != 2 {
 		t.Errorf("live %v, want no early clip in it", live)
 	}
-	if prompt := NoDelay(r, r.Clips, same).Scores; !math.IsInf(prompt[1], -1) || prompt[2] != 9 || prompt[14] != 9 || prompt[15] != 2 {
+	if prompt := NoDelay(r, r.Clips, same).Scores; !math.IsInf(prompt[1], -1) || prompt[2] != 9 || prompt[14] != 9 ||
+		prompt[15] != 2 {
 		t.Errorf("no delay %v, want the early clip from frame 2 on", prompt)
 	}
 }
@@ -196,7 +207,8 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	if r.Paper.Frames != 98 || r.Live.Frames != 128 || r.Live.NoDelay.Frames != 128 {
 		t.Errorf("paper counts %d frames, live %d, no delay %d", r.Paper.Frames, r.Live.Frames, r.Live.NoDelay.Frames)
 	}
-	// Of a and b the frames before the first clip's end are all normal, and without them the rest is harder to tell apart.
+	// Of a and b the frames before the first clip's end are all normal, and without them the rest is harder to tell
+	// apart.
 	if w := r.Live.NoDelayWarmMicroAUC; !(w < r.Live.NoDelayMicroAUC) {
 		t.Errorf("no delay %v, without the first frames %v", r.Live.NoDelayMicroAUC, w)
 	}
@@ -221,14 +233,19 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	if e := r.Live.Events; e.Truth != 2 || e.Found != 1 || e.Missed != 1 || e.False != 0 {
 		t.Errorf("events %+v", e)
 	}
-	if len(r.Notes) != 1 || r.Notes[0] != "all normal, so without an AUC of their own and left out of the macro AUC: c" {
+	if len(r.Notes) != 1 ||
+		r.Notes[0] != "all normal, so without an AUC of their own and left out of the macro AUC: c" {
 		t.Errorf("notes %q", r.Notes)
 	}
 	if !math.IsNaN(float64(r.Videos[2].LiveAUC)) || r.Live.MacroVideos != 2 {
-		t.Errorf("a video without abnormal frames: AUC %v, %d videos in the macro AUC", r.Videos[2].LiveAUC, r.Live.MacroVideos)
+		t.Errorf("a video without abnormal frames: AUC %v, %d videos in the macro AUC", r.Videos[2].LiveAUC,
+			r.Live.MacroVideos)
 	}
 	// What lies at the threshold is no alarm, as for the detector.
-	if tpr, fpr := above([]Series{{Scores: []float64{0.5, 0.6, 0.5, 0.4}, Abnormal: []bool{true, true, false, false}}}); tpr != 0.5 || fpr != 0 {
+	if tpr, fpr := above([]Series{{
+		Scores:   []float64{0.5, 0.6, 0.5, 0.4},
+		Abnormal: []bool{true, true, false, false},
+	}}); tpr != 0.5 || fpr != 0 {
 		t.Errorf("at the threshold itself %v and %v are above it", tpr, fpr)
 	}
 	recordings[1].Camera = "other"

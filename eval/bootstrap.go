@@ -11,9 +11,9 @@ import (
 // Resamplings is how many a Measure's intervals usually come from.
 const Resamplings = 1000
 
-// bootstrap fills in the intervals: whole videos are drawn with replacement, as many as there are, since frames of one video are
-// far from independent; the interval is from the 2.5th to the 97.5th percentile (Efron 1979). A drawing in which a
-// figure does not exist, as an AUC of abnormal frames alone, is left out of that figure's interval.
+// bootstrap fills in the intervals: whole videos are drawn with replacement, as many as there are, since frames of one
+// video are far from independent; the interval is from the 2.5th to the 97.5th percentile (Efron 1979). A drawing in
+// which a figure does not exist, as an AUC of abnormal frames alone, is left out of that figure's interval.
 func (r *ranking) bootstrap(m *Measures, resamplings int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var micro, macro, eer, ap []float64
@@ -40,6 +40,7 @@ func middle95(values []float64) Interval {
 	}
 	slices.Sort(values)
 	return Interval{
-		Number(stat.Quantile(0.025, stat.LinInterp, values, nil)), Number(stat.Quantile(0.975, stat.LinInterp, values, nil)),
+		Number(stat.Quantile(0.025, stat.LinInterp, values, nil)),
+		Number(stat.Quantile(0.975, stat.LinInterp, values, nil)),
 	}
 }

@@ -46,7 +46,8 @@ type Format struct {
 // Formats are all that Open knows.
 func Formats() []Format { return []Format{ucsdFormat, avenueFormat, shanghaiFormat, plainFormat} }
 
-// Open reads what a data set's folder holds, labels included, but no video. An empty format is detected from the folder's layout.
+// Open reads what a data set's folder holds, labels included, but no video. An empty format is detected from the
+// folder's layout.
 func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	if info, err := os.Stat(root); err != nil {
 		return nil, err
@@ -71,11 +72,14 @@ func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	for _, sub := range folders(root) {
 		for _, f := range Formats() {
 			if f.is(filepath.Join(root, sub)) {
-				return nil, fmt.Errorf("%s: holds no data set itself, but %s in it is one of format %s: name that folder", root, sub, f.Name)
+				return nil, fmt.Errorf(
+					"%s: holds no data set itself, but %s in it is one of format %s: name that folder", root,
+					sub, f.Name)
 			}
 		}
 	}
-	return nil, fmt.Errorf("%s: this folder's layout is of none of the known formats %s; 'vigil eval --list' says how they look",
+	return nil, fmt.Errorf(
+		"%s: this folder's layout is of none of the known formats %s; 'vigil eval --list' says how they look",
 		root, strings.Join(names, ", "))
 }
 

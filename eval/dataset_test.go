@@ -39,10 +39,12 @@ func frames(files map[string]string, pattern string, first, n int) {
 
 const fiveLabels = "frame,label\n0,0\n1,1\n2,1\n3,0\n4,0\n"
 
-// layouts are small data sets in their owners' form; each has five frames in its videos 01 or the like, with the same truth.
+// layouts are small data sets in their owners' form; each has five frames in its videos 01 or the like, with the same
+// truth.
 func layouts() map[string]map[string]string {
 	ucsd := map[string]string{
-		"Test/UCSDped1.m":     "TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [2:3];\nTestVideoFile{end+1}.gt_frame = [2:3];",
+		"Test/UCSDped1.m": "TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = " +
+			"[2:3];\nTestVideoFile{end+1}.gt_frame = [2:3];",
 		"Test/.DS_Store":      "",
 		"Test/Test001/.x.tif": "hidden",
 	}
@@ -67,7 +69,8 @@ func layouts() map[string]map[string]string {
 			"ground_truth_demo/testing_label_mask/2_label.mat": "@label-plain.mat",
 		},
 		"folder": {
-			"train/a.mkv": ".", "test/01.mkv": ".", "test/readme.txt": ".", "labels/01.csv": fiveLabels, "masks/01.npy": "@pixel_mask.npy",
+			"train/a.mkv": ".", "test/01.mkv": ".", "test/readme.txt": ".", "labels/01.csv": fiveLabels,
+			"masks/01.npy":  "@pixel_mask.npy",
 			"tracks/01.csv": "track,frame,x,y,w,h\n1,1,3,0,1,1\n",
 			"test/b.mp4":    ".", "labels/b.csv": fiveLabels,
 		},
@@ -79,7 +82,10 @@ func TestLayoutsAreKnown(t *testing.T) {
 		"ucsd": {"Test001 masks", "Test002"}, "avenue": {"01 masks", "02 masks"},
 		"shanghaitech": {"01_0014/01 masks", "12_0142/12"}, "folder": {"01 masks tracks", "b"},
 	}
-	train := map[string][]string{"ucsd": {"Train001/"}, "avenue": {"01/"}, "shanghaitech": {"01_001/01", "12_001/12"}, "folder": {"a/"}}
+	train := map[string][]string{
+		"ucsd": {"Train001/"}, "avenue": {"01/"}, "shanghaitech": {"01_001/01", "12_001/12"},
+		"folder": {"a/"},
+	}
 	for format, files := range layouts() {
 		d, err := Open(t.Context(), tree(t, files), "")
 		if err != nil {
@@ -112,7 +118,8 @@ func TestLayoutsAreKnown(t *testing.T) {
 			t.Errorf("%s: %g frames a second, want %g", format, d.FPS, fps)
 		}
 		if d.Format != format || !reflect.DeepEqual(got, want[format]) || !reflect.DeepEqual(normal, train[format]) {
-			t.Errorf("%s: read as %s: %v, for training %v; want %v, %v", format, d.Format, got, normal, want[format], train[format])
+			t.Errorf("%s: read as %s: %v, for training %v; want %v, %v", format, d.Format, got, normal, want[format],
+				train[format])
 		}
 	}
 }
@@ -121,22 +128,47 @@ func TestLayoutsThatDoNotFit(t *testing.T) {
 	for name, c := range map[string]struct {
 		layout, add, text, remove, format, want string
 	}{
-		"unknown":               {add: "readme.txt", want: "this folder's layout is of none of the known formats ucsd, avenue, shanghaitech, folder"},
-		"unknown format":        {layout: "ucsd", format: "coco", want: `format "coco" is unknown`},
-		"forced":                {layout: "avenue", format: "folder", want: "no test video in it"},
-		"one too deep":          {add: "UCSDped1/Test/Test001/001.tif", want: "UCSDped1 in it is one of format ucsd"},
-		"no .m":                 {layout: "ucsd", remove: "Test/UCSDped1.m", want: "has 0 files *.m"},
-		"a video too many":      {layout: "ucsd", add: "Test/Test003/001.tif", want: "has labels for 2 videos, but there are 3 test folders"},
-		"a range too long":      {layout: "ucsd", remove: "Test/Test002/003.tif", add: "Test/UCSDped1.m", text: "TestVideoFile{end+1}.gt_frame = [2:3];\nTestVideoFile{end+1}.gt_frame = [2:5];", want: "frames 2 to 5 are labelled abnormal, but the video has 4"},
-		"no ground truth":       {layout: "avenue", remove: "ground_truth_demo", want: "ground_truth_demo.zip"},
-		"a mat is missing":      {layout: "avenue", remove: "ground_truth_demo/testing_label_mask/2_label.mat", want: "2_label.mat"},
-		"a mat is none":         {layout: "avenue", add: "ground_truth_demo/testing_label_mask/2_label.mat", text: "hello", want: "not a MAT-file"},
+		"unknown": {
+			add:  "readme.txt",
+			want: "this folder's layout is of none of the known formats ucsd, avenue, shanghaitech, folder",
+		},
+		"unknown format": {layout: "ucsd", format: "coco", want: `format "coco" is unknown`},
+		"forced":         {layout: "avenue", format: "folder", want: "no test video in it"},
+		"one too deep":   {add: "UCSDped1/Test/Test001/001.tif", want: "UCSDped1 in it is one of format ucsd"},
+		"no .m":          {layout: "ucsd", remove: "Test/UCSDped1.m", want: "has 0 files *.m"},
+		"a video too many": {
+			layout: "ucsd", add: "Test/Test003/001.tif",
+			want: "has labels for 2 videos, but there are 3 test folders",
+		},
+		"a range too long": {
+			layout: "ucsd", remove: "Test/Test002/003.tif", add: "Test/UCSDped1.m",
+			text: "TestVideoFile{end+1}.gt_frame = [2:3];\nTestVideoFile{end+1}.gt_frame = [2:5];",
+			want: "frames 2 to 5 are labelled abnormal, but the video has 4",
+		},
+		"no ground truth": {layout: "avenue", remove: "ground_truth_demo", want: "ground_truth_demo.zip"},
+		"a mat is missing": {
+			layout: "avenue", remove: "ground_truth_demo/testing_label_mask/2_label.mat",
+			want: "2_label.mat",
+		},
+		"a mat is none": {
+			layout: "avenue", add: "ground_truth_demo/testing_label_mask/2_label.mat",
+			text: "hello", want: "not a MAT-file",
+		},
 		"a video has no number": {layout: "avenue", add: "testing_videos/first.avi", want: `"first" is none`},
-		"a frame too many":      {layout: "shanghaitech", add: "testing/frames/01_0014/005.jpg", want: "01_0014: has 6 frames, but"},
-		"no labels":             {layout: "shanghaitech", remove: "testing/test_frame_mask/12_0142.npy", want: "12_0142.npy"},
-		"labels not in order":   {layout: "folder", add: "labels/b.csv", text: "frame,label\n1,0\n", want: "line 2"},
-		"tracks without masks":  {layout: "folder", add: "tracks/b.csv", text: "track,frame,x,y,w,h\n", want: "b has no masks"},
-		"twice the same name":   {layout: "folder", add: "test/b.avi", want: "have the same name b"},
+		"a frame too many": {
+			layout: "shanghaitech", add: "testing/frames/01_0014/005.jpg",
+			want: "01_0014: has 6 frames, but",
+		},
+		"no labels": {
+			layout: "shanghaitech", remove: "testing/test_frame_mask/12_0142.npy",
+			want: "12_0142.npy",
+		},
+		"labels not in order": {layout: "folder", add: "labels/b.csv", text: "frame,label\n1,0\n", want: "line 2"},
+		"tracks without masks": {
+			layout: "folder", add: "tracks/b.csv", text: "track,frame,x,y,w,h\n",
+			want: "b has no masks",
+		},
+		"twice the same name": {layout: "folder", add: "test/b.avi", want: "have the same name b"},
 	} {
 		files := layouts()[c.layout]
 		if files == nil {
@@ -199,20 +231,50 @@ func TestScoresOfOthers(t *testing.T) {
 		step    int
 		unknown bool
 	}{
-		"replay's":     {files: map[string]string{"scores.csv": head + "01.mkv,0,1,0\n01.mkv,2,1,0\n02.mkv,0,3,0\n02.mkv,2,3,0\n", "events.csv": "video\n"}, step: 2},
-		"simple":       {files: map[string]string{"01.csv": "frame,score\n0,1\n1,2\n", "02.csv": "frame,score\n0,-1e3\n4,2\n"}, step: 1, unknown: true},
-		"both":         {files: map[string]string{"01.csv": "frame,score\n0,1\n1,2\n", "s.csv": head + "02,0,1,0\n02,2,1,0\n"}, step: 1, unknown: true},
-		"not a number": {files: map[string]string{"01.csv": "frame,score\n0,1\n1,NaN\n"}, want: `01.csv: 1 of 2 scores are no finite numbers, the first in line 3: the score of frame 1 is "NaN", want a finite number`},
-		"two of three": {files: map[string]string{"s.csv": head + "01,0,,0\n02,0,1,0\n02,1,+Inf,0\n"}, want: `s.csv: 2 of 3 scores are no finite numbers, the first in line 2: the score of frame 0 is ""`},
-		"beyond":       {files: map[string]string{"s.csv": head + "01,5,1,0\n02,0,1,0\n"}, want: "video 01 has a score for frame 5, but"},
-		"backwards":    {files: map[string]string{"s.csv": head + "01,2,1,0\n01,1,1,0\n"}, want: "line 3: frame 1 after frame 2"},
-		"lacking":      {files: map[string]string{"01.csv": "frame,score\n0,1\n"}, want: "1 of 2 labelled videos have no scores: 02"},
-		"empty":        {files: map[string]string{"01.csv": "frame,score\n"}, want: "no scores for 01"},
-		"unlabelled":   {files: map[string]string{"s.csv": head + "01,0,1,0\n02,0,1,0\n03,0,1,0\n"}, want: "scores for 03, which has no labels"},
-		"twice":        {files: map[string]string{"a.csv": head + "01,0,1,0\n", "b.csv": head + "01,0,1,0\n"}, want: "scores for 01 are also in"},
+		"replay's": {files: map[string]string{"scores.csv": head +
+			"01.mkv,0,1,0\n01.mkv,2,1,0\n02.mkv,0,3,0\n02.mkv,2,3,0\n", "events.csv": "video\n"}, step: 2},
+		"simple": {files: map[string]string{
+			"01.csv": "frame,score\n0,1\n1,2\n",
+			"02.csv": "frame,score\n0,-1e3\n4,2\n",
+		}, step: 1, unknown: true},
+		"both": {files: map[string]string{"01.csv": "frame,score\n0,1\n1,2\n", "s.csv": head +
+			"02,0,1,0\n02,2,1,0\n"}, step: 1, unknown: true},
+		"not a number": {
+			files: map[string]string{"01.csv": "frame,score\n0,1\n1,NaN\n"},
+			want:  `01.csv: 1 of 2 scores are no finite numbers, the first in line 3: the score of frame 1 is "NaN", want a finite number`,
+		},
+		"two of three": {
+			files: map[string]string{"s.csv": head + "01,0,,0\n02,0,1,0\n02,1,+Inf,0\n"},
+			want:  `s.csv: 2 of 3 scores are no finite numbers, the first in line 2: the score of frame 0 is ""`,
+		},
+		"beyond": {
+			files: map[string]string{"s.csv": head + "01,5,1,0\n02,0,1,0\n"},
+			want:  "video 01 has a score for frame 5, but",
+		},
+		"backwards": {
+			files: map[string]string{"s.csv": head + "01,2,1,0\n01,1,1,0\n"},
+			want:  "line 3: frame 1 after frame 2",
+		},
+		"lacking": {
+			files: map[string]string{"01.csv": "frame,score\n0,1\n"},
+			want:  "1 of 2 labelled videos have no scores: 02",
+		},
+		"empty": {files: map[string]string{"01.csv": "frame,score\n"}, want: "no scores for 01"},
+		"unlabelled": {
+			files: map[string]string{"s.csv": head + "01,0,1,0\n02,0,1,0\n03,0,1,0\n"},
+			want:  "scores for 03, which has no labels",
+		},
+		"twice": {
+			files: map[string]string{"a.csv": head + "01,0,1,0\n", "b.csv": head + "01,0,1,0\n"},
+			want:  "scores for 01 are also in",
+		},
 		"other header": {files: map[string]string{"a.csv": "frame,value\n"}, want: `the header is "frame,value"`},
-		"of folders":   {files: map[string]string{"s.csv": head + "day1/01.mkv,0,1,0\nday2/01.mkv,0,1,0\n02,0,1,0\n"}, want: "no scores: 01; there are scores of day1/01, day2/01: put the labels into such folders, as day1/01.csv"},
-		"none":         {files: map[string]string{"a.txt": ""}, want: "no file *.csv"},
+		"of folders": {
+			files: map[string]string{"s.csv": head + "day1/01.mkv,0,1,0\nday2/01.mkv,0,1,0\n02,0,1,0\n"},
+			want: "no scores: 01; there are scores of day1/01, day2/01: put the labels into such folders, as " +
+				"day1/01.csv",
+		},
+		"none": {files: map[string]string{"a.txt": ""}, want: "no file *.csv"},
 	} {
 		given, err := ReadScores(tree(t, c.files))
 		var recordings []Recording
@@ -226,7 +288,8 @@ func TestScoresOfOthers(t *testing.T) {
 			continue
 		}
 		if err != nil || given.Step != c.step || given.Unknown != c.unknown || len(recordings) != 2 {
-			t.Errorf("%s: %v, step %d, unknown %v, %d recordings", name, err, given.Step, given.Unknown, len(recordings))
+			t.Errorf("%s: %v, step %d, unknown %v, %d recordings", name, err, given.Step, given.Unknown,
+				len(recordings))
 		}
 	}
 	// A replay that was broken off, or labels of another video: the last clip of 40 frames at hop 1 scores frame 32.
@@ -250,7 +313,8 @@ func TestScoresOfOthers(t *testing.T) {
 		if c := given.Videos["01"][0]; c.Centre.Frame != 8 || c.Last.Frame != 15 {
 			t.Errorf("the first clip scores frame %d and ends at %d, want 8 and 15", c.Centre.Frame, c.Last.Frame)
 		}
-		if _, err := given.Match(truth); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+		if _, err := given.Match(truth); (err == nil) != (want == "") ||
+			err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("scores up to frame %d: %v, want %q", last, err, want)
 		}
 	}

@@ -38,8 +38,9 @@ type Alarm struct {
 	Raised int `json:"raised_frame"` // the last frame that had been seen when it was raised
 }
 
-// Events are how the alarms of one or more videos fit the truth. An event of the truth is an unbroken stretch of abnormal frames;
-// it is found when an alarm shares a frame with it, and an alarm that shares a frame with none of them is false.
+// Events are how the alarms of one or more videos fit the truth. An event of the truth is an unbroken stretch of
+// abnormal frames; it is found when an alarm shares a frame with it, and an alarm that shares a frame with none of
+// them is false.
 type Events struct {
 	Truth  int `json:"truth"`
 	Found  int `json:"found"`

@@ -27,7 +27,8 @@ func (g *grid) fit(side, width, height int) {
 	}
 	n := min(sweepGrid, side, width, height)
 	*g = grid{
-		n: n, side: side, width: width, height: height, area: make([]int, n*n), bins: make([]int, n*n), order: make([]int, n*n),
+		n: n, side: side, width: width, height: height, area: make([]int, n*n), bins: make([]int, n*n),
+		order:  make([]int, n*n),
 		parent: make([]int, n*n), size: make([]int, n*n), overlap: make([][]int, n*n), shares: make([][]int, n*n),
 	}
 	for y := range height {

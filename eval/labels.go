@@ -18,7 +18,8 @@ const labelsHeader = "frame,label"
 // maxFrames bounds what a label file can make us allocate: two weeks at 25 frames a second.
 const maxFrames = 1 << 25
 
-// readLabels reads a label file: a CSV with the header frame,label, a row for each frame in order, from 0; 1 is abnormal.
+// readLabels reads a label file: a CSV with the header frame,label, a row for each frame in order, from 0; 1 is
+// abnormal.
 func readLabels(path string) ([]bool, error) {
 	f, err := regular.Open(path)
 	if err != nil {
@@ -49,7 +50,8 @@ func parseLabels(r io.Reader) ([]bool, error) {
 		}
 		line, _ := rows.FieldPos(0)
 		if frame, err := strconv.Atoi(row[0]); err != nil || frame != len(labels) {
-			return nil, fmt.Errorf("line %d: frame is %q, want %d: a row for each frame in order, from 0", line, row[0], len(labels))
+			return nil, fmt.Errorf("line %d: frame is %q, want %d: a row for each frame in order, from 0", line, row[0],
+				len(labels))
 		}
 		if row[1] != "0" && row[1] != "1" {
 			return nil, fmt.Errorf("line %d: label is %q, want 0 or 1", line, row[1])
@@ -68,8 +70,8 @@ var (
 	gtRange = regexp.MustCompile(`^([0-9]{1,9})(?::([0-9]{1,9}))?$`)
 )
 
-// parseUCSD reads UCSD's own label file: MATLAB that appends to TestVideoFile, for each test video in order, the abnormal frames
-// as ranges, counted from 1, both ends included. Ranges here are from 0.
+// parseUCSD reads UCSD's own label file: MATLAB that appends to TestVideoFile, for each test video in order, the
+// abnormal frames as ranges, counted from 1, both ends included. Ranges here are from 0.
 func parseUCSD(r io.Reader) ([][]Span, error) {
 	var videos [][]Span
 	lines := bufio.NewScanner(r)
@@ -97,7 +99,8 @@ func parseUCSD(r io.Reader) ([][]Span, error) {
 				last, _ = strconv.Atoi(ends[2])
 			}
 			if first < 1 || last < first || last > maxFrames {
-				return nil, fmt.Errorf("line %d: %q: frames count from 1, and the last is not before the first", n, field)
+				return nil, fmt.Errorf("line %d: %q: frames count from 1, and the last is not before the first", n,
+					field)
 			}
 			spans = append(spans, Span{first - 1, last - 1})
 		}
@@ -117,7 +120,8 @@ func spread(spans []Span, frames int) ([]bool, error) {
 	labels := make([]bool, frames)
 	for _, s := range spans {
 		if s.Last >= frames {
-			return nil, fmt.Errorf("frames %d to %d are labelled abnormal, but the video has %d", s.First+1, s.Last+1, frames)
+			return nil, fmt.Errorf("frames %d to %d are labelled abnormal, but the video has %d", s.First+1,
+				s.Last+1, frames)
 		}
 		for i := s.First; i <= s.Last; i++ {
 			labels[i] = true

@@ -33,9 +33,9 @@ var miSize = map[uint32]int{1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 
 // maxMaskPixels bounds what a file's header can make us allocate.
 const maxMaskPixels = 1 << 26
 
-// matFile gives the masks of CUHK Avenue's ground truth one after the other: a MAT-file of level 5 (save -v6 or -v7) whose variable
-// volLabel is a cell array with a matrix for each frame, not 0 where it is abnormal. It is read from front to
-// back, since the masks of one video are hundreds of megabytes when unpacked. Everything else is refused.
+// matFile gives the masks of CUHK Avenue's ground truth one after the other: a MAT-file of level 5 (save -v6 or -v7)
+// whose variable volLabel is a cell array with a matrix for each frame, not 0 where it is abnormal. It is read from
+// front to back, since the masks of one video are hundreds of megabytes when unpacked. Everything else is refused.
 type matFile struct {
 	file   io.Closer
 	data   *bufio.Reader
@@ -73,7 +73,8 @@ func parseMat(r io.Reader) (*matFile, error) {
 		return nil, errors.New("not a MAT-file of level 5")
 	}
 	if v := m.order.Uint16(head[124:]); v != 0x0100 {
-		return nil, fmt.Errorf("MAT-file version %#04x (0x0200 is save -v7.3, HDF5), want 0x0100: load it and save it with -v7", v)
+		return nil, fmt.Errorf(
+			"MAT-file version %#04x (0x0200 is save -v7.3, HDF5), want 0x0100: load it and save it with -v7", v)
 	}
 	outer := m.data
 	for {
@@ -108,7 +109,9 @@ func parseMat(r io.Reader) (*matFile, error) {
 		}
 		if name == "volLabel" {
 			if class != mxCell || len(dims) != 2 || min(dims[0], dims[1]) != 1 || max(dims[0], dims[1]) > maxFrames {
-				return nil, fmt.Errorf("volLabel is an array of class %d and size %v, want a cell array with a cell for each frame", class, dims)
+				return nil, fmt.Errorf(
+					"volLabel is an array of class %d and size %v, want a cell array with a cell for each frame",
+					class, dims)
 			}
 			m.frames = dims[0] * dims[1]
 			return m, nil
@@ -227,7 +230,8 @@ func (m *matFile) cell(mask *Mask) error {
 	if err != nil {
 		return err
 	}
-	if class < mxDouble || class > mxUint64 || len(dims) != 2 || dims[0] < 1 || dims[1] < 1 || dims[0] > maxMaskPixels/dims[1] {
+	if class < mxDouble || class > mxUint64 || len(dims) != 2 || dims[0] < 1 || dims[1] < 1 ||
+		dims[0] > maxMaskPixels/dims[1] {
 		return fmt.Errorf("an array of class %d and size %v, want a matrix of numbers", class, dims)
 	}
 	kind, size, small, err := m.peekTag()

@@ -43,8 +43,8 @@ func (n Number) String() string {
 // Interval is a figure's 95 % bootstrap interval over videos.
 type Interval [2]Number
 
-// Series are the frames of one video that count: Scores[i] is how strange a frame is, Abnormal[i] whether it is. -Inf is the
-// score of a frame that nothing is known of yet. Scores are not NaN.
+// Series are the frames of one video that count: Scores[i] is how strange a frame is, Abnormal[i] whether it is. -Inf
+// is the score of a frame that nothing is known of yet. Scores are not NaN.
 type Series struct {
 	Video    string
 	Scores   []float64
@@ -76,9 +76,9 @@ type RatePoint struct{ FalsePositive, TruePositive float64 }
 // PrecisionPoint is a point of the precision-recall curve.
 type PrecisionPoint struct{ Recall, Precision float64 }
 
-// Measure takes the figures of all videos together; a video that is all normal or all abnormal is left out of the macro AUC only.
-// Intervals come from the given number of resamplings of the videos, drawn from the seed. It is an error if all the
-// frames are normal, or all abnormal: then there is nothing to tell apart.
+// Measure takes the figures of all videos together; a video that is all normal or all abnormal is left out of the
+// macro AUC only. Intervals come from the given number of resamplings of the videos, drawn from the seed. It is an
+// error if all the frames are normal, or all abnormal: then there is nothing to tell apart.
 func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 	r, err := newRanking(videos)
 	if err != nil {
@@ -94,7 +94,8 @@ func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 	case t.p == 0:
 		return m, fmt.Errorf("all %d frames are labelled normal: there is nothing to find, and no AUC", m.Frames)
 	case t.n == 0:
-		return m, fmt.Errorf("all %d frames are labelled abnormal: there is nothing to tell them from, and no AUC", m.Frames)
+		return m, fmt.Errorf("all %d frames are labelled abnormal: there is nothing to tell them from, and no AUC",
+			m.Frames)
 	}
 	m.MicroAUC, m.EER, m.AP = Number(t.auc()), Number(t.eer()), Number(t.ap())
 	m.ROC, m.PR = t.roc(), t.pr()

@@ -33,18 +33,32 @@ func TestMeasureByHand(t *testing.T) {
 		"wrong way round":   {[]Series{one([]float64{4, 3, 2, 1}, 2, 3)}, 0, 0, 1, 0.5*1/3 + 0.5*2/4, 1},
 		"all the same":      {[]Series{one([]float64{7, 7, 7, 7}, 0)}, 0.5, 0.5, 0.5, 0.25, 1},
 		"a tie between":     {[]Series{one([]float64{1, 2, 2, 3}, 1, 3)}, 0.875, 0.875, 0.25, 0.5 + 0.5*2/3, 1},
-		"no score yet":      {[]Series{one([]float64{math.Inf(-1), math.Inf(-1), 1, 2}, 1, 3)}, 0.625, 0.625, 0.5, 0.5 + 0.5*2/4, 1},
+		"no score yet": {
+			[]Series{one([]float64{math.Inf(-1), math.Inf(-1), 1, 2}, 1, 3)},
+			0.625, 0.625, 0.5,
+			0.5 + 0.5*2/4, 1,
+		},
 		// Each video alone is perfect; together the second one's normal frame outranks the first one's abnormal one.
-		"videos of their own scale": {[]Series{one([]float64{1, 2}, 1), one([]float64{3, 4}, 1)}, 0.75, 1, 0.5, 0.5 + 0.5*2/3, 2},
-		"one video all abnormal":    {[]Series{one([]float64{1, 2}, 1), one([]float64{0, 3}, 0, 1)}, 2. / 3, 1, 1. / 3, 1./3 + 1./3 + 1./3*3/4, 1},
+		"videos of their own scale": {
+			[]Series{one([]float64{1, 2}, 1), one([]float64{3, 4}, 1)},
+			0.75, 1, 0.5,
+			0.5 + 0.5*2/3, 2,
+		},
+		"one video all abnormal": {
+			[]Series{one([]float64{1, 2}, 1), one([]float64{0, 3}, 0, 1)},
+			2. / 3, 1, 1. / 3,
+			1./3 + 1./3 + 1./3*3/4, 1,
+		},
 	} {
 		m, err := Measure(c.videos, 0, 1)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if !near(m.MicroAUC, c.micro) || !near(m.MacroAUC, c.macro) || !near(m.EER, c.eer) || !near(m.AP, c.ap) || m.MacroVideos != c.macroVideos {
-			t.Errorf("%s: micro %v, macro %v of %d, EER %v, AP %v; want %v, %v of %d, %v, %v", name, float64(m.MicroAUC), float64(m.MacroAUC),
+		if !near(m.MicroAUC, c.micro) || !near(m.MacroAUC, c.macro) || !near(m.EER, c.eer) || !near(m.AP, c.ap) ||
+			m.MacroVideos != c.macroVideos {
+			t.Errorf("%s: micro %v, macro %v of %d, EER %v, AP %v; want %v, %v of %d, %v, %v", name,
+				float64(m.MicroAUC), float64(m.MacroAUC),
 				m.MacroVideos, float64(m.EER), float64(m.AP), c.micro, c.macro, c.macroVideos, c.eer, c.ap)
 		}
 	}
@@ -52,7 +66,10 @@ func TestMeasureByHand(t *testing.T) {
 
 // JSON has neither NaN nor infinity, and one figure that does not exist must not cost all others.
 func TestFiguresThatDoNotExist(t *testing.T) {
-	for want, n := range map[string]Number{"null": nan, "null ": Number(math.Inf(1)), "null  ": Number(math.Inf(-1)), "0.5": 0.5, "0": 0} {
+	for want, n := range map[string]Number{
+		"null": nan, "null ": Number(math.Inf(1)), "null  ": Number(math.Inf(-1)),
+		"0.5": 0.5, "0": 0,
+	} {
 		text, err := json.Marshal(struct{ N Number }{n})
 		if want = strings.TrimSpace(want); err != nil || string(text) != `{"N":`+want+`}` {
 			t.Errorf("%v is %s, %v", float64(n), text, err)
@@ -67,7 +84,9 @@ func TestFiguresThatDoNotExist(t *testing.T) {
 	e.add(video, []Alarm{{Span{50, 60}, 70}, {Span{10, 20}, 20}})
 	e.finish()
 	text, err := json.Marshal(e)
-	if err != nil || !strings.Contains(string(text), `"found":1,"missed":0,"alarms":2,"false":1,"delay_median_seconds":null,"delay_mean_seconds":null,"delay_max_seconds":null,"false_per_hour":null`) {
+	if err != nil ||
+		!strings.Contains(string(text),
+			`"found":1,"missed":0,"alarms":2,"false":1,"delay_median_seconds":null,"delay_mean_seconds":null,"delay_max_seconds":null,"false_per_hour":null`) {
 		t.Errorf("without a frame rate: %s, %v", text, err)
 	}
 }
@@ -246,7 +265,8 @@ func TestMeasureProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !near(turned.MicroAUC, 1-float64(m.MicroAUC)) || !near(turned.EER, 1-float64(m.EER)) {
-			t.Fatalf("turned round: AUC %v and EER %v, they were %v and %v", turned.MicroAUC, turned.EER, m.MicroAUC, m.EER)
+			t.Fatalf("turned round: AUC %v and EER %v, they were %v and %v", turned.MicroAUC, turned.EER,
+				m.MicroAUC, m.EER)
 		}
 	}
 }
@@ -269,21 +289,29 @@ func TestBootstrap(t *testing.T) {
 	b, _ := Measure(videos, 400, 7)
 	c, _ := Measure(videos, 400, 8)
 	if a.MicroAUCInterval != b.MicroAUCInterval || a.MicroAUCInterval == c.MicroAUCInterval {
-		t.Errorf("intervals %v and %v of one seed, %v of another", a.MicroAUCInterval, b.MicroAUCInterval, c.MicroAUCInterval)
+		t.Errorf("intervals %v and %v of one seed, %v of another", a.MicroAUCInterval, b.MicroAUCInterval,
+			c.MicroAUCInterval)
 	}
 	for name, x := range map[string]struct {
 		at   Number
 		span Interval
-	}{"micro": {a.MicroAUC, a.MicroAUCInterval}, "macro": {a.MacroAUC, a.MacroAUCInterval}, "EER": {a.EER, a.EERInterval}, "AP": {a.AP, a.APInterval}} {
+	}{
+		"micro": {a.MicroAUC, a.MicroAUCInterval}, "macro": {a.MacroAUC, a.MacroAUCInterval},
+		"EER": {a.EER, a.EERInterval}, "AP": {a.AP, a.APInterval},
+	} {
 		if !(x.span[0] < x.at && x.at < x.span[1] && x.span[1]-x.span[0] < 0.2) {
 			t.Errorf("%s: %v lies in %v", name, x.at, x.span)
 		}
 	}
-	// The same by another generator and by the AUC's meaning: the mean over every two videos' frames, of which each has as many.
+	// The same by another generator and by the AUC's meaning: the mean over every two videos' frames, of which each
+	// has as many.
 	wins := make([][]float64, len(videos))
 	for i, v := range videos {
 		for _, w := range videos {
-			wins[i] = append(wins[i], pairs([]Series{{Scores: v.Scores[25:], Abnormal: v.Abnormal[25:]}, {Scores: w.Scores[:25], Abnormal: w.Abnormal[:25]}}))
+			wins[i] = append(wins[i], pairs([]Series{
+				{Scores: v.Scores[25:], Abnormal: v.Abnormal[25:]},
+				{Scores: w.Scores[:25], Abnormal: w.Abnormal[:25]},
+			}))
 		}
 	}
 	drawings, drawn := make([]float64, 4000), make([]int, len(videos))
@@ -298,7 +326,8 @@ func TestBootstrap(t *testing.T) {
 		}
 	}
 	slices.Sort(drawings)
-	if low, high := drawings[100], drawings[3899]; math.Abs(low-float64(a.MicroAUCInterval[0])) > 0.005 || math.Abs(high-float64(a.MicroAUCInterval[1])) > 0.005 {
+	if low, high := drawings[100], drawings[3899]; math.Abs(low-float64(a.MicroAUCInterval[0])) > 0.005 ||
+		math.Abs(high-float64(a.MicroAUCInterval[1])) > 0.005 {
 		t.Errorf("the middle 95 %% of drawings are %g to %g, the interval is %v", low, high, a.MicroAUCInterval)
 	}
 	// One video: every drawing is the same.
@@ -325,6 +354,7 @@ func TestMiddle95(t *testing.T) {
 	// Of two videos of one kind each, half of the drawings have no AUC.
 	m, err := Measure([]Series{one([]float64{1, 3}), one([]float64{2, 4}, 0, 1)}, 50, 1)
 	if err != nil || m.MicroAUCInterval != (Interval{0.75, 0.75}) || !math.IsNaN(float64(m.MacroAUCInterval[0])) {
-		t.Errorf("micro AUC in %v, macro in %v, %v; want .75 in every drawing that has one", m.MicroAUCInterval, m.MacroAUCInterval, err)
+		t.Errorf("micro AUC in %v, macro in %v, %v; want .75 in every drawing that has one", m.MicroAUCInterval,
+			m.MacroAUCInterval, err)
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"vigil/internal/regular"
 )
 
-// npyFile is a NumPy array file, read from front to back. It is our own reader since a mask array is larger than memory ought to
-// hold, and since the libraries trust the header.
+// npyFile is a NumPy array file, read from front to back. It is our own reader since a mask array is larger than
+// memory ought to hold, and since the libraries trust the header.
 type npyFile struct {
 	file  io.Closer
 	data  *bufio.Reader
@@ -102,7 +102,8 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	case descr == nil || order == nil || shape == nil:
 		return nil, fmt.Errorf("the header %q is not of an array of plain numbers", bytes.TrimSpace(text))
 	case string(order[1]) == "True":
-		return nil, errors.New("the array is in Fortran's order, want C's: numpy.save(path, numpy.ascontiguousarray(a))")
+		return nil, errors.New(
+			"the array is in Fortran's order, want C's: numpy.save(path, numpy.ascontiguousarray(a))")
 	}
 	n.item = item{size: int(descr[3][0] - '0'), float: descr[2][0] == 'f', big: descr[1][0] == '>'}
 	total := int64(n.item.size)
@@ -120,7 +121,8 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 		n.shape = append(n.shape, d)
 	}
 	if header := int64(8 + width + len(text)); total != size-header {
-		return nil, fmt.Errorf("an array of shape (%s) has %d bytes, the file has %d after its header", shape[1], total, size-header)
+		return nil, fmt.Errorf("an array of shape (%s) has %d bytes, the file has %d after its header", shape[1], total,
+			size-header)
 	}
 	return n, nil
 }

@@ -16,7 +16,8 @@ import (
 // outline of the pixel truth in green.
 func (s Sight) Draw(f *capture.Frame) ([]byte, error) {
 	if f.Width < 1 || f.Height < 1 || len(f.Pix) != f.Width*f.Height*f.Channels || f.Channels != 1 && f.Channels != 3 {
-		return nil, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height, f.Channels)
+		return nil, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width,
+			f.Height, f.Channels)
 	}
 	side := int(math.Sqrt(float64(len(s.Heat))))
 	hottest := slices.Max(s.Heat)
@@ -33,7 +34,8 @@ func (s Sight) Draw(f *capture.Frame) ([]byte, error) {
 				alpha = 0.75 * math.Sqrt(float64(s.Heat[y*side/f.Height*side+x*side/f.Width]/hottest))
 			}
 			img.SetRGBA(x, y, color.RGBA{
-				R: uint8(float64(r)*(1-alpha) + 255*alpha), G: uint8(float64(g) * (1 - alpha)), B: uint8(float64(b) * (1 - alpha)), A: 255,
+				R: uint8(float64(r)*(1-alpha) + 255*alpha), G: uint8(float64(g) * (1 - alpha)),
+				B: uint8(float64(b) * (1 - alpha)), A: 255,
 			})
 		}
 	}

@@ -8,14 +8,14 @@ import (
 // Pixels is how well the error maps say where in the picture it is abnormal, over the middle frames of the whole
 // clips at hop 1 that have a mask, with the errors as they are.
 //
-// The map of a clip is the mean over the frames that are scored and is held against the mask of the middle one: start + 8 where all are. It is smoothed by
-// the mean over a square of a sixteenth of the picture's side, and each pixel of the mask takes the value of the map's pixel
-// that it lies in.
+// The map of a clip is the mean over the frames that are scored and is held against the mask of the middle one: start
+// + 8 where all are. It is smoothed by the mean over a square of a sixteenth of the picture's side, and each pixel of
+// the mask takes the value of the map's pixel that it lies in.
 type Pixels struct {
 	AUC Number `json:"auc"` // of all pixels of all frames in one ROC
-	// RBDC and TBDC are the region- and the track-based detection criterion (Ramachandra and Jones, "Street Scene", WACV
-	// 2020): the area under the share of true regions, or tracks, detected against the false regions a frame, from
-	// 0 to 1 of those. TBDC is null without track files.
+	// RBDC and TBDC are the region- and the track-based detection criterion (Ramachandra and Jones, "Street Scene",
+	// WACV 2020): the area under the share of true regions, or tracks, detected against the false regions a frame,
+	// from 0 to 1 of those. TBDC is null without track files.
 	RBDC    Number `json:"rbdc"`
 	TBDC    Number `json:"tbdc"`
 	Frames  int    `json:"frames"`
@@ -28,8 +28,8 @@ type Pixels struct {
 	smooth   smoother
 }
 
-// Errors fall into bins by the leading bits of their float32: 2¹¹ bins for each doubling, so that a bin's values differ by less than
-// 0.05 %. Values of one bin count as equal.
+// Errors fall into bins by the leading bits of their float32: 2¹¹ bins for each doubling, so that a bin's values
+// differ by less than 0.05 %. Values of one bin count as equal.
 const (
 	binShift = 12
 	bins     = 1 << (31 - binShift)
@@ -37,7 +37,8 @@ const (
 
 func bin(v float32) int { return int(math.Float32bits(max(v, 0)) >> binShift) }
 
-// add takes the error map [side][side] of one frame with its mask, and the frame's track regions where there are tracks.
+// add takes the error map [side][side] of one frame with its mask, and the frame's track regions where there are
+// tracks.
 func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) error {
 	side := int(math.Sqrt(float64(len(heat))))
 	if side*side != len(heat) || side == 0 {
@@ -95,8 +96,8 @@ type smoother struct {
 	out  []float32
 }
 
-// mean gives, for each pixel of the map [side][side], the mean over the window x window pixels around it that lie in the
-// picture. It is valid until the next call.
+// mean gives, for each pixel of the map [side][side], the mean over the window x window pixels around it that lie in
+// the picture. It is valid until the next call.
 func (s *smoother) mean(heat []float32, side, window int) []float32 {
 	row := side + 1
 	if len(s.out) != len(heat) {

@@ -86,7 +86,8 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 			for i := range heat {
 				heat[i] = float32(r.IntN(6)) / 4
 			}
-			// What is true is hot in about the right place, and something else is too; at corners they touch what is warm by chance.
+			// What is true is hot in about the right place, and something else is too; at corners they touch what is
+			// warm by chance.
 			warm := func(x, y, w, h int) {
 				level := float32(4+r.IntN(5)) / 4
 				for cy := max(0, y); cy < min(side, y+h); cy++ {
@@ -123,7 +124,10 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 		}
 		p.finish()
 		// A sixteenth of 16 is 1, so nothing was smoothed.
-		if want := pairs([]Series{{Scores: pos, Abnormal: filled(len(pos))}, {Scores: neg, Abnormal: make([]bool, len(neg))}}); !near(p.AUC, want) {
+		if want := pairs([]Series{
+			{Scores: pos, Abnormal: filled(len(pos))},
+			{Scores: neg, Abnormal: make([]bool, len(neg))},
+		}); !near(p.AUC, want) {
 			t.Fatalf("pixel AUC %v, want %v", float64(p.AUC), want)
 		}
 		regions := 0
@@ -239,7 +243,8 @@ func TestPixelsAreSmoothed(t *testing.T) {
 	}
 }
 
-// Regions flow together as the threshold falls, so fewer may be detected then; the best that a budget reached before stays.
+// Regions flow together as the threshold falls, so fewer may be detected then; the best that a budget reached before
+// stays.
 func TestAreaKeepsTheBest(t *testing.T) {
 	var a area
 	a.point(0, 0.5)

@@ -20,7 +20,10 @@ train/*.mkv              optional normal video, for the threshold`,
 }
 
 func readPlain(_ context.Context, root string) (*Dataset, error) {
-	d := &Dataset{FPS: 10, Train: recordingsIn(filepath.Join(root, "train")), Test: recordingsIn(filepath.Join(root, "test"))}
+	d := &Dataset{
+		FPS: 10, Train: recordingsIn(filepath.Join(root, "train")),
+		Test: recordingsIn(filepath.Join(root, "test")),
+	}
 	for i := range d.Test {
 		v := &d.Test[i]
 		v.Truth = filepath.Join(root, "labels", v.Name+".csv")
@@ -32,7 +35,8 @@ func readPlain(_ context.Context, root string) (*Dataset, error) {
 		tracks := filepath.Join(root, "tracks", v.Name+".csv")
 		if _, err := os.Stat(tracks); err == nil {
 			if v.Masks == nil {
-				return nil, fmt.Errorf("%s: %s has no masks, and tracks are boxes in pixels of the masks", tracks, v.Name)
+				return nil, fmt.Errorf("%s: %s has no masks, and tracks are boxes in pixels of the masks",
+					tracks, v.Name)
 			}
 			if v.Tracks, err = readTracks(tracks, len(v.Abnormal)); err != nil {
 				return nil, err

@@ -45,7 +45,8 @@ func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 func newPlot() *plot.Plot {
 	p := plot.New()
 	for _, style := range []*text.Style{
-		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label, &p.Legend.TextStyle,
+		&p.Title.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label,
+		&p.Legend.TextStyle,
 	} {
 		style.Font.Variant = "Sans"
 	}
@@ -65,7 +66,10 @@ func (r *Result) protocols() []struct {
 	}
 	var out []row
 	for _, p := range []row{
-		{"paper", r.Paper, blue}, {"raw", r.Raw, purple}, {"live, start + 8", &r.Live.Measures, green}, {"live, no delay", r.Live.NoDelay, orange},
+		{"paper", r.Paper, blue},
+		{"raw", r.Raw, purple},
+		{"live, start + 8", &r.Live.Measures, green},
+		{"live, no delay", r.Live.NoDelay, orange},
 	} {
 		if p.m != nil {
 			out = append(out, p)
@@ -183,7 +187,12 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 
 // box fills a rectangle.
 func box(p *plot.Plot, left, right, bottom, top float64, c color.Color) error {
-	b, err := plotter.NewPolygon(plotter.XYs{{X: left, Y: bottom}, {X: right, Y: bottom}, {X: right, Y: top}, {X: left, Y: top}})
+	b, err := plotter.NewPolygon(plotter.XYs{
+		{X: left, Y: bottom},
+		{X: right, Y: bottom},
+		{X: right, Y: top},
+		{X: left, Y: top},
+	})
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,10 @@ import (
 // truth is what the masks of testdata/make.py say.
 var (
 	truth    = []bool{false, true, true, false, false}
-	maskRows = []*Mask{picture("....", "....", "...."), picture("...#", "....", "...."), picture("....", "....", "##..")}
+	maskRows = []*Mask{
+		picture("....", "....", "...."), picture("...#", "....", "...."),
+		picture("....", "....", "##.."),
+	}
 )
 
 func testdata(t testing.TB, name string) []byte {
@@ -68,19 +71,24 @@ func TestMasksThatSciPyAndNumPyWrote(t *testing.T) {
 	if labels, err := readLabelsNPY("testdata/frame_mask.npy"); err != nil || !reflect.DeepEqual(labels, truth) {
 		t.Errorf("labels %v, %v", labels, err)
 	}
-	if _, err := readLabelsNPY("testdata/pixel_mask.npy"); err == nil || !strings.Contains(err.Error(), "want one value for each frame") {
+	if _, err := readLabelsNPY("testdata/pixel_mask.npy"); err == nil ||
+		!strings.Contains(err.Error(), "want one value for each frame") {
 		t.Errorf("masks as labels: %v", err)
 	}
 }
 
-// MATLAB itself keeps doubles as bytes where it can, has logical arrays, and puts short data into their tags; SciPy does none of that.
+// MATLAB itself keeps doubles as bytes where it can, has logical arrays, and puts short data into their tags; SciPy
+// does none of that.
 func TestMasksAsMATLABWritesThem(t *testing.T) {
 	m, err := openMat(filepath.Join("testdata", "label-matlab.mat"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	for i, want := range []*Mask{picture("..", ".."), picture("...", "...", "#.."), picture("..#"), picture("..", ".."), picture("..", "..")} {
+	for i, want := range []*Mask{
+		picture("..", ".."), picture("...", "...", "#.."), picture("..#"), picture("..", ".."),
+		picture("..", ".."),
+	} {
 		var mask Mask
 		if err := m.Next(t.Context(), &mask); err != nil || !reflect.DeepEqual(&mask, want) {
 			t.Errorf("mask %d is %v, %v; want %v", i, mask, err, want)
@@ -97,9 +105,13 @@ func TestItemsAreNotZero(t *testing.T) {
 		b    []byte
 		want bool
 	}{
-		"0":                  {item{size: 1}, []byte{0}, false},
-		"255":                {item{size: 1}, []byte{255}, true},
-		"0.5":                {item{size: 8, float: true}, binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.5)), true},
+		"0":   {item{size: 1}, []byte{0}, false},
+		"255": {item{size: 1}, []byte{255}, true},
+		"0.5": {
+			item{size: 8, float: true},
+			binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.5)),
+			true,
+		},
 		"-0":                 {item{size: 8, float: true}, binary.LittleEndian.AppendUint64(nil, 1<<63), false},
 		"-0, the other way":  {item{size: 4, float: true, big: true}, []byte{0x80, 0, 0, 0}, false},
 		"-128, no float":     {item{size: 1}, []byte{0x80}, true},
@@ -125,7 +137,8 @@ func TestMatRefuses(t *testing.T) {
 		"no variable volLabel":                      bytes.Replace(good, []byte("volLabel"), []byte("volOther"), 1),
 		"volLabel{5} of 5: the file is cut off":     good[:len(good)-40],
 		"data of type 9 where a variable should be": edit(128, 9),
-		"an array of class 5":                       bytes.Replace(good, []byte{6, 0, 0, 0, 8, 0, 0, 0, 6, 0, 0, 0}, []byte{6, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0}, 1),
+		"an array of class 5": bytes.Replace(good, []byte{6, 0, 0, 0, 8, 0, 0, 0, 6, 0, 0, 0},
+			[]byte{6, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0}, 1),
 	} {
 		err := drainMat(t, file)
 		if err == nil || !strings.Contains(err.Error(), want) {
@@ -163,15 +176,18 @@ func TestNPYRefuses(t *testing.T) {
 		"is in Fortran's order":               swap("False,", "True, "),
 		"is not of an array of plain numbers": swap("'|i1'", "'|O1'"),
 	} {
-		if _, err := parseNPY(bytes.NewReader(file), int64(len(file))); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := parseNPY(bytes.NewReader(file), int64(len(file))); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	}
 }
 
 func TestUCSDLabels(t *testing.T) {
-	got, err := parseUCSD(strings.NewReader("TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [60:152];\r\n\n% a remark\n" +
-		"TestVideoFile{end+1}.gt_frame = [5:90, 140:200]; % two\nTestVideoFile{end+1}.gt_frame = [7];\nTestVideoFile{end+1}.gt_frame = [];"))
+	got, err := parseUCSD(
+		strings.NewReader("TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [60:152];\r\n\n% a remark\n" +
+			"TestVideoFile{end+1}.gt_frame = [5:90, 140:200]; % two\nTestVideoFile{end+1}.gt_frame = " +
+			"[7];\nTestVideoFile{end+1}.gt_frame = [];"))
 	want := [][]Span{{{59, 151}}, {{4, 89}, {139, 199}}, {{6, 6}}, {}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%v, %v, want %v", got, err, want)
@@ -187,7 +203,8 @@ func TestUCSDLabels(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
-	if _, err := spread([]Span{{59, 151}}, 120); err == nil || err.Error() != "frames 60 to 152 are labelled abnormal, but the video has 120" {
+	if _, err := spread([]Span{{59, 151}}, 120); err == nil ||
+		err.Error() != "frames 60 to 152 are labelled abnormal, but the video has 120" {
 		t.Error(err)
 	}
 }
@@ -206,7 +223,8 @@ func TestLabelsAndTracksRefuse(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
-	if got, err := parseLabels(strings.NewReader("\ufeffframe,label\r\n0,0\r\n1,1\r\n")); err != nil || !reflect.DeepEqual(got, []bool{false, true}) {
+	if got, err := parseLabels(strings.NewReader("\ufeffframe,label\r\n0,0\r\n1,1\r\n")); err != nil ||
+		!reflect.DeepEqual(got, []bool{false, true}) {
 		t.Errorf("a spreadsheet's file: %v, %v", got, err)
 	}
 	const head = "track,frame,x,y,w,h\n"

@@ -18,7 +18,8 @@ type Picture struct {
 
 // Src is the picture within the page.
 func (p Picture) Src() template.URL {
-	return template.URL("data:image/png;base64," + base64.StdEncoding.EncodeToString(p.PNG)) //nolint:gosec // our own drawing
+	return template.URL("data:image/png;base64," +
+		base64.StdEncoding.EncodeToString(p.PNG)) //nolint:gosec // our own drawing
 }
 
 // Report is a page about a Result, and its pictures.

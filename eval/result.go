@@ -31,19 +31,20 @@ type Options struct {
 // Result is what an evaluation found. Its JSON is a contract: paper.micro_auc, paper.macro_auc, live.micro_auc and
 // live.no_delay_micro_auc stay.
 type Result struct {
-	Dataset  string     `json:"dataset"`
-	Format   string     `json:"format"`
-	Model    string     `json:"model,omitempty"`
-	Hash     string     `json:"model_hash,omitempty"`
-	Score    string     `json:"score,omitempty"`
-	Frames   int        `json:"frames"`
-	Abnormal int        `json:"abnormal_frames"`
-	Paper    *Measures  `json:"paper"` // Paper's alignment; null where scores of every frame, or of every frame that counts, are missing
-	Raw      *Measures  `json:"raw"`   // the same frames, errors not scaled
-	Live     Live       `json:"live"`
-	Pixels   *Pixels    `json:"pixel"` // null without masks or error maps
-	Videos   []PerVideo `json:"videos"`
-	Notes    []string   `json:"notes"`
+	Dataset  string `json:"dataset"`
+	Format   string `json:"format"`
+	Model    string `json:"model,omitempty"`
+	Hash     string `json:"model_hash,omitempty"`
+	Score    string `json:"score,omitempty"`
+	Frames   int    `json:"frames"`
+	Abnormal int    `json:"abnormal_frames"`
+	// Paper's alignment; null where scores of every frame, or of every frame that counts, are missing
+	Paper  *Measures  `json:"paper"`
+	Raw    *Measures  `json:"raw"` // the same frames, errors not scaled
+	Live   Live       `json:"live"`
+	Pixels *Pixels    `json:"pixel"` // null without masks or error maps
+	Videos []PerVideo `json:"videos"`
+	Notes  []string   `json:"notes"`
 }
 
 // Live is the live protocol: errors at the live hop, on the scale that normal video gave, every frame counted. Its own
@@ -131,9 +132,11 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	}
 	switch {
 	case o.Step > 1:
-		r.note("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one is measured", o.Step)
+		r.note("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one "+
+			"is measured", o.Step)
 	case !slices.ContainsFunc(raw, func(s Series) bool { return len(s.Scores) > 0 }):
-		r.note("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a video: only the live protocol is measured",
+		r.note("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a "+
+			"video: only the live protocol is measured",
 			preprocess.Frames/2, afterCentre)
 	default:
 		r.Paper, r.Raw = keep(measure("paper", paper)), keep(measure("raw", raw))
@@ -194,13 +197,16 @@ func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 		}
 	}
 	if normal != nil {
-		r.note("all normal, so without an AUC of their own and left out of the macro AUC: %s", strings.Join(normal, ", "))
+		r.note("all normal, so without an AUC of their own and left out of the macro AUC: %s",
+			strings.Join(normal, ", "))
 	}
 	if abnormal != nil {
-		r.note("all abnormal, so without an AUC of their own and left out of the macro AUC: %s", strings.Join(abnormal, ", "))
+		r.note("all abnormal, so without an AUC of their own and left out of the macro AUC: %s",
+			strings.Join(abnormal, ", "))
 	}
 	if partly != nil {
-		r.note("of one kind within the frames that the paper counts, so left out of its macro AUC: %s", strings.Join(partly, ", "))
+		r.note("of one kind within the frames that the paper counts, so left out of its macro AUC: %s",
+			strings.Join(partly, ", "))
 	}
 }
 

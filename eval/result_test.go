@@ -9,7 +9,8 @@ import (
 	"vigil/pipeline"
 )
 
-// rising is a video of 25 frames, of which the paper counts 8 to 17, that is abnormal from frame 13 on, with scores for these frames that rise.
+// rising is a video of 25 frames, of which the paper counts 8 to 17, that is abnormal from frame 13 on, with scores
+// for these frames that rise.
 func rising(name string, frames ...int) Recording {
 	r := Recording{Name: name, Abnormal: make([]bool, 25), FPS: 10}
 	for i := 13; i < 25; i++ {
@@ -32,7 +33,8 @@ func upTo(first, last int) (all []int) {
 
 // Scores that somebody gave are taken as they are, and what they cannot say has no figure.
 func TestGivenScores(t *testing.T) {
-	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 14 to 24 would be as frame 12.
+	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 14 to 24 would be as frame
+	// 12.
 	coarse := rising("01", 8, 10, 12, 14)
 	r, err := Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Hop: 2})
 	if err != nil {
@@ -45,7 +47,8 @@ func TestGivenScores(t *testing.T) {
 	if want := 1 - 0.5/(12*13); !near(r.Live.MicroAUC, want) {
 		t.Errorf("live AUC %v, want %v", r.Live.MicroAUC, want)
 	}
-	if r.Live.NoDelay != nil || !math.IsNaN(float64(r.Live.NoDelayMicroAUC)) || !math.IsNaN(float64(r.Live.NoDelayWarmMicroAUC)) || !math.IsNaN(float64(r.Videos[0].NoDelay)) {
+	if r.Live.NoDelay != nil || !math.IsNaN(float64(r.Live.NoDelayMicroAUC)) ||
+		!math.IsNaN(float64(r.Live.NoDelayWarmMicroAUC)) || !math.IsNaN(float64(r.Videos[0].NoDelay)) {
 		t.Errorf("no delay %v of scores that came nobody knows when", r.Live.NoDelayMicroAUC)
 	}
 	for i, want := range []string{"the scores are 2 frames apart", "nobody says how many frames later"} {
@@ -54,10 +57,14 @@ func TestGivenScores(t *testing.T) {
 		}
 	}
 	th := Thresholds{"": {Lo: 0, Theta: 13}}
-	if r, err = Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Thresholds: th}); err != nil {
+	if r, err = Evaluate([]Recording{coarse}, Options{
+		Given: true, Unknown: true, Step: 2,
+		Thresholds: th,
+	}); err != nil {
 		t.Fatal(err)
 	}
-	if a := r.Live.AtThreshold; !near(a.TPR, 11./12) || !near(a.FPR, 0) || !math.IsNaN(float64(a.NoDelayTPR)) || r.Live.Events != nil {
+	if a := r.Live.AtThreshold; !near(a.TPR, 11./12) || !near(a.FPR, 0) || !math.IsNaN(float64(a.NoDelayTPR)) ||
+		r.Live.Events != nil {
 		t.Errorf("at the threshold %+v, events %+v", a, r.Live.Events)
 	}
 	// The paper counts neither the first 8 nor the last 7 frames, whoever has scores for them.
@@ -69,10 +76,14 @@ func TestGivenScores(t *testing.T) {
 			t.Errorf("scores of frames %v: paper %+v, no delay %+v, notes %q", frames, r.Paper, r.Live.NoDelay, r.Notes)
 		}
 	}
-	if r, err = Evaluate([]Recording{rising("01", upTo(18, 24)...)}, Options{Given: true, Step: 1, Hop: 1}); err != nil {
+	if r, err = Evaluate([]Recording{rising("01", upTo(18, 24)...)},
+		Options{Given: true, Step: 1, Hop: 1}); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"no score is of a frame that the paper counts, which leaves out the first 8 and the last 7 of a video: only the live protocol is measured"}
+	want := []string{
+		"no score is of a frame that the paper counts, which leaves out the first 8 and the last 7 of a video: only " +
+			"the live protocol is measured",
+	}
 	if r.Paper != nil || r.Raw != nil || !reflect.DeepEqual(r.Notes, want) {
 		t.Errorf("paper %v, notes %q, want %q", r.Paper, r.Notes, want)
 	}
@@ -87,7 +98,8 @@ func TestNotes(t *testing.T) {
 	// Within the frames that have a score of their own the second is normal only.
 	recordings := []Recording{rising("01", 11, 12, 13, 14), rising("02", 10, 11), all}
 	recordings[1].Camera = "b"
-	r, err := Evaluate(recordings, Options{Hop: 1, Thresholds: Thresholds{"b": {Lo: 9, Theta: 10}, "": {Lo: 11, Theta: 12}}})
+	r, err := Evaluate(recordings,
+		Options{Hop: 1, Thresholds: Thresholds{"b": {Lo: 9, Theta: 10}, "": {Lo: 11, Theta: 12}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,7 +110,8 @@ func TestNotes(t *testing.T) {
 	if !reflect.DeepEqual(r.Notes, want) || r.Paper.MacroVideos != 1 {
 		t.Errorf("notes %q, %d videos in the paper's macro AUC", r.Notes, r.Paper.MacroVideos)
 	}
-	if got, want := r.Live.AtThreshold.Cameras, []CameraThreshold{{"", 11, 12}, {"b", 9, 10}}; !reflect.DeepEqual(got, want) {
+	if got, want := r.Live.AtThreshold.Cameras, []CameraThreshold{{"", 11, 12}, {"b", 9, 10}}; !reflect.DeepEqual(got,
+		want) {
 		t.Errorf("thresholds %v, want %v", got, want)
 	}
 	// By one camera's threshold frames 13 to 24 of 01 are above it, by the other's frames 11 to 24 of 02.
@@ -110,7 +123,10 @@ func TestNotes(t *testing.T) {
 		want          []string
 	}{
 		{0, 2, []string{"no pixel truth, so no pixel AUC, RBDC or TBDC"}},
-		{1, 2, []string{"only 1 of 2 videos have pixel truth: pixel figures are of these", "no track files (see 'vigil eval --list'), so no TBDC"}},
+		{1, 2, []string{
+			"only 1 of 2 videos have pixel truth: pixel figures are of these",
+			"no track files (see 'vigil eval --list'), so no TBDC",
+		}},
 		{2, 2, []string{"no track files (see 'vigil eval --list'), so no TBDC"}},
 	} {
 		var r Result

@@ -19,8 +19,8 @@ type Scorer struct {
 	Size       [2]int // width and height of the last video scored, in pixels
 }
 
-// Score runs a video through the pipeline at hop 1, which cam must have. It is an error if the video has not as many frames
-// as labels or masks.
+// Score runs a video through the pipeline at hop 1, which cam must have. It is an error if the video has not as many
+// frames as labels or masks.
 func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error {
 	masks, err := openMasks(ctx, v)
 	if err != nil {
@@ -32,23 +32,24 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	var failed error
 	watch, cancel := context.WithCancel(ctx)
 	defer cancel()
-	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{Threads: s.Threads, OnClip: func(c pipeline.Clip) {
-		if failed != nil {
-			return
-		}
-		if !c.Early() {
-			if failed = s.clip(ctx, v, masks, c); failed != nil {
-				cancel()
+	stats, err := pipeline.Run(watch, []pipeline.Camera{cam},
+		pipeline.Options{Threads: s.Threads, OnClip: func(c pipeline.Clip) {
+			if failed != nil {
 				return
 			}
-		}
-		c.Map = nil
-		r.Clips = append(r.Clips, c)
-		if !c.Early() {
-			fps = append(fps, c.FPS)
-		}
-		s.Size = [2]int{c.Width, c.Height}
-	}})
+			if !c.Early() {
+				if failed = s.clip(ctx, v, masks, c); failed != nil {
+					cancel()
+					return
+				}
+			}
+			c.Map = nil
+			r.Clips = append(r.Clips, c)
+			if !c.Early() {
+				fps = append(fps, c.FPS)
+			}
+			s.Size = [2]int{c.Width, c.Height}
+		}})
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -58,7 +59,9 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 		return err
 	}
 	if n := stats[0].Unscorable; n > 0 {
-		return fmt.Errorf("%s: %d of its clips could not be scored: the reconstruction has values that are not finite numbers", v.Path, n)
+		return fmt.Errorf(
+			"%s: %d of its clips could not be scored: the reconstruction has values that are not finite numbers",
+			v.Path, n)
 	}
 	if frames := stats[0].Frames; frames != uint64(len(v.Abnormal)) {
 		return fmt.Errorf("%s: has %d frames, but %s has labels for %d", v.Path, frames, v.Truth, len(v.Abnormal))
@@ -144,7 +147,8 @@ type Sights struct {
 func (s *Sights) see(v Video, frame int, c pipeline.Clip, mask *Mask) {
 	abnormal := v.Abnormal[frame]
 	n := len(s.all)
-	same := n > 0 && s.last.path == v.Path && s.all[n-1].Abnormal == abnormal && !slices.Contains(v.Abnormal[s.last.frame:frame], !abnormal)
+	same := n > 0 && s.last.path == v.Path && s.all[n-1].Abnormal == abnormal &&
+		!slices.Contains(v.Abnormal[s.last.frame:frame], !abnormal)
 	s.last.path, s.last.frame = v.Path, frame
 	if !same {
 		s.all = append(s.all, Sight{})
@@ -154,15 +158,16 @@ func (s *Sights) see(v Video, frame int, c pipeline.Clip, mask *Mask) {
 	}
 	now := &s.all[n-1]
 	*now = Sight{
-		Video: v.Name, Path: v.Path, Frame: frame, Abnormal: abnormal, Error: c.Error, Heat: slices.Clone(c.Map), camera: v.Camera,
+		Video: v.Name, Path: v.Path, Frame: frame, Abnormal: abnormal, Error: c.Error, Heat: slices.Clone(c.Map),
+		camera: v.Camera,
 	}
 	if mask != nil {
 		now.Mask = &Mask{mask.Width, mask.Height, slices.Clone(mask.Abnormal)}
 	}
 }
 
-// Worst are at most n misses and n false alarms, the worst first. With thresholds only abnormal frames up to it are misses and
-// only normal ones above it false alarms.
+// Worst are at most n misses and n false alarms, the worst first. With thresholds only abnormal frames up to it are
+// misses and only normal ones above it false alarms.
 func (s *Sights) Worst(n int, thresholds Thresholds) (misses, alarms []Sight) {
 	for _, sight := range s.all {
 		strange := thresholds.value(sight.camera)(sight.Error) > atThreshold

@@ -41,7 +41,10 @@ func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 	if f.jumps[f.at] {
 		f.pts += 5 * time.Second
 	}
-	*frame = capture.Frame{Seq: uint64(f.at), PTS: f.pts, Opening: 1, Width: 16, Height: 16, Channels: 1, Pix: f.pictures[f.at]}
+	*frame = capture.Frame{
+		Seq: uint64(f.at), PTS: f.pts, Opening: 1, Width: 16, Height: 16, Channels: 1,
+		Pix: f.pictures[f.at],
+	}
 	f.pts += 100 * time.Millisecond
 	f.at++
 	return nil
@@ -53,12 +56,14 @@ func (*film) Close() error { return nil }
 type asIs struct{}
 
 func (asIs) Prepare(f *capture.Frame) (preprocess.Picture, error) {
-	return preprocess.Picture{Seq: f.Seq, PTS: f.PTS, Opening: f.Opening, Width: 16, Height: 16, Side: 16, Gray: f.Pix}, nil
+	return preprocess.Picture{Seq: f.Seq, PTS: f.PTS, Opening: f.Opening, Width: 16, Height: 16, Side: 16, Gray: f.Pix},
+		nil
 }
 
 func (asIs) Close() error { return nil }
 
-// blindCamera plays the film to a model that rebuilds every clip as mid-grey, so that its errors are all different but known.
+// blindCamera plays the film to a model that rebuilds every clip as mid-grey, so that its errors are all different but
+// known.
 func blindCamera(t *testing.T, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
 	t.Helper()
 	return blindTo(t, 0, pictures, jumps, hop)
@@ -102,7 +107,8 @@ func noise(frames int) [][]byte {
 	return out
 }
 
-// One pass at hop 1 serves both protocols: what Sample takes of it is what the pipeline gives at that hop, also after gaps.
+// One pass at hop 1 serves both protocols: what Sample takes of it is what the pipeline gives at that hop, also after
+// gaps.
 func TestSampleIsWhatThePipelineGives(t *testing.T) {
 	pictures, jumps := noise(100), map[int]bool{37: true, 45: true, 70: true}
 	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 100)}
@@ -183,12 +189,24 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 	for want, v := range map[string]Video{
 		"film: has 40 frames, but 01.csv has labels for 41": {Abnormal: make([]bool, 41)},
 		// The last frames are in no clip's middle, so their number shows at the end.
-		"film: has 40 frames, but 01.csv has labels for 38":                  {Abnormal: make([]bool, 38)},
-		"film: has a frame 20, but 01.csv has labels for 20":                 {Abnormal: make([]bool, 20)},
-		"film: the masks end after 30 frames, the video goes on to frame 30": {Abnormal: make([]bool, 40), Masks: masks(30)},
-		"film: there are 39 masks for 40 frames":                             {Abnormal: make([]bool, 40), Masks: masks(39)},
-		"film: there are 41 masks for 40 frames":                             {Abnormal: make([]bool, 40), Masks: masks(41)},
-		"masks of film: no such file":                                        {Abnormal: make([]bool, 40), Masks: func(context.Context) (MaskReader, error) { return nil, errors.New("no such file") }},
+		"film: has 40 frames, but 01.csv has labels for 38":  {Abnormal: make([]bool, 38)},
+		"film: has a frame 20, but 01.csv has labels for 20": {Abnormal: make([]bool, 20)},
+		"film: the masks end after 30 frames, the video goes on to frame 30": {
+			Abnormal: make([]bool, 40),
+			Masks:    masks(30),
+		},
+		"film: there are 39 masks for 40 frames": {
+			Abnormal: make([]bool, 40),
+			Masks:    masks(39),
+		},
+		"film: there are 41 masks for 40 frames": {
+			Abnormal: make([]bool, 40),
+			Masks:    masks(41),
+		},
+		"masks of film: no such file": {
+			Abnormal: make([]bool, 40),
+			Masks:    func(context.Context) (MaskReader, error) { return nil, errors.New("no such file") },
+		},
 	} {
 		v.Name, v.Path, v.Truth = "film", "film", "01.csv"
 		var s Scorer
@@ -200,24 +218,28 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var s Scorer
-	if err := s.Score(ctx, Video{Abnormal: make([]bool, 40)}, blindCamera(t, pictures, nil, 1)); !errors.Is(err, context.Canceled) {
+	if err := s.Score(ctx, Video{Abnormal: make([]bool, 40)}, blindCamera(t, pictures, nil, 1)); !errors.Is(err,
+		context.Canceled) {
 		t.Errorf("interrupted: %v", err)
 	}
 }
 
-// With a score of the last four frames its map shows start + 14, which is held against that frame's mask, and the score still belongs to start + 8.
-// Early clips count in neither.
+// With a score of the last four frames its map shows start + 14, which is held against that frame's mask, and the
+// score still belongs to start + 8. Early clips count in neither.
 func TestMasksOfLastFrames(t *testing.T) {
-	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 40), Masks: func(context.Context) (MaskReader, error) {
-		l := &listed{}
-		for i := range 40 {
-			m := Mask{16, 16, make([]bool, 256)}
-			// The first whole clip shows frame 14 and the last one frame 38.
-			m.Abnormal[100] = i <= 14 || i >= 38
-			l.masks = append(l.masks, m)
-		}
-		return l, nil
-	}}
+	v := Video{
+		Name: "film", Path: "film", Abnormal: make([]bool, 40),
+		Masks: func(context.Context) (MaskReader, error) {
+			l := &listed{}
+			for i := range 40 {
+				m := Mask{16, 16, make([]bool, 256)}
+				// The first whole clip shows frame 14 and the last one frame 38.
+				m.Abnormal[100] = i <= 14 || i >= 38
+				l.masks = append(l.masks, m)
+			}
+			return l, nil
+		},
+	}
 	v.Abnormal[32], v.Abnormal[38] = true, true
 	var s Scorer
 	cam := blindTo(t, 4, noise(40), nil, 1)
@@ -271,7 +293,8 @@ func TestSights(t *testing.T) {
 		return out
 	}
 	misses, alarms = s.Worst(3, nil)
-	if m, a := at(misses), at(alarms); !reflect.DeepEqual(m, []string{"023", "025", "021"}) || !reflect.DeepEqual(a, []string{"022", "015", "024"}) {
+	if m, a := at(misses), at(alarms); !reflect.DeepEqual(m, []string{"023", "025", "021"}) ||
+		!reflect.DeepEqual(a, []string{"022", "015", "024"}) {
 		t.Errorf("misses %v, alarms %v", m, a)
 	}
 	if misses, _ = s.Worst(5, Thresholds{"": {Lo: 0, Theta: 0.1}}); len(misses) != 0 {

@@ -29,16 +29,17 @@ const afterCentre = preprocess.Frames - 1 - preprocess.Frames/2
 
 // Given are scores that were not made here.
 type Given struct {
-	Videos map[string][]pipeline.Clip // by the video's name without its ending, unless the ending alone tells it from another
-	Step   int                        // the distance of the frames that have a score
+	// by the video's name without its ending, unless the ending alone tells it from another
+	Videos map[string][]pipeline.Clip
+	Step   int // the distance of the frames that have a score
 	// Unknown says that nobody knows when the scores were there: files with the header frame,score do not say.
 	Unknown bool
 	source  map[string]string
 	replay  map[string]bool // whose scores are as replay writes them
 }
 
-// ReadScores reads scores from a file or from all files *.csv of a folder: as 'vigil replay --scores' writes them, or with
-// the header frame,score, named as their videos. Frames count from 0 and ascend; higher is stranger.
+// ReadScores reads scores from a file or from all files *.csv of a folder: as 'vigil replay --scores' writes them, or
+// with the header frame,score, named as their videos. Frames count from 0 and ascend; higher is stranger.
 func ReadScores(path string) (*Given, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -53,7 +54,8 @@ func ReadScores(path string) (*Given, error) {
 			}
 		}
 		if len(paths) == 0 {
-			return nil, fmt.Errorf("%s: no file *.csv in it, want scores with the header %s or %s", path, replayHeader, simpleHeader)
+			return nil, fmt.Errorf("%s: no file *.csv in it, want scores with the header %s or %s", path, replayHeader,
+				simpleHeader)
 		}
 	}
 	g := newGiven()
@@ -214,8 +216,8 @@ func (g *Given) score(name, frameText, scoreText string) error {
 	return nil
 }
 
-// ReadLabels reads every NAME.csv of a folder and of the folders in it, or the one file, as the truth of scores whose videos are not here. That of
-// day1/cam.mkv is day1/cam.csv.
+// ReadLabels reads every NAME.csv of a folder and of the folders in it, or the one file, as the truth of scores whose
+// videos are not here. That of day1/cam.mkv is day1/cam.csv.
 func ReadLabels(path string) (*Dataset, error) {
 	names := []string{filepath.Base(path)}
 	dir := filepath.Dir(path)
@@ -239,8 +241,9 @@ func ReadLabels(path string) (*Dataset, error) {
 	return d, d.check()
 }
 
-// Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels. Scores that replay wrote must
-// go on to the last clip: where they end before, the labels are of another video, or the replay was broken off.
+// Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels. Scores
+// that replay wrote must go on to the last clip: where they end before, the labels are of another video, or the replay
+// was broken off.
 func (g *Given) Match(d *Dataset) ([]Recording, error) {
 	var out []Recording
 	var lack []string
@@ -254,15 +257,19 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 			return nil, fmt.Errorf("%s: video %s has a score for frame %d, but %s has labels for %d frames, 0 to %d",
 				g.source[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
 		}
-		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && g.Step > 0 && last+(preprocess.Frames/2+1)*g.Step < len(v.Abnormal) {
-			return nil, fmt.Errorf("%s: the scores of video %s end at frame %d, but %s has labels for %d frames: are these of another video, or was the replay broken off?", g.source[v.Name], v.Name, last, v.Truth,
+		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && g.Step > 0 &&
+			last+(preprocess.Frames/2+1)*g.Step < len(v.Abnormal) {
+			return nil, fmt.Errorf(
+				"%s: the scores of video %s end at frame %d, but %s has labels for %d frames: are these of another "+
+					"video, or was the replay broken off?", g.source[v.Name], v.Name, last, v.Truth,
 				len(v.Abnormal))
 		}
 		// One camera's threshold, if there is one, is what somebody gave for all of them.
 		out = append(out, Recording{Name: v.Name, Abnormal: v.Abnormal, Clips: clips, FPS: math.NaN()})
 	}
 	if lack != nil {
-		return nil, fmt.Errorf("%d of %d labelled videos have no scores: %s%s", len(lack), len(d.Test), strings.Join(lack, ", "), g.hint(lack))
+		return nil, fmt.Errorf("%d of %d labelled videos have no scores: %s%s", len(lack), len(d.Test),
+			strings.Join(lack, ", "), g.hint(lack))
 	}
 	if len(out) != len(g.Videos) {
 		known := map[string]bool{}
@@ -289,5 +296,6 @@ func (g *Given) hint(lack []string) string {
 	if have == nil {
 		return ""
 	}
-	return fmt.Sprintf("; there are scores of %s: put the labels into such folders, as %s.csv", strings.Join(have, ", "), have[0])
+	return fmt.Sprintf("; there are scores of %s: put the labels into such folders, as %s.csv",
+		strings.Join(have, ", "), have[0])
 }

@@ -9,7 +9,8 @@ import (
 
 var shanghaiFormat = Format{
 	Name: "shanghaitech",
-	Had: "ShanghaiTech Campus (Luo, Liu, Gao, ICCV 2017): from ShanghaiTech's SVIP lab, svip-lab.github.io/dataset/campus_dataset.html.\n" +
+	Had: "ShanghaiTech Campus (Luo, Liu, Gao, ICCV 2017): from ShanghaiTech's SVIP lab, " +
+		"svip-lab.github.io/dataset/campus_dataset.html.\n" +
 		"It has 13 cameras, the number in front of a video's name; each gets a threshold of its own.",
 	Layout: `testing/frames/01_0014/000.jpg         frames, 24 a second
 testing/test_frame_mask/01_0014.npy    labels: a value for each frame, 1 is abnormal

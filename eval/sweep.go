@@ -100,8 +100,8 @@ func (s *sweep) tbdc() (Number, int) {
 	return a.done(), len(s.tracks)
 }
 
-// area adds up the area under the best rate reached while the threshold falls and the false regions a frame have not yet
-// been more than x, for x from 0 to 1. Neither count only grows as the threshold falls: regions flow together.
+// area adds up the area under the best rate reached while the threshold falls and the false regions a frame have not
+// yet been more than x, for x from 0 to 1. Neither count only grows as the threshold falls: regions flow together.
 type area struct{ x, best, sum float64 }
 
 func (a *area) full() bool { return a.x >= 1 }

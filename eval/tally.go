@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// tally is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told apart by nothing,
-// so every curve goes through them in one straight step.
+// tally is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told
+// apart by nothing, so every curve goes through them in one straight step.
 type tally struct {
 	pos, neg []int
 	p, n     int // their sums
@@ -30,8 +30,8 @@ func (t *tally) count(r *ranking, drawn []int) {
 	}
 }
 
-// auc is the chance that an abnormal frame has a higher score than a normal one, ties counting half (Hanley and McNeil 1982); NaN
-// with frames of one kind only.
+// auc is the chance that an abnormal frame has a higher score than a normal one, ties counting half (Hanley and McNeil
+// 1982); NaN with frames of one kind only.
 func (t *tally) auc() float64 {
 	if t.p == 0 || t.n == 0 {
 		return math.NaN()

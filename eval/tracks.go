@@ -63,7 +63,8 @@ func parseTracks(r io.Reader, frames int) (map[int][]Box, error) {
 		case b.Track < 0:
 			return nil, fmt.Errorf("line %d: track %d, must not be negative", line, b.Track)
 		case b.X < 0 || b.Y < 0 || b.W < 1 || b.H < 1:
-			return nil, fmt.Errorf("line %d: box %d,%d,%d,%d: x and y must be at least 0, w and h at least 1", line, b.X, b.Y, b.W, b.H)
+			return nil, fmt.Errorf("line %d: box %d,%d,%d,%d: x and y must be at least 0, w and h at least 1", line,
+				b.X, b.Y, b.W, b.H)
 		case seen[[2]int{b.Track, b.Frame}]:
 			return nil, fmt.Errorf("line %d: track %d is in frame %d twice", line, b.Track, b.Frame)
 		}
@@ -94,7 +95,8 @@ func boxRegions(boxes []Box, m *Mask) ([]region, error) {
 	var out []region
 	for _, b := range boxes {
 		if b.X+b.W > m.Width || b.Y+b.H > m.Height {
-			return nil, fmt.Errorf("track %d in frame %d reaches to %d,%d, the mask has %dx%d pixels", b.Track, b.Frame, b.X+b.W, b.Y+b.H,
+			return nil, fmt.Errorf("track %d in frame %d reaches to %d,%d, the mask has %dx%d pixels", b.Track, b.Frame,
+				b.X+b.W, b.Y+b.H,
 				m.Width, m.Height)
 		}
 		r := region{track: b.Track}

@@ -12,14 +12,16 @@ import (
 
 var ucsdFormat = Format{
 	Name: "ucsd",
-	Had: "UCSD Ped1 and Ped2 (Mahadevan, Li, Bhalodia, Vasconcelos, CVPR 2010): UCSD_Anomaly_Dataset.tar.gz from the Statistical Visual\n" +
+	Had: "UCSD Ped1 and Ped2 (Mahadevan, Li, Bhalodia, Vasconcelos, CVPR 2010): UCSD_Anomaly_Dataset.tar.gz from the " +
+		"Statistical Visual\n" +
 		"Computing Lab, svcl.ucsd.edu/projects/anomaly. Name the folder UCSDped1 or UCSDped2 that is in it.",
 	Layout: `Test/Test001/001.tif     frames, 10 a second; Test002/ and so on
 Test/UCSDped1.m          labels: TestVideoFile{end+1}.gt_frame = [60:152]; a line for each test folder, in order
 Test/Test001_gt/001.bmp  pixel truth, white where it is abnormal, of some or all test folders
 Train/Train001/001.tif   normal video, for the threshold`,
 	is: func(root string) bool {
-		return exists(root, "Test") && slices.ContainsFunc(folders(filepath.Join(root, "Test")), func(n string) bool { return strings.HasPrefix(n, "Test") })
+		return exists(root, "Test") && slices.ContainsFunc(folders(filepath.Join(root, "Test")),
+			func(n string) bool { return strings.HasPrefix(n, "Test") })
 	},
 	read: readUCSD,
 }
@@ -34,7 +36,8 @@ func readUCSD(_ context.Context, root string) (*Dataset, error) {
 	}
 	scripts := files(test, ".m")
 	if len(scripts) != 1 {
-		return nil, fmt.Errorf("%s: has %d files *.m, want the one with the labels, UCSDped1.m or UCSDped2.m", test, len(scripts))
+		return nil, fmt.Errorf("%s: has %d files *.m, want the one with the labels, UCSDped1.m or UCSDped2.m", test,
+			len(scripts))
 	}
 	path := filepath.Join(test, scripts[0])
 	f, err := regular.Open(path)
@@ -63,7 +66,8 @@ func readUCSD(_ context.Context, root string) (*Dataset, error) {
 		d.Test = append(d.Test, v)
 	}
 	if len(d.Test) != len(spans) {
-		return nil, fmt.Errorf("%s: has labels for %d videos, but there are %d test folders", path, len(spans), len(d.Test))
+		return nil, fmt.Errorf("%s: has labels for %d videos, but there are %d test folders", path, len(spans),
+			len(d.Test))
 	}
 	return d, nil
 }

@@ -9,13 +9,14 @@ import (
 	"vigil/model/kernel"
 )
 
-// batchBytes is the most that a Batch may hold for each thread. A network with larger maps fills all threads with one clip as well as with
-// several, so nothing is lost.
+// batchBytes is the most that a Batch may hold for each thread. A network with larger maps fills all threads with one
+// clip as well as with several, so nothing is lost.
 const batchBytes = 64 << 20
 
-// Batch scores clips that wait at the same time: one after the other, each on all threads, or each on a thread of its own. Small networks
-// are faster in the second way, by a little, as the threads need not wait for each other after every layer. It
-// tries both and keeps to the one that takes less time for a clip. It must not be used by two goroutines at once.
+// Batch scores clips that wait at the same time: one after the other, each on all threads, or each on a thread of its
+// own. Small networks are faster in the second way, by a little, as the threads need not wait for each other after
+// every layer. It tries both and keeps to the one that takes less time for a clip. It must not be used by two
+// goroutines at once.
 type Batch struct {
 	pool   *kernel.Pool
 	wide   *Scorer
@@ -29,7 +30,8 @@ type Batch struct {
 }
 
 const (
-	// first is how many full batches are scored in either way by turns. The first of each touches its buffers for the first time.
+	// first is how many full batches are scored in either way by turns. The first of each touches its buffers for the
+	// first time.
 	first = 6
 	// retry is after how many full batches the slower way is tried again: a machine's other work comes and goes.
 	retry = 64
@@ -44,8 +46,8 @@ func (m *Model) NewBatch(threads int) *Batch {
 	return b
 }
 
-// Together is how many clips a Batch of so many threads scores at a time: as many, or 1 where the network is large. 0 or less
-// means GOMAXPROCS.
+// Together is how many clips a Batch of so many threads scores at a time: as many, or 1 where the network is large. 0
+// or less means GOMAXPROCS.
 func (m *Model) Together(threads int) int {
 	switch {
 	case m.scorerBytes() > batchBytes:
@@ -74,12 +76,13 @@ func (b *Batch) Close() {
 	b.pool.Close()
 }
 
-// Score scores clips as Scorer.Score does, at most Threads of them, ignore[i] with clips[i]. What it returns is valid until the next call, and
-// the same to the last bit in whatever way it is made.
+// Score scores clips as Scorer.Score does, at most Threads of them, ignore[i] with clips[i]. What it returns is valid
+// until the next call, and the same to the last bit in whatever way it is made.
 func (b *Batch) Score(clips [][]float32, ignore [][]bool) ([]Score, []error) {
 	n := len(clips)
 	if n > b.Threads() || len(ignore) != n {
-		err := fmt.Errorf("%d clips with %d masks at once: expected as many of each, at most %d", n, len(ignore), b.Threads())
+		err := fmt.Errorf("%d clips with %d masks at once: expected as many of each, at most %d", n, len(ignore),
+			b.Threads())
 		return make([]Score, n), slices.Repeat([]error{err}, n)
 	}
 	scores, errs := b.scores[:n], b.errs[:n]

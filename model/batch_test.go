@@ -39,7 +39,8 @@ func TestBatch(t *testing.T) {
 				t.Fatal(err, errs[i])
 			}
 			if scores[i].Error != want.Error || scores[i].Peak != want.Peak || !slices.Equal(scores[i].Map, want.Map) {
-				t.Fatalf("round %d, clip %d: %v in %v, alone %v in %v", round, i, scores[i].Error, scores[i].Peak, want.Error, want.Peak)
+				t.Fatalf("round %d, clip %d: %v in %v, alone %v in %v", round, i, scores[i].Error, scores[i].Peak,
+					want.Error, want.Peak)
 			}
 		}
 	}

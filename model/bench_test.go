@@ -58,7 +58,17 @@ func BenchmarkScore(b *testing.B) {
 	for _, bench := range []struct {
 		preset  string
 		threads int
-	}{{"micro", 1}, {"tiny", 1}, {"fast", 1}, {"small", 1}, {"small", 2}, {"accurate", 1}, {"accurate", 2}, {"paper", 1}, {"paper", 2}} {
+	}{
+		{"micro", 1},
+		{"tiny", 1},
+		{"fast", 1},
+		{"small", 1},
+		{"small", 2},
+		{"accurate", 1},
+		{"accurate", 2},
+		{"paper", 1},
+		{"paper", 2},
+	} {
 		b.Run(bench.preset+"/"+string(rune('0'+bench.threads)), func(b *testing.B) {
 			m := noise(b, bench.preset)
 			s := m.NewScorer(bench.threads)

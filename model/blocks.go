@@ -11,7 +11,8 @@ type blocks struct {
 	side, window, step int
 	frames             float64 // that the sums are of
 	changes            float64 // between them, and from the one before where there is one
-	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the pixels that count.
+	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the
+	// pixels that count.
 	errs, change, front, kept []float64
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
 	cells                     [CellGrid * CellGrid]float32
@@ -23,18 +24,21 @@ const CellGrid = 8
 func newBlocks(side, frames int) *blocks {
 	n := (side + 1) * (side + 1)
 	return &blocks{
-		side: side, window: side / 8, step: max(side/32, 1), frames: float64(frames), changes: float64(min(frames, Frames-1)),
-		errs: make([]float64, n), change: make([]float64, n), front: make([]float64, n), kept: make([]float64, n),
+		side: side, window: side / 8, step: max(side/32, 1), frames: float64(frames),
+		changes: float64(min(frames, Frames-1)),
+		errs:    make([]float64, n), change: make([]float64, n), front: make([]float64, n), kept: make([]float64, n),
 		counts: make([]float32, side*side),
 	}
 }
 
-// motionFloor is the mean squared difference to the background, of [-1, 1], that a window needs for its motion to count in full.
+// motionFloor is the mean squared difference to the background, of [-1, 1], that a window needs for its motion to
+// count in full.
 const motionFloor = 0.01
 
-// peak returns the highest score and where it is. errs, and change and front for BlockMotion, else nil, are [side][side] and hold 0 where
-// ignore is set. Means are over the whole window, so that a few pixels at the edge of a mask cannot outweigh a full window; a window
-// without a kept pixel is passed over. b.cells then has the highest score of the windows whose middle lies in each cell.
+// peak returns the highest score and where it is. errs, and change and front for BlockMotion, else nil, are
+// [side][side] and hold 0 where ignore is set. Means are over the whole window, so that a few pixels at the edge of a
+// mask cannot outweigh a full window; a window without a kept pixel is passed over. b.cells then has the highest score
+// of the windows whose middle lies in each cell.
 func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
 	b.table(b.errs, errs)
 	if ignore != nil {

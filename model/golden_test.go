@@ -41,7 +41,8 @@ func readGolden(t *testing.T, addressing string) *golden {
 	return g
 }
 
-// eval returns clip n of an activation as the oracle recorded it, brought to channels-last, and the tensor's largest value.
+// eval returns clip n of an activation as the oracle recorded it, brought to channels-last, and the tensor's largest
+// value.
 func (g *golden) eval(t *testing.T, name string, n int) (values []float32, largest float64) {
 	t.Helper()
 	tensor, ok := g.tensors["eval."+name]
@@ -96,8 +97,8 @@ func eachGolden(t *testing.T, test func(t *testing.T, g *golden, set *kernel.Set
 	}
 }
 
-// TestGoldenFolded runs the network that scores, whose batch norms are folded: what leaves each LeakyReLU, the memory and the last
-// layer is the oracle's.
+// TestGoldenFolded runs the network that scores, whose batch norms are folded: what leaves each LeakyReLU, the memory
+// and the last layer is the oracle's.
 func TestGoldenFolded(t *testing.T) {
 	eachGolden(t, func(t *testing.T, g *golden, set *kernel.Set) {
 		m, err := newModel(g.weights, set)
@@ -159,7 +160,9 @@ func TestGoldenUnfolded(t *testing.T) {
 	})
 }
 
-func (g *golden) layer(pool *kernel.Pool, set *kernel.Set, l *layer, src []float32, check func(string, []float32)) []float32 {
+func (g *golden) layer(pool *kernel.Pool, set *kernel.Set, l *layer, src []float32,
+	check func(string, []float32),
+) []float32 {
 	c := kernel.NewConv(set, l.axes(), l.in, l.out, 1)
 	out, in := l.weightStrides()
 	c.Pack(g.weights.Tensors[l.name+".weight"].Float, out, in, g.weights.Tensors[l.name+".bias"].Float)
@@ -185,7 +188,9 @@ func (g *golden) layer(pool *kernel.Pool, set *kernel.Set, l *layer, src []float
 	return dst
 }
 
-func (g *golden) memory(t *testing.T, pool *kernel.Pool, set *kernel.Set, n int, src []float32, check func(string, []float32)) []float32 {
+func (g *golden) memory(t *testing.T, pool *kernel.Pool, set *kernel.Set, n int, src []float32,
+	check func(string, []float32),
+) []float32 {
 	t.Helper()
 	s := g.weights.Spec
 	queries := len(src) / s.Channels[3]

@@ -7,14 +7,15 @@ import (
 	"maps"
 )
 
-// SpecOf reads what the shapes of a state dict say: the channels and the slots, and with them λ = 1/slots. If exactly one preset
-// has them, it is that preset with its side; otherwise the side is 0, since no shape depends on it.
+// SpecOf reads what the shapes of a state dict say: the channels and the slots, and with them λ = 1/slots. If exactly
+// one preset has them, it is that preset with its side; otherwise the side is 0, since no shape depends on it.
 func SpecOf(tensors map[string]Tensor) (Spec, error) {
 	s := Spec{Addressing: Dot, Score: MeanAbs}
 	for i, name := range []string{"encoder.0.weight", "encoder.3.weight", "encoder.6.weight", "encoder.9.weight"} {
 		t, ok := tensors[name]
 		if !ok {
-			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found nothing; the file has %s", name, namesIn(tensors))
+			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found nothing; the file has %s", name,
+				namesIn(tensors))
 		}
 		if len(t.Shape) != 5 {
 			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found %v", name, t.Shape)
@@ -47,8 +48,8 @@ func (s Spec) Alike() []Spec {
 	return all
 }
 
-// FromStateDict makes weights of a state dict. Counters of seen batches, which PyTorch 0.4.0 did not write, become 0; everything else
-// must be there.
+// FromStateDict makes weights of a state dict. Counters of seen batches, which PyTorch 0.4.0 did not write, become 0;
+// everything else must be there.
 func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 	w := &Weights{Spec: spec, Tensors: maps.Clone(tensors)}
 	if err := spec.Validate(); err != nil {
@@ -65,8 +66,9 @@ func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 	return w, nil
 }
 
-// ReadStateDict reads a state dict of any kind: a file of torch.save, or safetensors without hyper-parameters in its metadata. Where the
-// file has several networks, prefix is what the names of one begin with; otherwise it may be empty.
+// ReadStateDict reads a state dict of any kind: a file of torch.save, or safetensors without hyper-parameters in its
+// metadata. Where the file has several networks, prefix is what the names of one begin with; otherwise it may be
+// empty.
 func ReadStateDict(path, prefix string) (map[string]Tensor, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -93,8 +95,8 @@ func parseStateDict(raw []byte, prefix string) (map[string]Tensor, error) {
 	return networkOf(tensors, prefix)
 }
 
-// looksSafe tells safetensors, whose header's length and first character are at the front, from torch.save's formats: the same eight
-// bytes of those give a length that is no header's.
+// looksSafe tells safetensors, whose header's length and first character are at the front, from torch.save's formats:
+// the same eight bytes of those give a length that is no header's.
 func looksSafe(raw []byte) bool {
 	return len(raw) > 8 && binary.LittleEndian.Uint64(raw) <= maxHeader && raw[8] == '{'
 }

@@ -53,8 +53,14 @@ func TestPrefixes(t *testing.T) {
 		{"a network within the network", joined(want, prefixed(other, "ema.")), "", ""},
 		{"one of two", joined(prefixed(want, "student."), prefixed(other, "teacher.")), "student", ""},
 		{"one of two, with a dot", joined(prefixed(other, "student."), prefixed(want, "teacher.")), "teacher.", ""},
-		{"two", joined(prefixed(want, "student."), prefixed(other, "teacher.")), "", `"student.", "teacher.": say with --prefix which`},
-		{"two likely ones", joined(prefixed(want, "model.a."), prefixed(other, "model.b.")), "", `"model.a.", "model.b."`},
+		{
+			"two", joined(prefixed(want, "student."), prefixed(other, "teacher.")), "",
+			`"student.", "teacher.": say with --prefix which`,
+		},
+		{
+			"two likely ones", joined(prefixed(want, "model.a."), prefixed(other, "model.b.")), "",
+			`"model.a.", "model.b."`,
+		},
 		{"another than is asked for", prefixed(want, "model."), "net", `begin with "net.", but with "model."`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,7 +146,8 @@ func TestPackedArchives(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := parsePyTorch(b.Bytes(), ""); err == nil || !strings.Contains(err.Error(), "more than such a file holds") {
+	if _, err := parsePyTorch(b.Bytes(), ""); err == nil ||
+		!strings.Contains(err.Error(), "more than such a file holds") {
 		t.Errorf("a bomb: %v", err)
 	}
 }
@@ -158,8 +165,14 @@ func TestWhatIsNoStateDict(t *testing.T) {
 		want []string
 	}{
 		{"a whole network", legacy(whole), []string{`class "models.memae.Net"`, howToSave}},
-		{"a whole network in a dict", legacy("\x80\x02}X\x01\x00\x00\x00m" + whole[2:len(whole)-1] + "s."), []string{`no tensor in it, but with an object of the class "models.memae.Net"`, howToSave}},
-		{"a zip archive", repack(t, raw, zip.Store, "data.pkl"), []string{"a zip archive, but not one of torch.save", howToSave}},
+		{
+			"a whole network in a dict", legacy("\x80\x02}X\x01\x00\x00\x00m" + whole[2:len(whole)-1] + "s."),
+			[]string{`no tensor in it, but with an object of the class "models.memae.Net"`, howToSave},
+		},
+		{"a zip archive", repack(t, raw, zip.Store, "data.pkl"), []string{
+			"a zip archive, but not one of torch.save",
+			howToSave,
+		}},
 		{"half a file", raw[:len(raw)/2], []string{"copy the file again"}},
 		{"JSON", []byte(`{"theta": 1, "lo": 0}`), []string{"a JSON text", howToSave}},
 	} {
@@ -224,12 +237,14 @@ func TestFileKind(t *testing.T) {
 			func() error { _, err := Load(file); return err },
 			func() error { _, err := ReadWeights(file); return err },
 		} {
-			if err := read(); err == nil || !strings.Contains(err.Error(), c.want) || !strings.HasPrefix(err.Error(), file) {
+			if err := read(); err == nil || !strings.Contains(err.Error(), c.want) ||
+				!strings.HasPrefix(err.Error(), file) {
 				t.Errorf("%q: error %v, want %q", c.raw[:min(len(c.raw), 20)], err, c.want)
 			}
 		}
 	}
-	if _, err := Load(filepath.Join("testdata", "micro-zip.pt")); err == nil || !strings.Contains(err.Error(), "a file of torch.save: make weights of it with 'vigil model import'") {
+	if _, err := Load(filepath.Join("testdata", "micro-zip.pt")); err == nil ||
+		!strings.Contains(err.Error(), "a file of torch.save: make weights of it with 'vigil model import'") {
 		t.Error(err)
 	}
 }

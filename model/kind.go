@@ -85,10 +85,12 @@ func notWeights(raw []byte) string {
 	kind := FileKind(raw)
 	switch {
 	case kind == "a zip archive" && bytes.Contains(raw[:min(len(raw), 4096)], []byte("data.pkl")),
-		kind == "a pickle of Python" && bytes.Contains(raw[:min(len(raw), 64)], []byte("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")):
+		kind == "a pickle of Python" &&
+			bytes.Contains(raw[:min(len(raw), 64)], []byte("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19")):
 		return "a file of torch.save: make weights of it with 'vigil model import'"
 	case kind == "a JSON text" && bytes.Contains(raw[:min(len(raw), 4096)], []byte(`"model_hash"`)):
-		return "a calibration, expected the weights that it was made with: a safetensors file of 'vigil train' or 'vigil model import'"
+		return "a calibration, expected the weights that it was made with: a safetensors file of 'vigil train' or " +
+			"'vigil model import'"
 	}
 	return kind + ", expected weights: a safetensors file of 'vigil train' or 'vigil model import'"
 }

@@ -76,7 +76,8 @@ func (w *Weights) metadata() map[string]string {
 		last = strconv.Itoa(s.Last)
 	}
 	for key, value := range map[string]string{
-		keyPreset: s.Preset, keySide: strconv.Itoa(s.Side), keyChannels: strings.Join(channels, ","), keySlots: strconv.Itoa(s.Slots),
+		keyPreset: s.Preset, keySide: strconv.Itoa(s.Side), keyChannels: strings.Join(channels, ","),
+		keySlots:  strconv.Itoa(s.Slots),
 		keyLambda: strconv.FormatFloat(s.Lambda, 'g', -1, 64), keyAddressing: s.Addressing, keyScore: s.Score,
 		keyLast: last, keyName: w.Name, keyVersion: w.Version,
 	} {
@@ -107,7 +108,8 @@ func (w *Weights) setMetadata(meta map[string]string) error {
 	}
 	channels := strings.Split(meta[keyChannels], ",")
 	if len(channels) != len(s.Channels) {
-		bad = append(bad, fmt.Errorf("metadata %s: %s, expected %d numbers with commas between", keyChannels, shorten(meta[keyChannels]), len(s.Channels)))
+		bad = append(bad, fmt.Errorf("metadata %s: %s, expected %d numbers with commas between", keyChannels,
+			shorten(meta[keyChannels]), len(s.Channels)))
 	} else {
 		for i := range s.Channels {
 			s.Channels[i] = number(keyChannels, channels[i])
@@ -126,7 +128,10 @@ func (w *Weights) setMetadata(meta map[string]string) error {
 	}
 	w.Spec, w.Name, w.Version = s, meta[keyName], meta[keyVersion]
 	w.Notes = maps.Clone(meta)
-	for _, key := range []string{keyPreset, keySide, keyChannels, keySlots, keyLambda, keyAddressing, keyScore, keyLast, keyName, keyVersion} {
+	for _, key := range []string{
+		keyPreset, keySide, keyChannels, keySlots, keyLambda, keyAddressing, keyScore, keyLast,
+		keyName, keyVersion,
+	} {
 		delete(w.Notes, key)
 	}
 	return errors.Join(bad...)

@@ -15,8 +15,8 @@ import (
 // normEpsilon is BatchNorm's.
 const normEpsilon = 1e-5
 
-// Model is a network ready to score: batch norms folded into the convolutions, weights packed for this machine. It is read-only,
-// so any number of Scorers may share it.
+// Model is a network ready to score: batch norms folded into the convolutions, weights packed for this machine. It is
+// read-only, so any number of Scorers may share it.
 type Model struct {
 	spec    Spec
 	name    string
@@ -81,7 +81,8 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 	}
 	m.tail = kernel.NewTail(m.convs[len(m.convs)-2], m.convs[len(m.convs)-1])
 	if w.Spec.Slots > 0 {
-		m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda), w.Spec.Addressing == Cosine)
+		m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda),
+			w.Spec.Addressing == Cosine)
 		m.memory.Pack(w.Tensors[memoryName].Float)
 	}
 	if w.Spec.Score == BlockMotion {
@@ -134,7 +135,8 @@ func (m *Model) queries() int {
 	return (latent.outT - m.convs[4].Unread()) * latent.outS * latent.outS
 }
 
-// Work is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not counted.
+// Work is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not
+// counted.
 func (m *Model) Work() float64 {
 	n := 2 * m.queries() * m.spec.Slots * m.spec.Channels[3]
 	for _, c := range m.convs {

@@ -2,9 +2,9 @@ package model
 
 import "fmt"
 
-// opaque stands for what a pickle makes with a class or function that describes no tensor, such as numpy's numbers and argparse's settings,
-// which training scripts put beside a state dict. Nothing of it is executed. Its parts are kept, since tensors among them say how the older
-// format's storages are cut.
+// opaque stands for what a pickle makes with a class or function that describes no tensor, such as numpy's numbers and
+// argparse's settings, which training scripts put beside a state dict. Nothing of it is executed. Its parts are kept,
+// since tensors among them say how the older format's storages are cut.
 type opaque struct {
 	class string
 	parts []any

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// maxPickle bounds a pickle. A state dict of MemAE takes 6 kB, with an optimiser's state 30; the objects of a hostile one take up
-// to 200 times its own length.
+// maxPickle bounds a pickle. A state dict of MemAE takes 6 kB, with an optimiser's state 30; the objects of a hostile
+// one take up to 200 times its own length.
 const maxPickle = 1 << 20
 
 // How an opcode's argument is stored.
@@ -20,7 +20,8 @@ const (
 	argLen8  = -4
 )
 
-// opcodes are the ones that torch.save writes, in any protocol, with their arguments: a number of bytes or one of the above.
+// opcodes are the ones that torch.save writes, in any protocol, with their arguments: a number of bytes or one of the
+// above.
 var opcodes = map[byte]int{
 	'(': argNone, ')': argNone, ']': argNone, '}': argNone, '.': argNone, 'N': argNone,
 	'R': argNone, 'Q': argNone, 'a': argNone, 'b': argNone, 'e': argNone, 's': argNone, 't': argNone, 'u': argNone,
@@ -28,11 +29,12 @@ var opcodes = map[byte]int{
 	'K': 1, 'M': 2, 'J': 4, 'G': 8, 'h': 1, 'j': 4, 'q': 1, 'r': 4,
 	'X': argLen4, 'T': argLen4, 'U': argLen1, 'B': argLen4, 'C': argLen1, 'c': argLines,
 	0x80: 1, 0x81: argNone, 0x85: argNone, 0x86: argNone, 0x87: argNone, 0x88: argNone, 0x89: argNone, 0x8a: argLen1,
-	0x8b: argLen4, 0x8c: argLen1, 0x8d: argLen8, 0x8e: argLen8, 0x8f: argNone, 0x90: argNone, 0x91: argNone, 0x92: argNone, 0x96: argLen8, 0x93: argNone, 0x94: argNone, 0x95: 8,
+	0x8b: argLen4, 0x8c: argLen1, 0x8d: argLen8, 0x8e: argLen8, 0x8f: argNone, 0x90: argNone, 0x91: argNone,
+	0x92: argNone, 0x96: argLen8, 0x93: argNone, 0x94: argNone, 0x95: 8,
 }
 
-// scanPickle finds the end of the pickle that b begins with, and makes sure that a reader which believes every length in it
-// allocates no more than the pickle has.
+// scanPickle finds the end of the pickle that b begins with, and makes sure that a reader which believes every length
+// in it allocates no more than the pickle has.
 func scanPickle(b []byte) (pickle, rest []byte, err error) {
 	at := 0
 	for at < min(len(b), maxPickle) {

@@ -14,12 +14,14 @@ const firstWeight = "encoder.0.weight"
 // ErrPrefix says that a file has several networks, or none of the name that was asked for.
 var ErrPrefix = errors.New("say with --prefix which network is meant")
 
-// likelyPrefixes begin the names of the network that is meant where a checkpoint holds others beside it, as a moving average of it.
+// likelyPrefixes begin the names of the network that is meant where a checkpoint holds others beside it, as a moving
+// average of it.
 var likelyPrefixes = []string{"state_dict.", "model_state_dict.", "model."}
 
-// networkOf takes the tensors of one network out of a file's, without what its names all begin with: wrappers put module., model., net. or
-// _orig_mod. before them, and training scripts put the whole into further dicts. want names the prefix where there are several networks;
-// empty takes the only one. Where none is found, all tensors are returned, and what is missing is for SpecOf to say.
+// networkOf takes the tensors of one network out of a file's, without what its names all begin with: wrappers put
+// module., model., net. or _orig_mod. before them, and training scripts put the whole into further dicts. want names
+// the prefix where there are several networks; empty takes the only one. Where none is found, all tensors are
+// returned, and what is missing is for SpecOf to say.
 func networkOf[T any](all map[string]T, want string) (map[string]T, error) {
 	var prefixes []string
 	for name := range all {
@@ -37,7 +39,10 @@ func networkOf[T any](all map[string]T, want string) (map[string]T, error) {
 	}
 	network := map[string]T{}
 	for name, t := range all {
-		inner := slices.ContainsFunc(prefixes, func(p string) bool { return len(p) > len(prefix) && strings.HasPrefix(name, p) })
+		inner := slices.ContainsFunc(prefixes, func(p string) bool {
+			return len(p) > len(prefix) &&
+				strings.HasPrefix(name, p)
+		})
 		if short, ok := strings.CutPrefix(name, prefix); ok && !inner {
 			network[short] = t
 		}
@@ -48,7 +53,8 @@ func networkOf[T any](all map[string]T, want string) (map[string]T, error) {
 func choosePrefix(prefixes []string, want string) (string, error) {
 	switch {
 	case want != "" && !slices.Contains(prefixes, want):
-		return "", fmt.Errorf("no network's names begin with %s, but with %s: %w", shorten(want), quotedList(prefixes), ErrPrefix)
+		return "", fmt.Errorf("no network's names begin with %s, but with %s: %w", shorten(want),
+			quotedList(prefixes), ErrPrefix)
 	case want != "":
 		return want, nil
 	case len(prefixes) == 0:

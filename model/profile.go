@@ -21,7 +21,8 @@ const (
 type Part struct {
 	Name string // in the state dict; "windows" for the last, which looks for the highest score
 	Kind string
-	// Work is the number of floating-point operations in convolutions and the memory's products, taps on padding not counted.
+	// Work is the number of floating-point operations in convolutions and the memory's products, taps on padding not
+	// counted.
 	Work float64
 	// Bytes is the least that must be moved: the source and the weights once in, the result once out.
 	Bytes float64
@@ -32,7 +33,10 @@ func (m *Model) Parts() []Part {
 	var parts []Part
 	for i := range m.layers {
 		l, c := &m.layers[i], m.convs[i]
-		p := Part{Name: l.name, Kind: Conv, Work: 2 * float64(c.Work()), Bytes: 4 * float64(c.SrcLen()+c.DstLen()+27*l.in*l.out+l.out)}
+		p := Part{
+			Name: l.name, Kind: Conv, Work: 2 * float64(c.Work()),
+			Bytes: 4 * float64(c.SrcLen()+c.DstLen()+27*l.in*l.out+l.out),
+		}
 		if l.up {
 			p.Kind = TransposedConv
 		}
@@ -40,7 +44,8 @@ func (m *Model) Parts() []Part {
 		if l.memory {
 			queries, width, slots := m.queries(), m.spec.Channels[3], m.spec.Slots
 			parts = append(parts, Part{
-				Name: memoryName, Kind: MemoryRead, Work: 4 * float64(queries*slots*width), Bytes: 4 * float64(2*queries*width+slots*width),
+				Name: memoryName, Kind: MemoryRead, Work: 4 * float64(queries*slots*width),
+				Bytes: 4 * float64(2*queries*width+slots*width),
 			})
 		}
 	}
@@ -49,10 +54,12 @@ func (m *Model) Parts() []Part {
 		first, last := parts[len(parts)-2], parts[len(parts)-1]
 		between := 2 * 4 * float64(m.convs[len(m.convs)-1].SrcLen())
 		parts = append(parts[:len(parts)-2], Part{
-			Name: first.Name + " + " + last.Name, Kind: TransposedConv, Work: first.Work + last.Work, Bytes: first.Bytes + last.Bytes - between,
+			Name: first.Name + " + " + last.Name, Kind: TransposedConv, Work: first.Work + last.Work,
+			Bytes: first.Bytes + last.Bytes - between,
 		})
 	}
-	// The last layer reads the clip once more and leaves the sums of its errors; what comes after it looks for the highest window.
+	// The last layer reads the clip once more and leaves the sums of its errors; what comes after it looks for the
+	// highest window.
 	area := 4 * float64(m.spec.Side*m.spec.Side)
 	parts[len(parts)-1].Bytes += (Frames + 1) * area
 	last := Part{Name: Windows, Kind: Windows, Bytes: area}

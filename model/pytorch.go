@@ -17,9 +17,9 @@ import (
 // storages finds a storage's bytes by its key.
 type storages func(ref *storageRef) ([]byte, error)
 
-// ReadPyTorch reads the state dict in a file of torch.save, in the zip format or the one before PyTorch 1.6. The dict may be
-// the file's object or lie in it, and its names may all begin with the same, as with "module.". Nothing in the file is executed,
-// and what is allocated stays within a small multiple of its size.
+// ReadPyTorch reads the state dict in a file of torch.save, in the zip format or the one before PyTorch 1.6. The dict
+// may be the file's object or lie in it, and its names may all begin with the same, as with "module.". Nothing in the
+// file is executed, and what is allocated stays within a small multiple of its size.
 func ReadPyTorch(path string) (map[string]Tensor, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -68,12 +68,12 @@ func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	return tensors, nil
 }
 
-// maxExpansion bounds how much larger than the file its compressed records may be. PyTorch compresses none, but who packs an archive anew
-// does; weights hardly shrink by it.
+// maxExpansion bounds how much larger than the file its compressed records may be. PyTorch compresses none, but who
+// packs an archive anew does; weights hardly shrink by it.
 const maxExpansion = 16
 
-// openZip reads the object of a zip archive: <name>/data.pkl and a record <name>/data/<key> for each storage. size is the bytes of all
-// records.
+// openZip reads the object of a zip archive: <name>/data.pkl and a record <name>/data/<key> for each storage. size is
+// the bytes of all records.
 func openZip(raw []byte) (object any, find storages, size int, err error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
@@ -110,7 +110,8 @@ func openZip(raw []byte) (object any, find storages, size int, err error) {
 			return nil, nil, 0, err
 		}
 		if string(order) != "little" {
-			return nil, nil, 0, fmt.Errorf("byte order %s, expected little: load and save the state dict again on a PC", shorten(string(order)))
+			return nil, nil, 0, fmt.Errorf("byte order %s, expected little: load and save the state dict again on a PC",
+				shorten(string(order)))
 		}
 	}
 	b, err := record("data.pkl")
@@ -140,10 +141,12 @@ func openZip(raw []byte) (object any, find storages, size int, err error) {
 // readRecord reads a record. budget is what may still be read, since records can overlap.
 func readRecord(f *zip.File, budget *int) ([]byte, error) {
 	if f.Method != zip.Store && f.Method != zip.Deflate {
-		return nil, fmt.Errorf("record %s is compressed by method %d: pack the archive anew, without compression", shorten(f.Name), f.Method)
+		return nil, fmt.Errorf("record %s is compressed by method %d: pack the archive anew, without compression",
+			shorten(f.Name), f.Method)
 	}
 	if f.UncompressedSize64 > uint64(*budget) {
-		return nil, fmt.Errorf("record %s would have %d bytes, more than such a file holds", shorten(f.Name), f.UncompressedSize64)
+		return nil, fmt.Errorf("record %s would have %d bytes, more than such a file holds", shorten(f.Name),
+			f.UncompressedSize64)
 	}
 	*budget -= int(f.UncompressedSize64)
 	r, err := f.Open()
@@ -170,8 +173,8 @@ var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
 const legacyProtocol = 1001
 
-// openLegacy reads the format of PyTorch before 1.6: the pickles of a magic number, a protocol, the machine's properties, the
-// object and the storages' keys; then for each key the number of values and the values.
+// openLegacy reads the format of PyTorch before 1.6: the pickles of a magic number, a protocol, the machine's
+// properties, the object and the storages' keys; then for each key the number of values and the values.
 func openLegacy(raw []byte) (any, storages, error) {
 	var values [5]any
 	rest := raw
@@ -185,7 +188,8 @@ func openLegacy(raw []byte) (any, storages, error) {
 		}
 		rest = after
 		if n, ok := values[0].(*big.Int); !ok || n.Cmp(legacyMagic) != 0 {
-			return nil, nil, fmt.Errorf("a pickle of %s, but not of torch.save, which begins with a magic number: %s", kind(values[0]), howToSave)
+			return nil, nil, fmt.Errorf("a pickle of %s, but not of torch.save, which begins with a magic number: %s",
+				kind(values[0]), howToSave)
 		}
 	}
 	if values[1] != legacyProtocol {
@@ -232,7 +236,8 @@ func legacyStorages(data []byte, object any, order map[string]int) storages {
 			return nil, fmt.Errorf("the file has no storage %s", shorten(ref.key))
 		}
 		if found[i] == nil {
-			return nil, fmt.Errorf("%w: the file ends before storage %s, where %d values were expected", errTruncated, shorten(ref.key), ref.length)
+			return nil, fmt.Errorf("%w: the file ends before storage %s, where %d values were expected", errTruncated,
+				shorten(ref.key), ref.length)
 		}
 		return found[i], nil
 	}

@@ -19,12 +19,15 @@ func initial(t *testing.T) map[string]Tensor {
 	return readGolden(t, Dot).weights.Tensors
 }
 
-// TestReadPyTorch reads what PyTorch wrote: both formats, plain and as a checkpoint with prefixes, whose tensors are half and double,
-// transposed, and slices of a larger storage; a newer protocol; and a checkpoint of a compiled network with numbers of numpy, settings of
-// argparse, an optimiser and tensors of other types beside it.
+// TestReadPyTorch reads what PyTorch wrote: both formats, plain and as a checkpoint with prefixes, whose tensors are
+// half and double, transposed, and slices of a larger storage; a newer protocol; and a checkpoint of a compiled
+// network with numbers of numpy, settings of argparse, an optimiser and tensors of other types beside it.
 func TestReadPyTorch(t *testing.T) {
 	want := initial(t)
-	for _, file := range []string{"micro-zip.pt", "micro-legacy.pt", "variant-zip.pt", "variant-legacy.pt", "variant-protocol4.pt", "checkpoint-zip.ckpt", "checkpoint-legacy.ckpt"} {
+	for _, file := range []string{
+		"micro-zip.pt", "micro-legacy.pt", "variant-zip.pt", "variant-legacy.pt",
+		"variant-protocol4.pt", "checkpoint-zip.ckpt", "checkpoint-legacy.ckpt",
+	} {
 		t.Run(file, func(t *testing.T) {
 			got, err := ReadPyTorch(filepath.Join("testdata", file))
 			if err != nil {
@@ -36,7 +39,8 @@ func TestReadPyTorch(t *testing.T) {
 			for name, w := range want {
 				g := got[name]
 				if !slices.Equal(g.Shape, w.Shape) || !slices.Equal(g.Int, w.Int) || len(g.Float) != len(w.Float) {
-					t.Errorf("%s: shape %v, %d values, want %v, %d", name, g.Shape, len(g.Float)+len(g.Int), w.Shape, len(w.Float)+len(w.Int))
+					t.Errorf("%s: shape %v, %d values, want %v, %d", name, g.Shape, len(g.Float)+len(g.Int), w.Shape,
+						len(w.Float)+len(w.Int))
 					continue
 				}
 				half := strings.HasPrefix(file, "variant") && name == "decoder.9.weight"
@@ -108,7 +112,8 @@ func legacy(object string) []byte {
 
 func TestHostilePickles(t *testing.T) {
 	proof := filepath.Join(t.TempDir(), "executed")
-	system := "\x80\x02cposix\nsystem\nX" + string(binary.LittleEndian.AppendUint32(nil, uint32(len("touch "+proof)))) + "touch " + proof + "\x85R."
+	system := "\x80\x02cposix\nsystem\nX" + string(binary.LittleEndian.AppendUint32(nil, uint32(len("touch "+proof)))) +
+		"touch " + proof + "\x85R."
 	self := "\x80\x02]q\x00h\x00a."
 	for _, c := range []struct {
 		name string
@@ -131,7 +136,10 @@ func TestHostilePickles(t *testing.T) {
 		{"a number", legacy("\x80\x02K\x01."), "found a number"},
 		{"an empty dict", legacy("\x80\x02}."), "empty"},
 		{"a dict of numbers", legacy("\x80\x02}X\x01\x00\x00\x00aK\x01s."), "no tensor in it"},
-		{"a wrong protocol", []byte(strings.Replace(string(legacy("\x80\x02}.")), "M\xe9\x03", "M\xe8\x03", 1)), "protocol 1000"},
+		{
+			"a wrong protocol", []byte(strings.Replace(string(legacy("\x80\x02}.")), "M\xe9\x03", "M\xe8\x03", 1)),
+			"protocol 1000",
+		},
 		{"a text file", []byte("hello"), "a text, not a file of torch.save"},
 		{"nothing", nil, "an empty file, not a file of torch.save"},
 		{"a zip archive without its directory", []byte("PK\x03\x04"), "zip"},
@@ -198,7 +206,8 @@ func TestSpecOf(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if unique := p.Preset != "small" && p.Preset != "accurate"; unique && s != p || !unique && (s.Side != 0 || len(s.Alike()) != 2) {
+		if unique := p.Preset != "small" && p.Preset != "accurate"; unique && s != p ||
+			!unique && (s.Side != 0 || len(s.Alike()) != 2) {
 			t.Errorf("%s was recognised as %+v", p.Preset, s)
 		}
 		delete(tensors, "encoder.6.weight")

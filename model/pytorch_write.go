@@ -20,8 +20,8 @@ func (w *Weights) NetworkTensors() map[string]Tensor {
 	return tensors
 }
 
-// WritePyTorch writes tensors as torch.save writes a state dict, which torch.load reads also with weights_only=True. The same content gives
-// the same bytes. A reader sees the old file or the whole new one.
+// WritePyTorch writes tensors as torch.save writes a state dict, which torch.load reads also with weights_only=True.
+// The same content gives the same bytes. A reader sees the old file or the whole new one.
 func WritePyTorch(path string, tensors map[string]Tensor) error {
 	names := slices.Sorted(maps.Keys(tensors))
 	for _, name := range names {
@@ -39,7 +39,8 @@ func WritePyTorch(path string, tensors map[string]Tensor) error {
 		record := func(name string, data []byte) error {
 			r, err := z.CreateRaw(&zip.FileHeader{
 				Name: "archive/" + name, Method: zip.Store, CRC32: crc32.ChecksumIEEE(data),
-				CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)), ModifiedDate: 1<<5 | 1, //nolint:staticcheck // 1980-01-01, the first; CreateRaw heeds no other
+				CompressedSize64: uint64(len(data)), UncompressedSize64: uint64(len(data)),
+				ModifiedDate: 1<<5 | 1, //nolint:staticcheck // 1980-01-01, the first; CreateRaw heeds no other
 			})
 			if err == nil {
 				_, err = r.Write(data)
@@ -76,7 +77,8 @@ func (t Tensor) bytes() []byte {
 	return raw
 }
 
-// pickleStateDict is an OrderedDict of tensors in pickle's protocol 2, each a view of a storage of its own, whose key is its number.
+// pickleStateDict is an OrderedDict of tensors in pickle's protocol 2, each a view of a storage of its own, whose key
+// is its number.
 func pickleStateDict(names []string, tensors map[string]Tensor) []byte {
 	var b bytes.Buffer
 	number := func(n int) { b.Write(binary.LittleEndian.AppendUint32([]byte{'J'}, uint32(int32(n)))) }

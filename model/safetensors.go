@@ -32,8 +32,8 @@ type entry struct {
 	Offsets []int64 `json:"data_offsets"`
 }
 
-// ReadSafetensors reads the tensors and the metadata of a file. It is strict: every byte of the data belongs to exactly one
-// tensor. Floating point of any width becomes float32, integers become int64.
+// ReadSafetensors reads the tensors and the metadata of a file. It is strict: every byte of the data belongs to
+// exactly one tensor. Floating point of any width becomes float32, integers become int64.
 func ReadSafetensors(path string) (map[string]Tensor, map[string]string, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -82,7 +82,9 @@ func parseSafetensors(raw []byte) (map[string]Tensor, map[string]string, error) 
 	}
 	n := binary.LittleEndian.Uint64(raw)
 	if n > uint64(len(raw)-8) {
-		return nil, nil, fmt.Errorf("truncated: the header has %d bytes, the file ends after %d of them: copy the file again", n, len(raw)-8)
+		return nil, nil,
+			fmt.Errorf("truncated: the header has %d bytes, the file ends after %d of them: copy the file again", n,
+				len(raw)-8)
 	}
 	entries, meta, err := parseHeader(raw[8 : 8+n])
 	if err != nil {
@@ -168,7 +170,8 @@ func checkLayout(entries map[string]entry, size int64) error {
 		e := entries[name]
 		width, ok := widths[e.DType]
 		if !ok {
-			return fmt.Errorf("tensor %s: type %s is not supported, expected F16, BF16, F32, F64, I32 or I64", shorten(name), shorten(e.DType))
+			return fmt.Errorf("tensor %s: type %s is not supported, expected F16, BF16, F32, F64, I32 or I64",
+				shorten(name), shorten(e.DType))
 		}
 		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] {
 			return fmt.Errorf("tensor %s: data_offsets %v, expected a begin and an end", shorten(name), e.Offsets)
@@ -178,10 +181,12 @@ func checkLayout(entries map[string]entry, size int64) error {
 			return fmt.Errorf("tensor %s: %w", shorten(name), err)
 		}
 		if have := e.Offsets[1] - e.Offsets[0]; have != want*width {
-			return fmt.Errorf("tensor %s: shape %v of %s takes %d bytes, its data_offsets give %d", shorten(name), e.Shape, e.DType, want*width, have)
+			return fmt.Errorf("tensor %s: shape %v of %s takes %d bytes, its data_offsets give %d", shorten(name),
+				e.Shape, e.DType, want*width, have)
 		}
 		if e.Offsets[1] > size {
-			return fmt.Errorf("truncated: tensor %s ends at byte %d of the data, the file has %d: copy the file again", shorten(name), e.Offsets[1], size)
+			return fmt.Errorf("truncated: tensor %s ends at byte %d of the data, the file has %d: copy the file again",
+				shorten(name), e.Offsets[1], size)
 		}
 	}
 	slices.SortStableFunc(names, func(a, b string) int {
@@ -191,7 +196,8 @@ func checkLayout(entries map[string]entry, size int64) error {
 	at := int64(0)
 	for _, name := range names {
 		if begin := entries[name].Offsets[0]; begin != at {
-			return fmt.Errorf("tensor %s: begins at byte %d of the data, expected %d, where the one before it ends", shorten(name), begin, at)
+			return fmt.Errorf("tensor %s: begins at byte %d of the data, expected %d, where the one before it ends",
+				shorten(name), begin, at)
 		}
 		at = entries[name].Offsets[1]
 	}

@@ -32,7 +32,10 @@ func TestParseSafetensors(t *testing.T) {
 		{"nothing", nil, "an empty file"},
 		{"a header that the file does not hold", file(`{}`, "")[:9], "truncated"},
 		{"a header of 2^62 bytes", binary.LittleEndian.AppendUint64(nil, 1<<62), "not a safetensors file but"},
-		{"a header of 2^64-1 bytes", binary.LittleEndian.AppendUint64(nil, math.MaxUint64), "not a safetensors file but"},
+		{
+			"a header of 2^64-1 bytes", binary.LittleEndian.AppendUint64(nil, math.MaxUint64),
+			"not a safetensors file but",
+		},
 		{"no JSON", file(`xx`, ""), "not a safetensors file but"},
 		{"a list", file(`[]`, ""), "not a safetensors file but"},
 		{"half an object", file(`{"a":`, ""), "header"},
@@ -43,14 +46,34 @@ func TestParseSafetensors(t *testing.T) {
 		{"an unknown field", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4],"x":1}}`, "1234"), `"a"`},
 		{"an unknown type", file(`{"a":{"dtype":"F8","shape":[],"data_offsets":[0,4]}}`, "1234"), "F8"},
 		{"one offset", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0]}}`, "1234"), "begin and an end"},
-		{"offsets backwards", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[4,0]}}`, "1234"), "begin and an end"},
-		{"a negative offset", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[-4,0]}}`, "1234"), "begin and an end"},
-		{"a shape that does not fit", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, "1234"), "takes 8 bytes"},
-		{"a negative shape", file(`{"a":{"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]}}`, "1234"), "dimension of -1"},
-		{"a shape that overflows", file(`{"a":{"dtype":"F32","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}}`, ""), "more values"},
-		{"too many dimensions", file(`{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}}`, "1234"), "9 dimensions"},
+		{
+			"offsets backwards", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[4,0]}}`, "1234"),
+			"begin and an end",
+		},
+		{
+			"a negative offset", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[-4,0]}}`, "1234"),
+			"begin and an end",
+		},
+		{
+			"a shape that does not fit", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,4]}}`, "1234"),
+			"takes 8 bytes",
+		},
+		{
+			"a negative shape", file(`{"a":{"dtype":"F32","shape":[-1,-1],"data_offsets":[0,4]}}`, "1234"),
+			"dimension of -1",
+		},
+		{"a shape that overflows", file(`{"a":{"dtype":"F32","shape":[1073741824,1073741824,16],"data_offsets":[0,0]}}`,
+			""), "more values"},
+		{
+			"too many dimensions", file(`{"a":{"dtype":"F32","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,4]}}`,
+				"1234"),
+			"9 dimensions",
+		},
 		{"data cut off", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}`, "1234"), "truncated"},
-		{"an overlap", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},`+two+`}`, "12345678"), "begins at byte 4"},
+		{
+			"an overlap", file(`{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},`+two+`}`, "12345678"),
+			"begins at byte 4",
+		},
 		{"a gap", file(`{`+two+`}`, "12345678"), "begins at byte 4"},
 		{"bytes left over", file(`{}`, "1"), "1 bytes follow"},
 	} {
@@ -76,7 +99,10 @@ func TestDecode(t *testing.T) {
 		raw   []byte
 		want  []float32
 	}{
-		{"F16", half(0, 0x3c00, 0xbc00, 1, 0x83ff, 0x7bff, 0x7c00, 0xfc00), []float32{0, 1, -1, 0x1p-24, -0x1.ff8p-15, 65504, inf, -inf}},
+		{"F16", half(0, 0x3c00, 0xbc00, 1, 0x83ff, 0x7bff, 0x7c00, 0xfc00), []float32{
+			0, 1, -1, 0x1p-24, -0x1.ff8p-15,
+			65504, inf, -inf,
+		}},
 		{"BF16", half(0x3f80, 0xc000), []float32{1, -2}},
 		{"F64", binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.1)), []float32{0.1}},
 		{"F32", binary.LittleEndian.AppendUint32(nil, math.Float32bits(-7)), []float32{-7}},
@@ -148,7 +174,8 @@ func TestWriteLeavesNothingHalf(t *testing.T) {
 		t.Errorf("error %v, expected one that names the tensor", err)
 	}
 	broken := errors.New("disk full")
-	if err := writeAtomic(path, func(w io.Writer) error { _, _ = w.Write([]byte("new")); return broken }); !errors.Is(err, broken) {
+	if err := writeAtomic(path, func(w io.Writer) error { _, _ = w.Write([]byte("new")); return broken }); !errors.Is(
+		err, broken) {
 		t.Errorf("error %v", err)
 	}
 	if b, _ := os.ReadFile(path); string(b) != "old" {
@@ -188,14 +215,16 @@ func TestLoadErrors(t *testing.T) {
 			[]string{"encoder.4.bias", "expected shape [5]", "found nothing"},
 		},
 		{
-			change("shape", func(w *Weights, _ map[string]string) { w.Tensors["encoder.4.bias"] = w.Tensors["encoder.1.bias"] }),
+			change("shape",
+				func(w *Weights, _ map[string]string) { w.Tensors["encoder.4.bias"] = w.Tensors["encoder.1.bias"] }),
 			[]string{"encoder.4.bias", "expected shape [5], found [3]"},
 		},
 		{change("type", func(w *Weights, _ map[string]string) {
 			w.Tensors["decoder.9.bias"] = Tensor{Shape: []int{1}, Int: []int64{1}}
 		}), []string{"decoder.9.bias", "expected floating point"}},
 		{
-			change("variance", func(w *Weights, _ map[string]string) { w.Tensors["encoder.1.running_var"].Float[1] = -1 }),
+			change("variance",
+				func(w *Weights, _ map[string]string) { w.Tensors["encoder.1.running_var"].Float[1] = -1 }),
 			[]string{"encoder.1.running_var", "-1 at index 1"},
 		},
 		{
@@ -204,15 +233,33 @@ func TestLoadErrors(t *testing.T) {
 			}),
 			[]string{"fc.weight", "no such tensor"},
 		},
-		{change("side", func(_ *Weights, m map[string]string) { m[keySide] = "40" }), []string{"side 40", "multiple of 16"}},
+		{
+			change("side", func(_ *Weights, m map[string]string) { m[keySide] = "40" }),
+			[]string{"side 40", "multiple of 16"},
+		},
 		{change("word", func(_ *Weights, m map[string]string) { m[keySlots] = "many" }), []string{"slots", "many"}},
-		{change("levels", func(_ *Weights, m map[string]string) { m[keyChannels] = "1,2" }), []string{"channels", "1,2"}},
+		{
+			change("levels", func(_ *Weights, m map[string]string) { m[keyChannels] = "1,2" }),
+			[]string{"channels", "1,2"},
+		},
 		{change("lambda", func(_ *Weights, m map[string]string) { m[keyLambda] = "NaN" }), []string{"lambda NaN"}},
-		{change("addressing", func(_ *Weights, m map[string]string) { m[keyAddressing] = "l2" }), []string{"addressing", "l2", "cosine"}},
+		{
+			change("addressing", func(_ *Weights, m map[string]string) { m[keyAddressing] = "l2" }),
+			[]string{"addressing", "l2", "cosine"},
+		},
 		{change("score", func(_ *Weights, m map[string]string) { m[keyScore] = "x" }), []string{"score", "block_sq"}},
-		{change("last", func(_ *Weights, m map[string]string) { m[keyLast] = "17" }), []string{"last 17", "1 to 16 frames"}},
-		{change("half", func(_ *Weights, m map[string]string) { m[keyLast] = "4.5" }), []string{"last", "4.5", "whole number"}},
-		{change("huge", func(_ *Weights, m map[string]string) { m[keySide] = "16384" }), []string{"side 16384", "limit"}},
+		{
+			change("last", func(_ *Weights, m map[string]string) { m[keyLast] = "17" }),
+			[]string{"last 17", "1 to 16 frames"},
+		},
+		{
+			change("half", func(_ *Weights, m map[string]string) { m[keyLast] = "4.5" }),
+			[]string{"last", "4.5", "whole number"},
+		},
+		{
+			change("huge", func(_ *Weights, m map[string]string) { m[keySide] = "16384" }),
+			[]string{"side 16384", "limit"},
+		},
 	} {
 		_, err := Load(c.path)
 		if err == nil {

@@ -13,8 +13,8 @@ import (
 	"vigil/internal/output"
 )
 
-// WriteSafetensors writes tensors, as F32 and I64, and metadata. The same content gives the same bytes. A reader sees the old
-// file or the whole new one, also after a power cut.
+// WriteSafetensors writes tensors, as F32 and I64, and metadata. The same content gives the same bytes. A reader sees
+// the old file or the whole new one, also after a power cut.
 func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]string) error {
 	head := map[string]any{}
 	if len(meta) > 0 {

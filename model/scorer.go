@@ -14,15 +14,16 @@ import (
 type Score struct {
 	// Error is the clip's error as the Spec's Score defines it; higher is stranger.
 	Error float64
-	// Map is [Side][Side], row-major: the mean over the frames that are scored of |x̂-x| for mean_abs, of (x̂-x)² for the others; 0 where
-	// the picture is ignored. It belongs to the Scorer and is valid until its next call.
+	// Map is [Side][Side], row-major: the mean over the frames that are scored of |x̂-x| for mean_abs, of (x̂-x)² for
+	// the others; 0 where the picture is ignored. It belongs to the Scorer and is valid until its next call.
 	Map []float32
 	// Side is the model's input side, in pixels.
 	Side int
-	// Peak is the window in which the score is highest, for mean_abs that of the map's highest mean, in pixels of the input.
+	// Peak is the window in which the score is highest, for mean_abs that of the map's highest mean, in pixels of the
+	// input.
 	Peak image.Rectangle
-	// Cells is [CellGrid][CellGrid], row-major: of the windows with their middle in a cell of the picture, the highest score; 0 where
-	// all is ignored. For mean_abs, which has no windows, they are of the map's means.
+	// Cells is [CellGrid][CellGrid], row-major: of the windows with their middle in a cell of the picture, the highest
+	// score; 0 where all is ignored. For mean_abs, which has no windows, they are of the map's means.
 	Cells [CellGrid * CellGrid]float32
 }
 
@@ -33,7 +34,8 @@ type Scorer struct {
 	maps  [2][]float32 // activations, taking turns
 	y     []float32    // [Frames][Side][Side], the reconstruction, of the frames that are scored
 	errs  []float32    // [Side][Side]
-	// For BlockMotion, [Side][Side]: sums over the frames that are scored of squared changes and of squared differences to the background.
+	// For BlockMotion, [Side][Side]: sums over the frames that are scored of squared changes and of squared
+	// differences to the background.
 	change, front []float32
 	blocks        *blocks
 	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
@@ -83,13 +85,14 @@ func (m *Model) mapSizes() (sizes [2]int) {
 // Close ends the Scorer's goroutines and waits for them.
 func (s *Scorer) Close() { s.pool.Close() }
 
-// Score reconstructs a clip and measures how far off it is. x is [16][Side][Side], row-major, in [-1, 1]. ignore, [Side][Side],
-// marks pixels that are masked away; nil ignores none. A value that is not a finite number, in what is read of x or in what
-// becomes of it, is an error.
+// Score reconstructs a clip and measures how far off it is. x is [16][Side][Side], row-major, in [-1, 1]. ignore,
+// [Side][Side], marks pixels that are masked away; nil ignores none. A value that is not a finite number, in what is
+// read of x or in what becomes of it, is an error.
 func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	side := s.model.spec.Side
 	if len(x) != Frames*side*side {
-		return Score{}, fmt.Errorf("a clip has %d values, the model takes %d frames of %d x %d", len(x), Frames, side, side)
+		return Score{}, fmt.Errorf("a clip has %d values, the model takes %d frames of %d x %d", len(x), Frames,
+			side, side)
 	}
 	if ignore != nil && len(ignore) != side*side {
 		return Score{}, fmt.Errorf("a mask has %d pixels, the model's picture %d x %d", len(ignore), side, side)
@@ -225,5 +228,6 @@ func whyBroken(x []float32) error {
 			return fmt.Errorf("a clip has the value %v at index %d, expected -1 to 1", v, i)
 		}
 	}
-	return errors.New("the reconstruction has values that are no finite numbers: the weights or the clip are out of range")
+	return errors.New(
+		"the reconstruction has values that are no finite numbers: the weights or the clip are out of range")
 }

@@ -43,7 +43,8 @@ func TestScoreMaps(t *testing.T) {
 	for _, last := range []int{0, 1, 2, 4, 13, 15, 16} {
 		for _, kind := range []string{MeanAbs, BlockSq, BlockMotion} {
 			for _, masked := range []bool{false, true} {
-				t.Run(fmt.Sprintf("last %d, %s, masked %v", last, kind, masked), func(t *testing.T) { checkMaps(t, kind, last, masked) })
+				t.Run(fmt.Sprintf("last %d, %s, masked %v", last, kind, masked),
+					func(t *testing.T) { checkMaps(t, kind, last, masked) })
 			}
 		}
 	}
@@ -359,7 +360,8 @@ func wideNoise(t *testing.T) *Model {
 	return m
 }
 
-// TestFusedLayers shows that fused layers give what they give one after the other, on any number of threads, and that each part has its lap.
+// TestFusedLayers shows that fused layers give what they give one after the other, on any number of threads, and that
+// each part has its lap.
 func TestFusedLayers(t *testing.T) {
 	m := wideNoise(t)
 	x := randomClip(m)

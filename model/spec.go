@@ -23,8 +23,9 @@ const (
 const (
 	MeanAbs = "mean_abs" // the paper's: mean of |x̂-x|
 	BlockSq = "block_sq" // the maximum over square windows of the mean of (x̂-x)²
-	// BlockMotion multiplies a window's mean of (x̂-x)² by how fast what is in it moves: the root of the energy of its changes from frame
-	// to frame over that of its difference to the place without anything in front of it. It needs the tensor Background.
+	// BlockMotion multiplies a window's mean of (x̂-x)² by how fast what is in it moves: the root of the energy of its
+	// changes from frame to frame over that of its difference to the place without anything in front of it. It needs
+	// the tensor Background.
 	BlockMotion = "block_motion"
 )
 
@@ -103,7 +104,8 @@ func (s Spec) Validate() error {
 	if len(bad) == 0 {
 		for _, l := range s.layers() {
 			if n := l.outT * l.outS * l.outS * l.out; n > maxActivation {
-				report("side %d with %d channels: %s would have %d values, the limit is %d", s.Side, l.out, l.name, n, maxActivation)
+				report("side %d with %d channels: %s would have %d values, the limit is %d", s.Side, l.out, l.name, n,
+					maxActivation)
 				break
 			}
 		}

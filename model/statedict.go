@@ -12,13 +12,14 @@ const howToSave = `save the network's state dict with torch.save(net.state_dict(
 const (
 	// maxDepth is how deep a training script may put a state dict into others.
 	maxDepth = 5
-	// maxTensors and maxName bound what a hostile file makes of long names in deep dicts; a checkpoint has some hundred tensors.
+	// maxTensors and maxName bound what a hostile file makes of long names in deep dicts; a checkpoint has some
+	// hundred tensors.
 	maxTensors = 10000
 	maxName    = 256
 )
 
-// tensorsOf finds the tensors in the object of a file, wherever in its dicts they are, under their names with those of the dicts before them
-// and dots between. What is no tensor is passed over.
+// tensorsOf finds the tensors in the object of a file, wherever in its dicts they are, under their names with those of
+// the dicts before them and dots between. What is no tensor is passed over.
 func tensorsOf(object any) (map[string]*tensorRef, error) {
 	found := map[string]*tensorRef{}
 	seen := map[any]bool{}
@@ -170,8 +171,8 @@ func legacyWidth(dtype string) int64 {
 	return map[string]int64{"int16": 2, "int8": 1, "uint8": 1, "bool": 1}[dtype]
 }
 
-// read gathers the values of a tensor, whatever its strides. budget is how many values may still be made of the file, since
-// tensors can share a storage.
+// read gathers the values of a tensor, whatever its strides. budget is how many values may still be made of the file,
+// since tensors can share a storage.
 func (t *tensorRef) read(find storages, budget *int) (Tensor, error) {
 	n, span, err := t.extent(*budget)
 	if err != nil {
@@ -180,18 +181,21 @@ func (t *tensorRef) read(find storages, budget *int) (Tensor, error) {
 	*budget -= max(n, span)
 	width, ok := widths[t.storage.dtype]
 	if !ok {
-		return Tensor{}, fmt.Errorf("type %s is not supported, expected floating point or integers of 32 or 64 bits", t.storage.dtype)
+		return Tensor{}, fmt.Errorf("type %s is not supported, expected floating point or integers of 32 or 64 bits",
+			t.storage.dtype)
 	}
 	raw, err := find(t.storage)
 	if err != nil {
 		return Tensor{}, err
 	}
 	if have := len(raw) / int(width); have < t.storage.length {
-		return Tensor{}, fmt.Errorf("%w: expected a storage of %d values, found %d", errTruncated, t.storage.length, have)
+		return Tensor{}, fmt.Errorf("%w: expected a storage of %d values, found %d", errTruncated,
+			t.storage.length, have)
 	}
 	first := t.storage.offset + t.offset
 	if t.offset < 0 || t.offset > t.storage.length || first > t.storage.length-span {
-		return Tensor{}, fmt.Errorf("shape %v with strides %v at %d reaches beyond its storage of %d values", t.size, t.stride, t.offset, t.storage.length)
+		return Tensor{}, fmt.Errorf("shape %v with strides %v at %d reaches beyond its storage of %d values", t.size,
+			t.stride, t.offset, t.storage.length)
 	}
 	all, err := decode(t.storage.dtype, raw[first*int(width):(first+span)*int(width)])
 	if err != nil {

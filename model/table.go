@@ -8,8 +8,8 @@ const MemoryName = memoryName
 // NormEpsilon is BatchNorm's.
 const NormEpsilon = normEpsilon
 
-// Layer is a row of the network's table, for those who run it layer by layer: a (transposed) 3x3x3 convolution with its batch norm and
-// LeakyReLU.
+// Layer is a row of the network's table, for those who run it layer by layer: a (transposed) 3x3x3 convolution with
+// its batch norm and LeakyReLU.
 type Layer struct {
 	Name  string // of the convolution in the state dict
 	Norm  string // of the batch norm; empty: neither it nor a LeakyReLU follows
@@ -31,7 +31,8 @@ func (s Spec) Layers() []Layer {
 	for i := range rows {
 		l := &rows[i]
 		out[i] = Layer{
-			Name: l.name, Norm: l.norm, After: l.after, Up: l.up, In: l.in, Out: l.out, InT: l.inT, InS: l.inS, OutT: l.outT, OutS: l.outS,
+			Name: l.name, Norm: l.norm, After: l.after, Up: l.up, In: l.in, Out: l.out, InT: l.inT, InS: l.inS,
+			OutT: l.outT, OutS: l.outS,
 			StrideT: l.strT, Slope: l.slope(), MemoryAfter: l.memory,
 		}
 	}
@@ -55,8 +56,8 @@ func axes(up bool, t, side, strideT int) [3]kernel.Axis {
 	return [3]kernel.Axis{kernel.Down(t, strideT), kernel.Down(side, 2), kernel.Down(side, 2)}
 }
 
-// WeightStrides are the distances between two output channels and between two input channels in the state dict's weights:
-// (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
+// WeightStrides are the distances between two output channels and between two input channels in the state dict's
+// weights: (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
 func (l *Layer) WeightStrides() (out, in int) {
 	if l.Up {
 		return 27, 27 * l.Out
@@ -64,8 +65,8 @@ func (l *Layer) WeightStrides() (out, in int) {
 	return 27 * l.In, 27
 }
 
-// TensorNames lists the tensors of a network in the order of its layers; learned says which of them training learns, the others
-// are batch norms' running statistics and counters, and the Background.
+// TensorNames lists the tensors of a network in the order of its layers; learned says which of them training learns,
+// the others are batch norms' running statistics and counters, and the Background.
 func (s Spec) TensorNames() (names []string, learned []bool) {
 	running := map[string]bool{Background: true}
 	for _, l := range s.layers() {

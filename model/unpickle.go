@@ -29,7 +29,8 @@ type storageClass string
 
 // storageClasses are PyTorch's, by type. Those of other types may occur in a checkpoint, beside the state dict.
 var storageClasses = map[string]storageClass{
-	"FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16", "BFloat16Storage": "BF16", "LongStorage": "I64", "IntStorage": "I32",
+	"FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16", "BFloat16Storage": "BF16",
+	"LongStorage": "I64", "IntStorage": "I32",
 	"ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool",
 }
 
@@ -39,8 +40,9 @@ type rebuild func(args []any) (any, error)
 // Call implements gopickle's Callable.
 func (r rebuild) Call(args ...any) (any, error) { return r(args) }
 
-// unpickle reads a scanned pickle. It knows a handful of globals, which do nothing but describe tensors; of all others it makes opaque
-// objects, so that nothing that a pickle names is executed. Whatever a malformed pickle makes the reader do, the answer is an error.
+// unpickle reads a scanned pickle. It knows a handful of globals, which do nothing but describe tensors; of all others
+// it makes opaque objects, so that nothing that a pickle names is executed. Whatever a malformed pickle makes the
+// reader do, the answer is an error.
 func unpickle(b []byte) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -114,7 +116,8 @@ func ints(v any) ([]int, bool) {
 	return all, true
 }
 
-// persistentLoad takes ("storage", class, key, location, length), and in the older format a view's (key, offset, length) or None.
+// persistentLoad takes ("storage", class, key, location, length), and in the older format a view's (key, offset,
+// length) or None.
 func persistentLoad(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
 	if !ok || t.Len() < 5 || t.Get(0) != "storage" {

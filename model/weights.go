@@ -44,7 +44,8 @@ func (w *wanted) len() int {
 func (s Spec) wanted() []wanted {
 	var all []wanted
 	for _, l := range s.layers() {
-		all = append(all, wanted{name: l.name + ".weight", shape: l.weightShape()}, wanted{name: l.name + ".bias", shape: []int{l.out}})
+		all = append(all, wanted{name: l.name + ".weight", shape: l.weightShape()},
+			wanted{name: l.name + ".bias", shape: []int{l.out}})
 		if l.norm != "" {
 			for _, part := range []string{".weight", ".bias", ".running_mean", ".running_var"} {
 				all = append(all, wanted{name: l.norm + part, shape: []int{l.out}})
@@ -61,8 +62,8 @@ func (s Spec) wanted() []wanted {
 	return all
 }
 
-// Background is the name of a tensor, [Side][Side] in [-1, 1], that weights with the score BlockMotion have beside the network's: the median
-// over time of what they were learned from.
+// Background is the name of a tensor, [Side][Side] in [-1, 1], that weights with the score BlockMotion have beside the
+// network's: the median over time of what they were learned from.
 const Background = "background"
 
 // NewWeights makes weights with every tensor of the Spec: batch norms that change nothing, all else 0.
@@ -94,8 +95,8 @@ func NewWeights(spec Spec) (*Weights, error) {
 	return w, nil
 }
 
-// Check says which tensors are missing, superfluous, of another shape or type than the Spec asks for, or hold values that no
-// network can work with.
+// Check says which tensors are missing, superfluous, of another shape or type than the Spec asks for, or hold values
+// that no network can work with.
 func (w *Weights) Check() error {
 	if err := w.Spec.Validate(); err != nil {
 		return err

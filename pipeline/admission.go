@@ -7,8 +7,9 @@ import (
 	"slices"
 )
 
-// Cameras that are too many are shed in two ways. Where the model has too much to do whole clips are, in the mailbox, and that is all as long as decoding leaves
-// the scorer its share. Where it does not, whole cameras are paused, in turn: a picture that is decoded and belongs to no clip that is scored is of no use.
+// Cameras that are too many are shed in two ways. Where the model has too much to do whole clips are, in the mailbox,
+// and that is all as long as decoding leaves the scorer its share. Where it does not, whole cameras are paused, in
+// turn: a picture that is decoded and belongs to no clip that is scored is of no use.
 
 // demand is what live cameras were measured to ask for, in processors: seconds of processor time a second.
 type demand struct {
@@ -22,7 +23,8 @@ type demand struct {
 // scorerShare is the share of the machine that decoding leaves to the scorer where there is not enough for both.
 const scorerShare = 0.7
 
-// admit says how many of the cameras are to be watched at a time: all of them, or as many as either fit with all of their clips, or leave the scorer its share.
+// admit says how many of the cameras are to be watched at a time: all of them, or as many as either fit with all of
+// their clips, or leave the scorer its share.
 func (d demand) admit() int {
 	more := d.decoding - d.passing // that a camera asks for when it is watched
 	if !(more > 0 && d.machine > 0) {
@@ -45,7 +47,8 @@ func (d demand) advice(hop int) string {
 		return fit
 	}
 	if wider := math.Ceil(float64(hop) * float64(d.cameras) * d.scoring / left); wider <= maxHop {
-		fit += fmt.Sprintf(", or a hop of %d for these (key hop), or fewer frames a second (key fps)", int(max(wider, float64(hop)+1)))
+		fit += fmt.Sprintf(", or a hop of %d for these (key hop), or fewer frames a second (key fps)",
+			int(max(wider, float64(hop)+1)))
 	}
 	return fit
 }
@@ -53,8 +56,8 @@ func (d demand) advice(hop int) string {
 // maxHop is the largest hop that is worth naming.
 const maxHop = 160
 
-// nextTurn says which cameras, by their place, are paused for the next while, so that n are watched: those of which the least was scored. scored[i] is how many
-// clips of camera i were.
+// nextTurn says which cameras, by their place, are paused for the next while, so that n are watched: those of which
+// the least was scored. scored[i] is how many clips of camera i were.
 func nextTurn(scored []float64, n int) (paused []bool) {
 	order := make([]int, len(scored))
 	for i := range order {
@@ -68,8 +71,9 @@ func nextTurn(scored []float64, n int) (paused []bool) {
 	return paused
 }
 
-// credit adds what was scored of each camera in the last while to what was scored before. One that is new begins with the least of the others, and one that was watched
-// all the time counts with half of the mean at least: a camera of which nothing can be scored must not be watched in place of others for ever.
+// credit adds what was scored of each camera in the last while to what was scored before. One that is new begins with
+// the least of the others, and one that was watched all the time counts with half of the mean at least: a camera of
+// which nothing can be scored must not be watched in place of others for ever.
 func credit(before []float64, turn []turnScore) {
 	least, sum, watched := math.Inf(1), 0.0, 0.0
 	for i, t := range turn {

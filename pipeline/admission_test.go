@@ -15,7 +15,12 @@ func TestAdmit(t *testing.T) {
 		want   int
 		advice string
 	}{
-		{"all fit", demand{cameras: 10, decoding: 0.02, scoring: 0.05, machine: 2}, 10, "28 such cameras, or a hop of 3 for these (key hop), or fewer frames a second (key fps)"},
+		{
+			"all fit",
+			demand{cameras: 10, decoding: 0.02, scoring: 0.05, machine: 2},
+			10,
+			"28 such cameras, or a hop of 3 for these (key hop), or fewer frames a second (key fps)",
+		},
 		{
 			"the model is too slow, decoding leaves it its share: clips are skipped",
 			demand{cameras: 30, decoding: 0.02, scoring: 0.1, machine: 2},
@@ -28,14 +33,46 @@ func TestAdmit(t *testing.T) {
 			30,
 			"28 such cameras, or a hop of 9 for these (key hop), or fewer frames a second (key fps)",
 		},
-		{"decoding alone is too much", demand{cameras: 128, decoding: 0.02, scoring: 0.05, machine: 2}, 30, "28 such cameras"},
-		{"decoding alone is too much, the model is nothing", demand{cameras: 128, decoding: 0.02, scoring: 0.001, machine: 2}, 95, "95 such cameras"},
-		{"pausing costs something too", demand{cameras: 128, decoding: 0.02, scoring: 0.05, passing: 0.002, machine: 2}, 25, "28 such cameras"},
+		{
+			"decoding alone is too much",
+			demand{cameras: 128, decoding: 0.02, scoring: 0.05, machine: 2},
+			30,
+			"28 such cameras",
+		},
+		{"decoding alone is too much, the model is nothing", demand{
+			cameras: 128, decoding: 0.02, scoring: 0.001,
+			machine: 2,
+		}, 95, "95 such cameras"},
+		{
+			"pausing costs something too",
+			demand{cameras: 128, decoding: 0.02, scoring: 0.05, passing: 0.002, machine: 2},
+			25, "28 such cameras",
+		},
 		{"one camera is too much", demand{cameras: 3, decoding: 3, scoring: 1, machine: 2}, 1, "1 such cameras"},
-		{"nothing was scored", demand{cameras: 64, decoding: 0.02, scoring: math.Inf(1), machine: 2}, 30, "1 such cameras"},
-		{"nothing is known of a camera's cost", demand{cameras: 64, machine: 2}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
-		{"no processor time is left over, or counters run back", demand{cameras: 64, decoding: 0.02, machine: -1}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
-		{"nothing is known", demand{cameras: 64}, 64, "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"},
+		{
+			"nothing was scored",
+			demand{cameras: 64, decoding: 0.02, scoring: math.Inf(1), machine: 2},
+			30,
+			"1 such cameras",
+		},
+		{
+			"nothing is known of a camera's cost",
+			demand{cameras: 64, machine: 2},
+			64,
+			"fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)",
+		},
+		{
+			"no processor time is left over, or counters run back",
+			demand{cameras: 64, decoding: 0.02, machine: -1},
+			64,
+			"fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)",
+		},
+		{
+			"nothing is known",
+			demand{cameras: 64},
+			64,
+			"fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)",
+		},
 	} {
 		if got := c.d.admit(); got != c.want {
 			t.Errorf("%s: %d cameras at a time, want %d", c.name, got, c.want)
@@ -46,11 +83,15 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// Cameras that give no clip in ten seconds, as with a large hop, leave what a clip costs unknown: that must not become a number of cameras that is none.
+// Cameras that give no clip in ten seconds, as with a large hop, leave what a clip costs unknown: that must not become
+// a number of cameras that is none.
 func TestDemandWithoutClips(t *testing.T) {
 	source := new(costly)
 	at := time.Unix(0, 0)
-	a := load{at: at, machine: machineTime{cores: 2, ok: true}, cameras: []cameraLoad{{source: source}, {source: source}}}
+	a := load{
+		at: at, machine: machineTime{cores: 2, ok: true},
+		cameras: []cameraLoad{{source: source}, {source: source}},
+	}
 	for _, c := range []struct {
 		name          string
 		clips, scored uint64
@@ -61,9 +102,13 @@ func TestDemandWithoutClips(t *testing.T) {
 		{"none of the clips was scored", 4, 0, time.Second},
 		{"clips of a camera that has gone are scored", 0, 4, time.Second},
 	} {
-		b := load{at: at.Add(turnTime), machine: machineTime{own: c.own, cores: 2, ok: true}, scored: c.scored, cameras: []cameraLoad{
-			{source: source, cpu: 6 * time.Second, clips: c.clips}, {source: source, cpu: 6 * time.Second, clips: c.clips},
-		}}
+		b := load{
+			at: at.Add(turnTime), machine: machineTime{own: c.own, cores: 2, ok: true}, scored: c.scored,
+			cameras: []cameraLoad{
+				{source: source, cpu: 6 * time.Second, clips: c.clips},
+				{source: source, cpu: 6 * time.Second, clips: c.clips},
+			},
+		}
 		d := demandOf(a, b)
 		if got := d.admit(); got < 1 || got > 2 || math.IsNaN(d.scoring) {
 			t.Errorf("%s: %d cameras at a time of %+v", c.name, got, d)
@@ -91,7 +136,8 @@ func TestNextTurn(t *testing.T) {
 	}
 }
 
-// Over many turns every camera gets its part, whatever the others are: one that comes later, one that needs half of its turn to come back, one that gives no clips.
+// Over many turns every camera gets its part, whatever the others are: one that comes later, one that needs half of
+// its turn to come back, one that gives no clips.
 func TestTurnsAreFair(t *testing.T) {
 	const cameras, n, turns, late, slow, dead = 40, 13, 120, 7, 8, 9
 	scored, got, paused := make([]float64, cameras), make([]float64, cameras), make([]bool, cameras)

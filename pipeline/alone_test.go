@@ -13,8 +13,9 @@ import (
 	"testing"
 )
 
-// alone reports whether this process runs nothing but the test. Where it runs others it runs the test once more in a process
-// of its own, beside them, and waits for that: what such a test counts, as goroutines and files, are the whole process's.
+// alone reports whether this process runs nothing but the test. Where it runs others it runs the test once more in a
+// process of its own, beside them, and waits for that: what such a test counts, as goroutines and files, are the whole
+// process's.
 func alone(t *testing.T) bool {
 	t.Helper()
 	const mark = "VIGIL_TEST_ALONE"
@@ -22,7 +23,8 @@ func alone(t *testing.T) bool {
 		return true
 	}
 	t.Parallel()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1", "-test.timeout=0")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v", "-test.count=1",
+		"-test.timeout=0")
 	cmd.Env = append(os.Environ(), mark+"="+t.Name())
 	cmd.Stdout, cmd.Stderr = t.Output(), t.Output()
 	if err := cmd.Run(); err != nil {

@@ -15,21 +15,24 @@ import (
 const (
 	// RuleBudget is the level that the detector's events are expected to pass as often as the budget allows.
 	RuleBudget = "budget"
-	// RuleClips is the level that single clips are expected to pass as often as the budget allows. It is for video with too few events, and always
-	// provisional. Clips that pass come in runs, each of which is one event at most, so it lies as a rule higher than RuleBudget's would; but no farther
-	// above the highest error than that is above the median, since a tail of so little may be anything.
+	// RuleClips is the level that single clips are expected to pass as often as the budget allows. It is for video
+	// with too few events, and always provisional. Clips that pass come in runs, each of which is one event at most,
+	// so it lies as a rule higher than RuleBudget's would; but no farther above the highest error than that is above
+	// the median, since a tail of so little may be anything.
 	RuleClips = "clips"
-	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there will be.
+	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there
+	// will be.
 	RuleQuantile = "quantile"
 )
 
 const (
 	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
 	minCalibrationClips = 20
-	// tenth is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb (Annals of Statistics 11, 1983).
+	// tenth is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb (Annals of
+	// Statistics 11, 1983).
 	tenth = 0.1
-	// farthest is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's shape alone, and
-	// is provisional.
+	// farthest is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's
+	// shape alone, and is provisional.
 	farthest = 10
 	// sure is the probability with which the interval of theta holds what it should.
 	sure = 0.95
@@ -39,27 +42,30 @@ const (
 
 // Tail is what the threshold of RuleBudget or RuleClips rests on.
 type Tail struct {
-	Level     float64 `json:"level"`      // the error above which events or clips were counted
-	Events    int     `json:"events"`     // that the detector opened there in the normal video; for RuleClips the clips
-	Shape     float64 `json:"shape"`      // of the generalized Pareto distribution of what is above Level
-	Scale     float64 `json:"scale"`      // likewise, an error
-	ThetaLow  float64 `json:"theta_low"`  // the theta that truly keeps the budget lies between these two with 95 %; 0 for RuleClips
+	Level  float64 `json:"level"`  // the error above which events or clips were counted
+	Events int     `json:"events"` // that the detector opened there in the normal video; for RuleClips the clips
+	Shape  float64 `json:"shape"`  // of the generalized Pareto distribution of what is above Level
+	Scale  float64 `json:"scale"`  // likewise, an error
+	// the theta that truly keeps the budget lies between these two with 95 %; 0 for RuleClips
+	ThetaLow  float64 `json:"theta_low"`
 	ThetaHigh float64 `json:"theta_high"` // likewise
 	// Capped says that the tail puts theta higher than RuleClips lets it lie.
 	Capped bool `json:"capped,omitempty"`
 }
 
-// Calibrate fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and for theta either
-// AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken where the video is too short for any
-// budget, and Why then says so; as it does of RuleClips. It returns an error for too few clips, for an error that is not finite
-// and for errors that do not differ.
+// Calibrate fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and
+// for theta either AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken
+// where the video is too short for any budget, and Why then says so; as it does of RuleClips. It returns an error for
+// too few clips, for an error that is not finite and for errors that do not differ.
 func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 	if n.Clips() < minCalibrationClips {
-		return c, fmt.Errorf("calibrate %s: %d clips are too few, at least %d are needed: use more video or a smaller hop",
+		return c, fmt.Errorf(
+			"calibrate %s: %d clips are too few, at least %d are needed: use more video or a smaller hop",
 			c.Key.Camera, n.Clips(), minCalibrationClips)
 	}
 	if !(c.Key.FPS > 0) || math.IsInf(c.Key.FPS, 0) {
-		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's times do not move on", c.Key.Camera, c.Key.FPS)
+		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's times do not move on",
+			c.Key.Camera, c.Key.FPS)
 	}
 	for _, clip := range n.clips {
 		if e := clip.error; math.IsNaN(e) || math.IsInf(e, 0) {
@@ -82,13 +88,15 @@ func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 		c.Theta = high + c.Margin*(high-c.Lo)
 	}
 	if !(c.Theta > c.Lo) {
-		return c, fmt.Errorf("calibrate %s: all %d clips have the same error %g: is this a still picture?", c.Key.Camera, n.Clips(), c.Lo)
+		return c, fmt.Errorf("calibrate %s: all %d clips have the same error %g: is this a still picture?",
+			c.Key.Camera, n.Clips(), c.Lo)
 	}
 	c.ID = c.contentID()
 	return c, nil
 }
 
-// byBudget finds theta by the number of alarms that are allowed, or says why it cannot. sorted are the clips' errors, ascending.
+// byBudget finds theta by the number of alarms that are allowed, or says why it cannot. sorted are the clips' errors,
+// ascending.
 func (c *Calibration) byBudget(n *Normal, sorted []float64) {
 	if c.AlarmsPerDay == 0 {
 		return
@@ -100,7 +108,8 @@ func (c *Calibration) byBudget(n *Normal, sorted []float64) {
 	if len(peaks) < tail.MinPeaks {
 		c.Provisional = true
 		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
-		c.Why = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days, tail.MinPeaks)
+		c.Why = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days,
+			tail.MinPeaks)
 		c.byClips(sorted, days)
 		return
 	}
@@ -112,7 +121,10 @@ func (c *Calibration) byBudget(n *Normal, sorted []float64) {
 	theta := func(level float64) float64 { return thetaOf(level, c.Lo, c.Detector.Enter) }
 	low, high := t.Interval(c.AlarmsPerDay, sure)
 	c.Rule, c.Theta = RuleBudget, theta(t.Level(c.AlarmsPerDay))
-	c.Tail = &Tail{Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, ThetaLow: theta(low), ThetaHigh: theta(high)}
+	c.Tail = &Tail{
+		Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, ThetaLow: theta(low),
+		ThetaHigh: theta(high),
+	}
 }
 
 // byClips finds theta by the highest tenth of the clips, where these are enough.

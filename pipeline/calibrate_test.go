@@ -39,8 +39,8 @@ func gpd(shape float64) (quantile, survival func(float64) float64) {
 		func(x float64) float64 { return math.Pow(max(0, 1+shape*x), -1/shape) }
 }
 
-// movingMaximum is autocorrelated: the highest of the last 8 of independent draws. What passes a high level are then the single draws that do, and
-// so many of these come as the margin says.
+// movingMaximum is autocorrelated: the highest of the last 8 of independent draws. What passes a high level are then
+// the single draws that do, and so many of these come as the margin says.
 func movingMaximum(r *rand.Rand, n int, quantile func(float64) float64) []float64 {
 	const width = 8
 	draws, out := make([]float64, n), make([]float64, n)
@@ -82,8 +82,8 @@ func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg DetectorCon
 	return c
 }
 
-// Over many pieces of footage the events that truly come at theta are about as many as the budget allows. Three hours are calibrated on and a
-// budget of two a day looks four times as far ahead.
+// Over many pieces of footage the events that truly come at theta are about as many as the budget allows. Three hours
+// are calibrated on and a budget of two a day looks four times as far ahead.
 func TestThresholdKeepsToTheBudget(t *testing.T) {
 	seeds := 20
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -107,11 +107,13 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 				}
 			}
 			mean, share := stat.Mean(rates, nil), float64(held)/float64(seeds)
-			t.Logf("true events over the budget: mean %.2f, median %.2f, most %.2f; the interval holds the truth in %.2f", mean, Median(rates), worst, share)
+			t.Logf("true events over the budget: mean %.2f, median %.2f, most %.2f; the interval holds the truth in "+
+				"%.2f", mean, Median(rates), worst, share)
 			if mean < k.mean[0] || mean > k.mean[1] {
 				t.Errorf("%.2f times the budget in the mean, want %.2f to %.2f", mean, k.mean[0], k.mean[1])
 			}
-			// With 0.95 truly, 20 seeds give less than 0.8 once in 390 times, and 300 less than 0.9 once in some thousand.
+			// With 0.95 truly, 20 seeds give less than 0.8 once in 390 times, and 300 less than 0.9 once in some
+			// thousand.
 			if least := map[bool]float64{true: 0.8, false: 0.9}[seeds == 20]; share < least {
 				t.Errorf("the interval holds the truth in %.2f of the seeds, want at least %.2f", share, least)
 			}
@@ -119,7 +121,8 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 	}
 }
 
-// Of three minutes few have twenty events. Every clip counts as one then, which looks farther ahead than anything can be known, but up rather than down.
+// Of three minutes few have twenty events. Every clip counts as one then, which looks farther ahead than anything can
+// be known, but up rather than down.
 func TestFewEventsCountClips(t *testing.T) {
 	seeds := 40
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -136,10 +139,12 @@ func TestFewEventsCountClips(t *testing.T) {
 				if c.Rule == RuleBudget {
 					continue
 				}
-				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta < 2*c.Greatest-c.Lo) || c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
+				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta < 2*c.Greatest-c.Lo) ||
+					c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
 					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
 				}
-				// The detector enters at theta itself, which is where the tail puts it or, if that is farther, where it may lie at most.
+				// The detector enters at theta itself, which is where the tail puts it or, if that is farther, where
+				// it may lie at most.
 				if most := 2*c.Greatest - Median(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
 					t.Fatalf("seed %d: theta %g, at most %g: %+v", seed, c.Theta, most, c.Tail)
 				}
@@ -148,14 +153,16 @@ func TestFewEventsCountClips(t *testing.T) {
 				}
 				rates = append(rates, k.rate(c.Theta)/perDay)
 			}
-			t.Logf("%d seeds, true events over the budget: mean %.2f, median %.2f", len(rates), stat.Mean(rates, nil), Median(rates))
+			t.Logf("%d seeds, true events over the budget: mean %.2f, median %.2f", len(rates), stat.Mean(rates, nil),
+				Median(rates))
 			// How far a heavy tail goes is not to be seen in three minutes.
 			most := map[bool]float64{true: 2.5, false: 1}[k.name == "heavy"]
 			if k.name == "bounded" && free < len(rates)/4 {
 				t.Errorf("only %d of %d thresholds are not held down", free, len(rates))
 			}
 			if len(rates) < seeds/2 || Median(rates) > most {
-				t.Errorf("%d of %d pieces have few events; the median is %.2f times the budget, want at most %g", len(rates), seeds, Median(rates), most)
+				t.Errorf("%d of %d pieces have few events; the median is %.2f times the budget, want at most %g",
+					len(rates), seeds, Median(rates), most)
 			}
 		})
 	}
@@ -176,7 +183,11 @@ var tailedSeries = sync.OnceValue(func() []kind {
 		return func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, quantile) },
 			func(theta float64) float64 { return clipsADay * survival(theta-5) }
 	}
-	all := []kind{{name: "bounded", mean: [2]float64{0, 1.2}}, {name: "exponential", mean: [2]float64{0.2, 1.8}}, {name: "heavy", mean: [2]float64{0.3, 3}}}
+	all := []kind{
+		{name: "bounded", mean: [2]float64{0, 1.2}},
+		{name: "exponential", mean: [2]float64{0.2, 1.8}},
+		{name: "heavy", mean: [2]float64{0.3, 3}},
+	}
 	for i, shape := range []float64{-0.25, 0, 0.15} {
 		all[i].draw, all[i].rate = moving(shape)
 	}
@@ -202,30 +213,45 @@ func alarms(errors []float64, cfg DetectorConfig, lo, theta float64) (n int) {
 	d := NewDetector(cfg, lo)
 	for i, e := range errors {
 		at := time.Duration(i) * 500 * time.Millisecond
-		if change, _ := d.Push(Clip{Centre: Moment{PTS: at}, Error: e, Regularity: Regularity(e, lo, theta)}); change == Started {
+		if change, _ := d.Push(Clip{
+			Centre: Moment{PTS: at}, Error: e,
+			Regularity: Regularity(e, lo, theta),
+		}); change == Started {
 			n++
 		}
 	}
 	return n
 }
 
-// The same without any formula: a detector watches days that were not calibrated on, with the threshold as it is, and raises about as many
-// alarms as are allowed. Detectors differ in where they enter and how long they wait.
+// The same without any formula: a detector watches days that were not calibrated on, with the threshold as it is, and
+// raises about as many alarms as are allowed. Detectors differ in where they enter and how long they wait.
 func TestAlarmsOfAFreshSeries(t *testing.T) {
 	const hours, perDay, days, seeds = 3, 8., 2, 4
 	exponential, _ := gpd(0)
 	heavy, _ := gpd(0.15)
 	early := DetectorConfig{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
-	patient := DetectorConfig{Enter: 0.6, Leave: 0.65, OpenAfter: 2 * time.Second, CloseAfter: 4 * time.Second, CoolDown: 20 * time.Second}
+	patient := DetectorConfig{
+		Enter: 0.6, Leave: 0.65, OpenAfter: 2 * time.Second, CloseAfter: 4 * time.Second,
+		CoolDown: 20 * time.Second,
+	}
 	for name, c := range map[string]struct {
 		draw func(*rand.Rand, int) []float64
 		cfg  DetectorConfig
 	}{
-		"moving maximum":                  {func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, exponential) }, DefaultDetector()},
-		"moving maximum, patient":         {func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, exponential) }, patient},
-		"moving maximum, heavy and early": {func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, heavy) }, early},
-		"autoregressive":                  {autoregressive, DefaultDetector()},
-		"autoregressive, patient":         {autoregressive, patient},
+		"moving maximum": {func(r *rand.Rand, n int) []float64 {
+			return movingMaximum(r, n,
+				exponential)
+		}, DefaultDetector()},
+		"moving maximum, patient": {func(r *rand.Rand, n int) []float64 {
+			return movingMaximum(r, n,
+				exponential)
+		}, patient},
+		"moving maximum, heavy and early": {
+			func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, heavy) },
+			early,
+		},
+		"autoregressive":          {autoregressive, DefaultDetector()},
+		"autoregressive, patient": {autoregressive, patient},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -238,7 +264,8 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 					t.Fatalf("seed %d: %+v", seed, cal)
 				}
 				// What the tail was fitted to are the events that this detector opens in the normal video.
-				if n := alarms(normal, c.cfg, cal.Lo, thetaOf(cal.Tail.Level, cal.Lo, c.cfg.Enter)); n != cal.Tail.Events {
+				if n := alarms(normal, c.cfg, cal.Lo,
+					thetaOf(cal.Tail.Level, cal.Lo, c.cfg.Enter)); n != cal.Tail.Events {
 					t.Errorf("seed %d: the tail rests on %d events, the detector opens %d", seed, cal.Tail.Events, n)
 				}
 				counts = append(counts, float64(alarms(c.draw(r, days*clipsADay), c.cfg, cal.Lo, cal.Theta))/days)
@@ -265,14 +292,16 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	}
 }
 
-// A level that the tail begins at lies among the higher quarter of the clips and above lo, however few events there are.
+// A level that the tail begins at lies among the higher quarter of the clips and above lo, however few events there
+// are.
 func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	quantile, _ := gpd(0)
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
 	n, sorted := series(errors), slices.Sorted(slices.Values(errors))
 	for share, lo := range map[float64]float64{deepest: 0, 0.1: sorted[432]} {
 		level, peaks := n.tailPeaks(DefaultDetector(), lo)
-		if above := len(sorted) - sort.SearchFloat64s(sorted, level); len(peaks) == 0 || float64(above) > share*float64(len(sorted)) || level <= lo {
+		if above := len(sorted) - sort.SearchFloat64s(sorted, level); len(peaks) == 0 ||
+			float64(above) > share*float64(len(sorted)) || level <= lo {
 			t.Errorf("lo %g: %d events above %g, which %d of %d clips pass", lo, len(peaks), level, above, len(sorted))
 		}
 	}
@@ -283,29 +312,36 @@ func TestShortFootageIsSaid(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	// A minute has no twenty events.
 	c := budgeted(t, movingMaximum(r, 120, quantile), 1)
-	if c.Rule != RuleQuantile || !c.Provisional || c.Tail != nil || !strings.Contains(c.Why, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
+	if c.Rule != RuleQuantile || !c.Provisional || c.Tail != nil ||
+		!strings.Contains(c.Why, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
 		t.Errorf("a minute: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d, "keeps to no number of alarms: at most ") {
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d,
+		"keeps to no number of alarms: at most ") {
 		t.Errorf("said %q", d)
 	}
 	// Four minutes have not either, but enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips || !strings.Contains(d, "may be too high or too low: every clip counts as an event of its own, since there are at most ") {
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips ||
+		!strings.Contains(d,
+			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
 	}
 	// However many alarms are allowed, there must be video for twenty events.
-	if c = budgeted(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional || c.HoursNeeded < c.Seconds/3600 {
+	if c = budgeted(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional ||
+		c.HoursNeeded < c.Seconds/3600 {
 		t.Errorf("four minutes, a thousand a day: %+v", c)
 	}
-	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above the median.
+	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above
+	// the median.
 	for _, enter := range []float64{0.35, 0.5, 0.8} {
 		cfg := DefaultDetector()
 		cfg.Enter, cfg.Leave = enter, enter+0.1
 		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
 		c := budgetedFor(t, errors, 1, cfg)
 		opens := c.Lo + 2*(1-enter)*(c.Theta-c.Lo)
-		if most := 2*c.Greatest - Median(errors); c.Rule != RuleClips || !(opens > c.Greatest && opens <= most+1e-9) || c.Tail.Capped != (opens > most-1e-9) {
+		if most := 2*c.Greatest - Median(errors); c.Rule != RuleClips || !(opens > c.Greatest && opens <= most+1e-9) ||
+			c.Tail.Capped != (opens > most-1e-9) {
 			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Greatest, most, c.Tail)
 		}
 	}
@@ -314,17 +350,20 @@ func TestShortFootageIsSaid(t *testing.T) {
 	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
 		t.Errorf("an hour: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d, "provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
+	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d,
+		"provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
 		t.Errorf("said %q", d)
 	}
 	// Four of a day need no more.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
-	if c.Rule != RuleBudget || c.Provisional || c.Doubts(DefaultDetector(), 4) != nil || !(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
+	if c.Rule != RuleBudget || c.Provisional || c.Doubts(DefaultDetector(), 4) != nil ||
+		!(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
 		t.Errorf("four a day: %+v, %+v", c, c.Tail)
 	}
 	other := DefaultDetector()
 	other.CoolDown = time.Minute
-	if d := strings.Join(c.Doubts(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") || !strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
+	if d := strings.Join(c.Doubts(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") ||
+		!strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
 		t.Errorf("said %q", d)
 	}
 }
@@ -353,7 +392,10 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 				if c.first {
 					d = NewDetector(cfg, 0)
 				}
-				change, _ := d.Push(Clip{Centre: Moment{PTS: c.at}, Error: c.error, Regularity: Regularity(c.error, 0, level), Gap: c.gap})
+				change, _ := d.Push(Clip{
+					Centre: Moment{PTS: c.at}, Error: c.error,
+					Regularity: Regularity(c.error, 0, level), Gap: c.gap,
+				})
 				if change == Started {
 					d.open, d.low = false, true
 				}
@@ -365,9 +407,13 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 	}
 }
 
-// An event belongs to one stretch of one recording: what was up or cooling down at the end of one says nothing about the next.
+// An event belongs to one stretch of one recording: what was up or cooling down at the end of one says nothing about
+// the next.
 func TestPeaksOfSeveralRecordings(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second, CoolDown: time.Minute}
+	cfg := DetectorConfig{
+		Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second,
+		CoolDown: time.Minute,
+	}
 	var n Normal
 	add := func(from time.Duration, gap bool, errors ...float64) {
 		for i, e := range errors {

@@ -18,8 +18,8 @@ import (
 	"vigil/preprocess"
 )
 
-// Key is everything that a calibration depends on. Errors of another camera, model, mask, picture size, frame rate or hop
-// follow another distribution, so a threshold learned there means nothing here.
+// Key is everything that a calibration depends on. Errors of another camera, model, mask, picture size, frame rate or
+// hop follow another distribution, so a threshold learned there means nothing here.
 type Key struct {
 	Camera string  `json:"camera"`
 	Model  string  `json:"model_hash"`
@@ -43,24 +43,28 @@ type Calibration struct {
 	ScoreForm string `json:"score"` // what the error is: mean_abs, block_sq or block_motion
 
 	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
-	Rule         string         `json:"rule"`
-	AlarmsPerDay float64        `json:"alarms_per_day"`        // false alarms that are allowed; 0 where nobody asked for a budget
-	Detector     DetectorRecord `json:"detector"`              // whose events were counted
-	Tail         *Tail          `json:"tail,omitempty"`        // for RuleBudget and RuleClips
-	Why          string         `json:"no_budget,omitempty"`   // why there is no RuleBudget though a budget was asked for
-	Provisional  bool           `json:"provisional,omitempty"` // the video is too short for the budget
-	HoursNeeded  float64        `json:"hours_needed"`          // of normal video, for a threshold that is not provisional
-	Places       *Places        `json:"places,omitempty"`      // nil where no place is restless
+	Rule string `json:"rule"`
+	// false alarms that are allowed; 0 where nobody asked for a budget
+	AlarmsPerDay float64        `json:"alarms_per_day"`
+	Detector     DetectorRecord `json:"detector"`       // whose events were counted
+	Tail         *Tail          `json:"tail,omitempty"` // for RuleBudget and RuleClips
+	// why there is no RuleBudget though a budget was asked for
+	Why         string `json:"no_budget,omitempty"`
+	Provisional bool   `json:"provisional,omitempty"` // the video is too short for the budget
+	// of normal video, for a threshold that is not provisional
+	HoursNeeded float64 `json:"hours_needed"`
+	Places      *Places `json:"places,omitempty"` // nil where no place is restless
 
-	LoQuantile    float64   `json:"lo_quantile"`       // the quantile of the normal errors that Lo is
-	ThetaQuantile float64   `json:"theta_quantile"`    // likewise, for RuleQuantile
-	Margin        float64   `json:"margin"`            // for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
-	Clips         int       `json:"clips"`             // normal clips that were scored
-	Least         float64   `json:"least"`             // of their errors
-	Greatest      float64   `json:"greatest"`          // likewise
-	Seconds       float64   `json:"seconds"`           // of normal video
-	LeftOut       LeftOut   `json:"left_out,omitzero"` // clips that did not count
-	Made          time.Time `json:"made"`
+	LoQuantile    float64 `json:"lo_quantile"`    // the quantile of the normal errors that Lo is
+	ThetaQuantile float64 `json:"theta_quantile"` // likewise, for RuleQuantile
+	// for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
+	Margin   float64   `json:"margin"`
+	Clips    int       `json:"clips"`             // normal clips that were scored
+	Least    float64   `json:"least"`             // of their errors
+	Greatest float64   `json:"greatest"`          // likewise
+	Seconds  float64   `json:"seconds"`           // of normal video
+	LeftOut  LeftOut   `json:"left_out,omitzero"` // clips that did not count
+	Made     time.Time `json:"made"`
 }
 
 // DetectorRecord is a DetectorConfig as a calibration keeps it, with durations in seconds.
@@ -83,7 +87,8 @@ func (c DetectorConfig) Record() DetectorRecord {
 func (r DetectorRecord) config() DetectorConfig {
 	d := func(seconds float64) time.Duration { return time.Duration(math.Round(seconds * float64(time.Second))) }
 	return DetectorConfig{
-		Enter: r.Enter, Leave: r.Leave, OpenAfter: d(r.OpenAfter), CloseAfter: d(r.CloseAfter), MinDuration: d(r.MinDuration), CoolDown: d(r.CoolDown),
+		Enter: r.Enter, Leave: r.Leave, OpenAfter: d(r.OpenAfter), CloseAfter: d(r.CloseAfter),
+		MinDuration: d(r.MinDuration), CoolDown: d(r.CoolDown),
 	}
 }
 
@@ -118,7 +123,8 @@ func (c Calibration) Check(want Key) error {
 		differ("mask", maskName(got.Mask), maskName(want.Mask))
 	}
 	if got.Width != want.Width || got.Height != want.Height {
-		differ("picture size", fmt.Sprintf("%dx%d", got.Width, got.Height), fmt.Sprintf("%dx%d", want.Width, want.Height))
+		differ("picture size", fmt.Sprintf("%dx%d", got.Width, got.Height),
+			fmt.Sprintf("%dx%d", want.Width, want.Height))
 	}
 	// Frame rates are measured, and cameras do not keep them to the last digit.
 	if math.Abs(got.FPS-want.FPS) > rateTolerance*got.FPS {
@@ -135,7 +141,8 @@ func (c Calibration) mismatch(why []string) error {
 	if len(why) == 0 {
 		return nil
 	}
-	return fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID, strings.Join(why, "; "))
+	return fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID,
+		strings.Join(why, "; "))
 }
 
 // CheckSettings is Check for what is known before the source is open: camera, model, mask and hop.
@@ -144,19 +151,22 @@ func (c Calibration) CheckSettings(want Key) error {
 	return c.Check(want)
 }
 
-// Doubts says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil for no reason. perDay
-// is what is asked for now, 0 for nothing.
+// Doubts says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil
+// for no reason. perDay is what is asked for now, 0 for nothing.
 func (c Calibration) Doubts(d DetectorConfig, perDay float64) []string {
 	var out []string
 	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch {
 	case c.Rule == RuleQuantile && c.AlarmsPerDay > 0:
-		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal video", c.Why, c.HoursNeeded)
+		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal "+
+			"video", c.Why, c.HoursNeeded)
 	case c.Rule == RuleClips:
-		doubt("the threshold is provisional and may be too high or too low: every clip counts as an event of its own, since there are %s; calibrate on %.3g hours of normal video",
+		doubt("the threshold is provisional and may be too high or too low: every clip counts as an event of its "+
+			"own, since there are %s; calibrate on %.3g hours of normal video",
 			c.Why, c.HoursNeeded)
 	case c.Provisional:
-		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g alarms a day",
+		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g "+
+			"alarms a day",
 			c.Seconds/3600, c.HoursNeeded, c.AlarmsPerDay)
 	}
 	if c.Tail != nil && c.Detector != d.Record() {
@@ -186,8 +196,8 @@ func MaskHash(mask []preprocess.Polygon) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// maskText is what MaskHash hashes: [[{x y} {x y} …] …], the shortest decimals that give the same numbers. Calibrations keep the hash, so
-// it must never change.
+// maskText is what MaskHash hashes: [[{x y} {x y} …] …], the shortest decimals that give the same numbers.
+// Calibrations keep the hash, so it must never change.
 func maskText(mask []preprocess.Polygon) []byte {
 	b := []byte{'['}
 	for i, polygon := range mask {
@@ -221,14 +231,17 @@ func ReadCalibration(path string) (Calibration, error) {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(text, &version); err == nil && version.Version != calibrationVersion {
-		return c, fmt.Errorf("read calibration %s: format version is %d, must be %d: the record is of another vigil, which found thresholds "+
-			"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion)
+		return c, fmt.Errorf(
+			"read calibration %s: format version is %d, must be %d: the record is of another vigil, which found "+
+				"thresholds "+
+				"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion)
 	}
 	if err := dec.Decode(&c); err != nil {
 		return c, fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err)
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf("read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path)
+		return c, fmt.Errorf(
+			"read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path)
 	}
 	if !(c.Lo < c.Theta) {
 		return c, fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta)

@@ -36,7 +36,8 @@ func record(t *testing.T) Calibration {
 func TestCalibrate(t *testing.T) {
 	c := record(t)
 	near := func(got, want float64) bool { return math.Abs(got-want) < 0.011 }
-	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Least != 0 || c.Greatest != 1 || c.ID == "" {
+	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Least != 0 || c.Greatest != 1 ||
+		c.ID == "" {
 		t.Errorf("calibrated to %+v", c)
 	}
 	if d := c.Doubts(DefaultDetector(), 1); d != nil {
@@ -49,7 +50,8 @@ func TestCalibrate(t *testing.T) {
 	}
 	higher, err := Calibrate(Calibration{Key: c.Key, LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1}, series(far))
 	if err != nil || math.Abs(higher.Lo-c.Lo-5) > 1e-9 || math.Abs(higher.Theta-c.Theta-5) > 1e-9 {
-		t.Errorf("lo %g and theta %g, %v; of errors that are 5 lower %g and %g", higher.Lo, higher.Theta, err, c.Lo, c.Theta)
+		t.Errorf("lo %g and theta %g, %v; of errors that are 5 lower %g and %g", higher.Lo, higher.Theta, err,
+			c.Lo, c.Theta)
 	}
 }
 
@@ -60,7 +62,8 @@ func TestCalibrateRefuses(t *testing.T) {
 		"the error of a clip is +Inf":      append(ramp(30), math.Inf(1)),
 		"all 30 clips have the same error": make([]float64, 30),
 	} {
-		if _, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99}, series(errs)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99},
+			series(errs)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
@@ -89,10 +92,12 @@ func TestCalibrationComesBackFromItsFile(t *testing.T) {
 		"must be below theta":               {`"lo": 0`, `"lo": 9`},
 		"not a record that 'vigil calibrat": {"{", "["},
 	} {
-		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change[0], change[1], 1)), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte(strings.Replace(string(text), change[0], change[1], 1)),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadCalibration(path); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), path) {
+		if _, err := ReadCalibration(path); err == nil || !strings.Contains(err.Error(), name) ||
+			!strings.Contains(err.Error(), path) {
 			t.Errorf("error %v, want %q and the file", err, name)
 		}
 	}
@@ -133,14 +138,15 @@ func TestCalibrationCheck(t *testing.T) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 		// Before the source is open its pictures and its rate are not known.
-		if k.Width, k.Height, k.FPS = 0, 0, 0; (c.CheckSettings(k) != nil) != (k.Camera != "gate" || k.Model != "abc" || k.Mask != "" || k.Hop != 8) {
+		if k.Width, k.Height, k.FPS = 0, 0, 0; (c.CheckSettings(k) != nil) != (k.Camera != "gate" || k.Model != "abc" ||
+			k.Mask != "" || k.Hop != 8) {
 			t.Errorf("%s: before the source is open it is said that %v", want, c.CheckSettings(k))
 		}
 	}
 }
 
-// A record that an older program wrote is read. Its id is a hash of its content, so a field that is new must be left out of JSON where it
-// says nothing, or every record that people have would be refused.
+// A record that an older program wrote is read. Its id is a hash of its content, so a field that is new must be left
+// out of JSON where it says nothing, or every record that people have would be refused.
 func TestReadsAnOlderProgramsCalibration(t *testing.T) {
 	c, err := ReadCalibration(filepath.Join("testdata", "calibration-v2.json"))
 	if err != nil || c.Key.Camera != "ped2" || c.Clips != 423 {

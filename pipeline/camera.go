@@ -59,7 +59,8 @@ type Camera struct {
 	RetryMin, RetryMax time.Duration
 	// FrozenAfter is for how long a live source may repeat one picture before it counts as frozen; 0 for ever.
 	FrozenAfter time.Duration
-	// NoClipsAfter is for how long a live source may give pictures that make no clip before that is its state; 0 for ever.
+	// NoClipsAfter is for how long a live source may give pictures that make no clip before that is its state; 0 for
+	// ever.
 	NoClipsAfter time.Duration
 }
 

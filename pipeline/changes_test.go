@@ -24,7 +24,8 @@ import (
 func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), size+".ts")
-	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
+	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i",
+		"testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
 		"-c:v", codec, "-g", "25", "-bf", "0", path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -36,7 +37,8 @@ func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	return b
 }
 
-// A camera that changes its picture's size, or its coding, in mid-stream is opened again, and no clip has pictures of both.
+// A camera that changes its picture's size, or its coding, in mid-stream is opened again, and no clip has pictures of
+// both.
 func TestChangeInMidStream(t *testing.T) {
 	first := mpegts(t, "320x240", "libx264", 4)
 	for _, c := range []struct {
@@ -85,8 +87,10 @@ func TestChangeOfCoding(t *testing.T) {
 	s := st.subjects[0]
 	s.flowing(t)
 	for _, launch := range []string{
-		"( videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=480,framerate=15/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 )",
-		"( videotestsrc is-live=true ! video/x-raw,width=352,height=288,framerate=10/1 ! x264enc tune=zerolatency key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
+		"( videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=480,framerate=15/1 ! jpegenc ! " +
+			"rtpjpegpay name=pay0 pt=26 )",
+		"( videotestsrc is-live=true ! video/x-raw,width=352,height=288,framerate=10/1 ! x264enc tune=zerolatency " +
+			"key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
 	} {
 		server.Become(rtsptest.Options{Launch: launch})
 		s.flowing(t)
@@ -118,10 +122,14 @@ func TestReconnections(t *testing.T) {
 		times = 100
 	}
 	// Many pictures and key frames, since what takes long is to wait for them.
-	server := rtsptest.Start(t, rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,framerate=50/1 ! " +
-		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 ! rtph264pay name=pay0 pt=96 )"})
+	server := rtsptest.Start(t,
+		rtsptest.Options{
+			Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,framerate=50/1 ! " +
+				"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 ! rtph264pay name=pay0 pt=96 )",
+		})
 	proxy := faultproxy.Start(t, server.URL(), 1)
-	st := watchStreetAs(t, func(c *Camera) { c.RetryMin, c.RetryMax = time.Millisecond, time.Millisecond }, proxy.URL(server.URL()))
+	st := watchStreetAs(t, func(c *Camera) { c.RetryMin, c.RetryMax = time.Millisecond, time.Millisecond },
+		proxy.URL(server.URL()))
 	s := st.subjects[0]
 	s.flowing(t)
 	files, goroutines := openFiles(t), runtime.NumGoroutine()
@@ -133,7 +141,8 @@ func TestReconnections(t *testing.T) {
 		before := s.pics.Load()
 		until(t, "the next picture", func() bool { return s.pics.Load() > before+1 })
 	}
-	t.Logf("%d reconnections, %.1f s each; files %d then %d, goroutines %d then %d", times, time.Since(began).Seconds()/float64(times),
+	t.Logf("%d reconnections, %.1f s each; files %d then %d, goroutines %d then %d", times,
+		time.Since(began).Seconds()/float64(times),
 		files, openFiles(t), goroutines, runtime.NumGoroutine())
 	if n := openFiles(t); n > files+4 {
 		t.Errorf("%d files are open, %d were", n, files)
@@ -175,7 +184,8 @@ func children(t *testing.T) int {
 		_, rest, _ := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)
 		line, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) && strings.Contains(string(line), "camera-process") {
+		if err == nil && len(fields) > 1 && fields[1] == strconv.Itoa(os.Getpid()) &&
+			strings.Contains(string(line), "camera-process") {
 			n++
 		}
 	}

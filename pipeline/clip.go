@@ -7,7 +7,8 @@ import (
 	"vigil/preprocess"
 )
 
-// centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong et al., ICCV 2019).
+// centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong
+// et al., ICCV 2019).
 const centre = preprocess.Frames / 2
 
 // Clip is a scored cuboid.
@@ -28,16 +29,18 @@ type Clip struct {
 	Boxes      []alerts.Box
 	Zones      []string
 	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
-	Cells      []float32 // the highest windows of each cell, as model.Score has them; nil where the score has no windows
-	FPS        float64   // of the frames that the model saw
-	Width      int       // of the source, in pixels
-	Height     int
-	Capture    time.Duration // from the last frame's arrival to the complete cuboid
-	Queue      time.Duration // in the mailbox
-	Score      time.Duration // in the model
+	// the highest windows of each cell, as model.Score has them; nil where the score has no windows
+	Cells   []float32
+	FPS     float64 // of the frames that the model saw
+	Width   int     // of the source, in pixels
+	Height  int
+	Capture time.Duration // from the last frame's arrival to the complete cuboid
+	Queue   time.Duration // in the mailbox
+	Score   time.Duration // in the model
 }
 
-// Early says that the clip has fewer pictures than a whole one. Its Centre is no further from its end than a whole one's.
+// Early says that the clip has fewer pictures than a whole one. Its Centre is no further from its end than a whole
+// one's.
 func (c Clip) Early() bool { return c.Pictures > 0 && c.Pictures < preprocess.Frames }
 
 // Moment is a frame's place in the stream.

@@ -18,8 +18,8 @@ type clipless struct {
 	opening           int       // likewise
 }
 
-// noClip takes note of a picture that completed no clip. Where none came for NoClipsAfter though there were pictures enough, the camera's
-// state says so: it is live, and nobody watches it.
+// noClip takes note of a picture that completed no clip. Where none came for NoClipsAfter though there were pictures
+// enough, the camera's state says so: it is live, and nobody watches it.
 func (w *watcher) noClip(pic *preprocess.Picture) {
 	n := &w.without
 	if !w.Live || w.NoClipsAfter <= 0 {
@@ -31,7 +31,8 @@ func (w *watcher) noClip(pic *preprocess.Picture) {
 	}
 	n.arrival, n.opening = pic.Arrival, pic.Opening
 	n.pictures++
-	if n.time < w.NoClipsAfter || n.taken+n.missing < uint64(max(preprocess.Frames, w.Hop)) || w.health.noted(alerts.StateNoClips) {
+	if n.time < w.NoClipsAfter || n.taken+n.missing < uint64(max(preprocess.Frames, w.Hop)) ||
+		w.health.noted(alerts.StateNoClips) {
 		return
 	}
 	w.box.end(w.index, alerts.EndUnwatched)
@@ -49,6 +50,9 @@ func (n *clipless) why() string {
 	if n.gaps == 0 && n.missing == 0 {
 		return why + "and their times do not move on"
 	}
-	return why + fmt.Sprintf("%d were missing (damaged, or more than this machine can read), %d gaps were between them, and a clip needs %d in a row",
-		n.missing, n.gaps, preprocess.Frames)
+	return why +
+		fmt.Sprintf(
+			"%d were missing (damaged, or more than this machine can read), %d gaps were between them, and a clip "+
+				"needs %d in a row",
+			n.missing, n.gaps, preprocess.Frames)
 }

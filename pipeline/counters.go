@@ -19,7 +19,8 @@ type counters struct {
 	rates                                                 atomic.Pointer[Rates]
 }
 
-// Stats is what became of one camera's pictures so far. Every frame that was read and every clip that was due is in one counter:
+// Stats is what became of one camera's pictures so far. Every frame that was read and every clip that was due is in
+// one counter:
 //
 //	Frames = Used + Unused + Lost + Waiting
 //	Due    = Incomplete + Scored + Skipped + Unscorable + Dropped + Pending
@@ -66,12 +67,14 @@ func (w *watcher) snapshot() Stats {
 	s := Stats{
 		State: state, Since: since, States: states, Camera: w.Name,
 		// What comes later on the way is read first, so that nothing is counted there before it is counted here.
-		Scored: c.scored.Load(), Skipped: w.box.skipped(w.index), Unscorable: c.unscorable.Load(), Dropped: c.dropped.Load(),
+		Scored: c.scored.Load(), Skipped: w.box.skipped(w.index), Unscorable: c.unscorable.Load(),
+		Dropped:    c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
 		Missing: c.missing.Load(), Gaps: c.gaps.Load(),
-		Events: c.events.Load(), Held: c.held.Load(), Paused: c.pauses.Load(), Openings: c.openings.Load(), Failures: c.failures.Load(),
-		Rates: *rates,
+		Events: c.events.Load(), Held: c.held.Load(), Paused: c.pauses.Load(), Openings: c.openings.Load(),
+		Failures: c.failures.Load(),
+		Rates:    *rates,
 	}
 	s.Waiting = s.Frames - s.Used - s.Unused - s.Lost
 	s.Clips = s.Due - s.Incomplete
@@ -83,7 +86,8 @@ func (w *watcher) snapshot() Stats {
 func (s Stats) args() []any {
 	return []any{
 		"frames", s.Frames, "missing", s.Missing, "used", s.Used, "unused", s.Unused, "lost", s.Lost, "gaps", s.Gaps,
-		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "paused", s.Paused, "unscorable", s.Unscorable,
+		"clips_due", s.Due, "incomplete", s.Incomplete, "scored", s.Scored, "clips_skipped", s.Skipped, "paused",
+		s.Paused, "unscorable", s.Unscorable,
 		"dropped", s.Dropped, "events", s.Events, "alerts_held", s.Held,
 	}
 }
@@ -100,7 +104,8 @@ func (w *watcher) account(window *preprocess.Window) {
 	c.gaps.Store(w.pastGaps + s.Gaps)
 }
 
-// settle closes the account of a window that gets no more pictures: those that wait are lost, and so are those that it was not given.
+// settle closes the account of a window that gets no more pictures: those that wait are lost, and so are those that it
+// was not given.
 func (w *watcher) settle(window *preprocess.Window) {
 	s, a, p := window.Stats(), window.Account(), &w.past
 	w.pastGaps += s.Gaps

@@ -13,13 +13,17 @@ type DetectorConfig struct {
 	OpenAfter    time.Duration // how long regularity must stay below Enter
 	CloseAfter   time.Duration // how long it must stay above Leave
 	MinDuration  time.Duration // an event stays open at least this long, so that it does not flap
-	CoolDown     time.Duration // after an end no event opens for this long; one still low then opens with its true start
-	UpdateEvery  time.Duration // a peak that rises is reported at most once in so long, with how far it rose meanwhile
+	// after an end no event opens for this long; one still low then opens with its true start
+	CoolDown    time.Duration
+	UpdateEvery time.Duration // a peak that rises is reported at most once in so long, with how far it rose meanwhile
 }
 
 // DefaultDetector suits people and vehicles at 5 to 25 frames a second.
 func DefaultDetector() DetectorConfig {
-	return DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second, CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second}
+	return DetectorConfig{
+		Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second,
+		CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second,
+	}
 }
 
 // Validate returns an error that names what is out of range.
@@ -42,7 +46,8 @@ const (
 	Started
 	Risen
 	Ended
-	// Rising is a peak that has risen notably too soon after one that was reported: it is to be looked at while its pictures are there.
+	// Rising is a peak that has risen notably too soon after one that was reported: it is to be looked at while its
+	// pictures are there.
 	Rising
 )
 

@@ -64,7 +64,8 @@ func TestDetectorOpensAndCloses(t *testing.T) {
 		t.Fatalf("said %+v, want one start and one end", got)
 	}
 	if got[0].when != 11 || got[0].start != 92 {
-		t.Errorf("started at %g s with frame %d, want at 11 s with frame 92, the first frame of the first low clip", got[0].when, got[0].start)
+		t.Errorf("started at %g s with frame %d, want at 11 s with frame 92, the first frame of the first low clip",
+			got[0].when, got[0].start)
 	}
 	// The last low clip is centred at 14.5 s and reaches to 15.2 s; calm is over at 15 s + 2 s.
 	if got[1].when != 17 || got[1].end != 152 {
@@ -129,13 +130,17 @@ func TestDetectorUpdatesOnANotableRise(t *testing.T) {
 	steps := []float64{0.9, 0.4, 0.39, 0.15, 0.3, 0.14, -0.1}
 	got := feed(NewDetector(cfg, 0), 0, 6, 1, func(t float64) float64 { return steps[int(t)] })
 	// Errors are 1 - regularity: after 0.6 only 0.85 and 1.1 are more than 1.25 times what was said last.
-	if want := []Change{Started, Risen, Risen}; !slices.Equal(changes(got), want) || got[1].when != 3 || got[2].when != 6 {
+	if want := []Change{Started, Risen, Risen}; !slices.Equal(changes(got), want) || got[1].when != 3 ||
+		got[2].when != 6 {
 		t.Errorf("said %+v, want a start and rises at 3 s and 6 s", got)
 	}
 }
 
 func TestDetectorCoolDownAndMinDuration(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, MinDuration: 10 * time.Second, CoolDown: 20 * time.Second}
+	cfg := DetectorConfig{
+		Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, MinDuration: 10 * time.Second,
+		CoolDown: 20 * time.Second,
+	}
 	low := func(t float64) float64 { return math.Min(dip(10, 12, 0.1)(t), dip(30, 50, 0.1)(t)) }
 	got := feed(NewDetector(cfg, 0), 1, 80, 0.5, low)
 	if want := []Change{Started, Ended, Started, Ended}; !slices.Equal(changes(got), want) {

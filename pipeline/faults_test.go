@@ -65,7 +65,8 @@ func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
 		return nil, err
 	}
 	p, err := child.Start(ctx, child.Options{
-		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq, Opening: o.Number, KnownFPS: o.KnownFPS,
+		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq,
+		Opening: o.Number, KnownFPS: o.KnownFPS,
 		Quiet: o.Quiet, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
 	})
 	if err != nil {
@@ -215,8 +216,8 @@ func (s *subject) spans(from, to time.Time) *Clip {
 	return nil
 }
 
-// Every fault in turn, on cameras that are watched side by side with one that has none. Each fault is told, the camera comes back
-// by itself when the fault ends, no clip spans it, and the other camera loses nothing.
+// Every fault in turn, on cameras that are watched side by side with one that has none. Each fault is told, the camera
+// comes back by itself when the fault ends, no clip spans it, and the other camera loses nothing.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
@@ -293,7 +294,8 @@ func TestFaults(t *testing.T) {
 				f.do(t, lane)
 				until(t, f.name+" to be noticed", func() bool {
 					words, details := s.since(mark)
-					return strings.Contains(words, f.want) && strings.Contains(details, f.says) && (f.want != "" || time.Since(began) > 3*time.Second)
+					return strings.Contains(words, f.want) && strings.Contains(details, f.says) && (f.want != "" ||
+						time.Since(began) > 3*time.Second)
 				})
 				noticed := time.Since(began)
 				f.undo(t, lane)
@@ -310,7 +312,8 @@ func TestFaults(t *testing.T) {
 					t.Errorf("%s: a status has the password in it: %s", f.name, details)
 				}
 				if c := s.spans(began, cleared); c != nil && f.want != "" {
-					t.Errorf("%s: a clip spans it: frames %d to %d, %v to %v", f.name, c.First.Frame, c.Last.Frame, c.First.Wall, c.Last.Wall)
+					t.Errorf("%s: a clip spans it: frames %d to %d, %v to %v", f.name, c.First.Frame, c.Last.Frame,
+						c.First.Wall, c.Last.Wall)
 				}
 				t.Logf("| %s | %.1f s | %.1f s | %s |", f.name, noticed.Seconds(), recovered.Seconds(), details)
 			}
@@ -325,6 +328,7 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	if q := stats[0]; q.Failures != 0 || q.Openings != 1 || q.Missing != 0 {
-		t.Errorf("the camera without a fault has %d failures, %d openings, lost %d frames", q.Failures, q.Openings, q.Missing)
+		t.Errorf("the camera without a fault has %d failures, %d openings, lost %d frames", q.Failures,
+			q.Openings, q.Missing)
 	}
 }

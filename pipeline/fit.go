@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// rateTolerance is how far the rate may be from the calibration's, as a share of that, before alerts are held; beyond rateDoubt there is
-	// a warning.
+	// rateTolerance is how far the rate may be from the calibration's, as a share of that, before alerts are held;
+	// beyond rateDoubt there is a warning.
 	rateTolerance = 0.25
 	rateDoubt     = 0.1
 
-	// judgeRate is how often the rate is looked at while it fits, and retryRate while it does not, in stream time: a camera at the border does
-	// not change its state all the time.
+	// judgeRate is how often the rate is looked at while it fits, and retryRate while it does not, in stream time: a
+	// camera at the border does not change its state all the time.
 	judgeRate = 10 * time.Second
 	retryRate = time.Minute
 )
@@ -34,22 +34,24 @@ type fit struct {
 	wrongRate, wrongSize string // in words; "" where they fit
 }
 
-// reopened says that the source was opened again: the rate is measured anew, and until it is known what was known last is believed.
+// reopened says that the source was opened again: the rate is measured anew, and until it is known what was known last
+// is believed.
 func (f *fit) reopened() { f.meter, f.judged, f.next = rateMeter{}, false, 0 }
 
 // size takes the size of a picture.
 func (f *fit) size(width, height int) {
 	f.wrongSize = ""
 	if width != f.key.Width || height != f.key.Height {
-		f.wrongSize = fmt.Sprintf("picture size is %dx%d, calibrated for %dx%d", width, height, f.key.Width, f.key.Height)
+		f.wrongSize = fmt.Sprintf("picture size is %dx%d, calibrated for %dx%d", width, height, f.key.Width,
+			f.key.Height)
 	}
 }
 
 // apart says how far two rates are from each other, as a share of the calibration's.
 func (f *fit) apart(a, b float64) float64 { return math.Abs(a-b) / f.key.FPS }
 
-// judge looks at the rate where it is known and due; done says that a recording is over, so that no more will be known. It returns the rate
-// that is worth a warning, though it fits; 0 for none.
+// judge looks at the rate where it is known and due; done says that a recording is over, so that no more will be
+// known. It returns the rate that is worth a warning, though it fits; 0 for none.
 func (f *fit) judge(done bool) (warn float64) {
 	even := evenSpan
 	if !f.live {
@@ -77,14 +79,14 @@ func (f *fit) judge(done bool) (warn float64) {
 	return 0
 }
 
-// early says whether a clip of a few pictures may be judged while the rate is not known. A live camera's calibration is believed until then; a
-// recording's pictures must not say otherwise, since the next ones may make an error of it.
+// early says whether a clip of a few pictures may be judged while the rate is not known. A live camera's calibration
+// is believed until then; a recording's pictures must not say otherwise, since the next ones may make an error of it.
 func (f *fit) early(fps float64) bool {
 	return f.live || f.judged || f.apart(fps, f.key.FPS) <= rateTolerance
 }
 
-// fits checks the calibration against what the source really delivers. For a recording that it does not fit there is an error; a live camera is
-// watched on, its state says why, and held says that its clips are scored and no more.
+// fits checks the calibration against what the source really delivers. For a recording that it does not fit there is
+// an error; a live camera is watched on, its state says why, and held says that its clips are scored and no more.
 func (w *watcher) fits(c *preprocess.Cuboid) (held bool, err error) {
 	if w.fit == nil {
 		return false, nil
@@ -93,7 +95,8 @@ func (w *watcher) fits(c *preprocess.Cuboid) (held bool, err error) {
 	if err := w.checkFit(false); err != nil {
 		return false, err
 	}
-	return w.fit.wrongSize != "" || w.fit.wrongRate != "" || c.Pictures < preprocess.Frames && !w.fit.early(c.FPS()), nil
+	return w.fit.wrongSize != "" || w.fit.wrongRate != "" || c.Pictures < preprocess.Frames && !w.fit.early(c.FPS()),
+		nil
 }
 
 // checkFit looks at size and rate, and says what it thinks of them. done says that a recording is over.
@@ -103,7 +106,8 @@ func (w *watcher) checkFit(done bool) error {
 		return nil
 	}
 	if rate := f.judge(done); rate > 0 {
-		w.log.Warn("the frame rate is not the calibration's, alerts may be too many or too few", "fps", fmt.Sprintf("%.4g", rate),
+		w.log.Warn("the frame rate is not the calibration's, alerts may be too many or too few", "fps",
+			fmt.Sprintf("%.4g", rate),
 			"calibrated_fps", fmt.Sprintf("%.4g", f.key.FPS))
 	}
 	if !w.Live {

@@ -9,8 +9,9 @@ import (
 	"vigil/capture"
 )
 
-// Footage is what a camera saw lately, for those who make evidence of it: previews, some pictures of full size, and what the model saw.
-// It is bounded in time and in bytes, outlives the openings of its source, and may be asked by any goroutine.
+// Footage is what a camera saw lately, for those who make evidence of it: previews, some pictures of full size, and
+// what the model saw. It is bounded in time and in bytes, outlives the openings of its source, and may be asked by any
+// goroutine.
 type Footage struct {
 	previews capture.Ring
 	full     capture.Ring // of a source that is read in this process
@@ -29,8 +30,8 @@ type stills interface {
 // errNoPicture is the answer while a camera has shown nothing yet, or nothing that was kept.
 var errNoPicture = errors.New("no picture of this time is kept")
 
-// NewFootage keeps what came within keep of the latest picture, in at most so many bytes of previews, again so many of pictures of full
-// size, and again so many of those that the model saw.
+// NewFootage keeps what came within keep of the latest picture, in at most so many bytes of previews, again so many of
+// pictures of full size, and again so many of those that the model saw.
 func NewFootage(keep time.Duration, bytes int) *Footage {
 	return &Footage{
 		previews: capture.Ring{Keep: keep, Bytes: bytes},
@@ -43,8 +44,9 @@ func NewFootage(keep time.Duration, bytes int) *Footage {
 // is shared and must not be changed.
 func (f *Footage) Previews(from, to uint64) []capture.Preview { return f.previews.Range(from, to) }
 
-// Still gives the picture of full size that is the nearest to a frame, or, with full false, the nearest preview where the
-// process that had it is gone or does not answer before ctx ends. It is an error only where there is nothing at all.
+// Still gives the picture of full size that is the nearest to a frame, or, with full false, the nearest preview where
+// the process that had it is gone or does not answer before ctx ends. It is an error only where there is nothing at
+// all.
 func (f *Footage) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error) {
 	if p, ok := f.full.Near(seq); ok {
 		return p.JPEG, true, nil

@@ -10,10 +10,11 @@ import (
 	"vigil/alerts"
 )
 
-// health is the state that a camera is in, why, and since when. A change is published, counted and logged once; a state that
-// comes again for the same reason while a source is tried over and over is only counted.
+// health is the state that a camera is in, why, and since when. A change is published, counted and logged once; a
+// state that comes again for the same reason while a source is tried over and over is only counted.
 //
-// A source that gives pictures is live unless there is a note that something keeps the camera from being watched all the same.
+// A source that gives pictures is live unless there is a note that something keeps the camera from being watched all
+// the same.
 type health struct {
 	camera  string
 	log     *slog.Logger
@@ -33,7 +34,8 @@ type health struct {
 
 // notable are the states that a note may be of; the first of several is the camera's.
 var notable = []alerts.State{
-	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch, alerts.StateRateMismatch, alerts.StateDisarmed,
+	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch,
+	alerts.StateRateMismatch, alerts.StateDisarmed,
 }
 
 // set takes what the source does. The reason is shown to people, so it holds no credentials.
@@ -73,7 +75,8 @@ func (h *health) noted(state alerts.State) bool {
 	return h.notes[state] != ""
 }
 
-// enter makes the state of what the source does and of the notes, and tells of it where it has changed. why is the source's.
+// enter makes the state of what the source does and of the notes, and tells of it where it has changed. why is the
+// source's.
 func (h *health) enter(why string) {
 	state := h.source
 	if state == alerts.StateLive {
@@ -103,10 +106,12 @@ func (h *health) enter(why string) {
 // tell logs the state that was entered, after the camera was in another for so long.
 func (h *health) tell(before alerts.State, lasted time.Duration) {
 	if h.source == alerts.StateLive && h.tries > 0 {
-		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures", h.tries, "state", h.state)
+		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures",
+			h.tries, "state", h.state)
 		h.tries = 0
 		delete(h.told, alerts.StateFailing)
-	} else if h.state == alerts.StateLive && before != alerts.StateConnecting && before != alerts.StatePausedOverload { // which is logged for all cameras, once
+		// which is logged for all cameras, once
+	} else if h.state == alerts.StateLive && before != alerts.StateConnecting && before != alerts.StatePausedOverload {
 		h.log.Info("camera is live again", "was", before, "after", lasted.Round(time.Millisecond))
 	}
 	if h.state == alerts.StateFailing {
@@ -125,12 +130,15 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 	case alerts.StateStalled, alerts.StateFrozen:
 		h.log.Warn("camera gives no new picture", "state", h.state, "detail", h.why)
 	case alerts.StateDisarmed:
-		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state", h.state, "detail", h.why)
+		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state",
+			h.state, "detail", h.why)
 	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
-		h.log.Log(context.Background(), h.level(slog.LevelWarn), "the calibration does not fit, alerts are held until it does",
+		h.log.Log(context.Background(), h.level(slog.LevelWarn),
+			"the calibration does not fit, alerts are held until it does",
 			"state", h.state, "detail", h.why)
 	case alerts.StateNoClips, alerts.StateUnscorable:
-		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera gives pictures and is not watched", "state", h.state, "detail", h.why)
+		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera gives pictures and is not watched", "state",
+			h.state, "detail", h.why)
 	}
 	if h.told == nil {
 		h.told = map[alerts.State]string{}

@@ -16,7 +16,8 @@ import (
 	"vigil/capture"
 )
 
-// stage is a live camera of 25 frames a second that is bright for a second and calm for the next, and remembers when each frame came.
+// stage is a live camera of 25 frames a second that is bright for a second and calm for the next, and remembers when
+// each frame came.
 type stage struct {
 	film
 	arrivals *sync.Map // by frame
@@ -40,12 +41,13 @@ func (s *stage) Read(ctx context.Context, f *capture.Frame) error {
 	return err
 }
 
-// From the arrival of the last frame that opens an event to the subscriber who has it, through the scorer, the synced store and NATS. The
-// model is the smallest: what a larger one adds is its own time, see BENCHMARKS.md.
+// From the arrival of the last frame that opens an event to the subscriber who has it, through the scorer, the synced
+// store and NATS. The model is the smallest: what a larger one adds is its own time, see BENCHMARKS.md.
 func BenchmarkFrameToSubscriber(b *testing.B) {
 	for _, cameras := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("cameras=%d", cameras), func(b *testing.B) {
-			o, err := outbox.Open(b.Context(), outbox.Options{Server: broker.Options{Dir: filepath.Join(b.TempDir(), "store"), Port: -1}})
+			o, err := outbox.Open(b.Context(),
+				outbox.Options{Server: broker.Options{Dir: filepath.Join(b.TempDir(), "store"), Port: -1}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -62,7 +64,8 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 				name := fmt.Sprintf("c%d", i)
 				arrivals[name] = &sync.Map{}
 				all = append(all, Camera{
-					Name: name, Model: m, Live: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1}, RetryMin: time.Second, RetryMax: time.Second,
+					Name: name, Model: m, Live: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
+					RetryMin: time.Second, RetryMax: time.Second,
 					Detector:    DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
 					NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 					Open: func(context.Context, uint64, int) (Stream, error) {

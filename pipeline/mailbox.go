@@ -9,9 +9,9 @@ import (
 	"vigil/preprocess"
 )
 
-// mailbox is the border between the cameras and the scorer. It holds at most one pending cuboid for each camera; a newer
-// one displaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn, so one
-// camera cannot starve another however slow the scorer is.
+// mailbox is the border between the cameras and the scorer. It holds at most one pending cuboid for each camera; a
+// newer one displaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn,
+// so one camera cannot starve another however slow the scorer is.
 type mailbox struct {
 	mu    sync.Mutex
 	slots []slot
@@ -64,7 +64,8 @@ func (m *mailbox) bound(limit int64, sizes []int64) {
 }
 
 // buffer returns a cuboid for the camera to fill. There are at most three for a camera: one being filled, one pending,
-// one being scored. Where there is no room for a third it returns nil, but where it must have one it drops the pending one, which is counted.
+// one being scored. Where there is no room for a third it returns nil, but where it must have one it drops the pending
+// one, which is counted.
 func (m *mailbox) buffer(camera int, must bool) *preprocess.Cuboid {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,7 +90,8 @@ func (m *mailbox) buffer(camera int, must bool) *preprocess.Cuboid {
 	return new(preprocess.Cuboid)
 }
 
-// put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted. One that is held is scored and no more.
+// put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted. One that is
+// held is scored and no more.
 func (m *mailbox) put(camera int, c *preprocess.Cuboid, held bool) {
 	m.mu.Lock()
 	s := &m.slots[camera]
@@ -179,7 +181,8 @@ func (m *mailbox) poll() (p parcel, ok, over bool) {
 	return parcel{}, false, m.over
 }
 
-// another takes a cuboid of a wanted camera, the cameras in turn, if one waits. What is told of a stream's end stays for take.
+// another takes a cuboid of a wanted camera, the cameras in turn, if one waits. What is told of a stream's end stays
+// for take.
 func (m *mailbox) another(wanted func(camera int) bool) (parcel, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -12,17 +12,19 @@ type Memory struct {
 	Ring  int   // what one camera keeps of previews, and again of pictures of full size and of what the model saw
 }
 
-// clipsAtLeast is how many clips a camera must have room for: one that is filled, and one that waits or is scored. A third keeps one from being skipped while both are.
+// clipsAtLeast is how many clips a camera must have room for: one that is filled, and one that waits or is scored. A
+// third keeps one from being skipped while both are.
 const clipsAtLeast = 2
 
-// ringsBeside is for how many rings there is room beside those of the cameras: evidence that waits to be made holds previews, and what the model saw, after they have
-// left their rings.
+// ringsBeside is for how many rings there is room beside those of the cameras: evidence that waits to be made holds
+// previews, and what the model saw, after they have left their rings.
 const ringsBeside = 2 * 9
 
 // leastRing is the least that is of use: some previews.
 const leastRing = 256 << 10
 
-// DivideMemory divides bytes among the cameras: at most half goes to clips, the rest to what is kept for evidence. It is an error where they do not suffice for that.
+// DivideMemory divides bytes among the cameras: at most half goes to clips, the rest to what is kept for evidence. It
+// is an error where they do not suffice for that.
 func DivideMemory(bytes int64, cameras []Camera) (Memory, error) {
 	var least, most int64
 	for i := range cameras {
@@ -34,7 +36,8 @@ func DivideMemory(bytes int64, cameras []Camera) (Memory, error) {
 	m := Memory{Clips: min(most, bytes/2)}
 	m.Ring = int((bytes - m.Clips) / rings)
 	if m.Clips < least || m.Ring < leastRing {
-		return m, fmt.Errorf("is %d, must be at least %d MiB for these cameras", bytes>>20, (max(2*least, least+rings*leastRing, 2*rings*leastRing)>>20)+1)
+		return m, fmt.Errorf("is %d, must be at least %d MiB for these cameras", bytes>>20,
+			(max(2*least, least+rings*leastRing, 2*rings*leastRing)>>20)+1)
 	}
 	return m, nil
 }

@@ -35,8 +35,10 @@ func TestDivideMemory(t *testing.T) {
 		if err != nil {
 			t.Errorf("%d MiB for %d cameras: %v", c.mib, c.cameras, err)
 		}
-		if all := m.Clips + int64(3*c.cameras+ringsBeside)*int64(m.Ring); all > bytes || m.Clips < clipsAtLeast*clip*int64(c.cameras) || m.Ring < leastRing {
-			t.Errorf("%d MiB for %d cameras: clips %d and rings of %d bytes, in all %d", c.mib, c.cameras, m.Clips, m.Ring, all)
+		if all := m.Clips + int64(3*c.cameras+ringsBeside)*int64(m.Ring); all > bytes ||
+			m.Clips < clipsAtLeast*clip*int64(c.cameras) || m.Ring < leastRing {
+			t.Errorf("%d MiB for %d cameras: clips %d and rings of %d bytes, in all %d", c.mib, c.cameras, m.Clips,
+				m.Ring, all)
 		}
 	}
 	// What the error asks for suffices.
@@ -92,7 +94,8 @@ func TestMailboxIsBounded(t *testing.T) {
 	c.Seq[0] = 3
 	m.put(0, c, false)
 	if p, _ := m.take(); p.camera != 0 || p.cuboid.Seq[0] != 3 || !p.cuboid.Gap {
-		t.Errorf("took clip %d of camera %d, gap %v; want clip 3, and the gap of the one that was dropped", p.cuboid.Seq[0], p.camera, p.cuboid.Gap)
+		t.Errorf("took clip %d of camera %d, gap %v; want clip 3, and the gap of the one that was dropped",
+			p.cuboid.Seq[0], p.camera, p.cuboid.Gap)
 	}
 	m.done(scored[0])
 	if m.buffer(0, false) != scored[0].cuboid {

@@ -16,7 +16,8 @@ func TestTheLatestStatesAndScoresAreKept(t *testing.T) {
 		n.score(alerts.Score{Camera: "gate", Frame: i})
 	}
 	scores, states := n.take()
-	if len(states) != 1+statesEach || states[0].Camera != "yard" || states[statesEach].Count != 99 || states[1].Count != 100-statesEach {
+	if len(states) != 1+statesEach || states[0].Camera != "yard" || states[statesEach].Count != 99 ||
+		states[1].Count != 100-statesEach {
 		t.Errorf("states that wait: %v", fmt.Sprint(states))
 	}
 	if len(scores) != scoreQueue || scores[0].Frame != 100-scoreQueue || scores[scoreQueue-1].Frame != 99 {

@@ -9,12 +9,13 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// A camera that comes back with another rate at night, and once with another size, is watched on, says what does not fit, and is live again by
-// itself when it fits.
+// A camera that comes back with another rate at night, and once with another size, is watched on, says what does not
+// fit, and is live again by itself when it fits.
 func TestNightOfACamera(t *testing.T) {
 	t.Parallel()
 	ball := func(size, rate string) rtsptest.Options {
-		return rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw," + size + ",framerate=" + rate + "/1 ! " +
+		return rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw," + size +
+			",framerate=" + rate + "/1 ! " +
 			"x264enc tune=zerolatency speed-preset=ultrafast threads=1 key-int-max=12 ! rtph264pay name=pay0 pt=96 )"}
 	}
 	const small, large = "width=160,height=120", "width=320,height=240"
@@ -37,7 +38,8 @@ func TestNightOfACamera(t *testing.T) {
 		server.Become(ball(c.size, c.rate))
 		until(t, c.state, func() bool {
 			words, details := s.since(mark)
-			return strings.HasSuffix(words, c.state) && strings.Contains(words, "connecting") && strings.Contains(details, c.detail)
+			return strings.HasSuffix(words, c.state) && strings.Contains(words, "connecting") &&
+				strings.Contains(details, c.detail)
 		})
 	}
 	sums(t, st.end(t)[0])

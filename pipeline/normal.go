@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Normal is what was scored of normal video, for Calibrate. It keeps some 300 bytes of a clip, which are 50 MB of a day at hop 8 and 25 frames a
-// second. The zero value is empty.
+// Normal is what was scored of normal video, for Calibrate. It keeps some 300 bytes of a clip, which are 50 MB of a
+// day at hop 8 and 25 frames a second. The zero value is empty.
 type Normal struct {
 	clips []normalClip
 	cells []float32 // [clips][cellCount]; nil where the score has no windows
@@ -74,8 +74,8 @@ func (n *Normal) weigh() *Places {
 	return p
 }
 
-// held gives, for each clip, the highest level below which an event opens there: the lowest error since OpenAfter before. It is -Inf where
-// the stretch is not that old.
+// held gives, for each clip, the highest level below which an event opens there: the lowest error since OpenAfter
+// before. It is -Inf where the stretch is not that old.
 func (n *Normal) held(openAfter time.Duration) []float64 {
 	out := make([]float64, len(n.clips))
 	var lows []int // clips from the window's first on, each lower than all before it and after the one before
@@ -103,8 +103,8 @@ func (n *Normal) held(openAfter time.Duration) []float64 {
 	return out
 }
 
-// peaks runs the detector with its threshold at a level of the error. Each event that it opens has the highest level at which it
-// would have opened still.
+// peaks runs the detector with its threshold at a level of the error. Each event that it opens has the highest level
+// at which it would have opened still.
 func (n *Normal) peaks(cfg DetectorConfig, held []float64, lo, level float64) []float64 {
 	theta := thetaOf(level, lo, cfg.Enter)
 	d := NewDetector(cfg, lo)
@@ -113,7 +113,10 @@ func (n *Normal) peaks(cfg DetectorConfig, held []float64, lo, level float64) []
 		if c.first {
 			d = NewDetector(cfg, lo)
 		}
-		change, _ := d.Push(Clip{Centre: Moment{PTS: c.at}, Error: c.error, Regularity: Regularity(c.error, lo, theta), Gap: c.gap})
+		change, _ := d.Push(Clip{
+			Centre: Moment{PTS: c.at}, Error: c.error, Regularity: Regularity(c.error, lo, theta),
+			Gap: c.gap,
+		})
 		if change == Started {
 			// An event at the level is above it, whatever was rounded.
 			out = append(out, math.Nextafter(level, math.Inf(1)))
@@ -135,8 +138,8 @@ const (
 	deepest = 0.25
 )
 
-// tailPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it never does, it is the
-// level with the most.
+// tailPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it
+// never does, it is the level with the most.
 func (n *Normal) tailPeaks(cfg DetectorConfig, lo float64) (level float64, peaks []float64) {
 	held := n.held(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })

@@ -9,13 +9,15 @@ import (
 const (
 	// turnTime is for how long a camera is paused at a time, and how often the load is looked at.
 	turnTime = 10 * time.Second
-	// tooMany is the share of the clips that were due of which more are skipped in overload; a machine's other work skips some now and then.
+	// tooMany is the share of the clips that were due of which more are skipped in overload; a machine's other work
+	// skips some now and then.
 	tooMany = 0.05
 	// beginAfter and endAfter are how many times in a row it must be found before overload begins and ends.
 	beginAfter, endAfter = 2, 6
 )
 
-// overload watches what the cameras ask of the machine, and pauses some where that is too much. It belongs to one goroutine.
+// overload watches what the cameras ask of the machine, and pauses some where that is too much. It belongs to one
+// goroutine.
 type overload struct {
 	watchers []*watcher
 	log      *slog.Logger
@@ -28,7 +30,8 @@ type overload struct {
 	paused   int       // cameras
 }
 
-// machineTime is processor time since some moment: this process's, and what nobody used. ok is false where the system does not say.
+// machineTime is processor time since some moment: this process's, and what nobody used. ok is false where the system
+// does not say.
 type machineTime struct {
 	own, idle time.Duration
 	cores     float64
@@ -106,8 +109,8 @@ func (o *overload) look() load {
 	return l
 }
 
-// demandOf makes of two looks what the cameras ask for. Pauses begin and end just after a look. Where the system does not say what is taken only the cameras' number is
-// known.
+// demandOf makes of two looks what the cameras ask for. Pauses begin and end just after a look. Where the system does
+// not say what is taken only the cameras' number is known.
 func demandOf(a, b load) (d demand) {
 	seconds := b.at.Sub(a.at).Seconds()
 	var watched, clips, decoding, paused, passing float64 // of cameras that were watched, and paused, all the time
@@ -172,7 +175,8 @@ func (o *overload) step(a, b load) {
 	}
 	if !o.on {
 		o.on = true
-		o.log.Warn("overload: these cameras are too many for this machine, clips are skipped", "cameras", d.cameras, "watched_at_a_time", n,
+		o.log.Warn("overload: these cameras are too many for this machine, clips are skipped", "cameras", d.cameras,
+			"watched_at_a_time", n,
 			"would_fit", d.advice(o.hop))
 	}
 	o.turn(a, b, n)

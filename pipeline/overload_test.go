@@ -66,8 +66,9 @@ func (c *costly) Next(ctx context.Context) (preprocess.Picture, error) {
 	}
 }
 
-// Six cameras on a machine that decodes six and scores the clips of two: three are watched at a time, in turn, and every one has its part. An event that goes on is over no
-// sooner for that, and raises no second alarm. When the load goes, so do the pauses.
+// Six cameras on a machine that decodes six and scores the clips of two: three are watched at a time, in turn, and
+// every one has its part. An event that goes on is over no sooner for that, and raises no second alarm. When the load
+// goes, so do the pauses.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cameras, part, clip = 6, 0.1, 100 * time.Millisecond
@@ -81,7 +82,9 @@ func TestOverload(t *testing.T) {
 		for i := range cameras {
 			cam := camera(t, fmt.Sprintf("c%d", i), film{})
 			p := &player{side: cam.Model.Spec().Side, acts: []act{
-				{lasts: 150 * time.Second, fps: 10, grey: calmGrey}, {lasts: minute, fps: 10, grey: brightGrey}, {lasts: 10 * minute, fps: 10, grey: calmGrey},
+				{lasts: 150 * time.Second, fps: 10, grey: calmGrey},
+				{lasts: minute, fps: 10, grey: brightGrey},
+				{lasts: 10 * minute, fps: 10, grey: calmGrey},
 			}}
 			cam.Pictures = func(ctx context.Context, o Opening) (Pictures, error) {
 				s, err := p.open(ctx, o)
@@ -89,7 +92,8 @@ func TestOverload(t *testing.T) {
 				sources[i].Store(c)
 				return c, err
 			}
-			cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter, cam.FrozenAfter = true, false, 2, true, 5*time.Second, 5*time.Second
+			cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter, cam.FrozenAfter = true, false, 2, true,
+				5*time.Second, 5*time.Second
 			cam.Threshold = calibrated(cam, 10)
 			cams = append(cams, cam)
 		}
@@ -136,20 +140,23 @@ func TestOverload(t *testing.T) {
 			if n := float64(scored[s.Camera]); n < 0.75*mean || n > 1.25*mean {
 				t.Errorf("%s: %g clips scored, the mean is %g", s.Camera, n, mean)
 			}
-			if s.Missing != 0 || s.Failures != 0 || s.States[alerts.StateNoClips] != 0 || s.States[alerts.StateStalled] != 0 {
+			if s.Missing != 0 || s.Failures != 0 || s.States[alerts.StateNoClips] != 0 ||
+				s.States[alerts.StateStalled] != 0 {
 				t.Errorf("%s: a pause counts as a fault: %+v", s.Camera, s)
 			}
 			if s.State != alerts.StateStopped || s.States[alerts.StatePausedOverload] == 0 || s.Events != 1 {
 				t.Errorf("%s: %d events, states %v", s.Camera, s.Events, s.States)
 			}
 		}
-		// Of six cameras three are paused each ten seconds, from 20 s to 5 minutes, and while it is found out that they fit again.
+		// Of six cameras three are paused each ten seconds, from 20 s to 5 minutes, and while it is found out that
+		// they fit again.
 		if pauses < 3*27 || pauses > 3*34 {
 			t.Errorf("%d pauses", pauses)
 		}
 		for part, want := range map[string]int{
-			"overload: these cameras are too many": 1, "the cameras fit again": 1, "watched_at_a_time=3": 1, "would_fit=\"3 such cameras": 1,
-			"camera is live again": 0, "level=WARN": 1,
+			"overload: these cameras are too many": 1, "the cameras fit again": 1, "watched_at_a_time=3": 1,
+			"would_fit=\"3 such cameras": 1,
+			"camera is live again":       0, "level=WARN": 1,
 		} {
 			if n := strings.Count(log.String(), part); n != want {
 				t.Errorf("%d times %q in the log, want %d", n, part, want)

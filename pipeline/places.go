@@ -10,13 +10,13 @@ import (
 	"vigil/model"
 )
 
-// Places says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by how much their errors are
-// divided. A clip's error is that of the worst place in the picture: without this a restless place would be the worst one all day,
-// and nothing that happens elsewhere would come to light.
+// Places says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by how
+// much their errors are divided. A clip's error is that of the worst place in the picture: without this a restless
+// place would be the worst one all day, and nothing that happens elsewhere would come to light.
 //
-// It is a cap and no normalisation. To measure every place by its own past would take from the errors what they are worth: with
-// weights of preset small the raw AUC on UCSD Ped2 falls from .953 to .908. Only places that rise to over twice what the quieter three quarters of
-// the picture ever show are held down to that.
+// It is a cap and no normalisation. To measure every place by its own past would take from the errors what they are
+// worth: with weights of preset small the raw AUC on UCSD Ped2 falls from .953 to .908. Only places that rise to over
+// twice what the quieter three quarters of the picture ever show are held down to that.
 type Places struct {
 	Grid     int       `json:"grid"`     // cells in a row and in a column: model.CellGrid
 	Divisors []float64 `json:"divisors"` // [Grid][Grid], row-major, at least 1
@@ -128,7 +128,8 @@ func (p *Places) check() error {
 		return nil
 	}
 	if p.Grid != model.CellGrid || len(p.Divisors) != cellCount {
-		return fmt.Errorf("places: a grid of %d with %d divisors, must be %d with %d", p.Grid, len(p.Divisors), model.CellGrid, cellCount)
+		return fmt.Errorf("places: a grid of %d with %d divisors, must be %d with %d", p.Grid, len(p.Divisors),
+			model.CellGrid, cellCount)
 	}
 	for _, d := range p.Divisors {
 		if !(d >= 1) || math.IsInf(d, 0) {

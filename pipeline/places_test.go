@@ -72,7 +72,8 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 		t.Errorf("divided by %g, want %d", most, mostDivided)
 	}
 	if c.Greatest > 1./mostDivided+1e-9 || c.Theta > 1./mostDivided+1e-9 {
-		t.Errorf("the greatest error is %g and theta %g, where the screen's are divided by %d", c.Greatest, c.Theta, mostDivided)
+		t.Errorf("the greatest error is %g and theta %g, where the screen's are divided by %d", c.Greatest, c.Theta,
+			mostDivided)
 	}
 	// Where most of the picture is masked away the rest of it says what is usual.
 	masked := picture(300, func(cell int) float64 {
@@ -91,11 +92,16 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 
 func TestPlacesLeaveAnOrdinaryPictureAlone(t *testing.T) {
 	for name, level := range map[string]func(int) float64{
-		"even":                            func(int) float64 { return 0.01 },
-		"a walkway over a third of it":    func(cell int) float64 { return []float64{0.01, 0.0001, 0.0001}[cell/8%3] },
-		"the near errors twice the far":   func(cell int) float64 { return 0.01 * (1 + float64(cell)/cellCount) },
-		"nothing in it":                   func(int) float64 { return 0 },
-		"one cell not twice as strange":   func(cell int) float64 { return map[bool]float64{true: 0.019, false: 0.01}[cell == 9] },
+		"even":                          func(int) float64 { return 0.01 },
+		"a walkway over a third of it":  func(cell int) float64 { return []float64{0.01, 0.0001, 0.0001}[cell/8%3] },
+		"the near errors twice the far": func(cell int) float64 { return 0.01 * (1 + float64(cell)/cellCount) },
+		"nothing in it":                 func(int) float64 { return 0 },
+		"one cell not twice as strange": func(cell int) float64 {
+			return map[bool]float64{
+				true:  0.019,
+				false: 0.01,
+			}[cell == 9]
+		},
 		"all masked but a quarter, even ": func(cell int) float64 { return map[bool]float64{true: 0.01}[cell < 16] },
 	} {
 		if p := learnPlaces(picture(500, level)); p != nil {
@@ -112,7 +118,8 @@ func TestPlacesLeaveAnOrdinaryPictureAlone(t *testing.T) {
 }
 
 func TestPlacesCheck(t *testing.T) {
-	good := learnPlaces(picture(100, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] }))
+	good := learnPlaces(
+		picture(100, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] }))
 	if err := good.check(); err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,8 @@ import (
 	"vigil/alerts/evidence"
 )
 
-// Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are sent and
-// forgotten, and neither waits for a network.
+// Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are
+// sent and forgotten, and neither waits for a network.
 type Publisher interface {
 	Publish(ctx context.Context, a alerts.Alert) error
 	PublishScore(s alerts.Score) error
@@ -22,8 +22,8 @@ type Publisher interface {
 
 // Witness makes evidence of events while they go on; an evidence.Maker is one.
 type Witness interface {
-	// See is told of a start once it is published, and of the other messages before they are, since both are to be one; of an end it says whether
-	// a last Finding will come. It does not block.
+	// See is told of a start once it is published, and of the other messages before they are, since both are to be
+	// one; of an end it says whether a last Finding will come. It does not block.
 	See(s evidence.Sighting) bool
 	Ready() <-chan evidence.Finding
 }
@@ -31,14 +31,16 @@ type Witness interface {
 const (
 	// alertQueue is how many messages may wait for the broker before the scorer does: some hours of a busy night.
 	alertQueue = 1024
-	// heatsWaiting is how many of these may have an error map with them, which is the largest part of them: no more events have evidence at a time.
+	// heatsWaiting is how many of these may have an error map with them, which is the largest part of them: no more
+	// events have evidence at a time.
 	heatsWaiting = 64
-	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to the broker behind
-	// holdTime.
+	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to
+	// the broker behind holdTime.
 	drainTime = holdTime + 4*time.Second
 	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
 	stopTime = 6 * time.Second
-	// holdTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last word.
+	// holdTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last
+	// word.
 	holdTime = 10 * time.Second
 	// holdAtStop is the same once the program was told to stop.
 	holdAtStop = time.Second
@@ -65,8 +67,9 @@ type publisher struct {
 	expired chan *story
 	due     chan *story       // whose update is to be said
 	stories map[string]*story // of each camera: the event that goes on
-	leaving bool              // the program was told to stop, and what is not ready by then will not be made: no end promises it
-	latest  time.Time         // until when ends may wait, all of them together, once no more will come
+	// the program was told to stop, and what is not ready by then will not be made: no end promises it
+	leaving bool
+	latest  time.Time // until when ends may wait, all of them together, once no more will come
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
@@ -80,14 +83,15 @@ type publisher struct {
 func newPublisher(opts Options, cameras int, log *slog.Logger) *publisher {
 	p := &publisher{
 		to: opts.Publisher, witness: opts.Witness, onAlert: opts.OnAlert, log: log, words: make(chan word, alertQueue),
-		news: newNews(), expired: make(chan *story, cameras), due: make(chan *story, cameras), stories: map[string]*story{},
+		news: newNews(), expired: make(chan *story, cameras), due: make(chan *story, cameras),
+		stories: map[string]*story{},
 	}
 	p.deadline, p.giveUp = context.WithCancel(context.Background())
 	return p
 }
 
-// say takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and then whole cuboids are
-// shed and counted, but no alert is.
+// say takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and
+// then whole cuboids are shed and counted, but no alert is.
 func (p *publisher) say(w word) {
 	if len(p.words) >= heatsWaiting {
 		w.heat = nil
@@ -144,8 +148,8 @@ func (p *publisher) state(s alerts.Status) {
 	}
 }
 
-// run publishes until close, and then what is left for at most drainTime. It returns an error that names the first alert that no
-// broker took and how many there were.
+// run publishes until close, and then what is left for at most drainTime. It returns an error that names the first
+// alert that no broker took and how many there were.
 func (p *publisher) run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
 	defer stop()

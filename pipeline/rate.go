@@ -6,8 +6,8 @@ const (
 	// rateSlices is how many slices of stream time, each of a second and one step at most, the rate is measured over.
 	rateSlices = 60
 	rateSlice  = time.Second
-	// rateSpan is the stream time after which a rate is known. Packets that are stamped when they arrive come in bursts, so that a clip of
-	// 16 pictures may be a third off; half a minute is not.
+	// rateSpan is the stream time after which a rate is known. Packets that are stamped when they arrive come in
+	// bursts, so that a clip of 16 pictures may be a third off; half a minute is not.
 	rateSpan = 30 * time.Second
 	// evenSpan is the same where no step was over evenSteps times another: such a stream is not stamped by arrival.
 	evenSpan  = 5 * time.Second
@@ -16,7 +16,8 @@ const (
 	rateSteps = 15
 )
 
-// rateMeter measures how many pictures a second the model sees, in stream time and without the gaps, over the last minute of an opening.
+// rateMeter measures how many pictures a second the model sees, in stream time and without the gaps, over the last
+// minute of an opening.
 type rateMeter struct {
 	slices [rateSlices]struct {
 		steps int

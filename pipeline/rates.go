@@ -41,7 +41,8 @@ func (w *watcher) noteRates(window *preprocess.Window, c *preprocess.Cuboid) {
 	w.log.Info("frame rate", "opening", w.opening, "asked", r.Asked, "source", round3(r.Source), "seen", round3(r.Seen))
 }
 
-// keepRates keeps the rates of an opening that is over, unless a longer one says more: a few pictures may have come in a burst.
+// keepRates keeps the rates of an opening that is over, unless a longer one says more: a few pictures may have come in
+// a burst.
 func (w *watcher) keepRates(window *preprocess.Window) {
 	n := window.Stats().Pictures
 	if n < w.rated || n == 0 {

@@ -15,7 +15,10 @@ func TestRatesOfTheLongestOpening(t *testing.T) {
 		var c preprocess.Cuboid
 		for i := range pictures {
 			at := time.Duration(i) * step
-			window.Push(preprocess.Picture{Seq: uint64(i), Opening: 1, Width: 2, Height: 2, PTS: at, Arrival: time.Time{}.Add(at), Gray: make([]byte, 4)}, &c)
+			window.Push(preprocess.Picture{
+				Seq: uint64(i), Opening: 1, Width: 2, Height: 2, PTS: at,
+				Arrival: time.Time{}.Add(at), Gray: make([]byte, 4),
+			}, &c)
 		}
 		w.keepRates(window)
 	}

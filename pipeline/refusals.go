@@ -6,7 +6,8 @@ import (
 	"vigil/alerts"
 )
 
-// refusalsInARow is how many clips in a row that cannot be scored make a state of the camera: one may be a matter of its pictures.
+// refusalsInARow is how many clips in a row that cannot be scored make a state of the camera: one may be a matter of
+// its pictures.
 const refusalsInARow = 10
 
 // refusals are the clips of a camera that could not be scored.
@@ -30,7 +31,8 @@ func (j *judge) refuse(b *bench, err error) {
 	}
 	if r.row == refusalsInARow {
 		j.close(b, alerts.EndUnwatched)
-		b.w.health.note(alerts.StateUnscorable, fmt.Sprintf("%d clips in a row could not be scored, the latest: %v", r.row, err))
+		b.w.health.note(alerts.StateUnscorable, fmt.Sprintf("%d clips in a row could not be scored, the latest: %v",
+			r.row, err))
 	}
 }
 

@@ -44,10 +44,12 @@ func TestClipsThatCannotBeScored(t *testing.T) {
 		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey},
 		act{lasts: 20 * time.Second, fps: 10, grey: brightGrey},
 		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
-	if got.states != "connecting live unscorable live stopped" || got.stats.Unscorable < 40 || got.stats.Unscorable > 60 {
+	if got.states != "connecting live unscorable live stopped" || got.stats.Unscorable < 40 ||
+		got.stats.Unscorable > 60 {
 		t.Errorf("states %q, %d could not be scored", got.states, got.stats.Unscorable)
 	}
-	if d := got.detail[alerts.StateUnscorable]; !strings.HasPrefix(d, "10 clips in a row could not be scored, the latest: score the clip at frame ") {
+	if d := got.detail[alerts.StateUnscorable]; !strings.HasPrefix(d,
+		"10 clips in a row could not be scored, the latest: score the clip at frame ") {
 		t.Errorf("because %q", d)
 	}
 	if n := strings.Count(got.log, "a clip could not be scored"); n != 2 {
@@ -63,7 +65,8 @@ func TestClipsThatCannotBeScored(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := fmt.Sprintf("unscorable=%d scored=%d", stats[0].Unscorable, stats[0].Scored)
-	if s := stats[0]; s.Unscorable < 15 || s.Scored < 90 || s.State != alerts.StateEnded || !strings.Contains(log.String(), said) {
+	if s := stats[0]; s.Unscorable < 15 || s.Scored < 90 || s.State != alerts.StateEnded ||
+		!strings.Contains(log.String(), said) {
 		t.Errorf("%+v\n%s", s, log.String())
 	}
 	sums(t, stats[0])
@@ -84,7 +87,8 @@ func TestEventOfACameraThatCannotBeScored(t *testing.T) {
 	}
 }
 
-// Every frame and every clip is in exactly one counter, over gaps, break-offs, overload, clips that cannot be scored and a stop.
+// Every frame and every clip is in exactly one counter, over gaps, break-offs, overload, clips that cannot be scored
+// and a stop.
 func TestEveryFrameAndClipIsCounted(t *testing.T) {
 	m := fragile(t)
 	const lasts = 70 * time.Second
@@ -109,7 +113,8 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 				act{lasts: 10 * time.Second, fps: 10, grey: calmGrey, breaks: true},
 				act{lasts: 27 * time.Second, fps: 10, grey: calmGrey, jitter: true})
 			s := got.stats
-			if s.Frames < uint64(lasts/time.Second)*8 || s.Openings != 3 || s.Missing == 0 || s.Gaps == 0 || s.Lost == 0 || s.Unscorable == 0 || s.Scored == 0 {
+			if s.Frames < uint64(lasts/time.Second)*8 || s.Openings != 3 || s.Missing == 0 || s.Gaps == 0 ||
+				s.Lost == 0 || s.Unscorable == 0 || s.Scored == 0 {
 				t.Errorf("too little was tried: %+v", s)
 			}
 			t.Logf("%+v", s)

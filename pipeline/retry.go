@@ -58,8 +58,8 @@ func (w *watcher) alive(pic *preprocess.Picture) error {
 	return nil
 }
 
-// NewBackoff gives the pauses that Run makes between two openings of a source, for others who open one: each call is told how long the
-// last opening delivered.
+// NewBackoff gives the pauses that Run makes between two openings of a source, for others who open one: each call is
+// told how long the last opening delivered.
 func NewBackoff(least, most time.Duration) func(delivered time.Duration) time.Duration {
 	b := backoff{least: least, most: most}
 	return b.next

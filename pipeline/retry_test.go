@@ -13,7 +13,8 @@ import (
 	"vigil/preprocess"
 )
 
-// The pause before a source is opened again doubles between its bounds, is nowhere the same twice, and begins anew after a good minute.
+// The pause before a source is opened again doubles between its bounds, is nowhere the same twice, and begins anew
+// after a good minute.
 func TestBackoff(t *testing.T) {
 	b := backoff{least: time.Second, most: time.Minute}
 	differ := false
@@ -57,15 +58,16 @@ func (s *still) Next(ctx context.Context) (preprocess.Picture, error) {
 	case <-time.After(time.Second):
 	}
 	p := preprocess.Picture{
-		Seq: s.o.FirstSeq + s.shown, PTS: time.Duration(s.shown) * time.Second, Arrival: time.Now(), Opening: s.o.Number,
-		Width: 32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.moves(), Gray: make([]byte, s.side*s.side),
+		Seq: s.o.FirstSeq + s.shown, PTS: time.Duration(s.shown) * time.Second, Arrival: time.Now(),
+		Opening: s.o.Number,
+		Width:   32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.moves(), Gray: make([]byte, s.side*s.side),
 	}
 	s.shown++
 	return p, nil
 }
 
-// A picture that stays the same for a minute is told as frozen; the camera is opened again for it once an hour and not more often, and is
-// live again with the first other picture.
+// A picture that stays the same for a minute is told as frozen; the camera is opened again for it once an hour and not
+// more often, and is live again with the first other picture.
 func TestFrozen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
@@ -100,7 +102,9 @@ func TestFrozen(t *testing.T) {
 				t.Errorf("frozen, for %s", s.Detail)
 			}
 		}
-		if got, want := strings.Join(states, " "), "connecting live frozen failing connecting live frozen failing connecting live frozen failing connecting live frozen live stopped"; got != want {
+		if got, want := strings.Join(states, " "),
+			"connecting live frozen failing connecting live frozen failing connecting live frozen failing connecting "+
+				"live frozen live stopped"; got != want {
 			t.Errorf("states %s, want %s", got, want)
 		}
 	})

@@ -3,9 +3,10 @@
 //	Stream ─frame─▶ Preparer ─picture─▶ Window ─cuboid─▶ mailbox ─▶ Scorer ─error─▶ Detector ─alert─▶ Publisher
 //	└───────────── watcher, one for each camera ──────────────┘      └──── judge, one ────┘      └─ publisher ─┘
 //
-// The boxes below are its goroutines, and the two arrows between them its only borders: the mailbox, where a camera never
-// waits, and the publisher's queue, behind which the network may. The invariants: no cuboid spans a gap, overload is shed
-// as whole cuboids and counted, one camera's failure leaves the others alone, and every event that starts ends.
+// The boxes below are its goroutines, and the two arrows between them its only borders: the mailbox, where a camera
+// never waits, and the publisher's queue, behind which the network may. The invariants: no cuboid spans a gap,
+// overload is shed as whole cuboids and counted, one camera's failure leaves the others alone, and every event that
+// starts ends.
 package pipeline
 
 import (
@@ -33,15 +34,16 @@ type Options struct {
 	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
 	Summary time.Duration
-	// ClipMemory is how many bytes the clips may take that are filled, wait or are scored; 0 for any number. See DivideMemory.
+	// ClipMemory is how many bytes the clips may take that are filled, wait or are scored; 0 for any number. See
+	// DivideMemory.
 	ClipMemory int64
 
 	machine func() machineTime // nil for this machine's
 }
 
-// Run watches the cameras until ctx is done, or until every one of them has ended as recordings do. It ends open events,
-// waits for every goroutine it started and returns the counters of each camera, and the errors of the recordings that could not be
-// read to their end and of alerts that no broker took. A done ctx alone is no error.
+// Run watches the cameras until ctx is done, or until every one of them has ended as recordings do. It ends open
+// events, waits for every goroutine it started and returns the counters of each camera, and the errors of the
+// recordings that could not be read to their end and of alerts that no broker took. A done ctx alone is no error.
 func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	log := opts.Log
 	if log == nil {
@@ -122,13 +124,17 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 		}
 		for _, w := range watchers {
 			s := w.snapshot()
-			log.Info("watching", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(), []any{"failures", s.Failures})...)
+			log.Info("watching", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(),
+				[]any{"failures", s.Failures})...)
 		}
 	}
 }
 
 func newBench(w *watcher, s Scorer) *bench {
-	b := &bench{w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: newZoneFinder(w.Zones), places: w.Places}
+	b := &bench{
+		w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: newZoneFinder(w.Zones),
+		places: w.Places,
+	}
 	b.windows = w.Model.Spec().Score != model.MeanAbs
 	if cal := w.Threshold.Calibration; cal != nil && b.places == nil {
 		b.places = cal.Places

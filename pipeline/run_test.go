@@ -114,7 +114,8 @@ func (s shrink) Prepare(f *capture.Frame) (preprocess.Picture, error) {
 		}
 	}
 	return preprocess.Picture{
-		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening, Width: f.Width, Height: f.Height, Side: s.side, Gray: gray,
+		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening, Width: f.Width, Height: f.Height, Side: s.side,
+		Gray: gray,
 	}, nil
 }
 
@@ -138,7 +139,8 @@ func camera(t *testing.T, name string, films ...film) Camera {
 
 // scene is so many calm frames, so many bright ones, and so many calm ones again.
 func scene(before, bright, after int) []byte {
-	return slices.Concat(slices.Repeat([]byte{calmGrey}, before), slices.Repeat([]byte{brightGrey}, bright), slices.Repeat([]byte{calmGrey}, after))
+	return slices.Concat(slices.Repeat([]byte{calmGrey}, before), slices.Repeat([]byte{brightGrey}, bright),
+		slices.Repeat([]byte{calmGrey}, after))
 }
 
 // ledger is a broker that acknowledges everything and forgets nothing.
@@ -171,8 +173,8 @@ func (l *ledger) PublishStatus(s alerts.Status) error {
 	return nil
 }
 
-// life checks that each event of the ledger starts once, ends once and counts its messages without holes, and that every message can
-// be encoded. It returns phases and reasons in order, as "start end:calm".
+// life checks that each event of the ledger starts once, ends once and counts its messages without holes, and that
+// every message can be encoded. It returns phases and reasons in order, as "start end:calm".
 func (l *ledger) life(t *testing.T) string {
 	t.Helper()
 	next := map[string]int{}
@@ -210,15 +212,18 @@ func TestRunMakesAnEvent(t *testing.T) {
 		{Name: "right", Area: preprocess.Polygon{{X: 0.6, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0.6, Y: 1}}},
 	}
 	var clips []Clip
-	stats, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }})
+	stats, err := Run(t.Context(), []Camera{cam},
+		Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := l.life(t); !strings.HasPrefix(got, "start ") || !strings.HasSuffix(got, " end:calm") || strings.Count(got, "start") != 1 {
+	if got := l.life(t); !strings.HasPrefix(got, "start ") || !strings.HasSuffix(got, " end:calm") ||
+		strings.Count(got, "start") != 1 {
 		t.Fatalf("said %q, want one event that ends when it is calm again", got)
 	}
 	// 160 frames make 145 clips at hop 1, and none of a recording is skipped.
-	if s := stats[0]; s.Frames != 160 || s.Clips != 145 || s.Scored != 145 || s.Skipped != 0 || s.Events != 1 || len(clips) != 145 {
+	if s := stats[0]; s.Frames != 160 || s.Clips != 145 || s.Scored != 145 || s.Skipped != 0 || s.Events != 1 ||
+		len(clips) != 145 {
 		t.Errorf("counted %+v and saw %d clips", s, len(clips))
 	}
 	end := l.alerts[len(l.alerts)-1]
@@ -227,7 +232,8 @@ func TestRunMakesAnEvent(t *testing.T) {
 		t.Errorf("starts at frame %d, want 48: frames 60 to 63 are the fourth of the clip from 48 on", end.Start.Frame)
 	}
 	if end.PeakError < 0.49 || end.PeakRegularity != 0 || end.Severity != 1 || end.Threshold != 0.1 {
-		t.Errorf("peak %g, regularity %g, severity %g, threshold %g", end.PeakError, end.PeakRegularity, end.Severity, end.Threshold)
+		t.Errorf("peak %g, regularity %g, severity %g, threshold %g", end.PeakError, end.PeakRegularity, end.Severity,
+			end.Threshold)
 	}
 	if !slices.Equal(end.Zones, []string{"left"}) {
 		t.Errorf("zones %v, want left", end.Zones)
@@ -240,26 +246,31 @@ func TestRunMakesAnEvent(t *testing.T) {
 	}
 }
 
-// The score of a model that looks at a clip's last four frames belongs to them: so do the event's beginning and the picture of its peak.
+// The score of a model that looks at a clip's last four frames belongs to them: so do the event's beginning and the
+// picture of its peak.
 func TestEventOfTheLastFrames(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
 	cam.Model = blindOf(t, 4)
 	var clips []Clip
-	if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
+	if _, err := Run(t.Context(), []Camera{cam},
+		Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range clips {
-		if first := c.First.Frame; c.From.Frame != first+12 || c.Seen.Frame != first+14 || c.Centre.Frame != first+8 || c.Last.Frame != first+15 {
-			t.Fatalf("clip from frame %d: from %d, seen %d, centre %d, last %d", first, c.From.Frame, c.Seen.Frame, c.Centre.Frame, c.Last.Frame)
+		if first := c.First.Frame; c.From.Frame != first+12 || c.Seen.Frame != first+14 || c.Centre.Frame != first+8 ||
+			c.Last.Frame != first+15 {
+			t.Fatalf("clip from frame %d: from %d, seen %d, centre %d, last %d", first, c.From.Frame, c.Seen.Frame,
+				c.Centre.Frame, c.Last.Frame)
 		}
 	}
 	l.life(t)
-	// One bright frame of four is above the threshold, so the event opens with the clip that ends at frame 60; four are the peak. When 100 and
-	// the next three are dark again it is over.
+	// One bright frame of four is above the threshold, so the event opens with the clip that ends at frame 60; four
+	// are the peak. When 100 and the next three are dark again it is over.
 	end := l.alerts[len(l.alerts)-1]
 	if end.Start.Frame != 57 || end.Peak.Frame != 62 || end.End.Frame < 102 || end.End.Frame > 103 {
-		t.Errorf("from frame %d, peak %d, to %d; want 57, 62 and 102 or 103", end.Start.Frame, end.Peak.Frame, end.End.Frame)
+		t.Errorf("from frame %d, peak %d, to %d; want 57, 62 and 102 or 103", end.Start.Frame, end.Peak.Frame,
+			end.End.Frame)
 	}
 }
 
@@ -295,7 +306,8 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		lost := errors.New("connection reset")
-		cam := camera(t, "gate", film{greys: scene(30, 30, 0), err: lost, live: true}, film{greys: scene(10, 2000, 0), live: true})
+		cam := camera(t, "gate", film{greys: scene(30, 30, 0), err: lost, live: true},
+			film{greys: scene(10, 2000, 0), live: true})
 		cam.Live, cam.Whole = true, false
 		var l ledger
 		var clips []Clip
@@ -312,7 +324,8 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 		gaps := 0
 		for i, c := range clips {
 			if c.Last.Frame-c.First.Frame != preprocess.Frames-1 || c.Last.PTS-c.First.PTS != 1500*time.Millisecond {
-				t.Fatalf("clip %d spans a gap: frames %d to %d, %v to %v", i, c.First.Frame, c.Last.Frame, c.First.PTS, c.Last.PTS)
+				t.Fatalf("clip %d spans a gap: frames %d to %d, %v to %v", i, c.First.Frame, c.Last.Frame, c.First.PTS,
+					c.Last.PTS)
 			}
 			if i > 0 && c.Centre.PTS <= clips[i-1].Centre.PTS {
 				t.Fatalf("stream time went from %v to %v", clips[i-1].Centre.PTS, c.Centre.PTS)
@@ -343,7 +356,10 @@ func TestRunLeavesTheOtherCamerasAlone(t *testing.T) {
 	unopened.Open = func(context.Context, uint64, int) (Stream, error) { return nil, errors.New("no such file") }
 	short := camera(t, "short", film{greys: scene(15, 0, 0), err: io.EOF})
 	resized := camera(t, "resized", film{greys: scene(40, 0, 0), err: io.EOF})
-	resized.Threshold.Calibration = &Calibration{ID: "x", Lo: 0.01, Theta: 0.1, Key: Key{Camera: "resized", Width: 640, Height: 480, FPS: 10, Hop: 1}}
+	resized.Threshold.Calibration = &Calibration{
+		ID: "x", Lo: 0.01, Theta: 0.1,
+		Key: Key{Camera: "resized", Width: 640, Height: 480, FPS: 10, Hop: 1},
+	}
 	unscorable := camera(t, "unscorable", film{greys: scene(40, 0, 0), err: io.EOF})
 	unscorable.Model = overflowing(t)
 	good := camera(t, "good", film{greys: scene(60, 40, 60), err: io.EOF})
@@ -353,8 +369,10 @@ func TestRunLeavesTheOtherCamerasAlone(t *testing.T) {
 		t.Fatal("no error")
 	}
 	for _, want := range []string{
-		"camera broken: read: bad sector", "camera unopened: no such file", "camera short: too short: 15 frames, a cuboid needs 16",
-		"camera resized: calibration x does not fit: picture size is 32x24, calibrated for 640x480", "camera unscorable: none of its 25 clips could be scored, the first: score the clip at frame 0",
+		"camera broken: read: bad sector", "camera unopened: no such file",
+		"camera short: too short: 15 frames, a cuboid needs 16",
+		"camera resized: calibration x does not fit: picture size is 32x24, calibrated for 640x480",
+		"camera unscorable: none of its 25 clips could be scored, the first: score the clip at frame 0",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("the error lacks %q:\n%v", want, err)
@@ -415,7 +433,8 @@ func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
 	var clips []Clip
-	if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
+	if _, err := Run(t.Context(), []Camera{cam},
+		Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:calm" {
@@ -438,7 +457,8 @@ func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	}
 }
 
-// A camera that takes long to let go must not cost the end of its event: the time to deliver begins when the cameras are done.
+// A camera that takes long to let go must not cost the end of its event: the time to deliver begins when the cameras
+// are done.
 func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -463,7 +483,9 @@ func TestRunReportsAScoreThatFailsAtTheVeryEnd(t *testing.T) {
 		cam := camera(t, "gate", film{greys: scene(16, 0, 0), err: io.EOF})
 		cam.Model = overflowing(t)
 		var l ledger
-		if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err == nil || !strings.Contains(err.Error(), "camera gate: none of its 1 clips could be scored, the first: score the clip at frame 0") {
+		if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err == nil ||
+			!strings.Contains(err.Error(),
+				"camera gate: none of its 1 clips could be scored, the first: score the clip at frame 0") {
 			t.Fatalf("error %v", err)
 		}
 		if last := l.states[len(l.states)-1]; last.State != alerts.StateFailed {
@@ -475,7 +497,8 @@ func TestRunReportsAScoreThatFailsAtTheVeryEnd(t *testing.T) {
 func TestScoresDoNotDependOnThreads(t *testing.T) {
 	score := func(threads int) (errs []float64) {
 		cam := camera(t, "gate", film{greys: scene(20, 10, 10), err: io.EOF})
-		if _, err := Run(t.Context(), []Camera{cam}, Options{Threads: threads, OnClip: func(c Clip) { errs = append(errs, c.Error) }}); err != nil {
+		if _, err := Run(t.Context(), []Camera{cam},
+			Options{Threads: threads, OnClip: func(c Clip) { errs = append(errs, c.Error) }}); err != nil {
 			t.Fatal(err)
 		}
 		return errs
@@ -517,7 +540,8 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 	together := run(cameras())
 	for _, cam := range cameras() {
 		if alone := run([]Camera{cam})[cam.Name]; len(alone) < 10 || !reflect.DeepEqual(together[cam.Name], alone) {
-			t.Errorf("camera %s: %d clips together, %d alone, or they differ", cam.Name, len(together[cam.Name]), len(alone))
+			t.Errorf("camera %s: %d clips together, %d alone, or they differ", cam.Name, len(together[cam.Name]),
+				len(alone))
 		}
 	}
 }
@@ -535,7 +559,8 @@ func TestEarlyClipsOfAnotherRate(t *testing.T) {
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
 		cam.Threshold.Calibration = &Calibration{Key: key, Lo: 0.01, Theta: 0.1}
 		clips, told := 0, 0
-		_, err := Run(t.Context(), []Camera{cam}, Options{OnClip: func(Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})
+		_, err := Run(t.Context(), []Camera{cam},
+			Options{OnClip: func(Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})
 		if (err == nil) != c.fits || clips != c.clips || (told > 0) != c.fits {
 			t.Errorf("calibrated for %v frames a second: %d clips, %d alerts, error %v", c.fps, clips, told, err)
 		}

@@ -12,8 +12,8 @@ import (
 	"vigil/preprocess"
 )
 
-// Scorer scores cuboids [16][S][S], in [-1, 1], at most Threads at a time; ignore[i], [S][S], is left out of the score of clips[i], nil for
-// nothing. Scores are valid until the next call.
+// Scorer scores cuboids [16][S][S], in [-1, 1], at most Threads at a time; ignore[i], [S][S], is left out of the score
+// of clips[i], nil for nothing. Scores are valid until the next call.
 type Scorer interface {
 	Score(clips [][]float32, ignore [][]bool) ([]model.Score, []error)
 	Threads() int
@@ -47,8 +47,8 @@ type bench struct {
 	refused  refusals
 }
 
-// run judges until the cameras are done. Once ctx is done, cuboids that still wait are let go and open events are ended.
-// A cuboid that cannot be scored is counted, and its camera goes on.
+// run judges until the cameras are done. Once ctx is done, cuboids that still wait are let go and open events are
+// ended. A cuboid that cannot be scored is counted, and its camera goes on.
 func (j *judge) run(ctx context.Context) {
 	for {
 		p, ok := j.box.take()
@@ -80,7 +80,8 @@ func (j *judge) gather(p parcel) {
 	scorer := j.benches[p.camera].scorer
 	for len(j.batch) < scorer.Threads() {
 		p, ok := j.box.another(func(camera int) bool {
-			return j.benches[camera].scorer == scorer && !slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == camera })
+			return j.benches[camera].scorer == scorer &&
+				!slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == camera })
 		})
 		if !ok {
 			return
@@ -160,7 +161,8 @@ func (j *judge) judge(b *bench, clip Clip) {
 	}
 }
 
-// hold follows up a clip that the calibration does not fit: the event that goes on is ended, and what would be one is counted and no more.
+// hold follows up a clip that the calibration does not fit: the event that goes on is ended, and what would be one is
+// counted and no more.
 func (j *judge) hold(b *bench, clip Clip) {
 	if b.shadow == nil {
 		j.close(b, alerts.EndMismatch)
@@ -179,14 +181,18 @@ func (j *judge) say(b *bench, ep Episode, clip Clip, phase alerts.Phase, reason 
 		end := moment(ep.End.Last)
 		a.End = &end
 	}
-	w := word{alert: a, footage: b.w.Footage, side: b.w.Model.Spec().Side, every: b.w.Detector.UpdateEvery, said: time.Now()}
+	w := word{
+		alert: a, footage: b.w.Footage, side: b.w.Model.Spec().Side, every: b.w.Detector.UpdateEvery,
+		said: time.Now(),
+	}
 	if b.heatNew && b.w.Footage != nil {
 		w.heat, b.heatNew = slices.Clone(b.heat), false
 	}
 	j.publish.say(w)
 }
 
-// keepHeat keeps the error map of the clip that was just judged where it is the peak of an event, or of what may become one.
+// keepHeat keeps the error map of the clip that was just judged where it is the peak of an event, or of what may
+// become one.
 func (b *bench) keepHeat(errs []float32) {
 	if peak, ok := b.detector.peak(); ok && peak == b.last.Centre.Frame && b.w.Footage != nil {
 		b.heat, b.heatNew = append(b.heat[:0], errs...), true
@@ -200,7 +206,8 @@ func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
 		From: at(preprocess.Frames - scored), Seen: at(preprocess.Frames - (scored+1)/2),
-		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Opening: c.Opening, Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
+		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Opening: c.Opening,
+		Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
 	}
 	if b.windows {
 		clip.Cells = s.Cells[:]
@@ -237,13 +244,17 @@ func (b *bench) alert(ep Episode, clip Clip) alerts.Alert {
 		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.From), Peak: moment(ep.Peak.Seen),
 		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.From.PTS).Seconds()),
 		Reading: &alerts.Reading{
-			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error, PeakRegularity: ep.Peak.Regularity,
-			Lo: t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
+			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error,
+			PeakRegularity: ep.Peak.Regularity,
+			Lo:             t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),
 		},
 		Model:     alerts.Model{Name: b.w.Model.Name(), Version: b.w.Model.Version(), Hash: b.w.Model.Hash()},
 		Source:    alerts.Source{Width: clip.Width, Height: clip.Height},
 		GapBefore: ep.Start.Gap,
-		Latency:   &alerts.Latency{CaptureMS: milliseconds(clip.Capture), QueueMS: milliseconds(clip.Queue), ScoreMS: milliseconds(clip.Score)},
+		Latency: &alerts.Latency{
+			CaptureMS: milliseconds(clip.Capture), QueueMS: milliseconds(clip.Queue),
+			ScoreMS: milliseconds(clip.Score),
+		},
 	}
 	if info := b.w.stats.info.Load(); info != nil {
 		a.Source.FPS = info.FPS

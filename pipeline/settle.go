@@ -3,15 +3,16 @@ package pipeline
 import "time"
 
 const (
-	// afterGap is for how long after a gap clips do not count as normal: a decoder that has lost a part of the stream may show rubbish until a
-	// picture comes that needs no other.
+	// afterGap is for how long after a gap clips do not count as normal: a decoder that has lost a part of the stream
+	// may show rubbish until a picture comes that needs no other.
 	afterGap = 2 * time.Second
-	// afterOpening is likewise for a source that was opened again: a camera that has just started shows what it never shows otherwise.
+	// afterOpening is likewise for a source that was opened again: a camera that has just started shows what it never
+	// shows otherwise.
 	afterOpening = 10 * time.Second
 )
 
-// Settling tells the clips of one source that a calibration may take for normal from those that follow a gap or another opening. The zero value is
-// before the first clip.
+// Settling tells the clips of one source that a calibration may take for normal from those that follow a gap or
+// another opening. The zero value is before the first clip.
 type Settling struct {
 	left    LeftOut
 	any     bool          // there was a clip
@@ -42,7 +43,8 @@ func (l *LeftOut) Add(o LeftOut) {
 // LeftOut says what did not count so far.
 func (s *Settling) LeftOut() LeftOut { return s.left }
 
-// Take takes the source's next clip and says whether it counts. The first one that does after some that do not has a gap before it.
+// Take takes the source's next clip and says whether it counts. The first one that does after some that do not has a
+// gap before it.
 func (s *Settling) Take(c *Clip) bool {
 	switch {
 	case !s.any:

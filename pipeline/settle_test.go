@@ -33,7 +33,15 @@ func TestSettling(t *testing.T) {
 		},
 		{
 			"two openings, and a gap after the last",
-			[]clip{{0, 1, false}, {5, 2, true}, {9, 3, true}, {17, 3, true}, {18, 3, false}, {19, 3, false}, {20, 3, false}},
+			[]clip{
+				{0, 1, false},
+				{5, 2, true},
+				{9, 3, true},
+				{17, 3, true},
+				{18, 3, false},
+				{19, 3, false},
+				{20, 3, false},
+			},
 			[]int{0, 19, 20},
 			[]int{19},
 			LeftOut{Gaps: 1, Openings: 2, AfterOpenings: 4},
@@ -60,7 +68,8 @@ func TestSettling(t *testing.T) {
 				}
 			}
 			if !slices.Equal(got, tt.want) || !slices.Equal(gaps, tt.gaps) || s.LeftOut() != tt.left {
-				t.Errorf("count %v, after a gap %v, left out %+v; want %v, %v, %+v", got, gaps, s.LeftOut(), tt.want, tt.gaps, tt.left)
+				t.Errorf("count %v, after a gap %v, left out %+v; want %v, %v, %+v", got, gaps, s.LeftOut(), tt.want,
+					tt.gaps, tt.left)
 			}
 		})
 	}
@@ -90,7 +99,8 @@ func TestNormalAppend(t *testing.T) {
 	}
 }
 
-// TestCalibrationOverAnOutage has a camera that dies, comes back with rubbish, dies, and is as before: the threshold is no higher than without that.
+// TestCalibrationOverAnOutage has a camera that dies, comes back with rubbish, dies, and is as before: the threshold
+// is no higher than without that.
 func TestCalibrationOverAnOutage(t *testing.T) {
 	calm := make([]byte, 200)
 	for i := range calm {
@@ -116,7 +126,8 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 			}
 			var err error
 			if c, err = Calibrate(Calibration{
-				Key: Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1, LeftOut: settling.LeftOut(),
+				Key: Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
+				LeftOut: settling.LeftOut(),
 			}, &n); err != nil {
 				t.Fatal(err)
 			}
@@ -127,7 +138,8 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 	rubbish := film{greys: scene(0, 80, 0), err: lost, live: true}
 	with, without := calibrated(still, rubbish, still), calibrated(still)
 	if with.Theta > 1.1*without.Theta || with.Greatest > without.Greatest {
-		t.Errorf("theta %g and errors up to %g, without an outage %g and %g", with.Theta, with.Greatest, without.Theta, without.Greatest)
+		t.Errorf("theta %g and errors up to %g, without an outage %g and %g", with.Theta, with.Greatest, without.Theta,
+			without.Greatest)
 	}
 	if l := with.LeftOut; l.Openings < 2 || l.AfterOpenings < 65 || l.AfterOpenings > with.Clips {
 		t.Errorf("left out %+v of %d clips", l, with.Clips)

@@ -35,7 +35,10 @@ func (s *street) usage(t *testing.T) usage {
 	t.Helper()
 	runtime.GC()
 	debug.FreeOSMemory()
-	u := usage{goroutines: runtime.NumGoroutine(), files: openFiles(t), resident: rss(os.Getpid()), count: children(t), mats: []int{mats()}}
+	u := usage{
+		goroutines: runtime.NumGoroutine(), files: openFiles(t), resident: rss(os.Getpid()), count: children(t),
+		mats: []int{mats()},
+	}
 	for _, c := range s.subjects {
 		pid := int(c.pid.Load())
 		u.children += rss(pid)
@@ -58,7 +61,8 @@ func rss(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Eight cameras and random faults. When they are over every camera shows pictures again, and the program holds what it held before.
+// Eight cameras and random faults. When they are over every camera shows pictures again, and the program holds what it
+// held before.
 func TestSoak(t *testing.T) {
 	if !alone(t) {
 		return
@@ -111,7 +115,8 @@ func TestSoak(t *testing.T) {
 					p.Set(faultproxy.None)
 				default:
 					// The child may be gone by now, and then nothing happens.
-					_ = syscall.Kill(int(st.subjects[i].pid.Load()), []syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}[n-len(faults)])
+					_ = syscall.Kill(int(st.subjects[i].pid.Load()),
+						[]syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}[n-len(faults)])
 				}
 				counts[i]++
 			}
@@ -125,14 +130,18 @@ func TestSoak(t *testing.T) {
 		faults += n
 	}
 	for _, s := range st.end(t) {
-		t.Logf("%s: %d frames, %d left out, %d openings, %d failures, %v", s.Camera, s.Frames, s.Missing, s.Openings, s.Failures, s.States)
+		t.Logf("%s: %d frames, %d left out, %d openings, %d failures, %v", s.Camera, s.Frames, s.Missing, s.Openings,
+			s.Failures, s.States)
 	}
 	const mib = 1 << 20
-	t.Logf("%d faults; before and after: goroutines %d %d, files %d %d, own memory %d %d MiB, %d %d children with %d %d MiB, Mats %v %v", faults,
+	t.Logf("%d faults; before and after: goroutines %d %d, files %d %d, own memory %d %d MiB, %d %d children with %d "+
+		"%d MiB, Mats %v %v", faults,
 		before.goroutines, after.goroutines, before.files, after.files, before.resident/mib, after.resident/mib,
 		before.count, after.count, before.children/mib, after.children/mib, before.mats, after.mats)
-	if after.goroutines > before.goroutines+2*cameras || after.files > before.files+2*cameras || after.count > cameras ||
-		after.resident > before.resident+64*mib || after.children > before.children*5/4 || !slices.Equal(after.mats, before.mats) {
+	if after.goroutines > before.goroutines+2*cameras || after.files > before.files+2*cameras ||
+		after.count > cameras ||
+		after.resident > before.resident+64*mib || after.children > before.children*5/4 ||
+		!slices.Equal(after.mats, before.mats) {
 		t.Errorf("it holds more than before: %+v, before %+v", after, before)
 	}
 	if n := children(t); n != 0 {

@@ -93,7 +93,8 @@ func (p *playing) Next(ctx context.Context) (preprocess.Picture, error) {
 	}
 	p.shown++
 	pic := preprocess.Picture{
-		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Number, Width: max(a.width, 32), Height: 32, Side: p.side,
+		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Number, Width: max(a.width, 32),
+		Height: 32, Side: p.side,
 		Gray: bytes.Repeat([]byte{a.grey}, p.side*p.side),
 	}
 	p.seq++
@@ -120,7 +121,8 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 		var log bytes.Buffer
 		cam := camera(t, "gate", film{})
 		p := &player{acts: acts, side: cam.Model.Spec().Side}
-		cam.Pictures, cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter = p.open, true, false, 4, true, 30*time.Second
+		cam.Pictures, cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter = p.open, true, false, 4, true,
+			30*time.Second
 		cam.Threshold = calibrated(cam, fps)
 		if change != nil {
 			change(&cam)
@@ -131,11 +133,15 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), total)
 		defer cancel()
-		stats, err := Run(ctx, []Camera{cam}, Options{Threads: 1, Publisher: l, Log: slog.New(slog.NewTextHandler(&log, nil)), Summary: time.Minute})
+		stats, err := Run(ctx, []Camera{cam},
+			Options{Threads: 1, Publisher: l, Log: slog.New(slog.NewTextHandler(&log, nil)), Summary: time.Minute})
 		if err != nil {
 			t.Error(err)
 		}
-		out = played{stats: stats[0], life: strings.ReplaceAll(l.life(t), " update", ""), log: log.String(), detail: map[alerts.State]string{}, scores: l.scores}
+		out = played{
+			stats: stats[0], life: strings.ReplaceAll(l.life(t), " update", ""), log: log.String(),
+			detail: map[alerts.State]string{}, scores: l.scores,
+		}
 		var states []string
 		for _, s := range l.states {
 			states = append(states, string(s.State))
@@ -160,18 +166,20 @@ func calibrated(c Camera, fps float64) Threshold {
 func sums(t *testing.T, s Stats) {
 	t.Helper()
 	if s.Frames != s.Used+s.Unused+s.Lost || s.Waiting != 0 {
-		t.Errorf("%d frames, of which %d used + %d unused + %d lost + %d waiting", s.Frames, s.Used, s.Unused, s.Lost, s.Waiting)
+		t.Errorf("%d frames, of which %d used + %d unused + %d lost + %d waiting", s.Frames, s.Used, s.Unused,
+			s.Lost, s.Waiting)
 	}
 	if s.Due != s.Incomplete+s.Scored+s.Skipped+s.Unscorable+s.Dropped || s.Pending != 0 {
-		t.Errorf("%d clips due, of which %d incomplete + %d scored + %d skipped + %d unscorable + %d dropped + %d pending",
+		t.Errorf("%d clips due, of which %d incomplete + %d scored + %d skipped + %d unscorable + %d dropped + %d "+
+			"pending",
 			s.Due, s.Incomplete, s.Scored, s.Skipped, s.Unscorable, s.Dropped, s.Pending)
 	}
 }
 
 const minute = time.Minute
 
-// A camera whose rate or size is another for a time is watched on, says what is wrong, and is live again when it fits. Only what it shows
-// while its calibration fits makes alerts.
+// A camera whose rate or size is another for a time is watched on, says what is wrong, and is live again when it fits.
+// Only what it shows while its calibration fits makes alerts.
 func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -196,7 +204,11 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		{
 			"a fifth too fast is watched with a warning",
 			10,
-			[]act{{lasts: 2 * minute, fps: 12, grey: calmGrey}, {lasts: 10 * time.Second, fps: 12, grey: brightGrey}, {lasts: 10 * minute, fps: 12, grey: calmGrey}},
+			[]act{
+				{lasts: 2 * minute, fps: 12, grey: calmGrey},
+				{lasts: 10 * time.Second, fps: 12, grey: brightGrey},
+				{lasts: 10 * minute, fps: 12, grey: calmGrey},
+			},
 			"connecting live stopped", "start end:calm", 0, nil,
 			map[string]int{"level=WARN": 1, "fps=12 calibrated_fps=10": 1},
 		},
@@ -212,7 +224,8 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 				{lasts: 10 * time.Second, fps: 25, grey: brightGrey},
 				{lasts: minute, fps: 25, grey: calmGrey},
 			},
-			"connecting live failing connecting live rate_mismatch failing connecting rate_mismatch live stopped", "start end:calm", 1,
+			"connecting live failing connecting live rate_mismatch failing connecting rate_mismatch live stopped",
+			"start end:calm", 1,
 			map[alerts.State]string{alerts.StateRateMismatch: "frame rate is 12, calibrated for 25"},
 			map[string]int{"the calibration does not fit": 1, "camera is live again": 1},
 		},
@@ -239,7 +252,8 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 				{lasts: 10 * time.Second, fps: 25, grey: brightGrey},
 				{lasts: minute, fps: 25, grey: calmGrey},
 			},
-			"connecting live failing connecting live size_mismatch failing connecting size_mismatch live stopped", "start end:calm", 1,
+			"connecting live failing connecting live size_mismatch failing connecting size_mismatch live stopped",
+			"start end:calm", 1,
 			map[alerts.State]string{alerts.StateSizeMismatch: "picture size is 64x32, calibrated for 32x32"},
 			map[string]int{"the calibration does not fit": 1, "camera is live again": 1},
 		},
@@ -247,7 +261,8 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			got := play(t, c.fps, nil, c.acts...)
 			if got.states != c.states || got.life != c.life || got.stats.Held != c.held {
-				t.Errorf("states %q\n want  %q\nsaid %q, want %q; held %d, want %d", got.states, c.states, got.life, c.life, got.stats.Held, c.held)
+				t.Errorf("states %q\n want  %q\nsaid %q, want %q; held %d, want %d", got.states, c.states, got.life,
+					c.life, got.stats.Held, c.held)
 			}
 			for state, want := range c.detail {
 				if got.detail[state] != want {
@@ -287,14 +302,18 @@ func TestLiveAndBlind(t *testing.T) {
 	if got.states != "connecting live no_clips live stopped" || got.life != "start end:unwatched" {
 		t.Errorf("states %q, said %q", got.states, got.life)
 	}
-	if d := got.detail[alerts.StateNoClips]; !strings.HasPrefix(d, "no clip for 30s: 3") || !strings.Contains(d, "3") || !strings.Contains(d, "were missing") {
+	if d := got.detail[alerts.StateNoClips]; !strings.HasPrefix(d, "no clip for 30s: 3") || !strings.Contains(d, "3") ||
+		!strings.Contains(d, "were missing") {
 		t.Errorf("because %q", d)
 	}
 	if strings.Count(got.log, "camera gives pictures and is not watched") != 1 {
 		t.Error(got.log)
 	}
 	// What is slow is no fault: a clip of a picture each ten seconds takes its time.
-	if got := play(t, 0.1, func(c *Camera) { c.Early = false }, act{lasts: 10 * minute, fps: 0.1, grey: calmGrey}); got.states != "connecting live stopped" || got.stats.Scored == 0 {
+	if got := play(t, 0.1, func(c *Camera) { c.Early = false }, act{
+		lasts: 10 * minute, fps: 0.1,
+		grey: calmGrey,
+	}); got.states != "connecting live stopped" || got.stats.Scored == 0 {
 		t.Errorf("a slow camera: states %q, %d clips", got.states, got.stats.Scored)
 	}
 }
@@ -309,7 +328,8 @@ func TestDisarmed(t *testing.T) {
 		act{lasts: 50 * time.Second, fps: 10, grey: calmGrey},
 		act{lasts: 70 * time.Second, fps: 10, grey: brightGrey, breaks: true},
 		act{lasts: 2 * minute, fps: 10, grey: calmGrey})
-	if got.states != "connecting live disarmed failing connecting disarmed live stopped" || got.life != "start end:disarmed" || got.stats.Held != 0 {
+	if got.states != "connecting live disarmed failing connecting disarmed live stopped" ||
+		got.life != "start end:disarmed" || got.stats.Held != 0 {
 		t.Errorf("states %q, said %q, held %d", got.states, got.life, got.stats.Held)
 	}
 	if n := strings.Count(got.log, "camera is disarmed"); n != 1 {
@@ -333,11 +353,28 @@ func TestRateMeter(t *testing.T) {
 		{"a recording", every(100 * ms), 15, 0, 10, true},
 		{"even, too short", every(100 * ms), 49, evenSpan, 10, false},
 		{"even", every(100 * ms), 50, evenSpan, 10, true},
-		{"every second or third of 25", func(i int) time.Duration { return []time.Duration{80 * ms, 120 * ms}[i%2] }, 50, evenSpan, 10, true},
-		{"bursts of four", func(i int) time.Duration { return []time.Duration{400 * ms, 0, 0, 0}[i%4] }, 296, evenSpan, 10, false},
-		{"bursts for longer", func(i int) time.Duration { return []time.Duration{400 * ms, 0, 0, 0}[i%4] }, 304, evenSpan, 10, true},
-		{"jitter", func(int) time.Duration { return time.Duration(rng.Float64() * 200 * float64(ms)) }, 600, evenSpan, 10, true},
-		{"only the last minute counts", func(i int) time.Duration { return []time.Duration{100 * ms, 50 * ms}[i/6000] }, 12000, evenSpan, 20, true},
+		{
+			"every second or third of 25", func(i int) time.Duration { return []time.Duration{80 * ms, 120 * ms}[i%2] },
+			50, evenSpan, 10, true,
+		},
+		{
+			"bursts of four", func(i int) time.Duration { return []time.Duration{400 * ms, 0, 0, 0}[i%4] },
+			296, evenSpan,
+			10, false,
+		},
+		{
+			"bursts for longer", func(i int) time.Duration { return []time.Duration{400 * ms, 0, 0, 0}[i%4] }, 304,
+			evenSpan, 10, true,
+		},
+		{
+			"jitter", func(int) time.Duration { return time.Duration(rng.Float64() * 200 * float64(ms)) }, 600,
+			evenSpan, 10, true,
+		},
+		{
+			"only the last minute counts",
+			func(i int) time.Duration { return []time.Duration{100 * ms, 50 * ms}[i/6000] },
+			12000, evenSpan, 20, true,
+		},
 		{"a picture each ten seconds", every(10 * time.Second), 100, evenSpan, 0.1, true},
 		{"times that do not move on", every(0), 1000, 0, 0, false},
 	} {
@@ -362,12 +399,18 @@ func TestRateMeter(t *testing.T) {
 	}
 }
 
-// A recording that its calibration does not fit is an error, whatever its times are like; one that is a little off is not.
+// A recording that its calibration does not fit is an error, whatever its times are like; one that is a little off is
+// not.
 func TestRecordingOfAnotherRate(t *testing.T) {
 	for _, c := range []struct {
 		fps  float64
 		want string
-	}{{10, ""}, {12, ""}, {13.4, "frame rate is 10, calibrated for 13.4"}, {7.9, "frame rate is 10, calibrated for 7.9"}} {
+	}{
+		{10, ""},
+		{12, ""},
+		{13.4, "frame rate is 10, calibrated for 13.4"},
+		{7.9, "frame rate is 10, calibrated for 7.9"},
+	} {
 		cam := camera(t, "gate", film{greys: scene(60, 0, 0)})
 		cam.Open = func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
 			return &film{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, opening: opening}, nil

@@ -8,7 +8,8 @@ import (
 	"vigil/alerts/evidence"
 )
 
-// story is an event as it is told: which messages there were, what there is to see of it, and whether its end waits for that.
+// story is an event as it is told: which messages there were, what there is to see of it, and whether its end waits
+// for that.
 type story struct {
 	camera, id string
 	seq        int          // of the next message
@@ -97,7 +98,8 @@ func (p *publisher) publish(s *story, w word) (alerts.Alert, bool) {
 	return a, true
 }
 
-// find adds evidence to its event: to the end that waits for it, or as an update. What comes too late has the event's id in its name.
+// find adds evidence to its event: to the end that waits for it, or as an update. What comes too late has the event's
+// id in its name.
 func (p *publisher) find(f evidence.Finding) {
 	s := p.stories[f.Camera]
 	if s == nil || s.id != f.AlertID || s.last.Phase == alerts.PhaseEnd {
@@ -132,7 +134,8 @@ func (p *publisher) finish(s *story) {
 		w.alert.EvidencePending = s.pending
 	} else {
 		for _, e := range s.pending {
-			w.alert.EvidenceMissing = append(w.alert.EvidenceMissing, alerts.MissingEvidence{Kind: e.Kind, Reason: alerts.MissingStopped})
+			w.alert.EvidenceMissing = append(w.alert.EvidenceMissing,
+				alerts.MissingEvidence{Kind: e.Kind, Reason: alerts.MissingStopped})
 		}
 	}
 	p.publish(s, w)
@@ -155,8 +158,8 @@ func (p *publisher) holding() bool {
 	return false
 }
 
-// hurry shortens the wait of ends: of those that wait and of those that are behind them, so that however many there are all are said
-// before the publisher gives up.
+// hurry shortens the wait of ends: of those that wait and of those that are behind them, so that however many there
+// are all are said before the publisher gives up.
 func (p *publisher) hurry(hold time.Duration) {
 	if p.leaving {
 		return

@@ -40,11 +40,17 @@ func (s *studio) See(g evidence.Sighting) bool {
 	s.seen = append(s.seen, g)
 	a := g.Alert
 	piece := func(kind alerts.EvidenceKind) alerts.Evidence {
-		return alerts.Evidence{Kind: kind, MediaType: "x/y", Bucket: "B", Name: a.ID + "/" + string(kind), SHA256: strings.Repeat("00", 32)}
+		return alerts.Evidence{
+			Kind: kind, MediaType: "x/y", Bucket: "B", Name: a.ID + "/" + string(kind),
+			SHA256: strings.Repeat("00", 32),
+		}
 	}
 	switch a.Phase {
 	case alerts.PhaseStart:
-		s.found <- evidence.Finding{Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)}}
+		s.found <- evidence.Finding{
+			Camera: a.Camera, AlertID: a.ID,
+			Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
+		}
 	case alerts.PhaseEnd:
 		s.found <- evidence.Finding{
 			Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
@@ -53,7 +59,8 @@ func (s *studio) See(g evidence.Sighting) bool {
 		if s.after >= 0 {
 			time.AfterFunc(s.after, func() {
 				s.found <- evidence.Finding{
-					Camera: a.Camera, AlertID: a.ID, Last: true, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot), piece(alerts.EvidenceClip)},
+					Camera: a.Camera, AlertID: a.ID, Last: true,
+					Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot), piece(alerts.EvidenceClip)},
 				}
 			})
 		}
@@ -102,8 +109,10 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 				if i < 1 || l.alerts[i].Phase != alerts.PhaseUpdate {
 					t.Errorf("the picture came in message %d", i)
 				}
-				if side := s.seen[0].Side; len(s.seen[0].Heat) != side*side || s.seen[0].Alert.Phase != alerts.PhaseStart {
-					t.Errorf("the witness saw a %s with %d of %dx%d errors", s.seen[0].Alert.Phase, len(s.seen[0].Heat), side, side)
+				if side := s.seen[0].Side; len(s.seen[0].Heat) != side*side ||
+					s.seen[0].Alert.Phase != alerts.PhaseStart {
+					t.Errorf("the witness saw a %s with %d of %dx%d errors", s.seen[0].Alert.Phase, len(s.seen[0].Heat),
+						side, side)
 				}
 				time.Sleep(2 * time.Hour) // what is late finds nobody
 			})
@@ -173,7 +182,10 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 				defer cancel()
 				go func() { done <- p.run(ctx) }()
 				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
-					p.say(word{alert: alerts.Alert{Camera: "gate", ID: "1", Phase: phase}, footage: NewFootage(time.Minute, 1), said: time.Now()})
+					p.say(word{
+						alert:   alerts.Alert{Camera: "gate", ID: "1", Phase: phase},
+						footage: NewFootage(time.Minute, 1), said: time.Now(),
+					})
 					synctest.Wait()
 				}
 				began := time.Now()
@@ -183,7 +195,8 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 				time.Sleep(holdTime + time.Second)
 				synctest.Wait()
 				end := l.alerts[len(l.alerts)-1]
-				if end.Phase != alerts.PhaseEnd || len(end.EvidencePending) != c.promises || c.promises == 1 && end.EvidencePending[0].Name != "1/clip" {
+				if end.Phase != alerts.PhaseEnd || len(end.EvidencePending) != c.promises ||
+					c.promises == 1 && end.EvidencePending[0].Name != "1/clip" {
 					t.Errorf("after %v the %s promises %v", time.Since(began), end.Phase, end.EvidencePending)
 				}
 				if got := fmt.Sprint(end.EvidenceMissing); got != c.missing {
@@ -210,7 +223,8 @@ func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 		heard := 0
 		cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
 		cam.Footage = NewFootage(time.Minute, 1<<20)
-		_, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, Witness: s, OnAlert: func(alerts.Alert) { heard++ }})
+		_, err := Run(t.Context(), []Camera{cam},
+			Options{Publisher: &l, Witness: s, OnAlert: func(alerts.Alert) { heard++ }})
 		if err == nil || heard != 0 {
 			t.Errorf("heard of %d messages that nobody has; error %v", heard, err)
 		}
@@ -247,8 +261,9 @@ func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
 	})
 }
 
-// A camera has had one event after the other, faster than their clips are made, when the program is told to stop or the recording ends: none of
-// their messages is lost, for the ends that stand behind each other do not wait one after the other.
+// A camera has had one event after the other, faster than their clips are made, when the program is told to stop or
+// the recording ends: none of their messages is lost, for the ends that stand behind each other do not wait one after
+// the other.
 func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
 	for name, c := range map[string]struct {
 		told bool
@@ -298,12 +313,13 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 	})
 }
 
-// A stop without a Publisher, while events start and end: what there is of events belongs to the scorer's goroutine alone. The race detector is
-// the judge.
+// A stop without a Publisher, while events start and end: what there is of events belongs to the scorer's goroutine
+// alone. The race detector is the judge.
 func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
 		var said []alerts.Alert
-		p := newPublisher(Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }}, 1, slog.New(slog.DiscardHandler))
+		p := newPublisher(Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }}, 1,
+			slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		var publishing, scoring sync.WaitGroup
 		publishing.Go(func() {

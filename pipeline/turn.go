@@ -8,7 +8,8 @@ import (
 	"vigil/preprocess"
 )
 
-// Pauser is what a source's Pictures may be besides: one that can pass over what its camera sends at next to no cost, and knows what it costs.
+// Pauser is what a source's Pictures may be besides: one that can pass over what its camera sends at next to no cost,
+// and knows what it costs.
 type Pauser interface {
 	// Pause makes Next wait until it is taken back. It may be called from any goroutine, as CPU may.
 	Pause(paused bool) error
@@ -16,7 +17,8 @@ type Pauser interface {
 	CPU() time.Duration
 }
 
-// turn is a camera's part in overload: whether it is paused, and the open source that hears of it. The overload goroutine and the watcher share it.
+// turn is a camera's part in overload: whether it is paused, and the open source that hears of it. The overload
+// goroutine and the watcher share it.
 type turn struct {
 	mu     sync.Mutex
 	source Pauser // nil while none is open
@@ -78,8 +80,8 @@ func (w *watcher) pause(paused bool) {
 	}
 }
 
-// passOver reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the first one afterwards clips begin anew: what lies
-// between is a gap, and says nothing of the camera.
+// passOver reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the
+// first one afterwards clips begin anew: what lies between is a gap, and says nothing of the camera.
 func (w *watcher) passOver(pic *preprocess.Picture) bool {
 	paused, was := w.turn.seen()
 	if paused {

@@ -9,8 +9,8 @@ import (
 // pictureTime is how long a raised peak waits for its pictures, so that both are one update.
 const pictureTime = 2 * time.Second
 
-// updates are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most one in every. The start and the
-// end never wait for them, and the end holds what is dropped there.
+// updates are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most one in
+// every. The start and the end never wait for them, and the end holds what is dropped there.
 type updates struct {
 	started  bool // its start is stored
 	every    time.Duration
@@ -39,7 +39,8 @@ func (s *story) drop() {
 	}
 }
 
-// plan says the update when it is due: at once, or when the last one is long enough ago; one that waits for pictures a little later.
+// plan says the update when it is due: at once, or when the last one is long enough ago; one that waits for pictures a
+// little later.
 func (p *publisher) plan(s *story, pictures bool) {
 	now := time.Now()
 	due := now

@@ -30,14 +30,15 @@ func (w *photographer) See(g evidence.Sighting) bool {
 	w.mu.Unlock()
 	time.AfterFunc(100*time.Millisecond, func() {
 		w.found <- evidence.Finding{
-			Camera: g.Alert.Camera, AlertID: g.Alert.ID, Items: []alerts.Evidence{item}, Last: g.Alert.Phase == alerts.PhaseEnd,
+			Camera: g.Alert.Camera, AlertID: g.Alert.ID, Items: []alerts.Evidence{item},
+			Last: g.Alert.Phase == alerts.PhaseEnd,
 		}
 	})
 	return true
 }
 
-// An event whose peak rises every second for 18 seconds, each time with a new picture, is reported a few times, each time with both; its start
-// and its end are reported at once, and the end has the last picture.
+// An event whose peak rises every second for 18 seconds, each time with a new picture, is reported a few times, each
+// time with both; its start and its end are reported at once, and the end has the last picture.
 func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 	for _, c := range []struct {
 		every         time.Duration
@@ -58,7 +59,10 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 			}
 			say := func(phase alerts.Phase, peak float64) {
 				p.say(word{
-					alert:   alerts.Alert{Camera: "gate", ID: "1", Phase: phase, Reading: &alerts.Reading{PeakError: peak}},
+					alert: alerts.Alert{
+						Camera: "gate", ID: "1", Phase: phase,
+						Reading: &alerts.Reading{PeakError: peak},
+					},
 					footage: footage, every: c.every, said: time.Now(),
 				})
 			}
@@ -87,7 +91,8 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 				}
 			}
 			end := all[len(all)-1]
-			if end.Phase != alerts.PhaseEnd || end.PeakError != 19 || len(end.Evidence) != 1 || end.Evidence[0].Name != fmt.Sprint(w.n) {
+			if end.Phase != alerts.PhaseEnd || end.PeakError != 19 || len(end.Evidence) != 1 ||
+				end.Evidence[0].Name != fmt.Sprint(w.n) {
 				t.Errorf("the last message is the %s of a peak of %v with %v", end.Phase, end.Reading, end.Evidence)
 			}
 			time.Sleep(time.Hour) // what was to be said is not said behind the end
@@ -102,8 +107,8 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 	}
 }
 
-// Rises are counted in stream time, so that a replay says the same each time. Those in between are to be looked at all the same: when they are
-// reported, or the event has ended, there may be no pictures of them any more.
+// Rises are counted in stream time, so that a replay says the same each time. Those in between are to be looked at all
+// the same: when they are reported, or the event has ended, there may be no pictures of them any more.
 func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 	for every, want := range map[time.Duration]string{
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
@@ -118,7 +123,8 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 				e *= 1.5
 			}
 			m := Moment{Frame: uint64(i), PTS: at}
-			switch change, ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
+			switch change,
+				ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
 			case Started:
 				got += "start"
 			case Risen, Rising:

@@ -52,8 +52,8 @@ func newWatcher(c Camera, index int, box *mailbox, log *slog.Logger, publish *pu
 	return w
 }
 
-// run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its end, or that its
-// calibration does not fit; a live source that breaks is opened again, for ever.
+// run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
+// end, or that its calibration does not fit; a live source that breaks is opened again, for ever.
 func (w *watcher) run(ctx context.Context) error {
 	retry := backoff{least: w.RetryMin, most: w.RetryMax}
 	for {
@@ -190,7 +190,8 @@ func (w *watcher) sayOpen(info capture.Info) {
 	if before != nil && *before == info {
 		level = slog.LevelDebug // it comes and goes, and health says so
 	}
-	w.log.Log(context.Background(), level, "source open", "opening", w.opening, "width", info.Width, "height", info.Height, "fps", info.FPS)
+	w.log.Log(context.Background(), level, "source open", "opening", w.opening, "width", info.Width, "height",
+		info.Height, "fps", info.FPS)
 }
 
 // push takes one frame as far as the scorer's border.
@@ -213,8 +214,8 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 	w.anyClip()
 	c := w.cuboid
 	w.noteRates(window, c)
-	// The window sees the stream's own clock, so that a step back is a gap; no cuboid spans one, so all of this one's frames have
-	// the same offset.
+	// The window sees the stream's own clock, so that a step back is a gap; no cuboid spans one, so all of this one's
+	// frames have the same offset.
 	for i := range c.PTS {
 		c.PTS[i] += w.offset
 	}
@@ -248,7 +249,8 @@ func (w *watcher) observe(window *preprocess.Window, pic *preprocess.Picture, be
 	w.without.taken += s.Taken - w.seen.Taken
 	w.without.gaps += s.Gaps - w.seen.Gaps
 	if w.fit != nil {
-		if pic.Seq != before.Seq+1 || pic.PTS < before.PTS || pic.PTS-before.PTS > preprocess.LongestPause && s.Gaps != w.seen.Gaps {
+		if pic.Seq != before.Seq+1 || pic.PTS < before.PTS || pic.PTS-before.PTS > preprocess.LongestPause &&
+			s.Gaps != w.seen.Gaps {
 			w.fit.meter.gap()
 		}
 		if s.Taken != w.seen.Taken {

@@ -1,6 +1,7 @@
 package preprocess
 
-// Account says what became of every picture that a Window was given, and of every clip that was due. Two sums hold at any time:
+// Account says what became of every picture that a Window was given, and of every clip that was due. Two sums hold at
+// any time:
 //
 //	Stats.Pictures = Used + Unused + Lost + Waiting
 //	Due = Incomplete + Stats.Cuboids + Stats.Early

@@ -20,18 +20,48 @@ func TestAccount(t *testing.T) {
 		in   []Picture
 		want Account
 	}{
-		{"nothing is left", WindowConfig{Hop: 4, SourceFPS: 10}, pictures(32, 0, 0, 100*ms), Account{Used: 32, Due: 8, Incomplete: 3}},
-		{"some wait", WindowConfig{Hop: 4, SourceFPS: 10}, pictures(34, 0, 0, 100*ms), Account{Used: 32, Waiting: 2, Due: 8, Incomplete: 3}},
-		{"early clips", WindowConfig{Hop: 4, SourceFPS: 10, Early: true}, pictures(32, 0, 0, 100*ms), Account{Used: 32, Due: 8}},
+		{
+			"nothing is left",
+			WindowConfig{Hop: 4, SourceFPS: 10},
+			pictures(32, 0, 0, 100*ms),
+			Account{Used: 32, Due: 8, Incomplete: 3},
+		},
+		{
+			"some wait",
+			WindowConfig{Hop: 4, SourceFPS: 10},
+			pictures(34, 0, 0, 100*ms),
+			Account{Used: 32, Waiting: 2, Due: 8, Incomplete: 3},
+		},
+		{
+			"early clips",
+			WindowConfig{Hop: 4, SourceFPS: 10, Early: true},
+			pictures(32, 0, 0, 100*ms),
+			Account{Used: 32, Due: 8},
+		},
 		{
 			"a rate of which half is left out",
 			WindowConfig{Hop: 4, FPS: 5, SourceFPS: 10},
 			pictures(64, 0, 0, 100*ms),
 			Account{Used: 32, Unused: 32, Due: 8, Incomplete: 3},
 		},
-		{"a hop above 16", WindowConfig{Hop: 20, SourceFPS: 10}, pictures(56, 0, 0, 100*ms), Account{Used: 48, Unused: 8, Due: 3}},
-		{"only gaps", WindowConfig{Hop: 4, SourceFPS: 10}, gaps(45), Account{Lost: 40, Waiting: 5, Due: 9, Incomplete: 9}},
-		{"only gaps and early clips", WindowConfig{Hop: 4, SourceFPS: 10, Early: true}, gaps(45), Account{Used: 36, Lost: 8, Waiting: 1, Due: 9}},
+		{
+			"a hop above 16",
+			WindowConfig{Hop: 20, SourceFPS: 10},
+			pictures(56, 0, 0, 100*ms),
+			Account{Used: 48, Unused: 8, Due: 3},
+		},
+		{
+			"only gaps",
+			WindowConfig{Hop: 4, SourceFPS: 10},
+			gaps(45),
+			Account{Lost: 40, Waiting: 5, Due: 9, Incomplete: 9},
+		},
+		{
+			"only gaps and early clips",
+			WindowConfig{Hop: 4, SourceFPS: 10, Early: true},
+			gaps(45),
+			Account{Used: 36, Lost: 8, Waiting: 1, Due: 9},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			c.cfg.Side = 2
@@ -55,7 +85,8 @@ func TestAccount(t *testing.T) {
 	for i, p := range append(pictures(200, 0, 0, 40*ms), pictures(200, 200, 200*40*ms+time.Second, 80*ms)...) {
 		p.Gray = make([]byte, 4)
 		w.Push(p, &cuboid)
-		if s, a := w.Stats(), w.Account(); s.Pictures != a.Used+a.Unused+a.Lost+a.Waiting || a.Due != a.Incomplete+s.Cuboids+s.Early {
+		if s, a := w.Stats(), w.Account(); s.Pictures != a.Used+a.Unused+a.Lost+a.Waiting ||
+			a.Due != a.Incomplete+s.Cuboids+s.Early {
 			t.Fatalf("picture %d: the sums do not hold: %+v, %+v", i, s, a)
 		}
 	}

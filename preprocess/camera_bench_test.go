@@ -20,7 +20,8 @@ import (
 func endless(b *testing.B, size, rate string) *httptest.Server {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "a.ts")
-	cmd := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i", "testsrc2=r=25:d=8:s="+size,
+	cmd := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i",
+		"testsrc2=r=25:d=8:s="+size,
 		"-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-b:v", rate, path)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("%v: %s", err, out)
@@ -40,8 +41,8 @@ func endless(b *testing.B, size, rate string) *httptest.Server {
 	return server
 }
 
-// BenchmarkCamera is what happens to a camera's frame before the model, and how much of it is the decoder's: processor time of all
-// threads, the sender's included.
+// BenchmarkCamera is what happens to a camera's frame before the model, and how much of it is the decoder's: processor
+// time of all threads, the sender's included.
 func BenchmarkCamera(b *testing.B) {
 	for size, rate := range map[string]string{"640x360": "1M", "1920x1080": "4M"} {
 		server := endless(b, size, rate)

@@ -28,8 +28,8 @@ type Cuboid struct {
 	Seq     [Frames]uint64        // the sequence number of each frame
 	PTS     [Frames]time.Duration // stream time of each frame
 	Arrival [Frames]time.Time     // when each frame was in our hands
-	// Pictures is how many there are: 16, or fewer for an early one (WindowConfig.Early). That one's Seq, PTS and Arrival
-	// are in order all the same: what is missing before the oldest picture is that picture.
+	// Pictures is how many there are: 16, or fewer for an early one (WindowConfig.Early). That one's Seq, PTS and
+	// Arrival are in order all the same: what is missing before the oldest picture is that picture.
 	Pictures int
 	Opening  int  // of the source
 	Gap      bool // this is the first cuboid after a gap

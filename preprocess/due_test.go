@@ -11,7 +11,12 @@ func TestDue(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A test's pictures need not be secret.
 	complete := 0
 	for _, cfg := range []WindowConfig{
-		{Side: 2, Hop: 1, Early: true}, {Side: 2, Hop: 2, Early: true}, {Side: 2, Hop: 3, Early: true, FPS: 10}, {Side: 2, Hop: 7, FPS: 4}, {Side: 2, Hop: 40}, {Side: 2},
+		{Side: 2, Hop: 1, Early: true},
+		{Side: 2, Hop: 2, Early: true},
+		{Side: 2, Hop: 3, Early: true, FPS: 10},
+		{Side: 2, Hop: 7, FPS: 4},
+		{Side: 2, Hop: 40},
+		{Side: 2},
 	} {
 		cfg.Live = true
 		w := NewWindow(cfg)
@@ -31,7 +36,10 @@ func TestDue(t *testing.T) {
 			if w.Due() {
 				c = new(Cuboid)
 			}
-			if w.Push(Picture{Seq: seq, PTS: at, Arrival: arrival.Add(at), Opening: 1, Width: 2, Height: 2, Side: 2, Gray: make([]byte, 4)}, c) {
+			if w.Push(Picture{
+				Seq: seq, PTS: at, Arrival: arrival.Add(at), Opening: 1, Width: 2, Height: 2, Side: 2,
+				Gray: make([]byte, 4),
+			}, c) {
 				complete++
 			}
 		}

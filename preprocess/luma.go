@@ -18,7 +18,8 @@ const mostRows = 257
 // PrepareLuma is Prepare for a grey frame of a camera, several times as fast and the same but for rounding: a level of
 // grey here and there. It blackens what lies under the mask in the frame itself.
 func (p *Preparer) PrepareLuma(f *capture.Frame) (Picture, error) {
-	if f.Channels != 1 || p.side > C.VIGIL_MOST_SIDE || f.Width < p.side || f.Height < p.side || f.Height > p.side*(mostRows-1) || len(f.Pix) != f.Width*f.Height {
+	if f.Channels != 1 || p.side > C.VIGIL_MOST_SIDE || f.Width < p.side || f.Height < p.side ||
+		f.Height > p.side*(mostRows-1) || len(f.Pix) != f.Width*f.Height {
 		return p.Prepare(f)
 	}
 	if f.Width != p.lumaWidth || f.Height != p.lumaHeight {
@@ -29,7 +30,8 @@ func (p *Preparer) PrepareLuma(f *capture.Frame) (Picture, error) {
 	for _, r := range p.lumaRuns {
 		clear(f.Pix[r.from:r.to])
 	}
-	C.vigil_shrink((*C.uint8_t)(unsafe.SliceData(f.Pix)), C.int(f.Width), C.int(f.Height), (*C.uint8_t)(unsafe.SliceData(p.out)), C.int(p.side),
+	C.vigil_shrink((*C.uint8_t)(unsafe.SliceData(f.Pix)), C.int(f.Width), C.int(f.Height),
+		(*C.uint8_t)(unsafe.SliceData(p.out)), C.int(p.side),
 		(*C.uint16_t)(unsafe.SliceData(p.sums)), (*C.float)(unsafe.SliceData(p.row)))
 	return p.picture(f), nil
 }

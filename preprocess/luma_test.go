@@ -12,7 +12,16 @@ import (
 // The fast way gives what OpenCV's gives, to a level of grey, at every size, and under a mask.
 func TestPrepareLuma(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // Pictures need not be secret.
-	for _, size := range [][3]int{{64, 48, 32}, {640, 360, 256}, {641, 363, 256}, {1920, 1080, 256}, {256, 256, 256}, {257, 511, 256}, {100, 9000, 32}, {40, 20, 32}} {
+	for _, size := range [][3]int{
+		{64, 48, 32},
+		{640, 360, 256},
+		{641, 363, 256},
+		{1920, 1080, 256},
+		{256, 256, 256},
+		{257, 511, 256},
+		{100, 9000, 32},
+		{40, 20, 32},
+	} {
 		for _, mask := range [][]Polygon{nil, {box(0.2, 0.1, 0.55, 0.6)}} {
 			w, h, side := size[0], size[1], size[2]
 			t.Run(fmt.Sprintf("%dx%d to %d, mask %v", w, h, side, mask != nil), func(t *testing.T) {

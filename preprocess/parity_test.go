@@ -68,7 +68,8 @@ func TestPicturesAreOpenCVs(t *testing.T) {
 		for _, side := range []int{128, 256} {
 			t.Run(fmt.Sprintf("%s at %d", tt.name, side), func(t *testing.T) {
 				path := data(t, tt.name)
-				want, err := exec.CommandContext(t.Context(), python, "-c", reference, path, fmt.Sprint(side), fmt.Sprint(tt.every)).Output()
+				want, err := exec.CommandContext(t.Context(), python, "-c", reference, path, fmt.Sprint(side),
+					fmt.Sprint(tt.every)).Output()
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -197,7 +198,9 @@ func TestPrepare(t *testing.T) {
 	p := NewPreparer(8, nil)
 	defer func() { _ = p.Close() }()
 	for _, bad := range []*capture.Frame{
-		{}, {Width: 2, Height: 2, Channels: 2, Pix: make([]byte, 8)}, {Width: 2, Height: 2, Channels: 3, Pix: make([]byte, 11)},
+		{},
+		{Width: 2, Height: 2, Channels: 2, Pix: make([]byte, 8)},
+		{Width: 2, Height: 2, Channels: 3, Pix: make([]byte, 11)},
 	} {
 		if _, err := p.Prepare(bad); err == nil {
 			t.Errorf("%+v is accepted", bad)
@@ -210,7 +213,8 @@ func TestPrepare(t *testing.T) {
 	} {
 		f.Seq, f.Opening = 7, 2
 		pic, err := p.Prepare(f)
-		if err != nil || pic.Seq != 7 || pic.Opening != 2 || pic.Width != f.Width || pic.Side != 8 || !bytes.Equal(pic.Gray, bytes.Repeat([]byte{90}, 64)) {
+		if err != nil || pic.Seq != 7 || pic.Opening != 2 || pic.Width != f.Width || pic.Side != 8 ||
+			!bytes.Equal(pic.Gray, bytes.Repeat([]byte{90}, 64)) {
 			t.Errorf("%+v, %v", pic, err)
 		}
 	}

@@ -38,18 +38,58 @@ func TestRasterize(t *testing.T) {
 		polys []Polygon
 		want  string
 	}{
-		{"a quarter, on pixel borders", []Polygon{box(0, 0, 0.5, 0.5)}, "####.... ####.... ####.... ####.... ........ ........ ........ ........"},
-		{"a sliver that holds no centre", []Polygon{box(0.26, 0.26, 0.3, 0.3)}, "........ ........ ........ ........ ........ ........ ........ ........"},
-		{"everything", []Polygon{box(-1, -1, 2, 2)}, "######## ######## ######## ######## ######## ######## ######## ########"},
-		{"two that overlap have no hole", []Polygon{box(0, 0, 0.5, 0.24), box(0.25, 0, 1, 0.24)}, "######## ######## ........ ........ ........ ........ ........ ........"},
-		{"one that crosses itself has a hole", []Polygon{{{0, 0}, {1, 0}, {1, 1}, {0, 1}, {0, 0}, {0.25, 0.25}, {0.75, 0.25}, {0.75, 0.75}, {0.25, 0.75}, {0.25, 0.25}}}, "######## ######## ##....## ##....## ##....## ##....## ######## ########"},
-		{"a triangle", []Polygon{{{0.5, 0}, {1, 1}, {0, 1}}}, "........ ...##... ...##... ..####.. ..####.. .######. .######. ########"},
-		{"no area", []Polygon{{{0, 0}, {1, 1}}, {{0, 0}, {math.NaN(), 0}, {1, 1}}}, "........ ........ ........ ........ ........ ........ ........ ........"},
+		{
+			"a quarter, on pixel borders",
+			[]Polygon{box(0, 0, 0.5, 0.5)},
+			"####.... ####.... ####.... ####.... ........ ........ ........ ........",
+		},
+		{
+			"a sliver that holds no centre",
+			[]Polygon{box(0.26, 0.26, 0.3, 0.3)},
+			"........ ........ ........ ........ ........ ........ ........ ........",
+		},
+		{
+			"everything",
+			[]Polygon{box(-1, -1, 2, 2)},
+			"######## ######## ######## ######## ######## ######## ######## ########",
+		},
+		{
+			"two that overlap have no hole",
+			[]Polygon{box(0, 0, 0.5, 0.24), box(0.25, 0, 1, 0.24)},
+			"######## ######## ........ ........ ........ ........ ........ ........",
+		},
+		{
+			"one that crosses itself has a hole",
+			[]Polygon{{
+				{0, 0},
+				{1, 0},
+				{1, 1},
+				{0, 1},
+				{0, 0},
+				{0.25, 0.25},
+				{0.75, 0.25},
+				{0.75, 0.75},
+				{0.25, 0.75},
+				{0.25, 0.25},
+			}},
+			"######## ######## ##....## ##....## ##....## ##....## ######## ########",
+		},
+		{
+			"a triangle",
+			[]Polygon{{{0.5, 0}, {1, 1}, {0, 1}}},
+			"........ ...##... ...##... ..####.. ..####.. .######. .######. ########",
+		},
+		{
+			"no area",
+			[]Polygon{{{0, 0}, {1, 1}}, {{0, 0}, {math.NaN(), 0}, {1, 1}}},
+			"........ ........ ........ ........ ........ ........ ........ ........",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			if got := draw(Rasterize(tt.polys, w, w), w); got != tt.want {
-				t.Errorf("got\n%s\nwant\n%s", strings.ReplaceAll(got, " ", "\n"), strings.ReplaceAll(tt.want, " ", "\n"))
+				t.Errorf("got\n%s\nwant\n%s", strings.ReplaceAll(got, " ", "\n"),
+					strings.ReplaceAll(tt.want, " ", "\n"))
 			}
 		})
 	}
@@ -82,13 +122,15 @@ func TestIgnoreCoversEveryTouchedPixel(t *testing.T) {
 			}
 		}
 		if more > side {
-			t.Fatalf("polygon %v: %d pixels ignored for nothing\n%s\nwant\n%s", p, more, draw(ignored, side), draw(touched, side))
+			t.Fatalf("polygon %v: %d pixels ignored for nothing\n%s\nwant\n%s", p, more, draw(ignored, side),
+				draw(touched, side))
 		}
 	}
 }
 
 func TestNoMask(t *testing.T) {
-	if Ignore(nil, 8) != nil || slices.Contains(Rasterize(nil, 4, 4), true) || Rasterize([]Polygon{box(0, 0, 1, 1)}, 0, 5) != nil {
+	if Ignore(nil, 8) != nil || slices.Contains(Rasterize(nil, 4, 4), true) ||
+		Rasterize([]Polygon{box(0, 0, 1, 1)}, 0, 5) != nil {
 		t.Error("no mask, or no picture, masks nothing")
 	}
 }

@@ -31,7 +31,10 @@ type Preparer struct {
 // NewPreparer makes pictures of side x side pixels. What lies under the mask is black before the picture is made
 // smaller, so nothing of it leaks into the pixels beside it, and the model sees a constant there.
 func NewPreparer(side int, mask []Polygon) *Preparer {
-	return &Preparer{side: side, mask: mask, src: gocv.NewMat(), gray: gocv.NewMat(), area: gocv.NewMat(), out: make([]byte, side*side)}
+	return &Preparer{
+		side: side, mask: mask, src: gocv.NewMat(), gray: gocv.NewMat(), area: gocv.NewMat(),
+		out: make([]byte, side*side),
+	}
 }
 
 // Close frees OpenCV's memory.
@@ -42,8 +45,10 @@ func (p *Preparer) Close() error {
 // Prepare makes a frame grey (OpenCV's BGR2GRAY), masks it and resizes it (INTER_AREA), exactly as OpenCV in Python
 // does. The picture's Gray is valid until the next call. An error means that the frame contradicts itself.
 func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
-	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 || len(f.Pix) != f.Width*f.Height*f.Channels {
-		return Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height, f.Channels)
+	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 ||
+		len(f.Pix) != f.Width*f.Height*f.Channels {
+		return Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width,
+			f.Height, f.Channels)
 	}
 	if err := p.fit(f); err != nil {
 		return Picture{}, err

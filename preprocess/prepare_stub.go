@@ -19,8 +19,9 @@ func (*Preparer) Close() error { return nil }
 
 // Prepare says what is missing.
 func (*Preparer) Prepare(*capture.Frame) (Picture, error) {
-	return Picture{}, errors.New("this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
-		"build with cgo and -tags gocv_specific_modules,gocv_videoio")
+	return Picture{},
+		errors.New("this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
+			"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 }
 
 // PrepareLuma says what is missing.

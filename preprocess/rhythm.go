@@ -17,14 +17,14 @@ const (
 
 // rhythm knows how far apart a source's pictures usually are.
 //
-// In stream time the usual step is the median, and over twice that is a gap. The rate is what the mean of the steps says that are no gap:
-// sources that stamp pictures in bursts have many steps of nothing, and a median knows nothing of these. Arrival has no such rule: pictures come
-// in bursts, a packet or a whole group of pictures at once, so that the median step may be nearly nothing and the
-// pause between two bursts of 25 is longer than 19 steps in 20. So the usual pause is taken: the largest step while
-// there are few, the fourth largest of 256 later, so that three odd ones do not widen the rule. Twice that is a gap,
-// but never less than twice the median step of the stream's time, nor than what a busy machine makes of it. Bursts
-// above 64 pictures are not learned: after each of them the window starts anew. Arrival matters for sources whose
-// times are made up by counting, which show no gap there.
+// In stream time the usual step is the median, and over twice that is a gap. The rate is what the mean of the steps
+// says that are no gap: sources that stamp pictures in bursts have many steps of nothing, and a median knows nothing
+// of these. Arrival has no such rule: pictures come in bursts, a packet or a whole group of pictures at once, so that
+// the median step may be nearly nothing and the pause between two bursts of 25 is longer than 19 steps in 20. So the
+// usual pause is taken: the largest step while there are few, the fourth largest of 256 later, so that three odd ones
+// do not widen the rule. Twice that is a gap, but never less than twice the median step of the stream's time, nor than
+// what a busy machine makes of it. Bursts above 64 pictures are not learned: after each of them the window starts
+// anew. Arrival matters for sources whose times are made up by counting, which show no gap there.
 type rhythm struct {
 	rate     float64                    // that is believed, frames a second; 0 unknown
 	steps    [streamSteps]time.Duration // that were more than 0
@@ -90,7 +90,8 @@ func (r *rhythm) stream(step time.Duration) bool {
 	return gap || r.worst > 2*r.usual()
 }
 
-// correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night, and some name a rate that they never have.
+// correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night, and some
+// name a rate that they never have.
 func (r *rhythm) correct() {
 	usual := r.usual()
 	if usual <= 0 || r.rate > 0 && r.came < rateSteps {

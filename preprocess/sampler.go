@@ -6,26 +6,31 @@ import (
 )
 
 const (
-	// evenWithin is how far a source's rate may be from a multiple of the wanted one for every n-th picture to be taken: even steps are worth
-	// more than the last two in a hundred of the rate, and a rate that is measured is no more exact than that.
+	// evenWithin is how far a source's rate may be from a multiple of the wanted one for every n-th picture to be
+	// taken: even steps are worth more than the last two in a hundred of the rate, and a rate that is measured is no
+	// more exact than that.
 	evenWithin = 0.02
-	// early is by how much of a source's step a picture may come before it is due. A picture on time must not miss it by a rounded time stamp.
+	// early is by how much of a source's step a picture may come before it is due. A picture on time must not miss it
+	// by a rounded time stamp.
 	early = 0.25
-	// follow is how much of the distance between the stream's time and the sampler's the latter makes up for with each picture.
+	// follow is how much of the distance between the stream's time and the sampler's the latter makes up for with each
+	// picture.
 	follow = 1. / 16
 )
 
-// sampler chooses pictures of a source by their times, so that the mean rate of the chosen ones is the wanted one. A picture is due every 1/want
-// seconds, and the first one that comes then is taken; where the rates divide that is every n-th picture. What is due is counted on, so that
-// nothing drifts.
+// sampler chooses pictures of a source by their times, so that the mean rate of the chosen ones is the wanted one. A
+// picture is due every 1/want seconds, and the first one that comes then is taken; where the rates divide that is
+// every n-th picture. What is due is counted on, so that nothing drifts.
 //
-// Time stamps tremble, and some sources stamp several pictures at once and then none for a while. So due is judged by a clock of the
-// sampler's own: it goes on by the source's usual step with each picture, a quarter of that more or less to follow the stamps. Then no burst of stamps
-// has two pictures taken where one was due, and the pause after it leaves none out.
+// Time stamps tremble, and some sources stamp several pictures at once and then none for a while. So due is judged by
+// a clock of the sampler's own: it goes on by the source's usual step with each picture, a quarter of that more or
+// less to follow the stamps. Then no burst of stamps has two pictures taken where one was due, and the pause after it
+// leaves none out.
 type sampler struct {
-	want  float64 // pictures a second; 0 for all
-	on    bool    // a picture has been taken since the start
-	phase float64 // how much of the time until the next picture is due has passed; below 0 after one that was taken early
+	want float64 // pictures a second; 0 for all
+	on   bool    // a picture has been taken since the start
+	// how much of the time until the next picture is due has passed; below 0 after one that was taken early
+	phase float64
 	lag   float64 // seconds by which the stream's time is ahead of the sampler's clock
 }
 
@@ -50,7 +55,8 @@ func (s *sampler) every(rate float64) (n float64, even bool) {
 	return n, false
 }
 
-// take says whether the next picture is taken, which is step after the one before. rate is the source's, 0 where it is not known.
+// take says whether the next picture is taken, which is step after the one before. rate is the source's, 0 where it is
+// not known.
 func (s *sampler) take(step time.Duration, rate float64) bool {
 	n, even := s.every(rate)
 	switch {
@@ -71,7 +77,8 @@ func (s *sampler) take(step time.Duration, rate float64) bool {
 	return true
 }
 
-// tick is how far the sampler's clock goes on with a picture that comes step after the one before, where the usual step is another.
+// tick is how far the sampler's clock goes on with a picture that comes step after the one before, where the usual
+// step is another.
 func (s *sampler) tick(step, usual float64) float64 {
 	s.lag += step - usual
 	catchUp := max(-usual/4, min(s.lag*follow, usual/4))

@@ -14,7 +14,8 @@ type stamper func(i int, times func(int) time.Duration) time.Duration
 func stamped(n int, fps float64, stamp stamper) []Picture {
 	out := pictures(n, 0, 0, 0)
 	for i := range out {
-		out[i].PTS = stamp(i, func(i int) time.Duration { return time.Duration(float64(i) / fps * float64(time.Second)) })
+		out[i].PTS = stamp(i,
+			func(i int) time.Duration { return time.Duration(float64(i) / fps * float64(time.Second)) })
 		out[i].Arrival = out[i].Arrival.Add(out[i].PTS)
 	}
 	return out
@@ -50,8 +51,8 @@ func takenOf(w *Window, ps []Picture) (taken []uint64) {
 	return taken
 }
 
-// TestRate asks for a rate of sources of many rates: the mean is what was asked, and from one picture to the next are as many of the source's as
-// the rates' ratio, rounded down or up.
+// TestRate asks for a rate of sources of many rates: the mean is what was asked, and from one picture to the next are
+// as many of the source's as the rates' ratio, rounded down or up.
 func TestRate(t *testing.T) {
 	tests := []struct {
 		name          string
@@ -109,7 +110,8 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestRateFollows has a source that becomes slower by half and fast again, as between day and night: the mean stays what was asked.
+// TestRateFollows has a source that becomes slower by half and fast again, as between day and night: the mean stays
+// what was asked.
 func TestRateFollows(t *testing.T) {
 	ps := stamped(3000, 25, exactly)
 	for i := range ps {
@@ -141,7 +143,8 @@ func TestRateFollows(t *testing.T) {
 	}
 }
 
-// TestEarlyUneven looks at early cuboids of a source of which every second or third picture is taken: that is even enough, and a gap in the source is not.
+// TestEarlyUneven looks at early cuboids of a source of which every second or third picture is taken: that is even
+// enough, and a gap in the source is not.
 func TestEarlyUneven(t *testing.T) {
 	early := func(ps []Picture) int {
 		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, Early: true})
@@ -167,8 +170,8 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// Pictures that are held up on their way come in bursts: the pauses between these are gaps, and belong to the rate of a live source all the same.
-// An outage does not, nor a pause of a recording.
+// Pictures that are held up on their way come in bursts: the pauses between these are gaps, and belong to the rate of
+// a live source all the same. An outage does not, nor a pause of a recording.
 func TestRatesOfBursts(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -12,16 +12,17 @@ type WindowConfig struct {
 	// Hop is from the start of one cuboid to the start of the next, in pictures that the model sees; below 1 it is
 	// Frames: cuboids side by side.
 	Hop int
-	// FPS is the rate that the model wants; 0 takes every picture. Of a faster source so many are left out that the mean rate is this
-	// one (see sampler). That is no gap.
+	// FPS is the rate that the model wants; 0 takes every picture. Of a faster source so many are left out that the
+	// mean rate is this one (see sampler). That is no gap.
 	FPS float64
 	// SourceFPS is what the source says of itself. Where that is 0 or absurd, and where the pictures' times say
 	// otherwise, these times are believed instead.
 	SourceFPS float64
 	// Live makes steps of the arrival count as gaps too.
 	Live bool
-	// Early makes cuboids before 16 pictures have come, at the start and after a gap: of those there are, from the second on, played to and
-	// fro so that the newest is the last. Each step is a real one, half of them backwards. Else nothing would be seen for 16 pictures.
+	// Early makes cuboids before 16 pictures have come, at the start and after a gap: of those there are, from the
+	// second on, played to and fro so that the newest is the last. Each step is a real one, half of them backwards.
+	// Else nothing would be seen for 16 pictures.
 	Early bool
 }
 
@@ -34,14 +35,14 @@ type Stats struct {
 	Gaps     uint64 // after which the window started anew
 }
 
-// LongestPause is up to where a pause of a live source that lost no picture belongs to its rate: pictures that are held up on their way come in a
-// burst behind it, and only both together say how many there are in a second.
+// LongestPause is up to where a pause of a live source that lost no picture belongs to its rate: pictures that are
+// held up on their way come in a burst behind it, and only both together say how many there are in a second.
 const LongestPause = 5 * time.Second
 
-// Window makes cuboids of a camera's pictures: 16 of them every Hop, evenly spaced to within a step of the source. No cuboid spans a gap. A gap is
-// any of these: a cut, another opening, another picture size, a sequence number left out, a stream time that goes back or
-// steps by more than twice the usual step, and for live sources an arrival that is later than arrivals ever are
-// here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
+// Window makes cuboids of a camera's pictures: 16 of them every Hop, evenly spaced to within a step of the source. No
+// cuboid spans a gap. A gap is any of these: a cut, another opening, another picture size, a sequence number left out,
+// a stream time that goes back or steps by more than twice the usual step, and for live sources an arrival that is
+// later than arrivals ever are here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
 type Window struct {
 	cfg     WindowConfig
 	rhythm  rhythm
@@ -82,14 +83,16 @@ func (w *Window) Short() error {
 	case s.Cuboids > 0:
 		return nil
 	case s.Gaps > 0:
-		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Taken, s.Gaps, Frames)
+		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Taken,
+			s.Gaps, Frames)
 	default:
 		return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Taken, Frames)
 	}
 }
 
-// Rates gives the rate of the source and that of the pictures that the model sees, in frames a second of stream time without the gaps, but with
-// pauses up to LongestPause: what came so far, and before anything came what the source says of itself. Both are 0 while nothing is known.
+// Rates gives the rate of the source and that of the pictures that the model sees, in frames a second of stream time
+// without the gaps, but with pauses up to LongestPause: what came so far, and before anything came what the source
+// says of itself. Both are 0 while nothing is known.
 func (w *Window) Rates() (source, seen float64) {
 	source = w.rhythm.fps()
 	n, _ := w.sampler.every(source)
@@ -166,8 +169,8 @@ func (w *Window) follow(p *Picture, step time.Duration) {
 		w.steps++
 		w.time += step
 	}
-	// While the rate was not known every picture was taken. Where some are left out from now on, those before do not belong to them, though
-	// that is no gap.
+	// While the rate was not known every picture was taken. Where some are left out from now on, those before do not
+	// belong to them, though that is no gap.
 	if gap || !known && w.rhythm.fps() > 0 && w.sampler.picks(w.rhythm.fps()) {
 		w.restart()
 		return
@@ -185,8 +188,8 @@ func (w *Window) restart() {
 	w.sampler.restart()
 }
 
-// even says whether two pictures or more have been taken since the last gap, and no picture of the source came over twice as long after the one
-// before as another: while the usual step is not known, a gap shows only so.
+// even says whether two pictures or more have been taken since the last gap, and no picture of the source came over
+// twice as long after the one before as another: while the usual step is not known, a gap shows only so.
 func (w *Window) even() bool { return w.taken >= 2 && w.least > 0 && w.most <= 2*w.least }
 
 // fill writes the cuboid of the last 16 pictures taken, or of those there are.

@@ -80,7 +80,8 @@ func TestEarly(t *testing.T) {
 			if want := scaled[byte(c.Seq[Frames-1])-byte(back)]; c.X[4*i] != want {
 				t.Errorf("%d pictures, frame %d: %v, want %v", c.Pictures, i, c.X[4*i], want)
 			}
-			if want := c.Seq[Frames-1] - uint64(min(Frames-1-i, c.Pictures-1)); c.Seq[i] != want || c.PTS[i] != ps[want].PTS {
+			if want := c.Seq[Frames-1] - uint64(min(Frames-1-i, c.Pictures-1)); c.Seq[i] != want ||
+				c.PTS[i] != ps[want].PTS {
 				t.Errorf("%d pictures, frame %d: number %d at %v, want %d", c.Pictures, i, c.Seq[i], c.PTS[i], want)
 			}
 		}
@@ -129,12 +130,52 @@ func TestWindow(t *testing.T) {
 		gaps   []bool
 		stats  Stats
 	}{
-		{"one short", WindowConfig{Hop: 1, SourceFPS: 10}, pictures(15, 0, 0, 100*ms), nil, nil, Stats{15, 15, 0, 0, 0}},
-		{"hop 1", WindowConfig{Hop: 1, SourceFPS: 10}, pictures(18, 5, 0, 100*ms), []uint64{5, 6, 7}, none(3), Stats{18, 18, 3, 0, 0}},
-		{"hop 8", WindowConfig{Hop: 8, SourceFPS: 10}, pictures(33, 0, 0, 100*ms), []uint64{0, 8, 16}, none(3), Stats{33, 33, 3, 0, 0}},
-		{"hop 16", WindowConfig{Hop: 16, SourceFPS: 10}, pictures(48, 0, 0, 100*ms), []uint64{0, 16, 32}, none(3), Stats{48, 48, 3, 0, 0}},
-		{"no hop is 16", WindowConfig{SourceFPS: 10}, pictures(32, 0, 0, 100*ms), []uint64{0, 16}, none(2), Stats{32, 32, 2, 0, 0}},
-		{"hop 20", WindowConfig{Hop: 20, SourceFPS: 10}, pictures(56, 0, 0, 100*ms), []uint64{0, 20, 40}, none(3), Stats{56, 56, 3, 0, 0}},
+		{
+			"one short",
+			WindowConfig{Hop: 1, SourceFPS: 10},
+			pictures(15, 0, 0, 100*ms), nil, nil,
+			Stats{15, 15, 0, 0, 0},
+		},
+		{
+			"hop 1",
+			WindowConfig{Hop: 1, SourceFPS: 10},
+			pictures(18, 5, 0, 100*ms),
+			[]uint64{5, 6, 7},
+			none(3),
+			Stats{18, 18, 3, 0, 0},
+		},
+		{
+			"hop 8",
+			WindowConfig{Hop: 8, SourceFPS: 10},
+			pictures(33, 0, 0, 100*ms),
+			[]uint64{0, 8, 16},
+			none(3),
+			Stats{33, 33, 3, 0, 0},
+		},
+		{
+			"hop 16",
+			WindowConfig{Hop: 16, SourceFPS: 10},
+			pictures(48, 0, 0, 100*ms),
+			[]uint64{0, 16, 32},
+			none(3),
+			Stats{48, 48, 3, 0, 0},
+		},
+		{
+			"no hop is 16",
+			WindowConfig{SourceFPS: 10},
+			pictures(32, 0, 0, 100*ms),
+			[]uint64{0, 16},
+			none(2),
+			Stats{32, 32, 2, 0, 0},
+		},
+		{
+			"hop 20",
+			WindowConfig{Hop: 20, SourceFPS: 10},
+			pictures(56, 0, 0, 100*ms),
+			[]uint64{0, 20, 40},
+			none(3),
+			Stats{56, 56, 3, 0, 0},
+		},
 		{
 			"every second picture",
 			WindowConfig{Hop: 16, FPS: 12.5, SourceFPS: 25},
@@ -151,7 +192,14 @@ func TestWindow(t *testing.T) {
 			none(2),
 			Stats{79, 32, 2, 0, 0},
 		},
-		{"slower than wanted", WindowConfig{Hop: 16, FPS: 25, SourceFPS: 10}, pictures(16, 0, 0, 100*ms), []uint64{0}, none(1), Stats{16, 16, 1, 0, 0}},
+		{
+			"slower than wanted",
+			WindowConfig{Hop: 16, FPS: 25, SourceFPS: 10},
+			pictures(16, 0, 0, 100*ms),
+			[]uint64{0},
+			none(1),
+			Stats{16, 16, 1, 0, 0},
+		},
 		{
 			// After 8 steps the rate is known and the window starts with every second picture.
 			"unknown rate",
@@ -169,7 +217,14 @@ func TestWindow(t *testing.T) {
 			none(1),
 			Stats{39, 8 + 16, 1, 0, 0},
 		},
-		{"unknown rate, all wanted", WindowConfig{Hop: 16}, pictures(16, 0, 0, 40*ms), []uint64{0}, none(1), Stats{16, 16, 1, 0, 0}},
+		{
+			"unknown rate, all wanted",
+			WindowConfig{Hop: 16},
+			pictures(16, 0, 0, 40*ms),
+			[]uint64{0},
+			none(1),
+			Stats{16, 16, 1, 0, 0},
+		},
 		{
 			"gap while the rate is unknown",
 			WindowConfig{Hop: 1},
@@ -369,14 +424,20 @@ func TestScaled(t *testing.T) {
 	}
 }
 
-// FuzzWindow feeds steps of every kind. Whatever they are, the frames of a cuboid are in the source's order, and neighbours where all are wanted, of
-// one opening and one size, with no step of time between neighbours that goes back.
+// FuzzWindow feeds steps of every kind. Whatever they are, the frames of a cuboid are in the source's order, and
+// neighbours where all are wanted, of one opening and one size, with no step of time between neighbours that goes
+// back.
 func FuzzWindow(f *testing.F) {
 	f.Add([]byte("................................................................"), byte(1), byte(0), byte(10), false)
-	f.Add([]byte("..........b..............................o........z............................"), byte(8), byte(10), byte(25), true)
-	f.Add([]byte("GGGG..........................................................g......................"), byte(16), byte(5), byte(0), true)
+	f.Add([]byte("..........b..............................o........z............................"), byte(8), byte(10),
+		byte(25), true)
+	f.Add([]byte("GGGG..........................................................g......................"), byte(16),
+		byte(5), byte(0), true)
 	f.Fuzz(func(t *testing.T, steps []byte, hop, fps, sourceFPS byte, live bool) {
-		w := NewWindow(WindowConfig{Side: 1, Hop: int(hop), FPS: float64(fps), SourceFPS: float64(sourceFPS), Live: live})
+		w := NewWindow(WindowConfig{
+			Side: 1, Hop: int(hop), FPS: float64(fps), SourceFPS: float64(sourceFPS),
+			Live: live,
+		})
 		p := Picture{Opening: 1, Width: 8, Height: 8, Side: 1, Gray: []byte{0}, Arrival: time.Unix(0, 0)}
 		history := map[uint64]Picture{}
 		var c Cuboid
@@ -421,7 +482,8 @@ func checkCuboid(t *testing.T, c *Cuboid, history map[uint64]Picture, all bool) 
 	for seq := c.Seq[0] + 1; seq <= c.Seq[Frames-1]; seq++ {
 		p, ok := history[seq]
 		before := history[seq-1]
-		if !ok || p.Opening != c.Opening || p.Width != c.Width || before.Opening != c.Opening || before.Width != c.Width || p.PTS < before.PTS {
+		if !ok || p.Opening != c.Opening || p.Width != c.Width || before.Opening != c.Opening ||
+			before.Width != c.Width || p.PTS < before.PTS {
 			t.Fatalf("frames %v span a gap before %d", c.Seq, seq)
 		}
 	}

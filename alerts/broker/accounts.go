@@ -17,7 +17,8 @@ type Rights string
 
 // The rights.
 const (
-	// Read is what everybody on this machine may do where no user is configured: receive what is published, and read what is stored.
+	// Read is what everybody on this machine may do where no user is configured: receive what is published, and read
+	// what is stored.
 	Read Rights = "read"
 	// Write is everything.
 	Write Rights = "write"
@@ -38,7 +39,8 @@ func (a Account) check() error {
 	case (a.Password == "") == (a.NKey == ""):
 		return fmt.Errorf("embedded NATS: account %s: give either a password or an nkey", a.Name)
 	case a.NKey != "" && !nkeys.IsValidPublicUserKey(a.NKey):
-		return fmt.Errorf("embedded NATS: account %s: the nkey must be the public key of a user, which begins with U", a.Name)
+		return fmt.Errorf("embedded NATS: account %s: the nkey must be the public key of a user, which begins with U",
+			a.Name)
 	case a.Rights != Read && a.Rights != Write:
 		return fmt.Errorf("embedded NATS: account %s: rights are %q: must be read or write", a.Name, a.Rights)
 	}
@@ -87,14 +89,18 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 		return m
 	}
 	user := func(l Login, p *natsserver.Permissions, kinds ...string) *natsserver.User {
-		return &natsserver.User{Username: l.User, Password: l.Password, Permissions: p, AllowedConnectionTypes: only(kinds...)}
+		return &natsserver.User{
+			Username: l.User, Password: l.Password, Permissions: p,
+			AllowedConnectionTypes: only(kinds...),
+		}
 	}
 	to.Users = []*natsserver.User{user(own.own, nil, jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)}
 	if o.MQTTLogin.User != "" {
 		to.Users = append(to.Users, user(o.MQTTLogin, nil, jwt.ConnectionTypeMqtt))
 	}
 	if o.openToReaders() {
-		to.Users = append(to.Users, user(own.reader, o.readers(), jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess))
+		to.Users = append(to.Users, user(own.reader, o.readers(), jwt.ConnectionTypeStandard,
+			jwt.ConnectionTypeInProcess))
 		to.NoAuthUser = own.reader.User
 		if o.MQTTPort != 0 && !o.Private {
 			listener := o.readers()
@@ -115,14 +121,21 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 			p, kinds = o.readers(), only(jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)
 		}
 		if a.NKey != "" {
-			to.Nkeys = append(to.Nkeys, &natsserver.NkeyUser{Nkey: a.NKey, Permissions: p, AllowedConnectionTypes: kinds})
+			to.Nkeys = append(to.Nkeys, &natsserver.NkeyUser{
+				Nkey: a.NKey, Permissions: p,
+				AllowedConnectionTypes: kinds,
+			})
 		} else {
-			to.Users = append(to.Users, &natsserver.User{Username: a.Name, Password: a.Password, Permissions: p, AllowedConnectionTypes: kinds})
+			to.Users = append(to.Users, &natsserver.User{
+				Username: a.Name, Password: a.Password, Permissions: p,
+				AllowedConnectionTypes: kinds,
+			})
 		}
 	}
 }
 
-// readers are the permissions of those who only read, as far as subjects can say that. What else there is to it, session has.
+// readers are the permissions of those who only read, as far as subjects can say that. What else there is to it,
+// session has.
 func (o Options) readers() *natsserver.Permissions {
 	hear := []string{"vigil.>", "_INBOX.>"}
 	if o.MQTTPort != 0 {
@@ -135,7 +148,8 @@ func (o Options) readers() *natsserver.Permissions {
 	return &natsserver.Permissions{
 		Subscribe: &natsserver.SubjectPermission{Allow: hear},
 		Publish: &natsserver.SubjectPermission{Allow: []string{
-			"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*",
+			"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*",
+			"$JS.API.STREAM.MSG.GET.*",
 			"$JS.API.DIRECT.GET.*", "$JS.API.DIRECT.GET.*.>", "$JS.API.CONSUMER.INFO.*.*",
 			"$JS.API.CONSUMER.MSG.NEXT.*.*", "$JS.ACK.>", "$JS.FC.>",
 		}},

@@ -72,10 +72,13 @@ func event(camera string) alerts.Alert {
 	at := time.Now().UTC()
 	return alerts.Alert{
 		ID: alerts.NewID(), Phase: alerts.PhaseStart, Kind: alerts.KindAnomaly, Camera: camera,
-		Start:   alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Peak:    alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
-		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Reading: &alerts.Reading{
+			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
+			Threshold: 0.04, Severity: 0.7,
+		},
+		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
 	}
 }
 
@@ -176,7 +179,8 @@ func TestFollowReturnsTheCallersError(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
 	publish(t, c, event("a"))
 	stop := errors.New("enough")
-	if err := c.Follow(within(t), FollowOptions{All: true}, func(alerts.Alert) error { return stop }); !errors.Is(err, stop) {
+	if err := c.Follow(within(t), FollowOptions{All: true}, func(alerts.Alert) error { return stop }); !errors.Is(err,
+		stop) {
 		t.Errorf("error %v, want %v", err, stop)
 	}
 }

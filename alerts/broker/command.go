@@ -9,7 +9,8 @@ import (
 	"strconv"
 )
 
-// command is one of what a client says to a NATS server: https://docs.nats.io/reference/reference-protocols/nats-protocol.
+// command is one of what a client says to a NATS server:
+// https://docs.nats.io/reference/reference-protocols/nats-protocol.
 type command struct {
 	op             string // in capitals
 	subject, reply string // of PUB, HPUB and SUB
@@ -27,8 +28,8 @@ const (
 
 var errProtocol = errors.New("not NATS's protocol")
 
-// readCommand reads one command. It is stricter than the server, which is given what was understood here and not what was sent, so that both
-// understand the same.
+// readCommand reads one command. It is stricter than the server, which is given what was understood here and not what
+// was sent, so that both understand the same.
 func readCommand(r *bufio.Reader) (command, error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {

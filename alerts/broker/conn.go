@@ -48,7 +48,8 @@ type DialOptions struct {
 	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
 	// not block.
 	OnState func(state string, err error)
-	// OnUnreadable hears of the numbers of messages that the server has and cannot read, which are passed over; nil for nobody.
+	// OnUnreadable hears of the numbers of messages that the server has and cannot read, which are passed over; nil
+	// for nobody.
 	OnUnreadable func(numbers []uint64)
 	// local is the directory of the store whose process is meant.
 	local string
@@ -69,9 +70,9 @@ type Conn struct {
 	feed     *feed
 }
 
-// Dial connects and asks for the stream, but makes nothing: that is left to the first alert. It fails within seconds, and says which is wrong: no server there, wrong
-// credentials, JetStream off, or a permission that is missing. Once connected, a Conn reconnects until it is closed.
-// With o.Server set it connects inside the process and needs no URL.
+// Dial connects and asks for the stream, but makes nothing: that is left to the first alert. It fails within seconds,
+// and says which is wrong: no server there, wrong credentials, JetStream off, or a permission that is missing. Once
+// connected, a Conn reconnects until it is closed. With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	c := &Conn{onState: o.OnState, onUnreadable: o.OnUnreadable, closed: make(chan struct{}), feed: newFeed()}
 	if c.onState == nil {
@@ -123,9 +124,12 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	switch {
 	case o.local != "":
 		c.where = "the store " + o.local
-		opts = append(opts, nats.SetCustomDialer(knocker(filepath.Join(o.local, doorName))), nats.CustomInboxPrefix(ownInboxPrefix))
-		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = "", "", "", "", "", TLS{} // the socket's permissions say who may
-		o.URL = "nats://127.0.0.1"                                                      // never looked up: the dialer has its own way
+		opts = append(opts, nats.SetCustomDialer(knocker(filepath.Join(o.local, doorName))),
+			nats.CustomInboxPrefix(ownInboxPrefix))
+		// the socket's permissions say who may
+		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = "", "", "", "", "", TLS{}
+		// never looked up: the dialer has its own way
+		o.URL = "nats://127.0.0.1"
 	case o.Server != nil:
 		c.where = "the embedded server"
 		own := o.Server.logins.own
@@ -152,7 +156,8 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	}
 	opts = append(opts, more...)
 	if o.Late {
-		opts = append(opts, nats.RetryOnFailedConnect(true), nats.ConnectHandler(func(*nats.Conn) { c.connected(StateConnected) }))
+		opts = append(opts, nats.RetryOnFailedConnect(true),
+			nats.ConnectHandler(func(*nats.Conn) { c.connected(StateConnected) }))
 	}
 	return strings.Join(urls, ","), opts, nil
 }

@@ -13,8 +13,8 @@ import (
 	"vigil/internal/regular"
 )
 
-// TLS says whom to trust and who we are. The zero value trusts whom the system trusts and shows no certificate. A server with
-// a tls:// address is only spoken to in TLS; with any of these files given, so is every other.
+// TLS says whom to trust and who we are. The zero value trusts whom the system trusts and shows no certificate. A
+// server with a tls:// address is only spoken to in TLS; with any of these files given, so is every other.
 type TLS struct {
 	CA   string // path of the certificates to trust, PEM
 	Cert string // path of our own certificate, PEM
@@ -57,7 +57,8 @@ func (t TLS) Config() (*tls.Config, error) {
 	return c, nil
 }
 
-// logins are who we are and whom we trust. Files are read here, so that one that is missing is told before anything is tried.
+// logins are who we are and whom we trust. Files are read here, so that one that is missing is told before anything is
+// tried.
 func (o DialOptions) logins() ([]nats.Option, error) {
 	var opts []nats.Option
 	if o.User != "" || o.Password != "" {
@@ -78,7 +79,8 @@ func (o DialOptions) logins() ([]nats.Option, error) {
 		}
 		key, err := nats.NkeyOptionFromSeed(o.NKey)
 		if err != nil {
-			return nil, fmt.Errorf("NATS nkey file %s: must hold the seed of a user, which begins with SU: %w", o.NKey, err)
+			return nil, fmt.Errorf("NATS nkey file %s: must hold the seed of a user, which begins with SU: %w",
+				o.NKey, err)
 		}
 		opts = append(opts, key)
 	}
@@ -127,7 +129,8 @@ func (c *Conn) connectError(err error) error {
 	text := err.Error()
 	hint := ""
 	switch {
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), strings.Contains(strings.ToLower(text), "authorization"):
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
+		strings.Contains(strings.ToLower(text), "authorization"):
 		hint = "user, password, token or credentials file is not what this server expects"
 	case errors.Is(err, nats.ErrNoServers), strings.Contains(text, "refused"):
 		hint = "no server answers there: start it, or correct the address"

@@ -26,8 +26,8 @@ const (
 	largestRequest = 16 << 10
 )
 
-// consumers makes the consumers of those who only read, who may not do so themselves: one is a reader's if it is ephemeral, delivers to an inbox
-// and reads a stream of vigil's, and there are only so many.
+// consumers makes the consumers of those who only read, who may not do so themselves: one is a reader's if it is
+// ephemeral, delivers to an inbox and reads a stream of vigil's, and there are only so many.
 type consumers struct {
 	server *Server
 
@@ -37,8 +37,8 @@ type consumers struct {
 	made map[string]*session // whose a consumer is, by <stream>.<name>
 }
 
-// mayUse says whether a consumer is the session's own. One whose session has ended is whoever's knows its name, which nobody is told: a client's that
-// has connected again.
+// mayUse says whether a consumer is the session's own. One whose session has ended is whoever's knows its name, which
+// nobody is told: a client's that has connected again.
 func (d *consumers) mayUse(s *session, consumer string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -62,8 +62,8 @@ func refuse(format string, args ...any) error {
 	return refusal{403, int(natsserver.JSConsumerCreateErrF), fmt.Sprintf("vigil: "+format, args...)}
 }
 
-// create makes the consumer that a reader asks for, or answers why not. of is what follows in the subject: the stream, and perhaps the consumer's name
-// and what it is filtered by.
+// create makes the consumer that a reader asks for, or answers why not. of is what follows in the subject: the stream,
+// and perhaps the consumer's name and what it is filtered by.
 func (d *consumers) create(s *session, of []string, c command) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -103,10 +103,14 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	case !readable(stream):
 		return nil, "", refuse("stream %q is not one that may be read without an account", stream)
 	case cfg.Durable != "":
-		return nil, "", refuse("a durable consumer needs an account with rights to write (nats.embedded.accounts); leave durable_name out")
-	case strings.ContainsAny(cfg.Name, ".*> \t\r\n/\\") || len(of) > 1 && of[1] != cfg.Name || req.Stream != "" && req.Stream != stream:
+		return nil, "",
+			refuse("a durable consumer needs an account with rights to write (nats.embedded.accounts); leave " +
+				"durable_name out")
+	case strings.ContainsAny(cfg.Name, ".*> \t\r\n/\\") || len(of) > 1 && of[1] != cfg.Name ||
+		req.Stream != "" && req.Stream != stream:
 		return nil, "", refuse("subject and content of the request disagree")
-	case cfg.DeliverSubject != "" && (!ownInbox(cfg.DeliverSubject) || strings.ContainsAny(cfg.DeliverSubject, "*> \t\r\n")):
+	case cfg.DeliverSubject != "" && (!ownInbox(cfg.DeliverSubject) ||
+		strings.ContainsAny(cfg.DeliverSubject, "*> \t\r\n")):
 		return nil, "", refuse("a consumer may deliver to an inbox (_INBOX.) only")
 	}
 	if err := d.room(ctx); err != nil {
@@ -139,7 +143,8 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	return m.Data, stream + "." + made.Name, nil
 }
 
-// room says whether there may be another one. Those that are gone meanwhile make room, and then those whose clients are gone.
+// room says whether there may be another one. Those that are gone meanwhile make room, and then those whose clients
+// are gone.
 func (d *consumers) room(ctx context.Context) error {
 	if len(d.made) < mostConsumers {
 		return nil
@@ -190,7 +195,10 @@ func (d *consumers) remove(s *session, consumer string, c command) {
 	if d.connect() != nil {
 		return
 	}
-	answer := apiError(natsserver.JSApiConsumerDeleteResponseType, refusal{404, int(natsserver.JSConsumerNotFoundErr), "consumer not found"})
+	answer := apiError(natsserver.JSApiConsumerDeleteResponseType, refusal{
+		404, int(natsserver.JSConsumerNotFoundErr),
+		"consumer not found",
+	})
 	if own {
 		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 		defer cancel()

@@ -24,8 +24,8 @@ func (c *Conn) Where() string { return c.where }
 // Connected says whether there is a server at the other end now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
-// Deliver sends an encoded alert once and returns when the stream has acknowledged it. After an error it may have been stored all
-// the same: a repeat must have the same id. The error says what would help, and holds no credentials.
+// Deliver sends an encoded alert once and returns when the stream has acknowledged it. After an error it may have been
+// stored all the same: a repeat must have the same id. The error says what would help, and holds no credentials.
 func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) error {
 	if err := c.attempt(ctx, subject, id, data); err != nil {
 		return fmt.Errorf("NATS at %s: %w", c.where, c.advise(err))
@@ -46,8 +46,8 @@ func (c *Conn) advise(err error) error {
 	return c.scrub(err)
 }
 
-// Check says whether alerts of these cameras would be stored: whether the stream is there or can be made, and whether we may publish to it. It
-// stores nothing and makes nothing.
+// Check says whether alerts of these cameras would be stored: whether the stream is there or can be made, and whether
+// we may publish to it. It stores nothing and makes nothing.
 func (c *Conn) Check(ctx context.Context, cameras ...string) error {
 	_, err := c.stream(ctx)
 	if errors.Is(err, ErrNoStream) {
@@ -128,8 +128,8 @@ const (
 // localAck is how long the embedded server may take to write; a disk that takes longer counts as failed.
 const localAck = 10 * time.Second
 
-// Keep stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A repeat gives the number
-// of the first.
+// Keep stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A repeat
+// gives the number of the first.
 func (c *Conn) Keep(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, localAck)
 	defer cancel()
@@ -138,7 +138,8 @@ func (c *Conn) Keep(ctx context.Context, subject, id string, data []byte) (uint6
 	if !c.nc.IsConnected() {
 		return 0, ErrDisconnected
 	}
-	ack, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+	ack, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id),
+		jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 	if err != nil {
 		return 0, reason(ctx, err)
 	}
@@ -155,11 +156,12 @@ func (c *Conn) message(subject, id string, data []byte) *nats.Msg {
 	return m
 }
 
-// KeepStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it is full rather than
-// let old ones go that nobody has yet.
+// KeepStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it
+// is full rather than let old ones go that nobody has yet.
 func (c *Conn) KeepStream(ctx context.Context, bytes int64) (jetstream.Stream, error) {
 	s, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name: Stream, Description: "Alerts of vigil", Subjects: []string{alerts.AllAlerts}, Storage: jetstream.FileStorage,
+		Name: Stream, Description: "Alerts of vigil", Subjects: []string{alerts.AllAlerts},
+		Storage: jetstream.FileStorage,
 		Discard: jetstream.DiscardNew, MaxBytes: bytes, Duplicates: DedupWindow, AllowDirect: true,
 	})
 	if err != nil {

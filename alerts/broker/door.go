@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-// doorName is the socket in a server's directory through which programs of the same user reach it, wherever else it listens, if anywhere.
+// doorName is the socket in a server's directory through which programs of the same user reach it, wherever else it
+// listens, if anywhere.
 const doorName = "vigil.sock"
 
 // acceptPause is the pause after a connection could not be let in.
@@ -26,7 +27,8 @@ const acceptPause = 100 * time.Millisecond
 // mostConns is how many connections a door has at once; each takes a few goroutines and buffers.
 const mostConns = 1024
 
-// longestStall is how long a client may take nothing of what the server sends it: one that stays there and never reads keeps no place from others.
+// longestStall is how long a client may take nothing of what the server sends it: one that stays there and never reads
+// keeps no place from others.
 const longestStall = 15 * time.Second
 
 // impatient is a connection that is given up when its other side takes nothing for too long.
@@ -54,14 +56,16 @@ type door struct {
 	conns map[net.Conn]struct{} // nil once it is closed
 }
 
-func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error, stall time.Duration) *door {
+func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error,
+	stall time.Duration,
+) *door {
 	d := &door{listener: l, inside: inside, pass: pass, stall: stall, conns: map[net.Conn]struct{}{}}
 	d.work.Go(d.accept)
 	return d
 }
 
-// openSocket listens in a directory that is this process's alone, so that a socket which is there already is a dead process's. Who may open the
-// socket, which is this user and root, has all rights.
+// openSocket listens in a directory that is this process's alone, so that a socket which is there already is a dead
+// process's. Who may open the socket, which is this user and root, has all rights.
 func openSocket(dir string, s *Server) (*door, error) {
 	path := filepath.Join(dir, doorName)
 	switch info, err := os.Lstat(path); {
@@ -191,8 +195,9 @@ func (k knocker) Dial(string, string) (net.Conn, error) {
 // ErrNotRunning is the answer where no process has the store open.
 var ErrNotRunning = errors.New("no vigil runs on this store")
 
-// DialLocal connects to the process that has the store in dir open, whatever address its server has, and may do everything there: whoever may open
-// the socket is the user that the process runs as. Where there is no such process it is ErrNotRunning.
+// DialLocal connects to the process that has the store in dir open, whatever address its server has, and may do
+// everything there: whoever may open the socket is the user that the process runs as. Where there is no such process
+// it is ErrNotRunning.
 func DialLocal(ctx context.Context, dir string, o DialOptions) (*Conn, error) {
 	conn, err := knocker(filepath.Join(dir, doorName)).Dial("", "")
 	if err != nil {

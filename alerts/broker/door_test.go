@@ -59,7 +59,8 @@ func snapshot(t *testing.T, c *Conn) string {
 	var all []string
 	list := c.JetStream().ListStreams(within(t))
 	for i := range list.Info() {
-		all = append(all, fmt.Sprintf("%s %+v %d %d %d", i.Config.Name, i.Config, i.State.Msgs, i.State.LastSeq, i.State.Consumers))
+		all = append(all, fmt.Sprintf("%s %+v %d %d %d", i.Config.Name, i.Config, i.State.Msgs, i.State.LastSeq,
+			i.State.Consumers))
 	}
 	if err := list.Err(); err != nil {
 		t.Fatal(err)
@@ -72,8 +73,14 @@ var forbidden = []struct {
 	name, subject, data string
 	header              map[string]string
 }{
-	{"forge a start", "vigil.alerts.gate.start", "{}", map[string]string{"Nats-Msg-Id": "01JPB5Z7T2W4K8M3N6Q9R1S5VX:0"}},
-	{"forge an update with an id of control characters", "vigil.alerts.gate.update", "garbage\x1b[31m", map[string]string{"Nats-Msg-Id": "evil\x1b[31mid"}},
+	{
+		"forge a start", "vigil.alerts.gate.start", "{}",
+		map[string]string{"Nats-Msg-Id": "01JPB5Z7T2W4K8M3N6Q9R1S5VX:0"},
+	},
+	{
+		"forge an update with an id of control characters", "vigil.alerts.gate.update", "garbage\x1b[31m",
+		map[string]string{"Nats-Msg-Id": "evil\x1b[31mid"},
+	},
 	{"an unknown camera", "vigil.alerts.never-configured.start", "{}", nil},
 	{"a subject that is no topic", "vigil.alerts.gate.#", "{}", nil},
 	{"a state", "vigil.status.gate", "{}", nil},
@@ -81,12 +88,29 @@ var forbidden = []struct {
 	{"a state of the storage", "vigil.storage", "{}", nil},
 	{"delete the stream", "$JS.API.STREAM.DELETE.VIGIL_ALERTS", "", nil},
 	{"purge it", "$JS.API.STREAM.PURGE.VIGIL_ALERTS", "", nil},
-	{"seal it", "$JS.API.STREAM.UPDATE.VIGIL_ALERTS", `{"name":"VIGIL_ALERTS","subjects":["vigil.alerts.>"],"storage":"file","retention":"limits","sealed":true}`, nil},
-	{"make it small", "$JS.API.STREAM.UPDATE.VIGIL_ALERTS", `{"name":"VIGIL_ALERTS","subjects":["vigil.alerts.>"],"storage":"file","retention":"limits","max_msgs":1}`, nil},
+	{
+		"seal it", "$JS.API.STREAM.UPDATE.VIGIL_ALERTS",
+		`{"name":"VIGIL_ALERTS","subjects":["vigil.alerts.>"],"storage":"file","retention":"limits","sealed":true}`,
+		nil,
+	},
+	{
+		"make it small", "$JS.API.STREAM.UPDATE.VIGIL_ALERTS",
+		`{"name":"VIGIL_ALERTS","subjects":["vigil.alerts.>"],"storage":"file","retention":"limits","max_msgs":1}`,
+		nil,
+	},
 	{"delete a message", "$JS.API.STREAM.MSG.DELETE.VIGIL_ALERTS", `{"seq":1}`, nil},
-	{"a huge stream", "$JS.API.STREAM.CREATE.HUGE", `{"name":"HUGE","subjects":["huge"],"storage":"file","retention":"limits","max_bytes":966367641600}`, nil},
-	{"a small stream", "$JS.API.STREAM.CREATE.SMALL", `{"name":"SMALL","subjects":["small"],"storage":"file","retention":"limits"}`, nil},
-	{"a mirror", "$JS.API.STREAM.CREATE.MIRROR", `{"name":"MIRROR","mirror":{"name":"VIGIL_ALERTS"},"storage":"file","retention":"limits"}`, nil},
+	{
+		"a huge stream", "$JS.API.STREAM.CREATE.HUGE",
+		`{"name":"HUGE","subjects":["huge"],"storage":"file","retention":"limits","max_bytes":966367641600}`, nil,
+	},
+	{
+		"a small stream", "$JS.API.STREAM.CREATE.SMALL",
+		`{"name":"SMALL","subjects":["small"],"storage":"file","retention":"limits"}`, nil,
+	},
+	{
+		"a mirror", "$JS.API.STREAM.CREATE.MIRROR",
+		`{"name":"MIRROR","mirror":{"name":"VIGIL_ALERTS"},"storage":"file","retention":"limits"}`, nil,
+	},
 	{"a snapshot", "$JS.API.STREAM.SNAPSHOT.VIGIL_ALERTS", `{"deliver_subject":"_INBOX.a"}`, nil},
 	{"restore", "$JS.API.STREAM.RESTORE.OTHER", `{"config":{"name":"OTHER"}}`, nil},
 	{"evidence", "$O.VIGIL_EVIDENCE.M.eA==", `{"name":"01JPB5Z7T2W4K8M3N6Q9R1S5VX/.bashrc"}`, nil},
@@ -94,14 +118,38 @@ var forbidden = []struct {
 	{"an acknowledgement", "$KV.VIGIL_ACKS.01JPB5Z7T2W4K8M3N6Q9R1S5VX", "{}", nil},
 	{"read the positions", "$JS.API.DIRECT.GET.KV_VIGIL_OUTBOX", `{"seq":1}`, nil},
 	{"read a foreign stream", "$JS.API.STREAM.INFO.OTHER", "", nil},
-	{"a durable consumer, as of old", "$JS.API.CONSUMER.DURABLE.CREATE.VIGIL_ALERTS.d", `{"stream_name":"VIGIL_ALERTS","config":{"durable_name":"d","ack_policy":"explicit"}}`, nil},
-	{"a durable consumer", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.d", `{"stream_name":"VIGIL_ALERTS","config":{"name":"d","durable_name":"d","ack_policy":"explicit"}}`, nil},
-	{"a durable consumer in other letters", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.d", `{"stream_name":"VIGIL_ALERTS","config":{"name":"d","Durable_Name":"d","ack_policy":"explicit"}}`, nil},
-	{"a consumer of the positions", "$JS.API.CONSUMER.CREATE.KV_VIGIL_OUTBOX.d", `{"stream_name":"KV_VIGIL_OUTBOX","config":{"name":"d","ack_policy":"none"}}`, nil},
-	{"deliver to alerts", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.p", `{"stream_name":"VIGIL_ALERTS","config":{"name":"p","deliver_subject":"vigil.status.gate","ack_policy":"none"}}`, nil},
-	{"deliver to the API", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.p", `{"stream_name":"VIGIL_ALERTS","config":{"name":"p","headers_only":true,"deliver_subject":"$JS.API.STREAM.DELETE.VIGIL_ALERTS","ack_policy":"none"}}`, nil},
-	{"deliver to vigil's answers", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.p", `{"stream_name":"VIGIL_ALERTS","config":{"name":"p","deliver_subject":"_VIGIL.x","ack_policy":"none"}}`, nil},
-	{"another name than the subject's", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.a", `{"stream_name":"VIGIL_ALERTS","config":{"name":"b","ack_policy":"none"}}`, nil},
+	{
+		"a durable consumer, as of old", "$JS.API.CONSUMER.DURABLE.CREATE.VIGIL_ALERTS.d",
+		`{"stream_name":"VIGIL_ALERTS","config":{"durable_name":"d","ack_policy":"explicit"}}`, nil,
+	},
+	{
+		"a durable consumer", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.d",
+		`{"stream_name":"VIGIL_ALERTS","config":{"name":"d","durable_name":"d","ack_policy":"explicit"}}`, nil,
+	},
+	{
+		"a durable consumer in other letters", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.d",
+		`{"stream_name":"VIGIL_ALERTS","config":{"name":"d","Durable_Name":"d","ack_policy":"explicit"}}`, nil,
+	},
+	{
+		"a consumer of the positions", "$JS.API.CONSUMER.CREATE.KV_VIGIL_OUTBOX.d",
+		`{"stream_name":"KV_VIGIL_OUTBOX","config":{"name":"d","ack_policy":"none"}}`, nil,
+	},
+	{
+		"deliver to alerts", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.p",
+		`{"stream_name":"VIGIL_ALERTS","config":{"name":"p","deliver_subject":"vigil.status.gate","ack_policy":"none"}}`, nil,
+	},
+	{
+		"deliver to the API", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.p",
+		`{"stream_name":"VIGIL_ALERTS","config":{"name":"p","headers_only":true,"deliver_subject":"$JS.API.STREAM.DELETE.VIGIL_ALERTS","ack_policy":"none"}}`, nil,
+	},
+	{
+		"deliver to vigil's answers", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.p",
+		`{"stream_name":"VIGIL_ALERTS","config":{"name":"p","deliver_subject":"_VIGIL.x","ack_policy":"none"}}`, nil,
+	},
+	{
+		"another name than the subject's", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.a",
+		`{"stream_name":"VIGIL_ALERTS","config":{"name":"b","ack_policy":"none"}}`, nil,
+	},
 	{"a consumer that is not JSON", "$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.a", "{", nil},
 	{"pause a consumer", "$JS.API.CONSUMER.PAUSE.VIGIL_ALERTS.d", `{"pause_until":"2099-01-01T00:00:00Z"}`, nil},
 	{"delete another's consumer", "$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.own", "", nil},
@@ -118,7 +166,8 @@ func TestAStrangerChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.CreateConsumer(within(t), jetstream.ConsumerConfig{Durable: "own", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
+	if _, err := stream.CreateConsumer(within(t),
+		jetstream.ConsumerConfig{Durable: "own", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
 		t.Fatal(err)
 	}
 	heard, err := own.nc.SubscribeSync("vigil.>")
@@ -140,12 +189,14 @@ func TestAStrangerChangesNothing(t *testing.T) {
 	// A server publishes its answers wherever it is told to.
 	for name, c := range map[string]string{
 		"an answer to alerts": "vigil.alerts.gate.start", "an answer to the API": "$JS.API.STREAM.DELETE.VIGIL_ALERTS",
-		"an answer to vigil's own": "_VIGIL.x", "an answer to every inbox": "_INBOX.>", "an answer to an inbox of nobody": "_INBOX.",
+		"an answer to vigil's own": "_VIGIL.x", "an answer to every inbox": "_INBOX.>",
+		"an answer to an inbox of nobody": "_INBOX.",
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := over(t, s)
 			r.publish("$JS.API.STREAM.INFO.VIGIL_ALERTS", c, nil, "")
-			r.publish("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.x", c, nil, `{"stream_name":"VIGIL_ALERTS","config":{"name":"x","ack_policy":"none"}}`)
+			r.publish("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.x", c, nil,
+				`{"stream_name":"VIGIL_ALERTS","config":{"name":"x","ack_policy":"none"}}`)
 			if errs := r.settle(); len(errs) != 2 {
 				t.Errorf("not both refused: %q", errs)
 			}
@@ -217,13 +268,20 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := furnished(t, Options{Accounts: []Account{{Name: "dashboard", Password: "s3cret", Rights: Read}, {Name: "tool", NKey: public, Rights: Write}}})
+	s, _ := furnished(t, Options{Accounts: []Account{
+		{Name: "dashboard", Password: "s3cret", Rights: Read},
+		{Name: "tool", NKey: public, Rights: Write},
+	}})
 	for name, in := range map[string]map[string]any{
-		"unknown user": {"user": "x", "pass": "y"}, "wrong password": {"user": "dashboard", "pass": "s3creT"}, "no password": {"user": "dashboard"},
-		"token": {"auth_token": "x"}, "password alone": {"pass": "x"}, "nkey without signature": {"nkey": public}, "the account's name for the nkey": {"user": "tool"},
-		"vigil's own without password": {"user": s.logins.own.User}, "the reader by its name": {"user": s.logins.reader.User},
+		"unknown user": {"user": "x", "pass": "y"}, "wrong password": {"user": "dashboard", "pass": "s3creT"},
+		"no password": {"user": "dashboard"},
+		"token":       {"auth_token": "x"}, "password alone": {"pass": "x"}, "nkey without signature": {"nkey": public},
+		"the account's name for the nkey": {"user": "tool"},
+		"vigil's own without password":    {"user": s.logins.own.User},
+		"the reader by its name":          {"user": s.logins.reader.User},
 	} {
-		if _, err := knock(t, "tcp", hostOf(t, s.URL()), in); err == nil || !strings.Contains(err.Error(), "Authorization Violation") {
+		if _, err := knock(t, "tcp", hostOf(t, s.URL()), in); err == nil ||
+			!strings.Contains(err.Error(), "Authorization Violation") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -267,10 +325,16 @@ func TestWhoReadsWithoutAnAccount(t *testing.T) {
 		o    Options
 		open bool
 	}{
-		"this machine":                      {Options{}, true},
-		"this machine, with accounts":       {Options{Accounts: []Account{{Name: "a", Password: "b", Rights: Read}}}, true},
-		"this machine, with a user":         {Options{User: "u", Password: "p"}, false},
-		"every address, with accounts":      {Options{Host: "0.0.0.0", Accounts: []Account{{Name: "a", Password: "b", Rights: Read}}}, false},
+		"this machine": {Options{}, true},
+		"this machine, with accounts": {
+			Options{Accounts: []Account{{Name: "a", Password: "b", Rights: Read}}},
+			true,
+		},
+		"this machine, with a user": {Options{User: "u", Password: "p"}, false},
+		"every address, with accounts": {Options{
+			Host:     "0.0.0.0",
+			Accounts: []Account{{Name: "a", Password: "b", Rights: Read}},
+		}, false},
 		"every address, with a user":        {Options{Host: "0.0.0.0", User: "u", Password: "p"}, false},
 		"this machine by its name, no user": {Options{Host: "localhost"}, true},
 	} {
@@ -291,7 +355,8 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 	clients := []*raw{over(t, s), over(t, s)}
 	var made, refused int
 	for i := range 2 * mostConsumers {
-		body := fmt.Sprintf(`{"stream_name":"VIGIL_ALERTS","config":{"name":"c%d","ack_policy":"none","inactive_threshold":3600000000000}}`, i)
+		body := fmt.Sprintf(
+			`{"stream_name":"VIGIL_ALERTS","config":{"name":"c%d","ack_policy":"none","inactive_threshold":3600000000000}}`, i)
 		answer, err := clients[i%2].ask(fmt.Sprintf("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.c%d", i), nil, body)
 		switch {
 		case err != nil:
@@ -322,30 +387,35 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 	if err := list.Err(); err != nil || n != mostConsumers {
 		t.Errorf("%d consumers, error %v", n, err)
 	}
-	if answer, err := clients[1].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil || !strings.Contains(answer, "consumer not found") {
+	if answer, err := clients[1].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil ||
+		!strings.Contains(answer, "consumer not found") {
 		t.Errorf("another client's consumer: %q, %v", answer, err)
 	}
-	if answer, err := clients[0].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil || strings.Contains(answer, `"error"`) {
+	if answer, err := clients[0].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil ||
+		strings.Contains(answer, `"error"`) {
 		t.Errorf("the client's own consumer: %q, %v", answer, err)
 	}
 	if err := stream.DeleteConsumer(within(t), "c1"); err != nil { // as the server does with one that nobody asks
 		t.Fatal(err)
 	}
 	for _, name := range []string{"d1", "d2"} {
-		if answer, err := clients[0].ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil, `{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"none"}}`); err != nil ||
+		if answer, err := clients[0].ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil,
+			`{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"none"}}`); err != nil ||
 			strings.Contains(answer, `"error"`) {
 			t.Errorf("after two are gone: %q, %v", answer, err)
 		}
 	}
 }
 
-// A client takes nothing from another's consumer, until that one is gone; and consumers of those who are gone make room.
+// A client takes nothing from another's consumer, until that one is gone; and consumers of those who are gone make
+// room.
 func TestConsumersAreTheirClients(t *testing.T) {
 	s, _ := furnished(t, Options{})
 	first, second := over(t, s), over(t, s)
 	create := func(c *raw, name string) {
 		t.Helper()
-		answer, err := c.ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil, `{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"explicit"}}`)
+		answer, err := c.ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil,
+			`{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"explicit"}}`)
 		if err != nil || strings.Contains(answer, `"error"`) {
 			t.Fatalf("%s: %q, %v", name, answer, err)
 		}
@@ -354,7 +424,8 @@ func TestConsumersAreTheirClients(t *testing.T) {
 		create(first, fmt.Sprintf("c%d", i))
 	}
 	strangers := []string{
-		"$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", "$JS.API.CONSUMER.MSG.NEXT.VIGIL_ALERTS.c0", "$JS.ACK.VIGIL_ALERTS.c0.1.1.1.1.0",
+		"$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", "$JS.API.CONSUMER.MSG.NEXT.VIGIL_ALERTS.c0",
+		"$JS.ACK.VIGIL_ALERTS.c0.1.1.1.1.0",
 		"$JS.API.CONSUMER.NAMES.VIGIL_ALERTS", "$JS.API.CONSUMER.LIST.VIGIL_ALERTS",
 	}
 	for _, subject := range strangers {
@@ -363,7 +434,8 @@ func TestConsumersAreTheirClients(t *testing.T) {
 	if errs := second.settle(); len(errs) != len(strangers) {
 		t.Errorf("refused were %q, want all %d", errs, len(strangers))
 	}
-	if answer, err := first.ask("$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", nil, ""); err != nil || !strings.Contains(answer, `"name":"c0"`) {
+	if answer, err := first.ask("$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", nil, ""); err != nil ||
+		!strings.Contains(answer, `"name":"c0"`) {
 		t.Errorf("its own: %q, %v", answer, err)
 	}
 	if err := first.conn.Close(); err != nil {
@@ -452,7 +524,8 @@ func TestDenialsFillNoLog(t *testing.T) {
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if n := strings.Count(log.String(), "\n"); n != 1 || !strings.Contains(log.String(), "tried what its account may not") {
+	if n := strings.Count(log.String(), "\n"); n != 1 ||
+		!strings.Contains(log.String(), "tried what its account may not") {
 		t.Errorf("%d lines were logged: %.2000s", n, &log)
 	}
 }

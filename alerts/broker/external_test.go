@@ -216,20 +216,31 @@ func TestStreamIsMadeAgain(t *testing.T) {
 func TestDialSaysWhatIsWrong(t *testing.T) {
 	port := natstest.FreePort(t)
 	deny := func(permissions string) string {
-		return "authorization: {users: [{user: u, password: s3cret, permissions: {" + permissions + "}}]}\n" + jetStreamIn(t.TempDir())
+		return "authorization: {users: [{user: u, password: s3cret, permissions: {" + permissions + "}}]}\n" +
+			jetStreamIn(t.TempDir())
 	}
 	for name, c := range map[string]struct {
 		config string
 		user   string
 		want   string
 	}{
-		"no JetStream":        {"", "", "JetStream is off"},
-		"no credentials":      {"authorization: {user: u, password: s3cret}\n" + jetStreamIn(t.TempDir()), "", "not what this server expects"},
-		"wrong password":      {"authorization: {user: u, password: right}\n" + jetStreamIn(t.TempDir()), "u:s3cret@", "not what this server expects"},
-		"no publishing":       {deny(`publish: {deny: ">"}`), "u:s3cret@", "allow this user to publish"},
-		"no answers":          {deny(`subscribe: {deny: "_INBOX.>"}`), "u:s3cret@", "subscribe to _INBOX"},
-		"no room":             {fmt.Sprintf("jetstream: {store_dir: %q, max_file_store: 1048576}", t.TempDir()), "", "no room"},
-		"none in the account": {"accounts: {A: {jetstream: enabled}, B: {users: [{user: u, password: s3cret}]}}\n" + jetStreamIn(t.TempDir()), "u:s3cret@", "enable JetStream for the account"},
+		"no JetStream": {"", "", "JetStream is off"},
+		"no credentials": {
+			"authorization: {user: u, password: s3cret}\n" + jetStreamIn(t.TempDir()), "",
+			"not what this server expects",
+		},
+		"wrong password": {
+			"authorization: {user: u, password: right}\n" + jetStreamIn(t.TempDir()), "u:s3cret@",
+			"not what this server expects",
+		},
+		"no publishing": {deny(`publish: {deny: ">"}`), "u:s3cret@", "allow this user to publish"},
+		"no answers":    {deny(`subscribe: {deny: "_INBOX.>"}`), "u:s3cret@", "subscribe to _INBOX"},
+		"no room": {
+			fmt.Sprintf("jetstream: {store_dir: %q, max_file_store: 1048576}", t.TempDir()), "",
+			"no room",
+		},
+		"none in the account": {"accounts: {A: {jetstream: enabled}, B: {users: [{user: u, password: s3cret}]}}\n" +
+			jetStreamIn(t.TempDir()), "u:s3cret@", "enable JetStream for the account"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := launch(t, port, c.config)
@@ -281,7 +292,8 @@ func TestDialWithoutAServer(t *testing.T) {
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
 			}
-			if text := err.Error(); !strings.Contains(text, c.want) || !strings.Contains(text, c.at) || strings.Contains(text, "s3cret") {
+			if text := err.Error(); !strings.Contains(text, c.want) || !strings.Contains(text, c.at) ||
+				strings.Contains(text, "s3cret") {
 				t.Errorf("error %q, want %q and %s in it", text, c.want, c.at)
 			}
 		})
@@ -289,13 +301,15 @@ func TestDialWithoutAServer(t *testing.T) {
 	t.Run("context", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
-		if _, err := Dial(ctx, DialOptions{URL: "nats://" + silent.Addr().String()}); !errors.Is(err, context.Canceled) {
+		if _, err := Dial(ctx, DialOptions{URL: "nats://" + silent.Addr().String()}); !errors.Is(err,
+			context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 	})
 	t.Run("credentials file", func(t *testing.T) {
 		missing := filepath.Join(t.TempDir(), "none.creds")
-		if _, err := Dial(within(t), DialOptions{URL: local(1), Creds: missing}); err == nil || !strings.Contains(err.Error(), missing) {
+		if _, err := Dial(within(t), DialOptions{URL: local(1), Creds: missing}); err == nil ||
+			!strings.Contains(err.Error(), missing) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -344,7 +358,8 @@ func TestAnOperatorsStreamIsKept(t *testing.T) {
 
 // Scores that this user may not publish must not keep alerts from being acknowledged.
 func TestARefusedSubjectIsReportedAndHindersNoOther(t *testing.T) {
-	p := launch(t, natstest.FreePort(t), `authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}
+	p := launch(t, natstest.FreePort(t),
+		`authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}
 `+jetStreamIn(t.TempDir()))
 	s := newStates()
 	c := dial(t, DialOptions{URL: local(p.Port), User: "u", Password: "s3cret", OnState: s.on})

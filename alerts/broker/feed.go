@@ -12,11 +12,13 @@ import (
 const (
 	// scoresWaiting is how many scores may wait for the server; beyond that the oldest is dropped.
 	scoresWaiting = 256
-	// statesWaiting is how many states of one camera may wait; beyond that its oldest is dropped, so that the last is the one that it is in.
+	// statesWaiting is how many states of one camera may wait; beyond that its oldest is dropped, so that the last is
+	// the one that it is in.
 	statesWaiting = 8
 )
 
-// feed is what is sent and forgotten, on its way to a server that may have stopped reading: whoever has something to say does not wait for it.
+// feed is what is sent and forgotten, on its way to a server that may have stopped reading: whoever has something to
+// say does not wait for it.
 type feed struct {
 	up     atomic.Bool   // the connection was there when last heard of
 	signal chan struct{} // 1: something waits

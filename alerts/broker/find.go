@@ -24,8 +24,8 @@ var ErrNoAlert = errors.New("no such alert")
 // clocksApart is how far the clock that made an id may be ahead of the server's.
 const clocksApart = time.Hour
 
-// Find gives the messages of one alert in their order, each once, or ErrNoAlert. It reads the heads of what was stored since the id was
-// made.
+// Find gives the messages of one alert in their order, each once, or ErrNoAlert. It reads the heads of what was stored
+// since the id was made.
 func (c *Conn) Find(ctx context.Context, id string) ([]Stored, error) {
 	if err := alerts.ValidID(id); err != nil {
 		return nil, err
@@ -59,7 +59,8 @@ func (c *Conn) Find(ctx context.Context, id string) ([]Stored, error) {
 	return found, nil
 }
 
-// numbersOf gives the numbers of an alert's messages in the stream, repeats left out. The consumer that it needs is gone afterwards.
+// numbersOf gives the numbers of an alert's messages in the stream, repeats left out. The consumer that it needs is
+// gone afterwards.
 func (c *Conn) numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]uint64, error) {
 	u, err := ulid.ParseStrict(id)
 	if err != nil {
@@ -67,11 +68,12 @@ func (c *Conn) numbersOf(ctx context.Context, s jetstream.Stream, id string) ([]
 	}
 	var seqs []uint64
 	seen := map[string]bool{}
-	err = c.heads(ctx, s, ulid.Time(u.Time()).Add(-clocksApart), alerts.AllAlerts, func(of, message string, seq uint64) {
-		if of == id && !seen[message] {
-			seen[message] = true
-			seqs = append(seqs, seq)
-		}
-	})
+	err = c.heads(ctx, s, ulid.Time(u.Time()).Add(-clocksApart), alerts.AllAlerts,
+		func(of, message string, seq uint64) {
+			if of == id && !seen[message] {
+				seen[message] = true
+				seqs = append(seqs, seq)
+			}
+		})
 	return seqs, err
 }

@@ -29,8 +29,8 @@ type FollowOptions struct {
 }
 
 // Follow calls each for every alert in the order of the stream, each once, and survives a restart of the server. It
-// returns nil when ctx ends, or the error that each returned. Where there is no stream yet it says so by OnState and waits for one; with Once it
-// ends.
+// returns nil when ctx ends, or the error that each returned. Where there is no stream yet it says so by OnState and
+// waits for one; with Once it ends.
 func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(alerts.Alert) error) error {
 	return c.FollowRaw(ctx, o, func(a alerts.Alert, _ []byte) error { return each(a) })
 }
@@ -144,7 +144,8 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 		p.next = cons.CachedInfo().Delivered.Stream + 1
 	}
 	defer c.forget(ctx, s, cons.CachedInfo().Name)
-	it, err := cons.Messages(jetstream.PullHeartbeat(heartbeat), jetstream.PullExpiry(10*heartbeat), jetstream.WithMessagesErrOnMissingHeartbeat(true))
+	it, err := cons.Messages(jetstream.PullHeartbeat(heartbeat), jetstream.PullExpiry(10*heartbeat),
+		jetstream.WithMessagesErrOnMissingHeartbeat(true))
 	if err != nil {
 		return err
 	}
@@ -199,14 +200,17 @@ func (o FollowOptions) hand(subject string, data []byte, each func(alerts.Alert,
 }
 
 // sessionOnce reads what was stored when it began.
-func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
-	_, err := c.scan(ctx, s, ScanOptions{From: p.next, Since: p.since, Last: p.last, Subject: subjectsOf(o.Camera)}, func(r Record) error {
-		if err := o.hand(r.Subject, r.Data, each); err != nil {
-			return err
-		}
-		p.next = r.Seq + 1
-		return nil
-	})
+func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position,
+	each func(alerts.Alert, []byte) error,
+) error {
+	_, err := c.scan(ctx, s, ScanOptions{From: p.next, Since: p.since, Last: p.last, Subject: subjectsOf(o.Camera)},
+		func(r Record) error {
+			if err := o.hand(r.Subject, r.Data, each); err != nil {
+				return err
+			}
+			p.next = r.Seq + 1
+			return nil
+		})
 	if err != nil {
 		return reason(ctx, err)
 	}
@@ -219,7 +223,8 @@ const followStall = 5 * time.Second
 // errPassedOver means that a message could not be read, and that it goes on with the next one and another consumer.
 var errPassedOver = errors.New("a message cannot be read")
 
-// passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read. Then it is errPassedOver.
+// passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read.
+// Then it is errPassedOver.
 func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions, p *position,
 	each func(alerts.Alert, []byte) error,
 ) error {
@@ -239,9 +244,12 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	if err != nil {
 		return reason(ctx, err)
 	}
-	sc := &scan{c: c, s: s, o: ScanOptions{Subject: subjectsOf(o.Camera)}, next: p.next, last: state.State.LastSeq, each: func(r Record) error {
-		return o.hand(r.Subject, r.Data, each)
-	}}
+	sc := &scan{
+		c: c, s: s, o: ScanOptions{Subject: subjectsOf(o.Camera)}, next: p.next, last: state.State.LastSeq,
+		each: func(r Record) error {
+			return o.hand(r.Subject, r.Data, each)
+		},
+	}
 	err = sc.byNumber(ctx, goodRun)
 	p.next = sc.next
 	c.tellUnreadable(sc.unreadable)
@@ -251,7 +259,9 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	return errPassedOver
 }
 
-func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position) (jetstream.Consumer, error) {
+func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position) (jetstream.Consumer,
+	error,
+) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	cfg := jetstream.ConsumerConfig{

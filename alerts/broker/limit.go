@@ -18,10 +18,13 @@ const (
 )
 
 // ownStreams are vigil's own, which make up the limit.
-var ownStreams = []string{Stream, "KV_" + PositionsBucket, "KV_VIGIL_ASIDE", "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE", "OBJ_VIGIL_TRAINING"}
+var ownStreams = []string{
+	Stream, "KV_" + PositionsBucket, "KV_VIGIL_ASIDE", "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE",
+	"OBJ_VIGIL_TRAINING",
+}
 
-// storeLimit bounds what all streams may take on the disk. What is there already fits, whatever the configuration says now: vigil must come up, and
-// its streams shrink once it is up.
+// storeLimit bounds what all streams may take on the disk. What is there already fits, whatever the configuration says
+// now: vigil must come up, and its streams shrink once it is up.
 func storeLimit(o Options) int64 {
 	own, others := reservedIn(o.Dir)
 	return add(add(max(cmp.Or(o.MaxStore, DefaultStore), own), others), spareBytes)

@@ -49,7 +49,8 @@ func (a *authority) sign(t *testing.T, name string, ca bool) (*x509.Certificate,
 		t.Fatal(err)
 	}
 	about := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter:    time.Now().Add(time.Hour),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: ca, BasicConstraintsValid: true,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
@@ -66,7 +67,10 @@ func (a *authority) sign(t *testing.T, name string, ca bool) (*x509.Certificate,
 	if err != nil {
 		t.Fatal(err)
 	}
-	for ending, block := range map[string]*pem.Block{".pem": {Type: "CERTIFICATE", Bytes: der}, ".key": {Type: "PRIVATE KEY", Bytes: secret}} {
+	for ending, block := range map[string]*pem.Block{
+		".pem": {Type: "CERTIFICATE", Bytes: der},
+		".key": {Type: "PRIVATE KEY", Bytes: secret},
+	} {
 		if err := os.WriteFile(a.file(name+ending), pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -157,9 +161,17 @@ func TestEveryLogin(t *testing.T) {
 		config     string
 		good, evil DialOptions
 	}{
-		"user":  {"authorization: {user: u, password: s3cret}", DialOptions{User: "u", Password: "s3cret"}, DialOptions{User: "u", Password: "s3cret2"}},
+		"user": {
+			"authorization: {user: u, password: s3cret}",
+			DialOptions{User: "u", Password: "s3cret"},
+			DialOptions{User: "u", Password: "s3cret2"},
+		},
 		"token": {"authorization: {token: s3cret}", DialOptions{Token: "s3cret"}, DialOptions{Token: "s3cret2"}},
-		"nkey":  {"authorization: {users: [{nkey: " + public + "}]}", DialOptions{NKey: key}, DialOptions{NKey: otherKey}},
+		"nkey": {
+			"authorization: {users: [{nkey: " + public + "}]}",
+			DialOptions{NKey: key},
+			DialOptions{NKey: otherKey},
+		},
 		"creds": {jwtConfig, DialOptions{Creds: creds}, DialOptions{Creds: otherCreds}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -170,7 +182,8 @@ func TestEveryLogin(t *testing.T) {
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
 			}
-			if !strings.Contains(err.Error(), "not what this server expects") || strings.Contains(err.Error(), "s3cret") {
+			if !strings.Contains(err.Error(), "not what this server expects") ||
+				strings.Contains(err.Error(), "s3cret") {
 				t.Errorf("error %v", err)
 			}
 		})
@@ -183,7 +196,8 @@ func TestTLS(t *testing.T) {
 	ours.sign(t, "vigil", false)
 	theirs.sign(t, "stranger", false)
 	ca := ours.file("ours.pem")
-	files := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ours.file("server.pem"), ours.file("server.key"), ca)
+	files := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ours.file("server.pem"),
+		ours.file("server.key"), ca)
 	plain := launch(t, natstest.FreePort(t), "tls: {"+files+"}\n"+jetStreamIn(t.TempDir()))
 	mutual := launch(t, natstest.FreePort(t), "tls: {"+files+", verify: true}\n"+jetStreamIn(t.TempDir()))
 	client := TLS{CA: ca, Cert: ours.file("vigil.pem"), Key: ours.file("vigil.key")}
@@ -197,13 +211,19 @@ func TestTLS(t *testing.T) {
 		"another authority":     {plain.Port, TLS{CA: theirs.file("theirs.pem")}, "name the certificate authority"},
 		"client certificate":    {mutual.Port, client, ""},
 		"no client certificate": {mutual.Port, TLS{CA: ca}, "certificate"},
-		"a stranger's":          {mutual.Port, TLS{CA: ca, Cert: theirs.file("stranger.pem"), Key: theirs.file("stranger.key")}, "certificate"},
-		"no such file":          {plain.Port, TLS{CA: "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
-		"no certificate in it":  {plain.Port, TLS{CA: ours.file("ours.key")}, "holds no certificate"},
-		"half a pair":           {plain.Port, TLS{CA: ca, Cert: client.Cert}, "both a certificate and its key"},
+		"a stranger's": {mutual.Port, TLS{
+			CA: ca, Cert: theirs.file("stranger.pem"),
+			Key: theirs.file("stranger.key"),
+		}, "certificate"},
+		"no such file":         {plain.Port, TLS{CA: "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
+		"no certificate in it": {plain.Port, TLS{CA: ours.file("ours.key")}, "holds no certificate"},
+		"half a pair":          {plain.Port, TLS{CA: ca, Cert: client.Cert}, "both a certificate and its key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := Dial(within(t), DialOptions{URL: strings.Replace(local(c.port), "nats://", "tls://", 1), TLS: c.tls})
+			conn, err := Dial(within(t), DialOptions{
+				URL: strings.Replace(local(c.port), "nats://", "tls://", 1),
+				TLS: c.tls,
+			})
 			good := name == "own authority" || name == "client certificate"
 			switch {
 			case good && err != nil:

@@ -9,8 +9,8 @@ import (
 	"vigil/alerts/store"
 )
 
-// ErrMoved means that the directory of a running server, or the folder of its alerts, was deleted or replaced: what the server writes is on no disk that anybody
-// would find.
+// ErrMoved means that the directory of a running server, or the folder of its alerts, was deleted or replaced: what
+// the server writes is on no disk that anybody would find.
 var ErrMoved = errors.New("it was deleted or replaced while vigil runs")
 
 // place is which directories a server writes to.
@@ -23,14 +23,16 @@ func placeOf(dir string) (p place) {
 	p.dir = dir
 	p.infos[0], _ = os.Stat(dir)
 	// Of whatever account the stream is.
-	if found, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", store.AlertStream, "msgs")); err == nil && len(found) > 0 {
+	if found, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", store.AlertStream,
+		"msgs")); err == nil && len(found) > 0 {
 		p.alerts = found[0]
 		p.infos[1], _ = os.Stat(p.alerts)
 	}
 	return p
 }
 
-// Moved is ErrMoved where the files of the server are not where they were when it started, or when Settled was called last.
+// Moved is ErrMoved where the files of the server are not where they were when it started, or when Settled was called
+// last.
 func (s *Server) Moved() error {
 	s.mu.RLock()
 	p := s.place
@@ -72,7 +74,8 @@ func (s *Server) reclaim() error {
 		s.closing.Go(s.socket.close) // its goroutines may wait for the server that is about to start
 	}
 	if s.socket, err = openSocket(s.opts.Dir, s); err != nil {
-		newServerLog(s.opts.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v", s.opts.Dir, err)
+		newServerLog(s.opts.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
+			s.opts.Dir, err)
 	}
 	return nil
 }

@@ -24,7 +24,8 @@ const OriginHeader = "Vigil-Origin"
 // originFile is where the key for that is kept, beside the streams.
 const originFile = "origin.json"
 
-// origin tells the alerts that this vigil stored from those that others did with an account that may write: those are not taken further.
+// origin tells the alerts that this vigil stored from those that others did with an account that may write: those are
+// not taken further.
 type origin struct {
 	mu  sync.Mutex
 	dir string
@@ -34,7 +35,8 @@ type origin struct {
 // originRecord is its file.
 type originRecord struct {
 	Key []byte `json:"key"`
-	// Adopted is the number of the last message that was stored before there was this key, as by earlier versions: what is up to it is not looked at.
+	// Adopted is the number of the last message that was stored before there was this key, as by earlier versions:
+	// what is up to it is not looked at.
 	Adopted uint64 `json:"adopted"`
 	// Settled says that it is known.
 	Settled bool `json:"settled"`
@@ -48,7 +50,8 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 		if err = json.Unmarshal(text, &o.in); err == nil && len(o.in.Key) == sha256.Size {
 			return o, nil
 		}
-		log.Warnf("%s is damaged and made anew: what is in the stream of alerts is forwarded as it is, whoever stored it", o.path())
+		log.Warnf("%s is damaged and made anew: what is in the stream of alerts is forwarded as it is, whoever "+
+			"stored it", o.path())
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))

@@ -16,7 +16,8 @@ func TestFilesAreRegular(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, o := range map[string]DialOptions{
-		"creds": {Creds: pipe}, "nkey": {NKey: pipe}, "ca": {TLS: TLS{CA: pipe}}, "cert": {TLS: TLS{Cert: pipe, Key: pipe}},
+		"creds": {Creds: pipe}, "nkey": {NKey: pipe}, "ca": {TLS: TLS{CA: pipe}},
+		"cert": {TLS: TLS{Cert: pipe, Key: pipe}},
 	} {
 		if err := o.Check(); err == nil || !strings.Contains(err.Error(), pipe+": this is a named pipe") {
 			t.Errorf("%s: error %v", name, err)

@@ -46,7 +46,9 @@ func checkOurs(dir string) error {
 	}
 	for _, e := range entries {
 		if e.Name() != "lost+found" { // of a file system that is mounted here
-			return fmt.Errorf("alert store %s: the folder is not vigil's, it holds %q, and neither a vigil.lock nor alerts: choose another data_dir, or move it elsewhere", dir, e.Name())
+			return fmt.Errorf(
+				"alert store %s: the folder is not vigil's, it holds %q, and neither a vigil.lock nor alerts: choose "+
+					"another data_dir, or move it elsewhere", dir, e.Name())
 		}
 	}
 	return nil
@@ -116,7 +118,8 @@ func listen(host string, port int) (net.Listener, error) {
 	hint := "choose another address"
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "stop the program that listens there, choose another port, or, if it is a NATS server, give its URL to use it"
+		hint = "stop the program that listens there, choose another port, or, if it is a NATS server, give its URL " +
+			"to use it"
 	case errors.Is(err, syscall.EACCES):
 		hint = "choose a port from 1024 on"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
@@ -128,7 +131,8 @@ func listen(host string, port int) (net.Listener, error) {
 // lockName is the file whose lock says that a process uses the directory. It stays behind; only its lock counts.
 func lockName(dir string) string { return filepath.Join(dir, "vigil.lock") }
 
-// LockDir takes a store for this process alone, which starts no server on it. It is an ErrInUse where a vigil runs on it.
+// LockDir takes a store for this process alone, which starts no server on it. It is an ErrInUse where a vigil runs on
+// it.
 func LockDir(dir string) (release func() error, err error) {
 	lock, err := claimDir(dir)
 	if err != nil {

@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// Probe says why Start would fail now, and leaves nothing behind. The error is an ErrInUse where another process has the directory; then
-// the addresses are not tried, since they are that one's.
+// Probe says why Start would fail now, and leaves nothing behind. The error is an ErrInUse where another process has
+// the directory; then the addresses are not tried, since they are that one's.
 func Probe(o Options) error {
 	o = o.withDefaults()
 	held := tryDir(o.Dir)

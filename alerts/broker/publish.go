@@ -67,7 +67,8 @@ func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) err
 		return ErrDisconnected
 	}
 	send := func() error {
-		_, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id), jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
+		_, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id),
+			jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 		return err
 	}
 	err := send()

@@ -38,7 +38,10 @@ func knock(t *testing.T, network, address string, connect map[string]any) (*raw,
 	if info, err := c.r.ReadString('\n'); err != nil || !strings.HasPrefix(info, "INFO ") {
 		return nil, fmt.Errorf("no INFO but %q: %w", info, err)
 	}
-	in := map[string]any{"verbose": false, "pedantic": false, "headers": true, "no_responders": true, "lang": "x", "version": "1", "protocol": 1}
+	in := map[string]any{
+		"verbose": false, "pedantic": false, "headers": true, "no_responders": true, "lang": "x",
+		"version": "1", "protocol": 1,
+	}
 	maps.Copy(in, connect)
 	text, err := json.Marshal(in)
 	if err != nil {

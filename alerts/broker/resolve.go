@@ -14,8 +14,8 @@ import (
 	"vigil/alerts"
 )
 
-// ByPrefix gives the ids of the alerts that begin with prefix, each once and sorted, so that the oldest is first. With a camera it looks
-// among that one's only.
+// ByPrefix gives the ids of the alerts that begin with prefix, each once and sorted, so that the oldest is first. With
+// a camera it looks among that one's only.
 func (c *Conn) ByPrefix(ctx context.Context, prefix, camera string) ([]string, error) {
 	first, err := firstID(prefix)
 	if err != nil {
@@ -46,7 +46,8 @@ func (c *Conn) Latest(ctx context.Context, camera string) (string, error) {
 	}
 	subject := subjectsOf(camera)
 	// The stream may have dropped the start of an alert and still have its end.
-	for _, subject := range []string{strings.TrimSuffix(strings.TrimSuffix(subject, "*"), ">") + starts(camera), subject} {
+	for _, subject := range []string{strings.TrimSuffix(strings.TrimSuffix(subject, "*"), ">") +
+		starts(camera), subject} {
 		m, err := s.GetLastMsgForSubject(ctx, subject)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
@@ -86,7 +87,8 @@ func subjectsOf(camera string) string {
 	return alerts.CameraSubject(camera)
 }
 
-// firstID is the smallest id that begins with prefix. The first ten digits are a time, of which the first one is at most 7.
+// firstID is the smallest id that begins with prefix. The first ten digits are a time, of which the first one is at
+// most 7.
 func firstID(prefix string) (ulid.ULID, error) {
 	const zero = "00000000000000000000000000"
 	if prefix == "" || len(prefix) > len(zero) {
@@ -94,14 +96,17 @@ func firstID(prefix string) (ulid.ULID, error) {
 	}
 	id, err := ulid.ParseStrict(prefix + zero[len(prefix):])
 	if err != nil || strings.ToUpper(prefix) != prefix {
-		return id, fmt.Errorf("%q is not the beginning of an alert's id, which has 26 digits and capital letters", prefix)
+		return id, fmt.Errorf("%q is not the beginning of an alert's id, which has 26 digits and capital letters",
+			prefix)
 	}
 	return id, nil
 }
 
 // heads calls each for the messages that the stream has got since then, in their order, with their alert's id, their
 // own and their number in the stream. It fetches no message's content.
-func (c *Conn) heads(ctx context.Context, s jetstream.Stream, since time.Time, subject string, each func(alert, message string, seq uint64)) error {
+func (c *Conn) heads(ctx context.Context, s jetstream.Stream, since time.Time, subject string,
+	each func(alert, message string, seq uint64),
+) error {
 	_, err := c.scan(ctx, s, ScanOptions{Since: since, Subject: subject, Heads: true}, func(r Record) error {
 		if id, _, ok := strings.Cut(r.ID, ":"); ok {
 			each(id, r.ID, r.Seq)

@@ -34,15 +34,15 @@ type ScanOptions struct {
 }
 
 const (
-	// stallTime is how long a consumer may give nothing of what it has before it is asked for by number. A server stops for good before a record that
-	// it cannot read, and says so in its own log alone.
+	// stallTime is how long a consumer may give nothing of what it has before it is asked for by number. A server
+	// stops for good before a record that it cannot read, and says so in its own log alone.
 	stallTime = time.Second
 	// goodRun is after how many numbers in a row that can be read the faster way is taken again.
 	goodRun = 100
 )
 
-// Scan reads the stream of alerts up to the number that was its last when it began, each message once and in their order. What the server cannot read is
-// passed over; its numbers are returned.
+// Scan reads the stream of alerts up to the number that was its last when it began, each message once and in their
+// order. What the server cannot read is passed over; its numbers are returned.
 func (c *Conn) Scan(ctx context.Context, o ScanOptions, each func(Record) error) (unreadable []uint64, err error) {
 	s, err := c.stream(ctx)
 	if err != nil {
@@ -94,11 +94,15 @@ type scan struct {
 	each       func(Record) error
 }
 
-// fast reads with a consumer until all is read, or until it stalls: then over is false. The consumer is gone afterwards.
+// fast reads with a consumer until all is read, or until it stalls: then over is false. The consumer is gone
+// afterwards.
 func (sc *scan) fast(ctx context.Context) (over bool, err error) {
 	cfg := jetstream.ConsumerConfig{
-		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1, InactiveThreshold: forgetAfter,
-		HeadersOnly: sc.o.Heads, FilterSubject: sc.o.Subject, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: sc.next,
+		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1,
+		InactiveThreshold: forgetAfter,
+		HeadersOnly:       sc.o.Heads, FilterSubject: sc.o.Subject,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
+		OptStartSeq:   sc.next,
 	}
 	if sc.next == 0 {
 		cfg.DeliverPolicy, cfg.OptStartSeq, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, 0, &sc.o.Since
@@ -139,7 +143,8 @@ func (sc *scan) fast(ctx context.Context) (over bool, err error) {
 			return true, nil
 		}
 		r := Record{
-			Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: msg.Subject(), ID: msg.Headers().Get(jetstream.MsgIDHeader),
+			Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: msg.Subject(),
+			ID:     msg.Headers().Get(jetstream.MsgIDHeader),
 			Origin: msg.Headers().Get(OriginHeader), Data: msg.Data(),
 		}
 		if err := sc.each(r); err != nil {
@@ -169,7 +174,8 @@ func nextWithin(ctx context.Context, it jetstream.MessagesContext, d time.Durati
 	return msg, err
 }
 
-// byNumber asks for one number after the other until so many in a row were good. What is neither there nor deleted cannot be read.
+// byNumber asks for one number after the other until so many in a row were good. What is neither there nor deleted
+// cannot be read.
 func (sc *scan) byNumber(ctx context.Context, run int) error {
 	if err := sc.lookUpDeleted(ctx); err != nil {
 		return err
@@ -194,7 +200,8 @@ func (sc *scan) byNumber(ctx context.Context, run int) error {
 			continue
 		}
 		r := Record{
-			Seq: raw.Sequence, Time: raw.Time, Subject: raw.Subject, ID: raw.Header.Get(nats.MsgIdHdr), Origin: raw.Header.Get(OriginHeader), Data: raw.Data,
+			Seq: raw.Sequence, Time: raw.Time, Subject: raw.Subject, ID: raw.Header.Get(nats.MsgIdHdr),
+			Origin: raw.Header.Get(OriginHeader), Data: raw.Data,
 		}
 		if err := sc.each(r); err != nil {
 			return err
@@ -219,7 +226,8 @@ func (sc *scan) lookUpDeleted(ctx context.Context) error {
 	return nil
 }
 
-// finish gives the numbers that could not be read. A server passes over some of them itself, without a word, so that of all subjects each gap is looked at.
+// finish gives the numbers that could not be read. A server passes over some of them itself, without a word, so that
+// of all subjects each gap is looked at.
 func (sc *scan) finish(ctx context.Context) ([]uint64, error) {
 	if sc.next <= sc.last {
 		sc.gaps.Add(sc.next, sc.last)

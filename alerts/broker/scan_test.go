@@ -18,7 +18,10 @@ import (
 // plainServer runs a NATS server as an operator does, who does not look at its files.
 func plainServer(t *testing.T, dir string) *natsserver.Server {
 	t.Helper()
-	ns, err := natsserver.NewServer(&natsserver.Options{Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir, NoSigs: true, NoLog: true})
+	ns, err := natsserver.NewServer(&natsserver.Options{
+		Host: "127.0.0.1", Port: -1, JetStream: true, StoreDir: dir,
+		NoSigs: true, NoLog: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +36,8 @@ func plainServer(t *testing.T, dir string) *natsserver.Server {
 	return ns
 }
 
-// damaged is a server that has eight alerts of two cameras, of which it cannot read two: the first and a later one. It gives their ids.
+// damaged is a server that has eight alerts of two cameras, of which it cannot read two: the first and a later one. It
+// gives their ids.
 func damaged(t *testing.T) (*natsserver.Server, []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,11 +68,13 @@ func damaged(t *testing.T) (*natsserver.Server, []string) {
 	return plainServer(t, dir), ids
 }
 
-// A server that cannot read a message stops before it and says nothing. What is behind is read all the same, and which numbers were not is said.
+// A server that cannot read a message stops before it and says nothing. What is behind is read all the same, and which
+// numbers were not is said.
 func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 	ns, ids := damaged(t)
 	var unreadable []uint64
-	c := dial(t, DialOptions{URL: ns.ClientURL(), OnUnreadable: func(n []uint64) { unreadable = append(unreadable, n...) }})
+	c := dial(t,
+		DialOptions{URL: ns.ClientURL(), OnUnreadable: func(n []uint64) { unreadable = append(unreadable, n...) }})
 	want := slices.Concat(ids[1:4], ids[5:])
 	told := func(t *testing.T) {
 		t.Helper()
@@ -85,11 +91,15 @@ func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 	}{
 		{name: "all", o: FollowOptions{All: true, Once: true}, want: want, unread: true},
 		{name: "since", o: FollowOptions{Since: time.Hour, Once: true}, want: want, unread: true},
-		{name: "a camera", o: FollowOptions{All: true, Once: true, Camera: "gate"}, want: []string{ids[1], ids[3], ids[5], ids[7]}},
+		{
+			name: "a camera", o: FollowOptions{All: true, Once: true, Camera: "gate"},
+			want: []string{ids[1], ids[3], ids[5], ids[7]},
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			if err := c.Follow(within(t), test.o, func(a alerts.Alert) error { got = append(got, a.ID); return nil }); err != nil {
+			if err := c.Follow(within(t), test.o,
+				func(a alerts.Alert) error { got = append(got, a.ID); return nil }); err != nil {
 				t.Fatal(err)
 			}
 			if !slices.Equal(got, test.want) {

@@ -43,22 +43,24 @@ type Options struct {
 	Log      *slog.Logger // of the server's own messages; nil discards them
 	// Private is a server that no other program can reach: only connections inside the process.
 	Private bool
-	// Accounts are further ones. Without User, and on an address that only this machine reaches, everybody may read who names no account.
+	// Accounts are further ones. Without User, and on an address that only this machine reaches, everybody may read
+	// who names no account.
 	Accounts []Account
 	// MQTTPort is where the server speaks MQTT 3.1.1 as well; 0 for nowhere, -1 for any free port.
 	MQTTPort int
-	// MQTTLogin is one that may publish over MQTT, for vigil itself; the zero value is none. MQTTTopics are what topics begin with that
-	// readers may hear over MQTT.
+	// MQTTLogin is one that may publish over MQTT, for vigil itself; the zero value is none. MQTTTopics are what
+	// topics begin with that readers may hear over MQTT.
 	MQTTLogin  Login
 	MQTTTopics []string
-	// MaxStore and MaxMemory bound in bytes what all streams may take on the disk and in memory; 0 is room for vigil's own, and 64 MiB. What
-	// there is already is never above the bound.
+	// MaxStore and MaxMemory bound in bytes what all streams may take on the disk and in memory; 0 is room for vigil's
+	// own, and 64 MiB. What there is already is never above the bound.
 	MaxStore, MaxMemory int64
-	// OnWriteError hears that a stream could not be written, as on a full disk: nothing more is stored in it before a Restart. It
-	// must not block; nil for nobody.
+	// OnWriteError hears that a stream could not be written, as on a full disk: nothing more is stored in it before a
+	// Restart. It must not block; nil for nobody.
 	OnWriteError func(error)
-	// Prepare looks after the files in Dir before each start of the server, while this process alone may touch them; after an error it is not started. nil
-	// sets aside what is damaged, as far as it can be known without those who write there.
+	// Prepare looks after the files in Dir before each start of the server, while this process alone may touch them;
+	// after an error it is not started. nil sets aside what is damaged, as far as it can be known without those who
+	// write there.
 	Prepare func(dir string) error
 	// LazySync leaves it to the system when an acknowledged message reaches the disk, which a power cut may forestall.
 	LazySync bool
@@ -68,7 +70,8 @@ type Options struct {
 type Server struct {
 	opts Options
 	lock *dirLock
-	// socket is for programs of the same user, and nil where it could not be opened; tcp is for all others, and nil on a private server.
+	// socket is for programs of the same user, and nil where it could not be opened; tcp is for all others, and nil on
+	// a private server.
 	socket, tcp *door
 	logins      logins
 	consumers   consumers
@@ -113,7 +116,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	}
 	if s.socket, err = openSocket(o.Dir, s); err != nil {
 		// As where a path is longer than a socket's may be: alerts are not concerned.
-		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v", o.Dir, err)
+		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
+			o.Dir, err)
 	}
 	if listener != nil {
 		s.tcp = openDoor(listener, s.InProcessConn, s.passAsClient, longestStall)
@@ -183,7 +187,8 @@ func (o Options) check() error {
 		return nil
 	}
 	if o.User == "" && len(o.Accounts) == 0 && !loopback(o.Host) {
-		return fmt.Errorf("embedded NATS on %s can be reached by others: set a user and a password, or bind it to 127.0.0.1", o.Host)
+		return fmt.Errorf(
+			"embedded NATS on %s can be reached by others: set a user and a password, or bind it to 127.0.0.1", o.Host)
 	}
 	if o.MQTTPort != 0 {
 		if err := probeAddress(o.Host, o.MQTTPort); err != nil {
@@ -261,7 +266,8 @@ func (s *Server) current() *natsserver.Server {
 // ownOptions connect inside the process as vigil itself. Answers come to inboxes that no other account may hear.
 func (s *Server) ownOptions() []nats.Option {
 	return []nats.Option{
-		nats.InProcessServer(s), nats.UserInfo(s.logins.own.User, s.logins.own.Password), nats.CustomInboxPrefix(ownInboxPrefix),
+		nats.InProcessServer(s), nats.UserInfo(s.logins.own.User, s.logins.own.Password),
+		nats.CustomInboxPrefix(ownInboxPrefix),
 		nats.MaxReconnects(-1), nats.ReconnectWait(localPause), nats.ReconnectJitter(0, 0),
 	}
 }
@@ -269,9 +275,9 @@ func (s *Server) ownOptions() []nats.Option {
 // ownInboxPrefix is what the inboxes of vigil itself begin with.
 const ownInboxPrefix = "_VIGIL"
 
-// Restart ends the server and starts it again on the same directory and address. JetStream remembers a failed write until then and
-// refuses whatever comes after it. Connections break and reconnect by themselves. After an error the server is down, and Restart may
-// be called again.
+// Restart ends the server and starts it again on the same directory and address. JetStream remembers a failed write
+// until then and refuses whatever comes after it. Connections break and reconnect by themselves. After an error the
+// server is down, and Restart may be called again.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -30,17 +30,32 @@ func TestStartRefuses(t *testing.T) {
 		o    Options
 		want []string
 	}{
-		"no directory":       {Options{Port: -1}, []string{"directory"}},
-		"file as directory":  {Options{Dir: file, Port: -1}, []string{file, "a file is in the way"}},
-		"below a file":       {Options{Dir: filepath.Join(file, "x"), Port: -1}, []string{file, "a file is in the way"}},
-		"open to others":     {Options{Dir: t.TempDir(), Host: "0.0.0.0", Port: -1}, []string{"0.0.0.0", "user and a password"}},
-		"open, all of IPv6":  {Options{Dir: t.TempDir(), Host: "::", Port: -1}, []string{"user and a password"}},
-		"open by name":       {Options{Dir: t.TempDir(), Host: "example.org", Port: -1}, []string{"user and a password"}},
-		"user alone":         {Options{Dir: t.TempDir(), User: "u", Port: -1}, []string{"both"}},
-		"port in use":        {Options{Dir: t.TempDir(), Port: port}, []string{"127.0.0.1:" + strconv.Itoa(port), "address already in use", "choose another port"}},
-		"port out of range":  {Options{Dir: t.TempDir(), Port: 70000}, []string{"70000"}},
-		"no address of ours": {Options{Dir: t.TempDir(), Host: "192.0.2.1", User: "u", Password: "s3cret", Port: -1}, []string{"192.0.2.1", "no such address"}},
-		"another vigil's":    {Options{Dir: used, Port: -1}, []string{used, "another vigil"}},
+		"no directory":      {Options{Port: -1}, []string{"directory"}},
+		"file as directory": {Options{Dir: file, Port: -1}, []string{file, "a file is in the way"}},
+		"below a file": {
+			Options{Dir: filepath.Join(file, "x"), Port: -1},
+			[]string{file, "a file is in the way"},
+		},
+		"open to others": {
+			Options{Dir: t.TempDir(), Host: "0.0.0.0", Port: -1},
+			[]string{"0.0.0.0", "user and a password"},
+		},
+		"open, all of IPv6": {Options{Dir: t.TempDir(), Host: "::", Port: -1}, []string{"user and a password"}},
+		"open by name": {
+			Options{Dir: t.TempDir(), Host: "example.org", Port: -1},
+			[]string{"user and a password"},
+		},
+		"user alone": {Options{Dir: t.TempDir(), User: "u", Port: -1}, []string{"both"}},
+		"port in use": {Options{Dir: t.TempDir(), Port: port}, []string{
+			"127.0.0.1:" + strconv.Itoa(port),
+			"address already in use", "choose another port",
+		}},
+		"port out of range": {Options{Dir: t.TempDir(), Port: 70000}, []string{"70000"}},
+		"no address of ours": {
+			Options{Dir: t.TempDir(), Host: "192.0.2.1", User: "u", Password: "s3cret", Port: -1},
+			[]string{"192.0.2.1", "no such address"},
+		},
+		"another vigil's": {Options{Dir: used, Port: -1}, []string{used, "another vigil"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Start(within(t), c.o)
@@ -79,14 +94,16 @@ func TestCredentialsOfTheEmbeddedServer(t *testing.T) {
 	dial(t, DialOptions{Server: s})
 	dial(t, DialOptions{URL: s.URL(), User: "u", Password: "s3cret"})
 	for name, o := range map[string]DialOptions{
-		"none": {URL: s.URL()}, "wrong": {URL: s.URL(), User: "u", Password: "s3creT"}, "wrong in the address": {URL: strings.Replace(s.URL(), "//", "//u:s3creT@", 1)},
+		"none": {URL: s.URL()}, "wrong": {URL: s.URL(), User: "u", Password: "s3creT"},
+		"wrong in the address": {URL: strings.Replace(s.URL(), "//", "//u:s3creT@", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := Dial(within(t), o)
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), c.Close()))
 			}
-			if text := err.Error(); !strings.Contains(text, "not what this server expects") || strings.Contains(strings.ToLower(text), "s3cret") {
+			if text := err.Error(); !strings.Contains(text, "not what this server expects") ||
+				strings.Contains(strings.ToLower(text), "s3cret") {
 				t.Errorf("error %q", text)
 			}
 		})
@@ -101,7 +118,10 @@ func TestServerWritesToItsLogOnly(t *testing.T) {
 	stdout, stderr := os.Stdout, os.Stderr
 	os.Stdout, os.Stderr = w, w
 	var log bytes.Buffer
-	s, startErr := Start(within(t), Options{Dir: t.TempDir(), Port: -1, Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	s, startErr := Start(within(t), Options{
+		Dir: t.TempDir(), Port: -1,
+		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
 	var dialErr, stopErr error
 	if startErr == nil {
 		var c *Conn

@@ -16,7 +16,8 @@ type serverLog struct {
 	write func(error) // hears that a stream could not be written
 	mu    sync.Mutex
 	err   error // the first that the server called fatal
-	// What clients try that they may not is theirs to choose how often: it is logged now and then, with the number of those between.
+	// What clients try that they may not is theirs to choose how often: it is logged now and then, with the number of
+	// those between.
 	denied int
 	said   time.Time
 }
@@ -25,7 +26,10 @@ type serverLog struct {
 const deniedEvery = time.Minute
 
 // denials are in the server's words for that.
-var denials = []string{"Publish Violation", "Subscription Violation", "authentication error", "Authorization Violation", "Authentication"}
+var denials = []string{
+	"Publish Violation", "Subscription Violation", "authentication error", "Authorization Violation",
+	"Authentication",
+}
 
 // clientsFault logs what a client tried, if it has not done so just now.
 func (l *serverLog) clientsFault(text string) {
@@ -38,7 +42,8 @@ func (l *serverLog) clientsFault(text string) {
 	}
 	l.mu.Unlock()
 	if due {
-		l.log.Warn("a client of the embedded NATS server tried what its account may not; this is logged once a minute", "times", n, "last", text)
+		l.log.Warn("a client of the embedded NATS server tried what its account may not; this is logged once a minute",
+			"times", n, "last", text)
 	}
 }
 
@@ -65,8 +70,8 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	l.put(slog.LevelError, format, v)
 }
 
-// Errorf finds failed writes among the errors: the server neither answers such a message nor tells of it elsewhere, and refuses
-// the next ones of that stream until it is restarted.
+// Errorf finds failed writes among the errors: the server neither answers such a message nor tells of it elsewhere,
+// and refuses the next ones of that stream until it is restarted.
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if containsAny(text, denials) {
@@ -79,9 +84,13 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	}
 }
 
-var writeErrors = []string{"critical write error", "no space left on device", "disk quota exceeded", "input/output error"}
+var writeErrors = []string{
+	"critical write error", "no space left on device", "disk quota exceeded",
+	"input/output error",
+}
 
-// Warnf passes over that passwords are not encrypted: those that vigil makes exist for as long as the server, and the configuration's are in it.
+// Warnf passes over that passwords are not encrypted: those that vigil makes exist for as long as the server, and the
+// configuration's are in it.
 func (l *serverLog) Warnf(format string, v ...any) {
 	if !strings.HasPrefix(format, "Plaintext passwords detected") {
 		l.put(slog.LevelWarn, format, v)

@@ -12,16 +12,18 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
-// session is a connection from another program of this machine to the embedded server. It passes on what a client says that has an account
-// with all rights, and looks at each command of the others: the server's permissions are about subjects and do not know what a message has in it.
-// A reader's answers must go to its own inbox, since the server and its streams may publish anywhere; its consumers are made by the desk.
+// session is a connection from another program of this machine to the embedded server. It passes on what a client says
+// that has an account with all rights, and looks at each command of the others: the server's permissions are about
+// subjects and do not know what a message has in it. A reader's answers must go to its own inbox, since the server and
+// its streams may publish anywhere; its consumers are made by the desk.
 type session struct {
 	server *Server
 	inner  net.Conn // to the server
 	ended  atomic.Bool
 }
 
-// refusedSubject is where what is refused is published to instead: nobody but vigil may, so that the server itself says so to the client.
+// refusedSubject is where what is refused is published to instead: nobody but vigil may, so that the server itself
+// says so to the client.
 const refusedSubject = "$VIGIL.REFUSED."
 
 // run passes on what the client says until it or the server has enough.
@@ -113,14 +115,15 @@ func (s *session) publish(c command) command {
 			return refused
 		}
 	case t[2] == "CONSUMER" && !readable(t[4]), t[2] == "STREAM" && t[3] == "MSG" && len(t) > 5 && !readable(t[5]),
-		t[2] == "DIRECT" && !readable(t[4]), t[2] == "STREAM" && t[3] == "INFO" && !readable(t[4]) && t[4] != "KV_"+PositionsBucket:
+		t[2] == "DIRECT" && !readable(t[4]), t[2] == "STREAM" && t[3] == "INFO" && !readable(t[4]) &&
+			t[4] != "KV_"+PositionsBucket:
 		return refused
 	}
 	return c
 }
 
-// settle returns when the server has done what it was told so far, as to subscribe to the inbox that an answer goes to: it reads on, from a pipe that
-// holds nothing, only then. What it reads means nothing to it.
+// settle returns when the server has done what it was told so far, as to subscribe to the inbox that an answer goes
+// to: it reads on, from a pipe that holds nothing, only then. What it reads means nothing to it.
 func (s *session) settle() error {
 	_, err := s.inner.Write([]byte("PONG\r\n"))
 	return err
@@ -135,7 +138,8 @@ func readable(stream string) bool {
 	return strings.HasPrefix(stream, "OBJ_VIGIL_EVIDENCE_") // of a vigil that copies to this one
 }
 
-// ackedConsumer is the consumer, as <stream>.<name>, that a subject of $JS.ACK or $JS.FC is of; in their second form a domain and an account come before it.
+// ackedConsumer is the consumer, as <stream>.<name>, that a subject of $JS.ACK or $JS.FC is of; in their second form a
+// domain and an account come before it.
 func ackedConsumer(t []string) string {
 	at := 2
 	if v2 := len(t) > 5; t[1] == "ACK" && len(t) > 9 || t[1] == "FC" && v2 {

@@ -24,16 +24,25 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 	port := taken.Addr().(*net.TCPAddr).Port
 	write := func(t *testing.T, path string) {
 		t.Helper()
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+			os.WriteFile(path, []byte("x"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for name, spoil := range map[string]func(t *testing.T, o *Options){
-		"a file is the folder":         func(t *testing.T, o *Options) { write(t, o.Dir) },
-		"the lock is a folder":         func(t *testing.T, o *Options) { write(t, filepath.Join(o.Dir, "vigil.lock", "x")) },
-		"the folder of streams a file": func(t *testing.T, o *Options) { write(t, filepath.Join(o.Dir, natsserver.JetStreamStoreDir)) },
-		"the port is taken":            func(_ *testing.T, o *Options) { o.Port = port },
-		"the port of MQTT is taken":    func(_ *testing.T, o *Options) { o.MQTTPort, o.Private = port, false },
+		"a file is the folder": func(t *testing.T, o *Options) { write(t, o.Dir) },
+		"the lock is a folder": func(t *testing.T,
+			o *Options,
+		) {
+			write(t, filepath.Join(o.Dir, "vigil.lock", "x"))
+		},
+		"the folder of streams a file": func(t *testing.T,
+			o *Options,
+		) {
+			write(t, filepath.Join(o.Dir, natsserver.JetStreamStoreDir))
+		},
+		"the port is taken":         func(_ *testing.T, o *Options) { o.Port = port },
+		"the port of MQTT is taken": func(_ *testing.T, o *Options) { o.MQTTPort, o.Private = port, false },
 		"one has it": func(t *testing.T, o *Options) {
 			s, err := Start(within(t), Options{Dir: o.Dir, Private: true})
 			if err != nil {

@@ -15,8 +15,8 @@ import (
 // Stream is the name of the stream that keeps the alerts.
 const Stream = "VIGIL_ALERTS"
 
-// PositionsBucket is the key-value bucket with how far each way out of the outbox has come: <way> is where it began, <way>.<camera> the last message
-// that was acknowledged. Only a server inside a vigil has it.
+// PositionsBucket is the key-value bucket with how far each way out of the outbox has come: <way> is where it began,
+// <way>.<camera> the last message that was acknowledged. Only a server inside a vigil has it.
 const PositionsBucket = "VIGIL_OUTBOX"
 
 const (
@@ -33,12 +33,14 @@ var ErrNoStream = errors.New("no alerts yet")
 // stream returns the stream and makes nothing: it is ErrNoStream where there is none.
 func (c *Conn) stream(ctx context.Context) (jetstream.Stream, error) { return c.openStream(ctx, false) }
 
-// ensureStream returns the stream and creates it where there is none, for those who store. An operator's limits stay as they are.
+// ensureStream returns the stream and creates it where there is none, for those who store. An operator's limits stay
+// as they are.
 func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	return c.openStream(ctx, true)
 }
 
-// EnsureStream makes the stream where there is none, for those who want to know before their first alert whether it can be stored.
+// EnsureStream makes the stream where there is none, for those who want to know before their first alert whether it
+// can be stored.
 func (c *Conn) EnsureStream(ctx context.Context) error {
 	_, err := c.ensureStream(ctx)
 	return err
@@ -80,8 +82,8 @@ func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, e
 		c.where, Stream, s.CachedInfo().Config.Subjects, alerts.AllAlerts)
 }
 
-// mayCreate says whether the stream could be made. A request whose subject and contents disagree is refused by the server once it has looked at
-// whether it may come at all, so nothing is made.
+// mayCreate says whether the stream could be made. A request whose subject and contents disagree is refused by the
+// server once it has looked at whether it may come at all, so nothing is made.
 func (c *Conn) mayCreate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -90,7 +92,9 @@ func (c *Conn) mayCreate(ctx context.Context) error {
 	account, err := c.js.AccountInfo(ctx)
 	if err == nil {
 		if most := account.Limits.MaxStore; most >= 0 && most-int64(account.Store) < StreamBytes {
-			return fmt.Errorf("NATS at %s: stream %s: the account has no room for %d MiB: free some, or create the stream with limits of your own",
+			return fmt.Errorf(
+				"NATS at %s: stream %s: the account has no room for %d MiB: free some, or create the stream with "+
+					"limits of your own",
 				c.where, Stream, StreamBytes>>20)
 		}
 		_, err = c.nc.RequestWithContext(ctx, "$JS.API.STREAM.CREATE."+Stream, []byte(`{"name":"VIGIL_PROBE"}`))
@@ -106,13 +110,16 @@ func (c *Conn) streamError(ctx context.Context, err error) error {
 	var api *jetstream.APIError
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
-		return fmt.Errorf("%w: allow this user to publish to $JS.API.> and vigil.> and to subscribe to _INBOX.>", c.scrub(err))
+		return fmt.Errorf("%w: allow this user to publish to $JS.API.> and vigil.> and to subscribe to _INBOX.>",
+			c.scrub(err))
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, nats.ErrNoResponders):
 		return fmt.Errorf("%w: JetStream is off: start the server with -js, or set jetstream in its configuration", err)
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount):
 		return fmt.Errorf("%w: enable JetStream for the account of this user", err)
 	case errors.As(err, &api) && (api.ErrorCode == errStorage || api.ErrorCode == errResources):
-		return fmt.Errorf("%w: the server has no room for %d MiB: free some, or create the stream with limits of your own", err, StreamBytes>>20)
+		return fmt.Errorf(
+			"%w: the server has no room for %d MiB: free some, or create the stream with limits of your own", err,
+			StreamBytes>>20)
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, nats.ErrTimeout):
 		return fmt.Errorf("no answer within %v: %w", requestTimeout, err)
 	}

@@ -94,7 +94,8 @@ func FuzzURLsKeepTheirSecrets(f *testing.F) {
 		if strings.Contains(RedactURL(raw), mark) && !serverStart.MatchString(password+host) {
 			t.Fatalf("RedactURL(%q) = %q", raw, RedactURL(raw))
 		}
-		if err := CheckURL(raw); err != nil && strings.Contains(err.Error(), mark) && !serverStart.MatchString(password+host) {
+		if err := CheckURL(raw); err != nil && strings.Contains(err.Error(), mark) &&
+			!serverStart.MatchString(password+host) {
 			t.Fatalf("CheckURL(%q) = %v", raw, err)
 		}
 	})

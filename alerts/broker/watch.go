@@ -18,8 +18,9 @@ type watchers struct {
 	denial string // the last that was reported, since a refused score comes with every clip
 }
 
-// Guard returns a context that ends with its cause when the connection breaks, or when the server refuses one of
-// the subjects, given by what their names contain: it reports that on the connection only, and leaves the request without an answer.
+// Guard returns a context that ends with its cause when the connection breaks, or when the server refuses one of the
+// subjects, given by what their names contain: it reports that on the connection only, and leaves the request without
+// an answer.
 func (c *Conn) Guard(ctx context.Context, subjects ...string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &c.watchers

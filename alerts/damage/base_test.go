@@ -20,7 +20,8 @@ import (
 	"vigil/alerts/outbox"
 )
 
-// patience bounds what takes moments, and on a machine that is busy with others a minute; a start that hangs takes it all.
+// patience bounds what takes moments, and on a machine that is busy with others a minute; a start that hangs takes it
+// all.
 const patience = 4 * time.Minute
 
 func within(t testing.TB) context.Context {
@@ -80,7 +81,8 @@ type base struct {
 
 func options(dir string, r *receiver, log *journal) outbox.Options {
 	return outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Ways: []outbox.Way{r}, Log: log.logger(), Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
+		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Ways: []outbox.Way{r}, Log: log.logger(),
+		Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
 	}
 }
 
@@ -88,10 +90,13 @@ func alert(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	at := time.Now().UTC()
 	a := alerts.Alert{
 		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
-		Start:   alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Peak:    alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
-		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Reading: &alerts.Reading{
+			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
+			Threshold: 0.04, Severity: 0.7,
+		},
+		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
 	}
 	if phase == alerts.PhaseEnd {
 		a.End, a.EndReason = &a.Peak, alerts.EndCalm
@@ -117,7 +122,8 @@ func publish(ctx context.Context, o *outbox.Outbox, camera string, messages int,
 	return id, nil
 }
 
-// newBase makes the store: 60 messages of four cameras, of which one's were not delivered and two have an event that goes on, and evidence.
+// newBase makes the store: 60 messages of four cameras, of which one's were not delivered and two have an event that
+// goes on, and evidence.
 func newBase(t testing.TB) *base {
 	t.Helper()
 	root := t.TempDir()

@@ -15,8 +15,9 @@ import (
 	"vigil/alerts/outbox"
 )
 
-// Whatever is damaged: the store opens, every acknowledged message is there or is said to be missing, by number, and none is said that is
-// there; no id comes with other content, no event that had ended gets another end, and alerts go on.
+// Whatever is damaged: the store opens, every acknowledged message is there or is said to be missing, by number, and
+// none is said that is there; no id comes with other content, no event that had ended gets another end, and alerts go
+// on.
 func TestDamage(t *testing.T) {
 	b := newBase(t)
 	if n := len(b.stored); n < 60 || len(b.open) != 2 || len(b.delivered) == 0 || len(b.delivered) >= n {
@@ -120,7 +121,8 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 		unsaid = nil
 	}
 	if len(unsaid) > 0 || len(wrongly) > 0 || len(said) > 0 {
-		t.Errorf("numbers %v are lost without a word, %v are said to be missing and are there, %v never were", unsaid, wrongly, said)
+		t.Errorf("numbers %v are lost without a word, %v are said to be missing and are there, %v never were", unsaid,
+			wrongly, said)
 	}
 	if k.whole && lost > 0 {
 		t.Errorf("%d messages are lost, and need not be", lost)

@@ -11,8 +11,9 @@ import (
 // mostSteps bounds how much is damaged at once.
 const mostSteps = 4
 
-// FuzzStore damages the files of a store's directory as its input says, each five bytes a step: which file, what, where (two bytes) and how much.
-// Some seeds run as a test, and all with VIGIL_LONG=1; for more of them: go test -run '^$' -fuzz FuzzStore ./alerts/damage.
+// FuzzStore damages the files of a store's directory as its input says, each five bytes a step: which file, what,
+// where (two bytes) and how much. Some seeds run as a test, and all with VIGIL_LONG=1; for more of them: go test -run
+// '^$' -fuzz FuzzStore ./alerts/damage.
 func FuzzStore(f *testing.F) {
 	b := newBase(f)
 	files := b.files(f)

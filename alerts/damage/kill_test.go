@@ -70,8 +70,9 @@ func victim(dir string) error {
 	w := &teller{out: json.NewEncoder(os.Stdout)}
 	ctx := context.Background()
 	o, err := outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
-		Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
+		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 16,
+		LongestPause: 100 * time.Millisecond,
+		Log:          slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
 	if err != nil {
 		return err
@@ -122,12 +123,13 @@ func killSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// deadStores are the kinds of damage that are done to what a kill has left. What was stored in the moment before is not in the ledger yet, so the end of the
-// last block is left alone.
+// deadStores are the kinds of damage that are done to what a kill has left. What was stored in the moment before is
+// not in the ledger yet, so the end of the last block is left alone.
 func deadStores() []kind {
 	inside := slices.DeleteFunc(kinds(), func(k kind) bool {
 		for _, name := range []string{
-			"flip at the start", "flip at a third", "flip in the middle", "KV_VIGIL_OUTBOX: ", "ledger: flipped", "ledger: gone", "index.db", "meta.",
+			"flip at the start", "flip at a third", "flip in the middle", "KV_VIGIL_OUTBOX: ", "ledger: flipped",
+			"ledger: gone", "index.db", "meta.",
 		} {
 			if strings.Contains(k.name, name) && k.refuse == "" {
 				return false
@@ -149,8 +151,8 @@ type killing struct {
 	says  bytes.Buffer    // the logs of those that were killed
 }
 
-// A process that publishes is killed at random moments, and now and then its store is damaged as well before the next one opens it. Every message
-// that it had said to be stored is there, or was said to be missing by number.
+// A process that publishes is killed at random moments, and now and then its store is damaged as well before the next
+// one opens it. Every message that it had said to be stored is there, or was said to be missing by number.
 func TestKilledAndDamaged(t *testing.T) {
 	rounds, every := killRounds(t)
 	seed := killSeed(t)
@@ -161,7 +163,8 @@ func TestKilledAndDamaged(t *testing.T) {
 		acked: map[string]bool{}, lost: map[string]bool{}, ended: map[string]bool{},
 	}
 	inside := deadStores()
-	flips := slices.DeleteFunc(slices.Clone(inside), func(k kind) bool { return !strings.HasPrefix(k.name, "alerts: block: ") })
+	flips := slices.DeleteFunc(slices.Clone(inside),
+		func(k kind) bool { return !strings.HasPrefix(k.name, "alerts: block: ") })
 	for round := 1; round <= rounds && !t.Failed(); round++ {
 		for _, line := range s.kill(t, time.Duration(r.IntN(300))*time.Millisecond) {
 			if line.Stored != "" {
@@ -199,7 +202,8 @@ func TestKilledAndDamaged(t *testing.T) {
 	if len(s.acked) == 0 {
 		t.Error("nothing was ever stored: the test shows nothing")
 	}
-	t.Logf("%d messages were stored and %d of them arrived; damage took %d from the store, recovered ends among them: of those that were stored %d were "+
+	t.Logf("%d messages were stored and %d of them arrived; damage took %d from the store, recovered ends among "+
+		"them: of those that were stored %d were "+
 		"said by number", len(s.acked), arrived, len(s.lost), said)
 }
 

@@ -13,9 +13,11 @@ import (
 type kind struct {
 	name string
 	do   func(s *spoiler)
-	// whole says that nothing may be lost; blind that what tells of a loss is damaged as well, so that it need not be said in full.
+	// whole says that nothing may be lost; blind that what tells of a loss is damaged as well, so that it need not be
+	// said in full.
 	whole, blind bool
-	// unread allows that damage to evidence is found only when that is read, which is where nothing else has to read it.
+	// unread allows that damage to evidence is found only when that is read, which is where nothing else has to read
+	// it.
 	unread bool
 	// refuse is what the start may name as an error instead; empty where it must come up.
 	refuse string
@@ -156,14 +158,19 @@ func mostOf(stream, file string) map[string]func(*spoiler) {
 // often are the kinds that are tested always, some of each sort; the others are left to the long tests.
 var often = []string{
 	"untouched",
-	"alerts: block: flip at the start, no index", "alerts: block: flip in the middle", "alerts: block: flip in the middle, no index",
-	"alerts: block: flip of a length", "alerts: block: cut in half", "alerts: block: cut in half, no index", "alerts: block: cut to nothing",
-	"alerts: block: zeros in the middle", "alerts: block: zeros in the middle, no index", "alerts: block: zeros at the end, no index",
+	"alerts: block: flip at the start, no index", "alerts: block: flip in the middle",
+	"alerts: block: flip in the middle, no index",
+	"alerts: block: flip of a length", "alerts: block: cut in half", "alerts: block: cut in half, no index",
+	"alerts: block: cut to nothing",
+	"alerts: block: zeros in the middle", "alerts: block: zeros in the middle, no index",
+	"alerts: block: zeros at the end, no index",
 	"alerts: block: gone", "alerts: block: a folder",
 	"alerts: msgs/index.db: gone", "alerts: msgs/index.db: garbage",
-	"alerts: meta.inf: gone", "alerts: meta.inf: flipped", "alerts: meta.inf: empty", "alerts: meta.sum: gone", "alerts: meta.sum: empty",
+	"alerts: meta.inf: gone", "alerts: meta.inf: flipped", "alerts: meta.inf: empty", "alerts: meta.sum: gone",
+	"alerts: meta.sum: empty",
 	"KV_VIGIL_OUTBOX: blk: garbage", "KV_VIGIL_OUTBOX: meta.inf: gone", "KV_VIGIL_OUTBOX: meta.inf: flipped",
-	"OBJ_VIGIL_EVIDENCE: blk: flipped", "OBJ_VIGIL_EVIDENCE: blk: cut", "OBJ_VIGIL_EVIDENCE: meta.inf: gone", "OBJ_VIGIL_EVIDENCE: meta.inf: flipped",
+	"OBJ_VIGIL_EVIDENCE: blk: flipped", "OBJ_VIGIL_EVIDENCE: blk: cut", "OBJ_VIGIL_EVIDENCE: meta.inf: gone",
+	"OBJ_VIGIL_EVIDENCE: meta.inf: flipped",
 	"ledger: gone", "ledger: flipped", "ledger: older", "ledger: gone, flip in the middle",
 	"alerts: older", "streams: gone", "streams: a folder more",
 	"reserve: a folder", "socket: a folder", "lock: a folder",
@@ -191,10 +198,11 @@ func kinds() []kind {
 		"garbage":             block((*spoiler).garbage),
 		"a folder":            block((*spoiler).folder),
 	} {
-		all = append(all, kind{name: "alerts: block: " + name, do: do}, kind{name: "alerts: block: " + name + ", no index", do: func(s *spoiler) {
-			do(s)
-			s.remove(s.at(theAlerts, "msgs/index.db"))
-		}})
+		all = append(all, kind{name: "alerts: block: " + name, do: do},
+			kind{name: "alerts: block: " + name + ", no index", do: func(s *spoiler) {
+				do(s)
+				s.remove(s.at(theAlerts, "msgs/index.db"))
+			}})
 	}
 	for _, file := range []string{"msgs/index.db", "meta.inf", "meta.sum"} {
 		for name, do := range mostOf(theAlerts, file) {
@@ -212,41 +220,67 @@ func kinds() []kind {
 				}})
 			}
 		}
-		all = append(all, kind{name: stream + ": gone", whole: true, do: func(s *spoiler) { s.remove(s.at(stream, "")) }})
+		all = append(all, kind{
+			name: stream + ": gone", whole: true,
+			do: func(s *spoiler) { s.remove(s.at(stream, "")) },
+		})
 	}
 	for name, do := range mostOf(theLedger, "") {
-		all = append(all, kind{name: "ledger: " + name, do: do, whole: true}, kind{name: "ledger: " + name + ", flip in the middle", blind: true, do: func(s *spoiler) {
-			do(s)
-			s.flip(s.at(theAlerts, "blk"), .5)
-			s.remove(s.at(theAlerts, "msgs/index.db"))
-		}})
+		all = append(all, kind{name: "ledger: " + name, do: do, whole: true},
+			kind{name: "ledger: " + name + ", flip in the middle", blind: true, do: func(s *spoiler) {
+				do(s)
+				s.flip(s.at(theAlerts, "blk"), .5)
+				s.remove(s.at(theAlerts, "msgs/index.db"))
+			}})
 	}
 	return append(all,
-		kind{name: "ledger: of another store", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.other) }, blind: true},
+		kind{
+			name: "ledger: of another store", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.other) },
+			blind: true,
+		},
 		kind{name: "ledger: older", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.half) }, whole: true},
 		kind{name: "alerts: older", do: func(s *spoiler) { s.replace(s.at(theAlerts, ""), s.b.half) }},
 		kind{name: "alerts: gone", do: func(s *spoiler) { s.remove(s.at(theAlerts, "")) }},
 		kind{name: "alerts: a file", do: func(s *spoiler) { s.file(s.at(theAlerts, "")) }},
 		kind{name: "alerts: blocks: a file", do: func(s *spoiler) { s.file(s.at(theAlerts, "msgs")) }},
-		kind{name: "positions: blocks: a file", do: func(s *spoiler) { s.file(s.at(thePositions, "msgs")) }, whole: true},
+		kind{
+			name: "positions: blocks: a file", do: func(s *spoiler) { s.file(s.at(thePositions, "msgs")) },
+			whole: true,
+		},
 		kind{name: "streams: a file", do: func(s *spoiler) { s.file(s.at(allStreams, "")) }},
-		kind{name: "streams: a file in the place of all", do: func(s *spoiler) { s.file(filepath.Join(s.dir, "jetstream")) }},
+		kind{
+			name: "streams: a file in the place of all",
+			do:   func(s *spoiler) { s.file(filepath.Join(s.dir, "jetstream")) },
+		},
 		kind{name: "streams: a file in the place of all, no ledger", blind: true, do: func(s *spoiler) {
 			s.file(filepath.Join(s.dir, "jetstream"))
 			s.remove(s.at(theLedger, ""))
 		}},
 		kind{name: "streams: older", do: func(s *spoiler) { s.replace(s.at(allStreams, ""), s.b.half) }},
 		kind{name: "streams: gone", do: func(s *spoiler) { s.remove(s.at(allStreams, "")) }},
-		kind{name: "streams: a folder more", do: func(s *spoiler) { s.folder(filepath.Join(s.at(allStreams, ""), "zzz", "msgs")) }, whole: true},
+		kind{
+			name: "streams: a folder more",
+			do:   func(s *spoiler) { s.folder(filepath.Join(s.at(allStreams, ""), "zzz", "msgs")) }, whole: true,
+		},
 		kind{name: "streams: a file more", do: func(s *spoiler) {
 			s.keep(os.WriteFile(filepath.Join(s.at(allStreams, ""), "zzz"), []byte("x"), 0o600))
 		}, whole: true},
 		kind{name: "a block more", do: func(s *spoiler) {
-			s.keep(os.WriteFile(filepath.Join(s.at(theAlerts, "msgs"), "77.blk"), bytes.Repeat([]byte("x"), 999), 0o600))
+			s.keep(os.WriteFile(filepath.Join(s.at(theAlerts, "msgs"), "77.blk"), bytes.Repeat([]byte("x"), 999),
+				0o600))
 		}, whole: true},
-		kind{name: "reserve: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "reserve")) }, whole: true},
-		kind{name: "socket: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.sock")) }, whole: true},
-		kind{name: "lock: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.lock")) }, whole: true, refuse: "vigil.lock"},
+		kind{
+			name: "reserve: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "reserve")) },
+			whole: true,
+		},
+		kind{
+			name: "socket: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.sock")) },
+			whole: true,
+		},
+		kind{
+			name: "lock: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.lock")) }, whole: true,
+			refuse: "vigil.lock",
+		},
 	)
 }
 

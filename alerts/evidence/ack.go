@@ -13,9 +13,12 @@ import (
 // acksBytes bounds the acknowledgements, of which a year has a few thousand.
 const acksBytes = 64 << 20
 
-// PutAck keeps a person's word on an alert; a later word replaces it. Where it is that all was normal, what there is of the alert to learn from,
-// among the pieces that are given, is kept beside, before the word is: what is said to be kept is.
-func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *Reader, pieces []Piece) (alerts.Ack, error) {
+// PutAck keeps a person's word on an alert; a later word replaces it. Where it is that all was normal, what there is
+// of the alert to learn from, among the pieces that are given, is kept beside, before the word is: what is said to be
+// kept is.
+func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *Reader, pieces []Piece) (alerts.Ack,
+	error,
+) {
 	if a.Normal {
 		clips, err := keepClips(ctx, js, from, pieces)
 		if err != nil {
@@ -30,7 +33,8 @@ func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *Rea
 	kv, err := js.KeyValue(ctx, alerts.AcksBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: alerts.AcksBucket, Description: "What people said of vigil's alerts", MaxBytes: acksBytes, Storage: jetstream.FileStorage,
+			Bucket: alerts.AcksBucket, Description: "What people said of vigil's alerts", MaxBytes: acksBytes,
+			Storage: jetstream.FileStorage,
 		})
 	}
 	if err == nil {
@@ -62,7 +66,8 @@ func GetAck(ctx context.Context, js jetstream.JetStream, id string) (alerts.Ack,
 	return a, err == nil, err
 }
 
-// trainingBytes bounds the clips to learn from; when they are full, the next one is refused rather than an old one let go that a person chose.
+// trainingBytes bounds the clips to learn from; when they are full, the next one is refused rather than an old one let
+// go that a person chose.
 const trainingBytes = 4 << 30
 
 // keepClips copies what the model saw to where no limit of evidence lets it go.
@@ -84,7 +89,8 @@ func keepClips(ctx context.Context, js jetstream.JetStream, from *Reader, pieces
 		}
 		if to == nil {
 			if to, err = js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-				Bucket: alerts.TrainingBucket, Description: "What models saw that a person called normal", Storage: jetstream.FileStorage,
+				Bucket: alerts.TrainingBucket, Description: "What models saw that a person called normal",
+				Storage:  jetstream.FileStorage,
 				MaxBytes: trainingBytes,
 			}); err != nil {
 				return nil, err

@@ -56,7 +56,8 @@ func TestAClipPlaysInABrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required",
+	cmd := exec.CommandContext(t.Context(), browser, "--headless", "--no-sandbox", "--disable-gpu",
+		"--autoplay-policy=no-user-gesture-required",
 		"--remote-debugging-port=0", "--user-data-dir="+profile, server.URL)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	var said bytes.Buffer
@@ -82,7 +83,8 @@ func TestAClipPlaysInABrowser(t *testing.T) {
 		if how.Has("error") {
 			t.Fatalf("the browser says %q", how.Get("error"))
 		}
-		if number("duration") != 3 || number("ended") != 3 || number("width") != 640 || number("height") != 360 || number("frames") < 10 {
+		if number("duration") != 3 || number("ended") != 3 || number("width") != 640 || number("height") != 360 ||
+			number("frames") < 10 {
 			t.Errorf("it played %v, want 3 s of 640x360 to the end", how)
 		}
 	case <-within(t).Done():

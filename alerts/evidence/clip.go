@@ -25,7 +25,8 @@ type clip struct {
 func (c *clip) name(bucket string) {
 	if len(c.input) > 0 {
 		c.objects = append(c.objects, alerts.PendingEvidence{
-			Kind: alerts.EvidenceModelInput, Bucket: bucket, Name: fmt.Sprintf("%s/model-input-%d.mkv", c.alert.ID, c.input[0].Seq),
+			Kind: alerts.EvidenceModelInput, Bucket: bucket, Name: fmt.Sprintf("%s/model-input-%d.mkv", c.alert.ID,
+				c.input[0].Seq),
 		})
 	}
 	c.objects = append(c.objects, alerts.PendingEvidence{
@@ -44,7 +45,8 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 	if m.opts.Encoder == nil {
 		return
 	}
-	pics := around(s.Footage.Previews(0, ^uint64(0)), c.anchor, m.opts.Before, min(until-c.anchor.StreamSeconds, (m.opts.Longest-m.opts.Before).Seconds()))
+	pics := around(s.Footage.Previews(0, ^uint64(0)), c.anchor, m.opts.Before,
+		min(until-c.anchor.StreamSeconds, (m.opts.Longest-m.opts.Before).Seconds()))
 	if len(pics) < 2 {
 		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
 		m.miss(c, alerts.MissingNoPictures)
@@ -70,9 +72,9 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 	}
 }
 
-// around gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures: their stream time,
-// which is the events' but for a constant within one opening of a source. It goes outwards from the anchor as far as that clock runs evenly
-// and the size stays the same.
+// around gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures:
+// their stream time, which is the events' but for a constant within one opening of a source. It goes outwards from the
+// anchor as far as that clock runs evenly and the size stays the same.
 func around(pics []capture.Preview, anchor alerts.Moment, before time.Duration, after float64) []capture.Preview {
 	at := -1
 	for i, p := range pics {
@@ -85,10 +87,12 @@ func around(pics []capture.Preview, anchor alerts.Moment, before time.Duration, 
 	}
 	zero, size := pics[at].PTS, pictureSize(pics[at].JPEG)
 	first, last := at, at
-	for first > 0 && pics[first-1].PTS < pics[first].PTS && zero-pics[first-1].PTS <= before && pictureSize(pics[first-1].JPEG) == size {
+	for first > 0 && pics[first-1].PTS < pics[first].PTS && zero-pics[first-1].PTS <= before &&
+		pictureSize(pics[first-1].JPEG) == size {
 		first--
 	}
-	for last+1 < len(pics) && pics[last+1].PTS > pics[last].PTS && (pics[last+1].PTS-zero).Seconds() <= after && pictureSize(pics[last+1].JPEG) == size {
+	for last+1 < len(pics) && pics[last+1].PTS > pics[last].PTS && (pics[last+1].PTS-zero).Seconds() <= after &&
+		pictureSize(pics[last+1].JPEG) == size {
 		last++
 	}
 	return pics[first : last+1]
@@ -102,8 +106,8 @@ func pictureSize(data []byte) [2]int {
 	return [2]int{head.Width, head.Height}
 }
 
-// evenly gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a camera that stumbled
-// stumbles in its clip too and the time is right.
+// evenly gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a
+// camera that stumbled stumbles in its clip too and the time is right.
 func evenly(pics []capture.Preview) [][]byte {
 	start, end := pics[0].PTS, pics[len(pics)-1].PTS
 	n := int((end-start).Seconds()*clipFPS+0.5) + 1
@@ -140,8 +144,9 @@ func (m *Maker) makeClips() {
 	}
 }
 
-// finished says that a clip is made, or as much of it as will be, and whether that is late: the end of its event was seen before. The clip leaves
-// what is waited for and joins what there is at once, since an end in between would be the last word, without it.
+// finished says that a clip is made, or as much of it as will be, and whether that is late: the end of its event was
+// seen before. The clip leaves what is waited for and joins what there is at once, since an end in between would be
+// the last word, without it.
 func (m *Maker) finished(c clip, items []alerts.Evidence) (late bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -23,8 +23,8 @@ const (
 	remembered = 10000
 )
 
-// Copier takes evidence along to another server's object store, with the alerts that refer to it. It may be used for several cameras at
-// once. What cannot be copied stays where it is, and holds an alert up for a few seconds at most.
+// Copier takes evidence along to another server's object store, with the alerts that refer to it. It may be used for
+// several cameras at once. What cannot be copied stays where it is, and holds an alert up for a few seconds at most.
 type Copier struct {
 	dst    *broker.Conn
 	bucket string
@@ -40,7 +40,8 @@ type Copier struct {
 	started func(context.Context) // hears of each turn; for tests
 }
 
-// NewCopier makes a Copier to a bucket of another server that no other program writes to, within its limits. It waits for Start.
+// NewCopier makes a Copier to a bucket of another server that no other program writes to, within its limits. It waits
+// for Start.
 func NewCopier(to *broker.Conn, bucket string, limits Limits, log *slog.Logger) *Copier {
 	c := &Copier{dst: to, bucket: bucket, limits: limits, log: log, turn: make(chan struct{}, 1)}
 	c.turn <- struct{}{}
@@ -56,7 +57,8 @@ func (c *Copier) Start(from jetstream.JetStream) {
 // Bucket is the bucket of the other server.
 func (c *Copier) Bucket() string { return c.bucket }
 
-// Copy copies the evidence of an encoded alert that was not copied yet. A message of another program version is passed over.
+// Copy copies the evidence of an encoded alert that was not copied yet. A message of another program version is passed
+// over.
 func (c *Copier) Copy(ctx context.Context, message []byte) {
 	a, err := alerts.Decode(message)
 	if err != nil || len(a.Evidence) == 0 {
@@ -159,7 +161,8 @@ func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
 	}
 }
 
-// one copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one it is copied to.
+// one copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one it is
+// copied to.
 func (c *Copier) one(ctx context.Context, e alerts.Evidence) error {
 	data, err := c.src.Read(ctx, Bucket, e.Name)
 	if err != nil {

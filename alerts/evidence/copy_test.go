@@ -56,7 +56,8 @@ func shown(t *testing.T, from *Objects, id string, contents map[string]string) (
 			t.Fatal(err)
 		}
 		a.Evidence = append(a.Evidence, alerts.Evidence{
-			Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Bucket: BucketOf("here"), Name: name, Bytes: int64(len(text)), SHA256: Digest([]byte(text)),
+			Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Bucket: BucketOf("here"), Name: name,
+			Bytes: int64(len(text)), SHA256: Digest([]byte(text)),
 		})
 	}
 	data, err := alerts.Encode(a)
@@ -66,7 +67,8 @@ func shown(t *testing.T, from *Objects, id string, contents map[string]string) (
 	return a, outbox.Message{Seq: 1, Camera: a.Camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
 }
 
-// Evidence is at the configured server before the message that names it, with the digest that the message says, and within the limits of there.
+// Evidence is at the configured server before the message that names it, with the digest that the message says, and
+// within the limits of there.
 func TestEvidenceGoesAlong(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -78,12 +80,16 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	defer stop()
 	following := make(chan error, 1)
 	go func() {
-		following <- far.Follow(ctx, broker.FollowOptions{All: true}, func(a alerts.Alert) error { heard <- a; return nil })
+		following <- far.Follow(ctx, broker.FollowOptions{All: true},
+			func(a alerts.Alert) error { heard <- a; return nil })
 	}()
 	var first string
 	for i := range 4 {
 		id := alerts.NewID()
-		_, m := shown(t, from, id, map[string]string{"snapshot-1.jpg": strings.Repeat(fmt.Sprint(i), 200), "heatmap-1.jpg": strings.Repeat("h", 200)})
+		_, m := shown(t, from, id, map[string]string{
+			"snapshot-1.jpg": strings.Repeat(fmt.Sprint(i), 200),
+			"heatmap-1.jpg":  strings.Repeat("h", 200),
+		})
 		if err := way.Deliver(within(t), m); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +97,8 @@ func TestEvidenceGoesAlong(t *testing.T) {
 		case a := <-heard:
 			// Whoever hears of it can look at once.
 			for _, e := range a.Evidence {
-				if data, err := NewReader(far.JetStream()).Read(within(t), e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
+				if data, err := NewReader(far.JetStream()).Read(within(t), e.Bucket, e.Name); err != nil ||
+					Digest(data) != e.SHA256 {
 					t.Errorf("%s at the other server: %d bytes, %v", e.Name, len(data), err)
 				}
 			}
@@ -109,8 +116,12 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
 		t.Fatal(err)
 	}
-	c.Late(within(t), alerts.Evidence{Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: BucketOf("here"), Name: "z/clip-1.mp4"})
-	if data, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), "z/clip-1.mp4"); err != nil || string(data) != "late" {
+	c.Late(within(t), alerts.Evidence{
+		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: BucketOf("here"),
+		Name: "z/clip-1.mp4",
+	})
+	if data, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), "z/clip-1.mp4"); err != nil ||
+		string(data) != "late" {
 		t.Errorf("the late clip: %q, %v", data, err)
 	}
 	stop()
@@ -141,12 +152,14 @@ no_auth_user: u
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	if n := strings.Count(said.String(), "not copied"); n != 1 || !strings.Contains(strings.ToLower(said.String()), "permissions violation") {
+	if n := strings.Count(said.String(), "not copied"); n != 1 ||
+		!strings.Contains(strings.ToLower(said.String()), "permissions violation") {
 		t.Errorf("it was said %d times, want once and why:\n%s", n, &said)
 	}
 }
 
-// Two vigils copy to one server: neither removes what the other uploads, nor what it keeps, whatever the limits of each.
+// Two vigils copy to one server: neither removes what the other uploads, nor what it keeps, whatever the limits of
+// each.
 func TestTwoVigilsCopyToOneServer(t *testing.T) {
 	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
 	quiet := slog.New(slog.DiscardHandler)
@@ -160,7 +173,10 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 			if err := from.Put(within(t), id+"/clip-1.mp4", "video/mp4", make([]byte, 1000)); err != nil {
 				t.Fatal(err)
 			}
-			c.Late(within(t), alerts.Evidence{Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: c.Bucket(), Name: id + "/clip-1.mp4"})
+			c.Late(within(t), alerts.Evidence{
+				Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: c.Bucket(),
+				Name: id + "/clip-1.mp4",
+			})
 		}
 		return c.Bucket()
 	}
@@ -208,7 +224,8 @@ func TestOldCopiesGo(t *testing.T) {
 	}
 }
 
-// The server is the one inside another vigil, whose own evidence has the name that copies had once: it stays, however old.
+// The server is the one inside another vigil, whose own evidence has the name that copies had once: it stays, however
+// old.
 func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
 	other, err := outbox.Open(within(t), outbox.Options{Server: broker.Options{Dir: t.TempDir(), Port: -1}})
 	if err != nil {
@@ -272,7 +289,8 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A message that was stored by a version whose copies all had one bucket, and delivered by this one, is shown with its evidence.
+// A message that was stored by a version whose copies all had one bucket, and delivered by this one, is shown with its
+// evidence.
 func TestEvidenceOfAMessageFromBefore(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -339,7 +357,10 @@ func TestALateClipIsHandedOn(t *testing.T) {
 	late := make(chan alerts.Evidence, 10)
 	js := server(t)
 	enc := &projector{hold: make(chan struct{})}
-	m := start(t, Options{Store: objects(t, js, Limits{Bytes: 1 << 20}), Encoder: enc, Late: func(_ context.Context, e alerts.Evidence) { late <- e }})
+	m := start(t, Options{
+		Store: objects(t, js, Limits{Bytes: 1 << 20}), Encoder: enc,
+		Late: func(_ context.Context, e alerts.Evidence) { late <- e },
+	})
 	r, id := newReel(t, 18), alerts.NewID()
 	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
 	next(t, m)

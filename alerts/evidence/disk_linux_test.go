@@ -56,13 +56,14 @@ func free(t *testing.T, dir string) int64 {
 	return int64(s.Bavail) * s.Bsize
 }
 
-// When the disk is full, evidence on it makes room for alerts: the oldest goes, the younger stays whole, the disk really has room, and no alert
-// is lost.
+// When the disk is full, evidence on it makes room for alerts: the oldest goes, the younger stays whole, the disk
+// really has room, and no alert is lost.
 func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 	dir := smallDisk(t, 128<<20)
 	const reserve = 6 << 20
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(dir, "store"), Private: true}, Reserve: reserve, Bytes: 32 << 20, LongestPause: 200 * time.Millisecond,
+		Server: broker.Options{Dir: filepath.Join(dir, "store"), Private: true}, Reserve: reserve, Bytes: 32 << 20,
+		LongestPause: 200 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -104,7 +105,8 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 		}
 	}
 	kept, _ := objs.Size()
-	t.Logf("%d alerts later %d of %d objects are kept, and %d KiB of the disk are free", len(want), kept, len(all), free(t, dir)>>10)
+	t.Logf("%d alerts later %d of %d objects are kept, and %d KiB of the disk are free", len(want), kept, len(all),
+		free(t, dir)>>10)
 	if kept == len(all) || kept == 0 {
 		t.Errorf("%d of %d objects are kept, want the younger ones", kept, len(all))
 	}
@@ -117,7 +119,8 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 	}
 	for i, name := range all {
 		data, err := NewReader(o.Conn().JetStream()).Read(within(t), Bucket, name)
-		if gone := i < len(all)-kept; gone != errors.Is(err, jetstream.ErrObjectNotFound) || !gone && (err != nil || data[1] != byte(i)) {
+		if gone := i < len(all)-kept; gone != errors.Is(err, jetstream.ErrObjectNotFound) ||
+			!gone && (err != nil || data[1] != byte(i)) {
 			t.Errorf("object %d of %d, of which %d are kept: %v", i, len(all), kept, err)
 		}
 	}

@@ -18,12 +18,13 @@ import (
 	"vigil/internal/tempdir"
 )
 
-// Child encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it takes, does not touch
-// the cameras. The process runs EncodeClip.
+// Child encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it
+// takes, does not touch the cameras. The process runs EncodeClip.
 type Child struct {
 	// Command is the program and its arguments; the name of the file to write is added.
 	Command []string
-	// Dir is where a temporary folder is made for each clip. Nothing else in Dir is touched, but for such a folder that a killed process left.
+	// Dir is where a temporary folder is made for each clip. Nothing else in Dir is touched, but for such a folder
+	// that a killed process left.
 	Dir string
 }
 
@@ -76,7 +77,8 @@ func clipStream(pictures [][]byte, fps float64) io.Reader {
 	_ = binary.Write(&head, binary.BigEndian, fps)
 	readers := []io.Reader{&head}
 	for _, p := range pictures {
-		readers = append(readers, bytes.NewReader(binary.BigEndian.AppendUint32(nil, uint32(len(p)))), bytes.NewReader(p))
+		readers = append(readers, bytes.NewReader(binary.BigEndian.AppendUint32(nil, uint32(len(p)))),
+			bytes.NewReader(p))
 	}
 	return io.MultiReader(readers...)
 }

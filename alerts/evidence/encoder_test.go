@@ -47,7 +47,8 @@ func child(t *testing.T, role string) Child {
 // probe asks ffprobe what a file is.
 func probe(t *testing.T, path string) (codec, pixels string, w, h int, seconds float64) {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_streams", "-show_format", "-of", "json", path).Output()
+	out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_streams",
+		"-show_format", "-of", "json", path).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +93,8 @@ func TestAClipIsWhatBrowsersPlay(t *testing.T) {
 		t.Errorf("the index is at %d, the pictures are at %d", index, film)
 	}
 	// Decoded to the end, so that a wrong offset would show.
-	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null", "-").CombinedOutput(); err != nil || len(out) > 0 {
+	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null",
+		"-").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("decoding: %v\n%s", err, out)
 	}
 	if left, err := os.ReadDir(c.Dir); err != nil || len(left) > 0 {
@@ -117,7 +119,8 @@ func TestAnEncoderThatFailsIsAnError(t *testing.T) {
 		"priority":   {"priority", good, "nice 19"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := child(t, c.role).Encode(within(t), c.pictures, 5); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := child(t, c.role).Encode(within(t), c.pictures, 5); err == nil ||
+				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q in it", err, c.want)
 			}
 		})
@@ -130,7 +133,8 @@ func TestAnEncoderThatFailsIsAnError(t *testing.T) {
 		}
 	})
 	t.Run("no program", func(t *testing.T) {
-		if _, err := (Child{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(within(t), good, 5); err == nil {
+		if _, err := (Child{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(within(t),
+			good, 5); err == nil {
 			t.Error("no error")
 		}
 	})

@@ -1,8 +1,9 @@
-// Package evidence makes what a person wants to see of an event: the picture at its peak, the same with the error map over it, and a clip.
+// Package evidence makes what a person wants to see of an event: the picture at its peak, the same with the error map
+// over it, and a clip.
 //
-// A Maker is told of each message of an event with the footage of its camera, and says what is ready. It never holds up an alert: what
-// it cannot make is left out, and said. Objects appear whole or not at all and are let go, the oldest first, by age and by size, in a
-// budget of their own.
+// A Maker is told of each message of an event with the footage of its camera, and says what is ready. It never holds
+// up an alert: what it cannot make is left out, and said. Objects appear whole or not at all and are let go, the
+// oldest first, by age and by size, in a budget of their own.
 package evidence
 
 import (
@@ -39,7 +40,8 @@ type ModelPicture struct {
 // Sighting is a message of an event, with what it was seen by.
 type Sighting struct {
 	Alert alerts.Alert
-	// Heat is the error map of the peak, [Side][Side], row-major; nil where the peak has not changed since the last message.
+	// Heat is the error map of the peak, [Side][Side], row-major; nil where the peak has not changed since the last
+	// message.
 	Heat    []float32
 	Side    int
 	Footage Footage // nil for none
@@ -74,8 +76,8 @@ type Options struct {
 	Log     *slog.Logger
 	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
 	Before, After, Longest time.Duration
-	// Late hears of each piece that became ready when the end of its event had been seen, and may not be in a message any more. It is called by
-	// the goroutine that makes clips, and ends with ctx; nil for nobody.
+	// Late hears of each piece that became ready when the end of its event had been seen, and may not be in a message
+	// any more. It is called by the goroutine that makes clips, and ends with ctx; nil for nobody.
 	Late func(ctx context.Context, e alerts.Evidence)
 }
 
@@ -134,8 +136,8 @@ func NewMaker(opts Options) *Maker {
 // Ready gives what is ready. Its reader must not depend on what it gets: an event may have none.
 func (m *Maker) Ready() <-chan Finding { return m.ready }
 
-// See takes note of a message that was published, or of an end that is about to be. It does not block. For an end it says whether a
-// Finding will come that is the Last.
+// See takes note of a message that was published, or of an end that is about to be. It does not block. For an end it
+// says whether a Finding will come that is the Last.
 func (m *Maker) See(s Sighting) bool {
 	if s.Footage == nil {
 		return false
@@ -166,7 +168,8 @@ func (m *Maker) Busy() int {
 	return m.busy
 }
 
-// Finish waits until everything is made that the messages so far ask for, or ctx ends. Each clip has its own limit, and so has this.
+// Finish waits until everything is made that the messages so far ask for, or ctx ends. Each clip has its own limit,
+// and so has this.
 func (m *Maker) Finish(ctx context.Context) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

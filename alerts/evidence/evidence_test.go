@@ -96,7 +96,10 @@ func newReel(t testing.TB, seconds int) *reel {
 	at := time.Now().Add(-time.Duration(seconds) * time.Second)
 	for i := range 5 * seconds {
 		pts := time.Duration(i) * capture.PreviewEvery
-		r.pics = append(r.pics, capture.Preview{Seq: uint64(5 * i), PTS: pts, Arrival: at.Add(pts), JPEG: photo(t, 641, 361, i)})
+		r.pics = append(r.pics, capture.Preview{
+			Seq: uint64(5 * i), PTS: pts, Arrival: at.Add(pts),
+			JPEG: photo(t, 641, 361, i),
+		})
 	}
 	return r
 }
@@ -157,7 +160,8 @@ func event(id string, phase alerts.Phase) alerts.Alert {
 		return alerts.Moment{Wall: time.Now(), StreamSeconds: s, Frame: uint64(25 * s)}
 	}
 	a := alerts.Alert{
-		ID: id, Phase: phase, Kind: alerts.KindAnomaly, Camera: "yard", Start: at(10), Peak: at(12), Boxes: []alerts.Box{{X: 0.25, Y: 0.5, W: 0.25, H: 0.25}},
+		ID: id, Phase: phase, Kind: alerts.KindAnomaly, Camera: "yard", Start: at(10), Peak: at(12),
+		Boxes: []alerts.Box{{X: 0.25, Y: 0.5, W: 0.25, H: 0.25}},
 	}
 	if phase == alerts.PhaseEnd {
 		end := at(16)
@@ -211,7 +215,8 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	r, id := newReel(t, 18), alerts.NewID()
 	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
 	f := next(t, m)
-	if got := said(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last || f.AlertID != id || f.Camera != "yard" {
+	if got := said(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last || f.AlertID != id ||
+		f.Camera != "yard" {
 		t.Errorf("found %s: %+v", got, f)
 	}
 	if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
@@ -231,7 +236,8 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	}
 	for _, e := range f.Items {
 		data := store.objs[e.Name]
-		if e.Bytes != int64(len(data)) || e.SHA256 != Digest(data) || !strings.HasPrefix(e.Name, id+"/") || e.Bucket != "B" {
+		if e.Bytes != int64(len(data)) || e.SHA256 != Digest(data) || !strings.HasPrefix(e.Name, id+"/") ||
+			e.Bucket != "B" {
 			t.Errorf("%+v, stored are %d bytes", e, len(data))
 		}
 	}
@@ -276,12 +282,18 @@ func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
 		encoder Encoder
 		want    string
 	}{
-		"no picture":     {&reel{}, &cupboard{}, &projector{}, ""},
-		"no store":       {newReel(t, 18), &cupboard{err: errors.New("full")}, &projector{}, ""},
-		"no encoder":     {newReel(t, 18), &cupboard{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
-		"encoder fails":  {newReel(t, 18), &cupboard{}, &projector{failed: errors.New("broken")}, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
-		"not a picture":  {&reel{full: []byte("junk")}, &cupboard{}, &projector{}, ""},
-		"preview at all": {&reel{pics: newReel(t, 1).pics[:1]}, &cupboard{}, &projector{}, "snapshot 641x361 at 300, heatmap 641x361 at 300"},
+		"no picture": {&reel{}, &cupboard{}, &projector{}, ""},
+		"no store":   {newReel(t, 18), &cupboard{err: errors.New("full")}, &projector{}, ""},
+		"no encoder": {newReel(t, 18), &cupboard{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
+		"encoder fails": {
+			newReel(t, 18), &cupboard{}, &projector{failed: errors.New("broken")},
+			"snapshot 1280x721 at 300, heatmap 1280x721 at 300",
+		},
+		"not a picture": {&reel{full: []byte("junk")}, &cupboard{}, &projector{}, ""},
+		"preview at all": {
+			&reel{pics: newReel(t, 1).pics[:1]}, &cupboard{}, &projector{},
+			"snapshot 641x361 at 300, heatmap 641x361 at 300",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := start(t, Options{Store: c.store, Encoder: c.encoder})
@@ -318,7 +330,8 @@ func TestOneClipAtATime(t *testing.T) {
 			t.Errorf("found %+v", f)
 		}
 		// The end promises its clip by the name that it will have.
-		if f := next(t, m); f.Last || len(f.Items) != 2 || len(f.Pending) != 1 || f.Pending[0].Name != f.AlertID+"/clip-125.mp4" || f.Pending[0].Bucket != "B" {
+		if f := next(t, m); f.Last || len(f.Items) != 2 || len(f.Pending) != 1 ||
+			f.Pending[0].Name != f.AlertID+"/clip-125.mp4" || f.Pending[0].Bucket != "B" {
 			t.Errorf("found %+v", f)
 		}
 	}
@@ -336,7 +349,10 @@ func TestOneClipAtATime(t *testing.T) {
 // An event that goes on for long has a clip of its beginning, and one of a peak that comes later.
 func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
 	enc := &projector{}
-	m := start(t, Options{Store: &cupboard{}, Encoder: enc, Before: 2 * time.Second, After: time.Second, Longest: 3 * time.Second})
+	m := start(t, Options{
+		Store: &cupboard{}, Encoder: enc, Before: 2 * time.Second, After: time.Second,
+		Longest: 3 * time.Second,
+	})
 	r, id := newReel(t, 60), alerts.NewID()
 	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
 	next(t, m)
@@ -356,7 +372,8 @@ func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
 	for !f.Last {
 		f = next(t, m)
 	}
-	if got := said(f.Items); got != "snapshot 1280x721 at 1000, heatmap 1280x721 at 1000, clip 640x360 at 200, clip 640x360 at 950" {
+	if got := said(
+		f.Items); got != "snapshot 1280x721 at 1000, heatmap 1280x721 at 1000, clip 640x360 at 200, clip 640x360 at 950" {
 		t.Errorf("found %s", got)
 	}
 }
@@ -371,7 +388,11 @@ func TestAClipKeepsTime(t *testing.T) {
 	if len(got) != 11 || got[0].Seq != 50 {
 		t.Errorf("%d pictures from frame %d on", len(got), got[0].Seq)
 	}
-	stumbled := []capture.Preview{{PTS: 0, JPEG: []byte("a")}, {PTS: 200 * time.Millisecond, JPEG: []byte("b")}, {PTS: 1210 * time.Millisecond, JPEG: []byte("c")}}
+	stumbled := []capture.Preview{
+		{PTS: 0, JPEG: []byte("a")},
+		{PTS: 200 * time.Millisecond, JPEG: []byte("b")},
+		{PTS: 1210 * time.Millisecond, JPEG: []byte("c")},
+	}
 	var film []string
 	for _, p := range evenly(stumbled) {
 		film = append(film, string(p))

@@ -14,8 +14,9 @@ type atom struct {
 	head int    // bytes before the body
 }
 
-// FastStart puts the index of an MP4 file (moov) before its pictures (mdat): a player can begin before it has the whole file. Offsets
-// in the index are corrected for where the pictures lie then. A file that is in that order already is returned as it is.
+// FastStart puts the index of an MP4 file (moov) before its pictures (mdat): a player can begin before it has the
+// whole file. Offsets in the index are corrected for where the pictures lie then. A file that is in that order already
+// is returned as it is.
 func FastStart(file []byte) ([]byte, error) {
 	atoms, err := split(file)
 	if err != nil {

@@ -61,7 +61,8 @@ func TestWhatIsGivenUpIsSaid(t *testing.T) {
 	var log bytes.Buffer
 	enc := &projector{hold: make(chan struct{})}
 	m := NewMaker(Options{
-		Store: &cupboard{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil)), Before: 5e9, After: 3e9, Longest: 20e9,
+		Store: &cupboard{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil)), Before: 5e9,
+		After: 3e9, Longest: 20e9,
 	})
 	ids := storm(t, m, 3)
 	for over := 0; over < len(ids); { // all of them wait for the encoder

@@ -30,8 +30,9 @@ type listing struct {
 	damaged []string // names of objects whose heads cannot be read
 }
 
-// listObjects asks for the head of each object whose name begins so, which is empty or an alert's id with a slash. It asks for one after the other by its
-// name: a watcher, as the client's own List has it, waits for ever before one that the server cannot read.
+// listObjects asks for the head of each object whose name begins so, which is empty or an alert's id with a slash. It
+// asks for one after the other by its name: a watcher, as the client's own List has it, waits for ever before one that
+// the server cannot read.
 func listObjects(ctx context.Context, s jetstream.Stream, bucket, beginning string) (l listing, err error) {
 	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
@@ -90,8 +91,8 @@ func still(ctx context.Context, s jetstream.Stream, subject string) bool {
 	return err == nil && info.State.Subjects[subject] > 0
 }
 
-// readObject reads an object, a part at a time, and checks its digest. The client's own reader asks for all of it at once, and for a part that the server
-// cannot read it waits until its time is over.
+// readObject reads an object, a part at a time, and checks its digest. The client's own reader asks for all of it at
+// once, and for a part that the server cannot read it waits until its time is over.
 func readObject(ctx context.Context, b jetstream.ObjectStore, s jetstream.Stream, bucket, name string) ([]byte, error) {
 	asking, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()

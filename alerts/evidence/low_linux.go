@@ -9,8 +9,9 @@ import (
 // lowest is the priority of what may wait for everything else.
 const lowest = 19
 
-// runLow runs a command at the lowest priority, which it has from its first instruction: a process inherits it from the thread that
-// starts it. That thread cannot be raised again, so it ends with its goroutine. The command dies with this process.
+// runLow runs a command at the lowest priority, which it has from its first instruction: a process inherits it from
+// the thread that starts it. That thread cannot be raised again, so it ends with its goroutine. The command dies with
+// this process.
 func runLow(cmd *exec.Cmd) error {
 	done := make(chan error, 1)
 	go func() {

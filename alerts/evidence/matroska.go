@@ -27,8 +27,8 @@ func modelInput(pics []ModelPicture) (alerts.Evidence, []byte, error) {
 	}, data, err
 }
 
-// inputTimes gives the pictures' times from the first on. Where one does not follow the one before it, at least so much time lies between
-// them that a reader sees the gap too.
+// inputTimes gives the pictures' times from the first on. Where one does not follow the one before it, at least so
+// much time lies between them that a reader sees the gap too.
 func inputTimes(pics []ModelPicture) []time.Duration {
 	usual := usualStep(pics)
 	times := make([]time.Duration, len(pics))
@@ -111,7 +111,8 @@ func matroska(pics []ModelPicture, times []time.Duration) ([]byte, error) {
 			began, cluster = times[i], nil
 		}
 		var b bytes.Buffer
-		if err := enc.Encode(&b, &image.Gray{Pix: p.Gray, Stride: side, Rect: image.Rect(0, 0, side, side)}); err != nil {
+		if err := enc.Encode(&b,
+			&image.Gray{Pix: p.Gray, Stride: side, Rect: image.Rect(0, 0, side, side)}); err != nil {
 			return nil, err
 		}
 		if cluster == nil {
@@ -135,11 +136,14 @@ func matroska(pics []ModelPicture, times []time.Duration) ([]byte, error) {
 	bitmap = append(bitmap, 1, 0, 8, 0, 'M', 'P', 'N', 'G')
 	bitmap = append(bitmap, make([]byte, 20)...)
 	return slices.Concat(
-		element(ebmlHeader, number(ebmlDocVersion, 4), number(ebmlDocRead, 2), element(ebmlDocType, []byte("matroska"))),
+		element(ebmlHeader, number(ebmlDocVersion, 4), number(ebmlDocRead, 2),
+			element(ebmlDocType, []byte("matroska"))),
 		element(mkvSegment,
-			element(mkvInfo, number(mkvScale, 1e6), element(mkvDuration, length), element(mkvMuxer, []byte("vigil")), element(mkvWriter, []byte("vigil"))),
+			element(mkvInfo, number(mkvScale, 1e6), element(mkvDuration, length), element(mkvMuxer, []byte("vigil")),
+				element(mkvWriter, []byte("vigil"))),
 			element(mkvTracks, element(mkvTrack,
-				number(mkvNumber, 1), number(mkvUID, 1), number(mkvType, 1), number(mkvLacing, 0), number(mkvStep, uint64(step)),
+				number(mkvNumber, 1), number(mkvUID, 1), number(mkvType, 1), number(mkvLacing, 0),
+				number(mkvStep, uint64(step)),
 				element(mkvCodec, []byte("V_MS/VFW/FOURCC")), element(mkvPrivate, bitmap),
 				element(mkvVideo, number(mkvWidth, uint64(side)), number(mkvHeight, uint64(side))),
 			)),

@@ -15,14 +15,18 @@ import (
 	"vigil/preprocess"
 )
 
-// What the model saw comes back pixel by pixel, at the times that the pictures had, and a gap is a gap to whoever reads it.
+// What the model saw comes back pixel by pixel, at the times that the pictures had, and a gap is a gap to whoever
+// reads it.
 func TestModelInputIsReadAsItWas(t *testing.T) {
 	const step = 120 * time.Millisecond
 	for _, side := range []int{32, 64} {
 		r := rand.New(rand.NewPCG(1, uint64(side)))
 		var pics []ModelPicture
 		for i := range 60 {
-			p := ModelPicture{Seq: uint64(3*i + 7), PTS: time.Hour + time.Duration(i)*step, Side: side, Gray: make([]byte, side*side)}
+			p := ModelPicture{
+				Seq: uint64(3*i + 7), PTS: time.Hour + time.Duration(i)*step, Side: side,
+				Gray: make([]byte, side*side),
+			}
 			for j := range p.Gray {
 				p.Gray[j] = byte(r.Uint32())
 			}

@@ -13,7 +13,8 @@ import (
 func TestOpenObjectsLeavesNothingOpen(t *testing.T) {
 	for name, spoil := range map[string]func(context.Context, jetstream.JetStream) error{
 		"another stream has the subjects": func(ctx context.Context, js jetstream.JetStream) error {
-			_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"$O." + Bucket + ".>"}})
+			_, err := js.CreateStream(ctx,
+				jetstream.StreamConfig{Name: "OTHER", Subjects: []string{"$O." + Bucket + ".>"}})
 			return err
 		},
 	} {

@@ -115,7 +115,8 @@ func (m *Maker) picture(c *matter, s Sighting) {
 		return
 	}
 	e := alerts.Evidence{
-		Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Name: fmt.Sprintf("%s/snapshot-%d.jpg", a.ID, a.Peak.Frame),
+		Kind: alerts.EvidenceSnapshot, MediaType: "image/jpeg", Name: fmt.Sprintf("%s/snapshot-%d.jpg", a.ID,
+			a.Peak.Frame),
 		Width: img.Bounds().Dx(), Height: img.Bounds().Dy(), Frame: a.Peak.Frame, Reduced: !full,
 	}
 	snapshot, err := m.put(e, shot)

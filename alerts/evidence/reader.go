@@ -24,7 +24,8 @@ type Piece struct {
 // MediaType is the type of its contents, as image/jpeg.
 func (p Piece) MediaType() string { return p.Info.Headers.Get("Content-Type") }
 
-// Reader reads evidence on a server and makes nothing there. It asks for each bucket once, and belongs to one goroutine.
+// Reader reads evidence on a server and makes nothing there. It asks for each bucket once, and belongs to one
+// goroutine.
 type Reader struct {
 	js      jetstream.JetStream
 	open    map[string]*bucket
@@ -66,9 +67,10 @@ func (r *Reader) bucket(ctx context.Context, name string) (*bucket, error) {
 	return b, nil
 }
 
-// Of gives what is kept of an alert, given its messages: what lies in the buckets that they name, in that of a vigil that copies nothing, and
-// what was kept to learn from, the oldest first and each name once. Where something that they name is in none of these, it looks in those of all
-// vigils: a message that was stored before its vigil had a bucket of its own over there names another.
+// Of gives what is kept of an alert, given its messages: what lies in the buckets that they name, in that of a vigil
+// that copies nothing, and what was kept to learn from, the oldest first and each name once. Where something that they
+// name is in none of these, it looks in those of all vigils: a message that was stored before its vigil had a bucket
+// of its own over there names another.
 func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, error) {
 	if len(messages) == 0 {
 		return nil, nil
@@ -114,7 +116,8 @@ func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, err
 	}) {
 		return all, nil
 	}
-	return all, look(slices.DeleteFunc(r.ofVigils(ctx), func(name string) bool { return slices.Contains(buckets, name) }))
+	return all, look(slices.DeleteFunc(r.ofVigils(ctx),
+		func(name string) bool { return slices.Contains(buckets, name) }))
 }
 
 // listTime bounds the question for all buckets, which a server may not answer to everybody.

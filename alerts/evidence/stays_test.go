@@ -12,7 +12,10 @@ import (
 func TestAClipLeavesTheDataDirectoryAlone(t *testing.T) {
 	c := child(t, "encode")
 	var files []string
-	for _, name := range []string{"clips/holiday/a.mp4", "clips/clip.mp4", "clip.mp4", ".vigil-clip-1/clip.mp4", "x.tmp"} {
+	for _, name := range []string{
+		"clips/holiday/a.mp4", "clips/clip.mp4", "clip.mp4", ".vigil-clip-1/clip.mp4",
+		"x.tmp",
+	} {
 		path := filepath.Join(c.Dir, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 			t.Fatal(err)

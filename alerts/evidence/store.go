@@ -21,12 +21,12 @@ type Limits struct {
 	Age   time.Duration // of an object; 0 for any
 }
 
-// BucketOf is the name of the bucket on a server that several vigils may copy evidence to: each has one of its own, by the id of its data
-// directory, since each keeps its own limits and removes what it left unfinished.
+// BucketOf is the name of the bucket on a server that several vigils may copy evidence to: each has one of its own, by
+// the id of its data directory, since each keeps its own limits and removes what it left unfinished.
 func BucketOf(instance string) string { return Bucket + "_" + instance }
 
-// Objects keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket. An object that was cut
-// off by the end of a process is removed when it is opened again.
+// Objects keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket.
+// An object that was cut off by the end of a process is removed when it is opened again.
 type Objects struct {
 	name   string
 	limits Limits
@@ -50,8 +50,8 @@ type object struct {
 	parts    uint32 // 0 where it is not known
 }
 
-// bucketSlack is what the stream behind a bucket takes above the objects: heads of messages, and what was let go and is not yet
-// written over. An object store refuses what is above its limit, so that must never be reached.
+// bucketSlack is what the stream behind a bucket takes above the objects: heads of messages, and what was let go and
+// is not yet written over. An object store refuses what is above its limit, so that must never be reached.
 const bucketSlack = 32 << 20
 
 // room is the limit of the stream behind a bucket.
@@ -67,7 +67,8 @@ func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits
 	o, err := openBucket(ctx, js, name, limits)
 	if missing(err) {
 		if _, err := js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
-			Bucket: name, Description: "Evidence of vigil's alerts", Storage: jetstream.FileStorage, MaxBytes: limits.room(),
+			Bucket: name, Description: "Evidence of vigil's alerts", Storage: jetstream.FileStorage,
+			MaxBytes: limits.room(),
 		}); err != nil {
 			return nil, fmt.Errorf("object store %s of %d MiB: %w", name, limits.room()>>20, err)
 		}
@@ -95,8 +96,8 @@ func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits
 	return o, o.list(ctx)
 }
 
-// resize gives the stream behind the bucket the room that the limits ask for. What is above smaller limits goes before, and whatever else
-// is set there stays as it is, a stream without any limit included.
+// resize gives the stream behind the bucket the room that the limits ask for. What is above smaller limits goes
+// before, and whatever else is set there stays as it is, a stream without any limit included.
 func (o *Objects) resize(ctx context.Context, js jetstream.JetStream) error {
 	cfg := o.stream.CachedInfo().Config
 	want := o.limits.room()
@@ -163,7 +164,8 @@ func (o *Objects) Put(ctx context.Context, name, mediaType string, data []byte) 
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if int64(len(data)) > o.limits.Bytes {
-		return fmt.Errorf("object %s of %d bytes is larger than all evidence may be (%d)", name, len(data), o.limits.Bytes)
+		return fmt.Errorf("object %s of %d bytes is larger than all evidence may be (%d)", name, len(data),
+			o.limits.Bytes)
 	}
 	if err := o.evict(ctx, o.limits.Bytes-int64(len(data))); err != nil {
 		return err
@@ -219,8 +221,8 @@ func (o *Objects) drop(i int) {
 	}
 }
 
-// remove leaves nothing behind, where the client's own Delete would leave a mark for ever. The name goes first: an object without one is
-// removed at the next start, a name without its object would be a promise that is not kept.
+// remove leaves nothing behind, where the client's own Delete would leave a mark for ever. The name goes first: an
+// object without one is removed at the next start, a name without its object would be a promise that is not kept.
 func (o *Objects) remove(ctx context.Context, k object) error {
 	meta := "$O." + o.name + ".M." + base64.URLEncoding.EncodeToString([]byte(k.name))
 	if err := o.stream.Purge(ctx, jetstream.WithPurgeSubject(meta)); err != nil {

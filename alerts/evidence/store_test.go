@@ -163,7 +163,8 @@ func TestABucketKeepsWhatElseIsSet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg := s.CachedInfo().Config; cfg.Description != "ours" || cfg.Metadata["owner"] != "ops" || cfg.MaxBytes != (Limits{Bytes: 8 << 20}).room() {
+	if cfg := s.CachedInfo().Config; cfg.Description != "ours" || cfg.Metadata["owner"] != "ops" ||
+		cfg.MaxBytes != (Limits{Bytes: 8 << 20}).room() {
 		t.Errorf("the stream is %+v", cfg)
 	}
 }

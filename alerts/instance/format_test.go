@@ -33,7 +33,8 @@ func TestFormat(t *testing.T) {
 				}
 			}
 			for what, err := range map[string]error{"check": CheckFormat(dir), "mark": MarkFormat(dir)} {
-				if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), dir)) {
+				if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) ||
+					!strings.Contains(err.Error(), dir)) {
 					t.Errorf("%s: error %v, want %q", what, err, c.want)
 				}
 			}

@@ -1,7 +1,7 @@
 // Package instance tells one vigil from others that use the same server or broker.
 //
-// A data directory goes in, its id comes out: random, made once, and kept in the directory for as long as that lives. The invariant:
-// whoever asks for the id of a directory, in whatever process and at whatever time, gets the same one.
+// A data directory goes in, its id comes out: random, made once, and kept in the directory for as long as that lives.
+// The invariant: whoever asks for the id of a directory, in whatever process and at whatever time, gets the same one.
 package instance
 
 import (
@@ -22,8 +22,8 @@ const FileName = "id"
 // idBytes makes an id that no two data directories share by chance.
 const idBytes = 8
 
-// ID gives the id of a data directory, 16 hexadecimal digits, which may be part of a name in NATS or MQTT. The directory and the id are
-// made where they are missing.
+// ID gives the id of a data directory, 16 hexadecimal digits, which may be part of a name in NATS or MQTT. The
+// directory and the id are made where they are missing.
 func ID(dataDir string) (string, error) {
 	id, err := Read(dataDir)
 	if !errors.Is(err, os.ErrNotExist) {
@@ -44,7 +44,8 @@ func Read(dataDir string) (string, error) {
 	}
 	id := strings.TrimSpace(string(text))
 	if raw, err := hex.DecodeString(id); err != nil || len(raw) != idBytes || id != strings.ToLower(id) {
-		return "", fmt.Errorf("id of the data directory: %s must hold %d hexadecimal digits: delete it to get a new id", path, 2*idBytes)
+		return "", fmt.Errorf("id of the data directory: %s must hold %d hexadecimal digits: delete it to get a new id",
+			path, 2*idBytes)
 	}
 	return id, nil
 }

@@ -21,7 +21,10 @@ func TestWhatIsTriedAgainChangesNoState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Deliver(within(t), outbox.Message{Camera: "gate", Subject: a.Subject(), ID: a.MessageID(), Data: data, Again: phase != alerts.PhaseEnd}); err != nil {
+		if err := w.Deliver(within(t), outbox.Message{
+			Camera: "gate", Subject: a.Subject(), ID: a.MessageID(),
+			Data: data, Again: phase != alerts.PhaseEnd,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	}

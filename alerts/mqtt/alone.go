@@ -7,8 +7,8 @@ import (
 	"vigil/alerts/outbox"
 )
 
-// suspects are messages on whose way the broker ended the connection, as it does with a packet that it does not take. The next try is over a connection of
-// its own, so that the one which all cameras share is not cut each time.
+// suspects are messages on whose way the broker ended the connection, as it does with a packet that it does not take.
+// The next try is over a connection of its own, so that the one which all cameras share is not cut each time.
 type suspects struct {
 	mu    sync.Mutex
 	ids   map[string]bool
@@ -46,11 +46,15 @@ func (w *Way) deliverShared(ctx context.Context, m outbox.Message) error {
 	return err
 }
 
-// deliverAlone delivers over a connection for this message alone. Where the broker ends that one too, it is the message that it does not take.
+// deliverAlone delivers over a connection for this message alone. Where the broker ends that one too, it is the
+// message that it does not take.
 func (w *Way) deliverAlone(ctx context.Context, m outbox.Message) error {
 	w.suspects.alone.Lock()
 	defer w.suspects.alone.Unlock()
-	c, err := dial(ctx, w.where, login{clientID: w.clientID + "-alone", user: w.opts.User, password: w.opts.Password, tls: w.opts.TLS})
+	c, err := dial(ctx, w.where, login{
+		clientID: w.clientID + "-alone", user: w.opts.User, password: w.opts.Password,
+		tls: w.opts.TLS,
+	})
 	if err != nil {
 		return err
 	}

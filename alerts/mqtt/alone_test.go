@@ -33,18 +33,23 @@ func (l *quietLog) count(text string) int {
 	return strings.Count(l.b.String(), text)
 }
 
-// A message that the broker does not take cuts the connection of all cameras once; then it is tried alone, and set aside.
+// A message that the broker does not take cuts the connection of all cameras once; then it is tried alone, and set
+// aside.
 func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
 	port, log := natstest.FreePort(t), &quietLog{}
 	natstest.Mosquitto(t, port, "allow_anonymous true\nmax_packet_size 6000\n")
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
-	w, err := New(Options{URL: url, Topic: "vigil", Cameras: []string{"big", "gate"}, Log: slog.New(slog.NewTextHandler(log, nil))})
+	w, err := New(Options{
+		URL: url, Topic: "vigil", Cameras: []string{"big", "gate"},
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Reserve:       1 << 20,
 		SetAsideAfter: time.Nanosecond, LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {
@@ -67,7 +72,8 @@ func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	l.untilIs(t, "vigil/big/attributes", "the next alert", func(text string) bool { return strings.Contains(text, small.ID) })
+	l.untilIs(t, "vigil/big/attributes", "the next alert",
+		func(text string) bool { return strings.Contains(text, small.ID) })
 	l.until(t, "vigil/gate/state", "ON")
 	all, err := outbox.ListAside(within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 || all[0].AlertID != big.ID {

@@ -29,7 +29,8 @@ const (
 
 var errLost = errors.New("connection lost")
 
-// connection is one connection with a client of its own, which is never used again: nothing of an earlier one can be mistaken for this one's.
+// connection is one connection with a client of its own, which is never used again: nothing of an earlier one can be
+// mistaken for this one's.
 type connection struct {
 	client paho.Client
 	gone   chan struct{} // closed when it is lost or ended
@@ -50,11 +51,17 @@ type login struct {
 // dial connects to the broker and logs in.
 func dial(ctx context.Context, where string, in login) (*connection, error) {
 	c := &connection{gone: make(chan struct{})}
-	o := paho.NewClientOptions().AddBroker(where).SetClientID(in.clientID).SetUsername(in.user).SetPassword(in.password).
-		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishTimeout).SetCleanSession(true).SetProtocolVersion(4).
+	o := paho.NewClientOptions().AddBroker(where).SetClientID(in.clientID).SetUsername(in.user).SetPassword(
+		in.password).
+		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishTimeout).SetCleanSession(
+		true).SetProtocolVersion(4).
 		// Whoever dials connects again itself, so that what stands in the way can be said.
 		SetAutoReconnect(false).SetConnectRetry(false).
-		SetCustomOpenConnectionFn(func(u *url.URL, _ paho.ClientOptions) (net.Conn, error) { return c.open(ctx, u, in.tls) })
+		SetCustomOpenConnectionFn(func(u *url.URL, _ paho.ClientOptions) (net.Conn,
+			error,
+		) {
+			return c.open(ctx, u, in.tls)
+		})
 	if in.will != "" {
 		o.SetWill(in.will, Offline, qos, true)
 	}

@@ -13,8 +13,8 @@ import (
 	"vigil/alerts/outbox"
 )
 
-// cutProxy forwards a free port to a broker. It ends its first connection once so many bytes went the one way or the other; those that follow
-// stay.
+// cutProxy forwards a free port to a broker. It ends its first connection once so many bytes went the one way or the
+// other; those that follow stay.
 type cutProxy struct {
 	addr     string
 	up, down int64 // bytes to the broker and from it, below 0 for all
@@ -80,16 +80,17 @@ func (p *cutProxy) serve(ctx context.Context, near net.Conn, target string) {
 	both.Wait()
 }
 
-// A connection that ends at any moment of its beginning, in the middle of a packet or behind one, on its way there or back, is made again,
-// and what waits is delivered.
+// A connection that ends at any moment of its beginning, in the middle of a packet or behind one, on its way there or
+// back, is made again, and what waits is delivered.
 func TestAConnectionThatEndsAtAnyMomentIsMadeAgain(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		var all sync.WaitGroup
 		try := func(i int, up, down int64) {
 			camera := fmt.Sprintf("camera-%d", i)
 			w, err := New(Options{
-				URL: "tcp://" + newCutProxy(t, s.port, up, down).addr, Topic: fmt.Sprintf("vigil-%d", i), Discovery: "homeassistant",
-				Cameras: []string{camera}, User: writer, Password: writer,
+				URL: "tcp://" + newCutProxy(t, s.port, up, down).addr, Topic: fmt.Sprintf("vigil-%d", i),
+				Discovery: "homeassistant",
+				Cameras:   []string{camera}, User: writer, Password: writer,
 			})
 			if err != nil {
 				t.Error(err)

@@ -28,7 +28,8 @@ type retainedState struct{ state, attributes string }
 // stateOf is what the retained topics say after an alert. A message that has an end is over, whatever its phase.
 func stateOf(a alerts.Alert) retainedState {
 	f := attributes{
-		AlertID: a.ID, Kind: a.Kind, Start: a.Start.Wall.Format("2006-01-02T15:04:05.000Z07:00"), Duration: a.DurationSeconds, Zones: a.Zones,
+		AlertID: a.ID, Kind: a.Kind, Start: a.Start.Wall.Format("2006-01-02T15:04:05.000Z07:00"),
+		Duration: a.DurationSeconds, Zones: a.Zones,
 		EndReason: string(a.EndReason),
 	}
 	if f.Zones == nil {
@@ -76,7 +77,8 @@ func (w *Way) discovery(camera string) ([]retained, error) {
 		}},
 		{"sensor/" + node + "/severity/config", map[string]any{
 			"name": "Severity", "unique_id": node + "_severity", "icon": "mdi:alert", "state_class": "measurement",
-			"state_topic": w.topic(camera, "attributes"), "value_template": "{{ value_json.severity | default(0) | round(2) }}",
+			"state_topic":    w.topic(camera, "attributes"),
+			"value_template": "{{ value_json.severity | default(0) | round(2) }}",
 		}},
 	} {
 		maps.Copy(entity.own, common)

@@ -10,7 +10,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// Deliveries of many cameras and the end of the connection meet at any moment: nothing begins on a connection whose end waits for what is begun.
+// Deliveries of many cameras and the end of the connection meet at any moment: nothing begins on a connection whose
+// end waits for what is begun.
 func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
 	s := &server{port: natstest.FreePort(t)}
 	natstest.Mosquitto(t, s.port, "allow_anonymous true")
@@ -25,7 +26,8 @@ func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
 			all.Go(func() {
 				a := event(fmt.Sprintf("camera-%d", i), alerts.NewID(), 0, alerts.PhaseStart)
 				for {
-					if err := w.deliver(within(t), c, outbox.Message{Camera: a.Camera, Subject: a.Subject()}); err != nil {
+					if err := w.deliver(within(t), c,
+						outbox.Message{Camera: a.Camera, Subject: a.Subject()}); err != nil {
 						return
 					}
 				}

@@ -16,14 +16,16 @@ import (
 
 const (
 	firstPause = 250 * time.Millisecond
-	// longestPause is between attempts to reach a broker; longestRest is where it takes the connection and ends it soon after.
+	// longestPause is between attempts to reach a broker; longestRest is where it takes the connection and ends it
+	// soon after.
 	longestPause = 10 * time.Second
 	longestRest  = time.Minute
 	// stableAfter is how long a connection lasts that counts as a good one.
 	stableAfter = 10 * time.Second
 	// farewellTime is how long the last words may take.
 	farewellTime = 2 * time.Second
-	// mostDeaf is how many connections may end, or give no answer, when a subscription is asked for; then none is asked for any more.
+	// mostDeaf is how many connections may end, or give no answer, when a subscription is asked for; then none is
+	// asked for any more.
 	mostDeaf = 3
 )
 
@@ -34,8 +36,8 @@ type attempts struct {
 	logged string        // the last reason that was logged
 }
 
-// failed takes note that there is no connection, since none could be made, since it was short, or since a good one is lost, and gives the pause
-// before the next.
+// failed takes note that there is no connection, since none could be made, since it was short, or since a good one is
+// lost, and gives the pause before the next.
 func (a *attempts) failed(short bool) time.Duration {
 	longest := longestPause
 	if short {
@@ -57,8 +59,10 @@ func (w *Way) connectLoop() {
 		}
 		pause := tried.failed(short)
 		if tried.short > 1 && endedByBroker(err) {
-			err = errors.New("the broker ends the connection soon after it is made, again and again: perhaps another client connects with " +
-				"the client id " + w.clientID + ", as one with a copy of this data_dir")
+			err = errors.New(
+				"the broker ends the connection soon after it is made, again and again: perhaps another client " +
+					"connects with " +
+					"the client id " + w.clientID + ", as one with a copy of this data_dir")
 			w.setCurrent(nil, err)
 		}
 		if text := w.describe(err).Error(); text != tried.logged {
@@ -123,10 +127,12 @@ func (w *Way) session(tried *attempts) (short bool, err error) {
 			}
 		case <-denied:
 			if !short { // before that it may be the last will of our own connection before
-				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic of its own (mqtt.topic)",
+				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic "+
+					"of its own (mqtt.topic)",
 					"broker", w.where, "topic", w.topic("availability"))
 			}
-			if err := c.publish(w.ctx, w.topic("availability"), []byte(Online), true); err != nil && w.ctx.Err() == nil {
+			if err := c.publish(w.ctx, w.topic("availability"), []byte(Online), true); err != nil &&
+				w.ctx.Err() == nil {
 				c.drop(err)
 				return short, err
 			}
@@ -137,7 +143,8 @@ func (w *Way) session(tried *attempts) (short bool, err error) {
 	}
 }
 
-// listen has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not goes without.
+// listen has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not
+// goes without.
 func (w *Way) listen(c *connection, denied chan<- struct{}) error {
 	if w.deaf >= mostDeaf {
 		return nil
@@ -153,7 +160,8 @@ func (w *Way) listen(c *connection, denied chan<- struct{}) error {
 	}))
 	if err != nil && w.ctx.Err() == nil {
 		w.deaf++
-		w.log.Debug("MQTT: no subscription to the own topic", "topic", w.topic("availability"), "error", w.describe(err))
+		w.log.Debug("MQTT: no subscription to the own topic", "topic", w.topic("availability"), "error",
+			w.describe(err))
 	}
 	return c.reason()
 }
@@ -179,7 +187,8 @@ func (w *Way) publishHealth(ctx context.Context, c *connection, published map[st
 	return nil
 }
 
-// farewell publishes the last states and that nobody watches any more. Where the broker does not take that, the last will says it.
+// farewell publishes the last states and that nobody watches any more. Where the broker does not take that, the last
+// will says it.
 func (w *Way) farewell(c *connection, published map[string]string) {
 	w.setCurrent(nil, errors.New("closed"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), farewellTime)
@@ -206,7 +215,8 @@ func (w *Way) describe(err error) error {
 	}
 	hint := ""
 	switch lower := strings.ToLower(text); {
-	case strings.Contains(lower, "not authorized"), strings.Contains(lower, "bad user name"), strings.Contains(lower, "not authorised"):
+	case strings.Contains(lower, "not authorized"), strings.Contains(lower, "bad user name"),
+		strings.Contains(lower, "not authorised"):
 		hint = ": user or password is not what this broker expects"
 	case strings.Contains(lower, "refused") && strings.Contains(lower, "dial"):
 		hint = ": no broker answers there: start it, or correct the address"

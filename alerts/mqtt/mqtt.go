@@ -1,9 +1,10 @@
 // Package mqtt takes alerts to an MQTT 3.1.1 broker, and announces the cameras to Home Assistant.
 //
-// An alert of the outbox goes in and is published at QoS 1, as the CloudEvent that it is, to TOPIC/events/<camera>/<phase>. For those who want
-// a switch, TOPIC/<camera>/state is ON while an event goes on, with its facts in TOPIC/<camera>/attributes, and TOPIC/availability is the
-// last will. The invariants: an alert counts as taken when the broker has acknowledged it and the state; what is retained at the broker is of
-// cameras that are configured, and everything else that this installation ever left there is deleted; no credential reaches an error.
+// An alert of the outbox goes in and is published at QoS 1, as the CloudEvent that it is, to
+// TOPIC/events/<camera>/<phase>. For those who want a switch, TOPIC/<camera>/state is ON while an event goes on, with
+// its facts in TOPIC/<camera>/attributes, and TOPIC/availability is the last will. The invariants: an alert counts as
+// taken when the broker has acknowledged it and the state; what is retained at the broker is of cameras that are
+// configured, and everything else that this installation ever left there is deleted; no credential reaches an error.
 package mqtt
 
 import (
@@ -30,14 +31,14 @@ type Options struct {
 	TLS      *tls.Config // nil for the system's
 	// Registry makes the client id and knows what is retained at the broker; nil is one that is forgotten at the end.
 	Registry *Registry
-	// Topic is what every topic begins with, another for each program at one broker. At a NATS server's gateway it must not make a topic that
-	// is a subject of alerts; events/ behind it sees to that.
+	// Topic is what every topic begins with, another for each program at one broker. At a NATS server's gateway it
+	// must not make a topic that is a subject of alerts; events/ behind it sees to that.
 	Topic string
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
 	Cameras   []string
-	// Quiet connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker ends the connection of a
-	// client whose id comes again.
+	// Quiet connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker ends
+	// the connection of a client whose id comes again.
 	Quiet bool
 	Log   *slog.Logger
 }
@@ -48,8 +49,8 @@ const (
 	Offline = "offline"
 )
 
-// Way is a way out of the outbox. One goroutine makes and owns its connections, one after the other, until Close; the others use the one that
-// there is.
+// Way is a way out of the outbox. One goroutine makes and owns its connections, one after the other, until Close; the
+// others use the one that there is.
 type Way struct {
 	opts     Options
 	log      *slog.Logger
@@ -80,8 +81,9 @@ func New(o Options) (*Way, error) {
 		o.Registry = newRegistry()
 	}
 	w := &Way{
-		opts: o, log: o.Log, where: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic), changed: make(chan struct{}, 1),
-		state: map[string]retainedState{}, health: map[string]alerts.State{}, why: errors.New("not connected yet"),
+		opts: o, log: o.Log, where: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
+		changed: make(chan struct{}, 1),
+		state:   map[string]retainedState{}, health: map[string]alerts.State{}, why: errors.New("not connected yet"),
 	}
 	if o.Quiet {
 		w.clientID += "-check"
@@ -136,7 +138,8 @@ func (w *Way) Check(ctx context.Context) error {
 	}
 }
 
-// Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has acknowledged all of it.
+// Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has
+// acknowledged all of it.
 func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
 	way := w.deliverShared
 	if w.suspects.has(m.ID) {
@@ -178,7 +181,8 @@ func (w *Way) deliver(ctx context.Context, c *connection, m outbox.Message) erro
 	return c.publish(ctx, w.topic(m.Camera, "state"), []byte(s.state), true)
 }
 
-// Status makes a camera available or not. It waits for nothing: what a camera was set to last is published as soon as it can be.
+// Status makes a camera available or not. It waits for nothing: what a camera was set to last is published as soon as
+// it can be.
 func (w *Way) Status(s alerts.Status) {
 	w.mu.Lock()
 	w.health[s.Camera] = s.State

@@ -53,7 +53,10 @@ func eachBroker(t *testing.T, test func(t *testing.T, s *server)) {
 		dir := t.TempDir()
 		s.start = func(t *testing.T) {
 			var err error
-			if b, err = broker.Start(within(t), broker.Options{Dir: dir, Port: -1, MQTTPort: s.port, Accounts: accounts}); err != nil {
+			if b, err = broker.Start(within(t), broker.Options{
+				Dir: dir, Port: -1, MQTTPort: s.port,
+				Accounts: accounts,
+			}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,7 +69,8 @@ func eachBroker(t *testing.T, test func(t *testing.T, s *server)) {
 		var p *natstest.Process
 		s, nats, dir := &server{port: natstest.FreePort(t)}, natstest.FreePort(t), t.TempDir()
 		s.start = func(t *testing.T) {
-			p = natstest.Launch(t, nats, fmt.Sprintf("server_name: far\n%s\nmqtt: {port: %d, host: 127.0.0.1}", natstest.JetStreamIn(dir), s.port))
+			p = natstest.Launch(t, nats, fmt.Sprintf("server_name: far\n%s\nmqtt: {port: %d, host: 127.0.0.1}",
+				natstest.JetStreamIn(dir), s.port))
 		}
 		s.stop = func() { p.Kill() }
 		s.start(t)
@@ -96,7 +100,8 @@ type listener struct {
 func listen(t *testing.T, url, topic string) *listener {
 	t.Helper()
 	l := &listener{last: map[string]string{}, news: make(chan struct{}, 1)}
-	o := paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID("listener").SetCleanSession(false).SetConnectRetry(true).
+	o := paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
+		"listener").SetCleanSession(false).SetConnectRetry(true).
 		SetConnectRetryInterval(100 * time.Millisecond).SetMaxReconnectInterval(200 * time.Millisecond)
 	hear := func(_ paho.Client, m paho.Message) {
 		l.mu.Lock()
@@ -156,9 +161,13 @@ func (l *listener) untilIs(t *testing.T, topic, want string, is func(string) boo
 func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
 	a := alerts.Alert{
-		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera, Start: at, Peak: at, Zones: []string{"gate"},
-		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
-		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera, Start: at, Peak: at,
+		Zones: []string{"gate"},
+		Reading: &alerts.Reading{
+			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
+			Threshold: 0.04, Severity: 0.7,
+		},
+		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
 	}
 	if phase == alerts.PhaseEnd {
 		a.End, a.EndReason = &at, alerts.EndCalm
@@ -179,7 +188,8 @@ func way(t *testing.T, o Options) *Way {
 func store(t *testing.T, w *Way) *outbox.Outbox {
 	t.Helper()
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Reserve:      1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {
@@ -193,7 +203,8 @@ func store(t *testing.T, w *Way) *outbox.Outbox {
 	return o
 }
 
-// An event is published, switches the camera's state, and is announced; the broker dies in the middle and nothing is missing after.
+// An event is published, switches the camera's state, and is announced; the broker dies in the middle and nothing is
+// missing after.
 func TestAlertsOverABrokerThatDies(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		w := way(t, Options{URL: s.url(), User: writer, Password: writer})
@@ -221,17 +232,20 @@ func TestAlertsOverABrokerThatDies(t *testing.T) {
 			t.Fatal(err)
 		}
 		// A listener that comes back hears what is retained in any order.
-		l.untilIs(t, "vigil/yard/attributes", "the end", func(text string) bool { return strings.Contains(text, "end_reason") })
+		l.untilIs(t, "vigil/yard/attributes", "the end",
+			func(text string) bool { return strings.Contains(text, "end_reason") })
 		l.mu.Lock()
 		var config map[string]any
-		if err := json.Unmarshal([]byte(l.last["homeassistant/binary_sensor/"+w.clientID+"_yard/anomaly/config"]), &config); err != nil {
+		if err := json.Unmarshal([]byte(l.last["homeassistant/binary_sensor/"+w.clientID+"_yard/anomaly/config"]),
+			&config); err != nil {
 			t.Error(err)
 		}
 		if config["state_topic"] != "vigil/yard/state" || config["unique_id"] != w.clientID+"_yard_anomaly" {
 			t.Errorf("announced %v", config)
 		}
 		var about attributes
-		if err := json.Unmarshal([]byte(l.last["vigil/yard/attributes"]), &about); err != nil || about.EndReason != "calm" || *about.Severity != 0 || *about.PeakSeverity != 0.7 {
+		if err := json.Unmarshal([]byte(l.last["vigil/yard/attributes"]), &about); err != nil ||
+			about.EndReason != "calm" || *about.Severity != 0 || *about.PeakSeverity != 0.7 {
 			t.Errorf("attributes %+v, %v", about, err)
 		}
 		l.mu.Unlock()
@@ -255,7 +269,8 @@ func TestTheLastWill(t *testing.T) {
 	})
 }
 
-// role in the environment makes the test's program a process that can be killed: it connects to the broker that it names, and stays.
+// role in the environment makes the test's program a process that can be killed: it connects to the broker that it
+// names, and stays.
 const role = "VIGIL_TEST_MQTT"
 
 func TestMain(m *testing.M) {
@@ -268,7 +283,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	w, err := New(Options{URL: url, User: writer, Password: writer, Registry: r, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
+	w, err := New(Options{
+		URL: url, User: writer, Password: writer, Registry: r, Topic: "vigil",
+		Discovery: "homeassistant", Cameras: []string{"yard"},
+	})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

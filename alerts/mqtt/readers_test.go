@@ -13,8 +13,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// Home Assistant needs no user at the broker inside vigil to hear what vigil publishes there, which logs in as nobody else can; and nobody without an
-// account publishes anything.
+// Home Assistant needs no user at the broker inside vigil to hear what vigil publishes there, which logs in as nobody
+// else can; and nobody without an account publishes anything.
 func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	login, port := broker.NewLogin(), natstest.FreePort(t)
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
@@ -22,7 +22,8 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	t.Cleanup(func() { _ = w.Close() })
 	o, err := outbox.Open(within(t), outbox.Options{
 		Server: broker.Options{
-			Dir: filepath.Join(t.TempDir(), "store"), Port: -1, MQTTPort: port, MQTTLogin: login, MQTTTopics: []string{"vigil", "homeassistant"},
+			Dir: filepath.Join(t.TempDir(), "store"), Port: -1, MQTTPort: port, MQTTLogin: login,
+			MQTTTopics: []string{"vigil", "homeassistant"},
 		},
 		Ways: []outbox.Way{w}, Reserve: 1 << 20,
 	})
@@ -40,7 +41,10 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	}
 	defer c.Disconnect(0)
 	subscribe := func(topic string) error {
-		token := c.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) { heard <- m.Topic() + " " + string(m.Payload()) })
+		token := c.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) {
+			heard <- m.Topic() + " " +
+				string(m.Payload())
+		})
 		if err := wait(within(t), token, nil, longWait); err != nil {
 			return err
 		}

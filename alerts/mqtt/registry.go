@@ -24,11 +24,12 @@ import (
 // registryFile is the name of a Registry's file.
 const registryFile = "mqtt.json"
 
-// idDigits is how many digits of a hash are in a client id: with vigil- before it and -check behind it has the 23 that every broker must take.
+// idDigits is how many digits of a hash are in a client id: with vigil- before it and -check behind it has the 23 that
+// every broker must take.
 const idDigits = 10
 
-// Registry is the identity of an installation and what it left at brokers, kept in a file from one run to the next: whatever is retained there
-// is noted before it is published. Its methods may be called concurrently.
+// Registry is the identity of an installation and what it left at brokers, kept in a file from one run to the next:
+// whatever is retained there is noted before it is published. Its methods may be called concurrently.
 type Registry struct {
 	id   string // of the data directory
 	path string // empty for none
@@ -47,8 +48,8 @@ func newRegistry() *Registry {
 	return &Registry{id: rand.Text(), in: record{Retained: map[string][]string{}}}
 }
 
-// OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; what could not be read is not known
-// to it, and what is published is forgotten.
+// OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; what could
+// not be read is not known to it, and what is published is forgotten.
 func OpenRegistry(dataDir string) (*Registry, error) {
 	r := newRegistry()
 	id, err := instance.ID(dataDir)
@@ -59,7 +60,8 @@ func OpenRegistry(dataDir string) (*Registry, error) {
 	return r, r.read(filepath.Join(dataDir, registryFile))
 }
 
-// ReadRegistry is for those who only look: it has the identity, or where there is none yet another one, and writes nothing.
+// ReadRegistry is for those who only look: it has the identity, or where there is none yet another one, and writes
+// nothing.
 func ReadRegistry(dataDir string) *Registry {
 	r := newRegistry()
 	if id, err := instance.Read(dataDir); err == nil {
@@ -82,7 +84,8 @@ func (r *Registry) read(path string) error {
 		err = errors.New("it has no key retained")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: what is retained at MQTT brokers is not known: %w; delete the file to begin anew", path, err)
+		return fmt.Errorf("%s: what is retained at MQTT brokers is not known: %w; delete the file to begin anew", path,
+			err)
 	}
 	r.path, r.in = path, in
 	return nil
@@ -106,10 +109,12 @@ func (r *Registry) knows(broker string) bool {
 func (r *Registry) brokers() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.in.Retained)), func(b string) bool { return len(r.in.Retained[b]) == 0 })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.in.Retained)),
+		func(b string) bool { return len(r.in.Retained[b]) == 0 })
 }
 
-// retain notes topics that will be retained at a broker, and gives those that shall be no more: what was noted before, and what was found.
+// retain notes topics that will be retained at a broker, and gives those that shall be no more: what was noted before,
+// and what was found.
 func (r *Registry) retain(broker string, topics, found []string) (stale []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

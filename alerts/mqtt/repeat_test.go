@@ -90,7 +90,10 @@ func TestTheSameReasonHasTheSameText(t *testing.T) {
 	}
 	var texts [2]string
 	for i := range texts {
-		err := hook.Deliver(within(t), outbox.Message{Subject: alerts.Subject("gate", alerts.PhaseStart), Data: make([]byte, 1<<10)})
+		err := hook.Deliver(within(t), outbox.Message{
+			Subject: alerts.Subject("gate", alerts.PhaseStart),
+			Data:    make([]byte, 1<<10),
+		})
 		if err == nil {
 			t.Fatal("delivered to a server that resets connections")
 		}

@@ -22,9 +22,9 @@ const lookTime = 5 * time.Second
 // retained is a message that the broker keeps for those who come later.
 type retained struct{ topic, text string }
 
-// publishRetained publishes after each connection how things are, since a broker may have been started anew and know nothing, and deletes what
-// is retained there of before: cameras that are no longer configured, other topics, other names. It notes in published how available each
-// camera was said to be.
+// publishRetained publishes after each connection how things are, since a broker may have been started anew and know
+// nothing, and deletes what is retained there of before: cameras that are no longer configured, other topics, other
+// names. It notes in published how available each camera was said to be.
 func (w *Way) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
 	wanted, err := w.wanted(published)
 	if err != nil {
@@ -85,8 +85,8 @@ func (w *Way) wanted(published map[string]string) ([]retained, error) {
 	return append(all, retained{w.topic("availability"), Online}), nil
 }
 
-// lookForOld finds what a version before the Registry announced of this installation: its names were made of the topic's last part. Where
-// another one had the same name, its states are at other topics, and it is left alone.
+// lookForOld finds what a version before the Registry announced of this installation: its names were made of the
+// topic's last part. Where another one had the same name, its states are at other topics, and it is left alone.
 func (w *Way) lookForOld(ctx context.Context, c *connection) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
@@ -108,7 +108,8 @@ func (w *Way) lookForOld(ctx context.Context, c *connection) ([]string, error) {
 	}
 	// Behind what is retained comes what is published now.
 	filters := map[string]byte{
-		w.opts.Discovery + "/binary_sensor/+/anomaly/config": qos, w.opts.Discovery + "/sensor/+/severity/config": qos, marker: qos,
+		w.opts.Discovery + "/binary_sensor/+/anomaly/config": qos, w.opts.Discovery + "/sensor/+/severity/config": qos,
+		marker: qos,
 	}
 	err := c.acknowledged(ctx, c.client.SubscribeMultiple(filters, hear))
 	if err == nil {
@@ -149,7 +150,8 @@ func (w *Way) oldTopics(topic string, payload []byte) []string {
 		return nil
 	}
 	camera, ok := strings.CutPrefix(parts[1], alerts.CameraName(w.opts.Topic)+"_")
-	if !ok || alerts.ValidCamera(camera) != nil || said.StateTopic != w.topic(camera, "state") && said.StateTopic != w.topic(camera, "attributes") {
+	if !ok || alerts.ValidCamera(camera) != nil || said.StateTopic != w.topic(camera, "state") &&
+		said.StateTopic != w.topic(camera, "attributes") {
 		return nil
 	}
 	old := []string{topic}
@@ -159,9 +161,11 @@ func (w *Way) oldTopics(topic string, payload []byte) []string {
 	return old
 }
 
-// Withdraw deletes what is retained at brokers that are not configured any more, all but keep. It tries once, without a user or a password
-// where login, which may be nil, knows none.
-func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker string) (user, password string), log *slog.Logger) {
+// Withdraw deletes what is retained at brokers that are not configured any more, all but keep. It tries once, without
+// a user or a password where login, which may be nil, knows none.
+func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker string) (user, password string),
+	log *slog.Logger,
+) {
 	if login == nil {
 		login = func(string) (user, password string) { return "", "" }
 	}
@@ -173,13 +177,16 @@ func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker 
 		topics := r.in.Retained[broker]
 		r.mu.Unlock()
 		if err := r.withdraw(ctx, broker, login, topics); err != nil && ctx.Err() == nil {
-			log.Warn("topics stay retained at an MQTT broker that is not configured any more; delete them there", "broker", broker,
+			log.Warn("topics stay retained at an MQTT broker that is not configured any more; delete them there",
+				"broker", broker,
 				"topics", topics, "error", err)
 		}
 	}
 }
 
-func (r *Registry) withdraw(ctx context.Context, broker string, known func(string) (user, password string), topics []string) error {
+func (r *Registry) withdraw(ctx context.Context, broker string, known func(string) (user, password string),
+	topics []string,
+) error {
 	user, password := known(broker)
 	c, err := dial(ctx, broker, login{clientID: r.clientID("") + "-gone", user: user, password: password})
 	if err != nil {

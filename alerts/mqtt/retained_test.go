@@ -21,7 +21,8 @@ import (
 // retainedAt is what a broker has retained, by topic.
 func retainedAt(t *testing.T, url string) map[string]string {
 	t.Helper()
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID("looker-" + alerts.NewID()[14:]))
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
+		"looker-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +47,8 @@ func retainedAt(t *testing.T, url string) map[string]string {
 func retain(t *testing.T, url string, messages map[string]string) {
 	t.Helper()
 	// A server may hold it against a client if another one of its name has just left.
-	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID("leaver-" + alerts.NewID()[14:]))
+	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
+		"leaver-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +66,8 @@ func topicsOf(id, topic, discovery string, cameras ...string) []string {
 	for _, c := range cameras {
 		all = append(all, topic+"/"+c+"/state", topic+"/"+c+"/attributes", topic+"/"+c+"/availability")
 		if discovery != "" {
-			all = append(all, discovery+"/binary_sensor/"+id+"_"+c+"/anomaly/config", discovery+"/sensor/"+id+"_"+c+"/severity/config")
+			all = append(all, discovery+"/binary_sensor/"+id+"_"+c+"/anomaly/config", discovery+"/sensor/"+id+"_"+c+
+				"/severity/config")
 		}
 	}
 	slices.Sort(all)
@@ -94,11 +97,13 @@ func start(t *testing.T, o Options) *Way {
 	return w
 }
 
-// Whatever the configuration becomes while vigil is down, at the broker is what it says now, and what others left there.
+// Whatever the configuration becomes while vigil is down, at the broker is what it says now, and what others left
+// there.
 func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		others := map[string]string{
-			"vigil/other": "mine", "homeassistant/binary_sensor/lamp/anomaly/config": `{"origin":{"name":"lamp"}}`, "vigil/porch/state": "ON",
+			"vigil/other": "mine", "homeassistant/binary_sensor/lamp/anomaly/config": `{"origin":{"name":"lamp"}}`,
+			"vigil/porch/state": "ON",
 		}
 		retain(t, s.url(), others)
 		dir := t.TempDir()
@@ -115,7 +120,10 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 			{"no camera", "site1/vigil", "", nil},
 		} {
 			r := registry(t, dir) // as after a kill: nothing was said at the end
-			w, err := New(Options{URL: s.url(), User: writer, Password: writer, Registry: r, Topic: step.topic, Discovery: step.discovery, Cameras: step.cameras})
+			w, err := New(Options{
+				URL: s.url(), User: writer, Password: writer, Registry: r, Topic: step.topic,
+				Discovery: step.discovery, Cameras: step.cameras,
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -123,7 +131,8 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 				t.Fatal(err)
 			}
 			found := retainedAt(t, s.url())
-			want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, step.topic, step.discovery, step.cameras...), slices.Collect(maps.Keys(others))...)))
+			want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, step.topic, step.discovery,
+				step.cameras...), slices.Collect(maps.Keys(others))...)))
 			if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, want) {
 				t.Errorf("%s: retained are\n%s\nwant\n%s", step.name, strings.Join(got, "\n"), strings.Join(want, "\n"))
 			}
@@ -147,7 +156,8 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 	})
 }
 
-// A process that is killed has noted what it announced, and what waited of a camera that is configured no more leaves nothing behind.
+// A process that is killed has noted what it announced, and what waited of a camera that is configured no more leaves
+// nothing behind.
 func TestARenamedCameraAfterAKill(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		dir := t.TempDir()
@@ -155,7 +165,10 @@ func TestARenamedCameraAfterAKill(t *testing.T) {
 		l := listen(t, s.url(), "vigil/#")
 		l.until(t, "vigil/yard/availability", Online)
 		kill()
-		w := start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: registry(t, dir), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"front-yard"}})
+		w := start(t, Options{
+			URL: s.url(), User: writer, Password: writer, Registry: registry(t, dir), Topic: "vigil",
+			Discovery: "homeassistant", Cameras: []string{"front-yard"},
+		})
 		id := alerts.NewID()
 		end := event("yard", id, 1, alerts.PhaseEnd)
 		data, err := alerts.Encode(end)
@@ -167,7 +180,8 @@ func TestARenamedCameraAfterAKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		l.until(t, "vigil/yard/availability", "")
-		if got, want := slices.Sorted(maps.Keys(retainedAt(t, s.url()))), topicsOf(w.clientID, "vigil", "homeassistant", "front-yard"); !slices.Equal(got, want) {
+		if got, want := slices.Sorted(maps.Keys(retainedAt(t, s.url()))), topicsOf(w.clientID, "vigil", "homeassistant",
+			"front-yard"); !slices.Equal(got, want) {
 			t.Errorf("retained are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
 		l.mu.Lock()
@@ -185,7 +199,8 @@ func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 			payload := fmt.Sprintf(`{"origin":{"name":"vigil"},"state_topic":"%s/%s/%s"}`, topic, camera, state)
 			if state == "state" {
 				return map[string]string{
-					"homeassistant/binary_sensor/vigil_" + camera + "/anomaly/config": payload, topic + "/" + camera + "/state": "OFF",
+					"homeassistant/binary_sensor/vigil_" + camera + "/anomaly/config": payload, topic + "/" + camera +
+						"/state": "OFF",
 					topic + "/" + camera + "/availability": Online, topic + "/" + camera + "/attributes": "{}",
 				}
 			}
@@ -193,13 +208,18 @@ func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 		}
 		foreign := announced("site2/vigil", "cellar", "state")
 		for _, m := range []map[string]string{
-			foreign, announced("vigil", "gate", "state"), announced("vigil", "gate", "attributes"), announced("vigil", "yard", "state"),
+			foreign, announced("vigil", "gate", "state"), announced("vigil", "gate", "attributes"),
+			announced("vigil", "yard", "state"),
 			announced("vigil", "yard", "attributes"),
 		} {
 			retain(t, s.url(), m)
 		}
-		w := start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: registry(t, t.TempDir()), Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}})
-		want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, "vigil", "homeassistant", "yard"), slices.Collect(maps.Keys(foreign))...)))
+		w := start(t, Options{
+			URL: s.url(), User: writer, Password: writer, Registry: registry(t, t.TempDir()),
+			Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"},
+		})
+		want := slices.Sorted(slices.Values(append(topicsOf(w.clientID, "vigil", "homeassistant", "yard"),
+			slices.Collect(maps.Keys(foreign))...)))
 		if got := slices.Sorted(maps.Keys(retainedAt(t, s.url()))); !slices.Equal(got, want) {
 			t.Errorf("retained are\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
@@ -213,13 +233,20 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 	if a.clientID("vigil") == b.clientID("vigil") || a.clientID("site1/vigil") == a.clientID("site2/vigil") {
 		t.Error("two have one client id")
 	}
-	if again := registry(t, one); again.clientID("vigil") != a.clientID("vigil") || len(a.clientID("vigil")+"-check") > 23 {
+	if again := registry(t, one); again.clientID("vigil") != a.clientID("vigil") ||
+		len(a.clientID("vigil")+"-check") > 23 {
 		t.Errorf("the client id is %q, and then %q", a.clientID("vigil"), again.clientID("vigil"))
 	}
 	eachBroker(t, func(t *testing.T, s *server) {
 		ways := []*Way{
-			start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: a, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"gate"}}),
-			start(t, Options{URL: s.url(), User: writer, Password: writer, Registry: b, Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"}}),
+			start(t, Options{
+				URL: s.url(), User: writer, Password: writer, Registry: a, Topic: "vigil",
+				Discovery: "homeassistant", Cameras: []string{"gate"},
+			}),
+			start(t, Options{
+				URL: s.url(), User: writer, Password: writer, Registry: b, Topic: "vigil",
+				Discovery: "homeassistant", Cameras: []string{"yard"},
+			}),
 		}
 		for i, camera := range []string{"gate", "yard"} {
 			first, _ := ways[i].current()
@@ -242,7 +269,8 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 		}
 		for i, camera := range []string{"gate", "yard"} {
 			text := found["homeassistant/binary_sensor/"+ways[i].clientID+"_"+camera+"/anomaly/config"]
-			if err := json.Unmarshal([]byte(text), &own); err != nil || own.UniqueID != ways[i].clientID+"_"+camera+"_anomaly" {
+			if err := json.Unmarshal([]byte(text), &own); err != nil || own.UniqueID != ways[i].clientID+"_"+camera+
+				"_anomaly" {
 				t.Errorf("%s is announced as %q: %v", camera, own.UniqueID, err)
 			}
 		}
@@ -310,7 +338,10 @@ func TestPauses(t *testing.T) {
 func TestTheEndOfAnotherWithTheSameTopic(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
-		other := start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"yard"}})
+		other := start(t, Options{
+			URL: s.url(), User: writer, Password: writer, Topic: "vigil",
+			Cameras: []string{"yard"},
+		})
 		if err := other.Close(); err != nil {
 			t.Fatal(err)
 		}

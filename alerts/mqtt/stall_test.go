@@ -11,12 +11,16 @@ import (
 	"vigil/internal/natstest"
 )
 
-// A broker that takes nothing more holds up nobody who only has a state to say, and hears the latest of each camera when it goes on.
+// A broker that takes nothing more holds up nobody who only has a state to say, and hears the latest of each camera
+// when it goes on.
 func TestABrokerThatStalls(t *testing.T) {
 	port := natstest.FreePort(t)
 	p := natstest.Mosquitto(t, port, "allow_anonymous true")
 	s := &server{port: port}
-	w, err := New(Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate", "yard"}})
+	w, err := New(Options{
+		URL: s.url(), User: writer, Password: writer, Topic: "vigil",
+		Cameras: []string{"gate", "yard"},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +33,10 @@ func TestABrokerThatStalls(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	blocked := make(chan error, 1)
 	go func() {
-		blocked <- w.Deliver(ctx, outbox.Message{Subject: "vigil.alerts.yard.start", Camera: "yard", Data: make([]byte, 64<<20)})
+		blocked <- w.Deliver(ctx, outbox.Message{
+			Subject: "vigil.alerts.yard.start", Camera: "yard",
+			Data: make([]byte, 64<<20),
+		})
 	}()
 	said := make(chan struct{})
 	go func() {

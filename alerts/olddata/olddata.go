@@ -1,7 +1,8 @@
 // Package olddata makes data directories as released versions of vigil left them, for tests that they are still read.
 //
-// Everything here is frozen: names, configurations of streams, keys and forms of messages stand as they were, and nothing is taken from the
-// packages that write them today. A version that changes the form of a data directory gets a file of its own here, and none is ever changed.
+// Everything here is frozen: names, configurations of streams, keys and forms of messages stand as they were, and
+// nothing is taken from the packages that write them today. A version that changes the form of a data directory gets a
+// file of its own here, and none is ever changed.
 package olddata
 
 import (
@@ -28,9 +29,11 @@ type Dir struct {
 	ID, Registry string
 	// Messages are those of the stream of alerts: number i+1 is Messages[i].
 	Messages []Message
-	// Ended is an alert that has its end and was acknowledged as normal by By, and Open one of another camera that has none.
+	// Ended is an alert that has its end and was acknowledged as normal by By, and Open one of another camera that has
+	// none.
 	Ended, Open, By string
-	// Evidence are the objects of Ended, by their names without the alert's, and Training those that were kept to learn from.
+	// Evidence are the objects of Ended, by their names without the alert's, and Training those that were kept to
+	// learn from.
 	Evidence, Training map[string]string
 	// Webhook is the number of the last message of Ended's camera that the webhook had, and of the other camera's none.
 	Webhook int
@@ -44,7 +47,8 @@ type store struct {
 
 func open(dir string) (*store, error) {
 	server, err := natsserver.NewServer(&natsserver.Options{
-		ServerName: "vigil", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir, JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 40,
+		ServerName: "vigil", DontListen: true, NoSigs: true, NoLog: true, JetStream: true, StoreDir: dir,
+		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 1 << 40,
 	})
 	if err != nil {
 		return nil, err
@@ -100,9 +104,11 @@ func (s *store) object(bucket, name, mediaType, data string, n int) error {
 		headers = fmt.Sprintf(`"headers":{"Content-Type":[%q]},`, mediaType)
 	}
 	sum := sha256.Sum256([]byte(data))
-	meta := fmt.Sprintf(`{"name":%q,%s"options":{"max_chunk_size":131072},"bucket":%q,"nuid":%q,"size":%d,"mtime":"0001-01-01T00:00:00Z","chunks":1,"digest":"SHA-256=%s"}`,
+	meta := fmt.Sprintf(
+		`{"name":%q,%s"options":{"max_chunk_size":131072},"bucket":%q,"nuid":%q,"size":%d,"mtime":"0001-01-01T00:00:00Z","chunks":1,"digest":"SHA-256=%s"}`,
 		name, headers, bucket, nuid, len(data), base64.URLEncoding.EncodeToString(sum[:]))
-	_, err := s.ask("$O."+bucket+".M."+base64.URLEncoding.EncodeToString([]byte(name)), nats.Header{"Nats-Rollup": {"sub"}}, meta)
+	_, err := s.ask("$O."+bucket+".M."+base64.URLEncoding.EncodeToString([]byte(name)),
+		nats.Header{"Nats-Rollup": {"sub"}}, meta)
 	return err
 }
 

@@ -48,28 +48,39 @@ const (
 // alert1 is an alert's message, with what is of its own put in.
 func alert1(camera, id string, seq int, phase, more string) Message {
 	message := fmt.Sprintf("%s:%d", id, seq)
-	return Message{Subject: "vigil.alerts." + camera + "." + phase, ID: message, Data: fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/vigil/cameras/%s",`+
-		`"type":"vigil.alert.%s","subject":%q,"datacontenttype":"application/json","dataschema":"urn:vigil:schema:alert:1","time":"2026-11-29T20:19:52.498267857Z",`+
-		`"data":{"schema_version":1,"alert_id":%q,"seq":%d,"phase":%q,"kind":"anomaly","camera":%q,"boxes":[{"x":0.0625,"y":0.625,"w":0.0625,"h":0.125}],`+
-		`"start":{"wall":"2026-11-29T20:19:52.498267857Z","stream_seconds":8.8,"frame":88},"peak":{"wall":"2026-11-29T20:19:54.098233584Z","stream_seconds":10.4,"frame":104},`+
-		`"duration_seconds":2.3,"error":0.6664352686493658,"regularity":0,"peak_error":0.6664352686493658,"peak_regularity":0,"lo":0.005,"threshold":0.07,"severity":1,`+
-		`"model":{"name":"ped2-fast","version":"909fa75ac655","hash":"909fa75ac65521182c6399bb81e67399dc7200cc8e22ebb87b553c43188ab7be"},`+
-		`"source":{"width":360,"height":240,"fps":10},"gap_before":false%s}}`, message, camera, phase, camera, id, seq, phase, camera, more)}
+	return Message{
+		Subject: "vigil.alerts." + camera + "." + phase, ID: message,
+		Data: fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/vigil/cameras/%s",`+
+			`"type":"vigil.alert.%s","subject":%q,"datacontenttype":"application/json","dataschema":"urn:vigil:schema:alert:1","time":"2026-11-29T20:19:52.498267857Z",`+
+			`"data":{"schema_version":1,"alert_id":%q,"seq":%d,"phase":%q,"kind":"anomaly","camera":%q,"boxes":[{"x":0.0625,"y":0.625,"w":0.0625,"h":0.125}],`+
+			`"start":{"wall":"2026-11-29T20:19:52.498267857Z","stream_seconds":8.8,"frame":88},"peak":{"wall":"2026-11-29T20:19:54.098233584Z","stream_seconds":10.4,"frame":104},`+
+			`"duration_seconds":2.3,"error":0.6664352686493658,"regularity":0,"peak_error":0.6664352686493658,"peak_regularity":0,"lo":0.005,"threshold":0.07,"severity":1,`+
+			`"model":{"name":"ped2-fast","version":"909fa75ac655","hash":"909fa75ac65521182c6399bb81e67399dc7200cc8e22ebb87b553c43188ab7be"},`+
+			`"source":{"width":360,"height":240,"fps":10},"gap_before":false%s}}`, message, camera, phase,
+			camera, id, seq,
+			phase, camera, more),
+	}
 }
 
-// Version1 makes a data directory of version 1, which has no file that says so: everything up to the first release that had one.
+// Version1 makes a data directory of version 1, which has no file that says so: everything up to the first release
+// that had one.
 func Version1(t testing.TB, dir string) Dir {
 	t.Helper()
 	d := Dir{
 		ID: "04c900b531b33502", Registry: registry1, Ended: ended1, Open: open1, By: "Ann", Webhook: 2,
 		Messages: []Message{
-			alert1("yard", ended1, 0, "start", `,"latency":{"capture_ms":1.896396,"queue_ms":0.077636,"score_ms":11.163944,"publish_ms":0.321282}`),
+			alert1("yard", ended1, 0, "start",
+				`,"latency":{"capture_ms":1.896396,"queue_ms":0.077636,"score_ms":11.163944,"publish_ms":0.321282}`),
 			alert1("yard", ended1, 1, "update", ""),
 			alert1("gate", open1, 0, "start", ""),
-			alert1("yard", ended1, 2, "end", `,"end":{"wall":"2026-11-29T20:19:54.798233584Z","stream_seconds":11.1,"frame":111},"end_reason":"calm"`),
+			alert1("yard", ended1, 2, "end",
+				`,"end":{"wall":"2026-11-29T20:19:54.798233584Z","stream_seconds":11.1,"frame":111},"end_reason":"calm"`),
 			alert1("gate", open1, 1, "update", ""),
 		},
-		Evidence: map[string]string{"snapshot-104.jpg": "a picture", "heatmap-104.jpg": "a map", "clip-78.mp4": "a clip", "model-input-78.mkv": "what the model saw"},
+		Evidence: map[string]string{
+			"snapshot-104.jpg": "a picture", "heatmap-104.jpg": "a map",
+			"clip-78.mp4": "a clip", "model-input-78.mkv": "what the model saw",
+		},
 		Training: map[string]string{"model-input-60.mkv": "what the model saw before"},
 	}
 	write(t, filepath.Join(dir, "id"), d.ID+"\n")
@@ -107,7 +118,8 @@ func (d *Dir) fill1(s *store) error {
 		}
 	}
 	for _, m := range d.Messages {
-		if _, err := s.ask(m.Subject, nats.Header{"Nats-Msg-Id": {m.ID}, "Nats-Expected-Stream": {"VIGIL_ALERTS"}}, m.Data); err != nil {
+		if _, err := s.ask(m.Subject, nats.Header{"Nats-Msg-Id": {m.ID}, "Nats-Expected-Stream": {"VIGIL_ALERTS"}},
+			m.Data); err != nil {
 			return err
 		}
 	}
@@ -129,8 +141,12 @@ func (d *Dir) fill1(s *store) error {
 		{"VIGIL_OUTBOX.created", created},
 		{"VIGIL_OUTBOX.webhook", "0"},
 		{"VIGIL_OUTBOX.webhook.yard", fmt.Sprint(d.Webhook)},
-		{"VIGIL_ACKS." + d.Ended, strings.ReplaceAll(`{"alert_id":"ID","camera":"yard","by":"Ann","at":"2026-11-29T20:20:02.276703817Z","normal":true,`+
-			`"clips":["ID/model-input-60.mkv"]}`, "ID", d.Ended)},
+		{
+			"VIGIL_ACKS." + d.Ended,
+			strings.ReplaceAll(
+				`{"alert_id":"ID","camera":"yard","by":"Ann","at":"2026-11-29T20:20:02.276703817Z","normal":true,`+
+					`"clips":["ID/model-input-60.mkv"]}`, "ID", d.Ended),
+		},
 	} {
 		if _, err := s.ask("$KV."+entry[0], nil, entry[1]); err != nil {
 			return err

@@ -16,7 +16,8 @@ import (
 	"vigil/alerts/broker"
 )
 
-// Aside is an alert that a way out would not take, whatever was tried. It is kept for a person to look at until it is delivered or dropped.
+// Aside is an alert that a way out would not take, whatever was tried. It is kept for a person to look at until it is
+// delivered or dropped.
 type Aside struct {
 	Key       string    `json:"-"` // in the bucket: <way>.<camera>.<alert>.<seq>
 	Way       string    `json:"way"`
@@ -29,9 +30,11 @@ type Aside struct {
 	SetAside  time.Time `json:"set_aside"` // when it was given up
 	Reason    string    `json:"reason"`
 	Retry     bool      `json:"retry,omitempty"` // a person asks for another try
-	// Origin shows that vigil itself set it aside: whoever has an account that may write can put something into the bucket.
+	// Origin shows that vigil itself set it aside: whoever has an account that may write can put something into the
+	// bucket.
 	Origin string `json:"origin,omitempty"`
-	// Data is the CloudEvent; nil of one that is too large to be kept twice, which is tried again for as long as the stream has it.
+	// Data is the CloudEvent; nil of one that is too large to be kept twice, which is tried again for as long as the
+	// stream has it.
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
@@ -41,7 +44,8 @@ const AsideBucket = "VIGIL_ASIDE"
 const (
 	// asideBytes bounds what is set aside; beyond it the oldest goes.
 	asideBytes = 64 << 20
-	// largestAside is the largest message that is kept twice: the record around it must fit into a message of the server.
+	// largestAside is the largest message that is kept twice: the record around it must fit into a message of the
+	// server.
 	largestAside = 512 << 10
 )
 
@@ -49,7 +53,8 @@ func asideKey(way string, m Message) string {
 	return way + "." + m.Camera + "." + strings.ReplaceAll(m.ID, ":", ".")
 }
 
-// ListAside gives what was set aside, by way and camera, each in the order in which it was set aside; nothing where there is no bucket.
+// ListAside gives what was set aside, by way and camera, each in the order in which it was set aside; nothing where
+// there is no bucket.
 func ListAside(ctx context.Context, js jetstream.JetStream) ([]Aside, error) {
 	all, _, err := listAside(ctx, js)
 	return all, err
@@ -89,12 +94,14 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b Aside) int {
-		return cmp.Or(cmp.Compare(a.Way, b.Way), cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Number, b.Number), cmp.Compare(a.MessageID, b.MessageID))
+		return cmp.Or(cmp.Compare(a.Way, b.Way), cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Number, b.Number),
+			cmp.Compare(a.MessageID, b.MessageID))
 	})
 	return all, kv, nil
 }
 
-// RetryAside asks for another try of one that was set aside: the vigil that runs on the store makes it soon, or else the next one.
+// RetryAside asks for another try of one that was set aside: the vigil that runs on the store makes it soon, or else
+// the next one.
 func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	if a.Way == "" {
 		return fmt.Errorf("try %s again: %s; it can only be dropped", a.MessageID, a.Reason)
@@ -144,7 +151,8 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 	kv, err := js.KeyValue(ctx, AsideBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		kv, err = js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-			Bucket: AsideBucket, Description: "Alerts of vigil that were refused", MaxBytes: asideBytes, Storage: jetstream.FileStorage,
+			Bucket: AsideBucket, Description: "Alerts of vigil that were refused", MaxBytes: asideBytes,
+			Storage: jetstream.FileStorage,
 		})
 	}
 	if err != nil {
@@ -152,8 +160,10 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 	}
 	alert, _, _ := strings.Cut(m.ID, ":")
 	a := Aside{
-		Key: asideKey(l.way.Name(), m), Way: l.way.Name(), Camera: l.camera, AlertID: alert, MessageID: m.ID, Subject: m.Subject, Number: m.Seq,
-		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: Steady(why), Origin: o.server.Mark(m.Subject, m.ID, m.Data),
+		Key: asideKey(l.way.Name(), m), Way: l.way.Name(), Camera: l.camera, AlertID: alert, MessageID: m.ID,
+		Subject: m.Subject, Number: m.Seq,
+		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: Steady(why),
+		Origin: o.server.Mark(m.Subject, m.ID, m.Data),
 	}
 	if len(m.Data) <= largestAside {
 		a.Data = m.Data
@@ -167,13 +177,17 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 		if err := dropAside(ctx, js, oldest.Key); err != nil {
 			return err
 		}
-		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Way, "camera", oldest.Camera, "id", oldest.MessageID)
+		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Way, "camera",
+			oldest.Camera, "id", oldest.MessageID)
 	}
 	if err != nil {
 		return err
 	}
-	o.log.Error("alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' tries it again)",
-		"way", a.Way, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339), "error", a.Reason)
+	o.log.Error(
+		"alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' "+
+			"tries it again)",
+		"way", a.Way, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
+		"error", a.Reason)
 	o.setAsides.Add(1) // tendAside counts anew; a line does not wait for what is tried again there
 	o.sayCounts()
 	return nil
@@ -209,7 +223,8 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 		return false
 	}
 	a.Retry, a.Reason = false, Steady(err)
-	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Way, "camera", a.Camera, "id", a.MessageID, "error", err)
+	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Way, "camera", a.Camera, "id",
+		a.MessageID, "error", err)
 	if err := putAside(ctx, kv, a); err != nil {
 		o.log.Debug("what was set aside is not kept", "error", err)
 	}
@@ -221,7 +236,10 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 	if i < 0 {
 		return fmt.Errorf("%s is not configured any more", a.Way)
 	}
-	m := Message{Seq: math.MaxUint64, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data, Origin: a.Origin, Again: true}
+	m := Message{
+		Seq: math.MaxUint64, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data,
+		Origin: a.Origin, Again: true,
+	}
 	if len(m.Data) == 0 {
 		s, err := o.stream(ctx)
 		if err != nil {

@@ -70,11 +70,13 @@ func (p *picky) set(id string, err error) {
 	p.bad[id] = err
 }
 
-// An alert that is refused for what is in it is set aside after a while, the next ones go on, and a person can have it tried again, also over a restart.
+// An alert that is refused for what is in it is set aside after a while, the next ones go on, and a person can have it
+// tried again, also over a restart.
 func TestARefusedAlertIsSetAside(t *testing.T) {
 	dir, way, storage := filepath.Join(t.TempDir(), "store"), newPicky(), make(chan alerts.Storage, 1000)
 	options := Options{
-		Server: broker.Options{Dir: dir}, Ways: []Way{way}, SetAsideAfter: time.Nanosecond, OnStorage: func(s alerts.Storage) { storage <- s },
+		Server: broker.Options{Dir: dir}, Ways: []Way{way}, SetAsideAfter: time.Nanosecond,
+		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
 	start, id := event("gate", alerts.NewID(), 0, alerts.PhaseStart), ""
@@ -94,7 +96,8 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 		t.Fatalf("set aside are %v, %v", all, err)
 	}
 	a := all[0]
-	if a.Way != "hook" || a.Camera != "gate" || a.AlertID != id || a.MessageID != id+":0" || !strings.Contains(a.Reason, "answered 400") ||
+	if a.Way != "hook" || a.Camera != "gate" || a.AlertID != id || a.MessageID != id+":0" ||
+		!strings.Contains(a.Reason, "answered 400") ||
 		a.Since.IsZero() || a.SetAside.Before(a.Since) || !bytes.Contains(a.Data, []byte(id)) {
 		t.Errorf("set aside is %+v", a)
 	}
@@ -175,7 +178,10 @@ func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	log := &lockedLog{}
 	way := newPicky()
 	way.refuse = func(Message) error { return Refused(errors.New("answered 413")) }
-	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond, Log: slog.New(slog.NewTextHandler(log, nil))})
+	o := open(t, Options{
+		Ways: []Way{way}, SetAsideAfter: time.Nanosecond,
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	first := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	if err := o.Publish(within(t), first); err != nil {
 		t.Fatal(err)
@@ -201,7 +207,8 @@ func TestWhatIsSetAsideIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := ListAside(within(t), o.Conn().JetStream())
-	if err != nil || len(all) == 0 || len(all) > 9 || slices.ContainsFunc(all, func(a Aside) bool { return a.AlertID == first.ID }) {
+	if err != nil || len(all) == 0 || len(all) > 9 ||
+		slices.ContainsFunc(all, func(a Aside) bool { return a.AlertID == first.ID }) {
 		t.Errorf("%d are set aside, %v", len(all), err)
 	}
 	if text := log.String(); !strings.Contains(text, "ALARM") || !strings.Contains(text, first.MessageID()) {

@@ -20,17 +20,23 @@ func report(b *testing.B, took []time.Duration) {
 	}
 }
 
-// What it takes until an event is on the disk and acknowledged, with and without a sync for each, without the ledger beside it, and with evidence stored
-// all the while: 300 kB at a time, as a clip is.
+// What it takes until an event is on the disk and acknowledged, with and without a sync for each, without the ledger
+// beside it, and with evidence stored all the while: 300 kB at a time, as a clip is.
 func BenchmarkStored(b *testing.B) {
 	for _, c := range []struct {
 		name               string
 		lazy, bare, pieces bool
 	}{
-		{name: "synced"}, {name: "synced, without the ledger", bare: true}, {name: "system's own time", lazy: true}, {name: "synced, evidence beside", pieces: true},
+		{name: "synced"},
+		{name: "synced, without the ledger", bare: true},
+		{name: "system's own time", lazy: true},
+		{name: "synced, evidence beside", pieces: true},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			o, err := Open(b.Context(), Options{Server: broker.Options{Dir: filepath.Join(b.TempDir(), "store"), Private: true, LazySync: c.lazy}})
+			o, err := Open(b.Context(), Options{Server: broker.Options{
+				Dir:     filepath.Join(b.TempDir(), "store"),
+				Private: true, LazySync: c.lazy,
+			}})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -41,7 +47,8 @@ func BenchmarkStored(b *testing.B) {
 				}
 			}
 			if c.pieces {
-				objects, err := evidence.OpenObjects(b.Context(), o.Conn().JetStream(), evidence.Limits{Bytes: 64 << 20})
+				objects, err := evidence.OpenObjects(b.Context(), o.Conn().JetStream(),
+					evidence.Limits{Bytes: 64 << 20})
 				if err != nil {
 					b.Fatal(err)
 				}
@@ -55,7 +62,8 @@ func BenchmarkStored(b *testing.B) {
 							return
 						default:
 						}
-						if err := objects.Put(b.Context(), fmt.Sprintf("x/%d", i), "video/mp4", make([]byte, 300<<10)); err != nil {
+						if err := objects.Put(b.Context(), fmt.Sprintf("x/%d", i), "video/mp4",
+							make([]byte, 300<<10)); err != nil {
 							b.Error(err)
 							return
 						}

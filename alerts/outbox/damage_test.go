@@ -91,8 +91,8 @@ func stored(t *testing.T, o *Outbox) (ids []string) {
 	return ids
 }
 
-// Whatever is done to the files of a store: it opens, what is lost is said by its number, no event that had ended gets a second end, no number comes twice, and
-// alerts go on. A second start has nothing to say.
+// Whatever is done to the files of a store: it opens, what is lost is said by its number, no event that had ended gets
+// a second end, no number comes twice, and alerts go on. A second start has nothing to say.
 func TestADamagedStore(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "base")
 	o, way, _ := opened(t, base)
@@ -121,19 +121,31 @@ func TestADamagedStore(t *testing.T) {
 	}{
 		{name: "nothing", do: func(*testing.T, string, string, string) {}, quiet: true},
 		{name: "no index", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, index)) }, quiet: true},
-		{name: "a flip", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), inMessage(ids[4])) }, missing: "5"},
+		{name: "a flip", do: func(t *testing.T, a, _, _ string) {
+			change(t, filepath.Join(a, block),
+				inMessage(ids[4]))
+		}, missing: "5"},
 		{name: "two flips without an index", do: func(t *testing.T, a, _, _ string) {
 			change(t, filepath.Join(a, block), inMessage(ids[0]))
 			change(t, filepath.Join(a, block), inMessage(ids[11]))
 			remove(t, filepath.Join(a, index))
 		}, missing: "1,12"},
-		{name: "half of it", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), half) }, missing: "7-12"},
+		{
+			name: "half of it", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), half) },
+			missing: "7-12",
+		},
 		{name: "half of it without an index", do: func(t *testing.T, a, _, _ string) {
 			change(t, filepath.Join(a, block), half)
 			remove(t, filepath.Join(a, index))
 		}, missing: "7-12"},
-		{name: "zeros", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), zeros) }, missing: "7"},
-		{name: "no block", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, block)) }, missing: "1-12"},
+		{
+			name: "zeros", do: func(t *testing.T, a, _, _ string) { change(t, filepath.Join(a, block), zeros) },
+			missing: "7",
+		},
+		{
+			name: "no block", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, block)) },
+			missing: "1-12",
+		},
 		{name: "an empty block", do: func(t *testing.T, a, _, _ string) {
 			change(t, filepath.Join(a, block), func([]byte) []byte { return nil })
 		}, missing: "1-12"},
@@ -232,7 +244,8 @@ func numbers(text string) (r store.Ranges) {
 	return r
 }
 
-// An event that was open when the process died, and whose last messages the store has lost, is ended with a number that none of its messages had.
+// An event that was open when the process died, and whose last messages the store has lost, is ended with a number
+// that none of its messages had.
 func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
@@ -256,7 +269,8 @@ func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 	}
 }
 
-// An event whose end was lost, and said to be, is ended again when the ledger is lost later: with a number that none of its messages had.
+// An event whose end was lost, and said to be, is ended again when the ledger is lost later: with a number that none
+// of its messages had.
 func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
 	for _, last := range []bool{true, false} {
 		dir := filepath.Join(t.TempDir(), "store")
@@ -288,7 +302,8 @@ func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
 	}
 }
 
-// Without any ledger a stream that became shorter counts from less on. A position above its last number is set back, and what comes is delivered.
+// Without any ledger a stream that became shorter counts from less on. A position above its last number is set back,
+// and what comes is delivered.
 func TestAPositionAboveTheLastNumber(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
@@ -341,7 +356,10 @@ func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
 		t.Error(err)
 	}
 	said := log.String()
-	for _, want := range []string{"ALARM", "was deleted or replaced", "alerts are missing from the store", "numbers=1-3 "} {
+	for _, want := range []string{
+		"ALARM", "was deleted or replaced", "alerts are missing from the store",
+		"numbers=1-3 ",
+	} {
 		if !strings.Contains(said, want) {
 			t.Errorf("%q was not said: %s", want, said)
 		}

@@ -58,8 +58,9 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 	alarms := make(chan struct{}, 1000)
 	s := &shelf{name: "a"}
 	o := open(t, Options{
-		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Ways: []Way{s}, Reserve: 4 << 20, Bytes: 2 << 20, Free: free,
-		Log: slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
+		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Ways: []Way{s}, Reserve: 4 << 20, Bytes: 2 << 20,
+		Free: free,
+		Log:  slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
 	})
 	return o, s, alarms
 }
@@ -67,7 +68,8 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 // listen subscribes as any client does, and connects again when the server comes back.
 func listen(t *testing.T, o *Outbox) *nats.Subscription {
 	t.Helper()
-	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.MaxReconnects(-1), nats.ReconnectWait(20*time.Millisecond))
+	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.MaxReconnects(-1),
+		nats.ReconnectWait(20*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +128,8 @@ func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
 	equal(t, s.ids("yard"), want)
 }
 
-// Where the reserve is used up as well, others give back what they have; alerts that wait meanwhile are not lost, nor stored twice.
+// Where the reserve is used up as well, others give back what they have; alerts that wait meanwhile are not lost, nor
+// stored twice.
 func TestAlertsWaitForRoom(t *testing.T) {
 	dir := smallDisk(t, 16<<20)
 	var ballast atomic.Pointer[string]

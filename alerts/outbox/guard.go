@@ -13,9 +13,12 @@ import (
 
 // Whoever has an account that may write may also delete the stream of alerts, seal it or change it.
 var (
-	errStreamGone   = errors.New("the stream of alerts was deleted by another program while vigil runs; it is made again")
-	errStreamSealed = errors.New("the stream " + broker.Stream + " was sealed by another program, so that nothing more can be stored in it, and that cannot " +
-		"be undone: export the alerts that are wanted ('vigil alerts export'), then delete the stream with an account that may write; vigil makes it again")
+	errStreamGone = errors.New(
+		"the stream of alerts was deleted by another program while vigil runs; it is made again")
+	errStreamSealed = errors.New("the stream " + broker.Stream +
+		" was sealed by another program, so that nothing more can be stored in it, and that cannot " +
+		"be undone: export the alerts that are wanted ('vigil alerts export'), then delete the stream with an " +
+		"account that may write; vigil makes it again")
 )
 
 // guard looks whether the stream is there and as vigil made it.
@@ -25,7 +28,8 @@ func (o *Outbox) guard(ctx context.Context) {
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if _, sick := o.sick.state(); sick == nil {
-			o.log.Error("ALARM: the stream of alerts is gone, and it is made again: what it held is lost", "messages", o.held.Load(), "waited", o.Waiting())
+			o.log.Error("ALARM: the stream of alerts is gone, and it is made again: what it held is lost", "messages",
+				o.held.Load(), "waited", o.Waiting())
 			o.sick.set(errStreamGone)
 		}
 		return
@@ -41,14 +45,16 @@ func (o *Outbox) guard(ctx context.Context) {
 	}
 	if o.changed(info.Config) {
 		if _, err := o.setBack(ctx); err != nil {
-			o.log.Error("ALARM: the stream of alerts was changed by another program and cannot be set back", "error", err)
+			o.log.Error("ALARM: the stream of alerts was changed by another program and cannot be set back",
+				"error", err)
 		}
 	}
 }
 
 // changed says whether a stream is not as vigil made it.
 func (o *Outbox) changed(c jetstream.StreamConfig) bool {
-	return c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 || c.MaxMsgsPerSubject > 0 || c.NoAck ||
+	return c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 ||
+		c.MaxMsgsPerSubject > 0 || c.NoAck ||
 		!slices.Equal(c.Subjects, []string{broker.StreamSubject})
 }
 
@@ -60,7 +66,8 @@ func (o *Outbox) setBack(ctx context.Context) (jetstream.Stream, error) {
 	}
 	s, kept := o.conn.KeepStream(ctx, o.opts.Bytes)
 	if kept == nil && err == nil && o.changed(before.CachedInfo().Config) {
-		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages", before.CachedInfo().State.Msgs)
+		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages",
+			before.CachedInfo().State.Msgs)
 	}
 	return s, kept
 }

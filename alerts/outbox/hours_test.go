@@ -34,8 +34,9 @@ func (w *lostAck) Deliver(ctx context.Context, m Message) error {
 	return err
 }
 
-// The remote server is away for so long that it has forgotten the ids that it knew, and thousands of messages wait. Then it comes back, goes
-// again in the middle, and in the end has all of them, each camera's in order; what it had already it has once more, with the same id.
+// The remote server is away for so long that it has forgotten the ids that it knew, and thousands of messages wait.
+// Then it comes back, goes again in the middle, and in the end has all of them, each camera's in order; what it had
+// already it has once more, with the same id.
 func TestTheRemoteIsAwayForHours(t *testing.T) {
 	const perCamera = 700 // events of three messages
 	port, far := natstest.FreePort(t), t.TempDir()
@@ -44,7 +45,10 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 	// A tenth of a second is to this window what hours are to the usual one.
 	const window = 100 * time.Millisecond
 	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {
-		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: broker.Stream, Subjects: []string{alerts.AllAlerts}, Duplicates: window}); err != nil {
+		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{
+			Name:     broker.Stream,
+			Subjects: []string{alerts.AllAlerts}, Duplicates: window,
+		}); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -54,7 +58,10 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 	}
 	defer conn.Close()
 	way := &lostAck{ToNATS: ToNATS{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
-	o := open(t, Options{Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true}, Ways: []Way{way}, LongestPause: 100 * time.Millisecond})
+	o := open(t, Options{
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true},
+		Ways:   []Way{way}, LongestPause: 100 * time.Millisecond,
+	})
 
 	stored := map[string][]string{}
 	stored["gate"] = wholeEvent(t, o, "gate")

@@ -14,11 +14,13 @@ const (
 	firstPause = 50 * time.Millisecond
 	// patience is how often in a row the server may fail to answer before it is restarted for that alone.
 	patience = 2
-	// roomFor is how many times the reserve is to be free when the others have given back what they can: 64 MiB by default.
+	// roomFor is how many times the reserve is to be free when the others have given back what they can: 64 MiB by
+	// default.
 	roomFor = 4
 )
 
-// sickness is that the embedded server could not write. Attempts that wait for its answer end with it, since none will come.
+// sickness is that the embedded server could not write. Attempts that wait for its answer end with it, since none will
+// come.
 type sickness struct {
 	mu    sync.Mutex
 	err   error
@@ -132,8 +134,8 @@ func (o *Outbox) attempt(ctx context.Context, subject, id string, data []byte) (
 	return seq, err
 }
 
-// mend brings a server back that cannot write: it frees the room that is held back, restarts the server, and asks the others to
-// give back what they have on this disk.
+// mend brings a server back that cannot write: it frees the room that is held back, restarts the server, and asks the
+// others to give back what they have on this disk.
 func (o *Outbox) mend(ctx context.Context) error {
 	o.mending.Lock()
 	defer o.mending.Unlock()
@@ -159,7 +161,8 @@ func (o *Outbox) mend(ctx context.Context) error {
 			err = fmt.Errorf("free room for alerts: %w", err)
 		}
 	}
-	if o.unsettled = o.unsettled || o.loss.found() || errors.Is(why, broker.ErrMoved) || errors.Is(why, errStreamGone); o.unsettled {
+	if o.unsettled = o.unsettled || o.loss.found() || errors.Is(why, broker.ErrMoved) ||
+		errors.Is(why, errStreamGone); o.unsettled {
 		settled := o.settle(ctx)
 		o.unsettled = settled != nil
 		err = errors.Join(err, settled)

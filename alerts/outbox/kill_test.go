@@ -54,7 +54,8 @@ func victim(dir, url, seed string) error {
 		return err
 	}
 	o, err := Open(ctx, Options{
-		Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{ToNATS{Conn: conn}}, Reserve: 1 << 20, LongestPause: 100 * time.Millisecond,
+		Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{ToNATS{Conn: conn}}, Reserve: 1 << 20,
+		LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {
 		return err
@@ -115,8 +116,9 @@ func killRounds(t *testing.T) int {
 	return n
 }
 
-// A process that publishes and forwards is killed at random moments while the server that it forwards to comes and goes, killed as well.
-// Then every message that was stored is there, every event has its end, cameras keep their order, and what came twice has one id.
+// A process that publishes and forwards is killed at random moments while the server that it forwards to comes and
+// goes, killed as well. Then every message that was stored is there, every event has its end, cameras keep their
+// order, and what came twice has one id.
 func TestKilledAtAnyMoment(t *testing.T) {
 	rounds := killRounds(t)
 	seed := uint64(time.Now().UnixNano())
@@ -245,7 +247,8 @@ func examine(t *testing.T, arrived []*jetstream.RawStreamMsg, stored map[string]
 	if n == 0 {
 		t.Error("nothing was ever stored: the test shows nothing")
 	}
-	t.Logf("%d messages said to be stored, %d arrived, %d of them ends of killed processes, and %d repeats", n, len(content), recovered, repeats)
+	t.Logf("%d messages said to be stored, %d arrived, %d of them ends of killed processes, and %d repeats", n,
+		len(content), recovered, repeats)
 }
 
 func withStream(t *testing.T, url string, do func(context.Context, jetstream.JetStream)) {

@@ -15,8 +15,8 @@ import (
 	"vigil/alerts/broker"
 )
 
-// line takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one whose subject is
-// refused holds up its own alerts only.
+// line takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one
+// whose subject is refused holds up its own alerts only.
 type line struct {
 	way    Way
 	camera string
@@ -109,12 +109,14 @@ func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
 		return Message{}, err
 	}
 	return Message{
-		Seq: raw.Sequence, Camera: l.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader), Data: raw.Data,
+		Seq: raw.Sequence, Camera: l.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
+		Data:   raw.Data,
 		Origin: raw.Header.Get(broker.OriginHeader),
 	}, nil
 }
 
-// passOver looks, number by number, for what a camera has behind something that cannot be read; false where it has nothing more.
+// passOver looks, number by number, for what a camera has behind something that cannot be read; false where it has
+// nothing more.
 func (o *Outbox) passOver(ctx context.Context, l *line) (m Message, found bool, err error) {
 	o.mu.Lock()
 	last := o.stored[l.camera]
@@ -124,8 +126,12 @@ func (o *Outbox) passOver(ctx context.Context, l *line) (m Message, found bool, 
 		return Message{}, false, nil
 	}
 	// Of another camera's that cannot be read each line says it, since nobody knows whose it was.
-	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{From: from, Last: last, Subject: alerts.CameraSubject(l.camera)}, func(r broker.Record) error {
-		m, found = Message{Seq: r.Seq, Camera: l.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin}, true
+	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{
+		From: from, Last: last,
+		Subject: alerts.CameraSubject(l.camera),
+	}, func(r broker.Record) error {
+		m, found = Message{Seq: r.Seq, Camera: l.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin},
+			true
 		return errFound
 	})
 	if found {
@@ -167,7 +173,8 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	return s, nil
 }
 
-// deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it is over.
+// deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it
+// is over.
 func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 	told, tries := "", 0
 	var refusedSince time.Time
@@ -175,7 +182,8 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 		err := o.once(ctx, l, m)
 		if err == nil {
 			if tries > 0 {
-				o.log.Info("alerts are delivered again", "way", l.way.Name(), "camera", l.camera, "id", m.ID, "tries", tries+1)
+				o.log.Info("alerts are delivered again", "way", l.way.Name(), "camera", l.camera, "id", m.ID,
+					"tries", tries+1)
 			}
 			l.place.Store(m.Seq)
 			return
@@ -199,7 +207,8 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 		}
 		if text := Steady(err); text != told {
 			told = text
-			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID, "error", err)
+			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID,
+				"error", err)
 		}
 		if !sleep(ctx, pause) {
 			return
@@ -207,7 +216,8 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 	}
 }
 
-// Steady is an error's text without the port of this side of a connection, which is another one each time: the same reason has the same text.
+// Steady is an error's text without the port of this side of a connection, which is another one each time: the same
+// reason has the same text.
 func Steady(err error) string {
 	text := err.Error()
 	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {

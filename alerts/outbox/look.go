@@ -40,7 +40,8 @@ func (s seen) gaps(number uint64) int {
 	return int(behind.Without(s.there).Count()) //nolint:gosec // A count of messages.
 }
 
-// look reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be read is passed over.
+// look reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be
+// read is passed over.
 func (o *Outbox) look(ctx context.Context) (s seen, err error) {
 	lives := map[string]*life{}
 	s.ended = map[string]bool{}
@@ -75,13 +76,16 @@ func (o *Outbox) isOpen(id string) bool {
 	return open
 }
 
-// closeEvents ends what a process left open when it died. An event is open when the stream has no end of it and the ledger does not say that it had one: else
-// the end was stored and is what is missing. Of one that has lost its last messages the ledger knows these, so that its end has a number that no message had.
+// closeEvents ends what a process left open when it died. An event is open when the stream has no end of it and the
+// ledger does not say that it had one: else the end was stored and is what is missing. Of one that has lost its last
+// messages the ledger knows these, so that its end has a number that no message had.
 func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 	known := o.loss.known
 	if known == nil {
 		if o.loss.ledger != "" || o.hadLedger {
-			o.log.Error("the ledger of stored alerts is lost and is made again from what is stored; whether alerts are missing cannot be known",
+			o.log.Error(
+				"the ledger of stored alerts is lost and is made again from what is stored; whether alerts are "+
+					"missing cannot be known",
 				"stored", s.there.Count(), "ledger", cmp.Or(o.loss.ledger, "it is not there"))
 		}
 		for _, l := range s.unended {
@@ -93,7 +97,8 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 		return nil
 	}
 	if o.loss.ledger != "" {
-		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store", "ledger", o.loss.ledger)
+		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store",
+			"ledger", o.loss.ledger)
 	}
 	level := slog.LevelDebug // it was said when it was found
 	if o.loss.found() {
@@ -116,7 +121,8 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", l.id)
 		}
 	}
-	// What the stream is ahead of the ledger comes into it when the events in it have their ends: a process that dies before that leaves them to the next.
+	// What the stream is ahead of the ledger comes into it when the events in it have their ends: a process that dies
+	// before that leaves them to the next.
 	o.ledger.Found(s.there.Without(known.Must))
 	for id, e := range left {
 		if s.ended[id] {
@@ -131,7 +137,8 @@ func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
 // sayUnreadable logs what the server has and cannot read.
 func (o *Outbox) sayUnreadable(numbers []uint64) {
 	if len(numbers) > 0 {
-		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers", store.RangesOf(numbers).String(),
+		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers",
+			store.RangesOf(numbers).String(),
 			"mend", "stop vigil and run vigil store repair")
 	}
 }
@@ -163,9 +170,10 @@ func parseSubject(subject string) (camera string, phase alerts.Phase, ok bool) {
 	return parts[2], alerts.Phase(parts[3]), true
 }
 
-// recover ends an event that a process left open when it died, of which the stream has the message with this number as the last, if any, and the ledger
-// another one, if any. Nothing is known of it after its last message. As many of its messages may be missing behind that as are passed over: its end has a
-// number of its own all the same, that no other message was sent with.
+// recover ends an event that a process left open when it died, of which the stream has the message with this number as
+// the last, if any, and the ledger another one, if any. Nothing is known of it after its last message. As many of its
+// messages may be missing behind that as are passed over: its end has a number of its own all the same, that no other
+// message was sent with.
 func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event, missing int) error {
 	a, id, err := o.lastOf(ctx, seq)
 	if kept != nil && (err != nil || id == "" || a.Seq < kept.Seq) {

@@ -25,7 +25,8 @@ type loss struct {
 	ledger  string       // what is wrong with the ledger
 }
 
-// lossRepeats is how many more times a loss is published, at the pace of remind: those who listen connect after it was found.
+// lossRepeats is how many more times a loss is published, at the pace of remind: those who listen connect after it was
+// found.
 const lossRepeats = 3
 
 // found says whether something was found that is not reported yet.
@@ -74,8 +75,9 @@ func (o *Outbox) prepare(dir string) error {
 	return nil
 }
 
-// prepareFiles sets aside what is damaged, and logs it at once: a process that dies before it has done so must not be the only one that knew. The ledger keeps
-// numbers that are missing as such ones until they were published too, so that the next start finds them again. o.loss.mu is held.
+// prepareFiles sets aside what is damaged, and logs it at once: a process that dies before it has done so must not be
+// the only one that knew. The ledger keeps numbers that are missing as such ones until they were published too, so
+// that the next start finds them again. o.loss.mu is held.
 func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 	l := &o.loss
 	for again := false; ; again = true {
@@ -93,7 +95,8 @@ func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 		if err == nil || again {
 			return err
 		}
-		// The room that is held back is for this, too: what is set aside is at most as large as the blocks that are damaged.
+		// The room that is held back is for this, too: what is set aside is at most as large as the blocks that are
+		// damaged.
 		o.reserve.release()
 	}
 }
@@ -110,7 +113,8 @@ func missingOf(found []store.Damage) (missing store.Ranges) {
 	return missing
 }
 
-// closeLedger writes what the ledger still has to write. Where that cannot be, as on a full disk, the stream is ahead of it, which is no loss.
+// closeLedger writes what the ledger still has to write. Where that cannot be, as on a full disk, the stream is ahead
+// of it, which is no loss.
 func (o *Outbox) closeLedger() {
 	if o.ledger == nil {
 		return
@@ -120,7 +124,8 @@ func (o *Outbox) closeLedger() {
 	}
 }
 
-// sayLoss publishes what was found missing since it was called last and is logged, once alerts can be published. From then on the ledger has it as reported.
+// sayLoss publishes what was found missing since it was called last and is logged, once alerts can be published. From
+// then on the ledger has it as reported.
 func (o *Outbox) sayLoss() {
 	l := &o.loss
 	l.mu.Lock()
@@ -167,7 +172,8 @@ func (o *Outbox) logDamage(d store.Damage) {
 	}
 }
 
-// findAgain takes over what a directory has that has come back in the place of another: it must be there from now on, and is not missing any more.
+// findAgain takes over what a directory has that has come back in the place of another: it must be there from now on,
+// and is not missing any more.
 func (o *Outbox) findAgain(ctx context.Context) {
 	var there store.Ranges
 	if _, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
@@ -178,7 +184,8 @@ func (o *Outbox) findAgain(ctx context.Context) {
 		return
 	}
 	known := o.ledger.State()
-	o.ledger.Found(there.Without(known.Must).Within(known.First, math.MaxUint64)) // what was reclaimed meanwhile is not to be missed
+	// what was reclaimed meanwhile is not to be missed
+	o.ledger.Found(there.Without(known.Must).Within(known.First, math.MaxUint64))
 	back := there.Without(there.Without(known.Holes))
 	if len(back) == 0 {
 		return
@@ -186,7 +193,8 @@ func (o *Outbox) findAgain(ctx context.Context) {
 	o.loss.mu.Lock()
 	o.loss.missing = o.loss.missing.Without(back)
 	o.loss.mu.Unlock()
-	o.log.Warn("alerts that were missing from the store are there again", "back", back.Count(), "numbers", back.String())
+	o.log.Warn("alerts that were missing from the store are there again", "back", back.Count(), "numbers",
+		back.String())
 }
 
 // tellLoss publishes once more what is missing; false where it has been published often enough.

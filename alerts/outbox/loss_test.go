@@ -39,7 +39,8 @@ func (s *storages) missing() string {
 	return ""
 }
 
-// A start that finds a loss and ends, wherever it ends, before it has published that does not keep it from the next one.
+// A start that finds a loss and ends, wherever it ends, before it has published that does not keep it from the next
+// one.
 func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
@@ -71,16 +72,21 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		}
 		break
 	}
-	if !strings.Contains(log.String(), "alerts are missing from the store") || !strings.Contains(log.String(), "numbers=2 ") {
+	if !strings.Contains(log.String(), "alerts are missing from the store") ||
+		!strings.Contains(log.String(), "numbers=2 ") {
 		t.Errorf("the log does not say it:\n%s", log)
 	}
 }
 
-// The ledger knows what is reclaimed before the stream lets it go: else a process that is killed in between finds it missing.
+// The ledger knows what is reclaimed before the stream lets it go: else a process that is killed in between finds it
+// missing.
 func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	log := &lockedBuffer{}
-	o, err := Open(within(t), Options{Server: broker.Options{Dir: dir, Private: true}, Reserve: 1 << 16, Log: slog.New(slog.NewTextHandler(log, nil))})
+	o, err := Open(within(t), Options{
+		Server: broker.Options{Dir: dir, Private: true}, Reserve: 1 << 16,
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +110,10 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	if err != nil || known.First < 2 || known.Must.Has(known.First-1) {
 		t.Errorf("the ledger has %+v: %v", known, err)
 	}
-	o, err = Open(within(t), Options{Server: broker.Options{Dir: copied, Private: true}, Reserve: 1 << 16, Log: slog.New(slog.NewTextHandler(log, nil))})
+	o, err = Open(within(t), Options{
+		Server: broker.Options{Dir: copied, Private: true}, Reserve: 1 << 16,
+		Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 type ToNATS struct {
 	// Conn is dialled late: a server that is away is no reason not to start.
 	Conn *broker.Conn
-	// Before is called with each message before it is sent, to take along what the message refers to. It bounds its own time and has no
-	// say in whether the message goes; it may be nil.
+	// Before is called with each message before it is sent, to take along what the message refers to. It bounds its
+	// own time and has no say in whether the message goes; it may be nil.
 	Before func(ctx context.Context, m Message)
 }
 

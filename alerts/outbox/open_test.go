@@ -19,7 +19,10 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 	other := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
 			inStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
-				_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: name, Subjects: []string{"else." + name}, Retention: jetstream.WorkQueuePolicy})
+				_, err := js.CreateStream(ctx, jetstream.StreamConfig{
+					Name: name, Subjects: []string{"else." + name},
+					Retention: jetstream.WorkQueuePolicy,
+				})
 				return err
 			})
 		}
@@ -32,7 +35,8 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 		},
 		"another stream has the subjects": func(t *testing.T, dir string) {
 			inStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
-				_, err := js.CreateStream(ctx, jetstream.StreamConfig{Name: "OTHER", Subjects: []string{alerts.AllAlerts}})
+				_, err := js.CreateStream(ctx,
+					jetstream.StreamConfig{Name: "OTHER", Subjects: []string{alerts.AllAlerts}})
 				return err
 			})
 		},
@@ -43,7 +47,10 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
 			spoil(t, dir)
 			leaktest.None(t, func() {
-				o, err := Open(within(t), Options{Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{&shelf{name: "a"}}})
+				o, err := Open(within(t), Options{
+					Server: broker.Options{Dir: dir, Private: true},
+					Ways:   []Way{&shelf{name: "a"}},
+				})
 				if err == nil {
 					t.Error(errors.Join(errors.New("open"), o.Close()))
 				}
@@ -55,7 +62,10 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 // The start may be told to stop at any of its steps, with events to be ended and messages to be delivered meanwhile.
 func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	o := open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}}})
+	o := open(t, Options{
+		Server: broker.Options{Dir: dir},
+		Ways:   []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
+	})
 	for _, camera := range []string{"gate", "yard", "cellar"} {
 		wholeEvent(t, o, camera)
 		if err := o.Publish(within(t), event(camera, alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
@@ -70,7 +80,10 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 		for n := 1; ; n += 1 + n/10 {
 			ctx := leaktest.After(within(t), n)
 			s := &shelf{name: "a"}
-			o, err := Open(ctx, Options{Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{s}, Reserve: 1 << 20})
+			o, err := Open(ctx, Options{
+				Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{s},
+				Reserve: 1 << 20,
+			})
 			if err != nil {
 				failed++
 				continue

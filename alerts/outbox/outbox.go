@@ -1,9 +1,11 @@
-// Package outbox is where an event first exists: a stream of alerts on this machine's disk, and the ways from there to others.
+// Package outbox is where an event first exists: a stream of alerts on this machine's disk, and the ways from there to
+// others.
 //
-// An alerts.Alert goes in; Publish returns once it is synced to the disk of the embedded NATS server. From there each Way takes it
-// further. The invariants: nothing hears of an alert that is not on the disk; the alerts of a camera leave in their order, each after the
-// acknowledgement of the one before; none is let go before every way has it; a repeat has the id of the first; and an event whose
-// end was never stored, since the process died, gets one at the next Open.
+// An alerts.Alert goes in; Publish returns once it is synced to the disk of the embedded NATS server. From there each
+// Way takes it further. The invariants: nothing hears of an alert that is not on the disk; the alerts of a camera
+// leave in their order, each after the acknowledgement of the one before; none is let go before every way has it; a
+// repeat has the id of the first; and an event whose end was never stored, since the process died, gets one at the
+// next Open.
 package outbox
 
 import (
@@ -32,11 +34,12 @@ type Message struct {
 	Again       bool   // tried again on request, when later ones of its camera may have been delivered
 }
 
-// Way takes alerts out of the outbox. Its name, of a-z, 0-9 and -, is what its position is kept under from one run to the next.
+// Way takes alerts out of the outbox. Its name, of a-z, 0-9 and -, is what its position is kept under from one run to
+// the next.
 type Way interface {
 	Name() string
-	// Deliver returns nil once the other side has acknowledged m, or an error that a person understands and that holds no
-	// credentials; then it is called again with the same message. It may be called for several cameras at once.
+	// Deliver returns nil once the other side has acknowledged m, or an error that a person understands and that holds
+	// no credentials; then it is called again with the same message. It may be called for several cameras at once.
 	Deliver(ctx context.Context, m Message) error
 }
 
@@ -50,25 +53,26 @@ const (
 type Options struct {
 	// Server is where alerts are stored; its OnWriteError is the outbox's own.
 	Server broker.Options
-	// Bytes bounds the stored alerts; the oldest are let go that every way has. Reserve is kept free on the disk for alerts alone,
-	// for when everything else has filled it. 0 means the defaults.
+	// Bytes bounds the stored alerts; the oldest are let go that every way has. Reserve is kept free on the disk for
+	// alerts alone, for when everything else has filled it. 0 means the defaults.
 	Bytes, Reserve int64
 	// Ways out; none keeps the alerts for those who come to read them.
 	Ways []Way
 	Log  *slog.Logger // nil for none
 	// Free gives back what it can of the disk to alerts, about so many bytes; it may be nil.
 	Free func(ctx context.Context, bytes int64) error
-	// OnStorage hears what is published at alerts.StorageSubject of the embedded server, for those who listen elsewhere. It must not block; nil
-	// for nobody.
+	// OnStorage hears what is published at alerts.StorageSubject of the embedded server, for those who listen
+	// elsewhere. It must not block; nil for nobody.
 	OnStorage func(alerts.Storage)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
-	// SetAsideAfter is how long an alert is tried that a way refuses (Refused) before it is set aside; 0 is ten minutes.
+	// SetAsideAfter is how long an alert is tried that a way refuses (Refused) before it is set aside; 0 is ten
+	// minutes.
 	SetAsideAfter time.Duration
 }
 
-// Outbox stores alerts and sends them on. Its methods may be called concurrently; the alerts of one camera are to be published one
-// after the other.
+// Outbox stores alerts and sends them on. Its methods may be called concurrently; the alerts of one camera are to be
+// published one after the other.
 type Outbox struct {
 	opts       Options
 	log        *slog.Logger
@@ -108,11 +112,12 @@ type Outbox struct {
 	work sync.WaitGroup
 }
 
-// Open starts the embedded server, closes the events of a process that died, and begins to deliver what waits. ctx bounds the start only.
-// It fails where alerts cannot be stored; that a way is blocked is no reason not to start.
+// Open starts the embedded server, closes the events of a process that died, and begins to deliver what waits. ctx
+// bounds the start only. It fails where alerts cannot be stored; that a way is blocked is no reason not to start.
 func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o = &Outbox{
-		opts: opts, log: opts.Log, free: opts.Free, stored: map[string]uint64{}, open: map[string]uint64{}, begin: map[string]uint64{},
+		opts: opts, log: opts.Log, free: opts.Free, stored: map[string]uint64{}, open: map[string]uint64{},
+		begin: map[string]uint64{},
 	}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
@@ -196,8 +201,9 @@ func (o *Outbox) OnFull(free func(ctx context.Context, bytes int64) error) {
 	o.free = free
 }
 
-// Publish stores an alert and returns once it is synced to the disk. Whatever stands in the way is mended and tried again, always
-// with the same message id, until ctx ends; then the alert may still have been stored. One that is not valid fails at once.
+// Publish stores an alert and returns once it is synced to the disk. Whatever stands in the way is mended and tried
+// again, always with the same message id, until ctx ends; then the alert may still have been stored. One that is not
+// valid fails at once.
 func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	data, err := alerts.Encode(a)
 	if err != nil {
@@ -241,8 +247,8 @@ func (o *Outbox) PublishScore(s alerts.Score) error { return o.conn.PublishScore
 // PublishStatus sends a camera's state to whoever listens to the embedded server now.
 func (o *Outbox) PublishStatus(s alerts.Status) error { return o.conn.PublishStatus(s) }
 
-// Halt stops delivering. It waits for deliveries that are under way until ctx ends; one that does not end by then is left to itself, and its
-// alert is delivered again after the next Open.
+// Halt stops delivering. It waits for deliveries that are under way until ctx ends; one that does not end by then is
+// left to itself, and its alert is delivered again after the next Open.
 func (o *Outbox) Halt(ctx context.Context) {
 	o.mu.Lock()
 	o.stopping = true
@@ -259,7 +265,8 @@ func (o *Outbox) Halt(ctx context.Context) {
 	}
 }
 
-// Close stops delivering, keeps the positions and ends the server, whatever a way does. What was not delivered waits for the next Open.
+// Close stops delivering, keeps the positions and ends the server, whatever a way does. What was not delivered waits
+// for the next Open.
 func (o *Outbox) Close() error {
 	halting, halted := context.WithTimeout(context.Background(), haltTime)
 	o.Halt(halting)

@@ -54,10 +54,13 @@ func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	at := time.Now().UTC()
 	a := alerts.Alert{
 		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
-		Start:   alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Peak:    alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Reading: &alerts.Reading{Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04, Severity: 0.7},
-		Model:   alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
+		Reading: &alerts.Reading{
+			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
+			Threshold: 0.04, Severity: 0.7,
+		},
+		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
 	}
 	if phase == alerts.PhaseEnd {
 		a.End, a.EndReason = &a.Peak, alerts.EndCalm
@@ -211,7 +214,10 @@ func TestTheNextRunGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	// A run in which the way is blocked, and one in which it is open.
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}}})
+	o = open(t, Options{
+		Server: broker.Options{Dir: dir},
+		Ways:   []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
+	})
 	late := append(wholeEvent(t, o, "yard"), wholeEvent(t, o, "gate")...)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
@@ -226,7 +232,8 @@ func TestTheNextRunGoesOn(t *testing.T) {
 	equal(t, third.ids("gate"), late[3:])
 }
 
-// A way that is configured later does not get what was there before it, and one that was dropped and comes back neither.
+// A way that is configured later does not get what was there before it, and one that was dropped and comes back
+// neither.
 func TestANewWayBeginsNow(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{Server: broker.Options{Dir: dir}})
@@ -271,7 +278,8 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 		if a.Phase != alerts.PhaseEnd || a.EndReason != alerts.EndCrashRecovered {
 			t.Errorf("%s is a %s for %s", a.MessageID(), a.Phase, a.EndReason)
 		}
-		if a.Camera == "yard" && (a.Seq != 2 || a.ID != openEvent.ID || a.End.StreamSeconds != 3.5 || a.End.Frame != 75 || a.DurationSeconds != 2.5) {
+		if a.Camera == "yard" && (a.Seq != 2 || a.ID != openEvent.ID || a.End.StreamSeconds != 3.5 ||
+			a.End.Frame != 75 || a.DurationSeconds != 2.5) {
 			t.Errorf("end %+v", a)
 		}
 	}
@@ -279,7 +287,8 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &shelf{name: "b"}
-	if o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{again}}); len(again.ids("yard")) != 0 || len(o.open) != 0 {
+	if o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{again}}); len(again.ids("yard")) != 0 ||
+		len(o.open) != 0 {
 		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.open)
 	}
 }
@@ -299,7 +308,8 @@ func (h *onAlarm) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// When the stream is full the oldest go that nobody waits for; what a way still lacks stays, and then the next alert waits.
+// When the stream is full the oldest go that nobody waits for; what a way still lacks stays, and then the next alert
+// waits.
 func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 	var mu sync.Mutex
 	closed := true

@@ -29,10 +29,12 @@ const (
 // openPlaces makes the bucket of the positions where it is missing.
 func (o *Outbox) openPlaces(ctx context.Context) error {
 	places, err := o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: placesBytes, Storage: jetstream.FileStorage,
+		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: placesBytes,
+		Storage: jetstream.FileStorage,
 	})
 	if err != nil {
-		return fmt.Errorf("positions of the outbox: %w", err) // the old ones are those that positions are kept in, as far as that is possible
+		// the old ones are those that positions are kept in, as far as that is possible
+		return fmt.Errorf("positions of the outbox: %w", err)
 	}
 	o.mu.Lock()
 	o.places = places
@@ -40,8 +42,9 @@ func (o *Outbox) openPlaces(ctx context.Context) error {
 	return nil
 }
 
-// readPlaces finds out where each way left off. One that is new begins with what comes from now on: what is stored already was for
-// others. Places are saved some time after a delivery, so after a crash a few messages are sent again, with the ids that they had.
+// readPlaces finds out where each way left off. One that is new begins with what comes from now on: what is stored
+// already was for others. Places are saved some time after a delivery, so after a crash a few messages are sent again,
+// with the ids that they had.
 func (o *Outbox) readPlaces(ctx context.Context) error {
 	if err := o.openPlaces(ctx); err != nil {
 		return err
@@ -66,7 +69,8 @@ func (o *Outbox) readPlaces(ctx context.Context) error {
 	case !same:
 		// The stream is another one, and nothing is known of the one that it replaces.
 		if info.State.Msgs > 0 {
-			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored", info.State.Msgs)
+			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored",
+				info.State.Msgs)
 		}
 		for key := range found {
 			if err := o.places.Purge(ctx, key); err != nil {
@@ -105,13 +109,15 @@ func (o *Outbox) restorePlaces(ctx context.Context, found, ledger map[string]uin
 	}
 	if len(lost) > 0 {
 		slices.Sort(lost)
-		o.log.Warn("positions of deliveries were missing from the store and are taken from the ledger", "positions", lost)
+		o.log.Warn("positions of deliveries were missing from the store and are taken from the ledger",
+			"positions", lost)
 	}
 	return nil
 }
 
-// bringBack corrects positions above the stream's last number, which has become shorter and has lost its ledger too: it counts from less on, and what comes would
-// never be delivered. What was stored after the position was saved cannot have been delivered; what was stored before has been.
+// bringBack corrects positions above the stream's last number, which has become shorter and has lost its ledger too:
+// it counts from less on, and what comes would never be delivered. What was stored after the position was saved cannot
+// have been delivered; what was stored before has been.
 func (o *Outbox) bringBack(ctx context.Context, found map[string]uint64, last uint64) error {
 	for key, at := range found {
 		if at <= last {
@@ -123,7 +129,8 @@ func (o *Outbox) bringBack(ctx context.Context, found map[string]uint64, last ui
 				return fmt.Errorf("position %s of the outbox: %w", key, err)
 			}
 		}
-		o.log.Error("a position of deliveries lay above the last stored alert and is set back to what was delivered", "position", key,
+		o.log.Error("a position of deliveries lay above the last stored alert and is set back to what was delivered",
+			"position", key,
 			"was", at, "last", last, "set_to", back)
 		if err := o.savePlace(ctx, key, back); err != nil {
 			return err
@@ -149,7 +156,8 @@ func (o *Outbox) lastBefore(ctx context.Context, at time.Time, last uint64) (uin
 	return first - 1, nil
 }
 
-// listPlaces asks for each position by its key: a watcher waits for ever before one that the server cannot read. Those are as good as not there.
+// listPlaces asks for each position by its key: a watcher waits for ever before one that the server cannot read. Those
+// are as good as not there.
 func (o *Outbox) listPlaces(ctx context.Context) (map[string]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
@@ -188,8 +196,8 @@ func (o *Outbox) listPlaces(ctx context.Context) (map[string]uint64, error) {
 // listTime bounds the reading of all positions, of which there is one for each way and camera.
 const listTime = 30 * time.Second
 
-// adopt takes over the places of the ways that are configured and forgets the others, so that a way that comes back after a year does not
-// tell of a year.
+// adopt takes over the places of the ways that are configured and forgets the others, so that a way that comes back
+// after a year does not tell of a year.
 func (o *Outbox) adopt(ctx context.Context, found map[string]uint64, last uint64) error {
 	o.saved = map[string]uint64{}
 	for _, w := range o.opts.Ways {
@@ -236,7 +244,8 @@ func (o *Outbox) savePlace(ctx context.Context, key string, at uint64) error {
 	return nil
 }
 
-// savePlaces keeps what has changed. What cannot be kept now is kept later; until then a crash means repeats, and no loss.
+// savePlaces keeps what has changed. What cannot be kept now is kept later; until then a crash means repeats, and no
+// loss.
 func (o *Outbox) savePlaces(ctx context.Context) {
 	o.mu.Lock()
 	changed := map[string]uint64{}
@@ -318,8 +327,8 @@ func (o *Outbox) heal() {
 	}
 }
 
-// trim lets the oldest messages go that every way has and whose events are over, a quarter of the stream, where it is nearly full. It is
-// an error where it is full of what must stay.
+// trim lets the oldest messages go that every way has and whose events are over, a quarter of the stream, where it is
+// nearly full. It is an error where it is full of what must stay.
 func (o *Outbox) trim(ctx context.Context, full bool) error {
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil {
@@ -331,9 +340,11 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	}
 	keep := min(state.FirstSeq+(state.LastSeq-state.FirstSeq)/4+1, o.floor())
 	if keep <= state.FirstSeq {
-		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs, o.Waiting())
+		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs,
+			o.Waiting())
 	}
-	// The ledger has it first: a process that is killed behind the purge must not find alerts missing. What stays all the same is found at the next start.
+	// The ledger has it first: a process that is killed behind the purge must not find alerts missing. What stays all
+	// the same is found at the next start.
 	o.ledger.Reclaimed(keep)
 	if err := o.ledger.Flush(ctx); err != nil {
 		o.log.Debug("the ledger does not know yet that alerts are let go", "error", err)

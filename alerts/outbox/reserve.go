@@ -33,7 +33,8 @@ func (r *reserve) makeRoom() {
 // startRoom is what a server needs to start.
 const startRoom = 4 << 20
 
-// release gives the room to whoever is first; that should be the alerts. A file of that name that is not a reserve stays.
+// release gives the room to whoever is first; that should be the alerts. A file of that name that is not a reserve
+// stays.
 func (r *reserve) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -46,7 +47,8 @@ func (r *reserve) release() {
 // partPattern is the name of a reserve that is being written.
 const partPattern = ".reserve-*"
 
-// fill takes the room back where the disk has enough for it twice over. The bytes are random, since some file systems store zeros as nothing.
+// fill takes the room back where the disk has enough for it twice over. The bytes are random, since some file systems
+// store zeros as nothing.
 func (r *reserve) fill() (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -14,11 +14,13 @@ import (
 	"vigil/alerts/broker"
 )
 
-// Who has an account that may write can put something among what is set aside: it goes nowhere, hides nothing and can be dropped.
+// Who has an account that may write can put something among what is set aside: it goes nowhere, hides nothing and can
+// be dropped.
 func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{
-		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}}, Ways: []Way{way}, SetAsideAfter: time.Nanosecond,
+		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
+		Ways:   []Way{way}, SetAsideAfter: time.Nanosecond,
 	})
 	refused := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	way.set(refused.MessageID(), Refused(errors.New("answered 400")))
@@ -36,7 +38,8 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	}
 	for _, number := range []uint64{1, 1 << 40} {
 		a := Aside{
-			Way: "hook", Camera: "gate", AlertID: forged.ID, MessageID: forged.MessageID(), Subject: forged.Subject(), Number: number, Retry: true, Data: data, Origin: "x",
+			Way: "hook", Camera: "gate", AlertID: forged.ID, MessageID: forged.MessageID(), Subject: forged.Subject(),
+			Number: number, Retry: true, Data: data, Origin: "x",
 		}
 		text, err := json.Marshal(a)
 		if err != nil {
@@ -48,7 +51,8 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 		eventually(t, "the refusal of what was forged", func() bool {
 			e, err := kv.Get(within(t), "forged")
 			a = Aside{}
-			return err == nil && json.Unmarshal(e.Value(), &a) == nil && !a.Retry && a.Reason == errNotStoredHere.Error()
+			return err == nil && json.Unmarshal(e.Value(), &a) == nil && !a.Retry &&
+				a.Reason == errNotStoredHere.Error()
 		})
 	}
 	for _, garbage := range []string{"", "{", "[]", "null", "{}"} {
@@ -56,7 +60,8 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 			t.Fatal(err)
 		}
 		all, err := ListAside(within(t), o.Conn().JetStream())
-		if err != nil || len(all) != 3 || !slices.ContainsFunc(all, func(a Aside) bool { return a.MessageID == refused.MessageID() }) {
+		if err != nil || len(all) != 3 ||
+			!slices.ContainsFunc(all, func(a Aside) bool { return a.MessageID == refused.MessageID() }) {
 			t.Errorf("with %q set aside are %v, %v", garbage, all, err)
 		}
 	}
@@ -93,7 +98,8 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	release, trying := make(chan struct{}), make(chan struct{}, 1)
 	way := newPicky()
 	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond})
-	slow, other := event("slow", alerts.NewID(), 0, alerts.PhaseStart), event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	slow, other := event("slow", alerts.NewID(), 0, alerts.PhaseStart),
+		event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	next := event("gate", other.ID, 1, alerts.PhaseEnd)
 	way.set(slow.MessageID(), Refused(errors.New("answered 400")))
 	way.set(other.MessageID(), Refused(errors.New("answered 400")))
@@ -127,7 +133,8 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "the stream", func() bool {
-		ctx, cancel := context.WithTimeout(within(t), time.Second) // the server is restarted, and a question may be lost
+		// the server is restarted, and a question may be lost
+		ctx, cancel := context.WithTimeout(within(t), time.Second)
 		defer cancel()
 		_, err := o.Conn().JetStream().Stream(ctx, broker.Stream)
 		return err == nil

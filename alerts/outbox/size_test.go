@@ -17,12 +17,16 @@ func (closed) Name() string { return "closed" }
 
 func (closed) Deliver(context.Context, Message) error { return errors.New("nobody is there") }
 
-// An outbox follows its sizes from one start to the next, up and down, and a smaller one loses nothing that still must leave.
+// An outbox follows its sizes from one start to the next, up and down, and a smaller one loses nothing that still must
+// leave.
 func TestAnOutboxFollowsItsSizes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	stored := uint64(0)
 	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
-		o, err := Open(within(t), Options{Server: broker.Options{Dir: dir, Private: true}, Bytes: size, Reserve: size, Ways: []Way{closed{}}})
+		o, err := Open(within(t), Options{
+			Server: broker.Options{Dir: dir, Private: true}, Bytes: size, Reserve: size,
+			Ways: []Way{closed{}},
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -32,7 +36,8 @@ func TestAnOutboxFollowsItsSizes(t *testing.T) {
 		}
 		info := s.CachedInfo()
 		if info.Config.MaxBytes != size || info.State.Msgs != stored {
-			t.Errorf("opened with %d: the stream takes %d and has %d messages, want %d", size, info.Config.MaxBytes, info.State.Msgs, stored)
+			t.Errorf("opened with %d: the stream takes %d and has %d messages, want %d", size, info.Config.MaxBytes,
+				info.State.Msgs, stored)
 		}
 		if held, err := os.Stat(filepath.Join(dir, "reserve")); err != nil || held.Size() != size {
 			t.Errorf("opened with %d: the reserve is %v, %v", size, held, err)

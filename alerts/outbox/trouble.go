@@ -20,7 +20,8 @@ type trouble struct {
 	repeat  bool           // it is to be said once more
 }
 
-// alarm says that alerts cannot be stored: to whoever listens and in the log, where it is said again each minute while it lasts.
+// alarm says that alerts cannot be stored: to whoever listens and in the log, where it is said again each minute while
+// it lasts.
 func (o *Outbox) alarm(err error) {
 	t := &o.trouble
 	t.mu.Lock()
@@ -33,7 +34,8 @@ func (o *Outbox) alarm(err error) {
 	}
 	t.said = now
 	free := freeBytes(o.opts.Server.Dir)
-	o.log.Error("ALARM: alerts cannot be stored, trying again", "dir", o.opts.Server.Dir, "free_bytes", free, "error", err)
+	o.log.Error("ALARM: alerts cannot be stored, trying again", "dir", o.opts.Server.Dir, "free_bytes", free,
+		"error", err)
 	t.last = alerts.Storage{State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), FreeBytes: free}
 	o.tell(t.last)
 }
@@ -50,12 +52,16 @@ func (o *Outbox) calm() {
 	lasted := now.Sub(t.since)
 	t.since, t.repeat = time.Time{}, true
 	o.log.Info("alerts can be stored again", "after", lasted.Round(time.Millisecond))
-	t.last = alerts.Storage{State: alerts.StorageOK, Wall: now, FreeBytes: freeBytes(o.opts.Server.Dir), FailedSeconds: lasted.Seconds()}
+	t.last = alerts.Storage{
+		State: alerts.StorageOK, Wall: now, FreeBytes: freeBytes(o.opts.Server.Dir),
+		FailedSeconds: lasted.Seconds(),
+	}
 	o.tell(t.last)
 }
 
-// remind says again how things are, for as long as they are bad and once after that: whoever listens loses the connection when the server is
-// restarted. Where no alert has come to show that it is over, and none waits, room on the disk shows it.
+// remind says again how things are, for as long as they are bad and once after that: whoever listens loses the
+// connection when the server is restarted. Where no alert has come to show that it is over, and none waits, room on
+// the disk shows it.
 func (o *Outbox) remind(room bool) {
 	t := &o.trouble
 	t.mu.Lock()
@@ -103,7 +109,8 @@ func (t *trouble) now(dir string) alerts.Storage {
 func (o *Outbox) tell(s alerts.Storage) {
 	s.SetAside, s.PassedOver = o.setAsides.Load(), o.strangers.n.Load()
 	o.loss.mu.Lock()
-	if s.Missing, s.MissingNumbers, s.KeptAside = o.loss.missing.Count(), o.loss.missing.String(), o.loss.kept; s.Missing > 0 && s.Detail == "" {
+	if s.Missing, s.MissingNumbers, s.KeptAside = o.loss.missing.Count(), o.loss.missing.String(),
+		o.loss.kept; s.Missing > 0 && s.Detail == "" {
 		s.Detail = "alerts are missing from the store"
 	}
 	o.loss.mu.Unlock()

@@ -13,7 +13,8 @@ type strangers struct{ n atomic.Uint64 }
 // errNotStoredHere means that a message looks like an alert and is not one that this vigil stored.
 var errNotStoredHere = errors.New("it was not stored by this vigil")
 
-// vet says why a message is not to be taken further: it is no alert, disagrees with where it lies, or comes from another program that may write there.
+// vet says why a message is not to be taken further: it is no alert, disagrees with where it lies, or comes from
+// another program that may write there.
 func (o *Outbox) vet(m Message) error {
 	if _, err := alerts.DecodeStored(m.Subject, m.ID, m.Data); err != nil {
 		return err
@@ -30,7 +31,8 @@ func (o *Outbox) passBy(l *line, m Message, why error) {
 	if n == 1 {
 		level = o.log.Warn
 	}
-	level("a message in the stream of alerts is not one that this vigil stored and goes nowhere; further ones are counted only",
+	level("a message in the stream of alerts is not one that this vigil stored and goes nowhere; further ones are "+
+		"counted only",
 		"way", l.way.Name(), "camera", l.camera, "subject", m.Subject, "number", m.Seq, "error", why)
 	if n == 1 {
 		o.sayCounts()

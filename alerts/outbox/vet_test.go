@@ -31,12 +31,18 @@ func forger(t *testing.T, o *Outbox) jetstream.JetStream {
 	return js
 }
 
-// What the outbox did not store itself reaches no way out, whatever it looks like, and no event is ended that somebody else began.
+// What the outbox did not store itself reaches no way out, whatever it looks like, and no event is ended that somebody
+// else began.
 func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
-	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &lockedLog{}, make(chan alerts.Storage, 1000)
+	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &lockedLog{},
+		make(chan alerts.Storage, 1000)
 	options := Options{
-		Server: broker.Options{Dir: dir, Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Ways:   []Way{way}, Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: func(s alerts.Storage) { storage <- s },
+		Server: broker.Options{
+			Dir:      dir,
+			Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}},
+		},
+		Ways: []Way{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
 	js := forger(t, o)
@@ -68,13 +74,15 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 		}
 		return string(data)
 	}
-	forged, other := event("gate", alerts.NewID(), 0, alerts.PhaseStart), event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	forged, other := event("gate", alerts.NewID(), 0, alerts.PhaseStart),
+		event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	mark := nats.Header{broker.OriginHeader: first.Header[broker.OriginHeader]}
 	put(forged.Subject(), forged.MessageID(), encoded(forged), nil)
 	put(other.Subject(), other.MessageID(), encoded(other), mark)
 	put("vigil.alerts.gate.update", "evil-id", "garbage\x1b[31m\r\nSetHeader: evil", nil)
 	put("vigil.alerts.gate.update", "", "{}", nil)
-	put("vigil.alerts.gate.start", alerts.NewID()+":0", encoded(event("yard", alerts.NewID(), 0, alerts.PhaseStart)), nil)
+	put("vigil.alerts.gate.start", alerts.NewID()+":0", encoded(event("yard", alerts.NewID(), 0, alerts.PhaseStart)),
+		nil)
 	put("vigil.alerts.gate.start", "another:0", string(first.Data), mark)
 	put("vigil.alerts.gate.#", "x:0", string(first.Data), mark)
 	const wrong = 7
@@ -107,7 +115,8 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	}
 }
 
-// What was stored before there was a key, as by an earlier version, is forwarded; so is what is there when the key is lost.
+// What was stored before there was a key, as by an earlier version, is forwarded; so is what is there when the key is
+// lost.
 func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	dir, way := filepath.Join(t.TempDir(), "store"), newPicky()
 	options := Options{Server: broker.Options{Dir: dir}, Ways: []Way{way}}
@@ -131,12 +140,14 @@ func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	equal(t, way.ids("gate"), ids)
 }
 
-// A stream that is deleted, or changed, by somebody who may is as before, and one that is sealed is reported with what helps.
+// A stream that is deleted, or changed, by somebody who may is as before, and one that is sealed is reported with what
+// helps.
 func TestTheStreamIsLookedAfter(t *testing.T) {
 	way, log := &shelf{name: "hook"}, &lockedLog{}
 	o := open(t, Options{
-		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}}, Ways: []Way{way},
-		Log: slog.New(slog.NewTextHandler(log, nil)),
+		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
+		Ways:   []Way{way},
+		Log:    slog.New(slog.NewTextHandler(log, nil)),
 	})
 	t.Cleanup(func() {
 		if t.Failed() {

@@ -142,10 +142,16 @@ func TestScoresAndStatusAreValid(t *testing.T) {
 			return alerts.EncodeScore(alerts.Score{Camera: "a", Wall: time.Unix(1, 0), Regularity: &half})
 		},
 		"status": func() ([]byte, error) {
-			return alerts.EncodeStatus(alerts.Status{Camera: "a", Wall: time.Unix(1, 0), State: alerts.StateFailing, Detail: "x"})
+			return alerts.EncodeStatus(alerts.Status{
+				Camera: "a", Wall: time.Unix(1, 0), State: alerts.StateFailing,
+				Detail: "x",
+			})
 		},
 		"storage": func() ([]byte, error) {
-			return alerts.EncodeStorage(alerts.Storage{Wall: time.Unix(1, 0), State: alerts.StorageOK, FreeBytes: 7, FailedSeconds: 1.5})
+			return alerts.EncodeStorage(alerts.Storage{
+				Wall: time.Unix(1, 0), State: alerts.StorageOK, FreeBytes: 7,
+				FailedSeconds: 1.5,
+			})
 		},
 	} {
 		message, err := encode()
@@ -165,7 +171,8 @@ func TestScoresAndStatusAreValid(t *testing.T) {
 func TestAsyncAPINamesTheSubjects(t *testing.T) {
 	channels := readAsyncAPI(t)["channels"].(map[string]any)
 	subjects := map[string]string{
-		"alerts": alerts.Subject("{camera}", "{phase}"), "scores": alerts.ScoreSubject("{camera}"), "status": alerts.StatusSubject("{camera}"),
+		"alerts": alerts.Subject("{camera}", "{phase}"), "scores": alerts.ScoreSubject("{camera}"),
+		"status":  alerts.StatusSubject("{camera}"),
 		"storage": alerts.StorageSubject,
 	}
 	for name, want := range subjects {

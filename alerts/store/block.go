@@ -10,13 +10,14 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// The form of a block of messages, as nats-server 2.10 and later write it (server/filestore.go, writeMsgRecordLocked): one record after the other, each
+// The form of a block of messages, as nats-server 2.10 and later write it (server/filestore.go, writeMsgRecordLocked):
+// one record after the other, each
 //
 //	length uint32 | number uint64 | time int64 | length of the subject uint16 | subject | [length of the headers uint32] | headers | contents | hash 8 bytes
 //
-// in little endian. The highest bit of the length says that there are headers; those of the number say that the message was erased, or that the record
-// only remembers that a message was deleted. The hash is HighwayHash-64 of all but the lengths, with the SHA-256 of the stream's name, a dash
-// and the block's number as its key.
+// in little endian. The highest bit of the length says that there are headers; those of the number say that the
+// message was erased, or that the record only remembers that a message was deleted. The hash is HighwayHash-64 of all
+// but the lengths, with the SHA-256 of the stream's name, a dash and the block's number as its key.
 const (
 	headBytes    = 22
 	hashBytes    = 8
@@ -25,7 +26,8 @@ const (
 	headersBit   = 1 << 31
 	erasedBit    = 1 << 63
 	tombstoneBit = 1 << 62
-	// hashBudget is how many times the size of a block is hashed at most to find the next record behind a damaged place.
+	// hashBudget is how many times the size of a block is hashed at most to find the next record behind a damaged
+	// place.
 	hashBudget = 64
 )
 
@@ -127,7 +129,8 @@ func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []gone) {
 func resume(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
 	// Most often only the contents are damaged, and the length still leads to the next one.
 	if from+leastRecord <= len(buf) {
-		if next := from + int(binary.LittleEndian.Uint32(buf[from:])&^headersBit); next >= from+leastRecord && next < len(buf) {
+		if next := from + int(binary.LittleEndian.Uint32(buf[from:])&^headersBit); next >= from+leastRecord &&
+			next < len(buf) {
 			if _, ok := parseRecord(buf[next:], h); ok {
 				return next
 			}
@@ -148,7 +151,8 @@ func resume(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
 	return len(buf)
 }
 
-// likely says whether what may be a record has a number that may come after the last one, and a subject that is one. It spares the hashing of most that are none.
+// likely says whether what may be a record has a number that may come after the last one, and a subject that is one.
+// It spares the hashing of most that are none.
 func likely(buf []byte, subject int, last uint64) bool {
 	const leap = 1 << 32
 	seq := binary.LittleEndian.Uint64(buf[4:])
@@ -163,7 +167,8 @@ func likely(buf []byte, subject int, last uint64) bool {
 	return true
 }
 
-// endsWithin says whether a block's last bytes are what a write leaves that was cut off: less than the record that they begin, or zeros.
+// endsWithin says whether a block's last bytes are what a write leaves that was cut off: less than the record that
+// they begin, or zeros.
 func endsWithin(tail []byte) bool {
 	if len(bytes.Trim(tail, "\x00")) == 0 || len(tail) < 4 {
 		return true

@@ -83,7 +83,8 @@ func (f folder) opaque() bool {
 	return err == nil
 }
 
-// indexFits says whether the server will trust its index, and so read no block and cut none: it is whole, and of the last block as it is.
+// indexFits says whether the server will trust its index, and so read no block and cut none: it is whole, and of the
+// last block as it is.
 func (f folder) indexFits(blocks []int) bool {
 	index, err := os.ReadFile(f.file(messages, indexFile))
 	if err != nil || len(blocks) == 0 || len(index) < 2*hashBytes {
@@ -150,8 +151,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// keep puts what a path leads to into the folder for damaged files as well. The file itself stays until it is written anew under its name, which leaves what
-// is kept as it is: both are one file only as long as nobody does.
+// keep puts what a path leads to into the folder for damaged files as well. The file itself stays until it is written
+// anew under its name, which leaves what is kept as it is: both are one file only as long as nobody does.
 func (a *aside) keep(f folder, path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // there is nothing to keep

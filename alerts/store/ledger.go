@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Ledger keeps a State on the disk, in a file beside the streams. Whoever changes it waits for nothing: changes are written soon after, several at once, and
-// synced. Its methods may be called concurrently.
+// Ledger keeps a State on the disk, in a file beside the streams. Whoever changes it waits for nothing: changes are
+// written soon after, several at once, and synced. Its methods may be called concurrently.
 type Ledger struct {
 	dir string
 	// Lazy leaves it to the system when what was written reaches the disk.
@@ -49,7 +49,8 @@ func NewLedger(dir string, s *State, lazy bool) *Ledger {
 	}
 	s = s.clone() // the caller's stays as it is
 	l := &Ledger{
-		dir: dir, lazy: lazy, state: s, renew: true, signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{}),
+		dir: dir, lazy: lazy, state: s, renew: true, signal: make(chan struct{}, 1), stop: make(chan struct{}),
+		done: make(chan struct{}),
 	}
 	l.signal <- struct{}{}
 	go l.run()

@@ -34,7 +34,8 @@ func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 	if err != nil || damage != "" || !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v, %q, %v, want %+v", got, damage, err, want)
 	}
-	if got.Must.String() != "3-5,7" || got.Holes.String() != "6" || got.Last != 7 || len(got.Open) != 1 || got.Open["B"].Seq != 1 || got.Cursors["nats.yard"] != 7 {
+	if got.Must.String() != "3-5,7" || got.Holes.String() != "6" || got.Last != 7 || len(got.Open) != 1 ||
+		got.Open["B"].Seq != 1 || got.Cursors["nats.yard"] != 7 {
 		t.Errorf("read %+v", got)
 	}
 }
@@ -58,7 +59,8 @@ func TestADamagedLedger(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			case got == nil && damage == "", name == "flipped" && damage == "" && at < len(whole)-1: // without its end a line may never have been finished
+			// without its end a line may never have been finished
+			case got == nil && damage == "", name == "flipped" && damage == "" && at < len(whole)-1:
 				t.Fatalf("%s at %d: nothing is said", name, at)
 			case got != nil && got.Last > want.Last:
 				t.Fatalf("%s at %d: last is %d", name, at, got.Last)

@@ -16,8 +16,8 @@ const AlertStream = "VIGIL_ALERTS"
 // Damage is what is wrong with a stream.
 type Damage struct {
 	Stream string
-	// Missing are the numbers that must be there and are not. Of other streams than that of alerts, which the ledger does not know in full, they are those
-	// of the places that cannot be read, and some may have been deleted before.
+	// Missing are the numbers that must be there and are not. Of other streams than that of alerts, which the ledger
+	// does not know in full, they are those of the places that cannot be read, and some may have been deleted before.
 	Missing Ranges
 	// Places says what is damaged, file by file; empty where a file is gone without a trace.
 	Places []string
@@ -33,14 +33,16 @@ type mend struct {
 	dry   bool // only looks
 }
 
-// Prepare looks at the streams in a server's directory, which no process has open, before the server reads them. What is damaged is set aside, what can be read
-// is written back, and the result is one Damage for each stream with something wrong. known is what the ledger says, and may be nil. After an error the
-// server must not be started: it would cut off what could not be set aside.
+// Prepare looks at the streams in a server's directory, which no process has open, before the server reads them. What
+// is damaged is set aside, what can be read is written back, and the result is one Damage for each stream with
+// something wrong. known is what the ledger says, and may be nil. After an error the server must not be started: it
+// would cut off what could not be set aside.
 func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
 	m := &mend{dir: dir, known: known, aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
 		if err := m.aside.move(folder{name: ".", path: dir}, LedgerFile(dir)); err != nil {
-			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir, err)
+			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir,
+				err)
 		}
 	}
 	return m.all()
@@ -84,7 +86,8 @@ func (m *mend) all() (all []Damage, err error) {
 		}
 		d, err := m.stream(f)
 		if err != nil {
-			return all, fmt.Errorf("alert store %s: stream %s is damaged and cannot be set aside: %w", m.dir, f.name, err)
+			return all, fmt.Errorf("alert store %s: stream %s is damaged and cannot be set aside: %w", m.dir,
+				f.name, err)
 		}
 		if len(d.Missing) > 0 || len(d.Places) > 0 {
 			d.KeptAside = m.aside.of(f.name)
@@ -110,7 +113,8 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 	if err := m.clearWay(f, &d); err != nil {
 		return d, err
 	}
-	// What a server with a whole index does not read it does not cut either, and evidence is large: each object has a digest of its own.
+	// What a server with a whole index does not read it does not cut either, and evidence is large: each object has a
+	// digest of its own.
 	if strings.HasPrefix(f.name, "OBJ_") && f.indexFits(blocks) {
 		return d, nil
 	}
@@ -138,7 +142,10 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 			}
 		}
 		if len(bad) > 0 {
-			found = append(found, damagedBlock{n: n, size: len(data), records: records, bad: bad, end: i == len(blocks)-1})
+			found = append(found, damagedBlock{
+				n: n, size: len(data), records: records, bad: bad,
+				end: i == len(blocks)-1,
+			})
 		}
 	}
 	there = there.Without(deleted)
@@ -152,7 +159,8 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 	return d, m.repair(f, &d, found, blocks, last)
 }
 
-// clearFolders sets aside files that lie where a folder must be: those that the stream's is in, its own, and that of its blocks.
+// clearFolders sets aside files that lie where a folder must be: those that the stream's is in, its own, and that of
+// its blocks.
 func (m *mend) clearFolders(f folder, d *Damage) error {
 	inner, err := filepath.Rel(m.dir, f.file(messages))
 	if err != nil {
@@ -263,12 +271,14 @@ func (m *mend) repair(f folder, d *Damage, found []damagedBlock, blocks []int, l
 			rewritten = append(rewritten, b)
 		}
 	}
-	// The server takes the last number from its files: without a block that says it the next message would have the number of one that is missing.
+	// The server takes the last number from its files: without a block that says it the next message would have the
+	// number of one that is missing.
 	behind := known > last && (f.name == AlertStream || len(blocks) > 0)
 	if len(rewritten) == 0 && !behind && len(d.Missing) == 0 {
 		return nil
 	}
-	// The index goes first: a server that finds it beside blocks that were rewritten, since vigil died in between, would take these for what they were.
+	// The index goes first: a server that finds it beside blocks that were rewritten, since vigil died in between,
+	// would take these for what they were.
 	if err := m.aside.move(f, f.file(messages, indexFile)); err != nil {
 		return err
 	}

@@ -13,7 +13,8 @@ import (
 func streamOf(t *testing.T, dir string) folder {
 	t.Helper()
 	f := folder{AlertStream, filepath.Join(dir, "jetstream", "A", "streams", AlertStream)}
-	if err := errors.Join(os.MkdirAll(f.file(messages), 0o700), os.WriteFile(f.file(messages, indexFile), []byte("index"), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(f.file(messages), 0o700), os.WriteFile(f.file(messages, indexFile),
+		[]byte("index"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -29,10 +30,14 @@ func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 		t.Fatal("no record")
 	}
 	// In the place of the second block lies what cannot be written over.
-	if err := errors.Join(os.WriteFile(f.block(1), raw, 0o600), os.MkdirAll(filepath.Join(f.block(2), "x"), 0o700)); err != nil {
+	if err := errors.Join(os.WriteFile(f.block(1), raw, 0o600), os.MkdirAll(filepath.Join(f.block(2), "x"),
+		0o700)); err != nil {
 		t.Fatal(err)
 	}
-	found := []damagedBlock{{n: 1, records: []record{one}, bad: []gone{{bytes: 9}}}, {n: 2, records: []record{one}, bad: []gone{{bytes: 9}}}}
+	found := []damagedBlock{
+		{n: 1, records: []record{one}, bad: []gone{{bytes: 9}}},
+		{n: 2, records: []record{one}, bad: []gone{{bytes: 9}}},
+	}
 	m := &mend{dir: dir, aside: aside{dir: dir, stamp: "now"}}
 	if err := m.repair(f, &Damage{}, found, []int{1, 2}, 3); err == nil {
 		t.Fatal("it did not end in the middle")

@@ -14,11 +14,15 @@ import (
 	"time"
 )
 
-// Rescue puts alerts that are missing back in their places, by their numbers and ids, from the files that were kept aside and from those below more folders,
-// such as a copy of an older store. No process may have the store open. It gives the numbers, and known is without them afterwards; known may be nil, then
-// what lies between the numbers that are there counts as missing.
+// Rescue puts alerts that are missing back in their places, by their numbers and ids, from the files that were kept
+// aside and from those below more folders, such as a copy of an older store. No process may have the store open. It
+// gives the numbers, and known is without them afterwards; known may be nil, then what lies between the numbers that
+// are there counts as missing.
 func Rescue(dir string, known *State, more []string, now time.Time) (Ranges, error) {
-	r := &rescue{mend: mend{dir: dir, known: known, aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}}
+	r := &rescue{mend: mend{
+		dir: dir, known: known,
+		aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")},
+	}}
 	return r.all(more)
 }
 
@@ -140,7 +144,8 @@ func (r *rescue) search(root string, missing Ranges) error {
 		}
 		stem, block := strings.CutSuffix(e.Name(), blockEnd)
 		n, bad := strconv.Atoi(stem)
-		if !block || bad != nil || !e.Type().IsRegular() || filepath.Base(filepath.Dir(filepath.Dir(path))) != AlertStream {
+		if !block || bad != nil || !e.Type().IsRegular() ||
+			filepath.Base(filepath.Dir(filepath.Dir(path))) != AlertStream {
 			return nil //nolint:nilerr // it is no block
 		}
 		data, err := os.ReadFile(path)

@@ -14,12 +14,13 @@ import (
 	"slices"
 )
 
-// State is what the stream of alerts must hold, and what vigil must know where the stream has lost it. It is never ahead of the stream: what is written here
-// was acknowledged before.
+// State is what the stream of alerts must hold, and what vigil must know where the stream has lost it. It is never
+// ahead of the stream: what is written here was acknowledged before.
 type State struct {
-	First   uint64            `json:"first"` // what lies below was reclaimed, or is about to be
-	Last    uint64            `json:"last"`
-	Must    Ranges            `json:"must,omitempty"`  // the numbers that must be there; not all from First to Last, since some were stored by others
+	First uint64 `json:"first"` // what lies below was reclaimed, or is about to be
+	Last  uint64 `json:"last"`
+	// the numbers that must be there; not all from First to Last, since some were stored by others
+	Must    Ranges            `json:"must,omitempty"`
 	Holes   Ranges            `json:"holes,omitempty"` // those that are not there, and were reported
 	Open    map[string]Event  `json:"open,omitempty"`  // events without an end, by their id
 	Cursors map[string]uint64 `json:"cursors,omitempty"`
@@ -47,7 +48,8 @@ func newState() *State {
 
 func (s *State) clone() *State {
 	c := *s
-	c.Must, c.Holes, c.Open, c.Cursors, c.Streams = slices.Clone(s.Must), slices.Clone(s.Holes), maps.Clone(s.Open), maps.Clone(s.Cursors), maps.Clone(s.Streams)
+	c.Must, c.Holes, c.Open, c.Cursors, c.Streams = slices.Clone(s.Must), slices.Clone(s.Holes), maps.Clone(s.Open),
+		maps.Clone(s.Cursors), maps.Clone(s.Streams)
 	return &c
 }
 
@@ -126,8 +128,9 @@ var ErrNewer = errors.New("was written by a newer vigil: use that one, or anothe
 // LedgerFile is where the ledger lies in a server's directory.
 func LedgerFile(dir string) string { return filepath.Join(dir, "ledger") }
 
-// ReadState reads the ledger of a server's directory. It is nil where there is none, or none of which the beginning can be read; damage says what is wrong with
-// it. A line that cannot be read is passed over: the others are true without it. A last one that is not whole was never finished, and is no damage.
+// ReadState reads the ledger of a server's directory. It is nil where there is none, or none of which the beginning
+// can be read; damage says what is wrong with it. A line that cannot be read is passed over: the others are true
+// without it. A last one that is not whole was never finished, and is no damage.
 func ReadState(dir string) (s *State, damage string, err error) {
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
 		return nil, "it is not a file", nil
@@ -161,7 +164,8 @@ func ReadState(dir string) (s *State, damage string, err error) {
 			return nil, "its beginning cannot be read", nil
 		case n == 1:
 			s = newState()
-			if s.First, s.Last, s.Must, s.Holes = e.State.First, e.State.Last, e.State.Must, e.State.Holes; e.State.Open != nil {
+			if s.First, s.Last, s.Must, s.Holes = e.State.First, e.State.Last, e.State.Must,
+				e.State.Holes; e.State.Open != nil {
 				s.Open = e.State.Open
 			}
 			maps.Copy(s.Cursors, e.State.Cursors)

@@ -1,7 +1,8 @@
 // Package webhook posts alerts to an HTTP address, signed as Standard Webhooks describe (standardwebhooks.com).
 //
-// An alert of the outbox goes in and is posted as it is stored, a CloudEvent. An answer of 2xx takes it; after any other, or none, the
-// outbox gives it again, with the same id in the header webhook-id, for ever. Neither the address's query nor its user reach an error.
+// An alert of the outbox goes in and is posted as it is stored, a CloudEvent. An answer of 2xx takes it; after any
+// other, or none, the outbox gives it again, with the same id in the header webhook-id, for ever. Neither the
+// address's query nor its user reach an error.
 package webhook
 
 import (
@@ -67,8 +68,11 @@ func New(o Options) (*Way, error) {
 	return &Way{
 		url: u, key: key, now: time.Now, phases: o.Phases,
 		client: &http.Client{
-			Timeout:   o.Timeout,
-			Transport: &http.Transport{TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4, IdleConnTimeout: time.Minute},
+			Timeout: o.Timeout,
+			Transport: &http.Transport{
+				TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4,
+				IdleConnTimeout: time.Minute,
+			},
 			// An alert is not for whoever the address points to next.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -90,10 +94,11 @@ func (w *Way) Where() string {
 // longestWait bounds what a server may ask for with Retry-After.
 const longestWait = time.Minute
 
-// Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted. Where the server asks for a
-// pause, it waits.
+// Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted.
+// Where the server asks for a pause, it waits.
 func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
-	if phase := m.Subject[strings.LastIndex(m.Subject, ".")+1:]; len(w.phases) > 0 && !slices.Contains(w.phases, alerts.Phase(phase)) {
+	if phase := m.Subject[strings.LastIndex(m.Subject, ".")+1:]; len(w.phases) > 0 &&
+		!slices.Contains(w.phases, alerts.Phase(phase)) {
 		return nil
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(m.Data))
@@ -123,17 +128,19 @@ func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
 	}
 	w.pause(ctx, resp.Header.Get("Retry-After"))
 	// The status alone: its text is the server's own.
-	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Where(), resp.StatusCode, http.StatusText(resp.StatusCode))
+	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Where(), resp.StatusCode,
+		http.StatusText(resp.StatusCode))
 	if slices.Contains(aboutTheMessage, resp.StatusCode) {
 		return outbox.Refused(err)
 	}
 	return err
 }
 
-// aboutTheMessage are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a changed configuration at either side, 408,
-// 425, 429 and all of 5xx by themselves.
+// aboutTheMessage are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a
+// changed configuration at either side, 408, 425, 429 and all of 5xx by themselves.
 var aboutTheMessage = []int{
-	http.StatusBadRequest, http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType, http.StatusUnprocessableEntity,
+	http.StatusBadRequest, http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
+	http.StatusUnprocessableEntity,
 	http.StatusRequestHeaderFieldsTooLarge,
 }
 

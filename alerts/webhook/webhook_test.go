@@ -106,7 +106,8 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -136,12 +137,16 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 	h := &hook{}
 	server := httptest.NewServer(h)
 	defer server.Close()
-	w, err := New(Options{URL: server.URL, Timeout: 5 * time.Second, Phases: []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd}})
+	w, err := New(Options{URL: server.URL, Timeout: 5 * time.Second, Phases: []alerts.Phase{
+		alerts.PhaseStart,
+		alerts.PhaseEnd,
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -190,7 +195,8 @@ func openOutbox(ctx context.Context, dir, url string) (*outbox.Outbox, error) {
 		return nil, err
 	}
 	return outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
+		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		LongestPause: 50 * time.Millisecond,
 	})
 }
 
@@ -211,7 +217,8 @@ func victim(dir, url string) error {
 	select {}
 }
 
-// The address answers 503 until the process is killed; the next process posts what waits, with the ids of before, signed.
+// The address answers 503 until the process is killed; the next process posts what waits, with the ids of before,
+// signed.
 func TestAlertsArriveAfterAKill(t *testing.T) {
 	var open atomic.Bool
 	h := &hook{key: []byte("s3cret"), answer: func(int) int {
@@ -269,7 +276,8 @@ func TestErrorsHideTheAddress(t *testing.T) {
 	addr := server.URL
 	m := outbox.Message{ID: "x:0", Data: []byte("{}")}
 	deliver := func() error {
-		w, err := New(Options{URL: strings.Replace(addr, "http://", "http://joe:hunter2@", 1) + "/services/hunter2?token=hunter2", Timeout: time.Second})
+		w, err := New(Options{URL: strings.Replace(addr, "http://", "http://joe:hunter2@", 1) +
+			"/services/hunter2?token=hunter2", Timeout: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -304,11 +312,15 @@ func TestOverTLSWithItsOwnAuthority(t *testing.T) {
 		tls  *tls.Config
 		want string
 	}{"trusted": {&tls.Config{RootCAs: roots}, ""}, "unknown": {nil, "certificate"}} {
-		w, err := New(Options{URL: server.URL, Secret: "whsec_" + base64.StdEncoding.EncodeToString([]byte("key")), Timeout: 5 * time.Second, TLS: c.tls})
+		w, err := New(Options{
+			URL: server.URL, Secret: "whsec_" + base64.StdEncoding.EncodeToString([]byte("key")),
+			Timeout: 5 * time.Second, TLS: c.tls,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Deliver(within(t), m); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+		if err := w.Deliver(within(t), m); (err == nil) != (c.want == "") ||
+			err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -323,13 +335,19 @@ func TestSignatureIsTheStandards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := Sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", []byte(`{"test": 2432232314}`)); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
+	if got := Sign(key, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
+		[]byte(`{"test": 2432232314}`)); got != "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=" {
 		t.Errorf("signature %s", got)
 	}
 }
 
 func TestNewRefuses(t *testing.T) {
-	for _, o := range []Options{{URL: "ftp://x"}, {URL: "hooks"}, {URL: "http://x/%zz?hunter2"}, {URL: "http://x", Secret: "whsec_?hunter2"}} {
+	for _, o := range []Options{
+		{URL: "ftp://x"},
+		{URL: "hooks"},
+		{URL: "http://x/%zz?hunter2"},
+		{URL: "http://x", Secret: "whsec_?hunter2"},
+	} {
 		if _, err := New(o); err == nil || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%+v: %v", o, err)
 		}

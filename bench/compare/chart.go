@@ -39,7 +39,8 @@ func (f *Findings) chart() ([]byte, error) {
 				work := c.work(task)
 				byName[s.Name] = append(byName[s.Name], bar{
 					at:     float64(len(groups)) + (float64(who)-1.5)*barWidth,
-					median: work / bench.Quantile(s.Seconds, 0.5), low: work / slices.Max(s.Seconds), high: work / slices.Min(s.Seconds),
+					median: work / bench.Quantile(s.Seconds, 0.5), low: work / slices.Max(s.Seconds),
+					high: work / slices.Min(s.Seconds),
 				})
 			}
 			groups = append(groups, c.Preset+" "+task)
@@ -55,7 +56,10 @@ func (f *Findings) chart() ([]byte, error) {
 	for i, name := range names {
 		for j, b := range byName[name] {
 			body, err := plotter.NewPolygon(plotter.XYs{
-				{X: b.at - barWidth/2, Y: 0}, {X: b.at + barWidth/2, Y: 0}, {X: b.at + barWidth/2, Y: b.median}, {X: b.at - barWidth/2, Y: b.median},
+				{X: b.at - barWidth/2, Y: 0},
+				{X: b.at + barWidth/2, Y: 0},
+				{X: b.at + barWidth/2, Y: b.median},
+				{X: b.at - barWidth/2, Y: b.median},
 			})
 			if err != nil {
 				return nil, err

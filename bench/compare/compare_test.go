@@ -60,12 +60,16 @@ func TestPeer(t *testing.T) {
 }
 
 func TestPeerThatIsNone(t *testing.T) {
-	for script, want := range map[string]string{"die": "the peer has died", `{"ready":false}`: "did not say", "hello": `answered "hello"`} {
+	for script, want := range map[string]string{
+		"die": "the peer has died", `{"ready":false}`: "did not say",
+		"hello": `answered "hello"`,
+	} {
 		if _, err := peerOf(t, script); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", script, err, want)
 		}
 	}
-	if _, err := start(t.Context(), "Other", command{argv: []string{filepath.Join(t.TempDir(), "absent")}}); err == nil {
+	if _, err := start(t.Context(), "Other",
+		command{argv: []string{filepath.Join(t.TempDir(), "absent")}}); err == nil {
 		t.Error("a program that does not exist was started")
 	}
 }
@@ -85,7 +89,8 @@ func TestAgrees(t *testing.T) {
 func TestPage(t *testing.T) {
 	dir := t.TempDir()
 	o, err := parse([]string{
-		"-out", filepath.Join(dir, "PAGE.md"), "-plots", filepath.Join(dir, "plots"), "-samples", filepath.Join(dir, "r.json"),
+		"-out", filepath.Join(dir, "PAGE.md"), "-plots", filepath.Join(dir, "plots"), "-samples",
+		filepath.Join(dir, "r.json"),
 		"-presets", "micro", "-alone", "micro", "-rounds", "2", "-threads", "2",
 	})
 	if err != nil {
@@ -107,7 +112,10 @@ func TestPage(t *testing.T) {
 	other := Series{Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2}, Beside: []float64{1, 1, 1}}
 	c.Series = append(c.Series, other)
 	found.Contests = append(found.Contests, c)
-	if found.Alone, err = bench.Run(t.Context(), bench.Options{Presets: o.alone, Threads: 2, Rounds: 1, NoSteps: true}); err != nil {
+	if found.Alone, err = bench.Run(t.Context(), bench.Options{
+		Presets: o.alone, Threads: 2, Rounds: 1,
+		NoSteps: true,
+	}); err != nil {
 		t.Fatal(err)
 	}
 	if err := write(o, &found); err != nil {
@@ -118,7 +126,8 @@ func TestPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| Other | 9 | 2 | 1 to 3 |", "oneDNN did not take part: nobody", "preset micro", "(plots/compare.png)", "| 1.00 |",
+		"| Other | 9 | 2 | 1 to 3 |", "oneDNN did not take part: nobody", "preset micro", "(plots/compare.png)",
+		"| 1.00 |",
 	} {
 		if !strings.Contains(string(page), want) {
 			t.Errorf("%q is not in\n%s", want, page)
@@ -160,14 +169,16 @@ func TestInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	var c config
-	if err := json.Unmarshal(text, &c); err != nil || c.Threads != 3 || c.Side != 16 || c.Channels != [4]int{3, 5, 8, 6} || c.Slots != 7 {
+	if err := json.Unmarshal(text, &c); err != nil || c.Threads != 3 || c.Side != 16 ||
+		c.Channels != [4]int{3, 5, 8, 6} || c.Slots != 7 {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if raw, err := os.ReadFile(c.Clip); err != nil || len(raw) != 4*16*16*16 {
 		t.Errorf("%d bytes, %v", len(raw), err)
 	}
 	layers, err := os.ReadFile(in.path("layers.txt"))
-	if lines := strings.Split(strings.TrimSpace(string(layers)), "\n"); err != nil || len(lines) != 8 || lines[0] != "0 1 3 16 16 1 0.2" || lines[7] != "1 3 1 16 8 1 1" {
+	if lines := strings.Split(strings.TrimSpace(string(layers)), "\n"); err != nil || len(lines) != 8 ||
+		lines[0] != "0 1 3 16 16 1 0.2" || lines[7] != "1 3 1 16 8 1 1" {
 		t.Errorf("%q, %v", layers, err)
 	}
 	everything := &tools{build: "b", python: "p", node: "n", native: "o"}

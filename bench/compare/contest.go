@@ -66,7 +66,9 @@ const (
 )
 
 // contest lets all contenders do their tasks in turns.
-func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.Yardstick, log io.Writer) (c *Contest, err error) {
+func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.Yardstick, log io.Writer) (c *Contest,
+	err error,
+) {
 	us, err := newOurs(in)
 	if err != nil {
 		return nil, err
@@ -98,7 +100,10 @@ func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.
 			fmt.Fprintf(log, "bench: %s: %s\n", command.title, p.hello.Note)
 		}
 		for _, task := range p.hello.Tasks {
-			c.Series = append(c.Series, Series{Name: command.title, Version: p.hello.Version, Task: task, Score: p.hello.Score, who: p})
+			c.Series = append(c.Series, Series{
+				Name: command.title, Version: p.hello.Version, Task: task,
+				Score: p.hello.Score, who: p,
+			})
 		}
 	}
 	return c, c.rounds(ctx, rounds, yard, log)

@@ -28,7 +28,8 @@ func describe(ctx context.Context) Machine {
 		Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Commit: git(ctx, "rev-parse", "--short=12", "HEAD"),
 		Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
 		// What this program itself writes does not count.
-		Changed: git(ctx, "status", "--porcelain", "--untracked-files=no", "--", ":!BENCHMARKS.md", ":!bench/results.json", ":!bench/plots") != "",
+		Changed: git(ctx, "status", "--porcelain", "--untracked-files=no", "--", ":!BENCHMARKS.md",
+			":!bench/results.json", ":!bench/plots") != "",
 	}
 	for _, s := range kernel.Sets() {
 		m.Sets = append(m.Sets, s.Name)

@@ -1,5 +1,6 @@
-// Command compare times vigil beside PyTorch, ONNX Runtime and oneDNN in one run: the same weights, the same clip, the same number of
-// threads, and turns within the same minutes. It then measures vigil alone, and writes the page that BENCHMARKS.md is.
+// Command compare times vigil beside PyTorch, ONNX Runtime and oneDNN in one run: the same weights, the same clip, the
+// same number of threads, and turns within the same minutes. It then measures vigil alone, and writes the page that
+// BENCHMARKS.md is.
 package main
 
 import (
@@ -133,7 +134,9 @@ func read(path string) (*Findings, error) {
 	return &found, nil
 }
 
-func onPreset(ctx context.Context, t *tools, o options, preset string, yard *bench.Yardstick, log io.Writer) (c *Contest, err error) {
+func onPreset(ctx context.Context, t *tools, o options, preset string, yard *bench.Yardstick,
+	log io.Writer,
+) (c *Contest, err error) {
 	dir, err := os.MkdirTemp("", "vigil-bench-")
 	if err != nil {
 		return nil, err

@@ -42,20 +42,28 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 		line("| load before the run | %s |", m.Load)
 	}
 	if r.PeakBest > noisy*r.Peak {
-		line("\n**The machine was not idle**: the peak's median is %.0f %% below its best. Whoever waits for all threads in a tight loop, as those with", 100*(1-r.Peak/r.PeakBest))
+		line("\n**The machine was not idle**: the peak's median is %.0f %% below its best. Whoever waits for all "+
+			"threads in a tight loop, as those with", 100*(1-r.Peak/r.PeakBest))
 		line("OpenMP do, is slowed more by that than others, so neither times nor ratios are those of an idle machine.")
 	}
 	line("\n## Beside others\n")
 	line("%s\n", strings.Join([]string{
-		"Everybody has the same weights, the same clip and the same number of threads, and computes in single precision; they take turns",
-		"within the same minutes, and who begins changes from round to round. Forward is a clip of 16 frames to its map of errors; a",
-		"step is forward, backward and Adam on one clip. PyTorch (no_grad and eval for forward) runs as Debian has it, and once more with the system's",
-		"allocator told to keep what is freed (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ beyond any size), which few who use it do;",
-		"ONNX Runtime has the network that PyTorch exported, with all optimisations; oneDNN does the convolutions only, each in the layout it likes best, without",
-		"the memory and the error, and the transposed ones without bias and LeakyReLU. PyTorch's and ONNX Runtime's error of the clip is",
+		"Everybody has the same weights, the same clip and the same number of threads, and computes in single " +
+			"precision; they take turns",
+		"within the same minutes, and who begins changes from round to round. Forward is a clip of 16 frames to its " +
+			"map of errors; a",
+		"step is forward, backward and Adam on one clip. PyTorch (no_grad and eval for forward) runs as Debian has " +
+			"it, and once more with the system's",
+		"allocator told to keep what is freed (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ beyond any size), " +
+			"which few who use it do;",
+		"ONNX Runtime has the network that PyTorch exported, with all optimisations; oneDNN does the convolutions " +
+			"only, each in the layout it likes best, without",
+		"the memory and the error, and the transposed ones without bias and LeakyReLU. PyTorch's and ONNX Runtime's " +
+			"error of the clip is",
 		"held against vigil's before anything is timed.",
 	}, "\n"))
-	line("Seconds are for a clip. Share is that of the peak right before and after each round, the median. Ratio is the median over vigil's.\n")
+	line("Seconds are for a clip. Share is that of the peak right before and after each round, the median. Ratio is " +
+		"the median over vigil's.\n")
 	line("![GFLOP/s of everybody](%s/%s)", plots, chartFile)
 	for _, c := range f.Contests {
 		c.table(line)
@@ -69,14 +77,16 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	}
 	line("```")
 	if cameras, err := os.ReadFile(filepath.Join(filepath.Dir(o.samples), camerasFile)); err == nil {
-		line("\n## Cameras\n\nAs many as one program watches, H.264 over HTTP at its own pace, before a clip is skipped; and shares of the work of one.\n")
+		line("\n## Cameras\n\nAs many as one program watches, H.264 over HTTP at its own pace, before a clip is " +
+			"skipped; and shares of the work of one.\n")
 		line("%s", cameras)
 	}
 	line("\n## Again\n")
 	line("    make bench                      # this page; what is not installed is left out, and says so")
 	line("    bin/vigil bench --cameras >bench/cameras.md")
 	line("    bin/vigil bench                 # vigil alone; --json, --isa, --threads, --preset, --plot")
-	line("\nOn Debian 12: `apt-get install python3-torch python3-numpy nodejs npm g++ libdnnl-dev`. npm fetches onnxruntime-node itself. Nothing")
+	line("\nOn Debian 12: `apt-get install python3-torch python3-numpy nodejs npm g++ libdnnl-dev`. npm fetches " +
+		"onnxruntime-node itself. Nothing")
 	line("else should run on the machine.")
 	return b.Bytes(), nil
 }
@@ -97,7 +107,8 @@ func (c *Contest) table(line func(format string, args ...any)) {
 			if base == 0 {
 				base = median
 			}
-			line("| %s | %s | %.4g | %.4g to %.4g | %.2f | %.1f | %.1f %% |", s.Name, s.Version, median, slices.Min(s.Seconds),
+			line("| %s | %s | %.4g | %.4g to %.4g | %.2f | %.1f | %.1f %% |", s.Name, s.Version, median,
+				slices.Min(s.Seconds),
 				slices.Max(s.Seconds), median/base, work/median, 100*s.share(work))
 		}
 	}

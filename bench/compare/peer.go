@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A peer is a child process that is timed beside vigil. It says once what it is, and then answers each line "task times" on its stdin
-// with how long that took, by its own clock.
+// A peer is a child process that is timed beside vigil. It says once what it is, and then answers each line "task
+// times" on its stdin with how long that took, by its own clock.
 type peer struct {
 	title string
 	hello hello

@@ -92,7 +92,8 @@ func newInputs(dir, preset string, threads int, seed uint64) (*inputs, error) {
 		fmt.Fprintln(&layers, up, l.In, l.Out, l.InT, l.InS, l.StrideT, l.Slope)
 	}
 	return in, errors.Join(
-		in.weights.Write(c.Weights), os.WriteFile(c.Clip, raw, 0o644), os.WriteFile(in.path("config.json"), text, 0o644),
+		in.weights.Write(c.Weights), os.WriteFile(c.Clip, raw, 0o644),
+		os.WriteFile(in.path("config.json"), text, 0o644),
 		os.WriteFile(in.path("layers.txt"), []byte(layers.String()), 0o644),
 	)
 }
@@ -136,7 +137,8 @@ func findTools(ctx context.Context, dir string, log io.Writer) (*tools, error) {
 		}
 	}
 	if t.python == "" {
-		t.absent[pyTorch] = "no python3 here has torch and numpy; on Debian: apt-get install python3-torch python3-numpy"
+		t.absent[pyTorch] = "no python3 here has torch and numpy; on Debian: apt-get install python3-torch " +
+			"python3-numpy"
 	}
 	t.findNode(ctx, log)
 	native := filepath.Join(dir, "onednn_bench")
@@ -178,11 +180,13 @@ func build(ctx context.Context, dir string, argv ...string) string {
 	return strings.TrimSpace(fmt.Sprintf("%s: %v %s", argv[0], err, first))
 }
 
-// commands are the peers that can be started on in, in the order in which they must be: PyTorch writes what ONNX Runtime reads.
+// commands are the peers that can be started on in, in the order in which they must be: PyTorch writes what ONNX
+// Runtime reads.
 func (t *tools) commands(in *inputs) []namedCommand {
 	threads := []string{"OMP_NUM_THREADS=" + strconv.Itoa(in.threads)}
-	// PyTorch asks for its largest buffers anew in each round. The system's allocator hands freed ones back, and to fetch them again costs it much
-	// of its time; so it is timed as it comes, and once more with an allocator that keeps them.
+	// PyTorch asks for its largest buffers anew in each round. The system's allocator hands freed ones back, and to
+	// fetch them again costs it much of its time; so it is timed as it comes, and once more with an allocator that
+	// keeps them.
 	kept := append([]string{"MALLOC_TRIM_THRESHOLD_=100000000000", "MALLOC_MMAP_THRESHOLD_=100000000000"}, threads...)
 	var all []namedCommand
 	if t.python != "" {
@@ -191,10 +195,16 @@ func (t *tools) commands(in *inputs) []namedCommand {
 			namedCommand{pyTorchKept, command{argv: argv, dir: t.build, env: kept}})
 	}
 	if t.node != "" {
-		all = append(all, namedCommand{onnxRuntime, command{argv: []string{t.node, "ort_bench.cjs", in.path("config.json")}, dir: t.build}})
+		all = append(all, namedCommand{
+			onnxRuntime,
+			command{argv: []string{t.node, "ort_bench.cjs", in.path("config.json")}, dir: t.build},
+		})
 	}
 	if t.native != "" {
-		all = append(all, namedCommand{oneDNN, command{argv: []string{t.native, in.path("layers.txt")}, dir: t.build, env: threads}})
+		all = append(all, namedCommand{oneDNN, command{
+			argv: []string{t.native, in.path("layers.txt")}, dir: t.build,
+			env: threads,
+		}})
 	}
 	return all
 }

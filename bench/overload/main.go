@@ -1,13 +1,15 @@
 //go:build linux
 
-// Command overload measures what becomes of cameras that are too many for this machine: it watches n real RTSP cameras with a vigil binary and prints how many
-// clips a second were scored of those that "run" said would fit, how even the cameras' shares are, and what it took.
+// Command overload measures what becomes of cameras that are too many for this machine: it watches n real RTSP cameras
+// with a vigil binary and prints how many clips a second were scored of those that "run" said would fit, how even the
+// cameras' shares are, and what it took.
 //
 //	go run ./bench/overload -vigil bin/vigil -video street.h264 -model weights/ped2-small.safetensors -cameras 32,64,128
 //
-// The video is H.264 in Annex B form, one slice a picture, without B-frames; without one FFmpeg draws its test picture. A process of its own sends it, whose
-// processor time is measured. A number of cameras may be a multiple of what "run" says would fit, as 2x. With -check it is an error where a process was lost, a
-// camera got less than three quarters or more than five quarters of the mean, no event came, or the log does not name overload once.
+// The video is H.264 in Annex B form, one slice a picture, without B-frames; without one FFmpeg draws its test
+// picture. A process of its own sends it, whose processor time is measured. A number of cameras may be a multiple of
+// what "run" says would fit, as 2x. With -check it is an error where a process was lost, a camera got less than three
+// quarters or more than five quarters of the mean, no event came, or the log does not name overload once.
 package main
 
 import (
@@ -44,13 +46,14 @@ var (
 	threshold = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}", "that opens events, as in the configuration")
 	fps       = flag.Float64("fps", 10, "of the video")
 	hop       = flag.Int("hop", 2, "of the clips")
-	counts    = flag.String("cameras", "32,64,128", "how many to watch, one number after the other, or 2x for twice what fits")
-	check     = flag.Bool("check", false, "fail where cameras are not treated as they should be")
-	settle    = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
-	length    = flag.Duration("for", time.Minute, "how long to count")
-	port      = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
-	extra     = flag.String("config", "", "a file with further configuration")
-	keep      = flag.String("log", "", "a folder to keep the logs in")
+	counts    = flag.String("cameras", "32,64,128",
+		"how many to watch, one number after the other, or 2x for twice what fits")
+	check  = flag.Bool("check", false, "fail where cameras are not treated as they should be")
+	settle = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
+	length = flag.Duration("for", time.Minute, "how long to count")
+	port   = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
+	extra  = flag.String("config", "", "a file with further configuration")
+	keep   = flag.String("log", "", "a folder to keep the logs in")
 )
 
 const every = 5 * time.Second
@@ -65,8 +68,10 @@ func main() {
 	}
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	fmt.Println("| cameras | clips/s that fit | scored/s | of these | and without the senders | least and most of the mean | failures | events | paused | processor of: scorer, cameras, senders, idle | memory: own, all |\n" +
-		"|---|---|---|---|---|---|---|---|---|---|---|")
+	fmt.Println(
+		"| cameras | clips/s that fit | scored/s | of these | and without the senders | least and most of the mean | " +
+			"failures | events | paused | processor of: scorer, cameras, senders, idle | memory: own, all |\n" +
+			"|---|---|---|---|---|---|---|---|---|---|---|")
 	err := run(ctx)
 	stop()
 	if err != nil {
@@ -83,7 +88,8 @@ func run(ctx context.Context) (err error) {
 		defer func() { _ = os.RemoveAll(dir) }() // ours
 		*video = filepath.Join(dir, "video.h264")
 		source := fmt.Sprintf("testsrc2=size=360x240:rate=%g:duration=60", *fps)
-		draw := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p", "-c:v", "libx264", "-crf", "23", "-bf", "0",
+		draw := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p",
+			"-c:v", "libx264", "-crf", "23", "-bf", "0",
 			"-g", strconv.Itoa(int(2**fps)), "-x264-params", "slices=1:sliced-threads=0", *video)
 		if out, err := draw.CombinedOutput(); err != nil {
 			return fmt.Errorf("ffmpeg: %w: %s", err, out)
@@ -197,7 +203,8 @@ func (w *watched) read(r io.Reader, to io.Writer) {
 			w.seconds, w.fit = num("seconds_a_clip"), int(num("such_cameras_fit"))
 		case "watching":
 			w.latest[str("camera")] = counters{
-				num("scored"), num("clips_skipped"), num("failures"), num("missing"), num("lost"), num("gaps"), num("frames"), str("state"),
+				num("scored"), num("clips_skipped"), num("failures"), num("missing"), num("lost"), num("gaps"),
+				num("frames"), str("state"),
 			}
 		case "alert":
 			if m["phase"] == "start" {
@@ -254,7 +261,9 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 		return "", nil, err
 	}
 	var cfg strings.Builder
-	fmt.Fprintf(&cfg, "model: %s\ndata_dir: %s/data\nlog: {format: json}\nnats: {embedded: {port: %d}}\ndefaults: {fps: %g, hop: %d}\n", model, dir, *port, *fps, *hop)
+	fmt.Fprintf(&cfg,
+		"model: %s\ndata_dir: %s/data\nlog: {format: json}\nnats: {embedded: {port: %d}}\ndefaults: {fps: %g, hop: "+
+			"%d}\n", model, dir, *port, *fps, *hop)
 	if *extra != "" {
 		text, err := os.ReadFile(*extra)
 		if err != nil {
@@ -322,7 +331,9 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 processor, seconds float64, events int) string {
+func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 processor, seconds float64,
+	events int,
+) string {
 	var scored []float64
 	var failures, sum, missing, gaps, skipped, frames float64
 	paused := 0
@@ -352,11 +363,16 @@ func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 proc
 	cores := float64(runtime.NumCPU())
 	senders := (cpu1.senders - cpu0.senders) / seconds
 	rate := sum / seconds
-	log.Printf("%d cameras: %.0f frames/s, %.0f skipped, %.0f missing, %.0f gaps; reasons %v; log %s", n, frames/seconds, skipped, missing, gaps, w.reasons,
+	log.Printf("%d cameras: %.0f frames/s, %.0f skipped, %.0f missing, %.0f gaps; reasons %v; log %s", n,
+		frames/seconds, skipped, missing, gaps, w.reasons,
 		strings.Join(w.other[:min(len(w.other), 6)], "\n"))
-	return fmt.Sprintf("| %d (%d fit) | %.1f | %.1f | %.0f %% | %.0f %% | %.0f %%, %.0f %% | %.0f | %d | %d | %.2f, %.2f, %.2f, %.2f | %d, %d MiB |",
-		n, w.fit, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean, 100*most/mean, failures, events, paused,
-		(cpu1.own-cpu0.own)/seconds, (cpu1.children-cpu0.children)/seconds, senders, (cpu1.idle-cpu0.idle)/seconds, cpu1.memory>>20, cpu1.all>>20)
+	return fmt.Sprintf(
+		"| %d (%d fit) | %.1f | %.1f | %.0f %% | %.0f %% | %.0f %%, %.0f %% | %.0f | %d | %d | %.2f, %.2f, %.2f, "+
+			"%.2f | %d, %d MiB |",
+		n, w.fit, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean, 100*most/mean, failures,
+		events, paused,
+		(cpu1.own-cpu0.own)/seconds, (cpu1.children-cpu0.children)/seconds, senders, (cpu1.idle-cpu0.idle)/seconds,
+		cpu1.memory>>20, cpu1.all>>20)
 }
 
 // processor is what processes took, in seconds and bytes.

@@ -49,8 +49,9 @@ func prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// confined runs f on a thread of its own, on which whatever f starts can gain no privileges, and where it is to yield is less urgent than this process. The thread lives as long as
-// f: the system kills a child when the thread that started it ends.
+// confined runs f on a thread of its own, on which whatever f starts can gain no privileges, and where it is to yield
+// is less urgent than this process. The thread lives as long as f: the system kills a child when the thread that
+// started it ends.
 func confined(yield bool, f func(error)) {
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with this goroutine
@@ -58,8 +59,8 @@ func confined(yield bool, f func(error)) {
 			f(restrict(yield))
 			return
 		}
-		// This is the program's first thread, whose word counts for the whole program. While it is held here another one
-		// has to be taken.
+		// This is the program's first thread, whose word counts for the whole program. While it is held here another
+		// one has to be taken.
 		taken := make(chan struct{})
 		go func() {
 			runtime.LockOSThread()
@@ -71,11 +72,13 @@ func confined(yield bool, f func(error)) {
 	}()
 }
 
-// yielding is by how much less urgent than this process one is that reads a camera: the scorer comes first, and still a few cameras whose pictures
-// cost much get a tenth of a processor each. The scheduler compares the processes of one session only (sched_autogroup), which these are.
+// yielding is by how much less urgent than this process one is that reads a camera: the scorer comes first, and still
+// a few cameras whose pictures cost much get a tenth of a processor each. The scheduler compares the processes of one
+// session only (sched_autogroup), which these are.
 const yielding = 10
 
-// restrict makes what the calling thread starts gain no privileges and, where it is to yield, be less urgent than this process. Lowering needs no rights.
+// restrict makes what the calling thread starts gain no privileges and, where it is to yield, be less urgent than this
+// process. Lowering needs no rights.
 func restrict(yield bool) error {
 	if yield {
 		const zero = 20 // what the system says of a priority is 20 less it, so that no answer is negative

@@ -39,7 +39,10 @@ const lieSide = 4
 func cat(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
 
 func frame(seq uint64, change func(*picture)) []byte {
-	p := picture{seq: seq, pts: time.Duration(seq) * 40 * time.Millisecond, arrival: ticks(), width: 8, height: 8, gray: make([]byte, lieSide*lieSide)}
+	p := picture{
+		seq: seq, pts: time.Duration(seq) * 40 * time.Millisecond, arrival: ticks(), width: 8, height: 8,
+		gray: make([]byte, lieSide*lieSide),
+	}
 	if change != nil {
 		change(&p)
 	}
@@ -100,12 +103,30 @@ var lies = []struct {
 	{"a time from the stars", cat(opened, frame(0, func(p *picture) { p.pts = 1 << 62 })), waits, ErrProtocol, 0},
 	{"a huge frame", cat(opened, frame(0, func(p *picture) { p.width = 1 << 31 })), waits, ErrProtocol, 0},
 	{"another side", cat(opened, frame(0, func(p *picture) { p.gray = make([]byte, 9) })), waits, ErrProtocol, 0},
-	{"an arrival to come", cat(opened, frame(0, func(p *picture) { p.arrival += 1 << 60 }), frame(1, nil)), waits, ErrStalled, 2},
-	{"an arrival long ago", cat(opened, frame(0, func(p *picture) { p.arrival = -1 << 63 }), frame(1, nil)), waits, ErrStalled, 2},
-	{"a preview of a dropped picture", cat(opened, frame(0, nil), preview(1, smallJPEG), frame(2, nil)), waits, ErrStalled, 2},
+	{
+		"an arrival to come", cat(opened, frame(0, func(p *picture) { p.arrival += 1 << 60 }), frame(1, nil)), waits,
+		ErrStalled, 2,
+	},
+	{
+		"an arrival long ago", cat(opened, frame(0, func(p *picture) { p.arrival = -1 << 63 }), frame(1, nil)), waits,
+		ErrStalled, 2,
+	},
+	{
+		"a preview of a dropped picture", cat(opened, frame(0, nil), preview(1, smallJPEG), frame(2, nil)), waits,
+		ErrStalled, 2,
+	},
 	{"a preview that is none", cat(opened, frame(0, nil), preview(0, []byte("GIF89a"))), waits, ErrProtocol, 1},
-	{"an answer to nothing", cat(opened, seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits, ErrProtocol, 0},
-	{"a secret", cat(hello, seal(nil, kindEnd, appendJSON(end{Kind: "refused", Text: "user viewer, password geheim\n\x1b[31m"}))), waits, capture.ErrRefused, 0},
+	{
+		"an answer to nothing",
+		cat(opened, seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits,
+		ErrProtocol, 0,
+	},
+	{
+		"a secret",
+		cat(hello, seal(nil, kindEnd,
+			appendJSON(end{Kind: "refused", Text: "user viewer, password geheim\n\x1b[31m"}))), waits,
+		capture.ErrRefused, 0,
+	},
 	{"will not go", cat(opened, frame(0, nil)), hangs, ErrStalled, 1},
 	{"stops", opened, stops, ErrStalled, 0},
 }

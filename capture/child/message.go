@@ -111,7 +111,8 @@ func appendMoment(b []byte, seq uint64, pts time.Duration, arrival int64) []byte
 }
 
 func readMoment(body []byte) (seq uint64, pts time.Duration, arrival int64) {
-	return binary.LittleEndian.Uint64(body), time.Duration(binary.LittleEndian.Uint64(body[8:])), //nolint:gosec // It was signed.
+	return binary.LittleEndian.Uint64(body),
+		time.Duration(binary.LittleEndian.Uint64(body[8:])), //nolint:gosec // It was signed.
 		int64(binary.LittleEndian.Uint64(body[16:])) //nolint:gosec // It was signed.
 }
 

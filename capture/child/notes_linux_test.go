@@ -16,11 +16,14 @@ import (
 	"vigil/internal/testenv"
 )
 
-// A camera whose first key frame comes later than the read timeout is waited for, and what its process has to say is passed on.
+// A camera whose first key frame comes later than the read timeout is waited for, and what its process has to say is
+// passed on.
 func TestLateKeyFrame(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.ts")
-	if out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t",
-		"-c:v", "libx264", "-preset", "ultrafast", "-x264opts", "keyint=2000:scenecut=0:bframes=0", "-pix_fmt", "yuv420p", "-flags", "+global_header",
+	if out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i",
+		"testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t",
+		"-c:v", "libx264", "-preset", "ultrafast", "-x264opts", "keyint=2000:scenecut=0:bframes=0", "-pix_fmt",
+		"yuv420p", "-flags", "+global_header",
 		"-bsf:v", "dump_extra=freq=all", path).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -47,7 +50,8 @@ func TestLateKeyFrame(t *testing.T) {
 	}
 	var notes []string
 	p, err := Start(t.Context(), Options{
-		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: time.Second, Side: 32, Note: func(note string) { notes = append(notes, note) },
+		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: time.Second, Side: 32,
+		Note: func(note string) { notes = append(notes, note) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -71,7 +71,8 @@ func TestTrustReachesTheChild(t *testing.T) {
 	}
 	for _, trust := range []capture.Trust{{System: true}, {PEM: rtsptest.SelfSigned(t).PEM}} {
 		_, err := startOn(t, server.URL(), Options{Trust: trust})
-		if err == nil || !strings.Contains(err.Error(), "not one that is trusted") || strings.Contains(err.Error(), "geheim") || errors.Is(err, ErrDied) {
+		if err == nil || !strings.Contains(err.Error(), "not one that is trusted") ||
+			strings.Contains(err.Error(), "geheim") || errors.Is(err, ErrDied) {
 			t.Errorf("error %v", err)
 		}
 	}
@@ -98,7 +99,8 @@ func udpSockets(t *testing.T, pid int) (n int) {
 		if err != nil {
 			continue // closed meanwhile
 		}
-		if inode, ok := strings.CutPrefix(to, "socket:["); ok && bytes.Contains(tables, []byte(" "+strings.TrimSuffix(inode, "]")+" ")) {
+		if inode, ok := strings.CutPrefix(to, "socket:["); ok &&
+			bytes.Contains(tables, []byte(" "+strings.TrimSuffix(inode, "]")+" ")) {
 			n++
 		}
 	}

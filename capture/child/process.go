@@ -70,8 +70,8 @@ const (
 	grace = 3 * time.Second
 	// maxCrash is how much of a crash's own words is passed on.
 	maxCrash = 120
-	// closeTime is how long a child may take to end when it is told to, and killedTime how long after it was killed: to give its memory back it needs a processor, and it is less
-	// urgent than much else.
+	// closeTime is how long a child may take to end when it is told to, and killedTime how long after it was killed:
+	// to give its memory back it needs a processor, and it is less urgent than much else.
 	closeTime  = leaveTime + 500*time.Millisecond
 	killedTime = 5 * time.Second
 )
@@ -101,14 +101,16 @@ type Process struct {
 	questions questions
 }
 
-// starting holds a token for each process that has been started and has not said hello yet. What it does until then, loading its libraries, needs a processor for half a
-// second and no camera: a hundred at a time would keep each other from it until their cameras count as silent.
+// starting holds a token for each process that has been started and has not said hello yet. What it does until then,
+// loading its libraries, needs a processor for half a second and no camera: a hundred at a time would keep each other
+// from it until their cameras count as silent.
 var starting = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
 // Start starts a child and waits until its camera is open. The caller must Close it.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
-		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, Follow: o.Follow, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
+		OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
 		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.KnownFPS,
 		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}
@@ -206,7 +208,8 @@ func (p *Process) open(ctx context.Context, s *start, started func()) error {
 		return err
 	}
 	i := &p.info
-	if i.Width < 1 || i.Height < 1 || !plausibleSize(uint32(i.Width)) || !plausibleSize(uint32(i.Height)) || !(i.FPS >= 0 && i.FPS <= 1000) { //nolint:gosec // Checked.
+	if i.Width < 1 || i.Height < 1 || !plausibleSize(uint32(i.Width)) || !plausibleSize(uint32(i.Height)) ||
+		!(i.FPS >= 0 && i.FPS <= 1000) { //nolint:gosec // Checked.
 		return fmt.Errorf("%w: a camera of %dx%d pixels, %g frames a second", ErrProtocol, i.Width, i.Height, i.FPS)
 	}
 	i.Live = p.o.Address.Live()
@@ -223,8 +226,8 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // CPU is the processor time that the process has taken so far; 0 where the system does not say.
 func (p *Process) CPU() time.Duration { return processorTime(p.PID()) }
 
-// Pause makes the child pass over what the camera sends, undecoded, or go on with a key frame. While it is paused Next waits, for as long as the camera
-// sends something.
+// Pause makes the child pass over what the camera sends, undecoded, or go on with a key frame. While it is paused Next
+// waits, for as long as the camera sends something.
 func (p *Process) Pause(paused bool) error {
 	k := kindResume
 	if paused {
@@ -237,8 +240,8 @@ func (p *Process) Pause(paused bool) error {
 	return nil
 }
 
-// Close ends the child: it is told to, so that it can take leave of the camera, and killed where it does not go. It does
-// not wait for ever.
+// Close ends the child: it is told to, so that it can take leave of the camera, and killed where it does not go. It
+// does not wait for ever.
 func (p *Process) Close() error {
 	p.questions.close()
 	_ = p.in.Close() // its end is the word to go
@@ -250,7 +253,9 @@ func (p *Process) Close() error {
 	if p.ended(killedTime) {
 		return nil
 	}
-	return fmt.Errorf("the camera's process %d has not ended %v after it was killed: the machine is overloaded, or it hangs in the system", p.PID(), killedTime)
+	return fmt.Errorf(
+		"the camera's process %d has not ended %v after it was killed: the machine is overloaded, or it hangs in the "+
+			"system", p.PID(), killedTime)
 }
 
 func (p *Process) ended(within time.Duration) bool {

@@ -26,8 +26,8 @@ import (
 // patience is how long a test waits for something that takes moments; only a failure takes it all.
 const patience = time.Minute
 
-// parent starts a child that reads the address, tells its number, and reads on until it is killed. A path is what a child
-// tells that does not hear when it is to go.
+// parent starts a child that reads the address, tells its number, and reads on until it is killed. A path is what a
+// child tells that does not hear when it is to go.
 func parent(address string) {
 	o := Options{OpenTimeout: 30 * time.Second, ReadTimeout: patience, Side: 64}
 	if filepath.IsAbs(address) {
@@ -57,8 +57,9 @@ func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]capt
 	}
 	var previews []capture.Preview
 	p, err := Start(t.Context(), Options{
-		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: 10 * time.Second, Side: 64, FirstSeq: 1000, Opening: 3,
-		Keep: time.Minute, KeepBytes: 8 << 20, OnPreview: func(p capture.Preview) { previews = append(previews, p) },
+		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: 10 * time.Second, Side: 64, FirstSeq: 1000,
+		Opening: 3,
+		Keep:    time.Minute, KeepBytes: 8 << 20, OnPreview: func(p capture.Preview) { previews = append(previews, p) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +83,8 @@ func TestProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pic.Seq != 1000+i || pic.Opening != 3 || pic.Width != 320 || pic.Height != 240 || pic.Side != 64 || len(pic.Gray) != 64*64 ||
+		if pic.Seq != 1000+i || pic.Opening != 3 || pic.Width != 320 || pic.Height != 240 || pic.Side != 64 ||
+			len(pic.Gray) != 64*64 ||
 			pic.Arrival.Before(last.Arrival) || pic.Arrival.After(time.Now()) || time.Since(pic.Arrival) > patience {
 			t.Fatalf("picture %d: %+v", i, pic)
 		}
@@ -174,7 +176,8 @@ func checkHost(t *testing.T, pid int) {
 	if err != nil || string(cmdline) != "vigil\x00"+Argument+"\x00" {
 		t.Errorf("its command line is %q, %v", cmdline, err)
 	}
-	if score, err := os.ReadFile(filepath.Join(dir, "oom_score_adj")); err != nil || string(bytes.TrimSpace(score)) != "800" {
+	if score, err := os.ReadFile(filepath.Join(dir, "oom_score_adj")); err != nil ||
+		string(bytes.TrimSpace(score)) != "800" {
 		t.Errorf("oom_score_adj is %q, %v", score, err)
 	}
 	limits, err := os.ReadFile(filepath.Join(dir, "limits"))
@@ -272,7 +275,8 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 	}
 }
 
-// Where the system kills no orphans, the end of its stdin ends the child, also while it opens a camera that says nothing.
+// Where the system kills no orphans, the end of its stdin ends the child, also while it opens a camera that says
+// nothing.
 func TestChildEndsWithItsStdin(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for _, address := range []string{server.URL(), silent(t)} {

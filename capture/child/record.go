@@ -11,8 +11,8 @@ import (
 	"vigil/capture"
 )
 
-// A recording is made where the camera is read: the child takes the packets apart and puts them into Matroska, and the parent, which
-// trusts neither, only writes the bytes that it is handed into files of its own naming.
+// A recording is made where the camera is read: the child takes the packets apart and puts them into Matroska, and the
+// parent, which trusts neither, only writes the bytes that it is handed into files of its own naming.
 
 // segment begins a file.
 type segment struct {
@@ -42,7 +42,8 @@ func (c *camera) record(ctx context.Context) (err error) {
 		}
 	}()
 	stream, err := capture.OpenPackets(ctx, addr, capture.Options{
-		Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, KnownFPS: c.KnownFPS,
+		Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
+		ReadTimeout: c.ReadTimeout, KnownFPS: c.KnownFPS,
 	})
 	if err != nil {
 		return err
@@ -73,7 +74,9 @@ func (c *camera) copyPackets(ctx context.Context, stream *capture.PacketStream, 
 			continue
 		}
 		if time.Since(began) > keyTime {
-			return fmt.Errorf("%w: no key frame came within %v, and a recording begins with one (the camera's setting is called key frame or I-frame interval)",
+			return fmt.Errorf(
+				"%w: no key frame came within %v, and a recording begins with one (the camera's setting is called "+
+					"key frame or I-frame interval)",
 				capture.ErrLost, keyTime)
 		}
 		if time.Since(sign) >= signEvery {
@@ -97,7 +100,8 @@ func (r *recorded) WriteAt(b []byte, at int64) (int, error) {
 	for rest := b; len(rest) > 0; {
 		part := rest[:min(len(rest), maxChunk-8)]
 		r.send(seal(nil, kindChunk, func(m []byte) []byte {
-			return append(binary.LittleEndian.AppendUint64(m, uint64(at)), part...) //nolint:gosec // It is not negative.
+			return append(binary.LittleEndian.AppendUint64(m, uint64(at)),
+				part...) //nolint:gosec // It is not negative.
 		}))
 		at += int64(len(part))
 		rest = rest[len(part):]

@@ -11,12 +11,16 @@ import (
 	"vigil/capture"
 )
 
-// Record starts a child that records, and hands what it records to files until ctx is done, the camera breaks off or files returns an
-// error, which Record returns as it is. When ctx is done the segment under way is completed and Record returns nil; else the last segment
-// may have been begun and not ended. Of the options those that say what pictures are made of count for nothing.
-func Record(ctx context.Context, o Options, length time.Duration, opened func(capture.Info), files capture.SegmentFiles) error {
+// Record starts a child that records, and hands what it records to files until ctx is done, the camera breaks off or
+// files returns an error, which Record returns as it is. When ctx is done the segment under way is completed and
+// Record returns nil; else the last segment may have been begun and not ended. Of the options those that say what
+// pictures are made of count for nothing.
+func Record(ctx context.Context, o Options, length time.Duration, opened func(capture.Info),
+	files capture.SegmentFiles,
+) error {
 	s := start{
-		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, Follow: o.Follow, OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
+		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
+		OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
 		KnownFPS: o.KnownFPS, Record: true, Segment: length,
 	}
 	p := &Process{o: o, done: make(chan struct{})}

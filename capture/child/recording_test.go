@@ -49,7 +49,11 @@ func TestRecordingChecksItsChild(t *testing.T) {
 		said []message
 		bad  bool // the last message breaks the protocol
 	}{
-		"two segments":          {[]message{{kindWaiting, nil}, begin, chunk(0, "ab"), chunk(2, "c"), chunk(0, "x"), end, begin, chunk(0, "d"), end}, false},
+		"two segments": {[]message{
+			{kindWaiting, nil},
+			begin, chunk(0, "ab"), chunk(2, "c"), chunk(0, "x"),
+			end, begin, chunk(0, "d"), end,
+		}, false},
 		"bytes of no segment":   {[]message{chunk(0, "a")}, true},
 		"bytes after the end":   {[]message{begin, chunk(0, "a"), end, chunk(1, "b")}, true},
 		"a hole":                {[]message{begin, chunk(0, "a"), chunk(2, "b")}, true},

@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	// queueLength is how many messages may wait for the parent: some seconds of a camera. More are let go, and the parent sees
-	// a gap in the numbers: a camera does not wait.
+	// queueLength is how many messages may wait for the parent: some seconds of a camera. More are let go, and the
+	// parent sees a gap in the numbers: a camera does not wait.
 	queueLength = 64
 	// leaveTime is how long the child may take to say goodbye to the camera once its parent is gone.
 	leaveTime = 2 * time.Second
@@ -33,8 +33,8 @@ func Main() int {
 	// A crash in C code must not write the password to a core file.
 	harden()
 	debug.SetTraceback("single")
-	// One thread of Go's is enough beside the decoder's. With idle ones the runtime's monitor looks some fifty times for each picture whether the
-	// decoder, which waits for the camera in C, blocks any of them.
+	// One thread of Go's is enough beside the decoder's. With idle ones the runtime's monitor looks some fifty times
+	// for each picture whether the decoder, which waits for the camera in C, blocks any of them.
 	runtime.GOMAXPROCS(1)
 	return serve(os.Stdin, out, func() { os.Exit(0) })
 }
@@ -63,7 +63,10 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	c := &camera{start: s, finish: make(chan struct{}), queue: make(chan []byte, queueLength), spare: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes}}
+	c := &camera{
+		start: s, finish: make(chan struct{}), queue: make(chan []byte, queueLength),
+		spare: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes},
+	}
 	go func() {
 		c.listen(in, &d)
 		stop()
@@ -128,7 +131,8 @@ func (c *camera) room(size int) []byte {
 	}
 }
 
-// send queues a message; one that must not be lost waits for room, any other one is dropped where there is none. It says whether the message will be sent.
+// send queues a message; one that must not be lost waits for room, any other one is dropped where there is none. It
+// says whether the message will be sent.
 func (c *camera) send(m []byte, must bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -190,7 +194,8 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		return err
 	}
 	stream, err := capture.Open(ctx, addr, capture.Options{
-		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
+		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
+		ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
 		KnownFPS: c.KnownFPS, Waiting: c.waiting,
 	})
 	if err != nil {
@@ -219,7 +224,8 @@ func (c *camera) watch(ctx context.Context) (err error) {
 			width, height = f.Width, f.Height
 		}
 		if f.Width != width || f.Height != height {
-			return fmt.Errorf("%w: the picture was %dx%d and is %dx%d", capture.ErrLost, width, height, f.Width, f.Height)
+			return fmt.Errorf("%w: the picture was %dx%d and is %dx%d", capture.ErrLost, width, height,
+				f.Width, f.Height)
 		}
 		c.note(stream)
 		pic, err := prep.PrepareLuma(&f)
@@ -232,8 +238,8 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	}
 }
 
-// passOver gives a function that says whether the next piece of what comes is to be passed over, and tells the parent, often enough for its patience, that something
-// comes.
+// passOver gives a function that says whether the next piece of what comes is to be passed over, and tells the parent,
+// often enough for its patience, that something comes.
 func (c *camera) passOver() func() bool {
 	every := min(time.Second, c.ReadTimeout/4)
 	var said time.Time
@@ -263,11 +269,14 @@ func (c *camera) note(stream *capture.Stream) {
 }
 
 // show sends a picture, and its preview where one is due.
-func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.Picture, shutter *capture.Shutter) error {
+func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.Picture,
+	shutter *capture.Shutter,
+) error {
 	arrival := ticks() - int64(time.Since(f.Arrival))
 	p := picture{
-		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width), height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
-		same: f.Same, cut: f.Cut, gray: pic.Gray,
+		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width),
+		height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
+		same:   f.Same, cut: f.Cut, gray: pic.Gray,
 	}
 	sent := c.send(seal(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {
@@ -281,7 +290,8 @@ func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.
 		c.stills.Add(capture.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
 	}
 	if small != nil && sent && len(c.queue) < queueLength/2 { // nobody asks for a preview of a picture that was dropped
-		c.send(seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }), false)
+		c.send(seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }),
+			false)
 	}
 	return nil
 }

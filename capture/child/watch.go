@@ -152,7 +152,8 @@ func (p *Process) wait(ctx context.Context, limit time.Duration) (kind, []byte, 
 		case ctx.Err() != nil:
 			return 0, nil, ctx.Err()
 		case idle > limit:
-			return 0, nil, fmt.Errorf("%w: nothing for %v, and the camera's process does not say why", ErrStalled, idle.Round(tick))
+			return 0, nil, fmt.Errorf("%w: nothing for %v, and the camera's process does not say why", ErrStalled,
+				idle.Round(tick))
 		}
 		if p.o.Quiet != nil && !p.quiet && p.info.Width > 0 && idle > p.o.ReadTimeout/2 {
 			p.quiet = true

@@ -131,7 +131,8 @@ func (d *decoder) size() (int, error) {
 	case k == 0 || k >= kinds:
 		return 0, fmt.Errorf("%w: there is no message of kind %d", ErrProtocol, k)
 	case n > uint32(largest[k]): //nolint:gosec // The limits are small.
-		return 0, fmt.Errorf("%w: a message of kind %d has %d bytes, at most %d are allowed", ErrProtocol, k, n, largest[k])
+		return 0, fmt.Errorf("%w: a message of kind %d has %d bytes, at most %d are allowed", ErrProtocol, k, n,
+			largest[k])
 	}
 	return headSize + int(n), nil
 }

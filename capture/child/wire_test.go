@@ -14,7 +14,10 @@ import (
 func conversation() []byte {
 	b := seal(nil, kindHello, nil)
 	b = seal(b, kindOpened, func(b []byte) []byte { return append(b, `{"Width":320,"Height":240,"FPS":25}`...) })
-	p := picture{seq: 7, pts: time.Second, arrival: 99, width: 320, height: 240, same: true, gray: bytes.Repeat([]byte{3}, 16)}
+	p := picture{
+		seq: 7, pts: time.Second, arrival: 99, width: 320, height: 240, same: true,
+		gray: bytes.Repeat([]byte{3}, 16),
+	}
 	b = seal(b, kindPicture, p.append)
 	jpeg := []byte{0xff, 0xd8, 1, 2, 3, 0xff, 0xd9}
 	b = seal(b, kindPreview, func(b []byte) []byte { return appendPreview(b, 7, time.Second, 99, jpeg) })
@@ -57,7 +60,8 @@ func TestWire(t *testing.T) {
 	whole := conversation()
 	for name, r := range map[string]io.Reader{
 		"at once": bytes.NewReader(whole), "byte by byte": iotest.OneByteReader(bytes.NewReader(whole)),
-		"in halves": iotest.HalfReader(bytes.NewReader(whole)), "with the end": iotest.DataErrReader(bytes.NewReader(whole)),
+		"in halves":    iotest.HalfReader(bytes.NewReader(whole)),
+		"with the end": iotest.DataErrReader(bytes.NewReader(whole)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			heard, err := hear(r)
@@ -76,7 +80,8 @@ func TestWire(t *testing.T) {
 		}
 		// Between two messages the stream may end, within one it is broken.
 		heard, err := hear(bytes.NewReader(whole[:i]))
-		if between := i == length(whole, len(heard)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) == between || errors.Is(err, io.EOF) != between {
+		if between := i == length(whole, len(heard)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) == between ||
+			errors.Is(err, io.EOF) != between {
 			t.Fatalf("after %d bytes, %d messages: %v", i, len(heard), err)
 		}
 	}

@@ -1,8 +1,9 @@
-// Package recorder keeps a camera's recordings in a folder: segments come in as bytes, and files that appear whole go out.
+// Package recorder keeps a camera's recordings in a folder: segments come in as bytes, and files that appear whole go
+// out.
 //
-// A segment under way has a name of its own (ending in Part); it gets its final one, with the time of its first picture in UTC, when it is
-// complete or given up. One that a process left behind when it was killed gets it when the next recording of the same camera begins. What
-// was recorded is never written over.
+// A segment under way has a name of its own (ending in Part); it gets its final one, with the time of its first
+// picture in UTC, when it is complete or given up. One that a process left behind when it was killed gets it when the
+// next recording of the same camera begins. What was recorded is never written over.
 package recorder
 
 import (
@@ -74,11 +75,12 @@ func (e *Error) Error() string {
 // Unwrap gives the reason.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Open makes the folder where there is none, sees that it can be written to, and gives names to segments of this camera that were left
-// behind; it returns their paths.
+// Open makes the folder where there is none, sees that it can be written to, and gives names to segments of this
+// camera that were left behind; it returns their paths.
 func Open(dir, name string) (*Folder, []string, error) {
 	f := &Folder{dir: dir, name: name}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Recordings are for others to read as the umask has it.
+	if err := os.MkdirAll(dir,
+		0o755); err != nil { //nolint:gosec // Recordings are for others to read as the umask has it.
 		return nil, nil, f.wrap(err)
 	}
 	probe, err := os.CreateTemp(dir, "."+name+"-*")
@@ -132,7 +134,8 @@ func (f *Folder) create(first time.Time) (string, *os.File, error) {
 		} else if !errors.Is(err, os.ErrNotExist) {
 			return "", nil, err
 		}
-		file, err := os.OpenFile(path+Part, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o640) //nolint:gosec // A name of our own making.
+		file, err := os.OpenFile(path+Part, os.O_WRONLY|os.O_CREATE|os.O_EXCL,
+			0o640) //nolint:gosec // A name of our own making.
 		if errors.Is(err, os.ErrExist) {
 			continue
 		}
@@ -302,7 +305,8 @@ func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
 	return path, true, os.Rename(part, path)
 }
 
-// hasPictures looks for a cluster of Matroska's, in which pictures are. isMatroska is false of what does not begin as such a file.
+// hasPictures looks for a cluster of Matroska's, in which pictures are. isMatroska is false of what does not begin as
+// such a file.
 func hasPictures(file io.ReaderAt) (some, isMatroska bool, err error) {
 	const far = 1 << 20 // what a decoder has to know first comes before it
 	b := make([]byte, far)

@@ -8,7 +8,8 @@ import (
 	"syscall"
 )
 
-// lock marks a file as being written, until it is closed or the process ends. It returns false where another one has it.
+// lock marks a file as being written, until it is closed or the process ends. It returns false where another one has
+// it.
 func lock(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	switch {

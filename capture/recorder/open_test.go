@@ -16,7 +16,10 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for name, dir := range map[string]string{"a file": file, "below a file": filepath.Join(file, "x"), "a system's": "/proc/recordings"} {
+	for name, dir := range map[string]string{
+		"a file": file, "below a file": filepath.Join(file, "x"),
+		"a system's": "/proc/recordings",
+	} {
 		t.Run(name, func(t *testing.T) {
 			leaktest.None(t, func() {
 				_, _, err := Open(dir, "yard")

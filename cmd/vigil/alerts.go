@@ -35,9 +35,12 @@ func alertsCommand() *cobra.Command {
 		Short: "Follow alerts from NATS, show, export and acknowledge them",
 		Long: "Follow alerts from NATS: a line for each message, until a signal ends it.\n" +
 			"With --json, each line is the message itself, a CloudEvent.\n\n" +
-			"The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. With --local it is the store on this\n" +
-			"machine, which has everything also while the configured server is away, and can be read while vigil does not run.",
-		Example: "  vigil alerts --since yesterday --camera yard\n  vigil alerts --since 24h --follow=false --json\n  vigil alerts list --since 2d\n" +
+			"The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. With --local " +
+			"it is the store on this\n" +
+			"machine, which has everything also while the configured server is away, and can be read while vigil " +
+			"does not run.",
+		Example: "  vigil alerts --since yesterday --camera yard\n  vigil alerts --since 24h --follow=false --json\n " +
+			" vigil alerts list --since 2d\n" +
 			"  vigil alerts show last\n  vigil alerts ack 01JPB5Z7T2W4 --normal",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -50,9 +53,11 @@ func alertsCommand() *cobra.Command {
 	p.StringVar(&f.server, "server", "", "address of NATS (default $NATS_URL, else "+defaultNATS+")")
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
 	p.StringVarP(&f.config, "config", "c", "", "take the server from this configuration `file`")
-	p.BoolVar(&f.local, "local", false, "read the store of the vigil on this machine, in the data_dir of -c or the default one")
+	p.BoolVar(&f.local, "local", false,
+		"read the store of the vigil on this machine, in the data_dir of -c or the default one")
 	p.StringVar(&f.camera, "camera", "", "only this camera's alerts")
-	const since = "begin with the alerts since then: 24h or 2d ago, today, yesterday, 2026-11-20 or 2026-11-20T10:00, local `time`"
+	const since = "begin with the alerts since then: 24h or 2d ago, today, yesterday, 2026-11-20 or " +
+		"2026-11-20T10:00, local `time`"
 	c.Flags().StringVar(&f.since, "since", "", since)
 	c.Flags().BoolVar(&follow, "follow", true, "go on with what comes; false ends after what there is")
 	list := alertsListCommand(&f)
@@ -92,10 +97,14 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		return err
 	}
 	if f.once && since == 0 {
-		return usageError{errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show ('vigil alerts list' shows what there is)")}
+		return usageError{
+			errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show ('vigil " +
+				"alerts list' shows what there is)"),
+		}
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	src, err := f.open(cmd, func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
+	src, err := f.open(cmd,
+		func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -146,7 +155,8 @@ func writeMessage(w io.Writer, message []byte) error {
 	return err
 }
 
-// alertLine says one message in one line of usually under 110 columns: when, what, which alert, where, how far beyond the threshold, how long.
+// alertLine says one message in one line of usually under 110 columns: when, what, which alert, where, how far beyond
+// the threshold, how long.
 func alertLine(a alerts.Alert) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase, shortID(a.ID), a.Camera)

@@ -32,7 +32,8 @@ func assets(t *testing.T, js jetstream.JetStream) string {
 	return strings.Join(all, ", ")
 }
 
-// Commands that only ask leave a server as they found it: without a stream where there is none, and without a consumer where there is one.
+// Commands that only ask leave a server as they found it: without a stream where there is none, and without a consumer
+// where there is one.
 func TestWhoAsksMakesNothing(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
@@ -134,9 +135,11 @@ func TestFollowWaitsForTheFirstAlert(t *testing.T) {
 // A stream that could not be made is found without making it.
 func TestCheckSaysThatNoStreamCanBeMade(t *testing.T) {
 	for name, c := range map[string]struct{ server, want string }{
-		"not allowed": {`authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$JS.API.STREAM.CREATE.>"]}}}]}
+		"not allowed": {
+			`authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$JS.API.STREAM.CREATE.>"]}}}]}
 no_auth_user: u
-` + natstest.JetStreamIn(t.TempDir()), "allow this user"},
+` + natstest.JetStreamIn(t.TempDir()), "allow this user",
+		},
 		"no room": {fmt.Sprintf(`accounts: {A: {jetstream: {max_file: 1M}, users: [{user: u, password: p}]}}
 no_auth_user: u
 jetstream: {store_dir: %q}`, t.TempDir()), "no room"},

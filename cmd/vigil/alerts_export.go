@@ -17,11 +17,13 @@ import (
 	"vigil/alerts/evidence"
 )
 
-// exportName is what the files are called that vigil makes of an alert: nothing else is written, whatever the object store has.
-var exportName = regexp.MustCompile(`^(snapshot-[0-9]{1,20}\.jpg|heatmap-[0-9]{1,20}\.jpg|clip-[0-9]{1,20}\.mp4|model-input-[0-9]{1,20}\.mkv)$`)
+// exportName is what the files are called that vigil makes of an alert: nothing else is written, whatever the object
+// store has.
+var exportName = regexp.MustCompile(
+	`^(snapshot-[0-9]{1,20}\.jpg|heatmap-[0-9]{1,20}\.jpg|clip-[0-9]{1,20}\.mp4|model-input-[0-9]{1,20}\.mkv)$`)
 
-// export writes each file whole or not at all, the description last, when everything that it names is there. It overwrites nothing and follows no
-// link out of the folder: a file that is there already must be the same.
+// export writes each file whole or not at all, the description last, when everything that it names is there. It
+// overwrites nothing and follows no link out of the folder: a file that is there already must be the same.
 func (d *dossier) export(ctx context.Context, dir string, w io.Writer) (err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("export to %s: %w", dir, err)
@@ -64,19 +66,22 @@ func (d *dossier) export(ctx context.Context, dir string, w io.Writer) (err erro
 		return err
 	}
 	if len(strange) > 0 {
-		return fmt.Errorf("%d objects have names that vigil gives to none and were not written: %q", len(strange), strange)
+		return fmt.Errorf("%d objects have names that vigil gives to none and were not written: %q",
+			len(strange), strange)
 	}
 	return nil
 }
 
-// writeNew writes a file that is not there yet. Its other name goes afterwards; a file that is the same already is left as it is.
+// writeNew writes a file that is not there yet. Its other name goes afterwards; a file that is the same already is
+// left as it is.
 func writeNew(root *os.Root, name string, data []byte) error {
 	if info, err := root.Lstat(name); err == nil {
 		if !info.Mode().IsRegular() {
 			return fmt.Errorf("%s is there already and is not a file: choose another folder", name)
 		}
 		if old, err := root.ReadFile(name); err != nil || !bytes.Equal(old, data) {
-			return fmt.Errorf("%s is there already with other contents, and nothing is overwritten: choose another folder", name)
+			return fmt.Errorf(
+				"%s is there already with other contents, and nothing is overwritten: choose another folder", name)
 		}
 		return nil
 	}

@@ -9,7 +9,8 @@ import (
 	"vigil/alerts/evidence"
 )
 
-// Whatever somebody has put into the bucket of evidence, an export writes what vigil makes, into its folder, over nothing.
+// Whatever somebody has put into the bucket of evidence, an export writes what vigil makes, into its folder, over
+// nothing.
 func TestExportWritesOverNothing(t *testing.T) {
 	url, js, a := keptAlert(t)
 	objects, err := evidence.OpenObjects(t.Context(), js, evidence.Limits{Bytes: 1 << 20})
@@ -22,10 +23,14 @@ func TestExportWritesOverNothing(t *testing.T) {
 	}
 	const mine = "mine"
 	for name, prepare := range map[string]func(t *testing.T, path string) error{
-		"a file":            func(_ *testing.T, path string) error { return os.WriteFile(path, []byte(mine), 0o600) },
-		"a link to a file":  func(t *testing.T, path string) error { return os.Symlink(victim(t, mine), path) },
-		"a link to nowhere": func(t *testing.T, path string) error { return os.Symlink(filepath.Join(t.TempDir(), "new"), path) },
-		"a folder":          func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) },
+		"a file":           func(_ *testing.T, path string) error { return os.WriteFile(path, []byte(mine), 0o600) },
+		"a link to a file": func(t *testing.T, path string) error { return os.Symlink(victim(t, mine), path) },
+		"a link to nowhere": func(t *testing.T,
+			path string,
+		) error {
+			return os.Symlink(filepath.Join(t.TempDir(), "new"), path)
+		},
+		"a folder": func(_ *testing.T, path string) error { return os.Mkdir(path, 0o700) },
 	} {
 		for _, file := range []string{"snapshot-25.jpg", "alert.json"} {
 			t.Run(name+" as "+file, func(t *testing.T) {
@@ -34,7 +39,8 @@ func TestExportWritesOverNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				target, _ := os.Readlink(path) // empty where it is no link
-				if code, out := export(filepath.Dir(path)); code != exitFailed || !strings.Contains(out, file+" is there already") {
+				if code, out := export(filepath.Dir(path)); code != exitFailed ||
+					!strings.Contains(out, file+" is there already") {
 					t.Errorf("exit code %d: %s", code, out)
 				}
 				if target == "" {
@@ -47,7 +53,8 @@ func TestExportWritesOverNothing(t *testing.T) {
 		}
 	}
 	for _, name := range []string{
-		a.ID + "/.bashrc", a.ID + "/../../x", a.ID + "/alert.json", a.ID + "/snapshot-1.jpg.exe", a.ID + "/sub/snapshot-1.jpg", a.ID + "/clip-1.mp4\x1b[31m",
+		a.ID + "/.bashrc", a.ID + "/../../x", a.ID + "/alert.json", a.ID + "/snapshot-1.jpg.exe",
+		a.ID + "/sub/snapshot-1.jpg", a.ID + "/clip-1.mp4\x1b[31m",
 	} {
 		if err := objects.Put(t.Context(), name, "text/plain", []byte("evil")); err != nil {
 			t.Fatal(err)

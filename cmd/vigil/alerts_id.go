@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	// shortDigits is how much of an id a line shows: its time to the millisecond and two digits more, by which those of one moment differ.
+	// shortDigits is how much of an id a line shows: its time to the millisecond and two digits more, by which those
+	// of one moment differ.
 	shortDigits = 12
 	// mostCandidates is how many ids are listed where a prefix fits several.
 	mostCandidates = 10
@@ -32,7 +33,10 @@ func checkID(text string) error {
 	const digits = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 	id := strings.ToUpper(text)
 	if id == "" || len(id) > ulid.EncodedSize || strings.Trim(id, digits) != "" || id[0] > '7' {
-		return usageError{fmt.Errorf("%q is neither the beginning of an alert's id, as 'vigil alerts list' shows them, nor %q, the alert that began last", text, lastAlert)}
+		return usageError{
+			fmt.Errorf("%q is neither the beginning of an alert's id, as 'vigil alerts list' shows them, nor %q, the "+
+				"alert that began last", text, lastAlert),
+		}
 	}
 	return nil
 }

@@ -28,7 +28,8 @@ func alertsListCommand(f *alertsFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List alerts, one a line, the newest last",
-		Long: "List the alerts that are kept, one a line, the newest last. With --json, each line is an alert's last message, a CloudEvent,\n" +
+		Long: "List the alerts that are kept, one a line, the newest last. With --json, each line is an alert's last " +
+			"message, a CloudEvent,\n" +
 			"which is complete.",
 		Example: "  vigil alerts list --since yesterday --camera yard",
 		Args:    cobra.NoArgs,
@@ -54,7 +55,10 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 		return interrupted(ctx, err)
 	}
 	found := map[string]listed{}
-	err = src.FollowRaw(ctx, broker.FollowOptions{Camera: f.camera, Since: since, All: since == 0, Once: true, Invalid: passedOver(notes)},
+	err = src.FollowRaw(ctx, broker.FollowOptions{
+		Camera: f.camera, Since: since, All: since == 0, Once: true,
+		Invalid: passedOver(notes),
+	},
 		func(a alerts.Alert, message []byte) error {
 			found[a.ID] = listed{alert: a, message: slices.Clone(message)}
 			return nil
@@ -160,7 +164,8 @@ func (l listed) row(digits int) string {
 		camera += " " + printable(strings.Join(a.Zones, ", "))
 	}
 	return strings.Join([]string{
-		a.ID[:min(digits, len(a.ID))], a.Start.Wall.Local().Format(time.DateTime), camera, strconv.FormatFloat(a.DurationSeconds, 'f', 1, 64) + " s", peak,
+		a.ID[:min(digits, len(a.ID))], a.Start.Wall.Local().Format(time.DateTime), camera,
+		strconv.FormatFloat(a.DurationSeconds, 'f', 1, 64) + " s", peak,
 		printable(state + l.ack),
 	}, "\t")
 }

@@ -15,10 +15,14 @@ import (
 	"vigil/alerts/broker"
 )
 
-// history is a server with alerts that began at the given times before now, each with a start and an end, the last one without.
+// history is a server with alerts that began at the given times before now, each with a start and an end, the last one
+// without.
 func history(t *testing.T, alertsOf ...alerts.Alert) (url string, js jetstream.JetStream) {
 	t.Helper()
-	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1, Accounts: []broker.Account{clerk}})
+	server, err := broker.Start(t.Context(), broker.Options{
+		Dir: t.TempDir(), Port: -1,
+		Accounts: []broker.Account{clerk},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +72,8 @@ func fourAlerts(t *testing.T) (url string, js jetstream.JetStream) {
 func TestAlertsList(t *testing.T) {
 	asClerk(t)
 	url, _ := fourAlerts(t)
-	if code, _, errs := runAlerts(t.Context(), "ack", idB, "--server", url, "--by", "Ann", "--normal"); code != exitDone {
+	if code, _, errs := runAlerts(t.Context(), "ack", idB, "--server", url, "--by", "Ann",
+		"--normal"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
 	code, out, errs := runAlerts(t.Context(), "list", "--server", url)
@@ -77,7 +82,12 @@ func TestAlertsList(t *testing.T) {
 		t.Fatalf("exit code %d: %s\n%s", code, errs, out)
 	}
 	// Two begin with the same twelve digits, so more are shown of all.
-	for i, want := range [][]string{{idA[:13], "yard gate", "calm"}, {idB[:13], "gate gate", "calm, normal (Ann)"}, {idC[:13], "goes on"}, {idD[:13], "0.0502 of 0.0386"}} {
+	for i, want := range [][]string{
+		{idA[:13], "yard gate", "calm"},
+		{idB[:13], "gate gate", "calm, normal (Ann)"},
+		{idC[:13], "goes on"},
+		{idD[:13], "0.0502 of 0.0386"},
+	} {
 		for _, w := range want {
 			if !strings.Contains(rows[i+1], w) {
 				t.Errorf("row %d lacks %q: %s", i, w, rows[i+1])
@@ -111,11 +121,13 @@ func TestAlertsList(t *testing.T) {
 			t.Errorf("%v: exit code %d, %v, want %v: %s", c.args, code, ids, c.want, errs)
 		}
 	}
-	if code, out, _ := runAlerts(t.Context(), "list", "--server", url, "--camera", "nobody"); code != exitDone || out != "" {
+	if code, out, _ := runAlerts(t.Context(), "list", "--server", url, "--camera", "nobody"); code != exitDone ||
+		out != "" {
 		t.Errorf("without alerts: exit code %d, %q", code, out)
 	}
 	for _, args := range [][]string{{"--limit", "-1"}, {"--since", "tomorrow"}, {"--camera", "A.B"}} {
-		if code, _, errs := runAlerts(t.Context(), append([]string{"list", "--server", url}, args...)...); code != exitUsage {
+		if code, _, errs := runAlerts(t.Context(), append([]string{"list", "--server", url},
+			args...)...); code != exitUsage {
 			t.Errorf("%v: exit code %d: %s", args, code, errs)
 		}
 	}
@@ -161,7 +173,8 @@ func TestAlertsByTheBeginningOfTheirID(t *testing.T) {
 	if text, err := os.ReadFile(filepath.Join(dir, "alert.json")); err != nil || !strings.Contains(string(text), idD) {
 		t.Errorf("%v: %s", err, text)
 	}
-	if code, out, errs := runAlerts(t.Context(), "ack", idA[:12], "--server", url); code != exitDone || !strings.HasPrefix(out, idA+" acknowledged") {
+	if code, out, errs := runAlerts(t.Context(), "ack", idA[:12], "--server", url); code != exitDone ||
+		!strings.HasPrefix(out, idA+" acknowledged") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 }
@@ -179,7 +192,8 @@ func TestHostileMessagesReachNoTerminal(t *testing.T) {
 	// Go's encoder leaves these as they are, as others may.
 	raw := strings.ReplaceAll(string(data), `\u009b`, "\u009b")
 	for i, m := range []string{raw, "\x1b[2J no JSON \u009b", `{"specversion":"1.0","id":"` + "\u009b2J" + `"}`} {
-		if _, err := js.Publish(t.Context(), "vigil.alerts.yard.start", []byte(m), jetstream.WithMsgID(hostile.ID+":"+string(rune('0'+i)))); err != nil {
+		if _, err := js.Publish(t.Context(), "vigil.alerts.yard.start", []byte(m),
+			jetstream.WithMsgID(hostile.ID+":"+string(rune('0'+i)))); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -41,7 +41,8 @@ type object struct {
 }
 
 // aboutIDs is what the commands for one alert say of its id.
-const aboutIDs = "ID is the beginning of an alert's id that no other one has, as 'vigil alerts list' shows them; last is the alert that began\n" +
+const aboutIDs = "ID is the beginning of an alert's id that no other one has, as 'vigil alerts list' shows them; " +
+	"last is the alert that began\n" +
 	"last, with --camera that one's."
 
 // withAlert connects, finds an alert and hands over what is kept of it.
@@ -49,7 +50,9 @@ func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context
 	return withAlertOf(cmd, f, func() (*source, error) { return f.open(cmd, nil) }, id, do)
 }
 
-func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*source, error), id string, do func(ctx context.Context, d *dossier) error) error {
+func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*source, error), id string,
+	do func(ctx context.Context, d *dossier) error,
+) error {
 	if err := checkID(id); err != nil {
 		return err
 	}
@@ -66,7 +69,8 @@ func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*source, error)
 		d, err = openDossier(ctx, src.Conn, id)
 	}
 	if d != nil && len(d.reader.Damaged()) > 0 {
-		fmt.Fprintf(cmd.ErrOrStderr(), "vigil: pieces of evidence cannot be read: %s\n", harmless(strings.Join(d.reader.Damaged(), ", ")))
+		fmt.Fprintf(cmd.ErrOrStderr(), "vigil: pieces of evidence cannot be read: %s\n",
+			harmless(strings.Join(d.reader.Damaged(), ", ")))
 	}
 	if err == nil {
 		err = do(ctx, d)
@@ -101,7 +105,10 @@ func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, e
 		if err != nil {
 			return nil, fmt.Errorf("object %s: %w", p.Info.Name, err)
 		}
-		d.Evidence = append(d.Evidence, object{p.Bucket, p.Info.Name, p.MediaType(), p.Info.Size, hex.EncodeToString(sum)})
+		d.Evidence = append(d.Evidence, object{
+			p.Bucket, p.Info.Name, p.MediaType(), p.Info.Size,
+			hex.EncodeToString(sum),
+		})
 	}
 	ack, ok, err := evidence.GetAck(ctx, conn.JetStream(), id)
 	if ok {
@@ -136,7 +143,8 @@ func (d *dossier) print(w io.Writer) error {
 		fmt.Fprintf(w, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
 	}
 	at := func(m alerts.Moment) string {
-		return fmt.Sprintf("%s  second %.1f  frame %d", m.Wall.Local().Format("2006-01-02 15:04:05.000"), m.StreamSeconds, m.Frame)
+		return fmt.Sprintf("%s  second %.1f  frame %d", m.Wall.Local().Format("2006-01-02 15:04:05.000"),
+			m.StreamSeconds, m.Frame)
 	}
 	line("alert", "%s  %s", a.ID, a.Kind)
 	line("camera", "%s  %dx%d", a.Camera, a.Source.Width, a.Source.Height)
@@ -151,7 +159,8 @@ func (d *dossier) print(w io.Writer) error {
 		line("end", "goes on since %.1f s", a.DurationSeconds)
 	}
 	if r := a.Reading; r != nil {
-		line("reading", "regularity %.2f  error %.4g of %.4g  severity %.2f", r.PeakRegularity, r.PeakError, r.Threshold, r.Severity)
+		line("reading", "regularity %.2f  error %.4g of %.4g  severity %.2f", r.PeakRegularity, r.PeakError,
+			r.Threshold, r.Severity)
 	}
 	line("model", "%s  %.12s  calibration %s", a.Model.Name, a.Model.Hash, orNone(a.CalibrationID))
 	line("messages", "%d", len(d.Messages))
@@ -198,42 +207,48 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "ack ID|last",
 		Short: "Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from",
-		Long:  "Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from.\n\n" + aboutIDs,
-		Args:  cobra.ExactArgs(1),
+		Long: "Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from.\n\n" +
+			aboutIDs,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if by == "" {
 				by = whoAmI()
 			}
-			return withAlertOf(cmd, *f, func() (*source, error) { return f.openToWrite(cmd) }, args[0], func(ctx context.Context, d *dossier) error {
-				ctx, release := d.conn.Guard(ctx, "$KV.", "$O.", "$JS.API.")
-				defer release()
-				a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
-					AlertID: d.last.ID, Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
-				}, d.reader, d.pieces)
-				if denied := context.Cause(ctx); err != nil && broker.Denied(denied) {
-					return fmt.Errorf("acknowledge alert %s: only reading is allowed there without an account that may write: run it on the machine of "+
-						"that vigil, as its user and with --local, or give a user: %w", d.last.ID, denied)
-				}
-				if err != nil {
+			return withAlertOf(cmd, *f, func() (*source, error) { return f.openToWrite(cmd) }, args[0],
+				func(ctx context.Context, d *dossier) error {
+					ctx, release := d.conn.Guard(ctx, "$KV.", "$O.", "$JS.API.")
+					defer release()
+					a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
+						AlertID: d.last.ID, Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
+					}, d.reader, d.pieces)
+					if denied := context.Cause(ctx); err != nil && broker.Denied(denied) {
+						return fmt.Errorf(
+							"acknowledge alert %s: only reading is allowed there without an account that may write: "+
+								"run it on the machine of "+
+								"that vigil, as its user and with --local, or give a user: %w", d.last.ID, denied)
+					}
+					if err != nil {
+						return err
+					}
+					if f.json {
+						return json.NewEncoder(cmd.OutOrStdout()).Encode(a)
+					}
+					kept := ""
+					switch {
+					case normal && len(a.Clips) == 0:
+						kept = " as normal; what the model saw of it is not kept, so there is nothing to learn from"
+					case normal:
+						kept = " as normal, " + clipsKept(len(a.Clips))
+					}
+					_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", a.AlertID,
+						printable(a.By), kept)
 					return err
-				}
-				if f.json {
-					return json.NewEncoder(cmd.OutOrStdout()).Encode(a)
-				}
-				kept := ""
-				switch {
-				case normal && len(a.Clips) == 0:
-					kept = " as normal; what the model saw of it is not kept, so there is nothing to learn from"
-				case normal:
-					kept = " as normal, " + clipsKept(len(a.Clips))
-				}
-				_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", a.AlertID, printable(a.By), kept)
-				return err
-			})
+				})
 		},
 	}
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
-	c.Flags().BoolVar(&normal, "normal", false, "what was reported is normal there: keep what the model saw of it to learn from")
+	c.Flags().BoolVar(&normal, "normal", false,
+		"what was reported is normal there: keep what the model saw of it to learn from")
 	return c
 }
 

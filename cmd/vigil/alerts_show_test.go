@@ -22,7 +22,10 @@ import (
 // keptAlert is a server that has one whole alert with a snapshot and a clip, and others around it.
 func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert) {
 	t.Helper()
-	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1, Accounts: []broker.Account{clerk}})
+	server, err := broker.Start(t.Context(), broker.Options{
+		Dir: t.TempDir(), Port: -1,
+		Accounts: []broker.Account{clerk},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +44,10 @@ func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert
 	}
 	start, end := sampleAlert(alerts.PhaseStart), sampleAlert(alerts.PhaseEnd)
 	end.ID = start.ID
-	for name, media := range map[string]string{"/snapshot-25.jpg": "image/jpeg", "/clip-0.mp4": "video/mp4", "/model-input-0.mkv": "video/x-matroska"} {
+	for name, media := range map[string]string{
+		"/snapshot-25.jpg": "image/jpeg", "/clip-0.mp4": "video/mp4",
+		"/model-input-0.mkv": "video/x-matroska",
+	} {
 		if err := objects.Put(t.Context(), start.ID+name, media, []byte("contents of "+name)); err != nil {
 			t.Fatal(err)
 		}
@@ -57,14 +63,18 @@ func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert
 func TestAlertsShow(t *testing.T) {
 	url, _, a := keptAlert(t)
 	code, out, errs := runAlerts(t.Context(), "show", a.ID, "--server", url)
-	for _, want := range []string{a.ID, "yard", "gate", "calm", "messages     2", "clip-0.mp4", "video/mp4", "23 bytes"} {
+	for _, want := range []string{
+		a.ID, "yard", "gate", "calm", "messages     2", "clip-0.mp4", "video/mp4",
+		"23 bytes",
+	} {
 		if code != exitDone || !strings.Contains(out, want) {
 			t.Fatalf("exit code %d, %q is missing: %s\n%s", code, want, errs, out)
 		}
 	}
 	code, out, errs = runAlerts(t.Context(), "show", a.ID, "--server", url, "--json")
 	var d dossier
-	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitDone || len(d.Messages) != 2 || len(d.Evidence) != 3 || d.Ack != nil {
+	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitDone || len(d.Messages) != 2 ||
+		len(d.Evidence) != 3 || d.Ack != nil {
 		t.Errorf("exit code %d, %v: %s\n%s", code, err, errs, out)
 	}
 	for _, e := range d.Evidence {
@@ -73,7 +83,8 @@ func TestAlertsShow(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]int{alerts.NewID(): exitFailed, "-": exitUsage} {
-		if code, _, errs := runAlerts(t.Context(), "show", id, "--server", url); code != want || !strings.Contains(errs, id) {
+		if code, _, errs := runAlerts(t.Context(), "show", id, "--server", url); code != want ||
+			!strings.Contains(errs, id) {
 			t.Errorf("%s: exit code %d: %s", id, code, errs)
 		}
 	}
@@ -109,7 +120,8 @@ func TestAlertsAck(t *testing.T) {
 	if code, _, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Ann"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	if ack, ok, err := evidence.GetAck(t.Context(), js, a.ID); err != nil || !ok || ack.By != "Ann" || ack.Normal || ack.Camera != "yard" {
+	if ack, ok, err := evidence.GetAck(t.Context(), js, a.ID); err != nil || !ok || ack.By != "Ann" || ack.Normal ||
+		ack.Camera != "yard" {
 		t.Errorf("%+v, %v, %v", ack, ok, err)
 	}
 	code, out, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Bob", "--normal")
@@ -129,7 +141,8 @@ func TestAlertsAck(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	_, out, _ = runAlerts(t.Context(), "show", a.ID, "--server", url)
-	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clip kept") || strings.Contains(out, "clip-0.mp4") ||
+	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clip kept") ||
+		strings.Contains(out, "clip-0.mp4") ||
 		!strings.Contains(out, "model-input-0.mkv") {
 		t.Errorf("shown is\n%s", out)
 	}
@@ -140,7 +153,8 @@ func TestAlertsHistoryEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	code, out, errs := runAlerts(ctx, "--server", url, "--since", "1h", "--follow=false", "--json")
-	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != exitDone || len(lines) != 4 || !strings.Contains(lines[3], a.ID) {
+	if lines := strings.Split(strings.TrimSpace(out), "\n"); code != exitDone || len(lines) != 4 ||
+		!strings.Contains(lines[3], a.ID) {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 	code, out, errs = runAlerts(ctx, "--server", url, "--since", "1h", "--follow=false", "--camera", "nobody")
@@ -154,7 +168,8 @@ func TestAlertsTakesTheServerFromTheConfiguration(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, "authorization: {user: u, password: s3cret}\n"+natstest.JetStreamIn(t.TempDir()))
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
-	text := "nats: {url: 'nats://127.0.0.1:" + strings.TrimPrefix(":"+strconv.Itoa(port), ":") + "', user: u, password: s3cret}\ncameras: [{name: a, source: 'rtsp://127.0.0.1/x'}]\n"
+	text := "nats: {url: 'nats://127.0.0.1:" + strings.TrimPrefix(":"+strconv.Itoa(port), ":") +
+		"', user: u, password: s3cret}\ncameras: [{name: a, source: 'rtsp://127.0.0.1/x'}]\n"
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +193,8 @@ func asClerk(t *testing.T) {
 // Without an account nothing is acknowledged over TCP, and the command says what would help.
 func TestAckNeedsAnAccount(t *testing.T) {
 	url, _, end := keptAlert(t)
-	if code, _, errs := runAlerts(t.Context(), "ack", end.ID, "--server", url); code != exitFailed || !strings.Contains(errs, "--local") {
+	if code, _, errs := runAlerts(t.Context(), "ack", end.ID, "--server", url); code != exitFailed ||
+		!strings.Contains(errs, "--local") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }

@@ -33,13 +33,17 @@ func TestSince(t *testing.T) {
 		}
 	}
 	// The day before the first of a month, over a change of the clocks.
-	if got, err := parseSince("yesterday", time.Date(2026, 3, 30, 0, 30, 0, 0, berlin)); err != nil || !got.Equal(time.Date(2026, 3, 29, 0, 0, 0, 0, berlin)) {
+	if got, err := parseSince("yesterday", time.Date(2026, 3, 30, 0, 30, 0, 0, berlin)); err != nil ||
+		!got.Equal(time.Date(2026, 3, 29, 0, 0, 0, 0, berlin)) {
 		t.Errorf("yesterday is %v, %v", got, err)
 	}
 	for text, want := range map[string]string{
-		"24": "has no unit", "-1h": "is not positive", "0h": "is not positive", "2x": "is not a duration", "d": "is not a duration", "-2d": "is not a duration",
-		"1d1d": "is not a duration", "2026-02-30": "is not a day", "20.11.2026": "is not a duration", "2026-11-20T25:00": "is not a day",
-		"2027-01-01": "lies ahead", "tomorrow": "is not a duration", "9999999d": "is not a duration", "NaNd": "is not a duration",
+		"24": "has no unit", "-1h": "is not positive", "0h": "is not positive", "2x": "is not a duration",
+		"d": "is not a duration", "-2d": "is not a duration",
+		"1d1d": "is not a duration", "2026-02-30": "is not a day", "20.11.2026": "is not a duration",
+		"2026-11-20T25:00": "is not a day",
+		"2027-01-01":       "lies ahead", "tomorrow": "is not a duration", "9999999d": "is not a duration",
+		"NaNd": "is not a duration",
 	} {
 		_, err := parseSince(text, now)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `"`+text+`"`) {

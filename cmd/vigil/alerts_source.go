@@ -60,8 +60,8 @@ func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*sou
 	return &source{Conn: conn}, err
 }
 
-// openToWrite is open for a command that writes: to the server inside the vigil that runs here it goes through the socket, since its port is for
-// readers where no account is given.
+// openToWrite is open for a command that writes: to the server inside the vigil that runs here it goes through the
+// socket, since its port is for readers where no account is given.
 func (f alertsFlags) openToWrite(cmd *cobra.Command) (*source, error) {
 	cfg := config.Default()
 	if f.config != "" {
@@ -70,7 +70,8 @@ func (f alertsFlags) openToWrite(cmd *cobra.Command) (*source, error) {
 			return nil, usageError{err}
 		}
 	}
-	if !f.local && f.server == "" && f.creds == "" && cfg.NATS.URL == "" && (f.config != "" || os.Getenv("NATS_URL") == "") {
+	if !f.local && f.server == "" && f.creds == "" && cfg.NATS.URL == "" && (f.config != "" ||
+		os.Getenv("NATS_URL") == "") {
 		conn, err := broker.DialLocal(cmd.Context(), storeDir(cfg), broker.DialOptions{})
 		if err == nil {
 			return &source{Conn: conn}, nil
@@ -93,7 +94,8 @@ func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.Di
 	}
 	dir := storeDir(cfg)
 	if _, err := os.Stat(dir); err != nil {
-		return nil, fmt.Errorf("--local: no alerts are kept in %s: give -c with the configuration that vigil runs with", cfg.DataDir)
+		return nil, fmt.Errorf("--local: no alerts are kept in %s: give -c with the configuration that vigil runs with",
+			cfg.DataDir)
 	}
 	if err := instance.CheckFormat(cfg.DataDir); err != nil {
 		return nil, err
@@ -110,7 +112,10 @@ func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.Di
 		fmt.Fprintf(notes, "vigil: the store was damaged: stream %s: %d missing (%v), damaged files are kept in %s\n",
 			d.Stream, d.Missing.Count(), d.Missing, d.KeptAside)
 	}
-	if conn, err = broker.Dial(ctx, broker.DialOptions{Server: server, OnState: o.OnState, OnUnreadable: o.OnUnreadable}); err != nil {
+	if conn, err = broker.Dial(ctx, broker.DialOptions{
+		Server: server, OnState: o.OnState,
+		OnUnreadable: o.OnUnreadable,
+	}); err != nil {
 		return nil, errors.Join(err, server.Shutdown())
 	}
 	return &source{Conn: conn, store: server}, nil
@@ -143,7 +148,8 @@ func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
 		return configuredNATS(f.config)
 	}
 	o := broker.DialOptions{
-		URL: cmp.Or(f.server, os.Getenv("NATS_URL"), defaultNATS), Creds: f.creds, User: os.Getenv("NATS_USER"), Password: os.Getenv("NATS_PASSWORD"),
+		URL: cmp.Or(f.server, os.Getenv("NATS_URL"), defaultNATS), Creds: f.creds, User: os.Getenv("NATS_USER"),
+		Password: os.Getenv("NATS_PASSWORD"),
 	}
 	if err := broker.CheckURL(o.URL); err != nil {
 		return broker.DialOptions{}, usageError{err}
@@ -154,8 +160,10 @@ func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
 // warnOfLogin warns of the address of a NATS server on the command line that has a password or a token in it.
 func warnOfLogin(w io.Writer, flag, address, or string) {
 	if shown := broker.RedactURL(address); strings.Contains(shown, "@") {
-		fmt.Fprintf(w, "vigil: warning: %s %s was given with a password or a token, which every user of this machine can read in the list of processes; "+
-			"set $NATS_USER and $NATS_PASSWORD instead%s\n", flag, harmless(shown), or)
+		fmt.Fprintf(w,
+			"vigil: warning: %s %s was given with a password or a token, which every user of this machine can read "+
+				"in the list of processes; "+
+				"set $NATS_USER and $NATS_PASSWORD instead%s\n", flag, harmless(shown), or)
 	}
 }
 
@@ -170,11 +178,16 @@ func configuredNATS(file string) (broker.DialOptions, error) {
 	}
 	e := cfg.NATS.Embedded
 	if e.Port == 0 {
-		return broker.DialOptions{}, usageError{fmt.Errorf("%s: nats.embedded.port is any free one: give --server with the address that vigil run logs", file)}
+		return broker.DialOptions{},
+			usageError{fmt.Errorf(
+				"%s: nats.embedded.port is any free one: give --server with the address that vigil run logs", file)}
 	}
 	host := e.Host
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return broker.DialOptions{URL: "nats://" + net.JoinHostPort(host, strconv.Itoa(e.Port)), User: e.User, Password: e.Password.Reveal()}, nil
+	return broker.DialOptions{
+		URL: "nats://" + net.JoinHostPort(host, strconv.Itoa(e.Port)), User: e.User,
+		Password: e.Password.Reveal(),
+	}, nil
 }

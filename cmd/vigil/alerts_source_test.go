@@ -15,11 +15,13 @@ import (
 	"vigil/internal/natstest"
 )
 
-// While the configured server is away what happened is read from this machine, from the vigil that runs and from its store when none does.
+// While the configured server is away what happened is read from this machine, from the vigil that runs and from its
+// store when none does.
 func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "vigil.yaml")
-	text := fmt.Sprintf("data_dir: %s\nnats: {url: 'nats://127.0.0.1:%d'}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
+	text := fmt.Sprintf(
+		"data_dir: %s\nnats: {url: 'nats://127.0.0.1:%d'}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
 		filepath.Join(dir, "data"), natstest.FreePort(t))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -36,7 +38,8 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 			}
 		}
 	}
-	if code, _, errs := runAlerts(t.Context(), "--local", "-c", file); code != exitFailed || !strings.Contains(errs, "no alerts are kept in") {
+	if code, _, errs := runAlerts(t.Context(), "--local", "-c", file); code != exitFailed ||
+		!strings.Contains(errs, "no alerts are kept in") {
 		t.Errorf("without a store: exit code %d: %s", code, errs)
 	}
 	cfg, err := config.Load(file)
@@ -84,7 +87,8 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	}
 
 	history(start, end)
-	if code, out, errs := runAlerts(t.Context(), "ack", start.ID, "--local", "-c", file, "--by", "Ann"); code != exitDone {
+	if code, out, errs := runAlerts(t.Context(), "ack", start.ID, "--local", "-c", file, "--by",
+		"Ann"); code != exitDone {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 	c, stdout, stderr := runAlerts(t.Context(), "--local", "-c", file, "--since", "1h")

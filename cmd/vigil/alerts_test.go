@@ -37,9 +37,16 @@ func sampleAlert(phase alerts.Phase) alerts.Alert {
 	at := time.Now().UTC().Truncate(time.Second)
 	a := alerts.Alert{
 		ID: alerts.NewID(), Phase: phase, Kind: alerts.KindAnomaly, Camera: "yard", Zones: []string{"gate"},
-		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25}, Peak: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Reading:         &alerts.Reading{Error: 0.05, Regularity: 0.31, PeakError: 0.0502, PeakRegularity: 0.22, Lo: 0.01, Threshold: 0.0386, Severity: 0.78},
-		DurationSeconds: 2, Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25}, Peak: alerts.Moment{
+			Wall: at, StreamSeconds: 1,
+			Frame: 25,
+		},
+		Reading: &alerts.Reading{
+			Error: 0.05, Regularity: 0.31, PeakError: 0.0502, PeakRegularity: 0.22,
+			Lo: 0.01, Threshold: 0.0386, Severity: 0.78,
+		},
+		DurationSeconds: 2, Model: alerts.Model{Name: "small", Hash: "ab"},
+		Source: alerts.Source{Width: 640, Height: 480},
 	}
 	if phase == alerts.PhaseEnd {
 		a.Seq, a.End, a.EndReason = 1, &a.Peak, alerts.EndCalm
@@ -96,7 +103,8 @@ func TestAlertsFollowsUntilASignal(t *testing.T) {
 			var errs bytes.Buffer
 			code := make(chan int, 1)
 			go func() {
-				args := append([]string{"alerts", "--server", server.URL(), "--camera", "yard", "--since", "1h"}, c.args...)
+				args := append([]string{"alerts", "--server", server.URL(), "--camera", "yard", "--since", "1h"},
+					c.args...)
 				code <- run(ctx, args, out, &errs)
 			}()
 			select {

@@ -17,11 +17,13 @@ import (
 // uneven makes a recording of which every tenth picture comes late, so that nowhere 16 are unbroken.
 func uneven(t *testing.T, dir string) string {
 	t.Helper()
-	return ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=4", "-vf", "setpts=N/10/TB+floor(N/10)*3/TB", "-fps_mode", "passthrough",
+	return ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=4", "-vf",
+		"setpts=N/10/TB+floor(N/10)*3/TB", "-fps_mode", "passthrough",
 		"-c:v", "ffv1", "uneven.mkv")
 }
 
-// A recording that cannot be used is left out with a warning that names it and says why, in the same words whoever reads it; the others are used.
+// A recording that cannot be used is left out with a warning that names it and says why, in the same words whoever
+// reads it; the others are used.
 func TestBadRecordingIsLeftOut(t *testing.T) {
 	dir := t.TempDir()
 	good, other := filepath.Join(dir, "one.avi"), filepath.Join(dir, "two.avi")
@@ -35,7 +37,8 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 	warns := func(errs string) bool { return strings.Count(errs, "warning: left out: ") == 2 && names(errs) }
 
 	weights := filepath.Join(dir, "m.safetensors")
-	out, errs, err := learn(t.Context(), text, good, odd, other, "-o", weights, "--preset", "micro", "--epochs", "1", "--json")
+	out, errs, err := learn(t.Context(), text, good, odd, other, "-o", weights, "--preset", "micro", "--epochs",
+		"1", "--json")
 	if err != nil || !warns(errs) {
 		t.Fatalf("train: %v\n%s", err, errs)
 	}
@@ -57,14 +60,16 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustVigil(t, append(args, good, other)...)
-	if pure, err := pipeline.ReadCalibration(record); err != nil || pure.Clips != mixed.Clips || pure.Theta != mixed.Theta || pure.Seconds != mixed.Seconds {
+	if pure, err := pipeline.ReadCalibration(record); err != nil || pure.Clips != mixed.Clips ||
+		pure.Theta != mixed.Theta || pure.Seconds != mixed.Seconds {
 		t.Errorf("calibrate: %+v of good recordings and bad ones, %+v of the good ones alone, %v", mixed, pure, err)
 	}
 
 	scores := filepath.Join(dir, "scores.csv")
 	code, said, errs := vigil(t, "replay", text, good, odd, other, "-m", weights, "--scores", scores, "--json")
 	var result struct{ Videos []videoResult }
-	if err := json.Unmarshal([]byte(said), &result); err != nil || code != exitFailed || !names(errs) || len(result.Videos) != 4 {
+	if err := json.Unmarshal([]byte(said), &result); err != nil || code != exitFailed || !names(errs) ||
+		len(result.Videos) != 4 {
 		t.Fatalf("replay: exit code %d, %v\n%s%s", code, err, said, errs)
 	}
 	for i, v := range result.Videos {
@@ -83,12 +88,14 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 		{"pseudo", text, "-o", filepath.Join(dir, "none")},
 	} {
 		code, _, errs := vigil(t, args...)
-		if left, _ := filepath.Glob(filepath.Join(dir, "none*")); code != exitFailed || !strings.Contains(errs, text) || left != nil {
+		if left, _ := filepath.Glob(filepath.Join(dir, "none*")); code != exitFailed || !strings.Contains(errs, text) ||
+			left != nil {
 			t.Errorf("%s of nothing good: exit code %d, left %v\n%s", args[0], code, left, errs)
 		}
 	}
 	fakes := filepath.Join(dir, "fakes")
-	if code, said, errs := vigil(t, "pseudo", text, good, "-o", fakes, "--copies", "1"); code != exitDone || !strings.Contains(errs, "warning: left out: opening "+text) {
+	if code, said, errs := vigil(t, "pseudo", text, good, "-o", fakes, "--copies", "1"); code != exitDone ||
+		!strings.Contains(errs, "warning: left out: opening "+text) {
 		t.Errorf("pseudo: exit code %d\n%s%s", code, said, errs)
 	}
 }
@@ -128,7 +135,8 @@ func TestRecordingsOfOneName(t *testing.T) {
 	// One file of labels cannot be of both.
 	write(t, filepath.Join(dir, "other", "cam.csv"), labels40)
 	const want = "there are scores of day1/cam, day2/cam: put the labels into such folders, as day1/cam.csv"
-	if code, _, errs := vigil(t, "eval", "--scores", scores, "--labels", filepath.Join(dir, "other")); code != exitFailed || !strings.Contains(errs, want) {
+	if code, _, errs := vigil(t, "eval", "--scores", scores, "--labels",
+		filepath.Join(dir, "other")); code != exitFailed || !strings.Contains(errs, want) {
 		t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
 	}
 }

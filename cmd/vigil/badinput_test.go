@@ -38,7 +38,8 @@ func write(t *testing.T, path, text string) string {
 	return path
 }
 
-// What a user may hand to replay by mistake: each is a clear error that names the file, exit code 1, and leaves nothing behind.
+// What a user may hand to replay by mistake: each is a clear error that names the file, exit code 1, and leaves
+// nothing behind.
 func TestReplayRefusesBadSources(t *testing.T) {
 	dir := t.TempDir()
 	weights := blindWeights(t)
@@ -59,9 +60,15 @@ func TestReplayRefusesBadSources(t *testing.T) {
 		{"empty", write(t, filepath.Join(dir, "empty.mkv"), ""), "empty"},
 		{"text", write(t, filepath.Join(dir, "text.mp4"), "this is no video\n"), "text.mp4"},
 		{"truncated", write(t, filepath.Join(dir, "cut.mkv"), string(whole[:len(whole)/2])), "cut"},
-		{"audio only", ffmpeg(t, dir, "-f", "lavfi", "-i", "sine=duration=2", "-c:a", "pcm_s16le", "sound.mkv"), "sound.mkv"},
+		{
+			"audio only", ffmpeg(t, dir, "-f", "lavfi", "-i", "sine=duration=2", "-c:a", "pcm_s16le", "sound.mkv"),
+			"sound.mkv",
+		},
 		{"one frame", ffmpeg(t, dir, "-i", good, "-frames:v", "1", "one.mkv"), "1 frames, a cuboid needs 16"},
-		{"fifteen frames", ffmpeg(t, dir, "-i", good, "-frames:v", "15", "fifteen.mkv"), "15 frames, a cuboid needs 16"},
+		{
+			"fifteen frames", ffmpeg(t, dir, "-i", good, "-frames:v", "15", "fifteen.mkv"),
+			"15 frames, a cuboid needs 16",
+		},
 		{"broken picture", frames, "007.png"},
 		{"no pictures", filepath.Dir(write(t, filepath.Join(dir, "notes", "a.txt"), "x")), "notes"},
 		{"unknown scheme", "ftp://host/a.mkv", "rtsp"},
@@ -84,7 +91,8 @@ func TestReplayRefusesBadSources(t *testing.T) {
 
 	t.Run("the others go on", func(t *testing.T) {
 		scores := filepath.Join(t.TempDir(), "scores.csv")
-		code, out, errs := vigil(t, "replay", filepath.Join(dir, "fifteen.mkv"), good, "-m", weights, "--scores", scores)
+		code, out, errs := vigil(t, "replay", filepath.Join(dir, "fifteen.mkv"), good, "-m", weights,
+			"--scores", scores)
 		if rows := readCSV(t, scores); code != exitFailed || len(rows) != 1+13 || rows[1][0] != "good.mkv" {
 			t.Errorf("exit code %d, rows %v\n%s%s", code, rows, out, errs)
 		}
@@ -132,17 +140,28 @@ func TestRunSaysWhatIsInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	weights := blindWeights(t)
 	config := func(nats, cameras string) string {
-		return write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf("model: %s\nnats: %s\ncameras:\n%s", weights, nats, cameras))
+		return write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf("model: %s\nnats: %s\ncameras:\n%s", weights,
+			nats, cameras))
 	}
 	cam := "  - {name: gate, source: 'rtsp://127.0.0.1:1/x', threshold: {lo: 1.0, theta: 2.0}}\n"
 	for _, c := range []struct {
 		name, nats, cameras, want string
 		code                      int
 	}{
-		{"port in use", fmt.Sprintf("{embedded: {port: %d}}", taken), cam, fmt.Sprintf("127.0.0.1:%d", taken), exitFailed},
-		{"recording absent", "{}", "  - {name: gate, source: none.mkv, threshold: {lo: 1.0, theta: 2.0}}\n", "none.mkv", exitFailed},
+		{
+			"port in use", fmt.Sprintf("{embedded: {port: %d}}", taken), cam, fmt.Sprintf("127.0.0.1:%d", taken),
+			exitFailed,
+		},
+		{
+			"recording absent", "{}", "  - {name: gate, source: none.mkv, threshold: {lo: 1.0, theta: 2.0}}\n",
+			"none.mkv",
+			exitFailed,
+		},
 		{"no cameras", "{}", "  []\n", "cameras", exitUsage},
-		{"no such calibration", "{}", "  - {name: gate, source: a.mkv, calibration: none.json}\n", "none.json", exitFailed},
+		{
+			"no such calibration", "{}", "  - {name: gate, source: a.mkv, calibration: none.json}\n", "none.json",
+			exitFailed,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, _, errs := vigil(t, "run", "-c", config(c.nats, c.cameras))

@@ -32,11 +32,15 @@ func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast this machine scores and learns, against its own peak",
-		Long: "Measures, in turns, the most products a second that all threads reach at the same time (the peak), and scoring and training\n" +
-			"of each preset with random weights. Floating-point operations are counted with real elements only, no padding. Times are\n" +
-			"medians over the rounds. 'a clip, all of it' is from the clip in memory to its error and the map of errors.",
-		Example: "  vigil bench\n  vigil bench --preset paper --isa avx2 --json\n  vigil bench --plot roofline.png\n  vigil bench --cameras --preset small,fast",
-		Args:    cobra.NoArgs,
+		Long: "Measures, in turns, the most products a second that all threads reach at the same time (the peak), " +
+			"and scoring and training\n" +
+			"of each preset with random weights. Floating-point operations are counted with real elements only, no " +
+			"padding. Times are\n" +
+			"medians over the rounds. 'a clip, all of it' is from the clip in memory to its error and the map of " +
+			"errors.",
+		Example: "  vigil bench\n  vigil bench --preset paper --isa avx2 --json\n  vigil bench --plot roofline.png\n " +
+			" vigil bench --cameras --preset small,fast",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := f.options()
 			if err != nil {
@@ -51,14 +55,18 @@ func benchCommand() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringSliceVar(&f.presets, "preset", bench.DefaultPresets, "the networks to measure, separated by commas")
-	flags.StringVar(&f.isa, "isa", "", "the instruction `set` to compute with: go, avx2 or avx512 (default: the best that is here)")
+	flags.StringVar(&f.isa, "isa", "",
+		"the instruction `set` to compute with: go, avx2 or avx512 (default: the best that is here)")
 	flags.IntVar(&f.threads, "threads", 0, "how many threads compute (default: one for each core)")
-	flags.IntVar(&f.rounds, "rounds", bench.DefaultRounds, "how often each measurement is taken; a slow one is stopped after some seconds and three")
+	flags.IntVar(&f.rounds, "rounds", bench.DefaultRounds,
+		"how often each measurement is taken; a slow one is stopped after some seconds and three")
 	flags.Uint64Var(&f.seed, "seed", 7, "of weights and clips")
 	flags.BoolVar(&f.noSteps, "no-steps", false, "measure scoring only, no training")
 	flags.StringVar(&f.plot, "plot", "", "draw a roofline of the layers into this PNG `file`")
-	flags.BoolVar(&f.cameras, "cameras", false, "find out how many cameras of 640x360 and 1920x1080, at 10 and 25 frames a second, this machine watches")
-	flags.DurationVar(&f.seconds, "seconds", 10*time.Second, "with --cameras: for how long each number of cameras is watched")
+	flags.BoolVar(&f.cameras, "cameras", false,
+		"find out how many cameras of 640x360 and 1920x1080, at 10 and 25 frames a second, this machine watches")
+	flags.DurationVar(&f.seconds, "seconds", 10*time.Second,
+		"with --cameras: for how long each number of cameras is watched")
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	return c
 }
@@ -67,7 +75,10 @@ func benchCommand() *cobra.Command {
 const mostThreads = 4096
 
 func (f *benchFlags) options() (bench.Options, error) {
-	o := bench.Options{Presets: f.presets, Threads: f.threads, Rounds: f.rounds, Seed: f.seed, NoSteps: f.noSteps, Set: kernel.Best()}
+	o := bench.Options{
+		Presets: f.presets, Threads: f.threads, Rounds: f.rounds, Seed: f.seed, NoSteps: f.noSteps,
+		Set: kernel.Best(),
+	}
 	if len(f.presets) == 0 {
 		return o, errors.New("--preset: name at least one")
 	}
@@ -84,7 +95,8 @@ func (f *benchFlags) options() (bench.Options, error) {
 		o.Set = set
 	}
 	if f.threads < 0 || f.threads > mostThreads {
-		return o, fmt.Errorf("--threads: is %d, must be from 1 to %d, or 0 for one for each core", f.threads, mostThreads)
+		return o, fmt.Errorf("--threads: is %d, must be from 1 to %d, or 0 for one for each core", f.threads,
+			mostThreads)
 	}
 	if f.rounds < 1 || f.rounds > 1e6 {
 		return o, fmt.Errorf("--rounds: is %d, must be from 1 to 1000000", f.rounds)

@@ -53,7 +53,8 @@ var (
 )
 
 const (
-	// loadShare is what is tried first of what a camera's work alone would allow: sending, the pipes and the system take the rest.
+	// loadShare is what is tried first of what a camera's work alone would allow: sending, the pipes and the system
+	// take the rest.
 	loadShare = 0.75
 	// loadLimit is the most cameras that are tried at a time.
 	loadLimit = 200
@@ -63,7 +64,9 @@ const (
 
 // benchCameras finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace,
 // each in its process, with previews, scored by the preset with random weights. The work of one says where to begin.
-func benchCameras(ctx context.Context, presets []string, seconds time.Duration, seed uint64, progress func(string)) (loads []cameraLoad, err error) {
+func benchCameras(ctx context.Context, presets []string, seconds time.Duration, seed uint64, progress func(string)) (
+	loads []cameraLoad, err error,
+) {
 	dir, remove, err := output.TempDir("", "vigil-bench-")
 	if err != nil {
 		return nil, err
@@ -107,7 +110,9 @@ func randomModel(preset string, seed uint64) (*model.Model, error) {
 	return model.New(w)
 }
 
-func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, seconds time.Duration, progress func(string)) (cameraLoad, error) {
+func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, seconds time.Duration,
+	progress func(string),
+) (cameraLoad, error) {
 	hop := config.Default().Defaults.Hop
 	l := cameraLoad{Preset: preset, Width: v.width, Height: v.height, FPS: v.fps, Hop: hop}
 	side := m.Spec().Side
@@ -121,13 +126,15 @@ func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, 
 	}
 	full = max(full, bare)
 	shrink := min(bare, v.shrinkCost(side))
-	clip := pipeline.Measure(ctx, []pipeline.Camera{{Model: m, Hop: hop, FPS: v.fps}}, 0, v.fps).Clip.Seconds() * float64(runtime.GOMAXPROCS(0))
+	clip := pipeline.Measure(ctx, []pipeline.Camera{{Model: m, Hop: hop, FPS: v.fps}}, 0,
+		v.fps).Clip.Seconds() * float64(runtime.GOMAXPROCS(0))
 	scoring := clip / float64(hop)
 	all := full + scoring // processor seconds a frame
 	l.Decode, l.Shrink, l.Previews, l.Model = (bare-shrink)/all, shrink/all, (full-bare)/all, scoring/all
 	n := min(loadLimit, max(1, int(loadShare*float64(runtime.GOMAXPROCS(0))/(all*v.fps))))
 	for range loadTries {
-		progress(fmt.Sprintf("%d cameras of %dx%d at %g frames a second, preset %s", n, v.width, v.height, v.fps, preset))
+		progress(fmt.Sprintf("%d cameras of %dx%d at %g frames a second, preset %s", n, v.width, v.height,
+			v.fps, preset))
 		skipped, err := v.watch(ctx, m, n, seconds)
 		if err != nil {
 			return l, err
@@ -172,7 +179,8 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, seconds ti
 		c := config.Camera{Name: fmt.Sprintf("camera-%d", i), Source: v.address, Settings: config.Default().Defaults}
 		footage := pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
 		cameras = append(cameras, pipeline.Camera{
-			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Footage: footage, Pictures: childOf(c, m.Spec().Side, footage),
+			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Footage: footage,
+			Pictures: childOf(c, m.Spec().Side, footage),
 			RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
 		})
 	}
@@ -256,8 +264,11 @@ func (s *skipTally) sum() uint64 {
 
 // printLoads writes the table.
 func printLoads(w io.Writer, loads []cameraLoad) error {
-	slices.SortStableFunc(loads, func(a, b cameraLoad) int { return cmp.Or(cmp.Compare(a.Width, b.Width), cmp.Compare(a.FPS, b.FPS)) })
-	if _, err := fmt.Fprintln(w, "| camera | preset | without a clip skipped | with | decode | resize | previews | model | gives out first |\n|---|---|---|---|---|---|---|---|---|"); err != nil {
+	slices.SortStableFunc(loads,
+		func(a, b cameraLoad) int { return cmp.Or(cmp.Compare(a.Width, b.Width), cmp.Compare(a.FPS, b.FPS)) })
+	if _, err := fmt.Fprintln(w,
+		"| camera | preset | without a clip skipped | with | decode | resize | previews | model | gives out first "+
+			"|\n|---|---|---|---|---|---|---|---|---|"); err != nil {
 		return err
 	}
 	for _, l := range loads {
@@ -265,7 +276,9 @@ func printLoads(w io.Writer, loads []cameraLoad) error {
 		if l.Skipped > 0 {
 			more = fmt.Sprint(l.Skipped)
 		}
-		if _, err := fmt.Fprintf(w, "| %dx%d, %g fps, hop %d | %s | %d | %s | %.0f %% | %.0f %% | %.0f %% | %.0f %% | %s |\n", l.Width, l.Height, l.FPS, l.Hop, l.Preset,
+		if _, err := fmt.Fprintf(w,
+			"| %dx%d, %g fps, hop %d | %s | %d | %s | %.0f %% | %.0f %% | %.0f %% | %.0f %% | %s |\n", l.Width,
+			l.Height, l.FPS, l.Hop, l.Preset,
 			l.Cameras, more, 100*l.Decode, 100*l.Shrink, 100*l.Previews, 100*l.Model, l.first()); err != nil {
 			return err
 		}

@@ -55,8 +55,10 @@ func TestBenchJSON(t *testing.T) {
 
 func TestBenchTable(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	code := run(context.Background(), []string{"bench", "--preset", "micro", "--rounds", "1", "--no-steps"}, &stdout, &stderr)
-	if code != exitDone || !strings.Contains(stdout.String(), kernel.Best().Name) || !strings.Contains(stdout.String(), "preset micro") {
+	code := run(context.Background(), []string{"bench", "--preset", "micro", "--rounds", "1", "--no-steps"},
+		&stdout, &stderr)
+	if code != exitDone || !strings.Contains(stdout.String(), kernel.Best().Name) ||
+		!strings.Contains(stdout.String(), "preset micro") {
 		t.Errorf("exit code %d:\n%s%s", code, &stdout, &stderr)
 	}
 	if strings.Contains(stdout.String(), "training") || !strings.Contains(stderr.String(), "bench: micro: scoring") {

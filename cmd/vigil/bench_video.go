@@ -120,8 +120,8 @@ func (v *loadVideo) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// pictureStarts finds in an MPEG transport stream (ISO 13818-1, 2.4.3.2) the packets with which a picture begins: those of FFmpeg's video
-// stream that have the mark for it.
+// pictureStarts finds in an MPEG transport stream (ISO 13818-1, 2.4.3.2) the packets with which a picture begins:
+// those of FFmpeg's video stream that have the mark for it.
 func pictureStarts(stream []byte) (starts []int) {
 	const size, video = 188, 0x100
 	for at := 0; at+size <= len(stream); at += size {

@@ -36,13 +36,19 @@ func calibrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calibrate SOURCE... -m MODEL --camera NAME -o FILE",
 		Short: "Learn a camera's thresholds from normal video",
-		Long: "Scores video in which nothing unusual happens and writes the calibration record of one camera: lo, the low end of its\n" +
-			"normal errors, and theta, the threshold. Use video that the model was not trained on: its errors on its training video\n" +
+		Long: "Scores video in which nothing unusual happens and writes the calibration record of one camera: lo, " +
+			"the low end of its\n" +
+			"normal errors, and theta, the threshold. Use video that the model was not trained on: its errors on its " +
+			"training video\n" +
 			"are too low. A live camera is watched for the time that --for gives.\n\n" +
-			"Theta is such that as many false alarms are to be expected as --alarms allows. Alarms are counted as the detector raises them,\n" +
-			"by its durations in the configuration. Video of a tenth of the time in which one alarm is allowed is enough (1/day: 2.4 hours); with\n" +
-			"less the threshold is provisional. With fewer than 20 separate events each clip counts as one, and theta may be too high or too\n" +
-			"low; with fewer than 200 clips it is a quantile of the errors, which keeps to no number of alarms.\n\n" + sourceHelp,
+			"Theta is such that as many false alarms are to be expected as --alarms allows. Alarms are counted as " +
+			"the detector raises them,\n" +
+			"by its durations in the configuration. Video of a tenth of the time in which one alarm is allowed is " +
+			"enough (1/day: 2.4 hours); with\n" +
+			"less the threshold is provisional. With fewer than 20 separate events each clip counts as one, and " +
+			"theta may be too high or too\n" +
+			"low; with fewer than 200 clips it is a quantile of the errors, which keeps to no number of alarms.\n\n" +
+			sourceHelp,
 		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json\n" +
 			"  vigil calibrate gate --for 5h -c vigil.yaml --alarms 2/week -o gate.json\n" +
 			"  vigil calibrate - --for 5h -m weights/fast.safetensors --camera gate -o gate.json < address.txt",
@@ -72,8 +78,11 @@ func calibrateCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&c.out, "out", "o", "", "`file` to write")
 	f.Float64Var(&c.lo, "lo-quantile", loQuantile, "the quantile of normal errors at which regularity is 1")
-	f.StringVar(&c.alarms, "alarms", config.Default().Defaults.Alarms.String(), "how many false alarms are allowed: a `number` for each hour, day or week, as 2/week")
-	f.Float64Var(&c.theta, "theta-quantile", thetaQuantile, "where there is too little video for --alarms, or if this is given: the quantile of normal errors that the threshold lies at or above")
+	f.StringVar(&c.alarms, "alarms", config.Default().Defaults.Alarms.String(),
+		"how many false alarms are allowed: a `number` for each hour, day or week, as 2/week")
+	f.Float64Var(&c.theta, "theta-quantile", thetaQuantile,
+		"where there is too little video for --alarms, or if this is given: the quantile of normal errors that the "+
+			"threshold lies at or above")
 	f.Float64Var(&c.margin, "margin", margin, "how far above that quantile, as a share of its distance from lo")
 	f.BoolVar(&c.json, "json", false, "print the record as JSON")
 	f.DurationVar(&c.liveFor, "for", 0, "how long to watch a live camera")
@@ -88,7 +97,8 @@ func (c *calibrate) prepare(cmd *cobra.Command, args []string) error {
 	c.quantile = flags.Changed("theta-quantile") || flags.Changed("margin")
 	if flags.Changed("alarms") {
 		if c.quantile {
-			return errors.New("--alarms and --theta-quantile or --margin: give one of them, each says where the threshold is")
+			return errors.New(
+				"--alarms and --theta-quantile or --margin: give one of them, each says where the threshold is")
 		}
 		if err := c.settings.Alarms.UnmarshalText([]byte(c.alarms)); err != nil {
 			return fmt.Errorf("--alarms: is %q, %w", c.alarms, err)

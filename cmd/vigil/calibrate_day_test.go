@@ -18,7 +18,8 @@ import (
 
 const streetHop = 8
 
-// streetWatch is a street that testdata/street.safetensors knows, small and without noise, so that an hour of it is drawn in half a minute.
+// streetWatch is a street that testdata/street.safetensors knows, small and without noise, so that an hour of it is
+// drawn in half a minute.
 type streetWatch struct {
 	t *testing.T
 	m *model.Model
@@ -33,9 +34,11 @@ func watchStreet(t *testing.T) streetWatch {
 	return streetWatch{t, m}
 }
 
-// see runs the pipeline over so much of a street and returns the clips as calibrate takes them, and the ends of the alerts. Blind to places it
-// takes the picture as a whole.
-func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipeline.Threshold, blind bool) (*pipeline.Normal, []alerts.Alert, *scene.Street) {
+// see runs the pipeline over so much of a street and returns the clips as calibrate takes them, and the ends of the
+// alerts. Blind to places it takes the picture as a whole.
+func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipeline.Threshold,
+	blind bool,
+) (*pipeline.Normal, []alerts.Alert, *scene.Street) {
 	w.t.Helper()
 	cfg.Seed, cfg.Width, cfg.Height, cfg.Clean = 1, 128, 96, true
 	street, err := scene.New(cfg)
@@ -43,7 +46,8 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 		w.t.Fatal(err)
 	}
 	cam := pipeline.Camera{
-		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: pipeline.DefaultDetector(), Threshold: threshold,
+		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: pipeline.DefaultDetector(),
+		Threshold:   threshold,
 		NewPreparer: preparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return &scene.Source{Street: street, Frames: int(length.Seconds() * street.FPS())}, nil
@@ -75,7 +79,10 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 	w.t.Helper()
 	normal, _, street := w.see(cfg, length, pipeline.Threshold{}, blind)
 	c, err := pipeline.Calibrate(pipeline.Calibration{
-		Key:        pipeline.Key{Camera: demoCamera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(), Hop: streetHop},
+		Key: pipeline.Key{
+			Camera: demoCamera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
+			Hop: streetHop,
+		},
 		LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: margin,
 		AlarmsPerDay: perDay, Detector: pipeline.DefaultDetector().Record(),
 	}, normal)
@@ -83,13 +90,15 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 		w.t.Fatal(err)
 	}
 	share, most := c.Places.Restless()
-	w.t.Logf("%s of normal street: %s, lo %.4g, theta %.4g, errors to %.4g, tail %+v; %.2f restless, divided by up to %.3g", length, c.Rule, c.Lo, c.Theta,
+	w.t.Logf("%s of normal street: %s, lo %.4g, theta %.4g, errors to %.4g, tail %+v; %.2f restless, divided by up "+
+		"to %.3g", length, c.Rule, c.Lo, c.Theta,
 		c.Greatest, c.Tail, share, most)
 	return pipeline.Threshold{Lo: c.Lo, Theta: c.Theta, Calibration: &c}
 }
 
-// Another day than the one that was calibrated on brings no more than three times the alarms that were allowed. With VIGIL_LONG it is a
-// whole day with one alarm allowed, as by default, and another whose street has a screen in it; else half an hour with two.
+// Another day than the one that was calibrated on brings no more than three times the alarms that were allowed. With
+// VIGIL_LONG it is a whole day with one alarm allowed, as by default, and another whose street has a screen in it;
+// else half an hour with two.
 func TestAlarmsOfADayKeepToTheBudget(t *testing.T) {
 	normal, length, perDay, screens := 12*time.Minute, 30*time.Minute, 96., []bool{false}
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -112,12 +121,16 @@ func TestAlarmsOfADayKeepToTheBudget(t *testing.T) {
 	}
 }
 
-// A screen flickers at the edge of the picture all day. What happens on the street is found as well as without it, and the screen raises no alarm; that it is
-// the places that are weighed which do that is seen by the threshold that the picture as a whole would have.
+// A screen flickers at the edge of the picture all day. What happens on the street is found as well as without it, and
+// the screen raises no alarm; that it is the places that are weighed which do that is seen by the threshold that the
+// picture as a whole would have.
 func TestARestlessPlaceHidesNothing(t *testing.T) {
 	w := watchStreet(t)
 	var script []scene.Moment
-	for i, kind := range []scene.Kind{scene.Cart, scene.Cyclist, scene.Runner, scene.Cart, scene.Cyclist, scene.Runner} {
+	for i, kind := range []scene.Kind{
+		scene.Cart, scene.Cyclist, scene.Runner, scene.Cart, scene.Cyclist,
+		scene.Runner,
+	} {
 		script = append(script, scene.Moment{Kind: kind, At: time.Duration(10+30*i) * time.Second})
 	}
 	const length, normal = 190 * time.Second, 4 * time.Minute
@@ -141,10 +154,12 @@ func TestARestlessPlaceHidesNothing(t *testing.T) {
 	foundWithout, _, _, _ := watch(false, false)
 	found, _, wrong, theta := watch(true, false)
 	if found < foundWithout || found < 5 || wrong > 0 {
-		t.Errorf("with the screen %d incidents are found and %d alarms false, without it %d", found, wrong, foundWithout)
+		t.Errorf("with the screen %d incidents are found and %d alarms false, without it %d", found, wrong,
+			foundWithout)
 	}
 	_, missed, _, blindTheta := watch(true, true)
 	if missed < 2 || blindTheta < 2*theta {
-		t.Errorf("blind to places %d are missed at the threshold %g, with them it is %g: the screen drowns nothing", missed, blindTheta, theta)
+		t.Errorf("blind to places %d are missed at the threshold %g, with them it is %g: the screen drowns nothing",
+			missed, blindTheta, theta)
 	}
 }

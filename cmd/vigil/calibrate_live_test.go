@@ -19,7 +19,8 @@ import (
 	"vigil/pipeline"
 )
 
-// motionJPEG is a camera that sends moving pictures one by one, over all of its connections; size says of which size each is.
+// motionJPEG is a camera that sends moving pictures one by one, over all of its connections; size says of which size
+// each is.
 func motionJPEG(t *testing.T, every time.Duration, size func(picture int) (width, height int)) string {
 	t.Helper()
 	var sent atomic.Int64
@@ -48,7 +49,8 @@ func motionJPEG(t *testing.T, every time.Duration, size func(picture int) (width
 	return server.URL
 }
 
-// A live camera whose pictures are of another size for a while does not cost what was seen before: these clips are left out.
+// A live camera whose pictures are of another size for a while does not cost what was seen before: these clips are
+// left out.
 func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 	record := filepath.Join(t.TempDir(), "gate.json")
 	url := motionJPEG(t, 10*time.Millisecond, func(i int) (int, int) {
@@ -57,7 +59,8 @@ func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 		}
 		return 64, 48
 	})
-	out := mustVigil(t, "calibrate", url, "--for", "14s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1", "-o", record)
+	out := mustVigil(t, "calibrate", url, "--for", "14s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1",
+		"-o", record)
 	if !strings.Contains(out, "clips of pictures of another size") {
 		t.Errorf("nothing says what was left out:\n%s", out)
 	}
@@ -92,7 +95,10 @@ func TestRateSpan(t *testing.T) {
 		for _, p := range tt.parts {
 			took := time.Duration(15 / p.fps * float64(time.Second))
 			for end := at + time.Duration(p.minutes*float64(time.Minute)); at < end; at += took {
-				n.add(pipeline.Clip{Width: 64, Height: 48, FPS: p.fps, First: pipeline.Moment{PTS: at}, Last: pipeline.Moment{PTS: at + took}})
+				n.add(pipeline.Clip{
+					Width: 64, Height: 48, FPS: p.fps, First: pipeline.Moment{PTS: at},
+					Last: pipeline.Moment{PTS: at + took},
+				})
 			}
 		}
 		if got := n.span.doubt(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {

@@ -18,25 +18,34 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 	switch {
 	case c.Rule == pipeline.RuleBudget:
 		t := c.Tail
-		fmt.Fprintf(w, "theta allows %s; the one that truly does lies between %.4g and %.4g (95 %%)\n", perDay(c.AlarmsPerDay), t.ThetaLow, t.ThetaHigh)
+		fmt.Fprintf(w, "theta allows %s; the one that truly does lies between %.4g and %.4g (95 %%)\n",
+			perDay(c.AlarmsPerDay), t.ThetaLow, t.ThetaHigh)
 		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
 		if c.Provisional {
-			fmt.Fprintf(w, "provisional: for %s this is too little video; %s are needed\n", perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
+			fmt.Fprintf(w, "provisional: for %s this is too little video; %s are needed\n", perDay(c.AlarmsPerDay),
+				hours(c.HoursNeeded))
 		}
 	case c.Rule == pipeline.RuleClips:
 		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.Why, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
-		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own", c.Tail.Events, c.Tail.Level)
+		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own",
+			c.Tail.Events, c.Tail.Level)
 		if c.Tail.Capped {
-			fmt.Fprintln(w, "; their tail would put theta higher than\nas far above the highest error as that is above the median, where it is now: it may be too high or too low")
+			fmt.Fprintln(w,
+				"; their tail would put theta higher than\nas far above the highest error as that is above the "+
+					"median, where it is now: it may be too high or too low")
 		} else {
 			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than need be\n", c.Tail.Shape)
 		}
 	case c.AlarmsPerDay > 0:
 		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.Why)
-		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more, which keeps to no number of alarms; about %s are needed for %s\n",
+		fmt.Fprintf(w,
+			"theta is the %.4g quantile of the errors and %.3g %% more, which keeps to no number of alarms; about %s "+
+				"are needed for %s\n",
 			c.ThetaQuantile, 100*c.Margin, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
 	default:
-		fmt.Fprintf(w, "theta is the %.4g quantile of the errors and %.3g %% more; nobody asked for a number of alarms\n", c.ThetaQuantile, 100*c.Margin)
+		fmt.Fprintf(w,
+			"theta is the %.4g quantile of the errors and %.3g %% more; nobody asked for a number of alarms\n",
+			c.ThetaQuantile, 100*c.Margin)
 	}
 	if share, most := c.Places.Restless(); share > 0 {
 		fmt.Fprintf(w, "%.0f %% of the picture are restless; errors there are divided by up to %.2g\n", 100*share, most)
@@ -47,7 +56,8 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 func leftOutText(l pipeline.LeftOut) string {
 	var parts []string
 	if l.AfterOpenings > 0 {
-		parts = append(parts, fmt.Sprintf("%d clips in the moments after the source was opened again (%d times)", l.AfterOpenings, l.Openings))
+		parts = append(parts, fmt.Sprintf("%d clips in the moments after the source was opened again (%d times)",
+			l.AfterOpenings, l.Openings))
 	}
 	if l.AfterGaps > 0 {
 		parts = append(parts, fmt.Sprintf("%d clips in the moments after gaps (%d)", l.AfterGaps, l.Gaps))

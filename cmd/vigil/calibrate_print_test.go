@@ -23,13 +23,22 @@ func TestPrintCalibration(t *testing.T) {
 			Rule: pipeline.RuleQuantile, AlarmsPerDay: 1, Why: "three events", HoursNeeded: 2.4,
 		},
 		"each of the 90 clips above the error 2 counts as an event of its own, tail of shape 0.1: theta may be higher": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{Level: 2, Events: 90, Shape: 0.1}, Provisional: true,
+			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{
+				Level: 2, Events: 90,
+				Shape: 0.1,
+			}, Provisional: true,
 		},
 		"counts as an event of its own; their tail would put theta higher than\nas far above the highest error": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{Level: 2, Events: 90, Capped: true}, Provisional: true,
+			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{
+				Level: 2, Events: 90,
+				Capped: true,
+			}, Provisional: true,
 		},
-		"nobody asked for a number of alarms":                                   {Rule: pipeline.RuleQuantile},
-		"25 % of the picture are restless; errors there are divided by up to 3": {Rule: pipeline.RuleQuantile, Places: places},
+		"nobody asked for a number of alarms": {Rule: pipeline.RuleQuantile},
+		"25 % of the picture are restless; errors there are divided by up to 3": {
+			Rule:   pipeline.RuleQuantile,
+			Places: places,
+		},
 	} {
 		var out bytes.Buffer
 		printCalibration(&out, "gate.json", c)
@@ -39,7 +48,8 @@ func TestPrintCalibration(t *testing.T) {
 	}
 }
 
-// A live camera's calibration has the rate by which the camera is judged when it is watched, not that of the clips between its pauses.
+// A live camera's calibration has the rate by which the camera is judged when it is watched, not that of the clips
+// between its pauses.
 func TestRateOfALiveCalibration(t *testing.T) {
 	n := normalVideo{steps: 150, time: 10 * time.Second}
 	if n.pace(0); n.fps() != 15 {

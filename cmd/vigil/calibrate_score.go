@@ -56,8 +56,10 @@ func (s *rateSpan) doubt() string {
 	if s.lowest == 0 || s.highest <= fps*(1+within) && s.lowest >= fps*(1-within) {
 		return ""
 	}
-	return fmt.Sprintf("the frame rate was from %.3g to %.3g a second, and the calibration is for %.3g: alerts are held where it is over a quarter off; "+
-		"calibrate while the camera has one rate, or set fps to one that it always has", s.lowest, s.highest, fps)
+	return fmt.Sprintf(
+		"the frame rate was from %.3g to %.3g a second, and the calibration is for %.3g: alerts are held where it is "+
+			"over a quarter off; "+
+			"calibrate while the camera has one rate, or set fps to one that it always has", s.lowest, s.highest, fps)
 }
 
 func (n *normalVideo) add(c pipeline.Clip) {
@@ -77,15 +79,16 @@ func (n *normalVideo) isOther(c pipeline.Clip) bool {
 	return n.width != 0 && (c.Width != n.width || c.Height != n.height)
 }
 
-// pace takes the rate that the model saw of a live source. Where pictures come in bursts no clip spans the pauses between these, so that clips alone
-// have a higher one, which the camera would be held against when it is watched.
+// pace takes the rate that the model saw of a live source. Where pictures come in bursts no clip spans the pauses
+// between these, so that clips alone have a higher one, which the camera would be held against when it is watched.
 func (n *normalVideo) pace(fps float64) {
 	if fps > 0 {
 		n.time = time.Duration(float64(n.steps) / fps * float64(time.Second))
 	}
 }
 
-// fps is the mean rate of the frames that the model saw. Where they are not evenly spaced that of a single clip is a little off.
+// fps is the mean rate of the frames that the model saw. Where they are not evenly spaced that of a single clip is a
+// little off.
 func (n *normalVideo) fps() float64 { return float64(n.steps) / n.time.Seconds() }
 
 // append adds another source's.
@@ -106,10 +109,13 @@ func (n *normalVideo) fits(source fmt.Stringer, c pipeline.Clip, live bool) erro
 	case n.width == 0:
 		return nil
 	case c.Width != n.width || c.Height != n.height:
-		return fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size", source, c.Width, c.Height, n.width, n.height)
+		return fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size", source,
+			c.Width, c.Height, n.width, n.height)
 	// A live camera's times tremble; recordings of different rates do not belong together.
 	case !live && math.Abs(c.FPS-n.rate) > 0.1*n.rate:
-		return fmt.Errorf("%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one that divides both",
+		return fmt.Errorf(
+			"%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one "+
+				"that divides both",
 			source, c.FPS, n.rate)
 	}
 	return nil
@@ -151,8 +157,11 @@ func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, 
 	return nil
 }
 
-// source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one camera's, or from being scored at all.
-func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress, w io.Writer) (one *normalVideo, err, fatal error) {
+// source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one
+// camera's, or from being scored at all.
+func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress,
+	w io.Writer,
+) (one *normalVideo, err, fatal error) {
 	cam, err := c.pipelineCamera(i, loaded, bar.add)
 	if err != nil {
 		return nil, nil, err

@@ -11,8 +11,8 @@ import (
 	"vigil/internal/scene"
 )
 
-// A record is for one camera as it is: recordings that cannot all be of it are refused, and so is what would make no threshold. Nothing is
-// written then.
+// A record is for one camera as it is: recordings that cannot all be of it are refused, and so is what would make no
+// threshold. Nothing is written then.
 func TestCalibrateRefuses(t *testing.T) {
 	dir, weights := t.TempDir(), tinyWeights(t)
 	record := filepath.Join(dir, "gate.json")
@@ -25,14 +25,24 @@ func TestCalibrateRefuses(t *testing.T) {
 		film(t, street, 120, path, "-c:v", "ffv1")
 		return path
 	}
-	first, larger, faster := video("a.mkv", 48, 32, 10), video("larger.mkv", 64, 48, 10), video("faster.mkv", 48, 32, 15)
+	first, larger, faster := video("a.mkv", 48, 32, 10), video("larger.mkv", 64, 48, 10),
+		video("faster.mkv", 48, 32, 15)
 	for _, c := range []struct {
 		args []string
 		code int
 		want string
 	}{
-		{[]string{first, larger}, exitFailed, "larger.mkv: pictures are 64x48, the first were 48x32: a calibration is for one picture size\n"},
-		{[]string{first, faster}, exitFailed, "faster.mkv: 15 frames a second, the first had 10: a calibration is for one frame rate; set --fps to one that divides both\n"},
+		{
+			[]string{first, larger},
+			exitFailed,
+			"larger.mkv: pictures are 64x48, the first were 48x32: a calibration is for one picture size\n",
+		},
+		{
+			[]string{first, faster},
+			exitFailed,
+			"faster.mkv: 15 frames a second, the first had 10: a calibration is for one frame rate; set --fps to one " +
+				"that divides both\n",
+		},
 		{[]string{first, "--hop", "8"}, exitFailed, "14 clips are too few, at least 20 are needed"},
 		{[]string{first, "--camera", ""}, exitUsage, "--camera: which camera is this video from?"},
 		{[]string{first, "-o", ""}, exitUsage, "-o: where shall the record be written?"},
@@ -43,7 +53,8 @@ func TestCalibrateRefuses(t *testing.T) {
 		{[]string{"rtsp://10.0.0.7/a"}, exitUsage, "--for: how long shall rtsp://10.0.0.7/a be watched?"},
 	} {
 		args := append([]string{"calibrate", "-m", weights, "--camera", "gate", "--hop", "1", "-o", record}, c.args...)
-		if code, _, errs := vigil(t, args...); code != c.code || !strings.Contains(errs, c.want) || strings.Contains(errs, "context canceled") {
+		if code, _, errs := vigil(t, args...); code != c.code || !strings.Contains(errs, c.want) ||
+			strings.Contains(errs, "context canceled") {
 			t.Errorf("%v: exit code %d, want %d and %q:\n%s", c.args, code, c.code, c.want, errs)
 		}
 		if _, err := os.Stat(record); err == nil {
@@ -51,5 +62,6 @@ func TestCalibrateRefuses(t *testing.T) {
 		}
 	}
 	// Of one every second picture is taken then, of the other every third.
-	mustVigil(t, "calibrate", first, faster, "-m", weights, "--camera", "gate", "--hop", "1", "--fps", "5", "-o", record)
+	mustVigil(t, "calibrate", first, faster, "-m", weights, "--camera", "gate", "--hop", "1", "--fps", "5",
+		"-o", record)
 }

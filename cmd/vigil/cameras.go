@@ -35,8 +35,8 @@ func (m models) load(path string) (*model.Model, error) {
 // noClipsAfter is how many read timeouts a live camera may give pictures that make no clip before that is its state.
 const noClipsAfter = 3
 
-// newCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError, a file that
-// is missing or damaged is not.
+// newCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError,
+// a file that is missing or damaged is not.
 func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	var wrong []error
 	add := func(key string, err error) {
@@ -59,10 +59,12 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	cam := pipeline.Camera{
 		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
 		Model: m, FPS: c.FPS, Hop: c.Hop, Early: true, Mask: c.Mask,
-		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter, NoClipsAfter: noClipsAfter * c.ReadTimeout,
+		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
+		NoClipsAfter: noClipsAfter * c.ReadTimeout,
 		Detector: pipeline.DetectorConfig{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
-			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown, UpdateEvery: c.Detector.UpdateEvery,
+			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
+			UpdateEvery: c.Detector.UpdateEvery,
 		},
 		Open:        opener(c.Source, c.Settings),
 		NewPreparer: preparer(m.Spec().Side, c.Mask),
@@ -102,13 +104,17 @@ func opener(source capture.Address, s config.Settings) func(context.Context, uin
 // openOptions are what the configuration says of how a source is opened. Its errors name the key.
 func openOptions(s config.Settings) (capture.Options, error) {
 	trust, err := newTrust(s)
-	return capture.Options{Reader: s.Reader, Transport: s.Transport, Trust: trust, Follow: s.Follow, OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout}, err
+	return capture.Options{
+		Reader: s.Reader, Transport: s.Transport, Trust: trust, Follow: s.Follow,
+		OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout,
+	}, err
 }
 
 // mostTrust is more than a system's whole list of authorities has, in bytes.
 const mostTrust = 512 << 10
 
-// newTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no restart.
+// newTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no
+// restart.
 func newTrust(s config.Settings) (capture.Trust, error) {
 	t := capture.Trust{System: s.Trust == config.TrustSystem}
 	path := s.TrustFile()
@@ -120,7 +126,8 @@ func newTrust(s config.Settings) (capture.Trust, error) {
 	case err != nil:
 		return t, fmt.Errorf("trust: %w", err)
 	case info.Size() == 0 || info.Size() > mostTrust:
-		return t, fmt.Errorf("trust: %s has %d bytes, must be a file with certificates and at most %d", path, info.Size(), mostTrust)
+		return t, fmt.Errorf("trust: %s has %d bytes, must be a file with certificates and at most %d", path,
+			info.Size(), mostTrust)
 	}
 	if t.PEM, err = regular.ReadFile(path); err != nil {
 		return t, fmt.Errorf("trust: %w", err)
@@ -132,15 +139,18 @@ func newTrust(s config.Settings) (capture.Trust, error) {
 }
 
 // childOf opens a live camera in a process of its own. With footage it keeps pictures for people.
-func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.Context, pipeline.Opening) (pipeline.Pictures, error) {
+func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.Context,
+	pipeline.Opening) (pipeline.Pictures, error) {
 	return func(ctx context.Context, open pipeline.Opening) (pipeline.Pictures, error) {
 		trust, err := newTrust(c.Settings)
 		if err != nil {
 			return nil, err
 		}
 		o := child.Options{
-			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS, Quiet: open.Quiet, Note: open.Note, Memory: int64(c.Memory) << 20,
+			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow,
+			OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS,
+			Quiet: open.Quiet, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {
 			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview

@@ -33,11 +33,15 @@ func configCheckCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Find what 'vigil run' would refuse, and which servers would not take an alert",
-		Long: "Reports everything that is wrong with the configuration file and the files it names (weights, calibrations, certificates, recordings),\n" +
-			"whether data_dir and the ports of the server inside vigil are free, and whether the NATS server, the MQTT broker and the webhook would\n" +
-			"take an alert; no alert is sent. With --connect each live camera must show a picture as well. With --offline no server is asked, and\n" +
+		Long: "Reports everything that is wrong with the configuration file and the files it names (weights, " +
+			"calibrations, certificates, recordings),\n" +
+			"whether data_dir and the ports of the server inside vigil are free, and whether the NATS server, the " +
+			"MQTT broker and the webhook would\n" +
+			"take an alert; no alert is sent. With --connect each live camera must show a picture as well. With " +
+			"--offline no server is asked, and\n" +
 			"it does not matter whether a vigil runs already.\n\n" +
-			"Exit codes: 2 for what is wrong in the file, in what it names or on this machine, 1 for a server or a camera that does not answer.",
+			"Exit codes: 2 for what is wrong in the file, in what it names or on this machine, 1 for a server or a " +
+			"camera that does not answer.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if k.offline && k.connect {
@@ -47,7 +51,8 @@ func configCheckCommand() *cobra.Command {
 		},
 	}
 	configFlag(c, &k.path)
-	c.Flags().BoolVar(&k.offline, "offline", false, "check only the file and what it names: no servers, data_dir or ports")
+	c.Flags().BoolVar(&k.offline, "offline", false,
+		"check only the file and what it names: no servers, data_dir or ports")
 	c.Flags().BoolVar(&k.connect, "connect", false, "also open each live camera")
 	return c
 }
@@ -137,8 +142,8 @@ func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (er
 	return nil
 }
 
-// checkWays says which of the servers that alerts go to would not take one. Alerts are kept and tried on at run, so what is wrong here may
-// well be right then; but whoever writes a configuration wants to know.
+// checkWays says which of the servers that alerts go to would not take one. Alerts are kept and tried on at run, so
+// what is wrong here may well be right then; but whoever writes a configuration wants to know.
 func checkWays(ctx context.Context, path string, cfg config.Config) error {
 	var wrong []error
 	for _, way := range []struct {

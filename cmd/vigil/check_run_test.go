@@ -70,22 +70,49 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 		{"no model", camera + "}\n", "vigil.yaml:2: cameras[0].model: no weights are named"},
 		{"text for weights", "model: text\n" + camera + "}\n", "vigil.yaml:1: model: "},
 		{"a calibration for weights", "model: " + good + "\n" + camera + "}\n", "vigil.yaml:1: model: "},
-		{"weights for a calibration", model + camera + ", calibration: " + weights + "}\n", "vigil.yaml:3: cameras[0].calibration: "},
-		{"weights for the calibration of all", model + "defaults: {calibration: text}\n" + camera + "}\n", "vigil.yaml:2: defaults.calibration: "},
+		{
+			"weights for a calibration", model + camera + ", calibration: " + weights + "}\n",
+			"vigil.yaml:3: cameras[0].calibration: ",
+		},
+		{
+			"weights for the calibration of all", model + "defaults: {calibration: text}\n" + camera + "}\n",
+			"vigil.yaml:2: defaults.calibration: ",
+		},
 		{"no such trust", model + camera + ", trust: none.pem}\n", "cameras[0].trust: no such file"},
-		{"text for trust", model + camera + ", trust: text}\n", "cameras[0].trust: " + text + ": there is no certificate in it"},
-		{"text for authorities", model + "webhook: {url: 'https://127.0.0.1:1/', tls: {ca: text}}\n" + camera + "}\n", "webhook: "},
-		{"text for a client's certificate", model + "mqtt: {url: 'ssl://127.0.0.1:1', tls: {cert: text, key: text}}\n" + camera + "}\n", "mqtt.tls: "},
-		{"text for an nkey", model + "nats: {url: 'nats://127.0.0.1:1', nkey: text}\n" + camera + "}\n", "vigil.yaml:2: nats: NATS nkey file"},
-		{"an occupied port", model + fmt.Sprintf("nats: {embedded: {port: %d}}\n", taken) + camera + "}\n", "vigil.yaml:2: nats.embedded.port: "},
-		{"an occupied MQTT port", model + fmt.Sprintf("nats: {embedded: {port: 0, mqtt_port: %d}}\n", taken) + camera + "}\n", "nats.embedded.mqtt_port: "},
+		{"text for trust", model + camera + ", trust: text}\n", "cameras[0].trust: " + text +
+			": there is no certificate in it"},
+		{
+			"text for authorities", model + "webhook: {url: 'https://127.0.0.1:1/', tls: {ca: text}}\n" +
+				camera + "}\n",
+			"webhook: ",
+		},
+		{"text for a client's certificate", model + "mqtt: {url: 'ssl://127.0.0.1:1', tls: {cert: text, key: text}}\n" +
+			camera + "}\n", "mqtt.tls: "},
+		{
+			"text for an nkey", model + "nats: {url: 'nats://127.0.0.1:1', nkey: text}\n" + camera + "}\n",
+			"vigil.yaml:2: nats: NATS nkey file",
+		},
+		{
+			"an occupied port", model + fmt.Sprintf("nats: {embedded: {port: %d}}\n", taken) + camera + "}\n",
+			"vigil.yaml:2: nats.embedded.port: ",
+		},
+		{"an occupied MQTT port", model + fmt.Sprintf("nats: {embedded: {port: 0, mqtt_port: %d}}\n", taken) + camera +
+			"}\n", "nats.embedded.mqtt_port: "},
 		{"a file for data_dir", model + "data_dir: text\n" + camera + "}\n", "vigil.yaml:2: data_dir: alert store"},
-		{"a folder below a file for data_dir", model + "data_dir: text/a/b\n" + camera + "}\n", "data_dir: alert store"},
+		{
+			"a folder below a file for data_dir", model + "data_dir: text/a/b\n" + camera + "}\n",
+			"data_dir: alert store",
+		},
 		{"a read-only data_dir", model + "data_dir: /proc/vigil\n" + camera + "}\n", "data_dir: alert store"},
-		{"another vigil's data_dir", model + "data_dir: held\n" + camera + "}\n", "data_dir: alert store " + filepath.Join(dir, "held", "nats") + ": another vigil uses it: stop that one, or choose another directory; with --offline"},
+		{"another vigil's data_dir", model + "data_dir: held\n" + camera + "}\n", "data_dir: alert store " +
+			filepath.Join(dir, "held", "nats") +
+			": another vigil uses it: stop that one, or choose another directory; with --offline"},
 		{"no such recording", model + "cameras: [{name: gate, source: none.mkv}]\n", "cameras[0].source: no such file"},
 		{"a broken recording", model + "cameras: [{name: gate, source: text}]\n", "cameras[0].source: "},
-		{"a mask that crosses itself", model + camera + ", mask: [[[0, 0], [1, 1], [1, 0], [0, 1]]]}\n", "cameras[0].mask[0]: "},
+		{
+			"a mask that crosses itself", model + camera + ", mask: [[[0, 0], [1, 1], [1, 0], [0, 1]]]}\n",
+			"cameras[0].mask[0]: ",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			config := "nats: {embedded: {port: 0}}\n"
@@ -128,12 +155,18 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 	}
 	type k = *pipeline.Calibration
 	for name, record := range map[string]string{
-		"empty": "", "blank": "\n", "half": good[:len(good)/2], "but for the end": strings.TrimRight(good, "}\n"), "null": "null", "a list": "[]", "a number": "1",
-		"a text": `"x"`, "no record": "{}", "twice": good + good, "with something behind": good + "x", "zeros": strings.Repeat("\x00", 4096),
+		"empty": "", "blank": "\n", "half": good[:len(good)/2], "but for the end": strings.TrimRight(good, "}\n"),
+		"null": "null", "a list": "[]", "a number": "1",
+		"a text": `"x"`, "no record": "{}", "twice": good + good, "with something behind": good + "x",
+		"zeros":   strings.Repeat("\x00", 4096),
 		"Latin-1": "\xff\xfe" + good, "YAML": "lo: 1\ntheta: 2\n",
-		"lo is NaN": strings.Replace(good, `"lo": `, `"lo": NaN, "x": `, 1), "theta is a text": strings.Replace(good, `"theta": `, `"theta": "1", "x": `, 1),
-		"an unknown field": strings.Replace(good, "{", `{"extra": 1,`, 1), "version 1": replaced(`"version": 2`, `"version": 1`),
-		"version 3": replaced(`"version": 2`, `"version": 3`), "changed by hand": replaced(`"hop": 2`, `"hop": 3`), "another id": replaced(`"id": "`, `"id": "0`),
+		"lo is NaN": strings.Replace(good, `"lo": `, `"lo": NaN, "x": `, 1), "theta is a text": strings.Replace(good,
+			`"theta": `, `"theta": "1", "x": `, 1),
+		"an unknown field": strings.Replace(good, "{", `{"extra": 1,`, 1),
+		"version 1":        replaced(`"version": 2`, `"version": 1`),
+		"version 3":        replaced(`"version": 2`, `"version": 3`),
+		"changed by hand":  replaced(`"hop": 2`, `"hop": 3`),
+		"another id":       replaced(`"id": "`, `"id": "0`),
 		"lo is theta":      again(func(c k) { c.Lo = c.Theta }),
 		"lo above theta":   again(func(c k) { c.Lo = 2 * c.Theta }),
 		"another camera":   again(func(c k) { c.Key.Camera = "yard" }),
@@ -152,7 +185,8 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			write(t, filepath.Join(dir, "gate.json"), record)
 			file := write(t, filepath.Join(dir, "vigil.yaml"),
-				"model: "+weights+"\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: gate.mkv, calibration: gate.json}]\n")
+				"model: "+weights+
+					"\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: gate.mkv, calibration: gate.json}]\n")
 			code, _, errs := vigil(t, "config", "check", "--offline", "-c", file)
 			if code != exitUsage || !strings.Contains(errs, "vigil.yaml:3: cameras[0].calibration: ") {
 				t.Errorf("exit code %d, want %d: %s", code, exitUsage, errs)
@@ -183,13 +217,16 @@ func resealed(t *testing.T, c pipeline.Calibration) string {
 func TestConfigCheckConnects(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
-	text := fmt.Sprintf("model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: '%s', open_timeout: 20s}]\n", blindWeights(t), server.URL())
+	text := fmt.Sprintf(
+		"model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: '%s', open_timeout: 20s}]\n",
+		blindWeights(t), server.URL())
 	write(t, file, text)
 	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
 		t.Errorf("a camera that answers: exit code %d: %s%s", code, out, errs)
 	}
 	server.Stop()
-	if code, _, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitFailed || !strings.Contains(errs, "camera gate: source: ") {
+	if code, _, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitFailed ||
+		!strings.Contains(errs, "camera gate: source: ") {
 		t.Errorf("a camera that does not: exit code %d: %s", code, errs)
 	}
 	if code, _, errs := vigil(t, "config", "check", "-c", file); code != exitDone {
@@ -206,7 +243,9 @@ func TestPasswordsReachTheCamera(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("GATE_PASSWORD", password+"\n")
-	text := fmt.Sprintf("model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: 'RTSP://admin:${GATE_PASSWORD}@LocalHost:%s/test', open_timeout: 20s}]\n",
+	text := fmt.Sprintf(
+		"model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: "+
+			"'RTSP://admin:${GATE_PASSWORD}@LocalHost:%s/test', open_timeout: 20s}]\n",
 		blindWeights(t), u.Port())
 	file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), text)
 	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
@@ -214,7 +253,8 @@ func TestPasswordsReachTheCamera(t *testing.T) {
 	}
 	t.Setenv("GATE_PASSWORD", "wrong/"+password)
 	code, _, errs := vigil(t, "config", "check", "--connect", "-c", file)
-	if code != exitFailed || !strings.Contains(errs, "401") || strings.Contains(errs, "2024") || strings.Contains(errs, "Ga?te") {
+	if code != exitFailed || !strings.Contains(errs, "401") || strings.Contains(errs, "2024") ||
+		strings.Contains(errs, "Ga?te") {
 		t.Errorf("a wrong password: exit code %d: %s", code, errs)
 	}
 }
@@ -224,17 +264,20 @@ func TestCalibrateByName(t *testing.T) {
 	dir := t.TempDir()
 	ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "today.mkv")
 	file := write(t, filepath.Join(dir, "vigil.yaml"), "model: "+blindWeights(t)+
-		"\ncameras:\n  - {name: gate, source: today.mkv, hop: 4}\n  - {name: yard, source: 'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
+		"\ncameras:\n  - {name: gate, source: today.mkv, hop: 4}\n  - {name: yard, source: "+
+		"'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
 	out := filepath.Join(dir, "gate.json")
 	mustVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--theta-quantile", "0.9", "--hop", "2")
 	cal, err := pipeline.ReadCalibration(out)
 	if err != nil || cal.Key.Camera != "gate" || cal.Key.Hop != 2 || cal.Key.Width != 64 {
 		t.Errorf("%+v, %v", cal.Key, err)
 	}
-	if code, _, errs := vigil(t, "calibrate", "yard", "-c", file, "-o", out, "--for", "1s"); code != exitUsage || !strings.Contains(errs, "VIGIL_TEST_NOT_SET") {
+	if code, _, errs := vigil(t, "calibrate", "yard", "-c", file, "-o", out, "--for", "1s"); code != exitUsage ||
+		!strings.Contains(errs, "VIGIL_TEST_NOT_SET") {
 		t.Errorf("a camera whose variable is not set: exit code %d: %s", code, errs)
 	}
-	if code, _, errs := vigil(t, "calibrate", "gate", "-c", file, "-o", out, "--camera", "yard"); code != exitUsage || !strings.Contains(errs, "two cameras") {
+	if code, _, errs := vigil(t, "calibrate", "gate", "-c", file, "-o", out, "--camera", "yard"); code != exitUsage ||
+		!strings.Contains(errs, "two cameras") {
 		t.Errorf("two cameras: exit code %d: %s", code, errs)
 	}
 }

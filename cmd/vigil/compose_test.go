@@ -35,8 +35,9 @@ type compose struct {
 	Volumes map[string]any
 }
 
-// The compose file starts with its own example: its variables are in .env.example, and its command runs as the image's user on the files that
-// it mounts, against a NATS server with that password. The container's paths are those of a scratch folder here.
+// The compose file starts with its own example: its variables are in .env.example, and its command runs as the image's
+// user on the files that it mounts, against a NATS server with that password. The container's paths are those of a
+// scratch folder here.
 func TestComposeRunsItsExample(t *testing.T) {
 	const root = "../.."
 	read := func(name string) string {
@@ -53,13 +54,14 @@ func TestComposeRunsItsExample(t *testing.T) {
 			env[name] = value
 		}
 	}
-	text := regexp.MustCompile(`\$\{(\w+):\?[^}]*\}`).ReplaceAllStringFunc(read("docker-compose.yml"), func(v string) string {
-		name := v[2:strings.Index(v, ":")]
-		if env[name] == "" {
-			t.Errorf(".env.example does not set %s", name)
-		}
-		return env[name]
-	})
+	text := regexp.MustCompile(`\$\{(\w+):\?[^}]*\}`).ReplaceAllStringFunc(read("docker-compose.yml"),
+		func(v string) string {
+			name := v[2:strings.Index(v, ":")]
+			if env[name] == "" {
+				t.Errorf(".env.example does not set %s", name)
+			}
+			return env[name]
+		})
 	var c compose
 	d := yaml.NewDecoder(strings.NewReader(text))
 	d.KnownFields(true)
@@ -69,7 +71,8 @@ func TestComposeRunsItsExample(t *testing.T) {
 	vigil := c.Services["vigil"]
 
 	// What the container sees, and who may do what there.
-	scratch, err := os.MkdirTemp("/tmp", "vigil-compose-") // unlike a test's folder it is not below one that is its owner's alone
+	// unlike a test's folder it is not below one that is its owner's alone
+	scratch, err := os.MkdirTemp("/tmp", "vigil-compose-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +93,10 @@ func TestComposeRunsItsExample(t *testing.T) {
 		}
 	}
 	dockerfile := read("Dockerfile")
-	for _, line := range []string{fmt.Sprintf("--uid %d", containerUser), "--home /var/lib/vigil --create-home", "USER vigil", `ENTRYPOINT ["vigil"]`} {
+	for _, line := range []string{
+		fmt.Sprintf("--uid %d", containerUser), "--home /var/lib/vigil --create-home",
+		"USER vigil", `ENTRYPOINT ["vigil"]`,
+	} {
 		if !strings.Contains(dockerfile, line) {
 			t.Errorf("the Dockerfile has no %q", line)
 		}
@@ -113,7 +119,8 @@ func TestComposeRunsItsExample(t *testing.T) {
 	if args := c.Services["nats"].Command; len(args) > 1 && args[len(args)-2] == "--pass" {
 		password = args[len(args)-1]
 	}
-	server := natstest.Launch(t, natstest.FreePort(t), fmt.Sprintf("jetstream {store_dir: %q}\nauthorization {user: vigil, password: %q}", t.TempDir(), password))
+	server := natstest.Launch(t, natstest.FreePort(t),
+		fmt.Sprintf("jetstream {store_dir: %q}\nauthorization {user: vigil, password: %q}", t.TempDir(), password))
 	here := []string{"nats://nats:4222", fmt.Sprintf("nats://127.0.0.1:%d", server.Port)}
 	for to, from := range places {
 		here = append(here, to, from)
@@ -138,7 +145,10 @@ func TestComposeRunsItsExample(t *testing.T) {
 		cmd.Env = append(cmd.Env, name+"="+value)
 	}
 	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: containerUser, Gid: containerUser, NoSetGroups: true}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{
+			Uid: containerUser, Gid: containerUser,
+			NoSetGroups: true,
+		}}
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -167,7 +177,8 @@ func TestComposeRunsItsExample(t *testing.T) {
 // copyTree copies a folder's files with their modes.
 func copyTree(t *testing.T, from, to string) {
 	t.Helper()
-	if out, err := exec.CommandContext(t.Context(), "cp", "-rp", "--no-preserve=ownership", from, to).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "cp", "-rp", "--no-preserve=ownership", from,
+		to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 }

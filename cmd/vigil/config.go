@@ -100,7 +100,8 @@ func writeExample(path string, force bool) error {
 		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return usageError{fmt.Errorf("%s: is there already; must be another name (-o), or be replaced with --force", path)}
+		return usageError{fmt.Errorf("%s: is there already; must be another name (-o), or be replaced with --force",
+			path)}
 	}
 	if err != nil {
 		return err

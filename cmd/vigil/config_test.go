@@ -30,7 +30,8 @@ func TestConfigInitCheckPrint(t *testing.T) {
 	}
 	// What the README makes before is not there yet, and nothing else is wrong.
 	if _, err := runConfigCommand("check"); err == nil || strings.Count(err.Error(), "\n") != 2 ||
-		!strings.Contains(err.Error(), "model: no such file: ") || !strings.Contains(err.Error(), "cameras[0].calibration: no such file: ") {
+		!strings.Contains(err.Error(), "model: no such file: ") ||
+		!strings.Contains(err.Error(), "cameras[0].calibration: no such file: ") {
 		t.Errorf("check: %v", err)
 	}
 	out, err := runConfigCommand("print", "-c", "vigil.yaml")

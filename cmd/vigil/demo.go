@@ -27,12 +27,13 @@ const (
 	demoCamera    = "street"
 	demoHop       = 4
 	demoIncidents = 3 // a minute, on the day that is watched
-	// demoMargin is wider than what calibrate takes: three minutes do not show everything that is normal, as somebody who stands still
-	// among others, and what goes too fast is several times above the threshold after this training.
+	// demoMargin is wider than what calibrate takes: three minutes do not show everything that is normal, as somebody
+	// who stands still among others, and what goes too fast is several times above the threshold after this training.
 	demoMargin = 0.7
 )
 
-// demo is the whole way of the data on a street that is drawn: learn it on one normal day, calibrate on another, watch a third, tell.
+// demo is the whole way of the data on a street that is drawn: learn it on one normal day, calibrate on another, watch
+// a third, tell.
 type demo struct {
 	weights, out  string
 	seed          uint64
@@ -59,8 +60,10 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a street that vigil draws itself: no camera, no data, one command",
-		Long: "Draws a street with people on it, learns it, calibrates on another day, and watches a third on which cyclists, carts, runners and\n" +
-			"falls happen. Alerts go through NATS and are printed as they arrive; a picture of each peak with its heat map is saved.\n" +
+		Long: "Draws a street with people on it, learns it, calibrates on another day, and watches a third on which " +
+			"cyclists, carts, runners and\n" +
+			"falls happen. Alerts go through NATS and are printed as they arrive; a picture of each peak with its " +
+			"heat map is saved.\n" +
 			"At the end they are held against the truth, which the drawing knows.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -131,7 +134,9 @@ func (d *demo) street(day uint64, rate float64) (*scene.Street, error) {
 }
 
 // camera shows so much of a street to the pipeline.
-func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool, m *model.Model, counted func()) pipeline.Camera {
+func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool, m *model.Model,
+	counted func(),
+) pipeline.Camera {
 	frames := int(math.Round(length.Seconds() * street.FPS()))
 	return pipeline.Camera{
 		Name: demoCamera, Model: m, Hop: demoHop, Whole: !realtime, Detector: pipeline.DefaultDetector(),
@@ -162,8 +167,12 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 		return pipeline.Calibration{}, err
 	}
 	c, err := pipeline.Calibrate(pipeline.Calibration{
-		Key:       pipeline.Key{Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(), Hop: demoHop},
-		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: demoMargin,
+		Key: pipeline.Key{
+			Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(),
+			Hop: demoHop,
+		},
+		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: loQuantile, ThetaQuantile: thetaQuantile,
+		Margin:   demoMargin,
 		Detector: pipeline.DefaultDetector().Record(), Made: time.Now().UTC().Truncate(time.Second),
 	}, &normal)
 	if err == nil {
@@ -173,7 +182,9 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 }
 
 // watch scores another day, prints what arrives over NATS and sums up.
-func (d *demo) watch(ctx context.Context, m *model.Model, c pipeline.Calibration, server *broker.Server, log *slog.Logger) (err error) {
+func (d *demo) watch(ctx context.Context, m *model.Model, c pipeline.Calibration, server *broker.Server,
+	log *slog.Logger,
+) (err error) {
 	street, err := d.street(2, demoIncidents)
 	if err != nil {
 		return err
@@ -241,9 +252,11 @@ func (d *demo) watch(ctx context.Context, m *model.Model, c pipeline.Calibration
 func (d *demo) tell(a alerts.Alert, street *scene.Street) {
 	switch a.Phase {
 	case alerts.PhaseStart:
-		d.say("%6.1f s  alert: regularity %.2f, error %.4g above the threshold %.4g\n", a.Start.StreamSeconds, a.PeakRegularity, a.PeakError, a.Threshold)
+		d.say("%6.1f s  alert: regularity %.2f, error %.4g above the threshold %.4g\n", a.Start.StreamSeconds,
+			a.PeakRegularity, a.PeakError, a.Threshold)
 	case alerts.PhaseEnd:
-		d.say("%6.1f s  over after %.1f s, peak %.4g; it was %s\n", a.End.StreamSeconds, a.DurationSeconds, a.PeakError, truth(street, a))
+		d.say("%6.1f s  over after %.1f s, peak %.4g; it was %s\n", a.End.StreamSeconds, a.DurationSeconds, a.PeakError,
+			truth(street, a))
 	}
 }
 
@@ -300,6 +313,7 @@ func (d *demo) sum(street *scene.Street, ended []alerts.Alert, heat heatMaps) er
 		kinds = append(kinds, kind)
 	}
 	slices.Sort(kinds)
-	d.say("%d of %d incidents found, %d false alarms in %s: %s\n", result.Found, len(episodes), result.False, d.length, strings.Join(kinds, ", "))
+	d.say("%d of %d incidents found, %d false alarms in %s: %s\n", result.Found, len(episodes), result.False, d.length,
+		strings.Join(kinds, ", "))
 	return nil
 }

@@ -18,12 +18,13 @@ import (
 
 // demoSpec is a network that learns the street in a minute: people are a quarter of the picture high, 16 of its pixels.
 var demoSpec = model.Spec{
-	Side: 64, Channels: [4]int{8, 16, 32, 32}, Slots: 100, Lambda: 1. / 100, Addressing: model.Dot, Score: model.BlockSq,
+	Side: 64, Channels: [4]int{8, 16, 32, 32}, Slots: 100, Lambda: 1. / 100, Addressing: model.Dot,
+	Score: model.BlockSq,
 }
 
-// demoRecipe is local speed for a short time: small steps, so that there are more of them, and speed in every other clip, since that is
-// what takes long to learn. In PyTorch, on two minutes of the streets of seeds 1, 3, 4 and 5, 1200 such steps found 7 or 8 of 9 incidents;
-// 600 of the recipe's own, which take as long, found 2 on that of seed 3.
+// demoRecipe is local speed for a short time: small steps, so that there are more of them, and speed in every other
+// clip, since that is what takes long to learn. In PyTorch, on two minutes of the streets of seeds 1, 3, 4 and 5, 1200
+// such steps found 7 or 8 of 9 incidents; 600 of the recipe's own, which take as long, found 2 on that of seed 3.
 func demoRecipe() (train.Recipe, error) {
 	recipe, err := train.FindRecipe(train.LocalSpeed)
 	recipe.Name += ", short"

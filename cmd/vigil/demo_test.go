@@ -56,15 +56,19 @@ func runDemo(t *testing.T, d demo) (stdout string) {
 	return out.String()
 }
 
-// testdata/street.safetensors is what "vigil demo --seed 1" has learned on day 0. The first 28 seconds of day 2 hold a cyclist
-// and a runner.
+// testdata/street.safetensors is what "vigil demo --seed 1" has learned on day 0. The first 28 seconds of day 2 hold a
+// cyclist and a runner.
 func TestDemoFindsWhatIsFast(t *testing.T) {
-	out := runDemo(t, demo{weights: "testdata/street.safetensors", normal: 15 * time.Second, length: 28 * time.Second, json: true})
+	out := runDemo(t, demo{
+		weights: "testdata/street.safetensors", normal: 15 * time.Second, length: 28 * time.Second,
+		json: true,
+	})
 	var result demoResult
 	if err := json.Unmarshal([]byte(out), &result); err != nil {
 		t.Fatalf("%v:\n%s", err, out)
 	}
-	if result.Found != 2 || result.Missed != 0 || result.False != 0 || !result.Kinds["cyclist"] || !result.Kinds["runner"] {
+	if result.Found != 2 || result.Missed != 0 || result.False != 0 || !result.Kinds["cyclist"] ||
+		!result.Kinds["runner"] {
 		t.Errorf("found %+v, want a cyclist and a runner", result)
 	}
 }

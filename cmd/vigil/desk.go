@@ -31,7 +31,8 @@ const (
 	namesShown = 20
 )
 
-// desk is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the pipeline's Publisher.
+// desk is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the
+// pipeline's Publisher.
 type desk struct {
 	*outbox.Outbox
 	remote  *broker.Conn // nil for none
@@ -42,11 +43,13 @@ type desk struct {
 	log     *slog.Logger
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-	// ownMQTT is what vigil logs in with at the broker inside it, where alerts go to that one; the zero value where they do not.
+	// ownMQTT is what vigil logs in with at the broker inside it, where alerts go to that one; the zero value where
+	// they do not.
 	ownMQTT broker.Login
 }
 
-// openDesk opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no error.
+// openDesk opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no
+// error.
 func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk, err error) {
 	d = &desk{log: log, stop: func() {}}
 	defer func() {
@@ -62,7 +65,8 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 		return d, err
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
-		Server: d.serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20, Reserve: int64(cfg.Outbox.Reserve) << 20,
+		Server: d.serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
+		Reserve:   int64(cfg.Outbox.Reserve) << 20,
 		OnStorage: d.passStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
 	})
 	if err != nil {
@@ -205,14 +209,16 @@ func (d *desk) finish(ctx context.Context) {
 }
 
 const (
-	// closeLimit bounds the end of everything here, whatever others do; the cameras have had their share of stopLimit before.
+	// closeLimit bounds the end of everything here, whatever others do; the cameras have had their share of stopLimit
+	// before.
 	closeLimit = 4 * time.Second
 	// makerLimit is what of it the maker of evidence may take, and lastWords what the delivery may.
 	makerLimit = time.Second
 )
 
-// close gives what was stored last a moment to be delivered, and ends everything: the ways out at the same time, each for as long as is left, since
-// one that hangs must not keep the store on this machine from being closed. What was not delivered waits for the next start.
+// close gives what was stored last a moment to be delivered, and ends everything: the ways out at the same time, each
+// for as long as is left, since one that hangs must not keep the store on this machine from being closed. What was not
+// delivered waits for the next start.
 func (d *desk) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
@@ -247,7 +253,8 @@ func (d *desk) close() error {
 	return err
 }
 
-// closePart closes what is not the store. Where that takes too long or fails, the end goes on and says so: nothing is lost by it.
+// closePart closes what is not the store. Where that takes too long or fails, the end goes on and says so: nothing is
+// lost by it.
 func (d *desk) closePart(ctx context.Context, limit time.Duration, name string, do func() error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -299,7 +306,8 @@ func dialOptions(c config.NATS) broker.DialOptions {
 	}
 }
 
-// openMQTT starts to connect to the broker, where one is configured, and deletes what is retained at those that are not any more.
+// openMQTT starts to connect to the broker, where one is configured, and deletes what is retained at those that are
+// not any more.
 func (d *desk) openMQTT(cfg config.Config) error {
 	if cfg.MQTT == (config.MQTT{}) {
 		return nil
@@ -334,7 +342,8 @@ func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.L
 		return nil, fmt.Errorf("mqtt: %w", err)
 	}
 	return mqtt.New(mqtt.Options{
-		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry, Topic: cfg.MQTT.Topic,
+		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry,
+		Topic:     cfg.MQTT.Topic,
 		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), Quiet: quiet, Log: log,
 	})
 }

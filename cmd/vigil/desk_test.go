@@ -17,7 +17,8 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// Whatever of the outbox, its ways and the evidence cannot be opened, it is an error that says which, and nothing stays open.
+// Whatever of the outbox, its ways and the evidence cannot be opened, it is an error that says which, and nothing
+// stays open.
 func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -27,7 +28,8 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 	hook := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(hook.Close)
 	put := func(path string) {
-		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700),
+			os.WriteFile(path, []byte("x"), 0o600)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -37,15 +39,39 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 		spoil func(dir string)
 		want  string
 	}{
-		"data_dir is a file":                {spoil: func(dir string) { put(dir) }, want: "a file is in the way"},
-		"data_dir is a file, MQTT":          {more: away, spoil: func(dir string) { put(dir) }, want: "a file is in the way"},
-		"the lock is a folder":              {more: away, spoil: func(dir string) { put(filepath.Join(dir, "nats", "vigil.lock", "x")) }, want: "vigil.lock"},
-		"the folder of streams is a file":   {more: away, spoil: func(dir string) { put(filepath.Join(dir, "nats", "jetstream")) }, want: "is not vigil's"},
-		"the id is damaged, a server":       {more: "nats: {url: 'nats://127.0.0.1:1'}\n" + away, spoil: func(dir string) { put(filepath.Join(dir, "id")) }, want: "16 hexadecimal digits"},
-		"no credentials for the server":     {more: "nats: {url: 'nats://127.0.0.1:1', creds: /none}\n" + away, want: "credentials file"},
-		"no authority for the MQTT broker":  {more: "mqtt: {url: 'ssl://127.0.0.1:1', tls: {ca: /none}}\n", want: "authority"},
-		"no authority for the webhook":      {more: "webhook: {url: '" + hook.URL + "', tls: {ca: /none}}\n", want: "authority"},
-		"a secret of the webhook's is none": {more: "webhook: {url: '" + hook.URL + "', secret: whsec_!}\n" + away, want: "base64"},
+		"data_dir is a file": {spoil: func(dir string) { put(dir) }, want: "a file is in the way"},
+		"data_dir is a file, MQTT": {
+			more: away, spoil: func(dir string) { put(dir) },
+			want: "a file is in the way",
+		},
+		"the lock is a folder": {
+			more:  away,
+			spoil: func(dir string) { put(filepath.Join(dir, "nats", "vigil.lock", "x")) }, want: "vigil.lock",
+		},
+		"the folder of streams is a file": {
+			more:  away,
+			spoil: func(dir string) { put(filepath.Join(dir, "nats", "jetstream")) }, want: "is not vigil's",
+		},
+		"the id is damaged, a server": {
+			more:  "nats: {url: 'nats://127.0.0.1:1'}\n" + away,
+			spoil: func(dir string) { put(filepath.Join(dir, "id")) }, want: "16 hexadecimal digits",
+		},
+		"no credentials for the server": {
+			more: "nats: {url: 'nats://127.0.0.1:1', creds: /none}\n" + away,
+			want: "credentials file",
+		},
+		"no authority for the MQTT broker": {
+			more: "mqtt: {url: 'ssl://127.0.0.1:1', tls: {ca: /none}}\n",
+			want: "authority",
+		},
+		"no authority for the webhook": {
+			more: "webhook: {url: '" + hook.URL + "', tls: {ca: /none}}\n",
+			want: "authority",
+		},
+		"a secret of the webhook's is none": {
+			more: "webhook: {url: '" + hook.URL + "', secret: whsec_!}\n" + away,
+			want: "base64",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "data")

@@ -42,7 +42,8 @@ func blindWeights(t *testing.T) string {
 // connectPlain is a client that knows nothing of vigil.
 func connectPlain(t *testing.T, url string) *nats.Conn {
 	t.Helper()
-	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	nc, err := nats.Connect(url, nats.RetryOnFailedConnect(true), nats.MaxReconnects(-1),
+		nats.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,8 @@ cameras:
 	witnessed(t, nc, lost.ID)
 	server.Restart()
 	again := next("alert after the restart", events)
-	if second, err := alerts.Decode(again.Data); err != nil || second.Phase != alerts.PhaseStart || second.ID == start.ID || !second.GapBefore {
+	if second, err := alerts.Decode(again.Data); err != nil || second.Phase != alerts.PhaseStart ||
+		second.ID == start.ID || !second.GapBefore {
 		t.Errorf("after the restart came %+v, %v; want a new alert after a gap", second, err)
 	}
 	for {
@@ -163,13 +165,20 @@ cameras:
 func complete(t *testing.T, a alerts.Alert) {
 	t.Helper()
 	for name, there := range map[string]bool{
-		"schema_version": a.SchemaVersion == alerts.SchemaVersion, "seq": a.Seq > 0, "kind": a.Kind == alerts.KindAnomaly, "zones": len(a.Zones) == 1,
-		"boxes": len(a.Boxes) > 0, "start": a.Start.Frame < a.End.Frame && a.Start.StreamSeconds < a.End.StreamSeconds && a.Start.Wall.Before(a.End.Wall),
-		"peak": a.Peak.Frame >= a.Start.Frame && !a.Peak.Wall.Before(a.Start.Wall), "end": time.Since(a.End.Wall) < 10*patience,
-		"duration_seconds": a.DurationSeconds > 0, "error": a.Error > 0, "peak_error": a.PeakError >= a.Error, "severity": a.Severity > 0.5,
-		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "blind", "model.hash": len(a.Model.Hash) == 64,
-		"model.version": a.Model.Version != "" && strings.HasPrefix(a.Model.Hash, a.Model.Version), "source": a.Source.Width == 320 && a.Source.Height == 240,
-		"source.fps": a.Source.FPS > 0, "latency.capture_ms": a.Latency.CaptureMS > 0, "latency.queue_ms": a.Latency.QueueMS > 0,
+		"schema_version": a.SchemaVersion == alerts.SchemaVersion, "seq": a.Seq > 0,
+		"kind": a.Kind == alerts.KindAnomaly, "zones": len(a.Zones) == 1,
+		"boxes": len(a.Boxes) > 0, "start": a.Start.Frame < a.End.Frame &&
+			a.Start.StreamSeconds < a.End.StreamSeconds && a.Start.Wall.Before(a.End.Wall),
+		"peak":             a.Peak.Frame >= a.Start.Frame && !a.Peak.Wall.Before(a.Start.Wall),
+		"end":              time.Since(a.End.Wall) < 10*patience,
+		"duration_seconds": a.DurationSeconds > 0, "error": a.Error > 0, "peak_error": a.PeakError >= a.Error,
+		"severity":  a.Severity > 0.5,
+		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "blind",
+		"model.hash":    len(a.Model.Hash) == 64,
+		"model.version": a.Model.Version != "" && strings.HasPrefix(a.Model.Hash, a.Model.Version),
+		"source":        a.Source.Width == 320 && a.Source.Height == 240,
+		"source.fps":    a.Source.FPS > 0, "latency.capture_ms": a.Latency.CaptureMS > 0,
+		"latency.queue_ms": a.Latency.QueueMS > 0,
 		"latency.score_ms": a.Latency.ScoreMS > 0, "latency.publish_ms": a.Latency.PublishMS > 0,
 	} {
 		if !there {
@@ -178,7 +187,8 @@ func complete(t *testing.T, a alerts.Alert) {
 	}
 }
 
-// witnessed waits until all evidence of an alert is kept: a machine that is busy may make the clip after the end was said.
+// witnessed waits until all evidence of an alert is kept: a machine that is busy may make the clip after the end was
+// said.
 func witnessed(t *testing.T, nc *nats.Conn, id string) {
 	t.Helper()
 	js, err := jetstream.New(nc)

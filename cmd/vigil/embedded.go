@@ -18,14 +18,18 @@ import (
 func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	e := cfg.NATS.Embedded
 	o := broker.Options{
-		Dir: storeDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(), MQTTPort: e.MQTTPort,
-		Private: cfg.NATS.URL != "", Log: log, MaxStore: storeNeeds(cfg), MaxMemory: int64(e.Memory) << 20,
+		Dir: storeDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(),
+		MQTTPort: e.MQTTPort,
+		Private:  cfg.NATS.URL != "", Log: log, MaxStore: storeNeeds(cfg), MaxMemory: int64(e.Memory) << 20,
 	}
 	if e.Store > 0 {
 		o.MaxStore = int64(e.Store) << 20
 	}
 	for _, a := range e.Accounts {
-		o.Accounts = append(o.Accounts, broker.Account{Name: a.Name, Password: a.Password.Reveal(), NKey: a.NKey, Rights: broker.Rights(a.Rights)})
+		o.Accounts = append(o.Accounts, broker.Account{
+			Name: a.Name, Password: a.Password.Reveal(), NKey: a.NKey,
+			Rights: broker.Rights(a.Rights),
+		})
 	}
 	for _, topic := range []string{cfg.MQTT.Topic, cfg.MQTT.Discovery} {
 		if topic != "" {
@@ -53,7 +57,8 @@ func storeNeeds(cfg config.Config) int64 {
 // checkStore says where the bound of all streams leaves no room for vigil's own.
 func checkStore(cfg config.Config) error {
 	if got, needs := int64(cfg.NATS.Embedded.Store)<<20, storeNeeds(cfg); got > 0 && got < needs {
-		return fmt.Errorf("is %d, must be at least %d for what outbox.size and evidence.size allow, or 0", got>>20, (needs+1<<20-1)>>20)
+		return fmt.Errorf("is %d, must be at least %d for what outbox.size and evidence.size allow, or 0", got>>20,
+			(needs+1<<20-1)>>20)
 	}
 	return nil
 }

@@ -31,14 +31,19 @@ func evalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval DATASET -m MODEL",
 		Short: "Measure how well a model finds what a labelled data set calls abnormal",
-		Long: "Scores the test videos of a data set and measures the scores by two protocols, side by side and never mixed.\n\n" +
-			"paper: a clip at every frame; the one that starts at frame s scores frame s + 8; the first 8 and the last 7 frames of a\n" +
+		Long: "Scores the test videos of a data set and measures the scores by two protocols, side by side and never " +
+			"mixed.\n\n" +
+			"paper: a clip at every frame; the one that starts at frame s scores frame s + 8; the first 8 and the " +
+			"last 7 frames of a\n" +
 			"video do not count; each video's errors are scaled by its own minimum and maximum.\n" +
 			"raw:   the same frames, errors as they are.\n" +
-			"live:  a clip every --hop frames, judged by what normal video says (the data set's own, or --calibrate or --calibration),\n" +
-			"with no look at the test video as a whole. Every frame counts: a score stands from its clip's start + 8 until the\n" +
+			"live:  a clip every --hop frames, judged by what normal video says (the data set's own, or --calibrate " +
+			"or --calibration),\n" +
+			"with no look at the test video as a whole. Every frame counts: a score stands from its clip's start + 8 " +
+			"until the\n" +
 			"next, and the first one also for the 8 frames before.\n" +
-			"no delay: as live, but a score stands from the end of its clip, as an alert has it; frames before the first score count\n" +
+			"no delay: as live, but a score stands from the end of its clip, as an alert has it; frames before the " +
+			"first score count\n" +
 			"as normal.\n\n" +
 			"Intervals are 95 %, from resampling whole videos.",
 		Example: "  vigil eval ped2 -m weights/ped2-small.safetensors --report report\n" +
@@ -59,12 +64,18 @@ func evalCommand() *cobra.Command {
 	e.flags(cmd)
 	f := cmd.Flags()
 	f.BoolVar(&e.list, "list", false, "say which data sets are known, where each is had and how its folder must look")
-	f.StringVar(&e.format, "format", "", "take the folder for this `format` instead of looking at its layout; --list names them")
-	f.StringArrayVar(&e.normal, "calibrate", nil, "normal `video` to take the threshold from, instead of the data set's; may be repeated")
-	f.StringVar(&e.calibration, "calibration", "", "calibration `file` that 'vigil calibrate' wrote, instead of normal video")
+	f.StringVar(&e.format, "format", "",
+		"take the folder for this `format` instead of looking at its layout; --list names them")
+	f.StringArrayVar(&e.normal, "calibrate", nil,
+		"normal `video` to take the threshold from, instead of the data set's; may be repeated")
+	f.StringVar(&e.calibration, "calibration", "",
+		"calibration `file` that 'vigil calibrate' wrote, instead of normal video")
 	f.StringVar(&e.report, "report", "", "write a page with pictures, and the scores, into this `folder`")
-	f.StringVar(&e.scores, "scores", "", "measure somebody else's scores: a `path` of CSV files video,frame,error,regularity or, named as their videos, frame,score")
-	f.StringVar(&e.labels, "labels", "", "`folder` of CSV files frame,label, named as their videos, for --scores without a data set")
+	f.StringVar(&e.scores, "scores", "",
+		"measure somebody else's scores: a `path` of CSV files video,frame,error,regularity or, named as their "+
+			"videos, frame,score")
+	f.StringVar(&e.labels, "labels", "",
+		"`folder` of CSV files frame,label, named as their videos, for --scores without a data set")
 	f.Uint64Var(&e.seed, "seed", 1, "of the resampling")
 	f.IntVar(&e.resamplings, "resamplings", eval.Resamplings, "how often the videos are resampled for the intervals")
 	f.BoolVar(&e.json, "json", false, "print everything as JSON")
@@ -84,7 +95,8 @@ func (e *evaluation) prepare(cmd *cobra.Command, args []string) error {
 	if e.scores != "" {
 		switch {
 		case e.root == "" && e.labels == "":
-			return errors.New("--labels: where is the truth for these scores? Give a folder of frame,label files, or a data set")
+			return errors.New(
+				"--labels: where is the truth for these scores? Give a folder of frame,label files, or a data set")
 		case e.root != "" && e.labels != "":
 			return errors.New("--labels: the data set has labels already; give one of them")
 		case e.model != "" || e.normal != nil:
@@ -203,7 +215,8 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 func detectorOf(s config.Camera) pipeline.DetectorConfig {
 	return pipeline.DetectorConfig{
 		Enter: s.Detector.Enter, Leave: s.Detector.Leave, OpenAfter: s.Detector.OpenAfter,
-		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown, UpdateEvery: s.Detector.UpdateEvery,
+		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown,
+		UpdateEvery: s.Detector.UpdateEvery,
 	}
 }
 

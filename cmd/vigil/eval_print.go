@@ -28,14 +28,16 @@ func printJSON(w io.Writer, v any) error {
 
 // print shows the figures as tables.
 func (e *evaluation) print(r *eval.Result) error {
-	fmt.Fprintf(e.stdout, "%s (%s): %d videos, %d frames, %d of them abnormal\n\n", r.Dataset, r.Format, len(r.Videos), r.Frames, r.Abnormal)
+	fmt.Fprintf(e.stdout, "%s (%s): %d videos, %d frames, %d of them abnormal\n\n", r.Dataset, r.Format, len(r.Videos),
+		r.Frames, r.Abnormal)
 	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "protocol\tmicro AUC\t95 %\tmacro AUC\t95 %\tEER\tAP\tframes")
 	row := func(name string, m *eval.Measures) {
 		if m == nil {
 			return
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", name, m.MicroAUC, m.MicroAUCInterval, m.MacroAUC, m.MacroAUCInterval, m.EER, m.AP, m.Frames)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\n", name, m.MicroAUC, m.MicroAUCInterval, m.MacroAUC,
+			m.MacroAUCInterval, m.EER, m.AP, m.Frames)
 	}
 	row("paper (each video scaled)", r.Paper)
 	row("raw (the same, not scaled)", r.Raw)
@@ -45,15 +47,21 @@ func (e *evaluation) print(r *eval.Result) error {
 		return err
 	}
 	if t := r.Live.AtThreshold; t != nil {
-		fmt.Fprintf(e.stdout, "\nat the threshold: %s of the abnormal frames found, %s of the normal ones flagged; without delay %s and %s\n",
+		fmt.Fprintf(e.stdout,
+			"\nat the threshold: %s of the abnormal frames found, %s of the normal ones flagged; without delay %s "+
+				"and %s\n",
 			t.TPR, t.FPR, t.NoDelayTPR, t.NoDelayFPR)
 	}
 	if v := r.Live.Events; v != nil {
-		fmt.Fprintf(e.stdout, "events: %d of %d found, %d missed, %d of %d alarms false; seconds until the alarm: median %s, mean %s, longest %s\n",
-			v.Found, v.Truth, v.Missed, v.False, v.Alarms, number4(float64(v.DelayMedian)), number4(float64(v.DelayMean)), number4(float64(v.DelayMax)))
+		fmt.Fprintf(e.stdout,
+			"events: %d of %d found, %d missed, %d of %d alarms false; seconds until the alarm: median %s, mean %s, "+
+				"longest %s\n",
+			v.Found, v.Truth, v.Missed, v.False, v.Alarms, number4(float64(v.DelayMedian)),
+			number4(float64(v.DelayMean)), number4(float64(v.DelayMax)))
 	}
 	if p := r.Pixels; p != nil {
-		fmt.Fprintf(e.stdout, "pixels: AUC %s, RBDC %s, TBDC %s (%d regions, %d tracks in %d frames)\n", p.AUC, p.RBDC, p.TBDC, p.Regions, p.Tracks, p.Frames)
+		fmt.Fprintf(e.stdout, "pixels: AUC %s, RBDC %s, TBDC %s (%d regions, %d tracks in %d frames)\n", p.AUC, p.RBDC,
+			p.TBDC, p.Regions, p.Tracks, p.Frames)
 	}
 	for _, n := range r.Notes {
 		fmt.Fprintf(e.stdout, "note: %s\n", n)

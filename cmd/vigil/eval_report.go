@@ -97,7 +97,8 @@ func drawSights(ctx context.Context, name string, sights []eval.Sight) ([]eval.P
 			return nil, fmt.Errorf("draw %s: %w", s.Path, err)
 		}
 		out = append(out, eval.Picture{
-			Name: fmt.Sprintf("%s-%d", name, i+1), PNG: png, Caption: fmt.Sprintf("%s, frame %d, error %.4g", s.Video, s.Frame, s.Error),
+			Name: fmt.Sprintf("%s-%d", name, i+1), PNG: png, Caption: fmt.Sprintf("%s, frame %d, error %.4g", s.Video,
+				s.Frame, s.Error),
 		})
 	}
 	return out, nil

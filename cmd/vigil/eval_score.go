@@ -15,7 +15,9 @@ import (
 
 // thresholds are what the live protocol judges errors by, for each camera of the data set, and where they are from; nil
 // where there is no normal video.
-func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHash string) (eval.Thresholds, string, error) {
+func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHash string) (eval.Thresholds,
+	string, error,
+) {
 	var cameras []string
 	for _, v := range data.Test {
 		if !slices.Contains(cameras, v.Camera) {
@@ -34,7 +36,10 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 		if err != nil {
 			return nil, "", err
 		}
-		want := pipeline.Key{Camera: cal.Key.Camera, Model: modelHash, Mask: pipeline.MaskHash(e.settings.Mask), Hop: e.settings.Hop}
+		want := pipeline.Key{
+			Camera: cal.Key.Camera, Model: modelHash, Mask: pipeline.MaskHash(e.settings.Mask),
+			Hop: e.settings.Hop,
+		}
 		if !cmd.Flags().Changed("hop") && e.configFile == "" {
 			e.settings.Hop, want.Hop = cal.Key.Hop, cal.Key.Hop
 		}
@@ -54,7 +59,8 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 		return same(cal), fmt.Sprintf("threshold from %d normal videos that were given", len(e.normal)), nil
 	}
 	if len(data.Train) == 0 {
-		return nil, "the data set has no normal video, so live has no threshold and no events; --calibrate gives some", nil
+		return nil, "the data set has no normal video, so live has no threshold and no events; --calibrate gives some",
+			nil
 	}
 	all := eval.Thresholds{}
 	for _, c := range cameras {
@@ -65,7 +71,8 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 			}
 		}
 		if paths == nil {
-			return nil, "", fmt.Errorf("%s: camera %s has test video but no normal video; give some with --calibrate", data.Root, c)
+			return nil, "", fmt.Errorf("%s: camera %s has test video but no normal video; give some with --calibrate",
+				data.Root, c)
 		}
 		name := "eval"
 		if c != "" {
@@ -77,8 +84,10 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 		}
 		all[c] = t
 	}
-	return all, fmt.Sprintf("threshold from the data set's %d normal videos; if the model was trained on them, its errors there are too low, "+
-		"and so is the threshold", len(data.Train)), nil
+	return all, fmt.Sprintf(
+		"threshold from the data set's %d normal videos; if the model was trained on them, its errors there are too "+
+			"low, "+
+			"and so is the threshold", len(data.Train)), nil
 }
 
 // calibrateOn takes lo and theta from normal video at the live hop, as 'vigil calibrate' does.
@@ -102,7 +111,9 @@ func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []stri
 }
 
 // score runs every test video through the pipeline at hop 1. The clips of a larger hop are among these.
-func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models, thresholds eval.Thresholds, scorer *eval.Scorer) error {
+func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models, thresholds eval.Thresholds,
+	scorer *eval.Scorer,
+) error {
 	ctx := cmd.Context()
 	r := e.recordings
 	r.settings.Calibration, r.settings.Threshold, r.settings.Hop = "", nil, 1
@@ -132,7 +143,10 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models
 		}
 		// A folder of frames does not say its rate; the data set does.
 		cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
-			stream, err := capture.Open(ctx, r.sources[i], capture.Options{FirstSeq: firstSeq, Opening: opening, FolderFPS: data.FPS})
+			stream, err := capture.Open(ctx, r.sources[i], capture.Options{
+				FirstSeq: firstSeq, Opening: opening,
+				FolderFPS: data.FPS,
+			})
 			if err != nil {
 				return nil, err
 			}

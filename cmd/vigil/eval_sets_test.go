@@ -40,7 +40,8 @@ func film(t *testing.T, street *scene.Street, frames int, path string, coding ..
 	}
 	width, height := street.Size()
 	args := []string{
-		"-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", fmt.Sprintf("%dx%d", width, height), "-r", fmt.Sprint(street.FPS()), "-i", "pipe:0",
+		"-y", "-v", "error", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", fmt.Sprintf("%dx%d", width, height), "-r",
+		fmt.Sprint(street.FPS()), "-i", "pipe:0",
 	}
 	cmd := exec.CommandContext(t.Context(), ffmpeg, append(append(args, coding...), path)...)
 	cmd.Stdin = &raw
@@ -84,13 +85,15 @@ func TestEvalReadsAvenue(t *testing.T) {
 	link(t, fixture, filepath.Join(root, "ground_truth_demo", "testing_label_mask", "1_label.mat"))
 	weights := tinyWeights(t)
 	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
-	if r.Paper.Frames != 25 || r.Live.Frames != 40 || r.Pixel == nil || r.Pixel.Frames != 25 || r.Live.Threshold == nil || r.Live.Events.Truth != 1 {
+	if r.Paper.Frames != 25 || r.Live.Frames != 40 || r.Pixel == nil || r.Pixel.Frames != 25 ||
+		r.Live.Threshold == nil || r.Live.Events.Truth != 1 {
 		t.Errorf("%+v", r)
 	}
 	// The labels of another video.
 	xvid(t, smallStreet(t, 2, 25), 38, filepath.Join(root, "testing_videos", "01.avi"))
 	code, _, errs := vigil(t, "eval", root, "-m", weights)
-	if code != exitFailed || !strings.Contains(errs, "01.avi: has 38 frames, but") || !strings.Contains(errs, "1_label.mat has labels for 40") {
+	if code != exitFailed || !strings.Contains(errs, "01.avi: has 38 frames, but") ||
+		!strings.Contains(errs, "1_label.mat has labels for 40") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 }
@@ -133,22 +136,28 @@ func TestEvalReadsShanghaiTech(t *testing.T) {
 	}
 	for i, c := range r.Live.Threshold.Cameras {
 		var own pipeline.Calibration
-		out := mustVigil(t, "calibrate", filepath.Join(root, "training", "videos", c.Camera+"_001.avi"), "-m", weights, "--camera", c.Camera,
+		out := mustVigil(t, "calibrate", filepath.Join(root, "training", "videos", c.Camera+"_001.avi"), "-m", weights,
+			"--camera", c.Camera,
 			"-o", filepath.Join(t.TempDir(), "c.json"), "--json")
 		if err := json.Unmarshal([]byte(out), &own); err != nil {
 			t.Fatal(err)
 		}
 		if c.Camera != []string{"01", "12"}[i] || c.Lo != own.Lo || c.Theta != own.Theta {
-			t.Errorf("camera %s: lo %g, theta %g; its normal video alone has %g, %g", c.Camera, c.Lo, c.Theta, own.Lo, own.Theta)
+			t.Errorf("camera %s: lo %g, theta %g; its normal video alone has %g, %g", c.Camera, c.Lo, c.Theta,
+				own.Lo, own.Theta)
 		}
 	}
 }
 
-// A record that 'vigil calibrate' wrote judges the live protocol with its threshold, its hop and its places, and is refused where it does not fit.
+// A record that 'vigil calibrate' wrote judges the live protocol with its threshold, its hop and its places, and is
+// refused where it does not fit.
 func TestEvalTakesACalibration(t *testing.T) {
 	dir := t.TempDir()
 	street := func(day uint64, width, height int, script ...scene.Moment) *scene.Street {
-		s, err := scene.New(scene.Config{Seed: 1, Day: day, Width: width, Height: height, Clean: true, Screen: true, Script: script})
+		s, err := scene.New(scene.Config{
+			Seed: 1, Day: day, Width: width, Height: height, Clean: true, Screen: true,
+			Script: script,
+		})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -156,7 +165,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 	}
 	normal, record := filepath.Join(dir, "normal.mkv"), filepath.Join(dir, "c.json")
 	film(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
-	mustVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4", "--theta-quantile", "0.995", "-o", record)
+	mustVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4",
+		"--theta-quantile", "0.995", "-o", record)
 	own, err := pipeline.ReadCalibration(record)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +201,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 		return root
 	}
 	root, report := set(128, 96), filepath.Join(dir, "report")
-	r := parseEval(t, mustVigil(t, "eval", root, "-m", "testdata/street.safetensors", "--calibration", record, "--json", "--resamplings", "0", "--report", report))
+	r := parseEval(t, mustVigil(t, "eval", root, "-m", "testdata/street.safetensors", "--calibration", record, "--json",
+		"--resamplings", "0", "--report", report))
 	c := r.Live.Threshold.Cameras[0]
 	if c.Lo != own.Lo || c.Theta != own.Theta || r.Live.Hop != 4 {
 		t.Errorf("lo %g, theta %g, hop %d; the record has %g, %g and 4", c.Lo, c.Theta, r.Live.Hop, own.Lo, own.Theta)
@@ -201,7 +212,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 		t.Errorf("%+v of the frames, %+v", r.Live.Threshold, r.Live.Events)
 	}
 	// Scores that were given are judged by it too.
-	given := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--calibration", record, "--json", "--resamplings", "0"))
+	given := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--calibration",
+		record, "--json", "--resamplings", "0"))
 	if g := given.Live.Threshold; g == nil || g.Cameras[0] != c || g.FPR > 0.3 || g.TPR < 0.5 {
 		t.Errorf("given back: %+v", g)
 	}
@@ -211,7 +223,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 		"picture size is 64x48, calibrated for 128x96":    {set(64, 48), "-m", "testdata/street.safetensors"},
 		"c.json: calibration " + own.ID + " does not fit": {root, "-m", tinyWeights(t)},
 	} {
-		if code, _, errs := vigil(t, append(append([]string{"eval"}, args...), "--calibration", record)...); code == exitDone || !strings.Contains(errs, want) {
+		if code, _, errs := vigil(t, append(append([]string{"eval"}, args...), "--calibration",
+			record)...); code == exitDone || !strings.Contains(errs, want) {
 			t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
 		}
 	}

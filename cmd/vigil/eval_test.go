@@ -112,7 +112,8 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 			t.Errorf("the page needs something outside: %s", outside)
 		}
 	}
-	// What is shown as missed is abnormal by the labels, and what is shown as a false alarm is not. Video 12 is abnormal from frame 87 on, 03 to 145.
+	// What is shown as missed is abnormal by the labels, and what is shown as a false alarm is not. Video 12 is
+	// abnormal from frame 87 on, 03 to 145.
 	missed, wrong, ok := strings.Cut(string(page), "Worst false alarms")
 	sights := regexp.MustCompile(`<figcaption>([0-9]+), frame ([0-9]+), error`)
 	for i, part := range []string{missed, wrong} {
@@ -122,7 +123,8 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 		}
 		for _, m := range found {
 			frame, err := strconv.Atoi(m[2])
-			if abnormal := m[1] == "12" && frame >= 87 || m[1] == "03" && frame <= 145; err != nil || abnormal != (i == 0) {
+			if abnormal := m[1] == "12" && frame >= 87 || m[1] == "03" && frame <= 145; err != nil ||
+				abnormal != (i == 0) {
 				t.Errorf("%s stands among %s", m[0], []string{"the misses", "the false alarms"}[i])
 			}
 		}
@@ -134,11 +136,14 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 	}
 
 	// The report's own scores, given back as somebody else's, give the same figures.
-	again := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--json", "--resamplings", "0"))
+	again := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--json",
+		"--resamplings", "0"))
 	if *again.Paper.Micro != *r.Paper.Micro || *again.Raw.Micro != *r.Raw.Micro {
-		t.Errorf("paper %v and raw %v, they were %v and %v", *again.Paper.Micro, *again.Raw.Micro, *r.Paper.Micro, *r.Raw.Micro)
+		t.Errorf("paper %v and raw %v, they were %v and %v", *again.Paper.Micro, *again.Raw.Micro, *r.Paper.Micro,
+			*r.Raw.Micro)
 	}
-	out := mustVigil(t, "eval", "--scores", filepath.Join(report, "scores.csv"), "--labels", filepath.Join(root, "labels"))
+	out := mustVigil(t, "eval", "--scores", filepath.Join(report, "scores.csv"), "--labels",
+		filepath.Join(root, "labels"))
 	if !strings.Contains(out, "paper (each video scaled)") || !strings.Contains(out, "no delay") {
 		t.Errorf("printed\n%s", out)
 	}
@@ -148,7 +153,8 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 	link(t, filepath.Join(ped2, "test", "03.mkv"), filepath.Join(short, "test", "03.mkv"))
 	link(t, filepath.Join(ped2, "labels", "12.csv"), filepath.Join(short, "labels", "03.csv"))
 	code, _, errs := vigil(t, "eval", short, "-m", weights)
-	if code != exitFailed || !strings.Contains(errs, "03.mkv: has 150 frames, but") || !strings.Contains(errs, "has labels for 180") {
+	if code != exitFailed || !strings.Contains(errs, "03.mkv: has 150 frames, but") ||
+		!strings.Contains(errs, "has labels for 180") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -186,12 +192,14 @@ func TestEvalReadsUCSD(t *testing.T) {
 		}
 	}
 	labels := filepath.Join(root, "Test", "UCSDped1.m")
-	if err := os.WriteFile(labels, []byte("TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [31:60];\n"), 0o600); err != nil {
+	if err := os.WriteFile(labels, []byte("TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = [31:60];\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	weights := tinyWeights(t)
 	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
-	if r.Paper.Frames != 45 || r.Live.Frames != 60 || r.Pixel.Frames != 45 || r.Pixel.Regions != 53-30 || r.Live.Threshold != nil {
+	if r.Paper.Frames != 45 || r.Live.Frames != 60 || r.Pixel.Frames != 45 || r.Pixel.Regions != 53-30 ||
+		r.Live.Threshold != nil {
 		t.Errorf("%+v, %+v", r, r.Pixel)
 	}
 	if !strings.Contains(strings.Join(r.Notes, "\n"), "no normal video, so live has no threshold") {
@@ -227,7 +235,10 @@ func TestEvalUsage(t *testing.T) {
 		t.Errorf("an unknown layout: exit code %d: %s", code, errs)
 	}
 	list := mustVigil(t, "eval", "--list")
-	for _, name := range []string{"ucsd", "avenue", "shanghaitech", "folder", "UCSDped1.m", "1_label.mat", "track,frame,x,y,w,h"} {
+	for _, name := range []string{
+		"ucsd", "avenue", "shanghaitech", "folder", "UCSDped1.m", "1_label.mat",
+		"track,frame,x,y,w,h",
+	} {
 		if !strings.Contains(list, name) {
 			t.Errorf("--list does not say %s:\n%s", name, list)
 		}

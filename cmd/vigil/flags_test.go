@@ -9,11 +9,13 @@ import (
 // A number on the command line is read as it is written, or refused.
 func TestFlagsAreDecimal(t *testing.T) {
 	for _, args := range []string{
-		"train x.mkv -o y --seed 010", "calibrate x.mkv --hop 0x4", "replay x.mkv --threads 1_0", "train x.mkv --minutes 0x1p4",
+		"train x.mkv -o y --seed 010", "calibrate x.mkv --hop 0x4", "replay x.mkv --threads 1_0",
+		"train x.mkv --minutes 0x1p4",
 		"train x.mkv --minutes inf", "replay x.mkv --fps 010",
 	} {
 		var errs strings.Builder
-		if code := run(t.Context(), strings.Fields(args), io.Discard, &errs); code != exitUsage || !strings.Contains(errs.String(), "must be a decimal number without leading zeros") {
+		if code := run(t.Context(), strings.Fields(args), io.Discard, &errs); code != exitUsage ||
+			!strings.Contains(errs.String(), "must be a decimal number without leading zeros") {
 			t.Errorf("%s: exit code %d: %s", args, code, errs.String())
 		}
 	}

@@ -42,8 +42,8 @@ func smallDisk(t *testing.T, bytes int) string {
 	return dir
 }
 
-// flashes is a camera that sees grey for a second and white for another, over and over: to a network that rebuilds everything as
-// grey that is an event every other second.
+// flashes is a camera that sees grey for a second and white for another, over and over: to a network that rebuilds
+// everything as grey that is an event every other second.
 func flashes(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -64,7 +64,8 @@ func flashes(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	return `( multifilesrc loop=true caps="image/jpeg,framerate=25/1" location="` + dir + `/%03d.jpg" ! jpegdec ! videoconvert ! identity sync=true ! ` +
+	return `( multifilesrc loop=true caps="image/jpeg,framerate=25/1" location="` + dir +
+		`/%03d.jpg" ! jpegdec ! videoconvert ! identity sync=true ! ` +
 		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96 )"
 }
 
@@ -108,8 +109,9 @@ func (b *ballast) drop(t *testing.T) {
 	}
 }
 
-// The disk of the store is full for a while, with nothing left of the reserve either, while a camera sees one event after the other.
-// That is told, no camera loses a picture or is opened again for it, and every message of every event is in the store afterwards.
+// The disk of the store is full for a while, with nothing left of the reserve either, while a camera sees one event
+// after the other. That is told, no camera loses a picture or is opened again for it, and every message of every event
+// is in the store afterwards.
 func TestDiskFullWhileWatching(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{Launch: flashes(t)})
 	quiet := rtsptest.Start(t, rtsptest.Options{})
@@ -174,7 +176,8 @@ cameras:
 
 	log := stderr.String()
 	for _, camera := range []string{"flashes", "quiet"} {
-		missing, failures, skipped := counter(log, camera, "missing"), counter(log, camera, "failures"), counter(log, camera, "clips_skipped")
+		missing, failures, skipped := counter(log, camera, "missing"), counter(log, camera, "failures"),
+			counter(log, camera, "clips_skipped")
 		t.Logf("%s: %d frames, %d missing, %d clips skipped", camera, counter(log, camera, "frames"), missing, skipped)
 		if missing != 0 || failures != 0 || strings.Count(log, `msg="source open"`) != 2 {
 			t.Errorf("%s: %d frames are missing, %d failures:\n%s", camera, missing, failures, log)
@@ -196,7 +199,8 @@ cameras:
 // counter is a camera's counter in the latest summary of the log.
 func counter(log, camera, name string) int {
 	n := 0
-	for _, m := range regexp.MustCompile(`msg=watching camera=`+camera+` .*?\b`+name+`=(\d+)`).FindAllStringSubmatch(log, -1) {
+	for _, m := range regexp.MustCompile(`msg=watching camera=`+camera+` .*?\b`+name+
+		`=(\d+)`).FindAllStringSubmatch(log, -1) {
 		n, _ = strconv.Atoi(m[1])
 	}
 	return n

@@ -15,8 +15,8 @@ import (
 	"vigil/capture"
 )
 
-// An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event, and train reads as many
-// pictures as the model saw, beside recordings of the camera's own size.
+// An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event,
+// and train reads as many pictures as the model saw, beside recordings of the camera's own size.
 func TestAckNormalKeepsWhatTheModelSaw(t *testing.T) {
 	const every = 2 // of 25 frames a second the model sees 12.5
 	dir := t.TempDir()
@@ -37,14 +37,16 @@ cameras: [{name: street, source: %s}]
 	}
 	mustVigil(t, "run", "-c", file)
 	var last alerts.Alert
-	for line := range strings.SplitSeq(strings.TrimSpace(mustVigil(t, "alerts", "--local", "-c", file, "--since", "1h", "--follow=false", "--json")), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(mustVigil(t, "alerts", "--local", "-c", file, "--since", "1h",
+		"--follow=false", "--json")), "\n") {
 		a, err := alerts.Decode([]byte(line))
 		if err != nil {
 			t.Fatal(err)
 		}
 		last = a
 	}
-	if out := mustVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c", file); !strings.Contains(out, "1 clip kept to learn from") {
+	if out := mustVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c",
+		file); !strings.Contains(out, "1 clip kept to learn from") {
 		t.Errorf("said is %s", out)
 	}
 	mustVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)
@@ -52,7 +54,8 @@ cameras: [{name: street, source: %s}]
 	if err != nil || len(lessons) != 1 {
 		t.Fatalf("exported are %v, %v", lessons, err)
 	}
-	first, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(lessons[0]), "model-input-"), ".mkv"))
+	first, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(lessons[0]), "model-input-"),
+		".mkv"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +63,8 @@ cameras: [{name: street, source: %s}]
 	scores := func(source string, args ...string) map[string]string {
 		t.Helper()
 		out := filepath.Join(t.TempDir(), "scores.csv")
-		mustVigil(t, append([]string{"replay", source, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"}, args...)...)
+		mustVigil(t, append([]string{"replay", source, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"},
+			args...)...)
 		all := map[string]string{}
 		for _, row := range readCSV(t, out)[1:] {
 			all[row[1]] = row[2]

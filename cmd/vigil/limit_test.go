@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// A program that has not ended ten seconds after it was told to is ended all the same; one that has, or was not told to, is not.
+// A program that has not ended ten seconds after it was told to is ended all the same; one that has, or was not told
+// to, is not.
 func TestLimitStop(t *testing.T) {
 	before := abandon
 	defer func() { abandon = before }()

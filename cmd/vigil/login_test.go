@@ -8,7 +8,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// A password of a NATS server works on the command line, with a warning that does not show it, and without one in the environment.
+// A password of a NATS server works on the command line, with a warning that does not show it, and without one in the
+// environment.
 func TestPasswordsOfServersOnTheCommandLine(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, "authorization: {user: u, password: s3cret}\n"+natstest.JetStreamIn(t.TempDir()))
@@ -37,7 +38,8 @@ func TestPasswordsOfServersOnTheCommandLine(t *testing.T) {
 			t.Setenv("NATS_PASSWORD", password)
 			var out, errs strings.Builder
 			code := run(t.Context(), append(tt.args, tt.address), &out, &errs)
-			if warned := strings.Contains(errs.String(), "set $NATS_USER and $NATS_PASSWORD instead"); warned != tt.warns {
+			if warned := strings.Contains(errs.String(),
+				"set $NATS_USER and $NATS_PASSWORD instead"); warned != tt.warns {
 				t.Errorf("warned is %t: %s", warned, errs.String())
 			}
 			if (code != exitDone) != tt.refused || strings.Contains(errs.String()+out.String(), "s3cret") {

@@ -55,7 +55,9 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	abandon = func() {
-		fmt.Fprintf(os.Stderr, "vigil: not everything ended within %v of the signal; what waits on disk is sent after the next start\n", stopLimit)
+		fmt.Fprintf(os.Stderr,
+			"vigil: not everything ended within %v of the signal; what waits on disk is sent after the next start\n",
+			stopLimit)
 		os.Exit(exitFailed)
 	}
 	// Some time after the first signal a second one ends the process at once.
@@ -64,7 +66,8 @@ func main() {
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 }
 
-// sameSignal is for how long after the first signal another one counts as the same: timeout and service managers send one to the process and one to its group.
+// sameSignal is for how long after the first signal another one counts as the same: timeout and service managers send
+// one to the process and one to its group.
 const sameSignal = 500 * time.Millisecond
 
 // How long a command may take to end once it is told to, whatever it hangs in, as a file system that does not answer.
@@ -146,7 +149,8 @@ func rootCommand() *cobra.Command {
 	}
 	root.Flags().BoolVar(&version, "version", false, "say which vigil this is, as 'vigil version' does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
-	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(), configCommand(), modelCommand(), demoCommand(), trainCommand(),
+	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
+		configCommand(), modelCommand(), demoCommand(), trainCommand(),
 		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), versionCommand(), encodeClipCommand())
 	usageArgs(root)
 	decimalFlags(root)

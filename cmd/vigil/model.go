@@ -31,23 +31,24 @@ func modelCommand() *cobra.Command {
 
 // modelInfo is what `model info --json` prints.
 type modelInfo struct {
-	Name       string            `json:"name"`
-	Version    string            `json:"version"`
-	Preset     string            `json:"preset,omitempty"`
-	Side       int               `json:"side"`
-	Channels   [4]int            `json:"channels"`
-	Slots      int               `json:"slots"`
-	Lambda     float64           `json:"lambda"`
-	Addressing string            `json:"addressing"`
-	Score      string            `json:"score"`
-	Scored     int               `json:"scored_frames"`
-	Parameters int               `json:"parameters"`
-	GFLOP      float64           `json:"gflop"` // a clip, taps on padding not counted
-	Hash       string            `json:"hash"`
-	FPS        float64           `json:"fps,omitempty"`      // frames a second that it was trained on; 0 where the file does not say
-	Trained    string            `json:"trained,omitempty"`  // the day; empty where the file does not say
-	HeldOut    *heldOut          `json:"held_out,omitempty"` // nil where the file does not say
-	Notes      map[string]string `json:"notes,omitempty"`
+	Name       string  `json:"name"`
+	Version    string  `json:"version"`
+	Preset     string  `json:"preset,omitempty"`
+	Side       int     `json:"side"`
+	Channels   [4]int  `json:"channels"`
+	Slots      int     `json:"slots"`
+	Lambda     float64 `json:"lambda"`
+	Addressing string  `json:"addressing"`
+	Score      string  `json:"score"`
+	Scored     int     `json:"scored_frames"`
+	Parameters int     `json:"parameters"`
+	GFLOP      float64 `json:"gflop"` // a clip, taps on padding not counted
+	Hash       string  `json:"hash"`
+	// frames a second that it was trained on; 0 where the file does not say
+	FPS     float64           `json:"fps,omitempty"`
+	Trained string            `json:"trained,omitempty"`  // the day; empty where the file does not say
+	HeldOut *heldOut          `json:"held_out,omitempty"` // nil where the file does not say
+	Notes   map[string]string `json:"notes,omitempty"`
 }
 
 // heldOut is how weights did on video that was kept from their training.
@@ -96,8 +97,10 @@ func describe(path string) (*modelInfo, error) {
 	}
 	s := m.Spec()
 	info := &modelInfo{
-		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots, Lambda: s.Lambda,
-		Addressing: s.Addressing, Score: s.Score, Scored: s.Scored(), Parameters: s.Parameters(), GFLOP: m.Work() / 1e9, Hash: m.Hash(), Notes: w.Notes,
+		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots,
+		Lambda:     s.Lambda,
+		Addressing: s.Addressing, Score: s.Score, Scored: s.Scored(), Parameters: s.Parameters(), GFLOP: m.Work() / 1e9,
+		Hash: m.Hash(), Notes: w.Notes,
 	}
 	info.takeNotes()
 	return info, nil
@@ -121,7 +124,10 @@ func (i *modelInfo) takeNotes() {
 		delete(i.Notes, train.NoteTrained)
 	}
 	if clips, normal := number(train.NoteHeldClips), number(train.NoteHeldNormal); clips != nil && normal != nil {
-		i.HeldOut = &heldOut{Clips: int(*clips), Normal: *normal, Pseudo: number(train.NoteHeldPseudo), AUC: number(train.NoteHeldAUC)}
+		i.HeldOut = &heldOut{
+			Clips: int(*clips), Normal: *normal, Pseudo: number(train.NoteHeldPseudo),
+			AUC: number(train.NoteHeldAUC),
+		}
 	}
 }
 
@@ -188,9 +194,12 @@ func modelImportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE -o FILE",
 		Short: "Make weights of a PyTorch state dict",
-		Long: "Make weights of a PyTorch state dict, as torch.save wrote it in any version, or of safetensors without hyper-parameters. It may lie in a\n" +
-			"checkpoint, beside other things, and all its names may begin with module., model., _orig_mod. or the like. Nothing in it is executed.\n" +
-			"Channels and slots are read from the shapes. The input side is in no shape: say --preset or --side, unless exactly one\n" +
+		Long: "Make weights of a PyTorch state dict, as torch.save wrote it in any version, or of safetensors " +
+			"without hyper-parameters. It may lie in a\n" +
+			"checkpoint, beside other things, and all its names may begin with module., model., _orig_mod. or the " +
+			"like. Nothing in it is executed.\n" +
+			"Channels and slots are read from the shapes. The input side is in no shape: say --preset or --side, " +
+			"unless exactly one\n" +
 			"preset has these channels and slots.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -214,14 +223,16 @@ func modelImportCommand() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVarP(&f.output, "output", "o", "", "the weights to write (safetensors)")
-	flags.StringVar(&f.prefix, "prefix", "", "what the names of the network's tensors begin with, where the file has several networks")
+	flags.StringVar(&f.prefix, "prefix", "",
+		"what the names of the network's tensors begin with, where the file has several networks")
 	flags.StringVar(&f.preset, "preset", "", "the network's name")
 	flags.IntVar(&f.side, "side", 0, "the side of its input in pixels, a multiple of 16")
 	flags.StringVar(&f.addressing, "addressing", model.Dot, "how it compares: dot or cosine")
 	flags.Float64Var(&f.lambda, "lambda", 0, "its hard shrinkage (default 1/slots; the released code has 0.0025)")
 	flags.StringVar(&f.score, "score", model.MeanAbs, "how a clip becomes one number: mean_abs or block_sq")
 	flags.StringVar(&f.name, "name", "", "what to call the weights (default: the file's name)")
-	flags.StringVar(&f.version, "version", "", "which of their versions this is, for the alerts (default: the beginning of the SHA-256)")
+	flags.StringVar(&f.version, "version", "",
+		"which of their versions this is, for the alerts (default: the beginning of the SHA-256)")
 	return c
 }
 
@@ -242,7 +253,8 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 	}
 	spec, err := model.SpecOf(tensors)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\nonly MemAE with its released code's names can be imported: encoder.0.weight and so on", path, err)
+		return nil, fmt.Errorf(
+			"%s: %w\nonly MemAE with its released code's names can be imported: encoder.0.weight and so on", path, err)
 	}
 	if err := f.size(&spec); err != nil {
 		return nil, usageError{err}
@@ -256,7 +268,9 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 	}
 	w, err := model.FromStateDict(tensors, spec)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w\nthe state dict must have the tensors of MemAE and no others: save it again without what is not the network's", path, err)
+		return nil, fmt.Errorf(
+			"%s: %w\nthe state dict must have the tensors of MemAE and no others: save it again without what is not "+
+				"the network's", path, err)
 	}
 	w.Name, w.Version = f.name, f.version
 	return w, nil
@@ -270,7 +284,8 @@ func (f *importFlags) size(spec *model.Spec) error {
 			return fmt.Errorf("--preset: %w", err)
 		}
 		if p.Channels != spec.Channels || p.Slots != spec.Slots {
-			return fmt.Errorf("--preset %s has channels %v and %d slots, the file has %v and %d", f.preset, p.Channels, p.Slots, spec.Channels, spec.Slots)
+			return fmt.Errorf("--preset %s has channels %v and %d slots, the file has %v and %d", f.preset, p.Channels,
+				p.Slots, spec.Channels, spec.Slots)
 		}
 		spec.Preset, spec.Side = p.Preset, p.Side
 		return nil
@@ -288,7 +303,9 @@ func (f *importFlags) size(spec *model.Spec) error {
 			}
 			why = strings.Join(names, " and ") + " have"
 		}
-		return fmt.Errorf("--side is missing: the weights do not say the size of the input, and %s the channels %v with %d slots", why, spec.Channels, spec.Slots)
+		return fmt.Errorf(
+			"--side is missing: the weights do not say the size of the input, and %s the channels %v with %d slots",
+			why, spec.Channels, spec.Slots)
 	}
 	spec.Side, spec.Preset = f.side, ""
 	for _, p := range alike {

@@ -25,7 +25,8 @@ func TestModelExport(t *testing.T) {
 	}
 	for _, name := range []string{"x.pt", "x.pth", "x.CKPT", "x.safetensors"} {
 		out, again := filepath.Join(dir, name), filepath.Join(dir, "again.safetensors")
-		if text, err := modelRun("export", weights, "-o", out); err != nil || !strings.Contains(text, "52 tensors, for a network of side 16") {
+		if text, err := modelRun("export", weights, "-o", out); err != nil ||
+			!strings.Contains(text, "52 tensors, for a network of side 16") {
 			t.Fatalf("%s: %q, %v", name, text, err)
 		}
 		if _, err := modelRun("import", out, "-o", again); err != nil {
@@ -55,8 +56,12 @@ func TestModelExport(t *testing.T) {
 		t.Errorf("%d tensors, %v", len(tensors), err)
 	}
 	for want, args := range map[string][]string{
-		"--output is missing": {"export", weights}, "must end in .pt": {"export", weights, "-o", filepath.Join(dir, "x.bin")},
-		"a file of torch.save": {"export", fixture("micro-zip.pt"), "-o", out}, "no such file": {"export", weights, "-o", filepath.Join(dir, "no", "x.pt")},
+		"--output is missing": {"export", weights}, "must end in .pt": {
+			"export", weights, "-o",
+			filepath.Join(dir, "x.bin"),
+		},
+		"a file of torch.save": {"export", fixture("micro-zip.pt"), "-o", out},
+		"no such file":         {"export", weights, "-o", filepath.Join(dir, "no", "x.pt")},
 	} {
 		if _, err := modelRun(args...); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want %q", args, err, want)
@@ -74,13 +79,19 @@ func TestModelInfoSaysWhatIsKnown(t *testing.T) {
 	}{
 		{nil, []string{"rate        unknown", "trained     unknown", "held out    unknown"}, ""},
 		{map[string]string{
-			train.NoteFPS: "12.5", train.NoteTrained: "2026-11-29", train.NoteHeldClips: "48", train.NoteHeldNormal: "0.01", train.NoteHeldPseudo: "0.2",
+			train.NoteFPS: "12.5", train.NoteTrained: "2026-11-29", train.NoteHeldClips: "48",
+			train.NoteHeldNormal: "0.01", train.NoteHeldPseudo: "0.2",
 			train.NoteHeldAUC: "0", "recipe": "glide",
 		}, []string{
 			"rate        12.5 frames a second", "trained     2026-11-29",
-			"held out    48 clips score 0.01, with something too fast in them 0.2, AUC between them 0.000", "recipe      glide",
+			"held out    48 clips score 0.01, with something too fast in them 0.2, AUC between them 0.000",
+			"recipe      glide",
 		}, `"fps":12.5,"trained":"2026-11-29","held_out":{"clips":48,"normal":0.01,"pseudo":0.2,"auc":0}`},
-		{map[string]string{train.NoteHeldClips: "48", train.NoteHeldNormal: "0.01"}, []string{"held out    48 clips score 0.01\n"}, `"held_out":{"clips":48,"normal":0.01}`},
+		{
+			map[string]string{train.NoteHeldClips: "48", train.NoteHeldNormal: "0.01"},
+			[]string{"held out    48 clips score 0.01\n"},
+			`"held_out":{"clips":48,"normal":0.01}`,
+		},
 		// What a stranger's file says steers no terminal and stands for no number.
 		{map[string]string{train.NoteFPS: "\x1b[2J", train.NoteTrained: "yesterday", "\x1b]0;x": "\u009b"}, []string{
 			"rate        unknown", `"\x1b[2J"`, "trained     unknown", `"\x1b]0;x"`, `"\u009b"`,
@@ -132,7 +143,8 @@ func TestWhatIsNoWeightsIsNamed(t *testing.T) {
 		{"model", "export", file, "-o", "x.pt"},
 	} {
 		var out, errs strings.Builder
-		if code := run(t.Context(), args, &out, &errs); code == exitDone || !strings.Contains(errs.String(), file+": not a safetensors file but a calibration") {
+		if code := run(t.Context(), args, &out, &errs); code == exitDone ||
+			!strings.Contains(errs.String(), file+": not a safetensors file but a calibration") {
 			t.Errorf("%v: exit code %d: %s", args, code, errs.String())
 		}
 	}

@@ -28,7 +28,8 @@ func fixture(name string) string { return filepath.Join("..", "..", "model", "te
 func TestModelImport(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "gate.safetensors")
 	for _, file := range []string{"micro-zip.pt", "micro-legacy.pt", "variant-zip.pt"} {
-		if _, err := modelRun("import", fixture(file), "-o", out, "--lambda", "0.2", "--addressing", "cosine", "--score", "block_sq"); err != nil {
+		if _, err := modelRun("import", fixture(file), "-o", out, "--lambda", "0.2", "--addressing", "cosine",
+			"--score", "block_sq"); err != nil {
 			t.Fatal(err)
 		}
 		text, err := modelRun("info", out, "--json")
@@ -39,7 +40,8 @@ func TestModelImport(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &info); err != nil {
 			t.Fatal(err)
 		}
-		if info.Preset != "micro" || info.Side != 16 || info.Lambda != 0.2 || info.Addressing != "cosine" || info.Score != "block_sq" || info.Name != "gate" || len(info.Hash) != 64 {
+		if info.Preset != "micro" || info.Side != 16 || info.Lambda != 0.2 || info.Addressing != "cosine" ||
+			info.Score != "block_sq" || info.Name != "gate" || len(info.Hash) != 64 {
 			t.Errorf("%s became %+v", file, info)
 		}
 	}
@@ -51,14 +53,18 @@ func TestModelImport(t *testing.T) {
 
 func TestModelImportDefaults(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "w.safetensors")
-	if _, err := modelRun("import", fixture("micro-zip.pt"), "-o", out, "--side", "32", "--name", "yard", "--version", "7"); err != nil {
+	if _, err := modelRun("import", fixture("micro-zip.pt"), "-o", out, "--side", "32", "--name", "yard", "--version",
+		"7"); err != nil {
 		t.Fatal(err)
 	}
 	w, err := model.ReadWeights(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := model.Spec{Side: 32, Channels: [4]int{3, 5, 8, 6}, Slots: 7, Lambda: 1. / 7, Addressing: model.Dot, Score: model.MeanAbs}
+	want := model.Spec{
+		Side: 32, Channels: [4]int{3, 5, 8, 6}, Slots: 7, Lambda: 1. / 7, Addressing: model.Dot,
+		Score: model.MeanAbs,
+	}
 	if w.Spec != want || w.Name != "yard" || w.Version != "7" {
 		t.Errorf("%+v, %q", w.Spec, w.Name)
 	}
@@ -81,7 +87,11 @@ func TestModelImportRefuses(t *testing.T) {
 		want  string
 	}{
 		{[]string{fixture("micro-zip.pt")}, true, "--output"},
-		{[]string{fixture("micro-zip.pt"), "-o", out, "--preset", "paper"}, true, "channels [96 128 256 256] and 2000 slots"},
+		{
+			[]string{fixture("micro-zip.pt"), "-o", out, "--preset", "paper"},
+			true,
+			"channels [96 128 256 256] and 2000 slots",
+		},
 		{[]string{fixture("micro-zip.pt"), "-o", out, "--preset", "large"}, true, "known are paper"},
 		{[]string{fixture("micro-zip.pt"), "-o", out, "--preset", "micro", "--side", "16"}, true, "one of them"},
 		{[]string{fixture("micro-zip.pt"), "-o", out, "--side", "20"}, true, "multiple of 16"},
@@ -93,14 +103,23 @@ func TestModelImportRefuses(t *testing.T) {
 		{[]string{filepath.Join(dir, "absent"), "-o", out}, false, "absent"},
 		{[]string{"model.go", "-o", out}, false, "not a file of torch.save"},
 		{[]string{fixture("golden-dot.safetensors"), "-o", out}, true, `"init.": say with --prefix`},
-		{[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "x"}, true, `begin with "x.", but with "after.", "grad.", "init."`},
-		{[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "grad"}, false, "save it again without what is not the network's"},
+		{
+			[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "x"},
+			true,
+			`begin with "x.", but with "after.", "grad.", "init."`,
+		},
+		{
+			[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "grad"},
+			false,
+			"save it again without what is not the network's",
+		},
 		{[]string{fixture("micro-zip.pt"), "-o", filepath.Join(dir, "no", "such", "folder")}, false, "no such"},
 	} {
 		_, err := modelRun(append([]string{"import"}, c.args...)...)
 		var usage usageError
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, &usage) != c.usage {
-			t.Errorf("%v: error %v (usage %v), expected %q (usage %v)", c.args, err, errors.As(err, &usage), c.want, c.usage)
+			t.Errorf("%v: error %v (usage %v), expected %q (usage %v)", c.args, err, errors.As(err, &usage),
+				c.want, c.usage)
 		}
 	}
 	if _, err := os.Stat(out); err == nil {

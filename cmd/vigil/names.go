@@ -11,15 +11,15 @@ import (
 	"vigil/capture"
 )
 
-// recordingNames names recordings in tables and messages: by their base names, and where several have one by as many of the folders before it as
-// tell them apart. The order in which they are given plays no part.
+// recordingNames names recordings in tables and messages: by their base names, and where several have one by as many
+// of the folders before it as tell them apart. The order in which they are given plays no part.
 func recordingNames(sources []capture.Address) []string {
 	return distinct(sources, func(_ int, parts []string) string { return strings.Join(parts, "/") },
 		func(name string, n int) string { return fmt.Sprintf("%s (%d)", name, n) })
 }
 
-// cameraNames names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and b-stream1. Only the redacted
-// form of an address takes part, since names appear in subjects and logs.
+// cameraNames names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and
+// b-stream1. Only the redacted form of an address takes part, since names appear in subjects and logs.
 func namesOfCameras(sources []capture.Address) []string {
 	join := func(i int, parts []string) string {
 		if len(parts) == 1 {
@@ -30,7 +30,8 @@ func namesOfCameras(sources []capture.Address) []string {
 	return distinct(sources, join, func(name string, n int) string { return fmt.Sprintf("%s-%d", name, n) })
 }
 
-// fileNames are recordingNames without endings, as parts of the names of files: slashes are dashes. An ending that alone tells two apart stays.
+// fileNames are recordingNames without endings, as parts of the names of files: slashes are dashes. An ending that
+// alone tells two apart stays.
 func fileNames(sources []capture.Address) []string {
 	names := recordingNames(sources)
 	stems := make([]string, len(names))
@@ -48,9 +49,12 @@ func fileNames(sources []capture.Address) []string {
 	return stems
 }
 
-// distinct gives each source the name that join makes of the shortest end of its address that no other has. Sources that not even the whole of it
-// tells apart, as those whose passwords alone differ, are numbered in an order of their own.
-func distinct(sources []capture.Address, join func(i int, parts []string) string, number func(name string, n int) string) []string {
+// distinct gives each source the name that join makes of the shortest end of its address that no other has. Sources
+// that not even the whole of it tells apart, as those whose passwords alone differ, are numbered in an order of their
+// own.
+func distinct(sources []capture.Address, join func(i int, parts []string) string,
+	number func(name string, n int) string,
+) []string {
 	parts := make([][]string, len(sources))
 	depth := make([]int, len(sources))    // how many of the last parts make the name
 	whole := make([]string, len(sources)) // the name that all of them make

@@ -40,7 +40,12 @@ func TestNames(t *testing.T) {
 			[]string{"x/day1/cam.mkv", "y/day1/cam.mkv", "day2/cam.mkv"},
 			[]string{"x-day1-cam", "y-day1-cam", "day2-cam"},
 		},
-		{"other endings", []string{"/x/cam.mkv", "/x/cam.avi"}, []string{"cam.mkv", "cam.avi"}, []string{"cam-2", "cam"}},
+		{
+			"other endings",
+			[]string{"/x/cam.mkv", "/x/cam.avi"},
+			[]string{"cam.mkv", "cam.avi"},
+			[]string{"cam-2", "cam"},
+		},
 		{"one is the end of the other", []string{"/cam", "/x/cam"}, []string{"cam", "x/cam"}, []string{"cam", "x-cam"}},
 		{"a recording twice", []string{"/x/cam.mkv", "/x/cam.mkv"}, []string{"cam.mkv", "cam.mkv (2)"}, nil},
 		{
@@ -61,7 +66,12 @@ func TestNames(t *testing.T) {
 			nil,
 			[]string{"a-main", "a-main-2", "b-main"},
 		},
-		{"a number that another has", []string{"rtsp://u:1@a/m", "rtsp://u:2@a/m", "rtsp://b/m-2"}, nil, []string{"m", "m-3", "m-2"}},
+		{
+			"a number that another has",
+			[]string{"rtsp://u:1@a/m", "rtsp://u:2@a/m", "rtsp://b/m-2"},
+			nil,
+			[]string{"m", "m-3", "m-2"},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			sources := addresses(t, c.sources...)

@@ -13,7 +13,8 @@ import (
 	"testing"
 )
 
-// What a recording has to say beside its pictures is printed by every command that reads it, once, also where nothing else comes of it.
+// What a recording has to say beside its pictures is printed by every command that reads it, once, also where nothing
+// else comes of it.
 func TestNotesOfRecordings(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "frames")

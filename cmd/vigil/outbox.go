@@ -21,21 +21,27 @@ func outboxCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "outbox",
 		Short: "Show alerts that a way out refuses, try them again or drop them",
-		Long: "An alert that a way out refuses for what is in it, as a webhook with the status 400, is tried for outbox.set_aside_after, then it is set\n" +
-			"aside and the next ones go on. These commands read the store on this machine, in the data_dir of -c or the default one, while vigil\n" +
+		Long: "An alert that a way out refuses for what is in it, as a webhook with the status 400, is tried for " +
+			"outbox.set_aside_after, then it is set\n" +
+			"aside and the next ones go on. These commands read the store on this machine, in the data_dir of -c or " +
+			"the default one, while vigil\n" +
 			"runs there or not.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration `file` with the data_dir")
 	c.AddCommand(outboxListCommand(&f),
-		outboxChangeCommand(&f, "retry", "Try alerts again that were set aside", "will be tried again", outbox.RetryAside),
-		outboxChangeCommand(&f, "drop", "Forget alerts that were set aside; they stay in the store of alerts", "dropped", outbox.DropAside))
+		outboxChangeCommand(&f, "retry", "Try alerts again that were set aside", "will be tried again",
+			outbox.RetryAside),
+		outboxChangeCommand(&f, "drop", "Forget alerts that were set aside; they stay in the store of alerts",
+			"dropped", outbox.DropAside))
 	return c
 }
 
 // withAside hands over what is set aside in the store on this machine.
-func withAside(cmd *cobra.Command, f alertsFlags, do func(ctx context.Context, src *source, all []outbox.Aside) error) error {
+func withAside(cmd *cobra.Command, f alertsFlags, do func(ctx context.Context, src *source,
+	all []outbox.Aside) error,
+) error {
 	ctx := cmd.Context()
 	src, err := f.open(cmd, nil)
 	if err != nil {
@@ -78,7 +84,8 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 						reason = "to be tried again; " + reason
 					}
 					fmt.Fprintln(w, strings.Join([]string{
-						printable(a.MessageID), printable(a.Way), printable(a.Camera), a.Since.Local().Format(time.DateTime), printable(reason),
+						printable(a.MessageID), printable(a.Way), printable(a.Camera),
+						a.Since.Local().Format(time.DateTime), printable(reason),
 					}, "\t"))
 				}
 				return w.Flush()
@@ -89,12 +96,15 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 	return c
 }
 
-func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(context.Context, broker.JetStream, outbox.Aside) error) *cobra.Command {
+func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(context.Context, broker.JetStream,
+	outbox.Aside) error,
+) *cobra.Command {
 	var everything bool
 	c := &cobra.Command{
-		Use:     name + " ID...|--all",
-		Short:   short,
-		Long:    short + ". ID is a message's id as 'vigil outbox list' shows it, or its beginning, which may be several messages'.",
+		Use:   name + " ID...|--all",
+		Short: short,
+		Long: short +
+			". ID is a message's id as 'vigil outbox list' shows it, or its beginning, which may be several messages'.",
 		Example: "  vigil outbox " + name + " 01JPB5Z7T2W4K8M3N6Q9R1S5VX:0\n  vigil outbox " + name + " --all",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if everything == (len(ids) > 0) || slices.Contains(ids, "") {
@@ -137,7 +147,9 @@ func chooseAside(all []outbox.Aside, ids []string) (chosen []outbox.Aside, err e
 		case slices.ContainsFunc(all, func(a outbox.Aside) bool { return begins(a.MessageID) }):
 			means[id] = begins
 		default:
-			return nil, usageError{fmt.Errorf("nothing is set aside whose id begins with %q; 'vigil outbox list' shows what is", id)}
+			return nil, usageError{
+				fmt.Errorf("nothing is set aside whose id begins with %q; 'vigil outbox list' shows what is", id),
+			}
 		}
 	}
 	for _, a := range all {

@@ -9,7 +9,8 @@ import (
 
 func TestChooseAside(t *testing.T) {
 	var all []outbox.Aside
-	for _, id := range []string{"01AAA:1", "01AAA:10", "01AAA:11", "01ABB:1", "garbage", "01AAA:1"} { // the last by another way
+	// the last by another way
+	for _, id := range []string{"01AAA:1", "01AAA:10", "01AAA:11", "01ABB:1", "garbage", "01AAA:1"} {
 		all = append(all, outbox.Aside{MessageID: id})
 	}
 	for _, c := range []struct {

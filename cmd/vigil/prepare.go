@@ -15,14 +15,16 @@ import (
 	"vigil/pipeline"
 )
 
-// problem is something for which run does not start. With later it starts all the same, as another camera may come, and this one fails.
+// problem is something for which run does not start. With later it starts all the same, as another camera may come,
+// and this one fails.
 type problem struct {
 	key   string // of the configuration
 	err   error
 	later bool
 }
 
-// preparation is what run and config check share, so that the one finds whatever the other refuses: everything short of starting.
+// preparation is what run and config check share, so that the one finds whatever the other refuses: everything short
+// of starting.
 type preparation struct {
 	cameras  []pipeline.Camera // those that are in order
 	configs  []config.Camera   // theirs
@@ -87,8 +89,8 @@ func prepareCameras(ctx context.Context, cfg config.Config) *preparation {
 	return p
 }
 
-// prepareSinks reads the files that the connections need. Unless only these are asked for, it tries the folder and the addresses of the
-// server inside vigil, which those of a vigil that runs are not free of.
+// prepareSinks reads the files that the connections need. Unless only these are asked for, it tries the folder and the
+// addresses of the server inside vigil, which those of a vigil that runs are not free of.
 func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFiles bool) {
 	if cfg.NATS.URL != "" {
 		p.add("nats", dialOptions(cfg.NATS).Check())

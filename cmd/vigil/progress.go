@@ -32,7 +32,8 @@ func newProgress(w io.Writer, what, unit string, total int) *progress {
 		}
 		p.bar = progressbar.NewOptions64(count, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription(what),
 			progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth())
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionFullWidth())
 		return p
 	}
 	began := time.Now()
@@ -49,7 +50,8 @@ func newProgress(w io.Writer, what, unit string, total int) *progress {
 				if total > 0 {
 					of = fmt.Sprintf(" of %d", total)
 				}
-				fmt.Fprintf(w, "%s: %d%s %s, %.3g %s/s\n", what, n, of, unit, float64(n)/time.Since(began).Seconds(), unit)
+				fmt.Fprintf(w, "%s: %d%s %s, %.3g %s/s\n", what, n, of, unit, float64(n)/time.Since(began).Seconds(),
+					unit)
 			}
 		}
 	})

@@ -34,9 +34,12 @@ func pseudoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pseudo SOURCE... -o DIR",
 		Short: "Make a labelled data set of normal recordings, to choose by",
-		Long: "Makes labelled videos of normal ones, for 'vigil eval'. Each begins as it was; from a known moment on, in every other one a part of the\n" +
-			"picture runs at two to five times its speed, and in the rest something that was seen at another time glides through without moving\n" +
-			"its limbs. Presets, recipes and lengths of training can so be chosen by videos of your camera in which nothing ever\n" +
+		Long: "Makes labelled videos of normal ones, for 'vigil eval'. Each begins as it was; from a known moment " +
+			"on, in every other one a part of the\n" +
+			"picture runs at two to five times its speed, and in the rest something that was seen at another time " +
+			"glides through without moving\n" +
+			"its limbs. Presets, recipes and lengths of training can so be chosen by videos of your camera in which " +
+			"nothing ever\n" +
 			"happened. Take short recordings that were not learned from; one at a time is held in memory.",
 		Example: "  vigil train monday/*.mkv -o yard.safetensors\n" +
 			"  vigil pseudo tuesday/*.mkv -o pseudo\n" +
@@ -96,7 +99,8 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 			return usageError{err}
 		}
 		if source.Live() {
-			return usageError{fmt.Errorf("%s: is a live camera; give recordings of it, as 'vigil record' makes them", source)}
+			return usageError{fmt.Errorf("%s: is a live camera; give recordings of it, as 'vigil record' makes them",
+				source)}
 		}
 		sources = append(sources, source)
 	}
@@ -104,7 +108,8 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 	for n, source := range sources {
 		for i := range n {
 			if sources[i] == source || names[i] == names[n] {
-				return usageError{fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other", sources[i], source, names[i])}
+				return usageError{fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other",
+					sources[i], source, names[i])}
 			}
 		}
 	}
@@ -129,7 +134,8 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 		leaveOut(stderr, err)
 	}
 	if f.made == 0 {
-		return fmt.Errorf("nothing could be made of %d recordings: they are too short, or nothing moves in them", len(args))
+		return fmt.Errorf("nothing could be made of %d recordings: they are too short, or nothing moves in them",
+			len(args))
 	}
 	if err := errors.Join(os.Chmod(part, 0o755), os.Rename(part, whole)); err != nil {
 		return err
@@ -183,7 +189,8 @@ func readGray(ctx context.Context, source capture.Address) (v *pseudo.Video, err
 			return nil, err
 		}
 		if v.Gray != nil && (frame.Width != v.Width || frame.Height != v.Height) {
-			return nil, fmt.Errorf("%s: pictures of %dx%d after some of %dx%d: a recording must have one size", source, frame.Width, frame.Height, v.Width, v.Height)
+			return nil, fmt.Errorf("%s: pictures of %dx%d after some of %dx%d: a recording must have one size", source,
+				frame.Width, frame.Height, v.Width, v.Height)
 		}
 		v.Width, v.Height = frame.Width, frame.Height
 		v.Gray = appendLuma(v.Gray, &frame)

@@ -46,7 +46,8 @@ func TestPseudoMakesADataSet(t *testing.T) {
 	for _, v := range data.Test {
 		names = append(names, v.Name)
 		pictures, err := filepath.Glob(filepath.Join(v.Path, "*.png"))
-		if err != nil || len(pictures) != len(v.Abnormal) || v.Abnormal[0] || !v.Abnormal[len(v.Abnormal)-1] && strings.Contains(v.Name, "fast") {
+		if err != nil || len(pictures) != len(v.Abnormal) || v.Abnormal[0] ||
+			!v.Abnormal[len(v.Abnormal)-1] && strings.Contains(v.Name, "fast") {
 			t.Errorf("%s: %d pictures, labels %v, %v", v.Name, len(pictures), v.Abnormal, err)
 		}
 	}

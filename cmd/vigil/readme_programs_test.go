@@ -17,7 +17,8 @@ import (
 	"vigil/internal/testenv"
 )
 
-// readable is the server inside vigil, as everybody on the machine finds it, with an alert and a piece of evidence; publish stores another alert.
+// readable is the server inside vigil, as everybody on the machine finds it, with an alert and a piece of evidence;
+// publish stores another alert.
 func readable(t *testing.T) (url string, kept alerts.Alert, publish func()) {
 	t.Helper()
 	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1})
@@ -62,7 +63,8 @@ func readmeProgram(t *testing.T, language, url string) string {
 	if m == nil {
 		t.Fatalf("the README has no program in %s", language)
 	}
-	program := strings.NewReplacer("nats://127.0.0.1:4222", url, "nats.DefaultURL", fmt.Sprintf("%q", url)).Replace(string(m[1]))
+	program := strings.NewReplacer("nats://127.0.0.1:4222", url, "nats.DefaultURL", fmt.Sprintf("%q", url)).Replace(
+		string(m[1]))
 	if !strings.Contains(program, url) {
 		t.Fatalf("the program in %s connects to no server that the test knows:\n%s", language, program)
 	}
@@ -116,8 +118,10 @@ func hears(t *testing.T, cmd *exec.Cmd, publish func(), want string) {
 func TestReadmesGoProgram(t *testing.T) {
 	url, _, publish := readable(t)
 	file, program := filepath.Join(t.TempDir(), "main.go"), filepath.Join(t.TempDir(), "program")
-	keepText(t, file, "package main\n\nimport (\n\"encoding/json\"\n\"fmt\"\n\"log\"\n\n\"github.com/nats-io/nats.go\"\n)\n\nfunc main() {\n"+
-		readmeProgram(t, "go", url)+"}\n")
+	keepText(t, file,
+		"package main\n\nimport (\n\"encoding/json\"\n\"fmt\"\n\"log\"\n\n\"github.com/nats-io/nats.go\"\n)\n\nfunc "+
+			"main() {\n"+
+			readmeProgram(t, "go", url)+"}\n")
 	build := exec.CommandContext(t.Context(), testenv.Tool(t, "go"), "build", "-o", program, file)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -162,7 +166,8 @@ func TestReadmesCommands(t *testing.T) {
 		{"object", "put", "VIGIL_EVIDENCE", nats, "--no-progress"},
 		{"kv", "add", "X"},
 	} {
-		if out, err := run(append([]string{"--timeout", "500ms"}, args...)...).CombinedOutput(); err == nil && !strings.Contains(strings.ToLower(string(out)), "violation") {
+		if out, err := run(append([]string{"--timeout", "500ms"}, args...)...).CombinedOutput(); err == nil &&
+			!strings.Contains(strings.ToLower(string(out)), "violation") {
 			t.Errorf("%v: %s", args, out)
 		}
 	}
@@ -170,8 +175,15 @@ func TestReadmesCommands(t *testing.T) {
 	if code != exitDone || strings.Count(out, "  start  ") < 1 || errs != "" {
 		t.Errorf("vigil alerts: exit code %d, %q, %s", code, out, errs)
 	}
-	for _, args := range [][]string{{"list"}, {"list", "--json"}, {"show", "last"}, {"show", kept.ID[:20]}, {"export", kept.ID, t.TempDir()}} {
-		if code, out, errs := runAlerts(t.Context(), append(args, "--server", url)...); code != exitDone || out == "" || errs != "" {
+	for _, args := range [][]string{
+		{"list"},
+		{"list", "--json"},
+		{"show", "last"},
+		{"show", kept.ID[:20]},
+		{"export", kept.ID, t.TempDir()},
+	} {
+		if code, out, errs := runAlerts(t.Context(), append(args, "--server", url)...); code != exitDone || out == "" ||
+			errs != "" {
 			t.Errorf("vigil alerts %v: exit code %d, %q, %s", args, code, out, errs)
 		}
 	}

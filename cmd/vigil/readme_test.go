@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// The README's way from a calibration to an alert: in the configuration that config init writes, only the source is changed.
+// The README's way from a calibration to an alert: in the configuration that config init writes, only the source is
+// changed.
 func TestReadmeLeadsToAnAlert(t *testing.T) {
 	weights, err := os.ReadFile(blindWeights(t))
 	if err != nil {
@@ -21,7 +22,8 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	const calm = "color=gray:size=160x120:rate=10,noise=alls=6:allf=t"
 	normal := ffmpeg(t, dir, "-f", "lavfi", "-i", calm+",trim=duration=20", "normal.mkv")
 	// The source is a recording in which something moves after the first second.
-	ffmpeg(t, dir, "-f", "lavfi", "-i", calm+",trim=duration=5,drawbox=x=mod(t*90\\,140):y=40:w=24:h=48:color=white:t=fill:enable=gt(t\\,1)", "today.mkv")
+	ffmpeg(t, dir, "-f", "lavfi", "-i", calm+
+		",trim=duration=5,drawbox=x=mod(t*90\\,140):y=40:w=24:h=48:color=white:t=fill:enable=gt(t\\,1)", "today.mkv")
 	mustVigil(t, "calibrate", normal, "-m", "weights/mine.safetensors", "--camera", "gate", "-o", "gate.json")
 	mustVigil(t, "config", "init")
 	text, err := os.ReadFile("vigil.yaml")
@@ -39,7 +41,8 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 		t.Errorf("check: %s", out)
 	}
 	mustVigil(t, "run")
-	if out := mustVigil(t, "alerts", "--local", "-c", "vigil.yaml", "--since", "1h", "--follow=false"); !strings.Contains(out, "  start ") || !strings.Contains(out, "  gate  ") {
+	if out := mustVigil(t, "alerts", "--local", "-c", "vigil.yaml", "--since", "1h",
+		"--follow=false"); !strings.Contains(out, "  start ") || !strings.Contains(out, "  gate  ") {
 		t.Errorf("no alert came: %q", out)
 	}
 }

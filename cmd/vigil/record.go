@@ -43,12 +43,16 @@ func recordCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record CAMERA -o DIR",
 		Short: "Record a live camera as it is, to train and calibrate on",
-		Long: "Copies what a camera sends, without decoding it, into Matroska files that each begin at a key frame. Their names have the camera's\n" +
+		Long: "Copies what a camera sends, without decoding it, into Matroska files that each begin at a key frame. " +
+			"Their names have the camera's\n" +
 			"name and the time of the first picture in UTC, as gate-20261129T164800Z.mkv. Sound is left out.\n" +
-			"CAMERA is the name of one in the configuration, - for a URL on standard input, @FILE for one in a file, or a URL; one with a password\n" +
+			"CAMERA is the name of one in the configuration, - for a URL on standard input, @FILE for one in a file, " +
+			"or a URL; one with a password\n" +
 			"does not belong on the command line, where every user of the machine can read it.\n\n" +
-			"A camera that breaks off is opened again for as long as --for lasts; each connection begins a new file, and what is missing between\n" +
-			"two is said. A file under way ends in .mkv.part. If vigil is killed it can be played up to the last second, and the next recording\n" +
+			"A camera that breaks off is opened again for as long as --for lasts; each connection begins a new file, " +
+			"and what is missing between\n" +
+			"two is said. A file under way ends in .mkv.part. If vigil is killed it can be played up to the last " +
+			"second, and the next recording\n" +
 			"of the same camera into the same folder gives it its name. No file is ever written over.",
 		Example: "  vigil record gate --for 3h -o normal\n" +
 			"  cat url.txt | vigil record - --for 1h -o normal",
@@ -65,7 +69,8 @@ func recordCommand() *cobra.Command {
 	f.StringVarP(&r.dir, "out", "o", "", "`folder` for the recordings")
 	f.DurationVar(&r.length, "for", 0, "how long to record; 0 until it is stopped")
 	f.DurationVar(&r.segment, "segment", defaultSegment, "how long a file is; it ends before the next key frame")
-	f.StringVar(&r.transport, "transport", "", "how RTSP brings the pictures, tcp or udp, if not as the configuration says")
+	f.StringVar(&r.transport, "transport", "",
+		"how RTSP brings the pictures, tcp or udp, if not as the configuration says")
 	return cmd
 }
 
@@ -92,7 +97,9 @@ func (r *record) prepare(cmd *cobra.Command, arg string) error {
 	case !source.Live():
 		return fmt.Errorf("%s: is a recording already; record takes a camera's URL (rtsp, rtsps, http, https)", source)
 	case !source.IsURL():
-		return fmt.Errorf("%s: is a device; only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be kept as they are", source)
+		return fmt.Errorf(
+			"%s: is a device; only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be "+
+				"kept as they are", source)
 	}
 	r.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("camera", r.camera.Name)
 	return nil
@@ -105,12 +112,15 @@ func recordedCamera(cmd *cobra.Command, arg, file string) (config.Camera, error)
 	case err != nil:
 		return config.Camera{}, err
 	case len(sources) != 1:
-		return config.Camera{}, fmt.Errorf("%s: has %d addresses; vigil record takes one camera, and another vigil the next", arg, len(sources))
+		return config.Camera{},
+			fmt.Errorf("%s: has %d addresses; vigil record takes one camera, and another vigil the next", arg,
+				len(sources))
 	case sources[0].Camera != nil:
 		return *sources[0].Camera, nil
 	}
 	source := sources[0].Address
-	return config.Camera{Name: alerts.CameraName(source.String()), Source: source, Settings: config.Default().Defaults}, nil
+	return config.Camera{Name: alerts.CameraName(source.String()), Source: source, Settings: config.Default().Defaults},
+		nil
 }
 
 // run records until the time is over, ctx is done or the folder takes no more.
@@ -136,9 +146,11 @@ func (r *record) run(ctx context.Context, stdout io.Writer) (err error) {
 	if r.segments != 1 {
 		files = fmt.Sprintf("%d files", r.segments)
 	}
-	fmt.Fprintf(stdout, "%s: %s, %s, %s%s, in %s\n", r.camera.Name, files, r.recorded.Round(time.Second), bytesText(r.bytes), r.gapText(), r.dir)
+	fmt.Fprintf(stdout, "%s: %s, %s, %s%s, in %s\n", r.camera.Name, files, r.recorded.Round(time.Second),
+		bytesText(r.bytes), r.gapText(), r.dir)
 	if err == nil && r.segments == 0 && ctx.Err() == nil {
-		err = fmt.Errorf("%s: nothing came from the camera in %s, of which opening it may take some seconds", r.camera.Name, r.length)
+		err = fmt.Errorf("%s: nothing came from the camera in %s, of which opening it may take some seconds",
+			r.camera.Name, r.length)
 	}
 	return err
 }
@@ -205,8 +217,9 @@ func (r *record) connect(ctx context.Context, opened func(capture.Info)) error {
 		return err
 	}
 	return child.Record(ctx, child.Options{
-		Address: c.Source, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-		Memory: int64(c.Memory) << 20, Note: func(text string) { r.log.Warn("source", "note", text) },
+		Address: c.Source, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
+		ReadTimeout: c.ReadTimeout,
+		Memory:      int64(c.Memory) << 20, Note: func(text string) { r.log.Warn("source", "note", text) },
 	}, r.segment, opened, r.folder)
 }
 
@@ -215,11 +228,13 @@ func (r *record) onSegment(s recorder.Segment) {
 	r.bytes += s.Bytes
 	r.recorded += s.Duration
 	r.frames += s.Frames
-	r.log.Info("recorded", "file", s.Path, "seconds", s.Duration.Round(time.Millisecond).Seconds(), "frames", s.Frames, "bytes", s.Bytes, "complete", s.Complete)
+	r.log.Info("recorded", "file", s.Path, "seconds", s.Duration.Round(time.Millisecond).Seconds(), "frames", s.Frames,
+		"bytes", s.Bytes, "complete", s.Complete)
 }
 
 func (r *record) onGap(g recorder.Gap) {
 	r.gaps++
 	r.gap += g.Duration
-	r.log.Warn("gap", "from", g.From.UTC().Format(time.RFC3339), "seconds", g.Duration.Round(time.Millisecond).Seconds())
+	r.log.Warn("gap", "from", g.From.UTC().Format(time.RFC3339), "seconds",
+		g.Duration.Round(time.Millisecond).Seconds())
 }

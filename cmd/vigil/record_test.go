@@ -79,8 +79,10 @@ func files(t *testing.T, pattern ...string) []string {
 // playable reads a file as vigil does, and sees that it begins at a key frame. It returns the number of its pictures.
 func playable(t *testing.T, path string) (frames int) {
 	t.Helper()
-	first, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_entries", "packet=flags", "-of", "csv=p=0",
-		"-read_intervals", "%+#1", path).Output() // It may complain of a picture at the end that the server had no time to send whole.
+	first, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_entries",
+		"packet=flags", "-of", "csv=p=0",
+		// It may complain of a picture at the end that the server had no time to send whole.
+		"-read_intervals", "%+#1", path).Output()
 	if err != nil || !strings.HasPrefix(string(first), "K") {
 		t.Errorf("%s begins with %q, %v", path, first, err)
 	}
@@ -105,15 +107,16 @@ func playable(t *testing.T, path string) (frames int) {
 	return frames
 }
 
-// A camera of the configuration is recorded without a model, over the death and return of its server, and its password is nowhere to be
-// seen. When vigil is killed what it had recorded stays, and the next recording of this camera, whose URL comes by standard input, gives
-// the file under way its name.
+// A camera of the configuration is recorded without a model, over the death and return of its server, and its password
+// is nowhere to be seen. When vigil is killed what it had recorded stays, and the next recording of this camera, whose
+// URL comes by standard input, gives the file under way its name.
 func TestRecord(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "XYZZY"})
 	dir := t.TempDir()
 	out := filepath.Join(dir, "normal")
 	file := filepath.Join(dir, "vigil.yaml")
-	text := fmt.Sprintf("cameras: [{name: test, source: %q, open_timeout: 60s, reconnect: {min: 100ms, max: 200ms}}]\n", server.URL())
+	text := fmt.Sprintf("cameras: [{name: test, source: %q, open_timeout: 60s, reconnect: {min: 100ms, max: 200ms}}]\n",
+		server.URL())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +194,8 @@ func TestRecordOnAFullDisk(t *testing.T) {
 	r := startRecording(t, server.URL(), "-", "-o", out, "--segment", "1s")
 	_, err := r.end()
 	log := r.stderr.String()
-	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed || !strings.Contains(log, "recording into "+out) ||
+	if exit, ok := errors.AsType[*exec.ExitError](err); !ok || exit.ExitCode() != exitFailed ||
+		!strings.Contains(log, "recording into "+out) ||
 		!strings.Contains(log, "no space left on device") {
 		t.Errorf("%v:\n%s", err, log)
 	}
@@ -239,7 +243,8 @@ func TestRecordRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if code := run(t.Context(), append([]string{"record"}, tt.args...), &out, &log); code != tt.code || !strings.Contains(log.String(), tt.want) {
+		if code := run(t.Context(), append([]string{"record"}, tt.args...), &out, &log); code != tt.code ||
+			!strings.Contains(log.String(), tt.want) {
 			t.Errorf("%v: %d, want %q:\n%s", tt.args, code, tt.want, log.String())
 		}
 	}

@@ -35,7 +35,8 @@ func (r *recordings) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVarP(&r.model, "model", "m", "", "weights `file`")
 	f.StringVar(&r.camera, "camera", "", "`name` of the camera that the recordings are from")
-	f.StringVarP(&r.configFile, "config", "c", "", "configuration `file` that has the camera's model, mask, zones, fps and hop")
+	f.StringVarP(&r.configFile, "config", "c", "",
+		"configuration `file` that has the camera's model, mask, zones, fps and hop")
 	f.Float64Var(&r.fps, "fps", 0, "frames a second that the model sees; 0 for every frame")
 	f.IntVar(&r.hop, "hop", config.Default().Defaults.Hop, "frames from one clip to the next")
 	f.IntVar(&r.threads, "threads", 0, "processor cores for the model; 0 for all")
@@ -150,8 +151,8 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 	return cam, nil
 }
 
-// probe opens each source once, so that wrong ones are told before any work is done, and adds up the frames of the others; 0 if one does not
-// know. bad has what is wrong with each source, nil for nothing.
+// probe opens each source once, so that wrong ones are told before any work is done, and adds up the frames of the
+// others; 0 if one does not know. bad has what is wrong with each source, nil for nothing.
 func probe(ctx context.Context, sources []capture.Address, s config.Settings) (frames int, bad []error, err error) {
 	o, err := openOptions(s)
 	if err != nil {
@@ -176,7 +177,8 @@ func probe(ctx context.Context, sources []capture.Address, s config.Settings) (f
 	return frames, bad, ctx.Err()
 }
 
-// probeGood is probe for those that go on with what is good: a source that is bad is left out with a warning. It is an error if all are.
+// probeGood is probe for those that go on with what is good: a source that is bad is left out with a warning. It is an
+// error if all are.
 func (r *recordings) probeGood(ctx context.Context, w io.Writer) (frames int, err error) {
 	frames, bad, err := probe(ctx, r.sources, r.settings.Settings)
 	if err != nil {

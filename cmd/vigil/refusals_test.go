@@ -34,7 +34,9 @@ func (r *remote) start(permissions string, streams bool) {
 	if r.p != nil {
 		r.p.Kill()
 	}
-	text := fmt.Sprintf("authorization: {users: [{user: u, password: s3cret, permissions: {%s}}, {user: admin, password: s3cret}]}\n", permissions)
+	text := fmt.Sprintf(
+		"authorization: {users: [{user: u, password: s3cret, permissions: {%s}}, {user: admin, password: s3cret}]}\n",
+		permissions)
 	if streams {
 		text += natstest.JetStreamIn(r.dir)
 	}
@@ -71,7 +73,8 @@ func (r *remote) stream(c jetstream.StreamConfig) {
 
 const everything = `publish: ">"`
 
-// Whatever a server refuses is said at config check and in the log, tried on, and over once it is mended: then every alert arrives, in its order.
+// Whatever a server refuses is said at config check and in the log, tried on, and over once it is mended: then every
+// alert arrives, in its order.
 func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 	all := []string{alerts.AllAlerts}
 	for name, c := range map[string]struct {
@@ -133,9 +136,11 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 			c.refuse(r)
 			dir := t.TempDir()
 			file := write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf(
-				"data_dir: %s\nmodel: %s\nnats: {url: 'nats://127.0.0.1:%d', user: u, password: s3cret}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
+				"data_dir: %s\nmodel: %s\nnats: {url: 'nats://127.0.0.1:%d', user: u, password: s3cret}\ncameras: "+
+					"[{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
 				filepath.Join(dir, "data"), blindWeights(t), r.port))
-			if code, out, errs := vigil(t, "config", "check", "-c", file); !strings.Contains(errs, c.check) || (code == exitDone) != (c.check == "") || strings.Contains(errs, "s3cret") {
+			if code, out, errs := vigil(t, "config", "check", "-c", file); !strings.Contains(errs, c.check) ||
+				(code == exitDone) != (c.check == "") || strings.Contains(errs, "s3cret") {
 				t.Errorf("config check: exit code %d, want %q in %s%s", code, c.check, out, errs)
 			}
 			cfg, err := config.Load(file)

@@ -50,11 +50,14 @@ func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay SOURCE... -m MODEL",
 		Short: "Score recordings as fast as they decode, and publish their alerts",
-		Long: "Scores video files and folders of frames whole, one after the other. With a calibration its alerts are published as\n" +
-			"'run' publishes them. Without one there are no alerts, and the regularity in the scores file is the paper's, which needs\n" +
+		Long: "Scores video files and folders of frames whole, one after the other. With a calibration its alerts " +
+			"are published as\n" +
+			"'run' publishes them. Without one there are no alerts, and the regularity in the scores file is the " +
+			"paper's, which needs\n" +
 			"the whole video: 1 - (e - min)/(max - min).",
-		Example: "  vigil replay ped2/test/*.mkv -m weights/fast.safetensors --calibration ped2.json --scores scores.csv",
-		Args:    cobra.MinimumNArgs(1),
+		Example: "  vigil replay ped2/test/*.mkv -m weights/fast.safetensors --calibration ped2.json --scores " +
+			"scores.csv",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			r.stdout, r.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := r.prepare(cmd, args); err != nil {
@@ -65,10 +68,12 @@ func replayCommand() *cobra.Command {
 	}
 	r.flags(cmd)
 	f := cmd.Flags()
-	f.StringVar(&r.calibration, "calibration", "", "calibration `file` that 'vigil calibrate' wrote: gives regularity and alerts")
+	f.StringVar(&r.calibration, "calibration", "",
+		"calibration `file` that 'vigil calibrate' wrote: gives regularity and alerts")
 	f.StringVar(&r.scores, "scores", "", "write video,frame,error,regularity to this `file`, and events.csv beside it")
 	f.BoolVar(&r.realtime, "realtime", false, "play at the recordings' own pace")
-	f.StringVar(&r.nats, "nats", "", "publish to the NATS server at this `url`, as $NATS_USER with $NATS_PASSWORD, not to an embedded one")
+	f.StringVar(&r.nats, "nats", "",
+		"publish to the NATS server at this `url`, as $NATS_USER with $NATS_PASSWORD, not to an embedded one")
 	f.BoolVar(&r.noPublish, "no-publish", false, "publish nothing")
 	f.StringVar(&r.dataDir, "data-dir", config.Default().DataDir, "`folder` of the embedded NATS server")
 	f.BoolVar(&r.json, "json", false, "print the summary as JSON")
@@ -87,7 +92,8 @@ func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 		}
 	}
 	if filepath.Base(r.scores) == eventsFile {
-		return usageError{fmt.Errorf("--scores: %s is the name of the events' file, which is written beside the scores", eventsFile)}
+		return usageError{fmt.Errorf("--scores: %s is the name of the events' file, which is written beside the scores",
+			eventsFile)}
 	}
 	if r.calibration != "" {
 		r.settings.Calibration, r.settings.Threshold = r.calibration, nil
@@ -219,7 +225,9 @@ func (r *replay) publishes() bool {
 
 // video scores the i-th recording. A recording that cannot be read to its end is noted and leaves the others alone; its
 // scores are not kept.
-func (r *replay) video(ctx context.Context, i int, video string, loaded models, opts pipeline.Options, bar *progress, scores, events *table) error {
+func (r *replay) video(ctx context.Context, i int, video string, loaded models, opts pipeline.Options, bar *progress,
+	scores, events *table,
+) error {
 	cam, err := r.pipelineCamera(i, loaded, bar.add)
 	if err != nil {
 		return err
@@ -243,7 +251,10 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 	if ctx.Err() != nil {
 		return errInterrupted
 	}
-	result := videoResult{Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events, Unscorable: stats[0].Unscorable}
+	result := videoResult{
+		Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events,
+		Unscorable: stats[0].Unscorable,
+	}
 	if err == nil {
 		result.Source, result.Seen = stats[0].Rates.Source, stats[0].Rates.Seen
 		r.rates.add(video, stats[0].Rates)
@@ -260,8 +271,11 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 	}
 	for _, a := range ended {
 		if !r.json {
-			fmt.Fprintf(r.stdout, "%s: frames %d to %d (%.1f s to %.1f s), peak %.4g at frame %d against a threshold of %.4g, regularity %.2f%s\n",
-				video, a.Start.Frame, a.End.Frame, a.Start.StreamSeconds, a.End.StreamSeconds, a.PeakError, a.Peak.Frame, a.Threshold,
+			fmt.Fprintf(r.stdout,
+				"%s: frames %d to %d (%.1f s to %.1f s), peak %.4g at frame %d against a threshold of %.4g, "+
+					"regularity %.2f%s\n",
+				video, a.Start.Frame, a.End.Frame, a.Start.StreamSeconds, a.End.StreamSeconds, a.PeakError,
+				a.Peak.Frame, a.Threshold,
 				a.PeakRegularity, inZones(a.Zones))
 		}
 		if events != nil && err == nil {
@@ -295,7 +309,8 @@ func (r *replay) summary(took time.Duration) error {
 	}
 	if r.json {
 		err := json.NewEncoder(r.stdout).Encode(map[string]any{
-			"videos": r.results, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events, "seconds": took.Seconds(),
+			"videos": r.results, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events,
+			"seconds": took.Seconds(),
 		})
 		return errors.Join(append(failed, err)...)
 	}
@@ -307,7 +322,8 @@ func (r *replay) summary(took time.Duration) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(r.stdout, "%d videos, %d frames, %d clips, %d events in %.1f s: %.0f frames/s, %.1f clips/s\n", len(r.results), sum.Frames,
+	fmt.Fprintf(r.stdout, "%d videos, %d frames, %d clips, %d events in %.1f s: %.0f frames/s, %.1f clips/s\n",
+		len(r.results), sum.Frames,
 		sum.Clips, sum.Events, took.Seconds(), float64(sum.Frames)/took.Seconds(), float64(sum.Clips)/took.Seconds())
 	return errors.Join(failed...)
 }

@@ -62,8 +62,8 @@ func parse(t *testing.T, s string) float64 {
 	return v
 }
 
-// testdata/oracle-tiny.pt are random weights of a PyTorch MemAE (preset tiny) and oracle-tiny-scores.csv its scores of two
-// clips of UCSD Ped2 at hop 4, read by Python's OpenCV.
+// testdata/oracle-tiny.pt are random weights of a PyTorch MemAE (preset tiny) and oracle-tiny-scores.csv its scores of
+// two clips of UCSD Ped2 at hop 4, read by Python's OpenCV.
 func TestReplayAgreesWithPyTorch(t *testing.T) {
 	data := realData(t)
 	dir := t.TempDir()
@@ -100,7 +100,8 @@ func TestReplayAgreesWithPyTorch(t *testing.T) {
 func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	data := realData(t)
 	dir := t.TempDir()
-	weights, record, scores := filepath.Join(dir, "tiny.safetensors"), filepath.Join(dir, "gate.json"), filepath.Join(dir, "scores.csv")
+	weights, record, scores := filepath.Join(dir, "tiny.safetensors"), filepath.Join(dir, "gate.json"),
+		filepath.Join(dir, "scores.csv")
 	mustVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
 	train := filepath.Join(data, "ped2", "train", "0%d.mkv")
 	calibrate := []string{"calibrate", "-m", weights, "--camera", "gate", "--hop", "8", "-o", record}
@@ -115,7 +116,8 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 		`--alarms: is "2/month", must be`: {"--alarms", "2/month"},
 		"--alarms and --theta-quantile":   {"--alarms", "2/day", "--theta-quantile", "0.9"},
 	} {
-		if code, _, errs := vigil(t, append(calibrate, flags...)...); code != exitUsage || !strings.Contains(errs, want) {
+		if code, _, errs := vigil(t, append(calibrate, flags...)...); code != exitUsage ||
+			!strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, %s", flags, code, errs)
 		}
 	}
@@ -135,7 +137,8 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 		"camera is yard, calibrated for gate": {"--camera", "yard"},
 		"hop is 4, calibrated for 8":          {"--hop", "4"},
 	} {
-		code, _, errs := vigil(t, append([]string{"replay", cart, "-m", weights, "--calibration", record, "--no-publish"}, flag...)...)
+		code, _, errs := vigil(t,
+			append([]string{"replay", cart, "-m", weights, "--calibration", record, "--no-publish"}, flag...)...)
 		if code != exitUsage || !strings.Contains(errs, want) {
 			t.Errorf("exit code %d, want %d and %q:\n%s", code, exitUsage, want, errs)
 		}
@@ -162,7 +165,8 @@ func TestReplayLeavesNothingHalfWritten(t *testing.T) {
 	cancel()
 	var errs bytes.Buffer
 	clip := filepath.Join(data, "ped2", "test", "01.mkv")
-	if code := run(ctx, []string{"replay", clip, "-m", weights, "--scores", scores}, &errs, &errs); code != exitInterrupted {
+	if code := run(ctx, []string{"replay", clip, "-m", weights, "--scores", scores}, &errs,
+		&errs); code != exitInterrupted {
 		t.Errorf("exit code %d, want %d: %s", code, exitInterrupted, errs.String())
 	}
 	text, err := os.ReadFile(scores)

@@ -24,9 +24,11 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [-c vigil.yaml] [SOURCE...]",
 		Short: "Watch cameras until stopped, and publish alerts to NATS",
-		Long: "Watches the cameras of a configuration file, or the sources given (files, folders of frames, devices, RTSP and HTTP URLs)\n" +
+		Long: "Watches the cameras of a configuration file, or the sources given (files, folders of frames, devices, " +
+			"RTSP and HTTP URLs)\n" +
 			"with the default settings, until it is stopped or every recording has ended.\n\n" + sourceHelp,
-		Example: "  vigil run -c vigil.yaml\n  vigil run gate -c vigil.yaml\n  vigil run - -m weights/model.safetensors < address.txt",
+		Example: "  vigil run -c vigil.yaml\n  vigil run gate -c vigil.yaml\n  vigil run - -m " +
+			"weights/model.safetensors < address.txt",
 		RunE: func(cmd *cobra.Command, sources []string) error {
 			cfg, named, err := runConfig(cmd, file, modelFile, sources)
 			if err != nil {
@@ -45,12 +47,15 @@ func runCommand() *cobra.Command {
 	return cmd
 }
 
-// runConfig is the configuration file's, or the default one with a camera for each source. named are the cameras that were given by their
-// names, to watch them alone; nil for all.
-func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cfg config.Config, named []config.Camera, err error) {
+// runConfig is the configuration file's, or the default one with a camera for each source. named are the cameras that
+// were given by their names, to watch them alone; nil for all.
+func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cfg config.Config, named []config.Camera,
+	err error,
+) {
 	if len(sources) == 0 {
 		if cmd.Flags().Changed("model") {
-			return cfg, nil, errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
+			return cfg, nil,
+				errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
 		}
 		cfg, err = config.Load(file)
 		return cfg, nil, err
@@ -62,7 +67,8 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cf
 	}
 	if named = camerasOf(list); named != nil {
 		if len(named) < len(list) || modelFile != "" {
-			return cfg, nil, errors.New("give either cameras of the configuration by their names, or addresses with -m, not both")
+			return cfg, nil,
+				errors.New("give either cameras of the configuration by their names, or addresses with -m, not both")
 		}
 		cfg, err = config.Load(file)
 		return cfg, named, err
@@ -99,7 +105,9 @@ func camerasOf(list []namedSource) (cameras []config.Camera) {
 }
 
 // watch runs the configuration's cameras, or of these the named ones, until ctx is done or every recording has ended.
-func watch(ctx context.Context, cfg config.Config, named []config.Camera, summary time.Duration, stderr io.Writer) (err error) {
+func watch(ctx context.Context, cfg config.Config, named []config.Camera, summary time.Duration,
+	stderr io.Writer,
+) (err error) {
 	defer limitStop(ctx)()
 	log, err := newLogger(stderr, cfg.Log)
 	if err != nil {
@@ -132,7 +140,8 @@ func watch(ctx context.Context, cfg config.Config, named []config.Camera, summar
 	defer func() { err = errors.Join(err, desk.close()) }()
 	sayCapacity(ctx, log, p.cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary, ClipMemory: p.memory.Clips,
+		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary,
+		ClipMemory: p.memory.Clips,
 	})
 	desk.finish(ctx)
 	return err
@@ -149,13 +158,15 @@ func withFootage(cam *pipeline.Camera, c config.Camera, ring int) {
 // logThreshold logs by what a camera's clips are judged, and why its alarms may be too many or too few.
 func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	if cam.Threshold == (pipeline.Threshold{}) {
-		log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'", "camera", cam.Name)
+		log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'",
+			"camera", cam.Name)
 	}
 	cal := cam.Threshold.Calibration
 	if cal == nil {
 		return
 	}
-	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day", cal.AlarmsPerDay,
+	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day",
+		cal.AlarmsPerDay,
 		"provisional", cal.Provisional)
 	for _, doubt := range cal.Doubts(cam.Detector, c.Alarms.PerDay()) {
 		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)

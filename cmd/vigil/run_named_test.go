@@ -34,7 +34,8 @@ cameras:
 		var log syncBuffer
 		code := make(chan int, 1)
 		go func() { code <- run(ctx, args, io.Discard, &log) }()
-		for began := time.Now(); !strings.Contains(log.String(), "connected to MQTT"); time.Sleep(10 * time.Millisecond) {
+		for began := time.Now(); !strings.Contains(log.String(), "connected to MQTT"); time.Sleep(
+			10 * time.Millisecond) {
 			if time.Since(began) > patience {
 				t.Errorf("%v: no connection to the broker:\n%s", args, log.String())
 				break

@@ -61,8 +61,8 @@ func (t *table) commit() error {
 // discard leaves nothing behind of a table that was not committed.
 func (t *table) discard() { _ = t.file.Discard() }
 
-// newEvents is the table of events beside that of scores. The user has not named it: what is there by that name and is no such table stays.
-// There is none beside a device or a pipe.
+// newEvents is the table of events beside that of scores. The user has not named it: what is there by that name and is
+// no such table stays. There is none beside a device or a pipe.
 func newEvents(scores string) (*table, error) {
 	if output.Through(scores) {
 		return nil, nil //nolint:nilnil // A replay without a table of events is one.
@@ -72,7 +72,9 @@ func newEvents(scores string) (*table, error) {
 	if err == nil {
 		head, err := bufio.NewReader(f).ReadString('\n')
 		if err = errors.Join(err, f.Close()); err != nil || strings.TrimSpace(head) != strings.Join(eventHeader, ",") {
-			return nil, fmt.Errorf("%s is there already and vigil did not write it: move it elsewhere, or write the scores to another folder", path)
+			return nil, fmt.Errorf(
+				"%s is there already and vigil did not write it: move it elsewhere, or write the scores to another "+
+					"folder", path)
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -115,14 +117,15 @@ var eventHeader = []string{
 
 // eventRow adds an event that has ended.
 func eventRow(t *table, video string, a alerts.Alert) {
-	t.row(textCell(video), textCell(a.ID), textCell(a.Camera), strconv.FormatUint(a.Start.Frame, 10), strconv.FormatUint(a.Peak.Frame, 10),
+	t.row(textCell(video), textCell(a.ID), textCell(a.Camera), strconv.FormatUint(a.Start.Frame, 10),
+		strconv.FormatUint(a.Peak.Frame, 10),
 		strconv.FormatUint(a.End.Frame, 10), seconds(a.Start.StreamSeconds), seconds(a.End.StreamSeconds),
 		number(a.PeakError), number(a.PeakRegularity), number(a.Threshold), textCell(strings.Join(a.Zones, " ")),
 		textCell(string(a.EndReason)))
 }
 
-// textCell is a text that a spreadsheet does not take for a formula, and a terminal for no order: where it begins as one does, a ' is put before
-// it (OWASP, CSV Injection). Evaluations take that off again. Figures stay as they are.
+// textCell is a text that a spreadsheet does not take for a formula, and a terminal for no order: where it begins as
+// one does, a ' is put before it (OWASP, CSV Injection). Evaluations take that off again. Figures stay as they are.
 func textCell(s string) string {
 	s = strings.ReplaceAll(plainText([]byte(s)), "\n", " ")
 	if s != "" && strings.IndexByte(eval.FormulaStarts, s[0]) >= 0 {

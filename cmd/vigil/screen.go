@@ -13,8 +13,9 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is standard output or standard error. What would steer a terminal, or turn the direction of what is read, is written as JSON
-// writes it, whoever printed it: names of files, cameras and tags come from elsewhere, and so do errors. One goroutine at a time writes.
+// screen is standard output or standard error. What would steer a terminal, or turn the direction of what is read, is
+// written as JSON writes it, whoever printed it: names of files, cameras and tags come from elsewhere, and so do
+// errors. One goroutine at a time writes.
 type screen struct {
 	mu   sync.Mutex
 	w    io.Writer

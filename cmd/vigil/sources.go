@@ -16,8 +16,10 @@ import (
 )
 
 // sourceHelp is what every command that takes live sources says of them.
-const sourceHelp = "A SOURCE is an address, the name of a camera of the configuration, - for addresses on standard input (one a line), or @FILE for\n" +
-	"those in a file. An address with a password does not belong on the command line, where every user of the machine can read it."
+const sourceHelp = "A SOURCE is an address, the name of a camera of the configuration, - for addresses on standard " +
+	"input (one a line), or @FILE for\n" +
+	"those in a file. An address with a password does not belong on the command line, where every user of the " +
+	"machine can read it."
 
 // namedSource is a source of the command line. Camera is the configuration's where the source was given by its name.
 type namedSource struct {
@@ -55,8 +57,11 @@ func readSources(cmd *cobra.Command, args []string, file string, given bool) ([]
 			return nil, err
 		}
 		if s.Camera == nil && s.Redacted() && s.Live() {
-			fmt.Fprintf(cmd.ErrOrStderr(), "vigil: warning: %s may have a password in it, which every user of this machine can read in the list of processes; "+
-				"give the camera by its name in the configuration (-c), or - and the address on standard input\n", s)
+			fmt.Fprintf(cmd.ErrOrStderr(),
+				"vigil: warning: %s may have a password in it, which every user of this machine can read in the list "+
+					"of processes; "+
+					"give the camera by its name in the configuration (-c), or - and the address on standard input\n",
+				s)
 		}
 		sources = append(sources, s)
 	}
@@ -106,14 +111,16 @@ func oneSource(arg, file string, given bool) (namedSource, error) {
 		_, camera, err := config.LoadCamera(file, arg)
 		switch {
 		case err == nil && exists(arg):
-			return namedSource{}, fmt.Errorf("%s is a camera of %s and a file here; write ./%s for the file", arg, file, arg)
+			return namedSource{}, fmt.Errorf("%s is a camera of %s and a file here; write ./%s for the file",
+				arg, file, arg)
 		case err == nil:
 			return namedSource{camera.Source, &camera}, nil
 		case !exists(arg):
 			return namedSource{}, err
 		}
 	} else if cameraForm.MatchString(arg) && !exists(arg) {
-		return namedSource{}, fmt.Errorf("%s: there is no such file, and no %s with a camera of this name (-c names another)", arg, file)
+		return namedSource{},
+			fmt.Errorf("%s: there is no such file, and no %s with a camera of this name (-c names another)", arg, file)
 	}
 	a, err := capture.ParseAddress(arg)
 	if err != nil {

@@ -24,7 +24,8 @@ func TestReadSources(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("GATE_PASSWORD", "s3cret")
 	for name, text := range map[string]string{
-		"vigil.yaml": twoCameras, "list": " rtsp://a/1\r\n\nrtsp://u:s3cret@b/2\n", "blank": "\n \n", "bad": "rtsp://u:s3cret/x@b/2\n",
+		"vigil.yaml": twoCameras, "list": " rtsp://a/1\r\n\nrtsp://u:s3cret@b/2\n", "blank": "\n \n",
+		"bad":     "rtsp://u:s3cret/x@b/2\n",
 		"@at.mkv": "", "both": "", "plain": "",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -69,7 +70,8 @@ func TestReadSources(t *testing.T) {
 				}
 				got = append(got, text)
 			}
-			if strings.Join(got, " ") != tt.want || (err != nil) != (tt.err != "") || err != nil && !strings.Contains(err.Error(), tt.err) {
+			if strings.Join(got, " ") != tt.want || (err != nil) != (tt.err != "") ||
+				err != nil && !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("got %q and %v, want %q and %q", got, err, tt.want, tt.err)
 			}
 			if !strings.Contains(out.String(), tt.warning) || (tt.warning == "") != (out.Len() == 0) {
@@ -80,7 +82,8 @@ func TestReadSources(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readSources(&cobra.Command{}, []string{"gate"}, "other.yaml", false); err == nil || !strings.Contains(err.Error(), "and no other.yaml") {
+	if _, err := readSources(&cobra.Command{}, []string{"gate"}, "other.yaml", false); err == nil ||
+		!strings.Contains(err.Error(), "and no other.yaml") {
 		t.Errorf("a name without a configuration: %v", err)
 	}
 }
@@ -91,7 +94,8 @@ func TestAlertsNeedNoCameraVariables(t *testing.T) {
 	if err := os.WriteFile(path, []byte(twoCameras), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := configuredNATS(path); err == nil || !strings.Contains(err.Error(), "VIEWER_PASSWORD") || strings.Contains(err.Error(), "GATE") {
+	if _, err := configuredNATS(path); err == nil || !strings.Contains(err.Error(), "VIEWER_PASSWORD") ||
+		strings.Contains(err.Error(), "GATE") {
 		t.Errorf("without the server's own variable: %v", err)
 	}
 	t.Setenv("VIEWER_PASSWORD", "s3cret")

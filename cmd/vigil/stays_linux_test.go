@@ -71,15 +71,21 @@ func checkStays(t *testing.T, dir string, before map[string]string) {
 	}
 }
 
-// usersFiles have every name that vigil gives or gave to something in a data directory, where a user's own does not keep it from starting.
+// usersFiles have every name that vigil gives or gave to something in a data directory, where a user's own does not
+// keep it from starting.
 var usersFiles = []string{
-	"clips/holiday.mp4", "clips/2026/a.mkv", "clips/clip.mp4", "clip.mp4", ".vigil-clip-123/clip.mp4", ".vigil-clip-x/a", "a.tmp", ".id-1", ".mqtt.json123",
-	"reserve", ".reserve-1", "vigil.sock", "vigil.lock", "jetstream/meta.inf", "evidence/a.jpg", "calibration.json", "gate.json", "scores.csv.123", "weights.safetensors.checkpoint1",
-	"gate-20260101T000000Z.mkv", "gate-20260101T000000Z.mkv.part", "gate-20260102T000000Z.mkv.part/x", "events.csv", "index.html", "alert-1.png", "street.safetensors",
-	"street.safetensors.checkpoint", ".probe-1", "vigil.yaml.bak", "demo/alert-1.png", "demo/.vigil-files", "report/index.html", "report/scores.csv", "videos.part-1/test/a.png",
+	"clips/holiday.mp4", "clips/2026/a.mkv", "clips/clip.mp4", "clip.mp4", ".vigil-clip-123/clip.mp4",
+	".vigil-clip-x/a", "a.tmp", ".id-1", ".mqtt.json123",
+	"reserve", ".reserve-1", "vigil.sock", "vigil.lock", "jetstream/meta.inf", "evidence/a.jpg", "calibration.json",
+	"gate.json", "scores.csv.123", "weights.safetensors.checkpoint1",
+	"gate-20260101T000000Z.mkv", "gate-20260101T000000Z.mkv.part", "gate-20260102T000000Z.mkv.part/x", "events.csv",
+	"index.html", "alert-1.png", "street.safetensors",
+	"street.safetensors.checkpoint", ".probe-1", "vigil.yaml.bak", "demo/alert-1.png", "demo/.vigil-files",
+	"report/index.html", "report/scores.csv", "videos.part-1/test/a.png",
 }
 
-// A data directory may be a folder that a user has other things in: whatever vigil does there, is killed in or refuses, they stay.
+// A data directory may be a folder that a user has other things in: whatever vigil does there, is killed in or
+// refuses, they stay.
 func TestAUsersFilesStay(t *testing.T) {
 	dir := t.TempDir()
 	before := own(t, dir, usersFiles...)
@@ -151,8 +157,11 @@ func TestAUsersFileInTheWay(t *testing.T) {
 		dir := t.TempDir()
 		before := own(t, dir, c.name)
 		file := filepath.Join(t.TempDir(), "vigil.yaml")
-		text := fmt.Sprintf("data_dir: %s\nmodel: %s\nnats: {embedded: {port: %d}}\nmqtt: {url: \"tcp://127.0.0.1:1\"}\n"+
-			"cameras: [{name: gate, source: %s, realtime: false, threshold: {lo: 0.001, theta: 0.01}}]\n", dir, weights, natstest.FreePort(t), video)
+		text := fmt.Sprintf(
+			"data_dir: %s\nmodel: %s\nnats: {embedded: {port: %d}}\nmqtt: {url: \"tcp://127.0.0.1:1\"}\n"+
+				"cameras: [{name: gate, source: %s, realtime: false, threshold: {lo: 0.001, theta: 0.01}}]\n",
+			dir, weights,
+			natstest.FreePort(t), video)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -164,14 +173,16 @@ func TestAUsersFileInTheWay(t *testing.T) {
 	}
 	dir := t.TempDir()
 	before := own(t, dir, "events.csv")
-	if code, _, stderr := vigil(t, "replay", video, "-m", weights, "--no-publish", "--scores", filepath.Join(dir, "scores.csv")); code != exitFailed ||
+	if code, _, stderr := vigil(t, "replay", video, "-m", weights, "--no-publish", "--scores",
+		filepath.Join(dir, "scores.csv")); code != exitFailed ||
 		!strings.Contains(stderr, "events.csv is there already") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	checkStays(t, dir, before)
 }
 
-// What -o names and is no regular file is written to, by every command that has such a flag, and is what it was afterwards.
+// What -o names and is no regular file is written to, by every command that has such a flag, and is what it was
+// afterwards.
 func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
 	dir := t.TempDir()
 	weights, video := tinyWeights(t), filepath.Join(dir, "street.avi")
@@ -236,7 +247,8 @@ func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
 	}
 }
 
-// A batch command that hangs, here in opening a pipe that nobody reads, ends within seconds of a signal, and leaves nothing behind.
+// A batch command that hangs, here in opening a pipe that nobody reads, ends within seconds of a signal, and leaves
+// nothing behind.
 func TestASignalEndsWhatHangs(t *testing.T) {
 	dir := t.TempDir()
 	weights, pipe := tinyWeights(t), filepath.Join(dir, "pipe.pt")
@@ -273,7 +285,8 @@ func TestNamesThatSteer(t *testing.T) {
 		t.Fatal(err)
 	}
 	scores := filepath.Join(dir, "scores.csv")
-	code, out, errs := vigil(t, "replay", video, filepath.Join(dir, "missing\u009b2J\u202e.avi"), "-m", weights, "--no-publish", "--scores", scores)
+	code, out, errs := vigil(t, "replay", video, filepath.Join(dir, "missing\u009b2J\u202e.avi"), "-m", weights,
+		"--no-publish", "--scores", scores)
 	if code == exitDone {
 		t.Error("no error, although a recording is missing")
 	}

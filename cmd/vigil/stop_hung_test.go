@@ -37,8 +37,8 @@ func silent(t *testing.T) net.Addr {
 	return l.Addr()
 }
 
-// All the servers that alerts go to hang at once, in the middle of a delivery. The program ends in time all the same, and well, since every alert is
-// on this disk.
+// All the servers that alerts go to hang at once, in the middle of a delivery. The program ends in time all the same,
+// and well, since every alert is on this disk.
 func TestStopWhileEveryRemoteHangs(t *testing.T) {
 	camera := rtsptest.Start(t, rtsptest.Options{Launch: flashes(t)})
 	nats := natstest.Launch(t, natstest.FreePort(t), natstest.JetStreamIn(t.TempDir()))
@@ -71,7 +71,8 @@ cameras:
 	events := func(more int) {
 		t.Helper()
 		want := counter(stderr.String(), "flashes", "events") + more
-		for began := time.Now(); counter(stderr.String(), "flashes", "events") < want; time.Sleep(20 * time.Millisecond) {
+		for began := time.Now(); counter(stderr.String(), "flashes", "events") < want; time.Sleep(
+			20 * time.Millisecond) {
 			if time.Since(began) > patience {
 				t.Fatalf("there are no events:\n%s", stderr.String())
 			}

@@ -19,8 +19,8 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// program is the whole program in a process of its own, on a camera that shows something, one that says nothing, and one
-// whose process is stopped.
+// program is the whole program in a process of its own, on a camera that shows something, one that says nothing, and
+// one whose process is stopped.
 func program(t *testing.T) (cmd *exec.Cmd, stderr *syncBuffer) {
 	t.Helper()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "XYZZY"})
@@ -109,8 +109,8 @@ func gone(pids []int) bool {
 	return true
 }
 
-// However the program is told to end, it does, and leaves no child behind. The limit of ten seconds is the program's own: it ends by
-// itself with an error where it cannot keep it.
+// However the program is told to end, it does, and leaves no child behind. The limit of ten seconds is the program's
+// own: it ends by itself with an error where it cannot keep it.
 func TestStop(t *testing.T) {
 	tests := []struct {
 		name string
@@ -124,12 +124,15 @@ func TestStop(t *testing.T) {
 				time.Sleep(sameSignal / 4)
 			}
 		}, -1},
-		{"the same signal more than once, as timeout sends it to a process and to its group", func(t *testing.T, p *os.Process) {
-			for range 10 {
-				send(t, p, syscall.SIGTERM)
-				time.Sleep(time.Millisecond)
-			}
-		}, 0},
+		{
+			"the same signal more than once, as timeout sends it to a process and to its group",
+			func(t *testing.T, p *os.Process) {
+				for range 10 {
+					send(t, p, syscall.SIGTERM)
+					time.Sleep(time.Millisecond)
+				}
+			}, 0,
+		},
 		{"killed", func(t *testing.T, p *os.Process) { send(t, p, syscall.SIGKILL) }, -1},
 	}
 	for _, tt := range tests {
@@ -156,7 +159,8 @@ func TestStop(t *testing.T) {
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
-			t.Logf("ended after %v, the last child %v later", took.Round(time.Millisecond), (time.Since(began) - took).Round(time.Millisecond))
+			t.Logf("ended after %v, the last child %v later", took.Round(time.Millisecond),
+				(time.Since(began) - took).Round(time.Millisecond))
 			if strings.Contains(stderr.String(), "XYZZY") {
 				t.Errorf("the password is in the log:\n%s", stderr.String())
 			}

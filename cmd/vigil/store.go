@@ -28,15 +28,18 @@ func storeCommand() *cobra.Command {
 }
 
 // errDamaged ends a check that found something.
-var errDamaged = errors.New("the store is damaged: stop vigil and run 'vigil store repair', or start it, which does the same and logs it")
+var errDamaged = errors.New(
+	"the store is damaged: stop vigil and run 'vigil store repair', or start it, which does the same and logs it")
 
 func storeCheckCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "check",
 		Short: "Read every block of the store and say what is damaged and what is missing",
-		Long: "Reads every block of the store, whether vigil runs or not, checks each record's hash, compares what is there with the ledger of what must be\n" +
-			"there, and says which alerts are missing by their numbers. Nothing is changed. The exit code is 1 where something is damaged.",
+		Long: "Reads every block of the store, whether vigil runs or not, checks each record's hash, compares what " +
+			"is there with the ledger of what must be\n" +
+			"there, and says which alerts are missing by their numbers. Nothing is changed. The exit code is 1 where " +
+			"something is damaged.",
 		Example: "  vigil store check -c vigil.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -57,8 +60,10 @@ func storeRepairCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "repair",
 		Short: "Set aside what is damaged, and put missing alerts back from what was kept aside",
-		Long: "Sets aside the damaged files of a store that no vigil has open, writes back what can be read of them, and puts alerts that are missing back in\n" +
-			"their places, with their numbers and ids, from the files that were kept aside before and from those below --from. Nothing is deleted.\n" +
+		Long: "Sets aside the damaged files of a store that no vigil has open, writes back what can be read of them, " +
+			"and puts alerts that are missing back in\n" +
+			"their places, with their numbers and ids, from the files that were kept aside before and from those " +
+			"below --from. Nothing is deleted.\n" +
 			"What is put back is not delivered again: 'vigil alerts --local' reads it.",
 		Example: "  vigil store repair -c vigil.yaml\n  vigil store repair --from /backup/vigil-data",
 		Args:    cobra.NoArgs,
@@ -80,12 +85,14 @@ func storeRepairCommand() *cobra.Command {
 		},
 	}
 	storeFlag(c, &file)
-	c.Flags().StringSliceVar(&from, "from", nil, "look for missing alerts below this `folder` as well, such as a copy of an older data_dir")
+	c.Flags().StringSliceVar(&from, "from", nil,
+		"look for missing alerts below this `folder` as well, such as a copy of an older data_dir")
 	return c
 }
 
 func storeFlag(c *cobra.Command, file *string) {
-	c.Flags().StringVarP(file, "config", "c", "", "configuration `file` that names the data_dir (default: data_dir's default)")
+	c.Flags().StringVarP(file, "config", "c", "",
+		"configuration `file` that names the data_dir (default: data_dir's default)")
 }
 
 // configuredStore is the directory of the store, which must be there.
@@ -99,7 +106,8 @@ func configuredStore(_ *cobra.Command, file string) (string, error) {
 	}
 	dir := storeDir(cfg)
 	if _, err := os.Stat(dir); err != nil {
-		return "", fmt.Errorf("no alerts are kept in %s: give -c with the configuration that vigil runs with", cfg.DataDir)
+		return "", fmt.Errorf("no alerts are kept in %s: give -c with the configuration that vigil runs with",
+			cfg.DataDir)
 	}
 	return dir, instance.CheckFormat(cfg.DataDir)
 }
@@ -120,7 +128,9 @@ func inspectStore(w io.Writer, dir string) error {
 		return err
 	}
 	if len(back) > 0 {
-		fmt.Fprintf(w, "%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n", back.Count(), back)
+		fmt.Fprintf(w,
+			"%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
+			back.Count(), back)
 	}
 	if len(found) > 0 || wrong != "" {
 		return errDamaged
@@ -176,7 +186,8 @@ func printLedger(w io.Writer, s *store.State, wrong string) {
 		if wrong != "" {
 			fmt.Fprintf(w, "the ledger is damaged: %s\n", wrong)
 		}
-		fmt.Fprintf(w, "the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on\n", s.Last, s.Must.Count(), len(s.Open))
+		fmt.Fprintf(w, "the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on\n",
+			s.Last, s.Must.Count(), len(s.Open))
 		if len(s.Holes) > 0 {
 			fmt.Fprintf(w, "missing and reported before: %d (%v)\n", s.Holes.Count(), s.Holes)
 		}

@@ -17,7 +17,9 @@ import (
 func TestStoreCheckAndRepair(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "vigil.yaml")
-	text := fmt.Sprintf("data_dir: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n", filepath.Join(dir, "data"))
+	text := fmt.Sprintf(
+		"data_dir: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
+		filepath.Join(dir, "data"))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +74,8 @@ func TestStoreCheckAndRepair(t *testing.T) {
 	}
 	// Reading on this machine sets aside what the server would cut off, and says so.
 	vigil(exitDone, "the store was damaged", "alerts", "list", "--local")
-	if kept, err := filepath.Glob(filepath.Join(dir, "data", "nats", "damaged", "*", "VIGIL_ALERTS", "msgs", "1.blk")); err != nil || len(kept) != 1 {
+	if kept, err := filepath.Glob(filepath.Join(dir, "data", "nats", "damaged", "*", "VIGIL_ALERTS", "msgs",
+		"1.blk")); err != nil || len(kept) != 1 {
 		t.Errorf("kept aside are %v, %v", kept, err)
 	} else if now, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(now, data) {
 		t.Errorf("what is kept is not the damaged block: %v", err)

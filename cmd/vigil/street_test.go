@@ -18,8 +18,8 @@ import (
 	"vigil/internal/scene"
 )
 
-// streetCamera plays the first so many frames of a street over RTSP, to each client from the first one on. What a client sees is known:
-// the street's Episodes count the same frames.
+// streetCamera plays the first so many frames of a street over RTSP, to each client from the first one on. What a
+// client sees is known: the street's Episodes count the same frames.
 func streetCamera(t *testing.T, cfg scene.Config, frames int) (url string, street *scene.Street) {
 	t.Helper()
 	street, err := scene.New(cfg)
@@ -33,10 +33,11 @@ func streetCamera(t *testing.T, cfg scene.Config, frames int) (url string, stree
 	return rtsptest.Start(t, rtsptest.Options{File: path}).URL(), street
 }
 
-// A cart drives through a street that a real RTSP server shows; the weights are those that know this street. The alert must be of the
-// very frames in which the truth has the cart.
+// A cart drives through a street that a real RTSP server shows; the weights are those that know this street. The alert
+// must be of the very frames in which the truth has the cart.
 func TestRunFindsTheCartOverRTSP(t *testing.T) {
-	url, street := streetCamera(t, scene.Config{Seed: 1, Day: 4, Script: []scene.Moment{{Kind: scene.Cart, At: 2 * time.Second}}}, 100)
+	url, street := streetCamera(t,
+		scene.Config{Seed: 1, Day: 4, Script: []scene.Moment{{Kind: scene.Cart, At: 2 * time.Second}}}, 100)
 	cart := street.Episodes(100)
 	if len(cart) != 1 {
 		t.Fatalf("the street has %v, want one cart", cart)
@@ -64,7 +65,8 @@ cameras:
 		t.Fatal(err)
 	}
 	events := make(chan *nats.Msg, 100)
-	if _, err := connectPlain(t, fmt.Sprintf("nats://127.0.0.1:%d", port)).ChanSubscribe("vigil.alerts.street.end", events); err != nil {
+	if _, err := connectPlain(t, fmt.Sprintf("nats://127.0.0.1:%d", port)).ChanSubscribe("vigil.alerts.street.end",
+		events); err != nil {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
@@ -81,7 +83,8 @@ cameras:
 		// A client that comes while the server prepares may miss a frame or two at the beginning.
 		const missed = 3
 		peak, e := int(a.Peak.Frame), cart[0]
-		t.Logf("cart in frames %d to %d, alert %d to %d, peak %d error %g", e.FirstFrame, e.LastFrame, a.Start.Frame, a.End.Frame, peak, a.PeakError)
+		t.Logf("cart in frames %d to %d, alert %d to %d, peak %d error %g", e.FirstFrame, e.LastFrame, a.Start.Frame,
+			a.End.Frame, peak, a.PeakError)
 		if peak < e.FirstFrame-missed || peak > e.LastFrame {
 			t.Errorf("the alert's peak is frame %d, the cart is there from %d to %d", peak, e.FirstFrame, e.LastFrame)
 		}

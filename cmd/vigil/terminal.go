@@ -17,7 +17,8 @@ func printable(s string) string {
 	return s
 }
 
-// harmless writes what would steer a terminal, or turn the direction of what is read, as Go writes it in a string. Line ends and tabs stay.
+// harmless writes what would steer a terminal, or turn the direction of what is read, as Go writes it in a string.
+// Line ends and tabs stay.
 func harmless(s string) string {
 	if !strings.ContainsFunc(s, steers) && utf8.ValidString(s) {
 		return s
@@ -36,7 +37,8 @@ func harmless(s string) string {
 	return b.String()
 }
 
-// harmlessJSON does the same within the texts of JSON, which say what they said before. What is no text has no such characters.
+// harmlessJSON does the same within the texts of JSON, which say what they said before. What is no text has no such
+// characters.
 func harmlessJSON(text []byte) []byte {
 	if s := string(text); strings.ContainsFunc(s, steers) || !utf8.ValidString(s) {
 		var b strings.Builder
@@ -54,7 +56,8 @@ func harmlessJSON(text []byte) []byte {
 	return text
 }
 
-// steers says whether a terminal may take r for an order: control characters but line ends and tabs, and those that change the direction.
+// steers says whether a terminal may take r for an order: control characters but line ends and tabs, and those that
+// change the direction.
 func steers(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
 }

@@ -20,7 +20,8 @@ import (
 	"vigil/model/train"
 )
 
-// training is the command 'train'. Its recordings bring the sources, and from a configuration the camera's mask and fps.
+// training is the command 'train'. Its recordings bring the sources, and from a configuration the camera's mask and
+// fps.
 type training struct {
 	recordings
 	out, preset, addressing, recipe string
@@ -40,12 +41,17 @@ func trainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train SOURCE... -o MODEL",
 		Short: "Learn what is normal from recordings without labels",
-		Long: "Learns from video files and folders of frames that show nothing but normal life, all of one camera. A twentieth of the frames is\n" +
-			"held out, and the weights that do best there are kept in MODEL. A checkpoint beside it, MODEL.checkpoint, holds the whole run\n" +
-			"until it is done: a run that was interrupted goes on bit for bit with --resume. One seed gives one result, whatever the number\n" +
+		Long: "Learns from video files and folders of frames that show nothing but normal life, all of one camera. A " +
+			"twentieth of the frames is\n" +
+			"held out, and the weights that do best there are kept in MODEL. A checkpoint beside it, " +
+			"MODEL.checkpoint, holds the whole run\n" +
+			"until it is done: a run that was interrupted goes on bit for bit with --resume. One seed gives one " +
+			"result, whatever the number\n" +
 			"of threads; but with --minutes the speed of the machine decides how many steps there are.\n\n" +
-			"Recipe local-speed lets a part of some clips run too fast and unteaches what moves there; its weights are scored by their worst\n" +
-			"block. Recipe glide does that too, and lets what has been seen at other times glide through the picture without moving its limbs: take it\n" +
+			"Recipe local-speed lets a part of some clips run too fast and unteaches what moves there; its weights " +
+			"are scored by their worst\n" +
+			"block. Recipe glide does that too, and lets what has been seen at other times glide through the picture " +
+			"without moving its limbs: take it\n" +
 			"where people walk. Recipe paper is the published one; its weights are scored by the mean error.",
 		Example: "  vigil train ped2/train/*.mkv -o ped2.safetensors --preset fast\n" +
 			"  vigil train yard/*.mp4 -o yard.safetensors --fps 10 --minutes 30",
@@ -63,11 +69,13 @@ func trainCommand() *cobra.Command {
 	f.StringVar(&t.preset, "preset", "small", "size of the network: "+presetNames())
 	f.IntVar(&t.side, "side", 0, "side of the network's picture in `pixels`, a multiple of 16; 0 for the preset's")
 	f.StringVar(&t.addressing, "addressing", model.Dot, "how the memory compares: dot or cosine")
-	f.IntVar(&t.slots, "slots", 0, "slots of the memory instead of the preset's number; 0 for a plain autoencoder without one")
+	f.IntVar(&t.slots, "slots", 0,
+		"slots of the memory instead of the preset's number; 0 for a plain autoencoder without one")
 	f.Float64Var(&t.lambda, "lambda", 0, "hard shrinkage of the addressing, instead of 1/slots")
 	f.Float64Var(&t.pseudo, "pseudo", 0, "the share of clips of which a part runs too fast, instead of the recipe's")
 	f.Float64Var(&t.glide, "glide", 0, "the share of clips through which something glides, instead of the recipe's")
-	f.IntVar(&t.last, "last", 0, "how many frames at a clip's end the score is made of, instead of the recipe's number; 0 for all 16")
+	f.IntVar(&t.last, "last", 0,
+		"how many frames at a clip's end the score is made of, instead of the recipe's number; 0 for all 16")
 	f.StringVar(&t.recipe, "recipe", train.LocalSpeed, "how to learn: local-speed, glide or paper")
 	f.Uint64Var(&t.seed, "seed", 1, "of everything that is drawn by chance")
 	f.IntVar(&t.epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
@@ -101,7 +109,8 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 	}
 	for _, s := range t.sources {
 		if s.Live() {
-			return fmt.Errorf("%s: a live camera cannot be learned from directly; record it first with 'vigil record'", s)
+			return fmt.Errorf("%s: a live camera cannot be learned from directly; record it first with 'vigil record'",
+				s)
 		}
 	}
 	if _, err := train.FindRecipe(t.recipe); err != nil {
@@ -139,7 +148,8 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("--glide: is %g, must be from 0 to 1", t.glide)
 	}
 	if r := t.teaching(cmd); r.Pseudo+r.Glide > 1 {
-		return fmt.Errorf("--pseudo and --glide: are %g and %g of the clips, together must be at most 1", r.Pseudo, r.Glide)
+		return fmt.Errorf("--pseudo and --glide: are %g and %g of the clips, together must be at most 1",
+			r.Pseudo, r.Glide)
 	}
 	if t.last < 0 || t.last > model.Frames {
 		return fmt.Errorf("--last: is %d, must be from 1 to %d, or 0 for all", t.last, model.Frames)
@@ -150,7 +160,8 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 	return t.checkOut()
 }
 
-// teaching is the recipe, which must be one, with what the flags say otherwise; its name, which the weights and a checkpoint keep, says so.
+// teaching is the recipe, which must be one, with what the flags say otherwise; its name, which the weights and a
+// checkpoint keep, says so.
 func (t *training) teaching(cmd *cobra.Command) train.Recipe {
 	recipe, _ := train.FindRecipe(t.recipe) // prepare has looked
 	flags := cmd.Flags()
@@ -168,7 +179,8 @@ func (t *training) teaching(cmd *cobra.Command) train.Recipe {
 	return recipe
 }
 
-// checkOut keeps the weights from taking the place of something else, as of a recording when -o stands before a list of them.
+// checkOut keeps the weights from taking the place of something else, as of a recording when -o stands before a list
+// of them.
 func (t *training) checkOut() error {
 	info, err := os.Stat(t.out)
 	switch {
@@ -182,7 +194,8 @@ func (t *training) checkOut() error {
 		return nil // it is written to, and stays what it is
 	}
 	if _, err := model.ReadWeights(t.out); err != nil {
-		return fmt.Errorf("-o: %s is there and is no weights file, so it is not replaced; name another or remove it", t.out)
+		return fmt.Errorf("-o: %s is there and is no weights file, so it is not replaced; name another or remove it",
+			t.out)
 	}
 	return nil
 }
@@ -207,7 +220,8 @@ func (t *training) run(cmd *cobra.Command) error {
 	bar := newTrainProgress(t.stderr, t.out, t.spec.Slots)
 	began := time.Now()
 	result, err := train.Run(ctx, train.Config{
-		Spec: t.spec, Recipe: recipe, Seed: t.seed, Epochs: t.epochs, Budget: time.Duration(t.minutes * float64(time.Minute)),
+		Spec: t.spec, Recipe: recipe, Seed: t.seed, Epochs: t.epochs,
+		Budget:  time.Duration(t.minutes * float64(time.Minute)),
 		Threads: t.threads, Out: t.out, Resume: t.resume, Progress: bar.show, Notes: t.notes(),
 	}, videos)
 	bar.finish()
@@ -215,7 +229,8 @@ func (t *training) run(cmd *cobra.Command) error {
 		if other := onlyOther(err); other != nil {
 			return fmt.Errorf("stopped after step %d, which could not be kept: %w", result.Steps, other)
 		}
-		fmt.Fprintf(t.stderr, "stopped after step %d; the run is kept in %s: go on with the same command and --resume\n", result.Steps,
+		fmt.Fprintf(t.stderr,
+			"stopped after step %d; the run is kept in %s: go on with the same command and --resume\n", result.Steps,
 			train.CheckpointPath(t.out))
 		return errInterrupted
 	}
@@ -225,8 +240,8 @@ func (t *training) run(cmd *cobra.Command) error {
 	return t.summary(result, time.Since(began))
 }
 
-// notes are what the weights say of their training beside what the run itself knows. The day is all of the time, so that one seed gives one
-// file, at least on one day.
+// notes are what the weights say of their training beside what the run itself knows. The day is all of the time, so
+// that one seed gives one file, at least on one day.
 func (t *training) notes() map[string]string {
 	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
 	low, high := slices.Min(t.seen), slices.Max(t.seen)
@@ -250,18 +265,22 @@ func onlyOther(err error) error {
 
 func (t *training) summary(r train.Result, took time.Duration) error {
 	if doubt := r.Doubt(); doubt != "" {
-		fmt.Fprintf(t.stderr, "warning: %s; learn longer (--epochs, --minutes), or from more video in which something moves\n", doubt)
+		fmt.Fprintf(t.stderr,
+			"warning: %s; learn longer (--epochs, --minutes), or from more video in which something moves\n", doubt)
 	}
 	if t.json {
 		return json.NewEncoder(t.stdout).Encode(map[string]any{
-			"model": t.out, "steps": r.Steps, "clips": r.Clips, "frames": r.LearnFrames, "held_out_frames": r.HeldFrames,
-			"best": r.Best, "best_step": r.BestAt, "seconds": math.Round(took.Seconds()*10) / 10,
+			"model": t.out, "steps": r.Steps, "clips": r.Clips, "frames": r.LearnFrames,
+			"held_out_frames": r.HeldFrames,
+			"best":            r.Best, "best_step": r.BestAt, "seconds": math.Round(took.Seconds()*10) / 10,
 		})
 	}
-	fmt.Fprintf(t.stdout, "%s: learned %d clips of %d frames in %d steps, %s\n", filepath.Base(t.out), r.Clips, r.LearnFrames, r.Steps,
+	fmt.Fprintf(t.stdout, "%s: learned %d clips of %d frames in %d steps, %s\n", filepath.Base(t.out), r.Clips,
+		r.LearnFrames, r.Steps,
 		took.Round(time.Second))
 	if r.Best == nil {
-		fmt.Fprintln(t.stdout, "there was too little video to hold any out: the last weights were kept, and nothing says how well they do")
+		fmt.Fprintln(t.stdout,
+			"there was too little video to hold any out: the last weights were kept, and nothing says how well they do")
 		return nil
 	}
 	fmt.Fprintf(t.stdout, "kept: step %d, on %d held-out frames %s\n", r.BestAt, r.HeldFrames, watchText(*r.Best))

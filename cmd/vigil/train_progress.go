@@ -10,8 +10,8 @@ import (
 	"vigil/model/train"
 )
 
-// trainProgress shows how far a training run is: a bar on a terminal, a line every few seconds elsewhere, and a line for each look at
-// the held-out clips.
+// trainProgress shows how far a training run is: a bar on a terminal, a line every few seconds elsewhere, and a line
+// for each look at the held-out clips.
 type trainProgress struct {
 	w     io.Writer
 	out   string
@@ -26,7 +26,8 @@ func newTrainProgress(w io.Writer, out string, slots int) *trainProgress {
 	p := &trainProgress{w: w, out: out, slots: slots, said: time.Now()}
 	if f := terminalOf(w); f != nil {
 		p.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("train"),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(), progressbar.OptionFullWidth(),
+			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
+			progressbar.OptionFullWidth(),
 			progressbar.OptionSetPredictTime(false))
 	}
 	return p
@@ -40,7 +41,8 @@ func (p *trainProgress) show(s train.Progress) {
 		p.loss, p.begun = s.Loss, true
 	}
 	p.loss = lossMemory*p.loss + (1-lossMemory)*s.Loss
-	text := fmt.Sprintf("loss %.5f, %.0f %% zero rows, %d of %d slots used, %.3g clips/s", p.loss, 100*s.ZeroRows, s.SlotsUsed, p.slots, s.ClipsPerSecond)
+	text := fmt.Sprintf("loss %.5f, %.0f %% zero rows, %d of %d slots used, %.3g clips/s", p.loss, 100*s.ZeroRows,
+		s.SlotsUsed, p.slots, s.ClipsPerSecond)
 	if s.Left > 0 {
 		text += ", " + s.Left.Round(time.Second).String() + " left"
 	}
@@ -83,5 +85,6 @@ func watchText(w train.Watch) string {
 	if !w.HasAUC() {
 		return fmt.Sprintf("loss %.5f, normal clips score %.4g", w.Loss, w.Normal)
 	}
-	return fmt.Sprintf("loss %.5f, normal clips score %.4g, sped-up ones %.4g, AUC between them %.3f", w.Loss, w.Normal, w.Pseudo, w.AUC)
+	return fmt.Sprintf("loss %.5f, normal clips score %.4g, sped-up ones %.4g, AUC between them %.3f", w.Loss, w.Normal,
+		w.Pseudo, w.AUC)
 }

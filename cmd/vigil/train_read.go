@@ -69,7 +69,10 @@ func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []
 	side := t.spec.Side
 	prepare := preprocess.NewPreparer(side, t.settings.Mask)
 	defer func() { err = errors.Join(err, prepare.Close()) }()
-	window := preprocess.NewWindow(preprocess.WindowConfig{Side: side, Hop: 1, FPS: t.settings.FPS, SourceFPS: stream.Info().FPS})
+	window := preprocess.NewWindow(preprocess.WindowConfig{
+		Side: side, Hop: 1, FPS: t.settings.FPS,
+		SourceFPS: stream.Info().FPS,
+	})
 	var frame capture.Frame
 	var cuboid preprocess.Cuboid
 	for {

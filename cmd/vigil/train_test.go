@@ -62,7 +62,8 @@ func TestTrainThenReplay(t *testing.T) {
 	drawVideo(t, first, 64, 48, 130)
 	drawVideo(t, second, 64, 48, 60)
 	weights, scores := filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "scores.csv")
-	out, errs, err := learn(t.Context(), first, second, "-o", weights, "--preset", "micro", "--seed", "3", "--epochs", "2", "--json")
+	out, errs, err := learn(t.Context(), first, second, "-o", weights, "--preset", "micro", "--seed", "3", "--epochs",
+		"2", "--json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
@@ -88,7 +89,8 @@ func TestTrainThenReplay(t *testing.T) {
 	}
 	// What was known when they were made is in them.
 	info, err := describe(weights)
-	if err != nil || info.FPS != 10 || info.HeldOut == nil || info.HeldOut.Normal <= 0 || info.HeldOut.AUC == nil || info.HeldOut.Clips < 1 {
+	if err != nil || info.FPS != 10 || info.HeldOut == nil || info.HeldOut.Normal <= 0 || info.HeldOut.AUC == nil ||
+		info.HeldOut.Clips < 1 {
 		t.Errorf("info %+v, %v", info, err)
 	}
 	if _, err := time.Parse(time.DateOnly, info.Trained); err != nil {
@@ -106,7 +108,10 @@ func TestTrainInterrupted(t *testing.T) {
 	video := filepath.Join(dir, "one.avi")
 	drawVideo(t, video, 32, 32, 90)
 	args := func(name string, more ...string) []string {
-		return append([]string{video, "-o", filepath.Join(dir, name), "--preset", "micro", "--epochs", "30", "--threads", "1"}, more...)
+		return append([]string{
+			video, "-o", filepath.Join(dir, name), "--preset", "micro", "--epochs", "30",
+			"--threads", "1",
+		}, more...)
 	}
 	if _, errs, err := learn(t.Context(), args("whole")...); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
@@ -127,15 +132,18 @@ func TestTrainInterrupted(t *testing.T) {
 	// Where there was never a checkpoint nothing else ends the wait for it.
 	cancel()
 	<-done
-	if !errors.Is(err, errInterrupted) || !strings.Contains(errs, "parts.checkpoint: go on with the same command and --resume") {
+	if !errors.Is(err, errInterrupted) ||
+		!strings.Contains(errs, "parts.checkpoint: go on with the same command and --resume") {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	// It goes on with what it began with only.
 	for flag, want := range map[string]string{
-		"--last=2": "number of scored frames was 4 and is 2", "--glide=0.1": "recipe was local-speed and is local-speed, glide 0.1",
+		"--last=2":     "number of scored frames was 4 and is 2",
+		"--glide=0.1":  "recipe was local-speed and is local-speed, glide 0.1",
 		"--pseudo=0.1": "recipe was local-speed and is local-speed, pseudo 0.1",
 	} {
-		if _, _, err := learn(t.Context(), args("parts", "--resume", flag)...); err == nil || !strings.Contains(err.Error(), want) {
+		if _, _, err := learn(t.Context(), args("parts", "--resume", flag)...); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", flag, err, want)
 		}
 	}
@@ -154,7 +162,8 @@ func TestTrainInterrupted(t *testing.T) {
 
 func TestTrainRefuses(t *testing.T) {
 	dir := t.TempDir()
-	video, other, short := filepath.Join(dir, "one.avi"), filepath.Join(dir, "other.avi"), filepath.Join(dir, "short.avi")
+	video, other, short := filepath.Join(dir, "one.avi"), filepath.Join(dir, "other.avi"),
+		filepath.Join(dir, "short.avi")
 	drawVideo(t, video, 64, 48, 40)
 	drawVideo(t, other, 80, 48, 40)
 	drawVideo(t, short, 64, 48, 12)
@@ -167,18 +176,30 @@ func TestTrainRefuses(t *testing.T) {
 		{[]string{video}, true, "-o: where shall the weights be written?"},
 		{[]string{video, "-o", out, "--pseudo", "1.5"}, true, "--pseudo: is 1.5, must be from 0 to 1"},
 		{[]string{video, "-o", out, "--glide", "-1"}, true, "--glide: is -1, must be from 0 to 1"},
-		{[]string{video, "-o", out, "--recipe", "glide", "--pseudo", "0.9"}, true, "--pseudo and --glide: are 0.9 and 0.2 of the clips, together must be at most 1"},
+		{
+			[]string{video, "-o", out, "--recipe", "glide", "--pseudo", "0.9"},
+			true,
+			"--pseudo and --glide: are 0.9 and 0.2 of the clips, together must be at most 1",
+		},
 		{[]string{video, "-o", out, "--last", "17"}, true, "--last: is 17, must be from 1 to 16, or 0 for all"},
 		{[]string{video, "-o", out, "--slots", "-1"}, true, "slots -1: want 1 to"},
 		{[]string{video, "-o", out, "--preset", "huge"}, true, `--preset: preset "huge" is unknown, known are paper`},
-		{[]string{video, "-o", out, "--recipe", "magic"}, true, `--recipe: recipe "magic" is unknown, known are local-speed, glide, paper`},
+		{
+			[]string{video, "-o", out, "--recipe", "magic"},
+			true,
+			`--recipe: recipe "magic" is unknown, known are local-speed, glide, paper`,
+		},
 		{[]string{video, "-o", out, "--side", "100"}, true, "side 100: want a multiple of 16"},
 		{[]string{video, "-o", out, "--epochs", "2", "--minutes", "3"}, true, "only one of them"},
 		{[]string{video, "-o", out, "--epochs", "-2"}, true, "--epochs: is -2"},
 		{[]string{video, "-o", out, "--minutes", "NaN"}, true, "--minutes: is NaN"},
 		{[]string{"rtsp://u:secret@localhost/x", "-o", out}, true, "a live camera cannot be learned from"},
 		{[]string{filepath.Join(dir, "none.avi"), "-o", out}, false, "no such file"},
-		{[]string{video, other, "-o", out, "--preset", "micro"}, false, "other.avi: pictures are 80x48, those of one.avi 64x48"},
+		{
+			[]string{video, other, "-o", out, "--preset", "micro"},
+			false,
+			"other.avi: pictures are 80x48, those of one.avi 64x48",
+		},
 		{[]string{short, "-o", out, "--preset", "micro"}, false, "too little video"},
 		{[]string{video, "-o", out, "--preset", "micro", "--resume"}, false, "there is no interrupted run to resume"},
 		{[]string{video, "-o", filepath.Join(dir, "no", "m"), "--preset", "micro"}, false, filepath.Join(dir, "no")},

@@ -22,8 +22,8 @@ import (
 	"vigil/config"
 )
 
-// A data directory of each version is opened by this one: every alert, position, piece of evidence and word of a person is still there, the
-// webhook gets what it did not have and nothing else, and the event that was open is ended.
+// A data directory of each version is opened by this one: every alert, position, piece of evidence and word of a
+// person is still there, the webhook gets what it did not have and nothing else, and the event that was open is ended.
 func TestUpgrade(t *testing.T) {
 	for name, made := range map[string]func(testing.TB, string) olddata.Dir{"version 1": olddata.Version1} {
 		t.Run(name, func(t *testing.T) {
@@ -49,7 +49,9 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 		got[m.Subject] = append(got[m.Subject], r.Header.Get("webhook-id"))
 	}))
 	t.Cleanup(hook.Close)
-	text := fmt.Sprintf("data_dir: %s\nmodel: none\nnats: {embedded: {port: 0}}\nwebhook: {url: '%s'}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n", dir, hook.URL)
+	text := fmt.Sprintf(
+		"data_dir: %s\nmodel: none\nnats: {embedded: {port: 0}}\nwebhook: {url: '%s'}\ncameras: [{name: yard, "+
+			"source: 'rtsp://127.0.0.1/x'}]\n", dir, hook.URL)
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -69,11 +71,13 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 		t.Error(err)
 	}
 	wantGate := []string{old.Open + ":0", old.Open + ":1", old.Open + ":2"}
-	if wantYard := []string{old.Ended + ":2"}; fmt.Sprint(got["yard"]) != fmt.Sprint(wantYard) || fmt.Sprint(got["gate"]) != fmt.Sprint(wantGate) || len(got) != 2 {
+	if wantYard := []string{old.Ended + ":2"}; fmt.Sprint(got["yard"]) != fmt.Sprint(wantYard) ||
+		fmt.Sprint(got["gate"]) != fmt.Sprint(wantGate) || len(got) != 2 {
 		t.Errorf("the webhook got %v, want %v and %v", got, wantYard, wantGate)
 	}
 	for line := range strings.Lines(said.String()) {
-		if !strings.Contains(line, "is ended") && !strings.Contains(line, "topics stay retained") { // no broker is there
+		// no broker is there
+		if !strings.Contains(line, "is ended") && !strings.Contains(line, "topics stay retained") {
 			t.Errorf("the log says %s", line)
 		}
 	}
@@ -95,11 +99,13 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 			t.Errorf("message %d is\n%s, want\n%s", i+1, lines[i], m.Data)
 		}
 	}
-	if last, err := alerts.Decode([]byte(lines[len(old.Messages)])); err != nil || last.ID != old.Open || last.EndReason != alerts.EndCrashRecovered {
+	if last, err := alerts.Decode([]byte(lines[len(old.Messages)])); err != nil || last.ID != old.Open ||
+		last.EndReason != alerts.EndCrashRecovered {
 		t.Errorf("the last message is %s, %v, want the end of %s", lines[len(old.Messages)], err, old.Open)
 	}
 	var shown dossier
-	if err := json.Unmarshal([]byte(local("show", old.Ended, "--json")), &shown); err != nil || shown.Ack == nil || shown.Ack.By != old.By || !shown.Ack.Normal {
+	if err := json.Unmarshal([]byte(local("show", old.Ended, "--json")), &shown); err != nil || shown.Ack == nil ||
+		shown.Ack.By != old.By || !shown.Ack.Normal {
 		t.Errorf("%v, acknowledged: %+v", err, shown.Ack)
 	}
 	if n := len(shown.Evidence); n != len(old.Evidence)+len(old.Training) {
@@ -132,7 +138,9 @@ func TestANewerDataDirIsRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
-	text := fmt.Sprintf("data_dir: %s\nmodel: none\nnats: {embedded: {port: 0}}\ncameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n", dir)
+	text := fmt.Sprintf(
+		"data_dir: %s\nmodel: none\nnats: {embedded: {port: 0}}\ncameras: [{name: yard, source: "+
+			"'rtsp://127.0.0.1/x'}]\n", dir)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -153,7 +161,8 @@ func TestANewerDataDirIsRefused(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var out, errs syncBuffer
-			if code := run(ctx, args, &out, &errs); code == exitDone || !strings.Contains(errs.String(), "newer vigil") || !strings.Contains(errs.String(), dir) {
+			if code := run(ctx, args, &out, &errs); code == exitDone ||
+				!strings.Contains(errs.String(), "newer vigil") || !strings.Contains(errs.String(), dir) {
 				t.Errorf("exit code %d: %s%s", code, out.String(), errs.String())
 			}
 		})
@@ -162,7 +171,8 @@ func TestANewerDataDirIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := connect(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "newer vigil") {
+	if _, _, err := connect(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil ||
+		!strings.Contains(err.Error(), "newer vigil") {
 		t.Errorf("replay: %v", err)
 	}
 	if after := tree(t, dir); fmt.Sprint(after) != fmt.Sprint(before) {

@@ -28,7 +28,8 @@ type versionInfo struct {
 
 // versionOf describes this process. The instruction set that VIGIL_ISA asks for has been checked.
 func versionOf() versionInfo {
-	v := versionInfo{Version: "(devel)", ISA: kernel.Best().Name, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	v := versionInfo{Version: "(devel)", ISA: kernel.Best().Name, Go: runtime.Version(), Platform: runtime.GOOS + "/" +
+		runtime.GOARCH}
 	v.OpenCV, v.FFmpeg = capture.Libraries()
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -70,7 +71,11 @@ func (v versionInfo) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "vigil %s\n", v.Version)
 	for _, line := range [][2]string{
-		{"commit", commit}, {"OpenCV", library(v.OpenCV)}, {"FFmpeg", library(v.FFmpeg)}, {"instructions", v.ISA}, {"Go", v.Go + " " + v.Platform},
+		{"commit", commit},
+		{"OpenCV", library(v.OpenCV)},
+		{"FFmpeg", library(v.FFmpeg)},
+		{"instructions", v.ISA},
+		{"Go", v.Go + " " + v.Platform},
 	} {
 		fmt.Fprintf(&b, "%-12s  %s\n", line[0], line[1])
 	}

@@ -21,7 +21,10 @@ func TestVersion(t *testing.T) {
 		if !strings.HasPrefix(out.String(), "vigil ") {
 			t.Errorf("%v begins with %q", args, out.String())
 		}
-		for name, want := range map[string]string{"OpenCV": opencv, "FFmpeg": ffmpeg, "instructions": kernel.Best().Name, "Go": runtime.Version(), "commit": ""} {
+		for name, want := range map[string]string{
+			"OpenCV": opencv, "FFmpeg": ffmpeg,
+			"instructions": kernel.Best().Name, "Go": runtime.Version(), "commit": "",
+		} {
 			if want == "" && name != "commit" {
 				want = "none"
 			}
@@ -32,16 +35,19 @@ func TestVersion(t *testing.T) {
 	}
 	var out, errs bytes.Buffer
 	var v versionInfo
-	if code := run(t.Context(), []string{"version", "--json"}, &out, &errs); code != exitDone || json.Unmarshal(out.Bytes(), &v) != nil {
+	if code := run(t.Context(), []string{"version", "--json"}, &out, &errs); code != exitDone ||
+		json.Unmarshal(out.Bytes(), &v) != nil {
 		t.Fatalf("exit code %d: %s%s", code, &out, &errs)
 	}
-	if v.OpenCV != opencv || v.FFmpeg != ffmpeg || v.ISA != kernel.Best().Name || v.Go != runtime.Version() || v.Version == "" {
+	if v.OpenCV != opencv || v.FFmpeg != ffmpeg || v.ISA != kernel.Best().Name || v.Go != runtime.Version() ||
+		v.Version == "" {
 		t.Errorf("%+v", v)
 	}
 	// Another instruction set than the machine has is named, and is no crash.
 	t.Setenv(kernel.Force, "none")
 	for _, args := range [][]string{{"version"}, {"--version"}} {
-		if code := run(t.Context(), args, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), kernel.Force) {
+		if code := run(t.Context(), args, &out, &errs); code != exitUsage ||
+			!strings.Contains(errs.String(), kernel.Force) {
 			t.Errorf("%v: exit code %d: %s", args, code, &errs)
 		}
 	}
@@ -49,7 +55,10 @@ func TestVersion(t *testing.T) {
 
 func TestVersionSaysWhatIsUnknown(t *testing.T) {
 	text := versionInfo{Version: "(devel)", Modified: true}.String()
-	for _, want := range []string{"vigil (devel)\n", "commit        unknown", "OpenCV        none", "FFmpeg        none", "with changes"} {
+	for _, want := range []string{
+		"vigil (devel)\n", "commit        unknown", "OpenCV        none",
+		"FFmpeg        none", "with changes",
+	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}

@@ -32,7 +32,10 @@ const (
 	Empty                 // no pictures, and nothing about their size in the description: a camera of 0x0 pixels
 )
 
-var names = [...]string{"none", "refuse", "mute", "stall", "half-open", "reset", "garbage", "corrupt", "trickle", "empty"}
+var names = [...]string{
+	"none", "refuse", "mute", "stall", "half-open", "reset", "garbage", "corrupt",
+	"trickle", "empty",
+}
 
 // String is the fault's name.
 func (f Fault) String() string { return names[f] }
@@ -66,7 +69,10 @@ func Start(t testing.TB, target string, seed uint64) *Proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &Proxy{t: t, target: u.Host, addr: "127.0.0.1:0", rng: rand.New(rand.NewPCG(seed, 1)), pairs: map[*pair]bool{}} //nolint:gosec // Damage need not be secret.
+	p := &Proxy{
+		t: t, target: u.Host, addr: "127.0.0.1:0", rng: rand.New(rand.NewPCG(seed, 1)),
+		pairs: map[*pair]bool{},
+	} //nolint:gosec // Damage need not be secret.
 	if err := p.listen(); err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,8 @@ const (
 	memory = 1 << 30
 )
 
-// None fails the test where call leaves goroutines or open files that were not there before. It must be the only one that runs.
+// None fails the test where call leaves goroutines or open files that were not there before. It must be the only one
+// that runs.
 func None(t testing.TB, call func()) {
 	t.Helper()
 	// A file that nobody closes is closed when its garbage is collected, some time or other.
@@ -38,11 +39,12 @@ func None(t testing.TB, call func()) {
 	}
 	var stacks bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&stacks, 1) // into memory
-	t.Errorf("left open: %q, and %d goroutines where there were %d:\n%s", more, runtime.NumGoroutine(), goroutines, &stacks)
+	t.Errorf("left open: %q, and %d goroutines where there were %d:\n%s", more, runtime.NumGoroutine(),
+		goroutines, &stacks)
 }
 
-// openFiles counts what this process has open, by name; nothing where the system does not say. What the runtime itself opens once is
-// left out.
+// openFiles counts what this process has open, by name; nothing where the system does not say. What the runtime itself
+// opens once is left out.
 func openFiles() map[string]int {
 	found := map[string]int{}
 	const dir = "/proc/self/fd"
@@ -51,7 +53,8 @@ func openFiles() map[string]int {
 		return found
 	}
 	for _, e := range entries {
-		if name, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil && !strings.HasPrefix(name, "anon_inode:") && !strings.HasSuffix(name, "/fd") {
+		if name, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil &&
+			!strings.HasPrefix(name, "anon_inode:") && !strings.HasSuffix(name, "/fd") {
 			found[name]++
 		}
 	}
@@ -67,8 +70,8 @@ func added(before, now map[string]int) (names []string) {
 	return names
 }
 
-// Steps is a context that ends when it has been asked for so many times whether it has: at another step of the call that it is given to,
-// for each number.
+// Steps is a context that ends when it has been asked for so many times whether it has: at another step of the call
+// that it is given to, for each number.
 type Steps struct {
 	context.Context //nolint:containedctx // It is one.
 

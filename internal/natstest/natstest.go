@@ -1,4 +1,5 @@
-// Package natstest runs the distribution's own servers for tests: nats-server, which is older than the one inside vigil, and mosquitto.
+// Package natstest runs the distribution's own servers for tests: nats-server, which is older than the one inside
+// vigil, and mosquitto.
 package natstest
 
 import (
@@ -24,8 +25,8 @@ type Process struct {
 	Port int
 }
 
-// Launch starts nats-server on 127.0.0.1 with a configuration and waits until it is ready. Where the server is missing the test is
-// skipped, and in CI it fails.
+// Launch starts nats-server on 127.0.0.1 with a configuration and waits until it is ready. Where the server is missing
+// the test is skipped, and in CI it fails.
 func Launch(t testing.TB, port int, config string) *Process {
 	t.Helper()
 	return start(t, port, "nats-server", fmt.Sprintf("listen: 127.0.0.1:%d\n%s\n", port, config), "Server is ready")
@@ -81,7 +82,8 @@ func (p *Process) Kill() {
 // JetStreamIn is the part of nats-server's configuration that switches streams on.
 func JetStreamIn(dir string) string { return fmt.Sprintf("jetstream: {store_dir: %q}", dir) }
 
-// The ports that FreePort gives lie below those that systems give to outgoing connections, of which one might take it before the test does.
+// The ports that FreePort gives lie below those that systems give to outgoing connections, of which one might take it
+// before the test does.
 const firstPort, ports = 11000, 20000
 
 var givenPorts sync.Map // to this process

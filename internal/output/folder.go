@@ -18,8 +18,8 @@ const list = ".vigil-files"
 
 const listHead = "# Files that vigil wrote into this folder, and may write anew.\n"
 
-// Folder is a folder for several files. Only those that a Folder wrote before are replaced; what somebody else put there under such a name
-// is an error.
+// Folder is a folder for several files. Only those that a Folder wrote before are replaced; what somebody else put
+// there under such a name is an error.
 type Folder struct {
 	dir   string
 	wrote []string
@@ -37,7 +37,8 @@ func OpenFolder(dir string) (*Folder, error) {
 	case err != nil:
 		return nil, err
 	case !ok:
-		return nil, fmt.Errorf("%s is in the way and was not made by vigil: move it elsewhere", filepath.Join(dir, list))
+		return nil, fmt.Errorf("%s is in the way and was not made by vigil: move it elsewhere",
+			filepath.Join(dir, list))
 	default:
 		f.wrote = strings.Fields(string(rest))
 	}
@@ -51,7 +52,8 @@ func (f *Folder) Path(name string) (string, error) {
 		return path, nil
 	}
 	if _, err := os.Lstat(path); err == nil {
-		return "", fmt.Errorf("%s is there already and vigil did not write it: move it elsewhere, or name another folder", path)
+		return "", fmt.Errorf(
+			"%s is there already and vigil did not write it: move it elsewhere, or name another folder", path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}

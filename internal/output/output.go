@@ -1,7 +1,7 @@
 // Package output writes the files that a user names with -o and the like.
 //
-// A regular file appears whole or not at all, by a temporary file and a rename. What is not one, as /dev/null, a terminal or a named pipe, is
-// written to and stays what it is.
+// A regular file appears whole or not at all, by a temporary file and a rename. What is not one, as /dev/null, a
+// terminal or a named pipe, is written to and stays what it is.
 package output
 
 import (
@@ -44,7 +44,8 @@ func Create(path string, perm fs.FileMode) (*File, error) {
 		return nil, err
 	}
 	// The temporary file lies beside, so that the rename stays within a file system.
-	p, err := renameio.NewPendingFile(target, renameio.WithTempDir(filepath.Dir(target)), renameio.WithPermissions(perm))
+	p, err := renameio.NewPendingFile(target, renameio.WithTempDir(filepath.Dir(target)),
+		renameio.WithPermissions(perm))
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +107,8 @@ func Check(path string) error {
 	return f.Discard()
 }
 
-// Through says whether path leads to what is written to and not replaced: anything that is there and is no regular file.
+// Through says whether path leads to what is written to and not replaced: anything that is there and is no regular
+// file.
 func Through(path string) bool {
 	if _, ok := descriptor(path); ok {
 		return true
@@ -171,8 +173,8 @@ func (t *temporaries) remove(f *File) {
 	delete(t.files, f)
 }
 
-// TempDir makes a temporary folder as os.MkdirTemp does, for this process alone. The function that it returns removes it with all that is in it;
-// where it has been renamed, it does nothing.
+// TempDir makes a temporary folder as os.MkdirTemp does, for this process alone. The function that it returns removes
+// it with all that is in it; where it has been renamed, it does nothing.
 func TempDir(parent, pattern string) (dir string, remove func() error, err error) {
 	if dir, err = os.MkdirTemp(parent, pattern); err != nil {
 		return "", nil, err

@@ -88,7 +88,10 @@ func TestWriteToADescriptor(t *testing.T) {
 	if text, err := os.ReadFile(f.Name()); err != nil || string(text) != "before after" {
 		t.Errorf("%q, %v", text, err)
 	}
-	for path, want := range map[string]bool{"/dev/stdout": true, "/dev/../dev/stderr": true, "/proc/self/fd/1": true, "/dev/fd/x": false, "out": false} {
+	for path, want := range map[string]bool{
+		"/dev/stdout": true, "/dev/../dev/stderr": true, "/proc/self/fd/1": true,
+		"/dev/fd/x": false, "out": false,
+	} {
 		if Through(path) != want {
 			t.Errorf("%s: written through: %v", path, !want)
 		}
@@ -150,7 +153,8 @@ func TestFolderReplacesItsOwnOnly(t *testing.T) {
 	if err := again.Write("index.html", []byte("two")); err != nil {
 		t.Error(err)
 	}
-	if err := again.Write("scores.csv", []byte("ours")); err == nil || !strings.Contains(err.Error(), "scores.csv is there already") {
+	if err := again.Write("scores.csv", []byte("ours")); err == nil ||
+		!strings.Contains(err.Error(), "scores.csv is there already") {
 		t.Errorf("error %v", err)
 	}
 	for name, want := range map[string]string{"index.html": "two", "scores.csv": "mine"} {

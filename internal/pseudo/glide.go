@@ -7,9 +7,11 @@ import (
 )
 
 const (
-	// slowGlide and fastGlide are a glide's speed in widths of the picture a frame: of somebody who walks, whether near or far.
+	// slowGlide and fastGlide are a glide's speed in widths of the picture a frame: of somebody who walks, whether
+	// near or far.
 	slowGlide, fastGlide = 0.003, 0.012
-	// What differs from the background by faint grey levels or less is not there, and what differs by clearly or more is all there.
+	// What differs from the background by faint grey levels or less is not there, and what differs by clearly or more
+	// is all there.
 	faint, clearly = 8, 28
 	// inside is the share of the thing that must be in the picture for the frame to be abnormal.
 	inside = 0.5
@@ -24,9 +26,9 @@ type cutout struct {
 	alpha              []float64
 }
 
-// Glide returns the video with something in it that another frame shows at that height: from a moment on it comes in from the left or the right and
-// moves on at a walking pace, stiff as a statue. A frame is abnormal where at least half of it is in the picture. It is false where the video
-// is too short or nothing stands out from its background.
+// Glide returns the video with something in it that another frame shows at that height: from a moment on it comes in
+// from the left or the right and moves on at a walking pace, stiff as a statue. A frame is abnormal where at least
+// half of it is in the picture. It is false where the video is too short or nothing stands out from its background.
 func Glide(r *rand.Rand, v *Video) (Made, bool) {
 	if v.Frames() < lead+shortest {
 		return Made{}, false
@@ -78,7 +80,8 @@ func background(v *Video) []byte {
 	return out
 }
 
-// cut takes a rectangle around a pixel that stands out, or says that the one it drew does not, or that too little around it does.
+// cut takes a rectangle around a pixel that stands out, or says that the one it drew does not, or that too little
+// around it does.
 func cut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
 	source, at := v.frame(r.IntN(v.Frames())), r.IntN(len(place))
 	if apart(source[at], place[at]) < clearly {

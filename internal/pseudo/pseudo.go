@@ -1,9 +1,10 @@
-// Package pseudo makes labelled videos of normal ones: in each, something happens at a known time that did not happen. A part of the picture runs
-// too fast, or something that was seen at another time glides through without moving its limbs.
+// Package pseudo makes labelled videos of normal ones: in each, something happens at a known time that did not happen.
+// A part of the picture runs too fast, or something that was seen at another time glides through without moving its
+// limbs.
 //
-// Networks are taught with such things too, in clips of their own making. These here are whole videos at the camera's own size that begin as they were, so
-// that how soon something is found can be measured as well, with any network, and recipes, sizes and scores can be chosen without looking at
-// what is truly abnormal.
+// Networks are taught with such things too, in clips of their own making. These here are whole videos at the camera's
+// own size that begin as they were, so that how soon something is found can be measured as well, with any network, and
+// recipes, sizes and scores can be chosen without looking at what is truly abnormal.
 package pseudo
 
 import (
@@ -41,13 +42,14 @@ const (
 	slowest, fastest = 2, 5 // times the speed
 	wholeFrame       = 0.3  // how often the whole picture runs faster
 	moving           = 32   // a difference in grey levels that can be seen
-	// stir is the least share of the picture that is another than it was, on the average of the frames in which something runs too fast: with less
-	// nobody could tell.
+	// stir is the least share of the picture that is another than it was, on the average of the frames in which
+	// something runs too fast: with less nobody could tell.
 	stir = 0.0005
 )
 
-// Fast returns the video up to a moment from which on a rectangle of it runs at two to five times the speed, until there is nothing left to
-// show there. From that moment on it is abnormal. It is false where the video is too short or nothing moves in it.
+// Fast returns the video up to a moment from which on a rectangle of it runs at two to five times the speed, until
+// there is nothing left to show there. From that moment on it is abnormal. It is false where the video is too short or
+// nothing moves in it.
 func Fast(r *rand.Rand, v *Video) (Made, bool) {
 	for range tries {
 		k := slowest + r.IntN(fastest-slowest+1)

@@ -35,7 +35,8 @@ func TestFast(t *testing.T) {
 			t.Fatalf("seed %d: nothing was made", seed)
 		}
 		on := onset(&m)
-		if on <= lead || len(m.Abnormal) != m.Frames() || m.Frames()-on < shortest-1 || slices.Contains(m.Abnormal[on:], false) {
+		if on <= lead || len(m.Abnormal) != m.Frames() || m.Frames()-on < shortest-1 ||
+			slices.Contains(m.Abnormal[on:], false) {
 			t.Fatalf("seed %d: abnormal from frame %d of %d", seed, on, m.Frames())
 		}
 		if bytes.Equal(m.Gray[on*v.Width*v.Height:], v.Gray[on*v.Width*v.Height:len(m.Gray)]) {
@@ -61,7 +62,8 @@ func TestFast(t *testing.T) {
 	}
 }
 
-// fits says whether the pixels differ from their own frame only where they are those of the frame that is k times further from the moment on.
+// fits says whether the pixels differ from their own frame only where they are those of the frame that is k times
+// further from the moment on.
 func fits(m *Made, v *Video, from, k int) bool {
 	if from+(m.Frames()-1-from)*k >= v.Frames() {
 		return false
@@ -92,7 +94,8 @@ func TestGlide(t *testing.T) {
 		if area := v.Width * v.Height; !bytes.Equal(m.Gray[:lead*area], v.Gray[:lead*area]) {
 			t.Errorf("seed %d: the first %d frames are not as they were", seed, lead)
 		}
-		// Where it first shows is where it comes in; the columns that differ move on from there, and never away from their rows.
+		// Where it first shows is where it comes in; the columns that differ move on from there, and never away from
+		// their rows.
 		first, last := columns(&m, v, on), columns(&m, v, on+shortest-1)
 		if len(first) == 0 || len(last) == 0 {
 			t.Fatalf("seed %d: nothing is to be seen in frames %d and %d", seed, on, on+shortest-1)
@@ -100,10 +103,12 @@ func TestGlide(t *testing.T) {
 		rightward := first[0] < v.Width/2
 		directions[rightward] = true
 		if ahead := slices.Max(last) - slices.Max(first); rightward && ahead < 1 {
-			t.Errorf("seed %d: comes from the left, its front goes from column %d to %d", seed, slices.Max(first), slices.Max(last))
+			t.Errorf("seed %d: comes from the left, its front goes from column %d to %d", seed, slices.Max(first),
+				slices.Max(last))
 		}
 		if ahead := slices.Min(first) - slices.Min(last); !rightward && ahead < 1 {
-			t.Errorf("seed %d: comes from the right, its front goes from column %d to %d", seed, slices.Min(first), slices.Min(last))
+			t.Errorf("seed %d: comes from the right, its front goes from column %d to %d", seed, slices.Min(first),
+				slices.Min(last))
 		}
 	}
 	if len(directions) != 2 {
@@ -124,7 +129,8 @@ func columns(m *Made, v *Video, t int) (out []int) {
 	return out
 }
 
-// A cut-out of two rows of which only the left half is there: it is abnormal as long as at least half of that is in the picture.
+// A cut-out of two rows of which only the left half is there: it is abnormal as long as at least half of that is in
+// the picture.
 func TestGlideLabels(t *testing.T) {
 	v := &Video{Width: 20, Height: 2, Gray: slices.Repeat([]byte{100}, 20*2*30)}
 	c := cutout{width: 4, height: 2, gray: slices.Repeat([]byte{10}, 8), alpha: []float64{1, 1, 0, 0, 1, 1, 0, 0}}

@@ -1,5 +1,5 @@
-// Package regular opens regular files only: a named pipe, a socket or a device that has a file's name is refused before it is opened, which
-// might never return.
+// Package regular opens regular files only: a named pipe, a socket or a device that has a file's name is refused
+// before it is opened, which might never return.
 package regular
 
 import (

@@ -31,7 +31,8 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	for path, want := range map[string]string{
-		at("file"): "", at("link"): "", at("pipe"): "a named pipe (FIFO)", at("link to a pipe"): "a named pipe (FIFO)", at("socket"): "a socket", dir: "a folder", "/dev/null": "a device",
+		at("file"): "", at("link"): "", at("pipe"): "a named pipe (FIFO)", at("link to a pipe"): "a named pipe (FIFO)",
+		at("socket"): "a socket", dir: "a folder", "/dev/null": "a device",
 		at("missing"): "no such file",
 	} {
 		text, err := ReadFile(path)

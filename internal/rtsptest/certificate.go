@@ -25,8 +25,8 @@ type Certificate struct {
 	key    *ecdsa.PrivateKey
 }
 
-// SelfSigned makes a Certificate that a camera has signed itself, as most do, in a folder of the test. It is valid for the hosts that
-// are named, which may be none.
+// SelfSigned makes a Certificate that a camera has signed itself, as most do, in a folder of the test. It is valid for
+// the hosts that are named, which may be none.
 func SelfSigned(t testing.TB, hosts ...string) *Certificate {
 	t.Helper()
 	return create(t, nil, hosts)
@@ -50,7 +50,8 @@ func create(t testing.TB, issuer *Certificate, hosts []string) *Certificate {
 		t.Fatal(err)
 	}
 	c := x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "camera"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "camera"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(24 * time.Hour),
 	}
 	for _, h := range hosts {
 		if ip := net.ParseIP(h); ip != nil {

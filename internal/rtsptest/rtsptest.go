@@ -114,7 +114,10 @@ func (s *Server) Become(o Options) {
 
 func (s *Server) start() {
 	s.t.Helper()
-	orders := map[string]string{"port": s.port, "launch": s.o.launch(), "user": s.o.User, "password": s.o.Password, "certificate": ""}
+	orders := map[string]string{
+		"port": s.port, "launch": s.o.launch(), "user": s.o.User, "password": s.o.Password,
+		"certificate": "",
+	}
 	if s.o.Certificate != nil {
 		orders["certificate"] = s.o.Certificate.File
 	}
@@ -123,7 +126,8 @@ func (s *Server) start() {
 		s.t.Fatal(err)
 	}
 	// The server ends when its stdin does, so that it does not outlive a test that is killed.
-	s.cmd = exec.Command(python, "-c", program, string(text)) //nolint:noctx // Stop ends it, at the latest in the test's cleanup.
+	s.cmd = exec.Command(python, "-c", program,
+		string(text)) //nolint:noctx // Stop ends it, at the latest in the test's cleanup.
 	s.cmd.Stderr = s.t.Output()
 	stdin, err := s.cmd.StdinPipe()
 	if err != nil {
@@ -150,7 +154,8 @@ func (o Options) launch() string {
 	case o.Launch != "":
 		return o.Launch
 	case o.File != "":
-		return `( filesrc location="` + o.File + `" ! matroskademux ! h264parse config-interval=1 ! rtph264pay name=pay0 pt=96 )`
+		return `( filesrc location="` + o.File +
+			`" ! matroskademux ! h264parse config-interval=1 ! rtph264pay name=pay0 pt=96 )`
 	}
 	return "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! " +
 		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96 )"

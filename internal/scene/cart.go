@@ -23,7 +23,8 @@ func (c *cart) figure(x, z, dir, way float64, parts []part) figure {
 		f.limb(at(a, cartWheel, b), at(a, cartWheel, b), cartWheel, cartWheel, rgb{32, 32, 34})
 		f.limb(at(a, cartWheel, b-0.01), at(a, cartWheel, b-0.01), 0.15, 0.15, rgb{150, 150, 148})
 		sin, cos := math.Sincos(way / cartWheel)
-		f.limb(at(a-0.13*cos, cartWheel+0.13*sin, b-0.02), at(a+0.13*cos, cartWheel-0.13*sin, b-0.02), 0.03, 0.03, rgb{70, 70, 70})
+		f.limb(at(a-0.13*cos, cartWheel+0.13*sin, b-0.02), at(a+0.13*cos, cartWheel-0.13*sin, b-0.02), 0.03, 0.03,
+			rgb{70, 70, 70})
 	}
 	post := func(a, top, b float64) { f.limb(at(a, 0.7, b), at(top, 1.86, b), 0.03, 0.03, dark) }
 	box := func(a0, a1, y0, y1, b float64, colour rgb) {

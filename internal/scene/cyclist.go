@@ -43,7 +43,8 @@ func (c *cyclist) figure(x, z, dir, way float64, parts []part) figure {
 	f.limb(at(-0.3, 0.92, 0), at(-0.1, 0.92, 0), 0.04, 0.03, rgb{28, 28, 28})
 	c.arm(&f, at, h, 0.17)
 	for _, side := range [...]float64{0.11, -0.11} {
-		f.limb(vec{hip.x, hip.y, z + side*0.7}, vec{shoulder.x, shoulder.y, z + side}, 0.11*c.girth, 0.11*c.girth, c.top)
+		f.limb(vec{hip.x, hip.y, z + side*0.7}, vec{shoulder.x, shoulder.y, z + side}, 0.11*c.girth,
+			0.11*c.girth, c.top)
 	}
 	c.leg(&f, at, h, turn, -0.07, 1)
 	c.arm(&f, at, h, -0.17)

@@ -72,7 +72,8 @@ func (s *Street) WriteLabels(path string, frames int) error {
 	})
 }
 
-// writeFile gives fill a file that takes the name's place only when all is written, so that there is never half a file under it.
+// writeFile gives fill a file that takes the name's place only when all is written, so that there is never half a file
+// under it.
 func writeFile(path string, fill func(io.Writer) error) error {
 	f, err := output.Create(path, 0o644)
 	if err != nil {

@@ -99,7 +99,8 @@ func (t *texture) pavement(x, z float64) tone {
 
 // chance is a fixed random number in [0, 1) for a whole place; layer tells different uses apart.
 func (t *texture) chance(x, y, layer int) float64 {
-	h := t.seed ^ uint64(int64(x))*0x9e3779b97f4a7c15 ^ uint64(int64(y))*0xc2b2ae3d27d4eb4f ^ uint64(layer)*0x165667b19e3779f9
+	h := t.seed ^ uint64(int64(x))*0x9e3779b97f4a7c15 ^ uint64(int64(y))*0xc2b2ae3d27d4eb4f ^ uint64(
+		layer)*0x165667b19e3779f9
 	h = (h ^ h>>31) * 0x7fb5d329728ea185
 	h = (h ^ h>>27) * 0x81dadef4bc2dd44d
 	return float64((h^h>>33)>>11) / (1 << 53)

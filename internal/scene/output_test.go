@@ -32,9 +32,11 @@ func TestSourcePlaysTheStreet(t *testing.T) {
 		if err := source.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}
-		if f.Seq != uint64(n) || f.PTS != time.Duration(n)*100*time.Millisecond || f.Opening != 1 || f.Arrival.IsZero() ||
+		if f.Seq != uint64(n) || f.PTS != time.Duration(n)*100*time.Millisecond || f.Opening != 1 ||
+			f.Arrival.IsZero() ||
 			f.Width != 96 || f.Height != 64 || f.Channels != 3 {
-			t.Errorf("frame %d: seq %d, pts %v, opening %d, %dx%dx%d", n, f.Seq, f.PTS, f.Opening, f.Width, f.Height, f.Channels)
+			t.Errorf("frame %d: seq %d, pts %v, opening %d, %dx%dx%d", n, f.Seq, f.PTS, f.Opening, f.Width, f.Height,
+				f.Channels)
 		}
 		if !bytes.Equal(f.Pix, same.Next(nil)) {
 			t.Errorf("frame %d has other pixels than the street", n)
@@ -100,7 +102,8 @@ func TestWriteFolder(t *testing.T) {
 			}
 		}
 	}
-	if err := s.WriteFolder(t.Context(), t.TempDir(), "gif", 1); err == nil || !strings.Contains(err.Error(), "png or jpg") {
+	if err := s.WriteFolder(t.Context(), t.TempDir(), "gif", 1); err == nil ||
+		!strings.Contains(err.Error(), "png or jpg") {
 		t.Errorf("an unknown format: %v", err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -142,7 +145,8 @@ func TestWriteVideo(t *testing.T) {
 	if err := s.WriteVideo(t.Context(), path, 10); err != nil {
 		t.Fatal(err)
 	}
-	raw, err := exec.CommandContext(t.Context(), ffmpeg, "-loglevel", "error", "-i", path, "-f", "rawvideo", "-pix_fmt", "bgr24", "pipe:1").Output()
+	raw, err := exec.CommandContext(t.Context(), ffmpeg, "-loglevel", "error", "-i", path, "-f", "rawvideo", "-pix_fmt",
+		"bgr24", "pipe:1").Output()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +170,8 @@ func TestWriteVideo(t *testing.T) {
 func TestWriteVideoSaysWhatIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	odd := street(t, Config{Width: 63, Height: 48})
-	if err := odd.WriteVideo(t.Context(), filepath.Join(dir, "a.mkv"), 1); err == nil || !strings.Contains(err.Error(), "even sides") {
+	if err := odd.WriteVideo(t.Context(), filepath.Join(dir, "a.mkv"), 1); err == nil ||
+		!strings.Contains(err.Error(), "even sides") {
 		t.Errorf("odd sides: %v", err)
 	}
 	t.Setenv("PATH", dir)

@@ -41,7 +41,8 @@ func (r *raster) capsule(a, b dot, to ink) {
 		fade = float32(thin / 0.5)
 	}
 	a.r, b.r = max(a.r, 0.5), max(b.r, 0.5)
-	x0, y0, x1, y1 := r.clip(min(a.u-a.r, b.u-b.r)-1, min(a.v-a.r, b.v-b.r)-1, max(a.u+a.r, b.u+b.r)+1, max(a.v+a.r, b.v+b.r)+1)
+	x0, y0, x1, y1 := r.clip(min(a.u-a.r, b.u-b.r)-1, min(a.v-a.r, b.v-b.r)-1, max(a.u+a.r, b.u+b.r)+1,
+		max(a.v+a.r, b.v+b.r)+1)
 	if x0 >= x1 || y0 >= y1 {
 		return
 	}

@@ -58,7 +58,8 @@ type Config struct {
 	// Rate is how many abnormal moments happen in a minute, at times and of kinds drawn from the seed; 0 to 4.
 	// Every kind comes once before any comes again.
 	Rate float64
-	// Screen hangs a screen on the houses that shows something new three times a second, all day: normal, and never calm.
+	// Screen hangs a screen on the houses that shows something new three times a second, all day: normal, and never
+	// calm.
 	Screen bool
 	// Quality is the camera's JPEG quality, 0 for 80; 1 to 100.
 	Quality int

@@ -32,7 +32,10 @@ func (s *Street) Truth(n int) Truth {
 		}
 		f := in.figure(t, nil)
 		whole := f.bounds(&s.camera, false)
-		thing := Thing{Kind: in.kind, Box: whole.Intersect(picture), Shadow: f.bounds(&s.camera, true).Intersect(picture)}
+		thing := Thing{
+			Kind: in.kind, Box: whole.Intersect(picture),
+			Shadow: f.bounds(&s.camera, true).Intersect(picture),
+		}
 		if thing.Box.Empty() && thing.Shadow.Empty() {
 			return
 		}

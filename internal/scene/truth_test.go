@@ -41,7 +41,8 @@ func TestTruthHoldsWhatIsDrawn(t *testing.T) {
 				}
 				for _, p := range diff {
 					if !p.In(box) && !p.In(shadow) {
-						t.Fatalf("%v, seed %d, frame %d: pixel %v differs outside of box %v and shadow %v", kind, seed, n, p, box, shadow)
+						t.Fatalf("%v, seed %d, frame %d: pixel %v differs outside of box %v and shadow %v", kind, seed,
+							n, p, box, shadow)
 					}
 				}
 				if truth.Abnormal && len(diff) == 0 {
@@ -80,7 +81,8 @@ func TestScriptIsPlayed(t *testing.T) {
 			from, length := float64(e.FirstFrame)/s.FPS(), float64(e.LastFrame-e.FirstFrame+1)/s.FPS()
 			late := from - script[i].At.Seconds()
 			if e.Kind != script[i].Kind || late < 0 || late > 1 || length < 1.6 || length > 10 {
-				t.Errorf("seed %d: %+v begins %.2f s after its moment %+v and lasts %.2f s", seed, e, late, script[i], length)
+				t.Errorf("seed %d: %+v begins %.2f s after its moment %+v and lasts %.2f s", seed, e, late,
+					script[i], length)
 			}
 		}
 	}

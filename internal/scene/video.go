@@ -21,7 +21,9 @@ func (s *Street) WriteVideo(ctx context.Context, path string, frames int) error 
 	}
 	ffmpeg, err := exec.LookPath("ffmpeg")
 	if err != nil {
-		return fmt.Errorf("writing %s: ffmpeg is needed for H.264 and is not on the PATH; install it (Debian: apt-get install ffmpeg) or write a folder of frames: %w", path, err)
+		return fmt.Errorf(
+			"writing %s: ffmpeg is needed for H.264 and is not on the PATH; install it (Debian: apt-get install "+
+				"ffmpeg) or write a folder of frames: %w", path, err)
 	}
 	// ffmpeg picks the container by the ending, so the unfinished file keeps it.
 	f, err := os.CreateTemp(filepath.Dir(path), ".part-*-"+filepath.Base(path))

@@ -1,8 +1,10 @@
-// Package tempdir makes temporary folders beside files of others, and removes nothing but what it can prove to be its own.
+// Package tempdir makes temporary folders beside files of others, and removes nothing but what it can prove to be its
+// own.
 //
-// A folder has a random name with a prefix, and in it a marker, whose lock is held for as long as the folder is in use. What a killed
-// process left behind is recognized by all three: the name, the marker's text, and that nobody holds the lock. Only files that are named are
-// removed from a folder, and the folder itself only when it is empty then.
+// A folder has a random name with a prefix, and in it a marker, whose lock is held for as long as the folder is in
+// use. What a killed process left behind is recognized by all three: the name, the marker's text, and that nobody
+// holds the lock. Only files that are named are removed from a folder, and the folder itself only when it is empty
+// then.
 package tempdir
 
 import (
@@ -30,7 +32,8 @@ type Dir struct {
 	files []string
 }
 
-// Make makes a folder in parent, which it makes as well where it is missing. The files are the names of those that will be in it.
+// Make makes a folder in parent, which it makes as well where it is missing. The files are the names of those that
+// will be in it.
 func Make(parent, prefix string, files ...string) (_ *Dir, err error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err

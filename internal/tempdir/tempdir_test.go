@@ -39,7 +39,10 @@ func TestSweep(t *testing.T) {
 			dir := left(t, parent, prefix, file)
 			return write(t, filepath.Join(dir, "more", file), "mine")
 		}, true},
-		{"of another name", func(t *testing.T, parent string) string { return left(t, parent, prefix+"x", file) }, true},
+		{
+			"of another name", func(t *testing.T, parent string) string { return left(t, parent, prefix+"x", file) },
+			true,
+		},
 		{"a link to one", func(t *testing.T, parent string) string {
 			dir := left(t, t.TempDir(), prefix, file)
 			if err := os.Symlink(dir, filepath.Join(parent, prefix+"7")); err != nil {
@@ -47,7 +50,9 @@ func TestSweep(t *testing.T) {
 			}
 			return dir
 		}, true},
-		{"a file by that name", func(t *testing.T, parent string) string { return write(t, filepath.Join(parent, prefix+"7"), "mine") }, true},
+		{"a file by that name", func(t *testing.T, parent string) string {
+			return write(t, filepath.Join(parent, prefix+"7"), "mine")
+		}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			parent := t.TempDir()

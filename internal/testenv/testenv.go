@@ -1,5 +1,5 @@
-// Package testenv looks for what tests need beside Go: programs, real video, rights. Where CI is set a test fails for want of them, so that
-// nothing is left out unseen; elsewhere it is skipped and says why.
+// Package testenv looks for what tests need beside Go: programs, real video, rights. Where CI is set a test fails for
+// want of them, so that nothing is left out unseen; elsewhere it is skipped and says why.
 package testenv
 
 import (
@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// Missing ends the test: it fails where CI is set and is skipped elsewhere. The text says what is missing and how to get it.
+// Missing ends the test: it fails where CI is set and is skipped elsewhere. The text says what is missing and how to
+// get it.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {

@@ -22,7 +22,8 @@ func TestMissing(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestMissing$", "-test.v")
 		cmd.Env = append(os.Environ(), "VIGIL_TEST_MISSING=1", "CI="+tt.ci)
 		out, err := cmd.CombinedOutput()
-		if (err != nil) != (tt.ci != "") || !strings.Contains(string(out), tt.want) || !strings.Contains(string(out), "no-such-program is missing") {
+		if (err != nil) != (tt.ci != "") || !strings.Contains(string(out), tt.want) ||
+			!strings.Contains(string(out), "no-such-program is missing") {
 			t.Errorf("CI=%q: %v\n%s", tt.ci, err, out)
 		}
 	}
@@ -37,7 +38,8 @@ func TestNoOtherSkip(t *testing.T) {
 			return err
 		case d.IsDir() && strings.HasPrefix(d.Name(), ".") && path != root:
 			return filepath.SkipDir
-		case d.IsDir() || filepath.Ext(path) != ".go" || path == filepath.Join(root, "internal", "testenv", "testenv.go"):
+		case d.IsDir() || filepath.Ext(path) != ".go" ||
+			path == filepath.Join(root, "internal", "testenv", "testenv.go"):
 			return nil
 		}
 		files := token.NewFileSet()

@@ -21,14 +21,20 @@ type phase struct {
 // Down is an axis of a convolution: in values with padding 1 on either side, every stride-th of them an output.
 func Down(in, stride int) Axis {
 	out := (in-1)/stride + 1
-	return Axis{In: in, Out: out, phases: []phase{{step: 1, count: out, inStep: stride, first: -1, kernel: []int{0, 1, 2}}}}
+	return Axis{
+		In: in, Out: out,
+		phases: []phase{{step: 1, count: out, inStep: stride, first: -1, kernel: []int{0, 1, 2}}},
+	}
 }
 
-// Up is an axis of a transposed convolution with padding 1 and output padding stride-1: stride·in outputs. Stride is 1 or 2.
-// It is also the gradient of Down toward its input, as Down is of Up, with the two channel dimensions swapped.
+// Up is an axis of a transposed convolution with padding 1 and output padding stride-1: stride·in outputs. Stride is 1
+// or 2. It is also the gradient of Down toward its input, as Down is of Up, with the two channel dimensions swapped.
 func Up(in, stride int) Axis {
 	if stride == 1 {
-		return Axis{In: in, Out: in, phases: []phase{{step: 1, count: in, inStep: 1, first: -1, kernel: []int{2, 1, 0}}}}
+		return Axis{
+			In: in, Out: in,
+			phases: []phase{{step: 1, count: in, inStep: 1, first: -1, kernel: []int{2, 1, 0}}},
+		}
 	}
 	return Axis{In: in, Out: 2 * in, phases: []phase{
 		{start: 0, step: 2, count: in, inStep: 1, first: 0, kernel: []int{1}},

@@ -15,7 +15,8 @@ func BenchmarkMicro(b *testing.B) {
 				taps := []Tap{{0, 0, in}, {8 * in, in, in}, {16 * in, 2 * in, in}}
 				t := Tile{
 					Src: make([]float32, 32*in), Taps: taps, Weights: make([]float32, 3*in*m.Channels),
-					Dst: make([]float32, m.Pixels*m.Channels), Bias: make([]float32, m.Channels), Channels: m.Channels, Slope: 0.2,
+					Dst: make([]float32, m.Pixels*m.Channels), Bias: make([]float32, m.Channels), Channels: m.Channels,
+					Slope:   0.2,
 					SrcStep: 1, WeightStep: m.Channels,
 				}
 				for p := range m.Pixels {
@@ -46,12 +47,18 @@ func BenchmarkPeak(b *testing.B) {
 // BenchmarkWeightGrad and BenchmarkInputGrad measure the backward passes of a layer in the middle of preset fast.
 func BenchmarkWeightGrad(b *testing.B) {
 	for _, set := range Sets() {
-		for _, l := range []struct{ t, s, strT, large, small int }{{16, 128, 1, 1, 8}, {16, 64, 2, 8, 16}, {8, 32, 2, 16, 32}, {4, 16, 2, 32, 64}} {
+		for _, l := range []struct{ t, s, strT, large, small int }{
+			{16, 128, 1, 1, 8},
+			{16, 64, 2, 8, 16},
+			{8, 32, 2, 16, 32},
+			{4, 16, 2, 32, 64},
+		} {
 			b.Run(fmt.Sprintf("%s/%d-%d", set.Name, l.large, l.small), func(b *testing.B) {
 				pool := NewPool(1)
 				defer pool.Close()
 				g := NewWeightGrad(set, [3]Axis{Down(l.t, l.strT), Down(l.s, 2), Down(l.s, 2)}, l.large, l.small)
-				dW, large, small := make([]float32, g.Len()), make([]float32, l.t*l.s*l.s*l.large), make([]float32, g.pixels*l.small)
+				dW, large, small := make([]float32, g.Len()), make([]float32, l.t*l.s*l.s*l.large),
+					make([]float32, g.pixels*l.small)
 				for b.Loop() {
 					g.Run(pool, dW, large, small, 1)
 				}

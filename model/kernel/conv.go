@@ -5,19 +5,22 @@ import "slices"
 const (
 	// itemWork is the least that an item should cost, in multiplications: long against taking it.
 	itemWork = 1 << 20
-	// blockBytes of weights stay in the second-level cache, with room for the rest, while the pixels of an item pass over them.
+	// blockBytes of weights stay in the second-level cache, with room for the rest, while the pixels of an item pass
+	// over them.
 	blockBytes = 80 << 10
-	// itemGroups is the most groups of pixels that an item has, fewGroups the number below which weights are fetched too often.
+	// itemGroups is the most groups of pixels that an item has, fewGroups the number below which weights are fetched
+	// too often.
 	itemGroups, fewGroups = 32, 8
 	// manyItems are enough for any number of threads, so that one item takes two channel tiles of its pixels.
 	manyItems = 128
-	// packBlock is how many input channels are packed by one thread at a time, packInputs how many of them at once. packWide is the most
-	// channels that a micro-kernel has.
+	// packBlock is how many input channels are packed by one thread at a time, packInputs how many of them at once.
+	// packWide is the most channels that a micro-kernel has.
 	packBlock, packInputs, packWide = 32, 4, 64
 )
 
-// Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias and
-// LeakyReLU. Source and destination are [T][H][W][C], row-major. It is read-only while it runs: several Pools may share it.
+// Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias
+// and LeakyReLU. Source and destination are [T][H][W][C], row-major. It is read-only while it runs: several Pools may
+// share it.
 type Conv struct {
 	axes    [3]Axis // T, H, W
 	in, out int     // channels
@@ -48,7 +51,8 @@ type box struct {
 	products    []int32 // of a Tail: where the products of the pixels lie in their frame
 }
 
-// item is one worker's piece: entries from to to of a box's pixels, all in one frame, and channel tiles tileFrom to tileTo.
+// item is one worker's piece: entries from to to of a box's pixels, all in one frame, and channel tiles tileFrom to
+// tileTo.
 type item struct {
 	box              *box
 	frame            int // of the output
@@ -78,8 +82,8 @@ func (c *Conv) SrcLen() int { return c.axes[0].In * c.axes[1].In * c.axes[2].In 
 // DstLen is the number of values of the destination.
 func (c *Conv) DstLen() int { return c.axes[0].Out * c.axes[1].Out * c.axes[2].Out * c.out }
 
-// Skip leaves so many frames at the beginning of the destination out of every later run. Their values stay what they were, and what only they need of
-// the source is not read.
+// Skip leaves so many frames at the beginning of the destination out of every later run. Their values stay what they
+// were, and what only they need of the source is not read.
 func (c *Conv) Skip(frames int) {
 	c.skip = frames
 	if c.narrow != nil {
@@ -142,7 +146,8 @@ func (c *Conv) PackOn(p *Pool, w []float32, outStride, inStride int, bias []floa
 	})
 	wide := c.micro.Channels
 	blocks := tiles(c.in, packBlock)
-	// The kernel's positions lie powers of two apart, where a cache has few places, so a few inputs at a time are gathered elsewhere.
+	// The kernel's positions lie powers of two apart, where a cache has few places, so a few inputs at a time are
+	// gathered elsewhere.
 	pack := func(item int) {
 		first, from := item/blocks*wide, item%blocks*packBlock
 		to := min(from+packBlock, c.in)
@@ -186,8 +191,8 @@ func (c *Conv) eachPhase(visit func(pt, ph, pw *phase)) {
 	}
 }
 
-// plan splits the output into boxes and these into items. Neighbours in space are neighbours in time, so that what one item leaves in
-// a cache is used by the next.
+// plan splits the output into boxes and these into items. Neighbours in space are neighbours in time, so that what one
+// item leaves in a cache is used by the next.
 func (c *Conv) plan() {
 	start := map[[3]*phase]int{}
 	row := 0
@@ -259,7 +264,8 @@ func (c *Conv) box(segs [3]segment, ph [3]*phase, firstRow int) box {
 	return b
 }
 
-// split cuts a box into items. Few pixels an item would fetch the weights from far away too often, many would leave threads idle.
+// split cuts a box into items. Few pixels an item would fetch the weights from far away too often, many would leave
+// threads idle.
 func (c *Conv) split(b *box) {
 	group := c.micro.Pixels
 	all, work := tiles(c.out, c.micro.Channels), max(b.rows(), 1)
@@ -288,7 +294,8 @@ func (c *Conv) split(b *box) {
 	}
 }
 
-// frame fills in where the pixels of the box's frame t lie in the source and in the destination; the last one fills up the last group.
+// frame fills in where the pixels of the box's frame t lie in the source and in the destination; the last one fills up
+// the last group.
 func (b *box) frame(t, group int) {
 	for h := range b.size[1] {
 		for w := range b.size[2] {
@@ -319,7 +326,8 @@ func (c *Conv) Run(p *Pool, dst, src []float32) {
 	p.conv = convStep{}
 }
 
-// RunErrors is Run, and fills e's sums. The convolution must be a network's last: one channel out, twice the height and the width.
+// RunErrors is Run, and fills e's sums. The convolution must be a network's last: one channel out, twice the height
+// and the width.
 func (c *Conv) RunErrors(p *Pool, dst, src []float32, e Errors) {
 	c.narrow.run(p, dst[:c.DstLen()], src[:c.SrcLen()], e)
 }

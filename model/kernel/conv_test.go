@@ -28,9 +28,9 @@ func (s shape) axes() [3]Axis {
 	return a
 }
 
-// naive computes a (transposed) convolution straight from its definition, in double precision: input i and output o of an axis
-// meet at kernel position k where i = stride·o + k - 1, and the other way round for a transposed one. It returns the results and
-// the sums of magnitudes. weights are [out][in][27].
+// naive computes a (transposed) convolution straight from its definition, in double precision: input i and output o of
+// an axis meet at kernel position k where i = stride·o + k - 1, and the other way round for a transposed one. It
+// returns the results and the sums of magnitudes. weights are [out][in][27].
 func (s shape) naive(src, weights, bias []float32) (dst, scale []float64, size [3]int) {
 	a := s.axes()
 	size = [3]int{a[0].Out, a[1].Out, a[2].Out}
@@ -46,7 +46,8 @@ func (s shape) naive(src, weights, bias []float32) (dst, scale []float64, size [
 				continue
 			}
 			for i := range s.in {
-				v := float64(src[((from[0]*s.size[1]+from[1])*s.size[2]+from[2])*s.in+i]) * float64(weights[(o*s.in+i)*27+k])
+				v := float64(src[((from[0]*s.size[1]+from[1])*s.size[2]+from[2])*s.in+i]) * float64(
+					weights[(o*s.in+i)*27+k])
 				sum += v
 				mag += math.Abs(v)
 			}
@@ -140,7 +141,8 @@ func TestConv(t *testing.T) {
 						if first == nil {
 							first = got
 						}
-						if !slices.EqualFunc(first, got, func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
+						if !slices.EqualFunc(first, got,
+							func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }) {
 							t.Errorf("%d threads give other bits than 1", threads)
 						}
 					}
@@ -155,7 +157,8 @@ func FuzzConv(f *testing.F) {
 	f.Add(false, byte(16), byte(4), byte(4), byte(0b110), byte(3), byte(5), uint64(1))
 	f.Add(true, byte(2), byte(3), byte(4), byte(0b111), byte(6), byte(1), uint64(2))
 	f.Fuzz(func(t *testing.T, up bool, tt, h, w, strides, in, out byte, seed uint64) {
-		s := shape{up: up, size: [3]int{1 + int(tt)%8, 1 + int(h)%10, 1 + int(w)%10}, in: 1 + int(in)%40, out: 1 + int(out)%70}
+		s := shape{up: up, size: [3]int{1 + int(tt)%8, 1 + int(h)%10, 1 + int(w)%10}, in: 1 + int(in)%40, out: 1 +
+			int(out)%70}
 		for d := range s.stride {
 			s.stride[d] = 1 + int(strides>>d)&1
 		}

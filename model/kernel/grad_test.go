@@ -6,8 +6,9 @@ import (
 	"testing"
 )
 
-// The gradients below are held against central differences of the operation's definition in double precision. Each test makes one
-// number of an operation's result by a random weighting, and that weighting is the gradient that goes into the backward pass.
+// The gradients below are held against central differences of the operation's definition in double precision. Each
+// test makes one number of an operation's result by a random weighting, and that weighting is the gradient that goes
+// into the backward pass.
 
 func fill64(r *rand.Rand, n int) []float64 {
 	s := make([]float64, n)
@@ -106,7 +107,8 @@ func TestConvGradients(t *testing.T) {
 			c := NewConv(set, s.axes(), s.in, s.out, 1)
 			src, weights, d := fill64(r, 2*c.SrcLen()), fill64(r, s.in*s.out*27), fill64(r, 2*c.DstLen())
 			f := func() float64 {
-				return s.convolve(src[:c.SrcLen()], weights, d[:c.DstLen()]) + s.convolve(src[c.SrcLen():], weights, d[c.DstLen():])
+				return s.convolve(src[:c.SrcLen()], weights, d[:c.DstLen()]) + s.convolve(src[c.SrcLen():], weights,
+					d[c.DstLen():])
 			}
 			small, large, outStride, inStride := single(d), single(src), s.in*27, 27
 			down, back := s.axes(), s.reversed()
@@ -157,7 +159,8 @@ func checkNorms(t *testing.T, set *Set) {
 		r := newRand(uint64(size.pixels))
 		channels := size.channels
 		n := NewNorm(set, size.pixels, channels, slope, epsilon)
-		u, gamma, beta, d := fill64(r, size.pixels*channels), fill64(r, channels), fill64(r, channels), fill64(r, size.pixels*channels)
+		u, gamma, beta, d := fill64(r, size.pixels*channels), fill64(r, channels), fill64(r, channels),
+			fill64(r, size.pixels*channels)
 		f := func() float64 {
 			sum := 0.0
 			for c := range channels {
@@ -252,13 +255,23 @@ func TestMemoryGradients(t *testing.T) {
 		queries, slots, width int
 		lambda                float64
 		cosine                bool
-	}{{4, 7, 6, 1. / 7, false}, {4, 7, 6, 1. / 7, true}, {27, 30, 5, 1. / 30, false}, {13, 30, 5, 0, false}, {13, 11, 5, 0, true}, {26, 14, 3, 0.15, false}}
+	}{
+		{4, 7, 6, 1. / 7, false},
+		{4, 7, 6, 1. / 7, true},
+		{27, 30, 5, 1. / 30, false},
+		{13, 30, 5, 0, false},
+		{13, 11, 5, 0, true},
+		{26, 14, 3, 0.15, false},
+	}
 	eachSet(t, func(t *testing.T, set *Set) {
 		for n, c := range cases {
 			r := newRand(uint64(n) + 20)
 			z, slots, d := fill64(r, c.queries*c.width), fill64(r, c.slots*c.width), fill64(r, c.queries*c.width)
 			const entropy = 0.7
-			f := func() float64 { return readMemory(z, slots, d, c.width, float64(float32(c.lambda)), entropy, c.cosine) }
+			f := func() float64 {
+				return readMemory(z, slots, d, c.width, float64(float32(c.lambda)), entropy,
+					c.cosine)
+			}
 			m := NewMemory(set, c.slots, c.width, float32(c.lambda), c.cosine)
 			m.Pack(single(slots))
 			g := NewMemoryGrad(set, m, c.queries)

@@ -9,7 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fence is memory between two pages that nobody may touch: a read or a write beyond either end is a fault, which ends the test's process.
+// fence is memory between two pages that nobody may touch: a read or a write beyond either end is a fault, which ends
+// the test's process.
 type fence struct{ inside []float32 }
 
 func newFence(t *testing.T) *fence {
@@ -41,8 +42,8 @@ func (f *fence) take(n int, atEnd bool) []float32 {
 	return f.inside[:n:n]
 }
 
-// TestFences runs every kernel on memory that ends, or begins, where a page begins that must not be touched: the race detector and the
-// bounds checks of Go cannot see what assembly reads.
+// TestFences runs every kernel on memory that ends, or begins, where a page begins that must not be touched: the race
+// detector and the bounds checks of Go cannot see what assembly reads.
 func TestFences(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		fences := make([]*fence, 6)
@@ -68,7 +69,8 @@ func TestFences(t *testing.T) {
 					n := pixels * channels
 					set.SumSquares(take(0, channels), take(1, channels), take(2, n))
 					set.ScaleShift(take(0, n), take(1, n), take(2, channels), take(3, channels), 0.2)
-					set.GatherSums(take(0, n), take(1, n), take(2, channels), take(3, channels), take(4, channels), take(5, channels), 0.2)
+					set.GatherSums(take(0, n), take(1, n), take(2, channels), take(3, channels), take(4, channels),
+						take(5, channels), 0.2)
 					set.SpreadBack(take(0, n), take(1, n), take(2, channels), take(3, channels), take(4, channels))
 				}
 			}
@@ -76,19 +78,24 @@ func TestFences(t *testing.T) {
 	})
 }
 
-// fenceMicro runs a micro-kernel for each number of channels, from the bias and going on, on one and on several groups, with taps that lie
-// before the pixels, and in the strides of a gradient.
+// fenceMicro runs a micro-kernel for each number of channels, from the bias and going on, on one and on several
+// groups, with taps that lie before the pixels, and in the strides of a gradient.
 func fenceMicro(m *Micro, take func(i, n int) []float32) {
 	const in = 5
 	for channels := 1; channels <= m.Channels; channels++ {
-		for _, c := range []struct{ groups, srcStep, weightStep int }{{1, 1, m.Channels}, {3, 1, m.Channels}, {2, 3, m.Channels + 7}} {
+		for _, c := range []struct{ groups, srcStep, weightStep int }{
+			{1, 1, m.Channels},
+			{3, 1, m.Channels},
+			{2, 3, m.Channels + 7},
+		} {
 			for _, bias := range []bool{true, false} {
 				pixels := c.groups * m.Pixels
 				// Of the last pixel's values only every step's first is there.
 				src := (pixels-1)*in*c.srcStep + (in-1)*c.srcStep + 1
 				t := Tile{
 					Src: take(0, src), Weights: take(1, (in-1)*c.weightStep+m.Channels), Dst: take(2, pixels*channels),
-					Taps: []Tap{{Src: -2 * c.srcStep, Len: 2}, {Weight: 2, Len: 3}}, Channels: channels, SrcStep: c.srcStep, WeightStep: c.weightStep, Slope: 0.2,
+					Taps: []Tap{{Src: -2 * c.srcStep, Len: 2}, {Weight: 2, Len: 3}}, Channels: channels,
+					SrcStep: c.srcStep, WeightStep: c.weightStep, Slope: 0.2,
 				}
 				if bias {
 					t.Bias = take(3, m.Channels)

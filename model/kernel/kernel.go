@@ -27,8 +27,8 @@ type Tap struct {
 	Len    int // source values, and weight rows
 }
 
-// Tile is the work of one call of a micro-kernel: one channel tile of any number of groups of pixels. All offsets are in elements of
-// the slice they point into. The assembly reads its fields by their place.
+// Tile is the work of one call of a micro-kernel: one channel tile of any number of groups of pixels. All offsets are
+// in elements of the slice they point into. The assembly reads its fields by their place.
 type Tile struct {
 	Src []float32 // the source; every pixel offset + tap offset lies within it
 	// Pixels holds a source offset for each output pixel, in whole groups of Micro.Pixels. A group that is not full
@@ -82,15 +82,16 @@ type Set struct {
 	Lanes int
 	// Transpose writes Lanes rows of Lanes values, srcStep apart, as columns, dstStep apart.
 	Transpose func(dst []float32, dstStep int, src []float32, srcStep int)
-	// Merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, plus bias;
-	// with add, it adds these to dst.
+	// Merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at
+	// odd, plus bias; with add, it adds these to dst.
 	Merge func(dst, base []float32, even, odd []int32, bias float32, add bool)
 	// The passes of a batch norm over [pixels][channels], as in rows.go.
 	SumSquares func(sum, square, u []float32)
 	ScaleShift func(y, u, scale, shift []float32, slope float32)
 	GatherSums func(g, u, scale, shift, sum, along []float32, slope float32)
 	SpreadBack func(g, u, own, along, all []float32)
-	// Peak does n rounds of nothing but independent products of PeakWork FLOP each, to measure the most that a core can do.
+	// Peak does n rounds of nothing but independent products of PeakWork FLOP each, to measure the most that a core
+	// can do.
 	Peak     func(n int)
 	PeakWork int
 }
@@ -101,8 +102,8 @@ func Sets() []*Set { return append([]*Set{&goSet}, nativeSets()...) }
 // Force is the environment variable that names the set to use, for tests and comparisons. Empty: the fastest.
 const Force = "VIGIL_ISA"
 
-// Best is the fastest set of this machine, or the one that Force names. It panics where the machine has no such set: CheckForce says so
-// before.
+// Best is the fastest set of this machine, or the one that Force names. It panics where the machine has no such set:
+// CheckForce says so before.
 func Best() *Set {
 	all := Sets()
 	if name := os.Getenv(Force); name != "" {
@@ -124,7 +125,8 @@ func Find(name string) (*Set, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("%s: this machine has no instruction set %q, only %s", Force, name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("%s: this machine has no instruction set %q, only %s", Force, name,
+		strings.Join(names, ", "))
 }
 
 // CheckForce is an error where Force names a set that this machine has not.
@@ -137,7 +139,8 @@ func CheckForce() error {
 	return err
 }
 
-// micro picks the micro-kernel that wastes the fewest channels on the padding of its last tile, the widest among equals.
+// micro picks the micro-kernel that wastes the fewest channels on the padding of its last tile, the widest among
+// equals.
 func (s *Set) micro(channels int) *Micro {
 	best := &s.Micros[0]
 	for i := range s.Micros {

@@ -1,7 +1,8 @@
 package kernel
 
 // Loss is the mean over all values of (y-x)², and where the mask says so of -min((y-x)², limit): there a good
-// reconstruction is what is wrong. y and x are [clips][frames][area], the mask is [clips][area], 1 where the sign turns and 0 elsewhere.
+// reconstruction is what is wrong. y and x are [clips][frames][area], the mask is [clips][area], 1 where the sign
+// turns and 0 elsewhere.
 type Loss struct {
 	clips, frames, area int
 	limit               float32

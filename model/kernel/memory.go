@@ -132,8 +132,8 @@ func (m *Memory) Reserve(p *Pool) {
 	}
 }
 
-// Run reads dst, [queries][width], for the queries z of the same shape. weights, [queries][slots], takes the addressing weights;
-// nil leaves them out.
+// Run reads dst, [queries][width], for the queries z of the same shape. weights, [queries][slots], takes the
+// addressing weights; nil leaves them out.
 func (m *Memory) Run(p *Pool, dst, z []float32, queries int, weights []float32) {
 	n := queries * m.width
 	p.read = readStep{memory: m, dst: dst[:n], src: z[:n], weights: weights, queries: queries}

@@ -2,9 +2,10 @@ package kernel
 
 import "math"
 
-// MemoryGrad is the gradient of a Memory's read and of its addressing's entropy, for a fixed number of queries. The factor that
-// shrinkage puts on a weight it keeps, d/(d+1e-12) with d = w-λ, counts as the 1 that it is but for a d of some millionths
-// of λ. There its derivative would be that of a step: thousands of times everything else, and without a meaning.
+// MemoryGrad is the gradient of a Memory's read and of its addressing's entropy, for a fixed number of queries. The
+// factor that shrinkage puts on a weight it keeps, d/(d+1e-12) with d = w-λ, counts as the 1 that it is but for a d of
+// some millionths of λ. There its derivative would be that of a step: thousands of times everything else, and without
+// a meaning.
 type MemoryGrad struct {
 	memory  *Memory
 	queries int
@@ -35,9 +36,9 @@ func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 	return g
 }
 
-// Run writes the gradients toward the queries z, [queries][width], and the slots. d is the gradient toward what the memory read and w the
-// addressing weights of that read. The Memory must have been packed with these slots last. entropy is the factor of the mean over the queries
-// of -Σ w·log(w + 1e-12) in the loss.
+// Run writes the gradients toward the queries z, [queries][width], and the slots. d is the gradient toward what the
+// memory read and w the addressing weights of that read. The Memory must have been packed with these slots last.
+// entropy is the factor of the mean over the queries of -Σ w·log(w + 1e-12) in the loss.
 func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy float64) {
 	m := g.memory
 	g.toRow.packTurned(slots)
@@ -137,7 +138,8 @@ func (s *memoryGradStep) slotsDo(w *worker, item int) {
 	}
 }
 
-// addressGrad turns row, the gradient toward the addressing weights w, into that toward the dot products. p are their softmax.
+// addressGrad turns row, the gradient toward the addressing weights w, into that toward the dot products. p are their
+// softmax.
 func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
 	var left, along float64
 	for i, weight := range w {
@@ -172,7 +174,8 @@ func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
 	}
 }
 
-// unscale turns d, the gradient toward a unit vector, into that toward the vector it was made from, whose inverse norm is scale.
+// unscale turns d, the gradient toward a unit vector, into that toward the vector it was made from, whose inverse norm
+// is scale.
 func unscale(d, unit []float32, scale float32) {
 	var along float64
 	// At the floor of the norm the scale is a constant.

@@ -1,15 +1,16 @@
 package kernel
 
-// A transposed convolution to one channel would leave a tile's channels idle. So each pixel of the source is multiplied by the weights of all
-// 27 places of the kernel, and what they yield is added up where it belongs.
+// A transposed convolution to one channel would leave a tile's channels idle. So each pixel of the source is
+// multiplied by the weights of all 27 places of the kernel, and what they yield is added up where it belongs.
 //
 //	planes[k][w] = Σ over channels: src[t][h][w] · weights[k]      for a row of pixels
 //	dst[t+…][2h+…][2w+…] = bias + Σ of the planes that meet there  a source frame adds to 3 frames
 //
-// Where there are more channels than places, a tile's channels are the places and its products are turned; else a row of the source is turned,
-// the tile's channels are its pixels and the tile's pixels the places.
+// Where there are more channels than places, a tile's channels are the places and its products are turned; else a row
+// of the source is turned, the tile's channels are its pixels and the tile's pixels the places.
 //
-// A thread takes a band of rows through the frames. It makes the planes of the row below its band too, which the next band makes again.
+// A thread takes a band of rows through the frames. It makes the planes of the row below its band too, which the next
+// band makes again.
 
 const places = Taps * Taps * Taps
 
@@ -46,7 +47,8 @@ func newNarrow(set *Set, axes [3]Axis, in, out int, slope float32) *narrow {
 		return nil
 	}
 	n := &narrow{
-		set: set, t: axes[0], height: axes[1].In, width: axes[2].In, in: in, slope: slope, few: in < places, taps: []Tap{{Len: in}},
+		set: set, t: axes[0], height: axes[1].In, width: axes[2].In, in: in, slope: slope, few: in < places,
+		taps: []Tap{{Len: in}},
 	}
 	n.wide = tiles(places, set.Lanes) * set.Lanes
 	n.line = (tiles(n.width, set.Lanes) + 1) * set.Lanes
@@ -173,7 +175,8 @@ func (s *narrowStep) row(w *worker, t, h int) {
 	w.rows = grow(w.rows, n.in*n.turned)
 	n.turn(w.rows, n.turned, src, n.in)
 	tile, wide := &w.tile, n.micro.Channels
-	tile.Src, tile.SrcStep, tile.WeightStep, tile.Taps, tile.Bias, tile.Slope = n.weights, 1, n.turned, n.taps, n.zeros, 1
+	tile.Src, tile.SrcStep, tile.WeightStep, tile.Taps, tile.Bias, tile.Slope = n.weights, 1, n.turned,
+		n.taps, n.zeros, 1
 	for first := 0; first < n.width; first += wide {
 		tile.Weights, tile.Dst, tile.Channels = w.rows[first:], planes[first:], min(wide, n.width-first)
 		n.micro.run(tile, n.pixels, n.out, n.in)
@@ -236,7 +239,8 @@ func (s *narrowStep) merge(w *worker, t, h int) {
 	}
 }
 
-// finish does what is left for the two rows that row h of the source makes, in the frames that no later one of the source adds to.
+// finish does what is left for the two rows that row h of the source makes, in the frames that no later one of the
+// source adds to.
 func (s *narrowStep) finish(t, h int) {
 	n, ph := s.narrow, &s.narrow.t.phases[0]
 	from := t - ph.first - (len(ph.kernel) - 1)

@@ -4,7 +4,8 @@ package kernel
 
 import "math"
 
-// passes are the assembly of one instruction set for rows whose lengths are multiples of lanes. What is left over is done in Go.
+// passes are the assembly of one instruction set for rows whose lengths are multiples of lanes. What is left over is
+// done in Go.
 type passes struct {
 	lanes          int
 	rowMax         func(row *float32, n int) float32

@@ -6,8 +6,8 @@ import "math"
 const normChunk = 1 << 14
 
 // Norm is a batch norm and the LeakyReLU behind it as training needs them (Ioffe and Szegedy, 2015): mean and variance
-// are those of the batch. Its values are [pixels][channels], row-major. Short sums in single precision are added up in double precision, in
-// pieces that depend on the shape alone, so the number of threads changes nothing.
+// are those of the batch. Its values are [pixels][channels], row-major. Short sums in single precision are added up in
+// double precision, in pieces that depend on the shape alone, so the number of threads changes nothing.
 type Norm struct {
 	// Mean and Var are the batch's after Forward, per channel; Var is divided by the number of pixels, not by one less.
 	Mean, Var []float64
@@ -27,7 +27,10 @@ type Norm struct {
 
 // NewNorm makes room for a batch of so many pixels, all clips and frames counted. slope is LeakyReLU's.
 func NewNorm(set *Set, pixels, channels int, slope float32, epsilon float64) *Norm {
-	n := &Norm{set: set, pixels: pixels, channels: channels, chunk: max(normChunk/channels, 1), slope: slope, epsilon: epsilon, repeat: 1}
+	n := &Norm{
+		set: set, pixels: pixels, channels: channels, chunk: max(normChunk/channels, 1), slope: slope,
+		epsilon: epsilon, repeat: 1,
+	}
 	// Rows of few channels are seen as one row of several pixels, which fills the lanes.
 	for r := 2; r <= 16 && channels%16 != 0; r *= 2 {
 		if channels*r%16 == 0 && pixels%r == 0 {
@@ -43,7 +46,8 @@ func NewNorm(set *Set, pixels, channels int, slope float32, epsilon float64) *No
 	return n
 }
 
-// Forward computes y = LeakyReLU(gamma·(u-mean)/sqrt(var+epsilon) + beta) with the mean and the variance of u over its pixels.
+// Forward computes y = LeakyReLU(gamma·(u-mean)/sqrt(var+epsilon) + beta) with the mean and the variance of u over its
+// pixels.
 func (n *Norm) Forward(p *Pool, y, u, gamma, beta []float32) {
 	n.step.run(p, normSum, y, u)
 	count := float64(n.pixels)

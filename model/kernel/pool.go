@@ -9,11 +9,12 @@ import (
 // Pool is a fixed set of goroutines that share out the items of a step by atomic counters. The caller's goroutine
 // is one of them. A Pool runs one step at a time and belongs to one goroutine.
 //
-// Each goroutine begins with a share of its own and then helps the others. Items lie in the order of the maps that they read and
-// write, so most of what a goroutine reads is what it wrote in the step before, and in its own core's cache.
+// Each goroutine begins with a share of its own and then helps the others. Items lie in the order of the maps that
+// they read and write, so most of what a goroutine reads is what it wrote in the step before, and in its own core's
+// cache.
 //
-// A clip is some dozens of short steps, and to wake a sleeping thread takes as long as a short step. So who waits looks again and
-// again for a moment, and sleeps only then.
+// A clip is some dozens of short steps, and to wake a sleeping thread takes as long as a short step. So who waits
+// looks again and again for a moment, and sleeps only then.
 type Pool struct {
 	workers []*worker    // workers[0] is the caller
 	steps   atomic.Int64 // how many were begun
@@ -82,8 +83,8 @@ func newPool(threads, looks int) *Pool {
 	return p
 }
 
-// manyLooks is some hundreds of microseconds: more than what one goroutine does alone between two clips, and nothing beside a camera's pause
-// between them.
+// manyLooks is some hundreds of microseconds: more than what one goroutine does alone between two clips, and nothing
+// beside a camera's pause between them.
 const manyLooks = 1 << 18
 
 // Threads is the number of goroutines that share a step, the caller's among them.
@@ -108,8 +109,8 @@ func (p *Pool) serve(w *worker) {
 	}
 }
 
-// wait returns when more than seen steps were begun, or false when the Pool is closed. The caller wakes one worker after the other, so a
-// wake may come when the worker has done that step already, and sleeps again: it is no new step.
+// wait returns when more than seen steps were begun, or false when the Pool is closed. The caller wakes one worker
+// after the other, so a wake may come when the worker has done that step already, and sleeps again: it is no new step.
 func (p *Pool) wait(w *worker, seen int64) bool {
 	for {
 		for range 1 + p.looks {
@@ -164,7 +165,8 @@ func (p *Pool) run(items int, s step) {
 	p.step = nil
 }
 
-// finish waits for the others. A worker that is late with the step before may wake the caller too early, so it looks again.
+// finish waits for the others. A worker that is late with the step before may wake the caller too early, so it looks
+// again.
 func (p *Pool) finish() {
 	for {
 		for range 1 + p.looks {

@@ -53,7 +53,8 @@ func TestPoolManySteps(t *testing.T) {
 				p.run(len(c), c)
 				for item, n := range c {
 					if n != step+1 {
-						t.Fatalf("%d looks, %d threads: after %d steps item %d was done %d times", looks, threads, step+1, item, n)
+						t.Fatalf("%d looks, %d threads: after %d steps item %d was done %d times", looks, threads,
+							step+1, item, n)
 					}
 				}
 			}

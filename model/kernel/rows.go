@@ -13,8 +13,8 @@ func transpose(lanes int) func(dst []float32, dstStep int, src []float32, srcSte
 	}
 }
 
-// merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd, and a bias in both;
-// or adds these to dst.
+// merge fills dst, [2n], with sums of rows of base: dst[2i] of those that begin at even, dst[2i+1] of those at odd,
+// and a bias in both; or adds these to dst.
 func merge(dst, base []float32, even, odd []int32, bias float32, add bool) {
 	for i := range len(dst) / 2 {
 		a, b := bias, bias
@@ -53,8 +53,8 @@ func scaleShift(y, u, scale, shift []float32, slope float32) {
 	}
 }
 
-// gatherSums turns g from the gradient toward LeakyReLU(u·scale + shift) into that toward its argument, and adds it to sum and its products
-// with u to along.
+// gatherSums turns g from the gradient toward LeakyReLU(u·scale + shift) into that toward its argument, and adds it to
+// sum and its products with u to along.
 func gatherSums(g, u, scale, shift, sum, along []float32, slope float32) {
 	for ; len(u) >= len(scale); u, g = u[len(scale):], g[len(scale):] {
 		row, grad, shift := u[:len(scale)], g[:len(scale)], shift[:len(scale)]

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The frames that are not skipped have the bits that they have in a whole run; the others, and what is said not to be read, are not touched: it is
-// poison.
+// The frames that are not skipped have the bits that they have in a whole run; the others, and what is said not to be
+// read, are not touched: it is poison.
 func TestSkip(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		for n, c := range []shape{
@@ -30,7 +30,8 @@ func TestSkip(t *testing.T) {
 				conv.Skip(skip)
 				unread := conv.Unread()
 				if read := firstRead(c, skip); unread != read {
-					t.Errorf("%+v without %d frames: the first %d are said not to be read, want %d", c, skip, unread, read)
+					t.Errorf("%+v without %d frames: the first %d are said not to be read, want %d", c, skip,
+						unread, read)
 				}
 				part := slices.Clone(src)
 				poison(part[:unread*len(src)/axes[0].In])

@@ -25,8 +25,8 @@ func fill(r *rand.Rand, s []float32) []float32 {
 	return s
 }
 
-// guarded returns n values that begin at any alignment and have poison, NaN, on either side. intact says whether the poison is
-// still there.
+// guarded returns n values that begin at any alignment and have poison, NaN, on either side. intact says whether the
+// poison is still there.
 func guarded(r *rand.Rand, n int) (values []float32, intact func() bool) {
 	const margin = 64
 	nan := float32(math.NaN())
@@ -92,8 +92,8 @@ func FuzzMicro(f *testing.F) {
 	})
 }
 
-// checkMicro computes random groups: any number of pixels and channels, taps of any length and step in any order, some of them empty, sums
-// that begin with a bias or go on, and in every fourth round infinities and NaN.
+// checkMicro computes random groups: any number of pixels and channels, taps of any length and step in any order, some
+// of them empty, sums that begin with a bias or go on, and in every fourth round infinities and NaN.
 func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 	t.Helper()
 	pixels, channels := 1+r.IntN(3*m.Pixels), 1+r.IntN(m.Channels)
@@ -156,13 +156,15 @@ func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 			want, scale := start, math.Abs(start)
 			for _, tap := range taps {
 				for k := range tap.Len {
-					v := float64(src[int(tile.Pixels[p])+tap.Src+k*srcStep]) * float64(weights[(tap.Weight+k)*weightStep+c])
+					v := float64(src[int(tile.Pixels[p])+tap.Src+k*srcStep]) * float64(
+						weights[(tap.Weight+k)*weightStep+c])
 					want += v
 					scale += math.Abs(v)
 				}
 			}
 			if want = leaky(want, tile.Slope); !near(dst[at], want, scale) {
-				t.Fatalf("round %d: pixel %d of %d, channel %d of %d: %v, want %v", round, p, pixels, c, channels, dst[at], want)
+				t.Fatalf("round %d: pixel %d of %d, channel %d of %d: %v, want %v", round, p, pixels, c, channels,
+					dst[at], want)
 			}
 		}
 	}
@@ -216,7 +218,8 @@ func TestAddress(t *testing.T) {
 	})
 }
 
-// naiveAddress is the memory's formula, word for word, in double precision. edge marks weights so close to lambda that rounding decides.
+// naiveAddress is the memory's formula, word for word, in double precision. edge marks weights so close to lambda that
+// rounding decides.
 func naiveAddress(row []float32, lambda float32) (w []float64, edge []bool) {
 	w, edge = make([]float64, len(row)), make([]bool, len(row))
 	top, sum := math.Inf(-1), 0.0
@@ -270,7 +273,8 @@ func TestResidualRow(t *testing.T) {
 						d *= d
 					}
 					if !near(sum[i], float64(before[i])+d, math.Abs(float64(before[i]))+d) {
-						t.Fatalf("%d values, square %v: sum %d is %v, want %v", n, square, i, sum[i], float64(before[i])+d)
+						t.Fatalf("%d values, square %v: sum %d is %v, want %v", n, square, i, sum[i],
+							float64(before[i])+d)
 					}
 				}
 			}

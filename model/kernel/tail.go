@@ -1,8 +1,8 @@
 package kernel
 
-// Tail is a convolution and, behind it, a transposed one to a single channel, in one: what the first yields for a few pixels is multiplied
-// by the second's weights while it is in the nearest cache, and the map between the two, the largest of all, is nowhere. It is read-only
-// while it runs: several Pools may share it.
+// Tail is a convolution and, behind it, a transposed one to a single channel, in one: what the first yields for a few
+// pixels is multiplied by the second's weights while it is in the nearest cache, and the map between the two, the
+// largest of all, is nowhere. It is read-only while it runs: several Pools may share it.
 type Tail struct {
 	conv   *Conv
 	narrow *narrow
@@ -12,8 +12,8 @@ type Tail struct {
 // tailBytes is about how much of the products is still in a cache when they are merged.
 const tailBytes = 4 << 20
 
-// NewTail plans first and last as one. It uses their weights, whenever they are packed. It is nil where they do not fit or nothing would be
-// gained.
+// NewTail plans first and last as one. It uses their weights, whenever they are packed. It is nil where they do not
+// fit or nothing would be gained.
 func NewTail(first, last *Conv) *Tail {
 	if last.narrow == nil || last.narrow.few || first.narrow != nil || first.DstLen() != last.SrcLen() {
 		return nil

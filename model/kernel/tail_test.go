@@ -5,7 +5,8 @@ import (
 	"testing"
 )
 
-// tailShape is a transposed convolution of so many channels to as many between, and the one to a single channel behind it.
+// tailShape is a transposed convolution of so many channels to as many between, and the one to a single channel behind
+// it.
 type tailShape struct {
 	size        [3]int
 	strides     [3]int
@@ -47,7 +48,10 @@ func TestTail(t *testing.T) {
 func FuzzTail(f *testing.F) {
 	f.Add(byte(3), byte(5), byte(7), byte(0b110), byte(4), byte(49), uint64(1))
 	f.Fuzz(func(t *testing.T, tt, h, w, strides, in, between byte, seed uint64) {
-		c := tailShape{size: [3]int{1 + int(tt)%9, 1 + int(h)%12, 1 + int(w)%12}, strides: [3]int{1 + int(strides)&1, 2, 2}}
+		c := tailShape{
+			size:    [3]int{1 + int(tt)%9, 1 + int(h)%12, 1 + int(w)%12},
+			strides: [3]int{1 + int(strides)&1, 2, 2},
+		}
 		c.in, c.between = 1+int(in)%40, places+int(between)%70
 		for _, set := range Sets() {
 			checkTail(t, set, c, 1+int(seed%3), newRand(seed))
@@ -55,8 +59,8 @@ func FuzzTail(f *testing.F) {
 	})
 }
 
-// checkTail wants the bits of the two convolutions one after the other, and the sums of Residual, of a Tail and of RunErrors, and nothing
-// written outside of what they fill.
+// checkTail wants the bits of the two convolutions one after the other, and the sums of Residual, of a Tail and of
+// RunErrors, and nothing written outside of what they fill.
 func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 	t.Helper()
 	a, b := c.convs(set)
@@ -94,7 +98,8 @@ func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 			for i, v := range sum {
 				// A row that fills no lanes is rounded otherwise.
 				if want := float64(wantSum[i]); !near(v, want, want) {
-					t.Fatalf("%s, %+v, %d threads, square %v: sum %d is %v, Residual's %v", name, c, threads, square, i, v, want)
+					t.Fatalf("%s, %+v, %d threads, square %v: sum %d is %v, Residual's %v", name, c, threads, square,
+						i, v, want)
 				}
 			}
 			if !intact() || !sumIntact() {

@@ -5,12 +5,12 @@ package kernel
 //
 //	dW[s][l][k] = Σ over clips, over j: small[j][s] · large[stride·j + k - 1][l]
 //
-// A convolution's large map is its input and its small one the gradient toward its output; with a transposed one it is the other way
-// round. In both cases dW is laid out as PyTorch lays out the weights.
+// A convolution's large map is its input and its small one the gradient toward its output; with a transposed one it is
+// the other way round. In both cases dW is laid out as PyTorch lays out the weights.
 //
-// It is the same small product as the rest of the package, turned round: a tile's "pixels" are channels l of the large map, its
-// channels are those of the small one, and its taps are rows of the maps, walked in steps of a pixel. Every element of dW is summed in
-// an order that the shape alone decides.
+// It is the same small product as the rest of the package, turned round: a tile's "pixels" are channels l of the large
+// map, its channels are those of the small one, and its taps are rows of the maps, walked in steps of a pixel. Every
+// element of dW is summed in an order that the shape alone decides.
 type WeightGrad struct {
 	axes         [3]Axis // T, H, W, from the large to the small map
 	stride       [3]int
@@ -26,7 +26,8 @@ type WeightGrad struct {
 	parts    int // of channels
 	step     int // channels of a part
 	wide     int // the small map's channels, in whole tiles
-	// bordered maps have so few channels that places of the kernel join them in a tile: the map is copied with zeros around it.
+	// bordered maps have so few channels that places of the kernel join them in a tile: the map is copied with zeros
+	// around it.
 	bordered bool
 	places   []int32 // for each (k, l) where it begins in the copy
 	out      []int32 // in either case, where the sums of a tile's pixels lie
@@ -35,7 +36,8 @@ type WeightGrad struct {
 const (
 	// gradPixels is about how many pixels of the small map a block has.
 	gradPixels = 64
-	// gradFlush is about how many pixels a chunk has. The sums of chunks are added up, which keeps last bits that a single long sum loses.
+	// gradFlush is about how many pixels a chunk has. The sums of chunks are added up, which keeps last bits that a
+	// single long sum loses.
 	gradFlush = 4096
 	// gradChunks is the most chunks whose sums are kept at a time.
 	gradChunks = 16
@@ -45,7 +47,8 @@ const (
 	fewChannels = 8
 )
 
-// NewWeightGrad plans the gradient between maps with the given axes, all of them Down from the large map to the small one.
+// NewWeightGrad plans the gradient between maps with the given axes, all of them Down from the large map to the small
+// one.
 func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 	g := &WeightGrad{axes: axes, large: large, small: small, micro: set.micro(small), bordered: large < fewChannels}
 	for d := range axes {
@@ -274,8 +277,8 @@ func (s *gradStep) gather() {
 	}
 }
 
-// multiply sums what a chunk of frames gives to some channels of the large map at all places. A block of the small map is in the nearest
-// cache while all places pass over it, and what they need of the large one in the next.
+// multiply sums what a chunk of frames gives to some channels of the large map at all places. A block of the small map
+// is in the nearest cache while all places pass over it, and what they need of the large one in the next.
 func (s *gradStep) multiply(w *worker, n int) {
 	g, t, wide := s.grad, &w.tile, s.grad.micro.Channels
 	from := n % g.parts * g.step
@@ -303,7 +306,8 @@ func (s *gradStep) multiply(w *worker, n int) {
 					w.taps = w.taps[:0]
 					for jh := max(row, rows.from); jh < min(row+most, rows.to); jh++ {
 						w.taps = append(w.taps, Tap{
-							Src:    at*frame + (jh*g.stride[1]+k/Taps%Taps-1)*line + (columns.from*g.stride[2]+k%Taps-1)*g.large,
+							Src: at*frame + (jh*g.stride[1]+k/Taps%Taps-1)*line +
+								(columns.from*g.stride[2]+k%Taps-1)*g.large,
 							Weight: (jt*height+jh)*width + columns.from,
 							Len:    columns.to - columns.from,
 						})

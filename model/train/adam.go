@@ -15,7 +15,8 @@ const (
 	adamEpsilon = 1e-8
 )
 
-// adam is Adam, and with a decay AdamW (Loshchilov and Hutter, 2019). Its whole state is first, second and the number of steps.
+// adam is Adam, and with a decay AdamW (Loshchilov and Hutter, 2019). Its whole state is first, second and the number
+// of steps.
 type adam struct {
 	first, second map[string][]float32 // moments of each parameter, by name
 	decay         float64              // of everything but the memory's slots

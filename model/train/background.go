@@ -3,7 +3,8 @@ package train
 // backgroundFrames is about how many frames a background is the median of.
 const backgroundFrames = 1000
 
-// background fills place, [S][S], with the median over time of what the videos show, in [-1, 1]: the place without those who pass.
+// background fills place, [S][S], with the median over time of what the videos show, in [-1, 1]: the place without
+// those who pass.
 func background(place []float32, videos []Video) {
 	area, total := len(place), 0
 	for i := range videos {

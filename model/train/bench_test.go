@@ -29,7 +29,8 @@ func BenchmarkStep(b *testing.B) {
 			defer n.close()
 			recipe := Recipes[0]
 			recipe.Batch = c.batch
-			s := newSampler(recipe, 1, newFaker(spec.Side, nil), []stretch{{gray: film("a", spec.Side, 100, 0).Gray, frames: 100}})
+			s := newSampler(recipe, 1, newFaker(spec.Side, nil),
+				[]stretch{{gray: film("a", spec.Side, 100, 0).Gray, frames: 100}})
 			opt := newAdam(n.params, n.pool, 1e-4)
 			b.ReportAllocs()
 			step := 0

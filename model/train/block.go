@@ -27,7 +27,9 @@ type block struct {
 }
 
 // newBlock plans a block, which calls lap after each of a layer's pieces.
-func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, first bool, lap func(piece int)) *block {
+func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, first bool,
+	lap func(piece int),
+) *block {
 	b := &block{layer: layer, batch: batch, pool: pool, lap: lap}
 	b.conv = kernel.NewConv(set, layer.Axes(), layer.In, layer.Out, 1)
 	b.y = make([]float32, batch*b.conv.DstLen())
@@ -111,8 +113,9 @@ func (b *block) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 	return all, nil
 }
 
-// backward computes all gradients. d, toward the result, is overwritten: nothing else reads it, and a second buffer of its size would
-// be the largest of all. A bias before a batch norm has no effect, as the mean takes it away again: its gradient stays 0.
+// backward computes all gradients. d, toward the result, is overwritten: nothing else reads it, and a second buffer of
+// its size would be the largest of all. A bias before a batch norm has no effect, as the mean takes it away again: its
+// gradient stays 0.
 func (b *block) backward(d, src []float32, params [][]float32) {
 	if b.norm != nil {
 		b.norm.Backward(b.pool, d, b.u, params[2], b.dGamma, b.dBeta)

@@ -7,8 +7,8 @@ import (
 	"vigil/model"
 )
 
-// What is drawn by chance. The generator of a draw is made from the seed, the kind and a running number, so a resumed run needs no
-// generator's state, and two draws never share one.
+// What is drawn by chance. The generator of a draw is made from the seed, the kind and a running number, so a resumed
+// run needs no generator's state, and two draws never share one.
 const (
 	chanceInit   = 1 + iota // the weights
 	chanceSplit             // which videos are held out
@@ -24,8 +24,8 @@ func chance(seed, kind, number uint64) *rand.Rand {
 // deviation is that of convolutions and of batch norms' gamma at the start.
 const deviation = 0.02
 
-// initial draws the weights that training starts from, as the authors' code does: convolutions N(0, 0.02), gamma N(1, 0.02),
-// slots uniform within ±1/sqrt(width). Biases are 0.
+// initial draws the weights that training starts from, as the authors' code does: convolutions N(0, 0.02), gamma N(1,
+// 0.02), slots uniform within ±1/sqrt(width). Biases are 0.
 func initial(spec model.Spec, seed uint64) (*model.Weights, error) {
 	w, err := model.NewWeights(spec)
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 	"vigil/model"
 )
 
-// state is everything about a run that is no tensor. Whoever reads it with the tensors of the same file goes on as if nothing had been.
+// state is everything about a run that is no tensor. Whoever reads it with the tensors of the same file goes on as if
+// nothing had been.
 type state struct {
 	Version int           `json:"version"`
 	Spec    model.Spec    `json:"spec"`
@@ -114,7 +115,8 @@ func checksum(state string, tensors map[string]model.Tensor) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// readCheckpoint reads a checkpoint and sees to it that everything a run needs is there. want is the run that is to go on.
+// readCheckpoint reads a checkpoint and sees to it that everything a run needs is there. want is the run that is to go
+// on.
 func readCheckpoint(path string, want state) (*checkpoint, error) {
 	all, meta, err := model.ReadSafetensors(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -123,12 +125,16 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &checkpoint{tensors: map[string]model.Tensor{}, adam: &adam{first: map[string][]float32{}, second: map[string][]float32{}}}
+	c := &checkpoint{tensors: map[string]model.Tensor{}, adam: &adam{
+		first:  map[string][]float32{},
+		second: map[string][]float32{},
+	}}
 	if err := json.Unmarshal([]byte(meta[stateKey]), &c.state); err != nil {
 		return nil, fmt.Errorf("%s: no checkpoint of a training run: %w", path, err)
 	}
 	if sum, ok := meta[sumKey]; (ok || c.state.Summed) && sum != checksum(meta[stateKey], all) {
-		return nil, fmt.Errorf("%s: the checkpoint is damaged: its content does not fit its checksum; remove it to begin anew", path)
+		return nil, fmt.Errorf(
+			"%s: the checkpoint is damaged: its content does not fit its checksum; remove it to begin anew", path)
 	}
 	if err := c.state.differs(want); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

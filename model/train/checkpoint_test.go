@@ -21,12 +21,16 @@ func TestADamagedCheckpoint(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Run(t.Context(), cfg, films()); err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "the checkpoint is damaged") {
+		if _, err := Run(t.Context(), cfg, films()); err == nil || !strings.Contains(err.Error(), path) ||
+			!strings.Contains(err.Error(), "the checkpoint is damaged") {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
 	// One bit of the last value, and of one in the middle: both are finite numbers, and nothing else would tell.
-	for name, at := range map[string]int{"the last value": len(whole) - 4, "one in the middle": len(whole) - len(whole)/4&^3} {
+	for name, at := range map[string]int{
+		"the last value":    len(whole) - 4,
+		"one in the middle": len(whole) - len(whole)/4&^3,
+	} {
 		data := append([]byte(nil), whole...)
 		data[at] ^= 1
 		damaged(name, data)

@@ -37,7 +37,8 @@ func TestFastClips(t *testing.T) {
 			first, step := grey(x[i]), grey(x[side*side+i])-grey(x[i])
 			for tt := range model.Frames {
 				if got := grey(x[tt*side*side+i]); got != first+tt*step {
-					t.Fatalf("clip %d, pixel %d: frame %d shows %d, the first %d and the step is %d", n, i, tt, got, first, step)
+					t.Fatalf("clip %d, pixel %d: frame %d shows %d, the first %d and the step is %d", n, i, tt, got,
+						first, step)
 				}
 			}
 			if step == 1 {
@@ -113,7 +114,10 @@ func sum(values []float32) float64 {
 func TestSamplerShowsEachClipOnce(t *testing.T) {
 	const side = 16
 	recipe := Recipe{Batch: 1, Stride: 2}
-	s := newSampler(recipe, 3, newFaker(side, nil), []stretch{numbered(side, 16), numbered(side, 15), numbered(side, 41)})
+	s := newSampler(recipe, 3, newFaker(side, nil), []stretch{
+		numbered(side, 16), numbered(side, 15),
+		numbered(side, 41),
+	})
 	x, mask := make([]float32, model.Frames*side*side), make([]float32, side*side)
 	var orders [3][]int
 	for epoch := range orders {
@@ -177,7 +181,8 @@ func TestSplit(t *testing.T) {
 				}
 			}
 			if len(learn) != c.learn || !slices.Equal(lengths, c.held) || total*16*16 != len(all) {
-				t.Errorf("%d stretches to learn from, held out %v, want %d and %v", len(learn), lengths, c.learn, c.held)
+				t.Errorf("%d stretches to learn from, held out %v, want %d and %v", len(learn), lengths,
+					c.learn, c.held)
 			}
 		})
 	}
@@ -219,7 +224,12 @@ func TestAUC(t *testing.T) {
 	for _, c := range []struct {
 		high, low []float64
 		want      float64
-	}{{[]float64{2, 3}, []float64{1, 0}, 1}, {[]float64{1}, []float64{1}, 0.5}, {[]float64{0, 2}, []float64{1}, 0.5}, {nil, []float64{1}, 0}} {
+	}{
+		{[]float64{2, 3}, []float64{1, 0}, 1},
+		{[]float64{1}, []float64{1}, 0.5},
+		{[]float64{0, 2}, []float64{1}, 0.5},
+		{nil, []float64{1}, 0},
+	} {
 		if got := auc(c.high, c.low); got != c.want {
 			t.Errorf("auc(%v, %v) is %v, want %v", c.high, c.low, got, c.want)
 		}

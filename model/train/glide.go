@@ -9,15 +9,17 @@ import (
 const (
 	// slowGlide and fastGlide are a glide's speed in sides a frame: of somebody who walks, whether near or far.
 	slowGlide, fastGlide = 0.0015, 0.012
-	// What differs from the background by so many levels of grey or less is not there, and what differs by clearly or more is all there.
+	// What differs from the background by so many levels of grey or less is not there, and what differs by clearly or
+	// more is all there.
 	faint, clearly = 8, 28
 	// glideTries is how often a place with something in it is looked for.
 	glideTries = 300
 )
 
-// glide writes a normal clip through which something that the stretch shows at another time glides at a walking pace, stiff as a statue, as who
-// rides or skates does, and marks in the mask where it passes. A network that has only seen faster motion unlearned takes a cyclist among people
-// who walk, no faster than they are, for one of them. It is false, and nothing is written, where nothing is found.
+// glide writes a normal clip through which something that the stretch shows at another time glides at a walking pace,
+// stiff as a statue, as who rides or skates does, and marks in the mask where it passes. A network that has only seen
+// faster motion unlearned takes a cyclist among people who walk, no faster than they are, for one of them. It is
+// false, and nothing is written, where nothing is found.
 func (f *faker) glide(r *rand.Rand, s stretch, frame int, x, mask []float32) bool {
 	area, side := f.side*f.side, f.side
 	source, row, col := f.something(r, s)

@@ -6,8 +6,8 @@ import (
 	"vigil/model"
 )
 
-// TestGlide has a grey place and, in some frames, a bright block that a glide must find: it is to be moved stiffly, all of it within the mask,
-// and nothing else is to change.
+// TestGlide has a grey place and, in some frames, a bright block that a glide must find: it is to be moved stiffly,
+// all of it within the mask, and nothing else is to change.
 func TestGlide(t *testing.T) {
 	const side, ground, bright = 96, 100, 220
 	area := side * side
@@ -56,7 +56,8 @@ func TestGlide(t *testing.T) {
 		ways[step > 0]++
 		for frame := 1; frame < model.Frames; frame++ {
 			if d := first[frame] - first[frame-1] - step; d > 0.6 || d < -0.6 {
-				t.Fatalf("clip %d: from frame %d on it goes %.2f pixels, in the mean %.2f", n, frame-1, first[frame]-first[frame-1], step)
+				t.Fatalf("clip %d: from frame %d on it goes %.2f pixels, in the mean %.2f", n, frame-1,
+					first[frame]-first[frame-1], step)
 			}
 			// What lies between two pixels is a little fainter at its edge.
 			if r := weight[frame] / weight[0]; r < 0.6 || r > 1.6 {
@@ -107,7 +108,8 @@ func TestSharesOfClips(t *testing.T) {
 		}
 		kinds[kind]++
 	}
-	if g, f := float64(kinds["glide"])/2000, float64(kinds["fast"])/2000; g < recipe.Glide-0.05 || g > recipe.Glide+0.02 || f < recipe.Pseudo-0.05 || f > recipe.Pseudo+0.05 {
+	if g, f := float64(kinds["glide"])/2000, float64(kinds["fast"])/2000; g < recipe.Glide-0.05 ||
+		g > recipe.Glide+0.02 || f < recipe.Pseudo-0.05 || f > recipe.Pseudo+0.05 {
 		t.Errorf("%v: %.2f glide and %.2f are fast, want %v and %v", kinds, g, f, recipe.Glide, recipe.Pseudo)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"vigil/model/kernel"
 )
 
-// oracle is a golden file of PyTorch: initial weights, a batch, the first training step's activations and gradients, the losses of ten
-// steps of Adam, and the weights after them.
+// oracle is a golden file of PyTorch: initial weights, a batch, the first training step's activations and gradients,
+// the losses of ten steps of Adam, and the weights after them.
 type oracle struct {
 	tensors map[string]model.Tensor
 	spec    model.Spec
@@ -55,8 +55,8 @@ func (o *oracle) network(t *testing.T, threads int) *network {
 	return n
 }
 
-// compare holds got against the oracle's tensor within a share of its largest value. Activations of the oracle have their
-// channels before their places, ours behind them.
+// compare holds got against the oracle's tensor within a share of its largest value. Activations of the oracle have
+// their channels before their places, ours behind them.
 func (o *oracle) compare(t *testing.T, name string, got []float32, share float64) {
 	t.Helper()
 	tensor, ok := o.tensors[name]
@@ -186,7 +186,8 @@ func TestTenSteps(t *testing.T) {
 					t.Errorf("step %d, loss %d: %v, want %v", step, i, got, want)
 				}
 			}
-			t.Logf("step %d: loss %.7f, PyTorch %.7f; entropy %.5f, PyTorch %.5f", step, n.loss.total, losses.Float[3*step],
+			t.Logf("step %d: loss %.7f, PyTorch %.7f; entropy %.5f, PyTorch %.5f", step, n.loss.total,
+				losses.Float[3*step],
 				n.loss.entropy, losses.Float[3*step+2])
 		}
 		for _, b := range n.blocks {
@@ -196,15 +197,17 @@ func TestTenSteps(t *testing.T) {
 			name := b.layer.Norm + ".running_var"
 			o.compare(t, "after."+name, n.tensors[name].Float, 1e-5)
 			o.compareMeans(t, b, n)
-			if got, want := n.tensors[b.layer.Norm+".num_batches_tracked"].Int[0], o.tensors["after."+b.layer.Norm+".num_batches_tracked"].Int[0]; got != want {
+			if got, want := n.tensors[b.layer.Norm+".num_batches_tracked"].Int[0],
+				o.tensors["after."+b.layer.Norm+".num_batches_tracked"].Int[0]; got != want {
 				t.Errorf("%s: %d batches, want %d", b.layer.Norm, got, want)
 			}
 		}
 	})
 }
 
-// compareMeans holds the running means against the oracle's. There the bias before a batch norm, which has no effect, wanders with the
-// rounding of a gradient that ought to be 0, and the mean with it; ours stays, so as much as it wandered may be between them.
+// compareMeans holds the running means against the oracle's. There the bias before a batch norm, which has no effect,
+// wanders with the rounding of a gradient that ought to be 0, and the mean with it; ours stays, so as much as it
+// wandered may be between them.
 func (o *oracle) compareMeans(t *testing.T, b *block, n *network) {
 	t.Helper()
 	got, want := n.tensors[b.layer.Norm+".running_mean"].Float, o.tensors["after."+b.layer.Norm+".running_mean"].Float
@@ -212,13 +215,14 @@ func (o *oracle) compareMeans(t *testing.T, b *block, n *network) {
 	for c := range got {
 		wandered := math.Abs(float64(after[c]) - float64(before[c]))
 		if d := math.Abs(float64(got[c]) - float64(want[c])); !(d <= 1e-5+wandered) {
-			t.Errorf("%s.running_mean: channel %d is %v, want %v; the bias wandered by %v", b.layer.Norm, c, got[c], want[c], wandered)
+			t.Errorf("%s.running_mean: channel %d is %v, want %v; the bias wandered by %v", b.layer.Norm, c, got[c],
+				want[c], wandered)
 		}
 	}
 }
 
-// TestEvaluationAfterTraining scores with the oracle's trained weights, running statistics included. What PyTorch in evaluation makes of
-// them was computed once with its own code: the mean of |y-x| of either clip.
+// TestEvaluationAfterTraining scores with the oracle's trained weights, running statistics included. What PyTorch in
+// evaluation makes of them was computed once with its own code: the mean of |y-x| of either clip.
 func TestEvaluationAfterTraining(t *testing.T) {
 	wanted := map[string][2]float64{
 		model.Dot:    {0.5013261685162433, 0.5039051896674209},

@@ -16,17 +16,18 @@ const (
 
 // Watch is how the weights do on held-out clips.
 type Watch struct {
-	// Loss is what training would call the squared error of these clips, in the recipe's mixture of normal and pseudo-anomalous ones;
-	// for weights that score by the absolute error, that. The lower the better; it can be negative.
+	// Loss is what training would call the squared error of these clips, in the recipe's mixture of normal and
+	// pseudo-anomalous ones; for weights that score by the absolute error, that. The lower the better; it can be
+	// negative.
 	Loss float64 `json:"loss"`
 	// Normal is the mean score of the normal clips, in the form that the weights are for.
 	Normal float64 `json:"normal"`
-	// Pseudo is the mean score of the same clips with a pseudo-anomaly in each, and AUC the chance that one of those scores above a
-	// normal one. Both mean nothing, and are 0, where PseudoClips is 0.
+	// Pseudo is the mean score of the same clips with a pseudo-anomaly in each, and AUC the chance that one of those
+	// scores above a normal one. Both mean nothing, and are 0, where PseudoClips is 0.
 	Pseudo float64 `json:"pseudo"`
 	AUC    float64 `json:"auc"`
-	// PseudoClips is how many of the held-out clips have a pseudo-anomaly: none where the recipe has none or nothing moved in any.
-	// Checkpoints of older versions do not say it.
+	// PseudoClips is how many of the held-out clips have a pseudo-anomaly: none where the recipe has none or nothing
+	// moved in any. Checkpoints of older versions do not say it.
 	PseudoClips int `json:"pseudo_clips"`
 }
 
@@ -57,8 +58,8 @@ func newHeldOut(recipe Recipe, seed uint64, faker *faker, held []stretch) *heldO
 	return h
 }
 
-// watch scores the clips. It is always the same clips with the same pseudo-anomalies. With a large network that takes a minute, so it
-// ends with ctx.
+// watch scores the clips. It is always the same clips with the same pseudo-anomalies. With a large network that takes
+// a minute, so it ends with ctx.
 func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Watch, error) {
 	m, err := model.New(w)
 	if err != nil {
@@ -94,7 +95,10 @@ func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Wat
 			}
 		}
 	}
-	watch := Watch{Loss: mean(losses[0]), Normal: mean(scores[0]), Pseudo: mean(scores[1]), AUC: auc(scores[1], scores[0])}
+	watch := Watch{
+		Loss: mean(losses[0]), Normal: mean(scores[0]), Pseudo: mean(scores[1]),
+		AUC: auc(scores[1], scores[0]),
+	}
 	watch.PseudoClips = len(scores[1])
 	if len(losses[1]) > 0 {
 		watch.Loss = (1-h.recipe.Pseudo)*watch.Loss + h.recipe.Pseudo*mean(losses[1])
@@ -102,8 +106,8 @@ func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Wat
 	return watch, nil
 }
 
-// loss is the mean over a clip's map of errors, with the sign turned where the mask says so. The map is a mean over the frames, so
-// the limit is that of the mean.
+// loss is the mean over a clip's map of errors, with the sign turned where the mask says so. The map is a mean over
+// the frames, so the limit is that of the mean.
 func (h *heldOut) loss(errs []float32) float64 {
 	var sum float64
 	for i, v := range errs {

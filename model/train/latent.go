@@ -8,8 +8,8 @@ import (
 	"vigil/model/kernel"
 )
 
-// latent is the memory's read as one node forward and one backward. The entropy's part of the gradient joins here: its factor
-// in the loss is known, and so the graph stays a chain that adds nothing up.
+// latent is the memory's read as one node forward and one backward. The entropy's part of the gradient joins here: its
+// factor in the loss is known, and so the graph stays a chain that adds nothing up.
 type latent struct {
 	pool    *kernel.Pool
 	memory  *kernel.Memory

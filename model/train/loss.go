@@ -20,7 +20,8 @@ type objective struct {
 
 func newObjective(pool *kernel.Pool, l *latent, clips, frames, area int, limit float64, lap func()) *objective {
 	return &objective{
-		pool: pool, latent: l, loss: kernel.NewLoss(clips, frames, area, float32(limit)), dy: make([]float32, clips*frames*area),
+		pool: pool, latent: l, loss: kernel.NewLoss(clips, frames, area, float32(limit)),
+		dy:  make([]float32, clips*frames*area),
 		lap: lap,
 	}
 }

@@ -61,7 +61,10 @@ func newNetworkOn(set *kernel.Set, w *model.Weights, batch, threads int, entropy
 		return nil, err
 	}
 	side := w.Spec.Side
-	n := &network{spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors), watch: &stopwatch{}}
+	n := &network{
+		spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors),
+		watch: &stopwatch{},
+	}
 	n.x, n.mask = make([]float32, batch*model.Frames*side*side), make([]float32, batch*side*side)
 	if err := n.build(set, entropy, limit); err != nil {
 		n.pool.Close()

@@ -10,8 +10,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// fused is a node's work in Gorgonia's graph: a whole block of the network, forward or backward, that writes into buffers of its own.
-// All its values are vectors of float32, or a scalar.
+// fused is a node's work in Gorgonia's graph: a whole block of the network, forward or backward, that writes into
+// buffers of its own. All its values are vectors of float32, or a scalar.
 type fused struct {
 	name  string // unique in the graph: nodes that hash alike become one
 	arity int

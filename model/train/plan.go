@@ -3,8 +3,8 @@ package train
 import "time"
 
 const (
-	// measured is after how many steps a run by time knows its speed, and warming how many of them do not count: memory is
-	// still being touched for the first time.
+	// measured is after how many steps a run by time knows its speed, and warming how many of them do not count:
+	// memory is still being touched for the first time.
 	measured, warming = 20, 3
 	// looks is how often the held-out clips are watched at least, however long an epoch is.
 	looks = 4
@@ -12,7 +12,8 @@ const (
 	recent = 50
 )
 
-// every is the number of steps from one look at the held-out clips to the next: an epoch, or less in a run of few epochs.
+// every is the number of steps from one look at the held-out clips to the next: an epoch, or less in a run of few
+// epochs.
 func every(epoch, steps int) int { return max(min(epoch, (steps+looks-1)/looks), 1) }
 
 // plan fits the steps of a run into its time.
@@ -58,7 +59,8 @@ func (p *plan) again(r *run, now time.Time) int {
 // progress is that after a step, without the held-out clips.
 func (r *run) progress() Progress {
 	p := Progress{
-		Step: r.state.Step, Steps: r.state.Steps, Loss: r.net.loss.total, Square: r.net.loss.square, Entropy: r.net.loss.entropy,
+		Step: r.state.Step, Steps: r.state.Steps, Loss: r.net.loss.total, Square: r.net.loss.square,
+		Entropy: r.net.loss.entropy,
 	}
 	used := make([]bool, len(r.lastUse))
 	if r.net.latent != nil {

@@ -11,7 +11,8 @@ const (
 	slowest, fastest = 2, 5
 	// wholeFrame is how often it covers the whole picture.
 	wholeFrame = 0.3
-	// moving is a change between two frames that counts as motion: more than 0.25 where white is 1 and black -1, in grey levels.
+	// moving is a change between two frames that counts as motion: more than 0.25 where white is 1 and black -1, in
+	// grey levels.
 	moving = 32
 )
 
@@ -26,7 +27,10 @@ type faker struct {
 
 // newFaker takes the background, [S][S] in [-1, 1].
 func newFaker(side int, place []float32) *faker {
-	f := &faker{side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side), rows: make([]bool, side*side)}
+	f := &faker{
+		side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side),
+		rows: make([]bool, side*side),
+	}
 	for _, v := range place {
 		f.place = append(f.place, byte((v+1)*127.5+0.5))
 	}
@@ -55,8 +59,9 @@ var scaled = func() (table [256]float32) {
 	return table
 }()
 
-// fast writes a clip of which a rectangle runs at k times the speed, around the same moment, and marks in the mask what moves there. The
-// camera stands still, so the seam does not show. It is false, and nothing is written, where the stretch is too short for double speed.
+// fast writes a clip of which a rectangle runs at k times the speed, around the same moment, and marks in the mask
+// what moves there. The camera stands still, so the seam does not show. It is false, and nothing is written, where the
+// stretch is too short for double speed.
 func (f *faker) fast(r *rand.Rand, s stretch, frame int, x, mask []float32) bool {
 	const steps = model.Frames - 1
 	k := slowest + r.IntN(fastest-slowest+1)

@@ -33,9 +33,10 @@ const (
 	Paper      = "paper"
 )
 
-// Recipes are those that have a name. Paper is the published one (Gong et al., ICCV 2019, and the authors' code). LocalSpeed makes a part
-// of some clips run faster and unteaches what moves there, in the manner of Astrid et al. (STEAL Net), who speed up whole clips. Glide does
-// that too, and unteaches what moves without moving its limbs: for places where people walk.
+// Recipes are those that have a name. Paper is the published one (Gong et al., ICCV 2019, and the authors' code).
+// LocalSpeed makes a part of some clips run faster and unteaches what moves there, in the manner of Astrid et al.
+// (STEAL Net), who speed up whole clips. Glide does that too, and unteaches what moves without moving its limbs: for
+// places where people walk.
 var Recipes = []Recipe{
 	{
 		Name: LocalSpeed, Epochs: 6, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
@@ -60,7 +61,8 @@ func FindRecipe(name string) (Recipe, error) {
 	return Recipe{}, fmt.Errorf("recipe %q is unknown, known are %s", name, strings.Join(names, ", "))
 }
 
-// rate is that of a step, counted from 0, of so many; 0 steps are not known yet. A short run warms up for a quarter of it.
+// rate is that of a step, counted from 0, of so many; 0 steps are not known yet. A short run warms up for a quarter of
+// it.
 func (r *Recipe) rate(step, steps int) float64 {
 	warm := r.WarmUp
 	if steps > 0 {

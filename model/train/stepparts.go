@@ -37,8 +37,8 @@ func (w *stopwatch) lap(i int) {
 	w.last = now
 }
 
-// StepPart is a layer's share of a training step, or what it does beside the layers, in Other alone. Work is the number of
-// floating-point operations of each of its products.
+// StepPart is a layer's share of a training step, or what it does beside the layers, in Other alone. Work is the
+// number of floating-point operations of each of its products.
 type StepPart struct {
 	Name string
 	Work float64
@@ -52,7 +52,8 @@ func (s *Stepper) StepParts() []StepPart {
 	var all []StepPart
 	for i, b := range s.net.blocks {
 		at := i * lapsOfLayer
-		p := StepPart{Name: b.layer.Name, Work: 2 * float64(b.conv.Work()), Forward: at + lapForward, Weights: at + lapWeights, Input: at + lapInput}
+		p := StepPart{Name: b.layer.Name, Work: 2 * float64(b.conv.Work()), Forward: at + lapForward, Weights: at +
+			lapWeights, Input: at + lapInput}
 		p.Other = at + lapNorm
 		if b.back == nil {
 			p.Input = -1

@@ -55,8 +55,8 @@ func (s *Stepper) Loss() float64 { return s.net.loss.total }
 // Close ends the Stepper's goroutines and waits for them.
 func (s *Stepper) Close() { s.net.close() }
 
-// StepWork is the number of floating-point operations of a step for each clip, counted as model.Part's Work: once forward and twice
-// backward, but for the gradient toward the clip, which nobody needs.
+// StepWork is the number of floating-point operations of a step for each clip, counted as model.Part's Work: once
+// forward and twice backward, but for the gradient toward the clip, which nobody needs.
 func StepWork(parts []model.Part) float64 {
 	var all float64
 	for _, p := range parts {

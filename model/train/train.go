@@ -20,8 +20,8 @@ type Config struct {
 	Spec   model.Spec // its Score is the recipe's
 	Recipe Recipe
 	Seed   uint64
-	// Epochs is how often each clip is seen; 0 is the recipe's number. Where Budget is set the run takes that long instead, and its
-	// length is planned from the speed of its first steps.
+	// Epochs is how often each clip is seen; 0 is the recipe's number. Where Budget is set the run takes that long
+	// instead, and its length is planned from the speed of its first steps.
 	Epochs  int
 	Budget  time.Duration
 	Threads int // 0 or less means GOMAXPROCS
@@ -70,8 +70,8 @@ func CheckpointPath(out string) string { return out + ".checkpoint" }
 // ErrStopped says that the context ended a run. Its checkpoint has been written.
 var ErrStopped = errors.New("training was stopped")
 
-// DivergedError says that the loss or a gradient was no finite number. Nothing was learned from that step, and the checkpoint is
-// of the step before.
+// DivergedError says that the loss or a gradient was no finite number. Nothing was learned from that step, and the
+// checkpoint is of the step before.
 type DivergedError struct {
 	Step       int // counted from 1
 	Checkpoint string
@@ -79,8 +79,10 @@ type DivergedError struct {
 }
 
 func (e *DivergedError) Error() string {
-	text := fmt.Sprintf("step %d: the loss or a gradient is no finite number; the run as it was before is in %s, but it would come to the same again: "+
-		"remove it and begin anew with another seed", e.Step, e.Checkpoint)
+	text := fmt.Sprintf(
+		"step %d: the loss or a gradient is no finite number; the run as it was before is in %s, but it would come "+
+			"to the same again: "+
+			"remove it and begin anew with another seed", e.Step, e.Checkpoint)
 	if e.Best != "" {
 		text += "; the best weights so far are in " + e.Best
 	}
@@ -90,8 +92,8 @@ func (e *DivergedError) Error() string {
 // saveEvery is the time after which a run that dies has something to lose.
 const saveEvery = time.Minute
 
-// Run learns from videos of what is normal, in the order in which they are given, and writes the weights that did best on held-out
-// clips. When ctx ends it writes a checkpoint and returns ErrStopped.
+// Run learns from videos of what is normal, in the order in which they are given, and writes the weights that did best
+// on held-out clips. When ctx ends it writes a checkpoint and returns ErrStopped.
 func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 	r, err := newRun(cfg, videos)
 	if err != nil {
@@ -149,7 +151,10 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	if err := Check(videos, cfg.Spec.Side); err != nil {
 		return nil, err
 	}
-	r := &run{cfg: cfg, path: CheckpointPath(cfg.Out), through: output.Through(cfg.Out), lastUse: make([]int, cfg.Spec.Slots)}
+	r := &run{
+		cfg: cfg, path: CheckpointPath(cfg.Out), through: output.Through(cfg.Out),
+		lastUse: make([]int, cfg.Spec.Slots),
+	}
 	learn, held := split(videos, cfg.Seed)
 	for i, all := range [][]stretch{learn, held} {
 		for _, s := range all {
@@ -161,11 +166,13 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	r.sampler = newSampler(cfg.Recipe, cfg.Seed, newFaker(cfg.Spec.Side, place), learn)
 	r.held = newHeldOut(cfg.Recipe, cfg.Seed, newFaker(cfg.Spec.Side, place), held)
 	if n := len(r.sampler.starts); n < cfg.Recipe.Batch {
-		return nil, fmt.Errorf("%w: there are %d clips of %d unbroken frames to learn from, at least %d are needed", ErrTooLittle, n,
+		return nil, fmt.Errorf("%w: there are %d clips of %d unbroken frames to learn from, at least %d are needed",
+			ErrTooLittle, n,
 			model.Frames, cfg.Recipe.Batch)
 	}
 	r.state = state{
-		Version: stateVersion, Spec: cfg.Spec, Recipe: cfg.Recipe.Name, Seed: cfg.Seed, Videos: digest(videos), Epochs: cfg.Epochs, Budget: cfg.Budget,
+		Version: stateVersion, Spec: cfg.Spec, Recipe: cfg.Recipe.Name, Seed: cfg.Seed, Videos: digest(videos),
+		Epochs: cfg.Epochs, Budget: cfg.Budget,
 	}
 	if cfg.Budget <= 0 {
 		r.state.Steps = max(cfg.Epochs*len(r.sampler.starts)/cfg.Recipe.Batch, 1)
@@ -200,7 +207,8 @@ func (r *run) open(videos []Video) error {
 		weights = &model.Weights{Spec: cfg.Spec, Tensors: c.tensors}
 	} else {
 		if _, err := os.Stat(r.path); err == nil && !r.through {
-			return fmt.Errorf("%s is the checkpoint of a run that is not done: resume it, or remove the file to begin anew", r.path)
+			return fmt.Errorf(
+				"%s is the checkpoint of a run that is not done: resume it, or remove the file to begin anew", r.path)
 		}
 		if weights, err = initial(cfg.Spec, cfg.Seed); err != nil {
 			return err
@@ -209,7 +217,8 @@ func (r *run) open(videos []Video) error {
 			background(place.Float, videos)
 		}
 	}
-	if r.net, err = newNetwork(weights, cfg.Recipe.Batch, cfg.Threads, cfg.Recipe.Entropy, cfg.Recipe.Limit); err != nil {
+	if r.net, err = newNetwork(weights, cfg.Recipe.Batch, cfg.Threads, cfg.Recipe.Entropy,
+		cfg.Recipe.Limit); err != nil {
 		return err
 	}
 	r.adam = newAdam(r.net.params, r.net.pool, cfg.Recipe.Decay)
@@ -306,7 +315,8 @@ func (r *run) step(ctx context.Context) error {
 	return nil
 }
 
-// due says whether it is time to look at the held-out clips: at the end, and every so many steps unless the end is near.
+// due says whether it is time to look at the held-out clips: at the end, and every so many steps unless the end is
+// near.
 func (r *run) due() bool {
 	s := &r.state
 	return s.Steps > 0 && (s.Step == s.Steps || s.Step%s.Every == 0 && s.Steps-s.Step > s.Every/2)
@@ -353,9 +363,10 @@ func (r *run) keep(end bool) error {
 
 // Keys of what the weights' metadata say of their training, for 'vigil model info'.
 const (
-	NoteFPS        = "fps"             // frames a second that the model saw
-	NoteTrained    = "trained"         // the day, as 2006-01-02
-	NoteHeldClips  = "held_out_clips"  // how many were scored, as the other figures of held-out video for the weights that were kept
+	NoteFPS     = "fps"     // frames a second that the model saw
+	NoteTrained = "trained" // the day, as 2006-01-02
+	// how many were scored, as the other figures of held-out video for the weights that were kept
+	NoteHeldClips  = "held_out_clips"
 	NoteHeldNormal = "held_out_normal" // Watch.Normal
 	NoteHeldPseudo = "held_out_pseudo" // Watch.Pseudo; missing where there was none
 	NoteHeldAUC    = "held_out_auc"    // Watch.AUC; likewise
@@ -379,7 +390,8 @@ func (r *run) notes() map[string]string {
 
 func (r *run) result() Result {
 	return Result{
-		Steps: r.state.Step, Clips: len(r.sampler.starts), HeldOut: len(r.held.starts), Best: r.state.Best, BestAt: r.state.BestAt,
+		Steps: r.state.Step, Clips: len(r.sampler.starts), HeldOut: len(r.held.starts), Best: r.state.Best,
+		BestAt:      r.state.BestAt,
 		Seen:        r.state.Step * r.cfg.Recipe.Batch,
 		LearnFrames: r.frames[0], HeldFrames: r.frames[1],
 	}

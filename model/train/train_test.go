@@ -52,7 +52,10 @@ func micro(t *testing.T) Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Config{Spec: spec, Recipe: recipe, Seed: 7, Epochs: 2, Threads: 1, Out: filepath.Join(t.TempDir(), "m.safetensors")}
+	return Config{
+		Spec: spec, Recipe: recipe, Seed: 7, Epochs: 2, Threads: 1,
+		Out: filepath.Join(t.TempDir(), "m.safetensors"),
+	}
 }
 
 func mustRun(t *testing.T, cfg Config) Result {
@@ -92,7 +95,8 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 					losses = append(losses, p.Square)
 					if p.Watch != nil {
 						watched++
-						if p.Watch.Normal <= 0 || p.Watch.HasAUC() != (recipe.Pseudo > 0) || p.Watch.PseudoClips > heldClips {
+						if p.Watch.Normal <= 0 || p.Watch.HasAUC() != (recipe.Pseudo > 0) ||
+							p.Watch.PseudoClips > heldClips {
 							t.Errorf("step %d: held-out clips give %+v", p.Step, *p.Watch)
 						}
 					}
@@ -113,7 +117,8 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 					t.Errorf("the second time, with %d threads, the file differs", threads)
 				}
 				w, err := model.ReadWeights(cfg.Out)
-				if err != nil || w.Spec.Score != recipe.Score || w.Spec.Last != recipe.Last || w.Notes["recipe"] != recipe.Name || w.Notes["seed"] != "7" {
+				if err != nil || w.Spec.Score != recipe.Score || w.Spec.Last != recipe.Last ||
+					w.Notes["recipe"] != recipe.Name || w.Notes["seed"] != "7" {
 					t.Errorf("weights for %s, notes %v, %v", w.Spec.Score, w.Notes, err)
 				}
 			}
@@ -273,12 +278,19 @@ func TestWhatCannotBeLearned(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		"no video":       {nil, nil, "too little video: there is none"},
-		"too few frames": {[]Video{film("a", 16, 21, 0)}, nil, "too little video: there are 3 clips of 16 unbroken frames to learn from, at least 4 are needed"},
-		"two sizes":      {small, nil, "c: pictures are 99x48, those of a 64x48"},
-		"another side":   {other, nil, "b: 12288 bytes of 32 x 32 pixels, the model takes 16 x 16"},
-		"no folder":      {films(), func(c *Config) { c.Out = filepath.Join(c.Out, "no", "m") }, "no such file or directory"},
-		"bad network":    {films(), func(c *Config) { c.Spec.Side = 17 }, "side 17"},
+		"no video": {nil, nil, "too little video: there is none"},
+		"too few frames": {
+			[]Video{film("a", 16, 21, 0)},
+			nil,
+			"too little video: there are 3 clips of 16 unbroken frames to learn from, at least 4 are needed",
+		},
+		"two sizes":    {small, nil, "c: pictures are 99x48, those of a 64x48"},
+		"another side": {other, nil, "b: 12288 bytes of 32 x 32 pixels, the model takes 16 x 16"},
+		"no folder": {
+			films(), func(c *Config) { c.Out = filepath.Join(c.Out, "no", "m") },
+			"no such file or directory",
+		},
+		"bad network": {films(), func(c *Config) { c.Spec.Side = 17 }, "side 17"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := micro(t)

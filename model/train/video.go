@@ -33,7 +33,8 @@ func Check(videos []Video, side int) error {
 	for i := range videos {
 		v := &videos[i]
 		if v.Side != side || len(v.Gray)%(side*side) != 0 {
-			return fmt.Errorf("%s: %d bytes of %d x %d pixels, the model takes %d x %d", v.Name, len(v.Gray), v.Side, v.Side, side, side)
+			return fmt.Errorf("%s: %d bytes of %d x %d pixels, the model takes %d x %d", v.Name, len(v.Gray), v.Side,
+				v.Side, side, side)
 		}
 		if v.Width == side && v.Height == side {
 			continue // what a model saw of a camera, which may be of any size
@@ -42,7 +43,8 @@ func Check(videos []Video, side int) error {
 			first = v
 		}
 		if v.Width != first.Width || v.Height != first.Height {
-			return fmt.Errorf("%s: pictures are %dx%d, those of %s %dx%d: a model learns from videos of one size", v.Name, v.Width, v.Height,
+			return fmt.Errorf("%s: pictures are %dx%d, those of %s %dx%d: a model learns from videos of one size",
+				v.Name, v.Width, v.Height,
 				first.Name, first.Width, first.Height)
 		}
 	}
@@ -74,8 +76,9 @@ const (
 	heldVideos = 4
 )
 
-// split holds a twentieth of the frames out: whole videos, drawn by the seed, where there are several, so that nothing that is learned
-// is a moment away from what is watched; else the end of each video. Where all are too short for that nothing is held out.
+// split holds a twentieth of the frames out: whole videos, drawn by the seed, where there are several, so that nothing
+// that is learned is a moment away from what is watched; else the end of each video. Where all are too short for that
+// nothing is held out.
 func split(videos []Video, seed uint64) (learn, held []stretch) {
 	whole := make([]stretch, len(videos))
 	total := 0

@@ -38,8 +38,9 @@ func survival(x, shape float64) float64 {
 	return math.Pow(max(0, 1+shape*x), -1/shape)
 }
 
-// Poisson many peaks come in a time of 1; the level is wanted that one in a time of 10 passes, or of 100. 80 runs tell a coverage of 0.95 to within
-// 0.05 (two standard errors), the 1500 of VIGIL_LONG to within 0.012; the prior of the shape makes it a little narrow far from 0 and wide near to it.
+// Poisson many peaks come in a time of 1; the level is wanted that one in a time of 10 passes, or of 100. 80 runs tell
+// a coverage of 0.95 to within 0.05 (two standard errors), the 1500 of VIGIL_LONG to within 0.012; the prior of the
+// shape makes it a little narrow far from 0 and wide near to it.
 func TestKnownTails(t *testing.T) {
 	runs := 80
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -89,14 +90,18 @@ func TestKnownTails(t *testing.T) {
 				rates = append(rates, c.peaks*survival(f.Level(rate)-3, c.shape)/rate)
 			}
 			slices.Sort(rates)
-			coverage, mean, middle := float64(held)/float64(done), stat.Mean(rates, nil), stat.Quantile(0.5, stat.LinInterp, rates, nil)
-			t.Logf("coverage %.3f, true rate at the level: mean %.2f, median %.2f, 95 %% below %.2f times the wanted one", coverage, mean, middle,
+			coverage, mean, middle := float64(held)/float64(done), stat.Mean(rates, nil),
+				stat.Quantile(0.5, stat.LinInterp, rates, nil)
+			t.Logf("coverage %.3f, true rate at the level: mean %.2f, median %.2f, 95 %% below %.2f times the wanted "+
+				"one", coverage, mean, middle,
 				stat.Quantile(0.95, stat.LinInterp, rates, nil))
 			if coverage < c.coverage[0] || coverage > c.coverage[1] {
-				t.Errorf("the interval holds the truth in %.3f, want %.2f to %.2f", coverage, c.coverage[0], c.coverage[1])
+				t.Errorf("the interval holds the truth in %.3f, want %.2f to %.2f", coverage, c.coverage[0],
+					c.coverage[1])
 			}
 			if mean < c.mean[0] || mean > c.mean[1] || middle > c.middle {
-				t.Errorf("the true rate is %.2f times the wanted one in the mean, %.2f in the middle; want %.2f to %.2f, at most %.2f", mean, middle, c.mean[0], c.mean[1], c.middle)
+				t.Errorf("the true rate is %.2f times the wanted one in the mean, %.2f in the middle; want %.2f to "+
+					"%.2f, at most %.2f", mean, middle, c.mean[0], c.mean[1], c.middle)
 			}
 		})
 	}
@@ -129,7 +134,8 @@ func TestLevelIsTheInverseOfRate(t *testing.T) {
 	}
 }
 
-// Of all that fits, a half of what the probability leaves out lies on either side, and no scale is missed that would fit.
+// Of all that fits, a half of what the probability leaves out lies on either side, and no scale is missed that would
+// fit.
 func TestIntervalLeavesOutAsMuchOnEitherSide(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for _, n := range []int{MinPeaks, 100} {

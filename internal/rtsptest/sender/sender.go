@@ -1,9 +1,10 @@
-// Package sender is many cameras at the least cost: an RTSP server that sends one H.264 video, which was encoded before, over and over to every
-// client, each at its own pace and from another place of the video on. GStreamer's server (package rtsptest) encodes or parses for each client, and with
-// dozens of them that would be most of what is measured.
+// Package sender is many cameras at the least cost: an RTSP server that sends one H.264 video, which was encoded
+// before, over and over to every client, each at its own pace and from another place of the video on. GStreamer's
+// server (package rtsptest) encodes or parses for each client, and with dozens of them that would be most of what is
+// measured.
 //
-// It speaks what FFmpeg's client needs of RTSP 1.0 (RFC 2326): RTP over the same TCP connection, H.264 as RFC 6184 has it, in packets as small as
-// those of a camera.
+// It speaks what FFmpeg's client needs of RTSP 1.0 (RFC 2326): RTP over the same TCP connection, H.264 as RFC 6184 has
+// it, in packets as small as those of a camera.
 package sender
 
 import (
@@ -68,7 +69,8 @@ func Parse(annexB []byte, fps float64) (*Video, error) {
 		p = picture{}
 	}
 	if len(v.keys) == 0 || len(v.params) < 2 {
-		return nil, fmt.Errorf("%d pictures, %d key frames, %d parameter sets: not an H.264 stream in Annex B form", len(v.pictures), len(v.keys), len(v.params))
+		return nil, fmt.Errorf("%d pictures, %d key frames, %d parameter sets: not an H.264 stream in Annex B form",
+			len(v.pictures), len(v.keys), len(v.params))
 	}
 	return v, nil
 }
@@ -138,7 +140,8 @@ func (p *picture) packet(marker bool, parts ...[]byte) {
 // Server sends a Video to its clients.
 type Server struct {
 	Video *Video
-	// Sent and Dropped count pictures; one is dropped where a client does not take what it was sent before, as a camera does.
+	// Sent and Dropped count pictures; one is dropped where a client does not take what it was sent before, as a
+	// camera does.
 	Sent, Dropped atomic.Uint64
 	clients       atomic.Int64
 }
@@ -247,12 +250,14 @@ func (v *Video) describe() string {
 	for _, p := range v.params {
 		sets = append(sets, base64.StdEncoding.EncodeToString(p))
 	}
-	return "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n" +
+	return "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=camera\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\nm=video 0 RTP/AVP " +
+		"96\r\na=rtpmap:96 H264/90000\r\n" +
 		"a=framerate:" + strconv.FormatFloat(v.fps, 'g', -1, 64) + "\r\n" +
 		"a=fmtp:96 packetization-mode=1;sprop-parameter-sets=" + strings.Join(sets, ",") + "\r\na=control:track1\r\n"
 }
 
-// play sends the pictures at their pace. Where the client does not take one in time, pictures are dropped up to the next key frame, as cameras do.
+// play sends the pictures at their pace. Where the client does not take one in time, pictures are dropped up to the
+// next key frame, as cameras do.
 func (s *Server) play(ctx context.Context, conn net.Conn) error {
 	v := s.Video
 	client := int(s.clients.Add(1) - 1)
@@ -279,7 +284,8 @@ func (s *Server) play(ctx context.Context, conn net.Conn) error {
 		for _, from := range p.packets {
 			rtp := buf[from+framing:]
 			binary.BigEndian.PutUint16(rtp[2:], seq)
-			binary.BigEndian.PutUint32(rtp[4:], uint32(float64(n)*rtpClock/v.fps)) //nolint:gosec // It goes round, as it should.
+			binary.BigEndian.PutUint32(rtp[4:],
+				uint32(float64(n)*rtpClock/v.fps)) //nolint:gosec // It goes round, as it should.
 			seq++
 		}
 		if _, err := conn.Write(buf); err != nil {

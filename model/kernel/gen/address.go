@@ -79,7 +79,8 @@ func rowMax(s *isa) {
 	RET()
 }
 
-// rowExp replaces each value by exp(value - top) and sums them. exp is Cephes's expf: 2^n times a polynomial in the rest.
+// rowExp replaces each value by exp(value - top) and sums them. exp is Cephes's expf: 2^n times a polynomial in the
+// rest.
 func rowExp(s *isa) {
 	row, n := rows(s, "rowExp", "func(row *float32, n int, top float32) float32")
 	top := spreadParam(s, "top")

@@ -8,8 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// columns writes a function over [pixels][channels] whose constants and sums belong to channels: some vectors of channels stay in
-// registers while all pixels pass. values are the parameters that have all pixels, each is those that have one row.
+// columns writes a function over [pixels][channels] whose constants and sums belong to channels: some vectors of
+// channels stay in registers while all pixels pass. values are the parameters that have all pixels, each is those that
+// have one row.
 type columns struct {
 	name   string
 	values []string // the first may be written
@@ -106,7 +107,8 @@ func (f columns) block(s *isa, width int, left, step, offset reg.GPVirtual, slop
 // norms are the passes of a batch norm and LeakyReLU, forward and back.
 func norms(s *isa) {
 	columns{
-		name: "sumSquares", values: []string{"u"}, each: []string{"sum", "square"}, most: map[*isa]int{avx512: 4, avx2: 4},
+		name: "sumSquares", values: []string{"u"}, each: []string{"sum", "square"},
+		most: map[*isa]int{avx512: 4, avx2: 4},
 		body: func(_ *isa, v, c []reg.VecVirtual, _ reg.VecVirtual) {
 			VADDPS(v[0], c[0], c[0])
 			VFMADD231PS(v[0], v[0], c[1])
@@ -114,7 +116,8 @@ func norms(s *isa) {
 		kept: []int{0, 1},
 	}.write(s)
 	columns{
-		name: "scaleShift", values: []string{"y", "u"}, each: []string{"scale", "shift"}, slope: true, fresh: true, most: map[*isa]int{avx512: 4, avx2: 2},
+		name: "scaleShift", values: []string{"y", "u"}, each: []string{"scale", "shift"}, slope: true, fresh: true,
+		most: map[*isa]int{avx512: 4, avx2: 2},
 		body: func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual) {
 			VFMADD213PS(c[1], c[0], v[1])
 			VMULPS(slope, v[1], v[0])
@@ -144,7 +147,8 @@ func norms(s *isa) {
 		stored: []int{0}, kept: []int{2, 3},
 	}.write(s)
 	columns{
-		name: "spreadBack", values: []string{"d", "u"}, each: []string{"own", "along", "all"}, most: map[*isa]int{avx512: 4, avx2: 4},
+		name: "spreadBack", values: []string{"d", "u"}, each: []string{"own", "along", "all"},
+		most: map[*isa]int{avx512: 4, avx2: 4},
 		body: func(_ *isa, v, c []reg.VecVirtual, _ reg.VecVirtual) {
 			// d·own - u·along + all
 			VFMADD213PS(c[2], c[0], v[0])

@@ -28,10 +28,11 @@ const (
 	tapSize   = 24
 )
 
-// tile writes a micro-kernel of so many pixels times vectors of channels. The sums stay in registers from the first tap to the last; a
-// step loads a row of weights and spreads one source value of each pixel over a register.
+// tile writes a micro-kernel of so many pixels times vectors of channels. The sums stay in registers from the first
+// tap to the last; a step loads a row of weights and spreads one source value of each pixel over a register.
 //
-// Offsets of a pixel's tap are kept in one index that all pixels share, so a tap costs a few scalar instructions, not one for each pixel.
+// Offsets of a pixel's tap are kept in one index that all pixels share, so a tap costs a few scalar instructions, not
+// one for each pixel.
 func tile(s *isa, pixels, vectors int) {
 	TEXT(fmt.Sprintf("tile%sx%dx%d", s.name, pixels, vectors), NOSPLIT, "func(t *byte)")
 	var (
@@ -280,7 +281,8 @@ func part(s *isa, t reg.Register, vectors int, visit func(v int, mask reg.VecVir
 	}
 }
 
-// peak writes a loop of nothing but products, to measure what the machine can do at most: n times 24 independent vectors, or 12.
+// peak writes a loop of nothing but products, to measure what the machine can do at most: n times 24 independent
+// vectors, or 12.
 func peak(s *isa) {
 	TEXT("peak"+s.name, NOSPLIT, "func(n int)")
 	n := Load(Param("n"), GP64())

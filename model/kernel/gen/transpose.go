@@ -62,10 +62,11 @@ func quarters(choice uint8) func(ops ...Op) {
 	return func(ops ...Op) { VSHUFF32X4(append([]Op{U8(choice)}, ops...)...) }
 }
 
-// merge writes lanes of pairs: dst[2i] is the sum of the even rows at i and dst[2i+1] of the odd ones, each with a bias; unless add is 0,
-// on top of what is there.
+// merge writes lanes of pairs: dst[2i] is the sum of the even rows at i and dst[2i+1] of the odd ones, each with a
+// bias; unless add is 0, on top of what is there.
 func merge(s *isa) {
-	TEXT("merge"+s.name, NOSPLIT, "func(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32, add int)")
+	TEXT("merge"+s.name, NOSPLIT,
+		"func(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32, add int)")
 	dst, base, n := Load(Param("dst"), GP64()), Load(Param("base"), GP64()), Load(Param("n"), GP64())
 	add := Load(Param("add"), GP64())
 	bias := s.vec()
