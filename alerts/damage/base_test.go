@@ -81,7 +81,7 @@ type base struct {
 
 func options(dir string, r *receiver, log *journal) outbox.Options {
 	return outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Ways: []outbox.Way{r}, Log: log.logger(),
+		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Sinks: []outbox.Sink{r}, Log: log.logger(),
 		Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
 	}
 }

@@ -70,7 +70,7 @@ func victim(dir string) error {
 	w := &teller{out: json.NewEncoder(os.Stdout)}
 	ctx := context.Background()
 	o, err := outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 16,
+		Server: broker.Options{Dir: dir, Private: true}, Sinks: []outbox.Sink{w}, Reserve: 1 << 16,
 		LongestPause: 100 * time.Millisecond,
 		Log:          slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})

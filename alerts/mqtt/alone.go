@@ -35,7 +35,7 @@ func (s *suspects) set(id string, is bool) {
 }
 
 // deliverShared delivers over the connection that there is.
-func (w *Way) deliverShared(ctx context.Context, m outbox.Message) error {
+func (w *Sink) deliverShared(ctx context.Context, m outbox.Message) error {
 	c, err := w.current()
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (w *Way) deliverShared(ctx context.Context, m outbox.Message) error {
 
 // deliverAlone delivers over a connection for this message alone. Where the broker ends that one too, it is the
 // message that it does not take.
-func (w *Way) deliverAlone(ctx context.Context, m outbox.Message) error {
+func (w *Sink) deliverAlone(ctx context.Context, m outbox.Message) error {
 	w.suspects.alone.Lock()
 	defer w.suspects.alone.Unlock()
 	c, err := dial(ctx, w.where, login{

@@ -51,7 +51,7 @@ func stateOf(a alerts.Alert) retainedState {
 }
 
 // discovery announces a camera to Home Assistant: whether an event goes on there, and how far it is from normal.
-func (w *Way) discovery(camera string) ([]retained, error) {
+func (w *Sink) discovery(camera string) ([]retained, error) {
 	if w.opts.Discovery == "" {
 		return nil, nil
 	}

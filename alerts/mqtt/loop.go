@@ -49,7 +49,7 @@ func (a *attempts) failed(short bool) time.Duration {
 }
 
 // connectLoop makes one connection after the other until Close.
-func (w *Way) connectLoop() {
+func (w *Sink) connectLoop() {
 	var tried attempts
 	for w.ctx.Err() == nil {
 		short, err := w.session(&tried)
@@ -83,7 +83,7 @@ func endedByBroker(err error) bool {
 
 // session makes a connection, publishes what is to be retained, and keeps it for as long as it lasts.
 // It says whether that was short.
-func (w *Way) session(tried *attempts) (short bool, err error) {
+func (w *Sink) session(tried *attempts) (short bool, err error) {
 	in := login{clientID: w.clientID, user: w.opts.User, password: w.opts.Password, tls: w.opts.TLS}
 	if !w.opts.Quiet {
 		in.will = w.topic("availability")
@@ -145,7 +145,7 @@ func (w *Way) session(tried *attempts) (short bool, err error) {
 
 // listen has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not
 // goes without.
-func (w *Way) listen(c *connection, denied chan<- struct{}) error {
+func (w *Sink) listen(c *connection, denied chan<- struct{}) error {
 	if w.deaf >= mostDeaf {
 		return nil
 	}
@@ -167,7 +167,7 @@ func (w *Way) listen(c *connection, denied chan<- struct{}) error {
 }
 
 // publishHealth publishes what changed of the cameras' availability.
-func (w *Way) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
+func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
 	if w.opts.Quiet {
 		return nil
 	}
@@ -189,7 +189,7 @@ func (w *Way) publishHealth(ctx context.Context, c *connection, published map[st
 
 // farewell publishes the last states and that nobody watches any more. Where the broker does not take that, the last
 // will says it.
-func (w *Way) farewell(c *connection, published map[string]string) {
+func (w *Sink) farewell(c *connection, published map[string]string) {
 	w.setCurrent(nil, errors.New("closed"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), farewellTime)
 	defer cancel()
@@ -205,7 +205,7 @@ func (w *Way) farewell(c *connection, published map[string]string) {
 }
 
 // describe says what would help, without the password and in the same words each time.
-func (w *Way) describe(err error) error {
+func (w *Sink) describe(err error) error {
 	if err == nil {
 		err = errors.New("connection lost")
 	}

@@ -49,9 +49,9 @@ const (
 	Offline = "offline"
 )
 
-// Way is a way out of the outbox. One goroutine makes and owns its connections, one after the other, until Close; the
+// Sink is a way out of the outbox. One goroutine makes and owns its connections, one after the other, until Close; the
 // others use the one that there is.
-type Way struct {
+type Sink struct {
 	opts     Options
 	log      *slog.Logger
 	where    string
@@ -72,7 +72,7 @@ type Way struct {
 }
 
 // New checks the options and starts to connect. A broker that is away is not an error.
-func New(o Options) (*Way, error) {
+func New(o Options) (*Sink, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "tcp" && u.Scheme != "ssl" {
 		return nil, errors.New("MQTT: the address must be as tcp://host:1883 or ssl://host:8883")
@@ -80,7 +80,7 @@ func New(o Options) (*Way, error) {
 	if o.Registry == nil {
 		o.Registry = newRegistry()
 	}
-	w := &Way{
+	w := &Sink{
 		opts: o, log: o.Log, where: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
 		changed: make(chan struct{}, 1),
 		state:   map[string]retainedState{}, health: map[string]alerts.State{}, why: errors.New("not connected yet"),
@@ -100,15 +100,15 @@ func New(o Options) (*Way, error) {
 }
 
 // Name is "mqtt".
-func (*Way) Name() string { return "mqtt" }
+func (*Sink) Name() string { return "mqtt" }
 
 // Where is the broker's address.
-func (w *Way) Where() string { return w.where }
+func (w *Sink) Where() string { return w.where }
 
-func (w *Way) topic(parts ...string) string { return w.opts.Topic + "/" + strings.Join(parts, "/") }
+func (w *Sink) topic(parts ...string) string { return w.opts.Topic + "/" + strings.Join(parts, "/") }
 
 // current is the connection, or why there is none.
-func (w *Way) current() (*connection, error) {
+func (w *Sink) current() (*connection, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil {
@@ -117,14 +117,14 @@ func (w *Way) current() (*connection, error) {
 	return w.conn, nil
 }
 
-func (w *Way) setCurrent(c *connection, why error) {
+func (w *Sink) setCurrent(c *connection, why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.conn, w.why = c, why
 }
 
 // Check waits until there is a connection, or says why there is none when ctx ends.
-func (w *Way) Check(ctx context.Context) error {
+func (w *Sink) Check(ctx context.Context) error {
 	for {
 		_, err := w.current()
 		if err == nil {
@@ -140,7 +140,7 @@ func (w *Way) Check(ctx context.Context) error {
 
 // Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has
 // acknowledged all of it.
-func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
+func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
 	way := w.deliverShared
 	if w.suspects.has(m.ID) {
 		way = w.deliverAlone
@@ -156,7 +156,7 @@ func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
 	return told
 }
 
-func (w *Way) deliver(ctx context.Context, c *connection, m outbox.Message) error {
+func (w *Sink) deliver(ctx context.Context, c *connection, m outbox.Message) error {
 	parts := strings.Split(m.Subject, ".")
 	if err := c.publish(ctx, w.topic("events", m.Camera, parts[len(parts)-1]), m.Data, false); err != nil {
 		return err
@@ -183,7 +183,7 @@ func (w *Way) deliver(ctx context.Context, c *connection, m outbox.Message) erro
 
 // Status makes a camera available or not. It waits for nothing: what a camera was set to last is published as soon as
 // it can be.
-func (w *Way) Status(s alerts.Status) {
+func (w *Sink) Status(s alerts.Status) {
 	w.mu.Lock()
 	w.health[s.Camera] = s.State
 	w.mu.Unlock()
@@ -202,7 +202,7 @@ func availability(s alerts.State) string {
 }
 
 // Close publishes that nobody watches any more and ends the connection.
-func (w *Way) Close() error {
+func (w *Sink) Close() error {
 	w.stop()
 	w.work.Wait()
 	return nil

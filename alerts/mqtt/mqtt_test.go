@@ -175,7 +175,7 @@ func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	return a
 }
 
-func way(t *testing.T, o Options) *Way {
+func way(t *testing.T, o Options) *Sink {
 	t.Helper()
 	o.Topic, o.Discovery, o.Cameras = "vigil", "homeassistant", []string{"yard"}
 	w, err := New(o)
@@ -185,10 +185,10 @@ func way(t *testing.T, o Options) *Way {
 	return w
 }
 
-func store(t *testing.T, w *Way) *outbox.Outbox {
+func store(t *testing.T, w *Sink) *outbox.Outbox {
 	t.Helper()
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []outbox.Sink{w},
 		Reserve:      1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})

@@ -25,7 +25,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 			Dir: filepath.Join(t.TempDir(), "store"), Port: -1, MQTTPort: port, MQTTLogin: login,
 			MQTTTopics: []string{"vigil", "homeassistant"},
 		},
-		Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		Sinks: []outbox.Sink{w}, Reserve: 1 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,7 @@ type retained struct{ topic, text string }
 // publishRetained publishes after each connection how things are, since a broker may have been started anew and know
 // nothing, and deletes what is retained there of before: cameras that are no longer configured, other topics, other
 // names. It notes in published how available each camera was said to be.
-func (w *Way) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
+func (w *Sink) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
 	wanted, err := w.wanted(published)
 	if err != nil {
 		return err
@@ -59,14 +59,14 @@ func (w *Way) publishRetained(ctx context.Context, c *connection, published map[
 	return nil
 }
 
-func (w *Way) warn(err error) {
+func (w *Sink) warn(err error) {
 	if err != nil {
 		w.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err)
 	}
 }
 
 // wanted is all that is to be retained, in the order in which it is published: that vigil is there comes last.
-func (w *Way) wanted(published map[string]string) ([]retained, error) {
+func (w *Sink) wanted(published map[string]string) ([]retained, error) {
 	w.mu.Lock()
 	states, health := maps.Clone(w.state), maps.Clone(w.health)
 	w.mu.Unlock()
@@ -87,7 +87,7 @@ func (w *Way) wanted(published map[string]string) ([]retained, error) {
 
 // lookForOld finds what a version before the Registry announced of this installation: its names were made of the
 // topic's last part. Where another one had the same name, its states are at other topics, and it is left alone.
-func (w *Way) lookForOld(ctx context.Context, c *connection) ([]string, error) {
+func (w *Sink) lookForOld(ctx context.Context, c *connection) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookTime)
 	defer cancel()
 	var mu sync.Mutex
@@ -135,7 +135,7 @@ func (w *Way) lookForOld(ctx context.Context, c *connection) ([]string, error) {
 }
 
 // oldTopics are those to delete where an announcement is this installation's from before.
-func (w *Way) oldTopics(topic string, payload []byte) []string {
+func (w *Sink) oldTopics(topic string, payload []byte) []string {
 	var said struct {
 		StateTopic string `json:"state_topic"`
 		Origin     struct {

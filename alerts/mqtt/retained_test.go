@@ -84,7 +84,7 @@ func registry(t *testing.T, dir string) *Registry {
 }
 
 // start is one run of a vigil, which is connected.
-func start(t *testing.T, o Options) *Way {
+func start(t *testing.T, o Options) *Sink {
 	t.Helper()
 	w, err := New(o)
 	if err != nil {
@@ -238,7 +238,7 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 		t.Errorf("the client id is %q, and then %q", a.clientID("vigil"), again.clientID("vigil"))
 	}
 	eachBroker(t, func(t *testing.T, s *server) {
-		ways := []*Way{
+		ways := []*Sink{
 			start(t, Options{
 				URL: s.url(), User: writer, Password: writer, Registry: a, Topic: "vigil",
 				Discovery: "homeassistant", Cameras: []string{"gate"},

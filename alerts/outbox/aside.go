@@ -232,7 +232,7 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 }
 
 func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
-	i := slices.IndexFunc(o.opts.Ways, func(w Way) bool { return w.Name() == a.Way })
+	i := slices.IndexFunc(o.opts.Sinks, func(w Sink) bool { return w.Name() == a.Way })
 	if i < 0 {
 		return fmt.Errorf("%s is not configured any more", a.Way)
 	}
@@ -257,7 +257,7 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 	m.Seq = a.Number
 	ctx, cancel := context.WithTimeout(ctx, retryTime)
 	defer cancel()
-	return o.opts.Ways[i].Deliver(ctx, m)
+	return o.opts.Sinks[i].Deliver(ctx, m)
 }
 
 // retryTime bounds one try of what was set aside.

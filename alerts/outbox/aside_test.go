@@ -75,7 +75,7 @@ func (p *picky) set(id string, err error) {
 func TestARefusedAlertIsSetAside(t *testing.T) {
 	dir, way, storage := filepath.Join(t.TempDir(), "store"), newPicky(), make(chan alerts.Storage, 1000)
 	options := Options{
-		Server: broker.Options{Dir: dir}, Ways: []Way{way}, SetAsideAfter: time.Nanosecond,
+		Server: broker.Options{Dir: dir}, Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond,
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
@@ -152,7 +152,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 // Whatever may heal is tried for ever.
 func TestWhatMayHealIsNotSetAside(t *testing.T) {
 	way := newPicky()
-	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
+	o := open(t, Options{Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
 	a := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	tries := make(chan struct{}, 1000)
 	way.refuse = func(Message) error {
@@ -179,7 +179,7 @@ func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	way := newPicky()
 	way.refuse = func(Message) error { return Refused(errors.New("answered 413")) }
 	o := open(t, Options{
-		Ways: []Way{way}, SetAsideAfter: time.Nanosecond,
+		Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	first := event("gate", alerts.NewID(), 0, alerts.PhaseStart)

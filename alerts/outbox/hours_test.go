@@ -18,14 +18,14 @@ import (
 
 // lostAck delivers to a real server, and once loses its acknowledgement.
 type lostAck struct {
-	ToNATS
+	NATS
 	armed atomic.Bool
 	lost  chan string   // the id of the message
 	gone  chan struct{} // closed when the server is away
 }
 
 func (w *lostAck) Deliver(ctx context.Context, m Message) error {
-	err := w.ToNATS.Deliver(ctx, m)
+	err := w.NATS.Deliver(ctx, m)
 	if err == nil && w.armed.CompareAndSwap(true, false) {
 		w.lost <- m.ID
 		<-w.gone
@@ -57,10 +57,10 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	way := &lostAck{ToNATS: ToNATS{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
+	way := &lostAck{NATS: NATS{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
 	o := open(t, Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true},
-		Ways:   []Way{way}, LongestPause: 100 * time.Millisecond,
+		Sinks:  []Sink{way}, LongestPause: 100 * time.Millisecond,
 	})
 
 	stored := map[string][]string{}

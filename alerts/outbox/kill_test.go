@@ -54,7 +54,7 @@ func victim(dir, url, seed string) error {
 		return err
 	}
 	o, err := Open(ctx, Options{
-		Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{ToNATS{Conn: conn}}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, Private: true}, Sinks: []Sink{NATS{Conn: conn}}, Reserve: 1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +16,7 @@ import (
 // line takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one
 // whose subject is refused holds up its own alerts only.
 type line struct {
-	way    Way
+	way    Sink
 	camera string
 	place  atomic.Uint64 // number of the last message that was acknowledged
 	signal chan struct{} // 1: something new may be stored
@@ -36,7 +34,7 @@ func (o *Outbox) startLines(camera string) {
 	if o.stopping {
 		return
 	}
-	for _, w := range o.opts.Ways {
+	for _, w := range o.opts.Sinks {
 		if o.hasLine(w, camera) {
 			continue
 		}
@@ -47,7 +45,7 @@ func (o *Outbox) startLines(camera string) {
 	}
 }
 
-func (o *Outbox) hasLine(w Way, camera string) bool {
+func (o *Outbox) hasLine(w Sink, camera string) bool {
 	for _, l := range o.lines {
 		if l.way.Name() == w.Name() && l.camera == camera {
 			return true
@@ -214,16 +212,6 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 			return
 		}
 	}
-}
-
-// Steady is an error's text without the port of this side of a connection, which is another one each time: the same
-// reason has the same text.
-func Steady(err error) string {
-	text := err.Error()
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
-		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
-	}
-	return text
 }
 
 // once delivers a message; what this vigil did not store goes nowhere.

@@ -54,7 +54,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		heard := &storages{}
 		ctx := leaktest.After(within(t), n)
 		o, err := Open(ctx, Options{
-			Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{&shelf{name: "shelf"}}, Reserve: 1 << 16,
+			Server: broker.Options{Dir: dir, Private: true}, Sinks: []Sink{&shelf{name: "shelf"}}, Reserve: 1 << 16,
 			Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
 		})
 		if err != nil {

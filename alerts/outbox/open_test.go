@@ -49,7 +49,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			leaktest.None(t, func() {
 				o, err := Open(within(t), Options{
 					Server: broker.Options{Dir: dir, Private: true},
-					Ways:   []Way{&shelf{name: "a"}},
+					Sinks:  []Sink{&shelf{name: "a"}},
 				})
 				if err == nil {
 					t.Error(errors.Join(errors.New("open"), o.Close()))
@@ -64,7 +64,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{
 		Server: broker.Options{Dir: dir},
-		Ways:   []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
+		Sinks:  []Sink{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
 	})
 	for _, camera := range []string{"gate", "yard", "cellar"} {
 		wholeEvent(t, o, camera)
@@ -81,7 +81,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 			ctx := leaktest.After(within(t), n)
 			s := &shelf{name: "a"}
 			o, err := Open(ctx, Options{
-				Server: broker.Options{Dir: dir, Private: true}, Ways: []Way{s},
+				Server: broker.Options{Dir: dir, Private: true}, Sinks: []Sink{s},
 				Reserve: 1 << 20,
 			})
 			if err != nil {

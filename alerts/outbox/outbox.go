@@ -2,7 +2,7 @@
 // others.
 //
 // An alerts.Alert goes in; Publish returns once it is synced to the disk of the embedded NATS server. From there each
-// Way takes it further. The invariants: nothing hears of an alert that is not on the disk; the alerts of a camera
+// Sink takes it further. The invariants: nothing hears of an alert that is not on the disk; the alerts of a camera
 // leave in their order, each after the acknowledgement of the one before; none is let go before every way has it; a
 // repeat has the id of the first; and an event whose end was never stored, since the process died, gets one at the
 // next Open.
@@ -24,25 +24,6 @@ import (
 	"vigil/alerts/store"
 )
 
-// Message is an alert as it is stored.
-type Message struct {
-	Seq         uint64 // its number in the outbox; grows, with holes
-	Camera      string
-	Subject, ID string
-	Data        []byte // the CloudEvent
-	Origin      string // by which the vigil that stored it knows it again
-	Again       bool   // tried again on request, when later ones of its camera may have been delivered
-}
-
-// Way takes alerts out of the outbox. Its name, of a-z, 0-9 and -, is what its position is kept under from one run to
-// the next.
-type Way interface {
-	Name() string
-	// Deliver returns nil once the other side has acknowledged m, or an error that a person understands and that holds
-	// no credentials; then it is called again with the same message. It may be called for several cameras at once.
-	Deliver(ctx context.Context, m Message) error
-}
-
 // Defaults of Options.
 const (
 	DefaultBytes   = broker.StreamBytes
@@ -56,9 +37,9 @@ type Options struct {
 	// Bytes bounds the stored alerts; the oldest are let go that every way has. Reserve is kept free on the disk for
 	// alerts alone, for when everything else has filled it. 0 means the defaults.
 	Bytes, Reserve int64
-	// Ways out; none keeps the alerts for those who come to read them.
-	Ways []Way
-	Log  *slog.Logger // nil for none
+	// Sinks out; none keeps the alerts for those who come to read them.
+	Sinks []Sink
+	Log   *slog.Logger // nil for none
 	// Free gives back what it can of the disk to alerts, about so many bytes; it may be nil.
 	Free func(ctx context.Context, bytes int64) error
 	// OnStorage hears what is published at alerts.StorageSubject of the embedded server, for those who listen

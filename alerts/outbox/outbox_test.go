@@ -142,7 +142,7 @@ func equal(t *testing.T, got, want []string) {
 
 func TestEveryWayGetsEverythingInOrder(t *testing.T) {
 	a, b := &shelf{name: "a"}, &shelf{name: "b"}
-	o := open(t, Options{Ways: []Way{a, b}})
+	o := open(t, Options{Sinks: []Sink{a, b}})
 	want := map[string][]string{}
 	for range 5 {
 		for _, camera := range []string{"gate", "yard"} {
@@ -169,7 +169,7 @@ func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 		}
 		return nil
 	}}
-	o := open(t, Options{Ways: []Way{s}})
+	o := open(t, Options{Sinks: []Sink{s}})
 	cellar := wholeEvent(t, o, "cellar")
 	yard := wholeEvent(t, o, "yard")
 	for len(s.ids("yard")) < len(yard) {
@@ -191,7 +191,7 @@ func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
 	down := &shelf{name: "down", refuse: func(Message) error { return errors.New("down") }}
 	up := &shelf{name: "up"}
-	o := open(t, Options{Ways: []Way{down, up}})
+	o := open(t, Options{Sinks: []Sink{down, up}})
 	ids := wholeEvent(t, o, "yard")
 	for len(up.ids("yard")) < len(ids) {
 		time.Sleep(5 * time.Millisecond)
@@ -205,7 +205,7 @@ func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
 func TestTheNextRunGoesOn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	first := &shelf{name: "a"}
-	o := open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{first}})
+	o := open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{first}})
 	early := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -216,14 +216,14 @@ func TestTheNextRunGoesOn(t *testing.T) {
 	// A run in which the way is blocked, and one in which it is open.
 	o = open(t, Options{
 		Server: broker.Options{Dir: dir},
-		Ways:   []Way{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
+		Sinks:  []Sink{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
 	})
 	late := append(wholeEvent(t, o, "yard"), wholeEvent(t, o, "gate")...)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
 	third := &shelf{name: "a"}
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{third}})
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{third}})
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +242,7 @@ func TestANewWayBeginsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{name: "late"}
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{s}})
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{s}})
 	want := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -266,7 +266,7 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{name: "a"}
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{s}})
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{s}})
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +287,7 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &shelf{name: "b"}
-	if o = open(t, Options{Server: broker.Options{Dir: dir}, Ways: []Way{again}}); len(again.ids("yard")) != 0 ||
+	if o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{again}}); len(again.ids("yard")) != 0 ||
 		len(o.open) != 0 {
 		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.open)
 	}
@@ -322,7 +322,7 @@ func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 		return nil
 	}}
 	alarm := &onAlarm{Handler: slog.DiscardHandler}
-	o := open(t, Options{Ways: []Way{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
+	o := open(t, Options{Sinks: []Sink{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
 	ctx, cancel := context.WithCancel(within(t))
 	alarm.call = cancel
 	var want []string

@@ -200,7 +200,7 @@ const listTime = 30 * time.Second
 // after a year does not tell of a year.
 func (o *Outbox) adopt(ctx context.Context, found map[string]uint64, last uint64) error {
 	o.saved = map[string]uint64{}
-	for _, w := range o.opts.Ways {
+	for _, w := range o.opts.Sinks {
 		at, ok := found[w.Name()]
 		if !ok {
 			at = last

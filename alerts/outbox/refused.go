@@ -7,7 +7,7 @@ type refused struct{ error }
 
 func (r refused) Unwrap() error { return r.error }
 
-// Refused marks an error of a Way's Deliver that is about the message and not about the other side: what is tried
+// Refused marks an error of a Sink's Deliver that is about the message and not about the other side: what is tried
 // again will be refused again, as with an HTTP status of 400. After Options.SetAsideAfter such a message is set aside.
 // Whatever may heal by itself, or by a change of the configuration, is not marked.
 func Refused(err error) error { return refused{err} }

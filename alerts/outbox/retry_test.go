@@ -20,7 +20,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Ways:   []Way{way}, SetAsideAfter: time.Nanosecond,
+		Sinks:  []Sink{way}, SetAsideAfter: time.Nanosecond,
 	})
 	refused := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	way.set(refused.MessageID(), Refused(errors.New("answered 400")))
@@ -97,7 +97,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	release, trying := make(chan struct{}), make(chan struct{}, 1)
 	way := newPicky()
-	o := open(t, Options{Ways: []Way{way}, SetAsideAfter: time.Nanosecond})
+	o := open(t, Options{Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond})
 	slow, other := event("slow", alerts.NewID(), 0, alerts.PhaseStart),
 		event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	next := event("gate", other.ID, 1, alerts.PhaseEnd)
@@ -145,7 +145,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 
 // Positions are kept in the bucket that there was while it cannot be opened again, as in the middle of another restart.
 func TestABucketThatCannotBeOpenedAgain(t *testing.T) {
-	o := open(t, Options{Ways: []Way{newPicky()}})
+	o := open(t, Options{Sinks: []Sink{newPicky()}})
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
 	if err := o.openPlaces(ctx); err == nil {

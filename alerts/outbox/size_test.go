@@ -25,7 +25,7 @@ func TestAnOutboxFollowsItsSizes(t *testing.T) {
 	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
 		o, err := Open(within(t), Options{
 			Server: broker.Options{Dir: dir, Private: true}, Bytes: size, Reserve: size,
-			Ways: []Way{closed{}},
+			Sinks: []Sink{closed{}},
 		})
 		if err != nil {
 			t.Fatal(err)

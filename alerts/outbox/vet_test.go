@@ -41,7 +41,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 			Dir:      dir,
 			Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}},
 		},
-		Ways: []Way{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Sinks: []Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
@@ -119,7 +119,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 // lost.
 func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	dir, way := filepath.Join(t.TempDir(), "store"), newPicky()
-	options := Options{Server: broker.Options{Dir: dir}, Ways: []Way{way}}
+	options := Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{way}}
 	down := func(Message) error { return os.ErrDeadlineExceeded }
 	up := way.refuse
 	way.refuse = down
@@ -146,7 +146,7 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 	way, log := &shelf{name: "hook"}, &lockedLog{}
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Ways:   []Way{way},
+		Sinks:  []Sink{way},
 		Log:    slog.New(slog.NewTextHandler(log, nil)),
 	})
 	t.Cleanup(func() {

@@ -44,8 +44,8 @@ type Options struct {
 	Phases []alerts.Phase
 }
 
-// Way is a way out of the outbox.
-type Way struct {
+// Sink is a way out of the outbox.
+type Sink struct {
 	url    *url.URL
 	key    []byte
 	client *http.Client
@@ -54,7 +54,7 @@ type Way struct {
 }
 
 // New checks the options.
-func New(o Options) (*Way, error) {
+func New(o Options) (*Sink, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, errors.New("webhook: the address must be as https://host/path")
@@ -65,7 +65,7 @@ func New(o Options) (*Way, error) {
 			return nil, errors.New("webhook: what follows whsec_ in the secret must be base64")
 		}
 	}
-	return &Way{
+	return &Sink{
 		url: u, key: key, now: time.Now, phases: o.Phases,
 		client: &http.Client{
 			Timeout: o.Timeout,
@@ -80,10 +80,10 @@ func New(o Options) (*Way, error) {
 }
 
 // Name is "webhook".
-func (*Way) Name() string { return "webhook" }
+func (*Sink) Name() string { return "webhook" }
 
 // Where is the address without what may be secret in it. Many services put their token into the path.
-func (w *Way) Where() string {
+func (w *Sink) Where() string {
 	where := w.url.Scheme + "://" + w.url.Host
 	if w.url.Path != "" && w.url.Path != "/" {
 		where += "/***"
@@ -96,7 +96,7 @@ const longestWait = time.Minute
 
 // Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted.
 // Where the server asks for a pause, it waits.
-func (w *Way) Deliver(ctx context.Context, m outbox.Message) error {
+func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
 	if phase := m.Subject[strings.LastIndex(m.Subject, ".")+1:]; len(w.phases) > 0 &&
 		!slices.Contains(w.phases, alerts.Phase(phase)) {
 		return nil
@@ -149,7 +149,7 @@ func validHeader(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-func (w *Way) pause(ctx context.Context, after string) {
+func (w *Sink) pause(ctx context.Context, after string) {
 	seconds, err := strconv.Atoi(after)
 	if err != nil || seconds <= 0 {
 		return

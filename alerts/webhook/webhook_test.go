@@ -106,7 +106,7 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []outbox.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
@@ -145,7 +145,7 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Ways: []outbox.Way{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []outbox.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
@@ -195,7 +195,7 @@ func openOutbox(ctx context.Context, dir, url string) (*outbox.Outbox, error) {
 		return nil, err
 	}
 	return outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Ways: []outbox.Way{w}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, Private: true}, Sinks: []outbox.Sink{w}, Reserve: 1 << 20,
 		LongestPause: 50 * time.Millisecond,
 	})
 }

@@ -36,7 +36,7 @@ const (
 type desk struct {
 	*outbox.Outbox
 	remote  *broker.Conn // nil for none
-	mqtt    *mqtt.Way    // nil for none
+	mqtt    *mqtt.Sink   // nil for none
 	objects *evidence.Objects
 	copier  *evidence.Copier // nil for none
 	maker   *evidence.Maker  // nil for none
@@ -65,7 +65,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 		return d, err
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
-		Server: d.serverOptions(cfg, log), Ways: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
+		Server: d.serverOptions(cfg, log), Sinks: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
 		Reserve:   int64(cfg.Outbox.Reserve) << 20,
 		OnStorage: d.passStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
 	})
@@ -105,7 +105,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 }
 
 // openWays makes the ways out, which connect when they can.
-func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.Way, err error) {
+func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.Sink, err error) {
 	if cfg.NATS.URL != "" {
 		o := dialOptions(cfg.NATS)
 		o.Late = true
@@ -113,14 +113,14 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.W
 		if d.remote, err = broker.Dial(ctx, o); err != nil {
 			return nil, err
 		}
-		way := outbox.ToNATS{Conn: d.remote}
+		way := outbox.NATS{Conn: d.remote}
 		if cfg.Evidence.Enabled && cfg.Evidence.Copy {
 			id, err := instance.ID(cfg.DataDir)
 			if err != nil {
 				return nil, err
 			}
 			d.copier = evidence.NewCopier(d.remote, evidence.BucketOf(id), evidenceLimits(cfg.Evidence), d.log)
-			way.Before = func(ctx context.Context, m outbox.Message) { d.copier.Copy(ctx, m.Data) }
+			way.BeforeDeliver = func(ctx context.Context, m outbox.Message) { d.copier.Copy(ctx, m.Data) }
 		}
 		ways = append(ways, way)
 	}
@@ -336,7 +336,7 @@ func (d *desk) openMQTT(cfg config.Config) error {
 }
 
 // newMQTT connects to the broker; quiet only to see whether it can.
-func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.Logger) (*mqtt.Way, error) {
+func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.Logger) (*mqtt.Sink, error) {
 	secure, err := broker.TLS(cfg.MQTT.TLS).Config()
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
@@ -356,7 +356,7 @@ func cameraNames(cfg config.Config) []string {
 	return names
 }
 
-func newWebhook(c config.Webhook) (*webhook.Way, error) {
+func newWebhook(c config.Webhook) (*webhook.Sink, error) {
 	secure, err := broker.TLS(c.TLS).Config()
 	if err != nil {
 		return nil, fmt.Errorf("webhook: %w", err)
