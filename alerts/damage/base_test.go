@@ -18,6 +18,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 // patience bounds what takes moments, and on a machine that is busy with others a minute; a start that hangs takes it
@@ -47,7 +48,7 @@ type receiver struct {
 
 func (*receiver) Name() string { return "webhook" }
 
-func (r *receiver) Deliver(_ context.Context, m outbox.Message) error {
+func (r *receiver) Deliver(_ context.Context, m sink.Message) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m.Camera == r.blocked {
@@ -81,7 +82,7 @@ type base struct {
 
 func options(dir string, r *receiver, log *journal) outbox.Options {
 	return outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Sinks: []outbox.Sink{r}, Log: log.logger(),
+		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Sinks: []sink.Sink{r}, Log: log.logger(),
 		Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 // victimDir in its environment makes the test's program one that publishes until it is killed.
@@ -61,7 +62,7 @@ func (w *teller) say(s any) error {
 	return w.out.Encode(s)
 }
 
-func (w *teller) Deliver(_ context.Context, m outbox.Message) error {
+func (w *teller) Deliver(_ context.Context, m sink.Message) error {
 	return w.say(told{Seq: m.Seq, Camera: m.Camera, ID: m.ID, Data: string(m.Data)})
 }
 
@@ -70,7 +71,7 @@ func victim(dir string) error {
 	w := &teller{out: json.NewEncoder(os.Stdout)}
 	ctx := context.Background()
 	o, err := outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Sinks: []outbox.Sink{w}, Reserve: 1 << 16,
+		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 16,
 		LongestPause: 100 * time.Millisecond,
 		Log:          slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})

@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -46,7 +47,7 @@ func copier(from jetstream.JetStream, to *broker.Conn, instance string, bytes in
 }
 
 // shown is an update that names pieces of evidence which are kept here.
-func shown(t *testing.T, from *Objects, id string, contents map[string]string) (alerts.Alert, outbox.Message) {
+func shown(t *testing.T, from *Objects, id string, contents map[string]string) (alerts.Alert, sink.Message) {
 	t.Helper()
 	a := event(id, alerts.PhaseUpdate)
 	a.Seq, a.Kind, a.Model = 1, alerts.KindUntrusted, alerts.Model{Name: "small", Hash: "ab"}
@@ -64,7 +65,7 @@ func shown(t *testing.T, from *Objects, id string, contents map[string]string) (
 	if err != nil {
 		t.Fatal(err)
 	}
-	return a, outbox.Message{Seq: 1, Camera: a.Camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
+	return a, sink.Message{Seq: 1, Camera: a.Camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
 }
 
 // Evidence is at the configured server before the message that names it, with the digest that the message says, and
@@ -74,7 +75,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	from := objects(t, js, Limits{Bytes: 1 << 20})
 	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
 	c := copier(js, far, "here", 1000, slog.New(slog.DiscardHandler))
-	way := outbox.NATS{Conn: far, BeforeDeliver: func(ctx context.Context, m outbox.Message) { c.Copy(ctx, m.Data) }}
+	way := outbox.NATS{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
 	heard := make(chan alerts.Alert, 10)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -140,7 +141,7 @@ no_auth_user: u
 	var mu sync.Mutex
 	var said bytes.Buffer
 	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil)))
-	way := outbox.NATS{Conn: far, BeforeDeliver: func(ctx context.Context, m outbox.Message) { c.Copy(ctx, m.Data) }}
+	way := outbox.NATS{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
 	for range 3 {
 		a, m := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
 		if err := way.Deliver(within(t), m); err != nil {

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -21,7 +21,7 @@ func TestWhatIsTriedAgainChangesNoState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Deliver(within(t), outbox.Message{
+		if err := w.Deliver(within(t), sink.Message{
 			Camera: "gate", Subject: a.Subject(), ID: a.MessageID(),
 			Data: data, Again: phase != alerts.PhaseEnd,
 		}); err != nil {

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 // suspects are messages on whose way the broker ended the connection, as it does with a packet that it does not take.
@@ -35,7 +35,7 @@ func (s *suspects) set(id string, is bool) {
 }
 
 // deliverShared delivers over the connection that there is.
-func (w *Sink) deliverShared(ctx context.Context, m outbox.Message) error {
+func (w *Sink) deliverShared(ctx context.Context, m sink.Message) error {
 	c, err := w.current()
 	if err != nil {
 		return err
@@ -48,7 +48,7 @@ func (w *Sink) deliverShared(ctx context.Context, m outbox.Message) error {
 
 // deliverAlone delivers over a connection for this message alone. Where the broker ends that one too, it is the
 // message that it does not take.
-func (w *Sink) deliverAlone(ctx context.Context, m outbox.Message) error {
+func (w *Sink) deliverAlone(ctx context.Context, m sink.Message) error {
 	w.suspects.alone.Lock()
 	defer w.suspects.alone.Unlock()
 	c, err := dial(ctx, w.where, login{
@@ -60,7 +60,7 @@ func (w *Sink) deliverAlone(ctx context.Context, m outbox.Message) error {
 	}
 	if err := w.deliver(ctx, c, m); err != nil {
 		if endedByBroker(c.reason()) {
-			err = outbox.Refused(err)
+			err = sink.Refused(err)
 		}
 		c.drop(err)
 		return err

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 // cutProxy forwards a free port to a broker. It ends its first connection once so many bytes went the one way or the
@@ -106,7 +106,7 @@ func TestAConnectionThatEndsAtAnyMomentIsMadeAgain(t *testing.T) {
 					return
 				}
 				ctx := within(t)
-				m := outbox.Message{Seq: 1, Camera: camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
+				m := sink.Message{Seq: 1, Camera: camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
 				for {
 					err := w.Deliver(ctx, m)
 					if err == nil {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -27,7 +27,7 @@ func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
 				a := event(fmt.Sprintf("camera-%d", i), alerts.NewID(), 0, alerts.PhaseStart)
 				for {
 					if err := w.deliver(within(t), c,
-						outbox.Message{Camera: a.Camera, Subject: a.Subject()}); err != nil {
+						sink.Message{Camera: a.Camera, Subject: a.Subject()}); err != nil {
 						return
 					}
 				}

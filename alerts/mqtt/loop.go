@@ -11,7 +11,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 const (
@@ -209,7 +209,7 @@ func (w *Sink) describe(err error) error {
 	if err == nil {
 		err = errors.New("connection lost")
 	}
-	text := outbox.Steady(err)
+	text := sink.Steady(err)
 	if w.opts.Password != "" {
 		text = strings.ReplaceAll(text, w.opts.Password, "***")
 	}

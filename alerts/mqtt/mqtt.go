@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 // Options describe a broker and what is published there.
@@ -140,7 +140,7 @@ func (w *Sink) Check(ctx context.Context) error {
 
 // Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has
 // acknowledged all of it.
-func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
+func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	way := w.deliverShared
 	if w.suspects.has(m.ID) {
 		way = w.deliverAlone
@@ -150,13 +150,13 @@ func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
 		return nil
 	}
 	told := fmt.Errorf("MQTT at %s: %w", w.where, w.describe(err))
-	if outbox.IsRefused(err) {
-		return outbox.Refused(told)
+	if sink.IsRefused(err) {
+		return sink.Refused(told)
 	}
 	return told
 }
 
-func (w *Sink) deliver(ctx context.Context, c *connection, m outbox.Message) error {
+func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error {
 	parts := strings.Split(m.Subject, ".")
 	if err := c.publish(ctx, w.topic("events", m.Camera, parts[len(parts)-1]), m.Data, false); err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -188,7 +189,7 @@ func way(t *testing.T, o Options) *Sink {
 func store(t *testing.T, w *Sink) *outbox.Outbox {
 	t.Helper()
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []outbox.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
 		Reserve:      1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})
@@ -380,7 +381,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
 		}
-		if err := w.Deliver(ctx, outbox.Message{Subject: "a.b"}); err == nil {
+		if err := w.Deliver(ctx, sink.Message{Subject: "a.b"}); err == nil {
 			t.Errorf("%s: delivered", name)
 		}
 		cancel()

@@ -10,6 +10,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -25,7 +26,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 			Dir: filepath.Join(t.TempDir(), "store"), Port: -1, MQTTPort: port, MQTTLogin: login,
 			MQTTTopics: []string{"vigil", "homeassistant"},
 		},
-		Sinks: []outbox.Sink{w}, Reserve: 1 << 20,
+		Sinks: []sink.Sink{w}, Reserve: 1 << 20,
 	})
 	if err != nil {
 		t.Fatal(err)

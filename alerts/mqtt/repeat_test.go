@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/alerts/webhook"
 )
 
@@ -90,14 +90,14 @@ func TestTheSameReasonHasTheSameText(t *testing.T) {
 	}
 	var texts [2]string
 	for i := range texts {
-		err := hook.Deliver(within(t), outbox.Message{
+		err := hook.Deliver(within(t), sink.Message{
 			Subject: alerts.Subject("gate", alerts.PhaseStart),
 			Data:    make([]byte, 1<<10),
 		})
 		if err == nil {
 			t.Fatal("delivered to a server that resets connections")
 		}
-		texts[i] = outbox.Steady(err)
+		texts[i] = sink.Steady(err)
 	}
 	if texts[0] != texts[1] || !strings.Contains(texts[0], "reset") {
 		t.Errorf("%q and %q", texts[0], texts[1])

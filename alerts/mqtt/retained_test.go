@@ -14,7 +14,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -175,7 +175,7 @@ func TestARenamedCameraAfterAKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := outbox.Message{Seq: 1, Camera: "yard", Subject: end.Subject(), ID: end.MessageID(), Data: data}
+		m := sink.Message{Seq: 1, Camera: "yard", Subject: end.Subject(), ID: end.MessageID(), Data: data}
 		if err := w.Deliver(within(t), m); err != nil {
 			t.Fatal(err)
 		}
@@ -255,7 +255,7 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			m := outbox.Message{Seq: 1, Camera: camera, Subject: end.Subject(), ID: end.MessageID(), Data: data}
+			m := sink.Message{Seq: 1, Camera: camera, Subject: end.Subject(), ID: end.MessageID(), Data: data}
 			if err := ways[i].Deliver(within(t), m); err != nil {
 				t.Error(err)
 			}

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -33,7 +33,7 @@ func TestABrokerThatStalls(t *testing.T) {
 	ctx, cancel := context.WithCancel(within(t))
 	blocked := make(chan error, 1)
 	go func() {
-		blocked <- w.Deliver(ctx, outbox.Message{
+		blocked <- w.Deliver(ctx, sink.Message{
 			Subject: "vigil.alerts.yard.start", Camera: "yard",
 			Data: make([]byte, 64<<20),
 		})

@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // Aside is an alert that a way out would not take, whatever was tried. It is kept for a person to look at until it is
@@ -49,7 +50,7 @@ const (
 	largestAside = 512 << 10
 )
 
-func asideKey(way string, m Message) string {
+func asideKey(way string, m sink.Message) string {
 	return way + "." + m.Camera + "." + strings.ReplaceAll(m.ID, ":", ".")
 }
 
@@ -144,7 +145,7 @@ func putAside(ctx context.Context, kv jetstream.KeyValue, a Aside) error {
 }
 
 // setAside keeps a message that a way refuses, and makes room for it where that is needed.
-func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Time, why error) error {
+func (o *Outbox) setAside(ctx context.Context, l *line, m sink.Message, since time.Time, why error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	js := o.conn.JetStream()
@@ -162,7 +163,7 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m Message, since time.Ti
 	a := Aside{
 		Key: asideKey(l.way.Name(), m), Way: l.way.Name(), Camera: l.camera, AlertID: alert, MessageID: m.ID,
 		Subject: m.Subject, Number: m.Seq,
-		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: Steady(why),
+		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: sink.Steady(why),
 		Origin: o.server.Mark(m.Subject, m.ID, m.Data),
 	}
 	if len(m.Data) <= largestAside {
@@ -222,7 +223,7 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 	if ctx.Err() != nil {
 		return false
 	}
-	a.Retry, a.Reason = false, Steady(err)
+	a.Retry, a.Reason = false, sink.Steady(err)
 	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Way, "camera", a.Camera, "id",
 		a.MessageID, "error", err)
 	if err := putAside(ctx, kv, a); err != nil {
@@ -232,11 +233,11 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 }
 
 func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
-	i := slices.IndexFunc(o.opts.Sinks, func(w Sink) bool { return w.Name() == a.Way })
+	i := slices.IndexFunc(o.opts.Sinks, func(w sink.Sink) bool { return w.Name() == a.Way })
 	if i < 0 {
 		return fmt.Errorf("%s is not configured any more", a.Way)
 	}
-	m := Message{
+	m := sink.Message{
 		Seq: math.MaxUint64, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data,
 		Origin: a.Origin, Again: true,
 	}

@@ -14,6 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // lockedLog is a log that a test reads while it is written.
@@ -56,7 +57,7 @@ type picky struct {
 
 func newPicky() *picky {
 	p := &picky{bad: map[string]error{}}
-	p.shelf = shelf{name: "hook", refuse: func(m Message) error {
+	p.shelf = shelf{name: "hook", refuse: func(m sink.Message) error {
 		p.choice.Lock()
 		defer p.choice.Unlock()
 		return p.bad[m.ID]
@@ -75,13 +76,13 @@ func (p *picky) set(id string, err error) {
 func TestARefusedAlertIsSetAside(t *testing.T) {
 	dir, way, storage := filepath.Join(t.TempDir(), "store"), newPicky(), make(chan alerts.Storage, 1000)
 	options := Options{
-		Server: broker.Options{Dir: dir}, Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond,
+		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
 	start, id := event("gate", alerts.NewID(), 0, alerts.PhaseStart), ""
 	id = start.ID
-	way.set(start.MessageID(), Refused(errors.New("answered 400\x1b[31m")))
+	way.set(start.MessageID(), sink.Refused(errors.New("answered 400\x1b[31m")))
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
 		if err := o.Publish(within(t), event("gate", id, seq, phase)); err != nil {
 			t.Fatal(err)
@@ -117,7 +118,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	}
 	eventually(t, "the count in vigil.storage", count(1))
 	// One try on request, which fails, stays there with its new reason.
-	way.set(id+":0", Refused(errors.New("answered 422")))
+	way.set(id+":0", sink.Refused(errors.New("answered 422")))
 	if err := RetryAside(within(t), o.Conn().JetStream(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -152,10 +153,10 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 // Whatever may heal is tried for ever.
 func TestWhatMayHealIsNotSetAside(t *testing.T) {
 	way := newPicky()
-	o := open(t, Options{Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
+	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
 	a := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	tries := make(chan struct{}, 1000)
-	way.refuse = func(Message) error {
+	way.refuse = func(sink.Message) error {
 		select {
 		case tries <- struct{}{}:
 		default:
@@ -177,9 +178,9 @@ func TestWhatMayHealIsNotSetAside(t *testing.T) {
 func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	log := &lockedLog{}
 	way := newPicky()
-	way.refuse = func(Message) error { return Refused(errors.New("answered 413")) }
+	way.refuse = func(sink.Message) error { return sink.Refused(errors.New("answered 413")) }
 	o := open(t, Options{
-		Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond,
+		Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	first := event("gate", alerts.NewID(), 0, alerts.PhaseStart)

@@ -15,6 +15,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/alerts/store"
 )
 
@@ -74,7 +75,7 @@ func opened(t *testing.T, dir string) (*Outbox, *shelf, *lockedBuffer) {
 	t.Helper()
 	log, way := &lockedBuffer{}, &shelf{name: "shelf"}
 	o := open(t, Options{
-		Server: broker.Options{Dir: dir}, Sinks: []Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	return o, way, log
 }

@@ -17,6 +17,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/internal/testenv"
 )
 
@@ -58,7 +59,7 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 	alarms := make(chan struct{}, 1000)
 	s := &shelf{name: "a"}
 	o := open(t, Options{
-		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Sinks: []Sink{s}, Reserve: 4 << 20, Bytes: 2 << 20,
+		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Sinks: []sink.Sink{s}, Reserve: 4 << 20, Bytes: 2 << 20,
 		Free: free,
 		Log:  slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
 	})

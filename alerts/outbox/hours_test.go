@@ -13,6 +13,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
 
@@ -24,7 +25,7 @@ type lostAck struct {
 	gone  chan struct{} // closed when the server is away
 }
 
-func (w *lostAck) Deliver(ctx context.Context, m Message) error {
+func (w *lostAck) Deliver(ctx context.Context, m sink.Message) error {
 	err := w.NATS.Deliver(ctx, m)
 	if err == nil && w.armed.CompareAndSwap(true, false) {
 		w.lost <- m.ID
@@ -60,7 +61,7 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 	way := &lostAck{NATS: NATS{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
 	o := open(t, Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true},
-		Sinks:  []Sink{way}, LongestPause: 100 * time.Millisecond,
+		Sinks:  []sink.Sink{way}, LongestPause: 100 * time.Millisecond,
 	})
 
 	stored := map[string][]string{}

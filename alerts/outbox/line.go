@@ -11,12 +11,13 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // line takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one
 // whose subject is refused holds up its own alerts only.
 type line struct {
-	way    Sink
+	way    sink.Sink
 	camera string
 	place  atomic.Uint64 // number of the last message that was acknowledged
 	signal chan struct{} // 1: something new may be stored
@@ -45,7 +46,7 @@ func (o *Outbox) startLines(camera string) {
 	}
 }
 
-func (o *Outbox) hasLine(w Sink, camera string) bool {
+func (o *Outbox) hasLine(w sink.Sink, camera string) bool {
 	for _, l := range o.lines {
 		if l.way.Name() == w.Name() && l.camera == camera {
 			return true
@@ -69,7 +70,7 @@ func (o *Outbox) runLine(ctx context.Context, l *line) {
 }
 
 // next reads the message after the last that was acknowledged; false where there is none, or ctx ended.
-func (o *Outbox) next(ctx context.Context, l *line) (Message, bool) {
+func (o *Outbox) next(ctx context.Context, l *line) (sink.Message, bool) {
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
 		m, err := o.read(ctx, l)
 		ok := false
@@ -77,7 +78,7 @@ func (o *Outbox) next(ctx context.Context, l *line) (Message, bool) {
 		case err == nil:
 			return m, true
 		case ctx.Err() != nil:
-			return Message{}, false
+			return sink.Message{}, false
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			// The server says the same of a message that it cannot read.
 			m, ok, err = o.passOver(ctx, l)
@@ -87,15 +88,15 @@ func (o *Outbox) next(ctx context.Context, l *line) (Message, bool) {
 		}
 		o.log.Debug("read the outbox", "camera", l.camera, "error", err)
 		if !sleep(ctx, pause) {
-			return Message{}, false
+			return sink.Message{}, false
 		}
 	}
 }
 
-func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
+func (o *Outbox) read(ctx context.Context, l *line) (sink.Message, error) {
 	s, err := o.stream(ctx)
 	if err != nil {
-		return Message{}, err
+		return sink.Message{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -104,9 +105,9 @@ func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
 		err = o.server.Moved() // what lies where nobody finds it is stored again, and leaves then
 	}
 	if err != nil {
-		return Message{}, err
+		return sink.Message{}, err
 	}
-	return Message{
+	return sink.Message{
 		Seq: raw.Sequence, Camera: l.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
 		Data:   raw.Data,
 		Origin: raw.Header.Get(broker.OriginHeader),
@@ -115,20 +116,20 @@ func (o *Outbox) read(ctx context.Context, l *line) (Message, error) {
 
 // passOver looks, number by number, for what a camera has behind something that cannot be read; false where it has
 // nothing more.
-func (o *Outbox) passOver(ctx context.Context, l *line) (m Message, found bool, err error) {
+func (o *Outbox) passOver(ctx context.Context, l *line) (m sink.Message, found bool, err error) {
 	o.mu.Lock()
 	last := o.stored[l.camera]
 	o.mu.Unlock()
 	from := l.place.Load() + 1
 	if from > last {
-		return Message{}, false, nil
+		return sink.Message{}, false, nil
 	}
 	// Of another camera's that cannot be read each line says it, since nobody knows whose it was.
 	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{
 		From: from, Last: last,
 		Subject: alerts.CameraSubject(l.camera),
 	}, func(r broker.Record) error {
-		m, found = Message{Seq: r.Seq, Camera: l.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin},
+		m, found = sink.Message{Seq: r.Seq, Camera: l.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin},
 			true
 		return errFound
 	})
@@ -173,7 +174,7 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 
 // deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it
 // is over.
-func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
+func (o *Outbox) deliver(ctx context.Context, l *line, m sink.Message) {
 	told, tries := "", 0
 	var refusedSince time.Time
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
@@ -190,7 +191,7 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 			return
 		}
 		tries++
-		if IsRefused(err) {
+		if sink.IsRefused(err) {
 			if refusedSince.IsZero() {
 				refusedSince = time.Now()
 			}
@@ -203,7 +204,7 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 				err = fmt.Errorf("%w; it cannot be set aside: %w", err, kept)
 			}
 		}
-		if text := Steady(err); text != told {
+		if text := sink.Steady(err); text != told {
 			told = text
 			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID,
 				"error", err)
@@ -215,7 +216,7 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m Message) {
 }
 
 // once delivers a message; what this vigil did not store goes nowhere.
-func (o *Outbox) once(ctx context.Context, l *line, m Message) error {
+func (o *Outbox) once(ctx context.Context, l *line, m sink.Message) error {
 	if err := o.vet(m); err != nil {
 		o.passBy(l, m, err)
 		return nil

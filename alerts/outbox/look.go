@@ -14,6 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/alerts/store"
 )
 
@@ -222,7 +223,7 @@ func (o *Outbox) lastOf(ctx context.Context, seq uint64) (a alerts.Alert, id str
 		return a, "", fmt.Errorf("close an event of before: %w", err)
 	}
 	id = msg.Header.Get(jetstream.MsgIDHeader)
-	m := Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
+	m := sink.Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
 	if err := o.vet(m); err != nil {
 		return a, id, fmt.Errorf("%w: %w", errUndecodable, err)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/alerts/store"
 	"vigil/internal/leaktest"
 )
@@ -54,7 +55,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		heard := &storages{}
 		ctx := leaktest.After(within(t), n)
 		o, err := Open(ctx, Options{
-			Server: broker.Options{Dir: dir, Private: true}, Sinks: []Sink{&shelf{name: "shelf"}}, Reserve: 1 << 16,
+			Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{&shelf{name: "shelf"}}, Reserve: 1 << 16,
 			Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
 		})
 		if err != nil {

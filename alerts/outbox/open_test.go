@@ -11,6 +11,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/internal/leaktest"
 )
 
@@ -49,7 +50,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			leaktest.None(t, func() {
 				o, err := Open(within(t), Options{
 					Server: broker.Options{Dir: dir, Private: true},
-					Sinks:  []Sink{&shelf{name: "a"}},
+					Sinks:  []sink.Sink{&shelf{name: "a"}},
 				})
 				if err == nil {
 					t.Error(errors.Join(errors.New("open"), o.Close()))
@@ -64,7 +65,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{
 		Server: broker.Options{Dir: dir},
-		Sinks:  []Sink{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
+		Sinks:  []sink.Sink{&shelf{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
 	})
 	for _, camera := range []string{"gate", "yard", "cellar"} {
 		wholeEvent(t, o, camera)
@@ -81,7 +82,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 			ctx := leaktest.After(within(t), n)
 			s := &shelf{name: "a"}
 			o, err := Open(ctx, Options{
-				Server: broker.Options{Dir: dir, Private: true}, Sinks: []Sink{s},
+				Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{s},
 				Reserve: 1 << 20,
 			})
 			if err != nil {

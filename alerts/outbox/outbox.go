@@ -21,6 +21,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 	"vigil/alerts/store"
 )
 
@@ -38,7 +39,7 @@ type Options struct {
 	// alerts alone, for when everything else has filled it. 0 means the defaults.
 	Bytes, Reserve int64
 	// Sinks out; none keeps the alerts for those who come to read them.
-	Sinks []Sink
+	Sinks []sink.Sink
 	Log   *slog.Logger // nil for none
 	// Free gives back what it can of the disk to alerts, about so many bytes; it may be nil.
 	Free func(ctx context.Context, bytes int64) error

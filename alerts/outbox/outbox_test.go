@@ -13,6 +13,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // longWait bounds what a test waits for; nothing that passes takes that long.
@@ -86,15 +87,15 @@ func wholeEvent(t testing.TB, o *Outbox, camera string) []string {
 // shelf is a way that keeps what it is given, and refuses what it is told to.
 type shelf struct {
 	name   string
-	refuse func(m Message) error
+	refuse func(m sink.Message) error
 
 	mu  sync.Mutex
-	got []Message
+	got []sink.Message
 }
 
 func (s *shelf) Name() string { return s.name }
 
-func (s *shelf) Deliver(_ context.Context, m Message) error {
+func (s *shelf) Deliver(_ context.Context, m sink.Message) error {
 	if s.refuse != nil {
 		if err := s.refuse(m); err != nil {
 			return err
@@ -142,7 +143,7 @@ func equal(t *testing.T, got, want []string) {
 
 func TestEveryWayGetsEverythingInOrder(t *testing.T) {
 	a, b := &shelf{name: "a"}, &shelf{name: "b"}
-	o := open(t, Options{Sinks: []Sink{a, b}})
+	o := open(t, Options{Sinks: []sink.Sink{a, b}})
 	want := map[string][]string{}
 	for range 5 {
 		for _, camera := range []string{"gate", "yard"} {
@@ -161,7 +162,7 @@ func TestEveryWayGetsEverythingInOrder(t *testing.T) {
 func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 	var mu sync.Mutex
 	closed := true
-	s := &shelf{name: "a", refuse: func(m Message) error {
+	s := &shelf{name: "a", refuse: func(m sink.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if closed && m.Camera == "cellar" {
@@ -169,7 +170,7 @@ func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 		}
 		return nil
 	}}
-	o := open(t, Options{Sinks: []Sink{s}})
+	o := open(t, Options{Sinks: []sink.Sink{s}})
 	cellar := wholeEvent(t, o, "cellar")
 	yard := wholeEvent(t, o, "yard")
 	for len(s.ids("yard")) < len(yard) {
@@ -189,9 +190,9 @@ func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 }
 
 func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
-	down := &shelf{name: "down", refuse: func(Message) error { return errors.New("down") }}
+	down := &shelf{name: "down", refuse: func(sink.Message) error { return errors.New("down") }}
 	up := &shelf{name: "up"}
-	o := open(t, Options{Sinks: []Sink{down, up}})
+	o := open(t, Options{Sinks: []sink.Sink{down, up}})
 	ids := wholeEvent(t, o, "yard")
 	for len(up.ids("yard")) < len(ids) {
 		time.Sleep(5 * time.Millisecond)
@@ -205,7 +206,7 @@ func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
 func TestTheNextRunGoesOn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	first := &shelf{name: "a"}
-	o := open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{first}})
+	o := open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{first}})
 	early := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -216,14 +217,14 @@ func TestTheNextRunGoesOn(t *testing.T) {
 	// A run in which the way is blocked, and one in which it is open.
 	o = open(t, Options{
 		Server: broker.Options{Dir: dir},
-		Sinks:  []Sink{&shelf{name: "a", refuse: func(Message) error { return errors.New("down") }}},
+		Sinks:  []sink.Sink{&shelf{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
 	})
 	late := append(wholeEvent(t, o, "yard"), wholeEvent(t, o, "gate")...)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
 	third := &shelf{name: "a"}
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{third}})
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{third}})
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -242,7 +243,7 @@ func TestANewWayBeginsNow(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{name: "late"}
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{s}})
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{s}})
 	want := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -266,7 +267,7 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &shelf{name: "a"}
-	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{s}})
+	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{s}})
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +288,7 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := &shelf{name: "b"}
-	if o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{again}}); len(again.ids("yard")) != 0 ||
+	if o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{again}}); len(again.ids("yard")) != 0 ||
 		len(o.open) != 0 {
 		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.open)
 	}
@@ -313,7 +314,7 @@ func (h *onAlarm) Handle(_ context.Context, r slog.Record) error {
 func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 	var mu sync.Mutex
 	closed := true
-	s := &shelf{name: "a", refuse: func(Message) error {
+	s := &shelf{name: "a", refuse: func(sink.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if closed {
@@ -322,7 +323,7 @@ func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 		return nil
 	}}
 	alarm := &onAlarm{Handler: slog.DiscardHandler}
-	o := open(t, Options{Sinks: []Sink{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
+	o := open(t, Options{Sinks: []sink.Sink{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
 	ctx, cancel := context.WithCancel(within(t))
 	alarm.call = cancel
 	var want []string

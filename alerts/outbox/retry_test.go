@@ -12,6 +12,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // Who has an account that may write can put something among what is set aside: it goes nowhere, hides nothing and can
@@ -20,10 +21,10 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Sinks:  []Sink{way}, SetAsideAfter: time.Nanosecond,
+		Sinks:  []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
 	})
 	refused := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
-	way.set(refused.MessageID(), Refused(errors.New("answered 400")))
+	way.set(refused.MessageID(), sink.Refused(errors.New("answered 400")))
 	if err := errors.Join(o.Publish(within(t), refused), o.Drain(within(t))); err != nil {
 		t.Fatal(err)
 	}
@@ -97,18 +98,18 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	release, trying := make(chan struct{}), make(chan struct{}, 1)
 	way := newPicky()
-	o := open(t, Options{Sinks: []Sink{way}, SetAsideAfter: time.Nanosecond})
+	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond})
 	slow, other := event("slow", alerts.NewID(), 0, alerts.PhaseStart),
 		event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	next := event("gate", other.ID, 1, alerts.PhaseEnd)
-	way.set(slow.MessageID(), Refused(errors.New("answered 400")))
-	way.set(other.MessageID(), Refused(errors.New("answered 400")))
+	way.set(slow.MessageID(), sink.Refused(errors.New("answered 400")))
+	way.set(other.MessageID(), sink.Refused(errors.New("answered 400")))
 	if err := errors.Join(o.Publish(within(t), slow), o.Drain(within(t))); err != nil {
 		t.Fatal(err)
 	}
 	refuse := way.refuse
 	way.choice.Lock() // the line of this way is at rest
-	way.refuse = func(m Message) error {
+	way.refuse = func(m sink.Message) error {
 		if !m.Again {
 			return refuse(m)
 		}
@@ -145,7 +146,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 
 // Positions are kept in the bucket that there was while it cannot be opened again, as in the middle of another restart.
 func TestABucketThatCannotBeOpenedAgain(t *testing.T) {
-	o := open(t, Options{Sinks: []Sink{newPicky()}})
+	o := open(t, Options{Sinks: []sink.Sink{newPicky()}})
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
 	if err := o.openPlaces(ctx); err == nil {

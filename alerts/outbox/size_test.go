@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // closed is a way that takes nothing.
@@ -15,7 +16,7 @@ type closed struct{}
 
 func (closed) Name() string { return "closed" }
 
-func (closed) Deliver(context.Context, Message) error { return errors.New("nobody is there") }
+func (closed) Deliver(context.Context, sink.Message) error { return errors.New("nobody is there") }
 
 // An outbox follows its sizes from one start to the next, up and down, and a smaller one loses nothing that still must
 // leave.
@@ -25,7 +26,7 @@ func TestAnOutboxFollowsItsSizes(t *testing.T) {
 	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
 		o, err := Open(within(t), Options{
 			Server: broker.Options{Dir: dir, Private: true}, Bytes: size, Reserve: size,
-			Sinks: []Sink{closed{}},
+			Sinks: []sink.Sink{closed{}},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"vigil/alerts"
+	"vigil/alerts/sink"
 )
 
 // strangers counts what lies in the stream of alerts and was not stored by this vigil.
@@ -15,7 +16,7 @@ var errNotStoredHere = errors.New("it was not stored by this vigil")
 
 // vet says why a message is not to be taken further: it is no alert, disagrees with where it lies, or comes from
 // another program that may write there.
-func (o *Outbox) vet(m Message) error {
+func (o *Outbox) vet(m sink.Message) error {
 	if _, err := alerts.DecodeStored(m.Subject, m.ID, m.Data); err != nil {
 		return err
 	}
@@ -26,7 +27,7 @@ func (o *Outbox) vet(m Message) error {
 }
 
 // passBy counts a message that goes nowhere, and says so the first time; for each sink that is one.
-func (o *Outbox) passBy(l *line, m Message, why error) {
+func (o *Outbox) passBy(l *line, m sink.Message, why error) {
 	level, n := o.log.Debug, o.strangers.n.Add(1)
 	if n == 1 {
 		level = o.log.Warn

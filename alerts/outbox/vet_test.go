@@ -14,6 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/alerts/sink"
 )
 
 // forger writes to the stream of alerts with an account that may, as another program does.
@@ -41,7 +42,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 			Dir:      dir,
 			Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}},
 		},
-		Sinks: []Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Sinks: []sink.Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
@@ -119,8 +120,8 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 // lost.
 func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	dir, way := filepath.Join(t.TempDir(), "store"), newPicky()
-	options := Options{Server: broker.Options{Dir: dir}, Sinks: []Sink{way}}
-	down := func(Message) error { return os.ErrDeadlineExceeded }
+	options := Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}}
+	down := func(sink.Message) error { return os.ErrDeadlineExceeded }
 	up := way.refuse
 	way.refuse = down
 	o := open(t, options)
@@ -146,7 +147,7 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 	way, log := &shelf{name: "hook"}, &lockedLog{}
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Sinks:  []Sink{way},
+		Sinks:  []sink.Sink{way},
 		Log:    slog.New(slog.NewTextHandler(log, nil)),
 	})
 	t.Cleanup(func() {

@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 // Headers of a message.
@@ -96,7 +96,7 @@ const longestWait = time.Minute
 
 // Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted.
 // Where the server asks for a pause, it waits.
-func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
+func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	if phase := m.Subject[strings.LastIndex(m.Subject, ".")+1:]; len(w.phases) > 0 &&
 		!slices.Contains(w.phases, alerts.Phase(phase)) {
 		return nil
@@ -114,7 +114,7 @@ func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
 		req.Header.Set(HeaderSignature, Sign(w.key, m.ID, stamp, m.Data))
 	}
 	if !validHeader(m.ID) {
-		return outbox.Refused(fmt.Errorf("webhook %s: the message's id cannot be a header", w.Where()))
+		return sink.Refused(fmt.Errorf("webhook %s: the message's id cannot be a header", w.Where()))
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
@@ -131,7 +131,7 @@ func (w *Sink) Deliver(ctx context.Context, m outbox.Message) error {
 	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Where(), resp.StatusCode,
 		http.StatusText(resp.StatusCode))
 	if slices.Contains(aboutTheMessage, resp.StatusCode) {
-		return outbox.Refused(err)
+		return sink.Refused(err)
 	}
 	return err
 }

@@ -23,6 +23,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 )
 
 const longWait = 60 * time.Second
@@ -106,7 +107,7 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []outbox.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
@@ -145,7 +146,7 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []outbox.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
@@ -195,7 +196,7 @@ func openOutbox(ctx context.Context, dir, url string) (*outbox.Outbox, error) {
 		return nil, err
 	}
 	return outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Sinks: []outbox.Sink{w}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 20,
 		LongestPause: 50 * time.Millisecond,
 	})
 }
@@ -274,7 +275,7 @@ func TestErrorsHideTheAddress(t *testing.T) {
 	h := &hook{answer: func(int) int { return http.StatusForbidden }}
 	server := httptest.NewServer(h)
 	addr := server.URL
-	m := outbox.Message{ID: "x:0", Data: []byte("{}")}
+	m := sink.Message{ID: "x:0", Data: []byte("{}")}
 	deliver := func() error {
 		w, err := New(Options{URL: strings.Replace(addr, "http://", "http://joe:hunter2@", 1) +
 			"/services/hunter2?token=hunter2", Timeout: time.Second})
@@ -305,7 +306,7 @@ func TestOverTLSWithItsOwnAuthority(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := outbox.Message{ID: a.MessageID(), Data: data}
+	m := sink.Message{ID: a.MessageID(), Data: data}
 	roots := x509.NewCertPool()
 	roots.AddCert(server.Certificate())
 	for name, c := range map[string]struct {

@@ -17,6 +17,7 @@ import (
 	"vigil/alerts/instance"
 	"vigil/alerts/mqtt"
 	"vigil/alerts/outbox"
+	"vigil/alerts/sink"
 	"vigil/alerts/webhook"
 	"vigil/config"
 	"vigil/pipeline"
@@ -105,7 +106,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 }
 
 // openWays makes the ways out, which connect when they can.
-func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.Sink, err error) {
+func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []sink.Sink, err error) {
 	if cfg.NATS.URL != "" {
 		o := dialOptions(cfg.NATS)
 		o.Late = true
@@ -120,7 +121,7 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []outbox.S
 				return nil, err
 			}
 			d.copier = evidence.NewCopier(d.remote, evidence.BucketOf(id), evidenceLimits(cfg.Evidence), d.log)
-			way.BeforeDeliver = func(ctx context.Context, m outbox.Message) { d.copier.Copy(ctx, m.Data) }
+			way.BeforeDeliver = func(ctx context.Context, m sink.Message) { d.copier.Copy(ctx, m.Data) }
 		}
 		ways = append(ways, way)
 	}
