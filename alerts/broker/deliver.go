@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/alerts/sink"
 )
 
 // JetStream is what a connection's streams are asked through, for those who do not know NATS.
@@ -25,12 +26,18 @@ func (c *Conn) Where() string { return c.where }
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
 // Deliver sends an encoded alert once and returns when the stream has acknowledged it. After an error it may have been
-// stored all the same: a repeat must have the same id. The error says what would help, and holds no credentials.
+// stored all the same: a repeat must have the same id. The error says what would help, holds no credentials, and is
+// marked with sink.Refused where the server refuses the message for its size.
 func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) error {
-	if err := c.attempt(ctx, subject, id, data); err != nil {
-		return fmt.Errorf("NATS at %s: %w", c.where, c.advise(err))
+	err := c.attempt(ctx, subject, id, data)
+	if err == nil {
+		return nil
 	}
-	return nil
+	told := fmt.Errorf("NATS at %s: %w", c.where, c.advise(err))
+	if tooLarge(err) {
+		return sink.Refused(told)
+	}
+	return told
 }
 
 // advise says what would help against what a publisher meets.
@@ -85,8 +92,8 @@ func (c *Conn) probe(ctx context.Context, subject string) error {
 	return fmt.Errorf("NATS at %s: publish alerts: %w", c.where, c.advise(reason(ctx, err)))
 }
 
-// TooLarge says whether a server refuses a message for its size, whatever else is right.
-func TooLarge(err error) bool {
+// tooLarge reports whether a server refuses a message for its size, whatever else is right.
+func tooLarge(err error) bool {
 	var api *jetstream.APIError
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadHeaderMsg) ||
 		errors.As(err, &api) && api.ErrorCode == errTooLarge

@@ -16,6 +16,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	natssink "vigil/alerts/sink/nats"
 	"vigil/internal/natstest"
 )
 
@@ -75,7 +76,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	from := objects(t, js, Limits{Bytes: 1 << 20})
 	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
 	c := copier(js, far, "here", 1000, slog.New(slog.DiscardHandler))
-	way := outbox.NATS{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
+	way := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
 	heard := make(chan alerts.Alert, 10)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -141,7 +142,7 @@ no_auth_user: u
 	var mu sync.Mutex
 	var said bytes.Buffer
 	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil)))
-	way := outbox.NATS{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
+	way := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
 	for range 3 {
 		a, m := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
 		if err := way.Deliver(within(t), m); err != nil {

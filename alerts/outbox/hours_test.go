@@ -14,19 +14,20 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	natssink "vigil/alerts/sink/nats"
 	"vigil/internal/natstest"
 )
 
 // lostAck delivers to a real server, and once loses its acknowledgement.
 type lostAck struct {
-	NATS
+	natssink.Sink
 	armed atomic.Bool
 	lost  chan string   // the id of the message
 	gone  chan struct{} // closed when the server is away
 }
 
 func (w *lostAck) Deliver(ctx context.Context, m sink.Message) error {
-	err := w.NATS.Deliver(ctx, m)
+	err := w.Sink.Deliver(ctx, m)
 	if err == nil && w.armed.CompareAndSwap(true, false) {
 		w.lost <- m.ID
 		<-w.gone
@@ -58,7 +59,7 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	way := &lostAck{NATS: NATS{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
+	way := &lostAck{Sink: natssink.Sink{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
 	o := open(t, Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true},
 		Sinks:  []sink.Sink{way}, LongestPause: 100 * time.Millisecond,

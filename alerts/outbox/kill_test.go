@@ -23,6 +23,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	natssink "vigil/alerts/sink/nats"
 	"vigil/internal/natstest"
 )
 
@@ -55,7 +56,7 @@ func victim(dir, url, seed string) error {
 		return err
 	}
 	o, err := Open(ctx, Options{
-		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{NATS{Conn: conn}}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{natssink.Sink{Conn: conn}}, Reserve: 1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {

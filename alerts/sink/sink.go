@@ -1,3 +1,5 @@
+// Package sink is what the outbox delivers alerts to: the interface that each sink implements, and what they share. The
+// sinks themselves are in the packages below; they import neither the outbox nor a server.
 package sink
 
 import (
@@ -6,16 +8,6 @@ import (
 	"net"
 	"strings"
 )
-
-// Steady is an error's text without the port of this side of a connection, which is another one each time: the same
-// reason has the same text.
-func Steady(err error) string {
-	text := err.Error()
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
-		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
-	}
-	return text
-}
 
 // Message is an alert as it is stored.
 type Message struct {
@@ -34,4 +26,14 @@ type Sink interface {
 	// Deliver returns nil once the other side has acknowledged m, or an error that a person understands and that holds
 	// no credentials; then it is called again with the same message. It may be called for several cameras at once.
 	Deliver(ctx context.Context, m Message) error
+}
+
+// Steady is an error's text without the port of this side of a connection, which is another one each time: the same
+// reason has the same text.
+func Steady(err error) string {
+	text := err.Error()
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Source != nil {
+		text = strings.ReplaceAll(text, op.Source.String()+"->", "")
+	}
+	return text
 }

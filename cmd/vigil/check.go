@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts/broker"
-	"vigil/alerts/mqtt"
+	"vigil/alerts/sink/mqtt"
 	"vigil/config"
 	"vigil/pipeline"
 )

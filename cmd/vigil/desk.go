@@ -15,10 +15,11 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 	"vigil/alerts/instance"
-	"vigil/alerts/mqtt"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
-	"vigil/alerts/webhook"
+	"vigil/alerts/sink/mqtt"
+	natssink "vigil/alerts/sink/nats"
+	"vigil/alerts/sink/webhook"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -114,7 +115,7 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []sink.Sin
 		if d.remote, err = broker.Dial(ctx, o); err != nil {
 			return nil, err
 		}
-		way := outbox.NATS{Conn: d.remote}
+		way := natssink.Sink{Conn: d.remote}
 		if cfg.Evidence.Enabled && cfg.Evidence.Copy {
 			id, err := instance.ID(cfg.DataDir)
 			if err != nil {

@@ -11,7 +11,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
-	"vigil/alerts/webhook"
+	"vigil/alerts/sink/webhook"
 )
 
 // resetting is the address of a server that resets each connection, and how many there were.
