@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/internal/rtsptest"
+	"vigil/video"
 )
 
 // view is what a reader makes of a source.
@@ -28,7 +29,7 @@ func viewOf(t *testing.T, source string, o Options) view {
 	t.Helper()
 	s := openAddress(t, address(t, source), o)
 	var v view
-	var f Frame
+	var f video.Frame
 	var err error
 	for err = s.Read(t.Context(), &f); err == nil; err = s.Read(t.Context(), &f) {
 		if f.Cut {
@@ -45,7 +46,7 @@ func viewOf(t *testing.T, source string, o Options) view {
 	return v
 }
 
-func greyOf(f *Frame) []byte {
+func greyOf(f *video.Frame) []byte {
 	if f.Channels == 1 {
 		return slices.Clone(f.Pix)
 	}
@@ -215,7 +216,7 @@ func TestRTSPByGoCV(t *testing.T) {
 	if i := s.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || i.Frames != 0 || !i.Live {
 		t.Errorf("info %+v", i)
 	}
-	var f Frame
+	var f video.Frame
 	last := time.Duration(-1)
 	for i := range uint64(40) {
 		if err := s.Read(t.Context(), &f); err != nil {

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+	"vigil/video"
 )
 
 // libav reads a camera's URL with FFmpeg's own libraries. OpenCV reads through them too, but it converts every picture
@@ -170,7 +171,7 @@ func (v *libav) stopWith(ctx context.Context) func() {
 	}
 }
 
-func (v *libav) read(ctx context.Context, f *Frame) error {
+func (v *libav) read(ctx context.Context, f *video.Frame) error {
 	stop := v.stopWith(ctx)
 	var p C.vigil_picture
 	code := v.readOn(&p)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // clip writes n frames of w x h pixels at 10 a second; frame i is as bright as 10·i all over.
@@ -21,7 +22,7 @@ func clip(t testing.TB, name string, w, h, n int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := Frame{Width: w, Height: h, Channels: 1, Pix: make([]byte, w*h)}
+	f := video.Frame{Width: w, Height: h, Channels: 1, Pix: make([]byte, w*h)}
 	for i := range n {
 		for j := range f.Pix {
 			f.Pix[j] = byte(10 * i)
@@ -37,7 +38,7 @@ func clip(t testing.TB, name string, w, h, n int) string {
 }
 
 // readAll counts the frames up to the error, which it returns.
-func readAll(t testing.TB, s *Stream) (n int, last Frame, err error) {
+func readAll(t testing.TB, s *Stream) (n int, last video.Frame, err error) {
 	t.Helper()
 	pts := time.Duration(-1)
 	for {
@@ -100,7 +101,7 @@ func TestCreateVideoRefuses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := v.Write(&Frame{Width: 32, Height: 48, Channels: 1, Pix: make([]byte, 32*48)}); err == nil {
+	if err := v.Write(&video.Frame{Width: 32, Height: 48, Channels: 1, Pix: make([]byte, 32*48)}); err == nil {
 		t.Error("a frame of another size is accepted")
 	}
 	if err := v.Close(); err != nil {
@@ -182,7 +183,7 @@ func TestOneFrame(t *testing.T) {
 func TestReadAndContextAndClose(t *testing.T) {
 	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 25)), Options{FirstSeq: 100, Opening: 7})
 	ctx, cancel := context.WithCancel(t.Context())
-	var f Frame
+	var f video.Frame
 	if err := s.Read(ctx, &f); err != nil || f.Seq != 100 || f.Opening != 7 {
 		t.Errorf("seq %d, opening %d, %v", f.Seq, f.Opening, err)
 	}
@@ -211,7 +212,7 @@ func TestCloseWhileReading(t *testing.T) {
 		done := make(chan error)
 		started := make(chan struct{})
 		go func() {
-			var f Frame
+			var f video.Frame
 			err := s.Read(t.Context(), &f)
 			close(started)
 			for err == nil {
@@ -231,7 +232,7 @@ func TestCloseWhileReading(t *testing.T) {
 
 func TestReadDoesNotAllocate(t *testing.T) {
 	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 25)), Options{})
-	var f Frame
+	var f video.Frame
 	if err := s.Read(t.Context(), &f); err != nil {
 		t.Fatal(err)
 	}

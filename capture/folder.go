@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+	"vigil/video"
 
 	"gocv.io/x/gocv"
 )
@@ -37,7 +38,7 @@ func openFolder(dir string, o Options) (source, Info, error) {
 	var gaps string
 	d.missing, gaps = missingNumbers(paths)
 	d.once(gaps)
-	var first Frame
+	var first video.Frame
 	if err := d.readImage(paths[0], &first); err != nil {
 		return nil, Info{}, err
 	}
@@ -90,7 +91,7 @@ func is16(m *gocv.Mat) bool {
 	return m.Type() == gocv.MatTypeCV16UC1 || m.Type() == gocv.MatTypeCV16UC3
 }
 
-func (d *folder) read(_ context.Context, f *Frame) error {
+func (d *folder) read(_ context.Context, f *video.Frame) error {
 	if d.next == len(d.paths) {
 		return io.EOF
 	}
@@ -115,7 +116,7 @@ func (d *folder) skipped() int { return d.skip }
 func (d *folder) close() error { return nil }
 
 // readImage keeps an image grey or coloured as it is, and makes 8 bits of more.
-func (d *folder) readImage(path string, f *Frame) error {
+func (d *folder) readImage(path string, f *video.Frame) error {
 	if err := checkImage(path); err != nil {
 		return fmt.Errorf("image %s: %w", filepath.Base(path), err)
 	}
@@ -144,7 +145,7 @@ func (d *folder) readImage(path string, f *Frame) error {
 }
 
 // copyDeep makes 8 bits of as many as the folder's images use.
-func (d *folder) copyDeep(path string, f *Frame, m *gocv.Mat) error {
+func (d *folder) copyDeep(path string, f *video.Frame, m *gocv.Mat) error {
 	values, err := m.DataPtrUint16()
 	if err != nil {
 		return err

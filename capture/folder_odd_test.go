@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // deepPNG is a grey image of 16 bits: columns from black to a highest value.
@@ -39,7 +40,7 @@ func TestFolderNames(t *testing.T) {
 	}
 	files["003.png"] = tinyPNG(t, 60, 80)
 	s := openAddress(t, address(t, folderOf(t, files)), Options{})
-	var f Frame
+	var f video.Frame
 	var got []string
 	for s.Read(t.Context(), &f) == nil {
 		got = append(got, fmt.Sprintf("%d at %d", f.Seq, f.PTS/(100*time.Millisecond)))
@@ -79,7 +80,7 @@ func TestFolderDepth(t *testing.T) {
 		}
 		files["01.png"] = deepPNG(t, tt.later)
 		s := openAddress(t, address(t, folderOf(t, files)), Options{})
-		var f Frame
+		var f video.Frame
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // folderOf writes files into a new folder.
@@ -50,7 +51,7 @@ func TestFolder(t *testing.T) {
 	if got, want := s.Info(), (Info{Width: 32, Height: 24, FPS: 5, Frames: 3}); got != want {
 		t.Errorf("info %+v, want %+v", got, want)
 	}
-	var f Frame
+	var f video.Frame
 	for i, want := range []string{"32x24x1", "32x24x1", "48x24x3"} {
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
@@ -92,7 +93,7 @@ func TestFolderBrokenImage(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				var f Frame
+				var f video.Frame
 				if err := s.Read(t.Context(), &f); err != nil {
 					t.Fatal(err)
 				}

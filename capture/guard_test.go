@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // other is a server on another host than a camera's: 127.0.0.2.
@@ -50,7 +51,7 @@ func readOn(ctx context.Context, addr Address, o Options) (frames int, err error
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	var f Frame
+	var f video.Frame
 	for ; frames < 1000; frames++ {
 		if err := s.Read(ctx, &f); err != nil {
 			return frames, err

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // leaping is an FLV of 50 pictures at 25 a second; every tenth is stamped 37600 s ahead.
@@ -89,7 +90,7 @@ func TestTimesThatLeap(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = s.Close() }()
-			var f Frame
+			var f video.Frame
 			var n, cuts int
 			for err = s.Read(t.Context(), &f); err == nil; err = s.Read(t.Context(), &f) {
 				if want := time.Duration(n) * 40 * time.Millisecond; f.PTS != want {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"vigil/video"
 )
 
 // A camera's grey pictures, taken from the decoder's luma, are those that OpenCV makes of its coloured ones but for
@@ -28,7 +29,7 @@ func TestLumaIsOpenCVsGrey(t *testing.T) {
 			defer server.Close()
 			file, url := openAddress(t, address(t, path), quick), openAddress(t, address(t, server.URL+"/x"), quick)
 			var sum, worst, n int
-			var a, b Frame
+			var a, b video.Frame
 			for i := range 10 {
 				if err := file.Read(t.Context(), &a); err != nil {
 					t.Fatal(err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/internal/rtsptest"
+	"vigil/video"
 )
 
 // A source that gives no video is told of by what it is, not by FFmpeg's code.
@@ -66,7 +67,7 @@ func TestReasons(t *testing.T) {
 				o.Reader = reader
 				s, err := Open(t.Context(), address(t, tt.url), o)
 				if err == nil {
-					var f Frame
+					var f video.Frame
 					for err == nil {
 						err = s.Read(t.Context(), &f)
 					}
@@ -124,7 +125,7 @@ func TestNoKeyFrame(t *testing.T) {
 		o := o
 		o.Waiting = func(note string) { notes = append(notes, note) }
 		s := openAddress(t, address(t, server.URL+"/never"), o)
-		var f Frame
+		var f video.Frame
 		err := s.Read(t.Context(), &f)
 		if !errors.Is(err, ErrLost) ||
 			!strings.Contains(err.Error(), "no key frame came within 3s, although video did") {
@@ -138,7 +139,7 @@ func TestNoKeyFrame(t *testing.T) {
 	t.Run("late", func(t *testing.T) {
 		t.Parallel()
 		s := openAddress(t, address(t, server.URL+"/late"), o)
-		var f Frame
+		var f video.Frame
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Error(err)
 		}

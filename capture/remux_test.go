@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"vigil/video"
 )
 
 // A video that is copied into another container has the same pictures; twice the file is twice the video.
@@ -19,7 +20,7 @@ func TestRemux(t *testing.T) {
 	}
 	pictures := func(path string) (all [][]byte) {
 		s := openAddress(t, address(t, path), Options{})
-		var f Frame
+		var f video.Frame
 		for s.Read(t.Context(), &f) == nil {
 			all = append(all, append([]byte(nil), f.Pix...))
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigil/internal/rtsptest"
+	"vigil/video"
 )
 
 func address(t testing.TB, s string) Address {
@@ -57,7 +58,7 @@ func TestRTSP(t *testing.T) {
 
 			server.Stop()
 			began := time.Now()
-			var f Frame
+			var f video.Frame
 			var err error
 			for err == nil { // what is still on its way comes first
 				err = s.Read(t.Context(), &f)
@@ -95,7 +96,7 @@ func TestRTSPStall(t *testing.T) {
 			o.Transport = transport
 			s := openAddress(t, address(t, server.URL()), o)
 			server.Pause()
-			var f Frame
+			var f video.Frame
 			var err error
 			waits := 0 // as long as the read timeout; one may yield a picture that a parser held back
 			for err == nil {
@@ -116,7 +117,7 @@ func TestRTSPStall(t *testing.T) {
 // readRising reads 40 frames whose numbers and times rise, and returns the next number.
 func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 	t.Helper()
-	var f Frame
+	var f video.Frame
 	last := time.Duration(-1)
 	for i := range uint64(40) {
 		if err := s.Read(t.Context(), &f); err != nil {

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vigil/internal/rtsptest"
+	"vigil/video"
 )
 
 // Which certificate of a real server of RTSP over TLS is taken, and that pictures come then.
@@ -63,7 +64,7 @@ func TestRTSPS(t *testing.T) {
 			}()
 			readRising(t, s, 0, 1)
 			server.Stop()
-			var f Frame
+			var f video.Frame
 			for err == nil {
 				err = s.Read(t.Context(), &f)
 			}
@@ -138,7 +139,7 @@ func TestHTTPS(t *testing.T) {
 			if err != nil {
 				return
 			}
-			var f Frame
+			var f video.Frame
 			for range 20 {
 				if err := s.Read(t.Context(), &f); err != nil {
 					t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"time"
+	"vigil/video"
 
 	"gocv.io/x/gocv"
 )
@@ -37,14 +38,14 @@ func (s *Shutter) Close() error { return errors.Join(s.src.Close(), s.scaled.Clo
 // Take gives a preview of the frame where one is due by the stream's time, and a picture of full size where one of
 // those is due; nil otherwise. The stream is the one that gave the frame, where it may have the frame in colour; or
 // nil.
-func (s *Shutter) Take(f *Frame, stream *Stream) (preview, full []byte, err error) {
-	if !due(&s.small, &s.previews, f.PTS, PreviewEvery) {
+func (s *Shutter) Take(f *video.Frame, stream *Stream) (preview, full []byte, err error) {
+	if !due(&s.small, &s.previews, f.PTS, video.PreviewEvery) {
 		return nil, nil, nil
 	}
 	wantFull := due(&s.full, &s.fulls, f.PTS, FullEvery)
 	w, h := f.Width, f.Height
-	if w > PreviewWidth {
-		w, h = PreviewWidth, max(1, (f.Height*PreviewWidth+f.Width/2)/f.Width)
+	if w > video.PreviewWidth {
+		w, h = video.PreviewWidth, max(1, (f.Height*video.PreviewWidth+f.Width/2)/f.Width)
 	}
 	if preview, err = s.encode(f, stream, w, h); err != nil {
 		return nil, nil, fmt.Errorf("preview of frame %d: %w", f.Seq, err)
@@ -62,12 +63,12 @@ func (s *Shutter) Take(f *Frame, stream *Stream) (preview, full []byte, err erro
 }
 
 // encode makes a JPEG of w x h pixels.
-func (s *Shutter) encode(f *Frame, stream *Stream, w, h int) ([]byte, error) {
+func (s *Shutter) encode(f *video.Frame, stream *Stream, w, h int) ([]byte, error) {
 	if stream != nil {
 		if cap(s.pix) < w*h*3 {
 			s.pix = make([]byte, w*h*3)
 		}
-		colored := Frame{Width: w, Height: h, Channels: 3, Pix: s.pix[:w*h*3]}
+		colored := video.Frame{Width: w, Height: h, Channels: 3, Pix: s.pix[:w*h*3]}
 		if ok, err := stream.Color(colored.Pix, w, h); err != nil {
 			return nil, err
 		} else if ok {
@@ -101,7 +102,7 @@ func due(next *time.Duration, any *bool, now, every time.Duration) bool {
 	return true
 }
 
-func (s *Shutter) load(f *Frame) error {
+func (s *Shutter) load(f *video.Frame) error {
 	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 ||
 		len(f.Pix) != f.Width*f.Height*f.Channels {
 		return fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height,

@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"vigil/internal/regular"
+	"vigil/video"
 )
 
 // source is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
 type source interface {
-	read(context.Context, *Frame) error
+	read(context.Context, *video.Frame) error
 	close() error
 }
 
@@ -110,7 +111,7 @@ func (s *Stream) Info() Info { return s.info }
 // where a file ends too early, ErrLost for a live source, the context's error where that ended first;
 // any other error names the file. After an error other than the context's, every Read gives it again. The frames of a
 // URL are grey, see Color; their numbers leave out the pictures that were damaged on the way.
-func (s *Stream) Read(ctx context.Context, f *Frame) error {
+func (s *Stream) Read(ctx context.Context, f *video.Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
@@ -149,7 +150,7 @@ const skipRest = 300 * time.Millisecond
 func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var scratch Frame
+	var scratch video.Frame
 	for s.err == nil && more() {
 		if err := ctx.Err(); err != nil {
 			return err

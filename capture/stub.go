@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"time"
+	"vigil/video"
 )
 
 var errNoOpenCV = errors.New(
@@ -30,7 +31,7 @@ type Writer struct{}
 func CreateVideo(string, float64, int, int, string) (*Writer, error) { return nil, errNoOpenCV }
 
 // Write says what is missing.
-func (*Writer) Write(*Frame) error { return errNoOpenCV }
+func (*Writer) Write(*video.Frame) error { return errNoOpenCV }
 
 // Close does nothing.
 func (*Writer) Close() error { return nil }
@@ -45,7 +46,9 @@ type Shutter struct{}
 func NewShutter() *Shutter { return &Shutter{} }
 
 // Take says what is missing.
-func (*Shutter) Take(*Frame, *Stream) (preview, full []byte, err error) { return nil, nil, errNoOpenCV }
+func (*Shutter) Take(*video.Frame, *Stream) (preview, full []byte, err error) {
+	return nil, nil, errNoOpenCV
+}
 
 // Close does nothing.
 func (*Shutter) Close() error { return nil }

@@ -97,7 +97,7 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 
 // explainEnd says why a file has fewer pictures than it should, or nil where nothing shows that it has: its
 // container's length is that of the longest track, from wherever that begins.
-func (v *video) explainEnd(s *scan) error {
+func (v *opencvReader) explainEnd(s *scan) error {
 	f, err := os.Open(v.path)
 	if err != nil {
 		return bare(err)
@@ -126,7 +126,7 @@ func (v *video) explainEnd(s *scan) error {
 }
 
 // lacks is how much time is in a file after the last picture that could be read.
-func (v *video) lacks(s *scan) time.Duration {
+func (v *opencvReader) lacks(s *scan) time.Duration {
 	missing := s.duration - v.clock.last
 	if missing > v.tolerance() && s.packets > v.count+int(v.tolerance()/v.clock.step) {
 		return missing
@@ -134,4 +134,4 @@ func (v *video) lacks(s *scan) time.Duration {
 	return 0
 }
 
-func (v *video) tolerance() time.Duration { return max(3*v.clock.step, time.Second/2) }
+func (v *opencvReader) tolerance() time.Duration { return max(3*v.clock.step, time.Second/2) }

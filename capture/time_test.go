@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigil/internal/rtsptest"
+	"vigil/video"
 )
 
 // times gives the PTS of all frames in milliseconds.
@@ -18,7 +19,7 @@ func times(t *testing.T, path string) []int {
 	t.Helper()
 	s := openAddress(t, address(t, path), Options{})
 	var out []int
-	var f Frame
+	var f video.Frame
 	for {
 		err := s.Read(t.Context(), &f)
 		if errors.Is(err, io.EOF) {
@@ -117,7 +118,7 @@ func TestSame(t *testing.T) {
 		least, most int
 	}{{black.URL(), 15, 19}, {ball.URL(), 0, 0}} {
 		s := openAddress(t, address(t, c.url), quick)
-		var f Frame
+		var f video.Frame
 		same := 0
 		for range 20 {
 			if err := s.Read(t.Context(), &f); err != nil {

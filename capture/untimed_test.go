@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // A live source whose pictures have no times has those of arrival, and not the 25 a second that FFmpeg counts: here
@@ -46,7 +47,7 @@ func TestTimesOfPicturesWithoutAny(t *testing.T) {
 				if fps := s.Info().FPS; (fps != 0) != tt.counted {
 					t.Errorf("the rate is said to be %g", fps)
 				}
-				var f Frame
+				var f video.Frame
 				var began time.Time
 				for i := range pictures - 10 {
 					if err := s.Read(t.Context(), &f); err != nil {

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"vigil/video"
 
 	"gocv.io/x/gocv"
 )
@@ -26,8 +27,8 @@ const (
 	propReadTimeout     gocv.VideoCaptureProperties = 54 // CAP_PROP_READ_TIMEOUT_MSEC
 )
 
-// video reads through OpenCV. Only the Stream's lock keeps close out of read.
-type video struct {
+// opencvReader reads through OpenCV. Only the Stream's lock keeps close out of read.
+type opencvReader struct {
 	notes
 	vc      *gocv.VideoCapture
 	img     gocv.Mat
@@ -82,7 +83,7 @@ func openFile(ctx context.Context, path string, o Options) (source, Info, error)
 }
 
 // know takes what the container says of the video's own track in place of what OpenCV makes of the container's length.
-func (v *video) know(t tracks) {
+func (v *opencvReader) know(t tracks) {
 	v.tracks = t
 	v.setTurn(t.rotation)
 	v.once(t.note())
@@ -122,7 +123,7 @@ func openDevice(path string, o Options) (source, Info, error) {
 }
 
 // openFFmpeg never passes GoCV's error on: it has the password in it.
-func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (*video, error) {
+func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (*opencvReader, error) {
 	if err := opening.enter(ctx, options); err != nil {
 		return nil, err
 	}
@@ -143,18 +144,18 @@ func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (
 }
 
 // decode reads the next picture, where there is one.
-func (v *video) decode(to *gocv.Mat) (ok bool) {
+func (v *opencvReader) decode(to *gocv.Mat) (ok bool) {
 	v.guard.do(func() { ok = v.vc.Read(to) })
 	return ok && !to.Empty()
 }
 
 // newVideo takes over the capture, which exists even where opening it went wrong.
-func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
+func newVideo(vc *gocv.VideoCapture, err error, o Options) (*opencvReader, error) {
 	if err != nil || !vc.IsOpened() {
 		return nil, errors.Join(errNoVideo, vc.Close())
 	}
 	vc.Set(propOrientationAuto, 0)
-	v := &video{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: Info{
+	v := &opencvReader{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: Info{
 		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
 		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
 		FPS:    plausibleFPS(vc.Get(gocv.VideoCaptureFPS)),
@@ -173,7 +174,7 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*video, error) {
 	return v, nil
 }
 
-func (v *video) close() error {
+func (v *opencvReader) close() error {
 	var err error
 	v.guard.do(func() { err = v.vc.Close() })
 	err = errors.Join(err, v.img.Close(), v.turned.Close(), v.ahead.Close())
@@ -184,7 +185,7 @@ func (v *video) close() error {
 	return err
 }
 
-func (v *video) read(ctx context.Context, f *Frame) error {
+func (v *opencvReader) read(ctx context.Context, f *video.Frame) error {
 	var raw time.Duration
 	switch {
 	case v.isAhead:
@@ -223,7 +224,7 @@ var turns = map[int]gocv.RotateFlag{
 
 // setTurn makes pictures upright. OpenCV 4.6 does so by itself unless it is told not to, and turns by 90 degrees the
 // wrong way.
-func (v *video) setTurn(degrees int) {
+func (v *opencvReader) setTurn(degrees int) {
 	v.turn = degrees
 	if degrees%180 != 0 {
 		v.info.Width, v.info.Height = v.info.Height, v.info.Width
@@ -232,7 +233,7 @@ func (v *video) setTurn(degrees int) {
 
 // time tells two zeros apart by the next picture: a decoder that gives out what it still held reports zero up to the
 // end, a recording whose clock starts again goes on from there.
-func (v *video) time(raw time.Duration) (pts time.Duration, cut bool) {
+func (v *opencvReader) time(raw time.Duration) (pts time.Duration, cut bool) {
 	now := time.Now()
 	if v.arrive != nil {
 		return v.arrive.at(now), false
@@ -249,12 +250,12 @@ func (v *video) time(raw time.Duration) (pts time.Duration, cut bool) {
 	return v.clock.untimed(now), false
 }
 
-func (v *video) position() time.Duration {
+func (v *opencvReader) position() time.Duration {
 	return time.Duration(v.vc.Get(gocv.VideoCapturePosMsec) * float64(time.Millisecond))
 }
 
 // grab reads a picture. One failure may be one bad packet; several, or one that took the whole timeout, are the end.
-func (v *video) grab(to *gocv.Mat) bool {
+func (v *opencvReader) grab(to *gocv.Mat) bool {
 	const tries = 8
 	began := time.Now()
 	for range tries {
@@ -269,13 +270,13 @@ func (v *video) grab(to *gocv.Mat) bool {
 }
 
 // isSame compares with the picture that f still holds.
-func (v *video) isSame(f *Frame, m *gocv.Mat) bool {
+func (v *opencvReader) isSame(f *video.Frame, m *gocv.Mat) bool {
 	data, err := m.DataPtrUint8()
 	return err == nil && v.count > 1 && bytes.Equal(data, f.Pix)
 }
 
 // endsEarly says whether a recording may hold more than was read.
-func (v *video) endsEarly() bool {
+func (v *opencvReader) endsEarly() bool {
 	switch {
 	case v.path == "" && v.info.Frames > 0:
 		return float64(v.info.Frames)/v.info.FPS > (v.clock.last + v.clock.step + v.tolerance()).Seconds()
@@ -291,7 +292,7 @@ func (v *video) endsEarly() bool {
 const soundAtOnce = 512
 
 // grabFurther reads on where a file's packets say that there are more pictures: behind a long stretch of sound.
-func (v *video) grabFurther(ctx context.Context) (bool, error) {
+func (v *opencvReader) grabFurther(ctx context.Context) (bool, error) {
 	if v.path == "" {
 		const tries = 4096 // two million packets
 		return v.grabSoon(ctx, tries)
@@ -312,7 +313,7 @@ func (v *video) grabFurther(ctx context.Context) (bool, error) {
 }
 
 // grabSoon reads a picture that comes after at most so many failures.
-func (v *video) grabSoon(ctx context.Context, tries int64) (bool, error) {
+func (v *opencvReader) grabSoon(ctx context.Context, tries int64) (bool, error) {
 	began := time.Now()
 	for range tries {
 		if ctx.Err() != nil {
@@ -329,7 +330,7 @@ func (v *video) grabSoon(ctx context.Context, tries int64) (bool, error) {
 }
 
 // ended says why there is no picture any more.
-func (v *video) ended() error {
+func (v *opencvReader) ended() error {
 	elsewhere, large := v.guard.refused(), tooLarge()
 	switch {
 	case elsewhere != nil:
@@ -352,7 +353,7 @@ func (v *video) ended() error {
 }
 
 // copyPixels takes the picture out of OpenCV's hands.
-func copyPixels(f *Frame, m *gocv.Mat) error {
+func copyPixels(f *video.Frame, m *gocv.Mat) error {
 	switch m.Type() {
 	case gocv.MatTypeCV8UC1:
 		f.Channels = 1

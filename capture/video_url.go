@@ -65,7 +65,7 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info
 }
 
 // isMotionJPEG goes by the codec's tag or, where it has none, by its name.
-func (v *video) isMotionJPEG() bool {
+func (v *opencvReader) isMotionJPEG() bool {
 	code := uint32(v.vc.Get(gocv.VideoCaptureFOURCC))
 	return strings.EqualFold(string(binary.LittleEndian.AppendUint32(nil, code)[:3]), "mjp")
 }

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // A whole file is read whole, wherever it begins and however long its sound is: a container's length is not the
@@ -64,7 +65,7 @@ func TestWholeFiles(t *testing.T) {
 			if n := s.Info().Frames; tt.hole == 0 && !strings.HasSuffix(tt.path, ".wmv") && (n < 29 || n > 31) {
 				t.Errorf("the container is said to have %d frames", n)
 			}
-			var f Frame
+			var f video.Frame
 			n := 0
 			err := s.Read(t.Context(), &f)
 			for ; err == nil; err = s.Read(t.Context(), &f) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"vigil/video"
 
 	"gocv.io/x/gocv"
 )
@@ -58,7 +59,7 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 
 // Write appends a picture, grey or BGR, of the size that CreateVideo was given. OpenCV does not say whether it could
 // be written; Close does as well as it can.
-func (w *Writer) Write(f *Frame) error {
+func (w *Writer) Write(f *video.Frame) error {
 	if f.Width != w.img.Cols() || f.Height != w.img.Rows() || len(f.Pix) != f.Width*f.Height*f.Channels {
 		return fmt.Errorf("writing %s: the frame is %dx%d, the video %dx%d", w.path, f.Width, f.Height, w.img.Cols(),
 			w.img.Rows())

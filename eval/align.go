@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"vigil/pipeline"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Recording is one test video with its truth and the clips that were scored of it.
@@ -25,7 +25,7 @@ func Sample(clips []pipeline.Clip, hop int) []pipeline.Clip {
 	for _, c := range clips {
 		if c.Early() {
 			since = 0
-			if (preprocess.Frames-c.Pictures)%hop == 0 {
+			if (video.CuboidFrames-c.Pictures)%hop == 0 {
 				out = append(out, c)
 			}
 			continue
@@ -65,7 +65,7 @@ func Paper(r Recording) Series {
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
 	for _, c := range Whole(r.Clips) {
-		if c.Centre.Frame < preprocess.Frames/2 || c.Centre.Frame+afterCentre >= uint64(len(r.Abnormal)) {
+		if c.Centre.Frame < video.CuboidFrames/2 || c.Centre.Frame+afterCentre >= uint64(len(r.Abnormal)) {
 			continue
 		}
 		s.Scores = append(s.Scores, c.Raw)

@@ -7,13 +7,13 @@ import (
 	"image/png"
 	"testing"
 
-	"vigil/capture"
+	"vigil/video"
 )
 
 // The frame's own colours, red where the error is, in the place where it is, and a green line around the truth.
 func TestSightIsDrawn(t *testing.T) {
 	const width, height = 16, 8
-	f := &capture.Frame{Width: width, Height: height, Channels: 3}
+	f := &video.Frame{Width: width, Height: height, Channels: 3}
 	for range width * height {
 		f.Pix = append(f.Pix, 10, 20, 30) // blue, green, red
 	}

@@ -6,12 +6,13 @@ import (
 	"fmt"
 
 	"vigil/capture"
+	"vigil/video"
 )
 
 // pictures reads masks that are a video or a folder of pictures: white is abnormal.
 type pictures struct {
 	stream *capture.Stream
-	frame  capture.Frame
+	frame  video.Frame
 	next   uint64
 }
 

@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"vigil/pipeline"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Options say how recordings are measured.
@@ -137,7 +137,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	case !slices.ContainsFunc(raw, func(s Series) bool { return len(s.Scores) > 0 }):
 		r.note("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a "+
 			"video: only the live protocol is measured",
-			preprocess.Frames/2, afterCentre)
+			video.CuboidFrames/2, afterCentre)
 	default:
 		r.Paper, r.Raw = keep(measure("paper", paper)), keep(measure("raw", raw))
 	}

@@ -16,7 +16,7 @@ import (
 	"vigil/capture"
 	"vigil/model"
 	"vigil/pipeline"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // film is a recording of 16 x 16 grey pictures, ten a second, whose clock jumps at some frames.
@@ -31,7 +31,7 @@ func (f *film) Info() capture.Info {
 	return capture.Info{Width: 16, Height: 16, FPS: 10, Frames: len(f.pictures)}
 }
 
-func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
+func (f *film) Read(ctx context.Context, frame *video.Frame) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -41,7 +41,7 @@ func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 	if f.jumps[f.at] {
 		f.pts += 5 * time.Second
 	}
-	*frame = capture.Frame{
+	*frame = video.Frame{
 		Seq: uint64(f.at), PTS: f.pts, Opening: 1, Width: 16, Height: 16, Channels: 1,
 		Pix: f.pictures[f.at],
 	}
@@ -55,8 +55,8 @@ func (*film) Close() error { return nil }
 // asIs takes pictures that have the model's size already.
 type asIs struct{}
 
-func (asIs) Prepare(f *capture.Frame) (preprocess.Picture, error) {
-	return preprocess.Picture{Seq: f.Seq, PTS: f.PTS, Opening: f.Opening, Width: 16, Height: 16, Side: 16, Gray: f.Pix},
+func (asIs) Prepare(f *video.Frame) (video.Picture, error) {
+	return video.Picture{Seq: f.Seq, PTS: f.PTS, Opening: f.Opening, Width: 16, Height: 16, Side: 16, Gray: f.Pix},
 		nil
 }
 

@@ -16,7 +16,7 @@ import (
 
 	"vigil/internal/regular"
 	"vigil/pipeline"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 const (
@@ -25,7 +25,7 @@ const (
 )
 
 // afterCentre is how many frames after its start + 8 a clip ends.
-const afterCentre = preprocess.Frames - 1 - preprocess.Frames/2
+const afterCentre = video.CuboidFrames - 1 - video.CuboidFrames/2
 
 // Given are scores that were not made here.
 type Given struct {
@@ -258,7 +258,7 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 				g.source[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
 		}
 		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && g.Step > 0 &&
-			last+(preprocess.Frames/2+1)*g.Step < len(v.Abnormal) {
+			last+(video.CuboidFrames/2+1)*g.Step < len(v.Abnormal) {
 			return nil, fmt.Errorf(
 				"%s: the scores of video %s end at frame %d, but %s has labels for %d frames: are these of another "+
 					"video, or was the replay broken off?", g.source[v.Name], v.Name, last, v.Truth,

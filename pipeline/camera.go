@@ -7,19 +7,20 @@ import (
 	"vigil/capture"
 	"vigil/model"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Stream is an opened source of frames: a file, a folder, a live camera.
 type Stream interface {
 	Info() capture.Info
 	// Read fills f, or returns io.EOF at the end of a recording.
-	Read(ctx context.Context, f *capture.Frame) error
+	Read(ctx context.Context, f *video.Frame) error
 	Close() error
 }
 
 // Preparer makes a frame into the model's grey picture.
 type Preparer interface {
-	Prepare(f *capture.Frame) (preprocess.Picture, error)
+	Prepare(f *video.Frame) (video.Picture, error)
 	Close() error
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"vigil/model"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Capacity is what this machine can score, measured with the cameras' own models.
@@ -66,7 +66,7 @@ func timeClip(m *model.Model, threads int) time.Duration {
 	s := m.NewScorer(threads)
 	defer s.Close()
 	side := m.Spec().Side
-	x := make([]float32, preprocess.Frames*side*side)
+	x := make([]float32, video.CuboidFrames*side*side)
 	run := func() time.Duration {
 		began := time.Now()
 		// A model that cannot score a blank clip says so at its first real one, with the camera's name.

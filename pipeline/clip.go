@@ -4,12 +4,12 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong
 // et al., ICCV 2019).
-const centre = preprocess.Frames / 2
+const centre = video.CuboidFrames / 2
 
 // Clip is a scored cuboid.
 type Clip struct {
@@ -25,7 +25,7 @@ type Clip struct {
 	Gap        bool    // the first cuboid after a gap
 	Held       bool    // the calibration does not fit what the camera sent, so nothing came of the clip
 	Opening    int     // of the source, from 1
-	Pictures   int     // that it has: preprocess.Frames, or fewer for an early one
+	Pictures   int     // that it has: preprocess.CuboidFrames, or fewer for an early one
 	Boxes      []alerts.Box
 	Zones      []string
 	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
@@ -41,7 +41,7 @@ type Clip struct {
 
 // Early says that the clip has fewer pictures than a whole one. Its Centre is no further from its end than a whole
 // one's.
-func (c Clip) Early() bool { return c.Pictures > 0 && c.Pictures < preprocess.Frames }
+func (c Clip) Early() bool { return c.Pictures > 0 && c.Pictures < video.CuboidFrames }
 
 // Moment is a frame's place in the stream.
 type Moment struct {

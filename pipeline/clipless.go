@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // clipless is what came of a live source since its last clip.
@@ -20,7 +20,7 @@ type clipless struct {
 
 // noClip takes note of a picture that completed no clip. Where none came for NoClipsAfter though there were pictures
 // enough, the camera's state says so: it is live, and nobody watches it.
-func (w *watcher) noClip(pic *preprocess.Picture) {
+func (w *watcher) noClip(pic *video.Picture) {
 	n := &w.without
 	if !w.Live || w.NoClipsAfter <= 0 {
 		return
@@ -31,7 +31,7 @@ func (w *watcher) noClip(pic *preprocess.Picture) {
 	}
 	n.arrival, n.opening = pic.Arrival, pic.Opening
 	n.pictures++
-	if n.time < w.NoClipsAfter || n.taken+n.missing < uint64(max(preprocess.Frames, w.Hop)) ||
+	if n.time < w.NoClipsAfter || n.taken+n.missing < uint64(max(video.CuboidFrames, w.Hop)) ||
 		w.health.noted(alerts.StateNoClips) {
 		return
 	}
@@ -54,5 +54,5 @@ func (n *clipless) why() string {
 		fmt.Sprintf(
 			"%d were missing (damaged, or more than this machine can read), %d gaps were between them, and a clip "+
 				"needs %d in a row",
-			n.missing, n.gaps, preprocess.Frames)
+			n.missing, n.gaps, video.CuboidFrames)
 }

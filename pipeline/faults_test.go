@@ -18,7 +18,7 @@ import (
 	"vigil/capture/child"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // A live camera is read by this same binary, which is the test's here.
@@ -51,7 +51,7 @@ type counted struct {
 	s *subject
 }
 
-func (c counted) Next(ctx context.Context) (preprocess.Picture, error) {
+func (c counted) Next(ctx context.Context) (video.Picture, error) {
 	pic, err := c.Process.Next(ctx)
 	if err == nil {
 		c.s.pics.Add(1)

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 const (
@@ -87,7 +87,7 @@ func (f *fit) early(fps float64) bool {
 
 // fits checks the calibration against what the source really delivers. For a recording that it does not fit there is
 // an error; a live camera is watched on, its state says why, and held says that its clips are scored and no more.
-func (w *watcher) fits(c *preprocess.Cuboid) (held bool, err error) {
+func (w *watcher) fits(c *video.Cuboid) (held bool, err error) {
 	if w.fit == nil {
 		return false, nil
 	}
@@ -95,7 +95,7 @@ func (w *watcher) fits(c *preprocess.Cuboid) (held bool, err error) {
 	if err := w.checkFit(false); err != nil {
 		return false, err
 	}
-	return w.fit.wrongSize != "" || w.fit.wrongRate != "" || c.Pictures < preprocess.Frames && !w.fit.early(c.FPS()),
+	return w.fit.wrongSize != "" || w.fit.wrongRate != "" || c.Pictures < video.CuboidFrames && !w.fit.early(c.FPS()),
 		nil
 }
 

@@ -6,15 +6,15 @@ import (
 	"sync"
 	"time"
 
-	"vigil/capture"
+	"vigil/video"
 )
 
 // Footage is what a camera saw lately, for those who make evidence of it: previews, some pictures of full size, and
 // what the model saw. It is bounded in time and in bytes, outlives the openings of its source, and may be asked by any
 // goroutine.
 type Footage struct {
-	previews capture.Ring
-	full     capture.Ring // of a source that is read in this process
+	previews video.Ring
+	full     video.Ring // of a source that is read in this process
 	input    modelInput
 
 	mu     sync.Mutex
@@ -34,15 +34,15 @@ var errNoPicture = errors.New("no picture of this time is kept")
 // pictures of full size, and again so many of those that the model saw.
 func NewFootage(keep time.Duration, bytes int) *Footage {
 	return &Footage{
-		previews: capture.Ring{Keep: keep, Bytes: bytes},
-		full:     capture.Ring{Keep: keep, Bytes: bytes},
+		previews: video.Ring{Keep: keep, Bytes: bytes},
+		full:     video.Ring{Keep: keep, Bytes: bytes},
 		input:    modelInput{keep: keep, bytes: bytes},
 	}
 }
 
 // Previews gives the previews from one frame to another, both included, by Frame.Seq, the oldest first. What they hold
 // is shared and must not be changed.
-func (f *Footage) Previews(from, to uint64) []capture.Preview { return f.previews.Range(from, to) }
+func (f *Footage) Previews(from, to uint64) []video.Preview { return f.previews.Range(from, to) }
 
 // Still gives the picture of full size that is the nearest to a frame, or, with full false, the nearest preview where
 // the process that had it is gone or does not answer before ctx ends. It is an error only where there is nothing at
@@ -66,7 +66,7 @@ func (f *Footage) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool
 }
 
 // AddPreview keeps a preview.
-func (f *Footage) AddPreview(p capture.Preview) { f.previews.Add(p) }
+func (f *Footage) AddPreview(p video.Preview) { f.previews.Add(p) }
 
 // attach says who has the pictures of full size from now on; nil for nobody.
 func (f *Footage) attach(s stills) {

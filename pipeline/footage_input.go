@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"vigil/alerts/evidence"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // modelInput keeps the pictures of a camera that went into cuboids, as the model saw them.
@@ -21,16 +21,16 @@ type modelInput struct {
 }
 
 // add keeps the pictures of a cuboid that no earlier one had. apart says that cuboids leave pictures out between them.
-func (m *modelInput) add(c *preprocess.Cuboid, apart bool) {
-	side2 := len(c.X) / preprocess.Frames
+func (m *modelInput) add(c *video.Cuboid, apart bool) {
+	side2 := len(c.X) / video.CuboidFrames
 	side := 1
 	for side*side < side2 {
 		side++
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	begins := preprocess.Frames - c.Pictures
-	for t := begins; t < preprocess.Frames; t++ {
+	begins := video.CuboidFrames - c.Pictures
+	for t := begins; t < video.CuboidFrames; t++ {
 		n := len(m.pics)
 		if n > 0 && c.Seq[t] <= m.pics[n-1].Seq {
 			continue

@@ -13,7 +13,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
-	"vigil/capture"
+	"vigil/video"
 )
 
 // stage is a live camera of 25 frames a second that is bright for a second and calm for the next, and remembers when
@@ -26,7 +26,7 @@ type stage struct {
 
 const stageFPS = 25
 
-func (s *stage) Read(ctx context.Context, f *capture.Frame) error {
+func (s *stage) Read(ctx context.Context, f *video.Frame) error {
 	if s.at == 0 {
 		s.began = time.Now()
 	}

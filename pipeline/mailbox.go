@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // mailbox is the border between the cameras and the scorer. It holds at most one pending cuboid for each camera; a
@@ -23,14 +23,14 @@ type mailbox struct {
 }
 
 type slot struct {
-	pending *preprocess.Cuboid
-	held    bool                 // pending is to be scored and no more
-	since   time.Time            // when pending was put
-	free    []*preprocess.Cuboid // buffers that go round between the camera and the scorer
-	gap     bool                 // one that was dropped came after a gap
-	buffers int                  // that there are
-	size    int64                // of one, in bytes
-	space   chan struct{}        // 1: pending may have been taken
+	pending *video.Cuboid
+	held    bool            // pending is to be scored and no more
+	since   time.Time       // when pending was put
+	free    []*video.Cuboid // buffers that go round between the camera and the scorer
+	gap     bool            // one that was dropped came after a gap
+	buffers int             // that there are
+	size    int64           // of one, in bytes
+	space   chan struct{}   // 1: pending may have been taken
 	skipped uint64
 
 	ending      alerts.EndReason // why the stream ended; taken after what was pending then
@@ -40,8 +40,8 @@ type slot struct {
 // parcel is what the scorer takes: a cuboid, or the news that a camera's stream ended.
 type parcel struct {
 	camera int
-	cuboid *preprocess.Cuboid // nil: the stream ended
-	held   bool               // it is to be scored and no more: the calibration does not fit it
+	cuboid *video.Cuboid // nil: the stream ended
+	held   bool          // it is to be scored and no more: the calibration does not fit it
 	ending alerts.EndReason
 	put    time.Time     // when
 	waited time.Duration // since then
@@ -66,7 +66,7 @@ func (m *mailbox) bound(limit int64, sizes []int64) {
 // buffer returns a cuboid for the camera to fill. There are at most three for a camera: one being filled, one pending,
 // one being scored. Where there is no room for a third it returns nil, but where it must have one it drops the pending
 // one, which is counted.
-func (m *mailbox) buffer(camera int, must bool) *preprocess.Cuboid {
+func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s := &m.slots[camera]
@@ -87,12 +87,12 @@ func (m *mailbox) buffer(camera int, must bool) *preprocess.Cuboid {
 	}
 	s.buffers++
 	m.bytes += s.size
-	return new(preprocess.Cuboid)
+	return new(video.Cuboid)
 }
 
 // put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted. One that is
 // held is scored and no more.
-func (m *mailbox) put(camera int, c *preprocess.Cuboid, held bool) {
+func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
 	m.mu.Lock()
 	s := &m.slots[camera]
 	if s.pending != nil {
@@ -109,7 +109,7 @@ func (m *mailbox) put(camera int, c *preprocess.Cuboid, held bool) {
 }
 
 // putWait leaves c for the scorer once the last one has been taken: recordings are scored whole.
-func (m *mailbox) putWait(ctx context.Context, camera int, c *preprocess.Cuboid, held bool) error {
+func (m *mailbox) putWait(ctx context.Context, camera int, c *video.Cuboid, held bool) error {
 	s := &m.slots[camera]
 	for {
 		m.mu.Lock()

@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
-func numbered(n uint64) *preprocess.Cuboid {
-	c := new(preprocess.Cuboid)
+func numbered(n uint64) *video.Cuboid {
+	c := new(video.Cuboid)
 	c.Seq[0] = n
 	return c
 }
@@ -78,7 +78,7 @@ func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 
 func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
 	m := newMailbox(1)
-	seen := map[*preprocess.Cuboid]bool{}
+	seen := map[*video.Cuboid]bool{}
 	var scoring parcel
 	for i := range 100 {
 		c := m.buffer(0, false)

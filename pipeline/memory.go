@@ -3,7 +3,7 @@ package pipeline
 import (
 	"fmt"
 
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Memory is what the pictures of all cameras may take in this process, in bytes.
@@ -45,5 +45,5 @@ func DivideMemory(bytes int64, cameras []Camera) (Memory, error) {
 // clipBytes is what a camera's cuboid takes.
 func clipBytes(c *Camera) int64 {
 	side := int64(c.Model.Spec().Side)
-	return 4 * preprocess.Frames * side * side
+	return 4 * video.CuboidFrames * side * side
 }

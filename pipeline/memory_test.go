@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Whatever the cameras keep, it is within the bytes that they were given.
@@ -90,7 +90,7 @@ func TestMailboxIsBounded(t *testing.T) {
 	if c == nil || c.Seq[0] != 1 || m.skipped(0) != 1 {
 		t.Fatalf("the pending clip did not make way: %v, %d skipped", c, m.skipped(0))
 	}
-	*c = preprocess.Cuboid{}
+	*c = video.Cuboid{}
 	c.Seq[0] = 3
 	m.put(0, c, false)
 	if p, _ := m.take(); p.camera != 0 || p.cuboid.Seq[0] != 3 || !p.cuboid.Gap {

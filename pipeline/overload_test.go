@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // costly is a player that can be paused, and that takes a part of a processor while it is not.
@@ -56,7 +56,7 @@ func (c *costly) isPaused() bool {
 	return c.paused
 }
 
-func (c *costly) Next(ctx context.Context) (preprocess.Picture, error) {
+func (c *costly) Next(ctx context.Context) (video.Picture, error) {
 	for {
 		p, err := c.playing.Next(ctx)
 		if err != nil || !c.isPaused() {

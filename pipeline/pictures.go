@@ -7,14 +7,14 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Pictures is an opened source whose frames come ready for the model: another process decoded and prepared them.
 type Pictures interface {
 	Info() capture.Info
 	// Next gives the next picture, valid until the next call; io.EOF at the end of a recording.
-	Next(ctx context.Context) (preprocess.Picture, error)
+	Next(ctx context.Context) (video.Picture, error)
 	Close() error
 }
 
@@ -34,7 +34,7 @@ type Opening struct {
 type prepared struct {
 	stream  Stream
 	prep    Preparer
-	frame   capture.Frame
+	frame   video.Frame
 	note    func(string)
 	footage *Footage         // nil for none
 	shutter *capture.Shutter // nil for none
@@ -58,12 +58,12 @@ func openHere(ctx context.Context, c *Camera, o Opening) (*prepared, error) {
 
 func (p *prepared) Info() capture.Info { return p.stream.Info() }
 
-func (p *prepared) Next(ctx context.Context) (preprocess.Picture, error) {
+func (p *prepared) Next(ctx context.Context) (video.Picture, error) {
 	f := &p.frame
 	err := p.stream.Read(ctx, f)
 	p.passNotes()
 	if err != nil {
-		return preprocess.Picture{}, err
+		return video.Picture{}, err
 	}
 	pic, err := p.prep.Prepare(f)
 	if err != nil {
@@ -76,9 +76,9 @@ func (p *prepared) Next(ctx context.Context) (preprocess.Picture, error) {
 	if err != nil {
 		return pic, err
 	}
-	keep := func(to *capture.Ring, jpeg []byte) {
+	keep := func(to *video.Ring, jpeg []byte) {
 		if jpeg != nil {
-			to.Add(capture.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: jpeg})
+			to.Add(video.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: jpeg})
 		}
 	}
 	keep(&p.footage.previews, small)

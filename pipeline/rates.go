@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Rates are a camera's frame rates, in frames a second of stream time.
@@ -30,8 +31,8 @@ func RatesOf(asked float64, w *preprocess.Window) Rates {
 }
 
 // noteRates logs the opening's frame rates with its first whole cuboid, and keeps them while there are no others.
-func (w *watcher) noteRates(window *preprocess.Window, c *preprocess.Cuboid) {
-	if s := window.Stats(); c.Pictures < preprocess.Frames || s.Cuboids != 1 {
+func (w *watcher) noteRates(window *preprocess.Window, c *video.Cuboid) {
+	if s := window.Stats(); c.Pictures < video.CuboidFrames || s.Cuboids != 1 {
 		return
 	}
 	r := RatesOf(w.FPS, window)

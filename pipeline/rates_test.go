@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // A camera that was opened again for a moment keeps the rate that it had for long.
@@ -12,10 +13,10 @@ func TestRatesOfTheLongestOpening(t *testing.T) {
 	w := &watcher{}
 	open := func(pictures int, step time.Duration) {
 		window := preprocess.NewWindow(preprocess.WindowConfig{Side: 2, Hop: 4, Live: true})
-		var c preprocess.Cuboid
+		var c video.Cuboid
 		for i := range pictures {
 			at := time.Duration(i) * step
-			window.Push(preprocess.Picture{
+			window.Push(video.Picture{
 				Seq: uint64(i), Opening: 1, Width: 2, Height: 2, PTS: at,
 				Arrival: time.Time{}.Add(at), Gray: make([]byte, 4),
 			}, &c)

@@ -14,7 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/model"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // fragile is a model whose numbers grow beyond float32 where it sees bright pictures, and only there.
@@ -23,7 +23,7 @@ func fragile(t *testing.T) *model.Model {
 	for exponent := 0.0; exponent < 38; exponent += 0.25 {
 		m := scaledBy(t, float32(math.Pow(10, exponent)))
 		s := m.NewScorer(1)
-		area := preprocess.Frames * m.Spec().Side * m.Spec().Side
+		area := video.CuboidFrames * m.Spec().Side * m.Spec().Side
 		_, calm := s.Score(slices.Repeat([]float32{calmGrey/127.5 - 1}, area), nil)
 		_, bright := s.Score(slices.Repeat([]float32{brightGrey/127.5 - 1}, area), nil)
 		s.Close()

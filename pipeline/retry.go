@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // goodSpell is how long a source must deliver before a failure counts as the first again.
@@ -37,7 +37,7 @@ var errFrozen = errors.New("the picture is frozen")
 const thawEvery = time.Hour
 
 // alive takes note that a picture came. It gives errFrozen where the source ought to be opened again.
-func (w *watcher) alive(pic *preprocess.Picture) error {
+func (w *watcher) alive(pic *video.Picture) error {
 	if !pic.Same || w.fresh.IsZero() || w.FrozenAfter <= 0 {
 		w.fresh = pic.Arrival
 		w.health.set(alerts.StateLive, "")

@@ -10,7 +10,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // The pause before a source is opened again doubles between its bounds, is nowhere the same twice, and begins anew
@@ -51,13 +51,13 @@ type still struct {
 func (s *still) Info() capture.Info { return capture.Info{Width: 32, Height: 32, FPS: 1, Live: true} }
 func (s *still) Close() error       { return nil }
 
-func (s *still) Next(ctx context.Context) (preprocess.Picture, error) {
+func (s *still) Next(ctx context.Context) (video.Picture, error) {
 	select {
 	case <-ctx.Done():
-		return preprocess.Picture{}, ctx.Err()
+		return video.Picture{}, ctx.Err()
 	case <-time.After(time.Second):
 	}
-	p := preprocess.Picture{
+	p := video.Picture{
 		Seq: s.o.FirstSeq + s.shown, PTS: time.Duration(s.shown) * time.Second, Arrival: time.Now(),
 		Opening: s.o.Number,
 		Width:   32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.moves(), Gray: make([]byte, s.side*s.side),

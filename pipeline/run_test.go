@@ -16,6 +16,7 @@ import (
 	"vigil/capture"
 	"vigil/model"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // blind is a MemAE whose weights are all zero: it rebuilds every clip as mid-grey, so the error of a picture is its
@@ -67,7 +68,7 @@ func (f *film) Info() capture.Info {
 	return capture.Info{Width: 32, Height: 24, FPS: 10, Frames: len(f.greys), Live: f.live}
 }
 
-func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
+func (f *film) Read(ctx context.Context, frame *video.Frame) error {
 	if f.live {
 		time.Sleep(100 * time.Millisecond)
 	}
@@ -78,7 +79,7 @@ func (f *film) Read(ctx context.Context, frame *capture.Frame) error {
 	if f.at == len(f.greys) {
 		return f.err
 	}
-	*frame = capture.Frame{
+	*frame = video.Frame{
 		Seq: f.firstSeq + uint64(f.at), PTS: time.Duration(f.at) * 100 * time.Millisecond, Arrival: time.Now(),
 		Opening: f.opening, Width: 32, Height: 24, Channels: 1, Pix: make([]byte, 32*24),
 	}
@@ -106,14 +107,14 @@ func (f *film) Close() error { return nil }
 // shrink prepares a grey frame without OpenCV: each pixel of the small picture is one of the large one.
 type shrink struct{ side int }
 
-func (s shrink) Prepare(f *capture.Frame) (preprocess.Picture, error) {
+func (s shrink) Prepare(f *video.Frame) (video.Picture, error) {
 	gray := make([]byte, s.side*s.side)
 	for y := range s.side {
 		for x := range s.side {
 			gray[y*s.side+x] = f.Pix[y*f.Height/s.side*f.Width+x*f.Width/s.side]
 		}
 	}
-	return preprocess.Picture{
+	return video.Picture{
 		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening, Width: f.Width, Height: f.Height, Side: s.side,
 		Gray: gray,
 	}, nil
@@ -323,7 +324,7 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 		}
 		gaps := 0
 		for i, c := range clips {
-			if c.Last.Frame-c.First.Frame != preprocess.Frames-1 || c.Last.PTS-c.First.PTS != 1500*time.Millisecond {
+			if c.Last.Frame-c.First.Frame != video.CuboidFrames-1 || c.Last.PTS-c.First.PTS != 1500*time.Millisecond {
 				t.Fatalf("clip %d spans a gap: frames %d to %d, %v to %v", i, c.First.Frame, c.Last.Frame, c.First.PTS,
 					c.Last.PTS)
 			}

@@ -9,7 +9,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/model"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Scorer scores cuboids [16][S][S], in [-1, 1], at most Threads at a time; ignore[i], [S][S], is left out of the score
@@ -116,7 +116,7 @@ func (j *judge) score() {
 		b.accept()
 		clip := b.clip(p.cuboid, scores[i])
 		clip.Held, clip.Queue, clip.Score = p.held, p.waited, took
-		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[preprocess.Frames-1]))
+		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[video.CuboidFrames-1]))
 		j.judge(b, clip)
 	}
 }
@@ -200,12 +200,12 @@ func (b *bench) keepHeat(errs []float32) {
 }
 
 // clip makes a scored cuboid into a Clip.
-func (b *bench) clip(c *preprocess.Cuboid, s model.Score) Clip {
+func (b *bench) clip(c *video.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	scored := b.w.Model.Spec().Scored()
 	clip := Clip{
-		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(preprocess.Frames - 1),
-		From: at(preprocess.Frames - scored), Seen: at(preprocess.Frames - (scored+1)/2),
+		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(video.CuboidFrames - 1),
+		From: at(video.CuboidFrames - scored), Seen: at(video.CuboidFrames - (scored+1)/2),
 		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Opening: c.Opening,
 		Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
 	}

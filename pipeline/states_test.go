@@ -15,7 +15,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // act is what a camera shows for a time.
@@ -76,7 +76,7 @@ func (p *playing) Info() capture.Info {
 
 func (p *playing) Close() error { return nil }
 
-func (p *playing) Next(ctx context.Context) (preprocess.Picture, error) {
+func (p *playing) Next(ctx context.Context) (video.Picture, error) {
 	a, left := p.now(time.Since(p.player.began))
 	step := time.Duration(float64(time.Second) / a.fps)
 	if a.jitter {
@@ -84,15 +84,15 @@ func (p *playing) Next(ctx context.Context) (preprocess.Picture, error) {
 	}
 	if a.breaks && step >= left {
 		time.Sleep(left)
-		return preprocess.Picture{}, errBroken
+		return video.Picture{}, errBroken
 	}
 	select {
 	case <-ctx.Done():
-		return preprocess.Picture{}, ctx.Err()
+		return video.Picture{}, ctx.Err()
 	case <-time.After(step):
 	}
 	p.shown++
-	pic := preprocess.Picture{
+	pic := video.Picture{
 		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Number, Width: max(a.width, 32),
 		Height: 32, Side: p.side,
 		Gray: bytes.Repeat([]byte{a.grey}, p.side*p.side),

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Pauser is what a source's Pictures may be besides: one that can pass over what its camera sends at next to no cost,
@@ -82,7 +82,7 @@ func (w *watcher) pause(paused bool) {
 
 // passOver reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the
 // first one afterwards clips begin anew: what lies between is a gap, and says nothing of the camera.
-func (w *watcher) passOver(pic *preprocess.Picture) bool {
+func (w *watcher) passOver(pic *video.Picture) bool {
 	paused, was := w.turn.seen()
 	if paused {
 		w.nextSeq = pic.Seq + 1

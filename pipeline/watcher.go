@@ -11,6 +11,7 @@ import (
 	"vigil/alerts"
 	"vigil/capture"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // watcher runs one camera: it opens the source, makes cuboids and leaves them at the scorer's border.
@@ -23,11 +24,11 @@ type watcher struct {
 	stats  counters
 	turn   turn
 
-	cuboid   *preprocess.Cuboid
+	cuboid   *video.Cuboid
 	nextSeq  uint64
 	opening  int
 	offset   time.Duration // added to the stream's own clock, so that stream time never restarts
-	last     preprocess.Picture
+	last     video.Picture
 	notes    map[string]bool    // that were logged
 	fit      *fit               // nil without a calibration
 	without  clipless           // what came since the last clip
@@ -195,7 +196,7 @@ func (w *watcher) sayOpen(info capture.Info) {
 }
 
 // push takes one frame as far as the scorer's border.
-func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic preprocess.Picture) error {
+func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic video.Picture) error {
 	if w.last.Opening != 0 && (pic.Opening != w.last.Opening || pic.PTS < w.last.PTS) {
 		w.offset += w.last.PTS + max(pic.Arrival.Sub(w.last.Arrival), time.Millisecond) - pic.PTS
 	}
@@ -223,7 +224,7 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 		c.Gap = true
 	}
 	if w.Footage != nil {
-		w.Footage.input.add(c, w.Hop > preprocess.Frames)
+		w.Footage.input.add(c, w.Hop > video.CuboidFrames)
 	}
 	held, err := w.fits(c)
 	if err != nil {
@@ -243,7 +244,7 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic prepr
 }
 
 // observe takes note of what the window did with a picture.
-func (w *watcher) observe(window *preprocess.Window, pic *preprocess.Picture, before preprocess.Picture) {
+func (w *watcher) observe(window *preprocess.Window, pic *video.Picture, before video.Picture) {
 	w.account(window)
 	s := window.Stats()
 	w.without.taken += s.Taken - w.seen.Taken

@@ -3,11 +3,12 @@ package preprocess
 import (
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // TestAccount says of every picture what became of it, and of every clip that was due.
 func TestAccount(t *testing.T) {
-	gaps := func(n int) []Picture { // a picture is lost after every tenth
+	gaps := func(n int) []video.Picture { // a picture is lost after every tenth
 		ps := pictures(n, 0, 0, 100*ms)
 		for i := range ps {
 			ps[i].Seq += uint64(i / 10)
@@ -17,7 +18,7 @@ func TestAccount(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		cfg  WindowConfig
-		in   []Picture
+		in   []video.Picture
 		want Account
 	}{
 		{
@@ -66,7 +67,7 @@ func TestAccount(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.cfg.Side = 2
 			w := NewWindow(c.cfg)
-			var cuboid Cuboid
+			var cuboid video.Cuboid
 			for _, p := range c.in {
 				w.Push(p, &cuboid)
 				s, a := w.Stats(), w.Account()
@@ -81,7 +82,7 @@ func TestAccount(t *testing.T) {
 	}
 	// Sums hold where the rate is not known at first, and where it changes.
 	w := NewWindow(WindowConfig{Side: 2, Hop: 4, FPS: 12.5, Live: true, Early: true})
-	var cuboid Cuboid
+	var cuboid video.Cuboid
 	for i, p := range append(pictures(200, 0, 0, 40*ms), pictures(200, 200, 200*40*ms+time.Second, 80*ms)...) {
 		p.Gray = make([]byte, 4)
 		w.Push(p, &cuboid)

@@ -7,7 +7,7 @@ import (
 	"io"
 	"testing"
 
-	"vigil/capture"
+	"vigil/video"
 )
 
 // BenchmarkDecodeAndPrepare is all that happens to a frame before the model, a cuboid every 8 frames included.
@@ -17,8 +17,8 @@ func BenchmarkDecodeAndPrepare(b *testing.B) {
 			path := data(b, name)
 			p := NewPreparer(256, nil)
 			defer func() { _ = p.Close() }()
-			var f capture.Frame
-			var c Cuboid
+			var f video.Frame
+			var c video.Cuboid
 			frames := 0
 			for b.Loop() {
 				s := open(b, path)
@@ -65,8 +65,8 @@ func BenchmarkPrepare(b *testing.B) {
 
 func BenchmarkPush(b *testing.B) {
 	w := NewWindow(WindowConfig{Side: 256, Hop: 1, SourceFPS: 10, Live: true})
-	p := Picture{Side: 256, Gray: make([]byte, 256*256)}
-	var c Cuboid
+	p := video.Picture{Side: 256, Gray: make([]byte, 256*256)}
+	var c video.Cuboid
 	for b.Loop() {
 		p.Seq++
 		w.Push(p, &c)

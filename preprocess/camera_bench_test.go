@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/video"
 )
 
 // endless is a server of a camera's H.264, as fast as it is read and without an end.
@@ -59,7 +60,7 @@ func BenchmarkCamera(b *testing.B) {
 					b.Fatal(err)
 				}
 				defer func() { _ = s.Close() }()
-				var f capture.Frame
+				var f video.Frame
 				before := processor(b)
 				for b.Loop() {
 					if err := s.Read(b.Context(), &f); err != nil {
@@ -91,7 +92,7 @@ func processor(b *testing.B) time.Duration {
 func BenchmarkShrink(b *testing.B) {
 	for _, size := range [][2]int{{640, 360}, {1920, 1080}} {
 		f := frame(size[0], size[1], 1, func(x, y, _ int) byte { return byte(x * y) })
-		for name, prepare := range map[string]func(*Preparer, *capture.Frame) (Picture, error){
+		for name, prepare := range map[string]func(*Preparer, *video.Frame) (video.Picture, error){
 			"OpenCV": (*Preparer).Prepare, "luma": (*Preparer).PrepareLuma,
 		} {
 			b.Run(fmt.Sprintf("%dx%d %s", size[0], size[1], name), func(b *testing.B) {

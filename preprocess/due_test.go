@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // A cuboid is completed only by a picture of which Due said that it may be, whatever the hop, the rate and the gaps.
@@ -32,11 +33,11 @@ func TestDue(t *testing.T) {
 				seq++
 			}
 			at, seq = at+step, seq+1
-			var c *Cuboid // Push fails where it fills one that was not due
+			var c *video.Cuboid // Push fails where it fills one that was not due
 			if w.Due() {
-				c = new(Cuboid)
+				c = new(video.Cuboid)
 			}
-			if w.Push(Picture{
+			if w.Push(video.Picture{
 				Seq: seq, PTS: at, Arrival: arrival.Add(at), Opening: 1, Width: 2, Height: 2, Side: 2,
 				Gray: make([]byte, 4),
 			}, c) {

@@ -9,7 +9,7 @@ import "C"
 import (
 	"unsafe"
 
-	"vigil/capture"
+	"vigil/video"
 )
 
 // mostRows is how many rows of bytes fit into a sum of 16 bits.
@@ -17,7 +17,7 @@ const mostRows = 257
 
 // PrepareLuma is Prepare for a grey frame of a camera, several times as fast and the same but for rounding: a level of
 // grey here and there. It blackens what lies under the mask in the frame itself.
-func (p *Preparer) PrepareLuma(f *capture.Frame) (Picture, error) {
+func (p *Preparer) PrepareLuma(f *video.Frame) (video.Picture, error) {
 	if f.Channels != 1 || p.side > C.VIGIL_MOST_SIDE || f.Width < p.side || f.Height < p.side ||
 		f.Height > p.side*(mostRows-1) || len(f.Pix) != f.Width*f.Height {
 		return p.Prepare(f)

@@ -15,6 +15,7 @@ import (
 
 	"vigil/capture"
 	"vigil/internal/testenv"
+	"vigil/video"
 )
 
 // reference prints, for each frame, a hash of what OpenCV in Python makes of it, and the bits of all 256 scaled greys.
@@ -87,7 +88,7 @@ func ours(t *testing.T, path string, side, every int) string {
 	p := NewPreparer(side, nil)
 	defer func() { _ = p.Close() }()
 	s := open(t, path)
-	var f capture.Frame
+	var f video.Frame
 	n := 0
 	for ; ; n++ {
 		err := s.Read(t.Context(), &f)
@@ -133,8 +134,8 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 			p := NewPreparer(32, nil)
 			defer func() { _ = p.Close() }()
 			w := NewWindow(WindowConfig{Side: 32, Hop: 1, SourceFPS: s.Info().FPS, Live: s.Info().Live})
-			var f capture.Frame
-			var c Cuboid
+			var f video.Frame
+			var c video.Cuboid
 			var err error
 			for err = s.Read(t.Context(), &f); err == nil; err = s.Read(t.Context(), &f) {
 				pic, err := p.Prepare(&f)
@@ -143,7 +144,7 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 				}
 				w.Push(pic, &c)
 			}
-			want := Stats{Pictures: tt.frames, Taken: tt.frames, Cuboids: tt.frames - Frames + 1}
+			want := Stats{Pictures: tt.frames, Taken: tt.frames, Cuboids: tt.frames - video.CuboidFrames + 1}
 			if got := w.Stats(); got != want || !errors.Is(err, io.EOF) {
 				t.Errorf("%+v, then %v; want %+v", got, err, want)
 			}
@@ -151,8 +152,8 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 	}
 }
 
-func frame(w, h, channels int, at func(x, y, c int) byte) *capture.Frame {
-	f := &capture.Frame{Width: w, Height: h, Channels: channels, Pix: make([]byte, 0, w*h*channels)}
+func frame(w, h, channels int, at func(x, y, c int) byte) *video.Frame {
+	f := &video.Frame{Width: w, Height: h, Channels: channels, Pix: make([]byte, 0, w*h*channels)}
 	for i := range w * h * channels {
 		f.Pix = append(f.Pix, at(i/channels%w, i/channels/w, i%channels))
 	}
@@ -197,7 +198,7 @@ func TestMaskHides(t *testing.T) {
 func TestPrepare(t *testing.T) {
 	p := NewPreparer(8, nil)
 	defer func() { _ = p.Close() }()
-	for _, bad := range []*capture.Frame{
+	for _, bad := range []*video.Frame{
 		{},
 		{Width: 2, Height: 2, Channels: 2, Pix: make([]byte, 8)},
 		{Width: 2, Height: 2, Channels: 3, Pix: make([]byte, 11)},
@@ -207,7 +208,7 @@ func TestPrepare(t *testing.T) {
 		}
 	}
 	// Grey and colour, large and small, in any order.
-	for _, f := range []*capture.Frame{
+	for _, f := range []*video.Frame{
 		frame(64, 48, 3, func(_, _, _ int) byte { return 90 }), frame(64, 48, 1, func(_, _, _ int) byte { return 90 }),
 		frame(4, 4, 1, func(_, _, _ int) byte { return 90 }), frame(640, 480, 3, func(_, _, _ int) byte { return 90 }),
 	} {
@@ -225,7 +226,7 @@ func TestPrepareAndPushDoNotAllocate(t *testing.T) {
 	defer func() { _ = p.Close() }()
 	w := NewWindow(WindowConfig{Side: 32, Hop: 1, SourceFPS: 10, Live: true})
 	f := frame(64, 48, 3, func(x, y, c int) byte { return byte(x + y + c) })
-	var c Cuboid
+	var c video.Cuboid
 	step := func() {
 		f.Seq++
 		pic, err := p.Prepare(f)

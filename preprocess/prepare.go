@@ -9,10 +9,10 @@ import (
 
 	"gocv.io/x/gocv"
 
-	"vigil/capture"
+	"vigil/video"
 )
 
-// Preparer makes Pictures of one camera's Frames. It belongs to one goroutine.
+// Preparer makes Pictures of one camera's CuboidFrames. It belongs to one goroutine.
 type Preparer struct {
 	side            int
 	mask            []Polygon
@@ -44,14 +44,14 @@ func (p *Preparer) Close() error {
 
 // Prepare makes a frame grey (OpenCV's BGR2GRAY), masks it and resizes it (INTER_AREA), exactly as OpenCV in Python
 // does. The picture's Gray is valid until the next call. An error means that the frame contradicts itself.
-func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
+func (p *Preparer) Prepare(f *video.Frame) (video.Picture, error) {
 	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 ||
 		len(f.Pix) != f.Width*f.Height*f.Channels {
-		return Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width,
+		return video.Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width,
 			f.Height, f.Channels)
 	}
 	if err := p.fit(f); err != nil {
-		return Picture{}, err
+		return video.Picture{}, err
 	}
 	full := &p.gray
 	if f.Channels == 1 {
@@ -59,43 +59,43 @@ func (p *Preparer) Prepare(f *capture.Frame) (Picture, error) {
 	}
 	data, err := p.src.DataPtrUint8()
 	if err != nil {
-		return Picture{}, err
+		return video.Picture{}, err
 	}
 	copy(data, f.Pix)
 	if f.Channels == 3 {
 		if err := gocv.CvtColor(p.src, &p.gray, gocv.ColorBGRToGray); err != nil {
-			return Picture{}, fmt.Errorf("making frame %d grey: %w", f.Seq, err)
+			return video.Picture{}, fmt.Errorf("making frame %d grey: %w", f.Seq, err)
 		}
 	}
 	if len(p.runs) > 0 {
 		pix, err := full.DataPtrUint8()
 		if err != nil {
-			return Picture{}, err
+			return video.Picture{}, err
 		}
 		for _, r := range p.runs {
 			clear(pix[r.from:r.to])
 		}
 	}
 	if err := gocv.Resize(*full, &p.area, image.Pt(p.side, p.side), 0, 0, gocv.InterpolationArea); err != nil {
-		return Picture{}, fmt.Errorf("resizing frame %d: %w", f.Seq, err)
+		return video.Picture{}, fmt.Errorf("resizing frame %d: %w", f.Seq, err)
 	}
 	small, err := p.area.DataPtrUint8()
 	if err != nil {
-		return Picture{}, err
+		return video.Picture{}, err
 	}
 	copy(p.out, small)
 	return p.picture(f), nil
 }
 
-func (p *Preparer) picture(f *capture.Frame) Picture {
-	return Picture{
+func (p *Preparer) picture(f *video.Frame) video.Picture {
+	return video.Picture{
 		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening,
 		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Cut: f.Cut, Gray: p.out,
 	}
 }
 
 // fit makes the buffers and the mask fit the frame's size.
-func (p *Preparer) fit(f *capture.Frame) error {
+func (p *Preparer) fit(f *video.Frame) error {
 	if f.Width != p.width || f.Height != p.height {
 		p.width, p.height, p.channels = f.Width, f.Height, 0
 		p.runs = maskRuns(p.mask, f.Width, f.Height)

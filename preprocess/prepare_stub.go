@@ -5,10 +5,10 @@ package preprocess
 import (
 	"errors"
 
-	"vigil/capture"
+	"vigil/video"
 )
 
-// Preparer makes Pictures of Frames. This build cannot.
+// Preparer makes Pictures of CuboidFrames. This build cannot.
 type Preparer struct{}
 
 // NewPreparer gives a Preparer that only says what is missing.
@@ -18,11 +18,11 @@ func NewPreparer(int, []Polygon) *Preparer { return &Preparer{} }
 func (*Preparer) Close() error { return nil }
 
 // Prepare says what is missing.
-func (*Preparer) Prepare(*capture.Frame) (Picture, error) {
-	return Picture{},
+func (*Preparer) Prepare(*video.Frame) (video.Picture, error) {
+	return video.Picture{},
 		errors.New("this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
 			"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 }
 
 // PrepareLuma says what is missing.
-func (p *Preparer) PrepareLuma(f *capture.Frame) (Picture, error) { return p.Prepare(f) }
+func (p *Preparer) PrepareLuma(f *video.Frame) (video.Picture, error) { return p.Prepare(f) }

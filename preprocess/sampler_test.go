@@ -5,13 +5,14 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 // stamper gives the time stamp of the i-th picture of a source that has them at these times.
 type stamper func(i int, times func(int) time.Duration) time.Duration
 
 // stamped makes n pictures of a steady source of so many frames a second.
-func stamped(n int, fps float64, stamp stamper) []Picture {
+func stamped(n int, fps float64, stamp stamper) []video.Picture {
 	out := pictures(n, 0, 0, 0)
 	for i := range out {
 		out[i].PTS = stamp(i,
@@ -39,8 +40,8 @@ func inBursts(size int) stamper {
 }
 
 // takenOf gives the numbers of the pictures that a window takes.
-func takenOf(w *Window, ps []Picture) (taken []uint64) {
-	var c Cuboid
+func takenOf(w *Window, ps []video.Picture) (taken []uint64) {
+	var c video.Cuboid
 	for _, p := range ps {
 		before := w.Stats().Taken
 		w.Push(p, &c)
@@ -146,7 +147,7 @@ func TestRateFollows(t *testing.T) {
 // TestEarlyUneven looks at early cuboids of a source of which every second or third picture is taken: that is even
 // enough, and a gap in the source is not.
 func TestEarlyUneven(t *testing.T) {
-	early := func(ps []Picture) int {
+	early := func(ps []video.Picture) int {
 		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, Early: true})
 		pushAll(w, ps)
 		return int(w.Stats().Early)
@@ -186,7 +187,7 @@ func TestRatesOfBursts(t *testing.T) {
 		{"a recording", false, 820 * ms, 0, 50},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var ps []Picture
+			var ps []video.Picture
 			var seq uint64
 			var at time.Duration
 			for range 50 {

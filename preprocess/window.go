@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"vigil/video"
 )
 
 // WindowConfig says which pictures become cuboids.
 type WindowConfig struct {
 	Side int // S of the pictures
 	// Hop is from the start of one cuboid to the start of the next, in pictures that the model sees; below 1 it is
-	// Frames: cuboids side by side.
+	// CuboidFrames: cuboids side by side.
 	Hop int
 	// FPS is the rate that the model wants; 0 takes every picture. Of a faster source so many are left out that the
 	// mean rate is this one (see sampler). That is no gap.
@@ -52,19 +53,19 @@ type Window struct {
 	steps   uint64        // of the source that make its rate
 	time    time.Duration // that they took
 
-	ring  [Frames]Picture // the pictures taken since the last gap, their Gray our own
-	taken int             // how many since the last gap; the next goes to ring[taken%Frames]
-	last  Picture         // the latest picture; Gray is nil
-	any   bool            // last is one
-	gap   bool            // since the last cuboid
-	least time.Duration   // the shortest step of stream time since the last gap
-	most  time.Duration   // the longest
+	ring  [video.CuboidFrames]video.Picture // the pictures taken since the last gap, their Gray our own
+	taken int                               // how many since the last gap; the next goes to ring[taken%CuboidFrames]
+	last  video.Picture                     // the latest picture; Gray is nil
+	any   bool                              // last is one
+	gap   bool                              // since the last cuboid
+	least time.Duration                     // the shortest step of stream time since the last gap
+	most  time.Duration                     // the longest
 }
 
 // NewWindow makes an empty window.
 func NewWindow(cfg WindowConfig) *Window {
 	if cfg.Hop < 1 {
-		cfg.Hop = Frames
+		cfg.Hop = video.CuboidFrames
 	}
 	w := &Window{cfg: cfg, rhythm: newRhythm(cfg.SourceFPS), sampler: sampler{want: cfg.FPS}}
 	for i := range w.ring {
@@ -84,9 +85,9 @@ func (w *Window) Short() error {
 		return nil
 	case s.Gaps > 0:
 		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Taken,
-			s.Gaps, Frames)
+			s.Gaps, video.CuboidFrames)
 	default:
-		return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Taken, Frames)
+		return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Taken, video.CuboidFrames)
 	}
 }
 
@@ -104,11 +105,11 @@ func (w *Window) Rates() (source, seen float64) {
 }
 
 // Due reports whether the next picture may complete a cuboid. Where it cannot, Push needs none to fill.
-func (w *Window) Due() bool { return (w.taken+1-Frames)%w.cfg.Hop == 0 }
+func (w *Window) Due() bool { return (w.taken+1-video.CuboidFrames)%w.cfg.Hop == 0 }
 
 // Push takes the next picture, whose Side is the window's, and copies what it needs of it. It fills c and returns
 // true when this picture completes a cuboid that is due; c.X is reused where it is large enough.
-func (w *Window) Push(p Picture, c *Cuboid) bool {
+func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	w.stats.Pictures++
 	var step time.Duration
 	if w.any {
@@ -121,18 +122,18 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 		w.account.Unused++
 		return false
 	}
-	slot := &w.ring[w.taken%Frames]
+	slot := &w.ring[w.taken%video.CuboidFrames]
 	copy(slot.Gray, p.Gray)
 	p.Gray = slot.Gray
 	*slot = p
 	w.taken++
 	w.stats.Taken++
 	w.account.Waiting++
-	if (w.taken-Frames)%w.cfg.Hop != 0 {
+	if (w.taken-video.CuboidFrames)%w.cfg.Hop != 0 {
 		return false
 	}
 	w.account.Due++
-	early := w.taken < Frames
+	early := w.taken < video.CuboidFrames
 	if w.rhythm.fps() == 0 || early && (!w.cfg.Early || !w.even()) {
 		w.account.Incomplete++
 		return false
@@ -149,7 +150,7 @@ func (w *Window) Push(p Picture, c *Cuboid) bool {
 }
 
 // follow takes note of the step to p and starts the window anew where it is a gap.
-func (w *Window) follow(p *Picture, step time.Duration) {
+func (w *Window) follow(p *video.Picture, step time.Duration) {
 	gap, known := false, w.rhythm.fps() > 0
 	pause := w.cfg.Live && step >= 0 && step <= LongestPause
 	if p.Opening != w.last.Opening {
@@ -193,23 +194,23 @@ func (w *Window) restart() {
 func (w *Window) even() bool { return w.taken >= 2 && w.least > 0 && w.most <= 2*w.least }
 
 // fill writes the cuboid of the last 16 pictures taken, or of those there are.
-func (w *Window) fill(c *Cuboid) {
+func (w *Window) fill(c *video.Cuboid) {
 	area := w.cfg.Side * w.cfg.Side
-	if cap(c.X) < Frames*area {
-		c.X = make([]float32, Frames*area)
+	if cap(c.X) < video.CuboidFrames*area {
+		c.X = make([]float32, video.CuboidFrames*area)
 	}
-	c.X = c.X[:Frames*area]
-	c.Pictures = min(w.taken, Frames)
+	c.X = c.X[:video.CuboidFrames*area]
+	c.Pictures = min(w.taken, video.CuboidFrames)
 	turn := c.Pictures - 1 // where going back from the newest one turns round
-	for t := range Frames {
-		ago := Frames - 1 - t
+	for t := range video.CuboidFrames {
+		ago := video.CuboidFrames - 1 - t
 		back := ago % (2 * turn)
-		p := &w.ring[(w.taken-1-min(back, 2*turn-back))%Frames]
+		p := &w.ring[(w.taken-1-min(back, 2*turn-back))%video.CuboidFrames]
 		row := c.X[t*area : (t+1)*area]
 		for i, v := range p.Gray {
 			row[i] = scaled[v]
 		}
-		p = &w.ring[(w.taken-1-min(ago, turn))%Frames]
+		p = &w.ring[(w.taken-1-min(ago, turn))%video.CuboidFrames]
 		c.Seq[t], c.PTS[t], c.Arrival[t] = p.Seq, p.PTS, p.Arrival
 		c.Opening, c.Width, c.Height = p.Opening, p.Width, p.Height
 	}

@@ -5,16 +5,17 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"vigil/video"
 )
 
 const ms = time.Millisecond
 
 // pictures makes n pictures of side 2, one every step, the first with sequence number from.
-func pictures(n int, from uint64, start, step time.Duration) []Picture {
-	out := make([]Picture, n)
+func pictures(n int, from uint64, start, step time.Duration) []video.Picture {
+	out := make([]video.Picture, n)
 	for i := range out {
 		at := start + time.Duration(i)*step
-		out[i] = Picture{
+		out[i] = video.Picture{
 			Seq: from + uint64(i), PTS: at, Arrival: time.Unix(1000, 0).Add(at), Opening: 1,
 			Width: 64, Height: 48, Side: 2, Gray: []byte{byte(from) + byte(i), 0, 127, 255},
 		}
@@ -23,24 +24,24 @@ func pictures(n int, from uint64, start, step time.Duration) []Picture {
 }
 
 // after changes every picture from the i-th on.
-func after(i int, ps []Picture, change func(*Picture)) []Picture {
+func after(i int, ps []video.Picture, change func(*video.Picture)) []video.Picture {
 	for j := i; j < len(ps); j++ {
 		change(&ps[j])
 	}
 	return ps
 }
 
-func shift(d time.Duration) func(*Picture) {
-	return func(p *Picture) { p.PTS += d; p.Arrival = p.Arrival.Add(d) }
+func shift(d time.Duration) func(*video.Picture) {
+	return func(p *video.Picture) { p.PTS += d; p.Arrival = p.Arrival.Add(d) }
 }
 
-func late(d time.Duration) func(*Picture) {
-	return func(p *Picture) { p.Arrival = p.Arrival.Add(d) }
+func late(d time.Duration) func(*video.Picture) {
+	return func(p *video.Picture) { p.Arrival = p.Arrival.Add(d) }
 }
 
 // pushAll pushes all pictures and gives the first sequence number and the Gap of each cuboid.
-func pushAll(w *Window, ps []Picture) (starts []uint64, gaps []bool) {
-	var c Cuboid
+func pushAll(w *Window, ps []video.Picture) (starts []uint64, gaps []bool) {
+	var c video.Cuboid
 	for _, p := range ps {
 		if w.Push(p, &c) {
 			starts, gaps = append(starts, c.Seq[0]), append(gaps, c.Gap)
@@ -53,7 +54,7 @@ func pushAll(w *Window, ps []Picture) (starts []uint64, gaps []bool) {
 func TestEarly(t *testing.T) {
 	w := NewWindow(WindowConfig{Side: 2, Hop: 4, SourceFPS: 10, Early: true})
 	ps := after(21, pictures(60, 0, 0, 100*ms), shift(time.Second))
-	var c Cuboid
+	var c video.Cuboid
 	type seen struct {
 		first, last uint64
 		pictures    int
@@ -64,23 +65,23 @@ func TestEarly(t *testing.T) {
 		if !w.Push(p, &c) {
 			continue
 		}
-		got = append(got, seen{c.Seq[0], c.Seq[Frames-1], c.Pictures, c.Gap})
+		got = append(got, seen{c.Seq[0], c.Seq[video.CuboidFrames-1], c.Pictures, c.Gap})
 		if fps := c.FPS(); math.Abs(fps-10) > 1e-9 {
 			t.Errorf("%d pictures: %v frames a second", c.Pictures, fps)
 		}
-		for i := range Frames {
+		for i := range video.CuboidFrames {
 			// Going back from the newest one picture at a time, and forward again from the oldest.
 			back, step := 0, 1
-			for range Frames - 1 - i {
+			for range video.CuboidFrames - 1 - i {
 				if back+step < 0 || back+step >= c.Pictures {
 					step = -step
 				}
 				back += step
 			}
-			if want := scaled[byte(c.Seq[Frames-1])-byte(back)]; c.X[4*i] != want {
+			if want := scaled[byte(c.Seq[video.CuboidFrames-1])-byte(back)]; c.X[4*i] != want {
 				t.Errorf("%d pictures, frame %d: %v, want %v", c.Pictures, i, c.X[4*i], want)
 			}
-			if want := c.Seq[Frames-1] - uint64(min(Frames-1-i, c.Pictures-1)); c.Seq[i] != want ||
+			if want := c.Seq[video.CuboidFrames-1] - uint64(min(video.CuboidFrames-1-i, c.Pictures-1)); c.Seq[i] != want ||
 				c.PTS[i] != ps[want].PTS {
 				t.Errorf("%d pictures, frame %d: number %d at %v, want %d", c.Pictures, i, c.Seq[i], c.PTS[i], want)
 			}
@@ -125,7 +126,7 @@ func TestWindow(t *testing.T) {
 	tests := []struct {
 		name   string
 		cfg    WindowConfig
-		in     []Picture
+		in     []video.Picture
 		starts []uint64
 		gaps   []bool
 		stats  Stats
@@ -252,7 +253,7 @@ func TestWindow(t *testing.T) {
 		{
 			"time goes back",
 			WindowConfig{Hop: 1, SourceFPS: 10},
-			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.PTS -= 2 * time.Second }),
+			after(20, pictures(36, 0, 0, 100*ms), func(p *video.Picture) { p.PTS -= 2 * time.Second }),
 			[]uint64{0, 1, 2, 3, 4, 20},
 			[]bool{false, false, false, false, false, true},
 			Stats{36, 36, 6, 0, 1},
@@ -260,7 +261,7 @@ func TestWindow(t *testing.T) {
 		{
 			"another opening",
 			WindowConfig{Hop: 16, SourceFPS: 10},
-			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.Opening = 2 }),
+			after(20, pictures(36, 0, 0, 100*ms), func(p *video.Picture) { p.Opening = 2 }),
 			[]uint64{0, 20},
 			[]bool{false, true},
 			Stats{36, 36, 2, 0, 1},
@@ -268,7 +269,7 @@ func TestWindow(t *testing.T) {
 		{
 			"another size",
 			WindowConfig{Hop: 16, SourceFPS: 10},
-			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.Width = 32 }),
+			after(20, pictures(36, 0, 0, 100*ms), func(p *video.Picture) { p.Width = 32 }),
 			[]uint64{0, 20},
 			[]bool{false, true},
 			Stats{36, 36, 2, 0, 1},
@@ -276,7 +277,7 @@ func TestWindow(t *testing.T) {
 		{
 			"lost picture",
 			WindowConfig{Hop: 16, SourceFPS: 10},
-			after(20, pictures(36, 0, 0, 100*ms), func(p *Picture) { p.Seq++ }),
+			after(20, pictures(36, 0, 0, 100*ms), func(p *video.Picture) { p.Seq++ }),
 			[]uint64{0, 21},
 			[]bool{false, true},
 			Stats{36, 36, 2, 0, 1},
@@ -380,7 +381,7 @@ func TestWindowJitter(t *testing.T) {
 func TestCuboid(t *testing.T) {
 	ps := pictures(24, 0, 0, 100*ms)
 	w := NewWindow(WindowConfig{Side: 2, Hop: 8, SourceFPS: 10})
-	c := Cuboid{X: make([]float32, 100)}
+	c := video.Cuboid{X: make([]float32, 100)}
 	x := &c.X[0]
 	var seen int
 	for _, p := range ps {
@@ -389,10 +390,10 @@ func TestCuboid(t *testing.T) {
 			continue
 		}
 		clear(p.Gray)
-		if &c.X[0] != x || len(c.X) != Frames*4 {
+		if &c.X[0] != x || len(c.X) != video.CuboidFrames*4 {
 			t.Fatalf("X was not reused, or has %d values", len(c.X))
 		}
-		for i := range Frames {
+		for i := range video.CuboidFrames {
 			seq := uint64(8*seen + i)
 			want := []float32{float32(seq)/127.5 - 1, -1, float32(127)/127.5 - 1, 1}
 			if got := c.X[4*i : 4*i+4]; !slices.Equal(got, want) {
@@ -438,9 +439,9 @@ func FuzzWindow(f *testing.F) {
 			Side: 1, Hop: int(hop), FPS: float64(fps), SourceFPS: float64(sourceFPS),
 			Live: live,
 		})
-		p := Picture{Opening: 1, Width: 8, Height: 8, Side: 1, Gray: []byte{0}, Arrival: time.Unix(0, 0)}
-		history := map[uint64]Picture{}
-		var c Cuboid
+		p := video.Picture{Opening: 1, Width: 8, Height: 8, Side: 1, Gray: []byte{0}, Arrival: time.Unix(0, 0)}
+		history := map[uint64]video.Picture{}
+		var c video.Cuboid
 		for _, s := range steps {
 			d := 40 * ms
 			switch {
@@ -469,9 +470,9 @@ func FuzzWindow(f *testing.F) {
 	})
 }
 
-func checkCuboid(t *testing.T, c *Cuboid, history map[uint64]Picture, all bool) {
+func checkCuboid(t *testing.T, c *video.Cuboid, history map[uint64]video.Picture, all bool) {
 	t.Helper()
-	for i := range Frames {
+	for i := range video.CuboidFrames {
 		if i > 0 && (c.Seq[i] <= c.Seq[i-1] || all && c.Seq[i] != c.Seq[i-1]+1) {
 			t.Fatalf("frames %v are not in order, or some are left out", c.Seq)
 		}
@@ -479,7 +480,7 @@ func checkCuboid(t *testing.T, c *Cuboid, history map[uint64]Picture, all bool) 
 			t.Fatalf("frame %d has the pixels of another", c.Seq[i])
 		}
 	}
-	for seq := c.Seq[0] + 1; seq <= c.Seq[Frames-1]; seq++ {
+	for seq := c.Seq[0] + 1; seq <= c.Seq[video.CuboidFrames-1]; seq++ {
 		p, ok := history[seq]
 		before := history[seq-1]
 		if !ok || p.Opening != c.Opening || p.Width != c.Width || before.Opening != c.Opening ||

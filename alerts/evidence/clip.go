@@ -9,14 +9,14 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/video"
 )
 
 // clip is what a video will be made of.
 type clip struct {
 	of       *matter
 	alert    alerts.Alert
-	pictures []capture.Preview
+	pictures []video.Preview
 	input    []ModelPicture // of the same time; none where there are none
 	objects  []alerts.PendingEvidence
 }
@@ -35,7 +35,7 @@ func (c *clip) name(bucket string) {
 }
 
 // clipFPS is the rate of a clip's pictures: that of previews.
-const clipFPS = float64(time.Second) / float64(capture.PreviewEvery)
+const clipFPS = float64(time.Second) / float64(video.PreviewEvery)
 
 // cut takes the previews around the event's anchor up to a stream time, and leaves them to the encoder.
 func (m *Maker) cut(c *matter, s Sighting, until float64) {
@@ -75,7 +75,7 @@ func (m *Maker) cut(c *matter, s Sighting, until float64) {
 // around gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures:
 // their stream time, which is the events' but for a constant within one opening of a source. It goes outwards from the
 // anchor as far as that clock runs evenly and the size stays the same.
-func around(pics []capture.Preview, anchor alerts.Moment, before time.Duration, after float64) []capture.Preview {
+func around(pics []video.Preview, anchor alerts.Moment, before time.Duration, after float64) []video.Preview {
 	at := -1
 	for i, p := range pics {
 		if p.Seq <= anchor.Frame || at < 0 {
@@ -108,13 +108,13 @@ func pictureSize(data []byte) [2]int {
 
 // evenly gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a
 // camera that stumbled stumbles in its clip too and the time is right.
-func evenly(pics []capture.Preview) [][]byte {
+func evenly(pics []video.Preview) [][]byte {
 	start, end := pics[0].PTS, pics[len(pics)-1].PTS
 	n := int((end-start).Seconds()*clipFPS+0.5) + 1
 	out := make([][]byte, 0, n)
 	for i, j := 0, 0; i < n; i++ {
 		t := start + time.Duration(float64(i)/clipFPS*float64(time.Second))
-		for j+1 < len(pics) && pics[j+1].PTS <= t+capture.PreviewEvery/2 {
+		for j+1 < len(pics) && pics[j+1].PTS <= t+video.PreviewEvery/2 {
 			j++
 		}
 		out = append(out, pics[j].JPEG)
@@ -183,7 +183,7 @@ func (m *Maker) encode(c clip) (items []alerts.Evidence, err error) {
 }
 
 // video makes the clip for people.
-func (m *Maker) video(ctx context.Context, previews []capture.Preview) (alerts.Evidence, []byte, error) {
+func (m *Maker) video(ctx context.Context, previews []video.Preview) (alerts.Evidence, []byte, error) {
 	pictures := evenly(previews)
 	data, err := m.opts.Encoder.Encode(ctx, pictures, clipFPS)
 	size := pictureSize(pictures[0])

@@ -16,6 +16,7 @@ import (
 
 	"vigil/capture"
 	"vigil/internal/tempdir"
+	"vigil/video"
 )
 
 // Child encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it
@@ -114,7 +115,7 @@ func EncodeClip(in io.Reader, path string) (err error) {
 			err = errors.Join(err, w.Close())
 		}
 	}()
-	var f capture.Frame
+	var f video.Frame
 	for {
 		data, err := readPicture(r)
 		if errors.Is(err, io.EOF) {
@@ -168,7 +169,7 @@ func noEOF(err error) error {
 }
 
 // intoBGR copies a picture of any size into a frame, cropped or with black beside it.
-func intoBGR(f *capture.Frame, img image.Image) {
+func intoBGR(f *video.Frame, img image.Image) {
 	clear(f.Pix)
 	b := img.Bounds()
 	gray, isGray := img.(*image.Gray)

@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/video"
 )
 
 // Footage is what a camera saw lately.
 type Footage interface {
 	// Previews gives small pictures from one frame to another, both included, the oldest first.
-	Previews(from, to uint64) []capture.Preview
+	Previews(from, to uint64) []video.Preview
 	// Still gives the picture of full size that is the nearest to a frame, or with full false the nearest preview.
 	Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error)
 	// ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.

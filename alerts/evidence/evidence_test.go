@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/video"
 )
 
 const longWait = encodeTime
@@ -55,7 +55,7 @@ func photo(t testing.TB, w, h, n int) []byte {
 
 // reel is footage: a preview each fifth frame of 25 a second, and one picture of full size.
 type reel struct {
-	pics  []capture.Preview
+	pics  []video.Preview
 	full  []byte
 	input []ModelPicture
 }
@@ -70,8 +70,8 @@ func (r *reel) ModelInput(from, to uint64) []ModelPicture {
 	return out
 }
 
-func (r *reel) Previews(from, to uint64) []capture.Preview {
-	var out []capture.Preview
+func (r *reel) Previews(from, to uint64) []video.Preview {
+	var out []video.Preview
 	for _, p := range r.pics {
 		if p.Seq >= from && p.Seq <= to {
 			out = append(out, p)
@@ -95,8 +95,8 @@ func newReel(t testing.TB, seconds int) *reel {
 	r := &reel{full: photo(t, 1280, 721, 0)}
 	at := time.Now().Add(-time.Duration(seconds) * time.Second)
 	for i := range 5 * seconds {
-		pts := time.Duration(i) * capture.PreviewEvery
-		r.pics = append(r.pics, capture.Preview{
+		pts := time.Duration(i) * video.PreviewEvery
+		r.pics = append(r.pics, video.Preview{
 			Seq: uint64(5 * i), PTS: pts, Arrival: at.Add(pts),
 			JPEG: photo(t, 641, 361, i),
 		})
@@ -388,7 +388,7 @@ func TestAClipKeepsTime(t *testing.T) {
 	if len(got) != 11 || got[0].Seq != 50 {
 		t.Errorf("%d pictures from frame %d on", len(got), got[0].Seq)
 	}
-	stumbled := []capture.Preview{
+	stumbled := []video.Preview{
 		{PTS: 0, JPEG: []byte("a")},
 		{PTS: 200 * time.Millisecond, JPEG: []byte("b")},
 		{PTS: 1210 * time.Millisecond, JPEG: []byte("c")},

@@ -13,6 +13,7 @@ import (
 
 	"vigil/capture"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // What the model saw comes back pixel by pixel, at the times that the pictures had, and a gap is a gap to whoever
@@ -51,8 +52,8 @@ func TestModelInputIsReadAsItWas(t *testing.T) {
 		}
 		prepare := preprocess.NewPreparer(side, nil)
 		window := preprocess.NewWindow(preprocess.WindowConfig{Side: side, Hop: 1, SourceFPS: stream.Info().FPS})
-		var f capture.Frame
-		var c preprocess.Cuboid
+		var f video.Frame
+		var c video.Cuboid
 		n := 0
 		for ; ; n++ {
 			err := stream.Read(t.Context(), &f)

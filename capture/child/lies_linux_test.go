@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 func TestMain(m *testing.M) {
@@ -214,7 +214,7 @@ func hearLie(t *testing.T, name string, o Options, want error, wantFrames int) {
 	frames := 0
 	var last time.Time
 	for err == nil {
-		var pic preprocess.Picture
+		var pic video.Picture
 		if pic, err = p.Next(t.Context()); err != nil {
 			break
 		}

@@ -20,6 +20,7 @@ import (
 
 	"vigil/capture"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // Argument is the only argument of the child process.
@@ -44,7 +45,7 @@ type Options struct {
 	Keep      time.Duration
 	KeepBytes int
 	// OnPreview is called in Next's goroutine with each preview.
-	OnPreview func(capture.Preview)
+	OnPreview func(video.Preview)
 	// Quiet is called in Next's goroutine when half of the read timeout has passed without a picture.
 	Quiet func(time.Duration)
 	// Note is called in Next's goroutine with what the source has to say beside its pictures; see capture.Stream.Notes.

@@ -21,6 +21,7 @@ import (
 
 	"vigil/capture"
 	"vigil/internal/rtsptest"
+	"vigil/video"
 )
 
 // patience is how long a test waits for something that takes moments; only a failure takes it all.
@@ -48,18 +49,18 @@ func parent(address string) {
 	fmt.Fprintln(os.Stderr, err)
 }
 
-func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]capture.Preview) {
+func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]video.Preview) {
 	t.Helper()
 	server := rtsptest.Start(t, o)
 	addr, err := capture.ParseAddress(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var previews []capture.Preview
+	var previews []video.Preview
 	p, err := Start(t.Context(), Options{
 		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: 10 * time.Second, Side: 64, FirstSeq: 1000,
 		Opening: 3,
-		Keep:    time.Minute, KeepBytes: 8 << 20, OnPreview: func(p capture.Preview) { previews = append(previews, p) },
+		Keep:    time.Minute, KeepBytes: 8 << 20, OnPreview: func(p video.Preview) { previews = append(previews, p) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +78,7 @@ func TestProcess(t *testing.T) {
 	if i := p.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || !i.Live {
 		t.Errorf("info %+v", i)
 	}
-	var last capture.Frame
+	var last video.Frame
 	for i := range uint64(60) {
 		pic, err := p.Next(t.Context())
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"vigil/capture"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 const (
@@ -65,7 +66,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	defer stop()
 	c := &camera{
 		start: s, finish: make(chan struct{}), queue: make(chan []byte, queueLength),
-		spare: make(chan []byte, queueLength), stills: capture.Ring{Keep: s.Keep, Bytes: s.KeepBytes},
+		spare: make(chan []byte, queueLength), stills: video.Ring{Keep: s.Keep, Bytes: s.KeepBytes},
 	}
 	go func() {
 		c.listen(in, &d)
@@ -99,7 +100,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 // camera is the child's side of one source.
 type camera struct {
 	start
-	stills capture.Ring
+	stills video.Ring
 
 	mu     sync.Mutex // between a sender and close
 	queue  chan []byte
@@ -181,7 +182,7 @@ func (c *camera) listen(in io.Reader, d *decoder) {
 		}
 		p, ok := c.stills.Near(seq)
 		if !ok {
-			p = capture.Preview{}
+			p = video.Preview{}
 		}
 		c.send(seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, id, p.Seq, p.JPEG) }), false)
 	}
@@ -210,7 +211,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	defer func() { _ = prep.Close() }()
 	shutter := capture.NewShutter()
 	defer func() { _ = shutter.Close() }()
-	var f capture.Frame
+	var f video.Frame
 	var width, height int
 	passOver := c.passOver()
 	for {
@@ -269,7 +270,7 @@ func (c *camera) note(stream *capture.Stream) {
 }
 
 // show sends a picture, and its preview where one is due.
-func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.Picture,
+func (c *camera) show(stream *capture.Stream, f *video.Frame, pic *video.Picture,
 	shutter *capture.Shutter,
 ) error {
 	arrival := ticks() - int64(time.Since(f.Arrival))
@@ -287,7 +288,7 @@ func (c *camera) show(stream *capture.Stream, f *capture.Frame, pic *preprocess.
 		return err
 	}
 	if full != nil {
-		c.stills.Add(capture.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
+		c.stills.Add(video.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
 	}
 	if small != nil && sent && len(c.queue) < queueLength/2 { // nobody asks for a preview of a picture that was dropped
 		c.send(seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }),

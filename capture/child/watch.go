@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // idle adds up the time in which nothing came. A step counts for two ticks at most, so that a pause of this whole
@@ -36,11 +36,11 @@ const (
 
 // Next gives the next picture; its Gray is valid until the next call. Whatever the child does, Next returns within the
 // read timeout and a few seconds, or when ctx is done. After an error the child is to be closed.
-func (p *Process) Next(ctx context.Context) (preprocess.Picture, error) {
+func (p *Process) Next(ctx context.Context) (video.Picture, error) {
 	for {
 		k, body, err := p.receive(ctx, p.o.ReadTimeout+grace)
 		if err != nil {
-			return preprocess.Picture{}, err
+			return video.Picture{}, err
 		}
 		switch k {
 		case kindPicture:
@@ -61,26 +61,26 @@ func (p *Process) Next(ctx context.Context) (preprocess.Picture, error) {
 			err = fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
 		}
 		if err != nil {
-			return preprocess.Picture{}, err
+			return video.Picture{}, err
 		}
 	}
 }
 
-func (p *Process) picture(body []byte) (preprocess.Picture, error) {
+func (p *Process) picture(body []byte) (video.Picture, error) {
 	m, err := readPicture(body, p.o.Side)
 	if err != nil {
-		return preprocess.Picture{}, err
+		return video.Picture{}, err
 	}
 	switch {
 	case m.seq < p.seq || m.seq-p.seq > maxGap:
-		return preprocess.Picture{}, fmt.Errorf("%w: frame %d after frame %d", ErrProtocol, m.seq, p.seq)
+		return video.Picture{}, fmt.Errorf("%w: frame %d after frame %d", ErrProtocol, m.seq, p.seq)
 	case m.pts < -maxPTS || m.pts > maxPTS:
-		return preprocess.Picture{}, fmt.Errorf("%w: frame %d has the stream time %v", ErrProtocol, m.seq, m.pts)
+		return video.Picture{}, fmt.Errorf("%w: frame %d has the stream time %v", ErrProtocol, m.seq, m.pts)
 	}
 	p.seq = m.seq + 1
 	p.arrival = p.arrived(m.arrival)
 	p.idle, p.quiet = idle{}, false
-	return preprocess.Picture{
+	return video.Picture{
 		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Opening: p.o.Opening, Width: int(m.width), Height: int(m.height),
 		Side: p.o.Side, Same: m.same, Cut: m.cut, Gray: m.gray,
 	}, nil
@@ -132,7 +132,7 @@ func (p *Process) preview(body []byte) error {
 	if ago := ticks() - at; ago > 0 && time.Duration(ago) < time.Minute {
 		arrival = now.Add(-time.Duration(ago))
 	}
-	p.o.OnPreview(capture.Preview{Seq: seq, PTS: pts, Arrival: arrival, JPEG: slices.Clone(jpeg)})
+	p.o.OnPreview(video.Preview{Seq: seq, PTS: pts, Arrival: arrival, JPEG: slices.Clone(jpeg)})
 	return nil
 }
 

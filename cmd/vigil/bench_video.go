@@ -14,6 +14,7 @@ import (
 	"vigil/capture"
 	"vigil/capture/child"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // loadVideo is a street of noise and boxes in H.264, served like a camera: at its own pace, over and over, or at once.
@@ -40,7 +41,7 @@ func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
 	for i := range ground {
 		ground[i] = byte(96 + i/3%w*64/w + rng.IntN(24))
 	}
-	f := capture.Frame{Width: w, Height: h, Channels: 3, Pix: make([]byte, len(ground))}
+	f := video.Frame{Width: w, Height: h, Channels: 3, Pix: make([]byte, len(ground))}
 	for n := range int(loadLength.Seconds() * fps) {
 		copy(f.Pix, ground)
 		for range len(f.Pix) / 50 {
@@ -75,7 +76,7 @@ func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
 	return v, err
 }
 
-func drawBox(f *capture.Frame, x, y, w, h int, v byte) {
+func drawBox(f *video.Frame, x, y, w, h int, v byte) {
 	for j := y; j < min(y+h, f.Height); j++ {
 		for i := x; i < min(x+w, f.Width); i++ {
 			p := f.Pix[(j*f.Width+i)*3:]
@@ -168,7 +169,7 @@ func (v *loadVideo) frameCost(ctx context.Context, side int, previews bool) (cos
 func (v *loadVideo) shrinkCost(side int) float64 {
 	prep := preprocess.NewPreparer(side, nil)
 	defer func() { _ = prep.Close() }()
-	f := capture.Frame{Width: v.width, Height: v.height, Channels: 1, Pix: make([]byte, v.width*v.height)}
+	f := video.Frame{Width: v.width, Height: v.height, Channels: 1, Pix: make([]byte, v.width*v.height)}
 	best := time.Hour
 	for range 20 {
 		began := time.Now()

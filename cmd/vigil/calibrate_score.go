@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"vigil/pipeline"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // normalVideo is what was scored of normal video, of one source or of several.
@@ -69,9 +69,9 @@ func (n *normalVideo) add(c pipeline.Clip) {
 	if n.settling.Take(&c) {
 		n.clips.Add(c)
 	}
-	n.steps += preprocess.Frames - 1
+	n.steps += video.CuboidFrames - 1
 	n.time += c.Last.PTS - c.First.PTS
-	n.span.add(preprocess.Frames-1, c.Last.PTS-c.First.PTS)
+	n.span.add(video.CuboidFrames-1, c.Last.PTS-c.First.PTS)
 }
 
 // isOther says that a live camera's picture has another size than its first, as by night. Such clips are left out.

@@ -9,11 +9,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"vigil/capture"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/model/train"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // demoSpec is a network that learns the street in a minute: people are a quarter of the picture high, 16 of its pixels.
@@ -72,28 +72,28 @@ func (d *demo) train(ctx context.Context) error {
 }
 
 // pictures draws the day that is learned and makes it ready for the model.
-func (d *demo) pictures(ctx context.Context, street *scene.Street) (video train.Video, err error) {
+func (d *demo) pictures(ctx context.Context, street *scene.Street) (drawn train.Video, err error) {
 	width, height := street.Size()
 	frames := int(d.lesson.Seconds() * street.FPS())
-	video = train.Video{Name: "the street", Width: width, Height: height, Side: demoSpec.Side}
+	drawn = train.Video{Name: "the street", Width: width, Height: height, Side: demoSpec.Side}
 	prep := preprocess.NewPreparer(demoSpec.Side, nil)
 	defer func() { err = errors.Join(err, prep.Close()) }()
 	bar := newProgress(d.stderr, "draw", "frames", frames)
 	defer bar.finish()
 	source := &scene.Source{Street: street, Frames: frames}
-	var frame capture.Frame
+	var frame video.Frame
 	for {
 		switch err := source.Read(ctx, &frame); {
 		case errors.Is(err, io.EOF):
-			return video, nil
+			return drawn, nil
 		case err != nil:
-			return video, err
+			return drawn, err
 		}
 		picture, err := prep.Prepare(&frame)
 		if err != nil {
-			return video, err
+			return drawn, err
 		}
-		video.Gray = append(video.Gray, picture.Gray...)
+		drawn.Gray = append(drawn.Gray, picture.Gray...)
 		bar.add()
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"vigil/capture"
 	"vigil/eval"
 	"vigil/internal/output"
+	"vigil/video"
 )
 
 // worst is how many misses and how many false alarms a report shows.
@@ -104,7 +105,7 @@ func drawSights(ctx context.Context, name string, sights []eval.Sight) ([]eval.P
 	return out, nil
 }
 
-func frameOf(ctx context.Context, path string, n int) (f *capture.Frame, err error) {
+func frameOf(ctx context.Context, path string, n int) (f *video.Frame, err error) {
 	source, err := capture.ParseAddress(path)
 	if err != nil {
 		return nil, err
@@ -114,7 +115,7 @@ func frameOf(ctx context.Context, path string, n int) (f *capture.Frame, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	f = new(capture.Frame)
+	f = new(video.Frame)
 	for range n + 1 {
 		if err := stream.Read(ctx, f); err != nil {
 			if errors.Is(err, io.EOF) {

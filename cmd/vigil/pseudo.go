@@ -18,6 +18,7 @@ import (
 	"vigil/config"
 	"vigil/internal/output"
 	"vigil/internal/pseudo"
+	"vigil/video"
 )
 
 // faking is 'vigil pseudo'.
@@ -181,7 +182,7 @@ func readGray(ctx context.Context, source capture.Address) (v *pseudo.Video, err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
 	v = &pseudo.Video{}
-	var frame capture.Frame
+	var frame video.Frame
 	for {
 		if err := stream.Read(ctx, &frame); errors.Is(err, io.EOF) {
 			return v, nil
@@ -198,7 +199,7 @@ func readGray(ctx context.Context, source capture.Address) (v *pseudo.Video, err
 }
 
 // appendLuma appends the picture in grey, with the colours weighed as OpenCV does (ITU-R BT.601).
-func appendLuma(gray []byte, f *capture.Frame) []byte {
+func appendLuma(gray []byte, f *video.Frame) []byte {
 	if f.Channels == 1 {
 		return append(gray, f.Pix...)
 	}

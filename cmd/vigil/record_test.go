@@ -19,6 +19,7 @@ import (
 	"vigil/capture"
 	"vigil/internal/rtsptest"
 	"vigil/internal/testenv"
+	"vigil/video"
 )
 
 // recording is 'vigil record' as a process of its own.
@@ -95,7 +96,7 @@ func playable(t *testing.T, path string) (frames int) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	var f capture.Frame
+	var f video.Frame
 	for err == nil {
 		if err = s.Read(t.Context(), &f); err == nil {
 			frames++

@@ -13,7 +13,7 @@ import (
 	"vigil/capture"
 	"vigil/config"
 	"vigil/pipeline"
-	"vigil/preprocess"
+	"vigil/video"
 )
 
 // recordings are the sources of a batch command and how to score them: replay and calibrate.
@@ -220,7 +220,7 @@ type countedStream struct {
 	note    func(string) // nil for nobody who wants to know
 }
 
-func (s countedStream) Read(ctx context.Context, f *capture.Frame) error {
+func (s countedStream) Read(ctx context.Context, f *video.Frame) error {
 	err := s.Stream.Read(ctx, f)
 	if err == nil {
 		s.counted()
@@ -258,7 +258,7 @@ type countedPictures struct {
 	counted func()
 }
 
-func (p countedPictures) Next(ctx context.Context) (preprocess.Picture, error) {
+func (p countedPictures) Next(ctx context.Context) (video.Picture, error) {
 	pic, err := p.Pictures.Next(ctx)
 	if err == nil {
 		p.counted()

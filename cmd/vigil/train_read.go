@@ -10,6 +10,7 @@ import (
 	"vigil/model/train"
 	"vigil/pipeline"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // read keeps the recordings in memory as the model sees them: one grey byte a pixel, cut where they have gaps.
@@ -73,8 +74,8 @@ func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []
 		Side: side, Hop: 1, FPS: t.settings.FPS,
 		SourceFPS: stream.Info().FPS,
 	})
-	var frame capture.Frame
-	var cuboid preprocess.Cuboid
+	var frame video.Frame
+	var cuboid video.Cuboid
 	for {
 		if err := stream.Read(ctx, &frame); errors.Is(err, io.EOF) {
 			if err := window.Short(); err != nil {
@@ -95,7 +96,7 @@ func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []
 			continue
 		}
 		// Each cuboid brings one frame more, but after a gap all of its frames are new.
-		fresh := cuboid.X[(preprocess.Frames-1)*side*side:]
+		fresh := cuboid.X[(video.CuboidFrames-1)*side*side:]
 		if len(videos) == 0 || cuboid.Gap {
 			videos = append(videos, train.Video{Name: name, Width: cuboid.Width, Height: cuboid.Height, Side: side})
 			fresh = cuboid.X

@@ -16,16 +16,17 @@ import (
 
 	"vigil/capture"
 	"vigil/model"
+	"vigil/video"
 )
 
 // drawVideo writes a video of w x h pixels in which a light square walks to and fro.
 func drawVideo(t *testing.T, path string, w, h, frames int) {
 	t.Helper()
-	video, err := capture.CreateVideo(path, 10, w, h, "MJPG")
+	writer, err := capture.CreateVideo(path, 10, w, h, "MJPG")
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := capture.Frame{Width: w, Height: h, Channels: 3, Pix: make([]byte, w*h*3)}
+	f := video.Frame{Width: w, Height: h, Channels: 3, Pix: make([]byte, w*h*3)}
 	for n := range frames {
 		for i := range w * h {
 			grey := byte(60 + i/w)
@@ -35,11 +36,11 @@ func drawVideo(t *testing.T, path string, w, h, frames int) {
 			f.Pix[3*i], f.Pix[3*i+1], f.Pix[3*i+2] = grey, grey, grey
 		}
 		f.Seq = uint64(n)
-		if err := video.Write(&f); err != nil {
+		if err := writer.Write(&f); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := video.Close(); err != nil {
+	if err := writer.Close(); err != nil {
 		t.Fatal(err)
 	}
 }

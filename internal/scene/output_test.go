@@ -18,6 +18,7 @@ import (
 
 	"vigil/capture"
 	"vigil/internal/testenv"
+	"vigil/video"
 )
 
 func TestSourcePlaysTheStreet(t *testing.T) {
@@ -27,7 +28,7 @@ func TestSourcePlaysTheStreet(t *testing.T) {
 		t.Errorf("info %+v, want %+v", got, want)
 	}
 	same := street(t, cfg)
-	var f capture.Frame
+	var f video.Frame
 	for n := range 3 {
 		if err := source.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
@@ -57,7 +58,7 @@ func TestSourceInRealTime(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 1100*time.Millisecond)
 		defer cancel()
 		begin := time.Now()
-		var f capture.Frame
+		var f video.Frame
 		for n := range 9 {
 			if err := source.Read(ctx, &f); err != nil {
 				t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/video"
 )
 
 // Source shows a street as a stream of captured frames. One goroutine reads it.
@@ -31,7 +32,7 @@ func (s *Source) Info() capture.Info {
 
 // Read fills f with the next frame in BGR, reusing f.Pix; f.Seq is the frame's number for Street.Truth. It returns
 // io.EOF after the last frame, the context's error when that ends first, and os.ErrClosed after Close.
-func (s *Source) Read(ctx context.Context, f *capture.Frame) error {
+func (s *Source) Read(ctx context.Context, f *video.Frame) error {
 	switch {
 	case s.closed:
 		return os.ErrClosed
@@ -50,7 +51,7 @@ func (s *Source) Read(ctx context.Context, f *capture.Frame) error {
 		}
 	}
 	w, h := s.Street.Size()
-	*f = capture.Frame{
+	*f = video.Frame{
 		Seq: uint64(s.count), PTS: pts, Opening: 1, Width: w, Height: h, Channels: 3,
 		Pix: s.Street.Frame(s.count, f.Pix),
 	}

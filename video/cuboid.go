@@ -1,12 +1,9 @@
-// Package preprocess makes frames into the model's input: grey, masked and resized pictures, and cuboids of 16 of them.
-//
-// Frames go in and Cuboids come out. The invariant: no cuboid spans a gap.
-package preprocess
+package video
 
 import "time"
 
-// Frames is the length of a cuboid: MemAE's T.
-const Frames = 16
+// CuboidFrames is the length of a cuboid: MemAE's T.
+const CuboidFrames = 16
 
 // Picture is a frame made ready for the model: grey, masked and resized.
 type Picture struct {
@@ -22,12 +19,12 @@ type Picture struct {
 	Gray    []byte        // [S][S], row-major; valid until the next picture
 }
 
-// Cuboid is the model's input: Frames unbroken pictures of one camera.
+// Cuboid is the model's input: CuboidFrames unbroken pictures of one camera.
 type Cuboid struct {
-	X       []float32             // [16][S][S], row-major, in [-1, 1] (grey/127.5 - 1)
-	Seq     [Frames]uint64        // the sequence number of each frame
-	PTS     [Frames]time.Duration // stream time of each frame
-	Arrival [Frames]time.Time     // when each frame was in our hands
+	X       []float32                   // [16][S][S], row-major, in [-1, 1] (grey/127.5 - 1)
+	Seq     [CuboidFrames]uint64        // the sequence number of each frame
+	PTS     [CuboidFrames]time.Duration // stream time of each frame
+	Arrival [CuboidFrames]time.Time     // when each frame was in our hands
 	// Pictures is how many there are: 16, or fewer for an early one (WindowConfig.Early). That one's Seq, PTS and
 	// Arrival are in order all the same: what is missing before the oldest picture is that picture.
 	Pictures int
@@ -39,5 +36,5 @@ type Cuboid struct {
 
 // FPS is the rate of the cuboid's frames, in frames a second of stream time.
 func (c *Cuboid) FPS() float64 {
-	return float64(c.Pictures-1) / (c.PTS[Frames-1] - c.PTS[0]).Seconds()
+	return float64(c.Pictures-1) / (c.PTS[CuboidFrames-1] - c.PTS[0]).Seconds()
 }

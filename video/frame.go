@@ -1,7 +1,6 @@
-// Package capture turns cameras, files and folders into Frames: plain pixels with their place in time.
-//
-// Nothing of GoCV leaves this package. A Frame belongs to the caller until the next Read of the same Source.
-package capture
+// Package video is what passes between the stages, as plain data: a Frame as it was decoded, a Picture as the model sees
+// it, a Cuboid of 16 of them, and a Preview for people. It imports nothing of this program.
+package video
 
 import "time"
 
