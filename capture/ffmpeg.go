@@ -29,7 +29,7 @@ type libav struct {
 	s       *C.vigil_source
 	tunnel  *tunnel // nil for none
 	guard   *guard
-	info    Info
+	info    video.Info
 	clock   clock
 	arrive  *arrivals // the clock of a live source that says no times; nil for others
 	timeout time.Duration
@@ -43,7 +43,7 @@ type libav struct {
 }
 
 // openURL opens a camera's URL. The context ends the opening at any time.
-func openURL(ctx context.Context, addr Address, o Options) (source, Info, error) {
+func openURL(ctx context.Context, addr Address, o Options) (source, video.Info, error) {
 	if o.Reader == GoCV {
 		return openURLWithGoCV(ctx, addr, o)
 	}
@@ -59,7 +59,7 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		}
 	}
 	if err != nil {
-		return nil, Info{}, errors.Join(err, v.close())
+		return nil, video.Info{}, errors.Join(err, v.close())
 	}
 	var known C.int
 	if o.KnownFPS > 0 {
@@ -76,27 +76,27 @@ func openURL(ctx context.Context, addr Address, o Options) (source, Info, error)
 		_ = v.close() // gives no error
 		switch {
 		case ctx.Err() != nil:
-			return nil, Info{}, ctx.Err()
+			return nil, video.Info{}, ctx.Err()
 		case elsewhere != nil:
-			return nil, Info{}, elsewhere
+			return nil, video.Info{}, elsewhere
 		case large != nil:
-			return nil, Info{}, large
+			return nil, video.Info{}, large
 		}
 		if err := (tracks{
 			videos: int(info.tracks), covers: int(info.covers),
 			sounds: int(info.sounds),
 		}).check(); err != nil {
-			return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
+			return nil, video.Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
 		}
-		return nil, Info{}, explainCode(ctx, addr, code, o)
+		return nil, video.Info{}, explainCode(ctx, addr, code, o)
 	}
 	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads, v.still = int(info.threads), info.still != 0
-	v.info = Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)),
+	v.info = video.Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)),
 		o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error
-		return nil, Info{},
+		return nil, video.Info{},
 			fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v (where the camera's key frames, its "+
 				"I-frame interval or "+
 				"GOP, are farther apart, set them to 1 to 4 s in the camera, or raise open_timeout): %w", v.info.Width,

@@ -57,7 +57,7 @@ func TestWriterAndFile(t *testing.T) {
 	for _, name := range []string{"a.mp4", "a.avi", "a.mkv"} {
 		t.Run(name, func(t *testing.T) {
 			s := openAddress(t, address(t, clip(t, name, 64, 48, 25)), Options{})
-			if got, want := s.Info(), (Info{Width: 64, Height: 48, FPS: 10, Frames: 25}); got != want {
+			if got, want := s.Info(), (video.Info{Width: 64, Height: 48, FPS: 10, Frames: 25}); got != want {
 				t.Errorf("info %+v, want %+v", got, want)
 			}
 			n, last, err := readAll(t, s)

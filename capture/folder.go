@@ -29,10 +29,10 @@ type folder struct {
 	depth   int    // bits of an image of 16; 0 where they are all used
 }
 
-func openFolder(dir string, o Options) (source, Info, error) {
+func openFolder(dir string, o Options) (source, video.Info, error) {
 	paths, err := listImages(dir)
 	if err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	d := &folder{paths: paths, fps: o.FolderFPS}
 	var gaps string
@@ -40,12 +40,12 @@ func openFolder(dir string, o Options) (source, Info, error) {
 	d.once(gaps)
 	var first video.Frame
 	if err := d.readImage(paths[0], &first); err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	if err := d.sample(); err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
-	return d, Info{Width: first.Width, Height: first.Height, FPS: o.FolderFPS, Frames: len(paths)}, nil
+	return d, video.Info{Width: first.Width, Height: first.Height, FPS: o.FolderFPS, Frames: len(paths)}, nil
 }
 
 // samples is how many images say what size and how many bits those of a folder have.

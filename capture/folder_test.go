@@ -48,7 +48,7 @@ func TestFolder(t *testing.T) {
 		"img9.png": tinyPNG(t, 32, 24), "img10.PNG": tinyPNG(t, 32, 24), "img11.jpg": jpegOf(t, 48, 24),
 	}
 	s := openAddress(t, address(t, folderOf(t, files)), Options{FolderFPS: 5})
-	if got, want := s.Info(), (Info{Width: 32, Height: 24, FPS: 5, Frames: 3}); got != want {
+	if got, want := s.Info(), (video.Info{Width: 32, Height: 24, FPS: 5, Frames: 3}); got != want {
 		t.Errorf("info %+v, want %+v", got, want)
 	}
 	var f video.Frame

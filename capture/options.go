@@ -35,20 +35,6 @@ type Options struct {
 	Opening int
 }
 
-// What Options.Reader may be.
-const (
-	FFmpeg = "ffmpeg"
-	GoCV   = "gocv"
-)
-
-// Info is what a source says of itself when it is opened.
-type Info struct {
-	Width, Height int     // in pixels
-	FPS           float64 // 0 where unknown
-	Frames        int     // 0 where unknown; for some containers an estimate from the duration
-	Live          bool    // as Address.Live
-}
-
 // KeyFrameWaits is how many read timeouts a source may take to its first key frame while its packets come: some
 // cameras send one each minute.
 const KeyFrameWaits = 6

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 	"unsafe"
+	"vigil/video"
 )
 
 // PacketStream is a camera whose packets are read as they come, without being decoded.
@@ -53,7 +54,7 @@ func OpenPackets(ctx context.Context, addr Address, o Options) (*PacketStream, e
 func (s *PacketStream) Coding() Coding { return s.coding }
 
 // Info says what is known of the stream.
-func (s *PacketStream) Info() Info {
+func (s *PacketStream) Info() video.Info {
 	i := s.v.info
 	i.Live = true
 	return i

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// hidden stands where a secret was.
-const hidden = "***"
+// redacted stands where a secret was.
+const redacted = "***"
 
 var (
 	// Some cameras take the password in the path: /user=admin_password=x_channel=1.
@@ -22,14 +22,14 @@ func redact(s string) string {
 	scheme, rest, isURL := strings.Cut(s, "://")
 	if !isURL {
 		if i := lastAt(s); i >= 0 && strings.Contains(s[:i], ":") {
-			return hidden + "@" + s[i:]
+			return redacted + "@" + s[i:]
 		}
 		return s
 	}
 	var b strings.Builder
 	b.WriteString(scheme + "://")
 	if i := lastAt(rest); i >= 0 {
-		b.WriteString(hidden + "@")
+		b.WriteString(redacted + "@")
 		rest = rest[i:]
 	}
 	rest, fragment, hasFragment := strings.Cut(rest, "#")
@@ -43,7 +43,7 @@ func redact(s string) string {
 		b.WriteString("?" + redactQuery(query))
 	}
 	if hasFragment && fragment != "" {
-		b.WriteString("#" + hidden)
+		b.WriteString("#" + redacted)
 	}
 	return b.String()
 }
@@ -53,7 +53,7 @@ func redactPath(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
 		if secretWords.MatchString(segment) || strings.ContainsAny(segment, "=;&") && !plainPair.MatchString(segment) {
-			segments[i] = hidden
+			segments[i] = redacted
 			return strings.Join(segments[:i+1], "/")
 		}
 	}
@@ -68,9 +68,9 @@ func redactQuery(query string) string {
 		switch {
 		case part == "" || plainPair.MatchString(part):
 		case ok && queryName.MatchString(name):
-			parts[i] = name + "=" + hidden
+			parts[i] = name + "=" + redacted
 		default:
-			parts[i] = hidden
+			parts[i] = redacted
 		}
 	}
 	return strings.Join(parts, "&")

@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// gram is the length from which a piece of a text that is also in the hidden part of the address is taken for a part of
+// shingleLen is the length from which a piece of a text that is also in the hidden part of the address is taken for a part of
 // a secret. Shorter ones are found in any text.
-const gram = 5
+const shingleLen = 5
 
 // Scrub hides in a text that something else wrote, as a library's message, whatever the address has and String does not
 // show, also as it is when unescaped. It does not ask what is a secret: that depends on who cuts the address where.
@@ -20,16 +20,16 @@ func (a Address) Scrub(text string) string {
 	for _, short := range shortSecrets(raw) {
 		switch {
 		case !strings.Contains(text, short):
-		case len(short) < gram-2:
-			return hidden + " (the text is not shown: it may hold the password)"
+		case len(short) < shingleLen-2:
+			return redacted + " (the text is not shown: it may hold the password)"
 		default:
-			text = strings.ReplaceAll(text, short, hidden)
+			text = strings.ReplaceAll(text, short, redacted)
 		}
 	}
 	grams := map[string]bool{}
 	for _, s := range []string{raw, unescape(raw)} {
-		for i := range len(s) - gram + 1 {
-			if g := s[i : i+gram]; !strings.Contains(shown, g) {
+		for i := range len(s) - shingleLen + 1 {
+			if g := s[i : i+shingleLen]; !strings.Contains(shown, g) {
 				grams[g] = true
 			}
 		}
@@ -37,11 +37,11 @@ func (a Address) Scrub(text string) string {
 	var b strings.Builder
 	end := 0 // of what is hidden
 	for i := range len(text) {
-		if i+gram <= len(text) && grams[text[i:i+gram]] {
+		if i+shingleLen <= len(text) && grams[text[i:i+shingleLen]] {
 			if i >= end {
-				b.WriteString(hidden)
+				b.WriteString(redacted)
 			}
-			end = i + gram
+			end = i + shingleLen
 		}
 		if i >= end {
 			b.WriteByte(text[i])
@@ -59,7 +59,7 @@ func shortSecrets(raw string) []string {
 	var found []string
 	for _, m := range shortValue.FindAllStringSubmatch(raw, -1) {
 		for _, s := range []string{m[1], m[2], unescape(m[1]), unescape(m[2])} {
-			if s != "" && len(s) < gram {
+			if s != "" && len(s) < shingleLen {
 				found = append(found, s)
 			}
 		}

@@ -40,7 +40,7 @@ type Stream struct {
 	mu      sync.Mutex // OpenCV crashes when a capture is closed while it reads
 	src     source
 	addr    Address
-	info    Info
+	info    video.Info
 	seq     uint64
 	opening int
 	pace    *pacer
@@ -70,7 +70,7 @@ func Open(ctx context.Context, addr Address, o Options) (*Stream, error) {
 	return s, nil
 }
 
-func openSource(ctx context.Context, addr Address, o Options) (source, Info, error) {
+func openSource(ctx context.Context, addr Address, o Options) (source, video.Info, error) {
 	path := addr.Reveal()
 	switch {
 	case addr.isURL():
@@ -78,20 +78,20 @@ func openSource(ctx context.Context, addr Address, o Options) (source, Info, err
 	case addr.isDevice():
 		return openDevice(path, o)
 	case path == "":
-		return nil, Info{}, fmt.Errorf("the address is empty: %s", wanted)
+		return nil, video.Info{}, fmt.Errorf("the address is empty: %s", wanted)
 	}
 	st, err := os.Stat(path)
 	switch {
 	case os.IsNotExist(err):
-		return nil, Info{}, fmt.Errorf("no such file or folder (%w)", os.ErrNotExist)
+		return nil, video.Info{}, fmt.Errorf("no such file or folder (%w)", os.ErrNotExist)
 	case err != nil:
-		return nil, Info{}, bare(err)
+		return nil, video.Info{}, bare(err)
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
-		return nil, Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()), wanted)
+		return nil, video.Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()), wanted)
 	case st.Size() == 0:
-		return nil, Info{}, errors.New("the file is empty")
+		return nil, video.Info{}, errors.New("the file is empty")
 	}
 	return openFile(ctx, path, o)
 }
@@ -105,7 +105,7 @@ func bare(err error) error {
 }
 
 // Info says what was known when the stream was opened. Frames may still have another size.
-func (s *Stream) Info() Info { return s.info }
+func (s *Stream) Info() video.Info { return s.info }
 
 // Read fills f with the next picture, reusing f.Pix. It returns io.EOF at the end of a file or a folder, ErrTruncated
 // where a file ends too early, ErrLost for a live source, the context's error where that ended first;

@@ -14,15 +14,15 @@ var errNoOpenCV = errors.New(
 	"this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
 		"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 
-func openFile(context.Context, string, Options) (source, Info, error) {
-	return nil, Info{}, errNoOpenCV
+func openFile(context.Context, string, Options) (source, video.Info, error) {
+	return nil, video.Info{}, errNoOpenCV
 }
 
-func openURL(context.Context, Address, Options) (source, Info, error) {
-	return nil, Info{}, errNoOpenCV
+func openURL(context.Context, Address, Options) (source, video.Info, error) {
+	return nil, video.Info{}, errNoOpenCV
 }
-func openDevice(string, Options) (source, Info, error) { return nil, Info{}, errNoOpenCV }
-func openFolder(string, Options) (source, Info, error) { return nil, Info{}, errNoOpenCV }
+func openDevice(string, Options) (source, video.Info, error) { return nil, video.Info{}, errNoOpenCV }
+func openFolder(string, Options) (source, video.Info, error) { return nil, video.Info{}, errNoOpenCV }
 
 // Writer writes a video file. This build cannot make one.
 type Writer struct{}
@@ -63,7 +63,7 @@ func OpenPackets(context.Context, Address, Options) (*PacketStream, error) { ret
 func (*PacketStream) Coding() Coding { return Coding{} }
 
 // Info is empty.
-func (*PacketStream) Info() Info { return Info{} }
+func (*PacketStream) Info() video.Info { return video.Info{} }
 
 // Notes gives none.
 func (*PacketStream) Notes() []string { return nil }

@@ -39,7 +39,7 @@ type opencvReader struct {
 	aheadAt time.Duration
 	clock   clock
 	arrive  *arrivals // the clock of a live source that says no times; nil for others
-	info    Info
+	info    video.Info
 	live    bool
 	timeout time.Duration // of one read
 	count   int
@@ -52,28 +52,28 @@ type opencvReader struct {
 
 // openFile gives FFmpeg an absolute path, in which it sees no protocol, and allows no protocol but files, so that no
 // playlist reaches the network.
-func openFile(ctx context.Context, path string, o Options) (source, Info, error) {
+func openFile(ctx context.Context, path string, o Options) (source, video.Info, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	_ = tooLarge() // what another one's picture left
 	found, surveyErr := survey(abs, "file")
 	if err := found.check(); err != nil {
-		return nil, Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
+		return nil, video.Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
 	}
 	if err := checkPixels(found.width, found.height); err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	v, err := openFFmpeg(ctx, abs, "protocol_whitelist;file", o, nil)
 	if err != nil {
 		if large := tooLarge(); large != nil {
-			return nil, Info{}, large
+			return nil, video.Info{}, large
 		}
 		if why := explainFile(abs); why != nil {
 			err = fmt.Errorf("%w: %w", err, why)
 		}
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	if surveyErr == nil {
 		v.know(found)
@@ -96,18 +96,18 @@ func (v *opencvReader) know(t tracks) {
 }
 
 // openDevice goes by V4L2 on Linux and by what OpenCV finds elsewhere.
-func openDevice(path string, o Options) (source, Info, error) {
+func openDevice(path string, o Options) (source, video.Info, error) {
 	digits, ok := strings.CutPrefix(path, "device:")
 	if !ok {
 		real, err := filepath.EvalSymlinks(path)
 		if err != nil {
-			return nil, Info{}, fmt.Errorf("no such device: %w", err)
+			return nil, video.Info{}, fmt.Errorf("no such device: %w", err)
 		}
 		digits = strings.TrimPrefix(real, "/dev/video")
 	}
 	n, err := strconv.Atoi(digits)
 	if err != nil {
-		return nil, Info{}, errors.New("a device is /dev/videoN, or a link to it, or device:N")
+		return nil, video.Info{}, errors.New("a device is /dev/videoN, or a link to it, or device:N")
 	}
 	api := gocv.VideoCaptureAny
 	if runtime.GOOS == "linux" {
@@ -116,7 +116,7 @@ func openDevice(path string, o Options) (source, Info, error) {
 	vc, err := gocv.VideoCaptureDeviceWithAPI(n, api)
 	v, err := newVideo(vc, err, o)
 	if err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	v.live, v.clock.live = true, true
 	return v, v.info, nil
@@ -155,7 +155,7 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*opencvReader, error
 		return nil, errors.Join(errNoVideo, vc.Close())
 	}
 	vc.Set(propOrientationAuto, 0)
-	v := &opencvReader{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: Info{
+	v := &opencvReader{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: video.Info{
 		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
 		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
 		FPS:    plausibleFPS(vc.Get(gocv.VideoCaptureFPS)),

@@ -8,23 +8,24 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"vigil/video"
 
 	"gocv.io/x/gocv"
 )
 
 // openURLWithGoCV opens a camera's URL as files are opened. The context is looked at before and after.
-func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info, error) {
+func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, video.Info, error) {
 	began := time.Now()
 	ask, tunnel, err := newRequest(ctx, addr, o)
 	if err != nil {
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	guard, err := newGuard(addr, o, tunnel)
 	if err != nil {
 		if tunnel != nil {
 			tunnel.close()
 		}
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	_ = tooLarge() // what another one's picture left
 	v, err := openFFmpeg(ctx, ask.url, ask.options(), o, guard)
@@ -36,17 +37,17 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, Info
 		}
 		switch {
 		case ctx.Err() != nil:
-			return nil, Info{}, ctx.Err()
+			return nil, video.Info{}, ctx.Err()
 		case elsewhere != nil:
-			return nil, Info{}, elsewhere
+			return nil, video.Info{}, elsewhere
 		case large != nil:
-			return nil, Info{}, large
+			return nil, video.Info{}, large
 		}
 		if why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); why != nil &&
 			!errors.Is(err, context.Canceled) {
-			return nil, Info{}, why
+			return nil, video.Info{}, why
 		}
-		return nil, Info{}, err
+		return nil, video.Info{}, err
 	}
 	if v.vc.Get(propOrientation) != 0 { // only what is served as a file has one
 		guard.do(func() {

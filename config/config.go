@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // DefaultFile is where the commands look for the configuration.
@@ -158,7 +158,7 @@ type Settings struct {
 	// Footage says how much of what the camera showed lately is kept for evidence.
 	Footage Footage `yaml:"footage"`
 	// Mask are areas that the model does not see.
-	Mask []preprocess.Polygon `yaml:"mask"`
+	Mask []geometry.Polygon `yaml:"mask"`
 	// Zones are areas with a name; an alert names those it touches.
 	Zones []Zone `yaml:"zones" validate:"dive"`
 	// Detector says when scores become an event.
@@ -214,7 +214,7 @@ type Zone struct {
 	// Name is what an alert calls the area.
 	Name string `yaml:"name"`
 	// Polygon is its outline.
-	Polygon preprocess.Polygon `yaml:"polygon"`
+	Polygon geometry.Polygon `yaml:"polygon"`
 }
 
 // Detector opens an event when regularity stays below Enter and closes it when it stays above Leave. The durations

@@ -14,7 +14,7 @@ import (
 	"github.com/spf13/viper"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // decode makes a Config from a tree of known keys, on top of Default. viper's own conversions (strings to numbers,
@@ -107,7 +107,7 @@ func strict(from, to reflect.Value) (any, error) {
 	switch target := to.Addr().Interface().(type) {
 	case *time.Duration:
 		return duration(v, mismatch)
-	case *preprocess.Point:
+	case *geometry.Point:
 		return point(v, mismatch)
 	case encoding.TextUnmarshaler:
 		if from.Kind() != reflect.String {
@@ -133,7 +133,7 @@ func strict(from, to reflect.Value) (any, error) {
 		want = unless(from.Kind() == reflect.Int || from.Kind() == reflect.Float64, "a number")
 	case reflect.Slice:
 		want = unless(from.Kind() == reflect.Slice, "a list")
-		if to.Type() == reflect.TypeFor[preprocess.Polygon]() && want != "" {
+		if to.Type() == reflect.TypeFor[geometry.Polygon]() && want != "" {
 			want = "a list of points, as [[0.1, 0.2], [0.5, 0.2], [0.5, 0.9]]"
 		}
 	case reflect.Struct:
@@ -183,7 +183,7 @@ func point(v any, mismatch func(string) error) (any, error) {
 			return nil, mismatch(want)
 		}
 	}
-	return preprocess.Point{X: xy[0], Y: xy[1]}, nil
+	return geometry.Point{X: xy[0], Y: xy[1]}, nil
 }
 
 // textProblem words the error of a type that reads itself. An address's error never quotes it.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // fieldList are the keys of one map, in the order of the struct.
@@ -14,7 +14,7 @@ type fieldList []reflect.StructField
 
 var (
 	textType  = reflect.TypeFor[encoding.TextUnmarshaler]()
-	pointType = reflect.TypeFor[preprocess.Point]()
+	pointType = reflect.TypeFor[geometry.Point]()
 )
 
 // fields gives the keys that a value of type want has, or nil where it is no map in the file.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // password has everything in it that means something to YAML.
@@ -169,7 +169,7 @@ func TestDefaultIsValid(t *testing.T) {
 func TestLoadFull(t *testing.T) {
 	c := loadGood(t, "full.good.yml")
 	gate, yard := c.Cameras[0], c.Cameras[1]
-	square := preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 0.1}}
+	square := geometry.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 0.1}}
 	check := func(what string, got, want any) {
 		t.Helper()
 		if !reflect.DeepEqual(got, want) {

@@ -4,28 +4,28 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // An outline whose corners are in the wrong order covers less than what was meant.
 func TestPolygonsThatCross(t *testing.T) {
 	for name, tt := range map[string]struct {
-		polygon preprocess.Polygon
+		polygon geometry.Polygon
 		want    string
 	}{
-		"a triangle": {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}}, ""},
-		"a square":   {preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}, ""},
-		"an arrow":   {preprocess.Polygon{{X: 0, Y: 0}, {X: .5, Y: .4}, {X: 1, Y: 0}, {X: .5, Y: 1}}, ""},
+		"a triangle": {geometry.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}}, ""},
+		"a square":   {geometry.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0, Y: 1}}, ""},
+		"an arrow":   {geometry.Polygon{{X: 0, Y: 0}, {X: .5, Y: .4}, {X: 1, Y: 0}, {X: .5, Y: 1}}, ""},
 		"a bow tie": {
-			preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 1}, {X: 1, Y: 0}, {X: 0, Y: 1}},
+			geometry.Polygon{{X: 0, Y: 0}, {X: 1, Y: 1}, {X: 1, Y: 0}, {X: 0, Y: 1}},
 			"from corner 1 to 2 and the edge from corner 3 to 4",
 		},
 		"a bow tie, turned": {
-			preprocess.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}, {X: 1, Y: 1}},
+			geometry.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}, {X: 1, Y: 1}},
 			"from corner 2 to 3 and the edge from corner 4 to 1",
 		},
 		// A hole is reached by two edges that lie on one another.
-		"a frame": {preprocess.Polygon{
+		"a frame": {geometry.Polygon{
 			{X: 0, Y: 0},
 			{X: 1, Y: 0},
 			{X: 1, Y: 1},
@@ -37,7 +37,7 @@ func TestPolygonsThatCross(t *testing.T) {
 			{X: .75, Y: .25},
 			{X: .25, Y: .25},
 		}, ""},
-		"two that touch": {preprocess.Polygon{
+		"two that touch": {geometry.Polygon{
 			{X: 0, Y: 0},
 			{X: .5, Y: .5},
 			{X: 1, Y: 0},
@@ -47,7 +47,7 @@ func TestPolygonsThatCross(t *testing.T) {
 		}, ""},
 	} {
 		c := Camera{Name: "gate", Settings: Default().Defaults}
-		c.Mask, c.Zones = []preprocess.Polygon{tt.polygon}, []Zone{{"z", tt.polygon}}
+		c.Mask, c.Zones = []geometry.Polygon{tt.polygon}, []Zone{{"z", tt.polygon}}
 		var found findings
 		found.settings("cameras[0]", c.Settings)
 		text := (&Errors{Problems: found}).Error

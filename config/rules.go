@@ -11,7 +11,7 @@ import (
 	"unicode"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 var nameForm = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
@@ -82,7 +82,7 @@ func (f *findings) zones(key string, zones []Zone) {
 	}
 }
 
-func (f *findings) polygon(key string, p preprocess.Polygon) {
+func (f *findings) polygon(key string, p geometry.Polygon) {
 	if err := p.Check(); err != nil {
 		f.add(key, "", "%s", err)
 	} else if flat(p) {
@@ -97,10 +97,10 @@ func (f *findings) polygon(key string, p preprocess.Polygon) {
 
 // crossing gives the first two edges of a polygon that cross, by the corners that they start at. Edges that only touch
 // do not cross.
-func crossing(p preprocess.Polygon) (i, j int, crossed bool) {
+func crossing(p geometry.Polygon) (i, j int, crossed bool) {
 	// side is positive where c lies to the left of the way from a to b.
-	side := func(a, b, c preprocess.Point) float64 { return (b.X-a.X)*(c.Y-a.Y) - (b.Y-a.Y)*(c.X-a.X) }
-	apart := func(a, b, c, d preprocess.Point) bool { return side(a, b, c)*side(a, b, d) < 0 }
+	side := func(a, b, c geometry.Point) float64 { return (b.X-a.X)*(c.Y-a.Y) - (b.Y-a.Y)*(c.X-a.X) }
+	apart := func(a, b, c, d geometry.Point) bool { return side(a, b, c)*side(a, b, d) < 0 }
 	for i := range p {
 		for j := i + 1; j < len(p); j++ {
 			a, b, c, d := p[i], p[(i+1)%len(p)], p[j], p[(j+1)%len(p)]
@@ -114,14 +114,14 @@ func crossing(p preprocess.Polygon) (i, j int, crossed bool) {
 
 // flat says whether all corners lie on one line, to a millionth of the picture's area: the one through the first
 // corner and the corner farthest from it.
-func flat(p preprocess.Polygon) bool {
+func flat(p geometry.Polygon) bool {
 	a, b := p[0], p[0]
 	for _, c := range p {
 		if math.Hypot(c.X-a.X, c.Y-a.Y) > math.Hypot(b.X-a.X, b.Y-a.Y) {
 			b = c
 		}
 	}
-	return !slices.ContainsFunc(p, func(c preprocess.Point) bool {
+	return !slices.ContainsFunc(p, func(c geometry.Point) bool {
 		return math.Abs((b.X-a.X)*(c.Y-a.Y)-(b.Y-a.Y)*(c.X-a.X)) > 1e-6
 	})
 }

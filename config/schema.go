@@ -16,7 +16,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // sources are the files whose doc comments describe the keys, so that each description is written once.
@@ -93,7 +93,7 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 		return text(`^[0-9.]+/(hour|day|week)$|\$\{`, "1/day", "2/week")
 	case reflect.TypeFor[Clock]():
 		return text(`^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$|\$\{`, "07:30")
-	case reflect.TypeFor[preprocess.Polygon]():
+	case reflect.TypeFor[geometry.Polygon]():
 		three, two := uint64(3), uint64(2)
 		fraction := &jsonschema.Schema{Type: "number", Minimum: "0", Maximum: "1"}
 		return &jsonschema.Schema{

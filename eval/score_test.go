@@ -13,7 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"vigil/capture"
 	"vigil/model"
 	"vigil/pipeline"
 	"vigil/video"
@@ -27,8 +26,8 @@ type film struct {
 	pts      time.Duration
 }
 
-func (f *film) Info() capture.Info {
-	return capture.Info{Width: 16, Height: 16, FPS: 10, Frames: len(f.pictures)}
+func (f *film) Info() video.Info {
+	return video.Info{Width: 16, Height: 16, FPS: 10, Frames: len(f.pictures)}
 }
 
 func (f *film) Read(ctx context.Context, frame *video.Frame) error {

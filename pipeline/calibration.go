@@ -13,9 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"vigil/geometry"
 	"vigil/internal/output"
 	"vigil/internal/regular"
-	"vigil/preprocess"
 )
 
 // Key is everything that a calibration depends on. Errors of another camera, model, mask, picture size, frame rate or
@@ -188,7 +188,7 @@ func maskName(h string) string {
 }
 
 // MaskHash names a mask in a Key; no polygons give "".
-func MaskHash(mask []preprocess.Polygon) string {
+func MaskHash(mask []geometry.Polygon) string {
 	if len(mask) == 0 {
 		return ""
 	}
@@ -198,7 +198,7 @@ func MaskHash(mask []preprocess.Polygon) string {
 
 // maskText is what MaskHash hashes: [[{x y} {x y} …] …], the shortest decimals that give the same numbers.
 // Calibrations keep the hash, so it must never change.
-func maskText(mask []preprocess.Polygon) []byte {
+func maskText(mask []geometry.Polygon) []byte {
 	b := []byte{'['}
 	for i, polygon := range mask {
 		if i > 0 {

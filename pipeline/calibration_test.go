@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 func ramp(n int) []float64 {
@@ -156,11 +156,11 @@ func TestReadsAnOlderProgramsCalibration(t *testing.T) {
 
 // A calibration keeps its mask's hash, so the hash of a mask is the same in every version.
 func TestMaskHashNeverChanges(t *testing.T) {
-	odd := []preprocess.Polygon{
+	odd := []geometry.Polygon{
 		{{X: 0, Y: 1}, {X: 1e-5, Y: 0.1}, {X: 1. / 3, Y: 0.0001}, {X: math.Copysign(0, -1), Y: 5e-324}},
 		{{X: 0.25, Y: 0.125}, {X: 0.5, Y: 1 - 0x1p-53}, {X: 0.7, Y: 0.9}},
 	}
-	for want, mask := range map[string][]preprocess.Polygon{
+	for want, mask := range map[string][]geometry.Polygon{
 		"":                                 nil,
 		"eec461cb58f6298eec99bd9f5e753cb2": square(),
 		"cc64a351e8c66a63609d1d9be2505ffb": odd,
@@ -176,6 +176,6 @@ func TestMaskHashNeverChanges(t *testing.T) {
 	}
 }
 
-func square() []preprocess.Polygon {
-	return []preprocess.Polygon{{{X: 0.25, Y: 0.25}, {X: 0.5, Y: 0.25}, {X: 0.5, Y: 0.5}, {X: 0.25, Y: 0.5}}}
+func square() []geometry.Polygon {
+	return []geometry.Polygon{{{X: 0.25, Y: 0.25}, {X: 0.5, Y: 0.25}, {X: 0.5, Y: 0.5}, {X: 0.25, Y: 0.5}}}
 }

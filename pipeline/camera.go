@@ -4,15 +4,14 @@ import (
 	"context"
 	"time"
 
-	"vigil/capture"
+	"vigil/geometry"
 	"vigil/model"
-	"vigil/preprocess"
 	"vigil/video"
 )
 
 // Stream is an opened source of frames: a file, a folder, a live camera.
 type Stream interface {
-	Info() capture.Info
+	Info() video.Info
 	// Read fills f, or returns io.EOF at the end of a recording.
 	Read(ctx context.Context, f *video.Frame) error
 	Close() error
@@ -51,7 +50,7 @@ type Camera struct {
 	// Early scores clips before 16 pictures have come, as preprocess.WindowConfig says.
 	Early bool
 
-	Mask     []preprocess.Polygon
+	Mask     []geometry.Polygon
 	Zones    []Zone
 	Detector DetectorConfig
 	// Armed says whether events may be open at a time; nil for always.
@@ -68,7 +67,7 @@ type Camera struct {
 // Zone is a named area; an event names the zones that it touches.
 type Zone struct {
 	Name string
-	Area preprocess.Polygon
+	Area geometry.Polygon
 }
 
 // Threshold is what raw errors are judged by. The zero value judges nothing: scores only, no events.

@@ -5,8 +5,8 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
 	"vigil/preprocess"
+	"vigil/video"
 )
 
 // counters are one camera's; cameras and the scorer add to them while others read.
@@ -15,7 +15,7 @@ type counters struct {
 	due, incomplete, scored                               atomic.Uint64
 	unscorable, dropped, events, held, openings, failures atomic.Uint64
 	pauses                                                atomic.Uint64
-	info                                                  atomic.Pointer[capture.Info]
+	info                                                  atomic.Pointer[video.Info]
 	rates                                                 atomic.Pointer[Rates]
 }
 

@@ -12,7 +12,7 @@ import (
 
 // Pictures is an opened source whose frames come ready for the model: another process decoded and prepared them.
 type Pictures interface {
-	Info() capture.Info
+	Info() video.Info
 	// Next gives the next picture, valid until the next call; io.EOF at the end of a recording.
 	Next(ctx context.Context) (video.Picture, error)
 	Close() error
@@ -56,7 +56,7 @@ func openHere(ctx context.Context, c *Camera, o Opening) (*prepared, error) {
 	return p, nil
 }
 
-func (p *prepared) Info() capture.Info { return p.stream.Info() }
+func (p *prepared) Info() video.Info { return p.stream.Info() }
 
 func (p *prepared) Next(ctx context.Context) (video.Picture, error) {
 	f := &p.frame

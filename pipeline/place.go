@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"vigil/alerts"
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 const (
@@ -99,7 +99,7 @@ const zoneGrid = 4 * gridCells
 func newZoneFinder(zones []Zone) zoneFinder {
 	f := zoneFinder{zones: zones}
 	for _, z := range zones {
-		f.cells = append(f.cells, preprocess.Rasterize([]preprocess.Polygon{z.Area}, zoneGrid, zoneGrid))
+		f.cells = append(f.cells, geometry.Rasterize([]geometry.Polygon{z.Area}, zoneGrid, zoneGrid))
 	}
 	return f
 }

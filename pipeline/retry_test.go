@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
 	"vigil/video"
 )
 
@@ -48,8 +47,8 @@ type still struct {
 	moves func() bool
 }
 
-func (s *still) Info() capture.Info { return capture.Info{Width: 32, Height: 32, FPS: 1, Live: true} }
-func (s *still) Close() error       { return nil }
+func (s *still) Info() video.Info { return video.Info{Width: 32, Height: 32, FPS: 1, Live: true} }
+func (s *still) Close() error     { return nil }
 
 func (s *still) Next(ctx context.Context) (video.Picture, error) {
 	select {

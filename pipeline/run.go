@@ -19,8 +19,8 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/geometry"
 	"vigil/model"
-	"vigil/preprocess"
 )
 
 // Options are what the cameras of one Run share.
@@ -140,7 +140,7 @@ func newBench(w *watcher, s Scorer) *bench {
 		b.places = cal.Places
 	}
 	if len(w.Mask) > 0 {
-		b.ignore = preprocess.Ignore(w.Mask, w.Model.Spec().Side)
+		b.ignore = geometry.IgnoreMask(w.Mask, w.Model.Spec().Side)
 	}
 	return b
 }

@@ -13,9 +13,8 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/geometry"
 	"vigil/model"
-	"vigil/preprocess"
 	"vigil/video"
 )
 
@@ -64,8 +63,8 @@ type film struct {
 	jumpAt   int
 }
 
-func (f *film) Info() capture.Info {
-	return capture.Info{Width: 32, Height: 24, FPS: 10, Frames: len(f.greys), Live: f.live}
+func (f *film) Info() video.Info {
+	return video.Info{Width: 32, Height: 24, FPS: 10, Frames: len(f.greys), Live: f.live}
 }
 
 func (f *film) Read(ctx context.Context, frame *video.Frame) error {
@@ -209,8 +208,8 @@ func TestRunMakesAnEvent(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
 	cam.Zones = []Zone{
-		{Name: "left", Area: preprocess.Polygon{{X: 0, Y: 0}, {X: 0.4, Y: 0}, {X: 0.4, Y: 1}, {X: 0, Y: 1}}},
-		{Name: "right", Area: preprocess.Polygon{{X: 0.6, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0.6, Y: 1}}},
+		{Name: "left", Area: geometry.Polygon{{X: 0, Y: 0}, {X: 0.4, Y: 0}, {X: 0.4, Y: 1}, {X: 0, Y: 1}}},
+		{Name: "right", Area: geometry.Polygon{{X: 0.6, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0.6, Y: 1}}},
 	}
 	var clips []Clip
 	stats, err := Run(t.Context(), []Camera{cam},

@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
 	"vigil/video"
 )
 
@@ -69,9 +68,9 @@ type playing struct {
 	began time.Time
 }
 
-func (p *playing) Info() capture.Info {
+func (p *playing) Info() video.Info {
 	a, _ := p.now(time.Since(p.player.began))
-	return capture.Info{Width: max(a.width, 32), Height: 32, FPS: a.fps, Live: true}
+	return video.Info{Width: max(a.width, 32), Height: 32, FPS: a.fps, Live: true}
 }
 
 func (p *playing) Close() error { return nil }

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -184,7 +183,7 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 	}
 }
 
-func (w *watcher) sayOpen(info capture.Info) {
+func (w *watcher) sayOpen(info video.Info) {
 	before := w.stats.info.Swap(&info)
 	w.stats.openings.Add(1)
 	level := slog.LevelInfo

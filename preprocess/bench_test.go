@@ -7,6 +7,7 @@ import (
 	"io"
 	"testing"
 
+	"vigil/geometry"
 	"vigil/video"
 )
 
@@ -51,7 +52,7 @@ func BenchmarkPrepare(b *testing.B) {
 		w, h int
 	}{{"360x240", 360, 240}, {"640x360", 640, 360}, {"1920x1080", 1920, 1080}} {
 		b.Run(size.name, func(b *testing.B) {
-			p := NewPreparer(256, []Polygon{box(0.2, 0.2, 0.5, 0.5)})
+			p := NewPreparer(256, []geometry.Polygon{geometry.Rect(0.2, 0.2, 0.5, 0.5)})
 			defer func() { _ = p.Close() }()
 			f := frame(size.w, size.h, 3, func(x, y, c int) byte { return byte(x*y + c) })
 			for b.Loop() {

@@ -9,6 +9,7 @@ import "C"
 import (
 	"unsafe"
 
+	"vigil/geometry"
 	"vigil/video"
 )
 
@@ -24,11 +25,11 @@ func (p *Preparer) PrepareLuma(f *video.Frame) (video.Picture, error) {
 	}
 	if f.Width != p.lumaWidth || f.Height != p.lumaHeight {
 		p.lumaWidth, p.lumaHeight = f.Width, f.Height
-		p.lumaRuns = maskRuns(p.mask, f.Width, f.Height)
+		p.lumaRuns = geometry.MaskRuns(p.mask, f.Width, f.Height)
 		p.sums, p.row = make([]uint16, f.Width), make([]float32, f.Width+C.VIGIL_SPARE)
 	}
 	for _, r := range p.lumaRuns {
-		clear(f.Pix[r.from:r.to])
+		clear(f.Pix[r.From:r.To])
 	}
 	C.vigil_shrink((*C.uint8_t)(unsafe.SliceData(f.Pix)), C.int(f.Width), C.int(f.Height),
 		(*C.uint8_t)(unsafe.SliceData(p.out)), C.int(p.side),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"testing"
+	"vigil/geometry"
 )
 
 // The fast way gives what OpenCV's gives, to a level of grey, at every size, and under a mask.
@@ -22,7 +23,7 @@ func TestPrepareLuma(t *testing.T) {
 		{100, 9000, 32},
 		{40, 20, 32},
 	} {
-		for _, mask := range [][]Polygon{nil, {box(0.2, 0.1, 0.55, 0.6)}} {
+		for _, mask := range [][]geometry.Polygon{nil, {geometry.Rect(0.2, 0.1, 0.55, 0.6)}} {
 			w, h, side := size[0], size[1], size[2]
 			t.Run(fmt.Sprintf("%dx%d to %d, mask %v", w, h, side, mask != nil), func(t *testing.T) {
 				f := frame(w, h, 1, func(_, _, _ int) byte { return byte(rng.Uint32()) })

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"vigil/capture"
+	"vigil/geometry"
 	"vigil/internal/testenv"
 	"vigil/video"
 )
@@ -162,7 +163,7 @@ func frame(w, h, channels int, at func(x, y, c int) byte) *video.Frame {
 
 // Whatever lies under the mask, the picture is the same, and black there.
 func TestMaskHides(t *testing.T) {
-	mask := []Polygon{box(0.25, 0.25, 0.75, 0.75)}
+	mask := []geometry.Polygon{geometry.Rect(0.25, 0.25, 0.75, 0.75)}
 	p := NewPreparer(16, mask)
 	defer func() { _ = p.Close() }()
 	var pictures [][]byte
@@ -185,7 +186,7 @@ func TestMaskHides(t *testing.T) {
 			t.Errorf("picture %d shows something of what is hidden", i)
 		}
 	}
-	for i, ignored := range Ignore(mask, 16) {
+	for i, ignored := range geometry.IgnoreMask(mask, 16) {
 		if v := pictures[0][i]; !ignored && v != 200 {
 			t.Errorf("pixel %d is not ignored and is %d", i, v)
 		}
@@ -222,7 +223,7 @@ func TestPrepare(t *testing.T) {
 }
 
 func TestPrepareAndPushDoNotAllocate(t *testing.T) {
-	p := NewPreparer(32, []Polygon{box(0, 0, 0.5, 0.5)})
+	p := NewPreparer(32, []geometry.Polygon{geometry.Rect(0, 0, 0.5, 0.5)})
 	defer func() { _ = p.Close() }()
 	w := NewWindow(WindowConfig{Side: 32, Hop: 1, SourceFPS: 10, Live: true})
 	f := frame(64, 48, 3, func(x, y, c int) byte { return byte(x + y + c) })

@@ -9,28 +9,29 @@ import (
 
 	"gocv.io/x/gocv"
 
+	"vigil/geometry"
 	"vigil/video"
 )
 
 // Preparer makes Pictures of one camera's CuboidFrames. It belongs to one goroutine.
 type Preparer struct {
 	side            int
-	mask            []Polygon
-	runs            []run // the masked pixels of a frame of the size below
+	mask            []geometry.Polygon
+	runs            []geometry.Run // the masked pixels of a frame of the size below
 	width, height   int
 	src, gray, area gocv.Mat // [h][w][3], [h][w], [S][S]
 	channels        int      // that src is made for
 	out             []byte
 
 	lumaWidth, lumaHeight int // that the following are made for
-	lumaRuns              []run
+	lumaRuns              []geometry.Run
 	sums                  []uint16
 	row                   []float32
 }
 
 // NewPreparer makes pictures of side x side pixels. What lies under the mask is black before the picture is made
 // smaller, so nothing of it leaks into the pixels beside it, and the model sees a constant there.
-func NewPreparer(side int, mask []Polygon) *Preparer {
+func NewPreparer(side int, mask []geometry.Polygon) *Preparer {
 	return &Preparer{
 		side: side, mask: mask, src: gocv.NewMat(), gray: gocv.NewMat(), area: gocv.NewMat(),
 		out: make([]byte, side*side),
@@ -73,7 +74,7 @@ func (p *Preparer) Prepare(f *video.Frame) (video.Picture, error) {
 			return video.Picture{}, err
 		}
 		for _, r := range p.runs {
-			clear(pix[r.from:r.to])
+			clear(pix[r.From:r.To])
 		}
 	}
 	if err := gocv.Resize(*full, &p.area, image.Pt(p.side, p.side), 0, 0, gocv.InterpolationArea); err != nil {
@@ -98,7 +99,7 @@ func (p *Preparer) picture(f *video.Frame) video.Picture {
 func (p *Preparer) fit(f *video.Frame) error {
 	if f.Width != p.width || f.Height != p.height {
 		p.width, p.height, p.channels = f.Width, f.Height, 0
-		p.runs = maskRuns(p.mask, f.Width, f.Height)
+		p.runs = geometry.MaskRuns(p.mask, f.Width, f.Height)
 	}
 	if f.Channels == p.channels {
 		return nil

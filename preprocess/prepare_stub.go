@@ -5,6 +5,7 @@ package preprocess
 import (
 	"errors"
 
+	"vigil/geometry"
 	"vigil/video"
 )
 
@@ -12,7 +13,7 @@ import (
 type Preparer struct{}
 
 // NewPreparer gives a Preparer that only says what is missing.
-func NewPreparer(int, []Polygon) *Preparer { return &Preparer{} }
+func NewPreparer(int, []geometry.Polygon) *Preparer { return &Preparer{} }
 
 // Close does nothing.
 func (*Preparer) Close() error { return nil }

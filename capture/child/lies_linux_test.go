@@ -55,7 +55,7 @@ func preview(seq uint64, jpeg []byte) []byte {
 
 var (
 	hello     = seal(nil, kindHello, nil)
-	opened    = cat(hello, seal(nil, kindOpened, appendJSON(capture.Info{Width: 8, Height: 8, FPS: 25})))
+	opened    = cat(hello, seal(nil, kindOpened, appendJSON(video.Info{Width: 8, Height: 8, FPS: 25})))
 	garbage   = []byte(strings.Repeat("what? ", 1000))
 	smallJPEG = []byte{0xff, 0xd8, 1, 0xff, 0xd9}
 	another   = func() []byte { // whole but for its version
@@ -97,7 +97,7 @@ var lies = []struct {
 	{"half a message", cat(opened, frame(0, nil)[:30]), waits, ErrStalled, 0},
 	{"opens twice", cat(opened, opened), waits, ErrProtocol, 0},
 	{"a picture before it is open", cat(hello, frame(0, nil)), waits, ErrProtocol, 0},
-	{"no size", cat(hello, seal(nil, kindOpened, appendJSON(capture.Info{}))), waits, ErrProtocol, 0},
+	{"no size", cat(hello, seal(nil, kindOpened, appendJSON(video.Info{}))), waits, ErrProtocol, 0},
 	{"a frame twice", cat(opened, frame(0, nil), frame(0, nil)), waits, ErrProtocol, 1},
 	{"a number from the stars", cat(opened, frame(1<<63, nil)), waits, ErrProtocol, 0},
 	{"a time from the stars", cat(opened, frame(0, func(p *picture) { p.pts = 1 << 62 })), waits, ErrProtocol, 0},

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/geometry"
 )
 
 // start is all that the child is told. It comes over the pipe and not as arguments or environment, which other
@@ -21,7 +21,7 @@ type start struct {
 	Follow                   []string
 	OpenTimeout, ReadTimeout time.Duration
 	Side                     int
-	Mask                     []preprocess.Polygon
+	Mask                     []geometry.Polygon
 	FirstSeq                 uint64
 	Opening                  int
 	KnownFPS                 float64

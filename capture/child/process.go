@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/preprocess"
+	"vigil/geometry"
 	"vigil/video"
 )
 
@@ -35,7 +35,7 @@ type Options struct {
 	Follow                   []string      // likewise
 	OpenTimeout, ReadTimeout time.Duration // likewise
 	Side                     int           // S: pictures of S x S pixels
-	Mask                     []preprocess.Polygon
+	Mask                     []geometry.Polygon
 	FirstSeq                 uint64  // of the first frame
 	Opening                  int     // of every frame
 	KnownFPS                 float64 // as in capture.Options
@@ -88,7 +88,7 @@ type Process struct {
 	status error         // how; to be read after done
 
 	dec         decoder
-	info        capture.Info
+	info        video.Info
 	seq         uint64 // of the next frame at the earliest
 	arrival     time.Time
 	idle        idle
@@ -219,7 +219,7 @@ func (p *Process) open(ctx context.Context, s *start, started func()) error {
 }
 
 // Info says what the child knew when the source was opened.
-func (p *Process) Info() capture.Info { return p.info }
+func (p *Process) Info() video.Info { return p.info }
 
 // PID is the process's number.
 func (p *Process) PID() int { return p.cmd.Process.Pid }

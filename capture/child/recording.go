@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/video"
 )
 
 // Record starts a child that records, and hands what it records to files until ctx is done, the camera breaks off or
 // files returns an error, which Record returns as it is. When ctx is done the segment under way is completed and
 // Record returns nil; else the last segment may have been begun and not ended. Of the options those that say what
 // pictures are made of count for nothing.
-func Record(ctx context.Context, o Options, length time.Duration, opened func(capture.Info),
+func Record(ctx context.Context, o Options, length time.Duration, opened func(video.Info),
 	files capture.SegmentFiles,
 ) error {
 	s := start{

@@ -11,6 +11,7 @@ import (
 	"vigil/capture"
 	"vigil/capture/child"
 	"vigil/config"
+	"vigil/geometry"
 	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline"
@@ -163,7 +164,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 	}
 }
 
-func preparer(side int, mask []preprocess.Polygon) func() (pipeline.Preparer, error) {
+func preparer(side int, mask []geometry.Polygon) func() (pipeline.Preparer, error) {
 	return func() (pipeline.Preparer, error) { return preprocess.NewPreparer(side, mask), nil }
 }
 

@@ -13,6 +13,7 @@ import (
 	"vigil/config"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/video"
 )
 
 // problem is something for which run does not start. With later it starts all the same, as another camera may come,
@@ -138,7 +139,7 @@ func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (ke
 }
 
 // fitsSource says whether the camera's calibration was made for pictures as the source has them.
-func fitsSource(c config.Camera, cam pipeline.Camera, info capture.Info) error {
+func fitsSource(c config.Camera, cam pipeline.Camera, info video.Info) error {
 	cal := cam.Threshold.Calibration
 	if cal == nil || info.Width == 0 {
 		return nil

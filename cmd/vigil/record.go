@@ -16,6 +16,7 @@ import (
 	"vigil/capture/recorder"
 	"vigil/config"
 	"vigil/pipeline"
+	"vigil/video"
 )
 
 const (
@@ -178,7 +179,7 @@ func (r *record) record(ctx context.Context) error {
 	pause := pipeline.NewBackoff(r.camera.Reconnect.Min, r.camera.Reconnect.Max)
 	for {
 		var opened time.Time
-		err := r.connect(ctx, func(info capture.Info) {
+		err := r.connect(ctx, func(info video.Info) {
 			opened = time.Now()
 			r.log.Info("source open", "width", info.Width, "height", info.Height, "fps", info.FPS)
 		})
@@ -210,7 +211,7 @@ func (r *record) record(ctx context.Context) error {
 	}
 }
 
-func (r *record) connect(ctx context.Context, opened func(capture.Info)) error {
+func (r *record) connect(ctx context.Context, opened func(video.Info)) error {
 	c := r.camera
 	trust, err := newTrust(c.Settings)
 	if err != nil {

@@ -16,7 +16,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"vigil/capture"
 	"vigil/internal/testenv"
 	"vigil/video"
 )
@@ -24,7 +23,7 @@ import (
 func TestSourcePlaysTheStreet(t *testing.T) {
 	cfg := Config{Seed: 6, Width: 96, Height: 64, FPS: 10}
 	source := &Source{Street: street(t, cfg), Frames: 3}
-	if got, want := source.Info(), (capture.Info{Width: 96, Height: 64, FPS: 10, Frames: 3}); got != want {
+	if got, want := source.Info(), (video.Info{Width: 96, Height: 64, FPS: 10, Frames: 3}); got != want {
 		t.Errorf("info %+v, want %+v", got, want)
 	}
 	same := street(t, cfg)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"time"
 
-	"vigil/capture"
 	"vigil/video"
 )
 
@@ -25,9 +24,9 @@ type Source struct {
 }
 
 // Info describes the stream.
-func (s *Source) Info() capture.Info {
+func (s *Source) Info() video.Info {
 	w, h := s.Street.Size()
-	return capture.Info{Width: w, Height: h, FPS: s.Street.FPS(), Frames: s.Frames, Live: s.Realtime}
+	return video.Info{Width: w, Height: h, FPS: s.Street.FPS(), Frames: s.Frames, Live: s.Realtime}
 }
 
 // Read fills f with the next frame in BGR, reusing f.Pix; f.Seq is the frame's number for Street.Truth. It returns

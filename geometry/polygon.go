@@ -1,4 +1,4 @@
-package preprocess
+package geometry
 
 import (
 	"fmt"
@@ -39,7 +39,7 @@ func Rasterize(polys []Polygon, w, h int) []bool {
 	out := make([]bool, w*h)
 	var crossings []float64
 	for _, p := range polys {
-		if len(p) < 3 || slices.ContainsFunc(p, wild) {
+		if len(p) < 3 || slices.ContainsFunc(p, invalidPoint) {
 			continue
 		}
 		for y := range h {
@@ -74,8 +74,13 @@ func firstCentre(x float64, w int) int {
 	return int(math.Ceil(min(max(x*float64(w)-0.5, 0), float64(w))))
 }
 
-// wild says that a corner is no number, or so far away that reckoning with it might overflow.
-func wild(c Point) bool {
+// invalidPoint says that a corner is no number, or so far away that reckoning with it might overflow.
+func invalidPoint(c Point) bool {
 	const far = 1e6
 	return !(math.Abs(c.X) < far && math.Abs(c.Y) < far)
+}
+
+// Rect gives the rectangle between two corners.
+func Rect(x0, y0, x1, y1 float64) Polygon {
+	return Polygon{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}}
 }

@@ -1,20 +1,20 @@
-package preprocess
+package geometry
 
 import (
 	"math"
 	"slices"
 )
 
-// Ignore gives [side][side], row-major, for the model's score: true where any part of a model pixel lies under the
+// IgnoreMask gives [side][side], row-major, for the model's score: true where any part of a model pixel lies under the
 // mask, nil without a mask. A model pixel that the outline only touches is a mixture of what is shown and what is
 // hidden, so it says nothing.
-func Ignore(mask []Polygon, side int) []bool {
+func IgnoreMask(mask []Polygon, side int) []bool {
 	if len(mask) == 0 {
 		return nil
 	}
 	out := Rasterize(mask, side, side)
 	for _, p := range mask {
-		if slices.ContainsFunc(p, wild) {
+		if slices.ContainsFunc(p, invalidPoint) {
 			continue
 		}
 		for i, a := range p {
@@ -56,24 +56,24 @@ func pixel(v float64, side int) int {
 	return int(min(max(math.Floor(v), 0), float64(side-1)))
 }
 
-// run is a stretch of pixels of a row-major picture: from, and up to before to.
-type run struct {
-	from, to int
+// Run is a stretch of pixels of a row-major picture: from, and up to before to.
+type Run struct {
+	From, To int
 }
 
-// maskRuns gives the pixels of a w x h picture that lie under the mask.
-func maskRuns(mask []Polygon, w, h int) []run {
+// MaskRuns gives the pixels of a w x h picture that lie under the mask.
+func MaskRuns(mask []Polygon, w, h int) []Run {
 	if len(mask) == 0 {
 		return nil
 	}
-	var runs []run
+	var runs []Run
 	inside := false
 	for i, covered := range Rasterize(mask, w, h) {
 		switch {
 		case covered && inside:
-			runs[len(runs)-1].to = i + 1
+			runs[len(runs)-1].To = i + 1
 		case covered:
-			runs = append(runs, run{i, i + 1})
+			runs = append(runs, Run{i, i + 1})
 		}
 		inside = covered
 	}

@@ -1,4 +1,4 @@
-package preprocess
+package geometry
 
 import (
 	"math"
@@ -27,10 +27,6 @@ func btoi(b bool) int {
 	return 0
 }
 
-func box(x0, y0, x1, y1 float64) Polygon {
-	return Polygon{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}}
-}
-
 func TestRasterize(t *testing.T) {
 	const w = 8
 	tests := []struct {
@@ -40,22 +36,22 @@ func TestRasterize(t *testing.T) {
 	}{
 		{
 			"a quarter, on pixel borders",
-			[]Polygon{box(0, 0, 0.5, 0.5)},
+			[]Polygon{Rect(0, 0, 0.5, 0.5)},
 			"####.... ####.... ####.... ####.... ........ ........ ........ ........",
 		},
 		{
 			"a sliver that holds no centre",
-			[]Polygon{box(0.26, 0.26, 0.3, 0.3)},
+			[]Polygon{Rect(0.26, 0.26, 0.3, 0.3)},
 			"........ ........ ........ ........ ........ ........ ........ ........",
 		},
 		{
 			"everything",
-			[]Polygon{box(-1, -1, 2, 2)},
+			[]Polygon{Rect(-1, -1, 2, 2)},
 			"######## ######## ######## ######## ######## ######## ######## ########",
 		},
 		{
 			"two that overlap have no hole",
-			[]Polygon{box(0, 0, 0.5, 0.24), box(0.25, 0, 1, 0.24)},
+			[]Polygon{Rect(0, 0, 0.5, 0.24), Rect(0.25, 0, 1, 0.24)},
 			"######## ######## ........ ........ ........ ........ ........ ........",
 		},
 		{
@@ -104,7 +100,7 @@ func TestIgnoreCoversEveryTouchedPixel(t *testing.T) {
 		for i := range p {
 			p[i] = Point{r.Float64()*1.4 - 0.2, r.Float64()*1.4 - 0.2}
 		}
-		ignored := Ignore([]Polygon{p}, side)
+		ignored := IgnoreMask([]Polygon{p}, side)
 		small := Rasterize([]Polygon{p}, side*fine, side*fine)
 		touched := make([]bool, side*side)
 		for i, m := range small {
@@ -129,8 +125,8 @@ func TestIgnoreCoversEveryTouchedPixel(t *testing.T) {
 }
 
 func TestNoMask(t *testing.T) {
-	if Ignore(nil, 8) != nil || slices.Contains(Rasterize(nil, 4, 4), true) ||
-		Rasterize([]Polygon{box(0, 0, 1, 1)}, 0, 5) != nil {
+	if IgnoreMask(nil, 8) != nil || slices.Contains(Rasterize(nil, 4, 4), true) ||
+		Rasterize([]Polygon{Rect(0, 0, 1, 1)}, 0, 5) != nil {
 		t.Error("no mask, or no picture, masks nothing")
 	}
 }
@@ -140,8 +136,8 @@ func TestPolygonCheck(t *testing.T) {
 		p    Polygon
 		want string
 	}{
-		{box(0, 0, 1, 1), ""},
-		{box(0, 0, 1, 1)[:2], "at least 3 corners"},
+		{Rect(0, 0, 1, 1), ""},
+		{Rect(0, 0, 1, 1)[:2], "at least 3 corners"},
 		{Polygon{{0, 0}, {1, 0}, {1, 1.5}}, "corner 3 is (1, 1.5)"},
 		{Polygon{{0, 0}, {math.NaN(), 0}, {1, 1}}, "corner 2"},
 	}
@@ -163,7 +159,7 @@ func FuzzRasterize(f *testing.F) {
 			t.Errorf("%d pixels for %dx%d", len(got), w, h)
 		}
 		if w > 0 {
-			Ignore([]Polygon{p}, int(w))
+			IgnoreMask([]Polygon{p}, int(w))
 		}
 	})
 }

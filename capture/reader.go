@@ -1,0 +1,7 @@
+package capture
+
+// What Options.Reader may be.
+const (
+	FFmpeg = "ffmpeg"
+	GoCV   = "gocv"
+)
