@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -167,7 +168,7 @@ func TestReadersAgree(t *testing.T) {
 			if len(file.pts) != tt.frames || file.sizes[0] != tt.size || strings.Join(file.notes, "") != tt.note {
 				t.Errorf("file: %d frames of %v, notes %q", len(file.pts), file.sizes[0], file.notes)
 			}
-			for _, reader := range []string{FFmpeg, GoCV} {
+			for _, reader := range []string{source.FFmpeg, source.GoCV} {
 				o := quick
 				o.Reader = reader
 				got := viewOf(t, server.URL+"/x", o)
@@ -183,7 +184,7 @@ func TestReadersAgree(t *testing.T) {
 				} else {
 					t.Logf("%s: %.3f levels apart", reader, d)
 				}
-				if strings.Join(got.notes, "") != tt.note && reader == FFmpeg {
+				if strings.Join(got.notes, "") != tt.note && reader == source.FFmpeg {
 					t.Errorf("%s: notes %q", reader, got.notes)
 				}
 			}
@@ -211,7 +212,7 @@ func TestUpright(t *testing.T) {
 func TestRTSPByGoCV(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
 	o := quick
-	o.Reader = GoCV
+	o.Reader = source.GoCV
 	s := openAddress(t, address(t, server.URL()), o)
 	if i := s.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || i.Frames != 0 || !i.Live {
 		t.Errorf("info %+v", i)

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -43,8 +44,8 @@ type libav struct {
 }
 
 // openURL opens a camera's URL. The context ends the opening at any time.
-func openURL(ctx context.Context, addr Address, o Options) (source, video.Info, error) {
-	if o.Reader == GoCV {
+func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, video.Info, error) {
+	if o.Reader == source.GoCV {
 		return openURLWithGoCV(ctx, addr, o)
 	}
 	v := &libav{timeout: o.ReadTimeout, waiting: o.Waiting, clock: clock{began: time.Now()}}
@@ -116,11 +117,11 @@ func openURL(ctx context.Context, addr Address, o Options) (source, video.Info, 
 type request struct{ url, transport, protocols, headers string }
 
 // newRequest sets up the tunnel where a certificate is to be checked. Then FFmpeg speaks with that only.
-func newRequest(ctx context.Context, addr Address, o Options) (request, *tunnel, error) {
-	w := addr.web()
-	overTLS := strings.HasSuffix(w.scheme, "s")
+func newRequest(ctx context.Context, addr source.Address, o Options) (request, *tunnel, error) {
+	w := addr.URL()
+	overTLS := strings.HasSuffix(w.Scheme, "s")
 	r := request{url: addr.Reveal(), protocols: "http,https,tcp,tls,crypto,data"}
-	if strings.HasPrefix(w.scheme, "rtsp") {
+	if strings.HasPrefix(w.Scheme, "rtsp") {
 		r.protocols, r.transport = "rtsp,rtsps,rtp,udp,tcp,tls", o.Transport
 	}
 	if !overTLS || o.Trust.Any() {
@@ -139,11 +140,11 @@ func newRequest(ctx context.Context, addr Address, o Options) (request, *tunnel,
 	return r, t, nil
 }
 
-func hostHeader(w webAddress) string {
-	if w.port == "443" && !strings.Contains(w.host, ":") {
-		return w.host
+func hostHeader(w source.URL) string {
+	if w.Port == "443" && !strings.Contains(w.Host, ":") {
+		return w.Host
 	}
-	return net.JoinHostPort(w.host, w.port)
+	return net.JoinHostPort(w.Host, w.Port)
 }
 
 // call hands strings to C for the time of a call.
@@ -300,7 +301,7 @@ func reason(code C.int) string {
 }
 
 // explainCode says why a camera cannot be opened. What FFmpeg's code does not tell the server is asked for once more.
-func explainCode(ctx context.Context, addr Address, code C.int, o Options) error {
+func explainCode(ctx context.Context, addr source.Address, code C.int, o Options) error {
 	login := strings.Contains(addr.Reveal(), "@")
 	switch code {
 	case C.vigil_exit:

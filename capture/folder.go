@@ -29,7 +29,7 @@ type folder struct {
 	depth   int    // bits of an image of 16; 0 where they are all used
 }
 
-func openFolder(dir string, o Options) (source, video.Info, error) {
+func openFolder(dir string, o Options) (frameReader, video.Info, error) {
 	paths, err := listImages(dir)
 	if err != nil {
 		return nil, video.Info{}, err

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"vigil/capture/source"
 )
 
 // ElsewhereError means that a camera leads to another host, by a redirect, a playlist or a description of its streams,
@@ -24,12 +25,12 @@ func (e *ElsewhereError) Error() string {
 func (*ElsewhereError) Is(target error) bool { return target == ErrRefused }
 
 // hosts are those that a camera may lead to: its own, and those of Options.Follow.
-type hosts []Host
+type hosts []source.Host
 
-func hostsOf(addr Address, follow []string) (hosts, error) {
-	all := hosts{{Name: addr.web().host}}
+func hostsOf(addr source.Address, follow []string) (hosts, error) {
+	all := hosts{{Name: addr.URL().Host}}
 	for _, s := range follow {
-		h, err := ParseHost(s)
+		h, err := source.ParseHost(s)
 		if err != nil {
 			return nil, fmt.Errorf("follow: %q %w", s, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"unsafe"
+	"vigil/capture/source"
 )
 
 // guard keeps what FFmpeg does for a camera on the hosts that it may lead to. See guard.c.
@@ -23,7 +24,7 @@ type guard struct {
 }
 
 // newGuard makes a guard for an address that is asked for as r says. It must be freed.
-func newGuard(addr Address, o Options, t *tunnel) (*guard, error) {
+func newGuard(addr source.Address, o Options, t *tunnel) (*guard, error) {
 	if C.vigil_guard_works() == 0 {
 		return nil, errors.New(
 			"this build of vigil cannot keep a camera from leading it to other hosts, as it is linked with FFmpeg: " +
@@ -38,12 +39,12 @@ func newGuard(addr Address, o Options, t *tunnel) (*guard, error) {
 	if g.g == nil {
 		return nil, errors.New("no memory for FFmpeg")
 	}
-	w := addr.web()
+	w := addr.URL()
 	if t != nil {
-		g.own = w.host
+		g.own = w.Host
 		all[0] = t.host()
 	} else {
-		all = append(all, Host{Name: strings.ReplaceAll(w.host, "%", "%25")}) // FFmpeg decodes nothing
+		all = append(all, source.Host{Name: strings.ReplaceAll(w.Host, "%", "%25")}) // FFmpeg decodes nothing
 	}
 	for _, h := range all {
 		if err := g.allow(h); err != nil {
@@ -54,7 +55,7 @@ func newGuard(addr Address, o Options, t *tunnel) (*guard, error) {
 	return g, nil
 }
 
-func (g *guard) allow(h Host) error {
+func (g *guard) allow(h source.Host) error {
 	name := C.CString(h.Name)
 	defer C.free(unsafe.Pointer(name))
 	if C.vigil_guard_allow(g.g, name, C.int(h.Port)) != 0 {

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -45,7 +46,7 @@ func newOther(t *testing.T, serve http.Handler) *other {
 }
 
 // readOn opens an address and reads what comes, but not for ever.
-func readOn(ctx context.Context, addr Address, o Options) (frames int, err error) {
+func readOn(ctx context.Context, addr source.Address, o Options) (frames int, err error) {
 	s, err := Open(ctx, addr, o)
 	if err != nil {
 		return 0, err
@@ -133,7 +134,7 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 					`<BaseURL>`+o+`/a.ts</BaseURL></Representation></AdaptationSet></Period></MPD>`)
 		}, false},
 	} {
-		for _, reader := range []string{FFmpeg, GoCV} {
+		for _, reader := range []string{source.FFmpeg, source.GoCV} {
 			t.Run(c.name+" "+reader, func(t *testing.T) {
 				elsewhere := newOther(t, pieces)
 				camera := httptest.NewServer(c.serve(elsewhere.URL))
@@ -157,7 +158,7 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 func TestWhereACameraMayLead(t *testing.T) {
 	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=1", "-c:v", "libx264", "-f", "mpegts")
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, segment) })
-	for _, reader := range []string{FFmpeg, GoCV} {
+	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		t.Run(reader, func(t *testing.T) {
 			elsewhere, beside := newOther(t, serve), httptest.NewServer(serve)
 			defer beside.Close()
@@ -292,7 +293,7 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 			return "200 OK\r\nSession: 1\r\n\r\n"
 		}, true},
 	} {
-		for _, reader := range []string{FFmpeg, GoCV} {
+		for _, reader := range []string{source.FFmpeg, source.GoCV} {
 			t.Run(c.name+" "+reader, func(t *testing.T) {
 				elsewhere := newOther(t, http.NotFoundHandler())
 				host := strings.TrimPrefix(elsewhere.URL, "http://")

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/capture/source"
 	"vigil/internal/leaktest"
 )
 
@@ -71,8 +72,8 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 		"hangs up":            {t.Context(), "rtsp://" + there + "/x", Options{}},
 		"hangs up, TLS":       {t.Context(), "rtsps://" + there + "/x", Options{}},
 		"hangs up, HTTP":      {t.Context(), "http://" + there + "/x", Options{}},
-		"hangs up, OpenCV":    {t.Context(), "http://" + there + "/x", Options{Reader: GoCV}},
-		"no authority":        {t.Context(), "https://" + there + "/x", Options{Trust: Trust{}}},
+		"hangs up, OpenCV":    {t.Context(), "http://" + there + "/x", Options{Reader: source.GoCV}},
+		"no authority":        {t.Context(), "https://" + there + "/x", Options{Trust: source.Trust{}}},
 		"stopped":             {stopped, video, Options{}},
 		"stopped, a camera":   {stopped, "rtsp://" + there + "/x", Options{}},
 		"a reader of no kind": {t.Context(), "rtsp://" + there + "/x", Options{Reader: "none"}},
@@ -86,7 +87,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 					t.Error("open")
 				}
 			})
-			if !where.isURL() {
+			if !where.IsURL() {
 				return
 			}
 			leaktest.None(t, func() {

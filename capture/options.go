@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"time"
+	"vigil/capture/source"
 )
 
 // Options say how an address is opened. The zero value works.
@@ -13,7 +14,7 @@ type Options struct {
 	// Transport is how RTSP carries its pictures: "tcp" (also when empty) or "udp".
 	Transport string
 	// Trust says whose certificate an rtsps or https camera may show.
-	Trust Trust
+	Trust source.Trust
 	// Follow are the hosts beside its own that a URL may lead to, by redirects, playlists and the like: host or
 	// host:port, as ParseHost reads it.
 	Follow []string
@@ -68,7 +69,7 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Opening == 0 {
 		o.Opening = 1
 	}
-	if o.Reader != "" && o.Reader != FFmpeg && o.Reader != GoCV {
+	if o.Reader != "" && o.Reader != source.FFmpeg && o.Reader != source.GoCV {
 		return o, errors.New("the reader is ffmpeg or gocv")
 	}
 	switch o.Transport {

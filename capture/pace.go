@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+	"vigil/capture/source"
 )
 
 // longestPause is how long a pacer waits for one picture. A longer step is a hole in the recording, or its clock
@@ -39,7 +40,7 @@ func (p *pacer) wait(ctx context.Context, pts time.Duration) error {
 }
 
 // nameError names the source in an error, but leaves io.EOF plain.
-func nameError(addr Address, err error) error {
+func nameError(addr source.Address, err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.EOF
 	}

@@ -11,25 +11,26 @@ import (
 	"slices"
 	"time"
 	"unsafe"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
 // PacketStream is a camera whose packets are read as they come, without being decoded.
 type PacketStream struct {
 	v      *libav
-	addr   Address
+	addr   source.Address
 	coding Coding
 	clock  packetClock
 	paced  bool // packets of a camera that says no times come as they are taken
 }
 
 // OpenPackets opens a camera's URL as Open does. What has no packets, as a device, is an error.
-func OpenPackets(ctx context.Context, addr Address, o Options) (*PacketStream, error) {
+func OpenPackets(ctx context.Context, addr source.Address, o Options) (*PacketStream, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
 	}
-	if !addr.isURL() {
+	if !addr.IsURL() {
 		return nil, fmt.Errorf(
 			"opening %v: only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be kept "+
 				"as they are", addr)

@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"vigil/capture/source"
 )
 
 // peak gives how many MiB this process took at most since the call before.
@@ -157,10 +158,10 @@ func TestVideoBombs(t *testing.T) {
 	}{
 		{honest, "", false},
 		{lies, "", true},
-		{server.URL + "/large.mkv", FFmpeg, false},
-		{server.URL + "/lies.mkv", FFmpeg, true},
-		{server.URL + "/large.mkv", GoCV, false},
-		{server.URL + "/lies.mkv", GoCV, true},
+		{server.URL + "/large.mkv", source.FFmpeg, false},
+		{server.URL + "/lies.mkv", source.FFmpeg, true},
+		{server.URL + "/large.mkv", source.GoCV, false},
+		{server.URL + "/lies.mkv", source.GoCV, true},
 	} {
 		t.Run(filepath.Base(c.source)+" "+c.reader, func(t *testing.T) {
 			before := peak(t)

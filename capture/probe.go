@@ -17,14 +17,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"vigil/capture/source"
 )
 
 // explainTime is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
 const explainTime = 2 * time.Second
 
 // connect makes a connection to the address's host; one of TLS where config is not nil.
-func connect(ctx context.Context, w webAddress, config *tls.Config) (net.Conn, error) {
-	server := net.JoinHostPort(w.host, w.port)
+func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, error) {
+	server := net.JoinHostPort(w.Host, w.Port)
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server)
 	if err != nil {
 		return nil, fmt.Errorf("no connection: %w", err)
@@ -49,7 +50,7 @@ func steady(err error) error {
 }
 
 // explainURL asks the server once more, in Go, why FFmpeg got no stream; nil where that gives no reason.
-func explainURL(ctx context.Context, addr Address, o Options, timeout time.Duration) error {
+func explainURL(ctx context.Context, addr source.Address, o Options, timeout time.Duration) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil {
 		return errors.New(
@@ -71,7 +72,7 @@ func explainURL(ctx context.Context, addr Address, o Options, timeout time.Durat
 
 // explainUnauthorized says why a server does not let vigil in: it may want an authentication that FFmpeg does not
 // know, which the server is asked for without a login, so that no camera counts one more that is wrong.
-func explainUnauthorized(ctx context.Context, addr Address, o Options) error {
+func explainUnauthorized(ctx context.Context, addr source.Address, o Options) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil || u.User == nil {
 		return explainStatus(http.StatusUnauthorized, err == nil && u.User != nil)
@@ -94,17 +95,17 @@ type answer struct {
 	media      string   // the kinds of an RTSP server's streams, as "audio video"
 }
 
-func ask(ctx context.Context, addr Address, u *url.URL, o Options, timeout time.Duration) (a answer, err error) {
-	w, trust := addr.web(), o.Trust
+func ask(ctx context.Context, addr source.Address, u *url.URL, o Options, timeout time.Duration) (a answer, err error) {
+	w, trust := addr.URL(), o.Trust
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	var config *tls.Config
-	if strings.HasSuffix(w.scheme, "s") {
-		if config, err = trust.client(w.name()); err != nil {
+	if strings.HasSuffix(w.Scheme, "s") {
+		if config, err = trust.TLSConfig(w.Hostname()); err != nil {
 			return a, err
 		}
 	}
-	if !strings.HasPrefix(w.scheme, "rtsp") {
+	if !strings.HasPrefix(w.Scheme, "rtsp") {
 		allowed, err := hostsOf(addr, o.Follow)
 		if err != nil {
 			return a, err
@@ -175,7 +176,7 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (an
 }
 
 // describe gives the answer to an RTSP DESCRIBE (RFC 2326), with the credentials where the server wants them.
-func describe(ctx context.Context, w webAddress, u *url.URL, config *tls.Config, timeout time.Duration) (answer,
+func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config, timeout time.Duration) (answer,
 	error,
 ) {
 	conn, err := connect(ctx, w, config)

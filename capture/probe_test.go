@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vigil/capture/source"
 )
 
 // A camera that hangs is reported in the same words each time, though each attempt comes from another port.
@@ -24,7 +25,7 @@ func TestAReasonThatLastsKeepsItsWords(t *testing.T) {
 		}
 	}()
 	for _, scheme := range []string{"rtsp", "rtsps", "http"} {
-		addr, err := ParseAddress(scheme + "://" + l.Addr().String() + "/x")
+		addr, err := source.ParseAddress(scheme + "://" + l.Addr().String() + "/x")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -57,9 +58,9 @@ func TestReasons(t *testing.T) {
 		{"digest with SHA-256", login + "/sha", ErrRefused, "by Digest with SHA-256, which vigil does not speak"},
 		{"no login", server.URL + "/sha", ErrRefused, "wants a user name and a password"},
 	}
-	for _, reader := range []string{FFmpeg, GoCV} {
+	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		for _, tt := range tests {
-			if reader == GoCV && !errors.Is(tt.kind, ErrRefused) && tt.name != "sound by rtsp" {
+			if reader == source.GoCV && !errors.Is(tt.kind, ErrRefused) && tt.name != "sound by rtsp" {
 				continue // OpenCV does not say what it found
 			}
 			t.Run(tt.name+" by "+reader, func(t *testing.T) {

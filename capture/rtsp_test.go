@@ -10,13 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
 
-func address(t testing.TB, s string) Address {
+func address(t testing.TB, s string) source.Address {
 	t.Helper()
-	a, err := ParseAddress(s)
+	a, err := source.ParseAddress(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -26,7 +27,7 @@ func address(t testing.TB, s string) Address {
 // quick is short enough for tests and long enough for a busy machine to open a stream.
 var quick = Options{OpenTimeout: 10 * time.Second, ReadTimeout: 2 * time.Second}
 
-func openAddress(t testing.TB, addr Address, o Options) *Stream {
+func openAddress(t testing.TB, addr source.Address, o Options) *Stream {
 	t.Helper()
 	s, err := Open(t.Context(), addr, o)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -26,18 +27,18 @@ func TestRTSPS(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		shown *rtsptest.Certificate
-		trust Trust
+		trust source.Trust
 		want  error
 	}{
-		{"any", nameless, Trust{}, nil},
-		{"its own, for no name", nameless, Trust{PEM: nameless.PEM}, nil},
-		{"another's", own, Trust{PEM: nameless.PEM}, ErrUntrusted},
-		{"self-signed, where an authority of the system must vouch for it", own, Trust{System: true}, ErrUntrusted},
-		{"an authority's", authority.Issue(t, "127.0.0.1"), Trust{PEM: authority.PEM}, nil},
+		{"any", nameless, source.Trust{}, nil},
+		{"its own, for no name", nameless, source.Trust{PEM: nameless.PEM}, nil},
+		{"another's", own, source.Trust{PEM: nameless.PEM}, source.ErrUntrusted},
+		{"self-signed, where an authority of the system must vouch for it", own, source.Trust{System: true}, source.ErrUntrusted},
+		{"an authority's", authority.Issue(t, "127.0.0.1"), source.Trust{PEM: authority.PEM}, nil},
 		{
 			"an authority's, for another host", authority.Issue(t, "camera.example"),
-			Trust{PEM: authority.PEM},
-			ErrUntrusted,
+			source.Trust{PEM: authority.PEM},
+			source.ErrUntrusted,
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -82,7 +83,7 @@ func TestRTSPS(t *testing.T) {
 func TestRTSPSRefusals(t *testing.T) {
 	cert := rtsptest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: cert, User: "viewer", Password: "geheim"})
-	for _, trust := range []Trust{{}, {PEM: cert.PEM}} {
+	for _, trust := range []source.Trust{{}, {PEM: cert.PEM}} {
 		o := quick
 		o.Trust = trust
 		for wrong, want := range map[string]string{"geheim": "wrong user name or password", "test": "no such stream"} {
@@ -94,9 +95,9 @@ func TestRTSPSRefusals(t *testing.T) {
 		}
 	}
 	// A server that says nothing costs the timeout also where TLS is spoken by us.
-	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: Trust{PEM: cert.PEM}}
+	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: source.Trust{PEM: cert.PEM}}
 	if _, err := Open(t.Context(), address(t, "rtsps://"+mute(t)+"/x"), o); !errors.Is(err, os.ErrDeadlineExceeded) ||
-		errors.Is(err, ErrUntrusted) {
+		errors.Is(err, source.ErrUntrusted) {
 		t.Errorf("error %v, want one that says that the server does not answer", err)
 	}
 }
@@ -121,12 +122,12 @@ func TestHTTPS(t *testing.T) {
 	url := strings.Replace(server.URL, "https://", "https://viewer:geheim@", 1) + "/a.ts"
 	for _, tt := range []struct {
 		name  string
-		trust Trust
+		trust source.Trust
 		want  error
 	}{
-		{"any", Trust{}, nil},
-		{"its own", Trust{PEM: own}, nil},
-		{"another's", Trust{PEM: rtsptest.SelfSigned(t).PEM}, ErrUntrusted},
+		{"any", source.Trust{}, nil},
+		{"its own", source.Trust{PEM: own}, nil},
+		{"another's", source.Trust{PEM: rtsptest.SelfSigned(t).PEM}, source.ErrUntrusted},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := quick
@@ -165,22 +166,9 @@ func TestTrust(t *testing.T) {
 		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "malformed",
 		string(rtsptest.SelfSigned(t).PEM):                               "",
 	} {
-		err := Trust{PEM: []byte(text)}.Check()
+		err := source.Trust{PEM: []byte(text)}.Check()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %v, want %q", text, err, want)
-		}
-	}
-}
-
-func TestWebAddress(t *testing.T) {
-	for in, want := range map[string]webAddress{
-		"rtsps://cam/s":                      {"rtsps", "", "cam", "322", "/s"},
-		"RTSP://u:p@ss@cam:8554/s?x=a%40b:c": {"rtsp", "u:p@ss@", "cam", "8554", "/s?x=a%40b:c"},
-		"https://[fe80::1%25eth0]?a":         {"https", "", "fe80::1%eth0", "443", "?a"},
-		"https://u@[::1]:99":                 {"https", "u@", "::1", "99", ""},
-	} {
-		if got := address(t, in).web(); got != want {
-			t.Errorf("%s: %+v, want %+v", in, got, want)
 		}
 	}
 }

@@ -8,18 +8,19 @@ import (
 	"sync"
 	"time"
 
+	"vigil/capture/source"
 	"vigil/internal/regular"
 	"vigil/video"
 )
 
-// source is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
-type source interface {
+// frameReader is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
+type frameReader interface {
 	read(context.Context, *video.Frame) error
 	close() error
 }
 
-// colored is a source whose frames are grey, and which has them in colour for whoever asks.
-type colored interface {
+// colorSource is a source whose frames are grey, and which has them in colour for whoever asks.
+type colorSource interface {
 	// color fills to [h][w][3], BGR, with the last picture, in another size where it has one.
 	color(to []byte, w, h int) error
 }
@@ -38,8 +39,8 @@ type skipper interface {
 // Stream is an opened address. One goroutine reads it.
 type Stream struct {
 	mu      sync.Mutex // OpenCV crashes when a capture is closed while it reads
-	src     source
-	addr    Address
+	src     frameReader
+	addr    source.Address
 	info    video.Info
 	seq     uint64
 	opening int
@@ -50,7 +51,7 @@ type Stream struct {
 // Open opens an address. It takes at most about Options.OpenTimeout, twice where a server must be asked for the reason
 // of a refusal. A context that ends breaks the opening of a URL off; of a file or a device it is noticed before and
 // after.
-func Open(ctx context.Context, addr Address, o Options) (*Stream, error) {
+func Open(ctx context.Context, addr source.Address, o Options) (*Stream, error) {
 	o, err := o.withDefaults()
 	if err != nil {
 		return nil, err
@@ -70,15 +71,15 @@ func Open(ctx context.Context, addr Address, o Options) (*Stream, error) {
 	return s, nil
 }
 
-func openSource(ctx context.Context, addr Address, o Options) (source, video.Info, error) {
+func openSource(ctx context.Context, addr source.Address, o Options) (frameReader, video.Info, error) {
 	path := addr.Reveal()
 	switch {
-	case addr.isURL():
+	case addr.IsURL():
 		return openURL(ctx, addr, o)
-	case addr.isDevice():
+	case addr.IsDevice():
 		return openDevice(path, o)
 	case path == "":
-		return nil, video.Info{}, fmt.Errorf("the address is empty: %s", wanted)
+		return nil, video.Info{}, fmt.Errorf("the address is empty: %s", source.WantedForms)
 	}
 	st, err := os.Stat(path)
 	switch {
@@ -89,7 +90,7 @@ func openSource(ctx context.Context, addr Address, o Options) (source, video.Inf
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
-		return nil, video.Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()), wanted)
+		return nil, video.Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()), source.WantedForms)
 	case st.Size() == 0:
 		return nil, video.Info{}, errors.New("the file is empty")
 	}
@@ -182,7 +183,7 @@ func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 func (s *Stream) Color(to []byte, w, h int) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	c, ok := s.src.(colored)
+	c, ok := s.src.(colorSource)
 	if !ok {
 		return false, nil
 	}

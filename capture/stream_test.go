@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"vigil/capture/source"
 )
 
 func TestClock(t *testing.T) {
@@ -138,11 +139,11 @@ func TestNaturalOrder(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for _, bad := range []Options{{Transport: "quic"}, {Reader: "vlc"}, {FolderFPS: -1}, {FolderFPS: 1e9}} {
-		if _, err := Open(t.Context(), Address{}, bad); err == nil {
+		if _, err := Open(t.Context(), source.Address{}, bad); err == nil {
 			t.Errorf("%+v is accepted", bad)
 		}
 	}
-	if _, err := Open(t.Context(), Address{}, Options{}); err == nil ||
+	if _, err := Open(t.Context(), source.Address{}, Options{}); err == nil ||
 		!strings.Contains(err.Error(), "the address is empty") {
 		t.Errorf("the zero address: %v", err)
 	}

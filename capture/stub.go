@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"time"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -14,15 +15,19 @@ var errNoOpenCV = errors.New(
 	"this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
 		"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 
-func openFile(context.Context, string, Options) (source, video.Info, error) {
+func openFile(context.Context, string, Options) (frameReader, video.Info, error) {
 	return nil, video.Info{}, errNoOpenCV
 }
 
-func openURL(context.Context, Address, Options) (source, video.Info, error) {
+func openURL(context.Context, source.Address, Options) (frameReader, video.Info, error) {
 	return nil, video.Info{}, errNoOpenCV
 }
-func openDevice(string, Options) (source, video.Info, error) { return nil, video.Info{}, errNoOpenCV }
-func openFolder(string, Options) (source, video.Info, error) { return nil, video.Info{}, errNoOpenCV }
+func openDevice(string, Options) (frameReader, video.Info, error) {
+	return nil, video.Info{}, errNoOpenCV
+}
+func openFolder(string, Options) (frameReader, video.Info, error) {
+	return nil, video.Info{}, errNoOpenCV
+}
 
 // Writer writes a video file. This build cannot make one.
 type Writer struct{}
@@ -57,7 +62,9 @@ func (*Shutter) Close() error { return nil }
 type PacketStream struct{}
 
 // OpenPackets says what is missing.
-func OpenPackets(context.Context, Address, Options) (*PacketStream, error) { return nil, errNoOpenCV }
+func OpenPackets(context.Context, source.Address, Options) (*PacketStream, error) {
+	return nil, errNoOpenCV
+}
 
 // Coding is empty.
 func (*PacketStream) Coding() Coding { return Coding{} }

@@ -11,12 +11,13 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"vigil/capture/source"
 )
 
 // tunnel speaks TLS with a camera in FFmpeg's place, which talks to a port of this machine: FFmpeg 5 checks no
 // certificate of an rtsps server, nor of what an https playlist leads to.
 type tunnel struct {
-	server   webAddress
+	server   source.URL
 	timeout  time.Duration
 	config   *tls.Config
 	listener net.Listener
@@ -29,45 +30,12 @@ type tunnel struct {
 	closed bool
 }
 
-// webAddress is a URL in its parts, cut where FFmpeg cuts it.
-type webAddress struct {
-	scheme, login, host, port, rest string // login ends with an @ where there is one; host has no brackets
-}
-
-func (a Address) web() webAddress {
-	var w webAddress
-	var after string
-	w.scheme, after, _ = strings.Cut(a.Reveal(), "://")
-	w.scheme = strings.ToLower(w.scheme)
-	end := len(after)
-	if i := strings.IndexAny(after, "/?#"); i >= 0 {
-		end = i
-	}
-	authority := after[:end]
-	w.rest = after[end:]
-	at := strings.LastIndexByte(authority, '@') + 1
-	w.login, w.host = authority[:at], authority[at:]
-	if i := strings.LastIndexByte(w.host, ':'); i >= 0 && !strings.HasSuffix(w.host, "]") {
-		w.host, w.port = w.host[:i], w.host[i+1:]
-	} else {
-		w.port = map[string]string{"rtsp": "554", "rtsps": "322", "http": "80", "https": "443"}[w.scheme]
-	}
-	w.host = unescape(strings.Trim(w.host, "[]"))
-	return w
-}
-
-// name is the host as a certificate has it: without the zone of an IPv6 address.
-func (w webAddress) name() string {
-	name, _, _ := strings.Cut(w.host, "%")
-	return name
-}
-
 // openTunnel connects to the camera and checks its certificate. It returns the URL that FFmpeg is to open.
-func openTunnel(ctx context.Context, addr Address, trust Trust, timeout time.Duration) (t *tunnel, url string,
+func openTunnel(ctx context.Context, addr source.Address, trust source.Trust, timeout time.Duration) (t *tunnel, url string,
 	err error,
 ) {
-	w := addr.web()
-	config, err := trust.client(w.name())
+	w := addr.URL()
+	config, err := trust.TLSConfig(w.Hostname())
 	if err != nil {
 		return nil, "", err
 	}
@@ -84,13 +52,13 @@ func openTunnel(ctx context.Context, addr Address, trust Trust, timeout time.Dur
 	later, stop := context.WithCancel(context.WithoutCancel(ctx))
 	t.stop = stop
 	t.running.Go(func() { t.accept(later) })
-	return t, strings.TrimSuffix(w.scheme, "s") + "://" + w.login + t.listener.Addr().String() + w.rest, nil
+	return t, strings.TrimSuffix(w.Scheme, "s") + "://" + w.Login + t.listener.Addr().String() + w.Rest, nil
 }
 
 // host is where FFmpeg reaches the tunnel.
-func (t *tunnel) host() Host {
+func (t *tunnel) host() source.Host {
 	at := t.listener.Addr().(*net.TCPAddr)
-	return Host{Name: at.IP.String(), Port: at.Port}
+	return source.Host{Name: at.IP.String(), Port: at.Port}
 }
 
 func (t *tunnel) dial(ctx context.Context) (net.Conn, error) {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -31,9 +32,9 @@ func TestTimesOfPicturesWithoutAny(t *testing.T) {
 		path    string
 		counted bool
 	}{{"/parts", false}, {"/file.mjpeg", true}}
-	for _, reader := range []string{FFmpeg, GoCV} {
+	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		for _, tt := range tests {
-			if reader == GoCV && tt.counted {
+			if reader == source.GoCV && tt.counted {
 				continue // OpenCV does not say how long a raw stream is
 			}
 			t.Run(tt.path[1:]+" by "+reader, func(t *testing.T) {

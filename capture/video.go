@@ -52,7 +52,7 @@ type opencvReader struct {
 
 // openFile gives FFmpeg an absolute path, in which it sees no protocol, and allows no protocol but files, so that no
 // playlist reaches the network.
-func openFile(ctx context.Context, path string, o Options) (source, video.Info, error) {
+func openFile(ctx context.Context, path string, o Options) (frameReader, video.Info, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, video.Info{}, err
@@ -96,7 +96,7 @@ func (v *opencvReader) know(t tracks) {
 }
 
 // openDevice goes by V4L2 on Linux and by what OpenCV finds elsewhere.
-func openDevice(path string, o Options) (source, video.Info, error) {
+func openDevice(path string, o Options) (frameReader, video.Info, error) {
 	digits, ok := strings.CutPrefix(path, "device:")
 	if !ok {
 		real, err := filepath.EvalSymlinks(path)

@@ -8,13 +8,14 @@ import (
 	"errors"
 	"strings"
 	"time"
+	"vigil/capture/source"
 	"vigil/video"
 
 	"gocv.io/x/gocv"
 )
 
 // openURLWithGoCV opens a camera's URL as files are opened. The context is looked at before and after.
-func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, video.Info, error) {
+func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frameReader, video.Info, error) {
 	began := time.Now()
 	ask, tunnel, err := newRequest(ctx, addr, o)
 	if err != nil {
@@ -59,7 +60,7 @@ func openURLWithGoCV(ctx context.Context, addr Address, o Options) (source, vide
 	v.tunnel, v.live = tunnel, true
 	v.info.FPS = steadyFPS(v.info.FPS, o.KnownFPS)
 	v.clock.began, v.clock.live = began, v.info.Frames == 0
-	if v.clock.live && strings.HasPrefix(addr.web().scheme, "http") && v.isMotionJPEG() {
+	if v.clock.live && strings.HasPrefix(addr.URL().Scheme, "http") && v.isMotionJPEG() {
 		v.arrive, v.info.FPS = new(arrivals), 0
 	}
 	return v, v.info, nil

@@ -8,7 +8,7 @@ package config
 import (
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 )
 
@@ -112,7 +112,7 @@ type Camera struct {
 	Name string `yaml:"name"`
 	// Source is a URL (rtsp, rtsps, http, https), a device, a video file or a folder of pictures. A file's relative
 	// path starts at the configuration file's folder.
-	Source capture.Address `yaml:"source"`
+	Source source.Address `yaml:"source"`
 	// Settings are the camera's own.
 	Settings `yaml:",inline"`
 }
@@ -255,7 +255,7 @@ func Default() Config {
 			Alarms:      Rate{Times: 1, Per: "day"},
 			Hop:         2,
 			Realtime:    true,
-			Reader:      capture.FFmpeg,
+			Reader:      source.FFmpeg,
 			Transport:   "tcp",
 			Trust:       TrustAny,
 			Follow:      []string{},

@@ -13,7 +13,7 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 )
 
@@ -188,7 +188,7 @@ func point(v any, mismatch func(string) error) (any, error) {
 
 // textProblem words the error of a type that reads itself. An address's error never quotes it.
 func textProblem(v any, to reflect.Value, err error) error {
-	if to.Type() == reflect.TypeFor[capture.Address]() {
+	if to.Type() == reflect.TypeFor[source.Address]() {
 		return err
 	}
 	return fmt.Errorf("is %s, %w", described(v, to), err)

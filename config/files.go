@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials,
@@ -59,8 +59,8 @@ func (f *findings) file(key, path string) {
 }
 
 // source looks only for what has a path; whether a camera answers is not for a configuration to say.
-func (f *findings) source(key string, a capture.Address) {
-	if a == (capture.Address{}) || a.Live() {
+func (f *findings) source(key string, a source.Address) {
+	if a == (source.Address{}) || a.Live() {
 		return
 	}
 	if _, err := os.Stat(a.Reveal()); err != nil {

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"reflect"
 
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // maxFile is the size of the largest file that can be meant as a configuration.
@@ -133,12 +133,12 @@ func (c *Config) resolve(folder string) []Problem {
 		trust(&camera.Settings)
 		abs(&camera.Model)
 		abs(&camera.Calibration)
-		if camera.Source == (capture.Address{}) || camera.Source.Live() {
+		if camera.Source == (source.Address{}) || camera.Source.Live() {
 			continue
 		}
 		file := camera.Source.Reveal()
 		abs(&file)
-		address, err := capture.ParseAddress(file)
+		address, err := source.ParseAddress(file)
 		if err != nil {
 			problems = append(problems, Problem{Key: fmt.Sprintf("cameras[%d].source", i), Text: err.Error()})
 			continue

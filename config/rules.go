@@ -10,7 +10,7 @@ import (
 	"strings"
 	"unicode"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 )
 
@@ -23,7 +23,7 @@ func (f *findings) camera(key string, c Camera) {
 	case !nameForm.MatchString(c.Name):
 		f.add(key+".name", quoted(c.Name), "must be 1 to 64 of a-z, 0-9, _ and -")
 	}
-	if c.Source == (capture.Address{}) {
+	if c.Source == (source.Address{}) {
 		f.add(key+".source", "", "is missing; must be a URL, a device, a video file or a folder of pictures")
 	}
 	f.settings(key, c.Settings)
@@ -42,7 +42,7 @@ func (f *findings) settings(key string, s Settings) {
 		f.add(key+".trust", quoted(s.Trust), "must be any, system or a file with certificates")
 	}
 	for i, host := range s.Follow {
-		if _, err := capture.ParseHost(host); err != nil {
+		if _, err := source.ParseHost(host); err != nil {
 			f.add(fmt.Sprintf("%s.follow[%d]", key, i), quoted(host), "%s", err)
 		}
 	}

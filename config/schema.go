@@ -15,7 +15,7 @@ import (
 
 	"github.com/invopop/jsonschema"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 )
 
@@ -83,7 +83,7 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 		return text(
 			`^([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|ms|s|m|h))*$|\$\{`,
 			"500ms", "10s", "2m")
-	case reflect.TypeFor[capture.Address]():
+	case reflect.TypeFor[source.Address]():
 		return text("", "rtsp://camera.example/stream", "device:0", "recording.mkv")
 	case reflect.TypeFor[Secret]():
 		return text("", "${NATS_PASSWORD}")

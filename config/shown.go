@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // described names a value of the file for a message, without giving a secret away.
 func described(v any, to reflect.Value) string {
-	secret := to.Type() == reflect.TypeFor[Secret]() || to.Type() == reflect.TypeFor[capture.Address]()
+	secret := to.Type() == reflect.TypeFor[Secret]() || to.Type() == reflect.TypeFor[source.Address]()
 	switch x := v.(type) {
 	case map[string]any:
 		return "a map"

@@ -10,13 +10,13 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // valid is a Config with one camera, for a test to spoil.
 func valid(t *testing.T) Config {
 	t.Helper()
-	source, err := capture.ParseAddress("device:0")
+	source, err := source.ParseAddress("device:0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,7 +79,7 @@ func TestCheckFiles(t *testing.T) {
 	if err := os.WriteFile(there, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source, err := capture.ParseAddress(filepath.Join(folder, "missing.mkv"))
+	source, err := source.ParseAddress(filepath.Join(folder, "missing.mkv"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -17,7 +18,7 @@ type pictures struct {
 }
 
 func openPictures(ctx context.Context, path string) (MaskReader, error) {
-	address, err := capture.ParseAddress(path)
+	address, err := source.ParseAddress(path)
 	if err != nil {
 		return nil, err
 	}

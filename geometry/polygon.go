@@ -1,3 +1,4 @@
+// Package geometry is points, polygons and rasters, in fractions of a picture. It imports nothing of this program.
 package geometry
 
 import (

@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture"
 	"vigil/capture/child"
+	"vigil/capture/source"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
 	"vigil/video"
@@ -60,7 +60,7 @@ func (c counted) Next(ctx context.Context) (video.Picture, error) {
 }
 
 func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
-	addr, err := capture.ParseAddress(*s.url.Load())
+	addr, err := source.ParseAddress(*s.url.Load())
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -49,7 +50,7 @@ func BenchmarkCamera(b *testing.B) {
 		server := endless(b, size, rate)
 		for _, prepare := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s prepared=%v", size, prepare), func(b *testing.B) {
-				addr, err := capture.ParseAddress(server.URL + "/x.ts")
+				addr, err := source.ParseAddress(server.URL + "/x.ts")
 				if err != nil {
 					b.Fatal(err)
 				}

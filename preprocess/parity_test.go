@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 	"vigil/internal/testenv"
 	"vigil/video"
@@ -45,7 +46,7 @@ func data(t testing.TB, name string) string {
 
 func open(t testing.TB, path string) *capture.Stream {
 	t.Helper()
-	addr, err := capture.ParseAddress(path)
+	addr, err := source.ParseAddress(path)
 	if err != nil {
 		t.Fatal(err)
 	}

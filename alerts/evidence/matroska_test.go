@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -42,7 +43,7 @@ func TestModelInputIsReadAsItWas(t *testing.T) {
 		if err := os.WriteFile(file, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		address, err := capture.ParseAddress(file)
+		address, err := source.ParseAddress(file)
 		if err != nil {
 			t.Fatal(err)
 		}

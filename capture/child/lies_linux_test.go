@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/video"
 )
 
@@ -131,9 +132,9 @@ var lies = []struct {
 	{"stops", opened, stops, ErrStalled, 0},
 }
 
-func someAddress(t *testing.T) capture.Address {
+func someAddress(t *testing.T) source.Address {
 	t.Helper()
-	addr, err := capture.ParseAddress("rtsp://viewer:geheim@host/stream")
+	addr, err := source.ParseAddress("rtsp://viewer:geheim@host/stream")
 	if err != nil {
 		t.Fatal(err)
 	}

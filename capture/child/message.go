@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 )
 
@@ -17,7 +18,7 @@ type start struct {
 	Address                  []byte // with its password; in bytes, because JSON would change what is no UTF-8
 	Reader                   string
 	Transport                string
-	Trust                    capture.Trust
+	Trust                    source.Trust
 	Follow                   []string
 	OpenTimeout, ReadTimeout time.Duration
 	Side                     int
@@ -198,7 +199,7 @@ func (e toldError) Unwrap() error { return e.kind }
 const maxTold = 500
 
 // err makes an error of the child's word, without what may be a secret: the child has decoded hostile input.
-func (e end) err(a capture.Address) error {
+func (e end) err(a source.Address) error {
 	t := toldError{text: plain(a.Scrub(e.Text), maxTold)}
 	if t.text == "" {
 		t.text = "the camera's process gave no reason"

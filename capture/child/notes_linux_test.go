@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/internal/testenv"
 )
 
@@ -44,7 +44,7 @@ func TestLateKeyFrame(t *testing.T) {
 		_, _ = w.Write(whole)
 	}))
 	defer server.Close()
-	addr, err := capture.ParseAddress(server.URL + "/x")
+	addr, err := source.ParseAddress(server.URL + "/x")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,14 +12,14 @@ import (
 	"testing"
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 )
 
 func startOn(t *testing.T, url string, o Options) (*Process, error) {
 	t.Helper()
 	var err error
-	if o.Address, err = capture.ParseAddress(url); err != nil {
+	if o.Address, err = source.ParseAddress(url); err != nil {
 		t.Fatal(err)
 	}
 	o.OpenTimeout, o.ReadTimeout, o.Side = 30*time.Second, 30*time.Second, 64
@@ -60,7 +60,7 @@ func TestOrdersReachTheChild(t *testing.T) {
 func TestTrustReachesTheChild(t *testing.T) {
 	shown := rtsptest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: shown, User: "viewer", Password: "geheim"})
-	for _, trust := range []capture.Trust{{}, {PEM: shown.PEM}} {
+	for _, trust := range []source.Trust{{}, {PEM: shown.PEM}} {
 		p, err := startOn(t, server.URL(), Options{Trust: trust})
 		if err == nil {
 			_, err = p.Next(t.Context())
@@ -69,7 +69,7 @@ func TestTrustReachesTheChild(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, trust := range []capture.Trust{{System: true}, {PEM: rtsptest.SelfSigned(t).PEM}} {
+	for _, trust := range []source.Trust{{System: true}, {PEM: rtsptest.SelfSigned(t).PEM}} {
 		_, err := startOn(t, server.URL(), Options{Trust: trust})
 		if err == nil || !strings.Contains(err.Error(), "not one that is trusted") ||
 			strings.Contains(err.Error(), "geheim") || errors.Is(err, ErrDied) {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 )
 
@@ -16,7 +16,7 @@ import (
 // its own time.
 func TestPause(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	addr, err := capture.ParseAddress(server.URL())
+	addr, err := source.ParseAddress(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}

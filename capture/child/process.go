@@ -18,7 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/geometry"
 	"vigil/video"
 )
@@ -28,10 +28,10 @@ const Argument = "camera-process"
 
 // Options say what a child does. Side, Address and the timeouts are needed.
 type Options struct {
-	Address                  capture.Address
+	Address                  source.Address
 	Reader                   string        // as in capture.Options
 	Transport                string        // as in capture.Options
-	Trust                    capture.Trust // likewise
+	Trust                    source.Trust  // likewise
 	Follow                   []string      // likewise
 	OpenTimeout, ReadTimeout time.Duration // likewise
 	Side                     int           // S: pictures of S x S pixels

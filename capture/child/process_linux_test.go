@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -35,7 +35,7 @@ func parent(address string) {
 		o.Command = []string{"/bin/sh", "-c", "cat \"$0\"; " + hangs, address}
 	}
 	var err error
-	o.Address, err = capture.ParseAddress(address)
+	o.Address, err = source.ParseAddress(address)
 	if err == nil {
 		var p *Process
 		p, err = Start(context.Background(), o)
@@ -52,7 +52,7 @@ func parent(address string) {
 func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]video.Preview) {
 	t.Helper()
 	server := rtsptest.Start(t, o)
-	addr, err := capture.ParseAddress(server.URL())
+	addr, err := source.ParseAddress(server.URL())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // A recording is made where the camera is read: the child takes the packets apart and puts them into Matroska, and the
@@ -28,7 +29,7 @@ const (
 
 // record opens the source and sends segments until it ends or the parent wants it to.
 func (c *camera) record(ctx context.Context) (err error) {
-	addr, err := capture.ParseAddress(string(c.Address))
+	addr, err := source.ParseAddress(string(c.Address))
 	if err != nil {
 		return err
 	}

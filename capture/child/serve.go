@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -190,7 +191,7 @@ func (c *camera) listen(in io.Reader, d *decoder) {
 
 // watch opens the source and sends what it shows until it ends.
 func (c *camera) watch(ctx context.Context) (err error) {
-	addr, err := capture.ParseAddress(string(c.Address))
+	addr, err := source.ParseAddress(string(c.Address))
 	if err != nil {
 		return err
 	}

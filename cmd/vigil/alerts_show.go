@@ -47,10 +47,10 @@ const aboutIDs = "ID is the beginning of an alert's id that no other one has, as
 
 // withAlert connects, finds an alert and hands over what is kept of it.
 func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context.Context, d *dossier) error) error {
-	return withAlertOf(cmd, f, func() (*source, error) { return f.open(cmd, nil) }, id, do)
+	return withAlertOf(cmd, f, func() (*alertSource, error) { return f.open(cmd, nil) }, id, do)
 }
 
-func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*source, error), id string,
+func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*alertSource, error), id string,
 	do func(ctx context.Context, d *dossier) error,
 ) error {
 	if err := checkID(id); err != nil {
@@ -214,7 +214,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			if by == "" {
 				by = whoAmI()
 			}
-			return withAlertOf(cmd, *f, func() (*source, error) { return f.openToWrite(cmd) }, args[0],
+			return withAlertOf(cmd, *f, func() (*alertSource, error) { return f.openToWrite(cmd) }, args[0],
 				func(ctx context.Context, d *dossier) error {
 					ctx, release := d.conn.Guard(ctx, "$KV.", "$O.", "$JS.API.")
 					defer release()

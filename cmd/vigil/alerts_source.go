@@ -25,17 +25,17 @@ var alertsParts = []string{"nats", "data_dir"}
 
 const defaultNATS = "nats://127.0.0.1:4222"
 
-// source is where alerts are read.
-type source struct {
+// alertSource is where alerts are read.
+type alertSource struct {
 	*broker.Conn
 	store *broker.Server // of a store that no vigil has open; nil for a server that runs
 }
 
 // still says that nothing new will come.
-func (s *source) still() bool { return s.store != nil }
+func (s *alertSource) still() bool { return s.store != nil }
 
 // Close ends the connection, and leaves the store to the next vigil.
-func (s *source) Close() error {
+func (s *alertSource) Close() error {
 	err := s.Conn.Close()
 	if s.store != nil {
 		err = errors.Join(err, s.store.Shutdown())
@@ -44,7 +44,7 @@ func (s *source) Close() error {
 }
 
 // open is the one place that decides where the commands read alerts.
-func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*source, error) {
+func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*alertSource, error) {
 	ctx := cmd.Context()
 	unreadable := unreadableNote(cmd.ErrOrStderr())
 	if f.local {
@@ -57,12 +57,12 @@ func (f alertsFlags) open(cmd *cobra.Command, onState func(string, error)) (*sou
 	warnOfLogin(cmd.ErrOrStderr(), "--server", f.server, ", or give -c")
 	o.OnState, o.OnUnreadable = onState, unreadable
 	conn, err := broker.Dial(ctx, o)
-	return &source{Conn: conn}, err
+	return &alertSource{Conn: conn}, err
 }
 
 // openToWrite is open for a command that writes: to the server inside the vigil that runs here it goes through the
 // socket, since its port is for readers where no account is given.
-func (f alertsFlags) openToWrite(cmd *cobra.Command) (*source, error) {
+func (f alertsFlags) openToWrite(cmd *cobra.Command) (*alertSource, error) {
 	cfg := config.Default()
 	if f.config != "" {
 		var err error
@@ -74,14 +74,14 @@ func (f alertsFlags) openToWrite(cmd *cobra.Command) (*source, error) {
 		os.Getenv("NATS_URL") == "") {
 		conn, err := broker.DialLocal(cmd.Context(), storeDir(cfg), broker.DialOptions{})
 		if err == nil {
-			return &source{Conn: conn}, nil
+			return &alertSource{Conn: conn}, nil
 		}
 	}
 	return f.open(cmd, nil)
 }
 
 // openLocal asks the process that has the store open, or opens it where there is none.
-func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.DialOptions) (*source, error) {
+func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.DialOptions) (*alertSource, error) {
 	if f.server != "" || f.creds != "" {
 		return nil, usageError{errors.New("give either --local or --server and --creds, not both")}
 	}
@@ -102,7 +102,7 @@ func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.Di
 	}
 	conn, err := broker.DialLocal(ctx, dir, o)
 	if !errors.Is(err, broker.ErrNotRunning) {
-		return &source{Conn: conn}, err
+		return &alertSource{Conn: conn}, err
 	}
 	server, err := broker.Start(ctx, broker.Options{Dir: dir, Private: true})
 	if err != nil {
@@ -118,7 +118,7 @@ func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.Di
 	}); err != nil {
 		return nil, errors.Join(err, server.Shutdown())
 	}
-	return &source{Conn: conn, store: server}, nil
+	return &alertSource{Conn: conn, store: server}, nil
 }
 
 // unreadableNote says once each which messages were passed over since their server cannot read them.

@@ -13,6 +13,7 @@ import (
 
 	"vigil/capture"
 	"vigil/capture/child"
+	"vigil/capture/source"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -24,7 +25,7 @@ type loadVideo struct {
 	stream        []byte
 	pictures      []int // where each picture's packets begin in the stream
 	server        *httptest.Server
-	address, fast capture.Address
+	address, fast source.Address
 }
 
 // loadLength is how long the video is before it starts again.
@@ -69,10 +70,10 @@ func newLoadVideo(dir string, w, h int, fps float64) (*loadVideo, error) {
 		return nil, fmt.Errorf("the video of %dx%d at %g frames a second has %d pictures", w, h, fps, len(v.pictures))
 	}
 	v.server = httptest.NewServer(http.HandlerFunc(v.serve))
-	if v.address, err = capture.ParseAddress(v.server.URL + "/live.ts"); err != nil {
+	if v.address, err = source.ParseAddress(v.server.URL + "/live.ts"); err != nil {
 		return nil, err
 	}
-	v.fast, err = capture.ParseAddress(v.server.URL + "/fast.ts")
+	v.fast, err = source.ParseAddress(v.server.URL + "/fast.ts")
 	return v, err
 }
 

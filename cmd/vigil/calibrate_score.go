@@ -104,19 +104,19 @@ func (n *normalVideo) append(o *normalVideo) {
 }
 
 // fits says why a clip does not belong to what was scored before; nil where it does.
-func (n *normalVideo) fits(source fmt.Stringer, c pipeline.Clip, live bool) error {
+func (n *normalVideo) fits(src fmt.Stringer, c pipeline.Clip, live bool) error {
 	switch {
 	case n.width == 0:
 		return nil
 	case c.Width != n.width || c.Height != n.height:
-		return fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size", source,
+		return fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size", src,
 			c.Width, c.Height, n.width, n.height)
 	// A live camera's times tremble; recordings of different rates do not belong together.
 	case !live && math.Abs(c.FPS-n.rate) > 0.1*n.rate:
 		return fmt.Errorf(
 			"%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one "+
 				"that divides both",
-			source, c.FPS, n.rate)
+			src, c.FPS, n.rate)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"vigil/capture"
 	"vigil/capture/child"
+	"vigil/capture/source"
 	"vigil/config"
 	"vigil/geometry"
 	"vigil/internal/regular"
@@ -91,14 +92,14 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	return cam, nil
 }
 
-func opener(source capture.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
+func opener(src source.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
 	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 		o, err := openOptions(s)
 		if err != nil {
 			return nil, err
 		}
 		o.Realtime, o.FirstSeq, o.Opening = s.Realtime, firstSeq, opening
-		return capture.Open(ctx, source, o)
+		return capture.Open(ctx, src, o)
 	}
 }
 
@@ -116,8 +117,8 @@ const mostTrust = 512 << 10
 
 // newTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no
 // restart.
-func newTrust(s config.Settings) (capture.Trust, error) {
-	t := capture.Trust{System: s.Trust == config.TrustSystem}
+func newTrust(s config.Settings) (source.Trust, error) {
+	t := source.Trust{System: s.Trust == config.TrustSystem}
 	path := s.TrustFile()
 	if path == "" {
 		return t, nil

@@ -80,10 +80,10 @@ func (d *demo) pictures(ctx context.Context, street *scene.Street) (drawn train.
 	defer func() { err = errors.Join(err, prep.Close()) }()
 	bar := newProgress(d.stderr, "draw", "frames", frames)
 	defer bar.finish()
-	source := &scene.Source{Street: street, Frames: frames}
+	src := &scene.Source{Street: street, Frames: frames}
 	var frame video.Frame
 	for {
-		switch err := source.Read(ctx, &frame); {
+		switch err := src.Read(ctx, &frame); {
 		case errors.Is(err, io.EOF):
 			return drawn, nil
 		case err != nil:

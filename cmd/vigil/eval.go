@@ -192,8 +192,8 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 	if err != nil {
 		return nil, err
 	}
-	var source string
-	if o.Thresholds, source, err = e.thresholds(cmd, data, m.Hash()); err != nil {
+	var src string
+	if o.Thresholds, src, err = e.thresholds(cmd, data, m.Hash()); err != nil {
 		return nil, err
 	}
 	scorer.Threads = e.threads
@@ -208,7 +208,7 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 	result.Finish(&scorer.Pixels, len(data.Test))
 	result.Dataset, result.Format = filepath.Clean(data.Root), data.Format
 	result.Model, result.Hash, result.Score = m.Name(), m.Hash(), m.Spec().Score
-	result.Notes = append([]string{source}, result.Notes...)
+	result.Notes = append([]string{src}, result.Notes...)
 	return result, nil
 }
 

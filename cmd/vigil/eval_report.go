@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/eval"
 	"vigil/internal/output"
 	"vigil/video"
@@ -106,11 +107,11 @@ func drawSights(ctx context.Context, name string, sights []eval.Sight) ([]eval.P
 }
 
 func frameOf(ctx context.Context, path string, n int) (f *video.Frame, err error) {
-	source, err := capture.ParseAddress(path)
+	src, err := source.ParseAddress(path)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := capture.Open(ctx, source, capture.Options{})
+	stream, err := capture.Open(ctx, src, capture.Options{})
 	if err != nil {
 		return nil, err
 	}

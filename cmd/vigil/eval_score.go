@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/eval"
 	"vigil/pipeline"
 )
@@ -94,16 +95,16 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []string) (pipeline.Threshold, error) {
 	c := calibrate{recordings: e.recordings, lo: loQuantile, theta: thetaQuantile, margin: margin}
 	c.settings.Name = camera
-	var sources []capture.Address
+	var sources []source.Address
 	for _, p := range paths {
-		source, err := capture.ParseAddress(p)
-		if err == nil && source.Live() {
+		src, err := source.ParseAddress(p)
+		if err == nil && src.Live() {
 			err = errors.New("is a live camera, want a recording")
 		}
 		if err != nil {
 			return pipeline.Threshold{}, usageError{fmt.Errorf("--calibrate: %s: %w", p, err)}
 		}
-		sources = append(sources, source)
+		sources = append(sources, src)
 	}
 	c.take(sources)
 	cal, err := c.run(cmd)
@@ -117,13 +118,13 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models
 	ctx := cmd.Context()
 	r := e.recordings
 	r.settings.Calibration, r.settings.Threshold, r.settings.Hop = "", nil, 1
-	var sources []capture.Address
+	var sources []source.Address
 	for _, v := range data.Test {
-		source, err := capture.ParseAddress(v.Path)
+		src, err := source.ParseAddress(v.Path)
 		if err != nil {
 			return fmt.Errorf("%s: %w", v.Path, err)
 		}
-		sources = append(sources, source)
+		sources = append(sources, src)
 	}
 	r.take(sources)
 	// Figures without one of the videos would be those of another data set.

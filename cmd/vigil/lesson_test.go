@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event,
@@ -60,10 +60,10 @@ cameras: [{name: street, source: %s}]
 		t.Fatal(err)
 	}
 
-	scores := func(source string, args ...string) map[string]string {
+	scores := func(src string, args ...string) map[string]string {
 		t.Helper()
 		out := filepath.Join(t.TempDir(), "scores.csv")
-		mustVigil(t, append([]string{"replay", source, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"},
+		mustVigil(t, append([]string{"replay", src, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"},
 			args...)...)
 		all := map[string]string{}
 		for _, row := range readCSV(t, out)[1:] {
@@ -87,12 +87,12 @@ cameras: [{name: street, source: %s}]
 	}
 	reading := &training{stderr: io.Discard, spec: mustPreset(t, "tiny")}
 	reading.settings.FPS = 12.5
-	for _, source := range []string{recording, lessons[0]} {
-		address, err := capture.ParseAddress(source)
+	for _, src := range []string{recording, lessons[0]} {
+		address, err := source.ParseAddress(src)
 		if err != nil {
 			t.Fatal(err)
 		}
-		reading.sources, reading.names = append(reading.sources, address), append(reading.names, filepath.Base(source))
+		reading.sources, reading.names = append(reading.sources, address), append(reading.names, filepath.Base(src))
 	}
 	videos, err := reading.read(t.Context(), 0)
 	if err != nil || len(videos) != 2 || videos[0].Frames() != 75 || videos[1].Frames() != pictures {

@@ -8,19 +8,19 @@ import (
 	"strings"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
 // recordingNames names recordings in tables and messages: by their base names, and where several have one by as many
 // of the folders before it as tell them apart. The order in which they are given plays no part.
-func recordingNames(sources []capture.Address) []string {
+func recordingNames(sources []source.Address) []string {
 	return distinct(sources, func(_ int, parts []string) string { return strings.Join(parts, "/") },
 		func(name string, n int) string { return fmt.Sprintf("%s (%d)", name, n) })
 }
 
 // cameraNames names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and
 // b-stream1. Only the redacted form of an address takes part, since names appear in subjects and logs.
-func namesOfCameras(sources []capture.Address) []string {
+func namesOfCameras(sources []source.Address) []string {
 	join := func(i int, parts []string) string {
 		if len(parts) == 1 {
 			return alerts.CameraName(sources[i].String())
@@ -32,7 +32,7 @@ func namesOfCameras(sources []capture.Address) []string {
 
 // fileNames are recordingNames without endings, as parts of the names of files: slashes are dashes. An ending that
 // alone tells two apart stays.
-func fileNames(sources []capture.Address) []string {
+func fileNames(sources []source.Address) []string {
 	names := recordingNames(sources)
 	stems := make([]string, len(names))
 	count := map[string]int{}
@@ -52,7 +52,7 @@ func fileNames(sources []capture.Address) []string {
 // distinct gives each source the name that join makes of the shortest end of its address that no other has. Sources
 // that not even the whole of it tells apart, as those whose passwords alone differ, are numbered in an order of their
 // own.
-func distinct(sources []capture.Address, join func(i int, parts []string) string,
+func distinct(sources []source.Address, join func(i int, parts []string) string,
 	number func(name string, n int) string,
 ) []string {
 	parts := make([][]string, len(sources))
@@ -85,7 +85,7 @@ func distinct(sources []capture.Address, join func(i int, parts []string) string
 }
 
 // numbered turns the sources that share each name into names, the first by order of address without a number.
-func numbered(sources []capture.Address, sharing map[string][]int, number func(name string, n int) string) []string {
+func numbered(sources []source.Address, sharing map[string][]int, number func(name string, n int) string) []string {
 	out := make([]string, len(sources))
 	for name, all := range sharing {
 		slices.SortStableFunc(all, func(a, b int) int { return cmp.Compare(sources[a].Reveal(), sources[b].Reveal()) })
@@ -102,7 +102,7 @@ func numbered(sources []capture.Address, sharing map[string][]int, number func(n
 }
 
 // addressParts are the parts of an address between slashes, the host's first, without anything that is secret.
-func addressParts(a capture.Address) []string {
+func addressParts(a source.Address) []string {
 	text := a.String()
 	if _, rest, ok := strings.Cut(text, "://"); ok && a.Live() {
 		text = rest[strings.LastIndexByte(rest, '@')+1:]

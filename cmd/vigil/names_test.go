@@ -6,13 +6,13 @@ import (
 	"testing"
 
 	"vigil/alerts"
-	"vigil/capture"
+	"vigil/capture/source"
 )
 
-func addresses(t *testing.T, texts ...string) (out []capture.Address) {
+func addresses(t *testing.T, texts ...string) (out []source.Address) {
 	t.Helper()
 	for _, text := range texts {
-		a, err := capture.ParseAddress(text)
+		a, err := source.ParseAddress(text)
 		if err != nil {
 			t.Fatalf("%s: %v", text, err)
 		}
@@ -76,7 +76,7 @@ func TestNames(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			sources := addresses(t, c.sources...)
 			for _, of := range []struct {
-				names func([]capture.Address) []string
+				names func([]source.Address) []string
 				want  []string
 			}{{recordingNames, c.recordings}, {namesOfCameras, c.cameras}} {
 				if of.want == nil {

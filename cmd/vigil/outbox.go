@@ -39,7 +39,7 @@ func outboxCommand() *cobra.Command {
 }
 
 // withAside hands over what is set aside in the store on this machine.
-func withAside(cmd *cobra.Command, f alertsFlags, do func(ctx context.Context, src *source,
+func withAside(cmd *cobra.Command, f alertsFlags, do func(ctx context.Context, src *alertSource,
 	all []outbox.Aside) error,
 ) error {
 	ctx := cmd.Context()
@@ -61,7 +61,7 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 		Short: "List what is set aside, by way and camera, in its order",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withAside(cmd, *f, func(_ context.Context, _ *source, all []outbox.Aside) error {
+			return withAside(cmd, *f, func(_ context.Context, _ *alertSource, all []outbox.Aside) error {
 				if asJSON {
 					for _, a := range all {
 						text, err := json.Marshal(a)
@@ -110,7 +110,7 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(c
 			if everything == (len(ids) > 0) || slices.Contains(ids, "") {
 				return usageError{errors.New("give either ids, as 'vigil outbox list' shows them, or --all")}
 			}
-			return withAside(cmd, *f, func(ctx context.Context, src *source, all []outbox.Aside) error {
+			return withAside(cmd, *f, func(ctx context.Context, src *alertSource, all []outbox.Aside) error {
 				chosen, err := chooseAside(all, ids)
 				if err != nil {
 					return err

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/config"
 	"vigil/internal/output"
 	"vigil/internal/pseudo"
@@ -93,30 +94,30 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 			return err
 		}
 	}
-	var sources []capture.Address
+	var sources []source.Address
 	for _, arg := range args {
-		source, err := capture.ParseAddress(arg)
+		src, err := source.ParseAddress(arg)
 		if err != nil {
 			return usageError{err}
 		}
-		if source.Live() {
+		if src.Live() {
 			return usageError{fmt.Errorf("%s: is a live camera; give recordings of it, as 'vigil record' makes them",
-				source)}
+				src)}
 		}
-		sources = append(sources, source)
+		sources = append(sources, src)
 	}
 	names := fileNames(sources)
-	for n, source := range sources {
+	for n, src := range sources {
 		for i := range n {
-			if sources[i] == source || names[i] == names[n] {
+			if sources[i] == src || names[i] == names[n] {
 				return usageError{fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other",
-					sources[i], source, names[i])}
+					sources[i], src, names[i])}
 			}
 		}
 	}
 	var bad []error
-	for n, source := range sources {
-		video, err := readGray(ctx, source)
+	for n, src := range sources {
+		video, err := readGray(ctx, src)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -171,12 +172,12 @@ func (f *faking) one(ctx context.Context, video *pseudo.Video, dir, name string,
 }
 
 // readGray reads a whole recording in grey at its own size.
-func readGray(ctx context.Context, source capture.Address) (v *pseudo.Video, err error) {
+func readGray(ctx context.Context, src source.Address) (v *pseudo.Video, err error) {
 	o, err := openOptions(config.Default().Defaults)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := capture.Open(ctx, source, o)
+	stream, err := capture.Open(ctx, src, o)
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +191,7 @@ func readGray(ctx context.Context, source capture.Address) (v *pseudo.Video, err
 			return nil, err
 		}
 		if v.Gray != nil && (frame.Width != v.Width || frame.Height != v.Height) {
-			return nil, fmt.Errorf("%s: pictures of %dx%d after some of %dx%d: a recording must have one size", source,
+			return nil, fmt.Errorf("%s: pictures of %dx%d after some of %dx%d: a recording must have one size", src,
 				frame.Width, frame.Height, v.Width, v.Height)
 		}
 		v.Width, v.Height = frame.Width, frame.Height

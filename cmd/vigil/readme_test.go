@@ -30,12 +30,12 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const source = "source: rtsp://10.0.0.7/stream1"
-	if strings.Count(string(text), source) != 1 {
-		t.Fatalf("the template has no %s", source)
+	const src = "source: rtsp://10.0.0.7/stream1"
+	if strings.Count(string(text), src) != 1 {
+		t.Fatalf("the template has no %s", src)
 	}
 	// Any free port, since others may be at work on this machine.
-	changed := strings.Replace(string(text), source, "source: today.mkv", 1) + "\nnats: {embedded: {port: 0}}\n"
+	changed := strings.Replace(string(text), src, "source: today.mkv", 1) + "\nnats: {embedded: {port: 0}}\n"
 	write(t, "vigil.yaml", changed)
 	if out := mustVigil(t, "config", "check"); out != "vigil.yaml: 1 camera, all right\n" {
 		t.Errorf("check: %s", out)

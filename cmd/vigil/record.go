@@ -93,14 +93,14 @@ func (r *record) prepare(cmd *cobra.Command, arg string) error {
 	if r.transport != "" {
 		r.camera.Transport = r.transport
 	}
-	source := r.camera.Source
+	src := r.camera.Source
 	switch {
-	case !source.Live():
-		return fmt.Errorf("%s: is a recording already; record takes a camera's URL (rtsp, rtsps, http, https)", source)
-	case !source.IsURL():
+	case !src.Live():
+		return fmt.Errorf("%s: is a recording already; record takes a camera's URL (rtsp, rtsps, http, https)", src)
+	case !src.IsURL():
 		return fmt.Errorf(
 			"%s: is a device; only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be "+
-				"kept as they are", source)
+				"kept as they are", src)
 	}
 	r.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("camera", r.camera.Name)
 	return nil
@@ -119,8 +119,8 @@ func recordedCamera(cmd *cobra.Command, arg, file string) (config.Camera, error)
 	case sources[0].Camera != nil:
 		return *sources[0].Camera, nil
 	}
-	source := sources[0].Address
-	return config.Camera{Name: alerts.CameraName(source.String()), Source: source, Settings: config.Default().Defaults},
+	src := sources[0].Address
+	return config.Camera{Name: alerts.CameraName(src.String()), Source: src, Settings: config.Default().Defaults},
 		nil
 }
 

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/internal/rtsptest"
 	"vigil/internal/testenv"
 	"vigil/video"
@@ -87,7 +88,7 @@ func playable(t *testing.T, path string) (frames int) {
 	if err != nil || !strings.HasPrefix(string(first), "K") {
 		t.Errorf("%s begins with %q, %v", path, first, err)
 	}
-	a, err := capture.ParseAddress(path)
+	a, err := source.ParseAddress(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/config"
 	"vigil/pipeline"
 	"vigil/video"
@@ -23,7 +24,7 @@ type recordings struct {
 	hop, threads              int
 	realtime                  bool
 
-	sources  []capture.Address
+	sources  []source.Address
 	names    []string // of the sources, in tables and messages
 	cameras  []string // likewise, as cameras
 	settings config.Camera
@@ -48,7 +49,7 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	var addresses []capture.Address
+	var addresses []source.Address
 	for _, s := range sources {
 		addresses = append(addresses, s.Address)
 		if s.Camera == nil {
@@ -105,7 +106,7 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 }
 
 // take makes these the sources.
-func (r *recordings) take(sources []capture.Address) {
+func (r *recordings) take(sources []source.Address) {
 	r.sources, r.names, r.cameras = sources, recordingNames(sources), namesOfCameras(sources)
 }
 
@@ -153,15 +154,15 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 
 // probe opens each source once, so that wrong ones are told before any work is done, and adds up the frames of the
 // others; 0 if one does not know. bad has what is wrong with each source, nil for nothing.
-func probe(ctx context.Context, sources []capture.Address, s config.Settings) (frames int, bad []error, err error) {
+func probe(ctx context.Context, sources []source.Address, s config.Settings) (frames int, bad []error, err error) {
 	o, err := openOptions(s)
 	if err != nil {
 		return 0, nil, err
 	}
 	bad = make([]error, len(sources))
 	unknown := false
-	for i, source := range sources {
-		stream, err := capture.Open(ctx, source, o)
+	for i, src := range sources {
+		stream, err := capture.Open(ctx, src, o)
 		if err != nil {
 			bad[i] = err
 			continue

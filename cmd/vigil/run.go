@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/config"
 	"vigil/pipeline"
 )
@@ -82,7 +82,7 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cf
 	cfg = config.Default()
 	cfg.Model = modelFile
 	cfg.MQTT = config.MQTT{} // what a configuration file announced of this data_dir stays
-	addresses := make([]capture.Address, len(list))
+	addresses := make([]source.Address, len(list))
 	for i, s := range list {
 		addresses[i] = s.Address
 	}

@@ -11,7 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vigil/capture"
+	"vigil/capture/source"
 	"vigil/config"
 )
 
@@ -23,7 +23,7 @@ const sourceHelp = "A SOURCE is an address, the name of a camera of the configur
 
 // namedSource is a source of the command line. Camera is the configuration's where the source was given by its name.
 type namedSource struct {
-	capture.Address
+	source.Address
 	Camera *config.Camera
 }
 
@@ -43,7 +43,7 @@ func readSources(cmd *cobra.Command, args []string, file string, given bool) ([]
 			return nil, err
 		}
 		for _, s := range list {
-			a, err := capture.ParseAddress(s)
+			a, err := source.ParseAddress(s)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", arg, err)
 			}
@@ -122,7 +122,7 @@ func oneSource(arg, file string, given bool) (namedSource, error) {
 		return namedSource{},
 			fmt.Errorf("%s: there is no such file, and no %s with a camera of this name (-c names another)", arg, file)
 	}
-	a, err := capture.ParseAddress(arg)
+	a, err := source.ParseAddress(arg)
 	if err != nil {
 		return namedSource{}, err
 	}

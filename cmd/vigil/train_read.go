@@ -48,18 +48,18 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 
 // readOne reads a recording through the window that scoring uses too, so that the model learns the frames it will see.
 func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []train.Video, err error) {
-	source, name := t.sources[i], t.names[i]
+	src, name := t.sources[i], t.names[i]
 	o, err := openOptions(t.settings.Settings)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := capture.Open(ctx, source, o)
+	stream, err := capture.Open(ctx, src, o)
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		for _, note := range stream.Notes() {
-			fmt.Fprintf(t.stderr, "%s: %s\n", source, note)
+			fmt.Fprintf(t.stderr, "%s: %s\n", src, note)
 		}
 		err = errors.Join(err, stream.Close())
 	}()
@@ -79,7 +79,7 @@ func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []
 	for {
 		if err := stream.Read(ctx, &frame); errors.Is(err, io.EOF) {
 			if err := window.Short(); err != nil {
-				return nil, fmt.Errorf("%s: %w", source, err)
+				return nil, fmt.Errorf("%s: %w", src, err)
 			}
 			t.seen = append(t.seen, rate)
 			t.rates.add(name, pipeline.RatesOf(t.settings.FPS, window))
@@ -90,7 +90,7 @@ func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []
 		bar.add()
 		picture, err := prepare.Prepare(&frame)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", source, err)
+			return nil, fmt.Errorf("%s: %w", src, err)
 		}
 		if !window.Push(picture, &cuboid) {
 			continue

@@ -1,4 +1,4 @@
-package capture
+package source
 
 import (
 	"encoding/hex"
@@ -27,7 +27,7 @@ func (a Address) Scrub(text string) string {
 		}
 	}
 	grams := map[string]bool{}
-	for _, s := range []string{raw, unescape(raw)} {
+	for _, s := range []string{raw, Unescape(raw)} {
 		for i := range len(s) - shingleLen + 1 {
 			if g := s[i : i+shingleLen]; !strings.Contains(shown, g) {
 				grams[g] = true
@@ -58,7 +58,7 @@ var shortValue = regexp.MustCompile(
 func shortSecrets(raw string) []string {
 	var found []string
 	for _, m := range shortValue.FindAllStringSubmatch(raw, -1) {
-		for _, s := range []string{m[1], m[2], unescape(m[1]), unescape(m[2])} {
+		for _, s := range []string{m[1], m[2], Unescape(m[1]), Unescape(m[2])} {
 			if s != "" && len(s) < shingleLen {
 				found = append(found, s)
 			}
@@ -67,8 +67,8 @@ func shortSecrets(raw string) []string {
 	return found
 }
 
-// unescape decodes the percent signs that can be decoded and leaves the others.
-func unescape(s string) string {
+// Unescape decodes the percent signs that can be decoded and leaves the others.
+func Unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] == '%' && i+2 < len(s) {

@@ -1,4 +1,6 @@
-package capture
+// Package source is where pictures come from: a camera's address, which never shows its password, the hosts that it may
+// lead to, and whose certificate it may show. It opens nothing.
+package source
 
 import (
 	"errors"
@@ -33,17 +35,17 @@ var (
 // escapes says how a user name or a password is written in a URL.
 const escapes = "in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20"
 
-const wanted = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file " +
+const WantedForms = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file " +
 	"or a folder"
 
 // ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in capitals. Its errors never
 // quote the address, which may hold a password.
 func ParseAddress(s string) (Address, error) {
 	if strings.TrimSpace(s) == "" {
-		return Address{}, errors.New("the address is empty: " + wanted)
+		return Address{}, errors.New("the address is empty: " + WantedForms)
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return Address{}, errors.New("the address has a control character in it: " + wanted)
+		return Address{}, errors.New("the address has a control character in it: " + WantedForms)
 	}
 	if trimmed := strings.TrimSpace(s); trimmed != s && (schemeForm.MatchString(trimmed) ||
 		devicePaths.MatchString(trimmed)) {
@@ -69,11 +71,11 @@ func ParseAddress(s string) (Address, error) {
 func checkURL(s string) error {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
-		return errors.New("the address looks like a URL of an unknown kind (" + wanted +
+		return errors.New("the address looks like a URL of an unknown kind (" + WantedForms +
 			"); a file with a colon in its name needs ./ in front")
 	}
 	if !knownScheme(scheme) {
-		return errors.New("the address's URL scheme is not one of " + strings.Join(schemes, ", ") + ": " + wanted)
+		return errors.New("the address's URL scheme is not one of " + strings.Join(schemes, ", ") + ": " + WantedForms)
 	}
 	authority, behind := rest, ""
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
@@ -125,7 +127,7 @@ func (a Address) String() string { return redact(a.Reveal()) }
 func (a Address) Redacted() bool { return a.String() != a.Reveal() }
 
 // GoString is String, so that %#v shows no more.
-func (a Address) GoString() string { return fmt.Sprintf("capture.Address(%q)", a.String()) }
+func (a Address) GoString() string { return fmt.Sprintf("source.Address(%q)", a.String()) }
 
 // LogValue is String.
 func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }
@@ -144,17 +146,15 @@ func (a *Address) UnmarshalText(text []byte) error {
 }
 
 // Live says whether the pictures come as they happen: a URL or a device, not a file or a folder.
-func (a Address) Live() bool { return a.isURL() || a.isDevice() }
+func (a Address) Live() bool { return a.IsURL() || a.IsDevice() }
 
 // IsURL says whether the address is a URL.
-func (a Address) IsURL() bool { return a.isURL() }
-
-func (a Address) isURL() bool {
+func (a Address) IsURL() bool {
 	scheme, _, ok := strings.Cut(a.Reveal(), "://")
 	return ok && knownScheme(scheme)
 }
 
-func (a Address) isDevice() bool {
+func (a Address) IsDevice() bool {
 	s := a.Reveal()
 	return strings.HasPrefix(s, "device:") || devicePaths.MatchString(filepath.Clean(s))
 }

@@ -1,4 +1,4 @@
-package capture
+package source
 
 import (
 	"crypto/tls"
@@ -52,8 +52,8 @@ func (t Trust) certificates() (found []*x509.Certificate, err error) {
 	return found, nil
 }
 
-// client is how a host of this name is spoken to.
-func (t Trust) client(host string) (*tls.Config, error) {
+// TLSConfig is how a host of this name is spoken to.
+func (t Trust) TLSConfig(host string) (*tls.Config, error) {
 	known, err := t.certificates()
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package capture
+package source
 
 import (
 	"bytes"
@@ -158,9 +158,9 @@ func FuzzRedact(f *testing.F) {
 			if err != nil {
 				shown = err.Error()
 			}
-			if err == nil && a.isURL() {
-				if w := a.web(); w.host == "" || w.port == "" || strings.Contains(w.host+w.port, "XYZZY") {
-					t.Errorf("%q with %q is taken for the host %q, port %q", shape, s, w.host, w.port)
+			if err == nil && a.IsURL() {
+				if w := a.URL(); w.Host == "" || w.Port == "" || strings.Contains(w.Host+w.Port, "XYZZY") {
+					t.Errorf("%q with %q is taken for the host %q, port %q", shape, s, w.Host, w.Port)
 				}
 			}
 			if strings.Contains(shown, "XYZZY") || strings.Contains(shown, fmt.Sprintf("%x", "XYZZY")) {

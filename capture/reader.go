@@ -1,7 +1,0 @@
-package capture
-
-// What Options.Reader may be.
-const (
-	FFmpeg = "ffmpeg"
-	GoCV   = "gocv"
-)
