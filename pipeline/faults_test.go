@@ -14,18 +14,18 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/capture/child"
 	"vigil/capture/source"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
+	"vigil/pipeline/worker"
 	"vigil/video"
 )
 
 // A live camera is read by this same binary, which is the test's here.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == child.Argument {
+	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
 		go tellMats()
-		os.Exit(child.Main())
+		os.Exit(worker.Main())
 	}
 	os.Exit(m.Run())
 }
@@ -47,7 +47,7 @@ type subject struct {
 
 // Next counts the picture that the child gave.
 type counted struct {
-	*child.Process
+	*worker.Process
 	s *subject
 }
 
@@ -64,7 +64,7 @@ func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := child.Start(ctx, child.Options{
+	p, err := worker.Start(ctx, worker.Options{
 		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq,
 		Opening: o.Number, KnownFPS: o.KnownFPS,
 		Quiet: o.Quiet, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,

@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/capture/child"
 	"vigil/capture/source"
+	"vigil/pipeline/worker"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -138,11 +138,11 @@ func pictureStarts(stream []byte) (starts []int) {
 // frameCost is the processor time, in seconds, that a camera's process takes for a frame: decoding, grey, resizing, the
 // pipe, and where they are wanted previews.
 func (v *loadVideo) frameCost(ctx context.Context, side int, previews bool) (cost float64, err error) {
-	o := child.Options{Address: v.fast, OpenTimeout: time.Minute, ReadTimeout: time.Minute, Side: side}
+	o := worker.Options{Address: v.fast, OpenTimeout: time.Minute, ReadTimeout: time.Minute, Side: side}
 	if previews {
 		o.Keep, o.KeepBytes = 30*time.Second, 16<<20
 	}
-	p, err := child.Start(ctx, o)
+	p, err := worker.Start(ctx, o)
 	if err != nil {
 		return 0, err
 	}

@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/capture/child"
 	"vigil/capture/source"
 	"vigil/config"
 	"vigil/geometry"
 	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/worker"
 	"vigil/preprocess"
 )
 
@@ -148,7 +148,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 		if err != nil {
 			return nil, err
 		}
-		o := child.Options{
+		o := worker.Options{
 			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow,
 			OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
 			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS,
@@ -157,7 +157,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 		if footage != nil {
 			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview
 		}
-		p, err := child.Start(ctx, o)
+		p, err := worker.Start(ctx, o)
 		if err != nil {
 			return nil, err
 		}

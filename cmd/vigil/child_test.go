@@ -5,13 +5,13 @@ import (
 	"os"
 	"testing"
 
-	"vigil/capture/child"
+	"vigil/pipeline/worker"
 )
 
 // A live camera is read, and a clip is made, by this same binary, which is the test's here.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == child.Argument {
-		os.Exit(child.Main())
+	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
+		os.Exit(worker.Main())
 	}
 	if len(os.Args) > 1 && os.Args[1] == "vigil" {
 		os.Args = os.Args[1:]

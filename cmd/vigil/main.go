@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vigil/capture/child"
 	"vigil/internal/output"
 	"vigil/model/kernel"
+	"vigil/pipeline/worker"
 )
 
 // Exit codes, the same for every subcommand.
@@ -50,8 +50,8 @@ const stopLimit = 10 * time.Second
 var abandon = func() {}
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == child.Argument {
-		os.Exit(child.Main())
+	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
+		os.Exit(worker.Main())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	abandon = func() {

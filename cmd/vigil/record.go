@@ -12,10 +12,10 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture"
-	"vigil/capture/child"
 	"vigil/capture/recorder"
 	"vigil/config"
 	"vigil/pipeline"
+	"vigil/pipeline/worker"
 	"vigil/video"
 )
 
@@ -217,7 +217,7 @@ func (r *record) connect(ctx context.Context, opened func(video.Info)) error {
 	if err != nil {
 		return err
 	}
-	return child.Record(ctx, child.Options{
+	return worker.Record(ctx, worker.Options{
 		Address: c.Source, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
 		ReadTimeout: c.ReadTimeout,
 		Memory:      int64(c.Memory) << 20, Note: func(text string) { r.log.Warn("source", "note", text) },

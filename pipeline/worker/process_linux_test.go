@@ -1,6 +1,6 @@
 //go:build cgo && gocv_videoio
 
-package child
+package worker
 
 import (
 	"bufio"

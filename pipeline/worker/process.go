@@ -1,11 +1,11 @@
-// Package child reads a live camera in a process of its own, so that nothing that a camera sends, and nothing that a C
+// Package worker reads a live camera in a process of its own, so that nothing that a camera sends, and nothing that a C
 // library makes of it, reaches this one: a crash, a leak or a hang of the child is an error here.
 //
 // Start starts the process, which is this same binary with the argument Argument; it must hand over to Main. The pipe
 // between the two carries length-prefixed, versioned messages with a check sum (wire.go): for every frame the picture
 // that the model sees, five times a second a preview, and pictures of full size on demand. The address, with its
 // password, goes in by the pipe. The child ends when its stdin does, so none outlives its parent.
-package child
+package worker
 
 import (
 	"context"
