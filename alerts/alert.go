@@ -7,6 +7,7 @@ package alerts
 
 import (
 	"time"
+	"vigil/geometry"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -65,7 +66,7 @@ type Alert struct {
 	// Names of the zones that the event touches.
 	Zones []string `json:"zones,omitempty"`
 	// Where in the picture, strongest first.
-	Boxes []Box `json:"boxes,omitempty"`
+	Boxes []geometry.Box `json:"boxes,omitempty"`
 
 	// First of the frames that the first low clip's score is made of.
 	Start Moment `json:"start"`
@@ -182,14 +183,6 @@ type Reading struct {
 	Threshold float64 `json:"threshold" jsonschema:"minimum=0"`
 	// 1 - peak_regularity, within 0 to 1: 0.5 is at the threshold, 1 as far beyond it as lo is below.
 	Severity float64 `json:"severity" jsonschema:"minimum=0,maximum=1"`
-}
-
-// Box is a rectangle in fractions of the picture, its origin at the top left.
-type Box struct {
-	X float64 `json:"x" jsonschema:"minimum=0,maximum=1"`
-	Y float64 `json:"y" jsonschema:"minimum=0,maximum=1"`
-	W float64 `json:"w" jsonschema:"minimum=0,maximum=1"`
-	H float64 `json:"h" jsonschema:"minimum=0,maximum=1"`
 }
 
 // Moment is one frame's place in time.

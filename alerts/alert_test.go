@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"vigil/geometry"
 )
 
 func sample(phase Phase) Alert {
@@ -20,7 +21,7 @@ func sample(phase Phase) Alert {
 		Kind:          KindAnomaly,
 		Camera:        "front-door",
 		Zones:         []string{"gate"},
-		Boxes:         []Box{{X: 0.25, Y: 0.5, W: 0.125, H: 0.25}},
+		Boxes:         []geometry.Box{{X: 0.25, Y: 0.5, W: 0.125, H: 0.25}},
 		Start:         Moment{Wall: t0, StreamSeconds: 61.5, Frame: 1537},
 		Peak:          Moment{Wall: t0.Add(2 * time.Second), StreamSeconds: 63.5, Frame: 1587},
 		Reading: &Reading{

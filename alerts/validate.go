@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"vigil/geometry"
 
 	"github.com/oklog/ulid/v2"
 )
@@ -166,7 +167,7 @@ func (c *check) moment(name string, m Moment) {
 		name, m.StreamSeconds)
 }
 
-func (c *check) box(i int, b Box) {
+func (c *check) box(i int, b geometry.Box) {
 	for _, f := range []struct {
 		name string
 		v    float64

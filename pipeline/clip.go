@@ -3,7 +3,7 @@ package pipeline
 import (
 	"time"
 
-	"vigil/alerts"
+	"vigil/geometry"
 	"vigil/video"
 )
 
@@ -26,7 +26,7 @@ type Clip struct {
 	Held       bool    // the calibration does not fit what the camera sent, so nothing came of the clip
 	Opening    int     // of the source, from 1
 	Pictures   int     // that it has: preprocess.CuboidFrames, or fewer for an early one
-	Boxes      []alerts.Box
+	Boxes      []geometry.Box
 	Zones      []string
 	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
 	// the highest windows of each cell, as model.Score has them; nil where the score has no windows

@@ -3,7 +3,6 @@ package pipeline
 import (
 	"slices"
 
-	"vigil/alerts"
 	"vigil/geometry"
 )
 
@@ -15,7 +14,7 @@ const (
 
 // locate says where in the picture an error map is hot: boxes around connected hot cells, the hottest first, in
 // fractions of the picture. errs is [side][side], row-major.
-func locate(errs []float32, side int) []alerts.Box {
+func locate(errs []float32, side int) []geometry.Box {
 	n := min(gridCells, side)
 	cells := pool(errs, side, n)
 	hottest := slices.Max(cells)
@@ -23,7 +22,7 @@ func locate(errs []float32, side int) []alerts.Box {
 		return nil
 	}
 	type place struct {
-		box  alerts.Box
+		box  geometry.Box
 		peak float32
 	}
 	var places []place
@@ -49,7 +48,7 @@ func locate(errs []float32, side int) []alerts.Box {
 			}
 		}
 		f := 1 / float64(n)
-		places = append(places, place{alerts.Box{
+		places = append(places, place{geometry.Box{
 			X: float64(x0) * f, Y: float64(y0) * f, W: float64(x1-x0+1) * f, H: float64(y1-y0+1) * f,
 		}, peak})
 	}
@@ -62,7 +61,7 @@ func locate(errs []float32, side int) []alerts.Box {
 		}
 		return 0
 	})
-	boxes := make([]alerts.Box, 0, maxBoxes)
+	boxes := make([]geometry.Box, 0, maxBoxes)
 	for _, p := range places[:min(len(places), maxBoxes)] {
 		boxes = append(boxes, p.box)
 	}
@@ -105,17 +104,17 @@ func newZoneFinder(zones []Zone) zoneFinder {
 }
 
 // touched returns the names of the zones that any of the boxes overlaps, in the configuration's order.
-func (f zoneFinder) touched(boxes []alerts.Box) []string {
+func (f zoneFinder) touched(boxes []geometry.Box) []string {
 	var names []string
 	for i, z := range f.zones {
-		if slices.ContainsFunc(boxes, func(b alerts.Box) bool { return overlaps(f.cells[i], b) }) {
+		if slices.ContainsFunc(boxes, func(b geometry.Box) bool { return overlaps(f.cells[i], b) }) {
 			names = append(names, z.Name)
 		}
 	}
 	return names
 }
 
-func overlaps(cells []bool, b alerts.Box) bool {
+func overlaps(cells []bool, b geometry.Box) bool {
 	for y := int(b.Y * zoneGrid); y < min(zoneGrid, int((b.Y+b.H)*zoneGrid)); y++ {
 		for x := int(b.X * zoneGrid); x < min(zoneGrid, int((b.X+b.W)*zoneGrid)); x++ {
 			if cells[y*zoneGrid+x] {

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"testing"
 
-	"vigil/alerts"
+	"vigil/geometry"
 )
 
 func TestLocateFindsThePlacesHottestFirst(t *testing.T) {
@@ -21,7 +21,7 @@ func TestLocateFindsThePlacesHottestFirst(t *testing.T) {
 	fill(32, 32, 36, 40, 1)  // two cells
 	fill(60, 60, 64, 64, .4) // below half of the hottest
 	got := locate(errs, side)
-	want := []alerts.Box{{X: 0.5, Y: 0.5, W: 0.0625, H: 0.125}, {X: 0, Y: 0, W: 0.125, H: 0.0625}}
+	want := []geometry.Box{{X: 0.5, Y: 0.5, W: 0.0625, H: 0.125}, {X: 0, Y: 0, W: 0.125, H: 0.0625}}
 	if !slices.Equal(got, want) {
 		t.Errorf("located %+v, want %+v", got, want)
 	}
@@ -44,15 +44,15 @@ func TestLocateWorksOnEverySide(t *testing.T) {
 func TestZonesTouched(t *testing.T) {
 	f := newZoneFinder([]Zone{{Name: "middle", Area: square()[0]}})
 	for _, c := range []struct {
-		box  alerts.Box
+		box  geometry.Box
 		want bool
 	}{
-		{alerts.Box{X: 0.4375, Y: 0.4375, W: 0.5, H: 0.5}, true},
-		{alerts.Box{X: 0.5, Y: 0.5, W: 0.5, H: 0.5}, false},
-		{alerts.Box{X: 0, Y: 0, W: 1, H: 1}, true},
-		{alerts.Box{X: 0, Y: 0, W: 0.25, H: 1}, false},
+		{geometry.Box{X: 0.4375, Y: 0.4375, W: 0.5, H: 0.5}, true},
+		{geometry.Box{X: 0.5, Y: 0.5, W: 0.5, H: 0.5}, false},
+		{geometry.Box{X: 0, Y: 0, W: 1, H: 1}, true},
+		{geometry.Box{X: 0, Y: 0, W: 0.25, H: 1}, false},
 	} {
-		if got := f.touched([]alerts.Box{c.box}) != nil; got != c.want {
+		if got := f.touched([]geometry.Box{c.box}) != nil; got != c.want {
 			t.Errorf("%+v touches: %v, want %v", c.box, got, c.want)
 		}
 	}

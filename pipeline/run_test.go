@@ -238,7 +238,7 @@ func TestRunMakesAnEvent(t *testing.T) {
 	if !slices.Equal(end.Zones, []string{"left"}) {
 		t.Errorf("zones %v, want left", end.Zones)
 	}
-	if len(end.Boxes) != 1 || end.Boxes[0] != (alerts.Box{X: 0, Y: 0, W: 0.5, H: 1}) {
+	if len(end.Boxes) != 1 || end.Boxes[0] != (geometry.Box{X: 0, Y: 0, W: 0.5, H: 1}) {
 		t.Errorf("boxes %+v, want the left half", end.Boxes)
 	}
 	if len(l.scores) == 0 || l.scores[0].Regularity == nil {

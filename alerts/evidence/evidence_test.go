@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/geometry"
 	"vigil/video"
 )
 
@@ -161,7 +162,7 @@ func event(id string, phase alerts.Phase) alerts.Alert {
 	}
 	a := alerts.Alert{
 		ID: id, Phase: phase, Kind: alerts.KindAnomaly, Camera: "yard", Start: at(10), Peak: at(12),
-		Boxes: []alerts.Box{{X: 0.25, Y: 0.5, W: 0.25, H: 0.25}},
+		Boxes: []geometry.Box{{X: 0.25, Y: 0.5, W: 0.25, H: 0.25}},
 	}
 	if phase == alerts.PhaseEnd {
 		end := at(16)

@@ -7,14 +7,14 @@ import (
 	"math"
 	"slices"
 
-	"vigil/alerts"
+	"vigil/geometry"
 )
 
 // strongest is how much of the hottest place's colour is red.
 const strongest = 0.65
 
 // Overlay draws an error map [side][side] over a picture: red where it is hot, with the alert's boxes around.
-func Overlay(img image.Image, heat []float32, side int, boxes []alerts.Box) *image.RGBA {
+func Overlay(img image.Image, heat []float32, side int, boxes []geometry.Box) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
 	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Src)
 	if side > 0 && len(heat) == side*side {
