@@ -47,7 +47,7 @@ func FindSet(name string) (*kernel.Set, error) {
 // Run measures. It ends early, with ctx's error, once ctx is done.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Set == nil {
-		o.Set = kernel.Best()
+		o.Set = kernel.BestSet()
 	}
 	if len(o.Presets) == 0 {
 		o.Presets = DefaultPresets

@@ -29,7 +29,7 @@ func measure(ctx context.Context, spec model.Spec, o Options, y *Yardstick) (*Pr
 		return p, err
 	}
 	o.Progress(spec.Preset + ": a training step")
-	work := train.StepWork(parts) / 1e9
+	work := train.StepFLOPs(parts) / 1e9
 	if p.Step, err = step(ctx, w, 1, work, o, y); err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (p *Preset) note(format string, args ...any) {
 }
 
 // forward measures scoring, all of it and part by part.
-func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Yardstick) ([]model.Part, error) {
+func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Yardstick) ([]model.Stage, error) {
 	before := heldBytes()
-	m, err := model.NewOn(w, o.Set)
+	m, err := model.NewWithSet(w, o.Set)
 	if err != nil {
 		return nil, err
 	}
@@ -78,8 +78,8 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 	if p.Forward.Allocs, err = allocations(score); err != nil {
 		return nil, err
 	}
-	parts := m.Parts()
-	p.GFLOP = m.Work() / 1e9
+	parts := m.Stages()
+	p.GFLOP = m.FLOPs() / 1e9
 	s := &sampler{work: p.GFLOP, clips: 1, laps: make([]time.Duration, len(parts))}
 	s.do = func() error {
 		_, err := scorer.ScoreTimed(x, s.laps)
@@ -95,7 +95,7 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 	}
 	for i, part := range parts {
 		l := Layer{
-			Name: part.Name, Kind: part.Kind, GFLOP: part.Work / 1e9, Bytes: part.Bytes,
+			Name: part.Name, Kind: part.Kind, GFLOP: part.FLOPs / 1e9, Bytes: part.Bytes,
 			Seconds: Quantile(s.parts[i], 0.5), Best: Quantile(s.parts[i], 0),
 		}
 		if l.Seconds > 0 {
@@ -108,7 +108,7 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 
 // together measures a clip on each thread.
 func (p *Preset) together(ctx context.Context, m *model.Model, x []float32, o Options, y *Yardstick) error {
-	n := m.Together(y.threads)
+	n := m.MaxBatch(y.threads)
 	if n == 1 {
 		return nil
 	}
@@ -158,13 +158,13 @@ func step(ctx context.Context, w *model.Weights, batch int, work float64, o Opti
 		return nil, err
 	}
 	out := &Step{Batch: batch, GFLOP: work, Bytes: heldBytes() - before}
-	s := &sampler{work: work, clips: batch, laps: make([]time.Duration, st.Laps())}
+	s := &sampler{work: work, clips: batch, laps: make([]time.Duration, st.StepTimers())}
 	s.do = func() error { return st.StepTimed(s.laps) }
 	if err := s.rounds(ctx, y, o.Rounds); err != nil {
 		return nil, err
 	}
 	out.Measure = s.measure()
-	for _, part := range st.StepParts() {
+	for _, part := range st.StepStages() {
 		seconds := func(lap int) float64 {
 			if lap < 0 {
 				return 0
@@ -172,7 +172,7 @@ func step(ctx context.Context, w *model.Weights, batch int, work float64, o Opti
 			return Quantile(s.parts[lap], 0.5)
 		}
 		out.Parts = append(out.Parts, StepPart{
-			Name: part.Name, GFLOP: part.Work / 1e9,
+			Name: part.Name, GFLOP: part.FLOPs / 1e9,
 			Forward: seconds(part.Forward), Weights: seconds(part.Weights), Input: seconds(part.Input),
 			Other: seconds(part.Other),
 		})

@@ -62,7 +62,7 @@ func (y *Yardstick) Sample() float64 {
 		})
 	}
 	all.Wait()
-	work := float64(pieces) * float64(y.threads) * float64(y.rounds) * float64(y.set.PeakWork)
+	work := float64(pieces) * float64(y.threads) * float64(y.rounds) * float64(y.set.PeakFLOPs)
 	peak := work / 1e9 / max(time.Since(began), 1).Seconds()
 	y.samples = append(y.samples, peak)
 	return peak

@@ -27,10 +27,10 @@ func TestBatch(t *testing.T) {
 	ignore[1] = make([]bool, area)
 	ignore[1][area/2] = true
 	ways := map[int]int{}
-	for round := range 3 * retry {
+	for round := range 3 * retryInterval {
 		n := min(1+round%7, 3)
 		if n == 3 {
-			ways[b.way(n)]++
+			ways[b.strategy(n)]++
 		}
 		scores, errs := b.Score(clips[:n], ignore[:n])
 		for i := range n {
@@ -51,7 +51,7 @@ func TestBatch(t *testing.T) {
 	// One clip's error is its own.
 	bad := slices.Clone(clips[1])
 	bad[7] = float32(math.NaN())
-	for range 2 * first {
+	for range 2 * warmupBatches {
 		scores, errs := b.Score([][]float32{clips[0], bad, clips[2]}, make([][]bool, 3))
 		if errs[0] != nil || errs[1] == nil || errs[2] != nil || scores[0].Error == 0 || scores[2].Error == 0 {
 			t.Fatalf("errors %v", errs)
@@ -68,23 +68,23 @@ func TestBatchKeepsToTheFasterWay(t *testing.T) {
 	b := m.NewBatch(2)
 	defer b.Close()
 	counts := [2]int{}
-	for round := range 30 * retry {
-		way := b.way(2)
+	for round := range 30 * retryInterval {
+		way := b.strategy(2)
 		counts[way]++
 		// After a while the slower way becomes the faster; the other stays as it is.
 		took := [2]float64{1, 2}[way]
-		if round > 2*retry {
+		if round > 2*retryInterval {
 			took = [2]float64{1, 0.1}[way]
 		}
-		b.note(way, time.Duration(took*float64(time.Second)))
+		b.recordTime(way, time.Duration(took*float64(time.Second)))
 	}
-	if counts[0] < 2*retry-8 || counts[1] < 10*retry {
+	if counts[0] < 2*retryInterval-8 || counts[1] < 10*retryInterval {
 		t.Errorf("ways %v: expected the first for a while, then the other", counts)
 	}
 	large := noise(t, "paper")
 	wide := large.NewBatch(2)
 	defer wide.Close()
-	if wide.Threads() != 1 || wide.way(1) != 0 {
+	if wide.MaxBatch() != 1 || wide.strategy(1) != 0 {
 		t.Error("a large network is to be scored a clip at a time, on all threads")
 	}
 }

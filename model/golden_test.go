@@ -184,7 +184,7 @@ func (g *golden) layer(pool *kernel.Pool, set *kernel.Set, l *layer, src []float
 			dst[i] = v * l.slope()
 		}
 	}
-	check(l.after, dst)
+	check(l.activation, dst)
 	return dst
 }
 

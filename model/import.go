@@ -7,15 +7,15 @@ import (
 	"maps"
 )
 
-// SpecOf reads what the shapes of a state dict say: the channels and the slots, and with them λ = 1/slots. If exactly
+// InferSpec reads what the shapes of a state dict say: the channels and the slots, and with them λ = 1/slots. If exactly
 // one preset has them, it is that preset with its side; otherwise the side is 0, since no shape depends on it.
-func SpecOf(tensors map[string]Tensor) (Spec, error) {
+func InferSpec(tensors map[string]Tensor) (Spec, error) {
 	s := Spec{Addressing: Dot, Score: MeanAbs}
 	for i, name := range []string{"encoder.0.weight", "encoder.3.weight", "encoder.6.weight", "encoder.9.weight"} {
 		t, ok := tensors[name]
 		if !ok {
 			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found nothing; the file has %s", name,
-				namesIn(tensors))
+				listNames(tensors))
 		}
 		if len(t.Shape) != 5 {
 			return Spec{}, fmt.Errorf("tensor %s: expected shape [out in 3 3 3], found %v", name, t.Shape)
@@ -31,14 +31,14 @@ func SpecOf(tensors map[string]Tensor) (Spec, error) {
 	}
 	s.Slots = t.Shape[0]
 	s.Lambda = 1 / float64(s.Slots)
-	if fit := s.Alike(); len(fit) == 1 {
+	if fit := s.MatchingPresets(); len(fit) == 1 {
 		s.Preset, s.Side = fit[0].Preset, fit[0].Side
 	}
 	return s, nil
 }
 
-// Alike lists the presets with the channels and the slots of s.
-func (s Spec) Alike() []Spec {
+// MatchingPresets lists the presets with the channels and the slots of s.
+func (s Spec) MatchingPresets() []Spec {
 	var all []Spec
 	for _, p := range Presets {
 		if p.Channels == s.Channels && p.Slots == s.Slots {
@@ -55,7 +55,7 @@ func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
 	}
-	for _, want := range spec.wanted() {
+	for _, want := range spec.tensorSpecs() {
 		if _, ok := w.Tensors[want.name]; !ok && want.integer {
 			w.Tensors[want.name] = Tensor{Shape: []int{}, Int: []int64{0}}
 		}
@@ -82,7 +82,7 @@ func ReadStateDict(path, prefix string) (map[string]Tensor, error) {
 }
 
 func parseStateDict(raw []byte, prefix string) (map[string]Tensor, error) {
-	if !looksSafe(raw) {
+	if !isSafetensors(raw) {
 		return parsePyTorch(raw, prefix)
 	}
 	tensors, meta, err := parseSafetensors(raw)
@@ -92,11 +92,11 @@ func parseStateDict(raw []byte, prefix string) (map[string]Tensor, error) {
 	if meta[keySide] != "" {
 		return nil, errors.New("has its hyper-parameters already and needs no import: use it as it is")
 	}
-	return networkOf(tensors, prefix)
+	return selectNetwork(tensors, prefix)
 }
 
-// looksSafe tells safetensors, whose header's length and first character are at the front, from torch.save's formats:
+// isSafetensors tells safetensors, whose header's length and first character are at the front, from torch.save's formats:
 // the same eight bytes of those give a length that is no header's.
-func looksSafe(raw []byte) bool {
+func isSafetensors(raw []byte) bool {
 	return len(raw) > 8 && binary.LittleEndian.Uint64(raw) <= maxHeader && raw[8] == '{'
 }

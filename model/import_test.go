@@ -164,17 +164,17 @@ func TestWhatIsNoStateDict(t *testing.T) {
 		raw  []byte
 		want []string
 	}{
-		{"a whole network", legacy(whole), []string{`class "models.memae.Net"`, howToSave}},
+		{"a whole network", legacy(whole), []string{`class "models.memae.Net"`, saveHint}},
 		{
 			"a whole network in a dict", legacy("\x80\x02}X\x01\x00\x00\x00m" + whole[2:len(whole)-1] + "s."),
-			[]string{`no tensor in it, but with an object of the class "models.memae.Net"`, howToSave},
+			[]string{`no tensor in it, but with an object of the class "models.memae.Net"`, saveHint},
 		},
 		{"a zip archive", repack(t, raw, zip.Store, "data.pkl"), []string{
 			"a zip archive, but not one of torch.save",
-			howToSave,
+			saveHint,
 		}},
 		{"half a file", raw[:len(raw)/2], []string{"copy the file again"}},
-		{"JSON", []byte(`{"theta": 1, "lo": 0}`), []string{"a JSON text", howToSave}},
+		{"JSON", []byte(`{"theta": 1, "lo": 0}`), []string{"a JSON text", saveHint}},
 	} {
 		_, err := parseStateDict(c.raw, "")
 		for _, want := range c.want {

@@ -80,8 +80,8 @@ func isText(raw []byte) bool {
 	return false
 }
 
-// notWeights says what a file is that does not begin as safetensors do, and what would be right.
-func notWeights(raw []byte) string {
+// describeNonWeights says what a file is that does not begin as safetensors do, and what would be right.
+func describeNonWeights(raw []byte) string {
 	kind := FileKind(raw)
 	switch {
 	case kind == "a zip archive" && bytes.Contains(raw[:min(len(raw), 4096)], []byte("data.pkl")),

@@ -24,9 +24,9 @@ type Model struct {
 	hash    string
 	set     *kernel.Set
 	layers  []layer
-	convs   []*kernel.Conv // one for each layer
-	memory  *kernel.Memory // nil without slots
-	tail    *kernel.Tail   // the last two layers
+	convs   []*kernel.Conv    // one for each layer
+	memory  *kernel.Memory    // nil without slots
+	tail    *kernel.FusedTail // the last two layers
 	// background is set where the score needs it.
 	background []float32
 }
@@ -58,7 +58,7 @@ func Load(path string) (*Model, error) {
 }
 
 // New makes weights ready that no file holds; they are copied, and Hash is empty.
-func New(w *Weights) (*Model, error) { return newModel(w, kernel.Best()) }
+func New(w *Weights) (*Model, error) { return newModel(w, kernel.BestSet()) }
 
 func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 	if err := w.Check(); err != nil {
@@ -74,12 +74,12 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 		m.convs = append(m.convs, c)
 	}
 	// What only frames that are not scored need is left out, from the last layer to the first.
-	skip := Frames - w.Spec.Scored()
+	skip := Frames - w.Spec.ScoredFrames()
 	for _, c := range slices.Backward(m.convs) {
-		c.Skip(skip)
-		skip = c.Unread()
+		c.SkipFrames(skip)
+		skip = c.UnreadFrames()
 	}
-	m.tail = kernel.NewTail(m.convs[len(m.convs)-2], m.convs[len(m.convs)-1])
+	m.tail = kernel.NewFusedTail(m.convs[len(m.convs)-2], m.convs[len(m.convs)-1])
 	if w.Spec.Slots > 0 {
 		m.memory = kernel.NewMemory(set, w.Spec.Slots, w.Spec.Channels[3], float32(w.Spec.Lambda),
 			w.Spec.Addressing == Cosine)
@@ -132,15 +132,15 @@ func (m *Model) Hash() string { return m.hash }
 // queries are the latent positions that are addressed: those of the frames that the decoder reads.
 func (m *Model) queries() int {
 	latent := &m.layers[3]
-	return (latent.outT - m.convs[4].Unread()) * latent.outS * latent.outS
+	return (latent.outT - m.convs[4].UnreadFrames()) * latent.outS * latent.outS
 }
 
-// Work is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not
+// FLOPs is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not
 // counted.
-func (m *Model) Work() float64 {
+func (m *Model) FLOPs() float64 {
 	n := 2 * m.queries() * m.spec.Slots * m.spec.Channels[3]
 	for _, c := range m.convs {
-		n += c.Work()
+		n += c.MACs()
 	}
 	return 2 * float64(n)
 }

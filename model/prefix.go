@@ -14,15 +14,15 @@ const firstWeight = "encoder.0.weight"
 // ErrPrefix says that a file has several networks, or none of the name that was asked for.
 var ErrPrefix = errors.New("say with --prefix which network is meant")
 
-// likelyPrefixes begin the names of the network that is meant where a checkpoint holds others beside it, as a moving
+// preferredPrefixes begin the names of the network that is meant where a checkpoint holds others beside it, as a moving
 // average of it.
-var likelyPrefixes = []string{"state_dict.", "model_state_dict.", "model."}
+var preferredPrefixes = []string{"state_dict.", "model_state_dict.", "model."}
 
-// networkOf takes the tensors of one network out of a file's, without what its names all begin with: wrappers put
+// selectNetwork takes the tensors of one network out of a file's, without what its names all begin with: wrappers put
 // module., model., net. or _orig_mod. before them, and training scripts put the whole into further dicts. want names
 // the prefix where there are several networks; empty takes the only one. Where none is found, all tensors are
-// returned, and what is missing is for SpecOf to say.
-func networkOf[T any](all map[string]T, want string) (map[string]T, error) {
+// returned, and what is missing is for InferSpec to say.
+func selectNetwork[T any](all map[string]T, want string) (map[string]T, error) {
 	var prefixes []string
 	for name := range all {
 		if p, ok := strings.CutSuffix(name, firstWeight); ok && (p == "" || strings.HasSuffix(p, ".")) {
@@ -62,7 +62,7 @@ func choosePrefix(prefixes []string, want string) (string, error) {
 	case len(prefixes) == 1 || prefixes[0] == "":
 		return prefixes[0], nil
 	}
-	for _, likely := range likelyPrefixes {
+	for _, likely := range preferredPrefixes {
 		var under []string
 		for _, p := range prefixes {
 			if strings.HasPrefix(p, likely) {
@@ -92,5 +92,5 @@ func quotedList(names []string) string {
 	return strings.Join(out, ", ")
 }
 
-// namesIn lists a few of a file's tensors.
-func namesIn[T any](all map[string]T) string { return quotedList(slices.Sorted(maps.Keys(all))) }
+// listNames lists a few of a file's tensors.
+func listNames[T any](all map[string]T) string { return quotedList(slices.Sorted(maps.Keys(all))) }

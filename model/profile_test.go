@@ -12,14 +12,14 @@ func TestParts(t *testing.T) {
 	for _, preset := range Presets {
 		m := noise(t, preset.Preset)
 		var work float64
-		for _, p := range m.Parts() {
-			work += p.Work
-			if p.Bytes <= 0 || (p.Work <= 0) != (p.Kind == Windows) {
+		for _, p := range m.Stages() {
+			work += p.FLOPs
+			if p.Bytes <= 0 || (p.FLOPs <= 0) != (p.Kind == Windows) {
 				t.Errorf("%s: %+v", preset.Preset, p)
 			}
 		}
-		if math.Abs(work-m.Work()) > 1 {
-			t.Errorf("%s: the parts' work is %v, the model's %v", preset.Preset, work, m.Work())
+		if math.Abs(work-m.FLOPs()) > 1 {
+			t.Errorf("%s: the parts' work is %v, the model's %v", preset.Preset, work, m.FLOPs())
 		}
 	}
 }
@@ -33,7 +33,7 @@ func TestScoreTimed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	took := make([]time.Duration, len(m.Parts()))
+	took := make([]time.Duration, len(m.Stages()))
 	began := time.Now()
 	got, err := s.ScoreTimed(x, took)
 	if all := time.Since(began); err != nil || got.Error != want.Error {
@@ -61,7 +61,7 @@ func TestNewOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, set := range kernel.Sets() {
-		m, err := NewOn(w, set)
+		m, err := NewWithSet(w, set)
 		if err != nil || m.set != set {
 			t.Errorf("%s: %v, %v", set.Name, m, err)
 		}

@@ -14,8 +14,8 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// storages finds a storage's bytes by its key.
-type storages func(ref *storageRef) ([]byte, error)
+// storageReader finds a storage's bytes by its key.
+type storageReader func(ref *storageRef) ([]byte, error)
 
 // ReadPyTorch reads the state dict in a file of torch.save, in the zip format or the one before PyTorch 1.6. The dict
 // may be the file's object or lie in it, and its names may all begin with the same, as with "module.". Nothing in the
@@ -32,10 +32,10 @@ func ReadPyTorch(path string) (map[string]Tensor, error) {
 	return tensors, nil
 }
 
-// parsePyTorch reads the network whose names begin with prefix; see networkOf.
+// parsePyTorch reads the network whose names begin with prefix; see selectNetwork.
 func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	var object any
-	var find storages
+	var find storageReader
 	var err error
 	budget := len(raw)
 	switch {
@@ -44,16 +44,16 @@ func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	case len(raw) > 0 && raw[0] == 0x80:
 		object, find, err = openLegacy(raw)
 	default:
-		return nil, fmt.Errorf("%s, not a file of torch.save and not safetensors: %s", FileKind(raw), howToSave)
+		return nil, fmt.Errorf("%s, not a file of torch.save and not safetensors: %s", FileKind(raw), saveHint)
 	}
 	if err != nil {
 		return nil, err
 	}
-	all, err := tensorsOf(object)
+	all, err := collectTensors(object)
 	if err != nil {
 		return nil, err
 	}
-	refs, err := networkOf(all, prefix)
+	refs, err := selectNetwork(all, prefix)
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +74,7 @@ const maxExpansion = 16
 
 // openZip reads the object of a zip archive: <name>/data.pkl and a record <name>/data/<key> for each storage. size is
 // the bytes of all records.
-func openZip(raw []byte) (object any, find storages, size int, err error) {
+func openZip(raw []byte) (object any, find storageReader, size int, err error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return nil, nil, 0, fmt.Errorf("truncated or damaged zip archive: %w: copy the file again", err)
@@ -89,7 +89,7 @@ func openZip(raw []byte) (object any, find storages, size int, err error) {
 		size += int(min(f.UncompressedSize64, maxFile))
 	}
 	if !found {
-		return nil, nil, 0, fmt.Errorf("a zip archive, but not one of torch.save, which has a data.pkl: %s", howToSave)
+		return nil, nil, 0, fmt.Errorf("a zip archive, but not one of torch.save, which has a data.pkl: %s", saveHint)
 	}
 	size = min(size, maxExpansion*len(raw), maxFile)
 	budget := size
@@ -101,7 +101,7 @@ func openZip(raw []byte) (object any, find storages, size int, err error) {
 		return readRecord(f, &budget)
 	}
 	if _, script := records[root+"constants.pkl"]; script {
-		return nil, nil, 0, fmt.Errorf("a TorchScript archive, expected a state dict: %s", howToSave)
+		return nil, nil, 0, fmt.Errorf("a TorchScript archive, expected a state dict: %s", saveHint)
 	}
 	// Files of PyTorch before 2.1 do not say the order, and then it is this one.
 	if _, ok := records[root+"byteorder"]; ok {
@@ -175,7 +175,7 @@ const legacyProtocol = 1001
 
 // openLegacy reads the format of PyTorch before 1.6: the pickles of a magic number, a protocol, the machine's
 // properties, the object and the storages' keys; then for each key the number of values and the values.
-func openLegacy(raw []byte) (any, storages, error) {
+func openLegacy(raw []byte) (any, storageReader, error) {
 	var values [5]any
 	rest := raw
 	for i, what := range []string{"magic number", "protocol", "machine's properties", "object", "list of storages"} {
@@ -189,7 +189,7 @@ func openLegacy(raw []byte) (any, storages, error) {
 		rest = after
 		if n, ok := values[0].(*big.Int); !ok || n.Cmp(legacyMagic) != 0 {
 			return nil, nil, fmt.Errorf("a pickle of %s, but not of torch.save, which begins with a magic number: %s",
-				kind(values[0]), howToSave)
+				kindOf(values[0]), saveHint)
 		}
 	}
 	if values[1] != legacyProtocol {
@@ -211,9 +211,9 @@ func openLegacy(raw []byte) (any, storages, error) {
 }
 
 // legacyStorages cuts the data after the pickles into storages. How wide their values are stands only in the object.
-func legacyStorages(data []byte, object any, order map[string]int) storages {
+func legacyStorages(data []byte, object any, order map[string]int) storageReader {
 	width := make([]int64, len(order))
-	each(object, func(ref *storageRef) {
+	visitStorages(object, func(ref *storageRef) {
 		if i, ok := order[ref.key]; ok {
 			width[i] = legacyWidth(ref.dtype)
 		}

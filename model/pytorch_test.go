@@ -51,7 +51,7 @@ func TestReadPyTorch(t *testing.T) {
 					}
 				}
 			}
-			spec, err := SpecOf(got)
+			spec, err := InferSpec(got)
 			if err != nil || spec.Preset != "micro" {
 				t.Fatalf("recognised as %+v, %v", spec, err)
 			}
@@ -199,19 +199,19 @@ func TestBoundedMemory(t *testing.T) {
 func TestSpecOf(t *testing.T) {
 	for _, p := range Presets {
 		tensors := map[string]Tensor{}
-		for _, want := range p.wanted() {
+		for _, want := range p.tensorSpecs() {
 			tensors[want.name] = Tensor{Shape: want.shape}
 		}
-		s, err := SpecOf(tensors)
+		s, err := InferSpec(tensors)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if unique := p.Preset != "small" && p.Preset != "accurate"; unique && s != p ||
-			!unique && (s.Side != 0 || len(s.Alike()) != 2) {
+			!unique && (s.Side != 0 || len(s.MatchingPresets()) != 2) {
 			t.Errorf("%s was recognised as %+v", p.Preset, s)
 		}
 		delete(tensors, "encoder.6.weight")
-		if _, err := SpecOf(tensors); err == nil || !strings.Contains(err.Error(), "encoder.6.weight: expected") {
+		if _, err := InferSpec(tensors); err == nil || !strings.Contains(err.Error(), "encoder.6.weight: expected") {
 			t.Errorf("error %v, expected one that names the missing tensor", err)
 		}
 	}

@@ -77,8 +77,8 @@ func readFile(path string) ([]byte, error) {
 
 func parseSafetensors(raw []byte) (map[string]Tensor, map[string]string, error) {
 	// The first eight bytes of a text or a video give a length that is no header's.
-	if !looksSafe(raw) {
-		return nil, nil, fmt.Errorf("not a safetensors file but %s", notWeights(raw))
+	if !isSafetensors(raw) {
+		return nil, nil, fmt.Errorf("not a safetensors file but %s", describeNonWeights(raw))
 	}
 	n := binary.LittleEndian.Uint64(raw)
 	if n > uint64(len(raw)-8) {
@@ -96,7 +96,7 @@ func parseSafetensors(raw []byte) (map[string]Tensor, map[string]string, error) 
 	}
 	tensors := make(map[string]Tensor, len(entries))
 	for name, e := range entries {
-		t, err := decode(e.DType, data[e.Offsets[0]:e.Offsets[1]])
+		t, err := decodeValues(e.DType, data[e.Offsets[0]:e.Offsets[1]])
 		if err != nil {
 			return nil, nil, fmt.Errorf("tensor %s: %w", shorten(name), err)
 		}
@@ -168,7 +168,7 @@ func checkLayout(entries map[string]entry, size int64) error {
 	})
 	for _, name := range names {
 		e := entries[name]
-		width, ok := widths[e.DType]
+		width, ok := valueBytes[e.DType]
 		if !ok {
 			return fmt.Errorf("tensor %s: type %s is not supported, expected F16, BF16, F32, F64, I32 or I64",
 				shorten(name), shorten(e.DType))
@@ -176,7 +176,7 @@ func checkLayout(entries map[string]entry, size int64) error {
 		if len(e.Offsets) != 2 || e.Offsets[0] < 0 || e.Offsets[1] < e.Offsets[0] {
 			return fmt.Errorf("tensor %s: data_offsets %v, expected a begin and an end", shorten(name), e.Offsets)
 		}
-		want, err := elements(e.Shape)
+		want, err := elementCount(e.Shape)
 		if err != nil {
 			return fmt.Errorf("tensor %s: %w", shorten(name), err)
 		}
@@ -207,8 +207,8 @@ func checkLayout(entries map[string]entry, size int64) error {
 	return nil
 }
 
-// elements multiplies a shape out; the product fits the data of a file that may be read at all.
-func elements(shape []int64) (int64, error) {
+// elementCount multiplies a shape out; the product fits the data of a file that may be read at all.
+func elementCount(shape []int64) (int64, error) {
 	if len(shape) > maxRank {
 		return 0, fmt.Errorf("%d dimensions, the limit is %d", len(shape), maxRank)
 	}
@@ -224,12 +224,12 @@ func elements(shape []int64) (int64, error) {
 	return n, nil
 }
 
-// widths are the bytes of a value of the types that weights come in.
-var widths = map[string]int64{"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I32": 4, "I64": 8}
+// valueBytes are the bytes of a value of the types that weights come in.
+var valueBytes = map[string]int64{"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I32": 4, "I64": 8}
 
-// decode turns little-endian values into a tensor that has no shape yet.
-func decode(dtype string, raw []byte) (Tensor, error) {
-	n := len(raw) / int(widths[dtype])
+// decodeValues turns little-endian values into a tensor that has no shape yet.
+func decodeValues(dtype string, raw []byte) (Tensor, error) {
+	n := len(raw) / int(valueBytes[dtype])
 	var t Tensor
 	switch dtype {
 	case "I32", "I64":

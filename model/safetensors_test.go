@@ -107,7 +107,7 @@ func TestDecode(t *testing.T) {
 		{"F64", binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.1)), []float32{0.1}},
 		{"F32", binary.LittleEndian.AppendUint32(nil, math.Float32bits(-7)), []float32{-7}},
 	} {
-		got, err := decode(c.dtype, c.raw)
+		got, err := decodeValues(c.dtype, c.raw)
 		if err != nil || !slices.Equal(got.Float, c.want) {
 			t.Errorf("%s: %v, %v, want %v", c.dtype, got.Float, err, c.want)
 		}
@@ -115,7 +115,7 @@ func TestDecode(t *testing.T) {
 	if v := fromHalf(0x7e00); v == v {
 		t.Errorf("a NaN became %v", v)
 	}
-	got, err := decode("I32", binary.LittleEndian.AppendUint32(nil, 1<<31))
+	got, err := decodeValues("I32", binary.LittleEndian.AppendUint32(nil, 1<<31))
 	if err != nil || !slices.Equal(got.Int, []int64{math.MinInt32}) {
 		t.Errorf("I32: %v, %v", got.Int, err)
 	}

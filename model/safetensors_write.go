@@ -31,7 +31,7 @@ func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]st
 		for i, d := range t.Shape {
 			e.Shape[i] = int64(d)
 		}
-		if n, err := elements(e.Shape); err != nil || n != int64(len(t.Float)+len(t.Int)) {
+		if n, err := elementCount(e.Shape); err != nil || n != int64(len(t.Float)+len(t.Int)) {
 			return fmt.Errorf("%s: tensor %s of shape %v has %d values", path, name, t.Shape, len(t.Float)+len(t.Int))
 		}
 		head[name] = e

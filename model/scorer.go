@@ -40,15 +40,15 @@ type Scorer struct {
 	blocks        *blocks
 	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
 	trace func(name string, values []float32)
-	// lap, if set, is called after each of the model's Parts.
-	lap func()
+	// onStage, if set, is called after each of the model's Parts.
+	onStage func()
 }
 
 // NewScorer makes a Scorer that works with so many threads; 0 or less means GOMAXPROCS. Close must be called.
 func (m *Model) NewScorer(threads int) *Scorer {
 	side := m.spec.Side
 	s := &Scorer{
-		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side, m.spec.Scored()),
+		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side, m.spec.ScoredFrames()),
 		y: make([]float32, Frames*side*side), errs: make([]float32, side*side),
 	}
 	for turn, n := range m.mapSizes() {
@@ -100,7 +100,7 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	s.forward(x)
 	if s.model.spec.Score == BlockMotion {
 		area := side * side
-		first := Frames - s.model.spec.Scored()
+		first := Frames - s.model.spec.ScoredFrames()
 		// Nothing is known of what came before the clip's first frame.
 		moved := max(first, 1) * area
 		kernel.Residual(s.pool, s.model.set, s.change, x[moved:], x[moved-area:len(x)-area], true)
@@ -118,13 +118,13 @@ func (s *Scorer) forward(x []float32) {
 		l, n := &m.layers[i], m.convs[i].DstLen()
 		if i == last-1 && m.tail != nil && s.trace == nil {
 			m.tail.Run(s.pool, s.y, src, errs)
-			s.passed()
+			s.endStage()
 			return
 		}
 		if i == last {
 			m.convs[i].RunErrors(s.pool, s.y, src, errs)
-			s.passed()
-			s.seen(l, s.y)
+			s.endStage()
+			s.traceLayer(l, s.y)
 			return
 		}
 		// Only a trace comes here with a map that there was no room for.
@@ -133,8 +133,8 @@ func (s *Scorer) forward(x []float32) {
 		turn = 1 - turn
 		m.convs[i].Run(s.pool, dst, src)
 		src = dst[:n]
-		s.passed()
-		s.seen(l, src)
+		s.endStage()
+		s.traceLayer(l, src)
 		if l.memory {
 			dst = s.maps[turn][:n]
 			turn = 1 - turn
@@ -142,7 +142,7 @@ func (s *Scorer) forward(x []float32) {
 			from := n - queries*l.out
 			m.memory.Run(s.pool, dst[from:], src[from:], queries, nil)
 			src = dst
-			s.passed()
+			s.endStage()
 			if s.trace != nil {
 				s.trace("mem_rep", src)
 			}
@@ -150,17 +150,17 @@ func (s *Scorer) forward(x []float32) {
 	}
 }
 
-func (s *Scorer) passed() {
-	if s.lap != nil {
-		s.lap()
+func (s *Scorer) endStage() {
+	if s.onStage != nil {
+		s.onStage()
 	}
 }
 
-func (s *Scorer) seen(l *layer, values []float32) {
+func (s *Scorer) traceLayer(l *layer, values []float32) {
 	if s.trace == nil {
 		return
 	}
-	name := l.after
+	name := l.activation
 	if name == "" {
 		name = l.name
 	}
@@ -170,12 +170,12 @@ func (s *Scorer) seen(l *layer, values []float32) {
 // summarise turns the summed errors into means, the clip's number and the peak.
 func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 	// Also where it is ignored: a network that yields no number is broken everywhere.
-	sum, kept := mean(s.errs, s.model.spec.Scored()), len(s.errs)
+	sum, kept := mean(s.errs, s.model.spec.ScoredFrames()), len(s.errs)
 	if math.IsNaN(sum) || math.IsInf(sum, 0) {
-		return Score{}, whyBroken(x)
+		return Score{}, nonFiniteError(x)
 	}
 	if ignore != nil {
-		sum, kept = s.leaveOut(ignore)
+		sum, kept = s.applyIgnore(ignore)
 	}
 	if kept == 0 {
 		return Score{}, errors.New("every pixel of the picture is masked away, nothing is left to score")
@@ -206,8 +206,8 @@ func mean(errs []float32, frames int) float64 {
 	return (a + b) + (c + d)
 }
 
-// leaveOut makes the maps 0 where they are ignored, and returns the sum of the rest and how many that are.
-func (s *Scorer) leaveOut(ignore []bool) (sum float64, kept int) {
+// applyIgnore makes the maps 0 where they are ignored, and returns the sum of the rest and how many that are.
+func (s *Scorer) applyIgnore(ignore []bool) (sum float64, kept int) {
 	for i, ignored := range ignore {
 		if !ignored {
 			sum += float64(s.errs[i])
@@ -222,7 +222,7 @@ func (s *Scorer) leaveOut(ignore []bool) (sum float64, kept int) {
 	return sum, kept
 }
 
-func whyBroken(x []float32) error {
+func nonFiniteError(x []float32) error {
 	for i, v := range x {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
 			return fmt.Errorf("a clip has the value %v at index %d, expected -1 to 1", v, i)

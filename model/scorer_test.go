@@ -61,8 +61,8 @@ func checkMaps(t *testing.T, kind string, last int, masked bool) {
 	if last == 0 {
 		last = Frames
 	}
-	if s.model.Work() > all.model.Work() || last < Frames-1 && s.model.Work() > 0.95*all.model.Work() {
-		t.Errorf("%g operations, of all frames %g", s.model.Work(), all.model.Work())
+	if s.model.FLOPs() > all.model.FLOPs() || last < Frames-1 && s.model.FLOPs() > 0.95*all.model.FLOPs() {
+		t.Errorf("%g operations, of all frames %g", s.model.FLOPs(), all.model.FLOPs())
 	}
 	side := s.model.spec.Side
 	var ignore []bool
@@ -324,7 +324,7 @@ func TestWork(t *testing.T) {
 	if spec.Parameters() != 6492801 {
 		t.Errorf("%d parameters, want 6492801", spec.Parameters())
 	}
-	if work := noise(t, "paper").Work(); math.Abs(work/1e9-60.8) > 0.05 {
+	if work := noise(t, "paper").FLOPs(); math.Abs(work/1e9-60.8) > 0.05 {
 		t.Errorf("%.2f GFLOP a clip, want 60.8", work/1e9)
 	}
 }
@@ -376,11 +376,11 @@ func TestFusedLayers(t *testing.T) {
 		if !slices.Equal(got, s.y) {
 			t.Errorf("%d threads: fused layers give another reconstruction", threads)
 		}
-		s.lap = func() { laps++ }
+		s.onStage = func() { laps++ }
 		s.forward(x)
-		s.lap = nil
+		s.onStage = nil
 		// The error is a part without a lap of its own.
-		if want := len(m.Parts()) - 1; laps != want {
+		if want := len(m.Stages()) - 1; laps != want {
 			t.Errorf("%d laps, want %d", laps, want)
 		}
 		if n := testing.AllocsPerRun(5, func() { s.forward(x) }); n != 0 {

@@ -113,8 +113,8 @@ func (s Spec) Validate() error {
 	return errors.Join(bad...)
 }
 
-// Scored is how many frames at the clip's end the score is made of.
-func (s Spec) Scored() int {
+// ScoredFrames is how many frames at the clip's end the score is made of.
+func (s Spec) ScoredFrames() int {
 	if s.Last == 0 {
 		return Frames
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// howToSave is what there is to do where a file holds something else than a state dict.
-const howToSave = `save the network's state dict with torch.save(net.state_dict(), "model.pt")`
+// saveHint is what there is to do where a file holds something else than a state dict.
+const saveHint = `save the network's state dict with torch.save(net.state_dict(), "model.pt")`
 
 const (
 	// maxDepth is how deep a training script may put a state dict into others.
@@ -18,9 +18,9 @@ const (
 	maxName    = 256
 )
 
-// tensorsOf finds the tensors in the object of a file, wherever in its dicts they are, under their names with those of
+// collectTensors finds the tensors in the object of a file, wherever in its dicts they are, under their names with those of
 // the dicts before them and dots between. What is no tensor is passed over.
-func tensorsOf(object any) (map[string]*tensorRef, error) {
+func collectTensors(object any) (map[string]*tensorRef, error) {
 	found := map[string]*tensorRef{}
 	seen := map[any]bool{}
 	var other *opaque
@@ -30,7 +30,7 @@ func tensorsOf(object any) (map[string]*tensorRef, error) {
 			return nil
 		}
 		seen[v] = true
-		return entries(v, func(name string, value any) error {
+		return visitEntries(v, func(name string, value any) error {
 			switch value := value.(type) {
 			case *tensorRef:
 				if len(found) == maxTensors {
@@ -54,24 +54,24 @@ func tensorsOf(object any) (map[string]*tensorRef, error) {
 	case *types.OrderedDict:
 		empty = len(object.Map) == 0
 	default:
-		return nil, fmt.Errorf("expected a dict of tensors, found %s: %s", kind(object), howToSave)
+		return nil, fmt.Errorf("expected a dict of tensors, found %s: %s", kindOf(object), saveHint)
 	}
 	if err := walk(object, "", 0); err != nil {
 		return nil, err
 	}
 	switch {
 	case empty:
-		return nil, fmt.Errorf("the state dict is empty: %s", howToSave)
+		return nil, fmt.Errorf("the state dict is empty: %s", saveHint)
 	case len(found) == 0 && other != nil:
-		return nil, fmt.Errorf("found a dict with no tensor in it, but with %s: %s", kind(other), howToSave)
+		return nil, fmt.Errorf("found a dict with no tensor in it, but with %s: %s", kindOf(other), saveHint)
 	case len(found) == 0:
-		return nil, fmt.Errorf("found a dict with no tensor in it: %s", howToSave)
+		return nil, fmt.Errorf("found a dict with no tensor in it: %s", saveHint)
 	}
 	return found, nil
 }
 
-// entries calls each for those of a dict that have a name for a key.
-func entries(v any, each func(name string, value any) error) error {
+// visitEntries calls each for those of a dict that have a name for a key.
+func visitEntries(v any, each func(name string, value any) error) error {
 	visit := func(key, value any) error {
 		if name, ok := key.(string); ok && len(name) <= maxName {
 			return each(name, value)
@@ -95,8 +95,8 @@ func entries(v any, each func(name string, value any) error) error {
 	return nil
 }
 
-// kind names a pickled value's type in a user's words.
-func kind(v any) string {
+// kindOf names a pickled value's type in a user's words.
+func kindOf(v any) string {
 	switch v := v.(type) {
 	case nil:
 		return "nothing"
@@ -118,8 +118,8 @@ func kind(v any) string {
 	return "an object"
 }
 
-// each visits every storage in a pickled object once. Objects can contain themselves.
-func each(object any, visit func(*storageRef)) {
+// visitStorages visits every storage in a pickled object once. Objects can contain themselves.
+func visitStorages(object any, visit func(*storageRef)) {
 	seen := map[any]bool{}
 	todo := []any{object}
 	push := func(v any) {
@@ -165,7 +165,7 @@ func each(object any, visit func(*storageRef)) {
 
 // legacyWidth is the size in bytes of a storage's values, also of the types that a state dict has no use for.
 func legacyWidth(dtype string) int64 {
-	if w, ok := widths[dtype]; ok {
+	if w, ok := valueBytes[dtype]; ok {
 		return w
 	}
 	return map[string]int64{"int16": 2, "int8": 1, "uint8": 1, "bool": 1}[dtype]
@@ -173,13 +173,13 @@ func legacyWidth(dtype string) int64 {
 
 // read gathers the values of a tensor, whatever its strides. budget is how many values may still be made of the file,
 // since tensors can share a storage.
-func (t *tensorRef) read(find storages, budget *int) (Tensor, error) {
+func (t *tensorRef) read(find storageReader, budget *int) (Tensor, error) {
 	n, span, err := t.extent(*budget)
 	if err != nil {
 		return Tensor{}, err
 	}
 	*budget -= max(n, span)
-	width, ok := widths[t.storage.dtype]
+	width, ok := valueBytes[t.storage.dtype]
 	if !ok {
 		return Tensor{}, fmt.Errorf("type %s is not supported, expected floating point or integers of 32 or 64 bits",
 			t.storage.dtype)
@@ -197,7 +197,7 @@ func (t *tensorRef) read(find storages, budget *int) (Tensor, error) {
 		return Tensor{}, fmt.Errorf("shape %v with strides %v at %d reaches beyond its storage of %d values", t.size,
 			t.stride, t.offset, t.storage.length)
 	}
-	all, err := decode(t.storage.dtype, raw[first*int(width):(first+span)*int(width)])
+	all, err := decodeValues(t.storage.dtype, raw[first*int(width):(first+span)*int(width)])
 	if err != nil {
 		return Tensor{}, err
 	}

@@ -11,10 +11,10 @@ const NormEpsilon = normEpsilon
 // Layer is a row of the network's table, for those who run it layer by layer: a (transposed) 3x3x3 convolution with
 // its batch norm and LeakyReLU.
 type Layer struct {
-	Name  string // of the convolution in the state dict
-	Norm  string // of the batch norm; empty: neither it nor a LeakyReLU follows
-	After string // of the LeakyReLU, which has no tensors
-	Up    bool   // transposed
+	Name       string // of the convolution in the state dict
+	Norm       string // of the batch norm; empty: neither it nor a LeakyReLU follows
+	Activation string // of the LeakyReLU, which has no tensors
+	Transposed bool   // transposed
 	// In and Out are channels; the maps are [T][S][S][channels].
 	In, Out     int
 	InT, InS    int
@@ -31,9 +31,9 @@ func (s Spec) Layers() []Layer {
 	for i := range rows {
 		l := &rows[i]
 		out[i] = Layer{
-			Name: l.name, Norm: l.norm, After: l.after, Up: l.up, In: l.in, Out: l.out, InT: l.inT, InS: l.inS,
+			Name: l.name, Norm: l.norm, Activation: l.activation, Transposed: l.transposed, In: l.in, Out: l.out, InT: l.inT, InS: l.inS,
 			OutT: l.outT, OutS: l.outS,
-			StrideT: l.strT, Slope: l.slope(), MemoryAfter: l.memory,
+			StrideT: l.strideT, Slope: l.slope(), MemoryAfter: l.memory,
 		}
 	}
 	return out
@@ -41,25 +41,25 @@ func (s Spec) Layers() []Layer {
 
 // Axes are T, H and W of the layer's convolution.
 func (l *Layer) Axes() [3]kernel.Axis {
-	return axes(l.Up, l.InT, l.InS, l.StrideT)
+	return convAxes(l.Transposed, l.InT, l.InS, l.StrideT)
 }
 
 // BackAxes are T, H and W of the gradient toward the layer's input, a convolution of the other kind.
 func (l *Layer) BackAxes() [3]kernel.Axis {
-	return axes(!l.Up, l.OutT, l.OutS, l.StrideT)
+	return convAxes(!l.Transposed, l.OutT, l.OutS, l.StrideT)
 }
 
-func axes(up bool, t, side, strideT int) [3]kernel.Axis {
+func convAxes(up bool, t, side, strideT int) [3]kernel.Axis {
 	if up {
-		return [3]kernel.Axis{kernel.Up(t, strideT), kernel.Up(side, 2), kernel.Up(side, 2)}
+		return [3]kernel.Axis{kernel.TransposedConvAxis(t, strideT), kernel.TransposedConvAxis(side, 2), kernel.TransposedConvAxis(side, 2)}
 	}
-	return [3]kernel.Axis{kernel.Down(t, strideT), kernel.Down(side, 2), kernel.Down(side, 2)}
+	return [3]kernel.Axis{kernel.ConvAxis(t, strideT), kernel.ConvAxis(side, 2), kernel.ConvAxis(side, 2)}
 }
 
 // WeightStrides are the distances between two output channels and between two input channels in the state dict's
 // weights: (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
 func (l *Layer) WeightStrides() (out, in int) {
-	if l.Up {
+	if l.Transposed {
 		return 27, 27 * l.Out
 	}
 	return 27 * l.In, 27
@@ -76,7 +76,7 @@ func (s Spec) TensorNames() (names []string, learned []bool) {
 			}
 		}
 	}
-	for _, w := range s.wanted() {
+	for _, w := range s.tensorSpecs() {
 		names, learned = append(names, w.name), append(learned, !running[w.name])
 	}
 	return names, learned

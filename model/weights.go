@@ -25,14 +25,14 @@ type Weights struct {
 	Tensors map[string]Tensor
 }
 
-// wanted is a tensor that a Spec asks for.
-type wanted struct {
+// tensorSpec is a tensor that a Spec asks for.
+type tensorSpec struct {
 	name    string
 	shape   []int
 	integer bool
 }
 
-func (w *wanted) len() int {
+func (w *tensorSpec) len() int {
 	n := 1
 	for _, d := range w.shape {
 		n *= d
@@ -40,24 +40,24 @@ func (w *wanted) len() int {
 	return n
 }
 
-// wanted lists the tensors of a network in the order of its layers.
-func (s Spec) wanted() []wanted {
-	var all []wanted
+// tensorSpecs lists the tensors of a network in the order of its layers.
+func (s Spec) tensorSpecs() []tensorSpec {
+	var all []tensorSpec
 	for _, l := range s.layers() {
-		all = append(all, wanted{name: l.name + ".weight", shape: l.weightShape()},
-			wanted{name: l.name + ".bias", shape: []int{l.out}})
+		all = append(all, tensorSpec{name: l.name + ".weight", shape: l.weightShape()},
+			tensorSpec{name: l.name + ".bias", shape: []int{l.out}})
 		if l.norm != "" {
 			for _, part := range []string{".weight", ".bias", ".running_mean", ".running_var"} {
-				all = append(all, wanted{name: l.norm + part, shape: []int{l.out}})
+				all = append(all, tensorSpec{name: l.norm + part, shape: []int{l.out}})
 			}
-			all = append(all, wanted{name: l.norm + ".num_batches_tracked", shape: []int{}, integer: true})
+			all = append(all, tensorSpec{name: l.norm + ".num_batches_tracked", shape: []int{}, integer: true})
 		}
 		if l.memory {
-			all = append(all, wanted{name: memoryName, shape: []int{s.Slots, s.Channels[3]}})
+			all = append(all, tensorSpec{name: memoryName, shape: []int{s.Slots, s.Channels[3]}})
 		}
 	}
 	if s.Score == BlockMotion {
-		all = append(all, wanted{name: Background, shape: []int{s.Side, s.Side}})
+		all = append(all, tensorSpec{name: Background, shape: []int{s.Side, s.Side}})
 	}
 	return all
 }
@@ -72,7 +72,7 @@ func NewWeights(spec Spec) (*Weights, error) {
 		return nil, err
 	}
 	w := &Weights{Spec: spec, Tensors: map[string]Tensor{}}
-	for _, want := range spec.wanted() {
+	for _, want := range spec.tensorSpecs() {
 		t := Tensor{Shape: want.shape}
 		if want.integer {
 			t.Int = make([]int64, want.len())
@@ -103,14 +103,14 @@ func (w *Weights) Check() error {
 	}
 	var bad []error
 	known := map[string]bool{}
-	for _, want := range w.Spec.wanted() {
+	for _, want := range w.Spec.tensorSpecs() {
 		known[want.name] = true
 		t, ok := w.Tensors[want.name]
 		if !ok {
 			bad = append(bad, fmt.Errorf("tensor %s: expected shape %v, found nothing", want.name, want.shape))
 			continue
 		}
-		if err := t.check(want); err != nil {
+		if err := t.checkAgainst(want); err != nil {
 			bad = append(bad, fmt.Errorf("tensor %s: %w", want.name, err))
 		}
 	}
@@ -127,7 +127,7 @@ func (w *Weights) Check() error {
 	return errors.Join(bad...)
 }
 
-func (t *Tensor) check(want wanted) error {
+func (t *Tensor) checkAgainst(want tensorSpec) error {
 	if !slices.Equal(t.Shape, want.shape) {
 		return fmt.Errorf("expected shape %v, found %v", want.shape, t.Shape)
 	}

@@ -12,11 +12,11 @@ import (
 	"vigil/video"
 )
 
-// Scorer scores cuboids [16][S][S], in [-1, 1], at most Threads at a time; ignore[i], [S][S], is left out of the score
+// Scorer scores cuboids [16][S][S], in [-1, 1], at most MaxBatch at a time; ignore[i], [S][S], is left out of the score
 // of clips[i], nil for nothing. Scores are valid until the next call.
 type Scorer interface {
 	Score(clips [][]float32, ignore [][]bool) ([]model.Score, []error)
-	Threads() int
+	MaxBatch() int
 }
 
 // judge is the machine's one scorer: it takes cuboids from every camera in turn, scores them, and makes events.
@@ -78,7 +78,7 @@ func (j *judge) run(ctx context.Context) {
 func (j *judge) gather(p parcel) {
 	j.batch = append(j.batch[:0], p)
 	scorer := j.benches[p.camera].scorer
-	for len(j.batch) < scorer.Threads() {
+	for len(j.batch) < scorer.MaxBatch() {
 		p, ok := j.box.another(func(camera int) bool {
 			return j.benches[camera].scorer == scorer &&
 				!slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == camera })
@@ -202,7 +202,7 @@ func (b *bench) keepHeat(errs []float32) {
 // clip makes a scored cuboid into a Clip.
 func (b *bench) clip(c *video.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
-	scored := b.w.Model.Spec().Scored()
+	scored := b.w.Model.Spec().ScoredFrames()
 	clip := Clip{
 		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(video.CuboidFrames - 1),
 		From: at(video.CuboidFrames - scored), Seen: at(video.CuboidFrames - (scored+1)/2),

@@ -76,7 +76,7 @@ func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.
 	defer us.close()
 	c = &Contest{Preset: in.spec.Preset, Score: us.score, Forward: us.work / 1e9, StepWork: us.stepWork / 1e9}
 	for _, task := range []string{forward, step} {
-		c.Series = append(c.Series, Series{Name: "vigil", Version: kernel.Best().Name, Task: task, who: us})
+		c.Series = append(c.Series, Series{Name: "vigil", Version: kernel.BestSet().Name, Task: task, who: us})
 	}
 	for title, why := range t.absent {
 		c.Absent = append(c.Absent, Absent{title, why})
@@ -164,15 +164,15 @@ type ours struct {
 }
 
 func newOurs(in *inputs) (*ours, error) {
-	m, err := model.NewOn(in.weights, kernel.Best())
+	m, err := model.NewWithSet(in.weights, kernel.BestSet())
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{scorer: m.NewScorer(in.threads), clip: in.clip, work: m.Work(), stepWork: train.StepWork(m.Parts())}
+	o := &ours{scorer: m.NewScorer(in.threads), clip: in.clip, work: m.FLOPs(), stepWork: train.StepFLOPs(m.Stages())}
 	score, err := o.scorer.Score(in.clip, nil)
 	if err == nil {
 		o.score = score.Error
-		o.stepper, err = train.NewStepper(in.weights, kernel.Best(), 1, in.threads)
+		o.stepper, err = train.NewStepper(in.weights, kernel.BestSet(), 1, in.threads)
 	}
 	if err != nil {
 		o.scorer.Close()

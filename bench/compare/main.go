@@ -81,7 +81,7 @@ func parse(args []string) (options, error) {
 	if o.rounds < 1 || o.threads < 1 {
 		return o, fmt.Errorf("-rounds %d, -threads %d: both must be at least 1", o.rounds, o.threads)
 	}
-	return o, kernel.CheckForce()
+	return o, kernel.CheckEnvISA()
 }
 
 func run(ctx context.Context, o options, log io.Writer) error {

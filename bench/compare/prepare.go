@@ -86,7 +86,7 @@ func newInputs(dir, preset string, threads int, seed uint64) (*inputs, error) {
 	var layers strings.Builder
 	for _, l := range spec.Layers() {
 		up := 0
-		if l.Up {
+		if l.Transposed {
 			up = 1
 		}
 		fmt.Fprintln(&layers, up, l.In, l.Out, l.InT, l.InS, l.StrideT, l.Slope)

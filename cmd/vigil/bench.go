@@ -77,7 +77,7 @@ const mostThreads = 4096
 func (f *benchFlags) options() (bench.Options, error) {
 	o := bench.Options{
 		Presets: f.presets, Threads: f.threads, Rounds: f.rounds, Seed: f.seed, NoSteps: f.noSteps,
-		Set: kernel.Best(),
+		Set: kernel.BestSet(),
 	}
 	if len(f.presets) == 0 {
 		return o, errors.New("--preset: name at least one")

@@ -57,7 +57,7 @@ func TestBenchTable(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	code := run(context.Background(), []string{"bench", "--preset", "micro", "--rounds", "1", "--no-steps"},
 		&stdout, &stderr)
-	if code != exitDone || !strings.Contains(stdout.String(), kernel.Best().Name) ||
+	if code != exitDone || !strings.Contains(stdout.String(), kernel.BestSet().Name) ||
 		!strings.Contains(stdout.String(), "preset micro") {
 		t.Errorf("exit code %d:\n%s%s", code, &stdout, &stderr)
 	}

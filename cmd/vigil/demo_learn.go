@@ -65,7 +65,7 @@ func (d *demo) train(ctx context.Context) error {
 		return err
 	}
 	d.say("learned the street from %.0f s of it, in %d steps and %s\n", d.lesson.Seconds(), result.Steps, d.learn)
-	if doubt := result.Doubt(); doubt != "" {
+	if doubt := result.Warning(); doubt != "" {
 		fmt.Fprintf(d.stderr, "warning: %s; expect little of what follows, or learn longer (--learn)\n", doubt)
 	}
 	return nil

@@ -141,7 +141,7 @@ func rootCommand() *cobra.Command {
 			return cmd.Help()
 		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
-			if err := kernel.CheckForce(); err != nil {
+			if err := kernel.CheckEnvISA(); err != nil {
 				return usageError{err}
 			}
 			return nil

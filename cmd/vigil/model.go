@@ -99,7 +99,7 @@ func describe(path string) (*modelInfo, error) {
 	info := &modelInfo{
 		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots,
 		Lambda:     s.Lambda,
-		Addressing: s.Addressing, Score: s.Score, Scored: s.Scored(), Parameters: s.Parameters(), GFLOP: m.Work() / 1e9,
+		Addressing: s.Addressing, Score: s.Score, Scored: s.ScoredFrames(), Parameters: s.Parameters(), GFLOP: m.FLOPs() / 1e9,
 		Hash: m.Hash(), Notes: w.Notes,
 	}
 	info.takeNotes()
@@ -251,7 +251,7 @@ func (f *importFlags) weights(cmd *cobra.Command, path string) (*model.Weights, 
 	if err != nil {
 		return nil, err
 	}
-	spec, err := model.SpecOf(tensors)
+	spec, err := model.InferSpec(tensors)
 	if err != nil {
 		return nil, fmt.Errorf(
 			"%s: %w\nonly MemAE with its released code's names can be imported: encoder.0.weight and so on", path, err)
@@ -290,7 +290,7 @@ func (f *importFlags) size(spec *model.Spec) error {
 		spec.Preset, spec.Side = p.Preset, p.Side
 		return nil
 	}
-	alike := spec.Alike()
+	alike := spec.MatchingPresets()
 	if f.side == 0 {
 		if spec.Side != 0 {
 			return nil

@@ -264,7 +264,7 @@ func onlyOther(err error) error {
 }
 
 func (t *training) summary(r train.Result, took time.Duration) error {
-	if doubt := r.Doubt(); doubt != "" {
+	if doubt := r.Warning(); doubt != "" {
 		fmt.Fprintf(t.stderr,
 			"warning: %s; learn longer (--epochs, --minutes), or from more video in which something moves\n", doubt)
 	}

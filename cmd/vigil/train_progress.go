@@ -61,7 +61,7 @@ func (p *trainProgress) show(s train.Progress) {
 		}
 		fmt.Fprintf(p.w, "train: step %d%s, %s\n", s.Step, of, text)
 	}
-	if s.Watch == nil {
+	if s.Validation == nil {
 		return
 	}
 	kept := ""
@@ -71,7 +71,7 @@ func (p *trainProgress) show(s train.Progress) {
 	if p.bar != nil {
 		_ = p.bar.Clear()
 	}
-	fmt.Fprintf(p.w, "epoch %.1f of %.1f: held-out %s%s\n", s.Epoch, s.Epochs, watchText(*s.Watch), kept)
+	fmt.Fprintf(p.w, "epoch %.1f of %.1f: held-out %s%s\n", s.Epoch, s.Epochs, watchText(*s.Validation), kept)
 }
 
 func (p *trainProgress) finish() {
@@ -81,7 +81,7 @@ func (p *trainProgress) finish() {
 }
 
 // watchText says how held-out clips score.
-func watchText(w train.Watch) string {
+func watchText(w train.Validation) string {
 	if !w.HasAUC() {
 		return fmt.Sprintf("loss %.5f, normal clips score %.4g", w.Loss, w.Normal)
 	}

@@ -18,7 +18,7 @@ func TestWatchText(t *testing.T) {
 		`{"loss":1,"normal":2,"pseudo":3,"auc":0.9}`: "AUC between them 0.900",
 		`{"loss":1,"normal":2,"pseudo":0,"auc":0}`:   "loss 1.00000, normal clips score 2",
 	} {
-		var w train.Watch
+		var w train.Validation
 		if err := json.Unmarshal([]byte(state), &w); err != nil {
 			t.Fatal(err)
 		}

@@ -30,7 +30,7 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 		}
 		videos = append(videos, more...)
 		if len(videos) > 0 {
-			if err := train.Check(videos, t.spec.Side); err != nil {
+			if err := train.CheckVideos(videos, t.spec.Side); err != nil {
 				return nil, err
 			}
 		}

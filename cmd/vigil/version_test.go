@@ -23,7 +23,7 @@ func TestVersion(t *testing.T) {
 		}
 		for name, want := range map[string]string{
 			"OpenCV": opencv, "FFmpeg": ffmpeg,
-			"instructions": kernel.Best().Name, "Go": runtime.Version(), "commit": "",
+			"instructions": kernel.BestSet().Name, "Go": runtime.Version(), "commit": "",
 		} {
 			if want == "" && name != "commit" {
 				want = "none"
@@ -39,15 +39,15 @@ func TestVersion(t *testing.T) {
 		json.Unmarshal(out.Bytes(), &v) != nil {
 		t.Fatalf("exit code %d: %s%s", code, &out, &errs)
 	}
-	if v.OpenCV != opencv || v.FFmpeg != ffmpeg || v.ISA != kernel.Best().Name || v.Go != runtime.Version() ||
+	if v.OpenCV != opencv || v.FFmpeg != ffmpeg || v.ISA != kernel.BestSet().Name || v.Go != runtime.Version() ||
 		v.Version == "" {
 		t.Errorf("%+v", v)
 	}
 	// Another instruction set than the machine has is named, and is no crash.
-	t.Setenv(kernel.Force, "none")
+	t.Setenv(kernel.EnvISA, "none")
 	for _, args := range [][]string{{"version"}, {"--version"}} {
 		if code := run(t.Context(), args, &out, &errs); code != exitUsage ||
-			!strings.Contains(errs.String(), kernel.Force) {
+			!strings.Contains(errs.String(), kernel.EnvISA) {
 			t.Errorf("%v: exit code %d: %s", args, code, &errs)
 		}
 	}

@@ -18,8 +18,8 @@ type phase struct {
 	kernel        []int // the kernel's index of each tap, the taps' inputs ascending by 1
 }
 
-// Down is an axis of a convolution: in values with padding 1 on either side, every stride-th of them an output.
-func Down(in, stride int) Axis {
+// ConvAxis is an axis of a convolution: in values with padding 1 on either side, every stride-th of them an output.
+func ConvAxis(in, stride int) Axis {
 	out := (in-1)/stride + 1
 	return Axis{
 		In: in, Out: out,
@@ -27,9 +27,9 @@ func Down(in, stride int) Axis {
 	}
 }
 
-// Up is an axis of a transposed convolution with padding 1 and output padding stride-1: stride·in outputs. Stride is 1
-// or 2. It is also the gradient of Down toward its input, as Down is of Up, with the two channel dimensions swapped.
-func Up(in, stride int) Axis {
+// TransposedConvAxis is an axis of a transposed convolution with padding 1 and output padding stride-1: stride·in outputs. Stride is 1
+// or 2. It is also the gradient of ConvAxis toward its input, as ConvAxis is of TransposedConvAxis, with the two channel dimensions swapped.
+func TransposedConvAxis(in, stride int) Axis {
 	if stride == 1 {
 		return Axis{
 			In: in, Out: in,
@@ -42,8 +42,8 @@ func Up(in, stride int) Axis {
 	}}
 }
 
-// before is how many inputs come before the first that the outputs from one on are made of.
-func (a *Axis) before(output int) int {
+// inputsBefore is how many inputs come before the first that the outputs from one on are made of.
+func (a *Axis) inputsBefore(output int) int {
 	first := a.In
 	for _, p := range a.phases {
 		// The phase's first output that is not before.

@@ -39,7 +39,7 @@ func BenchmarkPeak(b *testing.B) {
 			for b.Loop() {
 				set.Peak(rounds)
 			}
-			b.ReportMetric(rounds*float64(set.PeakWork)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			b.ReportMetric(rounds*float64(set.PeakFLOPs)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 		})
 	}
 }
@@ -56,13 +56,13 @@ func BenchmarkWeightGrad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d-%d", set.Name, l.large, l.small), func(b *testing.B) {
 				pool := NewPool(1)
 				defer pool.Close()
-				g := NewWeightGrad(set, [3]Axis{Down(l.t, l.strT), Down(l.s, 2), Down(l.s, 2)}, l.large, l.small)
+				g := NewWeightGrad(set, [3]Axis{ConvAxis(l.t, l.strT), ConvAxis(l.s, 2), ConvAxis(l.s, 2)}, l.large, l.small)
 				dW, large, small := make([]float32, g.Len()), make([]float32, l.t*l.s*l.s*l.large),
 					make([]float32, g.pixels*l.small)
 				for b.Loop() {
 					g.Run(pool, dW, large, small, 1)
 				}
-				b.ReportMetric(2*float64(g.Work())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				b.ReportMetric(2*float64(g.MACs())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
 	}
@@ -74,16 +74,16 @@ func BenchmarkInputGrad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/up=%v", set.Name, up), func(b *testing.B) {
 				pool := NewPool(1)
 				defer pool.Close()
-				axes, in, out := [3]Axis{Up(8, 2), Up(32, 2), Up(32, 2)}, 16, 8
+				axes, in, out := [3]Axis{TransposedConvAxis(8, 2), TransposedConvAxis(32, 2), TransposedConvAxis(32, 2)}, 16, 8
 				if !up {
-					axes, in, out = [3]Axis{Down(16, 2), Down(64, 2), Down(64, 2)}, 8, 16
+					axes, in, out = [3]Axis{ConvAxis(16, 2), ConvAxis(64, 2), ConvAxis(64, 2)}, 8, 16
 				}
 				c := NewConv(set, axes, in, out, 1)
 				dst, src := make([]float32, c.DstLen()), make([]float32, c.SrcLen())
 				for b.Loop() {
 					c.Run(pool, dst, src)
 				}
-				b.ReportMetric(2*float64(c.Work())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+				b.ReportMetric(2*float64(c.MACs())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})
 		}
 	}
@@ -91,7 +91,7 @@ func BenchmarkInputGrad(b *testing.B) {
 
 func BenchmarkNorm(b *testing.B) {
 	const pixels, channels = 16 * 64 * 64, 8
-	n := NewNorm(Best(), pixels, channels, 0.2, 1e-5)
+	n := NewNorm(BestSet(), pixels, channels, 0.2, 1e-5)
 	u, y := fill(newRand(1), make([]float32, pixels*channels)), make([]float32, pixels*channels)
 	gamma := []float32{1, 1, 1, 1, 1, 1, 1, 1}
 	pool := NewPool(1)

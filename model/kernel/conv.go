@@ -3,38 +3,38 @@ package kernel
 import "slices"
 
 const (
-	// itemWork is the least that an item should cost, in multiplications: long against taking it.
-	itemWork = 1 << 20
+	// minItemMACs is the least that an item should cost, in multiplications: long against taking it.
+	minItemMACs = 1 << 20
 	// blockBytes of weights stay in the second-level cache, with room for the rest, while the pixels of an item pass
 	// over them.
 	blockBytes = 80 << 10
-	// itemGroups is the most groups of pixels that an item has, fewGroups the number below which weights are fetched
+	// maxItemGroups is the most groups of pixels that an item has, minItemGroups the number below which weights are fetched
 	// too often.
-	itemGroups, fewGroups = 32, 8
-	// manyItems are enough for any number of threads, so that one item takes two channel tiles of its pixels.
-	manyItems = 128
+	maxItemGroups, minItemGroups = 32, 8
+	// enoughItems are enough for any number of threads, so that one item takes two channel tiles of its pixels.
+	enoughItems = 128
 	// packBlock is how many input channels are packed by one thread at a time, packInputs how many of them at once.
-	// packWide is the most channels that a micro-kernel has.
-	packBlock, packInputs, packWide = 32, 4, 64
+	// maxMicroChannels is the most channels that a micro-kernel has.
+	packBlock, packInputs, maxMicroChannels = 32, 4, 64
 )
 
 // Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias
 // and LeakyReLU. Source and destination are [T][H][W][C], row-major. It is read-only while it runs: several Pools may
 // share it.
 type Conv struct {
-	axes    [3]Axis // T, H, W
-	in, out int     // channels
-	slope   float32
-	micro   *Micro
-	packed  []float32 // [tiles][phases of T, H, W][kernel rows][in][micro.Channels]
-	bias    []float32 // padded to whole tiles
-	rows    int       // weight rows of a tile
-	boxes   []box
-	items   []item  // by frames of the output, and in a frame by where they begin in the source
-	frames  []int   // for each frame its first item, and the number of items
-	narrow  *narrow // set where there is one channel out: it takes the place of all from micro on
-	whole   bool    // an item has all channels of its pixels
-	skip    int     // frames of the output that are left out
+	axes       [3]Axis // T, H, W
+	in, out    int     // channels
+	slope      float32
+	micro      *Micro
+	packed     []float32 // [tiles][phases of T, H, W][kernel rows][in][micro.Channels]
+	bias       []float32 // padded to whole tiles
+	rows       int       // weight rows of a tile
+	boxes      []box
+	items      []item          // by frames of the output, and in a frame by where they begin in the source
+	frames     []int           // for each frame its first item, and the number of items
+	oneChannel *oneChannelConv // set where there is one channel out: it takes the place of all from micro on
+	allTiles   bool            // an item has all channels of its pixels
+	skip       int             // frames of the output that are left out
 }
 
 // box is a part of the output whose outputs all have the same taps.
@@ -48,7 +48,7 @@ type box struct {
 	firstFrame, frameStep int
 	// Where each output's source and destination lie, row-major, in whole groups of the micro-kernel's for each frame.
 	pixels, out []int32
-	products    []int32 // of a Tail: where the products of the pixels lie in their frame
+	products    []int32 // of a FusedTail: where the products of the pixels lie in their frame
 }
 
 // item is one worker's piece: entries from to to of a box's pixels, all in one frame, and channel tiles tileFrom to
@@ -60,11 +60,11 @@ type item struct {
 	tileFrom, tileTo int
 }
 
-// NewConv plans a convolution whose axes (T, H, W) are all Down or all Up. slope is LeakyReLU's, 1 for none. Pack must
+// NewConv plans a convolution whose axes (T, H, W) are all ConvAxis or all TransposedConvAxis. slope is LeakyReLU's, 1 for none. Pack must
 // be called before Run.
 func NewConv(set *Set, axes [3]Axis, in, out int, slope float32) *Conv {
 	c := &Conv{axes: axes, in: in, out: out, slope: slope, micro: set.micro(out)}
-	if c.narrow = newNarrow(set, axes, in, out, slope); c.narrow != nil {
+	if c.oneChannel = newOneChannelConv(set, axes, in, out, slope); c.oneChannel != nil {
 		return c
 	}
 	// The phases partition the kernel, so every tile has each tap once.
@@ -82,22 +82,22 @@ func (c *Conv) SrcLen() int { return c.axes[0].In * c.axes[1].In * c.axes[2].In 
 // DstLen is the number of values of the destination.
 func (c *Conv) DstLen() int { return c.axes[0].Out * c.axes[1].Out * c.axes[2].Out * c.out }
 
-// Skip leaves so many frames at the beginning of the destination out of every later run. Their values stay what they
+// SkipFrames leaves so many frames at the beginning of the destination out of every later run. Their values stay what they
 // were, and what only they need of the source is not read.
-func (c *Conv) Skip(frames int) {
+func (c *Conv) SkipFrames(frames int) {
 	c.skip = frames
-	if c.narrow != nil {
-		c.narrow.skip = frames
+	if c.oneChannel != nil {
+		c.oneChannel.skip = frames
 	}
 }
 
-// Unread is how many frames at the beginning of the source no run reads, because of Skip.
-func (c *Conv) Unread() int { return c.axes[0].before(c.skip) }
+// UnreadFrames is how many frames at the beginning of the source no run reads, because of Skip.
+func (c *Conv) UnreadFrames() int { return c.axes[0].inputsBefore(c.skip) }
 
-// Work is the number of multiplications that a run needs, taps on padding and idle lanes not counted.
-func (c *Conv) Work() int {
-	if c.narrow != nil {
-		return c.narrow.work()
+// MACs is the number of multiplications that a run needs, taps on padding and idle lanes not counted.
+func (c *Conv) MACs() int {
+	if c.oneChannel != nil {
+		return c.oneChannel.macs()
 	}
 	n := 0
 	for i := range c.boxes {
@@ -122,13 +122,13 @@ func (b *box) rows() int {
 // Pack takes new weights: channel o of the output and i of the input meet in w[o·outStride + i·inStride + k], where k
 // counts the kernel's 27 positions row-major. bias is [out]; nil is zero.
 func (c *Conv) Pack(w []float32, outStride, inStride int, bias []float32) {
-	c.PackOn(nil, w, outStride, inStride, bias)
+	c.PackParallel(nil, w, outStride, inStride, bias)
 }
 
-// PackOn is Pack with the threads of a Pool.
-func (c *Conv) PackOn(p *Pool, w []float32, outStride, inStride int, bias []float32) {
-	if c.narrow != nil {
-		c.narrow.pack(w, inStride, bias)
+// PackParallel is Pack with the threads of a Pool.
+func (c *Conv) PackParallel(p *Pool, w []float32, outStride, inStride int, bias []float32) {
+	if c.oneChannel != nil {
+		c.oneChannel.pack(w, inStride, bias)
 		return
 	}
 	// Where the kernel's positions lie in a tile, in rows of one input channel each.
@@ -152,7 +152,7 @@ func (c *Conv) PackOn(p *Pool, w []float32, outStride, inStride int, bias []floa
 		first, from := item/blocks*wide, item%blocks*packBlock
 		to := min(from+packBlock, c.in)
 		packed := c.packed[first*c.rows:][:c.rows*wide]
-		var near [len(row)][packInputs*packWide + 16]float32
+		var near [len(row)][packInputs*maxMicroChannels + 16]float32
 		for i := from; i < to; i += packInputs {
 			inputs := min(packInputs, to-i)
 			for o := range min(wide, c.out-first) {
@@ -270,15 +270,15 @@ func (c *Conv) split(b *box) {
 	group := c.micro.Pixels
 	all, work := tiles(c.out, c.micro.Channels), max(b.rows(), 1)
 	area := b.size[1] * b.size[2]
-	pixels := min(itemGroups*group, max(fewGroups*group, area*b.size[0]/16))
-	pixels = max(pixels, itemWork/(work*c.out))
+	pixels := min(maxItemGroups*group, max(minItemGroups*group, area*b.size[0]/16))
+	pixels = max(pixels, minItemMACs/(work*c.out))
 	// Equal pieces of a frame, in whole groups.
 	pixels = tiles(tiles(area, tiles(area, pixels)), group) * group
-	wide := min(max(itemWork/(work*pixels*c.micro.Channels), 1), all)
+	wide := min(max(minItemMACs/(work*pixels*c.micro.Channels), 1), all)
 	switch {
-	case c.whole:
+	case c.allTiles:
 		wide = all
-	case tiles(area, pixels)*b.size[0] >= manyItems:
+	case tiles(area, pixels)*b.size[0] >= enoughItems:
 		wide = min(all, 2)
 	}
 	for t := range b.size[0] {
@@ -317,8 +317,8 @@ func fillGroup(list []int32, group int) []int32 {
 // Run computes dst from src. Values beyond SrcLen and DstLen are not touched.
 func (c *Conv) Run(p *Pool, dst, src []float32) {
 	dst, src = dst[:c.DstLen()], src[:c.SrcLen()]
-	if c.narrow != nil {
-		c.narrow.run(p, dst, src, Errors{})
+	if c.oneChannel != nil {
+		c.oneChannel.run(p, dst, src, Errors{})
 		return
 	}
 	p.conv = convStep{conv: c, dst: dst, src: src, first: c.frames[c.skip]}
@@ -329,14 +329,14 @@ func (c *Conv) Run(p *Pool, dst, src []float32) {
 // RunErrors is Run, and fills e's sums. The convolution must be a network's last: one channel out, twice the height
 // and the width.
 func (c *Conv) RunErrors(p *Pool, dst, src []float32, e Errors) {
-	c.narrow.run(p, dst[:c.DstLen()], src[:c.SrcLen()], e)
+	c.oneChannel.run(p, dst[:c.DstLen()], src[:c.SrcLen()], e)
 }
 
 type convStep struct {
 	conv     *Conv
 	dst, src []float32
-	first    int   // item
-	tail     *Tail // not nil: dst holds its products, of the frames from frame on
+	first    int        // item
+	tail     *FusedTail // not nil: dst holds its products, of the frames from frame on
 	frame    int
 }
 
@@ -348,7 +348,7 @@ func (s *convStep) do(w *worker, n int) {
 	t.Src, t.SrcStep, t.WeightStep = s.src, 1, wide
 	dst, out := s.dst, b.out[it.from:it.to]
 	if s.tail != nil {
-		dst, out = s.tail.between(w, len(out))
+		dst, out = s.tail.scratch(w, len(out))
 	}
 	// Block by block, so that the channel tiles share what a block reads of the source while it is in a cache.
 	for i, block := range b.blocks {

@@ -20,9 +20,9 @@ func (s shape) axes() [3]Axis {
 	var a [3]Axis
 	for d := range a {
 		if s.up {
-			a[d] = Up(s.size[d], s.stride[d])
+			a[d] = TransposedConvAxis(s.size[d], s.stride[d])
 		} else {
-			a[d] = Down(s.size[d], s.stride[d])
+			a[d] = ConvAxis(s.size[d], s.stride[d])
 		}
 	}
 	return a
@@ -173,7 +173,7 @@ func TestWork(t *testing.T) {
 	s := shape{size: [3]int{4, 4, 4}, stride: [3]int{1, 1, 1}, in: 2, out: 3}
 	c := NewConv(&goSet, s.axes(), s.in, s.out, 1)
 	// Along an axis of 4 there are 3+3+2+2 taps within the input.
-	if want := 10 * 10 * 10 * 2 * 3; c.Work() != want {
-		t.Errorf("%d multiplications, want %d", c.Work(), want)
+	if want := 10 * 10 * 10 * 2 * 3; c.MACs() != want {
+		t.Errorf("%d multiplications, want %d", c.MACs(), want)
 	}
 }

@@ -20,7 +20,7 @@ var goSet = Set{
 	GatherSums: gatherSums,
 	SpreadBack: spreadBack,
 	Peak:       peakGo,
-	PeakWork:   24,
+	PeakFLOPs:  24,
 }
 
 // peakGo does 12 independent products and sums a round.

@@ -83,9 +83,9 @@ func (s shape) reversed() [3]Axis {
 	var b [3]Axis
 	for d, a := range s.axes() {
 		if s.up {
-			b[d] = Down(a.Out, s.stride[d])
+			b[d] = ConvAxis(a.Out, s.stride[d])
 		} else {
-			b[d] = Up(a.Out, s.stride[d])
+			b[d] = TransposedConvAxis(a.Out, s.stride[d])
 		}
 	}
 	return b

@@ -135,7 +135,7 @@ func TestFencedLayers(t *testing.T) {
 			first := shape{up: true, size: [3]int{2, 3, 5}, stride: [3]int{2, 2, 2}, in: 3, out: 33}
 			last := shape{up: true, size: [3]int{4, 6, 10}, stride: [3]int{1, 2, 2}, in: 33, out: 1}
 			a, b := NewConv(set, first.axes(), 3, 33, 1), NewConv(set, last.axes(), 33, 1, 1)
-			NewTail(a, b).Run(pool, fences[0].take(b.DstLen(), atEnd), fences[1].take(a.SrcLen(), atEnd), Errors{
+			NewFusedTail(a, b).Run(pool, fences[0].take(b.DstLen(), atEnd), fences[1].take(a.SrcLen(), atEnd), Errors{
 				Sum: fences[2].take(12*20, atEnd), X: make([]float32, b.DstLen()),
 			})
 			m := NewMemory(set, 21, 24, 1./21, false)

@@ -55,12 +55,12 @@ type Micro struct {
 	Run      func(*Tile)
 }
 
-// callWork is about how many multiplications a call may take: goroutines cannot be preempted in assembly.
-const callWork = 1 << 22
+// maxCallMACs is about how many multiplications a call may take: goroutines cannot be preempted in assembly.
+const maxCallMACs = 1 << 22
 
 // run computes a tile in calls that are short enough. rows is the number of weight rows of all its taps.
 func (m *Micro) run(t *Tile, pixels, out []int32, rows int) {
-	most := max(callWork/(max(rows, 1)*m.Channels), m.Pixels) / m.Pixels * m.Pixels
+	most := max(maxCallMACs/(max(rows, 1)*m.Channels), m.Pixels) / m.Pixels * m.Pixels
 	for from := 0; from < len(pixels); from += most {
 		to := min(from+most, len(pixels))
 		t.Pixels, t.Out = pixels[from:to], out[from:to]
@@ -92,22 +92,22 @@ type Set struct {
 	SpreadBack func(g, u, own, along, all []float32)
 	// Peak does n rounds of nothing but independent products of PeakWork FLOP each, to measure the most that a core
 	// can do.
-	Peak     func(n int)
-	PeakWork int
+	Peak      func(n int)
+	PeakFLOPs int
 }
 
 // Sets lists what this machine can run, the fastest last. "go" is always there and is the reference.
 func Sets() []*Set { return append([]*Set{&goSet}, nativeSets()...) }
 
-// Force is the environment variable that names the set to use, for tests and comparisons. Empty: the fastest.
-const Force = "VIGIL_ISA"
+// EnvISA is the environment variable that names the set to use, for tests and comparisons. Empty: the fastest.
+const EnvISA = "VIGIL_ISA"
 
-// Best is the fastest set of this machine, or the one that Force names. It panics where the machine has no such set:
-// CheckForce says so before.
-func Best() *Set {
+// BestSet is the fastest set of this machine, or the one that EnvISA names. It panics where the machine has no such set:
+// CheckEnvISA says so before.
+func BestSet() *Set {
 	all := Sets()
-	if name := os.Getenv(Force); name != "" {
-		set, err := Find(name)
+	if name := os.Getenv(EnvISA); name != "" {
+		set, err := FindSet(name)
 		if err != nil {
 			panic(err)
 		}
@@ -116,8 +116,8 @@ func Best() *Set {
 	return all[len(all)-1]
 }
 
-// Find is the set of that name, or an error that lists those of this machine.
-func Find(name string) (*Set, error) {
+// FindSet is the set of that name, or an error that lists those of this machine.
+func FindSet(name string) (*Set, error) {
 	var names []string
 	for _, s := range Sets() {
 		if s.Name == name {
@@ -125,17 +125,17 @@ func Find(name string) (*Set, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("%s: this machine has no instruction set %q, only %s", Force, name,
+	return nil, fmt.Errorf("%s: this machine has no instruction set %q, only %s", EnvISA, name,
 		strings.Join(names, ", "))
 }
 
-// CheckForce is an error where Force names a set that this machine has not.
-func CheckForce() error {
-	name := os.Getenv(Force)
+// CheckEnvISA is an error where EnvISA names a set that this machine has not.
+func CheckEnvISA() error {
+	name := os.Getenv(EnvISA)
 	if name == "" {
 		return nil
 	}
-	_, err := Find(name)
+	_, err := FindSet(name)
 	return err
 }
 

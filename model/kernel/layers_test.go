@@ -37,19 +37,19 @@ func BenchmarkLayers(b *testing.B) {
 				if l.out == 1 {
 					slope = 1
 				}
-				axis := Down
+				axis := ConvAxis
 				if l.up {
-					axis = Up
+					axis = TransposedConvAxis
 				}
-				c := NewConv(Best(), [3]Axis{axis(l.t, l.strT), axis(l.s, 2), axis(l.s, 2)}, l.in, l.out, slope)
+				c := NewConv(BestSet(), [3]Axis{axis(l.t, l.strT), axis(l.s, 2), axis(l.s, 2)}, l.in, l.out, slope)
 				dst, src := make([]float32, c.DstLen()), make([]float32, c.SrcLen())
 				c.Run(pool, dst, src)
 				for b.Loop() {
 					c.Run(pool, dst, src)
 				}
-				rate := 2 * float64(c.Work()) * float64(b.N) / b.Elapsed().Seconds() / 1e9
+				rate := 2 * float64(c.MACs()) * float64(b.N) / b.Elapsed().Seconds() / 1e9
 				b.ReportMetric(rate, "GFLOP/s")
-				b.ReportMetric(2*float64(c.Work())/1e9, "GFLOP")
+				b.ReportMetric(2*float64(c.MACs())/1e9, "GFLOP")
 				runtime.KeepAlive(dst)
 			})
 		}

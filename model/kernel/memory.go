@@ -56,12 +56,12 @@ func (m *Memory) Pack(slots []float32) {
 		}
 		slots = m.unit
 	}
-	m.keys.packTurned(slots)
+	m.keys.packTransposed(slots)
 }
 
 // pack takes a copy of the matrix, brought to channel tiles.
 func (p *product) pack(matrix []float32) {
-	wide := p.room()
+	wide := p.reserve()
 	for in := range p.in {
 		row := matrix[in*p.out:][:p.out]
 		for at := in * wide; len(row) > 0; at += p.in * wide {
@@ -72,9 +72,9 @@ func (p *product) pack(matrix []float32) {
 	}
 }
 
-// packTurned is pack for the matrix as [out][in].
-func (p *product) packTurned(matrix []float32) {
-	wide, lanes := p.room(), p.set.Lanes
+// packTransposed is pack for the matrix as [out][in].
+func (p *product) packTransposed(matrix []float32) {
+	wide, lanes := p.reserve(), p.set.Lanes
 	step, whole := lanes, p.in/lanes*lanes
 	if wide%lanes != 0 {
 		step, whole = wide, 0
@@ -98,16 +98,16 @@ func (p *product) packTurned(matrix []float32) {
 	}
 }
 
-// room makes room for a packed matrix, and returns the width of its tiles.
-func (p *product) room() int {
+// reserve makes room for a packed matrix, and returns the width of its tiles.
+func (p *product) reserve() int {
 	wide := p.micro.Channels
 	p.packed = grow(p.packed, tiles(p.out, wide)*p.in*wide)
 	p.weights, p.tileStep, p.rowStep = p.packed, p.in*wide, wide
 	return wide
 }
 
-// use takes the matrix itself where its rows are whole channel tiles, and a copy where they are not.
-func (p *product) use(matrix []float32) {
+// useMatrix takes the matrix itself where its rows are whole channel tiles, and a copy where they are not.
+func (p *product) useMatrix(matrix []float32) {
 	if p.out%p.micro.Channels == 0 {
 		p.weights, p.tileStep, p.rowStep = matrix, p.micro.Channels, p.out
 		return

@@ -7,25 +7,25 @@ import "math"
 // some millionths of λ. There its derivative would be that of a step: thousands of times everything else, and without
 // a meaning.
 type MemoryGrad struct {
-	memory  *Memory
-	queries int
-	toRow   product // width -> slots, by the slots: from the gradient toward the read to that toward the weights
-	toQuery product // slots -> width, by the keys: from the gradient toward the dot products to that toward the queries
-	read    product // queries -> width, by the gradient toward the read
-	asked   product // queries -> width, by the queries
-	soft    []float32
-	rows    []float32 // [queries][slots], gradients toward the weights, then toward the dot products
-	unit    []float32 // [queries][width], queries of norm 1, for cosine
-	scale   []float32 // 1/norm of each slot, for cosine
-	step    memoryGradStep
+	memory    *Memory
+	queries   int
+	toWeights product // width -> slots, by the slots: from the gradient toward the read to that toward the weights
+	toQueries product // slots -> width, by the keys: from the gradient toward the dot products to that toward the queries
+	valueGrad product // queries -> width, by the gradient toward the read
+	keyGrad   product // queries -> width, by the queries
+	soft      []float32
+	rows      []float32 // [queries][slots], gradients toward the weights, then toward the dot products
+	unit      []float32 // [queries][width], queries of norm 1, for cosine
+	scale     []float32 // 1/norm of each slot, for cosine
+	step      memoryGradStep
 }
 
 // NewMemoryGrad makes room for the gradient of m with so many queries.
 func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 	g := &MemoryGrad{
 		memory: m, queries: queries,
-		toRow: newProduct(set, m.width, m.slots), toQuery: newProduct(set, m.slots, m.width),
-		read: newProduct(set, queries, m.width), asked: newProduct(set, queries, m.width),
+		toWeights: newProduct(set, m.width, m.slots), toQueries: newProduct(set, m.slots, m.width),
+		valueGrad: newProduct(set, queries, m.width), keyGrad: newProduct(set, queries, m.width),
 	}
 	area := queries * m.slots
 	g.soft, g.rows = make([]float32, area), make([]float32, area)
@@ -41,14 +41,14 @@ func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 // entropy is the factor of the mean over the queries of -Σ w·log(w + 1e-12) in the loss.
 func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy float64) {
 	m := g.memory
-	g.toRow.packTurned(slots)
+	g.toWeights.packTransposed(slots)
 	for i := range g.scale {
 		g.scale[i] = inverseNorm(slots[i*m.width:][:m.width])
 	}
 	if m.cosine {
-		g.toQuery.use(m.unit)
+		g.toQueries.useMatrix(m.unit)
 	} else {
-		g.toQuery.use(slots)
+		g.toQueries.useMatrix(slots)
 	}
 	s := &g.step
 	s.dz, s.dSlots, s.d, s.z, s.slots, s.w, s.entropy = dz, dSlots, d, z, slots, w, entropy/float64(g.queries)
@@ -57,8 +57,8 @@ func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy 
 	if m.cosine {
 		z = g.unit
 	}
-	g.read.use(d)
-	g.asked.use(z)
+	g.valueGrad.useMatrix(d)
+	g.keyGrad.useMatrix(z)
 	s.bySlot = true
 	p.run(tiles(m.slots, queryBlock), s)
 	*s = memoryGradStep{grad: g}
@@ -73,14 +73,14 @@ type memoryGradStep struct {
 
 func (s *memoryGradStep) do(w *worker, item int) {
 	if s.bySlot {
-		s.slotsDo(w, item)
+		s.gradSlots(w, item)
 	} else {
-		s.queriesDo(w, item)
+		s.gradQueries(w, item)
 	}
 }
 
-// queriesDo follows a block of queries back to themselves.
-func (s *memoryGradStep) queriesDo(w *worker, item int) {
+// gradQueries follows a block of queries back to themselves.
+func (s *memoryGradStep) gradQueries(w *worker, item int) {
 	g, m := s.grad, s.grad.memory
 	from := item * queryBlock
 	count := min(queryBlock, g.queries-from)
@@ -99,38 +99,38 @@ func (s *memoryGradStep) queriesDo(w *worker, item int) {
 	area := count * m.slots
 	soft, rows, weights := g.soft[from*m.slots:][:area], g.rows[from*m.slots:][:area], s.w[from*m.slots:][:area]
 	m.keys.run(w, soft, z, count, m.width, 1)
-	g.toRow.run(w, rows, s.d[from*m.width:][:count*m.width], count, m.width, 1)
+	g.toWeights.run(w, rows, s.d[from*m.width:][:count*m.width], count, m.width, 1)
 	for q := range count {
 		row, p, weight := rows[q*m.slots:][:m.slots], soft[q*m.slots:][:m.slots], weights[q*m.slots:][:m.slots]
 		m.address(p, 0)
 		addressGrad(row, p, weight, m.lambda, s.entropy)
 	}
 	dz := s.dz[from*m.width:][:count*m.width]
-	g.toQuery.run(w, dz, rows, count, m.slots, 1)
+	g.toQueries.run(w, dz, rows, count, m.slots, 1)
 	if m.cosine {
 		for q := range count {
-			unscale(dz[q*m.width:][:m.width], z[q*m.width:][:m.width], inverseNorm(s.z[(from+q)*m.width:][:m.width]))
+			normaliseGrad(dz[q*m.width:][:m.width], z[q*m.width:][:m.width], inverseNorm(s.z[(from+q)*m.width:][:m.width]))
 		}
 	}
 }
 
-// slotsDo sums what a block of slots gets, as the values that were read and as the keys that were compared.
-func (s *memoryGradStep) slotsDo(w *worker, item int) {
+// gradSlots sums what a block of slots gets, as the values that were read and as the keys that were compared.
+func (s *memoryGradStep) gradSlots(w *worker, item int) {
 	g, m := s.grad, s.grad.memory
 	from := item * queryBlock
 	count := min(queryBlock, m.slots-from)
 	d := s.dSlots[from*m.width:][:count*m.width]
-	g.read.run(w, d, s.w[from:], count, 1, m.slots)
+	g.valueGrad.run(w, d, s.w[from:], count, 1, m.slots)
 	w.rows = grow(w.rows, len(d))
 	keys := w.rows
-	g.asked.run(w, keys, g.rows[from:], count, 1, m.slots)
+	g.keyGrad.run(w, keys, g.rows[from:], count, 1, m.slots)
 	if m.cosine {
 		w.scaled = grow(w.scaled, m.width)
 		for i := range count {
 			for c, v := range s.slots[(from+i)*m.width:][:m.width] {
 				w.scaled[c] = v * g.scale[from+i]
 			}
-			unscale(keys[i*m.width:][:m.width], w.scaled, g.scale[from+i])
+			normaliseGrad(keys[i*m.width:][:m.width], w.scaled, g.scale[from+i])
 		}
 	}
 	for i := range d {
@@ -174,9 +174,9 @@ func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
 	}
 }
 
-// unscale turns d, the gradient toward a unit vector, into that toward the vector it was made from, whose inverse norm
+// normaliseGrad turns d, the gradient toward a unit vector, into that toward the vector it was made from, whose inverse norm
 // is scale.
-func unscale(d, unit []float32, scale float32) {
+func normaliseGrad(d, unit []float32, scale float32) {
 	var along float64
 	// At the floor of the norm the scale is a constant.
 	if scale < 1e12 {

@@ -60,8 +60,8 @@ func (n *Norm) Forward(p *Pool, y, u, gamma, beta []float32) {
 		n.scale[c] = float32(scale)
 		n.shift[c] = float32(float64(beta[c]) - mean*scale)
 	}
-	n.fill(n.scale)
-	n.fill(n.shift)
+	n.repeatChannels(n.scale)
+	n.repeatChannels(n.shift)
 	n.step.run(p, normApply, y, u)
 }
 
@@ -80,14 +80,14 @@ func (n *Norm) Backward(p *Pool, g, u, gamma, dGamma, dBeta []float32) {
 		n.step.own[c], n.step.along[c] = float32(k), float32(slant)
 		n.step.all[c] = float32(n.Mean[c]*slant - k*sum/count)
 	}
-	n.fill(n.step.own)
-	n.fill(n.step.along)
-	n.fill(n.step.all)
+	n.repeatChannels(n.step.own)
+	n.repeatChannels(n.step.along)
+	n.repeatChannels(n.step.all)
 	n.step.run(p, normSpread, g, u)
 }
 
-// fill repeats what stands for each channel over the whole row.
-func (n *Norm) fill(row []float32) {
+// repeatChannels repeats what stands for each channel over the whole row.
+func (n *Norm) repeatChannels(row []float32) {
 	for at := n.channels; at < len(row); at += n.channels {
 		copy(row[at:], row[:n.channels])
 	}
@@ -131,8 +131,8 @@ func (s *normStep) run(p *Pool, pass normPass, a, u []float32) {
 	}
 }
 
-// normRun is how many values are summed in single precision before they are added to sums in double precision.
-const normRun = 1 << 12
+// normSingleRun is how many values are summed in single precision before they are added to sums in double precision.
+const normSingleRun = 1 << 12
 
 func (s *normStep) do(w *worker, item int) {
 	n := s.norm
@@ -152,7 +152,7 @@ func (s *normStep) do(w *worker, item int) {
 	clear(part)
 	w.rows = grow(w.rows, 2*row)
 	first, second := w.rows[:row], w.rows[row:]
-	length := max(normRun/row, 1) * row
+	length := max(normSingleRun/row, 1) * row
 	for len(u) > 0 {
 		l := min(length, len(u))
 		clear(w.rows)

@@ -22,16 +22,16 @@ type Pool struct {
 	busy    atomic.Int64 // workers that are not done with the step
 	done    chan struct{}
 	asleep  atomic.Bool // the caller waits for done
-	looks   int
+	spins   int
 	ended   sync.WaitGroup
 
 	// The running step's arguments live here, so that a run allocates nothing.
-	conv    convStep
-	narrow  narrowStep
-	read    readStep
-	error   residualStep
-	weights gradStep
-	// products are those of a Tail, kept from run to run.
+	conv       convStep
+	oneChannel oneChannelStep
+	read       readStep
+	error      residualStep
+	weights    gradStep
+	// products are those of a FusedTail, kept from run to run.
 	products []float32
 }
 
@@ -54,9 +54,9 @@ type worker struct {
 	rows        []float32
 	scaled      []float32
 	taps        []Tap
-	planes      []float32 // of two rows of a narrow convolution
-	between     []float32 // of a Tail: what its first convolution leaves for an item
-	cleared     *narrow   // whose they are
+	planes      []float32       // of two rows of a narrow convolution
+	scratch     []float32       // of a FusedTail: what its first convolution leaves for an item
+	cleared     *oneChannelConv // whose they are
 }
 
 // NewPool starts threads-1 goroutines; 0 or less means GOMAXPROCS threads. Close ends them.
@@ -65,14 +65,14 @@ func NewPool(threads int) *Pool {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	if threads <= runtime.GOMAXPROCS(0) {
-		return newPool(threads, manyLooks)
+		return newPool(threads, defaultSpins)
 	}
 	return newPool(threads, 0)
 }
 
 // newPool makes a Pool of which who waits looks so often before it sleeps.
-func newPool(threads, looks int) *Pool {
-	p := &Pool{done: make(chan struct{}, 1), looks: looks}
+func newPool(threads, spins int) *Pool {
+	p := &Pool{done: make(chan struct{}, 1), spins: spins}
 	for i := range threads {
 		w := &worker{index: i, wake: make(chan struct{}, 1)}
 		p.workers = append(p.workers, w)
@@ -83,9 +83,9 @@ func newPool(threads, looks int) *Pool {
 	return p
 }
 
-// manyLooks is some hundreds of microseconds: more than what one goroutine does alone between two clips, and nothing
+// defaultSpins is some hundreds of microseconds: more than what one goroutine does alone between two clips, and nothing
 // beside a camera's pause between them.
-const manyLooks = 1 << 18
+const defaultSpins = 1 << 18
 
 // Threads is the number of goroutines that share a step, the caller's among them.
 func (p *Pool) Threads() int { return len(p.workers) }
@@ -113,7 +113,7 @@ func (p *Pool) serve(w *worker) {
 // after the other, so a wake may come when the worker has done that step already, and sleeps again: it is no new step.
 func (p *Pool) wait(w *worker, seen int64) bool {
 	for {
-		for range 1 + p.looks {
+		for range 1 + p.spins {
 			if p.steps.Load() > seen {
 				return true
 			}
@@ -169,7 +169,7 @@ func (p *Pool) run(items int, s step) {
 // again.
 func (p *Pool) finish() {
 	for {
-		for range 1 + p.looks {
+		for range 1 + p.spins {
 			if p.busy.Load() == 0 {
 				return
 			}

@@ -25,10 +25,10 @@ func TestSkip(t *testing.T) {
 			src, want := fill(r, make([]float32, conv.SrcLen())), make([]float32, conv.DstLen())
 			pool := NewPool(2)
 			conv.Run(pool, want, src)
-			whole := conv.Work()
+			whole := conv.MACs()
 			for skip := range axes[0].Out {
-				conv.Skip(skip)
-				unread := conv.Unread()
+				conv.SkipFrames(skip)
+				unread := conv.UnreadFrames()
 				if read := firstRead(c, skip); unread != read {
 					t.Errorf("%+v without %d frames: the first %d are said not to be read, want %d", c, skip,
 						unread, read)
@@ -45,8 +45,8 @@ func TestSkip(t *testing.T) {
 				if slices.ContainsFunc(got[:from], func(v float32) bool { return v == v }) {
 					t.Errorf("%+v without %d frames: they were written", c, skip)
 				}
-				if skip > 0 && conv.Work() >= whole || skip == 0 && conv.Work() != whole {
-					t.Errorf("%+v without %d frames: %d multiplications of %d", c, skip, conv.Work(), whole)
+				if skip > 0 && conv.MACs() >= whole || skip == 0 && conv.MACs() != whole {
+					t.Errorf("%+v without %d frames: %d multiplications of %d", c, skip, conv.MACs(), whole)
 				}
 			}
 			pool.Close()
@@ -54,7 +54,7 @@ func TestSkip(t *testing.T) {
 	})
 }
 
-// A Tail makes the frames that its last convolution does not skip, and sums these only.
+// A FusedTail makes the frames that its last convolution does not skip, and sums these only.
 func TestSkipInTail(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		for n, c := range []tailShape{
@@ -76,12 +76,12 @@ func TestSkipInTail(t *testing.T) {
 			for skip := range b.axes[0].Out {
 				from := skip * area
 				Residual(pool, set, wantSum, want[from:], x[from:], true)
-				b.Skip(skip)
-				tail := NewTail(a, b)
-				a.Skip(b.Unread())
+				b.SkipFrames(skip)
+				tail := NewFusedTail(a, b)
+				a.SkipFrames(b.UnreadFrames())
 				part := slices.Clone(src)
-				poison(part[:a.Unread()*len(src)/a.axes[0].In])
-				a.Skip(0)
+				poison(part[:a.UnreadFrames()*len(src)/a.axes[0].In])
+				a.SkipFrames(0)
 				got, sum := make([]float32, len(want)), make([]float32, area)
 				poison(sum)
 				tail.Run(pool, got, part, Errors{Sum: sum, X: x, Square: true})

@@ -20,37 +20,37 @@ type WeightGrad struct {
 	direct       bool // the small map is used as it is, not in tiles of its own, which lie closer
 	zeros        []float32
 	// not bordered
-	channels []int32 // l = 0, 1, …
-	spans    [3][Taps]span
-	frames   int // of a chunk
-	parts    int // of channels
-	step     int // channels of a part
-	wide     int // the small map's channels, in whole tiles
+	channels     []int32 // l = 0, 1, …
+	spans        [3][Taps]span
+	frames       int // of a chunk
+	parts        int // of channels
+	partChannels int // channels of a part
+	sumStride    int // the small map's channels, in whole tiles
 	// bordered maps have so few channels that places of the kernel join them in a tile: the map is copied with zeros
 	// around it.
-	bordered bool
-	places   []int32 // for each (k, l) where it begins in the copy
-	out      []int32 // in either case, where the sums of a tile's pixels lie
+	bordered  bool
+	positions []int32 // for each (k, l) where it begins in the copy
+	out       []int32 // in either case, where the sums of a tile's pixels lie
 }
 
 const (
-	// gradPixels is about how many pixels of the small map a block has.
-	gradPixels = 64
-	// gradFlush is about how many pixels a chunk has. The sums of chunks are added up, which keeps last bits that a
+	// gradBlockPixels is about how many pixels of the small map a block has.
+	gradBlockPixels = 64
+	// gradChunkPixels is about how many pixels a chunk has. The sums of chunks are added up, which keeps last bits that a
 	// single long sum loses.
-	gradFlush = 4096
-	// gradChunks is the most chunks whose sums are kept at a time.
-	gradChunks = 16
-	// gradItems is the least number of items wanted, gradGroups the most groups of channels of one.
-	gradItems, gradGroups = 8, 8
-	// fewChannels of the large map would leave a tile's pixels idle.
-	fewChannels = 8
+	gradChunkPixels = 4096
+	// maxGradChunks is the most chunks whose sums are kept at a time.
+	maxGradChunks = 16
+	// minGradItems is the least number of items wanted, maxGradGroups the most groups of channels of one.
+	minGradItems, maxGradGroups = 8, 8
+	// minLargeChannels of the large map would leave a tile's pixels idle.
+	minLargeChannels = 8
 )
 
-// NewWeightGrad plans the gradient between maps with the given axes, all of them Down from the large map to the small
+// NewWeightGrad plans the gradient between maps with the given axes, all of them ConvAxis from the large map to the small
 // one.
 func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
-	g := &WeightGrad{axes: axes, large: large, small: small, micro: set.micro(small), bordered: large < fewChannels}
+	g := &WeightGrad{axes: axes, large: large, small: small, micro: set.micro(small), bordered: large < minLargeChannels}
 	for d := range axes {
 		g.stride[d] = axes[d].phases[0].inStep
 	}
@@ -63,11 +63,11 @@ func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 			t, h, w := k/9, k/3%3, k%3
 			at := (t*(axes[1].In+2)+h)*(axes[2].In+2) + w
 			for l := range large {
-				g.places = append(g.places, int32(at*large+l))
+				g.positions = append(g.positions, int32(at*large+l))
 				g.out = append(g.out, int32((k*large+l)*g.micro.Channels))
 			}
 		}
-		g.places, g.out = fillGroup(g.places, group), fillGroup(g.out, group)
+		g.positions, g.out = fillGroup(g.positions, group), fillGroup(g.out, group)
 		return g
 	}
 	for d := range axes {
@@ -75,17 +75,17 @@ func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 			g.spans[d][k] = g.span(d, k)
 		}
 	}
-	g.wide = all * g.micro.Channels
+	g.sumStride = all * g.micro.Channels
 	for l := range large {
 		g.channels = append(g.channels, int32(l))
 	}
 	g.channels = fillGroup(g.channels, group)
-	g.frames = max(gradFlush/(axes[1].Out*axes[2].Out), 1)
+	g.frames = max(gradChunkPixels/(axes[1].Out*axes[2].Out), 1)
 	groups := len(g.channels) / group
-	g.step = min(max(groups*tiles(axes[0].Out, g.frames)/gradItems, 1), gradGroups) * group
-	g.parts = tiles(len(g.channels), g.step)
-	for l := range g.step {
-		g.out = append(g.out, int32(l*g.wide))
+	g.partChannels = min(max(groups*tiles(axes[0].Out, g.frames)/minGradItems, 1), maxGradGroups) * group
+	g.parts = tiles(len(g.channels), g.partChannels)
+	for l := range g.partChannels {
+		g.out = append(g.out, int32(l*g.sumStride))
 	}
 	return g
 }
@@ -93,8 +93,8 @@ func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 // Len is the number of values of dW.
 func (g *WeightGrad) Len() int { return g.small * g.large * Taps * Taps * Taps }
 
-// Work is the number of multiplications for one clip, those with the zeros around the map not counted.
-func (g *WeightGrad) Work() int {
+// MACs is the number of multiplications for one clip, those with the zeros around the map not counted.
+func (g *WeightGrad) MACs() int {
 	n := g.small * g.large
 	for _, a := range g.axes {
 		met := 0
@@ -121,9 +121,9 @@ func (g *WeightGrad) Run(p *Pool, dW, large, small []float32, clips int) {
 	}
 	if !g.bordered {
 		chunks := tiles(clips*g.axes[0].Out, g.frames)
-		s.partial = grow(s.partial, min(chunks, gradChunks)*g.parts*g.share())
-		for s.firstChunk = 0; s.firstChunk < chunks; s.firstChunk += gradChunks {
-			s.chunks = min(gradChunks, chunks-s.firstChunk)
+		s.partial = grow(s.partial, min(chunks, maxGradChunks)*g.parts*g.partLen())
+		for s.firstChunk = 0; s.firstChunk < chunks; s.firstChunk += maxGradChunks {
+			s.chunks = min(maxGradChunks, chunks-s.firstChunk)
 			s.pass = gradMultiply
 			p.run(s.chunks*g.parts, s)
 			s.pass = gradCollect
@@ -241,7 +241,7 @@ func (s *gradStep) multiplyBordered(w *worker, frame int) {
 		t.Src = s.copied[clip*g.volume():][:g.volume()]
 		for from := 0; from < height; {
 			w.taps = w.taps[:0]
-			for ; from < height && len(w.taps)*width < gradPixels; from++ {
+			for ; from < height && len(w.taps)*width < gradBlockPixels; from++ {
 				w.taps = append(w.taps, Tap{
 					Src:    frame*g.stride[0]*plane + from*g.stride[1]*line,
 					Weight: (frame*height + from) * width,
@@ -252,7 +252,7 @@ func (s *gradStep) multiplyBordered(w *worker, frame int) {
 			for tile := range all {
 				t.Weights, t.WeightStep = s.weights(clip, tile)
 				t.Channels, t.Dst = min(g.micro.Channels, g.small-tile*g.micro.Channels), sums[tile*area:][:area]
-				g.micro.run(t, g.places, g.out, len(w.taps)*width)
+				g.micro.run(t, g.positions, g.out, len(w.taps)*width)
 			}
 		}
 	}
@@ -281,14 +281,14 @@ func (s *gradStep) gather() {
 // is in the nearest cache while all places pass over it, and what they need of the large one in the next.
 func (s *gradStep) multiply(w *worker, n int) {
 	g, t, wide := s.grad, &w.tile, s.grad.micro.Channels
-	from := n % g.parts * g.step
-	channels := g.channels[from:min(from+g.step, len(g.channels))]
-	sums := s.partial[n*g.share():][:g.share()]
+	from := n % g.parts * g.partChannels
+	channels := g.channels[from:min(from+g.partChannels, len(g.channels))]
+	sums := s.partial[n*g.partLen():][:g.partLen()]
 	clear(sums)
 	t.SrcStep, t.Slope = g.stride[2]*g.large, 1
 	height, width, line := g.axes[1].Out, g.axes[2].Out, g.axes[2].In*g.large
 	frame := g.axes[1].In * line
-	most := max(gradPixels/width, 1)
+	most := max(gradBlockPixels/width, 1)
 	first := (s.firstChunk + n/g.parts) * g.frames
 	for f := first; f < min(first+g.frames, s.clips*g.axes[0].Out); f++ {
 		clip, jt := f/g.axes[0].Out, f%g.axes[0].Out
@@ -297,7 +297,7 @@ func (s *gradStep) multiply(w *worker, n int) {
 			for tile := range tiles(g.small, wide) {
 				t.Weights, t.WeightStep = s.weights(clip, tile)
 				t.Channels = min(wide, g.small-tile*wide)
-				for k := range places {
+				for k := range kernelPositions {
 					rows, columns := g.spans[1][k/Taps%Taps], g.spans[2][k%Taps]
 					at := jt*g.stride[0] + k/(Taps*Taps) - 1
 					if at < 0 || at >= g.axes[0].In {
@@ -312,7 +312,7 @@ func (s *gradStep) multiply(w *worker, n int) {
 							Len:    columns.to - columns.from,
 						})
 					}
-					t.Taps, t.Dst = w.taps, sums[k*g.step*g.wide+tile*wide:]
+					t.Taps, t.Dst = w.taps, sums[k*g.partChannels*g.sumStride+tile*wide:]
 					g.micro.run(t, channels, g.out[:len(channels)], len(w.taps)*width)
 				}
 			}
@@ -321,21 +321,21 @@ func (s *gradStep) multiply(w *worker, n int) {
 	w.tile = Tile{}
 }
 
-// share is the number of sums of an item, [27][step][wide].
-func (g *WeightGrad) share() int { return places * g.step * g.wide }
+// partLen is the number of sums of an item, [27][step][wide].
+func (g *WeightGrad) partLen() int { return kernelPositions * g.partChannels * g.sumStride }
 
 // collect adds up what the chunks gave to a channel of the large map, in their order.
 func (s *gradStep) collect(l int) {
 	g := s.grad
 	const lanes = 16
-	var sums [lanes][places]float32
+	var sums [lanes][kernelPositions]float32
 	for from := 0; from < g.small; from += lanes {
 		have := min(lanes, g.small-from)
-		for k := range places {
-			at := l/g.step*g.share() + (k*g.step+l%g.step)*g.wide + from
+		for k := range kernelPositions {
+			at := l/g.partChannels*g.partLen() + (k*g.partChannels+l%g.partChannels)*g.sumStride + from
 			var column [lanes]float32
 			for chunk := range s.chunks {
-				for i, v := range s.partial[at+chunk*g.parts*g.share():][:have] {
+				for i, v := range s.partial[at+chunk*g.parts*g.partLen():][:have] {
 					column[i] += v
 				}
 			}
@@ -344,7 +344,7 @@ func (s *gradStep) collect(l int) {
 			}
 		}
 		for i := range have {
-			dW := s.dW[((from+i)*g.large+l)*places:][:places]
+			dW := s.dW[((from+i)*g.large+l)*kernelPositions:][:kernelPositions]
 			if s.firstChunk == 0 {
 				copy(dW, sums[i][:])
 				continue

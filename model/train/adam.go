@@ -46,19 +46,19 @@ func (a *adam) update(params []*parameter, rate float64, n int) error {
 		}
 		values := p.values[:len(gradient)]
 		first, second := a.first[p.name][:len(gradient)], a.second[p.name][:len(gradient)]
-		a.pool.Each((len(gradient)+adamPiece-1)/adamPiece, func(item int) {
-			from := item * adamPiece
-			to := min(from+adamPiece, len(gradient))
-			step(values[from:to], first[from:to], second[from:to], gradient[from:to], keep, size, scale)
+		a.pool.Each((len(gradient)+adamChunk-1)/adamChunk, func(item int) {
+			from := item * adamChunk
+			to := min(from+adamChunk, len(gradient))
+			adamStep(values[from:to], first[from:to], second[from:to], gradient[from:to], keep, size, scale)
 		})
 	}
 	return nil
 }
 
-// adamPiece is how many values a thread takes at a time.
-const adamPiece = 1 << 14
+// adamChunk is how many values a thread takes at a time.
+const adamChunk = 1 << 14
 
-func step(values, first, second, gradient []float32, keep, size, scale float32) {
+func adamStep(values, first, second, gradient []float32, keep, size, scale float32) {
 	values, first, second = values[:len(gradient)], first[:len(gradient)], second[:len(gradient)]
 	for i, g := range gradient {
 		m := first[i] + (g-first[i])*(1-adamFirst)
@@ -69,18 +69,18 @@ func step(values, first, second, gradient []float32, keep, size, scale float32) 
 	clear(gradient)
 }
 
-// finite says whether every gradient is a number that can be worked with.
-func finite(pool *kernel.Pool, params []*parameter) (bool, error) {
+// gradientsFinite says whether every gradient is a number that can be worked with.
+func gradientsFinite(pool *kernel.Pool, params []*parameter) (bool, error) {
 	var broken atomic.Bool
 	for _, p := range params {
 		gradient, err := p.gradient()
 		if err != nil {
 			return false, err
 		}
-		pool.Each((len(gradient)+adamPiece-1)/adamPiece, func(item int) {
+		pool.Each((len(gradient)+adamChunk-1)/adamChunk, func(item int) {
 			// A NaN or an infinity stays one however much is added.
 			var sum float32
-			for _, g := range gradient[item*adamPiece : min((item+1)*adamPiece, len(gradient))] {
+			for _, g := range gradient[item*adamChunk : min((item+1)*adamChunk, len(gradient))] {
 				sum += g * 0
 			}
 			if sum != 0 {

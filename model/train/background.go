@@ -30,6 +30,6 @@ func background(place []float32, videos []Video) {
 		for below += counts[at][v]; 2*below < seen; below += counts[at][v] {
 			v++
 		}
-		place[at] = scaled[v]
+		place[at] = scaledGrey[v]
 	}
 }

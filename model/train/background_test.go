@@ -17,7 +17,7 @@ func TestBackground(t *testing.T) {
 	got := make([]float32, side*side)
 	background(got, []Video{v, v})
 	for i, b := range got {
-		if want := scaled[40*(i%3)]; b != want {
+		if want := scaledGrey[40*(i%3)]; b != want {
 			t.Errorf("place %d is %v, want %v", i, b, want)
 		}
 	}

@@ -18,7 +18,7 @@ func BenchmarkStep(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			w, err := initial(spec, 1)
+			w, err := initialWeights(spec, 1)
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -29,8 +29,8 @@ func BenchmarkStep(b *testing.B) {
 			defer n.close()
 			recipe := Recipes[0]
 			recipe.Batch = c.batch
-			s := newSampler(recipe, 1, newFaker(spec.Side, nil),
-				[]stretch{{gray: film("a", spec.Side, 100, 0).Gray, frames: 100}})
+			s := newSampler(recipe, 1, newAugmenter(spec.Side, nil),
+				[]segment{{gray: film("a", spec.Side, 100, 0).Gray, frames: 100}})
 			opt := newAdam(n.params, n.pool, 1e-4)
 			b.ReportAllocs()
 			step := 0
@@ -39,7 +39,7 @@ func BenchmarkStep(b *testing.B) {
 				if err := n.run(); err != nil {
 					b.Fatal(err)
 				}
-				n.keepStatistics()
+				n.updateRunningStats()
 				if err := opt.update(n.params, 1e-4, step+1); err != nil {
 					b.Fatal(err)
 				}

@@ -35,7 +35,7 @@ func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, 
 	b.y = make([]float32, batch*b.conv.DstLen())
 	b.u = b.y
 	large, small, down := layer.In, layer.Out, layer.Axes()
-	if layer.Up {
+	if layer.Transposed {
 		large, small, down = layer.Out, layer.In, layer.BackAxes()
 	}
 	b.grad = kernel.NewWeightGrad(set, down, large, small)
@@ -70,7 +70,7 @@ func (b *block) apply(src *G.Node, params G.Nodes) (*G.Node, error) {
 
 func (b *block) forward(src []float32, params [][]float32) {
 	out, in := b.layer.WeightStrides()
-	b.conv.PackOn(b.pool, params[0], out, in, params[1])
+	b.conv.PackParallel(b.pool, params[0], out, in, params[1])
 	from, to := b.conv.SrcLen(), b.conv.DstLen()
 	for clip := range b.batch {
 		b.conv.Run(b.pool, b.u[clip*to:], src[clip*from:])
@@ -104,7 +104,7 @@ func (b *block) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 		all[0] = node
 	}
 	for i, buffer := range [][]float32{b.dWeight, b.dBias, b.dGamma, b.dBeta}[:len(inputs)-1] {
-		one, err := picked(b.layer.Name+" gradient "+string(rune('0'+i)), buffer, node)
+		one, err := bufferNode(b.layer.Name+" gradient "+string(rune('0'+i)), buffer, node)
 		if err != nil {
 			return nil, err
 		}
@@ -123,7 +123,7 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 	} else {
 		b.dBias[0] = float32(kernel.Sum(b.pool, d))
 	}
-	if b.layer.Up {
+	if b.layer.Transposed {
 		b.grad.Run(b.pool, b.dWeight, d, src, b.batch)
 	} else {
 		b.grad.Run(b.pool, b.dWeight, src, d, b.batch)
@@ -133,7 +133,7 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 		return
 	}
 	out, in := b.layer.WeightStrides()
-	b.back.PackOn(b.pool, params[0], in, out, nil)
+	b.back.PackParallel(b.pool, params[0], in, out, nil)
 	from, to := b.back.SrcLen(), b.back.DstLen()
 	for clip := range b.batch {
 		b.back.Run(b.pool, b.dx[clip*to:], d[clip*from:])

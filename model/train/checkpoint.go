@@ -28,13 +28,13 @@ type state struct {
 	Epochs  int           `json:"epochs"` // 0: by time
 	Budget  time.Duration `json:"budget"`
 
-	Step    int           `json:"step"`   // steps done
-	Steps   int           `json:"steps"`  // in all; 0: not known yet
-	Every   int           `json:"every"`  // steps from one look at the held-out clips to the next
-	Looked  int           `json:"looked"` // the step after which the last look was done
-	Elapsed time.Duration `json:"elapsed"`
-	Best    *Watch        `json:"best"`
-	BestAt  int           `json:"best_at"` // the step after which it was
+	Step          int           `json:"step"`   // steps done
+	Steps         int           `json:"steps"`  // in all; 0: not known yet
+	ValidateEvery int           `json:"every"`  // steps from one look at the held-out clips to the next
+	ValidatedAt   int           `json:"looked"` // the step after which the last look was done
+	Elapsed       time.Duration `json:"elapsed"`
+	Best          *Validation   `json:"best"`
+	BestAt        int           `json:"best_at"` // the step after which it was
 
 	Summed bool `json:"summed,omitempty"` // the file has a checksum
 }
@@ -136,7 +136,7 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 		return nil, fmt.Errorf(
 			"%s: the checkpoint is damaged: its content does not fit its checksum; remove it to begin anew", path)
 	}
-	if err := c.state.differs(want); err != nil {
+	if err := c.state.checkMatches(want); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	best := map[string]model.Tensor{}
@@ -168,14 +168,14 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 		}
 	}
 	// The number of steps is not known at first in a run by time.
-	if s := &c.state; s.Step < 0 || s.Steps < 0 || s.Steps > 0 && s.Every < 1 || s.Best != nil && c.best == nil {
+	if s := &c.state; s.Step < 0 || s.Steps < 0 || s.Steps > 0 && s.ValidateEvery < 1 || s.Best != nil && c.best == nil {
 		return nil, fmt.Errorf("%s: the checkpoint contradicts itself", path)
 	}
 	return c, nil
 }
 
-// differs says what about the run that is to be resumed is not what it was.
-func (s *state) differs(want state) error {
+// checkMatches says what about the run that is to be resumed is not what it was.
+func (s *state) checkMatches(want state) error {
 	var bad []string
 	note := func(what string, was, now any) {
 		if was != now {

@@ -10,8 +10,8 @@ import (
 )
 
 // numbered is a stretch whose every frame is of one grey that counts up.
-func numbered(side, frames int) stretch {
-	s := stretch{gray: make([]byte, frames*side*side), frames: frames}
+func numbered(side, frames int) segment {
+	s := segment{gray: make([]byte, frames*side*side), frames: frames}
 	for i := range s.gray {
 		s.gray[i] = byte(i / (side * side))
 	}
@@ -23,13 +23,13 @@ func grey(v float32) int { return int(math.Round((float64(v) + 1) * 127.5)) }
 
 func TestFastClips(t *testing.T) {
 	const side = 32
-	f := newFaker(side, nil)
+	f := newAugmenter(side, nil)
 	x, mask := make([]float32, model.Frames*side*side), make([]float32, side*side)
 	speeds, whole := map[int]int{}, 0
 	for n := range 300 {
 		s := numbered(side, 40+n%60)
 		frame := n % (s.frames - model.Frames + 1)
-		if !f.fast(chance(1, chancePseudo, uint64(n)), s, frame, x, mask) {
+		if !f.writeFast(rngFor(1, rngPseudo, uint64(n)), s, frame, x, mask) {
 			t.Fatalf("no clip of %d frames", s.frames)
 		}
 		sped, top, bottom, left, right := 0, side, -1, side, -1
@@ -66,25 +66,25 @@ func TestFastClips(t *testing.T) {
 			t.Fatalf("clip %d: a rectangle of %d x %d", n, height, width)
 		}
 	}
-	if len(speeds) != fastest-slowest+1 || whole < 60 || whole > 120 {
+	if len(speeds) != maxSpeedUp-minSpeedUp+1 || whole < 60 || whole > 120 {
 		t.Errorf("speeds %v, %d of 300 whole frames", speeds, whole)
 	}
-	if f.fast(chance(1, chancePseudo, 0), numbered(side, 30), 0, x, mask) {
+	if f.writeFast(rngFor(1, rngPseudo, 0), numbered(side, 30), 0, x, mask) {
 		t.Error("30 frames have no room for double speed")
 	}
 }
 
 func TestMaskIsWhereItMoves(t *testing.T) {
 	for _, c := range []struct{ side, reach int }{{32, 1}, {64, 1}, {96, 1}, {128, 2}, {192, 3}} {
-		f := newFaker(c.side, nil)
-		s := stretch{gray: make([]byte, 31*c.side*c.side), frames: 31}
+		f := newAugmenter(c.side, nil)
+		s := segment{gray: make([]byte, 31*c.side*c.side), frames: 31}
 		// One pixel flashes, and another changes by a grey level too little.
 		at, faint := c.side/2*c.side+c.side/2, 3*c.side+3
-		s.gray[16*c.side*c.side+at], s.gray[16*c.side*c.side+faint] = moving, moving-1
+		s.gray[16*c.side*c.side+at], s.gray[16*c.side*c.side+faint] = minChange, minChange-1
 		x, mask := make([]float32, model.Frames*c.side*c.side), make([]float32, c.side*c.side)
 		marked := 0
 		for n := range 40 {
-			if !f.fast(chance(2, chancePseudo, uint64(n)), s, 10, x, mask) {
+			if !f.writeFast(rngFor(2, rngPseudo, uint64(n)), s, 10, x, mask) {
 				t.Fatal("no clip")
 			}
 			for i, m := range mask {
@@ -114,7 +114,7 @@ func sum(values []float32) float64 {
 func TestSamplerShowsEachClipOnce(t *testing.T) {
 	const side = 16
 	recipe := Recipe{Batch: 1, Stride: 2}
-	s := newSampler(recipe, 3, newFaker(side, nil), []stretch{
+	s := newSampler(recipe, 3, newAugmenter(side, nil), []segment{
 		numbered(side, 16), numbered(side, 15),
 		numbered(side, 41),
 	})
@@ -136,7 +136,7 @@ func TestSamplerShowsEachClipOnce(t *testing.T) {
 		t.Error("two epochs have the same order")
 	}
 	// Any clip can be drawn without those before it.
-	s = newSampler(recipe, 3, newFaker(side, nil), s.stretches)
+	s = newSampler(recipe, 3, newAugmenter(side, nil), s.segments)
 	s.clip(20, x, mask)
 	if grey(x[0]) != orders[1][6] {
 		t.Errorf("clip 20 alone begins at %d, in the run at %d", grey(x[0]), orders[1][6])
@@ -237,20 +237,20 @@ func TestAUC(t *testing.T) {
 }
 
 func TestBetter(t *testing.T) {
-	a := Watch{Loss: -0.1}
+	a := Validation{Loss: -0.1}
 	// Of equals the younger is kept.
 	for _, c := range []struct {
 		loss float64
 		want bool
 	}{{0.2, true}, {-0.1, true}, {-0.2, false}} {
-		if a.better(Watch{Loss: c.loss}) != c.want {
+		if a.atLeastAsGoodAs(Validation{Loss: c.loss}) != c.want {
 			t.Errorf("%v better than %v: want %v", a.Loss, c.loss, c.want)
 		}
 	}
 }
 
 func TestHeldOutLoss(t *testing.T) {
-	h := heldOut{recipe: Recipe{Limit: 0.2}, mask: []float32{0, 1, 1, 0}}
+	h := validationSet{recipe: Recipe{Limit: 0.2}, mask: []float32{0, 1, 1, 0}}
 	if got := h.loss([]float32{0.5, 0.1, 0.9, 0.1}); math.Abs(got-0.3/4) > 1e-6 {
 		t.Errorf("loss %v, want %v", got, 0.3/4)
 	}

@@ -7,29 +7,29 @@ import (
 )
 
 const (
-	// slowGlide and fastGlide are a glide's speed in sides a frame: of somebody who walks, whether near or far.
-	slowGlide, fastGlide = 0.0015, 0.012
+	// minGlideSpeed and maxGlideSpeed are a glide's speed in sides a frame: of somebody who walks, whether near or far.
+	minGlideSpeed, maxGlideSpeed = 0.0015, 0.012
 	// What differs from the background by so many levels of grey or less is not there, and what differs by clearly or
 	// more is all there.
-	faint, clearly = 8, 28
-	// glideTries is how often a place with something in it is looked for.
-	glideTries = 300
+	minForeground, fullForeground = 8, 28
+	// maxForegroundTries is how often a place with something in it is looked for.
+	maxForegroundTries = 300
 )
 
-// glide writes a normal clip through which something that the stretch shows at another time glides at a walking pace,
+// writeGlide writes a normal clip through which something that the stretch shows at another time glides at a walking pace,
 // stiff as a statue, as who rides or skates does, and marks in the mask where it passes. A network that has only seen
 // faster motion unlearned takes a cyclist among people who walk, no faster than they are, for one of them. It is
 // false, and nothing is written, where nothing is found.
-func (f *faker) glide(r *rand.Rand, s stretch, frame int, x, mask []float32) bool {
+func (f *augmenter) writeGlide(r *rand.Rand, s segment, frame int, x, mask []float32) bool {
 	area, side := f.side*f.side, f.side
-	source, row, col := f.something(r, s)
+	source, row, col := f.sampleForeground(r, s)
 	if source == nil {
 		return false
 	}
 	height, width := side/8+r.IntN(side/8), side/12+r.IntN(side/7)
 	top, left := min(max(row-height/2, 0), side-height), min(max(col-width/2, 0), side-width)
-	speed := eitherWay(r) * float64(side) * (slowGlide + (fastGlide-slowGlide)*r.Float64())
-	sink := eitherWay(r) * 0.2 * speed * r.Float64()
+	speed := randomSign(r) * float64(side) * (minGlideSpeed + (maxGlideSpeed-minGlideSpeed)*r.Float64())
+	sink := randomSign(r) * 0.2 * speed * r.Float64()
 	copy(f.pixels, s.gray[frame*area:])
 	clear(f.motion)
 	for t := range model.Frames {
@@ -37,7 +37,7 @@ func (f *faker) glide(r *rand.Rand, s stretch, frame int, x, mask []float32) boo
 		dx, dy := speed*(float64(t)-model.Frames/2), sink*(float64(t)-model.Frames/2)
 		for y := max(top+int(dy)-1, 0); y < min(top+height+int(dy)+2, side); y++ {
 			for c := max(left+int(dx)-1, 0); c < min(left+width+int(dx)+2, side); c++ {
-				v, a := f.sample(source, top, left, height, width, float64(y)-dy, float64(c)-dx)
+				v, a := f.interpolate(source, top, left, height, width, float64(y)-dy, float64(c)-dx)
 				if a <= 0 {
 					continue
 				}
@@ -49,7 +49,7 @@ func (f *faker) glide(r *rand.Rand, s stretch, frame int, x, mask []float32) boo
 			}
 		}
 	}
-	f.scale(x)
+	f.writeScaled(x)
 	f.dilate()
 	clear(mask)
 	for i, m := range f.motion {
@@ -60,29 +60,29 @@ func (f *faker) glide(r *rand.Rand, s stretch, frame int, x, mask []float32) boo
 	return true
 }
 
-// something finds a frame and a place in it at which the stretch shows more than the background; nil where it does not.
-func (f *faker) something(r *rand.Rand, s stretch) (frame []byte, row, col int) {
+// sampleForeground finds a frame and a place in it at which the stretch shows more than the background; nil where it does not.
+func (f *augmenter) sampleForeground(r *rand.Rand, s segment) (frame []byte, row, col int) {
 	area := f.side * f.side
-	for range glideTries {
+	for range maxForegroundTries {
 		frame = s.gray[r.IntN(s.frames)*area:][:area]
 		at := r.IntN(area)
-		if d := int(frame[at]) - int(f.place[at]); d >= clearly || d <= -clearly {
+		if d := int(frame[at]) - int(f.background[at]); d >= fullForeground || d <= -fullForeground {
 			return frame, at / f.side, at % f.side
 		}
 	}
 	return nil, 0, 0
 }
 
-// eitherWay is 1 or -1.
-func eitherWay(r *rand.Rand) float64 {
+// randomSign is 1 or -1.
+func randomSign(r *rand.Rand) float64 {
 	if r.IntN(2) == 0 {
 		return -1
 	}
 	return 1
 }
 
-// sample is the source's value between its pixels, and how much of it is there.
-func (f *faker) sample(source []byte, top, left, height, width int, y, x float64) (value, alpha float64) {
+// interpolate is the source's value between its pixels, and how much of it is there.
+func (f *augmenter) interpolate(source []byte, top, left, height, width int, y, x float64) (value, alpha float64) {
 	y0, x0 := int(y), int(x)
 	if y < float64(top) || x < float64(left) || y0+1 >= top+height || x0+1 >= left+width {
 		return 0, 0
@@ -90,9 +90,9 @@ func (f *faker) sample(source []byte, top, left, height, width int, y, x float64
 	fy, fx := y-float64(y0), x-float64(x0)
 	for k, w := range [4]float64{(1 - fy) * (1 - fx), (1 - fy) * fx, fy * (1 - fx), fy * fx} {
 		i := (y0+k/2)*f.side + x0 + k%2
-		d := max(int(source[i])-int(f.place[i]), int(f.place[i])-int(source[i]))
+		d := max(int(source[i])-int(f.background[i]), int(f.background[i])-int(source[i]))
 		value += w * float64(source[i])
-		alpha += w * min(max(float64(d-faint)/(clearly-faint), 0), 1)
+		alpha += w * min(max(float64(d-minForeground)/(fullForeground-minForeground), 0), 1)
 	}
 	return value, alpha
 }

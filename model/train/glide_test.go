@@ -13,15 +13,15 @@ func TestGlide(t *testing.T) {
 	area := side * side
 	place := make([]float32, area)
 	for i := range place {
-		place[i] = scaled[ground]
+		place[i] = scaledGrey[ground]
 	}
-	s := stretch{gray: make([]byte, 40*area), frames: 40}
+	s := segment{gray: make([]byte, 40*area), frames: 40}
 	for i := range s.gray {
 		s.gray[i] = ground
 	}
 	x, mask := make([]float32, model.Frames*area), make([]float32, area)
-	f := newFaker(side, place)
-	if f.glide(chance(1, chancePseudo, 0), s, 3, x, mask) {
+	f := newAugmenter(side, place)
+	if f.writeGlide(rngFor(1, rngPseudo, 0), s, 3, x, mask) {
 		t.Error("something glides though there is nothing")
 	}
 	// From frame 20 on, so that the clip that begins at 3 shows nothing by itself.
@@ -34,7 +34,7 @@ func TestGlide(t *testing.T) {
 	}
 	made, ways := 0, map[bool]int{}
 	for n := range 60 {
-		if !f.glide(chance(1, chancePseudo, uint64(n)), s, 3, x, mask) {
+		if !f.writeGlide(rngFor(1, rngPseudo, uint64(n)), s, 3, x, mask) {
 			continue
 		}
 		made++
@@ -64,7 +64,7 @@ func TestGlide(t *testing.T) {
 				t.Fatalf("clip %d: frame %d shows %.2f times as much as the first", n, frame, r)
 			}
 		}
-		if speed := max(step, -step) / side; speed < slowGlide*0.8 || speed > fastGlide*1.2 {
+		if speed := max(step, -step) / side; speed < minGlideSpeed*0.8 || speed > maxGlideSpeed*1.2 {
 			t.Fatalf("clip %d: %.4f sides a frame", n, speed)
 		}
 		if sunk := max(last[15]-last[0], last[0]-last[15]); sunk > 0.25*15*max(step, -step)+0.5 {
@@ -80,7 +80,7 @@ func TestGlide(t *testing.T) {
 func TestSharesOfClips(t *testing.T) {
 	const side = 32
 	area := side * side
-	s := stretch{gray: make([]byte, 90*area), frames: 90}
+	s := segment{gray: make([]byte, 90*area), frames: 90}
 	for i := range s.gray {
 		s.gray[i] = byte(i / area) // the background is said to be black, so all of it is something
 	}
@@ -93,7 +93,7 @@ func TestSharesOfClips(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	sampler := newSampler(recipe, 5, newFaker(side, place), []stretch{s})
+	sampler := newSampler(recipe, 5, newAugmenter(side, place), []segment{s})
 	kinds := map[string]int{}
 	for n := range 2000 {
 		sampler.clip(n, x, mask)

@@ -46,7 +46,7 @@ func (o *oracle) weights(prefix string) *model.Weights {
 // network is one of the oracle's batch, with that batch in it.
 func (o *oracle) network(t *testing.T, threads int) *network {
 	t.Helper()
-	n, err := newNetworkOn(o.set, o.weights("init."), o.batch, threads, 2e-4, 0.2)
+	n, err := newNetworkWithSet(o.set, o.weights("init."), o.batch, threads, 2e-4, 0.2)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestFirstStep(t *testing.T) {
 				}
 			}
 			check("train."+b.layer.Norm, normed, 1e-5)
-			check("train."+b.layer.After, b.y, 1e-5)
+			check("train."+b.layer.Activation, b.y, 1e-5)
 		}
 		check("train.mem_rep", n.latent.read, 1e-5)
 		check("train.mem_rep.weights", n.latent.weights, 1e-5)
@@ -176,7 +176,7 @@ func TestTenSteps(t *testing.T) {
 			if err := n.run(); err != nil {
 				t.Fatal(err)
 			}
-			n.keepStatistics()
+			n.updateRunningStats()
 			if err := opt.update(n.params, 1e-4, step+1); err != nil {
 				t.Fatal(err)
 			}
@@ -229,7 +229,7 @@ func TestEvaluationAfterTraining(t *testing.T) {
 		model.Cosine: {0.5013273114000185, 0.5039048474918673},
 	}
 	eachOracle(t, func(t *testing.T, o *oracle) {
-		m, err := model.NewOn(o.weights("after."), o.set)
+		m, err := model.NewWithSet(o.weights("after."), o.set)
 		if err != nil {
 			t.Fatal(err)
 		}

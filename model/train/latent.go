@@ -62,12 +62,12 @@ func (l *latent) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 	if err != nil {
 		return nil, err
 	}
-	slots, err := picked("memory gradient", l.dSlots, node)
+	slots, err := bufferNode("memory gradient", l.dSlots, node)
 	return G.Nodes{node, slots}, err
 }
 
-// use counts the rows of addressing weights that are all zero, and marks the slots that any row uses.
-func (l *latent) use(used []bool) (zeroRows int) {
+// markUsedSlots counts the rows of addressing weights that are all zero, and marks the slots that any row uses.
+func (l *latent) markUsedSlots(used []bool) (zeroRows int) {
 	for q := range l.queries {
 		zero := true
 		for s, w := range l.weights[q*l.slots:][:l.slots] {

@@ -37,33 +37,33 @@ func (p *parameter) gradient() ([]float32, error) {
 
 // network is MemAE in training: Gorgonia's graph of a batch of fixed size, and the buffers of its nodes.
 type network struct {
-	spec    model.Spec
-	batch   int
-	pool    *kernel.Pool
-	machine G.VM
-	x, mask []float32 // [batch][16][S][S] and [batch][S][S]: the inputs, to be written before each run
-	params  []*parameter
-	tensors map[string]model.Tensor // the parameters' own values and the running statistics, as the state dict has them
-	blocks  []*block
-	latent  *latent // nil without a memory
-	loss    *objective
-	watch   *stopwatch
+	spec      model.Spec
+	batch     int
+	pool      *kernel.Pool
+	machine   G.VM
+	x, mask   []float32 // [batch][16][S][S] and [batch][S][S]: the inputs, to be written before each run
+	params    []*parameter
+	tensors   map[string]model.Tensor // the parameters' own values and the running statistics, as the state dict has them
+	blocks    []*block
+	latent    *latent // nil without a memory
+	loss      *objective
+	stopwatch *stopwatch
 }
 
 // newNetwork plans a network with the given weights, which it copies. close must be called.
 func newNetwork(w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
-	return newNetworkOn(kernel.Best(), w, batch, threads, entropy, limit)
+	return newNetworkWithSet(kernel.BestSet(), w, batch, threads, entropy, limit)
 }
 
-// newNetworkOn is newNetwork for another set of kernels than the best.
-func newNetworkOn(set *kernel.Set, w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
+// newNetworkWithSet is newNetwork for another set of kernels than the best.
+func newNetworkWithSet(set *kernel.Set, w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
 	side := w.Spec.Side
 	n := &network{
 		spec: w.Spec, batch: batch, pool: kernel.NewPool(threads), tensors: copyTensors(w.Tensors),
-		watch: &stopwatch{},
+		stopwatch: &stopwatch{},
 	}
 	n.x, n.mask = make([]float32, batch*model.Frames*side*side), make([]float32, batch*side*side)
 	if err := n.build(set, entropy, limit); err != nil {
@@ -105,10 +105,10 @@ func (n *network) build(set *kernel.Set, entropy, limit float64) error {
 	var err error
 	layers := n.spec.Layers()
 	once := func(piece int) func() {
-		return func() { n.watch.lap(len(layers)*lapsOfLayer + piece) }
+		return func() { n.stopwatch.lap(len(layers)*lapsOfLayer + piece) }
 	}
 	for i, l := range layers {
-		b := newBlock(set, n.pool, l, n.batch, i == 0, func(piece int) { n.watch.lap(i*lapsOfLayer + piece) })
+		b := newBlock(set, n.pool, l, n.batch, i == 0, func(piece int) { n.stopwatch.lap(i*lapsOfLayer + piece) })
 		n.blocks = append(n.blocks, b)
 		params := G.Nodes{nodes[l.Name+".weight"], nodes[l.Name+".bias"]}
 		if l.Norm != "" {
@@ -142,8 +142,8 @@ func (n *network) run() error {
 	return n.machine.RunAll()
 }
 
-// keepStatistics moves the running statistics toward those of the last batch, as PyTorch does.
-func (n *network) keepStatistics() {
+// updateRunningStats moves the running statistics toward those of the last batch, as PyTorch does.
+func (n *network) updateRunningStats() {
 	for _, b := range n.blocks {
 		if b.norm == nil {
 			continue

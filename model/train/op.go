@@ -110,8 +110,8 @@ func (f *fused) SymDiff(inputs G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	return f.back(inputs, grad)
 }
 
-// picked is a node that hands out a buffer which the node before it has filled: one backward pass has several results.
-func picked(name string, buffer []float32, after *G.Node) (*G.Node, error) {
+// bufferNode is a node that hands out a buffer which the node before it has filled: one backward pass has several results.
+func bufferNode(name string, buffer []float32, after *G.Node) (*G.Node, error) {
 	value := vector(buffer)
 	return G.ApplyOp(&fused{
 		name: name, arity: 1, shape: tensor.Shape{len(buffer)},

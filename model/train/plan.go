@@ -3,18 +3,20 @@ package train
 import "time"
 
 const (
-	// measured is after how many steps a run by time knows its speed, and warming how many of them do not count:
+	// speedSteps is after how many steps a run by time knows its speed, and warming how many of them do not count:
 	// memory is still being touched for the first time.
-	measured, warming = 20, 3
-	// looks is how often the held-out clips are watched at least, however long an epoch is.
-	looks = 4
-	// recent is for how many steps a slot counts as used.
-	recent = 50
+	speedSteps, speedWarmup = 20, 3
+	// minValidations is how often the held-out clips are watched at least, however long an epoch is.
+	minValidations = 4
+	// slotUseWindow is for how many steps a slot counts as used.
+	slotUseWindow = 50
 )
 
-// every is the number of steps from one look at the held-out clips to the next: an epoch, or less in a run of few
+// validationInterval is the number of steps from one look at the held-out clips to the next: an epoch, or less in a run of few
 // epochs.
-func every(epoch, steps int) int { return max(min(epoch, (steps+looks-1)/looks), 1) }
+func validationInterval(epoch, steps int) int {
+	return max(min(epoch, (steps+minValidations-1)/minValidations), 1)
+}
 
 // plan fits the steps of a run into its time.
 type plan struct {
@@ -29,28 +31,28 @@ func (p *plan) begin(step int, now time.Time) {
 	p.counted, p.countedAt = step, now
 }
 
-// first gives the number of steps and the distance of looks once the speed is known, else 0.
-func (p *plan) first(r *run, now time.Time) (steps, distance int) {
+// planSteps gives the number of steps and the distance of looks once the speed is known, else 0.
+func (p *plan) planSteps(r *run, now time.Time) (steps, distance int) {
 	done := r.state.Step - p.from
-	if done == warming {
+	if done == speedWarmup {
 		p.counted, p.countedAt = r.state.Step, now
 	}
 	left := r.cfg.Budget - r.state.Elapsed
-	if done < measured && left > 0 {
+	if done < speedSteps && left > 0 {
 		return 0, 0
 	}
 	perStep := now.Sub(p.countedAt) / time.Duration(max(r.state.Step-p.counted, 1))
 	perStep = max(perStep, 1)
 	// A look scores each clip twice, and scoring takes about a third of a step's time for a clip.
-	look := perStep * time.Duration(2*len(r.held.starts)) / time.Duration(3*r.cfg.Recipe.Batch)
+	look := perStep * time.Duration(2*len(r.validation.starts)) / time.Duration(3*r.cfg.Recipe.Batch)
 	steps = r.state.Step + int(max(left, 0)/perStep)
-	distance = every(r.epoch(), steps)
+	distance = validationInterval(r.stepsPerEpoch(), steps)
 	steps = r.state.Step + int(max(left, 0)/(perStep+look/time.Duration(distance)))
-	return max(steps, r.state.Step), every(r.epoch(), steps)
+	return max(steps, r.state.Step), validationInterval(r.stepsPerEpoch(), steps)
 }
 
-// again gives the number of steps that fit what is left of the time at the speed so far, looks included.
-func (p *plan) again(r *run, now time.Time) int {
+// replan gives the number of steps that fit what is left of the time at the speed so far, looks included.
+func (p *plan) replan(r *run, now time.Time) int {
 	elapsed := now.Sub(r.began)
 	perStep := max(now.Sub(p.countedAt)/time.Duration(max(r.state.Step-p.counted, 1)), 1)
 	return r.state.Step + int(max(r.cfg.Budget-elapsed, 0)/perStep)
@@ -64,13 +66,13 @@ func (r *run) progress() Progress {
 	}
 	used := make([]bool, len(r.lastUse))
 	if r.net.latent != nil {
-		p.ZeroRows = float64(r.net.latent.use(used)) / float64(r.net.latent.queries)
+		p.ZeroRows = float64(r.net.latent.markUsedSlots(used)) / float64(r.net.latent.queries)
 	}
 	for slot, now := range used {
 		if now {
 			r.lastUse[slot] = r.state.Step
 		}
-		if at := r.lastUse[slot]; at > 0 && at > r.state.Step-recent {
+		if at := r.lastUse[slot]; at > 0 && at > r.state.Step-slotUseWindow {
 			p.SlotsUsed++
 		}
 	}

@@ -8,50 +8,50 @@ import (
 
 const (
 	// A pseudo-anomaly runs at two to five times the speed.
-	slowest, fastest = 2, 5
-	// wholeFrame is how often it covers the whole picture.
-	wholeFrame = 0.3
-	// moving is a change between two frames that counts as motion: more than 0.25 where white is 1 and black -1, in
+	minSpeedUp, maxSpeedUp = 2, 5
+	// wholeFrameShare is how often it covers the whole picture.
+	wholeFrameShare = 0.3
+	// minChange is a change between two frames that counts as motion: more than 0.25 where white is 1 and black -1, in
 	// grey levels.
-	moving = 32
+	minChange = 32
 )
 
-// faker makes clips: normal ones and those of which a part runs too fast. It belongs to one goroutine.
-type faker struct {
-	side   int
-	pixels []byte // [16][S][S], the clip being made
-	motion []bool // [S][S]
-	rows   []bool // [S][S], motion widened along rows
-	place  []byte // [S][S], the background
+// augmenter makes clips: normal ones and those of which a part runs too fast. It belongs to one goroutine.
+type augmenter struct {
+	side       int
+	pixels     []byte // [16][S][S], the clip being made
+	motion     []bool // [S][S]
+	rows       []bool // [S][S], motion widened along rows
+	background []byte // [S][S], the background
 }
 
-// newFaker takes the background, [S][S] in [-1, 1].
-func newFaker(side int, place []float32) *faker {
-	f := &faker{
+// newAugmenter takes the background, [S][S] in [-1, 1].
+func newAugmenter(side int, place []float32) *augmenter {
+	f := &augmenter{
 		side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side),
 		rows: make([]bool, side*side),
 	}
 	for _, v := range place {
-		f.place = append(f.place, byte((v+1)*127.5+0.5))
+		f.background = append(f.background, byte((v+1)*127.5+0.5))
 	}
 	return f
 }
 
-// normal writes the clip that begins at the frame to x, [16][S][S] in [-1, 1], and an empty mask, [S][S].
-func (f *faker) normal(s stretch, frame int, x, mask []float32) {
+// writeNormal writes the clip that begins at the frame to x, [16][S][S] in [-1, 1], and an empty mask, [S][S].
+func (f *augmenter) writeNormal(s segment, frame int, x, mask []float32) {
 	copy(f.pixels, s.gray[frame*f.side*f.side:])
-	f.scale(x)
+	f.writeScaled(x)
 	clear(mask)
 }
 
-func (f *faker) scale(x []float32) {
+func (f *augmenter) writeScaled(x []float32) {
 	for i, v := range f.pixels {
-		x[i] = scaled[v]
+		x[i] = scaledGrey[v]
 	}
 }
 
-// scaled is grey/127.5 - 1 in single precision, as the frames are scaled that will be scored.
-var scaled = func() (table [256]float32) {
+// scaledGrey is grey/127.5 - 1 in single precision, as the frames are scaled that will be scored.
+var scaledGrey = func() (table [256]float32) {
 	for i := range table {
 		quotient := float32(i) / 127.5
 		table[i] = quotient - 1
@@ -59,16 +59,16 @@ var scaled = func() (table [256]float32) {
 	return table
 }()
 
-// fast writes a clip of which a rectangle runs at k times the speed, around the same moment, and marks in the mask
+// writeFast writes a clip of which a rectangle runs at k times the speed, around the same moment, and marks in the mask
 // what moves there. The camera stands still, so the seam does not show. It is false, and nothing is written, where the
 // stretch is too short for double speed.
-func (f *faker) fast(r *rand.Rand, s stretch, frame int, x, mask []float32) bool {
+func (f *augmenter) writeFast(r *rand.Rand, s segment, frame int, x, mask []float32) bool {
 	const steps = model.Frames - 1
-	k := slowest + r.IntN(fastest-slowest+1)
+	k := minSpeedUp + r.IntN(maxSpeedUp-minSpeedUp+1)
 	for k > 1 && steps*k+1 > s.frames {
 		k--
 	}
-	if k < slowest {
+	if k < minSpeedUp {
 		return false
 	}
 	first := min(max(frame+model.Frames/2-model.Frames/2*k, 0), s.frames-(steps*k+1))
@@ -81,8 +81,8 @@ func (f *faker) fast(r *rand.Rand, s stretch, frame int, x, mask []float32) bool
 			copy(to[y*f.side+left:][:width], from[y*f.side+left:])
 		}
 	}
-	f.scale(x)
-	f.widen()
+	f.writeScaled(x)
+	f.markMotion()
 	clear(mask)
 	for y := top; y < top+height; y++ {
 		for c := left; c < left+width; c++ {
@@ -94,8 +94,8 @@ func (f *faker) fast(r *rand.Rand, s stretch, frame int, x, mask []float32) bool
 	return true
 }
 
-func (f *faker) rectangle(r *rand.Rand) (top, left, height, width int) {
-	if r.Float64() < wholeFrame {
+func (f *augmenter) rectangle(r *rand.Rand) (top, left, height, width int) {
+	if r.Float64() < wholeFrameShare {
 		return 0, 0, f.side, f.side
 	}
 	quarter := f.side / 4
@@ -103,14 +103,14 @@ func (f *faker) rectangle(r *rand.Rand) (top, left, height, width int) {
 	return r.IntN(f.side - height + 1), r.IntN(f.side - width + 1), height, width
 }
 
-// widen marks in motion what changes at any time in the clip, and what lies around it.
-func (f *faker) widen() {
+// markMotion marks in motion what changes at any time in the clip, and what lies around it.
+func (f *augmenter) markMotion() {
 	area := f.side * f.side
 	clear(f.motion)
 	for t := 1; t < model.Frames; t++ {
 		before, after := f.pixels[(t-1)*area:][:area], f.pixels[t*area:][:area]
 		for i, v := range after {
-			if d := int(v) - int(before[i]); d >= moving || d <= -moving {
+			if d := int(v) - int(before[i]); d >= minChange || d <= -minChange {
 				f.motion[i] = true
 			}
 		}
@@ -119,7 +119,7 @@ func (f *faker) widen() {
 }
 
 // dilate widens motion by a square.
-func (f *faker) dilate() {
+func (f *augmenter) dilate() {
 	// A square of 3 pixels at side 64, of 5 at 128, of 7 at 192.
 	reach := max(f.side/64, 1)
 	clear(f.rows)

@@ -6,22 +6,22 @@ import "vigil/model"
 type sampler struct {
 	recipe    Recipe
 	seed      uint64
-	stretches []stretch
-	starts    []start
-	faker     *faker
+	segments  []segment
+	starts    []clipStart
+	augmenter *augmenter
 	epoch     int
 	order     []int // of epoch
 }
 
-func newSampler(recipe Recipe, seed uint64, faker *faker, learn []stretch) *sampler {
+func newSampler(recipe Recipe, seed uint64, faker *augmenter, learn []segment) *sampler {
 	return &sampler{
-		recipe: recipe, seed: seed, stretches: learn, starts: starts(learn, recipe.Stride), faker: faker, epoch: -1,
+		recipe: recipe, seed: seed, segments: learn, starts: clipStarts(learn, recipe.Stride), augmenter: faker, epoch: -1,
 	}
 }
 
 // batch fills in the clips of a step, counted from 0.
 func (s *sampler) batch(step int, x, mask []float32) {
-	area := s.faker.side * s.faker.side
+	area := s.augmenter.side * s.augmenter.side
 	for i := range s.recipe.Batch {
 		s.clip(step*s.recipe.Batch+i, x[i*model.Frames*area:][:model.Frames*area], mask[i*area:][:area])
 	}
@@ -30,19 +30,19 @@ func (s *sampler) batch(step int, x, mask []float32) {
 // clip fills in the n-th clip of the run.
 func (s *sampler) clip(n int, x, mask []float32) {
 	if epoch := n / len(s.starts); epoch != s.epoch {
-		s.epoch, s.order = epoch, chance(s.seed, chanceOrder, uint64(epoch)).Perm(len(s.starts))
+		s.epoch, s.order = epoch, rngFor(s.seed, rngOrder, uint64(epoch)).Perm(len(s.starts))
 	}
 	at := s.starts[s.order[n%len(s.starts)]]
-	from := s.stretches[at.stretch]
-	r := chance(s.seed, chancePseudo, uint64(n))
+	from := s.segments[at.segment]
+	r := rngFor(s.seed, rngPseudo, uint64(n))
 	draw, made := r.Float64(), false
 	switch {
 	case draw < s.recipe.Glide:
-		made = s.faker.glide(r, from, at.frame, x, mask)
+		made = s.augmenter.writeGlide(r, from, at.frame, x, mask)
 	case draw < s.recipe.Glide+s.recipe.Pseudo:
-		made = s.faker.fast(r, from, at.frame, x, mask)
+		made = s.augmenter.writeFast(r, from, at.frame, x, mask)
 	}
 	if !made {
-		s.faker.normal(from, at.frame, x, mask)
+		s.augmenter.writeNormal(from, at.frame, x, mask)
 	}
 }

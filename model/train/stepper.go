@@ -22,7 +22,7 @@ func NewStepper(w *model.Weights, set *kernel.Set, batch, threads int) (*Stepper
 		return nil, err
 	}
 	recipe.Batch = batch
-	n, err := newNetworkOn(set, w, batch, threads, recipe.Entropy, recipe.Limit)
+	n, err := newNetworkWithSet(set, w, batch, threads, recipe.Entropy, recipe.Limit)
 	if err != nil {
 		return nil, err
 	}
@@ -37,14 +37,14 @@ func (s *Stepper) Step() error {
 	if err := s.net.run(); err != nil {
 		return err
 	}
-	good, err := finite(s.net.pool, s.net.params)
+	good, err := gradientsFinite(s.net.pool, s.net.params)
 	if err != nil {
 		return err
 	}
 	if !good {
 		return fmt.Errorf("step %d: a gradient is no finite number", s.done+1)
 	}
-	s.net.keepStatistics()
+	s.net.updateRunningStats()
 	s.done++
 	return s.adam.update(s.net.params, s.recipe.rate(s.done-1, 0), s.done)
 }
@@ -55,12 +55,12 @@ func (s *Stepper) Loss() float64 { return s.net.loss.total }
 // Close ends the Stepper's goroutines and waits for them.
 func (s *Stepper) Close() { s.net.close() }
 
-// StepWork is the number of floating-point operations of a step for each clip, counted as model.Part's Work: once
+// StepFLOPs is the number of floating-point operations of a step for each clip, counted as model.Stage's Work: once
 // forward and twice backward, but for the gradient toward the clip, which nobody needs.
-func StepWork(parts []model.Part) float64 {
+func StepFLOPs(parts []model.Stage) float64 {
 	var all float64
 	for _, p := range parts {
-		all += p.Work
+		all += p.FLOPs
 	}
-	return 3*all - parts[0].Work
+	return 3*all - parts[0].FLOPs
 }

@@ -13,7 +13,7 @@ func TestStepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := initial(spec, 1)
+	w, err := initialWeights(spec, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,21 +49,21 @@ func TestStepParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w, err := initial(spec, 1)
+	w, err := initialWeights(spec, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewStepper(w, kernel.Best(), 1, 1)
+	s, err := NewStepper(w, kernel.BestSet(), 1, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	took := make([]time.Duration, s.Laps())
+	took := make([]time.Duration, s.StepTimers())
 	if err := s.StepTimed(took); err != nil {
 		t.Fatal(err)
 	}
 	var work float64
-	for _, p := range s.StepParts() {
+	for _, p := range s.StepStages() {
 		for _, at := range []int{p.Forward, p.Weights, p.Input, p.Other} {
 			if at < 0 {
 				continue
@@ -73,7 +73,7 @@ func TestStepParts(t *testing.T) {
 			}
 			took[at] = -1
 		}
-		work += p.Work
+		work += p.FLOPs
 	}
 	for i, d := range took {
 		if d > 0 {
@@ -84,9 +84,9 @@ func TestStepParts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range m.Parts() {
+	for _, p := range m.Stages() {
 		if p.Kind != model.MemoryRead {
-			work -= p.Work
+			work -= p.FLOPs
 		}
 	}
 	if work != 0 {
@@ -95,8 +95,8 @@ func TestStepParts(t *testing.T) {
 }
 
 func TestStepWork(t *testing.T) {
-	parts := []model.Part{{Work: 10}, {Work: 200}, {Work: 0}}
-	if got := StepWork(parts); got != 620 {
+	parts := []model.Stage{{FLOPs: 10}, {FLOPs: 200}, {FLOPs: 0}}
+	if got := StepFLOPs(parts); got != 620 {
 		t.Errorf("%v, want three times 210 without the first layer's 10", got)
 	}
 }

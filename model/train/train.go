@@ -48,8 +48,8 @@ type Progress struct {
 	SlotsUsed      int     // by any query of the last 50 steps
 	ClipsPerSecond float64
 	Left           time.Duration // 0 while it is not known
-	Watch          *Watch        // after some steps: the held-out clips
-	Best           bool          // the Watch is the best so far, and Out has been written
+	Validation     *Validation   // after some steps: the held-out clips
+	Best           bool          // the Validation is the best so far, and Out has been written
 }
 
 // Result is what became of a run.
@@ -57,7 +57,7 @@ type Result struct {
 	Steps       int
 	Clips       int // that there are to learn from
 	HeldOut     int // clips that were watched
-	Best        *Watch
+	Best        *Validation
 	BestAt      int // the step after which the weights were kept
 	Seen        int // clips in all steps, those with something wrong in them too
 	LearnFrames int
@@ -104,8 +104,8 @@ func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 	if err != nil {
 		return r.result(), err
 	}
-	if r.through {
-		if err := r.keep(true); err != nil {
+	if r.toDevice {
+		if err := r.saveBest(true); err != nil {
 			return r.result(), err
 		}
 		return r.result(), nil
@@ -118,20 +118,20 @@ func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 
 // run is a training run in progress.
 type run struct {
-	cfg     Config
-	path    string // of the checkpoint
-	through bool   // Out is a device or a pipe: it is written once, at the end, and there is no checkpoint beside it
-	state   state
-	net     *network
-	adam    *adam
-	best    *model.Weights
-	sampler *sampler
-	held    *heldOut
-	plan    plan
-	began   time.Time // of this process's part, moved back by what was done before
-	saved   time.Time
-	lastUse []int // the step in which each slot was used last, counted from 1
-	frames  [2]int
+	cfg        Config
+	path       string // of the checkpoint
+	toDevice   bool   // Out is a device or a pipe: it is written once, at the end, and there is no checkpoint beside it
+	state      state
+	net        *network
+	adam       *adam
+	best       *model.Weights
+	sampler    *sampler
+	validation *validationSet
+	plan       plan
+	began      time.Time // of this process's part, moved back by what was done before
+	saved      time.Time
+	lastUse    []int // the step in which each slot was used last, counted from 1
+	frames     [2]int
 }
 
 func newRun(cfg Config, videos []Video) (*run, error) {
@@ -148,23 +148,23 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	if err := cfg.Spec.Validate(); err != nil {
 		return nil, err
 	}
-	if err := Check(videos, cfg.Spec.Side); err != nil {
+	if err := CheckVideos(videos, cfg.Spec.Side); err != nil {
 		return nil, err
 	}
 	r := &run{
-		cfg: cfg, path: CheckpointPath(cfg.Out), through: output.Through(cfg.Out),
+		cfg: cfg, path: CheckpointPath(cfg.Out), toDevice: output.Through(cfg.Out),
 		lastUse: make([]int, cfg.Spec.Slots),
 	}
 	learn, held := split(videos, cfg.Seed)
-	for i, all := range [][]stretch{learn, held} {
+	for i, all := range [][]segment{learn, held} {
 		for _, s := range all {
 			r.frames[i] += s.frames
 		}
 	}
 	place := make([]float32, cfg.Spec.Side*cfg.Spec.Side)
 	background(place, videos)
-	r.sampler = newSampler(cfg.Recipe, cfg.Seed, newFaker(cfg.Spec.Side, place), learn)
-	r.held = newHeldOut(cfg.Recipe, cfg.Seed, newFaker(cfg.Spec.Side, place), held)
+	r.sampler = newSampler(cfg.Recipe, cfg.Seed, newAugmenter(cfg.Spec.Side, place), learn)
+	r.validation = newValidationSet(cfg.Recipe, cfg.Seed, newAugmenter(cfg.Spec.Side, place), held)
 	if n := len(r.sampler.starts); n < cfg.Recipe.Batch {
 		return nil, fmt.Errorf("%w: there are %d clips of %d unbroken frames to learn from, at least %d are needed",
 			ErrTooLittle, n,
@@ -176,22 +176,22 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	}
 	if cfg.Budget <= 0 {
 		r.state.Steps = max(cfg.Epochs*len(r.sampler.starts)/cfg.Recipe.Batch, 1)
-		r.state.Every = every(r.epoch(), r.state.Steps)
+		r.state.ValidateEvery = validationInterval(r.stepsPerEpoch(), r.state.Steps)
 	}
-	if err := r.open(videos); err != nil {
+	if err := r.openNetwork(videos); err != nil {
 		return nil, err
 	}
 	return r, nil
 }
 
-// open makes the network, fresh or as the checkpoint has it.
-func (r *run) open(videos []Video) error {
+// openNetwork makes the network, fresh or as the checkpoint has it.
+func (r *run) openNetwork(videos []Video) error {
 	cfg := r.cfg
 	var weights *model.Weights
 	var c *checkpoint
 	var err error
 	if cfg.Resume {
-		if r.through {
+		if r.toDevice {
 			return fmt.Errorf("%s is a device or a pipe, which has no checkpoint to resume", cfg.Out)
 		}
 		if c, err = readCheckpoint(r.path, r.state); err != nil {
@@ -200,17 +200,17 @@ func (r *run) open(videos []Video) error {
 		r.state, r.best = c.state, c.best
 		// Whatever became of the file meanwhile: none may be better to come.
 		if r.best != nil {
-			if err := r.keep(false); err != nil {
+			if err := r.saveBest(false); err != nil {
 				return err
 			}
 		}
 		weights = &model.Weights{Spec: cfg.Spec, Tensors: c.tensors}
 	} else {
-		if _, err := os.Stat(r.path); err == nil && !r.through {
+		if _, err := os.Stat(r.path); err == nil && !r.toDevice {
 			return fmt.Errorf(
 				"%s is the checkpoint of a run that is not done: resume it, or remove the file to begin anew", r.path)
 		}
-		if weights, err = initial(cfg.Spec, cfg.Seed); err != nil {
+		if weights, err = initialWeights(cfg.Spec, cfg.Seed); err != nil {
 			return err
 		}
 		if place, ok := weights.Tensors[model.Background]; ok {
@@ -227,19 +227,19 @@ func (r *run) open(videos []Video) error {
 		return nil
 	}
 	// A folder that cannot be written to, or a full disk, shows now and not after an hour.
-	if err := r.save(); err != nil {
+	if err := r.saveCheckpoint(); err != nil {
 		r.net.close()
 		return err
 	}
 	return nil
 }
 
-// epoch is the number of steps in which each clip is seen once.
-func (r *run) epoch() int { return max(len(r.sampler.starts)/r.cfg.Recipe.Batch, 1) }
+// stepsPerEpoch is the number of steps in which each clip is seen once.
+func (r *run) stepsPerEpoch() int { return max(len(r.sampler.starts)/r.cfg.Recipe.Batch, 1) }
 
-func (r *run) save() error {
+func (r *run) saveCheckpoint() error {
 	r.saved = r.cfg.Now()
-	if r.through {
+	if r.toDevice {
 		return nil
 	}
 	return (&checkpoint{state: r.state, tensors: r.net.tensors, adam: r.adam, best: r.best}).write(r.path)
@@ -251,15 +251,15 @@ func (r *run) steps(ctx context.Context) error {
 	r.began, r.saved = now.Add(-r.state.Elapsed), now
 	r.plan.begin(r.state.Step, now)
 	// The run may have been stopped in the middle of a look.
-	if r.state.Step > 0 && r.due() && r.state.Looked != r.state.Step {
+	if r.state.Step > 0 && r.validationDue() && r.state.ValidatedAt != r.state.Step {
 		var p Progress
-		if err := r.look(ctx, &p); err != nil {
+		if err := r.validate(ctx, &p); err != nil {
 			return err
 		}
 	}
 	for r.state.Steps == 0 || r.state.Step < r.state.Steps {
 		if ctx.Err() != nil {
-			return errors.Join(ErrStopped, r.save())
+			return errors.Join(ErrStopped, r.saveCheckpoint())
 		}
 		if err := r.step(ctx); err != nil {
 			return err
@@ -273,7 +273,7 @@ func (r *run) step(ctx context.Context) error {
 	if err := r.net.run(); err != nil {
 		return err
 	}
-	good, err := finite(r.net.pool, r.net.params)
+	good, err := gradientsFinite(r.net.pool, r.net.params)
 	if err != nil {
 		return err
 	}
@@ -282,9 +282,9 @@ func (r *run) step(ctx context.Context) error {
 		if r.best != nil {
 			diverged.Best = r.cfg.Out
 		}
-		return errors.Join(diverged, r.save())
+		return errors.Join(diverged, r.saveCheckpoint())
 	}
-	r.net.keepStatistics()
+	r.net.updateRunningStats()
 	if err := r.adam.update(r.net.params, r.cfg.Recipe.rate(r.state.Step, r.state.Steps), r.state.Step+1); err != nil {
 		return err
 	}
@@ -295,17 +295,17 @@ func (r *run) step(ctx context.Context) error {
 	switch {
 	case r.cfg.Budget <= 0:
 	case r.state.Steps == 0:
-		r.state.Steps, r.state.Every = r.plan.first(r, now)
+		r.state.Steps, r.state.ValidateEvery = r.plan.planSteps(r, now)
 	case r.state.Elapsed >= r.cfg.Budget:
 		// The machine has become slower than it was when the run was planned.
 		r.state.Steps = r.state.Step
 	}
-	if r.due() {
-		if err := r.look(ctx, &p); err != nil {
+	if r.validationDue() {
+		if err := r.validate(ctx, &p); err != nil {
 			return err
 		}
 	} else if now.Sub(r.saved) >= saveEvery {
-		if err := r.save(); err != nil {
+		if err := r.saveCheckpoint(); err != nil {
 			return err
 		}
 	}
@@ -315,43 +315,43 @@ func (r *run) step(ctx context.Context) error {
 	return nil
 }
 
-// due says whether it is time to look at the held-out clips: at the end, and every so many steps unless the end is
+// validationDue says whether it is time to look at the held-out clips: at the end, and every so many steps unless the end is
 // near.
-func (r *run) due() bool {
+func (r *run) validationDue() bool {
 	s := &r.state
-	return s.Steps > 0 && (s.Step == s.Steps || s.Step%s.Every == 0 && s.Steps-s.Step > s.Every/2)
+	return s.Steps > 0 && (s.Step == s.Steps || s.Step%s.ValidateEvery == 0 && s.Steps-s.Step > s.ValidateEvery/2)
 }
 
-// look watches the held-out clips, keeps the weights where they are the best yet, and plans a run by time anew.
-func (r *run) look(ctx context.Context, p *Progress) error {
+// validate watches the held-out clips, keeps the weights where they are the best yet, and plans a run by time anew.
+func (r *run) validate(ctx context.Context, p *Progress) error {
 	w := r.net.weights()
-	if len(r.held.starts) > 0 {
-		watch, err := r.held.watch(ctx, w, r.cfg.Threads)
+	if len(r.validation.starts) > 0 {
+		watch, err := r.validation.evaluate(ctx, w, r.cfg.Threads)
 		switch {
 		case err != nil && ctx.Err() != nil:
-			return errors.Join(ErrStopped, r.save())
+			return errors.Join(ErrStopped, r.saveCheckpoint())
 		case err != nil:
 			return fmt.Errorf("step %d: scoring held-out clips: %w", r.state.Step, err)
 		}
-		p.Watch = &watch
+		p.Validation = &watch
 	}
-	if p.Watch == nil || r.state.Best == nil || p.Watch.better(*r.state.Best) {
+	if p.Validation == nil || r.state.Best == nil || p.Validation.atLeastAsGoodAs(*r.state.Best) {
 		p.Best = true
-		r.best, r.state.Best, r.state.BestAt = w, p.Watch, r.state.Step
-		if err := r.keep(false); err != nil {
+		r.best, r.state.Best, r.state.BestAt = w, p.Validation, r.state.Step
+		if err := r.saveBest(false); err != nil {
 			return err
 		}
 	}
-	r.state.Looked = r.state.Step
+	r.state.ValidatedAt = r.state.Step
 	if r.cfg.Budget > 0 && r.state.Step < r.state.Steps {
-		r.state.Steps = r.plan.again(r, r.cfg.Now())
+		r.state.Steps = r.plan.replan(r, r.cfg.Now())
 	}
-	return r.save()
+	return r.saveCheckpoint()
 }
 
-// keep writes the best weights; to a device or a pipe only at the end of the run.
-func (r *run) keep(end bool) error {
-	if r.through && !end {
+// saveBest writes the best weights; to a device or a pipe only at the end of the run.
+func (r *run) saveBest(end bool) error {
+	if r.toDevice && !end {
 		return nil
 	}
 	r.best.Notes = r.notes()
@@ -367,9 +367,9 @@ const (
 	NoteTrained = "trained" // the day, as 2006-01-02
 	// how many were scored, as the other figures of held-out video for the weights that were kept
 	NoteHeldClips  = "held_out_clips"
-	NoteHeldNormal = "held_out_normal" // Watch.Normal
-	NoteHeldPseudo = "held_out_pseudo" // Watch.Pseudo; missing where there was none
-	NoteHeldAUC    = "held_out_auc"    // Watch.AUC; likewise
+	NoteHeldNormal = "held_out_normal" // Validation.Normal
+	NoteHeldPseudo = "held_out_pseudo" // Validation.Pseudo; missing where there was none
+	NoteHeldAUC    = "held_out_auc"    // Validation.AUC; likewise
 )
 
 func (r *run) notes() map[string]string {
@@ -379,7 +379,7 @@ func (r *run) notes() map[string]string {
 	}
 	if w := r.state.Best; w != nil {
 		figure := func(v float64) string { return strconv.FormatFloat(v, 'g', 6, 64) }
-		notes[NoteHeldClips], notes[NoteHeldNormal] = strconv.Itoa(len(r.held.starts)), figure(w.Normal)
+		notes[NoteHeldClips], notes[NoteHeldNormal] = strconv.Itoa(len(r.validation.starts)), figure(w.Normal)
 		if w.HasAUC() {
 			notes[NoteHeldPseudo], notes[NoteHeldAUC] = figure(w.Pseudo), figure(w.AUC)
 		}
@@ -390,7 +390,7 @@ func (r *run) notes() map[string]string {
 
 func (r *run) result() Result {
 	return Result{
-		Steps: r.state.Step, Clips: len(r.sampler.starts), HeldOut: len(r.held.starts), Best: r.state.Best,
+		Steps: r.state.Step, Clips: len(r.sampler.starts), HeldOut: len(r.validation.starts), Best: r.state.Best,
 		BestAt:      r.state.BestAt,
 		Seen:        r.state.Step * r.cfg.Recipe.Batch,
 		LearnFrames: r.frames[0], HeldFrames: r.frames[1],

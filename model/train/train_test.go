@@ -93,11 +93,11 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 				watched := 0
 				cfg.Progress = func(p Progress) {
 					losses = append(losses, p.Square)
-					if p.Watch != nil {
+					if p.Validation != nil {
 						watched++
-						if p.Watch.Normal <= 0 || p.Watch.HasAUC() != (recipe.Pseudo > 0) ||
-							p.Watch.PseudoClips > heldClips {
-							t.Errorf("step %d: held-out clips give %+v", p.Step, *p.Watch)
+						if p.Validation.Normal <= 0 || p.Validation.HasAUC() != (recipe.Pseudo > 0) ||
+							p.Validation.PseudoClips > maxValidationClips {
+							t.Errorf("step %d: held-out clips give %+v", p.Step, *p.Validation)
 						}
 					}
 					if p.ZeroRows != 0 || p.SlotsUsed < 1 || p.SlotsUsed > cfg.Spec.Slots || p.Steps < p.Step {
@@ -106,7 +106,7 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 				}
 				result := mustRun(t, cfg)
 				n := len(losses)
-				if n != result.Steps || watched < looks || mean(losses[n-5:]) > 0.7*mean(losses[:5]) {
+				if n != result.Steps || watched < minValidations || mean(losses[n-5:]) > 0.7*mean(losses[:5]) {
 					t.Errorf("%d steps, %d looks, losses %v … %v", result.Steps, watched, losses[:5], losses[n-5:])
 				}
 				got := content(t, cfg.Out)
@@ -206,7 +206,7 @@ func TestResumeInALook(t *testing.T) {
 		if err := json.Unmarshal([]byte(meta[stateKey]), &s); err != nil {
 			t.Fatal(err)
 		}
-		if (&run{state: s}).due() && s.Looked != s.Step {
+		if (&run{state: s}).validationDue() && s.ValidatedAt != s.Step {
 			inALook++
 		}
 		parts.Resume = true

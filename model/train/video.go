@@ -24,8 +24,8 @@ func (v *Video) Frames() int { return len(v.Gray) / (v.Side * v.Side) }
 // ErrTooLittle says that there are not enough clips to learn from.
 var ErrTooLittle = errors.New("too little video")
 
-// Check says what keeps videos from being one camera's, and the model's side from being theirs.
-func Check(videos []Video, side int) error {
+// CheckVideos says what keeps videos from being one camera's, and the model's side from being theirs.
+func CheckVideos(videos []Video, side int) error {
 	if len(videos) == 0 {
 		return fmt.Errorf("%w: there is none", ErrTooLittle)
 	}
@@ -61,38 +61,38 @@ func digest(videos []Video) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// stretch is a part of a video that is used for one purpose; clips and pseudo-anomalies never leave it.
-type stretch struct {
+// segment is a part of a video that is used for one purpose; clips and pseudo-anomalies never leave it.
+type segment struct {
 	gray   []byte
 	frames int
 }
 
 const (
-	// heldShare is which part of all frames is held out: one of so many.
-	heldShare = 20
-	// heldFrames is the least that a video's end gives to be held out: room for a clip of double speed.
-	heldFrames = 2 * model.Frames
-	// heldVideos is from how many videos on whole ones are held out.
-	heldVideos = 4
+	// heldOutShare is which part of all frames is held out: one of so many.
+	heldOutShare = 20
+	// minHeldOutFrames is the least that a video's end gives to be held out: room for a clip of double speed.
+	minHeldOutFrames = 2 * model.Frames
+	// minHeldOutVideos is from how many videos on whole ones are held out.
+	minHeldOutVideos = 4
 )
 
 // split holds a twentieth of the frames out: whole videos, drawn by the seed, where there are several, so that nothing
 // that is learned is a moment away from what is watched; else the end of each video. Where all are too short for that
 // nothing is held out.
-func split(videos []Video, seed uint64) (learn, held []stretch) {
-	whole := make([]stretch, len(videos))
+func split(videos []Video, seed uint64) (learn, held []segment) {
+	whole := make([]segment, len(videos))
 	total := 0
 	for i := range videos {
-		whole[i] = stretch{gray: videos[i].Gray, frames: videos[i].Frames()}
+		whole[i] = segment{gray: videos[i].Gray, frames: videos[i].Frames()}
 		total += whole[i].frames
 	}
-	if len(videos) >= heldVideos {
+	if len(videos) >= minHeldOutVideos {
 		out := make([]bool, len(videos))
 		taken := 0
-		for _, i := range chance(seed, chanceSplit, 0).Perm(len(videos)) {
+		for _, i := range rngFor(seed, rngSplit, 0).Perm(len(videos)) {
 			n := whole[i].frames
 			// A video that is most of what there is must be learned from.
-			if taken < total/heldShare && n >= heldFrames && taken+n <= total/4 {
+			if taken < total/heldOutShare && n >= minHeldOutFrames && taken+n <= total/4 {
 				out[i] = true
 				taken += n
 			}
@@ -109,26 +109,26 @@ func split(videos []Video, seed uint64) (learn, held []stretch) {
 		}
 	}
 	for _, s := range whole {
-		if tail := max(s.frames/heldShare, heldFrames); s.frames >= 4*tail {
+		if tail := max(s.frames/heldOutShare, minHeldOutFrames); s.frames >= 4*tail {
 			area := len(s.gray) / s.frames
 			at := s.frames - tail
-			held = append(held, stretch{gray: s.gray[at*area:], frames: tail})
-			s = stretch{gray: s.gray[:at*area], frames: at}
+			held = append(held, segment{gray: s.gray[at*area:], frames: tail})
+			s = segment{gray: s.gray[:at*area], frames: at}
 		}
 		learn = append(learn, s)
 	}
 	return learn, held
 }
 
-// start is where a clip begins.
-type start struct{ stretch, frame int }
+// clipStart is where a clip begins.
+type clipStart struct{ segment, frame int }
 
-// starts are those of all clips, stride frames apart.
-func starts(all []stretch, stride int) []start {
-	var out []start
+// clipStarts are those of all clips, stride frames apart.
+func clipStarts(all []segment, stride int) []clipStart {
+	var out []clipStart
 	for i, s := range all {
 		for frame := 0; frame+model.Frames <= s.frames; frame += stride {
-			out = append(out, start{i, frame})
+			out = append(out, clipStart{i, frame})
 		}
 	}
 	return out

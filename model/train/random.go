@@ -10,32 +10,32 @@ import (
 // What is drawn by chance. The generator of a draw is made from the seed, the kind and a running number, so a resumed
 // run needs no generator's state, and two draws never share one.
 const (
-	chanceInit   = 1 + iota // the weights
-	chanceSplit             // which videos are held out
-	chanceOrder             // of the clips, by epoch
-	chancePseudo            // pseudo-anomalies, by the clip's place in the run
-	chanceHeld              // pseudo-anomalies among the held-out clips, by clip
+	rngInit       = 1 + iota // the weights
+	rngSplit                 // which videos are held out
+	rngOrder                 // of the clips, by epoch
+	rngPseudo                // pseudo-anomalies, by the clip's place in the run
+	rngValidation            // pseudo-anomalies among the held-out clips, by clip
 )
 
-func chance(seed, kind, number uint64) *rand.Rand {
+func rngFor(seed, kind, number uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, kind<<56^number))
 }
 
-// deviation is that of convolutions and of batch norms' gamma at the start.
-const deviation = 0.02
+// initDeviation is that of convolutions and of batch norms' gamma at the start.
+const initDeviation = 0.02
 
-// initial draws the weights that training starts from, as the authors' code does: convolutions N(0, 0.02), gamma N(1,
+// initialWeights draws the weights that training starts from, as the authors' code does: convolutions N(0, 0.02), gamma N(1,
 // 0.02), slots uniform within ±1/sqrt(width). Biases are 0.
-func initial(spec model.Spec, seed uint64) (*model.Weights, error) {
+func initialWeights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	w, err := model.NewWeights(spec)
 	if err != nil {
 		return nil, err
 	}
-	r := chance(seed, chanceInit, 0)
+	r := rngFor(seed, rngInit, 0)
 	draw := func(name string, centre float64) {
 		values := w.Tensors[name].Float
 		for i := range values {
-			values[i] = float32(centre + deviation*r.NormFloat64())
+			values[i] = float32(centre + initDeviation*r.NormFloat64())
 		}
 	}
 	for _, l := range spec.Layers() {

@@ -37,22 +37,22 @@ func (w *stopwatch) lap(i int) {
 	w.last = now
 }
 
-// StepPart is a layer's share of a training step, or what it does beside the layers, in Other alone. Work is the
+// StepStage is a layer's share of a training step, or what it does beside the layers, in Other alone. Work is the
 // number of floating-point operations of each of its products.
-type StepPart struct {
-	Name string
-	Work float64
+type StepStage struct {
+	Name  string
+	FLOPs float64
 	// Other is batch norm and LeakyReLU where it is a layer.
 	// Where the times of its pieces are in what StepTimed adds to; -1 for a piece that it has not.
 	Forward, Weights, Input, Other int
 }
 
-// StepParts lists the parts of a step in the network's order.
-func (s *Stepper) StepParts() []StepPart {
-	var all []StepPart
+// StepStages lists the parts of a step in the network's order.
+func (s *Stepper) StepStages() []StepStage {
+	var all []StepStage
 	for i, b := range s.net.blocks {
 		at := i * lapsOfLayer
-		p := StepPart{Name: b.layer.Name, Work: 2 * float64(b.conv.Work()), Forward: at + lapForward, Weights: at +
+		p := StepStage{Name: b.layer.Name, FLOPs: 2 * float64(b.conv.MACs()), Forward: at + lapForward, Weights: at +
 			lapWeights, Input: at + lapInput}
 		p.Other = at + lapNorm
 		if b.back == nil {
@@ -66,18 +66,18 @@ func (s *Stepper) StepParts() []StepPart {
 	once := len(s.net.blocks) * lapsOfLayer
 	for i, name := range []string{model.MemoryName, "loss", "Adam"} {
 		if i != lapMemory || s.net.latent != nil {
-			all = append(all, StepPart{Name: name, Forward: -1, Weights: -1, Input: -1, Other: once + i})
+			all = append(all, StepStage{Name: name, Forward: -1, Weights: -1, Input: -1, Other: once + i})
 		}
 	}
 	return all
 }
 
-// Laps is the number of times that StepTimed tells.
-func (s *Stepper) Laps() int { return len(s.net.blocks)*lapsOfLayer + lapsOnce }
+// StepTimers is the number of times that StepTimed tells.
+func (s *Stepper) StepTimers() int { return len(s.net.blocks)*lapsOfLayer + lapsOnce }
 
 // StepTimed is Step, and adds to took, of length Laps, how long each piece ran.
 func (s *Stepper) StepTimed(took []time.Duration) error {
-	w := s.net.watch
+	w := s.net.stopwatch
 	w.took, w.last = took, time.Now()
 	err := s.Step()
 	w.lap(len(s.net.blocks)*lapsOfLayer + lapRest)

@@ -8,14 +8,14 @@ import (
 )
 
 const (
-	// heldClips is how many clips are watched at most, spread over all that is held out.
-	heldClips = 48
-	// heldStride is from one of them to the next at least, in frames: nearer ones say the same.
-	heldStride = 4
+	// maxValidationClips is how many clips are watched at most, spread over all that is held out.
+	maxValidationClips = 48
+	// validationStride is from one of them to the next at least, in frames: nearer ones say the same.
+	validationStride = 4
 )
 
-// Watch is how the weights do on held-out clips.
-type Watch struct {
+// Validation is how the weights do on held-out clips.
+type Validation struct {
 	// Loss is what training would call the squared error of these clips, in the recipe's mixture of normal and
 	// pseudo-anomalous ones; for weights that score by the absolute error, that. The lower the better; it can be
 	// negative.
@@ -32,38 +32,38 @@ type Watch struct {
 }
 
 // HasAUC says whether there is an AUC; one of 0 is as much a figure as any other.
-func (a Watch) HasAUC() bool { return a.PseudoClips > 0 || a.AUC > 0 }
+func (a Validation) HasAUC() bool { return a.PseudoClips > 0 || a.AUC > 0 }
 
-// better says whether a is to be kept rather than b, which is older.
-func (a Watch) better(b Watch) bool { return a.Loss <= b.Loss }
+// atLeastAsGoodAs says whether a is to be kept rather than b, which is older.
+func (a Validation) atLeastAsGoodAs(b Validation) bool { return a.Loss <= b.Loss }
 
-// heldOut are the clips that are watched.
-type heldOut struct {
+// validationSet are the clips that are watched.
+type validationSet struct {
 	recipe    Recipe
 	seed      uint64
-	stretches []stretch
-	starts    []start
-	faker     *faker
+	segments  []segment
+	starts    []clipStart
+	augmenter *augmenter
 	x, mask   []float32
 }
 
-func newHeldOut(recipe Recipe, seed uint64, faker *faker, held []stretch) *heldOut {
+func newValidationSet(recipe Recipe, seed uint64, faker *augmenter, held []segment) *validationSet {
 	side := faker.side
-	h := &heldOut{recipe: recipe, seed: seed, stretches: held, faker: faker}
+	h := &validationSet{recipe: recipe, seed: seed, segments: held, augmenter: faker}
 	h.x, h.mask = make([]float32, model.Frames*side*side), make([]float32, side*side)
-	all := starts(held, heldStride)
-	for i := range min(len(all), heldClips) {
-		h.starts = append(h.starts, all[i*len(all)/min(len(all), heldClips)])
+	all := clipStarts(held, validationStride)
+	for i := range min(len(all), maxValidationClips) {
+		h.starts = append(h.starts, all[i*len(all)/min(len(all), maxValidationClips)])
 	}
 	return h
 }
 
-// watch scores the clips. It is always the same clips with the same pseudo-anomalies. With a large network that takes
+// evaluate scores the clips. It is always the same clips with the same pseudo-anomalies. With a large network that takes
 // a minute, so it ends with ctx.
-func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Watch, error) {
+func (h *validationSet) evaluate(ctx context.Context, w *model.Weights, threads int) (Validation, error) {
 	m, err := model.New(w)
 	if err != nil {
-		return Watch{}, err
+		return Validation{}, err
 	}
 	scorer := m.NewScorer(threads)
 	defer scorer.Close()
@@ -80,22 +80,22 @@ func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Wat
 	}
 	for i, at := range h.starts {
 		if err := ctx.Err(); err != nil {
-			return Watch{}, err
+			return Validation{}, err
 		}
-		from := h.stretches[at.stretch]
-		h.faker.normal(from, at.frame, h.x, h.mask)
+		from := h.segments[at.segment]
+		h.augmenter.writeNormal(from, at.frame, h.x, h.mask)
 		if err := score(0); err != nil {
-			return Watch{}, err
+			return Validation{}, err
 		}
-		r := chance(h.seed, chanceHeld, uint64(i))
+		r := rngFor(h.seed, rngValidation, uint64(i))
 		// Where nothing moves, faster is the same.
-		if h.recipe.Pseudo > 0 && h.faker.fast(r, from, at.frame, h.x, h.mask) && slices.Contains(h.mask, 1) {
+		if h.recipe.Pseudo > 0 && h.augmenter.writeFast(r, from, at.frame, h.x, h.mask) && slices.Contains(h.mask, 1) {
 			if err := score(1); err != nil {
-				return Watch{}, err
+				return Validation{}, err
 			}
 		}
 	}
-	watch := Watch{
+	watch := Validation{
 		Loss: mean(losses[0]), Normal: mean(scores[0]), Pseudo: mean(scores[1]),
 		AUC: auc(scores[1], scores[0]),
 	}
@@ -108,7 +108,7 @@ func (h *heldOut) watch(ctx context.Context, w *model.Weights, threads int) (Wat
 
 // loss is the mean over a clip's map of errors, with the sign turned where the mask says so. The map is a mean over
 // the frames, so the limit is that of the mean.
-func (h *heldOut) loss(errs []float32) float64 {
+func (h *validationSet) loss(errs []float32) float64 {
 	var sum float64
 	for i, v := range errs {
 		if h.mask[i] != 0 {

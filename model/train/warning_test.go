@@ -11,16 +11,16 @@ func TestDoubt(t *testing.T) {
 		r    Result
 		want string
 	}{
-		{"good", Result{Steps: 4254, Clips: 1418, Seen: 8508, Best: &Watch{AUC: 0.935}}, ""},
-		{"good before all was seen", Result{Steps: 700, Clips: 1418, Seen: 1400, Best: &Watch{AUC: 0.79}}, ""},
+		{"good", Result{Steps: 4254, Clips: 1418, Seen: 8508, Best: &Validation{AUC: 0.935}}, ""},
+		{"good before all was seen", Result{Steps: 700, Clips: 1418, Seen: 1400, Best: &Validation{AUC: 0.79}}, ""},
 		{
 			"too short",
-			Result{Steps: 379, Clips: 1418, Seen: 758, Best: &Watch{AUC: 0.359}},
+			Result{Steps: 379, Clips: 1418, Seen: 758, Best: &Validation{AUC: 0.359}},
 			"379 steps have taught too little: held-out clips",
 		},
 		{
 			"long and in vain",
-			Result{Steps: 9000, Clips: 1418, Seen: 18000, Best: &Watch{AUC: 0.5}},
+			Result{Steps: 9000, Clips: 1418, Seen: 18000, Best: &Validation{AUC: 0.5}},
 			"AUC 0.5, must be at least 0.75",
 		},
 		{"nothing held out", Result{Steps: 10, Clips: 100, Seen: 40}, "seen 40 % of the clips"},
@@ -28,11 +28,11 @@ func TestDoubt(t *testing.T) {
 		{"one epoch", Result{Steps: 26, Clips: 105, Seen: 104}, ""},
 		{
 			"a recipe without anomalies",
-			Result{Steps: 10, Clips: 100, Seen: 40, Best: &Watch{}},
+			Result{Steps: 10, Clips: 100, Seen: 40, Best: &Validation{}},
 			"seen 40 % of the clips",
 		},
 	} {
-		if got := c.r.Doubt(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+		if got := c.r.Warning(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}

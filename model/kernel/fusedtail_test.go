@@ -40,7 +40,7 @@ func TestTail(t *testing.T) {
 		}
 	})
 	few := tailShape{size: [3]int{2, 4, 4}, strides: [3]int{2, 2, 2}, in: 3, between: 16}
-	if NewTail(few.convs(&goSet)) != nil {
+	if NewFusedTail(few.convs(&goSet)) != nil {
 		t.Error("few channels between the two are not worth a Tail")
 	}
 }
@@ -52,19 +52,19 @@ func FuzzTail(f *testing.F) {
 			size:    [3]int{1 + int(tt)%9, 1 + int(h)%12, 1 + int(w)%12},
 			strides: [3]int{1 + int(strides)&1, 2, 2},
 		}
-		c.in, c.between = 1+int(in)%40, places+int(between)%70
+		c.in, c.between = 1+int(in)%40, kernelPositions+int(between)%70
 		for _, set := range Sets() {
 			checkTail(t, set, c, 1+int(seed%3), newRand(seed))
 		}
 	})
 }
 
-// checkTail wants the bits of the two convolutions one after the other, and the sums of Residual, of a Tail and of
+// checkTail wants the bits of the two convolutions one after the other, and the sums of Residual, of a FusedTail and of
 // RunErrors, and nothing written outside of what they fill.
 func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 	t.Helper()
 	a, b := c.convs(set)
-	tail := NewTail(a, b)
+	tail := NewFusedTail(a, b)
 	a.Pack(fill(r, make([]float32, c.in*c.between*27)), 27, c.between*27, fill(r, make([]float32, c.between)))
 	b.Pack(fill(r, make([]float32, c.between*27)), 27, 27, []float32{0.3})
 	area := b.DstLen() / b.axes[0].Out
@@ -78,12 +78,12 @@ func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 	Residual(one, set, wantSum, want, x, square)
 	pool := NewPool(threads)
 	defer pool.Close()
-	// Another Tail's leavings in the pool's buffers do no harm.
+	// Another FusedTail's leavings in the pool's buffers do no harm.
 	other := tailShape{size: [3]int{4, 6, 6}, strides: [3]int{2, 2, 2}, in: 2, between: 64}
 	p, q := other.convs(set)
 	p.Pack(fill(r, make([]float32, 2*64*27)), 27, 64*27, nil)
 	q.Pack(fill(r, make([]float32, 64*27)), 27, 27, nil)
-	NewTail(p, q).Run(pool, make([]float32, q.DstLen()), fill(r, make([]float32, p.SrcLen())), Errors{})
+	NewFusedTail(p, q).Run(pool, make([]float32, q.DstLen()), fill(r, make([]float32, p.SrcLen())), Errors{})
 	for name, run := range map[string]func(dst []float32, e Errors){
 		"Tail":      func(dst []float32, e Errors) { tail.Run(pool, dst, src, e) },
 		"RunErrors": func(dst []float32, e Errors) { b.RunErrors(pool, dst, between, e) },
