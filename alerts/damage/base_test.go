@@ -176,7 +176,7 @@ func (b *base) session(t testing.TB, dir string, rounds int) {
 	}
 	b.stored = read(t, o.Conn().JetStream())
 	for {
-		if w := o.Waiting(); len(w) == 0 || fmt.Sprint(w) == fmt.Sprintf("map[webhook:[%s]]", waits) {
+		if w := o.Backlog(); len(w) == 0 || fmt.Sprint(w) == fmt.Sprintf("map[webhook:[%s]]", waits) {
 			break
 		}
 		time.Sleep(time.Millisecond)

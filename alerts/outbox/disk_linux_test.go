@@ -60,8 +60,8 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 	s := &shelf{name: "a"}
 	o := open(t, Options{
 		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Sinks: []sink.Sink{s}, Reserve: 4 << 20, Bytes: 2 << 20,
-		Free: free,
-		Log:  slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
+		Reclaim: free,
+		Log:     slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
 	})
 	return o, s, alarms
 }
@@ -89,10 +89,10 @@ func listen(t *testing.T, o *Outbox) *nats.Subscription {
 func heard(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 	t.Helper()
 	for began := time.Now(); time.Since(began) < longWait; {
-		o.trouble.mu.Lock()
-		o.trouble.repeat = true
-		o.trouble.mu.Unlock()
-		o.remind(false)
+		o.storageStatus.mu.Lock()
+		o.storageStatus.repeat = true
+		o.storageStatus.mu.Unlock()
+		o.repeatStatus(false)
 		m, err := sub.NextMsg(50 * time.Millisecond)
 		if errors.Is(err, nats.ErrTimeout) {
 			continue

@@ -81,7 +81,7 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 			stored[camera] = append(stored[camera], wholeEvent(t, o, camera)...)
 		}
 	}
-	if n := len(o.Waiting()["nats"]); n != len(victims) {
+	if n := len(o.Backlog()["nats"]); n != len(victims) {
 		t.Errorf("%d cameras wait, want %d", n, len(victims))
 	}
 	// It comes back for a moment, and then for good.

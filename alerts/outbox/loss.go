@@ -16,32 +16,32 @@ import (
 
 // loss is what was found missing since the outbox was opened.
 type loss struct {
-	mu      sync.Mutex
-	fresh   []store.Damage // found and logged, and not yet published
-	missing store.Ranges
-	kept    string
-	again   int          // how many more times it is published
-	known   *store.State // what the ledger said when the files were looked at last; nil where it said nothing
-	ledger  string       // what is wrong with the ledger
+	mu           sync.Mutex
+	unreported   []store.Damage // found and logged, and not yet published
+	missing      store.Ranges
+	keptAside    string
+	repeats      int          // how many more times it is published
+	known        *store.State // what the ledger said when the files were looked at last; nil where it said nothing
+	ledgerDamage string       // what is wrong with the ledger
 }
 
 // lossRepeats is how many more times a loss is published, at the pace of remind: those who listen connect after it was
 // found.
 const lossRepeats = 3
 
-// found says whether something was found that is not reported yet.
-func (l *loss) found() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.fresh) > 0
+// hasUnreported says whether something was found that is not reported yet.
+func (f *loss) hasUnreported() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.unreported) > 0
 }
 
-// behind is how many alerts are missing that have higher numbers.
-func (l *loss) behind(number uint64) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	n := l.missing.Within(number+1, math.MaxUint64).Count()
-	for _, d := range l.fresh {
+// missingAfter is how many alerts are missing that have higher numbers.
+func (f *loss) missingAfter(number uint64) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := f.missing.Within(number+1, math.MaxUint64).Count()
+	for _, d := range f.unreported {
 		if d.Stream == store.AlertStream {
 			n += d.Missing.Within(number+1, math.MaxUint64).Count()
 		}
@@ -51,19 +51,19 @@ func (l *loss) behind(number uint64) int {
 
 // prepare looks after the files before each start of the server, while nothing else has them open.
 func (o *Outbox) prepare(dir string) error {
-	l := &o.loss
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	f := &o.loss
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	var known *store.State
 	if o.ledger == nil {
 		var err error
-		if known, l.ledger, err = store.ReadState(dir); err != nil {
+		if known, f.ledgerDamage, err = store.ReadState(dir); err != nil {
 			return err
 		}
 	} else {
 		known = o.ledger.State()
 	}
-	l.known = known
+	f.known = known
 	if err := o.prepareFiles(dir, known); err != nil {
 		return err
 	}
@@ -79,16 +79,16 @@ func (o *Outbox) prepare(dir string) error {
 // the only one that knew. The ledger keeps numbers that are missing as such ones until they were published too, so
 // that the next start finds them again. o.loss.mu is held.
 func (o *Outbox) prepareFiles(dir string, known *store.State) error {
-	l := &o.loss
+	f := &o.loss
 	for again := false; ; again = true {
 		must := known
 		if known != nil {
 			left := *known
-			left.Must = known.Must.Without(missingOf(l.fresh)) // the others were found before
+			left.Must = known.Must.Without(missingAlerts(f.unreported)) // the others were found before
 			must = &left
 		}
 		found, err := store.Prepare(dir, must, time.Now())
-		l.fresh = append(l.fresh, found...) // after an error, too: what was set aside by then is not found again
+		f.unreported = append(f.unreported, found...) // after an error, too: what was set aside by then is not found again
 		for _, d := range found {
 			o.logDamage(d)
 		}
@@ -101,8 +101,8 @@ func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 	}
 }
 
-// missingOf gives the numbers of alerts among what was found.
-func missingOf(found []store.Damage) (missing store.Ranges) {
+// missingAlerts gives the numbers of alerts among what was found.
+func missingAlerts(found []store.Damage) (missing store.Ranges) {
 	for _, d := range found {
 		if d.Stream == store.AlertStream {
 			for _, r := range d.Missing {
@@ -124,33 +124,33 @@ func (o *Outbox) closeLedger() {
 	}
 }
 
-// sayLoss publishes what was found missing since it was called last and is logged, once alerts can be published. From
+// reportLoss publishes what was found missing since it was called last and is logged, once alerts can be published. From
 // then on the ledger has it as reported.
-func (o *Outbox) sayLoss() {
-	l := &o.loss
-	l.mu.Lock()
-	fresh := l.fresh
-	l.fresh = nil
+func (o *Outbox) reportLoss() {
+	f := &o.loss
+	f.mu.Lock()
+	fresh := f.unreported
+	f.unreported = nil
 	for _, d := range fresh {
 		if d.Stream != store.AlertStream {
 			continue
 		}
 		if len(d.Missing) > 0 {
-			l.again = lossRepeats
+			f.repeats = lossRepeats
 		}
 		for _, r := range d.Missing {
-			l.missing.Add(r.First, r.Last)
+			f.missing.Add(r.First, r.Last)
 		}
 		if d.KeptAside != "" {
-			l.kept = d.KeptAside
+			f.keptAside = d.KeptAside
 		}
 	}
-	due := l.again == lossRepeats
-	l.mu.Unlock()
+	due := f.repeats == lossRepeats
+	f.mu.Unlock()
 	if due {
-		o.tellLoss()
+		o.repeatLoss()
 	}
-	o.ledger.Lost(missingOf(fresh))
+	o.ledger.Lost(missingAlerts(fresh))
 }
 
 func (o *Outbox) logDamage(d store.Damage) {
@@ -172,9 +172,9 @@ func (o *Outbox) logDamage(d store.Damage) {
 	}
 }
 
-// findAgain takes over what a directory has that has come back in the place of another: it must be there from now on,
+// reportReturned takes over what a directory has that has come back in the place of another: it must be there from now on,
 // and is not missing any more.
-func (o *Outbox) findAgain(ctx context.Context) {
+func (o *Outbox) reportReturned(ctx context.Context) {
 	var there store.Ranges
 	if _, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
 		there.Add(r.Seq, r.Seq)
@@ -197,24 +197,24 @@ func (o *Outbox) findAgain(ctx context.Context) {
 		back.String())
 }
 
-// tellLoss publishes once more what is missing; false where it has been published often enough.
-func (o *Outbox) tellLoss() bool {
+// repeatLoss publishes once more what is missing; false where it has been published often enough.
+func (o *Outbox) repeatLoss() bool {
 	o.loss.mu.Lock()
-	due := o.loss.again > 0
+	due := o.loss.repeats > 0
 	if due {
-		o.loss.again--
+		o.loss.repeats--
 	}
 	o.loss.mu.Unlock()
 	if due {
-		o.trouble.mu.Lock()
-		defer o.trouble.mu.Unlock()
-		o.tell(o.trouble.now(o.opts.Server.Dir))
+		o.storageStatus.mu.Lock()
+		defer o.storageStatus.mu.Unlock()
+		o.publishStatus(o.storageStatus.current(o.opts.Server.Dir))
 	}
 	return due
 }
 
-// check compares the stream with the ledger while the server runs.
-func (o *Outbox) check(ctx context.Context) {
+// compareWithLedger compares the stream with the ledger while the server runs.
+func (o *Outbox) compareWithLedger(ctx context.Context) {
 	known := o.ledger.State()
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -247,20 +247,20 @@ func (o *Outbox) check(ctx context.Context) {
 	d := store.Damage{Stream: store.AlertStream, Missing: missing}
 	o.logDamage(d)
 	o.loss.mu.Lock()
-	o.loss.fresh = append(o.loss.fresh, d)
+	o.loss.unreported = append(o.loss.unreported, d)
 	o.loss.mu.Unlock()
-	o.sayLoss()
+	o.reportLoss()
 	if info.State.LastSeq < known.Last {
 		// Only a start makes numbers go on where they were.
-		o.sick.set(errShortened)
+		o.storeFailure.set(errShortened)
 	}
 }
 
 // errShortened means that the stream has lost its last number.
 var errShortened = errors.New("the stream of alerts has become shorter")
 
-// noteStreams keeps the descriptions of the streams, and their last numbers, for the day when they are lost.
-func (o *Outbox) noteStreams() {
+// recordStreams keeps the descriptions of the streams, and their last numbers, for the day when they are lost.
+func (o *Outbox) recordStreams() {
 	if o.server.Moved() != nil {
 		return
 	}

@@ -41,8 +41,8 @@ type Options struct {
 	// Sinks out; none keeps the alerts for those who come to read them.
 	Sinks []sink.Sink
 	Log   *slog.Logger // nil for none
-	// Free gives back what it can of the disk to alerts, about so many bytes; it may be nil.
-	Free func(ctx context.Context, bytes int64) error
+	// Reclaim gives back what it can of the disk to alerts, about so many bytes; it may be nil.
+	Reclaim func(ctx context.Context, bytes int64) error
 	// OnStorage hears what is published at alerts.StorageSubject of the embedded server, for those who listen
 	// elsewhere. It must not block; nil for nobody.
 	OnStorage func(alerts.Storage)
@@ -56,38 +56,38 @@ type Options struct {
 // Outbox stores alerts and sends them on. Its methods may be called concurrently; the alerts of one camera are to be
 // published one after the other.
 type Outbox struct {
-	opts       Options
-	log        *slog.Logger
-	server     *broker.Server
-	conn       *broker.Conn
-	reserve    *reserve
-	sick       sickness
-	trouble    trouble
-	places     jetstream.KeyValue
-	strangers  strangers
-	ledger     *store.Ledger
-	loss       loss
-	hadLedger  bool   // an earlier run has kept a ledger
-	ledgerSaid string // only its maintainer's
+	opts            Options
+	log             *slog.Logger
+	server          *broker.Server
+	conn            *broker.Conn
+	reserve         *reserve
+	storeFailure    storeFailure
+	storageStatus   storageStatus
+	cursorBucket    jetstream.KeyValue
+	foreign         foreignMessages
+	ledger          *store.Ledger
+	loss            loss
+	hadLedger       bool   // an earlier run has kept a ledger
+	lastLedgerError string // only its maintainer's
 
-	setAsides atomic.Uint64
-	held      atomic.Uint64 // messages in the stream when it was last looked at
+	setAsideCount atomic.Uint64
+	messageCount  atomic.Uint64 // messages in the stream when it was last looked at
 
-	mending   sync.Mutex
-	mended    time.Time // under mending
-	unsettled bool      // under mending: a restart has found things gone that are not made again yet
+	restartMu   sync.Mutex
+	restartedAt time.Time // under mending
+	needsSettle bool      // under mending: a restart has found things gone that are not made again yet
 
-	mu     sync.Mutex
-	free   func(ctx context.Context, bytes int64) error
-	stored map[string]uint64 // number of each camera's last message
-	open   map[string]uint64 // number of the first message of each event that goes on, by its id
-	lines  []*line
-	begin  map[string]uint64 // where each way began
-	saved  map[string]uint64 // the places that are kept, by their keys
+	mu             sync.Mutex
+	reclaim        func(ctx context.Context, bytes int64) error
+	lastStored     map[string]uint64 // number of each camera's last message
+	openEvents     map[string]uint64 // number of the first message of each event that goes on, by its id
+	forwarders     []*forwarder
+	initialCursors map[string]uint64 // where each way began
+	savedCursors   map[string]uint64 // the places that are kept, by their keys
 
-	streamOnce jetstream.Stream
-	stopping   bool
-	since      int // messages since the last look at the stream's size
+	streamCache jetstream.Stream
+	stopping    bool
+	sinceTrim   int // messages since the last look at the stream's size
 
 	ctx  context.Context //nolint:containedctx // of the goroutines that Close ends
 	stop context.CancelFunc
@@ -98,8 +98,8 @@ type Outbox struct {
 // bounds the start only. It fails where alerts cannot be stored; that a way is blocked is no reason not to start.
 func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o = &Outbox{
-		opts: opts, log: opts.Log, free: opts.Free, stored: map[string]uint64{}, open: map[string]uint64{},
-		begin: map[string]uint64{},
+		opts: opts, log: opts.Log, reclaim: opts.Reclaim, lastStored: map[string]uint64{}, openEvents: map[string]uint64{},
+		initialCursors: map[string]uint64{},
 	}
 	if o.log == nil {
 		o.log = slog.New(slog.DiscardHandler)
@@ -107,10 +107,10 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o.opts.Bytes, o.opts.Reserve = orElse(opts.Bytes, DefaultBytes), orElse(opts.Reserve, DefaultReserve)
 	o.opts.LongestPause = orElse(opts.LongestPause, 5*time.Second)
 	o.opts.SetAsideAfter = orElse(opts.SetAsideAfter, 10*time.Minute)
-	o.opts.Server.OnWriteError = o.sick.set
+	o.opts.Server.OnWriteError = o.storeFailure.set
 	o.opts.Server.Prepare = o.prepare
 	o.reserve = newReserve(opts.Server.Dir, o.opts.Reserve)
-	o.reserve.makeRoom()
+	o.reserve.releaseIfLow()
 	if o.server, err = broker.Start(ctx, o.opts.Server); err != nil {
 		o.closeLedger()
 		return nil, err
@@ -126,21 +126,21 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		return nil, err
 	}
 	o.ctx, o.stop = context.WithCancel(context.Background())
-	if err := o.begins(ctx); err != nil {
+	if err := o.init(ctx); err != nil {
 		o.stop()
 		return nil, errors.Join(err, o.conn.Close())
 	}
 	if err := o.reserve.fill(); err != nil {
 		o.log.Warn("no room is held back for alerts", "error", err)
 	}
-	o.work.Go(o.tend)
-	o.work.Go(o.tendStream)
-	o.work.Go(o.tendAside)
+	o.work.Go(o.maintain)
+	o.work.Go(o.watchStream)
+	o.work.Go(o.watchAside)
 	return o, nil
 }
 
-// begins makes the stream, reads what is in it, closes events that nobody will end, and starts the lines.
-func (o *Outbox) begins(ctx context.Context) error {
+// init makes the stream, reads what is in it, closes events that nobody will end, and starts the lines.
+func (o *Outbox) init(ctx context.Context) error {
 	s, err := o.conn.KeepStream(ctx, o.opts.Bytes)
 	if err != nil {
 		return err
@@ -149,23 +149,23 @@ func (o *Outbox) begins(ctx context.Context) error {
 		return err
 	}
 	o.server.Settled()
-	seen, err := o.look(ctx)
+	seen, err := o.scan(ctx)
 	if err != nil {
 		return err
 	}
 	seen.last = s.CachedInfo().State.LastSeq
-	if err := o.readPlaces(ctx); err != nil {
+	if err := o.loadCursors(ctx); err != nil {
 		return err
 	}
-	if err := o.closeEvents(ctx, seen); err != nil {
+	if err := o.closeOpenEvents(ctx, seen); err != nil {
 		return err
 	}
-	o.noteStreams()
-	o.sayLoss()
+	o.recordStreams()
+	o.reportLoss()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for camera := range o.stored {
-		o.startLines(camera)
+	for camera := range o.lastStored {
+		o.startForwarders(camera)
 	}
 	return nil
 }
@@ -176,11 +176,11 @@ func (o *Outbox) Server() *broker.Server { return o.server }
 // Conn is a connection to the embedded server.
 func (o *Outbox) Conn() *broker.Conn { return o.conn }
 
-// OnFull sets Options.Free later, for what is kept on the outbox's own server.
-func (o *Outbox) OnFull(free func(ctx context.Context, bytes int64) error) {
+// SetReclaim sets Options.Free later, for what is kept on the outbox's own server.
+func (o *Outbox) SetReclaim(free func(ctx context.Context, bytes int64) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.free = free
+	o.reclaim = free
 }
 
 // Publish stores an alert and returns once it is synced to the disk. Whatever stands in the way is mended and tried
@@ -191,31 +191,31 @@ func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	if err != nil {
 		return err
 	}
-	seq, err := o.keep(ctx, a.Subject(), a.MessageID(), data)
+	seq, err := o.storeWithRetry(ctx, a.Subject(), a.MessageID(), data)
 	if err != nil {
 		return err
 	}
 	o.ledger.Stored(seq, a.ID, a.Seq, a.Phase == alerts.PhaseEnd, data)
 	o.mu.Lock()
-	o.stored[a.Camera] = max(o.stored[a.Camera], seq)
+	o.lastStored[a.Camera] = max(o.lastStored[a.Camera], seq)
 	if a.Phase == alerts.PhaseEnd {
-		delete(o.open, a.ID)
-	} else if _, ok := o.open[a.ID]; !ok {
-		o.open[a.ID] = seq
+		delete(o.openEvents, a.ID)
+	} else if _, ok := o.openEvents[a.ID]; !ok {
+		o.openEvents[a.ID] = seq
 	}
-	o.startLines(a.Camera)
-	for _, l := range o.lines {
-		if l.camera == a.Camera {
-			l.wake()
+	o.startForwarders(a.Camera)
+	for _, f := range o.forwarders {
+		if f.camera == a.Camera {
+			f.wake()
 		}
 	}
-	o.since++
-	look := o.since >= lookEvery
-	if look {
-		o.since = 0
+	o.sinceTrim++
+	trimDue := o.sinceTrim >= trimEvery
+	if trimDue {
+		o.sinceTrim = 0
 	}
 	o.mu.Unlock()
-	if look {
+	if trimDue {
 		if err := o.trim(ctx, false); err != nil {
 			o.log.Debug("look at the size of the outbox", "error", err)
 		}
@@ -250,23 +250,23 @@ func (o *Outbox) Halt(ctx context.Context) {
 // Close stops delivering, keeps the positions and ends the server, whatever a way does. What was not delivered waits
 // for the next Open.
 func (o *Outbox) Close() error {
-	halting, halted := context.WithTimeout(context.Background(), haltTime)
+	halting, halted := context.WithTimeout(context.Background(), haltTimeout)
 	o.Halt(halting)
 	halted()
-	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
-	o.savePlaces(ctx)
-	o.noteStreams()
+	o.saveCursors(ctx)
+	o.recordStreams()
 	o.closeLedger()
 	return errors.Join(o.conn.Close(), o.server.Shutdown())
 }
 
 const (
-	// haltTime is how long Close waits for deliveries, and closeTime how long for the positions to be kept.
-	haltTime  = time.Second
-	closeTime = 3 * time.Second
-	// lookEvery is after how many messages the size of the stream is looked at.
-	lookEvery = 200
+	// haltTimeout is how long Close waits for deliveries, and closeTimeout how long for the positions to be kept.
+	haltTimeout  = time.Second
+	closeTimeout = 3 * time.Second
+	// trimEvery is after how many messages the size of the stream is looked at.
+	trimEvery = 200
 )
 
 // Drain waits until every way has everything that is stored now, or ctx ends.
@@ -274,7 +274,7 @@ func (o *Outbox) Drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		n := o.Waiting()
+		n := o.Backlog()
 		if len(n) == 0 {
 			return nil
 		}
@@ -286,14 +286,14 @@ func (o *Outbox) Drain(ctx context.Context) error {
 	}
 }
 
-// Waiting gives the cameras that each way has not everything of yet; nothing where it has all.
-func (o *Outbox) Waiting() map[string][]string {
+// Backlog gives the cameras that each way has not everything of yet; nothing where it has all.
+func (o *Outbox) Backlog() map[string][]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := map[string][]string{}
-	for _, l := range o.lines {
-		if l.place.Load() < o.stored[l.camera] {
-			n[l.way.Name()] = append(n[l.way.Name()], l.camera)
+	for _, f := range o.forwarders {
+		if f.cursor.Load() < o.lastStored[f.camera] {
+			n[f.sink.Name()] = append(n[f.sink.Name()], f.camera)
 		}
 	}
 	return n

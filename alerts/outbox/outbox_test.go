@@ -177,7 +177,7 @@ func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 		time.Sleep(5 * time.Millisecond)
 	}
 	equal(t, s.ids("cellar"), nil)
-	if w := o.Waiting(); fmt.Sprint(w) != "map[a:[cellar]]" {
+	if w := o.Backlog(); fmt.Sprint(w) != "map[a:[cellar]]" {
 		t.Errorf("waiting: %v", w)
 	}
 	mu.Lock()
@@ -197,7 +197,7 @@ func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
 	for len(up.ids("yard")) < len(ids) {
 		time.Sleep(5 * time.Millisecond)
 	}
-	if w := o.Waiting(); fmt.Sprint(w) != "map[down:[yard]]" {
+	if w := o.Backlog(); fmt.Sprint(w) != "map[down:[yard]]" {
 		t.Errorf("waiting: %v", w)
 	}
 }
@@ -289,8 +289,8 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 	}
 	again := &shelf{name: "b"}
 	if o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{again}}); len(again.ids("yard")) != 0 ||
-		len(o.open) != 0 {
-		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.open)
+		len(o.openEvents) != 0 {
+		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.openEvents)
 	}
 }
 

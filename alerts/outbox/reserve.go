@@ -23,22 +23,22 @@ func newReserve(dir string, bytes int64) *reserve {
 	return &reserve{dir: dir, path: filepath.Join(dir, "reserve"), bytes: bytes}
 }
 
-// makeRoom gives the reserve up before the server starts on a disk that has no room for it.
-func (r *reserve) makeRoom() {
-	if freeBytes(r.dir) < startRoom {
+// releaseIfLow gives the reserve up before the server starts on a disk that has no room for it.
+func (r *reserve) releaseIfLow() {
+	if freeBytes(r.dir) < startBytes {
 		r.release()
 	}
 }
 
-// startRoom is what a server needs to start.
-const startRoom = 4 << 20
+// startBytes is what a server needs to start.
+const startBytes = 4 << 20
 
 // release gives the room to whoever is first; that should be the alerts. A file of that name that is not a reserve
 // stays.
 func (r *reserve) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sweep()
+	r.removePartial()
 	if isReserve(r.path) {
 		_ = os.Remove(r.path)
 	}
@@ -52,7 +52,7 @@ const partPattern = ".reserve-*"
 func (r *reserve) fill() (err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.sweep()
+	r.removePartial()
 	switch info, err := os.Lstat(r.path); {
 	case err == nil && !isReserve(r.path):
 		return fmt.Errorf("%s is in the way and was not made by vigil: move it elsewhere", r.path)
@@ -66,7 +66,7 @@ func (r *reserve) fill() (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = io.CopyN(f, filling(), r.bytes)
+	_, err = io.CopyN(f, fillPattern(), r.bytes)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = os.Rename(f.Name(), r.path)
 	}
@@ -76,8 +76,8 @@ func (r *reserve) fill() (err error) {
 	return nil
 }
 
-// sweep removes what a killed process left half written. The directory is this process's alone.
-func (r *reserve) sweep() {
+// removePartial removes what a killed process left half written. The directory is this process's alone.
+func (r *reserve) removePartial() {
 	parts, _ := filepath.Glob(filepath.Join(r.dir, partPattern)) // the pattern is well-formed
 	for _, part := range parts {
 		if isReserve(part) {
@@ -86,8 +86,8 @@ func (r *reserve) sweep() {
 	}
 }
 
-// filling is what a reserve is filled with: always the same, so that it can be told from a file of somebody else.
-func filling() io.Reader { return rand.NewChaCha8([32]byte{}) }
+// fillPattern is what a reserve is filled with: always the same, so that it can be told from a file of somebody else.
+func fillPattern() io.Reader { return rand.NewChaCha8([32]byte{}) }
 
 // isReserve says whether a file was written by fill, as far as that came.
 func isReserve(path string) bool {
@@ -105,6 +105,6 @@ func isReserve(path string) bool {
 		return false
 	}
 	want := make([]byte, len(have))
-	_, err = io.ReadFull(filling(), want)
+	_, err = io.ReadFull(fillPattern(), want)
 	return err == nil && bytes.Equal(have, want)
 }

@@ -39,7 +39,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	}
 	for _, number := range []uint64{1, 1 << 40} {
 		a := Aside{
-			Way: "hook", Camera: "gate", AlertID: forged.ID, MessageID: forged.MessageID(), Subject: forged.Subject(),
+			Sink: "hook", Camera: "gate", AlertID: forged.ID, MessageID: forged.MessageID(), Subject: forged.Subject(),
 			Number: number, Retry: true, Data: data, Origin: "x",
 		}
 		text, err := json.Marshal(a)
@@ -149,10 +149,10 @@ func TestABucketThatCannotBeOpenedAgain(t *testing.T) {
 	o := open(t, Options{Sinks: []sink.Sink{newPicky()}})
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
-	if err := o.openPlaces(ctx); err == nil {
+	if err := o.openCursors(ctx); err == nil {
 		t.Fatal("opened after the end of its context")
 	}
-	if err := o.savePlace(within(t), "hook.yard", 0); err != nil {
+	if err := o.saveCursor(within(t), "hook.yard", 0); err != nil {
 		t.Error(err)
 	}
 }

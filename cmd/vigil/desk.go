@@ -89,7 +89,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	if names := d.objects.Damaged(); len(names) > 0 {
 		log.Error("pieces of evidence are damaged", "missing", len(names), "names", names[:min(len(names), namesShown)])
 	}
-	d.OnFull(d.objects.Free)
+	d.SetReclaim(d.objects.Free)
 	o := evidence.Options{
 		Store: d.objects, Encoder: clipEncoder(cfg), Log: log,
 		Before: cfg.Evidence.Before, After: cfg.Evidence.After, Longest: cfg.Evidence.Longest,

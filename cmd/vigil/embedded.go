@@ -51,7 +51,7 @@ func (d *desk) serverOptions(cfg config.Config, log *slog.Logger) broker.Options
 
 // storeNeeds is what vigil's own streams may take on the disk, in bytes.
 func storeNeeds(cfg config.Config) int64 {
-	return int64(cfg.Outbox.Size)<<20 + outbox.BookBytes + evidence.StoreBytes(evidenceLimits(cfg.Evidence))
+	return int64(cfg.Outbox.Size)<<20 + outbox.BookkeepingBytes + evidence.StoreBytes(evidenceLimits(cfg.Evidence))
 }
 
 // checkStore says where the bound of all streams leaves no room for vigil's own.

@@ -84,7 +84,7 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 						reason = "to be tried again; " + reason
 					}
 					fmt.Fprintln(w, strings.Join([]string{
-						printable(a.MessageID), printable(a.Way), printable(a.Camera),
+						printable(a.MessageID), printable(a.Sink), printable(a.Camera),
 						a.Since.Local().Format(time.DateTime), printable(reason),
 					}, "\t"))
 				}
@@ -122,7 +122,7 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(c
 					if err := change(ctx, src.JetStream(), a); err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", printable(a.MessageID), printable(a.Way), done)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", printable(a.MessageID), printable(a.Sink), done)
 				}
 				if name == "retry" && src.still() {
 					fmt.Fprintln(cmd.ErrOrStderr(), "vigil: no vigil runs on this store; the next one tries them")

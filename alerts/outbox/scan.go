@@ -18,53 +18,53 @@ import (
 	"vigil/alerts/store"
 )
 
-// life is what the outbox holds of an event that has no end yet.
-type life struct {
+// openEvent is what the outbox holds of an event that has no end yet.
+type openEvent struct {
 	id          string
 	first, last uint64
 }
 
-// seen is what was found in the stream.
-type seen struct {
-	unended []life          // the oldest event first
+// scanResult is what was found in the stream.
+type scanResult struct {
+	open    []openEvent     // the oldest event first
 	ended   map[string]bool // of the events that the ledger has as open
-	there   store.Ranges
+	present store.Ranges
 	last    uint64 // the stream's last number, which may be that of one that is lost
 }
 
-// gaps is how many numbers behind this one have no message.
-func (s seen) gaps(number uint64) int {
+// missingAfter is how many numbers behind this one have no message.
+func (s scanResult) missingAfter(number uint64) int {
 	var behind store.Ranges
 	if number < s.last {
 		behind.Add(number+1, s.last)
 	}
-	return int(behind.Without(s.there).Count()) //nolint:gosec // A count of messages.
+	return int(behind.Without(s.present).Count()) //nolint:gosec // A count of messages.
 }
 
-// look reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be
+// scan reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be
 // read is passed over.
-func (o *Outbox) look(ctx context.Context) (s seen, err error) {
-	lives := map[string]*life{}
+func (o *Outbox) scan(ctx context.Context) (s scanResult, err error) {
+	open := map[string]*openEvent{}
 	s.ended = map[string]bool{}
 	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
-		o.note(lives, r.Subject, r.ID, r.Seq)
+		o.index(open, r.Subject, r.ID, r.Seq)
 		if id, _, _ := strings.Cut(r.ID, ":"); o.isOpen(id) {
 			if _, phase, ok := parseSubject(r.Subject); ok && phase == alerts.PhaseEnd {
 				s.ended[id] = true
 			}
 		}
-		s.there.Add(r.Seq, r.Seq)
+		s.present.Add(r.Seq, r.Seq)
 		return nil
 	})
 	if err != nil {
 		return s, fmt.Errorf("read the outbox: %w", err)
 	}
-	o.sayUnreadable(unreadable)
-	for id, l := range lives {
-		l.id = id
-		s.unended = append(s.unended, *l)
+	o.logUnreadable(unreadable)
+	for id, f := range open {
+		f.id = id
+		s.open = append(s.open, *f)
 	}
-	slices.SortFunc(s.unended, func(a, b life) int { return cmp.Compare(a.first, b.first) })
+	slices.SortFunc(s.open, func(a, b openEvent) int { return cmp.Compare(a.first, b.first) })
 	return s, nil
 }
 
@@ -77,66 +77,66 @@ func (o *Outbox) isOpen(id string) bool {
 	return open
 }
 
-// closeEvents ends what a process left open when it died. An event is open when the stream has no end of it and the
+// closeOpenEvents ends what a process left open when it died. An event is open when the stream has no end of it and the
 // ledger does not say that it had one: else the end was stored and is what is missing. Of one that has lost its last
 // messages the ledger knows these, so that its end has a number that no message had.
-func (o *Outbox) closeEvents(ctx context.Context, s seen) error {
+func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 	known := o.loss.known
 	if known == nil {
-		if o.loss.ledger != "" || o.hadLedger {
+		if o.loss.ledgerDamage != "" || o.hadLedger {
 			o.log.Error(
 				"the ledger of stored alerts is lost and is made again from what is stored; whether alerts are "+
 					"missing cannot be known",
-				"stored", s.there.Count(), "ledger", cmp.Or(o.loss.ledger, "it is not there"))
+				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"))
 		}
-		for _, l := range s.unended {
-			if err := o.recover(ctx, l.last, nil, s.gaps(l.last)+o.loss.behind(max(l.last, s.last))); err != nil {
+		for _, f := range s.open {
+			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+o.loss.missingAfter(max(f.last, s.last))); err != nil {
 				return err
 			}
 		}
-		o.ledger.Found(s.there)
+		o.ledger.Found(s.present)
 		return nil
 	}
-	if o.loss.ledger != "" {
+	if o.loss.ledgerDamage != "" {
 		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store",
-			"ledger", o.loss.ledger)
+			"ledger", o.loss.ledgerDamage)
 	}
 	level := slog.LevelDebug // it was said when it was found
-	if o.loss.found() {
+	if o.loss.hasUnreported() {
 		level = slog.LevelWarn
 	}
 	left := maps.Clone(known.Open)
-	for _, l := range s.unended {
-		e, open := left[l.id]
-		delete(left, l.id)
+	for _, f := range s.open {
+		e, open := left[f.id]
+		delete(left, f.id)
 		switch {
 		case open:
-			if err := o.recover(ctx, l.last, &e, 0); err != nil {
+			if err := o.closeOpenEvent(ctx, f.last, &e, 0); err != nil {
 				return err
 			}
-		case !known.Must.Has(l.last) || o.loss.ledger != "": // stored before it came into the ledger
-			if err := o.recover(ctx, l.last, nil, s.gaps(l.last)+o.loss.behind(max(l.last, s.last))); err != nil {
+		case !known.Must.Has(f.last) || o.loss.ledgerDamage != "": // stored before it came into the ledger
+			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+o.loss.missingAfter(max(f.last, s.last))); err != nil {
 				return err
 			}
 		default:
-			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", l.id)
+			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", f.id)
 		}
 	}
 	// What the stream is ahead of the ledger comes into it when the events in it have their ends: a process that dies
 	// before that leaves them to the next.
-	o.ledger.Found(s.there.Without(known.Must))
+	o.ledger.Found(s.present.Without(known.Must))
 	for id, e := range left {
 		if s.ended[id] {
 			o.ledger.Ended(id)
-		} else if err := o.recover(ctx, 0, &e, 0); err != nil {
+		} else if err := o.closeOpenEvent(ctx, 0, &e, 0); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// sayUnreadable logs what the server has and cannot read.
-func (o *Outbox) sayUnreadable(numbers []uint64) {
+// logUnreadable logs what the server has and cannot read.
+func (o *Outbox) logUnreadable(numbers []uint64) {
 	if len(numbers) > 0 {
 		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers",
 			store.RangesOf(numbers).String(),
@@ -144,22 +144,22 @@ func (o *Outbox) sayUnreadable(numbers []uint64) {
 	}
 }
 
-// note takes one message into account. What is none of ours is passed over.
-func (o *Outbox) note(lives map[string]*life, subject, id string, seq uint64) {
+// index takes one message into account. What is none of ours is passed over.
+func (o *Outbox) index(open map[string]*openEvent, subject, id string, seq uint64) {
 	camera, phase, ok := parseSubject(subject)
 	if !ok {
 		return
 	}
-	o.stored[camera] = seq
+	o.lastStored[camera] = seq
 	id, _, ok = strings.Cut(id, ":")
-	switch l := lives[id]; {
+	switch f := open[id]; {
 	case !ok:
 	case phase == alerts.PhaseEnd:
-		delete(lives, id)
-	case l == nil:
-		lives[id] = &life{first: seq, last: seq}
+		delete(open, id)
+	case f == nil:
+		open[id] = &openEvent{first: seq, last: seq}
 	default:
-		l.last = seq
+		f.last = seq
 	}
 }
 
@@ -171,12 +171,12 @@ func parseSubject(subject string) (camera string, phase alerts.Phase, ok bool) {
 	return parts[2], alerts.Phase(parts[3]), true
 }
 
-// recover ends an event that a process left open when it died, of which the stream has the message with this number as
+// closeOpenEvent ends an event that a process left open when it died, of which the stream has the message with this number as
 // the last, if any, and the ledger another one, if any. Nothing is known of it after its last message. As many of its
 // messages may be missing behind that as are passed over: its end has a number of its own all the same, that no other
 // message was sent with.
-func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event, missing int) error {
-	a, id, err := o.lastOf(ctx, seq)
+func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Event, missing int) error {
+	a, id, err := o.lastMessage(ctx, seq)
 	if kept != nil && (err != nil || id == "" || a.Seq < kept.Seq) {
 		a, err = alerts.Decode(kept.Data)
 		id = a.ID
@@ -206,8 +206,8 @@ func (o *Outbox) recover(ctx context.Context, seq uint64, kept *store.Event, mis
 // errUndecodable means that a message is none of ours, or of a later program.
 var errUndecodable = errors.New("is not ours to end")
 
-// lastOf reads a message; its id is empty where there is none.
-func (o *Outbox) lastOf(ctx context.Context, seq uint64) (a alerts.Alert, id string, err error) {
+// lastMessage reads a message; its id is empty where there is none.
+func (o *Outbox) lastMessage(ctx context.Context, seq uint64) (a alerts.Alert, id string, err error) {
 	if seq == 0 {
 		return a, "", nil
 	}
@@ -224,24 +224,24 @@ func (o *Outbox) lastOf(ctx context.Context, seq uint64) (a alerts.Alert, id str
 	}
 	id = msg.Header.Get(jetstream.MsgIDHeader)
 	m := sink.Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
-	if err := o.vet(m); err != nil {
+	if err := o.verify(m); err != nil {
 		return a, id, fmt.Errorf("%w: %w", errUndecodable, err)
 	}
 	a, err = alerts.Decode(msg.Data)
 	return a, id, err
 }
 
-// sayLedger logs when the ledger cannot be written, and when it can again.
-func (o *Outbox) sayLedger() {
+// logLedgerState logs when the ledger cannot be written, and when it can again.
+func (o *Outbox) logLedgerState() {
 	text := ""
 	err := o.ledger.Err()
 	if err != nil {
 		text = err.Error()
 	}
-	if text == o.ledgerSaid {
+	if text == o.lastLedgerError {
 		return
 	}
-	o.ledgerSaid = text
+	o.lastLedgerError = text
 	if err == nil {
 		o.log.Info("the ledger of stored alerts can be written again")
 		return

@@ -14,65 +14,65 @@ import (
 	"vigil/alerts/sink"
 )
 
-// line takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one
+// forwarder takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one
 // whose subject is refused holds up its own alerts only.
-type line struct {
-	way    sink.Sink
+type forwarder struct {
+	sink   sink.Sink
 	camera string
-	place  atomic.Uint64 // number of the last message that was acknowledged
+	cursor atomic.Uint64 // number of the last message that was acknowledged
 	signal chan struct{} // 1: something new may be stored
 }
 
-func (l *line) wake() {
+func (f *forwarder) wake() {
 	select {
-	case l.signal <- struct{}{}:
+	case f.signal <- struct{}{}:
 	default:
 	}
 }
 
-// startLines starts what a camera lacks. o.mu is held.
-func (o *Outbox) startLines(camera string) {
+// startForwarders starts what a camera lacks. o.mu is held.
+func (o *Outbox) startForwarders(camera string) {
 	if o.stopping {
 		return
 	}
 	for _, w := range o.opts.Sinks {
-		if o.hasLine(w, camera) {
+		if o.hasForwarder(w, camera) {
 			continue
 		}
-		l := &line{way: w, camera: camera, signal: make(chan struct{}, 1)}
-		l.place.Store(o.placeOf(w.Name(), camera))
-		o.lines = append(o.lines, l)
-		o.work.Go(func() { o.runLine(o.ctx, l) })
+		f := &forwarder{sink: w, camera: camera, signal: make(chan struct{}, 1)}
+		f.cursor.Store(o.cursorOf(w.Name(), camera))
+		o.forwarders = append(o.forwarders, f)
+		o.work.Go(func() { o.forward(o.ctx, f) })
 	}
 }
 
-func (o *Outbox) hasLine(w sink.Sink, camera string) bool {
-	for _, l := range o.lines {
-		if l.way.Name() == w.Name() && l.camera == camera {
+func (o *Outbox) hasForwarder(w sink.Sink, camera string) bool {
+	for _, f := range o.forwarders {
+		if f.sink.Name() == w.Name() && f.camera == camera {
 			return true
 		}
 	}
 	return false
 }
 
-func (o *Outbox) runLine(ctx context.Context, l *line) {
+func (o *Outbox) forward(ctx context.Context, f *forwarder) {
 	for ctx.Err() == nil {
-		m, ok := o.next(ctx, l)
+		m, ok := o.nextMessage(ctx, f)
 		if ok {
-			o.deliver(ctx, l, m)
+			o.deliver(ctx, f, m)
 			continue
 		}
 		select {
 		case <-ctx.Done():
-		case <-l.signal:
+		case <-f.signal:
 		}
 	}
 }
 
-// next reads the message after the last that was acknowledged; false where there is none, or ctx ended.
-func (o *Outbox) next(ctx context.Context, l *line) (sink.Message, bool) {
+// nextMessage reads the message after the last that was acknowledged; false where there is none, or ctx ended.
+func (o *Outbox) nextMessage(ctx context.Context, f *forwarder) (sink.Message, bool) {
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
-		m, err := o.read(ctx, l)
+		m, err := o.readMessage(ctx, f)
 		ok := false
 		switch {
 		case err == nil:
@@ -81,26 +81,26 @@ func (o *Outbox) next(ctx context.Context, l *line) (sink.Message, bool) {
 			return sink.Message{}, false
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			// The server says the same of a message that it cannot read.
-			m, ok, err = o.passOver(ctx, l)
+			m, ok, err = o.skipUnreadable(ctx, f)
 			if err == nil {
 				return m, ok
 			}
 		}
-		o.log.Debug("read the outbox", "camera", l.camera, "error", err)
+		o.log.Debug("read the outbox", "camera", f.camera, "error", err)
 		if !sleep(ctx, pause) {
 			return sink.Message{}, false
 		}
 	}
 }
 
-func (o *Outbox) read(ctx context.Context, l *line) (sink.Message, error) {
+func (o *Outbox) readMessage(ctx context.Context, f *forwarder) (sink.Message, error) {
 	s, err := o.stream(ctx)
 	if err != nil {
 		return sink.Message{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	raw, err := s.GetMsg(ctx, l.place.Load()+1, jetstream.WithGetMsgSubject(alerts.CameraSubject(l.camera)))
+	raw, err := s.GetMsg(ctx, f.cursor.Load()+1, jetstream.WithGetMsgSubject(alerts.CameraSubject(f.camera)))
 	if err == nil {
 		err = o.server.Moved() // what lies where nobody finds it is stored again, and leaves then
 	}
@@ -108,28 +108,28 @@ func (o *Outbox) read(ctx context.Context, l *line) (sink.Message, error) {
 		return sink.Message{}, err
 	}
 	return sink.Message{
-		Seq: raw.Sequence, Camera: l.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
+		Seq: raw.Sequence, Camera: f.camera, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
 		Data:   raw.Data,
 		Origin: raw.Header.Get(broker.OriginHeader),
 	}, nil
 }
 
-// passOver looks, number by number, for what a camera has behind something that cannot be read; false where it has
+// skipUnreadable looks, number by number, for what a camera has behind something that cannot be read; false where it has
 // nothing more.
-func (o *Outbox) passOver(ctx context.Context, l *line) (m sink.Message, found bool, err error) {
+func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Message, found bool, err error) {
 	o.mu.Lock()
-	last := o.stored[l.camera]
+	last := o.lastStored[f.camera]
 	o.mu.Unlock()
-	from := l.place.Load() + 1
+	from := f.cursor.Load() + 1
 	if from > last {
 		return sink.Message{}, false, nil
 	}
 	// Of another camera's that cannot be read each line says it, since nobody knows whose it was.
 	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{
 		From: from, Last: last,
-		Subject: alerts.CameraSubject(l.camera),
+		Subject: alerts.CameraSubject(f.camera),
 	}, func(r broker.Record) error {
-		m, found = sink.Message{Seq: r.Seq, Camera: l.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin},
+		m, found = sink.Message{Seq: r.Seq, Camera: f.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin},
 			true
 		return errFound
 	})
@@ -139,9 +139,9 @@ func (o *Outbox) passOver(ctx context.Context, l *line) (m sink.Message, found b
 	if err != nil {
 		return m, false, err
 	}
-	o.sayUnreadable(unreadable)
+	o.logUnreadable(unreadable)
 	if !found {
-		l.place.CompareAndSwap(from-1, last)
+		f.cursor.CompareAndSwap(from-1, last)
 	}
 	return m, found, nil
 }
@@ -155,7 +155,7 @@ const readTimeout = 5 * time.Second
 // stream is the outbox's. It is asked for once; a restart of the server changes nothing about it.
 func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	o.mu.Lock()
-	s := o.streamOnce
+	s := o.streamCache
 	o.mu.Unlock()
 	if s != nil {
 		return s, nil
@@ -168,45 +168,45 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.streamOnce = s
+	o.streamCache = s
 	return s, nil
 }
 
 // deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it
 // is over.
-func (o *Outbox) deliver(ctx context.Context, l *line, m sink.Message) {
-	told, tries := "", 0
+func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
+	lastLogged, attempts := "", 0
 	var refusedSince time.Time
 	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
-		err := o.once(ctx, l, m)
+		err := o.deliverOnce(ctx, f, m)
 		if err == nil {
-			if tries > 0 {
-				o.log.Info("alerts are delivered again", "way", l.way.Name(), "camera", l.camera, "id", m.ID,
-					"tries", tries+1)
+			if attempts > 0 {
+				o.log.Info("alerts are delivered again", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
+					"tries", attempts+1)
 			}
-			l.place.Store(m.Seq)
+			f.cursor.Store(m.Seq)
 			return
 		}
 		if ctx.Err() != nil {
 			return
 		}
-		tries++
+		attempts++
 		if sink.IsRefused(err) {
 			if refusedSince.IsZero() {
 				refusedSince = time.Now()
 			}
 			if time.Since(refusedSince) >= o.opts.SetAsideAfter {
-				kept := o.setAside(ctx, l, m, refusedSince, err)
+				kept := o.setAside(ctx, f, m, refusedSince, err)
 				if kept == nil {
-					l.place.Store(m.Seq)
+					f.cursor.Store(m.Seq)
 					return
 				}
 				err = fmt.Errorf("%w; it cannot be set aside: %w", err, kept)
 			}
 		}
-		if text := sink.Steady(err); text != told {
-			told = text
-			o.log.Warn("alert is not delivered yet, trying on", "way", l.way.Name(), "camera", l.camera, "id", m.ID,
+		if text := sink.Steady(err); text != lastLogged {
+			lastLogged = text
+			o.log.Warn("alert is not delivered yet, trying on", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
 				"error", err)
 		}
 		if !sleep(ctx, pause) {
@@ -215,13 +215,13 @@ func (o *Outbox) deliver(ctx context.Context, l *line, m sink.Message) {
 	}
 }
 
-// once delivers a message; what this vigil did not store goes nowhere.
-func (o *Outbox) once(ctx context.Context, l *line, m sink.Message) error {
-	if err := o.vet(m); err != nil {
-		o.passBy(l, m, err)
+// deliverOnce delivers a message; what this vigil did not store goes nowhere.
+func (o *Outbox) deliverOnce(ctx context.Context, f *forwarder, m sink.Message) error {
+	if err := o.verify(m); err != nil {
+		o.skipForeign(f, m, err)
 		return nil
 	}
-	return l.way.Deliver(ctx, m)
+	return f.sink.Deliver(ctx, m)
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {

@@ -23,16 +23,16 @@ type lockedLog struct {
 	b  bytes.Buffer
 }
 
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
+func (f *lockedLog) Write(p []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.b.Write(p)
 }
 
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+func (f *lockedLog) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.b.String()
 }
 
 // eventually waits for what the outbox does by itself.
@@ -97,7 +97,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 		t.Fatalf("set aside are %v, %v", all, err)
 	}
 	a := all[0]
-	if a.Way != "hook" || a.Camera != "gate" || a.AlertID != id || a.MessageID != id+":0" ||
+	if a.Sink != "hook" || a.Camera != "gate" || a.AlertID != id || a.MessageID != id+":0" ||
 		!strings.Contains(a.Reason, "answered 400") ||
 		a.Since.IsZero() || a.SetAside.Before(a.Since) || !bytes.Contains(a.Data, []byte(id)) {
 		t.Errorf("set aside is %+v", a)
@@ -155,10 +155,10 @@ func TestWhatMayHealIsNotSetAside(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
 	a := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
-	tries := make(chan struct{}, 1000)
+	attempts := make(chan struct{}, 1000)
 	way.refuse = func(sink.Message) error {
 		select {
-		case tries <- struct{}{}:
+		case attempts <- struct{}{}:
 		default:
 		}
 		return errors.New("answered 503")
@@ -167,7 +167,7 @@ func TestWhatMayHealIsNotSetAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 20 {
-		<-tries
+		<-attempts
 	}
 	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
 		t.Errorf("set aside are %v, %v", all, err)

@@ -21,7 +21,7 @@ import (
 // delivered or dropped.
 type Aside struct {
 	Key       string    `json:"-"` // in the bucket: <way>.<camera>.<alert>.<seq>
-	Way       string    `json:"way"`
+	Sink      string    `json:"way"`
 	Camera    string    `json:"camera"`
 	AlertID   string    `json:"alert_id"`
 	MessageID string    `json:"message_id"`
@@ -45,9 +45,9 @@ const AsideBucket = "VIGIL_ASIDE"
 const (
 	// asideBytes bounds what is set aside; beyond it the oldest goes.
 	asideBytes = 64 << 20
-	// largestAside is the largest message that is kept twice: the record around it must fit into a message of the
+	// maxAside is the largest message that is kept twice: the record around it must fit into a message of the
 	// server.
-	largestAside = 512 << 10
+	maxAside = 512 << 10
 )
 
 func asideKey(way string, m sink.Message) string {
@@ -95,7 +95,7 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 		all = append(all, a)
 	}
 	slices.SortFunc(all, func(a, b Aside) int {
-		return cmp.Or(cmp.Compare(a.Way, b.Way), cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Number, b.Number),
+		return cmp.Or(cmp.Compare(a.Sink, b.Sink), cmp.Compare(a.Camera, b.Camera), cmp.Compare(a.Number, b.Number),
 			cmp.Compare(a.MessageID, b.MessageID))
 	})
 	return all, kv, nil
@@ -104,7 +104,7 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 // RetryAside asks for another try of one that was set aside: the vigil that runs on the store makes it soon, or else
 // the next one.
 func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
-	if a.Way == "" {
+	if a.Sink == "" {
 		return fmt.Errorf("try %s again: %s; it can only be dropped", a.MessageID, a.Reason)
 	}
 	kv, err := js.KeyValue(ctx, AsideBucket)
@@ -145,7 +145,7 @@ func putAside(ctx context.Context, kv jetstream.KeyValue, a Aside) error {
 }
 
 // setAside keeps a message that a way refuses, and makes room for it where that is needed.
-func (o *Outbox) setAside(ctx context.Context, l *line, m sink.Message, since time.Time, why error) error {
+func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, since time.Time, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	js := o.conn.JetStream()
@@ -161,12 +161,12 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m sink.Message, since ti
 	}
 	alert, _, _ := strings.Cut(m.ID, ":")
 	a := Aside{
-		Key: asideKey(l.way.Name(), m), Way: l.way.Name(), Camera: l.camera, AlertID: alert, MessageID: m.ID,
+		Key: asideKey(f.sink.Name(), m), Sink: f.sink.Name(), Camera: f.camera, AlertID: alert, MessageID: m.ID,
 		Subject: m.Subject, Number: m.Seq,
-		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: sink.Steady(why),
+		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: sink.Steady(cause),
 		Origin: o.server.Mark(m.Subject, m.ID, m.Data),
 	}
-	if len(m.Data) <= largestAside {
+	if len(m.Data) <= maxAside {
 		a.Data = m.Data
 	}
 	for err = putAside(ctx, kv, a); broker.Full(err); err = putAside(ctx, kv, a) {
@@ -178,7 +178,7 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m sink.Message, since ti
 		if err := dropAside(ctx, js, oldest.Key); err != nil {
 			return err
 		}
-		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Way, "camera",
+		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Sink, "camera",
 			oldest.Camera, "id", oldest.MessageID)
 	}
 	if err != nil {
@@ -187,15 +187,15 @@ func (o *Outbox) setAside(ctx context.Context, l *line, m sink.Message, since ti
 	o.log.Error(
 		"alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' "+
 			"tries it again)",
-		"way", a.Way, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
+		"way", a.Sink, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
 		"error", a.Reason)
-	o.setAsides.Add(1) // tendAside counts anew; a line does not wait for what is tried again there
-	o.sayCounts()
+	o.setAsideCount.Add(1) // watchAside counts anew; a line does not wait for what is tried again there
+	o.publishCounts()
 	return nil
 }
 
-// lookAside counts what is set aside, and tries again what a person asks for.
-func (o *Outbox) lookAside(ctx context.Context) {
+// scanAside counts what is set aside, and tries again what a person asks for.
+func (o *Outbox) scanAside(ctx context.Context) {
 	all, kv, err := listAside(ctx, o.conn.JetStream())
 	if err != nil {
 		o.log.Debug("look at what is set aside", "error", err)
@@ -207,8 +207,8 @@ func (o *Outbox) lookAside(ctx context.Context) {
 			left--
 		}
 	}
-	if o.setAsides.Swap(left) != left || uint64(len(all)) != left {
-		o.sayCounts()
+	if o.setAsideCount.Swap(left) != left || uint64(len(all)) != left {
+		o.publishCounts()
 	}
 }
 
@@ -217,14 +217,14 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 	err := o.deliverAside(ctx, a)
 	if err == nil {
 		err = dropAside(ctx, o.conn.JetStream(), a.Key)
-		o.log.Info("an alert that was set aside is delivered", "way", a.Way, "camera", a.Camera, "id", a.MessageID)
+		o.log.Info("an alert that was set aside is delivered", "way", a.Sink, "camera", a.Camera, "id", a.MessageID)
 		return err == nil
 	}
 	if ctx.Err() != nil {
 		return false
 	}
 	a.Retry, a.Reason = false, sink.Steady(err)
-	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Way, "camera", a.Camera, "id",
+	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Sink, "camera", a.Camera, "id",
 		a.MessageID, "error", err)
 	if err := putAside(ctx, kv, a); err != nil {
 		o.log.Debug("what was set aside is not kept", "error", err)
@@ -233,9 +233,9 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 }
 
 func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
-	i := slices.IndexFunc(o.opts.Sinks, func(w sink.Sink) bool { return w.Name() == a.Way })
+	i := slices.IndexFunc(o.opts.Sinks, func(w sink.Sink) bool { return w.Name() == a.Sink })
 	if i < 0 {
-		return fmt.Errorf("%s is not configured any more", a.Way)
+		return fmt.Errorf("%s is not configured any more", a.Sink)
 	}
 	m := sink.Message{
 		Seq: math.MaxUint64, Camera: a.Camera, Subject: a.Subject, ID: a.MessageID, Data: a.Data,
@@ -252,45 +252,45 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 		}
 		m.Data = raw.Data
 	}
-	if err := o.vet(m); err != nil {
+	if err := o.verify(m); err != nil {
 		return err
 	}
 	m.Seq = a.Number
-	ctx, cancel := context.WithTimeout(ctx, retryTime)
+	ctx, cancel := context.WithTimeout(ctx, retryTimeout)
 	defer cancel()
 	return o.opts.Sinks[i].Deliver(ctx, m)
 }
 
-// retryTime bounds one try of what was set aside.
-const retryTime = 30 * time.Second
+// retryTimeout bounds one try of what was set aside.
+const retryTimeout = 30 * time.Second
 
 const (
-	// asideEvery is how often it is looked whether a person asks for another try.
-	asideEvery = time.Second
-	// guardEvery is how often it is looked whether the stream is there.
-	guardEvery = time.Second
+	// asideInterval is how often it is looked whether a person asks for another try.
+	asideInterval = time.Second
+	// streamInterval is how often it is looked whether the stream is there.
+	streamInterval = time.Second
 )
 
-// tendStream guards the stream of alerts for as long as the outbox is open.
-func (o *Outbox) tendStream() {
-	for o.guard(o.ctx); sleep(o.ctx, guardEvery); o.guard(o.ctx) {
+// watchStream guards the stream of alerts for as long as the outbox is open.
+func (o *Outbox) watchStream() {
+	for o.checkStream(o.ctx); sleep(o.ctx, streamInterval); o.checkStream(o.ctx) {
 	}
 }
 
-// tendAside looks at what is set aside at the start and whenever somebody has changed it.
-func (o *Outbox) tendAside() {
+// watchAside looks at what is set aside at the start and whenever somebody has changed it.
+func (o *Outbox) watchAside() {
 	var last uint64
 	for first := true; ; first = false {
 		ctx, cancel := context.WithTimeout(o.ctx, readTimeout)
 		s, err := o.conn.JetStream().Stream(ctx, "KV_"+AsideBucket)
 		cancel()
 		if err == nil {
-			if state := s.CachedInfo().State; first || state.LastSeq != last || state.Msgs != o.setAsides.Load() {
-				o.lookAside(o.ctx)
+			if state := s.CachedInfo().State; first || state.LastSeq != last || state.Msgs != o.setAsideCount.Load() {
+				o.scanAside(o.ctx)
 				last = state.LastSeq
 			}
 		}
-		if !sleep(o.ctx, asideEvery) {
+		if !sleep(o.ctx, asideInterval) {
 			return
 		}
 	}

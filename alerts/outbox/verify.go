@@ -8,15 +8,15 @@ import (
 	"vigil/alerts/sink"
 )
 
-// strangers counts what lies in the stream of alerts and was not stored by this vigil.
-type strangers struct{ n atomic.Uint64 }
+// foreignMessages counts what lies in the stream of alerts and was not stored by this vigil.
+type foreignMessages struct{ n atomic.Uint64 }
 
 // errNotStoredHere means that a message looks like an alert and is not one that this vigil stored.
 var errNotStoredHere = errors.New("it was not stored by this vigil")
 
-// vet says why a message is not to be taken further: it is no alert, disagrees with where it lies, or comes from
+// verify says why a message is not to be taken further: it is no alert, disagrees with where it lies, or comes from
 // another program that may write there.
-func (o *Outbox) vet(m sink.Message) error {
+func (o *Outbox) verify(m sink.Message) error {
 	if _, err := alerts.DecodeStored(m.Subject, m.ID, m.Data); err != nil {
 		return err
 	}
@@ -26,16 +26,16 @@ func (o *Outbox) vet(m sink.Message) error {
 	return nil
 }
 
-// passBy counts a message that goes nowhere, and says so the first time; for each sink that is one.
-func (o *Outbox) passBy(l *line, m sink.Message, why error) {
-	level, n := o.log.Debug, o.strangers.n.Add(1)
+// skipForeign counts a message that goes nowhere, and says so the first time; for each sink that is one.
+func (o *Outbox) skipForeign(f *forwarder, m sink.Message, cause error) {
+	level, n := o.log.Debug, o.foreign.n.Add(1)
 	if n == 1 {
 		level = o.log.Warn
 	}
 	level("a message in the stream of alerts is not one that this vigil stored and goes nowhere; further ones are "+
 		"counted only",
-		"way", l.way.Name(), "camera", l.camera, "subject", m.Subject, "number", m.Seq, "error", why)
+		"way", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause)
 	if n == 1 {
-		o.sayCounts()
+		o.publishCounts()
 	}
 }

@@ -93,7 +93,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	}
 	equal(t, way.ids("gate"), real)
 	eventually(t, "the count in vigil.storage", func() bool { return len(storage) > 0 && (<-storage).PassedOver > 0 })
-	if n := o.strangers.n.Load(); n != wrong {
+	if n := o.foreign.n.Load(); n != wrong {
 		t.Errorf("%d were passed over, want %d", n, wrong)
 	}
 	if text := log.String(); strings.Count(text, "goes nowhere") != 1 || strings.Contains(text, "\x1b") {

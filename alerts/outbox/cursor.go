@@ -1,0 +1,274 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts/broker"
+)
+
+// BookkeepingBytes is what the outbox keeps in streams beside the alerts, at most.
+const BookkeepingBytes = cursorBytes + asideBytes
+
+const (
+	cursorBytes = 4 << 20
+	// createdKey tells the places of one stream from those of another that was lost.
+	createdKey = "created"
+	// ledgerKey says that there is a ledger, so that one that is missing is lost.
+	ledgerKey = "ledger"
+)
+
+// openCursors makes the bucket of the positions where it is missing.
+func (o *Outbox) openCursors(ctx context.Context) error {
+	places, err := o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: cursorBytes,
+		Storage: jetstream.FileStorage,
+	})
+	if err != nil {
+		// the old ones are those that positions are kept in, as far as that is possible
+		return fmt.Errorf("positions of the outbox: %w", err)
+	}
+	o.mu.Lock()
+	o.cursorBucket = places
+	o.mu.Unlock()
+	return nil
+}
+
+// loadCursors finds out where each way left off. One that is new begins with what comes from now on: what is stored
+// already was for others. Places are saved some time after a delivery, so after a crash a few messages are sent again,
+// with the ids that they had.
+func (o *Outbox) loadCursors(ctx context.Context) error {
+	if err := o.openCursors(ctx); err != nil {
+		return err
+	}
+	s, err := o.stream(ctx)
+	if err != nil {
+		return fmt.Errorf("positions of the outbox: %w", err)
+	}
+	info := s.CachedInfo()
+	found, err := o.listCursors(ctx)
+	if err != nil {
+		return err
+	}
+	created := info.Created.UTC().Format(time.RFC3339Nano)
+	was, err := o.cursorBucket.Get(ctx, createdKey)
+	same := err == nil && string(was.Value()) == created
+	switch known := o.loss.known; {
+	case known != nil:
+		if err := o.restoreCursors(ctx, found, known.Cursors); err != nil {
+			return err
+		}
+	case !same:
+		// The stream is another one, and nothing is known of the one that it replaces.
+		if info.State.Msgs > 0 {
+			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored",
+				info.State.Msgs)
+		}
+		for key := range found {
+			if err := o.cursorBucket.Purge(ctx, key); err != nil {
+				return fmt.Errorf("positions of the outbox: %w", err)
+			}
+		}
+		clear(found)
+	}
+	if !same {
+		if _, err := o.cursorBucket.PutString(ctx, createdKey, created); err != nil {
+			return fmt.Errorf("positions of the outbox: %w", err)
+		}
+	}
+	if !o.hadLedger {
+		if _, err := o.cursorBucket.PutString(ctx, ledgerKey, "1"); err != nil {
+			return fmt.Errorf("positions of the outbox: %w", err)
+		}
+	}
+	if err := o.lowerCursors(ctx, found, info.State.LastSeq); err != nil {
+		return err
+	}
+	return o.reconcileCursors(ctx, found, info.State.LastSeq)
+}
+
+// restoreCursors takes positions that the store has lost from the ledger.
+func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]uint64) error {
+	var lost []string
+	for key, at := range ledger {
+		if _, ok := found[key]; !ok {
+			if err := o.saveCursor(ctx, key, at); err != nil {
+				return err
+			}
+			found[key] = at
+			lost = append(lost, key)
+		}
+	}
+	if len(lost) > 0 {
+		slices.Sort(lost)
+		o.log.Warn("positions of deliveries were missing from the store and are taken from the ledger",
+			"positions", lost)
+	}
+	return nil
+}
+
+// lowerCursors corrects positions above the stream's last number, which has become shorter and has lost its ledger too:
+// it counts from less on, and what comes would never be delivered. What was stored after the position was saved cannot
+// have been delivered; what was stored before has been.
+func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last uint64) error {
+	for key, at := range found {
+		if at <= last {
+			continue
+		}
+		back := last
+		if e, err := o.cursorBucket.Get(ctx, key); err == nil {
+			if back, err = o.lastStoredBefore(ctx, e.Created(), last); err != nil {
+				return fmt.Errorf("position %s of the outbox: %w", key, err)
+			}
+		}
+		o.log.Error("a position of deliveries lay above the last stored alert and is set back to what was delivered",
+			"position", key,
+			"was", at, "last", last, "set_to", back)
+		if err := o.saveCursor(ctx, key, back); err != nil {
+			return err
+		}
+		found[key] = back
+	}
+	return nil
+}
+
+// lastStoredBefore is the number of the last alert that was stored before a time; 0 for none.
+func (o *Outbox) lastStoredBefore(ctx context.Context, at time.Time, last uint64) (uint64, error) {
+	if last == 0 {
+		return 0, nil
+	}
+	first := last + 1
+	_, err := o.conn.Scan(ctx, broker.ScanOptions{Since: at, Heads: true}, func(r broker.Record) error {
+		first = r.Seq
+		return errFound
+	})
+	if err != nil && !errors.Is(err, errFound) {
+		return 0, err
+	}
+	return first - 1, nil
+}
+
+// listCursors asks for each position by its key: a watcher waits for ever before one that the server cannot read. Those
+// are as good as not there.
+func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	s, err := o.conn.JetStream().Stream(ctx, "KV_"+broker.PositionsBucket)
+	if err != nil {
+		return nil, fmt.Errorf("positions of the outbox: %w", err)
+	}
+	beginning := "$KV." + broker.PositionsBucket + "."
+	info, err := s.Info(ctx, jetstream.WithSubjectFilter(beginning+">"))
+	if err != nil {
+		return nil, fmt.Errorf("positions of the outbox: %w", err)
+	}
+	found := map[string]uint64{}
+	for subject := range info.State.Subjects {
+		key := strings.TrimPrefix(subject, beginning)
+		e, err := o.cursorBucket.Get(ctx, key)
+		switch {
+		case errors.Is(err, jetstream.ErrKeyNotFound):
+		case err != nil:
+			return nil, fmt.Errorf("position %s of the outbox: %w", key, err)
+		case key == ledgerKey:
+			o.hadLedger = true
+		case key == createdKey:
+		default:
+			n, err := strconv.ParseUint(string(e.Value()), 10, 64)
+			if err != nil {
+				o.log.Error("a position of the outbox is not a number and is passed over", "key", key)
+				continue
+			}
+			found[key] = n
+		}
+	}
+	return found, nil
+}
+
+// listTimeout bounds the reading of all positions, of which there is one for each way and camera.
+const listTimeout = 30 * time.Second
+
+// reconcileCursors takes over the places of the ways that are configured and forgets the others, so that a way that comes back
+// after a year does not tell of a year.
+func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, last uint64) error {
+	o.savedCursors = map[string]uint64{}
+	for _, w := range o.opts.Sinks {
+		at, ok := found[w.Name()]
+		if !ok {
+			at = last
+			if err := o.saveCursor(ctx, w.Name(), at); err != nil {
+				return err
+			}
+		}
+		o.initialCursors[w.Name()], o.savedCursors[w.Name()] = at, at
+	}
+	for key, at := range found {
+		way, camera, both := strings.Cut(key, ".")
+		switch _, ours := o.initialCursors[way]; {
+		case !ours:
+			if err := o.cursorBucket.Purge(ctx, key); err != nil {
+				return fmt.Errorf("positions of the outbox: %w", err)
+			}
+			o.ledger.Forget(key)
+		case both && camera != "":
+			o.savedCursors[key] = at
+		}
+	}
+	o.ledger.Cursors(maps.Clone(o.savedCursors))
+	return nil
+}
+
+// cursorOf is where a way left off with a camera. o.mu is held.
+func (o *Outbox) cursorOf(way, camera string) uint64 {
+	if at, ok := o.savedCursors[way+"."+camera]; ok {
+		return at
+	}
+	return o.initialCursors[way]
+}
+
+func (o *Outbox) saveCursor(ctx context.Context, key string, at uint64) error {
+	o.mu.Lock()
+	places := o.cursorBucket
+	o.mu.Unlock()
+	if _, err := places.PutString(ctx, key, strconv.FormatUint(at, 10)); err != nil {
+		return fmt.Errorf("position %s of the outbox: %w", key, err)
+	}
+	return nil
+}
+
+// saveCursors keeps what has changed. What cannot be kept now is kept later; until then a crash means repeats, and no
+// loss.
+func (o *Outbox) saveCursors(ctx context.Context) {
+	o.mu.Lock()
+	changed := map[string]uint64{}
+	for way, at := range o.initialCursors {
+		if _, ok := o.savedCursors[way]; !ok {
+			changed[way] = at
+		}
+	}
+	for _, f := range o.forwarders {
+		key := f.sink.Name() + "." + f.camera
+		if was, ok := o.savedCursors[key]; !ok || was != f.cursor.Load() {
+			changed[key] = f.cursor.Load()
+		}
+	}
+	o.mu.Unlock()
+	o.ledger.Cursors(maps.Clone(changed))
+	for key, at := range changed {
+		if err := o.saveCursor(ctx, key, at); err != nil {
+			o.log.Debug("position not kept", "error", err)
+			return
+		}
+		o.mu.Lock()
+		o.savedCursors[key] = at
+		o.mu.Unlock()
+	}
+}

@@ -1,0 +1,110 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/alerts/broker"
+)
+
+const (
+	saveInterval   = 200 * time.Millisecond
+	refillInterval = 30 * time.Second
+)
+
+// maintain does what must be done from time to time, and mends a server that fails while no alert comes.
+func (o *Outbox) maintain() {
+	save, refill := time.NewTicker(saveInterval), time.NewTicker(refillInterval)
+	defer save.Stop()
+	defer refill.Stop()
+	for {
+		alarm, _ := o.storeFailure.get()
+		select {
+		case <-o.ctx.Done():
+			return
+		case <-alarm:
+			o.recoverServer()
+		case <-save.C:
+			if err := o.server.Moved(); err != nil {
+				o.checkStream(o.ctx) // which knows whether another program has deleted the stream
+				o.storeFailure.set(err)
+				continue
+			}
+			o.saveCursors(o.ctx)
+		case <-refill.C:
+			err := o.reserve.fill()
+			if err != nil {
+				o.log.Warn("no room is held back for alerts", "error", err)
+			}
+			o.repeatStatus(err == nil)
+			o.compareWithLedger(o.ctx)
+			o.recordStreams()
+			o.logLedgerState()
+		}
+	}
+}
+
+// recoverServer mends until the server can write.
+func (o *Outbox) recoverServer() {
+	for pause := firstPause; o.ctx.Err() == nil; pause = min(2*pause, o.opts.LongestPause) {
+		_, sick := o.storeFailure.get()
+		if sick == nil {
+			return
+		}
+		o.reportFailure(sick)
+		if err := o.restartServer(o.ctx); err != nil && o.ctx.Err() == nil {
+			o.log.Error("mending the embedded server", "error", err)
+		}
+		if !sleep(o.ctx, pause) {
+			return
+		}
+	}
+}
+
+// trim lets the oldest messages go that every way has and whose events are over, a quarter of the stream, where it is
+// nearly full. It is an error where it is full of what must stay.
+func (o *Outbox) trim(ctx context.Context, full bool) error {
+	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
+	if err != nil {
+		return err
+	}
+	state := s.CachedInfo().State
+	if !full && int64(state.Bytes) < o.opts.Bytes/8*7 {
+		return nil
+	}
+	keep := min(state.FirstSeq+(state.LastSeq-state.FirstSeq)/4+1, o.oldestNeeded())
+	if keep <= state.FirstSeq {
+		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs,
+			o.Backlog())
+	}
+	// The ledger has it first: a process that is killed behind the purge must not find alerts missing. What stays all
+	// the same is found at the next start.
+	o.ledger.Reclaimed(keep)
+	if err := o.ledger.Flush(ctx); err != nil {
+		o.log.Debug("the ledger does not know yet that alerts are let go", "error", err)
+	}
+	if err := s.Purge(ctx, jetstream.WithPurgeSequence(keep)); err != nil {
+		return err
+	}
+	o.log.Info("the oldest alerts were let go", "up_to", keep-1, "bytes", state.Bytes)
+	return nil
+}
+
+// oldestNeeded is the number of the oldest message that must stay.
+func (o *Outbox) oldestNeeded() uint64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	keep := ^uint64(0)
+	for _, first := range o.openEvents {
+		keep = min(keep, first)
+	}
+	for _, f := range o.forwarders {
+		if at := f.cursor.Load(); at < o.lastStored[f.camera] {
+			keep = min(keep, at+1)
+		}
+	}
+	return keep
+}

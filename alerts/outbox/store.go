@@ -1,0 +1,194 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"vigil/alerts/broker"
+)
+
+const (
+	firstPause = 50 * time.Millisecond
+	// failuresBeforeRestart is how often in a row the server may fail to answer before it is restarted for that alone.
+	failuresBeforeRestart = 2
+	// reserveFactor is how many times the reserve is to be free when the others have given back what they can: 64 MiB by
+	// default.
+	reserveFactor = 4
+)
+
+// storeFailure is that the embedded server could not write. Attempts that wait for its answer end with it, since none will
+// come.
+type storeFailure struct {
+	mu     sync.Mutex
+	err    error
+	failed chan struct{}
+}
+
+func (s *storeFailure) set(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return
+	}
+	s.err = err
+	if s.failed == nil {
+		s.failed = make(chan struct{})
+	}
+	close(s.failed)
+}
+
+// get gives a channel that closes when there is an error, and the error.
+func (s *storeFailure) get() (<-chan struct{}, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failed == nil {
+		s.failed = make(chan struct{})
+	}
+	return s.failed, s.err
+}
+
+func (s *storeFailure) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.err, s.failed = nil, make(chan struct{})
+}
+
+// storeWithRetry stores one encoded alert, whatever it takes.
+func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+	failures, counted := 0, false
+	defer func() {
+		if counted {
+			o.addWaiting(-1)
+		}
+	}()
+	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+		seq, err := o.storeOnce(ctx, subject, id, data)
+		if err == nil {
+			if counted {
+				counted = false
+				o.addWaiting(-1)
+			}
+			o.reportRecovered()
+			return seq, nil
+		}
+		if !counted {
+			counted = true
+			o.addWaiting(1)
+		}
+		if ctx.Err() == nil {
+			o.reportFailure(fmt.Errorf("alert %s: %w", id, err))
+		}
+		failures++
+		switch _, sick := o.storeFailure.get(); {
+		case ctx.Err() != nil:
+		case broker.Full(err):
+			err = o.trim(ctx, true)
+		case broker.Sealed(err): // a restart changes nothing about it
+		case sick != nil, broker.StoreFailed(err), failures >= failuresBeforeRestart:
+			failures = 0
+			err = o.restartServer(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
+			o.log.Debug("alert is not stored yet", "id", id, "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return 0, fmt.Errorf("store alert %s: %w", id, context.Cause(ctx))
+		case <-time.After(pause):
+		}
+	}
+}
+
+// storeOnce asks the server once; a failed write ends it at once.
+func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	alarm, sick := o.storeFailure.get()
+	if sick != nil {
+		return 0, sick
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go func() {
+		select {
+		case <-alarm:
+			_, sick := o.storeFailure.get()
+			cancel(sick)
+		case <-done:
+		}
+	}()
+	seq, err := o.conn.Keep(ctx, subject, id, data)
+	if err == nil {
+		// What was acknowledged lies where nobody finds it: it is stored again, by the same id.
+		if moved := o.server.Moved(); moved != nil {
+			o.storeFailure.set(moved)
+			return 0, moved
+		}
+	}
+	if _, sick := o.storeFailure.get(); err != nil && sick != nil {
+		err = sick
+	}
+	return seq, err
+}
+
+// restartServer brings a server back that cannot write: it frees the room that is held back, restarts the server, and asks the
+// others to give back what they have on this disk.
+func (o *Outbox) restartServer(ctx context.Context) error {
+	o.restartMu.Lock()
+	defer o.restartMu.Unlock()
+	if _, sick := o.storeFailure.get(); sick == nil && o.conn.Connected() && time.Since(o.restartedAt) < restartGrace {
+		return nil // another one has just done it
+	}
+	o.reserve.release()
+	_, cause := o.storeFailure.get()
+	// Cleared before the start: what fails from then on is a new failure.
+	o.storeFailure.clear()
+	if err := o.server.Restart(ctx); err != nil {
+		o.storeFailure.set(err)
+		return fmt.Errorf("restart the embedded server: %w", err)
+	}
+	o.restartedAt = time.Now()
+	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir))
+	o.mu.Lock()
+	free := o.reclaim
+	o.mu.Unlock()
+	var err error
+	if left := freeBytes(o.opts.Server.Dir); free != nil && left < 2*o.opts.Reserve {
+		if err = free(ctx, reserveFactor*o.opts.Reserve-left); err != nil {
+			err = fmt.Errorf("free room for alerts: %w", err)
+		}
+	}
+	if o.needsSettle = o.needsSettle || o.loss.hasUnreported() || errors.Is(cause, broker.ErrMoved) ||
+		errors.Is(cause, errStreamGone); o.needsSettle {
+		settled := o.settle(ctx)
+		o.needsSettle = settled != nil
+		err = errors.Join(err, settled)
+	}
+	return err
+}
+
+// settle makes what the outbox needs where a restart has found it gone, and reports what is missing.
+func (o *Outbox) settle(ctx context.Context) error {
+	err := o.recreateStream(ctx)
+	if err == nil {
+		o.server.Settled()
+		err = o.openCursors(ctx)
+	}
+	if err != nil {
+		err = fmt.Errorf("after a restart of the embedded server: %w", err)
+		o.storeFailure.set(err)
+		return err
+	}
+	o.mu.Lock()
+	clear(o.savedCursors) // each position is saved again
+	o.mu.Unlock()
+	o.reportLoss()
+	o.reportReturned(ctx)
+	return nil
+}
+
+// restartGrace is how long a restart counts as new.
+const restartGrace = 2 * time.Second
