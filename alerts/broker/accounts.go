@@ -62,8 +62,8 @@ type logins struct {
 
 func newLogins() logins { return logins{NewLogin(), NewLogin(), NewLogin()} }
 
-// openToReaders says whether a connection without a user may read: on this machine, and where no user is configured.
-func (o Options) openToReaders() bool { return o.User == "" && loopback(o.Host) }
+// allowsAnonymousReaders says whether a connection without a user may read: on this machine, and where no user is configured.
+func (o Options) allowsAnonymousReaders() bool { return o.User == "" && loopback(o.Host) }
 
 // rightsOf is what a connection may do that logs in like this, if its password or signature is right.
 func (o Options) rightsOf(c natsserver.ClientOpts) Rights {
@@ -98,12 +98,12 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 	if o.MQTTLogin.User != "" {
 		to.Users = append(to.Users, user(o.MQTTLogin, nil, jwt.ConnectionTypeMqtt))
 	}
-	if o.openToReaders() {
-		to.Users = append(to.Users, user(own.reader, o.readers(), jwt.ConnectionTypeStandard,
+	if o.allowsAnonymousReaders() {
+		to.Users = append(to.Users, user(own.reader, o.readerPermissions(), jwt.ConnectionTypeStandard,
 			jwt.ConnectionTypeInProcess))
 		to.NoAuthUser = own.reader.User
-		if o.MQTTPort != 0 && !o.Private {
-			listener := o.readers()
+		if o.MQTTPort != 0 && !o.NoListen {
+			listener := o.readerPermissions()
 			listener.Subscribe.Deny = []string{"_INBOX.>"} // answers over NATS are not for them
 			listener.Publish = &natsserver.SubjectPermission{Deny: []string{">"}}
 			to.Users = append(to.Users, user(own.mqttReader, listener, jwt.ConnectionTypeMqtt))
@@ -118,7 +118,7 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 		var kinds map[string]struct{} // every one
 		if a.Rights == Read {
 			// Not over MQTT, which no session looks at.
-			p, kinds = o.readers(), only(jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)
+			p, kinds = o.readerPermissions(), only(jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)
 		}
 		if a.NKey != "" {
 			to.Nkeys = append(to.Nkeys, &natsserver.NkeyUser{
@@ -134,19 +134,19 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 	}
 }
 
-// readers are the permissions of those who only read, as far as subjects can say that. What else there is to it,
+// readerPermissions are the permissions of those who only read, as far as subjects can say that. What else there is to it,
 // session has.
-func (o Options) readers() *natsserver.Permissions {
-	hear := []string{"vigil.>", "_INBOX.>"}
+func (o Options) readerPermissions() *natsserver.Permissions {
+	subscribe := []string{"vigil.>", "_INBOX.>"}
 	if o.MQTTPort != 0 {
-		hear = append(hear, "$MQTT.sub.>")
+		subscribe = append(subscribe, "$MQTT.sub.>")
 		for _, topic := range append([]string{"vigil"}, o.MQTTTopics...) {
 			subject := strings.ReplaceAll(topic, "/", ".") // vigil/# is vigil as well
-			hear = append(hear, subject, subject+".>")
+			subscribe = append(subscribe, subject, subject+".>")
 		}
 	}
 	return &natsserver.Permissions{
-		Subscribe: &natsserver.SubjectPermission{Allow: hear},
+		Subscribe: &natsserver.SubjectPermission{Allow: subscribe},
 		Publish: &natsserver.SubjectPermission{Allow: []string{
 			"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.INFO.*",
 			"$JS.API.STREAM.MSG.GET.*",

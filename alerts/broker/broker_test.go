@@ -31,7 +31,7 @@ func serve(t *testing.T, o Options) *Server {
 	if o.Port == 0 {
 		o.Port = -1
 	}
-	if o.User == "" && !o.Private {
+	if o.User == "" && !o.NoListen {
 		o.Accounts = append(o.Accounts, writers)
 	}
 	s, err := Start(within(t), o)

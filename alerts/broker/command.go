@@ -21,9 +21,9 @@ type command struct {
 }
 
 const (
-	longestLine = 64 << 10
-	// largestPayload is what a message of those who only read may have: questions are short.
-	largestPayload = 64 << 10
+	maxLine = 64 << 10
+	// maxPayload is what a message of those who only read may have: questions are short.
+	maxPayload = 64 << 10
 )
 
 var errProtocol = errors.New("not NATS's protocol")
@@ -52,16 +52,16 @@ func readCommand(r *bufio.Reader) (command, error) {
 	}
 	switch n := len(c.rest); {
 	case c.op == "PING" && n == 0, c.op == "PONG" && n == 0, c.op == "UNSUB" && (n == 1 || n == 2):
-		return c, plainWords(c.rest)
+		return c, checkNoControl(c.rest)
 	case c.op == "SUB" && (n == 2 || n == 3):
 		c.subject = take()
-		return c, plainWords(append(c.rest, c.subject))
+		return c, checkNoControl(append(c.rest, c.subject))
 	case c.op == "PUB" && (n == 2 || n == 3), c.op == "HPUB" && (n == 3 || n == 4):
 		c.subject = take()
 		if n == len(c.op) { // HPUB has one number more
 			c.reply = take()
 		}
-		if err := plainWords(append(c.rest, c.subject, c.reply)); err != nil {
+		if err := checkNoControl(append(c.rest, c.subject, c.reply)); err != nil {
 			return c, err
 		}
 		return c, c.readPayload(r)
@@ -83,8 +83,8 @@ func (c *command) readPayload(r *bufio.Reader) error {
 	if len(sizes) == 2 {
 		c.headerBytes = sizes[0]
 	}
-	if total > largestPayload || c.headerBytes > total {
-		return fmt.Errorf("message of %d bytes is larger than %d: %w", total, largestPayload, errProtocol)
+	if total > maxPayload || c.headerBytes > total {
+		return fmt.Errorf("message of %d bytes is larger than %d: %w", total, maxPayload, errProtocol)
 	}
 	c.payload = make([]byte, total+2)
 	if _, err := io.ReadFull(r, c.payload); err != nil {
@@ -97,8 +97,8 @@ func (c *command) readPayload(r *bufio.Reader) error {
 	return nil
 }
 
-// plainWords refuses control characters, which mean something else to whoever prints a subject.
-func plainWords(words []string) error {
+// checkNoControl refuses control characters, which mean something else to whoever prints a subject.
+func checkNoControl(words []string) error {
 	for _, w := range words {
 		for _, b := range []byte(w) {
 			if b < 0x20 || b == 0x7f {

@@ -23,13 +23,13 @@ const (
 )
 
 const (
-	dialTimeout    = 3 * time.Second
-	requestTimeout = 4 * time.Second
-	drainTimeout   = 5 * time.Second
-	writeTimeout   = 5 * time.Second // of a server that takes nothing more
-	reconnectPause = 500 * time.Millisecond
-	localPause     = 20 * time.Millisecond // the embedded server is gone only while it is restarted
-	pingInterval   = 10 * time.Second      // two unanswered ones count as a broken connection
+	dialTimeout         = 3 * time.Second
+	requestTimeout      = 4 * time.Second
+	drainTimeout        = 5 * time.Second
+	writeTimeout        = 5 * time.Second // of a server that takes nothing more
+	reconnectPause      = 500 * time.Millisecond
+	localReconnectPause = 20 * time.Millisecond // the embedded server is gone only while it is restarted
+	pingInterval        = 10 * time.Second      // two unanswered ones count as a broken connection
 )
 
 // DialOptions say where NATS is and who we are there.
@@ -42,9 +42,9 @@ type DialOptions struct {
 	NKey     string // path of a file with the seed of an nkey
 	TLS      TLS
 	Server   *Server
-	// Late returns a Conn at once that connects when the server is there, and leaves what else is wrong to be found
+	// ConnectInBackground returns a Conn at once that connects when the server is there, and leaves what else is wrong to be found
 	// by Check and Deliver.
-	Late bool
+	ConnectInBackground bool
 	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
 	// not block.
 	OnState func(state string, err error)
@@ -59,22 +59,22 @@ type DialOptions struct {
 type Conn struct {
 	nc           *nats.Conn
 	js           jetstream.JetStream
-	where        string // for errors, without credentials
+	address      string // for errors, without credentials
 	secrets      []string
 	onState      func(string, error)
 	onUnreadable func([]uint64)
 	closed       chan struct{}
 	origin       *origin // of the server in this process; nil of others
 
-	watchers watchers
-	feed     *feed
+	guards requestGuards
+	queue  *sendQueue
 }
 
 // Dial connects and asks for the stream, but makes nothing: that is left to the first alert. It fails within seconds,
 // and says which is wrong: no server there, wrong credentials, JetStream off, or a permission that is missing. Once
 // connected, a Conn reconnects until it is closed. With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
-	c := &Conn{onState: o.OnState, onUnreadable: o.OnUnreadable, closed: make(chan struct{}), feed: newFeed()}
+	c := &Conn{onState: o.OnState, onUnreadable: o.OnUnreadable, closed: make(chan struct{}), queue: newSendQueue()}
 	if c.onState == nil {
 		c.onState = func(string, error) {}
 	}
@@ -83,17 +83,17 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 		return nil, err
 	}
 	if c.nc, err = connect(ctx, url, opts); err != nil {
-		return nil, fmt.Errorf("NATS at %s: %w", c.where, c.connectError(err))
+		return nil, fmt.Errorf("NATS at %s: %w", c.address, c.connectError(err))
 	}
 	if c.nc.IsConnected() { // otherwise left as it is: meanwhile it may have been heard that there is a connection
-		c.feed.up.Store(true)
+		c.queue.connected.Store(true)
 	}
-	go c.runFeed()
+	go c.runSendQueue()
 	if c.js, err = jetstream.New(c.nc); err != nil {
 		c.nc.Close()
-		return nil, fmt.Errorf("NATS at %s: %w", c.where, err)
+		return nil, fmt.Errorf("NATS at %s: %w", c.address, err)
 	}
-	if o.Late {
+	if o.ConnectInBackground {
 		return c, nil
 	}
 	if _, err := c.stream(ctx); err != nil && !errors.Is(err, ErrNoStream) {
@@ -116,29 +116,29 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		nats.IgnoreAuthErrorAbort(),
 		// A message sent into a broken connection is better refused: Publish sends it again, a score is stale.
 		nats.ReconnectBufSize(-1),
-		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.lost(err) }),
-		nats.ReconnectHandler(func(*nats.Conn) { c.connected(StateReconnected) }),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.onDisconnect(err) }),
+		nats.ReconnectHandler(func(*nats.Conn) { c.onConnect(StateReconnected) }),
 		nats.ClosedHandler(func(*nats.Conn) { close(c.closed) }),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.refused(err) }),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { c.onServerError(err) }),
 	}
 	switch {
 	case o.local != "":
-		c.where = "the store " + o.local
-		opts = append(opts, nats.SetCustomDialer(knocker(filepath.Join(o.local, doorName))),
+		c.address = "the store " + o.local
+		opts = append(opts, nats.SetCustomDialer(unixDialer(filepath.Join(o.local, socketName))),
 			nats.CustomInboxPrefix(ownInboxPrefix))
 		// the socket's permissions say who may
 		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = "", "", "", "", "", TLS{}
 		// never looked up: the dialer has its own way
 		o.URL = "nats://127.0.0.1"
 	case o.Server != nil:
-		c.where = "the embedded server"
+		c.address = "the embedded server"
 		own := o.Server.logins.own
 		c.origin = o.Server.origin
 		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = own.User, own.Password, "", "", "", TLS{}
 		opts = append(opts, o.Server.ownOptions()...)
 		o.URL = o.Server.URL()
 	default:
-		c.where = RedactURL(o.URL)
+		c.address = RedactURL(o.URL)
 	}
 	all, err := parseURLs(o.URL)
 	if err != nil {
@@ -150,14 +150,14 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		c.secrets = append(c.secrets, a.secrets...)
 	}
 	c.secrets = append(c.secrets, o.Password, o.Token)
-	more, err := o.logins()
+	more, err := o.authOptions()
 	if err != nil {
 		return "", nil, err
 	}
 	opts = append(opts, more...)
-	if o.Late {
+	if o.ConnectInBackground {
 		opts = append(opts, nats.RetryOnFailedConnect(true),
-			nats.ConnectHandler(func(*nats.Conn) { c.connected(StateConnected) }))
+			nats.ConnectHandler(func(*nats.Conn) { c.onConnect(StateConnected) }))
 	}
 	return strings.Join(urls, ","), opts, nil
 }
@@ -181,7 +181,7 @@ func (c *Conn) scrub(err error) error {
 
 // Close sends what is still on its way and closes the connection. It waits for a few seconds at most.
 func (c *Conn) Close() error {
-	c.endFeed()
+	c.closeSendQueue()
 	if err := c.nc.Drain(); err != nil {
 		c.nc.Close()
 	}

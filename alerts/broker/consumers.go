@@ -18,12 +18,12 @@ import (
 )
 
 const (
-	// mostConsumers is how many consumers those who only read may have, all together.
-	mostConsumers = 64
-	// longestIdle is after how long without a client a consumer of theirs goes.
-	longestIdle = 5 * time.Minute
-	// largestRequest is what a request for a consumer may have.
-	largestRequest = 16 << 10
+	// maxConsumers is how many consumers those who only read may have, all together.
+	maxConsumers = 64
+	// maxIdle is after how long without a client a consumer of theirs goes.
+	maxIdle = 5 * time.Minute
+	// maxRequest is what a request for a consumer may have.
+	maxRequest = 16 << 10
 )
 
 // consumers makes the consumers of those who only read, who may not do so themselves: one is a reader's if it is
@@ -31,22 +31,22 @@ const (
 type consumers struct {
 	server *Server
 
-	mu   sync.Mutex // held while one is made
-	own  *nats.Conn // nil until it is needed
-	js   jetstream.JetStream
-	made map[string]*session // whose a consumer is, by <stream>.<name>
+	mu     sync.Mutex // held while one is made
+	conn   *nats.Conn // nil until it is needed
+	js     jetstream.JetStream
+	owners map[string]*clientSession // whose a consumer is, by <stream>.<name>
 }
 
 // mayUse says whether a consumer is the session's own. One whose session has ended is whoever's knows its name, which
 // nobody is told: a client's that has connected again.
-func (d *consumers) mayUse(s *session, consumer string) bool {
+func (d *consumers) mayUse(s *clientSession, consumer string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	of := d.made[consumer]
+	of := d.owners[consumer]
 	if of == nil || of != s && !of.ended.Load() {
 		return false
 	}
-	d.made[consumer] = s
+	d.owners[consumer] = s
 	return true
 }
 
@@ -64,7 +64,7 @@ func refuse(format string, args ...any) error {
 
 // create makes the consumer that a reader asks for, or answers why not. of is what follows in the subject: the stream,
 // and perhaps the consumer's name and what it is filtered by.
-func (d *consumers) create(s *session, of []string, c command) {
+func (d *consumers) create(s *clientSession, of []string, c command) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
@@ -72,7 +72,7 @@ func (d *consumers) create(s *session, of []string, c command) {
 	if d.connect() != nil {
 		return // the server is just restarted; the client asks again
 	}
-	answer, name, err := d.make(ctx, of, c.payload[c.headerBytes:])
+	answer, name, err := d.createChecked(ctx, of, c.payload[c.headerBytes:])
 	if err != nil {
 		var r refusal
 		if !errors.As(err, &r) {
@@ -80,16 +80,16 @@ func (d *consumers) create(s *session, of []string, c command) {
 		}
 		answer = apiError(natsserver.JSApiConsumerCreateResponseType, r)
 	} else if name != "" {
-		d.made[name] = s
+		d.owners[name] = s
 	}
-	_ = d.own.Publish(c.reply, answer) // without it the client asks again
+	_ = d.conn.Publish(c.reply, answer) // without it the client asks again
 }
 
-// make gives the server's answer, and the name of the consumer where it made one.
-func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer []byte, name string, err error) {
+// createChecked gives the server's answer, and the name of the consumer where it made one.
+func (d *consumers) createChecked(ctx context.Context, of []string, body []byte) (answer []byte, name string, err error) {
 	var req natsserver.CreateConsumerRequest
-	if len(body) > largestRequest {
-		return nil, "", refuse("the request for a consumer is larger than %d bytes", largestRequest)
+	if len(body) > maxRequest {
+		return nil, "", refuse("the request for a consumer is larger than %d bytes", maxRequest)
 	}
 	if err := json.Unmarshal(body, &req); err != nil {
 		return nil, "", refusal{400, int(natsserver.JSInvalidJSONErr), "invalid JSON"}
@@ -100,7 +100,7 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	}
 	cfg.Name = cmp.Or(cfg.Name, nuid.Next())
 	switch {
-	case !readable(stream):
+	case !isReadable(stream):
 		return nil, "", refuse("stream %q is not one that may be read without an account", stream)
 	case cfg.Durable != "":
 		return nil, "",
@@ -109,15 +109,15 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	case strings.ContainsAny(cfg.Name, ".*> \t\r\n/\\") || len(of) > 1 && of[1] != cfg.Name ||
 		req.Stream != "" && req.Stream != stream:
 		return nil, "", refuse("subject and content of the request disagree")
-	case cfg.DeliverSubject != "" && (!ownInbox(cfg.DeliverSubject) ||
+	case cfg.DeliverSubject != "" && (!isOwnInbox(cfg.DeliverSubject) ||
 		strings.ContainsAny(cfg.DeliverSubject, "*> \t\r\n")):
 		return nil, "", refuse("a consumer may deliver to an inbox (_INBOX.) only")
 	}
-	if err := d.room(ctx); err != nil {
+	if err := d.makeRoom(ctx); err != nil {
 		return nil, "", err
 	}
-	if cfg.InactiveThreshold > longestIdle {
-		cfg.InactiveThreshold = longestIdle
+	if cfg.InactiveThreshold > maxIdle {
+		cfg.InactiveThreshold = maxIdle
 	}
 	// In memory: a reader writes nothing to this disk.
 	cfg.MemoryStorage, cfg.Replicas, cfg.Direct, cfg.Sourcing = true, 1, false, false
@@ -129,7 +129,7 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	if cfg.FilterSubject != "" {
 		subject += "." + cfg.FilterSubject
 	}
-	m, err := d.own.RequestWithContext(ctx, subject, body)
+	m, err := d.conn.RequestWithContext(ctx, subject, body)
 	if err != nil {
 		return nil, "", err
 	}
@@ -143,14 +143,14 @@ func (d *consumers) make(ctx context.Context, of []string, body []byte) (answer 
 	return m.Data, stream + "." + made.Name, nil
 }
 
-// room says whether there may be another one. Those that are gone meanwhile make room, and then those whose clients
+// makeRoom says whether there may be another one. Those that are gone meanwhile make room, and then those whose clients
 // are gone.
-func (d *consumers) room(ctx context.Context) error {
-	if len(d.made) < mostConsumers {
+func (d *consumers) makeRoom(ctx context.Context) error {
+	if len(d.owners) < maxConsumers {
 		return nil
 	}
 	streams := map[string]bool{}
-	for consumer := range d.made {
+	for consumer := range d.owners {
 		stream, _, _ := strings.Cut(consumer, ".")
 		streams[stream] = true
 	}
@@ -167,28 +167,28 @@ func (d *consumers) room(ctx context.Context) error {
 		if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 			continue
 		}
-		maps.DeleteFunc(d.made, func(consumer string, _ *session) bool {
+		maps.DeleteFunc(d.owners, func(consumer string, _ *clientSession) bool {
 			return strings.HasPrefix(consumer, stream+".") && !there[consumer]
 		})
 	}
-	for consumer, of := range d.made {
-		if len(d.made) < mostConsumers {
+	for consumer, of := range d.owners {
+		if len(d.owners) < maxConsumers {
 			break
 		}
 		if of.ended.Load() {
-			if _, err := d.own.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil); err == nil {
-				delete(d.made, consumer)
+			if _, err := d.conn.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil); err == nil {
+				delete(d.owners, consumer)
 			}
 		}
 	}
-	if len(d.made) < mostConsumers {
+	if len(d.owners) < maxConsumers {
 		return nil
 	}
 	return refusal{400, int(natsserver.JSMaximumConsumersLimitErr), "maximum consumers limit reached"}
 }
 
 // remove deletes a consumer of the reader's own; of others it answers that there are none.
-func (d *consumers) remove(s *session, consumer string, c command) {
+func (d *consumers) remove(s *clientSession, consumer string, c command) {
 	own := d.mayUse(s, consumer)
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -202,37 +202,37 @@ func (d *consumers) remove(s *session, consumer string, c command) {
 	if own {
 		ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 		defer cancel()
-		m, err := d.own.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil)
+		m, err := d.conn.RequestWithContext(ctx, "$JS.API.CONSUMER.DELETE."+consumer, nil)
 		if err != nil {
 			return
 		}
-		delete(d.made, consumer)
+		delete(d.owners, consumer)
 		answer = m.Data
 	}
 	if c.reply != "" {
-		_ = d.own.Publish(c.reply, answer)
+		_ = d.conn.Publish(c.reply, answer)
 	}
 }
 
 // connect makes the connection that consumers are made over. d.mu is held.
 func (d *consumers) connect() (err error) {
-	if d.own != nil {
+	if d.conn != nil {
 		return nil
 	}
-	if d.own, err = nats.Connect("nats://127.0.0.1", d.server.ownOptions()...); err != nil {
-		d.own = nil
+	if d.conn, err = nats.Connect("nats://127.0.0.1", d.server.ownOptions()...); err != nil {
+		d.conn = nil
 		return err
 	}
-	d.js, err = jetstream.New(d.own)
+	d.js, err = jetstream.New(d.conn)
 	return err
 }
 
 func (d *consumers) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.own != nil {
-		d.own.Close()
-		d.own = nil
+	if d.conn != nil {
+		d.conn.Close()
+		d.conn = nil
 	}
 }
 

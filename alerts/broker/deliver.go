@@ -19,8 +19,8 @@ type JetStream = jetstream.JetStream
 // JetStream is the connection's own, for what else is kept there.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
-// Where names the server in messages to people, without credentials.
-func (c *Conn) Where() string { return c.where }
+// Address names the server in messages to people, without credentials.
+func (c *Conn) Address() string { return c.address }
 
 // Connected says whether there is a server at the other end now.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
@@ -29,19 +29,19 @@ func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 // stored all the same: a repeat must have the same id. The error says what would help, holds no credentials, and is
 // marked with sink.Refused where the server refuses the message for its size.
 func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) error {
-	err := c.attempt(ctx, subject, id, data)
+	err := c.publishOnce(ctx, subject, id, data)
 	if err == nil {
 		return nil
 	}
-	told := fmt.Errorf("NATS at %s: %w", c.where, c.advise(err))
+	lastReported := fmt.Errorf("NATS at %s: %w", c.address, c.withHint(err))
 	if tooLarge(err) {
-		return sink.Refused(told)
+		return sink.Refused(lastReported)
 	}
-	return told
+	return lastReported
 }
 
-// advise says what would help against what a publisher meets.
-func (c *Conn) advise(err error) error {
+// withHint says what would help against what a publisher meets.
+func (c *Conn) withHint(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		return fmt.Errorf("%w: allow this user to publish to vigil.> and to subscribe to _INBOX.>", c.scrub(err))
@@ -75,7 +75,7 @@ func (c *Conn) Check(ctx context.Context, cameras ...string) error {
 func (c *Conn) probe(ctx context.Context, subject string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, release := c.Guard(ctx, subject, "_INBOX.")
+	ctx, release := c.WithConnErrors(ctx, subject, "_INBOX.")
 	defer release()
 	// The server refuses it for the sequence number, after it has looked at everything else.
 	_, err := c.js.Publish(ctx, subject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
@@ -83,13 +83,13 @@ func (c *Conn) probe(ctx context.Context, subject string) error {
 	switch {
 	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
 		return nil
-	case errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(reason(ctx, err), nats.ErrPermissionViolation):
+	case errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(guardCause(ctx, err), nats.ErrPermissionViolation):
 		return nil // nothing stores the subject yet, and it was not refused
 	}
 	if err == nil {
 		err = errors.New("a message that must be refused was stored")
 	}
-	return fmt.Errorf("NATS at %s: publish alerts: %w", c.where, c.advise(reason(ctx, err)))
+	return fmt.Errorf("NATS at %s: publish alerts: %w", c.address, c.withHint(guardCause(ctx, err)))
 }
 
 // tooLarge reports whether a server refuses a message for its size, whatever else is right.
@@ -132,29 +132,29 @@ const (
 	errSealed      jetstream.ErrorCode = 10109
 )
 
-// localAck is how long the embedded server may take to write; a disk that takes longer counts as failed.
-const localAck = 10 * time.Second
+// localAckTimeout is how long the embedded server may take to write; a disk that takes longer counts as failed.
+const localAckTimeout = 10 * time.Second
 
-// Keep stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A repeat
+// StoreLocal stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A repeat
 // gives the number of the first.
-func (c *Conn) Keep(ctx context.Context, subject, id string, data []byte) (uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, localAck)
+func (c *Conn) StoreLocal(ctx context.Context, subject, id string, data []byte) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, localAckTimeout)
 	defer cancel()
-	ctx, release := c.Guard(ctx, subject)
+	ctx, release := c.WithConnErrors(ctx, subject)
 	defer release()
 	if !c.nc.IsConnected() {
 		return 0, ErrDisconnected
 	}
-	ack, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id),
+	ack, err := c.js.PublishMsg(ctx, c.newMessage(subject, id, data), jetstream.WithMsgID(id),
 		jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 	if err != nil {
-		return 0, reason(ctx, err)
+		return 0, guardCause(ctx, err)
 	}
 	return ack.Sequence, nil
 }
 
-// message is an alert on its way to a stream; in that of the server in this process it is known again.
-func (c *Conn) message(subject, id string, data []byte) *nats.Msg {
+// newMessage is an alert on its way to a stream; in that of the server in this process it is known again.
+func (c *Conn) newMessage(subject, id string, data []byte) *nats.Msg {
 	m := nats.NewMsg(subject)
 	m.Data = data
 	if c.origin != nil {
@@ -163,9 +163,9 @@ func (c *Conn) message(subject, id string, data []byte) *nats.Msg {
 	return m
 }
 
-// KeepStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it
+// EnsureLocalStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it
 // is full rather than let old ones go that nobody has yet.
-func (c *Conn) KeepStream(ctx context.Context, bytes int64) (jetstream.Stream, error) {
+func (c *Conn) EnsureLocalStream(ctx context.Context, bytes int64) (jetstream.Stream, error) {
 	s, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Description: "Alerts of vigil", Subjects: []string{alerts.AllAlerts},
 		Storage: jetstream.FileStorage,

@@ -54,7 +54,7 @@ func (c *Conn) Find(ctx context.Context, id string) ([]Stored, error) {
 		found = append(found, Stored{a, m.Data})
 	}
 	if len(found) == 0 {
-		return nil, fmt.Errorf("%w: %s in the stream %s of NATS at %s", ErrNoAlert, id, Stream, c.where)
+		return nil, fmt.Errorf("%w: %s in the stream %s of NATS at %s", ErrNoAlert, id, Stream, c.address)
 	}
 	return found, nil
 }

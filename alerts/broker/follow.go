@@ -38,10 +38,10 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(alerts.Ale
 // FollowRaw is Follow with the message as it was published, fields of later versions included.
 func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.Alert, []byte) error) error {
 	p, err := c.startAt(ctx, o)
-	told := ""
+	lastReported := ""
 	switch {
 	case errors.Is(err, ErrNoStream):
-		told = err.Error()
+		lastReported = err.Error()
 		c.onState(StateWaiting, err)
 		p = &position{}
 	case err != nil:
@@ -65,8 +65,8 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 			return fmt.Errorf("follow alerts: %w", c.scrub(err))
 		case errors.Is(err, errPassedOver):
 			continue
-		case c.nc.IsConnected() && !passing(err) && err.Error() != told:
-			told = err.Error()
+		case c.nc.IsConnected() && !passing(err) && err.Error() != lastReported:
+			lastReported = err.Error()
 			if errors.Is(err, ErrNoStream) {
 				c.onState(StateWaiting, err)
 				break
@@ -124,7 +124,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 // session reads with one consumer until something breaks. The client's own ordered consumer would do the same, but
 // while it waits for a lost server it does not hear that ctx has ended.
 func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
-	ctx, release := c.Guard(ctx)
+	ctx, release := c.WithConnErrors(ctx)
 	defer release()
 	s, err := c.stream(ctx)
 	if err != nil {
@@ -160,7 +160,7 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 			continue
 		}
 		if err != nil {
-			return reason(ctx, err)
+			return guardCause(ctx, err)
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
@@ -212,7 +212,7 @@ func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOpti
 			return nil
 		})
 	if err != nil {
-		return reason(ctx, err)
+		return guardCause(ctx, err)
 	}
 	return nil
 }
@@ -232,7 +232,7 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	defer cancel()
 	info, err := cons.Info(asking)
 	if err != nil {
-		return reason(ctx, err)
+		return guardCause(ctx, err)
 	}
 	switch {
 	case info.Delivered.Stream >= p.next:
@@ -242,7 +242,7 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	}
 	state, err := s.Info(asking)
 	if err != nil {
-		return reason(ctx, err)
+		return guardCause(ctx, err)
 	}
 	sc := &scan{
 		c: c, s: s, o: ScanOptions{Subject: subjectsOf(o.Camera)}, next: p.next, last: state.State.LastSeq,
@@ -250,11 +250,11 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 			return o.hand(r.Subject, r.Data, each)
 		},
 	}
-	err = sc.byNumber(ctx, goodRun)
+	err = sc.byNumber(ctx, fastAfter)
 	p.next = sc.next
-	c.tellUnreadable(sc.unreadable)
+	c.reportUnreadable(sc.unreadable)
 	if err != nil {
-		return reason(ctx, err)
+		return guardCause(ctx, err)
 	}
 	return errPassedOver
 }

@@ -27,7 +27,7 @@ var ownStreams = []string{
 // now: vigil must come up, and its streams shrink once it is up.
 func storeLimit(o Options) int64 {
 	own, others := reservedIn(o.Dir)
-	return add(add(max(cmp.Or(o.MaxStore, DefaultStore), own), others), spareBytes)
+	return saturatingAdd(saturatingAdd(max(cmp.Or(o.MaxStore, DefaultStore), own), others), spareBytes)
 }
 
 // reservedIn is what the streams in a server's directory may take by their own limits, vigil's and others.
@@ -46,15 +46,15 @@ func reservedIn(dir string) (own, others int64) {
 			continue // one that cannot be read the server does not open either
 		}
 		if slices.Contains(ownStreams, cfg.Name) {
-			own = add(own, cfg.MaxBytes)
+			own = saturatingAdd(own, cfg.MaxBytes)
 		} else {
-			others = add(others, cfg.MaxBytes)
+			others = saturatingAdd(others, cfg.MaxBytes)
 		}
 	}
 	return own, others
 }
 
-func add(a, b int64) int64 {
+func saturatingAdd(a, b int64) int64 {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
 	}

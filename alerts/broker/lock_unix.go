@@ -15,7 +15,7 @@ type dirLock struct{ file *os.File }
 func lockDir(dir string) (*dirLock, error) {
 	f, err := os.OpenFile(lockName(dir), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))
+		return nil, fmt.Errorf("alert store %s: %w", dir, withDirHint(err))
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		if errors.Is(err, syscall.EWOULDBLOCK) {

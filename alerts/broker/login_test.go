@@ -257,7 +257,7 @@ func TestALateConnectionWaitsForTheServer(t *testing.T) {
 	port := natstest.FreePort(t)
 	s := newStates()
 	o := asWriter(local(port))
-	o.Late, o.OnState = true, s.on
+	o.ConnectInBackground, o.OnState = true, s.on
 	c := dial(t, o)
 	a := event("yard")
 	if err := c.Deliver(within(t), a.Subject(), a.MessageID(), []byte("{}")); !errors.Is(err, ErrDisconnected) {

@@ -27,9 +27,9 @@ const originFile = "origin.json"
 // origin tells the alerts that this vigil stored from those that others did with an account that may write: those are
 // not taken further.
 type origin struct {
-	mu  sync.Mutex
-	dir string
-	in  originRecord
+	mu     sync.Mutex
+	dir    string
+	record originRecord
 }
 
 // originRecord is its file.
@@ -47,18 +47,18 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 	o := &origin{dir: dir}
 	text, err := regular.ReadFile(o.path())
 	if err == nil {
-		if err = json.Unmarshal(text, &o.in); err == nil && len(o.in.Key) == sha256.Size {
+		if err = json.Unmarshal(text, &o.record); err == nil && len(o.record.Key) == sha256.Size {
 			return o, nil
 		}
 		log.Warnf("%s is damaged and made anew: what is in the stream of alerts is forwarded as it is, whoever "+
 			"stored it", o.path())
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
-		return nil, fmt.Errorf("alert store %s: %w", dir, explain(err))
+		return nil, fmt.Errorf("alert store %s: %w", dir, withDirHint(err))
 	}
 	// It is missing or damaged: what is stored was stored under another, and is taken as it is.
-	o.in = originRecord{Key: make([]byte, sha256.Size)}
-	_, _ = rand.Read(o.in.Key) // it never fails
+	o.record = originRecord{Key: make([]byte, sha256.Size)}
+	_, _ = rand.Read(o.record.Key) // it never fails
 	return o, o.save()
 }
 
@@ -66,18 +66,18 @@ func (o *origin) path() string { return filepath.Join(o.dir, originFile) }
 
 // save keeps the file. o.mu is held, or nobody else knows o.
 func (o *origin) save() error {
-	text, err := json.Marshal(o.in)
+	text, err := json.Marshal(o.record)
 	if err == nil {
 		err = renameio.WriteFile(o.path(), append(text, '\n'), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("alert store %s: %w", o.dir, explain(err))
+		return fmt.Errorf("alert store %s: %w", o.dir, withDirHint(err))
 	}
 	return nil
 }
 
-// renew keeps the file again where it has gone with the directory.
-func (o *origin) renew() error {
+// restoreFile keeps the file again where it has gone with the directory.
+func (o *origin) restoreFile() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if _, err := os.Stat(o.path()); err == nil {
@@ -90,33 +90,33 @@ func (o *origin) renew() error {
 func (o *origin) sign(subject, id string, data []byte) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	mac := hmac.New(sha256.New, o.in.Key)
+	mac := hmac.New(sha256.New, o.record.Key)
 	mac.Write([]byte(id + "\n" + subject + "\n"))
 	mac.Write(data)
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// Adopt says which messages earlier versions stored: all up to the one with this number, unless it was said before.
-func (s *Server) Adopt(last uint64) error {
+// TrustUpTo says which messages earlier versions stored: all up to the one with this number, unless it was said before.
+func (s *Server) TrustUpTo(last uint64) error {
 	o := s.origin
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.in.Settled {
+	if o.record.Settled {
 		return nil
 	}
-	o.in.Adopted, o.in.Settled = last, true
+	o.record.Adopted, o.record.Settled = last, true
 	return o.save()
 }
 
-// Mark gives the header OriginHeader of an alert that this vigil stores.
-func (s *Server) Mark(subject, id string, data []byte) string {
+// SignOrigin gives the header OriginHeader of an alert that this vigil stores.
+func (s *Server) SignOrigin(subject, id string, data []byte) string {
 	return s.origin.sign(subject, id, data)
 }
 
-// Stored says whether this vigil stored a message, given its number and its header OriginHeader.
-func (s *Server) Stored(number uint64, header, subject, id string, data []byte) bool {
+// StoredHere says whether this vigil stored a message, given its number and its header OriginHeader.
+func (s *Server) StoredHere(number uint64, header, subject, id string, data []byte) bool {
 	s.origin.mu.Lock()
-	adopted := s.origin.in.Adopted
+	adopted := s.origin.record.Adopted
 	s.origin.mu.Unlock()
 	return number <= adopted || hmac.Equal([]byte(header), []byte(s.origin.sign(subject, id, data)))
 }

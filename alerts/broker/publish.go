@@ -29,13 +29,13 @@ func (c *Conn) Publish(ctx context.Context, a alerts.Alert) error {
 	if err != nil {
 		return err
 	}
-	return c.store(ctx, a.Subject(), a.MessageID(), data)
+	return c.publishWithRetry(ctx, a.Subject(), a.MessageID(), data)
 }
 
-func (c *Conn) store(ctx context.Context, subject, id string, data []byte) error {
-	told := ""
+func (c *Conn) publishWithRetry(ctx context.Context, subject, id string, data []byte) error {
+	lastReported := ""
 	for pause := firstPause; ; pause = min(2*pause, longestWait) {
-		err := c.attempt(ctx, subject, id, data)
+		err := c.publishOnce(ctx, subject, id, data)
 		if err == nil {
 			return nil
 		}
@@ -43,8 +43,8 @@ func (c *Conn) store(ctx context.Context, subject, id string, data []byte) error
 		if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrConnectionClosed) {
 			return fmt.Errorf("publish alert %s: %w", id, err)
 		}
-		if ctx.Err() == nil && err.Error() != told {
-			told = err.Error()
+		if ctx.Err() == nil && err.Error() != lastReported {
+			lastReported = err.Error()
 			c.onState(StateUnsent, fmt.Errorf("alert %s is not acknowledged yet: %w", id, err))
 		}
 		select {
@@ -55,10 +55,10 @@ func (c *Conn) store(ctx context.Context, subject, id string, data []byte) error
 	}
 }
 
-func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) error {
+func (c *Conn) publishOnce(ctx context.Context, subject, id string, data []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
 	defer cancel()
-	ctx, release := c.Guard(ctx, subject, "_INBOX.")
+	ctx, release := c.WithConnErrors(ctx, subject, "_INBOX.")
 	defer release()
 	switch {
 	case c.nc.IsClosed():
@@ -67,7 +67,7 @@ func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) err
 		return ErrDisconnected
 	}
 	send := func() error {
-		_, err := c.js.PublishMsg(ctx, c.message(subject, id, data), jetstream.WithMsgID(id),
+		_, err := c.js.PublishMsg(ctx, c.newMessage(subject, id, data), jetstream.WithMsgID(id),
 			jetstream.WithExpectStream(Stream), jetstream.WithRetryAttempts(0))
 		return err
 	}
@@ -79,5 +79,5 @@ func (c *Conn) attempt(ctx context.Context, subject, id string, data []byte) err
 		}
 		err = send()
 	}
-	return reason(ctx, err)
+	return guardCause(ctx, err)
 }

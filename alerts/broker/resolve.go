@@ -69,7 +69,7 @@ func (c *Conn) Latest(ctx context.Context, camera string) (string, error) {
 	if last != "" {
 		return last, nil
 	}
-	return "", fmt.Errorf("%w: none in the stream %s of NATS at %s", ErrNoAlert, Stream, c.where)
+	return "", fmt.Errorf("%w: none in the stream %s of NATS at %s", ErrNoAlert, Stream, c.address)
 }
 
 // starts is what follows in the subject of a start.

@@ -34,11 +34,11 @@ type ScanOptions struct {
 }
 
 const (
-	// stallTime is how long a consumer may give nothing of what it has before it is asked for by number. A server
+	// stallTimeout is how long a consumer may give nothing of what it has before it is asked for by number. A server
 	// stops for good before a record that it cannot read, and says so in its own log alone.
-	stallTime = time.Second
-	// goodRun is after how many numbers in a row that can be read the faster way is taken again.
-	goodRun = 100
+	stallTimeout = time.Second
+	// fastAfter is after how many numbers in a row that can be read the faster way is taken again.
+	fastAfter = 100
 )
 
 // Scan reads the stream of alerts up to the number that was its last when it began, each message once and in their
@@ -65,9 +65,9 @@ func (c *Conn) scan(ctx context.Context, s jetstream.Stream, o ScanOptions, each
 	}
 	for sc.next <= sc.last {
 		before := sc.next
-		over, err := sc.fast(ctx)
+		over, err := sc.readWithConsumer(ctx)
 		if err == nil && !over {
-			err = sc.byNumber(ctx, goodRun)
+			err = sc.byNumber(ctx, fastAfter)
 		}
 		switch {
 		case err != nil:
@@ -94,9 +94,9 @@ type scan struct {
 	each       func(Record) error
 }
 
-// fast reads with a consumer until all is read, or until it stalls: then over is false. The consumer is gone
+// readWithConsumer reads with a consumer until all is read, or until it stalls: then over is false. The consumer is gone
 // afterwards.
-func (sc *scan) fast(ctx context.Context) (over bool, err error) {
+func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 	cfg := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1,
 		InactiveThreshold: forgetAfter,
@@ -126,7 +126,7 @@ func (sc *scan) fast(ctx context.Context) (over bool, err error) {
 	}
 	defer it.Stop()
 	for delivered := uint64(1); ; delivered++ {
-		msg, err := nextWithin(ctx, it, stallTime)
+		msg, err := nextWithin(ctx, it, stallTimeout)
 		if errors.Is(err, errStalled) {
 			return false, nil
 		}
@@ -177,7 +177,7 @@ func nextWithin(ctx context.Context, it jetstream.MessagesContext, d time.Durati
 // byNumber asks for one number after the other until so many in a row were good. What is neither there nor deleted
 // cannot be read.
 func (sc *scan) byNumber(ctx context.Context, run int) error {
-	if err := sc.lookUpDeleted(ctx); err != nil {
+	if err := sc.fetchDeleted(ctx); err != nil {
 		return err
 	}
 	for good := 0; sc.next <= sc.last && good < run; sc.next++ {
@@ -210,8 +210,8 @@ func (sc *scan) byNumber(ctx context.Context, run int) error {
 	return nil
 }
 
-// lookUpDeleted asks which numbers are not there for a reason.
-func (sc *scan) lookUpDeleted(ctx context.Context) error {
+// fetchDeleted asks which numbers are not there for a reason.
+func (sc *scan) fetchDeleted(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	info, err := sc.s.Info(asking, jetstream.WithDeletedDetails(true))
@@ -233,7 +233,7 @@ func (sc *scan) finish(ctx context.Context) ([]uint64, error) {
 		sc.gaps.Add(sc.next, sc.last)
 	}
 	if sc.o.Subject == alerts.AllAlerts && len(sc.gaps) > 0 {
-		if err := sc.lookUpDeleted(ctx); err != nil {
+		if err := sc.fetchDeleted(ctx); err != nil {
 			return sc.unreadable, err
 		}
 		for _, gap := range sc.gaps {
@@ -245,12 +245,12 @@ func (sc *scan) finish(ctx context.Context) ([]uint64, error) {
 		}
 		slices.Sort(sc.unreadable)
 	}
-	sc.c.tellUnreadable(sc.unreadable)
+	sc.c.reportUnreadable(sc.unreadable)
 	return sc.unreadable, nil
 }
 
-// tellUnreadable reports numbers that were passed over to whoever wants to know.
-func (c *Conn) tellUnreadable(numbers []uint64) {
+// reportUnreadable reports numbers that were passed over to whoever wants to know.
+func (c *Conn) reportUnreadable(numbers []uint64) {
 	if len(numbers) > 0 && c.onUnreadable != nil {
 		c.onUnreadable(numbers)
 	}

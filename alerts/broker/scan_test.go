@@ -76,7 +76,7 @@ func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 	c := dial(t,
 		DialOptions{URL: ns.ClientURL(), OnUnreadable: func(n []uint64) { unreadable = append(unreadable, n...) }})
 	want := slices.Concat(ids[1:4], ids[5:])
-	told := func(t *testing.T) {
+	lastReported := func(t *testing.T) {
 		t.Helper()
 		if !slices.Equal(unreadable, []uint64{1, 5}) {
 			t.Errorf("%v were said to be unreadable, want 1 and 5", unreadable)
@@ -106,7 +106,7 @@ func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 				t.Errorf("read %v, want %v", got, test.want)
 			}
 			if test.unread {
-				told(t)
+				lastReported(t)
 			}
 			unreadable = nil
 		})
@@ -136,6 +136,6 @@ func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 		if err != nil || !slices.Equal(got, want) {
 			t.Errorf("followed %v, %v, want %v", got, err, want)
 		}
-		told(t)
+		lastReported(t)
 	})
 }

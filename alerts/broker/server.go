@@ -41,8 +41,8 @@ type Options struct {
 	// Password is compared as it stands, or as bcrypt if it has that form.
 	Password string
 	Log      *slog.Logger // of the server's own messages; nil discards them
-	// Private is a server that no other program can reach: only connections inside the process.
-	Private bool
+	// NoListen is a server that no other program can reach: only connections inside the process.
+	NoListen bool
 	// Accounts are further ones. Without User, and on an address that only this machine reaches, everybody may read
 	// who names no account.
 	Accounts []Account
@@ -62,8 +62,8 @@ type Options struct {
 	// after an error it is not started. nil sets aside what is damaged, as far as it can be known without those who
 	// write there.
 	Prepare func(dir string) error
-	// LazySync leaves it to the system when an acknowledged message reaches the disk, which a power cut may forestall.
-	LazySync bool
+	// SyncLazily leaves it to the system when an acknowledged message reaches the disk, which a power cut may forestall.
+	SyncLazily bool
 }
 
 // Server is a NATS server in this process, with JetStream on disk.
@@ -72,17 +72,17 @@ type Server struct {
 	lock *dirLock
 	// socket is for programs of the same user, and nil where it could not be opened; tcp is for all others, and nil on
 	// a private server.
-	socket, tcp *door
+	socket, tcp *socketBridge
 	logins      logins
 	consumers   consumers
 	origin      *origin
 
-	mu      sync.RWMutex
-	nats    *natsserver.Server
-	over    bool
-	place   place
-	closing sync.WaitGroup // doors that were replaced
-	damage  []store.Damage // found by the default of Options.Prepare
+	mu             sync.RWMutex
+	nats           *natsserver.Server
+	shutDown       bool
+	dirs           dirIdentity
+	closingBridges sync.WaitGroup // doors that were replaced
+	damage         []store.Damage // found by the default of Options.Prepare
 }
 
 // Start starts a server and waits until it answers. An acknowledged message has been synced to the disk. The errors
@@ -93,7 +93,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
-	lock, err := claimDir(o.Dir)
+	lock, err := lockAndProbeDir(o.Dir)
 	if err != nil {
 		return nil, err
 	}
@@ -101,32 +101,32 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if s.origin, err = openOrigin(o.Dir, newServerLog(o.Log, nil)); err != nil {
 		return nil, errors.Join(err, lock.release())
 	}
-	s.consumers = consumers{server: s, made: map[string]*session{}}
+	s.consumers = consumers{server: s, owners: map[string]*clientSession{}}
 	var listener net.Listener
-	if !o.Private {
+	if !o.NoListen {
 		if listener, err = listen(o.Host, o.Port); err != nil {
 			return nil, errors.Join(err, lock.release())
 		}
 	}
-	if s.nats, err = s.open(ctx); err != nil {
+	if s.nats, err = s.prepareAndStart(ctx); err != nil {
 		if listener != nil {
 			err = errors.Join(err, listener.Close())
 		}
 		return nil, errors.Join(err, lock.release())
 	}
-	if s.socket, err = openSocket(o.Dir, s); err != nil {
+	if s.socket, err = listenUnix(o.Dir, s); err != nil {
 		// As where a path is longer than a socket's may be: alerts are not concerned.
 		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
 			o.Dir, err)
 	}
 	if listener != nil {
-		s.tcp = openDoor(listener, s.InProcessConn, s.passAsClient, longestStall)
+		s.tcp = newSocketBridge(listener, s.InProcessConn, s.forwardAsClient, maxWriteStall)
 	}
 	return s, nil
 }
 
-// open prepares the directory and starts the server on it.
-func (s *Server) open(ctx context.Context) (*natsserver.Server, error) {
+// prepareAndStart prepares the directory and starts the server on it.
+func (s *Server) prepareAndStart(ctx context.Context) (*natsserver.Server, error) {
 	prepare := s.opts.Prepare
 	if prepare == nil {
 		prepare = s.prepare
@@ -134,9 +134,9 @@ func (s *Server) open(ctx context.Context) (*natsserver.Server, error) {
 	if err := prepare(s.opts.Dir); err != nil {
 		return nil, err
 	}
-	ns, err := start(ctx, s.opts, s.logins)
+	ns, err := startServer(ctx, s.opts, s.logins)
 	if err == nil {
-		s.place = placeOf(s.opts.Dir)
+		s.dirs = identifyDirs(s.opts.Dir)
 	}
 	return ns, err
 }
@@ -183,7 +183,7 @@ func (o Options) check() error {
 		}
 		names[a.Name] = true
 	}
-	if o.Private {
+	if o.NoListen {
 		return nil
 	}
 	if o.User == "" && len(o.Accounts) == 0 && !loopback(o.Host) {
@@ -203,7 +203,7 @@ func loopback(host string) bool {
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-func start(ctx context.Context, o Options, own logins) (*natsserver.Server, error) {
+func startServer(ctx context.Context, o Options, own logins) (*natsserver.Server, error) {
 	log := newServerLog(o.Log, o.OnWriteError)
 	options := &natsserver.Options{
 		ServerName:             "vigil",
@@ -211,13 +211,13 @@ func start(ctx context.Context, o Options, own logins) (*natsserver.Server, erro
 		NoSigs:                 true,
 		JetStream:              true,
 		StoreDir:               o.Dir,
-		SyncAlways:             !o.LazySync,
+		SyncAlways:             !o.SyncLazily,
 		JetStreamMaxMemory:     cmp.Or(o.MaxMemory, serverMemory),
 		JetStreamMaxStore:      storeLimit(o),
 		DisableJetStreamBanner: true,
 	}
 	o.authorize(options, own)
-	if o.MQTTPort != 0 && !o.Private {
+	if o.MQTTPort != 0 && !o.NoListen {
 		options.MQTT.Host, options.MQTT.Port = o.Host, o.MQTTPort
 	}
 	ns, err := natsserver.NewServer(options)
@@ -226,7 +226,7 @@ func start(ctx context.Context, o Options, own logins) (*natsserver.Server, erro
 	}
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
-	if err := ready(ctx, ns, log); err != nil {
+	if err := waitReady(ctx, ns, log); err != nil {
 		ns.Shutdown()
 		ns.WaitForShutdown()
 		return nil, fmt.Errorf("alert store %s: %w", o.Dir, err)
@@ -234,8 +234,8 @@ func start(ctx context.Context, o Options, own logins) (*natsserver.Server, erro
 	return ns, nil
 }
 
-// ready waits for the server, or for what it reports as fatal: it would end its own process and cannot end ours.
-func ready(ctx context.Context, ns *natsserver.Server, log *serverLog) error {
+// waitReady waits for the server, or for what it reports as fatal: it would end its own process and cannot end ours.
+func waitReady(ctx context.Context, ns *natsserver.Server, log *serverLog) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	for {
@@ -268,7 +268,7 @@ func (s *Server) ownOptions() []nats.Option {
 	return []nats.Option{
 		nats.InProcessServer(s), nats.UserInfo(s.logins.own.User, s.logins.own.Password),
 		nats.CustomInboxPrefix(ownInboxPrefix),
-		nats.MaxReconnects(-1), nats.ReconnectWait(localPause), nats.ReconnectJitter(0, 0),
+		nats.MaxReconnects(-1), nats.ReconnectWait(localReconnectPause), nats.ReconnectJitter(0, 0),
 	}
 }
 
@@ -281,20 +281,20 @@ const ownInboxPrefix = "_VIGIL"
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over {
+	if s.shutDown {
 		return errors.New("embedded NATS was shut down")
 	}
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
-	if err := s.reclaim(); err != nil {
+	if err := s.relockDir(); err != nil {
 		return err
 	}
-	ns, err := s.open(ctx)
+	ns, err := s.prepareAndStart(ctx)
 	if err != nil {
 		return err
 	}
 	s.nats = ns
-	return s.origin.renew()
+	return s.origin.restoreFile()
 }
 
 // URL is where programs on this machine reach the server, without credentials.
@@ -315,9 +315,9 @@ func (s *Server) URL() string {
 
 // Shutdown stops the server and waits until its files are closed. Connections to it should be closed before.
 func (s *Server) Shutdown() error {
-	defer s.closing.Wait()
+	defer s.closingBridges.Wait()
 	s.mu.RLock()
-	doors := []*door{s.tcp, s.socket}
+	doors := []*socketBridge{s.tcp, s.socket}
 	s.mu.RUnlock()
 	for _, d := range doors {
 		if d != nil {
@@ -327,13 +327,13 @@ func (s *Server) Shutdown() error {
 	s.consumers.close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.over {
+	if s.shutDown {
 		return nil
 	}
 	if s.socket != nil && s.socket != doors[1] {
-		s.closing.Go(s.socket.close)
+		s.closingBridges.Go(s.socket.close)
 	}
-	s.over = true
+	s.shutDown = true
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
 	return s.lock.release()

@@ -149,7 +149,7 @@ func TestServerWritesToItsLogOnly(t *testing.T) {
 // No test here can cut the power; this one at least fails when the server no longer syncs before it acknowledges.
 func TestAcknowledgedMeansSynced(t *testing.T) {
 	for name, lazy := range map[string]bool{"as vigil does it": false, "left to the system": true} {
-		s := serve(t, Options{LazySync: lazy})
+		s := serve(t, Options{SyncLazily: lazy})
 		for range 2 {
 			if c := s.current().JetStreamConfig(); c == nil || c.SyncAlways == lazy {
 				t.Errorf("%s: the server's streams are kept with %+v", name, c)

@@ -12,33 +12,33 @@ import (
 
 // serverLog takes the embedded server's messages. Its notices are a page at each start, so they count as debug.
 type serverLog struct {
-	log   *slog.Logger
-	write func(error) // hears that a stream could not be written
-	mu    sync.Mutex
-	err   error // the first that the server called fatal
+	log          *slog.Logger
+	onWriteError func(error) // hears that a stream could not be written
+	mu           sync.Mutex
+	err          error // the first that the server called fatal
 	// What clients try that they may not is theirs to choose how often: it is logged now and then, with the number of
 	// those between.
-	denied int
-	said   time.Time
+	denied       int
+	deniedLogged time.Time
 }
 
-// deniedEvery is how often it is logged that clients tried what they may not.
-const deniedEvery = time.Minute
+// deniedLogInterval is how often it is logged that clients tried what they may not.
+const deniedLogInterval = time.Minute
 
-// denials are in the server's words for that.
-var denials = []string{
+// denialTexts are in the server's words for that.
+var denialTexts = []string{
 	"Publish Violation", "Subscription Violation", "authentication error", "Authorization Violation",
 	"Authentication",
 }
 
-// clientsFault logs what a client tried, if it has not done so just now.
-func (l *serverLog) clientsFault(text string) {
+// logDenied logs what a client tried, if it has not done so just now.
+func (l *serverLog) logDenied(text string) {
 	l.mu.Lock()
 	l.denied++
 	n := l.denied
-	due := time.Since(l.said) >= deniedEvery
+	due := time.Since(l.deniedLogged) >= deniedLogInterval
 	if due {
-		l.said, l.denied = time.Now(), 0
+		l.deniedLogged, l.denied = time.Now(), 0
 	}
 	l.mu.Unlock()
 	if due {
@@ -51,7 +51,7 @@ func newServerLog(log *slog.Logger, write func(error)) *serverLog {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &serverLog{log: log.With("component", "nats"), write: write}
+	return &serverLog{log: log.With("component", "nats"), onWriteError: write}
 }
 
 func (l *serverLog) fatal() error {
@@ -74,17 +74,17 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 // and refuses the next ones of that stream until it is restarted.
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
-	if containsAny(text, denials) {
-		l.clientsFault(text)
+	if containsAny(text, denialTexts) {
+		l.logDenied(text)
 		return
 	}
 	l.put(slog.LevelError, format, v)
-	if l.write != nil && containsAny(text, writeErrors) {
-		l.write(errors.New(text))
+	if l.onWriteError != nil && containsAny(text, writeErrorTexts) {
+		l.onWriteError(errors.New(text))
 	}
 }
 
-var writeErrors = []string{
+var writeErrorTexts = []string{
 	"critical write error", "no space left on device", "disk quota exceeded",
 	"input/output error",
 }

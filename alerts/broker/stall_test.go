@@ -27,7 +27,7 @@ func TestAClientThatNeverReadsLosesItsPlace(t *testing.T) {
 		}()
 		return near, nil
 	}
-	d := openDoor(l, inside, func(outer, inner net.Conn) error {
+	d := newSocketBridge(l, inside, func(outer, inner net.Conn) error {
 		_, err := io.Copy(inner, outer)
 		return err
 	}, 50*time.Millisecond)

@@ -42,9 +42,9 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 			write(t, filepath.Join(o.Dir, natsserver.JetStreamStoreDir))
 		},
 		"the port is taken":         func(_ *testing.T, o *Options) { o.Port = port },
-		"the port of MQTT is taken": func(_ *testing.T, o *Options) { o.MQTTPort, o.Private = port, false },
+		"the port of MQTT is taken": func(_ *testing.T, o *Options) { o.MQTTPort, o.NoListen = port, false },
 		"one has it": func(t *testing.T, o *Options) {
-			s, err := Start(within(t), Options{Dir: o.Dir, Private: true})
+			s, err := Start(within(t), Options{Dir: o.Dir, NoListen: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -70,7 +70,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 		leaktest.None(t, func() {
 			for n := 1; ; n++ {
 				ctx := leaktest.After(within(t), n)
-				s, err := Start(ctx, Options{Dir: dir, Private: true})
+				s, err := Start(ctx, Options{Dir: dir, NoListen: true})
 				if err != nil {
 					continue
 				}

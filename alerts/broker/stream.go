@@ -49,12 +49,12 @@ func (c *Conn) EnsureStream(ctx context.Context) error {
 func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, release := c.Guard(ctx, "$JS.API.", "_INBOX.")
+	ctx, release := c.WithConnErrors(ctx, "$JS.API.", "_INBOX.")
 	defer release()
 	s, err := c.js.Stream(ctx, Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if !create {
-			return nil, fmt.Errorf("NATS at %s: %w: there is no stream %s", c.where, ErrNoStream, Stream)
+			return nil, fmt.Errorf("NATS at %s: %w: there is no stream %s", c.address, ErrNoStream, Stream)
 		}
 		s, err = c.js.CreateStream(ctx, jetstream.StreamConfig{
 			Name:        Stream,
@@ -71,7 +71,7 @@ func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, e
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("NATS at %s: stream %s: %w", c.where, Stream, c.streamError(ctx, err))
+		return nil, fmt.Errorf("NATS at %s: stream %s: %w", c.address, Stream, c.streamError(ctx, err))
 	}
 	for _, subject := range s.CachedInfo().Config.Subjects {
 		if covers(subject, alerts.AllAlerts) {
@@ -79,7 +79,7 @@ func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, e
 		}
 	}
 	return nil, fmt.Errorf("NATS at %s: stream %s stores %q, not %s: add that subject to it",
-		c.where, Stream, s.CachedInfo().Config.Subjects, alerts.AllAlerts)
+		c.address, Stream, s.CachedInfo().Config.Subjects, alerts.AllAlerts)
 }
 
 // mayCreate says whether the stream could be made. A request whose subject and contents disagree is refused by the
@@ -87,7 +87,7 @@ func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, e
 func (c *Conn) mayCreate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	ctx, release := c.Guard(ctx, "$JS.API.", "_INBOX.")
+	ctx, release := c.WithConnErrors(ctx, "$JS.API.", "_INBOX.")
 	defer release()
 	account, err := c.js.AccountInfo(ctx)
 	if err == nil {
@@ -95,18 +95,18 @@ func (c *Conn) mayCreate(ctx context.Context) error {
 			return fmt.Errorf(
 				"NATS at %s: stream %s: the account has no room for %d MiB: free some, or create the stream with "+
 					"limits of your own",
-				c.where, Stream, StreamBytes>>20)
+				c.address, Stream, StreamBytes>>20)
 		}
 		_, err = c.nc.RequestWithContext(ctx, "$JS.API.STREAM.CREATE."+Stream, []byte(`{"name":"VIGIL_PROBE"}`))
 	}
 	if err != nil {
-		return fmt.Errorf("NATS at %s: stream %s: %w", c.where, Stream, c.streamError(ctx, err))
+		return fmt.Errorf("NATS at %s: stream %s: %w", c.address, Stream, c.streamError(ctx, err))
 	}
 	return nil
 }
 
 func (c *Conn) streamError(ctx context.Context, err error) error {
-	err = reason(ctx, err)
+	err = guardCause(ctx, err)
 	var api *jetstream.APIError
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):

@@ -82,7 +82,7 @@ type base struct {
 
 func options(dir string, r *receiver, log *journal) outbox.Options {
 	return outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true, LazySync: true}, Sinks: []sink.Sink{r}, Log: log.logger(),
+		Server: broker.Options{Dir: dir, NoListen: true, SyncLazily: true}, Sinks: []sink.Sink{r}, Log: log.logger(),
 		Reserve: 1 << 16, LongestPause: 100 * time.Millisecond,
 	}
 }

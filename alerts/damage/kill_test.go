@@ -71,7 +71,7 @@ func victim(dir string) error {
 	w := &teller{out: json.NewEncoder(os.Stdout)}
 	ctx := context.Background()
 	o, err := outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 16,
+		Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 16,
 		LongestPause: 100 * time.Millisecond,
 		Log:          slog.New(slog.NewTextHandler(os.Stderr, nil)),
 	})
@@ -239,7 +239,7 @@ func (s *killing) damage(t *testing.T, name string, k kind) {
 // know reads what a store holds.
 func (s *killing) know(t *testing.T, dir string) {
 	t.Helper()
-	server, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	server, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

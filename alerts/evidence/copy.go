@@ -78,7 +78,7 @@ func (c *Copier) Tidy(ctx context.Context) error {
 	defer c.end()
 	ctx, cancel := context.WithTimeout(ctx, copyTime)
 	defer cancel()
-	ctx, release := c.dst.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
+	ctx, release := c.dst.WithConnErrors(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
 	if err := c.tidy(ctx, c.to, c.bucket, c.limits); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
 		return
 	}
 	// A server that refuses a subject says so on the connection, and does not answer.
-	ctx, release := c.dst.Guard(ctx, "$O.", "$JS.API.", "_INBOX.")
+	ctx, release := c.dst.WithConnErrors(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
 	for _, e := range pieces {
 		if c.done[e.Name] {

@@ -18,7 +18,7 @@ import (
 // on runs do with a server on a directory.
 func on(t *testing.T, dir string, do func(jetstream.JetStream)) {
 	t.Helper()
-	s, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

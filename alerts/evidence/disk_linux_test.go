@@ -62,7 +62,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 	dir := smallDisk(t, 128<<20)
 	const reserve = 6 << 20
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(dir, "store"), Private: true}, Reserve: reserve, Bytes: 32 << 20,
+		Server: broker.Options{Dir: filepath.Join(dir, "store"), NoListen: true}, Reserve: reserve, Bytes: 32 << 20,
 		LongestPause: 200 * time.Millisecond,
 	})
 	if err != nil {

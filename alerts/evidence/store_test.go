@@ -15,7 +15,7 @@ import (
 
 func server(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	s, err := broker.Start(within(t), broker.Options{Dir: t.TempDir(), Private: true})
+	s, err := broker.Start(within(t), broker.Options{Dir: t.TempDir(), NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

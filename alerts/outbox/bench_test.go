@@ -34,8 +34,8 @@ func BenchmarkStored(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			o, err := Open(b.Context(), Options{Server: broker.Options{
-				Dir:     filepath.Join(b.TempDir(), "store"),
-				Private: true, LazySync: c.lazy,
+				Dir:      filepath.Join(b.TempDir(), "store"),
+				NoListen: true, SyncLazily: c.lazy,
 			}})
 			if err != nil {
 				b.Fatal(err)

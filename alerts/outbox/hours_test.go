@@ -54,14 +54,14 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	conn, err := broker.Dial(within(t), broker.DialOptions{URL: url, Late: true})
+	conn, err := broker.Dial(within(t), broker.DialOptions{URL: url, ConnectInBackground: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	way := &lostAck{Sink: natssink.Sink{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
 	o := open(t, Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), LazySync: true},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), SyncLazily: true},
 		Sinks:  []sink.Sink{way}, LongestPause: 100 * time.Millisecond,
 	})
 

@@ -51,12 +51,12 @@ var victims = []string{"gate", "yard", "cellar"}
 func victim(dir, url, seed string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	conn, err := broker.Dial(ctx, broker.DialOptions{URL: url, Late: true})
+	conn, err := broker.Dial(ctx, broker.DialOptions{URL: url, ConnectInBackground: true})
 	if err != nil {
 		return err
 	}
 	o, err := Open(ctx, Options{
-		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{natssink.Sink{Conn: conn}}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{natssink.Sink{Conn: conn}}, Reserve: 1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {

@@ -68,7 +68,7 @@ func (o *Outbox) prepare(dir string) error {
 		return err
 	}
 	if o.ledger == nil {
-		o.ledger = store.NewLedger(dir, known, o.opts.Server.LazySync)
+		o.ledger = store.NewLedger(dir, known, o.opts.Server.SyncLazily)
 	} else {
 		o.ledger.Verify()
 	}

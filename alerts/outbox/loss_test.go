@@ -55,7 +55,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		heard := &storages{}
 		ctx := leaktest.After(within(t), n)
 		o, err := Open(ctx, Options{
-			Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{&shelf{name: "shelf"}}, Reserve: 1 << 16,
+			Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{&shelf{name: "shelf"}}, Reserve: 1 << 16,
 			Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
 		})
 		if err != nil {
@@ -85,7 +85,7 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	log := &lockedBuffer{}
 	o, err := Open(within(t), Options{
-		Server: broker.Options{Dir: dir, Private: true}, Reserve: 1 << 16,
+		Server: broker.Options{Dir: dir, NoListen: true}, Reserve: 1 << 16,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {
@@ -112,7 +112,7 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 		t.Errorf("the ledger has %+v: %v", known, err)
 	}
 	o, err = Open(within(t), Options{
-		Server: broker.Options{Dir: copied, Private: true}, Reserve: 1 << 16,
+		Server: broker.Options{Dir: copied, NoListen: true}, Reserve: 1 << 16,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	if err != nil {

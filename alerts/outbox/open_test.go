@@ -49,7 +49,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			spoil(t, dir)
 			leaktest.None(t, func() {
 				o, err := Open(within(t), Options{
-					Server: broker.Options{Dir: dir, Private: true},
+					Server: broker.Options{Dir: dir, NoListen: true},
 					Sinks:  []sink.Sink{&shelf{name: "a"}},
 				})
 				if err == nil {
@@ -82,7 +82,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 			ctx := leaktest.After(within(t), n)
 			s := &shelf{name: "a"}
 			o, err := Open(ctx, Options{
-				Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{s},
+				Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{s},
 				Reserve: 1 << 20,
 			})
 			if err != nil {
@@ -116,7 +116,7 @@ func put(t *testing.T, path string) {
 // inStore does something in the store of an outbox that is not open.
 func inStore(t *testing.T, dir string, do func(context.Context, jetstream.JetStream) error) {
 	t.Helper()
-	s, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

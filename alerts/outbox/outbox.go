@@ -141,14 +141,14 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 
 // init makes the stream, reads what is in it, closes events that nobody will end, and starts the lines.
 func (o *Outbox) init(ctx context.Context) error {
-	s, err := o.conn.KeepStream(ctx, o.opts.Bytes)
+	s, err := o.conn.EnsureLocalStream(ctx, o.opts.Bytes)
 	if err != nil {
 		return err
 	}
-	if err := o.server.Adopt(s.CachedInfo().State.LastSeq); err != nil {
+	if err := o.server.TrustUpTo(s.CachedInfo().State.LastSeq); err != nil {
 		return err
 	}
-	o.server.Settled()
+	o.server.RecordDirs()
 	seen, err := o.scan(ctx)
 	if err != nil {
 		return err

@@ -31,7 +31,7 @@ func open(t testing.TB, o Options) *Outbox {
 	if o.Server.Dir == "" {
 		o.Server.Dir = filepath.Join(t.TempDir(), "store")
 	}
-	o.Server.Private = true
+	o.Server.NoListen = true
 	if o.Reserve == 0 {
 		o.Reserve = 1 << 20
 	}

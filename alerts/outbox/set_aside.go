@@ -164,7 +164,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 		Key: asideKey(f.sink.Name(), m), Sink: f.sink.Name(), Camera: f.camera, AlertID: alert, MessageID: m.ID,
 		Subject: m.Subject, Number: m.Seq,
 		Since: since.UTC(), SetAside: time.Now().UTC(), Reason: sink.Steady(cause),
-		Origin: o.server.Mark(m.Subject, m.ID, m.Data),
+		Origin: o.server.SignOrigin(m.Subject, m.ID, m.Data),
 	}
 	if len(m.Data) <= maxAside {
 		a.Data = m.Data

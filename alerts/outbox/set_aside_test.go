@@ -130,7 +130,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 		t.Fatal(err)
 	}
 	// While no vigil runs a person asks for another try, which the next one makes.
-	store, err := broker.Start(within(t), broker.Options{Dir: dir, Private: true})
+	store, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

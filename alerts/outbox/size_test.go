@@ -25,7 +25,7 @@ func TestAnOutboxFollowsItsSizes(t *testing.T) {
 	stored := uint64(0)
 	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
 		o, err := Open(within(t), Options{
-			Server: broker.Options{Dir: dir, Private: true}, Bytes: size, Reserve: size,
+			Server: broker.Options{Dir: dir, NoListen: true}, Bytes: size, Reserve: size,
 			Sinks: []sink.Sink{closed{}},
 		})
 		if err != nil {

@@ -13,7 +13,7 @@ func TestOpenBrokenOff(t *testing.T) {
 	dir := t.TempDir()
 	for after := time.Duration(0); ; after = after*5/4 + time.Millisecond {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
-		o, err := Open(ctx, Options{Server: broker.Options{Dir: dir, Private: true}})
+		o, err := Open(ctx, Options{Server: broker.Options{Dir: dir, NoListen: true}})
 		cancel()
 		if err != nil {
 			continue

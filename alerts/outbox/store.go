@@ -120,7 +120,7 @@ func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte)
 		case <-done:
 		}
 	}()
-	seq, err := o.conn.Keep(ctx, subject, id, data)
+	seq, err := o.conn.StoreLocal(ctx, subject, id, data)
 	if err == nil {
 		// What was acknowledged lies where nobody finds it: it is stored again, by the same id.
 		if moved := o.server.Moved(); moved != nil {
@@ -174,7 +174,7 @@ func (o *Outbox) restartServer(ctx context.Context) error {
 func (o *Outbox) settle(ctx context.Context) error {
 	err := o.recreateStream(ctx)
 	if err == nil {
-		o.server.Settled()
+		o.server.RecordDirs()
 		err = o.openCursors(ctx)
 	}
 	if err != nil {

@@ -64,7 +64,7 @@ func (o *Outbox) restoreStream(ctx context.Context) (jetstream.Stream, error) {
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil, err
 	}
-	s, kept := o.conn.KeepStream(ctx, o.opts.Bytes)
+	s, kept := o.conn.EnsureLocalStream(ctx, o.opts.Bytes)
 	if kept == nil && err == nil && o.isChanged(before.CachedInfo().Config) {
 		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages",
 			before.CachedInfo().State.Msgs)

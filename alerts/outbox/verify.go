@@ -20,7 +20,7 @@ func (o *Outbox) verify(m sink.Message) error {
 	if _, err := alerts.DecodeStored(m.Subject, m.ID, m.Data); err != nil {
 		return err
 	}
-	if !o.server.Stored(m.Seq, m.Origin, m.Subject, m.ID, m.Data) {
+	if !o.server.StoredHere(m.Seq, m.Origin, m.Subject, m.ID, m.Data) {
 		return errNotStoredHere
 	}
 	return nil

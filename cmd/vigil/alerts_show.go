@@ -216,7 +216,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			}
 			return withAlertOf(cmd, *f, func() (*alertSource, error) { return f.openToWrite(cmd) }, args[0],
 				func(ctx context.Context, d *dossier) error {
-					ctx, release := d.conn.Guard(ctx, "$KV.", "$O.", "$JS.API.")
+					ctx, release := d.conn.WithConnErrors(ctx, "$KV.", "$O.", "$JS.API.")
 					defer release()
 					a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
 						AlertID: d.last.ID, Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,

@@ -104,7 +104,7 @@ func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.Di
 	if !errors.Is(err, broker.ErrNotRunning) {
 		return &alertSource{Conn: conn}, err
 	}
-	server, err := broker.Start(ctx, broker.Options{Dir: dir, Private: true})
+	server, err := broker.Start(ctx, broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 	}
 	defer l.Close()
 	taken := l.Addr().(*net.TCPAddr).Port
-	held, err := broker.Start(t.Context(), broker.Options{Dir: filepath.Join(dir, "held", "nats"), Private: true})
+	held, err := broker.Start(t.Context(), broker.Options{Dir: filepath.Join(dir, "held", "nats"), NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -110,7 +110,7 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []sink.Sink, err error) {
 	if cfg.NATS.URL != "" {
 		o := dialOptions(cfg.NATS)
-		o.Late = true
+		o.ConnectInBackground = true
 		o.OnState = func(state string, err error) { d.log.Warn("nats", "state", state, "error", err) }
 		if d.remote, err = broker.Dial(ctx, o); err != nil {
 			return nil, err

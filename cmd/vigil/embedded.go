@@ -20,7 +20,7 @@ func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	o := broker.Options{
 		Dir: storeDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(),
 		MQTTPort: e.MQTTPort,
-		Private:  cfg.NATS.URL != "", Log: log, MaxStore: storeNeeds(cfg), MaxMemory: int64(e.Memory) << 20,
+		NoListen: cfg.NATS.URL != "", Log: log, MaxStore: storeNeeds(cfg), MaxMemory: int64(e.Memory) << 20,
 	}
 	if e.Store > 0 {
 		o.MaxStore = int64(e.Store) << 20

@@ -209,7 +209,7 @@ func counter(log, camera, name string) int {
 // wholeEvents counts the events in a store; of each every message must be there, from its start to its end.
 func wholeEvents(t *testing.T, dir string) int {
 	t.Helper()
-	server, err := broker.Start(t.Context(), broker.Options{Dir: dir, Private: true})
+	server, err := broker.Start(t.Context(), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}

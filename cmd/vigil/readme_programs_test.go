@@ -31,7 +31,7 @@ func readable(t *testing.T) (url string, kept alerts.Alert, publish func()) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if _, err := conn.KeepStream(t.Context(), broker.StreamBytes); err != nil {
+	if _, err := conn.EnsureLocalStream(t.Context(), broker.StreamBytes); err != nil {
 		t.Fatal(err)
 	}
 	objects, err := evidence.OpenObjects(t.Context(), conn.JetStream(), evidence.Limits{Bytes: 1 << 20})

@@ -49,7 +49,7 @@ func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = w.Close() })
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve:       1 << 20,
 		SetAsideAfter: time.Nanosecond, LongestPause: 100 * time.Millisecond,
 	})

@@ -189,7 +189,7 @@ func way(t *testing.T, o Options) *Sink {
 func store(t *testing.T, w *Sink) *outbox.Outbox {
 	t.Helper()
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve:      1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})

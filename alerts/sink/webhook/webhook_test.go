@@ -107,7 +107,7 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
@@ -146,7 +146,7 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 		t.Fatal(err)
 	}
 	o, err := outbox.Open(within(t), outbox.Options{
-		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), Private: true}, Sinks: []sink.Sink{w},
+		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
 	if err != nil {
@@ -196,7 +196,7 @@ func openOutbox(ctx context.Context, dir, url string) (*outbox.Outbox, error) {
 		return nil, err
 	}
 	return outbox.Open(ctx, outbox.Options{
-		Server: broker.Options{Dir: dir, Private: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 20,
 		LongestPause: 50 * time.Millisecond,
 	})
 }

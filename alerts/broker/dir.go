@@ -13,12 +13,12 @@ import (
 // probeBytes must fit into the directory at the start; a server that starts on a full disk fails at its first alert.
 const probeBytes = 1 << 20
 
-// claimDir makes dir ready for a server's streams and takes it for this process.
-func claimDir(dir string) (*dirLock, error) {
+// lockAndProbeDir makes dir ready for a server's streams and takes it for this process.
+func lockAndProbeDir(dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, storeError(dir, err)
 	}
-	if err := checkOurs(dir); err != nil {
+	if err := checkOwnDir(dir); err != nil {
 		return nil, err
 	}
 	lock, err := lockDir(dir)
@@ -31,8 +31,8 @@ func claimDir(dir string) (*dirLock, error) {
 	return lock, nil
 }
 
-// checkOurs refuses a folder of somebody else's: a server writes and deletes in its own as it likes.
-func checkOurs(dir string) error {
+// checkOwnDir refuses a folder of somebody else's: a server writes and deletes in its own as it likes.
+func checkOwnDir(dir string) error {
 	if _, err := os.Lstat(lockName(dir)); !errors.Is(err, os.ErrNotExist) {
 		return nil // what is wrong with it, the lock says
 	}
@@ -58,7 +58,7 @@ func storeError(dir string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("alert store %s: %w", dir, explain(err))
+	return fmt.Errorf("alert store %s: %w", dir, withDirHint(err))
 }
 
 // probeDir writes and syncs a file, since only that shows a full disk, a quota or a read-only mount.
@@ -74,8 +74,8 @@ func probeDir(dir string) (err error) {
 	return f.Sync()
 }
 
-// explain says what would help. The path stands in the caller's sentence already.
-func explain(err error) error {
+// withDirHint says what would help. The path stands in the caller's sentence already.
+func withDirHint(err error) error {
 	name := ""
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err, name = path.Err, filepath.Base(path.Path)
@@ -134,7 +134,7 @@ func lockName(dir string) string { return filepath.Join(dir, "vigil.lock") }
 // LockDir takes a store for this process alone, which starts no server on it. It is an ErrInUse where a vigil runs on
 // it.
 func LockDir(dir string) (release func() error, err error) {
-	lock, err := claimDir(dir)
+	lock, err := lockAndProbeDir(dir)
 	if err != nil {
 		return nil, err
 	}

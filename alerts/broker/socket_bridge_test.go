@@ -28,7 +28,7 @@ func furnished(t *testing.T, o Options) (*Server, *Conn) {
 	}
 	t.Cleanup(func() { _ = s.Shutdown() })
 	c := dial(t, DialOptions{Server: s})
-	if _, err := c.KeepStream(within(t), StreamBytes); err != nil {
+	if _, err := c.EnsureLocalStream(within(t), StreamBytes); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, c, event("gate"))
@@ -231,7 +231,7 @@ func TestAStrangersCommands(t *testing.T) {
 		"headers beyond":       "HPUB a 10 5\r\nhello\r\n",
 		"a longer payload":     "PUB $JS.API.INFO 2\r\nhelloPUB vigil.alerts.gate.start 2\r\n{}\r\n",
 		"another user":         "CONNECT {\"user\":\"x\"}\r\n",
-		"a line without end":   strings.Repeat("x", 2*longestLine),
+		"a line without end":   strings.Repeat("x", 2*maxLine),
 		"a route's command":    "RS+ $G a\r\n",
 		"control characters":   "SUB vigil.\x1b]0;x 1\r\n",
 		"a subscription short": "SUB a\r\n",
@@ -306,14 +306,14 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 		t.Error("an account that may read has written")
 	}
 	// Whoever may open the socket is vigil's user, and needs no other name.
-	r, err = knock(t, "unix", filepath.Join(s.opts.Dir, doorName), map[string]any{"user": "x", "pass": "y"})
+	r, err = knock(t, "unix", filepath.Join(s.opts.Dir, socketName), map[string]any{"user": "x", "pass": "y"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if answer, err := r.ask("vigil.alerts.gate.end", nil, "{}"); err != nil || !strings.Contains(answer, `"seq"`) {
 		t.Errorf("over the socket: %q, %v", answer, err)
 	}
-	info, err := os.Stat(filepath.Join(s.opts.Dir, doorName))
+	info, err := os.Stat(filepath.Join(s.opts.Dir, socketName))
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the socket has mode %v, error %v", info.Mode(), err)
 	}
@@ -354,7 +354,7 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 	s, own := furnished(t, Options{})
 	clients := []*raw{over(t, s), over(t, s)}
 	var made, refused int
-	for i := range 2 * mostConsumers {
+	for i := range 2 * maxConsumers {
 		body := fmt.Sprintf(
 			`{"stream_name":"VIGIL_ALERTS","config":{"name":"c%d","ack_policy":"none","inactive_threshold":3600000000000}}`, i)
 		answer, err := clients[i%2].ask(fmt.Sprintf("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.c%d", i), nil, body)
@@ -369,8 +369,8 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 			made++
 		}
 	}
-	if made != mostConsumers || refused != mostConsumers {
-		t.Errorf("%d made and %d refused, want %d of each", made, refused, mostConsumers)
+	if made != maxConsumers || refused != maxConsumers {
+		t.Errorf("%d made and %d refused, want %d of each", made, refused, maxConsumers)
 	}
 	stream, err := own.stream(within(t))
 	if err != nil {
@@ -380,11 +380,11 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 	n := 0
 	for c := range list.Info() {
 		n++
-		if cfg := c.Config; cfg.Durable != "" || !cfg.MemoryStorage || cfg.InactiveThreshold > longestIdle {
+		if cfg := c.Config; cfg.Durable != "" || !cfg.MemoryStorage || cfg.InactiveThreshold > maxIdle {
 			t.Errorf("consumer %+v", cfg)
 		}
 	}
-	if err := list.Err(); err != nil || n != mostConsumers {
+	if err := list.Err(); err != nil || n != maxConsumers {
 		t.Errorf("%d consumers, error %v", n, err)
 	}
 	if answer, err := clients[1].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil ||
@@ -420,7 +420,7 @@ func TestConsumersAreTheirClients(t *testing.T) {
 			t.Fatalf("%s: %q, %v", name, answer, err)
 		}
 	}
-	for i := range mostConsumers {
+	for i := range maxConsumers {
 		create(first, fmt.Sprintf("c%d", i))
 	}
 	strangers := []string{
@@ -470,7 +470,7 @@ func TestStreamsAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	own = dial(t, DialOptions{Server: s})
-	if _, err := own.KeepStream(within(t), StreamBytes/2); err != nil {
+	if _, err := own.EnsureLocalStream(within(t), StreamBytes/2); err != nil {
 		t.Errorf("a smaller stream: %v", err)
 	}
 	if s.current().JetStreamConfig().MaxStore > 1<<30 {

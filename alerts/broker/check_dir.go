@@ -10,7 +10,7 @@ import (
 // the directory; then the addresses are not tried, since they are that one's.
 func Probe(o Options) error {
 	o = o.withDefaults()
-	held := tryDir(o.Dir)
+	held := checkDir(o.Dir)
 	if errors.Is(held, ErrInUse) {
 		return held
 	}
@@ -20,8 +20,8 @@ func Probe(o Options) error {
 // ErrInUse means that another process has the directory of a store.
 var ErrInUse = errors.New("another vigil uses it: stop that one, or choose another directory")
 
-// tryDir is claimDir for a moment. Of a directory that is not there yet the nearest one above it must take files.
-func tryDir(dir string) error {
+// checkDir is lockAndProbeDir for a moment. Of a directory that is not there yet the nearest one above it must take files.
+func checkDir(dir string) error {
 	for p := filepath.Clean(dir); ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)
 		if err != nil && filepath.Dir(p) != p {

@@ -10,38 +10,38 @@ import (
 )
 
 const (
-	// scoresWaiting is how many scores may wait for the server; beyond that the oldest is dropped.
-	scoresWaiting = 256
-	// statesWaiting is how many states of one camera may wait; beyond that its oldest is dropped, so that the last is
+	// maxQueuedScores is how many scores may wait for the server; beyond that the oldest is dropped.
+	maxQueuedScores = 256
+	// maxQueuedStates is how many states of one camera may wait; beyond that its oldest is dropped, so that the last is
 	// the one that it is in.
-	statesWaiting = 8
+	maxQueuedStates = 8
 )
 
-// feed is what is sent and forgotten, on its way to a server that may have stopped reading: whoever has something to
+// sendQueue is what is sent and forgotten, on its way to a server that may have stopped reading: whoever has something to
 // say does not wait for it.
-type feed struct {
-	up     atomic.Bool   // the connection was there when last heard of
-	signal chan struct{} // 1: something waits
-	stop   chan struct{}
-	once   sync.Once
-	over   chan struct{} // closed when nothing more is sent
+type sendQueue struct {
+	connected atomic.Bool   // the connection was there when last heard of
+	signal    chan struct{} // 1: something waits
+	stop      chan struct{}
+	stopOnce  sync.Once
+	done      chan struct{} // closed when nothing more is sent
 
 	mu      sync.Mutex
-	waiting []note
+	waiting []queuedMessage
 }
 
-// note is a message of a feed.
-type note struct {
+// queuedMessage is a message of a feed.
+type queuedMessage struct {
 	subject string
 	data    []byte
 }
 
-func newFeed() *feed {
-	return &feed{signal: make(chan struct{}, 1), stop: make(chan struct{}), over: make(chan struct{})}
+func newSendQueue() *sendQueue {
+	return &sendQueue{signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
 // put adds a message, of whose subject at most so many may wait.
-func (f *feed) put(n note, most int) {
+func (f *sendQueue) put(n queuedMessage, most int) {
 	f.mu.Lock()
 	first, same := -1, 0
 	for i, w := range f.waiting {
@@ -62,7 +62,7 @@ func (f *feed) put(n note, most int) {
 	}
 }
 
-func (f *feed) take() []note {
+func (f *sendQueue) take() []queuedMessage {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	all := f.waiting
@@ -70,18 +70,18 @@ func (f *feed) take() []note {
 	return all
 }
 
-// runFeed sends until Close, or until the connection is closed for good.
-func (c *Conn) runFeed() {
-	defer close(c.feed.over)
+// runSendQueue sends until Close, or until the connection is closed for good.
+func (c *Conn) runSendQueue() {
+	defer close(c.queue.done)
 	for over := false; !over; {
 		select {
-		case <-c.feed.signal:
-		case <-c.feed.stop:
+		case <-c.queue.signal:
+		case <-c.queue.stop:
 			over = true
 		case <-c.closed:
 			return
 		}
-		for _, n := range c.feed.take() {
+		for _, n := range c.queue.take() {
 			if !c.nc.IsConnected() {
 				break // what waited is stale by the time there is a connection
 			}
@@ -92,10 +92,10 @@ func (c *Conn) runFeed() {
 	}
 }
 
-// endFeed sends what still waits and nothing more.
-func (c *Conn) endFeed() {
-	c.feed.once.Do(func() { close(c.feed.stop) })
-	<-c.feed.over
+// closeSendQueue sends what still waits and nothing more.
+func (c *Conn) closeSendQueue() {
+	c.queue.stopOnce.Do(func() { close(c.queue.stop) })
+	<-c.queue.done
 }
 
 // PublishScore sends a score to whoever listens now. It waits for nothing; without a connection it is ErrDisconnected.
@@ -104,7 +104,7 @@ func (c *Conn) PublishScore(s alerts.Score) error {
 	if err != nil {
 		return err
 	}
-	return c.send(alerts.ScoreSubject(s.Camera), data, scoresWaiting)
+	return c.send(alerts.ScoreSubject(s.Camera), data, maxQueuedScores)
 }
 
 // PublishStatus sends a camera's state to whoever listens now, as PublishScore does.
@@ -113,7 +113,7 @@ func (c *Conn) PublishStatus(s alerts.Status) error {
 	if err != nil {
 		return err
 	}
-	return c.send(alerts.StatusSubject(s.Camera), data, statesWaiting)
+	return c.send(alerts.StatusSubject(s.Camera), data, maxQueuedStates)
 }
 
 // PublishStorage sends whether alerts can be stored, as PublishScore does.
@@ -122,13 +122,13 @@ func (c *Conn) PublishStorage(s alerts.Storage) error {
 	if err != nil {
 		return err
 	}
-	return c.send(alerts.StorageSubject, data, statesWaiting)
+	return c.send(alerts.StorageSubject, data, maxQueuedStates)
 }
 
 func (c *Conn) send(subject string, data []byte, most int) error {
-	if !c.feed.up.Load() {
+	if !c.queue.connected.Load() {
 		return ErrDisconnected
 	}
-	c.feed.put(note{subject, data}, most)
+	c.queue.put(queuedMessage{subject, data}, most)
 	return nil
 }

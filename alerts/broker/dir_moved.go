@@ -13,13 +13,13 @@ import (
 // the server writes is on no disk that anybody would find.
 var ErrMoved = errors.New("it was deleted or replaced while vigil runs")
 
-// place is which directories a server writes to.
-type place struct {
+// dirIdentity is which directories a server writes to.
+type dirIdentity struct {
 	dir, alerts string
 	infos       [2]os.FileInfo // of both; nil for one that was not there
 }
 
-func placeOf(dir string) (p place) {
+func identifyDirs(dir string) (p dirIdentity) {
 	p.dir = dir
 	p.infos[0], _ = os.Stat(dir)
 	// Of whatever account the stream is.
@@ -35,7 +35,7 @@ func placeOf(dir string) (p place) {
 // last.
 func (s *Server) Moved() error {
 	s.mu.RLock()
-	p := s.place
+	p := s.dirs
 	s.mu.RUnlock()
 	for i, path := range []string{p.dir, p.alerts} {
 		if p.infos[i] == nil {
@@ -48,15 +48,15 @@ func (s *Server) Moved() error {
 	return nil
 }
 
-// Settled notes where the files are once the stream of alerts has been made.
-func (s *Server) Settled() {
+// RecordDirs notes where the files are once the stream of alerts has been made.
+func (s *Server) RecordDirs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.place = placeOf(s.opts.Dir)
+	s.dirs = identifyDirs(s.opts.Dir)
 }
 
-// reclaim takes the directory again where it is another one than the one that was taken. s.mu is held.
-func (s *Server) reclaim() error {
+// relockDir takes the directory again where it is another one than the one that was taken. s.mu is held.
+func (s *Server) relockDir() error {
 	held, err := s.lock.file.Stat()
 	if err != nil {
 		return err
@@ -64,16 +64,16 @@ func (s *Server) reclaim() error {
 	if now, err := os.Stat(lockName(s.opts.Dir)); err == nil && os.SameFile(now, held) {
 		return nil
 	}
-	lock, err := claimDir(s.opts.Dir)
+	lock, err := lockAndProbeDir(s.opts.Dir)
 	if err != nil {
 		return err
 	}
 	_ = s.lock.release() // of a file that nobody finds any more
 	s.lock = lock
 	if s.socket != nil {
-		s.closing.Go(s.socket.close) // its goroutines may wait for the server that is about to start
+		s.closingBridges.Go(s.socket.close) // its goroutines may wait for the server that is about to start
 	}
-	if s.socket, err = openSocket(s.opts.Dir, s); err != nil {
+	if s.socket, err = listenUnix(s.opts.Dir, s); err != nil {
 		newServerLog(s.opts.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
 			s.opts.Dir, err)
 	}

@@ -17,57 +17,57 @@ import (
 	"time"
 )
 
-// doorName is the socket in a server's directory through which programs of the same user reach it, wherever else it
+// socketName is the socket in a server's directory through which programs of the same user reach it, wherever else it
 // listens, if anywhere.
-const doorName = "vigil.sock"
+const socketName = "vigil.sock"
 
-// acceptPause is the pause after a connection could not be let in.
-const acceptPause = 100 * time.Millisecond
+// acceptRetryPause is the pause after a connection could not be let in.
+const acceptRetryPause = 100 * time.Millisecond
 
-// mostConns is how many connections a door has at once; each takes a few goroutines and buffers.
-const mostConns = 1024
+// maxConns is how many connections a door has at once; each takes a few goroutines and buffers.
+const maxConns = 1024
 
-// longestStall is how long a client may take nothing of what the server sends it: one that stays there and never reads
+// maxWriteStall is how long a client may take nothing of what the server sends it: one that stays there and never reads
 // keeps no place from others.
-const longestStall = 15 * time.Second
+const maxWriteStall = 15 * time.Second
 
-// impatient is a connection that is given up when its other side takes nothing for too long.
-type impatient struct {
+// writeTimeoutConn is a connection that is given up when its other side takes nothing for too long.
+type writeTimeoutConn struct {
 	net.Conn
-	most time.Duration
+	timeout time.Duration
 }
 
-func (c impatient) Write(b []byte) (int, error) {
-	if err := c.SetWriteDeadline(time.Now().Add(c.most)); err != nil {
+func (c writeTimeoutConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return 0, err
 	}
 	return c.Conn.Write(b)
 }
 
-// door lets connections of other programs in.
-type door struct {
-	listener net.Listener
-	inside   func() (net.Conn, error)
-	pass     func(outer, inner net.Conn) error // passes on what the client says, until either has enough
-	stall    time.Duration                     // see longestStall
-	work     sync.WaitGroup
+// socketBridge lets connections of other programs in.
+type socketBridge struct {
+	listener   net.Listener
+	dialServer func() (net.Conn, error)
+	forward    func(outer, inner net.Conn) error // passes on what the client says, until either has enough
+	stall      time.Duration                     // see maxWriteStall
+	work       sync.WaitGroup
 
 	mu    sync.Mutex
 	conns map[net.Conn]struct{} // nil once it is closed
 }
 
-func openDoor(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error,
+func newSocketBridge(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error,
 	stall time.Duration,
-) *door {
-	d := &door{listener: l, inside: inside, pass: pass, stall: stall, conns: map[net.Conn]struct{}{}}
+) *socketBridge {
+	d := &socketBridge{listener: l, dialServer: inside, forward: pass, stall: stall, conns: map[net.Conn]struct{}{}}
 	d.work.Go(d.accept)
 	return d
 }
 
-// openSocket listens in a directory that is this process's alone, so that a socket which is there already is a dead
+// listenUnix listens in a directory that is this process's alone, so that a socket which is there already is a dead
 // process's. Who may open the socket, which is this user and root, has all rights.
-func openSocket(dir string, s *Server) (*door, error) {
-	path := filepath.Join(dir, doorName)
+func listenUnix(dir string, s *Server) (*socketBridge, error) {
+	path := filepath.Join(dir, socketName)
 	switch info, err := os.Lstat(path); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
@@ -86,12 +86,12 @@ func openSocket(dir string, s *Server) (*door, error) {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return openDoor(l, s.InProcessConn, s.passAsOwn, longestStall), nil
+	return newSocketBridge(l, s.InProcessConn, s.forwardAsOwner, maxWriteStall), nil
 }
 
-// passAsOwn puts vigil's own account into the first command.
-func (s *Server) passAsOwn(outer, inner net.Conn) error {
-	r := bufio.NewReaderSize(outer, longestLine)
+// forwardAsOwner puts vigil's own account into the first command.
+func (s *Server) forwardAsOwner(outer, inner net.Conn) error {
+	r := bufio.NewReaderSize(outer, maxLine)
 	c, err := readCommand(r)
 	if err != nil {
 		return err
@@ -114,67 +114,67 @@ func (s *Server) passAsOwn(outer, inner net.Conn) error {
 	return err
 }
 
-// passAsClient passes on what a client over TCP says, as far as it may.
-func (s *Server) passAsClient(outer, inner net.Conn) error {
-	client := &session{server: s, inner: inner}
+// forwardAsClient passes on what a client over TCP says, as far as it may.
+func (s *Server) forwardAsClient(outer, inner net.Conn) error {
+	client := &clientSession{server: s, inner: inner}
 	defer client.ended.Store(true)
-	return client.run(outer)
+	return client.forward(outer)
 }
 
-func (d *door) accept() {
+func (d *socketBridge) accept() {
 	for {
 		outer, err := d.listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
 		if err != nil { // as where this process has no more open files: those who are in go on
-			time.Sleep(acceptPause)
+			time.Sleep(acceptRetryPause)
 			continue
 		}
-		d.work.Go(func() { d.join(outer) })
+		d.work.Go(func() { d.pipe(outer) })
 	}
 }
 
-// join passes on what both sides say until one of them has enough.
-func (d *door) join(outer net.Conn) {
-	defer d.forget(outer)
-	if !d.note(outer) {
+// pipe passes on what both sides say until one of them has enough.
+func (d *socketBridge) pipe(outer net.Conn) {
+	defer d.unregister(outer)
+	if !d.register(outer) {
 		return
 	}
-	inner, err := d.inside()
+	inner, err := d.dialServer()
 	if err != nil {
 		return
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_, _ = io.Copy(impatient{outer, d.stall}, inner)
+		_, _ = io.Copy(writeTimeoutConn{outer, d.stall}, inner)
 		_ = inner.Close()
 		_ = outer.Close()
 	}()
-	_ = d.pass(outer, inner) // what broke off, both sides see
+	_ = d.forward(outer, inner) // what broke off, both sides see
 	_ = inner.Close()
 	<-done
 }
 
-func (d *door) note(c net.Conn) bool {
+func (d *socketBridge) register(c net.Conn) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.conns == nil || len(d.conns) >= mostConns {
+	if d.conns == nil || len(d.conns) >= maxConns {
 		return false
 	}
 	d.conns[c] = struct{}{}
 	return true
 }
 
-func (d *door) forget(c net.Conn) {
+func (d *socketBridge) unregister(c net.Conn) {
 	_ = c.Close()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	delete(d.conns, c)
 }
 
-func (d *door) close() {
+func (d *socketBridge) close() {
 	_ = d.listener.Close()
 	d.mu.Lock()
 	for c := range d.conns {
@@ -185,10 +185,10 @@ func (d *door) close() {
 	d.work.Wait()
 }
 
-// knocker dials a door, whatever address the client asks for.
-type knocker string
+// unixDialer dials a door, whatever address the client asks for.
+type unixDialer string
 
-func (k knocker) Dial(string, string) (net.Conn, error) {
+func (k unixDialer) Dial(string, string) (net.Conn, error) {
 	return net.DialTimeout("unix", string(k), dialTimeout)
 }
 
@@ -199,7 +199,7 @@ var ErrNotRunning = errors.New("no vigil runs on this store")
 // everything there: whoever may open the socket is the user that the process runs as. Where there is no such process
 // it is ErrNotRunning.
 func DialLocal(ctx context.Context, dir string, o DialOptions) (*Conn, error) {
-	conn, err := knocker(filepath.Join(dir, doorName)).Dial("", "")
+	conn, err := unixDialer(filepath.Join(dir, socketName)).Dial("", "")
 	if err != nil {
 		return nil, fmt.Errorf("alert store %s: %w", dir, ErrNotRunning)
 	}

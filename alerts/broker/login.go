@@ -57,9 +57,9 @@ func (t TLS) Config() (*tls.Config, error) {
 	return c, nil
 }
 
-// logins are who we are and whom we trust. Files are read here, so that one that is missing is told before anything is
+// authOptions are who we are and whom we trust. Files are read here, so that one that is missing is told before anything is
 // tried.
-func (o DialOptions) logins() ([]nats.Option, error) {
+func (o DialOptions) authOptions() ([]nats.Option, error) {
 	var opts []nats.Option
 	if o.User != "" || o.Password != "" {
 		opts = append(opts, nats.UserInfo(o.User, o.Password))
@@ -96,7 +96,7 @@ func (o DialOptions) logins() ([]nats.Option, error) {
 
 // Check says what is wrong with the address and the files, and connects to nothing.
 func (o DialOptions) Check() error {
-	_, err := o.logins()
+	_, err := o.authOptions()
 	return errors.Join(CheckURL(o.URL), err)
 }
 

@@ -12,11 +12,11 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
-// session is a connection from another program of this machine to the embedded server. It passes on what a client says
+// clientSession is a connection from another program of this machine to the embedded server. It passes on what a client says
 // that has an account with all rights, and looks at each command of the others: the server's permissions are about
 // subjects and do not know what a message has in it. A reader's answers must go to its own inbox, since the server and
 // its streams may publish anywhere; its consumers are made by the desk.
-type session struct {
+type clientSession struct {
 	server *Server
 	inner  net.Conn // to the server
 	ended  atomic.Bool
@@ -26,9 +26,9 @@ type session struct {
 // says so to the client.
 const refusedSubject = "$VIGIL.REFUSED."
 
-// run passes on what the client says until it or the server has enough.
-func (s *session) run(outer net.Conn) error {
-	r := bufio.NewReaderSize(outer, longestLine)
+// forward passes on what the client says until it or the server has enough.
+func (s *clientSession) forward(outer net.Conn) error {
+	r := bufio.NewReaderSize(outer, maxLine)
 	connected := false
 	for {
 		c, err := readCommand(r)
@@ -49,7 +49,7 @@ func (s *session) run(outer net.Conn) error {
 				return err
 			}
 		}
-		if c, err = s.reader(c); err != nil {
+		if c, err = s.filterCommand(c); err != nil {
 			return err
 		}
 		if c.op == "" {
@@ -61,76 +61,76 @@ func (s *session) run(outer net.Conn) error {
 	}
 }
 
-// reader gives the command that is passed on for one who only reads: the same, one that the server refuses, or none.
-func (s *session) reader(c command) (command, error) {
+// filterCommand gives the command that is passed on for one who only reads: the same, one that the server refuses, or none.
+func (s *clientSession) filterCommand(c command) (command, error) {
 	switch c.op {
 	case "SUB":
-		if strings.HasPrefix(c.subject, inboxPrefix) && !ownInbox(c.subject) {
+		if strings.HasPrefix(c.subject, inboxPrefix) && !isOwnInbox(c.subject) {
 			c.subject = refusedSubject + c.subject
 		}
 	case "PUB", "HPUB":
-		return s.publish(c), nil
+		return s.filterPublish(c), nil
 	}
 	return c, nil
 }
 
 const inboxPrefix = "_INBOX."
 
-// ownInbox says whether a subject is an inbox of one client: the part that no other knows must be there.
-func ownInbox(subject string) bool {
+// isOwnInbox says whether a subject is an inbox of one client: the part that no other knows must be there.
+func isOwnInbox(subject string) bool {
 	token, _, _ := strings.Cut(strings.TrimPrefix(subject, inboxPrefix), ".")
 	return strings.HasPrefix(subject, inboxPrefix) && token != "" && token != "*" && token != ">"
 }
 
-// publish is what becomes of a reader's message.
-func (s *session) publish(c command) command {
+// filterPublish is what becomes of a reader's message.
+func (s *clientSession) filterPublish(c command) command {
 	refused := command{op: "PUB", subject: refusedSubject + c.subject}
-	if c.reply != "" && (!ownInbox(c.reply) || strings.ContainsAny(c.reply, "*>")) {
+	if c.reply != "" && (!isOwnInbox(c.reply) || strings.ContainsAny(c.reply, "*>")) {
 		return refused
 	}
-	desk, t := &s.server.consumers, strings.Split(c.subject, ".")
+	own, t := &s.server.consumers, strings.Split(c.subject, ".")
 	switch {
 	case len(t) > 2 && t[0] == "$JS" && (t[1] == "ACK" || t[1] == "FC"):
-		if !desk.mayUse(s, ackedConsumer(t)) {
+		if !own.mayUse(s, ackedConsumer(t)) {
 			return refused
 		}
 	case len(t) < 5 || t[0] != "$JS" || t[1] != "API":
 	case t[2] == "CONSUMER" && t[3] == "CREATE":
-		if c.reply != "" && s.settle() == nil {
-			desk.create(s, t[4:], c)
+		if c.reply != "" && s.waitProcessed() == nil {
+			own.create(s, t[4:], c)
 		}
 		return command{}
 	case t[2] == "CONSUMER" && t[3] == "DELETE" && len(t) == 6:
-		if err := s.settle(); err != nil {
+		if err := s.waitProcessed(); err != nil {
 			return command{}
 		}
-		desk.remove(s, t[4]+"."+t[5], c)
+		own.remove(s, t[4]+"."+t[5], c)
 		return command{}
 	case t[2] == "CONSUMER" && t[3] == "MSG" && len(t) == 7:
-		if !desk.mayUse(s, t[5]+"."+t[6]) {
+		if !own.mayUse(s, t[5]+"."+t[6]) {
 			return refused
 		}
 	case t[2] == "CONSUMER" && t[3] == "INFO" && len(t) == 6:
-		if !desk.mayUse(s, t[4]+"."+t[5]) {
+		if !own.mayUse(s, t[4]+"."+t[5]) {
 			return refused
 		}
-	case t[2] == "CONSUMER" && !readable(t[4]), t[2] == "STREAM" && t[3] == "MSG" && len(t) > 5 && !readable(t[5]),
-		t[2] == "DIRECT" && !readable(t[4]), t[2] == "STREAM" && t[3] == "INFO" && !readable(t[4]) &&
+	case t[2] == "CONSUMER" && !isReadable(t[4]), t[2] == "STREAM" && t[3] == "MSG" && len(t) > 5 && !isReadable(t[5]),
+		t[2] == "DIRECT" && !isReadable(t[4]), t[2] == "STREAM" && t[3] == "INFO" && !isReadable(t[4]) &&
 			t[4] != "KV_"+PositionsBucket:
 		return refused
 	}
 	return c
 }
 
-// settle returns when the server has done what it was told so far, as to subscribe to the inbox that an answer goes
+// waitProcessed returns when the server has done what it was told so far, as to subscribe to the inbox that an answer goes
 // to: it reads on, from a pipe that holds nothing, only then. What it reads means nothing to it.
-func (s *session) settle() error {
+func (s *clientSession) waitProcessed() error {
 	_, err := s.inner.Write([]byte("PONG\r\n"))
 	return err
 }
 
-// readable says whether a stream is one that everybody may read who may read anything.
-func readable(stream string) bool {
+// isReadable says whether a stream is one that everybody may read who may read anything.
+func isReadable(stream string) bool {
 	switch stream {
 	case Stream, "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE", "OBJ_VIGIL_TRAINING":
 		return true

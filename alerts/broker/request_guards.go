@@ -1,0 +1,104 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	"github.com/nats-io/nats.go"
+)
+
+// requestGuards end requests that will never be answered: the server says that it refuses a subject, or that it goes, on
+// the connection and not as an answer, so that a request alone would wait for its timeout.
+type requestGuards struct {
+	mu         sync.Mutex
+	next       uint64
+	cancels    map[uint64]func(error)
+	lastDenial string // the last that was reported, since a refused score comes with every clip
+}
+
+// WithConnErrors returns a context that ends with its cause when the connection breaks, or when the server refuses one of the
+// subjects, given by what their names contain: it reports that on the connection only, and leaves the request without
+// an answer.
+func (c *Conn) WithConnErrors(ctx context.Context, subjects ...string) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	w := &c.guards
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.cancels == nil {
+		w.cancels = map[uint64]func(error){}
+	}
+	id := w.next
+	w.next++
+	w.cancels[id] = func(err error) {
+		if errors.Is(err, nats.ErrPermissionViolation) && !containsAny(err.Error(), subjects) {
+			return
+		}
+		cancel(err)
+	}
+	return ctx, func() {
+		w.mu.Lock()
+		delete(w.cancels, id)
+		w.mu.Unlock()
+		cancel(nil)
+	}
+}
+
+func containsAny(s string, parts []string) bool {
+	for _, part := range parts {
+		if strings.Contains(s, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *requestGuards) cancelAll(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, tell := range w.cancels {
+		tell(err)
+	}
+}
+
+// onDisconnect hears that the connection broke.
+func (c *Conn) onDisconnect(err error) {
+	c.queue.connected.Store(false)
+	c.guards.cancelAll(ErrDisconnected)
+	if err != nil {
+		c.onState(StateDisconnected, c.scrub(err))
+	}
+}
+
+// onConnect hears that there is a connection.
+func (c *Conn) onConnect(state string) {
+	c.queue.connected.Store(true)
+	c.onState(state, nil)
+}
+
+// onServerError hears what the server says outside any answer.
+func (c *Conn) onServerError(err error) {
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		c.guards.cancelAll(err)
+	}
+	w := &c.guards
+	w.mu.Lock()
+	again := w.lastDenial == err.Error()
+	w.lastDenial = err.Error()
+	w.mu.Unlock()
+	if !again {
+		c.onState(StateRefused, c.scrub(err))
+	}
+}
+
+// Denied says whether a server refused something to the account that asked.
+func Denied(err error) bool { return errors.Is(err, nats.ErrPermissionViolation) }
+
+// guardCause is why a guarded context ended, or else err itself.
+func guardCause(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); errors.Is(cause, ErrDisconnected) || errors.Is(cause, nats.ErrPermissionViolation) {
+		return cause
+	}
+	return err
+}
