@@ -203,7 +203,7 @@ func checkWebhook(ctx context.Context, cfg config.Config) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.Where(), err)
+		return fmt.Errorf("%s: %w", w.Address(), err)
 	}
 	return conn.Close()
 }

@@ -329,7 +329,7 @@ func (d *desk) openMQTT(cfg config.Config) error {
 		if d.mqtt, err = newMQTT(cfg, false, registry, d.log); err != nil {
 			return err
 		}
-		keep = d.mqtt.Where()
+		keep = d.mqtt.Address()
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	d.stop = stop
@@ -346,7 +346,7 @@ func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.L
 	return mqtt.New(mqtt.Options{
 		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry,
 		Topic:     cfg.MQTT.Topic,
-		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), Quiet: quiet, Log: log,
+		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: quiet, Log: log,
 	})
 }
 

@@ -34,7 +34,7 @@ func TestWhatIsTriedAgainChangesNoState(t *testing.T) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if got := w.state["gate"].state; got != "OFF" {
+	if got := w.retainedStates["gate"].state; got != "OFF" {
 		t.Errorf("after a reconnect it would be %q, must be OFF", got)
 	}
 }

@@ -33,7 +33,7 @@ var errLost = errors.New("connection lost")
 // mistaken for this one's.
 type connection struct {
 	client paho.Client
-	gone   chan struct{} // closed when it is lost or ended
+	lost   chan struct{} // closed when it is lost or ended
 	work   sync.WaitGroup
 
 	mu  sync.Mutex
@@ -50,7 +50,7 @@ type login struct {
 
 // dial connects to the broker and logs in.
 func dial(ctx context.Context, where string, in login) (*connection, error) {
-	c := &connection{gone: make(chan struct{})}
+	c := &connection{lost: make(chan struct{})}
 	o := paho.NewClientOptions().AddBroker(where).SetClientID(in.clientID).SetUsername(in.user).SetPassword(
 		in.password).
 		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishTimeout).SetCleanSession(
@@ -144,7 +144,7 @@ func (c *connection) end(why error) error {
 	defer c.mu.Unlock()
 	if c.err == nil {
 		c.err = why
-		close(c.gone)
+		close(c.lost)
 		if c.raw != nil {
 			_ = c.raw.Close()
 		}
@@ -152,15 +152,15 @@ func (c *connection) end(why error) error {
 	return c.err
 }
 
-// reason is why the connection is gone, or nil.
-func (c *connection) reason() error {
+// cause is why the connection is gone, or nil.
+func (c *connection) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// begin starts work with the connection; it is the reason where that is gone, since drop may wait already.
-func (c *connection) begin(work func()) error {
+// start starts work with the connection; it is the reason where that is gone, since drop may wait already.
+func (c *connection) start(work func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -177,8 +177,8 @@ func (c *connection) drop(why error) {
 	c.work.Wait()
 }
 
-// leave logs out: there is nothing more to say, and no last will.
-func (c *connection) leave() {
+// logOut logs out: there is nothing more to say, and no last will.
+func (c *connection) logOut() {
 	c.client.Disconnect(quiesce)
 	c.drop(errors.New("closed"))
 }
@@ -187,7 +187,7 @@ func (c *connection) leave() {
 func (c *connection) publish(ctx context.Context, topic string, data []byte, retained bool) error {
 	// The client waits itself where the broker takes nothing, also when the connection is gone.
 	published := make(chan paho.Token, 1)
-	if err := c.begin(func() { published <- c.client.Publish(topic, qos, retained, data) }); err != nil {
+	if err := c.start(func() { published <- c.client.Publish(topic, qos, retained, data) }); err != nil {
 		return err
 	}
 	select {
@@ -196,8 +196,8 @@ func (c *connection) publish(ctx context.Context, topic string, data []byte, ret
 			return fmt.Errorf("publish to %s: %w", topic, err)
 		}
 		return nil
-	case <-c.gone:
-		return c.reason()
+	case <-c.lost:
+		return c.cause()
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -205,11 +205,11 @@ func (c *connection) publish(ctx context.Context, topic string, data []byte, ret
 
 // acknowledged waits until the broker has answered, or the connection is gone.
 func (c *connection) acknowledged(ctx context.Context, t paho.Token) error {
-	err := wait(ctx, t, c.gone, ackTimeout)
+	err := wait(ctx, t, c.lost, ackTimeout)
 	if err == nil {
 		return nil
 	}
-	if gone := c.reason(); gone != nil {
+	if gone := c.cause(); gone != nil {
 		return gone
 	}
 	return err

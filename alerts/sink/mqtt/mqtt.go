@@ -37,10 +37,10 @@ type Options struct {
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
 	Cameras   []string
-	// Quiet connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker ends
+	// ProbeOnly connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker ends
 	// the connection of a client whose id comes again.
-	Quiet bool
-	Log   *slog.Logger
+	ProbeOnly bool
+	Log       *slog.Logger
 }
 
 // What availability topics say.
@@ -54,21 +54,21 @@ const (
 type Sink struct {
 	opts     Options
 	log      *slog.Logger
-	where    string
+	address  string
 	clientID string
 
-	ctx      context.Context //nolint:containedctx // of the goroutine that Close ends
-	stop     context.CancelFunc
-	work     sync.WaitGroup
-	changed  chan struct{} // 1: the health of a camera changed
-	suspects suspects
-	deaf     int // of the goroutine that connects: how often a subscription failed
+	ctx               context.Context //nolint:containedctx // of the goroutine that Close ends
+	stop              context.CancelFunc
+	work              sync.WaitGroup
+	changed           chan struct{} // 1: the health of a camera changed
+	suspects          suspects
+	subscribeFailures int // of the goroutine that connects: how often a subscription failed
 
-	mu     sync.Mutex
-	conn   *connection              // nil while there is none
-	why    error                    // why there is none
-	state  map[string]retainedState // of each camera
-	health map[string]alerts.State  // of each camera
+	mu             sync.Mutex
+	conn           *connection              // nil while there is none
+	lastErr        error                    // why there is none
+	retainedStates map[string]retainedState // of each camera
+	health         map[string]alerts.State  // of each camera
 }
 
 // New checks the options and starts to connect. A broker that is away is not an error.
@@ -81,18 +81,18 @@ func New(o Options) (*Sink, error) {
 		o.Registry = newRegistry()
 	}
 	w := &Sink{
-		opts: o, log: o.Log, where: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
-		changed: make(chan struct{}, 1),
-		state:   map[string]retainedState{}, health: map[string]alerts.State{}, why: errors.New("not connected yet"),
+		opts: o, log: o.Log, address: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
+		changed:        make(chan struct{}, 1),
+		retainedStates: map[string]retainedState{}, health: map[string]alerts.State{}, lastErr: errors.New("not connected yet"),
 	}
-	if o.Quiet {
+	if o.ProbeOnly {
 		w.clientID += "-check"
 	}
 	if w.log == nil {
 		w.log = slog.New(slog.DiscardHandler)
 	}
 	for _, camera := range o.Cameras {
-		w.state[camera] = retainedState{"OFF", "{}"}
+		w.retainedStates[camera] = retainedState{"OFF", "{}"}
 	}
 	w.ctx, w.stop = context.WithCancel(context.Background())
 	w.work.Go(w.connectLoop)
@@ -102,8 +102,8 @@ func New(o Options) (*Sink, error) {
 // Name is "mqtt".
 func (*Sink) Name() string { return "mqtt" }
 
-// Where is the broker's address.
-func (w *Sink) Where() string { return w.where }
+// Address is the broker's address.
+func (w *Sink) Address() string { return w.address }
 
 func (w *Sink) topic(parts ...string) string { return w.opts.Topic + "/" + strings.Join(parts, "/") }
 
@@ -112,7 +112,7 @@ func (w *Sink) current() (*connection, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.conn == nil {
-		return nil, w.why
+		return nil, w.lastErr
 	}
 	return w.conn, nil
 }
@@ -120,7 +120,7 @@ func (w *Sink) current() (*connection, error) {
 func (w *Sink) setCurrent(c *connection, why error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.conn, w.why = c, why
+	w.conn, w.lastErr = c, why
 }
 
 // Check waits until there is a connection, or says why there is none when ctx ends.
@@ -132,7 +132,7 @@ func (w *Sink) Check(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("MQTT at %s: %w", w.where, err)
+			return fmt.Errorf("MQTT at %s: %w", w.address, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -141,19 +141,19 @@ func (w *Sink) Check(ctx context.Context) error {
 // Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has
 // acknowledged all of it.
 func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
-	way := w.deliverShared
+	deliver := w.deliverShared
 	if w.suspects.has(m.ID) {
-		way = w.deliverAlone
+		deliver = w.deliverDedicated
 	}
-	err := way(ctx, m)
+	err := deliver(ctx, m)
 	if err == nil {
 		return nil
 	}
-	told := fmt.Errorf("MQTT at %s: %w", w.where, w.describe(err))
+	described := fmt.Errorf("MQTT at %s: %w", w.address, w.describe(err))
 	if sink.IsRefused(err) {
-		return sink.Refused(told)
+		return sink.Refused(described)
 	}
-	return told
+	return described
 }
 
 func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error {
@@ -173,7 +173,7 @@ func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error
 	s := stateOf(a)
 	// Noted before: where the connection is lost here, the next one begins with it.
 	w.mu.Lock()
-	w.state[m.Camera] = s
+	w.retainedStates[m.Camera] = s
 	w.mu.Unlock()
 	if err := c.publish(ctx, w.topic(m.Camera, "attributes"), []byte(s.attributes), true); err != nil {
 		return err

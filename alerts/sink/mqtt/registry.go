@@ -34,18 +34,18 @@ type Registry struct {
 	id   string // of the data directory
 	path string // empty for none
 
-	mu sync.Mutex
-	in record
+	mu     sync.Mutex
+	record registryRecord
 }
 
-// record is a Registry's file.
-type record struct {
+// registryRecord is a Registry's file.
+type registryRecord struct {
 	// Retained are the topics that may be retained at each broker.
 	Retained map[string][]string `json:"retained"`
 }
 
 func newRegistry() *Registry {
-	return &Registry{id: rand.Text(), in: record{Retained: map[string][]string{}}}
+	return &Registry{id: rand.Text(), record: registryRecord{Retained: map[string][]string{}}}
 }
 
 // OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; what could
@@ -76,7 +76,7 @@ func (r *Registry) read(path string) error {
 		r.path = path
 		return nil
 	}
-	var in record
+	var in registryRecord
 	if err == nil {
 		err = json.Unmarshal(text, &in)
 	}
@@ -87,7 +87,7 @@ func (r *Registry) read(path string) error {
 		return fmt.Errorf("%s: what is retained at MQTT brokers is not known: %w; delete the file to begin anew", path,
 			err)
 	}
-	r.path, r.in = path, in
+	r.path, r.record = path, in
 	return nil
 }
 
@@ -97,11 +97,11 @@ func (r *Registry) clientID(topic string) string {
 	return "vigil-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:idDigits])
 }
 
-// knows says whether anything was ever published at a broker.
-func (r *Registry) knows(broker string) bool {
+// hasBroker says whether anything was ever published at a broker.
+func (r *Registry) hasBroker(broker string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	_, ok := r.in.Retained[broker]
+	_, ok := r.record.Retained[broker]
 	return ok
 }
 
@@ -109,16 +109,16 @@ func (r *Registry) knows(broker string) bool {
 func (r *Registry) brokers() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.in.Retained)),
-		func(b string) bool { return len(r.in.Retained[b]) == 0 })
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(r.record.Retained)),
+		func(b string) bool { return len(r.record.Retained[b]) == 0 })
 }
 
-// retain notes topics that will be retained at a broker, and gives those that shall be no more: what was noted before,
+// addRetained notes topics that will be retained at a broker, and gives those that shall be no more: what was noted before,
 // and what was found.
-func (r *Registry) retain(broker string, topics, found []string) (stale []string, err error) {
+func (r *Registry) addRetained(broker string, topics, found []string) (stale []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, t := range slices.Concat(r.in.Retained[broker], found) {
+	for _, t := range slices.Concat(r.record.Retained[broker], found) {
 		if !slices.Contains(topics, t) && !slices.Contains(stale, t) {
 			stale = append(stale, t)
 		}
@@ -126,8 +126,8 @@ func (r *Registry) retain(broker string, topics, found []string) (stale []string
 	return stale, r.set(broker, slices.Concat(topics, stale))
 }
 
-// settle notes that exactly these topics are retained at a broker.
-func (r *Registry) settle(broker string, topics []string) error {
+// setRetained notes that exactly these topics are retained at a broker.
+func (r *Registry) setRetained(broker string, topics []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.set(broker, topics)
@@ -137,7 +137,7 @@ func (r *Registry) settle(broker string, topics []string) error {
 func (r *Registry) forget(broker string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.in.Retained, broker)
+	delete(r.record.Retained, broker)
 	return r.save()
 }
 
@@ -145,10 +145,10 @@ func (r *Registry) forget(broker string) error {
 func (r *Registry) set(broker string, topics []string) error {
 	topics = slices.Clone(topics)
 	slices.Sort(topics)
-	if before, ok := r.in.Retained[broker]; ok && slices.Equal(before, topics) {
+	if before, ok := r.record.Retained[broker]; ok && slices.Equal(before, topics) {
 		return nil
 	}
-	r.in.Retained[broker] = topics
+	r.record.Retained[broker] = topics
 	return r.save()
 }
 
@@ -157,7 +157,7 @@ func (r *Registry) save() error {
 	if r.path == "" {
 		return nil
 	}
-	text, err := json.MarshalIndent(r.in, "", "  ")
+	text, err := json.MarshalIndent(r.record, "", "  ")
 	if err != nil {
 		return err
 	}

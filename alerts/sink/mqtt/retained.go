@@ -16,8 +16,8 @@ import (
 	"vigil/alerts"
 )
 
-// lookTime bounds the search for what earlier versions left.
-const lookTime = 5 * time.Second
+// searchTimeout bounds the search for what earlier versions left.
+const searchTimeout = 5 * time.Second
 
 // retained is a message that the broker keeps for those who come later.
 type retained struct{ topic, text string }
@@ -35,12 +35,12 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 		topics = append(topics, m.topic)
 	}
 	var old []string
-	if w.opts.Discovery != "" && !w.opts.Registry.knows(w.where) {
-		if old, err = w.lookForOld(ctx, c); err != nil {
+	if w.opts.Discovery != "" && !w.opts.Registry.hasBroker(w.address) {
+		if old, err = w.findOldTopics(ctx, c); err != nil {
 			return err
 		}
 	}
-	stale, err := w.opts.Registry.retain(w.where, topics, old)
+	stale, err := w.opts.Registry.addRetained(w.address, topics, old)
 	w.warn(err)
 	for _, topic := range stale {
 		if err := c.publish(ctx, topic, nil, true); err != nil {
@@ -53,9 +53,9 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 		}
 	}
 	if len(stale) > 0 {
-		w.log.Info("MQTT topics that are no longer in use were deleted", "broker", w.where, "topics", len(stale))
+		w.log.Info("MQTT topics that are no longer in use were deleted", "broker", w.address, "topics", len(stale))
 	}
-	w.warn(w.opts.Registry.settle(w.where, topics))
+	w.warn(w.opts.Registry.setRetained(w.address, topics))
 	return nil
 }
 
@@ -68,7 +68,7 @@ func (w *Sink) warn(err error) {
 // wanted is all that is to be retained, in the order in which it is published: that vigil is there comes last.
 func (w *Sink) wanted(published map[string]string) ([]retained, error) {
 	w.mu.Lock()
-	states, health := maps.Clone(w.state), maps.Clone(w.health)
+	states, health := maps.Clone(w.retainedStates), maps.Clone(w.health)
 	w.mu.Unlock()
 	var all []retained
 	for _, camera := range w.opts.Cameras {
@@ -85,16 +85,16 @@ func (w *Sink) wanted(published map[string]string) ([]retained, error) {
 	return append(all, retained{w.topic("availability"), Online}), nil
 }
 
-// lookForOld finds what a version before the Registry announced of this installation: its names were made of the
+// findOldTopics finds what a version before the Registry announced of this installation: its names were made of the
 // topic's last part. Where another one had the same name, its states are at other topics, and it is left alone.
-func (w *Sink) lookForOld(ctx context.Context, c *connection) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, lookTime)
+func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
 	var mu sync.Mutex
 	var old []string
 	seen := make(chan struct{}, 1)
 	marker := w.topic("sync", w.clientID)
-	hear := func(_ paho.Client, m paho.Message) {
+	handle := func(_ paho.Client, m paho.Message) {
 		if m.Topic() == marker {
 			select {
 			case seen <- struct{}{}:
@@ -111,7 +111,7 @@ func (w *Sink) lookForOld(ctx context.Context, c *connection) ([]string, error) 
 		w.opts.Discovery + "/binary_sensor/+/anomaly/config": qos, w.opts.Discovery + "/sensor/+/severity/config": qos,
 		marker: qos,
 	}
-	err := c.acknowledged(ctx, c.client.SubscribeMultiple(filters, hear))
+	err := c.acknowledged(ctx, c.client.SubscribeMultiple(filters, handle))
 	if err == nil {
 		err = c.publish(ctx, marker, nil, false)
 	}
@@ -119,11 +119,11 @@ func (w *Sink) lookForOld(ctx context.Context, c *connection) ([]string, error) 
 		select {
 		case <-seen:
 		case <-ctx.Done():
-		case <-c.gone:
+		case <-c.lost:
 		}
 		err = c.acknowledged(w.ctx, c.client.Unsubscribe(slices.Collect(maps.Keys(filters))...))
 	}
-	if gone := c.reason(); gone != nil {
+	if gone := c.cause(); gone != nil {
 		return nil, gone
 	}
 	if err != nil { // not allowed there, perhaps: no reason to do without alerts
@@ -136,13 +136,13 @@ func (w *Sink) lookForOld(ctx context.Context, c *connection) ([]string, error) 
 
 // oldTopics are those to delete where an announcement is this installation's from before.
 func (w *Sink) oldTopics(topic string, payload []byte) []string {
-	var said struct {
+	var announced struct {
 		StateTopic string `json:"state_topic"`
 		Origin     struct {
 			Name string `json:"name"`
 		} `json:"origin"`
 	}
-	if err := json.Unmarshal(payload, &said); err != nil || said.Origin.Name != "vigil" {
+	if err := json.Unmarshal(payload, &announced); err != nil || announced.Origin.Name != "vigil" {
 		return nil
 	}
 	parts := strings.Split(strings.TrimPrefix(topic, w.opts.Discovery+"/"), "/")
@@ -150,8 +150,8 @@ func (w *Sink) oldTopics(topic string, payload []byte) []string {
 		return nil
 	}
 	camera, ok := strings.CutPrefix(parts[1], alerts.CameraName(w.opts.Topic)+"_")
-	if !ok || alerts.ValidCamera(camera) != nil || said.StateTopic != w.topic(camera, "state") &&
-		said.StateTopic != w.topic(camera, "attributes") {
+	if !ok || alerts.ValidCamera(camera) != nil || announced.StateTopic != w.topic(camera, "state") &&
+		announced.StateTopic != w.topic(camera, "attributes") {
 		return nil
 	}
 	old := []string{topic}
@@ -174,7 +174,7 @@ func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker 
 			continue
 		}
 		r.mu.Lock()
-		topics := r.in.Retained[broker]
+		topics := r.record.Retained[broker]
 		r.mu.Unlock()
 		if err := r.withdraw(ctx, broker, login, topics); err != nil && ctx.Err() == nil {
 			log.Warn("topics stay retained at an MQTT broker that is not configured any more; delete them there",
@@ -192,7 +192,7 @@ func (r *Registry) withdraw(ctx context.Context, broker string, known func(strin
 	if err != nil {
 		return err
 	}
-	defer c.leave()
+	defer c.logOut()
 	for _, topic := range topics {
 		if err := c.publish(ctx, topic, nil, true); err != nil {
 			return fmt.Errorf("delete %s: %w", topic, err)

@@ -325,7 +325,7 @@ func TestPauses(t *testing.T) {
 	for i := range 12 {
 		a, b := short.failed(true), away.failed(false)
 		want := firstPause << i
-		if a != min(want, longestRest) || b != min(want, longestPause) {
+		if a != min(want, maxShortPause) || b != min(want, maxPause) {
 			t.Errorf("pause %d is %v after a short connection and %v without one", i, a, b)
 		}
 	}

@@ -82,8 +82,8 @@ func New(o Options) (*Sink, error) {
 // Name is "webhook".
 func (*Sink) Name() string { return "webhook" }
 
-// Where is the address without what may be secret in it. Many services put their token into the path.
-func (w *Sink) Where() string {
+// Address is the address without what may be secret in it. Many services put their token into the path.
+func (w *Sink) Address() string {
 	where := w.url.Scheme + "://" + w.url.Host
 	if w.url.Path != "" && w.url.Path != "/" {
 		where += "/***"
@@ -91,8 +91,8 @@ func (w *Sink) Where() string {
 	return where
 }
 
-// longestWait bounds what a server may ask for with Retry-After.
-const longestWait = time.Minute
+// maxRetryAfter bounds what a server may ask for with Retry-After.
+const maxRetryAfter = time.Minute
 
 // Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted.
 // Where the server asks for a pause, it waits.
@@ -103,7 +103,7 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(m.Data))
 	if err != nil {
-		return fmt.Errorf("webhook %s: the address is not one", w.Where())
+		return fmt.Errorf("webhook %s: the address is not one", w.Address())
 	}
 	stamp := strconv.FormatInt(w.now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")
@@ -114,11 +114,11 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 		req.Header.Set(HeaderSignature, Sign(w.key, m.ID, stamp, m.Data))
 	}
 	if !validHeader(m.ID) {
-		return sink.Refused(fmt.Errorf("webhook %s: the message's id cannot be a header", w.Where()))
+		return sink.Refused(fmt.Errorf("webhook %s: the message's id cannot be a header", w.Address()))
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("webhook %s: %w", w.Where(), plain(err))
+		return fmt.Errorf("webhook %s: %w", w.Address(), unwrapURLError(err))
 	}
 	defer resp.Body.Close()
 	// Read to the end, so that the connection is used again; what it says is nobody's business.
@@ -126,19 +126,19 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	w.pause(ctx, resp.Header.Get("Retry-After"))
+	w.waitRetryAfter(ctx, resp.Header.Get("Retry-After"))
 	// The status alone: its text is the server's own.
-	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Where(), resp.StatusCode,
+	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Address(), resp.StatusCode,
 		http.StatusText(resp.StatusCode))
-	if slices.Contains(aboutTheMessage, resp.StatusCode) {
+	if slices.Contains(refusingStatuses, resp.StatusCode) {
 		return sink.Refused(err)
 	}
 	return err
 }
 
-// aboutTheMessage are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a
+// refusingStatuses are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a
 // changed configuration at either side, 408, 425, 429 and all of 5xx by themselves.
-var aboutTheMessage = []int{
+var refusingStatuses = []int{
 	http.StatusBadRequest, http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
 	http.StatusUnprocessableEntity,
 	http.StatusRequestHeaderFieldsTooLarge,
@@ -149,14 +149,14 @@ func validHeader(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
 
-func (w *Sink) pause(ctx context.Context, after string) {
+func (w *Sink) waitRetryAfter(ctx context.Context, after string) {
 	seconds, err := strconv.Atoi(after)
 	if err != nil || seconds <= 0 {
 		return
 	}
 	select {
 	case <-ctx.Done():
-	case <-time.After(min(time.Duration(seconds)*time.Second, longestWait)):
+	case <-time.After(min(time.Duration(seconds)*time.Second, maxRetryAfter)):
 	}
 }
 
@@ -168,8 +168,8 @@ func Sign(key []byte, id, timestamp string, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// plain is an error of the client without the address in it, which has the query.
-func plain(err error) error {
+// unwrapURLError is an error of the client without the address in it, which has the query.
+func unwrapURLError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err
 	}

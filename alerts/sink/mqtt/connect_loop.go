@@ -16,17 +16,17 @@ import (
 
 const (
 	firstPause = 250 * time.Millisecond
-	// longestPause is between attempts to reach a broker; longestRest is where it takes the connection and ends it
+	// maxPause is between attempts to reach a broker; maxShortPause is where it takes the connection and ends it
 	// soon after.
-	longestPause = 10 * time.Second
-	longestRest  = time.Minute
+	maxPause      = 10 * time.Second
+	maxShortPause = time.Minute
 	// stableAfter is how long a connection lasts that counts as a good one.
 	stableAfter = 10 * time.Second
-	// farewellTime is how long the last words may take.
-	farewellTime = 2 * time.Second
-	// mostDeaf is how many connections may end, or give no answer, when a subscription is asked for; then none is
+	// goodbyeTimeout is how long the last words may take.
+	goodbyeTimeout = 2 * time.Second
+	// maxSubscribeFailures is how many connections may end, or give no answer, when a subscription is asked for; then none is
 	// asked for any more.
-	mostDeaf = 3
+	maxSubscribeFailures = 3
 )
 
 // attempts are the connections since the last good one.
@@ -39,10 +39,10 @@ type attempts struct {
 // failed takes note that there is no connection, since none could be made, since it was short, or since a good one is
 // lost, and gives the pause before the next.
 func (a *attempts) failed(short bool) time.Duration {
-	longest := longestPause
+	longest := maxPause
 	if short {
 		a.short++
-		longest = longestRest
+		longest = maxShortPause
 	}
 	a.pause = min(max(2*a.pause, firstPause), longest)
 	return a.pause
@@ -52,7 +52,7 @@ func (a *attempts) failed(short bool) time.Duration {
 func (w *Sink) connectLoop() {
 	var tried attempts
 	for w.ctx.Err() == nil {
-		short, err := w.session(&tried)
+		short, err := w.holdConnection(&tried)
 		w.setCurrent(nil, w.describe(err))
 		if w.ctx.Err() != nil {
 			return
@@ -67,7 +67,7 @@ func (w *Sink) connectLoop() {
 		}
 		if text := w.describe(err).Error(); text != tried.logged {
 			tried.logged = text
-			w.log.Warn("no connection to MQTT, trying again", "broker", w.where, "error", text)
+			w.log.Warn("no connection to MQTT, trying again", "broker", w.address, "error", text)
 		}
 		select {
 		case <-w.ctx.Done():
@@ -81,20 +81,20 @@ func endedByBroker(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// session makes a connection, publishes what is to be retained, and keeps it for as long as it lasts.
+// holdConnection makes a connection, publishes what is to be retained, and keeps it for as long as it lasts.
 // It says whether that was short.
-func (w *Sink) session(tried *attempts) (short bool, err error) {
+func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	in := login{clientID: w.clientID, user: w.opts.User, password: w.opts.Password, tls: w.opts.TLS}
-	if !w.opts.Quiet {
+	if !w.opts.ProbeOnly {
 		in.will = w.topic("availability")
 	}
-	c, err := dial(w.ctx, w.where, in)
+	c, err := dial(w.ctx, w.address, in)
 	if err != nil {
 		return false, err
 	}
 	published, denied := map[string]string{}, make(chan struct{}, 1)
-	if !w.opts.Quiet {
-		err := w.listen(c, denied)
+	if !w.opts.ProbeOnly {
+		err := w.watchAvailability(c, denied)
 		if err == nil {
 			err = w.publishRetained(w.ctx, c, published)
 		}
@@ -105,19 +105,19 @@ func (w *Sink) session(tried *attempts) (short bool, err error) {
 	}
 	w.setCurrent(c, nil)
 	if tried.short == 0 {
-		w.log.Info("connected to MQTT", "broker", w.where, "client_id", w.clientID)
+		w.log.Info("connected to MQTT", "broker", w.address, "client_id", w.clientID)
 	}
 	short = true
 	stable := time.NewTimer(stableAfter)
 	defer stable.Stop()
 	for {
 		select {
-		case <-c.gone:
+		case <-c.lost:
 			c.drop(nil)
-			return short, c.reason()
+			return short, c.cause()
 		case <-stable.C:
 			if tried.short > 0 {
-				w.log.Info("connected to MQTT again", "broker", w.where, "client_id", w.clientID)
+				w.log.Info("connected to MQTT again", "broker", w.address, "client_id", w.clientID)
 			}
 			*tried, short = attempts{}, false
 		case <-w.changed:
@@ -129,7 +129,7 @@ func (w *Sink) session(tried *attempts) (short bool, err error) {
 			if !short { // before that it may be the last will of our own connection before
 				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic "+
 					"of its own (mqtt.topic)",
-					"broker", w.where, "topic", w.topic("availability"))
+					"broker", w.address, "topic", w.topic("availability"))
 			}
 			if err := c.publish(w.ctx, w.topic("availability"), []byte(Online), true); err != nil &&
 				w.ctx.Err() == nil {
@@ -137,16 +137,16 @@ func (w *Sink) session(tried *attempts) (short bool, err error) {
 				return short, err
 			}
 		case <-w.ctx.Done():
-			w.farewell(c, published)
+			w.goodbye(c, published)
 			return short, w.ctx.Err()
 		}
 	}
 }
 
-// listen has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not
+// watchAvailability has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not
 // goes without.
-func (w *Sink) listen(c *connection, denied chan<- struct{}) error {
-	if w.deaf >= mostDeaf {
+func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
+	if w.subscribeFailures >= maxSubscribeFailures {
 		return nil
 	}
 	err := c.acknowledged(w.ctx, c.client.Subscribe(w.topic("availability"), qos, func(_ paho.Client, m paho.Message) {
@@ -159,16 +159,16 @@ func (w *Sink) listen(c *connection, denied chan<- struct{}) error {
 		}
 	}))
 	if err != nil && w.ctx.Err() == nil {
-		w.deaf++
+		w.subscribeFailures++
 		w.log.Debug("MQTT: no subscription to the own topic", "topic", w.topic("availability"), "error",
 			w.describe(err))
 	}
-	return c.reason()
+	return c.cause()
 }
 
 // publishHealth publishes what changed of the cameras' availability.
 func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
-	if w.opts.Quiet {
+	if w.opts.ProbeOnly {
 		return nil
 	}
 	w.mu.Lock()
@@ -187,21 +187,21 @@ func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[s
 	return nil
 }
 
-// farewell publishes the last states and that nobody watches any more. Where the broker does not take that, the last
+// goodbye publishes the last states and that nobody watches any more. Where the broker does not take that, the last
 // will says it.
-func (w *Sink) farewell(c *connection, published map[string]string) {
+func (w *Sink) goodbye(c *connection, published map[string]string) {
 	w.setCurrent(nil, errors.New("closed"))
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), farewellTime)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), goodbyeTimeout)
 	defer cancel()
 	err := w.publishHealth(ctx, c, published)
-	if err == nil && !w.opts.Quiet {
+	if err == nil && !w.opts.ProbeOnly {
 		err = c.publish(ctx, w.topic("availability"), []byte(Offline), true)
 	}
 	if err != nil {
 		c.drop(err)
 		return
 	}
-	c.leave()
+	c.logOut()
 }
 
 // describe says what would help, without the password and in the same words each time.

@@ -10,9 +10,9 @@ import (
 // suspects are messages on whose way the broker ended the connection, as it does with a packet that it does not take.
 // The next try is over a connection of its own, so that the one which all cameras share is not cut each time.
 type suspects struct {
-	mu    sync.Mutex
-	ids   map[string]bool
-	alone sync.Mutex // one at a time: their connections have the same client id
+	mu        sync.Mutex
+	ids       map[string]bool
+	dedicated sync.Mutex // one at a time: their connections have the same client id
 }
 
 func (s *suspects) has(id string) bool {
@@ -40,18 +40,18 @@ func (w *Sink) deliverShared(ctx context.Context, m sink.Message) error {
 	if err != nil {
 		return err
 	}
-	if err = w.deliver(ctx, c, m); err != nil && endedByBroker(c.reason()) {
+	if err = w.deliver(ctx, c, m); err != nil && endedByBroker(c.cause()) {
 		w.suspects.set(m.ID, true)
 	}
 	return err
 }
 
-// deliverAlone delivers over a connection for this message alone. Where the broker ends that one too, it is the
+// deliverDedicated delivers over a connection for this message alone. Where the broker ends that one too, it is the
 // message that it does not take.
-func (w *Sink) deliverAlone(ctx context.Context, m sink.Message) error {
-	w.suspects.alone.Lock()
-	defer w.suspects.alone.Unlock()
-	c, err := dial(ctx, w.where, login{
+func (w *Sink) deliverDedicated(ctx context.Context, m sink.Message) error {
+	w.suspects.dedicated.Lock()
+	defer w.suspects.dedicated.Unlock()
+	c, err := dial(ctx, w.address, login{
 		clientID: w.clientID + "-alone", user: w.opts.User, password: w.opts.Password,
 		tls: w.opts.TLS,
 	})
@@ -59,13 +59,13 @@ func (w *Sink) deliverAlone(ctx context.Context, m sink.Message) error {
 		return err
 	}
 	if err := w.deliver(ctx, c, m); err != nil {
-		if endedByBroker(c.reason()) {
+		if endedByBroker(c.cause()) {
 			err = sink.Refused(err)
 		}
 		c.drop(err)
 		return err
 	}
-	c.leave()
+	c.logOut()
 	w.suspects.set(m.ID, false)
 	return nil
 }
