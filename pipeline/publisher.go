@@ -22,10 +22,10 @@ type Publisher interface {
 
 // Witness makes evidence of events while they go on; an evidence.Maker is one.
 type Witness interface {
-	// See is told of a start once it is published, and of the other messages before they are, since both are to be
+	// Submit is told of a start once it is published, and of the other messages before they are, since both are to be
 	// one; of an end it says whether a last Finding will come. It does not block.
-	See(s evidence.Sighting) bool
-	Ready() <-chan evidence.Finding
+	Submit(s evidence.Request) bool
+	Results() <-chan evidence.Result
 }
 
 const (
@@ -165,9 +165,9 @@ func (p *publisher) run(ctx context.Context) error {
 	sending.Go(func() { p.sendNews(over) })
 	defer sending.Wait()
 	defer close(over)
-	var found <-chan evidence.Finding
+	var found <-chan evidence.Result
 	if p.witness != nil {
-		found = p.witness.Ready()
+		found = p.witness.Results()
 	}
 	words := p.words
 	stopping := ctx.Done()

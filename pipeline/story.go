@@ -79,7 +79,7 @@ func (p *publisher) see(w word, a alerts.Alert) bool {
 	if p.witness == nil || w.footage == nil {
 		return false
 	}
-	return p.witness.See(evidence.Sighting{Alert: a, Heat: w.heat, Side: w.side, Footage: w.footage})
+	return p.witness.Submit(evidence.Request{Alert: a, Heat: w.heat, Side: w.side, Footage: w.footage})
 }
 
 // publish sends the next message of a story.
@@ -100,7 +100,7 @@ func (p *publisher) publish(s *story, w word) (alerts.Alert, bool) {
 
 // find adds evidence to its event: to the end that waits for it, or as an update. What comes too late has the event's
 // id in its name.
-func (p *publisher) find(f evidence.Finding) {
+func (p *publisher) find(f evidence.Result) {
 	s := p.stories[f.Camera]
 	if s == nil || s.id != f.AlertID || s.last.Phase == alerts.PhaseEnd {
 		return

@@ -22,19 +22,19 @@ import (
 // studio is a witness that says what it is told to say, after a while.
 type studio struct {
 	after time.Duration // until the clip is made; below 0 for never
-	found chan evidence.Finding
+	found chan evidence.Result
 
 	mu   sync.Mutex
-	seen []evidence.Sighting
+	seen []evidence.Request
 }
 
 func newStudio(after time.Duration) *studio {
-	return &studio{after: after, found: make(chan evidence.Finding, 100)} // See must not wait: two for each event
+	return &studio{after: after, found: make(chan evidence.Result, 100)} // See must not wait: two for each event
 }
 
-func (s *studio) Ready() <-chan evidence.Finding { return s.found }
+func (s *studio) Results() <-chan evidence.Result { return s.found }
 
-func (s *studio) See(g evidence.Sighting) bool {
+func (s *studio) Submit(g evidence.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, g)
@@ -47,18 +47,18 @@ func (s *studio) See(g evidence.Sighting) bool {
 	}
 	switch a.Phase {
 	case alerts.PhaseStart:
-		s.found <- evidence.Finding{
+		s.found <- evidence.Result{
 			Camera: a.Camera, AlertID: a.ID,
 			Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
 		}
 	case alerts.PhaseEnd:
-		s.found <- evidence.Finding{
+		s.found <- evidence.Result{
 			Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
 			Pending: []alerts.PendingEvidence{{Kind: alerts.EvidenceClip, Bucket: "B", Name: a.ID + "/clip"}},
 		}
 		if s.after >= 0 {
 			time.AfterFunc(s.after, func() {
-				s.found <- evidence.Finding{
+				s.found <- evidence.Result{
 					Camera: a.Camera, AlertID: a.ID, Last: true,
 					Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot), piece(alerts.EvidenceClip)},
 				}

@@ -16,20 +16,20 @@ import (
 
 // photographer is an EvidenceMaker with a picture of each message a tenth of a second later.
 type photographer struct {
-	found chan evidence.Finding
+	found chan evidence.Result
 	mu    sync.Mutex
 	n     int
 }
 
-func (w *photographer) Ready() <-chan evidence.Finding { return w.found }
+func (w *photographer) Results() <-chan evidence.Result { return w.found }
 
-func (w *photographer) See(g evidence.Sighting) bool {
+func (w *photographer) Submit(g evidence.Request) bool {
 	w.mu.Lock()
 	w.n++
 	item := alerts.Evidence{Kind: alerts.EvidenceSnapshot, Name: fmt.Sprint(w.n)}
 	w.mu.Unlock()
 	time.AfterFunc(100*time.Millisecond, func() {
-		w.found <- evidence.Finding{
+		w.found <- evidence.Result{
 			Camera: g.Alert.Camera, AlertID: g.Alert.ID, Items: []alerts.Evidence{item},
 			Last: g.Alert.Phase == alerts.PhaseEnd,
 		}
@@ -46,7 +46,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 	}{{5 * time.Second, 4, 3}, {0, 40, 18}} {
 		synctest.Test(t, func(t *testing.T) {
 			var l ledger
-			w := &photographer{found: make(chan evidence.Finding, 100)}
+			w := &photographer{found: make(chan evidence.Result, 100)}
 			p := newPublisher(Options{Publisher: &l, Witness: w}, 1, slog.New(slog.DiscardHandler))
 			done := make(chan error, 1)
 			go func() { done <- p.run(t.Context()) }()

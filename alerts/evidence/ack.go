@@ -80,7 +80,7 @@ func keepClips(ctx context.Context, js jetstream.JetStream, from *Reader, pieces
 		case p.Bucket == alerts.TrainingBucket:
 			kept = append(kept, name) // by an earlier word
 			continue
-		case p.MediaType() != inputType:
+		case p.MediaType() != inputMediaType:
 			continue // a clip for people has another rate, and is no lesson
 		}
 		data, err := from.Read(ctx, p.Bucket, name)

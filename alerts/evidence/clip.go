@@ -12,17 +12,17 @@ import (
 	"vigil/video"
 )
 
-// clip is what a video will be made of.
-type clip struct {
-	of       *matter
+// clipJob is what a video will be made of.
+type clipJob struct {
+	job      *job
 	alert    alerts.Alert
 	pictures []video.Preview
 	input    []ModelPicture // of the same time; none where there are none
 	objects  []alerts.PendingEvidence
 }
 
-// name gives the clip the objects that it will be.
-func (c *clip) name(bucket string) {
+// nameObjects gives the clip the objects that it will be.
+func (c *clipJob) nameObjects(bucket string) {
 	if len(c.input) > 0 {
 		c.objects = append(c.objects, alerts.PendingEvidence{
 			Kind: alerts.EvidenceModelInput, Bucket: bucket, Name: fmt.Sprintf("%s/model-input-%d.mkv", c.alert.ID,
@@ -37,45 +37,45 @@ func (c *clip) name(bucket string) {
 // clipFPS is the rate of a clip's pictures: that of previews.
 const clipFPS = float64(time.Second) / float64(video.PreviewEvery)
 
-// cut takes the previews around the event's anchor up to a stream time, and leaves them to the encoder.
-func (m *Maker) cut(c *matter, s Sighting, until float64) {
-	c.due = time.Time{}
-	c.cuts++
-	c.covered = max(c.covered, s.Alert.Peak.Frame)
+// scheduleClip takes the previews around the event's anchor up to a stream time, and leaves them to the encoder.
+func (m *Maker) scheduleClip(j *job, s Request, until float64) {
+	j.clipDeadline = time.Time{}
+	j.clipCount++
+	j.coveredUntil = max(j.coveredUntil, s.Alert.Peak.Frame)
 	if m.opts.Encoder == nil {
 		return
 	}
-	pics := around(s.Footage.Previews(0, ^uint64(0)), c.anchor, m.opts.Before,
-		min(until-c.anchor.StreamSeconds, (m.opts.Longest-m.opts.Before).Seconds()))
+	pics := selectWindow(s.Footage.Previews(0, ^uint64(0)), j.anchor, m.opts.Before,
+		min(until-j.anchor.StreamSeconds, (m.opts.MaxLength-m.opts.Before).Seconds()))
 	if len(pics) < 2 {
 		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
-		m.miss(c, alerts.MissingNoPictures)
+		m.addMissing(j, alerts.MissingNoPictures)
 		return
 	}
 	last := pics[len(pics)-1].Seq
-	c.covered = max(c.covered, last)
-	next := clip{of: c, alert: s.Alert, pictures: pics, input: s.Footage.ModelInput(pics[0].Seq, last)}
-	next.name(m.opts.Bucket)
+	j.coveredUntil = max(j.coveredUntil, last)
+	next := clipJob{job: j, alert: s.Alert, pictures: pics, input: s.Footage.ModelInput(pics[0].Seq, last)}
+	next.nameObjects(m.opts.Bucket)
 	m.mu.Lock()
-	c.waiting = append(c.waiting, next.objects...)
+	j.pending = append(j.pending, next.objects...)
 	m.busy++
 	m.mu.Unlock()
 	select {
 	case m.clips <- next:
 	default:
 		m.warn("clip", s.Alert, errors.New("the encoder is too far behind"))
-		m.miss(c, alerts.MissingOverloaded)
+		m.addMissing(j, alerts.MissingOverloaded)
 		m.mu.Lock()
-		c.made(next.objects)
+		j.clipDone(next.objects)
 		m.busy--
 		m.mu.Unlock()
 	}
 }
 
-// around gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures:
+// selectWindow gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures:
 // their stream time, which is the events' but for a constant within one opening of a source. It goes outwards from the
 // anchor as far as that clock runs evenly and the size stays the same.
-func around(pics []video.Preview, anchor alerts.Moment, before time.Duration, after float64) []video.Preview {
+func selectWindow(pics []video.Preview, anchor alerts.Moment, before time.Duration, after float64) []video.Preview {
 	at := -1
 	for i, p := range pics {
 		if p.Seq <= anchor.Frame || at < 0 {
@@ -106,9 +106,9 @@ func pictureSize(data []byte) [2]int {
 	return [2]int{head.Width, head.Height}
 }
 
-// evenly gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a
+// resampleConstantRate gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a
 // camera that stumbled stumbles in its clip too and the time is right.
-func evenly(pics []video.Preview) [][]byte {
+func resampleConstantRate(pics []video.Preview) [][]byte {
 	start, end := pics[0].PTS, pics[len(pics)-1].PTS
 	n := int((end-start).Seconds()*clipFPS+0.5) + 1
 	out := make([][]byte, 0, n)
@@ -132,11 +132,11 @@ func (m *Maker) makeClips() {
 			items, err := m.encode(c)
 			if err != nil {
 				m.warn("clip", c.alert, err)
-				m.miss(c.of, alerts.MissingFailed)
+				m.addMissing(c.job, alerts.MissingFailed)
 			}
-			if late := m.finished(c, items); late && m.opts.Late != nil {
+			if late := m.onClipDone(c, items); late && m.opts.AfterEnd != nil {
 				for _, e := range items {
-					m.opts.Late(m.ctx, e)
+					m.opts.AfterEnd(m.ctx, e)
 				}
 			}
 			m.add(-1)
@@ -144,23 +144,23 @@ func (m *Maker) makeClips() {
 	}
 }
 
-// finished says that a clip is made, or as much of it as will be, and whether that is late: the end of its event was
+// onClipDone says that a clip is made, or as much of it as will be, and whether that is late: the end of its event was
 // seen before. The clip leaves what is waited for and joins what there is at once, since an end in between would be
 // the last word, without it.
-func (m *Maker) finished(c clip, items []alerts.Evidence) (late bool) {
+func (m *Maker) onClipDone(c clipJob, items []alerts.Evidence) (late bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.of.made(c.objects)
+	c.job.clipDone(c.objects)
 	for _, e := range items {
-		c.of.items = replace(c.of.items, e)
+		c.job.items = replace(c.job.items, e)
 	}
-	m.tell(c.of)
-	return len(items) > 0 && c.of.over
+	m.emit(c.job)
+	return len(items) > 0 && c.job.ended
 }
 
 // encode makes the objects of a clip, what the model saw first. With an error it gives what was made before.
-func (m *Maker) encode(c clip) (items []alerts.Evidence, err error) {
-	ctx, cancel := context.WithTimeout(m.ctx, encodeTime)
+func (m *Maker) encode(c clipJob) (items []alerts.Evidence, err error) {
+	ctx, cancel := context.WithTimeout(m.ctx, encodeTimeout)
 	defer cancel()
 	for _, object := range c.objects {
 		var e alerts.Evidence
@@ -184,7 +184,7 @@ func (m *Maker) encode(c clip) (items []alerts.Evidence, err error) {
 
 // video makes the clip for people.
 func (m *Maker) video(ctx context.Context, previews []video.Preview) (alerts.Evidence, []byte, error) {
-	pictures := evenly(previews)
+	pictures := resampleConstantRate(previews)
 	data, err := m.opts.Encoder.Encode(ctx, pictures, clipFPS)
 	size := pictureSize(pictures[0])
 	return alerts.Evidence{

@@ -15,27 +15,27 @@ import (
 )
 
 const (
-	// copyTime bounds the copying of one alert's evidence: the alert itself waits behind it.
-	copyTime = 10 * time.Second
+	// copyTimeout bounds the copying of one alert's evidence: the alert itself waits behind it.
+	copyTimeout = 10 * time.Second
 	// copyPause is for how long nothing is copied after a failure.
 	copyPause = time.Minute
-	// remembered is how many names are known to have been copied.
-	remembered = 10000
+	// maxRemembered is how many names are known to have been copied.
+	maxRemembered = 10000
 )
 
 // Copier takes evidence along to another server's object store, with the alerts that refer to it. It may be used for
 // several cameras at once. What cannot be copied stays where it is, and holds an alert up for a few seconds at most.
 type Copier struct {
-	dst    *broker.Conn
-	bucket string
-	limits Limits
-	log    *slog.Logger
-	turn   chan struct{} // 1: held by the one that copies; the rest is its
-	src    *Reader
-	to     *Objects
-	done   map[string]bool
-	paused time.Time
-	told   string
+	dst         *broker.Conn
+	bucket      string
+	limits      Limits
+	log         *slog.Logger
+	lock        chan struct{} // 1: held by the one that copies; the rest is its
+	src         *Reader
+	to          *Store
+	copied      map[string]bool
+	pausedUntil time.Time
+	lastLogged  string
 
 	started func(context.Context) // hears of each turn; for tests
 }
@@ -43,15 +43,15 @@ type Copier struct {
 // NewCopier makes a Copier to a bucket of another server that no other program writes to, within its limits. It waits
 // for Start.
 func NewCopier(to *broker.Conn, bucket string, limits Limits, log *slog.Logger) *Copier {
-	c := &Copier{dst: to, bucket: bucket, limits: limits, log: log, turn: make(chan struct{}, 1)}
-	c.turn <- struct{}{}
+	c := &Copier{dst: to, bucket: bucket, limits: limits, log: log, lock: make(chan struct{}, 1)}
+	c.lock <- struct{}{}
 	return c
 }
 
 // Start says where to copy from. Alerts wait for it, so that none goes without its evidence at the start of a program.
 func (c *Copier) Start(from jetstream.JetStream) {
 	c.src = NewReader(from)
-	c.end()
+	c.release()
 }
 
 // Bucket is the bucket of the other server.
@@ -64,106 +64,108 @@ func (c *Copier) Copy(ctx context.Context, message []byte) {
 	if err != nil || len(a.Evidence) == 0 {
 		return
 	}
-	c.all(ctx, a.Evidence)
+	c.copyAll(ctx, a.Evidence)
 }
 
-// Late copies what was not ready when the last message of its alert was sent.
-func (c *Copier) Late(ctx context.Context, e alerts.Evidence) { c.all(ctx, []alerts.Evidence{e}) }
+// CopyOne copies what was not ready when the last message of its alert was sent.
+func (c *Copier) CopyOne(ctx context.Context, e alerts.Evidence) {
+	c.copyAll(ctx, []alerts.Evidence{e})
+}
 
-// Tidy removes what is too old over there, also from the bucket that all vigils shared once.
-func (c *Copier) Tidy(ctx context.Context) error {
-	if !c.dst.Connected() || !c.begin(ctx) {
+// Expire removes what is too old over there, also from the bucket that all vigils shared once.
+func (c *Copier) Expire(ctx context.Context) error {
+	if !c.dst.Connected() || !c.acquire(ctx) {
 		return nil
 	}
-	defer c.end()
-	ctx, cancel := context.WithTimeout(ctx, copyTime)
+	defer c.release()
+	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 	defer cancel()
 	ctx, release := c.dst.WithConnErrors(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
-	if err := c.tidy(ctx, c.to, c.bucket, c.limits); err != nil {
+	if err := c.expireBucket(ctx, c.to, c.bucket, c.limits); err != nil {
 		return err
 	}
 	// At the server inside another vigil the shared name is that of its own evidence, which is not ours to remove.
-	if _, err := c.dst.JetStream().KeyValue(ctx, broker.PositionsBucket); !missing(err) {
+	if _, err := c.dst.JetStream().KeyValue(ctx, broker.PositionsBucket); !isMissing(err) {
 		return err
 	}
-	return c.tidy(ctx, nil, Bucket, Limits{Bytes: math.MaxInt64, Age: c.limits.Age})
+	return c.expireBucket(ctx, nil, Bucket, Limits{Bytes: math.MaxInt64, Age: c.limits.Age})
 }
 
-// tidy removes what is too old from a bucket, which may be open already or not be there at all.
-func (c *Copier) tidy(ctx context.Context, o *Objects, bucket string, limits Limits) (err error) {
+// expireBucket removes what is too old from a bucket, which may be open already or not be there at all.
+func (c *Copier) expireBucket(ctx context.Context, o *Store, bucket string, limits Limits) (err error) {
 	if o == nil {
-		if o, err = openBucket(ctx, c.dst.JetStream(), bucket, limits); missing(err) {
+		if o, err = openBucket(ctx, c.dst.JetStream(), bucket, limits); isMissing(err) {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return o.Tidy(ctx)
+	return o.Expire(ctx)
 }
 
-// missing says whether an error is that a bucket is not there.
-func missing(err error) bool {
+// isMissing says whether an error is that a bucket is not there.
+func isMissing(err error) bool {
 	return errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
-// begin waits for this one's turn; false where ctx ends before.
-func (c *Copier) begin(ctx context.Context) bool {
+// acquire waits for this one's turn; false where ctx ends before.
+func (c *Copier) acquire(ctx context.Context) bool {
 	select {
-	case c.turn <- struct{}{}:
+	case c.lock <- struct{}{}:
 		return true
 	case <-ctx.Done():
 		return false
 	}
 }
 
-func (c *Copier) end() { <-c.turn }
+func (c *Copier) release() { <-c.lock }
 
-// all copies pieces one after the other. The time that it may take begins with its turn.
-func (c *Copier) all(ctx context.Context, pieces []alerts.Evidence) {
-	if !c.begin(ctx) {
+// copyAll copies pieces one after the other. The time that it may take begins with its turn.
+func (c *Copier) copyAll(ctx context.Context, pieces []alerts.Evidence) {
+	if !c.acquire(ctx) {
 		return
 	}
-	defer c.end()
-	ctx, cancel := context.WithTimeout(ctx, copyTime)
+	defer c.release()
+	ctx, cancel := context.WithTimeout(ctx, copyTimeout)
 	defer cancel()
 	if c.started != nil {
 		c.started(ctx)
 	}
-	if time.Now().Before(c.paused) {
+	if time.Now().Before(c.pausedUntil) {
 		return
 	}
 	// A server that refuses a subject says so on the connection, and does not answer.
 	ctx, release := c.dst.WithConnErrors(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
 	for _, e := range pieces {
-		if c.done[e.Name] {
+		if c.copied[e.Name] {
 			continue
 		}
-		if err := c.one(ctx, e); err != nil {
+		if err := c.copyObject(ctx, e); err != nil {
 			if ctx.Err() != nil {
 				err = fmt.Errorf("object %s: %w", e.Name, context.Cause(ctx))
 			}
 			c.to = nil // it may have gone with what the server had, and is looked for again
 			// Without a connection the alert is not delivered either, and its evidence is tried again with it.
 			if !errors.Is(err, broker.ErrDisconnected) && !errors.Is(err, context.Canceled) {
-				c.say(err)
-				c.paused = time.Now().Add(copyPause)
+				c.logFailure(err)
+				c.pausedUntil = time.Now().Add(copyPause)
 			}
 			return
 		}
-		if len(c.done) >= remembered || c.done == nil {
-			c.done = map[string]bool{}
+		if len(c.copied) >= maxRemembered || c.copied == nil {
+			c.copied = map[string]bool{}
 		}
-		c.done[e.Name] = true
-		c.told = ""
+		c.copied[e.Name] = true
+		c.lastLogged = ""
 	}
 }
 
-// one copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one it is
+// copyObject copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one it is
 // copied to.
-func (c *Copier) one(ctx context.Context, e alerts.Evidence) error {
+func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 	data, err := c.src.Read(ctx, Bucket, e.Name)
 	if err != nil {
 		// It was let go before the alert could leave: there is nothing to copy any more.
@@ -178,10 +180,10 @@ func (c *Copier) one(ctx context.Context, e alerts.Evidence) error {
 	return c.to.Put(ctx, e.Name, e.MediaType, data)
 }
 
-// say says a failure once.
-func (c *Copier) say(err error) {
-	if text := err.Error(); text != c.told {
-		c.told = text
+// logFailure says a failure once.
+func (c *Copier) logFailure(err error) {
+	if text := err.Error(); text != c.lastLogged {
+		c.lastLogged = text
 		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err)
 	}
 }

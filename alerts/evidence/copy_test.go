@@ -48,7 +48,7 @@ func copier(from jetstream.JetStream, to *broker.Conn, instance string, bytes in
 }
 
 // shown is an update that names pieces of evidence which are kept here.
-func shown(t *testing.T, from *Objects, id string, contents map[string]string) (alerts.Alert, sink.Message) {
+func shown(t *testing.T, from *Store, id string, contents map[string]string) (alerts.Alert, sink.Message) {
 	t.Helper()
 	a := event(id, alerts.PhaseUpdate)
 	a.Seq, a.Kind, a.Model = 1, alerts.KindUntrusted, alerts.Model{Name: "small", Hash: "ab"}
@@ -118,7 +118,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
 		t.Fatal(err)
 	}
-	c.Late(within(t), alerts.Evidence{
+	c.CopyOne(within(t), alerts.Evidence{
 		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: BucketOf("here"),
 		Name: "z/clip-1.mp4",
 	})
@@ -175,7 +175,7 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 			if err := from.Put(within(t), id+"/clip-1.mp4", "video/mp4", make([]byte, 1000)); err != nil {
 				t.Fatal(err)
 			}
-			c.Late(within(t), alerts.Evidence{
+			c.CopyOne(within(t), alerts.Evidence{
 				Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: c.Bucket(),
 				Name: id + "/clip-1.mp4",
 			})
@@ -184,7 +184,7 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 	}
 	big := put("big", 1<<20)
 	// An upload of one is in the middle when the other starts.
-	if _, err := far.JetStream().Publish(within(t), chunks(big, "upload"), make([]byte, 1000)); err != nil {
+	if _, err := far.JetStream().Publish(within(t), chunkSubject(big, "upload"), make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
 	small := put("small", 1500)
@@ -208,15 +208,15 @@ func TestOldCopiesGo(t *testing.T) {
 	from := objects(t, js, Limits{Bytes: 1 << 20})
 	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
 	shared := objects(t, far.JetStream(), Limits{Bytes: 1 << 20})
-	for _, o := range []*Objects{from, shared} {
+	for _, o := range []*Store{from, shared} {
 		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20, Age: time.Nanosecond}, slog.New(slog.DiscardHandler))
 	c.Start(js)
-	c.Late(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
-	if err := c.Tidy(within(t)); err != nil {
+	c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	if err := c.Expire(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	for _, bucket := range []string{Bucket, c.Bucket()} {
@@ -237,7 +237,7 @@ func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
 	its := objects(t, other.Conn().JetStream(), Limits{Bytes: 1 << 20})
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	for _, o := range []*Objects{its, from} {
+	for _, o := range []*Store{its, from} {
 		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
 			t.Fatal(err)
 		}
@@ -248,11 +248,11 @@ func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
 	}
 	defer far.Close()
 	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
-	c.Late(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
 	// Its next run, in which nothing has been copied yet.
 	c = NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20, Age: time.Nanosecond}, slog.New(slog.DiscardHandler))
 	c.Start(js)
-	if err := c.Tidy(within(t)); err != nil {
+	if err := c.Expire(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	for bucket, want := range map[string]int{Bucket: 1, c.Bucket(): 0} {
@@ -278,13 +278,13 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 			defer cancel()
 			ctx = short
 		}
-		c.Late(ctx, alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: name})
+		c.CopyOne(ctx, alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: name})
 		if name == "z/clip-1.mp4" {
 			if err := far.JetStream().DeleteObjectStore(within(t), c.Bucket()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		c.paused = time.Time{} // as after the pause
+		c.pausedUntil = time.Time{} // as after the pause
 	}
 	if left, err := NewReader(far.JetStream()).Names(within(t), c.Bucket(), "z"); err != nil || len(left) != 1 {
 		t.Errorf("%d pieces, want the one that came after the failure: %v", len(left), err)
@@ -324,7 +324,7 @@ func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	c.Late(ctx, alerts.Evidence{Name: "z/clip-1.mp4"}) // the turn is another's
+	c.CopyOne(ctx, alerts.Evidence{Name: "z/clip-1.mp4"}) // the turn is another's
 	budget := make(chan time.Duration, 1)
 	c.started = func(ctx context.Context) {
 		deadline, _ := ctx.Deadline()
@@ -333,13 +333,13 @@ func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.Late(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+		c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
 	}()
-	<-time.After(copyTime / 20) // the wait for the turn
+	<-time.After(copyTimeout / 20) // the wait for the turn
 	c.Start(js)
 	<-done
-	if left := <-budget; left < copyTime-copyTime/40 {
-		t.Errorf("%v of %v were left at its turn", left, copyTime)
+	if left := <-budget; left < copyTimeout-copyTimeout/40 {
+		t.Errorf("%v of %v were left at its turn", left, copyTimeout)
 	}
 }
 
@@ -361,12 +361,12 @@ func TestALateClipIsHandedOn(t *testing.T) {
 	enc := &projector{hold: make(chan struct{})}
 	m := start(t, Options{
 		Store: objects(t, js, Limits{Bytes: 1 << 20}), Encoder: enc,
-		Late: func(_ context.Context, e alerts.Evidence) { late <- e },
+		AfterEnd: func(_ context.Context, e alerts.Evidence) { late <- e },
 	})
 	r, id := newReel(t, 18), alerts.NewID()
-	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
 	next(t, m)
-	m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r})
+	m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r})
 	promised := next(t, m).Pending
 	enc.hold <- struct{}{}
 	select {

@@ -74,7 +74,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 		}
 	}()
 	objs := objects(t, o.Conn().JetStream(), Limits{Bytes: 96 << 20})
-	o.SetReclaim(objs.Free)
+	o.SetReclaim(objs.Reclaim)
 	piece := make([]byte, 256<<10)
 	var all []string
 	for i := range 300 {

@@ -19,9 +19,9 @@ import (
 	"vigil/video"
 )
 
-// Child encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it
+// ProcessEncoder encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it
 // takes, does not touch the cameras. The process runs EncodeClip.
-type Child struct {
+type ProcessEncoder struct {
 	// Command is the program and its arguments; the name of the file to write is added.
 	Command []string
 	// Dir is where a temporary folder is made for each clip. Nothing else in Dir is touched, but for such a folder
@@ -38,7 +38,7 @@ const (
 const maxClip = 256 << 20
 
 // Encode makes an MP4 of H.264 whose index comes first, so that a browser begins to play at once.
-func (c Child) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []byte, err error) {
+func (c ProcessEncoder) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []byte, err error) {
 	if err := tempdir.Sweep(c.Dir, clipFolder, clipFile); err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
@@ -50,13 +50,13 @@ func (c Child) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []
 	path := filepath.Join(dir.Path, clipFile)
 	cmd := exec.CommandContext(ctx, c.Command[0], append(c.Command[1:len(c.Command):len(c.Command)], path)...)
 	cmd.Stdin = clipStream(pictures, fps)
-	var said bytes.Buffer
-	cmd.Stderr = &limited{w: &said, left: 4 << 10}
-	if err := runLow(cmd); err != nil {
+	var stderr bytes.Buffer
+	cmd.Stderr = &limited{w: &stderr, left: 4 << 10}
+	if err := runLowPriority(cmd); err != nil {
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("encode clip: %w", context.Cause(ctx))
 		}
-		return nil, fmt.Errorf("encode clip: %w: %s", err, strings.TrimSpace(said.String()))
+		return nil, fmt.Errorf("encode clip: %w: %s", err, strings.TrimSpace(stderr.String()))
 	}
 	info, err := os.Stat(path)
 	if err != nil {

@@ -38,10 +38,10 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func child(t *testing.T, role string) Child {
+func child(t *testing.T, role string) ProcessEncoder {
 	t.Helper()
 	t.Setenv(childRole, role)
-	return Child{Command: []string{os.Args[0]}, Dir: filepath.Join(t.TempDir(), "data")}
+	return ProcessEncoder{Command: []string{os.Args[0]}, Dir: filepath.Join(t.TempDir(), "data")}
 }
 
 // probe asks ffprobe what a file is.
@@ -133,7 +133,7 @@ func TestAnEncoderThatFailsIsAnError(t *testing.T) {
 		}
 	})
 	t.Run("no program", func(t *testing.T) {
-		if _, err := (Child{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(within(t),
+		if _, err := (ProcessEncoder{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(within(t),
 			good, 5); err == nil {
 			t.Error("no error")
 		}

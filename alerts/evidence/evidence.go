@@ -37,8 +37,8 @@ type ModelPicture struct {
 	Gap  bool          // it does not follow the one before it
 }
 
-// Sighting is a message of an event, with what it was seen by.
-type Sighting struct {
+// Request is a message of an event, with what it was seen by.
+type Request struct {
 	Alert alerts.Alert
 	// Heat is the error map of the peak, [Side][Side], row-major; nil where the peak has not changed since the last
 	// message.
@@ -47,8 +47,8 @@ type Sighting struct {
 	Footage Footage // nil for none
 }
 
-// Finding is evidence of an event that is ready: everything that was made so far.
-type Finding struct {
+// Result is evidence of an event that is ready: everything that was made so far.
+type Result struct {
 	Camera, AlertID string
 	Items           []alerts.Evidence
 	Pending         []alerts.PendingEvidence // what is being made of an event that is over
@@ -56,8 +56,8 @@ type Finding struct {
 	Last            bool                     // nothing more will come
 }
 
-// Store keeps objects. Put returns once the whole object is kept.
-type Store interface {
+// ObjectWriter keeps objects. Put returns once the whole object is kept.
+type ObjectWriter interface {
 	Put(ctx context.Context, name, mediaType string, data []byte) error
 	Bucket() string
 }
@@ -69,57 +69,57 @@ type Encoder interface {
 
 // Options describe a Maker. Durations are stream time.
 type Options struct {
-	Store Store
+	Store ObjectWriter
 	// Bucket is what alerts name, where they are read from another server than the store's; empty is the store's own.
 	Bucket  string
 	Encoder Encoder // nil makes no clips
 	Log     *slog.Logger
 	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
-	Before, After, Longest time.Duration
-	// Late hears of each piece that became ready when the end of its event had been seen, and may not be in a message
+	Before, After, MaxLength time.Duration
+	// AfterEnd hears of each piece that became ready when the end of its event had been seen, and may not be in a message
 	// any more. It is called by the goroutine that makes clips, and ends with ctx; nil for nobody.
-	Late func(ctx context.Context, e alerts.Evidence)
+	AfterEnd func(ctx context.Context, e alerts.Evidence)
 }
 
 const (
-	// queueLength is how many messages may wait for their pictures; a storm of events beyond that is reported without.
-	queueLength = 64
-	// clipsWaiting is how many clips may wait for the encoder, a few MiB of previews each.
-	clipsWaiting = 8
-	// findingsWaiting is how many findings may wait for the publisher.
-	findingsWaiting = 256
-	// stillTime is how long a camera's process may take to give a picture.
-	stillTime = 3 * time.Second
-	// putTime bounds the storing of an object.
-	putTime = 20 * time.Second
-	// encodeTime bounds a clip; on a machine that is overloaded the lowest priority may mean long.
-	encodeTime = 2 * time.Minute
-	// mostClips is how many clips an event may have: that of its start, and of later peaks.
-	mostClips = 3
+	// maxQueuedRequests is how many messages may wait for their pictures; a storm of events beyond that is reported without.
+	maxQueuedRequests = 64
+	// maxQueuedClips is how many clips may wait for the encoder, a few MiB of previews each.
+	maxQueuedClips = 8
+	// maxQueuedResults is how many findings may wait for the publisher.
+	maxQueuedResults = 256
+	// stillTimeout is how long a camera's process may take to give a picture.
+	stillTimeout = 3 * time.Second
+	// putTimeout bounds the storing of an object.
+	putTimeout = 20 * time.Second
+	// encodeTimeout bounds a clip; on a machine that is overloaded the lowest priority may mean long.
+	encodeTimeout = 2 * time.Minute
+	// maxClips is how many clips an event may have: that of its start, and of later peaks.
+	maxClips = 3
 )
 
 // Maker makes evidence of events. One goroutine takes pictures, one makes clips; each does one thing at a time.
 type Maker struct {
-	opts  Options
-	log   *slog.Logger
-	queue chan Sighting
-	clips chan clip
-	ready chan Finding
+	opts    Options
+	log     *slog.Logger
+	queue   chan Request
+	clips   chan clipJob
+	results chan Result
 
 	ctx  context.Context //nolint:containedctx // of the goroutines that Close ends
 	stop context.CancelFunc
 	work sync.WaitGroup
 
-	mu    sync.Mutex
-	cases map[string]*matter
-	busy  int // messages whose pictures are not taken, and clips that are not made
+	mu   sync.Mutex
+	jobs map[string]*job
+	busy int // messages whose pictures are not taken, and clips that are not made
 }
 
 // NewMaker starts a Maker; Close ends it.
 func NewMaker(opts Options) *Maker {
 	m := &Maker{
-		opts: opts, log: opts.Log, queue: make(chan Sighting, queueLength), clips: make(chan clip, clipsWaiting),
-		ready: make(chan Finding, findingsWaiting), cases: map[string]*matter{},
+		opts: opts, log: opts.Log, queue: make(chan Request, maxQueuedRequests), clips: make(chan clipJob, maxQueuedClips),
+		results: make(chan Result, maxQueuedResults), jobs: map[string]*job{},
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -133,12 +133,12 @@ func NewMaker(opts Options) *Maker {
 	return m
 }
 
-// Ready gives what is ready. Its reader must not depend on what it gets: an event may have none.
-func (m *Maker) Ready() <-chan Finding { return m.ready }
+// Results gives what is ready. Its reader must not depend on what it gets: an event may have none.
+func (m *Maker) Results() <-chan Result { return m.results }
 
-// See takes note of a message that was published, or of an end that is about to be. It does not block. For an end it
+// Submit takes note of a message that was published, or of an end that is about to be. It does not block. For an end it
 // says whether a Finding will come that is the Last.
-func (m *Maker) See(s Sighting) bool {
+func (m *Maker) Submit(s Request) bool {
 	if s.Footage == nil {
 		return false
 	}
@@ -149,7 +149,7 @@ func (m *Maker) See(s Sighting) bool {
 	default:
 		m.add(-1)
 		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID)
-		m.forget(s.Alert.ID)
+		m.dropJob(s.Alert.ID)
 		return false
 	}
 }
@@ -200,55 +200,55 @@ func (m *Maker) Close() error {
 	}
 }
 
-// matter is an event that evidence is made of.
-type matter struct {
-	camera, id string
-	items      []alerts.Evidence
-	shot       uint64 // the frame that the snapshot shows
-	anchor     alerts.Moment
-	due        time.Time // when a clip around anchor is cut at the latest; zero for not
-	covered    uint64    // last frame of the last clip
-	cuts       int
-	waiting    []alerts.PendingEvidence // what is cut and not ready
-	missing    []alerts.MissingEvidence // clips that will not be
-	over       bool                     // its end was seen
+// job is an event that evidence is made of.
+type job struct {
+	camera, id    string
+	items         []alerts.Evidence
+	snapshotFrame uint64 // the frame that the snapshot shows
+	anchor        alerts.Moment
+	clipDeadline  time.Time // when a clip around anchor is cut at the latest; zero for not
+	coveredUntil  uint64    // last frame of the last clip
+	clipCount     int
+	pending       []alerts.PendingEvidence // what is cut and not ready
+	missing       []alerts.MissingEvidence // clips that will not be
+	ended         bool                     // its end was seen
 }
 
-func (m *Maker) forget(id string) {
+func (m *Maker) dropJob(id string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	delete(m.cases, id)
+	delete(m.jobs, id)
 }
 
-// made takes objects off the list of those that are being made. m.mu is held.
-func (c *matter) made(gone []alerts.PendingEvidence) {
-	c.waiting = slices.DeleteFunc(c.waiting, func(p alerts.PendingEvidence) bool { return slices.Contains(gone, p) })
+// clipDone takes objects off the list of those that are being made. m.mu is held.
+func (j *job) clipDone(gone []alerts.PendingEvidence) {
+	j.pending = slices.DeleteFunc(j.pending, func(p alerts.PendingEvidence) bool { return slices.Contains(gone, p) })
 }
 
-// found adds pieces to an event's evidence and says so.
-func (m *Maker) found(c *matter, items ...alerts.Evidence) {
+// addItems adds pieces to an event's evidence and says so.
+func (m *Maker) addItems(j *job, items ...alerts.Evidence) {
 	m.mu.Lock()
 	for _, e := range items {
-		c.items = replace(c.items, e)
+		j.items = replace(j.items, e)
 	}
-	m.tell(c)
+	m.emit(j)
 	m.mu.Unlock()
 }
 
-// tell says what there is of an event. m.mu is held.
-func (m *Maker) tell(c *matter) {
-	f := Finding{Camera: c.camera, AlertID: c.id, Items: slices.Clone(c.items), Last: c.over && len(c.waiting) == 0}
+// emit says what there is of an event. m.mu is held.
+func (m *Maker) emit(j *job) {
+	f := Result{Camera: j.camera, AlertID: j.id, Items: slices.Clone(j.items), Last: j.ended && len(j.pending) == 0}
 	if f.Last {
-		delete(m.cases, c.id)
+		delete(m.jobs, j.id)
 	}
-	if c.over && len(c.waiting) > 0 {
-		f.Pending = slices.Clone(c.waiting)
+	if j.ended && len(j.pending) > 0 {
+		f.Pending = slices.Clone(j.pending)
 	}
-	if c.over && len(c.missing) > 0 {
-		f.Missing = slices.Clone(c.missing)
+	if j.ended && len(j.missing) > 0 {
+		f.Missing = slices.Clone(j.missing)
 	}
 	select {
-	case m.ready <- f:
+	case m.results <- f:
 	default: // the publisher is stuck, and an end does not wait for ever
 	}
 }
@@ -268,7 +268,7 @@ func replace(items []alerts.Evidence, e alerts.Evidence) []alerts.Evidence {
 
 // put stores an object and fills in what is said of it.
 func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
-	ctx, cancel := context.WithTimeout(m.ctx, putTime)
+	ctx, cancel := context.WithTimeout(m.ctx, putTimeout)
 	defer cancel()
 	if err := m.opts.Store.Put(ctx, e.Name, e.MediaType, data); err != nil {
 		return e, err
@@ -280,11 +280,11 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 // errStopped is why nothing more is made after Close.
 var errStopped = errors.New("given up, since the program was stopped before it was made")
 
-// miss notes that an event has no clip, or one less.
-func (m *Maker) miss(c *matter, reason string) {
+// addMissing notes that an event has no clip, or one less.
+func (m *Maker) addMissing(j *job, reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.missing = append(c.missing, alerts.MissingEvidence{Kind: alerts.EvidenceClip, Reason: reason})
+	j.missing = append(j.missing, alerts.MissingEvidence{Kind: alerts.EvidenceClip, Reason: reason})
 }
 
 // warn says what could not be made.

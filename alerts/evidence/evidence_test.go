@@ -18,7 +18,7 @@ import (
 	"vigil/video"
 )
 
-const longWait = encodeTime
+const longWait = encodeTimeout
 
 func within(t testing.TB) context.Context {
 	t.Helper()
@@ -179,8 +179,8 @@ func heat(side int) []float32 {
 
 func start(t *testing.T, o Options) *Maker {
 	t.Helper()
-	if o.Longest == 0 {
-		o.Before, o.After, o.Longest = 5*time.Second, 3*time.Second, 20*time.Second
+	if o.MaxLength == 0 {
+		o.Before, o.After, o.MaxLength = 5*time.Second, 3*time.Second, 20*time.Second
 	}
 	m := NewMaker(o)
 	t.Cleanup(func() {
@@ -191,14 +191,14 @@ func start(t *testing.T, o Options) *Maker {
 	return m
 }
 
-func next(t *testing.T, m *Maker) Finding {
+func next(t *testing.T, m *Maker) Result {
 	t.Helper()
 	select {
-	case f := <-m.Ready():
+	case f := <-m.Results():
 		return f
 	case <-within(t).Done():
 		t.Fatal("nothing was found")
-		return Finding{}
+		return Result{}
 	}
 }
 
@@ -214,13 +214,13 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	store, enc := &cupboard{}, &projector{hold: make(chan struct{})}
 	m := start(t, Options{Store: store, Encoder: enc})
 	r, id := newReel(t, 18), alerts.NewID()
-	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
 	f := next(t, m)
 	if got := said(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last || f.AlertID != id ||
 		f.Camera != "yard" {
 		t.Errorf("found %s: %+v", got, f)
 	}
-	if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
+	if !m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
 		t.Error("nothing is promised of the end")
 	}
 	if f = next(t, m); len(f.Items) != 2 || len(f.Pending) != 1 || f.Last {
@@ -262,10 +262,10 @@ func TestAClipThatIsReadyAtTheEnd(t *testing.T) {
 	r := newReel(t, 18)
 	for range 50 {
 		id := alerts.NewID()
-		c := &matter{camera: "yard", id: id, anchor: event(id, alerts.PhaseStart).Start}
-		m.cut(c, Sighting{Alert: event(id, alerts.PhaseStart), Footage: r}, 16)
+		c := &job{camera: "yard", id: id, anchor: event(id, alerts.PhaseStart).Start}
+		m.scheduleClip(c, Request{Alert: event(id, alerts.PhaseStart), Footage: r}, 16)
 		enc.hold <- struct{}{}
-		m.end(c, Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r})
+		m.end(c, Request{Alert: event(id, alerts.PhaseEnd), Footage: r})
 		f := next(t, m)
 		for !f.Last {
 			f = next(t, m)
@@ -299,8 +299,8 @@ func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := start(t, Options{Store: c.store, Encoder: c.encoder})
 			id := alerts.NewID()
-			m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: c.reel})
-			m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: c.reel})
+			m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: c.reel})
+			m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: c.reel})
 			f := next(t, m)
 			for !f.Last {
 				f = next(t, m)
@@ -323,8 +323,8 @@ func TestOneClipAtATime(t *testing.T) {
 	const events = 4
 	for range events {
 		id := alerts.NewID()
-		m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
-		m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r})
+		m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+		m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r})
 	}
 	for range events {
 		if f := next(t, m); f.Last || len(f.Items) != 2 {
@@ -352,23 +352,23 @@ func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
 	enc := &projector{}
 	m := start(t, Options{
 		Store: &cupboard{}, Encoder: enc, Before: 2 * time.Second, After: time.Second,
-		Longest: 3 * time.Second,
+		MaxLength: 3 * time.Second,
 	})
 	r, id := newReel(t, 60), alerts.NewID()
-	m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
 	next(t, m)
 	if f := next(t, m); f.Last || len(f.Items) != 3 || f.Items[2].Frame != 200 {
 		t.Fatalf("found %s", said(f.Items))
 	}
 	rise := event(id, alerts.PhaseUpdate)
 	rise.Peak = alerts.Moment{Wall: time.Now(), StreamSeconds: 40, Frame: 1000}
-	m.See(Sighting{Alert: rise, Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(Request{Alert: rise, Heat: heat(32), Side: 32, Footage: r})
 	if f := next(t, m); len(f.Items) != 3 || f.Items[0].Frame != 1000 {
 		t.Fatalf("found %s", said(f.Items))
 	}
 	end := event(id, alerts.PhaseEnd)
 	end.Peak, end.End.StreamSeconds, end.End.Frame = rise.Peak, 55, 1375
-	m.See(Sighting{Alert: end, Footage: r})
+	m.Submit(Request{Alert: end, Footage: r})
 	f := next(t, m)
 	for !f.Last {
 		f = next(t, m)
@@ -385,7 +385,7 @@ func TestAClipKeepsTime(t *testing.T) {
 	for i := range 10 {
 		pics[i].PTS += time.Hour // of an opening before
 	}
-	got := around(pics, alerts.Moment{Frame: 75}, 10*time.Second, 1)
+	got := selectWindow(pics, alerts.Moment{Frame: 75}, 10*time.Second, 1)
 	if len(got) != 11 || got[0].Seq != 50 {
 		t.Errorf("%d pictures from frame %d on", len(got), got[0].Seq)
 	}
@@ -395,7 +395,7 @@ func TestAClipKeepsTime(t *testing.T) {
 		{PTS: 1210 * time.Millisecond, JPEG: []byte("c")},
 	}
 	var film []string
-	for _, p := range evenly(stumbled) {
+	for _, p := range resampleConstantRate(stumbled) {
 		film = append(film, string(p))
 	}
 	if s := strings.Join(film, ""); s != "abbbbbc" {

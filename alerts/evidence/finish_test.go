@@ -19,8 +19,8 @@ func storm(t *testing.T, m *Maker, events int) []string {
 	for range events {
 		id := alerts.NewID()
 		ids = append(ids, id)
-		m.See(Sighting{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
-		if !m.See(Sighting{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
+		m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+		if !m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
 			t.Fatal("an end promises nothing")
 		}
 	}
@@ -62,7 +62,7 @@ func TestWhatIsGivenUpIsSaid(t *testing.T) {
 	enc := &projector{hold: make(chan struct{})}
 	m := NewMaker(Options{
 		Store: &cupboard{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil)), Before: 5e9,
-		After: 3e9, Longest: 20e9,
+		After: 3e9, MaxLength: 20e9,
 	})
 	ids := storm(t, m, 3)
 	for over := 0; over < len(ids); { // all of them wait for the encoder

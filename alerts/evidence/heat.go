@@ -10,15 +10,15 @@ import (
 	"vigil/geometry"
 )
 
-// strongest is how much of the hottest place's colour is red.
-const strongest = 0.65
+// maxAlpha is how much of the hottest place's colour is red.
+const maxAlpha = 0.65
 
 // Overlay draws an error map [side][side] over a picture: red where it is hot, with the alert's boxes around.
 func Overlay(img image.Image, heat []float32, side int, boxes []geometry.Box) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
 	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Src)
 	if side > 0 && len(heat) == side*side {
-		redden(out, heat, side)
+		blendHeat(out, heat, side)
 	}
 	w, h := float64(out.Bounds().Dx()), float64(out.Bounds().Dy())
 	for _, b := range boxes {
@@ -27,8 +27,8 @@ func Overlay(img image.Image, heat []float32, side int, boxes []geometry.Box) *i
 	return out
 }
 
-// redden blends red in by the square root of the heat's share of the hottest, so that faint places show too.
-func redden(out *image.RGBA, heat []float32, side int) {
+// blendHeat blends red in by the square root of the heat's share of the hottest, so that faint places show too.
+func blendHeat(out *image.RGBA, heat []float32, side int) {
 	hottest := slices.Max(heat)
 	if !(hottest > 0) {
 		return
@@ -36,7 +36,7 @@ func redden(out *image.RGBA, heat []float32, side int) {
 	w, h := out.Bounds().Dx(), out.Bounds().Dy()
 	shades := make([]float64, len(heat))
 	for i, e := range heat {
-		shades[i] = strongest * math.Sqrt(max(0, float64(e/hottest)))
+		shades[i] = maxAlpha * math.Sqrt(max(0, float64(e/hottest)))
 	}
 	at := func(x, y int) float64 { return shades[min(max(y, 0), side-1)*side+min(max(x, 0), side-1)] }
 	for y := range h {

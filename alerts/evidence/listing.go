@@ -15,14 +15,14 @@ import (
 )
 
 const (
-	// askTime bounds one question to a server.
-	askTime = 5 * time.Second
+	// requestTimeout bounds one question to a server.
+	requestTimeout = 5 * time.Second
 	// idBytes is a length of names' beginnings, an alert's id and a slash, that base64 maps to a beginning of its own.
 	idBytes = 27
 )
 
-// metas is the beginning of the subjects that a bucket's heads are stored under.
-func metas(bucket string) string { return "$O." + bucket + ".M." }
+// headSubject is the beginning of the subjects that a bucket's heads are stored under.
+func headSubject(bucket string) string { return "$O." + bucket + ".M." }
 
 // listing is what a bucket has, as far as it can be read.
 type listing struct {
@@ -34,9 +34,9 @@ type listing struct {
 // asks for one after the other by its name: a watcher, as the client's own List has it, waits for ever before one that
 // the server cannot read.
 func listObjects(ctx context.Context, s jetstream.Stream, bucket, beginning string) (l listing, err error) {
-	asking, cancel := context.WithTimeout(ctx, askTime)
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	info, err := s.Info(asking, jetstream.WithSubjectFilter(metas(bucket)+">"))
+	info, err := s.Info(asking, jetstream.WithSubjectFilter(headSubject(bucket)+">"))
 	if err != nil {
 		return l, fmt.Errorf("object store %s: %w", bucket, err)
 	}
@@ -45,15 +45,15 @@ func listObjects(ctx context.Context, s jetstream.Stream, bucket, beginning stri
 		encoded = base64.URLEncoding.EncodeToString([]byte(beginning))
 	}
 	for subject := range info.State.Subjects {
-		coded := strings.TrimPrefix(subject, metas(bucket))
+		coded := strings.TrimPrefix(subject, headSubject(bucket))
 		name, err := base64.URLEncoding.DecodeString(coded)
 		if err != nil || !strings.HasPrefix(coded, encoded) || !strings.HasPrefix(string(name), beginning) {
 			continue
 		}
-		i, err := headOf(ctx, s, subject)
+		i, err := fetchHead(ctx, s, subject)
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
-			if still(ctx, s, subject) {
+			if isStored(ctx, s, subject) {
 				l.damaged = append(l.damaged, string(name))
 			}
 		case err != nil:
@@ -67,9 +67,9 @@ func listObjects(ctx context.Context, s jetstream.Stream, bucket, beginning stri
 	return l, nil
 }
 
-// headOf is nil where what is stored is no head of an object.
-func headOf(ctx context.Context, s jetstream.Stream, subject string) (*jetstream.ObjectInfo, error) {
-	asking, cancel := context.WithTimeout(ctx, askTime)
+// fetchHead is nil where what is stored is no head of an object.
+func fetchHead(ctx context.Context, s jetstream.Stream, subject string) (*jetstream.ObjectInfo, error) {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	m, err := s.GetLastMsgForSubject(asking, subject)
 	if err != nil {
@@ -83,9 +83,9 @@ func headOf(ctx context.Context, s jetstream.Stream, subject string) (*jetstream
 	return &i, nil
 }
 
-// still says whether the server counts a message of a subject that it did not give: then it cannot read it.
-func still(ctx context.Context, s jetstream.Stream, subject string) bool {
-	asking, cancel := context.WithTimeout(ctx, askTime)
+// isStored says whether the server counts a message of a subject that it did not give: then it cannot read it.
+func isStored(ctx context.Context, s jetstream.Stream, subject string) bool {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	info, err := s.Info(asking, jetstream.WithSubjectFilter(subject))
 	return err == nil && info.State.Subjects[subject] > 0
@@ -94,7 +94,7 @@ func still(ctx context.Context, s jetstream.Stream, subject string) bool {
 // readObject reads an object, a part at a time, and checks its digest. The client's own reader asks for all of it at
 // once, and for a part that the server cannot read it waits until its time is over.
 func readObject(ctx context.Context, b jetstream.ObjectStore, s jetstream.Stream, bucket, name string) ([]byte, error) {
-	asking, cancel := context.WithTimeout(ctx, askTime)
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	info, err := b.GetInfo(asking, name)
 	if err != nil {
@@ -102,7 +102,7 @@ func readObject(ctx context.Context, b jetstream.ObjectStore, s jetstream.Stream
 	}
 	var data []byte
 	for seq := uint64(0); uint64(len(data)) < info.Size; {
-		m, err := partOf(ctx, s, chunks(bucket, info.NUID), seq+1)
+		m, err := fetchChunk(ctx, s, chunkSubject(bucket, info.NUID), seq+1)
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			return nil, fmt.Errorf("is damaged: of %d bytes only the first %d can be read", info.Size, len(data))
@@ -121,8 +121,8 @@ func readObject(ctx context.Context, b jetstream.ObjectStore, s jetstream.Stream
 	return data, nil
 }
 
-func partOf(ctx context.Context, s jetstream.Stream, subject string, from uint64) (*jetstream.RawStreamMsg, error) {
-	asking, cancel := context.WithTimeout(ctx, askTime)
+func fetchChunk(ctx context.Context, s jetstream.Stream, subject string, from uint64) (*jetstream.RawStreamMsg, error) {
+	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	return s.GetMsg(asking, from, jetstream.WithGetMsgSubject(subject))
 }

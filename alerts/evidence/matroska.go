@@ -13,8 +13,8 @@ import (
 	"vigil/alerts"
 )
 
-// inputType is the media type of what the model saw.
-const inputType = "video/x-matroska"
+// inputMediaType is the media type of what the model saw.
+const inputMediaType = "video/x-matroska"
 
 // modelInput makes a video of the pictures that the model saw: each as it was, without loss, at its own time.
 func modelInput(pics []ModelPicture) (alerts.Evidence, []byte, error) {
@@ -22,20 +22,20 @@ func modelInput(pics []ModelPicture) (alerts.Evidence, []byte, error) {
 	data, err := matroska(pics, times)
 	side := pics[0].Side
 	return alerts.Evidence{
-		MediaType: inputType, Width: side, Height: side, Frame: pics[0].Seq, Reduced: true,
-		Seconds: (times[len(times)-1] + usualStep(pics)).Seconds(),
+		MediaType: inputMediaType, Width: side, Height: side, Frame: pics[0].Seq, Reduced: true,
+		Seconds: (times[len(times)-1] + medianStep(pics)).Seconds(),
 	}, data, err
 }
 
 // inputTimes gives the pictures' times from the first on. Where one does not follow the one before it, at least so
 // much time lies between them that a reader sees the gap too.
 func inputTimes(pics []ModelPicture) []time.Duration {
-	usual := usualStep(pics)
+	usual := medianStep(pics)
 	times := make([]time.Duration, len(pics))
 	for i := 1; i < len(pics); i++ {
 		step := pics[i].PTS - pics[i-1].PTS
 		if pics[i].Gap {
-			step = min(max(step, gapSteps*usual), longestGap)
+			step = min(max(step, gapSteps*usual), maxGap)
 		}
 		times[i] = times[i-1] + max(step, time.Millisecond)
 	}
@@ -45,12 +45,12 @@ func inputTimes(pics []ModelPicture) []time.Duration {
 const (
 	// gapSteps is how many usual steps no reader takes for one.
 	gapSteps = 4
-	// longestGap keeps a clock that leapt from making a video of days.
-	longestGap = time.Minute
+	// maxGap keeps a clock that leapt from making a video of days.
+	maxGap = time.Minute
 )
 
-// usualStep is the median time between two pictures that follow each other.
-func usualStep(pics []ModelPicture) time.Duration {
+// medianStep is the median time between two pictures that follow each other.
+func medianStep(pics []ModelPicture) time.Duration {
 	var steps []time.Duration
 	for i := 1; i < len(pics); i++ {
 		if step := pics[i].PTS - pics[i-1].PTS; !pics[i].Gap && step > 0 {
@@ -126,7 +126,7 @@ func matroska(pics []ModelPicture, times []time.Duration) ([]byte, error) {
 		}
 	}
 	clusters = append(clusters, cluster...)
-	step := usualStep(pics)
+	step := medianStep(pics)
 	length := make([]byte, 8)
 	binary.BigEndian.PutUint64(length, math.Float64bits(float64((times[len(times)-1] + step).Milliseconds())))
 	// A header of Windows' bitmaps names the codec, as in AVI.

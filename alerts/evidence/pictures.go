@@ -20,10 +20,10 @@ const tickEvery = 500 * time.Millisecond
 // quality of the JPEGs that are drawn here.
 const quality = 85
 
-// largestSide and largestArea bound the pictures that are decoded, which come from a camera's process.
+// maxSide and maxArea bound the pictures that are decoded, which come from a camera's process.
 const (
-	largestSide = 16384
-	largestArea = 64 << 20
+	maxSide = 16384
+	maxArea = 64 << 20
 )
 
 // Digest is the SHA-256 of data, in hexadecimal.
@@ -36,13 +36,13 @@ func Digest(data []byte) string {
 func (m *Maker) takePictures() {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
-	last := map[string]Sighting{}
+	last := map[string]Request{}
 	for {
 		select {
 		case <-m.ctx.Done():
 			return
 		case s := <-m.queue:
-			m.follow(s)
+			m.handle(s)
 			m.add(-1)
 			last[s.Alert.ID] = s
 			if s.Alert.Phase == alerts.PhaseEnd {
@@ -50,59 +50,59 @@ func (m *Maker) takePictures() {
 			}
 		case <-tick.C:
 			for id, s := range last {
-				if c := m.caseOf(id); c == nil {
+				if c := m.jobOf(id); c == nil {
 					delete(last, id)
-				} else if !c.due.IsZero() && time.Now().After(c.due) {
-					m.cut(c, s, c.anchor.StreamSeconds+m.opts.Longest.Seconds())
+				} else if !c.clipDeadline.IsZero() && time.Now().After(c.clipDeadline) {
+					m.scheduleClip(c, s, c.anchor.StreamSeconds+m.opts.MaxLength.Seconds())
 				}
 			}
 		}
 	}
 }
 
-func (m *Maker) caseOf(id string) *matter {
+func (m *Maker) jobOf(id string) *job {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.cases[id]
+	return m.jobs[id]
 }
 
-// follow does what a message of an event asks for.
-func (m *Maker) follow(s Sighting) {
+// handle does what a message of an event asks for.
+func (m *Maker) handle(s Request) {
 	a := s.Alert
-	c := m.caseOf(a.ID)
-	if c == nil {
-		c = &matter{camera: a.Camera, id: a.ID, anchor: a.Start, due: time.Now().Add(m.opts.Longest - m.opts.Before)}
+	j := m.jobOf(a.ID)
+	if j == nil {
+		j = &job{camera: a.Camera, id: a.ID, anchor: a.Start, clipDeadline: time.Now().Add(m.opts.MaxLength - m.opts.Before)}
 		m.mu.Lock()
-		m.cases[a.ID] = c
+		m.jobs[a.ID] = j
 		m.mu.Unlock()
 	}
-	if s.Heat != nil && (c.shot == 0 || c.shot != a.Peak.Frame) {
-		m.picture(c, s)
+	if s.Heat != nil && (j.snapshotFrame == 0 || j.snapshotFrame != a.Peak.Frame) {
+		m.makePictures(j, s)
 	}
 	switch {
 	case a.Phase == alerts.PhaseEnd:
-		m.end(c, s)
-	case c.due.IsZero() && a.Peak.Frame > c.covered && c.cuts < mostClips:
+		m.end(j, s)
+	case j.clipDeadline.IsZero() && a.Peak.Frame > j.coveredUntil && j.clipCount < maxClips:
 		// A peak after the last clip: it deserves one of its own.
-		c.anchor, c.due = a.Peak, time.Now().Add(m.opts.After)
+		j.anchor, j.clipDeadline = a.Peak, time.Now().Add(m.opts.After)
 	}
 }
 
 // end cuts what is not cut yet; nothing more will come of the event but what is being made.
-func (m *Maker) end(c *matter, s Sighting) {
-	if !c.due.IsZero() && s.Alert.End != nil {
-		m.cut(c, s, s.Alert.End.StreamSeconds+m.opts.After.Seconds())
+func (m *Maker) end(j *job, s Request) {
+	if !j.clipDeadline.IsZero() && s.Alert.End != nil {
+		m.scheduleClip(j, s, s.Alert.End.StreamSeconds+m.opts.After.Seconds())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	c.over = true
-	m.tell(c)
+	j.ended = true
+	m.emit(j)
 }
 
-// picture takes the snapshot and draws the heat map over it.
-func (m *Maker) picture(c *matter, s Sighting) {
+// makePictures takes the snapshot and draws the heat map over it.
+func (m *Maker) makePictures(j *job, s Request) {
 	a := s.Alert
-	ctx, cancel := context.WithTimeout(m.ctx, stillTime)
+	ctx, cancel := context.WithTimeout(m.ctx, stillTimeout)
 	defer cancel()
 	shot, full, err := s.Footage.Still(ctx, a.Peak.Frame)
 	if err != nil {
@@ -124,7 +124,7 @@ func (m *Maker) picture(c *matter, s Sighting) {
 		m.warn("snapshot", a, err)
 		return
 	}
-	c.shot = a.Peak.Frame
+	j.snapshotFrame = a.Peak.Frame
 	e.Kind, e.Name = alerts.EvidenceHeatMap, fmt.Sprintf("%s/heatmap-%d.jpg", a.ID, a.Peak.Frame)
 	var b bytes.Buffer
 	if err = jpeg.Encode(&b, Overlay(img, s.Heat, s.Side, a.Boxes), &jpeg.Options{Quality: quality}); err == nil {
@@ -132,10 +132,10 @@ func (m *Maker) picture(c *matter, s Sighting) {
 	}
 	if err != nil {
 		m.warn("heat map", a, err)
-		m.found(c, snapshot)
+		m.addItems(j, snapshot)
 		return
 	}
-	m.found(c, snapshot, e)
+	m.addItems(j, snapshot, e)
 }
 
 // decode reads a JPEG of a size that a camera may have.
@@ -144,7 +144,7 @@ func decode(data []byte) (image.Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("picture of %d bytes: %w", len(data), err)
 	}
-	if head.Width > largestSide || head.Height > largestSide || head.Width*head.Height > largestArea {
+	if head.Width > maxSide || head.Height > maxSide || head.Width*head.Height > maxArea {
 		return nil, errors.New("picture claims to be larger than any camera's")
 	}
 	return jpeg.Decode(bytes.NewReader(data))

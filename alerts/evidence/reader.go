@@ -28,7 +28,7 @@ func (p Piece) MediaType() string { return p.Info.Headers.Get("Content-Type") }
 // goroutine.
 type Reader struct {
 	js      jetstream.JetStream
-	open    map[string]*bucket
+	opened  map[string]*bucket
 	damaged []string
 }
 
@@ -43,12 +43,12 @@ func (r *Reader) Damaged() []string { return r.damaged }
 
 // NewReader makes a Reader.
 func NewReader(js jetstream.JetStream) *Reader {
-	return &Reader{js: js, open: map[string]*bucket{}}
+	return &Reader{js: js, opened: map[string]*bucket{}}
 }
 
 // bucket is nil where there is none of that name.
 func (r *Reader) bucket(ctx context.Context, name string) (*bucket, error) {
-	if b, ok := r.open[name]; ok {
+	if b, ok := r.opened[name]; ok {
 		return b, nil
 	}
 	objects, err := r.js.ObjectStore(ctx, name)
@@ -63,7 +63,7 @@ func (r *Reader) bucket(ctx context.Context, name string) (*bucket, error) {
 		return nil, fmt.Errorf("object store %s: %w", name, err)
 	}
 	b := &bucket{objects, stream}
-	r.open[name] = b
+	r.opened[name] = b
 	return b, nil
 }
 
@@ -116,16 +116,16 @@ func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, err
 	}) {
 		return all, nil
 	}
-	return all, look(slices.DeleteFunc(r.ofVigils(ctx),
+	return all, look(slices.DeleteFunc(r.allBuckets(ctx),
 		func(name string) bool { return slices.Contains(buckets, name) }))
 }
 
-// listTime bounds the question for all buckets, which a server may not answer to everybody.
-const listTime = 3 * time.Second
+// listTimeout bounds the question for all buckets, which a server may not answer to everybody.
+const listTimeout = 3 * time.Second
 
-// ofVigils are the buckets of all vigils that copy to this server; none where they may not be asked for.
-func (r *Reader) ofVigils(ctx context.Context) (names []string) {
-	ctx, cancel := context.WithTimeout(ctx, listTime)
+// allBuckets are the buckets of all vigils that copy to this server; none where they may not be asked for.
+func (r *Reader) allBuckets(ctx context.Context) (names []string) {
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	for name := range r.js.ObjectStoreNames(ctx).Name() {
 		if strings.HasPrefix(name, BucketOf("")) {

@@ -25,9 +25,9 @@ type Limits struct {
 // the id of its data directory, since each keeps its own limits and removes what it left unfinished.
 func BucketOf(instance string) string { return Bucket + "_" + instance }
 
-// Objects keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket.
+// Store keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket.
 // An object that was cut off by the end of a process is removed when it is opened again.
-type Objects struct {
+type Store struct {
 	name   string
 	limits Limits
 	now    func() time.Time
@@ -41,7 +41,7 @@ type Objects struct {
 }
 
 // Damaged gives the names of the objects that were not whole when the bucket was opened.
-func (o *Objects) Damaged() []string { return o.damaged }
+func (o *Store) Damaged() []string { return o.damaged }
 
 type object struct {
 	name, id string
@@ -54,38 +54,38 @@ type object struct {
 // is not yet written over. An object store refuses what is above its limit, so that must never be reached.
 const bucketSlack = 32 << 20
 
-// room is the limit of the stream behind a bucket.
-func (l Limits) room() int64 { return l.Bytes/4*5 + bucketSlack }
+// streamBytes is the limit of the stream behind a bucket.
+func (l Limits) streamBytes() int64 { return l.Bytes/4*5 + bucketSlack }
 
 // OpenObjects opens the bucket of this machine's own server, as OpenBucket does.
-func OpenObjects(ctx context.Context, js jetstream.JetStream, limits Limits) (*Objects, error) {
+func OpenObjects(ctx context.Context, js jetstream.JetStream, limits Limits) (*Store, error) {
 	return OpenBucket(ctx, js, Bucket, limits)
 }
 
 // OpenBucket opens a bucket, makes it where it is missing, and brings it to the limits where it has others.
-func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Objects, error) {
+func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Store, error) {
 	o, err := openBucket(ctx, js, name, limits)
-	if missing(err) {
+	if isMissing(err) {
 		if _, err := js.CreateOrUpdateObjectStore(ctx, jetstream.ObjectStoreConfig{
 			Bucket: name, Description: "Evidence of vigil's alerts", Storage: jetstream.FileStorage,
-			MaxBytes: limits.room(),
+			MaxBytes: limits.streamBytes(),
 		}); err != nil {
-			return nil, fmt.Errorf("object store %s of %d MiB: %w", name, limits.room()>>20, err)
+			return nil, fmt.Errorf("object store %s of %d MiB: %w", name, limits.streamBytes()>>20, err)
 		}
 		o, err = openBucket(ctx, js, name, limits)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if err := o.sweep(ctx); err != nil {
+	if err := o.purgeOrphans(ctx); err != nil {
 		return nil, err
 	}
 	return o, o.resize(ctx, js)
 }
 
 // openBucket opens a bucket that is there and lists what is in it.
-func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Objects, error) {
-	o := &Objects{name: name, limits: limits, now: time.Now}
+func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Store, error) {
+	o := &Store{name: name, limits: limits, now: time.Now}
 	var err error
 	if o.bucket, err = js.ObjectStore(ctx, name); err != nil {
 		return nil, fmt.Errorf("object store %s: %w", name, err)
@@ -98,9 +98,9 @@ func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits
 
 // resize gives the stream behind the bucket the room that the limits ask for. What is above smaller limits goes
 // before, and whatever else is set there stays as it is, a stream without any limit included.
-func (o *Objects) resize(ctx context.Context, js jetstream.JetStream) error {
+func (o *Store) resize(ctx context.Context, js jetstream.JetStream) error {
 	cfg := o.stream.CachedInfo().Config
-	want := o.limits.room()
+	want := o.limits.streamBytes()
 	if cfg.MaxBytes <= 0 || cfg.MaxBytes == want {
 		return nil
 	}
@@ -120,9 +120,9 @@ func (o *Objects) resize(ctx context.Context, js jetstream.JetStream) error {
 }
 
 // Bucket is the bucket's name.
-func (o *Objects) Bucket() string { return o.name }
+func (o *Store) Bucket() string { return o.name }
 
-func (o *Objects) list(ctx context.Context) error {
+func (o *Store) list(ctx context.Context) error {
 	l, err := listObjects(ctx, o.stream, o.name, "")
 	if err != nil {
 		return err
@@ -136,16 +136,16 @@ func (o *Objects) list(ctx context.Context) error {
 	return nil
 }
 
-// sweep removes parts of objects that were never finished.
-func (o *Objects) sweep(ctx context.Context) error {
-	info, err := o.stream.Info(ctx, jetstream.WithSubjectFilter(chunks(o.name, ">")))
+// purgeOrphans removes parts of objects that were never finished.
+func (o *Store) purgeOrphans(ctx context.Context) error {
+	info, err := o.stream.Info(ctx, jetstream.WithSubjectFilter(chunkSubject(o.name, ">")))
 	if err != nil {
 		return fmt.Errorf("object store %s: %w", o.name, err)
 	}
 	whole := map[string]bool{}
 	for _, k := range o.kept {
-		whole[chunks(o.name, k.id)] = true
-		if info.State.Subjects[chunks(o.name, k.id)] < uint64(k.parts) {
+		whole[chunkSubject(o.name, k.id)] = true
+		if info.State.Subjects[chunkSubject(o.name, k.id)] < uint64(k.parts) {
 			o.damaged = append(o.damaged, k.name)
 		}
 	}
@@ -160,7 +160,7 @@ func (o *Objects) sweep(ctx context.Context) error {
 }
 
 // Put keeps an object, once there is room for it. It appears when all of it is there.
-func (o *Objects) Put(ctx context.Context, name, mediaType string, data []byte) error {
+func (o *Store) Put(ctx context.Context, name, mediaType string, data []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if int64(len(data)) > o.limits.Bytes {
@@ -182,29 +182,29 @@ func (o *Objects) Put(ctx context.Context, name, mediaType string, data []byte) 
 	return nil
 }
 
-// Tidy lets go what is too old.
-func (o *Objects) Tidy(ctx context.Context) error {
+// Expire lets go what is too old.
+func (o *Store) Expire(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.evict(ctx, o.limits.Bytes)
 }
 
-// Free lets about so many bytes go, the oldest objects first.
-func (o *Objects) Free(ctx context.Context, bytes int64) error {
+// Reclaim lets about so many bytes go, the oldest objects first.
+func (o *Store) Reclaim(ctx context.Context, bytes int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.evict(ctx, max(0, o.bytes-bytes))
 }
 
 // Size gives the number of objects and their bytes.
-func (o *Objects) Size() (objects int, bytes int64) {
+func (o *Store) Size() (objects int, bytes int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.kept), o.bytes
 }
 
 // evict lets the oldest objects go until the rest is young enough and of at most so many bytes. o.mu is held.
-func (o *Objects) evict(ctx context.Context, bytes int64) error {
+func (o *Store) evict(ctx context.Context, bytes int64) error {
 	for len(o.kept) > 0 && (o.bytes > bytes || o.limits.Age > 0 && o.now().Sub(o.kept[0].at) > o.limits.Age) {
 		if err := o.remove(ctx, o.kept[0]); err != nil {
 			return fmt.Errorf("let evidence %s go: %w", o.kept[0].name, err)
@@ -214,7 +214,7 @@ func (o *Objects) evict(ctx context.Context, bytes int64) error {
 	return nil
 }
 
-func (o *Objects) drop(i int) {
+func (o *Store) drop(i int) {
 	if i >= 0 {
 		o.bytes -= o.kept[i].bytes
 		o.kept = slices.Delete(o.kept, i, i+1)
@@ -223,14 +223,14 @@ func (o *Objects) drop(i int) {
 
 // remove leaves nothing behind, where the client's own Delete would leave a mark for ever. The name goes first: an
 // object without one is removed at the next start, a name without its object would be a promise that is not kept.
-func (o *Objects) remove(ctx context.Context, k object) error {
+func (o *Store) remove(ctx context.Context, k object) error {
 	meta := "$O." + o.name + ".M." + base64.URLEncoding.EncodeToString([]byte(k.name))
 	if err := o.stream.Purge(ctx, jetstream.WithPurgeSubject(meta)); err != nil {
 		return err
 	}
-	return o.stream.Purge(ctx, jetstream.WithPurgeSubject(chunks(o.name, k.id)))
+	return o.stream.Purge(ctx, jetstream.WithPurgeSubject(chunkSubject(o.name, k.id)))
 }
 
 func streamOf(bucket string) string { return "OBJ_" + bucket }
 
-func chunks(bucket, id string) string { return "$O." + bucket + ".C." + id }
+func chunkSubject(bucket, id string) string { return "$O." + bucket + ".C." + id }

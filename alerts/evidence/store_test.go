@@ -31,7 +31,7 @@ func server(t *testing.T) jetstream.JetStream {
 	return c.JetStream()
 }
 
-func objects(t *testing.T, js jetstream.JetStream, l Limits) *Objects {
+func objects(t *testing.T, js jetstream.JetStream, l Limits) *Store {
 	t.Helper()
 	o, err := OpenObjects(within(t), js, l)
 	if err != nil {
@@ -89,7 +89,7 @@ func TestTheOldestGoesWhenThereIsNoRoom(t *testing.T) {
 	if err := o.Put(within(t), "/huge", "video/mp4", make([]byte, 2<<20)); err == nil {
 		t.Error("an object larger than everything was taken")
 	}
-	if err := o.Free(within(t), 400<<10); err != nil {
+	if err := o.Reclaim(within(t), 400<<10); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := o.Size(); n != 1 {
@@ -113,7 +113,7 @@ func TestTheOldGoes(t *testing.T) {
 	// Limits hold for what another run left.
 	o = objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
 	o.now = func() time.Time { return time.Now().Add(4 * time.Hour) }
-	if err := o.Tidy(within(t)); err != nil {
+	if err := o.Expire(within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, js); len(got) != 0 {
@@ -144,8 +144,8 @@ func TestABucketFollowsItsLimits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := s.CachedInfo().Config.MaxBytes; got != l.room() {
-			t.Errorf("%d MiB: the stream takes %d, want %d", c.bytes>>20, got, l.room())
+		if got := s.CachedInfo().Config.MaxBytes; got != l.streamBytes() {
+			t.Errorf("%d MiB: the stream takes %d, want %d", c.bytes>>20, got, l.streamBytes())
 		}
 	}
 }
@@ -164,7 +164,7 @@ func TestABucketKeepsWhatElseIsSet(t *testing.T) {
 		t.Fatal(err)
 	}
 	if cfg := s.CachedInfo().Config; cfg.Description != "ours" || cfg.Metadata["owner"] != "ops" ||
-		cfg.MaxBytes != (Limits{Bytes: 8 << 20}).room() {
+		cfg.MaxBytes != (Limits{Bytes: 8 << 20}).streamBytes() {
 		t.Errorf("the stream is %+v", cfg)
 	}
 }
@@ -189,7 +189,7 @@ func TestWhatWasCutOffIsSwept(t *testing.T) {
 	}
 	// Parts without a name, as a killed process leaves them: the client removes them only where it lives on.
 	for range 3 {
-		if _, err := js.Publish(within(t), chunks(Bucket, "torn"), make([]byte, 128<<10)); err != nil {
+		if _, err := js.Publish(within(t), chunkSubject(Bucket, "torn"), make([]byte, 128<<10)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -133,7 +133,7 @@ func TestAlertsAck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := objects.Tidy(t.Context()); err != nil {
+	if err := objects.Expire(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	data, err := evidence.NewReader(js).Read(t.Context(), alerts.TrainingBucket, a.ID+"/model-input-0.mkv")

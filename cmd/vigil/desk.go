@@ -39,7 +39,7 @@ type desk struct {
 	*outbox.Outbox
 	remote  *broker.Conn // nil for none
 	mqtt    *mqtt.Sink   // nil for none
-	objects *evidence.Objects
+	objects *evidence.Store
 	copier  *evidence.Copier // nil for none
 	maker   *evidence.Maker  // nil for none
 	log     *slog.Logger
@@ -89,14 +89,14 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	if names := d.objects.Damaged(); len(names) > 0 {
 		log.Error("pieces of evidence are damaged", "missing", len(names), "names", names[:min(len(names), namesShown)])
 	}
-	d.SetReclaim(d.objects.Free)
+	d.SetReclaim(d.objects.Reclaim)
 	o := evidence.Options{
 		Store: d.objects, Encoder: clipEncoder(cfg), Log: log,
-		Before: cfg.Evidence.Before, After: cfg.Evidence.After, Longest: cfg.Evidence.Longest,
+		Before: cfg.Evidence.Before, After: cfg.Evidence.After, MaxLength: cfg.Evidence.Longest,
 	}
 	if d.copier != nil {
 		d.copier.Start(d.Conn().JetStream())
-		o.Bucket, o.Late = d.copier.Bucket(), d.copier.Late
+		o.Bucket, o.AfterEnd = d.copier.Bucket(), d.copier.CopyOne
 	}
 	d.maker = evidence.NewMaker(o)
 	tidying, stop := context.WithCancel(context.Background())
@@ -186,9 +186,9 @@ func (d *desk) tidy(ctx context.Context) {
 	tick := time.NewTicker(tidyEvery)
 	defer tick.Stop()
 	for {
-		err := d.objects.Tidy(ctx)
+		err := d.objects.Expire(ctx)
 		if d.copier != nil {
-			err = errors.Join(err, d.copier.Tidy(ctx))
+			err = errors.Join(err, d.copier.Expire(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
 			d.log.Warn("old evidence was not let go", "error", err)
@@ -282,7 +282,7 @@ func clipEncoder(cfg config.Config) evidence.Encoder {
 	if err != nil || !cfg.Evidence.Clips {
 		return nil
 	}
-	return evidence.Child{Command: []string{self, encodeClip}, Dir: cfg.DataDir}
+	return evidence.ProcessEncoder{Command: []string{self, encodeClip}, Dir: cfg.DataDir}
 }
 
 // encodeClip is the name of the command that clipEncoder runs.

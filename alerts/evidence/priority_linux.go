@@ -6,17 +6,17 @@ import (
 	"syscall"
 )
 
-// lowest is the priority of what may wait for everything else.
-const lowest = 19
+// lowestPriority is the priority of what may wait for everything else.
+const lowestPriority = 19
 
-// runLow runs a command at the lowest priority, which it has from its first instruction: a process inherits it from
+// runLowPriority runs a command at the lowest priority, which it has from its first instruction: a process inherits it from
 // the thread that starts it. That thread cannot be raised again, so it ends with its goroutine. The command dies with
 // this process.
-func runLow(cmd *exec.Cmd) error {
+func runLowPriority(cmd *exec.Cmd) error {
 	done := make(chan error, 1)
 	go func() {
 		runtime.LockOSThread() // and never unlocked
-		err := syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), lowest)
+		err := syscall.Setpriority(syscall.PRIO_PROCESS, syscall.Gettid(), lowestPriority)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 		if err == nil {
 			err = cmd.Run()
