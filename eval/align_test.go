@@ -107,14 +107,14 @@ func TestAlarmOfLastFrames(t *testing.T) {
 	for i := range clips {
 		clips[i].From.Frame += 12
 	}
-	alarms := detect(clips, pipeline.DetectorConfig{Enter: 0.5, Leave: 0.6}, 1, 3)
+	alarms := detect(clips, pipeline.Config{Enter: 0.5, Leave: 0.6}, 1, 3)
 	if len(alarms) != 1 || alarms[0].First != 20 || alarms[0].Last != 23 {
 		t.Errorf("alarms %+v, want one from frame 20 to 23", alarms)
 	}
 }
 
 func TestEvents(t *testing.T) {
-	cfg := pipeline.DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
+	cfg := pipeline.Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
 	r := Recording{Abnormal: make([]bool, 400), FPS: 10}
 	for _, s := range []Span{{0, 19}, {100, 140}, {390, 399}} {
 		for i := s.First; i <= s.Last; i++ {
@@ -218,7 +218,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 
 	// A threshold above all of a's errors finds the end of b only.
 	th := Thresholds{"": {Lo: 0, Theta: 200}}
-	r, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th, Detector: pipeline.DefaultDetector()})
+	r, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th, Detector: pipeline.DefaultConfig()})
 	if err != nil {
 		t.Fatal(err)
 	}

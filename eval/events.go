@@ -59,10 +59,10 @@ type Events struct {
 }
 
 // detect runs the pipeline's detector over the clips of one video, as a camera's scorer does.
-func detect(clips []pipeline.Clip, cfg pipeline.DetectorConfig, lo, theta float64) []Alarm {
+func detect(clips []pipeline.Clip, cfg pipeline.Config, lo, theta float64) []Alarm {
 	d := pipeline.NewDetector(cfg, lo)
 	var alarms []Alarm
-	end := func(ep pipeline.Episode) {
+	end := func(ep pipeline.Event) {
 		a := &alarms[len(alarms)-1]
 		a.Span = Span{int(ep.Start.From.Frame), int(ep.End.Last.Frame)}
 	}

@@ -16,7 +16,7 @@ import (
 type Options struct {
 	Hop         int // of the live protocol
 	Thresholds  Thresholds
-	Detector    pipeline.DetectorConfig
+	Detector    pipeline.Config
 	Resamplings int
 	Seed        uint64
 	// Given says that the scores are somebody else's: they are taken as they are, Hop is not applied, and there are no

@@ -104,7 +104,7 @@ func (c *Calibration) byBudget(n *Normal, sorted []float64) {
 	days := c.Seconds / secondsADay
 	c.HoursNeeded = 24 / c.AlarmsPerDay / farthest
 	c.Provisional = days*farthest < 1/c.AlarmsPerDay
-	level, peaks := n.tailPeaks(c.Detector.config(), c.Lo)
+	level, peaks := n.tailPeaks(c.Detector.Config(), c.Lo)
 	if len(peaks) < tail.MinPeaks {
 		c.Provisional = true
 		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))

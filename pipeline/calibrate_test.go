@@ -67,10 +67,10 @@ func autoregressive(r *rand.Rand, n int) []float64 {
 
 func budgeted(t *testing.T, errors []float64, perDay float64) Calibration {
 	t.Helper()
-	return budgetedFor(t, errors, perDay, DefaultDetector())
+	return budgetedFor(t, errors, perDay, DefaultConfig())
 }
 
-func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg DetectorConfig) Calibration {
+func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg Config) Calibration {
 	t.Helper()
 	c, err := Calibrate(Calibration{
 		Key: Key{Camera: "gate", FPS: 16, Hop: 8}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
@@ -194,7 +194,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 	// Nobody knows a formula for the events of an AR(1): they are counted in 10 days.
 	days := 10
 	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
-	cfg := DefaultDetector()
+	cfg := DefaultConfig()
 	peaks := long.peaks(cfg, long.held(cfg.OpenAfter), 5, 5-math.Log(2e-3))
 	all = append(all, kind{"autoregressive", autoregressive, func(theta float64) float64 {
 		above := 0.
@@ -209,7 +209,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 })
 
 // alarms are what a detector raises in a series.
-func alarms(errors []float64, cfg DetectorConfig, lo, theta float64) (n int) {
+func alarms(errors []float64, cfg Config, lo, theta float64) (n int) {
 	d := NewDetector(cfg, lo)
 	for i, e := range errors {
 		at := time.Duration(i) * 500 * time.Millisecond
@@ -229,19 +229,19 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 	const hours, perDay, days, seeds = 3, 8., 2, 4
 	exponential, _ := gpd(0)
 	heavy, _ := gpd(0.15)
-	early := DetectorConfig{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
-	patient := DetectorConfig{
+	early := Config{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
+	patient := Config{
 		Enter: 0.6, Leave: 0.65, OpenAfter: 2 * time.Second, CloseAfter: 4 * time.Second,
 		CoolDown: 20 * time.Second,
 	}
 	for name, c := range map[string]struct {
 		draw func(*rand.Rand, int) []float64
-		cfg  DetectorConfig
+		cfg  Config
 	}{
 		"moving maximum": {func(r *rand.Rand, n int) []float64 {
 			return movingMaximum(r, n,
 				exponential)
-		}, DefaultDetector()},
+		}, DefaultConfig()},
 		"moving maximum, patient": {func(r *rand.Rand, n int) []float64 {
 			return movingMaximum(r, n,
 				exponential)
@@ -250,7 +250,7 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 			func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, heavy) },
 			early,
 		},
-		"autoregressive":          {autoregressive, DefaultDetector()},
+		"autoregressive":          {autoregressive, DefaultConfig()},
 		"autoregressive, patient": {autoregressive, patient},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +286,7 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	for seed := range 5 {
 		normal := movingMaximum(rand.New(rand.NewPCG(12, uint64(seed))), hours*clipsADay/24, exponential)
 		c := budgeted(t, normal, perDay)
-		if n := alarms(normal, DefaultDetector(), c.Lo, c.Theta); n < 24 || n > 36 {
+		if n := alarms(normal, DefaultConfig(), c.Lo, c.Theta); n < 24 || n > 36 {
 			t.Errorf("seed %d: %d alarms in %d hours, want about %d", seed, n, hours, perDay*hours/24)
 		}
 	}
@@ -299,7 +299,7 @@ func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
 	n, sorted := series(errors), slices.Sorted(slices.Values(errors))
 	for share, lo := range map[float64]float64{deepest: 0, 0.1: sorted[432]} {
-		level, peaks := n.tailPeaks(DefaultDetector(), lo)
+		level, peaks := n.tailPeaks(DefaultConfig(), lo)
 		if above := len(sorted) - sort.SearchFloat64s(sorted, level); len(peaks) == 0 ||
 			float64(above) > share*float64(len(sorted)) || level <= lo {
 			t.Errorf("lo %g: %d events above %g, which %d of %d clips pass", lo, len(peaks), level, above, len(sorted))
@@ -316,13 +316,13 @@ func TestShortFootageIsSaid(t *testing.T) {
 		!strings.Contains(c.Why, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
 		t.Errorf("a minute: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d,
+	if d := strings.Join(c.Doubts(DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"keeps to no number of alarms: at most ") {
 		t.Errorf("said %q", d)
 	}
 	// Four minutes have not either, but enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); c.Rule != RuleClips ||
+	if d := strings.Join(c.Doubts(DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
 		!strings.Contains(d,
 			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
@@ -335,7 +335,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above
 	// the median.
 	for _, enter := range []float64{0.35, 0.5, 0.8} {
-		cfg := DefaultDetector()
+		cfg := DefaultConfig()
 		cfg.Enter, cfg.Leave = enter, enter+0.1
 		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
 		c := budgetedFor(t, errors, 1, cfg)
@@ -350,17 +350,17 @@ func TestShortFootageIsSaid(t *testing.T) {
 	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
 		t.Errorf("an hour: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(DefaultDetector(), 1), "\n"); !strings.Contains(d,
+	if d := strings.Join(c.Doubts(DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
 		t.Errorf("said %q", d)
 	}
 	// Four of a day need no more.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
-	if c.Rule != RuleBudget || c.Provisional || c.Doubts(DefaultDetector(), 4) != nil ||
+	if c.Rule != RuleBudget || c.Provisional || c.Doubts(DefaultConfig(), 4) != nil ||
 		!(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
 		t.Errorf("four a day: %+v, %+v", c, c.Tail)
 	}
-	other := DefaultDetector()
+	other := DefaultConfig()
 	other.CoolDown = time.Minute
 	if d := strings.Join(c.Doubts(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") ||
 		!strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
@@ -383,21 +383,29 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 			m := Moment{PTS: at}
 			n.Add(Clip{First: m, Centre: m, Last: m, Raw: float64(1 + r.IntN(10)), Gap: r.IntN(20) == 0})
 		}
-		cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
+		cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
 		held := n.held(cfg.OpenAfter)
 		for level := 0.5; level < 11; level++ {
-			d := NewDetector(cfg, 0)
+			start := 0 // of the stretch
 			for i, c := range n.clips {
-				// Since no event is ever closed, only the first of a stretch is seen; it is started anew after each.
-				if c.first {
-					d = NewDetector(cfg, 0)
+				if c.gap || c.first {
+					start = i
 				}
-				change, _ := d.Push(Clip{
-					Centre: Moment{PTS: c.at}, Error: c.error,
-					Regularity: Regularity(c.error, 0, level), Gap: c.gap,
-				})
-				if change == Started {
-					d.open, d.low = false, true
+				// A detector that sees the stretch from OpenAfter before the clip on, and nothing that came earlier.
+				from := i
+				for from > start && n.clips[from].at > c.at-cfg.OpenAfter {
+					from--
+				}
+				d, change := NewDetector(cfg, 0), None
+				for k := from; k <= i; k++ {
+					at := n.clips[k].at
+					if k == from {
+						at = max(at, c.at-cfg.OpenAfter)
+					}
+					change, _ = d.Push(Clip{
+						Centre: Moment{PTS: at}, Error: n.clips[k].error,
+						Regularity: Regularity(n.clips[k].error, 0, level),
+					})
 				}
 				if (change == Started) != (held[i] > level) {
 					t.Fatalf("round %d, clip %d, level %g: change %v, held %g", round, i, level, change, held[i])
@@ -410,7 +418,7 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 // An event belongs to one stretch of one recording: what was up or cooling down at the end of one says nothing about
 // the next.
 func TestPeaksOfSeveralRecordings(t *testing.T) {
-	cfg := DetectorConfig{
+	cfg := Config{
 		Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second,
 		CoolDown: time.Minute,
 	}

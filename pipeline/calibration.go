@@ -45,9 +45,9 @@ type Calibration struct {
 	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
 	Rule string `json:"rule"`
 	// false alarms that are allowed; 0 where nobody asked for a budget
-	AlarmsPerDay float64        `json:"alarms_per_day"`
-	Detector     DetectorRecord `json:"detector"`       // whose events were counted
-	Tail         *Tail          `json:"tail,omitempty"` // for RuleBudget and RuleClips
+	AlarmsPerDay float64 `json:"alarms_per_day"`
+	Detector     Record  `json:"detector"`       // whose events were counted
+	Tail         *Tail   `json:"tail,omitempty"` // for RuleBudget and RuleClips
 	// why there is no RuleBudget though a budget was asked for
 	Why         string `json:"no_budget,omitempty"`
 	Provisional bool   `json:"provisional,omitempty"` // the video is too short for the budget
@@ -65,31 +65,6 @@ type Calibration struct {
 	Seconds  float64   `json:"seconds"`           // of normal video
 	LeftOut  LeftOut   `json:"left_out,omitzero"` // clips that did not count
 	Made     time.Time `json:"made"`
-}
-
-// DetectorRecord is a DetectorConfig as a calibration keeps it, with durations in seconds.
-type DetectorRecord struct {
-	Enter       float64 `json:"enter"`
-	Leave       float64 `json:"leave"`
-	OpenAfter   float64 `json:"open_after"`
-	CloseAfter  float64 `json:"close_after"`
-	MinDuration float64 `json:"min_duration"`
-	CoolDown    float64 `json:"cool_down"`
-}
-
-// Record is the configuration as a calibration keeps it.
-func (c DetectorConfig) Record() DetectorRecord {
-	return DetectorRecord{
-		c.Enter, c.Leave, c.OpenAfter.Seconds(), c.CloseAfter.Seconds(), c.MinDuration.Seconds(), c.CoolDown.Seconds(),
-	}
-}
-
-func (r DetectorRecord) config() DetectorConfig {
-	d := func(seconds float64) time.Duration { return time.Duration(math.Round(seconds * float64(time.Second))) }
-	return DetectorConfig{
-		Enter: r.Enter, Leave: r.Leave, OpenAfter: d(r.OpenAfter), CloseAfter: d(r.CloseAfter),
-		MinDuration: d(r.MinDuration), CoolDown: d(r.CoolDown),
-	}
 }
 
 const calibrationVersion = 2
@@ -153,7 +128,7 @@ func (c Calibration) CheckSettings(want Key) error {
 
 // Doubts says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil
 // for no reason. perDay is what is asked for now, 0 for nothing.
-func (c Calibration) Doubts(d DetectorConfig, perDay float64) []string {
+func (c Calibration) Doubts(d Config, perDay float64) []string {
 	var out []string
 	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch {

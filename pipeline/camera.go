@@ -52,7 +52,7 @@ type Camera struct {
 
 	Mask     []geometry.Polygon
 	Zones    []Zone
-	Detector DetectorConfig
+	Detector Config
 	// Armed says whether events may be open at a time; nil for always.
 	Armed func(time.Time) bool
 	// RetryMin and RetryMax bound the pause before a live source is opened again.
@@ -62,12 +62,6 @@ type Camera struct {
 	// NoClipsAfter is for how long a live source may give pictures that make no clip before that is its state; 0 for
 	// ever.
 	NoClipsAfter time.Duration
-}
-
-// Zone is a named area; an event names the zones that it touches.
-type Zone struct {
-	Name string
-	Area geometry.Polygon
 }
 
 // Threshold is what raw errors are judged by. The zero value judges nothing: scores only, no events.

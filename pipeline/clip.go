@@ -7,9 +7,9 @@ import (
 	"vigil/video"
 )
 
-// centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong
+// Centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong
 // et al., ICCV 2019).
-const centre = video.CuboidFrames / 2
+const Centre = video.CuboidFrames / 2
 
 // Clip is a scored cuboid.
 type Clip struct {

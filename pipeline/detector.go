@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// DetectorConfig says when low regularity becomes an event. All durations are stream time, so that neither the hop nor
+// Config says when low regularity becomes an event. All durations are stream time, so that neither the hop nor
 // the speed of the machine changes what is an event.
-type DetectorConfig struct {
+type Config struct {
 	Enter, Leave float64       // regularity: an event opens below Enter and closes above Leave; 0 < Enter < Leave <= 1
 	OpenAfter    time.Duration // how long regularity must stay below Enter
 	CloseAfter   time.Duration // how long it must stay above Leave
@@ -18,16 +18,16 @@ type DetectorConfig struct {
 	UpdateEvery time.Duration // a peak that rises is reported at most once in so long, with how far it rose meanwhile
 }
 
-// DefaultDetector suits people and vehicles at 5 to 25 frames a second.
-func DefaultDetector() DetectorConfig {
-	return DetectorConfig{
+// DefaultConfig suits people and vehicles at 5 to 25 frames a second.
+func DefaultConfig() Config {
+	return Config{
 		Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: 2 * time.Second,
 		CoolDown: 5 * time.Second, UpdateEvery: 5 * time.Second,
 	}
 }
 
 // Validate returns an error that names what is out of range.
-func (c DetectorConfig) Validate() error {
+func (c Config) Validate() error {
 	if !(c.Enter > 0 && c.Enter < c.Leave && c.Leave <= 1) {
 		return fmt.Errorf("enter %g and leave %g: must be 0 < enter < leave <= 1", c.Enter, c.Leave)
 	}
@@ -37,18 +37,18 @@ func (c DetectorConfig) Validate() error {
 	return nil
 }
 
-// Change is what a detector has to say.
-type Change int
+// Transition is what a detector has to say.
+type Transition int
 
 // The life of an event: it starts, its peak rises notably any number of times, it ends.
 const (
-	Nothing Change = iota
+	None Transition = iota
 	Started
-	Risen
+	PeakRaised
 	Ended
-	// Rising is a peak that has risen notably too soon after one that was reported: it is to be looked at while its
+	// PeakRising is a peak that has risen notably too soon after one that was reported: it is to be looked at while its
 	// pictures are there.
-	Rising
+	PeakRising
 )
 
 // notableRise is how much further above normal a peak must be than the last one published to be worth an update.
@@ -56,37 +56,37 @@ const notableRise = 1.25
 
 // Detector turns the regularity of one camera into events with hysteresis. The zero value is not ready: NewDetector.
 type Detector struct {
-	cfg DetectorConfig
+	cfg Config
 	lo  float64
 
-	now  time.Duration // stream time of the latest clip; never goes backwards
-	open bool
-	ep   Episode
+	now   time.Duration // stream time of the latest clip; never goes backwards
+	open  bool
+	event Event
 
-	low       bool          // a run of clips below Enter is under way, and not yet an event
-	lowSince  time.Duration // when it began
-	calm      bool          // an event is open and a run of clips above Leave is under way
-	calmSince time.Duration
-	said      float64       // the peak error last published
-	seen      float64       // the peak error last returned
-	saidAt    time.Duration // when it had risen to that; the start counts as no rise
-	risen     bool          // the peak of this event has risen before
-	ended     bool          // an event has ended before
-	endedAt   time.Duration // when
+	low         bool          // a run of clips below Enter is under way, and not yet an event
+	lowSince    time.Duration // when it began
+	calm        bool          // an event is open and a run of clips above Leave is under way
+	calmSince   time.Duration
+	published   float64       // the peak error last published
+	returned    float64       // the peak error last returned
+	publishedAt time.Duration // when it had risen to that; the start counts as no rise
+	risen       bool          // the peak of this event has risen before
+	ended       bool          // an event has ended before
+	endedAt     time.Duration // when
 }
 
-// Episode is one event as the detector sees it: Start is the first clip of the run that opened it, End the latest clip
+// Event is one event as the detector sees it: Start is the first clip of the run that opened it, End the latest clip
 // that was not above Leave.
-type Episode struct {
+type Event struct {
 	Start, Peak, End Clip
 	Zones            []string // every zone touched so far, in order of first touch
 }
 
 // NewDetector returns a detector for one camera; lo is its calibration's low end of normal errors.
-func NewDetector(cfg DetectorConfig, lo float64) *Detector { return &Detector{cfg: cfg, lo: lo} }
+func NewDetector(cfg Config, lo float64) *Detector { return &Detector{cfg: cfg, lo: lo} }
 
-// Push takes the next clip of the stream and says what came of it. The Episode is valid unless the change is Nothing.
-func (d *Detector) Push(c Clip) (Change, Episode) {
+// Push takes the next clip of the stream and says what came of it. The Event is valid unless the change is None.
+func (d *Detector) Push(c Clip) (Transition, Event) {
 	d.now = max(d.now, c.Time())
 	if c.Gap {
 		// What happened in the gap is unknown: runs of clips must not reach across it.
@@ -97,66 +97,69 @@ func (d *Detector) Push(c Clip) (Change, Episode) {
 	}
 	if c.Regularity >= d.cfg.Enter {
 		d.low = false
-		return Nothing, Episode{}
+		return None, Event{}
 	}
 	if !d.low {
 		d.low, d.lowSince = true, d.now
-		d.ep = Episode{Start: c, Peak: c}
+		d.event = Event{Start: c, Peak: c}
 	}
-	d.note(c)
+	d.update(c)
 	if d.now-d.lowSince < d.cfg.OpenAfter || d.ended && d.now-d.endedAt < d.cfg.CoolDown {
-		return Nothing, Episode{}
+		return None, Event{}
 	}
 	d.open, d.low, d.calm = true, false, false
-	d.said, d.seen, d.risen = d.ep.Peak.Error, d.ep.Peak.Error, false
-	return Started, d.ep
+	d.published, d.returned, d.risen = d.event.Peak.Error, d.event.Peak.Error, false
+	return Started, d.event
 }
 
-func (d *Detector) pushOpen(c Clip) (Change, Episode) {
-	d.note(c)
+func (d *Detector) pushOpen(c Clip) (Transition, Event) {
+	d.update(c)
 	if c.Regularity <= d.cfg.Leave {
 		d.calm = false
 	} else if !d.calm {
 		d.calm, d.calmSince = true, d.now
 	}
-	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.ep.Start.Time() >= d.cfg.MinDuration {
+	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.event.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
-	if d.ep.Peak.Error-d.lo > notableRise*(d.said-d.lo) && (!d.risen || d.now-d.saidAt >= d.cfg.UpdateEvery) {
-		d.said, d.seen, d.saidAt, d.risen = d.ep.Peak.Error, d.ep.Peak.Error, d.now, true
-		return Risen, d.ep
+	if d.event.Peak.Error-d.lo > notableRise*(d.published-d.lo) && (!d.risen || d.now-d.publishedAt >= d.cfg.UpdateEvery) {
+		d.published, d.returned, d.publishedAt, d.risen = d.event.Peak.Error, d.event.Peak.Error, d.now, true
+		return PeakRaised, d.event
 	}
-	if d.ep.Peak.Error-d.lo > notableRise*(d.seen-d.lo) {
-		d.seen = d.ep.Peak.Error
-		return Rising, d.ep
+	if d.event.Peak.Error-d.lo > notableRise*(d.returned-d.lo) {
+		d.returned = d.event.Peak.Error
+		return PeakRising, d.event
 	}
-	return Nothing, Episode{}
+	return None, Event{}
 }
 
-// note keeps what an event must remember of a clip.
-func (d *Detector) note(c Clip) {
-	if c.Error > d.ep.Peak.Error {
-		d.ep.Peak = c
+// update keeps what an event must remember of a clip.
+func (d *Detector) update(c Clip) {
+	if c.Error > d.event.Peak.Error {
+		d.event.Peak = c
 	}
 	if c.Regularity <= d.cfg.Leave {
-		d.ep.End = c
-		d.ep.Zones = union(d.ep.Zones, c.Zones)
+		d.event.End = c
+		d.event.Zones = union(d.event.Zones, c.Zones)
 	}
 }
+
+// Open reports whether an event is open.
+func (d *Detector) Open() bool { return d.open }
 
 // Close ends the open event, if there is one: the source ended or was lost, or the camera is no longer armed.
-func (d *Detector) Close() (Change, Episode) {
+func (d *Detector) Close() (Transition, Event) {
 	d.low, d.calm = false, false
 	if !d.open {
-		return Nothing, Episode{}
+		return None, Event{}
 	}
 	d.open, d.ended, d.endedAt = false, true, d.now
-	return Ended, d.ep
+	return Ended, d.event
 }
 
-// peak gives the frame of the highest error of the event that goes on, or of the run of clips that may become one.
-func (d *Detector) peak() (frame uint64, ok bool) {
-	return d.ep.Peak.Centre.Frame, d.open || d.low
+// Peak gives the frame of the highest error of the event that goes on, or of the run of clips that may become one.
+func (d *Detector) Peak() (frame uint64, ok bool) {
+	return d.event.Peak.Centre.Frame, d.open || d.low
 }
 
 // union returns a with the strings of b that it lacks; a itself is not written to, since earlier Episodes share it.

@@ -19,7 +19,7 @@ func at(seconds, regularity float64) Clip {
 }
 
 type said struct {
-	change           Change
+	change           Transition
 	when             float64 // centre of the clip at which it was said
 	start, peak, end uint64  // frames
 }
@@ -33,7 +33,7 @@ func feed(d *Detector, from, to, hop float64, regularity func(t float64) float64
 			return out
 		}
 		c := at(t, regularity(t))
-		if change, ep := d.Push(c); change != Nothing {
+		if change, ep := d.Push(c); change != None {
 			out = append(out, said{change, t, ep.Start.First.Frame, ep.Peak.Centre.Frame, ep.End.Last.Frame})
 		}
 	}
@@ -49,8 +49,8 @@ func dip(from, to, low float64) func(float64) float64 {
 	}
 }
 
-func changes(s []said) []Change {
-	var out []Change
+func changes(s []said) []Transition {
+	var out []Transition
 	for _, x := range s {
 		out = append(out, x.change)
 	}
@@ -58,7 +58,7 @@ func changes(s []said) []Change {
 }
 
 func TestDetectorOpensAndCloses(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second}
+	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second}
 	got := feed(NewDetector(cfg, 0), 1, 30, 0.5, dip(10, 15, 0.2))
 	if len(got) != 2 || got[0].change != Started || got[1].change != Ended {
 		t.Fatalf("said %+v, want one start and one end", got)
@@ -74,7 +74,7 @@ func TestDetectorOpensAndCloses(t *testing.T) {
 }
 
 func TestDetectorIgnores(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second}
+	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second}
 	for name, regularity := range map[string]func(float64) float64{
 		"nothing low":       func(float64) float64 { return 0.9 },
 		"just at enter":     func(float64) float64 { return 0.5 },
@@ -88,7 +88,7 @@ func TestDetectorIgnores(t *testing.T) {
 }
 
 func TestDetectorHysteresis(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.4, Leave: 0.6, CloseAfter: time.Second}
+	cfg := Config{Enter: 0.4, Leave: 0.6, CloseAfter: time.Second}
 	between := func(t float64) float64 {
 		if t < 5 {
 			return 0.3
@@ -96,21 +96,21 @@ func TestDetectorHysteresis(t *testing.T) {
 		return 0.5 // neither low enough to open nor high enough to close
 	}
 	d := NewDetector(cfg, 0)
-	if got := changes(feed(d, 1, 60, 0.5, between)); !slices.Equal(got, []Change{Started}) {
+	if got := changes(feed(d, 1, 60, 0.5, between)); !slices.Equal(got, []Transition{Started}) {
 		t.Fatalf("said %v, want a start and no end", got)
 	}
 	change, ep := d.Close()
 	if change != Ended || ep.End.Centre.PTS != time.Minute {
 		t.Errorf("Close said %v with the end at %v, want an end at 1m0s", change, ep.End.Centre.PTS)
 	}
-	if change, _ := d.Close(); change != Nothing {
+	if change, _ := d.Close(); change != None {
 		t.Errorf("a second Close said %v", change)
 	}
 }
 
 // The same scene must give the same events whatever the hop: at most one hop later.
 func TestDetectorDoesNotDependOnTheHop(t *testing.T) {
-	cfg := DefaultDetector()
+	cfg := DefaultConfig()
 	for _, hop := range []float64{0.1, 0.2, 0.4, 0.8} {
 		got := feed(NewDetector(cfg, 0), 1, 60, hop, dip(20, 30, 0.1))
 		if len(got) != 2 {
@@ -126,24 +126,24 @@ func TestDetectorDoesNotDependOnTheHop(t *testing.T) {
 }
 
 func TestDetectorUpdatesOnANotableRise(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Minute}
+	cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Minute}
 	steps := []float64{0.9, 0.4, 0.39, 0.15, 0.3, 0.14, -0.1}
 	got := feed(NewDetector(cfg, 0), 0, 6, 1, func(t float64) float64 { return steps[int(t)] })
 	// Errors are 1 - regularity: after 0.6 only 0.85 and 1.1 are more than 1.25 times what was said last.
-	if want := []Change{Started, Risen, Risen}; !slices.Equal(changes(got), want) || got[1].when != 3 ||
+	if want := []Transition{Started, PeakRaised, PeakRaised}; !slices.Equal(changes(got), want) || got[1].when != 3 ||
 		got[2].when != 6 {
 		t.Errorf("said %+v, want a start and rises at 3 s and 6 s", got)
 	}
 }
 
 func TestDetectorCoolDownAndMinDuration(t *testing.T) {
-	cfg := DetectorConfig{
+	cfg := Config{
 		Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, MinDuration: 10 * time.Second,
 		CoolDown: 20 * time.Second,
 	}
 	low := func(t float64) float64 { return math.Min(dip(10, 12, 0.1)(t), dip(30, 50, 0.1)(t)) }
 	got := feed(NewDetector(cfg, 0), 1, 80, 0.5, low)
-	if want := []Change{Started, Ended, Started, Ended}; !slices.Equal(changes(got), want) {
+	if want := []Transition{Started, Ended, Started, Ended}; !slices.Equal(changes(got), want) {
 		t.Fatalf("said %+v, want two events", got)
 	}
 	if got[1].when < 10+10 {
@@ -158,12 +158,12 @@ func TestDetectorCoolDownAndMinDuration(t *testing.T) {
 }
 
 func TestDetectorRunsDoNotReachAcrossAGap(t *testing.T) {
-	cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: time.Second}
+	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: time.Second}
 	d := NewDetector(cfg, 0)
 	d.Push(at(1, 0.1))
 	far := at(600, 0.1)
 	far.Gap = true
-	if change, _ := d.Push(far); change != Nothing {
+	if change, _ := d.Push(far); change != None {
 		t.Error("two low clips ten minutes apart opened an event")
 	}
 	if change, ep := d.Push(at(601, 0.1)); change != Started || ep.Start.Centre.PTS != 10*time.Minute {
@@ -172,13 +172,13 @@ func TestDetectorRunsDoNotReachAcrossAGap(t *testing.T) {
 	d.Push(at(602, 0.9))
 	far = at(900, 0.9)
 	far.Gap = true
-	if change, _ := d.Push(far); change != Nothing {
+	if change, _ := d.Push(far); change != None {
 		t.Error("two calm clips on both sides of a gap closed the event")
 	}
 }
 
 func TestDetectorCollectsZones(t *testing.T) {
-	d := NewDetector(DetectorConfig{Enter: 0.5, Leave: 0.6}, 0)
+	d := NewDetector(Config{Enter: 0.5, Leave: 0.6}, 0)
 	first, second, calm := at(1, 0.1), at(2, 0.2), at(3, 0.9)
 	first.Zones, second.Zones, calm.Zones = []string{"door"}, []string{"lawn", "door"}, []string{"street"}
 	_, started := d.Push(first)
@@ -193,10 +193,10 @@ func TestDetectorCollectsZones(t *testing.T) {
 }
 
 func TestDetectorConfigValidate(t *testing.T) {
-	if err := DefaultDetector().Validate(); err != nil {
+	if err := DefaultConfig().Validate(); err != nil {
 		t.Error(err)
 	}
-	for _, bad := range []DetectorConfig{
+	for _, bad := range []Config{
 		{Enter: 0.6, Leave: 0.6},
 		{Enter: 0, Leave: 0.6},
 		{Enter: 0.5, Leave: 1.1},

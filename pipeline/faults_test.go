@@ -139,7 +139,7 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 		st.subjects = append(st.subjects, s)
 		cameras = append(cameras, Camera{
 			Name: s.name, Pictures: s.open, Model: m, Live: true, Hop: 8, FPS: 25,
-			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: DetectorConfig{Enter: 0.1, Leave: 0.2},
+			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: Config{Enter: 0.1, Leave: 0.2},
 			RetryMin: 100 * time.Millisecond, RetryMax: 400 * time.Millisecond, FrozenAfter: 3 * time.Second,
 		})
 		change(&cameras[i])

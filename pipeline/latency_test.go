@@ -66,7 +66,7 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 				all = append(all, Camera{
 					Name: name, Model: m, Live: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
 					RetryMin: time.Second, RetryMax: time.Second,
-					Detector:    DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
+					Detector:    Config{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
 					NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 					Open: func(context.Context, uint64, int) (Stream, error) {
 						time.Sleep(time.Duration(i) * 37 * time.Millisecond) // cameras do not march in step

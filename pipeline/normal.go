@@ -105,7 +105,7 @@ func (n *Normal) held(openAfter time.Duration) []float64 {
 
 // peaks runs the detector with its threshold at a level of the error. Each event that it opens has the highest level
 // at which it would have opened still.
-func (n *Normal) peaks(cfg DetectorConfig, held []float64, lo, level float64) []float64 {
+func (n *Normal) peaks(cfg Config, held []float64, lo, level float64) []float64 {
 	theta := thetaOf(level, lo, cfg.Enter)
 	d := NewDetector(cfg, lo)
 	var out []float64
@@ -121,7 +121,7 @@ func (n *Normal) peaks(cfg DetectorConfig, held []float64, lo, level float64) []
 			// An event at the level is above it, whatever was rounded.
 			out = append(out, math.Nextafter(level, math.Inf(1)))
 		}
-		if d.open {
+		if d.Open() {
 			out[len(out)-1] = max(out[len(out)-1], held[i])
 		}
 	}
@@ -140,7 +140,7 @@ const (
 
 // tailPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it
 // never does, it is the level with the most.
-func (n *Normal) tailPeaks(cfg DetectorConfig, lo float64) (level float64, peaks []float64) {
+func (n *Normal) tailPeaks(cfg Config, lo float64) (level float64, peaks []float64) {
 	held := n.held(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })
 	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })

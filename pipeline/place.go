@@ -12,9 +12,9 @@ const (
 	maxBoxes  = 5   // an event names the hottest places only
 )
 
-// locate says where in the picture an error map is hot: boxes around connected hot cells, the hottest first, in
+// HotBoxes says where in the picture an error map is hot: boxes around connected hot cells, the hottest first, in
 // fractions of the picture. errs is [side][side], row-major.
-func locate(errs []float32, side int) []geometry.Box {
+func HotBoxes(errs []float32, side int) []geometry.Box {
 	n := min(gridCells, side)
 	cells := pool(errs, side, n)
 	hottest := slices.Max(cells)
@@ -86,8 +86,8 @@ func pool(errs []float32, side, n int) []float32 {
 	return out
 }
 
-// zoneFinder names the zones that boxes touch.
-type zoneFinder struct {
+// ZoneFinder names the zones that boxes touch.
+type ZoneFinder struct {
 	zones []Zone
 	cells [][]bool // for each zone [zoneGrid][zoneGrid]
 }
@@ -95,16 +95,16 @@ type zoneFinder struct {
 // zoneGrid is finer than the boxes' cells, so that a narrow zone is not missed between two centres.
 const zoneGrid = 4 * gridCells
 
-func newZoneFinder(zones []Zone) zoneFinder {
-	f := zoneFinder{zones: zones}
+func NewZoneFinder(zones []Zone) ZoneFinder {
+	f := ZoneFinder{zones: zones}
 	for _, z := range zones {
 		f.cells = append(f.cells, geometry.Rasterize([]geometry.Polygon{z.Area}, zoneGrid, zoneGrid))
 	}
 	return f
 }
 
-// touched returns the names of the zones that any of the boxes overlaps, in the configuration's order.
-func (f zoneFinder) touched(boxes []geometry.Box) []string {
+// Overlapping returns the names of the zones that any of the boxes overlaps, in the configuration's order.
+func (f ZoneFinder) Overlapping(boxes []geometry.Box) []string {
 	var names []string
 	for i, z := range f.zones {
 		if slices.ContainsFunc(boxes, func(b geometry.Box) bool { return overlaps(f.cells[i], b) }) {

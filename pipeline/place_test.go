@@ -20,12 +20,12 @@ func TestLocateFindsThePlacesHottestFirst(t *testing.T) {
 	fill(0, 0, 8, 4, 0.7)    // two cells
 	fill(32, 32, 36, 40, 1)  // two cells
 	fill(60, 60, 64, 64, .4) // below half of the hottest
-	got := locate(errs, side)
+	got := HotBoxes(errs, side)
 	want := []geometry.Box{{X: 0.5, Y: 0.5, W: 0.0625, H: 0.125}, {X: 0, Y: 0, W: 0.125, H: 0.0625}}
 	if !slices.Equal(got, want) {
 		t.Errorf("located %+v, want %+v", got, want)
 	}
-	if got := locate(make([]float32, side*side), side); got != nil {
+	if got := HotBoxes(make([]float32, side*side), side); got != nil {
 		t.Errorf("located %+v in a map without errors", got)
 	}
 }
@@ -34,7 +34,7 @@ func TestLocateWorksOnEverySide(t *testing.T) {
 	for _, side := range []int{1, 7, 16, 48, 80, 100} {
 		errs := make([]float32, side*side)
 		errs[len(errs)-1] = 1
-		got := locate(errs, side)
+		got := HotBoxes(errs, side)
 		if len(got) != 1 || got[0].X+got[0].W != 1 || got[0].Y+got[0].H != 1 {
 			t.Errorf("side %d: located %+v, want the last corner", side, got)
 		}
@@ -42,7 +42,7 @@ func TestLocateWorksOnEverySide(t *testing.T) {
 }
 
 func TestZonesTouched(t *testing.T) {
-	f := newZoneFinder([]Zone{{Name: "middle", Area: square()[0]}})
+	f := NewZoneFinder([]Zone{{Name: "middle", Area: geometry.Rect(0.25, 0.25, 0.5, 0.5)}})
 	for _, c := range []struct {
 		box  geometry.Box
 		want bool
@@ -52,7 +52,7 @@ func TestZonesTouched(t *testing.T) {
 		{geometry.Box{X: 0, Y: 0, W: 1, H: 1}, true},
 		{geometry.Box{X: 0, Y: 0, W: 0.25, H: 1}, false},
 	} {
-		if got := f.touched([]geometry.Box{c.box}) != nil; got != c.want {
+		if got := f.Overlapping([]geometry.Box{c.box}) != nil; got != c.want {
 			t.Errorf("%+v touches: %v, want %v", c.box, got, c.want)
 		}
 	}

@@ -132,7 +132,7 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 
 func newBench(w *watcher, s Scorer) *bench {
 	b := &bench{
-		w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: newZoneFinder(w.Zones),
+		w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: NewZoneFinder(w.Zones),
 		places: w.Places,
 	}
 	b.windows = w.Model.Spec().Score != model.MeanAbs

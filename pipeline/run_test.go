@@ -126,7 +126,7 @@ func camera(t *testing.T, name string, films ...film) Camera {
 	m := blind(t)
 	return Camera{
 		Name: name, Model: m, Whole: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
-		Detector: DetectorConfig{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
+		Detector: Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
 		RetryMin: time.Second, RetryMax: time.Minute,
 		NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 		Open: func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {

@@ -36,7 +36,7 @@ type bench struct {
 	scorer   Scorer
 	ignore   []bool
 	detector *Detector
-	zones    zoneFinder
+	zones    ZoneFinder
 	places   *Places
 	windows  bool      // the score is the highest window's
 	event    string    // the ULID of the open event
@@ -150,9 +150,9 @@ func (j *judge) judge(b *bench, clip Clip) {
 		b.event = alerts.NewID()
 		b.w.stats.events.Add(1)
 		j.say(b, ep, clip, alerts.PhaseStart, "")
-	case Risen:
+	case PeakRaised:
 		j.say(b, ep, clip, alerts.PhaseUpdate, "")
-	case Rising:
+	case PeakRising:
 		if j.publish.to != nil { // which takes the pictures now, and reports them when it is time
 			j.say(b, ep, clip, alerts.PhaseUpdate, "")
 		}
@@ -174,7 +174,7 @@ func (j *judge) hold(b *bench, clip Clip) {
 }
 
 // say hands the next message of the camera's event to the publisher, which numbers it.
-func (j *judge) say(b *bench, ep Episode, clip Clip, phase alerts.Phase, reason alerts.EndReason) {
+func (j *judge) say(b *bench, ep Event, clip Clip, phase alerts.Phase, reason alerts.EndReason) {
 	a := b.alert(ep, clip)
 	a.ID, a.Phase, a.EndReason = b.event, phase, reason
 	if phase == alerts.PhaseEnd {
@@ -194,7 +194,7 @@ func (j *judge) say(b *bench, ep Episode, clip Clip, phase alerts.Phase, reason 
 // keepHeat keeps the error map of the clip that was just judged where it is the peak of an event, or of what may
 // become one.
 func (b *bench) keepHeat(errs []float32) {
-	if peak, ok := b.detector.peak(); ok && peak == b.last.Centre.Frame && b.w.Footage != nil {
+	if peak, ok := b.detector.Peak(); ok && peak == b.last.Centre.Frame && b.w.Footage != nil {
 		b.heat, b.heatNew = append(b.heat[:0], errs...), true
 	}
 }
@@ -204,7 +204,7 @@ func (b *bench) clip(c *video.Cuboid, s model.Score) Clip {
 	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	scored := b.w.Model.Spec().ScoredFrames()
 	clip := Clip{
-		Camera: b.w.Name, First: at(0), Centre: at(centre), Last: at(video.CuboidFrames - 1),
+		Camera: b.w.Name, First: at(0), Centre: at(Centre), Last: at(video.CuboidFrames - 1),
 		From: at(video.CuboidFrames - scored), Seen: at(video.CuboidFrames - (scored+1)/2),
 		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Opening: c.Opening,
 		Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
@@ -218,8 +218,8 @@ func (b *bench) clip(c *video.Cuboid, s model.Score) Clip {
 	if t := b.w.Threshold; t.set() {
 		clip.Regularity = Regularity(clip.Error, t.Lo, t.Theta)
 		if clip.Regularity <= b.w.Detector.Leave {
-			clip.Boxes = locate(b.places.weigh(s.Map, s.Side), s.Side)
-			clip.Zones = b.zones.touched(clip.Boxes)
+			clip.Boxes = HotBoxes(b.places.weigh(s.Map, s.Side), s.Side)
+			clip.Zones = b.zones.Overlapping(clip.Boxes)
 		}
 	}
 	return clip
@@ -237,7 +237,7 @@ func (b *bench) scoreMessage(c Clip) alerts.Score {
 }
 
 // alert is what every message about an episode says; clip is the latest one.
-func (b *bench) alert(ep Episode, clip Clip) alerts.Alert {
+func (b *bench) alert(ep Event, clip Clip) alerts.Alert {
 	t := b.w.Threshold
 	a := alerts.Alert{
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: b.w.Name,

@@ -113,7 +113,7 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 	for every, want := range map[time.Duration]string{
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
 	} {
-		cfg := DetectorConfig{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, UpdateEvery: every}
+		cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, UpdateEvery: every}
 		d := NewDetector(cfg, 0)
 		got := ""
 		for i := range 10 {
@@ -127,9 +127,9 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 				ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
 			case Started:
 				got += "start"
-			case Risen, Rising:
+			case PeakRaised, PeakRising:
 				said := at.String()
-				if change == Rising {
+				if change == PeakRising {
 					said = "(" + said + ")"
 				}
 				got += " " + said

@@ -46,7 +46,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 		w.t.Fatal(err)
 	}
 	cam := pipeline.Camera{
-		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: pipeline.DefaultDetector(),
+		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: pipeline.DefaultConfig(),
 		Threshold:   threshold,
 		NewPreparer: preparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
@@ -84,7 +84,7 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 			Hop: streetHop,
 		},
 		LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: margin,
-		AlarmsPerDay: perDay, Detector: pipeline.DefaultDetector().Record(),
+		AlarmsPerDay: perDay, Detector: pipeline.DefaultConfig().Record(),
 	}, normal)
 	if err != nil {
 		w.t.Fatal(err)

@@ -63,7 +63,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 		Model: m, FPS: c.FPS, Hop: c.Hop, Early: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		NoClipsAfter: noClipsAfter * c.ReadTimeout,
-		Detector: pipeline.DetectorConfig{
+		Detector: pipeline.Config{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
 			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
 			UpdateEvery: c.Detector.UpdateEvery,

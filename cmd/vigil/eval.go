@@ -212,8 +212,8 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 	return result, nil
 }
 
-func detectorOf(s config.Camera) pipeline.DetectorConfig {
-	return pipeline.DetectorConfig{
+func detectorOf(s config.Camera) pipeline.Config {
+	return pipeline.Config{
 		Enter: s.Detector.Enter, Leave: s.Detector.Leave, OpenAfter: s.Detector.OpenAfter,
 		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown,
 		UpdateEvery: s.Detector.UpdateEvery,

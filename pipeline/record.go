@@ -1,0 +1,31 @@
+package pipeline
+
+import (
+	"math"
+	"time"
+)
+
+// Record is a Config as a calibration keeps it, with durations in seconds.
+type Record struct {
+	Enter       float64 `json:"enter"`
+	Leave       float64 `json:"leave"`
+	OpenAfter   float64 `json:"open_after"`
+	CloseAfter  float64 `json:"close_after"`
+	MinDuration float64 `json:"min_duration"`
+	CoolDown    float64 `json:"cool_down"`
+}
+
+// Record is the configuration as a calibration keeps it.
+func (c Config) Record() Record {
+	return Record{
+		c.Enter, c.Leave, c.OpenAfter.Seconds(), c.CloseAfter.Seconds(), c.MinDuration.Seconds(), c.CoolDown.Seconds(),
+	}
+}
+
+func (r Record) Config() Config {
+	d := func(seconds float64) time.Duration { return time.Duration(math.Round(seconds * float64(time.Second))) }
+	return Config{
+		Enter: r.Enter, Leave: r.Leave, OpenAfter: d(r.OpenAfter), CloseAfter: d(r.CloseAfter),
+		MinDuration: d(r.MinDuration), CoolDown: d(r.CoolDown),
+	}
+}
