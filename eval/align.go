@@ -4,23 +4,23 @@ import (
 	"math"
 	"slices"
 
-	"vigil/pipeline"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
 // Recording is one test video with its truth and the clips that were scored of it.
 type Recording struct {
 	Name     string
-	Camera   string          // a calibration belongs to one; empty where the data set has only one
-	Abnormal []bool          // for each frame
-	Clips    []pipeline.Clip // at hop 1, early ones too, in the order of the video; their Map is not kept
-	FPS      float64         // frames a second of stream time
+	Camera   string        // a calibration belongs to one; empty where the data set has only one
+	Abnormal []bool        // for each frame
+	Clips    []detect.Clip // at hop 1, early ones too, in the order of the video; their Map is not kept
+	FPS      float64       // frames a second of stream time
 }
 
 // Sample takes of clips at hop 1 those that the pipeline gives at a larger hop: every hop-th one, counted anew after
 // each gap, as preprocess.Window counts.
-func Sample(clips []pipeline.Clip, hop int) []pipeline.Clip {
-	var out []pipeline.Clip
+func Sample(clips []detect.Clip, hop int) []detect.Clip {
+	var out []detect.Clip
 	since := 0
 	for _, c := range clips {
 		if c.Early() {
@@ -75,8 +75,8 @@ func Raw(r Recording) Series {
 }
 
 // Whole are the clips that are not early.
-func Whole(clips []pipeline.Clip) []pipeline.Clip {
-	return slices.DeleteFunc(slices.Clone(clips), pipeline.Clip.Early)
+func Whole(clips []detect.Clip) []detect.Clip {
+	return slices.DeleteFunc(slices.Clone(clips), detect.Clip.Early)
 }
 
 // Live8 is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from
@@ -84,27 +84,27 @@ func Whole(clips []pipeline.Clip) []pipeline.Clip {
 // first clip's score, since they lie within that clip. Early clips have no place in this. A frame's score may thus
 // have seen up to 7 frames that come after it. Clips are at the live hop; value makes a score of a clip's error by
 // what is known from normal video.
-func Live8(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
+func Live8(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
 	clips = Whole(clips)
 	first := math.Inf(-1)
 	if len(clips) > 0 {
 		first = value(clips[0].Error)
 	}
-	return hold(r, clips, value, first, func(c pipeline.Clip) uint64 { return c.Centre.Frame })
+	return hold(r, clips, value, first, func(c detect.Clip) uint64 { return c.Centre.Frame })
 }
 
 // NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip
 // that ended at t or before, so no frame's score has seen a later frame. Early clips count. The frames before the
 // first one has ended have no score yet and count as more normal than any other (-Inf). A gap changes nothing: the
 // last score stands until there is a new one.
-func NoDelay(r Recording, clips []pipeline.Clip, value func(e float64) float64) Series {
-	return hold(r, clips, value, math.Inf(-1), func(c pipeline.Clip) uint64 { return c.Last.Frame })
+func NoDelay(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
+	return hold(r, clips, value, math.Inf(-1), func(c detect.Clip) uint64 { return c.Last.Frame })
 }
 
 // hold gives every frame of the video the score of the latest clip whose frame has come, and before the first one,
 // first.
-func hold(r Recording, clips []pipeline.Clip, value func(float64) float64, first float64,
-	frame func(pipeline.Clip) uint64,
+func hold(r Recording, clips []detect.Clip, value func(float64) float64, first float64,
+	frame func(detect.Clip) uint64,
 ) Series {
 	s := Series{Video: r.Name, Abnormal: r.Abnormal, Scores: make([]float64, len(r.Abnormal))}
 	now, next := first, 0

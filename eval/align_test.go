@@ -7,17 +7,17 @@ import (
 	"testing"
 	"time"
 
-	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // clipsAt are clips of 16 frames that start at these frames and have these errors, ten frames a second.
-func clipsAt(starts []int, errors ...float64) []pipeline.Clip {
-	out := make([]pipeline.Clip, len(starts))
+func clipsAt(starts []int, errors ...float64) []detect.Clip {
+	out := make([]detect.Clip, len(starts))
 	for i, s := range starts {
-		at := func(frame int) pipeline.Moment {
-			return pipeline.Moment{Frame: uint64(frame), PTS: time.Duration(frame) * 100 * time.Millisecond}
+		at := func(frame int) detect.Moment {
+			return detect.Moment{Frame: uint64(frame), PTS: time.Duration(frame) * 100 * time.Millisecond}
 		}
-		out[i] = pipeline.Clip{
+		out[i] = detect.Clip{
 			First: at(s), From: at(s), Centre: at(s + 8), Seen: at(s + 8), Last: at(s + 15),
 			Error: errors[i], Raw: errors[i], FPS: 10,
 		}
@@ -84,11 +84,11 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	if got := Live8(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
 		t.Errorf("live %v, want the weighed errors", got)
 	}
-	early := pipeline.Clip{
-		Pictures: 3, Error: 9, Raw: 9, Centre: pipeline.Moment{Frame: 2},
-		Last: pipeline.Moment{Frame: 2},
+	early := detect.Clip{
+		Pictures: 3, Error: 9, Raw: 9, Centre: detect.Moment{Frame: 2},
+		Last: detect.Moment{Frame: 2},
 	}
-	r.Clips = append([]pipeline.Clip{early}, r.Clips...)
+	r.Clips = append([]detect.Clip{early}, r.Clips...)
 	if len(Raw(r).Scores) != 2 || len(Paper(r).Scores) != 2 {
 		t.Error("the paper counts an early clip")
 	}
@@ -107,14 +107,14 @@ func TestAlarmOfLastFrames(t *testing.T) {
 	for i := range clips {
 		clips[i].From.Frame += 12
 	}
-	alarms := detect(clips, pipeline.Config{Enter: 0.5, Leave: 0.6}, 1, 3)
+	alarms := alarmsOf(clips, detect.Config{Enter: 0.5, Leave: 0.6}, 1, 3)
 	if len(alarms) != 1 || alarms[0].First != 20 || alarms[0].Last != 23 {
 		t.Errorf("alarms %+v, want one from frame 20 to 23", alarms)
 	}
 }
 
 func TestEvents(t *testing.T) {
-	cfg := pipeline.Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
+	cfg := detect.Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second}
 	r := Recording{Abnormal: make([]bool, 400), FPS: 10}
 	for _, s := range []Span{{0, 19}, {100, 140}, {390, 399}} {
 		for i := s.First; i <= s.Last; i++ {
@@ -135,7 +135,7 @@ func TestEvents(t *testing.T) {
 		}
 		starts, errs = append(starts, s), append(errs, e)
 	}
-	alarms := detect(clipsAt(starts, errs...), cfg, 1, 3)
+	alarms := alarmsOf(clipsAt(starts, errs...), cfg, 1, 3)
 	want := []Alarm{{Span{96, 127}, 111}, {Span{240, 263}, 255}, {Span{384, 399}, 399}}
 	if !reflect.DeepEqual(alarms, want) {
 		t.Fatalf("alarms %v, want %v", alarms, want)
@@ -218,7 +218,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 
 	// A threshold above all of a's errors finds the end of b only.
 	th := Thresholds{"": {Lo: 0, Theta: 200}}
-	r, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th, Detector: pipeline.DefaultConfig()})
+	r, err = Evaluate(recordings, Options{Hop: 8, Thresholds: th, Detector: detect.DefaultConfig()})
 	if err != nil {
 		t.Fatal(err)
 	}

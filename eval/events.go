@@ -7,6 +7,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // Span is a stretch of frames, both ends included.
@@ -58,24 +59,24 @@ type Events struct {
 	hours  float64
 }
 
-// detect runs the pipeline's detector over the clips of one video, as a camera's scorer does.
-func detect(clips []pipeline.Clip, cfg pipeline.Config, lo, theta float64) []Alarm {
-	d := pipeline.NewDetector(cfg, lo)
+// alarmsOf runs the pipeline's detector over the clips of one video, as a camera's scorer does.
+func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm {
+	d := detect.NewDetector(cfg, lo)
 	var alarms []Alarm
-	end := func(ep pipeline.Event) {
+	end := func(ep detect.Event) {
 		a := &alarms[len(alarms)-1]
 		a.Span = Span{int(ep.Start.From.Frame), int(ep.End.Last.Frame)}
 	}
 	for _, c := range clips {
-		c.Regularity = pipeline.Regularity(c.Error, lo, theta)
+		c.Regularity = detect.Regularity(c.Error, lo, theta)
 		switch change, ep := d.Push(c); change {
-		case pipeline.Started:
+		case detect.Started:
 			alarms = append(alarms, Alarm{Raised: int(c.Last.Frame)})
-		case pipeline.Ended:
+		case detect.Ended:
 			end(ep)
 		}
 	}
-	if change, ep := d.Close(); change == pipeline.Ended {
+	if change, ep := d.Close(); change == detect.Ended {
 		end(ep)
 	}
 	return alarms

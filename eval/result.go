@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"vigil/pipeline"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -16,7 +16,7 @@ import (
 type Options struct {
 	Hop         int // of the live protocol
 	Thresholds  Thresholds
-	Detector    pipeline.Config
+	Detector    detect.Config
 	Resamplings int
 	Seed        uint64
 	// Given says that the scores are somebody else's: they are taken as they are, Hop is not applied, and there are no
@@ -111,7 +111,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 			}
 		}
 		if th, ok := o.Thresholds[rec.Camera]; ok && !o.Given {
-			v.Alarms = append(v.Alarms, detect(clips, o.Detector, th.Lo, th.Theta)...)
+			v.Alarms = append(v.Alarms, alarmsOf(clips, o.Detector, th.Lo, th.Theta)...)
 			events.add(rec, v.Alarms)
 		}
 		r.Frames += v.Frames

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // rising is a video of 25 frames, of which the paper counts 8 to 17, that is abnormal from frame 13 on, with scores
@@ -17,8 +17,8 @@ func rising(name string, frames ...int) Recording {
 		r.Abnormal[i] = true
 	}
 	for _, f := range frames {
-		at := pipeline.Moment{Frame: uint64(f)}
-		r.Clips = append(r.Clips, pipeline.Clip{Centre: at, Last: at, Error: float64(f), Raw: float64(f)})
+		at := detect.Moment{Frame: uint64(f)}
+		r.Clips = append(r.Clips, detect.Clip{Centre: at, Last: at, Error: float64(f), Raw: float64(f)})
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // Scorer scores the test videos of a data set one after the other and keeps what the figures need.
@@ -33,7 +34,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	watch, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stats, err := pipeline.Run(watch, []pipeline.Camera{cam},
-		pipeline.Options{Threads: s.Threads, OnClip: func(c pipeline.Clip) {
+		pipeline.Options{Threads: s.Threads, OnClip: func(c detect.Clip) {
 			if failed != nil {
 				return
 			}
@@ -77,7 +78,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	return nil
 }
 
-func (s *Scorer) clip(ctx context.Context, v Video, masks videoMasks, c pipeline.Clip) error {
+func (s *Scorer) clip(ctx context.Context, v Video, masks videoMasks, c detect.Clip) error {
 	frame := int(c.Seen.Frame)
 	if frame >= len(v.Abnormal) {
 		return fmt.Errorf("has a frame %d, but %s has labels for %d", frame, v.Truth, len(v.Abnormal))
@@ -144,7 +145,7 @@ type Sights struct {
 	}
 }
 
-func (s *Sights) see(v Video, frame int, c pipeline.Clip, mask *Mask) {
+func (s *Sights) see(v Video, frame int, c detect.Clip, mask *Mask) {
 	abnormal := v.Abnormal[frame]
 	n := len(s.all)
 	same := n > 0 && s.last.path == v.Path && s.all[n-1].Abnormal == abnormal &&

@@ -15,6 +15,7 @@ import (
 
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -123,7 +124,7 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 		t.Fatalf("%d whole clips of %d at hop 1, want %d of %d", len(Whole(all)), len(all), want, want+3*14+7)
 	}
 	for _, hop := range []int{3, 8, 50} {
-		var direct []pipeline.Clip
+		var direct []detect.Clip
 		cam := blindCamera(t, pictures, jumps, hop)
 		cam.Early = true
 		if hop == 50 {
@@ -134,12 +135,12 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 			}
 		}
 		_, err := pipeline.Run(t.Context(), []pipeline.Camera{cam}, pipeline.Options{
-			OnClip: func(c pipeline.Clip) { direct = append(direct, c) },
+			OnClip: func(c detect.Clip) { direct = append(direct, c) },
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		plain := func(clips []pipeline.Clip) (out []pipeline.Clip) {
+		plain := func(clips []detect.Clip) (out []detect.Clip) {
 			for _, c := range clips {
 				c.Map, c.Queue, c.Score, c.Regularity = nil, 0, 0, 0
 				// After a gap the first clip of each hop is another.
@@ -269,7 +270,7 @@ func TestSights(t *testing.T) {
 	var s Sights
 	v := Video{Name: "01", Path: "p", Abnormal: []bool{false, false, true, true, true, false, false}}
 	for i, e := range []float64{1, 3, 5, 2, 4, 9, 1} {
-		s.see(v, i, pipeline.Clip{Error: e, Map: []float32{1}}, nil)
+		s.see(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
 	}
 	misses, alarms := s.Worst(5, nil)
 	if len(misses) != 1 || misses[0].Frame != 3 || len(alarms) != 2 || alarms[0].Frame != 5 || alarms[1].Frame != 1 {
@@ -283,7 +284,7 @@ func TestSights(t *testing.T) {
 	// Of several the worst come first.
 	v = Video{Name: "02", Path: "q", Abnormal: []bool{false, true, false, true, false, true}}
 	for i, e := range []float64{2.5, 1.5, 9.5, 0.5, 4, 1} {
-		s.see(v, i, pipeline.Clip{Error: e, Map: []float32{1}}, nil)
+		s.see(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
 	}
 	at := func(sights []Sight) (out []string) {
 		for _, s := range sights {

@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"vigil/internal/regular"
-	"vigil/pipeline"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -30,7 +30,7 @@ const afterCentre = video.CuboidFrames - 1 - video.CuboidFrames/2
 // Given are scores that were not made here.
 type Given struct {
 	// by the video's name without its ending, unless the ending alone tells it from another
-	Videos map[string][]pipeline.Clip
+	Videos map[string][]detect.Clip
 	Step   int // the distance of the frames that have a score
 	// Unknown says that nobody knows when the scores were there: files with the header frame,score do not say.
 	Unknown bool
@@ -80,7 +80,7 @@ func ReadScores(path string) (*Given, error) {
 }
 
 func newGiven() *Given {
-	return &Given{Videos: map[string][]pipeline.Clip{}, source: map[string]string{}, replay: map[string]bool{}}
+	return &Given{Videos: map[string][]detect.Clip{}, source: map[string]string{}, replay: map[string]bool{}}
 }
 
 func (g *Given) readFile(path string) error {
@@ -210,7 +210,7 @@ func (g *Given) score(name, frameText, scoreText string) error {
 	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
 		return fmt.Errorf("frame %d after frame %d: the frames of a video must ascend", frame, clips[n-1].Centre.Frame)
 	}
-	c := pipeline.Clip{Error: score, Raw: score}
+	c := detect.Clip{Error: score, Raw: score}
 	c.Centre.Frame, c.Last.Frame = frame, frame+afterCentre
 	g.Videos[name] = append(clips, c)
 	return nil

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"vigil/pipeline/detect"
 	"vigil/pipeline/tail"
 )
 
@@ -23,7 +24,7 @@ func series(errors []float64) *Normal {
 	const step = 500 * time.Millisecond
 	for i, e := range errors {
 		at := time.Duration(i) * step
-		n.Add(Clip{First: Moment{PTS: at}, Centre: Moment{PTS: at}, Last: Moment{PTS: at + step}, Error: e, Raw: e})
+		n.Add(detect.Clip{First: detect.Moment{PTS: at}, Centre: detect.Moment{PTS: at}, Last: detect.Moment{PTS: at + step}, Error: e, Raw: e})
 	}
 	return &n
 }
@@ -67,10 +68,10 @@ func autoregressive(r *rand.Rand, n int) []float64 {
 
 func budgeted(t *testing.T, errors []float64, perDay float64) Calibration {
 	t.Helper()
-	return budgetedFor(t, errors, perDay, DefaultConfig())
+	return budgetedFor(t, errors, perDay, detect.DefaultConfig())
 }
 
-func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg Config) Calibration {
+func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg detect.Config) Calibration {
 	t.Helper()
 	c, err := Calibrate(Calibration{
 		Key: Key{Camera: "gate", FPS: 16, Hop: 8}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
@@ -194,7 +195,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 	// Nobody knows a formula for the events of an AR(1): they are counted in 10 days.
 	days := 10
 	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
-	cfg := DefaultConfig()
+	cfg := detect.DefaultConfig()
 	peaks := long.peaks(cfg, long.held(cfg.OpenAfter), 5, 5-math.Log(2e-3))
 	all = append(all, kind{"autoregressive", autoregressive, func(theta float64) float64 {
 		above := 0.
@@ -209,14 +210,14 @@ var tailedSeries = sync.OnceValue(func() []kind {
 })
 
 // alarms are what a detector raises in a series.
-func alarms(errors []float64, cfg Config, lo, theta float64) (n int) {
-	d := NewDetector(cfg, lo)
+func alarms(errors []float64, cfg detect.Config, lo, theta float64) (n int) {
+	d := detect.NewDetector(cfg, lo)
 	for i, e := range errors {
 		at := time.Duration(i) * 500 * time.Millisecond
-		if change, _ := d.Push(Clip{
-			Centre: Moment{PTS: at}, Error: e,
-			Regularity: Regularity(e, lo, theta),
-		}); change == Started {
+		if change, _ := d.Push(detect.Clip{
+			Centre: detect.Moment{PTS: at}, Error: e,
+			Regularity: detect.Regularity(e, lo, theta),
+		}); change == detect.Started {
 			n++
 		}
 	}
@@ -229,19 +230,19 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 	const hours, perDay, days, seeds = 3, 8., 2, 4
 	exponential, _ := gpd(0)
 	heavy, _ := gpd(0.15)
-	early := Config{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
-	patient := Config{
+	early := detect.Config{Enter: 0.35, Leave: 0.7, OpenAfter: 0, CloseAfter: time.Second}
+	patient := detect.Config{
 		Enter: 0.6, Leave: 0.65, OpenAfter: 2 * time.Second, CloseAfter: 4 * time.Second,
 		CoolDown: 20 * time.Second,
 	}
 	for name, c := range map[string]struct {
 		draw func(*rand.Rand, int) []float64
-		cfg  Config
+		cfg  detect.Config
 	}{
 		"moving maximum": {func(r *rand.Rand, n int) []float64 {
 			return movingMaximum(r, n,
 				exponential)
-		}, DefaultConfig()},
+		}, detect.DefaultConfig()},
 		"moving maximum, patient": {func(r *rand.Rand, n int) []float64 {
 			return movingMaximum(r, n,
 				exponential)
@@ -250,7 +251,7 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 			func(r *rand.Rand, n int) []float64 { return movingMaximum(r, n, heavy) },
 			early,
 		},
-		"autoregressive":          {autoregressive, DefaultConfig()},
+		"autoregressive":          {autoregressive, detect.DefaultConfig()},
 		"autoregressive, patient": {autoregressive, patient},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -286,7 +287,7 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	for seed := range 5 {
 		normal := movingMaximum(rand.New(rand.NewPCG(12, uint64(seed))), hours*clipsADay/24, exponential)
 		c := budgeted(t, normal, perDay)
-		if n := alarms(normal, DefaultConfig(), c.Lo, c.Theta); n < 24 || n > 36 {
+		if n := alarms(normal, detect.DefaultConfig(), c.Lo, c.Theta); n < 24 || n > 36 {
 			t.Errorf("seed %d: %d alarms in %d hours, want about %d", seed, n, hours, perDay*hours/24)
 		}
 	}
@@ -299,7 +300,7 @@ func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
 	n, sorted := series(errors), slices.Sorted(slices.Values(errors))
 	for share, lo := range map[float64]float64{deepest: 0, 0.1: sorted[432]} {
-		level, peaks := n.tailPeaks(DefaultConfig(), lo)
+		level, peaks := n.tailPeaks(detect.DefaultConfig(), lo)
 		if above := len(sorted) - sort.SearchFloat64s(sorted, level); len(peaks) == 0 ||
 			float64(above) > share*float64(len(sorted)) || level <= lo {
 			t.Errorf("lo %g: %d events above %g, which %d of %d clips pass", lo, len(peaks), level, above, len(sorted))
@@ -316,13 +317,13 @@ func TestShortFootageIsSaid(t *testing.T) {
 		!strings.Contains(c.Why, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
 		t.Errorf("a minute: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(DefaultConfig(), 1), "\n"); !strings.Contains(d,
+	if d := strings.Join(c.Doubts(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"keeps to no number of alarms: at most ") {
 		t.Errorf("said %q", d)
 	}
 	// Four minutes have not either, but enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
-	if d := strings.Join(c.Doubts(DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
+	if d := strings.Join(c.Doubts(detect.DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
 		!strings.Contains(d,
 			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
@@ -335,7 +336,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above
 	// the median.
 	for _, enter := range []float64{0.35, 0.5, 0.8} {
-		cfg := DefaultConfig()
+		cfg := detect.DefaultConfig()
 		cfg.Enter, cfg.Leave = enter, enter+0.1
 		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
 		c := budgetedFor(t, errors, 1, cfg)
@@ -350,17 +351,17 @@ func TestShortFootageIsSaid(t *testing.T) {
 	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
 		t.Errorf("an hour: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(DefaultConfig(), 1), "\n"); !strings.Contains(d,
+	if d := strings.Join(c.Doubts(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
 		t.Errorf("said %q", d)
 	}
 	// Four of a day need no more.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
-	if c.Rule != RuleBudget || c.Provisional || c.Doubts(DefaultConfig(), 4) != nil ||
+	if c.Rule != RuleBudget || c.Provisional || c.Doubts(detect.DefaultConfig(), 4) != nil ||
 		!(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
 		t.Errorf("four a day: %+v, %+v", c, c.Tail)
 	}
-	other := DefaultConfig()
+	other := detect.DefaultConfig()
 	other.CoolDown = time.Minute
 	if d := strings.Join(c.Doubts(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") ||
 		!strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
@@ -380,10 +381,10 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 				n.Cut()
 				at = 0
 			}
-			m := Moment{PTS: at}
-			n.Add(Clip{First: m, Centre: m, Last: m, Raw: float64(1 + r.IntN(10)), Gap: r.IntN(20) == 0})
+			m := detect.Moment{PTS: at}
+			n.Add(detect.Clip{First: m, Centre: m, Last: m, Raw: float64(1 + r.IntN(10)), Gap: r.IntN(20) == 0})
 		}
-		cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
+		cfg := detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
 		held := n.held(cfg.OpenAfter)
 		for level := 0.5; level < 11; level++ {
 			start := 0 // of the stretch
@@ -396,18 +397,18 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 				for from > start && n.clips[from].at > c.at-cfg.OpenAfter {
 					from--
 				}
-				d, change := NewDetector(cfg, 0), None
+				d, change := detect.NewDetector(cfg, 0), detect.None
 				for k := from; k <= i; k++ {
 					at := n.clips[k].at
 					if k == from {
 						at = max(at, c.at-cfg.OpenAfter)
 					}
-					change, _ = d.Push(Clip{
-						Centre: Moment{PTS: at}, Error: n.clips[k].error,
-						Regularity: Regularity(n.clips[k].error, 0, level),
+					change, _ = d.Push(detect.Clip{
+						Centre: detect.Moment{PTS: at}, Error: n.clips[k].error,
+						Regularity: detect.Regularity(n.clips[k].error, 0, level),
 					})
 				}
-				if (change == Started) != (held[i] > level) {
+				if (change == detect.Started) != (held[i] > level) {
 					t.Fatalf("round %d, clip %d, level %g: change %v, held %g", round, i, level, change, held[i])
 				}
 			}
@@ -418,15 +419,15 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 // An event belongs to one stretch of one recording: what was up or cooling down at the end of one says nothing about
 // the next.
 func TestPeaksOfSeveralRecordings(t *testing.T) {
-	cfg := Config{
+	cfg := detect.Config{
 		Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second,
 		CoolDown: time.Minute,
 	}
 	var n Normal
 	add := func(from time.Duration, gap bool, errors ...float64) {
 		for i, e := range errors {
-			m := Moment{PTS: from + time.Duration(i)*500*time.Millisecond}
-			n.Add(Clip{First: m, Centre: m, Last: m, Raw: e, Gap: gap && i == 0})
+			m := detect.Moment{PTS: from + time.Duration(i)*500*time.Millisecond}
+			n.Add(detect.Clip{First: m, Centre: m, Last: m, Raw: e, Gap: gap && i == 0})
 		}
 	}
 	// Of the first the event's peak is 7: at 8 it is not long enough.
@@ -445,8 +446,8 @@ func TestPeaksOfSeveralRecordings(t *testing.T) {
 func TestNormalCountsSeconds(t *testing.T) {
 	var n Normal
 	add := func(first, last int, gap bool) {
-		at := func(s int) Moment { return Moment{PTS: time.Duration(s) * time.Second} }
-		n.Add(Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap})
+		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }
+		n.Add(detect.Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap})
 	}
 	add(100, 110, true)
 	add(105, 115, false)

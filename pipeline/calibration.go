@@ -16,6 +16,7 @@ import (
 	"vigil/geometry"
 	"vigil/internal/output"
 	"vigil/internal/regular"
+	"vigil/pipeline/detect"
 )
 
 // Key is everything that a calibration depends on. Errors of another camera, model, mask, picture size, frame rate or
@@ -45,9 +46,9 @@ type Calibration struct {
 	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
 	Rule string `json:"rule"`
 	// false alarms that are allowed; 0 where nobody asked for a budget
-	AlarmsPerDay float64 `json:"alarms_per_day"`
-	Detector     Record  `json:"detector"`       // whose events were counted
-	Tail         *Tail   `json:"tail,omitempty"` // for RuleBudget and RuleClips
+	AlarmsPerDay float64       `json:"alarms_per_day"`
+	Detector     detect.Record `json:"detector"`       // whose events were counted
+	Tail         *Tail         `json:"tail,omitempty"` // for RuleBudget and RuleClips
 	// why there is no RuleBudget though a budget was asked for
 	Why         string `json:"no_budget,omitempty"`
 	Provisional bool   `json:"provisional,omitempty"` // the video is too short for the budget
@@ -128,7 +129,7 @@ func (c Calibration) CheckSettings(want Key) error {
 
 // Doubts says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil
 // for no reason. perDay is what is asked for now, 0 for nothing.
-func (c Calibration) Doubts(d Config, perDay float64) []string {
+func (c Calibration) Doubts(d detect.Config, perDay float64) []string {
 	var out []string
 	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vigil/geometry"
+	"vigil/pipeline/detect"
 )
 
 func ramp(n int) []float64 {
@@ -40,7 +41,7 @@ func TestCalibrate(t *testing.T) {
 		c.ID == "" {
 		t.Errorf("calibrated to %+v", c)
 	}
-	if d := c.Doubts(DefaultConfig(), 1); d != nil {
+	if d := c.Doubts(detect.DefaultConfig(), 1); d != nil {
 		t.Errorf("nobody asked for a number of alarms, and it is said that %q", d)
 	}
 	// The margin is a share of the distance from lo: errors that all lie 5 higher put all of it 5 higher.

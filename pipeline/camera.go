@@ -6,6 +6,7 @@ import (
 
 	"vigil/geometry"
 	"vigil/model"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -51,8 +52,8 @@ type Camera struct {
 	Early bool
 
 	Mask     []geometry.Polygon
-	Zones    []Zone
-	Detector Config
+	Zones    []detect.Zone
+	Detector detect.Config
 	// Armed says whether events may be open at a time; nil for always.
 	Armed func(time.Time) bool
 	// RetryMin and RetryMax bound the pause before a live source is opened again.

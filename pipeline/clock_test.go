@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/pipeline/detect"
 )
 
 // The machine's clock is set while a camera is watched, by an hour forward and then back. Arrivals that have no
@@ -18,7 +19,7 @@ func TestClockJumps(t *testing.T) {
 		t.Run(jump.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := &ledger{}
-				var clips []Clip
+				var clips []detect.Clip
 				cam := camera(t, "yard",
 					film{greys: scene(40, 40, 40), err: errors.New("gone"), live: true, jump: jump, jumpAt: 60},
 					film{greys: scene(2000, 0, 0), live: true})
@@ -27,7 +28,7 @@ func TestClockJumps(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()
 				began := time.Now()
-				stats, err := Run(ctx, []Camera{cam}, Options{Threads: 1, Publisher: l, OnClip: func(c Clip) {
+				stats, err := Run(ctx, []Camera{cam}, Options{Threads: 1, Publisher: l, OnClip: func(c detect.Clip) {
 					c.Map = nil
 					clips = append(clips, c)
 				}})

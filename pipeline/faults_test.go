@@ -17,6 +17,7 @@ import (
 	"vigil/capture/source"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
+	"vigil/pipeline/detect"
 	"vigil/pipeline/worker"
 	"vigil/video"
 )
@@ -42,7 +43,7 @@ type subject struct {
 
 	mu     sync.Mutex
 	states []alerts.Status
-	clips  []Clip
+	clips  []detect.Clip
 }
 
 // Next counts the picture that the child gave.
@@ -139,7 +140,7 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 		st.subjects = append(st.subjects, s)
 		cameras = append(cameras, Camera{
 			Name: s.name, Pictures: s.open, Model: m, Live: true, Hop: 8, FPS: 25,
-			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: Config{Enter: 0.1, Leave: 0.2},
+			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: detect.Config{Enter: 0.1, Leave: 0.2},
 			RetryMin: 100 * time.Millisecond, RetryMax: 400 * time.Millisecond, FrozenAfter: 3 * time.Second,
 		})
 		change(&cameras[i])
@@ -147,7 +148,7 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 	ctx, stop := context.WithCancel(t.Context())
 	st.stop = stop
 	go func() {
-		stats, err := Run(ctx, cameras, Options{Threads: 1, Publisher: st, OnClip: func(c Clip) {
+		stats, err := Run(ctx, cameras, Options{Threads: 1, Publisher: st, OnClip: func(c detect.Clip) {
 			for _, s := range st.subjects {
 				if s.name == c.Camera {
 					c.Map = nil
@@ -205,7 +206,7 @@ func (s *subject) flowing(t *testing.T) {
 }
 
 // spans finds a clip that has a picture from before a time and one from after another.
-func (s *subject) spans(from, to time.Time) *Clip {
+func (s *subject) spans(from, to time.Time) *detect.Clip {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.clips {

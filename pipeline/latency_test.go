@@ -13,6 +13,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -66,7 +67,7 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 				all = append(all, Camera{
 					Name: name, Model: m, Live: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
 					RetryMin: time.Second, RetryMax: time.Second,
-					Detector:    Config{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
+					Detector:    detect.Config{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
 					NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 					Open: func(context.Context, uint64, int) (Stream, error) {
 						time.Sleep(time.Duration(i) * 37 * time.Millisecond) // cameras do not march in step

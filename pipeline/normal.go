@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"time"
+	"vigil/pipeline/detect"
 )
 
 // Normal is what was scored of normal video, for Calibrate. It keeps some 300 bytes of a clip, which are 50 MB of a
@@ -26,7 +27,7 @@ type normalClip struct {
 }
 
 // Add takes the next clip of the stream. It must not have been weighed by Places.
-func (n *Normal) Add(c Clip) {
+func (n *Normal) Add(c detect.Clip) {
 	first := len(n.clips) == 0 || n.cut
 	n.clips = append(n.clips, normalClip{at: c.Time(), error: c.Raw, gap: c.Gap, first: first})
 	n.cells = append(n.cells, c.Cells...)
@@ -105,19 +106,19 @@ func (n *Normal) held(openAfter time.Duration) []float64 {
 
 // peaks runs the detector with its threshold at a level of the error. Each event that it opens has the highest level
 // at which it would have opened still.
-func (n *Normal) peaks(cfg Config, held []float64, lo, level float64) []float64 {
+func (n *Normal) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
 	theta := thetaOf(level, lo, cfg.Enter)
-	d := NewDetector(cfg, lo)
+	d := detect.NewDetector(cfg, lo)
 	var out []float64
 	for i, c := range n.clips {
 		if c.first {
-			d = NewDetector(cfg, lo)
+			d = detect.NewDetector(cfg, lo)
 		}
-		change, _ := d.Push(Clip{
-			Centre: Moment{PTS: c.at}, Error: c.error, Regularity: Regularity(c.error, lo, theta),
+		change, _ := d.Push(detect.Clip{
+			Centre: detect.Moment{PTS: c.at}, Error: c.error, Regularity: detect.Regularity(c.error, lo, theta),
 			Gap: c.gap,
 		})
-		if change == Started {
+		if change == detect.Started {
 			// An event at the level is above it, whatever was rounded.
 			out = append(out, math.Nextafter(level, math.Inf(1)))
 		}
@@ -140,7 +141,7 @@ const (
 
 // tailPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it
 // never does, it is the level with the most.
-func (n *Normal) tailPeaks(cfg Config, lo float64) (level float64, peaks []float64) {
+func (n *Normal) tailPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
 	held := n.held(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })
 	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -108,7 +109,7 @@ func TestOverload(t *testing.T) {
 		scored := map[string]int{} // while there was overload
 		stats, err := Run(ctx, cams, Options{
 			Threads: 1, Publisher: l, Log: slog.New(slog.NewTextHandler(&log, nil)), Summary: time.Minute,
-			OnClip: func(c Clip) {
+			OnClip: func(c detect.Clip) {
 				if busy.Load() {
 					scored[c.Camera]++
 					time.Sleep(clip)

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"vigil/pipeline/detect"
 )
 
 // picture draws the cells of normal clips: every one has errors up to its own level.
@@ -60,9 +61,9 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 	cells := picture(300, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] })
 	var n Normal
 	for i := range 300 {
-		at := Moment{PTS: time.Duration(i) * time.Second}
+		at := detect.Moment{PTS: time.Duration(i) * time.Second}
 		own := cells[i*cellCount:][:cellCount]
-		n.Add(Clip{First: at, Centre: at, Last: at, Raw: float64(slices.Max(own)), Cells: own})
+		n.Add(detect.Clip{First: at, Centre: at, Last: at, Raw: float64(slices.Max(own)), Cells: own})
 	}
 	c, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.995}, &n)
 	if err != nil {

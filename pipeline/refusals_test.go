@@ -14,6 +14,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/model"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -134,7 +135,7 @@ func TestEveryClipIsCountedUnderOverload(t *testing.T) {
 		cameras = append(cameras, cam)
 	}
 	clips := 0
-	stats, err := Run(ctx, cameras, Options{Threads: 1, OnClip: func(Clip) {
+	stats, err := Run(ctx, cameras, Options{Threads: 1, OnClip: func(detect.Clip) {
 		if clips++; clips == 200 {
 			cancel()
 		}

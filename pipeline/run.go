@@ -21,15 +21,16 @@ import (
 	"vigil/alerts"
 	"vigil/geometry"
 	"vigil/model"
+	"vigil/pipeline/detect"
 )
 
 // Options are what the cameras of one Run share.
 type Options struct {
-	Threads   int          // of the scorer; 0 for all
-	Log       *slog.Logger // nil for none
-	Publisher Publisher    // nil publishes nothing
-	OnClip    func(Clip)   // called for each scored clip, in the scorer's goroutine; may be nil
-	Witness   Witness      // makes evidence of what cameras with Footage show; nil for none
+	Threads   int               // of the scorer; 0 for all
+	Log       *slog.Logger      // nil for none
+	Publisher Publisher         // nil publishes nothing
+	OnClip    func(detect.Clip) // called for each scored clip, in the scorer's goroutine; may be nil
+	Witness   Witness           // makes evidence of what cameras with Footage show; nil for none
 	// OnAlert is called for each message of an event, with a Publisher once it has the message; may be nil.
 	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
@@ -132,7 +133,7 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 
 func newBench(w *watcher, s Scorer) *bench {
 	b := &bench{
-		w: w, scorer: s, detector: NewDetector(w.Detector, w.Threshold.Lo), zones: NewZoneFinder(w.Zones),
+		w: w, scorer: s, detector: detect.NewDetector(w.Detector, w.Threshold.Lo), zones: detect.NewZoneFinder(w.Zones),
 		places: w.Places,
 	}
 	b.windows = w.Model.Spec().Score != model.MeanAbs

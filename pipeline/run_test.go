@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/geometry"
 	"vigil/model"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -126,7 +127,7 @@ func camera(t *testing.T, name string, films ...film) Camera {
 	m := blind(t)
 	return Camera{
 		Name: name, Model: m, Whole: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
-		Detector: Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
+		Detector: detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
 		RetryMin: time.Second, RetryMax: time.Minute,
 		NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 		Open: func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
@@ -207,13 +208,13 @@ func (l *ledger) life(t *testing.T) string {
 func TestRunMakesAnEvent(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
-	cam.Zones = []Zone{
+	cam.Zones = []detect.Zone{
 		{Name: "left", Area: geometry.Polygon{{X: 0, Y: 0}, {X: 0.4, Y: 0}, {X: 0.4, Y: 1}, {X: 0, Y: 1}}},
 		{Name: "right", Area: geometry.Polygon{{X: 0.6, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0.6, Y: 1}}},
 	}
-	var clips []Clip
+	var clips []detect.Clip
 	stats, err := Run(t.Context(), []Camera{cam},
-		Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }})
+		Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,9 +253,9 @@ func TestEventOfTheLastFrames(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
 	cam.Model = blindOf(t, 4)
-	var clips []Clip
+	var clips []detect.Clip
 	if _, err := Run(t.Context(), []Camera{cam},
-		Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
+		Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range clips {
@@ -310,8 +311,8 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 			film{greys: scene(10, 2000, 0), live: true})
 		cam.Live, cam.Whole = true, false
 		var l ledger
-		var clips []Clip
-		stats, err := Run(ctx, []Camera{cam}, Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }})
+		var clips []detect.Clip
+		stats, err := Run(ctx, []Camera{cam}, Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -432,9 +433,9 @@ func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
 func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
-	var clips []Clip
+	var clips []detect.Clip
 	if _, err := Run(t.Context(), []Camera{cam},
-		Options{Publisher: &l, OnClip: func(c Clip) { clips = append(clips, c) }}); err != nil {
+		Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }}); err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:calm" {
@@ -498,7 +499,7 @@ func TestScoresDoNotDependOnThreads(t *testing.T) {
 	score := func(threads int) (errs []float64) {
 		cam := camera(t, "gate", film{greys: scene(20, 10, 10), err: io.EOF})
 		if _, err := Run(t.Context(), []Camera{cam},
-			Options{Threads: threads, OnClip: func(c Clip) { errs = append(errs, c.Error) }}); err != nil {
+			Options{Threads: threads, OnClip: func(c detect.Clip) { errs = append(errs, c.Error) }}); err != nil {
 			t.Fatal(err)
 		}
 		return errs
@@ -523,11 +524,11 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 		}
 		return all
 	}
-	run := func(cameras []Camera) map[string][]Clip {
-		clips := map[string][]Clip{}
-		_, err := Run(t.Context(), cameras, Options{Threads: 3, OnClip: func(c Clip) {
+	run := func(cameras []Camera) map[string][]detect.Clip {
+		clips := map[string][]detect.Clip{}
+		_, err := Run(t.Context(), cameras, Options{Threads: 3, OnClip: func(c detect.Clip) {
 			c.Map, c.Capture, c.Queue, c.Score = slices.Clone(c.Map), 0, 0, 0
-			for _, m := range []*Moment{&c.First, &c.From, &c.Centre, &c.Seen, &c.Last} {
+			for _, m := range []*detect.Moment{&c.First, &c.From, &c.Centre, &c.Seen, &c.Last} {
 				m.Wall = time.Time{}
 			}
 			clips[c.Camera] = append(clips[c.Camera], c)
@@ -560,7 +561,7 @@ func TestEarlyClipsOfAnotherRate(t *testing.T) {
 		cam.Threshold.Calibration = &Calibration{Key: key, Lo: 0.01, Theta: 0.1}
 		clips, told := 0, 0
 		_, err := Run(t.Context(), []Camera{cam},
-			Options{OnClip: func(Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})
+			Options{OnClip: func(detect.Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})
 		if (err == nil) != c.fits || clips != c.clips || (told > 0) != c.fits {
 			t.Errorf("calibrated for %v frames a second: %d clips, %d alerts, error %v", c.fps, clips, told, err)
 		}

@@ -9,6 +9,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/model"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -23,7 +24,7 @@ type Scorer interface {
 type judge struct {
 	box     *mailbox
 	benches []*bench
-	onClip  func(Clip)
+	onClip  func(detect.Clip)
 	publish *publisher
 	batch   []parcel    // what is scored together
 	clips   [][]float32 // of the batch
@@ -35,15 +36,15 @@ type bench struct {
 	w        *watcher
 	scorer   Scorer
 	ignore   []bool
-	detector *Detector
-	zones    ZoneFinder
+	detector *detect.Detector
+	zones    detect.ZoneFinder
 	places   *Places
 	windows  bool      // the score is the highest window's
 	event    string    // the ULID of the open event
 	heat     []float32 // error map of the latest peak
 	heatNew  bool      // no message has been said of it
-	last     Clip
-	shadow   *Detector // counts the events that would be, while alerts are held; nil while they are not
+	last     detect.Clip
+	shadow   *detect.Detector // counts the events that would be, while alerts are held; nil while they are not
 	refused  refusals
 }
 
@@ -93,7 +94,7 @@ func (j *judge) gather(p parcel) {
 // close ends the camera's event, if there is one, and forgets what would have been one.
 func (j *judge) close(b *bench, reason alerts.EndReason) {
 	b.shadow = nil
-	if change, ep := b.detector.Close(); change == Ended {
+	if change, ep := b.detector.Close(); change == detect.Ended {
 		j.say(b, ep, b.last, alerts.PhaseEnd, reason)
 	}
 }
@@ -122,7 +123,7 @@ func (j *judge) score() {
 }
 
 // judge follows up a scored clip.
-func (j *judge) judge(b *bench, clip Clip) {
+func (j *judge) judge(b *bench, clip detect.Clip) {
 	b.w.stats.scored.Add(1)
 	if j.onClip != nil {
 		j.onClip(clip)
@@ -146,35 +147,35 @@ func (j *judge) judge(b *bench, clip Clip) {
 	change, ep := b.detector.Push(clip)
 	b.keepHeat(errs)
 	switch change {
-	case Started:
+	case detect.Started:
 		b.event = alerts.NewID()
 		b.w.stats.events.Add(1)
 		j.say(b, ep, clip, alerts.PhaseStart, "")
-	case PeakRaised:
+	case detect.PeakRaised:
 		j.say(b, ep, clip, alerts.PhaseUpdate, "")
-	case PeakRising:
+	case detect.PeakRising:
 		if j.publish.to != nil { // which takes the pictures now, and reports them when it is time
 			j.say(b, ep, clip, alerts.PhaseUpdate, "")
 		}
-	case Ended:
+	case detect.Ended:
 		j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
 	}
 }
 
 // hold follows up a clip that the calibration does not fit: the event that goes on is ended, and what would be one is
 // counted and no more.
-func (j *judge) hold(b *bench, clip Clip) {
+func (j *judge) hold(b *bench, clip detect.Clip) {
 	if b.shadow == nil {
 		j.close(b, alerts.EndMismatch)
-		b.shadow = NewDetector(b.w.Detector, b.w.Threshold.Lo)
+		b.shadow = detect.NewDetector(b.w.Detector, b.w.Threshold.Lo)
 	}
-	if change, _ := b.shadow.Push(clip); change == Started {
+	if change, _ := b.shadow.Push(clip); change == detect.Started {
 		b.w.stats.held.Add(1)
 	}
 }
 
 // say hands the next message of the camera's event to the publisher, which numbers it.
-func (j *judge) say(b *bench, ep Event, clip Clip, phase alerts.Phase, reason alerts.EndReason) {
+func (j *judge) say(b *bench, ep detect.Event, clip detect.Clip, phase alerts.Phase, reason alerts.EndReason) {
 	a := b.alert(ep, clip)
 	a.ID, a.Phase, a.EndReason = b.event, phase, reason
 	if phase == alerts.PhaseEnd {
@@ -200,11 +201,11 @@ func (b *bench) keepHeat(errs []float32) {
 }
 
 // clip makes a scored cuboid into a Clip.
-func (b *bench) clip(c *video.Cuboid, s model.Score) Clip {
-	at := func(i int) Moment { return Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
+func (b *bench) clip(c *video.Cuboid, s model.Score) detect.Clip {
+	at := func(i int) detect.Moment { return detect.Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	scored := b.w.Model.Spec().ScoredFrames()
-	clip := Clip{
-		Camera: b.w.Name, First: at(0), Centre: at(Centre), Last: at(video.CuboidFrames - 1),
+	clip := detect.Clip{
+		Camera: b.w.Name, First: at(0), Centre: at(detect.Centre), Last: at(video.CuboidFrames - 1),
 		From: at(video.CuboidFrames - scored), Seen: at(video.CuboidFrames - (scored+1)/2),
 		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: c.Gap, Opening: c.Opening,
 		Pictures: c.Pictures, FPS: c.FPS(), Width: c.Width, Height: c.Height,
@@ -216,16 +217,16 @@ func (b *bench) clip(c *video.Cuboid, s model.Score) Clip {
 		}
 	}
 	if t := b.w.Threshold; t.set() {
-		clip.Regularity = Regularity(clip.Error, t.Lo, t.Theta)
+		clip.Regularity = detect.Regularity(clip.Error, t.Lo, t.Theta)
 		if clip.Regularity <= b.w.Detector.Leave {
-			clip.Boxes = HotBoxes(b.places.weigh(s.Map, s.Side), s.Side)
+			clip.Boxes = detect.HotBoxes(b.places.weigh(s.Map, s.Side), s.Side)
 			clip.Zones = b.zones.Overlapping(clip.Boxes)
 		}
 	}
 	return clip
 }
 
-func (b *bench) scoreMessage(c Clip) alerts.Score {
+func (b *bench) scoreMessage(c detect.Clip) alerts.Score {
 	s := alerts.Score{
 		Camera: c.Camera, Frame: c.Centre.Frame, StreamSeconds: c.Centre.PTS.Seconds(), Wall: c.Centre.Wall,
 		Error: c.Error, ClipsSkipped: b.w.box.skipped(b.w.index),
@@ -237,7 +238,7 @@ func (b *bench) scoreMessage(c Clip) alerts.Score {
 }
 
 // alert is what every message about an episode says; clip is the latest one.
-func (b *bench) alert(ep Event, clip Clip) alerts.Alert {
+func (b *bench) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 	t := b.w.Threshold
 	a := alerts.Alert{
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: b.w.Name,
@@ -265,7 +266,7 @@ func (b *bench) alert(ep Event, clip Clip) alerts.Alert {
 	return a
 }
 
-func moment(m Moment) alerts.Moment {
+func moment(m detect.Moment) alerts.Moment {
 	return alerts.Moment{Wall: m.Wall, StreamSeconds: m.PTS.Seconds(), Frame: m.Frame}
 }
 

@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"time"
+	"vigil/pipeline/detect"
+)
 
 const (
 	// afterGap is for how long after a gap clips do not count as normal: a decoder that has lost a part of the stream
@@ -45,7 +48,7 @@ func (s *Settling) LeftOut() LeftOut { return s.left }
 
 // Take takes the source's next clip and says whether it counts. The first one that does after some that do not has a
 // gap before it.
-func (s *Settling) Take(c *Clip) bool {
+func (s *Settling) Take(c *detect.Clip) bool {
 	switch {
 	case !s.any:
 		s.until = c.First.PTS

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"vigil/pipeline/detect"
 )
 
 // TestSettling leaves out what follows a gap or another opening of the source, and says how much.
@@ -58,7 +59,7 @@ func TestSettling(t *testing.T) {
 			var s Settling
 			var got, gaps []int
 			for _, k := range tt.clips {
-				c := Clip{First: Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening, Gap: k.gap}
+				c := detect.Clip{First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening, Gap: k.gap}
 				if !s.Take(&c) {
 					continue
 				}
@@ -78,8 +79,8 @@ func TestSettling(t *testing.T) {
 // TestNormalAppend is as if the clips of both had been added one after the other.
 func TestNormalAppend(t *testing.T) {
 	add := func(n *Normal, first, last int, gap bool) {
-		at := func(s int) Moment { return Moment{PTS: time.Duration(s) * time.Second} }
-		n.Add(Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap, Raw: float64(first)})
+		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }
+		n.Add(detect.Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap, Raw: float64(first)})
 	}
 	var whole, a, b, c, sum Normal
 	for _, n := range []*Normal{&whole, &a} {
@@ -117,7 +118,7 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 			cam.Threshold = Threshold{}
 			var n Normal
 			var settling Settling
-			if _, err := Run(ctx, []Camera{cam}, Options{OnClip: func(c Clip) {
+			if _, err := Run(ctx, []Camera{cam}, Options{OnClip: func(c detect.Clip) {
 				if settling.Take(&c) {
 					n.Add(c)
 				}

@@ -12,6 +12,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/evidence"
+	"vigil/pipeline/detect"
 )
 
 // photographer is an EvidenceMaker with a picture of each message a tenth of a second later.
@@ -113,8 +114,8 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 	for every, want := range map[time.Duration]string{
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
 	} {
-		cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, UpdateEvery: every}
-		d := NewDetector(cfg, 0)
+		cfg := detect.Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, UpdateEvery: every}
+		d := detect.NewDetector(cfg, 0)
 		got := ""
 		for i := range 10 {
 			at := time.Duration(i) * time.Second
@@ -122,14 +123,14 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 			for range min(i, 9) {
 				e *= 1.5
 			}
-			m := Moment{Frame: uint64(i), PTS: at}
+			m := detect.Moment{Frame: uint64(i), PTS: at}
 			switch change,
-				ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
-			case Started:
+				ep := d.Push(detect.Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
+			case detect.Started:
 				got += "start"
-			case PeakRaised, PeakRising:
+			case detect.PeakRaised, detect.PeakRising:
 				said := at.String()
-				if change == PeakRising {
+				if change == detect.PeakRising {
 					said = "(" + said + ")"
 				}
 				got += " " + said

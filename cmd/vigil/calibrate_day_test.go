@@ -14,6 +14,7 @@ import (
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 const streetHop = 8
@@ -46,7 +47,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 		w.t.Fatal(err)
 	}
 	cam := pipeline.Camera{
-		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: pipeline.DefaultConfig(),
+		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: detect.DefaultConfig(),
 		Threshold:   threshold,
 		NewPreparer: preparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
@@ -56,7 +57,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 	var normal pipeline.Normal
 	var ended []alerts.Alert
 	_, err = pipeline.Run(w.t.Context(), []pipeline.Camera{cam}, pipeline.Options{
-		OnClip: func(c pipeline.Clip) {
+		OnClip: func(c detect.Clip) {
 			if blind {
 				c.Cells = nil
 			}
@@ -84,7 +85,7 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 			Hop: streetHop,
 		},
 		LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: margin,
-		AlarmsPerDay: perDay, Detector: pipeline.DefaultConfig().Record(),
+		AlarmsPerDay: perDay, Detector: detect.DefaultConfig().Record(),
 	}, normal)
 	if err != nil {
 		w.t.Fatal(err)

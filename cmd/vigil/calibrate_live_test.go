@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // motionJPEG is a camera that sends moving pictures one by one, over all of its connections; size says of which size
@@ -95,9 +96,9 @@ func TestRateSpan(t *testing.T) {
 		for _, p := range tt.parts {
 			took := time.Duration(15 / p.fps * float64(time.Second))
 			for end := at + time.Duration(p.minutes*float64(time.Minute)); at < end; at += took {
-				n.add(pipeline.Clip{
-					Width: 64, Height: 48, FPS: p.fps, First: pipeline.Moment{PTS: at},
-					Last: pipeline.Moment{PTS: at + took},
+				n.add(detect.Clip{
+					Width: 64, Height: 48, FPS: p.fps, First: detect.Moment{PTS: at},
+					Last: detect.Moment{PTS: at + took},
 				})
 			}
 		}

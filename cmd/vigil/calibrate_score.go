@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
@@ -62,7 +63,7 @@ func (s *rateSpan) doubt() string {
 			"calibrate while the camera has one rate, or set fps to one that it always has", s.lowest, s.highest, fps)
 }
 
-func (n *normalVideo) add(c pipeline.Clip) {
+func (n *normalVideo) add(c detect.Clip) {
 	if n.width == 0 {
 		n.width, n.height, n.rate = c.Width, c.Height, c.FPS
 	}
@@ -75,7 +76,7 @@ func (n *normalVideo) add(c pipeline.Clip) {
 }
 
 // isOther says that a live camera's picture has another size than its first, as by night. Such clips are left out.
-func (n *normalVideo) isOther(c pipeline.Clip) bool {
+func (n *normalVideo) isOther(c detect.Clip) bool {
 	return n.width != 0 && (c.Width != n.width || c.Height != n.height)
 }
 
@@ -104,7 +105,7 @@ func (n *normalVideo) append(o *normalVideo) {
 }
 
 // fits says why a clip does not belong to what was scored before; nil where it does.
-func (n *normalVideo) fits(src fmt.Stringer, c pipeline.Clip, live bool) error {
+func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 	switch {
 	case n.width == 0:
 		return nil
@@ -181,7 +182,7 @@ func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.
 	one = &normalVideo{}
 	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
 		Threads: c.threads, Log: log,
-		OnClip: func(clip pipeline.Clip) {
+		OnClip: func(clip detect.Clip) {
 			if cam.Live && one.isOther(clip) {
 				one.left.Sizes++
 				return

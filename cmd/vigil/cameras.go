@@ -15,6 +15,7 @@ import (
 	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 	"vigil/pipeline/worker"
 	"vigil/preprocess"
 )
@@ -63,7 +64,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 		Model: m, FPS: c.FPS, Hop: c.Hop, Early: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		NoClipsAfter: noClipsAfter * c.ReadTimeout,
-		Detector: pipeline.Config{
+		Detector: detect.Config{
 			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
 			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
 			UpdateEvery: c.Detector.UpdateEvery,
@@ -75,7 +76,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 		cam.Pictures = childOf(c, m.Spec().Side, nil)
 	}
 	for _, z := range c.Zones {
-		cam.Zones = append(cam.Zones, pipeline.Zone{Name: z.Name, Area: z.Polygon})
+		cam.Zones = append(cam.Zones, detect.Zone{Name: z.Name, Area: z.Polygon})
 	}
 	if len(c.Armed) > 0 {
 		cam.Armed = c.ArmedAt

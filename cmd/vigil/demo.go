@@ -21,6 +21,7 @@ import (
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 const (
@@ -139,7 +140,7 @@ func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool,
 ) pipeline.Camera {
 	frames := int(math.Round(length.Seconds() * street.FPS()))
 	return pipeline.Camera{
-		Name: demoCamera, Model: m, Hop: demoHop, Whole: !realtime, Detector: pipeline.DefaultConfig(),
+		Name: demoCamera, Model: m, Hop: demoHop, Whole: !realtime, Detector: detect.DefaultConfig(),
 		NewPreparer: preparer(m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return countedStream{&scene.Source{Street: street, Frames: frames, Realtime: realtime}, counted, nil}, nil
@@ -173,7 +174,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 		},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: loQuantile, ThetaQuantile: thetaQuantile,
 		Margin:   demoMargin,
-		Detector: pipeline.DefaultConfig().Record(), Made: time.Now().UTC().Truncate(time.Second),
+		Detector: detect.DefaultConfig().Record(), Made: time.Now().UTC().Truncate(time.Second),
 	}, &normal)
 	if err == nil {
 		d.say("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", d.normal.Seconds(), c.Lo, c.Theta)

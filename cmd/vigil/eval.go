@@ -12,6 +12,7 @@ import (
 	"vigil/config"
 	"vigil/eval"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 type evaluation struct {
@@ -212,8 +213,8 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 	return result, nil
 }
 
-func detectorOf(s config.Camera) pipeline.Config {
-	return pipeline.Config{
+func detectorOf(s config.Camera) detect.Config {
+	return detect.Config{
 		Enter: s.Detector.Enter, Leave: s.Detector.Leave, OpenAfter: s.Detector.OpenAfter,
 		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown,
 		UpdateEvery: s.Detector.UpdateEvery,

@@ -11,14 +11,14 @@ import (
 	"vigil/alerts"
 	"vigil/internal/output"
 	"vigil/internal/scene"
-	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 // heatMaps are the error maps of the clips that were not normal, by the frame that each shows.
 type heatMaps map[uint64][]float32
 
 // keep takes the map of a clip that may become an alert's peak.
-func (h heatMaps) keep(c pipeline.Clip) {
+func (h heatMaps) keep(c detect.Clip) {
 	if len(c.Boxes) > 0 {
 		h[c.Seen.Frame] = slices.Clone(c.Map)
 	}

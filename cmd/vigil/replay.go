@@ -21,6 +21,7 @@ import (
 	"vigil/alerts/instance"
 	"vigil/config"
 	"vigil/pipeline"
+	"vigil/pipeline/detect"
 )
 
 type replay struct {
@@ -235,7 +236,7 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded models, 
 	var clips []scoredFrame
 	var ended []alerts.Alert
 	if scores != nil {
-		opts.OnClip = func(c pipeline.Clip) {
+		opts.OnClip = func(c detect.Clip) {
 			// A row is a clip's start + 8, and early clips have no such.
 			if !c.Early() {
 				clips = append(clips, scoredFrame{c.Centre.Frame, c.Error, c.Regularity})

@@ -1,4 +1,6 @@
-package pipeline
+// Package detect turns the scores of one camera's clips into events: regularity, hysteresis in stream time, and where in the
+// picture an error is high. It starts no goroutine and does no I/O.
+package detect
 
 import (
 	"fmt"
