@@ -28,14 +28,14 @@ const (
 const (
 	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
 	minCalibrationClips = 20
-	// tenth is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb (Annals of
+	// tailFraction is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb (Annals of
 	// Statistics 11, 1983).
-	tenth = 0.1
-	// farthest is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's
+	tailFraction = 0.1
+	// maxExtrapolation is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's
 	// shape alone, and is provisional.
-	farthest = 10
-	// sure is the probability with which the interval of theta holds what it should.
-	sure = 0.95
+	maxExtrapolation = 10
+	// confidence is the probability with which the interval of theta holds what it should.
+	confidence = 0.95
 
 	secondsADay = 24 * 60 * 60
 )
@@ -53,11 +53,11 @@ type Tail struct {
 	Capped bool `json:"capped,omitempty"`
 }
 
-// Calibrate fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and
+// Fit fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and
 // for theta either AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken
 // where the video is too short for any budget, and Why then says so; as it does of RuleClips. It returns an error for
 // too few clips, for an error that is not finite and for errors that do not differ.
-func Calibrate(c Calibration, n *Normal) (Calibration, error) {
+func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	if n.Clips() < minCalibrationClips {
 		return c, fmt.Errorf(
 			"calibrate %s: %d clips are too few, at least %d are needed: use more video or a smaller hop",
@@ -72,14 +72,14 @@ func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 			return c, fmt.Errorf("calibrate %s: the error of a clip is %g", c.Key.Camera, e)
 		}
 	}
-	c.Places = n.weigh()
+	c.Sensitivity = n.applySensitivity()
 	sorted := make([]float64, n.Clips())
 	for i, clip := range n.clips {
 		sorted[i] = clip.error
 	}
 	slices.Sort(sorted)
 	c.Version = calibrationVersion
-	c.Clips, c.Least, c.Greatest, c.Seconds = n.Clips(), sorted[0], sorted[len(sorted)-1], n.Seconds()
+	c.Clips, c.Min, c.Max, c.Seconds = n.Clips(), sorted[0], sorted[len(sorted)-1], n.Seconds()
 	c.Lo = stat.Quantile(c.LoQuantile, stat.LinInterp, sorted, nil)
 	c.byBudget(n, sorted)
 	if c.Rule == "" {
@@ -97,29 +97,29 @@ func Calibrate(c Calibration, n *Normal) (Calibration, error) {
 
 // byBudget finds theta by the number of alarms that are allowed, or says why it cannot. sorted are the clips' errors,
 // ascending.
-func (c *Calibration) byBudget(n *Normal, sorted []float64) {
+func (c *Calibration) byBudget(n *NormalScores, sorted []float64) {
 	if c.AlarmsPerDay == 0 {
 		return
 	}
 	days := c.Seconds / secondsADay
-	c.HoursNeeded = 24 / c.AlarmsPerDay / farthest
-	c.Provisional = days*farthest < 1/c.AlarmsPerDay
-	level, peaks := n.tailPeaks(c.Detector.Config(), c.Lo)
+	c.HoursNeeded = 24 / c.AlarmsPerDay / maxExtrapolation
+	c.Provisional = days*maxExtrapolation < 1/c.AlarmsPerDay
+	level, peaks := n.selectPeaks(c.Detector.Config(), c.Lo)
 	if len(peaks) < tail.MinPeaks {
 		c.Provisional = true
 		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
-		c.Why = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days,
+		c.NoBudgetReason = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days,
 			tail.MinPeaks)
 		c.byClips(sorted, days)
 		return
 	}
 	t, err := tail.Fit(level, peaks, days)
 	if err != nil {
-		c.Provisional, c.Why = true, err.Error()
+		c.Provisional, c.NoBudgetReason = true, err.Error()
 		return
 	}
 	theta := func(level float64) float64 { return thetaOf(level, c.Lo, c.Detector.Enter) }
-	low, high := t.Interval(c.AlarmsPerDay, sure)
+	low, high := t.Interval(c.AlarmsPerDay, confidence)
 	c.Rule, c.Theta = RuleBudget, theta(t.Level(c.AlarmsPerDay))
 	c.Tail = &Tail{
 		Level: level, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, ThetaLow: theta(low),
@@ -129,13 +129,13 @@ func (c *Calibration) byBudget(n *Normal, sorted []float64) {
 
 // byClips finds theta by the highest tenth of the clips, where these are enough.
 func (c *Calibration) byClips(sorted []float64, days float64) {
-	from := stat.Quantile(1-tenth, stat.Empirical, sorted, nil)
+	from := stat.Quantile(1-tailFraction, stat.Empirical, sorted, nil)
 	above := sorted[sort.Search(len(sorted), func(i int) bool { return sorted[i] > from }):]
 	t, err := tail.Fit(from, above, days)
 	if err != nil {
 		return
 	}
-	level, most := t.Level(c.AlarmsPerDay), 2*c.Greatest-stat.Quantile(0.5, stat.LinInterp, sorted, nil)
+	level, most := t.Level(c.AlarmsPerDay), 2*c.Max-stat.Quantile(0.5, stat.LinInterp, sorted, nil)
 	c.Rule, c.Theta = RuleClips, thetaOf(min(level, most), c.Lo, c.Detector.Enter)
 	c.Tail = &Tail{Level: from, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, Capped: level > most}
 }

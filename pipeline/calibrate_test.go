@@ -19,8 +19,8 @@ import (
 )
 
 // series is normal footage as clips of the given errors, half a second apart.
-func series(errors []float64) *Normal {
-	var n Normal
+func series(errors []float64) *NormalScores {
+	var n NormalScores
 	const step = 500 * time.Millisecond
 	for i, e := range errors {
 		at := time.Duration(i) * step
@@ -73,7 +73,7 @@ func budgeted(t *testing.T, errors []float64, perDay float64) Calibration {
 
 func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg detect.Config) Calibration {
 	t.Helper()
-	c, err := Calibrate(Calibration{
+	c, err := Fit(Calibration{
 		Key: Key{Camera: "gate", FPS: 16, Hop: 8}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
 		AlarmsPerDay: perDay, Detector: cfg.Record(),
 	}, series(errors))
@@ -140,13 +140,13 @@ func TestFewEventsCountClips(t *testing.T) {
 				if c.Rule == RuleBudget {
 					continue
 				}
-				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta < 2*c.Greatest-c.Lo) ||
-					c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.Why == "" {
+				if c.Rule != RuleClips || !c.Provisional || !(c.Theta > c.Lo && c.Theta < 2*c.Max-c.Lo) ||
+					c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.NoBudgetReason == "" {
 					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
 				}
 				// The detector enters at theta itself, which is where the tail puts it or, if that is farther, where
 				// it may lie at most.
-				if most := 2*c.Greatest - Median(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
+				if most := 2*c.Max - Median(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
 					t.Fatalf("seed %d: theta %g, at most %g: %+v", seed, c.Theta, most, c.Tail)
 				}
 				if !c.Tail.Capped {
@@ -196,7 +196,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 	days := 10
 	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
 	cfg := detect.DefaultConfig()
-	peaks := long.peaks(cfg, long.held(cfg.OpenAfter), 5, 5-math.Log(2e-3))
+	peaks := long.peaks(cfg, long.sustainedMin(cfg.OpenAfter), 5, 5-math.Log(2e-3))
 	all = append(all, kind{"autoregressive", autoregressive, func(theta float64) float64 {
 		above := 0.
 		for _, p := range peaks {
@@ -299,8 +299,8 @@ func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	quantile, _ := gpd(0)
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
 	n, sorted := series(errors), slices.Sorted(slices.Values(errors))
-	for share, lo := range map[float64]float64{deepest: 0, 0.1: sorted[432]} {
-		level, peaks := n.tailPeaks(detect.DefaultConfig(), lo)
+	for share, lo := range map[float64]float64{maxFraction: 0, 0.1: sorted[432]} {
+		level, peaks := n.selectPeaks(detect.DefaultConfig(), lo)
 		if above := len(sorted) - sort.SearchFloat64s(sorted, level); len(peaks) == 0 ||
 			float64(above) > share*float64(len(sorted)) || level <= lo {
 			t.Errorf("lo %g: %d events above %g, which %d of %d clips pass", lo, len(peaks), level, above, len(sorted))
@@ -314,16 +314,16 @@ func TestShortFootageIsSaid(t *testing.T) {
 	// A minute has no twenty events.
 	c := budgeted(t, movingMaximum(r, 120, quantile), 1)
 	if c.Rule != RuleQuantile || !c.Provisional || c.Tail != nil ||
-		!strings.Contains(c.Why, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
+		!strings.Contains(c.NoBudgetReason, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
 		t.Errorf("a minute: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
+	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"keeps to no number of alarms: at most ") {
 		t.Errorf("said %q", d)
 	}
 	// Four minutes have not either, but enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
-	if d := strings.Join(c.Doubts(detect.DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
+	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
 		!strings.Contains(d,
 			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
@@ -341,9 +341,9 @@ func TestShortFootageIsSaid(t *testing.T) {
 		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
 		c := budgetedFor(t, errors, 1, cfg)
 		opens := c.Lo + 2*(1-enter)*(c.Theta-c.Lo)
-		if most := 2*c.Greatest - Median(errors); c.Rule != RuleClips || !(opens > c.Greatest && opens <= most+1e-9) ||
+		if most := 2*c.Max - Median(errors); c.Rule != RuleClips || !(opens > c.Max && opens <= most+1e-9) ||
 			c.Tail.Capped != (opens > most-1e-9) {
-			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Greatest, most, c.Tail)
+			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Max, most, c.Tail)
 		}
 	}
 	// An hour has, but one alarm a day looks 24 times as far ahead.
@@ -351,19 +351,19 @@ func TestShortFootageIsSaid(t *testing.T) {
 	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
 		t.Errorf("an hour: %+v", c)
 	}
-	if d := strings.Join(c.Doubts(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
+	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
 		t.Errorf("said %q", d)
 	}
 	// Four of a day need no more.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
-	if c.Rule != RuleBudget || c.Provisional || c.Doubts(detect.DefaultConfig(), 4) != nil ||
+	if c.Rule != RuleBudget || c.Provisional || c.Warnings(detect.DefaultConfig(), 4) != nil ||
 		!(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
 		t.Errorf("four a day: %+v, %+v", c, c.Tail)
 	}
 	other := detect.DefaultConfig()
 	other.CoolDown = time.Minute
-	if d := strings.Join(c.Doubts(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") ||
+	if d := strings.Join(c.Warnings(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") ||
 		!strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
 		t.Errorf("said %q", d)
 	}
@@ -373,19 +373,19 @@ func TestShortFootageIsSaid(t *testing.T) {
 func TestHeldAgreesWithTheDetector(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	for round := range 200 {
-		var n Normal
+		var n NormalScores
 		at := time.Duration(0)
 		for range 60 {
 			at += time.Duration(1+r.IntN(4)) * 100 * time.Millisecond
 			if r.IntN(40) == 0 {
-				n.Cut()
+				n.NewRecording()
 				at = 0
 			}
 			m := detect.Moment{PTS: at}
 			n.Add(detect.Clip{First: m, Centre: m, Last: m, Raw: float64(1 + r.IntN(10)), Gap: r.IntN(20) == 0})
 		}
 		cfg := detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Duration(r.IntN(8)) * 100 * time.Millisecond}
-		held := n.held(cfg.OpenAfter)
+		held := n.sustainedMin(cfg.OpenAfter)
 		for level := 0.5; level < 11; level++ {
 			start := 0 // of the stretch
 			for i, c := range n.clips {
@@ -423,7 +423,7 @@ func TestPeaksOfSeveralRecordings(t *testing.T) {
 		Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second,
 		CoolDown: time.Minute,
 	}
-	var n Normal
+	var n NormalScores
 	add := func(from time.Duration, gap bool, errors ...float64) {
 		for i, e := range errors {
 			m := detect.Moment{PTS: from + time.Duration(i)*500*time.Millisecond}
@@ -432,19 +432,19 @@ func TestPeaksOfSeveralRecordings(t *testing.T) {
 	}
 	// Of the first the event's peak is 7: at 8 it is not long enough.
 	add(0, true, 1, 5, 8, 7, 9, 1, 1, 1, 1, 1)
-	n.Cut()
+	n.NewRecording()
 	add(0, true, 1, 5, 6, 5, 1)
 	// Above for long enough only if the gap did not count.
-	n.Cut()
+	n.NewRecording()
 	add(0, true, 1, 6, 6)
 	add(2*time.Second, true, 6, 6, 1)
-	if got := n.peaks(cfg, n.held(cfg.OpenAfter), 0, 4); !slices.Equal(got, []float64{7, 5}) {
+	if got := n.peaks(cfg, n.sustainedMin(cfg.OpenAfter), 0, 4); !slices.Equal(got, []float64{7, 5}) {
 		t.Errorf("peaks %v, want 7 and 5", got)
 	}
 }
 
 func TestNormalCountsSeconds(t *testing.T) {
-	var n Normal
+	var n NormalScores
 	add := func(first, last int, gap bool) {
 		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }
 		n.Add(detect.Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap})
@@ -452,7 +452,7 @@ func TestNormalCountsSeconds(t *testing.T) {
 	add(100, 110, true)
 	add(105, 115, false)
 	add(200, 210, true)
-	n.Cut()
+	n.NewRecording()
 	add(7, 9, true)
 	if n.Seconds() != 15+10+2 || n.Clips() != 4 {
 		t.Errorf("%g s, %d clips", n.Seconds(), n.Clips())

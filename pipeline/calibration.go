@@ -50,21 +50,21 @@ type Calibration struct {
 	Detector     detect.Record `json:"detector"`       // whose events were counted
 	Tail         *Tail         `json:"tail,omitempty"` // for RuleBudget and RuleClips
 	// why there is no RuleBudget though a budget was asked for
-	Why         string `json:"no_budget,omitempty"`
-	Provisional bool   `json:"provisional,omitempty"` // the video is too short for the budget
+	NoBudgetReason string `json:"no_budget,omitempty"`
+	Provisional    bool   `json:"provisional,omitempty"` // the video is too short for the budget
 	// of normal video, for a threshold that is not provisional
-	HoursNeeded float64 `json:"hours_needed"`
-	Places      *Places `json:"places,omitempty"` // nil where no place is restless
+	HoursNeeded float64         `json:"hours_needed"`
+	Sensitivity *SensitivityMap `json:"places,omitempty"` // nil where no place is restless
 
 	LoQuantile    float64 `json:"lo_quantile"`    // the quantile of the normal errors that Lo is
 	ThetaQuantile float64 `json:"theta_quantile"` // likewise, for RuleQuantile
 	// for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
 	Margin   float64   `json:"margin"`
 	Clips    int       `json:"clips"`             // normal clips that were scored
-	Least    float64   `json:"least"`             // of their errors
-	Greatest float64   `json:"greatest"`          // likewise
+	Min      float64   `json:"least"`             // of their errors
+	Max      float64   `json:"greatest"`          // likewise
 	Seconds  float64   `json:"seconds"`           // of normal video
-	LeftOut  LeftOut   `json:"left_out,omitzero"` // clips that did not count
+	Excluded Excluded  `json:"left_out,omitzero"` // clips that did not count
 	Made     time.Time `json:"made"`
 }
 
@@ -75,7 +75,7 @@ func (c Calibration) contentID() string {
 	c.ID = ""
 	text, err := json.Marshal(c)
 	if err != nil {
-		// Only NaN and infinity cannot be written, and Calibrate and ReadCalibration refuse them.
+		// Only NaN and infinity cannot be written, and Fit and Read refuse them.
 		panic(err)
 	}
 	sum := sha256.Sum256(text)
@@ -103,17 +103,17 @@ func (c Calibration) Check(want Key) error {
 			fmt.Sprintf("%dx%d", want.Width, want.Height))
 	}
 	// Frame rates are measured, and cameras do not keep them to the last digit.
-	if math.Abs(got.FPS-want.FPS) > rateTolerance*got.FPS {
+	if math.Abs(got.FPS-want.FPS) > RateTolerance*got.FPS {
 		differ("frame rate", fmt.Sprintf("%.4g", got.FPS), fmt.Sprintf("%.4g", want.FPS))
 	}
 	if got.Hop != want.Hop {
 		differ("hop", got.Hop, want.Hop)
 	}
-	return c.mismatch(wrong)
+	return c.MismatchError(wrong)
 }
 
-// mismatch is the error that names why the calibration does not fit; nil for no reason.
-func (c Calibration) mismatch(why []string) error {
+// MismatchError is the error that names why the calibration does not fit; nil for no reason.
+func (c Calibration) MismatchError(why []string) error {
 	if len(why) == 0 {
 		return nil
 	}
@@ -127,19 +127,19 @@ func (c Calibration) CheckSettings(want Key) error {
 	return c.Check(want)
 }
 
-// Doubts says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil
+// Warnings says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil
 // for no reason. perDay is what is asked for now, 0 for nothing.
-func (c Calibration) Doubts(d detect.Config, perDay float64) []string {
+func (c Calibration) Warnings(d detect.Config, perDay float64) []string {
 	var out []string
 	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
 	switch {
 	case c.Rule == RuleQuantile && c.AlarmsPerDay > 0:
 		doubt("the threshold is a quantile and keeps to no number of alarms: %s; calibrate on %.3g hours of normal "+
-			"video", c.Why, c.HoursNeeded)
+			"video", c.NoBudgetReason, c.HoursNeeded)
 	case c.Rule == RuleClips:
 		doubt("the threshold is provisional and may be too high or too low: every clip counts as an event of its "+
 			"own, since there are %s; calibrate on %.3g hours of normal video",
-			c.Why, c.HoursNeeded)
+			c.NoBudgetReason, c.HoursNeeded)
 	case c.Provisional:
 		doubt("the threshold is provisional: calibrated on %.2g hours of normal video, %.3g are needed for %.3g "+
 			"alarms a day",
@@ -194,8 +194,8 @@ func maskText(mask []geometry.Polygon) []byte {
 	return append(b, ']')
 }
 
-// ReadCalibration reads a record that Write wrote.
-func ReadCalibration(path string) (Calibration, error) {
+// Read reads a record that Write wrote.
+func Read(path string) (Calibration, error) {
 	var c Calibration
 	text, err := regular.ReadFile(path)
 	if err != nil {
@@ -222,7 +222,7 @@ func ReadCalibration(path string) (Calibration, error) {
 	if !(c.Lo < c.Theta) {
 		return c, fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta)
 	}
-	if err := c.Places.check(); err != nil {
+	if err := c.Sensitivity.check(); err != nil {
 		return c, fmt.Errorf("read calibration %s: %w", path, err)
 	}
 	if c.ID != c.contentID() {

@@ -24,7 +24,7 @@ func ramp(n int) []float64 {
 
 func record(t *testing.T) Calibration {
 	t.Helper()
-	c, err := Calibrate(Calibration{
+	c, err := Fit(Calibration{
 		Key:        Key{Camera: "gate", Model: "abc", Width: 640, Height: 360, FPS: 25, Hop: 8},
 		LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1,
 	}, series(ramp(101)))
@@ -37,11 +37,11 @@ func record(t *testing.T) Calibration {
 func TestCalibrate(t *testing.T) {
 	c := record(t)
 	near := func(got, want float64) bool { return math.Abs(got-want) < 0.011 }
-	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Least != 0 || c.Greatest != 1 ||
+	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Min != 0 || c.Max != 1 ||
 		c.ID == "" {
 		t.Errorf("calibrated to %+v", c)
 	}
-	if d := c.Doubts(detect.DefaultConfig(), 1); d != nil {
+	if d := c.Warnings(detect.DefaultConfig(), 1); d != nil {
 		t.Errorf("nobody asked for a number of alarms, and it is said that %q", d)
 	}
 	// The margin is a share of the distance from lo: errors that all lie 5 higher put all of it 5 higher.
@@ -49,7 +49,7 @@ func TestCalibrate(t *testing.T) {
 	for i := range far {
 		far[i] += 5
 	}
-	higher, err := Calibrate(Calibration{Key: c.Key, LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1}, series(far))
+	higher, err := Fit(Calibration{Key: c.Key, LoQuantile: 0.05, ThetaQuantile: 0.99, Margin: 0.1}, series(far))
 	if err != nil || math.Abs(higher.Lo-c.Lo-5) > 1e-9 || math.Abs(higher.Theta-c.Theta-5) > 1e-9 {
 		t.Errorf("lo %g and theta %g, %v; of errors that are 5 lower %g and %g", higher.Lo, higher.Theta, err,
 			c.Lo, c.Theta)
@@ -63,7 +63,7 @@ func TestCalibrateRefuses(t *testing.T) {
 		"the error of a clip is +Inf":      append(ramp(30), math.Inf(1)),
 		"all 30 clips have the same error": make([]float64, 30),
 	} {
-		if _, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99},
+		if _, err := Fit(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.99},
 			series(errs)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
@@ -76,7 +76,7 @@ func TestCalibrationComesBackFromItsFile(t *testing.T) {
 	if err := c.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	got, err := ReadCalibration(path)
+	got, err := Read(path)
 	if err != nil || !reflect.DeepEqual(got, c) {
 		t.Errorf("read %+v, %v; wrote %+v", got, err, c)
 	}
@@ -97,12 +97,12 @@ func TestCalibrationComesBackFromItsFile(t *testing.T) {
 			0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := ReadCalibration(path); err == nil || !strings.Contains(err.Error(), name) ||
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), name) ||
 			!strings.Contains(err.Error(), path) {
 			t.Errorf("error %v, want %q and the file", err, name)
 		}
 	}
-	if _, err := ReadCalibration(filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := Read(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a file that is not there was read")
 	}
 	if err := c.Write(filepath.Join(t.TempDir(), "no", "such", "folder.json")); err == nil {
@@ -149,7 +149,7 @@ func TestCalibrationCheck(t *testing.T) {
 // A record that an older program wrote is read. Its id is a hash of its content, so a field that is new must be left
 // out of JSON where it says nothing, or every record that people have would be refused.
 func TestReadsAnOlderProgramsCalibration(t *testing.T) {
-	c, err := ReadCalibration(filepath.Join("testdata", "calibration-v2.json"))
+	c, err := Read(filepath.Join("testdata", "calibration-v2.json"))
 	if err != nil || c.Key.Camera != "ped2" || c.Clips != 423 {
 		t.Errorf("%+v, %v", c, err)
 	}

@@ -39,8 +39,8 @@ type Camera struct {
 
 	Model     *model.Model
 	Threshold Threshold
-	// Places weighs the picture; nil takes the calibration's.
-	Places *Places
+	// SensitivityMap weighs the picture; nil takes the calibration's.
+	Places *SensitivityMap
 	// Live makes a source that breaks be opened again, for ever; a recording ends.
 	Live bool
 	// Whole makes the camera wait for the scorer, so that every cuboid of a recording is scored.

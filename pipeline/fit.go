@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// rateTolerance is how far the rate may be from the calibration's, as a share of that, before alerts are held;
+	// RateTolerance is how far the rate may be from the calibration's, as a share of that, before alerts are held;
 	// beyond rateDoubt there is a warning.
-	rateTolerance = 0.25
+	RateTolerance = 0.25
 	rateDoubt     = 0.1
 
 	// judgeRate is how often the rate is looked at while it fits, and retryRate while it does not, in stream time: a
@@ -63,7 +63,7 @@ func (f *fit) judge(done bool) (warn float64) {
 	}
 	f.judged, f.next = true, f.meter.total+judgeRate
 	off := f.apart(rate, f.key.FPS)
-	if off > rateTolerance {
+	if off > RateTolerance {
 		f.next = f.meter.total + retryRate
 		if f.wrongRate == "" || f.apart(rate, f.rate) > rateDoubt {
 			f.rate = rate
@@ -82,7 +82,7 @@ func (f *fit) judge(done bool) (warn float64) {
 // early says whether a clip of a few pictures may be judged while the rate is not known. A live camera's calibration
 // is believed until then; a recording's pictures must not say otherwise, since the next ones may make an error of it.
 func (f *fit) early(fps float64) bool {
-	return f.live || f.judged || f.apart(fps, f.key.FPS) <= rateTolerance
+	return f.live || f.judged || f.apart(fps, f.key.FPS) <= RateTolerance
 }
 
 // fits checks the calibration against what the source really delivers. For a recording that it does not fit there is
@@ -117,7 +117,7 @@ func (w *watcher) checkFit(done bool) error {
 				why = append(why, s)
 			}
 		}
-		return w.Threshold.Calibration.mismatch(why)
+		return w.Threshold.Calibration.MismatchError(why)
 	}
 	w.health.note(alerts.StateSizeMismatch, f.wrongSize)
 	w.health.note(alerts.StateRateMismatch, f.wrongRate)

@@ -8,9 +8,9 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// Normal is what was scored of normal video, for Calibrate. It keeps some 300 bytes of a clip, which are 50 MB of a
+// NormalScores is what was scored of normal video, for Fit. It keeps some 300 bytes of a clip, which are 50 MB of a
 // day at hop 8 and 25 frames a second. The zero value is empty.
-type Normal struct {
+type NormalScores struct {
 	clips []normalClip
 	cells []float32 // [clips][cellCount]; nil where the score has no windows
 	began time.Duration
@@ -26,8 +26,8 @@ type normalClip struct {
 	first bool // and of another recording
 }
 
-// Add takes the next clip of the stream. It must not have been weighed by Places.
-func (n *Normal) Add(c detect.Clip) {
+// Add takes the next clip of the stream. It must not have been weighed by SensitivityMap.
+func (n *NormalScores) Add(c detect.Clip) {
 	first := len(n.clips) == 0 || n.cut
 	n.clips = append(n.clips, normalClip{at: c.Time(), error: c.Raw, gap: c.Gap, first: first})
 	n.cells = append(n.cells, c.Cells...)
@@ -39,7 +39,7 @@ func (n *Normal) Add(c detect.Clip) {
 }
 
 // Append adds what was scored of another recording.
-func (n *Normal) Append(o *Normal) {
+func (n *NormalScores) Append(o *NormalScores) {
 	if len(o.clips) == 0 {
 		return
 	}
@@ -51,33 +51,33 @@ func (n *Normal) Append(o *Normal) {
 	n.began, n.until, n.cut = o.began, o.until, o.cut
 }
 
-// Cut says that the next clip is of another recording.
-func (n *Normal) Cut() { n.cut = true }
+// NewRecording says that the next clip is of another recording.
+func (n *NormalScores) NewRecording() { n.cut = true }
 
 // Clips is how many there are.
-func (n *Normal) Clips() int { return len(n.clips) }
+func (n *NormalScores) Clips() int { return len(n.clips) }
 
 // Seconds is how much video the clips are from, without the gaps.
-func (n *Normal) Seconds() float64 { return (n.done + n.until - n.began).Seconds() }
+func (n *NormalScores) Seconds() float64 { return (n.done + n.until - n.began).Seconds() }
 
-// weigh judges every clip's error by the restless places among them, and returns these.
-func (n *Normal) weigh() *Places {
+// applySensitivity judges every clip's error by the restless places among them, and returns these.
+func (n *NormalScores) applySensitivity() *SensitivityMap {
 	if len(n.cells) != cellCount*len(n.clips) {
 		return nil
 	}
-	p := learnPlaces(n.cells)
+	p := fitSensitivity(n.cells)
 	if p == nil {
 		return nil
 	}
 	for i := range n.clips {
-		n.clips[i].error = p.judge(n.cells[i*cellCount:][:cellCount])
+		n.clips[i].error = p.ClipError(n.cells[i*cellCount:][:cellCount])
 	}
 	return p
 }
 
-// held gives, for each clip, the highest level below which an event opens there: the lowest error since OpenAfter
+// sustainedMin gives, for each clip, the highest level below which an event opens there: the lowest error since OpenAfter
 // before. It is -Inf where the stretch is not that old.
-func (n *Normal) held(openAfter time.Duration) []float64 {
+func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
 	out := make([]float64, len(n.clips))
 	var lows []int // clips from the window's first on, each lower than all before it and after the one before
 	start, from := 0, -1
@@ -106,7 +106,7 @@ func (n *Normal) held(openAfter time.Duration) []float64 {
 
 // peaks runs the detector with its threshold at a level of the error. Each event that it opens has the highest level
 // at which it would have opened still.
-func (n *Normal) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
+func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
 	theta := thetaOf(level, lo, cfg.Enter)
 	d := detect.NewDetector(cfg, lo)
 	var out []float64
@@ -135,17 +135,17 @@ func thetaOf(level, lo, enter float64) float64 { return lo + (level-lo)/(2*(1-en
 const (
 	// wantedPeaks are enough for a tail; more would come from lower down, where the errors are not a tail yet.
 	wantedPeaks = 60
-	// deepest is the share of clips below which nobody looks for peaks.
-	deepest = 0.25
+	// maxFraction is the share of clips below which nobody looks for peaks.
+	maxFraction = 0.25
 )
 
-// tailPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it
+// selectPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it
 // never does, it is the level with the most.
-func (n *Normal) tailPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
-	held := n.held(cfg.OpenAfter)
+func (n *NormalScores) selectPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
+	held := n.sustainedMin(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })
 	slices.SortFunc(sorted, func(a, b float64) int { return cmp.Compare(b, a) })
-	for k := 10; k < int(deepest*float64(len(sorted))) && sorted[k] > lo; k += max(1, k/5) {
+	for k := 10; k < int(maxFraction*float64(len(sorted))) && sorted[k] > lo; k += max(1, k/5) {
 		found := n.peaks(cfg, held, lo, sorted[k])
 		if len(found) > len(peaks) {
 			level, peaks = sorted[k], found

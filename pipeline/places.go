@@ -10,30 +10,30 @@ import (
 	"vigil/model"
 )
 
-// Places says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by how
+// SensitivityMap says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by how
 // much their errors are divided. A clip's error is that of the worst place in the picture: without this a restless
 // place would be the worst one all day, and nothing that happens elsewhere would come to light.
 //
 // It is a cap and no normalisation. To measure every place by its own past would take from the errors what they are
 // worth: with weights of preset small the raw AUC on UCSD Ped2 falls from .953 to .908. Only places that rise to over
 // twice what the quieter three quarters of the picture ever show are held down to that.
-type Places struct {
+type SensitivityMap struct {
 	Grid     int       `json:"grid"`     // cells in a row and in a column: model.CellGrid
 	Divisors []float64 `json:"divisors"` // [Grid][Grid], row-major, at least 1
 }
 
 const (
-	placeQuantile = 0.99 // of a place's normal errors is what it rises to
-	quietShare    = 0.75 // of the picture's active places are taken to be quiet
-	restlessFrom  = 2    // times what the quiet ones rise to
-	// mostDivided bounds the divisors: where the rest of the picture is empty, what it rises to is nearly nothing.
-	mostDivided = 30
+	cellQuantile = 0.99 // of a place's normal errors is what it rises to
+	quietShare   = 0.75 // of the picture's active places are taken to be quiet
+	noisyFactor  = 2    // times what the quiet ones rise to
+	// maxDivisor bounds the divisors: where the rest of the picture is empty, what it rises to is nearly nothing.
+	maxDivisor = 30
 
 	cellCount = model.CellGrid * model.CellGrid
 )
 
-// learnPlaces finds the restless places from the Cells of normal clips, [clips][cellCount]; nil where there is none.
-func learnPlaces(cells []float32) *Places {
+// fitSensitivity finds the restless places from the Cells of normal clips, [clips][cellCount]; nil where there is none.
+func fitSensitivity(cells []float32) *SensitivityMap {
 	clips := len(cells) / cellCount
 	if clips == 0 {
 		return nil
@@ -45,7 +45,7 @@ func learnPlaces(cells []float32) *Places {
 		for c := range column {
 			column[c] = float64(cells[c*cellCount+i])
 		}
-		rises[i] = quantile(placeQuantile, column)
+		rises[i] = quantile(cellQuantile, column)
 		// Cells that are masked away have no error at all.
 		if column[clips-1] > 0 {
 			active = append(active, i)
@@ -67,14 +67,14 @@ func learnPlaces(cells []float32) *Places {
 			column[c] = max(column[c], float64(cells[c*cellCount+i]))
 		}
 	}
-	usual := restlessFrom * quantile(placeQuantile, column)
-	p := &Places{Grid: model.CellGrid, Divisors: slices.Repeat([]float64{1}, cellCount)}
+	usual := noisyFactor * quantile(cellQuantile, column)
+	p := &SensitivityMap{Grid: model.CellGrid, Divisors: slices.Repeat([]float64{1}, cellCount)}
 	if !(usual > 0) {
 		return nil
 	}
 	restless := false
 	for i, r := range rises {
-		p.Divisors[i] = min(max(1, r/usual), mostDivided)
+		p.Divisors[i] = min(max(1, r/usual), maxDivisor)
 		restless = restless || p.Divisors[i] > 1
 	}
 	if !restless {
@@ -89,8 +89,8 @@ func quantile(q float64, values []float64) float64 {
 	return stat.Quantile(q, stat.LinInterp, values, nil)
 }
 
-// judge is the error of a clip: that of its worst cell, each divided by its divisor.
-func (p *Places) judge(cells []float32) float64 {
+// ClipError is the error of a clip: that of its worst cell, each divided by its divisor.
+func (p *SensitivityMap) ClipError(cells []float32) float64 {
 	var worst float64
 	for i, d := range p.Divisors {
 		worst = max(worst, float64(cells[i])/d)
@@ -98,8 +98,8 @@ func (p *Places) judge(cells []float32) float64 {
 	return worst
 }
 
-// weigh returns an error map [side][side] with every place divided by its divisor; the map itself for a nil Places.
-func (p *Places) weigh(errs []float32, side int) []float32 {
+// Apply returns an error map [side][side] with every place divided by its divisor; the map itself for a nil SensitivityMap.
+func (p *SensitivityMap) Apply(errs []float32, side int) []float32 {
 	if p == nil {
 		return errs
 	}
@@ -110,8 +110,8 @@ func (p *Places) weigh(errs []float32, side int) []float32 {
 	return out
 }
 
-// Restless is the share of the picture whose errors are held down, and by how much at most; 0 and 1 for a nil Places.
-func (p *Places) Restless() (share, most float64) {
+// Coverage is the share of the picture whose errors are held down, and by how much at most; 0 and 1 for a nil SensitivityMap.
+func (p *SensitivityMap) Coverage() (share, most float64) {
 	if p == nil {
 		return 0, 1
 	}
@@ -123,7 +123,7 @@ func (p *Places) Restless() (share, most float64) {
 	return share, slices.Max(p.Divisors)
 }
 
-func (p *Places) check() error {
+func (p *SensitivityMap) check() error {
 	if p == nil {
 		return nil
 	}

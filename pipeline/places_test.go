@@ -29,7 +29,7 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 		}
 		return 0.01
 	}
-	p := learnPlaces(picture(1000, level))
+	p := fitSensitivity(picture(1000, level))
 	if p == nil {
 		t.Fatal("nothing is restless")
 	}
@@ -38,43 +38,43 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 			t.Errorf("cell %d is divided by %g", i, d)
 		}
 	}
-	if share, most := p.Restless(); share != 0.125 || most < 4 || most > 6 {
+	if share, most := p.Coverage(); share != 0.125 || most < 4 || most > 6 {
 		t.Errorf("%g of the picture, by %g", share, most)
 	}
 	// What is strange elsewhere counts in full, and in the tree by so much less.
 	cells := make([]float32, cellCount)
 	cells[3], cells[40] = 0.1, 0.03
-	if e := p.judge(cells); e != float64(float32(0.03)) {
+	if e := p.ClipError(cells); e != float64(float32(0.03)) {
 		t.Errorf("the error is %g, want that of the quiet cell", e)
 	}
 	const side = 32
 	errs := make([]float32, side*side)
 	errs[0], errs[side*side-1] = 1, 1
-	out := p.weigh(errs, side)
+	out := p.Apply(errs, side)
 	if out[0] != 1/float32(p.Divisors[0]) || out[side*side-1] != 1 || errs[0] != 1 {
 		t.Errorf("weighed to %g and %g, the map itself has %g", out[0], out[side*side-1], errs[0])
 	}
 }
 
-// Calibrate judges every clip by the places that it finds, and a screen in an empty picture is not divided to nothing.
+// Fit judges every clip by the places that it finds, and a screen in an empty picture is not divided to nothing.
 func TestCalibrateWeighsPlaces(t *testing.T) {
 	cells := picture(300, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] })
-	var n Normal
+	var n NormalScores
 	for i := range 300 {
 		at := detect.Moment{PTS: time.Duration(i) * time.Second}
 		own := cells[i*cellCount:][:cellCount]
 		n.Add(detect.Clip{First: at, Centre: at, Last: at, Raw: float64(slices.Max(own)), Cells: own})
 	}
-	c, err := Calibrate(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.995}, &n)
+	c, err := Fit(Calibration{Key: Key{FPS: 10}, LoQuantile: 0.05, ThetaQuantile: 0.995}, &n)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, most := c.Places.Restless(); most != mostDivided {
-		t.Errorf("divided by %g, want %d", most, mostDivided)
+	if _, most := c.Sensitivity.Coverage(); most != maxDivisor {
+		t.Errorf("divided by %g, want %d", most, maxDivisor)
 	}
-	if c.Greatest > 1./mostDivided+1e-9 || c.Theta > 1./mostDivided+1e-9 {
-		t.Errorf("the greatest error is %g and theta %g, where the screen's are divided by %d", c.Greatest, c.Theta,
-			mostDivided)
+	if c.Max > 1./maxDivisor+1e-9 || c.Theta > 1./maxDivisor+1e-9 {
+		t.Errorf("the greatest error is %g and theta %g, where the screen's are divided by %d", c.Max, c.Theta,
+			maxDivisor)
 	}
 	// Where most of the picture is masked away the rest of it says what is usual.
 	masked := picture(300, func(cell int) float64 {
@@ -86,7 +86,7 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 		}
 		return 0
 	})
-	if p := learnPlaces(masked); p == nil || p.Divisors[0] < 4 || p.Divisors[4] != 1 {
+	if p := fitSensitivity(masked); p == nil || p.Divisors[0] < 4 || p.Divisors[4] != 1 {
 		t.Errorf("of a picture that is masked but for a quarter: %+v", p)
 	}
 }
@@ -105,27 +105,27 @@ func TestPlacesLeaveAnOrdinaryPictureAlone(t *testing.T) {
 		},
 		"all masked but a quarter, even ": func(cell int) float64 { return map[bool]float64{true: 0.01}[cell < 16] },
 	} {
-		if p := learnPlaces(picture(500, level)); p != nil {
+		if p := fitSensitivity(picture(500, level)); p != nil {
 			t.Errorf("%s: divided by %g", name, p.Divisors)
 		}
 	}
-	if learnPlaces(nil) != nil {
+	if fitSensitivity(nil) != nil {
 		t.Error("no clips have restless places")
 	}
-	var none *Places
-	if share, most := none.Restless(); share != 0 || most != 1 || none.check() != nil {
+	var none *SensitivityMap
+	if share, most := none.Coverage(); share != 0 || most != 1 || none.check() != nil {
 		t.Error("no places are not harmless")
 	}
 }
 
 func TestPlacesCheck(t *testing.T) {
-	good := learnPlaces(
+	good := fitSensitivity(
 		picture(100, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] }))
 	if err := good.check(); err != nil {
 		t.Fatal(err)
 	}
 	for _, d := range [][]float64{nil, good.Divisors[1:], append([]float64{0.5}, good.Divisors[1:]...)} {
-		if (&Places{Grid: good.Grid, Divisors: d}).check() == nil {
+		if (&SensitivityMap{Grid: good.Grid, Divisors: d}).check() == nil {
 			t.Errorf("accepted %v", d)
 		}
 	}

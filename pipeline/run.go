@@ -138,7 +138,7 @@ func newBench(w *watcher, s Scorer) *bench {
 	}
 	b.windows = w.Model.Spec().Score != model.MeanAbs
 	if cal := w.Threshold.Calibration; cal != nil && b.places == nil {
-		b.places = cal.Places
+		b.places = cal.Sensitivity
 	}
 	if len(w.Mask) > 0 {
 		b.ignore = geometry.IgnoreMask(w.Mask, w.Model.Spec().Side)

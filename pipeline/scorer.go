@@ -38,7 +38,7 @@ type bench struct {
 	ignore   []bool
 	detector *detect.Detector
 	zones    detect.ZoneFinder
-	places   *Places
+	places   *SensitivityMap
 	windows  bool      // the score is the highest window's
 	event    string    // the ULID of the open event
 	heat     []float32 // error map of the latest peak
@@ -213,13 +213,13 @@ func (b *bench) clip(c *video.Cuboid, s model.Score) detect.Clip {
 	if b.windows {
 		clip.Cells = s.Cells[:]
 		if b.places != nil {
-			clip.Error = b.places.judge(clip.Cells)
+			clip.Error = b.places.ClipError(clip.Cells)
 		}
 	}
 	if t := b.w.Threshold; t.set() {
 		clip.Regularity = detect.Regularity(clip.Error, t.Lo, t.Theta)
 		if clip.Regularity <= b.w.Detector.Leave {
-			clip.Boxes = detect.HotBoxes(b.places.weigh(s.Map, s.Side), s.Side)
+			clip.Boxes = detect.HotBoxes(b.places.Apply(s.Map, s.Side), s.Side)
 			clip.Zones = b.zones.Overlapping(clip.Boxes)
 		}
 	}

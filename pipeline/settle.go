@@ -14,10 +14,10 @@ const (
 	afterOpening = 10 * time.Second
 )
 
-// Settling tells the clips of one source that a calibration may take for normal from those that follow a gap or
+// NormalFilter tells the clips of one source that a calibration may take for normal from those that follow a gap or
 // another opening. The zero value is before the first clip.
-type Settling struct {
-	left    LeftOut
+type NormalFilter struct {
+	left    Excluded
 	any     bool          // there was a clip
 	opening int           // of the latest one
 	until   time.Duration // clips that begin before are left out
@@ -25,8 +25,8 @@ type Settling struct {
 	skipped bool          // the clip before was left out
 }
 
-// LeftOut counts the clips that do not count as normal, and what they came after.
-type LeftOut struct {
+// Excluded counts the clips that do not count as normal, and what they came after.
+type Excluded struct {
 	Gaps          int `json:"gaps,omitempty"`           // within an opening
 	AfterGaps     int `json:"after_gaps,omitempty"`     // clips
 	Openings      int `json:"openings,omitempty"`       // that followed another
@@ -35,7 +35,7 @@ type LeftOut struct {
 }
 
 // Add adds another source's.
-func (l *LeftOut) Add(o LeftOut) {
+func (l *Excluded) Add(o Excluded) {
 	l.Gaps += o.Gaps
 	l.AfterGaps += o.AfterGaps
 	l.Openings += o.Openings
@@ -43,12 +43,12 @@ func (l *LeftOut) Add(o LeftOut) {
 	l.Sizes += o.Sizes
 }
 
-// LeftOut says what did not count so far.
-func (s *Settling) LeftOut() LeftOut { return s.left }
+// Excluded says what did not count so far.
+func (s *NormalFilter) LeftOut() Excluded { return s.left }
 
 // Take takes the source's next clip and says whether it counts. The first one that does after some that do not has a
 // gap before it.
-func (s *Settling) Take(c *detect.Clip) bool {
+func (s *NormalFilter) Take(c *detect.Clip) bool {
 	switch {
 	case !s.any:
 		s.until = c.First.PTS

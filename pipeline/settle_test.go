@@ -21,16 +21,16 @@ func TestSettling(t *testing.T) {
 		clips []clip
 		want  []int // at which those begin that count
 		gaps  []int // of these, those with a gap before
-		left  LeftOut
+		left  Excluded
 	}{
-		{"nothing wrong", []clip{{0, 1, false}, {1, 1, false}, {2, 1, false}}, []int{0, 1, 2}, nil, LeftOut{}},
-		{"the first is after nothing", []clip{{50, 3, true}, {51, 3, false}}, []int{50, 51}, []int{50}, LeftOut{}},
+		{"nothing wrong", []clip{{0, 1, false}, {1, 1, false}, {2, 1, false}}, []int{0, 1, 2}, nil, Excluded{}},
+		{"the first is after nothing", []clip{{50, 3, true}, {51, 3, false}}, []int{50, 51}, []int{50}, Excluded{}},
 		{
 			"a gap",
 			[]clip{{0, 1, false}, {5, 1, true}, {6, 1, false}, {7, 1, false}, {8, 1, false}},
 			[]int{0, 7, 8},
 			[]int{7},
-			LeftOut{Gaps: 1, AfterGaps: 2},
+			Excluded{Gaps: 1, AfterGaps: 2},
 		},
 		{
 			"two openings, and a gap after the last",
@@ -45,18 +45,18 @@ func TestSettling(t *testing.T) {
 			},
 			[]int{0, 19, 20},
 			[]int{19},
-			LeftOut{Gaps: 1, Openings: 2, AfterOpenings: 4},
+			Excluded{Gaps: 1, Openings: 2, AfterOpenings: 4},
 		},
 		{
 			"a gap that goes on for longer than the opening before",
 			[]clip{{0, 1, false}, {5, 2, true}, {14, 2, true}, {15, 2, false}, {16, 2, false}},
 			[]int{0, 16},
 			[]int{16},
-			LeftOut{Gaps: 1, Openings: 1, AfterOpenings: 1, AfterGaps: 2},
+			Excluded{Gaps: 1, Openings: 1, AfterOpenings: 1, AfterGaps: 2},
 		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var s Settling
+			var s NormalFilter
 			var got, gaps []int
 			for _, k := range tt.clips {
 				c := detect.Clip{First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening, Gap: k.gap}
@@ -78,21 +78,21 @@ func TestSettling(t *testing.T) {
 
 // TestNormalAppend is as if the clips of both had been added one after the other.
 func TestNormalAppend(t *testing.T) {
-	add := func(n *Normal, first, last int, gap bool) {
+	add := func(n *NormalScores, first, last int, gap bool) {
 		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }
 		n.Add(detect.Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap, Raw: float64(first)})
 	}
-	var whole, a, b, c, sum Normal
-	for _, n := range []*Normal{&whole, &a} {
+	var whole, a, b, c, sum NormalScores
+	for _, n := range []*NormalScores{&whole, &a} {
 		add(n, 100, 110, true)
 		add(n, 105, 115, false)
 		add(n, 200, 210, true)
 	}
-	whole.Cut()
-	for _, n := range []*Normal{&whole, &b} {
+	whole.NewRecording()
+	for _, n := range []*NormalScores{&whole, &b} {
 		add(n, 7, 9, false)
 	}
-	for _, n := range []*Normal{&a, &c, &b} {
+	for _, n := range []*NormalScores{&a, &c, &b} {
 		sum.Append(n)
 	}
 	if !slices.Equal(sum.clips, whole.clips) || sum.Seconds() != whole.Seconds() || whole.Seconds() != 27 {
@@ -116,8 +116,8 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 			cam := camera(t, "gate", films...)
 			cam.Live = true
 			cam.Threshold = Threshold{}
-			var n Normal
-			var settling Settling
+			var n NormalScores
+			var settling NormalFilter
 			if _, err := Run(ctx, []Camera{cam}, Options{OnClip: func(c detect.Clip) {
 				if settling.Take(&c) {
 					n.Add(c)
@@ -126,9 +126,9 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 				t.Fatal(err)
 			}
 			var err error
-			if c, err = Calibrate(Calibration{
+			if c, err = Fit(Calibration{
 				Key: Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
-				LeftOut: settling.LeftOut(),
+				Excluded: settling.LeftOut(),
 			}, &n); err != nil {
 				t.Fatal(err)
 			}
@@ -138,11 +138,11 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 	still := film{greys: calm, err: lost, live: true}
 	rubbish := film{greys: scene(0, 80, 0), err: lost, live: true}
 	with, without := calibrated(still, rubbish, still), calibrated(still)
-	if with.Theta > 1.1*without.Theta || with.Greatest > without.Greatest {
-		t.Errorf("theta %g and errors up to %g, without an outage %g and %g", with.Theta, with.Greatest, without.Theta,
-			without.Greatest)
+	if with.Theta > 1.1*without.Theta || with.Max > without.Max {
+		t.Errorf("theta %g and errors up to %g, without an outage %g and %g", with.Theta, with.Max, without.Theta,
+			without.Max)
 	}
-	if l := with.LeftOut; l.Openings < 2 || l.AfterOpenings < 65 || l.AfterOpenings > with.Clips {
+	if l := with.Excluded; l.Openings < 2 || l.AfterOpenings < 65 || l.AfterOpenings > with.Clips {
 		t.Errorf("left out %+v of %d clips", l, with.Clips)
 	}
 }

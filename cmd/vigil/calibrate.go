@@ -149,14 +149,14 @@ func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
 	if c.quantile {
 		perDay = 0
 	}
-	return pipeline.Calibrate(pipeline.Calibration{
+	return pipeline.Fit(pipeline.Calibration{
 		Key: pipeline.Key{
 			Camera: c.settings.Name, Model: m.Hash(), Mask: pipeline.MaskHash(c.settings.Mask),
 			Width: c.normal.width, Height: c.normal.height, FPS: c.normal.fps(), Hop: c.settings.Hop,
 		},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,
 		AlarmsPerDay: perDay, Detector: detectorOf(c.settings).Record(), Made: time.Now().UTC().Truncate(time.Second),
-		LeftOut: c.normal.left,
+		Excluded: c.normal.left,
 	}, &c.normal.clips)
 }
 

@@ -39,7 +39,7 @@ func watchStreet(t *testing.T) streetWatch {
 // alerts. Blind to places it takes the picture as a whole.
 func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipeline.Threshold,
 	blind bool,
-) (*pipeline.Normal, []alerts.Alert, *scene.Street) {
+) (*pipeline.NormalScores, []alerts.Alert, *scene.Street) {
 	w.t.Helper()
 	cfg.Seed, cfg.Width, cfg.Height, cfg.Clean = 1, 128, 96, true
 	street, err := scene.New(cfg)
@@ -54,7 +54,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 			return &scene.Source{Street: street, Frames: int(length.Seconds() * street.FPS())}, nil
 		},
 	}
-	var normal pipeline.Normal
+	var normal pipeline.NormalScores
 	var ended []alerts.Alert
 	_, err = pipeline.Run(w.t.Context(), []pipeline.Camera{cam}, pipeline.Options{
 		OnClip: func(c detect.Clip) {
@@ -79,7 +79,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay float64, blind bool) pipeline.Threshold {
 	w.t.Helper()
 	normal, _, street := w.see(cfg, length, pipeline.Threshold{}, blind)
-	c, err := pipeline.Calibrate(pipeline.Calibration{
+	c, err := pipeline.Fit(pipeline.Calibration{
 		Key: pipeline.Key{
 			Camera: demoCamera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
 			Hop: streetHop,
@@ -90,10 +90,10 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	share, most := c.Places.Restless()
+	share, most := c.Sensitivity.Coverage()
 	w.t.Logf("%s of normal street: %s, lo %.4g, theta %.4g, errors to %.4g, tail %+v; %.2f restless, divided by up "+
 		"to %.3g", length, c.Rule, c.Lo, c.Theta,
-		c.Greatest, c.Tail, share, most)
+		c.Max, c.Tail, share, most)
 	return pipeline.Threshold{Lo: c.Lo, Theta: c.Theta, Calibration: &c}
 }
 

@@ -65,12 +65,12 @@ func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 	if !strings.Contains(out, "clips of pictures of another size") {
 		t.Errorf("nothing says what was left out:\n%s", out)
 	}
-	cal, err := pipeline.ReadCalibration(record)
+	cal, err := pipeline.Read(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cal.Key.Width != 64 || cal.Key.Height != 48 || cal.LeftOut.Sizes == 0 {
-		t.Errorf("%+v, left out %+v", cal.Key, cal.LeftOut)
+	if cal.Key.Width != 64 || cal.Key.Height != 48 || cal.Excluded.Sizes == 0 {
+		t.Errorf("%+v, left out %+v", cal.Key, cal.Excluded)
 	}
 }
 

@@ -11,8 +11,8 @@ import (
 // printCalibration says in words what a calibration is and what it promises.
 func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 	fmt.Fprintf(w, "%s: camera %s, lo %.4g, theta %.4g from %d clips (%s) of normal video; errors from %.4g to %.4g\n",
-		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Least, c.Greatest)
-	if text := leftOutText(c.LeftOut); text != "" {
+		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Min, c.Max)
+	if text := leftOutText(c.Excluded); text != "" {
 		fmt.Fprintln(w, text)
 	}
 	switch {
@@ -26,7 +26,7 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 				hours(c.HoursNeeded))
 		}
 	case c.Rule == pipeline.RuleClips:
-		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.Why, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
+		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.NoBudgetReason, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
 		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own",
 			c.Tail.Events, c.Tail.Level)
 		if c.Tail.Capped {
@@ -37,7 +37,7 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than need be\n", c.Tail.Shape)
 		}
 	case c.AlarmsPerDay > 0:
-		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.Why)
+		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
 		fmt.Fprintf(w,
 			"theta is the %.4g quantile of the errors and %.3g %% more, which keeps to no number of alarms; about %s "+
 				"are needed for %s\n",
@@ -47,13 +47,13 @@ func printCalibration(w io.Writer, path string, c pipeline.Calibration) {
 			"theta is the %.4g quantile of the errors and %.3g %% more; nobody asked for a number of alarms\n",
 			c.ThetaQuantile, 100*c.Margin)
 	}
-	if share, most := c.Places.Restless(); share > 0 {
+	if share, most := c.Sensitivity.Coverage(); share > 0 {
 		fmt.Fprintf(w, "%.0f %% of the picture are restless; errors there are divided by up to %.2g\n", 100*share, most)
 	}
 }
 
 // leftOutText says which clips did not count, and why; nothing where all did.
-func leftOutText(l pipeline.LeftOut) string {
+func leftOutText(l pipeline.Excluded) string {
 	var parts []string
 	if l.AfterOpenings > 0 {
 		parts = append(parts, fmt.Sprintf("%d clips in the moments after the source was opened again (%d times)",

@@ -11,7 +11,7 @@ import (
 )
 
 func TestPrintCalibration(t *testing.T) {
-	places := &pipeline.Places{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
+	places := &pipeline.SensitivityMap{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
 	for want, c := range map[string]pipeline.Calibration{
 		"theta allows 2 false alarms a week; the one that truly does lies between 3 and 5 (95 %)": {
 			Rule: pipeline.RuleBudget, AlarmsPerDay: 2. / 7, Tail: &pipeline.Tail{ThetaLow: 3, ThetaHigh: 5},
@@ -20,24 +20,24 @@ func TestPrintCalibration(t *testing.T) {
 			Rule: pipeline.RuleBudget, AlarmsPerDay: 48, Tail: &pipeline.Tail{}, Provisional: true, HoursNeeded: 0.05,
 		},
 		"provisional: too little video for a number of alarms: three events\n": {
-			Rule: pipeline.RuleQuantile, AlarmsPerDay: 1, Why: "three events", HoursNeeded: 2.4,
+			Rule: pipeline.RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
 		},
 		"each of the 90 clips above the error 2 counts as an event of its own, tail of shape 0.1: theta may be higher": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{
+			Rule: pipeline.RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &pipeline.Tail{
 				Level: 2, Events: 90,
 				Shape: 0.1,
 			}, Provisional: true,
 		},
 		"counts as an event of its own; their tail would put theta higher than\nas far above the highest error": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, Why: "three events", Tail: &pipeline.Tail{
+			Rule: pipeline.RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &pipeline.Tail{
 				Level: 2, Events: 90,
 				Capped: true,
 			}, Provisional: true,
 		},
 		"nobody asked for a number of alarms": {Rule: pipeline.RuleQuantile},
 		"25 % of the picture are restless; errors there are divided by up to 3": {
-			Rule:   pipeline.RuleQuantile,
-			Places: places,
+			Rule:        pipeline.RuleQuantile,
+			Sensitivity: places,
 		},
 	} {
 		var out bytes.Buffer

@@ -16,9 +16,9 @@ import (
 
 // normalVideo is what was scored of normal video, of one source or of several.
 type normalVideo struct {
-	clips         pipeline.Normal
-	settling      pipeline.Settling // of one source
-	left          pipeline.LeftOut  // of several, and the clips of another size of one
+	clips         pipeline.NormalScores
+	settling      pipeline.NormalFilter // of one source
+	left          pipeline.Excluded     // of several, and the clips of another size of one
 	width, height int
 	rate          float64       // of the first clip
 	steps         int           // from one frame of a clip to the next, in all clips

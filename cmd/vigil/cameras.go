@@ -53,7 +53,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	add("trust", err)
 	var cal pipeline.Calibration
 	if c.Calibration != "" {
-		cal, err = pipeline.ReadCalibration(c.Calibration)
+		cal, err = pipeline.Read(c.Calibration)
 		add("calibration", err)
 	}
 	if wrong != nil {

@@ -180,7 +180,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 		"no size":          again(func(c k) { c.Key.Width, c.Key.Height = 0, 0 }),
 		"another rate":     again(func(c k) { c.Key.FPS = 25 }),
 		"no rate":          again(func(c k) { c.Key.FPS = 0 }),
-		"places of no use": again(func(c k) { c.Places = &pipeline.Places{} }),
+		"places of no use": again(func(c k) { c.Sensitivity = &pipeline.SensitivityMap{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, filepath.Join(dir, "gate.json"), record)
@@ -268,7 +268,7 @@ func TestCalibrateByName(t *testing.T) {
 		"'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
 	out := filepath.Join(dir, "gate.json")
 	mustVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--theta-quantile", "0.9", "--hop", "2")
-	cal, err := pipeline.ReadCalibration(out)
+	cal, err := pipeline.Read(out)
 	if err != nil || cal.Key.Camera != "gate" || cal.Key.Hop != 2 || cal.Key.Width != 64 {
 		t.Errorf("%+v, %v", cal.Key, err)
 	}

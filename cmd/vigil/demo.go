@@ -156,7 +156,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	}
 	width, height := street.Size()
 	bar := newProgress(d.stderr, "calibrate", "frames", int(d.normal.Seconds()*street.FPS()))
-	var normal pipeline.Normal
+	var normal pipeline.NormalScores
 	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.normal, false, m, bar.add)}, pipeline.Options{
 		Log: log, OnClip: normal.Add,
 	})
@@ -167,7 +167,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	if err != nil {
 		return pipeline.Calibration{}, err
 	}
-	c, err := pipeline.Calibrate(pipeline.Calibration{
+	c, err := pipeline.Fit(pipeline.Calibration{
 		Key: pipeline.Key{
 			Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(),
 			Hop: demoHop,

@@ -168,7 +168,7 @@ func (e *evaluation) measureGiven(cmd *cobra.Command, o *eval.Options) (*eval.Re
 	}
 	o.Given, o.Unknown, o.Step, o.Hop = true, given.Unknown, given.Step, given.Step
 	if e.calibration != "" {
-		cal, err := pipeline.ReadCalibration(e.calibration)
+		cal, err := pipeline.Read(e.calibration)
 		if err != nil {
 			return nil, nil, err
 		}

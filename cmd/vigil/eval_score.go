@@ -33,7 +33,7 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 		return all
 	}
 	if path := e.settings.Calibration; path != "" {
-		cal, err := pipeline.ReadCalibration(path)
+		cal, err := pipeline.Read(path)
 		if err != nil {
 			return nil, "", err
 		}
@@ -140,7 +140,7 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models
 			return err
 		}
 		if cal := thresholds[v.Camera].Calibration; cal != nil {
-			cam.Places = cal.Places
+			cam.Places = cal.Sensitivity
 		}
 		// A folder of frames does not say its rate; the data set does.
 		cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {

@@ -167,11 +167,11 @@ func TestEvalTakesACalibration(t *testing.T) {
 	film(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
 	mustVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4",
 		"--theta-quantile", "0.995", "-o", record)
-	own, err := pipeline.ReadCalibration(record)
+	own, err := pipeline.Read(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if share, most := own.Places.Restless(); share == 0 || most < 2 {
+	if share, most := own.Sensitivity.Coverage(); share == 0 || most < 2 {
 		t.Fatalf("%g of the picture are restless, by %g: the screen shows nothing", share, most)
 	}
 	set := func(width, height int) string {

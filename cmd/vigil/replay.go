@@ -103,7 +103,7 @@ func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	// The recordings are taken to be the calibrated camera's, at its hop, unless something else was said.
-	cal, err := pipeline.ReadCalibration(r.settings.Calibration)
+	cal, err := pipeline.Read(r.settings.Calibration)
 	if err != nil {
 		return err
 	}

@@ -168,7 +168,7 @@ func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day",
 		cal.AlarmsPerDay,
 		"provisional", cal.Provisional)
-	for _, doubt := range cal.Doubts(cam.Detector, c.Alarms.PerDay()) {
+	for _, doubt := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {
 		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)
 	}
 }
