@@ -93,8 +93,9 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	}
 	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads, v.still = int(info.threads), info.still != 0
-	v.info = video.Info{Width: int(info.width), Height: int(info.height), FPS: steadyFPS(plausibleFPS(float64(info.fps)),
-		o.KnownFPS)}
+	v.info = video.Info{Width: int(info.width), Height: int(info.height),
+		FPS: steadyFPS(plausibleFPS(float64(info.fps)),
+			o.KnownFPS)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error
 		return nil, video.Info{},

@@ -13,7 +13,8 @@ import (
 	"vigil/video"
 )
 
-// frameReader is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at the end.
+// frameReader is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at
+// the end.
 type frameReader interface {
 	read(context.Context, *video.Frame) error
 	close() error
@@ -90,7 +91,8 @@ func openSource(ctx context.Context, addr source.Address, o Options) (frameReade
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
-		return nil, video.Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()), source.WantedForms)
+		return nil, video.Info{}, fmt.Errorf("this is %s, neither a file nor a folder; %s", regular.Kind(st.Mode()),
+			source.WantedForms)
 	case st.Size() == 0:
 		return nil, video.Info{}, errors.New("the file is empty")
 	}

@@ -31,7 +31,8 @@ type tunnel struct {
 }
 
 // openTunnel connects to the camera and checks its certificate. It returns the URL that FFmpeg is to open.
-func openTunnel(ctx context.Context, addr source.Address, trust source.Trust, timeout time.Duration) (t *tunnel, url string,
+func openTunnel(ctx context.Context, addr source.Address, trust source.Trust, timeout time.Duration) (t *tunnel,
+	url string,
 	err error,
 ) {
 	w := addr.URL()

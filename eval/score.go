@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -70,7 +71,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	if err := masks.finish(ctx, len(v.Abnormal)); err != nil {
 		return fmt.Errorf("%s: %w", v.Path, err)
 	}
-	r.FPS = pipeline.Median(fps)
+	r.FPS = calibrate.Median(fps)
 	s.Recordings = append(s.Recordings, r)
 	if masks.maskAt != nil {
 		s.Pixels.Videos++

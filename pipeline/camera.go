@@ -6,6 +6,7 @@ import (
 
 	"vigil/geometry"
 	"vigil/model"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
@@ -40,7 +41,7 @@ type Camera struct {
 	Model     *model.Model
 	Threshold Threshold
 	// SensitivityMap weighs the picture; nil takes the calibration's.
-	Places *SensitivityMap
+	Places *calibrate.SensitivityMap
 	// Live makes a source that breaks be opened again, for ever; a recording ends.
 	Live bool
 	// Whole makes the camera wait for the scorer, so that every cuboid of a recording is scored.
@@ -68,13 +69,13 @@ type Camera struct {
 // Threshold is what raw errors are judged by. The zero value judges nothing: scores only, no events.
 type Threshold struct {
 	Lo, Theta   float64
-	Calibration *Calibration // where Lo and Theta are from; nil if they were given as constants
+	Calibration *calibrate.Calibration // where Lo and Theta are from; nil if they were given as constants
 }
 
 // set reports whether there is anything to judge by.
 func (t Threshold) set() bool { return t.Theta > t.Lo }
 
 // Key is what the camera's settings say of a calibration's key; width, height and frame rate are the source's to say.
-func (c *Camera) Key() Key {
-	return Key{Camera: c.Name, Model: c.Model.Hash(), Mask: MaskHash(c.Mask), Hop: c.Hop}
+func (c *Camera) Key() calibrate.Key {
+	return calibrate.Key{Camera: c.Name, Model: c.Model.Hash(), Mask: calibrate.MaskHash(c.Mask), Hop: c.Hop}
 }

@@ -6,14 +6,14 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/pipeline/calibrate"
 	"vigil/video"
 )
 
 const (
-	// RateTolerance is how far the rate may be from the calibration's, as a share of that, before alerts are held;
-	// beyond rateDoubt there is a warning.
-	RateTolerance = 0.25
-	rateDoubt     = 0.1
+	// rateDoubt is how far the rate may be from the calibration's, as a share of that, before there is a warning;
+	// beyond calibrate.RateTolerance alerts are held.
+	rateDoubt = 0.1
 
 	// judgeRate is how often the rate is looked at while it fits, and retryRate while it does not, in stream time: a
 	// camera at the border does not change its state all the time.
@@ -23,7 +23,7 @@ const (
 
 // fit is what is known of how well a camera's calibration fits what it sends.
 type fit struct {
-	key    Key
+	key    calibrate.Key
 	live   bool
 	meter  rateMeter
 	judged bool          // since the source was opened
@@ -63,7 +63,7 @@ func (f *fit) judge(done bool) (warn float64) {
 	}
 	f.judged, f.next = true, f.meter.total+judgeRate
 	off := f.apart(rate, f.key.FPS)
-	if off > RateTolerance {
+	if off > calibrate.RateTolerance {
 		f.next = f.meter.total + retryRate
 		if f.wrongRate == "" || f.apart(rate, f.rate) > rateDoubt {
 			f.rate = rate
@@ -82,7 +82,7 @@ func (f *fit) judge(done bool) (warn float64) {
 // early says whether a clip of a few pictures may be judged while the rate is not known. A live camera's calibration
 // is believed until then; a recording's pictures must not say otherwise, since the next ones may make an error of it.
 func (f *fit) early(fps float64) bool {
-	return f.live || f.judged || f.apart(fps, f.key.FPS) <= RateTolerance
+	return f.live || f.judged || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
 }
 
 // fits checks the calibration against what the source really delivers. For a recording that it does not fit there is

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"vigil/internal/rtsptest"
+	"vigil/pipeline/calibrate"
 )
 
 // A camera that comes back with another rate at night, and once with another size, is watched on, says what does not
@@ -23,7 +24,7 @@ func TestNightOfACamera(t *testing.T) {
 	st := watchStreetAs(t, func(c *Camera) {
 		key := c.Key()
 		key.Width, key.Height, key.FPS = 160, 120, 25
-		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &Calibration{ID: "x", Key: key, Lo: 1, Theta: 2}}
+		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &calibrate.Calibration{ID: "x", Key: key, Lo: 1, Theta: 2}}
 	}, server.URL())
 	s := st.subjects[0]
 	s.flowing(t)

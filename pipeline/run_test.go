@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/geometry"
 	"vigil/model"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
@@ -357,9 +358,9 @@ func TestRunLeavesTheOtherCamerasAlone(t *testing.T) {
 	unopened.Open = func(context.Context, uint64, int) (Stream, error) { return nil, errors.New("no such file") }
 	short := camera(t, "short", film{greys: scene(15, 0, 0), err: io.EOF})
 	resized := camera(t, "resized", film{greys: scene(40, 0, 0), err: io.EOF})
-	resized.Threshold.Calibration = &Calibration{
+	resized.Threshold.Calibration = &calibrate.Calibration{
 		ID: "x", Lo: 0.01, Theta: 0.1,
-		Key: Key{Camera: "resized", Width: 640, Height: 480, FPS: 10, Hop: 1},
+		Key: calibrate.Key{Camera: "resized", Width: 640, Height: 480, FPS: 10, Hop: 1},
 	}
 	unscorable := camera(t, "unscorable", film{greys: scene(40, 0, 0), err: io.EOF})
 	unscorable.Model = overflowing(t)
@@ -558,7 +559,7 @@ func TestEarlyClipsOfAnotherRate(t *testing.T) {
 		cam.Early, cam.Detector.OpenAfter = true, 0
 		key := cam.Key()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
-		cam.Threshold.Calibration = &Calibration{Key: key, Lo: 0.01, Theta: 0.1}
+		cam.Threshold.Calibration = &calibrate.Calibration{Key: key, Lo: 0.01, Theta: 0.1}
 		clips, told := 0, 0
 		_, err := Run(t.Context(), []Camera{cam},
 			Options{OnClip: func(detect.Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})

@@ -9,6 +9,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/model"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
@@ -38,7 +39,7 @@ type bench struct {
 	ignore   []bool
 	detector *detect.Detector
 	zones    detect.ZoneFinder
-	places   *SensitivityMap
+	places   *calibrate.SensitivityMap
 	windows  bool      // the score is the highest window's
 	event    string    // the ULID of the open event
 	heat     []float32 // error map of the latest peak

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/pipeline/calibrate"
 	"vigil/video"
 )
 
@@ -158,7 +159,7 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 func calibrated(c Camera, fps float64) Threshold {
 	key := c.Key()
 	key.Width, key.Height, key.FPS = 32, 32, fps
-	return Threshold{Lo: 0.01, Theta: 0.1, Calibration: &Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}}
+	return Threshold{Lo: 0.01, Theta: 0.1, Calibration: &calibrate.Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}}
 }
 
 // sums holds what Stats promises once Run has returned.
@@ -416,7 +417,7 @@ func TestRecordingOfAnotherRate(t *testing.T) {
 		}
 		key := cam.Key()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
-		cam.Threshold.Calibration = &Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}
+		cam.Threshold.Calibration = &calibrate.Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}
 		var log bytes.Buffer
 		_, err := Run(t.Context(), []Camera{cam}, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {

@@ -35,7 +35,8 @@ var (
 // escapes says how a user name or a password is written in a URL.
 const escapes = "in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20"
 
-const WantedForms = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a file " +
+const WantedForms = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a " +
+	"file " +
 	"or a folder"
 
 // ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in capitals. Its errors never

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// shingleLen is the length from which a piece of a text that is also in the hidden part of the address is taken for a part of
-// a secret. Shorter ones are found in any text.
+// shingleLen is the length from which a piece of a text that is also in the hidden part of the address is taken for a
+// part of a secret. Shorter ones are found in any text.
 const shingleLen = 5
 
 // Scrub hides in a text that something else wrote, as a library's message, whatever the address has and String does not

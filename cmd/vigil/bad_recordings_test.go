@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"vigil/model"
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 )
 
 // uneven makes a recording of which every tenth picture comes late, so that nowhere 16 are unbroken.
@@ -55,12 +55,12 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 	if code, _, errs := vigil(t, append(args, text, good, odd, other)...); code != exitDone || !warns(errs) {
 		t.Errorf("calibrate: exit code %d\n%s", code, errs)
 	}
-	mixed, err := pipeline.Read(record)
+	mixed, err := calibrate.Read(record)
 	if err != nil {
 		t.Fatal(err)
 	}
 	mustVigil(t, append(args, good, other)...)
-	if pure, err := pipeline.Read(record); err != nil || pure.Clips != mixed.Clips ||
+	if pure, err := calibrate.Read(record); err != nil || pure.Clips != mixed.Clips ||
 		pure.Theta != mixed.Theta || pure.Seconds != mixed.Seconds {
 		t.Errorf("calibrate: %+v of good recordings and bad ones, %+v of the good ones alone, %v", mixed, pure, err)
 	}

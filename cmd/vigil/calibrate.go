@@ -10,7 +10,7 @@ import (
 
 	"vigil/config"
 	"vigil/internal/output"
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 )
 
 // What a calibration takes where nobody says otherwise.
@@ -20,7 +20,7 @@ const (
 	margin        = 0.1
 )
 
-type calibrate struct {
+type calibrateRun struct {
 	recordings
 	out               string
 	lo, theta, margin float64
@@ -32,7 +32,7 @@ type calibrate struct {
 }
 
 func calibrateCommand() *cobra.Command {
-	var c calibrate
+	var c calibrateRun
 	cmd := &cobra.Command{
 		Use:   "calibrate SOURCE... -m MODEL --camera NAME -o FILE",
 		Short: "Learn a camera's thresholds from normal video",
@@ -89,7 +89,7 @@ func calibrateCommand() *cobra.Command {
 	return cmd
 }
 
-func (c *calibrate) prepare(cmd *cobra.Command, args []string) error {
+func (c *calibrateRun) prepare(cmd *cobra.Command, args []string) error {
 	if err := c.resolve(cmd, args); err != nil {
 		return err
 	}
@@ -126,32 +126,32 @@ func (c *calibrate) prepare(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (c *calibrate) run(cmd *cobra.Command) (pipeline.Calibration, error) {
+func (c *calibrateRun) run(cmd *cobra.Command) (calibrate.Calibration, error) {
 	ctx := cmd.Context()
 	loaded := models{}
 	m, err := loaded.load(c.settings.Model)
 	if err != nil {
-		return pipeline.Calibration{}, err
+		return calibrate.Calibration{}, err
 	}
 	total, err := c.probeGood(ctx, cmd.ErrOrStderr())
 	if err != nil {
-		return pipeline.Calibration{}, err
+		return calibrate.Calibration{}, err
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	bar := newProgress(cmd.ErrOrStderr(), "calibrate", "frames", total)
 	err = c.score(ctx, loaded, log, bar, cmd.ErrOrStderr())
 	bar.finish()
 	if err != nil {
-		return pipeline.Calibration{}, err
+		return calibrate.Calibration{}, err
 	}
 	c.rates.print(cmd.ErrOrStderr(), "calibrate")
 	perDay := c.settings.Alarms.PerDay()
 	if c.quantile {
 		perDay = 0
 	}
-	return pipeline.Fit(pipeline.Calibration{
-		Key: pipeline.Key{
-			Camera: c.settings.Name, Model: m.Hash(), Mask: pipeline.MaskHash(c.settings.Mask),
+	return calibrate.Fit(calibrate.Calibration{
+		Key: calibrate.Key{
+			Camera: c.settings.Name, Model: m.Hash(), Mask: calibrate.MaskHash(c.settings.Mask),
 			Width: c.normal.width, Height: c.normal.height, FPS: c.normal.fps(), Hop: c.settings.Hop,
 		},
 		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,

@@ -14,6 +14,7 @@ import (
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -39,7 +40,7 @@ func watchStreet(t *testing.T) streetWatch {
 // alerts. Blind to places it takes the picture as a whole.
 func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipeline.Threshold,
 	blind bool,
-) (*pipeline.NormalScores, []alerts.Alert, *scene.Street) {
+) (*calibrate.NormalScores, []alerts.Alert, *scene.Street) {
 	w.t.Helper()
 	cfg.Seed, cfg.Width, cfg.Height, cfg.Clean = 1, 128, 96, true
 	street, err := scene.New(cfg)
@@ -54,7 +55,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 			return &scene.Source{Street: street, Frames: int(length.Seconds() * street.FPS())}, nil
 		},
 	}
-	var normal pipeline.NormalScores
+	var normal calibrate.NormalScores
 	var ended []alerts.Alert
 	_, err = pipeline.Run(w.t.Context(), []pipeline.Camera{cam}, pipeline.Options{
 		OnClip: func(c detect.Clip) {
@@ -79,8 +80,8 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay float64, blind bool) pipeline.Threshold {
 	w.t.Helper()
 	normal, _, street := w.see(cfg, length, pipeline.Threshold{}, blind)
-	c, err := pipeline.Fit(pipeline.Calibration{
-		Key: pipeline.Key{
+	c, err := calibrate.Fit(calibrate.Calibration{
+		Key: calibrate.Key{
 			Camera: demoCamera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
 			Hop: streetHop,
 		},
@@ -109,7 +110,7 @@ func TestAlarmsOfADayKeepToTheBudget(t *testing.T) {
 		t.Run(fmt.Sprintf("screen %v", screen), func(t *testing.T) {
 			w := watchStreet(t)
 			threshold := w.calibrate(scene.Config{Day: 1, Screen: screen}, normal, perDay, false)
-			if c := threshold.Calibration; c.Rule != pipeline.RuleBudget || c.Provisional {
+			if c := threshold.Calibration; c.Rule != calibrate.RuleBudget || c.Provisional {
 				t.Fatalf("%s of video: %+v", normal, c)
 			}
 			allowed := perDay * length.Hours() / 24

@@ -16,7 +16,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -65,7 +65,7 @@ func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 	if !strings.Contains(out, "clips of pictures of another size") {
 		t.Errorf("nothing says what was left out:\n%s", out)
 	}
-	cal, err := pipeline.Read(record)
+	cal, err := calibrate.Read(record)
 	if err != nil {
 		t.Fatal(err)
 	}

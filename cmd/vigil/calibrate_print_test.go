@@ -7,36 +7,36 @@ import (
 	"testing"
 	"time"
 
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 )
 
 func TestPrintCalibration(t *testing.T) {
-	places := &pipeline.SensitivityMap{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
-	for want, c := range map[string]pipeline.Calibration{
+	places := &calibrate.SensitivityMap{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
+	for want, c := range map[string]calibrate.Calibration{
 		"theta allows 2 false alarms a week; the one that truly does lies between 3 and 5 (95 %)": {
-			Rule: pipeline.RuleBudget, AlarmsPerDay: 2. / 7, Tail: &pipeline.Tail{ThetaLow: 3, ThetaHigh: 5},
+			Rule: calibrate.RuleBudget, AlarmsPerDay: 2. / 7, Tail: &calibrate.Tail{ThetaLow: 3, ThetaHigh: 5},
 		},
 		"provisional: for 2 false alarms an hour this is too little video; 180 s are needed": {
-			Rule: pipeline.RuleBudget, AlarmsPerDay: 48, Tail: &pipeline.Tail{}, Provisional: true, HoursNeeded: 0.05,
+			Rule: calibrate.RuleBudget, AlarmsPerDay: 48, Tail: &calibrate.Tail{}, Provisional: true, HoursNeeded: 0.05,
 		},
 		"provisional: too little video for a number of alarms: three events\n": {
-			Rule: pipeline.RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
+			Rule: calibrate.RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
 		},
 		"each of the 90 clips above the error 2 counts as an event of its own, tail of shape 0.1: theta may be higher": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &pipeline.Tail{
+			Rule: calibrate.RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &calibrate.Tail{
 				Level: 2, Events: 90,
 				Shape: 0.1,
 			}, Provisional: true,
 		},
 		"counts as an event of its own; their tail would put theta higher than\nas far above the highest error": {
-			Rule: pipeline.RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &pipeline.Tail{
+			Rule: calibrate.RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &calibrate.Tail{
 				Level: 2, Events: 90,
 				Capped: true,
 			}, Provisional: true,
 		},
-		"nobody asked for a number of alarms": {Rule: pipeline.RuleQuantile},
+		"nobody asked for a number of alarms": {Rule: calibrate.RuleQuantile},
 		"25 % of the picture are restless; errors there are divided by up to 3": {
-			Rule:        pipeline.RuleQuantile,
+			Rule:        calibrate.RuleQuantile,
 			Sensitivity: places,
 		},
 	} {

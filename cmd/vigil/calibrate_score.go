@@ -10,15 +10,16 @@ import (
 	"time"
 
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
 // normalVideo is what was scored of normal video, of one source or of several.
 type normalVideo struct {
-	clips         pipeline.NormalScores
-	settling      pipeline.NormalFilter // of one source
-	left          pipeline.Excluded     // of several, and the clips of another size of one
+	clips         calibrate.NormalScores
+	settling      calibrate.NormalFilter // of one source
+	left          calibrate.Excluded     // of several, and the clips of another size of one
 	width, height int
 	rate          float64       // of the first clip
 	steps         int           // from one frame of a clip to the next, in all clips
@@ -123,7 +124,7 @@ func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 }
 
 // score scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all are.
-func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, bar *progress, w io.Writer) error {
+func (c *calibrateRun) score(ctx context.Context, loaded models, log *slog.Logger, bar *progress, w io.Writer) error {
 	var bad []error
 	for i := range c.sources {
 		one, err, fatal := c.source(ctx, i, loaded, log, bar, w)
@@ -160,7 +161,7 @@ func (c *calibrate) score(ctx context.Context, loaded models, log *slog.Logger, 
 
 // source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one
 // camera's, or from being scored at all.
-func (c *calibrate) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress,
+func (c *calibrateRun) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress,
 	w io.Writer,
 ) (one *normalVideo, err, fatal error) {
 	cam, err := c.pipelineCamera(i, loaded, bar.add)

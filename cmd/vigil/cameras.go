@@ -15,6 +15,7 @@ import (
 	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/pipeline/worker"
 	"vigil/preprocess"
@@ -51,9 +52,9 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	add("model", err)
 	_, err = newTrust(c.Settings)
 	add("trust", err)
-	var cal pipeline.Calibration
+	var cal calibrate.Calibration
 	if c.Calibration != "" {
-		cal, err = pipeline.Read(c.Calibration)
+		cal, err = calibrate.Read(c.Calibration)
 		add("calibration", err)
 	}
 	if wrong != nil {

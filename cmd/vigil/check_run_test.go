@@ -16,7 +16,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/internal/rtsptest"
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 )
 
 // calibrated makes a calibration of a recording as 'vigil calibrate' does.
@@ -138,8 +138,8 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 	}
 	good := string(text)
 	// again is a record that another camera, model or time would have: its id fits what it says.
-	again := func(change func(*pipeline.Calibration)) string {
-		var c pipeline.Calibration
+	again := func(change func(*calibrate.Calibration)) string {
+		var c calibrate.Calibration
 		if err := json.Unmarshal(text, &c); err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 		}
 		return strings.Replace(good, old, by, 1)
 	}
-	type k = *pipeline.Calibration
+	type k = *calibrate.Calibration
 	for name, record := range map[string]string{
 		"empty": "", "blank": "\n", "half": good[:len(good)/2], "but for the end": strings.TrimRight(good, "}\n"),
 		"null": "null", "a list": "[]", "a number": "1",
@@ -180,7 +180,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 		"no size":          again(func(c k) { c.Key.Width, c.Key.Height = 0, 0 }),
 		"another rate":     again(func(c k) { c.Key.FPS = 25 }),
 		"no rate":          again(func(c k) { c.Key.FPS = 0 }),
-		"places of no use": again(func(c k) { c.Sensitivity = &pipeline.SensitivityMap{} }),
+		"places of no use": again(func(c k) { c.Sensitivity = &calibrate.SensitivityMap{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, filepath.Join(dir, "gate.json"), record)
@@ -196,7 +196,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 }
 
 // resealed gives a record the id of what it says now.
-func resealed(t *testing.T, c pipeline.Calibration) string {
+func resealed(t *testing.T, c calibrate.Calibration) string {
 	t.Helper()
 	c.ID = ""
 	for range 2 {
@@ -268,7 +268,7 @@ func TestCalibrateByName(t *testing.T) {
 		"'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
 	out := filepath.Join(dir, "gate.json")
 	mustVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--theta-quantile", "0.9", "--hop", "2")
-	cal, err := pipeline.Read(out)
+	cal, err := calibrate.Read(out)
 	if err != nil || cal.Key.Camera != "gate" || cal.Key.Hop != 2 || cal.Key.Width != 64 {
 		t.Errorf("%+v, %v", cal.Key, err)
 	}

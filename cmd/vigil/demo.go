@@ -21,6 +21,7 @@ import (
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -149,26 +150,26 @@ func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool,
 }
 
 // calibrate scores a normal day that the weights have not seen.
-func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) (pipeline.Calibration, error) {
+func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) (calibrate.Calibration, error) {
 	street, err := d.street(1, 0)
 	if err != nil {
-		return pipeline.Calibration{}, err
+		return calibrate.Calibration{}, err
 	}
 	width, height := street.Size()
 	bar := newProgress(d.stderr, "calibrate", "frames", int(d.normal.Seconds()*street.FPS()))
-	var normal pipeline.NormalScores
+	var normal calibrate.NormalScores
 	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.normal, false, m, bar.add)}, pipeline.Options{
 		Log: log, OnClip: normal.Add,
 	})
 	bar.finish()
 	if ctx.Err() != nil {
-		return pipeline.Calibration{}, errInterrupted
+		return calibrate.Calibration{}, errInterrupted
 	}
 	if err != nil {
-		return pipeline.Calibration{}, err
+		return calibrate.Calibration{}, err
 	}
-	c, err := pipeline.Fit(pipeline.Calibration{
-		Key: pipeline.Key{
+	c, err := calibrate.Fit(calibrate.Calibration{
+		Key: calibrate.Key{
 			Camera: demoCamera, Model: m.Hash(), Width: width, Height: height, FPS: street.FPS(),
 			Hop: demoHop,
 		},
@@ -183,7 +184,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 }
 
 // watch scores another day, prints what arrives over NATS and sums up.
-func (d *demo) watch(ctx context.Context, m *model.Model, c pipeline.Calibration, server *broker.Server,
+func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibration, server *broker.Server,
 	log *slog.Logger,
 ) (err error) {
 	street, err := d.street(2, demoIncidents)

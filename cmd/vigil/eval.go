@@ -11,7 +11,7 @@ import (
 
 	"vigil/config"
 	"vigil/eval"
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -168,7 +168,7 @@ func (e *evaluation) measureGiven(cmd *cobra.Command, o *eval.Options) (*eval.Re
 	}
 	o.Given, o.Unknown, o.Step, o.Hop = true, given.Unknown, given.Step, given.Step
 	if e.calibration != "" {
-		cal, err := pipeline.Read(e.calibration)
+		cal, err := calibrate.Read(e.calibration)
 		if err != nil {
 			return nil, nil, err
 		}

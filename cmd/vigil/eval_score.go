@@ -12,6 +12,7 @@ import (
 	"vigil/capture/source"
 	"vigil/eval"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 )
 
 // thresholds are what the live protocol judges errors by, for each camera of the data set, and where they are from; nil
@@ -33,12 +34,12 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 		return all
 	}
 	if path := e.settings.Calibration; path != "" {
-		cal, err := pipeline.Read(path)
+		cal, err := calibrate.Read(path)
 		if err != nil {
 			return nil, "", err
 		}
-		want := pipeline.Key{
-			Camera: cal.Key.Camera, Model: modelHash, Mask: pipeline.MaskHash(e.settings.Mask),
+		want := calibrate.Key{
+			Camera: cal.Key.Camera, Model: modelHash, Mask: calibrate.MaskHash(e.settings.Mask),
 			Hop: e.settings.Hop,
 		}
 		if !cmd.Flags().Changed("hop") && e.configFile == "" {
@@ -93,7 +94,7 @@ func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHas
 
 // calibrateOn takes lo and theta from normal video at the live hop, as 'vigil calibrate' does.
 func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []string) (pipeline.Threshold, error) {
-	c := calibrate{recordings: e.recordings, lo: loQuantile, theta: thetaQuantile, margin: margin}
+	c := calibrateRun{recordings: e.recordings, lo: loQuantile, theta: thetaQuantile, margin: margin}
 	c.settings.Name = camera
 	var sources []source.Address
 	for _, p := range paths {

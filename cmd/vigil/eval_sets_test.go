@@ -19,7 +19,7 @@ import (
 
 	"vigil/internal/scene"
 	"vigil/internal/testenv"
-	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 )
 
 // xvid writes frames of a street as Avenue and ShanghaiTech have their videos: MPEG-4 in an AVI.
@@ -135,7 +135,7 @@ func TestEvalReadsShanghaiTech(t *testing.T) {
 		t.Fatalf("%+v", r)
 	}
 	for i, c := range r.Live.Threshold.Cameras {
-		var own pipeline.Calibration
+		var own calibrate.Calibration
 		out := mustVigil(t, "calibrate", filepath.Join(root, "training", "videos", c.Camera+"_001.avi"), "-m", weights,
 			"--camera", c.Camera,
 			"-o", filepath.Join(t.TempDir(), "c.json"), "--json")
@@ -167,7 +167,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 	film(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
 	mustVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4",
 		"--theta-quantile", "0.995", "-o", record)
-	own, err := pipeline.Read(record)
+	own, err := calibrate.Read(record)
 	if err != nil {
 		t.Fatal(err)
 	}

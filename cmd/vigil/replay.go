@@ -21,6 +21,7 @@ import (
 	"vigil/alerts/instance"
 	"vigil/config"
 	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -103,7 +104,7 @@ func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	// The recordings are taken to be the calibrated camera's, at its hop, unless something else was said.
-	cal, err := pipeline.Read(r.settings.Calibration)
+	cal, err := calibrate.Read(r.settings.Calibration)
 	if err != nil {
 		return err
 	}

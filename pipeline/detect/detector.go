@@ -1,5 +1,5 @@
-// Package detect turns the scores of one camera's clips into events: regularity, hysteresis in stream time, and where in the
-// picture an error is high. It starts no goroutine and does no I/O.
+// Package detect turns the scores of one camera's clips into events: regularity, hysteresis in stream time, and where
+// in the picture an error is high. It starts no goroutine and does no I/O.
 package detect
 
 import (
@@ -124,7 +124,8 @@ func (d *Detector) pushOpen(c Clip) (Transition, Event) {
 	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.event.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
-	if d.event.Peak.Error-d.lo > notableRise*(d.published-d.lo) && (!d.risen || d.now-d.publishedAt >= d.cfg.UpdateEvery) {
+	if d.event.Peak.Error-d.lo > notableRise*(d.published-d.lo) && (!d.risen ||
+		d.now-d.publishedAt >= d.cfg.UpdateEvery) {
 		d.published, d.returned, d.publishedAt, d.risen = d.event.Peak.Error, d.event.Peak.Error, d.now, true
 		return PeakRaised, d.event
 	}

@@ -1,4 +1,4 @@
-package pipeline
+package calibrate
 
 import (
 	"math/rand/v2"

@@ -1,4 +1,4 @@
-package pipeline
+package calibrate
 
 import (
 	"cmp"
@@ -75,8 +75,8 @@ func (n *NormalScores) applySensitivity() *SensitivityMap {
 	return p
 }
 
-// sustainedMin gives, for each clip, the highest level below which an event opens there: the lowest error since OpenAfter
-// before. It is -Inf where the stretch is not that old.
+// sustainedMin gives, for each clip, the highest level below which an event opens there: the lowest error since
+// OpenAfter before. It is -Inf where the stretch is not that old.
 func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
 	out := make([]float64, len(n.clips))
 	var lows []int // clips from the window's first on, each lower than all before it and after the one before
@@ -139,8 +139,8 @@ const (
 	maxFraction = 0.25
 )
 
-// selectPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where it
-// never does, it is the level with the most.
+// selectPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where
+// it never does, it is the level with the most.
 func (n *NormalScores) selectPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
 	held := n.sustainedMin(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })

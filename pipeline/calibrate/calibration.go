@@ -1,4 +1,7 @@
-package pipeline
+// Package calibrate makes a camera's threshold from the scores of its normal video: which cells are noisy, the low end
+// of normal errors, and the level that keeps to a budget of false alarms. A Calibration is a record in a file of its
+// own.
+package calibrate
 
 import (
 	"bytes"
@@ -70,6 +73,10 @@ type Calibration struct {
 
 const calibrationVersion = 2
 
+// RateTolerance is how far a frame rate may be from the calibration's, as a share of that: rates are measured, and
+// cameras do not keep them to the last digit.
+const RateTolerance = 0.25
+
 // contentID is a short hash of the record, so that an alert can name the calibration it was judged by.
 func (c Calibration) contentID() string {
 	c.ID = ""
@@ -102,7 +109,6 @@ func (c Calibration) Check(want Key) error {
 		differ("picture size", fmt.Sprintf("%dx%d", got.Width, got.Height),
 			fmt.Sprintf("%dx%d", want.Width, want.Height))
 	}
-	// Frame rates are measured, and cameras do not keep them to the last digit.
 	if math.Abs(got.FPS-want.FPS) > RateTolerance*got.FPS {
 		differ("frame rate", fmt.Sprintf("%.4g", got.FPS), fmt.Sprintf("%.4g", want.FPS))
 	}

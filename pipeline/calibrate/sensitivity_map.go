@@ -1,4 +1,4 @@
-package pipeline
+package calibrate
 
 import (
 	"fmt"
@@ -10,8 +10,8 @@ import (
 	"vigil/model"
 )
 
-// SensitivityMap says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by how
-// much their errors are divided. A clip's error is that of the worst place in the picture: without this a restless
+// SensitivityMap says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by
+// how much their errors are divided. A clip's error is that of the worst place in the picture: without this a restless
 // place would be the worst one all day, and nothing that happens elsewhere would come to light.
 //
 // It is a cap and no normalisation. To measure every place by its own past would take from the errors what they are
@@ -98,7 +98,8 @@ func (p *SensitivityMap) ClipError(cells []float32) float64 {
 	return worst
 }
 
-// Apply returns an error map [side][side] with every place divided by its divisor; the map itself for a nil SensitivityMap.
+// Apply returns an error map [side][side] with every place divided by its divisor; the map itself for a nil
+// SensitivityMap.
 func (p *SensitivityMap) Apply(errs []float32, side int) []float32 {
 	if p == nil {
 		return errs
@@ -110,7 +111,8 @@ func (p *SensitivityMap) Apply(errs []float32, side int) []float32 {
 	return out
 }
 
-// Coverage is the share of the picture whose errors are held down, and by how much at most; 0 and 1 for a nil SensitivityMap.
+// Coverage is the share of the picture whose errors are held down, and by how much at most; 0 and 1 for a nil
+// SensitivityMap.
 func (p *SensitivityMap) Coverage() (share, most float64) {
 	if p == nil {
 		return 0, 1

@@ -1,4 +1,4 @@
-package pipeline
+package calibrate
 
 import (
 	"math"
@@ -14,8 +14,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"vigil/pipeline/calibrate/tail"
 	"vigil/pipeline/detect"
-	"vigil/pipeline/tail"
 )
 
 // series is normal footage as clips of the given errors, half a second apart.
@@ -24,7 +24,8 @@ func series(errors []float64) *NormalScores {
 	const step = 500 * time.Millisecond
 	for i, e := range errors {
 		at := time.Duration(i) * step
-		n.Add(detect.Clip{First: detect.Moment{PTS: at}, Centre: detect.Moment{PTS: at}, Last: detect.Moment{PTS: at + step}, Error: e, Raw: e})
+		n.Add(detect.Clip{First: detect.Moment{PTS: at}, Centre: detect.Moment{PTS: at},
+			Last: detect.Moment{PTS: at + step}, Error: e, Raw: e})
 	}
 	return &n
 }

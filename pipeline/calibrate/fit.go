@@ -1,4 +1,4 @@
-package pipeline
+package calibrate
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"vigil/pipeline/tail"
+	"vigil/pipeline/calibrate/tail"
 )
 
 // How a calibration's threshold was found.
@@ -28,11 +28,11 @@ const (
 const (
 	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
 	minCalibrationClips = 20
-	// tailFraction is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb (Annals of
-	// Statistics 11, 1983).
+	// tailFraction is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb
+	// (Annals of Statistics 11, 1983).
 	tailFraction = 0.1
-	// maxExtrapolation is how many times the footage's length a threshold may look ahead. Beyond that it rests on the tail's
-	// shape alone, and is provisional.
+	// maxExtrapolation is how many times the footage's length a threshold may look ahead. Beyond that it rests on the
+	// tail's shape alone, and is provisional.
 	maxExtrapolation = 10
 	// confidence is the probability with which the interval of theta holds what it should.
 	confidence = 0.95
@@ -108,7 +108,8 @@ func (c *Calibration) byBudget(n *NormalScores, sorted []float64) {
 	if len(peaks) < tail.MinPeaks {
 		c.Provisional = true
 		c.HoursNeeded = max(c.HoursNeeded, 24*days*tail.MinPeaks/max(float64(len(peaks)), 1))
-		c.NoBudgetReason = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed", len(peaks), 24*days,
+		c.NoBudgetReason = fmt.Sprintf("at most %d separate events in %.2g hours, at least %d are needed",
+			len(peaks), 24*days,
 			tail.MinPeaks)
 		c.byClips(sorted, days)
 		return

@@ -1,11 +1,8 @@
-package pipeline
+package calibrate
 
 import (
-	"context"
-	"errors"
 	"slices"
 	"testing"
-	"testing/synctest"
 	"time"
 	"vigil/pipeline/detect"
 )
@@ -59,7 +56,8 @@ func TestSettling(t *testing.T) {
 			var s NormalFilter
 			var got, gaps []int
 			for _, k := range tt.clips {
-				c := detect.Clip{First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening, Gap: k.gap}
+				c := detect.Clip{First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening,
+					Gap: k.gap}
 				if !s.Take(&c) {
 					continue
 				}
@@ -97,52 +95,5 @@ func TestNormalAppend(t *testing.T) {
 	}
 	if !slices.Equal(sum.clips, whole.clips) || sum.Seconds() != whole.Seconds() || whole.Seconds() != 27 {
 		t.Errorf("%+v of %g s, want %+v of %g s", sum.clips, sum.Seconds(), whole.clips, whole.Seconds())
-	}
-}
-
-// TestCalibrationOverAnOutage has a camera that dies, comes back with rubbish, dies, and is as before: the threshold
-// is no higher than without that.
-func TestCalibrationOverAnOutage(t *testing.T) {
-	calm := make([]byte, 200)
-	for i := range calm {
-		calm[i] = calmGrey + byte(i*7919%13)
-	}
-	lost := errors.New("connection reset")
-	calibrated := func(films ...film) Calibration {
-		var c Calibration
-		synctest.Test(t, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-			defer cancel()
-			cam := camera(t, "gate", films...)
-			cam.Live = true
-			cam.Threshold = Threshold{}
-			var n NormalScores
-			var settling NormalFilter
-			if _, err := Run(ctx, []Camera{cam}, Options{OnClip: func(c detect.Clip) {
-				if settling.Take(&c) {
-					n.Add(c)
-				}
-			}}); err != nil {
-				t.Fatal(err)
-			}
-			var err error
-			if c, err = Fit(Calibration{
-				Key: Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
-				Excluded: settling.LeftOut(),
-			}, &n); err != nil {
-				t.Fatal(err)
-			}
-		})
-		return c
-	}
-	still := film{greys: calm, err: lost, live: true}
-	rubbish := film{greys: scene(0, 80, 0), err: lost, live: true}
-	with, without := calibrated(still, rubbish, still), calibrated(still)
-	if with.Theta > 1.1*without.Theta || with.Max > without.Max {
-		t.Errorf("theta %g and errors up to %g, without an outage %g and %g", with.Theta, with.Max, without.Theta,
-			without.Max)
-	}
-	if l := with.Excluded; l.Openings < 2 || l.AfterOpenings < 65 || l.AfterOpenings > with.Clips {
-		t.Errorf("left out %+v of %d clips", l, with.Clips)
 	}
 }
