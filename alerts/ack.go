@@ -28,8 +28,8 @@ type Ack struct {
 	Clips []string `json:"clips,omitempty"`
 }
 
-// longestName bounds who acknowledged.
-const longestName = 100
+// maxNameBytes bounds who acknowledged.
+const maxNameBytes = 100
 
 // EncodeAck checks a and makes its entry.
 func EncodeAck(a Ack) ([]byte, error) {
@@ -56,8 +56,8 @@ func (a Ack) check() error {
 	switch {
 	case !canonicalID(a.AlertID):
 		return fmt.Errorf("alert_id is %q: must be a ULID", a.AlertID)
-	case a.By == "" || len(a.By) > longestName || strings.ContainsFunc(a.By, unicode.IsControl):
-		return fmt.Errorf("by must be a name of 1 to %d bytes", longestName)
+	case a.By == "" || len(a.By) > maxNameBytes || strings.ContainsFunc(a.By, unicode.IsControl):
+		return fmt.Errorf("by must be a name of 1 to %d bytes", maxNameBytes)
 	case a.At.Year() < 1970 || a.At.Year() > 9999:
 		return errors.New("at is missing or no time of ours")
 	}

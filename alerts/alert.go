@@ -80,7 +80,7 @@ type Alert struct {
 	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=stopped,example=crash_recovered"`
 
 	// Reading is what the model measured; every anomaly has one, an untrusted camera may have none.
-	*Reading
+	*Measurement
 
 	// The weights that scored.
 	Model Model `json:"model"`
@@ -167,8 +167,8 @@ type Evidence struct {
 	Reduced bool `json:"reduced,omitempty"`
 }
 
-// Reading is the model's measure of an event.
-type Reading struct {
+// Measurement is the model's measure of an event.
+type Measurement struct {
 	// Raw error of the latest clip, in the unit that the weights name.
 	Error float64 `json:"error" jsonschema:"minimum=0"`
 	// Live regularity of the latest clip: 1 is normal, 0.5 the threshold.

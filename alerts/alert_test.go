@@ -24,7 +24,7 @@ func sample(phase Phase) Alert {
 		Boxes:         []geometry.Box{{X: 0.25, Y: 0.5, W: 0.125, H: 0.25}},
 		Start:         Moment{Wall: t0, StreamSeconds: 61.5, Frame: 1537},
 		Peak:          Moment{Wall: t0.Add(2 * time.Second), StreamSeconds: 63.5, Frame: 1587},
-		Reading: &Reading{
+		Measurement: &Measurement{
 			Error: 0.0461, Regularity: 0.31, PeakError: 0.0502, PeakRegularity: 0.22,
 			Lo: 0.018, Threshold: 0.0386, Severity: 0.78,
 		},
@@ -46,7 +46,7 @@ func sample(phase Phase) Alert {
 
 func untrusted() Alert {
 	a := sample(PhaseStart)
-	a.ID, a.Kind, a.Reading, a.CalibrationID, a.Latency = "01JPB5Z7T2W4K8M3N6Q9R1S5VY", KindUntrusted, nil, "", nil
+	a.ID, a.Kind, a.Measurement, a.CalibrationID, a.Latency = "01JPB5Z7T2W4K8M3N6Q9R1S5VY", KindUntrusted, nil, "", nil
 	a.Zones, a.Boxes, a.GapBefore, a.Source.FPS = nil, nil, true, 0
 	return a
 }
@@ -132,7 +132,7 @@ func TestEncodeNamesTheField(t *testing.T) {
 		{"end in a start", func(a *Alert) { a.End = &a.Start }, "end is set"},
 		{"reason in a start", func(a *Alert) { a.EndReason = EndCalm }, "end_reason"},
 		{"no end", func(a *Alert) { a.Phase = PhaseEnd }, "end is missing"},
-		{"no reading", func(a *Alert) { a.Reading = nil }, "error"},
+		{"no reading", func(a *Alert) { a.Measurement = nil }, "error"},
 		{"nan", func(a *Alert) { a.Error = math.NaN() }, "error is NaN"},
 		{"infinite", func(a *Alert) { a.PeakError = math.Inf(1) }, "peak_error is +Inf"},
 		{"regularity", func(a *Alert) { a.Regularity = 1.1 }, "regularity"},
@@ -188,7 +188,7 @@ func edited(t *testing.T, change func(envelope, data map[string]any)) []byte {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	for _, field := range append(append(append([]string{}, requiredFields...), requiredReading...), requiredEnd...) {
+	for _, field := range append(append(append([]string{}, requiredFields...), requiredMeasurement...), requiredEnd...) {
 		t.Run("without "+field, func(t *testing.T) {
 			_, err := Decode(edited(t, func(_, data map[string]any) { delete(data, field) }))
 			if err == nil || !strings.Contains(err.Error(), field) {

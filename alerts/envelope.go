@@ -32,13 +32,13 @@ func Encode(a Alert) ([]byte, error) {
 	if err := a.Validate(); err != nil {
 		return nil, fmt.Errorf("encode alert: %w", err)
 	}
-	return seal(a.MessageID(), TypeAlert+string(a.Phase), a.Camera, DataSchema, a.Time(), a)
+	return encodeEvent(a.MessageID(), TypeAlert+string(a.Phase), a.Camera, DataSchema, a.Time(), a)
 }
 
 // Decode reads the message of an alert. It is strict about what must be there and that envelope and data agree;
 // fields and extensions that it does not know are passed over.
 func Decode(message []byte) (Alert, error) {
-	e, err := open(message)
+	e, err := decodeEvent(message)
 	if err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
@@ -52,7 +52,7 @@ func Decode(message []byte) (Alert, error) {
 		return Alert{}, fmt.Errorf("decode alert: schema_version %d is newer than this program reads (%d)", *v,
 			SchemaVersion)
 	}
-	if err := present(e.Data()); err != nil {
+	if err := checkRequired(e.Data()); err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
 	var a Alert
@@ -63,27 +63,27 @@ func Decode(message []byte) (Alert, error) {
 	if err := a.Validate(); err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
-	if err := agree(e, a); err != nil {
+	if err := matchEnvelope(e, a); err != nil {
 		return Alert{}, fmt.Errorf("decode alert: %w", err)
 	}
 	return a, nil
 }
 
-// agree checks the envelope against the data, since consumers route by the one and act on the other.
-func agree(e event.Event, a Alert) error {
-	var c check
+// matchEnvelope checks the envelope against the data, since consumers route by the one and act on the other.
+func matchEnvelope(e event.Event, a Alert) error {
+	var c problems
 	for _, f := range []struct{ name, got, want string }{
 		{"id", e.ID(), a.MessageID()},
 		{"type", e.Type(), TypeAlert + string(a.Phase)},
 		{"subject", e.Subject(), a.Camera},
 	} {
-		c.that(f.got == f.want, "envelope's %s is %q, its data say %q", f.name, f.got, f.want)
+		c.require(f.got == f.want, "envelope's %s is %q, its data say %q", f.name, f.got, f.want)
 	}
 	return c.err()
 }
 
-// seal puts data about a camera into an envelope, or about the program itself where camera is empty.
-func seal(id, typ, camera, schema string, at time.Time, data any) ([]byte, error) {
+// encodeEvent puts data about a camera into an envelope, or about the program itself where camera is empty.
+func encodeEvent(id, typ, camera, schema string, at time.Time, data any) ([]byte, error) {
 	e := event.New(event.CloudEventsVersionV1)
 	e.SetID(id)
 	e.SetType(typ)
@@ -109,8 +109,8 @@ func seal(id, typ, camera, schema string, at time.Time, data any) ([]byte, error
 	return b.Bytes(), nil
 }
 
-// open reads an envelope. The SDK's reader alone takes what is no JSON at all behind the closing brace.
-func open(message []byte) (event.Event, error) {
+// decodeEvent reads an envelope. The SDK's reader alone takes what is no JSON at all behind the closing brace.
+func decodeEvent(message []byte) (event.Event, error) {
 	if !json.Valid(message) {
 		return event.Event{}, errors.New("message is not JSON")
 	}

@@ -69,13 +69,13 @@ func EncodeScore(s Score) ([]byte, error) {
 			"encode score of camera %s, frame %d: error, regularity and stream time must be finite numbers",
 			s.Camera, s.Frame)
 	}
-	return seal(NewID(), TypeScore, s.Camera, "", s.Wall, s)
+	return encodeEvent(NewID(), TypeScore, s.Camera, "", s.Wall, s)
 }
 
 // DecodeScore reads the message of a score.
 func DecodeScore(message []byte) (Score, error) {
 	var s Score
-	if err := unseal(message, TypeScore, &s); err != nil {
+	if err := decodeEventAs(message, TypeScore, &s); err != nil {
 		return Score{}, fmt.Errorf("decode score: %w", err)
 	}
 	if err := ValidCamera(s.Camera); err != nil {
@@ -93,13 +93,13 @@ func EncodeStatus(s Status) ([]byte, error) {
 	if s.State == "" {
 		return nil, errors.New("encode status: state is empty")
 	}
-	return seal(NewID(), TypeStatus, s.Camera, "", s.Wall, s)
+	return encodeEvent(NewID(), TypeStatus, s.Camera, "", s.Wall, s)
 }
 
 // DecodeStatus reads the message of a status.
 func DecodeStatus(message []byte) (Status, error) {
 	var s Status
-	if err := unseal(message, TypeStatus, &s); err != nil {
+	if err := decodeEventAs(message, TypeStatus, &s); err != nil {
 		return Status{}, fmt.Errorf("decode status: %w", err)
 	}
 	if err := ValidCamera(s.Camera); err != nil {
@@ -108,8 +108,8 @@ func DecodeStatus(message []byte) (Status, error) {
 	return s, nil
 }
 
-func unseal(message []byte, typ string, into any) error {
-	e, err := open(message)
+func decodeEventAs(message []byte, typ string, into any) error {
+	e, err := decodeEvent(message)
 	if err != nil {
 		return err
 	}

@@ -46,13 +46,13 @@ func EncodeStorage(s Storage) ([]byte, error) {
 	if s.State == "" {
 		return nil, errors.New("encode storage: state is empty")
 	}
-	return seal(NewID(), TypeStorage, "", "", s.Wall, s)
+	return encodeEvent(NewID(), TypeStorage, "", "", s.Wall, s)
 }
 
 // DecodeStorage reads the message.
 func DecodeStorage(message []byte) (Storage, error) {
 	var s Storage
-	if err := unseal(message, TypeStorage, &s); err != nil {
+	if err := decodeEventAs(message, TypeStorage, &s); err != nil {
 		return Storage{}, fmt.Errorf("decode storage: %w", err)
 	}
 	return s, nil

@@ -41,7 +41,7 @@ func ValidCamera(name string) error {
 	if !strings.ContainsFunc(name, func(r rune) bool { return !cameraRune(r) }) {
 		return nil
 	}
-	example := reduce(name)
+	example := slugify(name)
 	if example == "" {
 		example = "front-door"
 	}
@@ -54,7 +54,7 @@ func CameraName(fileName string) string {
 	if stem := strings.TrimSuffix(base, filepath.Ext(base)); stem != "" && looksLikeExtension(filepath.Ext(base)) {
 		base = stem
 	}
-	if name := reduce(base); name != "" {
+	if name := slugify(base); name != "" {
 		return name
 	}
 	// Nothing usable is left, as of a name in another script: a hash keeps such names apart.
@@ -63,8 +63,8 @@ func CameraName(fileName string) string {
 	return fmt.Sprintf("camera-%08x", h.Sum32())
 }
 
-// reduce turns every run of other characters into one dash.
-func reduce(name string) string {
+// slugify turns every run of other characters into one dash.
+func slugify(name string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(name) {
 		if !cameraRune(r) {

@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	reasonForm = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
-	digestForm = regexp.MustCompile(`^[0-9a-f]{64}$`)
+	reasonPattern = regexp.MustCompile(`^[a-z][a-z0-9_]*$`)
+	digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
 // Fields without which a message says too little, by the kind of alert.
@@ -22,36 +22,36 @@ var (
 		"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak",
 		"duration_seconds", "model", "source", "gap_before",
 	}
-	requiredReading = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
-	requiredEnd     = []string{"end", "end_reason"}
-	requiredMoment  = []string{"wall", "stream_seconds", "frame"}
+	requiredMeasurement = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
+	requiredEnd         = []string{"end", "end_reason"}
+	requiredMoment      = []string{"wall", "stream_seconds", "frame"}
 
 	requiredEvidence = []string{"kind", "media_type", "bucket", "name", "bytes", "sha256", "frame"}
 )
 
 // Validate names everything that keeps the alert from being a message of this schema, by its JSON field.
 func (a Alert) Validate() error {
-	var c check
-	c.that(a.SchemaVersion == SchemaVersion, "schema_version is %d: must be %d", a.SchemaVersion, SchemaVersion)
+	var c problems
+	c.require(a.SchemaVersion == SchemaVersion, "schema_version is %d: must be %d", a.SchemaVersion, SchemaVersion)
 	if _, err := ulid.ParseStrict(a.ID); err != nil || !canonicalID(a.ID) {
-		c.that(false, "alert_id is %q: must be a ULID", a.ID)
+		c.require(false, "alert_id is %q: must be a ULID", a.ID)
 	}
-	c.that(a.Seq >= 0, "seq is %d: counts from 0", a.Seq)
-	c.that(slices.Contains([]Phase{PhaseStart, PhaseUpdate, PhaseEnd}, a.Phase),
+	c.require(a.Seq >= 0, "seq is %d: counts from 0", a.Seq)
+	c.require(slices.Contains([]Phase{PhaseStart, PhaseUpdate, PhaseEnd}, a.Phase),
 		"phase is %q: must be start, update or end", a.Phase)
-	c.that(a.Kind == KindAnomaly || a.Kind == KindUntrusted, "kind is %q: must be anomaly or untrusted", a.Kind)
+	c.require(a.Kind == KindAnomaly || a.Kind == KindUntrusted, "kind is %q: must be anomaly or untrusted", a.Kind)
 	if err := ValidCamera(a.Camera); err != nil {
-		c.that(false, "camera: %w", err)
+		c.require(false, "camera: %w", err)
 	}
 	c.moment("start", a.Start)
 	c.moment("peak", a.Peak)
 	if a.Phase == PhaseEnd {
-		c.that(a.End != nil, "end is missing in an end message")
-		c.that(reasonForm.MatchString(string(a.EndReason)), "end_reason is %q: must be a reason such as calm",
+		c.require(a.End != nil, "end is missing in an end message")
+		c.require(reasonPattern.MatchString(string(a.EndReason)), "end_reason is %q: must be a reason such as calm",
 			a.EndReason)
 	} else {
-		c.that(a.End == nil, "end is set in a message that is not an end")
-		c.that(a.EndReason == "", "end_reason is set in a message that is not an end")
+		c.require(a.End == nil, "end is set in a message that is not an end")
+		c.require(a.EndReason == "", "end_reason is set in a message that is not an end")
 	}
 	if a.End != nil {
 		c.moment("end", *a.End)
@@ -60,8 +60,8 @@ func (a Alert) Validate() error {
 	for i, b := range a.Boxes {
 		c.box(i, b)
 	}
-	c.that(a.Kind != KindAnomaly || a.Reading != nil, "error and what belongs to it are missing in an anomaly")
-	if r := a.Reading; r != nil {
+	c.require(a.Kind != KindAnomaly || a.Measurement != nil, "error and what belongs to it are missing in an anomaly")
+	if r := a.Measurement; r != nil {
 		c.number("error", r.Error, math.Inf(1))
 		c.number("regularity", r.Regularity, 1)
 		c.number("peak_error", r.PeakError, math.Inf(1))
@@ -70,7 +70,7 @@ func (a Alert) Validate() error {
 		c.number("threshold", r.Threshold, math.Inf(1))
 		c.number("severity", r.Severity, 1)
 	}
-	c.that(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width,
+	c.require(a.Source.Width >= 0 && a.Source.Height >= 0, "source is %dx%d: must not be negative", a.Source.Width,
 		a.Source.Height)
 	c.number("source.fps", a.Source.FPS, math.Inf(1))
 	if l := a.Latency; l != nil {
@@ -82,39 +82,39 @@ func (a Alert) Validate() error {
 	for i, e := range a.Evidence {
 		c.evidence(i, e)
 	}
-	c.that(len(a.EvidencePending) == 0 ||
+	c.require(len(a.EvidencePending) == 0 ||
 		a.Phase == PhaseEnd, "evidence_pending is set in a message that is not an end")
 	for i, e := range a.EvidencePending {
-		c.that(reasonForm.MatchString(string(e.Kind)) && e.Bucket != "" &&
+		c.require(reasonPattern.MatchString(string(e.Kind)) && e.Bucket != "" &&
 			e.Name != "", "evidence_pending[%d] must have a kind, a bucket and a name", i)
 	}
-	c.that(len(a.EvidenceMissing) == 0 ||
+	c.require(len(a.EvidenceMissing) == 0 ||
 		a.Phase == PhaseEnd, "evidence_missing is set in a message that is not an end")
 	for i, e := range a.EvidenceMissing {
-		c.that(reasonForm.MatchString(string(e.Kind)) && reasonForm.MatchString(e.Reason),
+		c.require(reasonPattern.MatchString(string(e.Kind)) && reasonPattern.MatchString(e.Reason),
 			"evidence_missing[%d] must have a kind and a reason", i)
 	}
 	return c.err()
 }
 
-// present tells a field that is missing from one that is zero, which the Go type alone cannot.
-func present(data []byte) error {
+// checkRequired tells a field that is missing from one that is zero, which the Go type alone cannot.
+func checkRequired(data []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
 		return fmt.Errorf("data: %w", err)
 	}
-	var c check
-	c.has("", fields, requiredFields)
+	var c problems
+	c.requireFields("", fields, requiredFields)
 	if string(fields["kind"]) == `"anomaly"` || fields["error"] != nil {
-		c.has("", fields, requiredReading)
+		c.requireFields("", fields, requiredMeasurement)
 	}
 	if string(fields["phase"]) == `"end"` {
-		c.has("", fields, requiredEnd)
+		c.requireFields("", fields, requiredEnd)
 	}
 	var pieces []map[string]json.RawMessage
 	if raw := fields["evidence"]; raw != nil && json.Unmarshal(raw, &pieces) == nil {
 		for i, piece := range pieces {
-			c.has(fmt.Sprintf("evidence[%d].", i), piece, requiredEvidence)
+			c.requireFields(fmt.Sprintf("evidence[%d].", i), piece, requiredEvidence)
 		}
 	}
 	for name, required := range map[string][]string{
@@ -123,16 +123,16 @@ func present(data []byte) error {
 	} {
 		var inner map[string]json.RawMessage
 		if raw := fields[name]; raw != nil && json.Unmarshal(raw, &inner) == nil {
-			c.has(name+".", inner, required)
+			c.requireFields(name+".", inner, required)
 		}
 	}
 	return c.err()
 }
 
-type check struct{ errs []error }
+type problems struct{ errs []error }
 
 // err puts all that was found on one line, since it ends up in a log.
-func (c *check) err() error {
+func (c *problems) err() error {
 	if len(c.errs) == 0 {
 		return nil
 	}
@@ -143,31 +143,31 @@ func (c *check) err() error {
 	return all
 }
 
-func (c *check) that(ok bool, format string, args ...any) {
+func (c *problems) require(ok bool, format string, args ...any) {
 	if !ok {
 		c.errs = append(c.errs, fmt.Errorf(format, args...))
 	}
 }
 
-func (c *check) has(prefix string, fields map[string]json.RawMessage, names []string) {
+func (c *problems) requireFields(prefix string, fields map[string]json.RawMessage, names []string) {
 	for _, name := range names {
 		raw := fields[name]
-		c.that(raw != nil && string(raw) != "null", "%s%s is missing", prefix, name)
+		c.require(raw != nil && string(raw) != "null", "%s%s is missing", prefix, name)
 	}
 }
 
 // number refuses what JSON cannot say, as NaN is, before the encoder does so without naming the field.
-func (c *check) number(name string, v, most float64) {
-	c.that(v >= 0 && v <= most && !math.IsInf(v, 0), "%s is %v: must be a number from 0 to %v", name, v, most)
+func (c *problems) number(name string, v, most float64) {
+	c.require(v >= 0 && v <= most && !math.IsInf(v, 0), "%s is %v: must be a number from 0 to %v", name, v, most)
 }
 
-func (c *check) moment(name string, m Moment) {
-	c.that(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or no time of ours", name)
-	c.that(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0), "%s.stream_seconds is %v: must be a number",
+func (c *problems) moment(name string, m Moment) {
+	c.require(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or no time of ours", name)
+	c.require(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0), "%s.stream_seconds is %v: must be a number",
 		name, m.StreamSeconds)
 }
 
-func (c *check) box(i int, b geometry.Box) {
+func (c *problems) box(i int, b geometry.Box) {
 	for _, f := range []struct {
 		name string
 		v    float64
@@ -176,14 +176,14 @@ func (c *check) box(i int, b geometry.Box) {
 	}
 }
 
-func (c *check) evidence(i int, e Evidence) {
+func (c *problems) evidence(i int, e Evidence) {
 	name := func(field string) string { return fmt.Sprintf("evidence[%d].%s", i, field) }
-	c.that(reasonForm.MatchString(string(e.Kind)), "%s is %q: must be a kind such as clip", name("kind"), e.Kind)
-	c.that(digestForm.MatchString(e.SHA256), "%s is %q: must be 64 hexadecimal digits", name("sha256"), e.SHA256)
+	c.require(reasonPattern.MatchString(string(e.Kind)), "%s is %q: must be a kind such as clip", name("kind"), e.Kind)
+	c.require(digestPattern.MatchString(e.SHA256), "%s is %q: must be 64 hexadecimal digits", name("sha256"), e.SHA256)
 	for field, text := range map[string]string{"media_type": e.MediaType, "bucket": e.Bucket, "name": e.Name} {
-		c.that(text != "", "%s is empty", name(field))
+		c.require(text != "", "%s is empty", name(field))
 	}
-	c.that(e.Bytes >= 0 && e.Width >= 0 && e.Height >= 0, "%s, width or height is negative", name("bytes"))
+	c.require(e.Bytes >= 0 && e.Width >= 0 && e.Height >= 0, "%s, width or height is negative", name("bytes"))
 	c.number(name("seconds"), e.Seconds, math.Inf(1))
 }
 

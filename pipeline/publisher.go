@@ -118,7 +118,7 @@ func (p *publisher) tell(a alerts.Alert) {
 		p.onAlert(a)
 	}
 	args := []any{"camera", a.Camera, "phase", a.Phase, "id", a.ID, "seq", a.Seq}
-	if r := a.Reading; r != nil {
+	if r := a.Measurement; r != nil {
 		args = append(args, "regularity", r.Regularity, "peak", r.PeakError, "threshold", r.Threshold)
 	}
 	p.log.Info("alert", append(args, "zones", a.Zones, "frame", a.Start.Frame, "evidence", len(a.Evidence))...)

@@ -245,7 +245,7 @@ func (b *bench) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: b.w.Name,
 		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.From), Peak: moment(ep.Peak.Seen),
 		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.From.PTS).Seconds()),
-		Reading: &alerts.Reading{
+		Measurement: &alerts.Measurement{
 			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error,
 			PeakRegularity: ep.Peak.Regularity,
 			Lo:             t.Lo, Threshold: t.Theta, Severity: alerts.Severity(ep.Peak.Regularity),

@@ -62,7 +62,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 				p.say(word{
 					alert: alerts.Alert{
 						Camera: "gate", ID: "1", Phase: phase,
-						Reading: &alerts.Reading{PeakError: peak},
+						Measurement: &alerts.Measurement{PeakError: peak},
 					},
 					footage: footage, every: c.every, said: time.Now(),
 				})
@@ -94,7 +94,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 			end := all[len(all)-1]
 			if end.Phase != alerts.PhaseEnd || end.PeakError != 19 || len(end.Evidence) != 1 ||
 				end.Evidence[0].Name != fmt.Sprint(w.n) {
-				t.Errorf("the last message is the %s of a peak of %v with %v", end.Phase, end.Reading, end.Evidence)
+				t.Errorf("the last message is the %s of a peak of %v with %v", end.Phase, end.Measurement, end.Evidence)
 			}
 			time.Sleep(time.Hour) // what was to be said is not said behind the end
 			p.close()

@@ -84,7 +84,7 @@ func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 		must := known
 		if known != nil {
 			left := *known
-			left.Must = known.Must.Without(missingAlerts(f.unreported)) // the others were found before
+			left.Expected = known.Expected.Without(missingAlerts(f.unreported)) // the others were found before
 			must = &left
 		}
 		found, err := store.Prepare(dir, must, time.Now())
@@ -185,7 +185,7 @@ func (o *Outbox) reportReturned(ctx context.Context) {
 	}
 	known := o.ledger.State()
 	// what was reclaimed meanwhile is not to be missed
-	o.ledger.Found(there.Without(known.Must).Within(known.First, math.MaxUint64))
+	o.ledger.Found(there.Without(known.Expected).Within(known.First, math.MaxUint64))
 	back := there.Without(there.Without(known.Holes))
 	if len(back) == 0 {
 		return
@@ -223,7 +223,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 		return // whoever stores the next alert meets it
 	}
 	info := s.CachedInfo()
-	if info.State.Msgs >= known.Must.Count() && info.State.LastSeq >= known.Last {
+	if info.State.Msgs >= known.Expected.Count() && info.State.LastSeq >= known.Last {
 		return
 	}
 	if info, err = s.Info(ctx, jetstream.WithDeletedDetails(true)); err != nil {
@@ -240,7 +240,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 		gone.Add(info.State.LastSeq+1, known.Last)
 	}
 	// What was reclaimed meanwhile is no loss.
-	missing := known.Must.Without(known.Must.Without(gone)).Within(o.ledger.State().First, known.Last)
+	missing := known.Expected.Without(known.Expected.Without(gone)).Within(o.ledger.State().First, known.Last)
 	if len(missing) == 0 {
 		return
 	}

@@ -108,7 +108,7 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	known, _, err := store.ReadState(copied)
-	if err != nil || known.First < 2 || known.Must.Has(known.First-1) {
+	if err != nil || known.First < 2 || known.Expected.Has(known.First-1) {
 		t.Errorf("the ledger has %+v: %v", known, err)
 	}
 	o, err = Open(within(t), Options{
@@ -153,8 +153,8 @@ func TestADirectoryComesBack(t *testing.T) {
 	if ids := stored(t, o); len(ids) != 6 || ids[3] != last[0] || ids[3] == other[0] {
 		t.Errorf("stored are %v", ids)
 	}
-	if s := o.ledger.State(); s.Must.String() != "1-3,7-9" || s.Holes.String() != "4-6" {
-		t.Errorf("the ledger has %v, and misses %v", s.Must, s.Holes)
+	if s := o.ledger.State(); s.Expected.String() != "1-3,7-9" || s.Holes.String() != "4-6" {
+		t.Errorf("the ledger has %v, and misses %v", s.Expected, s.Holes)
 	}
 	if err := os.Rename(dir, dir+".again"); err != nil {
 		t.Fatal(err)

@@ -57,7 +57,7 @@ func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
 		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
 		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Reading: &alerts.Reading{
+		Measurement: &alerts.Measurement{
 			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
 			Threshold: 0.04, Severity: 0.7,
 		},

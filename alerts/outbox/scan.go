@@ -114,7 +114,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 			if err := o.closeOpenEvent(ctx, f.last, &e, 0); err != nil {
 				return err
 			}
-		case !known.Must.Has(f.last) || o.loss.ledgerDamage != "": // stored before it came into the ledger
+		case !known.Expected.Has(f.last) || o.loss.ledgerDamage != "": // stored before it came into the ledger
 			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+o.loss.missingAfter(max(f.last, s.last))); err != nil {
 				return err
 			}
@@ -124,7 +124,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 	}
 	// What the stream is ahead of the ledger comes into it when the events in it have their ends: a process that dies
 	// before that leaves them to the next.
-	o.ledger.Found(s.present.Without(known.Must))
+	o.ledger.Found(s.present.Without(known.Expected))
 	for id, e := range left {
 		if s.ended[id] {
 			o.ledger.Ended(id)
@@ -194,7 +194,7 @@ func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Eve
 	case id == "":
 		return nil
 	}
-	a = alerts.Recovered(a)
+	a = alerts.CrashEnd(a)
 	a.Seq += missing
 	if err := o.Publish(ctx, a); err != nil {
 		return err

@@ -45,10 +45,10 @@ func document() ([]byte, error) {
 	s.ID = jsonschema.ID(alerts.DataSchema)
 	s.Title = "Alert of vigil, version 1"
 	s.AllOf = []*jsonschema.Schema{
-		when("kind", string(alerts.KindAnomaly), reading),
+		when("kind", string(alerts.KindAnomaly), measurement),
 		when("phase", string(alerts.PhaseEnd), []string{"end", "end_reason"}),
 	}
-	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return slices.Contains(reading, name) })
+	s.Required = slices.DeleteFunc(s.Required, func(name string) bool { return slices.Contains(measurement, name) })
 	doc, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("write schema: %w", err)
@@ -56,8 +56,8 @@ func document() ([]byte, error) {
 	return append(doc, '\n'), nil
 }
 
-// reading is what an anomaly must have and an untrusted camera may lack.
-var reading = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
+// measurement is what an anomaly must have and an untrusted camera may lack.
+var measurement = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
 
 func when(field, value string, required []string) *jsonschema.Schema {
 	is := jsonschema.NewProperties()

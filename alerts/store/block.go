@@ -19,10 +19,10 @@ import (
 // message was erased, or that the record only remembers that a message was deleted. The hash is HighwayHash-64 of all
 // but the lengths, with the SHA-256 of the stream's name, a dash and the block's number as its key.
 const (
-	headBytes    = 22
+	headerBytes  = 22
 	hashBytes    = 8
-	leastRecord  = headBytes + hashBytes
-	mostRecord   = 32 << 20
+	minRecord    = headerBytes + hashBytes
+	maxRecord    = 32 << 20
 	headersBit   = 1 << 31
 	erasedBit    = 1 << 63
 	tombstoneBit = 1 << 62
@@ -41,11 +41,11 @@ type record struct {
 	raw             []byte
 }
 
-// gone is a place in a block that cannot be read.
-type gone struct {
+// badRegion is a place in a block that cannot be read.
+type badRegion struct {
 	at, bytes     int
 	after, before uint64 // numbers of the messages before and behind it; 0 for none
-	cut           bool   // the block ends within a record, or in zeros
+	truncated     bool   // the block ends within a record, or in zeros
 }
 
 func newHash(name string) hash.Hash64 {
@@ -64,25 +64,25 @@ func blockHash(stream string, block int) hash.Hash64 {
 
 // parseRecord reads the record at the beginning of buf; false where there is none that is whole.
 func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
-	if len(buf) < leastRecord {
+	if len(buf) < minRecord {
 		return r, false
 	}
 	length := binary.LittleEndian.Uint32(buf)
 	headers := length&headersBit != 0
 	length &^= headersBit
 	subject := int(binary.LittleEndian.Uint16(buf[20:]))
-	from := headBytes + subject
+	from := headerBytes + subject
 	if headers {
 		from += 4
 	}
-	if length < leastRecord || length > mostRecord || int(length) > len(buf) || from > int(length)-hashBytes {
+	if length < minRecord || length > maxRecord || int(length) > len(buf) || from > int(length)-hashBytes {
 		return r, false
 	}
 	r.raw = buf[:length]
 	body := r.raw[from : len(r.raw)-hashBytes]
 	h.Reset()
 	_, _ = h.Write(r.raw[4:20]) // a hash takes everything
-	_, _ = h.Write(r.raw[headBytes : headBytes+subject])
+	_, _ = h.Write(r.raw[headerBytes : headerBytes+subject])
 	_, _ = h.Write(body)
 	if !bytes.Equal(h.Sum(nil), r.raw[len(r.raw)-hashBytes:]) {
 		return r, false
@@ -91,9 +91,9 @@ func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
 	r.erased, r.deleted = seq&erasedBit != 0 || seq == 0, seq&tombstoneBit != 0
 	r.seq = seq &^ (erasedBit | tombstoneBit)
 	r.time = int64(binary.LittleEndian.Uint64(buf[12:]))
-	r.subject, r.data = string(r.raw[headBytes:headBytes+subject]), body
+	r.subject, r.data = string(r.raw[headerBytes:headerBytes+subject]), body
 	if headers {
-		n := int(binary.LittleEndian.Uint32(r.raw[headBytes+subject:]))
+		n := int(binary.LittleEndian.Uint32(r.raw[headerBytes+subject:]))
 		if n < 0 || n > len(body) {
 			return r, false
 		}
@@ -103,7 +103,7 @@ func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
 }
 
 // parseBlock gives the records of a block that are whole, and the places where there are none.
-func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []gone) {
+func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []badRegion) {
 	budget := hashBudget * len(buf)
 	last := uint64(0)
 	for at := 0; at < len(buf); {
@@ -118,29 +118,29 @@ func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []gone) {
 			at += len(r.raw)
 			continue
 		}
-		next := resume(buf, at, last, h, &budget)
-		bad = append(bad, gone{at: at, bytes: next - at, after: last, cut: next == len(buf) && endsWithin(buf[at:])})
+		next := findNextRecord(buf, at, last, h, &budget)
+		bad = append(bad, badRegion{at: at, bytes: next - at, after: last, truncated: next == len(buf) && isTruncated(buf[at:])})
 		at = next
 	}
 	return records, bad
 }
 
-// resume finds the next record behind a damaged place, or the end of the block.
-func resume(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
+// findNextRecord finds the next record behind a damaged place, or the end of the block.
+func findNextRecord(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
 	// Most often only the contents are damaged, and the length still leads to the next one.
-	if from+leastRecord <= len(buf) {
-		if next := from + int(binary.LittleEndian.Uint32(buf[from:])&^headersBit); next >= from+leastRecord &&
+	if from+minRecord <= len(buf) {
+		if next := from + int(binary.LittleEndian.Uint32(buf[from:])&^headersBit); next >= from+minRecord &&
 			next < len(buf) {
 			if _, ok := parseRecord(buf[next:], h); ok {
 				return next
 			}
 		}
 	}
-	for at := from + 1; at+leastRecord <= len(buf) && *budget > 0; at++ {
+	for at := from + 1; at+minRecord <= len(buf) && *budget > 0; at++ {
 		length := int(binary.LittleEndian.Uint32(buf[at:]) &^ headersBit)
 		subject := int(binary.LittleEndian.Uint16(buf[at+20:]))
-		if length < leastRecord || length > mostRecord || length > len(buf)-at || subject > length-leastRecord ||
-			!likely(buf[at:], subject, last) {
+		if length < minRecord || length > maxRecord || length > len(buf)-at || subject > length-minRecord ||
+			!plausible(buf[at:], subject, last) {
 			continue
 		}
 		*budget -= length
@@ -151,15 +151,15 @@ func resume(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
 	return len(buf)
 }
 
-// likely says whether what may be a record has a number that may come after the last one, and a subject that is one.
+// plausible says whether what may be a record has a number that may come after the last one, and a subject that is one.
 // It spares the hashing of most that are none.
-func likely(buf []byte, subject int, last uint64) bool {
+func plausible(buf []byte, subject int, last uint64) bool {
 	const leap = 1 << 32
 	seq := binary.LittleEndian.Uint64(buf[4:])
 	if n := seq &^ (erasedBit | tombstoneBit); seq&tombstoneBit == 0 && n != 0 && (n <= last || n-last > leap) {
 		return false
 	}
-	for _, c := range buf[headBytes : headBytes+subject] {
+	for _, c := range buf[headerBytes : headerBytes+subject] {
 		if c <= ' ' || c > '~' {
 			return false
 		}
@@ -167,20 +167,20 @@ func likely(buf []byte, subject int, last uint64) bool {
 	return true
 }
 
-// endsWithin says whether a block's last bytes are what a write leaves that was cut off: less than the record that
+// isTruncated says whether a block's last bytes are what a write leaves that was cut off: less than the record that
 // they begin, or zeros.
-func endsWithin(tail []byte) bool {
+func isTruncated(tail []byte) bool {
 	if len(bytes.Trim(tail, "\x00")) == 0 || len(tail) < 4 {
 		return true
 	}
 	length := int(binary.LittleEndian.Uint32(tail) &^ headersBit)
-	return length >= leastRecord && length <= mostRecord && length > len(tail)
+	return length >= minRecord && length <= maxRecord && length > len(tail)
 }
 
 // tombstone is the record that a message was deleted, by which a stream without messages knows its last number.
 func tombstone(stream string, block int, seq uint64, time int64) []byte {
-	b := make([]byte, headBytes, leastRecord)
-	binary.LittleEndian.PutUint32(b, leastRecord)
+	b := make([]byte, headerBytes, minRecord)
+	binary.LittleEndian.PutUint32(b, minRecord)
 	binary.LittleEndian.PutUint64(b[4:], seq|tombstoneBit)
 	binary.LittleEndian.PutUint64(b[12:], uint64(time))
 	h := blockHash(stream, block)

@@ -16,27 +16,27 @@ import (
 )
 
 const (
-	messages   = "msgs"
-	blockEnd   = ".blk"
-	indexFile  = "index.db"
-	metaFile   = "meta.inf"
-	metaSum    = "meta.sum"
-	keyFile    = "meta.key"
-	compressed = "cmp" // what a compressed block begins with
+	messagesDir     = "msgs"
+	blockSuffix     = ".blk"
+	indexFile       = "index.db"
+	metaFile        = "meta.inf"
+	metaSumFile     = "meta.sum"
+	keyFile         = "meta.key"
+	compressedMagic = "cmp" // what a compressed block begins with
 )
 
-// folder is a stream's.
-type folder struct {
+// streamDir is a stream's.
+type streamDir struct {
 	name string
 	path string
 }
 
-func (f folder) file(parts ...string) string {
+func (f streamDir) file(parts ...string) string {
 	return filepath.Join(append([]string{f.path}, parts...)...)
 }
 
-// folders are those of all streams of a server, of whatever account.
-func folders(dir string) (all []folder, err error) {
+// streamDirs are those of all streams of a server, of whatever account.
+func streamDirs(dir string) (all []streamDir, err error) {
 	accounts, err := os.ReadDir(filepath.Join(dir, "jetstream"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 		return nil, err
@@ -51,7 +51,7 @@ func folders(dir string) (all []folder, err error) {
 		}
 		for _, s := range streams {
 			if s.IsDir() && !strings.HasPrefix(s.Name(), ".") {
-				all = append(all, folder{s.Name(), filepath.Join(dir, "jetstream", a.Name(), "streams", s.Name())})
+				all = append(all, streamDir{s.Name(), filepath.Join(dir, "jetstream", a.Name(), "streams", s.Name())})
 			}
 		}
 	}
@@ -59,14 +59,14 @@ func folders(dir string) (all []folder, err error) {
 }
 
 // blocks are the numbers of a stream's blocks, the oldest first.
-func (f folder) blocks() ([]int, error) {
-	entries, err := os.ReadDir(f.file(messages))
+func (f streamDir) blocks() ([]int, error) {
+	entries, err := os.ReadDir(f.file(messagesDir))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return nil, nil
 	}
 	var numbers []int
 	for _, e := range entries {
-		stem, ok := strings.CutSuffix(e.Name(), blockEnd)
+		stem, ok := strings.CutSuffix(e.Name(), blockSuffix)
 		if n, bad := strconv.Atoi(stem); ok && bad == nil && e.Type().IsRegular() {
 			numbers = append(numbers, n)
 		}
@@ -75,18 +75,18 @@ func (f folder) blocks() ([]int, error) {
 	return numbers, err
 }
 
-func (f folder) block(n int) string { return f.file(messages, strconv.Itoa(n)+blockEnd) }
+func (f streamDir) block(n int) string { return f.file(messagesDir, strconv.Itoa(n)+blockSuffix) }
 
-// opaque says whether a stream is encrypted, as vigil makes none: nothing can be said of it.
-func (f folder) opaque() bool {
+// isEncrypted says whether a stream is encrypted, as vigil makes none: nothing can be said of it.
+func (f streamDir) isEncrypted() bool {
 	_, err := os.Stat(f.file(keyFile))
 	return err == nil
 }
 
-// indexFits says whether the server will trust its index, and so read no block and cut none: it is whole, and of the
+// isIndexCurrent says whether the server will trust its index, and so read no block and cut none: it is whole, and of the
 // last block as it is.
-func (f folder) indexFits(blocks []int) bool {
-	index, err := os.ReadFile(f.file(messages, indexFile))
+func (f streamDir) isIndexCurrent(blocks []int) bool {
+	index, err := os.ReadFile(f.file(messagesDir, indexFile))
 	if err != nil || len(blocks) == 0 || len(index) < 2*hashBytes {
 		return false
 	}
@@ -113,23 +113,23 @@ func (f folder) indexFits(blocks []int) bool {
 }
 
 // readMeta gives a stream's description and says whether it is whole.
-func (f folder) readMeta() (meta []byte, whole bool) {
+func (f streamDir) readMeta() (meta []byte, whole bool) {
 	meta, err := os.ReadFile(f.file(metaFile))
 	if err != nil || len(meta) == 0 {
 		return nil, false
 	}
-	sum, err := os.ReadFile(f.file(metaSum))
-	return meta, err == nil && string(sum) == sumOf(f.name, meta)
+	sum, err := os.ReadFile(f.file(metaSumFile))
+	return meta, err == nil && string(sum) == metaChecksum(f.name, meta)
 }
 
-func sumOf(stream string, meta []byte) string {
+func metaChecksum(stream string, meta []byte) string {
 	h := newHash(stream)
 	_, _ = h.Write(meta)
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-func (f folder) writeMeta(meta []byte) error {
-	return errors.Join(writeFile(f.file(metaFile), meta), writeFile(f.file(metaSum), []byte(sumOf(f.name, meta))))
+func (f streamDir) writeMeta(meta []byte) error {
+	return errors.Join(writeFile(f.file(metaFile), meta), writeFile(f.file(metaSumFile), []byte(metaChecksum(f.name, meta))))
 }
 
 // writeFile writes a file whole or not at all, synced.
@@ -153,11 +153,11 @@ func syncDir(dir string) error {
 
 // keep puts what a path leads to into the folder for damaged files as well. The file itself stays until it is written
 // anew under its name, which leaves what is kept as it is: both are one file only as long as nobody does.
-func (a *aside) keep(f folder, path string) error {
+func (a *quarantine) keep(f streamDir, path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // there is nothing to keep
 	}
-	to, err := a.place(f, path)
+	to, err := a.pathFor(f, path)
 	if err != nil {
 		return err
 	}
@@ -172,28 +172,28 @@ func (a *aside) keep(f folder, path string) error {
 }
 
 // move puts a file away.
-func (a *aside) move(f folder, path string) error {
+func (a *quarantine) move(f streamDir, path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // there is nothing to move
 	}
-	to, err := a.place(f, path)
+	to, err := a.pathFor(f, path)
 	if err != nil {
 		return err
 	}
 	return errors.Join(os.Rename(path, to), syncDir(filepath.Dir(path)))
 }
 
-// aside is the folder for damaged files of one look at a store. It is made when it is needed.
-type aside struct {
+// quarantine is the folder for damaged files of one look at a store. It is made when it is needed.
+type quarantine struct {
 	dir, stamp string
 	root       string // empty until it is needed
-	used       map[string]bool
+	streams    map[string]bool
 }
 
 // damagedFolder is where damaged files are kept.
 const damagedFolder = "damaged"
 
-func (a *aside) place(f folder, path string) (string, error) {
+func (a *quarantine) pathFor(f streamDir, path string) (string, error) {
 	if a.root == "" {
 		root := filepath.Join(a.dir, damagedFolder, a.stamp)
 		for n := 2; ; n++ {
@@ -202,14 +202,14 @@ func (a *aside) place(f folder, path string) (string, error) {
 			}
 			root = filepath.Join(a.dir, damagedFolder, a.stamp+"-"+strconv.Itoa(n))
 		}
-		a.root, a.used = root, map[string]bool{}
+		a.root, a.streams = root, map[string]bool{}
 	}
 	inner, err := filepath.Rel(f.path, path)
 	if err != nil {
 		return "", err
 	}
 	to := filepath.Join(a.root, f.name, inner)
-	a.used[f.name] = true
+	a.streams[f.name] = true
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return "", fmt.Errorf("no room to keep damaged files: %w", err)
 	}
@@ -217,8 +217,8 @@ func (a *aside) place(f folder, path string) (string, error) {
 }
 
 // of is the folder with a stream's files; empty where none were kept.
-func (a *aside) of(stream string) string {
-	if a.used[stream] {
+func (a *quarantine) of(stream string) string {
+	if a.streams[stream] {
 		return filepath.Join(a.root, stream)
 	}
 	return ""

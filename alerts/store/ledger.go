@@ -19,27 +19,27 @@ type Ledger struct {
 	mu      sync.Mutex
 	state   *State
 	pending []byte
-	renew   bool // the file is to be written from the beginning
+	rewrite bool // the file is to be written from the beginning
 	verify  bool // it is to be looked whether the file is still there
-	failed  error
-	waiting []chan<- error // each hears of the next write
+	lastErr error
+	waiters []chan<- error // each hears of the next write
 
-	once   sync.Once
-	signal chan struct{} // 1: something waits to be written
-	stop   chan struct{}
-	done   chan struct{}
+	stopOnce sync.Once
+	signal   chan struct{} // 1: something waits to be written
+	stop     chan struct{}
+	done     chan struct{}
 
 	file *os.File // the writer's, as is size
 	size int
 }
 
 const (
-	// batchTime is how long changes are gathered after something was written.
-	batchTime = 25 * time.Millisecond
-	// retryTime is the pause after a write that failed.
-	retryTime = time.Second
-	// renewAt is the size at which the file is written anew.
-	renewAt = 1 << 20
+	// batchInterval is how long changes are gathered after something was written.
+	batchInterval = 25 * time.Millisecond
+	// retryInterval is the pause after a write that failed.
+	retryInterval = time.Second
+	// rewriteAt is the size at which the file is written anew.
+	rewriteAt = 1 << 20
 )
 
 // NewLedger begins to keep a state, which is nil for an empty one.
@@ -49,7 +49,7 @@ func NewLedger(dir string, s *State, lazy bool) *Ledger {
 	}
 	s = s.clone() // the caller's stays as it is
 	l := &Ledger{
-		dir: dir, lazy: lazy, state: s, renew: true, signal: make(chan struct{}, 1), stop: make(chan struct{}),
+		dir: dir, lazy: lazy, state: s, rewrite: true, signal: make(chan struct{}, 1), stop: make(chan struct{}),
 		done: make(chan struct{}),
 	}
 	l.signal <- struct{}{}
@@ -70,47 +70,47 @@ func (l *Ledger) Stored(number uint64, alert string, seq int, ended bool, data [
 	if !ended {
 		e.Data = json.RawMessage(data)
 	}
-	l.note(e)
+	l.append(e)
 }
 
 // Reclaimed notes that what lies below first is let go.
-func (l *Ledger) Reclaimed(first uint64) { l.note(entry{First: first}) }
+func (l *Ledger) Reclaimed(first uint64) { l.append(entry{First: first}) }
 
 // Lost notes numbers that are not there and were reported.
 func (l *Ledger) Lost(numbers Ranges) {
 	if len(numbers) > 0 {
-		l.note(entry{Holes: numbers})
+		l.append(entry{Holes: numbers})
 	}
 }
 
 // Ended notes that nothing more is to be done about an event.
-func (l *Ledger) Ended(alert string) { l.note(entry{Alert: alert, Ended: true}) }
+func (l *Ledger) Ended(alert string) { l.append(entry{Alert: alert, Ended: true}) }
 
 // Found notes numbers that the stream has.
 func (l *Ledger) Found(numbers Ranges) {
 	if len(numbers) > 0 {
-		l.note(entry{There: numbers})
+		l.append(entry{Present: numbers})
 	}
 }
 
 // Cursors notes how far alerts were delivered.
 func (l *Ledger) Cursors(at map[string]uint64) {
 	if len(at) > 0 {
-		l.note(entry{Cursors: at})
+		l.append(entry{Cursors: at})
 	}
 }
 
 // Forget drops cursors.
 func (l *Ledger) Forget(keys ...string) {
 	if len(keys) > 0 {
-		l.note(entry{Forget: keys})
+		l.append(entry{Forget: keys})
 	}
 }
 
 // Streams notes which streams there are, with their descriptions and last numbers.
 func (l *Ledger) Streams(s map[string]Stream) {
 	if len(s) > 0 {
-		l.note(entry{Streams: s})
+		l.append(entry{Streams: s})
 	}
 }
 
@@ -124,13 +124,13 @@ func (l *Ledger) Verify() {
 
 // Flush waits until what was noted before is written, and gives why it could not be.
 func (l *Ledger) Flush(ctx context.Context) error {
-	heard := make(chan error, 1)
+	result := make(chan error, 1)
 	l.mu.Lock()
-	l.waiting = append(l.waiting, heard)
+	l.waiters = append(l.waiters, result)
 	l.mu.Unlock()
 	l.wake()
 	select {
-	case err := <-heard:
+	case err := <-result:
 		return err
 	case <-l.done:
 		return l.Err()
@@ -143,15 +143,15 @@ func (l *Ledger) Flush(ctx context.Context) error {
 func (l *Ledger) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.failed
+	return l.lastErr
 }
 
-func (l *Ledger) note(e entry) {
-	text, err := line(e)
+func (l *Ledger) append(e entry) {
+	text, err := encodeEntry(e)
 	l.mu.Lock()
 	l.state.apply(e)
-	if err != nil || len(l.pending) > renewAt {
-		l.renew = true
+	if err != nil || len(l.pending) > rewriteAt {
+		l.rewrite = true
 	} else {
 		l.pending = append(l.pending, text...)
 	}
@@ -168,7 +168,7 @@ func (l *Ledger) wake() {
 
 // Close writes what still waits.
 func (l *Ledger) Close() error {
-	l.once.Do(func() { close(l.stop) })
+	l.stopOnce.Do(func() { close(l.stop) })
 	<-l.done
 	return l.Err()
 }
@@ -181,10 +181,10 @@ func (l *Ledger) run() {
 		case <-l.stop:
 			over = true
 		}
-		pause := batchTime
-		if !l.turn() {
+		pause := batchInterval
+		if !l.flushOnce() {
 			l.wake()
-			pause = retryTime
+			pause = retryInterval
 		}
 		if over {
 			break
@@ -193,7 +193,7 @@ func (l *Ledger) run() {
 		case <-time.After(pause):
 		case <-l.stop:
 			over = true
-			l.turn()
+			l.flushOnce()
 		}
 	}
 	if l.file != nil {
@@ -201,11 +201,11 @@ func (l *Ledger) run() {
 	}
 }
 
-// turn writes, and says how it went to those who wait for it.
-func (l *Ledger) turn() bool {
+// flushOnce writes, and says how it went to those who wait for it.
+func (l *Ledger) flushOnce() bool {
 	l.mu.Lock()
-	waiting := l.waiting
-	l.waiting = nil
+	waiting := l.waiters
+	l.waiters = nil
 	l.mu.Unlock()
 	err := l.write()
 	for _, w := range waiting {
@@ -213,20 +213,20 @@ func (l *Ledger) turn() bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.failed = err
-	l.renew = l.renew || err != nil
+	l.lastErr = err
+	l.rewrite = l.rewrite || err != nil
 	return err == nil
 }
 
 // write writes what waits, or the whole file where that is due.
 func (l *Ledger) write() error {
 	l.mu.Lock()
-	text, renew := l.pending, l.renew || l.file == nil || l.size > renewAt || l.verify && l.gone()
+	text, renew := l.pending, l.rewrite || l.file == nil || l.size > rewriteAt || l.verify && l.isReplaced()
 	l.pending, l.verify = nil, false
 	if renew {
 		var err error
-		l.renew = false
-		if text, err = line(entry{Version: ledgerVersion, State: l.state}); err != nil {
+		l.rewrite = false
+		if text, err = encodeEntry(entry{Version: ledgerVersion, State: l.state}); err != nil {
 			l.mu.Unlock()
 			return err
 		}
@@ -234,7 +234,7 @@ func (l *Ledger) write() error {
 	l.mu.Unlock()
 	switch {
 	case renew:
-		return l.begin(text)
+		return l.rewriteFile(text)
 	case len(text) == 0:
 		return nil
 	}
@@ -246,8 +246,8 @@ func (l *Ledger) write() error {
 	return err
 }
 
-// gone says whether the file that is written is not the one that is found.
-func (l *Ledger) gone() bool {
+// isReplaced says whether the file that is written is not the one that is found.
+func (l *Ledger) isReplaced() bool {
 	ours, err := l.file.Stat()
 	if err != nil {
 		return true
@@ -256,8 +256,8 @@ func (l *Ledger) gone() bool {
 	return err != nil || !os.SameFile(ours, there)
 }
 
-// begin writes the file anew and goes on behind.
-func (l *Ledger) begin(text []byte) error {
+// rewriteFile writes the file anew and goes on behind.
+func (l *Ledger) rewriteFile(text []byte) error {
 	if l.file != nil {
 		_ = l.file.Close() // it is replaced
 		l.file = nil

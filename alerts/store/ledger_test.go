@@ -34,7 +34,7 @@ func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 	if err != nil || damage != "" || !reflect.DeepEqual(got, want) {
 		t.Errorf("read %+v, %q, %v, want %+v", got, damage, err, want)
 	}
-	if got.Must.String() != "3-5,7" || got.Holes.String() != "6" || got.Last != 7 || len(got.Open) != 1 ||
+	if got.Expected.String() != "3-5,7" || got.Holes.String() != "6" || got.Last != 7 || len(got.Open) != 1 ||
 		got.Open["B"].Seq != 1 || got.Cursors["nats.yard"] != 7 {
 		t.Errorf("read %+v", got)
 	}
@@ -71,7 +71,7 @@ func TestADamagedLedger(t *testing.T) {
 
 func TestALedgerOfANewerVersion(t *testing.T) {
 	dir := t.TempDir()
-	text, err := line(entry{Version: ledgerVersion + 1, State: newState()})
+	text, err := encodeEntry(entry{Version: ledgerVersion + 1, State: newState()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestFlushWaitsForTheFile(t *testing.T) {
 		if err := l.Flush(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if s, _, err := ReadState(dir); err != nil || s == nil || s.First != first || len(s.Must) > 0 {
+		if s, _, err := ReadState(dir); err != nil || s == nil || s.First != first || len(s.Expected) > 0 {
 			t.Fatalf("the file has %+v: %v", s, err)
 		}
 	}
@@ -145,10 +145,10 @@ func TestFlushWaitsForTheFile(t *testing.T) {
 // What was missing and is there again is no hole any more.
 func TestWhatIsFoundIsNoHole(t *testing.T) {
 	s := newState()
-	s.apply(entry{There: Ranges{{1, 9}}})
+	s.apply(entry{Present: Ranges{{1, 9}}})
 	s.apply(entry{Holes: Ranges{{3, 6}}})
-	s.apply(entry{There: Ranges{{4, 5}}})
-	if s.Must.String() != "1-2,4-5,7-9" || s.Holes.String() != "3,6" {
-		t.Errorf("must %v, holes %v", s.Must, s.Holes)
+	s.apply(entry{Present: Ranges{{4, 5}}})
+	if s.Expected.String() != "1-2,4-5,7-9" || s.Holes.String() != "3,6" {
+		t.Errorf("must %v, holes %v", s.Expected, s.Holes)
 	}
 }

@@ -25,12 +25,12 @@ type Damage struct {
 	KeptAside string
 }
 
-// mend is a look at a store that may change it.
-type mend struct {
-	dir   string
-	known *State // nil where nothing is known
-	aside aside
-	dry   bool // only looks
+// repairer is a look at a store that may change it.
+type repairer struct {
+	dir        string
+	known      *State // nil where nothing is known
+	quarantine quarantine
+	dryRun     bool // only looks
 }
 
 // Prepare looks at the streams in a server's directory, which no process has open, before the server reads them. What
@@ -38,34 +38,34 @@ type mend struct {
 // something wrong. known is what the ledger says, and may be nil. After an error the server must not be started: it
 // would cut off what could not be set aside.
 func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
-	m := &mend{dir: dir, known: known, aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
+	m := &repairer{dir: dir, known: known, quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
-		if err := m.aside.move(folder{name: ".", path: dir}, LedgerFile(dir)); err != nil {
+		if err := m.quarantine.move(streamDir{name: ".", path: dir}, LedgerFile(dir)); err != nil {
 			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir,
 				err)
 		}
 	}
-	return m.all()
+	return m.run()
 }
 
 // Inspect is Prepare, and changes nothing.
 func Inspect(dir string, known *State) ([]Damage, error) {
-	m := &mend{dir: dir, known: known, dry: true}
-	return m.all()
+	m := &repairer{dir: dir, known: known, dryRun: true}
+	return m.run()
 }
 
-func (m *mend) all() (all []Damage, err error) {
-	found, err := folders(m.dir)
+func (m *repairer) run() (all []Damage, err error) {
+	found, err := streamDirs(m.dir)
 	if err != nil {
 		return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
 	}
 	if m.known == nil { // else each stream that is known looks after the folders that it is in
 		d := Damage{Stream: AlertStream}
-		if err := m.clearFolders(folder{AlertStream, filepath.Join(m.dir, "jetstream")}, &d); err != nil {
+		if err := m.clearFolders(streamDir{AlertStream, filepath.Join(m.dir, "jetstream")}, &d); err != nil {
 			return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
 		}
 		if len(d.Places) > 0 {
-			d.KeptAside = m.aside.of(AlertStream)
+			d.KeptAside = m.quarantine.of(AlertStream)
 			all = append(all, d)
 		}
 	}
@@ -76,49 +76,49 @@ func (m *mend) all() (all []Damage, err error) {
 	if m.known != nil {
 		for name, s := range m.known.Streams {
 			if !seen[name] && filepath.IsLocal(s.Folder) {
-				found = append(found, folder{name, filepath.Join(m.dir, s.Folder)})
+				found = append(found, streamDir{name, filepath.Join(m.dir, s.Folder)})
 			}
 		}
 	}
 	for _, f := range found {
-		if f.opaque() {
+		if f.isEncrypted() {
 			continue
 		}
-		d, err := m.stream(f)
+		d, err := m.checkStream(f)
 		if err != nil {
 			return all, fmt.Errorf("alert store %s: stream %s is damaged and cannot be set aside: %w", m.dir,
 				f.name, err)
 		}
 		if len(d.Missing) > 0 || len(d.Places) > 0 {
-			d.KeptAside = m.aside.of(f.name)
+			d.KeptAside = m.quarantine.of(f.name)
 			all = append(all, d)
 		}
 	}
 	return all, nil
 }
 
-// stream looks at one stream.
-func (m *mend) stream(f folder) (d Damage, err error) {
+// checkStream looks at one stream.
+func (m *repairer) checkStream(f streamDir) (d Damage, err error) {
 	d.Stream = f.name
 	if err := m.clearFolders(f, &d); err != nil {
 		return d, err
 	}
-	if err := m.meta(f, &d); err != nil {
+	if err := m.repairMeta(f, &d); err != nil {
 		return d, err
 	}
 	blocks, err := f.blocks()
 	if err != nil {
 		return d, err
 	}
-	if err := m.clearWay(f, &d); err != nil {
+	if err := m.clearBlockPaths(f, &d); err != nil {
 		return d, err
 	}
 	// What a server with a whole index does not read it does not cut either, and evidence is large: each object has a
 	// digest of its own.
-	if strings.HasPrefix(f.name, "OBJ_") && f.indexFits(blocks) {
+	if strings.HasPrefix(f.name, "OBJ_") && f.isIndexCurrent(blocks) {
 		return d, nil
 	}
-	there, deleted := Ranges{}, Ranges{}
+	present, deleted := Ranges{}, Ranges{}
 	last := uint64(0)
 	var found []damagedBlock
 	for i, n := range blocks {
@@ -128,7 +128,7 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 			found = append(found, damagedBlock{n: n, unreadable: err})
 			continue
 		}
-		if bytes.HasPrefix(data, []byte(compressed)) {
+		if bytes.HasPrefix(data, []byte(compressedMagic)) {
 			return d, nil
 		}
 		records, bad := parseBlock(data, blockHash(f.name, n))
@@ -138,7 +138,7 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 			case r.deleted:
 				deleted.Add(r.seq, r.seq)
 			case !r.erased:
-				there.Add(r.seq, r.seq)
+				present.Add(r.seq, r.seq)
 			}
 		}
 		if len(bad) > 0 {
@@ -148,9 +148,9 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 			})
 		}
 	}
-	there = there.Without(deleted)
-	m.compare(f, &d, there, last, found)
-	if m.dry {
+	present = present.Without(deleted)
+	m.findMissing(f, &d, present, last, found)
+	if m.dryRun {
 		for _, b := range found {
 			d.Places = append(d.Places, b.describe()...)
 		}
@@ -161,8 +161,8 @@ func (m *mend) stream(f folder) (d Damage, err error) {
 
 // clearFolders sets aside files that lie where a folder must be: those that the stream's is in, its own, and that of
 // its blocks.
-func (m *mend) clearFolders(f folder, d *Damage) error {
-	inner, err := filepath.Rel(m.dir, f.file(messages))
+func (m *repairer) clearFolders(f streamDir, d *Damage) error {
+	inner, err := filepath.Rel(m.dir, f.file(messagesDir))
 	if err != nil {
 		return err
 	}
@@ -180,29 +180,29 @@ func (m *mend) clearFolders(f folder, d *Damage) error {
 			return err
 		}
 		d.Places = append(d.Places, name+" is not a folder")
-		if m.dry {
+		if m.dryRun {
 			return nil
 		}
-		return m.aside.move(folder{f.name, m.dir}, path)
+		return m.quarantine.move(streamDir{f.name, m.dir}, path)
 	}
 	return nil
 }
 
-// clearWay sets aside what is not a file and has the name of a block, in whose place one could not be written.
-func (m *mend) clearWay(f folder, d *Damage) error {
-	entries, err := os.ReadDir(f.file(messages))
+// clearBlockPaths sets aside what is not a file and has the name of a block, in whose place one could not be written.
+func (m *repairer) clearBlockPaths(f streamDir, d *Damage) error {
+	entries, err := os.ReadDir(f.file(messagesDir))
 	if err != nil {
 		return nil //nolint:nilerr // there is nothing in the way
 	}
 	for _, e := range entries {
-		if e.Type().IsRegular() || filepath.Ext(e.Name()) != blockEnd {
+		if e.Type().IsRegular() || filepath.Ext(e.Name()) != blockSuffix {
 			continue
 		}
-		d.Places = append(d.Places, messages+"/"+e.Name()+" is not a file")
-		if m.dry {
+		d.Places = append(d.Places, messagesDir+"/"+e.Name()+" is not a file")
+		if m.dryRun {
 			continue
 		}
-		if err := m.aside.move(f, f.file(messages, e.Name())); err != nil {
+		if err := m.quarantine.move(f, f.file(messagesDir, e.Name())); err != nil {
 			return err
 		}
 	}
@@ -213,31 +213,31 @@ func (m *mend) clearWay(f folder, d *Damage) error {
 type damagedBlock struct {
 	n, size    int
 	records    []record
-	bad        []gone
+	bad        []badRegion
 	end        bool // it is the stream's last
 	unreadable error
 }
 
 // torn says whether all that is wrong is that the last write was cut off, which was never acknowledged.
 func (b damagedBlock) torn() bool {
-	return b.unreadable == nil && b.end && len(b.bad) == 1 && b.bad[0].cut
+	return b.unreadable == nil && b.end && len(b.bad) == 1 && b.bad[0].truncated
 }
 
 func (b damagedBlock) describe() (places []string) {
 	if b.unreadable != nil {
-		return []string{fmt.Sprintf("%s/%d%s cannot be read: %v", messages, b.n, blockEnd, b.unreadable)}
+		return []string{fmt.Sprintf("%s/%d%s cannot be read: %v", messagesDir, b.n, blockSuffix, b.unreadable)}
 	}
 	for _, g := range b.bad {
-		places = append(places, fmt.Sprintf("%s/%d%s: %d bytes from %d on", messages, b.n, blockEnd, g.bytes, g.at))
+		places = append(places, fmt.Sprintf("%s/%d%s: %d bytes from %d on", messagesDir, b.n, blockSuffix, g.bytes, g.at))
 	}
 	return places
 }
 
-// compare finds out what is missing.
-func (m *mend) compare(f folder, d *Damage, there Ranges, last uint64, found []damagedBlock) {
+// findMissing finds out what is missing.
+func (m *repairer) findMissing(f streamDir, d *Damage, present Ranges, last uint64, found []damagedBlock) {
 	var must Ranges
 	if f.name == AlertStream && m.known != nil {
-		must = m.known.Must
+		must = m.known.Expected
 	} else if m.known != nil {
 		if known := m.known.Streams[f.name].Last; known > last {
 			must.Add(last+1, known)
@@ -252,11 +252,11 @@ func (m *mend) compare(f folder, d *Damage, there Ranges, last uint64, found []d
 			}
 		}
 	}
-	d.Missing = must.Without(there)
+	d.Missing = must.Without(present)
 }
 
 // repair sets aside what is damaged and writes back what can be read.
-func (m *mend) repair(f folder, d *Damage, found []damagedBlock, blocks []int, last uint64) error {
+func (m *repairer) repair(f streamDir, d *Damage, found []damagedBlock, blocks []int, last uint64) error {
 	known := uint64(0)
 	if m.known != nil {
 		known = m.known.Streams[f.name].Last
@@ -279,7 +279,7 @@ func (m *mend) repair(f folder, d *Damage, found []damagedBlock, blocks []int, l
 	}
 	// The index goes first: a server that finds it beside blocks that were rewritten, since vigil died in between,
 	// would take these for what they were.
-	if err := m.aside.move(f, f.file(messages, indexFile)); err != nil {
+	if err := m.quarantine.move(f, f.file(messagesDir, indexFile)); err != nil {
 		return err
 	}
 	for _, b := range rewritten {
@@ -298,12 +298,12 @@ func (m *mend) repair(f folder, d *Damage, found []damagedBlock, blocks []int, l
 }
 
 // rewrite keeps a block as it is in the folder for damaged files, and leaves in its place what can be read of it.
-func (m *mend) rewrite(f folder, b damagedBlock) error {
+func (m *repairer) rewrite(f streamDir, b damagedBlock) error {
 	path := f.block(b.n)
 	if len(b.records) == 0 {
-		return m.aside.move(f, path)
+		return m.quarantine.move(f, path)
 	}
-	if err := m.aside.keep(f, path); err != nil {
+	if err := m.quarantine.keep(f, path); err != nil {
 		return err
 	}
 	var whole []byte
@@ -313,8 +313,8 @@ func (m *mend) rewrite(f folder, b damagedBlock) error {
 	return writeFile(path, whole)
 }
 
-// meta sees to it that the stream's description is whole, without which the server passes the stream over.
-func (m *mend) meta(f folder, d *Damage) error {
+// repairMeta sees to it that the stream's description is whole, without which the server passes the stream over.
+func (m *repairer) repairMeta(f streamDir, d *Damage) error {
 	meta, whole := f.readMeta()
 	if whole {
 		return nil
@@ -327,11 +327,11 @@ func (m *mend) meta(f folder, d *Damage) error {
 		return err // it holds nothing, and whether it is a stream's nobody knows
 	}
 	d.Places = append(d.Places, metaFile)
-	if m.dry {
+	if m.dryRun {
 		return nil
 	}
-	for _, name := range []string{metaFile, metaSum} {
-		if err := m.aside.move(f, f.file(name)); err != nil {
+	for _, name := range []string{metaFile, metaSumFile} {
+		if err := m.quarantine.move(f, f.file(name)); err != nil {
 			return err
 		}
 	}
@@ -343,7 +343,7 @@ func (m *mend) meta(f folder, d *Damage) error {
 
 // Describe gives what is to be known of each stream of a server's directory, for the ledger.
 func Describe(dir string) (map[string]Stream, error) {
-	found, err := folders(dir)
+	found, err := streamDirs(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -351,7 +351,7 @@ func Describe(dir string) (map[string]Stream, error) {
 	for _, f := range found {
 		meta, whole := f.readMeta()
 		path, err := filepath.Rel(dir, f.path)
-		if !whole || err != nil || f.opaque() || len(meta) > math.MaxUint16 {
+		if !whole || err != nil || f.isEncrypted() || len(meta) > math.MaxUint16 {
 			continue
 		}
 		all[f.name] = Stream{Folder: path, Meta: meta}

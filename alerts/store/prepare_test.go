@@ -10,10 +10,10 @@ import (
 )
 
 // streamOf makes the folder of a stream of alerts, with an index.
-func streamOf(t *testing.T, dir string) folder {
+func streamOf(t *testing.T, dir string) streamDir {
 	t.Helper()
-	f := folder{AlertStream, filepath.Join(dir, "jetstream", "A", "streams", AlertStream)}
-	if err := errors.Join(os.MkdirAll(f.file(messages), 0o700), os.WriteFile(f.file(messages, indexFile),
+	f := streamDir{AlertStream, filepath.Join(dir, "jetstream", "A", "streams", AlertStream)}
+	if err := errors.Join(os.MkdirAll(f.file(messagesDir), 0o700), os.WriteFile(f.file(messagesDir, indexFile),
 		[]byte("index"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
@@ -35,14 +35,14 @@ func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 		t.Fatal(err)
 	}
 	found := []damagedBlock{
-		{n: 1, records: []record{one}, bad: []gone{{bytes: 9}}},
-		{n: 2, records: []record{one}, bad: []gone{{bytes: 9}}},
+		{n: 1, records: []record{one}, bad: []badRegion{{bytes: 9}}},
+		{n: 2, records: []record{one}, bad: []badRegion{{bytes: 9}}},
 	}
-	m := &mend{dir: dir, aside: aside{dir: dir, stamp: "now"}}
+	m := &repairer{dir: dir, quarantine: quarantine{dir: dir, stamp: "now"}}
 	if err := m.repair(f, &Damage{}, found, []int{1, 2}, 3); err == nil {
 		t.Fatal("it did not end in the middle")
 	}
-	if _, err := os.Lstat(f.file(messages, indexFile)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(f.file(messagesDir, indexFile)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the index is still there: %v", err)
 	}
 }
@@ -50,7 +50,7 @@ func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 // A folder among the streams that holds nothing is not damage, whose ever it is.
 func TestAnEmptyFolderIsNoDamage(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(dir, "jetstream", "A", "streams", "zzz", messages), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(dir, "jetstream", "A", "streams", "zzz", messagesDir), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for range 2 {

@@ -19,29 +19,29 @@ import (
 // gives the numbers, and known is without them afterwards; known may be nil, then what lies between the numbers that
 // are there counts as missing.
 func Rescue(dir string, known *State, more []string, now time.Time) (Ranges, error) {
-	r := &rescue{mend: mend{
+	r := &rescue{repairer: repairer{
 		dir: dir, known: known,
-		aside: aside{dir: dir, stamp: now.UTC().Format("20060102T150405Z")},
+		quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")},
 	}}
-	return r.all(more)
+	return r.run(more)
 }
 
 // Rescuable gives the numbers that Rescue would put back.
 func Rescuable(dir string, known *State) (Ranges, error) {
-	r := &rescue{mend: mend{dir: dir, known: known, dry: true}}
-	return r.all(nil)
+	r := &rescue{repairer: repairer{dir: dir, known: known, dryRun: true}}
+	return r.run(nil)
 }
 
 type rescue struct {
-	mend
-	folder folder
-	blocks map[int][]record
-	there  Ranges
-	ids    map[string]bool
-	found  map[uint64]record
+	repairer
+	folder  streamDir
+	blocks  map[int][]record
+	present Ranges
+	ids     map[string]bool
+	found   map[uint64]record
 }
 
-func (r *rescue) all(more []string) (Ranges, error) {
+func (r *rescue) run(more []string) (Ranges, error) {
 	if err := r.load(); err != nil || r.folder.name == "" {
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func (r *rescue) all(more []string) (Ranges, error) {
 	for n := range r.found {
 		numbers.Add(n, n)
 	}
-	if r.dry || len(numbers) == 0 {
+	if r.dryRun || len(numbers) == 0 {
 		return numbers, nil
 	}
 	if err := r.insert(); err != nil {
@@ -64,7 +64,7 @@ func (r *rescue) all(more []string) (Ranges, error) {
 	if r.known != nil {
 		r.known.Holes = r.known.Holes.Without(numbers)
 		for _, n := range numbers {
-			r.known.Must.Add(n.First, n.Last)
+			r.known.Expected.Add(n.First, n.Last)
 		}
 		return numbers, WriteState(r.dir, r.known)
 	}
@@ -73,7 +73,7 @@ func (r *rescue) all(more []string) (Ranges, error) {
 
 // WriteState writes the ledger of a store that no process has open.
 func WriteState(dir string, s *State) error {
-	text, err := line(entry{Version: ledgerVersion, State: s})
+	text, err := encodeEntry(entry{Version: ledgerVersion, State: s})
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,11 @@ func WriteState(dir string, s *State) error {
 
 // load reads what the stream has.
 func (r *rescue) load() error {
-	all, err := folders(r.dir)
+	all, err := streamDirs(r.dir)
 	if err != nil {
 		return err
 	}
-	i := slices.IndexFunc(all, func(f folder) bool { return f.name == AlertStream && !f.opaque() })
+	i := slices.IndexFunc(all, func(f streamDir) bool { return f.name == AlertStream && !f.isEncrypted() })
 	if i < 0 {
 		return nil
 	}
@@ -108,12 +108,12 @@ func (r *rescue) load() error {
 			case m.deleted:
 				deleted.Add(m.seq, m.seq)
 			case !m.erased:
-				r.there.Add(m.seq, m.seq)
+				r.present.Add(m.seq, m.seq)
 				r.ids[m.id()] = true
 			}
 		}
 	}
-	r.there = r.there.Without(deleted)
+	r.present = r.present.Without(deleted)
 	return nil
 }
 
@@ -122,10 +122,10 @@ func (r *rescue) missing() (numbers Ranges) {
 	switch {
 	case r.known != nil && r.known.Last > 0:
 		numbers.Add(max(r.known.First, 1), r.known.Last) // the holes among them, and what was lost since
-	case len(r.there) > 0:
-		numbers.Add(r.there[0].First, r.there[len(r.there)-1].Last)
+	case len(r.present) > 0:
+		numbers.Add(r.present[0].First, r.present[len(r.present)-1].Last)
 	}
-	return numbers.Without(r.there)
+	return numbers.Without(r.present)
 }
 
 // id is the message's own; empty where it has none.
@@ -142,7 +142,7 @@ func (r *rescue) search(root string, missing Ranges) error {
 		if err != nil {
 			return err
 		}
-		stem, block := strings.CutSuffix(e.Name(), blockEnd)
+		stem, block := strings.CutSuffix(e.Name(), blockSuffix)
 		n, bad := strconv.Atoi(stem)
 		if !block || bad != nil || !e.Type().IsRegular() ||
 			filepath.Base(filepath.Dir(filepath.Dir(path))) != AlertStream {
@@ -177,7 +177,7 @@ func (r *rescue) insert() error {
 	if len(order) == 0 {
 		order, r.blocks[1] = []int{1}, nil
 	}
-	if err := r.aside.move(r.folder, r.folder.file(messages, indexFile)); err != nil { // first, as in Prepare
+	if err := r.quarantine.move(r.folder, r.folder.file(messagesDir, indexFile)); err != nil { // first, as in Prepare
 		return err
 	}
 	into := map[int]bool{}
@@ -211,7 +211,7 @@ func (r *rescue) insert() error {
 			}
 			return cmp.Compare(a.seq, b.seq)
 		})
-		if err := r.rewrite(r.folder, damagedBlock{n: n, records: sealed(kept, n)}); err != nil {
+		if err := r.rewrite(r.folder, damagedBlock{n: n, records: rehash(kept, n)}); err != nil {
 			return err
 		}
 	}
@@ -228,8 +228,8 @@ func firstOf(records []record) uint64 {
 	return 0
 }
 
-// sealed gives records the hash that they have in a block.
-func sealed(records []record, block int) []record {
+// rehash gives records the hash that they have in a block.
+func rehash(records []record, block int) []record {
 	h := blockHash(AlertStream, block)
 	out := make([]record, len(records))
 	for i, m := range records {

@@ -20,11 +20,11 @@ type State struct {
 	First uint64 `json:"first"` // what lies below was reclaimed, or is about to be
 	Last  uint64 `json:"last"`
 	// the numbers that must be there; not all from First to Last, since some were stored by others
-	Must    Ranges            `json:"must,omitempty"`
-	Holes   Ranges            `json:"holes,omitempty"` // those that are not there, and were reported
-	Open    map[string]Event  `json:"open,omitempty"`  // events without an end, by their id
-	Cursors map[string]uint64 `json:"cursors,omitempty"`
-	Streams map[string]Stream `json:"streams,omitempty"`
+	Expected Ranges            `json:"must,omitempty"`
+	Holes    Ranges            `json:"holes,omitempty"` // those that are not there, and were reported
+	Open     map[string]Event  `json:"open,omitempty"`  // events without an end, by their id
+	Cursors  map[string]uint64 `json:"cursors,omitempty"`
+	Streams  map[string]Stream `json:"streams,omitempty"`
 }
 
 // Event is one that goes on.
@@ -48,7 +48,7 @@ func newState() *State {
 
 func (s *State) clone() *State {
 	c := *s
-	c.Must, c.Holes, c.Open, c.Cursors, c.Streams = slices.Clone(s.Must), slices.Clone(s.Holes), maps.Clone(s.Open),
+	c.Expected, c.Holes, c.Open, c.Cursors, c.Streams = slices.Clone(s.Expected), slices.Clone(s.Holes), maps.Clone(s.Open),
 		maps.Clone(s.Cursors), maps.Clone(s.Streams)
 	return &c
 }
@@ -59,7 +59,7 @@ type entry struct {
 	State   *State `json:"state,omitempty"`
 
 	Stored  uint64            `json:"stored,omitempty"` // number of a message
-	There   Ranges            `json:"there,omitempty"`  // numbers that were found
+	Present Ranges            `json:"there,omitempty"`  // numbers that were found
 	Alert   string            `json:"alert,omitempty"`  // its alert's id
 	Seq     int               `json:"seq,omitempty"`
 	Ended   bool              `json:"ended,omitempty"`
@@ -76,13 +76,13 @@ const ledgerVersion = 1
 
 // apply takes a change over. A change may come twice, and those of different cameras in any order.
 func (s *State) apply(e entry) {
-	for _, t := range append(slices.Clone(e.There), Range{e.Stored, e.Stored}) {
+	for _, t := range append(slices.Clone(e.Present), Range{e.Stored, e.Stored}) {
 		if t.Last > 0 {
-			s.Must.Add(t.First, t.Last)
+			s.Expected.Add(t.First, t.Last)
 			s.Last = max(s.Last, t.Last)
 		}
 	}
-	s.Holes = s.Holes.Without(e.There)
+	s.Holes = s.Holes.Without(e.Present)
 	switch was, ok := s.Open[e.Alert]; {
 	case e.Alert == "":
 	case e.Ended:
@@ -94,13 +94,13 @@ func (s *State) apply(e entry) {
 	}
 	if e.First > s.First {
 		s.First = e.First
-		s.Must, s.Holes = s.Must.Within(e.First, s.Last), s.Holes.Within(e.First, s.Last)
+		s.Expected, s.Holes = s.Expected.Within(e.First, s.Last), s.Holes.Within(e.First, s.Last)
 	}
 	for _, h := range e.Holes {
 		s.Holes.Add(h.First, h.Last)
 	}
 	if len(e.Holes) > 0 {
-		s.Must = s.Must.Without(e.Holes)
+		s.Expected = s.Expected.Without(e.Holes)
 	}
 	maps.Copy(s.Cursors, e.Cursors)
 	for _, key := range e.Forget {
@@ -113,8 +113,8 @@ func (s *State) apply(e entry) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// line is an entry as it is written: its CRC-32C, a space, its JSON.
-func line(e entry) ([]byte, error) {
+// encodeEntry is an entry as it is written: its CRC-32C, a space, its JSON.
+func encodeEntry(e entry) ([]byte, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
 		return nil, err
@@ -148,7 +148,7 @@ func ReadState(dir string) (s *State, damage string, err error) {
 	for n := 1; ; n++ {
 		text, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
-			if e, ok := readLine(text); ok && s != nil {
+			if e, ok := decodeEntry(text); ok && s != nil {
 				s.apply(e)
 			}
 			break
@@ -156,7 +156,7 @@ func ReadState(dir string) (s *State, damage string, err error) {
 		if err != nil {
 			return nil, "", err
 		}
-		e, ok := readLine(text)
+		e, ok := decodeEntry(text)
 		switch {
 		case ok && e.Version > ledgerVersion:
 			return nil, "", fmt.Errorf("%s %w", LedgerFile(dir), ErrNewer)
@@ -164,7 +164,7 @@ func ReadState(dir string) (s *State, damage string, err error) {
 			return nil, "its beginning cannot be read", nil
 		case n == 1:
 			s = newState()
-			if s.First, s.Last, s.Must, s.Holes = e.State.First, e.State.Last, e.State.Must,
+			if s.First, s.Last, s.Expected, s.Holes = e.State.First, e.State.Last, e.State.Expected,
 				e.State.Holes; e.State.Open != nil {
 				s.Open = e.State.Open
 			}
@@ -185,7 +185,7 @@ func ReadState(dir string) (s *State, damage string, err error) {
 	return s, damage, nil
 }
 
-func readLine(text []byte) (e entry, ok bool) {
+func decodeEntry(text []byte) (e entry, ok bool) {
 	sum, rest, found := bytes.Cut(bytes.TrimSuffix(text, []byte("\n")), []byte(" "))
 	if !found || string(sum) != fmt.Sprintf("%08x", crc32.Checksum(rest, castagnoli)) {
 		return e, false

@@ -166,7 +166,7 @@ func alertLine(a alerts.Alert) string {
 	if a.Kind != alerts.KindAnomaly {
 		fmt.Fprintf(&b, "  %s", printable(string(a.Kind)))
 	}
-	if r := a.Reading; r != nil {
+	if r := a.Measurement; r != nil {
 		fmt.Fprintf(&b, "  peak %.4g of %.4g", r.PeakError, r.Threshold)
 	}
 	fmt.Fprintf(&b, "  %.1f s", a.DurationSeconds)

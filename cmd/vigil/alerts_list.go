@@ -156,7 +156,7 @@ func (l listed) row(digits int) string {
 		state = string(a.Kind) + ", " + state
 	}
 	peak := ""
-	if r := a.Reading; r != nil {
+	if r := a.Measurement; r != nil {
 		peak = fmt.Sprintf("%.4g of %.4g", r.PeakError, r.Threshold)
 	}
 	camera := a.Camera

@@ -158,7 +158,7 @@ func (d *dossier) print(w io.Writer) error {
 	} else {
 		line("end", "goes on since %.1f s", a.DurationSeconds)
 	}
-	if r := a.Reading; r != nil {
+	if r := a.Measurement; r != nil {
 		line("reading", "regularity %.2f  error %.4g of %.4g  severity %.2f", r.PeakRegularity, r.PeakError,
 			r.Threshold, r.Severity)
 	}

@@ -41,7 +41,7 @@ func sampleAlert(phase alerts.Phase) alerts.Alert {
 			Wall: at, StreamSeconds: 1,
 			Frame: 25,
 		},
-		Reading: &alerts.Reading{
+		Measurement: &alerts.Measurement{
 			Error: 0.05, Regularity: 0.31, PeakError: 0.0502, PeakRegularity: 0.22,
 			Lo: 0.01, Threshold: 0.0386, Severity: 0.78,
 		},
@@ -153,7 +153,7 @@ func TestAlertsFailsWithoutNATS(t *testing.T) {
 func TestAlertLine(t *testing.T) {
 	end := sampleAlert(alerts.PhaseEnd)
 	untrusted := sampleAlert(alerts.PhaseStart)
-	untrusted.Kind, untrusted.Reading, untrusted.Zones = alerts.KindUntrusted, nil, []string{"\x1b[2J"}
+	untrusted.Kind, untrusted.Measurement, untrusted.Zones = alerts.KindUntrusted, nil, []string{"\x1b[2J"}
 	at := end.Time().Local().Format(time.DateTime)
 	for want, a := range map[string]alerts.Alert{
 		at + "  end     " + end.ID[:12] + "  yard  gate  peak 0.0502 of 0.0386  2.0 s  calm": end,

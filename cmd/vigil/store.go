@@ -154,7 +154,7 @@ func repairStore(w io.Writer, dir string, from []string) error {
 			for _, r := range d.Missing {
 				known.Holes.Add(r.First, r.Last)
 			}
-			known.Must = known.Must.Without(d.Missing)
+			known.Expected = known.Expected.Without(d.Missing)
 		}
 	}
 	if known != nil {
@@ -187,7 +187,7 @@ func printLedger(w io.Writer, s *store.State, wrong string) {
 			fmt.Fprintf(w, "the ledger is damaged: %s\n", wrong)
 		}
 		fmt.Fprintf(w, "the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on\n",
-			s.Last, s.Must.Count(), len(s.Open))
+			s.Last, s.Expected.Count(), len(s.Open))
 		if len(s.Holes) > 0 {
 			fmt.Fprintf(w, "missing and reported before: %d (%v)\n", s.Holes.Count(), s.Holes)
 		}

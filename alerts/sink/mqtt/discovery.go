@@ -35,7 +35,7 @@ func stateOf(a alerts.Alert) retainedState {
 	if f.Zones == nil {
 		f.Zones = []string{}
 	}
-	if a.Reading != nil {
+	if a.Measurement != nil {
 		f.Severity, f.PeakSeverity, f.Regularity = &a.Severity, &a.Severity, &a.PeakRegularity
 	}
 	state := "ON"

@@ -164,7 +164,7 @@ func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	a := alerts.Alert{
 		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera, Start: at, Peak: at,
 		Zones: []string{"gate"},
-		Reading: &alerts.Reading{
+		Measurement: &alerts.Measurement{
 			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
 			Threshold: 0.04, Severity: 0.7,
 		},

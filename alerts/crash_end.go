@@ -2,9 +2,9 @@ package alerts
 
 import "time"
 
-// Recovered is the end of an event whose process died after last. The event ends where last leaves it, since nothing
+// CrashEnd is the end of an event whose process died after last. The event ends where last leaves it, since nothing
 // is known of what came after.
-func Recovered(last Alert) Alert {
+func CrashEnd(last Alert) Alert {
 	end := last.Start
 	if at := last.Start.StreamSeconds + last.DurationSeconds; at > end.StreamSeconds {
 		end.StreamSeconds = at
