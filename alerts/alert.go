@@ -79,7 +79,7 @@ type Alert struct {
 	// Why the event ended; only in the end message. Treat an unknown reason as an end.
 	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=stopped,example=crash_recovered"`
 
-	// Reading is what the model measured; every anomaly has one, an untrusted camera may have none.
+	// Measurement is what the model measured; every anomaly has one, an untrusted camera may have none.
 	*Measurement
 
 	// The weights that scored.

@@ -6,9 +6,10 @@ import (
 	"math"
 	"regexp"
 	"slices"
-	"vigil/geometry"
 
 	"github.com/oklog/ulid/v2"
+
+	"vigil/geometry"
 )
 
 var (

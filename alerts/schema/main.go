@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/invopop/jsonschema"
 
@@ -31,15 +32,20 @@ func write() error {
 	return os.WriteFile(file, doc, 0o644)
 }
 
-// document makes the schema; the comments in package alerts become its descriptions.
+// document makes the schema; the comments of the Go types become its descriptions.
 func document() ([]byte, error) {
 	r := &jsonschema.Reflector{
 		AllowAdditionalProperties: true, // within a version, fields are added
 		ExpandedStruct:            true,
 	}
 	// The reflector joins the two paths into the package's own.
-	if err := r.AddGoComments("vigil/alerts/schema", ".."); err != nil {
-		return nil, fmt.Errorf("read comments: %w", err)
+	for _, path := range []string{"..", "../../geometry"} {
+		if err := r.AddGoComments("vigil/alerts/schema", path); err != nil {
+			return nil, fmt.Errorf("read comments: %w", err)
+		}
+	}
+	for name, text := range r.CommentMap {
+		r.CommentMap[name] = strings.ReplaceAll(text, "\n", " ") // where a line of the source ends means nothing
 	}
 	s := r.Reflect(alerts.Alert{})
 	s.ID = jsonschema.ID(alerts.DataSchema)
