@@ -8,8 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// spread puts one number into all lanes.
-func spread(s *isa, value float32) reg.VecVirtual {
+// broadcast copies a constant to all lanes.
+func broadcast(s *isa, value float32) reg.VecVirtual {
 	one, v := GP32(), s.vec()
 	MOVL(U32(math.Float32bits(value)), one)
 	if s == avx512 {
@@ -22,33 +22,34 @@ func spread(s *isa, value float32) reg.VecVirtual {
 	return v
 }
 
-func spreadParam(s *isa, name string) reg.VecVirtual {
+func broadcastParam(s *isa, name string) reg.VecVirtual {
 	v := s.vec()
 	address, _ := Param(name).Resolve()
 	VBROADCASTSS(address.Addr, v)
 	return v
 }
 
-// addressing writes the passes over a row of the memory's dot products; n is a positive multiple of the lanes.
+// addressing generates the passes over a row of the memory's dot products; n is a positive multiple of the lanes.
 func addressing(s *isa) {
 	rowMax(s)
 	rowExp(s)
 	rowShrink(s)
 }
 
-func rows(s *isa, name, signature string) (row, n reg.Register) {
+// beginRow declares a function over a row and loads its parameters.
+func beginRow(s *isa, name, signature string) (row, n reg.Register) {
 	TEXT(name+s.name, NOSPLIT, signature)
 	return Load(Param("row"), GP64()), Load(Param("n"), GP64())
 }
 
-// next ends a loop over a row.
-func next(s *isa, row, n reg.Register) {
+// endRow advances to the next vector and closes the loop over a row.
+func endRow(s *isa, row, n reg.Register) {
 	ADDQ(U8(s.bytes()), row)
 	SUBQ(U8(s.lanes), n)
 	JG(LabelRef("next"))
 }
 
-// reduce joins the lanes of v by op and returns the result.
+// reduce combines the lanes of v with op and returns the result.
 func reduce(s *isa, v reg.VecVirtual, op func(ops ...Op)) {
 	if s == avx512 {
 		high := YMM()
@@ -66,31 +67,31 @@ func reduce(s *isa, v reg.VecVirtual, op func(ops ...Op)) {
 }
 
 func rowMax(s *isa) {
-	row, n := rows(s, "rowMax", "func(row *float32, n int) float32")
-	top := spread(s, float32(math.Inf(-1)))
+	row, n := beginRow(s, "rowMax", "func(row *float32, n int) float32")
+	top := broadcast(s, float32(math.Inf(-1)))
 	Label("next")
 	v := s.vec()
 	VMOVUPS(at(row, 0), v)
-	// Of a NaN and a number the second source is taken: the number.
+	// If one operand is NaN, VMAXPS returns the second source: the number.
 	VMAXPS(top, v, top)
-	next(s, row, n)
+	endRow(s, row, n)
 	reduce(s, top, VMAXPS)
 	VZEROUPPER()
 	RET()
 }
 
-// rowExp replaces each value by exp(value - top) and sums them. exp is Cephes's expf: 2^n times a polynomial in the
-// rest.
+// rowExp replaces each value by exp(value - top) and sums the results. exp is expf of the Cephes library: 2^n times a
+// polynomial of the remainder.
 func rowExp(s *isa) {
-	row, n := rows(s, "rowExp", "func(row *float32, n int, top float32) float32")
-	top := spreadParam(s, "top")
+	row, n := beginRow(s, "rowExp", "func(row *float32, n int, top float32) float32")
+	top := broadcastParam(s, "top")
 	lowest := map[*isa]float32{avx512: -105, avx2: -87}[s]
-	least, log2e := spread(s, lowest), spread(s, math.Log2E)
-	ln2High, ln2Low := spread(s, 0.693359375), spread(s, -2.12194440e-4)
+	least, log2e := broadcast(s, lowest), broadcast(s, math.Log2E)
+	ln2High, ln2Low := broadcast(s, 0.693359375), broadcast(s, -2.12194440e-4)
 	var poly []reg.VecVirtual
 	if s == avx512 {
 		for _, c := range expPoly {
-			poly = append(poly, spread(s, c))
+			poly = append(poly, broadcast(s, c))
 		}
 	}
 	sum := s.vec()
@@ -99,7 +100,7 @@ func rowExp(s *isa) {
 	x, whole := s.vec(), s.vec()
 	VMOVUPS(at(row, 0), x)
 	VSUBPS(top, x, x)
-	// Of a NaN and a number the second source is taken: the NaN.
+	// If one operand is NaN, VMAXPS returns the second source: the NaN.
 	VMAXPS(x, least, x)
 	VMULPS(log2e, x, whole)
 	if s == avx512 {
@@ -114,7 +115,7 @@ func rowExp(s *isa) {
 		if s == avx512 {
 			return poly[i]
 		}
-		return spread(s, expPoly[i])
+		return broadcast(s, expPoly[i])
 	}
 	VMOVAPS(coefficient(0), p)
 	for i := 1; i < 6; i++ {
@@ -138,7 +139,7 @@ func rowExp(s *isa) {
 	}
 	VMOVUPS(p, at(row, 0))
 	VADDPS(p, sum, sum)
-	next(s, row, n)
+	endRow(s, row, n)
 	reduce(s, sum, VADDPS)
 	VZEROUPPER()
 	RET()
@@ -148,10 +149,10 @@ var expPoly = [7]float32{
 	1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1, 1,
 }
 
-// rowShrink replaces each value by w = scale·value, shrunk: (w-λ)·w/(w-λ+1e-12) above λ and 0 else; a NaN stays one.
+// rowShrink replaces each value by w = scale·value, hard-shrunk: (w-λ)·w/(w-λ+1e-12) above λ, else 0; NaN propagates.
 func rowShrink(s *isa) {
-	row, n := rows(s, "rowShrink", "func(row *float32, n int, scale float32, lambda float32) float32")
-	scale, lambda, tiny := spreadParam(s, "scale"), spreadParam(s, "lambda"), spread(s, 1e-12)
+	row, n := beginRow(s, "rowShrink", "func(row *float32, n int, scale float32, lambda float32) float32")
+	scale, lambda, tiny := broadcastParam(s, "scale"), broadcastParam(s, "lambda"), broadcast(s, 1e-12)
 	sum, none := s.vec(), s.vec()
 	zero(sum)
 	zero(none)
@@ -162,7 +163,7 @@ func rowShrink(s *isa) {
 	VADDPS(tiny, d, below)
 	if s == avx512 {
 		keep := K()
-		VCMPPS(U8(6), none, d, keep) // not <=: also where it is no number
+		VCMPPS(U8(6), none, d, keep) // not <=, which is also true for NaN
 		VMULPS(d, w, w)
 		VDIVPS_Z(below, w, keep, w)
 	} else {
@@ -174,7 +175,7 @@ func rowShrink(s *isa) {
 	}
 	VMOVUPS(w, at(row, 0))
 	VADDPS(w, sum, sum)
-	next(s, row, n)
+	endRow(s, row, n)
 	reduce(s, sum, VADDPS)
 	VZEROUPPER()
 	RET()
@@ -182,18 +183,18 @@ func rowShrink(s *isa) {
 
 // rowScale multiplies a row.
 func rowScale(s *isa) {
-	row, n := rows(s, "rowScale", "func(row *float32, n int, scale float32)")
-	scale := spreadParam(s, "scale")
+	row, n := beginRow(s, "rowScale", "func(row *float32, n int, scale float32)")
+	scale := broadcastParam(s, "scale")
 	Label("next")
 	v := s.vec()
 	VMULPS(at(row, 0), scale, v)
 	VMOVUPS(v, at(row, 0))
-	next(s, row, n)
+	endRow(s, row, n)
 	VZEROUPPER()
 	RET()
 }
 
-// residuals adds |y-x| or (y-x)² to sums; n is a positive multiple of the lanes.
+// residuals generates the functions that add |y-x| or (y-x)² to sums; n is a positive multiple of the lanes.
 func residuals(s *isa) {
 	for _, square := range []bool{false, true} {
 		name := "absResidual"
@@ -205,7 +206,7 @@ func residuals(s *isa) {
 		n := Load(Param("n"), GP64())
 		var magnitude reg.VecVirtual
 		if !square {
-			magnitude = spread(s, math.Float32frombits(0x7fffffff))
+			magnitude = broadcast(s, math.Float32frombits(0x7fffffff))
 		}
 		Label("next")
 		d, total := s.vec(), s.vec()
@@ -221,7 +222,7 @@ func residuals(s *isa) {
 		VMOVUPS(total, at(sum, 0))
 		ADDQ(U8(s.bytes()), y)
 		ADDQ(U8(s.bytes()), x)
-		next(s, sum, n)
+		endRow(s, sum, n)
 		VZEROUPPER()
 		RET()
 	}

@@ -1,5 +1,5 @@
-// Command gen writes the kernels' assembly for amd64: AVX-512, and AVX2 with FMA, from one description each.
-// Run it by `go generate ./model/kernel`.
+// Command gen generates the kernels' assembly for amd64, for AVX-512 and for AVX2 with FMA, from one description each.
+// Run it with `go generate ./model/kernel`.
 package main
 
 import "github.com/mmcloughlin/avo/build"

@@ -8,25 +8,25 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// columns writes a function over [pixels][channels] whose constants and sums belong to channels: some vectors of
-// channels stay in registers while all pixels pass. values are the parameters that have all pixels, each is those that
-// have one row.
+// columns generates a function over [pixels][channels] with constants and sums per channel: a few vectors of channels stay
+// in registers while the loop passes over all pixels. values are the parameters with all pixels, perChannel those with
+// one row.
 type columns struct {
-	name   string
-	values []string // the first may be written
-	each   []string
-	slope  bool
-	fresh  bool         // the first of values is only written
-	most   map[*isa]int // vectors of channels at a time
-	// body gets a register for each of values and of each, and what it changes it says.
+	name       string
+	values     []string // the first may be an output
+	perChannel []string
+	slope      bool
+	fresh      bool         // the first of values is write-only
+	maxVectors map[*isa]int // vectors of channels at a time
+	// body generates the loop body. v and c are the registers of values and perChannel.
 	body func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual)
-	// stored are the indices of values that are written, kept those of each.
+	// stored are the indices of values to write back, kept those of perChannel.
 	stored, kept []int
 }
 
 func (f columns) write(s *isa) {
 	signature := "func("
-	for _, p := range append(append([]string(nil), f.values...), f.each...) {
+	for _, p := range append(append([]string(nil), f.values...), f.perChannel...) {
 		signature += p + " *float32, "
 	}
 	signature += "pixels int, channels int"
@@ -44,7 +44,7 @@ func (f columns) write(s *isa) {
 		address, _ := Param("slope").Resolve()
 		VBROADCASTSS(address.Addr, slope)
 	}
-	for width := f.most[s]; width > 0; width /= 2 {
+	for width := f.maxVectors[s]; width > 0; width /= 2 {
 		f.block(s, width, left, step, offset, slope)
 	}
 	VZEROUPPER()
@@ -63,9 +63,9 @@ func (f columns) block(s *isa, width int, left, step, offset reg.GPVirtual, slop
 	}
 	consts := make([][]reg.VecVirtual, width)
 	for w := range consts {
-		consts[w] = s.vecs(len(f.each))
+		consts[w] = s.vecs(len(f.perChannel))
 	}
-	for i, p := range f.each {
+	for i, p := range f.perChannel {
 		from := Load(Param(p), GP64())
 		ADDQ(offset, from)
 		for w := range consts {
@@ -92,7 +92,7 @@ func (f columns) block(s *isa, width int, left, step, offset reg.GPVirtual, slop
 	DECQ(n)
 	JNZ(LabelRef(name + "pixel"))
 	for _, i := range f.kept {
-		to := Load(Param(f.each[i]), GP64())
+		to := Load(Param(f.perChannel[i]), GP64())
 		ADDQ(offset, to)
 		for w := range consts {
 			VMOVUPS(consts[w][i], at(to, w*s.bytes()))
@@ -107,8 +107,8 @@ func (f columns) block(s *isa, width int, left, step, offset reg.GPVirtual, slop
 // norms are the passes of a batch norm and LeakyReLU, forward and back.
 func norms(s *isa) {
 	columns{
-		name: "sumSquares", values: []string{"u"}, each: []string{"sum", "square"},
-		most: map[*isa]int{avx512: 4, avx2: 4},
+		name: "sumSquares", values: []string{"u"}, perChannel: []string{"sum", "square"},
+		maxVectors: map[*isa]int{avx512: 4, avx2: 4},
 		body: func(_ *isa, v, c []reg.VecVirtual, _ reg.VecVirtual) {
 			VADDPS(v[0], c[0], c[0])
 			VFMADD231PS(v[0], v[0], c[1])
@@ -116,8 +116,8 @@ func norms(s *isa) {
 		kept: []int{0, 1},
 	}.write(s)
 	columns{
-		name: "scaleShift", values: []string{"y", "u"}, each: []string{"scale", "shift"}, slope: true, fresh: true,
-		most: map[*isa]int{avx512: 4, avx2: 2},
+		name: "scaleShift", values: []string{"y", "u"}, perChannel: []string{"scale", "shift"}, slope: true, fresh: true,
+		maxVectors: map[*isa]int{avx512: 4, avx2: 2},
 		body: func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual) {
 			VFMADD213PS(c[1], c[0], v[1])
 			VMULPS(slope, v[1], v[0])
@@ -126,10 +126,10 @@ func norms(s *isa) {
 		stored: []int{0},
 	}.write(s)
 	columns{
-		name: "gatherSums", values: []string{"d", "u"}, each: []string{"scale", "shift", "sum", "along"}, slope: true,
-		most: map[*isa]int{avx512: 4, avx2: 2},
+		name: "gatherSums", values: []string{"d", "u"}, perChannel: []string{"scale", "shift", "sum", "along"}, slope: true,
+		maxVectors: map[*isa]int{avx512: 4, avx2: 2},
 		body: func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual) {
-			// The sign of the value before LeakyReLU says which way its gradient goes.
+			// The sign of the value before LeakyReLU selects the slope.
 			x, scaled := s.vec(), s.vec()
 			VMOVAPS(v[1], x)
 			VFMADD213PS(c[1], c[0], x)
@@ -147,8 +147,8 @@ func norms(s *isa) {
 		stored: []int{0}, kept: []int{2, 3},
 	}.write(s)
 	columns{
-		name: "spreadBack", values: []string{"d", "u"}, each: []string{"own", "along", "all"},
-		most: map[*isa]int{avx512: 4, avx2: 4},
+		name: "spreadBack", values: []string{"d", "u"}, perChannel: []string{"own", "along", "all"},
+		maxVectors: map[*isa]int{avx512: 4, avx2: 4},
 		body: func(_ *isa, v, c []reg.VecVirtual, _ reg.VecVirtual) {
 			// d·own - u·along + all
 			VFMADD213PS(c[2], c[0], v[0])

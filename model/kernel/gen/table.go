@@ -5,7 +5,7 @@ import (
 	"github.com/mmcloughlin/avo/operand"
 )
 
-// partMasks is 24 times -1 and 24 times 0.
+// partMasks is a table of 24 times -1, then 24 times 0.
 var partMasks operand.Mem
 
 func maskTable() {

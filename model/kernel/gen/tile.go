@@ -8,7 +8,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// Where the fields of kernel.Tile and kernel.Tap lie, in bytes; a test of package kernel holds them against the types.
+// The offsets of the fields of kernel.Tile and kernel.Tap, in bytes; a test of package kernel compares them with the types.
 const (
 	tileSrc        = 0
 	tilePixels     = 24
@@ -28,11 +28,10 @@ const (
 	tapSize   = 24
 )
 
-// tile writes a micro-kernel of so many pixels times vectors of channels. The sums stay in registers from the first
-// tap to the last; a step loads a row of weights and spreads one source value of each pixel over a register.
+// tile generates a micro-kernel of the given number of pixels times vectors of channels. The sums stay in registers from
+// the first tap to the last; a step loads a row of weights and broadcasts one source value of each pixel.
 //
-// Offsets of a pixel's tap are kept in one index that all pixels share, so a tap costs a few scalar instructions, not
-// one for each pixel.
+// All pixels share one index for the offset of the tap, so a tap costs a few scalar instructions in total, not per pixel.
 func tile(s *isa, pixels, vectors int) {
 	TEXT(fmt.Sprintf("tile%sx%dx%d", s.name, pixels, vectors), NOSPLIT, "func(t *byte)")
 	var (
@@ -49,7 +48,7 @@ func tile(s *isa, pixels, vectors int) {
 	}
 	t := Load(Param("t"), GP64())
 	if s == avx512 {
-		// A bit for each channel that exists.
+		// One bit per existing channel.
 		bits, channels := GP64(), GP64()
 		MOVQ(at(t, tileChannels), channels)
 		MOVQ(I32(-1), bits)
@@ -62,7 +61,7 @@ func tile(s *isa, pixels, vectors int) {
 			}
 		}
 	}
-	// The number of whole groups; the caller fills up the last.
+	// The number of groups; the caller pads the last one.
 	MOVQ(at(t, tilePixels+8), reg.RAX)
 	XORQ(reg.RDX, reg.RDX)
 	n := GP64()
@@ -92,7 +91,7 @@ func tile(s *isa, pixels, vectors int) {
 	JE(LabelRef("done"))
 	DECQ(groups)
 	{
-		// Where the pixels lie.
+		// Source addresses of the pixels.
 		t, base, list := Load(Param("t"), GP64()), GP64(), GP64()
 		MOVQ(at(t, tileSrc), base)
 		MOVQ(pixel, list)
@@ -164,7 +163,7 @@ func multiply(s *isa, sums [][]reg.VecVirtual, ptr []reg.GPVirtual, k, w reg.GPV
 	}
 }
 
-// start fills the sums with the bias, or with what the destination holds.
+// start initialises the sums with the bias, or with the values of the destination.
 func start(s *isa, sums [][]reg.VecVirtual, masks []reg.OpmaskVirtual, out Mem) {
 	t, bias := Load(Param("t"), GP64()), GP64()
 	MOVQ(at(t, tileBias), bias)
@@ -185,21 +184,21 @@ func start(s *isa, sums [][]reg.VecVirtual, masks []reg.OpmaskVirtual, out Mem) 
 		CMPQ(channels, U8(s.lanes*len(sums[0])))
 		JL(LabelRef("goOnPart"))
 	}
-	places(t, out, len(sums), func(p int, place reg.GPVirtual) {
+	outPointers(t, out, len(sums), func(p int, ptr reg.GPVirtual) {
 		for v := range sums[p] {
 			if s == avx512 {
-				VMOVUPS_Z(at(place, v*s.bytes()), masks[v], sums[p][v])
+				VMOVUPS_Z(at(ptr, v*s.bytes()), masks[v], sums[p][v])
 			} else {
-				VMOVUPS(at(place, v*s.bytes()), sums[p][v])
+				VMOVUPS(at(ptr, v*s.bytes()), sums[p][v])
 			}
 		}
 	})
 	if s == avx2 {
 		JMP(LabelRef("started"))
 		Label("goOnPart")
-		part(s, t, len(sums[0]), func(v int, mask reg.VecVirtual) {
-			places(t, out, len(sums), func(p int, place reg.GPVirtual) {
-				VMASKMOVPS(at(place, v*s.bytes()), mask, sums[p][v])
+		eachMask(s, t, len(sums[0]), func(v int, mask reg.VecVirtual) {
+			outPointers(t, out, len(sums), func(p int, ptr reg.GPVirtual) {
+				VMASKMOVPS(at(ptr, v*s.bytes()), mask, sums[p][v])
 			})
 		})
 	}
@@ -228,21 +227,21 @@ func finish(s *isa, sums [][]reg.VecVirtual, masks []reg.OpmaskVirtual, out Mem)
 		CMPQ(channels, U8(s.lanes*len(sums[0])))
 		JL(LabelRef("storePart"))
 	}
-	places(t, out, len(sums), func(p int, place reg.GPVirtual) {
+	outPointers(t, out, len(sums), func(p int, ptr reg.GPVirtual) {
 		for v := range sums[p] {
 			if s == avx512 {
-				VMOVUPS(sums[p][v], masks[v], at(place, v*s.bytes()))
+				VMOVUPS(sums[p][v], masks[v], at(ptr, v*s.bytes()))
 			} else {
-				VMOVUPS(sums[p][v], at(place, v*s.bytes()))
+				VMOVUPS(sums[p][v], at(ptr, v*s.bytes()))
 			}
 		}
 	})
 	if s == avx2 {
 		JMP(LabelRef("stored"))
 		Label("storePart")
-		part(s, t, len(sums[0]), func(v int, mask reg.VecVirtual) {
-			places(t, out, len(sums), func(p int, place reg.GPVirtual) {
-				VMASKMOVPS(sums[p][v], mask, at(place, v*s.bytes()))
+		eachMask(s, t, len(sums[0]), func(v int, mask reg.VecVirtual) {
+			outPointers(t, out, len(sums), func(p int, ptr reg.GPVirtual) {
+				VMASKMOVPS(sums[p][v], mask, at(ptr, v*s.bytes()))
 			})
 		})
 		Label("stored")
@@ -253,24 +252,24 @@ func finish(s *isa, sums [][]reg.VecVirtual, masks []reg.OpmaskVirtual, out Mem)
 	MOVQ(list, out)
 }
 
-// places visits where in the destination the pixels of the group begin.
-func places(t reg.Register, out Mem, pixels int, visit func(p int, place reg.GPVirtual)) {
+// outPointers visits the destination addresses of the group's pixels.
+func outPointers(t reg.Register, out Mem, pixels int, visit func(p int, ptr reg.GPVirtual)) {
 	dst, list := GP64(), GP64()
 	MOVQ(at(t, tileDst), dst)
 	MOVQ(out, list)
 	for p := range pixels {
-		place := GP64()
-		MOVLQSX(at(list, 4*p), place)
-		LEAQ(Mem{Base: dst, Index: place, Scale: 4}, place)
-		visit(p, place)
+		ptr := GP64()
+		MOVLQSX(at(list, 4*p), ptr)
+		LEAQ(Mem{Base: dst, Index: ptr, Scale: 4}, ptr)
+		visit(p, ptr)
 	}
 }
 
-// part visits each vector with a mask of the channels that exist, as VMASKMOVPS wants it.
-func part(s *isa, t reg.Register, vectors int, visit func(v int, mask reg.VecVirtual)) {
+// eachMask visits each vector with the mask of existing channels for VMASKMOVPS.
+func eachMask(s *isa, t reg.Register, vectors int, visit func(v int, mask reg.VecVirtual)) {
 	table, mask := GP64(), s.vec()
 	for v := range vectors {
-		// From a table of 24 times -1 and 24 times 0, as many -1 as there are channels left.
+		// An offset into the table partMasks, so that the mask has a -1 for each remaining channel.
 		channels := GP64()
 		MOVQ(at(t, tileChannels), channels)
 		LEAQ(partMasks, table)
@@ -281,8 +280,8 @@ func part(s *isa, t reg.Register, vectors int, visit func(v int, mask reg.VecVir
 	}
 }
 
-// peak writes a loop of nothing but products, to measure what the machine can do at most: n times 24 independent
-// vectors, or 12.
+// peak generates a loop of n rounds of 24 (AVX-512) or 12 (AVX2) independent fused multiply-adds, to measure a core's
+// peak.
 func peak(s *isa) {
 	TEXT("peak"+s.name, NOSPLIT, "func(n int)")
 	n := Load(Param("n"), GP64())

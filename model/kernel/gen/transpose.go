@@ -6,7 +6,7 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// transpose writes a square of lanes x lanes values with its rows as columns. Steps are in elements.
+// transpose generates the transposition of a square of lanes x lanes values. Steps are in elements.
 func transpose(s *isa) {
 	TEXT("transpose"+s.name, NOSPLIT, "func(dst *float32, dstStep int, src *float32, srcStep int)")
 	src, step := Load(Param("src"), GP64()), Load(Param("srcStep"), GP64())
@@ -62,8 +62,8 @@ func quarters(choice uint8) func(ops ...Op) {
 	return func(ops ...Op) { VSHUFF32X4(append([]Op{U8(choice)}, ops...)...) }
 }
 
-// merge writes lanes of pairs: dst[2i] is the sum of the even rows at i and dst[2i+1] of the odd ones, each with a
-// bias; unless add is 0, on top of what is there.
+// merge generates the interleaved sums of rows: dst[2i] is the sum of the even rows at i and dst[2i+1] of the odd ones,
+// each plus a bias; unless add is 0, they are added to dst.
 func merge(s *isa) {
 	TEXT("merge"+s.name, NOSPLIT,
 		"func(dst *float32, base *float32, even *int32, evens int, odd *int32, odds int, n int, bias float32, add int)")
