@@ -9,20 +9,19 @@ import (
 	"vigil/model/kernel"
 )
 
-// batchBytes is the most that a Batch may hold for each thread. A network with larger maps fills all threads with one
-// clip as well as with several, so nothing is lost.
+// batchBytes is the most memory that a Batch may hold for each thread. A network with larger maps keeps all threads
+// busy with one clip, so scoring several at once gains nothing.
 const batchBytes = 64 << 20
 
-// Batch scores clips that wait at the same time: one after the other, each on all threads, or each on a thread of its
-// own. Small networks are faster in the second way, by a little, as the threads need not wait for each other after
-// every layer. It tries both and keeps to the one that takes less time for a clip. It must not be used by two
-// goroutines at once.
+// Batch scores several waiting clips: either one after the other, each on all threads, or each on a thread of its own.
+// The second strategy is slightly faster for small networks, since threads need not wait for each other after every
+// layer. A Batch times both strategies and uses the faster one. It must not be used by two goroutines at once.
 type Batch struct {
 	pool      *kernel.Pool
 	parallel  *Scorer
-	perThread []*Scorer // one for each thread, made when they are first wanted
+	perThread []*Scorer // one per thread, created on first use
 	timed     int
-	// batchSeconds are the seconds for a full batch, on all threads and on one each, of late.
+	// batchSeconds are the moving averages of the seconds for a full batch: on all threads, and on one thread per clip.
 	batchSeconds [2]float64
 	scores       []Score
 	errs         []error
@@ -30,24 +29,25 @@ type Batch struct {
 }
 
 const (
-	// warmupBatches is how many full batches are scored in either way by turns. The first of each touches its buffers for the
-	// first time.
+	// warmupBatches is how many full batches are scored with the strategies in turn. The first batch of each strategy
+	// touches its buffers for the first time.
 	warmupBatches = 6
-	// retryInterval is after how many full batches the slower way is tried again: a machine's other work comes and goes.
+	// retryInterval is after how many full batches the slower strategy is timed again, since the load of the machine
+	// changes.
 	retryInterval = 64
-	// ewmaAlpha is how much of what is known of a way's time comes from its last run.
+	// ewmaAlpha is the weight of the last run in the moving average of a strategy's time.
 	ewmaAlpha = 0.2
 )
 
-// NewBatch makes a Batch that works with so many threads; 0 or less means GOMAXPROCS. Close must be called.
+// NewBatch makes a Batch that uses the given number of threads; 0 or less means GOMAXPROCS. Close must be called.
 func (m *Model) NewBatch(threads int) *Batch {
 	b := &Batch{parallel: m.NewScorer(threads), pool: kernel.NewPool(m.MaxBatch(threads))}
 	b.scores, b.errs, b.maps = make([]Score, b.MaxBatch()), make([]error, b.MaxBatch()), make([][]float32, b.MaxBatch())
 	return b
 }
 
-// MaxBatch is how many clips a Batch of so many threads scores at a time: as many, or 1 where the network is large. 0
-// or less means GOMAXPROCS.
+// MaxBatch is how many clips a Batch with the given number of threads scores at a time: one per thread, or 1 for a
+// large network. 0 or fewer threads means GOMAXPROCS.
 func (m *Model) MaxBatch(threads int) int {
 	switch {
 	case m.scorerBytes() > batchBytes:
@@ -58,13 +58,13 @@ func (m *Model) MaxBatch(threads int) int {
 	return threads
 }
 
-// scorerBytes is about what a Scorer holds.
+// scorerBytes is roughly how many bytes a Scorer allocates.
 func (m *Model) scorerBytes() int {
 	sizes := m.mapSizes()
 	return 4 * (sizes[0] + sizes[1] + Frames*m.spec.Side*m.spec.Side)
 }
 
-// MaxBatch is the number of clips that may be worth scoring together: 1 for a large network.
+// MaxBatch is how many clips Score accepts at a time: 1 for a large network.
 func (b *Batch) MaxBatch() int { return b.pool.Threads() }
 
 // Close ends the goroutines and waits for them.
@@ -76,8 +76,8 @@ func (b *Batch) Close() {
 	b.pool.Close()
 }
 
-// Score scores clips as Scorer.Score does, at most Threads of them, ignore[i] with clips[i]. What it returns is valid
-// until the next call, and the same to the last bit in whatever way it is made.
+// Score scores at most MaxBatch clips as Scorer.Score does; ignore[i] belongs to clips[i]. The results are valid until
+// the next call, and equal to the last bit for either strategy.
 func (b *Batch) Score(clips [][]float32, ignore [][]bool) ([]Score, []error) {
 	n := len(clips)
 	if n > b.MaxBatch() || len(ignore) != n {
@@ -86,11 +86,11 @@ func (b *Batch) Score(clips [][]float32, ignore [][]bool) ([]Score, []error) {
 		return make([]Score, n), slices.Repeat([]error{err}, n)
 	}
 	scores, errs := b.scores[:n], b.errs[:n]
-	began, way := time.Now(), b.strategy(n)
-	if way == 0 {
+	began, strategy := time.Now(), b.strategy(n)
+	if strategy == 0 {
 		for i := range clips {
 			scores[i], errs[i] = b.parallel.Score(clips[i], ignore[i])
-			// The map is the Scorer's, which goes on to the next clip.
+			// The Scorer reuses its map for the next clip.
 			b.maps[i] = append(b.maps[i][:0], scores[i].Map...)
 			scores[i].Map = b.maps[i]
 		}
@@ -101,12 +101,12 @@ func (b *Batch) Score(clips [][]float32, ignore [][]bool) ([]Score, []error) {
 		b.pool.Each(n, func(i int) { scores[i], errs[i] = b.perThread[i].Score(clips[i], ignore[i]) })
 	}
 	if n == b.MaxBatch() {
-		b.recordTime(way, time.Since(began))
+		b.recordTime(strategy, time.Since(began))
 	}
 	return scores, errs
 }
 
-// strategy is 0 for all threads and 1 for a thread each.
+// strategy returns 0 to score each clip on all threads, 1 to score each on a thread of its own.
 func (b *Batch) strategy(n int) int {
 	if n < b.MaxBatch() || n == 1 {
 		return 0
@@ -124,13 +124,13 @@ func (b *Batch) strategy(n int) int {
 	return better
 }
 
-// recordTime keeps how long a way took.
-func (b *Batch) recordTime(way int, took time.Duration) {
+// recordTime updates the moving average of a strategy's time.
+func (b *Batch) recordTime(strategy int, took time.Duration) {
 	seconds := took.Seconds()
 	if b.timed < warmupBatches {
-		b.batchSeconds[way] = seconds
+		b.batchSeconds[strategy] = seconds
 	} else {
-		b.batchSeconds[way] += ewmaAlpha * (seconds - b.batchSeconds[way])
+		b.batchSeconds[strategy] += ewmaAlpha * (seconds - b.batchSeconds[strategy])
 	}
 	b.timed++
 }

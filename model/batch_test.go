@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestBatch scores clips together in both ways, and wants the bits of one Scorer.
+// TestBatch scores batches with both strategies and expects the bits of a single Scorer.
 func TestBatch(t *testing.T) {
 	m := noise(t, "tiny")
 	single := m.NewScorer(1)
@@ -44,11 +44,11 @@ func TestBatch(t *testing.T) {
 			}
 		}
 	}
-	// The slower way is tried again, so both were.
+	// The slower strategy is retried, so both were used.
 	if ways[0] < 3 || ways[1] < 3 {
 		t.Errorf("ways %v: expected both to be tried", ways)
 	}
-	// One clip's error is its own.
+	// An invalid clip does not affect the others.
 	bad := slices.Clone(clips[1])
 	bad[7] = float32(math.NaN())
 	for range 2 * warmupBatches {
@@ -62,21 +62,21 @@ func TestBatch(t *testing.T) {
 	}
 }
 
-// TestBatchKeepsToTheFasterWay feeds it times.
-func TestBatchKeepsToTheFasterWay(t *testing.T) {
+// TestBatchChoosesTheFasterStrategy records artificial times.
+func TestBatchChoosesTheFasterStrategy(t *testing.T) {
 	m := noise(t, "micro")
 	b := m.NewBatch(2)
 	defer b.Close()
 	counts := [2]int{}
 	for round := range 30 * retryInterval {
-		way := b.strategy(2)
-		counts[way]++
-		// After a while the slower way becomes the faster; the other stays as it is.
-		took := [2]float64{1, 2}[way]
+		strategy := b.strategy(2)
+		counts[strategy]++
+		// After a while the slower strategy becomes the faster one.
+		took := [2]float64{1, 2}[strategy]
 		if round > 2*retryInterval {
-			took = [2]float64{1, 0.1}[way]
+			took = [2]float64{1, 0.1}[strategy]
 		}
-		b.recordTime(way, time.Duration(took*float64(time.Second)))
+		b.recordTime(strategy, time.Duration(took*float64(time.Second)))
 	}
 	if counts[0] < 2*retryInterval-8 || counts[1] < 10*retryInterval {
 		t.Errorf("ways %v: expected the first for a while, then the other", counts)

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// noise makes weights like the official initialisation's, so that the arithmetic meets values of the usual size.
+// noise makes weights with the distribution of the official initialisation, so that the arithmetic sees values of the
+// usual magnitude.
 func noise(tb testing.TB, name string) *Model {
 	tb.Helper()
 	spec, err := FindPreset(name)
@@ -83,7 +84,7 @@ func BenchmarkScore(b *testing.B) {
 			}
 			work := m.FLOPs() * float64(b.N) / 1e9
 			b.ReportMetric(work/b.Elapsed().Seconds(), "GFLOP/s")
-			// On a machine that others use as well, the time that was given to us says more than the time that passed.
+			// On a shared machine, processor time is more meaningful than elapsed time.
 			b.ReportMetric(work/(cpuSeconds(b)-before), "GFLOP/cpu-s")
 		})
 	}

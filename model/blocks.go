@@ -5,20 +5,20 @@ import (
 	"math"
 )
 
-// blocks finds the window with the highest score: windows of an eighth of the side, a thirty-second apart. The last
-// window of a row and of a column touches the border, so every pixel is in one.
+// blocks finds the window with the highest score. Windows are an eighth of the side wide and a thirty-second apart. The
+// last window of each row and column touches the border, so every pixel lies in at least one window.
 type blocks struct {
 	side, window, step int
-	frames             float64 // that the sums are of
-	changes            float64 // between them, and from the one before where there is one
-	// Summed-area tables, [side+1][side+1]: of the errors, of changes and fronts where there are such, and of the
-	// pixels that count.
+	frames             float64 // in the sums
+	changes            float64 // frame-to-frame changes in the sums
+	// Summed-area tables, [side+1][side+1]: of the errors, for BlockMotion of the
+	// changes and of the foreground, and of the pixels that are not ignored.
 	errs, change, front, kept []float64
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
 	cells                     [CellGrid * CellGrid]float32
 }
 
-// CellGrid is how many cells a Score's picture has in a row and in a column; a cell is as large as a window.
+// CellGrid is the number of cells in a row and in a column of Score.Cells. A cell is as large as a window.
 const CellGrid = 8
 
 func newBlocks(side, frames int) *blocks {
@@ -31,14 +31,14 @@ func newBlocks(side, frames int) *blocks {
 	}
 }
 
-// motionFloor is the mean squared difference to the background, of [-1, 1], that a window needs for its motion to
-// count in full.
+// motionFloor is the mean squared difference to the background, on the scale [-1, 1], above which a window's motion
+// counts in full.
 const motionFloor = 0.01
 
-// peak returns the highest score and where it is. errs, and change and front for BlockMotion, else nil, are
-// [side][side] and hold 0 where ignore is set. Means are over the whole window, so that a few pixels at the edge of a
-// mask cannot outweigh a full window; a window without a kept pixel is passed over. b.cells then has the highest score
-// of the windows whose middle lies in each cell.
+// peak returns the highest window score and its window. errs, and for BlockMotion change and front (else nil), are
+// [side][side] and 0 where ignore is set. Means are taken over the whole window, so that a few pixels at the edge of a
+// mask cannot outweigh a full window; a window without any counted pixel is skipped. Afterwards b.cells holds, for each
+// cell, the highest score of the windows whose centre lies in it.
 func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
 	b.table(b.errs, errs)
 	if ignore != nil {
@@ -62,7 +62,7 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 		for x := 0; ; x += b.step {
 			x = min(x, b.side-b.window)
 			if ignore == nil || b.sum(b.kept, x, y) > 0 {
-				// Differences of running sums can fall below zero by a rounding.
+				// Rounding can make a difference of running sums slightly negative.
 				score := max(b.sum(b.errs, x, y), 0) / area
 				if change != nil {
 					moved := max(b.sum(b.change, x, y), 0) / (area * b.changes)

@@ -7,8 +7,8 @@ import (
 	"maps"
 )
 
-// InferSpec reads what the shapes of a state dict say: the channels and the slots, and with them λ = 1/slots. If exactly
-// one preset has them, it is that preset with its side; otherwise the side is 0, since no shape depends on it.
+// InferSpec derives a Spec from the shapes of a state dict: channels, slots and λ = 1/slots. If exactly one preset
+// matches, its name and side are used; otherwise the side is 0, since no shape depends on it.
 func InferSpec(tensors map[string]Tensor) (Spec, error) {
 	s := Spec{Addressing: Dot, Score: MeanAbs}
 	for i, name := range []string{"encoder.0.weight", "encoder.3.weight", "encoder.6.weight", "encoder.9.weight"} {
@@ -37,7 +37,7 @@ func InferSpec(tensors map[string]Tensor) (Spec, error) {
 	return s, nil
 }
 
-// MatchingPresets lists the presets with the channels and the slots of s.
+// MatchingPresets lists the presets that have the channels and slots of s.
 func (s Spec) MatchingPresets() []Spec {
 	var all []Spec
 	for _, p := range Presets {
@@ -48,8 +48,8 @@ func (s Spec) MatchingPresets() []Spec {
 	return all
 }
 
-// FromStateDict makes weights of a state dict. Counters of seen batches, which PyTorch 0.4.0 did not write, become 0;
-// everything else must be there.
+// FromStateDict makes weights from a state dict. Batch counters, which PyTorch 0.4.0 did not write, default to 0; every
+// other tensor must be present.
 func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 	w := &Weights{Spec: spec, Tensors: maps.Clone(tensors)}
 	if err := spec.Validate(); err != nil {
@@ -66,9 +66,9 @@ func FromStateDict(tensors map[string]Tensor, spec Spec) (*Weights, error) {
 	return w, nil
 }
 
-// ReadStateDict reads a state dict of any kind: a file of torch.save, or safetensors without hyper-parameters in its
-// metadata. Where the file has several networks, prefix is what the names of one begin with; otherwise it may be
-// empty.
+// ReadStateDict reads a state dict from a file of torch.save, or from safetensors without hyper-parameters in its
+// metadata. If the file holds several networks, prefix selects the one whose tensor names begin with it; otherwise
+// prefix may be empty.
 func ReadStateDict(path, prefix string) (map[string]Tensor, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -90,13 +90,13 @@ func parseStateDict(raw []byte, prefix string) (map[string]Tensor, error) {
 		return nil, err
 	}
 	if meta[keySide] != "" {
-		return nil, errors.New("has its hyper-parameters already and needs no import: use it as it is")
+		return nil, errors.New("already has hyper-parameters: use it directly, without import")
 	}
 	return selectNetwork(tensors, prefix)
 }
 
-// isSafetensors tells safetensors, whose header's length and first character are at the front, from torch.save's formats:
-// the same eight bytes of those give a length that is no header's.
+// isSafetensors reports whether raw begins like a safetensors file: a plausible header length, then '{'. The first
+// eight bytes of torch.save's formats give a length that is too large.
 func isSafetensors(raw []byte) bool {
 	return len(raw) > 8 && binary.LittleEndian.Uint64(raw) <= maxHeader && raw[8] == '{'
 }

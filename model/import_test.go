@@ -30,7 +30,7 @@ func joined(all ...map[string]Tensor) map[string]Tensor {
 	return out
 }
 
-// TestPrefixes reads a network whatever its names begin with, in every format.
+// TestPrefixes reads networks with any prefix, in every format.
 func TestPrefixes(t *testing.T) {
 	want := initial(t)
 	other := map[string]Tensor{"encoder.0.weight": {Shape: []int{1}, Float: []float32{1}}}
@@ -55,13 +55,13 @@ func TestPrefixes(t *testing.T) {
 		{"one of two, with a dot", joined(prefixed(other, "student."), prefixed(want, "teacher.")), "teacher.", ""},
 		{
 			"two", joined(prefixed(want, "student."), prefixed(other, "teacher.")), "",
-			`"student.", "teacher.": say with --prefix which`,
+			`"student.", "teacher.": choose the network with --prefix`,
 		},
 		{
 			"two likely ones", joined(prefixed(want, "model.a."), prefixed(other, "model.b.")), "",
 			`"model.a.", "model.b."`,
 		},
-		{"another than is asked for", prefixed(want, "model."), "net", `begin with "net.", but with "model."`},
+		{"another than is asked for", prefixed(want, "model."), "net", `no network has the prefix "net.", the file has "model."`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -88,7 +88,7 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// repack writes a zip archive anew, with some records left out.
+// repack rewrites a zip archive without some records.
 func repack(t *testing.T, raw []byte, method uint16, without ...string) []byte {
 	t.Helper()
 	from, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
@@ -133,7 +133,7 @@ func TestPackedArchives(t *testing.T) {
 			t.Errorf("%s: %d tensors, %v", name, len(got), err)
 		}
 	}
-	// Zeros that fill a gigabyte when they are unpacked.
+	// Zeros that take a gigabyte when unpacked.
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	w, err := z.Create("archive/data.pkl")
@@ -152,8 +152,8 @@ func TestPackedArchives(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoStateDict ends with what would be right.
-func TestWhatIsNoStateDict(t *testing.T) {
+// TestNotAStateDict expects errors that name the remedy.
+func TestNotAStateDict(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("testdata", "micro-zip.pt"))
 	if err != nil {
 		t.Fatal(err)
@@ -185,7 +185,7 @@ func TestWhatIsNoStateDict(t *testing.T) {
 	}
 }
 
-// TestNothingIsExecuted reads a state dict with an order for the shell beside it.
+// TestNothingIsExecuted reads a state dict next to a shell command.
 func TestNothingIsExecuted(t *testing.T) {
 	proof := filepath.Join(t.TempDir(), "executed")
 	text := func(s string) string { return "X" + string([]byte{byte(len(s)), 0, 0, 0}) + s }

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// FileKind says in a user's words what kind of file begins with these bytes.
+// FileKind names the kind of file that begins with raw, for error messages.
 func FileKind(raw []byte) string {
 	for _, k := range []struct {
 		at    int
@@ -69,7 +69,7 @@ func FileKind(raw []byte) string {
 	return "a file of another kind"
 }
 
-// isText says whether a file begins as text in UTF-8, or in ASCII. The last rune that is looked at may be cut.
+// isText reports whether a file begins with valid UTF-8. The last rune inspected may be cut off.
 func isText(raw []byte) bool {
 	const sniffed = 512
 	for cut := range utf8.UTFMax {
@@ -80,7 +80,7 @@ func isText(raw []byte) bool {
 	return false
 }
 
-// describeNonWeights says what a file is that does not begin as safetensors do, and what would be right.
+// describeNonWeights says what a file is that does not begin like safetensors, and what was expected instead.
 func describeNonWeights(raw []byte) string {
 	kind := FileKind(raw)
 	switch {

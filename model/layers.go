@@ -2,10 +2,10 @@ package model
 
 import "vigil/model/kernel"
 
-// memoryName is the state dict's name of the slots, [slots][width].
+// memoryName is the state dict's name of the memory's slots, [slots][width].
 const memoryName = "mem_rep.memory.weight"
 
-// layer is a row of the network's table: a (transposed) convolution with its batch norm and LeakyReLU.
+// layer is a row of the network's table: a (transposed) 3x3x3 convolution with its batch norm and LeakyReLU.
 type layer struct {
 	name       string // of the convolution in the state dict
 	norm       string // of the batch norm; empty: neither it nor an activation follows
@@ -21,14 +21,15 @@ type layer struct {
 	memory     bool // the memory reads this layer's result before it goes on
 }
 
-// layers is the network, from the clip to the reconstruction.
+// layers lists the network's layers from the clip to the reconstruction.
 func (s Spec) layers() []layer {
 	a, b, c, d := s.Channels[0], s.Channels[1], s.Channels[2], s.Channels[3]
 	table := []layer{
 		{name: "encoder.0", norm: "encoder.1", activation: "encoder.2", strideT: 1, in: 1, out: a},
 		{name: "encoder.3", norm: "encoder.4", activation: "encoder.5", strideT: 2, in: a, out: b},
 		{name: "encoder.6", norm: "encoder.7", activation: "encoder.8", strideT: 2, in: b, out: c},
-		{name: "encoder.9", norm: "encoder.10", activation: "encoder.11", strideT: 2, in: c, out: d, memory: s.Slots > 0},
+		{name: "encoder.9", norm: "encoder.10", activation: "encoder.11", strideT: 2, in: c, out: d,
+			memory: s.Slots > 0},
 		{name: "decoder.0", norm: "decoder.1", activation: "decoder.2", transposed: true, strideT: 2, in: d, out: c},
 		{name: "decoder.3", norm: "decoder.4", activation: "decoder.5", transposed: true, strideT: 2, in: c, out: b},
 		{name: "decoder.6", norm: "decoder.7", activation: "decoder.8", transposed: true, strideT: 2, in: b, out: a},
@@ -51,12 +52,13 @@ func (s Spec) layers() []layer {
 // axes are T, H and W of the layer's convolution.
 func (l *layer) axes() [3]kernel.Axis {
 	if l.transposed {
-		return [3]kernel.Axis{kernel.TransposedConvAxis(l.inT, l.strideT), kernel.TransposedConvAxis(l.inS, 2), kernel.TransposedConvAxis(l.inS, 2)}
+		return [3]kernel.Axis{kernel.TransposedConvAxis(l.inT, l.strideT), kernel.TransposedConvAxis(l.inS, 2),
+			kernel.TransposedConvAxis(l.inS, 2)}
 	}
 	return [3]kernel.Axis{kernel.ConvAxis(l.inT, l.strideT), kernel.ConvAxis(l.inS, 2), kernel.ConvAxis(l.inS, 2)}
 }
 
-// weightShape is the state dict's: (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
+// weightShape is the shape in the state dict: (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
 func (l *layer) weightShape() []int {
 	if l.transposed {
 		return []int{l.in, l.out, 3, 3, 3}
@@ -72,7 +74,7 @@ func (l *layer) weightStrides() (out, in int) {
 	return 27 * l.in, 27
 }
 
-// slope is the LeakyReLU's, 1 where none follows.
+// slope is the LeakyReLU's negative slope; 1 if there is none.
 func (l *layer) slope() float32 {
 	if l.norm == "" {
 		return 1

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// The keys of the metadata that a Spec is read from. What is not listed here goes to Weights.Notes.
+// The metadata keys that a Spec is read from. All other keys go to Weights.Notes.
 const (
 	keyPreset     = "preset"
 	keySide       = "side"
@@ -22,10 +22,10 @@ const (
 	keyVersion    = "version"
 )
 
-// ErrNoSpec says that a file holds tensors but not the hyper-parameters that belong to them.
+// ErrNoSpec says that a file holds tensors but no hyper-parameters.
 var ErrNoSpec = errors.New("no hyper-parameters in the metadata: run `vigil model import` on it")
 
-// ReadWeights reads a safetensors file with a Spec in its metadata, and checks it.
+// ReadWeights reads and checks a safetensors file with a Spec in its metadata.
 func ReadWeights(path string) (*Weights, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -53,7 +53,7 @@ func parseWeights(raw []byte) (*Weights, error) {
 	return w, nil
 }
 
-// Write checks w and writes it as safetensors, whole or not at all.
+// Write checks w and writes it as safetensors, atomically.
 func (w *Weights) Write(path string) error {
 	if err := w.Check(); err != nil {
 		return err

@@ -15,8 +15,8 @@ import (
 // normEpsilon is BatchNorm's.
 const normEpsilon = 1e-5
 
-// Model is a network ready to score: batch norms folded into the convolutions, weights packed for this machine. It is
-// read-only, so any number of Scorers may share it.
+// Model is a network ready for scoring: batch norms are folded into the convolutions, and weights are packed for this
+// machine. It is read-only, so any number of Scorers may share it.
 type Model struct {
 	spec    Spec
 	name    string
@@ -27,11 +27,11 @@ type Model struct {
 	convs   []*kernel.Conv    // one for each layer
 	memory  *kernel.Memory    // nil without slots
 	tail    *kernel.FusedTail // the last two layers
-	// background is set where the score needs it.
+	// background is [side][side]; nil unless the score is BlockMotion.
 	background []float32
 }
 
-// Load reads a safetensors file of weights with their hyper-parameters and makes it ready.
+// Load reads a safetensors file of weights with their hyper-parameters and prepares the model.
 func Load(path string) (*Model, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -57,7 +57,7 @@ func Load(path string) (*Model, error) {
 	return m, nil
 }
 
-// New makes weights ready that no file holds; they are copied, and Hash is empty.
+// New prepares a model from weights in memory, which it copies. Its Hash is empty.
 func New(w *Weights) (*Model, error) { return newModel(w, kernel.BestSet()) }
 
 func newModel(w *Weights, set *kernel.Set) (*Model, error) {
@@ -73,7 +73,7 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 		c.Pack(weight, out, in, bias)
 		m.convs = append(m.convs, c)
 	}
-	// What only frames that are not scored need is left out, from the last layer to the first.
+	// From the last layer to the first, skip frames that no scored frame depends on.
 	skip := Frames - w.Spec.ScoredFrames()
 	for _, c := range slices.Backward(m.convs) {
 		c.SkipFrames(skip)
@@ -91,7 +91,7 @@ func newModel(w *Weights, set *kernel.Set) (*Model, error) {
 	return m, nil
 }
 
-// fold returns the weights and the bias of a convolution that does its batch norm's work as well.
+// fold returns the weights and the bias of a convolution with its batch norm folded in.
 func (w *Weights) fold(l *layer) (weight, bias []float32) {
 	weight, bias = w.Tensors[l.name+".weight"].Float, w.Tensors[l.name+".bias"].Float
 	if l.norm == "" {
@@ -117,25 +117,25 @@ func (w *Weights) fold(l *layer) (weight, bias []float32) {
 // Spec returns the hyper-parameters.
 func (m *Model) Spec() Spec { return m.spec }
 
-// Name is the weights' own, or the file's without its ending.
+// Name is the name in the weights' metadata, or the file's base name without its extension.
 func (m *Model) Name() string { return m.name }
 
-// versionDigits is how much of the hash stands for a version.
+// versionDigits is how many digits of the hash serve as a version.
 const versionDigits = 12
 
-// Version is the weights' own, from the metadata; of a file that names none it is the first twelve digits of Hash.
+// Version is the version in the weights' metadata, or the first twelve digits of Hash.
 func (m *Model) Version() string { return m.version }
 
 // Hash is the file's SHA-256 in hexadecimal digits.
 func (m *Model) Hash() string { return m.hash }
 
-// queries are the latent positions that are addressed: those of the frames that the decoder reads.
+// queries is the number of latent positions that the memory addresses: those in frames that the decoder reads.
 func (m *Model) queries() int {
 	latent := &m.layers[3]
 	return (latent.outT - m.convs[4].UnreadFrames()) * latent.outS * latent.outS
 }
 
-// FLOPs is the number of floating-point operations of a clip in the convolutions and the memory, taps on padding not
+// FLOPs is the number of floating-point operations per clip in the convolutions and the memory; taps on padding are not
 // counted.
 func (m *Model) FLOPs() float64 {
 	n := 2 * m.queries() * m.spec.Slots * m.spec.Channels[3]

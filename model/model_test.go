@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestFold folds batch norms whose statistics are far from those of a network at its start, a variance of 0 among
-// them, and compares a weight and the bias of every channel with the definition.
+// TestFold folds batch norms with unusual statistics, including a variance of 0, and compares a weight and the bias of
+// every channel with the definition.
 func TestFold(t *testing.T) {
 	w := readGolden(t, Dot).weights
 	for _, l := range w.Spec.layers() {

@@ -2,15 +2,15 @@ package model
 
 import "fmt"
 
-// opaque stands for what a pickle makes with a class or function that describes no tensor, such as numpy's numbers and
-// argparse's settings, which training scripts put beside a state dict. Nothing of it is executed. Its parts are kept,
-// since tensors among them say how the older format's storages are cut.
+// opaque stands for an object in a pickle that describes no tensor, such as numpy scalars and argparse settings, which
+// training scripts store beside a state dict. Nothing of it is executed. Its parts are kept because tensors among them
+// determine the storage sizes of the legacy format.
 type opaque struct {
 	class string
 	parts []any
 }
 
-// opaqueClass is the full name of such a class or function.
+// opaqueClass is the full name of an unknown class or function.
 type opaqueClass string
 
 // Call implements gopickle's Callable.

@@ -7,8 +7,8 @@ import (
 	"fmt"
 )
 
-// maxPickle bounds a pickle. A state dict of MemAE takes 6 kB, with an optimiser's state 30; the objects of a hostile
-// one take up to 200 times its own length.
+// maxPickle bounds a pickle's length. A state dict of MemAE takes 6 kB, 30 kB with an optimiser's state; the objects of
+// a hostile pickle take up to 200 times its length.
 const maxPickle = 1 << 20
 
 // How an opcode's argument is stored.
@@ -20,8 +20,8 @@ const (
 	argLen8  = -4
 )
 
-// opcodes are the ones that torch.save writes, in any protocol, with their arguments: a number of bytes or one of the
-// above.
+// opcodes maps the opcodes that torch.save writes, in any protocol, to their arguments: a number of bytes, or one of
+// the constants above.
 var opcodes = map[byte]int{
 	'(': argNone, ')': argNone, ']': argNone, '}': argNone, '.': argNone, 'N': argNone,
 	'R': argNone, 'Q': argNone, 'a': argNone, 'b': argNone, 'e': argNone, 's': argNone, 't': argNone, 'u': argNone,
@@ -33,8 +33,8 @@ var opcodes = map[byte]int{
 	0x92: argNone, 0x96: argLen8, 0x93: argNone, 0x94: argNone, 0x95: 8,
 }
 
-// scanPickle finds the end of the pickle that b begins with, and makes sure that a reader which believes every length
-// in it allocates no more than the pickle has.
+// scanPickle finds the end of the pickle at the start of b, and ensures that a reader which trusts every length in it
+// allocates no more than the pickle's size.
 func scanPickle(b []byte) (pickle, rest []byte, err error) {
 	at := 0
 	for at < min(len(b), maxPickle) {
@@ -45,7 +45,8 @@ func scanPickle(b []byte) (pickle, rest []byte, err error) {
 		}
 		arg, ok := opcodes[op]
 		if !ok {
-			return nil, nil, fmt.Errorf("opcode 0x%02x at byte %d of the pickle is none that PyTorch writes", op, at-1)
+			return nil, nil, fmt.Errorf("opcode 0x%02x at byte %d of the pickle is not one that PyTorch writes", op,
+				at-1)
 		}
 		n, err := argument(b[at:], arg)
 		if err != nil {
@@ -58,14 +59,14 @@ func scanPickle(b []byte) (pickle, rest []byte, err error) {
 		at += n
 	}
 	if at >= maxPickle {
-		return nil, nil, fmt.Errorf("the pickle is longer than %d bytes, which no state dict of MemAE is", maxPickle)
+		return nil, nil, fmt.Errorf("the pickle is longer than %d bytes, too long for a state dict of MemAE", maxPickle)
 	}
 	return nil, nil, errTruncated
 }
 
 var errTruncated = errors.New("truncated")
 
-// argument is the number of bytes that an opcode's argument takes.
+// argument is the number of bytes of an opcode's argument.
 func argument(b []byte, kind int) (int, error) {
 	size := map[int]int{argLen1: 1, argLen4: 4, argLen8: 8}[kind]
 	switch {

@@ -8,20 +8,19 @@ import (
 	"strings"
 )
 
-// firstWeight is the tensor by whose name a network is found.
+// firstWeight is the tensor whose name identifies a network.
 const firstWeight = "encoder.0.weight"
 
-// ErrPrefix says that a file has several networks, or none of the name that was asked for.
-var ErrPrefix = errors.New("say with --prefix which network is meant")
+// ErrPrefix says that a file has several networks, or none with the requested prefix.
+var ErrPrefix = errors.New("choose the network with --prefix")
 
-// preferredPrefixes begin the names of the network that is meant where a checkpoint holds others beside it, as a moving
-// average of it.
+// preferredPrefixes are the prefixes to choose if a checkpoint also holds other networks, such as a moving average.
 var preferredPrefixes = []string{"state_dict.", "model_state_dict.", "model."}
 
-// selectNetwork takes the tensors of one network out of a file's, without what its names all begin with: wrappers put
-// module., model., net. or _orig_mod. before them, and training scripts put the whole into further dicts. want names
-// the prefix where there are several networks; empty takes the only one. Where none is found, all tensors are
-// returned, and what is missing is for InferSpec to say.
+// selectNetwork returns the tensors of one network, with the common prefix of their names removed: wrappers prepend
+// module., model., net. or _orig_mod., and training scripts nest the state dict in further dicts. want selects the
+// prefix if there are several networks; empty selects the only one. If no network is found, all tensors are returned,
+// and InferSpec reports what is missing.
 func selectNetwork[T any](all map[string]T, want string) (map[string]T, error) {
 	var prefixes []string
 	for name := range all {
@@ -53,7 +52,7 @@ func selectNetwork[T any](all map[string]T, want string) (map[string]T, error) {
 func choosePrefix(prefixes []string, want string) (string, error) {
 	switch {
 	case want != "" && !slices.Contains(prefixes, want):
-		return "", fmt.Errorf("no network's names begin with %s, but with %s: %w", shorten(want),
+		return "", fmt.Errorf("no network has the prefix %s, the file has %s: %w", shorten(want),
 			quotedList(prefixes), ErrPrefix)
 	case want != "":
 		return want, nil
@@ -73,14 +72,14 @@ func choosePrefix(prefixes []string, want string) (string, error) {
 			return under[0], nil
 		}
 	}
-	return "", fmt.Errorf("%d networks, whose names begin with %s: %w", len(prefixes), quotedList(prefixes), ErrPrefix)
+	return "", fmt.Errorf("%d networks, with the prefixes %s: %w", len(prefixes), quotedList(prefixes), ErrPrefix)
 }
 
-// quotedList is a few names of a file, for an error.
+// quotedList lists a few names of a file for an error message.
 func quotedList(names []string) string {
 	const most = 6
 	if len(names) == 0 {
-		return "nothing that is known"
+		return "no known name"
 	}
 	var out []string
 	for _, name := range names[:min(most, len(names))] {

@@ -6,7 +6,7 @@ import (
 	"vigil/model/kernel"
 )
 
-// NewWithSet makes weights ready for one of the kernel's Sets; New takes the best.
+// NewWithSet prepares a model for the given kernel set; New uses the fastest.
 func NewWithSet(w *Weights, set *kernel.Set) (*Model, error) { return newModel(w, set) }
 
 // The kinds of a Stage.
@@ -17,18 +17,17 @@ const (
 	Windows        = "windows"
 )
 
-// Stage is a step of scoring a clip and what it costs on any machine.
+// Stage is a step of scoring a clip, with its cost.
 type Stage struct {
-	Name string // in the state dict; "windows" for the last, which looks for the highest score
+	Name string // in the state dict; "windows" for the last stage, which searches the highest window
 	Kind string
-	// FLOPs is the number of floating-point operations in convolutions and the memory's products, taps on padding not
-	// counted.
+	// FLOPs counts the operations in convolutions and the memory's products, without taps on padding.
 	FLOPs float64
-	// Bytes is the least that must be moved: the source and the weights once in, the result once out.
+	// Bytes is the least memory traffic: source and weights read once, the result written once.
 	Bytes float64
 }
 
-// Stages lists what Score does, in its order. The parts' Work adds up to the model's.
+// Stages lists what Score does, in order. The stages' FLOPs add up to the model's.
 func (m *Model) Stages() []Stage {
 	var parts []Stage
 	for i := range m.layers {
@@ -50,7 +49,7 @@ func (m *Model) Stages() []Stage {
 		}
 	}
 	if m.tail != nil {
-		// The last two layers are one step, and the map between them is never in memory.
+		// The last two layers are fused: the map between them is never written to memory.
 		first, last := parts[len(parts)-2], parts[len(parts)-1]
 		between := 2 * 4 * float64(m.convs[len(m.convs)-1].SrcLen())
 		parts = append(parts[:len(parts)-2], Stage{
@@ -58,8 +57,7 @@ func (m *Model) Stages() []Stage {
 			Bytes: first.Bytes + last.Bytes - between,
 		})
 	}
-	// The last layer reads the clip once more and leaves the sums of its errors; what comes after it looks for the
-	// highest window.
+	// The last layer also reads the clip and writes the sums of its errors; the window search follows.
 	area := 4 * float64(m.spec.Side*m.spec.Side)
 	parts[len(parts)-1].Bytes += (Frames + 1) * area
 	last := Stage{Name: Windows, Kind: Windows, Bytes: area}
@@ -69,7 +67,7 @@ func (m *Model) Stages() []Stage {
 	return append(parts, last)
 }
 
-// ScoreTimed is Score, and adds to took, one for each of the model's Parts, how long that part ran.
+// ScoreTimed is Score, and adds the duration of each of the model's Stages to took.
 func (s *Scorer) ScoreTimed(x []float32, took []time.Duration) (Score, error) {
 	last, part := time.Now(), 0
 	s.onStage = func() {

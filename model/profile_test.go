@@ -8,7 +8,7 @@ import (
 	"vigil/model/kernel"
 )
 
-func TestParts(t *testing.T) {
+func TestStages(t *testing.T) {
 	for _, preset := range Presets {
 		m := noise(t, preset.Preset)
 		var work float64
@@ -55,7 +55,7 @@ func TestScoreTimed(t *testing.T) {
 	}
 }
 
-func TestNewOn(t *testing.T) {
+func TestNewWithSet(t *testing.T) {
 	w, err := NewWeights(Presets[len(Presets)-1])
 	if err != nil {
 		t.Fatal(err)

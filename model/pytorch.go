@@ -14,12 +14,12 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// storageReader finds a storage's bytes by its key.
+// storageReader returns the bytes of a storage.
 type storageReader func(ref *storageRef) ([]byte, error)
 
-// ReadPyTorch reads the state dict in a file of torch.save, in the zip format or the one before PyTorch 1.6. The dict
-// may be the file's object or lie in it, and its names may all begin with the same, as with "module.". Nothing in the
-// file is executed, and what is allocated stays within a small multiple of its size.
+// ReadPyTorch reads the state dict in a file of torch.save, in the zip format or the legacy format of PyTorch before
+// 1.6. The state dict may be nested in other dicts, and its names may share a prefix such as "module.". Nothing in the
+// file is executed, and allocations stay within a small multiple of the file's size.
 func ReadPyTorch(path string) (map[string]Tensor, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -32,7 +32,7 @@ func ReadPyTorch(path string) (map[string]Tensor, error) {
 	return tensors, nil
 }
 
-// parsePyTorch reads the network whose names begin with prefix; see selectNetwork.
+// parsePyTorch reads the network selected by prefix; see selectNetwork.
 func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	var object any
 	var find storageReader
@@ -68,12 +68,12 @@ func parsePyTorch(raw []byte, prefix string) (map[string]Tensor, error) {
 	return tensors, nil
 }
 
-// maxExpansion bounds how much larger than the file its compressed records may be. PyTorch compresses none, but who
-// packs an archive anew does; weights hardly shrink by it.
+// maxExpansion bounds the ratio of uncompressed to compressed size. PyTorch does not compress, but repacking an archive
+// may; weights hardly compress.
 const maxExpansion = 16
 
 // openZip reads the object of a zip archive: <name>/data.pkl and a record <name>/data/<key> for each storage. size is
-// the bytes of all records.
+// the total size of the records in bytes.
 func openZip(raw []byte) (object any, find storageReader, size int, err error) {
 	z, err := zip.NewReader(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
@@ -85,7 +85,7 @@ func openZip(raw []byte) (object any, find storageReader, size int, err error) {
 		if path.Base(f.Name) == "data.pkl" {
 			root, found = strings.TrimSuffix(f.Name, "data.pkl"), true
 		}
-		// Of records that say more than the file can hold, the sum may overflow.
+		// Claimed sizes are capped, since their sum may overflow.
 		size += int(min(f.UncompressedSize64, maxFile))
 	}
 	if !found {
@@ -103,7 +103,7 @@ func openZip(raw []byte) (object any, find storageReader, size int, err error) {
 	if _, script := records[root+"constants.pkl"]; script {
 		return nil, nil, 0, fmt.Errorf("a TorchScript archive, expected a state dict: %s", saveHint)
 	}
-	// Files of PyTorch before 2.1 do not say the order, and then it is this one.
+	// Files of PyTorch before 2.1 do not state the byte order; it is little-endian.
 	if _, ok := records[root+"byteorder"]; ok {
 		order, err := record("byteorder")
 		if err != nil {
@@ -138,7 +138,7 @@ func openZip(raw []byte) (object any, find storageReader, size int, err error) {
 	}, size, nil
 }
 
-// readRecord reads a record. budget is what may still be read, since records can overlap.
+// readRecord reads a record. budget is the number of bytes that may still be read, since records can overlap.
 func readRecord(f *zip.File, budget *int) ([]byte, error) {
 	if f.Method != zip.Store && f.Method != zip.Deflate {
 		return nil, fmt.Errorf("record %s is compressed by method %d: pack the archive anew, without compression",
@@ -159,7 +159,7 @@ func readRecord(f *zip.File, budget *int) ([]byte, error) {
 		err = errTruncated
 	}
 	if err == nil {
-		// The check sum is compared at the end of the record, one read further.
+		// The checksum is verified by the read that reaches the end of the record.
 		_, err = r.Read(make([]byte, 1))
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -168,13 +168,13 @@ func readRecord(f *zip.File, budget *int) ([]byte, error) {
 	return b, nil
 }
 
-// The older format's first two pickles.
+// The legacy format's first two pickles.
 var legacyMagic, _ = new(big.Int).SetString("1950a86a20f9469cfc6c", 16)
 
 const legacyProtocol = 1001
 
-// openLegacy reads the format of PyTorch before 1.6: the pickles of a magic number, a protocol, the machine's
-// properties, the object and the storages' keys; then for each key the number of values and the values.
+// openLegacy reads the format of PyTorch before 1.6: pickles of a magic number, a protocol, the machine's properties,
+// the object and the storages' keys; then, for each key, the number of values and the values.
 func openLegacy(raw []byte) (any, storageReader, error) {
 	var values [5]any
 	rest := raw
@@ -197,20 +197,21 @@ func openLegacy(raw []byte) (any, storageReader, error) {
 	}
 	keys, ok := values[4].(*types.List)
 	if !ok {
-		return nil, nil, errors.New("the list of storages is no list")
+		return nil, nil, errors.New("the list of storages is not a list")
 	}
 	order := map[string]int{}
 	for i := range keys.Len() {
 		key, ok := keys.Get(i).(string)
 		if _, twice := order[key]; !ok || twice {
-			return nil, nil, errors.New("the list of storages has an entry that is no name of its own")
+			return nil, nil, errors.New("the list of storages has an entry that is not a unique name")
 		}
 		order[key] = i
 	}
 	return values[3], legacyStorages(rest, values[3], order), nil
 }
 
-// legacyStorages cuts the data after the pickles into storages. How wide their values are stands only in the object.
+// legacyStorages splits the data after the pickles into storages. The width of their values is given only in the
+// object.
 func legacyStorages(data []byte, object any, order map[string]int) storageReader {
 	width := make([]int64, len(order))
 	visitStorages(object, func(ref *storageRef) {

@@ -13,15 +13,15 @@ import (
 	"testing"
 )
 
-// initial returns the weights that the fixtures were made with.
+// initial returns the weights of the fixtures.
 func initial(t *testing.T) map[string]Tensor {
 	t.Helper()
 	return readGolden(t, Dot).weights.Tensors
 }
 
-// TestReadPyTorch reads what PyTorch wrote: both formats, plain and as a checkpoint with prefixes, whose tensors are
-// half and double, transposed, and slices of a larger storage; a newer protocol; and a checkpoint of a compiled
-// network with numbers of numpy, settings of argparse, an optimiser and tensors of other types beside it.
+// TestReadPyTorch reads files written by PyTorch: both formats, plain and as a checkpoint with prefixes, whose tensors
+// are half and double, transposed, and slices of a larger storage; a newer protocol; and a checkpoint of a compiled
+// network that also holds numpy numbers, argparse settings, an optimiser and tensors of other types.
 func TestReadPyTorch(t *testing.T) {
 	want := initial(t)
 	for _, file := range []string{
@@ -62,7 +62,7 @@ func TestReadPyTorch(t *testing.T) {
 	}
 }
 
-// TestReadPyTorchTruncated cuts each fixture at many places. Every cut is an error, none a panic.
+// TestReadPyTorchTruncated cuts each fixture at many positions. Every cut must give an error, never a panic.
 func TestReadPyTorchTruncated(t *testing.T) {
 	for _, file := range []string{"micro-zip.pt", "micro-legacy.pt"} {
 		raw, err := os.ReadFile(filepath.Join("testdata", file))
@@ -87,7 +87,7 @@ func TestReadPyTorchTruncated(t *testing.T) {
 	}
 }
 
-// TestDamagedRecord turns a bit of a zip archive's data, which the check sum betrays.
+// TestDamagedRecord flips a bit of a zip archive's data, which the checksum must detect.
 func TestDamagedRecord(t *testing.T) {
 	raw, err := os.ReadFile(filepath.Join("testdata", "micro-zip.pt"))
 	if err != nil {
@@ -104,7 +104,7 @@ func TestDamagedRecord(t *testing.T) {
 	}
 }
 
-// legacy puts pickles together as the older format has them.
+// legacy concatenates pickles in the legacy format.
 func legacy(object string) []byte {
 	magic := "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
 	return []byte(magic + "\x80\x02M\xe9\x03." + "\x80\x02}." + object + "\x80\x02].")
@@ -156,7 +156,7 @@ func TestHostilePickles(t *testing.T) {
 	}
 }
 
-// hugeTensor is a pickle of one tensor "a" whose storage has length values of which the file has none.
+// hugeTensor is a pickle of a tensor "a" whose storage claims length values, none of which are in the file.
 func hugeTensor(size, stride, length string) string {
 	return "\x80\x02}X\x01\x00\x00\x00actorch._utils\n_rebuild_tensor_v2\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\n" +
 		"X\x01\x00\x00\x000X\x03\x00\x00\x00cpu" + length + "NtQK\x00" + size + "\x85" + stride + "\x85\x89NtRs."
@@ -188,7 +188,7 @@ func TestBoundedMemory(t *testing.T) {
 			t.Errorf("size %q: %d bytes were allocated for a file of %d", c.size, grown, len(raw))
 		}
 	}
-	// The same file with sizes that are true is read, so it was the sizes that were refused.
+	// The same file with correct sizes can be read, so the sizes caused the error.
 	raw := bytes.TrimSuffix(legacy(hugeTensor("K\x01", "K\x01", "K\x01")), []byte("\x80\x02]."))
 	raw = append(append(raw, keys...), "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x80\x3f"...)
 	if got, err := parsePyTorch(raw, ""); err != nil || fmt.Sprint(got["a"]) != "{[1] [1] []}" {
@@ -196,7 +196,7 @@ func TestBoundedMemory(t *testing.T) {
 	}
 }
 
-func TestSpecOf(t *testing.T) {
+func TestInferSpec(t *testing.T) {
 	for _, p := range Presets {
 		tensors := map[string]Tensor{}
 		for _, want := range p.tensorSpecs() {

@@ -13,15 +13,15 @@ import (
 	"strconv"
 )
 
-// NetworkTensors are those of PyTorch's module: without Background, which is vigil's own.
+// NetworkTensors are the tensors of PyTorch's module, without vigil's own Background.
 func (w *Weights) NetworkTensors() map[string]Tensor {
 	tensors := maps.Clone(w.Tensors)
 	delete(tensors, Background)
 	return tensors
 }
 
-// WritePyTorch writes tensors as torch.save writes a state dict, which torch.load reads also with weights_only=True.
-// The same content gives the same bytes. A reader sees the old file or the whole new one.
+// WritePyTorch writes tensors as torch.save writes a state dict; torch.load reads it, also with weights_only=True.
+// Equal content gives equal bytes. The file is replaced atomically.
 func WritePyTorch(path string, tensors map[string]Tensor) error {
 	names := slices.Sorted(maps.Keys(tensors))
 	for _, name := range names {
@@ -65,7 +65,7 @@ func WritePyTorch(path string, tensors map[string]Tensor) error {
 	})
 }
 
-// bytes are the values, little-endian.
+// bytes are the values in little-endian order.
 func (t Tensor) bytes() []byte {
 	raw := make([]byte, 0, 4*len(t.Float)+8*len(t.Int))
 	for _, v := range t.Float {
@@ -77,8 +77,8 @@ func (t Tensor) bytes() []byte {
 	return raw
 }
 
-// pickleStateDict is an OrderedDict of tensors in pickle's protocol 2, each a view of a storage of its own, whose key
-// is its number.
+// pickleStateDict is an OrderedDict of tensors in pickle protocol 2. Each tensor is a view of its own storage, whose
+// key is the tensor's index.
 func pickleStateDict(names []string, tensors map[string]Tensor) []byte {
 	var b bytes.Buffer
 	number := func(n int) { b.Write(binary.LittleEndian.AppendUint32([]byte{'J'}, uint32(int32(n)))) }

@@ -21,19 +21,19 @@ const (
 	// maxHeader bounds the header of a safetensors file.
 	maxHeader = 16 << 20
 	maxRank   = 8
-	// metadataKey is the header's entry that is no tensor.
+	// metadataKey is the header entry that holds metadata instead of a tensor.
 	metadataKey = "__metadata__"
 )
 
-// entry is a tensor's line in the header of a safetensors file.
+// entry is a tensor's entry in the header of a safetensors file.
 type entry struct {
 	DType   string  `json:"dtype"`
 	Shape   []int64 `json:"shape"`
 	Offsets []int64 `json:"data_offsets"`
 }
 
-// ReadSafetensors reads the tensors and the metadata of a file. It is strict: every byte of the data belongs to
-// exactly one tensor. Floating point of any width becomes float32, integers become int64.
+// ReadSafetensors reads the tensors and the metadata of a file. It is strict: every byte of the data must belong to
+// exactly one tensor. Floating-point values become float32, integers int64.
 func ReadSafetensors(path string) (map[string]Tensor, map[string]string, error) {
 	raw, err := readFile(path)
 	if err != nil {
@@ -46,7 +46,7 @@ func ReadSafetensors(path string) (map[string]Tensor, map[string]string, error) 
 	return tensors, meta, nil
 }
 
-// readFile reads a file whole, if it is one and not too large.
+// readFile reads a regular file of at most maxFile bytes.
 func readFile(path string) ([]byte, error) {
 	f, err := regular.Open(path)
 	if err != nil {
@@ -60,7 +60,7 @@ func readFile(path string) ([]byte, error) {
 	if info.IsDir() {
 		return nil, fmt.Errorf("%s: is a folder, expected a file of weights", path)
 	}
-	// What is too large is not read whole to say so.
+	// Of a file that is too large, only the start is read, to name its kind.
 	limit := int64(maxFile)
 	if info.Size() > limit {
 		limit = 4096
@@ -70,13 +70,12 @@ func readFile(path string) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(raw)) > limit {
-		return nil, fmt.Errorf("%s: %s, larger than %d bytes, which no weights are", path, FileKind(raw), maxFile)
+		return nil, fmt.Errorf("%s: %s, larger than %d bytes, too large for weights", path, FileKind(raw), maxFile)
 	}
 	return raw, nil
 }
 
 func parseSafetensors(raw []byte) (map[string]Tensor, map[string]string, error) {
-	// The first eight bytes of a text or a video give a length that is no header's.
 	if !isSafetensors(raw) {
 		return nil, nil, fmt.Errorf("not a safetensors file but %s", describeNonWeights(raw))
 	}
@@ -109,7 +108,7 @@ func parseSafetensors(raw []byte) (map[string]Tensor, map[string]string, error) 
 	return tensors, meta, nil
 }
 
-// parseHeader reads the header's object entry by entry, since a map would hide a name that comes twice.
+// parseHeader reads the header entry by entry, since a map would hide duplicate names.
 func parseHeader(head []byte) (map[string]entry, map[string]string, error) {
 	d := json.NewDecoder(bytes.NewReader(head))
 	d.DisallowUnknownFields()
@@ -154,9 +153,9 @@ func parseHeader(head []byte) (map[string]entry, map[string]string, error) {
 	return entries, meta, nil
 }
 
-// checkLayout holds the entries against the data: sizes that fit the shapes, no overlap, no gap, no byte left over.
+// checkLayout checks the entries against the data: sizes must fit the shapes, without overlaps, gaps or leftover bytes.
 func checkLayout(entries map[string]entry, size int64) error {
-	// In the data's order, so that the first fault is named, and always the same.
+	// In the order of the data, so that the same fault is always reported first.
 	begin := func(name string) int64 {
 		if o := entries[name].Offsets; len(o) == 2 {
 			return o[0]
@@ -207,7 +206,7 @@ func checkLayout(entries map[string]entry, size int64) error {
 	return nil
 }
 
-// elementCount multiplies a shape out; the product fits the data of a file that may be read at all.
+// elementCount is the product of a shape's dimensions, at most maxFile.
 func elementCount(shape []int64) (int64, error) {
 	if len(shape) > maxRank {
 		return 0, fmt.Errorf("%d dimensions, the limit is %d", len(shape), maxRank)
@@ -224,10 +223,10 @@ func elementCount(shape []int64) (int64, error) {
 	return n, nil
 }
 
-// valueBytes are the bytes of a value of the types that weights come in.
+// valueBytes is the size of a value of each supported type.
 var valueBytes = map[string]int64{"F16": 2, "BF16": 2, "F32": 4, "F64": 8, "I32": 4, "I64": 8}
 
-// decodeValues turns little-endian values into a tensor that has no shape yet.
+// decodeValues converts little-endian values to a tensor without a shape.
 func decodeValues(dtype string, raw []byte) (Tensor, error) {
 	n := len(raw) / int(valueBytes[dtype])
 	var t Tensor
@@ -268,7 +267,7 @@ func decodeValues(dtype string, raw []byte) (Tensor, error) {
 	return t, nil
 }
 
-// fromHalf widens IEEE 754's 16-bit format.
+// fromHalf converts an IEEE 754 half-precision value.
 func fromHalf(h uint16) float32 {
 	sign, exp, frac := float64(1), int(h>>10)&31, int(h&1023)
 	if h>>15 != 0 {

@@ -23,7 +23,7 @@ func TestParseSafetensors(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		raw  []byte
-		want string // in the error; empty: it is read
+		want string // in the error; empty if the file is valid
 	}{
 		{"two tensors", file(`{"a":{"dtype":"F32","shape":[],"data_offsets":[0,4]},`+two+`}`, "12345678"), ""},
 		{"spaces after the object", file(`{}   `, ""), ""},
@@ -128,7 +128,7 @@ func TestWeightsRoundTrip(t *testing.T) {
 	w.Spec.Last = 4
 	w.Notes = map[string]string{"trained": "ped2"}
 	path := filepath.Join(t.TempDir(), "w.safetensors")
-	for range 2 { // The second time it replaces the file.
+	for range 2 { // the second time, the file is replaced
 		if err := w.Write(path); err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestWeightsRoundTrip(t *testing.T) {
 	}
 }
 
-func TestWriteLeavesNothingHalf(t *testing.T) {
+func TestWriteIsAtomic(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "w.safetensors")
 	if err := os.WriteFile(path, []byte("old"), 0o644); err != nil {

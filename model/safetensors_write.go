@@ -13,8 +13,8 @@ import (
 	"vigil/internal/output"
 )
 
-// WriteSafetensors writes tensors, as F32 and I64, and metadata. The same content gives the same bytes. A reader sees
-// the old file or the whole new one, also after a power cut.
+// WriteSafetensors writes tensors, as F32 and I64, and metadata. Equal content gives equal bytes. The file is replaced
+// atomically, also across a power failure.
 func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]string) error {
 	head := map[string]any{}
 	if len(meta) > 0 {
@@ -41,7 +41,7 @@ func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]st
 	if err != nil {
 		return err
 	}
-	// Data that begins at a multiple of 8 can be mapped into memory.
+	// Data aligned to 8 bytes can be memory-mapped.
 	text = append(text, bytes.Repeat([]byte{' '}, (8-len(text)%8)%8)...)
 	return writeAtomic(path, func(w io.Writer) error {
 		if _, err := w.Write(append(binary.LittleEndian.AppendUint64(nil, uint64(len(text))), text...)); err != nil {
@@ -64,14 +64,14 @@ func WriteSafetensors(path string, tensors map[string]Tensor, meta map[string]st
 	})
 }
 
-// writeAtomic writes so that path never holds half a file; where it leads to a device or a pipe, that is written to.
+// writeAtomic replaces the file at path atomically; a device or a pipe is written to directly.
 func writeAtomic(path string, write func(io.Writer) error) (err error) {
 	f, err := output.Create(path, 0o644)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		// After the file has taken its place there is nothing to clean up.
+		// After Commit this does nothing.
 		if failed := f.Discard(); err == nil {
 			err = failed
 		}

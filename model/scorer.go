@@ -10,49 +10,48 @@ import (
 	"vigil/model/kernel"
 )
 
-// Score is what a clip's reconstruction says.
+// Score is the result of scoring a clip.
 type Score struct {
-	// Error is the clip's error as the Spec's Score defines it; higher is stranger.
+	// Error is the clip's error as the Spec's Score defines it; higher is more anomalous.
 	Error float64
-	// Map is [Side][Side], row-major: the mean over the frames that are scored of |x̂-x| for mean_abs, of (x̂-x)² for
-	// the others; 0 where the picture is ignored. It belongs to the Scorer and is valid until its next call.
+	// Map is [Side][Side], row-major: the mean over the scored frames of |x̂-x| for mean_abs, of (x̂-x)² for the other
+	// scores; 0 where the picture is ignored. The Scorer owns it; it is valid until the next call.
 	Map []float32
 	// Side is the model's input side, in pixels.
 	Side int
-	// Peak is the window in which the score is highest, for mean_abs that of the map's highest mean, in pixels of the
-	// input.
+	// Peak is the window with the highest score (for mean_abs, with the highest mean of Map), in pixels of the input.
 	Peak image.Rectangle
-	// Cells is [CellGrid][CellGrid], row-major: of the windows with their middle in a cell of the picture, the highest
-	// score; 0 where all is ignored. For mean_abs, which has no windows, they are of the map's means.
+	// Cells is [CellGrid][CellGrid], row-major: the highest score of the windows whose centre lies in the cell; 0 where
+	// everything is ignored. For mean_abs, which has no windows, it is taken from Map's means.
 	Cells [CellGrid * CellGrid]float32
 }
 
-// Scorer scores one clip at a time in buffers of its own. It must not be used by two goroutines at once.
+// Scorer scores one clip at a time, in its own buffers. It must not be used by two goroutines at once.
 type Scorer struct {
 	model *Model
 	pool  *kernel.Pool
-	maps  [2][]float32 // activations, taking turns
-	y     []float32    // [Frames][Side][Side], the reconstruction, of the frames that are scored
+	maps  [2][]float32 // activations, alternating
+	y     []float32    // [Frames][Side][Side], the reconstruction; only scored frames are written
 	errs  []float32    // [Side][Side]
-	// For BlockMotion, [Side][Side]: sums over the frames that are scored of squared changes and of squared
-	// differences to the background.
+	// For BlockMotion, [Side][Side]: sums over the scored frames of squared changes and of squared differences to the
+	// background.
 	change, front []float32
 	blocks        *blocks
-	// trace, if set, sees each layer's result, channels-last, under its name in the state dict.
+	// trace, if set, receives each layer's result, channels-last, with its name in the state dict.
 	trace func(name string, values []float32)
-	// onStage, if set, is called after each of the model's Parts.
+	// onStage, if set, is called after each of the model's Stages.
 	onStage func()
 }
 
-// NewScorer makes a Scorer that works with so many threads; 0 or less means GOMAXPROCS. Close must be called.
+// NewScorer makes a Scorer that uses the given number of threads; 0 or less means GOMAXPROCS. Close must be called.
 func (m *Model) NewScorer(threads int) *Scorer {
 	side := m.spec.Side
 	s := &Scorer{
 		model: m, pool: kernel.NewPool(threads), blocks: newBlocks(side, m.spec.ScoredFrames()),
 		y: make([]float32, Frames*side*side), errs: make([]float32, side*side),
 	}
-	for turn, n := range m.mapSizes() {
-		s.maps[turn] = make([]float32, n)
+	for buffer, n := range m.mapSizes() {
+		s.maps[buffer] = make([]float32, n)
 	}
 	if m.background != nil {
 		s.change, s.front = make([]float32, side*side), make([]float32, side*side)
@@ -63,20 +62,20 @@ func (m *Model) NewScorer(threads int) *Scorer {
 	return s
 }
 
-// mapSizes are the values of the largest maps that lie in either buffer.
+// mapSizes are the lengths of the two activation buffers, in values.
 func (m *Model) mapSizes() (sizes [2]int) {
 	layers := len(m.layers) - 1
 	if m.tail != nil {
 		layers--
 	}
-	turn := 0
+	buffer := 0
 	for i, l := range m.layers[:layers] {
 		n := m.convs[i].DstLen()
-		sizes[turn] = max(sizes[turn], n)
-		turn = 1 - turn
+		sizes[buffer] = max(sizes[buffer], n)
+		buffer = 1 - buffer
 		if l.memory {
-			sizes[turn] = max(sizes[turn], n)
-			turn = 1 - turn
+			sizes[buffer] = max(sizes[buffer], n)
+			buffer = 1 - buffer
 		}
 	}
 	return sizes
@@ -85,9 +84,8 @@ func (m *Model) mapSizes() (sizes [2]int) {
 // Close ends the Scorer's goroutines and waits for them.
 func (s *Scorer) Close() { s.pool.Close() }
 
-// Score reconstructs a clip and measures how far off it is. x is [16][Side][Side], row-major, in [-1, 1]. ignore,
-// [Side][Side], marks pixels that are masked away; nil ignores none. A value that is not a finite number, in what is
-// read of x or in what becomes of it, is an error.
+// Score reconstructs a clip and measures its error. x is [16][Side][Side], row-major, in [-1, 1]. ignore, [Side][Side],
+// marks masked pixels; nil ignores none. A NaN or an infinity in the values read from x, or in the result, is an error.
 func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	side := s.model.spec.Side
 	if len(x) != Frames*side*side {
@@ -101,7 +99,7 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	if s.model.spec.Score == BlockMotion {
 		area := side * side
 		first := Frames - s.model.spec.ScoredFrames()
-		// Nothing is known of what came before the clip's first frame.
+		// The clip's first frame has no frame before it to compare with.
 		moved := max(first, 1) * area
 		kernel.Residual(s.pool, s.model.set, s.change, x[moved:], x[moved-area:len(x)-area], true)
 		kernel.Residual(s.pool, s.model.set, s.front, x[first*area:], s.model.background, true)
@@ -109,9 +107,9 @@ func (s *Scorer) Score(x []float32, ignore []bool) (Score, error) {
 	return s.summarise(x, ignore)
 }
 
-// forward leaves the reconstruction of x in s.y and the sums of its errors in s.errs.
+// forward writes the reconstruction of x to s.y and the sums of its errors to s.errs.
 func (s *Scorer) forward(x []float32) {
-	m, src, turn := s.model, x, 0
+	m, src, buffer := s.model, x, 0
 	last := len(m.convs) - 1
 	errs := kernel.Errors{Sum: s.errs, X: x, Square: m.spec.Score != MeanAbs}
 	for i := 0; i <= last; i++ {
@@ -127,17 +125,17 @@ func (s *Scorer) forward(x []float32) {
 			s.traceLayer(l, s.y)
 			return
 		}
-		// Only a trace comes here with a map that there was no room for.
-		s.maps[turn] = slices.Grow(s.maps[turn][:0], n)
-		dst := s.maps[turn][:n]
-		turn = 1 - turn
+		// With a trace, a map may be larger than the buffer, which is made for fused layers.
+		s.maps[buffer] = slices.Grow(s.maps[buffer][:0], n)
+		dst := s.maps[buffer][:n]
+		buffer = 1 - buffer
 		m.convs[i].Run(s.pool, dst, src)
 		src = dst[:n]
 		s.endStage()
 		s.traceLayer(l, src)
 		if l.memory {
-			dst = s.maps[turn][:n]
-			turn = 1 - turn
+			dst = s.maps[buffer][:n]
+			buffer = 1 - buffer
 			queries := m.queries()
 			from := n - queries*l.out
 			m.memory.Run(s.pool, dst[from:], src[from:], queries, nil)
@@ -167,9 +165,9 @@ func (s *Scorer) traceLayer(l *layer, values []float32) {
 	s.trace(name, values)
 }
 
-// summarise turns the summed errors into means, the clip's number and the peak.
+// summarise turns the summed errors into means, the clip's error and the peak.
 func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
-	// Also where it is ignored: a network that yields no number is broken everywhere.
+	// Ignored pixels are checked too: a non-finite value anywhere means that the network or the clip is invalid.
 	sum, kept := mean(s.errs, s.model.spec.ScoredFrames()), len(s.errs)
 	if math.IsNaN(sum) || math.IsInf(sum, 0) {
 		return Score{}, nonFiniteError(x)
@@ -178,7 +176,7 @@ func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 		sum, kept = s.applyIgnore(ignore)
 	}
 	if kept == 0 {
-		return Score{}, errors.New("every pixel of the picture is masked away, nothing is left to score")
+		return Score{}, errors.New("every pixel of the picture is masked, so there is nothing to score")
 	}
 	top, peak := s.blocks.peak(s.errs, s.change, s.front, ignore)
 	score := Score{Error: sum / float64(kept), Map: s.errs, Side: s.model.spec.Side, Peak: peak, Cells: s.blocks.cells}
@@ -188,10 +186,10 @@ func (s *Scorer) summarise(x []float32, ignore []bool) (Score, error) {
 	return score, nil
 }
 
-// mean divides sums over the frames by their number, in place, and returns the sum of all.
+// mean divides sums over the frames by their number, in place, and returns the sum of the means.
 func mean(errs []float32, frames int) float64 {
 	n := float32(frames)
-	// Four sums do not wait for each other.
+	// Four independent sums hide the latency of an addition.
 	var a, b, c, d float64
 	rest := errs
 	for ; len(rest) >= 4; rest = rest[4:] {
@@ -206,7 +204,7 @@ func mean(errs []float32, frames int) float64 {
 	return (a + b) + (c + d)
 }
 
-// applyIgnore makes the maps 0 where they are ignored, and returns the sum of the rest and how many that are.
+// applyIgnore sets the ignored pixels of the maps to 0, and returns the sum and the number of the other pixels.
 func (s *Scorer) applyIgnore(ignore []bool) (sum float64, kept int) {
 	for i, ignored := range ignore {
 		if !ignored {
@@ -229,5 +227,5 @@ func nonFiniteError(x []float32) error {
 		}
 	}
 	return errors.New(
-		"the reconstruction has values that are no finite numbers: the weights or the clip are out of range")
+		"the reconstruction has values that are not finite: the weights or the clip are out of range")
 }

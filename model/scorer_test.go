@@ -11,13 +11,13 @@ import (
 	"testing/synctest"
 )
 
-// scorer returns one for the golden weights with the given score.
+// scorer makes a Scorer of the golden weights with the given score.
 func scorer(t *testing.T, score string, threads int) (*Scorer, []float32) {
 	t.Helper()
 	return scorerOfLast(t, score, 0, threads)
 }
 
-// scorerOfLast is scorer of so many frames at the clip's end.
+// scorerOfLast is scorer with the given number of scored frames.
 func scorerOfLast(t *testing.T, score string, last, threads int) (*Scorer, []float32) {
 	t.Helper()
 	g := readGolden(t, Dot)
@@ -50,7 +50,7 @@ func TestScoreMaps(t *testing.T) {
 	}
 }
 
-// checkMaps holds a score against the reconstruction that a Scorer of all frames makes.
+// checkMaps compares a score with the reconstruction of a Scorer of all frames.
 func checkMaps(t *testing.T, kind string, last int, masked bool) {
 	t.Helper()
 	all, x := scorer(t, kind, 2)
@@ -111,7 +111,7 @@ func checkMaps(t *testing.T, kind string, last int, masked bool) {
 	}
 }
 
-// naiveMotion sums squared changes from frame to frame and squared differences to the background.
+// naiveMotion sums squared frame-to-frame changes and squared differences to the background.
 func naiveMotion(x, background []float32, ignore []bool, last int) (change, front []float32) {
 	area := len(background)
 	change, front = make([]float32, area), make([]float32, area)
@@ -131,14 +131,14 @@ func naiveMotion(x, background []float32, ignore []bool, last int) (change, fron
 	return change, front
 }
 
-// naivePeak tries every window by its definition.
+// naivePeak evaluates every window by its definition.
 func naivePeak(errs, change, front []float32, ignore []bool, side, last int) (best float64, where image.Rectangle) {
 	best = -1
 	window, step := side/8, max(side/32, 1)
 	for y := 0; y < side; y += step {
 		for x := 0; x < side; x += step {
 			at := image.Rect(x, y, x+window, y+window)
-			// A window over the border is pushed back to it.
+			// A window beyond the border is moved back to it.
 			at = at.Sub(image.Pt(max(at.Max.X-side, 0), max(at.Max.Y-side, 0)))
 			sum, kept, moved, stood := 0.0, 0, 0.0, 0.0
 			for v := at.Min.Y; v < at.Max.Y; v++ {
@@ -183,7 +183,7 @@ func TestPeak(t *testing.T) {
 				t.Errorf("side %d, %v kept: %v at %v, want %v at %v", side, keep, got, at, want, where)
 			}
 		}
-		// One pixel in the last corner is found, and so is one that alone is kept in a picture without error.
+		// A single pixel in the last corner is found, and so is the only counted pixel of a picture without error.
 		errs, ignore := make([]float32, side*side), make([]bool, side*side)
 		errs[side*side-1] = 1
 		if _, at := b.peak(errs, nil, nil, nil); at.Max != image.Pt(side, side) {
@@ -219,7 +219,7 @@ func TestScoreRefuses(t *testing.T) {
 	}{
 		{"a short clip", x[1:], nil, "values"},
 		{"a mask of another size", x, all[1:], "mask"},
-		{"everything masked", x, all, "masked away"},
+		{"everything masked", x, all, "is masked"},
 		{"NaN", with(math.NaN()), nil, "NaN at index 1234"},
 		{"infinite", with(math.Inf(-1)), nil, "-Inf at index 1234"},
 		{"NaN under a mask", with(math.NaN()), all, "NaN at index 1234"},
@@ -235,7 +235,7 @@ func TestScoreRefuses(t *testing.T) {
 	}
 }
 
-// TestScoreOverflow has weights that no check of a file can object to, but whose products leave the range of float32.
+// TestScoreOverflow has valid weights whose products overflow float32.
 func TestScoreOverflow(t *testing.T) {
 	g := readGolden(t, Dot)
 	for _, name := range []string{"decoder.6.weight", "decoder.9.weight"} {
@@ -271,7 +271,7 @@ func TestScoreAllocatesNothing(t *testing.T) {
 	}
 }
 
-// TestThreads wants the same bits from any number of threads, and no goroutine left after Close.
+// TestThreads expects equal bits for any number of threads, and no goroutine after Close.
 func TestThreads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first Score
@@ -315,8 +315,8 @@ func TestOtherSides(t *testing.T) {
 	}
 }
 
-// TestWork holds the count of operations against the documented one of the paper's network.
-func TestWork(t *testing.T) {
+// TestFLOPs compares the number of operations with the documented one of the paper's network.
+func TestFLOPs(t *testing.T) {
 	spec, err := FindPreset("paper")
 	if err != nil {
 		t.Fatal(err)
@@ -360,8 +360,8 @@ func wideNoise(t *testing.T) *Model {
 	return m
 }
 
-// TestFusedLayers shows that fused layers give what they give one after the other, on any number of threads, and that
-// each part has its lap.
+// TestFusedLayers expects fused layers to give the same bits as separate ones, for any number of threads, and a call of
+// onStage for each stage.
 func TestFusedLayers(t *testing.T) {
 	m := wideNoise(t)
 	x := randomClip(m)
@@ -379,7 +379,7 @@ func TestFusedLayers(t *testing.T) {
 		s.onStage = func() { laps++ }
 		s.forward(x)
 		s.onStage = nil
-		// The error is a part without a lap of its own.
+		// The error is a stage without a call of its own.
 		if want := len(m.Stages()) - 1; laps != want {
 			t.Errorf("%d laps, want %d", laps, want)
 		}

@@ -1,6 +1,7 @@
-// Package model is MemAE for inference: a clip of 16 grey frames goes in, how badly it is reconstructed comes out, with
-// the place in the picture. Weights are safetensors files under PyTorch's tensor names; state dicts of PyTorch can be
-// imported. Everything is a plain call: the package starts no goroutine but a Scorer's own, and never logs.
+// Package model is MemAE for inference (Gong et al., ICCV 2019). A clip of 16 grey frames goes in; its reconstruction
+// error comes out, as one number and as a map of the picture. Weights are safetensors files with PyTorch's tensor
+// names; PyTorch state dicts can be imported. The only goroutines are those of a Scorer or a Batch. The package never
+// logs.
 package model
 
 import (
@@ -10,26 +11,25 @@ import (
 	"strings"
 )
 
-// Frames is the length of a clip.
+// Frames is the length of a clip, in frames.
 const Frames = 16
 
-// How queries and slots of the memory are compared.
+// How the memory compares queries and slots.
 const (
 	Dot    = "dot"    // the released code's dot product
 	Cosine = "cosine" // the paper's text
 )
 
-// How a clip's error becomes one number.
+// How the error map of a clip is reduced to one number.
 const (
 	MeanAbs = "mean_abs" // the paper's: mean of |x̂-x|
 	BlockSq = "block_sq" // the maximum over square windows of the mean of (x̂-x)²
-	// BlockMotion multiplies a window's mean of (x̂-x)² by how fast what is in it moves: the root of the energy of its
-	// changes from frame to frame over that of its difference to the place without anything in front of it. It needs
-	// the tensor Background.
+	// BlockMotion multiplies a window's mean of (x̂-x)² by a measure of its speed: the root of the energy of its
+	// frame-to-frame changes over that of its difference to the background. It needs the tensor Background.
 	BlockMotion = "block_motion"
 )
 
-// maxActivation bounds what a file's hyper-parameters can make a Scorer allocate, in values of one layer.
+// maxActivation bounds the values of one layer, and so what a file's hyper-parameters can make a Scorer allocate.
 const maxActivation = 1 << 29
 
 // Spec holds the hyper-parameters of a network.
@@ -41,10 +41,10 @@ type Spec struct {
 	Lambda     float64 // hard shrinkage, in [0, 1); 0 shrinks nothing
 	Addressing string  // Dot or Cosine
 	Score      string  // MeanAbs, BlockSq or BlockMotion
-	Last       int     // how many frames at the clip's end the score is made of; 0 for all
+	Last       int     // number of frames at the clip's end that are scored; 0 for all
 }
 
-// Presets are the networks that have a name, each with λ = 1/slots, dot addressing and the paper's score.
+// Presets are the named networks, each with λ = 1/slots, dot addressing and the paper's score.
 var Presets = []Spec{
 	preset("paper", 256, [4]int{96, 128, 256, 256}, 2000),
 	preset("accurate", 192, [4]int{16, 32, 64, 96}, 500),
@@ -61,7 +61,7 @@ func preset(name string, side int, channels [4]int, slots int) Spec {
 	}
 }
 
-// FindPreset returns the preset of that name; the error lists them all.
+// FindPreset returns the preset with that name; the error lists all names.
 func FindPreset(name string) (Spec, error) {
 	names := make([]string, len(Presets))
 	for i, p := range Presets {
@@ -73,7 +73,7 @@ func FindPreset(name string) (Spec, error) {
 	return Spec{}, fmt.Errorf("preset %q is unknown, known are %s", name, strings.Join(names, ", "))
 }
 
-// Validate says everything that is wrong with s, or nil.
+// Validate returns an error that lists every invalid value of s, or nil.
 func (s Spec) Validate() error {
 	var bad []error
 	report := func(format string, args ...any) { bad = append(bad, fmt.Errorf(format, args...)) }
@@ -88,7 +88,7 @@ func (s Spec) Validate() error {
 	if s.Slots < 0 || s.Slots > 1<<20 {
 		report("slots %d: want 1 to %d, or 0 for no memory", s.Slots, 1<<20)
 	}
-	// Written so that a NaN is refused.
+	// Negated so that a NaN is rejected.
 	if !(s.Lambda >= 0 && s.Lambda < 1) {
 		report("lambda %v: want at least 0 and below 1", s.Lambda)
 	}
@@ -113,7 +113,7 @@ func (s Spec) Validate() error {
 	return errors.Join(bad...)
 }
 
-// ScoredFrames is how many frames at the clip's end the score is made of.
+// ScoredFrames is the number of frames at the clip's end that are scored.
 func (s Spec) ScoredFrames() int {
 	if s.Last == 0 {
 		return Frames
@@ -121,7 +121,7 @@ func (s Spec) ScoredFrames() int {
 	return s.Last
 }
 
-// Parameters is the number of values that training learns.
+// Parameters is the number of learned values.
 func (s Spec) Parameters() int {
 	n := s.Slots * s.Channels[3]
 	for _, l := range s.layers() {

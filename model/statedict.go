@@ -6,20 +6,19 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// saveHint is what there is to do where a file holds something else than a state dict.
+// saveHint is the remedy for a file that holds something other than a state dict.
 const saveHint = `save the network's state dict with torch.save(net.state_dict(), "model.pt")`
 
 const (
-	// maxDepth is how deep a training script may put a state dict into others.
+	// maxDepth is how deep a state dict may be nested in other dicts.
 	maxDepth = 5
-	// maxTensors and maxName bound what a hostile file makes of long names in deep dicts; a checkpoint has some
-	// hundred tensors.
+	// maxTensors and maxName bound the names of a hostile file with deep dicts; a checkpoint has a few hundred tensors.
 	maxTensors = 10000
 	maxName    = 256
 )
 
-// collectTensors finds the tensors in the object of a file, wherever in its dicts they are, under their names with those of
-// the dicts before them and dots between. What is no tensor is passed over.
+// collectTensors finds the tensors in the object of a file. A tensor's name is its path through the dicts, with dots
+// between; values that are not tensors are skipped.
 func collectTensors(object any) (map[string]*tensorRef, error) {
 	found := map[string]*tensorRef{}
 	seen := map[any]bool{}
@@ -70,7 +69,7 @@ func collectTensors(object any) (map[string]*tensorRef, error) {
 	return found, nil
 }
 
-// visitEntries calls each for those of a dict that have a name for a key.
+// visitEntries calls each for the entries of a dict that have a string key.
 func visitEntries(v any, each func(name string, value any) error) error {
 	visit := func(key, value any) error {
 		if name, ok := key.(string); ok && len(name) <= maxName {
@@ -95,7 +94,7 @@ func visitEntries(v any, each func(name string, value any) error) error {
 	return nil
 }
 
-// kindOf names a pickled value's type in a user's words.
+// kindOf names a pickled value's type for error messages.
 func kindOf(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -163,7 +162,7 @@ func visitStorages(object any, visit func(*storageRef)) {
 	}
 }
 
-// legacyWidth is the size in bytes of a storage's values, also of the types that a state dict has no use for.
+// legacyWidth is the size in bytes of a storage's values, including types that are not valid in a state dict.
 func legacyWidth(dtype string) int64 {
 	if w, ok := valueBytes[dtype]; ok {
 		return w
@@ -171,7 +170,7 @@ func legacyWidth(dtype string) int64 {
 	return map[string]int64{"int16": 2, "int8": 1, "uint8": 1, "bool": 1}[dtype]
 }
 
-// read gathers the values of a tensor, whatever its strides. budget is how many values may still be made of the file,
+// read gathers the values of a tensor with any strides. budget is the number of values that may still be allocated,
 // since tensors can share a storage.
 func (t *tensorRef) read(find storageReader, budget *int) (Tensor, error) {
 	n, span, err := t.extent(*budget)
@@ -210,7 +209,8 @@ func (t *tensorRef) read(find storageReader, budget *int) (Tensor, error) {
 	return out, nil
 }
 
-// extent is the number of a tensor's values, and of those between its first and its last in the storage.
+// extent is the number of a tensor's values, and the distance from its first to its last value in the storage,
+// inclusive.
 func (t *tensorRef) extent(budget int) (n, span int, err error) {
 	if len(t.size) > maxRank {
 		return 0, 0, fmt.Errorf("%d dimensions, the limit is %d", len(t.size), maxRank)
@@ -232,7 +232,7 @@ func (t *tensorRef) extent(budget int) (n, span int, err error) {
 	return n, span, nil
 }
 
-// gather brings a strided view into row-major order.
+// gather copies a strided view into row-major order.
 func gather[T any](all []T, n int, size, stride []int) []T {
 	out := make([]T, n)
 	index := make([]int, len(size))

@@ -5,10 +5,10 @@ import "vigil/model/kernel"
 // MemoryName is the state dict's name of the memory's slots, [Slots][Channels[3]].
 const MemoryName = memoryName
 
-// NormEpsilon is BatchNorm's.
+// NormEpsilon is the epsilon of the batch norms.
 const NormEpsilon = normEpsilon
 
-// Layer is a row of the network's table, for those who run it layer by layer: a (transposed) 3x3x3 convolution with
+// Layer is a row of the network's table, for packages that run it layer by layer: a (transposed) 3x3x3 convolution with
 // its batch norm and LeakyReLU.
 type Layer struct {
 	Name       string // of the convolution in the state dict
@@ -20,18 +20,19 @@ type Layer struct {
 	InT, InS    int
 	OutT, OutS  int
 	StrideT     int     // stride in time; in height and width it is 2
-	Slope       float32 // the LeakyReLU's, 1 where none follows
+	Slope       float32 // the LeakyReLU's negative slope; 1 if there is none
 	MemoryAfter bool    // the memory reads this layer's result before it goes on
 }
 
-// Layers is the network, from the clip to the reconstruction.
+// Layers lists the network's layers from the clip to the reconstruction.
 func (s Spec) Layers() []Layer {
 	rows := s.layers()
 	out := make([]Layer, len(rows))
 	for i := range rows {
 		l := &rows[i]
 		out[i] = Layer{
-			Name: l.name, Norm: l.norm, Activation: l.activation, Transposed: l.transposed, In: l.in, Out: l.out, InT: l.inT, InS: l.inS,
+			Name: l.name, Norm: l.norm, Activation: l.activation, Transposed: l.transposed, In: l.in, Out: l.out,
+			InT: l.inT, InS: l.inS,
 			OutT: l.outT, OutS: l.outS,
 			StrideT: l.strideT, Slope: l.slope(), MemoryAfter: l.memory,
 		}
@@ -44,14 +45,15 @@ func (l *Layer) Axes() [3]kernel.Axis {
 	return convAxes(l.Transposed, l.InT, l.InS, l.StrideT)
 }
 
-// BackAxes are T, H and W of the gradient toward the layer's input, a convolution of the other kind.
+// BackAxes are T, H and W of the gradient with respect to the layer's input, a convolution of the opposite kind.
 func (l *Layer) BackAxes() [3]kernel.Axis {
 	return convAxes(!l.Transposed, l.OutT, l.OutS, l.StrideT)
 }
 
 func convAxes(up bool, t, side, strideT int) [3]kernel.Axis {
 	if up {
-		return [3]kernel.Axis{kernel.TransposedConvAxis(t, strideT), kernel.TransposedConvAxis(side, 2), kernel.TransposedConvAxis(side, 2)}
+		return [3]kernel.Axis{kernel.TransposedConvAxis(t, strideT), kernel.TransposedConvAxis(side, 2),
+			kernel.TransposedConvAxis(side, 2)}
 	}
 	return [3]kernel.Axis{kernel.ConvAxis(t, strideT), kernel.ConvAxis(side, 2), kernel.ConvAxis(side, 2)}
 }
@@ -65,8 +67,8 @@ func (l *Layer) WeightStrides() (out, in int) {
 	return 27 * l.In, 27
 }
 
-// TensorNames lists the tensors of a network in the order of its layers; learned says which of them training learns,
-// the others are batch norms' running statistics and counters, and the Background.
+// TensorNames lists the tensors of a network in the order of its layers. learned[i] is false for batch norms' running
+// statistics and counters, and for the Background.
 func (s Spec) TensorNames() (names []string, learned []bool) {
 	running := map[string]bool{Background: true}
 	for _, l := range s.layers() {

@@ -8,7 +8,7 @@ import (
 	"github.com/nlpodyssey/gopickle/types"
 )
 
-// storageRef is a storage that a pickle speaks of; its bytes lie elsewhere in the file.
+// storageRef is a reference in a pickle to a storage, whose bytes lie elsewhere in the file.
 type storageRef struct {
 	dtype  string // a key of widths, or a name that is not supported
 	key    string
@@ -16,7 +16,7 @@ type storageRef struct {
 	offset int // of a view's first value in the storage
 }
 
-// tensorRef is a tensor of a pickle: a view of a storage, in values.
+// tensorRef is a tensor in a pickle: a view of a storage. Offsets, sizes and strides count values.
 type tensorRef struct {
 	storage *storageRef
 	offset  int
@@ -27,22 +27,22 @@ type tensorRef struct {
 // storageClass stands for the Python class of a storage.
 type storageClass string
 
-// storageClasses are PyTorch's, by type. Those of other types may occur in a checkpoint, beside the state dict.
+// storageClasses maps PyTorch's storage classes to types. Types that a state dict cannot use may still occur beside it
+// in a checkpoint.
 var storageClasses = map[string]storageClass{
 	"FloatStorage": "F32", "DoubleStorage": "F64", "HalfStorage": "F16", "BFloat16Storage": "BF16",
 	"LongStorage": "I64", "IntStorage": "I32",
 	"ShortStorage": "int16", "CharStorage": "int8", "ByteStorage": "uint8", "BoolStorage": "bool",
 }
 
-// rebuild is one of the functions with which PyTorch puts tensors together; it is called with the pickle's arguments.
+// rebuild is a PyTorch function that builds a tensor; it is called with the pickle's arguments.
 type rebuild func(args []any) (any, error)
 
 // Call implements gopickle's Callable.
 func (r rebuild) Call(args ...any) (any, error) { return r(args) }
 
-// unpickle reads a scanned pickle. It knows a handful of globals, which do nothing but describe tensors; of all others
-// it makes opaque objects, so that nothing that a pickle names is executed. Whatever a malformed pickle makes the
-// reader do, the answer is an error.
+// unpickle reads a scanned pickle. It knows a few globals, which only describe tensors; all others become opaque
+// objects, so nothing that a pickle names is executed. A malformed pickle results in an error, never in a panic.
 func unpickle(b []byte) (value any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -54,7 +54,7 @@ func unpickle(b []byte) (value any, err error) {
 	u.PersistentLoad = persistentLoad
 	value, err = u.Load()
 	if err != nil {
-		// The reader's words can hold the file's own; they are cut, and their chain leads nowhere.
+		// The error may quote the file, so it is shortened and not wrapped.
 		return nil, fmt.Errorf("pickle: %s", shorten(err.Error()))
 	}
 	return value, nil
@@ -99,7 +99,7 @@ func rebuildParameter(args []any) (any, error) {
 			return t, nil
 		}
 	}
-	return nil, fmt.Errorf("a parameter that is no tensor")
+	return nil, fmt.Errorf("a parameter that is not a tensor")
 }
 
 func ints(v any) ([]int, bool) {
@@ -116,16 +116,16 @@ func ints(v any) ([]int, bool) {
 	return all, true
 }
 
-// persistentLoad takes ("storage", class, key, location, length), and in the older format a view's (key, offset,
-// length) or None.
+// persistentLoad handles ("storage", class, key, location, length), in the legacy format followed by a view's (key,
+// offset, length) or None.
 func persistentLoad(id any) (any, error) {
 	t, ok := id.(*types.Tuple)
 	if !ok || t.Len() < 5 || t.Get(0) != "storage" {
-		return nil, fmt.Errorf("an external object that is no storage")
+		return nil, fmt.Errorf("an external object that is not a storage")
 	}
 	class, ok := t.Get(1).(storageClass)
 	if other, is := t.Get(1).(opaqueClass); is {
-		// A storage of a type that no state dict of MemAE has may still lie beside one.
+		// A checkpoint may hold storages of other types beside the state dict.
 		class, ok = storageClass(other), true
 	}
 	key, ok2 := t.Get(2).(string)
@@ -139,7 +139,7 @@ func persistentLoad(id any) (any, error) {
 	}
 	view, ok := t.Get(5).(*types.Tuple)
 	if !ok || view.Len() != 3 {
-		return nil, fmt.Errorf("a view of a storage that is no triple")
+		return nil, fmt.Errorf("a view of a storage that is not a triple")
 	}
 	offset, ok := view.Get(1).(int)
 	viewLength, ok2 := view.Get(2).(int)

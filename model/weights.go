@@ -8,24 +8,24 @@ import (
 	"strings"
 )
 
-// Tensor is a dense array, row-major. Exactly one of Float and Int has the values; a scalar has an empty shape.
+// Tensor is a dense array, row-major. Exactly one of Float and Int holds the values; a scalar has an empty shape.
 type Tensor struct {
 	Shape []int
 	Float []float32
 	Int   []int64
 }
 
-// Weights are a network's tensors under the names of PyTorch's state dict, running statistics included, and what
-// must be known with them.
+// Weights are a network's tensors under PyTorch's state dict names, including running statistics, with their
+// hyper-parameters.
 type Weights struct {
 	Spec    Spec
-	Name    string            // what people call these weights; may be empty
-	Version string            // theirs; may be empty
-	Notes   map[string]string // any further metadata, kept as it is
+	Name    string            // display name; may be empty
+	Version string            // may be empty
+	Notes   map[string]string // further metadata, kept unchanged
 	Tensors map[string]Tensor
 }
 
-// tensorSpec is a tensor that a Spec asks for.
+// tensorSpec is a tensor that a Spec requires.
 type tensorSpec struct {
 	name    string
 	shape   []int
@@ -40,7 +40,7 @@ func (w *tensorSpec) len() int {
 	return n
 }
 
-// tensorSpecs lists the tensors of a network in the order of its layers.
+// tensorSpecs lists the required tensors in the order of the layers.
 func (s Spec) tensorSpecs() []tensorSpec {
 	var all []tensorSpec
 	for _, l := range s.layers() {
@@ -62,11 +62,11 @@ func (s Spec) tensorSpecs() []tensorSpec {
 	return all
 }
 
-// Background is the name of a tensor, [Side][Side] in [-1, 1], that weights with the score BlockMotion have beside the
-// network's: the median over time of what they were learned from.
+// Background is the name of a tensor, [Side][Side] in [-1, 1], that weights with the score BlockMotion have in addition
+// to the network's: the median over time of the training video.
 const Background = "background"
 
-// NewWeights makes weights with every tensor of the Spec: batch norms that change nothing, all else 0.
+// NewWeights makes weights with every tensor of the Spec: batch norms are the identity, everything else is 0.
 func NewWeights(spec Spec) (*Weights, error) {
 	if err := spec.Validate(); err != nil {
 		return nil, err
@@ -95,8 +95,8 @@ func NewWeights(spec Spec) (*Weights, error) {
 	return w, nil
 }
 
-// Check says which tensors are missing, superfluous, of another shape or type than the Spec asks for, or hold values
-// that no network can work with.
+// Check reports tensors that are missing, unknown, of another shape or type than the Spec requires, or hold invalid
+// values.
 func (w *Weights) Check() error {
 	if err := w.Spec.Validate(); err != nil {
 		return err
@@ -155,7 +155,7 @@ func (t *Tensor) checkAgainst(want tensorSpec) error {
 	return nil
 }
 
-// shorten keeps a file's own words from filling the screen.
+// shorten quotes a string from a file, cut to 80 bytes.
 func shorten(s string) string {
 	const most = 80
 	if len(s) > most {

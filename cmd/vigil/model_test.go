@@ -99,14 +99,14 @@ func TestModelImportRefuses(t *testing.T) {
 		{[]string{fixture("micro-zip.pt"), "-o", out, "--addressing", "euclid"}, true, "addressing"},
 		{[]string{fixture("micro-zip.pt"), "-o", out, "--score", "max"}, true, "score"},
 		{[]string{bare, "-o", out}, true, "accurate (192) and small (128) have"},
-		{[]string{whole, "-o", out}, false, "needs no import"},
+		{[]string{whole, "-o", out}, false, "without import"},
 		{[]string{filepath.Join(dir, "absent"), "-o", out}, false, "absent"},
 		{[]string{"model.go", "-o", out}, false, "not a file of torch.save"},
-		{[]string{fixture("golden-dot.safetensors"), "-o", out}, true, `"init.": say with --prefix`},
+		{[]string{fixture("golden-dot.safetensors"), "-o", out}, true, `"init.": choose the network with --prefix`},
 		{
 			[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "x"},
 			true,
-			`begin with "x.", but with "after.", "grad.", "init."`,
+			`no network has the prefix "x.", the file has "after.", "grad.", "init."`,
 		},
 		{
 			[]string{fixture("golden-dot.safetensors"), "-o", out, "--prefix", "grad"},

@@ -1,24 +1,24 @@
 package kernel
 
-// Taps is the side of every kernel of the network; its padding is 1.
+// Taps is the side of every convolution kernel; the padding is 1.
 const Taps = 3
 
-// Axis says, for one dimension of a (transposed) convolution, which inputs make which output.
+// Axis describes one dimension of a (transposed) convolution: which inputs contribute to which output.
 type Axis struct {
 	In, Out int
 	phases  []phase
 }
 
-// phase holds the outputs start, start+step, …: output number j sums the inputs j·inStep+first+n over its taps n.
-// A convolution has one phase, a transposed one as many as its stride.
+// phase holds the outputs start, start+step, …: output number j sums the inputs j·inStep+first+n over its taps n. A
+// convolution has one phase, a transposed one as many as its stride.
 type phase struct {
 	start, step   int
 	count         int // outputs
 	inStep, first int
-	kernel        []int // the kernel's index of each tap, the taps' inputs ascending by 1
+	kernel        []int // the kernel index of each tap; the taps' inputs ascend by 1
 }
 
-// ConvAxis is an axis of a convolution: in values with padding 1 on either side, every stride-th of them an output.
+// ConvAxis is an axis of a convolution with padding 1 over in values: one output per stride inputs.
 func ConvAxis(in, stride int) Axis {
 	out := (in-1)/stride + 1
 	return Axis{
@@ -27,8 +27,9 @@ func ConvAxis(in, stride int) Axis {
 	}
 }
 
-// TransposedConvAxis is an axis of a transposed convolution with padding 1 and output padding stride-1: stride·in outputs. Stride is 1
-// or 2. It is also the gradient of ConvAxis toward its input, as ConvAxis is of TransposedConvAxis, with the two channel dimensions swapped.
+// TransposedConvAxis is an axis of a transposed convolution with padding 1 and output padding stride-1: stride·in
+// outputs. stride is 1 or 2. With the two channel dimensions swapped, it is the input gradient of ConvAxis, and vice
+// versa.
 func TransposedConvAxis(in, stride int) Axis {
 	if stride == 1 {
 		return Axis{
@@ -42,11 +43,11 @@ func TransposedConvAxis(in, stride int) Axis {
 	}}
 }
 
-// inputsBefore is how many inputs come before the first that the outputs from one on are made of.
+// inputsBefore is the number of inputs that no output from the given one on depends on.
 func (a *Axis) inputsBefore(output int) int {
 	first := a.In
 	for _, p := range a.phases {
-		// The phase's first output that is not before.
+		// The phase's first output at or after the given one.
 		if j := tiles(max(output-p.start, 0), p.step); j < p.count {
 			first = min(first, max(j*p.inStep+p.first, 0))
 		}
@@ -54,7 +55,7 @@ func (a *Axis) inputsBefore(output int) int {
 	return first
 }
 
-// segment is a range of a phase's outputs whose taps lo to hi, and no others, fall on real inputs.
+// segment is a range of a phase's outputs for which exactly the taps lo to hi fall on real inputs.
 type segment struct {
 	phase    int
 	from, to int

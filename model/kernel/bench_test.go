@@ -31,7 +31,7 @@ func BenchmarkMicro(b *testing.B) {
 	}
 }
 
-// BenchmarkPeak measures the most that a core can do.
+// BenchmarkPeak measures a core's peak.
 func BenchmarkPeak(b *testing.B) {
 	for _, set := range Sets() {
 		b.Run(set.Name, func(b *testing.B) {
@@ -56,7 +56,8 @@ func BenchmarkWeightGrad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/%d-%d", set.Name, l.large, l.small), func(b *testing.B) {
 				pool := NewPool(1)
 				defer pool.Close()
-				g := NewWeightGrad(set, [3]Axis{ConvAxis(l.t, l.strT), ConvAxis(l.s, 2), ConvAxis(l.s, 2)}, l.large, l.small)
+				g := NewWeightGrad(set, [3]Axis{ConvAxis(l.t, l.strT), ConvAxis(l.s, 2), ConvAxis(l.s, 2)},
+					l.large, l.small)
 				dW, large, small := make([]float32, g.Len()), make([]float32, l.t*l.s*l.s*l.large),
 					make([]float32, g.pixels*l.small)
 				for b.Loop() {
@@ -74,7 +75,8 @@ func BenchmarkInputGrad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/up=%v", set.Name, up), func(b *testing.B) {
 				pool := NewPool(1)
 				defer pool.Close()
-				axes, in, out := [3]Axis{TransposedConvAxis(8, 2), TransposedConvAxis(32, 2), TransposedConvAxis(32, 2)}, 16, 8
+				axes, in, out := [3]Axis{TransposedConvAxis(8, 2), TransposedConvAxis(32, 2),
+					TransposedConvAxis(32, 2)}, 16, 8
 				if !up {
 					axes, in, out = [3]Axis{ConvAxis(16, 2), ConvAxis(64, 2), ConvAxis(64, 2)}, 8, 16
 				}

@@ -3,23 +3,23 @@ package kernel
 import "slices"
 
 const (
-	// minItemMACs is the least that an item should cost, in multiplications: long against taking it.
+	// minItemMACs is the least cost of an item, in multiplications: much more than fetching it from the queue.
 	minItemMACs = 1 << 20
-	// blockBytes of weights stay in the second-level cache, with room for the rest, while the pixels of an item pass
-	// over them.
+	// blockBytes of weights fit into the second-level cache, with room for other data, while an item's pixels pass over
+	// them.
 	blockBytes = 80 << 10
-	// maxItemGroups is the most groups of pixels that an item has, minItemGroups the number below which weights are fetched
-	// too often.
+	// maxItemGroups is the most groups of pixels of an item; with fewer than minItemGroups, weights are fetched too
+	// often.
 	maxItemGroups, minItemGroups = 32, 8
-	// enoughItems are enough for any number of threads, so that one item takes two channel tiles of its pixels.
+	// enoughItems is enough for any number of threads; an item may then take two channel tiles of its pixels.
 	enoughItems = 128
-	// packBlock is how many input channels are packed by one thread at a time, packInputs how many of them at once.
-	// maxMicroChannels is the most channels that a micro-kernel has.
+	// packBlock is how many input channels one thread packs at a time, packInputs how many of them are gathered
+	// together. maxMicroChannels is the most channels of a micro-kernel.
 	packBlock, packInputs, maxMicroChannels = 32, 4, 64
 )
 
-// Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias
-// and LeakyReLU. Source and destination are [T][H][W][C], row-major. It is read-only while it runs: several Pools may
+// Conv is a 3x3x3 convolution or transposed convolution with padding 1 between two fixed shapes, followed by a bias and
+// LeakyReLU. Source and destination are [T][H][W][C], row-major. It is read-only while it runs, so several Pools may
 // share it.
 type Conv struct {
 	axes       [3]Axis // T, H, W
@@ -30,11 +30,11 @@ type Conv struct {
 	bias       []float32 // padded to whole tiles
 	rows       int       // weight rows of a tile
 	boxes      []box
-	items      []item          // by frames of the output, and in a frame by where they begin in the source
-	frames     []int           // for each frame its first item, and the number of items
-	oneChannel *oneChannelConv // set where there is one channel out: it takes the place of all from micro on
-	allTiles   bool            // an item has all channels of its pixels
-	skip       int             // frames of the output that are left out
+	items      []item          // sorted by output frame, then by position in the source
+	frames     []int           // the first item of each frame, then the number of items
+	oneChannel *oneChannelConv // set if there is one output channel; replaces the fields from micro on
+	allTiles   bool            // an item has all channel tiles of its pixels
+	skip       int             // frames of the output that are skipped
 }
 
 // box is a part of the output whose outputs all have the same taps.
@@ -43,16 +43,15 @@ type box struct {
 	src, dst int    // offsets of the first
 	srcStep  [3]int
 	dstStep  [3]int
-	blocks   [][]Tap // in the order in which they are summed
+	blocks   [][]Tap // in summation order
 	// The output frames are firstFrame, firstFrame+frameStep, …
 	firstFrame, frameStep int
-	// Where each output's source and destination lie, row-major, in whole groups of the micro-kernel's for each frame.
+	// The source and destination offsets of each output, row-major, in whole groups of the micro-kernel for each frame.
 	pixels, out []int32
-	products    []int32 // of a FusedTail: where the products of the pixels lie in their frame
+	products    []int32 // of a FusedTail: offsets of the pixels' products in their frame
 }
 
-// item is one worker's piece: entries from to to of a box's pixels, all in one frame, and channel tiles tileFrom to
-// tileTo.
+// item is a unit of work: pixels from to to of a box, all in one frame, and channel tiles tileFrom to tileTo.
 type item struct {
 	box              *box
 	frame            int // of the output
@@ -60,8 +59,8 @@ type item struct {
 	tileFrom, tileTo int
 }
 
-// NewConv plans a convolution whose axes (T, H, W) are all ConvAxis or all TransposedConvAxis. slope is LeakyReLU's, 1 for none. Pack must
-// be called before Run.
+// NewConv plans a convolution whose axes (T, H, W) are all ConvAxis or all TransposedConvAxis. slope is LeakyReLU's, 1
+// for none. Pack must be called before Run.
 func NewConv(set *Set, axes [3]Axis, in, out int, slope float32) *Conv {
 	c := &Conv{axes: axes, in: in, out: out, slope: slope, micro: set.micro(out)}
 	if c.oneChannel = newOneChannelConv(set, axes, in, out, slope); c.oneChannel != nil {
@@ -76,14 +75,14 @@ func NewConv(set *Set, axes [3]Axis, in, out int, slope float32) *Conv {
 	return c
 }
 
-// SrcLen is the number of values of the source, DstLen of the destination.
+// SrcLen is the number of values of the source.
 func (c *Conv) SrcLen() int { return c.axes[0].In * c.axes[1].In * c.axes[2].In * c.in }
 
 // DstLen is the number of values of the destination.
 func (c *Conv) DstLen() int { return c.axes[0].Out * c.axes[1].Out * c.axes[2].Out * c.out }
 
-// SkipFrames leaves so many frames at the beginning of the destination out of every later run. Their values stay what they
-// were, and what only they need of the source is not read.
+// SkipFrames makes later runs skip that many frames at the start of the destination. Their values stay unchanged, and
+// source frames that only they depend on are not read.
 func (c *Conv) SkipFrames(frames int) {
 	c.skip = frames
 	if c.oneChannel != nil {
@@ -91,10 +90,10 @@ func (c *Conv) SkipFrames(frames int) {
 	}
 }
 
-// UnreadFrames is how many frames at the beginning of the source no run reads, because of Skip.
+// UnreadFrames is the number of frames at the start of the source that no run reads, because of SkipFrames.
 func (c *Conv) UnreadFrames() int { return c.axes[0].inputsBefore(c.skip) }
 
-// MACs is the number of multiplications that a run needs, taps on padding and idle lanes not counted.
+// MACs is the number of multiplications of a run; taps on padding and idle lanes are not counted.
 func (c *Conv) MACs() int {
 	if c.oneChannel != nil {
 		return c.oneChannel.macs()
@@ -119,19 +118,19 @@ func (b *box) rows() int {
 	return n
 }
 
-// Pack takes new weights: channel o of the output and i of the input meet in w[o·outStride + i·inStride + k], where k
-// counts the kernel's 27 positions row-major. bias is [out]; nil is zero.
+// Pack sets the weights: output channel o and input channel i meet in w[o·outStride + i·inStride + k], where k counts
+// the kernel's 27 positions row-major. bias is [out]; nil is zero.
 func (c *Conv) Pack(w []float32, outStride, inStride int, bias []float32) {
 	c.PackParallel(nil, w, outStride, inStride, bias)
 }
 
-// PackParallel is Pack with the threads of a Pool.
+// PackParallel is Pack on the threads of a Pool; nil packs on the caller's goroutine.
 func (c *Conv) PackParallel(p *Pool, w []float32, outStride, inStride int, bias []float32) {
 	if c.oneChannel != nil {
 		c.oneChannel.pack(w, inStride, bias)
 		return
 	}
-	// Where the kernel's positions lie in a tile, in rows of one input channel each.
+	// The first row of each kernel position in a tile; a row has one input channel.
 	var row [Taps * Taps * Taps]int
 	at := 0
 	c.eachPhase(func(pt, ph, pw *phase) {
@@ -146,8 +145,8 @@ func (c *Conv) PackParallel(p *Pool, w []float32, outStride, inStride int, bias 
 	})
 	wide := c.micro.Channels
 	blocks := tiles(c.in, packBlock)
-	// The kernel's positions lie powers of two apart, where a cache has few places, so a few inputs at a time are
-	// gathered elsewhere.
+	// The kernel positions are powers of two apart and would compete for few cache sets, so a few inputs at a time are
+	// gathered in a local buffer.
 	pack := func(item int) {
 		first, from := item/blocks*wide, item%blocks*packBlock
 		to := min(from+packBlock, c.in)
@@ -191,8 +190,8 @@ func (c *Conv) eachPhase(visit func(pt, ph, pw *phase)) {
 	}
 }
 
-// plan splits the output into boxes and these into items. Neighbours in space are neighbours in time, so that what one
-// item leaves in a cache is used by the next.
+// plan splits the output into boxes and these into items. Items that are close in space run close in time, so that the
+// next item finds its source in the cache.
 func (c *Conv) plan() {
 	start := map[[3]*phase]int{}
 	row := 0
@@ -264,15 +263,15 @@ func (c *Conv) box(segs [3]segment, ph [3]*phase, firstRow int) box {
 	return b
 }
 
-// split cuts a box into items. Few pixels an item would fetch the weights from far away too often, many would leave
-// threads idle.
+// split divides a box into items. With few pixels per item, weights would be fetched from a distant cache too often;
+// with many, threads would be idle.
 func (c *Conv) split(b *box) {
 	group := c.micro.Pixels
 	all, work := tiles(c.out, c.micro.Channels), max(b.rows(), 1)
 	area := b.size[1] * b.size[2]
 	pixels := min(maxItemGroups*group, max(minItemGroups*group, area*b.size[0]/16))
 	pixels = max(pixels, minItemMACs/(work*c.out))
-	// Equal pieces of a frame, in whole groups.
+	// Equal parts of a frame, in whole groups.
 	pixels = tiles(tiles(area, tiles(area, pixels)), group) * group
 	wide := min(max(minItemMACs/(work*pixels*c.micro.Channels), 1), all)
 	switch {
@@ -294,8 +293,7 @@ func (c *Conv) split(b *box) {
 	}
 }
 
-// frame fills in where the pixels of the box's frame t lie in the source and in the destination; the last one fills up
-// the last group.
+// frame appends the source and destination offsets of the pixels of the box's frame t, padded to whole groups.
 func (b *box) frame(t, group int) {
 	for h := range b.size[1] {
 		for w := range b.size[2] {
@@ -306,7 +304,7 @@ func (b *box) frame(t, group int) {
 	b.pixels, b.out = fillGroup(b.pixels, group), fillGroup(b.out, group)
 }
 
-// fillGroup repeats the last entry until the list has whole groups.
+// fillGroup repeats the last entry until the list consists of whole groups.
 func fillGroup(list []int32, group int) []int32 {
 	for len(list)%group != 0 {
 		list = append(list, list[len(list)-1])
@@ -326,8 +324,8 @@ func (c *Conv) Run(p *Pool, dst, src []float32) {
 	p.conv = convStep{}
 }
 
-// RunErrors is Run, and fills e's sums. The convolution must be a network's last: one channel out, twice the height
-// and the width.
+// RunErrors is Run, and fills e's sums. The convolution must be a network's last layer: one output channel, and stride
+// 2 in height and width.
 func (c *Conv) RunErrors(p *Pool, dst, src []float32, e Errors) {
 	c.oneChannel.run(p, dst[:c.DstLen()], src[:c.SrcLen()], e)
 }
@@ -336,7 +334,7 @@ type convStep struct {
 	conv     *Conv
 	dst, src []float32
 	first    int        // item
-	tail     *FusedTail // not nil: dst holds its products, of the frames from frame on
+	tail     *FusedTail // if set, dst holds its products, beginning with those of frame
 	frame    int
 }
 
@@ -350,7 +348,7 @@ func (s *convStep) do(w *worker, n int) {
 	if s.tail != nil {
 		dst, out = s.tail.scratch(w, len(out))
 	}
-	// Block by block, so that the channel tiles share what a block reads of the source while it is in a cache.
+	// Block by block, so that the channel tiles share a block's source values while these are in the cache.
 	for i, block := range b.blocks {
 		rows := blockRows(block)
 		t.Taps, t.Slope = block, 1

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// shape is a convolution to try.
+// shape is a convolution to test.
 type shape struct {
 	up      bool
 	size    [3]int // of the input: T, H, W
@@ -28,9 +28,9 @@ func (s shape) axes() [3]Axis {
 	return a
 }
 
-// naive computes a (transposed) convolution straight from its definition, in double precision: input i and output o of
-// an axis meet at kernel position k where i = stride·o + k - 1, and the other way round for a transposed one. It
-// returns the results and the sums of magnitudes. weights are [out][in][27].
+// naive computes a (transposed) convolution by its definition in double precision: input i and output o of an axis meet
+// at kernel position k if i = stride·o + k - 1, and vice versa for a transposed one. It returns the results and the
+// sums of magnitudes. weights are [out][in][27].
 func (s shape) naive(src, weights, bias []float32) (dst, scale []float64, size [3]int) {
 	a := s.axes()
 	size = [3]int{a[0].Out, a[1].Out, a[2].Out}
@@ -38,10 +38,10 @@ func (s shape) naive(src, weights, bias []float32) (dst, scale []float64, size [
 	dst, scale = make([]float64, n), make([]float64, n)
 	for at := range dst {
 		o := at % s.out
-		place := [3]int{at / s.out / size[2] / size[1], at / s.out / size[2] % size[1], at / s.out % size[2]}
+		position := [3]int{at / s.out / size[2] / size[1], at / s.out / size[2] % size[1], at / s.out % size[2]}
 		sum, mag := float64(bias[o]), math.Abs(float64(bias[o]))
 		for k := range 27 {
-			from, ok := s.source(place, [3]int{k / 9, k / 3 % 3, k % 3})
+			from, ok := s.source(position, [3]int{k / 9, k / 3 % 3, k % 3})
 			if !ok {
 				continue
 			}
@@ -57,16 +57,16 @@ func (s shape) naive(src, weights, bias []float32) (dst, scale []float64, size [
 	return dst, scale, size
 }
 
-func (s shape) source(place, k [3]int) (from [3]int, ok bool) {
+func (s shape) source(position, k [3]int) (from [3]int, ok bool) {
 	for d := range from {
 		if s.up {
-			n := place[d] + 1 - k[d]
+			n := position[d] + 1 - k[d]
 			if n%s.stride[d] != 0 {
 				return from, false
 			}
 			from[d] = n / s.stride[d]
 		} else {
-			from[d] = place[d]*s.stride[d] + k[d] - 1
+			from[d] = position[d]*s.stride[d] + k[d] - 1
 		}
 		if from[d] < 0 || from[d] >= s.size[d] {
 			return from, false
@@ -95,7 +95,7 @@ func checkConv(t *testing.T, set *Set, s shape, threads int, r *rand.Rand, speci
 	c.Pack(weights, s.in*27, 27, bias)
 	dst, intact := guarded(r, len(want))
 	for i := range dst {
-		dst[i] = 1e30 // What nobody writes does not pass.
+		dst[i] = 1e30 // fails unless written
 	}
 	c.Run(pool, dst, src)
 	if !intact() {
@@ -126,7 +126,7 @@ func TestConv(t *testing.T) {
 		{up: true, size: [3]int{5, 4, 4}, stride: [3]int{1, 2, 2}, in: 7, out: 1},
 		{up: true, size: [3]int{1, 5, 3}, stride: [3]int{1, 1, 2}, in: 2, out: 3},
 		{up: true, size: [3]int{2, 5, 7}, stride: [3]int{2, 2, 2}, in: 31, out: 50},
-		// Weights beyond one block of the cache, and an output beyond one item.
+		// Weights larger than a cache block, and an output larger than an item.
 		{size: [3]int{3, 3, 3}, stride: [3]int{1, 1, 1}, in: 700, out: 3},
 		{up: true, size: [3]int{2, 2, 2}, stride: [3]int{2, 2, 2}, in: 2600, out: 2},
 		{size: [3]int{2, 70, 70}, stride: [3]int{1, 1, 1}, in: 1, out: 2},
@@ -168,8 +168,8 @@ func FuzzConv(f *testing.F) {
 	})
 }
 
-// TestWork counts what the paper's network needs; the figure is documented with the model.
-func TestWork(t *testing.T) {
+// TestMACs counts the multiplications of the paper's network; the figure is documented with the model.
+func TestMACs(t *testing.T) {
 	s := shape{size: [3]int{4, 4, 4}, stride: [3]int{1, 1, 1}, in: 2, out: 3}
 	c := NewConv(&goSet, s.axes(), s.in, s.out, 1)
 	// Along an axis of 4 there are 3+3+2+2 taps within the input.

@@ -1,21 +1,22 @@
 package kernel
 
-// FusedTail is a convolution and, behind it, a transposed one to a single channel, in one: what the first yields for a few
-// pixels is multiplied by the second's weights while it is in the nearest cache, and the map between the two, the
-// largest of all, is nowhere. It is read-only while it runs: several Pools may share it.
+// FusedTail fuses a convolution and the transposed convolution to one channel that follows it. The first convolution's
+// result for a few pixels is multiplied by the second's weights while it is in the nearest cache, so the map between
+// them, the largest of all, is never stored. It is read-only while it runs, so several Pools may share it.
 type FusedTail struct {
 	conv         *Conv
 	last         *oneChannelConv
-	pixelOffsets []int32 // where the pixels of an item lie between the two
+	pixelOffsets []int32 // offsets of an item's pixels in a worker's scratch
 }
 
-// fusedTailBytes is about how much of the products is still in a cache when they are merged.
+// fusedTailBytes is about how many bytes of products stay in a cache until they are merged.
 const fusedTailBytes = 4 << 20
 
-// NewFusedTail plans first and last as one. It uses their weights, whenever they are packed. It is nil where they do not
-// fit or nothing would be gained.
+// NewFusedTail fuses first and last, and uses the weights that they are packed with. It returns nil if they do not fit,
+// or if fusing gains nothing.
 func NewFusedTail(first, last *Conv) *FusedTail {
-	if last.oneChannel == nil || last.oneChannel.transposeSource || first.oneChannel != nil || first.DstLen() != last.SrcLen() {
+	if last.oneChannel == nil || last.oneChannel.transposeSource || first.oneChannel != nil ||
+		first.DstLen() != last.SrcLen() {
 		return nil
 	}
 	conv := *first
@@ -40,7 +41,7 @@ func NewFusedTail(first, last *Conv) *FusedTail {
 	return t
 }
 
-// Run computes dst, the second convolution's, from src, the first one's, and fills e's sums.
+// Run computes the second convolution's dst from the first one's src, and fills e's sums.
 func (t *FusedTail) Run(p *Pool, dst, src []float32, e Errors) {
 	c, n := t.conv, t.last
 	src, dst = src[:c.SrcLen()], dst[:n.t.Out*4*n.height*n.width]
@@ -60,17 +61,17 @@ func (t *FusedTail) Run(p *Pool, dst, src []float32, e Errors) {
 // frame is the number of values of a frame's products.
 func (t *FusedTail) frame() int { return t.last.height * t.last.width * t.last.productStride }
 
-// scratch is where an item of so many pixels goes, and the pixels' places there.
+// scratch is a worker's buffer for an item of that many pixels, and the pixels' offsets in it.
 func (t *FusedTail) scratch(w *worker, pixels int) ([]float32, []int32) {
 	w.scratch = grow(w.scratch, pixels*t.conv.out)
 	return w.scratch, t.pixelOffsets[:pixels]
 }
 
-// multiply computes the products of an item that lies between. dst begins with its frame.
+// multiply computes the products of an item from the scratch buffer. dst begins with the item's frame.
 func (t *FusedTail) multiply(w *worker, it *item, dst []float32) {
 	n := t.last
 	pixels, out := t.pixelOffsets[:it.to-it.from], it.box.products[it.from:it.to]
-	// The groups of the two micro-kernels differ, so the last group may have to be filled up.
+	// The groups of the two micro-kernels differ, so the last group may need padding.
 	if len(pixels)%n.micro.Pixels != 0 {
 		w.pixels, w.out = append(w.pixels[:0], pixels...), append(w.out[:0], out...)
 		w.pixels, w.out = fillGroup(w.pixels, n.micro.Pixels), fillGroup(w.out, n.micro.Pixels)

@@ -5,8 +5,7 @@ import (
 	"testing"
 )
 
-// tailShape is a transposed convolution of so many channels to as many between, and the one to a single channel behind
-// it.
+// tailShape is a transposed convolution, and the one to a single channel that follows it.
 type tailShape struct {
 	size        [3]int
 	strides     [3]int
@@ -22,8 +21,8 @@ func (c *tailShape) convs(set *Set) (first, last *Conv) {
 	return NewConv(set, a.axes(), a.in, a.out, 0.2), NewConv(set, b.axes(), b.in, b.out, 0.5)
 }
 
-// TestTail has shapes that fill no tile, several chunks of frames and several blocks of weights.
-func TestTail(t *testing.T) {
+// TestFusedTail tests shapes with incomplete tiles, several chunks of frames and several blocks of weights.
+func TestFusedTail(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		for n, c := range []tailShape{
 			{[3]int{8, 4, 8}, [3]int{2, 2, 2}, 5, 32},
@@ -45,7 +44,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-func FuzzTail(f *testing.F) {
+func FuzzFusedTail(f *testing.F) {
 	f.Add(byte(3), byte(5), byte(7), byte(0b110), byte(4), byte(49), uint64(1))
 	f.Fuzz(func(t *testing.T, tt, h, w, strides, in, between byte, seed uint64) {
 		c := tailShape{
@@ -59,8 +58,8 @@ func FuzzTail(f *testing.F) {
 	})
 }
 
-// checkTail wants the bits of the two convolutions one after the other, and the sums of Residual, of a FusedTail and of
-// RunErrors, and nothing written outside of what they fill.
+// checkTail expects the bits of the two separate convolutions, the sums of Residual, of a FusedTail and of RunErrors,
+// and no write outside of the results.
 func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 	t.Helper()
 	a, b := c.convs(set)
@@ -78,7 +77,7 @@ func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 	Residual(one, set, wantSum, want, x, square)
 	pool := NewPool(threads)
 	defer pool.Close()
-	// Another FusedTail's leavings in the pool's buffers do no harm.
+	// The buffers hold values of another FusedTail.
 	other := tailShape{size: [3]int{4, 6, 6}, strides: [3]int{2, 2, 2}, in: 2, between: 64}
 	p, q := other.convs(set)
 	p.Pack(fill(r, make([]float32, 2*64*27)), 27, 64*27, nil)
@@ -96,7 +95,7 @@ func checkTail(t *testing.T, set *Set, c tailShape, threads int, r *rand.Rand) {
 				t.Errorf("%s, %+v, %d threads: other bits than of the two, one after the other", name, c, threads)
 			}
 			for i, v := range sum {
-				// A row that fills no lanes is rounded otherwise.
+				// Rows that are not whole lanes are rounded differently.
 				if want := float64(wantSum[i]); !near(v, want, want) {
 					t.Fatalf("%s, %+v, %d threads, square %v: sum %d is %v, Residual's %v", name, c, threads, square,
 						i, v, want)

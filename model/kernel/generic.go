@@ -6,7 +6,8 @@ import (
 	"unsafe"
 )
 
-// The tile sizes are what amd64's 16 scalar registers hold without spilling: 3x2 sums, 2 weights and 6 products.
+// goSet is the reference in pure Go. The tile sizes fit amd64's 16 scalar registers without spilling: 3x2 sums, 2
+// weights and 6 products.
 var goSet = Set{
 	Name:       "go",
 	Micros:     []Micro{{Pixels: 3, Channels: 2, Run: tile3x2}, {Pixels: 6, Channels: 1, Run: tile6x1}},
@@ -23,7 +24,7 @@ var goSet = Set{
 	PeakFLOPs:  24,
 }
 
-// peakGo does 12 independent products and sums a round.
+// peakGo performs 12 independent multiply-adds per round.
 func peakGo(n int) {
 	var s [12]float32
 	a, b, c, d, e, f := s[0], s[1], s[2], s[3], s[4], s[5]
@@ -35,7 +36,7 @@ func peakGo(n int) {
 		i, j, k, l = i+x*y, j+x*y, k+x*y, l+x*y
 		x = -x
 	}
-	// So that the compiler does not leave out what is measured.
+	// Keeps the compiler from eliminating the measured work.
 	runtime.KeepAlive(a + b + c + d + e + f + g + h + i + j + k + l)
 }
 
@@ -56,7 +57,7 @@ func (t *Tile) group3x2(pixels, out []int32) {
 		tap := &t.Taps[i]
 		n := tap.Len
 		if t.SrcStep != 1 || t.WeightStep != 2 {
-			// A gradient's tap: as many steps, in strides.
+			// A gradient's tap: the same number of steps, strided.
 			src, w := tap.Src, t.WeightStep*tap.Weight
 			for range n {
 				w0, w1 := t.Weights[w], t.Weights[w+1]
@@ -78,7 +79,7 @@ func (t *Tile) group3x2(pixels, out []int32) {
 		s1 := t.Src[p1+tap.Src:][:n]
 		s2 := t.Src[p2+tap.Src:][:n]
 		w := pairs(t.Weights[2*tap.Weight:][:2*n])[:n]
-		// Equal lengths, said so that the compiler leaves out the bounds checks below.
+		// Equal lengths let the compiler omit the bounds checks below.
 		s1, s2, w = s1[:len(s0)], s2[:len(s0)], w[:len(s0)]
 		for k := range s0 {
 			row := &w[k]
@@ -151,7 +152,7 @@ func (t *Tile) group6x1(pixels, out []int32) {
 	}
 }
 
-// start fills the sums that a group begins with.
+// start initialises the sums of a group, with the bias or with the destination's values.
 func (t *Tile) start(out []int32, rows ...[]float32) {
 	for i, row := range rows {
 		if t.Bias != nil {
@@ -163,7 +164,7 @@ func (t *Tile) start(out []int32, rows ...[]float32) {
 }
 
 func (t *Tile) store(out int, row []float32) {
-	// Signs of activations are a coin's, and a mispredicted branch costs more than ten products.
+	// The signs of activations are random, and a mispredicted branch costs more than ten products.
 	factor := [2]float32{1, t.Slope}
 	dst := t.Dst[out:][:t.Channels]
 	for c := range dst {
@@ -172,7 +173,7 @@ func (t *Tile) store(out int, row []float32) {
 	}
 }
 
-// pairs sees w, of even length, as rows of two.
+// pairs views w, of even length, as rows of two.
 func pairs(w []float32) [][2]float32 {
 	return unsafe.Slice((*[2]float32)(unsafe.Pointer(unsafe.SliceData(w))), len(w)/2)
 }
@@ -198,7 +199,7 @@ func address(row []float32, lambda float32) {
 		return
 	}
 	left := shrink(row, scale, lambda)
-	// A row of zeros stays one; a NaN stays one too.
+	// A row of zeros stays zero; a NaN propagates.
 	if left < 1e-12 {
 		left = 1e-12
 	}
@@ -208,13 +209,14 @@ func address(row []float32, lambda float32) {
 	}
 }
 
-// shrink replaces each value by scale·value, shrunk at lambda, and returns their sum.
+// shrink replaces each value by scale·value, hard-shrunk at lambda (Gong et al., ICCV 2019, equation 7), and returns
+// their sum.
 func shrink(row []float32, scale, lambda float32) float64 {
 	var left float64
 	for i, v := range row {
 		w := v * scale
 		d := w - lambda
-		// Written so that a NaN passes through.
+		// False for a NaN, which then propagates.
 		if d <= 0 {
 			row[i] = 0
 			continue

@@ -6,14 +6,14 @@ import (
 	"testing"
 )
 
-// The gradients below are held against central differences of the operation's definition in double precision. Each
-// test makes one number of an operation's result by a random weighting, and that weighting is the gradient that goes
-// into the backward pass.
+// The tests below compare gradients with central differences of the operation's definition in double precision. Each
+// test reduces the result of an operation to one number by a random weighting, which is the gradient that the backward
+// pass starts from.
 
 func fill64(r *rand.Rand, n int) []float64 {
 	s := make([]float64, n)
 	for i := range s {
-		// Values that both precisions hold exactly.
+		// Values that are exact in both precisions.
 		s[i] = float64(float32(r.NormFloat64()))
 	}
 	return s
@@ -27,7 +27,7 @@ func single(s []float64) []float32 {
 	return out
 }
 
-// checkGradient compares got with the central differences of f toward every step-th of values.
+// checkGradient compares got with the central differences of f with respect to every step-th value.
 func checkGradient(t *testing.T, what string, got []float32, values []float64, step int, f func() float64) {
 	t.Helper()
 	const h = 1e-5
@@ -60,9 +60,9 @@ func (s shape) convolve(src, weights, d []float64) float64 {
 	sum := 0.0
 	for at, g := range d {
 		o, p := at%s.out, at/s.out
-		place := [3]int{p / a[2].Out / a[1].Out, p / a[2].Out % a[1].Out, p % a[2].Out}
+		position := [3]int{p / a[2].Out / a[1].Out, p / a[2].Out % a[1].Out, p % a[2].Out}
 		for k := range 27 {
-			from, ok := s.source(place, [3]int{k / 9, k / 3 % 3, k % 3})
+			from, ok := s.source(position, [3]int{k / 9, k / 3 % 3, k % 3})
 			if !ok {
 				continue
 			}
@@ -78,7 +78,7 @@ func (s shape) convolve(src, weights, d []float64) float64 {
 	return sum
 }
 
-// reversed are the axes of the gradient toward the input.
+// reversed are the axes of the input gradient.
 func (s shape) reversed() [3]Axis {
 	var b [3]Axis
 	for d, a := range s.axes() {
@@ -124,7 +124,7 @@ func TestConvGradients(t *testing.T) {
 			for _, threads := range []int{1, 3} {
 				pool := NewPool(threads)
 				dW, intact := guarded(r, g.Len())
-				// What a larger layer left in the pool's memory must not matter.
+				// The pool's buffers hold values of a larger layer.
 				pool.weights.copied = fill(r, make([]float32, 4*g.volume()))
 				pool.weights.packed = fill(r, make([]float32, 100_000))
 				pool.weights.partial = fill(r, make([]float32, 100_000))
@@ -206,7 +206,7 @@ func checkNorms(t *testing.T, set *Set) {
 	}
 }
 
-// readMemory is Σ d·read + entropy·(mean entropy), straight from the formula.
+// readMemory is Σ d·read + entropy·(mean entropy), by definition.
 func readMemory(z, slots, d []float64, width int, lambda, entropy float64, cosine bool) float64 {
 	norm := func(v []float64) float64 {
 		sum := 0.0
@@ -312,7 +312,7 @@ func TestLossGradient(t *testing.T) {
 	for i := range mask {
 		mask[i] = float32(r.IntN(2))
 	}
-	// Beyond the limit the gradient is 0, and with these values the limit is met on either side.
+	// Beyond the limit the gradient is 0; these values lie on both sides of it.
 	f := func() float64 {
 		sum := 0.0
 		for i := range y {

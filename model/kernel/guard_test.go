@@ -9,8 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// fence is memory between two pages that nobody may touch: a read or a write beyond either end is a fault, which ends
-// the test's process.
+// fence is memory between two inaccessible pages: an access beyond either end is a fault, which ends the process.
 type fence struct{ inside []float32 }
 
 func newFence(t *testing.T) *fence {
@@ -34,7 +33,7 @@ func newFence(t *testing.T) *fence {
 	return &fence{unsafe.Slice((*float32)(unsafe.Pointer(&all[page])), pages*page/4)}
 }
 
-// take gives n values that end at the fence, or that begin at it.
+// take returns n values that end, or begin, at an inaccessible page.
 func (f *fence) take(n int, atEnd bool) []float32 {
 	if atEnd {
 		return f.inside[len(f.inside)-n:][:n:n]
@@ -42,8 +41,8 @@ func (f *fence) take(n int, atEnd bool) []float32 {
 	return f.inside[:n:n]
 }
 
-// TestFences runs every kernel on memory that ends, or begins, where a page begins that must not be touched: the race
-// detector and the bounds checks of Go cannot see what assembly reads.
+// TestFences runs every kernel on memory next to inaccessible pages: the race detector and Go's bounds checks do not
+// cover assembly.
 func TestFences(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		fences := make([]*fence, 6)
@@ -78,8 +77,8 @@ func TestFences(t *testing.T) {
 	})
 }
 
-// fenceMicro runs a micro-kernel for each number of channels, from the bias and going on, on one and on several
-// groups, with taps that lie before the pixels, and in the strides of a gradient.
+// fenceMicro runs a micro-kernel for each number of channels, from a bias and from existing sums, on one and on several
+// groups, with taps before the pixels, and with the strides of a gradient.
 func fenceMicro(m *Micro, take func(i, n int) []float32) {
 	const in = 5
 	for channels := 1; channels <= m.Channels; channels++ {
@@ -90,7 +89,7 @@ func fenceMicro(m *Micro, take func(i, n int) []float32) {
 		} {
 			for _, bias := range []bool{true, false} {
 				pixels := c.groups * m.Pixels
-				// Of the last pixel's values only every step's first is there.
+				// Of the last pixel's values only the strided ones exist.
 				src := (pixels-1)*in*c.srcStep + (in-1)*c.srcStep + 1
 				t := Tile{
 					Src: take(0, src), Weights: take(1, (in-1)*c.weightStep+m.Channels), Dst: take(2, pixels*channels),
@@ -109,7 +108,7 @@ func fenceMicro(m *Micro, take func(i, n int) []float32) {
 	}
 }
 
-// TestFencedLayers runs whole layers, their gradients and the memory between fences.
+// TestFencedLayers runs whole layers, their gradients and the memory next to inaccessible pages.
 func TestFencedLayers(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		fences := []*fence{newFence(t), newFence(t), newFence(t)}

@@ -1,8 +1,7 @@
 package kernel
 
-// Loss is the mean over all values of (y-x)², and where the mask says so of -min((y-x)², limit): there a good
-// reconstruction is what is wrong. y and x are [clips][frames][area], the mask is [clips][area], 1 where the sign
-// turns and 0 elsewhere.
+// Loss is the mean over all values of (y-x)², or of -min((y-x)², limit) where the mask is 1: there a good
+// reconstruction is penalised. y and x are [clips][frames][area], the mask is [clips][area] of 0 and 1.
 type Loss struct {
 	clips, frames, area int
 	limit               float32
@@ -10,14 +9,14 @@ type Loss struct {
 	step                lossStep
 }
 
-// NewLoss makes room for a batch of clips.
+// NewLoss prepares the loss of a batch of clips.
 func NewLoss(clips, frames, area int, limit float32) *Loss {
 	l := &Loss{clips: clips, frames: frames, area: area, limit: limit, partial: make([]float64, clips*frames)}
 	l.step.loss = l
 	return l
 }
 
-// Forward computes the loss. A NaN or an infinity in y or x makes it one.
+// Forward computes the loss. A NaN or an infinity in y or x propagates to it.
 func (l *Loss) Forward(p *Pool, y, x, mask []float32) float64 {
 	l.step.run(p, nil, y, x, mask, 0)
 	var sum float64
@@ -27,7 +26,7 @@ func (l *Loss) Forward(p *Pool, y, x, mask []float32) float64 {
 	return sum / float64(l.clips*l.frames*l.area)
 }
 
-// Backward writes the gradient toward y, times factor.
+// Backward writes the gradient with respect to y, times factor, to d.
 func (l *Loss) Backward(p *Pool, d, y, x, mask []float32, factor float64) {
 	l.step.run(p, d, y, x, mask, float32(2*factor/float64(l.clips*l.frames*l.area)))
 }
@@ -77,15 +76,15 @@ func (s *lossStep) do(_ *worker, frame int) {
 	l.partial[frame] = sum
 }
 
-// sumChunk is how many values of a map one thread adds up at a time.
+// sumChunk is how many values one thread sums at a time.
 const sumChunk = 1 << 14
 
-// Sum is the sum of values. Threads add up chunks, whose sums are added in their order.
+// Sum is the sum of values. Threads sum chunks, whose sums are added in order.
 func Sum(p *Pool, values []float32) float64 {
 	chunks := make([]float64, tiles(len(values), sumChunk))
 	p.Each(len(chunks), func(n int) {
 		part := values[n*sumChunk : min((n+1)*sumChunk, len(values))]
-		// Four sums do not wait for each other.
+		// Four independent sums hide the latency of an addition.
 		var a, b, c, d float64
 		for ; len(part) >= 4; part = part[4:] {
 			a, b, c, d = a+float64(part[0]), b+float64(part[1]), c+float64(part[2]), d+float64(part[3])

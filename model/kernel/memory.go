@@ -5,7 +5,8 @@ import "math"
 // queryBlock is the number of queries that are addressed and read together.
 const queryBlock = 24
 
-// Memory reads a latent map through the memory: ẑ = address(z·Mᵀ)·M for each position z. It is read-only while it runs.
+// Memory reads a latent map through the memory: ẑ = address(z·Mᵀ)·M for each position z (Gong et al., ICCV 2019,
+// section 3.3). It is read-only while it runs.
 type Memory struct {
 	slots, width int
 	lambda       float32
@@ -20,16 +21,16 @@ type product struct {
 	set      *Set
 	micro    *Micro
 	in, out  int
-	taps     []Tap // one, over all of a row
+	taps     []Tap // one tap, over a whole row
 	weights  []float32
-	tileStep int // from a channel tile's weights to the next one's
+	tileStep int // distance between the weights of channel tiles
 	rowStep  int
-	packed   []float32 // room for [tiles][in][micro.Channels]
+	packed   []float32 // [tiles][in][micro.Channels]
 	bias     []float32 // zeros
 }
 
-// NewMemory makes room for slots of the given width. cosine divides the queries and the keys by their norms first.
-// Pack must be called before Run.
+// NewMemory prepares a memory of slots of the given width. cosine normalises queries and keys first. Pack must be
+// called before Run.
 func NewMemory(set *Set, slots, width int, lambda float32, cosine bool) *Memory {
 	return &Memory{
 		slots: slots, width: width, lambda: lambda, cosine: cosine, address: set.Address,
@@ -42,7 +43,7 @@ func newProduct(set *Set, in, out int) product {
 	return product{set: set, micro: m, in: in, out: out, taps: []Tap{{Len: in}}, bias: make([]float32, m.Channels)}
 }
 
-// Pack takes new slots, [slots][width].
+// Pack sets the slots, [slots][width].
 func (m *Memory) Pack(slots []float32) {
 	m.values.pack(slots)
 	if m.cosine {
@@ -59,7 +60,7 @@ func (m *Memory) Pack(slots []float32) {
 	m.keys.packTransposed(slots)
 }
 
-// pack takes a copy of the matrix, brought to channel tiles.
+// pack copies the matrix into channel tiles.
 func (p *product) pack(matrix []float32) {
 	wide := p.reserve()
 	for in := range p.in {
@@ -72,7 +73,7 @@ func (p *product) pack(matrix []float32) {
 	}
 }
 
-// packTransposed is pack for the matrix as [out][in].
+// packTransposed is pack for a matrix stored as [out][in].
 func (p *product) packTransposed(matrix []float32) {
 	wide, lanes := p.reserve(), p.set.Lanes
 	step, whole := lanes, p.in/lanes*lanes
@@ -98,7 +99,7 @@ func (p *product) packTransposed(matrix []float32) {
 	}
 }
 
-// reserve makes room for a packed matrix, and returns the width of its tiles.
+// reserve allocates the packed matrix and returns the width of its tiles.
 func (p *product) reserve() int {
 	wide := p.micro.Channels
 	p.packed = grow(p.packed, tiles(p.out, wide)*p.in*wide)
@@ -106,7 +107,7 @@ func (p *product) reserve() int {
 	return wide
 }
 
-// useMatrix takes the matrix itself where its rows are whole channel tiles, and a copy where they are not.
+// useMatrix uses the matrix in place if its rows are whole channel tiles, else a packed copy.
 func (p *product) useMatrix(matrix []float32) {
 	if p.out%p.micro.Channels == 0 {
 		p.weights, p.tileStep, p.rowStep = matrix, p.micro.Channels, p.out
@@ -124,7 +125,7 @@ func inverseNorm(v []float32) float32 {
 	return float32(1 / max(math.Sqrt(sum), 1e-12))
 }
 
-// Reserve makes the rows that p's workers need in a Run, so that no Run allocates.
+// Reserve allocates the buffers that p's workers need in Run, so that Run does not allocate.
 func (m *Memory) Reserve(p *Pool) {
 	for _, w := range p.workers {
 		w.rows = grow(w.rows, queryBlock*m.slots)
@@ -132,8 +133,8 @@ func (m *Memory) Reserve(p *Pool) {
 	}
 }
 
-// Run reads dst, [queries][width], for the queries z of the same shape. weights, [queries][slots], takes the
-// addressing weights; nil leaves them out.
+// Run computes dst, [queries][width], for the queries z of the same shape. weights, [queries][slots], receives the
+// addressing weights; nil discards them.
 func (m *Memory) Run(p *Pool, dst, z []float32, queries int, weights []float32) {
 	n := queries * m.width
 	p.read = readStep{memory: m, dst: dst[:n], src: z[:n], weights: weights, queries: queries}
@@ -178,7 +179,7 @@ func (s *readStep) do(w *worker, n int) {
 	m.values.run(w, s.dst[from*m.width:], rows, count, m.slots, 1)
 }
 
-// run computes count rows of dst, [count][out], from as many of src: value i of row r lies at r·rowStep + i·srcStep.
+// run computes count rows of dst, [count][out], from as many rows of src: value i of row r is at r·rowStep + i·srcStep.
 func (p *product) run(w *worker, dst, src []float32, count, rowStep, srcStep int) {
 	w.pixels, w.out = w.pixels[:0], w.out[:0]
 	for i := range count {

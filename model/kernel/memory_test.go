@@ -19,7 +19,7 @@ func TestMemory(t *testing.T) {
 			{13, 7, 6, 1. / 7, true, false},
 			{25, 50, 33, 0.03, false, false},
 			{24, 51, 16, 0.03, true, false},
-			{30, 20, 5, 0.2, false, false}, // most rows shrink to nothing
+			{30, 20, 5, 0.2, false, false}, // most rows shrink to zero
 			{14, 20, 5, 0.05, true, true},
 		} {
 			t.Run(fmt.Sprint(i), func(t *testing.T) {

@@ -3,24 +3,24 @@ package kernel
 import "math"
 
 // MemoryGrad is the gradient of a Memory's read and of its addressing's entropy, for a fixed number of queries. The
-// factor that shrinkage puts on a weight it keeps, d/(d+1e-12) with d = w-λ, counts as the 1 that it is but for a d of
-// some millionths of λ. There its derivative would be that of a step: thousands of times everything else, and without
-// a meaning.
+// factor d/(d+1e-12), with d = w-λ, that hard shrinkage applies to a kept weight is treated as 1. It differs from 1
+// only for d of a few millionths of λ, where its derivative is that of a step: thousands of times larger than
+// everything else, and meaningless.
 type MemoryGrad struct {
 	memory    *Memory
 	queries   int
-	toWeights product // width -> slots, by the slots: from the gradient toward the read to that toward the weights
-	toQueries product // slots -> width, by the keys: from the gradient toward the dot products to that toward the queries
-	valueGrad product // queries -> width, by the gradient toward the read
+	toWeights product // width -> slots, by the slots: gradient of the weights from that of the read
+	toQueries product // slots -> width, by the keys: gradient of the queries from that of the dot products
+	valueGrad product // queries -> width, by the gradient of the read
 	keyGrad   product // queries -> width, by the queries
 	soft      []float32
-	rows      []float32 // [queries][slots], gradients toward the weights, then toward the dot products
+	rows      []float32 // [queries][slots], gradients of the weights, then of the dot products
 	unit      []float32 // [queries][width], queries of norm 1, for cosine
 	scale     []float32 // 1/norm of each slot, for cosine
 	step      memoryGradStep
 }
 
-// NewMemoryGrad makes room for the gradient of m with so many queries.
+// NewMemoryGrad prepares the gradient of m for the given number of queries.
 func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 	g := &MemoryGrad{
 		memory: m, queries: queries,
@@ -36,9 +36,9 @@ func NewMemoryGrad(set *Set, m *Memory, queries int) *MemoryGrad {
 	return g
 }
 
-// Run writes the gradients toward the queries z, [queries][width], and the slots. d is the gradient toward what the
-// memory read and w the addressing weights of that read. The Memory must have been packed with these slots last.
-// entropy is the factor of the mean over the queries of -Σ w·log(w + 1e-12) in the loss.
+// Run writes the gradients of the queries z, [queries][width], and of the slots. d is the gradient of the read and w
+// the addressing weights of that read. The Memory must have been packed with these slots last. entropy is the loss
+// factor of the mean over the queries of -Σ w·log(w + 1e-12).
 func (g *MemoryGrad) Run(p *Pool, dz, dSlots, d, z, slots, w []float32, entropy float64) {
 	m := g.memory
 	g.toWeights.packTransposed(slots)
@@ -79,7 +79,7 @@ func (s *memoryGradStep) do(w *worker, item int) {
 	}
 }
 
-// gradQueries follows a block of queries back to themselves.
+// gradQueries computes the gradients of a block of queries.
 func (s *memoryGradStep) gradQueries(w *worker, item int) {
 	g, m := s.grad, s.grad.memory
 	from := item * queryBlock
@@ -109,12 +109,13 @@ func (s *memoryGradStep) gradQueries(w *worker, item int) {
 	g.toQueries.run(w, dz, rows, count, m.slots, 1)
 	if m.cosine {
 		for q := range count {
-			normaliseGrad(dz[q*m.width:][:m.width], z[q*m.width:][:m.width], inverseNorm(s.z[(from+q)*m.width:][:m.width]))
+			normaliseGrad(dz[q*m.width:][:m.width], z[q*m.width:][:m.width],
+				inverseNorm(s.z[(from+q)*m.width:][:m.width]))
 		}
 	}
 }
 
-// gradSlots sums what a block of slots gets, as the values that were read and as the keys that were compared.
+// gradSlots computes the gradients of a block of slots, as values that were read and as keys that were compared.
 func (s *memoryGradStep) gradSlots(w *worker, item int) {
 	g, m := s.grad, s.grad.memory
 	from := item * queryBlock
@@ -138,12 +139,11 @@ func (s *memoryGradStep) gradSlots(w *worker, item int) {
 	}
 }
 
-// addressGrad turns row, the gradient toward the addressing weights w, into that toward the dot products. p are their
-// softmax.
+// addressGrad turns row, the gradient of the addressing weights w, into that of the dot products. p are their softmax.
 func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
 	var left, along float64
 	for i, weight := range w {
-		// The gradient toward a weight that is 0 goes nowhere; an infinite one must not become NaN.
+		// A weight of 0 passes no gradient; this also keeps an infinite gradient from becoming NaN.
 		if weight == 0 && lambda > 0 {
 			row[i] = 0
 			continue
@@ -155,7 +155,7 @@ func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
 		left += float64(p[i])
 	}
 	if lambda > 0 {
-		// The division by the sum of what is left; below the floor that sum is a constant.
+		// The division by the remaining sum; below the floor that sum is a constant.
 		if left < 1e-12 {
 			left, along = 1e-12, 0
 		}
@@ -174,11 +174,11 @@ func addressGrad(row, p, w []float32, lambda float32, entropy float64) {
 	}
 }
 
-// normaliseGrad turns d, the gradient toward a unit vector, into that toward the vector it was made from, whose inverse norm
-// is scale.
+// normaliseGrad turns d, the gradient of a unit vector, into that of the vector before normalisation, whose inverse
+// norm is scale.
 func normaliseGrad(d, unit []float32, scale float32) {
 	var along float64
-	// At the floor of the norm the scale is a constant.
+	// At the norm's lower bound the scale is a constant.
 	if scale < 1e12 {
 		for i, v := range d {
 			along += float64(v) * float64(unit[i])
@@ -194,7 +194,7 @@ func Entropy(p *Pool, w []float32, slots int) float64 {
 	rows := make([]float64, len(w)/slots)
 	p.Each(len(rows), func(q int) {
 		for _, v := range w[q*slots:][:slots] {
-			// Most weights of a sharp addressing are 0 and add nothing.
+			// Most weights of a sparse addressing are 0.
 			if v != 0 {
 				rows[q] -= float64(v) * math.Log(float64(v)+1e-12)
 			}

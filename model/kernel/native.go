@@ -4,8 +4,8 @@ package kernel
 
 import "math"
 
-// passes are the assembly of one instruction set for rows whose lengths are multiples of lanes. What is left over is
-// done in Go.
+// passes are the assembly functions of one instruction set, for rows whose lengths are multiples of lanes. The
+// remainder is computed in Go.
 type passes struct {
 	lanes          int
 	rowMax         func(row *float32, n int) float32
@@ -22,7 +22,7 @@ type passes struct {
 	spreadBack     func(g, u, own, along, all *float32, pixels, channels int)
 }
 
-// set makes a Set of the passes and micro-kernels.
+// set makes a Set from the passes and micro-kernels.
 func (s *passes) set(name string, micros []Micro, peak func(int), peakWork int) Set {
 	return Set{
 		Name: name, Micros: micros, Lanes: s.lanes, Peak: peak, PeakFLOPs: peakWork,

@@ -2,36 +2,37 @@ package kernel
 
 import "math"
 
-// normChunk is about how many values an item of a batch norm passes over.
+// normChunk is about how many values an item of a batch norm covers.
 const normChunk = 1 << 14
 
-// Norm is a batch norm and the LeakyReLU behind it as training needs them (Ioffe and Szegedy, 2015): mean and variance
-// are those of the batch. Its values are [pixels][channels], row-major. Short sums in single precision are added up in
-// double precision, in pieces that depend on the shape alone, so the number of threads changes nothing.
+// Norm is a batch norm and the following LeakyReLU in training (Ioffe and Szegedy, 2015): mean and variance are those
+// of the batch. Values are [pixels][channels], row-major. Short single-precision sums are accumulated in double
+// precision, in chunks that depend on the shape alone, so the result does not depend on the number of threads.
 type Norm struct {
-	// Mean and Var are the batch's after Forward, per channel; Var is divided by the number of pixels, not by one less.
+	// Mean and Var are the batch's after Forward, per channel. Var is the biased estimate: divided by the number of
+	// pixels.
 	Mean, Var []float64
 
 	set              *Set
 	pixels, channels int
-	repeat           int // pixels that make a row of the passes
+	repeat           int // pixels per row of the passes
 	chunk            int // pixels of an item
 	slope            float32
 	epsilon          float64
 	inv              []float64 // 1/sqrt(Var + epsilon)
-	scale, shift     []float32 // what Forward multiplies by and adds
+	scale, shift     []float32 // Forward's factor and summand
 	partial          []float64 // [chunks][2][channels]
 	sums             []float64 // [2][channels]
 	step             normStep
 }
 
-// NewNorm makes room for a batch of so many pixels, all clips and frames counted. slope is LeakyReLU's.
+// NewNorm prepares a batch norm over the given number of pixels, in all clips and frames. slope is LeakyReLU's.
 func NewNorm(set *Set, pixels, channels int, slope float32, epsilon float64) *Norm {
 	n := &Norm{
 		set: set, pixels: pixels, channels: channels, chunk: max(normChunk/channels, 1), slope: slope,
 		epsilon: epsilon, repeat: 1,
 	}
-	// Rows of few channels are seen as one row of several pixels, which fills the lanes.
+	// Several pixels of few channels are treated as one row, to fill the lanes.
 	for r := 2; r <= 16 && channels%16 != 0; r *= 2 {
 		if channels*r%16 == 0 && pixels%r == 0 {
 			n.repeat, n.chunk = r, tiles(n.chunk, r)*r
@@ -46,7 +47,7 @@ func NewNorm(set *Set, pixels, channels int, slope float32, epsilon float64) *No
 	return n
 }
 
-// Forward computes y = LeakyReLU(gamma·(u-mean)/sqrt(var+epsilon) + beta) with the mean and the variance of u over its
+// Forward computes y = LeakyReLU(gamma·(u-mean)/sqrt(var+epsilon) + beta), with the mean and variance of u over its
 // pixels.
 func (n *Norm) Forward(p *Pool, y, u, gamma, beta []float32) {
 	n.step.run(p, normSum, y, u)
@@ -65,8 +66,8 @@ func (n *Norm) Forward(p *Pool, y, u, gamma, beta []float32) {
 	n.step.run(p, normApply, y, u)
 }
 
-// Backward turns g, the gradient toward Forward's y, into the gradient toward its u, in place, and writes the gradients
-// toward gamma and beta. u and gamma are those of the last Forward.
+// Backward turns g, the gradient of Forward's y, into that of its u, in place, and writes the gradients of gamma and
+// beta. u and gamma are those of the last Forward.
 func (n *Norm) Backward(p *Pool, g, u, gamma, dGamma, dBeta []float32) {
 	n.step.run(p, normGather, g, u)
 	count := float64(n.pixels)
@@ -74,7 +75,7 @@ func (n *Norm) Backward(p *Pool, g, u, gamma, dGamma, dBeta []float32) {
 		sum := n.sums[c]
 		along := (n.sums[n.channels+c] - n.Mean[c]*sum) * n.inv[c]
 		dBeta[c], dGamma[c] = float32(sum), float32(along)
-		// g·k - k·sum/count - (u-mean)·k·inv·along/count, gathered by what stands with u.
+		// g·k - k·sum/count - (u-mean)·k·inv·along/count, with the coefficients of u collected.
 		k := float64(gamma[c]) * n.inv[c]
 		slant := k * n.inv[c] * along / count
 		n.step.own[c], n.step.along[c] = float32(k), float32(slant)
@@ -86,7 +87,7 @@ func (n *Norm) Backward(p *Pool, g, u, gamma, dGamma, dBeta []float32) {
 	n.step.run(p, normSpread, g, u)
 }
 
-// repeatChannels repeats what stands for each channel over the whole row.
+// repeatChannels repeats the values of the channels over the whole row.
 func (n *Norm) repeatChannels(row []float32) {
 	for at := n.channels; at < len(row); at += n.channels {
 		copy(row[at:], row[:n.channels])
@@ -98,8 +99,8 @@ type normPass int
 const (
 	normSum    normPass = iota // sums of u and u²
 	normApply                  // y from u
-	normGather                 // g becomes the gradient before LeakyReLU; its sums, and those of g·u
-	normSpread                 // g becomes the gradient toward u
+	normGather                 // g becomes the gradient before LeakyReLU; sums of g and g·u
+	normSpread                 // g becomes the gradient of u
 )
 
 type normStep struct {
@@ -131,7 +132,7 @@ func (s *normStep) run(p *Pool, pass normPass, a, u []float32) {
 	}
 }
 
-// normSingleRun is how many values are summed in single precision before they are added to sums in double precision.
+// normSingleRun is how many values are summed in single precision before they are added to the double-precision sums.
 const normSingleRun = 1 << 12
 
 func (s *normStep) do(w *worker, item int) {

@@ -1,16 +1,16 @@
 package kernel
 
-// A transposed convolution to one channel would leave a tile's channels idle. So each pixel of the source is
-// multiplied by the weights of all 27 places of the kernel, and what they yield is added up where it belongs.
+// A transposed convolution to one channel would leave a tile's channels idle. Instead, each source pixel is multiplied
+// by the weights of all 27 kernel positions, and the products are added to the output pixels that they belong to.
 //
 //	planes[k][w] = Σ over channels: src[t][h][w] · weights[k]      for a row of pixels
-//	dst[t+…][2h+…][2w+…] = bias + Σ of the planes that meet there  a source frame adds to 3 frames
+//	dst[t+…][2h+…][2w+…] = bias + Σ of the planes that meet there  a source frame contributes to 3 frames
 //
-// Where there are more channels than places, a tile's channels are the places and its products are turned; else a row
-// of the source is turned, the tile's channels are its pixels and the tile's pixels the places.
+// With at least 27 channels, a tile's channels are the kernel positions and its products are transposed. With fewer, a
+// row of the source is transposed, the tile's channels are pixels of that row and its pixels are kernel positions.
 //
-// A thread takes a band of rows through the frames. It makes the planes of the row below its band too, which the next
-// band makes again.
+// A thread processes a band of rows through all frames. It also computes the planes of the row below its band, which
+// the next band computes again.
 
 const kernelPositions = Taps * Taps * Taps
 
@@ -21,22 +21,24 @@ type oneChannelConv struct {
 	height          int // of the source
 	width           int
 	in              int
-	transposeSource bool // channels, so that rows of the source are turned
+	transposeSource bool // fewer channels than kernel positions
 	micro           *Micro
-	weights         []float32 // [tiles][in][micro.Channels], or where they are few [places][in]
+	weights         []float32 // [tiles][in][micro.Channels], or with transposeSource [kernelPositions][in]
 	zeros           []float32
 	bias            float32
 	slope           float32
-	skip            int     // frames of the destination that are left out
-	productStride   int     // products of a pixel: the places in whole lanes
-	planeStride     int     // values of a row of a plane: the width in whole lanes, and zeros
-	sourceStride    int     // values of a turned row of one channel: the width in whole tiles
-	pixels          []int32 // where the pixels of a row lie, and their products; or the weights of the places, and their planes
-	out             []int32
-	taps            []Tap
+	skip            int // frames of the destination that are skipped
+	productStride   int // products per pixel: the kernel positions in whole lanes
+	planeStride     int // values per plane: the width in whole lanes, then zeros
+	sourceStride    int // values per channel of a transposed row: the width in whole tiles
+	// Offsets of a row's pixels and of their products; with transposeSource, of the weights of the kernel positions and
+	// of their planes.
+	pixels []int32
+	out    []int32
+	taps   []Tap
 }
 
-// newOneChannelConv is nil where a convolution is of another kind.
+// newOneChannelConv returns nil if the convolution is of another kind.
 func newOneChannelConv(set *Set, axes [3]Axis, in, out int, slope float32) *oneChannelConv {
 	for _, a := range axes[1:] {
 		if len(a.phases) != 2 {
@@ -47,8 +49,9 @@ func newOneChannelConv(set *Set, axes [3]Axis, in, out int, slope float32) *oneC
 		return nil
 	}
 	n := &oneChannelConv{
-		set: set, t: axes[0], height: axes[1].In, width: axes[2].In, in: in, slope: slope, transposeSource: in < kernelPositions,
-		taps: []Tap{{Len: in}},
+		set: set, t: axes[0], height: axes[1].In, width: axes[2].In, in: in, slope: slope,
+		transposeSource: in < kernelPositions,
+		taps:            []Tap{{Len: in}},
 	}
 	n.productStride = tiles(kernelPositions, set.Lanes) * set.Lanes
 	n.planeStride = (tiles(n.width, set.Lanes) + 1) * set.Lanes
@@ -101,30 +104,32 @@ func (n *oneChannelConv) macs() int {
 	return frames * met
 }
 
-// multiply computes the products of pixels of src, [places] in front of every wide values of dst.
+// multiply computes the products of pixels of src: [kernelPositions], at the start of every productStride values of
+// dst.
 func (n *oneChannelConv) multiply(w *worker, dst, src []float32, pixels, out []int32) {
 	t, channels := &w.tile, n.micro.Channels
 	t.Src, t.SrcStep, t.WeightStep, t.Taps, t.Bias, t.Slope = src, 1, channels, n.taps, n.zeros, 1
 	for first := 0; first < kernelPositions; first += channels {
-		t.Weights, t.Dst, t.Channels = n.weights[first*n.in:][:n.in*channels], dst[first:], min(channels, kernelPositions-first)
+		t.Weights, t.Dst, t.Channels = n.weights[first*n.in:][:n.in*channels], dst[first:],
+			min(channels, kernelPositions-first)
 		n.micro.run(t, pixels, out, n.in)
 	}
 	*t = Tile{}
 }
 
-// bandRows is how many rows of the source a band has.
+// bandRows is the number of source rows of a band.
 const bandRows = 8
 
 type oneChannelStep struct {
 	conv *oneChannelConv
 	dst  []float32
-	// Either the source or the products of the frames from on, [frames][height][width][wide].
+	// Either the source, or the products of the frames from on: [frames][height][width][productStride].
 	src, products []float32
 	from, to      int // frames of the source
 	errors        Errors
 }
 
-// run computes the destination.
+// run computes the destination, and e's sums.
 func (n *oneChannelConv) run(p *Pool, dst, src []float32, e Errors) {
 	p.oneChannel = oneChannelStep{conv: n, dst: dst, src: src, from: n.t.inputsBefore(n.skip), to: n.t.In, errors: e}
 	p.run(tiles(n.height, bandRows), &p.oneChannel)
@@ -154,15 +159,16 @@ func (s *oneChannelStep) do(w *worker, band int) {
 	}
 }
 
-// planeOffset is where the planes of a row begin: there are those of two rows.
+// planeOffset is the offset of the planes of a row; the planes of two rows are kept.
 func (n *oneChannelConv) planeOffset(h int) int { return h % 2 * n.productStride * n.planeStride }
 
-// fillPlanes makes the planes of a row, [wide][line].
+// fillPlanes computes the planes of a row, [productStride][planeStride].
 func (s *oneChannelStep) fillPlanes(w *worker, t, h int) {
 	n := s.conv
 	planes := w.planes[n.planeOffset(h):][:n.productStride*n.planeStride]
 	if s.products != nil {
-		n.transpose(planes, n.planeStride, s.products[((t-s.from)*n.height+h)*n.width*n.productStride:], n.productStride)
+		n.transpose(planes, n.planeStride, s.products[((t-s.from)*n.height+h)*n.width*n.productStride:],
+			n.productStride)
 		return
 	}
 	src := s.src[(t*n.height+h)*n.width*n.in:][:n.width*n.in]
@@ -184,7 +190,7 @@ func (s *oneChannelStep) fillPlanes(w *worker, t, h int) {
 	*tile = Tile{}
 }
 
-// transpose brings a row of pixels, [width][values], to [values][dstStep].
+// transpose copies a row of pixels, [width][values], to [values][dstStep].
 func (n *oneChannelConv) transpose(dst []float32, dstStep int, src []float32, values int) {
 	l := n.set.Lanes
 	pixels, whole := n.width/l*l, values/l*l
@@ -204,7 +210,7 @@ func (n *oneChannelConv) transpose(dst []float32, dstStep int, src []float32, va
 	}
 }
 
-// merge adds what row h of the source's frame t yields to the rows 2h and 2h+1 of the frames around t.
+// merge adds the contributions of row h of source frame t to the rows 2h and 2h+1 of the frames around t.
 func (s *oneChannelStep) merge(w *worker, t, h int) {
 	n := s.conv
 	length := tiles(n.width, n.set.Lanes) * n.set.Lanes
@@ -220,7 +226,7 @@ func (s *oneChannelStep) merge(w *worker, t, h int) {
 		}
 		for parity := range 2 {
 			even, odd := w.pixels[:0], w.out[:0]
-			// An even row comes from its own source row by the kernel's middle, an odd one from that and the next.
+			// An even row depends on its own source row through the kernel's middle, an odd one also on the next row.
 			for below := range 1 + parity {
 				if kh := 1 + parity - 2*below; h+below < n.height {
 					at := n.planeOffset(h+below) + (kt*Taps+kh)*Taps*n.planeStride
@@ -239,8 +245,8 @@ func (s *oneChannelStep) merge(w *worker, t, h int) {
 	}
 }
 
-// finishRows does what is left for the two rows that row h of the source makes, in the frames that no later one of the
-// source adds to.
+// finishRows applies LeakyReLU and sums the errors of the two rows made from source row h, in the frames to which no
+// later source frame contributes.
 func (s *oneChannelStep) finishRows(t, h int) {
 	n, ph := s.conv, &s.conv.t.phases[0]
 	from := t - ph.first - (len(ph.kernel) - 1)

@@ -6,57 +6,56 @@ import (
 	"sync/atomic"
 )
 
-// Pool is a fixed set of goroutines that share out the items of a step by atomic counters. The caller's goroutine
-// is one of them. A Pool runs one step at a time and belongs to one goroutine.
+// Pool is a fixed set of goroutines that share the items of a step through atomic counters. The caller's goroutine is
+// one of them. A Pool runs one step at a time and belongs to one goroutine.
 //
-// Each goroutine begins with a share of its own and then helps the others. Items lie in the order of the maps that
-// they read and write, so most of what a goroutine reads is what it wrote in the step before, and in its own core's
-// cache.
+// Each goroutine starts with its own share of the items and then helps the others. Items are ordered like the maps that
+// they read and write, so a goroutine mostly reads what it wrote in the previous step, from its own core's cache.
 //
-// A clip is some dozens of short steps, and to wake a sleeping thread takes as long as a short step. So who waits
-// looks again and again for a moment, and sleeps only then.
+// A clip is a few dozen short steps, and waking a thread takes as long as a short step. Waiters therefore spin briefly
+// before they block.
 type Pool struct {
 	workers []*worker    // workers[0] is the caller
-	steps   atomic.Int64 // how many were begun
+	steps   atomic.Int64 // number of steps started
 	step    step
-	busy    atomic.Int64 // workers that are not done with the step
+	busy    atomic.Int64 // workers that have not finished the step
 	done    chan struct{}
 	asleep  atomic.Bool // the caller waits for done
 	spins   int
 	ended   sync.WaitGroup
 
-	// The running step's arguments live here, so that a run allocates nothing.
+	// The running step's arguments are stored here, so that a run does not allocate.
 	conv       convStep
 	oneChannel oneChannelStep
 	read       readStep
 	error      residualStep
 	weights    gradStep
-	// products are those of a FusedTail, kept from run to run.
+	// products of a FusedTail, reused between runs.
 	products []float32
 }
 
-// step is what a Pool runs: do is called once for each item, by any worker, in any order.
+// step is the work of a Pool: do is called once for each item, by any worker, in any order.
 type step interface {
 	do(w *worker, item int)
 }
 
-// worker is what a goroutine needs for itself.
+// worker is the state of one goroutine.
 type worker struct {
-	next atomic.Int64 // item of its share of the step
+	next atomic.Int64 // next item of its share of the step
 	end  int64
-	_    [48]byte // the counters of two workers lie in two lines of the cache
+	_    [48]byte // keeps the counters of two workers in different cache lines
 
 	index       int
 	wake        chan struct{}
 	asleep      atomic.Bool // waits for wake
 	tile        Tile
-	pixels, out []int32 // grown on demand and kept, as are the rest
+	pixels, out []int32 // grown on demand and reused, like the following fields
 	rows        []float32
 	scaled      []float32
 	taps        []Tap
-	planes      []float32       // of two rows of a narrow convolution
-	scratch     []float32       // of a FusedTail: what its first convolution leaves for an item
-	cleared     *oneChannelConv // whose they are
+	planes      []float32       // of two rows of a oneChannelConv
+	scratch     []float32       // of a FusedTail: the first convolution's result for an item
+	cleared     *oneChannelConv // the owner of planes, whose padding is cleared
 }
 
 // NewPool starts threads-1 goroutines; 0 or less means GOMAXPROCS threads. Close ends them.
@@ -70,7 +69,7 @@ func NewPool(threads int) *Pool {
 	return newPool(threads, 0)
 }
 
-// newPool makes a Pool of which who waits looks so often before it sleeps.
+// newPool makes a Pool whose waiters check so often before they block.
 func newPool(threads, spins int) *Pool {
 	p := &Pool{done: make(chan struct{}, 1), spins: spins}
 	for i := range threads {
@@ -83,11 +82,11 @@ func newPool(threads, spins int) *Pool {
 	return p
 }
 
-// defaultSpins is some hundreds of microseconds: more than what one goroutine does alone between two clips, and nothing
-// beside a camera's pause between them.
+// defaultSpins takes a few hundred microseconds: longer than the work of a single goroutine between two clips, and
+// short compared with a camera's interval between clips.
 const defaultSpins = 1 << 18
 
-// Threads is the number of goroutines that share a step, the caller's among them.
+// Threads is the number of goroutines that share a step, including the caller's.
 func (p *Pool) Threads() int { return len(p.workers) }
 
 // Close ends the goroutines and waits for them. The Pool must not be used afterwards; a second Close does nothing.
@@ -109,8 +108,8 @@ func (p *Pool) serve(w *worker) {
 	}
 }
 
-// wait returns when more than seen steps were begun, or false when the Pool is closed. The caller wakes one worker
-// after the other, so a wake may come when the worker has done that step already, and sleeps again: it is no new step.
+// wait returns true when more than seen steps have been started, or false when the Pool is closed. The caller wakes the
+// workers one after the other, so a wake may arrive after the worker has done that step; the worker then blocks again.
 func (p *Pool) wait(w *worker, seen int64) bool {
 	for {
 		for range 1 + p.spins {
@@ -138,7 +137,7 @@ func (p *Pool) drain(w *worker) {
 	}
 }
 
-// Each calls do for the items 0 to n-1, shared among the threads, in any order.
+// Each calls do for the items 0 to n-1, on all threads, in any order.
 func (p *Pool) Each(n int, do func(item int)) { p.run(n, each(do)) }
 
 type each func(item int)
@@ -165,8 +164,8 @@ func (p *Pool) run(items int, s step) {
 	p.step = nil
 }
 
-// finish waits for the others. A worker that is late with the step before may wake the caller too early, so it looks
-// again.
+// finish waits for the other workers. A worker that is late with the previous step may wake the caller too early, so
+// the counter is checked again.
 func (p *Pool) finish() {
 	for {
 		for range 1 + p.spins {

@@ -33,7 +33,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// plainCounter counts without synchronisation: the pool's own must do, and each step must be done when run returns.
+// plainCounter counts without synchronisation: that of the pool must suffice.
 type plainCounter []int
 
 func (c plainCounter) do(_ *worker, item int) {
@@ -43,17 +43,17 @@ func (c plainCounter) do(_ *worker, item int) {
 	}
 }
 
-// TestPoolManySteps runs short steps one after the other, with workers that sleep at once, soon, or hardly ever.
+// TestPoolManySteps runs short steps with workers that block immediately, soon, or hardly ever.
 func TestPoolManySteps(t *testing.T) {
-	for _, looks := range []int{0, 1, 50, 3000} {
+	for _, spins := range []int{0, 1, 50, 3000} {
 		for _, threads := range []int{2, 3, 5} {
-			p := newPool(threads, looks)
+			p := newPool(threads, spins)
 			c := make(plainCounter, 6)
 			for step := range 2000 {
 				p.run(len(c), c)
 				for item, n := range c {
 					if n != step+1 {
-						t.Fatalf("%d looks, %d threads: after %d steps item %d was done %d times", looks, threads,
+						t.Fatalf("%d spins, %d threads: after %d steps item %d was done %d times", spins, threads,
 							step+1, item, n)
 					}
 				}

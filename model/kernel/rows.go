@@ -1,6 +1,7 @@
 package kernel
 
-// The rest of a Set: passes over rows, in pure Go. Each is what the assembly of the other sets computes.
+// The other functions of a Set: passes over rows, in pure Go. They are the reference for the assembly of the other
+// sets.
 
 // transpose writes lanes rows of lanes values, srcStep apart, as columns, dstStep apart.
 func transpose(lanes int) func(dst []float32, dstStep int, src []float32, srcStep int) {
@@ -53,8 +54,8 @@ func scaleShift(y, u, scale, shift []float32, slope float32) {
 	}
 }
 
-// gatherSums turns g from the gradient toward LeakyReLU(u·scale + shift) into that toward its argument, and adds it to
-// sum and its products with u to along.
+// gatherSums turns g, the gradient of LeakyReLU(u·scale + shift), into that of its argument, and adds it to sum and its
+// products with u to along.
 func gatherSums(g, u, scale, shift, sum, along []float32, slope float32) {
 	for ; len(u) >= len(scale); u, g = u[len(scale):], g[len(scale):] {
 		row, grad, shift := u[:len(scale)], g[:len(scale)], shift[:len(scale)]

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestRows holds each set's passes against those in pure Go, on rows of any length and alignment.
+// TestRows compares each set's passes with those in pure Go, for any length and alignment.
 func TestRows(t *testing.T) {
 	const slope = 0.2
 	eachSet(t, func(t *testing.T, set *Set) {
@@ -47,7 +47,7 @@ func TestRows(t *testing.T) {
 	})
 }
 
-// alike says whether got is want but for rounding.
+// alike reports whether got equals want up to rounding.
 func alike(t *testing.T, what string, got, want []float32) {
 	t.Helper()
 	for i, v := range got {

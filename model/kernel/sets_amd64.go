@@ -4,7 +4,7 @@ import "golang.org/x/sys/cpu"
 
 //go:generate go -C gen run . -out ../sets_amd64.s
 
-// The assembly reads a Tile's fields by their place, which a test holds against the type.
+// The assembly accesses a Tile's fields by offset; a test compares the offsets with the type.
 
 //go:noescape
 func tileAVX512x6x4(t *Tile)

@@ -5,7 +5,8 @@ import (
 	"unsafe"
 )
 
-// The assembly finds the fields of a Tile and a Tap by these numbers, which stand in gen/tile.go too.
+// TestTileLayout checks the offsets of the fields of Tile and Tap that the assembly uses; gen/tile.go has the same
+// constants.
 func TestTileLayout(t *testing.T) {
 	var tile Tile
 	var tap Tap

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The frames that are not skipped have the bits that they have in a whole run; the others, and what is said not to be
-// read, are not touched: it is poison.
+// TestSkip expects frames that are not skipped to have the bits of a complete run; skipped and unread frames are
+// poisoned and must not be touched.
 func TestSkip(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		for n, c := range []shape{
@@ -54,7 +54,7 @@ func TestSkip(t *testing.T) {
 	})
 }
 
-// A FusedTail makes the frames that its last convolution does not skip, and sums these only.
+// TestSkipInTail expects a FusedTail to compute and sum only the frames that are not skipped.
 func TestSkipInTail(t *testing.T) {
 	eachSet(t, func(t *testing.T, set *Set) {
 		for n, c := range []tailShape{
@@ -105,12 +105,12 @@ func poison(values []float32) {
 	}
 }
 
-// firstRead finds the first frame of the source that any output frame from one on is made of, by the definition.
+// firstRead is the first source frame that any output frame from one on depends on, by definition.
 func firstRead(c shape, frame int) int {
 	axis := c.axes()[0]
 	for in := range axis.In {
 		for out := frame; out < axis.Out; out++ {
-			// The place in the kernel: out·stride = in + 1 - k the one way, in·stride = out + 1 - k the other.
+			// The kernel position: out·stride = in + 1 - k, transposed in·stride = out + 1 - k.
 			k := in + 1 - out*c.stride[0]
 			if c.up {
 				k = out + 1 - in*c.stride[0]

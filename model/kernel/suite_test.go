@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// eachSet runs a test for every set of instructions that this machine has, and says which.
+// eachSet runs a subtest for every kernel set of this machine.
 func eachSet(t *testing.T, test func(t *testing.T, set *Set)) {
 	t.Helper()
 	for _, set := range Sets() {
@@ -25,8 +25,7 @@ func fill(r *rand.Rand, s []float32) []float32 {
 	return s
 }
 
-// guarded returns n values that begin at any alignment and have poison, NaN, on either side. intact says whether the
-// poison is still there.
+// guarded returns n values with any alignment, between poison (NaN). intact reports whether the poison is unchanged.
 func guarded(r *rand.Rand, n int) (values []float32, intact func() bool) {
 	const margin = 64
 	nan := float32(math.NaN())
@@ -47,7 +46,7 @@ func guarded(r *rand.Rand, n int) (values []float32, intact func() bool) {
 	}
 }
 
-// near says whether got is the rounded want, where scale is the sum of the magnitudes that were added up.
+// near reports whether got is want up to rounding; scale is the sum of the magnitudes that were added.
 func near(got float32, want, scale float64) bool {
 	switch {
 	case math.IsNaN(want):
@@ -80,7 +79,7 @@ func TestMicro(t *testing.T) {
 	})
 }
 
-// FuzzMicro tries what TestMicro tries, from any seed.
+// FuzzMicro is TestMicro with any seed.
 func FuzzMicro(f *testing.F) {
 	f.Add(uint64(1), uint8(0))
 	f.Fuzz(func(t *testing.T, seed uint64, round uint8) {
@@ -92,8 +91,8 @@ func FuzzMicro(f *testing.F) {
 	})
 }
 
-// checkMicro computes random groups: any number of pixels and channels, taps of any length and step in any order, some
-// of them empty, sums that begin with a bias or go on, and in every fourth round infinities and NaN.
+// checkMicro computes random groups: any number of pixels and channels; taps of any length, step and order, some of
+// them empty; sums that start from a bias or from existing values; and in every fourth round infinities and NaN.
 func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 	t.Helper()
 	pixels, channels := 1+r.IntN(3*m.Pixels), 1+r.IntN(m.Channels)
@@ -113,7 +112,7 @@ func checkMicro(t *testing.T, r *rand.Rand, m *Micro, round int) {
 	}
 	weights, _ := guarded(r, max(rows-1, 0)*weightStep+m.Channels)
 	for i := range weights {
-		// The channels that do not exist are zero, as Pack leaves them.
+		// Channels that do not exist are zero, as after Pack.
 		if i%weightStep < channels {
 			weights[i] = float32(r.NormFloat64())
 		}
@@ -218,8 +217,8 @@ func TestAddress(t *testing.T) {
 	})
 }
 
-// naiveAddress is the memory's formula, word for word, in double precision. edge marks weights so close to lambda that
-// rounding decides.
+// naiveAddress is the memory's formula in double precision. edge marks weights so close to lambda that rounding
+// decides.
 func naiveAddress(row []float32, lambda float32) (w []float64, edge []bool) {
 	w, edge = make([]float64, len(row)), make([]bool, len(row))
 	top, sum := math.Inf(-1), 0.0

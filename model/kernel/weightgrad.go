@@ -1,56 +1,57 @@
 package kernel
 
-// WeightGrad is the gradient of a (transposed) 3x3x3 convolution toward its weights. Either kind relates a large map to
-// a small one, of which position j meets position stride·j + k - 1 of the large one at k of the kernel:
+// WeightGrad is the gradient of the weights of a (transposed) 3x3x3 convolution. Either kind relates a large map to a
+// small one: position j of the small map meets position stride·j + k - 1 of the large one at kernel position k.
 //
 //	dW[s][l][k] = Σ over clips, over j: small[j][s] · large[stride·j + k - 1][l]
 //
-// A convolution's large map is its input and its small one the gradient toward its output; with a transposed one it is
-// the other way round. In both cases dW is laid out as PyTorch lays out the weights.
+// A convolution's large map is its input, and its small map the gradient of its output; for a transposed convolution it
+// is the other way round. In both cases dW has PyTorch's layout of the weights.
 //
-// It is the same small product as the rest of the package, turned round: a tile's "pixels" are channels l of the large
-// map, its channels are those of the small one, and its taps are rows of the maps, walked in steps of a pixel. Every
-// element of dW is summed in an order that the shape alone decides.
+// It is the package's small product with exchanged roles: a tile's "pixels" are channels l of the large map, its
+// channels are those of the small map, and its taps are rows of the maps, traversed pixel by pixel. The order in which
+// an element of dW is summed depends on the shape alone.
 type WeightGrad struct {
 	axes         [3]Axis // T, H, W, from the large to the small map
 	stride       [3]int
 	large, small int // channels
 	micro        *Micro
 	pixels       int  // of a clip of the small map
-	direct       bool // the small map is used as it is, not in tiles of its own, which lie closer
+	direct       bool // the small map is used in place instead of packed into tiles
 	zeros        []float32
 	// not bordered
 	channels     []int32 // l = 0, 1, …
 	spans        [3][Taps]span
 	frames       int // of a chunk
 	parts        int // of channels
-	partChannels int // channels of a part
-	sumStride    int // the small map's channels, in whole tiles
-	// bordered maps have so few channels that places of the kernel join them in a tile: the map is copied with zeros
-	// around it.
+	partChannels int // channels per part
+	sumStride    int // the small map's channels in whole tiles
+	// Bordered maps have so few channels that a tile's pixels are pairs of kernel position and channel. The map is
+	// copied with a border of zeros.
 	bordered  bool
-	positions []int32 // for each (k, l) where it begins in the copy
-	out       []int32 // in either case, where the sums of a tile's pixels lie
+	positions []int32 // offset in the copy for each (k, l)
+	out       []int32 // offsets of the sums of a tile's pixels, in both cases
 }
 
 const (
 	// gradBlockPixels is about how many pixels of the small map a block has.
 	gradBlockPixels = 64
-	// gradChunkPixels is about how many pixels a chunk has. The sums of chunks are added up, which keeps last bits that a
-	// single long sum loses.
+	// gradChunkPixels is about how many pixels a chunk has. Summing per chunk preserves low bits that a single long sum
+	// loses.
 	gradChunkPixels = 4096
 	// maxGradChunks is the most chunks whose sums are kept at a time.
 	maxGradChunks = 16
-	// minGradItems is the least number of items wanted, maxGradGroups the most groups of channels of one.
+	// minGradItems is the least number of items, maxGradGroups the most groups of channels per item.
 	minGradItems, maxGradGroups = 8, 8
-	// minLargeChannels of the large map would leave a tile's pixels idle.
+	// minLargeChannels is the least number of channels of the large map that keeps a tile's pixels from being idle.
 	minLargeChannels = 8
 )
 
-// NewWeightGrad plans the gradient between maps with the given axes, all of them ConvAxis from the large map to the small
-// one.
+// NewWeightGrad plans the gradient between maps with the given axes, all of them ConvAxis from the large map to the
+// small one.
 func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
-	g := &WeightGrad{axes: axes, large: large, small: small, micro: set.micro(small), bordered: large < minLargeChannels}
+	g := &WeightGrad{axes: axes, large: large, small: small, micro: set.micro(small),
+		bordered: large < minLargeChannels}
 	for d := range axes {
 		g.stride[d] = axes[d].phases[0].inStep
 	}
@@ -93,7 +94,7 @@ func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
 // Len is the number of values of dW.
 func (g *WeightGrad) Len() int { return g.small * g.large * Taps * Taps * Taps }
 
-// MACs is the number of multiplications for one clip, those with the zeros around the map not counted.
+// MACs is the number of multiplications per clip, without those with the zeros around the map.
 func (g *WeightGrad) MACs() int {
 	n := g.small * g.large
 	for _, a := range g.axes {
@@ -106,7 +107,7 @@ func (g *WeightGrad) MACs() int {
 	return n
 }
 
-// Run writes dW for clips one after the other in large, [clips][T][H][W][large channels], and small likewise.
+// Run writes dW for the clips in large, [clips][T][H][W][large channels], and small, likewise.
 func (g *WeightGrad) Run(p *Pool, dW, large, small []float32, clips int) {
 	s := &p.weights
 	*s = gradStep{
@@ -161,9 +162,9 @@ type gradStep struct {
 	pass             gradPass
 	clips            int
 	dW, large, small []float32
-	firstChunk       int // of those whose sums are in partial
+	firstChunk       int // first chunk whose sums are in partial
 	chunks           int
-	// Kept from run to run.
+	// Reused between runs.
 	copied  []float32 // [clips][T+2][H+2][W+2][large]
 	packed  []float32 // [clips][tiles][pixels][micro.Channels]
 	partial []float32 // [items] of the sums of one: [27][step][wide], bordered [tiles][(k, l)][micro.Channels]
@@ -184,7 +185,7 @@ func (s *gradStep) do(w *worker, item int) {
 	}
 }
 
-// pack brings a frame of the small map to channel tiles.
+// pack copies a frame of the small map into channel tiles.
 func (s *gradStep) pack(item int) {
 	g, wide := s.grad, s.grad.micro.Channels
 	clip, area := item/g.axes[0].Out, g.axes[1].Out*g.axes[2].Out
@@ -200,7 +201,7 @@ func (s *gradStep) pack(item int) {
 	}
 }
 
-// weights gives a clip of a channel tile of the small map, and the distance between its pixels.
+// weights returns a clip of a channel tile of the small map, and the distance between its pixels.
 func (s *gradStep) weights(clip, tile int) (weights []float32, step int) {
 	g, wide := s.grad, s.grad.micro.Channels
 	if g.direct {
@@ -209,7 +210,8 @@ func (s *gradStep) weights(clip, tile int) (weights []float32, step int) {
 	return s.packed[(clip*tiles(g.small, wide)+tile)*g.pixels*wide:], wide
 }
 
-// border copies a frame of the large map, the zeros before the first and after the last counted as frames.
+// border copies a frame of the large map with its border; the zeros before the first and after the last frame count as
+// frames.
 func (s *gradStep) border(item int) {
 	g := s.grad
 	clip, t := item/(g.axes[0].In+2), item%(g.axes[0].In+2)
@@ -227,7 +229,7 @@ func (s *gradStep) border(item int) {
 	}
 }
 
-// multiplyBordered sums what a frame of the small map gives to all places.
+// multiplyBordered sums the contributions of a frame of the small map to all kernel positions.
 func (s *gradStep) multiplyBordered(w *worker, frame int) {
 	g, t, all := s.grad, &w.tile, tiles(s.grad.small, s.grad.micro.Channels)
 	height, width := g.axes[1].Out, g.axes[2].Out
@@ -259,7 +261,7 @@ func (s *gradStep) multiplyBordered(w *worker, frame int) {
 	w.tile = Tile{}
 }
 
-// gather sums the parts of a bordered gradient.
+// gather adds up the partial sums of a bordered gradient.
 func (s *gradStep) gather() {
 	g, wide := s.grad, s.grad.micro.Channels
 	clear(s.dW)
@@ -277,8 +279,9 @@ func (s *gradStep) gather() {
 	}
 }
 
-// multiply sums what a chunk of frames gives to some channels of the large map at all places. A block of the small map
-// is in the nearest cache while all places pass over it, and what they need of the large one in the next.
+// multiply sums the contributions of a chunk of frames to some channels of the large map at all kernel positions. A
+// block of the small map stays in the nearest cache while all positions pass over it, and the part of the large map
+// that they need in the next one.
 func (s *gradStep) multiply(w *worker, n int) {
 	g, t, wide := s.grad, &w.tile, s.grad.micro.Channels
 	from := n % g.parts * g.partChannels
@@ -321,10 +324,10 @@ func (s *gradStep) multiply(w *worker, n int) {
 	w.tile = Tile{}
 }
 
-// partLen is the number of sums of an item, [27][step][wide].
+// partLen is the number of sums of an item, [27][partChannels][sumStride].
 func (g *WeightGrad) partLen() int { return kernelPositions * g.partChannels * g.sumStride }
 
-// collect adds up what the chunks gave to a channel of the large map, in their order.
+// collect adds up the chunks' sums for a channel of the large map, in the order of the chunks.
 func (s *gradStep) collect(l int) {
 	g := s.grad
 	const lanes = 16
@@ -359,7 +362,7 @@ func (s *gradStep) collect(l int) {
 // span is a range of positions of the small map.
 type span struct{ from, to int }
 
-// span is where position k of the kernel falls into the large map.
+// span is the range of positions of the small map for which kernel position k falls into the large map.
 func (g *WeightGrad) span(d, k int) span {
 	a := &g.axes[d]
 	s := span{to: a.Out}

@@ -8,18 +8,17 @@ import (
 	"vigil/model/kernel"
 )
 
-// Adam's own constants (Kingma and Ba, 2015), as PyTorch has them.
+// Adam's constants (Kingma and Ba, 2015), with PyTorch's defaults.
 const (
 	adamFirst   = 0.9
 	adamSecond  = 0.999
 	adamEpsilon = 1e-8
 )
 
-// adam is Adam, and with a decay AdamW (Loshchilov and Hutter, 2019). Its whole state is first, second and the number
-// of steps.
+// adam is Adam, with decay AdamW (Loshchilov and Hutter, 2019). Its state is first, second and the number of steps.
 type adam struct {
 	first, second map[string][]float32 // moments of each parameter, by name
-	decay         float64              // of everything but the memory's slots
+	decay         float64              // of all parameters except the memory's slots
 	pool          *kernel.Pool
 }
 
@@ -31,7 +30,7 @@ func newAdam(params []*parameter, pool *kernel.Pool, decay float64) *adam {
 	return a
 }
 
-// update takes a step down the gradients, the n-th counted from 1, and clears them.
+// update applies step n, counted from 1, and clears the gradients.
 func (a *adam) update(params []*parameter, rate float64, n int) error {
 	size := float32(rate / (1 - math.Pow(adamFirst, float64(n))))
 	scale := float32(1 / math.Sqrt(1-math.Pow(adamSecond, float64(n))))
@@ -69,7 +68,7 @@ func adamStep(values, first, second, gradient []float32, keep, size, scale float
 	clear(gradient)
 }
 
-// gradientsFinite says whether every gradient is a number that can be worked with.
+// gradientsFinite reports whether all gradients are finite.
 func gradientsFinite(pool *kernel.Pool, params []*parameter) (bool, error) {
 	var broken atomic.Bool
 	for _, p := range params {
@@ -78,7 +77,7 @@ func gradientsFinite(pool *kernel.Pool, params []*parameter) (bool, error) {
 			return false, err
 		}
 		pool.Each((len(gradient)+adamChunk-1)/adamChunk, func(item int) {
-			// A NaN or an infinity stays one however much is added.
+			// 0 times a NaN or an infinity is NaN, and NaN propagates through the sum.
 			var sum float32
 			for _, g := range gradient[item*adamChunk : min((item+1)*adamChunk, len(gradient))] {
 				sum += g * 0

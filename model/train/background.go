@@ -1,12 +1,12 @@
 package train
 
-// backgroundFrames is about how many frames a background is the median of.
+// backgroundFrames is about how many frames the background is the median of.
 const backgroundFrames = 1000
 
-// background fills place, [S][S], with the median over time of what the videos show, in [-1, 1]: the place without
-// those who pass.
-func background(place []float32, videos []Video) {
-	area, total := len(place), 0
+// background fills out, [S][S], with the median over time of the videos' pixels, in [-1, 1]: the scene without moving
+// objects.
+func background(out []float32, videos []Video) {
+	area, total := len(out), 0
 	for i := range videos {
 		total += videos[i].Frames()
 	}
@@ -25,11 +25,11 @@ func background(place []float32, videos []Video) {
 			frame++
 		}
 	}
-	for at := range place {
+	for at := range out {
 		below, v := uint32(0), 0
 		for below += counts[at][v]; 2*below < seen; below += counts[at][v] {
 			v++
 		}
-		place[at] = scaledGrey[v]
+		out[at] = scaledGrey[v]
 	}
 }

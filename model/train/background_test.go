@@ -2,7 +2,7 @@ package train
 
 import "testing"
 
-// TestBackground shows somebody passing before a place of three values: the median is the place.
+// TestBackground has an object that passes in front of a background of three values; the median is the background.
 func TestBackground(t *testing.T) {
 	const side, frames = 4, 40
 	v := Video{Side: side, Gray: make([]byte, frames*side*side)}
@@ -18,7 +18,7 @@ func TestBackground(t *testing.T) {
 	background(got, []Video{v, v})
 	for i, b := range got {
 		if want := scaledGrey[40*(i%3)]; b != want {
-			t.Errorf("place %d is %v, want %v", i, b, want)
+			t.Errorf("pixel %d is %v, want %v", i, b, want)
 		}
 	}
 }

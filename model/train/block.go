@@ -10,15 +10,15 @@ import (
 	"vigil/model/kernel"
 )
 
-// block is a layer of the network as one node forward and one backward: convolution, batch norm and LeakyReLU.
+// block is a layer of the network as one forward and one backward node: convolution, batch norm and LeakyReLU.
 type block struct {
 	layer model.Layer
 	batch int
 	pool  *kernel.Pool
 	conv  *kernel.Conv
-	back  *kernel.Conv // toward the input; nil for the first layer, whose input is the clip
+	back  *kernel.Conv // input gradient; nil for the first layer, whose input is the clip
 	grad  *kernel.WeightGrad
-	norm  *kernel.Norm // nil where the layer has none
+	norm  *kernel.Norm // nil if the layer has none
 	lap   func(piece int)
 
 	u, y                          []float32 // [batch][T][S][S][out]: before and after batch norm and LeakyReLU
@@ -52,7 +52,7 @@ func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, 
 	return b
 }
 
-// apply adds the block to the graph. params are weight and bias, and where there is a batch norm its gamma and beta.
+// apply adds the block to the graph. params are weight and bias, and with a batch norm also its gamma and beta.
 func (b *block) apply(src *G.Node, params G.Nodes) (*G.Node, error) {
 	result := vector(b.y)
 	wrt := slices.Repeat([]bool{true}, 1+len(params))
@@ -82,7 +82,7 @@ func (b *block) forward(src []float32, params [][]float32) {
 	}
 }
 
-// gradients makes the nodes of the gradients toward the block's inputs.
+// gradients makes the nodes of the gradients of the block's inputs.
 func (b *block) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 	buffer := b.dx
 	if b.back == nil {
@@ -113,9 +113,9 @@ func (b *block) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 	return all, nil
 }
 
-// backward computes all gradients. d, toward the result, is overwritten: nothing else reads it, and a second buffer of
-// its size would be the largest of all. A bias before a batch norm has no effect, as the mean takes it away again: its
-// gradient stays 0.
+// backward computes all gradients. d, the gradient of the result, is overwritten: nothing else reads it, and a second
+// buffer of its size would be the largest of all. A bias before a batch norm has no effect, since the mean is
+// subtracted; its gradient stays 0.
 func (b *block) backward(d, src []float32, params [][]float32) {
 	if b.norm != nil {
 		b.norm.Backward(b.pool, d, b.u, params[2], b.dGamma, b.dBeta)

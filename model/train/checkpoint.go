@@ -17,21 +17,21 @@ import (
 	"vigil/model"
 )
 
-// state is everything about a run that is no tensor. Whoever reads it with the tensors of the same file goes on as if
-// nothing had been.
+// state is everything about a run except tensors. With the tensors of the same file, a run continues exactly where it
+// stopped.
 type state struct {
 	Version int           `json:"version"`
 	Spec    model.Spec    `json:"spec"`
 	Recipe  string        `json:"recipe"`
 	Seed    uint64        `json:"seed"`
-	Videos  string        `json:"videos"` // their digest
+	Videos  string        `json:"videos"` // digest of their content
 	Epochs  int           `json:"epochs"` // 0: by time
 	Budget  time.Duration `json:"budget"`
 
 	Step          int           `json:"step"`   // steps done
 	Steps         int           `json:"steps"`  // in all; 0: not known yet
-	ValidateEvery int           `json:"every"`  // steps from one look at the held-out clips to the next
-	ValidatedAt   int           `json:"looked"` // the step after which the last look was done
+	ValidateEvery int           `json:"every"`  // steps from one validation to the next
+	ValidatedAt   int           `json:"looked"` // the step after which the last validation was done
 	Elapsed       time.Duration `json:"elapsed"`
 	Best          *Validation   `json:"best"`
 	BestAt        int           `json:"best_at"` // the step after which it was
@@ -54,15 +54,15 @@ const (
 	sumKey   = "sha256" // over everything else in the file; see checksum
 )
 
-// checkpoint is a file from which a run can go on.
+// checkpoint is a file from which a run can be resumed.
 type checkpoint struct {
 	state   state
 	tensors map[string]model.Tensor
 	adam    *adam
-	best    *model.Weights // nil where nothing is the best yet
+	best    *model.Weights // nil before the first validation
 }
 
-// write replaces the file, whole or not at all.
+// write replaces the file atomically.
 func (c *checkpoint) write(path string) error {
 	all := maps.Clone(c.tensors)
 	for name, values := range c.adam.first {
@@ -115,8 +115,7 @@ func checksum(state string, tensors map[string]model.Tensor) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// readCheckpoint reads a checkpoint and sees to it that everything a run needs is there. want is the run that is to go
-// on.
+// readCheckpoint reads a checkpoint and checks that it is complete and belongs to the run want, which is to be resumed.
 func readCheckpoint(path string, want state) (*checkpoint, error) {
 	all, meta, err := model.ReadSafetensors(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -130,11 +129,11 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 		second: map[string][]float32{},
 	}}
 	if err := json.Unmarshal([]byte(meta[stateKey]), &c.state); err != nil {
-		return nil, fmt.Errorf("%s: no checkpoint of a training run: %w", path, err)
+		return nil, fmt.Errorf("%s: not a checkpoint of a training run: %w", path, err)
 	}
 	if sum, ok := meta[sumKey]; (ok || c.state.Summed) && sum != checksum(meta[stateKey], all) {
 		return nil, fmt.Errorf(
-			"%s: the checkpoint is damaged: its content does not fit its checksum; remove it to begin anew", path)
+			"%s: the checkpoint is damaged: its content does not match its checksum; remove it to start over", path)
 	}
 	if err := c.state.checkMatches(want); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -167,14 +166,15 @@ func readCheckpoint(path string, want state) (*checkpoint, error) {
 			return nil, fmt.Errorf("%s: the moments of %s are missing or of another size", path, name)
 		}
 	}
-	// The number of steps is not known at first in a run by time.
-	if s := &c.state; s.Step < 0 || s.Steps < 0 || s.Steps > 0 && s.ValidateEvery < 1 || s.Best != nil && c.best == nil {
+	// In a run limited by time, the number of steps is not known at first.
+	if s := &c.state; s.Step < 0 || s.Steps < 0 || s.Steps > 0 && s.ValidateEvery < 1 ||
+		s.Best != nil && c.best == nil {
 		return nil, fmt.Errorf("%s: the checkpoint contradicts itself", path)
 	}
 	return c, nil
 }
 
-// checkMatches says what about the run that is to be resumed is not what it was.
+// checkMatches returns an error that lists the settings in which the run to be resumed differs.
 func (s *state) checkMatches(want state) error {
 	var bad []string
 	note := func(what string, was, now any) {
@@ -196,7 +196,7 @@ func (s *state) checkMatches(want state) error {
 	note("seed", s.Seed, want.Seed)
 	note("number of epochs", s.Epochs, want.Epochs)
 	note("time", s.Budget, want.Budget)
-	// Of another side the same videos are other pictures.
+	// With another side, the digest differs for the same videos.
 	if s.Videos != want.Videos && was.Side == now.Side {
 		bad = append(bad, "the videos are others, or in another order")
 	}

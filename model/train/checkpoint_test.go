@@ -9,7 +9,8 @@ import (
 	"vigil/model"
 )
 
-// A checkpoint in which anything was changed is refused; one of an earlier version, which has no checksum, is resumed.
+// TestADamagedCheckpoint expects any change of a checkpoint to be detected, and a checkpoint of an earlier version,
+// without a checksum, to be resumed.
 func TestADamagedCheckpoint(t *testing.T) {
 	cfg := micro(t)
 	stopAt(t, cfg, 2)
@@ -26,7 +27,7 @@ func TestADamagedCheckpoint(t *testing.T) {
 			t.Errorf("%s: error %v", name, err)
 		}
 	}
-	// One bit of the last value, and of one in the middle: both are finite numbers, and nothing else would tell.
+	// One bit of the last value and of one in the middle. Both values stay finite, so only the checksum detects it.
 	for name, at := range map[string]int{
 		"the last value":    len(whole) - 4,
 		"one in the middle": len(whole) - len(whole)/4&^3,
@@ -61,7 +62,7 @@ func TestADamagedCheckpoint(t *testing.T) {
 	mustRun(t, cfg)
 }
 
-// A device takes the weights, once and at the end; there is no checkpoint beside it.
+// TestOutIsADevice writes the weights to a device: once, at the end, and without a checkpoint.
 func TestOutIsADevice(t *testing.T) {
 	cfg := micro(t)
 	cfg.Out = os.DevNull

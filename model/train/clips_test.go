@@ -9,7 +9,7 @@ import (
 	"vigil/model"
 )
 
-// numbered is a stretch whose every frame is of one grey that counts up.
+// numbered is a segment whose frames have a single grey level that counts up.
 func numbered(side, frames int) segment {
 	s := segment{gray: make([]byte, frames*side*side), frames: frames}
 	for i := range s.gray {
@@ -18,7 +18,7 @@ func numbered(side, frames int) segment {
 	return s
 }
 
-// grey is what the model's value was before it was scaled.
+// grey is the grey level of a scaled value.
 func grey(v float32) int { return int(math.Round((float64(v) + 1) * 127.5)) }
 
 func TestFastClips(t *testing.T) {
@@ -50,7 +50,7 @@ func TestFastClips(t *testing.T) {
 			speeds[step]++
 			sped++
 			top, bottom, left, right = min(top, i/side), max(bottom, i/side), min(left, i%side), max(right, i%side)
-			// The fast part is of the same moment as far as the video has room for it.
+			// The fast part is centred on the same moment, as far as the video allows.
 			want := min(max(frame+8-8*step, 0), s.frames-(15*step+1))
 			if first != want {
 				t.Fatalf("clip %d: speed %d begins at %d, want %d", n, step, first, want)
@@ -78,7 +78,7 @@ func TestMaskIsWhereItMoves(t *testing.T) {
 	for _, c := range []struct{ side, reach int }{{32, 1}, {64, 1}, {96, 1}, {128, 2}, {192, 3}} {
 		f := newAugmenter(c.side, nil)
 		s := segment{gray: make([]byte, 31*c.side*c.side), frames: 31}
-		// One pixel flashes, and another changes by a grey level too little.
+		// One pixel flashes; the change of another is a grey level too small.
 		at, faint := c.side/2*c.side+c.side/2, 3*c.side+3
 		s.gray[16*c.side*c.side+at], s.gray[16*c.side*c.side+faint] = minChange, minChange-1
 		x, mask := make([]float32, model.Frames*c.side*c.side), make([]float32, c.side*c.side)
@@ -135,7 +135,7 @@ func TestSamplerShowsEachClipOnce(t *testing.T) {
 	if slices.Equal(orders[0], orders[1]) {
 		t.Error("two epochs have the same order")
 	}
-	// Any clip can be drawn without those before it.
+	// Any clip can be drawn without the previous ones.
 	s = newSampler(recipe, 3, newAugmenter(side, nil), s.segments)
 	s.clip(20, x, mask)
 	if grey(x[0]) != orders[1][6] {
@@ -147,7 +147,7 @@ func TestSplit(t *testing.T) {
 	video := func(frames int) Video { return film("v", 16, frames, frames) }
 	for name, c := range map[string]struct {
 		frames []int
-		learn  int // stretches
+		learn  int // segments
 		held   []int
 	}{
 		"one long":           {[]int{1000}, 1, []int{50}},
@@ -176,12 +176,12 @@ func TestSplit(t *testing.T) {
 				total -= s.frames
 				for _, h := range held {
 					if len(h.gray) > 0 && len(s.gray) > 0 && &h.gray[0] == &s.gray[0] {
-						t.Error("a stretch is learned and held out")
+						t.Error("a segment is used for training and held out")
 					}
 				}
 			}
 			if len(learn) != c.learn || !slices.Equal(lengths, c.held) || total*16*16 != len(all) {
-				t.Errorf("%d stretches to learn from, held out %v, want %d and %v", len(learn), lengths,
+				t.Errorf("%d segments for training, held out %v, want %d and %v", len(learn), lengths,
 					c.learn, c.held)
 			}
 		})
@@ -238,7 +238,7 @@ func TestAUC(t *testing.T) {
 
 func TestBetter(t *testing.T) {
 	a := Validation{Loss: -0.1}
-	// Of equals the younger is kept.
+	// Of equal ones the newer is kept.
 	for _, c := range []struct {
 		loss float64
 		want bool

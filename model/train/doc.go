@@ -1,8 +1,8 @@
-// Package train teaches MemAE what is normal. Unbroken grey videos go in, weights come out that model can score with.
-// Gorgonia keeps the expression graph and differentiates it; the arithmetic of every node is package kernel's, which
-// inference uses too.
+// Package train trains MemAE on normal video. Continuous grey videos go in; weights for package model come out.
+// Gorgonia keeps the expression graph and differentiates it; package kernel, which inference also uses, does the
+// arithmetic.
 //
-// Whatever is drawn by chance is drawn from the seed and a running number alone, and no sum's order depends on the
-// number of threads: the same videos, settings and seed give the same file to the last bit, also when a run was
-// interrupted and resumed. The package never logs; a callback tells how far it is.
+// Every random draw depends only on the seed and an index, and no summation order depends on the number of threads: the
+// same videos, settings and seed give the same file to the last bit, also if a run is interrupted and resumed. The
+// package never logs; a callback reports progress.
 package train

@@ -7,19 +7,19 @@ import (
 )
 
 const (
-	// minGlideSpeed and maxGlideSpeed are a glide's speed in sides a frame: of somebody who walks, whether near or far.
+	// Speed of a gliding object in picture sides per frame: that of a walking person, near or far.
 	minGlideSpeed, maxGlideSpeed = 0.0015, 0.012
-	// What differs from the background by so many levels of grey or less is not there, and what differs by clearly or
-	// more is all there.
+	// A difference to the background of at most minForeground grey levels counts as none, one of fullForeground or more
+	// counts in full.
 	minForeground, fullForeground = 8, 28
-	// maxForegroundTries is how often a place with something in it is looked for.
+	// maxForegroundTries is how often a position with foreground is searched.
 	maxForegroundTries = 300
 )
 
-// writeGlide writes a normal clip through which something that the stretch shows at another time glides at a walking pace,
-// stiff as a statue, as who rides or skates does, and marks in the mask where it passes. A network that has only seen
-// faster motion unlearned takes a cyclist among people who walk, no faster than they are, for one of them. It is
-// false, and nothing is written, where nothing is found.
+// writeGlide writes a normal clip in which a foreground object from another time of the segment glides at walking speed
+// without moving its limbs, as a cyclist or a skater does. The mask marks where it passes. A network that has only been
+// trained against faster motion takes a cyclist who rides at walking speed for a pedestrian. It returns false, and
+// writes nothing, if no foreground is found.
 func (f *augmenter) writeGlide(r *rand.Rand, s segment, frame int, x, mask []float32) bool {
 	area, side := f.side*f.side, f.side
 	source, row, col := f.sampleForeground(r, s)
@@ -60,7 +60,7 @@ func (f *augmenter) writeGlide(r *rand.Rand, s segment, frame int, x, mask []flo
 	return true
 }
 
-// sampleForeground finds a frame and a place in it at which the stretch shows more than the background; nil where it does not.
+// sampleForeground finds a frame and a position at which the segment differs from the background; nil if none is found.
 func (f *augmenter) sampleForeground(r *rand.Rand, s segment) (frame []byte, row, col int) {
 	area := f.side * f.side
 	for range maxForegroundTries {
@@ -81,7 +81,7 @@ func randomSign(r *rand.Rand) float64 {
 	return 1
 }
 
-// interpolate is the source's value between its pixels, and how much of it is there.
+// interpolate returns the source's value at a position between pixels, and its opacity.
 func (f *augmenter) interpolate(source []byte, top, left, height, width int, y, x float64) (value, alpha float64) {
 	y0, x0 := int(y), int(x)
 	if y < float64(top) || x < float64(left) || y0+1 >= top+height || x0+1 >= left+width {

@@ -6,25 +6,25 @@ import (
 	"vigil/model"
 )
 
-// TestGlide has a grey place and, in some frames, a bright block that a glide must find: it is to be moved stiffly,
-// all of it within the mask, and nothing else is to change.
+// TestGlide has a grey background and, in some frames, a bright block that must be found: it must move rigidly, within
+// the mask, and nothing else may change.
 func TestGlide(t *testing.T) {
 	const side, ground, bright = 96, 100, 220
 	area := side * side
-	place := make([]float32, area)
-	for i := range place {
-		place[i] = scaledGrey[ground]
+	bg := make([]float32, area)
+	for i := range bg {
+		bg[i] = scaledGrey[ground]
 	}
 	s := segment{gray: make([]byte, 40*area), frames: 40}
 	for i := range s.gray {
 		s.gray[i] = ground
 	}
 	x, mask := make([]float32, model.Frames*area), make([]float32, area)
-	f := newAugmenter(side, place)
+	f := newAugmenter(side, bg)
 	if f.writeGlide(rngFor(1, rngPseudo, 0), s, 3, x, mask) {
 		t.Error("something glides though there is nothing")
 	}
-	// From frame 20 on, so that the clip that begins at 3 shows nothing by itself.
+	// From frame 20 on, so that the clip that begins at 3 does not contain it.
 	for frame := 20; frame < 40; frame++ {
 		for y := 40; y < 46; y++ {
 			for c := 50; c < 54; c++ {
@@ -59,7 +59,7 @@ func TestGlide(t *testing.T) {
 				t.Fatalf("clip %d: from frame %d on it goes %.2f pixels, in the mean %.2f", n, frame-1,
 					first[frame]-first[frame-1], step)
 			}
-			// What lies between two pixels is a little fainter at its edge.
+			// Between two pixels, the edge is slightly fainter.
 			if r := weight[frame] / weight[0]; r < 0.6 || r > 1.6 {
 				t.Fatalf("clip %d: frame %d shows %.2f times as much as the first", n, frame, r)
 			}
@@ -76,24 +76,25 @@ func TestGlide(t *testing.T) {
 	}
 }
 
-// TestSharesOfClips wants as many clips of each kind as the recipe says, and the same ones whatever else is in it.
+// TestSharesOfClips expects the recipe's share of each kind of clip, and the same clips whatever other kinds the recipe
+// has.
 func TestSharesOfClips(t *testing.T) {
 	const side = 32
 	area := side * side
 	s := segment{gray: make([]byte, 90*area), frames: 90}
 	for i := range s.gray {
-		s.gray[i] = byte(i / area) // the background is said to be black, so all of it is something
+		s.gray[i] = byte(i / area) // all of it is foreground, since the background is black
 	}
-	place := make([]float32, area)
-	for i := range place {
-		place[i] = -1
+	bg := make([]float32, area)
+	for i := range bg {
+		bg[i] = -1
 	}
 	x, mask := make([]float32, model.Frames*area), make([]float32, area)
 	recipe, err := FindRecipe(Glide)
 	if err != nil {
 		t.Fatal(err)
 	}
-	sampler := newSampler(recipe, 5, newAugmenter(side, place), []segment{s})
+	sampler := newSampler(recipe, 5, newAugmenter(side, bg), []segment{s})
 	kinds := map[string]int{}
 	for n := range 2000 {
 		sampler.clip(n, x, mask)

@@ -43,7 +43,7 @@ func (o *oracle) weights(prefix string) *model.Weights {
 	return w
 }
 
-// network is one of the oracle's batch, with that batch in it.
+// network is a network with the oracle's weights and batch.
 func (o *oracle) network(t *testing.T, threads int) *network {
 	t.Helper()
 	n, err := newNetworkWithSet(o.set, o.weights("init."), o.batch, threads, 2e-4, 0.2)
@@ -55,8 +55,8 @@ func (o *oracle) network(t *testing.T, threads int) *network {
 	return n
 }
 
-// compare holds got against the oracle's tensor within a share of its largest value. Activations of the oracle have
-// their channels before their places, ours behind them.
+// compare compares got with the oracle's tensor, within a share of its largest value. The oracle's activations are
+// channels-first, ours channels-last.
 func (o *oracle) compare(t *testing.T, name string, got []float32, share float64) {
 	t.Helper()
 	tensor, ok := o.tensors[name]
@@ -93,7 +93,7 @@ func (o *oracle) compare(t *testing.T, name string, got []float32, share float64
 	t.Logf("%s: worst difference %.2g of the largest value", name, worst)
 }
 
-// eachOracle runs a test for either addressing on every set of instructions that this machine has.
+// eachOracle runs a test for both addressings on every kernel set of this machine.
 func eachOracle(t *testing.T, test func(t *testing.T, o *oracle)) {
 	t.Helper()
 	for _, set := range kernel.Sets() {
@@ -205,9 +205,9 @@ func TestTenSteps(t *testing.T) {
 	})
 }
 
-// compareMeans holds the running means against the oracle's. There the bias before a batch norm, which has no effect,
-// wanders with the rounding of a gradient that ought to be 0, and the mean with it; ours stays, so as much as it
-// wandered may be between them.
+// compareMeans compares the running means with the oracle's. In PyTorch, the bias before a batch norm, which has no
+// effect, drifts with the rounding of a gradient that should be 0, and the mean drifts with it. Ours does not drift, so
+// a difference of that drift is allowed.
 func (o *oracle) compareMeans(t *testing.T, b *block, n *network) {
 	t.Helper()
 	got, want := n.tensors[b.layer.Norm+".running_mean"].Float, o.tensors["after."+b.layer.Norm+".running_mean"].Float
@@ -221,8 +221,8 @@ func (o *oracle) compareMeans(t *testing.T, b *block, n *network) {
 	}
 }
 
-// TestEvaluationAfterTraining scores with the oracle's trained weights, running statistics included. What PyTorch in
-// evaluation makes of them was computed once with its own code: the mean of |y-x| of either clip.
+// TestEvaluationAfterTraining scores with the oracle's trained weights, including running statistics. The expected
+// values, the mean of |y-x| of each clip, were computed with PyTorch in evaluation mode.
 func TestEvaluationAfterTraining(t *testing.T) {
 	wanted := map[string][2]float64{
 		model.Dot:    {0.5013261685162433, 0.5039051896674209},

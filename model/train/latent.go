@@ -8,8 +8,8 @@ import (
 	"vigil/model/kernel"
 )
 
-// latent is the memory's read as one node forward and one backward. The entropy's part of the gradient joins here: its
-// factor in the loss is known, and so the graph stays a chain that adds nothing up.
+// latent is the memory's read as one forward and one backward node. The gradient of the entropy is added here: its
+// factor in the loss is constant, so the graph stays a chain.
 type latent struct {
 	pool    *kernel.Pool
 	memory  *kernel.Memory
@@ -66,7 +66,8 @@ func (l *latent) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 	return G.Nodes{node, slots}, err
 }
 
-// markUsedSlots counts the rows of addressing weights that are all zero, and marks the slots that any row uses.
+// markUsedSlots marks the slots with a nonzero addressing weight, and returns the number of queries whose weights are
+// all zero.
 func (l *latent) markUsedSlots(used []bool) (zeroRows int) {
 	for q := range l.queries {
 		zero := true

@@ -7,7 +7,7 @@ import (
 	"vigil/model/kernel"
 )
 
-// objective is the loss as one node: the masked mean squared error and the addressing's entropy.
+// objective is the loss as one node: masked mean squared error plus the addressing's entropy.
 type objective struct {
 	pool   *kernel.Pool
 	loss   *kernel.Loss

@@ -12,17 +12,17 @@ import (
 	"vigil/model/kernel"
 )
 
-// momentum is how far a batch moves the running statistics, PyTorch's default.
+// momentum is the weight of a batch in the running statistics, PyTorch's default.
 const momentum = 0.1
 
-// parameter is a tensor that training learns.
+// parameter is a learned tensor.
 type parameter struct {
 	name   string
 	values []float32 // the node's own memory
 	node   *G.Node
 }
 
-// gradient is what the last steps have added up. Adam clears it.
+// gradient is the gradient accumulated since Adam last cleared it.
 func (p *parameter) gradient() ([]float32, error) {
 	v, err := p.node.Grad()
 	if err != nil {
@@ -35,28 +35,29 @@ func (p *parameter) gradient() ([]float32, error) {
 	return g, nil
 }
 
-// network is MemAE in training: Gorgonia's graph of a batch of fixed size, and the buffers of its nodes.
+// network is MemAE in training: Gorgonia's graph for a fixed batch size, and the buffers of its nodes.
 type network struct {
 	spec      model.Spec
 	batch     int
 	pool      *kernel.Pool
 	machine   G.VM
-	x, mask   []float32 // [batch][16][S][S] and [batch][S][S]: the inputs, to be written before each run
+	x, mask   []float32 // [batch][16][S][S] and [batch][S][S]: the inputs, written before each run
 	params    []*parameter
-	tensors   map[string]model.Tensor // the parameters' own values and the running statistics, as the state dict has them
+	tensors   map[string]model.Tensor // the state dict: parameters and running statistics
 	blocks    []*block
 	latent    *latent // nil without a memory
 	loss      *objective
 	stopwatch *stopwatch
 }
 
-// newNetwork plans a network with the given weights, which it copies. close must be called.
+// newNetwork plans a network with a copy of the given weights. close must be called.
 func newNetwork(w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
 	return newNetworkWithSet(kernel.BestSet(), w, batch, threads, entropy, limit)
 }
 
-// newNetworkWithSet is newNetwork for another set of kernels than the best.
-func newNetworkWithSet(set *kernel.Set, w *model.Weights, batch, threads int, entropy, limit float64) (*network, error) {
+// newNetworkWithSet is newNetwork with the given kernel set.
+func newNetworkWithSet(set *kernel.Set, w *model.Weights, batch, threads int, entropy, limit float64) (*network,
+	error) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}
@@ -136,7 +137,7 @@ func (n *network) build(set *kernel.Set, entropy, limit float64) error {
 	return nil
 }
 
-// run does a forward and a backward pass of the batch in x and mask.
+// run does a forward and a backward pass over the batch in x and mask.
 func (n *network) run() error {
 	n.machine.Reset()
 	return n.machine.RunAll()
@@ -150,7 +151,7 @@ func (n *network) updateRunningStats() {
 		}
 		mean, variance := n.tensors[b.layer.Norm+".running_mean"].Float, n.tensors[b.layer.Norm+".running_var"].Float
 		pixels := float64(len(b.y) / b.layer.Out)
-		// The variance of a sample says too little about that of the whole by this much.
+		// Bessel's correction.
 		unbiased := pixels / max(pixels-1, 1)
 		for c := range mean {
 			mean[c] = float32((1-momentum)*float64(mean[c]) + momentum*b.norm.Mean[c])
@@ -160,7 +161,7 @@ func (n *network) updateRunningStats() {
 	}
 }
 
-// weights are a copy of what has been learned.
+// weights is a copy of the learned weights.
 func (n *network) weights() *model.Weights {
 	return &model.Weights{Spec: n.spec, Tensors: copyTensors(n.tensors)}
 }

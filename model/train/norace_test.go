@@ -2,5 +2,5 @@
 
 package train
 
-// leakSteps is how many steps TestStepsLeakNothing takes.
+// leakSteps is the number of steps of TestStepsLeakNothing.
 const leakSteps = 1000

@@ -10,21 +10,21 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// fused is a node's work in Gorgonia's graph: a whole block of the network, forward or backward, that writes into
-// buffers of its own. All its values are vectors of float32, or a scalar.
+// fused is a node in Gorgonia's graph: a whole block of the network, forward or backward, that writes to its own
+// buffers. All its values are vectors of float32, or a scalar.
 type fused struct {
-	name  string // unique in the graph: nodes that hash alike become one
+	name  string // unique in the graph, since nodes with equal hashes are merged
 	arity int
 	shape tensor.Shape // of the result
-	// scalarFirst says that the first input is a scalar, as the gradient toward the loss is.
+	// scalarFirst marks the first input as a scalar, as the gradient of the loss is.
 	scalarFirst bool
 	run         func(in [][]float32) (G.Value, error)
-	// wrt says toward which inputs there is a gradient, and back makes its nodes; nil where there is none.
+	// wrt marks the inputs that have a gradient, and back makes the gradients' nodes; nil if there are none.
 	wrt  []bool
 	back func(inputs G.Nodes, grad *G.Node) (G.Nodes, error)
 }
 
-// vector is a value that owns its memory; a node's Do may return it again and again.
+// vector is a value that owns its memory; a node's Do may return it repeatedly.
 func vector(values []float32) *tensor.Dense {
 	return tensor.New(tensor.WithShape(len(values)), tensor.WithBacking(values))
 }
@@ -32,7 +32,7 @@ func vector(values []float32) *tensor.Dense {
 // Arity is the number of inputs.
 func (f *fused) Arity() int { return f.arity }
 
-// Type is that of the inputs, vectors but for a scalar that scalarFirst speaks of, and of the result.
+// Type is the type of the inputs (vectors, or a scalar with scalarFirst) and of the result.
 func (f *fused) Type() hm.Type {
 	values := G.TensorType{Dims: 1, Of: G.Float32}
 	types := make([]hm.Type, f.arity, f.arity+1)
@@ -48,10 +48,10 @@ func (f *fused) Type() hm.Type {
 	return hm.NewFnType(append(types, values)...)
 }
 
-// InferShape is the result's shape, which was fixed when the network was planned.
+// InferShape is the result's shape, which is fixed when the network is planned.
 func (f *fused) InferShape(...G.DimSizer) (tensor.Shape, error) { return f.shape, nil }
 
-// Do runs the work. Gorgonia calls it on a goroutine of its own, where a panic would end the process.
+// Do runs the node. Gorgonia calls it on its own goroutine, where a panic would end the process.
 func (f *fused) Do(values ...G.Value) (result G.Value, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -72,19 +72,19 @@ func (f *fused) Do(values ...G.Value) (result G.Value, err error) {
 	return f.run(in)
 }
 
-// ReturnsPtr says that the result is memory that stays.
+// ReturnsPtr reports that the result's memory is reused.
 func (f *fused) ReturnsPtr() bool { return true }
 
-// CallsExtern says that nothing leaves this process's own code.
+// CallsExtern reports that no external code is called.
 func (f *fused) CallsExtern() bool { return false }
 
-// OverwritesInput says that the result lies in no input.
+// OverwritesInput reports that the result overwrites no input.
 func (f *fused) OverwritesInput() int { return -1 }
 
-// WriteHash tells this node from all others of its graph.
+// WriteHash writes the node's unique name.
 func (f *fused) WriteHash(h hash.Hash) { _, _ = h.Write([]byte(f.name)) }
 
-// Hashcode is WriteHash's.
+// Hashcode is the hash of WriteHash.
 func (f *fused) Hashcode() uint32 {
 	h := fnv.New32a()
 	f.WriteHash(h)
@@ -94,7 +94,7 @@ func (f *fused) Hashcode() uint32 {
 // String is the name.
 func (f *fused) String() string { return f.name }
 
-// DiffWRT says toward which inputs there is a gradient.
+// DiffWRT marks the inputs that have a gradient.
 func (f *fused) DiffWRT(inputs int) []bool {
 	if f.wrt == nil {
 		return make([]bool, inputs)
@@ -110,7 +110,7 @@ func (f *fused) SymDiff(inputs G.Nodes, _, grad *G.Node) (G.Nodes, error) {
 	return f.back(inputs, grad)
 }
 
-// bufferNode is a node that hands out a buffer which the node before it has filled: one backward pass has several results.
+// bufferNode is a node that returns a buffer filled by the node before it: one backward pass has several results.
 func bufferNode(name string, buffer []float32, after *G.Node) (*G.Node, error) {
 	value := vector(buffer)
 	return G.ApplyOp(&fused{

@@ -3,24 +3,23 @@ package train
 import "time"
 
 const (
-	// speedSteps is after how many steps a run by time knows its speed, and warming how many of them do not count:
-	// memory is still being touched for the first time.
+	// A run limited by time measures its speed over speedSteps steps. The first speedWarmup of them are not counted,
+	// since they touch memory for the first time.
 	speedSteps, speedWarmup = 20, 3
-	// minValidations is how often the held-out clips are watched at least, however long an epoch is.
+	// minValidations is the least number of validations in a run, however long an epoch is.
 	minValidations = 4
 	// slotUseWindow is for how many steps a slot counts as used.
 	slotUseWindow = 50
 )
 
-// validationInterval is the number of steps from one look at the held-out clips to the next: an epoch, or less in a run of few
-// epochs.
+// validationInterval is the number of steps between validations: an epoch, or less in a run of few epochs.
 func validationInterval(epoch, steps int) int {
 	return max(min(epoch, (steps+minValidations-1)/minValidations), 1)
 }
 
-// plan fits the steps of a run into its time.
+// plan fits the number of steps into a run's time.
 type plan struct {
-	from      int       // the step at which this process began
+	from      int       // the step at which this process started
 	began     time.Time // when
 	counted   int       // the step from which on the speed is measured
 	countedAt time.Time
@@ -31,7 +30,7 @@ func (p *plan) begin(step int, now time.Time) {
 	p.counted, p.countedAt = step, now
 }
 
-// planSteps gives the number of steps and the distance of looks once the speed is known, else 0.
+// planSteps returns the number of steps and the validation interval once the speed is known, else 0.
 func (p *plan) planSteps(r *run, now time.Time) (steps, distance int) {
 	done := r.state.Step - p.from
 	if done == speedWarmup {
@@ -43,22 +42,22 @@ func (p *plan) planSteps(r *run, now time.Time) (steps, distance int) {
 	}
 	perStep := now.Sub(p.countedAt) / time.Duration(max(r.state.Step-p.counted, 1))
 	perStep = max(perStep, 1)
-	// A look scores each clip twice, and scoring takes about a third of a step's time for a clip.
-	look := perStep * time.Duration(2*len(r.validation.starts)) / time.Duration(3*r.cfg.Recipe.Batch)
+	// A validation scores each clip twice, and scoring takes about a third of a step's time per clip.
+	validation := perStep * time.Duration(2*len(r.validation.starts)) / time.Duration(3*r.cfg.Recipe.Batch)
 	steps = r.state.Step + int(max(left, 0)/perStep)
 	distance = validationInterval(r.stepsPerEpoch(), steps)
-	steps = r.state.Step + int(max(left, 0)/(perStep+look/time.Duration(distance)))
+	steps = r.state.Step + int(max(left, 0)/(perStep+validation/time.Duration(distance)))
 	return max(steps, r.state.Step), validationInterval(r.stepsPerEpoch(), steps)
 }
 
-// replan gives the number of steps that fit what is left of the time at the speed so far, looks included.
+// replan returns the number of steps that fit into the remaining time at the speed so far, validations included.
 func (p *plan) replan(r *run, now time.Time) int {
 	elapsed := now.Sub(r.began)
 	perStep := max(now.Sub(p.countedAt)/time.Duration(max(r.state.Step-p.counted, 1)), 1)
 	return r.state.Step + int(max(r.cfg.Budget-elapsed, 0)/perStep)
 }
 
-// progress is that after a step, without the held-out clips.
+// progress is the Progress after a step, without validation.
 func (r *run) progress() Progress {
 	p := Progress{
 		Step: r.state.Step, Steps: r.state.Steps, Loss: r.net.loss.total, Square: r.net.loss.square,

@@ -7,31 +7,31 @@ import (
 )
 
 const (
-	// A pseudo-anomaly runs at two to five times the speed.
+	// The speed-up of a pseudo-anomaly.
 	minSpeedUp, maxSpeedUp = 2, 5
-	// wholeFrameShare is how often it covers the whole picture.
+	// wholeFrameShare is the share of pseudo-anomalies that cover the whole picture.
 	wholeFrameShare = 0.3
-	// minChange is a change between two frames that counts as motion: more than 0.25 where white is 1 and black -1, in
-	// grey levels.
+	// minChange is the least change between two frames that counts as motion, in grey levels: 0.25 on the scale [-1,
+	// 1].
 	minChange = 32
 )
 
-// augmenter makes clips: normal ones and those of which a part runs too fast. It belongs to one goroutine.
+// augmenter writes clips: normal ones and pseudo-anomalies. It belongs to one goroutine.
 type augmenter struct {
 	side       int
-	pixels     []byte // [16][S][S], the clip being made
+	pixels     []byte // [16][S][S], the clip being written
 	motion     []bool // [S][S]
 	rows       []bool // [S][S], motion widened along rows
 	background []byte // [S][S], the background
 }
 
 // newAugmenter takes the background, [S][S] in [-1, 1].
-func newAugmenter(side int, place []float32) *augmenter {
+func newAugmenter(side int, background []float32) *augmenter {
 	f := &augmenter{
 		side: side, pixels: make([]byte, model.Frames*side*side), motion: make([]bool, side*side),
 		rows: make([]bool, side*side),
 	}
-	for _, v := range place {
+	for _, v := range background {
 		f.background = append(f.background, byte((v+1)*127.5+0.5))
 	}
 	return f
@@ -50,7 +50,7 @@ func (f *augmenter) writeScaled(x []float32) {
 	}
 }
 
-// scaledGrey is grey/127.5 - 1 in single precision, as the frames are scaled that will be scored.
+// scaledGrey is grey/127.5 - 1 in single precision, rounded like the frames that will be scored.
 var scaledGrey = func() (table [256]float32) {
 	for i := range table {
 		quotient := float32(i) / 127.5
@@ -59,9 +59,10 @@ var scaledGrey = func() (table [256]float32) {
 	return table
 }()
 
-// writeFast writes a clip of which a rectangle runs at k times the speed, around the same moment, and marks in the mask
-// what moves there. The camera stands still, so the seam does not show. It is false, and nothing is written, where the
-// stretch is too short for double speed.
+// writeFast writes a clip in which a rectangle plays at k times the speed, centred on the same moment, and marks in the
+// mask what moves there (after Astrid et al., STEAL Net, who speed up whole clips). Since the camera is static, the
+// border of the rectangle does not show. It returns false, and writes nothing, if the segment is too short for double
+// speed.
 func (f *augmenter) writeFast(r *rand.Rand, s segment, frame int, x, mask []float32) bool {
 	const steps = model.Frames - 1
 	k := minSpeedUp + r.IntN(maxSpeedUp-minSpeedUp+1)
@@ -103,7 +104,7 @@ func (f *augmenter) rectangle(r *rand.Rand) (top, left, height, width int) {
 	return r.IntN(f.side - height + 1), r.IntN(f.side - width + 1), height, width
 }
 
-// markMotion marks in motion what changes at any time in the clip, and what lies around it.
+// markMotion marks in motion the pixels that change at any time in the clip, and their surroundings.
 func (f *augmenter) markMotion() {
 	area := f.side * f.side
 	clear(f.motion)
@@ -118,7 +119,7 @@ func (f *augmenter) markMotion() {
 	f.dilate()
 }
 
-// dilate widens motion by a square.
+// dilate dilates motion by a square.
 func (f *augmenter) dilate() {
 	// A square of 3 pixels at side 64, of 5 at 128, of 7 at 192.
 	reach := max(f.side/64, 1)

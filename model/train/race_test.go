@@ -2,5 +2,5 @@
 
 package train
 
-// leakSteps is how many steps TestStepsLeakNothing takes; the race detector makes each of them twenty times slower.
+// leakSteps is the number of steps of TestStepsLeakNothing; the race detector makes each of them twenty times slower.
 const leakSteps = 250

@@ -7,13 +7,13 @@ import (
 	"vigil/model"
 )
 
-// What is drawn by chance. The generator of a draw is made from the seed, the kind and a running number, so a resumed
-// run needs no generator's state, and two draws never share one.
+// The kinds of random draws. The generator of a draw depends on the seed, the kind and an index, so a resumed run
+// needs no generator state, and no two draws share a generator.
 const (
 	rngInit       = 1 + iota // the weights
-	rngSplit                 // which videos are held out
+	rngSplit                 // the choice of held-out videos
 	rngOrder                 // of the clips, by epoch
-	rngPseudo                // pseudo-anomalies, by the clip's place in the run
+	rngPseudo                // pseudo-anomalies, by the clip's index in the run
 	rngValidation            // pseudo-anomalies among the held-out clips, by clip
 )
 
@@ -21,11 +21,11 @@ func rngFor(seed, kind, number uint64) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, kind<<56^number))
 }
 
-// initDeviation is that of convolutions and of batch norms' gamma at the start.
+// initDeviation is the standard deviation of the initial weights of convolutions and of batch norms' gamma.
 const initDeviation = 0.02
 
-// initialWeights draws the weights that training starts from, as the authors' code does: convolutions N(0, 0.02), gamma N(1,
-// 0.02), slots uniform within ±1/sqrt(width). Biases are 0.
+// initialWeights draws the initial weights as the authors' code does: convolutions N(0, 0.02), gamma N(1, 0.02), slots
+// uniform within ±1/sqrt(width). Biases are 0.
 func initialWeights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	w, err := model.NewWeights(spec)
 	if err != nil {

@@ -8,22 +8,22 @@ import (
 	"vigil/model"
 )
 
-// Recipe is how a network is taught.
+// Recipe is a training method with its hyper-parameters.
 type Recipe struct {
 	Name    string
-	Epochs  int     // where nobody says how many
+	Epochs  int     // default number
 	Batch   int     // clips
 	Stride  int     // frames between the starts of two clips
 	Rate    float64 // of learning
-	Decay   float64 // AdamW's, of everything but the memory's slots
+	Decay   float64 // AdamW's, of all parameters except the memory's slots
 	WarmUp  int     // steps over which the rate rises from 0
 	Cosine  bool    // the rate then falls to 0 along a cosine
 	Entropy float64 // the factor of the addressing's entropy in the loss
-	Pseudo  float64 // the share of clips of which a part runs too fast
-	Glide   float64 // the share of clips through which something glides
-	Limit   float64 // of the squared error that a pseudo-anomaly is rewarded for
+	Pseudo  float64 // share of clips in which a part plays too fast
+	Glide   float64 // share of clips with a gliding object
+	Limit   float64 // of the squared error that is rewarded on pseudo-anomalies
 	Score   string  // the score that the weights are for, as in model.Spec
-	Last    int     // likewise, the frames at a clip's end that are scored
+	Last    int     // the number of frames at a clip's end that are scored, as in model.Spec
 }
 
 // LocalSpeed, Glide and Paper are the recipes' names.
@@ -33,10 +33,10 @@ const (
 	Paper      = "paper"
 )
 
-// Recipes are those that have a name. Paper is the published one (Gong et al., ICCV 2019, and the authors' code).
-// LocalSpeed makes a part of some clips run faster and unteaches what moves there, in the manner of Astrid et al.
-// (STEAL Net), who speed up whole clips. Glide does that too, and unteaches what moves without moving its limbs: for
-// places where people walk.
+// Recipes are the named recipes. Paper is the published one (Gong et al., ICCV 2019, and the authors' code). LocalSpeed
+// speeds up a part of some clips and penalises a good reconstruction of what moves there, after Astrid et al. (STEAL
+// Net), who speed up whole clips. Glide does this too, and also penalises objects that move without moving their limbs:
+// for scenes where people walk.
 var Recipes = []Recipe{
 	{
 		Name: LocalSpeed, Epochs: 6, Batch: 4, Stride: 2, Rate: 1e-3, Decay: 1e-4, WarmUp: 50, Cosine: true,
@@ -49,7 +49,7 @@ var Recipes = []Recipe{
 	{Name: Paper, Epochs: 100, Batch: 10, Stride: 1, Rate: 1e-4, Entropy: 2e-4, Score: model.MeanAbs},
 }
 
-// FindRecipe returns the recipe of that name; the error lists them all.
+// FindRecipe returns the recipe with that name; the error lists all names.
 func FindRecipe(name string) (Recipe, error) {
 	names := make([]string, len(Recipes))
 	for i, r := range Recipes {
@@ -61,8 +61,8 @@ func FindRecipe(name string) (Recipe, error) {
 	return Recipe{}, fmt.Errorf("recipe %q is unknown, known are %s", name, strings.Join(names, ", "))
 }
 
-// rate is that of a step, counted from 0, of so many; 0 steps are not known yet. A short run warms up for a quarter of
-// it.
+// rate is the learning rate of a step, counted from 0; steps is the total, 0 while it is unknown. A short run warms up
+// for a quarter of its steps.
 func (r *Recipe) rate(step, steps int) float64 {
 	warm := r.WarmUp
 	if steps > 0 {

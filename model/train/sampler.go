@@ -2,7 +2,7 @@ package train
 
 import "vigil/model"
 
-// sampler gives the clips of a run: every epoch each of them once, in another order.
+// sampler yields the clips of a run: each clip once per epoch, in a random order.
 type sampler struct {
 	recipe    Recipe
 	seed      uint64
@@ -13,13 +13,14 @@ type sampler struct {
 	order     []int // of epoch
 }
 
-func newSampler(recipe Recipe, seed uint64, faker *augmenter, learn []segment) *sampler {
+func newSampler(recipe Recipe, seed uint64, augmenter *augmenter, learn []segment) *sampler {
 	return &sampler{
-		recipe: recipe, seed: seed, segments: learn, starts: clipStarts(learn, recipe.Stride), augmenter: faker, epoch: -1,
+		recipe: recipe, seed: seed, segments: learn, starts: clipStarts(learn, recipe.Stride),
+		augmenter: augmenter, epoch: -1,
 	}
 }
 
-// batch fills in the clips of a step, counted from 0.
+// batch writes the clips of a step, counted from 0.
 func (s *sampler) batch(step int, x, mask []float32) {
 	area := s.augmenter.side * s.augmenter.side
 	for i := range s.recipe.Batch {
@@ -27,7 +28,7 @@ func (s *sampler) batch(step int, x, mask []float32) {
 	}
 }
 
-// clip fills in the n-th clip of the run.
+// clip writes the n-th clip of the run.
 func (s *sampler) clip(n int, x, mask []float32) {
 	if epoch := n / len(s.starts); epoch != s.epoch {
 		s.epoch, s.order = epoch, rngFor(s.seed, rngOrder, uint64(epoch)).Perm(len(s.starts))

@@ -7,7 +7,7 @@ import (
 	"vigil/model/kernel"
 )
 
-// Stepper does training steps of the published recipe on one batch of clips, for those who time them.
+// Stepper does training steps of the published recipe on one batch of clips, for benchmarks.
 type Stepper struct {
 	net    *network
 	adam   *adam
@@ -15,7 +15,7 @@ type Stepper struct {
 	done   int
 }
 
-// NewStepper plans a network of a copy of w for one of the kernel's Sets. Close must be called.
+// NewStepper plans a network with a copy of w for the given kernel set. Close must be called.
 func NewStepper(w *model.Weights, set *kernel.Set, batch, threads int) (*Stepper, error) {
 	recipe, err := FindRecipe(Paper)
 	if err != nil {
@@ -29,10 +29,10 @@ func NewStepper(w *model.Weights, set *kernel.Set, batch, threads int) (*Stepper
 	return &Stepper{net: n, adam: newAdam(n.params, n.pool, recipe.Decay), recipe: recipe}, nil
 }
 
-// Clips is where the batch is to be written, [batch][16][Side][Side], in [-1, 1].
+// Clips is the buffer for the batch, [batch][16][Side][Side], in [-1, 1].
 func (s *Stepper) Clips() []float32 { return s.net.x }
 
-// Step does what training does for a batch: forward, loss, backward, running statistics, Adam.
+// Step does a training step: forward, loss, backward, running statistics, Adam.
 func (s *Stepper) Step() error {
 	if err := s.net.run(); err != nil {
 		return err
@@ -42,7 +42,7 @@ func (s *Stepper) Step() error {
 		return err
 	}
 	if !good {
-		return fmt.Errorf("step %d: a gradient is no finite number", s.done+1)
+		return fmt.Errorf("step %d: a gradient is not finite", s.done+1)
 	}
 	s.net.updateRunningStats()
 	s.done++
@@ -55,8 +55,8 @@ func (s *Stepper) Loss() float64 { return s.net.loss.total }
 // Close ends the Stepper's goroutines and waits for them.
 func (s *Stepper) Close() { s.net.close() }
 
-// StepFLOPs is the number of floating-point operations of a step for each clip, counted as model.Stage's Work: once
-// forward and twice backward, but for the gradient toward the clip, which nobody needs.
+// StepFLOPs is the number of floating-point operations of a step per clip, counted like model.Stage's FLOPs: one
+// forward and two backward products, without the gradient of the clip, which is not needed.
 func StepFLOPs(parts []model.Stage) float64 {
 	var all float64
 	for _, p := range parts {

@@ -43,8 +43,8 @@ func TestStepper(t *testing.T) {
 	}
 }
 
-// TestStepParts wants a time of every piece, each in one place, and of nothing else.
-func TestStepParts(t *testing.T) {
+// TestStepStages expects every piece to have exactly one timer.
+func TestStepStages(t *testing.T) {
 	spec, err := model.FindPreset("micro")
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +94,7 @@ func TestStepParts(t *testing.T) {
 	}
 }
 
-func TestStepWork(t *testing.T) {
+func TestStepFLOPs(t *testing.T) {
 	parts := []model.Stage{{FLOPs: 10}, {FLOPs: 200}, {FLOPs: 0}}
 	if got := StepFLOPs(parts); got != 620 {
 		t.Errorf("%v, want three times 210 without the first layer's 10", got)

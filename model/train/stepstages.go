@@ -6,23 +6,23 @@ import (
 	"vigil/model"
 )
 
-// The pieces of a layer in a training step, and behind those of all layers the ones that are there once.
+// The timed pieces of a layer in a training step, followed by those that occur once per step.
 const (
 	lapForward = iota // the convolution
 	lapNorm           // batch norm and LeakyReLU, forward and backward
 	lapWeights        // the gradient of the weights
-	lapInput          // the gradient toward what the layer was given
+	lapInput          // the input gradient
 	lapsOfLayer
 )
 
 const (
 	lapMemory = iota // forward and backward
 	lapLoss          // likewise
-	lapRest          // running statistics, the look for values that are no numbers, and Adam
+	lapRest          // running statistics, the check for finite values, and Adam
 	lapsOnce
 )
 
-// stopwatch adds the time since its last lap to one of took; a nil took makes it stand still.
+// stopwatch adds the time since its last lap to an entry of took; with a nil took it does nothing.
 type stopwatch struct {
 	took []time.Duration
 	last time.Time
@@ -37,17 +37,17 @@ func (w *stopwatch) lap(i int) {
 	w.last = now
 }
 
-// StepStage is a layer's share of a training step, or what it does beside the layers, in Other alone. Work is the
-// number of floating-point operations of each of its products.
+// StepStage is a layer in a training step, or work outside of the layers, which has only Other. FLOPs is the number of
+// floating-point operations of each of its products.
 type StepStage struct {
 	Name  string
 	FLOPs float64
-	// Other is batch norm and LeakyReLU where it is a layer.
-	// Where the times of its pieces are in what StepTimed adds to; -1 for a piece that it has not.
+	// Indices of the stage's times in StepTimed's took; -1 if the stage has no such piece. Other is batch norm and
+	// LeakyReLU for a layer.
 	Forward, Weights, Input, Other int
 }
 
-// StepStages lists the parts of a step in the network's order.
+// StepStages lists the stages of a step in the network's order.
 func (s *Stepper) StepStages() []StepStage {
 	var all []StepStage
 	for i, b := range s.net.blocks {
@@ -72,10 +72,10 @@ func (s *Stepper) StepStages() []StepStage {
 	return all
 }
 
-// StepTimers is the number of times that StepTimed tells.
+// StepTimers is the length of StepTimed's took.
 func (s *Stepper) StepTimers() int { return len(s.net.blocks)*lapsOfLayer + lapsOnce }
 
-// StepTimed is Step, and adds to took, of length Laps, how long each piece ran.
+// StepTimed is Step, and adds the duration of each piece to took, of length StepTimers.
 func (s *Stepper) StepTimed(took []time.Duration) error {
 	w := s.net.stopwatch
 	w.took, w.last = took, time.Now()

@@ -15,85 +15,85 @@ import (
 	"vigil/model"
 )
 
-// Config says what is to be learned, how, and where to.
+// Config describes a training run.
 type Config struct {
 	Spec   model.Spec // its Score is the recipe's
 	Recipe Recipe
 	Seed   uint64
-	// Epochs is how often each clip is seen; 0 is the recipe's number. Where Budget is set the run takes that long
+	// Epochs is how often each clip is seen; 0 is the recipe's number. If Budget is set, the run takes that long
 	// instead, and its length is planned from the speed of its first steps.
 	Epochs  int
 	Budget  time.Duration
 	Threads int // 0 or less means GOMAXPROCS
-	// Out takes the best weights so far, and is replaced whenever there are better ones. The state of the run is in
-	// CheckpointPath(Out) until the run is done.
+	// Out is the file for the best weights so far; it is replaced whenever there are better ones. The state of an
+	// unfinished run is in CheckpointPath(Out).
 	Out    string
 	Resume bool
-	// Notes go into the weights' metadata beside what the run notes of itself.
+	// Notes are added to the weights' metadata.
 	Notes map[string]string
 	// Progress, if set, is called after each step.
 	Progress func(Progress)
-	// Now is the clock that a Budget is measured by; nil is the machine's.
+	// Now is the clock for Budget; nil is time.Now.
 	Now func() time.Time
 }
 
-// Progress is how far a run is.
+// Progress is the state of a run after a step.
 type Progress struct {
-	Step, Steps    int     // done, and in all; 0 in all while a run by time measures its speed
+	Step, Steps    int     // done, and in total; the total is 0 while a run limited by time measures its speed
 	Epoch, Epochs  float64 // likewise
-	Loss           float64 // of the step, as all of these
+	Loss           float64 // of the step, like the following
 	Square         float64 // its part without the entropy
 	Entropy        float64 // of the addressing weights, in nats
 	ZeroRows       float64 // the share of queries whose addressing weights are all 0
 	SlotsUsed      int     // by any query of the last 50 steps
 	ClipsPerSecond float64
 	Left           time.Duration // 0 while it is not known
-	Validation     *Validation   // after some steps: the held-out clips
-	Best           bool          // the Validation is the best so far, and Out has been written
+	Validation     *Validation   // set after some steps: the held-out clips
+	Best           bool          // the Validation is the best so far, and Out was written
 }
 
-// Result is what became of a run.
+// Result is the result of a run.
 type Result struct {
 	Steps       int
-	Clips       int // that there are to learn from
-	HeldOut     int // clips that were watched
+	Clips       int // available for training
+	HeldOut     int // number of held-out clips that were scored
 	Best        *Validation
-	BestAt      int // the step after which the weights were kept
-	Seen        int // clips in all steps, those with something wrong in them too
+	BestAt      int // the step of the best weights
+	Seen        int // clips in all steps, including pseudo-anomalies
 	LearnFrames int
 	HeldFrames  int
 }
 
-// CheckpointPath is where the state of a run lies while it is not done.
+// CheckpointPath is the file with the state of an unfinished run.
 func CheckpointPath(out string) string { return out + ".checkpoint" }
 
-// ErrStopped says that the context ended a run. Its checkpoint has been written.
+// ErrStopped says that the context ended a run, after its checkpoint was written.
 var ErrStopped = errors.New("training was stopped")
 
-// DivergedError says that the loss or a gradient was no finite number. Nothing was learned from that step, and the
-// checkpoint is of the step before.
+// DivergedError says that the loss or a gradient was not finite. The weights are unchanged by that step; the checkpoint
+// holds the state before it.
 type DivergedError struct {
 	Step       int // counted from 1
 	Checkpoint string
-	Best       string // the file of the best weights so far; empty where there are none
+	Best       string // the file of the best weights so far; empty if there are none
 }
 
 func (e *DivergedError) Error() string {
 	text := fmt.Sprintf(
-		"step %d: the loss or a gradient is no finite number; the run as it was before is in %s, but it would come "+
-			"to the same again: "+
-			"remove it and begin anew with another seed", e.Step, e.Checkpoint)
+		"step %d: the loss or a gradient is not finite; %s holds the state before that step, but resuming it would "+
+			"fail "+
+			"again: remove it and start over with another seed", e.Step, e.Checkpoint)
 	if e.Best != "" {
 		text += "; the best weights so far are in " + e.Best
 	}
 	return text
 }
 
-// saveEvery is the time after which a run that dies has something to lose.
+// saveEvery is the time between checkpoints.
 const saveEvery = time.Minute
 
-// Run learns from videos of what is normal, in the order in which they are given, and writes the weights that did best
-// on held-out clips. When ctx ends it writes a checkpoint and returns ErrStopped.
+// Run trains on normal videos, in the given order, and writes the weights that did best on held-out clips. When ctx
+// ends, it writes a checkpoint and returns ErrStopped.
 func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 	r, err := newRun(cfg, videos)
 	if err != nil {
@@ -120,7 +120,7 @@ func Run(ctx context.Context, cfg Config, videos []Video) (Result, error) {
 type run struct {
 	cfg        Config
 	path       string // of the checkpoint
-	toDevice   bool   // Out is a device or a pipe: it is written once, at the end, and there is no checkpoint beside it
+	toDevice   bool   // Out is a device or a pipe: it is written once, at the end, without a checkpoint
 	state      state
 	net        *network
 	adam       *adam
@@ -128,7 +128,7 @@ type run struct {
 	sampler    *sampler
 	validation *validationSet
 	plan       plan
-	began      time.Time // of this process's part, moved back by what was done before
+	began      time.Time // start of this process's part, moved back by the time spent before
 	saved      time.Time
 	lastUse    []int // the step in which each slot was used last, counted from 1
 	frames     [2]int
@@ -161,12 +161,12 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 			r.frames[i] += s.frames
 		}
 	}
-	place := make([]float32, cfg.Spec.Side*cfg.Spec.Side)
-	background(place, videos)
-	r.sampler = newSampler(cfg.Recipe, cfg.Seed, newAugmenter(cfg.Spec.Side, place), learn)
-	r.validation = newValidationSet(cfg.Recipe, cfg.Seed, newAugmenter(cfg.Spec.Side, place), held)
+	bg := make([]float32, cfg.Spec.Side*cfg.Spec.Side)
+	background(bg, videos)
+	r.sampler = newSampler(cfg.Recipe, cfg.Seed, newAugmenter(cfg.Spec.Side, bg), learn)
+	r.validation = newValidationSet(cfg.Recipe, cfg.Seed, newAugmenter(cfg.Spec.Side, bg), held)
 	if n := len(r.sampler.starts); n < cfg.Recipe.Batch {
-		return nil, fmt.Errorf("%w: there are %d clips of %d unbroken frames to learn from, at least %d are needed",
+		return nil, fmt.Errorf("%w: %d clips of %d consecutive frames for training, need at least %d",
 			ErrTooLittle, n,
 			model.Frames, cfg.Recipe.Batch)
 	}
@@ -184,7 +184,7 @@ func newRun(cfg Config, videos []Video) (*run, error) {
 	return r, nil
 }
 
-// openNetwork makes the network, fresh or as the checkpoint has it.
+// openNetwork makes the network, from the checkpoint or from scratch.
 func (r *run) openNetwork(videos []Video) error {
 	cfg := r.cfg
 	var weights *model.Weights
@@ -198,7 +198,7 @@ func (r *run) openNetwork(videos []Video) error {
 			return err
 		}
 		r.state, r.best = c.state, c.best
-		// Whatever became of the file meanwhile: none may be better to come.
+		// The file may have been removed meanwhile, and there may be no better weights to come.
 		if r.best != nil {
 			if err := r.saveBest(false); err != nil {
 				return err
@@ -208,13 +208,13 @@ func (r *run) openNetwork(videos []Video) error {
 	} else {
 		if _, err := os.Stat(r.path); err == nil && !r.toDevice {
 			return fmt.Errorf(
-				"%s is the checkpoint of a run that is not done: resume it, or remove the file to begin anew", r.path)
+				"%s is the checkpoint of an unfinished run: resume it, or remove the file to start over", r.path)
 		}
 		if weights, err = initialWeights(cfg.Spec, cfg.Seed); err != nil {
 			return err
 		}
-		if place, ok := weights.Tensors[model.Background]; ok {
-			background(place.Float, videos)
+		if bg, ok := weights.Tensors[model.Background]; ok {
+			background(bg.Float, videos)
 		}
 	}
 	if r.net, err = newNetwork(weights, cfg.Recipe.Batch, cfg.Threads, cfg.Recipe.Entropy,
@@ -226,7 +226,7 @@ func (r *run) openNetwork(videos []Video) error {
 		r.adam.first, r.adam.second = c.adam.first, c.adam.second
 		return nil
 	}
-	// A folder that cannot be written to, or a full disk, shows now and not after an hour.
+	// Fail now, not after an hour, if the folder is not writable or the disk is full.
 	if err := r.saveCheckpoint(); err != nil {
 		r.net.close()
 		return err
@@ -245,12 +245,12 @@ func (r *run) saveCheckpoint() error {
 	return (&checkpoint{state: r.state, tensors: r.net.tensors, adam: r.adam, best: r.best}).write(r.path)
 }
 
-// steps runs those that are left.
+// steps runs the remaining steps.
 func (r *run) steps(ctx context.Context) error {
 	now := r.cfg.Now()
 	r.began, r.saved = now.Add(-r.state.Elapsed), now
 	r.plan.begin(r.state.Step, now)
-	// The run may have been stopped in the middle of a look.
+	// The run may have been stopped during a validation.
 	if r.state.Step > 0 && r.validationDue() && r.state.ValidatedAt != r.state.Step {
 		var p Progress
 		if err := r.validate(ctx, &p); err != nil {
@@ -297,7 +297,7 @@ func (r *run) step(ctx context.Context) error {
 	case r.state.Steps == 0:
 		r.state.Steps, r.state.ValidateEvery = r.plan.planSteps(r, now)
 	case r.state.Elapsed >= r.cfg.Budget:
-		// The machine has become slower than it was when the run was planned.
+		// The machine has become slower since the run was planned.
 		r.state.Steps = r.state.Step
 	}
 	if r.validationDue() {
@@ -315,25 +315,25 @@ func (r *run) step(ctx context.Context) error {
 	return nil
 }
 
-// validationDue says whether it is time to look at the held-out clips: at the end, and every so many steps unless the end is
+// validationDue reports whether to validate after this step: at the end, and at regular intervals unless the end is
 // near.
 func (r *run) validationDue() bool {
 	s := &r.state
 	return s.Steps > 0 && (s.Step == s.Steps || s.Step%s.ValidateEvery == 0 && s.Steps-s.Step > s.ValidateEvery/2)
 }
 
-// validate watches the held-out clips, keeps the weights where they are the best yet, and plans a run by time anew.
+// validate scores the held-out clips, saves the weights if they are the best so far, and replans a run limited by time.
 func (r *run) validate(ctx context.Context, p *Progress) error {
 	w := r.net.weights()
 	if len(r.validation.starts) > 0 {
-		watch, err := r.validation.evaluate(ctx, w, r.cfg.Threads)
+		validation, err := r.validation.evaluate(ctx, w, r.cfg.Threads)
 		switch {
 		case err != nil && ctx.Err() != nil:
 			return errors.Join(ErrStopped, r.saveCheckpoint())
 		case err != nil:
 			return fmt.Errorf("step %d: scoring held-out clips: %w", r.state.Step, err)
 		}
-		p.Validation = &watch
+		p.Validation = &validation
 	}
 	if p.Validation == nil || r.state.Best == nil || p.Validation.atLeastAsGoodAs(*r.state.Best) {
 		p.Best = true
@@ -361,14 +361,14 @@ func (r *run) saveBest(end bool) error {
 	return nil
 }
 
-// Keys of what the weights' metadata say of their training, for 'vigil model info'.
+// Metadata keys about training, for 'vigil model info'.
 const (
-	NoteFPS     = "fps"     // frames a second that the model saw
-	NoteTrained = "trained" // the day, as 2006-01-02
-	// how many were scored, as the other figures of held-out video for the weights that were kept
+	NoteFPS     = "fps"     // frames per second of the training clips
+	NoteTrained = "trained" // the date, as 2006-01-02
+	// Number of held-out clips; like the following figures, for the saved weights.
 	NoteHeldClips  = "held_out_clips"
 	NoteHeldNormal = "held_out_normal" // Validation.Normal
-	NoteHeldPseudo = "held_out_pseudo" // Validation.Pseudo; missing where there was none
+	NoteHeldPseudo = "held_out_pseudo" // Validation.Pseudo; missing if there was none
 	NoteHeldAUC    = "held_out_auc"    // Validation.AUC; likewise
 )
 

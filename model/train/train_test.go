@@ -17,7 +17,7 @@ import (
 	"vigil/model"
 )
 
-// film draws a video of a square that walks over a shaded ground.
+// film draws a video of a square that moves over a shaded ground.
 func film(name string, side, frames, shift int) Video {
 	v := Video{Name: name, Width: 4 * side, Height: 3 * side, Side: side, Gray: make([]byte, frames*side*side)}
 	for t := range frames {
@@ -41,7 +41,7 @@ func films() []Video {
 	return all
 }
 
-// micro is a run of the smallest network into a folder of the test's own.
+// micro configures a run of the smallest network with a temporary folder.
 func micro(t *testing.T) Config {
 	t.Helper()
 	spec, err := model.FindPreset("micro")
@@ -87,7 +87,7 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 				cfg := micro(t)
 				cfg.Recipe, cfg.Threads = recipe, threads
 				if recipe.Name == Paper {
-					cfg.Recipe.Rate, cfg.Recipe.Batch = 1e-3, 5 // two epochs are few
+					cfg.Recipe.Rate, cfg.Recipe.Batch = 1e-3, 5 // for only two epochs
 				}
 				var losses []float64
 				watched := 0
@@ -107,7 +107,8 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 				result := mustRun(t, cfg)
 				n := len(losses)
 				if n != result.Steps || watched < minValidations || mean(losses[n-5:]) > 0.7*mean(losses[:5]) {
-					t.Errorf("%d steps, %d looks, losses %v … %v", result.Steps, watched, losses[:5], losses[n-5:])
+					t.Errorf("%d steps, %d validations, losses %v … %v", result.Steps, watched, losses[:5],
+						losses[n-5:])
 				}
 				got := content(t, cfg.Out)
 				if first == nil {
@@ -132,7 +133,7 @@ func TestRunLearnsAndIsTheSameEachTime(t *testing.T) {
 	}
 }
 
-// stopAt is a run that is interrupted after so many steps.
+// stopAt runs until the given number of steps, then interrupts.
 func stopAt(t *testing.T, cfg Config, step int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -151,11 +152,11 @@ func TestResumeIsBitForBit(t *testing.T) {
 	whole := micro(t)
 	mustRun(t, whole)
 	parts := micro(t)
-	for _, step := range []int{1, 11, 22} { // before, at and after a look at the held-out clips
+	for _, step := range []int{1, 11, 22} { // before, at and after a validation
 		stopAt(t, parts, step)
 		parts.Resume = true
 	}
-	// The best weights so far are in the checkpoint too.
+	// The checkpoint also holds the best weights so far.
 	kept := content(t, parts.Out)
 	if err := os.Remove(parts.Out); err != nil {
 		t.Fatal(err)
@@ -170,9 +171,9 @@ func TestResumeIsBitForBit(t *testing.T) {
 	}
 }
 
-// countdown is a context that ends after it was asked so often.
+// countdown is a context that ends after the given number of calls of Err.
 type countdown struct {
-	context.Context //nolint:containedctx // it is one
+	context.Context //nolint:containedctx // implements a context
 	left            int
 }
 
@@ -183,14 +184,14 @@ func (c *countdown) Err() error {
 	return nil
 }
 
-// A look at the held-out clips can be interrupted too, and is done again from its beginning.
-func TestResumeInALook(t *testing.T) {
+// TestResumeInAValidation interrupts a validation, which restarts from its beginning.
+func TestResumeInAValidation(t *testing.T) {
 	whole := micro(t)
 	mustRun(t, whole)
 	parts := micro(t)
 	inALook := 0
 	for {
-		// A look asks once for each of its clips, at most 15 of these videos.
+		// A validation calls Err once per clip, at most 15 for these videos.
 		_, err := Run(&countdown{t.Context(), 17}, parts, films())
 		if err == nil {
 			break
@@ -212,10 +213,10 @@ func TestResumeInALook(t *testing.T) {
 		parts.Resume = true
 	}
 	if inALook == 0 {
-		t.Error("no interruption fell into a look")
+		t.Error("no interruption fell into a validation")
 	}
 	if !bytes.Equal(content(t, whole.Out), content(t, parts.Out)) {
-		t.Error("a run that was interrupted in its looks gives another file than one that was not")
+		t.Error("a run whose validations were interrupted gives another file")
 	}
 }
 
@@ -229,7 +230,7 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	refused(cfg, films(), path+" is the checkpoint of a run that is not done")
+	refused(cfg, films(), path+" is the checkpoint of an unfinished run")
 	cfg.Resume = true
 	other := cfg
 	other.Seed = 8
@@ -268,7 +269,7 @@ func TestDivergenceKeepsTheLastGoodCheckpoint(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeLearned(t *testing.T) {
+func TestTooLittleVideo(t *testing.T) {
 	small := films()
 	small[2].Width = 99
 	other := films()
@@ -282,7 +283,7 @@ func TestWhatCannotBeLearned(t *testing.T) {
 		"too few frames": {
 			[]Video{film("a", 16, 21, 0)},
 			nil,
-			"too little video: there are 3 clips of 16 unbroken frames to learn from, at least 4 are needed",
+			"too little video: 3 clips of 16 consecutive frames for training, need at least 4",
 		},
 		"two sizes":    {small, nil, "c: pictures are 99x48, those of a 64x48"},
 		"another side": {other, nil, "b: 12288 bytes of 32 x 32 pixels, the model takes 16 x 16"},
@@ -307,7 +308,7 @@ func TestWhatCannotBeLearned(t *testing.T) {
 	}
 }
 
-// A limit on the size of files stands for a disk that fills up.
+// TestFullDisk limits the size of files, as a full disk does.
 func TestFullDisk(t *testing.T) {
 	signal.Ignore(syscall.SIGXFSZ)
 	defer signal.Reset(syscall.SIGXFSZ)
@@ -332,12 +333,13 @@ func TestFullDisk(t *testing.T) {
 	if !errors.Is(err, syscall.EFBIG) || !strings.Contains(err.Error(), filepath.Dir(cfg.Out)) {
 		t.Errorf("error %v, want the file's and its folder", err)
 	}
-	// The checkpoint from before is whole, and the run goes on from it.
+	// The previous checkpoint is intact, and the run can be resumed from it.
 	cfg.Progress, cfg.Resume = nil, true
 	mustRun(t, cfg)
 }
 
-// A run by time fits its steps into it, whatever the machine's speed, and also when it is interrupted.
+// TestBudget expects a run limited by time to fit its steps into that time, at any speed, and also after an
+// interruption.
 func TestBudget(t *testing.T) {
 	for _, perCall := range []time.Duration{250 * time.Millisecond, 3 * time.Second} {
 		cfg := micro(t)
@@ -376,7 +378,7 @@ func TestStepsLeakNothing(t *testing.T) {
 	var early uint64
 	cfg.Progress = func(p Progress) {
 		switch p.Step {
-		case 200: // the held-out clips have been watched
+		case 200: // after a validation
 			early = live()
 		case 200 + leakSteps:
 			if late := live(); late > early+early/20 {
@@ -393,7 +395,7 @@ func TestStepsLeakNothing(t *testing.T) {
 	}
 }
 
-// TestWithoutMemory runs the plain autoencoder that the memory is compared with.
+// TestWithoutMemory trains the plain autoencoder without a memory.
 func TestWithoutMemory(t *testing.T) {
 	cfg := micro(t)
 	cfg.Spec.Slots, cfg.Spec.Lambda, cfg.Epochs = 0, 0, 4

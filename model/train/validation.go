@@ -8,36 +8,35 @@ import (
 )
 
 const (
-	// maxValidationClips is how many clips are watched at most, spread over all that is held out.
+	// maxValidationClips is the most clips that are scored, spread evenly over the held-out video.
 	maxValidationClips = 48
-	// validationStride is from one of them to the next at least, in frames: nearer ones say the same.
+	// validationStride is the least distance between them, in frames: closer clips add no information.
 	validationStride = 4
 )
 
-// Validation is how the weights do on held-out clips.
+// Validation is the result of scoring held-out clips.
 type Validation struct {
-	// Loss is what training would call the squared error of these clips, in the recipe's mixture of normal and
-	// pseudo-anomalous ones; for weights that score by the absolute error, that. The lower the better; it can be
-	// negative.
+	// Loss is the squared error of these clips as in training, in the recipe's mixture of normal and pseudo-anomalous
+	// clips; for weights that score by the absolute error, that error. Lower is better; it can be negative.
 	Loss float64 `json:"loss"`
-	// Normal is the mean score of the normal clips, in the form that the weights are for.
+	// Normal is the mean score of the normal clips, by the weights' own score.
 	Normal float64 `json:"normal"`
-	// Pseudo is the mean score of the same clips with a pseudo-anomaly in each, and AUC the chance that one of those
-	// scores above a normal one. Both mean nothing, and are 0, where PseudoClips is 0.
+	// Pseudo is the mean score of the same clips with a pseudo-anomaly each. AUC is the probability that one of them
+	// scores above a normal one. Both are 0 and meaningless if PseudoClips is 0.
 	Pseudo float64 `json:"pseudo"`
 	AUC    float64 `json:"auc"`
-	// PseudoClips is how many of the held-out clips have a pseudo-anomaly: none where the recipe has none or nothing
-	// moved in any. Checkpoints of older versions do not say it.
+	// PseudoClips is the number of held-out clips with a pseudo-anomaly: 0 if the recipe has none or nothing moved.
+	// Checkpoints of older versions lack it.
 	PseudoClips int `json:"pseudo_clips"`
 }
 
-// HasAUC says whether there is an AUC; one of 0 is as much a figure as any other.
+// HasAUC reports whether AUC is valid; 0 is a valid value.
 func (a Validation) HasAUC() bool { return a.PseudoClips > 0 || a.AUC > 0 }
 
-// atLeastAsGoodAs says whether a is to be kept rather than b, which is older.
+// atLeastAsGoodAs reports whether a replaces the older b as the best.
 func (a Validation) atLeastAsGoodAs(b Validation) bool { return a.Loss <= b.Loss }
 
-// validationSet are the clips that are watched.
+// validationSet holds the held-out clips.
 type validationSet struct {
 	recipe    Recipe
 	seed      uint64
@@ -47,9 +46,9 @@ type validationSet struct {
 	x, mask   []float32
 }
 
-func newValidationSet(recipe Recipe, seed uint64, faker *augmenter, held []segment) *validationSet {
-	side := faker.side
-	h := &validationSet{recipe: recipe, seed: seed, segments: held, augmenter: faker}
+func newValidationSet(recipe Recipe, seed uint64, augmenter *augmenter, held []segment) *validationSet {
+	side := augmenter.side
+	h := &validationSet{recipe: recipe, seed: seed, segments: held, augmenter: augmenter}
 	h.x, h.mask = make([]float32, model.Frames*side*side), make([]float32, side*side)
 	all := clipStarts(held, validationStride)
 	for i := range min(len(all), maxValidationClips) {
@@ -58,8 +57,8 @@ func newValidationSet(recipe Recipe, seed uint64, faker *augmenter, held []segme
 	return h
 }
 
-// evaluate scores the clips. It is always the same clips with the same pseudo-anomalies. With a large network that takes
-// a minute, so it ends with ctx.
+// evaluate scores the clips. It always uses the same clips and pseudo-anomalies. With a large network this takes a
+// minute, so it stops when ctx ends.
 func (h *validationSet) evaluate(ctx context.Context, w *model.Weights, threads int) (Validation, error) {
 	m, err := model.New(w)
 	if err != nil {
@@ -67,7 +66,7 @@ func (h *validationSet) evaluate(ctx context.Context, w *model.Weights, threads 
 	}
 	scorer := m.NewScorer(threads)
 	defer scorer.Close()
-	// Scores and losses, of normal clips and of pseudo-anomalies.
+	// Scores and losses of normal clips and of pseudo-anomalies.
 	var scores, losses [2][]float64
 	score := func(kind int) error {
 		s, err := scorer.Score(h.x, nil)
@@ -88,26 +87,26 @@ func (h *validationSet) evaluate(ctx context.Context, w *model.Weights, threads 
 			return Validation{}, err
 		}
 		r := rngFor(h.seed, rngValidation, uint64(i))
-		// Where nothing moves, faster is the same.
+		// Without motion, speeding up changes nothing.
 		if h.recipe.Pseudo > 0 && h.augmenter.writeFast(r, from, at.frame, h.x, h.mask) && slices.Contains(h.mask, 1) {
 			if err := score(1); err != nil {
 				return Validation{}, err
 			}
 		}
 	}
-	watch := Validation{
+	validation := Validation{
 		Loss: mean(losses[0]), Normal: mean(scores[0]), Pseudo: mean(scores[1]),
 		AUC: auc(scores[1], scores[0]),
 	}
-	watch.PseudoClips = len(scores[1])
+	validation.PseudoClips = len(scores[1])
 	if len(losses[1]) > 0 {
-		watch.Loss = (1-h.recipe.Pseudo)*watch.Loss + h.recipe.Pseudo*mean(losses[1])
+		validation.Loss = (1-h.recipe.Pseudo)*validation.Loss + h.recipe.Pseudo*mean(losses[1])
 	}
-	return watch, nil
+	return validation, nil
 }
 
-// loss is the mean over a clip's map of errors, with the sign turned where the mask says so. The map is a mean over
-// the frames, so the limit is that of the mean.
+// loss is the mean over a clip's error map, negated where the mask is set. The map is a mean over the frames, so the
+// limit applies to that mean.
 func (h *validationSet) loss(errs []float32) float64 {
 	var sum float64
 	for i, v := range errs {

@@ -10,7 +10,7 @@ import (
 	"vigil/model"
 )
 
-// Video is an unbroken recording of what is normal, made ready for the model.
+// Video is a continuous recording of normal video, scaled for the model.
 type Video struct {
 	Name          string // for messages
 	Width, Height int    // of the source's pictures, in pixels
@@ -21,10 +21,10 @@ type Video struct {
 // Frames is the recording's length.
 func (v *Video) Frames() int { return len(v.Gray) / (v.Side * v.Side) }
 
-// ErrTooLittle says that there are not enough clips to learn from.
+// ErrTooLittle says that there are not enough clips for training.
 var ErrTooLittle = errors.New("too little video")
 
-// CheckVideos says what keeps videos from being one camera's, and the model's side from being theirs.
+// CheckVideos returns an error unless the videos have the model's side and come from pictures of one size.
 func CheckVideos(videos []Video, side int) error {
 	if len(videos) == 0 {
 		return fmt.Errorf("%w: there is none", ErrTooLittle)
@@ -37,7 +37,7 @@ func CheckVideos(videos []Video, side int) error {
 				v.Side, side, side)
 		}
 		if v.Width == side && v.Height == side {
-			continue // what a model saw of a camera, which may be of any size
+			continue // recorded at the model's size; the camera's size is not known
 		}
 		if first == nil {
 			first = v
@@ -51,7 +51,7 @@ func CheckVideos(videos []Video, side int) error {
 	return nil
 }
 
-// digest tells whether a resumed run sees the same videos; names do not count.
+// digest identifies the videos' content, for resuming; names do not count.
 func digest(videos []Video) string {
 	h := sha256.New()
 	for i := range videos {
@@ -61,24 +61,24 @@ func digest(videos []Video) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// segment is a part of a video that is used for one purpose; clips and pseudo-anomalies never leave it.
+// segment is a part of a video with a single purpose; clips and pseudo-anomalies never leave it.
 type segment struct {
 	gray   []byte
 	frames int
 }
 
 const (
-	// heldOutShare is which part of all frames is held out: one of so many.
+	// heldOutShare is the inverse of the share of frames that is held out.
 	heldOutShare = 20
-	// minHeldOutFrames is the least that a video's end gives to be held out: room for a clip of double speed.
+	// minHeldOutFrames is the least length of a held-out segment: enough for a clip at double speed.
 	minHeldOutFrames = 2 * model.Frames
-	// minHeldOutVideos is from how many videos on whole ones are held out.
+	// minHeldOutVideos is the least number of videos at which whole videos are held out.
 	minHeldOutVideos = 4
 )
 
-// split holds a twentieth of the frames out: whole videos, drawn by the seed, where there are several, so that nothing
-// that is learned is a moment away from what is watched; else the end of each video. Where all are too short for that
-// nothing is held out.
+// split holds out a twentieth of the frames: whole videos, drawn by the seed, if there are several, so that no training
+// clip is close in time to a held-out one; else the end of each video. If all videos are too short, nothing is held
+// out.
 func split(videos []Video, seed uint64) (learn, held []segment) {
 	whole := make([]segment, len(videos))
 	total := 0
@@ -91,7 +91,7 @@ func split(videos []Video, seed uint64) (learn, held []segment) {
 		taken := 0
 		for _, i := range rngFor(seed, rngSplit, 0).Perm(len(videos)) {
 			n := whole[i].frames
-			// A video that is most of what there is must be learned from.
+			// A video that makes up most of the data must be used for training.
 			if taken < total/heldOutShare && n >= minHeldOutFrames && taken+n <= total/4 {
 				out[i] = true
 				taken += n
@@ -120,10 +120,10 @@ func split(videos []Video, seed uint64) (learn, held []segment) {
 	return learn, held
 }
 
-// clipStart is where a clip begins.
+// clipStart is the position of a clip.
 type clipStart struct{ segment, frame int }
 
-// clipStarts are those of all clips, stride frames apart.
+// clipStarts lists the positions of all clips, stride frames apart.
 func clipStarts(all []segment, stride int) []clipStart {
 	var out []clipStart
 	for i, s := range all {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestDoubt(t *testing.T) {
+func TestWarning(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		r    Result
@@ -16,20 +16,20 @@ func TestDoubt(t *testing.T) {
 		{
 			"too short",
 			Result{Steps: 379, Clips: 1418, Seen: 758, Best: &Validation{AUC: 0.359}},
-			"379 steps have taught too little: held-out clips",
+			"379 steps are too few: held-out clips",
 		},
 		{
 			"long and in vain",
 			Result{Steps: 9000, Clips: 1418, Seen: 18000, Best: &Validation{AUC: 0.5}},
-			"AUC 0.5, must be at least 0.75",
+			"AUC 0.5, need at least 0.75",
 		},
-		{"nothing held out", Result{Steps: 10, Clips: 100, Seen: 40}, "seen 40 % of the clips"},
+		{"nothing held out", Result{Steps: 10, Clips: 100, Seen: 40}, "saw 40 % of the clips"},
 		{"nothing held out, all seen", Result{Steps: 25, Clips: 100, Seen: 100}, ""},
 		{"one epoch", Result{Steps: 26, Clips: 105, Seen: 104}, ""},
 		{
 			"a recipe without anomalies",
 			Result{Steps: 10, Clips: 100, Seen: 40, Best: &Validation{}},
-			"seen 40 % of the clips",
+			"saw 40 % of the clips",
 		},
 	} {
 		if got := c.r.Warning(); (got == "") != (c.want == "") || !strings.Contains(got, c.want) {

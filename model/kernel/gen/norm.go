@@ -8,9 +8,9 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// columns generates a function over [pixels][channels] with constants and sums per channel: a few vectors of channels stay
-// in registers while the loop passes over all pixels. values are the parameters with all pixels, perChannel those with
-// one row.
+// columns generates a function over [pixels][channels] with constants and sums per channel: a few vectors of channels
+// stay in registers while the loop passes over all pixels. values are the parameters with all pixels, perChannel those
+// with one row.
 type columns struct {
 	name       string
 	values     []string // the first may be an output
@@ -116,7 +116,8 @@ func norms(s *isa) {
 		kept: []int{0, 1},
 	}.write(s)
 	columns{
-		name: "scaleShift", values: []string{"y", "u"}, perChannel: []string{"scale", "shift"}, slope: true, fresh: true,
+		name: "scaleShift", values: []string{"y", "u"}, perChannel: []string{"scale", "shift"}, slope: true,
+		fresh:      true,
 		maxVectors: map[*isa]int{avx512: 4, avx2: 2},
 		body: func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual) {
 			VFMADD213PS(c[1], c[0], v[1])
@@ -126,7 +127,8 @@ func norms(s *isa) {
 		stored: []int{0},
 	}.write(s)
 	columns{
-		name: "gatherSums", values: []string{"d", "u"}, perChannel: []string{"scale", "shift", "sum", "along"}, slope: true,
+		name: "gatherSums", values: []string{"d", "u"}, perChannel: []string{"scale", "shift", "sum", "along"},
+		slope:      true,
 		maxVectors: map[*isa]int{avx512: 4, avx2: 2},
 		body: func(s *isa, v, c []reg.VecVirtual, slope reg.VecVirtual) {
 			// The sign of the value before LeakyReLU selects the slope.

@@ -8,7 +8,8 @@ import (
 	"github.com/mmcloughlin/avo/reg"
 )
 
-// The offsets of the fields of kernel.Tile and kernel.Tap, in bytes; a test of package kernel compares them with the types.
+// The offsets of the fields of kernel.Tile and kernel.Tap, in bytes; a test of package kernel compares them with the
+// types.
 const (
 	tileSrc        = 0
 	tilePixels     = 24
@@ -28,10 +29,11 @@ const (
 	tapSize   = 24
 )
 
-// tile generates a micro-kernel of the given number of pixels times vectors of channels. The sums stay in registers from
-// the first tap to the last; a step loads a row of weights and broadcasts one source value of each pixel.
+// tile generates a micro-kernel of the given number of pixels times vectors of channels. The sums stay in registers
+// from the first tap to the last; a step loads a row of weights and broadcasts one source value of each pixel.
 //
-// All pixels share one index for the offset of the tap, so a tap costs a few scalar instructions in total, not per pixel.
+// All pixels share one index for the offset of the tap, so a tap costs a few scalar instructions in total, not per
+// pixel.
 func tile(s *isa, pixels, vectors int) {
 	TEXT(fmt.Sprintf("tile%sx%dx%d", s.name, pixels, vectors), NOSPLIT, "func(t *byte)")
 	var (
