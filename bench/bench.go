@@ -67,7 +67,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		specs = append(specs, spec)
 	}
 	o.Progress("the machine's peak")
-	yard := NewYardstick(o.Threads)
+	yard := NewPeakMeter(o.Threads)
 	r := &Result{
 		ISA: o.Set.Name, PeakISA: yard.ISA(), Threads: yard.Threads(), CPU: cpuName(), Seed: o.Seed,
 		Presets:   map[string]*Preset{},
@@ -77,7 +77,7 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		if r.Presets[spec.Preset] != nil {
 			continue
 		}
-		p, err := measure(ctx, spec, o, yard)
+		p, err := measurePreset(ctx, spec, o, yard)
 		if err != nil {
 			return nil, fmt.Errorf("preset %s: %w", spec.Preset, err)
 		}
@@ -87,9 +87,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return r, nil
 }
 
-// Weights draws weights as the authors' code does before training, so that the arithmetic meets values of the usual
+// RandomWeights draws weights as the authors' code does before training, so that the arithmetic meets values of the usual
 // size.
-func Weights(spec model.Spec, seed uint64) (*model.Weights, error) {
+func RandomWeights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	w, err := model.NewWeights(spec)
 	if err != nil {
 		return nil, err
@@ -108,8 +108,8 @@ func Weights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	return w, nil
 }
 
-// Clip fills x with noise in [-1, 1]. All networks take the same time for any clip.
-func Clip(x []float32, seed uint64) {
+// NoiseClip fills x with noise in [-1, 1]. All networks take the same time for any clip.
+func NoiseClip(x []float32, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	for i := range x {
 		x[i] = r.Float32()*2 - 1

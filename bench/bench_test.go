@@ -60,7 +60,7 @@ func TestRun(t *testing.T) {
 		for _, m := range []*Measure{&f.Measure, &p.Step.Measure, &p.Step4.Measure} {
 			near("gflops", m.GFLOPS, work/m.Seconds)
 			near("share", m.Share, m.GFLOPS/r.Peak)
-			if m.Rounds != 1 || m.Best > m.Seconds || m.Beside <= 0 {
+			if m.Rounds != 1 || m.Best > m.Seconds || m.ShareOfNearbyPeak <= 0 {
 				t.Errorf("%s: %+v", name, m)
 			}
 			work = p.Step.GFLOP

@@ -16,21 +16,21 @@ import (
 // slowStep is the time of a step above which four clips at once are not tried.
 const slowStep = 10.0
 
-// measure takes a network's figures.
-func measure(ctx context.Context, spec model.Spec, o Options, y *Yardstick) (*Preset, error) {
-	w, err := Weights(spec, o.Seed)
+// measurePreset takes a network's figures.
+func measurePreset(ctx context.Context, spec model.Spec, o Options, y *PeakMeter) (*Preset, error) {
+	w, err := RandomWeights(spec, o.Seed)
 	if err != nil {
 		return nil, err
 	}
 	o.Progress(spec.Preset + ": scoring")
 	p := &Preset{}
-	parts, err := p.forward(ctx, w, o, y)
+	parts, err := p.measureForward(ctx, w, o, y)
 	if err != nil || o.NoSteps {
 		return p, err
 	}
 	o.Progress(spec.Preset + ": a training step")
 	work := train.StepFLOPs(parts) / 1e9
-	if p.Step, err = step(ctx, w, 1, work, o, y); err != nil {
+	if p.Step, err = measureStep(ctx, w, 1, work, o, y); err != nil {
 		return nil, err
 	}
 	const batch = 4
@@ -39,25 +39,25 @@ func measure(ctx context.Context, spec model.Spec, o Options, y *Yardstick) (*Pr
 	need := p.Step.Bytes * batch * 3 / 2
 	switch {
 	case p.Step.Seconds > slowStep:
-		p.note("a step of %d clips is left out: one of a single clip takes %.0f s", batch, p.Step.Seconds)
+		p.addNote("a step of %d clips is left out: one of a single clip takes %.0f s", batch, p.Step.Seconds)
 	case known && need > free:
-		p.note("a step of %d clips is left out: it needs about %s, %s is free", batch, bytesText(need), bytesText(free))
+		p.addNote("a step of %d clips is left out: it needs about %s, %s is free", batch, bytesText(need), bytesText(free))
 	case !known && need > 4<<30:
-		p.note("a step of %d clips is left out: it needs about %s, and how much is free is not known here", batch,
+		p.addNote("a step of %d clips is left out: it needs about %s, and how much is free is not known here", batch,
 			bytesText(need))
 	default:
 		o.Progress(fmt.Sprintf("%s: a training step of %d clips", spec.Preset, batch))
-		p.Step4, err = step(ctx, w, batch, work, o, y)
+		p.Step4, err = measureStep(ctx, w, batch, work, o, y)
 	}
 	return p, err
 }
 
-func (p *Preset) note(format string, args ...any) {
+func (p *Preset) addNote(format string, args ...any) {
 	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
 }
 
-// forward measures scoring, all of it and part by part.
-func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Yardstick) ([]model.Stage, error) {
+// measureForward measures scoring, all of it and part by part.
+func (p *Preset) measureForward(ctx context.Context, w *model.Weights, o Options, y *PeakMeter) ([]model.Stage, error) {
 	before := heldBytes()
 	m, err := model.NewWithSet(w, o.Set)
 	if err != nil {
@@ -66,7 +66,7 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 	scorer := m.NewScorer(y.threads)
 	defer scorer.Close()
 	x := make([]float32, model.Frames*w.Spec.Side*w.Spec.Side)
-	Clip(x, o.Seed)
+	NoiseClip(x, o.Seed)
 	score := func() error {
 		_, err := scorer.Score(x, nil)
 		return err
@@ -80,23 +80,23 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 	}
 	parts := m.Stages()
 	p.GFLOP = m.FLOPs() / 1e9
-	s := &sampler{work: p.GFLOP, clips: 1, laps: make([]time.Duration, len(parts))}
+	s := &sampler{gflop: p.GFLOP, clips: 1, stageTimes: make([]time.Duration, len(parts))}
 	s.do = func() error {
-		_, err := scorer.ScoreTimed(x, s.laps)
+		_, err := scorer.ScoreTimed(x, s.stageTimes)
 		return err
 	}
 	if err := s.rounds(ctx, y, o.Rounds); err != nil {
 		return nil, err
 	}
 	p.Forward.Measure = s.measure()
-	p.Forward.count()
-	if err := p.together(ctx, m, x, o, y); err != nil {
+	p.Forward.setRates()
+	if err := p.measureBatched(ctx, m, x, o, y); err != nil {
 		return nil, err
 	}
 	for i, part := range parts {
 		l := Layer{
 			Name: part.Name, Kind: part.Kind, GFLOP: part.FLOPs / 1e9, Bytes: part.Bytes,
-			Seconds: Quantile(s.parts[i], 0.5), Best: Quantile(s.parts[i], 0),
+			Seconds: Quantile(s.stageSeconds[i], 0.5), Best: Quantile(s.stageSeconds[i], 0),
 		}
 		if l.Seconds > 0 {
 			l.GFLOPS = l.GFLOP / l.Seconds
@@ -106,8 +106,8 @@ func (p *Preset) forward(ctx context.Context, w *model.Weights, o Options, y *Ya
 	return parts, nil
 }
 
-// together measures a clip on each thread.
-func (p *Preset) together(ctx context.Context, m *model.Model, x []float32, o Options, y *Yardstick) error {
+// measureBatched measures a clip on each thread.
+func (p *Preset) measureBatched(ctx context.Context, m *model.Model, x []float32, o Options, y *PeakMeter) error {
 	n := m.MaxBatch(y.threads)
 	if n == 1 {
 		return nil
@@ -121,7 +121,7 @@ func (p *Preset) together(ctx context.Context, m *model.Model, x []float32, o Op
 	for range n {
 		scorers = append(scorers, m.NewScorer(1))
 	}
-	s := &sampler{work: p.GFLOP, clips: n, do: func() error {
+	s := &sampler{gflop: p.GFLOP, clips: n, do: func() error {
 		var all errgroup.Group
 		for _, scorer := range scorers {
 			all.Go(func() error {
@@ -135,31 +135,31 @@ func (p *Preset) together(ctx context.Context, m *model.Model, x []float32, o Op
 		return err
 	}
 	together := s.measure()
-	p.Forward.Together = &together
+	p.Forward.Batched = &together
 	return nil
 }
 
-// count says what the time of a clip means for cameras.
-func (f *Forward) count() {
+// setRates says what the time of a clip means for cameras.
+func (f *Forward) setRates() {
 	f.ClipsPerSecond = 1 / f.Seconds
 	f.Cameras10, f.Cameras25 = f.ClipsPerSecond*Hop/10, f.ClipsPerSecond*Hop/25
 }
 
-// step measures training.
-func step(ctx context.Context, w *model.Weights, batch int, work float64, o Options, y *Yardstick) (*Step, error) {
+// measureStep measures training.
+func measureStep(ctx context.Context, w *model.Weights, batch int, work float64, o Options, y *PeakMeter) (*Step, error) {
 	before := heldBytes()
 	st, err := train.NewStepper(w, o.Set, batch, y.threads)
 	if err != nil {
 		return nil, err
 	}
 	defer st.Close()
-	Clip(st.Clips(), o.Seed)
+	NoiseClip(st.Clips(), o.Seed)
 	if err := st.Step(); err != nil {
 		return nil, err
 	}
 	out := &Step{Batch: batch, GFLOP: work, Bytes: heldBytes() - before}
-	s := &sampler{work: work, clips: batch, laps: make([]time.Duration, st.StepTimers())}
-	s.do = func() error { return st.StepTimed(s.laps) }
+	s := &sampler{gflop: work, clips: batch, stageTimes: make([]time.Duration, st.StepTimers())}
+	s.do = func() error { return st.StepTimed(s.stageTimes) }
 	if err := s.rounds(ctx, y, o.Rounds); err != nil {
 		return nil, err
 	}
@@ -169,9 +169,9 @@ func step(ctx context.Context, w *model.Weights, batch int, work float64, o Opti
 			if lap < 0 {
 				return 0
 			}
-			return Quantile(s.parts[lap], 0.5)
+			return Quantile(s.stageSeconds[lap], 0.5)
 		}
-		out.Parts = append(out.Parts, StepPart{
+		out.Stages = append(out.Stages, StepStage{
 			Name: part.Name, GFLOP: part.FLOPs / 1e9,
 			Forward: seconds(part.Forward), Weights: seconds(part.Weights), Input: seconds(part.Input),
 			Other: seconds(part.Other),

@@ -40,8 +40,8 @@ type Measure struct {
 	Best    float64 `json:"best_seconds"`
 	GFLOPS  float64 `json:"gflops"`
 	Share   float64 `json:"share"`
-	// Beside is the median over the rounds of the share of the peak that was measured right before and after.
-	Beside float64 `json:"share_beside"`
+	// ShareOfNearbyPeak is the median over the rounds of the share of the peak that was measured right before and after.
+	ShareOfNearbyPeak float64 `json:"share_beside"`
 	// BestShare is the best round's share of the best peak: on a machine that others use as well, the nearest to an
 	// idle machine's.
 	BestShare float64 `json:"best_share"`
@@ -56,10 +56,10 @@ type Forward struct {
 	Cameras25      float64 `json:"cameras_at_25_fps"`
 	Bytes          int64   `json:"bytes"` // the model and a scorer
 	Allocs         float64 `json:"allocs"`
-	// Together is the scoring of one clip on each thread at a time, as it may be done for several cameras; nil where
+	// Batched is the scoring of one clip on each thread at a time, as it may be done for several cameras; nil where
 	// the network is too large for that. Its seconds are a clip's share of the time; each clip takes Threads times as
 	// long.
-	Together *Measure `json:"together,omitempty"`
+	Batched *Measure `json:"together,omitempty"`
 }
 
 // Layer is a part of Forward.
@@ -82,13 +82,13 @@ type Step struct {
 	Batch int     `json:"batch"`
 	GFLOP float64 `json:"gflop"` // a clip
 	Bytes int64   `json:"bytes"` // the graph with its buffers
-	// Parts is where the time goes.
-	Parts []StepPart `json:"parts,omitempty"`
+	// Stages is where the time goes.
+	Stages []StepStage `json:"parts,omitempty"`
 }
 
-// StepPart is a layer's share of a step, or of what is done beside the layers. Seconds are the median over the rounds,
+// StepStage is a layer's share of a step, or of what is done beside the layers. Seconds are the median over the rounds,
 // a clip; 0 where there is no such piece.
-type StepPart struct {
+type StepStage struct {
 	Name    string  `json:"name"`
 	GFLOP   float64 `json:"gflop"` // of each of the three products; 0 beside the layers
 	Forward float64 `json:"forward_seconds"`
@@ -110,12 +110,12 @@ func (r *Result) Names() []string {
 }
 
 // finish fills in what needs the whole run's peak.
-func (r *Result) finish(y *Yardstick) {
+func (r *Result) finish(y *PeakMeter) {
 	r.Peak, r.PeakBest = Quantile(y.samples, 0.5), slices.Max(y.samples)
 	for _, p := range r.Presets {
 		all := []*Measure{&p.Forward.Measure}
-		if p.Forward.Together != nil {
-			all = append(all, p.Forward.Together)
+		if p.Forward.Batched != nil {
+			all = append(all, p.Forward.Batched)
 		}
 		for _, s := range []*Step{p.Step, p.Step4} {
 			if s != nil {

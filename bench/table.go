@@ -40,7 +40,7 @@ func (p *Preset) print(out io.Writer, name string, peak float64) error {
 			percent(m.Share), percent(m.BestShare))
 	}
 	row("a clip, all of it", &p.Forward.Measure)
-	if t := p.Forward.Together; t != nil {
+	if t := p.Forward.Batched; t != nil {
 		row("with a clip on each thread, a clip's share", t)
 	}
 	for _, s := range []*Step{p.Step, p.Step4} {
@@ -76,7 +76,7 @@ func (p *Preset) print(out io.Writer, name string, peak float64) error {
 func (s *Step) print(out io.Writer, peak float64) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "of that step, ms\tforward\tof peak\tweights\tof peak\tinput\tof peak\tnorm, other\t\n")
-	for _, p := range s.Parts {
+	for _, p := range s.Stages {
 		fmt.Fprintf(w, "%s\t", p.Name)
 		for _, seconds := range []float64{p.Forward, p.Weights, p.Input} {
 			if seconds == 0 {

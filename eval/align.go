@@ -17,9 +17,9 @@ type Recording struct {
 	FPS      float64       // frames a second of stream time
 }
 
-// Sample takes of clips at hop 1 those that the pipeline gives at a larger hop: every hop-th one, counted anew after
+// Subsample takes of clips at hop 1 those that the pipeline gives at a larger hop: every hop-th one, counted anew after
 // each gap, as preprocess.Window counts.
-func Sample(clips []detect.Clip, hop int) []detect.Clip {
+func Subsample(clips []detect.Clip, hop int) []detect.Clip {
 	var out []detect.Clip
 	since := 0
 	for _, c := range clips {
@@ -64,7 +64,7 @@ func Paper(r Recording) Series {
 // count.
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
-	for _, c := range Whole(r.Clips) {
+	for _, c := range FullClips(r.Clips) {
 		if c.Centre.Frame < video.CuboidFrames/2 || c.Centre.Frame+afterCentre >= uint64(len(r.Abnormal)) {
 			continue
 		}
@@ -74,23 +74,23 @@ func Raw(r Recording) Series {
 	return s
 }
 
-// Whole are the clips that are not early.
-func Whole(clips []detect.Clip) []detect.Clip {
+// FullClips are the clips that are not early.
+func FullClips(clips []detect.Clip) []detect.Clip {
 	return slices.DeleteFunc(slices.Clone(clips), detect.Clip.Early)
 }
 
-// Live8 is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from
+// LiveCentred is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from
 // its start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
 // first clip's score, since they lie within that clip. Early clips have no place in this. A frame's score may thus
 // have seen up to 7 frames that come after it. Clips are at the live hop; value makes a score of a clip's error by
 // what is known from normal video.
-func Live8(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
-	clips = Whole(clips)
+func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
+	clips = FullClips(clips)
 	first := math.Inf(-1)
 	if len(clips) > 0 {
 		first = value(clips[0].Error)
 	}
-	return hold(r, clips, value, first, func(c detect.Clip) uint64 { return c.Centre.Frame })
+	return holdLast(r, clips, value, first, func(c detect.Clip) uint64 { return c.Centre.Frame })
 }
 
 // NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip
@@ -98,12 +98,12 @@ func Live8(r Recording, clips []detect.Clip, value func(e float64) float64) Seri
 // first one has ended have no score yet and count as more normal than any other (-Inf). A gap changes nothing: the
 // last score stands until there is a new one.
 func NoDelay(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
-	return hold(r, clips, value, math.Inf(-1), func(c detect.Clip) uint64 { return c.Last.Frame })
+	return holdLast(r, clips, value, math.Inf(-1), func(c detect.Clip) uint64 { return c.Last.Frame })
 }
 
-// hold gives every frame of the video the score of the latest clip whose frame has come, and before the first one,
+// holdLast gives every frame of the video the score of the latest clip whose frame has come, and before the first one,
 // first.
-func hold(r Recording, clips []detect.Clip, value func(float64) float64, first float64,
+func holdLast(r Recording, clips []detect.Clip, value func(float64) float64, first float64,
 	frame func(detect.Clip) uint64,
 ) Series {
 	s := Series{Video: r.Name, Abnormal: r.Abnormal, Scores: make([]float64, len(r.Abnormal))}
@@ -118,8 +118,8 @@ func hold(r Recording, clips []detect.Clip, value func(float64) float64, first f
 	return s
 }
 
-// warm is s without the frames that have no score yet.
-func warm(s Series) Series {
+// afterFirstScore is s without the frames that have no score yet.
+func afterFirstScore(s Series) Series {
 	from := 0
 	for from < len(s.Scores) && math.IsInf(s.Scores[from], -1) {
 		from++

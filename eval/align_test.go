@@ -39,7 +39,7 @@ func TestAlignments(t *testing.T) {
 		t.Errorf("raw %v", got)
 	}
 	clips := clipsAt([]int{0, 8}, 1, 2)
-	live, prompt := Live8(r, clips, same), NoDelay(r, clips, same)
+	live, prompt := LiveCentred(r, clips, same), NoDelay(r, clips, same)
 	for frame := range 28 {
 		// Clips 0 and 8 score frames 8 and 16, and are there at frames 15 and 23.
 		wantLive, wantPrompt := 1.0, math.Inf(-1)
@@ -61,7 +61,7 @@ func TestAlignments(t *testing.T) {
 		t.Errorf("not every frame counts: %d and %d of 28", len(live.Abnormal), len(prompt.Abnormal))
 	}
 	prompt.Abnormal = append(make([]bool, 15), slices.Repeat([]bool{true}, 13)...)
-	if w := warm(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 ||
+	if w := afterFirstScore(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 ||
 		slices.Contains(w.Abnormal, false) {
 		t.Errorf("without the first frames: %v", w)
 	}
@@ -81,7 +81,7 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	if got := Raw(r).Scores; !reflect.DeepEqual(got, []float64{4, 6}) {
 		t.Errorf("raw %v, want the model's own errors", got)
 	}
-	if got := Live8(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
+	if got := LiveCentred(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
 		t.Errorf("live %v, want the weighed errors", got)
 	}
 	early := detect.Clip{
@@ -92,7 +92,7 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	if len(Raw(r).Scores) != 2 || len(Paper(r).Scores) != 2 {
 		t.Error("the paper counts an early clip")
 	}
-	if live := Live8(r, r.Clips, same).Scores; live[0] != 2 || live[7] != 2 {
+	if live := LiveCentred(r, r.Clips, same).Scores; live[0] != 2 || live[7] != 2 {
 		t.Errorf("live %v, want no early clip in it", live)
 	}
 	if prompt := NoDelay(r, r.Clips, same).Scores; !math.IsInf(prompt[1], -1) || prompt[2] != 9 || prompt[14] != 9 ||
@@ -242,7 +242,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 			r.Live.MacroVideos)
 	}
 	// What lies at the threshold is no alarm, as for the detector.
-	if tpr, fpr := above([]Series{{
+	if tpr, fpr := ratesAbove([]Series{{
 		Scores:   []float64{0.5, 0.6, 0.5, 0.4},
 		Abnormal: []bool{true, true, false, false},
 	}}); tpr != 0.5 || fpr != 0 {

@@ -9,15 +9,15 @@ import (
 
 var avenueFormat = Format{
 	Name: "avenue",
-	Had: "CUHK Avenue (Lu, Shi, Jia, ICCV 2013): Avenue_Dataset.zip and ground_truth_demo.zip from the Chinese " +
+	Source: "CUHK Avenue (Lu, Shi, Jia, ICCV 2013): Avenue_Dataset.zip and ground_truth_demo.zip from the Chinese " +
 		"University of Hong Kong,\n" +
 		"www.cse.cuhk.edu.hk/leojia/projects/detectabnormal. Unpack the second one into the folder of the first, or " +
 		"beside it.",
 	Layout: `testing_videos/01.avi                                25 frames a second
 ground_truth_demo/testing_label_mask/1_label.mat     volLabel, a cell with a mask for each frame; also as testing_label_mask/
 training_videos/01.avi                               normal video, for the threshold`,
-	is:   func(root string) bool { return exists(root, "testing_videos") },
-	read: readAvenue,
+	matches: func(root string) bool { return hasEntry(root, "testing_videos") },
+	read:    readAvenue,
 }
 
 func readAvenue(ctx context.Context, root string) (*Dataset, error) {
@@ -25,7 +25,7 @@ func readAvenue(ctx context.Context, root string) (*Dataset, error) {
 		FPS: 25, Train: recordingsIn(filepath.Join(root, "training_videos")),
 		Test: recordingsIn(filepath.Join(root, "testing_videos")),
 	}
-	masks, err := find(filepath.Join(root, "testing_label_mask"), filepath.Join(root, "ground_truth_demo",
+	masks, err := firstExisting(filepath.Join(root, "testing_label_mask"), filepath.Join(root, "ground_truth_demo",
 		"testing_label_mask"),
 		filepath.Join(root, "..", "ground_truth_demo", "testing_label_mask"))
 	if err != nil {
@@ -38,7 +38,7 @@ func readAvenue(ctx context.Context, root string) (*Dataset, error) {
 			return nil, fmt.Errorf("%s: the labels go by the videos' numbers, and %q is none", v.Path, v.Name)
 		}
 		// The videos are 01.avi and so on, the labels 1_label.mat.
-		v.Truth, err = find(filepath.Join(masks, strconv.Itoa(number)+"_label.mat"),
+		v.Truth, err = firstExisting(filepath.Join(masks, strconv.Itoa(number)+"_label.mat"),
 			filepath.Join(masks, fmt.Sprintf("%02d_label.mat", number)))
 		if err != nil {
 			return nil, fmt.Errorf("labels of %s: %w", v.Path, err)

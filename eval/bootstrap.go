@@ -8,8 +8,8 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// Resamplings is how many a Measure's intervals usually come from.
-const Resamplings = 1000
+// DefaultResamplings is how many a Measure's intervals usually come from.
+const DefaultResamplings = 1000
 
 // bootstrap fills in the intervals: whole videos are drawn with replacement, as many as there are, since frames of one
 // video are far from independent; the interval is from the 2.5th to the 97.5th percentile (Efron 1979). A drawing in
@@ -17,8 +17,8 @@ const Resamplings = 1000
 func (r *ranking) bootstrap(m *Measures, resamplings int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var micro, macro, eer, ap []float64
-	drawn := make([]int, len(r.place))
-	t := r.tally(nil)
+	drawn := make([]int, len(r.rank))
+	t := r.histogram(nil)
 	for range resamplings {
 		for i := range drawn {
 			drawn[i] = random.IntN(len(drawn))
@@ -28,12 +28,12 @@ func (r *ranking) bootstrap(m *Measures, resamplings int, seed uint64) {
 		micro, macro = append(micro, t.auc()), append(macro, mean)
 		eer, ap = append(eer, t.eer()), append(ap, t.ap())
 	}
-	m.MicroAUCInterval, m.MacroAUCInterval = middle95(micro), middle95(macro)
-	m.EERInterval, m.APInterval = middle95(eer), middle95(ap)
+	m.MicroAUCInterval, m.MacroAUCInterval = interval95(micro), interval95(macro)
+	m.EERInterval, m.APInterval = interval95(eer), interval95(ap)
 }
 
-// middle95 is the range that holds the middle 95 % of values, NaNs left out.
-func middle95(values []float64) Interval {
+// interval95 is the range that holds the middle 95 % of values, NaNs left out.
+func interval95(values []float64) Interval {
 	values = slices.DeleteFunc(values, math.IsNaN)
 	if len(values) == 0 {
 		return Interval{nan, nan}

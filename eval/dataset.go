@@ -36,11 +36,11 @@ type Video struct {
 // Format is a way in which a data set is handed out.
 type Format struct {
 	Name string
-	// Had says where it is had and what it is, Layout how the folder must look.
-	Had, Layout string
+	// Source says where it is had and what it is, Layout how the folder must look.
+	Source, Layout string
 
-	is   func(root string) bool
-	read func(ctx context.Context, root string) (*Dataset, error)
+	matches func(root string) bool
+	read    func(ctx context.Context, root string) (*Dataset, error)
 }
 
 // Formats are all that Open knows.
@@ -57,7 +57,7 @@ func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	var names []string
 	for _, f := range Formats() {
 		names = append(names, f.Name)
-		if f.Name == format || format == "" && f.is(root) {
+		if f.Name == format || format == "" && f.matches(root) {
 			d, err := f.read(ctx, root)
 			if err != nil {
 				return nil, err
@@ -71,7 +71,7 @@ func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	}
 	for _, sub := range folders(root) {
 		for _, f := range Formats() {
-			if f.is(filepath.Join(root, sub)) {
+			if f.matches(filepath.Join(root, sub)) {
 				return nil, fmt.Errorf(
 					"%s: holds no data set itself, but %s in it is one of format %s: name that folder", root,
 					sub, f.Name)
@@ -100,20 +100,20 @@ func (d *Dataset) check() error {
 	return nil
 }
 
-// exists says whether root has an entry of that very name, also on file systems that do not tell Test from test.
-func exists(root, name string) bool {
+// hasEntry says whether root has an entry of that very name, also on file systems that do not tell Test from test.
+func hasEntry(root, name string) bool {
 	entries, err := os.ReadDir(root)
 	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 }
 
 // folders are the names of a folder's folders, in order, hidden ones left out.
 func folders(root string) []string {
-	return list(root, func(e fs.DirEntry) bool { return isDir(root, e) })
+	return listEntries(root, func(e fs.DirEntry) bool { return isDir(root, e) })
 }
 
 // files are the names of a folder's files with one of the endings, in order.
 func files(root string, endings ...string) []string {
-	return list(root, func(e fs.DirEntry) bool {
+	return listEntries(root, func(e fs.DirEntry) bool {
 		return !isDir(root, e) && slices.Contains(endings, strings.ToLower(filepath.Ext(e.Name())))
 	})
 }
@@ -129,7 +129,7 @@ func filesBelow(root string, endings ...string) []string {
 	return names
 }
 
-func list(root string, is func(fs.DirEntry) bool) (names []string) {
+func listEntries(root string, is func(fs.DirEntry) bool) (names []string) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
 		return nil // what is missing is found missing where it is needed
@@ -151,8 +151,8 @@ func isDir(root string, e fs.DirEntry) bool {
 // stem is a file's name without its ending.
 func stem(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 
-// find is the first of the paths that exists.
-func find(paths ...string) (string, error) {
+// firstExisting is the first of the paths that exists.
+func firstExisting(paths ...string) (string, error) {
 	for _, p := range paths {
 		if _, err := os.Stat(p); err == nil {
 			return p, nil

@@ -287,8 +287,8 @@ func TestScoresOfOthers(t *testing.T) {
 			}
 			continue
 		}
-		if err != nil || given.Step != c.step || given.Unknown != c.unknown || len(recordings) != 2 {
-			t.Errorf("%s: %v, step %d, unknown %v, %d recordings", name, err, given.Step, given.Unknown,
+		if err != nil || given.Step != c.step || given.DelayUnknown != c.unknown || len(recordings) != 2 {
+			t.Errorf("%s: %v, step %d, unknown %v, %d recordings", name, err, given.Step, given.DelayUnknown,
 				len(recordings))
 		}
 	}

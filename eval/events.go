@@ -35,8 +35,8 @@ func Spans(frames []bool) []Span {
 
 // Alarm is an event that the detector raised.
 type Alarm struct {
-	Span       // from the first scored frame of its first clip to the last of its last, as the alert says
-	Raised int `json:"raised_frame"` // the last frame that had been seen when it was raised
+	Span            // from the first scored frame of its first clip to the last of its last, as the alert says
+	RaisedFrame int `json:"raised_frame"` // the last frame that had been seen when it was raised
 }
 
 // Events are how the alarms of one or more videos fit the truth. An event of the truth is an unbroken stretch of
@@ -71,7 +71,7 @@ func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm
 		c.Regularity = detect.Regularity(c.Error, lo, theta)
 		switch change, ep := d.Push(c); change {
 		case detect.Started:
-			alarms = append(alarms, Alarm{Raised: int(c.Last.Frame)})
+			alarms = append(alarms, Alarm{RaisedFrame: int(c.Last.Frame)})
 		case detect.Ended:
 			end(ep)
 		}
@@ -100,7 +100,7 @@ func (e *Events) add(r Recording, alarms []Alarm) {
 			continue
 		}
 		e.Found++
-		e.delays = append(e.delays, float64(max(0, alarms[i].Raised-span.First))/fps)
+		e.delays = append(e.delays, float64(max(0, alarms[i].RaisedFrame-span.First))/fps)
 	}
 	for _, a := range alarms {
 		if !slices.ContainsFunc(truth, a.overlaps) {

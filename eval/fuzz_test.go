@@ -61,7 +61,7 @@ func FuzzCSV(f *testing.F) {
 				}
 			}
 		}
-		g := newGiven()
+		g := newExternalScores()
 		if err := g.parse(strings.NewReader(text), "01.csv"); err == nil {
 			for _, clips := range g.Videos {
 				for i := 1; i < len(clips); i++ {

@@ -11,13 +11,13 @@ type grid struct {
 	area                   []int // of each cell, in pixels of the mask
 	bins, order            []int // of each cell; cells from the highest bin down
 
-	parent  []int   // of each cell; itself for a root, -1 for a cell that has not entered
-	size    []int   // of a root's region, in pixels of the mask
-	overlap [][]int // of a root's region with each true one
-	shares  [][]int // of each cell with each true one; nil for none
-	truth   []int   // pixels of each true region
-	by      []int   // found regions that detect each true one
-	false   int     // found regions that detect none
+	parent     []int   // of each cell; itself for a root, -1 for a cell that has not entered
+	size       []int   // of a root's region, in pixels of the mask
+	overlap    [][]int // of a root's region with each true one
+	shares     [][]int // of each cell with each true one; nil for none
+	truth      []int   // pixels of each true region
+	detections []int   // found regions that detect each true one
+	false      int     // found regions that detect none
 }
 
 // fit makes the grid fit maps and masks of a size.
@@ -41,11 +41,11 @@ func (g *grid) fit(side, width, height int) {
 // cell is where a pixel of the mask lies.
 func (g *grid) cell(x, y int) int { return y*g.n/g.height*g.n + x*g.n/g.width }
 
-// run lets the cells of one frame enter. change is told what became different at each bin: by how many the false
+// sweepDown lets the cells of one frame enter. change is told what became different at each bin: by how many the false
 // regions, and for a region whose detection changed, that and 1 or -1; region is -1 with the false ones.
-func (g *grid) run(heat []float32, regions []region, change func(bin, falseBy, region, by int)) {
+func (g *grid) sweepDown(heat []float32, regions []region, change func(bin, falseBy, region, by int)) {
 	clear(g.shares)
-	g.truth, g.by, g.false = make([]int, len(regions)), make([]int, len(regions)), 0
+	g.truth, g.detections, g.false = make([]int, len(regions)), make([]int, len(regions)), 0
 	for r, reg := range regions {
 		g.truth[r] = len(reg.pixel)
 		for _, i := range reg.pixel {
@@ -58,12 +58,12 @@ func (g *grid) run(heat []float32, regions []region, change func(bin, falseBy, r
 	}
 	for c := range g.order {
 		x, y := (2*(c%g.n)+1)*g.side/(2*g.n), (2*(c/g.n)+1)*g.side/(2*g.n)
-		g.bins[c], g.order[c], g.parent[c] = bin(heat[y*g.side+x]), c, -1
+		g.bins[c], g.order[c], g.parent[c] = heatBin(heat[y*g.side+x]), c, -1
 	}
 	slices.SortFunc(g.order, func(a, b int) int { return cmp.Or(cmp.Compare(g.bins[b], g.bins[a]), a-b) })
 	detected, before := make([]bool, len(regions)), 0
 	for i, c := range g.order {
-		g.enter(c, len(regions))
+		g.addCell(c, len(regions))
 		if i+1 < len(g.order) && g.bins[g.order[i+1]] == g.bins[c] {
 			continue
 		}
@@ -71,7 +71,7 @@ func (g *grid) run(heat []float32, regions []region, change func(bin, falseBy, r
 			change(g.bins[c], g.false-before, -1, 0)
 			before = g.false
 		}
-		for r, n := range g.by {
+		for r, n := range g.detections {
 			if now := n > 0; now != detected[r] {
 				detected[r] = now
 				by := -1
@@ -84,8 +84,8 @@ func (g *grid) run(heat []float32, regions []region, change func(bin, falseBy, r
 	}
 }
 
-// enter adds a cell and joins it with its neighbours, also at corners, that are in.
-func (g *grid) enter(c, regions int) {
+// addCell adds a cell and joins it with its neighbours, also at corners, that are in.
+func (g *grid) addCell(c, regions int) {
 	g.parent[c], g.size[c] = c, g.area[c]
 	g.overlap[c] = slices.Grow(g.overlap[c][:0], regions)[:regions]
 	clear(g.overlap[c])
@@ -95,13 +95,13 @@ func (g *grid) enter(c, regions int) {
 	for ny := max(0, y-1); ny <= min(g.n-1, y+1); ny++ {
 		for nx := max(0, x-1); nx <= min(g.n-1, x+1); nx++ {
 			if j := ny*g.n + nx; g.parent[j] >= 0 {
-				g.join(g.root(c), g.root(j))
+				g.union(g.find(c), g.find(j))
 			}
 		}
 	}
 }
 
-func (g *grid) root(c int) int {
+func (g *grid) find(c int) int {
 	for g.parent[c] != c {
 		g.parent[c] = g.parent[g.parent[c]]
 		c = g.parent[c]
@@ -109,7 +109,7 @@ func (g *grid) root(c int) int {
 	return c
 }
 
-func (g *grid) join(a, b int) {
+func (g *grid) union(a, b int) {
 	if a == b {
 		return
 	}
@@ -131,7 +131,7 @@ func (g *grid) contribute(root, by int) {
 	on := false
 	for r, common := range g.overlap[root] {
 		if float64(common) >= overlapShare*float64(g.size[root]+g.truth[r]-common) {
-			g.by[r] += by
+			g.detections[r] += by
 			on = true
 		}
 	}

@@ -36,7 +36,7 @@ func readLabels(path string) ([]bool, error) {
 func parseLabels(r io.Reader) ([]bool, error) {
 	rows := csv.NewReader(r)
 	rows.ReuseRecord = true
-	if err := header(rows, labelsHeader); err != nil {
+	if err := checkHeader(rows, labelsHeader); err != nil {
 		return nil, err
 	}
 	var labels []bool
@@ -115,8 +115,8 @@ func parseUCSD(r io.Reader) ([][]Span, error) {
 	return videos, nil
 }
 
-// spread makes spans into a label for each frame.
-func spread(spans []Span, frames int) ([]bool, error) {
+// labelFrames makes spans into a label for each frame.
+func labelFrames(spans []Span, frames int) ([]bool, error) {
 	labels := make([]bool, frames)
 	for _, s := range spans {
 		if s.Last >= frames {

@@ -75,15 +75,15 @@ func (m *Mask) regions() []region {
 	return out
 }
 
-// maskAt reads on to one frame after another.
-type maskAt struct {
+// maskCursor reads on to one frame after another.
+type maskCursor struct {
 	reader MaskReader
 	next   int // the frame that reader gives next
 	mask   Mask
 }
 
 // frame reads on to frame n, which is not before the last one asked for.
-func (a *maskAt) frame(ctx context.Context, n int) (*Mask, error) {
+func (a *maskCursor) frame(ctx context.Context, n int) (*Mask, error) {
 	for a.next <= n {
 		switch err := a.reader.Next(ctx, &a.mask); {
 		case err == nil:
@@ -98,7 +98,7 @@ func (a *maskAt) frame(ctx context.Context, n int) (*Mask, error) {
 }
 
 // finish reads to the end, and is an error if there are more or fewer masks than frames.
-func (a *maskAt) finish(ctx context.Context, frames int) error {
+func (a *maskCursor) finish(ctx context.Context, frames int) error {
 	for {
 		switch err := a.reader.Next(ctx, &a.mask); {
 		case err == nil:

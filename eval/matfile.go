@@ -95,7 +95,7 @@ func parseMat(r io.Reader) (*matFile, error) {
 			}
 			m.data = bufio.NewReaderSize(unpacked, 1<<16)
 			if kind, size, err = m.tag(); err != nil {
-				return nil, cut(err)
+				return nil, truncated(err)
 			}
 			rest = m.data
 		}
@@ -122,8 +122,8 @@ func parseMat(r io.Reader) (*matFile, error) {
 	}
 }
 
-// cut is err, with an end of the data as what it is: too early.
-func cut(err error) error {
+// truncated is err, with an end of the data as what it is: too early.
+func truncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return errors.New("the file is cut off")
 	}
@@ -162,7 +162,7 @@ func (m *matFile) peekTag() (kind, size uint32, small bool, err error) {
 func (m *matFile) element(want uint32, limit uint32) ([]byte, error) {
 	kind, size, small, err := m.peekTag()
 	if err != nil {
-		return nil, cut(err)
+		return nil, truncated(err)
 	}
 	if kind != want || size > limit {
 		return nil, fmt.Errorf("%d bytes of type %d where at most %d of type %d should be", size, kind, limit, want)
@@ -176,7 +176,7 @@ func (m *matFile) element(want uint32, limit uint32) ([]byte, error) {
 	}
 	data := make([]byte, total)
 	if _, err := io.ReadFull(m.data, data); err != nil {
-		return nil, cut(err)
+		return nil, truncated(err)
 	}
 	return data[skip : skip+int(size)], nil
 }
@@ -221,7 +221,7 @@ func (m *matFile) Next(_ context.Context, mask *Mask) error {
 func (m *matFile) cell(mask *Mask) error {
 	kind, _, err := m.tag()
 	if err != nil {
-		return cut(err)
+		return truncated(err)
 	}
 	if kind != miMatrix {
 		return fmt.Errorf("data of type %d, want a matrix", kind)
@@ -236,7 +236,7 @@ func (m *matFile) cell(mask *Mask) error {
 	}
 	kind, size, small, err := m.peekTag()
 	if err != nil {
-		return cut(err)
+		return truncated(err)
 	}
 	it := item{size: miSize[kind], float: kind == miSingle || kind == miDouble, big: m.order == binary.BigEndian}
 	if it.size == 0 || int64(size) != int64(it.size)*int64(dims[0])*int64(dims[1]) {
@@ -250,21 +250,21 @@ func (m *matFile) cell(mask *Mask) error {
 		}
 	}
 	if _, err := m.data.Discard(tag); err != nil {
-		return cut(err)
+		return truncated(err)
 	}
 	height, width := dims[0], dims[1]
 	mask.resize(width, height)
 	column := make([]byte, height*it.size) // MATLAB goes down the columns
 	for x := range width {
 		if _, err := io.ReadFull(m.data, column); err != nil {
-			return cut(err)
+			return truncated(err)
 		}
 		for y := range height {
 			mask.Abnormal[y*width+x] = it.nonzero(column[y*it.size : (y+1)*it.size])
 		}
 	}
 	_, err = m.data.Discard(padding)
-	return cut(err)
+	return truncated(err)
 }
 
 // Close closes the file.

@@ -18,12 +18,12 @@ import (
 // Number is a figure; one that does not exist is NaN or infinite, and null in JSON, which has neither.
 type Number float64
 
-// exists says whether n is a figure.
-func (n Number) exists() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
+// defined says whether n is a figure.
+func (n Number) defined() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
 
 // MarshalJSON writes a figure that does not exist as null.
 func (n Number) MarshalJSON() ([]byte, error) {
-	if !n.exists() {
+	if !n.defined() {
 		return []byte("null"), nil
 	}
 	return json.Marshal(float64(n))
@@ -34,7 +34,7 @@ var nan = Number(math.NaN())
 
 // String has four digits, as figures are compared in papers.
 func (n Number) String() string {
-	if !n.exists() {
+	if !n.defined() {
 		return "-"
 	}
 	return fmt.Sprintf("%.4f", float64(n))
@@ -88,7 +88,7 @@ func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 	for i := range once {
 		once[i] = i
 	}
-	t := r.tally(once)
+	t := r.histogram(once)
 	m := Measures{Frames: t.p + t.n, Abnormal: t.p, Videos: len(videos)}
 	switch {
 	case t.p == 0:
@@ -109,7 +109,7 @@ func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 // ranking is every frame's place among the distinct scores, so that a resampling need only count.
 type ranking struct {
 	ranks int
-	place [][]int // of each video's frames; 0 is the lowest score
+	rank  [][]int // of each video's frames; 0 is the lowest score
 	truth [][]bool
 	aucs  []float64 // each video's own, NaN where it has frames of one kind only
 }
@@ -119,13 +119,13 @@ func newRanking(videos []Series) (*ranking, error) {
 		score        float64
 		video, frame int
 	}
-	r := &ranking{place: make([][]int, len(videos)), truth: make([][]bool, len(videos))}
+	r := &ranking{rank: make([][]int, len(videos)), truth: make([][]bool, len(videos))}
 	var all []at
 	for v, s := range videos {
 		if len(s.Scores) != len(s.Abnormal) {
 			return nil, fmt.Errorf("%s: %d scores for %d labels", s.Video, len(s.Scores), len(s.Abnormal))
 		}
-		r.place[v], r.truth[v] = make([]int, len(s.Scores)), s.Abnormal
+		r.rank[v], r.truth[v] = make([]int, len(s.Scores)), s.Abnormal
 		for f, score := range s.Scores {
 			if math.IsNaN(score) {
 				return nil, fmt.Errorf("%s: score %d of %d is not a number", s.Video, f, len(s.Scores))
@@ -138,11 +138,11 @@ func newRanking(videos []Series) (*ranking, error) {
 		if i > 0 && a.score != all[i-1].score {
 			r.ranks++
 		}
-		r.place[a.video][a.frame] = r.ranks
+		r.rank[a.video][a.frame] = r.ranks
 	}
 	r.ranks++
 	for v := range videos {
-		r.aucs = append(r.aucs, r.tally([]int{v}).auc())
+		r.aucs = append(r.aucs, r.histogram([]int{v}).auc())
 	}
 	return r, nil
 }
@@ -159,9 +159,9 @@ func (r *ranking) macro(drawn []int) (mean float64, of int) {
 	return sum / float64(of), of
 }
 
-// tally counts the frames of the drawn videos at each rank.
-func (r *ranking) tally(drawn []int) *tally {
-	t := &tally{pos: make([]int, r.ranks), neg: make([]int, r.ranks)}
+// histogram counts the frames of the drawn videos at each rank.
+func (r *ranking) histogram(drawn []int) *histogram {
+	t := &histogram{pos: make([]int, r.ranks), neg: make([]int, r.ranks)}
 	t.count(r, drawn)
 	return t
 }

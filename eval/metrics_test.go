@@ -348,7 +348,7 @@ func TestMiddle95(t *testing.T) {
 	for i := range 1001 {
 		values = append(values, float64((i*37)%1001))
 	}
-	if got := middle95(values); math.Abs(float64(got[0])-25) > 1 || math.Abs(float64(got[1])-975) > 1 {
+	if got := interval95(values); math.Abs(float64(got[0])-25) > 1 || math.Abs(float64(got[1])-975) > 1 {
 		t.Errorf("of 0 to 1000: %v, want 25 to 975", got)
 	}
 	// Of two videos of one kind each, half of the drawings have no AUC.

@@ -35,7 +35,7 @@ const (
 	bins     = 1 << (31 - binShift)
 )
 
-func bin(v float32) int { return int(math.Float32bits(max(v, 0)) >> binShift) }
+func heatBin(v float32) int { return int(math.Float32bits(max(v, 0)) >> binShift) }
 
 // add takes the error map [side][side] of one frame with its mask, and the frame's track regions where there are
 // tracks.
@@ -51,7 +51,7 @@ func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) 
 	for y := range mask.Height {
 		row := heat[y*side/mask.Height*side:]
 		for x, on := range mask.Abnormal[y*mask.Width : (y+1)*mask.Width] {
-			b := bin(row[x*side/mask.Width])
+			b := heatBin(row[x*side/mask.Width])
 			if on {
 				p.pos[b]++
 			} else {
@@ -79,7 +79,7 @@ func (p *Pixels) finish() {
 	if p.Frames == 0 {
 		return
 	}
-	t := tally{pos: make([]int, bins), neg: make([]int, bins)}
+	t := histogram{pos: make([]int, bins), neg: make([]int, bins)}
 	for i := range p.pos {
 		t.pos[i], t.neg[i] = int(p.pos[i]), int(p.neg[i])
 		t.p += t.pos[i]

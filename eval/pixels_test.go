@@ -35,7 +35,7 @@ func TestRegionsTouchAtCorners(t *testing.T) {
 func lookAt(heat []float32, side int, threshold int, truth []region, width, height int) (falses int, detected []bool) {
 	found := &Mask{Width: side, Height: side}
 	for _, v := range heat {
-		found.Abnormal = append(found.Abnormal, bin(v) >= threshold)
+		found.Abnormal = append(found.Abnormal, heatBin(v) >= threshold)
 	}
 	detected = make([]bool, len(truth))
 	for _, f := range found.regions() {
@@ -115,7 +115,7 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 				}
 			}
 			for _, v := range heat {
-				levels[bin(v)] = true
+				levels[heatBin(v)] = true
 			}
 			if err := p.add(heat, mask, nil, false); err != nil {
 				t.Fatal(err)
@@ -185,8 +185,8 @@ func TestCellsTakeTheirMiddle(t *testing.T) {
 	g.fit(side, cells, cells)
 	heat := make([]float32, side*side)
 	heat[(3*5+1)*side+3*2+1] = 1
-	g.run(heat, nil, func(int, int, int, int) {})
-	if hot := slices.Index(g.bins, bin(1)); hot != 5*cells+2 {
+	g.sweepDown(heat, nil, func(int, int, int, int) {})
+	if hot := slices.Index(g.bins, heatBin(1)); hot != 5*cells+2 {
 		t.Errorf("cell %d is hot, want the third one in the sixth row", hot)
 	}
 }
@@ -246,7 +246,7 @@ func TestPixelsAreSmoothed(t *testing.T) {
 // Regions flow together as the threshold falls, so fewer may be detected then; the best that a budget reached before
 // stays.
 func TestAreaKeepsTheBest(t *testing.T) {
-	var a area
+	var a stepIntegral
 	a.point(0, 0.5)
 	a.point(0.5, 0.2)
 	a.point(0.75, 0.9)

@@ -8,15 +8,15 @@ import (
 )
 
 var plainFormat = Format{
-	Name: "folder",
-	Had:  "Your own videos, each with a CSV of labels.",
+	Name:   "folder",
+	Source: "Your own videos, each with a CSV of labels.",
 	Layout: `test/NAME.mkv            a video, or a folder test/NAME/ of frames (10 a second)
 labels/NAME.csv          header frame,label; a row for each frame from 0; 1 is abnormal
 masks/NAME.mkv           optional pixel truth, white where it is abnormal: a video, a folder of pictures, or NAME.npy
 tracks/NAME.csv          optional, for TBDC: header track,frame,x,y,w,h; frames from 0, boxes in pixels of the mask
 train/*.mkv              optional normal video, for the threshold`,
-	is:   func(root string) bool { return exists(root, "test") && exists(root, "labels") },
-	read: readPlain,
+	matches: func(root string) bool { return hasEntry(root, "test") && hasEntry(root, "labels") },
+	read:    readPlain,
 }
 
 func readPlain(_ context.Context, root string) (*Dataset, error) {
@@ -61,12 +61,12 @@ func recordingsIn(dir string) (out []Video) {
 
 // findMasks opens what there is of a video's pixel truth, nil for nothing.
 func findMasks(dir, name string) func(context.Context) (MaskReader, error) {
-	if npy := filepath.Join(dir, name+".npy"); exists(dir, name+".npy") {
+	if npy := filepath.Join(dir, name+".npy"); hasEntry(dir, name+".npy") {
 		return func(context.Context) (MaskReader, error) { return openMasksNPY(npy) }
 	}
 	for _, v := range recordingsIn(dir) {
 		if v.Name == name {
-			return func(ctx context.Context) (MaskReader, error) { return openPictures(ctx, v.Path) }
+			return func(ctx context.Context) (MaskReader, error) { return openMaskVideo(ctx, v.Path) }
 		}
 	}
 	return nil

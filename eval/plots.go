@@ -16,13 +16,13 @@ import (
 
 // The colours of the report, that people who see few colours tell apart too (Okabe and Ito).
 var (
-	blue   = color.RGBA{R: 0, G: 114, B: 178, A: 255}
-	orange = color.RGBA{R: 213, G: 94, B: 0, A: 255}
-	green  = color.RGBA{R: 0, G: 158, B: 115, A: 255}
-	purple = color.RGBA{R: 204, G: 121, B: 167, A: 255}
-	shade  = color.RGBA{R: 250, G: 224, B: 210, A: 255}
-	faint  = color.RGBA{R: 225, G: 225, B: 225, A: 255}
-	grey   = color.RGBA{R: 150, G: 150, B: 150, A: 255}
+	blue     = color.RGBA{R: 0, G: 114, B: 178, A: 255}
+	orange   = color.RGBA{R: 213, G: 94, B: 0, A: 255}
+	green    = color.RGBA{R: 0, G: 158, B: 115, A: 255}
+	purple   = color.RGBA{R: 204, G: 121, B: 167, A: 255}
+	shade    = color.RGBA{R: 250, G: 224, B: 210, A: 255}
+	gridGrey = color.RGBA{R: 225, G: 225, B: 225, A: 255}
+	grey     = color.RGBA{R: 150, G: 150, B: 150, A: 255}
 )
 
 type curve struct {
@@ -113,7 +113,7 @@ func unitPlot(title, x, y string, curves []curve, legendLeft bool) ([]byte, erro
 	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = title, x, y
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 	lines := plotter.NewGrid()
-	lines.Vertical.Color, lines.Horizontal.Color = faint, faint
+	lines.Vertical.Color, lines.Horizontal.Color = gridGrey, gridGrey
 	p.Add(lines)
 	for _, c := range curves {
 		l, err := plotter.NewLine(c.points)
@@ -142,7 +142,7 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	p.X.Min, p.X.Max, p.Y.Min = 0, math.Max(1, float64(len(r.Abnormal))), 0
 	var line plotter.XYs
 	top := 0.0
-	for _, c := range Whole(r.Clips) {
+	for _, c := range FullClips(r.Clips) {
 		line = append(line, plotter.XY{X: float64(c.Centre.Frame), Y: c.Error})
 		top = math.Max(top, c.Error)
 		p.Y.Min = math.Min(p.Y.Min, c.Error)
@@ -157,12 +157,12 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	p.Y.Max = p.Y.Min + 1.15*(top-p.Y.Min)
 	at := func(share float64) float64 { return p.Y.Min + share*(p.Y.Max-p.Y.Min) }
 	for _, s := range v.Truth {
-		if err := box(p, float64(s.First), float64(s.Last+1), p.Y.Min, p.Y.Max, shade); err != nil {
+		if err := fillBox(p, float64(s.First), float64(s.Last+1), p.Y.Min, p.Y.Max, shade); err != nil {
 			return nil, err
 		}
 	}
 	for _, a := range v.Alarms {
-		if err := box(p, float64(a.First), float64(a.Last+1), at(0.95), at(0.99), orange); err != nil {
+		if err := fillBox(p, float64(a.First), float64(a.Last+1), at(0.95), at(0.99), orange); err != nil {
 			return nil, err
 		}
 	}
@@ -185,8 +185,8 @@ func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	return render(p, 7*vg.Inch, 1.7*vg.Inch)
 }
 
-// box fills a rectangle.
-func box(p *plot.Plot, left, right, bottom, top float64, c color.Color) error {
+// fillBox fills a rectangle.
+func fillBox(p *plot.Plot, left, right, bottom, top float64, c color.Color) error {
 	b, err := plotter.NewPolygon(plotter.XYs{
 		{X: left, Y: bottom},
 		{X: right, Y: bottom},

@@ -203,7 +203,7 @@ func TestUCSDLabels(t *testing.T) {
 			t.Errorf("%q: %v, want %q", text, err, want)
 		}
 	}
-	if _, err := spread([]Span{{59, 151}}, 120); err == nil ||
+	if _, err := labelFrames([]Span{{59, 151}}, 120); err == nil ||
 		err.Error() != "frames 60 to 152 are labelled abnormal, but the video has 120" {
 		t.Error(err)
 	}

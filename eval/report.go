@@ -28,7 +28,7 @@ type Report struct {
 	ROC, PR        Picture
 	Videos         []VideoPicture
 	Misses, Alarms []Picture
-	HasSights      bool // misses and false alarms were looked for
+	HasExamples    bool // misses and false alarms were looked for
 }
 
 // VideoPicture is a video's scores against its truth.
@@ -77,23 +77,23 @@ func (r *Report) Pictures() []Picture {
 }
 
 //go:embed report.html
-var page string
+var pageSource string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"percent": func(n Number) string {
-		if !n.exists() {
+		if !n.defined() {
 			return "–"
 		}
 		return fmt.Sprintf("%.1f %%", 100*float64(n))
 	},
 	"seconds": func(n Number) string {
-		if !n.exists() {
+		if !n.defined() {
 			return "–"
 		}
 		return fmt.Sprintf("%.1f s", float64(n))
 	},
 	"dict": func(name string, m *Measures) map[string]any { return map[string]any{"Name": name, "M": m} },
-}).Parse(page))
+}).Parse(pageSource))
 
 // Write writes the page, whole in one file.
 func (r *Report) Write(w io.Writer) error { return pageTemplate.Execute(w, r) }

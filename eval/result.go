@@ -19,11 +19,11 @@ type Options struct {
 	Detector    detect.Config
 	Resamplings int
 	Seed        uint64
-	// Given says that the scores are somebody else's: they are taken as they are, Hop is not applied, and there are no
+	// External says that the scores are somebody else's: they are taken as they are, Hop is not applied, and there are no
 	// events, since nothing is known of the frame rate.
-	Given bool
-	// Unknown says that nobody knows how many frames later a score was there.
-	Unknown bool
+	External bool
+	// DelayUnknown says that nobody knows how many frames later a score was there.
+	DelayUnknown bool
 	// Step is the distance of the frames that scores were given for.
 	Step int
 }
@@ -89,7 +89,7 @@ type PerVideo struct {
 
 // Evaluate measures recordings.
 func Evaluate(recordings []Recording, o Options) (*Result, error) {
-	if err := o.Thresholds.covers(recordings); err != nil {
+	if err := o.Thresholds.checkCovers(recordings); err != nil {
 		return nil, err
 	}
 	r := &Result{Live: Live{Hop: o.Hop, NoDelayMicroAUC: nan, NoDelayWarmMicroAUC: nan}, Notes: []string{}}
@@ -97,20 +97,20 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	var events Events
 	for _, rec := range recordings {
 		clips := rec.Clips
-		if !o.Given {
-			clips = Sample(rec.Clips, o.Hop)
+		if !o.External {
+			clips = Subsample(rec.Clips, o.Hop)
 		}
 		value := o.Thresholds.value(rec.Camera)
 		paper, raw = append(paper, Paper(rec)), append(raw, Raw(rec))
-		live, prompt = append(live, Live8(rec, clips, value)), append(prompt, NoDelay(rec, clips, value))
-		ready = append(ready, warm(prompt[len(prompt)-1]))
+		live, prompt = append(live, LiveCentred(rec, clips, value)), append(prompt, NoDelay(rec, clips, value))
+		ready = append(ready, afterFirstScore(prompt[len(prompt)-1]))
 		v := PerVideo{Video: rec.Name, Frames: len(rec.Abnormal), Truth: Spans(rec.Abnormal), Alarms: []Alarm{}}
 		for _, on := range rec.Abnormal {
 			if on {
 				v.Abnormal++
 			}
 		}
-		if th, ok := o.Thresholds[rec.Camera]; ok && !o.Given {
+		if th, ok := o.Thresholds[rec.Camera]; ok && !o.External {
 			v.Alarms = append(v.Alarms, alarmsOf(clips, o.Detector, th.Lo, th.Theta)...)
 			events.add(rec, v.Alarms)
 		}
@@ -132,10 +132,10 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	}
 	switch {
 	case o.Step > 1:
-		r.note("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one "+
+		r.addNote("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one "+
 			"is measured", o.Step)
 	case !slices.ContainsFunc(raw, func(s Series) bool { return len(s.Scores) > 0 }):
-		r.note("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a "+
+		r.addNote("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a "+
 			"video: only the live protocol is measured",
 			video.CuboidFrames/2, afterCentre)
 	default:
@@ -144,7 +144,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	if m := keep(measure("live", live)); m != nil {
 		r.Live.Measures = *m
 	}
-	if !o.Unknown {
+	if !o.DelayUnknown {
 		if m := keep(measure("no delay", prompt)); m != nil {
 			r.Live.NoDelay, r.Live.NoDelayMicroAUC = m, m.MicroAUC
 		}
@@ -153,14 +153,14 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 			r.Live.NoDelayWarmMicroAUC = m.MicroAUC
 		}
 	} else {
-		r.note("nobody says how many frames later a score was there, so there is no figure without delay")
+		r.addNote("nobody says how many frames later a score was there, so there is no figure without delay")
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
 	if o.Thresholds != nil {
 		r.Live.AtThreshold = atThresholds(o, live, prompt)
-		if !o.Given {
+		if !o.External {
 			events.finish()
 			r.Live.Events = &events
 		}
@@ -169,7 +169,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	return r, nil
 }
 
-func (r *Result) note(format string, args ...any) {
+func (r *Result) addNote(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
@@ -178,11 +178,11 @@ func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 	var normal, abnormal, partly []string
 	for i := range r.Videos {
 		v := &r.Videos[i]
-		v.RawAUC, v.LiveAUC, v.NoDelay = auc(raw[i]), auc(live[i]), auc(prompt[i])
+		v.RawAUC, v.LiveAUC, v.NoDelay = seriesAUC(raw[i]), seriesAUC(live[i]), seriesAUC(prompt[i])
 		if o.Step > 1 {
 			v.RawAUC = nan
 		}
-		if o.Unknown {
+		if o.DelayUnknown {
 			v.NoDelay = nan
 		}
 		switch v.Abnormal {
@@ -197,20 +197,20 @@ func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 		}
 	}
 	if normal != nil {
-		r.note("all normal, so without an AUC of their own and left out of the macro AUC: %s",
+		r.addNote("all normal, so without an AUC of their own and left out of the macro AUC: %s",
 			strings.Join(normal, ", "))
 	}
 	if abnormal != nil {
-		r.note("all abnormal, so without an AUC of their own and left out of the macro AUC: %s",
+		r.addNote("all abnormal, so without an AUC of their own and left out of the macro AUC: %s",
 			strings.Join(abnormal, ", "))
 	}
 	if partly != nil {
-		r.note("of one kind within the frames that the paper counts, so left out of its macro AUC: %s",
+		r.addNote("of one kind within the frames that the paper counts, so left out of its macro AUC: %s",
 			strings.Join(partly, ", "))
 	}
 }
 
-func auc(s Series) Number {
+func seriesAUC(s Series) Number {
 	k, err := newRanking([]Series{s})
 	if err != nil {
 		return nan
@@ -220,9 +220,9 @@ func auc(s Series) Number {
 
 func atThresholds(o Options, live, prompt []Series) *AtThreshold {
 	a := &AtThreshold{NoDelayTPR: nan, NoDelayFPR: nan}
-	a.TPR, a.FPR = above(live)
-	if !o.Unknown {
-		a.NoDelayTPR, a.NoDelayFPR = above(prompt)
+	a.TPR, a.FPR = ratesAbove(live)
+	if !o.DelayUnknown {
+		a.NoDelayTPR, a.NoDelayFPR = ratesAbove(prompt)
 	}
 	for camera, th := range o.Thresholds {
 		a.Cameras = append(a.Cameras, CameraThreshold{camera, th.Lo, th.Theta})
@@ -231,8 +231,8 @@ func atThresholds(o Options, live, prompt []Series) *AtThreshold {
 	return a
 }
 
-// above are the shares of abnormal and of normal frames above the threshold.
-func above(videos []Series) (tpr, fpr Number) {
+// ratesAbove are the shares of abnormal and of normal frames above the threshold.
+func ratesAbove(videos []Series) (tpr, fpr Number) {
 	var pos, neg, hit, wrong float64
 	for _, s := range videos {
 		for i, score := range s.Scores {
@@ -261,19 +261,19 @@ func ratio(part, whole float64) Number {
 	return Number(part / whole)
 }
 
-// Finish adds what the error maps say; without masks there is nothing.
-func (r *Result) Finish(p *Pixels, videos int) {
+// AddPixels adds what the error maps say; without masks there is nothing.
+func (r *Result) AddPixels(p *Pixels, videos int) {
 	if p.Videos == 0 {
-		r.note("no pixel truth, so no pixel AUC, RBDC or TBDC")
+		r.addNote("no pixel truth, so no pixel AUC, RBDC or TBDC")
 		return
 	}
 	p.finish()
 	r.Pixels = p
 	if p.Videos < videos {
-		r.note("only %d of %d videos have pixel truth: pixel figures are of these", p.Videos, videos)
+		r.addNote("only %d of %d videos have pixel truth: pixel figures are of these", p.Videos, videos)
 	}
 	if p.Tracks == 0 {
-		r.note("no track files (see 'vigil eval --list'), so no TBDC")
+		r.addNote("no track files (see 'vigil eval --list'), so no TBDC")
 	}
 }
 

@@ -36,7 +36,7 @@ func TestGivenScores(t *testing.T) {
 	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 14 to 24 would be as frame
 	// 12.
 	coarse := rising("01", 8, 10, 12, 14)
-	r, err := Evaluate([]Recording{coarse}, Options{Given: true, Unknown: true, Step: 2, Hop: 2})
+	r, err := Evaluate([]Recording{coarse}, Options{External: true, DelayUnknown: true, Step: 2, Hop: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestGivenScores(t *testing.T) {
 	}
 	th := Thresholds{"": {Lo: 0, Theta: 13}}
 	if r, err = Evaluate([]Recording{coarse}, Options{
-		Given: true, Unknown: true, Step: 2,
+		External: true, DelayUnknown: true, Step: 2,
 		Thresholds: th,
 	}); err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestGivenScores(t *testing.T) {
 	}
 	// The paper counts neither the first 8 nor the last 7 frames, whoever has scores for them.
 	for _, frames := range [][]int{upTo(8, 17), upTo(0, 24)} {
-		if r, err = Evaluate([]Recording{rising("01", frames...)}, Options{Given: true, Step: 1, Hop: 1}); err != nil {
+		if r, err = Evaluate([]Recording{rising("01", frames...)}, Options{External: true, Step: 1, Hop: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if r.Paper == nil || r.Paper.Frames != 10 || r.Raw.Frames != 10 || r.Live.NoDelay == nil || len(r.Notes) != 0 {
@@ -77,7 +77,7 @@ func TestGivenScores(t *testing.T) {
 		}
 	}
 	if r, err = Evaluate([]Recording{rising("01", upTo(18, 24)...)},
-		Options{Given: true, Step: 1, Hop: 1}); err != nil {
+		Options{External: true, Step: 1, Hop: 1}); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{
@@ -130,7 +130,7 @@ func TestNotes(t *testing.T) {
 		{2, 2, []string{"no track files (see 'vigil eval --list'), so no TBDC"}},
 	} {
 		var r Result
-		r.Finish(&Pixels{Videos: c.masks}, c.videos)
+		r.AddPixels(&Pixels{Videos: c.masks}, c.videos)
 		if !reflect.DeepEqual(r.Notes, c.want) || (r.Pixels != nil) != (c.masks > 0) {
 			t.Errorf("%d of %d videos have masks: notes %q, pixels %+v", c.masks, c.videos, r.Notes, r.Pixels)
 		}

@@ -17,7 +17,7 @@ type Scorer struct {
 	Threads    int // of the model; 0 for all
 	Recordings []Recording
 	Pixels     Pixels
-	Sights     Sights
+	Examples   Examples
 	Size       [2]int // width and height of the last video scored, in pixels
 }
 
@@ -40,7 +40,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 				return
 			}
 			if !c.Early() {
-				if failed = s.clip(ctx, v, masks, c); failed != nil {
+				if failed = s.addClip(ctx, v, masks, c); failed != nil {
 					cancel()
 					return
 				}
@@ -73,19 +73,19 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	}
 	r.FPS = calibrate.Median(fps)
 	s.Recordings = append(s.Recordings, r)
-	if masks.maskAt != nil {
+	if masks.maskCursor != nil {
 		s.Pixels.Videos++
 	}
 	return nil
 }
 
-func (s *Scorer) clip(ctx context.Context, v Video, masks videoMasks, c detect.Clip) error {
+func (s *Scorer) addClip(ctx context.Context, v Video, masks videoMasks, c detect.Clip) error {
 	frame := int(c.Seen.Frame)
 	if frame >= len(v.Abnormal) {
 		return fmt.Errorf("has a frame %d, but %s has labels for %d", frame, v.Truth, len(v.Abnormal))
 	}
 	var mask *Mask
-	if masks.maskAt != nil {
+	if masks.maskCursor != nil {
 		var err error
 		if mask, err = masks.frame(ctx, frame); err != nil {
 			return err
@@ -94,12 +94,12 @@ func (s *Scorer) clip(ctx context.Context, v Video, masks videoMasks, c detect.C
 			return err
 		}
 	}
-	s.Sights.see(v, frame, c, mask)
+	s.Examples.observe(v, frame, c, mask)
 	return nil
 }
 
 // videoMasks are a video's masks, or nothing.
-type videoMasks struct{ *maskAt }
+type videoMasks struct{ *maskCursor }
 
 func openMasks(ctx context.Context, v Video) (videoMasks, error) {
 	if v.Masks == nil {
@@ -109,24 +109,24 @@ func openMasks(ctx context.Context, v Video) (videoMasks, error) {
 	if err != nil {
 		return videoMasks{}, fmt.Errorf("masks of %s: %w", v.Path, err)
 	}
-	return videoMasks{&maskAt{reader: reader}}, nil
+	return videoMasks{&maskCursor{reader: reader}}, nil
 }
 
 func (m videoMasks) close() {
-	if m.maskAt != nil {
+	if m.maskCursor != nil {
 		_ = m.reader.Close() // it was only read
 	}
 }
 
 func (m videoMasks) finish(ctx context.Context, frames int) error {
-	if m.maskAt == nil {
+	if m.maskCursor == nil {
 		return nil
 	}
-	return m.maskAt.finish(ctx, frames)
+	return m.maskCursor.finish(ctx, frames)
 }
 
-// Sight is a frame worth looking at: an abnormal one with a low error, or a normal one with a high one.
-type Sight struct {
+// Example is a frame worth looking at: an abnormal one with a low error, or a normal one with a high one.
+type Example struct {
 	Video, Path string
 	Frame       int // the middle of those that the clip's score is made of
 	Abnormal    bool
@@ -136,30 +136,30 @@ type Sight struct {
 	camera      string
 }
 
-// Sights keeps, of every unbroken stretch of abnormal frames, the one with the lowest error, and of every stretch of
+// Examples keeps, of every unbroken stretch of abnormal frames, the one with the lowest error, and of every stretch of
 // normal ones that with the highest, so that no two pictures show the same.
-type Sights struct {
-	all  []Sight
+type Examples struct {
+	all  []Example
 	last struct {
 		path  string
 		frame int
 	}
 }
 
-func (s *Sights) see(v Video, frame int, c detect.Clip, mask *Mask) {
+func (s *Examples) observe(v Video, frame int, c detect.Clip, mask *Mask) {
 	abnormal := v.Abnormal[frame]
 	n := len(s.all)
 	same := n > 0 && s.last.path == v.Path && s.all[n-1].Abnormal == abnormal &&
 		!slices.Contains(v.Abnormal[s.last.frame:frame], !abnormal)
 	s.last.path, s.last.frame = v.Path, frame
 	if !same {
-		s.all = append(s.all, Sight{})
+		s.all = append(s.all, Example{})
 		n++
 	} else if old := s.all[n-1].Error; abnormal && c.Error >= old || !abnormal && c.Error <= old {
 		return
 	}
 	now := &s.all[n-1]
-	*now = Sight{
+	*now = Example{
 		Video: v.Name, Path: v.Path, Frame: frame, Abnormal: abnormal, Error: c.Error, Heat: slices.Clone(c.Map),
 		camera: v.Camera,
 	}
@@ -170,7 +170,7 @@ func (s *Sights) see(v Video, frame int, c detect.Clip, mask *Mask) {
 
 // Worst are at most n misses and n false alarms, the worst first. With thresholds only abnormal frames up to it are
 // misses and only normal ones above it false alarms.
-func (s *Sights) Worst(n int, thresholds Thresholds) (misses, alarms []Sight) {
+func (s *Examples) Worst(n int, thresholds Thresholds) (misses, alarms []Example) {
 	for _, sight := range s.all {
 		strange := thresholds.value(sight.camera)(sight.Error) > atThreshold
 		switch {
@@ -180,9 +180,9 @@ func (s *Sights) Worst(n int, thresholds Thresholds) (misses, alarms []Sight) {
 			alarms = append(alarms, sight)
 		}
 	}
-	value := func(a Sight) float64 { return thresholds.value(a.camera)(a.Error) }
-	slices.SortStableFunc(misses, func(a, b Sight) int { return cmp.Compare(value(a), value(b)) })
-	slices.SortStableFunc(alarms, func(a, b Sight) int { return cmp.Compare(value(b), value(a)) })
+	value := func(a Example) float64 { return thresholds.value(a.camera)(a.Error) }
+	slices.SortStableFunc(misses, func(a, b Example) int { return cmp.Compare(value(a), value(b)) })
+	slices.SortStableFunc(alarms, func(a, b Example) int { return cmp.Compare(value(b), value(a)) })
 	return misses[:min(n, len(misses))], alarms[:min(n, len(alarms))]
 }
 
@@ -202,16 +202,16 @@ func (t Thresholds) value(camera string) func(float64) float64 {
 	return func(e float64) float64 { return (e - th.Lo) / (2 * (th.Theta - th.Lo)) }
 }
 
-var errMixed = errors.New("some cameras have a threshold and some have none: their errors cannot be ranked together")
+var errMixedThresholds = errors.New("some cameras have a threshold and some have none: their errors cannot be ranked together")
 
-// covers is an error if the thresholds are for some of the recordings' cameras only.
-func (t Thresholds) covers(recordings []Recording) error {
+// checkCovers is an error if the thresholds are for some of the recordings' cameras only.
+func (t Thresholds) checkCovers(recordings []Recording) error {
 	if t == nil {
 		return nil
 	}
 	for _, r := range recordings {
 		if _, ok := t[r.Camera]; !ok {
-			return fmt.Errorf("%s is of camera %q: %w", r.Name, r.Camera, errMixed)
+			return fmt.Errorf("%s is of camera %q: %w", r.Name, r.Camera, errMixedThresholds)
 		}
 	}
 	return nil

@@ -107,7 +107,7 @@ func noise(frames int) [][]byte {
 	return out
 }
 
-// One pass at hop 1 serves both protocols: what Sample takes of it is what the pipeline gives at that hop, also after
+// One pass at hop 1 serves both protocols: what Subsample takes of it is what the pipeline gives at that hop, also after
 // gaps.
 func TestSampleIsWhatThePipelineGives(t *testing.T) {
 	pictures, jumps := noise(100), map[int]bool{37: true, 45: true, 70: true}
@@ -120,8 +120,8 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 	}
 	all := s.Recordings[0].Clips
 	// Of the stretch of 8 there are only early ones.
-	if want := (37 - 15) + (70 - 45 - 15) + (100 - 70 - 15); len(Whole(all)) != want || len(all) != want+3*14+7 {
-		t.Fatalf("%d whole clips of %d at hop 1, want %d of %d", len(Whole(all)), len(all), want, want+3*14+7)
+	if want := (37 - 15) + (70 - 45 - 15) + (100 - 70 - 15); len(FullClips(all)) != want || len(all) != want+3*14+7 {
+		t.Fatalf("%d whole clips of %d at hop 1, want %d of %d", len(FullClips(all)), len(all), want, want+3*14+7)
 	}
 	for _, hop := range []int{3, 8, 50} {
 		var direct []detect.Clip
@@ -129,7 +129,7 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 		cam.Early = true
 		if hop == 50 {
 			// Without early clips too.
-			cam.Early, all = false, Whole(all)
+			cam.Early, all = false, FullClips(all)
 			for i := 1; i < len(all); i++ {
 				all[i].Gap = all[i].First.Frame != all[i-1].First.Frame+1
 			}
@@ -149,7 +149,7 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 			}
 			return out
 		}
-		if got, want := plain(Sample(all, hop)), plain(direct); !reflect.DeepEqual(got, want) {
+		if got, want := plain(Subsample(all, hop)), plain(direct); !reflect.DeepEqual(got, want) {
 			t.Errorf("hop %d: %d clips, the pipeline gives %d", hop, len(got), len(want))
 		}
 	}
@@ -251,7 +251,7 @@ func TestMasksOfLastFrames(t *testing.T) {
 		t.Errorf("%d regions in %d frames of %d videos, want 2 in 25 of 1", p.Regions, p.Frames, p.Videos)
 	}
 	// Of what is shown as missed the picture is abnormal: frames 32 and 38, the second with its mask.
-	misses, _ := s.Sights.Worst(5, nil)
+	misses, _ := s.Examples.Worst(5, nil)
 	if len(misses) != 2 {
 		t.Fatalf("misses %v", misses)
 	}
@@ -267,10 +267,10 @@ func TestMasksOfLastFrames(t *testing.T) {
 }
 
 func TestSights(t *testing.T) {
-	var s Sights
+	var s Examples
 	v := Video{Name: "01", Path: "p", Abnormal: []bool{false, false, true, true, true, false, false}}
 	for i, e := range []float64{1, 3, 5, 2, 4, 9, 1} {
-		s.see(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
+		s.observe(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
 	}
 	misses, alarms := s.Worst(5, nil)
 	if len(misses) != 1 || misses[0].Frame != 3 || len(alarms) != 2 || alarms[0].Frame != 5 || alarms[1].Frame != 1 {
@@ -284,9 +284,9 @@ func TestSights(t *testing.T) {
 	// Of several the worst come first.
 	v = Video{Name: "02", Path: "q", Abnormal: []bool{false, true, false, true, false, true}}
 	for i, e := range []float64{2.5, 1.5, 9.5, 0.5, 4, 1} {
-		s.see(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
+		s.observe(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
 	}
-	at := func(sights []Sight) (out []string) {
+	at := func(sights []Example) (out []string) {
 		for _, s := range sights {
 			out = append(out, fmt.Sprint(s.Video, s.Frame))
 		}

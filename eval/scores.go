@@ -27,20 +27,20 @@ const (
 // afterCentre is how many frames after its start + 8 a clip ends.
 const afterCentre = video.CuboidFrames - 1 - video.CuboidFrames/2
 
-// Given are scores that were not made here.
-type Given struct {
+// ExternalScores are scores that were not made here.
+type ExternalScores struct {
 	// by the video's name without its ending, unless the ending alone tells it from another
 	Videos map[string][]detect.Clip
 	Step   int // the distance of the frames that have a score
-	// Unknown says that nobody knows when the scores were there: files with the header frame,score do not say.
-	Unknown bool
-	source  map[string]string
-	replay  map[string]bool // whose scores are as replay writes them
+	// DelayUnknown says that nobody knows when the scores were there: files with the header frame,score do not say.
+	DelayUnknown bool
+	sourceFile   map[string]string
+	fromReplay   map[string]bool // whose scores are as replay writes them
 }
 
 // ReadScores reads scores from a file or from all files *.csv of a folder: as 'vigil replay --scores' writes them, or
 // with the header frame,score, named as their videos. Frames count from 0 and ascend; higher is stranger.
-func ReadScores(path string) (*Given, error) {
+func ReadScores(path string) (*ExternalScores, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func ReadScores(path string) (*Given, error) {
 				simpleHeader)
 		}
 	}
-	g := newGiven()
+	g := newExternalScores()
 	for _, p := range paths {
 		if err := g.readFile(p); err != nil {
 			return nil, fmt.Errorf("%s: %w", p, err)
@@ -73,17 +73,17 @@ func ReadScores(path string) (*Given, error) {
 			}
 		}
 		if len(clips) == 0 {
-			return nil, fmt.Errorf("%s: no scores for %s", g.source[name], name)
+			return nil, fmt.Errorf("%s: no scores for %s", g.sourceFile[name], name)
 		}
 	}
 	return g, nil
 }
 
-func newGiven() *Given {
-	return &Given{Videos: map[string][]detect.Clip{}, source: map[string]string{}, replay: map[string]bool{}}
+func newExternalScores() *ExternalScores {
+	return &ExternalScores{Videos: map[string][]detect.Clip{}, sourceFile: map[string]string{}, fromReplay: map[string]bool{}}
 }
 
-func (g *Given) readFile(path string) error {
+func (g *ExternalScores) readFile(path string) error {
 	f, err := regular.Open(path)
 	if err != nil {
 		return err
@@ -92,7 +92,7 @@ func (g *Given) readFile(path string) error {
 	return g.parse(f, path)
 }
 
-func (g *Given) parse(r io.Reader, path string) error {
+func (g *ExternalScores) parse(r io.Reader, path string) error {
 	rows := csv.NewReader(r)
 	rows.ReuseRecord = true
 	first, err := rows.Read()
@@ -107,9 +107,9 @@ func (g *Given) parse(r io.Reader, path string) error {
 		return fmt.Errorf("the header is %q, want %s or %s", header, replayHeader, simpleHeader)
 	}
 	simple := header == simpleHeader
-	g.Unknown = g.Unknown || simple
+	g.DelayUnknown = g.DelayUnknown || simple
 	if simple {
-		if err := g.claim(stem(filepath.Base(path)), path); err != nil {
+		if err := g.claimVideo(stem(filepath.Base(path)), path); err != nil {
 			return err
 		}
 	}
@@ -131,7 +131,7 @@ func (g *Given) parse(r io.Reader, path string) error {
 		line, _ := rows.FieldPos(0)
 		name := stem(filepath.Base(path))
 		if !simple {
-			video, known := unmarked(row[0]), false
+			video, known := stripTextMark(row[0]), false
 			if name, known = mine[video]; !known {
 				name = stem(video)
 				if other, taken := ofStem[name]; taken {
@@ -144,16 +144,16 @@ func (g *Given) parse(r io.Reader, path string) error {
 				} else {
 					ofStem[name] = video
 				}
-				if err := g.claim(name, path); err != nil {
+				if err := g.claimVideo(name, path); err != nil {
 					return fmt.Errorf("line %d: %w", line, err)
 				}
-				mine[video], g.replay[name] = name, true
+				mine[video], g.fromReplay[name] = name, true
 			}
 			row = row[1:]
 		}
 		count++
-		switch err := g.score(name, row[0], row[1]); {
-		case errors.Is(err, errNoNumber):
+		switch err := g.addScore(name, row[0], row[1]); {
+		case errors.Is(err, errNotFinite):
 			if without++; wrong == nil {
 				wrong = fmt.Errorf("line %d: %w", line, err)
 			}
@@ -170,8 +170,8 @@ const (
 	TextMark = "'"
 )
 
-// unmarked is a text as it was before a TextMark was put before it.
-func unmarked(s string) string {
+// stripTextMark is a text as it was before a TextMark was put before it.
+func stripTextMark(s string) string {
 	if rest, ok := strings.CutPrefix(s, TextMark); ok && rest != "" && strings.Contains(FormulaStarts, rest[:1]) {
 		return rest
 	}
@@ -179,32 +179,32 @@ func unmarked(s string) string {
 }
 
 // rename gives a video another name.
-func (g *Given) rename(from, to string) {
-	g.source[to], g.Videos[to], g.replay[to] = g.source[from], g.Videos[from], g.replay[from]
-	delete(g.source, from)
+func (g *ExternalScores) rename(from, to string) {
+	g.sourceFile[to], g.Videos[to], g.fromReplay[to] = g.sourceFile[from], g.Videos[from], g.fromReplay[from]
+	delete(g.sourceFile, from)
 	delete(g.Videos, from)
-	delete(g.replay, from)
+	delete(g.fromReplay, from)
 }
 
-// claim makes a video the file's.
-func (g *Given) claim(name, path string) error {
-	if other, taken := g.source[name]; taken {
+// claimVideo makes a video the file's.
+func (g *ExternalScores) claimVideo(name, path string) error {
+	if other, taken := g.sourceFile[name]; taken {
 		return fmt.Errorf("scores for %s are also in %s", name, other)
 	}
-	g.source[name], g.Videos[name] = path, nil
+	g.sourceFile[name], g.Videos[name] = path, nil
 	return nil
 }
 
-var errNoNumber = errors.New("want a finite number")
+var errNotFinite = errors.New("want a finite number")
 
-func (g *Given) score(name, frameText, scoreText string) error {
+func (g *ExternalScores) addScore(name, frameText, scoreText string) error {
 	frame, err := strconv.ParseUint(frameText, 10, 32)
 	if err != nil {
 		return fmt.Errorf("frame is %q, want a whole number from 0", frameText)
 	}
 	score, err := strconv.ParseFloat(scoreText, 64)
 	if err != nil || math.IsNaN(score) || math.IsInf(score, 0) {
-		return fmt.Errorf("the score of frame %d is %q, %w", frame, scoreText, errNoNumber)
+		return fmt.Errorf("the score of frame %d is %q, %w", frame, scoreText, errNotFinite)
 	}
 	clips := g.Videos[name]
 	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
@@ -244,7 +244,7 @@ func ReadLabels(path string) (*Dataset, error) {
 // Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels. Scores
 // that replay wrote must go on to the last clip: where they end before, the labels are of another video, or the replay
 // was broken off.
-func (g *Given) Match(d *Dataset) ([]Recording, error) {
+func (g *ExternalScores) Match(d *Dataset) ([]Recording, error) {
 	var out []Recording
 	var lack []string
 	for _, v := range d.Test {
@@ -255,13 +255,13 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 		}
 		if last := clips[len(clips)-1].Centre.Frame; last >= uint64(len(v.Abnormal)) {
 			return nil, fmt.Errorf("%s: video %s has a score for frame %d, but %s has labels for %d frames, 0 to %d",
-				g.source[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
+				g.sourceFile[v.Name], v.Name, last, v.Truth, len(v.Abnormal), len(v.Abnormal)-1)
 		}
-		if last := int(clips[len(clips)-1].Centre.Frame); g.replay[v.Name] && g.Step > 0 &&
+		if last := int(clips[len(clips)-1].Centre.Frame); g.fromReplay[v.Name] && g.Step > 0 &&
 			last+(video.CuboidFrames/2+1)*g.Step < len(v.Abnormal) {
 			return nil, fmt.Errorf(
 				"%s: the scores of video %s end at frame %d, but %s has labels for %d frames: are these of another "+
-					"video, or was the replay broken off?", g.source[v.Name], v.Name, last, v.Truth,
+					"video, or was the replay broken off?", g.sourceFile[v.Name], v.Name, last, v.Truth,
 				len(v.Abnormal))
 		}
 		// One camera's threshold, if there is one, is what somebody gave for all of them.
@@ -269,14 +269,14 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 	}
 	if lack != nil {
 		return nil, fmt.Errorf("%d of %d labelled videos have no scores: %s%s", len(lack), len(d.Test),
-			strings.Join(lack, ", "), g.hint(lack))
+			strings.Join(lack, ", "), g.folderHint(lack))
 	}
 	if len(out) != len(g.Videos) {
 		known := map[string]bool{}
 		for _, r := range out {
 			known[r.Name] = true
 		}
-		for name, source := range g.source {
+		for name, source := range g.sourceFile {
 			if !known[name] {
 				return nil, fmt.Errorf("%s: scores for %s, which has no labels in %s", source, name, d.Root)
 			}
@@ -285,8 +285,8 @@ func (g *Given) Match(d *Dataset) ([]Recording, error) {
 	return out, nil
 }
 
-// hint says which scores may be meant for labels that have none: of videos of one name there are scores by folder.
-func (g *Given) hint(lack []string) string {
+// folderHint says which scores may be meant for labels that have none: of videos of one name there are scores by folder.
+func (g *ExternalScores) folderHint(lack []string) string {
 	var have []string
 	for _, name := range slices.Sorted(maps.Keys(g.Videos)) {
 		if slices.Contains(lack, path.Base(name)) && path.Base(name) != name {

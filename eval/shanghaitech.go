@@ -9,15 +9,15 @@ import (
 
 var shanghaiFormat = Format{
 	Name: "shanghaitech",
-	Had: "ShanghaiTech Campus (Luo, Liu, Gao, ICCV 2017): from ShanghaiTech's SVIP lab, " +
+	Source: "ShanghaiTech Campus (Luo, Liu, Gao, ICCV 2017): from ShanghaiTech's SVIP lab, " +
 		"svip-lab.github.io/dataset/campus_dataset.html.\n" +
 		"It has 13 cameras, the number in front of a video's name; each gets a threshold of its own.",
 	Layout: `testing/frames/01_0014/000.jpg         frames, 24 a second
 testing/test_frame_mask/01_0014.npy    labels: a value for each frame, 1 is abnormal
 testing/test_pixel_mask/01_0014.npy    pixel truth: [frames][height][width]
 training/videos/01_001.avi             normal video, for the thresholds`,
-	is:   func(root string) bool { return exists(filepath.Join(root, "testing"), "frames") },
-	read: readShanghai,
+	matches: func(root string) bool { return hasEntry(filepath.Join(root, "testing"), "frames") },
+	read:    readShanghai,
 }
 
 func readShanghai(_ context.Context, root string) (*Dataset, error) {

@@ -21,16 +21,16 @@ const (
 // with no true region is false. Cells enter from the highest error down and join their neighbours (union-find), and
 // what changes at a threshold goes into its bin; so each frame is looked at once.
 type sweep struct {
-	false, hits []int // what the counts change by at a bin, for the regions of masks
-	trackFrames int
-	trackFalse  []int
-	tracks      map[int]int // the regions of each track
-	toggles     []toggle    // of the tracks' regions
-	grid        grid
+	false, hits  []int // what the counts change by at a bin, for the regions of masks
+	trackFrames  int
+	trackFalse   []int
+	tracks       map[int]int   // the regions of each track
+	trackChanges []trackChange // of the tracks' regions
+	grid         grid
 }
 
-// toggle is a region of a track that becomes detected (1) or no longer is (-1) when the threshold falls to a bin.
-type toggle struct{ bin, track, by int }
+// trackChange is a region of a track that becomes detected (1) or no longer is (-1) when the threshold falls to a bin.
+type trackChange struct{ bin, track, by int }
 
 func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, tracked bool) {
 	if s.false == nil {
@@ -45,11 +45,11 @@ func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, trac
 		}
 	}
 	s.grid.fit(side, mask.Width, mask.Height)
-	s.grid.run(heat, regions, func(bin, falseBy int, region, by int) {
+	s.grid.sweepDown(heat, regions, func(bin, falseBy int, region, by int) {
 		falses[bin] += falseBy
 		switch {
 		case by != 0 && tracked:
-			s.toggles = append(s.toggles, toggle{bin, regions[region].track, by})
+			s.trackChanges = append(s.trackChanges, trackChange{bin, regions[region].track, by})
 		case by != 0:
 			s.hits[bin] += by
 		}
@@ -61,7 +61,7 @@ func (s *sweep) rbdc(frames, regions int) Number {
 	if regions == 0 {
 		return nan
 	}
-	var a area
+	var a stepIntegral
 	falses, hits := 0, 0
 	for b := bins - 1; b >= 0 && !a.full(); b-- {
 		falses += s.false[b]
@@ -76,8 +76,8 @@ func (s *sweep) tbdc() (Number, int) {
 	if len(s.tracks) == 0 {
 		return nan, 0
 	}
-	slices.SortStableFunc(s.toggles, func(a, b toggle) int { return cmp.Compare(b.bin, a.bin) })
-	var a area
+	slices.SortStableFunc(s.trackChanges, func(a, b trackChange) int { return cmp.Compare(b.bin, a.bin) })
+	var a stepIntegral
 	falses, found, next := 0, 0, 0
 	hits := map[int]int{}
 	is := func(track int) bool {
@@ -85,8 +85,8 @@ func (s *sweep) tbdc() (Number, int) {
 	}
 	for b := bins - 1; b >= 0 && !a.full(); b-- {
 		falses += s.trackFalse[b]
-		for ; next < len(s.toggles) && s.toggles[next].bin == b; next++ {
-			t := s.toggles[next]
+		for ; next < len(s.trackChanges) && s.trackChanges[next].bin == b; next++ {
+			t := s.trackChanges[next]
 			if is(t.track) {
 				found--
 			}
@@ -100,13 +100,13 @@ func (s *sweep) tbdc() (Number, int) {
 	return a.done(), len(s.tracks)
 }
 
-// area adds up the area under the best rate reached while the threshold falls and the false regions a frame have not
+// stepIntegral adds up the area under the best rate reached while the threshold falls and the false regions a frame have not
 // yet been more than x, for x from 0 to 1. Neither count only grows as the threshold falls: regions flow together.
-type area struct{ x, best, sum float64 }
+type stepIntegral struct{ x, best, sum float64 }
 
-func (a *area) full() bool { return a.x >= 1 }
+func (a *stepIntegral) full() bool { return a.x >= 1 }
 
-func (a *area) point(falseRate, rate float64) {
+func (a *stepIntegral) point(falseRate, rate float64) {
 	if falseRate > a.x {
 		a.sum += (min(falseRate, 1) - a.x) * a.best
 		a.x = falseRate
@@ -114,6 +114,6 @@ func (a *area) point(falseRate, rate float64) {
 	a.best = max(a.best, rate)
 }
 
-func (a *area) done() Number {
+func (a *stepIntegral) done() Number {
 	return Number(a.sum + max(0, 1-a.x)*a.best)
 }

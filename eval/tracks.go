@@ -36,7 +36,7 @@ func readTracks(path string, frames int) (map[int][]Box, error) {
 
 func parseTracks(r io.Reader, frames int) (map[int][]Box, error) {
 	rows := csv.NewReader(r)
-	if err := header(rows, tracksHeader); err != nil {
+	if err := checkHeader(rows, tracksHeader); err != nil {
 		return nil, err
 	}
 	out := map[int][]Box{}
@@ -73,8 +73,8 @@ func parseTracks(r io.Reader, frames int) (map[int][]Box, error) {
 	}
 }
 
-// header reads the first row and is an error if it is not the one that is wanted.
-func header(rows *csv.Reader, want ...string) error {
+// checkHeader reads the first row and is an error if it is not the one that is wanted.
+func checkHeader(rows *csv.Reader, want ...string) error {
 	got, err := rows.Read()
 	if errors.Is(err, io.EOF) {
 		return fmt.Errorf("the file is empty, want the header %s", strings.Join(want, " or "))

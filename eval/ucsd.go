@@ -12,15 +12,15 @@ import (
 
 var ucsdFormat = Format{
 	Name: "ucsd",
-	Had: "UCSD Ped1 and Ped2 (Mahadevan, Li, Bhalodia, Vasconcelos, CVPR 2010): UCSD_Anomaly_Dataset.tar.gz from the " +
+	Source: "UCSD Ped1 and Ped2 (Mahadevan, Li, Bhalodia, Vasconcelos, CVPR 2010): UCSD_Anomaly_Dataset.tar.gz from the " +
 		"Statistical Visual\n" +
 		"Computing Lab, svcl.ucsd.edu/projects/anomaly. Name the folder UCSDped1 or UCSDped2 that is in it.",
 	Layout: `Test/Test001/001.tif     frames, 10 a second; Test002/ and so on
 Test/UCSDped1.m          labels: TestVideoFile{end+1}.gt_frame = [60:152]; a line for each test folder, in order
 Test/Test001_gt/001.bmp  pixel truth, white where it is abnormal, of some or all test folders
 Train/Train001/001.tif   normal video, for the threshold`,
-	is: func(root string) bool {
-		return exists(root, "Test") && slices.ContainsFunc(folders(filepath.Join(root, "Test")),
+	matches: func(root string) bool {
+		return hasEntry(root, "Test") && slices.ContainsFunc(folders(filepath.Join(root, "Test")),
 			func(n string) bool { return strings.HasPrefix(n, "Test") })
 	},
 	read: readUCSD,
@@ -56,11 +56,11 @@ func readUCSD(_ context.Context, root string) (*Dataset, error) {
 		v := Video{Name: name, Path: filepath.Join(test, name), Truth: path}
 		if len(d.Test) < len(spans) {
 			frames := len(files(v.Path, imageEndings...))
-			if v.Abnormal, err = spread(spans[len(d.Test)], frames); err != nil {
+			if v.Abnormal, err = labelFrames(spans[len(d.Test)], frames); err != nil {
 				return nil, fmt.Errorf("%s: %s: %w", path, name, err)
 			}
 		}
-		if exists(test, name+"_gt") {
+		if hasEntry(test, name+"_gt") {
 			v.Masks = findMasks(test, name+"_gt")
 		}
 		d.Test = append(d.Test, v)

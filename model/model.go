@@ -129,8 +129,8 @@ func (m *Model) Version() string { return m.version }
 // Hash is the file's SHA-256 in hexadecimal digits.
 func (m *Model) Hash() string { return m.hash }
 
-// queries is the number of latent positions that the memory addresses: those in frames that the decoder reads.
-func (m *Model) queries() int {
+// latentQueries is the number of latent positions that the memory addresses: those in frames that the decoder reads.
+func (m *Model) latentQueries() int {
 	latent := &m.layers[3]
 	return (latent.outT - m.convs[4].UnreadFrames()) * latent.outS * latent.outS
 }
@@ -138,7 +138,7 @@ func (m *Model) queries() int {
 // FLOPs is the number of floating-point operations per clip in the convolutions and the memory; taps on padding are not
 // counted.
 func (m *Model) FLOPs() float64 {
-	n := 2 * m.queries() * m.spec.Slots * m.spec.Channels[3]
+	n := 2 * m.latentQueries() * m.spec.Slots * m.spec.Channels[3]
 	for _, c := range m.convs {
 		n += c.MACs()
 	}

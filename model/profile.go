@@ -41,7 +41,7 @@ func (m *Model) Stages() []Stage {
 		}
 		parts = append(parts, p)
 		if l.memory {
-			queries, width, slots := m.queries(), m.spec.Channels[3], m.spec.Slots
+			queries, width, slots := m.latentQueries(), m.spec.Channels[3], m.spec.Slots
 			parts = append(parts, Stage{
 				Name: memoryName, Kind: MemoryRead, FLOPs: 4 * float64(queries*slots*width),
 				Bytes: 4 * float64(2*queries*width+slots*width),

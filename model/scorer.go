@@ -136,7 +136,7 @@ func (s *Scorer) forward(x []float32) {
 		if l.memory {
 			dst = s.maps[buffer][:n]
 			buffer = 1 - buffer
-			queries := m.queries()
+			queries := m.latentQueries()
 			from := n - queries*l.out
 			m.memory.Run(s.pool, dst[from:], src[from:], queries, nil)
 			src = dst

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 // peerOf starts a peer that says these lines, one for each question.
 func peerOf(t *testing.T, script string) (*peer, error) {
 	t.Helper()
-	return start(t.Context(), "Other", command{argv: []string{os.Args[0]}, env: []string{"VIGIL_BENCH_PEER=" + script}})
+	return startPeer(t.Context(), "Other", command{argv: []string{os.Args[0]}, env: []string{"VIGIL_BENCH_PEER=" + script}})
 }
 
 func TestPeer(t *testing.T) {
@@ -68,7 +68,7 @@ func TestPeerThatIsNone(t *testing.T) {
 			t.Errorf("%s: %v, want %q", script, err, want)
 		}
 	}
-	if _, err := start(t.Context(), "Other",
+	if _, err := startPeer(t.Context(), "Other",
 		command{argv: []string{filepath.Join(t.TempDir(), "absent")}}); err == nil {
 		t.Error("a program that does not exist was started")
 	}
@@ -79,7 +79,7 @@ func TestAgrees(t *testing.T) {
 		theirs, ours float64
 		want         bool
 	}{{0.5, 0.5, true}, {0.50004, 0.5, true}, {0.51, 0.5, false}, {0, 0.5, true}} {
-		if got := agrees(c.theirs, c.ours) == nil; got != c.want {
+		if got := checkScore(c.theirs, c.ours) == nil; got != c.want {
 			t.Errorf("%v and %v: %v", c.theirs, c.ours, got)
 		}
 	}
@@ -88,7 +88,7 @@ func TestAgrees(t *testing.T) {
 // TestPage goes the whole way without any peer, and with one that is said to be missing.
 func TestPage(t *testing.T) {
 	dir := t.TempDir()
-	o, err := parse([]string{
+	o, err := parseFlags([]string{
 		"-out", filepath.Join(dir, "PAGE.md"), "-plots", filepath.Join(dir, "plots"), "-samples",
 		filepath.Join(dir, "r.json"),
 		"-presets", "micro", "-alone", "micro", "-rounds", "2", "-threads", "2",
@@ -96,20 +96,20 @@ func TestPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := Findings{Machine: describe(t.Context())}
-	yard := bench.NewYardstick(o.threads)
+	found := Findings{Machine: describeMachine(t.Context())}
+	yard := bench.NewPeakMeter(o.threads)
 	none := &tools{absent: map[string]string{oneDNN: "nobody has installed it", pyTorch: "nor this"}}
 	var log bytes.Buffer
-	c, err := onPreset(t.Context(), none, o, "micro", yard, &log)
+	c, err := contestOnPreset(t.Context(), none, o, "micro", yard, &log)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range c.Series {
-		if s.Name != "vigil" || len(s.Seconds) != 2 || len(s.Beside) != 2 || s.share(c.work(s.Task)) <= 0 {
+		if s.Name != "vigil" || len(s.Seconds) != 2 || len(s.NearbyPeak) != 2 || s.share(c.work(s.Task)) <= 0 {
 			t.Errorf("%+v", s)
 		}
 	}
-	other := Series{Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2}, Beside: []float64{1, 1, 1}}
+	other := Series{Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2}, NearbyPeak: []float64{1, 1, 1}}
 	c.Series = append(c.Series, other)
 	found.Contests = append(found.Contests, c)
 	if found.Alone, err = bench.Run(t.Context(), bench.Options{
@@ -118,7 +118,7 @@ func TestPage(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	if err := write(o, &found); err != nil {
+	if err := writeAll(o, &found); err != nil {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(o.out)
@@ -142,7 +142,7 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	again, err := read(o.samples)
+	again, err := readFindings(o.samples)
 	if err != nil || again.Contests[0].Series[2].Seconds[0] != 3 {
 		t.Fatalf("%+v, %v", again, err)
 	}
@@ -153,7 +153,7 @@ func TestPage(t *testing.T) {
 	if anew, err := os.ReadFile(o.out); err != nil || !bytes.Equal(anew, page) {
 		t.Errorf("%v; from the file of figures the page is\n%s", err, anew)
 	}
-	if _, err := read(filepath.Join(o.plots, chartFile)); err == nil {
+	if _, err := readFindings(filepath.Join(o.plots, chartFile)); err == nil {
 		t.Error("a picture was read as figures")
 	}
 }
@@ -199,7 +199,7 @@ func TestParseRefuses(t *testing.T) {
 		{"-threads=0", "-threads 0"},
 		{"-threads=many", "invalid value"},
 	} {
-		if _, err := parse([]string{c.args}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := parseFlags([]string{c.args}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", c.args, err, c.want)
 		}
 	}
@@ -216,7 +216,7 @@ func TestUnpack(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if why := build(context.Background(), dir, filepath.Join(dir, "absent")); why == "" {
+	if why := runBuild(context.Background(), dir, filepath.Join(dir, "absent")); why == "" {
 		t.Error("a program that does not exist has built something")
 	}
 }

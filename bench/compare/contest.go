@@ -39,44 +39,44 @@ type Contest struct {
 
 // Series is one contender's time in each round of one task.
 type Series struct {
-	Name    string    `json:"name"`
-	Version string    `json:"version"`
-	Task    string    `json:"task"`
-	Score   float64   `json:"score,omitempty"`
-	Seconds []float64 `json:"seconds"` // a clip
-	Beside  []float64 `json:"beside"`  // the machine's peak around it, in GFLOP/s
+	Name       string    `json:"name"`
+	Version    string    `json:"version"`
+	Task       string    `json:"task"`
+	Score      float64   `json:"score,omitempty"`
+	Seconds    []float64 `json:"seconds"` // a clip
+	NearbyPeak []float64 `json:"beside"`  // the machine's peak around it, in GFLOP/s
 
-	who   contender
-	times int
+	contender contender
+	times     int
 }
 
 // Absent is who did not take part.
 type Absent struct {
-	Name string `json:"name"`
-	Why  string `json:"why"`
+	Name   string `json:"name"`
+	Reason string `json:"why"`
 }
 
 const (
 	// roundTime is how long a contender works at least each time.
 	roundTime = 0.3
-	// settle lets a contender's threads fall asleep that still look for work.
-	settle = 300 * time.Millisecond
-	// alike is how far apart two errors of the same clip may be, relative to their size.
-	alike = 1e-4
+	// settleTime lets a contender's threads fall asleep that still look for work.
+	settleTime = 300 * time.Millisecond
+	// scoreTolerance is how far apart two errors of the same clip may be, relative to their size.
+	scoreTolerance = 1e-4
 )
 
 // contest lets all contenders do their tasks in turns.
-func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.Yardstick, log io.Writer) (c *Contest,
+func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.PeakMeter, log io.Writer) (c *Contest,
 	err error,
 ) {
-	us, err := newOurs(in)
+	us, err := newSelf(in)
 	if err != nil {
 		return nil, err
 	}
 	defer us.close()
 	c = &Contest{Preset: in.spec.Preset, Score: us.score, Forward: us.work / 1e9, StepWork: us.stepWork / 1e9}
 	for _, task := range []string{forward, step} {
-		c.Series = append(c.Series, Series{Name: "vigil", Version: kernel.BestSet().Name, Task: task, who: us})
+		c.Series = append(c.Series, Series{Name: "vigil", Version: kernel.BestSet().Name, Task: task, contender: us})
 	}
 	for title, why := range t.absent {
 		c.Absent = append(c.Absent, Absent{title, why})
@@ -84,10 +84,10 @@ func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.
 	slices.SortFunc(c.Absent, func(a, b Absent) int { return strings.Compare(a.Name, b.Name) })
 	for _, command := range t.commands(in) {
 		fmt.Fprintf(log, "bench: %s: starting %s\n", in.spec.Preset, command.title)
-		p, err := start(ctx, command.title, command.command)
+		p, err := startPeer(ctx, command.title, command.command)
 		if err == nil {
 			defer func() { _ = p.close() }()
-			err = agrees(p.hello.Score, us.score)
+			err = checkScore(p.hello.Score, us.score)
 		}
 		if err != nil {
 			if ctx.Err() != nil {
@@ -102,31 +102,31 @@ func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.
 		for _, task := range p.hello.Tasks {
 			c.Series = append(c.Series, Series{
 				Name: command.title, Version: p.hello.Version, Task: task,
-				Score: p.hello.Score, who: p,
+				Score: p.hello.Score, contender: p,
 			})
 		}
 	}
 	return c, c.rounds(ctx, rounds, yard, log)
 }
 
-func agrees(theirs, ours float64) error {
-	if theirs != 0 && math.Abs(theirs-ours) > alike*math.Abs(ours) {
+func checkScore(theirs, ours float64) error {
+	if theirs != 0 && math.Abs(theirs-ours) > scoreTolerance*math.Abs(ours) {
 		return fmt.Errorf("it computes something else: the clip's error is %v, vigil's %v", theirs, ours)
 	}
 	return nil
 }
 
 // rounds fills the series. Who begins changes from round to round.
-func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.Yardstick, log io.Writer) error {
+func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.PeakMeter, log io.Writer) error {
 	for i := range c.Series {
 		s := &c.Series[i]
-		took, err := s.who.run(s.Task, 1)
+		took, err := s.contender.run(s.Task, 1)
 		if err != nil {
 			return err
 		}
 		// The first time is the slowest, so what follows is rather too long than too short.
 		if took < roundTime {
-			if took, err = s.who.run(s.Task, 1); err != nil {
+			if took, err = s.contender.run(s.Task, 1); err != nil {
 				return err
 			}
 		}
@@ -139,23 +139,23 @@ func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.Yardstick,
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-time.After(settle):
+			case <-time.After(settleTime):
 			}
 			before := yard.Sample()
-			took, err := s.who.run(s.Task, s.times)
+			took, err := s.contender.run(s.Task, s.times)
 			if err != nil {
 				return errors.Join(ctx.Err(), err)
 			}
 			s.Seconds = append(s.Seconds, took/float64(s.times))
-			time.Sleep(settle)
-			s.Beside = append(s.Beside, (before+yard.Sample())/2)
+			time.Sleep(settleTime)
+			s.NearbyPeak = append(s.NearbyPeak, (before+yard.Sample())/2)
 		}
 	}
 	return nil
 }
 
-// ours is vigil itself.
-type ours struct {
+// self is vigil itself.
+type self struct {
 	scorer         *model.Scorer
 	stepper        *train.Stepper
 	clip           []float32
@@ -163,12 +163,12 @@ type ours struct {
 	work, stepWork float64 // FLOP
 }
 
-func newOurs(in *inputs) (*ours, error) {
+func newSelf(in *inputs) (*self, error) {
 	m, err := model.NewWithSet(in.weights, kernel.BestSet())
 	if err != nil {
 		return nil, err
 	}
-	o := &ours{scorer: m.NewScorer(in.threads), clip: in.clip, work: m.FLOPs(), stepWork: train.StepFLOPs(m.Stages())}
+	o := &self{scorer: m.NewScorer(in.threads), clip: in.clip, work: m.FLOPs(), stepWork: train.StepFLOPs(m.Stages())}
 	score, err := o.scorer.Score(in.clip, nil)
 	if err == nil {
 		o.score = score.Error
@@ -182,12 +182,12 @@ func newOurs(in *inputs) (*ours, error) {
 	return o, nil
 }
 
-func (o *ours) close() {
+func (o *self) close() {
 	o.scorer.Close()
 	o.stepper.Close()
 }
 
-func (o *ours) run(task string, times int) (float64, error) {
+func (o *self) run(task string, times int) (float64, error) {
 	began := time.Now()
 	for range times {
 		var err error

@@ -23,7 +23,7 @@ type Machine struct {
 	Changed bool     `json:"changed,omitempty"`
 }
 
-func describe(ctx context.Context) Machine {
+func describeMachine(ctx context.Context) Machine {
 	m := Machine{
 		Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Commit: git(ctx, "rev-parse", "--short=12", "HEAD"),
 		Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),

@@ -44,7 +44,7 @@ type Findings struct {
 }
 
 func main() {
-	o, err := parse(os.Args[1:])
+	o, err := parseFlags(os.Args[1:])
 	if err == nil {
 		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 		err = run(ctx, o, os.Stderr)
@@ -56,7 +56,7 @@ func main() {
 	}
 }
 
-func parse(args []string) (options, error) {
+func parseFlags(args []string) (options, error) {
 	var o options
 	f := flag.NewFlagSet("compare", flag.ContinueOnError)
 	f.StringVar(&o.out, "out", "BENCHMARKS.md", "the page to write")
@@ -86,13 +86,13 @@ func parse(args []string) (options, error) {
 
 func run(ctx context.Context, o options, log io.Writer) error {
 	if o.from != "" {
-		found, err := read(o.from)
+		found, err := readFindings(o.from)
 		if err != nil {
 			return err
 		}
-		return write(o, found)
+		return writeAll(o, found)
 	}
-	found := Findings{Machine: describe(ctx)}
+	found := Findings{Machine: describeMachine(ctx)}
 	t, err := findTools(ctx, o.build, log)
 	if err != nil {
 		return err
@@ -100,9 +100,9 @@ func run(ctx context.Context, o options, log io.Writer) error {
 	for title, why := range t.absent {
 		fmt.Fprintf(log, "bench: %s is left out: %s\n", title, why)
 	}
-	yard := bench.NewYardstick(o.threads)
+	yard := bench.NewPeakMeter(o.threads)
 	for _, preset := range o.presets {
-		c, err := onPreset(ctx, t, o, preset, yard, log)
+		c, err := contestOnPreset(ctx, t, o, preset, yard, log)
 		if err != nil {
 			return fmt.Errorf("preset %s: %w", preset, err)
 		}
@@ -115,11 +115,11 @@ func run(ctx context.Context, o options, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	return write(o, &found)
+	return writeAll(o, &found)
 }
 
-// read is the findings of an earlier run.
-func read(path string) (*Findings, error) {
+// readFindings is the findings of an earlier run.
+func readFindings(path string) (*Findings, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -134,7 +134,7 @@ func read(path string) (*Findings, error) {
 	return &found, nil
 }
 
-func onPreset(ctx context.Context, t *tools, o options, preset string, yard *bench.Yardstick,
+func contestOnPreset(ctx context.Context, t *tools, o options, preset string, yard *bench.PeakMeter,
 	log io.Writer,
 ) (c *Contest, err error) {
 	dir, err := os.MkdirTemp("", "vigil-bench-")
@@ -149,8 +149,8 @@ func onPreset(ctx context.Context, t *tools, o options, preset string, yard *ben
 	return contest(ctx, t, in, o.rounds, yard, log)
 }
 
-// write makes the page, its pictures and the file of all figures.
-func write(o options, found *Findings) error {
+// writeAll makes the page, its pictures and the file of all figures.
+func writeAll(o options, found *Findings) error {
 	if err := os.MkdirAll(o.plots, 0o755); err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ const (
 // camerasFile is what vigil bench --cameras printed, in the folder of the figures; the page has it where it is there.
 const camerasFile = "cameras.md"
 
-// noisy is how far the best peak may lie above the median on an idle machine.
-const noisy = 1.1
+// noisyRatio is how far the best peak may lie above the median on an idle machine.
+const noisyRatio = 1.1
 
 // page is the findings as Markdown.
 func (f *Findings) page(plots string, o options) ([]byte, error) {
@@ -41,7 +41,7 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	if m.Load != "" {
 		line("| load before the run | %s |", m.Load)
 	}
-	if r.PeakBest > noisy*r.Peak {
+	if r.PeakBest > noisyRatio*r.Peak {
 		line("\n**The machine was not idle**: the peak's median is %.0f %% below its best. Whoever waits for all "+
 			"threads in a tight loop, as those with", 100*(1-r.Peak/r.PeakBest))
 		line("OpenMP do, is slowed more by that than others, so neither times nor ratios are those of an idle machine.")
@@ -113,7 +113,7 @@ func (c *Contest) table(line func(format string, args ...any)) {
 		}
 	}
 	for _, a := range c.Absent {
-		line("\n%s did not take part: %s", a.Name, a.Why)
+		line("\n%s did not take part: %s", a.Name, a.Reason)
 	}
 }
 
@@ -129,7 +129,7 @@ func (f *Findings) peak() float64 {
 	var all []float64
 	for _, c := range f.Contests {
 		for i := range c.Series {
-			all = append(all, c.Series[i].Beside...)
+			all = append(all, c.Series[i].NearbyPeak...)
 		}
 	}
 	return bench.Quantile(all, 0.5)
@@ -139,7 +139,7 @@ func (f *Findings) peak() float64 {
 func (s *Series) share(work float64) float64 {
 	var shares []float64
 	for i, seconds := range s.Seconds {
-		shares = append(shares, work/seconds/s.Beside[i])
+		shares = append(shares, work/seconds/s.NearbyPeak[i])
 	}
 	return bench.Quantile(shares, 0.5)
 }

@@ -40,8 +40,8 @@ type command struct {
 	dir       string
 }
 
-// start waits until the peer is ready.
-func start(ctx context.Context, title string, c command) (*peer, error) {
+// startPeer waits until the peer is ready.
+func startPeer(ctx context.Context, title string, c command) (*peer, error) {
 	p := &peer{title: title, cmd: exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)}
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stderr = append(p.cmd.Environ(), c.env...), c.dir, &p.errs
 	in, err := p.cmd.StdinPipe()
@@ -70,7 +70,7 @@ func start(ctx context.Context, title string, c command) (*peer, error) {
 func (p *peer) read(into any) error {
 	if !p.out.Scan() {
 		// All that it had to say is there once it has ended.
-		return errors.Join(p.out.Err(), p.ended(), fmt.Errorf("%s gave no answer", p.title))
+		return errors.Join(p.out.Err(), p.waitEnd(), fmt.Errorf("%s gave no answer", p.title))
 	}
 	if err := json.Unmarshal(p.out.Bytes(), into); err != nil {
 		return fmt.Errorf("%s answered %q: %w", p.title, p.out.Text(), err)
@@ -81,7 +81,7 @@ func (p *peer) read(into any) error {
 // run does a task so many times and returns the seconds of them all.
 func (p *peer) run(task string, times int) (float64, error) {
 	if _, err := fmt.Fprintf(p.in, "%s %d\n", task, times); err != nil {
-		return 0, errors.Join(fmt.Errorf("%s takes no question: %w", p.title, err), p.ended())
+		return 0, errors.Join(fmt.Errorf("%s takes no question: %w", p.title, err), p.waitEnd())
 	}
 	var answer struct{ Seconds float64 }
 	if err := p.read(&answer); err != nil {
@@ -97,15 +97,15 @@ func (p *peer) run(task string, times int) (float64, error) {
 func (p *peer) close() error {
 	// It may have ended by itself, and then there is nothing to close.
 	_ = p.in.Close()
-	return p.ended()
+	return p.waitEnd()
 }
 
-// patience is how long a peer may take to end.
-const patience = 10 * time.Second
+// exitTimeout is how long a peer may take to end.
+const exitTimeout = 10 * time.Second
 
-// ended waits for the peer's end and says what it died of, if it did.
-func (p *peer) ended() error {
-	force := time.AfterFunc(patience, func() { _ = p.cmd.Process.Kill() })
+// waitEnd waits for the peer's end and says what it died of, if it did.
+func (p *peer) waitEnd() error {
+	force := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() })
 	defer force.Stop()
 	if err := p.wait(); err != nil {
 		return fmt.Errorf("%s: %w: %s", p.title, err, &p.errs)

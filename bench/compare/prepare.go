@@ -67,10 +67,10 @@ func newInputs(dir, preset string, threads int, seed uint64) (*inputs, error) {
 		return nil, err
 	}
 	in := &inputs{dir: dir, spec: spec, threads: threads, clip: make([]float32, model.Frames*spec.Side*spec.Side)}
-	if in.weights, err = bench.Weights(spec, seed); err != nil {
+	if in.weights, err = bench.RandomWeights(spec, seed); err != nil {
 		return nil, err
 	}
-	bench.Clip(in.clip, seed)
+	bench.NoiseClip(in.clip, seed)
 	c := config{
 		Threads: threads, Side: spec.Side, Channels: spec.Channels, Slots: spec.Slots, Lambda: spec.Lambda,
 		Weights: in.path("weights.safetensors"), Clip: in.path("clip.f32"), ONNX: in.path("network.onnx"),
@@ -142,7 +142,7 @@ func findTools(ctx context.Context, dir string, log io.Writer) (*tools, error) {
 	}
 	t.findNode(ctx, log)
 	native := filepath.Join(dir, "onednn_bench")
-	if why := build(ctx, dir, "g++", "-O2", "-std=c++17", "-o", native, "onednn_bench.cpp", "-ldnnl"); why != "" {
+	if why := runBuild(ctx, dir, "g++", "-O2", "-std=c++17", "-o", native, "onednn_bench.cpp", "-ldnnl"); why != "" {
 		t.absent[oneDNN] = why + "; on Debian 12: apt-get install g++ libdnnl-dev"
 	} else {
 		t.native = native
@@ -160,7 +160,7 @@ func (t *tools) findNode(ctx context.Context, log io.Writer) {
 	if _, err := os.Stat(filepath.Join(t.build, "node_modules", "onnxruntime-node", "bin")); err != nil {
 		fmt.Fprintln(log, "bench: npm fetches onnxruntime-node")
 		// Its own script would fetch what a GPU needs.
-		if why := build(ctx, t.build, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"); why != "" {
+		if why := runBuild(ctx, t.build, "npm", "install", "--ignore-scripts", "--no-audit", "--no-fund"); why != "" {
 			t.absent[onnxRuntime] = why
 			return
 		}
@@ -168,8 +168,8 @@ func (t *tools) findNode(ctx context.Context, log io.Writer) {
 	t.node = node
 }
 
-// build runs a program in dir and says in one line why it did not succeed, or "".
-func build(ctx context.Context, dir string, argv ...string) string {
+// runBuild runs a program in dir and says in one line why it did not succeed, or "".
+func runBuild(ctx context.Context, dir string, argv ...string) string {
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.Dir = dir
 	out, err := c.CombinedOutput()

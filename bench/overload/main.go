@@ -40,23 +40,23 @@ import (
 )
 
 var (
-	vigil     = flag.String("vigil", "bin/vigil", "the binary")
-	video     = flag.String("video", "", "an H.264 video in Annex B form")
-	weights   = flag.String("model", "weights/ped2-small.safetensors", "what scores the clips")
-	threshold = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}", "that opens events, as in the configuration")
-	fps       = flag.Float64("fps", 10, "of the video")
-	hop       = flag.Int("hop", 2, "of the clips")
-	counts    = flag.String("cameras", "32,64,128",
+	vigil        = flag.String("vigil", "bin/vigil", "the binary")
+	video        = flag.String("video", "", "an H.264 video in Annex B form")
+	weights      = flag.String("model", "weights/ped2-small.safetensors", "what scores the clips")
+	threshold    = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}", "that opens events, as in the configuration")
+	fps          = flag.Float64("fps", 10, "of the video")
+	hop          = flag.Int("hop", 2, "of the clips")
+	cameraCounts = flag.String("cameras", "32,64,128",
 		"how many to watch, one number after the other, or 2x for twice what fits")
-	check  = flag.Bool("check", false, "fail where cameras are not treated as they should be")
-	settle = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
-	length = flag.Duration("for", time.Minute, "how long to count")
-	port   = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
-	extra  = flag.String("config", "", "a file with further configuration")
-	keep   = flag.String("log", "", "a folder to keep the logs in")
+	check       = flag.Bool("check", false, "fail where cameras are not treated as they should be")
+	settle      = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
+	duration    = flag.Duration("for", time.Minute, "how long to count")
+	port        = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
+	extraConfig = flag.String("config", "", "a file with further configuration")
+	logDir      = flag.String("log", "", "a folder to keep the logs in")
 )
 
-const every = 5 * time.Second
+const summaryInterval = 5 * time.Second
 
 func main() {
 	log.SetFlags(0)
@@ -96,17 +96,17 @@ func run(ctx context.Context) (err error) {
 		}
 	}
 	var wrong []error
-	for text := range strings.SplitSeq(*counts, ",") {
-		n, err := cameras(ctx, text)
+	for text := range strings.SplitSeq(*cameraCounts, ",") {
+		n, err := parseCameraCount(ctx, text)
 		if err != nil {
 			return err
 		}
-		line, w, err := measure(ctx, n, *settle, *length)
+		line, w, err := measure(ctx, n, *settle, *duration)
 		if err != nil {
 			return err
 		}
 		fmt.Println(line)
-		wrong = append(wrong, w.faults()...)
+		wrong = append(wrong, w.problems()...)
 	}
 	if *check {
 		return errors.Join(wrong...)
@@ -114,8 +114,8 @@ func run(ctx context.Context) (err error) {
 	return nil
 }
 
-// cameras reads a number, or a multiple of what fits.
-func cameras(ctx context.Context, text string) (int, error) {
+// parseCameraCount reads a number, or a multiple of what fits.
+func parseCameraCount(ctx context.Context, text string) (int, error) {
 	times, ok := strings.CutSuffix(text, "x")
 	n, err := strconv.Atoi(times)
 	if err != nil || !ok {
@@ -125,7 +125,7 @@ func cameras(ctx context.Context, text string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return n * max(1, w.fit), nil
+	return n * max(1, w.capacity), nil
 }
 
 // send is the cameras' process.
@@ -153,16 +153,16 @@ func send(file, address string) error {
 	return err
 }
 
-// watched is what the program's log says.
-type watched struct {
-	mu      sync.Mutex
-	seconds float64 // a clip
-	fit     int
-	latest  map[string]counters
-	events  int
-	reasons map[string]int
-	other   []string
-	begun   int // lines that name overload
+// runLog is what the program's log says.
+type runLog struct {
+	mu            sync.Mutex
+	seconds       float64 // a clip
+	capacity      int
+	latest        map[string]counters
+	events        int
+	reasons       map[string]int
+	other         []string
+	overloadLines int // lines that name overload
 
 	// Of the time in which was counted.
 	cameras                  int
@@ -170,8 +170,8 @@ type watched struct {
 	failures, eventsMeasured int
 }
 
-// faults says what is not as it should be.
-func (w *watched) faults() (wrong []error) {
+// problems says what is not as it should be.
+func (w *runLog) problems() (wrong []error) {
 	add := func(bad bool, format string, args ...any) {
 		if bad {
 			wrong = append(wrong, fmt.Errorf("%d cameras: "+format, append([]any{w.cameras}, args...)...))
@@ -180,7 +180,7 @@ func (w *watched) faults() (wrong []error) {
 	add(w.failures > 0, "%d failures of cameras: %v", w.failures, w.reasons)
 	add(w.least < 0.75 || w.most > 1.25, "the clips of a camera were from %.2f to %.2f of the mean", w.least, w.most)
 	add(w.eventsMeasured == 0 && w.events == 0, "no event came")
-	add(w.begun != 1, "the log names overload %d times", w.begun)
+	add(w.overloadLines != 1, "the log names overload %d times", w.overloadLines)
 	return wrong
 }
 
@@ -189,7 +189,7 @@ type counters struct {
 	State                                                  string
 }
 
-func (w *watched) read(r io.Reader, to io.Writer) {
+func (w *runLog) read(r io.Reader, to io.Writer) {
 	for lines := bufio.NewScanner(io.TeeReader(r, to)); lines.Scan(); {
 		var m map[string]any
 		if json.Unmarshal(lines.Bytes(), &m) != nil {
@@ -200,7 +200,7 @@ func (w *watched) read(r io.Reader, to io.Writer) {
 		w.mu.Lock()
 		switch m["msg"] {
 		case "capacity":
-			w.seconds, w.fit = num("seconds_a_clip"), int(num("such_cameras_fit"))
+			w.seconds, w.capacity = num("seconds_a_clip"), int(num("such_cameras_fit"))
 		case "watching":
 			w.latest[str("camera")] = counters{
 				num("scored"), num("clips_skipped"), num("failures"), num("missing"), num("lost"), num("gaps"),
@@ -214,7 +214,7 @@ func (w *watched) read(r io.Reader, to io.Writer) {
 			w.reasons[str("error")]++
 		default:
 			if text := str("msg"); strings.HasPrefix(text, "overload:") {
-				w.begun++
+				w.overloadLines++
 			}
 			if m["camera"] == nil && m["level"] != "INFO" {
 				w.other = append(w.other, lines.Text())
@@ -224,7 +224,7 @@ func (w *watched) read(r io.Reader, to io.Writer) {
 	}
 }
 
-func (w *watched) snapshot() map[string]counters {
+func (w *runLog) snapshot() map[string]counters {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	c := map[string]counters{}
@@ -232,7 +232,7 @@ func (w *watched) snapshot() map[string]counters {
 	return c
 }
 
-func measure(ctx context.Context, n int, settle, length time.Duration) (string, *watched, error) {
+func measure(ctx context.Context, n int, settle, length time.Duration) (string, *runLog, error) {
 	dir, err := os.MkdirTemp("", "vigil-overload-")
 	if err != nil {
 		return "", nil, err
@@ -264,8 +264,8 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 	fmt.Fprintf(&cfg,
 		"model: %s\ndata_dir: %s/data\nlog: {format: json}\nnats: {embedded: {port: %d}}\ndefaults: {fps: %g, hop: "+
 			"%d}\n", model, dir, *port, *fps, *hop)
-	if *extra != "" {
-		text, err := os.ReadFile(*extra)
+	if *extraConfig != "" {
+		text, err := os.ReadFile(*extraConfig)
 		if err != nil {
 			return "", nil, err
 		}
@@ -279,7 +279,7 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 	if err := os.WriteFile(file, []byte(cfg.String()), 0o600); err != nil {
 		return "", nil, err
 	}
-	run := exec.CommandContext(ctx, *vigil, "run", "-c", file, "--summary", every.String())
+	run := exec.CommandContext(ctx, *vigil, "run", "-c", file, "--summary", summaryInterval.String())
 	run.Cancel = func() error { return run.Process.Signal(syscall.SIGTERM) }
 	stderr, err := run.StderrPipe()
 	if err != nil {
@@ -289,15 +289,15 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 		return "", nil, err
 	}
 	kept := io.Discard
-	if *keep != "" {
-		f, err := os.Create(filepath.Join(*keep, fmt.Sprintf("%d.log", n)))
+	if *logDir != "" {
+		f, err := os.Create(filepath.Join(*logDir, fmt.Sprintf("%d.log", n)))
 		if err != nil {
 			return "", nil, err
 		}
 		defer func() { _ = f.Close() }() // a copy for a person
 		kept = f
 	}
-	w := &watched{latest: map[string]counters{}, reasons: map[string]int{}}
+	w := &runLog{latest: map[string]counters{}, reasons: map[string]int{}}
 	var reading sync.WaitGroup
 	reading.Go(func() { w.read(stderr, kept) })
 	defer reading.Wait()
@@ -319,7 +319,7 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 	after, cpu1, w1 := w.snapshot(), usage(run.Process.Pid, senders.Process.Pid), w.events
 	seconds := time.Since(began).Seconds()
 	stop()
-	return w.line(n, before, after, cpu0, cpu1, seconds, w1-w0), w, nil
+	return w.tableRow(n, before, after, cpu0, cpu1, seconds, w1-w0), w, nil
 }
 
 func pause(ctx context.Context, d time.Duration) error {
@@ -331,7 +331,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 processor, seconds float64,
+func (w *runLog) tableRow(n int, before, after map[string]counters, cpu0, cpu1 processor, seconds float64,
 	events int,
 ) string {
 	var scored []float64
@@ -369,7 +369,7 @@ func (w *watched) line(n int, before, after map[string]counters, cpu0, cpu1 proc
 	return fmt.Sprintf(
 		"| %d (%d fit) | %.1f | %.1f | %.0f %% | %.0f %% | %.0f %%, %.0f %% | %.0f | %d | %d | %.2f, %.2f, %.2f, "+
 			"%.2f | %d, %d MiB |",
-		n, w.fit, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean, 100*most/mean, failures,
+		n, w.capacity, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean, 100*most/mean, failures,
 		events, paused,
 		(cpu1.own-cpu0.own)/seconds, (cpu1.children-cpu0.children)/seconds, senders, (cpu1.idle-cpu0.idle)/seconds,
 		cpu1.memory>>20, cpu1.all>>20)

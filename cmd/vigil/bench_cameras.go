@@ -103,7 +103,7 @@ func randomModel(preset string, seed uint64) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := bench.Weights(spec, seed)
+	w, err := bench.RandomWeights(spec, seed)
 	if err != nil {
 		return nil, err
 	}

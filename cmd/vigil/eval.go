@@ -78,7 +78,7 @@ func evalCommand() *cobra.Command {
 	f.StringVar(&e.labels, "labels", "",
 		"`folder` of CSV files frame,label, named as their videos, for --scores without a data set")
 	f.Uint64Var(&e.seed, "seed", 1, "of the resampling")
-	f.IntVar(&e.resamplings, "resamplings", eval.Resamplings, "how often the videos are resampled for the intervals")
+	f.IntVar(&e.resamplings, "resamplings", eval.DefaultResamplings, "how often the videos are resampled for the intervals")
 	f.BoolVar(&e.json, "json", false, "print everything as JSON")
 	return cmd
 }
@@ -166,7 +166,7 @@ func (e *evaluation) measureGiven(cmd *cobra.Command, o *eval.Options) (*eval.Re
 	if err != nil {
 		return nil, nil, err
 	}
-	o.Given, o.Unknown, o.Step, o.Hop = true, given.Unknown, given.Step, given.Step
+	o.External, o.DelayUnknown, o.Step, o.Hop = true, given.DelayUnknown, given.Step, given.Step
 	if e.calibration != "" {
 		cal, err := calibrate.Read(e.calibration)
 		if err != nil {
@@ -206,7 +206,7 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.root, err)
 	}
-	result.Finish(&scorer.Pixels, len(data.Test))
+	result.AddPixels(&scorer.Pixels, len(data.Test))
 	result.Dataset, result.Format = filepath.Clean(data.Root), data.Format
 	result.Model, result.Hash, result.Score = m.Name(), m.Hash(), m.Spec().Score
 	result.Notes = append([]string{src}, result.Notes...)

@@ -32,8 +32,8 @@ func (e *evaluation) writeReport(ctx context.Context, r *eval.Result, scorer *ev
 		return err
 	}
 	if e.scores == "" {
-		report.HasSights = true
-		misses, alarms := scorer.Sights.Worst(worst, o.Thresholds)
+		report.HasExamples = true
+		misses, alarms := scorer.Examples.Worst(worst, o.Thresholds)
 		if report.Misses, err = drawSights(ctx, "miss", misses); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func writeScores(path string, recordings []eval.Recording) error {
 	defer scores.discard()
 	for _, r := range recordings {
 		var rows []scoredFrame
-		for _, c := range eval.Whole(r.Clips) {
+		for _, c := range eval.FullClips(r.Clips) {
 			rows = append(rows, scoredFrame{c.Centre.Frame, c.Error, math.NaN()})
 		}
 		scoreRows(scores, r.Name, rows)
@@ -87,7 +87,7 @@ func writeScores(path string, recordings []eval.Recording) error {
 }
 
 // drawSights reads each sight's video once more, as far as its frame.
-func drawSights(ctx context.Context, name string, sights []eval.Sight) ([]eval.Picture, error) {
+func drawSights(ctx context.Context, name string, sights []eval.Example) ([]eval.Picture, error) {
 	var out []eval.Picture
 	for i, s := range sights {
 		frame, err := frameOf(ctx, s.Path, s.Frame)

@@ -18,7 +18,7 @@ import (
 	"vigil/capture/source"
 	"vigil/config"
 	"vigil/internal/output"
-	"vigil/internal/pseudo"
+	"vigil/internal/synth"
 	"vigil/video"
 )
 
@@ -151,12 +151,12 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 }
 
 // one makes the copies of a recording.
-func (f *faking) one(ctx context.Context, video *pseudo.Video, dir, name string, n uint64) error {
+func (f *faking) one(ctx context.Context, video *synth.Video, dir, name string, n uint64) error {
 	for i := range f.copies {
 		r := rand.New(rand.NewPCG(f.seed, n<<16|uint64(i)))
-		kind, make := "fast", pseudo.Fast
+		kind, make := "fast", synth.Fast
 		if i%2 == 1 {
-			kind, make = "glide", pseudo.Glide
+			kind, make = "glide", synth.Glide
 		}
 		made, ok := make(r, video)
 		if !ok {
@@ -172,7 +172,7 @@ func (f *faking) one(ctx context.Context, video *pseudo.Video, dir, name string,
 }
 
 // readGray reads a whole recording in grey at its own size.
-func readGray(ctx context.Context, src source.Address) (v *pseudo.Video, err error) {
+func readGray(ctx context.Context, src source.Address) (v *synth.Video, err error) {
 	o, err := openOptions(config.Default().Defaults)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func readGray(ctx context.Context, src source.Address) (v *pseudo.Video, err err
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	v = &pseudo.Video{}
+	v = &synth.Video{}
 	var frame video.Frame
 	for {
 		if err := stream.Read(ctx, &frame); errors.Is(err, io.EOF) {
@@ -211,7 +211,7 @@ func appendLuma(gray []byte, f *video.Frame) []byte {
 }
 
 // writeMade makes test/NAME/, a picture for each frame, and labels/NAME.csv.
-func writeMade(ctx context.Context, m pseudo.Made, dir, name string) error {
+func writeMade(ctx context.Context, m synth.Labelled, dir, name string) error {
 	folder := filepath.Join(dir, "test", name)
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		return err

@@ -32,10 +32,10 @@ var (
 )
 
 func newBody(seed uint64, purpose, index int) body {
-	r := dice(seed, purpose, index)
+	r := rngFor(seed, purpose, index)
 	b := body{
-		height: between(r, 1.58, 1.9),
-		girth:  between(r, 0.88, 1.2),
+		height: uniform(r, 1.58, 1.9),
+		girth:  uniform(r, 0.88, 1.2),
 		coat:   r.Float64() < 0.22,
 		bag:    r.Float64() < 0.3,
 		top:    tops[r.IntN(len(tops))],
@@ -46,7 +46,7 @@ func newBody(seed uint64, purpose, index int) body {
 		shoes:  rgb{34, 31, 30},
 	}
 	if r.Float64() < 0.12 {
-		b.height = between(r, 1.25, 1.5)
+		b.height = uniform(r, 1.25, 1.5)
 	}
 	if r.Float64() < 0.3 {
 		b.shoes = rgb{190, 188, 184}
@@ -151,7 +151,7 @@ func (b *body) figure(p pose, parts []part) figure {
 	f.limb(trunk(0.415*h, 0.03*h, 0), trunk(0.445*h, 0.03*h, 0), 0.05*h, 0.052*h, b.skin)
 	f.limb(trunk(0.445*h, 0.002*h, 0), trunk(0.468*h, 0.012*h, 0), 0.052*h, 0.05*h, b.hair)
 	if p.tilt != 0 {
-		f.settle()
+		f.dropToGround()
 	}
 	return f
 }

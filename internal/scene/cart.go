@@ -42,7 +42,7 @@ func (c *cart) figure(x, z, dir, way float64, parts []part) figure {
 	box(0.7, l, 0.5, 0.85, w, c.paint)
 	box(-l, -0.5, 0.5, 0.8, w, c.paint)
 	f.face(at(-0.62, 0.8, -w+0.08), at(-0.5, 0.8, w-0.08), at(-0.62, 1.2, w-0.08), at(-0.72, 1.2, -w+0.08), dark)
-	c.sit(&f, at)
+	c.drawDriver(&f, at)
 	post(0.72, 0.5, -w)
 	post(-0.9, -0.85, -w)
 	box(-1, 0.62, 1.86, 1.92, w, rgb{214, 212, 204})
@@ -51,8 +51,8 @@ func (c *cart) figure(x, z, dir, way float64, parts []part) figure {
 	return f
 }
 
-// sit puts the driver behind the wheel.
-func (c *cart) sit(f *figure, at placer) {
+// drawDriver puts the driver behind the wheel.
+func (c *cart) drawDriver(f *figure, at placer) {
 	d := &c.driver
 	for _, side := range [...]float64{0.12, -0.2} {
 		f.limb(at(-0.35, 0.82, side), at(0.1, 0.85, side), 0.08, 0.065, d.legs)

@@ -5,14 +5,14 @@ import "math"
 // Somebody, or a pair, comes every so many seconds; that keeps two to six people in the picture.
 const (
 	arrivalEvery = 2.7
-	// longestWalk is in seconds; whoever came earlier than that has left again.
-	longestWalk = 25
+	// maxWalk is in seconds; whoever came earlier than that has left again.
+	maxWalk = 25
 )
 
 // crowd gives everybody whose normal walk is under way at time t.
 func (s *Street) crowd(t float64) []walker {
 	walkers := s.walkers[:0]
-	for slot := int(math.Floor((t - longestWalk) / arrivalEvery)); slot <= int(math.Floor(t/arrivalEvery)); slot++ {
+	for slot := int(math.Floor((t - maxWalk) / arrivalEvery)); slot <= int(math.Floor(t/arrivalEvery)); slot++ {
 		first, second, pair := s.arrival(slot)
 		if first.from <= t && t < first.until() {
 			walkers = append(walkers, first)
@@ -27,11 +27,11 @@ func (s *Street) crowd(t float64) []walker {
 
 // arrival is who comes in a slot: one walker, or two that walk side by side.
 func (s *Street) arrival(slot int) (first, second walker, pair bool) {
-	r := dice(s.cfg.life(), chanceCrowd, 3*slot)
-	w := walker{body: newBody(s.cfg.life(), chanceCrowd, 3*slot+1)}
+	r := rngFor(s.cfg.daySeed(), rngCrowd, 3*slot)
+	w := walker{body: newBody(s.cfg.daySeed(), rngCrowd, 3*slot+1)}
 	w.from = (float64(slot) + 0.7*r.Float64()) * arrivalEvery
 	w.speed = max(0.95, min(1.6, 1.27+0.16*r.NormFloat64()))
-	w.phase = between(r, 0, 2*math.Pi)
+	w.phase = uniform(r, 0, 2*math.Pi)
 	dir := 1.0
 	if r.IntN(2) == 0 {
 		dir = -1
@@ -40,18 +40,18 @@ func (s *Street) arrival(slot int) (first, second walker, pair bool) {
 	_, spread := math.Modf(math.Abs(float64(slot)) * math.Phi)
 	band := walkBands[r.IntN(2)]
 	z := band[0] + (band[1]-band[0])*spread
-	drift := between(r, band[0], band[1]) - z
+	drift := uniform(r, band[0], band[1]) - z
 	w.across(&s.camera, z, dir, 0.5*drift)
 	if r.Float64() < 0.14 {
-		w.pauseAt = w.way * between(r, 0.25, 0.75)
-		w.pause = between(r, 2, 5)
+		w.pauseAt = w.way * uniform(r, 0.25, 0.75)
+		w.pause = uniform(r, 2, 5)
 	}
 	if pair = r.Float64() < 0.2; pair {
 		second = w
-		second.body = newBody(s.cfg.life(), chanceCrowd, 3*slot+2)
-		second.phase = between(r, 0, 2*math.Pi)
+		second.body = newBody(s.cfg.daySeed(), rngCrowd, 3*slot+2)
+		second.phase = uniform(r, 0, 2*math.Pi)
 		second.z += 0.55
-		second.from += between(r, 0, 0.25)
+		second.from += uniform(r, 0, 0.25)
 	}
 	return w, second, pair
 }

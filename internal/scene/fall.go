@@ -12,7 +12,7 @@ type fall struct {
 }
 
 func newFall(r *rand.Rand) fall {
-	return fall{between(r, 0.6, 0.85), between(r, 3.5, 6), between(r, 1.6, 2.2), r.Float64() < 0.3}
+	return fall{uniform(r, 0.6, 0.85), uniform(r, 3.5, 6), uniform(r, 1.6, 2.2), r.Float64() < 0.3}
 }
 
 func (f *fall) length() float64 { return f.down + f.lying + f.up }
@@ -66,6 +66,6 @@ func (in *incident) fallen(since float64) float64 {
 	case since < f.down+f.lying:
 		return 1
 	default:
-		return 1 - ease((since-f.down-f.lying)/f.up)
+		return 1 - smoothstep((since-f.down-f.lying)/f.up)
 	}
 }

@@ -29,8 +29,8 @@ func (f *figure) face(a, b, c, d vec, colour rgb) {
 	f.parts = append(f.parts, part{at: [4]vec{a, b, c, d}, corners: 4, colour: colour})
 }
 
-// settle moves the figure up or down until its lowest limb just touches the ground.
-func (f *figure) settle() {
+// dropToGround moves the figure up or down until its lowest limb just touches the ground.
+func (f *figure) dropToGround() {
 	low := math.Inf(1)
 	for i := range f.parts {
 		p := &f.parts[i]
@@ -82,8 +82,8 @@ func (f *figure) draw(r *raster, cam *camera, to *paint) {
 	}
 }
 
-// cast adds the figure's shadow.
-func (f *figure) cast(r *raster, cam *camera, to *shade) {
+// drawShadow adds the figure's shadow.
+func (f *figure) drawShadow(r *raster, cam *camera, to *shade) {
 	for i := range f.parts {
 		f.parts[i].fill(r, cam, true, to)
 	}

@@ -36,8 +36,8 @@ func (b *body) stride(speed, perSecond float64) float64 {
 	return speed / perSecond * math.Sqrt(b.height/1.75)
 }
 
-// ease goes from 0 at t=0 to 1 at t=1 without a jolt, and stays there.
-func ease(t float64) float64 {
+// smoothstep goes from 0 at t=0 to 1 at t=1 without a jolt, and stays there.
+func smoothstep(t float64) float64 {
 	t = max(0, min(1, t))
 	return t * t * (3 - 2*t)
 }

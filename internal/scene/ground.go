@@ -27,7 +27,7 @@ func (s *Street) backdrop() *image.RGBA {
 			for i := range looks * looks {
 				u := float64(x) + (float64(i%looks)+0.5)/looks
 				v := float64(y) + (float64(i/looks)+0.5)/looks
-				c := t.look(&h, s.camera.ray(u, v))
+				c := t.colourAt(&h, s.camera.ray(u, v))
 				sum[0] += c[0]
 				sum[1] += c[1]
 				sum[2] += c[2]
@@ -50,8 +50,8 @@ func (c tone) times(f float64) tone { return tone{c[0] * f, c[1] * f, c[2] * f} 
 // texture gives every place of the street its look.
 type texture struct{ seed uint64 }
 
-// look is what the camera sees in a direction.
-func (t *texture) look(h *houses, ray vec) tone {
+// colourAt is what the camera sees in a direction.
+func (t *texture) colourAt(h *houses, ray vec) tone {
 	hit := func(y float64) (x, z float64) {
 		k := (y - cameraHeight) / ray.y
 		return ray.x * k, ray.z * k
@@ -63,42 +63,42 @@ func (t *texture) look(h *houses, ray vec) tone {
 		x, z := hit(kerbHeight)
 		switch {
 		case z < kerbAt:
-			return tone{120, 118, 114}.times(0.9 + 0.1*t.grain(x*3, 0.5, 9))
+			return tone{120, 118, 114}.times(0.9 + 0.1*t.noise(x*3, 0.5, 9))
 		case z < wallAt:
 			return t.pavement(x, z)
 		}
 	}
 	k := wallAt / ray.z
-	return h.look(t, ray.x*k, cameraHeight+ray.y*k)
+	return h.colourAt(t, ray.x*k, cameraHeight+ray.y*k)
 }
 
 // ground is paved with slabs laid in rows, each of them a little different, with dirt on top.
 func (t *texture) ground(x, z float64) tone {
 	if z > gutterAt {
-		return tone{104, 102, 98}.times(0.85 + 0.2*t.grain(x*4, z*4, 3))
+		return tone{104, 102, 98}.times(0.85 + 0.2*t.noise(x*4, z*4, 3))
 	}
 	const slab = 1
 	row := math.Floor(z / slab)
 	column := math.Floor(x/slab + 0.5*math.Mod(row, 2))
-	base := tone{156, 151, 143}.times(0.93 + 0.12*t.chance(int(column), int(row), 1))
+	base := tone{156, 151, 143}.times(0.93 + 0.12*t.hash(int(column), int(row), 1))
 	du, dv := x/slab+0.5*math.Mod(row, 2)-column, z/slab-row
 	if min(du, 1-du, dv, 1-dv) < 0.018 {
 		base = base.times(0.78)
 	}
-	dirt := 0.5*t.grain(x*0.7, z*0.7, 4) + 0.3*t.grain(x*2.3, z*2.3, 5) + 0.2*t.grain(x*11, z*11, 6)
+	dirt := 0.5*t.noise(x*0.7, z*0.7, 4) + 0.3*t.noise(x*2.3, z*2.3, 5) + 0.2*t.noise(x*11, z*11, 6)
 	return base.times(0.84 + 0.3*dirt)
 }
 
 // pavement is darker, with small stones, and darkest where the houses keep the light away.
 func (t *texture) pavement(x, z float64) tone {
 	column, row := math.Floor(x*2.5), math.Floor(z*2.5)
-	base := tone{132, 126, 120}.times(0.88 + 0.2*t.chance(int(column), int(row), 7))
-	base = base.times(0.9 + 0.2*t.grain(x*3, z*3, 8))
+	base := tone{132, 126, 120}.times(0.88 + 0.2*t.hash(int(column), int(row), 7))
+	base = base.times(0.9 + 0.2*t.noise(x*3, z*3, 8))
 	return base.times(min(1, 0.75+0.35*(wallAt-z)))
 }
 
-// chance is a fixed random number in [0, 1) for a whole place; layer tells different uses apart.
-func (t *texture) chance(x, y, layer int) float64 {
+// hash is a fixed random number in [0, 1) for a whole place; layer tells different uses apart.
+func (t *texture) hash(x, y, layer int) float64 {
 	h := t.seed ^ uint64(int64(x))*0x9e3779b97f4a7c15 ^ uint64(int64(y))*0xc2b2ae3d27d4eb4f ^ uint64(
 		layer)*0x165667b19e3779f9
 	h = (h ^ h>>31) * 0x7fb5d329728ea185
@@ -106,12 +106,12 @@ func (t *texture) chance(x, y, layer int) float64 {
 	return float64((h^h>>33)>>11) / (1 << 53)
 }
 
-// grain runs smoothly between the chances of the whole places around.
-func (t *texture) grain(x, y float64, layer int) float64 {
+// noise runs smoothly between the chances of the whole places around.
+func (t *texture) noise(x, y float64, layer int) float64 {
 	fx, fy := math.Floor(x), math.Floor(y)
 	ix, iy := int(fx), int(fy)
-	du, dv := ease(x-fx), ease(y-fy)
-	a, b := t.chance(ix, iy, layer), t.chance(ix+1, iy, layer)
-	c, d := t.chance(ix, iy+1, layer), t.chance(ix+1, iy+1, layer)
+	du, dv := smoothstep(x-fx), smoothstep(y-fy)
+	a, b := t.hash(ix, iy, layer), t.hash(ix+1, iy, layer)
+	c, d := t.hash(ix, iy+1, layer), t.hash(ix+1, iy+1, layer)
 	return (a*(1-du)+b*du)*(1-dv) + (c*(1-du)+d*du)*dv
 }

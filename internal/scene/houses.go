@@ -9,26 +9,26 @@ type houses struct{ shift float64 }
 const frontWidth = 5.2
 
 func newHouses(seed uint64) houses {
-	return houses{between(dice(seed, chanceGround, 0), 0, frontWidth)}
+	return houses{uniform(rngFor(seed, rngGround, 0), 0, frontWidth)}
 }
 
-// look is what stands at x metres to the right and y metres up on the wall.
-func (h *houses) look(t *texture, x, y float64) tone {
+// colourAt is what stands at x metres to the right and y metres up on the wall.
+func (h *houses) colourAt(t *texture, x, y float64) tone {
 	x += h.shift
 	house := math.Floor(x / frontWidth)
 	in := x - house*frontWidth
 	walls := [...]tone{{150, 96, 78}, {186, 176, 156}, {138, 128, 120}, {170, 140, 112}}
-	wall := walls[int(t.chance(int(house), 0, 20)*float64(len(walls)))]
+	wall := walls[int(t.hash(int(house), 0, 20)*float64(len(walls)))]
 	// Bricks: rows of them set off by half, the joints a little lighter.
 	row := math.Floor(y / 0.16)
 	brick := math.Floor(in/0.42 + 0.5*math.Mod(row, 2))
-	wall = wall.times(0.92 + 0.14*t.chance(int(brick)+100*int(house), int(row), 21))
-	wall = wall.times(0.82 + 0.3*t.grain(x*0.8, y*0.8, 22))
+	wall = wall.times(0.92 + 0.14*t.hash(int(brick)+100*int(house), int(row), 21))
+	wall = wall.times(0.82 + 0.3*t.noise(x*0.8, y*0.8, 22))
 	switch {
 	case in < 0.09:
 		return tone{70, 70, 72} // The drain pipe between two houses.
 	case y < 0.45:
-		return tone{98, 94, 90}.times(0.85 + 0.25*t.grain(x*2, y*4, 23))
+		return tone{98, 94, 90}.times(0.85 + 0.25*t.noise(x*2, y*4, 23))
 	case inside(in, y, 0.7, 1.8, 0.45, 2.65):
 		return h.door(t, int(house), in-0.7, y-0.45)
 	case inside(in, y, 2.4, 3.6, 1.2, 2.6):
@@ -50,7 +50,7 @@ func inside(x, y, x0, x1, y0, y1 float64) bool { return x >= x0 && x < x1 && y >
 
 func (h *houses) door(t *texture, house int, x, y float64) tone {
 	colours := [...]tone{{62, 74, 66}, {84, 52, 44}, {58, 62, 84}, {112, 104, 92}}
-	c := colours[int(t.chance(house, 1, 24)*float64(len(colours)))]
+	c := colours[int(t.hash(house, 1, 24)*float64(len(colours)))]
 	switch {
 	case x < 0.08 || x > 1.02 || y > 2.12:
 		return tone{196, 190, 180}
@@ -69,7 +69,7 @@ func pane(t *texture, house, number int, x, y, width, height float64) tone {
 		return tone{206, 202, 194}
 	}
 	glass := tone{58, 66, 76}.times(0.8 + 0.5*y/height)
-	if t.chance(house, number, 25) < 0.5 && math.Abs(x-width/2) > width/4 {
+	if t.hash(house, number, 25) < 0.5 && math.Abs(x-width/2) > width/4 {
 		return tone{150, 144, 134}.times(0.8 + 0.2*math.Sin(40*x))
 	}
 	return glass

@@ -19,31 +19,31 @@ type incident struct {
 
 // newIncident draws the index-th moment.
 func (s *Street) newIncident(index int, m Moment) incident {
-	r := dice(s.cfg.life(), chanceMoment, 2*index)
+	r := rngFor(s.cfg.daySeed(), rngMoment, 2*index)
 	in := incident{kind: m.Kind, dir: 1}
 	if r.IntN(2) == 0 {
 		in.dir = -1
 	}
-	in.body = newBody(s.cfg.life(), chanceMoment, 2*index+1)
-	in.phase = between(r, 0, 2*math.Pi)
+	in.body = newBody(s.cfg.daySeed(), rngMoment, 2*index+1)
+	in.phase = uniform(r, 0, 2*math.Pi)
 	band := walkBands[r.IntN(2)]
-	z := between(r, band[0]+0.2, band[1]-0.2)
+	z := uniform(r, band[0]+0.2, band[1]-0.2)
 	// ahead is how far the foremost point is in front of the middle.
 	ahead := 0.4
 	switch m.Kind {
 	case Cyclist:
-		z, ahead, in.speed = vehicleLane+between(r, -0.3, 0.3), 0.95, between(r, 3.8, 4.8)
+		z, ahead, in.speed = vehicleLane+uniform(r, -0.3, 0.3), 0.95, uniform(r, 3.8, 4.8)
 		in.height = max(in.height, 1.6)
 		in.bike = cyclist{in.body, tops[r.IntN(len(tops))]}
 	case Cart:
-		z, ahead, in.speed = vehicleLane, cartLength/2, between(r, 3.1, 3.9)
+		z, ahead, in.speed = vehicleLane, cartLength/2, uniform(r, 3.1, 3.9)
 		in.cart = cart{in.body, []rgb{{196, 196, 188}, {74, 104, 84}, {164, 60, 48}, {70, 86, 120}}[r.IntN(4)]}
 	case Runner:
-		in.speed = between(r, 3.4, 4.2)
+		in.speed = uniform(r, 3.4, 4.2)
 		in.height = max(in.height, 1.6)
 		in.coat = false
 	case Fall:
-		in.speed = between(r, 1.1, 1.5)
+		in.speed = uniform(r, 1.1, 1.5)
 	}
 	in.across(&s.camera, z, in.dir, 0)
 	if m.Kind == Cyclist || m.Kind == Cart {
@@ -57,7 +57,7 @@ func (s *Street) newIncident(index int, m Moment) incident {
 	in.begin, in.end = in.from, in.until()
 	if m.Kind == Fall {
 		in.fall = newFall(r)
-		in.pauseAt = in.way * between(r, 0.32, 0.6)
+		in.pauseAt = in.way * uniform(r, 0.32, 0.6)
 		in.from = at - in.pauseAt/in.speed
 		in.pause = in.fall.length()
 		in.begin, in.end = at, at+in.pause
@@ -94,7 +94,7 @@ func (s *Street) incidents(t float64, yield func(*incident)) {
 		return
 	}
 	period := 60 / s.cfg.Rate
-	for index := int((t - longestWalk) / period); index <= int((t+longestWalk)/period); index++ {
+	for index := int((t - maxWalk) / period); index <= int((t+maxWalk)/period); index++ {
 		if index < 0 {
 			continue
 		}
@@ -109,7 +109,7 @@ func (s *Street) incidents(t float64, yield func(*incident)) {
 func (s *Street) moment(index int) Moment {
 	const longest = 12
 	period := 60 / s.cfg.Rate
-	bag := dice(s.cfg.life(), chanceBag, index/int(kinds)).Perm(int(kinds))
-	at := float64(index)*period + between(dice(s.cfg.life(), chanceBag, -1-index), 1, period-longest)
+	bag := rngFor(s.cfg.daySeed(), rngKinds, index/int(kinds)).Perm(int(kinds))
+	at := float64(index)*period + uniform(rngFor(s.cfg.daySeed(), rngKinds, -1-index), 1, period-longest)
 	return Moment{Kind(bag[index%int(kinds)]), time.Duration(at * float64(time.Second))}
 }

@@ -51,8 +51,8 @@ func (s *shade) row(x, y int, cover []uint8, _ []int8) {
 	}
 }
 
-// fall darkens the picture where the shadows are, by strength (0 to 1), and empties the collection.
-func (s *shade) fall(on *image.RGBA, strength float64) {
+// apply darkens the picture where the shadows are, by strength (0 to 1), and empties the collection.
+func (s *shade) apply(on *image.RGBA, strength float64) {
 	full := int(256 * strength)
 	for i, d := range s.deep {
 		if d == 0 {

@@ -7,10 +7,10 @@ import "math"
 type light struct{ phase [3]float64 }
 
 func newLight(seed uint64) light {
-	r := dice(seed, chanceLight, 0)
+	r := rngFor(seed, rngLight, 0)
 	var l light
 	for i := range l.phase {
-		l.phase[i] = between(r, 0, 2*math.Pi)
+		l.phase[i] = uniform(r, 0, 2*math.Pi)
 	}
 	return l
 }
@@ -23,7 +23,7 @@ func (l *light) at(t float64) (sun, gain float64) {
 	for i, p := range periods {
 		sky += weights[i] * math.Sin(2*math.Pi*t/p+l.phase[i])
 	}
-	sun = ease(0.62 + 0.75*sky)
+	sun = smoothstep(0.62 + 0.75*sky)
 	// The camera's exposure makes up for most of what the clouds take.
 	return sun, 0.86 + 0.16*sun + 0.02*sky
 }

@@ -67,8 +67,8 @@ type Config struct {
 	Clean bool
 }
 
-// complete fills in the defaults and says what cannot be drawn.
-func (c Config) complete() (Config, error) {
+// withDefaults fills in the defaults and says what cannot be drawn.
+func (c Config) withDefaults() (Config, error) {
 	if c.Width == 0 && c.Height == 0 {
 		c.Width, c.Height = 320, 240
 	}
@@ -103,22 +103,22 @@ func (c Config) complete() (Config, error) {
 
 // The sources of chance are kept apart, so that one more draw in one of them moves nothing in the others.
 const (
-	chanceCrowd = iota + 1
-	chanceLight
-	chanceNoise
-	chanceGround
-	chanceBag
-	chanceMoment
-	chanceScreen
+	rngCrowd = iota + 1
+	rngLight
+	rngNoise
+	rngGround
+	rngKinds
+	rngMoment
+	rngScreen
 )
 
-// life is the seed of everything that is new every day.
-func (c Config) life() uint64 { return c.Seed + c.Day*0x9e3779b97f4a7c15 }
+// daySeed is the seed of everything that is new every day.
+func (c Config) daySeed() uint64 { return c.Seed + c.Day*0x9e3779b97f4a7c15 }
 
-// dice gives the random numbers of the index-th thing of one purpose.
-func dice(seed uint64, purpose, index int) *rand.Rand {
+// rngFor gives the random numbers of the index-th thing of one purpose.
+func rngFor(seed uint64, purpose, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(purpose)<<40|uint64(index)&(1<<40-1)))
 }
 
-// between draws uniformly from [lo, hi).
-func between(r *rand.Rand, lo, hi float64) float64 { return lo + (hi-lo)*r.Float64() }
+// uniform draws uniformly from [lo, hi).
+func uniform(r *rand.Rand, lo, hi float64) float64 { return lo + (hi-lo)*r.Float64() }

@@ -11,10 +11,10 @@ const (
 	screenFields = 3
 )
 
-// advertise draws what the screen shows at time t: fields of any colour.
-func (s *Street) advertise(t float64) {
+// drawScreen draws what the screen shows at time t: fields of any colour.
+func (s *Street) drawScreen(t float64) {
 	box := s.screen()
-	r := dice(s.cfg.life(), chanceScreen, int(t*screenRate))
+	r := rngFor(s.cfg.daySeed(), rngScreen, int(t*screenRate))
 	var fields [screenFields * screenFields]rgb
 	for i := range fields {
 		fields[i] = rgb{uint8(r.IntN(256)), uint8(r.IntN(256)), uint8(r.IntN(256))}

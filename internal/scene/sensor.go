@@ -22,8 +22,8 @@ const (
 )
 
 func newSensor(cfg Config) sensor {
-	s := sensor{seed: cfg.life(), quality: cfg.Quality, noise: make([]int8, noiseStrip+3*cfg.Width)}
-	r := dice(cfg.Seed, chanceNoise, -1)
+	s := sensor{seed: cfg.daySeed(), quality: cfg.Quality, noise: make([]int8, noiseStrip+3*cfg.Width)}
+	r := rngFor(cfg.Seed, rngNoise, -1)
 	for i := range s.noise {
 		s.noise[i] = int8(max(-127, min(127, noiseLevel*r.NormFloat64())))
 	}
@@ -36,7 +36,7 @@ func (s *sensor) expose(on *image.RGBA, frame int, gain float64, noisy bool) {
 		s.curve[i] = uint8(min(255, float64(i)*gain+0.5))
 	}
 	width := on.Rect.Dx()
-	r := dice(s.seed, chanceNoise, frame)
+	r := rngFor(s.seed, rngNoise, frame)
 	for y := range on.Rect.Dy() {
 		row := on.Pix[y*on.Stride : y*on.Stride+4*width]
 		if !noisy {

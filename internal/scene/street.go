@@ -25,13 +25,13 @@ type Street struct {
 
 // New prepares a street. It fails only for a Config that cannot be drawn.
 func New(cfg Config) (*Street, error) {
-	cfg, err := cfg.complete()
+	cfg, err := cfg.withDefaults()
 	if err != nil {
 		return nil, err
 	}
 	w, h := cfg.Width, cfg.Height
 	s := &Street{
-		cfg: cfg, camera: newCamera(w, h), raster: newRaster(w, h), light: newLight(cfg.life()), sensor: newSensor(cfg),
+		cfg: cfg, camera: newCamera(w, h), raster: newRaster(w, h), light: newLight(cfg.daySeed()), sensor: newSensor(cfg),
 		picture: image.NewRGBA(image.Rect(0, 0, w, h)),
 		shade:   shade{w, make([]uint8, w*h)},
 	}
@@ -111,12 +111,12 @@ func (s *Street) draw(n int) {
 	sun, gain := s.light.at(t)
 	copy(s.picture.Pix, s.empty.Pix)
 	if s.cfg.Screen {
-		s.advertise(t)
+		s.drawScreen(t)
 	}
 	for i := range figures {
-		figures[i].cast(&s.raster, &s.camera, &s.shade)
+		figures[i].drawShadow(&s.raster, &s.camera, &s.shade)
 	}
-	s.shade.fall(s.picture, 0.1+0.4*sun)
+	s.shade.apply(s.picture, 0.1+0.4*sun)
 	for i := range figures {
 		figures[i].draw(&s.raster, &s.camera, &s.paint)
 	}

@@ -2,8 +2,8 @@ package scene
 
 import "image"
 
-// Thing is something abnormal in a frame.
-type Thing struct {
+// Object is something abnormal in a frame.
+type Object struct {
 	Kind Kind
 	// Box holds all of its pixels, Shadow those of its shadow; both are cut at the picture's edges.
 	Box, Shadow image.Rectangle
@@ -13,13 +13,13 @@ type Thing struct {
 
 // Truth is what a perfect watcher would say about one frame.
 type Truth struct {
-	Frame  int
-	Things []Thing
+	Frame   int
+	Objects []Object
 	// Abnormal is whether at least a quarter of an abnormal thing is in the picture.
 	Abnormal bool
 }
 
-const enough = 0.25
+const minVisible = 0.25
 
 // Truth gives the truth about the n-th frame without drawing it.
 func (s *Street) Truth(n int) Truth {
@@ -32,7 +32,7 @@ func (s *Street) Truth(n int) Truth {
 		}
 		f := in.figure(t, nil)
 		whole := f.bounds(&s.camera, false)
-		thing := Thing{
+		thing := Object{
 			Kind: in.kind, Box: whole.Intersect(picture),
 			Shadow: f.bounds(&s.camera, true).Intersect(picture),
 		}
@@ -40,8 +40,8 @@ func (s *Street) Truth(n int) Truth {
 			return
 		}
 		thing.Visible = float64(thing.Box.Dx()*thing.Box.Dy()) / float64(whole.Dx()*whole.Dy())
-		truth.Things = append(truth.Things, thing)
-		truth.Abnormal = truth.Abnormal || thing.Visible >= enough
+		truth.Objects = append(truth.Objects, thing)
+		truth.Abnormal = truth.Abnormal || thing.Visible >= minVisible
 	})
 	return truth
 }
@@ -56,8 +56,8 @@ type Episode struct {
 func (s *Street) Episodes(frames int) []Episode {
 	var all []Episode
 	for n := range frames {
-		for _, thing := range s.Truth(n).Things {
-			if thing.Visible < enough {
+		for _, thing := range s.Truth(n).Objects {
+			if thing.Visible < minVisible {
 				continue
 			}
 			open := -1

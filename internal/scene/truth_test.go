@@ -9,7 +9,7 @@ import (
 func TestNormalStreetHasNoLabels(t *testing.T) {
 	s := street(t, Config{Seed: 1})
 	for n := range 2000 {
-		if truth := s.Truth(n); truth.Abnormal || len(truth.Things) != 0 || truth.Frame != n {
+		if truth := s.Truth(n); truth.Abnormal || len(truth.Objects) != 0 || truth.Frame != n {
 			t.Fatalf("frame %d: %+v", n, truth)
 		}
 	}
@@ -30,13 +30,13 @@ func TestTruthHoldsWhatIsDrawn(t *testing.T) {
 			changed := 0
 			for n := 96; n < 240; n += 3 {
 				truth := with.Truth(n)
-				if kind == Fall && len(truth.Things) == 0 {
+				if kind == Fall && len(truth.Objects) == 0 {
 					continue // Whoever is going to fall still walks, or walks again.
 				}
 				a, b = with.Frame(n, a), without.Frame(n, b)
 				diff := difference(a, b, 160, 120)
 				var box, shadow image.Rectangle
-				for _, thing := range truth.Things {
+				for _, thing := range truth.Objects {
 					box, shadow = thing.Box, thing.Shadow
 				}
 				for _, p := range diff {
@@ -94,7 +94,7 @@ func TestAbnormalThingsAreWhatTheyAre(t *testing.T) {
 			s := street(t, Config{Seed: seed, Script: []Moment{{kind, 6 * time.Second}}})
 			e := s.Episodes(400)[0]
 			middle := (e.FirstFrame + e.LastFrame) / 2
-			first, second := s.Truth(middle - 5).Things[0].Box, s.Truth(middle + 5).Things[0].Box
+			first, second := s.Truth(middle - 5).Objects[0].Box, s.Truth(middle + 5).Objects[0].Box
 			in := &s.script[0]
 			_, _, scale := s.camera.project(vec{0, 0, in.z})
 			speed := float64(first.Min.Add(first.Max).Sub(second.Min.Add(second.Max)).X) / 2 / scale / 10 * s.FPS()
@@ -133,7 +133,7 @@ func TestVisibleShare(t *testing.T) {
 	s := street(t, Config{Seed: 4, Script: []Moment{{Cart, 2 * time.Second}}})
 	var shares []float64
 	for n := range 120 {
-		for _, thing := range s.Truth(n).Things {
+		for _, thing := range s.Truth(n).Objects {
 			if thing.Visible < 0 || thing.Visible > 1 {
 				t.Fatalf("frame %d: %v of the cart is visible", n, thing.Visible)
 			}

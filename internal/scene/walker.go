@@ -42,10 +42,10 @@ func (w *walker) progress(t float64) (way, fade float64) {
 	// once half of it is counted as standing.
 	if t < stop+slowing {
 		into := (t - stop + slowing) / (2 * slowing)
-		return w.pauseAt - w.speed*slowing*(1-into)*(1-into), 1 - ease(into)
+		return w.pauseAt - w.speed*slowing*(1-into)*(1-into), 1 - smoothstep(into)
 	}
 	if back := (t - stop - w.pause + slowing) / (2 * slowing); back > 0 {
-		return w.pauseAt + w.speed*slowing*back*back, ease(back)
+		return w.pauseAt + w.speed*slowing*back*back, smoothstep(back)
 	}
 	return w.pauseAt, 0
 }

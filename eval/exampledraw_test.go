@@ -24,7 +24,7 @@ func TestSightIsDrawn(t *testing.T) {
 		}
 	}
 	// The bottom left quarter is hottest.
-	s := Sight{Heat: []float32{0, 0, 4, 1}, Mask: mask}
+	s := Example{Heat: []float32{0, 0, 4, 1}, Mask: mask}
 	draw := func() image.Image {
 		t.Helper()
 		text, err := s.Draw(f)

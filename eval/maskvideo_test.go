@@ -27,7 +27,7 @@ func TestMissingMask(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	r, err := openPictures(t.Context(), dir)
+	r, err := openMaskVideo(t.Context(), dir)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package pseudo
+package synth
 
 import (
 	"math"
@@ -7,16 +7,16 @@ import (
 )
 
 const (
-	// slowGlide and fastGlide are a glide's speed in widths of the picture a frame: of somebody who walks, whether
+	// minGlideSpeed and maxGlideSpeed are a glide's speed in widths of the picture a frame: of somebody who walks, whether
 	// near or far.
-	slowGlide, fastGlide = 0.003, 0.012
+	minGlideSpeed, maxGlideSpeed = 0.003, 0.012
 	// What differs from the background by faint grey levels or less is not there, and what differs by clearly or more
 	// is all there.
-	faint, clearly = 8, 28
-	// inside is the share of the thing that must be in the picture for the frame to be abnormal.
-	inside = 0.5
-	// bulk is the least share of a cut-out that is there, so that it is no shadow's edge.
-	bulk = 0.2
+	minForeground, fullForeground = 8, 28
+	// minVisible is the share of the thing that must be in the picture for the frame to be abnormal.
+	minVisible = 0.5
+	// minOpaque is the least share of a cut-out that is there, so that it is no shadow's edge.
+	minOpaque = 0.2
 )
 
 // cutout is something that stood out from the background, and how much of each of its pixels is there.
@@ -29,24 +29,24 @@ type cutout struct {
 // Glide returns the video with something in it that another frame shows at that height: from a moment on it comes in
 // from the left or the right and moves on at a walking pace, stiff as a statue. A frame is abnormal where at least
 // half of it is in the picture. It is false where the video is too short or nothing stands out from its background.
-func Glide(r *rand.Rand, v *Video) (Made, bool) {
-	if v.Frames() < lead+shortest {
-		return Made{}, false
+func Glide(r *rand.Rand, v *Video) (Labelled, bool) {
+	if v.Frames() < cleanFrames+minAbnormal {
+		return Labelled{}, false
 	}
 	place := background(v)
-	for range tries {
-		c, ok := cut(r, v, place)
+	for range maxTries {
+		c, ok := cutOut(r, v, place)
 		if !ok {
 			continue
 		}
-		from := lead + r.IntN(max(v.Frames()/3-lead, 1))
-		speed := (slowGlide + (fastGlide-slowGlide)*r.Float64()) * float64(v.Width)
+		from := cleanFrames + r.IntN(max(v.Frames()/3-cleanFrames, 1))
+		speed := (minGlideSpeed + (maxGlideSpeed-minGlideSpeed)*r.Float64()) * float64(v.Width)
 		m := glide(v, c, from, speed, r.IntN(2) == 0)
-		if n := count(m.Abnormal); n >= shortest {
+		if n := count(m.Abnormal); n >= minAbnormal {
 			return m, true
 		}
 	}
-	return Made{}, false
+	return Labelled{}, false
 }
 
 func count(all []bool) (n int) {
@@ -80,11 +80,11 @@ func background(v *Video) []byte {
 	return out
 }
 
-// cut takes a rectangle around a pixel that stands out, or says that the one it drew does not, or that too little
+// cutOut takes a rectangle around a pixel that stands out, or says that the one it drew does not, or that too little
 // around it does.
-func cut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
+func cutOut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
 	source, at := v.frame(r.IntN(v.Frames())), r.IntN(len(place))
-	if apart(source[at], place[at]) < clearly {
+	if absDiff(source[at], place[at]) < fullForeground {
 		return cutout{}, false
 	}
 	height, width := v.Height/8+r.IntN(max(v.Height/8, 1)), v.Width/12+r.IntN(max(v.Width/7, 1))
@@ -95,14 +95,14 @@ func cut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
 		for x := left; x < left+width; x++ {
 			i := y*v.Width + x
 			c.gray = append(c.gray, source[i])
-			c.alpha = append(c.alpha, min(max(float64(apart(source[i], place[i])-faint)/(clearly-faint), 0), 1))
+			c.alpha = append(c.alpha, min(max(float64(absDiff(source[i], place[i])-minForeground)/(fullForeground-minForeground), 0), 1))
 		}
 	}
-	return c, width > 1 && c.there(0, width) >= bulk*float64(width*height)
+	return c, width > 1 && c.opacity(0, width) >= minOpaque*float64(width*height)
 }
 
-// there is how much of the columns is there, in pixels.
-func (c *cutout) there(from, to int) (sum float64) {
+// opacity is how much of the columns is there, in pixels.
+func (c *cutout) opacity(from, to int) (sum float64) {
 	for y := range c.height {
 		for x := from; x < to; x++ {
 			sum += c.alpha[y*c.width+x]
@@ -111,11 +111,11 @@ func (c *cutout) there(from, to int) (sum float64) {
 	return sum
 }
 
-func apart(a, b byte) int { return max(int(a), int(b)) - min(int(a), int(b)) }
+func absDiff(a, b byte) int { return max(int(a), int(b)) - min(int(a), int(b)) }
 
-func glide(v *Video, c cutout, from int, speed float64, leftward bool) Made {
-	m := Made{Video{v.Width, v.Height, slices.Clone(v.Gray)}, make([]bool, v.Frames())}
-	all := c.there(0, c.width)
+func glide(v *Video, c cutout, from int, speed float64, leftward bool) Labelled {
+	m := Labelled{Video{v.Width, v.Height, slices.Clone(v.Gray)}, make([]bool, v.Frames())}
+	all := c.opacity(0, c.width)
 	for t := from; t < v.Frames(); t++ {
 		left := speed*float64(t-from) - float64(c.width)
 		if leftward {
@@ -123,7 +123,7 @@ func glide(v *Video, c cutout, from int, speed float64, leftward bool) Made {
 		}
 		at := int(math.Floor(left))
 		first, end := min(max(-at, 0), c.width), max(min(v.Width-at, c.width), 0)
-		m.Abnormal[t] = first < end && c.there(first, end) >= inside*all
+		m.Abnormal[t] = first < end && c.opacity(first, end) >= minVisible*all
 		c.draw(m.frame(t), v.Width, left)
 	}
 	return m

@@ -14,7 +14,7 @@ import (
 
 // Draw makes a PNG of the frame that a sight is of: the error map over it in red, full where it is highest, and the
 // outline of the pixel truth in green.
-func (s Sight) Draw(f *video.Frame) ([]byte, error) {
+func (s Example) Draw(f *video.Frame) ([]byte, error) {
 	if f.Width < 1 || f.Height < 1 || len(f.Pix) != f.Width*f.Height*f.Channels || f.Channels != 1 && f.Channels != 3 {
 		return nil, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width,
 			f.Height, f.Channels)

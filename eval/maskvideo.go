@@ -10,14 +10,14 @@ import (
 	"vigil/video"
 )
 
-// pictures reads masks that are a video or a folder of pictures: white is abnormal.
-type pictures struct {
+// maskVideo reads masks that are a video or a folder of pictures: white is abnormal.
+type maskVideo struct {
 	stream *capture.Stream
 	frame  video.Frame
 	next   uint64
 }
 
-func openPictures(ctx context.Context, path string) (MaskReader, error) {
+func openMaskVideo(ctx context.Context, path string) (MaskReader, error) {
 	address, err := source.ParseAddress(path)
 	if err != nil {
 		return nil, err
@@ -26,11 +26,11 @@ func openPictures(ctx context.Context, path string) (MaskReader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &pictures{stream: stream}, nil
+	return &maskVideo{stream: stream}, nil
 }
 
 // Next implements MaskReader. A mask that went through a lossy video is grey at its edges, so the middle decides.
-func (p *pictures) Next(ctx context.Context, m *Mask) error {
+func (p *maskVideo) Next(ctx context.Context, m *Mask) error {
 	if err := p.stream.Read(ctx, &p.frame); err != nil {
 		return err
 	}
@@ -50,4 +50,4 @@ func (p *pictures) Next(ctx context.Context, m *Mask) error {
 }
 
 // Close closes the video.
-func (p *pictures) Close() error { return p.stream.Close() }
+func (p *maskVideo) Close() error { return p.stream.Close() }

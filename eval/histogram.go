@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// tally is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told
+// histogram is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told
 // apart by nothing, so every curve goes through them in one straight step.
-type tally struct {
+type histogram struct {
 	pos, neg []int
 	p, n     int // their sums
 }
 
 // count starts anew with the frames of the drawn videos.
-func (t *tally) count(r *ranking, drawn []int) {
+func (t *histogram) count(r *ranking, drawn []int) {
 	clear(t.pos)
 	clear(t.neg)
 	t.p, t.n = 0, 0
 	for _, v := range drawn {
-		for f, rank := range r.place[v] {
+		for f, rank := range r.rank[v] {
 			if r.truth[v][f] {
 				t.pos[rank]++
 				t.p++
@@ -32,7 +32,7 @@ func (t *tally) count(r *ranking, drawn []int) {
 
 // auc is the chance that an abnormal frame has a higher score than a normal one, ties counting half (Hanley and McNeil
 // 1982); NaN with frames of one kind only.
-func (t *tally) auc() float64 {
+func (t *histogram) auc() float64 {
 	if t.p == 0 || t.n == 0 {
 		return math.NaN()
 	}
@@ -45,7 +45,7 @@ func (t *tally) auc() float64 {
 }
 
 // eer is the rate at which the ROC, drawn in straight lines, crosses the diagonal of equal errors.
-func (t *tally) eer() float64 {
+func (t *histogram) eer() float64 {
 	if t.p == 0 || t.n == 0 {
 		return math.NaN()
 	}
@@ -64,7 +64,7 @@ func (t *tally) eer() float64 {
 }
 
 // ap is the precision at each threshold weighted by the recall that it adds, without interpolation.
-func (t *tally) ap() float64 {
+func (t *histogram) ap() float64 {
 	if t.p == 0 {
 		return math.NaN()
 	}
@@ -79,7 +79,7 @@ func (t *tally) ap() float64 {
 	return sum / float64(t.p)
 }
 
-func (t *tally) roc() []RatePoint {
+func (t *histogram) roc() []RatePoint {
 	points := []RatePoint{{}}
 	tp, fp := 0, 0
 	for i, p := range slices.Backward(t.pos) {
@@ -90,7 +90,7 @@ func (t *tally) roc() []RatePoint {
 	return points
 }
 
-func (t *tally) pr() []PrecisionPoint {
+func (t *histogram) pr() []PrecisionPoint {
 	var points []PrecisionPoint
 	hits, said := 0, 0
 	for i, p := range slices.Backward(t.pos) {

@@ -12,31 +12,31 @@ import (
 const (
 	// sampleTime is how long a look at the peak takes: long against waking threads, short against the work beside it.
 	sampleTime = 15 * time.Millisecond
-	// pieces is how many pieces each thread's share is cut into. Threads take them in turns, as they take work from a
+	// piecesPerThread is how many pieces each thread's share is cut into. Threads take them in turns, as they take work from a
 	// Pool, so one that the machine lends to somebody else for a while does not hold up the others.
-	pieces = 64
+	piecesPerThread = 64
 )
 
-// Yardstick measures the most that all threads can do at the same time with the machine's widest products, whichever
+// PeakMeter measures the most that all threads can do at the same time with the machine's widest products, whichever
 // path is being measured.
-type Yardstick struct {
+type PeakMeter struct {
 	set     *kernel.Set
 	threads int
 	rounds  int // of a piece
 	samples []float64
 }
 
-// NewYardstick finds out how much work fills a sample; 0 or fewer threads mean GOMAXPROCS.
-func NewYardstick(threads int) *Yardstick {
+// NewPeakMeter finds out how much work fills a sample; 0 or fewer threads mean GOMAXPROCS.
+func NewPeakMeter(threads int) *PeakMeter {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
 	}
 	all := kernel.Sets()
-	y := &Yardstick{set: all[len(all)-1], threads: threads, rounds: 1000}
+	y := &PeakMeter{set: all[len(all)-1], threads: threads, rounds: 1000}
 	for {
 		began := time.Now()
 		y.set.Peak(y.rounds)
-		if took := time.Since(began); took > sampleTime/pieces || y.rounds >= 1<<24 {
+		if took := time.Since(began); took > sampleTime/piecesPerThread || y.rounds >= 1<<24 {
 			return y
 		}
 		y.rounds *= 2
@@ -44,25 +44,25 @@ func NewYardstick(threads int) *Yardstick {
 }
 
 // Threads is how many work at the same time.
-func (y *Yardstick) Threads() int { return y.threads }
+func (y *PeakMeter) Threads() int { return y.threads }
 
 // ISA is the instruction set that reaches the peak.
-func (y *Yardstick) ISA() string { return y.set.Name }
+func (y *PeakMeter) ISA() string { return y.set.Name }
 
 // Sample measures the peak now, in GFLOP/s of all threads together, and keeps it.
-func (y *Yardstick) Sample() float64 {
+func (y *PeakMeter) Sample() float64 {
 	var next atomic.Int64
 	var all sync.WaitGroup
 	began := time.Now()
 	for range y.threads {
 		all.Go(func() {
-			for next.Add(1) <= int64(pieces*y.threads) {
+			for next.Add(1) <= int64(piecesPerThread*y.threads) {
 				y.set.Peak(y.rounds)
 			}
 		})
 	}
 	all.Wait()
-	work := float64(pieces) * float64(y.threads) * float64(y.rounds) * float64(y.set.PeakFLOPs)
+	work := float64(piecesPerThread) * float64(y.threads) * float64(y.rounds) * float64(y.set.PeakFLOPs)
 	peak := work / 1e9 / max(time.Since(began), 1).Seconds()
 	y.samples = append(y.samples, peak)
 	return peak

@@ -1,4 +1,4 @@
-package pseudo
+package synth
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func walk(frames int) *Video {
 	return v
 }
 
-func onset(m *Made) int { return slices.Index(m.Abnormal, true) }
+func onset(m *Labelled) int { return slices.Index(m.Abnormal, true) }
 
 func TestFast(t *testing.T) {
 	v := walk(140)
@@ -35,7 +35,7 @@ func TestFast(t *testing.T) {
 			t.Fatalf("seed %d: nothing was made", seed)
 		}
 		on := onset(&m)
-		if on <= lead || len(m.Abnormal) != m.Frames() || m.Frames()-on < shortest-1 ||
+		if on <= cleanFrames || len(m.Abnormal) != m.Frames() || m.Frames()-on < minAbnormal-1 ||
 			slices.Contains(m.Abnormal[on:], false) {
 			t.Fatalf("seed %d: abnormal from frame %d of %d", seed, on, m.Frames())
 		}
@@ -47,7 +47,7 @@ func TestFast(t *testing.T) {
 		}
 		// One speed explains all of it: each pixel is of its own frame or of that many times further on.
 		found := 0
-		for k := slowest; k <= fastest; k++ {
+		for k := minSpeedUp; k <= maxSpeedUp; k++ {
 			if fits(&m, v, on-1, k) {
 				found = k
 			}
@@ -57,14 +57,14 @@ func TestFast(t *testing.T) {
 			t.Errorf("seed %d: makes another video the second time", seed)
 		}
 	}
-	if speeds[0] || len(speeds) != fastest-slowest+1 {
-		t.Errorf("speeds %v, want each from %d to %d and no other (0)", speeds, slowest, fastest)
+	if speeds[0] || len(speeds) != maxSpeedUp-minSpeedUp+1 {
+		t.Errorf("speeds %v, want each from %d to %d and no other (0)", speeds, minSpeedUp, maxSpeedUp)
 	}
 }
 
 // fits says whether the pixels differ from their own frame only where they are those of the frame that is k times
 // further from the moment on.
-func fits(m *Made, v *Video, from, k int) bool {
+func fits(m *Labelled, v *Video, from, k int) bool {
 	if from+(m.Frames()-1-from)*k >= v.Frames() {
 		return false
 	}
@@ -88,17 +88,17 @@ func TestGlide(t *testing.T) {
 			t.Fatalf("seed %d: nothing was made", seed)
 		}
 		on := onset(&m)
-		if on < lead || m.Frames() != v.Frames() || len(m.Abnormal) != m.Frames() {
+		if on < cleanFrames || m.Frames() != v.Frames() || len(m.Abnormal) != m.Frames() {
 			t.Fatalf("seed %d: abnormal from frame %d of %d", seed, on, m.Frames())
 		}
-		if area := v.Width * v.Height; !bytes.Equal(m.Gray[:lead*area], v.Gray[:lead*area]) {
-			t.Errorf("seed %d: the first %d frames are not as they were", seed, lead)
+		if area := v.Width * v.Height; !bytes.Equal(m.Gray[:cleanFrames*area], v.Gray[:cleanFrames*area]) {
+			t.Errorf("seed %d: the first %d frames are not as they were", seed, cleanFrames)
 		}
 		// Where it first shows is where it comes in; the columns that differ move on from there, and never away from
 		// their rows.
-		first, last := columns(&m, v, on), columns(&m, v, on+shortest-1)
+		first, last := columns(&m, v, on), columns(&m, v, on+minAbnormal-1)
 		if len(first) == 0 || len(last) == 0 {
-			t.Fatalf("seed %d: nothing is to be seen in frames %d and %d", seed, on, on+shortest-1)
+			t.Fatalf("seed %d: nothing is to be seen in frames %d and %d", seed, on, on+minAbnormal-1)
 		}
 		rightward := first[0] < v.Width/2
 		directions[rightward] = true
@@ -117,7 +117,7 @@ func TestGlide(t *testing.T) {
 }
 
 // columns are those in which a frame differs from the normal one.
-func columns(m *Made, v *Video, t int) (out []int) {
+func columns(m *Labelled, v *Video, t int) (out []int) {
 	for x := range v.Width {
 		for y := range v.Height {
 			if m.frame(t)[y*v.Width+x] != v.frame(t)[y*v.Width+x] {
@@ -157,12 +157,12 @@ func TestGlideLabels(t *testing.T) {
 func TestNothingToShow(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	still := &Video{Width: 32, Height: 32, Gray: make([]byte, 32*32*100)}
-	for name, v := range map[string]*Video{"short": walk(lead + shortest), "still": still} {
+	for name, v := range map[string]*Video{"short": walk(cleanFrames + minAbnormal), "still": still} {
 		if _, ok := Fast(r, v); ok {
 			t.Errorf("%s: a video that runs too fast was made", name)
 		}
 	}
-	for name, v := range map[string]*Video{"short": walk(lead + shortest - 1), "still": still} {
+	for name, v := range map[string]*Video{"short": walk(cleanFrames + minAbnormal - 1), "still": still} {
 		if _, ok := Glide(r, v); ok {
 			t.Errorf("%s: a video in which something glides was made", name)
 		}
