@@ -1,6 +1,6 @@
-// Package bench measures how fast this machine scores and learns, against the most that its cores can do: the same run
-// measures, in turns with the work, how many products a second all threads reach when they do nothing else. What comes
-// out is a Result, as numbers, as a table and as a roofline plot.
+// Package bench measures the speed of scoring and training on this machine, relative to the peak of its cores: the same
+// run alternates the work with measurements of how many multiply-adds per second all threads reach. The Result is
+// available as numbers, as a table and as a roofline plot.
 package bench
 
 import (
@@ -13,13 +13,13 @@ import (
 	"vigil/model/kernel"
 )
 
-// DefaultPresets are the networks that are measured where nobody names any: all but those for tests.
+// DefaultPresets are the networks measured by default: all except those for tests.
 var DefaultPresets = []string{"paper", "accurate", "small", "fast"}
 
-// DefaultRounds is how often each measurement is taken.
+// DefaultRounds is how often each measurement is taken by default.
 const DefaultRounds = 7
 
-// Options say what is measured. The zero value is everything with the best that the machine has.
+// Options selects what is measured. The zero value measures everything with the fastest kernel set.
 type Options struct {
 	Presets []string    // none: DefaultPresets
 	Set     *kernel.Set // nil: the fastest
@@ -27,11 +27,11 @@ type Options struct {
 	Rounds  int         // 0 or less: DefaultRounds
 	Seed    uint64      // of weights and clips
 	NoSteps bool        // leave out training
-	// Progress, if set, is told what is being measured.
+	// Progress, if set, is called with the name of each measurement as it starts.
 	Progress func(what string)
 }
 
-// FindSet returns the kernel.Set of that name; the error lists those of this machine.
+// FindSet returns the kernel.Set with that name; the error lists those of this machine.
 func FindSet(name string) (*kernel.Set, error) {
 	var names []string
 	for _, s := range kernel.Sets() {
@@ -40,11 +40,11 @@ func FindSet(name string) (*kernel.Set, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("instruction set %q is not to be had here, this machine has %s", name,
+	return nil, fmt.Errorf("instruction set %q is not available, this machine has %s", name,
 		strings.Join(names, ", "))
 }
 
-// Run measures. It ends early, with ctx's error, once ctx is done.
+// Run takes all measurements. It returns ctx's error when ctx ends.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Set == nil {
 		o.Set = kernel.BestSet()
@@ -87,8 +87,8 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 	return r, nil
 }
 
-// RandomWeights draws weights as the authors' code does before training, so that the arithmetic meets values of the usual
-// size.
+// RandomWeights draws weights with the distribution of the authors' initialisation, so that the arithmetic sees values
+// of the usual magnitude.
 func RandomWeights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	w, err := model.NewWeights(spec)
 	if err != nil {
@@ -108,7 +108,7 @@ func RandomWeights(spec model.Spec, seed uint64) (*model.Weights, error) {
 	return w, nil
 }
 
-// NoiseClip fills x with noise in [-1, 1]. All networks take the same time for any clip.
+// NoiseClip fills x with noise in [-1, 1]. The time does not depend on the clip's content.
 func NoiseClip(x []float32, seed uint64) {
 	r := rand.New(rand.NewPCG(seed, 2))
 	for i := range x {

@@ -13,7 +13,7 @@ import (
 	"vigil/model/kernel"
 )
 
-// quick is a run that takes as little time as one can.
+// quick is a run that is as short as possible.
 func quick(t *testing.T, o Options) *Result {
 	t.Helper()
 	o.Rounds, o.Seed = 1, 3

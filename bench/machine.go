@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// cpuName is the processor's own name where Linux tells it, else the architecture.
+// cpuName is the processor's name if Linux reports it, else the architecture.
 func cpuName() string {
 	info, err := os.ReadFile("/proc/cpuinfo")
 	if err != nil {
@@ -24,7 +24,7 @@ func cpuName() string {
 	return runtime.GOARCH
 }
 
-// freeMemory is how many bytes a program may still take, where Linux tells it.
+// freeMemory is the number of bytes available to a program, if Linux reports it.
 func freeMemory() (int64, bool) {
 	info, err := os.ReadFile("/proc/meminfo")
 	if err != nil {
@@ -53,7 +53,7 @@ func number(path string) (int64, bool) {
 	return n, err == nil
 }
 
-// field is the first value behind "key:".
+// field is the first value after "key:".
 func field(text []byte, key string) string {
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for lines.Scan() {

@@ -10,23 +10,24 @@ import (
 )
 
 const (
-	// sampleTime is how long a look at the peak takes: long against waking threads, short against the work beside it.
+	// sampleTime is the duration of a sample of the peak: long compared with waking threads, short compared with the
+	// work.
 	sampleTime = 15 * time.Millisecond
-	// piecesPerThread is how many pieces each thread's share is cut into. Threads take them in turns, as they take work from a
-	// Pool, so one that the machine lends to somebody else for a while does not hold up the others.
+	// piecesPerThread is the number of pieces of each thread's share. Threads take pieces from a common queue, as from
+	// a Pool, so a thread that is descheduled does not delay the others.
 	piecesPerThread = 64
 )
 
-// PeakMeter measures the most that all threads can do at the same time with the machine's widest products, whichever
-// path is being measured.
+// PeakMeter measures the peak of all threads together, with the machine's widest instruction set, whichever set is
+// benchmarked.
 type PeakMeter struct {
 	set     *kernel.Set
 	threads int
-	rounds  int // of a piece
+	rounds  int // per piece
 	samples []float64
 }
 
-// NewPeakMeter finds out how much work fills a sample; 0 or fewer threads mean GOMAXPROCS.
+// NewPeakMeter calibrates the amount of work of a sample; 0 or fewer threads mean GOMAXPROCS.
 func NewPeakMeter(threads int) *PeakMeter {
 	if threads <= 0 {
 		threads = runtime.GOMAXPROCS(0)
@@ -43,13 +44,13 @@ func NewPeakMeter(threads int) *PeakMeter {
 	}
 }
 
-// Threads is how many work at the same time.
+// Threads is the number of threads.
 func (y *PeakMeter) Threads() int { return y.threads }
 
 // ISA is the instruction set that reaches the peak.
 func (y *PeakMeter) ISA() string { return y.set.Name }
 
-// Sample measures the peak now, in GFLOP/s of all threads together, and keeps it.
+// Sample measures the peak, in GFLOP/s of all threads together, and records it.
 func (y *PeakMeter) Sample() float64 {
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -69,13 +70,12 @@ func (y *PeakMeter) Sample() float64 {
 }
 
 const (
-	// streamBytes is the size of each of the two halves that a copy streams: more than a last-level cache.
+	// streamBytes is the size of the source and of the destination of a copy: larger than a last-level cache.
 	streamBytes = 128 << 20
 	streams     = 5
 )
 
-// Bandwidth is how many GB/s all threads read and write at the same time when they copy from memory to memory, the
-// best of a few times.
+// Bandwidth is how many GB/s all threads together read and write when they copy memory: the best of several runs.
 func Bandwidth(threads int) float64 {
 	from, to := make([]byte, streamBytes), make([]byte, streamBytes)
 	for i := 0; i < len(from); i += 4096 {

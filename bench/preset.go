@@ -13,10 +13,10 @@ import (
 	"vigil/model/train"
 )
 
-// slowStep is the time of a step above which four clips at once are not tried.
+// slowStep is the time of a step, in seconds, above which a batch of four clips is not measured.
 const slowStep = 10.0
 
-// measurePreset takes a network's figures.
+// measurePreset takes the measurements of a network.
 func measurePreset(ctx context.Context, spec model.Spec, o Options, y *PeakMeter) (*Preset, error) {
 	w, err := RandomWeights(spec, o.Seed)
 	if err != nil {
@@ -35,13 +35,14 @@ func measurePreset(ctx context.Context, spec model.Spec, o Options, y *PeakMeter
 	}
 	const batch = 4
 	free, known := freeMemory()
-	// The buffers grow with the batch; the rest is left to whoever else is there.
+	// The buffers grow with the batch; some memory is left for other programs.
 	need := p.Step.Bytes * batch * 3 / 2
 	switch {
 	case p.Step.Seconds > slowStep:
 		p.addNote("a step of %d clips is left out: one of a single clip takes %.0f s", batch, p.Step.Seconds)
 	case known && need > free:
-		p.addNote("a step of %d clips is left out: it needs about %s, %s is free", batch, bytesText(need), bytesText(free))
+		p.addNote("a step of %d clips is left out: it needs about %s, %s is free", batch, bytesText(need),
+			bytesText(free))
 	case !known && need > 4<<30:
 		p.addNote("a step of %d clips is left out: it needs about %s, and how much is free is not known here", batch,
 			bytesText(need))
@@ -56,7 +57,7 @@ func (p *Preset) addNote(format string, args ...any) {
 	p.Notes = append(p.Notes, fmt.Sprintf(format, args...))
 }
 
-// measureForward measures scoring, all of it and part by part.
+// measureForward measures scoring, as a whole and per stage.
 func (p *Preset) measureForward(ctx context.Context, w *model.Weights, o Options, y *PeakMeter) ([]model.Stage, error) {
 	before := heldBytes()
 	m, err := model.NewWithSet(w, o.Set)
@@ -106,7 +107,7 @@ func (p *Preset) measureForward(ctx context.Context, w *model.Weights, o Options
 	return parts, nil
 }
 
-// measureBatched measures a clip on each thread.
+// measureBatched measures scoring with one clip per thread.
 func (p *Preset) measureBatched(ctx context.Context, m *model.Model, x []float32, o Options, y *PeakMeter) error {
 	n := m.MaxBatch(y.threads)
 	if n == 1 {
@@ -139,14 +140,15 @@ func (p *Preset) measureBatched(ctx context.Context, m *model.Model, x []float32
 	return nil
 }
 
-// setRates says what the time of a clip means for cameras.
+// setRates derives clips per second and numbers of cameras from the time of a clip.
 func (f *Forward) setRates() {
 	f.ClipsPerSecond = 1 / f.Seconds
 	f.Cameras10, f.Cameras25 = f.ClipsPerSecond*Hop/10, f.ClipsPerSecond*Hop/25
 }
 
 // measureStep measures training.
-func measureStep(ctx context.Context, w *model.Weights, batch int, work float64, o Options, y *PeakMeter) (*Step, error) {
+func measureStep(ctx context.Context, w *model.Weights, batch int, work float64, o Options,
+	y *PeakMeter) (*Step, error) {
 	before := heldBytes()
 	st, err := train.NewStepper(w, o.Set, batch, y.threads)
 	if err != nil {
@@ -180,8 +182,7 @@ func measureStep(ctx context.Context, w *model.Weights, batch int, work float64,
 	return out, nil
 }
 
-// heldBytes is what the program holds on to after everything else has been given back. What a finalizer frees goes
-// with the second collection.
+// heldBytes is the size of the heap after garbage collection. The second collection frees what finalizers released.
 func heldBytes() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -190,7 +191,7 @@ func heldBytes() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// allocations is how many a call makes: the fewest of a few, as the runtime makes some of its own beside them.
+// allocations is the number of allocations of a call: the minimum of several calls, since the runtime also allocates.
 func allocations(do func() error) (float64, error) {
 	least := math.Inf(1)
 	for range 4 {

@@ -6,41 +6,41 @@ import (
 	"vigil/model"
 )
 
-// Hop is from one clip of a camera to the next in frames, where the number of cameras is told.
+// Hop is the distance between clips of a camera, in frames, that the numbers of cameras are based on.
 const Hop = 8
 
-// Result is what a run found. Shares are of Peak.
+// Result is the result of a run. Shares are relative to Peak.
 type Result struct {
 	ISA       string             `json:"isa"`
 	Threads   int                `json:"threads"`
 	Peak      float64            `json:"peak_gflops"` // of all threads: the median over the run
 	PeakBest  float64            `json:"peak_best_gflops"`
-	PeakISA   string             `json:"peak_isa"` // that reaches it
+	PeakISA   string             `json:"peak_isa"` // the instruction set that reaches it
 	Bandwidth float64            `json:"bandwidth_gbs"`
 	CPU       string             `json:"cpu"`
 	Seed      uint64             `json:"seed"`
 	Presets   map[string]*Preset `json:"presets"`
 }
 
-// Preset is what was found of a network.
+// Preset is the result for a network.
 type Preset struct {
-	GFLOP   float64  `json:"gflop"`   // a clip forward, taps on padding not counted
-	Forward *Forward `json:"forward"` // everything from the clip to its error
+	GFLOP   float64  `json:"gflop"`   // per clip forward, without taps on padding
+	Forward *Forward `json:"forward"` // from the clip to its error
 	Layers  []Layer  `json:"layers"`
-	Step    *Step    `json:"step,omitempty"` // one clip a batch
+	Step    *Step    `json:"step,omitempty"` // batch of one clip
 	Step4   *Step    `json:"step_batch_4,omitempty"`
-	Notes   []string `json:"notes,omitempty"` // what was left out, and why
+	Notes   []string `json:"notes,omitempty"` // omitted measurements, with reasons
 }
 
-// Measure is a time and what it means.
+// Measure is a time and the rates derived from it.
 type Measure struct {
-	Seconds float64 `json:"seconds"` // a clip, the median over the rounds
+	Seconds float64 `json:"seconds"` // per clip, the median over the rounds
 	Low     float64 `json:"low_quartile_seconds"`
 	High    float64 `json:"high_quartile_seconds"`
 	Best    float64 `json:"best_seconds"`
 	GFLOPS  float64 `json:"gflops"`
 	Share   float64 `json:"share"`
-	// ShareOfNearbyPeak is the median over the rounds of the share of the peak that was measured right before and after.
+	// ShareOfNearbyPeak is the median over the rounds of the share of the peak measured right before and after.
 	ShareOfNearbyPeak float64 `json:"share_beside"`
 	// BestShare is the best round's share of the best peak: on a machine that others use as well, the nearest to an
 	// idle machine's.
@@ -56,23 +56,22 @@ type Forward struct {
 	Cameras25      float64 `json:"cameras_at_25_fps"`
 	Bytes          int64   `json:"bytes"` // the model and a scorer
 	Allocs         float64 `json:"allocs"`
-	// Batched is the scoring of one clip on each thread at a time, as it may be done for several cameras; nil where
-	// the network is too large for that. Its seconds are a clip's share of the time; each clip takes Threads times as
-	// long.
+	// Batched is the scoring of one clip per thread, as for several cameras; nil if the network is too large for that.
+	// Its seconds are a clip's share of the time; each clip takes Threads times as long.
 	Batched *Measure `json:"together,omitempty"`
 }
 
-// Layer is a part of Forward.
+// Layer is a stage of Forward.
 type Layer struct {
 	Name    string  `json:"name"`
 	Kind    string  `json:"kind"`
 	GFLOP   float64 `json:"gflop"`
-	Bytes   float64 `json:"bytes"` // that must be moved at the least
+	Bytes   float64 `json:"bytes"` // least memory traffic
 	Seconds float64 `json:"seconds"`
 	Best    float64 `json:"best_seconds"`
 	GFLOPS  float64 `json:"gflops"`
 	Share   float64 `json:"share"`
-	// BestShare is a Measure's.
+	// BestShare is as in Measure.
 	BestShare float64 `json:"best_share"`
 }
 
@@ -80,21 +79,21 @@ type Layer struct {
 type Step struct {
 	Measure
 	Batch int     `json:"batch"`
-	GFLOP float64 `json:"gflop"` // a clip
+	GFLOP float64 `json:"gflop"` // per clip
 	Bytes int64   `json:"bytes"` // the graph with its buffers
-	// Stages is where the time goes.
+	// Stages is the time of each stage.
 	Stages []StepStage `json:"parts,omitempty"`
 }
 
-// StepStage is a layer's share of a step, or of what is done beside the layers. Seconds are the median over the rounds,
-// a clip; 0 where there is no such piece.
+// StepStage is a layer in a training step, or work outside of the layers. Seconds are per clip, the median over the
+// rounds; 0 if there is no such piece.
 type StepStage struct {
 	Name    string  `json:"name"`
-	GFLOP   float64 `json:"gflop"` // of each of the three products; 0 beside the layers
+	GFLOP   float64 `json:"gflop"` // of each of the three products; 0 outside of the layers
 	Forward float64 `json:"forward_seconds"`
 	Weights float64 `json:"weights_seconds"` // their gradient
-	Input   float64 `json:"input_seconds"`   // the gradient toward what the layer was given
-	// batch norm and LeakyReLU, forward and backward; beside the layers all of it
+	Input   float64 `json:"input_seconds"`   // the input gradient
+	// batch norm and LeakyReLU, forward and backward; outside of the layers the whole time
 	Other float64 `json:"other_seconds"`
 }
 
@@ -109,7 +108,7 @@ func (r *Result) Names() []string {
 	return names
 }
 
-// finish fills in what needs the whole run's peak.
+// finish computes the shares, which need the peak of the whole run.
 func (r *Result) finish(y *PeakMeter) {
 	r.Peak, r.PeakBest = Quantile(y.samples, 0.5), slices.Max(y.samples)
 	for _, p := range r.Presets {
@@ -132,7 +131,7 @@ func (r *Result) finish(y *PeakMeter) {
 	}
 }
 
-// Quantile is the value below which the share q of the values lies, between two of them in proportion; 0 of none.
+// Quantile is the q-quantile of the values, linearly interpolated; 0 if there are none.
 func Quantile(values []float64, q float64) float64 {
 	if len(values) == 0 {
 		return 0

@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// Colors are some that people who see few colours tell apart too (Okabe and Ito).
+// Colors are distinguishable for colour-blind people (Okabe and Ito).
 var Colors = []color.RGBA{
 	{R: 0, G: 114, B: 178, A: 255},
 	{R: 213, G: 94, B: 0, A: 255},
@@ -26,9 +26,8 @@ var Colors = []color.RGBA{
 
 var faint = color.RGBA{R: 225, G: 225, B: 225, A: 255}
 
-// Roofline draws what each layer reaches over how much it computes for a byte that it must move, below the two roofs
-// that the machine has: its memory's bandwidth and its cores' peak (Williams, Waterman and Patterson, 2009). It is a
-// PNG.
+// Roofline plots each layer's GFLOP/s over its arithmetic intensity, below the roofs of the machine's memory bandwidth
+// and peak (Williams, Waterman and Patterson, 2009). It returns a PNG.
 func (r *Result) Roofline() ([]byte, error) {
 	p := NewPlot()
 	p.Title.Text = fmt.Sprintf("%s, %d threads. Dots: layers; rings: whole clips", r.ISA, r.Threads)
@@ -88,7 +87,7 @@ func (r *Result) Roofline() ([]byte, error) {
 	return Render(p, 6*vg.Inch, 4*vg.Inch)
 }
 
-// whole is the clip as if it were one layer.
+// whole is the clip as a single layer.
 func (p *Preset) whole() Layer {
 	all := Layer{GFLOP: p.GFLOP, GFLOPS: p.Forward.GFLOPS}
 	for _, l := range p.Layers {
@@ -99,7 +98,7 @@ func (p *Preset) whole() Layer {
 
 func pow10(v float64, round func(float64) float64) float64 { return math.Pow(10, round(math.Log10(v))) }
 
-// NewPlot has the letters of all plots here.
+// NewPlot is a plot with the font of all plots here.
 func NewPlot() *plot.Plot {
 	p := plot.New()
 	p.BackgroundColor = color.White
@@ -112,7 +111,7 @@ func NewPlot() *plot.Plot {
 	return p
 }
 
-// Render makes a PNG.
+// Render draws a PNG.
 func Render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(120))}
 	p.Draw(draw.New(canvas))

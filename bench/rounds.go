@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	// roundTime is how long a round lasts at least: short clips are scored again and again.
+	// roundTime is the least duration of a round: short clips are scored repeatedly.
 	roundTime = 100 * time.Millisecond
-	// minRounds rounds are taken of everything; more are not once a measurement has taken patience.
+	// minRounds rounds of everything are measured; more only until a measurement has taken maxSamplingTime.
 	minRounds       = 3
 	maxSamplingTime = 20 * time.Second
 )
@@ -19,19 +19,18 @@ type sampler struct {
 	clips        int     // of one call
 	do           func() error
 	stageTimes   []time.Duration // that do adds the time of each part of a clip to; may be empty
-	seconds      []float64       // a clip, by round
+	seconds      []float64       // per clip, by round
 	stageSeconds [][]float64     // likewise for each of the laps
 	nearbyShares []float64       // shares of the peak
 	elapsed      time.Duration
 }
 
-// enough says whether enough rounds have been taken.
+// enough reports whether enough rounds were measured.
 func (s *sampler) enough(rounds int) bool {
 	return len(s.seconds) >= rounds || len(s.seconds) >= minRounds && s.elapsed > maxSamplingTime
 }
 
-// round runs the work between two looks at the peak, of which the first may have been taken already. It returns the
-// second.
+// round runs the work between two samples of the peak. before is the first sample; the second is returned.
 func (s *sampler) round(y *PeakMeter, before float64) (after float64, err error) {
 	calls := 0
 	clear(s.stageTimes)
@@ -58,9 +57,9 @@ func (s *sampler) round(y *PeakMeter, before float64) (after float64, err error)
 	return after, nil
 }
 
-// rounds takes as many as are wanted, or as patience allows.
+// rounds measures n rounds, or fewer if they take longer than maxSamplingTime.
 func (s *sampler) rounds(ctx context.Context, y *PeakMeter, n int) error {
-	// The first call touches memory for the first time, and wakes the threads.
+	// The first call touches the buffers for the first time and wakes the threads.
 	if err := s.do(); err != nil {
 		return err
 	}
@@ -77,7 +76,7 @@ func (s *sampler) rounds(ctx context.Context, y *PeakMeter, n int) error {
 	return nil
 }
 
-// measure is what the rounds say; the share is filled in when the run's peak is known.
+// measure summarises the rounds; the share is computed when the run's peak is known.
 func (s *sampler) measure() Measure {
 	m := Measure{
 		Seconds: Quantile(s.seconds, 0.5), Low: Quantile(s.seconds, 0.25), High: Quantile(s.seconds, 0.75),

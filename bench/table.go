@@ -6,7 +6,7 @@ import (
 	"text/tabwriter"
 )
 
-// Print shows the result as tables.
+// Print writes the result as tables.
 func (r *Result) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s, %d threads on %s\n", r.ISA, r.Threads, r.CPU)
 	fmt.Fprintf(w, "peak %.0f GFLOP/s (%s; at best %.0f), memory %.1f GB/s\n", r.Peak, r.PeakISA, r.PeakBest,
@@ -72,7 +72,7 @@ func (p *Preset) print(out io.Writer, name string, peak float64) error {
 	return nil
 }
 
-// print shows where a step's time goes.
+// print writes the times of a step's stages.
 func (s *Step) print(out io.Writer, peak float64) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(w, "of that step, ms\tforward\tof peak\tweights\tof peak\tinput\tof peak\tnorm, other\t\n")
@@ -93,7 +93,7 @@ func (s *Step) print(out io.Writer, peak float64) error {
 	return w.Flush()
 }
 
-// ms is a time in milliseconds with three digits or more.
+// ms formats a time in milliseconds with at least four digits.
 func ms(seconds float64) string {
 	v := seconds * 1e3
 	switch {

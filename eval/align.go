@@ -8,16 +8,16 @@ import (
 	"vigil/video"
 )
 
-// Recording is one test video with its truth and the clips that were scored of it.
+// Recording is a test video with its labels and its scored clips.
 type Recording struct {
 	Name     string
-	Camera   string        // a calibration belongs to one; empty where the data set has only one
+	Camera   string        // calibrations are per camera; empty if the data set has only one
 	Abnormal []bool        // for each frame
 	Clips    []detect.Clip // at hop 1, early ones too, in the order of the video; their Map is not kept
-	FPS      float64       // frames a second of stream time
+	FPS      float64       // frames per second of stream time
 }
 
-// Subsample takes of clips at hop 1 those that the pipeline gives at a larger hop: every hop-th one, counted anew after
+// Subsample selects from clips at hop 1 those that the pipeline yields at a larger hop: every hop-th clip, counted from
 // each gap, as preprocess.Window counts.
 func Subsample(clips []detect.Clip, hop int) []detect.Clip {
 	var out []detect.Clip
@@ -43,7 +43,7 @@ func Subsample(clips []detect.Clip, hop int) []detect.Clip {
 
 // Paper is the paper's alignment (Gong et al., ICCV 2019, section 3.4): the clip that starts at frame s scores frame s
 // + 8, so the first 8 and the last 7 frames of a video do not count, and the errors of each video are scaled to [0, 1]
-// by its own minimum and maximum. A video whose errors are all the same gets 0 everywhere.
+// by its own minimum and maximum. A video whose errors are all equal gets 0 everywhere.
 func Paper(r Recording) Series {
 	s := Raw(r)
 	low, high := math.Inf(1), math.Inf(-1)
@@ -59,9 +59,8 @@ func Paper(r Recording) Series {
 	return s
 }
 
-// Raw counts the same frames as Paper, with the errors as the model has them: a calibration's Places, which normal
-// video taught, are not weighed. Scores that were given may be of the first 8 and the last 7 frames too; those do not
-// count.
+// Raw counts the same frames as Paper, with the model's unscaled errors; a calibration's spatial weights are not
+// applied. External scores may also cover the first 8 and the last 7 frames; those do not count.
 func Raw(r Recording) Series {
 	s := Series{Video: r.Name}
 	for _, c := range FullClips(r.Clips) {
@@ -79,11 +78,10 @@ func FullClips(clips []detect.Clip) []detect.Clip {
 	return slices.DeleteFunc(slices.Clone(clips), detect.Clip.Early)
 }
 
-// LiveCentred is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score stands from
-// its start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take the
-// first clip's score, since they lie within that clip. Early clips have no place in this. A frame's score may thus
-// have seen up to 7 frames that come after it. Clips are at the live hop; value makes a score of a clip's error by
-// what is known from normal video.
+// LiveCentred is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score holds
+// from its start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take
+// the first clip's score, since they lie within that clip. Early clips are not used. A frame's score may depend on up
+// to 7 later frames. Clips are at the live hop; value maps an error to a score by what is known from normal video.
 func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
 	clips = FullClips(clips)
 	first := math.Inf(-1)
@@ -93,16 +91,14 @@ func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64
 	return holdLast(r, clips, value, first, func(c detect.Clip) uint64 { return c.Centre.Frame })
 }
 
-// NoDelay is the live alignment as an alert sees it. Every frame counts: frame t takes the score of the latest clip
-// that ended at t or before, so no frame's score has seen a later frame. Early clips count. The frames before the
-// first one has ended have no score yet and count as more normal than any other (-Inf). A gap changes nothing: the
-// last score stands until there is a new one.
+// NoDelay is the live alignment without lookahead, as for alerts. Every frame counts: frame t takes the score of the
+// latest clip that ended at t or before. Early clips count. Frames before the end of the first clip have no score yet
+// and rank below all others (-Inf). At a gap, the last score holds until the next one.
 func NoDelay(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
 	return holdLast(r, clips, value, math.Inf(-1), func(c detect.Clip) uint64 { return c.Last.Frame })
 }
 
-// holdLast gives every frame of the video the score of the latest clip whose frame has come, and before the first one,
-// first.
+// holdLast gives every frame the score of the latest clip whose frame has been reached; before the first one, first.
 func holdLast(r Recording, clips []detect.Clip, value func(float64) float64, first float64,
 	frame func(detect.Clip) uint64,
 ) Series {
@@ -118,7 +114,7 @@ func holdLast(r Recording, clips []detect.Clip, value func(float64) float64, fir
 	return s
 }
 
-// afterFirstScore is s without the frames that have no score yet.
+// afterFirstScore is s without the leading frames that have no score yet.
 func afterFirstScore(s Series) Series {
 	from := 0
 	for from < len(s.Scores) && math.IsInf(s.Scores[from], -1) {

@@ -10,7 +10,7 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// clipsAt are clips of 16 frames that start at these frames and have these errors, ten frames a second.
+// clipsAt are clips of 16 frames with the given starts and errors, at ten frames per second.
 func clipsAt(starts []int, errors ...float64) []detect.Clip {
 	out := make([]detect.Clip, len(starts))
 	for i, s := range starts {
@@ -41,7 +41,7 @@ func TestAlignments(t *testing.T) {
 	clips := clipsAt([]int{0, 8}, 1, 2)
 	live, prompt := LiveCentred(r, clips, same), NoDelay(r, clips, same)
 	for frame := range 28 {
-		// Clips 0 and 8 score frames 8 and 16, and are there at frames 15 and 23.
+		// Clips 0 and 8 score frames 8 and 16, and are available at frames 15 and 23.
 		wantLive, wantPrompt := 1.0, math.Inf(-1)
 		if frame >= 16 {
 			wantLive = 2
@@ -71,9 +71,9 @@ func TestAlignments(t *testing.T) {
 	}
 }
 
-// What a calibration's places make of an error is the live protocol's alone, and early clips are there for who looks
-// without delay.
-func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
+// TestAlignmentsUseTheRightClips expects a calibration's spatial weights to affect only the live protocol, and early
+// clips only the figures without delay.
+func TestAlignmentsUseTheRightClips(t *testing.T) {
 	r := Recording{Abnormal: make([]bool, 24), Clips: clipsAt([]int{0, 1}, 4, 6)}
 	for i := range r.Clips {
 		r.Clips[i].Error /= 2
@@ -101,7 +101,7 @@ func TestAlignmentsTakeWhatIsTheirs(t *testing.T) {
 	}
 }
 
-// An alarm begins with the first frame that its first clip's score is made of.
+// TestAlarmOfLastFrames expects an alarm to begin with the first scored frame of its first clip.
 func TestAlarmOfLastFrames(t *testing.T) {
 	clips := clipsAt([]int{0, 8, 16, 24}, 1, 5, 1, 1)
 	for i := range clips {
@@ -128,9 +128,9 @@ func TestEvents(t *testing.T) {
 		switch s {
 		case 96, 104, 112: // on the second event
 			e = 5
-		case 240, 248: // on nothing
+		case 240, 248: // on no event
 			e = 4
-		case 384: // the last clip: the video ends while the alarm is up
+		case 384: // the last clip: the video ends during the alarm
 			e = 9
 		}
 		starts, errs = append(starts, s), append(errs, e)
@@ -168,7 +168,7 @@ func TestEvents(t *testing.T) {
 			t.Errorf("an alarm in frames %d to %d: %+v", none.First, none.Last, e)
 		}
 	}
-	// An alarm that was up before its event began is no earlier than at once.
+	// The delay of an alarm raised before its event is 0.
 	e = Events{}
 	e.add(r, []Alarm{{Span{60, 105}, 75}})
 	e.finish()
@@ -187,7 +187,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	for i := 32; i < 64; i++ {
 		abnormal[i] = true
 	}
-	// The second video is the first one's errors, ten times as large: the paper's scaling hides that.
+	// The second video has ten times the errors of the first, which the paper's scaling hides.
 	large := make([]float64, len(errs))
 	for i, e := range errs {
 		large[i] = 10 * e
@@ -207,8 +207,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	if r.Paper.Frames != 98 || r.Live.Frames != 128 || r.Live.NoDelay.Frames != 128 {
 		t.Errorf("paper counts %d frames, live %d, no delay %d", r.Paper.Frames, r.Live.Frames, r.Live.NoDelay.Frames)
 	}
-	// Of a and b the frames before the first clip's end are all normal, and without them the rest is harder to tell
-	// apart.
+	// The frames before the end of the first clip are all normal in a and b; without them, the AUC is lower.
 	if w := r.Live.NoDelayWarmMicroAUC; !(w < r.Live.NoDelayMicroAUC) {
 		t.Errorf("no delay %v, without the first frames %v", r.Live.NoDelayMicroAUC, w)
 	}
@@ -222,11 +221,11 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// b's clips at 24, 32, 40 and 48 are above it, and stand for frames 32 to 63, all of them abnormal.
+	// b's clips at 24, 32, 40 and 48 are above it, and cover frames 32 to 63, all of them abnormal.
 	if a := r.Live.AtThreshold; !near(a.TPR, 0.5) || !near(a.FPR, 0) || !near(a.NoDelayTPR, 25./64) {
 		t.Errorf("at the threshold %+v", a)
 	}
-	// Of these clips the detector hears, and of no other: at 32 regularity was low for half a second and more.
+	// The detector gets exactly these clips: at 32, regularity was low for at least half a second.
 	if got := r.Videos[1].Alarms; !reflect.DeepEqual(got, []Alarm{{Span{24, 63}, 47}}) {
 		t.Errorf("alarms %v, want one from the clip at 24 on", got)
 	}
@@ -241,7 +240,7 @@ func TestEvaluateKeepsProtocolsApart(t *testing.T) {
 		t.Errorf("a video without abnormal frames: AUC %v, %d videos in the macro AUC", r.Videos[2].LiveAUC,
 			r.Live.MacroVideos)
 	}
-	// What lies at the threshold is no alarm, as for the detector.
+	// A score at the threshold is not an alarm, as in the detector.
 	if tpr, fpr := ratesAbove([]Series{{
 		Scores:   []float64{0.5, 0.6, 0.5, 0.4},
 		Abnormal: []bool{true, true, false, false},

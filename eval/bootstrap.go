@@ -8,12 +8,12 @@ import (
 	"gonum.org/v1/gonum/stat"
 )
 
-// DefaultResamplings is how many a Measure's intervals usually come from.
+// DefaultResamplings is the usual number of resamplings for the intervals of Measure.
 const DefaultResamplings = 1000
 
-// bootstrap fills in the intervals: whole videos are drawn with replacement, as many as there are, since frames of one
-// video are far from independent; the interval is from the 2.5th to the 97.5th percentile (Efron 1979). A drawing in
-// which a figure does not exist, as an AUC of abnormal frames alone, is left out of that figure's interval.
+// bootstrap computes the intervals (Efron, 1979). Whole videos are drawn with replacement, as many as there are, since
+// the frames of a video are far from independent; the interval is from the 2.5th to the 97.5th percentile. A resampling
+// for which a figure is undefined, such as the AUC of abnormal frames only, is left out of that figure's interval.
 func (r *ranking) bootstrap(m *Measures, resamplings int, seed uint64) {
 	random := rand.New(rand.NewPCG(seed, seed))
 	var micro, macro, eer, ap []float64
@@ -32,7 +32,7 @@ func (r *ranking) bootstrap(m *Measures, resamplings int, seed uint64) {
 	m.EERInterval, m.APInterval = interval95(eer), interval95(ap)
 }
 
-// interval95 is the range that holds the middle 95 % of values, NaNs left out.
+// interval95 is the range of the middle 95 % of values, without NaNs.
 func interval95(values []float64) Interval {
 	values = slices.DeleteFunc(values, math.IsNaN)
 	if len(values) == 0 {

@@ -26,28 +26,27 @@ type Video struct {
 	Camera   string // a calibration belongs to one; empty where the data set has only one
 	Path     string // a file, or a folder of frames
 	Abnormal []bool // for each frame; nil for normal video
-	Truth    string // where the labels are from, for errors
-	// Masks opens the pixel truth; nil where there is none.
+	Truth    string // source of the labels, for error messages
+	// Masks opens the pixel labels; nil if there are none.
 	Masks func(ctx context.Context) (MaskReader, error)
-	// Tracks are the boxes of each frame, nil where there is no track file.
+	// Tracks are the boxes of each frame; nil without a track file.
 	Tracks map[int][]Box
 }
 
-// Format is a way in which a data set is handed out.
+// Format is a directory layout of a data set.
 type Format struct {
 	Name string
-	// Source says where it is had and what it is, Layout how the folder must look.
+	// Source says where to get the data set and what it is, Layout how its folder must look.
 	Source, Layout string
 
 	matches func(root string) bool
 	read    func(ctx context.Context, root string) (*Dataset, error)
 }
 
-// Formats are all that Open knows.
+// Formats lists the formats that Open supports.
 func Formats() []Format { return []Format{ucsdFormat, avenueFormat, shanghaiFormat, plainFormat} }
 
-// Open reads what a data set's folder holds, labels included, but no video. An empty format is detected from the
-// folder's layout.
+// Open reads a data set's folder including labels, but no video. An empty format is detected from the folder's layout.
 func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	if info, err := os.Stat(root); err != nil {
 		return nil, err
@@ -73,19 +72,19 @@ func Open(ctx context.Context, root, format string) (*Dataset, error) {
 		for _, f := range Formats() {
 			if f.matches(filepath.Join(root, sub)) {
 				return nil, fmt.Errorf(
-					"%s: holds no data set itself, but %s in it is one of format %s: name that folder", root,
+					"%s: is not a data set, but its folder %s is one of format %s: use that folder", root,
 					sub, f.Name)
 			}
 		}
 	}
 	return nil, fmt.Errorf(
-		"%s: this folder's layout is of none of the known formats %s; 'vigil eval --list' says how they look",
+		"%s: the folder has none of the known formats %s; 'vigil eval --list' describes them",
 		root, strings.Join(names, ", "))
 }
 
 func (d *Dataset) check() error {
 	if len(d.Test) == 0 {
-		return fmt.Errorf("%s: no test video in it", d.Root)
+		return fmt.Errorf("%s: has no test video", d.Root)
 	}
 	seen := map[string]string{}
 	for _, v := range d.Test {
@@ -100,25 +99,25 @@ func (d *Dataset) check() error {
 	return nil
 }
 
-// hasEntry says whether root has an entry of that very name, also on file systems that do not tell Test from test.
+// hasEntry reports whether root has an entry with exactly that name, also on case-insensitive file systems.
 func hasEntry(root, name string) bool {
 	entries, err := os.ReadDir(root)
 	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == name })
 }
 
-// folders are the names of a folder's folders, in order, hidden ones left out.
+// folders lists the names of a folder's subfolders in order, without hidden ones.
 func folders(root string) []string {
 	return listEntries(root, func(e fs.DirEntry) bool { return isDir(root, e) })
 }
 
-// files are the names of a folder's files with one of the endings, in order.
+// files lists the names of a folder's files with one of the extensions, in order.
 func files(root string, endings ...string) []string {
 	return listEntries(root, func(e fs.DirEntry) bool {
 		return !isDir(root, e) && slices.Contains(endings, strings.ToLower(filepath.Ext(e.Name())))
 	})
 }
 
-// filesBelow are likewise the files of a folder and of all folders in it, as paths from there with forward slashes.
+// filesBelow is like files, but includes all subfolders; the paths are relative and have forward slashes.
 func filesBelow(root string, endings ...string) []string {
 	names := files(root, endings...)
 	for _, dir := range folders(root) {
@@ -132,7 +131,7 @@ func filesBelow(root string, endings ...string) []string {
 func listEntries(root string, is func(fs.DirEntry) bool) (names []string) {
 	entries, err := os.ReadDir(root)
 	if err != nil {
-		return nil // what is missing is found missing where it is needed
+		return nil // a missing file is reported where it is needed
 	}
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") && is(e) {
@@ -142,16 +141,16 @@ func listEntries(root string, is func(fs.DirEntry) bool) (names []string) {
 	return names
 }
 
-// isDir follows links, since data sets are large and lie elsewhere.
+// isDir follows symbolic links.
 func isDir(root string, e fs.DirEntry) bool {
 	info, err := os.Stat(filepath.Join(root, e.Name()))
 	return err == nil && info.IsDir()
 }
 
-// stem is a file's name without its ending.
+// stem is a file's name without its extension.
 func stem(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 
-// firstExisting is the first of the paths that exists.
+// firstExisting returns the first of the paths that exists.
 func firstExisting(paths ...string) (string, error) {
 	for _, p := range paths {
 		if _, err := os.Stat(p); err == nil {

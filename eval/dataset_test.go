@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// tree makes a folder with these files; a text that is @NAME is a file of testdata.
+// tree makes a folder with these files; the text @NAME stands for a file of testdata.
 func tree(t *testing.T, files map[string]string) string {
 	t.Helper()
 	root := t.TempDir()
@@ -30,7 +30,7 @@ func tree(t *testing.T, files map[string]string) string {
 	return root
 }
 
-// frames adds so many files of a folder of frames.
+// frames adds a folder with the given number of frames.
 func frames(files map[string]string, pattern string, first, n int) {
 	for i := range n {
 		files[fmt.Sprintf(pattern, first+i)] = "."
@@ -39,8 +39,8 @@ func frames(files map[string]string, pattern string, first, n int) {
 
 const fiveLabels = "frame,label\n0,0\n1,1\n2,1\n3,0\n4,0\n"
 
-// layouts are small data sets in their owners' form; each has five frames in its videos 01 or the like, with the same
-// truth.
+// layouts are small data sets in their published layout; each has a video 01 or similar with five frames and the same
+// labels.
 func layouts() map[string]map[string]string {
 	ucsd := map[string]string{
 		"Test/UCSDped1.m": "TestVideoFile = {};\nTestVideoFile{end+1}.gt_frame = " +
@@ -77,7 +77,7 @@ func layouts() map[string]map[string]string {
 	}
 }
 
-func TestLayoutsAreKnown(t *testing.T) {
+func TestLayouts(t *testing.T) {
 	want := map[string][]string{
 		"ucsd": {"Test001 masks", "Test002"}, "avenue": {"01 masks", "02 masks"},
 		"shanghaitech": {"01_0014/01 masks", "12_0142/12"}, "folder": {"01 masks tracks", "b"},
@@ -113,7 +113,7 @@ func TestLayoutsAreKnown(t *testing.T) {
 		for _, v := range d.Train {
 			normal = append(normal, v.Name+"/"+v.Camera)
 		}
-		// The delay of an alarm is counted in seconds, and folders of frames do not say their rate.
+		// Delays are in seconds, but folders of frames do not have a rate.
 		if fps := map[string]float64{"ucsd": 10, "avenue": 25, "shanghaitech": 24, "folder": 10}[format]; d.FPS != fps {
 			t.Errorf("%s: %g frames a second, want %g", format, d.FPS, fps)
 		}
@@ -124,16 +124,16 @@ func TestLayoutsAreKnown(t *testing.T) {
 	}
 }
 
-func TestLayoutsThatDoNotFit(t *testing.T) {
+func TestInvalidLayouts(t *testing.T) {
 	for name, c := range map[string]struct {
 		layout, add, text, remove, format, want string
 	}{
 		"unknown": {
 			add:  "readme.txt",
-			want: "this folder's layout is of none of the known formats ucsd, avenue, shanghaitech, folder",
+			want: "the folder has none of the known formats ucsd, avenue, shanghaitech, folder",
 		},
 		"unknown format": {layout: "ucsd", format: "coco", want: `format "coco" is unknown`},
-		"forced":         {layout: "avenue", format: "folder", want: "no test video in it"},
+		"forced":         {layout: "avenue", format: "folder", want: "has no test video"},
 		"one too deep":   {add: "UCSDped1/Test/Test001/001.tif", want: "UCSDped1 in it is one of format ucsd"},
 		"no .m":          {layout: "ucsd", remove: "Test/UCSDped1.m", want: "has 0 files *.m"},
 		"a video too many": {
@@ -192,7 +192,7 @@ func TestLayoutsThatDoNotFit(t *testing.T) {
 	}
 }
 
-// TestScoresOfOneName has videos that their folders or their endings tell apart, with labels for each.
+// TestScoresOfOneName has videos that differ only in their folders or extensions, with labels for each.
 func TestScoresOfOneName(t *testing.T) {
 	given, err := ReadScores(tree(t, map[string]string{"s.csv": "video,frame,error,regularity\n" +
 		"day1/cam.mkv,0,1,0\nday1/cam.mkv,1,1,0\nday2/cam.mkv,0,2,0\nday2/cam.mkv,1,2,0\nb.mkv,0,3,0\nb.avi,0,4,0\nb.mkv,1,3,0\nb.avi,1,4,0\n"}))
@@ -218,7 +218,7 @@ func TestScoresOfOneName(t *testing.T) {
 	}
 }
 
-func TestScoresOfOthers(t *testing.T) {
+func TestExternalScores(t *testing.T) {
 	const head = "video,frame,error,regularity\n"
 	labels := tree(t, map[string]string{"01.csv": fiveLabels, "02.csv": fiveLabels})
 	truth, err := ReadLabels(labels)
@@ -241,11 +241,11 @@ func TestScoresOfOthers(t *testing.T) {
 			"02,0,1,0\n02,2,1,0\n"}, step: 1, unknown: true},
 		"not a number": {
 			files: map[string]string{"01.csv": "frame,score\n0,1\n1,NaN\n"},
-			want:  `01.csv: 1 of 2 scores are no finite numbers, the first in line 3: the score of frame 1 is "NaN", want a finite number`,
+			want:  `01.csv: 1 of 2 scores are not finite, the first in line 3: the score of frame 1 is "NaN", want a finite number`,
 		},
 		"two of three": {
 			files: map[string]string{"s.csv": head + "01,0,,0\n02,0,1,0\n02,1,+Inf,0\n"},
-			want:  `s.csv: 2 of 3 scores are no finite numbers, the first in line 2: the score of frame 0 is ""`,
+			want:  `s.csv: 2 of 3 scores are not finite, the first in line 2: the score of frame 0 is ""`,
 		},
 		"beyond": {
 			files: map[string]string{"s.csv": head + "01,5,1,0\n02,0,1,0\n"},
@@ -292,7 +292,7 @@ func TestScoresOfOthers(t *testing.T) {
 				len(recordings))
 		}
 	}
-	// A replay that was broken off, or labels of another video: the last clip of 40 frames at hop 1 scores frame 32.
+	// An interrupted replay, or labels of another video: the last clip of 40 frames at hop 1 scores frame 32.
 	text := "frame,label\n"
 	for i := range 40 {
 		text += fmt.Sprintf("%d,%d\n", i, i/20)
@@ -309,7 +309,7 @@ func TestScoresOfOthers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// The frame is the clip's start + 8, and the score is there at its end.
+		// The frame is the clip's start + 8, and the score is available at its end.
 		if c := given.Videos["01"][0]; c.Centre.Frame != 8 || c.Last.Frame != 15 {
 			t.Errorf("the first clip scores frame %d and ends at %d, want 8 and 15", c.Centre.Frame, c.Last.Frame)
 		}

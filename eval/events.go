@@ -10,7 +10,7 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// Span is a stretch of frames, both ends included.
+// Span is a range of frames, both ends included.
 type Span struct {
 	First int `json:"first_frame"`
 	Last  int `json:"last_frame"`
@@ -18,7 +18,7 @@ type Span struct {
 
 func (s Span) overlaps(t Span) bool { return s.First <= t.Last && t.First <= s.Last }
 
-// Spans are the unbroken stretches of true.
+// Spans are the maximal runs of true.
 func Spans(frames []bool) []Span {
 	var out []Span
 	for i, on := range frames {
@@ -35,21 +35,20 @@ func Spans(frames []bool) []Span {
 
 // Alarm is an event that the detector raised.
 type Alarm struct {
-	Span            // from the first scored frame of its first clip to the last of its last, as the alert says
-	RaisedFrame int `json:"raised_frame"` // the last frame that had been seen when it was raised
+	Span            // from the first scored frame of its first clip to the last one of its last clip, as in the alert
+	RaisedFrame int `json:"raised_frame"` // the last frame available when it was raised
 }
 
-// Events are how the alarms of one or more videos fit the truth. An event of the truth is an unbroken stretch of
-// abnormal frames; it is found when an alarm shares a frame with it, and an alarm that shares a frame with none of
-// them is false.
+// Events compares the alarms of one or more videos with the labels. A labelled event is a maximal run of abnormal
+// frames; it is found if an alarm shares a frame with it. An alarm that shares a frame with no labelled event is false.
 type Events struct {
 	Truth  int `json:"truth"`
 	Found  int `json:"found"`
 	Missed int `json:"missed"`
 	Alarms int `json:"alarms"`
 	False  int `json:"false"`
-	// The delay is from an event's first abnormal frame to the last frame that had been seen when its first alarm was
-	// raised; 0 where the alarm was up before.
+	// The delay is from an event's first abnormal frame to the last frame available when its first alarm was raised; 0
+	// if the alarm was raised before.
 	DelayMedian  Number `json:"delay_median_seconds"`
 	DelayMean    Number `json:"delay_mean_seconds"`
 	DelayMax     Number `json:"delay_max_seconds"`
@@ -59,7 +58,7 @@ type Events struct {
 	hours  float64
 }
 
-// alarmsOf runs the pipeline's detector over the clips of one video, as a camera's scorer does.
+// alarmsOf runs the pipeline's detector over the clips of a video, as for a camera.
 func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm {
 	d := detect.NewDetector(cfg, lo)
 	var alarms []Alarm
@@ -82,14 +81,14 @@ func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm
 	return alarms
 }
 
-// add counts the alarms of one video.
+// add adds the alarms of a video.
 func (e *Events) add(r Recording, alarms []Alarm) {
 	truth := Spans(r.Abnormal)
 	e.Truth += len(truth)
 	e.Alarms += len(alarms)
 	fps := r.FPS
 	if !(fps > 0) {
-		// Of a rate that nobody knows no time follows, also not an infinite one.
+		// Without a known rate, times are undefined, not infinite.
 		fps = math.NaN()
 	}
 	e.hours += float64(len(r.Abnormal)) / fps / 3600
@@ -109,7 +108,7 @@ func (e *Events) add(r Recording, alarms []Alarm) {
 	}
 }
 
-// finish takes the means.
+// finish computes the averages.
 func (e *Events) finish() {
 	e.DelayMedian, e.DelayMean, e.DelayMax = nan, nan, nan
 	if len(e.delays) > 0 {

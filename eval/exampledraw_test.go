@@ -10,8 +10,8 @@ import (
 	"vigil/video"
 )
 
-// The frame's own colours, red where the error is, in the place where it is, and a green line around the truth.
-func TestSightIsDrawn(t *testing.T) {
+// TestExampleDraw expects the frame's own colours, red where the error is, and a green outline of the labels.
+func TestExampleDraw(t *testing.T) {
 	const width, height = 16, 8
 	f := &video.Frame{Width: width, Height: height, Channels: 3}
 	for range width * height {

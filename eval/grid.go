@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// grid is a coarse picture of an error map whose cells enter one after the other, from the highest error down.
+// grid is a coarse version of an error map whose cells are added one after the other, from the highest error down.
 type grid struct {
 	n, side, width, height int
 	area                   []int // of each cell, in pixels of the mask
 	bins, order            []int // of each cell; cells from the highest bin down
 
-	parent     []int   // of each cell; itself for a root, -1 for a cell that has not entered
+	parent     []int   // of each cell; itself for a root, -1 for a cell that has not been added
 	size       []int   // of a root's region, in pixels of the mask
 	overlap    [][]int // of a root's region with each true one
 	shares     [][]int // of each cell with each true one; nil for none
@@ -20,7 +20,7 @@ type grid struct {
 	false      int     // found regions that detect none
 }
 
-// fit makes the grid fit maps and masks of a size.
+// fit prepares the grid for maps and masks of a size.
 func (g *grid) fit(side, width, height int) {
 	if g.side == side && g.width == width && g.height == height {
 		return
@@ -41,8 +41,9 @@ func (g *grid) fit(side, width, height int) {
 // cell is where a pixel of the mask lies.
 func (g *grid) cell(x, y int) int { return y*g.n/g.height*g.n + x*g.n/g.width }
 
-// sweepDown lets the cells of one frame enter. change is told what became different at each bin: by how many the false
-// regions, and for a region whose detection changed, that and 1 or -1; region is -1 with the false ones.
+// sweepDown adds the cells of a frame from the highest bin down, and calls change for the differences at each bin:
+// falseBy is the change in the number of false regions, with region -1; or by is 1 or -1 for a labelled region that
+// became detected or undetected.
 func (g *grid) sweepDown(heat []float32, regions []region, change func(bin, falseBy, region, by int)) {
 	clear(g.shares)
 	g.truth, g.detections, g.false = make([]int, len(regions)), make([]int, len(regions)), 0
@@ -84,7 +85,7 @@ func (g *grid) sweepDown(heat []float32, regions []region, change func(bin, fals
 	}
 }
 
-// addCell adds a cell and joins it with its neighbours, also at corners, that are in.
+// addCell adds a cell and joins it with its neighbours, including diagonal ones.
 func (g *grid) addCell(c, regions int) {
 	g.parent[c], g.size[c] = c, g.area[c]
 	g.overlap[c] = slices.Grow(g.overlap[c][:0], regions)[:regions]
@@ -126,7 +127,7 @@ func (g *grid) union(a, b int) {
 	g.contribute(a, 1)
 }
 
-// contribute counts a found region in (1) or out (-1).
+// contribute adds (1) or removes (-1) a found region's detections.
 func (g *grid) contribute(root, by int) {
 	on := false
 	for r, common := range g.overlap[root] {

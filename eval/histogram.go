@@ -5,14 +5,14 @@ import (
 	"slices"
 )
 
-// histogram is how many abnormal (pos) and normal (neg) frames have each rank of score. Frames of equal score are told
-// apart by nothing, so every curve goes through them in one straight step.
+// histogram is the number of abnormal (pos) and normal (neg) frames at each rank of score. Frames with equal scores are
+// indistinguishable, so every curve passes them in one straight step.
 type histogram struct {
 	pos, neg []int
 	p, n     int // their sums
 }
 
-// count starts anew with the frames of the drawn videos.
+// count replaces the counts by those of the drawn videos.
 func (t *histogram) count(r *ranking, drawn []int) {
 	clear(t.pos)
 	clear(t.neg)
@@ -30,8 +30,8 @@ func (t *histogram) count(r *ranking, drawn []int) {
 	}
 }
 
-// auc is the chance that an abnormal frame has a higher score than a normal one, ties counting half (Hanley and McNeil
-// 1982); NaN with frames of one kind only.
+// auc is the probability that an abnormal frame has a higher score than a normal one, with ties counting half (Hanley
+// and McNeil, 1982); NaN if all labels are equal.
 func (t *histogram) auc() float64 {
 	if t.p == 0 || t.n == 0 {
 		return math.NaN()
@@ -44,7 +44,7 @@ func (t *histogram) auc() float64 {
 	return wins / float64(t.p) / float64(t.n)
 }
 
-// eer is the rate at which the ROC, drawn in straight lines, crosses the diagonal of equal errors.
+// eer is the rate at which the ROC, interpolated linearly, crosses the diagonal of equal errors.
 func (t *histogram) eer() float64 {
 	if t.p == 0 || t.n == 0 {
 		return math.NaN()
@@ -63,7 +63,7 @@ func (t *histogram) eer() float64 {
 	return fpr
 }
 
-// ap is the precision at each threshold weighted by the recall that it adds, without interpolation.
+// ap is the average precision: the precision at each threshold weighted by the gain in recall, without interpolation.
 func (t *histogram) ap() float64 {
 	if t.p == 0 {
 		return math.NaN()

@@ -15,10 +15,10 @@ import (
 
 const labelsHeader = "frame,label"
 
-// maxFrames bounds what a label file can make us allocate: two weeks at 25 frames a second.
+// maxFrames bounds what a label file can make the reader allocate: two weeks at 25 frames per second.
 const maxFrames = 1 << 25
 
-// readLabels reads a label file: a CSV with the header frame,label, a row for each frame in order, from 0; 1 is
+// readLabels reads a label file: a CSV with the header frame,label and a row for each frame in order, from 0; 1 is
 // abnormal.
 func readLabels(path string) ([]bool, error) {
 	f, err := regular.Open(path)
@@ -70,8 +70,8 @@ var (
 	gtRange = regexp.MustCompile(`^([0-9]{1,9})(?::([0-9]{1,9}))?$`)
 )
 
-// parseUCSD reads UCSD's own label file: MATLAB that appends to TestVideoFile, for each test video in order, the
-// abnormal frames as ranges, counted from 1, both ends included. Ranges here are from 0.
+// parseUCSD reads UCSD's label file: MATLAB code that appends to TestVideoFile, for each test video in order, the
+// ranges of abnormal frames, counted from 1, both ends included. The result counts from 0.
 func parseUCSD(r io.Reader) ([][]Span, error) {
 	var videos [][]Span
 	lines := bufio.NewScanner(r)
@@ -115,7 +115,7 @@ func parseUCSD(r io.Reader) ([][]Span, error) {
 	return videos, nil
 }
 
-// labelFrames makes spans into a label for each frame.
+// labelFrames converts spans to a label for each frame.
 func labelFrames(spans []Span, frames int) ([]bool, error) {
 	labels := make([]bool, frames)
 	for _, s := range spans {

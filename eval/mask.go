@@ -7,13 +7,13 @@ import (
 	"io"
 )
 
-// Mask is the pixel truth of one frame.
+// Mask holds the pixel labels of a frame.
 type Mask struct {
 	Width, Height int
 	Abnormal      []bool // [Height][Width], row-major
 }
 
-// any says whether a pixel is abnormal.
+// any reports whether any pixel is abnormal.
 func (m *Mask) any() bool {
 	for _, on := range m.Abnormal {
 		if on {
@@ -23,7 +23,7 @@ func (m *Mask) any() bool {
 	return false
 }
 
-// resize makes room for a picture; what it holds then is undefined.
+// resize sets the size; the content is undefined afterwards.
 func (m *Mask) resize(width, height int) {
 	m.Width, m.Height = width, height
 	if cap(m.Abnormal) < width*height {
@@ -32,9 +32,9 @@ func (m *Mask) resize(width, height int) {
 	m.Abnormal = m.Abnormal[:width*height]
 }
 
-// MaskReader gives the masks of a video, one for each frame.
+// MaskReader reads the masks of a video, one for each frame.
 type MaskReader interface {
-	// Next fills m, or returns io.EOF after the last frame's.
+	// Next fills m, or returns io.EOF after the last mask.
 	Next(ctx context.Context, m *Mask) error
 	Close() error
 }
@@ -75,14 +75,14 @@ func (m *Mask) regions() []region {
 	return out
 }
 
-// maskCursor reads on to one frame after another.
+// maskCursor reads masks up to the requested frame.
 type maskCursor struct {
 	reader MaskReader
-	next   int // the frame that reader gives next
+	next   int // the frame that reader returns next
 	mask   Mask
 }
 
-// frame reads on to frame n, which is not before the last one asked for.
+// frame reads the mask of frame n, which must not be before the last one requested.
 func (a *maskCursor) frame(ctx context.Context, n int) (*Mask, error) {
 	for a.next <= n {
 		switch err := a.reader.Next(ctx, &a.mask); {
@@ -97,7 +97,7 @@ func (a *maskCursor) frame(ctx context.Context, n int) (*Mask, error) {
 	return &a.mask, nil
 }
 
-// finish reads to the end, and is an error if there are more or fewer masks than frames.
+// finish reads to the end, and returns an error if the number of masks is not frames.
 func (a *maskCursor) finish(ctx context.Context, frames int) error {
 	for {
 		switch err := a.reader.Next(ctx, &a.mask); {

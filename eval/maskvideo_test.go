@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// A folder of masks that lacks one is not read on as if the others were a frame earlier.
+// TestMissingMask expects an error for a folder of masks with a gap.
 func TestMissingMask(t *testing.T) {
 	dir := t.TempDir()
 	for _, n := range []int{1, 2, 3, 5, 6} {

@@ -13,7 +13,7 @@ import (
 	"vigil/internal/regular"
 )
 
-// Types of data and classes of arrays in MATLAB's level 5 MAT-files ("MAT-File Format", The MathWorks).
+// Data types and array classes of MATLAB's level 5 MAT-files ("MAT-File Format", The MathWorks).
 const (
 	miInt8       = 1
 	miInt32      = 5
@@ -30,12 +30,12 @@ const (
 
 var miSize = map[uint32]int{1: 1, 2: 1, 3: 2, 4: 2, 5: 4, 6: 4, 7: 4, 9: 8, 12: 8, 13: 8}
 
-// maxMaskPixels bounds what a file's header can make us allocate.
+// maxMaskPixels bounds what a file's header can make the reader allocate.
 const maxMaskPixels = 1 << 26
 
-// matFile gives the masks of CUHK Avenue's ground truth one after the other: a MAT-file of level 5 (save -v6 or -v7)
-// whose variable volLabel is a cell array with a matrix for each frame, not 0 where it is abnormal. It is read from
-// front to back, since the masks of one video are hundreds of megabytes when unpacked. Everything else is refused.
+// matFile reads the masks of CUHK Avenue's labels: a level 5 MAT-file (save -v6 or -v7) whose variable volLabel is a
+// cell array with a matrix for each frame, nonzero where it is abnormal. It is read sequentially, since the masks of a
+// video take hundreds of megabytes uncompressed. Any other content is an error.
 type matFile struct {
 	file   io.Closer
 	data   *bufio.Reader
@@ -122,15 +122,15 @@ func parseMat(r io.Reader) (*matFile, error) {
 	}
 }
 
-// truncated is err, with an end of the data as what it is: too early.
+// truncated replaces an error at the end of the data by one that says that the file is truncated.
 func truncated(err error) error {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("the file is cut off")
+		return errors.New("the file is truncated")
 	}
 	return err
 }
 
-// tag reads what the next element is: its type and size in bytes. A small element has both in four bytes.
+// tag reads the type and the size in bytes of the next element. A small element has both in four bytes.
 func (m *matFile) tag() (kind, size uint32, err error) {
 	kind, size, small, err := m.peekTag()
 	if err != nil {
@@ -158,7 +158,7 @@ func (m *matFile) peekTag() (kind, size uint32, small bool, err error) {
 	return kind, size, false, nil
 }
 
-// element reads the data of a short element, at most limit bytes, with its padding.
+// element reads the data of an element of at most limit bytes, with its padding.
 func (m *matFile) element(want uint32, limit uint32) ([]byte, error) {
 	kind, size, small, err := m.peekTag()
 	if err != nil {
@@ -254,7 +254,7 @@ func (m *matFile) cell(mask *Mask) error {
 	}
 	height, width := dims[0], dims[1]
 	mask.resize(width, height)
-	column := make([]byte, height*it.size) // MATLAB goes down the columns
+	column := make([]byte, height*it.size) // MATLAB's order is column-major
 	for x := range width {
 		if _, err := io.ReadFull(m.data, column); err != nil {
 			return truncated(err)
@@ -270,7 +270,7 @@ func (m *matFile) cell(mask *Mask) error {
 // Close closes the file.
 func (m *matFile) Close() error { return m.file.Close() }
 
-// readLabelsMat says of each frame whether its mask has an abnormal pixel.
+// readLabelsMat returns for each frame whether its mask has an abnormal pixel.
 func readLabelsMat(ctx context.Context, path string) ([]bool, error) {
 	m, err := openMat(path)
 	if err != nil {

@@ -1,10 +1,10 @@
-// Package eval says how well scores find what is abnormal: it reads labelled data sets as their owners hand them out,
-// scores them through package pipeline, and measures the scores against the truth.
+// Package eval measures how well scores detect anomalies: it reads labelled data sets in their published layout, scores
+// them through package pipeline, and compares the scores with the labels.
 //
-// Data sets and scores go in; figures, pictures and a page come out. The invariant: two protocols are measured side by
-// side and never mixed. In the paper's, each video's scores are scaled by its own minimum and maximum, which needs
-// the whole video; in the live one nothing is known of the test video but its frames so far. Scores are higher where a
-// frame is stranger. The package returns errors and never logs.
+// Data sets and scores go in; figures, pictures and a report come out. Invariant: two protocols are measured side by
+// side and never mixed. In the paper's, each video's scores are scaled by its own minimum and maximum, which needs the
+// whole video; in the live one, only the past frames of a test video are known. Higher scores are more anomalous. The
+// package returns errors and never logs.
 package eval
 
 import (
@@ -15,13 +15,13 @@ import (
 	"slices"
 )
 
-// Number is a figure; one that does not exist is NaN or infinite, and null in JSON, which has neither.
+// Number is a figure. An undefined one is NaN or infinite, and null in JSON.
 type Number float64
 
-// defined says whether n is a figure.
+// defined reports whether n is finite.
 func (n Number) defined() bool { return !math.IsNaN(float64(n)) && !math.IsInf(float64(n), 0) }
 
-// MarshalJSON writes a figure that does not exist as null.
+// MarshalJSON writes null for an undefined figure.
 func (n Number) MarshalJSON() ([]byte, error) {
 	if !n.defined() {
 		return []byte("null"), nil
@@ -29,10 +29,10 @@ func (n Number) MarshalJSON() ([]byte, error) {
 	return json.Marshal(float64(n))
 }
 
-// nan is a figure that does not exist.
+// nan is an undefined figure.
 var nan = Number(math.NaN())
 
-// String has four digits, as figures are compared in papers.
+// String formats n with four decimals, as is usual in papers.
 func (n Number) String() string {
 	if !n.defined() {
 		return "-"
@@ -43,8 +43,8 @@ func (n Number) String() string {
 // Interval is a figure's 95 % bootstrap interval over videos.
 type Interval [2]Number
 
-// Series are the frames of one video that count: Scores[i] is how strange a frame is, Abnormal[i] whether it is. -Inf
-// is the score of a frame that nothing is known of yet. Scores are not NaN.
+// Series are the frames of a video that count: Scores[i] is a frame's anomaly score, Abnormal[i] its label. -Inf is the
+// score of a frame before the first clip. Scores are not NaN.
 type Series struct {
 	Video    string
 	Scores   []float64
@@ -76,9 +76,9 @@ type RatePoint struct{ FalsePositive, TruePositive float64 }
 // PrecisionPoint is a point of the precision-recall curve.
 type PrecisionPoint struct{ Recall, Precision float64 }
 
-// Measure takes the figures of all videos together; a video that is all normal or all abnormal is left out of the
-// macro AUC only. Intervals come from the given number of resamplings of the videos, drawn from the seed. It is an
-// error if all the frames are normal, or all abnormal: then there is nothing to tell apart.
+// Measure computes the figures over all videos. A video that is all normal or all abnormal is left out of the macro AUC
+// only. Intervals come from the given number of resamplings of the videos, drawn from the seed. It is an error if all
+// frames are normal, or all are abnormal.
 func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 	r, err := newRanking(videos)
 	if err != nil {
@@ -92,9 +92,9 @@ func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 	m := Measures{Frames: t.p + t.n, Abnormal: t.p, Videos: len(videos)}
 	switch {
 	case t.p == 0:
-		return m, fmt.Errorf("all %d frames are labelled normal: there is nothing to find, and no AUC", m.Frames)
+		return m, fmt.Errorf("all %d frames are labelled normal, so there is no AUC", m.Frames)
 	case t.n == 0:
-		return m, fmt.Errorf("all %d frames are labelled abnormal: there is nothing to tell them from, and no AUC",
+		return m, fmt.Errorf("all %d frames are labelled abnormal, so there is no AUC",
 			m.Frames)
 	}
 	m.MicroAUC, m.EER, m.AP = Number(t.auc()), Number(t.eer()), Number(t.ap())
@@ -106,12 +106,12 @@ func Measure(videos []Series, resamplings int, seed uint64) (Measures, error) {
 	return m, nil
 }
 
-// ranking is every frame's place among the distinct scores, so that a resampling need only count.
+// ranking holds every frame's rank among the distinct scores, so that a resampling only has to count.
 type ranking struct {
 	ranks int
 	rank  [][]int // of each video's frames; 0 is the lowest score
 	truth [][]bool
-	aucs  []float64 // each video's own, NaN where it has frames of one kind only
+	aucs  []float64 // per video; NaN if all its labels are equal
 }
 
 func newRanking(videos []Series) (*ranking, error) {
@@ -147,7 +147,7 @@ func newRanking(videos []Series) (*ranking, error) {
 	return r, nil
 }
 
-// macro is the mean AUC of the drawn videos that have one, and how many have.
+// macro is the mean AUC of the drawn videos that have one, and their number.
 func (r *ranking) macro(drawn []int) (mean float64, of int) {
 	var sum float64
 	for _, v := range drawn {
@@ -166,5 +166,5 @@ func (r *ranking) histogram(drawn []int) *histogram {
 	return t
 }
 
-// String gives both ends.
+// String formats both ends.
 func (i Interval) String() string { return i[0].String() + " to " + i[1].String() }

@@ -64,8 +64,8 @@ func TestMeasureByHand(t *testing.T) {
 	}
 }
 
-// JSON has neither NaN nor infinity, and one figure that does not exist must not cost all others.
-func TestFiguresThatDoNotExist(t *testing.T) {
+// TestUndefinedFigures expects undefined figures to be null in JSON, which has neither NaN nor infinity.
+func TestUndefinedFigures(t *testing.T) {
 	for want, n := range map[string]Number{
 		"null": nan, "null ": Number(math.Inf(1)), "null  ": Number(math.Inf(-1)),
 		"0.5": 0.5, "0": 0,
@@ -104,7 +104,7 @@ func TestMeasureRefuses(t *testing.T) {
 	}
 }
 
-// pairs is the AUC by its meaning: every abnormal frame against every normal one.
+// pairs is the AUC by definition: every abnormal frame against every normal one.
 func pairs(videos []Series) float64 {
 	var wins, n float64
 	for _, a := range videos {
@@ -130,7 +130,7 @@ func pairs(videos []Series) float64 {
 	return wins / n
 }
 
-// counts gives, at each threshold from high to low, the hits and the false alarms.
+// counts returns the hits and the false alarms at each threshold, from high to low.
 func counts(videos []Series) (hits, falses []float64, p, n float64) {
 	var levels []float64
 	for _, s := range videos {
@@ -162,7 +162,7 @@ func counts(videos []Series) (hits, falses []float64, p, n float64) {
 	return hits, falses, p, n
 }
 
-// equalErrors looks for the crossing on the straight lines between the thresholds, by halving.
+// equalErrors finds the crossing on the lines between the thresholds by bisection.
 func equalErrors(hits, falses []float64, p, n float64) float64 {
 	x0, y0 := 0.0, 1.0
 	for i := range hits {
@@ -192,7 +192,7 @@ func randomVideos(r *rand.Rand, levels int) []Series {
 			videos[v].Abnormal = append(videos[v].Abnormal, r.IntN(3) == 0)
 		}
 	}
-	// Both kinds are there.
+	// Both labels occur.
 	videos[0].Abnormal[0], videos[0].Abnormal[1] = true, false
 	return videos
 }
@@ -220,7 +220,7 @@ func TestMeasureAgreesWithTheDefinitions(t *testing.T) {
 		if want := equalErrors(hits, falses, p, n); !near(m.EER, want) {
 			t.Fatalf("EER %v, want %v", float64(m.EER), want)
 		}
-		// The area under the curve that is drawn is the AUC too.
+		// The area under the plotted curve is the AUC.
 		area := 0.0
 		for i := 1; i < len(m.ROC); i++ {
 			a, b := m.ROC[i-1], m.ROC[i]
@@ -303,8 +303,8 @@ func TestBootstrap(t *testing.T) {
 			t.Errorf("%s: %v lies in %v", name, x.at, x.span)
 		}
 	}
-	// The same by another generator and by the AUC's meaning: the mean over every two videos' frames, of which each
-	// has as many.
+	// The same with another generator and the definition of the AUC: the mean over all pairs of videos, which have the
+	// same number of frames.
 	wins := make([][]float64, len(videos))
 	for i, v := range videos {
 		for _, w := range videos {
@@ -330,7 +330,7 @@ func TestBootstrap(t *testing.T) {
 		math.Abs(high-float64(a.MicroAUCInterval[1])) > 0.005 {
 		t.Errorf("the middle 95 %% of drawings are %g to %g, the interval is %v", low, high, a.MicroAUCInterval)
 	}
-	// One video: every drawing is the same.
+	// With one video, all resamplings are equal.
 	single, _ := Measure(videos[:1], 50, 7)
 	if single.MicroAUCInterval != (Interval{single.MicroAUC, single.MicroAUC}) {
 		t.Errorf("one video: %v around %v", single.MicroAUCInterval, single.MicroAUC)
@@ -342,8 +342,8 @@ func TestBootstrap(t *testing.T) {
 	}
 }
 
-// The ends are the 2.5th and the 97.5th percentile, of those figures that exist.
-func TestMiddle95(t *testing.T) {
+// TestInterval95 expects the 2.5th and the 97.5th percentile of the defined figures.
+func TestInterval95(t *testing.T) {
 	values := []float64{math.NaN(), math.NaN()}
 	for i := range 1001 {
 		values = append(values, float64((i*37)%1001))
@@ -351,7 +351,7 @@ func TestMiddle95(t *testing.T) {
 	if got := interval95(values); math.Abs(float64(got[0])-25) > 1 || math.Abs(float64(got[1])-975) > 1 {
 		t.Errorf("of 0 to 1000: %v, want 25 to 975", got)
 	}
-	// Of two videos of one kind each, half of the drawings have no AUC.
+	// With a normal and an abnormal video, half of the resamplings have no AUC.
 	m, err := Measure([]Series{one([]float64{1, 3}), one([]float64{2, 4}, 0, 1)}, 50, 1)
 	if err != nil || m.MicroAUCInterval != (Interval{0.75, 0.75}) || !math.IsNaN(float64(m.MacroAUCInterval[0])) {
 		t.Errorf("micro AUC in %v, macro in %v, %v; want .75 in every drawing that has one", m.MicroAUCInterval,

@@ -15,8 +15,8 @@ import (
 	"vigil/internal/regular"
 )
 
-// npyFile is a NumPy array file, read from front to back. It is our own reader since a mask array is larger than
-// memory ought to hold, and since the libraries trust the header.
+// npyFile is a NumPy array file that is read sequentially. Existing libraries load the whole array, which may exceed
+// the memory, and trust the header.
 type npyFile struct {
 	file  io.Closer
 	data  *bufio.Reader
@@ -24,14 +24,14 @@ type npyFile struct {
 	item  item
 }
 
-// item is how an array stores its values.
+// item is the encoding of an array's values.
 type item struct {
 	size  int
 	float bool
 	big   bool // the byte order
 }
 
-// nonzero says whether the bytes of one value are a number other than 0.
+// nonzero reports whether the bytes of a value are a number other than 0.
 func (it item) nonzero(b []byte) bool {
 	for i, v := range b {
 		if it.float && (i == 0 && it.big || i == len(b)-1 && !it.big) {
@@ -69,7 +69,7 @@ func openNPY(path string) (*npyFile, error) {
 	return n, nil
 }
 
-// parseNPY reads the header; size is the whole file's.
+// parseNPY reads the header; size is the size of the whole file.
 func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	data := bufio.NewReaderSize(r, 1<<16)
 	start := make([]byte, 8)
@@ -127,7 +127,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	return n, nil
 }
 
-// readLabelsNPY reads an array with one value for each frame, not 0 where it is abnormal.
+// readLabelsNPY reads an array with one value per frame, nonzero if it is abnormal.
 func readLabelsNPY(path string) ([]bool, error) {
 	n, err := openNPY(path)
 	if err != nil {

@@ -5,13 +5,10 @@ import (
 	"math"
 )
 
-// Pixels is how well the error maps say where in the picture it is abnormal, over the middle frames of the whole
-// clips at hop 1 that have a mask, with the errors as they are.
-//
-// The map of a clip is the mean over the frames that are scored and is held against the mask of the middle one: start
-// + 8 where all are. It is smoothed by the mean over a square of a sixteenth of the picture's side, and each pixel of
-// the mask takes the value of the map's pixel that it lies in.
+// Pixels measures how well the error maps localise anomalies, over the centre frames of the full clips at hop 1 that
+// have a mask, with unscaled errors.
 type Pixels struct {
+	// AUC is the area under one ROC over all pixels of all frames.
 	AUC Number `json:"auc"` // of all pixels of all frames in one ROC
 	// RBDC and TBDC are the region- and the track-based detection criterion (Ramachandra and Jones, "Street Scene",
 	// WACV 2020): the area under the share of true regions, or tracks, detected against the false regions a frame,
@@ -28,8 +25,8 @@ type Pixels struct {
 	smooth   smoother
 }
 
-// Errors fall into bins by the leading bits of their float32: 2¹¹ bins for each doubling, so that a bin's values
-// differ by less than 0.05 %. Values of one bin count as equal.
+// Errors are binned by the leading bits of their float32: 2¹¹ bins per doubling, so that values in a bin differ by less
+// than 0.05 %. Values in a bin count as equal.
 const (
 	binShift = 12
 	bins     = 1 << (31 - binShift)
@@ -37,12 +34,11 @@ const (
 
 func heatBin(v float32) int { return int(math.Float32bits(max(v, 0)) >> binShift) }
 
-// add takes the error map [side][side] of one frame with its mask, and the frame's track regions where there are
-// tracks.
+// add takes the error map [side][side] of a frame with its mask, and the frame's boxes if there are tracks.
 func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) error {
 	side := int(math.Sqrt(float64(len(heat))))
 	if side*side != len(heat) || side == 0 {
-		return fmt.Errorf("an error map of %d values is no square", len(heat))
+		return fmt.Errorf("an error map of %d values is not square", len(heat))
 	}
 	if p.pos == nil {
 		p.pos, p.neg = make([]int64, bins), make([]int64, bins)
@@ -73,7 +69,7 @@ func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) 
 	return nil
 }
 
-// finish takes the figures.
+// finish computes the figures.
 func (p *Pixels) finish() {
 	p.AUC, p.RBDC, p.TBDC = nan, nan, nan
 	if p.Frames == 0 {

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// picture makes a mask of rows of # and anything else.
+// picture makes a mask from rows of # and other characters.
 func picture(rows ...string) *Mask {
 	m := &Mask{Width: len(rows[0]), Height: len(rows)}
 	for _, r := range rows {
@@ -25,14 +25,16 @@ func TestRegionsTouchAtCorners(t *testing.T) {
 	if len(regions) != 2 || len(regions[0].pixel) != 3 || len(regions[1].pixel) != 2 {
 		t.Errorf("%v", regions)
 	}
-	// The way from one arm to the other goes down and up again.
+	// The path from one arm to the other goes down and up again.
 	if regions = picture("#.#", "###").regions(); len(regions) != 1 || len(regions[0].pixel) != 5 {
 		t.Errorf("%v, want one of five pixels", regions)
 	}
 }
 
-// lookAt finds the regions of one frame at one threshold the plain way: false ones, and which true ones are detected.
-func lookAt(heat []float32, side int, threshold int, truth []region, width, height int) (falses int, detected []bool) {
+// regionsAt finds the regions of a frame at a threshold directly: the number of false ones, and the detected labelled
+// ones.
+func regionsAt(heat []float32, side int, threshold int, truth []region, width, height int) (falses int,
+	detected []bool) {
 	found := &Mask{Width: side, Height: side}
 	for _, v := range heat {
 		found.Abnormal = append(found.Abnormal, heatBin(v) >= threshold)
@@ -86,8 +88,8 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 			for i := range heat {
 				heat[i] = float32(r.IntN(6)) / 4
 			}
-			// What is true is hot in about the right place, and something else is too; at corners they touch what is
-			// warm by chance.
+			// The map is hot near the labelled regions and elsewhere; diagonally they touch cells that are warm by
+			// chance.
 			warm := func(x, y, w, h int) {
 				level := float32(4+r.IntN(5)) / 4
 				for cy := max(0, y); cy < min(side, y+h); cy++ {
@@ -123,7 +125,7 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 			heats, masks = append(heats, heat), append(masks, mask)
 		}
 		p.finish()
-		// A sixteenth of 16 is 1, so nothing was smoothed.
+		// A sixteenth of 16 is 1, so there is no smoothing.
 		if want := pairs([]Series{
 			{Scores: pos, Abnormal: filled(len(pos))},
 			{Scores: neg, Abnormal: make([]bool, len(neg))},
@@ -137,14 +139,14 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 		if p.Regions != regions || p.Frames != frames {
 			t.Fatalf("%d regions in %d frames, want %d in %d", p.Regions, p.Frames, regions, frames)
 		}
-		// The best rate at the budget x, by its meaning, at many budgets.
+		// The best rate for at most x false regions, by definition, for many values of x.
 		type point struct{ falses, rate float64 }
 		var points []point
 		high := slices.Sorted(maps.Keys(levels))
 		for _, b := range slices.Backward(high) {
 			falses, hits := 0, 0
 			for f := range frames {
-				n, detected := lookAt(heats[f], side, b, masks[f].regions(), width, height)
+				n, detected := regionsAt(heats[f], side, b, masks[f].regions(), width, height)
 				falses += n
 				for _, d := range detected {
 					if d {
@@ -178,8 +180,8 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 	}
 }
 
-// A cell that covers several pixels of the map has the value of the one in its middle.
-func TestCellsTakeTheirMiddle(t *testing.T) {
+// TestCellsTakeTheirCentre expects a cell that covers several pixels of the map to have the value of the central one.
+func TestCellsTakeTheirCentre(t *testing.T) {
 	const side, cells = 48, 16
 	var g grid
 	g.fit(side, cells, cells)
@@ -191,7 +193,7 @@ func TestCellsTakeTheirMiddle(t *testing.T) {
 	}
 }
 
-// A region is detected from a Jaccard index of 0.1 on, and cells that touch at a corner are one region.
+// TestRegionsByHand expects detection from a Jaccard index of 0.1 on, and diagonal cells to be connected.
 func TestRegionsByHand(t *testing.T) {
 	row := func(y, n int) (cells [][2]int) {
 		for x := range n {
@@ -226,7 +228,7 @@ func TestRegionsByHand(t *testing.T) {
 	}
 }
 
-// At a side of 32 each value is the mean over two by two.
+// TestPixelsAreSmoothed expects means over two by two pixels at side 32.
 func TestPixelsAreSmoothed(t *testing.T) {
 	heat, mask := make([]float32, 32*32), &Mask{32, 32, make([]bool, 32*32)}
 	heat[10*32+10] = 4
@@ -243,9 +245,9 @@ func TestPixelsAreSmoothed(t *testing.T) {
 	}
 }
 
-// Regions flow together as the threshold falls, so fewer may be detected then; the best that a budget reached before
-// stays.
-func TestAreaKeepsTheBest(t *testing.T) {
+// TestStepIntegralKeepsTheBest expects the best rate for a number of false regions to be kept: regions merge as the
+// threshold falls, so fewer may be detected then.
+func TestStepIntegralKeepsTheBest(t *testing.T) {
 	var a stepIntegral
 	a.point(0, 0.5)
 	a.point(0.5, 0.2)
@@ -284,7 +286,7 @@ func TestTracksByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// Track 1 is seen in one of its ten frames, which is α; track 2 never; and nothing else is hot.
+	// Track 1 is hot in one of its ten frames, which is α, track 2 in none, and nothing else is hot.
 	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
 	for range 9 {
 		add(make([]float32, 256), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4}, Box{Track: 2, X: 10, Y: 10, W: 3, H: 3})
@@ -303,7 +305,7 @@ func TestTracksByHand(t *testing.T) {
 	if !near(p.TBDC, 0) {
 		t.Errorf("TBDC %v of a track that is seen in one of eleven frames", p.TBDC)
 	}
-	// A false region, hotter, in each of six frames of ten: the track is found only from .6 on.
+	// A hotter false region in six of ten frames: the track is found only from .6 false regions per frame on.
 	p = Pixels{}
 	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
 	for range 6 {
@@ -332,16 +334,16 @@ func TestSmoothing(t *testing.T) {
 	for window, want := range map[int][2]float32{1: {16, 0}, 2: {4, 4}, 4: {1, 1}} {
 		got := s.mean(heat, 16, window)
 		if got[8*16+8] != want[0] || got[8*16+7] != want[1] {
-			t.Errorf("window %d: %v at the place, %v to its left, want %v", window, got[8*16+8], got[8*16+7], want)
+			t.Errorf("window %d: %v at the pixel, %v to its left, want %v", window, got[8*16+8], got[8*16+7], want)
 		}
 	}
-	// At the border only what lies in the picture counts.
+	// At the border, only pixels inside the picture count.
 	if got := s.mean(heatAt(0, 0, 16, 16, 3), 16, 5); got[0] != 3 || got[255] != 3 {
 		t.Errorf("corners %v and %v of an even map", got[0], got[255])
 	}
 }
 
-// A frame of Ped2 under preset fast: how long the pixel figures take beside the model.
+// BenchmarkPixels measures the pixel figures of a frame of Ped2 with preset fast.
 func BenchmarkPixels(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 1))
 	heat := make([]float32, 128*128)

@@ -46,7 +46,7 @@ func readPlain(_ context.Context, root string) (*Dataset, error) {
 	return d, nil
 }
 
-// recordingsIn are the video files and the folders of frames in a folder.
+// recordingsIn lists the video files and the folders of frames in a folder.
 func recordingsIn(dir string) (out []Video) {
 	for _, name := range files(dir, videoEndings...) {
 		out = append(out, Video{Name: stem(name), Path: filepath.Join(dir, name)})
@@ -59,7 +59,7 @@ func recordingsIn(dir string) (out []Video) {
 	return out
 }
 
-// findMasks opens what there is of a video's pixel truth, nil for nothing.
+// findMasks opens a video's pixel labels; nil if there are none.
 func findMasks(dir, name string) func(context.Context) (MaskReader, error) {
 	if npy := filepath.Join(dir, name+".npy"); hasEntry(dir, name+".npy") {
 		return func(context.Context) (MaskReader, error) { return openMasksNPY(npy) }

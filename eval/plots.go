@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 )
 
-// The colours of the report, that people who see few colours tell apart too (Okabe and Ito).
+// The colours of the report are distinguishable for colour-blind people (Okabe and Ito).
 var (
 	blue     = color.RGBA{R: 0, G: 114, B: 178, A: 255}
 	orange   = color.RGBA{R: 213, G: 94, B: 0, A: 255}
@@ -31,7 +31,7 @@ type curve struct {
 	color  color.Color
 }
 
-// render makes a PNG, twice as fine as its size on the page.
+// render draws a PNG at twice the resolution of its size on the page.
 func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 	p.BackgroundColor = color.White
 	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(width, height), vgimg.UseDPI(192))}
@@ -41,7 +41,7 @@ func render(p *plot.Plot, width, height vg.Length) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// newPlot has the page's kind of letters.
+// newPlot sets the page's font.
 func newPlot() *plot.Plot {
 	p := plot.New()
 	for _, style := range []*text.Style{
@@ -53,7 +53,7 @@ func newPlot() *plot.Plot {
 	return p
 }
 
-// protocols are the measured ones with their names and colours.
+// protocols lists the measured protocols with their names and colours.
 func (r *Result) protocols() []struct {
 	name  string
 	m     *Measures
@@ -134,8 +134,7 @@ func unitPlot(title, x, y string, curves []curve, legendLeft bool) ([]byte, erro
 	return render(p, 4.6*vg.Inch, 4.2*vg.Inch)
 }
 
-// plotVideo draws the errors of a video at the frames that they score, over the truth, with the threshold and the
-// alarms.
+// plotVideo draws the errors of a video at their centre frames, with the labels, the threshold and the alarms.
 func plotVideo(r Recording, v PerVideo, t Thresholds) ([]byte, error) {
 	p := newPlot()
 	p.X.Label.Text, p.Y.Label.Text = "frame", "error"

@@ -77,8 +77,8 @@ func TestMasksThatSciPyAndNumPyWrote(t *testing.T) {
 	}
 }
 
-// MATLAB itself keeps doubles as bytes where it can, has logical arrays, and puts short data into their tags; SciPy
-// does none of that.
+// TestMasksAsMATLABWritesThem has doubles stored as bytes, logical arrays, and short data in tags, which MATLAB writes
+// and SciPy does not.
 func TestMasksAsMATLABWritesThem(t *testing.T) {
 	m, err := openMat(filepath.Join("testdata", "label-matlab.mat"))
 	if err != nil {
@@ -135,7 +135,7 @@ func TestMatRefuses(t *testing.T) {
 		"not a MAT-file of level 5":                 edit(126, 'X', 'X'),
 		"save -v7.3, HDF5":                          edit(124, 0, 2),
 		"no variable volLabel":                      bytes.Replace(good, []byte("volLabel"), []byte("volOther"), 1),
-		"volLabel{5} of 5: the file is cut off":     good[:len(good)-40],
+		"volLabel{5} of 5: the file is truncated":   good[:len(good)-40],
 		"data of type 9 where a variable should be": edit(128, 9),
 		"an array of class 5": bytes.Replace(good, []byte{6, 0, 0, 0, 8, 0, 0, 0, 6, 0, 0, 0},
 			[]byte{6, 0, 0, 0, 8, 0, 0, 0, 5, 0, 0, 0}, 1),
@@ -168,7 +168,7 @@ func TestNPYRefuses(t *testing.T) {
 	for want, file := range map[string][]byte{
 		"not a NumPy array file":              good[:5],
 		"NumPy format 9 is unknown":           swap("NUMPY\x01", "NUMPY\x09"),
-		"the header is cut off":               good[:40],
+		"the header is truncated":             good[:40],
 		"has 5 bytes, the file has 4":         good[:len(good)-1],
 		"has 5 bytes, the file has 6":         append(bytes.Clone(good), 0),
 		"has 6 bytes, the file has 5":         swap("(5,)", "(6,)"),

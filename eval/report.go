@@ -9,35 +9,35 @@ import (
 	"strings"
 )
 
-// Picture is one of a report's.
+// Picture is a picture of a report.
 type Picture struct {
 	Name    string // of the file, without .png
 	Caption string
 	PNG     []byte
 }
 
-// Src is the picture within the page.
+// Src is the picture as a data URL.
 func (p Picture) Src() template.URL {
 	return template.URL("data:image/png;base64," +
-		base64.StdEncoding.EncodeToString(p.PNG)) //nolint:gosec // our own drawing
+		base64.StdEncoding.EncodeToString(p.PNG)) //nolint:gosec // drawn by this package
 }
 
-// Report is a page about a Result, and its pictures.
+// Report is a page about a Result, with its pictures.
 type Report struct {
 	Result         *Result
 	ROC, PR        Picture
 	Videos         []VideoPicture
 	Misses, Alarms []Picture
-	HasExamples    bool // misses and false alarms were looked for
+	HasExamples    bool // misses and false alarms were collected
 }
 
-// VideoPicture is a video's scores against its truth.
+// VideoPicture is a plot of a video's scores and labels.
 type VideoPicture struct {
 	PerVideo
 	Picture Picture
 }
 
-// NewReport draws the curves.
+// NewReport draws the plots.
 func NewReport(r *Result, recordings []Recording, t Thresholds) (*Report, error) {
 	rep := &Report{Result: r, ROC: Picture{Name: "roc"}, PR: Picture{Name: "pr"}}
 	var err error
@@ -57,7 +57,7 @@ func NewReport(r *Result, recordings []Recording, t Thresholds) (*Report, error)
 	return rep, nil
 }
 
-// fileName keeps of a video's name what is safe in a file's.
+// fileName replaces characters that are not safe in a file name.
 func fileName(s string) string {
 	return strings.Map(func(c rune) rune {
 		if strings.ContainsRune(`/\:*?"<>|`, c) || c < ' ' {
@@ -67,7 +67,7 @@ func fileName(s string) string {
 	}, s)
 }
 
-// Pictures are all of them.
+// Pictures lists all pictures.
 func (r *Report) Pictures() []Picture {
 	out := []Picture{r.ROC, r.PR}
 	for _, v := range r.Videos {
@@ -95,5 +95,5 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 	"dict": func(name string, m *Measures) map[string]any { return map[string]any{"Name": name, "M": m} },
 }).Parse(pageSource))
 
-// Write writes the page, whole in one file.
+// Write writes the page as one self-contained file.
 func (r *Report) Write(w io.Writer) error { return pageTemplate.Execute(w, r) }

@@ -12,23 +12,23 @@ import (
 	"vigil/video"
 )
 
-// Options say how recordings are measured.
+// Options configures Evaluate.
 type Options struct {
 	Hop         int // of the live protocol
 	Thresholds  Thresholds
 	Detector    detect.Config
 	Resamplings int
 	Seed        uint64
-	// External says that the scores are somebody else's: they are taken as they are, Hop is not applied, and there are no
-	// events, since nothing is known of the frame rate.
+	// External says that the scores come from elsewhere: they are used unchanged, Hop is not applied, and there are no
+	// events, since the frame rate is not known.
 	External bool
-	// DelayUnknown says that nobody knows how many frames later a score was there.
+	// DelayUnknown says that it is not known how many frames later a score was available.
 	DelayUnknown bool
-	// Step is the distance of the frames that scores were given for.
+	// Step is the distance between the frames that have scores.
 	Step int
 }
 
-// Result is what an evaluation found. Its JSON is a contract: paper.micro_auc, paper.macro_auc, live.micro_auc and
+// Result is the result of an evaluation. Its JSON is a contract: paper.micro_auc, paper.macro_auc, live.micro_auc and
 // live.no_delay_micro_auc stay.
 type Result struct {
 	Dataset  string `json:"dataset"`
@@ -38,7 +38,7 @@ type Result struct {
 	Score    string `json:"score,omitempty"`
 	Frames   int    `json:"frames"`
 	Abnormal int    `json:"abnormal_frames"`
-	// Paper's alignment; null where scores of every frame, or of every frame that counts, are missing
+	// Paper's alignment; null if scores are missing for some frames, or for all frames that count.
 	Paper  *Measures  `json:"paper"`
 	Raw    *Measures  `json:"raw"` // the same frames, errors not scaled
 	Live   Live       `json:"live"`
@@ -47,7 +47,7 @@ type Result struct {
 	Notes  []string   `json:"notes"`
 }
 
-// Live is the live protocol: errors at the live hop, on the scale that normal video gave, every frame counted. Its own
+// Live is the live protocol: errors at the live hop, scaled by normal video, with every frame counted. Its embedded
 // Measures have the label at the clip's start + 8.
 type Live struct {
 	Measures
@@ -59,7 +59,7 @@ type Live struct {
 	Events              *Events      `json:"events"`    // likewise
 }
 
-// AtThreshold is what the thresholds find: the shares of the abnormal (TPR) and of the normal frames (FPR) above them.
+// AtThreshold is the share of abnormal (TPR) and of normal frames (FPR) above the thresholds.
 type AtThreshold struct {
 	Cameras    []CameraThreshold `json:"cameras"`
 	TPR        Number            `json:"tpr"`
@@ -68,14 +68,14 @@ type AtThreshold struct {
 	NoDelayFPR Number            `json:"no_delay_fpr"`
 }
 
-// CameraThreshold is one camera's.
+// CameraThreshold is the threshold of one camera.
 type CameraThreshold struct {
 	Camera string  `json:"camera,omitempty"`
 	Lo     float64 `json:"lo"`
 	Theta  float64 `json:"theta"`
 }
 
-// PerVideo is one video. An AUC of a video that is all normal or all abnormal does not exist.
+// PerVideo holds the figures of a video. The AUC of a video that is all normal or all abnormal is undefined.
 type PerVideo struct {
 	Video    string  `json:"video"`
 	Frames   int     `json:"frames"`
@@ -132,7 +132,8 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	}
 	switch {
 	case o.Step > 1:
-		r.addNote("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live one "+
+		r.addNote("the scores are %d frames apart: the paper's protocol needs one for every frame, so only the live "+
+			"one "+
 			"is measured", o.Step)
 	case !slices.ContainsFunc(raw, func(s Series) bool { return len(s.Scores) > 0 }):
 		r.addNote("no score is of a frame that the paper counts, which leaves out the first %d and the last %d of a "+
@@ -148,12 +149,12 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		if m := keep(measure("no delay", prompt)); m != nil {
 			r.Live.NoDelay, r.Live.NoDelayMicroAUC = m, m.MicroAUC
 		}
-		// Without the first frames there may be none of one kind left; then the figure does not exist.
+		// Without the first frames, all labels may be equal; then the figure is undefined.
 		if m, err := Measure(ready, 0, 0); err == nil {
 			r.Live.NoDelayWarmMicroAUC = m.MicroAUC
 		}
 	} else {
-		r.addNote("nobody says how many frames later a score was there, so there is no figure without delay")
+		r.addNote("it is not known how many frames later a score was available, so there is no figure without delay")
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
@@ -173,7 +174,7 @@ func (r *Result) addNote(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// perVideo fills in each video's own figures, and says which have none.
+// perVideo computes each video's own figures, and notes which are undefined.
 func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
 	var normal, abnormal, partly []string
 	for i := range r.Videos {
@@ -231,7 +232,7 @@ func atThresholds(o Options, live, prompt []Series) *AtThreshold {
 	return a
 }
 
-// ratesAbove are the shares of abnormal and of normal frames above the threshold.
+// ratesAbove returns the shares of abnormal and of normal frames above the threshold.
 func ratesAbove(videos []Series) (tpr, fpr Number) {
 	var pos, neg, hit, wrong float64
 	for _, s := range videos {
@@ -261,7 +262,7 @@ func ratio(part, whole float64) Number {
 	return Number(part / whole)
 }
 
-// AddPixels adds what the error maps say; without masks there is nothing.
+// AddPixels adds the pixel figures; without masks it only adds a note.
 func (r *Result) AddPixels(p *Pixels, videos int) {
 	if p.Videos == 0 {
 		r.addNote("no pixel truth, so no pixel AUC, RBDC or TBDC")
@@ -277,5 +278,5 @@ func (r *Result) AddPixels(p *Pixels, videos int) {
 	}
 }
 
-// LiveMeasures are those with the label at the clip's start + 8.
+// LiveMeasures are the live figures with the label at the clip's start + 8.
 func (r *Result) LiveMeasures() *Measures { return &r.Live.Measures }

@@ -9,8 +9,8 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// rising is a video of 25 frames, of which the paper counts 8 to 17, that is abnormal from frame 13 on, with scores
-// for these frames that rise.
+// rising is a video of 25 frames, abnormal from frame 13 on, with rising scores for the given frames. The paper counts
+// frames 8 to 17.
 func rising(name string, frames ...int) Recording {
 	r := Recording{Name: name, Abnormal: make([]bool, 25), FPS: 10}
 	for i := 13; i < 25; i++ {
@@ -23,7 +23,7 @@ func rising(name string, frames ...int) Recording {
 	return r
 }
 
-// upTo are the whole numbers of a range, both ends included.
+// upTo lists the integers of a range, both ends included.
 func upTo(first, last int) (all []int) {
 	for i := first; i <= last; i++ {
 		all = append(all, i)
@@ -31,10 +31,10 @@ func upTo(first, last int) (all []int) {
 	return all
 }
 
-// Scores that somebody gave are taken as they are, and what they cannot say has no figure.
-func TestGivenScores(t *testing.T) {
-	// Were every second one left out, as a hop of 2 does with clips of every frame, frames 14 to 24 would be as frame
-	// 12.
+// TestExternalScoresAreUnchanged expects external scores to be used unchanged, and figures that they cannot give to be
+// missing.
+func TestExternalScoresAreUnchanged(t *testing.T) {
+	// If hop 2 were applied, every second score would be dropped, and frames 14 to 24 would have the score of frame 12.
 	coarse := rising("01", 8, 10, 12, 14)
 	r, err := Evaluate([]Recording{coarse}, Options{External: true, DelayUnknown: true, Step: 2, Hop: 2})
 	if err != nil {
@@ -51,7 +51,7 @@ func TestGivenScores(t *testing.T) {
 		!math.IsNaN(float64(r.Live.NoDelayWarmMicroAUC)) || !math.IsNaN(float64(r.Videos[0].NoDelay)) {
 		t.Errorf("no delay %v of scores that came nobody knows when", r.Live.NoDelayMicroAUC)
 	}
-	for i, want := range []string{"the scores are 2 frames apart", "nobody says how many frames later"} {
+	for i, want := range []string{"the scores are 2 frames apart", "it is not known how many frames later"} {
 		if len(r.Notes) != 2 || !strings.HasPrefix(r.Notes[i], want) {
 			t.Errorf("notes %q, want %q", r.Notes, want)
 		}
@@ -67,9 +67,10 @@ func TestGivenScores(t *testing.T) {
 		r.Live.Events != nil {
 		t.Errorf("at the threshold %+v, events %+v", a, r.Live.Events)
 	}
-	// The paper counts neither the first 8 nor the last 7 frames, whoever has scores for them.
+	// The paper counts neither the first 8 nor the last 7 frames, even if they have scores.
 	for _, frames := range [][]int{upTo(8, 17), upTo(0, 24)} {
-		if r, err = Evaluate([]Recording{rising("01", frames...)}, Options{External: true, Step: 1, Hop: 1}); err != nil {
+		if r, err = Evaluate([]Recording{rising("01", frames...)},
+			Options{External: true, Step: 1, Hop: 1}); err != nil {
 			t.Fatal(err)
 		}
 		if r.Paper == nil || r.Paper.Frames != 10 || r.Raw.Frames != 10 || r.Live.NoDelay == nil || len(r.Notes) != 0 {
@@ -89,13 +90,13 @@ func TestGivenScores(t *testing.T) {
 	}
 }
 
-// What a figure leaves out is said.
+// TestNotes expects a note for everything that a figure leaves out.
 func TestNotes(t *testing.T) {
 	all := rising("all", 10, 11)
 	for i := range all.Abnormal {
 		all.Abnormal[i] = true
 	}
-	// Within the frames that have a score of their own the second is normal only.
+	// Within the frames that the paper counts, the second is all normal.
 	recordings := []Recording{rising("01", 11, 12, 13, 14), rising("02", 10, 11), all}
 	recordings[1].Camera = "b"
 	r, err := Evaluate(recordings,

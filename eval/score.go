@@ -12,7 +12,7 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// Scorer scores the test videos of a data set one after the other and keeps what the figures need.
+// Scorer scores the test videos of a data set one after the other and collects the data for the figures.
 type Scorer struct {
 	Threads    int // of the model; 0 for all
 	Recordings []Recording
@@ -21,8 +21,8 @@ type Scorer struct {
 	Size       [2]int // width and height of the last video scored, in pixels
 }
 
-// Score runs a video through the pipeline at hop 1, which cam must have. It is an error if the video has not as many
-// frames as labels or masks.
+// Score runs a video through the pipeline; cam must have hop 1. It is an error if the number of frames differs from
+// that of the labels or masks.
 func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error {
 	masks, err := openMasks(ctx, v)
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *Scorer) addClip(ctx context.Context, v Video, masks videoMasks, c detec
 	return nil
 }
 
-// videoMasks are a video's masks, or nothing.
+// videoMasks are a video's masks; maskCursor is nil if there are none.
 type videoMasks struct{ *maskCursor }
 
 func openMasks(ctx context.Context, v Video) (videoMasks, error) {
@@ -114,7 +114,7 @@ func openMasks(ctx context.Context, v Video) (videoMasks, error) {
 
 func (m videoMasks) close() {
 	if m.maskCursor != nil {
-		_ = m.reader.Close() // it was only read
+		_ = m.reader.Close() // opened for reading only
 	}
 }
 
@@ -125,19 +125,19 @@ func (m videoMasks) finish(ctx context.Context, frames int) error {
 	return m.maskCursor.finish(ctx, frames)
 }
 
-// Example is a frame worth looking at: an abnormal one with a low error, or a normal one with a high one.
+// Example is a frame for the report: an abnormal one with a low error, or a normal one with a high error.
 type Example struct {
 	Video, Path string
-	Frame       int // the middle of those that the clip's score is made of
+	Frame       int // the centre of the clip's scored frames
 	Abnormal    bool
 	Error       float64
 	Heat        []float32 // the error map [side][side]
-	Mask        *Mask     // nil without pixel truth
+	Mask        *Mask     // nil without pixel labels
 	camera      string
 }
 
-// Examples keeps, of every unbroken stretch of abnormal frames, the one with the lowest error, and of every stretch of
-// normal ones that with the highest, so that no two pictures show the same.
+// Examples keeps one frame of every run of equal labels: the one with the lowest error of abnormal frames, and with the
+// highest error of normal ones, so that no two pictures show the same event.
 type Examples struct {
 	all  []Example
 	last struct {
@@ -168,8 +168,8 @@ func (s *Examples) observe(v Video, frame int, c detect.Clip, mask *Mask) {
 	}
 }
 
-// Worst are at most n misses and n false alarms, the worst first. With thresholds only abnormal frames up to it are
-// misses and only normal ones above it false alarms.
+// Worst returns at most n misses and n false alarms, the worst first. With thresholds, only abnormal frames below them
+// are misses and only normal frames above them false alarms.
 func (s *Examples) Worst(n int, thresholds Thresholds) (misses, alarms []Example) {
 	for _, sight := range s.all {
 		strange := thresholds.value(sight.camera)(sight.Error) > atThreshold
@@ -186,14 +186,14 @@ func (s *Examples) Worst(n int, thresholds Thresholds) (misses, alarms []Example
 	return misses[:min(n, len(misses))], alarms[:min(n, len(alarms))]
 }
 
-// Thresholds are what raw errors are judged by, for each camera of a data set; nil for nothing.
+// Thresholds are the thresholds of raw errors for each camera of a data set; nil for none.
 type Thresholds map[string]pipeline.Threshold
 
-// atThreshold is the value of an error that lies at the threshold.
+// atThreshold is the score of an error at the threshold.
 const atThreshold = 0.5
 
-// value puts a camera's errors on the scale on which lo is 0 and theta atThreshold: 1 - regularity, but not clamped,
-// so that errors of several cameras can be ranked together. Without thresholds errors stay as they are.
+// value maps a camera's errors to a scale on which lo is 0 and theta is atThreshold: 1 - regularity without clamping,
+// so that errors of several cameras can be ranked together. Without thresholds, errors are unchanged.
 func (t Thresholds) value(camera string) func(float64) float64 {
 	th, ok := t[camera]
 	if !ok {
@@ -202,9 +202,10 @@ func (t Thresholds) value(camera string) func(float64) float64 {
 	return func(e float64) float64 { return (e - th.Lo) / (2 * (th.Theta - th.Lo)) }
 }
 
-var errMixedThresholds = errors.New("some cameras have a threshold and some have none: their errors cannot be ranked together")
+var errMixedThresholds = errors.New(
+	"some cameras have a threshold and some have none: their errors cannot be ranked together")
 
-// checkCovers is an error if the thresholds are for some of the recordings' cameras only.
+// checkCovers returns an error if only some of the recordings' cameras have thresholds.
 func (t Thresholds) checkCovers(recordings []Recording) error {
 	if t == nil {
 		return nil

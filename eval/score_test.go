@@ -19,7 +19,7 @@ import (
 	"vigil/video"
 )
 
-// film is a recording of 16 x 16 grey pictures, ten a second, whose clock jumps at some frames.
+// film is a recording of 16 x 16 grey pictures at ten frames per second, whose clock jumps at some frames.
 type film struct {
 	pictures [][]byte
 	jumps    map[int]bool
@@ -52,7 +52,7 @@ func (f *film) Read(ctx context.Context, frame *video.Frame) error {
 
 func (*film) Close() error { return nil }
 
-// asIs takes pictures that have the model's size already.
+// asIs passes pictures on that already have the model's size.
 type asIs struct{}
 
 func (asIs) Prepare(f *video.Frame) (video.Picture, error) {
@@ -62,14 +62,14 @@ func (asIs) Prepare(f *video.Frame) (video.Picture, error) {
 
 func (asIs) Close() error { return nil }
 
-// blindCamera plays the film to a model that rebuilds every clip as mid-grey, so that its errors are all different but
+// blindCamera plays the film to a model that reconstructs every clip as mid-grey, so that its errors are different and
 // known.
 func blindCamera(t *testing.T, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
 	t.Helper()
 	return blindTo(t, 0, pictures, jumps, hop)
 }
 
-// blindTo is blindCamera with a score of so many frames at the clip's end; 0 for all.
+// blindTo is blindCamera with the given number of scored frames at the clip's end; 0 for all.
 func blindTo(t *testing.T, last int, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
 	t.Helper()
 	spec, err := model.FindPreset("micro")
@@ -107,9 +107,9 @@ func noise(frames int) [][]byte {
 	return out
 }
 
-// One pass at hop 1 serves both protocols: what Subsample takes of it is what the pipeline gives at that hop, also after
-// gaps.
-func TestSampleIsWhatThePipelineGives(t *testing.T) {
+// TestSubsampleMatchesThePipeline expects Subsample to select from one pass at hop 1 the clips of a larger hop, also
+// after gaps.
+func TestSubsampleMatchesThePipeline(t *testing.T) {
 	pictures, jumps := noise(100), map[int]bool{37: true, 45: true, 70: true}
 	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 100)}
 	var s Scorer
@@ -119,9 +119,9 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 		t.Fatal(err)
 	}
 	all := s.Recordings[0].Clips
-	// Of the stretch of 8 there are only early ones.
+	// The run of 8 frames has only early clips.
 	if want := (37 - 15) + (70 - 45 - 15) + (100 - 70 - 15); len(FullClips(all)) != want || len(all) != want+3*14+7 {
-		t.Fatalf("%d whole clips of %d at hop 1, want %d of %d", len(FullClips(all)), len(all), want, want+3*14+7)
+		t.Fatalf("%d full clips of %d at hop 1, want %d of %d", len(FullClips(all)), len(all), want, want+3*14+7)
 	}
 	for _, hop := range []int{3, 8, 50} {
 		var direct []detect.Clip
@@ -143,7 +143,7 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 		plain := func(clips []detect.Clip) (out []detect.Clip) {
 			for _, c := range clips {
 				c.Map, c.Queue, c.Score, c.Regularity = nil, 0, 0, 0
-				// After a gap the first clip of each hop is another.
+				// After a gap, the first clip differs between hops.
 				c.Gap = false
 				out = append(out, c)
 			}
@@ -158,7 +158,7 @@ func TestSampleIsWhatThePipelineGives(t *testing.T) {
 	}
 }
 
-// listed gives masks from memory.
+// listed reads masks from memory.
 type listed struct {
 	masks []Mask
 	at    int
@@ -188,7 +188,7 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 	}
 	for want, v := range map[string]Video{
 		"film: has 40 frames, but 01.csv has labels for 41": {Abnormal: make([]bool, 41)},
-		// The last frames are in no clip's middle, so their number shows at the end.
+		// The last frames are the centre of no clip, so their number is checked at the end.
 		"film: has 40 frames, but 01.csv has labels for 38":  {Abnormal: make([]bool, 38)},
 		"film: has a frame 20, but 01.csv has labels for 20": {Abnormal: make([]bool, 20)},
 		"film: the masks end after 30 frames, the video goes on to frame 30": {
@@ -224,8 +224,8 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 	}
 }
 
-// With a score of the last four frames its map shows start + 14, which is held against that frame's mask, and the
-// score still belongs to start + 8. Early clips count in neither.
+// TestMasksOfLastFrames expects the map of a score of the last four frames to be compared with the mask of start + 14,
+// while the score still belongs to start + 8. Early clips count in neither.
 func TestMasksOfLastFrames(t *testing.T) {
 	v := Video{
 		Name: "film", Path: "film", Abnormal: make([]bool, 40),
@@ -233,7 +233,7 @@ func TestMasksOfLastFrames(t *testing.T) {
 			l := &listed{}
 			for i := range 40 {
 				m := Mask{16, 16, make([]bool, 256)}
-				// The first whole clip shows frame 14 and the last one frame 38.
+				// The first full clip shows frame 14 and the last one frame 38.
 				m.Abnormal[100] = i <= 14 || i >= 38
 				l.masks = append(l.masks, m)
 			}
@@ -250,7 +250,7 @@ func TestMasksOfLastFrames(t *testing.T) {
 	if p := s.Pixels; p.Frames != 25 || p.Regions != 2 || p.Videos != 1 {
 		t.Errorf("%d regions in %d frames of %d videos, want 2 in 25 of 1", p.Regions, p.Frames, p.Videos)
 	}
-	// Of what is shown as missed the picture is abnormal: frames 32 and 38, the second with its mask.
+	// The pictures of misses are abnormal: frames 32 and 38, the second with its mask.
 	misses, _ := s.Examples.Worst(5, nil)
 	if len(misses) != 2 {
 		t.Fatalf("misses %v", misses)
@@ -266,7 +266,7 @@ func TestMasksOfLastFrames(t *testing.T) {
 	}
 }
 
-func TestSights(t *testing.T) {
+func TestExamples(t *testing.T) {
 	var s Examples
 	v := Video{Name: "01", Path: "p", Abnormal: []bool{false, false, true, true, true, false, false}}
 	for i, e := range []float64{1, 3, 5, 2, 4, 9, 1} {
@@ -281,7 +281,7 @@ func TestSights(t *testing.T) {
 	if len(misses) != 1 || len(alarms) != 1 || alarms[0].Frame != 5 {
 		t.Errorf("misses %v, alarms %v", misses, alarms)
 	}
-	// Of several the worst come first.
+	// The worst come first.
 	v = Video{Name: "02", Path: "q", Abnormal: []bool{false, true, false, true, false, true}}
 	for i, e := range []float64{2.5, 1.5, 9.5, 0.5, 4, 1} {
 		s.observe(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)

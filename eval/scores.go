@@ -20,26 +20,28 @@ import (
 )
 
 const (
-	replayHeader = "video,frame,error,regularity" // as 'vigil replay --scores' writes: frame is the clip's start + 8
+	replayHeader = "video,frame,error,regularity" // of 'vigil replay --scores'; frame is the clip's start + 8
 	simpleHeader = "frame,score"                  // a file for each video
 )
 
-// afterCentre is how many frames after its start + 8 a clip ends.
+// afterCentre is the number of frames of a clip after its start + 8.
 const afterCentre = video.CuboidFrames - 1 - video.CuboidFrames/2
 
-// ExternalScores are scores that were not made here.
+// ExternalScores are scores read from files.
 type ExternalScores struct {
-	// by the video's name without its ending, unless the ending alone tells it from another
+	// Videos is keyed by the video's name without its extension, or with it if only the extension makes the name
+	// unique.
 	Videos map[string][]detect.Clip
-	Step   int // the distance of the frames that have a score
-	// DelayUnknown says that nobody knows when the scores were there: files with the header frame,score do not say.
+	Step   int // distance between the frames that have a score
+	// DelayUnknown says that it is not known when the scores were available: files with the header frame,score do not
+	// tell.
 	DelayUnknown bool
 	sourceFile   map[string]string
-	fromReplay   map[string]bool // whose scores are as replay writes them
+	fromReplay   map[string]bool // videos with scores written by replay
 }
 
-// ReadScores reads scores from a file or from all files *.csv of a folder: as 'vigil replay --scores' writes them, or
-// with the header frame,score, named as their videos. Frames count from 0 and ascend; higher is stranger.
+// ReadScores reads scores from a file, or from all files *.csv of a folder: files of 'vigil replay --scores', or with
+// the header frame,score and named like their videos. Frames count from 0 and ascend; higher is more anomalous.
 func ReadScores(path string) (*ExternalScores, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -49,12 +51,12 @@ func ReadScores(path string) (*ExternalScores, error) {
 	if info.IsDir() {
 		paths = nil
 		for _, name := range files(path, ".csv") {
-			if name != "events.csv" { // replay writes it beside the scores
+			if name != "events.csv" { // written by replay next to the scores
 				paths = append(paths, filepath.Join(path, name))
 			}
 		}
 		if len(paths) == 0 {
-			return nil, fmt.Errorf("%s: no file *.csv in it, want scores with the header %s or %s", path, replayHeader,
+			return nil, fmt.Errorf("%s: has no file *.csv, want scores with the header %s or %s", path, replayHeader,
 				simpleHeader)
 		}
 	}
@@ -80,7 +82,8 @@ func ReadScores(path string) (*ExternalScores, error) {
 }
 
 func newExternalScores() *ExternalScores {
-	return &ExternalScores{Videos: map[string][]detect.Clip{}, sourceFile: map[string]string{}, fromReplay: map[string]bool{}}
+	return &ExternalScores{Videos: map[string][]detect.Clip{}, sourceFile: map[string]string{},
+		fromReplay: map[string]bool{}}
 }
 
 func (g *ExternalScores) readFile(path string) error {
@@ -113,15 +116,15 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 			return err
 		}
 	}
-	mine := map[string]string{}   // of this file's videos, by what it calls them: their names here
-	ofStem := map[string]string{} // of each name without its ending, what the file calls the video that has it
-	var wrong error               // the first score that is no number
+	mine := map[string]string{}   // from the file's name of a video to the name here
+	ofStem := map[string]string{} // from a name without extension to the file's name of that video
+	var wrong error               // the first score that is not finite
 	count, without := 0, 0
 	for {
 		row, err := rows.Read()
 		if errors.Is(err, io.EOF) {
 			if wrong != nil {
-				return fmt.Errorf("%d of %d scores are no finite numbers, the first in %w", without, count, wrong)
+				return fmt.Errorf("%d of %d scores are not finite, the first in %w", without, count, wrong)
 			}
 			return nil
 		}
@@ -135,7 +138,7 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 			if name, known = mine[video]; !known {
 				name = stem(video)
 				if other, taken := ofStem[name]; taken {
-					// The endings alone tell them apart.
+					// Only the extensions differ.
 					if mine[other] != other {
 						g.rename(mine[other], other)
 						mine[other] = other
@@ -164,13 +167,13 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 }
 
 const (
-	// FormulaStarts are the first characters of a text that a spreadsheet takes for a formula.
+	// FormulaStarts are the first characters of a text that spreadsheets interpret as a formula.
 	FormulaStarts = "=+-@\t\r"
 	// TextMark is put before such a text in a table of scores.
 	TextMark = "'"
 )
 
-// stripTextMark is a text as it was before a TextMark was put before it.
+// stripTextMark removes a TextMark.
 func stripTextMark(s string) string {
 	if rest, ok := strings.CutPrefix(s, TextMark); ok && rest != "" && strings.Contains(FormulaStarts, rest[:1]) {
 		return rest
@@ -178,7 +181,7 @@ func stripTextMark(s string) string {
 	return s
 }
 
-// rename gives a video another name.
+// rename changes the name of a video.
 func (g *ExternalScores) rename(from, to string) {
 	g.sourceFile[to], g.Videos[to], g.fromReplay[to] = g.sourceFile[from], g.Videos[from], g.fromReplay[from]
 	delete(g.sourceFile, from)
@@ -186,7 +189,7 @@ func (g *ExternalScores) rename(from, to string) {
 	delete(g.fromReplay, from)
 }
 
-// claimVideo makes a video the file's.
+// claimVideo registers the file as the source of a video's scores.
 func (g *ExternalScores) claimVideo(name, path string) error {
 	if other, taken := g.sourceFile[name]; taken {
 		return fmt.Errorf("scores for %s are also in %s", name, other)
@@ -216,8 +219,8 @@ func (g *ExternalScores) addScore(name, frameText, scoreText string) error {
 	return nil
 }
 
-// ReadLabels reads every NAME.csv of a folder and of the folders in it, or the one file, as the truth of scores whose
-// videos are not here. That of day1/cam.mkv is day1/cam.csv.
+// ReadLabels reads the labels of scores whose videos are not available: every NAME.csv of a folder and its subfolders,
+// or one file. The labels of day1/cam.mkv are in day1/cam.csv.
 func ReadLabels(path string) (*Dataset, error) {
 	names := []string{filepath.Base(path)}
 	dir := filepath.Dir(path)
@@ -226,7 +229,7 @@ func ReadLabels(path string) (*Dataset, error) {
 	} else if info.IsDir() {
 		dir, names = path, filesBelow(path, ".csv")
 		if len(names) == 0 {
-			return nil, fmt.Errorf("%s: no file *.csv in it, want labels with the header %s", path, labelsHeader)
+			return nil, fmt.Errorf("%s: has no file *.csv, want labels with the header %s", path, labelsHeader)
 		}
 	}
 	d := &Dataset{Format: "labels", Root: path}
@@ -241,9 +244,9 @@ func ReadLabels(path string) (*Dataset, error) {
 	return d, d.check()
 }
 
-// Match joins the scores with the truth. Each video must have both, and a score for no frame beyond its labels. Scores
-// that replay wrote must go on to the last clip: where they end before, the labels are of another video, or the replay
-// was broken off.
+// Match joins the scores with the labels. Each video must have both, and no score may be for a frame without a label.
+// Scores written by replay must extend to the last clip: if they end before, the labels belong to another video, or the
+// replay was interrupted.
 func (g *ExternalScores) Match(d *Dataset) ([]Recording, error) {
 	var out []Recording
 	var lack []string
@@ -264,7 +267,7 @@ func (g *ExternalScores) Match(d *Dataset) ([]Recording, error) {
 					"video, or was the replay broken off?", g.sourceFile[v.Name], v.Name, last, v.Truth,
 				len(v.Abnormal))
 		}
-		// One camera's threshold, if there is one, is what somebody gave for all of them.
+		// Without a camera name, a given threshold applies to all videos.
 		out = append(out, Recording{Name: v.Name, Abnormal: v.Abnormal, Clips: clips, FPS: math.NaN()})
 	}
 	if lack != nil {
@@ -285,7 +288,7 @@ func (g *ExternalScores) Match(d *Dataset) ([]Recording, error) {
 	return out, nil
 }
 
-// folderHint says which scores may be meant for labels that have none: of videos of one name there are scores by folder.
+// folderHint suggests scores that labels without scores may be meant for: videos with the same name in folders.
 func (g *ExternalScores) folderHint(lack []string) string {
 	var have []string
 	for _, name := range slices.Sorted(maps.Keys(g.Videos)) {

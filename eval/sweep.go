@@ -6,20 +6,21 @@ import (
 )
 
 const (
-	// overlapShare is the Jaccard index from which a found region counts as on a true one: Street Scene's β.
+	// overlapShare is the least Jaccard index at which a found region detects a labelled one: Street Scene's β.
 	overlapShare = 0.1
-	// trackShare is the share of a track's regions that must be found for the track to be: Street Scene's α.
+	// trackShare is the least share of a track's regions that must be found to detect the track: Street Scene's α.
 	trackShare = 0.1
-	// sweepGrid is the most cells on a side that regions are made of.
+	// sweepGrid is the most cells on a side of the grid that regions are made of.
 	sweepGrid = 64
 )
 
-// sweep counts, for every threshold at once, the true regions that are detected and the false ones.
+// sweep counts, for every threshold at once, the detected labelled regions and the false regions.
 //
-// At a threshold, the found regions of a frame are the connected cells whose error is at least it. A true region is
-// detected if a found one has a Jaccard index of at least β with it, in pixels of the mask; a found one that has that
-// with no true region is false. Cells enter from the highest error down and join their neighbours (union-find), and
-// what changes at a threshold goes into its bin; so each frame is looked at once.
+// At a threshold, the found regions of a frame are the connected components of the cells whose error is at least the
+// threshold. A labelled region is detected if a found one has a Jaccard index of at least β with it, in pixels of the
+// mask; a found region that has this with no labelled one is false. Cells are added from the highest error down and
+// joined with their neighbours (union-find), and the changes at a threshold are added to its bin, so each frame is
+// processed once.
 type sweep struct {
 	false, hits  []int // what the counts change by at a bin, for the regions of masks
 	trackFrames  int
@@ -29,7 +30,7 @@ type sweep struct {
 	grid         grid
 }
 
-// trackChange is a region of a track that becomes detected (1) or no longer is (-1) when the threshold falls to a bin.
+// trackChange says that a region of a track becomes detected (1) or undetected (-1) when the threshold falls to a bin.
 type trackChange struct{ bin, track, by int }
 
 func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, tracked bool) {
@@ -56,7 +57,7 @@ func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, trac
 	})
 }
 
-// rbdc is the area for regions.
+// rbdc is the region-based detection criterion.
 func (s *sweep) rbdc(frames, regions int) Number {
 	if regions == 0 {
 		return nan
@@ -71,7 +72,7 @@ func (s *sweep) rbdc(frames, regions int) Number {
 	return a.done()
 }
 
-// tbdc is the area for tracks, and their number.
+// tbdc is the track-based detection criterion, and the number of tracks.
 func (s *sweep) tbdc() (Number, int) {
 	if len(s.tracks) == 0 {
 		return nan, 0
@@ -100,8 +101,8 @@ func (s *sweep) tbdc() (Number, int) {
 	return a.done(), len(s.tracks)
 }
 
-// stepIntegral adds up the area under the best rate reached while the threshold falls and the false regions a frame have not
-// yet been more than x, for x from 0 to 1. Neither count only grows as the threshold falls: regions flow together.
+// stepIntegral is the area under a rate as a function of the false regions per frame, from 0 to 1: at x, the best rate
+// reached before the false regions exceeded x. Neither count is monotonic as the threshold falls, since regions merge.
 type stepIntegral struct{ x, best, sum float64 }
 
 func (a *stepIntegral) full() bool { return a.x >= 1 }

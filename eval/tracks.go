@@ -12,15 +12,15 @@ import (
 	"vigil/internal/regular"
 )
 
-// Box is the place of a track in one frame, in pixels of the mask.
+// Box is the bounding box of a track in one frame, in pixels of the mask.
 type Box struct {
 	Track, Frame, X, Y, W, H int
 }
 
 const tracksHeader = "track,frame,x,y,w,h"
 
-// readTracks reads a track file: a CSV with the header track,frame,x,y,w,h, a row for each frame of each track; whole
-// numbers, frames from 0, boxes in pixels of the mask. It gives the boxes of each frame.
+// readTracks reads a track file: a CSV with the header track,frame,x,y,w,h and a row for each frame of each track;
+// whole numbers, frames from 0, boxes in pixels of the mask. The result is keyed by frame.
 func readTracks(path string, frames int) (map[int][]Box, error) {
 	f, err := regular.Open(path)
 	if err != nil {
@@ -73,7 +73,7 @@ func parseTracks(r io.Reader, frames int) (map[int][]Box, error) {
 	}
 }
 
-// checkHeader reads the first row and is an error if it is not the one that is wanted.
+// checkHeader reads the first row and returns an error if it is not one of the expected headers.
 func checkHeader(rows *csv.Reader, want ...string) error {
 	got, err := rows.Read()
 	if errors.Is(err, io.EOF) {
@@ -82,7 +82,7 @@ func checkHeader(rows *csv.Reader, want ...string) error {
 	if err != nil {
 		return err
 	}
-	// Spreadsheets put a byte order mark in front.
+	// Spreadsheets prepend a byte order mark.
 	line := strings.TrimPrefix(strings.Join(got, ","), "\ufeff")
 	if slices.Contains(want, line) {
 		return nil
@@ -90,7 +90,7 @@ func checkHeader(rows *csv.Reader, want ...string) error {
 	return fmt.Errorf("the header is %q, want %s", line, strings.Join(want, " or "))
 }
 
-// boxRegions makes boxes into regions of a mask of that size.
+// boxRegions converts boxes to regions of a mask.
 func boxRegions(boxes []Box, m *Mask) ([]region, error) {
 	var out []region
 	for _, b := range boxes {

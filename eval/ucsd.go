@@ -12,7 +12,8 @@ import (
 
 var ucsdFormat = Format{
 	Name: "ucsd",
-	Source: "UCSD Ped1 and Ped2 (Mahadevan, Li, Bhalodia, Vasconcelos, CVPR 2010): UCSD_Anomaly_Dataset.tar.gz from the " +
+	Source: "UCSD Ped1 and Ped2 (Mahadevan, Li, Bhalodia, Vasconcelos, CVPR 2010): UCSD_Anomaly_Dataset.tar.gz from " +
+		"the " +
 		"Statistical Visual\n" +
 		"Computing Lab, svcl.ucsd.edu/projects/anomaly. Name the folder UCSDped1 or UCSDped2 that is in it.",
 	Layout: `Test/Test001/001.tif     frames, 10 a second; Test002/ and so on

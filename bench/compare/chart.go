@@ -9,7 +9,7 @@ import (
 	"vigil/bench"
 )
 
-// bar is a median with its spread, in GFLOP/s, at a place on the axis.
+// bar is a median with its range, in GFLOP/s, at a position on the axis.
 type bar struct{ at, median, low, high float64 }
 
 // bars are those of one contender.
@@ -21,7 +21,7 @@ func (b bars) YError(i int) (l, h float64) { return b[i].median - b[i].low, b[i]
 
 const barWidth = 0.18
 
-// chart draws what everybody reaches, with the spread from the slowest round to the fastest. It is a PNG.
+// chart draws the rates of all contenders, with the range from the slowest round to the fastest. It returns a PNG.
 func (f *Findings) chart() ([]byte, error) {
 	var names, groups []string
 	byName := map[string]bars{}

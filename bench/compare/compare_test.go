@@ -14,7 +14,7 @@ import (
 	"vigil/bench"
 )
 
-// TestMain lets the test's own program be a peer: one that answers as VIGIL_BENCH_PEER says.
+// TestMain lets the test binary act as a peer that answers with VIGIL_BENCH_PEER.
 func TestMain(m *testing.M) {
 	script := os.Getenv("VIGIL_BENCH_PEER")
 	if script == "" {
@@ -32,10 +32,11 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// peerOf starts a peer that says these lines, one for each question.
+// peerOf starts a peer that answers with these lines.
 func peerOf(t *testing.T, script string) (*peer, error) {
 	t.Helper()
-	return startPeer(t.Context(), "Other", command{argv: []string{os.Args[0]}, env: []string{"VIGIL_BENCH_PEER=" + script}})
+	return startPeer(t.Context(), "Other",
+		command{argv: []string{os.Args[0]}, env: []string{"VIGIL_BENCH_PEER=" + script}})
 }
 
 func TestPeer(t *testing.T) {
@@ -59,7 +60,7 @@ func TestPeer(t *testing.T) {
 	}
 }
 
-func TestPeerThatIsNone(t *testing.T) {
+func TestInvalidPeer(t *testing.T) {
 	for script, want := range map[string]string{
 		"die": "the peer has died", `{"ready":false}`: "did not say",
 		"hello": `answered "hello"`,
@@ -74,7 +75,7 @@ func TestPeerThatIsNone(t *testing.T) {
 	}
 }
 
-func TestAgrees(t *testing.T) {
+func TestCheckScore(t *testing.T) {
 	for _, c := range []struct {
 		theirs, ours float64
 		want         bool
@@ -85,7 +86,7 @@ func TestAgrees(t *testing.T) {
 	}
 }
 
-// TestPage goes the whole way without any peer, and with one that is said to be missing.
+// TestPage runs everything without any peer, and with one reported missing.
 func TestPage(t *testing.T) {
 	dir := t.TempDir()
 	o, err := parseFlags([]string{
@@ -109,7 +110,8 @@ func TestPage(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	other := Series{Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2}, NearbyPeak: []float64{1, 1, 1}}
+	other := Series{Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2},
+		NearbyPeak: []float64{1, 1, 1}}
 	c.Series = append(c.Series, other)
 	found.Contests = append(found.Contests, c)
 	if found.Alone, err = bench.Run(t.Context(), bench.Options{
@@ -158,7 +160,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// TestInputs reads what the peers read.
+// TestInputs reads the files that the peers read.
 func TestInputs(t *testing.T) {
 	in, err := newInputs(t.TempDir(), "micro", 3, 1)
 	if err != nil {
@@ -205,7 +207,7 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-// TestUnpack holds that the peers' sources travel inside the program.
+// TestUnpack expects the peers' sources to be embedded in the program.
 func TestUnpack(t *testing.T) {
 	dir := t.TempDir()
 	if err := unpack(dir); err != nil {

@@ -22,12 +22,12 @@ const (
 	step    = "step"
 )
 
-// A contender does a task so many times and returns the seconds of them all.
+// contender runs a task the given number of times and returns the total seconds.
 type contender interface {
 	run(task string, times int) (float64, error)
 }
 
-// Contest is what a run of all contenders on one preset found.
+// Contest is the result of all contenders on one preset.
 type Contest struct {
 	Preset   string   `json:"preset"`
 	Score    float64  `json:"score"` // the clip's error as vigil computes it
@@ -37,35 +37,35 @@ type Contest struct {
 	StepWork float64  `json:"step_gflop"`
 }
 
-// Series is one contender's time in each round of one task.
+// Series is a contender's times in the rounds of one task.
 type Series struct {
 	Name       string    `json:"name"`
 	Version    string    `json:"version"`
 	Task       string    `json:"task"`
 	Score      float64   `json:"score,omitempty"`
-	Seconds    []float64 `json:"seconds"` // a clip
+	Seconds    []float64 `json:"seconds"` // per clip
 	NearbyPeak []float64 `json:"beside"`  // the machine's peak around it, in GFLOP/s
 
 	contender contender
 	times     int
 }
 
-// Absent is who did not take part.
+// Absent is a contender that did not take part.
 type Absent struct {
 	Name   string `json:"name"`
 	Reason string `json:"why"`
 }
 
 const (
-	// roundTime is how long a contender works at least each time.
+	// roundTime is the least duration of a round, in seconds.
 	roundTime = 0.3
-	// settleTime lets a contender's threads fall asleep that still look for work.
+	// settleTime lets a contender's spinning threads go to sleep.
 	settleTime = 300 * time.Millisecond
-	// scoreTolerance is how far apart two errors of the same clip may be, relative to their size.
+	// scoreTolerance is the largest relative difference between two errors of the same clip.
 	scoreTolerance = 1e-4
 )
 
-// contest lets all contenders do their tasks in turns.
+// contest runs the tasks of all contenders in turns.
 func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.PeakMeter, log io.Writer) (c *Contest,
 	err error,
 ) {
@@ -111,12 +111,12 @@ func contest(ctx context.Context, t *tools, in *inputs, rounds int, yard *bench.
 
 func checkScore(theirs, ours float64) error {
 	if theirs != 0 && math.Abs(theirs-ours) > scoreTolerance*math.Abs(ours) {
-		return fmt.Errorf("it computes something else: the clip's error is %v, vigil's %v", theirs, ours)
+		return fmt.Errorf("its result differs: the clip's error is %v, vigil's %v", theirs, ours)
 	}
 	return nil
 }
 
-// rounds fills the series. Who begins changes from round to round.
+// rounds fills the series. The order of the contenders rotates from round to round.
 func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.PeakMeter, log io.Writer) error {
 	for i := range c.Series {
 		s := &c.Series[i]
@@ -124,7 +124,7 @@ func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.PeakMeter,
 		if err != nil {
 			return err
 		}
-		// The first time is the slowest, so what follows is rather too long than too short.
+		// The first run is the slowest, so the estimate is rather too long than too short.
 		if took < roundTime {
 			if took, err = s.contender.run(s.Task, 1); err != nil {
 				return err
@@ -154,7 +154,7 @@ func (c *Contest) rounds(ctx context.Context, rounds int, yard *bench.PeakMeter,
 	return nil
 }
 
-// self is vigil itself.
+// self is vigil.
 type self struct {
 	scorer         *model.Scorer
 	stepper        *train.Stepper

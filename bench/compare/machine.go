@@ -11,7 +11,7 @@ import (
 	"vigil/model/kernel"
 )
 
-// Machine is where and when figures were taken, and of what.
+// Machine describes where, when and of which version the figures were taken.
 type Machine struct {
 	Date    string   `json:"date"`
 	Commit  string   `json:"commit"`
@@ -19,7 +19,7 @@ type Machine struct {
 	Sets    []string `json:"instruction_sets"`
 	System  string   `json:"system"`
 	Go      string   `json:"go"`
-	Load    string   `json:"load,omitempty"` // averages over 1, 5 and 15 minutes before the run, where Linux tells them
+	Load    string   `json:"load,omitempty"` // averages over 1, 5 and 15 minutes before the run, if available
 	Changed bool     `json:"changed,omitempty"`
 }
 
@@ -27,7 +27,7 @@ func describeMachine(ctx context.Context) Machine {
 	m := Machine{
 		Date: time.Now().UTC().Format("2006-01-02 15:04 UTC"), Commit: git(ctx, "rev-parse", "--short=12", "HEAD"),
 		Cores: runtime.NumCPU(), System: runtime.GOOS + "/" + runtime.GOARCH, Go: runtime.Version(),
-		// What this program itself writes does not count.
+		// Files that this program writes do not count.
 		Changed: git(ctx, "status", "--porcelain", "--untracked-files=no", "--", ":!BENCHMARKS.md",
 			":!bench/results.json", ":!bench/plots") != "",
 	}
@@ -40,7 +40,7 @@ func describeMachine(ctx context.Context) Machine {
 	return m
 }
 
-// git is what a git command prints, or "" where there is no git or no repository.
+// git is the output of a git command, or "" without git or a repository.
 func git(ctx context.Context, args ...string) string {
 	out, err := exec.CommandContext(ctx, "git", args...).Output()
 	if err != nil {

@@ -1,6 +1,5 @@
-// Command compare times vigil beside PyTorch, ONNX Runtime and oneDNN in one run: the same weights, the same clip, the
-// same number of threads, and turns within the same minutes. It then measures vigil alone, and writes the page that
-// BENCHMARKS.md is.
+// Command compare benchmarks vigil against PyTorch, ONNX Runtime and oneDNN in one run: the same weights, the same
+// clip, the same number of threads, in alternating rounds. It then measures vigil alone, and writes BENCHMARKS.md.
 package main
 
 import (
@@ -30,13 +29,13 @@ type options struct {
 	build               string // where the peers are built
 	from                string // a file of figures to write the page of, instead of measuring
 	presets             []string
-	alone               []string // presets that vigil is measured on by itself
+	alone               []string // presets on which vigil is measured alone
 	rounds              int
 	threads             int
 	seed                uint64
 }
 
-// Findings is all that a run found.
+// Findings is the result of a run.
 type Findings struct {
 	Machine  Machine       `json:"machine"`
 	Contests []*Contest    `json:"contests"`
@@ -63,11 +62,11 @@ func parseFlags(args []string) (options, error) {
 	f.StringVar(&o.plots, "plots", "bench/plots", "the folder of its pictures")
 	f.StringVar(&o.samples, "samples", "bench/results.json", "the file of all figures")
 	f.StringVar(&o.build, "build", "bin/bench", "where the peers are built")
-	f.StringVar(&o.from, "from", "", "write the page anew from such a file instead of measuring")
-	presets := f.String("presets", "paper,small", "networks that everybody is timed on")
-	alone := f.String("alone", strings.Join(bench.DefaultPresets, ","), "networks that vigil is measured on by itself")
-	f.IntVar(&o.rounds, "rounds", 7, "how often everybody is timed")
-	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "of everybody")
+	f.StringVar(&o.from, "from", "", "write the page from such a file instead of measuring")
+	presets := f.String("presets", "paper,small", "networks for the comparison")
+	alone := f.String("alone", strings.Join(bench.DefaultPresets, ","), "networks on which vigil is measured alone")
+	f.IntVar(&o.rounds, "rounds", 7, "rounds per task")
+	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of each contender")
 	f.Uint64Var(&o.seed, "seed", 7, "of weights and clips")
 	if err := f.Parse(args); err != nil {
 		return o, err
@@ -118,7 +117,7 @@ func run(ctx context.Context, o options, log io.Writer) error {
 	return writeAll(o, &found)
 }
 
-// readFindings is the findings of an earlier run.
+// readFindings reads the findings of an earlier run.
 func readFindings(path string) (*Findings, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -129,7 +128,7 @@ func readFindings(path string) (*Findings, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if found.Alone == nil || len(found.Alone.Presets) == 0 || len(found.Contests) == 0 {
-		return nil, fmt.Errorf("%s: there are no figures in it", path)
+		return nil, fmt.Errorf("%s: has no figures", path)
 	}
 	return &found, nil
 }
@@ -149,7 +148,7 @@ func contestOnPreset(ctx context.Context, t *tools, o options, preset string, ya
 	return contest(ctx, t, in, o.rounds, yard, log)
 }
 
-// writeAll makes the page, its pictures and the file of all figures.
+// writeAll writes the page, its pictures and the file of all figures.
 func writeAll(o options, found *Findings) error {
 	if err := os.MkdirAll(o.plots, 0o755); err != nil {
 		return err

@@ -11,19 +11,19 @@ import (
 	"vigil/bench"
 )
 
-// The pictures beside the page.
+// The pictures of the page.
 const (
 	chartFile    = "compare.png"
 	rooflineFile = "roofline.png"
 )
 
-// camerasFile is what vigil bench --cameras printed, in the folder of the figures; the page has it where it is there.
+// camerasFile is the output of vigil bench --cameras, in the folder of the figures; the page includes it if it exists.
 const camerasFile = "cameras.md"
 
-// noisyRatio is how far the best peak may lie above the median on an idle machine.
+// noisyRatio is the largest ratio of the best peak to the median peak on an idle machine.
 const noisyRatio = 1.1
 
-// page is the findings as Markdown.
+// page formats the findings as Markdown.
 func (f *Findings) page(plots string, o options) ([]byte, error) {
 	var b bytes.Buffer
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
@@ -91,7 +91,7 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// table shows one preset.
+// table writes the results of one preset.
 func (c *Contest) table(line func(format string, args ...any)) {
 	for _, task := range []string{forward, step} {
 		work, what := c.work(task), map[string]string{forward: "a clip forward", step: "a training step, batch 1"}[task]
@@ -124,7 +124,7 @@ func (c *Contest) work(task string) float64 {
 	return c.Forward
 }
 
-// peak is the median over everybody's rounds.
+// peak is the median over the rounds of all contenders.
 func (f *Findings) peak() float64 {
 	var all []float64
 	for _, c := range f.Contests {
@@ -135,7 +135,7 @@ func (f *Findings) peak() float64 {
 	return bench.Quantile(all, 0.5)
 }
 
-// share is the median over the rounds of the share of the peak beside each.
+// share is the median over the rounds of the share of the nearby peak.
 func (s *Series) share(work float64) float64 {
 	var shares []float64
 	for i, seconds := range s.Seconds {

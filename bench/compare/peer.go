@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// A peer is a child process that is timed beside vigil. It says once what it is, and then answers each line "task
-// times" on its stdin with how long that took, by its own clock.
+// peer is a child process that competes with vigil. It writes a hello line, and then answers each line "task times" on
+// its stdin with the duration by its own clock.
 type peer struct {
 	title string
 	hello hello
@@ -22,7 +22,7 @@ type peer struct {
 	in    io.WriteCloser
 	out   *bufio.Scanner
 	errs  tail
-	wait  func() error // for its end, any number of times
+	wait  func() error // waits for its end; may be called repeatedly
 }
 
 // hello is a peer's first line.
@@ -34,13 +34,13 @@ type hello struct {
 	Note    string   `json:"note"`
 }
 
-// command is how a peer is started.
+// command is a peer's command line.
 type command struct {
 	argv, env []string
 	dir       string
 }
 
-// startPeer waits until the peer is ready.
+// startPeer starts a peer and waits until it is ready.
 func startPeer(ctx context.Context, title string, c command) (*peer, error) {
 	p := &peer{title: title, cmd: exec.CommandContext(ctx, c.argv[0], c.argv[1:]...)}
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stderr = append(p.cmd.Environ(), c.env...), c.dir, &p.errs
@@ -62,15 +62,15 @@ func startPeer(ctx context.Context, title string, c command) (*peer, error) {
 		return nil, errors.Join(err, p.close())
 	}
 	if !p.hello.Ready {
-		return nil, errors.Join(fmt.Errorf("%s did not say that it is ready", title), p.close())
+		return nil, errors.Join(fmt.Errorf("%s did not report that it is ready", title), p.close())
 	}
 	return p, nil
 }
 
 func (p *peer) read(into any) error {
 	if !p.out.Scan() {
-		// All that it had to say is there once it has ended.
-		return errors.Join(p.out.Err(), p.waitEnd(), fmt.Errorf("%s gave no answer", p.title))
+		// Its stderr is complete once it has ended.
+		return errors.Join(p.out.Err(), p.waitEnd(), fmt.Errorf("%s did not answer", p.title))
 	}
 	if err := json.Unmarshal(p.out.Bytes(), into); err != nil {
 		return fmt.Errorf("%s answered %q: %w", p.title, p.out.Text(), err)
@@ -78,10 +78,10 @@ func (p *peer) read(into any) error {
 	return nil
 }
 
-// run does a task so many times and returns the seconds of them all.
+// run runs a task the given number of times and returns the total seconds.
 func (p *peer) run(task string, times int) (float64, error) {
 	if _, err := fmt.Fprintf(p.in, "%s %d\n", task, times); err != nil {
-		return 0, errors.Join(fmt.Errorf("%s takes no question: %w", p.title, err), p.waitEnd())
+		return 0, errors.Join(fmt.Errorf("%s accepts no task: %w", p.title, err), p.waitEnd())
 	}
 	var answer struct{ Seconds float64 }
 	if err := p.read(&answer); err != nil {
@@ -93,9 +93,9 @@ func (p *peer) run(task string, times int) (float64, error) {
 	return answer.Seconds, nil
 }
 
-// close ends the peer by the end of its stdin, and by force where that is not enough. Its error is the peer's.
+// close ends the peer by closing its stdin, and kills it if that is not enough. The error is the peer's.
 func (p *peer) close() error {
-	// It may have ended by itself, and then there is nothing to close.
+	// The peer may have ended already, and stdin be closed.
 	_ = p.in.Close()
 	return p.waitEnd()
 }
@@ -103,7 +103,7 @@ func (p *peer) close() error {
 // exitTimeout is how long a peer may take to end.
 const exitTimeout = 10 * time.Second
 
-// waitEnd waits for the peer's end and says what it died of, if it did.
+// waitEnd waits for the peer's end and returns its error.
 func (p *peer) waitEnd() error {
 	force := time.AfterFunc(exitTimeout, func() { _ = p.cmd.Process.Kill() })
 	defer force.Stop()
@@ -113,7 +113,7 @@ func (p *peer) waitEnd() error {
 	return nil
 }
 
-// tail keeps the end of what is written to it. It is to be read when the child has ended.
+// tail keeps the end of what is written to it. It may be read once the child has ended.
 type tail struct{ text []byte }
 
 const tailLength = 2000

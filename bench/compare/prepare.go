@@ -21,7 +21,7 @@ import (
 //go:embed peers
 var sources embed.FS
 
-// unpack writes the peers' sources where they are built.
+// unpack writes the peers' sources to the build folder.
 func unpack(dir string) error {
 	entries, err := sources.ReadDir("peers")
 	if err != nil {
@@ -39,7 +39,7 @@ func unpack(dir string) error {
 	return nil
 }
 
-// inputs is what all contenders work on, and where it lies.
+// inputs is the input of all contenders, and the folder with its files.
 type inputs struct {
 	dir     string
 	spec    model.Spec
@@ -48,7 +48,7 @@ type inputs struct {
 	threads int
 }
 
-// config is what a peer is told.
+// config is the configuration file of a peer.
 type config struct {
 	Threads  int     `json:"threads"`
 	Side     int     `json:"side"`
@@ -100,10 +100,10 @@ func newInputs(dir, preset string, threads int, seed uint64) (*inputs, error) {
 
 func (in *inputs) path(name string) string { return filepath.Join(in.dir, name) }
 
-// tools is how the peers of this machine are started. What is missing has a reason instead.
+// tools holds the programs that run the peers. absent has the reason for each missing one.
 type tools struct {
-	build  string // where they are built
-	python string // that has PyTorch
+	build  string // build folder
+	python string // with PyTorch
 	node   string
 	native string // the program with oneDNN
 	absent map[string]string
@@ -117,7 +117,7 @@ const (
 	oneDNN      = "oneDNN"
 )
 
-// findTools builds what must be built, in dir.
+// findTools finds the programs, and builds the rest in dir.
 func findTools(ctx context.Context, dir string, log io.Writer) (*tools, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
@@ -150,7 +150,7 @@ func findTools(ctx context.Context, dir string, log io.Writer) (*tools, error) {
 	return t, ctx.Err()
 }
 
-// findNode has npm fetch ONNX Runtime unless it did so before.
+// findNode finds node and lets npm fetch ONNX Runtime, unless this was done before.
 func (t *tools) findNode(ctx context.Context, log io.Writer) {
 	node, err := exec.LookPath("node")
 	if err != nil {
@@ -168,7 +168,7 @@ func (t *tools) findNode(ctx context.Context, log io.Writer) {
 	t.node = node
 }
 
-// runBuild runs a program in dir and says in one line why it did not succeed, or "".
+// runBuild runs a program in dir and returns the error in one line, or "".
 func runBuild(ctx context.Context, dir string, argv ...string) string {
 	c := exec.CommandContext(ctx, argv[0], argv[1:]...)
 	c.Dir = dir
@@ -180,13 +180,12 @@ func runBuild(ctx context.Context, dir string, argv ...string) string {
 	return strings.TrimSpace(fmt.Sprintf("%s: %v %s", argv[0], err, first))
 }
 
-// commands are the peers that can be started on in, in the order in which they must be: PyTorch writes what ONNX
-// Runtime reads.
+// commands lists the available peers for in. The order matters: PyTorch writes the file that ONNX Runtime reads.
 func (t *tools) commands(in *inputs) []namedCommand {
 	threads := []string{"OMP_NUM_THREADS=" + strconv.Itoa(in.threads)}
-	// PyTorch asks for its largest buffers anew in each round. The system's allocator hands freed ones back, and to
-	// fetch them again costs it much of its time; so it is timed as it comes, and once more with an allocator that
-	// keeps them.
+	// PyTorch allocates its largest buffers in each round. The system's allocator returns freed memory to the system,
+	// and allocating it again takes much of the time; so PyTorch is timed with the default allocator settings, and
+	// again with settings that keep freed memory.
 	kept := append([]string{"MALLOC_TRIM_THRESHOLD_=100000000000", "MALLOC_MMAP_THRESHOLD_=100000000000"}, threads...)
 	var all []namedCommand
 	if t.python != "" {

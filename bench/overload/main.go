@@ -1,15 +1,16 @@
 //go:build linux
 
-// Command overload measures what becomes of cameras that are too many for this machine: it watches n real RTSP cameras
-// with a vigil binary and prints how many clips a second were scored of those that "run" said would fit, how even the
-// cameras' shares are, and what it took.
+// Command overload measures vigil with more cameras than the machine can handle: it watches n real RTSP cameras with a
+// vigil binary and prints how many clips per second were scored of the capacity that "run" reported, how evenly they
+// were distributed among the cameras, and the resources used.
 //
 //	go run ./bench/overload -vigil bin/vigil -video street.h264 -model weights/ped2-small.safetensors -cameras 32,64,128
 //
-// The video is H.264 in Annex B form, one slice a picture, without B-frames; without one FFmpeg draws its test
-// picture. A process of its own sends it, whose processor time is measured. A number of cameras may be a multiple of
-// what "run" says would fit, as 2x. With -check it is an error where a process was lost, a camera got less than three
-// quarters or more than five quarters of the mean, no event came, or the log does not name overload once.
+// The video is H.264 in Annex B format, one slice per picture, without B-frames; by default, FFmpeg draws its test
+// picture. A separate process sends it, whose processor time is measured. The number of cameras may be a multiple of
+// the reported capacity, such as 2x. With -check, it is an error if a process was lost, a camera got less than three
+// quarters or more than five quarters of the mean, there was no event, or the log does not report overload exactly
+// once.
 package main
 
 import (
@@ -40,20 +41,21 @@ import (
 )
 
 var (
-	vigil        = flag.String("vigil", "bin/vigil", "the binary")
-	video        = flag.String("video", "", "an H.264 video in Annex B form")
-	weights      = flag.String("model", "weights/ped2-small.safetensors", "what scores the clips")
-	threshold    = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}", "that opens events, as in the configuration")
-	fps          = flag.Float64("fps", 10, "of the video")
-	hop          = flag.Int("hop", 2, "of the clips")
+	vigil     = flag.String("vigil", "bin/vigil", "the binary")
+	video     = flag.String("video", "", "an H.264 video in Annex B format")
+	weights   = flag.String("model", "weights/ped2-small.safetensors", "weights to score the clips with")
+	threshold = flag.String("threshold", "{lo: 0.007089, theta: 0.07733}",
+		"threshold of events, as in the configuration")
+	fps          = flag.Float64("fps", 10, "frame rate of the video")
+	hop          = flag.Int("hop", 2, "hop of the clips")
 	cameraCounts = flag.String("cameras", "32,64,128",
-		"how many to watch, one number after the other, or 2x for twice what fits")
-	check       = flag.Bool("check", false, "fail where cameras are not treated as they should be")
-	settle      = flag.Duration("settle", time.Minute, "until cameras are up and counting begins")
-	duration    = flag.Duration("for", time.Minute, "how long to count")
-	port        = flag.Int("port", 14222, "of the server inside vigil; the cameras' is the next one")
-	extraConfig = flag.String("config", "", "a file with further configuration")
-	logDir      = flag.String("log", "", "a folder to keep the logs in")
+		"numbers of cameras to run with, or 2x for twice the capacity")
+	check       = flag.Bool("check", false, "fail if cameras are not treated as expected")
+	settle      = flag.Duration("settle", time.Minute, "time for the cameras to start before the measurement")
+	duration    = flag.Duration("for", time.Minute, "duration of the measurement")
+	port        = flag.Int("port", 14222, "port of vigil's NATS server; the cameras use the next one")
+	extraConfig = flag.String("config", "", "a file with additional configuration")
+	logDir      = flag.String("log", "", "a folder for the logs")
 )
 
 const summaryInterval = 5 * time.Second
@@ -85,7 +87,7 @@ func run(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() { _ = os.RemoveAll(dir) }() // ours
+		defer func() { _ = os.RemoveAll(dir) }() // a temporary folder of this program
 		*video = filepath.Join(dir, "video.h264")
 		source := fmt.Sprintf("testsrc2=size=360x240:rate=%g:duration=60", *fps)
 		draw := exec.CommandContext(ctx, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", source, "-pix_fmt", "yuv420p",
@@ -114,7 +116,7 @@ func run(ctx context.Context) (err error) {
 	return nil
 }
 
-// parseCameraCount reads a number, or a multiple of what fits.
+// parseCameraCount parses a number of cameras, or a multiple of the capacity.
 func parseCameraCount(ctx context.Context, text string) (int, error) {
 	times, ok := strings.CutSuffix(text, "x")
 	n, err := strconv.Atoi(times)
@@ -128,7 +130,7 @@ func parseCameraCount(ctx context.Context, text string) (int, error) {
 	return n * max(1, w.capacity), nil
 }
 
-// send is the cameras' process.
+// send runs the process that simulates the cameras.
 func send(file, address string) error {
 	annexB, err := os.ReadFile(file)
 	if err != nil {
@@ -153,7 +155,7 @@ func send(file, address string) error {
 	return err
 }
 
-// runLog is what the program's log says.
+// runLog collects figures from the program's log.
 type runLog struct {
 	mu            sync.Mutex
 	seconds       float64 // a clip
@@ -162,15 +164,15 @@ type runLog struct {
 	events        int
 	reasons       map[string]int
 	other         []string
-	overloadLines int // lines that name overload
+	overloadLines int // lines that report overload
 
-	// Of the time in which was counted.
+	// During the measurement.
 	cameras                  int
-	least, most              float64 // of the mean
+	least, most              float64 // relative to the mean
 	failures, eventsMeasured int
 }
 
-// problems says what is not as it should be.
+// problems lists the deviations from the expected behaviour.
 func (w *runLog) problems() (wrong []error) {
 	add := func(bad bool, format string, args ...any) {
 		if bad {
@@ -179,8 +181,8 @@ func (w *runLog) problems() (wrong []error) {
 	}
 	add(w.failures > 0, "%d failures of cameras: %v", w.failures, w.reasons)
 	add(w.least < 0.75 || w.most > 1.25, "the clips of a camera were from %.2f to %.2f of the mean", w.least, w.most)
-	add(w.eventsMeasured == 0 && w.events == 0, "no event came")
-	add(w.overloadLines != 1, "the log names overload %d times", w.overloadLines)
+	add(w.eventsMeasured == 0 && w.events == 0, "there was no event")
+	add(w.overloadLines != 1, "the log reports overload %d times", w.overloadLines)
 	return wrong
 }
 
@@ -237,7 +239,7 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 	if err != nil {
 		return "", nil, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }() // ours
+	defer func() { _ = os.RemoveAll(dir) }() // a temporary folder of this program
 	address := fmt.Sprintf("127.0.0.1:%d", *port+1)
 	self, err := os.Executable()
 	if err != nil {
@@ -294,7 +296,7 @@ func measure(ctx context.Context, n int, settle, length time.Duration) (string, 
 		if err != nil {
 			return "", nil, err
 		}
-		defer func() { _ = f.Close() }() // a copy for a person
+		defer func() { _ = f.Close() }() // the log is only a copy
 		kept = f
 	}
 	w := &runLog{latest: map[string]counters{}, reasons: map[string]int{}}
@@ -369,13 +371,14 @@ func (w *runLog) tableRow(n int, before, after map[string]counters, cpu0, cpu1 p
 	return fmt.Sprintf(
 		"| %d (%d fit) | %.1f | %.1f | %.0f %% | %.0f %% | %.0f %%, %.0f %% | %.0f | %d | %d | %.2f, %.2f, %.2f, "+
 			"%.2f | %d, %d MiB |",
-		n, w.capacity, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean, 100*most/mean, failures,
+		n, w.capacity, fit, rate, 100*rate/fit, 100*rate/(fit*(1-senders/cores)), 100*least/mean,
+		100*most/mean, failures,
 		events, paused,
 		(cpu1.own-cpu0.own)/seconds, (cpu1.children-cpu0.children)/seconds, senders, (cpu1.idle-cpu0.idle)/seconds,
 		cpu1.memory>>20, cpu1.all>>20)
 }
 
-// processor is what processes took, in seconds and bytes.
+// processor is the resource usage of processes, in seconds and bytes.
 type processor struct {
 	own, children, senders, idle float64
 	memory, all                  int64
@@ -409,7 +412,7 @@ func cpu(pid int) float64 {
 	return (user + system) / 100
 }
 
-// pss is a process's memory, with what it shares with others divided by their number.
+// pss is a process's proportional set size in bytes: shared memory is divided by the number of its users.
 func pss(pid int) int64 {
 	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
 	for line := range strings.SplitSeq(string(text), "\n") {

@@ -73,7 +73,7 @@ func TestBenchRefuses(t *testing.T) {
 	}{
 		{[]string{"--preset", "large"}, `--preset: preset "large" is unknown, known are paper`},
 		{[]string{"--preset", ""}, "--preset: name at least one"},
-		{[]string{"--isa", "sse"}, `--isa: instruction set "sse" is not to be had here, this machine has go`},
+		{[]string{"--isa", "sse"}, `--isa: instruction set "sse" is not available, this machine has go`},
 		{[]string{"--threads", "-1"}, "--threads: is -1"},
 		{[]string{"--rounds", "0"}, "--rounds: is 0"},
 		{[]string{"--plot", filepath.Join(t.TempDir(), "no", "such.png")}, "--plot"},

@@ -2,7 +2,7 @@ package scene
 
 import "math"
 
-// body is what stays the same about a person: size in metres, build and clothes.
+// body is a person's permanent appearance: size in metres, build and clothes.
 type body struct {
 	height float64
 	girth  float64 // 1 is average.
@@ -115,7 +115,7 @@ func (b *body) figure(p pose, parts []part) figure {
 	trunk := func(up, forward, side float64) vec {
 		return s.at(up*sinLean+forward*cosLean, hips+up*cosLean-forward*sinLean, side)
 	}
-	// The far side comes first: it is the left hand for whoever looks to the right.
+	// The far side is drawn first: the left side of a person who faces right.
 	far, near, side := left, right, 1.0
 	farSwing := -math.Sin(p.phase)
 	if s.cos < 0 {

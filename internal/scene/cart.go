@@ -51,7 +51,7 @@ func (c *cart) figure(x, z, dir, way float64, parts []part) figure {
 	return f
 }
 
-// drawDriver puts the driver behind the wheel.
+// drawDriver adds the driver.
 func (c *cart) drawDriver(f *figure, at placer) {
 	d := &c.driver
 	for _, side := range [...]float64{0.12, -0.2} {

@@ -2,14 +2,14 @@ package scene
 
 import "math"
 
-// Somebody, or a pair, comes every so many seconds; that keeps two to six people in the picture.
+// A person or a pair arrives every arrivalEvery seconds, which keeps two to six people in the picture.
 const (
 	arrivalEvery = 2.7
-	// maxWalk is in seconds; whoever came earlier than that has left again.
+	// maxWalk is the longest walk, in seconds; people who came earlier have left.
 	maxWalk = 25
 )
 
-// crowd gives everybody whose normal walk is under way at time t.
+// crowd lists everybody whose normal walk is under way at time t.
 func (s *Street) crowd(t float64) []walker {
 	walkers := s.walkers[:0]
 	for slot := int(math.Floor((t - maxWalk) / arrivalEvery)); slot <= int(math.Floor(t/arrivalEvery)); slot++ {
@@ -25,7 +25,7 @@ func (s *Street) crowd(t float64) []walker {
 	return walkers
 }
 
-// arrival is who comes in a slot: one walker, or two that walk side by side.
+// arrival is the arrival in a slot: one walker, or a pair that walks side by side.
 func (s *Street) arrival(slot int) (first, second walker, pair bool) {
 	r := rngFor(s.cfg.daySeed(), rngCrowd, 3*slot)
 	w := walker{body: newBody(s.cfg.daySeed(), rngCrowd, 3*slot+1)}

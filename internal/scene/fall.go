@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 )
 
-// fall is how somebody falls; all but the last in seconds.
+// fall is a person's fall; durations in seconds.
 type fall struct {
 	down, lying, up float64
 	back            bool // On the back instead of the face.
@@ -48,7 +48,7 @@ func (in *incident) falling(t float64) pose {
 		p.tilt = -p.tilt
 		p.lean = -p.lean
 	}
-	// Whoever lies there moves a hand or a knee now and then.
+	// A person on the ground moves a hand or a knee now and then.
 	restless := down * max(0, math.Sin(1.9*since+in.phase)) * max(0, math.Sin(0.8*since))
 	p.raise += 0.35 * restless
 	p.crouch += 0.1 * restless

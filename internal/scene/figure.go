@@ -29,7 +29,7 @@ func (f *figure) face(a, b, c, d vec, colour rgb) {
 	f.parts = append(f.parts, part{at: [4]vec{a, b, c, d}, corners: 4, colour: colour})
 }
 
-// dropToGround moves the figure up or down until its lowest limb just touches the ground.
+// dropToGround moves the figure vertically until its lowest limb touches the ground.
 func (f *figure) dropToGround() {
 	low := math.Inf(1)
 	for i := range f.parts {

@@ -14,9 +14,9 @@ import (
 	"vigil/internal/output"
 )
 
-// WriteFolder draws the first so many frames into a folder, which it makes where there is none, as 000000.png and so
-// on. format is "png", or "jpg" for the very files that the camera compressed. When the context ends, it returns the
-// context's error and leaves the frames written so far.
+// WriteFolder writes the first frames to a folder, which it creates if needed, as 000000.png and so on. format is
+// "png", or "jpg" for the camera's own compressed frames. When the context ends, it returns the context's error and
+// leaves the frames written so far.
 func (s *Street) WriteFolder(ctx context.Context, dir, format string, frames int) error {
 	if format != "png" && format != "jpg" {
 		return fmt.Errorf("frames as %q: the format must be png or jpg", format)
@@ -52,8 +52,8 @@ func (s *Street) WriteFolder(ctx context.Context, dir, format string, frames int
 	return nil
 }
 
-// WriteLabels writes a CSV with the header frame,label for the first so many frames; frames count from 0, and label
-// is 1 where Truth says abnormal.
+// WriteLabels writes a CSV with the header frame,label for the first frames; frames count from 0, and label is 1 if
+// Truth is abnormal.
 func (s *Street) WriteLabels(path string, frames int) error {
 	return writeFile(path, func(w io.Writer) error {
 		if _, err := fmt.Fprintln(w, "frame,label"); err != nil {
@@ -72,8 +72,7 @@ func (s *Street) WriteLabels(path string, frames int) error {
 	})
 }
 
-// writeFile gives fill a file that takes the name's place only when all is written, so that there is never half a file
-// under it.
+// writeFile writes a file atomically.
 func writeFile(path string, fill func(io.Writer) error) error {
 	f, err := output.Create(path, 0o644)
 	if err != nil {

@@ -14,19 +14,19 @@ const (
 	kerbHeight = 0.14
 )
 
-// backdrop draws the street without anybody, as one sees it in full light.
+// backdrop draws the empty street in full light.
 func (s *Street) backdrop() *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, s.cfg.Width, s.cfg.Height))
 	t := texture{s.cfg.Seed}
 	h := newHouses(s.cfg.Seed)
-	// Several looks for each pixel keep the joints of far slabs from flickering into patterns.
-	const looks = 3
+	// Several samples per pixel avoid aliasing of the joints between distant slabs.
+	const samples = 3
 	for y := range s.cfg.Height {
 		for x := range s.cfg.Width {
 			var sum [3]float64
-			for i := range looks * looks {
-				u := float64(x) + (float64(i%looks)+0.5)/looks
-				v := float64(y) + (float64(i/looks)+0.5)/looks
+			for i := range samples * samples {
+				u := float64(x) + (float64(i%samples)+0.5)/samples
+				v := float64(y) + (float64(i/samples)+0.5)/samples
 				c := t.colourAt(&h, s.camera.ray(u, v))
 				sum[0] += c[0]
 				sum[1] += c[1]
@@ -34,7 +34,7 @@ func (s *Street) backdrop() *image.RGBA {
 			}
 			q := img.Pix[img.PixOffset(x, y):][:4:4]
 			for i := range sum {
-				q[i] = uint8(max(0, min(255, sum[i]/(looks*looks))))
+				q[i] = uint8(max(0, min(255, sum[i]/(samples*samples))))
 			}
 			q[3] = 255
 		}
@@ -47,10 +47,10 @@ type tone [3]float64
 
 func (c tone) times(f float64) tone { return tone{c[0] * f, c[1] * f, c[2] * f} }
 
-// texture gives every place of the street its look.
+// texture is the surface of the street.
 type texture struct{ seed uint64 }
 
-// colourAt is what the camera sees in a direction.
+// colourAt is the colour in the direction of a ray.
 func (t *texture) colourAt(h *houses, ray vec) tone {
 	hit := func(y float64) (x, z float64) {
 		k := (y - cameraHeight) / ray.y
@@ -72,7 +72,7 @@ func (t *texture) colourAt(h *houses, ray vec) tone {
 	return h.colourAt(t, ray.x*k, cameraHeight+ray.y*k)
 }
 
-// ground is paved with slabs laid in rows, each of them a little different, with dirt on top.
+// ground is paved with slabs in rows, each with a slightly different brightness, and dirt on top.
 func (t *texture) ground(x, z float64) tone {
 	if z > gutterAt {
 		return tone{104, 102, 98}.times(0.85 + 0.2*t.noise(x*4, z*4, 3))
@@ -97,7 +97,7 @@ func (t *texture) pavement(x, z float64) tone {
 	return base.times(min(1, 0.75+0.35*(wallAt-z)))
 }
 
-// hash is a fixed random number in [0, 1) for a whole place; layer tells different uses apart.
+// hash is a fixed pseudo-random number in [0, 1) for an integer position; layers are independent.
 func (t *texture) hash(x, y, layer int) float64 {
 	h := t.seed ^ uint64(int64(x))*0x9e3779b97f4a7c15 ^ uint64(int64(y))*0xc2b2ae3d27d4eb4f ^ uint64(
 		layer)*0x165667b19e3779f9
@@ -106,7 +106,7 @@ func (t *texture) hash(x, y, layer int) float64 {
 	return float64((h^h>>33)>>11) / (1 << 53)
 }
 
-// noise runs smoothly between the chances of the whole places around.
+// noise interpolates smoothly between the hashes of the surrounding integer positions.
 func (t *texture) noise(x, y float64, layer int) float64 {
 	fx, fy := math.Floor(x), math.Floor(y)
 	ix, iy := int(fx), int(fy)

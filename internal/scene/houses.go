@@ -12,7 +12,7 @@ func newHouses(seed uint64) houses {
 	return houses{uniform(rngFor(seed, rngGround, 0), 0, frontWidth)}
 }
 
-// colourAt is what stands at x metres to the right and y metres up on the wall.
+// colourAt is the colour of the wall at x metres to the right and y metres up.
 func (h *houses) colourAt(t *texture, x, y float64) tone {
 	x += h.shift
 	house := math.Floor(x / frontWidth)
@@ -75,7 +75,7 @@ func pane(t *texture, house, number int, x, y, width, height float64) tone {
 	return glass
 }
 
-// lamp is the post in the foreground that everybody walks behind.
+// lamp is the lamp post in the foreground.
 func lamp(parts []part) figure {
 	f := figure{parts: parts, z: 15.6}
 	iron := rgb{52, 54, 56}

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// incident is one abnormal moment with everything that is drawn for it. Times are in seconds of the stream.
+// incident is one anomaly with everything that is drawn for it. Times are in seconds of stream time.
 type incident struct {
 	walker // Its path; for a runner and a fall its body too.
 	kind   Kind
@@ -13,11 +13,11 @@ type incident struct {
 	cart   cart
 	dir    float64
 	fall   fall
-	// begin and end are when it is abnormal; before and after that somebody who falls just walks.
+	// begin and end delimit the abnormal time; a person who falls walks normally before and after.
 	begin, end float64
 }
 
-// newIncident draws the index-th moment.
+// newIncident prepares the index-th moment.
 func (s *Street) newIncident(index int, m Moment) incident {
 	r := rngFor(s.cfg.daySeed(), rngMoment, 2*index)
 	in := incident{kind: m.Kind, dir: 1}
@@ -28,7 +28,7 @@ func (s *Street) newIncident(index int, m Moment) incident {
 	in.phase = uniform(r, 0, 2*math.Pi)
 	band := walkBands[r.IntN(2)]
 	z := uniform(r, band[0]+0.2, band[1]-0.2)
-	// ahead is how far the foremost point is in front of the middle.
+	// ahead is the distance from the centre to the foremost point.
 	ahead := 0.4
 	switch m.Kind {
 	case Cyclist:
@@ -47,7 +47,7 @@ func (s *Street) newIncident(index int, m Moment) incident {
 	}
 	in.across(&s.camera, z, in.dir, 0)
 	if m.Kind == Cyclist || m.Kind == Cart {
-		// Vehicles are longer than people; they come from farther outside.
+		// Vehicles are longer than people and start farther outside.
 		in.x -= in.dir * ahead
 		in.way += 2 * ahead
 	}
@@ -83,7 +83,7 @@ func (in *incident) figure(t float64, parts []part) figure {
 	}
 }
 
-// incidents calls yield with every incident of which anything may be drawn at time t.
+// incidents calls yield for every incident that may be visible at time t.
 func (s *Street) incidents(t float64, yield func(*incident)) {
 	for i := range s.script {
 		if in := &s.script[i]; in.from <= t && t < in.until() {

@@ -38,7 +38,7 @@ func over(below, colour uint8, light, share int) uint8 {
 	return uint8((int(below)*(255-share) + top*share + 127) / 255)
 }
 
-// shade is ink that collects the shadows. Where two fall on one place it is no darker than under one.
+// shade is ink that collects shadows. Overlapping shadows are no darker than one.
 type shade struct {
 	width int
 	deep  []uint8
@@ -51,7 +51,7 @@ func (s *shade) row(x, y int, cover []uint8, _ []int8) {
 	}
 }
 
-// apply darkens the picture where the shadows are, by strength (0 to 1), and empties the collection.
+// apply darkens the picture by the shadows, with strength from 0 to 1, and clears them.
 func (s *shade) apply(on *image.RGBA, strength float64) {
 	full := int(256 * strength)
 	for i, d := range s.deep {

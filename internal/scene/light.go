@@ -2,8 +2,8 @@ package scene
 
 import "math"
 
-// light is the weather: clouds that pass, so slowly that no second of it is news, and often enough that a minute has
-// seen most of it.
+// light is the weather: passing clouds, slow enough that no second of it is unusual, and frequent enough that a minute
+// covers most of the range.
 type light struct{ phase [3]float64 }
 
 func newLight(seed uint64) light {

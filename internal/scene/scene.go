@@ -1,8 +1,8 @@
-// Package scene draws a street as a fixed surveillance camera would see it, and knows the truth about each picture.
+// Package scene draws a street as a fixed surveillance camera would see it, with labels.
 //
-// A Config comes in, BGR pictures and their Truth go out. Everything is a pure function of the seed and the frame's
-// number: frames can be drawn in any order, the truth can be asked without drawing, and an abnormal moment changes
-// nothing about the normal life around it.
+// A Config goes in; BGR pictures and their Truth come out. Everything is a pure function of the seed and the frame
+// number: frames can be drawn in any order, labels are available without drawing, and an anomaly does not change the
+// normal scene around it.
 package scene
 
 import (
@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Kind is one of the abnormal things that can happen on the street.
+// Kind is a kind of anomaly.
 type Kind uint8
 
-// The abnormal things.
+// The kinds of anomalies.
 const (
 	Cyclist Kind = iota
 	Cart
@@ -34,40 +34,38 @@ func (k Kind) String() string {
 	return [kinds]string{"cyclist", "cart", "runner", "fall"}[k]
 }
 
-// Moment is one abnormal thing: At is the stream time at which a cyclist, cart or runner reaches the picture's edge,
-// and at which a walker begins to fall.
+// Moment is a scripted anomaly: At is the stream time at which a cyclist, cart or runner reaches the picture's edge, or
+// a walker begins to fall.
 type Moment struct {
 	Kind Kind
 	At   time.Duration
 }
 
-// Config says which street is drawn. The zero value is a normal street of 320x240 pixels at 12.5 frames a second:
-// a cuboid of 16 frames then spans 1.28 s, a little more than a full cycle of a walker's gait.
+// Config describes a street. The zero value is a normal street of 320x240 pixels at 12.5 frames per second: a cuboid of
+// 16 frames then spans 1.28 s, a little more than a full gait cycle.
 type Config struct {
-	// Seed decides everything that is drawn by chance.
+	// Seed determines everything that is random.
 	Seed uint64
-	// Day changes who comes, what happens, the noise and the light, and leaves the place as it is: learn on one day,
-	// watch on another.
+	// Day changes people, anomalies, noise and light, but not the place: train on one day and test on another.
 	Day uint64
 	// Width and Height are in pixels, 0 for 320x240; 32 to 4096.
 	Width, Height int
 	// FPS is in frames a second, 0 for 12.5; 1 to 120.
 	FPS float64
-	// Script lists the abnormal moments. With a script, Rate must be 0.
+	// Script lists the anomalies. With a script, Rate must be 0.
 	Script []Moment
-	// Rate is how many abnormal moments happen in a minute, at times and of kinds drawn from the seed; 0 to 4.
-	// Every kind comes once before any comes again.
+	// Rate is the number of anomalies per minute, at times and of kinds drawn from the seed; 0 to 4. Every kind occurs
+	// once before any is repeated.
 	Rate float64
-	// Screen hangs a screen on the houses that shows something new three times a second, all day: normal, and never
-	// calm.
+	// Screen adds a screen on the houses that changes its content three times per second: normal, but never static.
 	Screen bool
 	// Quality is the camera's JPEG quality, 0 for 80; 1 to 100.
 	Quality int
-	// Clean leaves out the sensor's noise and the compression.
+	// Clean omits the sensor's noise and the compression.
 	Clean bool
 }
 
-// withDefaults fills in the defaults and says what cannot be drawn.
+// withDefaults fills in the defaults and returns an error for invalid values.
 func (c Config) withDefaults() (Config, error) {
 	if c.Width == 0 && c.Height == 0 {
 		c.Width, c.Height = 320, 240
@@ -101,7 +99,7 @@ func (c Config) withDefaults() (Config, error) {
 	return c, nil
 }
 
-// The sources of chance are kept apart, so that one more draw in one of them moves nothing in the others.
+// Random number streams are independent: another draw from one of them does not affect the others.
 const (
 	rngCrowd = iota + 1
 	rngLight
@@ -112,10 +110,10 @@ const (
 	rngScreen
 )
 
-// daySeed is the seed of everything that is new every day.
+// daySeed is the seed of everything that changes from day to day.
 func (c Config) daySeed() uint64 { return c.Seed + c.Day*0x9e3779b97f4a7c15 }
 
-// rngFor gives the random numbers of the index-th thing of one purpose.
+// rngFor is the random number generator for the index-th object of a purpose.
 func rngFor(seed uint64, purpose, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(purpose)<<40|uint64(index)&(1<<40-1)))
 }

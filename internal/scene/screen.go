@@ -2,7 +2,7 @@ package scene
 
 import "image"
 
-// The screen hangs on the wall at the upper right of the picture, clear of everybody's head; in metres.
+// The position of the screen on the wall, at the upper right of the picture above everybody's head, in metres.
 const (
 	screenLeft, screenRight = 1.7, 3.9
 	screenLow, screenHigh   = 2.7, 4.1
@@ -11,7 +11,7 @@ const (
 	screenFields = 3
 )
 
-// drawScreen draws what the screen shows at time t: fields of any colour.
+// drawScreen draws the screen at time t: fields of random colours.
 func (s *Street) drawScreen(t float64) {
 	box := s.screen()
 	r := rngFor(s.cfg.daySeed(), rngScreen, int(t*screenRate))
@@ -29,7 +29,7 @@ func (s *Street) drawScreen(t float64) {
 	}
 }
 
-// screen is where the screen lies in the picture.
+// screen is the position of the screen in the picture.
 func (s *Street) screen() image.Rectangle {
 	left, low, _ := s.camera.project(vec{screenLeft, screenLow, wallAt})
 	right, high, _ := s.camera.project(vec{screenRight, screenHigh, wallAt})

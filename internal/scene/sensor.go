@@ -7,7 +7,7 @@ import (
 	"image/jpeg"
 )
 
-// sensor turns a clean picture into what a cheap network camera delivers.
+// sensor simulates a cheap network camera.
 type sensor struct {
 	seed    uint64
 	quality int
@@ -57,10 +57,10 @@ func (s *sensor) expose(on *image.RGBA, frame int, gain float64, noisy bool) {
 
 func add(v uint8, n int8) uint8 { return uint8(max(0, min(255, int(v)+int(n)))) }
 
-// compress gives the picture as the camera's JPEG; the bytes are good until the next call.
+// compress returns the picture as the camera's JPEG; the bytes are valid until the next call.
 func (s *sensor) compress(picture *image.RGBA) []byte {
 	s.file.Reset()
-	// A buffer takes every byte and the sides are checked in Config, so nothing is left that could go wrong.
+	// Writing to a buffer cannot fail, and Config has checked the size.
 	if err := jpeg.Encode(&s.file, picture, &jpeg.Options{Quality: s.quality}); err != nil {
 		panic(fmt.Sprintf("JPEG of a %v picture: %v", picture.Rect, err))
 	}

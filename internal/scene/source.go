@@ -9,13 +9,13 @@ import (
 	"vigil/video"
 )
 
-// Source shows a street as a stream of captured frames. One goroutine reads it.
+// Source is a street as a stream of captured frames. It must be read by one goroutine.
 type Source struct {
 	Street *Street
-	// Frames ends the stream after so many; 0 goes on for ever.
+	// Frames is the length of the stream; 0 is unlimited.
 	Frames int
-	// Realtime delivers each frame when it is due and calls the stream live; else frames come as fast as they are
-	// drawn. A reader that is late gets the frames it missed, as from a camera's buffer.
+	// Realtime delivers each frame when it is due, as a live stream; else frames are delivered as fast as they are
+	// drawn. A late reader receives the frames that it missed, as from a camera's buffer.
 	Realtime bool
 
 	started time.Time

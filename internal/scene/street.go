@@ -23,7 +23,7 @@ type Street struct {
 	next    int
 }
 
-// New prepares a street. It fails only for a Config that cannot be drawn.
+// New prepares a street. It fails only for an invalid Config.
 func New(cfg Config) (*Street, error) {
 	cfg, err := cfg.withDefaults()
 	if err != nil {
@@ -31,7 +31,8 @@ func New(cfg Config) (*Street, error) {
 	}
 	w, h := cfg.Width, cfg.Height
 	s := &Street{
-		cfg: cfg, camera: newCamera(w, h), raster: newRaster(w, h), light: newLight(cfg.daySeed()), sensor: newSensor(cfg),
+		cfg: cfg, camera: newCamera(w, h), raster: newRaster(w, h), light: newLight(cfg.daySeed()),
+		sensor:  newSensor(cfg),
 		picture: image.NewRGBA(image.Rect(0, 0, w, h)),
 		shade:   shade{w, make([]uint8, w*h)},
 	}
@@ -48,15 +49,14 @@ func (s *Street) Size() (width, height int) { return s.cfg.Width, s.cfg.Height }
 // FPS is in frames a second.
 func (s *Street) FPS() float64 { return s.cfg.FPS }
 
-// Next draws the frame after the last one it drew, from 0, into dst as [height][width][3] BGR, and returns dst,
-// grown where it was too small.
+// Next draws the next frame, from 0, into dst as [height][width][3] BGR, and returns dst, which grows if needed.
 func (s *Street) Next(dst []byte) []byte {
 	dst = s.Frame(s.next, dst)
 	s.next++
 	return dst
 }
 
-// Frame draws the n-th frame, from 0, as Next does; it does not change which frame Next gives.
+// Frame draws the n-th frame, from 0, like Next, but does not affect Next.
 func (s *Street) Frame(n int, dst []byte) []byte {
 	size := 3 * s.cfg.Width * s.cfg.Height
 	dst = slices.Grow(dst[:0], size)[:size]
@@ -71,12 +71,12 @@ func (s *Street) Frame(n int, dst []byte) []byte {
 	return dst
 }
 
-// draw leaves the n-th frame, not yet compressed, in s.picture.
+// draw draws the n-th frame, uncompressed, into s.picture.
 func (s *Street) draw(n int) {
 	t := float64(n) / s.cfg.FPS
 	figures := s.figures[:0]
 	add := func() (*figure, []part) {
-		// The parts of a figure drawn before give their memory to the new one.
+		// Reuse the memory of the previous frame's figures.
 		if len(figures) < cap(figures) {
 			figures = figures[:len(figures)+1]
 		} else {

@@ -21,7 +21,7 @@ func street(t testing.TB, cfg Config) *Street {
 	return s
 }
 
-// sum identifies the first so many frames.
+// sum is a hash of the first frames.
 func sum(s *Street, frames int) string {
 	h := sha256.New()
 	var bgr []byte
@@ -160,7 +160,7 @@ func TestDrawingKeepsItsBuffers(t *testing.T) {
 	for range 50 {
 		bgr = s.Next(bgr)
 	}
-	// What remains are the generators of the walkers under way, some 16 bytes each.
+	// The remaining allocations are the generators of the current walkers, about 16 bytes each.
 	if allocs := testing.AllocsPerRun(100, func() { bgr = s.Next(bgr) }); allocs > 80 {
 		t.Errorf("%v allocations a frame", allocs)
 	}
@@ -179,7 +179,7 @@ func BenchmarkFrame(b *testing.B) {
 	}
 }
 
-// The screen shows something new all the time, and nothing but the screen is changed by it.
+// TestScreenFlickersInItsPlace expects the screen to change all the time, and nothing else to be affected by it.
 func TestScreenFlickersInItsPlace(t *testing.T) {
 	cfg := Config{Seed: 4, Width: 128, Height: 96, Clean: true}
 	plain := street(t, cfg)
@@ -205,7 +205,7 @@ func TestScreenFlickersInItsPlace(t *testing.T) {
 				same = same && !differs
 			}
 		}
-		// 12.5 frames and 3 pictures a second: at least every fifth frame is new.
+		// 12.5 frames and 3 pictures per second: at least every fifth frame is new.
 		if same || n%5 == 0 && n > 0 && !changed {
 			t.Errorf("frame %d: no screen, or it stands still", n)
 		}

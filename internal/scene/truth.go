@@ -2,26 +2,27 @@ package scene
 
 import "image"
 
-// Object is something abnormal in a frame.
+// Object is an anomaly in a frame.
 type Object struct {
 	Kind Kind
-	// Box holds all of its pixels, Shadow those of its shadow; both are cut at the picture's edges.
+	// Box bounds all of its pixels, Shadow those of its shadow; both are clipped to the picture.
 	Box, Shadow image.Rectangle
-	// Visible is the share of its whole box that lies inside the picture, 0 to 1. What walkers hide still counts.
+	// Visible is the share of its unclipped box that lies inside the picture, 0 to 1. Occlusion by walkers does not
+	// reduce it.
 	Visible float64
 }
 
-// Truth is what a perfect watcher would say about one frame.
+// Truth holds the labels of a frame.
 type Truth struct {
 	Frame   int
 	Objects []Object
-	// Abnormal is whether at least a quarter of an abnormal thing is in the picture.
+	// Abnormal is whether at least a quarter of an anomaly is inside the picture.
 	Abnormal bool
 }
 
 const minVisible = 0.25
 
-// Truth gives the truth about the n-th frame without drawing it.
+// Truth returns the labels of the n-th frame without drawing it.
 func (s *Street) Truth(n int) Truth {
 	truth := Truth{Frame: n}
 	t := float64(n) / s.cfg.FPS
@@ -46,13 +47,13 @@ func (s *Street) Truth(n int) Truth {
 	return truth
 }
 
-// Episode is an unbroken run of frames in which one abnormal thing is visible enough to count.
+// Episode is a maximal run of frames in which an anomaly is visible enough to be labelled.
 type Episode struct {
 	Kind                  Kind
 	FirstFrame, LastFrame int
 }
 
-// Episodes lists those of the first so many frames, by their first frame.
+// Episodes lists the episodes of the first frames, by their first frame.
 func (s *Street) Episodes(frames int) []Episode {
 	var all []Episode
 	for n := range frames {

@@ -18,8 +18,8 @@ func TestNormalStreetHasNoLabels(t *testing.T) {
 	}
 }
 
-// TestTruthHoldsWhatIsDrawn compares each frame with the one that lacks the abnormal thing.
-func TestTruthHoldsWhatIsDrawn(t *testing.T) {
+// TestTruthMatchesTheDrawing compares each frame with the same frame without the anomaly.
+func TestTruthMatchesTheDrawing(t *testing.T) {
 	for seed := range uint64(2) {
 		cfg := Config{Seed: seed, Width: 160, Height: 120, Clean: true}
 		without := street(t, cfg)
@@ -31,7 +31,7 @@ func TestTruthHoldsWhatIsDrawn(t *testing.T) {
 			for n := 96; n < 240; n += 3 {
 				truth := with.Truth(n)
 				if kind == Fall && len(truth.Objects) == 0 {
-					continue // Whoever is going to fall still walks, or walks again.
+					continue // The person who falls walks before and after.
 				}
 				a, b = with.Frame(n, a), without.Frame(n, b)
 				diff := difference(a, b, 160, 120)

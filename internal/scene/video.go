@@ -12,9 +12,8 @@ import (
 	"strings"
 )
 
-// WriteVideo writes the first so many frames as H.264 into a file; the name's ending (.mkv, .mp4) chooses the
-// container. It needs ffmpeg with libx264 on the PATH, and even sides. Nothing is left of a video that does not get
-// finished.
+// WriteVideo writes the first frames as an H.264 video; the extension (.mkv, .mp4) selects the container. It needs
+// ffmpeg with libx264 on the PATH, and even sides. An unfinished video is removed.
 func (s *Street) WriteVideo(ctx context.Context, path string, frames int) error {
 	if s.cfg.Width%2 != 0 || s.cfg.Height%2 != 0 {
 		return fmt.Errorf("writing %s: H.264 needs even sides, the street has %dx%d", path, s.cfg.Width, s.cfg.Height)

@@ -2,7 +2,7 @@ package scene
 
 import "math"
 
-// walker is one person's normal way along the street. Times are in seconds of the stream.
+// walker is a person's walk along the street. Times are in seconds of stream time.
 type walker struct {
 	body
 	from    float64 // When the walk begins, out of sight.
@@ -21,7 +21,7 @@ var walkBands = [2][2]float64{{16.2, 18}, {19.5, 21.2}}
 
 const (
 	vehicleLane = 18.75
-	// margin is how far outside the picture, in metres, people come into being: their shadow must not show.
+	// margin is how far outside the picture, in metres, people appear, so that their shadow is not visible.
 	margin = 1.2
 )
 
@@ -59,7 +59,7 @@ func (w *walker) pose(t float64) pose {
 	p := w.walking(way, w.speed, fade)
 	p.phase += w.phase
 	if fade < 1 {
-		// Nobody stands like a post.
+		// A standing person still moves a little.
 		p.lean += (1 - fade) * 0.03 * math.Sin(1.3*t+w.phase)
 		p.raise += (1 - fade) * 0.12 * (1 + math.Sin(0.7*t+2*w.phase))
 	}

@@ -7,28 +7,27 @@ import (
 )
 
 const (
-	// minGlideSpeed and maxGlideSpeed are a glide's speed in widths of the picture a frame: of somebody who walks, whether
-	// near or far.
+	// Speed of a gliding object in widths of the picture per frame: that of a walking person, near or far.
 	minGlideSpeed, maxGlideSpeed = 0.003, 0.012
-	// What differs from the background by faint grey levels or less is not there, and what differs by clearly or more
-	// is all there.
+	// A difference to the background of at most minForeground grey levels counts as none, one of fullForeground or more
+	// counts in full.
 	minForeground, fullForeground = 8, 28
-	// minVisible is the share of the thing that must be in the picture for the frame to be abnormal.
+	// minVisible is the least visible share of the object in an abnormal frame.
 	minVisible = 0.5
-	// minOpaque is the least share of a cut-out that is there, so that it is no shadow's edge.
+	// minOpaque is the least mean opacity of a cutout, so that it is not just the edge of a shadow.
 	minOpaque = 0.2
 )
 
-// cutout is something that stood out from the background, and how much of each of its pixels is there.
+// cutout is a foreground object, with the opacity of each pixel.
 type cutout struct {
 	top, width, height int
 	gray               []byte
 	alpha              []float64
 }
 
-// Glide returns the video with something in it that another frame shows at that height: from a moment on it comes in
-// from the left or the right and moves on at a walking pace, stiff as a statue. A frame is abnormal where at least
-// half of it is in the picture. It is false where the video is too short or nothing stands out from its background.
+// Glide returns the video with an object added that another frame shows at the same height: it enters from the left or
+// the right and moves on at walking speed without moving its limbs. A frame is abnormal if at least half of the object
+// is visible. It returns false if the video is too short or nothing differs from its background.
 func Glide(r *rand.Rand, v *Video) (Labelled, bool) {
 	if v.Frames() < cleanFrames+minAbnormal {
 		return Labelled{}, false
@@ -80,8 +79,8 @@ func background(v *Video) []byte {
 	return out
 }
 
-// cutOut takes a rectangle around a pixel that stands out, or says that the one it drew does not, or that too little
-// around it does.
+// cutOut cuts out a rectangle around a random pixel, and reports whether that pixel and enough of its surroundings are
+// foreground.
 func cutOut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
 	source, at := v.frame(r.IntN(v.Frames())), r.IntN(len(place))
 	if absDiff(source[at], place[at]) < fullForeground {
@@ -95,13 +94,14 @@ func cutOut(r *rand.Rand, v *Video, place []byte) (cutout, bool) {
 		for x := left; x < left+width; x++ {
 			i := y*v.Width + x
 			c.gray = append(c.gray, source[i])
-			c.alpha = append(c.alpha, min(max(float64(absDiff(source[i], place[i])-minForeground)/(fullForeground-minForeground), 0), 1))
+			c.alpha = append(c.alpha,
+				min(max(float64(absDiff(source[i], place[i])-minForeground)/(fullForeground-minForeground), 0), 1))
 		}
 	}
 	return c, width > 1 && c.opacity(0, width) >= minOpaque*float64(width*height)
 }
 
-// opacity is how much of the columns is there, in pixels.
+// opacity is the total opacity of a range of columns, in pixels.
 func (c *cutout) opacity(from, to int) (sum float64) {
 	for y := range c.height {
 		for x := from; x < to; x++ {
@@ -129,7 +129,7 @@ func glide(v *Video, c cutout, from int, speed float64, leftward bool) Labelled 
 	return m
 }
 
-// draw lays the thing over a picture, its left edge between two pixels.
+// draw blends the cutout into a picture; its left edge may lie between two pixels.
 func (c *cutout) draw(to []byte, width int, left float64) {
 	for y := range c.height {
 		for x := max(int(left), 0); x < min(int(left)+c.width+2, width); x++ {

@@ -1,10 +1,9 @@
-// Package pseudo makes labelled videos of normal ones: in each, something happens at a known time that did not happen.
-// A part of the picture runs too fast, or something that was seen at another time glides through without moving its
-// limbs.
+// Package synth makes labelled videos from normal ones by adding a synthetic anomaly at a known time: a part of the
+// picture plays too fast, or an object from another time glides through the picture without moving its limbs.
 //
-// Networks are taught with such things too, in clips of their own making. These here are whole videos at the camera's
-// own size that begin as they were, so that how soon something is found can be measured as well, with any network, and
-// recipes, sizes and scores can be chosen without looking at what is truly abnormal.
+// Training uses similar anomalies in single clips. The videos of this package have the camera's full size and a normal
+// beginning, so that the detection delay can be measured too, with any network, and recipes, sizes and scores can be
+// chosen without real anomalies.
 package synth
 
 import (
@@ -12,7 +11,7 @@ import (
 	"slices"
 )
 
-// Video is an unbroken recording in grey.
+// Video is a continuous grey recording.
 type Video struct {
 	Width, Height int    // pixels
 	Gray          []byte // [frames][Height][Width]
@@ -23,33 +22,33 @@ func (v *Video) Frames() int { return len(v.Gray) / (v.Width * v.Height) }
 
 func (v *Video) frame(t int) []byte { return v.Gray[t*v.Width*v.Height:][:v.Width*v.Height] }
 
-// Labelled is a video with the truth about each of its frames.
+// Labelled is a video with a label for each frame.
 type Labelled struct {
 	Video
 	Abnormal []bool
 }
 
 const (
-	// cleanFrames is how many frames are as they were before anything happens: more than a clip has.
+	// cleanFrames is the number of unchanged frames before an anomaly may start: more than the length of a clip.
 	cleanFrames = 20
-	// minAbnormal is the least number of frames for which something happens.
+	// minAbnormal is the least number of abnormal frames.
 	minAbnormal = 10
-	// maxTries is how often a place, a moment or a speed is drawn before it is given up.
+	// maxTries is how often a position, a time or a speed is drawn.
 	maxTries = 300
 )
 
 const (
 	minSpeedUp, maxSpeedUp = 2, 5 // times the speed
-	wholeFrameShare        = 0.3  // how often the whole picture runs faster
+	wholeFrameShare        = 0.3  // share of videos in which the whole picture plays faster
 	minDifference          = 32   // a difference in grey levels that can be seen
-	// minChangedShare is the least share of the picture that is another than it was, on the average of the frames in which
-	// something runs too fast: with less nobody could tell.
+	// minChangedShare is the least share of pixels that differ from the original, averaged over the abnormal frames:
+	// with less, the anomaly could not be noticed.
 	minChangedShare = 0.0005
 )
 
-// Fast returns the video up to a moment from which on a rectangle of it runs at two to five times the speed, until
-// there is nothing left to show there. From that moment on it is abnormal. It is false where the video is too short or
-// nothing moves in it.
+// Fast returns the video up to the end of an anomaly: from a random time on, a rectangle plays at two to five times the
+// speed, until the source ends. All frames from that time on are abnormal. It returns false if the video is too short
+// or has no motion.
 func Fast(r *rand.Rand, v *Video) (Labelled, bool) {
 	for range maxTries {
 		k := minSpeedUp + r.IntN(maxSpeedUp-minSpeedUp+1)
@@ -90,7 +89,7 @@ func fast(v *Video, from, k int, part rect) Labelled {
 	return m
 }
 
-// changesEnough says whether enough of the picture is another than it would have been.
+// changesEnough reports whether enough of the picture differs from the original.
 func (m *Labelled) changesEnough(v *Video, from int) bool {
 	other := 0
 	for t := from + 1; t < m.Frames(); t++ {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// walk is a grey place on which dark bars go to the right, a pixel a frame.
+// walk is a grey background with dark bars that move to the right by a pixel per frame.
 func walk(frames int) *Video {
 	v := &Video{Width: 96, Height: 48}
 	for t := range frames {
@@ -45,7 +45,7 @@ func TestFast(t *testing.T) {
 		if !bytes.Equal(m.Gray[:on*v.Width*v.Height], v.Gray[:on*v.Width*v.Height]) {
 			t.Errorf("seed %d: what comes before frame %d is not as it was", seed, on)
 		}
-		// One speed explains all of it: each pixel is of its own frame or of that many times further on.
+		// One speed explains all changes: each pixel is from its own frame or from the sped-up one.
 		found := 0
 		for k := minSpeedUp; k <= maxSpeedUp; k++ {
 			if fits(&m, v, on-1, k) {
@@ -62,8 +62,7 @@ func TestFast(t *testing.T) {
 	}
 }
 
-// fits says whether the pixels differ from their own frame only where they are those of the frame that is k times
-// further from the moment on.
+// fits reports whether all pixels that differ from their own frame come from the frame at k times the speed.
 func fits(m *Labelled, v *Video, from, k int) bool {
 	if from+(m.Frames()-1-from)*k >= v.Frames() {
 		return false
@@ -94,8 +93,7 @@ func TestGlide(t *testing.T) {
 		if area := v.Width * v.Height; !bytes.Equal(m.Gray[:cleanFrames*area], v.Gray[:cleanFrames*area]) {
 			t.Errorf("seed %d: the first %d frames are not as they were", seed, cleanFrames)
 		}
-		// Where it first shows is where it comes in; the columns that differ move on from there, and never away from
-		// their rows.
+		// The object enters where it is first visible; the changed columns move on from there, within the same rows.
 		first, last := columns(&m, v, on), columns(&m, v, on+minAbnormal-1)
 		if len(first) == 0 || len(last) == 0 {
 			t.Fatalf("seed %d: nothing is to be seen in frames %d and %d", seed, on, on+minAbnormal-1)
@@ -116,7 +114,7 @@ func TestGlide(t *testing.T) {
 	}
 }
 
-// columns are those in which a frame differs from the normal one.
+// columns are the columns in which a frame differs from the normal one.
 func columns(m *Labelled, v *Video, t int) (out []int) {
 	for x := range v.Width {
 		for y := range v.Height {
@@ -129,8 +127,8 @@ func columns(m *Labelled, v *Video, t int) (out []int) {
 	return out
 }
 
-// A cut-out of two rows of which only the left half is there: it is abnormal as long as at least half of that is in
-// the picture.
+// TestGlideLabels has a cutout of two rows whose left half is opaque: a frame is abnormal if at least half of that is
+// in the picture.
 func TestGlideLabels(t *testing.T) {
 	v := &Video{Width: 20, Height: 2, Gray: slices.Repeat([]byte{100}, 20*2*30)}
 	c := cutout{width: 4, height: 2, gray: slices.Repeat([]byte{10}, 8), alpha: []float64{1, 1, 0, 0, 1, 1, 0, 0}}
