@@ -86,7 +86,7 @@ func blindTo(t *testing.T, last int, pictures [][]byte, jumps map[int]bool, hop 
 		t.Fatal(err)
 	}
 	return pipeline.Camera{
-		Name: "film", Model: m, Whole: true, Hop: hop,
+		Name: "film", Model: m, Lossless: true, Hop: hop,
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return &film{pictures: pictures, jumps: jumps}, nil
 		},
@@ -114,7 +114,7 @@ func TestSubsampleMatchesThePipeline(t *testing.T) {
 	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 100)}
 	var s Scorer
 	early := blindCamera(t, pictures, jumps, 1)
-	early.Early = true
+	early.PartialClips = true
 	if err := s.Score(t.Context(), v, early); err != nil {
 		t.Fatal(err)
 	}
@@ -126,10 +126,10 @@ func TestSubsampleMatchesThePipeline(t *testing.T) {
 	for _, hop := range []int{3, 8, 50} {
 		var direct []detect.Clip
 		cam := blindCamera(t, pictures, jumps, hop)
-		cam.Early = true
+		cam.PartialClips = true
 		if hop == 50 {
 			// Without early clips too.
-			cam.Early, all = false, FullClips(all)
+			cam.PartialClips, all = false, FullClips(all)
 			for i := 1; i < len(all); i++ {
 				all[i].Gap = all[i].First.Frame != all[i-1].First.Frame+1
 			}
@@ -243,7 +243,7 @@ func TestMasksOfLastFrames(t *testing.T) {
 	v.Abnormal[32], v.Abnormal[38] = true, true
 	var s Scorer
 	cam := blindTo(t, 4, noise(40), nil, 1)
-	cam.Early = true
+	cam.PartialClips = true
 	if err := s.Score(t.Context(), v, cam); err != nil {
 		t.Fatal(err)
 	}

@@ -32,25 +32,25 @@ type Camera struct {
 	Open func(ctx context.Context, firstSeq uint64, opening int) (Stream, error)
 	// NewPreparer returns the camera's own preparer for the model's input side.
 	NewPreparer func() (Preparer, error)
-	// Pictures, where it is set, opens the source in place of Open and NewPreparer.
-	Pictures func(ctx context.Context, o Opening) (Pictures, error)
-	// Footage, where it is set, is fed with what the camera sees. The pictures of a source that another process
-	// reads are kept there: Pictures has to call AddPreview.
-	Footage *Footage
+	// PictureSource, where it is set, opens the source in place of Open and NewPreparer.
+	Pictures func(ctx context.Context, o OpenRequest) (PictureSource, error)
+	// Media, where it is set, is fed with what the camera sees. The pictures of a source that another process
+	// reads are kept there: PictureSource has to call AddPreview.
+	Media *MediaBuffer
 
 	Model     *model.Model
 	Threshold Threshold
 	// SensitivityMap weighs the picture; nil takes the calibration's.
-	Places *calibrate.SensitivityMap
+	Sensitivity *calibrate.SensitivityMap
 	// Live makes a source that breaks be opened again, for ever; a recording ends.
 	Live bool
-	// Whole makes the camera wait for the scorer, so that every cuboid of a recording is scored.
-	Whole bool
+	// Lossless makes the camera wait for the scorer, so that every cuboid of a recording is scored.
+	Lossless bool
 	// FPS is the rate that the model sees, 0 for every frame; Hop is in those frames.
 	FPS float64
 	Hop int
-	// Early scores clips before 16 pictures have come, as preprocess.WindowConfig says.
-	Early bool
+	// PartialClips scores clips before 16 pictures have come, as preprocess.WindowConfig says.
+	PartialClips bool
 
 	Mask     []geometry.Polygon
 	Zones    []detect.Zone
@@ -75,7 +75,7 @@ type Threshold struct {
 // set reports whether there is anything to judge by.
 func (t Threshold) set() bool { return t.Theta > t.Lo }
 
-// Key is what the camera's settings say of a calibration's key; width, height and frame rate are the source's to say.
-func (c *Camera) Key() calibrate.Key {
+// CalibrationKey is what the camera's settings say of a calibration's key; width, height and frame rate are the source's to say.
+func (c *Camera) CalibrationKey() calibrate.Key {
 	return calibrate.Key{Camera: c.Name, Model: c.Model.Hash(), Mask: calibrate.MaskHash(c.Mask), Hop: c.Hop}
 }

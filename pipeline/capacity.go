@@ -31,7 +31,7 @@ func Measure(ctx context.Context, cameras []Camera, threads int, assumed float64
 	var fastest float64
 	smallest := math.MaxInt
 	for _, cam := range cameras {
-		if cam.Whole || ctx.Err() != nil {
+		if cam.Lossless || ctx.Err() != nil {
 			continue
 		}
 		if cost[cam.Model] == 0 {

@@ -20,7 +20,7 @@ type clipless struct {
 
 // noClip takes note of a picture that completed no clip. Where none came for NoClipsAfter though there were pictures
 // enough, the camera's state says so: it is live, and nobody watches it.
-func (w *watcher) noClip(pic *video.Picture) {
+func (w *reader) noClip(pic *video.Picture) {
 	n := &w.without
 	if !w.Live || w.NoClipsAfter <= 0 {
 		return
@@ -40,7 +40,7 @@ func (w *watcher) noClip(pic *video.Picture) {
 }
 
 // anyClip takes note of a picture that completed a clip.
-func (w *watcher) anyClip() {
+func (w *reader) anyClip() {
 	w.without = clipless{}
 	w.health.note(alerts.StateNoClips, "")
 }

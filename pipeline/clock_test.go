@@ -23,7 +23,7 @@ func TestClockJumps(t *testing.T) {
 				cam := camera(t, "yard",
 					film{greys: scene(40, 40, 40), err: errors.New("gone"), live: true, jump: jump, jumpAt: 60},
 					film{greys: scene(2000, 0, 0), live: true})
-				cam.Live, cam.Whole = true, false
+				cam.Live, cam.Lossless = true, false
 				cam.RetryMin, cam.RetryMax = time.Second, time.Second
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 				defer cancel()

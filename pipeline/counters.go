@@ -57,7 +57,7 @@ type Stats struct {
 	States map[alerts.State]uint64
 }
 
-func (w *watcher) snapshot() Stats {
+func (w *reader) snapshot() Stats {
 	c := &w.stats
 	state, since, states := w.health.snapshot()
 	rates := c.rates.Load()
@@ -93,7 +93,7 @@ func (s Stats) args() []any {
 }
 
 // account takes over what a window says became of the pictures; past is that of the windows before it.
-func (w *watcher) account(window *preprocess.Window) {
+func (w *reader) account(window *preprocess.Window) {
 	s, a, p := window.Stats(), window.Account(), &w.past
 	c := &w.stats
 	c.used.Store(p.Used + a.Used)
@@ -106,7 +106,7 @@ func (w *watcher) account(window *preprocess.Window) {
 
 // settle closes the account of a window that gets no more pictures: those that wait are lost, and so are those that it
 // was not given.
-func (w *watcher) settle(window *preprocess.Window) {
+func (w *reader) settle(window *preprocess.Window) {
 	s, a, p := window.Stats(), window.Account(), &w.past
 	w.pastGaps += s.Gaps
 	p.Used, p.Unused, p.Incomplete, p.Due = p.Used+a.Used, p.Unused+a.Unused, p.Incomplete+a.Incomplete, p.Due+a.Due

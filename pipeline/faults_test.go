@@ -60,7 +60,7 @@ func (c counted) Next(ctx context.Context) (video.Picture, error) {
 	return pic, err
 }
 
-func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
+func (s *subject) open(ctx context.Context, o OpenRequest) (PictureSource, error) {
 	addr, err := source.ParseAddress(*s.url.Load())
 	if err != nil {
 		return nil, err
@@ -68,7 +68,7 @@ func (s *subject) open(ctx context.Context, o Opening) (Pictures, error) {
 	p, err := worker.Start(ctx, worker.Options{
 		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq,
 		Opening: o.Number, KnownFPS: o.KnownFPS,
-		Quiet: o.Quiet, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
+		Quiet: o.OnStall, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
 	})
 	if err != nil {
 		return nil, err

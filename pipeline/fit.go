@@ -85,9 +85,9 @@ func (f *fit) early(fps float64) bool {
 	return f.live || f.judged || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
 }
 
-// fits checks the calibration against what the source really delivers. For a recording that it does not fit there is
+// checkCalibration checks the calibration against what the source really delivers. For a recording that it does not fit there is
 // an error; a live camera is watched on, its state says why, and held says that its clips are scored and no more.
-func (w *watcher) fits(c *video.Cuboid) (held bool, err error) {
+func (w *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
 	if w.fit == nil {
 		return false, nil
 	}
@@ -100,7 +100,7 @@ func (w *watcher) fits(c *video.Cuboid) (held bool, err error) {
 }
 
 // checkFit looks at size and rate, and says what it thinks of them. done says that a recording is over.
-func (w *watcher) checkFit(done bool) error {
+func (w *reader) checkFit(done bool) error {
 	f := w.fit
 	if f == nil {
 		return nil

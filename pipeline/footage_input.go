@@ -52,7 +52,7 @@ func (m *modelInput) add(c *video.Cuboid, apart bool) {
 }
 
 // ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.
-func (f *Footage) ModelInput(from, to uint64) []evidence.ModelPicture {
+func (f *MediaBuffer) ModelInput(from, to uint64) []evidence.ModelPicture {
 	f.input.mu.Lock()
 	defer f.input.mu.Unlock()
 	var out []evidence.ModelPicture

@@ -18,7 +18,7 @@ import (
 type health struct {
 	camera  string
 	log     *slog.Logger
-	publish *publisher
+	publish *Queue
 
 	mu     sync.Mutex
 	source alerts.State            // what the source does
@@ -99,7 +99,7 @@ func (h *health) enter(why string) {
 		h.counts[state]++
 	}
 	h.state, h.why = state, why
-	h.publish.state(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why, Count: h.counts[state]})
+	h.publish.SendStatus(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why, Count: h.counts[state]})
 	h.tell(before, now.Sub(since))
 }
 

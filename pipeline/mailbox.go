@@ -37,8 +37,8 @@ type slot struct {
 	endingFirst bool             // what is pending was put after the stream had ended and begun anew
 }
 
-// parcel is what the scorer takes: a cuboid, or the news that a camera's stream ended.
-type parcel struct {
+// item is what the scorer takes: a cuboid, or the news that a camera's stream ended.
+type item struct {
 	camera int
 	cuboid *video.Cuboid // nil: the stream ended
 	held   bool          // it is to be scored and no more: the calibration does not fit it
@@ -151,7 +151,7 @@ func (m *mailbox) close() {
 }
 
 // take returns the next parcel, the cameras in turn. It waits until there is one; false says that there never will be.
-func (m *mailbox) take() (parcel, bool) {
+func (m *mailbox) take() (item, bool) {
 	for {
 		p, ok, over := m.poll()
 		if ok || over {
@@ -161,7 +161,7 @@ func (m *mailbox) take() (parcel, bool) {
 	}
 }
 
-func (m *mailbox) poll() (p parcel, ok, over bool) {
+func (m *mailbox) poll() (p item, ok, over bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.slots {
@@ -169,44 +169,44 @@ func (m *mailbox) poll() (p parcel, ok, over bool) {
 		s := &m.slots[camera]
 		switch {
 		case s.ending != "" && (s.pending == nil || s.endingFirst):
-			p := parcel{camera: camera, ending: s.ending}
+			p := item{camera: camera, ending: s.ending}
 			s.ending, s.endingFirst = "", false
 			m.next = camera + 1
 			return p, true, false
 		case s.pending != nil:
 			m.next = camera + 1
-			return m.pick(camera), true, false
+			return m.claim(camera), true, false
 		}
 	}
-	return parcel{}, false, m.over
+	return item{}, false, m.over
 }
 
-// another takes a cuboid of a wanted camera, the cameras in turn, if one waits. What is told of a stream's end stays
+// tryTake takes a cuboid of a wanted camera, the cameras in turn, if one waits. What is told of a stream's end stays
 // for take.
-func (m *mailbox) another(wanted func(camera int) bool) (parcel, bool) {
+func (m *mailbox) tryTake(wanted func(camera int) bool) (item, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.slots {
 		camera := (m.next + i) % len(m.slots)
 		if s := &m.slots[camera]; s.pending != nil && (s.ending == "" || !s.endingFirst) && wanted(camera) {
 			m.next = camera + 1
-			return m.pick(camera), true
+			return m.claim(camera), true
 		}
 	}
-	return parcel{}, false
+	return item{}, false
 }
 
-// pick takes a camera's pending cuboid.
-func (m *mailbox) pick(camera int) parcel {
+// claim takes a camera's pending cuboid.
+func (m *mailbox) claim(camera int) item {
 	s := &m.slots[camera]
-	p := parcel{camera: camera, cuboid: s.pending, held: s.held, put: s.since, waited: time.Since(s.since)}
+	p := item{camera: camera, cuboid: s.pending, held: s.held, put: s.since, waited: time.Since(s.since)}
 	s.pending = nil
 	signal(s.space)
 	return p
 }
 
-// done gives a scored cuboid's buffer back to its camera.
-func (m *mailbox) done(p parcel) {
+// release gives a scored cuboid's buffer back to its camera.
+func (m *mailbox) release(p item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.slots[p.camera].free = append(m.slots[p.camera].free, p.cuboid)

@@ -62,7 +62,7 @@ func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 			last[p.camera] = p.cuboid.Seq[0]
 			scored[p.camera]++
 			time.Sleep(100 * time.Millisecond)
-			m.done(p)
+			m.release(p)
 		}
 		synctest.Wait()
 		for i := range cameras {
@@ -79,14 +79,14 @@ func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
 	m := newMailbox(1)
 	seen := map[*video.Cuboid]bool{}
-	var scoring parcel
+	var scoring item
 	for i := range 100 {
 		c := m.buffer(0, false)
 		seen[c] = true
 		m.put(0, c, false)
 		if i%3 == 0 {
 			if scoring.cuboid != nil {
-				m.done(scoring)
+				m.release(scoring)
 			}
 			scoring, _ = m.take()
 		}

@@ -70,7 +70,7 @@ func TestMailboxIsBounded(t *testing.T) {
 		m.put(camera, c, false)
 		return true
 	}
-	scored := make([]parcel, 2)
+	scored := make([]item, 2)
 	for camera := range 2 {
 		if !fill(camera, 0) {
 			t.Fatal("no room for a first clip")
@@ -97,7 +97,7 @@ func TestMailboxIsBounded(t *testing.T) {
 		t.Errorf("took clip %d of camera %d, gap %v; want clip 3, and the gap of the one that was dropped",
 			p.cuboid.Seq[0], p.camera, p.cuboid.Gap)
 	}
-	m.done(scored[0])
+	m.release(scored[0])
 	if m.buffer(0, false) != scored[0].cuboid {
 		t.Error("the buffer of a scored clip is not used again")
 	}

@@ -9,15 +9,15 @@ import (
 
 // However many changes wait, the last of each camera is among them, and a camera that flaps pushes out nobody else's.
 func TestTheLatestStatesAndScoresAreKept(t *testing.T) {
-	n := newNews()
-	n.state(alerts.Status{Camera: "yard", State: alerts.StateLive})
+	n := newLossyQueue()
+	n.addStatus(alerts.Status{Camera: "yard", State: alerts.StateLive})
 	for i := range uint64(100) {
-		n.state(alerts.Status{Camera: "gate", State: alerts.StateFailing, Count: i})
-		n.score(alerts.Score{Camera: "gate", Frame: i})
+		n.addStatus(alerts.Status{Camera: "gate", State: alerts.StateFailing, Count: i})
+		n.addScore(alerts.Score{Camera: "gate", Frame: i})
 	}
 	scores, states := n.take()
-	if len(states) != 1+statesEach || states[0].Camera != "yard" || states[statesEach].Count != 99 ||
-		states[1].Count != 100-statesEach {
+	if len(states) != 1+maxStatusPerCamera || states[0].Camera != "yard" || states[maxStatusPerCamera].Count != 99 ||
+		states[1].Count != 100-maxStatusPerCamera {
 		t.Errorf("states that wait: %v", fmt.Sprint(states))
 	}
 	if len(scores) != scoreQueue || scores[0].Frame != 100-scoreQueue || scores[scoreQueue-1].Frame != 99 {

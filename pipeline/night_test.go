@@ -22,7 +22,7 @@ func TestNightOfACamera(t *testing.T) {
 	const small, large = "width=160,height=120", "width=320,height=240"
 	server := rtsptest.Start(t, ball(small, "25"))
 	st := watchStreetAs(t, func(c *Camera) {
-		key := c.Key()
+		key := c.CalibrationKey()
 		key.Width, key.Height, key.FPS = 160, 120, 25
 		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &calibrate.Calibration{ID: "x", Key: key, Lo: 1, Theta: 2}}
 	}, server.URL())

@@ -19,7 +19,7 @@ const (
 // overload watches what the cameras ask of the machine, and pauses some where that is too much. It belongs to one
 // goroutine.
 type overload struct {
-	watchers []*watcher
+	watchers []*reader
 	log      *slog.Logger
 	hop      int // the smallest
 	machine  func() machineTime
@@ -56,7 +56,7 @@ type cameraLoad struct {
 }
 
 // newOverload takes what says how much processor time there was; nil for this machine.
-func newOverload(watchers []*watcher, log *slog.Logger, machine func() machineTime) *overload {
+func newOverload(watchers []*reader, log *slog.Logger, machine func() machineTime) *overload {
 	if machine == nil {
 		machine = readMachine
 	}

@@ -87,13 +87,13 @@ func TestOverload(t *testing.T) {
 				{lasts: minute, fps: 10, grey: brightGrey},
 				{lasts: 10 * minute, fps: 10, grey: calmGrey},
 			}}
-			cam.Pictures = func(ctx context.Context, o Opening) (Pictures, error) {
+			cam.Pictures = func(ctx context.Context, o OpenRequest) (PictureSource, error) {
 				s, err := p.open(ctx, o)
 				c := &costly{playing: s.(*playing), part: part}
 				sources[i].Store(c)
 				return c, err
 			}
-			cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter, cam.FrozenAfter = true, false, 2, true,
+			cam.Live, cam.Lossless, cam.Hop, cam.PartialClips, cam.NoClipsAfter, cam.FrozenAfter = true, false, 2, true,
 				5*time.Second, 5*time.Second
 			cam.Threshold = calibrated(cam, 10)
 			cams = append(cams, cam)

@@ -10,37 +10,37 @@ import (
 	"vigil/video"
 )
 
-// Pictures is an opened source whose frames come ready for the model: another process decoded and prepared them.
-type Pictures interface {
+// PictureSource is an opened source whose frames come ready for the model: another process decoded and prepared them.
+type PictureSource interface {
 	Info() video.Info
 	// Next gives the next picture, valid until the next call; io.EOF at the end of a recording.
 	Next(ctx context.Context) (video.Picture, error)
 	Close() error
 }
 
-// Opening says how a source is to be opened.
-type Opening struct {
+// OpenRequest says how a source is to be opened.
+type OpenRequest struct {
 	FirstSeq uint64 // of its first picture
 	Number   int    // how often it was opened, this time included
 	// KnownFPS is the rate that the source had when it was last open; 0 where it was not, or said none.
 	KnownFPS float64
-	// Quiet is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
-	Quiet func(time.Duration)
+	// OnStall is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
+	OnStall func(time.Duration)
 	// Note is called, in the goroutine of Next, with what the source has to say beside its pictures.
 	Note func(string)
 }
 
-// prepared is a source that is read and prepared in this process.
-type prepared struct {
+// localSource is a source that is read and prepared in this process.
+type localSource struct {
 	stream  Stream
 	prep    Preparer
 	frame   video.Frame
 	note    func(string)
-	footage *Footage         // nil for none
+	footage *MediaBuffer     // nil for none
 	shutter *capture.Shutter // nil for none
 }
 
-func openHere(ctx context.Context, c *Camera, o Opening) (*prepared, error) {
+func openInProcess(ctx context.Context, c *Camera, o OpenRequest) (*localSource, error) {
 	stream, err := c.Open(ctx, o.FirstSeq, o.Number)
 	if err != nil {
 		return nil, err
@@ -49,16 +49,16 @@ func openHere(ctx context.Context, c *Camera, o Opening) (*prepared, error) {
 	if err != nil {
 		return nil, errors.Join(err, stream.Close())
 	}
-	p := &prepared{stream: stream, prep: prep, note: o.Note, footage: c.Footage}
+	p := &localSource{stream: stream, prep: prep, note: o.Note, footage: c.Media}
 	if p.footage != nil {
 		p.shutter = capture.NewShutter()
 	}
 	return p, nil
 }
 
-func (p *prepared) Info() video.Info { return p.stream.Info() }
+func (p *localSource) Info() video.Info { return p.stream.Info() }
 
-func (p *prepared) Next(ctx context.Context) (video.Picture, error) {
+func (p *localSource) Next(ctx context.Context) (video.Picture, error) {
 	f := &p.frame
 	err := p.stream.Read(ctx, f)
 	p.passNotes()
@@ -87,7 +87,7 @@ func (p *prepared) Next(ctx context.Context) (video.Picture, error) {
 }
 
 // passNotes hands on what the source has to say.
-func (p *prepared) passNotes() {
+func (p *localSource) passNotes() {
 	s, ok := p.stream.(interface{ Notes() []string })
 	if !ok || p.note == nil {
 		return
@@ -97,7 +97,7 @@ func (p *prepared) passNotes() {
 	}
 }
 
-func (p *prepared) Close() error {
+func (p *localSource) Close() error {
 	err := errors.Join(p.stream.Close(), p.prep.Close())
 	if p.shutter != nil {
 		err = errors.Join(err, p.shutter.Close())

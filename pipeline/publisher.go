@@ -20,8 +20,8 @@ type Publisher interface {
 	PublishStatus(s alerts.Status) error
 }
 
-// Witness makes evidence of events while they go on; an evidence.Maker is one.
-type Witness interface {
+// EvidenceMaker makes evidence of events while they go on; an evidence.Maker is one.
+type EvidenceMaker interface {
 	// Submit is told of a start once it is published, and of the other messages before they are, since both are to be
 	// one; of an end it says whether a last Finding will come. It does not block.
 	Submit(s evidence.Request) bool
@@ -31,9 +31,9 @@ type Witness interface {
 const (
 	// alertQueue is how many messages may wait for the broker before the scorer does: some hours of a busy night.
 	alertQueue = 1024
-	// heatsWaiting is how many of these may have an error map with them, which is the largest part of them: no more
+	// maxQueuedHeat is how many of these may have an error map with them, which is the largest part of them: no more
 	// events have evidence at a time.
-	heatsWaiting = 64
+	maxQueuedHeat = 64
 	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to
 	// the broker behind holdTime.
 	drainTime = holdTime + 4*time.Second
@@ -46,30 +46,30 @@ const (
 	holdAtStop = time.Second
 )
 
-// word is what the scorer says of an event: a message that has no number yet, and what it was seen by.
-type word struct {
-	alert   alerts.Alert
-	heat    []float32 // the peak's error map, where the peak is new
-	side    int
-	footage *Footage
-	every   time.Duration // at most one update in so long
-	said    time.Time
+// Message is what the scorer says of an event: a message that has no number yet, and what it was seen by.
+type Message struct {
+	Alert       alerts.Alert
+	Heat        []float32 // the peak's error map, where the peak is new
+	Side        int
+	Media       *MediaBuffer
+	UpdateEvery time.Duration // at most one update in so long
+	QueuedAt    time.Time
 }
 
-// publisher is the goroutine border to the store of alerts: only this side of it may wait for it.
-type publisher struct {
-	to      Publisher // nil publishes nothing
-	witness Witness   // nil for no evidence
-	onAlert func(alerts.Alert)
-	log     *slog.Logger
-	words   chan word
-	news    *news
-	expired chan *story
-	due     chan *story       // whose update is to be said
-	stories map[string]*story // of each camera: the event that goes on
+// Queue is the goroutine border to the store of alerts: only this side of it may wait for it.
+type Queue struct {
+	to          Publisher     // nil publishes nothing
+	evidence    EvidenceMaker // nil for no evidence
+	onAlert     func(alerts.Alert)
+	log         *slog.Logger
+	messages    chan Message
+	lossy       *lossyQueue
+	holdExpired chan *eventThread
+	updateDue   chan *eventThread       // whose update is to be said
+	threads     map[string]*eventThread // of each camera: the event that goes on
 	// the program was told to stop, and what is not ready by then will not be made: no end promises it
-	leaving bool
-	latest  time.Time // until when ends may wait, all of them together, once no more will come
+	stopping     bool
+	holdDeadline time.Time // until when ends may wait, all of them together, once no more will come
 
 	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
@@ -80,40 +80,40 @@ type publisher struct {
 	first    error // of the first alert that was lost
 }
 
-func newPublisher(opts Options, cameras int, log *slog.Logger) *publisher {
-	p := &publisher{
-		to: opts.Publisher, witness: opts.Witness, onAlert: opts.OnAlert, log: log, words: make(chan word, alertQueue),
-		news: newNews(), expired: make(chan *story, cameras), due: make(chan *story, cameras),
-		stories: map[string]*story{},
+func newQueue(opts Options, cameras int, log *slog.Logger) *Queue {
+	p := &Queue{
+		to: opts.Publisher, evidence: opts.Evidence, onAlert: opts.OnAlert, log: log, messages: make(chan Message, alertQueue),
+		lossy: newLossyQueue(), holdExpired: make(chan *eventThread, cameras), updateDue: make(chan *eventThread, cameras),
+		threads: map[string]*eventThread{},
 	}
 	p.deadline, p.giveUp = context.WithCancel(context.Background())
 	return p
 }
 
-// say takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and
+// Enqueue takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and
 // then whole cuboids are shed and counted, but no alert is.
-func (p *publisher) say(w word) {
-	if len(p.words) >= heatsWaiting {
-		w.heat = nil
+func (p *Queue) Enqueue(w Message) {
+	if len(p.messages) >= maxQueuedHeat {
+		w.Heat = nil
 	}
 	if p.to == nil {
-		p.tell(p.story(w.alert).number(w.alert))
+		p.notify(p.thread(w.Alert).stamp(w.Alert))
 		return
 	}
 	select {
-	case p.words <- w: // first, since it may be the deadline as well
+	case p.messages <- w: // first, since it may be the deadline as well
 		return
 	default:
 	}
 	select {
-	case p.words <- w:
+	case p.messages <- w:
 	case <-p.deadline.Done():
-		p.lose(w.alert, errors.New("the queue was full at the end"))
+		p.recordLoss(w.Alert, errors.New("the queue was full at the end"))
 	}
 }
 
-// tell lets everybody else hear of a message.
-func (p *publisher) tell(a alerts.Alert) {
+// notify lets everybody else hear of a message.
+func (p *Queue) notify(a alerts.Alert) {
 	if p.onAlert != nil {
 		p.onAlert(a)
 	}
@@ -124,8 +124,8 @@ func (p *publisher) tell(a alerts.Alert) {
 	p.log.Info("alert", append(args, "zones", a.Zones, "frame", a.Start.Frame, "evidence", len(a.Evidence))...)
 }
 
-// lose notes an alert that no broker took.
-func (p *publisher) lose(a alerts.Alert, err error) {
+// recordLoss notes an alert that no broker took.
+func (p *Queue) recordLoss(a alerts.Alert, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lost++
@@ -136,68 +136,68 @@ func (p *publisher) lose(a alerts.Alert, err error) {
 	p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err)
 }
 
-func (p *publisher) score(s alerts.Score) {
+func (p *Queue) SendScore(s alerts.Score) {
 	if p.to != nil {
-		p.news.score(s)
+		p.lossy.addScore(s)
 	}
 }
 
-func (p *publisher) state(s alerts.Status) {
+func (p *Queue) SendStatus(s alerts.Status) {
 	if p.to != nil {
-		p.news.state(s)
+		p.lossy.addStatus(s)
 	}
 }
 
-// run publishes until close, and then what is left for at most drainTime. It returns an error that names the first
+// Run publishes until close, and then what is left for at most drainTime. It returns an error that names the first
 // alert that no broker took and how many there were.
-func (p *publisher) run(ctx context.Context) error {
+func (p *Queue) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
 	defer stop()
 	defer p.giveUp()
 	if p.to == nil {
 		// The scorer itself tells of each message, and what there is of an event is its own.
-		for range p.words {
+		for range p.messages {
 		}
-		return p.end()
+		return p.lossError()
 	}
 	over := make(chan struct{})
 	var sending sync.WaitGroup
-	sending.Go(func() { p.sendNews(over) })
+	sending.Go(func() { p.sendLossy(over) })
 	defer sending.Wait()
 	defer close(over)
 	var found <-chan evidence.Result
-	if p.witness != nil {
-		found = p.witness.Results()
+	if p.evidence != nil {
+		found = p.evidence.Results()
 	}
-	words := p.words
+	words := p.messages
 	stopping := ctx.Done()
-	for words != nil || p.holding() {
+	for words != nil || p.hasHeldEnds() {
 		select {
 		case w, ok := <-words:
 			if !ok {
 				words = nil
-				if p.latest.IsZero() {
-					p.latest = time.Now().Add(holdTime)
+				if p.holdDeadline.IsZero() {
+					p.holdDeadline = time.Now().Add(holdTime)
 				}
 				continue
 			}
-			p.hear(ctx, w)
+			p.handle(ctx, w)
 		case f := <-found:
-			p.find(f)
-		case s := <-p.expired:
-			p.finish(s)
-		case s := <-p.due:
-			p.sayUpdate(s)
+			p.attachEvidence(f)
+		case s := <-p.holdExpired:
+			p.publishEnd(s)
+		case s := <-p.updateDue:
+			p.publishUpdate(s)
 		case <-stopping:
 			stopping = nil
-			p.hurry(holdAtStop)
+			p.shortenHold(holdAtStop)
 		}
 	}
-	return p.end()
+	return p.lossError()
 }
 
-// end says what was lost.
-func (p *publisher) end() error {
+// lossError says what was lost.
+func (p *Queue) lossError() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.timers {
@@ -209,21 +209,21 @@ func (p *publisher) end() error {
 	return nil
 }
 
-func (p *publisher) giveUpAfter(d time.Duration) {
+func (p *Queue) giveUpAfter(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.timers = append(p.timers, time.AfterFunc(d, p.giveUp))
 }
 
-// forget notes the error of a message that nobody keeps.
-func (p *publisher) forget(err error) {
+// logUnsent notes the error of a message that nobody keeps.
+func (p *Queue) logUnsent(err error) {
 	if err != nil {
 		p.log.Debug("score or state not sent", "error", err)
 	}
 }
 
-// close says that nothing more will be published.
-func (p *publisher) close() {
+// Close says that nothing more will be published.
+func (p *Queue) Close() {
 	p.giveUpAfter(drainTime)
-	close(p.words)
+	close(p.messages)
 }

@@ -31,7 +31,7 @@ func RatesOf(asked float64, w *preprocess.Window) Rates {
 }
 
 // noteRates logs the opening's frame rates with its first whole cuboid, and keeps them while there are no others.
-func (w *watcher) noteRates(window *preprocess.Window, c *video.Cuboid) {
+func (w *reader) noteRates(window *preprocess.Window, c *video.Cuboid) {
 	if s := window.Stats(); c.Pictures < video.CuboidFrames || s.Cuboids != 1 {
 		return
 	}
@@ -39,12 +39,12 @@ func (w *watcher) noteRates(window *preprocess.Window, c *video.Cuboid) {
 	if w.rated == 0 {
 		w.stats.rates.Store(&r)
 	}
-	w.log.Info("frame rate", "opening", w.opening, "asked", r.Asked, "source", round3(r.Source), "seen", round3(r.Seen))
+	w.log.Info("frame rate", "opening", w.generation, "asked", r.Asked, "source", round3(r.Source), "seen", round3(r.Seen))
 }
 
 // keepRates keeps the rates of an opening that is over, unless a longer one says more: a few pictures may have come in
 // a burst.
-func (w *watcher) keepRates(window *preprocess.Window) {
+func (w *reader) keepRates(window *preprocess.Window) {
 	n := window.Stats().Pictures
 	if n < w.rated || n == 0 {
 		return

@@ -10,7 +10,7 @@ import (
 
 // A camera that was opened again for a moment keeps the rate that it had for long.
 func TestRatesOfTheLongestOpening(t *testing.T) {
-	w := &watcher{}
+	w := &reader{}
 	open := func(pictures int, step time.Duration) {
 		window := preprocess.NewWindow(preprocess.WindowConfig{Side: 2, Hop: 4, Live: true})
 		var c video.Cuboid

@@ -18,7 +18,7 @@ type refusals struct {
 }
 
 // refuse takes note of a clip that could not be scored. The camera goes on.
-func (j *judge) refuse(b *bench, err error) {
+func (j *scheduler) refuse(b *cameraState, err error) {
 	r := &b.refused
 	n := b.w.stats.unscorable.Add(1)
 	r.row++
@@ -37,7 +37,7 @@ func (j *judge) refuse(b *bench, err error) {
 }
 
 // accept takes note of a clip that was scored.
-func (b *bench) accept() {
+func (b *cameraState) accept() {
 	if b.refused.row >= refusalsInARow {
 		b.w.health.note(alerts.StateUnscorable, "")
 	}
@@ -45,7 +45,7 @@ func (b *bench) accept() {
 }
 
 // nothing is the error of a recording of which no clip could be scored; nil where one was, and where there was none.
-func (b *bench) nothing() error {
+func (b *cameraState) nothing() error {
 	n := b.w.stats.unscorable.Load()
 	if n == 0 || b.w.stats.scored.Load() > 0 || b.w.Live {
 		return nil

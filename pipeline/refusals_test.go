@@ -98,7 +98,7 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 		change func(*Camera)
 	}{
 		{"hop 4", func(*Camera) {}},
-		{"no early clips", func(c *Camera) { c.Early = false }},
+		{"no early clips", func(c *Camera) { c.PartialClips = false }},
 		{"half the rate, hop 20", func(c *Camera) { c.FPS, c.Hop = 5, 20 }},
 		{"hop 1", func(c *Camera) { c.Hop = 1 }},
 	} {
@@ -131,7 +131,7 @@ func TestEveryClipIsCountedUnderOverload(t *testing.T) {
 	var cameras []Camera
 	for _, name := range []string{"a", "b", "c"} {
 		cam := camera(t, name, film{greys: scene(40, 10, 20000), err: io.EOF})
-		cam.Model, cam.Whole, cam.Hop, cam.Early = m, name == "c", 1, true
+		cam.Model, cam.Lossless, cam.Hop, cam.PartialClips = m, name == "c", 1, true
 		cameras = append(cameras, cam)
 	}
 	clips := 0

@@ -36,14 +36,14 @@ var errFrozen = errors.New("the picture is frozen")
 
 const thawEvery = time.Hour
 
-// alive takes note that a picture came. It gives errFrozen where the source ought to be opened again.
-func (w *watcher) alive(pic *video.Picture) error {
-	if !pic.Same || w.fresh.IsZero() || w.FrozenAfter <= 0 {
-		w.fresh = pic.Arrival
+// checkFrozen takes note that a picture came. It gives errFrozen where the source ought to be opened again.
+func (w *reader) checkFrozen(pic *video.Picture) error {
+	if !pic.Same || w.lastChange.IsZero() || w.FrozenAfter <= 0 {
+		w.lastChange = pic.Arrival
 		w.health.set(alerts.StateLive, "")
 		return nil
 	}
-	still := pic.Arrival.Sub(w.fresh)
+	still := pic.Arrival.Sub(w.lastChange)
 	if still < w.FrozenAfter {
 		if !w.health.is(alerts.StateFrozen) {
 			w.health.set(alerts.StateLive, "")
@@ -51,8 +51,8 @@ func (w *watcher) alive(pic *video.Picture) error {
 		return nil
 	}
 	w.health.set(alerts.StateFrozen, fmt.Sprintf("the same picture for %v", still.Round(time.Second)))
-	if w.thawed.IsZero() || pic.Arrival.Sub(w.thawed) >= thawEvery {
-		w.thawed = pic.Arrival
+	if w.lastFrozenReopen.IsZero() || pic.Arrival.Sub(w.lastFrozenReopen) >= thawEvery {
+		w.lastFrozenReopen = pic.Arrival
 		return errFrozen
 	}
 	return nil
@@ -66,7 +66,7 @@ func NewBackoff(least, most time.Duration) func(delivered time.Duration) time.Du
 }
 
 // checkArmed takes note of whether the camera is armed; once a second is enough for hours and minutes.
-func (w *watcher) checkArmed(now time.Time) {
+func (w *reader) checkArmed(now time.Time) {
 	if w.Armed == nil || now.Unix() == w.armedAt {
 		return
 	}

@@ -41,7 +41,7 @@ func TestBackoff(t *testing.T) {
 
 // still is a camera that shows one picture a second, and the same one again unless it is told otherwise.
 type still struct {
-	o     Opening
+	o     OpenRequest
 	side  int
 	shown uint64
 	moves func() bool
@@ -77,8 +77,8 @@ func TestFrozen(t *testing.T) {
 			at := time.Since(began)
 			return at < 10*time.Minute || at > 150*time.Minute
 		}
-		cam.Live, cam.Whole, cam.Hop, cam.FrozenAfter = true, false, 160, time.Minute
-		cam.Pictures = func(_ context.Context, o Opening) (Pictures, error) {
+		cam.Live, cam.Lossless, cam.Hop, cam.FrozenAfter = true, false, 160, time.Minute
+		cam.Pictures = func(_ context.Context, o OpenRequest) (PictureSource, error) {
 			openings = append(openings, time.Since(began).Round(time.Minute))
 			if want := float64(min(o.Number-1, 1)); o.KnownFPS != want {
 				t.Errorf("opening %d is told a rate of %g, want %g", o.Number, o.KnownFPS, want)

@@ -30,7 +30,7 @@ type Options struct {
 	Log       *slog.Logger      // nil for none
 	Publisher Publisher         // nil publishes nothing
 	OnClip    func(detect.Clip) // called for each scored clip, in the scorer's goroutine; may be nil
-	Witness   Witness           // makes evidence of what cameras with Footage show; nil for none
+	Evidence  EvidenceMaker     // makes evidence of what cameras with MediaBuffer show; nil for none
 	// OnAlert is called for each message of an event, with a Publisher once it has the message; may be nil.
 	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
@@ -56,30 +56,30 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		sizes[i] = clipBytes(&cameras[i])
 	}
 	box.bound(opts.ClipMemory, sizes)
-	pub := newPublisher(opts, len(cameras), log)
-	j := &judge{box: box, onClip: opts.OnClip, publish: pub}
+	pub := newQueue(opts, len(cameras), log)
+	j := &scheduler{box: box, onClip: opts.OnClip, publish: pub}
 	scorers := map[*model.Model]*model.Batch{}
 	defer func() {
 		for _, s := range scorers {
 			s.Close()
 		}
 	}()
-	watchers := make([]*watcher, len(cameras))
+	watchers := make([]*reader, len(cameras))
 	for i, cam := range cameras {
 		if scorers[cam.Model] == nil {
 			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
 		}
-		watchers[i] = newWatcher(cam, i, box, log.With("camera", cam.Name), pub)
-		j.benches = append(j.benches, newBench(watchers[i], scorers[cam.Model]))
+		watchers[i] = newReader(cam, i, box, log.With("camera", cam.Name), pub)
+		j.cameras = append(j.cameras, newCameraState(watchers[i], scorers[cam.Model]))
 	}
 
 	var watching, judging, publishing sync.WaitGroup
 	var publishErr error
-	publishing.Go(func() { publishErr = pub.run(ctx) })
+	publishing.Go(func() { publishErr = pub.Run(ctx) })
 	judging.Go(func() { j.run(ctx) })
 	watched := make(chan struct{})
 	if opts.Summary > 0 {
-		judging.Go(func() { summarise(watchers, log, opts.Summary, watched) })
+		judging.Go(func() { logStats(watchers, log, opts.Summary, watched) })
 	}
 	judging.Go(func() { newOverload(watchers, log, opts.machine).run(watched) })
 	errs := make([]error, len(watchers))
@@ -95,7 +95,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	box.close()
 	judging.Wait()
 	for i, w := range watchers {
-		if err := j.benches[i].nothing(); err != nil && errs[i] == nil {
+		if err := j.cameras[i].nothing(); err != nil && errs[i] == nil {
 			errs[i] = fmt.Errorf("camera %s: %w", w.Name, err)
 			w.health.set(alerts.StateFailed, err.Error())
 		}
@@ -103,7 +103,7 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 			w.log.Warn("clips could not be scored", "unscorable", n, "scored", w.stats.scored.Load())
 		}
 	}
-	pub.close()
+	pub.Close()
 	publishing.Wait()
 
 	stats := make([]Stats, len(watchers))
@@ -113,8 +113,8 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	return stats, errors.Join(errors.Join(errs...), publishErr)
 }
 
-// summarise logs a line of counters for each camera until done.
-func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done <-chan struct{}) {
+// logStats logs a line of counters for each camera until done.
+func logStats(watchers []*reader, log *slog.Logger, every time.Duration, done <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -131,10 +131,10 @@ func summarise(watchers []*watcher, log *slog.Logger, every time.Duration, done 
 	}
 }
 
-func newBench(w *watcher, s Scorer) *bench {
-	b := &bench{
+func newCameraState(w *reader, s Scorer) *cameraState {
+	b := &cameraState{
 		w: w, scorer: s, detector: detect.NewDetector(w.Detector, w.Threshold.Lo), zones: detect.NewZoneFinder(w.Zones),
-		places: w.Places,
+		places: w.Sensitivity,
 	}
 	b.windows = w.Model.Spec().Score != model.MeanAbs
 	if cal := w.Threshold.Calibration; cal != nil && b.places == nil {

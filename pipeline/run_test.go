@@ -127,7 +127,7 @@ func (shrink) Close() error { return nil }
 func camera(t *testing.T, name string, films ...film) Camera {
 	m := blind(t)
 	return Camera{
-		Name: name, Model: m, Whole: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
+		Name: name, Model: m, Lossless: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
 		Detector: detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
 		RetryMin: time.Second, RetryMax: time.Minute,
 		NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
@@ -310,7 +310,7 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 		lost := errors.New("connection reset")
 		cam := camera(t, "gate", film{greys: scene(30, 30, 0), err: lost, live: true},
 			film{greys: scene(10, 2000, 0), live: true})
-		cam.Live, cam.Whole = true, false
+		cam.Live, cam.Lossless = true, false
 		var l ledger
 		var clips []detect.Clip
 		stats, err := Run(ctx, []Camera{cam}, Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }})
@@ -556,8 +556,8 @@ func TestEarlyClipsOfAnotherRate(t *testing.T) {
 		fits  bool
 	}{{10, 39, true}, {20, 14, false}} {
 		cam := camera(t, "gate", film{greys: slices.Repeat([]byte{brightGrey}, 40), err: io.EOF})
-		cam.Early, cam.Detector.OpenAfter = true, 0
-		key := cam.Key()
+		cam.PartialClips, cam.Detector.OpenAfter = true, 0
+		key := cam.CalibrationKey()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
 		cam.Threshold.Calibration = &calibrate.Calibration{Key: key, Lo: 0.01, Theta: 0.1}
 		clips, told := 0, 0

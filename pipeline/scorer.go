@@ -21,20 +21,20 @@ type Scorer interface {
 	MaxBatch() int
 }
 
-// judge is the machine's one scorer: it takes cuboids from every camera in turn, scores them, and makes events.
-type judge struct {
+// scheduler is the machine's one scorer: it takes cuboids from every camera in turn, scores them, and makes events.
+type scheduler struct {
 	box     *mailbox
-	benches []*bench
+	cameras []*cameraState
 	onClip  func(detect.Clip)
-	publish *publisher
-	batch   []parcel    // what is scored together
+	publish *Queue
+	batch   []item      // what is scored together
 	clips   [][]float32 // of the batch
 	ignore  [][]bool
 }
 
-// bench is what the judge keeps of one camera.
-type bench struct {
-	w        *watcher
+// cameraState is what the judge keeps of one camera.
+type cameraState struct {
+	w        *reader
 	scorer   Scorer
 	ignore   []bool
 	detector *detect.Detector
@@ -51,39 +51,39 @@ type bench struct {
 
 // run judges until the cameras are done. Once ctx is done, cuboids that still wait are let go and open events are
 // ended. A cuboid that cannot be scored is counted, and its camera goes on.
-func (j *judge) run(ctx context.Context) {
+func (j *scheduler) run(ctx context.Context) {
 	for {
 		p, ok := j.box.take()
 		if !ok {
 			return
 		}
-		b := j.benches[p.camera]
+		b := j.cameras[p.camera]
 		if p.cuboid == nil {
 			j.close(b, p.ending)
 			continue
 		}
-		j.gather(p)
+		j.fillBatch(p)
 		scoring := ctx.Err() == nil
 		if scoring {
 			j.score()
 		}
 		for _, p := range j.batch {
 			if !scoring {
-				j.benches[p.camera].w.stats.dropped.Add(1)
+				j.cameras[p.camera].w.stats.dropped.Add(1)
 			}
-			j.box.done(p)
+			j.box.release(p)
 		}
 	}
 }
 
-// gather adds to a cuboid those of other cameras that wait already and go to the same model.
-func (j *judge) gather(p parcel) {
+// fillBatch adds to a cuboid those of other cameras that wait already and go to the same model.
+func (j *scheduler) fillBatch(p item) {
 	j.batch = append(j.batch[:0], p)
-	scorer := j.benches[p.camera].scorer
+	scorer := j.cameras[p.camera].scorer
 	for len(j.batch) < scorer.MaxBatch() {
-		p, ok := j.box.another(func(camera int) bool {
-			return j.benches[camera].scorer == scorer &&
-				!slices.ContainsFunc(j.batch, func(q parcel) bool { return q.camera == camera })
+		p, ok := j.box.tryTake(func(camera int) bool {
+			return j.cameras[camera].scorer == scorer &&
+				!slices.ContainsFunc(j.batch, func(q item) bool { return q.camera == camera })
 		})
 		if !ok {
 			return
@@ -93,24 +93,24 @@ func (j *judge) gather(p parcel) {
 }
 
 // close ends the camera's event, if there is one, and forgets what would have been one.
-func (j *judge) close(b *bench, reason alerts.EndReason) {
+func (j *scheduler) close(b *cameraState, reason alerts.EndReason) {
 	b.shadow = nil
 	if change, ep := b.detector.Close(); change == detect.Ended {
-		j.say(b, ep, b.last, alerts.PhaseEnd, reason)
+		j.enqueue(b, ep, b.last, alerts.PhaseEnd, reason)
 	}
 }
 
 // score scores the batch and judges its clips.
-func (j *judge) score() {
+func (j *scheduler) score() {
 	j.clips, j.ignore = j.clips[:0], j.ignore[:0]
 	for _, p := range j.batch {
-		j.clips, j.ignore = append(j.clips, p.cuboid.X), append(j.ignore, j.benches[p.camera].ignore)
+		j.clips, j.ignore = append(j.clips, p.cuboid.X), append(j.ignore, j.cameras[p.camera].ignore)
 	}
 	began := time.Now()
-	scores, errs := j.benches[j.batch[0].camera].scorer.Score(j.clips, j.ignore)
+	scores, errs := j.cameras[j.batch[0].camera].scorer.Score(j.clips, j.ignore)
 	took := time.Since(began)
 	for i, p := range j.batch {
-		b := j.benches[p.camera]
+		b := j.cameras[p.camera]
 		if errs[i] != nil {
 			j.refuse(b, fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
 			continue
@@ -119,17 +119,17 @@ func (j *judge) score() {
 		clip := b.clip(p.cuboid, scores[i])
 		clip.Held, clip.Queue, clip.Score = p.held, p.waited, took
 		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[video.CuboidFrames-1]))
-		j.judge(b, clip)
+		j.handleClip(b, clip)
 	}
 }
 
-// judge follows up a scored clip.
-func (j *judge) judge(b *bench, clip detect.Clip) {
+// handleClip follows up a scored clip.
+func (j *scheduler) handleClip(b *cameraState, clip detect.Clip) {
 	b.w.stats.scored.Add(1)
 	if j.onClip != nil {
 		j.onClip(clip)
 	}
-	j.publish.score(b.scoreMessage(clip))
+	j.publish.SendScore(b.scoreMessage(clip))
 	errs := clip.Map
 	clip.Map, clip.Cells = nil, nil
 	b.last = clip
@@ -151,21 +151,21 @@ func (j *judge) judge(b *bench, clip detect.Clip) {
 	case detect.Started:
 		b.event = alerts.NewID()
 		b.w.stats.events.Add(1)
-		j.say(b, ep, clip, alerts.PhaseStart, "")
+		j.enqueue(b, ep, clip, alerts.PhaseStart, "")
 	case detect.PeakRaised:
-		j.say(b, ep, clip, alerts.PhaseUpdate, "")
+		j.enqueue(b, ep, clip, alerts.PhaseUpdate, "")
 	case detect.PeakRising:
 		if j.publish.to != nil { // which takes the pictures now, and reports them when it is time
-			j.say(b, ep, clip, alerts.PhaseUpdate, "")
+			j.enqueue(b, ep, clip, alerts.PhaseUpdate, "")
 		}
 	case detect.Ended:
-		j.say(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
+		j.enqueue(b, ep, clip, alerts.PhaseEnd, alerts.EndCalm)
 	}
 }
 
 // hold follows up a clip that the calibration does not fit: the event that goes on is ended, and what would be one is
 // counted and no more.
-func (j *judge) hold(b *bench, clip detect.Clip) {
+func (j *scheduler) hold(b *cameraState, clip detect.Clip) {
 	if b.shadow == nil {
 		j.close(b, alerts.EndMismatch)
 		b.shadow = detect.NewDetector(b.w.Detector, b.w.Threshold.Lo)
@@ -175,34 +175,34 @@ func (j *judge) hold(b *bench, clip detect.Clip) {
 	}
 }
 
-// say hands the next message of the camera's event to the publisher, which numbers it.
-func (j *judge) say(b *bench, ep detect.Event, clip detect.Clip, phase alerts.Phase, reason alerts.EndReason) {
+// enqueue hands the next message of the camera's event to the publisher, which numbers it.
+func (j *scheduler) enqueue(b *cameraState, ep detect.Event, clip detect.Clip, phase alerts.Phase, reason alerts.EndReason) {
 	a := b.alert(ep, clip)
 	a.ID, a.Phase, a.EndReason = b.event, phase, reason
 	if phase == alerts.PhaseEnd {
 		end := moment(ep.End.Last)
 		a.End = &end
 	}
-	w := word{
-		alert: a, footage: b.w.Footage, side: b.w.Model.Spec().Side, every: b.w.Detector.UpdateEvery,
-		said: time.Now(),
+	w := Message{
+		Alert: a, Media: b.w.Media, Side: b.w.Model.Spec().Side, UpdateEvery: b.w.Detector.UpdateEvery,
+		QueuedAt: time.Now(),
 	}
-	if b.heatNew && b.w.Footage != nil {
-		w.heat, b.heatNew = slices.Clone(b.heat), false
+	if b.heatNew && b.w.Media != nil {
+		w.Heat, b.heatNew = slices.Clone(b.heat), false
 	}
-	j.publish.say(w)
+	j.publish.Enqueue(w)
 }
 
 // keepHeat keeps the error map of the clip that was just judged where it is the peak of an event, or of what may
 // become one.
-func (b *bench) keepHeat(errs []float32) {
-	if peak, ok := b.detector.Peak(); ok && peak == b.last.Centre.Frame && b.w.Footage != nil {
+func (b *cameraState) keepHeat(errs []float32) {
+	if peak, ok := b.detector.Peak(); ok && peak == b.last.Centre.Frame && b.w.Media != nil {
 		b.heat, b.heatNew = append(b.heat[:0], errs...), true
 	}
 }
 
 // clip makes a scored cuboid into a Clip.
-func (b *bench) clip(c *video.Cuboid, s model.Score) detect.Clip {
+func (b *cameraState) clip(c *video.Cuboid, s model.Score) detect.Clip {
 	at := func(i int) detect.Moment { return detect.Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	scored := b.w.Model.Spec().ScoredFrames()
 	clip := detect.Clip{
@@ -227,7 +227,7 @@ func (b *bench) clip(c *video.Cuboid, s model.Score) detect.Clip {
 	return clip
 }
 
-func (b *bench) scoreMessage(c detect.Clip) alerts.Score {
+func (b *cameraState) scoreMessage(c detect.Clip) alerts.Score {
 	s := alerts.Score{
 		Camera: c.Camera, Frame: c.Centre.Frame, StreamSeconds: c.Centre.PTS.Seconds(), Wall: c.Centre.Wall,
 		Error: c.Error, ClipsSkipped: b.w.box.skipped(b.w.index),
@@ -239,7 +239,7 @@ func (b *bench) scoreMessage(c detect.Clip) alerts.Score {
 }
 
 // alert is what every message about an episode says; clip is the latest one.
-func (b *bench) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
+func (b *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 	t := b.w.Threshold
 	a := alerts.Alert{
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: b.w.Name,

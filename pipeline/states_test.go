@@ -53,7 +53,7 @@ func (p *player) now(at time.Duration) (a act, left time.Duration) {
 	return a, time.Hour
 }
 
-func (p *player) open(_ context.Context, o Opening) (Pictures, error) {
+func (p *player) open(_ context.Context, o OpenRequest) (PictureSource, error) {
 	if p.began.IsZero() {
 		p.began, p.rng = time.Now(), rand.New(rand.NewPCG(1, 2))
 	}
@@ -63,7 +63,7 @@ func (p *player) open(_ context.Context, o Opening) (Pictures, error) {
 // playing is one opening of a player.
 type playing struct {
 	*player
-	o     Opening
+	o     OpenRequest
 	seq   uint64
 	shown int
 	began time.Time
@@ -121,7 +121,7 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 		var log bytes.Buffer
 		cam := camera(t, "gate", film{})
 		p := &player{acts: acts, side: cam.Model.Spec().Side}
-		cam.Pictures, cam.Live, cam.Whole, cam.Hop, cam.Early, cam.NoClipsAfter = p.open, true, false, 4, true,
+		cam.Pictures, cam.Live, cam.Lossless, cam.Hop, cam.PartialClips, cam.NoClipsAfter = p.open, true, false, 4, true,
 			30*time.Second
 		cam.Threshold = calibrated(cam, fps)
 		if change != nil {
@@ -157,7 +157,7 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 
 // calibrated is a threshold of a calibration that fits a camera's pictures of 32x32 at a rate.
 func calibrated(c Camera, fps float64) Threshold {
-	key := c.Key()
+	key := c.CalibrationKey()
 	key.Width, key.Height, key.FPS = 32, 32, fps
 	return Threshold{Lo: 0.01, Theta: 0.1, Calibration: &calibrate.Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}}
 }
@@ -295,7 +295,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 
 // A camera that gives pictures but never sixteen in a row is not live, and says why.
 func TestLiveAndBlind(t *testing.T) {
-	got := play(t, 10, func(c *Camera) { c.Early = false },
+	got := play(t, 10, func(c *Camera) { c.PartialClips = false },
 		act{lasts: 10 * time.Second, fps: 10, grey: brightGrey},
 		act{lasts: 3 * minute, fps: 10, grey: brightGrey, lose: 10},
 		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
@@ -310,7 +310,7 @@ func TestLiveAndBlind(t *testing.T) {
 		t.Error(got.log)
 	}
 	// What is slow is no fault: a clip of a picture each ten seconds takes its time.
-	if got := play(t, 0.1, func(c *Camera) { c.Early = false }, act{
+	if got := play(t, 0.1, func(c *Camera) { c.PartialClips = false }, act{
 		lasts: 10 * minute, fps: 0.1,
 		grey: calmGrey,
 	}); got.states != "connecting live stopped" || got.stats.Scored == 0 {
@@ -415,7 +415,7 @@ func TestRecordingOfAnotherRate(t *testing.T) {
 		cam.Open = func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
 			return &film{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, opening: opening}, nil
 		}
-		key := cam.Key()
+		key := cam.CalibrationKey()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
 		cam.Threshold.Calibration = &calibrate.Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}
 		var log bytes.Buffer

@@ -92,9 +92,9 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 				var l ledger
 				s := newStudio(c.after)
 				cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
-				cam.Footage = NewFootage(time.Minute, 1<<20)
+				cam.Media = NewMediaBuffer(time.Minute, 1<<20)
 				began := time.Now()
-				if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, Witness: s}); err != nil {
+				if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, Evidence: s}); err != nil {
 					t.Fatal(err)
 				}
 				if took := time.Since(began); took > drainTime {
@@ -124,14 +124,14 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l ledger
-		p := newPublisher(Options{Publisher: &l, Witness: newStudio(3 * time.Second)}, 2, slog.New(slog.DiscardHandler))
+		p := newQueue(Options{Publisher: &l, Evidence: newStudio(3 * time.Second)}, 2, slog.New(slog.DiscardHandler))
 		done := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
-		go func() { done <- p.run(ctx) }()
-		footage := NewFootage(time.Minute, 1)
+		go func() { done <- p.Run(ctx) }()
+		footage := NewMediaBuffer(time.Minute, 1)
 		say := func(camera, id string, phase alerts.Phase) {
-			p.say(word{alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, footage: footage, said: time.Now()})
+			p.Enqueue(Message{Alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, Media: footage, QueuedAt: time.Now()})
 		}
 		for _, camera := range []string{"gate", "yard"} {
 			say(camera, camera+"1", alerts.PhaseStart)
@@ -143,7 +143,7 @@ func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 		}
 		say("yard", "yard1", alerts.PhaseEnd)
 		time.Sleep(time.Minute)
-		p.close()
+		p.Close()
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
@@ -176,15 +176,15 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var l ledger
 				s := newStudio(time.Hour)
-				p := newPublisher(Options{Publisher: &l, Witness: s}, 1, slog.New(slog.DiscardHandler))
+				p := newQueue(Options{Publisher: &l, Evidence: s}, 1, slog.New(slog.DiscardHandler))
 				done := make(chan error, 1)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				go func() { done <- p.run(ctx) }()
+				go func() { done <- p.Run(ctx) }()
 				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
-					p.say(word{
-						alert:   alerts.Alert{Camera: "gate", ID: "1", Phase: phase},
-						footage: NewFootage(time.Minute, 1), said: time.Now(),
+					p.Enqueue(Message{
+						Alert: alerts.Alert{Camera: "gate", ID: "1", Phase: phase},
+						Media: NewMediaBuffer(time.Minute, 1), QueuedAt: time.Now(),
 					})
 					synctest.Wait()
 				}
@@ -203,7 +203,7 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 					t.Errorf("the end says that %s is missing, want %s", got, c.missing)
 				}
 				time.Sleep(2 * time.Hour)
-				p.close()
+				p.Close()
 				if err := <-done; err != nil {
 					t.Fatal(err)
 				}
@@ -222,9 +222,9 @@ func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 		s := newStudio(0)
 		heard := 0
 		cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
-		cam.Footage = NewFootage(time.Minute, 1<<20)
+		cam.Media = NewMediaBuffer(time.Minute, 1<<20)
 		_, err := Run(t.Context(), []Camera{cam},
-			Options{Publisher: &l, Witness: s, OnAlert: func(alerts.Alert) { heard++ }})
+			Options{Publisher: &l, Evidence: s, OnAlert: func(alerts.Alert) { heard++ }})
 		if err == nil || heard != 0 {
 			t.Errorf("heard of %d messages that nobody has; error %v", heard, err)
 		}
@@ -243,10 +243,10 @@ func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
 		var cameras []Camera
 		for i := range 5 {
 			cam := camera(t, fmt.Sprintf("gate%d", i), film{greys: scene(60, 40, 60), err: io.EOF})
-			cam.Footage = NewFootage(time.Minute, 1<<20)
+			cam.Media = NewMediaBuffer(time.Minute, 1<<20)
 			cameras = append(cameras, cam)
 		}
-		if _, err := Run(t.Context(), cameras, Options{Publisher: &l, Witness: newStudio(-1)}); err != nil {
+		if _, err := Run(t.Context(), cameras, Options{Publisher: &l, Evidence: newStudio(-1)}); err != nil {
 			t.Fatal(err)
 		}
 		promised := 0
@@ -277,23 +277,23 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const events = 40
 		l := &ledger{}
-		p := newPublisher(Options{Publisher: l, Witness: newStudio(-1)}, 1, slog.New(slog.DiscardHandler))
+		p := newQueue(Options{Publisher: l, Evidence: newStudio(-1)}, 1, slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		done := make(chan error, 1)
-		go func() { done <- p.run(ctx) }()
+		go func() { done <- p.Run(ctx) }()
 		for range events {
 			a := alerts.Alert{ID: alerts.NewID(), Camera: "yard", Phase: alerts.PhaseStart}
-			p.say(word{alert: a, footage: NewFootage(time.Minute, 1<<20)})
+			p.Enqueue(Message{Alert: a, Media: NewMediaBuffer(time.Minute, 1<<20)})
 			a.Phase = alerts.PhaseEnd
-			p.say(word{alert: a, footage: NewFootage(time.Minute, 1<<20)})
+			p.Enqueue(Message{Alert: a, Media: NewMediaBuffer(time.Minute, 1<<20)})
 		}
 		time.Sleep(time.Second)
 		if told {
 			stop()
 		}
 		began := time.Now()
-		p.close()
+		p.Close()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
@@ -318,25 +318,25 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
 		var said []alerts.Alert
-		p := newPublisher(Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }}, 1,
+		p := newQueue(Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }}, 1,
 			slog.New(slog.DiscardHandler))
 		ctx, stop := context.WithCancel(t.Context())
 		var publishing, scoring sync.WaitGroup
 		publishing.Go(func() {
-			if err := p.run(ctx); err != nil {
+			if err := p.Run(ctx); err != nil {
 				t.Error(err)
 			}
 		})
 		scoring.Go(func() {
 			for i := range 100 {
 				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
-					p.say(word{alert: alerts.Alert{Camera: "gate", ID: strconv.Itoa(i), Phase: phase}})
+					p.Enqueue(Message{Alert: alerts.Alert{Camera: "gate", ID: strconv.Itoa(i), Phase: phase}})
 				}
 			}
 		})
 		stop()
 		scoring.Wait()
-		p.close()
+		p.Close()
 		publishing.Wait()
 		if len(said) != 300 || said[299].Seq != 2 {
 			t.Fatalf("%d messages were told, want 300", len(said))

@@ -8,7 +8,7 @@ import (
 	"vigil/video"
 )
 
-// Pauser is what a source's Pictures may be besides: one that can pass over what its camera sends at next to no cost,
+// Pauser is what a source's PictureSource may be besides: one that can pass over what its camera sends at next to no cost,
 // and knows what it costs.
 type Pauser interface {
 	// Pause makes Next wait until it is taken back. It may be called from any goroutine, as CPU may.
@@ -27,7 +27,7 @@ type turn struct {
 }
 
 // attach takes the source that was opened; nil for none.
-func (t *turn) attach(source Pictures) {
+func (t *turn) attach(source PictureSource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.source, _ = source.(Pauser)
@@ -69,7 +69,7 @@ func (t *turn) seen() (paused, was bool) {
 }
 
 // pause pauses the camera until it is taken back. An event that is open stays open, as over any gap.
-func (w *watcher) pause(paused bool) {
+func (w *reader) pause(paused bool) {
 	why := ""
 	if paused {
 		w.stats.pauses.Add(1)
@@ -82,12 +82,12 @@ func (w *watcher) pause(paused bool) {
 
 // passOver reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the
 // first one afterwards clips begin anew: what lies between is a gap, and says nothing of the camera.
-func (w *watcher) passOver(pic *video.Picture) bool {
+func (w *reader) passOver(pic *video.Picture) bool {
 	paused, was := w.turn.seen()
 	if paused {
 		w.nextSeq = pic.Seq + 1
 	} else if was {
-		pic.Cut, w.fresh, w.without = true, time.Time{}, clipless{}
+		pic.Cut, w.lastChange, w.without = true, time.Time{}, clipless{}
 	}
 	return paused
 }

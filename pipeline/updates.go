@@ -9,68 +9,68 @@ import (
 // pictureTime is how long a raised peak waits for its pictures, so that both are one update.
 const pictureTime = 2 * time.Second
 
-// updates are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most one in
+// pendingUpdate are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most one in
 // every. The start and the end never wait for them, and the end holds what is dropped there.
-type updates struct {
-	started  bool // its start is stored
-	every    time.Duration
-	latest   time.Time // when the last update was said; zero for never
-	update   *word     // what is to be said
-	updating *time.Timer
+type pendingUpdate struct {
+	started     bool // its start is stored
+	every       time.Duration
+	lastUpdate  time.Time // when the last update was said; zero for never
+	update      *Message  // what is to be said
+	updateTimer *time.Timer
 }
 
-// raised takes a word of a peak that rose in place of what was to be said.
-func (s *story) raised(w word) { s.update = &w }
+// setUpdate takes a word of a peak that rose in place of what was to be said.
+func (s *eventThread) setUpdate(w Message) { s.update = &w }
 
-// found has evidence said, with the peak that waits for it.
-func (s *story) found() {
+// addEvidenceUpdate has evidence said, with the peak that waits for it.
+func (s *eventThread) addEvidenceUpdate() {
 	if s.update == nil {
 		a := s.last
 		a.Phase, a.Latency = alerts.PhaseUpdate, nil
-		s.update = &word{alert: a}
+		s.update = &Message{Alert: a}
 	}
 }
 
-// drop says nothing more of an event that is about to end.
-func (s *story) drop() {
+// dropUpdate says nothing more of an event that is about to end.
+func (s *eventThread) dropUpdate() {
 	s.update = nil
-	if s.updating != nil {
-		s.updating.Stop()
+	if s.updateTimer != nil {
+		s.updateTimer.Stop()
 	}
 }
 
-// plan says the update when it is due: at once, or when the last one is long enough ago; one that waits for pictures a
+// scheduleUpdate says the update when it is due: at once, or when the last one is long enough ago; one that waits for pictures a
 // little later.
-func (p *publisher) plan(s *story, pictures bool) {
+func (p *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 	now := time.Now()
 	due := now
-	if !s.latest.IsZero() && s.latest.Add(s.every).After(due) {
-		due = s.latest.Add(s.every)
+	if !s.lastUpdate.IsZero() && s.lastUpdate.Add(s.every).After(due) {
+		due = s.lastUpdate.Add(s.every)
 	}
 	if wait := now.Add(min(pictureTime, s.every)); pictures && wait.After(due) {
 		due = wait
 	}
-	if s.updating != nil {
-		s.updating.Stop()
+	if s.updateTimer != nil {
+		s.updateTimer.Stop()
 	}
 	if !due.After(now) {
-		p.sayUpdate(s)
+		p.publishUpdate(s)
 		return
 	}
-	s.updating = time.AfterFunc(due.Sub(now), func() {
+	s.updateTimer = time.AfterFunc(due.Sub(now), func() {
 		select {
-		case p.due <- s:
+		case p.updateDue <- s:
 		case <-p.deadline.Done():
 		}
 	})
 }
 
-// sayUpdate publishes what is to be said.
-func (p *publisher) sayUpdate(s *story) {
-	if s.update == nil || s.ending != nil {
+// publishUpdate publishes what is to be said.
+func (p *Queue) publishUpdate(s *eventThread) {
+	if s.update == nil || s.heldEnd != nil {
 		return
 	}
 	w := *s.update
-	s.update, s.latest = nil, time.Now()
+	s.update, s.lastUpdate = nil, time.Now()
 	p.publish(s, w)
 }

@@ -48,10 +48,10 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var l ledger
 			w := &photographer{found: make(chan evidence.Result, 100)}
-			p := newPublisher(Options{Publisher: &l, Witness: w}, 1, slog.New(slog.DiscardHandler))
+			p := newQueue(Options{Publisher: &l, Evidence: w}, 1, slog.New(slog.DiscardHandler))
 			done := make(chan error, 1)
-			go func() { done <- p.run(t.Context()) }()
-			footage := NewFootage(time.Minute, 1)
+			go func() { done <- p.Run(t.Context()) }()
+			footage := NewMediaBuffer(time.Minute, 1)
 			said := func() []alerts.Alert {
 				synctest.Wait()
 				l.mu.Lock()
@@ -59,12 +59,12 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 				return l.alerts
 			}
 			say := func(phase alerts.Phase, peak float64) {
-				p.say(word{
-					alert: alerts.Alert{
+				p.Enqueue(Message{
+					Alert: alerts.Alert{
 						Camera: "gate", ID: "1", Phase: phase,
 						Measurement: &alerts.Measurement{PeakError: peak},
 					},
-					footage: footage, every: c.every, said: time.Now(),
+					Media: footage, UpdateEvery: c.every, QueuedAt: time.Now(),
 				})
 			}
 			say(alerts.PhaseStart, 1)
@@ -97,7 +97,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 				t.Errorf("the last message is the %s of a peak of %v with %v", end.Phase, end.Measurement, end.Evidence)
 			}
 			time.Sleep(time.Hour) // what was to be said is not said behind the end
-			p.close()
+			p.Close()
 			if err := <-done; err != nil {
 				t.Error(err)
 			}

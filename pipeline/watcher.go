@@ -13,8 +13,8 @@ import (
 	"vigil/video"
 )
 
-// watcher runs one camera: it opens the source, makes cuboids and leaves them at the scorer's border.
-type watcher struct {
+// reader runs one camera: it opens the source, makes cuboids and leaves them at the scorer's border.
+type reader struct {
 	Camera
 	index  int
 	box    *mailbox
@@ -23,26 +23,26 @@ type watcher struct {
 	stats  counters
 	turn   turn
 
-	cuboid   *video.Cuboid
-	nextSeq  uint64
-	opening  int
-	offset   time.Duration // added to the stream's own clock, so that stream time never restarts
-	last     video.Picture
-	notes    map[string]bool    // that were logged
-	fit      *fit               // nil without a calibration
-	without  clipless           // what came since the last clip
-	armedAt  int64              // the second that armed was asked for last
-	seen     preprocess.Stats   // of the window, before its latest picture
-	rated    uint64             // pictures of the opening whose rates are kept
-	past     preprocess.Account // of the windows before
-	pastGaps uint64             // likewise
-	fresh    time.Time          // arrival of the last picture that differed from the one before it
-	thawed   time.Time          // when the source was last opened again because it was frozen
-	good     time.Duration      // how long the latest opening delivered pictures
+	cuboid           *video.Cuboid
+	nextSeq          uint64
+	generation       int
+	offset           time.Duration // added to the stream's own clock, so that stream time never restarts
+	last             video.Picture
+	notes            map[string]bool    // that were logged
+	fit              *fit               // nil without a calibration
+	without          clipless           // what came since the last clip
+	armedAt          int64              // the second that armed was asked for last
+	seen             preprocess.Stats   // of the window, before its latest picture
+	rated            uint64             // pictures of the opening whose rates are kept
+	past             preprocess.Account // of the windows before
+	pastGaps         uint64             // likewise
+	lastChange       time.Time          // arrival of the last picture that differed from the one before it
+	lastFrozenReopen time.Time          // when the source was last opened again because it was frozen
+	uptime           time.Duration      // how long the latest opening delivered pictures
 }
 
-func newWatcher(c Camera, index int, box *mailbox, log *slog.Logger, publish *publisher) *watcher {
-	w := &watcher{
+func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *Queue) *reader {
+	w := &reader{
 		Camera: c, index: index, box: box, log: log,
 		health: &health{camera: c.Name, log: log, publish: publish},
 	}
@@ -54,11 +54,11 @@ func newWatcher(c Camera, index int, box *mailbox, log *slog.Logger, publish *pu
 
 // run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
 // end, or that its calibration does not fit; a live source that breaks is opened again, for ever.
-func (w *watcher) run(ctx context.Context) error {
+func (w *reader) run(ctx context.Context) error {
 	retry := backoff{least: w.RetryMin, most: w.RetryMax}
 	for {
 		w.health.set(alerts.StateConnecting, "")
-		err := w.watch(ctx)
+		err := w.readUntilClosed(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return w.leave(alerts.EndStopped, alerts.StateStopped, nil)
@@ -72,13 +72,13 @@ func (w *watcher) run(ctx context.Context) error {
 		w.health.set(alerts.StateFailing, err.Error())
 		select {
 		case <-ctx.Done():
-		case <-time.After(retry.next(w.good)):
+		case <-time.After(retry.next(w.uptime)):
 		}
 	}
 }
 
 // leave says for the last time what became of the camera.
-func (w *watcher) leave(reason alerts.EndReason, state alerts.State, err error) error {
+func (w *reader) leave(reason alerts.EndReason, state alerts.State, err error) error {
 	w.box.end(w.index, reason)
 	detail := ""
 	if err != nil {
@@ -91,24 +91,24 @@ func (w *watcher) leave(reason alerts.EndReason, state alerts.State, err error) 
 	return err
 }
 
-func (w *watcher) open(ctx context.Context) (Pictures, error) {
-	o := Opening{FirstSeq: w.nextSeq, Number: w.opening, Quiet: w.quiet, Note: w.note}
+func (w *reader) open(ctx context.Context) (PictureSource, error) {
+	o := OpenRequest{FirstSeq: w.nextSeq, Number: w.generation, OnStall: w.quiet, Note: w.note}
 	if info := w.stats.info.Load(); info != nil {
 		o.KnownFPS = info.FPS
 	}
 	if w.Pictures == nil {
-		return openHere(ctx, &w.Camera, o)
+		return openInProcess(ctx, &w.Camera, o)
 	}
 	p, err := w.Pictures(ctx, o)
-	if err == nil && w.Footage != nil {
-		s, _ := p.(stills)
-		w.Footage.attach(s)
+	if err == nil && w.Media != nil {
+		s, _ := p.(StillSource)
+		w.Media.attach(s)
 	}
 	return p, err
 }
 
 // quiet is the source's word that nothing has come for so long.
-func (w *watcher) quiet(since time.Duration) {
+func (w *reader) quiet(since time.Duration) {
 	w.health.set(alerts.StateStalled, fmt.Sprintf("no picture for %v", since.Round(100*time.Millisecond)))
 }
 
@@ -116,7 +116,7 @@ func (w *watcher) quiet(since time.Duration) {
 const maxNotes = 100
 
 // note logs what the source has to say beside its pictures, each thing once.
-func (w *watcher) note(text string) {
+func (w *reader) note(text string) {
 	if w.notes[text] || len(w.notes) >= maxNotes {
 		return
 	}
@@ -127,26 +127,26 @@ func (w *watcher) note(text string) {
 	w.log.Warn("source", "note", text)
 }
 
-// watch opens the source once and reads it until it ends (nil) or breaks.
-func (w *watcher) watch(ctx context.Context) (err error) {
-	w.opening++
-	w.good, w.fresh = 0, time.Time{}
+// readUntilClosed opens the source once and reads it until it ends (nil) or breaks.
+func (w *reader) readUntilClosed(ctx context.Context) (err error) {
+	w.generation++
+	w.uptime, w.lastChange = 0, time.Time{}
 	source, err := w.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		w.turn.attach(nil)
-		if w.Footage != nil {
-			w.Footage.attach(nil)
+		if w.Media != nil {
+			w.Media.attach(nil)
 		}
 		err = errors.Join(err, source.Close())
 	}()
 	w.turn.attach(source)
 	info := source.Info()
-	w.sayOpen(info)
+	w.logOpened(info)
 	window := preprocess.NewWindow(preprocess.WindowConfig{
-		Side: w.Model.Spec().Side, Hop: w.Hop, FPS: w.FPS, SourceFPS: info.FPS, Live: w.Live, Early: w.Early,
+		Side: w.Model.Spec().Side, Hop: w.Hop, FPS: w.FPS, SourceFPS: info.FPS, Live: w.Live, Early: w.PartialClips,
 	})
 	w.seen = preprocess.Stats{}
 	defer w.settle(window)
@@ -166,7 +166,7 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 		if began.IsZero() {
 			began = pic.Arrival
 		}
-		w.good = pic.Arrival.Sub(began)
+		w.uptime = pic.Arrival.Sub(began)
 		if w.passOver(&pic) {
 			continue
 		}
@@ -174,7 +174,7 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 		w.stats.missing.Add(pic.Seq - w.nextSeq)
 		w.without.missing += pic.Seq - w.nextSeq
 		w.checkArmed(pic.Arrival)
-		if err := w.alive(&pic); err != nil {
+		if err := w.checkFrozen(&pic); err != nil {
 			return err
 		}
 		if err := w.push(ctx, window, pic); err != nil {
@@ -183,19 +183,19 @@ func (w *watcher) watch(ctx context.Context) (err error) {
 	}
 }
 
-func (w *watcher) sayOpen(info video.Info) {
+func (w *reader) logOpened(info video.Info) {
 	before := w.stats.info.Swap(&info)
 	w.stats.openings.Add(1)
 	level := slog.LevelInfo
 	if before != nil && *before == info {
 		level = slog.LevelDebug // it comes and goes, and health says so
 	}
-	w.log.Log(context.Background(), level, "source open", "opening", w.opening, "width", info.Width, "height",
+	w.log.Log(context.Background(), level, "source open", "opening", w.generation, "width", info.Width, "height",
 		info.Height, "fps", info.FPS)
 }
 
 // push takes one frame as far as the scorer's border.
-func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic video.Picture) error {
+func (w *reader) push(ctx context.Context, window *preprocess.Window, pic video.Picture) error {
 	if w.last.Opening != 0 && (pic.Opening != w.last.Opening || pic.PTS < w.last.PTS) {
 		w.offset += w.last.PTS + max(pic.Arrival.Sub(w.last.Arrival), time.Millisecond) - pic.PTS
 	}
@@ -219,19 +219,19 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic video
 	for i := range c.PTS {
 		c.PTS[i] += w.offset
 	}
-	if s := window.Stats(); w.opening > 1 && s.Cuboids+s.Early == 1 {
+	if s := window.Stats(); w.generation > 1 && s.Cuboids+s.Early == 1 {
 		c.Gap = true
 	}
-	if w.Footage != nil {
-		w.Footage.input.add(c, w.Hop > video.CuboidFrames)
+	if w.Media != nil {
+		w.Media.input.add(c, w.Hop > video.CuboidFrames)
 	}
-	held, err := w.fits(c)
+	held, err := w.checkCalibration(c)
 	if err != nil {
 		w.stats.dropped.Add(1)
 		return err
 	}
 	w.cuboid = nil
-	if !w.Whole {
+	if !w.Lossless {
 		w.box.put(w.index, c, held)
 		return nil
 	}
@@ -243,7 +243,7 @@ func (w *watcher) push(ctx context.Context, window *preprocess.Window, pic video
 }
 
 // observe takes note of what the window did with a picture.
-func (w *watcher) observe(window *preprocess.Window, pic *video.Picture, before video.Picture) {
+func (w *reader) observe(window *preprocess.Window, pic *video.Picture, before video.Picture) {
 	w.account(window)
 	s := window.Stats()
 	w.without.taken += s.Taken - w.seen.Taken

@@ -15,46 +15,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/video"
 )
-
-// Footage is what a camera saw lately.
-type Footage interface {
-	// Previews gives small pictures from one frame to another, both included, the oldest first.
-	Previews(from, to uint64) []video.Preview
-	// Still gives the picture of full size that is the nearest to a frame, or with full false the nearest preview.
-	Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error)
-	// ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.
-	ModelInput(from, to uint64) []ModelPicture
-}
-
-// ModelPicture is a picture as the model saw it. What it holds is shared and must not be changed.
-type ModelPicture struct {
-	Seq  uint64        // the Frame's
-	PTS  time.Duration // the Frame's
-	Side int           // of the square
-	Gray []byte        // [Side][Side], row-major
-	Gap  bool          // it does not follow the one before it
-}
-
-// Request is a message of an event, with what it was seen by.
-type Request struct {
-	Alert alerts.Alert
-	// Heat is the error map of the peak, [Side][Side], row-major; nil where the peak has not changed since the last
-	// message.
-	Heat    []float32
-	Side    int
-	Footage Footage // nil for none
-}
-
-// Result is evidence of an event that is ready: everything that was made so far.
-type Result struct {
-	Camera, AlertID string
-	Items           []alerts.Evidence
-	Pending         []alerts.PendingEvidence // what is being made of an event that is over
-	Missing         []alerts.MissingEvidence // what will not be there of it
-	Last            bool                     // nothing more will come
-}
 
 // ObjectWriter keeps objects. Put returns once the whole object is kept.
 type ObjectWriter interface {

@@ -177,9 +177,9 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, seconds ti
 	var cameras []pipeline.Camera
 	for i := range n {
 		c := config.Camera{Name: fmt.Sprintf("camera-%d", i), Source: v.address, Settings: config.Default().Defaults}
-		footage := pipeline.NewFootage(c.Footage.Keep, c.Footage.Memory<<20)
+		footage := pipeline.NewMediaBuffer(c.Footage.Keep, c.Footage.Memory<<20)
 		cameras = append(cameras, pipeline.Camera{
-			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Footage: footage,
+			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Media: footage,
 			Pictures: childOf(c, m.Spec().Side, footage),
 			RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
 		})

@@ -48,7 +48,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 		w.t.Fatal(err)
 	}
 	cam := pipeline.Camera{
-		Name: demoCamera, Model: w.m, Hop: streetHop, Whole: true, Detector: detect.DefaultConfig(),
+		Name: demoCamera, Model: w.m, Hop: streetHop, Lossless: true, Detector: detect.DefaultConfig(),
 		Threshold:   threshold,
 		NewPreparer: preparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {

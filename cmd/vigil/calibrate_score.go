@@ -169,7 +169,7 @@ func (c *calibrateRun) source(ctx context.Context, i int, loaded models, log *sl
 		return nil, nil, err
 	}
 	// Early clips are few, and no more than others.
-	cam.Early = false
+	cam.PartialClips = false
 	watch := ctx
 	if !cam.Live {
 		log = nil // what becomes of a recording is said at the end

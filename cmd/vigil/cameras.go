@@ -61,8 +61,8 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 		return pipeline.Camera{}, errors.Join(wrong...)
 	}
 	cam := pipeline.Camera{
-		Name: c.Name, Live: c.Source.Live(), Whole: !c.Source.Live() && !c.Realtime,
-		Model: m, FPS: c.FPS, Hop: c.Hop, Early: true, Mask: c.Mask,
+		Name: c.Name, Live: c.Source.Live(), Lossless: !c.Source.Live() && !c.Realtime,
+		Model: m, FPS: c.FPS, Hop: c.Hop, PartialClips: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		NoClipsAfter: noClipsAfter * c.ReadTimeout,
 		Detector: detect.Config{
@@ -84,7 +84,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	}
 	switch {
 	case c.Calibration != "":
-		if err := cal.CheckSettings(cam.Key()); err != nil {
+		if err := cal.CheckSettings(cam.CalibrationKey()); err != nil {
 			return cam, cameraError{c.Name, "calibration", usageError{err}}
 		}
 		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
@@ -143,9 +143,9 @@ func newTrust(s config.Settings) (source.Trust, error) {
 }
 
 // childOf opens a live camera in a process of its own. With footage it keeps pictures for people.
-func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.Context,
-	pipeline.Opening) (pipeline.Pictures, error) {
-	return func(ctx context.Context, open pipeline.Opening) (pipeline.Pictures, error) {
+func childOf(c config.Camera, side int, footage *pipeline.MediaBuffer) func(context.Context,
+	pipeline.OpenRequest) (pipeline.PictureSource, error) {
+	return func(ctx context.Context, open pipeline.OpenRequest) (pipeline.PictureSource, error) {
 		trust, err := newTrust(c.Settings)
 		if err != nil {
 			return nil, err
@@ -154,7 +154,7 @@ func childOf(c config.Camera, side int, footage *pipeline.Footage) func(context.
 			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow,
 			OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
 			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS,
-			Quiet: open.Quiet, Note: open.Note, Memory: int64(c.Memory) << 20,
+			Quiet: open.OnStall, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {
 			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview

@@ -141,7 +141,7 @@ func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool,
 ) pipeline.Camera {
 	frames := int(math.Round(length.Seconds() * street.FPS()))
 	return pipeline.Camera{
-		Name: demoCamera, Model: m, Hop: demoHop, Whole: !realtime, Detector: detect.DefaultConfig(),
+		Name: demoCamera, Model: m, Hop: demoHop, Lossless: !realtime, Detector: detect.DefaultConfig(),
 		NewPreparer: preparer(m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return countedStream{&scene.Source{Street: street, Frames: frames, Realtime: realtime}, counted, nil}, nil

@@ -174,7 +174,7 @@ func (d *desk) passStorage(s alerts.Storage) {
 }
 
 // witness is the maker as the pipeline wants it.
-func (d *desk) witness() pipeline.Witness {
+func (d *desk) witness() pipeline.EvidenceMaker {
 	if d.maker == nil {
 		return nil
 	}

@@ -141,7 +141,7 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models
 			return err
 		}
 		if cal := thresholds[v.Camera].Calibration; cal != nil {
-			cam.Places = cal.Sensitivity
+			cam.Sensitivity = cal.Sensitivity
 		}
 		// A folder of frames does not say its rate; the data set does.
 		cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {

@@ -144,7 +144,7 @@ func fitsSource(c config.Camera, cam pipeline.Camera, info video.Info) error {
 	if cal == nil || info.Width == 0 {
 		return nil
 	}
-	key := cam.Key()
+	key := cam.CalibrationKey()
 	key.Width, key.Height, key.FPS = info.Width, info.Height, info.FPS
 	if c.FPS > 0 {
 		key.FPS = min(c.FPS, info.FPS)

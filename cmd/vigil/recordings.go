@@ -122,13 +122,13 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 		return cam, err
 	}
 	// A recording is never shed, whatever its pace: its scores must not depend on the machine.
-	cam.Whole = !cam.Live
+	cam.Lossless = !cam.Live
 	// Nor does it know at what hour it was taken.
 	if !cam.Live {
 		cam.Armed = nil
 	}
 	if pictures := cam.Pictures; pictures != nil {
-		cam.Pictures = func(ctx context.Context, o pipeline.Opening) (pipeline.Pictures, error) {
+		cam.Pictures = func(ctx context.Context, o pipeline.OpenRequest) (pipeline.PictureSource, error) {
 			p, err := pictures(ctx, o)
 			if err != nil {
 				return nil, err
@@ -255,12 +255,12 @@ func (r *recordings) printNotes(w io.Writer) {
 
 // countedPictures is countedStream for a camera that a process of its own reads.
 type countedPictures struct {
-	pipeline.Pictures
+	pipeline.PictureSource
 	counted func()
 }
 
 func (p countedPictures) Next(ctx context.Context) (video.Picture, error) {
-	pic, err := p.Pictures.Next(ctx)
+	pic, err := p.PictureSource.Next(ctx)
 	if err == nil {
 		p.counted()
 	}

@@ -140,7 +140,7 @@ func watch(ctx context.Context, cfg config.Config, named []config.Camera, summar
 	defer func() { err = errors.Join(err, desk.close()) }()
 	sayCapacity(ctx, log, p.cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: desk, Witness: desk.witness(), Summary: summary,
+		Threads: cfg.Threads, Log: log, Publisher: desk, Evidence: desk.witness(), Summary: summary,
 		ClipMemory: p.memory.Clips,
 	})
 	desk.finish(ctx)
@@ -149,9 +149,9 @@ func watch(ctx context.Context, cfg config.Config, named []config.Camera, summar
 
 // withFootage keeps what the camera shows, for evidence, in rings of so many bytes at most.
 func withFootage(cam *pipeline.Camera, c config.Camera, ring int) {
-	cam.Footage = pipeline.NewFootage(c.Footage.Keep, min(c.Footage.Memory<<20, ring))
+	cam.Media = pipeline.NewMediaBuffer(c.Footage.Keep, min(c.Footage.Memory<<20, ring))
 	if cam.Live {
-		cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Footage)
+		cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Media)
 	}
 }
 
