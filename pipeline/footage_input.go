@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"vigil/alerts/evidence"
 	"vigil/video"
 )
 
@@ -15,7 +14,7 @@ type modelInput struct {
 	bytes int
 
 	mu      sync.Mutex
-	pics    []evidence.ModelPicture
+	pics    []video.ModelPicture
 	arrived []time.Time
 	size    int
 }
@@ -35,7 +34,7 @@ func (m *modelInput) add(c *video.Cuboid, apart bool) {
 		if n > 0 && c.Seq[t] <= m.pics[n-1].Seq {
 			continue
 		}
-		p := evidence.ModelPicture{Seq: c.Seq[t], PTS: c.PTS[t], Side: side, Gray: make([]byte, side2)}
+		p := video.ModelPicture{Seq: c.Seq[t], PTS: c.PTS[t], Side: side, Gray: make([]byte, side2)}
 		p.Gap = n > 0 && (c.Gap && c.Seq[begins] > m.pics[n-1].Seq || apart && t == begins || p.PTS <= m.pics[n-1].PTS)
 		for i, v := range c.X[t*side2 : (t+1)*side2] {
 			p.Gray[i] = byte((v+1)*127.5 + 0.5)
@@ -52,10 +51,10 @@ func (m *modelInput) add(c *video.Cuboid, apart bool) {
 }
 
 // ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.
-func (f *MediaBuffer) ModelInput(from, to uint64) []evidence.ModelPicture {
+func (f *MediaBuffer) ModelInput(from, to uint64) []video.ModelPicture {
 	f.input.mu.Lock()
 	defer f.input.mu.Unlock()
-	var out []evidence.ModelPicture
+	var out []video.ModelPicture
 	for _, p := range f.input.pics {
 		if p.Seq >= from && p.Seq <= to {
 			out = append(out, p)

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/evidence"
+	"vigil/alerts/thread"
 )
 
 // Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are
@@ -24,8 +24,8 @@ type Publisher interface {
 type EvidenceMaker interface {
 	// Submit is told of a start once it is published, and of the other messages before they are, since both are to be
 	// one; of an end it says whether a last Finding will come. It does not block.
-	Submit(s evidence.Request) bool
-	Results() <-chan evidence.Result
+	Submit(s thread.Request) bool
+	Results() <-chan thread.Result
 }
 
 const (
@@ -165,7 +165,7 @@ func (p *Queue) Run(ctx context.Context) error {
 	sending.Go(func() { p.sendLossy(over) })
 	defer sending.Wait()
 	defer close(over)
-	var found <-chan evidence.Result
+	var found <-chan thread.Result
 	if p.evidence != nil {
 		found = p.evidence.Results()
 	}

@@ -5,7 +5,7 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/evidence"
+	"vigil/alerts/thread"
 )
 
 // eventThread is an event as it is told: which messages there were, what there is to see of it, and whether its end waits
@@ -79,7 +79,7 @@ func (p *Queue) offerEvidence(w Message, a alerts.Alert) bool {
 	if p.evidence == nil || w.Media == nil {
 		return false
 	}
-	return p.evidence.Submit(evidence.Request{Alert: a, Heat: w.Heat, Side: w.Side, Footage: w.Media})
+	return p.evidence.Submit(thread.Request{Alert: a, Heat: w.Heat, Side: w.Side, Media: w.Media})
 }
 
 // publish sends the next message of a story.
@@ -100,7 +100,7 @@ func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
 
 // attachEvidence adds evidence to its event: to the end that waits for it, or as an update. What comes too late has the event's
 // id in its name.
-func (p *Queue) attachEvidence(f evidence.Result) {
+func (p *Queue) attachEvidence(f thread.Result) {
 	s := p.threads[f.Camera]
 	if s == nil || s.id != f.AlertID || s.last.Phase == alerts.PhaseEnd {
 		return

@@ -16,25 +16,25 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/evidence"
+	"vigil/alerts/thread"
 )
 
 // studio is a witness that says what it is told to say, after a while.
 type studio struct {
 	after time.Duration // until the clip is made; below 0 for never
-	found chan evidence.Result
+	found chan thread.Result
 
 	mu   sync.Mutex
-	seen []evidence.Request
+	seen []thread.Request
 }
 
 func newStudio(after time.Duration) *studio {
-	return &studio{after: after, found: make(chan evidence.Result, 100)} // See must not wait: two for each event
+	return &studio{after: after, found: make(chan thread.Result, 100)} // See must not wait: two for each event
 }
 
-func (s *studio) Results() <-chan evidence.Result { return s.found }
+func (s *studio) Results() <-chan thread.Result { return s.found }
 
-func (s *studio) Submit(g evidence.Request) bool {
+func (s *studio) Submit(g thread.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.seen = append(s.seen, g)
@@ -47,18 +47,18 @@ func (s *studio) Submit(g evidence.Request) bool {
 	}
 	switch a.Phase {
 	case alerts.PhaseStart:
-		s.found <- evidence.Result{
+		s.found <- thread.Result{
 			Camera: a.Camera, AlertID: a.ID,
 			Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
 		}
 	case alerts.PhaseEnd:
-		s.found <- evidence.Result{
+		s.found <- thread.Result{
 			Camera: a.Camera, AlertID: a.ID, Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot)},
 			Pending: []alerts.PendingEvidence{{Kind: alerts.EvidenceClip, Bucket: "B", Name: a.ID + "/clip"}},
 		}
 		if s.after >= 0 {
 			time.AfterFunc(s.after, func() {
-				s.found <- evidence.Result{
+				s.found <- thread.Result{
 					Camera: a.Camera, AlertID: a.ID, Last: true,
 					Items: []alerts.Evidence{piece(alerts.EvidenceSnapshot), piece(alerts.EvidenceClip)},
 				}

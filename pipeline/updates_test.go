@@ -11,26 +11,26 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/evidence"
+	"vigil/alerts/thread"
 	"vigil/pipeline/detect"
 )
 
 // photographer is an EvidenceMaker with a picture of each message a tenth of a second later.
 type photographer struct {
-	found chan evidence.Result
+	found chan thread.Result
 	mu    sync.Mutex
 	n     int
 }
 
-func (w *photographer) Results() <-chan evidence.Result { return w.found }
+func (w *photographer) Results() <-chan thread.Result { return w.found }
 
-func (w *photographer) Submit(g evidence.Request) bool {
+func (w *photographer) Submit(g thread.Request) bool {
 	w.mu.Lock()
 	w.n++
 	item := alerts.Evidence{Kind: alerts.EvidenceSnapshot, Name: fmt.Sprint(w.n)}
 	w.mu.Unlock()
 	time.AfterFunc(100*time.Millisecond, func() {
-		w.found <- evidence.Result{
+		w.found <- thread.Result{
 			Camera: g.Alert.Camera, AlertID: g.Alert.ID, Items: []alerts.Evidence{item},
 			Last: g.Alert.Phase == alerts.PhaseEnd,
 		}
@@ -47,7 +47,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 	}{{5 * time.Second, 4, 3}, {0, 40, 18}} {
 		synctest.Test(t, func(t *testing.T) {
 			var l ledger
-			w := &photographer{found: make(chan evidence.Result, 100)}
+			w := &photographer{found: make(chan thread.Result, 100)}
 			p := newQueue(Options{Publisher: &l, Evidence: w}, 1, slog.New(slog.DiscardHandler))
 			done := make(chan error, 1)
 			go func() { done <- p.Run(t.Context()) }()

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 	"vigil/video"
 )
 
@@ -17,7 +18,7 @@ type clipJob struct {
 	job      *job
 	alert    alerts.Alert
 	pictures []video.Preview
-	input    []ModelPicture // of the same time; none where there are none
+	input    []video.ModelPicture // of the same time; none where there are none
 	objects  []alerts.PendingEvidence
 }
 
@@ -38,14 +39,14 @@ func (c *clipJob) nameObjects(bucket string) {
 const clipFPS = float64(time.Second) / float64(video.PreviewEvery)
 
 // scheduleClip takes the previews around the event's anchor up to a stream time, and leaves them to the encoder.
-func (m *Maker) scheduleClip(j *job, s Request, until float64) {
+func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 	j.clipDeadline = time.Time{}
 	j.clipCount++
 	j.coveredUntil = max(j.coveredUntil, s.Alert.Peak.Frame)
 	if m.opts.Encoder == nil {
 		return
 	}
-	pics := selectWindow(s.Footage.Previews(0, ^uint64(0)), j.anchor, m.opts.Before,
+	pics := selectWindow(s.Media.Previews(0, ^uint64(0)), j.anchor, m.opts.Before,
 		min(until-j.anchor.StreamSeconds, (m.opts.MaxLength-m.opts.Before).Seconds()))
 	if len(pics) < 2 {
 		m.warn("clip", s.Alert, errors.New("no pictures of this time are kept"))
@@ -54,7 +55,7 @@ func (m *Maker) scheduleClip(j *job, s Request, until float64) {
 	}
 	last := pics[len(pics)-1].Seq
 	j.coveredUntil = max(j.coveredUntil, last)
-	next := clipJob{job: j, alert: s.Alert, pictures: pics, input: s.Footage.ModelInput(pics[0].Seq, last)}
+	next := clipJob{job: j, alert: s.Alert, pictures: pics, input: s.Media.ModelInput(pics[0].Seq, last)}
 	next.nameObjects(m.opts.Bucket)
 	m.mu.Lock()
 	j.pending = append(j.pending, next.objects...)

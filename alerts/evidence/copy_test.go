@@ -17,6 +17,7 @@ import (
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
 	natssink "vigil/alerts/sink/nats"
+	"vigil/alerts/thread"
 	"vigil/internal/natstest"
 )
 
@@ -364,9 +365,9 @@ func TestALateClipIsHandedOn(t *testing.T) {
 		AfterEnd: func(_ context.Context, e alerts.Evidence) { late <- e },
 	})
 	r, id := newReel(t, 18), alerts.NewID()
-	m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
 	next(t, m)
-	m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r})
+	m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r})
 	promised := next(t, m).Pending
 	enc.hold <- struct{}{}
 	select {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 )
 
 // ObjectWriter keeps objects. Put returns once the whole object is kept.
@@ -63,9 +64,9 @@ const (
 type Maker struct {
 	opts    Options
 	log     *slog.Logger
-	queue   chan Request
+	queue   chan thread.Request
 	clips   chan clipJob
-	results chan Result
+	results chan thread.Result
 
 	ctx  context.Context //nolint:containedctx // of the goroutines that Close ends
 	stop context.CancelFunc
@@ -79,8 +80,8 @@ type Maker struct {
 // NewMaker starts a Maker; Close ends it.
 func NewMaker(opts Options) *Maker {
 	m := &Maker{
-		opts: opts, log: opts.Log, queue: make(chan Request, maxQueuedRequests), clips: make(chan clipJob, maxQueuedClips),
-		results: make(chan Result, maxQueuedResults), jobs: map[string]*job{},
+		opts: opts, log: opts.Log, queue: make(chan thread.Request, maxQueuedRequests), clips: make(chan clipJob, maxQueuedClips),
+		results: make(chan thread.Result, maxQueuedResults), jobs: map[string]*job{},
 	}
 	if m.log == nil {
 		m.log = slog.New(slog.DiscardHandler)
@@ -95,12 +96,12 @@ func NewMaker(opts Options) *Maker {
 }
 
 // Results gives what is ready. Its reader must not depend on what it gets: an event may have none.
-func (m *Maker) Results() <-chan Result { return m.results }
+func (m *Maker) Results() <-chan thread.Result { return m.results }
 
 // Submit takes note of a message that was published, or of an end that is about to be. It does not block. For an end it
 // says whether a Finding will come that is the Last.
-func (m *Maker) Submit(s Request) bool {
-	if s.Footage == nil {
+func (m *Maker) Submit(s thread.Request) bool {
+	if s.Media == nil {
 		return false
 	}
 	m.add(1)
@@ -198,7 +199,7 @@ func (m *Maker) addItems(j *job, items ...alerts.Evidence) {
 
 // emit says what there is of an event. m.mu is held.
 func (m *Maker) emit(j *job) {
-	f := Result{Camera: j.camera, AlertID: j.id, Items: slices.Clone(j.items), Last: j.ended && len(j.pending) == 0}
+	f := thread.Result{Camera: j.camera, AlertID: j.id, Items: slices.Clone(j.items), Last: j.ended && len(j.pending) == 0}
 	if f.Last {
 		delete(m.jobs, j.id)
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 	"vigil/geometry"
 	"vigil/video"
 )
@@ -58,11 +59,11 @@ func photo(t testing.TB, w, h, n int) []byte {
 type reel struct {
 	pics  []video.Preview
 	full  []byte
-	input []ModelPicture
+	input []video.ModelPicture
 }
 
-func (r *reel) ModelInput(from, to uint64) []ModelPicture {
-	var out []ModelPicture
+func (r *reel) ModelInput(from, to uint64) []video.ModelPicture {
+	var out []video.ModelPicture
 	for _, p := range r.input {
 		if p.Seq >= from && p.Seq <= to {
 			out = append(out, p)
@@ -191,14 +192,14 @@ func start(t *testing.T, o Options) *Maker {
 	return m
 }
 
-func next(t *testing.T, m *Maker) Result {
+func next(t *testing.T, m *Maker) thread.Result {
 	t.Helper()
 	select {
 	case f := <-m.Results():
 		return f
 	case <-within(t).Done():
 		t.Fatal("nothing was found")
-		return Result{}
+		return thread.Result{}
 	}
 }
 
@@ -214,13 +215,13 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	store, enc := &cupboard{}, &projector{hold: make(chan struct{})}
 	m := start(t, Options{Store: store, Encoder: enc})
 	r, id := newReel(t, 18), alerts.NewID()
-	m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
 	f := next(t, m)
 	if got := said(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last || f.AlertID != id ||
 		f.Camera != "yard" {
 		t.Errorf("found %s: %+v", got, f)
 	}
-	if !m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
+	if !m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r}) {
 		t.Error("nothing is promised of the end")
 	}
 	if f = next(t, m); len(f.Items) != 2 || len(f.Pending) != 1 || f.Last {
@@ -263,9 +264,9 @@ func TestAClipThatIsReadyAtTheEnd(t *testing.T) {
 	for range 50 {
 		id := alerts.NewID()
 		c := &job{camera: "yard", id: id, anchor: event(id, alerts.PhaseStart).Start}
-		m.scheduleClip(c, Request{Alert: event(id, alerts.PhaseStart), Footage: r}, 16)
+		m.scheduleClip(c, thread.Request{Alert: event(id, alerts.PhaseStart), Media: r}, 16)
 		enc.hold <- struct{}{}
-		m.end(c, Request{Alert: event(id, alerts.PhaseEnd), Footage: r})
+		m.end(c, thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r})
 		f := next(t, m)
 		for !f.Last {
 			f = next(t, m)
@@ -299,8 +300,8 @@ func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m := start(t, Options{Store: c.store, Encoder: c.encoder})
 			id := alerts.NewID()
-			m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: c.reel})
-			m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: c.reel})
+			m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: c.reel})
+			m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: c.reel})
 			f := next(t, m)
 			for !f.Last {
 				f = next(t, m)
@@ -323,8 +324,8 @@ func TestOneClipAtATime(t *testing.T) {
 	const events = 4
 	for range events {
 		id := alerts.NewID()
-		m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
-		m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r})
+		m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
+		m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r})
 	}
 	for range events {
 		if f := next(t, m); f.Last || len(f.Items) != 2 {
@@ -355,20 +356,20 @@ func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
 		MaxLength: 3 * time.Second,
 	})
 	r, id := newReel(t, 60), alerts.NewID()
-	m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
 	next(t, m)
 	if f := next(t, m); f.Last || len(f.Items) != 3 || f.Items[2].Frame != 200 {
 		t.Fatalf("found %s", said(f.Items))
 	}
 	rise := event(id, alerts.PhaseUpdate)
 	rise.Peak = alerts.Moment{Wall: time.Now(), StreamSeconds: 40, Frame: 1000}
-	m.Submit(Request{Alert: rise, Heat: heat(32), Side: 32, Footage: r})
+	m.Submit(thread.Request{Alert: rise, Heat: heat(32), Side: 32, Media: r})
 	if f := next(t, m); len(f.Items) != 3 || f.Items[0].Frame != 1000 {
 		t.Fatalf("found %s", said(f.Items))
 	}
 	end := event(id, alerts.PhaseEnd)
 	end.Peak, end.End.StreamSeconds, end.End.Frame = rise.Peak, 55, 1375
-	m.Submit(Request{Alert: end, Footage: r})
+	m.Submit(thread.Request{Alert: end, Media: r})
 	f := next(t, m)
 	for !f.Last {
 		f = next(t, m)

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 )
 
 // storm is the start and the end of as many events, all of them at once.
@@ -19,8 +20,8 @@ func storm(t *testing.T, m *Maker, events int) []string {
 	for range events {
 		id := alerts.NewID()
 		ids = append(ids, id)
-		m.Submit(Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Footage: r})
-		if !m.Submit(Request{Alert: event(id, alerts.PhaseEnd), Footage: r}) {
+		m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
+		if !m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r}) {
 			t.Fatal("an end promises nothing")
 		}
 	}

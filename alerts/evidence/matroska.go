@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/video"
 )
 
 // inputMediaType is the media type of what the model saw.
 const inputMediaType = "video/x-matroska"
 
 // modelInput makes a video of the pictures that the model saw: each as it was, without loss, at its own time.
-func modelInput(pics []ModelPicture) (alerts.Evidence, []byte, error) {
+func modelInput(pics []video.ModelPicture) (alerts.Evidence, []byte, error) {
 	times := inputTimes(pics)
 	data, err := matroska(pics, times)
 	side := pics[0].Side
@@ -29,7 +30,7 @@ func modelInput(pics []ModelPicture) (alerts.Evidence, []byte, error) {
 
 // inputTimes gives the pictures' times from the first on. Where one does not follow the one before it, at least so
 // much time lies between them that a reader sees the gap too.
-func inputTimes(pics []ModelPicture) []time.Duration {
+func inputTimes(pics []video.ModelPicture) []time.Duration {
 	usual := medianStep(pics)
 	times := make([]time.Duration, len(pics))
 	for i := 1; i < len(pics); i++ {
@@ -50,7 +51,7 @@ const (
 )
 
 // medianStep is the median time between two pictures that follow each other.
-func medianStep(pics []ModelPicture) time.Duration {
+func medianStep(pics []video.ModelPicture) time.Duration {
 	var steps []time.Duration
 	for i := 1; i < len(pics); i++ {
 		if step := pics[i].PTS - pics[i-1].PTS; !pics[i].Gap && step > 0 {
@@ -97,7 +98,7 @@ const (
 const clusterTime = 5 * time.Second
 
 // matroska writes square grey pictures as PNG in a Matroska file, which FFmpeg and so OpenCV read.
-func matroska(pics []ModelPicture, times []time.Duration) ([]byte, error) {
+func matroska(pics []video.ModelPicture, times []time.Duration) ([]byte, error) {
 	side := pics[0].Side
 	var clusters, cluster []byte
 	var began time.Duration

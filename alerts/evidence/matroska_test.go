@@ -23,9 +23,9 @@ func TestModelInputIsReadAsItWas(t *testing.T) {
 	const step = 120 * time.Millisecond
 	for _, side := range []int{32, 64} {
 		r := rand.New(rand.NewPCG(1, uint64(side)))
-		var pics []ModelPicture
+		var pics []video.ModelPicture
 		for i := range 60 {
-			p := ModelPicture{
+			p := video.ModelPicture{
 				Seq: uint64(3*i + 7), PTS: time.Hour + time.Duration(i)*step, Side: side,
 				Gray: make([]byte, side*side),
 			}

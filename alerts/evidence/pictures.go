@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 )
 
 // tickEvery is how often it is looked whether a clip of an event that goes on is due.
@@ -36,7 +37,7 @@ func Digest(data []byte) string {
 func (m *Maker) takePictures() {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
-	last := map[string]Request{}
+	last := map[string]thread.Request{}
 	for {
 		select {
 		case <-m.ctx.Done():
@@ -67,7 +68,7 @@ func (m *Maker) jobOf(id string) *job {
 }
 
 // handle does what a message of an event asks for.
-func (m *Maker) handle(s Request) {
+func (m *Maker) handle(s thread.Request) {
 	a := s.Alert
 	j := m.jobOf(a.ID)
 	if j == nil {
@@ -89,7 +90,7 @@ func (m *Maker) handle(s Request) {
 }
 
 // end cuts what is not cut yet; nothing more will come of the event but what is being made.
-func (m *Maker) end(j *job, s Request) {
+func (m *Maker) end(j *job, s thread.Request) {
 	if !j.clipDeadline.IsZero() && s.Alert.End != nil {
 		m.scheduleClip(j, s, s.Alert.End.StreamSeconds+m.opts.After.Seconds())
 	}
@@ -100,11 +101,11 @@ func (m *Maker) end(j *job, s Request) {
 }
 
 // makePictures takes the snapshot and draws the heat map over it.
-func (m *Maker) makePictures(j *job, s Request) {
+func (m *Maker) makePictures(j *job, s thread.Request) {
 	a := s.Alert
 	ctx, cancel := context.WithTimeout(m.ctx, stillTimeout)
 	defer cancel()
-	shot, full, err := s.Footage.Still(ctx, a.Peak.Frame)
+	shot, full, err := s.Media.Still(ctx, a.Peak.Frame)
 	if err != nil {
 		m.warn("snapshot", a, err)
 		return
