@@ -250,3 +250,6 @@ func (a Alert) Time() time.Time {
 		return a.Start.Wall
 	}
 }
+
+// Milliseconds is a duration as Latency has it.
+func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -75,7 +75,8 @@ type Threshold struct {
 // set reports whether there is anything to judge by.
 func (t Threshold) set() bool { return t.Theta > t.Lo }
 
-// CalibrationKey is what the camera's settings say of a calibration's key; width, height and frame rate are the source's to say.
+// CalibrationKey is what the camera's settings say of a calibration's key; width, height and frame rate are the
+// source's to say.
 func (c *Camera) CalibrationKey() calibrate.Key {
 	return calibrate.Key{Camera: c.Name, Model: c.Model.Hash(), Mask: calibrate.MaskHash(c.Mask), Hop: c.Hop}
 }

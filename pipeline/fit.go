@@ -85,8 +85,9 @@ func (f *fit) early(fps float64) bool {
 	return f.live || f.judged || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
 }
 
-// checkCalibration checks the calibration against what the source really delivers. For a recording that it does not fit there is
-// an error; a live camera is watched on, its state says why, and held says that its clips are scored and no more.
+// checkCalibration checks the calibration against what the source really delivers. For a recording that it does not
+// fit there is an error; a live camera is watched on, its state says why, and held says that its clips are scored and
+// no more.
 func (w *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
 	if w.fit == nil {
 		return false, nil

@@ -30,8 +30,8 @@ type StillSource interface {
 // errNoPicture is the answer while a camera has shown nothing yet, or nothing that was kept.
 var errNoPicture = errors.New("no picture of this time is kept")
 
-// NewMediaBuffer keeps what came within keep of the latest picture, in at most so many bytes of previews, again so many of
-// pictures of full size, and again so many of those that the model saw.
+// NewMediaBuffer keeps what came within keep of the latest picture, in at most so many bytes of previews, again so
+// many of pictures of full size, and again so many of those that the model saw.
 func NewMediaBuffer(keep time.Duration, bytes int) *MediaBuffer {
 	return &MediaBuffer{
 		previews: video.Ring{Keep: keep, Bytes: bytes},

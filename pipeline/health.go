@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 )
 
 // health is the state that a camera is in, why, and since when. A change is published, counted and logged once; a
@@ -18,7 +19,7 @@ import (
 type health struct {
 	camera  string
 	log     *slog.Logger
-	publish *Queue
+	publish *thread.Queue
 
 	mu     sync.Mutex
 	source alerts.State            // what the source does
@@ -99,7 +100,8 @@ func (h *health) enter(why string) {
 		h.counts[state]++
 	}
 	h.state, h.why = state, why
-	h.publish.SendStatus(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why, Count: h.counts[state]})
+	h.publish.SendStatus(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why,
+		Count: h.counts[state]})
 	h.tell(before, now.Sub(since))
 }
 

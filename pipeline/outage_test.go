@@ -38,7 +38,8 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 			}
 			var err error
 			if c, err = calibrate.Fit(calibrate.Calibration{
-				Key: calibrate.Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
+				Key: calibrate.Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995,
+				Margin:   0.1,
 				Excluded: settling.LeftOut(),
 			}, &n); err != nil {
 				t.Fatal(err)

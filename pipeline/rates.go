@@ -39,7 +39,8 @@ func (w *reader) noteRates(window *preprocess.Window, c *video.Cuboid) {
 	if w.rated == 0 {
 		w.stats.rates.Store(&r)
 	}
-	w.log.Info("frame rate", "opening", w.generation, "asked", r.Asked, "source", round3(r.Source), "seen", round3(r.Seen))
+	w.log.Info("frame rate", "opening", w.generation, "asked", r.Asked, "source", round3(r.Source), "seen",
+		round3(r.Seen))
 }
 
 // keepRates keeps the rates of an opening that is over, unless a longer one says more: a few pictures may have come in

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 	"vigil/geometry"
 	"vigil/model"
 	"vigil/pipeline/detect"
@@ -26,11 +27,11 @@ import (
 
 // Options are what the cameras of one Run share.
 type Options struct {
-	Threads   int               // of the scorer; 0 for all
-	Log       *slog.Logger      // nil for none
-	Publisher Publisher         // nil publishes nothing
-	OnClip    func(detect.Clip) // called for each scored clip, in the scorer's goroutine; may be nil
-	Evidence  EvidenceMaker     // makes evidence of what cameras with MediaBuffer show; nil for none
+	Threads   int                  // of the scorer; 0 for all
+	Log       *slog.Logger         // nil for none
+	Publisher thread.Publisher     // nil publishes nothing
+	OnClip    func(detect.Clip)    // called for each scored clip, in the scorer's goroutine; may be nil
+	Evidence  thread.EvidenceMaker // makes evidence of what cameras with MediaBuffer show; nil for none
 	// OnAlert is called for each message of an event, with a Publisher once it has the message; may be nil.
 	OnAlert func(alerts.Alert)
 	// Summary is how often a line of counters is logged; 0 for never.
@@ -56,7 +57,9 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 		sizes[i] = clipBytes(&cameras[i])
 	}
 	box.bound(opts.ClipMemory, sizes)
-	pub := newQueue(opts, len(cameras), log)
+	pub := thread.NewQueue(thread.Options{
+		Publisher: opts.Publisher, Evidence: opts.Evidence, OnAlert: opts.OnAlert, Cameras: len(cameras), Log: log,
+	})
 	j := &scheduler{box: box, onClip: opts.OnClip, publish: pub}
 	scorers := map[*model.Model]*model.Batch{}
 	defer func() {

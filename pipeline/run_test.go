@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 	"vigil/geometry"
 	"vigil/model"
 	"vigil/pipeline/calibrate"
@@ -313,7 +314,8 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 		cam.Live, cam.Lossless = true, false
 		var l ledger
 		var clips []detect.Clip
-		stats, err := Run(ctx, []Camera{cam}, Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }})
+		stats, err := Run(ctx, []Camera{cam},
+			Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -424,7 +426,7 @@ func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), "alert messages were not delivered, the first: ") {
 			t.Errorf("error %v, want one that names undelivered alerts", err)
 		}
-		if took := time.Since(began); took > 10*time.Second+drainTime+time.Second {
+		if took := time.Since(began); took > 10*time.Second+thread.DrainTime+time.Second {
 			t.Errorf("stopped after %v, want the drain time after the end at most", took)
 		}
 	})
@@ -465,7 +467,7 @@ func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true, deaf: drainTime + time.Second})
+		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true, deaf: thread.DrainTime + time.Second})
 		cam.Live = true
 		var l ledger
 		if _, err := Run(ctx, []Camera{cam}, Options{Publisher: &l}); err != nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 	"vigil/model"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
@@ -26,7 +27,7 @@ type scheduler struct {
 	box     *mailbox
 	cameras []*cameraState
 	onClip  func(detect.Clip)
-	publish *Queue
+	publish *thread.Queue
 	batch   []item      // what is scored together
 	clips   [][]float32 // of the batch
 	ignore  [][]bool
@@ -155,7 +156,7 @@ func (j *scheduler) handleClip(b *cameraState, clip detect.Clip) {
 	case detect.PeakRaised:
 		j.enqueue(b, ep, clip, alerts.PhaseUpdate, "")
 	case detect.PeakRising:
-		if j.publish.to != nil { // which takes the pictures now, and reports them when it is time
+		if j.publish.Publishes() { // which takes the pictures now, and reports them when it is time
 			j.enqueue(b, ep, clip, alerts.PhaseUpdate, "")
 		}
 	case detect.Ended:
@@ -176,16 +177,20 @@ func (j *scheduler) hold(b *cameraState, clip detect.Clip) {
 }
 
 // enqueue hands the next message of the camera's event to the publisher, which numbers it.
-func (j *scheduler) enqueue(b *cameraState, ep detect.Event, clip detect.Clip, phase alerts.Phase, reason alerts.EndReason) {
+func (j *scheduler) enqueue(b *cameraState, ep detect.Event, clip detect.Clip, phase alerts.Phase,
+	reason alerts.EndReason) {
 	a := b.alert(ep, clip)
 	a.ID, a.Phase, a.EndReason = b.event, phase, reason
 	if phase == alerts.PhaseEnd {
 		end := moment(ep.End.Last)
 		a.End = &end
 	}
-	w := Message{
-		Alert: a, Media: b.w.Media, Side: b.w.Model.Spec().Side, UpdateEvery: b.w.Detector.UpdateEvery,
+	w := thread.Message{
+		Alert: a, Side: b.w.Model.Spec().Side, UpdateEvery: b.w.Detector.UpdateEvery,
 		QueuedAt: time.Now(),
+	}
+	if b.w.Media != nil {
+		w.Media = b.w.Media
 	}
 	if b.heatNew && b.w.Media != nil {
 		w.Heat, b.heatNew = slices.Clone(b.heat), false
@@ -254,8 +259,8 @@ func (b *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 		Source:    alerts.Source{Width: clip.Width, Height: clip.Height},
 		GapBefore: ep.Start.Gap,
 		Latency: &alerts.Latency{
-			CaptureMS: milliseconds(clip.Capture), QueueMS: milliseconds(clip.Queue),
-			ScoreMS: milliseconds(clip.Score),
+			CaptureMS: alerts.Milliseconds(clip.Capture), QueueMS: alerts.Milliseconds(clip.Queue),
+			ScoreMS: alerts.Milliseconds(clip.Score),
 		},
 	}
 	if info := b.w.stats.info.Load(); info != nil {
@@ -270,5 +275,3 @@ func (b *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 func moment(m detect.Moment) alerts.Moment {
 	return alerts.Moment{Wall: m.Wall, StreamSeconds: m.PTS.Seconds(), Frame: m.Frame}
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

@@ -121,7 +121,8 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 		var log bytes.Buffer
 		cam := camera(t, "gate", film{})
 		p := &player{acts: acts, side: cam.Model.Spec().Side}
-		cam.Pictures, cam.Live, cam.Lossless, cam.Hop, cam.PartialClips, cam.NoClipsAfter = p.open, true, false, 4, true,
+		cam.Pictures, cam.Live, cam.Lossless, cam.Hop, cam.PartialClips, cam.NoClipsAfter = p.open, true,
+			false, 4, true,
 			30*time.Second
 		cam.Threshold = calibrated(cam, fps)
 		if change != nil {

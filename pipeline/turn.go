@@ -8,8 +8,8 @@ import (
 	"vigil/video"
 )
 
-// Pauser is what a source's PictureSource may be besides: one that can pass over what its camera sends at next to no cost,
-// and knows what it costs.
+// Pauser is what a source's PictureSource may be besides: one that can pass over what its camera sends at next to no
+// cost, and knows what it costs.
 type Pauser interface {
 	// Pause makes Next wait until it is taken back. It may be called from any goroutine, as CPU may.
 	Pause(paused bool) error

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/thread"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -41,7 +42,7 @@ type reader struct {
 	uptime           time.Duration      // how long the latest opening delivered pictures
 }
 
-func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *Queue) *reader {
+func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thread.Queue) *reader {
 	w := &reader{
 		Camera: c, index: index, box: box, log: log,
 		health: &health{camera: c.Name, log: log, publish: publish},

@@ -20,8 +20,8 @@ import (
 	"vigil/alerts/sink/mqtt"
 	natssink "vigil/alerts/sink/nats"
 	"vigil/alerts/sink/webhook"
+	"vigil/alerts/thread"
 	"vigil/config"
-	"vigil/pipeline"
 )
 
 const (
@@ -174,7 +174,7 @@ func (d *desk) passStorage(s alerts.Storage) {
 }
 
 // witness is the maker as the pipeline wants it.
-func (d *desk) witness() pipeline.EvidenceMaker {
+func (d *desk) evidenceMaker() thread.EvidenceMaker {
 	if d.maker == nil {
 		return nil
 	}

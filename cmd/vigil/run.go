@@ -140,7 +140,7 @@ func watch(ctx context.Context, cfg config.Config, named []config.Camera, summar
 	defer func() { err = errors.Join(err, desk.close()) }()
 	sayCapacity(ctx, log, p.cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: desk, Evidence: desk.witness(), Summary: summary,
+		Threads: cfg.Threads, Log: log, Publisher: desk, Evidence: desk.evidenceMaker(), Summary: summary,
 		ClipMemory: p.memory.Clips,
 	})
 	desk.finish(ctx)

@@ -1,4 +1,6 @@
-package pipeline
+// Package thread puts the messages of events in order: it numbers them, attaches evidence, holds an end back until its
+// clip is made or late, and is the goroutine border to the store. Each event of a camera is a thread of messages.
+package thread
 
 import (
 	"context"
@@ -9,7 +11,6 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/thread"
 )
 
 // Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are
@@ -24,8 +25,8 @@ type Publisher interface {
 type EvidenceMaker interface {
 	// Submit is told of a start once it is published, and of the other messages before they are, since both are to be
 	// one; of an end it says whether a last Finding will come. It does not block.
-	Submit(s thread.Request) bool
-	Results() <-chan thread.Result
+	Submit(s Request) bool
+	Results() <-chan Result
 }
 
 const (
@@ -34,26 +35,35 @@ const (
 	// maxQueuedHeat is how many of these may have an error map with them, which is the largest part of them: no more
 	// events have evidence at a time.
 	maxQueuedHeat = 64
-	// drainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to
-	// the broker behind holdTime.
-	drainTime = holdTime + 4*time.Second
+	// DrainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to
+	// the broker behind HoldTime.
+	DrainTime = HoldTime + 4*time.Second
 	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
 	stopTime = 6 * time.Second
-	// holdTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last
+	// HoldTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last
 	// word.
-	holdTime = 10 * time.Second
-	// holdAtStop is the same once the program was told to stop.
-	holdAtStop = time.Second
+	HoldTime = 10 * time.Second
+	// HoldAtStop is the same once the program was told to stop.
+	HoldAtStop = time.Second
 )
 
-// Message is what the scorer says of an event: a message that has no number yet, and what it was seen by.
+// Message is a message of an event before it has a number, and what the camera saw of it.
 type Message struct {
 	Alert       alerts.Alert
 	Heat        []float32 // the peak's error map, where the peak is new
 	Side        int
-	Media       *MediaBuffer
+	Media       Media         // nil for none
 	UpdateEvery time.Duration // at most one update in so long
 	QueuedAt    time.Time
+}
+
+// Options describe a Queue.
+type Options struct {
+	Publisher Publisher          // nil publishes nothing
+	Evidence  EvidenceMaker      // nil for no evidence
+	OnAlert   func(alerts.Alert) // called for each message, with a Publisher once it has the message; may be nil
+	Cameras   int                // how many there are at most
+	Log       *slog.Logger
 }
 
 // Queue is the goroutine border to the store of alerts: only this side of it may wait for it.
@@ -80,18 +90,21 @@ type Queue struct {
 	first    error // of the first alert that was lost
 }
 
-func newQueue(opts Options, cameras int, log *slog.Logger) *Queue {
+func NewQueue(o Options) *Queue {
 	p := &Queue{
-		to: opts.Publisher, evidence: opts.Evidence, onAlert: opts.OnAlert, log: log, messages: make(chan Message, alertQueue),
-		lossy: newLossyQueue(), holdExpired: make(chan *eventThread, cameras), updateDue: make(chan *eventThread, cameras),
-		threads: map[string]*eventThread{},
+		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, log: o.Log, messages: make(chan Message, alertQueue),
+		lossy: newLossyQueue(), holdExpired: make(chan *eventThread, o.Cameras),
+		updateDue: make(chan *eventThread, o.Cameras), threads: map[string]*eventThread{},
 	}
 	p.deadline, p.giveUp = context.WithCancel(context.Background())
 	return p
 }
 
-// Enqueue takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still, and
-// then whole cuboids are shed and counted, but no alert is.
+// Publishes reports whether messages go to a Publisher, or to OnAlert alone.
+func (p *Queue) Publishes() bool { return p.to != nil }
+
+// Enqueue takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still,
+// and then whole cuboids are shed and counted, but no alert is.
 func (p *Queue) Enqueue(w Message) {
 	if len(p.messages) >= maxQueuedHeat {
 		w.Heat = nil
@@ -148,7 +161,7 @@ func (p *Queue) SendStatus(s alerts.Status) {
 	}
 }
 
-// Run publishes until close, and then what is left for at most drainTime. It returns an error that names the first
+// Run publishes until close, and then what is left for at most DrainTime. It returns an error that names the first
 // alert that no broker took and how many there were.
 func (p *Queue) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
@@ -165,7 +178,7 @@ func (p *Queue) Run(ctx context.Context) error {
 	sending.Go(func() { p.sendLossy(over) })
 	defer sending.Wait()
 	defer close(over)
-	var found <-chan thread.Result
+	var found <-chan Result
 	if p.evidence != nil {
 		found = p.evidence.Results()
 	}
@@ -177,7 +190,7 @@ func (p *Queue) Run(ctx context.Context) error {
 			if !ok {
 				words = nil
 				if p.holdDeadline.IsZero() {
-					p.holdDeadline = time.Now().Add(holdTime)
+					p.holdDeadline = time.Now().Add(HoldTime)
 				}
 				continue
 			}
@@ -190,7 +203,7 @@ func (p *Queue) Run(ctx context.Context) error {
 			p.publishUpdate(s)
 		case <-stopping:
 			stopping = nil
-			p.shortenHold(holdAtStop)
+			p.shortenHold(HoldAtStop)
 		}
 	}
 	return p.lossError()
@@ -224,6 +237,6 @@ func (p *Queue) logUnsent(err error) {
 
 // Close says that nothing more will be published.
 func (p *Queue) Close() {
-	p.giveUpAfter(drainTime)
+	p.giveUpAfter(DrainTime)
 	close(p.messages)
 }

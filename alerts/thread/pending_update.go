@@ -1,4 +1,4 @@
-package pipeline
+package thread
 
 import (
 	"time"
@@ -9,8 +9,8 @@ import (
 // pictureTime is how long a raised peak waits for its pictures, so that both are one update.
 const pictureTime = 2 * time.Second
 
-// pendingUpdate are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most one in
-// every. The start and the end never wait for them, and the end holds what is dropped there.
+// pendingUpdate are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most
+// one in every. The start and the end never wait for them, and the end holds what is dropped there.
 type pendingUpdate struct {
 	started     bool // its start is stored
 	every       time.Duration
@@ -39,8 +39,8 @@ func (s *eventThread) dropUpdate() {
 	}
 }
 
-// scheduleUpdate says the update when it is due: at once, or when the last one is long enough ago; one that waits for pictures a
-// little later.
+// scheduleUpdate says the update when it is due: at once, or when the last one is long enough ago; one that waits for
+// pictures a little later.
 func (p *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 	now := time.Now()
 	due := now

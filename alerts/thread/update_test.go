@@ -1,6 +1,4 @@
-//go:build cgo && gocv_videoio
-
-package pipeline
+package thread_test
 
 import (
 	"fmt"
@@ -12,7 +10,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
-	"vigil/pipeline/detect"
+	"vigil/alerts/thread/threadtest"
 )
 
 // photographer is an EvidenceMaker with a picture of each message a tenth of a second later.
@@ -46,20 +44,19 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 		most, atLeast int
 	}{{5 * time.Second, 4, 3}, {0, 40, 18}} {
 		synctest.Test(t, func(t *testing.T) {
-			var l ledger
+			var l threadtest.Store
 			w := &photographer{found: make(chan thread.Result, 100)}
-			p := newQueue(Options{Publisher: &l, Evidence: w}, 1, slog.New(slog.DiscardHandler))
+			p := thread.NewQueue(thread.Options{Publisher: &l, Evidence: w, Cameras: 1,
+				Log: slog.New(slog.DiscardHandler)})
 			done := make(chan error, 1)
 			go func() { done <- p.Run(t.Context()) }()
-			footage := NewMediaBuffer(time.Minute, 1)
+			footage := threadtest.NoMedia{}
 			said := func() []alerts.Alert {
 				synctest.Wait()
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				return l.alerts
+				return l.Alerts()
 			}
 			say := func(phase alerts.Phase, peak float64) {
-				p.Enqueue(Message{
+				p.Enqueue(thread.Message{
 					Alert: alerts.Alert{
 						Camera: "gate", ID: "1", Phase: phase,
 						Measurement: &alerts.Measurement{PeakError: peak},
@@ -105,42 +102,5 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 				t.Errorf("%d messages came behind the end", n-len(all))
 			}
 		})
-	}
-}
-
-// Rises are counted in stream time, so that a replay says the same each time. Those in between are to be looked at all
-// the same: when they are reported, or the event has ended, there may be no pictures of them any more.
-func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
-	for every, want := range map[time.Duration]string{
-		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
-	} {
-		cfg := detect.Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Second, UpdateEvery: every}
-		d := detect.NewDetector(cfg, 0)
-		got := ""
-		for i := range 10 {
-			at := time.Duration(i) * time.Second
-			e := 1.0
-			for range min(i, 9) {
-				e *= 1.5
-			}
-			m := detect.Moment{Frame: uint64(i), PTS: at}
-			switch change,
-				ep := d.Push(detect.Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
-			case detect.Started:
-				got += "start"
-			case detect.PeakRaised, detect.PeakRising:
-				said := at.String()
-				if change == detect.PeakRising {
-					said = "(" + said + ")"
-				}
-				got += " " + said
-				if ep.Peak.Error != e {
-					t.Errorf("the peak at %v is %v, want %v", at, ep.Peak.Error, e)
-				}
-			}
-		}
-		if got != want {
-			t.Errorf("every %v: %s, want %s", every, got, want)
-		}
 	}
 }

@@ -1,4 +1,4 @@
-package pipeline
+package thread
 
 import (
 	"slices"
@@ -10,13 +10,13 @@ import (
 const (
 	// scoreQueue is how many scores may wait; beyond that the oldest is dropped, since a newer one is worth more.
 	scoreQueue = 64
-	// maxStatusPerCamera is how many changes of state may wait for each camera; beyond that its oldest is dropped, so that
-	// what is published last is the state that it is in.
+	// maxStatusPerCamera is how many changes of state may wait for each camera; beyond that its oldest is dropped, so
+	// that what is published last is the state that it is in.
 	maxStatusPerCamera = 8
 )
 
-// lossyQueue are scores and states on their way out: what nobody keeps, and what nobody may wait for. The goroutine that
-// sends them is not the one that stores alerts, which may wait for room on the disk.
+// lossyQueue are scores and states on their way out: what nobody keeps, and what nobody may wait for. The goroutine
+// that sends them is not the one that stores alerts, which may wait for room on the disk.
 type lossyQueue struct {
 	signal chan struct{} // 1: something waits
 

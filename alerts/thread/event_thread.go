@@ -1,15 +1,14 @@
-package pipeline
+package thread
 
 import (
 	"context"
 	"time"
 
 	"vigil/alerts"
-	"vigil/alerts/thread"
 )
 
-// eventThread is an event as it is told: which messages there were, what there is to see of it, and whether its end waits
-// for that.
+// eventThread is an event as it is told: which messages there were, what there is to see of it, and whether its end
+// waits for that.
 type eventThread struct {
 	camera, id string
 	seq        int          // of the next message
@@ -42,7 +41,8 @@ func (s *eventThread) stamp(a alerts.Alert) alerts.Alert {
 	return a
 }
 
-// handle follows up what the scorer said. Behind an end that waits, a camera's words wait too: they stay in their order.
+// handle follows up what the scorer said. Behind an end that waits, a camera's words wait too: they stay in their
+// order.
 func (p *Queue) handle(ctx context.Context, w Message) {
 	if s := p.threads[w.Alert.Camera]; s != nil && s.heldEnd != nil {
 		s.queuedBehind = append(s.queuedBehind, w)
@@ -57,9 +57,9 @@ func (p *Queue) handle(ctx context.Context, w Message) {
 	s.dropUpdate()
 	if w.Alert.Phase == alerts.PhaseEnd && p.offerEvidence(w, w.Alert) {
 		s.heldEnd = &w
-		hold := holdTime
+		hold := HoldTime
 		if ctx.Err() != nil && !p.stopping {
-			p.shortenHold(holdAtStop)
+			p.shortenHold(HoldAtStop)
 		}
 		if !p.holdDeadline.IsZero() {
 			hold = max(0, time.Until(p.holdDeadline))
@@ -79,14 +79,14 @@ func (p *Queue) offerEvidence(w Message, a alerts.Alert) bool {
 	if p.evidence == nil || w.Media == nil {
 		return false
 	}
-	return p.evidence.Submit(thread.Request{Alert: a, Heat: w.Heat, Side: w.Side, Media: w.Media})
+	return p.evidence.Submit(Request{Alert: a, Heat: w.Heat, Side: w.Side, Media: w.Media})
 }
 
 // publish sends the next message of a story.
 func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
 	if l := w.Alert.Latency; l != nil {
 		timed := *l
-		timed.PublishMS = milliseconds(time.Since(w.QueuedAt))
+		timed.PublishMS = alerts.Milliseconds(time.Since(w.QueuedAt))
 		w.Alert.Latency = &timed
 	}
 	a := s.stamp(w.Alert)
@@ -98,9 +98,9 @@ func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
 	return a, true
 }
 
-// attachEvidence adds evidence to its event: to the end that waits for it, or as an update. What comes too late has the event's
-// id in its name.
-func (p *Queue) attachEvidence(f thread.Result) {
+// attachEvidence adds evidence to its event: to the end that waits for it, or as an update. What comes too late has
+// the event's id in its name.
+func (p *Queue) attachEvidence(f Result) {
 	s := p.threads[f.Camera]
 	if s == nil || s.id != f.AlertID || s.last.Phase == alerts.PhaseEnd {
 		return
@@ -158,8 +158,8 @@ func (p *Queue) hasHeldEnds() bool {
 	return false
 }
 
-// shortenHold shortens the wait of ends: of those that wait and of those that are behind them, so that however many there
-// are all are said before the publisher gives up.
+// shortenHold shortens the wait of ends: of those that wait and of those that are behind them, so that however many
+// there are all are said before the publisher gives up.
 func (p *Queue) shortenHold(hold time.Duration) {
 	if p.stopping {
 		return

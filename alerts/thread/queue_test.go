@@ -1,0 +1,199 @@
+package thread_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"vigil/alerts"
+	"vigil/alerts/thread"
+	"vigil/alerts/thread/threadtest"
+)
+
+// A camera's next event stays behind an end that waits, and another camera's does not.
+func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var l threadtest.Store
+		p := thread.NewQueue(thread.Options{Publisher: &l, Evidence: threadtest.NewEvidence(3 * time.Second),
+			Cameras: 2, Log: slog.New(slog.DiscardHandler)})
+		done := make(chan error, 1)
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		go func() { done <- p.Run(ctx) }()
+		footage := threadtest.NoMedia{}
+		say := func(camera, id string, phase alerts.Phase) {
+			p.Enqueue(thread.Message{Alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, Media: footage,
+				QueuedAt: time.Now()})
+		}
+		for _, camera := range []string{"gate", "yard"} {
+			say(camera, camera+"1", alerts.PhaseStart)
+		}
+		say("gate", "gate1", alerts.PhaseEnd)
+		for _, id := range []string{"gate2", "gate3"} {
+			say("gate", id, alerts.PhaseStart)
+			say("gate", id, alerts.PhaseEnd)
+		}
+		say("yard", "yard1", alerts.PhaseEnd)
+		time.Sleep(time.Minute)
+		p.Close()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		order := map[string][]string{}
+		for _, a := range l.Alerts() {
+			if a.Phase != alerts.PhaseUpdate { // of a picture, which may be in time for the end
+				order[a.Camera] = append(order[a.Camera], a.ID+":"+string(a.Phase))
+			}
+		}
+		want := map[string]string{
+			"gate": "gate1:start gate1:end gate2:start gate2:end gate3:start gate3:end",
+			"yard": "yard1:start yard1:end",
+		}
+		for camera, w := range want {
+			if got := strings.Join(order[camera], " "); got != w {
+				t.Errorf("camera %s: %s\nwant %s", camera, got, w)
+			}
+		}
+	})
+}
+
+// An end that waited long enough promises the clip by its name, where the program goes on that makes it.
+func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
+	for name, c := range map[string]struct {
+		stop     bool
+		promises int
+		missing  string
+	}{"goes on": {false, 1, "[]"}, "stops": {true, 0, "[{clip stopped}]"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var l threadtest.Store
+				s := threadtest.NewEvidence(time.Hour)
+				p := thread.NewQueue(thread.Options{Publisher: &l, Evidence: s, Cameras: 1,
+					Log: slog.New(slog.DiscardHandler)})
+				done := make(chan error, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				go func() { done <- p.Run(ctx) }()
+				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
+					p.Enqueue(thread.Message{
+						Alert: alerts.Alert{Camera: "gate", ID: "1", Phase: phase},
+						Media: threadtest.NoMedia{}, QueuedAt: time.Now(),
+					})
+					synctest.Wait()
+				}
+				began := time.Now()
+				if c.stop {
+					cancel()
+				}
+				time.Sleep(thread.HoldTime + time.Second)
+				synctest.Wait()
+				end := l.Alerts()[len(l.Alerts())-1]
+				if end.Phase != alerts.PhaseEnd || len(end.EvidencePending) != c.promises ||
+					c.promises == 1 && end.EvidencePending[0].Name != "1/clip" {
+					t.Errorf("after %v the %s promises %v", time.Since(began), end.Phase, end.EvidencePending)
+				}
+				if got := fmt.Sprint(end.EvidenceMissing); got != c.missing {
+					t.Errorf("the end says that %s is missing, want %s", got, c.missing)
+				}
+				time.Sleep(2 * time.Hour)
+				p.Close()
+				if err := <-done; err != nil {
+					t.Fatal(err)
+				}
+				if last := l.Alerts()[len(l.Alerts())-1]; last.Phase != alerts.PhaseEnd {
+					t.Errorf("after the end came a %s", last.Phase)
+				}
+			})
+		})
+	}
+}
+
+// A camera has had one event after the other, faster than their clips are made, when the program is told to stop or
+// the recording ends: none of their messages is lost, for the ends that stand behind each other do not wait one after
+// the other.
+func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
+	for name, c := range map[string]struct {
+		told bool
+		hold time.Duration
+	}{"told to": {true, thread.HoldAtStop}, "by itself": {false, thread.HoldTime}} {
+		t.Run(name, func(t *testing.T) { endsBehindEachOther(t, c.told, c.hold) })
+	}
+}
+
+func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
+	synctest.Test(t, func(t *testing.T) {
+		const events = 40
+		l := &threadtest.Store{}
+		p := thread.NewQueue(thread.Options{Publisher: l, Evidence: threadtest.NewEvidence(-1), Cameras: 1,
+			Log: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		done := make(chan error, 1)
+		go func() { done <- p.Run(ctx) }()
+		for range events {
+			a := alerts.Alert{ID: alerts.NewID(), Camera: "yard", Phase: alerts.PhaseStart}
+			p.Enqueue(thread.Message{Alert: a, Media: threadtest.NoMedia{}})
+			a.Phase = alerts.PhaseEnd
+			p.Enqueue(thread.Message{Alert: a, Media: threadtest.NoMedia{}})
+		}
+		time.Sleep(time.Second)
+		if told {
+			stop()
+		}
+		began := time.Now()
+		p.Close()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > hold+100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		next := map[string]int{}
+		for _, a := range l.Alerts() {
+			if a.Seq != next[a.ID] {
+				t.Errorf("message %d of an event came where %d was due", a.Seq, next[a.ID])
+			}
+			next[a.ID]++
+		}
+		if n := len(l.Alerts()); len(next) != events || l.Alerts()[n-1].Phase != alerts.PhaseEnd {
+			t.Errorf("%d messages of %d events, want those of %d", n, len(next), events)
+		}
+	})
+}
+
+// A stop without a Publisher, while events start and end: what there is of events belongs to the scorer's goroutine
+// alone. The race detector is the judge.
+func TestStopWithoutAPublisher(t *testing.T) {
+	for range 20 {
+		var said []alerts.Alert
+		p := thread.NewQueue(thread.Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }, Cameras: 1,
+			Log: slog.New(slog.DiscardHandler)})
+		ctx, stop := context.WithCancel(t.Context())
+		var publishing, scoring sync.WaitGroup
+		publishing.Go(func() {
+			if err := p.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		scoring.Go(func() {
+			for i := range 100 {
+				for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
+					p.Enqueue(thread.Message{Alert: alerts.Alert{Camera: "gate", ID: strconv.Itoa(i), Phase: phase}})
+				}
+			}
+		})
+		stop()
+		scoring.Wait()
+		p.Close()
+		publishing.Wait()
+		if len(said) != 300 || said[299].Seq != 2 {
+			t.Fatalf("%d messages were told, want 300", len(said))
+		}
+	}
+}
