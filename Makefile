@@ -11,7 +11,7 @@ COUNT := -tags=gocv_specific_modules,gocv_videoio,matprofile
 # The summary names each test that was skipped, and why; with CI set such a test fails.
 TEST  := $(TOOL) gotestsum --format pkgname --
 
-.PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate bench audit clean
+.PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate docs bench audit clean
 # Setting up comes before what needs it, also with -j; go has its own parallelism.
 .NOTPARALLEL:
 
@@ -75,6 +75,10 @@ fmt:
 ## generate: everything that is made from code: the kernels' assembly
 generate:
 	go generate ./...
+
+## docs: run the commands that README.md and docs quote, and put their outputs and the picture into them; DOCS=part of a command
+docs: build
+	go run ./internal/docs/make $(DOCS)
 
 ## bench: time vigil beside PyTorch, ONNX Runtime and oneDNN where they are installed, and write BENCHMARKS.md; BENCH=-help for more
 bench:
