@@ -5,8 +5,11 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"vigil/internal/docs"
 )
 
 // The README's way from a calibration to an alert: in the configuration that config init writes, only the source is
@@ -16,6 +19,11 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	formats, err := os.ReadFile("../../docs/formats.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	listed := docs.FirstColumn(docs.Page{Text: string(formats)}.Section("Files"))
 	dir := t.TempDir()
 	t.Chdir(dir)
 	write(t, filepath.Join(dir, "weights", "mine.safetensors"), string(weights))
@@ -44,5 +52,23 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	if out := mustVigil(t, "alerts", "--local", "-c", "vigil.yaml", "--since", "1h",
 		"--follow=false"); !strings.Contains(out, "  start ") || !strings.Contains(out, "  gate  ") {
 		t.Errorf("no alert came: %q", out)
+	}
+	checkDataDir(t, filepath.Join(dir, "vigil-data"), listed)
+}
+
+// checkDataDir holds the files of a data directory against those that docs/formats.md lists.
+func checkDataDir(t *testing.T, dir string, listed []string) {
+	t.Helper()
+	for _, pattern := range []string{"*", "nats/*"} {
+		found, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil || len(found) == 0 {
+			t.Errorf("%s: %v, %v", dir, found, err)
+		}
+		for _, path := range found {
+			name, err := filepath.Rel(dir, path)
+			if name = filepath.ToSlash(name); err != nil || name != "nats" && !slices.Contains(listed, name) {
+				t.Errorf("docs/formats.md does not list the file %s of a data directory", name)
+			}
+		}
 	}
 }

@@ -52,16 +52,16 @@ func readable(t *testing.T) (url string, kept alerts.Alert, publish func()) {
 	return server.URL(), kept, func() { put() }
 }
 
-// readmeProgram is what the README has in a language, with the address of a server of the test's.
-func readmeProgram(t *testing.T, language, url string) string {
+// pageProgram is what docs/alerts.md has in a language, with the address of a server of the test's.
+func pageProgram(t *testing.T, language, url string) string {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../docs/alerts.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := regexp.MustCompile("(?s)```" + language + "\n(.*?)```").FindSubmatch(text)
 	if m == nil {
-		t.Fatalf("the README has no program in %s", language)
+		t.Fatalf("docs/alerts.md has no program in %s", language)
 	}
 	program := strings.NewReplacer("nats://127.0.0.1:4222", url, "nats.DefaultURL", fmt.Sprintf("%q", url)).Replace(
 		string(m[1]))
@@ -115,13 +115,13 @@ func hears(t *testing.T, cmd *exec.Cmd, publish func(), want string) {
 	}
 }
 
-func TestReadmesGoProgram(t *testing.T) {
+func TestPagesGoProgram(t *testing.T) {
 	url, _, publish := readable(t)
 	file, program := filepath.Join(t.TempDir(), "main.go"), filepath.Join(t.TempDir(), "program")
 	keepText(t, file,
 		"package main\n\nimport (\n\"encoding/json\"\n\"fmt\"\n\"log\"\n\n\"github.com/nats-io/nats.go\"\n)\n\nfunc "+
 			"main() {\n"+
-			readmeProgram(t, "go", url)+"}\n")
+			pageProgram(t, "go", url)+"}\n")
 	build := exec.CommandContext(t.Context(), testenv.Tool(t, "go"), "build", "-o", program, file)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
@@ -130,18 +130,18 @@ func TestReadmesGoProgram(t *testing.T) {
 	hears(t, exec.CommandContext(t.Context(), program), publish, "yard anomaly")
 }
 
-func TestReadmesJavaScriptProgram(t *testing.T) {
+func TestPagesJavaScriptProgram(t *testing.T) {
 	node, modules := testenv.Tool(t, "node"), testenv.Installed(t, "node/node_modules")
 	url, _, publish := readable(t)
 	file := filepath.Join(t.TempDir(), "main.js")
-	keepText(t, file, readmeProgram(t, "javascript", url))
+	keepText(t, file, pageProgram(t, "javascript", url))
 	cmd := exec.CommandContext(t.Context(), node, file)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
 	hears(t, cmd, publish, "yard anomaly")
 }
 
-// nats is a command of NATS's own tool, as the README has it.
-func TestReadmesCommands(t *testing.T) {
+// nats is a command of NATS's own tool, as docs/alerts.md has it.
+func TestPagesNATSCommands(t *testing.T) {
 	nats := testenv.Installed(t, "bin/nats")
 	url, kept, publish := readable(t)
 	run := func(args ...string) *exec.Cmd {

@@ -1,0 +1,13 @@
+package calibrate
+
+import (
+	"reflect"
+	"testing"
+
+	"vigil/internal/docs"
+)
+
+// docs/formats.md describes every field of a calibration.
+func TestFormatIsDocumented(t *testing.T) {
+	docs.CheckFields(t, "The calibration", reflect.TypeFor[Calibration]())
+}
