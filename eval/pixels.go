@@ -3,6 +3,8 @@ package eval
 import (
 	"fmt"
 	"math"
+
+	"vigil/model/kernel"
 )
 
 // Pixels measures how well the error maps localise anomalies, over the centre frames of the full clips at hop 1 that
@@ -86,31 +88,25 @@ func (p *Pixels) finish() {
 	p.TBDC, p.Tracks = p.sweep.tbdc()
 }
 
-// smoother takes means over squares by a table of sums.
+// smoother computes means over squares.
 type smoother struct {
-	sums []float64
-	out  []float32
+	table *kernel.SummedArea
+	out   []float32
 }
 
-// mean gives, for each pixel of the map [side][side], the mean over the window x window pixels around it that lie in
-// the picture. It is valid until the next call.
+// mean returns, for each pixel of the map [side][side], the mean over those of the window x window pixels around it
+// that lie inside the picture. It is valid until the next call.
 func (s *smoother) mean(heat []float32, side, window int) []float32 {
-	row := side + 1
 	if len(s.out) != len(heat) {
-		s.sums, s.out = make([]float64, row*row), make([]float32, len(heat))
+		s.table, s.out = kernel.NewSummedArea(side), make([]float32, len(heat))
 	}
-	for y := range side {
-		var sum float64
-		for x := range side {
-			sum += float64(heat[y*side+x])
-			s.sums[(y+1)*row+x+1] = s.sums[y*row+x+1] + sum
-		}
-	}
+	s.table.Fill(heat)
 	for y := range side {
 		top, bottom := max(0, y-(window-1)/2), min(side, y+window/2+1)
 		for x := range side {
 			left, right := max(0, x-(window-1)/2), min(side, x+window/2+1)
-			sum := s.sums[bottom*row+right] - s.sums[top*row+right] - s.sums[bottom*row+left] + s.sums[top*row+left]
+			topLeft, topRight, bottomLeft, bottomRight := s.table.Corners(left, top, right, bottom)
+			sum := bottomRight - topRight - bottomLeft + topLeft
 			s.out[y*side+x] = float32(sum / float64((bottom-top)*(right-left)))
 		}
 	}

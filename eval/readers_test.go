@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// truth is what the masks of testdata/make.py say.
+// truth is the content of the masks of testdata/make.py.
 var (
 	truth    = []bool{false, true, true, false, false}
 	maskRows = []*Mask{

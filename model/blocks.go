@@ -3,6 +3,8 @@ package model
 import (
 	"image"
 	"math"
+
+	"vigil/model/kernel"
 )
 
 // blocks finds the window with the highest score. Windows are an eighth of the side wide and a thirty-second apart. The
@@ -11,9 +13,8 @@ type blocks struct {
 	side, window, step int
 	frames             float64 // in the sums
 	changes            float64 // frame-to-frame changes in the sums
-	// Summed-area tables, [side+1][side+1]: of the errors, for BlockMotion of the
-	// changes and of the foreground, and of the pixels that are not ignored.
-	errs, change, front, kept []float64
+	// Tables of the errors, for BlockMotion of the changes and of the foreground, and of the pixels that are not ignored.
+	errs, change, front, kept *kernel.SummedArea
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
 	cells                     [CellGrid * CellGrid]float32
 }
@@ -22,11 +23,11 @@ type blocks struct {
 const CellGrid = 8
 
 func newBlocks(side, frames int) *blocks {
-	n := (side + 1) * (side + 1)
+	table := func() *kernel.SummedArea { return kernel.NewSummedArea(side) }
 	return &blocks{
 		side: side, window: side / 8, step: max(side/32, 1), frames: float64(frames),
 		changes: float64(min(frames, Frames-1)),
-		errs:    make([]float64, n), change: make([]float64, n), front: make([]float64, n), kept: make([]float64, n),
+		errs:    table(), change: table(), front: table(), kept: table(),
 		counts: make([]float32, side*side),
 	}
 }
@@ -40,7 +41,7 @@ const motionFloor = 0.01
 // mask cannot outweigh a full window; a window without any counted pixel is skipped. Afterwards b.cells holds, for each
 // cell, the highest score of the windows whose centre lies in it.
 func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, image.Rectangle) {
-	b.table(b.errs, errs)
+	b.errs.Fill(errs)
 	if ignore != nil {
 		for i, ignored := range ignore {
 			b.counts[i] = 1
@@ -48,11 +49,11 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 				b.counts[i] = 0
 			}
 		}
-		b.table(b.kept, b.counts)
+		b.kept.Fill(b.counts)
 	}
 	if change != nil {
-		b.table(b.change, change)
-		b.table(b.front, front)
+		b.change.Fill(change)
+		b.front.Fill(front)
 	}
 	area := float64(b.window * b.window)
 	b.cells = [CellGrid * CellGrid]float32{}
@@ -86,22 +87,8 @@ func (b *blocks) peak(errs, change, front []float32, ignore []bool) (float64, im
 	return max(best, 0), where
 }
 
-// table fills in sums over all that is above and to the left.
-func (b *blocks) table(sums []float64, values []float32) {
-	row := b.side + 1
-	for y := range b.side {
-		var sum float64
-		above, to := sums[y*row+1:][:b.side], sums[(y+1)*row+1:][:b.side]
-		for x, v := range values[y*b.side:][:b.side] {
-			sum += float64(v)
-			to[x] = above[x] + sum
-		}
-	}
-}
-
-// sum is that of the window at x, y.
-func (b *blocks) sum(sums []float64, x, y int) float64 {
-	row := b.side + 1
-	top, bottom := y*row+x, (y+b.window)*row+x
-	return sums[bottom+b.window] - sums[bottom] - sums[top+b.window] + sums[top]
+// sum is the sum over the window at x, y.
+func (b *blocks) sum(table *kernel.SummedArea, x, y int) float64 {
+	topLeft, topRight, bottomLeft, bottomRight := table.Corners(x, y, x+b.window, y+b.window)
+	return bottomRight - bottomLeft - topRight + topLeft
 }
