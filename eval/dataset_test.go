@@ -134,7 +134,7 @@ func TestInvalidLayouts(t *testing.T) {
 		},
 		"unknown format": {layout: "ucsd", format: "coco", want: `format "coco" is unknown`},
 		"forced":         {layout: "avenue", format: "folder", want: "has no test video"},
-		"one too deep":   {add: "UCSDped1/Test/Test001/001.tif", want: "UCSDped1 in it is one of format ucsd"},
+		"one too deep":   {add: "UCSDped1/Test/Test001/001.tif", want: "its folder UCSDped1 is one of format ucsd"},
 		"no .m":          {layout: "ucsd", remove: "Test/UCSDped1.m", want: "has 0 files *.m"},
 		"a video too many": {
 			layout: "ucsd", add: "Test/Test003/001.tif",

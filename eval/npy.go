@@ -86,7 +86,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	}
 	var count [4]byte
 	if _, err := io.ReadFull(data, count[:width]); err != nil {
-		return nil, errors.New("the header is cut off")
+		return nil, errors.New("the header is truncated")
 	}
 	length := binary.LittleEndian.Uint32(count[:])
 	if length > 1<<16 {
@@ -94,7 +94,7 @@ func parseNPY(r io.Reader, size int64) (*npyFile, error) {
 	}
 	text := make([]byte, length)
 	if _, err := io.ReadFull(data, text); err != nil {
-		return nil, errors.New("the header is cut off")
+		return nil, errors.New("the header is truncated")
 	}
 	n := &npyFile{data: data}
 	descr, order, shape := npyDescr.FindSubmatch(text), npyOrder.FindSubmatch(text), npyShape.FindSubmatch(text)
