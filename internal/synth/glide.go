@@ -4,9 +4,13 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"vigil/internal/median"
 )
 
 const (
+	// backgroundFrames is about how many frames the background is the median of.
+	backgroundFrames = 100
 	// Speed of a gliding object in widths of the picture per frame: that of a walking person, near or far.
 	minGlideSpeed, maxGlideSpeed = 0.003, 0.012
 	// A difference to the background of at most minForeground grey levels counts as none, one of fullForeground or more
@@ -57,25 +61,14 @@ func count(all []bool) (n int) {
 	return n
 }
 
-// background is the median over time of each pixel.
+// background is the median over time of each pixel, of about backgroundFrames frames.
 func background(v *Video) []byte {
-	const most = 100
-	out := make([]byte, v.Width*v.Height)
-	step := max(v.Frames()/most, 1)
-	for i := range out {
-		var levels [256]int
-		n := 0
-		for t := 0; t < v.Frames(); t += step {
-			levels[v.frame(t)[i]]++
-			n++
-		}
-		for level, below := 0, 0; ; level++ {
-			if below += levels[level]; 2*below >= n {
-				out[i] = byte(level)
-				break
-			}
-		}
+	var frames [][]byte
+	for t := 0; t < v.Frames(); t += max(v.Frames()/backgroundFrames, 1) {
+		frames = append(frames, v.frame(t))
 	}
+	out := make([]byte, v.Width*v.Height)
+	median.Background(out, frames)
 	return out
 }
 

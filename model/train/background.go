@@ -1,5 +1,7 @@
 package train
 
+import "vigil/internal/median"
+
 // backgroundFrames is about how many frames the background is the median of.
 const backgroundFrames = 1000
 
@@ -11,25 +13,19 @@ func background(out []float32, videos []Video) {
 		total += videos[i].Frames()
 	}
 	every := max(total/backgroundFrames, 1)
-	counts := make([][256]uint32, area)
-	seen := uint32(0)
+	var frames [][]byte
 	frame := 0
 	for i := range videos {
 		for f := range videos[i].Frames() {
 			if frame%every == 0 {
-				for at, v := range videos[i].Gray[f*area:][:area] {
-					counts[at][v]++
-				}
-				seen++
+				frames = append(frames, videos[i].Gray[f*area:][:area])
 			}
 			frame++
 		}
 	}
-	for at := range out {
-		below, v := uint32(0), 0
-		for below += counts[at][v]; 2*below < seen; below += counts[at][v] {
-			v++
-		}
-		out[at] = scaledGrey[v]
+	levels := make([]byte, area)
+	median.Background(levels, frames)
+	for i, level := range levels {
+		out[i] = scaledGrey[level]
 	}
 }
