@@ -3,6 +3,8 @@ package eval
 import (
 	"math"
 	"slices"
+
+	"vigil/internal/roc"
 )
 
 // histogram is the number of abnormal (pos) and normal (neg) frames at each rank of score. Frames with equal scores are
@@ -36,12 +38,7 @@ func (t *histogram) auc() float64 {
 	if t.p == 0 || t.n == 0 {
 		return math.NaN()
 	}
-	below, wins := 0, 0.0
-	for i, p := range t.pos {
-		wins += float64(p) * (float64(below) + float64(t.neg[i])/2)
-		below += t.neg[i]
-	}
-	return wins / float64(t.p) / float64(t.n)
+	return roc.Wins(t.pos, t.neg) / float64(t.p) / float64(t.n)
 }
 
 // eer is the rate at which the ROC, interpolated linearly, crosses the diagonal of equal errors.

@@ -62,7 +62,7 @@ func TestPeer(t *testing.T) {
 
 func TestInvalidPeer(t *testing.T) {
 	for script, want := range map[string]string{
-		"die": "the peer has died", `{"ready":false}`: "did not say",
+		"die": "the peer has died", `{"ready":false}`: "did not report",
 		"hello": `answered "hello"`,
 	} {
 		if _, err := peerOf(t, script); err == nil || !strings.Contains(err.Error(), want) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 
+	"vigil/internal/roc"
 	"vigil/model"
 )
 
@@ -126,18 +127,7 @@ func mean(values []float64) float64 {
 	return sum / max(float64(len(values)), 1)
 }
 
-// auc is the share of pairs in which the first scores above the second, half for a tie; 0 without any pair.
+// auc is the share of pairs in which the first scores above the second, with ties counting half; 0 without any pair.
 func auc(high, low []float64) float64 {
-	var won float64
-	for _, a := range high {
-		for _, b := range low {
-			switch {
-			case a > b:
-				won++
-			case a == b:
-				won += 0.5
-			}
-		}
-	}
-	return won / max(float64(len(high)*len(low)), 1)
+	return roc.Wins(roc.Counts(high, low)) / max(float64(len(high)*len(low)), 1)
 }
