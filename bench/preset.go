@@ -148,7 +148,8 @@ func (f *Forward) setRates() {
 
 // measureStep measures training.
 func measureStep(ctx context.Context, w *model.Weights, batch int, work float64, o Options,
-	y *PeakMeter) (*Step, error) {
+	y *PeakMeter,
+) (*Step, error) {
 	before := heldBytes()
 	st, err := train.NewStepper(w, o.Set, batch, y.threads)
 	if err != nil {

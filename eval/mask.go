@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"vigil/geometry"
 )
 
 // Mask holds the pixel labels of a frame.
@@ -45,32 +47,11 @@ type region struct {
 	pixel []int
 }
 
-// regions are the connected parts of the abnormal pixels; pixels that touch at a corner are connected.
+// regions are the connected components of the abnormal pixels, including diagonal connections.
 func (m *Mask) regions() []region {
-	seen := make([]bool, len(m.Abnormal))
 	var out []region
-	var todo []int
-	for start, on := range m.Abnormal {
-		if !on || seen[start] {
-			continue
-		}
-		seen[start] = true
-		r := region{track: -1}
-		for todo = append(todo, start); len(todo) > 0; {
-			i := todo[len(todo)-1]
-			todo = todo[:len(todo)-1]
-			r.pixel = append(r.pixel, i)
-			x, y := i%m.Width, i/m.Width
-			for ny := max(0, y-1); ny <= min(m.Height-1, y+1); ny++ {
-				for nx := max(0, x-1); nx <= min(m.Width-1, x+1); nx++ {
-					if j := ny*m.Width + nx; m.Abnormal[j] && !seen[j] {
-						seen[j] = true
-						todo = append(todo, j)
-					}
-				}
-			}
-		}
-		out = append(out, r)
+	for _, pixels := range geometry.Components(m.Abnormal, m.Width, true) {
+		out = append(out, region{track: -1, pixel: pixels})
 	}
 	return out
 }

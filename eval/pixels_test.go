@@ -34,7 +34,8 @@ func TestRegionsTouchAtCorners(t *testing.T) {
 // regionsAt finds the regions of a frame at a threshold directly: the number of false ones, and the detected labelled
 // ones.
 func regionsAt(heat []float32, side int, threshold int, truth []region, width, height int) (falses int,
-	detected []bool) {
+	detected []bool,
+) {
 	found := &Mask{Width: side, Height: side}
 	for _, v := range heat {
 		found.Abnormal = append(found.Abnormal, heatBin(v) >= threshold)

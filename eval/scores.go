@@ -82,8 +82,10 @@ func ReadScores(path string) (*ExternalScores, error) {
 }
 
 func newExternalScores() *ExternalScores {
-	return &ExternalScores{Videos: map[string][]detect.Clip{}, sourceFile: map[string]string{},
-		fromReplay: map[string]bool{}}
+	return &ExternalScores{
+		Videos: map[string][]detect.Clip{}, sourceFile: map[string]string{},
+		fromReplay: map[string]bool{},
+	}
 }
 
 func (g *ExternalScores) readFile(path string) error {

@@ -28,8 +28,10 @@ func (s Spec) layers() []layer {
 		{name: "encoder.0", norm: "encoder.1", activation: "encoder.2", strideT: 1, in: 1, out: a},
 		{name: "encoder.3", norm: "encoder.4", activation: "encoder.5", strideT: 2, in: a, out: b},
 		{name: "encoder.6", norm: "encoder.7", activation: "encoder.8", strideT: 2, in: b, out: c},
-		{name: "encoder.9", norm: "encoder.10", activation: "encoder.11", strideT: 2, in: c, out: d,
-			memory: s.Slots > 0},
+		{
+			name: "encoder.9", norm: "encoder.10", activation: "encoder.11", strideT: 2, in: c, out: d,
+			memory: s.Slots > 0,
+		},
 		{name: "decoder.0", norm: "decoder.1", activation: "decoder.2", transposed: true, strideT: 2, in: d, out: c},
 		{name: "decoder.3", norm: "decoder.4", activation: "decoder.5", transposed: true, strideT: 2, in: c, out: b},
 		{name: "decoder.6", norm: "decoder.7", activation: "decoder.8", transposed: true, strideT: 2, in: b, out: a},
@@ -52,8 +54,10 @@ func (s Spec) layers() []layer {
 // axes are T, H and W of the layer's convolution.
 func (l *layer) axes() [3]kernel.Axis {
 	if l.transposed {
-		return [3]kernel.Axis{kernel.TransposedConvAxis(l.inT, l.strideT), kernel.TransposedConvAxis(l.inS, 2),
-			kernel.TransposedConvAxis(l.inS, 2)}
+		return [3]kernel.Axis{
+			kernel.TransposedConvAxis(l.inT, l.strideT), kernel.TransposedConvAxis(l.inS, 2),
+			kernel.TransposedConvAxis(l.inS, 2),
+		}
 	}
 	return [3]kernel.Axis{kernel.ConvAxis(l.inT, l.strideT), kernel.ConvAxis(l.inS, 2), kernel.ConvAxis(l.inS, 2)}
 }

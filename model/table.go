@@ -52,8 +52,10 @@ func (l *Layer) BackAxes() [3]kernel.Axis {
 
 func convAxes(up bool, t, side, strideT int) [3]kernel.Axis {
 	if up {
-		return [3]kernel.Axis{kernel.TransposedConvAxis(t, strideT), kernel.TransposedConvAxis(side, 2),
-			kernel.TransposedConvAxis(side, 2)}
+		return [3]kernel.Axis{
+			kernel.TransposedConvAxis(t, strideT), kernel.TransposedConvAxis(side, 2),
+			kernel.TransposedConvAxis(side, 2),
+		}
 	}
 	return [3]kernel.Axis{kernel.ConvAxis(t, strideT), kernel.ConvAxis(side, 2), kernel.ConvAxis(side, 2)}
 }

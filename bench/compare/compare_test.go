@@ -110,8 +110,10 @@ func TestPage(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	other := Series{Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2},
-		NearbyPeak: []float64{1, 1, 1}}
+	other := Series{
+		Name: "Other", Version: "9", Task: forward, Seconds: []float64{3, 1, 2},
+		NearbyPeak: []float64{1, 1, 1},
+	}
 	c.Series = append(c.Series, other)
 	found.Contests = append(found.Contests, c)
 	if found.Alone, err = bench.Run(t.Context(), bench.Options{

@@ -75,8 +75,10 @@ func BenchmarkInputGrad(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/up=%v", set.Name, up), func(b *testing.B) {
 				pool := NewPool(1)
 				defer pool.Close()
-				axes, in, out := [3]Axis{TransposedConvAxis(8, 2), TransposedConvAxis(32, 2),
-					TransposedConvAxis(32, 2)}, 16, 8
+				axes, in, out := [3]Axis{
+					TransposedConvAxis(8, 2), TransposedConvAxis(32, 2),
+					TransposedConvAxis(32, 2),
+				}, 16, 8
 				if !up {
 					axes, in, out = [3]Axis{ConvAxis(16, 2), ConvAxis(64, 2), ConvAxis(64, 2)}, 8, 16
 				}

@@ -50,8 +50,10 @@ const (
 // NewWeightGrad plans the gradient between maps with the given axes, all of them ConvAxis from the large map to the
 // small one.
 func NewWeightGrad(set *Set, axes [3]Axis, large, small int) *WeightGrad {
-	g := &WeightGrad{axes: axes, large: large, small: small, micro: set.micro(small),
-		bordered: large < minLargeChannels}
+	g := &WeightGrad{
+		axes: axes, large: large, small: small, micro: set.micro(small),
+		bordered: large < minLargeChannels,
+	}
 	for d := range axes {
 		g.stride[d] = axes[d].phases[0].inStep
 	}

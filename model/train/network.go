@@ -57,7 +57,8 @@ func newNetwork(w *model.Weights, batch, threads int, entropy, limit float64) (*
 
 // newNetworkWithSet is newNetwork with the given kernel set.
 func newNetworkWithSet(set *kernel.Set, w *model.Weights, batch, threads int, entropy, limit float64) (*network,
-	error) {
+	error,
+) {
 	if err := w.Check(); err != nil {
 		return nil, err
 	}

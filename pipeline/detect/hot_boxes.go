@@ -21,38 +21,27 @@ func HotBoxes(errs []float32, side int) []geometry.Box {
 	if !(hottest > 0) {
 		return nil
 	}
-	type place struct {
+	type hotBox struct {
 		box  geometry.Box
 		peak float32
 	}
-	var places []place
-	seen := make([]bool, n*n)
-	hot := func(i int) bool { return cells[i] >= hotShare*hottest }
-	for start := range cells {
-		if seen[start] || !hot(start) {
-			continue
-		}
-		seen[start] = true
+	var found []hotBox
+	hot := make([]bool, n*n)
+	for i, cell := range cells {
+		hot[i] = cell >= hotShare*hottest
+	}
+	for _, component := range geometry.Components(hot, n, false) {
 		x0, y0, x1, y1, peak := n, n, -1, -1, float32(0)
-		for todo := []int{start}; len(todo) > 0; {
-			i := todo[len(todo)-1]
-			todo = todo[:len(todo)-1]
+		for _, i := range component {
 			x, y := i%n, i/n
 			x0, y0, x1, y1, peak = min(x0, x), min(y0, y), max(x1, x), max(y1, y), max(peak, cells[i])
-			for _, d := range [4][2]int{{1, 0}, {-1, 0}, {0, 1}, {0, -1}} {
-				nx, ny := x+d[0], y+d[1]
-				if j := ny*n + nx; nx >= 0 && nx < n && ny >= 0 && ny < n && !seen[j] && hot(j) {
-					seen[j] = true
-					todo = append(todo, j)
-				}
-			}
 		}
 		f := 1 / float64(n)
-		places = append(places, place{geometry.Box{
+		found = append(found, hotBox{geometry.Box{
 			X: float64(x0) * f, Y: float64(y0) * f, W: float64(x1-x0+1) * f, H: float64(y1-y0+1) * f,
 		}, peak})
 	}
-	slices.SortStableFunc(places, func(a, b place) int {
+	slices.SortStableFunc(found, func(a, b hotBox) int {
 		switch {
 		case a.peak > b.peak:
 			return -1
@@ -62,7 +51,7 @@ func HotBoxes(errs []float32, side int) []geometry.Box {
 		return 0
 	})
 	boxes := make([]geometry.Box, 0, maxBoxes)
-	for _, p := range places[:min(len(places), maxBoxes)] {
+	for _, p := range found[:min(len(found), maxBoxes)] {
 		boxes = append(boxes, p.box)
 	}
 	return boxes
