@@ -48,11 +48,11 @@ func TestExampleDraw(t *testing.T) {
 		t.Errorf("%v, want the frame's size", img.Bounds())
 	}
 	is(img, "what is not hot", 0, 0, color.RGBA{30, 20, 10, 255})
-	is(img, "the hottest", 0, 7, color.RGBA{198, 5, 2, 255}) // three quarters of red
-	is(img, "what is a quarter as hot", 15, 7, color.RGBA{114, 12, 6, 255})
+	is(img, "the hottest", 0, 7, color.RGBA{176, 7, 3, 255}) // 0.65 of red
+	is(img, "what is a quarter as hot", 15, 7, color.RGBA{103, 13, 6, 255})
 	is(img, "the outline", 9, 1, color.RGBA{0, 230, 120, 255})
 	is(img, "the outline", 13, 5, color.RGBA{0, 230, 120, 255})
-	is(img, "within the outline", 11, 3, color.RGBA{30, 20, 10, 255})
+	is(img, "within the outline", 11, 2, color.RGBA{39, 19, 9, 255})
 	s.Heat, s.Mask = make([]float32, 4), nil
 	f.Channels, f.Pix = 1, bytes.Repeat([]byte{77}, width*height)
 	is(draw(), "a grey frame without error", 9, 1, color.RGBA{77, 77, 77, 255})
