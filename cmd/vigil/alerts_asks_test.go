@@ -13,6 +13,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/app"
 	"vigil/config"
 	"vigil/internal/natstest"
 )
@@ -80,7 +81,7 @@ func TestWhoAsksMakesNothing(t *testing.T) {
 		cfg := config.Default()
 		cfg.NATS.URL = url
 		cfg.Cameras = []config.Camera{{Name: "yard"}}
-		if err := checkNATS(t.Context(), cfg); err != nil {
+		if err := app.CheckNATS(t.Context(), cfg); err != nil {
 			t.Errorf("%s: check: %v", server.name, err)
 		}
 		if after := assets(t, js); after != before {
@@ -150,7 +151,7 @@ jetstream: {store_dir: %q}`, t.TempDir()), "no room"},
 			cfg := config.Default()
 			cfg.NATS.URL = fmt.Sprintf("nats://127.0.0.1:%d", port)
 			cfg.Cameras = []config.Camera{{Name: "yard"}}
-			if err := checkNATS(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
+			if err := app.CheckNATS(t.Context(), cfg); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q", err, c.want)
 			}
 		})

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -17,6 +16,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
 	"vigil/alerts/store"
+	"vigil/app"
 	"vigil/config"
 )
 
@@ -72,7 +72,7 @@ func (f alertsFlags) openToWrite(cmd *cobra.Command) (*alertSource, error) {
 	}
 	if !f.local && f.server == "" && f.creds == "" && cfg.NATS.URL == "" && (f.config != "" ||
 		os.Getenv("NATS_URL") == "") {
-		conn, err := broker.DialLocal(cmd.Context(), storeDir(cfg), broker.DialOptions{})
+		conn, err := broker.DialLocal(cmd.Context(), app.StoreDir(cfg), broker.DialOptions{})
 		if err == nil {
 			return &alertSource{Conn: conn}, nil
 		}
@@ -92,7 +92,7 @@ func (f alertsFlags) openLocal(ctx context.Context, notes io.Writer, o broker.Di
 			return nil, usageError{err}
 		}
 	}
-	dir := storeDir(cfg)
+	dir := app.StoreDir(cfg)
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("--local: no alerts are kept in %s: give -c with the configuration that vigil runs with",
 			cfg.DataDir)
@@ -136,9 +136,6 @@ func unreadableNote(notes io.Writer) func([]uint64) {
 	}
 }
 
-// storeDir is where the server inside vigil keeps its streams.
-func storeDir(cfg config.Config) string { return filepath.Join(cfg.DataDir, "nats") }
-
 // natsOptions says which NATS server the commands talk to.
 func (f alertsFlags) natsOptions() (broker.DialOptions, error) {
 	if f.config != "" {
@@ -174,7 +171,7 @@ func configuredNATS(file string) (broker.DialOptions, error) {
 		return broker.DialOptions{}, usageError{err}
 	}
 	if cfg.NATS.URL != "" {
-		return dialOptions(cfg.NATS), nil
+		return app.DialOptions(cfg.NATS), nil
 	}
 	e := cfg.NATS.Embedded
 	if e.Port == 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/app"
 	"vigil/config"
 	"vigil/internal/natstest"
 )
@@ -49,7 +50,7 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	start, end := sampleAlert(alerts.PhaseStart), sampleAlert(alerts.PhaseEnd)
 	start.Camera, end.Camera, end.ID = "yard", "yard", start.ID
 
-	desk, err := openDesk(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	if c := <-code; c != exitDone {
 		t.Errorf("exit code %d: %s", c, errs.String())
 	}
-	if err := desk.close(); err != nil {
+	if err := desk.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 
@@ -96,10 +97,10 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", c, stdout, stderr)
 	}
 	// The store is free for the next vigil.
-	if desk, err = openDesk(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil {
+	if desk, err = app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	if err := desk.close(); err != nil {
+	if err := desk.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"--local", "--server", "nats://x"}, {"--local", "--creds", "x"}} {

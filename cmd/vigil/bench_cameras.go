@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/app"
 	"vigil/bench"
 	"vigil/config"
 	"vigil/internal/output"
@@ -180,7 +181,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, seconds ti
 		footage := pipeline.NewMediaBuffer(c.Footage.Keep, c.Footage.Memory<<20)
 		cameras = append(cameras, pipeline.Camera{
 			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Media: footage,
-			Pictures: childOf(c, m.Spec().Side, footage),
+			Pictures: app.OpenWorker(c, m.Spec().Side, footage),
 			RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
 		})
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/config"
 	"vigil/internal/output"
 	"vigil/pipeline/calibrate"
@@ -128,8 +129,8 @@ func (c *calibrateRun) prepare(cmd *cobra.Command, args []string) error {
 
 func (c *calibrateRun) run(cmd *cobra.Command) (calibrate.Calibration, error) {
 	ctx := cmd.Context()
-	loaded := models{}
-	m, err := loaded.load(c.settings.Model)
+	loaded := app.Models{}
+	m, err := loaded.Load(c.settings.Model)
 	if err != nil {
 		return calibrate.Calibration{}, err
 	}

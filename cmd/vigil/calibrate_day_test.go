@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/app"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
@@ -50,7 +51,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 	cam := pipeline.Camera{
 		Name: demoCamera, Model: w.m, Hop: streetHop, Lossless: true, Detector: detect.DefaultConfig(),
 		Threshold:   threshold,
-		NewPreparer: preparer(w.m.Spec().Side, nil),
+		NewPreparer: app.NewPreparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return &scene.Source{Street: street, Frames: int(length.Seconds() * street.FPS())}, nil
 		},

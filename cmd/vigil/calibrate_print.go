@@ -26,7 +26,8 @@ func printCalibration(w io.Writer, path string, c calibrate.Calibration) {
 				hours(c.HoursNeeded))
 		}
 	case c.Rule == calibrate.RuleClips:
-		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.NoBudgetReason, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
+		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.NoBudgetReason, hours(c.HoursNeeded),
+			perDay(c.AlarmsPerDay))
 		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own",
 			c.Tail.Events, c.Tail.Level)
 		if c.Tail.Capped {

@@ -9,6 +9,7 @@ import (
 	"math"
 	"time"
 
+	"vigil/app"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
@@ -124,7 +125,8 @@ func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 }
 
 // score scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all are.
-func (c *calibrateRun) score(ctx context.Context, loaded models, log *slog.Logger, bar *progress, w io.Writer) error {
+func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.Logger, bar *progress,
+	w io.Writer) error {
 	var bad []error
 	for i := range c.sources {
 		one, err, fatal := c.source(ctx, i, loaded, log, bar, w)
@@ -161,7 +163,7 @@ func (c *calibrateRun) score(ctx context.Context, loaded models, log *slog.Logge
 
 // source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one
 // camera's, or from being scored at all.
-func (c *calibrateRun) source(ctx context.Context, i int, loaded models, log *slog.Logger, bar *progress,
+func (c *calibrateRun) source(ctx context.Context, i int, loaded app.Models, log *slog.Logger, bar *progress,
 	w io.Writer,
 ) (one *normalVideo, err, fatal error) {
 	cam, err := c.pipelineCamera(i, loaded, bar.add)

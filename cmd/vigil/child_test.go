@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"vigil/app"
 	"vigil/pipeline/worker"
 )
 
@@ -17,7 +18,7 @@ func TestMain(m *testing.M) {
 		os.Args = os.Args[1:]
 		main()
 	}
-	if len(os.Args) == 3 && os.Args[1] == encodeClip {
+	if len(os.Args) == 3 && os.Args[1] == app.EncodeClipCommand {
 		os.Exit(run(context.Background(), os.Args[1:], os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())

@@ -17,6 +17,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/app"
 	"vigil/internal/output"
 	"vigil/internal/scene"
 	"vigil/model"
@@ -142,7 +143,7 @@ func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool,
 	frames := int(math.Round(length.Seconds() * street.FPS()))
 	return pipeline.Camera{
 		Name: demoCamera, Model: m, Hop: demoHop, Lossless: !realtime, Detector: detect.DefaultConfig(),
-		NewPreparer: preparer(m.Spec().Side, nil),
+		NewPreparer: app.NewPreparer(m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return countedStream{&scene.Source{Street: street, Frames: frames, Realtime: realtime}, counted, nil}, nil
 		},

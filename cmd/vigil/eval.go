@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/config"
 	"vigil/eval"
 	"vigil/pipeline/calibrate"
@@ -78,7 +79,8 @@ func evalCommand() *cobra.Command {
 	f.StringVar(&e.labels, "labels", "",
 		"`folder` of CSV files frame,label, named as their videos, for --scores without a data set")
 	f.Uint64Var(&e.seed, "seed", 1, "of the resampling")
-	f.IntVar(&e.resamplings, "resamplings", eval.DefaultResamplings, "how often the videos are resampled for the intervals")
+	f.IntVar(&e.resamplings, "resamplings", eval.DefaultResamplings,
+		"how often the videos are resampled for the intervals")
 	f.BoolVar(&e.json, "json", false, "print everything as JSON")
 	return cmd
 }
@@ -184,8 +186,8 @@ func (e *evaluation) measureGiven(cmd *cobra.Command, o *eval.Options) (*eval.Re
 
 // measure scores the data set and measures that.
 func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.Scorer) (*eval.Result, error) {
-	loaded := models{}
-	m, err := loaded.load(e.settings.Model)
+	loaded := app.Models{}
+	m, err := loaded.Load(e.settings.Model)
 	if err != nil {
 		return nil, err
 	}

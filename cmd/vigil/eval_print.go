@@ -13,7 +13,8 @@ import (
 func printFormats(w io.Writer) error {
 	for _, f := range eval.Formats() {
 		indent := func(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
-		if _, err := fmt.Fprintf(w, "%s\n%s\n\n%s\n\n", f.Name, indent(f.Source), indent(indent(f.Layout))); err != nil {
+		if _, err := fmt.Fprintf(w, "%s\n%s\n\n%s\n\n", f.Name, indent(f.Source),
+			indent(indent(f.Layout))); err != nil {
 			return err
 		}
 	}

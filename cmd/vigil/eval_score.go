@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/capture"
 	"vigil/capture/source"
 	"vigil/eval"
@@ -113,7 +114,7 @@ func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []stri
 }
 
 // score runs every test video through the pipeline at hop 1. The clips of a larger hop are among these.
-func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded models, thresholds eval.Thresholds,
+func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded app.Models, thresholds eval.Thresholds,
 	scorer *eval.Scorer,
 ) error {
 	ctx := cmd.Context()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/internal/output"
 	"vigil/model/kernel"
 	"vigil/pipeline/worker"
@@ -32,6 +33,11 @@ type usageError struct{ err error }
 func (e usageError) Error() string { return e.err.Error() }
 func (e usageError) Unwrap() error { return e.err }
 
+// isUsage reports whether a wrong command line or configuration is to blame.
+func isUsage(err error) bool {
+	return errors.As(err, new(usageError)) || errors.As(err, new(app.UsageError))
+}
+
 // errInterrupted ends a batch command that a signal stopped before it was done.
 var errInterrupted = errors.New("interrupted")
 
@@ -43,21 +49,18 @@ func interrupted(ctx context.Context, err error) error {
 	return err
 }
 
-// stopLimit is how long run may take to end once it is told to; then it ends all the same.
-const stopLimit = 10 * time.Second
-
-// abandon ends a program that does not end by itself. Only main sets it: tests run the program in their own process.
-var abandon = func() {}
+// forceExit ends a program that does not end by itself. Only main sets it: tests run the program in their own process.
+var forceExit func()
 
 func main() {
 	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
 		os.Exit(worker.Main())
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	abandon = func() {
+	forceExit = func() {
 		fmt.Fprintf(os.Stderr,
 			"vigil: not everything ended within %v of the signal; what waits on disk is sent after the next start\n",
-			stopLimit)
+			app.StopLimit)
 		os.Exit(exitFailed)
 	}
 	// Some time after the first signal a second one ends the process at once.
@@ -73,8 +76,8 @@ const sameSignal = 500 * time.Millisecond
 // How long a command may take to end once it is told to, whatever it hangs in, as a file system that does not answer.
 const (
 	endLimit     = 5 * time.Second
-	keepLimit    = 10 * time.Second          // of one that completes a file first
-	runHardLimit = stopLimit + 5*time.Second // of run, whose own limit counts from when it watches
+	keepLimit    = 10 * time.Second              // of one that completes a file first
+	runHardLimit = app.StopLimit + 5*time.Second // of run, whose own limit counts from when it watches
 )
 
 // limitEnd ends the program where it does not end by itself.
@@ -108,14 +111,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	var usage usageError
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.Is(err, errInterrupted):
 		fmt.Fprintln(stderr, "vigil: interrupted")
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case isUsage(err):
 		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
 		return exitUsage
 	default:

@@ -14,9 +14,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/capture"
 	"vigil/capture/source"
 	"vigil/config"
+	"vigil/internal/names"
 	"vigil/internal/output"
 	"vigil/internal/synth"
 	"vigil/video"
@@ -106,7 +108,7 @@ func (f *faking) run(ctx context.Context, stdout, stderr io.Writer, args []strin
 		}
 		sources = append(sources, src)
 	}
-	names := fileNames(sources)
+	names := names.Files(sources)
 	for n, src := range sources {
 		for i := range n {
 			if sources[i] == src || names[i] == names[n] {
@@ -173,7 +175,7 @@ func (f *faking) one(ctx context.Context, video *synth.Video, dir, name string, 
 
 // readGray reads a whole recording in grey at its own size.
 func readGray(ctx context.Context, src source.Address) (v *synth.Video, err error) {
-	o, err := openOptions(config.Default().Defaults)
+	o, err := app.OpenOptions(config.Default().Defaults)
 	if err != nil {
 		return nil, err
 	}

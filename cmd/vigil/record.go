@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/app"
 	"vigil/capture"
 	"vigil/capture/recorder"
 	"vigil/config"
@@ -126,7 +127,7 @@ func recordedCamera(cmd *cobra.Command, arg, file string) (config.Camera, error)
 
 // run records until the time is over, ctx is done or the folder takes no more.
 func (r *record) run(ctx context.Context, stdout io.Writer) (err error) {
-	defer limitStop(ctx)()
+	defer app.ExitAfter(ctx, forceExit)()
 	var left []string
 	if r.folder, left, err = recorder.Open(r.dir, r.camera.Name); err != nil {
 		return err
@@ -213,7 +214,7 @@ func (r *record) record(ctx context.Context) error {
 
 func (r *record) connect(ctx context.Context, opened func(video.Info)) error {
 	c := r.camera
-	trust, err := newTrust(c.Settings)
+	trust, err := app.NewTrust(c.Settings)
 	if err != nil {
 		return err
 	}

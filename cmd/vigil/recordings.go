@@ -10,9 +10,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/app"
 	"vigil/capture"
 	"vigil/capture/source"
 	"vigil/config"
+	"vigil/internal/names"
 	"vigil/pipeline"
 	"vigil/video"
 )
@@ -107,17 +109,17 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 
 // take makes these the sources.
 func (r *recordings) take(sources []source.Address) {
-	r.sources, r.names, r.cameras = sources, recordingNames(sources), namesOfCameras(sources)
+	r.sources, r.names, r.cameras = sources, names.Recordings(sources), names.Cameras(sources)
 }
 
 // pipelineCamera is the camera that plays the i-th recording; counted sees every frame that is read.
-func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipeline.Camera, error) {
+func (r *recordings) pipelineCamera(i int, loaded app.Models, counted func()) (pipeline.Camera, error) {
 	s := r.settings
 	s.Source = r.sources[i]
 	if s.Name == "" {
 		s.Name = r.cameras[i]
 	}
-	cam, err := newCamera(s, loaded)
+	cam, err := app.NewCamera(s, loaded)
 	if err != nil {
 		return cam, err
 	}
@@ -155,7 +157,7 @@ func (r *recordings) pipelineCamera(i int, loaded models, counted func()) (pipel
 // probe opens each source once, so that wrong ones are told before any work is done, and adds up the frames of the
 // others; 0 if one does not know. bad has what is wrong with each source, nil for nothing.
 func probe(ctx context.Context, sources []source.Address, s config.Settings) (frames int, bad []error, err error) {
-	o, err := openOptions(s)
+	o, err := app.OpenOptions(s)
 	if err != nil {
 		return 0, nil, err
 	}

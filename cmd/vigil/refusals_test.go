@@ -17,6 +17,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/app"
 	"vigil/config"
 	"vigil/internal/natstest"
 )
@@ -148,7 +149,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 				t.Fatal(err)
 			}
 			var said syncBuffer
-			desk, err := openDesk(t.Context(), cfg, slog.New(slog.NewTextHandler(&said, nil)))
+			desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.NewTextHandler(&said, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -170,7 +171,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 				t.Errorf("%v\n%s", err, said.String())
 			}
 			logged("delivered again")
-			if err := desk.close(); err != nil {
+			if err := desk.Shutdown(); err != nil {
 				t.Error(err)
 			}
 			if strings.Contains(said.String(), "s3cret") {
@@ -184,7 +185,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 }
 
 // publishMany publishes whole events, and gives the ids of their messages.
-func publishMany(t *testing.T, d *desk, events int) []string {
+func publishMany(t *testing.T, d *app.Sinks, events int) []string {
 	t.Helper()
 	var ids []string
 	for range events {

@@ -19,6 +19,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
+	"vigil/app"
 	"vigil/config"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
@@ -118,8 +119,8 @@ func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 }
 
 func (r *replay) run(ctx context.Context) (err error) {
-	loaded := models{}
-	if _, err := loaded.load(r.settings.Model); err != nil {
+	loaded := app.Models{}
+	if _, err := loaded.Load(r.settings.Model); err != nil {
 		return err
 	}
 	total, bad, err := probe(ctx, r.sources, r.settings.Settings)
@@ -193,12 +194,12 @@ func (r *replay) server() config.NATS {
 
 // connect reaches the configured NATS, or starts the embedded server and reaches that.
 func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.Conn, func() error, error) {
-	dial, stop := dialOptions(cfg.NATS), func() error { return nil }
+	dial, stop := app.DialOptions(cfg.NATS), func() error { return nil }
 	if cfg.NATS.URL == "" {
 		if err := instance.CheckFormat(cfg.DataDir); err != nil {
 			return nil, nil, err
 		}
-		server, err := broker.Start(ctx, serverOptions(cfg, log))
+		server, err := broker.Start(ctx, app.ServerOptions(cfg, log))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -227,7 +228,8 @@ func (r *replay) publishes() bool {
 
 // video scores the i-th recording. A recording that cannot be read to its end is noted and leaves the others alone; its
 // scores are not kept.
-func (r *replay) video(ctx context.Context, i int, video string, loaded models, opts pipeline.Options, bar *progress,
+func (r *replay) video(ctx context.Context, i int, video string, loaded app.Models, opts pipeline.Options,
+	bar *progress,
 	scores, events *table,
 ) error {
 	cam, err := r.pipelineCamera(i, loaded, bar.add)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,9 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/capture/source"
 	"vigil/config"
-	"vigil/pipeline"
+	"vigil/internal/names"
 )
 
 // summaryEvery is how often run logs its counters.
@@ -37,7 +37,11 @@ func runCommand() *cobra.Command {
 			if cmd.Flags().Changed("log-format") {
 				cfg.Log.Format = logFormat
 			}
-			return watch(cmd.Context(), cfg, named, summary, cmd.ErrOrStderr())
+			log, err := newLogger(cmd.ErrOrStderr(), cfg.Log)
+			if err != nil {
+				return usageError{err}
+			}
+			return app.Run(cmd.Context(), cfg, named, app.RunOptions{Log: log, Summary: summary, ForceExit: forceExit})
 		},
 	}
 	cmd.Flags().StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file`")
@@ -86,7 +90,7 @@ func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cf
 	for i, s := range list {
 		addresses[i] = s.Address
 	}
-	for i, name := range namesOfCameras(addresses) {
+	for i, name := range names.Cameras(addresses) {
 		cam := config.Camera{Name: name, Source: addresses[i], Settings: cfg.Defaults}
 		cam.Model = modelFile
 		cfg.Cameras = append(cfg.Cameras, cam)
@@ -102,93 +106,6 @@ func camerasOf(list []namedSource) (cameras []config.Camera) {
 		}
 	}
 	return cameras
-}
-
-// watch runs the configuration's cameras, or of these the named ones, until ctx is done or every recording has ended.
-func watch(ctx context.Context, cfg config.Config, named []config.Camera, summary time.Duration,
-	stderr io.Writer,
-) (err error) {
-	defer limitStop(ctx)()
-	log, err := newLogger(stderr, cfg.Log)
-	if err != nil {
-		return usageError{err}
-	}
-	// Those that are not watched this time are configured all the same: what is announced of them stays.
-	watched := cfg
-	if named != nil {
-		watched.Cameras = named
-	}
-	p := prepareCameras(ctx, watched)
-	p.prepareSinks(cfg, log, false)
-	if err := p.err(); err != nil {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped while starting
-		}
-		return err
-	}
-	for i, c := range p.configs {
-		withFootage(&p.cameras[i], c, p.memory.Ring)
-		logThreshold(log, p.cameras[i], c)
-	}
-	desk, err := openDesk(ctx, cfg, log)
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // stopped while starting
-		}
-		return err
-	}
-	defer func() { err = errors.Join(err, desk.close()) }()
-	sayCapacity(ctx, log, p.cameras, cfg.Threads)
-	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: desk, Evidence: desk.evidenceMaker(), Summary: summary,
-		ClipMemory: p.memory.Clips,
-	})
-	desk.finish(ctx)
-	return err
-}
-
-// withFootage keeps what the camera shows, for evidence, in rings of so many bytes at most.
-func withFootage(cam *pipeline.Camera, c config.Camera, ring int) {
-	cam.Media = pipeline.NewMediaBuffer(c.Footage.Keep, min(c.Footage.Memory<<20, ring))
-	if cam.Live {
-		cam.Pictures = childOf(c, cam.Model.Spec().Side, cam.Media)
-	}
-}
-
-// logThreshold logs by what a camera's clips are judged, and why its alarms may be too many or too few.
-func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
-	if cam.Threshold == (pipeline.Threshold{}) {
-		log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'",
-			"camera", cam.Name)
-	}
-	cal := cam.Threshold.Calibration
-	if cal == nil {
-		return
-	}
-	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day",
-		cal.AlarmsPerDay,
-		"provisional", cal.Provisional)
-	for _, doubt := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {
-		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)
-	}
-}
-
-// limitStop sees to it that the program ends soon after ctx; the function that it returns calls that off.
-func limitStop(ctx context.Context) func() {
-	over := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		t := time.NewTimer(stopLimit)
-		defer t.Stop()
-		select {
-		case <-t.C:
-			abandon()
-		case <-over:
-		}
-	})
-	return func() {
-		stop()
-		close(over)
-	}
 }
 
 // newLogger logs to w as the configuration says.

@@ -13,6 +13,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
 	"vigil/alerts/store"
+	"vigil/app"
 	"vigil/config"
 )
 
@@ -104,7 +105,7 @@ func configuredStore(_ *cobra.Command, file string) (string, error) {
 			return "", usageError{err}
 		}
 	}
-	dir := storeDir(cfg)
+	dir := app.StoreDir(cfg)
 	if _, err := os.Stat(dir); err != nil {
 		return "", fmt.Errorf("no alerts are kept in %s: give -c with the configuration that vigil runs with",
 			cfg.DataDir)

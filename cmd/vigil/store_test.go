@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
+	"vigil/app"
 	"vigil/config"
 )
 
@@ -36,7 +37,7 @@ func TestStoreCheckAndRepair(t *testing.T) {
 		}
 	}
 	vigil(exitFailed, "no alerts are kept in", "store", "check")
-	desk, err := openDesk(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +50,7 @@ func TestStoreCheckAndRepair(t *testing.T) {
 	}
 	vigil(exitDone, "nothing is damaged", "store", "check")
 	vigil(exitFailed, "another vigil uses it", "store", "repair")
-	if err := desk.close(); err != nil {
+	if err := desk.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 	block := filepath.Join(dir, "data", "nats", "jetstream", "$G", "streams", "VIGIL_ALERTS", "msgs", "1.blk")

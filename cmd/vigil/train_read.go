@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"vigil/app"
 	"vigil/capture"
 	"vigil/model/train"
 	"vigil/pipeline"
@@ -49,7 +50,7 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 // readOne reads a recording through the window that scoring uses too, so that the model learns the frames it will see.
 func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []train.Video, err error) {
 	src, name := t.sources[i], t.names[i]
-	o, err := openOptions(t.settings.Settings)
+	o, err := app.OpenOptions(t.settings.Settings)
 	if err != nil {
 		return nil, err
 	}

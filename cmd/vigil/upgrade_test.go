@@ -19,6 +19,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/instance"
 	"vigil/alerts/olddata"
+	"vigil/app"
 	"vigil/config"
 )
 
@@ -63,11 +64,12 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var said syncBuffer
-	desk, err := openDesk(ctx, cfg, slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	desk, err := app.OpenSinks(ctx, cfg,
+		slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(desk.Drain(ctx), desk.close()); err != nil {
+	if err := errors.Join(desk.Drain(ctx), desk.Shutdown()); err != nil {
 		t.Error(err)
 	}
 	wantGate := []string{old.Open + ":0", old.Open + ":1", old.Open + ":2"}

@@ -1,4 +1,4 @@
-package main
+package names
 
 import (
 	"slices"
@@ -78,7 +78,7 @@ func TestNames(t *testing.T) {
 			for _, of := range []struct {
 				names func([]source.Address) []string
 				want  []string
-			}{{recordingNames, c.recordings}, {namesOfCameras, c.cameras}} {
+			}{{Recordings, c.recordings}, {Cameras, c.cameras}} {
 				if of.want == nil {
 					continue
 				}
@@ -95,7 +95,7 @@ func TestNames(t *testing.T) {
 					t.Errorf("the other way round %v, want %v", got, want)
 				}
 			}
-			for _, name := range namesOfCameras(sources) {
+			for _, name := range Cameras(sources) {
 				if err := alerts.ValidCamera(name); err != nil || strings.Contains(name, "secret") {
 					t.Errorf("%q: %v", name, err)
 				}

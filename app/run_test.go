@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -9,26 +9,23 @@ import (
 
 // A program that has not ended ten seconds after it was told to is ended all the same; one that has, or was not told
 // to, is not.
-func TestLimitStop(t *testing.T) {
-	before := abandon
-	defer func() { abandon = before }()
+func TestExitAfter(t *testing.T) {
 	for _, tt := range []struct {
 		name      string
 		told      bool
 		takes     time.Duration
 		abandoned bool
 	}{
-		{"in time", true, stopLimit - time.Millisecond, false},
-		{"too late", true, stopLimit + time.Millisecond, true},
+		{"in time", true, StopLimit - time.Millisecond, false},
+		{"too late", true, StopLimit + time.Millisecond, true},
 		{"never told", false, time.Hour, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				abandoned := false
-				abandon = func() { abandoned = true }
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				over := limitStop(ctx)
+				over := ExitAfter(ctx, func() { abandoned = true })
 				time.Sleep(time.Hour)
 				if tt.told {
 					stop()

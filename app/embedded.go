@@ -1,10 +1,11 @@
-package main
+package app
 
 import (
 	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -14,11 +15,11 @@ import (
 	"vigil/config"
 )
 
-// serverOptions are the embedded server's. With another server configured it listens nowhere.
-func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
+// ServerOptions are the embedded server's. With another server configured it listens nowhere.
+func ServerOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	e := cfg.NATS.Embedded
 	o := broker.Options{
-		Dir: storeDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(),
+		Dir: StoreDir(cfg), Host: e.Host, Port: e.Port, User: e.User, Password: e.Password.Reveal(),
 		MQTTPort: e.MQTTPort,
 		NoListen: cfg.NATS.URL != "", Log: log, MaxStore: storeNeeds(cfg), MaxMemory: int64(e.Memory) << 20,
 	}
@@ -42,9 +43,9 @@ func serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	return o
 }
 
-// serverOptions are those of the server that this desk's own MQTT client logs in at, too.
-func (d *desk) serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
-	o := serverOptions(cfg, log)
+// ServerOptions are those of the server that this desk's own MQTT client logs in at, too.
+func (d *Sinks) serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
+	o := ServerOptions(cfg, log)
 	o.MQTTLogin = d.ownMQTT
 	return o
 }
@@ -78,7 +79,7 @@ func isOwnBroker(cfg config.Config, address string) bool {
 }
 
 // loginAt knows vigil's own login at the broker inside it.
-func (d *desk) loginAt(cfg config.Config) func(string) (user, password string) {
+func (d *Sinks) loginAt(cfg config.Config) func(string) (user, password string) {
 	return func(address string) (user, password string) {
 		if isOwnBroker(cfg, address) {
 			return d.ownMQTT.User, d.ownMQTT.Password
@@ -92,3 +93,6 @@ func here(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
+
+// StoreDir is where the server inside vigil keeps its streams.
+func StoreDir(cfg config.Config) string { return filepath.Join(cfg.DataDir, "nats") }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -21,10 +21,10 @@ import (
 	"vigil/preprocess"
 )
 
-// models loads each weights file once, however many cameras use it.
-type models map[string]*model.Model
+// Models loads each weights file once, however many cameras use it.
+type Models map[string]*model.Model
 
-func (m models) load(path string) (*model.Model, error) {
+func (m Models) Load(path string) (*model.Model, error) {
 	if m[path] != nil {
 		return m[path], nil
 	}
@@ -39,18 +39,18 @@ func (m models) load(path string) (*model.Model, error) {
 // noClipsAfter is how many read timeouts a live camera may give pictures that make no clip before that is its state.
 const noClipsAfter = 3
 
-// newCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError,
+// NewCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError,
 // a file that is missing or damaged is not.
-func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
+func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 	var wrong []error
 	add := func(key string, err error) {
 		if err != nil {
 			wrong = append(wrong, cameraError{c.Name, key, err})
 		}
 	}
-	m, err := loaded.ofCamera(c)
+	m, err := loaded.OfCamera(c)
 	add("model", err)
-	_, err = newTrust(c.Settings)
+	_, err = NewTrust(c.Settings)
 	add("trust", err)
 	var cal calibrate.Calibration
 	if c.Calibration != "" {
@@ -71,10 +71,10 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 			UpdateEvery: c.Detector.UpdateEvery,
 		},
 		Open:        opener(c.Source, c.Settings),
-		NewPreparer: preparer(m.Spec().Side, c.Mask),
+		NewPreparer: NewPreparer(m.Spec().Side, c.Mask),
 	}
 	if cam.Live {
-		cam.Pictures = childOf(c, m.Spec().Side, nil)
+		cam.Pictures = OpenWorker(c, m.Spec().Side, nil)
 	}
 	for _, z := range c.Zones {
 		cam.Zones = append(cam.Zones, detect.Zone{Name: z.Name, Area: z.Polygon})
@@ -85,7 +85,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 	switch {
 	case c.Calibration != "":
 		if err := cal.CheckSettings(cam.CalibrationKey()); err != nil {
-			return cam, cameraError{c.Name, "calibration", usageError{err}}
+			return cam, cameraError{c.Name, "calibration", Usage(err)}
 		}
 		cam.Threshold = pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}
 	case c.Threshold != nil:
@@ -96,7 +96,7 @@ func newCamera(c config.Camera, loaded models) (pipeline.Camera, error) {
 
 func opener(src source.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
 	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
-		o, err := openOptions(s)
+		o, err := OpenOptions(s)
 		if err != nil {
 			return nil, err
 		}
@@ -105,21 +105,21 @@ func opener(src source.Address, s config.Settings) func(context.Context, uint64,
 	}
 }
 
-// openOptions are what the configuration says of how a source is opened. Its errors name the key.
-func openOptions(s config.Settings) (capture.Options, error) {
-	trust, err := newTrust(s)
+// OpenOptions are what the configuration says of how a source is opened. Its errors name the key.
+func OpenOptions(s config.Settings) (capture.Options, error) {
+	trust, err := NewTrust(s)
 	return capture.Options{
 		Reader: s.Reader, Transport: s.Transport, Trust: trust, Follow: s.Follow,
 		OpenTimeout: s.OpenTimeout, ReadTimeout: s.ReadTimeout,
 	}, err
 }
 
-// mostTrust is more than a system's whole list of authorities has, in bytes.
-const mostTrust = 512 << 10
+// maxTrust is more than a system's whole list of authorities has, in bytes.
+const maxTrust = 512 << 10
 
-// newTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no
+// NewTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no
 // restart.
-func newTrust(s config.Settings) (source.Trust, error) {
+func NewTrust(s config.Settings) (source.Trust, error) {
 	t := source.Trust{System: s.Trust == config.TrustSystem}
 	path := s.TrustFile()
 	if path == "" {
@@ -129,9 +129,9 @@ func newTrust(s config.Settings) (source.Trust, error) {
 	switch {
 	case err != nil:
 		return t, fmt.Errorf("trust: %w", err)
-	case info.Size() == 0 || info.Size() > mostTrust:
+	case info.Size() == 0 || info.Size() > maxTrust:
 		return t, fmt.Errorf("trust: %s has %d bytes, must be a file with certificates and at most %d", path,
-			info.Size(), mostTrust)
+			info.Size(), maxTrust)
 	}
 	if t.PEM, err = regular.ReadFile(path); err != nil {
 		return t, fmt.Errorf("trust: %w", err)
@@ -142,11 +142,11 @@ func newTrust(s config.Settings) (source.Trust, error) {
 	return t, nil
 }
 
-// childOf opens a live camera in a process of its own. With footage it keeps pictures for people.
-func childOf(c config.Camera, side int, footage *pipeline.MediaBuffer) func(context.Context,
+// OpenWorker opens a live camera in a process of its own. With footage it keeps pictures for people.
+func OpenWorker(c config.Camera, side int, footage *pipeline.MediaBuffer) func(context.Context,
 	pipeline.OpenRequest) (pipeline.PictureSource, error) {
 	return func(ctx context.Context, open pipeline.OpenRequest) (pipeline.PictureSource, error) {
-		trust, err := newTrust(c.Settings)
+		trust, err := NewTrust(c.Settings)
 		if err != nil {
 			return nil, err
 		}
@@ -167,7 +167,7 @@ func childOf(c config.Camera, side int, footage *pipeline.MediaBuffer) func(cont
 	}
 }
 
-func preparer(side int, mask []geometry.Polygon) func() (pipeline.Preparer, error) {
+func NewPreparer(side int, mask []geometry.Polygon) func() (pipeline.Preparer, error) {
 	return func() (pipeline.Preparer, error) { return preprocess.NewPreparer(side, mask), nil }
 }
 
@@ -177,8 +177,8 @@ const assumedFPS = 25
 // maxHop is the largest hop that a configuration allows.
 const maxHop = 160
 
-// sayCapacity tells at start how many such cameras this machine can score, and what would fit if these are too many.
-func sayCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camera, threads int) {
+// logCapacity tells at start how many such cameras this machine can score, and what would fit if these are too many.
+func logCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camera, threads int) {
 	c := pipeline.Measure(ctx, cameras, threads, assumedFPS)
 	if c.Cameras == 0 {
 		return

@@ -1,6 +1,6 @@
 //go:build cgo && gocv_videoio
 
-package main
+package app
 
 import (
 	"errors"
@@ -81,16 +81,16 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 			if !strings.Contains(c.more, "nats:") {
 				c.more += "nats: {embedded: {port: 0}}\n"
 			}
-			file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), "data_dir: "+dir+"\nmodel: none\n"+c.more+
+			file := writeConfig(t, filepath.Join(t.TempDir(), "vigil.yaml"), "data_dir: "+dir+"\nmodel: none\n"+c.more+
 				"cameras: [{name: yard, source: 'rtsp://127.0.0.1/x'}]\n")
 			cfg, err := config.Load(file)
 			if err != nil {
 				t.Fatal(err)
 			}
 			leaktest.None(t, func() {
-				desk, err := openDesk(t.Context(), cfg, slog.New(slog.DiscardHandler))
+				desk, err := OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
 				if err == nil {
-					t.Fatal(errors.Join(errors.New("open"), desk.close()))
+					t.Fatal(errors.Join(errors.New("open"), desk.Shutdown()))
 				}
 				if !strings.Contains(err.Error(), c.want) {
 					t.Errorf("error %q, want %q in it", err, c.want)
@@ -104,11 +104,11 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 		leaktest.None(t, func() {
 			for n := 1; ; n += 1 + n/2 {
 				ctx := leaktest.After(t.Context(), n)
-				desk, err := openDesk(ctx, cfg, slog.New(slog.DiscardHandler))
+				desk, err := OpenSinks(ctx, cfg, slog.New(slog.DiscardHandler))
 				if err != nil {
 					continue
 				}
-				if err := desk.close(); err != nil {
+				if err := desk.Shutdown(); err != nil {
 					t.Error(err)
 				}
 				if !ctx.Over() {
@@ -117,4 +117,12 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 			}
 		})
 	})
+}
+
+func writeConfig(t *testing.T, path, text string) string {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }

@@ -1,4 +1,5 @@
-package main
+// Package names gives sources names that tell them apart, and never show a password.
+package names
 
 import (
 	"cmp"
@@ -11,16 +12,16 @@ import (
 	"vigil/capture/source"
 )
 
-// recordingNames names recordings in tables and messages: by their base names, and where several have one by as many
+// Recordings names recordings in tables and messages: by their base names, and where several have one by as many
 // of the folders before it as tell them apart. The order in which they are given plays no part.
-func recordingNames(sources []source.Address) []string {
+func Recordings(sources []source.Address) []string {
 	return distinct(sources, func(_ int, parts []string) string { return strings.Join(parts, "/") },
 		func(name string, n int) string { return fmt.Sprintf("%s (%d)", name, n) })
 }
 
-// cameraNames names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and
+// Cameras names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and
 // b-stream1. Only the redacted form of an address takes part, since names appear in subjects and logs.
-func namesOfCameras(sources []source.Address) []string {
+func Cameras(sources []source.Address) []string {
 	join := func(i int, parts []string) string {
 		if len(parts) == 1 {
 			return alerts.CameraName(sources[i].String())
@@ -30,10 +31,10 @@ func namesOfCameras(sources []source.Address) []string {
 	return distinct(sources, join, func(name string, n int) string { return fmt.Sprintf("%s-%d", name, n) })
 }
 
-// fileNames are recordingNames without endings, as parts of the names of files: slashes are dashes. An ending that
+// Files are Recordings without endings, as parts of the names of files: slashes are dashes. An ending that
 // alone tells two apart stays.
-func fileNames(sources []source.Address) []string {
-	names := recordingNames(sources)
+func Files(sources []source.Address) []string {
+	names := Recordings(sources)
 	stems := make([]string, len(names))
 	count := map[string]int{}
 	for i, name := range names {

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -24,17 +24,17 @@ type problem struct {
 	later bool
 }
 
-// preparation is what run and config check share, so that the one finds whatever the other refuses: everything short
+// Preparation is what run and config check share, so that the one finds whatever the other refuses: everything short
 // of starting.
-type preparation struct {
+type Preparation struct {
 	cameras  []pipeline.Camera // those that are in order
 	configs  []config.Camera   // theirs
 	problems []problem
 	memory   pipeline.Memory // of the pictures of all cameras
 }
 
-// err is why run does not start; nil where a camera can be watched.
-func (p *preparation) err() error {
+// Err is why run does not start; nil where a camera can be watched.
+func (p *Preparation) Err() error {
 	var now, later []error
 	for _, one := range p.problems {
 		if one.later {
@@ -49,22 +49,22 @@ func (p *preparation) err() error {
 	return errors.Join(now...)
 }
 
-func (p *preparation) add(key string, err error) {
+func (p *Preparation) add(key string, err error) {
 	if err != nil {
 		p.problems = append(p.problems, problem{key: key, err: err})
 	}
 }
 
-// prepareCameras reads what the cameras need, and opens the recordings among them. A live camera may come later.
-func prepareCameras(ctx context.Context, cfg config.Config) *preparation {
-	p := &preparation{}
+// PrepareCameras reads what the cameras need, and opens the recordings among them. A live camera may come later.
+func PrepareCameras(ctx context.Context, cfg config.Config) *Preparation {
+	p := &Preparation{}
 	if len(cfg.Cameras) == 0 {
-		p.add("cameras", usageError{errors.New("cameras: there is none to watch; must have a name and a source")})
+		p.add("cameras", Usage(errors.New("cameras: there is none to watch; must have a name and a source")))
 	}
-	loaded := models{}
+	loaded := Models{}
 	for i, c := range cfg.Cameras {
 		at := fmt.Sprintf("cameras[%d]", i)
-		cam, err := newCamera(c, loaded)
+		cam, err := NewCamera(c, loaded)
 		for _, one := range parts(err) {
 			key := at
 			if e, ok := errors.AsType[cameraError](one); ok {
@@ -85,16 +85,16 @@ func prepareCameras(ctx context.Context, cfg config.Config) *preparation {
 	}
 	var err error
 	if p.memory, err = pipeline.DivideMemory(int64(cfg.Buffers)<<20, p.cameras); err != nil {
-		p.add("buffers", usageError{fmt.Errorf("buffers: %w", err)})
+		p.add("buffers", Usage(fmt.Errorf("buffers: %w", err)))
 	}
 	return p
 }
 
-// prepareSinks reads the files that the connections need. Unless only these are asked for, it tries the folder and the
+// PrepareSinks reads the files that the connections need. Unless only these are asked for, it tries the folder and the
 // addresses of the server inside vigil, which those of a vigil that runs are not free of.
-func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFiles bool) {
+func (p *Preparation) PrepareSinks(cfg config.Config, log *slog.Logger, onlyFiles bool) {
 	if cfg.NATS.URL != "" {
-		p.add("nats", dialOptions(cfg.NATS).Check())
+		p.add("nats", DialOptions(cfg.NATS).Check())
 	}
 	if cfg.MQTT.URL != "" {
 		_, err := broker.TLS(cfg.MQTT.TLS).Config()
@@ -109,7 +109,7 @@ func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFile
 		return
 	}
 	p.add("data_dir", instance.CheckFormat(cfg.DataDir))
-	for _, err := range parts(broker.Probe(serverOptions(cfg, log))) {
+	for _, err := range parts(broker.Probe(ServerOptions(cfg, log))) {
 		key := "nats.embedded.port"
 		switch {
 		case strings.HasPrefix(err.Error(), "alert store"):
@@ -123,7 +123,7 @@ func (p *preparation) prepareSinks(cfg config.Config, log *slog.Logger, onlyFile
 
 // tryRecording opens a recording for a moment. It gives the key that is at fault.
 func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (key string, err error) {
-	o, err := openOptions(c.Settings)
+	o, err := OpenOptions(c.Settings)
 	if err != nil {
 		return "trust", err
 	}
@@ -185,12 +185,12 @@ func (e cameraError) Unwrap() error { return e.err }
 // text is the error without the key.
 func (e cameraError) text() string { return strings.TrimPrefix(e.err.Error(), e.key+": ") }
 
-var errNoModel = usageError{errors.New("no weights are named, here or for all cameras")}
+var errNoModel = Usage(errors.New("no weights are named, here or for all cameras"))
 
-// ofCamera gives what the key model names.
-func (m models) ofCamera(c config.Camera) (*model.Model, error) {
+// OfCamera gives what the key model names.
+func (m Models) OfCamera(c config.Camera) (*model.Model, error) {
 	if c.Model == "" {
 		return nil, errNoModel
 	}
-	return m.load(c.Model)
+	return m.Load(c.Model)
 }

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 	"os"
 	"sync"
 	"time"
-
-	"github.com/spf13/cobra"
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
@@ -25,17 +23,18 @@ import (
 )
 
 const (
-	// tidyEvery is how often evidence that is too old is looked for.
-	tidyEvery = time.Hour
-	// lastWords is how long the end waits for what was stored last to be delivered; the rest goes with the next start.
-	lastWords = time.Second
+	// expireEvery is how often evidence that is too old is looked for.
+	expireEvery = time.Hour
+	// drainTimeout is how long the end waits for what was stored last to be delivered; the rest goes with the next
+	// start.
+	drainTimeout = time.Second
 	// namesShown is how many names a line of the log has at most.
 	namesShown = 20
 )
 
-// desk is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the
+// Sinks is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the
 // pipeline's Publisher.
-type desk struct {
+type Sinks struct {
 	*outbox.Outbox
 	remote  *broker.Conn // nil for none
 	mqtt    *mqtt.Sink   // nil for none
@@ -50,26 +49,26 @@ type desk struct {
 	ownMQTT broker.Login
 }
 
-// openDesk opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no
+// OpenSinks opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no
 // error.
-func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk, err error) {
-	d = &desk{log: log, stop: func() {}}
+func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sinks, err error) {
+	d = &Sinks{log: log, stop: func() {}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, d.close())
+			err = errors.Join(err, d.Shutdown())
 		}
 	}()
 	if err := instance.CheckFormat(cfg.DataDir); err != nil {
 		return d, err
 	}
-	ways, err := d.openWays(ctx, cfg)
+	ways, err := d.openSinks(ctx, cfg)
 	if err != nil {
 		return d, err
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
 		Server: d.serverOptions(cfg, log), Sinks: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
 		Reserve:   int64(cfg.Outbox.Reserve) << 20,
-		OnStorage: d.passStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
+		OnStorage: d.forwardStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
 	})
 	if err != nil {
 		return d, err
@@ -102,14 +101,14 @@ func openDesk(ctx context.Context, cfg config.Config, log *slog.Logger) (d *desk
 	tidying, stop := context.WithCancel(context.Background())
 	before := d.stop
 	d.stop = func() { stop(); before() }
-	d.work.Go(func() { d.tidy(tidying) })
+	d.work.Go(func() { d.expireLoop(tidying) })
 	return d, nil
 }
 
-// openWays makes the ways out, which connect when they can.
-func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []sink.Sink, err error) {
+// openSinks makes the ways out, which connect when they can.
+func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (ways []sink.Sink, err error) {
 	if cfg.NATS.URL != "" {
-		o := dialOptions(cfg.NATS)
+		o := DialOptions(cfg.NATS)
 		o.ConnectInBackground = true
 		o.OnState = func(state string, err error) { d.log.Warn("nats", "state", state, "error", err) }
 		if d.remote, err = broker.Dial(ctx, o); err != nil {
@@ -143,7 +142,7 @@ func (d *desk) openWays(ctx context.Context, cfg config.Config) (ways []sink.Sin
 }
 
 // PublishScore sends a score to whoever listens here or there.
-func (d *desk) PublishScore(s alerts.Score) error {
+func (d *Sinks) PublishScore(s alerts.Score) error {
 	err := d.Outbox.PublishScore(s)
 	if d.remote != nil {
 		err = errors.Join(err, d.remote.PublishScore(s))
@@ -152,7 +151,7 @@ func (d *desk) PublishScore(s alerts.Score) error {
 }
 
 // PublishStatus sends a camera's state to whoever listens here or there.
-func (d *desk) PublishStatus(s alerts.Status) error {
+func (d *Sinks) PublishStatus(s alerts.Status) error {
 	err := d.Outbox.PublishStatus(s)
 	if d.remote != nil {
 		err = errors.Join(err, d.remote.PublishStatus(s))
@@ -163,8 +162,8 @@ func (d *desk) PublishStatus(s alerts.Status) error {
 	return err
 }
 
-// passStorage says there, too, whether alerts can be stored here.
-func (d *desk) passStorage(s alerts.Storage) {
+// forwardStorage says there, too, whether alerts can be stored here.
+func (d *Sinks) forwardStorage(s alerts.Storage) {
 	if d.remote == nil {
 		return
 	}
@@ -174,16 +173,16 @@ func (d *desk) passStorage(s alerts.Storage) {
 }
 
 // witness is the maker as the pipeline wants it.
-func (d *desk) evidenceMaker() thread.EvidenceMaker {
+func (d *Sinks) EvidenceMaker() thread.EvidenceMaker {
 	if d.maker == nil {
 		return nil
 	}
 	return d.maker
 }
 
-// tidy lets evidence go that is too old.
-func (d *desk) tidy(ctx context.Context) {
-	tick := time.NewTicker(tidyEvery)
+// expireLoop lets evidence go that is too old.
+func (d *Sinks) expireLoop(ctx context.Context) {
+	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
 	for {
 		err := d.objects.Expire(ctx)
@@ -201,8 +200,8 @@ func (d *desk) tidy(ctx context.Context) {
 	}
 }
 
-// finish waits for the evidence that is under way when the recordings have ended by themselves; ctx ends it.
-func (d *desk) finish(ctx context.Context) {
+// Finish waits for the evidence that is under way when the recordings have ended by themselves; ctx ends it.
+func (d *Sinks) Finish(ctx context.Context) {
 	if d.maker == nil || d.maker.Busy() == 0 || ctx.Err() != nil {
 		return
 	}
@@ -211,17 +210,17 @@ func (d *desk) finish(ctx context.Context) {
 }
 
 const (
-	// closeLimit bounds the end of everything here, whatever others do; the cameras have had their share of stopLimit
+	// closeLimit bounds the end of everything here, whatever others do; the cameras have had their share of StopLimit
 	// before.
 	closeLimit = 4 * time.Second
-	// makerLimit is what of it the maker of evidence may take, and lastWords what the delivery may.
+	// makerLimit is what of it the maker of evidence may take, and drainTimeout what the delivery may.
 	makerLimit = time.Second
 )
 
-// close gives what was stored last a moment to be delivered, and ends everything: the ways out at the same time, each
-// for as long as is left, since one that hangs must not keep the store on this machine from being closed. What was not
-// delivered waits for the next start.
-func (d *desk) close() error {
+// Shutdown gives what was stored last a moment to be delivered, and ends everything: the ways out at the same time,
+// each for as long as is left, since one that hangs must not keep the store on this machine from being closed. What
+// was not delivered waits for the next start.
+func (d *Sinks) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
 	d.stop()
@@ -233,7 +232,7 @@ func (d *desk) close() error {
 		return d.maker.Close()
 	})
 	if d.Outbox != nil {
-		drain, cancel := context.WithTimeout(ctx, lastWords)
+		drain, cancel := context.WithTimeout(ctx, drainTimeout)
 		if err := d.Drain(drain); err != nil {
 			d.log.Warn("alerts wait to be delivered at the next start", "error", err)
 		}
@@ -257,7 +256,7 @@ func (d *desk) close() error {
 
 // closePart closes what is not the store. Where that takes too long or fails, the end goes on and says so: nothing is
 // lost by it.
-func (d *desk) closePart(ctx context.Context, limit time.Duration, name string, do func() error) {
+func (d *Sinks) closePart(ctx context.Context, limit time.Duration, name string, do func() error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	done := make(chan error, 1)
@@ -276,32 +275,20 @@ func evidenceLimits(c config.Evidence) evidence.Limits {
 	return evidence.Limits{Bytes: int64(c.Size) << 20, Age: c.Keep}
 }
 
+// EncodeClipCommand is the hidden command of this program that makes a clip.
+const EncodeClipCommand = "encode-clip"
+
 // clipEncoder runs this program again for each clip.
 func clipEncoder(cfg config.Config) evidence.Encoder {
 	self, err := os.Executable()
 	if err != nil || !cfg.Evidence.Clips {
 		return nil
 	}
-	return evidence.ProcessEncoder{Command: []string{self, encodeClip}, Dir: cfg.DataDir}
+	return evidence.ProcessEncoder{Command: []string{self, EncodeClipCommand}, Dir: cfg.DataDir}
 }
 
-// encodeClip is the name of the command that clipEncoder runs.
-const encodeClip = "encode-clip"
-
-func encodeClipCommand() *cobra.Command {
-	return &cobra.Command{
-		Use:    encodeClip + " FILE",
-		Short:  "Makes a clip of the pictures on standard input",
-		Hidden: true,
-		Args:   cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return evidence.EncodeClip(cmd.InOrStdin(), args[0])
-		},
-	}
-}
-
-// dialOptions are those of the configured server.
-func dialOptions(c config.NATS) broker.DialOptions {
+// DialOptions are those of the configured server.
+func DialOptions(c config.NATS) broker.DialOptions {
 	return broker.DialOptions{
 		URL: c.URL, User: c.User, Password: c.Password.Reveal(), Token: c.Token.Reveal(), Creds: c.Creds, NKey: c.NKey,
 		TLS: broker.TLS(c.TLS),
@@ -310,7 +297,7 @@ func dialOptions(c config.NATS) broker.DialOptions {
 
 // openMQTT starts to connect to the broker, where one is configured, and deletes what is retained at those that are
 // not any more.
-func (d *desk) openMQTT(cfg config.Config) error {
+func (d *Sinks) openMQTT(cfg config.Config) error {
 	if cfg.MQTT == (config.MQTT{}) {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package app
 
 import (
 	"os"
@@ -32,10 +32,10 @@ func TestNewTrust(t *testing.T) {
 		{good.File, false, false, ""}, // with a key in it
 		{file("text.pem", "what?"), false, false, "text.pem: there is no certificate in it"},
 		{file("empty.pem", ""), false, false, "empty.pem has 0 bytes"},
-		{file("large.pem", strings.Repeat("x", mostTrust+1)), false, false, "at most"},
+		{file("large.pem", strings.Repeat("x", maxTrust+1)), false, false, "at most"},
 		{filepath.Join(dir, "none.pem"), false, false, "none.pem: no such file"},
 	} {
-		got, err := newTrust(config.Settings{Trust: tt.trust})
+		got, err := NewTrust(config.Settings{Trust: tt.trust})
 		if tt.err != "" {
 			if err == nil || !strings.HasPrefix(err.Error(), "trust: ") || !strings.Contains(err.Error(), tt.err) {
 				t.Errorf("%s: %v, want %q", tt.trust, err, tt.err)

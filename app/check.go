@@ -1,0 +1,177 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"vigil/alerts/broker"
+	"vigil/alerts/sink/mqtt"
+	"vigil/config"
+	"vigil/pipeline"
+)
+
+// checkTime is how long each server may take to answer.
+const checkTime = 6 * time.Second
+
+// checkCameras opens every live camera, all at once, until it shows a picture.
+func checkCameras(ctx context.Context, path string, p *Preparation) error {
+	wrong := make([]error, len(p.cameras))
+	var open sync.WaitGroup
+	for i, cam := range p.cameras {
+		if !cam.Live {
+			continue
+		}
+		open.Go(func() {
+			if err := showsPicture(ctx, p.configs[i], cam); err != nil {
+				wrong[i] = fmt.Errorf("%s: camera %s: %w", path, cam.Name, err)
+			}
+		})
+	}
+	open.Wait()
+	return errors.Join(wrong...)
+}
+
+func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (err error) {
+	pictures, err := cam.Pictures(ctx, pipeline.OpenRequest{Number: 1})
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	defer func() { err = errors.Join(err, pictures.Close()) }()
+	if _, err := pictures.Next(ctx); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if err := fitsSource(c, cam, pictures.Info()); err != nil {
+		return fmt.Errorf("calibration: %w", err)
+	}
+	return nil
+}
+
+// checkSinks says which of the servers that alerts go to would not take one. Alerts are kept and tried on at run, so
+// what is wrong here may well be right then; but whoever writes a configuration wants to know.
+func checkSinks(ctx context.Context, path string, cfg config.Config) error {
+	var wrong []error
+	for _, way := range []struct {
+		key   string
+		check func(context.Context, config.Config) error
+	}{{"nats", CheckNATS}, {"mqtt", checkMQTT}, {"webhook", checkWebhook}} {
+		ctx, cancel := context.WithTimeout(ctx, checkTime)
+		if err := way.check(ctx, cfg); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %s: %w (alerts would be kept, and tried on)", path, way.key, err))
+		}
+		cancel()
+	}
+	return errors.Join(wrong...)
+}
+
+func CheckNATS(ctx context.Context, cfg config.Config) error {
+	if cfg.NATS.URL == "" {
+		return nil
+	}
+	conn, err := broker.Dial(ctx, DialOptions(cfg.NATS))
+	if err != nil {
+		return err
+	}
+	return errors.Join(conn.Check(ctx, cameraNames(cfg)...), conn.Close())
+}
+
+func checkMQTT(ctx context.Context, cfg config.Config) error {
+	if cfg.MQTT.URL == "" {
+		return nil
+	}
+	w, err := newMQTT(cfg, true, mqtt.ReadRegistry(cfg.DataDir), slog.New(slog.DiscardHandler))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, checkTime/2)
+	defer cancel()
+	return errors.Join(w.Check(ctx), w.Close())
+}
+
+// checkWebhook only connects: a message would be taken for an alert.
+func checkWebhook(ctx context.Context, cfg config.Config) error {
+	if cfg.Webhook.URL == (config.Secret{}) {
+		return nil
+	}
+	w, err := newWebhook(cfg.Webhook)
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(cfg.Webhook.URL.Reveal())
+	if err != nil {
+		return errors.New("the address is not one")
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.Address(), err)
+	}
+	return conn.Close()
+}
+
+// CheckOptions say how far Check goes.
+type CheckOptions struct {
+	Offline bool // only the file and what it names: no servers, data_dir or ports
+	Connect bool // also open each live camera
+}
+
+// Check finds whatever Run would refuse in a configuration file, by the same functions, and which servers would not
+// take an alert. It returns how many cameras there are. What is wrong in the file, in what it names or on this machine
+// is a UsageError; a server or a camera that does not answer is not.
+func Check(ctx context.Context, path string, o CheckOptions) (cameras int, err error) {
+	file, err := config.Open(path)
+	if err != nil {
+		// Only what the file says can be looked at; what could be read of it is not to be acted on.
+		return 0, Usage(file.Join(err, problemsOf(file.CheckFiles())...))
+	}
+	cfg := file.Config
+	p := PrepareCameras(ctx, cfg)
+	p.PrepareSinks(cfg, slog.New(slog.DiscardHandler), o.Offline)
+	if ctx.Err() != nil {
+		return 0, ctx.Err()
+	}
+	if err := file.Join(cfg.CheckFiles(), p.configProblems()...); err != nil {
+		return 0, Usage(err)
+	}
+	var wrong []error
+	if !o.Offline {
+		wrong = append(wrong, checkSinks(ctx, path, cfg))
+	}
+	if o.Connect {
+		wrong = append(wrong, checkCameras(ctx, path, p))
+	}
+	return len(cfg.Cameras), errors.Join(wrong...)
+}
+
+// configProblems gives the problems as a configuration reports its own.
+func (p *Preparation) configProblems() []config.Problem {
+	found := make([]config.Problem, 0, len(p.problems))
+	for _, one := range p.problems {
+		text := strings.TrimPrefix(one.err.Error(), one.key+": ")
+		if e, ok := errors.AsType[cameraError](one.err); ok {
+			text = e.text()
+		}
+		if errors.Is(one.err, broker.ErrInUse) {
+			text += "; with --offline check does not mind a vigil that runs"
+		}
+		found = append(found, config.Problem{Key: one.key, Text: text})
+	}
+	return found
+}
+
+func problemsOf(err error) []config.Problem {
+	if e, ok := errors.AsType[*config.Errors](err); ok {
+		return e.Problems
+	}
+	return nil
+}
