@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -362,4 +363,43 @@ func TestPageOfFormats(t *testing.T) {
 	docs.CheckNames(t, "Streams and buckets", broker.Stream, broker.PositionsBucket, outbox.AsideBucket,
 		evidence.Bucket,
 		alerts.AcksBucket, alerts.TrainingBucket)
+}
+
+// The figures of ped2-small on its card, among all others and in the evaluation are those of the README's table,
+// rounded.
+func TestPagesFigures(t *testing.T) {
+	texts := map[string]string{}
+	eachPage(t, func(_ *testing.T, _ string, p docs.Page) { texts[p.Path] = p.Text })
+	rows := regexp.MustCompile(
+		`(?m)^(paper|raw|live).*?  (0\.\d+) +0\.\d+ to [01]\.\d+ +(0\.\d+) `).FindAllStringSubmatch(
+		texts["README.md"],
+		-1)
+	if len(rows) != 4 {
+		t.Fatalf("the README's table has the rows %q", rows)
+	}
+	short := func(figure string) string {
+		v, err := strconv.ParseFloat(figure, 64)
+		if err != nil {
+			t.Error(err)
+		}
+		return strings.TrimPrefix(strconv.FormatFloat(v, 'f', 3, 64), "0")
+	}
+	all := "|"
+	for i, name := range []string{"paper (", "raw (", "live, hop 2, label", "live, hop 2, no delay"} {
+		micro, macro := short(rows[i][2]), short(rows[i][3])
+		row := regexp.MustCompile(`\| ` + regexp.QuoteMeta(name) + `[^|]*\| (\S+) \| (\S+) \|`).FindStringSubmatch(
+			texts["weights/ped2-small.md"])
+		if row == nil || row[1] != micro || row[2] != macro {
+			t.Errorf("the card of ped2-small has %q, the README %s and %s", row, micro, macro)
+		}
+		all += " **" + micro + "** |"
+	}
+	if !strings.Contains(texts["docs/accuracy.md"], all+"\n") {
+		t.Errorf("docs/accuracy.md has no row with %s", all)
+	}
+	for _, i := range []int{0, 1} {
+		if figure := short(rows[i][2]); !strings.Contains(texts["docs/evaluation.md"], figure) {
+			t.Errorf("docs/evaluation.md does not have %s", figure)
+		}
+	}
 }

@@ -37,18 +37,20 @@ func Root() (string, error) {
 	}
 }
 
-// Pages are README.md, ARCHITECTURE.md, CONTRIBUTING.md and every page in docs.
+// Pages are README.md, ARCHITECTURE.md, CONTRIBUTING.md, every page in docs and the cards of the weights.
 func Pages(root string) (pages []Page, err error) {
 	paths := []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"}
-	err = filepath.WalkDir(filepath.Join(root, "docs"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && filepath.Ext(path) == ".md" && d.Type().IsRegular() {
-			path, err = filepath.Rel(root, path)
-			paths = append(paths, filepath.ToSlash(path))
+	for _, folder := range []string{"docs", "weights"} {
+		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, d fs.DirEntry, err error) error {
+			if err == nil && filepath.Ext(path) == ".md" && d.Type().IsRegular() {
+				path, err = filepath.Rel(root, path)
+				paths = append(paths, filepath.ToSlash(path))
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
 		}
-		return err
-	})
-	if err != nil {
-		return nil, err
 	}
 	for _, path := range paths {
 		text, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(path)))
