@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 
 	"vigil/model"
 	"vigil/model/kernel"
@@ -29,19 +28,6 @@ type Options struct {
 	NoSteps bool        // leave out training
 	// Progress, if set, is called with the name of each measurement as it starts.
 	Progress func(what string)
-}
-
-// FindSet returns the kernel.Set with that name; the error lists those of this machine.
-func FindSet(name string) (*kernel.Set, error) {
-	var names []string
-	for _, s := range kernel.Sets() {
-		if s.Name == name {
-			return s, nil
-		}
-		names = append(names, s.Name)
-	}
-	return nil, fmt.Errorf("instruction set %q is not available, this machine has %s", name,
-		strings.Join(names, ", "))
 }
 
 // Run takes all measurements. It returns ctx's error when ctx ends.

@@ -52,15 +52,7 @@ func (s Spec) layers() []layer {
 }
 
 // axes are T, H and W of the layer's convolution.
-func (l *layer) axes() [3]kernel.Axis {
-	if l.transposed {
-		return [3]kernel.Axis{
-			kernel.TransposedConvAxis(l.inT, l.strideT), kernel.TransposedConvAxis(l.inS, 2),
-			kernel.TransposedConvAxis(l.inS, 2),
-		}
-	}
-	return [3]kernel.Axis{kernel.ConvAxis(l.inT, l.strideT), kernel.ConvAxis(l.inS, 2), kernel.ConvAxis(l.inS, 2)}
-}
+func (l *layer) axes() [3]kernel.Axis { return convAxes(l.transposed, l.inT, l.inS, l.strideT) }
 
 // weightShape is the shape in the state dict: (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
 func (l *layer) weightShape() []int {
@@ -71,12 +63,7 @@ func (l *layer) weightShape() []int {
 }
 
 // weightStrides are the distances between two output channels and between two input channels of the weights.
-func (l *layer) weightStrides() (out, in int) {
-	if l.transposed {
-		return 27, 27 * l.out
-	}
-	return 27 * l.in, 27
-}
+func (l *layer) weightStrides() (out, in int) { return weightStrides(l.transposed, l.in, l.out) }
 
 // slope is the LeakyReLU's negative slope; 1 if there is none.
 func (l *layer) slope() float32 {

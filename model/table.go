@@ -50,23 +50,23 @@ func (l *Layer) BackAxes() [3]kernel.Axis {
 	return convAxes(!l.Transposed, l.OutT, l.OutS, l.StrideT)
 }
 
-func convAxes(up bool, t, side, strideT int) [3]kernel.Axis {
-	if up {
-		return [3]kernel.Axis{
-			kernel.TransposedConvAxis(t, strideT), kernel.TransposedConvAxis(side, 2),
-			kernel.TransposedConvAxis(side, 2),
-		}
+func convAxes(transposed bool, t, side, strideT int) [3]kernel.Axis {
+	axis := kernel.ConvAxis
+	if transposed {
+		axis = kernel.TransposedConvAxis
 	}
-	return [3]kernel.Axis{kernel.ConvAxis(t, strideT), kernel.ConvAxis(side, 2), kernel.ConvAxis(side, 2)}
+	return [3]kernel.Axis{axis(t, strideT), axis(side, 2), axis(side, 2)}
 }
 
 // WeightStrides are the distances between two output channels and between two input channels in the state dict's
 // weights: (out, in, 3, 3, 3), or (in, out, 3, 3, 3) for a transposed convolution.
-func (l *Layer) WeightStrides() (out, in int) {
-	if l.Transposed {
-		return 27, 27 * l.Out
+func (l *Layer) WeightStrides() (out, in int) { return weightStrides(l.Transposed, l.In, l.Out) }
+
+func weightStrides(transposed bool, inChannels, outChannels int) (out, in int) {
+	if transposed {
+		return 27, 27 * outChannels
 	}
-	return 27 * l.In, 27
+	return 27 * inChannels, 27
 }
 
 // TensorNames lists the tensors of a network in the order of its layers. learned[i] is false for batch norms' running

@@ -88,7 +88,7 @@ func (f *benchFlags) options() (bench.Options, error) {
 		}
 	}
 	if f.isa != "" {
-		set, err := bench.FindSet(f.isa)
+		set, err := kernel.FindSet(f.isa)
 		if err != nil {
 			return o, fmt.Errorf("--isa: %w", err)
 		}

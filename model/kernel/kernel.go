@@ -124,8 +124,7 @@ func FindSet(name string) (*Set, error) {
 		}
 		names = append(names, s.Name)
 	}
-	return nil, fmt.Errorf("%s: this machine has no instruction set %q, only %s", EnvISA, name,
-		strings.Join(names, ", "))
+	return nil, fmt.Errorf("instruction set %q is not available, this machine has %s", name, strings.Join(names, ", "))
 }
 
 // CheckEnvISA returns an error if EnvISA names a set that this machine does not support.
@@ -134,8 +133,10 @@ func CheckEnvISA() error {
 	if name == "" {
 		return nil
 	}
-	_, err := FindSet(name)
-	return err
+	if _, err := FindSet(name); err != nil {
+		return fmt.Errorf("%s: %w", EnvISA, err)
+	}
+	return nil
 }
 
 // micro selects the micro-kernel that wastes the fewest channels on the padding of its last tile; among equals, the one

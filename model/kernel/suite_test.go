@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -279,4 +280,19 @@ func TestResidualRow(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestFindSet(t *testing.T) {
+	eachSet(t, func(t *testing.T, set *Set) {
+		if got, err := FindSet(set.Name); err != nil || got != set {
+			t.Errorf("%v, %v", got, err)
+		}
+	})
+	if _, err := FindSet("sse"); err == nil || !strings.Contains(err.Error(), "this machine has go") {
+		t.Errorf("%v", err)
+	}
+	t.Setenv(EnvISA, "sse")
+	if err := CheckEnvISA(); err == nil || !strings.HasPrefix(err.Error(), "VIGIL_ISA: instruction set") {
+		t.Errorf("%v", err)
+	}
 }
