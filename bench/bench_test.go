@@ -25,10 +25,10 @@ func quick(t *testing.T, o Options) *Result {
 }
 
 func TestRun(t *testing.T) {
-	var said []string
+	var progress []string
 	r := quick(t, Options{
 		Presets: []string{"micro", "tiny", "micro"}, Threads: 2,
-		Progress: func(what string) { said = append(said, what) },
+		Progress: func(what string) { progress = append(progress, what) },
 	})
 	if r.ISA != kernel.BestSet().Name || r.Threads != 2 || r.Peak <= 0 || r.PeakBest < r.Peak || r.Bandwidth <= 0 ||
 		r.CPU == "" {
@@ -37,8 +37,8 @@ func TestRun(t *testing.T) {
 	if got := strings.Join(r.Names(), " "); got != "tiny micro" {
 		t.Errorf("presets %q", got)
 	}
-	if all := strings.Join(said, "\n"); !strings.Contains(all, "micro: a training step of 4 clips") {
-		t.Errorf("said %q", all)
+	if all := strings.Join(progress, "\n"); !strings.Contains(all, "micro: a training step of 4 clips") {
+		t.Errorf("progress %q", all)
 	}
 	for name, p := range r.Presets {
 		if len(p.Layers) != 10 || p.GFLOP <= 0 || len(p.Notes) != 0 {

@@ -65,12 +65,12 @@ func (t *histogram) ap() float64 {
 	if t.p == 0 {
 		return math.NaN()
 	}
-	hits, said, sum := 0, 0, 0.0
+	hits, predicted, sum := 0, 0, 0.0
 	for i, p := range slices.Backward(t.pos) {
 		hits += p
-		said += p + t.neg[i]
+		predicted += p + t.neg[i]
 		if p > 0 {
-			sum += float64(p) * float64(hits) / float64(said)
+			sum += float64(p) * float64(hits) / float64(predicted)
 		}
 	}
 	return sum / float64(t.p)
@@ -89,12 +89,12 @@ func (t *histogram) roc() []RatePoint {
 
 func (t *histogram) pr() []PrecisionPoint {
 	var points []PrecisionPoint
-	hits, said := 0, 0
+	hits, predicted := 0, 0
 	for i, p := range slices.Backward(t.pos) {
 		hits += p
-		said += p + t.neg[i]
-		if said > 0 {
-			points = append(points, PrecisionPoint{float64(hits) / float64(t.p), float64(hits) / float64(said)})
+		predicted += p + t.neg[i]
+		if predicted > 0 {
+			points = append(points, PrecisionPoint{float64(hits) / float64(t.p), float64(hits) / float64(predicted)})
 		}
 	}
 	return points

@@ -93,7 +93,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Live: Live{Hop: o.Hop, NoDelayMicroAUC: nan, NoDelayWarmMicroAUC: nan}, Notes: []string{}}
-	var paper, raw, live, prompt, ready []Series
+	var paper, raw, live, noDelay, afterFirst []Series
 	var events Events
 	for _, rec := range recordings {
 		clips := rec.Clips
@@ -102,8 +102,8 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		}
 		value := o.Thresholds.value(rec.Camera)
 		paper, raw = append(paper, Paper(rec)), append(raw, Raw(rec))
-		live, prompt = append(live, LiveCentred(rec, clips, value)), append(prompt, NoDelay(rec, clips, value))
-		ready = append(ready, afterFirstScore(prompt[len(prompt)-1]))
+		live, noDelay = append(live, LiveCentred(rec, clips, value)), append(noDelay, NoDelay(rec, clips, value))
+		afterFirst = append(afterFirst, afterFirstScore(noDelay[len(noDelay)-1]))
 		v := PerVideo{Video: rec.Name, Frames: len(rec.Abnormal), Truth: Spans(rec.Abnormal), Alarms: []Alarm{}}
 		for _, on := range rec.Abnormal {
 			if on {
@@ -126,7 +126,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		return &m, nil
 	}
 	var errs []error
-	keep := func(m *Measures, err error) *Measures {
+	collect := func(m *Measures, err error) *Measures {
 		errs = append(errs, err)
 		return m
 	}
@@ -140,17 +140,17 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 			"video: only the live protocol is measured",
 			video.CuboidFrames/2, afterCentre)
 	default:
-		r.Paper, r.Raw = keep(measure("paper", paper)), keep(measure("raw", raw))
+		r.Paper, r.Raw = collect(measure("paper", paper)), collect(measure("raw", raw))
 	}
-	if m := keep(measure("live", live)); m != nil {
+	if m := collect(measure("live", live)); m != nil {
 		r.Live.Measures = *m
 	}
 	if !o.DelayUnknown {
-		if m := keep(measure("no delay", prompt)); m != nil {
+		if m := collect(measure("no delay", noDelay)); m != nil {
 			r.Live.NoDelay, r.Live.NoDelayMicroAUC = m, m.MicroAUC
 		}
 		// Without the first frames, all labels may be equal; then the figure is undefined.
-		if m, err := Measure(ready, 0, 0); err == nil {
+		if m, err := Measure(afterFirst, 0, 0); err == nil {
 			r.Live.NoDelayWarmMicroAUC = m.MicroAUC
 		}
 	} else {
@@ -160,13 +160,13 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		return nil, err
 	}
 	if o.Thresholds != nil {
-		r.Live.AtThreshold = atThresholds(o, live, prompt)
+		r.Live.AtThreshold = atThresholds(o, live, noDelay)
 		if !o.External {
 			events.finish()
 			r.Live.Events = &events
 		}
 	}
-	r.perVideo(raw, live, prompt, o)
+	r.perVideo(raw, live, noDelay, o)
 	return r, nil
 }
 
@@ -175,11 +175,11 @@ func (r *Result) addNote(format string, args ...any) {
 }
 
 // perVideo computes each video's own figures, and notes which are undefined.
-func (r *Result) perVideo(raw, live, prompt []Series, o Options) {
+func (r *Result) perVideo(raw, live, noDelay []Series, o Options) {
 	var normal, abnormal, partly []string
 	for i := range r.Videos {
 		v := &r.Videos[i]
-		v.RawAUC, v.LiveAUC, v.NoDelay = seriesAUC(raw[i]), seriesAUC(live[i]), seriesAUC(prompt[i])
+		v.RawAUC, v.LiveAUC, v.NoDelay = seriesAUC(raw[i]), seriesAUC(live[i]), seriesAUC(noDelay[i])
 		if o.Step > 1 {
 			v.RawAUC = nan
 		}
@@ -219,11 +219,11 @@ func seriesAUC(s Series) Number {
 	return Number(k.aucs[0])
 }
 
-func atThresholds(o Options, live, prompt []Series) *AtThreshold {
+func atThresholds(o Options, live, noDelay []Series) *AtThreshold {
 	a := &AtThreshold{NoDelayTPR: nan, NoDelayFPR: nan}
 	a.TPR, a.FPR = ratesAbove(live)
 	if !o.DelayUnknown {
-		a.NoDelayTPR, a.NoDelayFPR = ratesAbove(prompt)
+		a.NoDelayTPR, a.NoDelayFPR = ratesAbove(noDelay)
 	}
 	for camera, th := range o.Thresholds {
 		a.Cameras = append(a.Cameras, CameraThreshold{camera, th.Lo, th.Theta})

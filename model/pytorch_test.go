@@ -82,7 +82,7 @@ func TestReadPyTorchTruncated(t *testing.T) {
 	_, err = parsePyTorch(raw[:len(raw)-6], "")
 	for _, part := range []string{"tensor ", "truncated", "expected", "values"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
-			t.Errorf("cut in the data: error %v does not say %q", err, part)
+			t.Errorf("cut in the data: error %v does not contain %q", err, part)
 		}
 	}
 }

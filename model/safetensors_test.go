@@ -268,7 +268,7 @@ func TestLoadErrors(t *testing.T) {
 		}
 		for _, part := range append(c.want, filepath.Base(c.path)) {
 			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%s: error %q does not say %q", c.path, err, part)
+				t.Errorf("%s: error %q does not contain %q", c.path, err, part)
 			}
 		}
 	}

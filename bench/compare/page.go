@@ -29,7 +29,7 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
 	m, r := f.Machine, f.Alone
 	line("# Benchmarks\n")
-	line("Written by `make bench` from what it measured; every figure is in `%s`, every sample too.\n", o.samples)
+	line("Written by `make bench`; all figures and samples are in `%s`.\n", o.samples)
 	line("| | |\n|---|---|")
 	line("| date | %s |", m.Date)
 	line("| commit | %s%s |", m.Commit, map[bool]string{true: " and changes"}[m.Changed])
@@ -42,34 +42,33 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 		line("| load before the run | %s |", m.Load)
 	}
 	if r.PeakBest > noisyRatio*r.Peak {
-		line("\n**The machine was not idle**: the peak's median is %.0f %% below its best. Whoever waits for all "+
-			"threads in a tight loop, as those with", 100*(1-r.Peak/r.PeakBest))
-		line("OpenMP do, is slowed more by that than others, so neither times nor ratios are those of an idle machine.")
+		line("\n**The machine was not idle**: the peak's median is %.0f %% below its best. Programs that wait for all "+
+			"threads in a tight loop, such as those with", 100*(1-r.Peak/r.PeakBest))
+		line("OpenMP, are slowed down more than others, so neither times nor ratios are those of an idle machine.")
 	}
-	line("\n## Beside others\n")
+	line("\n## Comparison\n")
 	line("%s\n", strings.Join([]string{
-		"Everybody has the same weights, the same clip and the same number of threads, and computes in single " +
-			"precision; they take turns",
-		"within the same minutes, and who begins changes from round to round. Forward is a clip of 16 frames to its " +
-			"map of errors; a",
-		"step is forward, backward and Adam on one clip. PyTorch (no_grad and eval for forward) runs as Debian has " +
-			"it, and once more with the system's",
-		"allocator told to keep what is freed (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ beyond any size), " +
-			"which few who use it do;",
-		"ONNX Runtime has the network that PyTorch exported, with all optimisations; oneDNN does the convolutions " +
-			"only, each in the layout it likes best, without",
-		"the memory and the error, and the transposed ones without bias and LeakyReLU. PyTorch's and ONNX Runtime's " +
-			"error of the clip is",
-		"held against vigil's before anything is timed.",
+		"All contenders have the same weights, the same clip and the same number of threads, and compute in single " +
+			"precision. They run in turns,",
+		"and the order rotates from round to round. Forward is a clip of 16 frames to its error map; a step is " +
+			"forward, backward and Adam",
+		"on one clip. PyTorch (no_grad and eval for forward) runs with Debian's defaults, and again with the " +
+			"system's allocator configured to keep freed",
+		"memory (MALLOC_TRIM_THRESHOLD_ and MALLOC_MMAP_THRESHOLD_ at very large values), which is unusual; " +
+			"ONNX Runtime runs the network exported by PyTorch,",
+		"with all optimisations; oneDNN computes only the convolutions, each in its preferred layout, without the " +
+			"memory and the error, and",
+		"the transposed ones without bias and LeakyReLU. The errors of the clip by PyTorch and ONNX Runtime are " +
+			"compared with vigil's before the measurement.",
 	}, "\n"))
-	line("Seconds are for a clip. Share is that of the peak right before and after each round, the median. Ratio is " +
-		"the median over vigil's.\n")
-	line("![GFLOP/s of everybody](%s/%s)", plots, chartFile)
+	line("Seconds are per clip. Share is the median share of the peak measured right before and after each round. " +
+		"Ratio is the median relative to vigil's.\n")
+	line("![GFLOP/s of all contenders](%s/%s)", plots, chartFile)
 	for _, c := range f.Contests {
 		c.table(line)
 	}
 	line("\n## vigil alone\n")
-	line("`best of best` is the best round against the best peak of the run.\n")
+	line("`best of best` is the best round relative to the best peak of the run.\n")
 	line("![Roofline of the layers](%s/%s)\n", plots, rooflineFile)
 	line("```")
 	if err := r.Print(&b); err != nil {
@@ -77,16 +76,16 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	}
 	line("```")
 	if cameras, err := os.ReadFile(filepath.Join(filepath.Dir(o.samples), camerasFile)); err == nil {
-		line("\n## Cameras\n\nAs many as one program watches, H.264 over HTTP at its own pace, before a clip is " +
-			"skipped; and shares of the work of one.\n")
+		line("\n## Cameras\n\nThe number of cameras that one process watches, H.264 over HTTP in real time, before a clip is " +
+			"skipped; and the shares of the work for one.\n")
 		line("%s", cameras)
 	}
-	line("\n## Again\n")
-	line("    make bench                      # this page; what is not installed is left out, and says so")
+	line("\n## Reproduction\n")
+	line("    make bench                      # this page; programs that are not installed are left out")
 	line("    bin/vigil bench --cameras >bench/cameras.md")
 	line("    bin/vigil bench                 # vigil alone; --json, --isa, --threads, --preset, --plot")
 	line("\nOn Debian 12: `apt-get install python3-torch python3-numpy nodejs npm g++ libdnnl-dev`. npm fetches " +
-		"onnxruntime-node itself. Nothing")
+		"onnxruntime-node. Nothing")
 	line("else should run on the machine.")
 	return b.Bytes(), nil
 }

@@ -30,7 +30,7 @@ func TestSkip(t *testing.T) {
 				conv.SkipFrames(skip)
 				unread := conv.UnreadFrames()
 				if read := firstRead(c, skip); unread != read {
-					t.Errorf("%+v without %d frames: the first %d are said not to be read, want %d", c, skip,
+					t.Errorf("%+v without %d frames: the first %d are reported as unread, want %d", c, skip,
 						unread, read)
 				}
 				part := slices.Clone(src)

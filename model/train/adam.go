@@ -39,16 +39,16 @@ func (a *adam) update(params []*parameter, rate float64, n int) error {
 		if err != nil {
 			return err
 		}
-		keep := float32(1)
+		retain := float32(1)
 		if p.name != model.MemoryName {
-			keep = float32(1 - rate*a.decay)
+			retain = float32(1 - rate*a.decay)
 		}
 		values := p.values[:len(gradient)]
 		first, second := a.first[p.name][:len(gradient)], a.second[p.name][:len(gradient)]
 		a.pool.Each((len(gradient)+adamChunk-1)/adamChunk, func(item int) {
 			from := item * adamChunk
 			to := min(from+adamChunk, len(gradient))
-			adamStep(values[from:to], first[from:to], second[from:to], gradient[from:to], keep, size, scale)
+			adamStep(values[from:to], first[from:to], second[from:to], gradient[from:to], retain, size, scale)
 		})
 	}
 	return nil
@@ -57,13 +57,13 @@ func (a *adam) update(params []*parameter, rate float64, n int) error {
 // adamChunk is how many values a thread takes at a time.
 const adamChunk = 1 << 14
 
-func adamStep(values, first, second, gradient []float32, keep, size, scale float32) {
+func adamStep(values, first, second, gradient []float32, retain, size, scale float32) {
 	values, first, second = values[:len(gradient)], first[:len(gradient)], second[:len(gradient)]
 	for i, g := range gradient {
 		m := first[i] + (g-first[i])*(1-adamFirst)
 		v := second[i]*adamSecond + g*g*(1-adamSecond)
 		first[i], second[i] = m, v
-		values[i] = values[i]*keep - size*m/(float32(math.Sqrt(float64(v)))*scale+adamEpsilon)
+		values[i] = values[i]*retain - size*m/(float32(math.Sqrt(float64(v)))*scale+adamEpsilon)
 	}
 	clear(gradient)
 }
