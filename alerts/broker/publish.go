@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/internal/retry"
 )
 
 // ErrDisconnected is returned for what is not worth keeping while there is no connection.
@@ -17,8 +18,8 @@ var ErrDisconnected = errors.New("not connected to NATS")
 
 const (
 	ackTimeout  = 5 * time.Second
-	firstPause  = 100 * time.Millisecond
-	longestWait = 2 * time.Second
+	firstRetry = 100 * time.Millisecond // the pause before the second attempt, and
+	maxRetry   = 2 * time.Second        // the longest
 )
 
 // Publish sends an alert and returns when the stream has acknowledged it. It goes on trying, always with the same
@@ -34,7 +35,7 @@ func (c *Conn) Publish(ctx context.Context, a alerts.Alert) error {
 
 func (c *Conn) publishWithRetry(ctx context.Context, subject, id string, data []byte) error {
 	lastReported := ""
-	for pause := firstPause; ; pause = min(2*pause, longestWait) {
+	for wait := (retry.Backoff{First: firstRetry, Max: maxRetry}); ; {
 		err := c.publishOnce(ctx, subject, id, data)
 		if err == nil {
 			return nil
@@ -47,10 +48,8 @@ func (c *Conn) publishWithRetry(ctx context.Context, subject, id string, data []
 			lastReported = err.Error()
 			c.onState(StateUnsent, fmt.Errorf("alert %s is not acknowledged yet: %w", id, err))
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Wait(ctx) {
 			return fmt.Errorf("publish alert %s: not acknowledged: %w", id, errors.Join(context.Cause(ctx), err))
-		case <-time.After(pause):
 		}
 	}
 }

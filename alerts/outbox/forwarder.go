@@ -71,7 +71,7 @@ func (o *Outbox) forward(ctx context.Context, f *forwarder) {
 
 // nextMessage reads the message after the last that was acknowledged; false where there is none, or ctx ended.
 func (o *Outbox) nextMessage(ctx context.Context, f *forwarder) (sink.Message, bool) {
-	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+	for wait := o.newBackoff(); ; {
 		m, err := o.readMessage(ctx, f)
 		ok := false
 		switch {
@@ -87,7 +87,7 @@ func (o *Outbox) nextMessage(ctx context.Context, f *forwarder) (sink.Message, b
 			}
 		}
 		o.log.Debug("read the outbox", "camera", f.camera, "error", err)
-		if !sleep(ctx, pause) {
+		if !wait.Wait(ctx) {
 			return sink.Message{}, false
 		}
 	}
@@ -177,7 +177,7 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 	lastLogged, attempts := "", 0
 	var refusedSince time.Time
-	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+	for wait := o.newBackoff(); ; {
 		err := o.deliverOnce(ctx, f, m)
 		if err == nil {
 			if attempts > 0 {
@@ -209,7 +209,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 			o.log.Warn("alert is not delivered yet, trying on", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
 				"error", err)
 		}
-		if !sleep(ctx, pause) {
+		if !wait.Wait(ctx) {
 			return
 		}
 	}
@@ -222,15 +222,4 @@ func (o *Outbox) deliverOnce(ctx context.Context, f *forwarder, m sink.Message) 
 		return nil
 	}
 	return f.sink.Deliver(ctx, m)
-}
-
-func sleep(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-t.C:
-		return true
-	}
 }

@@ -49,7 +49,7 @@ func (o *Outbox) maintain() {
 
 // recoverServer mends until the server can write.
 func (o *Outbox) recoverServer() {
-	for pause := firstPause; o.ctx.Err() == nil; pause = min(2*pause, o.opts.LongestPause) {
+	for wait := o.newBackoff(); o.ctx.Err() == nil; {
 		_, sick := o.storeFailure.get()
 		if sick == nil {
 			return
@@ -58,7 +58,7 @@ func (o *Outbox) recoverServer() {
 		if err := o.restartServer(o.ctx); err != nil && o.ctx.Err() == nil {
 			o.log.Error("mending the embedded server", "error", err)
 		}
-		if !sleep(o.ctx, pause) {
+		if !wait.Wait(o.ctx) {
 			return
 		}
 	}

@@ -15,6 +15,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/retry"
 )
 
 // Aside is an alert that a way out would not take, whatever was tried. It is kept for a person to look at until it is
@@ -273,7 +274,7 @@ const (
 
 // watchStream guards the stream of alerts for as long as the outbox is open.
 func (o *Outbox) watchStream() {
-	for o.checkStream(o.ctx); sleep(o.ctx, streamInterval); o.checkStream(o.ctx) {
+	for o.checkStream(o.ctx); retry.Sleep(o.ctx, streamInterval); o.checkStream(o.ctx) {
 	}
 }
 
@@ -290,7 +291,7 @@ func (o *Outbox) watchAside() {
 				last = state.LastSeq
 			}
 		}
-		if !sleep(o.ctx, asideInterval) {
+		if !retry.Sleep(o.ctx, asideInterval) {
 			return
 		}
 	}

@@ -8,10 +8,12 @@ import (
 	"time"
 
 	"vigil/alerts/broker"
+	"vigil/internal/retry"
 )
 
 const (
-	firstPause = 50 * time.Millisecond
+	// firstRetry is the pause before the second attempt to store or to deliver, Options.LongestPause the longest.
+	firstRetry = 50 * time.Millisecond
 	// failuresBeforeRestart is how often in a row the server may fail to answer before it is restarted for that alone.
 	failuresBeforeRestart = 2
 	// reserveFactor is how many times the reserve is to be free when the others have given back what they can: 64 MiB by
@@ -56,6 +58,11 @@ func (s *storeFailure) clear() {
 	s.err, s.failed = nil, make(chan struct{})
 }
 
+// newBackoff gives the pauses between the attempts at one alert, or at the server.
+func (o *Outbox) newBackoff() *retry.Backoff {
+	return &retry.Backoff{First: firstRetry, Max: o.opts.LongestPause}
+}
+
 // storeWithRetry stores one encoded alert, whatever it takes.
 func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	failures, counted := 0, false
@@ -64,7 +71,7 @@ func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []
 			o.addWaiting(-1)
 		}
 	}()
-	for pause := firstPause; ; pause = min(2*pause, o.opts.LongestPause) {
+	for wait := o.newBackoff(); ; {
 		seq, err := o.storeOnce(ctx, subject, id, data)
 		if err == nil {
 			if counted {
@@ -94,10 +101,8 @@ func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []
 		if err != nil && ctx.Err() == nil {
 			o.log.Debug("alert is not stored yet", "id", id, "error", err)
 		}
-		select {
-		case <-ctx.Done():
+		if !wait.Wait(ctx) {
 			return 0, fmt.Errorf("store alert %s: %w", id, context.Cause(ctx))
-		case <-time.After(pause):
 		}
 	}
 }

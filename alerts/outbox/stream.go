@@ -9,6 +9,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts/broker"
+	"vigil/internal/retry"
 )
 
 // Whoever has an account that may write may also delete the stream of alerts, seal it or change it.
@@ -77,7 +78,7 @@ func (o *Outbox) recreateStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	for !o.conn.Connected() {
-		if !sleep(ctx, firstPause) {
+		if !retry.Sleep(ctx, firstRetry) {
 			return fmt.Errorf("the embedded server cannot be reached: %w", context.Cause(ctx))
 		}
 	}

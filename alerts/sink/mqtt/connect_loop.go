@@ -12,14 +12,15 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"vigil/alerts/sink"
+	"vigil/internal/retry"
 )
 
 const (
-	firstPause = 250 * time.Millisecond
-	// maxPause is between attempts to reach a broker; maxShortPause is where it takes the connection and ends it
-	// soon after.
-	maxPause      = 10 * time.Second
-	maxShortPause = time.Minute
+	// firstRetry is the pause after the first attempt to reach a broker that failed, and maxRetry the longest;
+	// maxShortRetry is the longest where the broker takes the connection and ends it soon after.
+	firstRetry    = 250 * time.Millisecond
+	maxRetry      = 10 * time.Second
+	maxShortRetry = time.Minute
 	// stableAfter is how long a connection lasts that counts as a good one.
 	stableAfter = 10 * time.Second
 	// goodbyeTimeout is how long the last words may take.
@@ -31,26 +32,27 @@ const (
 
 // attempts are the connections since the last good one.
 type attempts struct {
-	pause  time.Duration // before the next
+	wait   retry.Backoff // before the next
 	short  int           // how many in a row ended soon after they were made
 	logged string        // the last reason that was logged
 }
 
+func newAttempts() attempts { return attempts{wait: retry.Backoff{First: firstRetry}} }
+
 // failed takes note that there is no connection, since none could be made, since it was short, or since a good one is
 // lost, and gives the pause before the next.
 func (a *attempts) failed(short bool) time.Duration {
-	longest := maxPause
+	a.wait.Max = maxRetry
 	if short {
 		a.short++
-		longest = maxShortPause
+		a.wait.Max = maxShortRetry
 	}
-	a.pause = min(max(2*a.pause, firstPause), longest)
-	return a.pause
+	return a.wait.Next()
 }
 
 // connectLoop makes one connection after the other until Close.
 func (w *Sink) connectLoop() {
-	var tried attempts
+	tried := newAttempts()
 	for w.ctx.Err() == nil {
 		short, err := w.holdConnection(&tried)
 		w.setCurrent(nil, w.describe(err))
@@ -69,10 +71,7 @@ func (w *Sink) connectLoop() {
 			tried.logged = text
 			w.log.Warn("no connection to MQTT, trying again", "broker", w.address, "error", text)
 		}
-		select {
-		case <-w.ctx.Done():
-		case <-time.After(pause):
-		}
+		retry.Sleep(w.ctx, pause)
 	}
 }
 
@@ -119,7 +118,7 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 			if tried.short > 0 {
 				w.log.Info("connected to MQTT again", "broker", w.address, "client_id", w.clientID)
 			}
-			*tried, short = attempts{}, false
+			*tried, short = newAttempts(), false
 		case <-w.changed:
 			if err := w.publishHealth(w.ctx, c, published); err != nil && w.ctx.Err() == nil {
 				c.drop(err)

@@ -321,11 +321,11 @@ func TestACopiedIdentity(t *testing.T) {
 }
 
 func TestPauses(t *testing.T) {
-	var short, away attempts
+	short, away := newAttempts(), newAttempts()
 	for i := range 12 {
 		a, b := short.failed(true), away.failed(false)
-		want := firstPause << i
-		if a != min(want, maxShortPause) || b != min(want, maxPause) {
+		want := firstRetry << i
+		if a != min(want, maxShortRetry) || b != min(want, maxRetry) {
 			t.Errorf("pause %d is %v after a short connection and %v without one", i, a, b)
 		}
 	}

@@ -24,6 +24,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/retry"
 )
 
 // Headers of a message.
@@ -154,10 +155,7 @@ func (w *Sink) waitRetryAfter(ctx context.Context, after string) {
 	if err != nil || seconds <= 0 {
 		return
 	}
-	select {
-	case <-ctx.Done():
-	case <-time.After(min(time.Duration(seconds)*time.Second, maxRetryAfter)):
-	}
+	retry.Sleep(ctx, min(time.Duration(seconds)*time.Second, maxRetryAfter))
 }
 
 // Sign gives the signature of a message.
