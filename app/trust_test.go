@@ -7,12 +7,12 @@ import (
 	"testing"
 
 	"vigil/config"
-	"vigil/internal/rtsptest"
+	"vigil/internal/certtest"
 )
 
 // What the key trust may be: a file is read, and what is wrong with it is told with its name.
 func TestNewTrust(t *testing.T) {
-	good := rtsptest.SelfSigned(t)
+	good := certtest.SelfSigned(t)
 	dir := t.TempDir()
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)

@@ -16,17 +16,18 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/certtest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
 
 // Which certificate of a real server of RTSP over TLS is taken, and that pictures come then.
 func TestRTSPS(t *testing.T) {
-	authority := rtsptest.SelfSigned(t)
-	own, nameless := rtsptest.SelfSigned(t, "127.0.0.1"), rtsptest.SelfSigned(t)
+	authority := certtest.SelfSigned(t)
+	own, nameless := certtest.SelfSigned(t, "127.0.0.1"), certtest.SelfSigned(t)
 	for _, tt := range []struct {
 		name  string
-		shown *rtsptest.Certificate
+		shown *certtest.Certificate
 		trust source.Trust
 		want  error
 	}{
@@ -82,7 +83,7 @@ func TestRTSPS(t *testing.T) {
 }
 
 func TestRTSPSRefusals(t *testing.T) {
-	cert := rtsptest.SelfSigned(t)
+	cert := certtest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: cert, User: "viewer", Password: "geheim"})
 	for _, trust := range []source.Trust{{}, {PEM: cert.PEM}} {
 		o := quick
@@ -128,7 +129,7 @@ func TestHTTPS(t *testing.T) {
 	}{
 		{"any", source.Trust{}, nil},
 		{"its own", source.Trust{PEM: own}, nil},
-		{"another's", source.Trust{PEM: rtsptest.SelfSigned(t).PEM}, source.ErrUntrusted},
+		{"another's", source.Trust{PEM: certtest.SelfSigned(t).PEM}, source.ErrUntrusted},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			o := quick
@@ -165,7 +166,7 @@ func TestTrust(t *testing.T) {
 	for text, want := range map[string]string{
 		"": "", "x": "no certificate in it",
 		"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n": "malformed",
-		string(rtsptest.SelfSigned(t).PEM):                               "",
+		string(certtest.SelfSigned(t).PEM):                               "",
 	} {
 		err := source.Trust{PEM: []byte(text)}.Check()
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/alerttest"
 )
 
 // patience bounds what a test waits for; nothing that passes takes that long.
@@ -69,17 +70,7 @@ func local(port int) string { return "nats://" + net.JoinHostPort("127.0.0.1", s
 
 // event is a start message of a new alert.
 func event(camera string) alerts.Alert {
-	at := time.Now().UTC()
-	return alerts.Alert{
-		ID: alerts.NewID(), Phase: alerts.PhaseStart, Kind: alerts.KindAnomaly, Camera: camera,
-		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Measurement: &alerts.Measurement{
-			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
-			Threshold: 0.04, Severity: 0.7,
-		},
-		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
-	}
+	return alerttest.Event(camera, alerts.NewID(), 0, alerts.PhaseStart)
 }
 
 func publish(t *testing.T, c *Conn, a alerts.Alert) alerts.Alert {

@@ -5,48 +5,16 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"vigil/alerts"
-	"vigil/internal/testenv"
+	"vigil/internal/disktest"
 )
 
-// smallDisk mounts a file system of a given size, since nothing else fills as a disk does.
-func smallDisk(t *testing.T, bytes int) string {
-	t.Helper()
-	dir := t.TempDir()
-	err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes))
-	if err != nil {
-		testenv.Missing(t, "a small disk needs the right to mount: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-func fill(t *testing.T, dir string) {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "ballast"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if !errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-}
-
 func TestStartOnAFullDisk(t *testing.T) {
-	dir := smallDisk(t, 4<<20)
-	fill(t, dir)
+	dir := disktest.Small(t, 4<<20)
+	disktest.Fill(t, dir)
 	store := filepath.Join(dir, "store")
 	s, err := Start(within(t), Options{Dir: store, Port: -1})
 	if err == nil {
@@ -61,7 +29,7 @@ func TestStartOnAFullDisk(t *testing.T) {
 
 // An alert on a disk that fills up is never reported as stored; after a restart with room it is stored once.
 func TestDiskFillsWhileRunning(t *testing.T) {
-	dir := smallDisk(t, 8<<20)
+	dir := disktest.Small(t, 8<<20)
 	store := filepath.Join(dir, "store")
 	s, err := Start(within(t), Options{Dir: store, Port: -1})
 	if err != nil {
@@ -77,7 +45,7 @@ func TestDiskFillsWhileRunning(t *testing.T) {
 		t.Fatal(errors.Join(err, s.Shutdown()))
 	}
 	first := publish(t, c, event("a"))
-	fill(t, dir)
+	disktest.Fill(t, dir)
 	var last alerts.Alert
 	acknowledged := []alerts.Alert{first}
 	for {

@@ -1,88 +1,19 @@
 package broker
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
+	"vigil/internal/certtest"
 	"vigil/internal/natstest"
 )
-
-// authority signs certificates for 127.0.0.1.
-type authority struct {
-	dir  string
-	cert *x509.Certificate
-	key  *ecdsa.PrivateKey
-}
-
-func newAuthority(t *testing.T, name string) *authority {
-	t.Helper()
-	a := &authority{dir: t.TempDir()}
-	a.cert, a.key = a.sign(t, name, true)
-	return a
-}
-
-// sign makes NAME.pem and NAME.key, of an authority or by one.
-func (a *authority) sign(t *testing.T, name string, ca bool) (*x509.Certificate, *ecdsa.PrivateKey) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial, err := rand.Int(rand.Reader, big.NewInt(1<<62))
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := &x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: name}, NotBefore: time.Now().Add(-time.Hour),
-		NotAfter:    time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: ca, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	parent, signer := a.cert, a.key
-	if ca {
-		parent, signer = about, key
-	}
-	der, err := x509.CreateCertificate(rand.Reader, about, parent, &key.PublicKey, signer)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ending, block := range map[string]*pem.Block{
-		".pem": {Type: "CERTIFICATE", Bytes: der},
-		".key": {Type: "PRIVATE KEY", Bytes: secret},
-	} {
-		if err := os.WriteFile(a.file(name+ending), pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return cert, key
-}
-
-func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
 // keyFile writes the seed of a new nkey of a user, and gives its public part.
 func keyFile(t *testing.T) (path, public string) {
@@ -191,16 +122,13 @@ func TestEveryLogin(t *testing.T) {
 }
 
 func TestTLS(t *testing.T) {
-	ours, theirs := newAuthority(t, "ours"), newAuthority(t, "theirs")
-	ours.sign(t, "server", false)
-	ours.sign(t, "vigil", false)
-	theirs.sign(t, "stranger", false)
-	ca := ours.file("ours.pem")
-	files := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", ours.file("server.pem"),
-		ours.file("server.key"), ca)
+	ours, theirs := certtest.SelfSigned(t, "127.0.0.1"), certtest.SelfSigned(t, "127.0.0.1")
+	server, vigil, stranger := ours.Issue(t, "127.0.0.1"), ours.Issue(t), theirs.Issue(t)
+	ca := ours.CertFile
+	files := fmt.Sprintf("cert_file: %q, key_file: %q, ca_file: %q", server.CertFile, server.KeyFile, ca)
 	plain := launch(t, natstest.FreePort(t), "tls: {"+files+"}\n"+jetStreamIn(t.TempDir()))
 	mutual := launch(t, natstest.FreePort(t), "tls: {"+files+", verify: true}\n"+jetStreamIn(t.TempDir()))
-	client := TLS{CA: ca, Cert: ours.file("vigil.pem"), Key: ours.file("vigil.key")}
+	client := TLS{CA: ca, Cert: vigil.CertFile, Key: vigil.KeyFile}
 	for name, c := range map[string]struct {
 		port int
 		tls  TLS
@@ -208,15 +136,15 @@ func TestTLS(t *testing.T) {
 	}{
 		"own authority":         {plain.Port, TLS{CA: ca}, ""},
 		"unknown authority":     {plain.Port, TLS{}, "name the certificate authority"},
-		"another authority":     {plain.Port, TLS{CA: theirs.file("theirs.pem")}, "name the certificate authority"},
+		"another authority":     {plain.Port, TLS{CA: theirs.CertFile}, "name the certificate authority"},
 		"client certificate":    {mutual.Port, client, ""},
 		"no client certificate": {mutual.Port, TLS{CA: ca}, "certificate"},
 		"a stranger's": {mutual.Port, TLS{
-			CA: ca, Cert: theirs.file("stranger.pem"),
-			Key: theirs.file("stranger.key"),
+			CA: ca, Cert: stranger.CertFile,
+			Key: stranger.KeyFile,
 		}, "certificate"},
 		"no such file":         {plain.Port, TLS{CA: "/nonexistent/ca.pem"}, "/nonexistent/ca.pem"},
-		"no certificate in it": {plain.Port, TLS{CA: ours.file("ours.key")}, "holds no certificate"},
+		"no certificate in it": {plain.Port, TLS{CA: ours.KeyFile}, "holds no certificate"},
 		"half a pair":          {plain.Port, TLS{CA: ca, Cert: client.Cert}, "both a certificate and its key"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,7 +17,7 @@ import (
 var ErrDisconnected = errors.New("not connected to NATS")
 
 const (
-	ackTimeout  = 5 * time.Second
+	ackTimeout = 5 * time.Second
 	firstRetry = 100 * time.Millisecond // the pause before the second attempt, and
 	maxRetry   = 2 * time.Second        // the longest
 )

@@ -19,6 +19,7 @@ import (
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // patience bounds what takes moments, and on a machine that is busy with others a minute; a start that hangs takes it
@@ -87,24 +88,6 @@ func options(dir string, r *receiver, log *journal) outbox.Options {
 	}
 }
 
-func alert(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
-	at := time.Now().UTC()
-	a := alerts.Alert{
-		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
-		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Measurement: &alerts.Measurement{
-			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
-			Threshold: 0.04, Severity: 0.7,
-		},
-		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
-	}
-	if phase == alerts.PhaseEnd {
-		a.End, a.EndReason = &a.Peak, alerts.EndCalm
-	}
-	return a
-}
-
 // publish stores an event of so many messages, the last of which is its end where it has one.
 func publish(ctx context.Context, o *outbox.Outbox, camera string, messages int, ends bool) (id string, err error) {
 	id = alerts.NewID()
@@ -116,7 +99,7 @@ func publish(ctx context.Context, o *outbox.Outbox, camera string, messages int,
 		case ends && seq == messages-1:
 			phase = alerts.PhaseEnd
 		}
-		if err := o.Publish(ctx, alert(camera, id, seq, phase)); err != nil {
+		if err := o.Publish(ctx, alerttest.Event(camera, id, seq, phase)); err != nil {
 			return id, err
 		}
 	}

@@ -24,6 +24,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // victimDir in its environment makes the test's program one that publishes until it is killed.
@@ -84,7 +85,7 @@ func victim(dir string) error {
 			for {
 				id := alerts.NewID()
 				for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
-					a := alert(camera, id, seq, phase)
+					a := alerttest.Event(camera, id, seq, phase)
 					if o.Publish(ctx, a) != nil || w.say(told{Stored: a.MessageID()}) != nil {
 						return
 					}

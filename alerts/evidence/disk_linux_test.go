@@ -3,9 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 
@@ -14,52 +12,13 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
-	"vigil/internal/testenv"
+	"vigil/internal/disktest"
 )
-
-// smallDisk mounts a file system of a given size, since nothing else fills as a disk does.
-func smallDisk(t *testing.T, bytes int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprint("size=", bytes)); err != nil {
-		testenv.Missing(t, "a small disk needs the right to mount: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fill takes what is left of the disk.
-func fill(t *testing.T, path string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if !errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-}
-
-func free(t *testing.T, dir string) int64 {
-	t.Helper()
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err != nil {
-		t.Fatal(err)
-	}
-	return int64(s.Bavail) * s.Bsize
-}
 
 // When the disk is full, evidence on it makes room for alerts: the oldest goes, the younger stays whole, the disk
 // really has room, and no alert is lost.
 func TestEvidenceMakesRoomForAlerts(t *testing.T) {
-	dir := smallDisk(t, 128<<20)
+	dir := disktest.Small(t, 128<<20)
 	const reserve = 6 << 20
 	o, err := outbox.Open(within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(dir, "store"), NoListen: true}, Reserve: reserve, Bytes: 32 << 20,
@@ -86,7 +45,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	fill(t, filepath.Join(dir, "ballast"))
+	disktest.Fill(t, dir)
 
 	id := alerts.NewID()
 	var want []string
@@ -106,11 +65,11 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 	}
 	kept, _ := objs.Size()
 	t.Logf("%d alerts later %d of %d objects are kept, and %d KiB of the disk are free", len(want), kept, len(all),
-		free(t, dir)>>10)
+		disktest.Free(t, dir)>>10)
 	if kept == len(all) || kept == 0 {
 		t.Errorf("%d of %d objects are kept, want the younger ones", kept, len(all))
 	}
-	if free(t, dir) < 2*reserve {
+	if disktest.Free(t, dir) < 2*reserve {
 		t.Error("what was let go still takes its room on the disk")
 	}
 	found, err := o.Conn().Find(within(t), id)

@@ -10,6 +10,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
+	"vigil/internal/alerttest"
 )
 
 // report gives percentiles of what each of a benchmark's rounds took.
@@ -72,7 +73,7 @@ func BenchmarkStored(b *testing.B) {
 			}
 			var took []time.Duration
 			for b.Loop() {
-				a := event("yard", alerts.NewID(), 0, alerts.PhaseStart)
+				a := alerttest.Event("yard", alerts.NewID(), 0, alerts.PhaseStart)
 				began := time.Now()
 				if err := o.Publish(b.Context(), a); err != nil {
 					b.Fatal(err)

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,25 +16,8 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	"vigil/alerts/store"
+	"vigil/internal/alerttest"
 )
-
-// lockedBuffer is a log that several goroutines write.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (f *lockedBuffer) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.b.Write(p)
-}
-
-func (f *lockedBuffer) String() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.b.String()
-}
 
 // files are those of a stream.
 func files(dir, stream string) string {
@@ -71,9 +53,9 @@ func inMessage(id string) func([]byte) []byte {
 }
 
 // opened is an outbox of a directory with one way and a log.
-func opened(t *testing.T, dir string) (*Outbox, *shelf, *lockedBuffer) {
+func opened(t *testing.T, dir string) (*Outbox, *shelf, *alerttest.Log) {
 	t.Helper()
-	log, way := &lockedBuffer{}, &shelf{name: "shelf"}
+	log, way := &alerttest.Log{}, &shelf{name: "shelf"}
 	o := open(t, Options{
 		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
@@ -252,7 +234,7 @@ func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 	o, _, _ := opened(t, dir)
 	id := alerts.NewID()
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseUpdate} {
-		if err := o.Publish(within(t), event("yard", id, seq, phase)); err != nil {
+		if err := o.Publish(within(t), alerttest.Event("yard", id, seq, phase)); err != nil {
 			t.Fatal(err)
 		}
 	}

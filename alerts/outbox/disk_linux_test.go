@@ -7,9 +7,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"strconv"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,40 +16,9 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
-	"vigil/internal/testenv"
+	"vigil/internal/alerttest"
+	"vigil/internal/disktest"
 )
-
-// smallDisk mounts a file system of a given size, since nothing else fills as a disk does.
-func smallDisk(t *testing.T, bytes int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes)); err != nil {
-		testenv.Missing(t, "a small disk needs the right to mount: %v", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// fill takes what is left of the disk, and gives the file that holds it.
-func fill(t *testing.T, dir string) string {
-	t.Helper()
-	path := filepath.Join(dir, "ballast")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for err == nil {
-		_, err = f.Write(make([]byte, 4096))
-	}
-	if !errors.Is(errors.Join(err, f.Close()), syscall.ENOSPC) {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // storeBehind returns an outbox on a small disk with a way that takes everything, and what its log says in alarm.
 func storeBehind(t *testing.T, dir string, free func(context.Context, int64) error) (*Outbox, *shelf, <-chan struct{}) {
@@ -112,10 +79,10 @@ func heard(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 
 // When everything else has filled the disk, the reserve carries the alerts.
 func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
-	dir := smallDisk(t, 16<<20)
+	dir := disktest.Small(t, 16<<20)
 	o, s, alarms := storeBehind(t, dir, nil)
 	want := wholeEvent(t, o, "yard")
-	fill(t, dir)
+	disktest.Fill(t, dir)
 	// Blocks that are there already take a few before the disk is really full; then the reserve takes hundreds.
 	for range 120 {
 		want = append(want, wholeEvent(t, o, "yard")...)
@@ -132,7 +99,7 @@ func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
 // Where the reserve is used up as well, others give back what they have; alerts that wait meanwhile are not lost, nor
 // stored twice.
 func TestAlertsWaitForRoom(t *testing.T) {
-	dir := smallDisk(t, 16<<20)
+	dir := disktest.Small(t, 16<<20)
 	var ballast atomic.Pointer[string]
 	allowed := make(chan struct{})
 	refused := make(chan struct{}, 1000)
@@ -151,14 +118,14 @@ func TestAlertsWaitForRoom(t *testing.T) {
 	want := wholeEvent(t, o, "yard")
 	storage := listen(t, o)
 	o.reserve.release()
-	path := fill(t, dir)
+	path := disktest.Fill(t, dir)
 	ballast.Store(&path)
 	id := alerts.NewID()
 	done := make(chan error, 1)
 	ctx := within(t)
 	go func() {
 		for seq := range 200 {
-			a := event("yard", id, seq, alerts.PhaseUpdate)
+			a := alerttest.Event("yard", id, seq, alerts.PhaseUpdate)
 			if seq == 0 {
 				a.Phase = alerts.PhaseStart
 			}
@@ -207,13 +174,13 @@ func TestAlertsWaitForRoom(t *testing.T) {
 
 // What others do to the disk must not keep a process from starting that has a reserve.
 func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
-	dir := smallDisk(t, 16<<20)
+	dir := disktest.Small(t, 16<<20)
 	o, _, _ := storeBehind(t, dir, nil)
 	wholeEvent(t, o, "yard")
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	fill(t, dir)
+	disktest.Fill(t, dir)
 	o, s, _ := storeBehind(t, dir, nil)
 	want := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {

@@ -24,6 +24,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	natssink "vigil/alerts/sink/nats"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -95,7 +96,7 @@ func live(ctx context.Context, o *Outbox, camera string, r *rand.Rand) {
 		case last:
 			phase = alerts.PhaseEnd
 		}
-		a := event(camera, id, seq, phase)
+		a := alerttest.Event(camera, id, seq, phase)
 		if err := o.Publish(ctx, a); err != nil {
 			return
 		}

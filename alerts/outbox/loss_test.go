@@ -14,6 +14,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	"vigil/alerts/store"
+	"vigil/internal/alerttest"
 	"vigil/internal/leaktest"
 )
 
@@ -50,7 +51,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	change(t, filepath.Join(files(dir, broker.Stream), "msgs", "1.blk"), inMessage(ids[1]))
-	log := &lockedBuffer{}
+	log := &alerttest.Log{}
 	for n := 1; ; n += 1 + n/10 {
 		heard := &storages{}
 		ctx := leaktest.After(within(t), n)
@@ -83,7 +84,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 // missing.
 func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	log := &lockedBuffer{}
+	log := &alerttest.Log{}
 	o, err := Open(within(t), Options{
 		Server: broker.Options{Dir: dir, NoListen: true}, Reserve: 1 << 16,
 		Log: slog.New(slog.NewTextHandler(log, nil)),

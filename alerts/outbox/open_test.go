@@ -12,6 +12,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/leaktest"
 )
 
@@ -69,7 +70,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	})
 	for _, camera := range []string{"gate", "yard", "cellar"} {
 		wholeEvent(t, o, camera)
-		if err := o.Publish(within(t), event(camera, alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+		if err := o.Publish(within(t), alerttest.Event(camera, alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // longWait bounds what a test waits for; nothing that passes takes that long.
@@ -50,32 +51,13 @@ func open(t testing.TB, o Options) *Outbox {
 	return b
 }
 
-// event is a message of an alert; each is its own process's, as far as ids go.
-func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
-	at := time.Now().UTC()
-	a := alerts.Alert{
-		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera,
-		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Peak:  alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25},
-		Measurement: &alerts.Measurement{
-			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
-			Threshold: 0.04, Severity: 0.7,
-		},
-		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
-	}
-	if phase == alerts.PhaseEnd {
-		a.End, a.EndReason = &a.Peak, alerts.EndCalm
-	}
-	return a
-}
-
 // wholeEvent publishes a start, an update and an end.
 func wholeEvent(t testing.TB, o *Outbox, camera string) []string {
 	t.Helper()
 	id := alerts.NewID()
 	var ids []string
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
-		a := event(camera, id, seq, phase)
+		a := alerttest.Event(camera, id, seq, phase)
 		if err := o.Publish(within(t), a); err != nil {
 			t.Fatal(err)
 		}
@@ -255,10 +237,10 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{Server: broker.Options{Dir: dir}})
 	wholeEvent(t, o, "yard")
-	openEvent := event("yard", alerts.NewID(), 0, alerts.PhaseStart)
-	rise := event("yard", openEvent.ID, 1, alerts.PhaseUpdate)
+	openEvent := alerttest.Event("yard", alerts.NewID(), 0, alerts.PhaseStart)
+	rise := alerttest.Event("yard", openEvent.ID, 1, alerts.PhaseUpdate)
 	rise.Peak.StreamSeconds, rise.Peak.Frame, rise.DurationSeconds = 3, 75, 2.5
-	for _, a := range []alerts.Alert{openEvent, rise, event("gate", alerts.NewID(), 0, alerts.PhaseStart)} {
+	for _, a := range []alerts.Alert{openEvent, rise, alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)} {
 		if err := o.Publish(within(t), a); err != nil {
 			t.Fatal(err)
 		}
@@ -330,7 +312,7 @@ func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 	for full := false; !full; {
 		id := alerts.NewID()
 		for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
-			a := event("yard", id, seq, phase)
+			a := alerttest.Event("yard", id, seq, phase)
 			if err := o.Publish(ctx, a); errors.Is(err, context.Canceled) {
 				full = true
 				break

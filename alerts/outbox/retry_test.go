@@ -13,6 +13,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // Who has an account that may write can put something among what is set aside: it goes nowhere, hides nothing and can
@@ -23,7 +24,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
 		Sinks:  []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
 	})
-	refused := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	refused := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	way.set(refused.MessageID(), sink.Refused(errors.New("answered 400")))
 	if err := errors.Join(o.Publish(within(t), refused), o.Drain(within(t))); err != nil {
 		t.Fatal(err)
@@ -32,7 +33,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forged := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	forged := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	data, err := alerts.Encode(forged)
 	if err != nil {
 		t.Fatal(err)
@@ -49,7 +50,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 		if _, err := kv.Put(within(t), "forged", text); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, "the refusal of what was forged", func() bool {
+		alerttest.Eventually(within(t), t, "the refusal of what was forged", func() bool {
 			e, err := kv.Get(within(t), "forged")
 			a = Aside{}
 			return err == nil && json.Unmarshal(e.Value(), &a) == nil && !a.Retry &&
@@ -90,7 +91,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	if err := RetryAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the delivery of what was set aside", func() bool { return len(way.ids("gate")) > 0 })
+	alerttest.Eventually(within(t), t, "the delivery of what was set aside", func() bool { return len(way.ids("gate")) > 0 })
 	equal(t, way.ids("gate"), []string{refused.MessageID()})
 }
 
@@ -99,9 +100,9 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	release, trying := make(chan struct{}), make(chan struct{}, 1)
 	way := newPicky()
 	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond})
-	slow, other := event("slow", alerts.NewID(), 0, alerts.PhaseStart),
-		event("gate", alerts.NewID(), 0, alerts.PhaseStart)
-	next := event("gate", other.ID, 1, alerts.PhaseEnd)
+	slow, other := alerttest.Event("slow", alerts.NewID(), 0, alerts.PhaseStart),
+		alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	next := alerttest.Event("gate", other.ID, 1, alerts.PhaseEnd)
 	way.set(slow.MessageID(), sink.Refused(errors.New("answered 400")))
 	way.set(other.MessageID(), sink.Refused(errors.New("answered 400")))
 	if err := errors.Join(o.Publish(within(t), slow), o.Drain(within(t))); err != nil {
@@ -133,7 +134,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	if err := o.Conn().JetStream().DeleteStream(within(t), broker.Stream); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stream", func() bool {
+	alerttest.Eventually(within(t), t, "the stream", func() bool {
 		// the server is restarted, and a question may be lost
 		ctx, cancel := context.WithTimeout(within(t), time.Second)
 		defer cancel()
@@ -141,7 +142,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		return err == nil
 	})
 	close(release)
-	eventually(t, "the delivery", func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
+	alerttest.Eventually(within(t), t, "the delivery", func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
 }
 
 // Positions are kept in the bucket that there was while it cannot be opened again, as in the middle of another restart.

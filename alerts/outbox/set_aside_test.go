@@ -15,38 +15,8 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
-
-// lockedLog is a log that a test reads while it is written.
-type lockedLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (f *lockedLog) Write(p []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.b.Write(p)
-}
-
-func (f *lockedLog) String() string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.b.String()
-}
-
-// eventually waits for what the outbox does by itself.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	ctx := within(t)
-	for !is() {
-		select {
-		case <-ctx.Done():
-			t.Fatalf("not in time: %s", what)
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
-}
 
 // picky refuses some messages, or is ill.
 type picky struct {
@@ -80,11 +50,11 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
-	start, id := event("gate", alerts.NewID(), 0, alerts.PhaseStart), ""
+	start, id := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart), ""
 	id = start.ID
 	way.set(start.MessageID(), sink.Refused(errors.New("answered 400\x1b[31m")))
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
-		if err := o.Publish(within(t), event("gate", id, seq, phase)); err != nil {
+		if err := o.Publish(within(t), alerttest.Event("gate", id, seq, phase)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -116,13 +86,13 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the count in vigil.storage", count(1))
+	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(1))
 	// One try on request, which fails, stays there with its new reason.
 	way.set(id+":0", sink.Refused(errors.New("answered 422")))
 	if err := RetryAside(within(t), o.Conn().JetStream(), a); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "another reason", func() bool {
+	alerttest.Eventually(within(t), t, "another reason", func() bool {
 		all, err := ListAside(within(t), o.Conn().JetStream())
 		return err == nil && len(all) == 1 && strings.Contains(all[0].Reason, "422") && !all[0].Retry
 	})
@@ -143,8 +113,8 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	}
 	way.set(id+":0", nil)
 	o = open(t, options)
-	eventually(t, "the delivery", func() bool { return slices.Contains(way.ids("gate"), id+":0") })
-	eventually(t, "the count in vigil.storage", count(0))
+	alerttest.Eventually(within(t), t, "the delivery", func() bool { return slices.Contains(way.ids("gate"), id+":0") })
+	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(0))
 	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
 		t.Errorf("set aside are %v, %v", all, err)
 	}
@@ -154,7 +124,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 func TestWhatMayHealIsNotSetAside(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
-	a := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	a := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	attempts := make(chan struct{}, 1000)
 	way.refuse = func(sink.Message) error {
 		select {
@@ -176,14 +146,14 @@ func TestWhatMayHealIsNotSetAside(t *testing.T) {
 
 // What is set aside is bounded; the oldest goes, and that is said.
 func TestWhatIsSetAsideIsBounded(t *testing.T) {
-	log := &lockedLog{}
+	log := &alerttest.Log{}
 	way := newPicky()
 	way.refuse = func(sink.Message) error { return sink.Refused(errors.New("answered 413")) }
 	o := open(t, Options{
 		Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
-	first := event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	first := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	if err := o.Publish(within(t), first); err != nil {
 		t.Fatal(err)
 	}
@@ -200,7 +170,7 @@ func TestWhatIsSetAsideIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		if err := o.Publish(within(t), event(fmt.Sprintf("c%d", i), alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+		if err := o.Publish(within(t), alerttest.Event(fmt.Sprintf("c%d", i), alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
 			t.Fatal(err)
 		}
 	}

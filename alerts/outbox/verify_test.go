@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // forger writes to the stream of alerts with an account that may, as another program does.
@@ -35,7 +36,7 @@ func forger(t *testing.T, o *Outbox) jetstream.JetStream {
 // What the outbox did not store itself reaches no way out, whatever it looks like, and no event is ended that somebody
 // else began.
 func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
-	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &lockedLog{},
+	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &alerttest.Log{},
 		make(chan alerts.Storage, 1000)
 	options := Options{
 		Server: broker.Options{
@@ -75,14 +76,14 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 		}
 		return string(data)
 	}
-	forged, other := event("gate", alerts.NewID(), 0, alerts.PhaseStart),
-		event("gate", alerts.NewID(), 0, alerts.PhaseStart)
+	forged, other := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart),
+		alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	mark := nats.Header{broker.OriginHeader: first.Header[broker.OriginHeader]}
 	put(forged.Subject(), forged.MessageID(), encoded(forged), nil)
 	put(other.Subject(), other.MessageID(), encoded(other), mark)
 	put("vigil.alerts.gate.update", "evil-id", "garbage\x1b[31m\r\nSetHeader: evil", nil)
 	put("vigil.alerts.gate.update", "", "{}", nil)
-	put("vigil.alerts.gate.start", alerts.NewID()+":0", encoded(event("yard", alerts.NewID(), 0, alerts.PhaseStart)),
+	put("vigil.alerts.gate.start", alerts.NewID()+":0", encoded(alerttest.Event("yard", alerts.NewID(), 0, alerts.PhaseStart)),
 		nil)
 	put("vigil.alerts.gate.start", "another:0", string(first.Data), mark)
 	put("vigil.alerts.gate.#", "x:0", string(first.Data), mark)
@@ -92,7 +93,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, way.ids("gate"), real)
-	eventually(t, "the count in vigil.storage", func() bool { return len(storage) > 0 && (<-storage).PassedOver > 0 })
+	alerttest.Eventually(within(t), t, "the count in vigil.storage", func() bool { return len(storage) > 0 && (<-storage).PassedOver > 0 })
 	if n := o.foreign.n.Load(); n != wrong {
 		t.Errorf("%d were passed over, want %d", n, wrong)
 	}
@@ -144,7 +145,7 @@ func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 // A stream that is deleted, or changed, by somebody who may is as before, and one that is sealed is reported with what
 // helps.
 func TestTheStreamIsLookedAfter(t *testing.T) {
-	way, log := &shelf{name: "hook"}, &lockedLog{}
+	way, log := &shelf{name: "hook"}, &alerttest.Log{}
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
 		Sinks:  []sink.Sink{way},
@@ -164,8 +165,8 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 		t.Fatal(err)
 	}
 	said := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
-	eventually(t, "the deletion is logged", said("ALARM"))
-	eventually(t, "what is lost is logged", said("missing=3"))
+	alerttest.Eventually(within(t), t, "the deletion is logged", said("ALARM"))
+	alerttest.Eventually(within(t), t, "what is lost is logged", said("missing=3"))
 	ids = append(ids, wholeEvent(t, o, "gate")...)
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -184,12 +185,12 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 		}
 	}
 	change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 100, jetstream.DiscardOld })
-	eventually(t, "the change is undone", said("is set back"))
+	alerttest.Eventually(within(t), t, "the change is undone", said("is set back"))
 	change(func(c *jetstream.StreamConfig) { c.Sealed = true })
-	eventually(t, "the seal is logged", said("was sealed by another program"))
+	alerttest.Eventually(within(t), t, "the seal is logged", said("was sealed by another program"))
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { // tries until it is told to stop
-		if o.Publish(ctx, event("gate", alerts.NewID(), 0, alerts.PhaseStart)) == nil {
+		if o.Publish(ctx, alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)) == nil {
 			t.Error("stored in a stream that is sealed")
 		}
 	}()

@@ -13,6 +13,7 @@ import (
 	"vigil/alerts"
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -59,7 +60,7 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	}
 	history(start)
 	ctx, stop := context.WithCancel(t.Context())
-	var out, errs syncBuffer
+	var out, errs alerttest.Log
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"alerts", "--local", "-c", file, "--since", "1h"}, &out, &errs) }()
 	lines := func(n int) {

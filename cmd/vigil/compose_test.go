@@ -16,6 +16,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -138,7 +139,7 @@ func TestComposeRunsItsExample(t *testing.T) {
 	for _, a := range vigil.Command {
 		args = append(args, move.Replace(a))
 	}
-	var stderr syncBuffer
+	var stderr alerttest.Log
 	cmd := exec.CommandContext(t.Context(), "/proc/self/exe", args...)
 	cmd.Dir, cmd.Stderr = state, &stderr
 	for name, value := range vigil.Environment {

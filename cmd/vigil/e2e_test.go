@@ -16,6 +16,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/evidence"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
 	"vigil/model"
@@ -88,7 +89,7 @@ cameras:
 	}
 
 	ctx, stop := context.WithCancel(t.Context())
-	var stderr syncBuffer
+	var stderr alerttest.Log
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"run", "-c", file}, &stderr, &stderr) }()
 	next := func(what string, ch chan *nats.Msg) *nats.Msg {

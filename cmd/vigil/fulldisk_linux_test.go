@@ -19,28 +19,12 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/alerttest"
+	"vigil/internal/disktest"
 	"vigil/internal/rtsptest"
-	"vigil/internal/testenv"
 )
-
-// smallDisk mounts a file system of a given size, since nothing else fills as a disk does.
-func smallDisk(t *testing.T, bytes int) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size="+strconv.Itoa(bytes)); err != nil {
-		testenv.Missing(t, "mount a small tmpfs (run as root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
 
 // flashes is a camera that sees grey for a second and white for another, over and over: to a network that rebuilds
 // everything as grey that is an event every other second.
@@ -115,7 +99,7 @@ func (b *ballast) drop(t *testing.T) {
 func TestDiskFullWhileWatching(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{Launch: flashes(t)})
 	quiet := rtsptest.Start(t, rtsptest.Options{})
-	dir := smallDisk(t, 48<<20)
+	dir := disktest.Small(t, 48<<20)
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
 	text := fmt.Sprintf(`
 data_dir: %s
@@ -135,7 +119,7 @@ cameras:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var stderr syncBuffer
+	var stderr alerttest.Log
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "vigil", "run", "-c", file, "--summary", "200ms")
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

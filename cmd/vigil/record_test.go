@@ -18,6 +18,8 @@ import (
 
 	"vigil/capture"
 	"vigil/capture/source"
+	"vigil/internal/alerttest"
+	"vigil/internal/disktest"
 	"vigil/internal/rtsptest"
 	"vigil/internal/testenv"
 	"vigil/video"
@@ -27,7 +29,7 @@ import (
 type recording struct {
 	t              *testing.T
 	cmd            *exec.Cmd
-	stdout, stderr syncBuffer
+	stdout, stderr alerttest.Log
 	ended          chan error
 }
 
@@ -192,7 +194,7 @@ func TestRecord(t *testing.T) {
 // On a full disk the recording ends with an error that names the folder, and what came before can be played.
 func TestRecordOnAFullDisk(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	out := filepath.Join(smallDisk(t, 96<<10), "normal")
+	out := filepath.Join(disktest.Small(t, 96<<10), "normal")
 	r := startRecording(t, server.URL(), "-", "-o", out, "--segment", "1s")
 	_, err := r.end()
 	log := r.stderr.String()

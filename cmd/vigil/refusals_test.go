@@ -19,6 +19,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -148,7 +149,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var said syncBuffer
+			var said alerttest.Log
 			desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.NewTextHandler(&said, nil)))
 			if err != nil {
 				t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -31,7 +32,7 @@ cameras:
 	var before string
 	for _, args := range [][]string{{"run", "-c", file}, {"run", "gate", "-c", file}} {
 		ctx, stop := context.WithCancel(t.Context())
-		var log syncBuffer
+		var log alerttest.Log
 		code := make(chan int, 1)
 		go func() { code <- run(ctx, args, io.Discard, &log) }()
 		for began := time.Now(); !strings.Contains(log.String(), "connected to MQTT"); time.Sleep(

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -258,7 +259,7 @@ func TestASignalEndsWhatHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*endLimit)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "vigil", "model", "export", weights, "-o", pipe)
-	var stderr syncBuffer
+	var stderr alerttest.Log
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

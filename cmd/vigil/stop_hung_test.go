@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
 )
@@ -62,7 +63,7 @@ cameras:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var stderr syncBuffer
+	var stderr alerttest.Log
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "vigil", "run", "-c", file, "--summary", "200ms")
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {

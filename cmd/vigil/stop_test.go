@@ -16,12 +16,13 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/rtsptest"
 )
 
 // program is the whole program in a process of its own, on a camera that shows something, one that says nothing, and
 // one whose process is stopped.
-func program(t *testing.T) (cmd *exec.Cmd, stderr *syncBuffer) {
+func program(t *testing.T) (cmd *exec.Cmd, stderr *alerttest.Log) {
 	t.Helper()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "XYZZY"})
 	mute, err := net.Listen("tcp", "127.0.0.1:0")
@@ -43,7 +44,7 @@ cameras:
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	stderr = new(syncBuffer)
+	stderr = new(alerttest.Log)
 	cmd = exec.CommandContext(t.Context(), os.Args[0], "vigil", "run", "-c", file, "--summary", "200ms")
 	cmd.Stderr = stderr
 	if err := cmd.Start(); err != nil {

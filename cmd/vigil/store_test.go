@@ -12,6 +12,7 @@ import (
 	"vigil/alerts"
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/alerttest"
 )
 
 // The store is checked while vigil runs and when it does not, and repaired only when it does not.
@@ -30,7 +31,7 @@ func TestStoreCheckAndRepair(t *testing.T) {
 	}
 	vigil := func(want int, says string, args ...string) {
 		t.Helper()
-		var out, errs syncBuffer
+		var out, errs alerttest.Log
 		code := run(t.Context(), append(args, "-c", file), &out, &errs)
 		if said := out.String() + errs.String(); code != want || !strings.Contains(said, says) {
 			t.Errorf("vigil %v: exit code %d, want %d and %q: %s", args, code, want, says, said)

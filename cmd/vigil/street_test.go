@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"vigil/alerts"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
 	"vigil/internal/scene"
@@ -71,7 +72,7 @@ cameras:
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	var stderr syncBuffer
+	var stderr alerttest.Log
 	code := make(chan int, 1)
 	go func() { code <- run(ctx, []string{"run", "-c", file}, &stderr, &stderr) }()
 	select {

@@ -21,6 +21,7 @@ import (
 	"vigil/alerts/olddata"
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/alerttest"
 )
 
 // A data directory of each version is opened by this one: every alert, position, piece of evidence and word of a
@@ -63,7 +64,7 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var said syncBuffer
+	var said alerttest.Log
 	desk, err := app.OpenSinks(ctx, cfg,
 		slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
@@ -162,7 +163,7 @@ func TestANewerDataDirIsRefused(t *testing.T) {
 		t.Run(strings.Join(args[:2], " "), func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
-			var out, errs syncBuffer
+			var out, errs alerttest.Log
 			if code := run(ctx, args, &out, &errs); code == exitDone ||
 				!strings.Contains(errs.String(), "newer vigil") || !strings.Contains(errs.String(), dir) {
 				t.Errorf("exit code %d: %s%s", code, out.String(), errs.String())

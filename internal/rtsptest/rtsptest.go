@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"testing"
 
+	"vigil/internal/certtest"
 	"vigil/internal/testenv"
 )
 
@@ -35,7 +36,7 @@ type Options struct {
 	// User and Password, where set, are asked of clients (basic authentication).
 	User, Password string
 	// Certificate, where set, makes the server speak rtsps.
-	Certificate *Certificate
+	Certificate *certtest.Certificate
 }
 
 // Server is a running server. Stop and Restart kill and start it again on the same port.

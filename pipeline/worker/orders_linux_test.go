@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/certtest"
 	"vigil/internal/rtsptest"
 )
 
@@ -58,7 +59,7 @@ func TestOrdersReachTheChild(t *testing.T) {
 
 // Likewise whose certificate it may show.
 func TestTrustReachesTheChild(t *testing.T) {
-	shown := rtsptest.SelfSigned(t)
+	shown := certtest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: shown, User: "viewer", Password: "geheim"})
 	for _, trust := range []source.Trust{{}, {PEM: shown.PEM}} {
 		p, err := startOn(t, server.URL(), Options{Trust: trust})
@@ -69,7 +70,7 @@ func TestTrustReachesTheChild(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, trust := range []source.Trust{{System: true}, {PEM: rtsptest.SelfSigned(t).PEM}} {
+	for _, trust := range []source.Trust{{System: true}, {PEM: certtest.SelfSigned(t).PEM}} {
 		_, err := startOn(t, server.URL(), Options{Trust: trust})
 		if err == nil || !strings.Contains(err.Error(), "not one that is trusted") ||
 			strings.Contains(err.Error(), "geheim") || errors.Is(err, ErrDied) {

@@ -1,12 +1,10 @@
 package mqtt
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -14,30 +12,14 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
-
-type quietLog struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *quietLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *quietLog) count(text string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.b.String(), text)
-}
 
 // A message that the broker does not take cuts the connection of all cameras once; then it is tried alone, and set
 // aside.
 func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
-	port, log := natstest.FreePort(t), &quietLog{}
+	port, log := natstest.FreePort(t), &alerttest.Log{}
 	natstest.Mosquitto(t, port, "allow_anonymous true\nmax_packet_size 6000\n")
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
 	w, err := New(Options{
@@ -80,7 +62,7 @@ func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
 	if err != nil || len(all) != 1 || all[0].AlertID != big.ID {
 		t.Errorf("set aside are %+v, %v", all, err)
 	}
-	if n := log.count("no connection to MQTT"); n > 1 {
+	if n := log.Count("no connection to MQTT"); n > 1 {
 		t.Errorf("the connection of all was lost %d times", n)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -159,20 +160,10 @@ func (l *listener) untilIs(t *testing.T, topic, want string, is func(string) boo
 	}
 }
 
+// event is a message of an event in a zone.
 func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
-	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
-	a := alerts.Alert{
-		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera, Start: at, Peak: at,
-		Zones: []string{"gate"},
-		Measurement: &alerts.Measurement{
-			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01,
-			Threshold: 0.04, Severity: 0.7,
-		},
-		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
-	}
-	if phase == alerts.PhaseEnd {
-		a.End, a.EndReason = &at, alerts.EndCalm
-	}
+	a := alerttest.Event(camera, id, seq, phase)
+	a.Zones = []string{"gate"}
 	return a
 }
 

@@ -24,6 +24,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 const longWait = 60 * time.Second
@@ -75,15 +76,10 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 }
 
+// event is a message of an event that says nothing of what the model measured.
 func event(camera string, phase alerts.Phase, id string, seq int) alerts.Alert {
-	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
-	a := alerts.Alert{
-		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindUntrusted, Camera: camera, Start: at, Peak: at,
-		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
-	}
-	if phase == alerts.PhaseEnd {
-		a.End, a.EndReason = &at, alerts.EndCalm
-	}
+	a := alerttest.Event(camera, id, seq, phase)
+	a.Kind, a.Measurement = alerts.KindUntrusted, nil
 	return a
 }
 

@@ -1,7 +1,7 @@
-package rtsptest
+// Package certtest makes certificates for tests: of servers, cameras and clients, and of authorities.
+package certtest
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -12,21 +12,24 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 )
 
-// Certificate is a camera's, or an authority's.
+// Certificate is a server's or a client's, or an authority's.
 type Certificate struct {
-	PEM  []byte // without the key
-	File string // with the key
+	PEM      []byte // without the key
+	File     string // with the key
+	CertFile string // without it
+	KeyFile  string // the key alone
 
 	parsed *x509.Certificate
 	key    *ecdsa.PrivateKey
 }
 
-// SelfSigned makes a Certificate that a camera has signed itself, as most do, in a folder of the test. It is valid for
-// the hosts that are named, which may be none.
+// SelfSigned makes a Certificate that signs itself, as most cameras' do and every authority's, in a folder of the test.
+// It is valid for the hosts that are named, which may be none.
 func SelfSigned(t testing.TB, hosts ...string) *Certificate {
 	t.Helper()
 	return create(t, nil, hosts)
@@ -50,7 +53,7 @@ func create(t testing.TB, issuer *Certificate, hosts []string) *Certificate {
 		t.Fatal(err)
 	}
 	c := x509.Certificate{
-		SerialNumber: serial, Subject: pkix.Name{CommonName: "camera"}, NotBefore: time.Now().Add(-time.Hour),
+		SerialNumber: serial, Subject: pkix.Name{CommonName: "test"}, NotBefore: time.Now().Add(-time.Hour),
 		NotAfter: time.Now().Add(24 * time.Hour),
 	}
 	for _, h := range hosts {
@@ -78,13 +81,19 @@ func create(t testing.TB, issuer *Certificate, hosts []string) *Certificate {
 	if err != nil {
 		t.Fatal(err)
 	}
+	dir := t.TempDir()
 	cert := &Certificate{
 		PEM:  pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
-		File: filepath.Join(t.TempDir(), "camera.pem"), parsed: parsed, key: key,
+		File: filepath.Join(dir, "both.pem"), CertFile: filepath.Join(dir, "cert.pem"),
+		KeyFile: filepath.Join(dir, "key.pem"), parsed: parsed, key: key,
 	}
-	both := bytes.Join([][]byte{cert.PEM, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})}, nil)
-	if err := os.WriteFile(cert.File, both, 0o600); err != nil {
-		t.Fatal(err)
+	secret := pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})
+	for path, data := range map[string][]byte{
+		cert.File: slices.Concat(cert.PEM, secret), cert.CertFile: cert.PEM, cert.KeyFile: secret,
+	} {
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return cert
 }

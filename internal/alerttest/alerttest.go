@@ -1,0 +1,67 @@
+// Package alerttest has what tests of alerts need on every floor: messages of an event, a log to read while it is
+// written, and a wait for what happens by itself.
+package alerttest
+
+import (
+	"bytes"
+	"context"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"vigil/alerts"
+)
+
+// Event is a message of an anomaly that begins now.
+func Event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
+	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
+	a := alerts.Alert{
+		ID: id, Seq: seq, Phase: phase, Kind: alerts.KindAnomaly, Camera: camera, Start: at, Peak: at,
+		Measurement: &alerts.Measurement{
+			Error: 0.05, Regularity: 0.3, PeakError: 0.05, PeakRegularity: 0.3, Lo: 0.01, Threshold: 0.04,
+			Severity: 0.7,
+		},
+		Model: alerts.Model{Name: "small", Hash: "ab"}, Source: alerts.Source{Width: 640, Height: 480},
+	}
+	if phase == alerts.PhaseEnd {
+		a.End, a.EndReason = &at, alerts.EndCalm
+	}
+	return a
+}
+
+// Phases are those of the shortest event that has all of them.
+var Phases = []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd}
+
+// Log is what several goroutines write and a test reads meanwhile. The zero value is ready.
+type Log struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *Log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// Count is how often a text was written.
+func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
+
+// Eventually waits until a condition holds, and fails the test where ctx ends before.
+func Eventually(ctx context.Context, t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("not in time: %s", what)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
