@@ -27,15 +27,21 @@ var ErrNoSpec = errors.New("no hyper-parameters in the metadata: run `vigil mode
 
 // ReadWeights reads and checks a safetensors file with a Spec in its metadata.
 func ReadWeights(path string) (*Weights, error) {
+	w, _, err := readWeights(path)
+	return w, err
+}
+
+// readWeights also returns the file's content.
+func readWeights(path string) (*Weights, []byte, error) {
 	raw, err := readFile(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	w, err := parseWeights(raw)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return w, nil
+	return w, raw, nil
 }
 
 func parseWeights(raw []byte) (*Weights, error) {

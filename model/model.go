@@ -33,13 +33,9 @@ type Model struct {
 
 // Load reads a safetensors file of weights with their hyper-parameters and prepares the model.
 func Load(path string) (*Model, error) {
-	raw, err := readFile(path)
+	w, raw, err := readWeights(path)
 	if err != nil {
 		return nil, err
-	}
-	w, err := parseWeights(raw)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if w.Name == "" {
 		base := filepath.Base(path)

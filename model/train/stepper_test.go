@@ -8,7 +8,8 @@ import (
 	"vigil/model/kernel"
 )
 
-func TestStepper(t *testing.T) {
+func microWeights(t *testing.T) *model.Weights {
+	t.Helper()
 	spec, err := model.FindPreset("micro")
 	if err != nil {
 		t.Fatal(err)
@@ -17,6 +18,11 @@ func TestStepper(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return w
+}
+
+func TestStepper(t *testing.T) {
+	w := microWeights(t)
 	before := w.Tensors["encoder.0.weight"].Float[0]
 	for _, set := range kernel.Sets() {
 		s, err := NewStepper(w, set, 2, 2)
@@ -45,14 +51,7 @@ func TestStepper(t *testing.T) {
 
 // TestStepStages expects every piece to have exactly one timer.
 func TestStepStages(t *testing.T) {
-	spec, err := model.FindPreset("micro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := initialWeights(spec, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w := microWeights(t)
 	s, err := NewStepper(w, kernel.BestSet(), 1, 1)
 	if err != nil {
 		t.Fatal(err)
