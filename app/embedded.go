@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
@@ -52,7 +53,8 @@ func (d *Sinks) serverOptions(cfg config.Config, log *slog.Logger) broker.Option
 
 // storeNeeds is what vigil's own streams may take on the disk, in bytes.
 func storeNeeds(cfg config.Config) int64 {
-	return int64(cfg.Outbox.Size)<<20 + outbox.BookkeepingBytes + evidence.StoreBytes(evidenceLimits(cfg.Evidence))
+	return int64(cfg.Outbox.Size)<<20 + outbox.BookkeepingBytes + evidence.StoreBytes(evidenceLimits(cfg.Evidence)) +
+		archive.StoreBytes
 }
 
 // checkStore says where the bound of all streams leaves no room for vigil's own.

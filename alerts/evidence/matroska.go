@@ -14,8 +14,8 @@ import (
 	"vigil/video"
 )
 
-// inputMediaType is the media type of what the model saw.
-const inputMediaType = "video/x-matroska"
+// InputMediaType is the media type of what the model saw.
+const InputMediaType = "video/x-matroska"
 
 // modelInput makes a video of the pictures that the model saw: each as it was, without loss, at its own time.
 func modelInput(pics []video.ModelPicture) (alerts.Evidence, []byte, error) {
@@ -23,7 +23,7 @@ func modelInput(pics []video.ModelPicture) (alerts.Evidence, []byte, error) {
 	data, err := matroska(pics, times)
 	side := pics[0].Side
 	return alerts.Evidence{
-		MediaType: inputMediaType, Width: side, Height: side, Frame: pics[0].Seq, Reduced: true,
+		MediaType: InputMediaType, Width: side, Height: side, Frame: pics[0].Seq, Reduced: true,
 		Seconds: (times[len(times)-1] + medianStep(pics)).Seconds(),
 	}, data, err
 }

@@ -1,5 +1,4 @@
 package evidence
 
-// StoreBytes is what the streams behind evidence, acknowledgements and clips to learn from may take together, by their
-// own limits.
-func StoreBytes(l Limits) int64 { return l.streamBytes() + acksBytes + trainingBytes }
+// StoreBytes is what the stream behind evidence may take within these limits.
+func StoreBytes(l Limits) int64 { return l.streamBytes() }

@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
-	"vigil/alerts/evidence"
 )
 
 // listed is an alert as its last message has it.
@@ -119,7 +119,7 @@ func newest(found map[string]listed, limit int) []listed {
 // addAcks says what people have said of the alerts.
 func addAcks(ctx context.Context, conn *broker.Conn, all []listed) error {
 	for i := range all {
-		ack, ok, err := evidence.GetAck(ctx, conn.JetStream(), all[i].alert.ID)
+		ack, ok, err := archive.GetAck(ctx, conn.JetStream(), all[i].alert.ID)
 		if err != nil {
 			return err
 		}

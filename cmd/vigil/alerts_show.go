@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 )
@@ -110,7 +111,7 @@ func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, e
 			hex.EncodeToString(sum),
 		})
 	}
-	ack, ok, err := evidence.GetAck(ctx, conn.JetStream(), id)
+	ack, ok, err := archive.GetAck(ctx, conn.JetStream(), id)
 	if ok {
 		d.Ack = &ack
 	}
@@ -218,7 +219,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 				func(ctx context.Context, d *dossier) error {
 					ctx, release := d.conn.WithConnErrors(ctx, "$KV.", "$O.", "$JS.API.")
 					defer release()
-					a, err := evidence.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
+					a, err := archive.PutAck(ctx, d.conn.JetStream(), alerts.Ack{
 						AlertID: d.last.ID, Camera: d.last.Camera, By: by, At: time.Now(), Normal: normal,
 					}, d.reader, d.pieces)
 					if denied := context.Cause(ctx); err != nil && broker.Denied(denied) {

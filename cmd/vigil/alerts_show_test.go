@@ -14,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 	"vigil/internal/natstest"
@@ -120,7 +121,7 @@ func TestAlertsAck(t *testing.T) {
 	if code, _, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Ann"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	if ack, ok, err := evidence.GetAck(t.Context(), js, a.ID); err != nil || !ok || ack.By != "Ann" || ack.Normal ||
+	if ack, ok, err := archive.GetAck(t.Context(), js, a.ID); err != nil || !ok || ack.By != "Ann" || ack.Normal ||
 		ack.Camera != "yard" {
 		t.Errorf("%+v, %v, %v", ack, ok, err)
 	}

@@ -1,4 +1,4 @@
-package evidence
+package archive
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/alerts/evidence"
 )
 
 // acksBytes bounds the acknowledgements, of which a year has a few thousand.
@@ -16,7 +17,8 @@ const acksBytes = 64 << 20
 // PutAck keeps a person's word on an alert; a later word replaces it. Where it is that all was normal, what there is
 // of the alert to learn from, among the pieces that are given, is kept beside, before the word is: what is said to be
 // kept is.
-func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *Reader, pieces []Piece) (alerts.Ack,
+func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *evidence.Reader,
+	pieces []evidence.Piece) (alerts.Ack,
 	error,
 ) {
 	if a.Normal {
@@ -66,12 +68,17 @@ func GetAck(ctx context.Context, js jetstream.JetStream, id string) (alerts.Ack,
 	return a, err == nil, err
 }
 
+// StoreBytes is what the streams behind acknowledgements and clips to learn from may take together.
+const StoreBytes = acksBytes + trainingBytes
+
 // trainingBytes bounds the clips to learn from; when they are full, the next one is refused rather than an old one let
 // go that a person chose.
 const trainingBytes = 4 << 30
 
 // keepClips copies what the model saw to where no limit of evidence lets it go.
-func keepClips(ctx context.Context, js jetstream.JetStream, from *Reader, pieces []Piece) ([]string, error) {
+func keepClips(ctx context.Context, js jetstream.JetStream, from *evidence.Reader, pieces []evidence.Piece) ([]string,
+	error,
+) {
 	var to jetstream.ObjectStore
 	var kept []string
 	for _, p := range pieces {
@@ -80,7 +87,7 @@ func keepClips(ctx context.Context, js jetstream.JetStream, from *Reader, pieces
 		case p.Bucket == alerts.TrainingBucket:
 			kept = append(kept, name) // by an earlier word
 			continue
-		case p.MediaType() != inputMediaType:
+		case p.MediaType() != evidence.InputMediaType:
 			continue // a clip for people has another rate, and is no lesson
 		}
 		data, err := from.Read(ctx, p.Bucket, name)

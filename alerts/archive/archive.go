@@ -1,0 +1,2 @@
+// Package archive keeps what people say of alerts.
+package archive
