@@ -82,7 +82,11 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 			heard := make(chan error, 1)
 			want := max(40, 4*cameras)
 			go func() {
-				heard <- conn.Follow(ctx, broker.FollowOptions{All: true}, func(a alerts.Alert) error {
+				heard <- conn.Follow(ctx, broker.FollowOptions{All: true}, func(r broker.Record) error {
+					a, err := alerts.Decode(r.Data)
+					if err != nil {
+						return err
+					}
 					// The clip that opens the event is its peak so far; its last frame is seven after its centre.
 					if at, ok := arrivals[a.Camera].Load(a.Peak.Frame + 7); ok && a.Phase == alerts.PhaseStart {
 						took = append(took, time.Since(at.(time.Time)))

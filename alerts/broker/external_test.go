@@ -112,7 +112,7 @@ func TestNothingIsLostOverRestarts(t *testing.T) {
 	eachServer(t, func(t *testing.T, r restarter) {
 		r.start(t)
 		c := dial(t, asWriter(r.url()))
-		got := follow(t, dial(t, asWriter(r.url())), FollowOptions{All: true, Camera: "yard"})
+		got := follow(t, dial(t, asWriter(r.url())), FollowOptions{All: true, Subject: alerts.CameraSubject("yard")})
 		const rounds, each = 3, 20
 		sent := make(chan alerts.Alert) // without room, so that the publisher is never far ahead
 		ctx := within(t)

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,26 +19,26 @@ const (
 	refollowPause = 250 * time.Millisecond
 )
 
-// FollowOptions choose what to follow. The zero value is every camera, from now on.
+// FollowOptions choose what to follow. The zero value is every message from now on.
 type FollowOptions struct {
-	Camera string        // one camera only
-	Since  time.Duration // with the history of this long
-	All    bool          // with the whole history
-	Once   bool          // ends after what is stored when it begins
-	// Invalid hears of messages under the alerts' subjects that are none of ours; nil passes them over in silence.
-	Invalid func(subject string, err error)
+	Subject string    // alerts.AllAlerts where it is empty
+	Since   time.Time // with what was stored since then
+	All     bool      // with everything that is stored
+	Once    bool      // ends after what is stored when it begins
 }
 
-// Follow calls each for every alert in the order of the stream, each once, and survives a restart of the server. It
-// returns nil when ctx ends, or the error that each returned. Where there is no stream yet it says so by OnState and
-// waits for one; with Once it ends.
-func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(alerts.Alert) error) error {
-	return c.FollowRaw(ctx, o, func(a alerts.Alert, _ []byte) error { return each(a) })
-}
-
-// FollowRaw is Follow with the message as it was published, fields of later versions included.
-func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.Alert, []byte) error) error {
+// Follow calls each for every message of the stream of alerts in its order, each once, and survives a restart of the
+// server. It returns nil when ctx ends, or the error that each returned. Where there is no stream yet it reports
+// StateWaiting and waits for one; with Once it ends.
+func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) error) error {
+	o.Subject = cmp.Or(o.Subject, alerts.AllAlerts)
 	p, err := c.startAt(ctx, o)
+	call := func(r Record) error {
+		if err := each(r); err != nil {
+			return callerError{err}
+		}
+		return nil
+	}
 	lastReported := ""
 	switch {
 	case errors.Is(err, ErrNoStream):
@@ -51,7 +52,7 @@ func (c *Conn) FollowRaw(ctx context.Context, o FollowOptions, each func(alerts.
 		return nil
 	}
 	for {
-		err := c.session(ctx, o, p, each)
+		err := c.session(ctx, o, p, call)
 		if err == nil {
 			return nil // Once, and all of it
 		}
@@ -100,11 +101,6 @@ type position struct {
 }
 
 func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) {
-	if o.Camera != "" {
-		if err := alerts.ValidCamera(o.Camera); err != nil {
-			return nil, err
-		}
-	}
 	s, err := c.stream(ctx)
 	if err != nil {
 		return nil, err
@@ -113,8 +109,8 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 	switch {
 	case o.All:
 		p.next = 1
-	case o.Since > 0:
-		p.since = time.Now().Add(-o.Since)
+	case !o.Since.IsZero():
+		p.since = o.Since
 	default:
 		p.next = s.CachedInfo().State.LastSeq + 1
 	}
@@ -123,7 +119,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 
 // session reads with one consumer until something breaks. The client's own ordered consumer would do the same, but
 // while it waits for a lost server it does not hear that ctx has ended.
-func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(alerts.Alert, []byte) error) error {
+func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(Record) error) error {
 	ctx, release := c.WithConnErrors(ctx)
 	defer release()
 	s, err := c.stream(ctx)
@@ -169,10 +165,10 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each f
 		if meta.Sequence.Consumer != delivered {
 			return errors.New("a message was lost on the way from NATS")
 		}
-		if err := o.hand(msg.Subject(), msg.Data(), each); err != nil {
+		if err := each(recordOf(msg, meta)); err != nil {
 			return err
 		}
-		if o.Camera == "" && meta.Sequence.Stream > p.next && p.next > 0 {
+		if o.Subject == alerts.AllAlerts && meta.Sequence.Stream > p.next && p.next > 0 {
 			c.tellGap(ctx, s, p.next, meta.Sequence.Stream-1)
 		}
 		p.next = meta.Sequence.Stream + 1
@@ -185,27 +181,13 @@ func (c *Conn) tellGap(ctx context.Context, s jetstream.Stream, first, last uint
 	_, _ = sc.finish(ctx) // where it cannot be asked nothing is known, and the next messages matter more
 }
 
-// hand decodes a message for the caller.
-func (o FollowOptions) hand(subject string, data []byte, each func(alerts.Alert, []byte) error) error {
-	a, err := alerts.Decode(data)
-	switch {
-	case err == nil:
-		if err := each(a, data); err != nil {
-			return callerError{err}
-		}
-	case o.Invalid != nil:
-		o.Invalid(subject, err)
-	}
-	return nil
-}
-
 // sessionOnce reads what was stored when it began.
 func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position,
-	each func(alerts.Alert, []byte) error,
+	each func(Record) error,
 ) error {
-	_, err := c.scan(ctx, s, ScanOptions{From: p.next, Since: p.since, Last: p.last, Subject: subjectsOf(o.Camera)},
+	_, err := c.scan(ctx, s, ScanOptions{From: p.next, Since: p.since, Last: p.last, Subject: o.Subject},
 		func(r Record) error {
-			if err := o.hand(r.Subject, r.Data, each); err != nil {
+			if err := each(r); err != nil {
 				return err
 			}
 			p.next = r.Seq + 1
@@ -226,7 +208,7 @@ var errPassedOver = errors.New("a message cannot be read")
 // passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read.
 // Then it is errPassedOver.
 func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions, p *position,
-	each func(alerts.Alert, []byte) error,
+	each func(Record) error,
 ) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -245,10 +227,7 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 		return guardCause(ctx, err)
 	}
 	sc := &scan{
-		c: c, s: s, o: ScanOptions{Subject: subjectsOf(o.Camera)}, next: p.next, last: state.State.LastSeq,
-		each: func(r Record) error {
-			return o.hand(r.Subject, r.Data, each)
-		},
+		c: c, s: s, o: ScanOptions{Subject: o.Subject}, next: p.next, last: state.State.LastSeq, each: each,
 	}
 	err = sc.byNumber(ctx, fastAfter)
 	p.next = sc.next
@@ -270,7 +249,7 @@ func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions
 		MemoryStorage:     true,
 		Replicas:          1,
 		InactiveThreshold: forgetAfter,
-		FilterSubject:     subjectsOf(o.Camera),
+		FilterSubject:     o.Subject,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       p.next,
 	}

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
@@ -22,6 +21,23 @@ type Record struct {
 	ID      string // of the message; empty where it has none
 	Origin  string // its header OriginHeader
 	Data    []byte // nil of a scan of heads
+}
+
+// recordOf is a message that a consumer gave.
+func recordOf(msg jetstream.Msg, meta *jetstream.MsgMetadata) Record {
+	return Record{
+		Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: msg.Subject(),
+		ID:     msg.Headers().Get(jetstream.MsgIDHeader),
+		Origin: msg.Headers().Get(OriginHeader), Data: msg.Data(),
+	}
+}
+
+// rawRecord is a message that was asked for by its number.
+func rawRecord(raw *jetstream.RawStreamMsg) Record {
+	return Record{
+		Seq: raw.Sequence, Time: raw.Time, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
+		Origin: raw.Header.Get(OriginHeader), Data: raw.Data,
+	}
 }
 
 // ScanOptions choose what to read. The zero value is everything that is stored.
@@ -48,7 +64,8 @@ func (c *Conn) Scan(ctx context.Context, o ScanOptions, each func(Record) error)
 	if err != nil {
 		return nil, err
 	}
-	return c.scan(ctx, s, o, each)
+	unreadable, err = c.scan(ctx, s, o, each)
+	return unreadable, c.scrub(err)
 }
 
 func (c *Conn) scan(ctx context.Context, s jetstream.Stream, o ScanOptions, each func(Record) error) ([]uint64, error) {
@@ -94,8 +111,8 @@ type scan struct {
 	each       func(Record) error
 }
 
-// readWithConsumer reads with a consumer until all is read, or until it stalls: then over is false. The consumer is gone
-// afterwards.
+// readWithConsumer reads with a consumer until all is read, or until it stalls: then over is false. The consumer is
+// gone afterwards.
 func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 	cfg := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1,
@@ -142,11 +159,7 @@ func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 		case meta.Sequence.Stream > sc.last:
 			return true, nil
 		}
-		r := Record{
-			Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: msg.Subject(),
-			ID:     msg.Headers().Get(jetstream.MsgIDHeader),
-			Origin: msg.Headers().Get(OriginHeader), Data: msg.Data(),
-		}
+		r := recordOf(msg, meta)
 		if err := sc.each(r); err != nil {
 			return false, err
 		}
@@ -199,11 +212,7 @@ func (sc *scan) byNumber(ctx context.Context, run int) error {
 		if !covers(sc.o.Subject, raw.Subject) {
 			continue
 		}
-		r := Record{
-			Seq: raw.Sequence, Time: raw.Time, Subject: raw.Subject, ID: raw.Header.Get(nats.MsgIdHdr),
-			Origin: raw.Header.Get(OriginHeader), Data: raw.Data,
-		}
-		if err := sc.each(r); err != nil {
+		if err := sc.each(rawRecord(raw)); err != nil {
 			return err
 		}
 	}

@@ -83,8 +83,11 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	defer stop()
 	following := make(chan error, 1)
 	go func() {
-		following <- far.Follow(ctx, broker.FollowOptions{All: true},
-			func(a alerts.Alert) error { heard <- a; return nil })
+		following <- far.Follow(ctx, broker.FollowOptions{All: true}, func(r broker.Record) error {
+			a, err := alerts.Decode(r.Data)
+			heard <- a
+			return err
+		})
 	}()
 	var first string
 	for i := range 4 {
@@ -149,8 +152,8 @@ no_auth_user: u
 		if err := way.Deliver(within(t), m); err != nil {
 			t.Fatal(err)
 		}
-		if found, err := far.Find(within(t), a.ID); err != nil || len(found) != 1 {
-			t.Errorf("%d messages arrived: %v", len(found), err)
+		if last, err := far.Last(within(t), alerts.AllAlerts); err != nil || last.ID != a.MessageID() {
+			t.Errorf("%s did not arrive, the last is %s: %v", a.MessageID(), last.ID, err)
 		}
 	}
 	mu.Lock()

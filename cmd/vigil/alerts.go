@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 )
 
@@ -66,19 +67,16 @@ func alertsCommand() *cobra.Command {
 	return c
 }
 
-// check looks at what chooses the alerts, and says how long before now they begin; 0 where --since is not given.
-func (f alertsFlags) check(now time.Time) (since time.Duration, err error) {
+// check looks at what chooses the alerts, and says from when on; zero where --since is not given.
+func (f alertsFlags) check(now time.Time) (since time.Time, err error) {
 	if f.since != "" {
-		at, err := parseSince(f.since, now)
-		if err != nil {
-			return 0, usageError{err}
+		if since, err = parseSince(f.since, now); err != nil {
+			return since, usageError{err}
 		}
-		// At midnight itself today has just begun.
-		since = max(now.Sub(at), 1)
 	}
 	if f.camera != "" {
 		if err := alerts.ValidCamera(f.camera); err != nil {
-			return 0, usageError{fmt.Errorf("--camera: %w", err)}
+			return since, usageError{fmt.Errorf("--camera: %w", err)}
 		}
 	}
 	return since, nil
@@ -96,7 +94,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.once && since == 0 {
+	if f.once && since.IsZero() {
 		return usageError{
 			errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show ('vigil " +
 				"alerts list' shows what there is)"),
@@ -115,13 +113,13 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		fmt.Fprintln(notes, "vigil: no vigil runs on this store, so nothing new will come")
 		f.once = true
 	}
-	err = src.FollowRaw(ctx, broker.FollowOptions{
+	err = archive.New(src.Conn).Follow(ctx, archive.FollowOptions{
 		Camera: f.camera, Since: since, Once: f.once, Invalid: passedOver(notes),
-	}, func(a alerts.Alert, message []byte) error {
+	}, func(m archive.Message) error {
 		if f.json {
-			return writeMessage(out, message)
+			return writeMessage(out, m.Raw)
 		}
-		_, err := fmt.Fprintln(out, alertLine(a))
+		_, err := fmt.Fprintln(out, alertLine(m.Alert))
 		return err
 	})
 	if closeErr := src.Close(); err == nil {
@@ -159,7 +157,7 @@ func writeMessage(w io.Writer, message []byte) error {
 // the threshold, how long.
 func alertLine(a alerts.Alert) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase, shortID(a.ID), a.Camera)
+	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase, archive.ShortID(a.ID), a.Camera)
 	if len(a.Zones) > 0 {
 		fmt.Fprintf(&b, "  %s", printable(strings.Join(a.Zones, ", ")))
 	}

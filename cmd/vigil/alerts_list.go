@@ -55,12 +55,12 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 		return interrupted(ctx, err)
 	}
 	found := map[string]listed{}
-	err = src.FollowRaw(ctx, broker.FollowOptions{
-		Camera: f.camera, Since: since, All: since == 0, Once: true,
+	err = archive.New(src.Conn).Follow(ctx, archive.FollowOptions{
+		Camera: f.camera, Since: since, All: since.IsZero(), Once: true,
 		Invalid: passedOver(notes),
 	},
-		func(a alerts.Alert, message []byte) error {
-			found[a.ID] = listed{alert: a, message: slices.Clone(message)}
+		func(m archive.Message) error {
+			found[m.Alert.ID] = listed{alert: m.Alert, message: m.Raw}
 			return nil
 		})
 	all := newest(found, limit)
@@ -91,7 +91,11 @@ func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 	if len(all) > 0 {
 		fmt.Fprintln(w, "ID\tBEGAN\tCAMERA\tLASTED\tPEAK\tSTATE")
 	}
-	digits := distinctDigits(all)
+	var ids []string
+	for _, l := range all {
+		ids = append(ids, l.alert.ID)
+	}
+	digits := archive.DistinctDigits(ids)
 	for _, l := range all {
 		fmt.Fprintln(w, l.row(digits))
 	}
@@ -131,19 +135,6 @@ func addAcks(ctx context.Context, conn *broker.Conn, all []listed) error {
 		}
 	}
 	return nil
-}
-
-// distinctDigits is how many digits tell all ids apart, at least the usual number.
-func distinctDigits(all []listed) int {
-	for n := shortDigits; ; n++ {
-		seen := map[string]bool{}
-		for _, l := range all {
-			seen[l.alert.ID[:min(n, len(l.alert.ID))]] = true
-		}
-		if len(seen) == len(all) {
-			return n
-		}
-	}
 }
 
 func (l listed) row(digits int) string {

@@ -54,7 +54,7 @@ func withAlert(cmd *cobra.Command, f alertsFlags, id string, do func(ctx context
 func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*alertSource, error), id string,
 	do func(ctx context.Context, d *dossier) error,
 ) error {
-	if err := checkID(id); err != nil {
+	if err := archive.CheckID(id); err != nil {
 		return err
 	}
 	if _, err := f.check(time.Now()); err != nil {
@@ -66,7 +66,7 @@ func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*alertSource, e
 		return interrupted(ctx, err)
 	}
 	var d *dossier
-	if id, err = findID(ctx, src.Conn, id, f.camera); err == nil {
+	if id, err = archive.New(src.Conn).Resolve(ctx, id, f.camera); err == nil {
 		d, err = openDossier(ctx, src.Conn, id)
 	}
 	if d != nil && len(d.reader.Damaged()) > 0 {
@@ -80,7 +80,7 @@ func withAlertOf(cmd *cobra.Command, f alertsFlags, open func() (*alertSource, e
 }
 
 func openDossier(ctx context.Context, conn *broker.Conn, id string) (*dossier, error) {
-	found, err := conn.Find(ctx, id)
+	found, err := archive.New(conn).Messages(ctx, id)
 	if err != nil {
 		return nil, err
 	}

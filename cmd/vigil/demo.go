@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/app"
 	"vigil/internal/output"
@@ -205,9 +206,9 @@ func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibratio
 	arrived := make(chan alerts.Alert)
 	broken := make(chan error, 1)
 	following.Go(func() {
-		broken <- conn.Follow(ctx, broker.FollowOptions{All: true}, func(a alerts.Alert) error {
+		broken <- archive.New(conn).Follow(ctx, archive.FollowOptions{All: true}, func(m archive.Message) error {
 			select {
-			case arrived <- a:
+			case arrived <- m.Alert:
 			case <-ctx.Done():
 			}
 			return nil

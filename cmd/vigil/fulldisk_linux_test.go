@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/internal/alerttest"
 	"vigil/internal/disktest"
@@ -207,14 +208,16 @@ func wholeEvents(t *testing.T, dir string) int {
 		t.Fatal(err)
 	}
 	next, ended := map[string]int{}, map[string]bool{}
-	err = conn.Follow(t.Context(), broker.FollowOptions{All: true, Once: true}, func(a alerts.Alert) error {
-		if a.Seq != next[a.ID] || ended[a.ID] || (a.Phase == alerts.PhaseStart) != (a.Seq == 0) {
-			t.Errorf("alert %s: message %d, a %s, came where %d was due", a.ID, a.Seq, a.Phase, next[a.ID])
-		}
-		next[a.ID] = a.Seq + 1
-		ended[a.ID] = a.Phase == alerts.PhaseEnd
-		return nil
-	})
+	err = archive.New(conn).Follow(t.Context(), archive.FollowOptions{All: true, Once: true},
+		func(m archive.Message) error {
+			a := m.Alert
+			if a.Seq != next[a.ID] || ended[a.ID] || (a.Phase == alerts.PhaseStart) != (a.Seq == 0) {
+				t.Errorf("alert %s: message %d, a %s, came where %d was due", a.ID, a.Seq, a.Phase, next[a.ID])
+			}
+			next[a.ID] = a.Seq + 1
+			ended[a.ID] = a.Phase == alerts.PhaseEnd
+			return nil
+		})
 	if err := errors.Join(err, conn.Close()); err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/alerts/archive"
 	"vigil/app"
 	"vigil/internal/output"
 	"vigil/model/kernel"
@@ -35,7 +36,8 @@ func (e usageError) Unwrap() error { return e.err }
 
 // isUsage reports whether a wrong command line or configuration is to blame.
 func isUsage(err error) bool {
-	return errors.As(err, new(usageError)) || errors.As(err, new(app.UsageError))
+	return errors.As(err, new(usageError)) || errors.As(err, new(app.UsageError)) ||
+		errors.As(err, new(*archive.InvalidError))
 }
 
 // errInterrupted ends a batch command that a signal stopped before it was done.
