@@ -3,31 +3,20 @@ package pipeline
 import (
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/retry"
 	"vigil/video"
 )
 
-// goodSpell is how long a source must deliver before a failure counts as the first again.
-const goodSpell = time.Minute
+// stableAfter is how long a source must deliver before a failure counts as the first again.
+const stableAfter = time.Minute
 
-// backoff is the pause before a source is opened again: it doubles from least to most.
-type backoff struct {
-	least, most time.Duration
-	pause       time.Duration
-}
-
-// next gives the pause after an opening that delivered for so long. It is between half and all of what was reached, so
-// that the cameras behind one switch do not come back all at once.
-func (b *backoff) next(delivered time.Duration) time.Duration {
-	if b.pause == 0 || delivered >= goodSpell {
-		b.pause = b.least
-	}
-	now := b.pause/2 + rand.N(b.pause/2+1)
-	b.pause = min(2*b.pause, b.most)
-	return now
+// NewBackoff gives the pauses between two openings of a source: from least to most, with jitter, so that the cameras
+// behind one switch do not come back all at once, and from least again after a source that delivered for a minute.
+func NewBackoff(least, most time.Duration) *retry.Backoff {
+	return &retry.Backoff{First: least, Max: most, StableAfter: stableAfter, Jitter: true}
 }
 
 // errFrozen ends a source that repeats one picture, at most once every thawEvery: a still night may decode to equal
@@ -56,13 +45,6 @@ func (w *reader) checkFrozen(pic *video.Picture) error {
 		return errFrozen
 	}
 	return nil
-}
-
-// NewBackoff gives the pauses that Run makes between two openings of a source, for others who open one: each call is
-// told how long the last opening delivered.
-func NewBackoff(least, most time.Duration) func(delivered time.Duration) time.Duration {
-	b := backoff{least: least, most: most}
-	return b.next
 }
 
 // checkArmed takes note of whether the camera is armed; once a second is enough for hours and minutes.

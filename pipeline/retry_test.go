@@ -12,17 +12,14 @@ import (
 	"vigil/video"
 )
 
-// The pause before a source is opened again doubles between its bounds, is nowhere the same twice, and begins anew
-// after a good minute.
+// The pause before a source is opened again doubles between its bounds, with jitter, and begins anew after a good
+// minute.
 func TestBackoff(t *testing.T) {
-	b := backoff{least: time.Second, most: time.Minute}
+	b := NewBackoff(time.Second, time.Minute)
 	differ := false
 	for i, full := range []time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60} {
 		full *= time.Second
-		got := b.next(time.Minute - time.Millisecond)
-		if i == 0 {
-			b.pause = 2 * time.Second // as it is whatever was drawn
-		}
+		got := b.NextAfter(time.Minute - time.Millisecond)
 		if got < full/2 || got > full {
 			t.Errorf("pause %d is %v, want from %v to %v", i, got, full/2, full)
 		}
@@ -31,10 +28,10 @@ func TestBackoff(t *testing.T) {
 	if !differ {
 		t.Error("there is no jitter")
 	}
-	if got := b.next(time.Minute); got > time.Second {
+	if got := b.NextAfter(time.Minute); got > time.Second {
 		t.Errorf("after a good minute the pause is %v", got)
 	}
-	if got := b.next(0); got < time.Second || got > 2*time.Second {
+	if got := b.NextAfter(0); got < time.Second || got > 2*time.Second {
 		t.Errorf("and then %v", got)
 	}
 }

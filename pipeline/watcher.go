@@ -10,6 +10,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
+	"vigil/internal/retry"
 	"vigil/preprocess"
 	"vigil/video"
 )
@@ -56,7 +57,7 @@ func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thr
 // run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
 // end, or that its calibration does not fit; a live source that breaks is opened again, for ever.
 func (w *reader) run(ctx context.Context) error {
-	retry := backoff{least: w.RetryMin, most: w.RetryMax}
+	wait := NewBackoff(w.RetryMin, w.RetryMax)
 	for {
 		w.health.set(alerts.StateConnecting, "")
 		err := w.readUntilClosed(ctx)
@@ -71,10 +72,7 @@ func (w *reader) run(ctx context.Context) error {
 		w.box.end(w.index, alerts.EndSourceLost)
 		w.stats.failures.Add(1)
 		w.health.set(alerts.StateFailing, err.Error())
-		select {
-		case <-ctx.Done():
-		case <-time.After(retry.next(w.uptime)):
-		}
+		retry.Sleep(ctx, wait.NextAfter(w.uptime))
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/internal/retry"
 )
 
 const (
-	heartbeat     = time.Second // a consumer that is silent for two of these is made anew
-	forgetAfter   = time.Minute // the server drops a consumer that nobody asks any more
-	refollowPause = 250 * time.Millisecond
+	heartbeat   = time.Second // a consumer that is silent for two of these is made anew
+	consumerTTL = time.Minute // the server drops a consumer that nobody asks any more
+	followRetry = 250 * time.Millisecond
 )
 
 // FollowOptions choose what to follow. The zero value is every message from now on.
@@ -35,7 +36,7 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 	p, err := c.startAt(ctx, o)
 	call := func(r Record) error {
 		if err := each(r); err != nil {
-			return callerError{err}
+			return handlerError{err}
 		}
 		return nil
 	}
@@ -44,7 +45,7 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 	case errors.Is(err, ErrNoStream):
 		lastReported = err.Error()
 		c.onState(StateWaiting, err)
-		p = &position{}
+		p = &followPosition{}
 	case err != nil:
 		return err
 	}
@@ -56,7 +57,7 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 		if err == nil {
 			return nil // Once, and all of it
 		}
-		var caller callerError
+		var caller handlerError
 		switch {
 		case errors.As(err, &caller):
 			return caller.err
@@ -66,7 +67,7 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 			return fmt.Errorf("follow alerts: %w", c.scrub(err))
 		case errors.Is(err, errPassedOver):
 			continue
-		case c.nc.IsConnected() && !passing(err) && err.Error() != lastReported:
+		case c.nc.IsConnected() && !isTransient(err) && err.Error() != lastReported:
 			lastReported = err.Error()
 			if errors.Is(err, ErrNoStream) {
 				c.onState(StateWaiting, err)
@@ -74,38 +75,36 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 			}
 			c.onState(StateRefused, fmt.Errorf("follow alerts: %w", c.scrub(err)))
 		}
-		select {
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, followRetry) {
 			return nil
-		case <-time.After(refollowPause):
 		}
 	}
 }
 
-// passing tells what belongs to a server's going and coming, which the connection itself reports.
-func passing(err error) bool {
+// isTransient tells what belongs to a server's going and coming, which the connection itself reports.
+func isTransient(err error) bool {
 	return errors.Is(err, ErrDisconnected) || errors.Is(err, jetstream.ErrNoHeartbeat)
 }
 
-// callerError carries what the caller's own function returned past the errors that a new session mends.
-type callerError struct{ err error }
+// handlerError carries what the caller's own function returned past the errors that a new session mends.
+type handlerError struct{ err error }
 
-func (e callerError) Error() string { return e.err.Error() }
+func (e handlerError) Error() string { return e.err.Error() }
 
-// position is where in the stream to go on. Sequence numbers mean nothing in a stream that was created anew.
-type position struct {
+// followPosition is where in the stream to go on. Sequence numbers mean nothing in a stream that was created anew.
+type followPosition struct {
 	created time.Time
 	next    uint64    // sequence number, 0 until one is known
 	since   time.Time // where next is 0
 	last    uint64    // of the stream when it began
 }
 
-func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) {
+func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*followPosition, error) {
 	s, err := c.stream(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &position{created: s.CachedInfo().Created, last: s.CachedInfo().State.LastSeq}
+	p := &followPosition{created: s.CachedInfo().Created, last: s.CachedInfo().State.LastSeq}
 	switch {
 	case o.All:
 		p.next = 1
@@ -119,7 +118,7 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*position, error) 
 
 // session reads with one consumer until something breaks. The client's own ordered consumer would do the same, but
 // while it waits for a lost server it does not hear that ctx has ended.
-func (c *Conn) session(ctx context.Context, o FollowOptions, p *position, each func(Record) error) error {
+func (c *Conn) session(ctx context.Context, o FollowOptions, p *followPosition, each func(Record) error) error {
 	ctx, release := c.WithConnErrors(ctx)
 	defer release()
 	s, err := c.stream(ctx)
@@ -182,7 +181,7 @@ func (c *Conn) tellGap(ctx context.Context, s jetstream.Stream, first, last uint
 }
 
 // sessionOnce reads what was stored when it began.
-func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position,
+func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *followPosition,
 	each func(Record) error,
 ) error {
 	_, err := c.scan(ctx, s, ScanOptions{From: p.next, Since: p.since, Last: p.last, Subject: o.Subject},
@@ -207,7 +206,7 @@ var errPassedOver = errors.New("a message cannot be read")
 
 // passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read.
 // Then it is errPassedOver.
-func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions, p *position,
+func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions, p *followPosition,
 	each func(Record) error,
 ) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -238,7 +237,7 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	return errPassedOver
 }
 
-func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions, p *position) (jetstream.Consumer,
+func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions, p *followPosition) (jetstream.Consumer,
 	error,
 ) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -248,7 +247,7 @@ func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions
 		MaxDeliver:        1,
 		MemoryStorage:     true,
 		Replicas:          1,
-		InactiveThreshold: forgetAfter,
+		InactiveThreshold: consumerTTL,
 		FilterSubject:     o.Subject,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:       p.next,

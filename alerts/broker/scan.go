@@ -116,7 +116,7 @@ type scan struct {
 func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 	cfg := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1,
-		InactiveThreshold: forgetAfter,
+		InactiveThreshold: consumerTTL,
 		HeadersOnly:       sc.o.Heads, FilterSubject: sc.o.Subject,
 		DeliverPolicy: jetstream.DeliverByStartSequencePolicy,
 		OptStartSeq:   sc.next,

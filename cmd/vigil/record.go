@@ -15,6 +15,7 @@ import (
 	"vigil/capture"
 	"vigil/capture/recorder"
 	"vigil/config"
+	"vigil/internal/retry"
 	"vigil/pipeline"
 	"vigil/pipeline/worker"
 	"vigil/video"
@@ -177,7 +178,7 @@ func bytesText(n int64) string {
 
 // record opens the camera again and again, with pauses as run has them.
 func (r *record) record(ctx context.Context) error {
-	pause := pipeline.NewBackoff(r.camera.Reconnect.Min, r.camera.Reconnect.Max)
+	backoff := pipeline.NewBackoff(r.camera.Reconnect.Min, r.camera.Reconnect.Max)
 	for {
 		var opened time.Time
 		err := r.connect(ctx, func(info video.Info) {
@@ -202,12 +203,10 @@ func (r *record) record(ctx context.Context) error {
 		if !opened.IsZero() {
 			delivered = time.Since(opened)
 		}
-		wait := pause(delivered)
+		wait := backoff.NextAfter(delivered)
 		r.log.Warn("camera lost, it is opened again", "error", err, "pause", wait.Round(time.Millisecond))
-		select {
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, wait) {
 			return nil
-		case <-time.After(wait):
 		}
 	}
 }
