@@ -61,6 +61,9 @@ func run(ctx context.Context, only []string) (err error) {
 		if err != nil {
 			return err
 		}
+		if text == p.Text {
+			continue // somebody may edit it meanwhile
+		}
 		if err := write(filepath.Join(root, filepath.FromSlash(p.Path)), []byte(text)); err != nil {
 			return err
 		}
