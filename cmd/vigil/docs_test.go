@@ -403,3 +403,52 @@ func TestPagesFigures(t *testing.T) {
 		}
 	}
 }
+
+// What pages quote of logs and errors is in the code: pieces of code that are sentences, and what the table of faults
+// has as reported, up to the figures in it.
+func TestPagesQuoteMessages(t *testing.T) {
+	var code strings.Builder
+	concatenated := regexp.MustCompile(`"\s*\+\s*"`)
+	sentence := regexp.MustCompile(`^[a-z]+( [a-z']+){3,}$`)
+	figures := regexp.MustCompile(":|;|then:|[0-9`…(][^ ]*")
+	root, err := docs.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		code.Write(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	messages := concatenated.ReplaceAllString(code.String(), "")
+	eachPage(t, func(t *testing.T, _ string, p docs.Page) {
+		var quotes []string
+		for _, span := range p.Spans() {
+			if first, _, _ := strings.Cut(span, " "); sentence.MatchString(span) &&
+				!slices.Contains([]string{"vigil", "make", "go", "nats"}, first) {
+				quotes = append(quotes, span)
+			}
+		}
+		if p.Path == "docs/faults.md" {
+			for row := range strings.Lines(p.Text) {
+				if cells := strings.Split(row, " | "); len(cells) == 4 && strings.HasPrefix(row, "| ") {
+					quotes = append(quotes, figures.Split(cells[1], -1)...)
+				}
+			}
+			if len(quotes) < 20 {
+				t.Errorf("the table has %d messages", len(quotes))
+			}
+		}
+		for _, q := range quotes {
+			if q = strings.Trim(q, " ,)"); len(strings.Fields(q)) > 2 && !strings.Contains(messages, q) {
+				t.Errorf("no message says %q", q)
+			}
+		}
+	})
+}
