@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
-	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,6 +12,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
+	"vigil/alerts/store"
 	"vigil/config"
 )
 
@@ -97,4 +97,4 @@ func here(host string) bool {
 }
 
 // StoreDir is where the server inside vigil keeps its streams.
-func StoreDir(cfg config.Config) string { return filepath.Join(cfg.DataDir, "nats") }
+func StoreDir(cfg config.Config) string { return store.Dir(cfg.DataDir) }

@@ -4,33 +4,46 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/alerts/broker"
 	"vigil/alerts/evidence"
 )
 
 // acksBytes bounds the acknowledgements, of which a year has a few thousand.
 const acksBytes = 64 << 20
 
-// PutAck keeps a person's word on an alert; a later word replaces it. Where it is that all was normal, what there is
-// of the alert to learn from, among the pieces that are given, is kept beside, before the word is: what is said to be
-// kept is.
-func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *evidence.Reader,
-	pieces []evidence.Piece) (alerts.Ack,
-	error,
-) {
-	if a.Normal {
-		clips, err := keepClips(ctx, js, from, pieces)
-		if err != nil {
-			return a, fmt.Errorf("keep the clip to learn from: %w", err)
-		}
-		a.Clips = clips
+// Acknowledge keeps that a person, by, has seen an alert; a later word replaces it. With normal, which says that what
+// was reported is normal there, what there is of the record to learn from is kept beside, before the word is: what is
+// said to be kept is.
+func (a *Archive) Acknowledge(ctx context.Context, r *Record, by string, normal bool) (alerts.Ack, error) {
+	ctx, release := a.conn.WithConnErrors(ctx, "$KV.", "$O.", "$JS.API.")
+	defer release()
+	ack, err := a.putAck(ctx, r, alerts.Ack{
+		AlertID: r.Last.ID, Camera: r.Last.Camera, By: by, At: time.Now(), Normal: normal,
+	})
+	if denied := context.Cause(ctx); err != nil && broker.Denied(denied) {
+		err = fmt.Errorf("acknowledge alert %s: only reading is allowed there without an account that may write: "+
+			"run it on the machine of that vigil, as its user and with --local, or give a user: %w", r.Last.ID, denied)
 	}
-	data, err := alerts.EncodeAck(a)
+	return ack, err
+}
+
+func (a *Archive) putAck(ctx context.Context, r *Record, ack alerts.Ack) (alerts.Ack, error) {
+	js := a.conn.JetStream()
+	if ack.Normal {
+		clips, err := keepClips(ctx, js, r)
+		if err != nil {
+			return ack, fmt.Errorf("keep the clip to learn from: %w", err)
+		}
+		ack.Clips = clips
+	}
+	data, err := alerts.EncodeAck(ack)
 	if err != nil {
-		return a, err
+		return ack, err
 	}
 	kv, err := js.KeyValue(ctx, alerts.AcksBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -40,17 +53,17 @@ func PutAck(ctx context.Context, js jetstream.JetStream, a alerts.Ack, from *evi
 		})
 	}
 	if err == nil {
-		_, err = kv.Put(ctx, a.AlertID, data)
+		_, err = kv.Put(ctx, ack.AlertID, data)
 	}
 	if err != nil {
-		return a, fmt.Errorf("acknowledge alert %s: %w", a.AlertID, err)
+		return ack, fmt.Errorf("acknowledge alert %s: %w", ack.AlertID, err)
 	}
-	return a, nil
+	return ack, nil
 }
 
-// GetAck gives the word on an alert; false where there is none.
-func GetAck(ctx context.Context, js jetstream.JetStream, id string) (alerts.Ack, bool, error) {
-	kv, err := js.KeyValue(ctx, alerts.AcksBucket)
+// ack gives the word on an alert; false where there is none.
+func (a *Archive) ack(ctx context.Context, id string) (alerts.Ack, bool, error) {
+	kv, err := a.conn.JetStream().KeyValue(ctx, alerts.AcksBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
 		return alerts.Ack{}, false, nil
 	}
@@ -64,8 +77,8 @@ func GetAck(ctx context.Context, js jetstream.JetStream, id string) (alerts.Ack,
 	if err != nil {
 		return alerts.Ack{}, false, fmt.Errorf("acknowledgements: %w", err)
 	}
-	a, err := alerts.DecodeAck(e.Value())
-	return a, err == nil, err
+	ack, err := alerts.DecodeAck(e.Value())
+	return ack, err == nil, err
 }
 
 // StoreBytes is what the streams behind acknowledgements and clips to learn from may take together.
@@ -76,12 +89,12 @@ const StoreBytes = acksBytes + trainingBytes
 const trainingBytes = 4 << 30
 
 // keepClips copies what the model saw to where no limit of evidence lets it go.
-func keepClips(ctx context.Context, js jetstream.JetStream, from *evidence.Reader, pieces []evidence.Piece) ([]string,
+func keepClips(ctx context.Context, js jetstream.JetStream, r *Record) ([]string,
 	error,
 ) {
 	var to jetstream.ObjectStore
 	var kept []string
-	for _, p := range pieces {
+	for _, p := range r.pieces {
 		name := p.Info.Name
 		switch {
 		case p.Bucket == alerts.TrainingBucket:
@@ -90,7 +103,7 @@ func keepClips(ctx context.Context, js jetstream.JetStream, from *evidence.Reade
 		case p.MediaType() != evidence.InputMediaType:
 			continue // a clip for people has another rate, and is no lesson
 		}
-		data, err := from.Read(ctx, p.Bucket, name)
+		data, err := r.reader.Read(ctx, p.Bucket, name)
 		if err != nil {
 			return nil, err
 		}

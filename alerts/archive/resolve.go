@@ -22,13 +22,6 @@ const (
 	maxCandidates = 10
 )
 
-// InvalidError is a fault of what was asked for, as of an id or a time: something else must be given.
-type InvalidError struct{ Err error }
-
-func (e *InvalidError) Error() string { return e.Err.Error() }
-
-func (e *InvalidError) Unwrap() error { return e.Err }
-
 // AmbiguousError is the answer where several alerts' ids begin with what was given; an InvalidError around it says so.
 type AmbiguousError struct {
 	Prefix string

@@ -15,17 +15,13 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
+	"vigil/alerts/store"
+	"vigil/app"
 )
 
 type alertsFlags struct {
-	json   bool
-	server string
-	creds  string
-	config string
-	camera string
-	since  string
-	local  bool
-	once   bool
+	server, creds, config, camera, since string
+	json, local                          bool
 }
 
 func alertsCommand() *cobra.Command {
@@ -34,24 +30,23 @@ func alertsCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "alerts",
 		Short: "Follow alerts from NATS, show, export and acknowledge them",
-		Long: "Follow alerts from NATS: a line for each message, until a signal ends it.\n" +
-			"With --json, each line is the message itself, a CloudEvent.\n\n" +
-			"The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. With --local " +
-			"it is the store on this\n" +
-			"machine, which has everything also while the configured server is away, and can be read while vigil " +
-			"does not run.",
-		Example: "  vigil alerts --since yesterday --camera yard\n  vigil alerts --since 24h --follow=false --json\n " +
-			" vigil alerts list --since 2d\n" +
-			"  vigil alerts show last\n  vigil alerts ack 01JPB5Z7T2W4 --normal",
+		Long: `Follow alerts from NATS: a line for each message, until a signal ends it.
+With --json, each line is the message itself, a CloudEvent.
+
+The server is that of -c, of --server, or of $NATS_URL with $NATS_USER and $NATS_PASSWORD. ` +
+			`With --local it is the store on this
+machine, which has everything also while the configured server is away, and can be read while vigil does not run.`,
+		Example: `  vigil alerts --since yesterday --camera yard
+  vigil alerts --since 24h --follow=false --json
+  vigil alerts list --since 2d
+  vigil alerts show last
+  vigil alerts ack 01JPB5Z7T2W4 --normal`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			f.once = !follow
-			return followAlerts(cmd, f)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return followAlerts(cmd, f, !follow) },
 	}
 	p := c.PersistentFlags()
 	p.BoolVar(&f.json, "json", false, "print JSON: of messages, the messages themselves, one a line")
-	p.StringVar(&f.server, "server", "", "address of NATS (default $NATS_URL, else "+defaultNATS+")")
+	p.StringVar(&f.server, "server", "", "address of NATS (default $NATS_URL, else "+app.DefaultNATS+")")
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
 	p.StringVarP(&f.config, "config", "c", "", "take the server from this configuration `file`")
 	p.BoolVar(&f.local, "local", false,
@@ -67,11 +62,11 @@ func alertsCommand() *cobra.Command {
 	return c
 }
 
-// check looks at what chooses the alerts, and says from when on; zero where --since is not given.
-func (f alertsFlags) check(now time.Time) (since time.Time, err error) {
+// check gives from when on alerts are asked for; the zero time where --since is not given.
+func (f alertsFlags) check() (since time.Time, err error) {
 	if f.since != "" {
-		if since, err = parseSince(f.since, now); err != nil {
-			return since, usageError{err}
+		if since, err = archive.ParseSince(f.since, time.Now()); err != nil {
+			return since, fmt.Errorf("--since %w", err)
 		}
 	}
 	if f.camera != "" {
@@ -82,26 +77,52 @@ func (f alertsFlags) check(now time.Time) (since time.Time, err error) {
 	return since, nil
 }
 
-// passedOver says which messages are none of vigil's.
+func (f alertsFlags) open(cmd *cobra.Command, write bool, onState func(string, error)) (*archive.Archive, error) {
+	notes := cmd.ErrOrStderr()
+	warnOfLogin(notes, "--server", f.server, ", or give -c")
+	return app.OpenArchive(cmd.Context(), app.ArchiveOptions{
+		File: f.config, Server: f.server, Creds: f.creds, Local: f.local, Write: write,
+	}, archive.Observer{State: onState, Unreadable: func(numbers store.Ranges) {
+		fmt.Fprintf(notes, "vigil: the server cannot read message %v of the stream: passed over\n", numbers)
+	}, Damage: func(d store.Damage) {
+		fmt.Fprintf(notes, "vigil: the store was damaged: stream %s: %d missing (%v), damaged files are kept in %s\n",
+			d.Stream, d.Missing.Count(), d.Missing, d.KeptAside)
+	}})
+}
+
+// with opens the alerts for a command that ends by itself.
+func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Archive, since time.Time) error) error {
+	since, err := f.check()
+	if err != nil {
+		return err
+	}
+	a, err := f.open(cmd, write, nil)
+	if err == nil {
+		err = errors.Join(do(a, since), a.Close())
+	}
+	return interrupted(cmd.Context(), err)
+}
+
+// passedOver reports messages that are not vigil's.
 func passedOver(notes io.Writer) func(string, error) {
 	return func(subject string, err error) {
 		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject), harmless(err.Error()))
 	}
 }
 
-func followAlerts(cmd *cobra.Command, f alertsFlags) error {
-	since, err := f.check(time.Now())
+func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
+	since, err := f.check()
 	if err != nil {
 		return err
 	}
-	if f.once && since.IsZero() {
+	if once && since.IsZero() {
 		return usageError{
-			errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show ('vigil " +
-				"alerts list' shows what there is)"),
+			errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show " +
+				"('vigil alerts list' shows what there is)"),
 		}
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	src, err := f.open(cmd,
+	a, err := f.open(cmd, false,
 		func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
 	if err != nil {
 		if ctx.Err() != nil {
@@ -109,12 +130,12 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		}
 		return err
 	}
-	if src.still() && !f.once {
+	if !a.Running() && !once {
 		fmt.Fprintln(notes, "vigil: no vigil runs on this store, so nothing new will come")
-		f.once = true
+		once = true
 	}
-	err = archive.New(src.Conn).Follow(ctx, archive.FollowOptions{
-		Camera: f.camera, Since: since, Once: f.once, Invalid: passedOver(notes),
+	err = a.Follow(ctx, archive.FollowOptions{
+		Camera: f.camera, Since: since, Once: once, Invalid: passedOver(notes),
 	}, func(m archive.Message) error {
 		if f.json {
 			return writeMessage(out, m.Raw)
@@ -122,10 +143,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags) error {
 		_, err := fmt.Fprintln(out, alertLine(m.Alert))
 		return err
 	})
-	if closeErr := src.Close(); err == nil {
-		err = closeErr
-	}
-	return err
+	return errors.Join(err, a.Close())
 }
 
 func stateLine(state string, err error) string {
@@ -157,7 +175,8 @@ func writeMessage(w io.Writer, message []byte) error {
 // the threshold, how long.
 func alertLine(a alerts.Alert) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase, archive.ShortID(a.ID), a.Camera)
+	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase,
+		archive.ShortID(a.ID), a.Camera)
 	if len(a.Zones) > 0 {
 		fmt.Fprintf(&b, "  %s", printable(strings.Join(a.Zones, ", ")))
 	}
@@ -172,4 +191,13 @@ func alertLine(a alerts.Alert) string {
 		fmt.Fprintf(&b, "  %s", printable(string(a.EndReason)))
 	}
 	return b.String()
+}
+
+// warnOfLogin warns of the address of a NATS server on the command line that has a password or a token in it.
+func warnOfLogin(w io.Writer, flag, address, or string) {
+	if shown := broker.RedactURL(address); strings.Contains(shown, "@") {
+		fmt.Fprintf(w, "vigil: warning: %s %s was given with a password or a token, which every user of this machine "+
+			"can read in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s\n", flag,
+			harmless(shown), or)
+	}
 }

@@ -73,7 +73,7 @@ func TestAlertsShow(t *testing.T) {
 		}
 	}
 	code, out, errs = runAlerts(t.Context(), "show", a.ID, "--server", url, "--json")
-	var d dossier
+	var d archive.Record
 	if err := json.Unmarshal([]byte(out), &d); err != nil || code != exitDone || len(d.Messages) != 2 ||
 		len(d.Evidence) != 3 || d.Ack != nil {
 		t.Errorf("exit code %d, %v: %s\n%s", code, err, errs, out)
@@ -102,7 +102,7 @@ func TestAlertsExport(t *testing.T) {
 			t.Errorf("%s: %q, %v", name, data, err)
 		}
 	}
-	var d dossier
+	var d archive.Record
 	text, err := os.ReadFile(filepath.Join(dir, "alert.json"))
 	if err == nil {
 		err = json.Unmarshal(text, &d)
@@ -121,9 +121,17 @@ func TestAlertsAck(t *testing.T) {
 	if code, _, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Ann"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
-	if ack, ok, err := archive.GetAck(t.Context(), js, a.ID); err != nil || !ok || ack.By != "Ann" || ack.Normal ||
+	kv, err := js.KeyValue(t.Context(), alerts.AcksBucket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry, err := kv.Get(t.Context(), a.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ack, err := alerts.DecodeAck(entry.Value()); err != nil || ack.By != "Ann" || ack.Normal ||
 		ack.Camera != "yard" {
-		t.Errorf("%+v, %v, %v", ack, ok, err)
+		t.Errorf("%+v, %v", ack, err)
 	}
 	code, out, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Bob", "--normal")
 	if code != exitDone || !strings.Contains(out, "1 clip kept") {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vigil/alerts/broker"
+	"vigil/alerts/archive"
 	"vigil/alerts/outbox"
 )
 
@@ -32,26 +32,21 @@ func outboxCommand() *cobra.Command {
 	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration `file` with the data_dir")
 	c.AddCommand(outboxListCommand(&f),
 		outboxChangeCommand(&f, "retry", "Try alerts again that were set aside", "will be tried again",
-			outbox.RetryAside),
+			(*archive.Archive).Retry),
 		outboxChangeCommand(&f, "drop", "Forget alerts that were set aside; they stay in the store of alerts",
-			"dropped", outbox.DropAside))
+			"dropped", (*archive.Archive).Drop))
 	return c
 }
 
 // withAside hands over what is set aside in the store on this machine.
-func withAside(cmd *cobra.Command, f alertsFlags, do func(ctx context.Context, src *alertSource,
-	all []outbox.Aside) error,
-) error {
-	ctx := cmd.Context()
-	src, err := f.open(cmd, nil)
-	if err != nil {
-		return interrupted(ctx, err)
-	}
-	all, err := outbox.ListAside(ctx, src.JetStream())
-	if err == nil {
-		err = do(ctx, src, all)
-	}
-	return interrupted(ctx, errors.Join(err, src.Close()))
+func withAside(cmd *cobra.Command, f alertsFlags, do func(a *archive.Archive, all []outbox.Aside) error) error {
+	return f.with(cmd, false, func(a *archive.Archive, _ time.Time) error {
+		all, err := a.SetAside(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return do(a, all)
+	})
 }
 
 func outboxListCommand(f *alertsFlags) *cobra.Command {
@@ -61,31 +56,26 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 		Short: "List what is set aside, by way and camera, in its order",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return withAside(cmd, *f, func(_ context.Context, _ *alertSource, all []outbox.Aside) error {
-				if asJSON {
-					for _, a := range all {
-						text, err := json.Marshal(a)
-						if err == nil {
-							err = writeMessage(cmd.OutOrStdout(), text)
-						}
-						if err != nil {
+			return withAside(cmd, *f, func(_ *archive.Archive, all []outbox.Aside) error {
+				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
+				for i, m := range all {
+					if asJSON {
+						if text, err := json.Marshal(m); err != nil {
+							return err
+						} else if err := writeMessage(cmd.OutOrStdout(), text); err != nil {
 							return err
 						}
+						continue
 					}
-					return nil
-				}
-				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				if len(all) > 0 {
-					fmt.Fprintln(w, "ID\tWAY\tCAMERA\tSINCE\tREASON")
-				}
-				for _, a := range all {
-					reason := a.Reason
-					if a.Retry {
-						reason = "to be tried again; " + reason
+					if i == 0 {
+						fmt.Fprintln(w, "ID\tWAY\tCAMERA\tSINCE\tREASON")
+					}
+					if m.Retry {
+						m.Reason = "to be tried again; " + m.Reason
 					}
 					fmt.Fprintln(w, strings.Join([]string{
-						printable(a.MessageID), printable(a.Sink), printable(a.Camera),
-						a.Since.Local().Format(time.DateTime), printable(reason),
+						printable(m.MessageID), printable(m.Sink), printable(m.Camera),
+						m.Since.Local().Format(time.DateTime), printable(m.Reason),
 					}, "\t"))
 				}
 				return w.Flush()
@@ -96,8 +86,8 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 	return c
 }
 
-func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(context.Context, broker.JetStream,
-	outbox.Aside) error,
+func outboxChangeCommand(f *alertsFlags, name, short, done string,
+	change func(*archive.Archive, context.Context, outbox.Aside) error,
 ) *cobra.Command {
 	var everything bool
 	c := &cobra.Command{
@@ -110,21 +100,19 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(c
 			if everything == (len(ids) > 0) || slices.Contains(ids, "") {
 				return usageError{errors.New("give either ids, as 'vigil outbox list' shows them, or --all")}
 			}
-			return withAside(cmd, *f, func(ctx context.Context, src *alertSource, all []outbox.Aside) error {
-				chosen, err := chooseAside(all, ids)
-				if err != nil {
-					return err
-				}
-				if everything {
-					chosen = all
-				}
-				for _, a := range chosen {
-					if err := change(ctx, src.JetStream(), a); err != nil {
+			return withAside(cmd, *f, func(a *archive.Archive, chosen []outbox.Aside) (err error) {
+				if !everything {
+					if chosen, err = archive.ChooseAside(chosen, ids); err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", printable(a.MessageID), printable(a.Sink), done)
 				}
-				if name == "retry" && src.still() {
+				for _, m := range chosen {
+					if err := change(a, cmd.Context(), m); err != nil {
+						return err
+					}
+					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", printable(m.MessageID), printable(m.Sink), done)
+				}
+				if name == "retry" && !a.Running() {
 					fmt.Fprintln(cmd.ErrOrStderr(), "vigil: no vigil runs on this store; the next one tries them")
 				}
 				return nil
@@ -133,29 +121,4 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string, change func(c
 	}
 	c.Flags().BoolVar(&everything, "all", false, "all that is set aside")
 	return c
-}
-
-// chooseAside gives those that ids mean: a whole id means that one, though others begin with it.
-func chooseAside(all []outbox.Aside, ids []string) (chosen []outbox.Aside, err error) {
-	means := map[string]func(string) bool{}
-	for _, id := range ids {
-		whole := func(of string) bool { return strings.EqualFold(of, id) }
-		begins := func(of string) bool { return len(of) >= len(id) && strings.EqualFold(of[:len(id)], id) }
-		switch {
-		case slices.ContainsFunc(all, func(a outbox.Aside) bool { return whole(a.MessageID) }):
-			means[id] = whole
-		case slices.ContainsFunc(all, func(a outbox.Aside) bool { return begins(a.MessageID) }):
-			means[id] = begins
-		default:
-			return nil, usageError{
-				fmt.Errorf("nothing is set aside whose id begins with %q; 'vigil outbox list' shows what is", id),
-			}
-		}
-	}
-	for _, a := range all {
-		if slices.ContainsFunc(ids, func(id string) bool { return means[id](a.MessageID) }) {
-			chosen = append(chosen, a)
-		}
-	}
-	return chosen, nil
 }

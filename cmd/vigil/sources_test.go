@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -85,28 +84,5 @@ func TestReadSources(t *testing.T) {
 	if _, err := readSources(&cobra.Command{}, []string{"gate"}, "other.yaml", false); err == nil ||
 		!strings.Contains(err.Error(), "and no other.yaml") {
 		t.Errorf("a name without a configuration: %v", err)
-	}
-}
-
-// Alerts are followed without the cameras' passwords, and what is wrong with a camera is not in the way.
-func TestAlertsNeedNoCameraVariables(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "vigil.yaml")
-	if err := os.WriteFile(path, []byte(twoCameras), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := configuredNATS(path); err == nil || !strings.Contains(err.Error(), "VIEWER_PASSWORD") ||
-		strings.Contains(err.Error(), "GATE") {
-		t.Errorf("without the server's own variable: %v", err)
-	}
-	t.Setenv("VIEWER_PASSWORD", "s3cret")
-	o, err := configuredNATS(path)
-	if err != nil || o.Password != "s3cret" || o.URL != "nats://127.0.0.1:4333" {
-		t.Errorf("got %+v, %v", o.URL, err)
-	}
-	if err := os.WriteFile(path, []byte("natss: {}\n"+twoCameras), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := configuredNATS(path); err == nil || !strings.Contains(err.Error(), "did you mean nats?") {
-		t.Errorf("a key that is misspelt: %v", err)
 	}
 }

@@ -5,16 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"vigil/alerts/broker"
-	"vigil/alerts/instance"
-	"vigil/alerts/store"
+	"vigil/alerts/archive"
 	"vigil/app"
-	"vigil/config"
 )
 
 func storeCommand() *cobra.Command {
@@ -44,11 +39,11 @@ func storeCheckCommand() *cobra.Command {
 		Example: "  vigil store check -c vigil.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := configuredStore(cmd, file)
+			cfg, err := app.ArchiveConfig(file)
 			if err != nil {
 				return err
 			}
-			return inspectStore(cmd.OutOrStdout(), dir)
+			return checkStore(cmd.OutOrStdout(), cfg.DataDir)
 		},
 	}
 	storeFlag(c, &file)
@@ -69,7 +64,7 @@ func storeRepairCommand() *cobra.Command {
 		Example: "  vigil store repair -c vigil.yaml\n  vigil store repair --from /backup/vigil-data",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := configuredStore(cmd, file)
+			cfg, err := app.ArchiveConfig(file)
 			if err != nil {
 				return err
 			}
@@ -78,11 +73,7 @@ func storeRepairCommand() *cobra.Command {
 					return usageError{fmt.Errorf("--from: %w", err)}
 				}
 			}
-			release, err := broker.LockDir(dir)
-			if err != nil {
-				return err
-			}
-			return errors.Join(repairStore(cmd.OutOrStdout(), dir, from), release())
+			return repairStore(cmd.OutOrStdout(), cfg.DataDir, from)
 		},
 	}
 	storeFlag(c, &file)
@@ -96,117 +87,47 @@ func storeFlag(c *cobra.Command, file *string) {
 		"configuration `file` that names the data_dir (default: data_dir's default)")
 }
 
-// configuredStore is the directory of the store, which must be there.
-func configuredStore(_ *cobra.Command, file string) (string, error) {
-	cfg := config.Default()
-	if file != "" {
-		var err error
-		if cfg, err = config.LoadParts(file, alertsParts...); err != nil {
-			return "", usageError{err}
-		}
+func checkStore(w io.Writer, dataDir string) error {
+	r, err := archive.CheckStore(dataDir)
+	if r != nil {
+		printLines(w, r.Ledger())
+		printLines(w, r.Damage)
 	}
-	dir := app.StoreDir(cfg)
-	if _, err := os.Stat(dir); err != nil {
-		return "", fmt.Errorf("no alerts are kept in %s: give -c with the configuration that vigil runs with",
-			cfg.DataDir)
-	}
-	return dir, instance.CheckFormat(cfg.DataDir)
-}
-
-func inspectStore(w io.Writer, dir string) error {
-	known, wrong, err := store.ReadState(dir)
 	if err != nil {
 		return err
 	}
-	found, err := store.Inspect(dir, known)
-	if err != nil {
-		return err
-	}
-	printLedger(w, known, wrong)
-	printDamage(w, found)
-	back, err := store.Rescuable(dir, known)
-	if err != nil {
-		return err
-	}
-	if len(back) > 0 {
+	if len(r.Rescued) > 0 {
 		fmt.Fprintf(w,
 			"%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
-			back.Count(), back)
+			r.Rescued.Count(), r.Rescued)
 	}
-	if len(found) > 0 || wrong != "" {
+	if r.Damaged() {
 		return errDamaged
 	}
 	fmt.Fprintln(w, "nothing is damaged")
 	return nil
 }
 
-func repairStore(w io.Writer, dir string, from []string) error {
-	known, wrong, err := store.ReadState(dir)
+func repairStore(w io.Writer, dataDir string, from []string) error {
+	r, err := archive.RepairStore(dataDir, from)
+	if r != nil {
+		printLines(w, r.Damage)
+	}
 	if err != nil {
 		return err
 	}
-	now := time.Now()
-	found, err := store.Prepare(dir, known, now)
-	if err != nil {
-		return err
-	}
-	for _, d := range found {
-		if d.Stream == store.AlertStream && known != nil {
-			for _, r := range d.Missing {
-				known.Holes.Add(r.First, r.Last)
-			}
-			known.Expected = known.Expected.Without(d.Missing)
-		}
-	}
-	if known != nil {
-		if err := store.WriteState(dir, known); err != nil {
-			return err
-		}
-	}
-	printDamage(w, found)
-	back, err := store.Rescue(dir, known, from, now)
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%d alerts put back", back.Count())
-	if len(back) > 0 {
-		fmt.Fprintf(w, ": %v", back)
+	fmt.Fprintf(w, "%d alerts put back", r.Rescued.Count())
+	if len(r.Rescued) > 0 {
+		fmt.Fprintf(w, ": %v", r.Rescued)
 	}
 	fmt.Fprintln(w)
-	printLedger(w, known, wrong)
+	printLines(w, r.Ledger())
 	return nil
 }
 
-func printLedger(w io.Writer, s *store.State, wrong string) {
-	switch {
-	case s == nil && wrong == "":
-		fmt.Fprintln(w, "there is no ledger: what may be missing at the end cannot be known")
-	case s == nil:
-		fmt.Fprintf(w, "the ledger is damaged: %s\n", wrong)
-	default:
-		if wrong != "" {
-			fmt.Fprintf(w, "the ledger is damaged: %s\n", wrong)
-		}
-		fmt.Fprintf(w, "the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on\n",
-			s.Last, s.Expected.Count(), len(s.Open))
-		if len(s.Holes) > 0 {
-			fmt.Fprintf(w, "missing and reported before: %d (%v)\n", s.Holes.Count(), s.Holes)
-		}
-	}
-}
-
-func printDamage(w io.Writer, found []store.Damage) {
-	for _, d := range found {
-		fmt.Fprintf(w, "stream %s: %d missing", d.Stream, d.Missing.Count())
-		if len(d.Missing) > 0 {
-			fmt.Fprintf(w, " (%v)", d.Missing)
-		}
-		if len(d.Places) > 0 {
-			fmt.Fprintf(w, "; damaged: %s", strings.Join(d.Places, "; "))
-		}
-		if d.KeptAside != "" {
-			fmt.Fprintf(w, "; kept in %s", d.KeptAside)
-		}
-		fmt.Fprintln(w)
+// printLines prints each of what is known of a store.
+func printLines[T any](w io.Writer, all []T) {
+	for _, a := range all {
+		fmt.Fprintln(w, a)
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/instance"
 	"vigil/alerts/olddata"
 	"vigil/app"
@@ -106,7 +107,7 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 		last.EndReason != alerts.EndCrashRecovered {
 		t.Errorf("the last message is %s, %v, want the end of %s", lines[len(old.Messages)], err, old.Open)
 	}
-	var shown dossier
+	var shown archive.Record
 	if err := json.Unmarshal([]byte(local("show", old.Ended, "--json")), &shown); err != nil || shown.Ack == nil ||
 		shown.Ack.By != old.By || !shown.Ack.Normal {
 		t.Errorf("%v, acknowledged: %+v", err, shown.Ack)

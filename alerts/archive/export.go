@@ -1,4 +1,4 @@
-package main
+package archive
 
 import (
 	"bytes"
@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -22,54 +21,55 @@ import (
 var exportName = regexp.MustCompile(
 	`^(snapshot-[0-9]{1,20}\.jpg|heatmap-[0-9]{1,20}\.jpg|clip-[0-9]{1,20}\.mp4|model-input-[0-9]{1,20}\.mkv)$`)
 
-// export writes each file whole or not at all, the description last, when everything that it names is there. It
-// overwrites nothing and follows no link out of the folder: a file that is there already must be the same.
-func (d *dossier) export(ctx context.Context, dir string, w io.Writer) (err error) {
+// Export writes an alert's evidence and its description, alert.json, to a folder, each file whole or not at all and the
+// description last, when everything that it names is there. It overwrites nothing and follows no link out of the
+// folder: a file that is there already must be the same. The paths of what was written come with an error, too.
+func (r *Record) Export(ctx context.Context, dir string) (written []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("export to %s: %w", dir, err)
+		return nil, fmt.Errorf("export to %s: %w", dir, err)
 	}
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return fmt.Errorf("export to %s: %w", dir, err)
+		return nil, fmt.Errorf("export to %s: %w", dir, err)
 	}
 	defer func() { err = errors.Join(err, root.Close()) }()
 	write := func(name string, data []byte) error {
 		if err := writeNew(root, name, data); err != nil {
 			return fmt.Errorf("export to %s: %w", dir, err)
 		}
-		_, err := fmt.Fprintln(w, filepath.Join(dir, name))
-		return err
+		written = append(written, filepath.Join(dir, name))
+		return nil
 	}
 	var strange []string
-	for _, e := range d.Evidence {
-		name, ours := strings.CutPrefix(e.Name, d.last.ID+"/")
+	for _, e := range r.Evidence {
+		name, ours := strings.CutPrefix(e.Name, r.Last.ID+"/")
 		if !ours || !exportName.MatchString(name) {
 			strange = append(strange, e.Name)
 			continue
 		}
-		data, err := d.reader.Read(ctx, e.Bucket, e.Name)
+		data, err := r.reader.Read(ctx, e.Bucket, e.Name)
 		if err != nil {
-			return err
+			return written, err
 		}
 		if got := evidence.Digest(data); got != e.SHA256 {
-			return fmt.Errorf("object %s is damaged: its SHA-256 is %s, must be %s", e.Name, got, e.SHA256)
+			return written, fmt.Errorf("object %s is damaged: its SHA-256 is %s, must be %s", e.Name, got, e.SHA256)
 		}
 		if err := write(name, data); err != nil {
-			return err
+			return written, err
 		}
 	}
-	text, err := json.MarshalIndent(d, "", "  ")
+	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
-		return fmt.Errorf("export alert: %w", err)
+		return written, fmt.Errorf("export alert: %w", err)
 	}
 	if err := write("alert.json", append(text, '\n')); err != nil {
-		return err
+		return written, err
 	}
 	if len(strange) > 0 {
-		return fmt.Errorf("%d objects have names that vigil gives to none and were not written: %q",
+		return written, fmt.Errorf("%d objects have names that vigil gives to none and were not written: %q",
 			len(strange), strange)
 	}
-	return nil
+	return written, nil
 }
 
 // writeNew writes a file that is not there yet. Its other name goes afterwards; a file that is the same already is

@@ -1,4 +1,4 @@
-package main
+package archive
 
 import (
 	"fmt"
@@ -7,24 +7,24 @@ import (
 	"time"
 )
 
-// sinceForms are the ways in which --since names a time, beside durations; those without a zone are local times.
+// sinceForms are how ParseSince takes a time; those without a zone are local times.
 var sinceForms = []string{
 	time.RFC3339, time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04",
 	"2006-01-02 15:04", time.DateOnly,
 }
 
-// parseSince is the time that text means: so long before now, the beginning of a day, or a time.
-func parseSince(text string, now time.Time) (time.Time, error) {
+// ParseSince gives the time that text means: a duration before now such as 24h or 2d, the beginning of a day such as
+// today or 2026-11-20, or a time. Its errors are InvalidErrors that begin with the text.
+func ParseSince(text string, now time.Time) (time.Time, error) {
 	at, err := sinceTime(text, now)
 	switch {
 	case err != nil:
-		return time.Time{},
-			fmt.Errorf("--since %q: %w; give a duration such as 90m, 24h or 2d, a day such as today, yesterday or "+
-				"2026-11-20, "+
-				"or a time such as 2026-11-20T10:00, which is local where no zone stands behind it", text, err)
+		return time.Time{}, &InvalidError{fmt.Errorf("%q: %w; give a duration such as 90m, 24h or 2d, a day such as "+
+			"today, yesterday or 2026-11-20, or a time such as 2026-11-20T10:00, which is local where no zone stands "+
+			"behind it", text, err)}
 	case at.After(now):
-		return time.Time{}, fmt.Errorf("--since %q: lies ahead, at %s; it is %s now", text,
-			at.Local().Format(time.DateTime), now.Local().Format(time.DateTime))
+		return time.Time{}, &InvalidError{fmt.Errorf("%q: lies ahead, at %s; it is %s now", text,
+			at.Local().Format(time.DateTime), now.Local().Format(time.DateTime))}
 	}
 	return at, nil
 }

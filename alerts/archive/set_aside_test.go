@@ -1,4 +1,4 @@
-package main
+package archive
 
 import (
 	"slices"
@@ -24,7 +24,7 @@ func TestChooseAside(t *testing.T) {
 		{[]string{"01AAA:1", "01CCC"}, nil},
 		{[]string{"01AAA:12"}, nil},
 	} {
-		chosen, err := chooseAside(all, c.ids)
+		chosen, err := ChooseAside(all, c.ids)
 		var got []string
 		for _, a := range chosen {
 			got = append(got, a.MessageID)

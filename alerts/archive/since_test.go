@@ -1,4 +1,4 @@
-package main
+package archive
 
 import (
 	"strings"
@@ -28,12 +28,12 @@ func TestSince(t *testing.T) {
 		"2026-11-20T10:00:00Z":      time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC),
 		"2026-11-20T10:00:00-05:00": time.Date(2026, 11, 20, 15, 0, 0, 0, time.UTC),
 	} {
-		if got, err := parseSince(text, now); err != nil || !got.Equal(want) {
+		if got, err := ParseSince(text, now); err != nil || !got.Equal(want) {
 			t.Errorf("%s is %v, %v; want %v", text, got, err, want)
 		}
 	}
 	// The day before the first of a month, over a change of the clocks.
-	if got, err := parseSince("yesterday", time.Date(2026, 3, 30, 0, 30, 0, 0, berlin)); err != nil ||
+	if got, err := ParseSince("yesterday", time.Date(2026, 3, 30, 0, 30, 0, 0, berlin)); err != nil ||
 		!got.Equal(time.Date(2026, 3, 29, 0, 0, 0, 0, berlin)) {
 		t.Errorf("yesterday is %v, %v", got, err)
 	}
@@ -45,37 +45,12 @@ func TestSince(t *testing.T) {
 		"2027-01-01":       "lies ahead", "tomorrow": "is not a duration", "9999999d": "is not a duration",
 		"NaNd": "is not a duration",
 	} {
-		_, err := parseSince(text, now)
+		_, err := ParseSince(text, now)
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), `"`+text+`"`) {
 			t.Errorf("%s: error %v, want %q", text, err, want)
 		}
 		if err != nil && want != "lies ahead" && !strings.Contains(err.Error(), "such as 90m, 24h or 2d") {
 			t.Errorf("%s: error %v does not say what would be right", text, err)
-		}
-	}
-}
-
-func TestWhatSteersATerminal(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain, äöü 日本":  "plain, äöü 日本",
-		"two\nlines\t.":  "two\nlines\t.",
-		"\x1b[2J\a\r":    `\x1b[2J\a\r`,
-		"\u009b2J\x7f":   `\u009b2J\x7f`,
-		"a\u202eb\u2066": `a\u202eb\u2066`,
-		"\x9b2J":         `\x9b2J`,
-		"\ufffd":         "\ufffd",
-	} {
-		if got := harmless(in); got != want {
-			t.Errorf("%q becomes %q, want %q", in, got, want)
-		}
-	}
-	for in, want := range map[string]string{
-		`{"a":"b"}`:                        `{"a":"b"}`,
-		"{\"a\":\"\u009b2J\x7f\"}":         `{"a":"\u009b2J\u007f"}`,
-		"{\"a\":\"\u202e\U000e0001\x9b\"}": `{"a":"\u202e\udb40\udc01` + "\ufffd\"}",
-	} {
-		if got := string(harmlessJSON([]byte(in))); got != want {
-			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
 	}
 }

@@ -1,0 +1,79 @@
+package archive
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+
+	"vigil/alerts"
+	"vigil/alerts/evidence"
+)
+
+// Record is everything that is kept of one alert. It belongs to one goroutine.
+type Record struct {
+	Alert    json.RawMessage   `json:"alert"`    // the data of the last message
+	Messages []json.RawMessage `json:"messages"` // CloudEvents, in their order
+	Evidence []Object          `json:"evidence"` // what there is now
+	Ack      *alerts.Ack       `json:"ack,omitempty"`
+
+	Last       alerts.Alert `json:"-"` // the last message
+	Unreadable []string     `json:"-"` // names of objects that the server cannot read
+
+	reader *evidence.Reader
+	pieces []evidence.Piece
+}
+
+// Object is a piece of evidence in the object store.
+type Object struct {
+	Bucket    string `json:"bucket"`
+	Name      string `json:"name"`
+	MediaType string `json:"media_type"`
+	Bytes     uint64 `json:"bytes"`
+	SHA256    string `json:"sha256"`
+}
+
+// Show gives the record of the alert that text means, as Resolve takes it. With an error there may be a record of what
+// could be read.
+func (a *Archive) Show(ctx context.Context, text, camera string) (*Record, error) {
+	id, err := a.Resolve(ctx, text, camera)
+	if err != nil {
+		return nil, err
+	}
+	found, err := a.Messages(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	r := &Record{Evidence: []Object{}, reader: evidence.NewReader(a.conn.JetStream())}
+	var messages []alerts.Alert
+	for _, m := range found {
+		r.Messages = append(r.Messages, m.Raw)
+		messages = append(messages, m.Alert)
+		r.Last = m.Alert
+	}
+	var envelope struct {
+		Data json.RawMessage `json:"data"`
+	}
+	if err := json.Unmarshal(found[len(found)-1].Raw, &envelope); err != nil {
+		return nil, err
+	}
+	r.Alert = envelope.Data
+	if r.pieces, err = r.reader.Of(ctx, messages...); err != nil {
+		return nil, err
+	}
+	r.Unreadable = r.reader.Damaged()
+	for _, p := range r.pieces {
+		sum, err := evidence.DigestOf(p.Info.Digest)
+		if err != nil {
+			return nil, fmt.Errorf("object %s: %w", p.Info.Name, err)
+		}
+		r.Evidence = append(r.Evidence, Object{
+			p.Bucket, p.Info.Name, p.MediaType(), p.Info.Size, hex.EncodeToString(sum),
+		})
+	}
+	ack, ok, err := a.ack(ctx, id)
+	if ok {
+		r.Ack = &ack
+	}
+	return r, err
+}

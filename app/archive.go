@@ -1,0 +1,101 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+
+	"vigil/alerts/archive"
+	"vigil/alerts/broker"
+	"vigil/config"
+)
+
+// DefaultNATS is where alerts are read if nothing says where.
+const DefaultNATS = "nats://127.0.0.1:4222"
+
+// ArchiveOptions say where alerts are read. The zero value is the server of $NATS_URL, or else DefaultNATS.
+type ArchiveOptions struct {
+	File   string // the configuration that names the server, or with Local the data directory
+	Server string // address of the server
+	Creds  string // credentials file for the server
+	Local  bool   // the store on this machine, in the data directory of File or the default one
+	Write  bool   // something will be written: where a vigil runs here it goes through its socket
+}
+
+// OpenArchive decides where alerts are read and opens them.
+func OpenArchive(ctx context.Context, o ArchiveOptions, observer archive.Observer) (*archive.Archive, error) {
+	given := o.Server != "" || o.Creds != ""
+	if given && (o.Local || o.File != "") {
+		other := "-c"
+		if o.Local {
+			other = "--local"
+		}
+		return nil, Usage(fmt.Errorf("give either %s or --server and --creds, not both", other))
+	}
+	cfg, err := ArchiveConfig(o.File)
+	if err != nil {
+		return nil, err
+	}
+	if o.Local {
+		a, err := archive.OpenLocal(ctx, cfg.DataDir, observer)
+		if errors.Is(err, archive.ErrNoStore) {
+			err = fmt.Errorf("--local: %w", err)
+		}
+		return a, err
+	}
+	fromEnvironment := o.File == "" && os.Getenv("NATS_URL") != ""
+	if o.Write && !given && !fromEnvironment && cfg.NATS.URL == "" {
+		// The port of the server inside vigil is for readers where no account is given.
+		if a, err := archive.DialSocket(ctx, cfg.DataDir); err == nil {
+			return a, nil
+		}
+	}
+	server := broker.DialOptions{
+		URL: cmp.Or(o.Server, os.Getenv("NATS_URL"), DefaultNATS), Creds: o.Creds, User: os.Getenv("NATS_USER"),
+		Password: os.Getenv("NATS_PASSWORD"),
+	}
+	if o.File != "" {
+		if server, err = archiveServer(cfg); err != nil {
+			return nil, fmt.Errorf("%s: %w", o.File, err)
+		}
+	} else if err := broker.CheckURL(server.URL); err != nil {
+		return nil, Usage(err)
+	}
+	return archive.Dial(ctx, server, observer)
+}
+
+// ArchiveConfig reads what reading alerts needs of a configuration file: not the cameras, nor their passwords. Without
+// a file it gives the defaults.
+func ArchiveConfig(file string) (config.Config, error) {
+	if file == "" {
+		return config.Default(), nil
+	}
+	cfg, err := config.LoadParts(file, "nats", "data_dir")
+	if err != nil {
+		return cfg, Usage(err)
+	}
+	return cfg, nil
+}
+
+// archiveServer is the server that a configuration's alerts are read from: the configured one, or the one inside vigil.
+func archiveServer(cfg config.Config) (broker.DialOptions, error) {
+	if cfg.NATS.URL != "" {
+		return DialOptions(cfg.NATS), nil
+	}
+	e := cfg.NATS.Embedded
+	if e.Port == 0 {
+		return broker.DialOptions{}, Usage(errors.New(
+			"nats.embedded.port is any free one: give --server with the address that vigil run logs"))
+	}
+	host := e.Host
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return broker.DialOptions{
+		URL: "nats://" + net.JoinHostPort(host, strconv.Itoa(e.Port)), User: e.User, Password: e.Password.Reveal(),
+	}, nil
+}
