@@ -13,7 +13,8 @@ type blocks struct {
 	side, window, step int
 	frames             float64 // in the sums
 	changes            float64 // frame-to-frame changes in the sums
-	// Tables of the errors, for BlockMotion of the changes and of the foreground, and of the pixels that are not ignored.
+	// Tables of the errors, for BlockMotion of the changes and of the foreground, and of the pixels that are not
+	// ignored.
 	errs, change, front, kept *kernel.SummedArea
 	counts                    []float32 // [side][side], 0 where a pixel is ignored and 1 elsewhere
 	cells                     [CellGrid * CellGrid]float32

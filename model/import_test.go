@@ -61,7 +61,10 @@ func TestPrefixes(t *testing.T) {
 			"two likely ones", joined(prefixed(want, "model.a."), prefixed(other, "model.b.")), "",
 			`"model.a.", "model.b."`,
 		},
-		{"another than is asked for", prefixed(want, "model."), "net", `no network has the prefix "net.", the file has "model."`},
+		{
+			"another than is asked for", prefixed(want, "model."), "net",
+			`no network has the prefix "net.", the file has "model."`,
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()

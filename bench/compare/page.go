@@ -76,8 +76,8 @@ func (f *Findings) page(plots string, o options) ([]byte, error) {
 	}
 	line("```")
 	if cameras, err := os.ReadFile(filepath.Join(filepath.Dir(o.samples), camerasFile)); err == nil {
-		line("\n## Cameras\n\nThe number of cameras that one process watches, H.264 over HTTP in real time, before a clip is " +
-			"skipped; and the shares of the work for one.\n")
+		line("\n## Cameras\n\nThe number of cameras that one process watches, H.264 over HTTP in real time, " +
+			"before a clip is skipped; and the shares of the work for one.\n")
 		line("%s", cameras)
 	}
 	line("\n## Reproduction\n")

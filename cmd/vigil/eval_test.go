@@ -231,7 +231,7 @@ func TestEvalUsage(t *testing.T) {
 		}
 	}
 	code, _, errs := vigil(t, "eval", t.TempDir(), "-m", tinyWeights(t))
-	if code != exitFailed || !strings.Contains(errs, "of none of the known formats") {
+	if code != exitFailed || !strings.Contains(errs, "has none of the known formats") {
 		t.Errorf("an unknown layout: exit code %d: %s", code, errs)
 	}
 	list := mustVigil(t, "eval", "--list")
