@@ -14,7 +14,7 @@ import (
 // ErrNoStore is the answer where a data directory has no store of alerts.
 var ErrNoStore = errors.New("no alerts are kept")
 
-// Observer is told what happens while alerts are read. Each function may be nil, may be called from several goroutines
+// Observer receives what happens while alerts are read. Each function may be nil, may be called from several goroutines
 // and must not block.
 type Observer struct {
 	State      func(state string, err error) // of the connection: one of broker's State constants

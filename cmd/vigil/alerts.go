@@ -123,7 +123,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	a, err := f.open(cmd, false,
-		func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(stateLine(state, err))) })
+		func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(broker.StateText(state, err))) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -144,20 +144,6 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 		return err
 	})
 	return errors.Join(err, a.Close())
-}
-
-func stateLine(state string, err error) string {
-	switch {
-	case state == broker.StateDisconnected:
-		return fmt.Sprintf("connection to NATS lost, trying again: %v", err)
-	case state == broker.StateReconnected:
-		return "connected to NATS again"
-	case state == broker.StateWaiting:
-		return err.Error()
-	case err != nil:
-		return fmt.Sprintf("NATS %s: %v", state, err)
-	}
-	return "NATS " + state
 }
 
 // writeMessage keeps a message on one line, whoever wrote it.

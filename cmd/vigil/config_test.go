@@ -78,7 +78,7 @@ func TestConfigCheckSaysAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := runConfigCommand("check", "-c", path)
-	if _, ok := errors.AsType[usageError](err); !ok {
+	if !isUsage(err) {
 		t.Fatalf("got %v, want a usage error", err)
 	}
 	for _, want := range []string{

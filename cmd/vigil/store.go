@@ -38,13 +38,7 @@ func storeCheckCommand() *cobra.Command {
 			"something is damaged.",
 		Example: "  vigil store check -c vigil.yaml",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := app.ArchiveConfig(file)
-			if err != nil {
-				return err
-			}
-			return checkStore(cmd.OutOrStdout(), cfg.DataDir)
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return checkStore(cmd.OutOrStdout(), file) },
 	}
 	storeFlag(c, &file)
 	return c
@@ -63,18 +57,7 @@ func storeRepairCommand() *cobra.Command {
 			"What is put back is not delivered again: 'vigil alerts --local' reads it.",
 		Example: "  vigil store repair -c vigil.yaml\n  vigil store repair --from /backup/vigil-data",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := app.ArchiveConfig(file)
-			if err != nil {
-				return err
-			}
-			for _, f := range from {
-				if _, err := os.Stat(f); err != nil {
-					return usageError{fmt.Errorf("--from: %w", err)}
-				}
-			}
-			return repairStore(cmd.OutOrStdout(), cfg.DataDir, from)
-		},
+		RunE:    func(cmd *cobra.Command, _ []string) error { return repairStore(cmd.OutOrStdout(), file, from) },
 	}
 	storeFlag(c, &file)
 	c.Flags().StringSliceVar(&from, "from", nil,
@@ -87,8 +70,12 @@ func storeFlag(c *cobra.Command, file *string) {
 		"configuration `file` that names the data_dir (default: data_dir's default)")
 }
 
-func checkStore(w io.Writer, dataDir string) error {
-	r, err := archive.CheckStore(dataDir)
+func checkStore(w io.Writer, file string) error {
+	cfg, err := app.ArchiveConfig(file)
+	if err != nil {
+		return err
+	}
+	r, err := archive.CheckStore(cfg.DataDir)
 	if r != nil {
 		printLines(w, r.Ledger())
 		printLines(w, r.Damage)
@@ -108,8 +95,17 @@ func checkStore(w io.Writer, dataDir string) error {
 	return nil
 }
 
-func repairStore(w io.Writer, dataDir string, from []string) error {
-	r, err := archive.RepairStore(dataDir, from)
+func repairStore(w io.Writer, file string, from []string) error {
+	cfg, err := app.ArchiveConfig(file)
+	if err != nil {
+		return err
+	}
+	for _, f := range from {
+		if _, err := os.Stat(f); err != nil {
+			return usageError{fmt.Errorf("--from: %w", err)}
+		}
+	}
+	r, err := archive.RepairStore(cfg.DataDir, from)
 	if r != nil {
 		printLines(w, r.Damage)
 	}

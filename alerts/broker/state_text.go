@@ -1,0 +1,18 @@
+package broker
+
+import "fmt"
+
+// StateText says in words what OnState reports.
+func StateText(state string, err error) string {
+	switch {
+	case state == StateDisconnected:
+		return fmt.Sprintf("connection to NATS lost, trying again: %v", err)
+	case state == StateReconnected:
+		return "connected to NATS again"
+	case state == StateWaiting:
+		return err.Error()
+	case err != nil:
+		return fmt.Sprintf("NATS %s: %v", state, err)
+	}
+	return "NATS " + state
+}
