@@ -15,25 +15,25 @@ import (
 	"vigil/alerts/broker"
 )
 
-// BookkeepingBytes is what the outbox keeps in streams beside the alerts, at most.
+// BookkeepingBytes is the maximum size of the outbox's streams beside the alerts: cursors, and alerts set aside.
 const BookkeepingBytes = cursorBytes + asideBytes
 
 const (
 	cursorBytes = 4 << 20
-	// createdKey tells the places of one stream from those of another that was lost.
+	// createdKey is when the stream was created that the cursors belong to.
 	createdKey = "created"
 	// ledgerKey says that there is a ledger, so that one that is missing is lost.
 	ledgerKey = "ledger"
 )
 
-// openCursors makes the bucket of the positions where it is missing.
+// openCursors opens the bucket of the cursors, and creates it if it is missing.
 func (o *Outbox) openCursors(ctx context.Context) error {
 	places, err := o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: cursorBytes,
 		Storage: jetstream.FileStorage,
 	})
 	if err != nil {
-		// the old ones are those that positions are kept in, as far as that is possible
+		// the handle of before stays in use
 		return fmt.Errorf("positions of the outbox: %w", err)
 	}
 	o.mu.Lock()
@@ -42,9 +42,8 @@ func (o *Outbox) openCursors(ctx context.Context) error {
 	return nil
 }
 
-// loadCursors finds out where each way left off. One that is new begins with what comes from now on: what is stored
-// already was for others. Places are saved some time after a delivery, so after a crash a few messages are sent again,
-// with the ids that they had.
+// loadCursors reads how far each sink had come. A new sink begins with the next alert. Cursors are saved some time
+// after a delivery, so after a crash a few messages are delivered again, with the same ids.
 func (o *Outbox) loadCursors(ctx context.Context) error {
 	if err := o.openCursors(ctx); err != nil {
 		return err
@@ -95,7 +94,7 @@ func (o *Outbox) loadCursors(ctx context.Context) error {
 	return o.reconcileCursors(ctx, found, info.State.LastSeq)
 }
 
-// restoreCursors takes positions that the store has lost from the ledger.
+// restoreCursors takes cursors that the store has lost from the ledger.
 func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]uint64) error {
 	var lost []string
 	for key, at := range ledger {
@@ -115,9 +114,9 @@ func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]ui
 	return nil
 }
 
-// lowerCursors corrects positions above the stream's last number, which has become shorter and has lost its ledger too:
-// it counts from less on, and what comes would never be delivered. What was stored after the position was saved cannot
-// have been delivered; what was stored before has been.
+// lowerCursors corrects cursors above the stream's last number. A stream that was truncated, and whose ledger is lost
+// too, reuses numbers, and new alerts below a cursor would never be delivered. What was stored before the cursor was
+// saved has been delivered, what was stored after it has not.
 func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last uint64) error {
 	for key, at := range found {
 		if at <= last {
@@ -140,7 +139,7 @@ func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last
 	return nil
 }
 
-// lastStoredBefore is the number of the last alert that was stored before a time; 0 for none.
+// lastStoredBefore is the number of the last alert stored before a time; 0 for none.
 func (o *Outbox) lastStoredBefore(ctx context.Context, at time.Time, last uint64) (uint64, error) {
 	if last == 0 {
 		return 0, nil
@@ -156,8 +155,8 @@ func (o *Outbox) lastStoredBefore(ctx context.Context, at time.Time, last uint64
 	return first - 1, nil
 }
 
-// listCursors asks for each position by its key: a watcher waits for ever before one that the server cannot read. Those
-// are as good as not there.
+// listCursors reads each cursor by its key: a watcher would wait forever at one that the server cannot read. Those
+// count as missing.
 func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
@@ -193,11 +192,11 @@ func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 	return found, nil
 }
 
-// listTimeout bounds the reading of all positions, of which there is one for each way and camera.
+// listTimeout bounds the reading of all cursors, one for each sink and camera.
 const listTimeout = 30 * time.Second
 
-// reconcileCursors takes over the places of the ways that are configured and forgets the others, so that a way that comes back
-// after a year does not tell of a year.
+// reconcileCursors adopts the cursors of the configured sinks and deletes the others, so that a sink that is
+// configured again after a year does not deliver a year's alerts.
 func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, last uint64) error {
 	o.savedCursors = map[string]uint64{}
 	for _, w := range o.opts.Sinks {
@@ -226,7 +225,7 @@ func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, 
 	return nil
 }
 
-// cursorOf is where a way left off with a camera. o.mu is held.
+// cursorOf is how far a sink has come with a camera. o.mu is held.
 func (o *Outbox) cursorOf(way, camera string) uint64 {
 	if at, ok := o.savedCursors[way+"."+camera]; ok {
 		return at
@@ -244,8 +243,8 @@ func (o *Outbox) saveCursor(ctx context.Context, key string, at uint64) error {
 	return nil
 }
 
-// saveCursors keeps what has changed. What cannot be kept now is kept later; until then a crash means repeats, and no
-// loss.
+// saveCursors saves what has changed. What cannot be saved now is saved later; until then a crash means repeats, never
+// a loss.
 func (o *Outbox) saveCursors(ctx context.Context) {
 	o.mu.Lock()
 	changed := map[string]uint64{}

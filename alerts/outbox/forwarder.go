@@ -14,8 +14,8 @@ import (
 	"vigil/alerts/sink"
 )
 
-// forwarder takes the alerts of one camera out by one way, one after the other. Cameras do not wait for each other: one
-// whose subject is refused holds up its own alerts only.
+// forwarder delivers the alerts of one camera to one sink, one after the other. Cameras do not wait for each other:
+// one whose alerts are refused delays its own only.
 type forwarder struct {
 	sink   sink.Sink
 	camera string
@@ -30,7 +30,7 @@ func (f *forwarder) wake() {
 	}
 }
 
-// startForwarders starts what a camera lacks. o.mu is held.
+// startForwarders starts the forwarders that a camera does not have yet. o.mu is held.
 func (o *Outbox) startForwarders(camera string) {
 	if o.stopping {
 		return
@@ -69,7 +69,7 @@ func (o *Outbox) forward(ctx context.Context, f *forwarder) {
 	}
 }
 
-// nextMessage reads the message after the last that was acknowledged; false where there is none, or ctx ended.
+// nextMessage reads the message after the last acknowledged one; false if there is none, or ctx ended.
 func (o *Outbox) nextMessage(ctx context.Context, f *forwarder) (sink.Message, bool) {
 	for wait := o.newBackoff(); ; {
 		m, err := o.readMessage(ctx, f)
@@ -114,8 +114,7 @@ func (o *Outbox) readMessage(ctx context.Context, f *forwarder) (sink.Message, e
 	}, nil
 }
 
-// skipUnreadable looks, number by number, for what a camera has behind something that cannot be read; false where it has
-// nothing more.
+// skipUnreadable scans for the camera's next message behind one that cannot be read; false if there is none.
 func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Message, found bool, err error) {
 	o.mu.Lock()
 	last := o.lastStored[f.camera]
@@ -124,12 +123,13 @@ func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Messa
 	if from > last {
 		return sink.Message{}, false, nil
 	}
-	// Of another camera's that cannot be read each line says it, since nobody knows whose it was.
+	// Every forwarder logs an unreadable message, since its camera is not known.
 	unreadable, err := o.conn.Scan(ctx, broker.ScanOptions{
 		From: from, Last: last,
 		Subject: alerts.CameraSubject(f.camera),
 	}, func(r broker.Record) error {
-		m, found = sink.Message{Seq: r.Seq, Camera: f.camera, Subject: r.Subject, ID: r.ID, Data: r.Data, Origin: r.Origin},
+		m, found = sink.Message{Seq: r.Seq, Camera: f.camera, Subject: r.Subject, ID: r.ID, Data: r.Data,
+			Origin: r.Origin},
 			true
 		return errFound
 	})
@@ -152,7 +152,7 @@ var errFound = errors.New("found")
 // readTimeout bounds a read from the server in this process, which may just be restarting.
 const readTimeout = 5 * time.Second
 
-// stream is the outbox's. It is asked for once; a restart of the server changes nothing about it.
+// stream is the stream of alerts, looked up once; the handle survives a restart of the server.
 func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	o.mu.Lock()
 	s := o.streamCache
@@ -172,8 +172,8 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	return s, nil
 }
 
-// deliver tries until the way has the message or ctx ends. What stands in the way is said when it changes, and that it
-// is over.
+// deliver retries until the sink has the message, it is set aside, or ctx ends. A reason is logged when it changes,
+// and the recovery too.
 func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 	lastLogged, attempts := "", 0
 	var refusedSince time.Time
@@ -215,7 +215,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 	}
 }
 
-// deliverOnce delivers a message; what this vigil did not store goes nowhere.
+// deliverOnce delivers a message once. One that this vigil did not store is skipped.
 func (o *Outbox) deliverOnce(ctx context.Context, f *forwarder, m sink.Message) error {
 	if err := o.verify(m); err != nil {
 		o.skipForeign(f, m, err)

@@ -15,7 +15,8 @@ const (
 	refillInterval = 30 * time.Second
 )
 
-// maintain does what must be done from time to time, and mends a server that fails while no alert comes.
+// maintain saves cursors, refills the reserve and checks the store at intervals, and restarts a server that fails
+// while no alert comes.
 func (o *Outbox) maintain() {
 	save, refill := time.NewTicker(saveInterval), time.NewTicker(refillInterval)
 	defer save.Stop()
@@ -29,7 +30,7 @@ func (o *Outbox) maintain() {
 			o.recoverServer()
 		case <-save.C:
 			if err := o.server.Moved(); err != nil {
-				o.checkStream(o.ctx) // which knows whether another program has deleted the stream
+				o.checkStream(o.ctx) // it tells whether another program has deleted the stream
 				o.storeFailure.set(err)
 				continue
 			}
@@ -47,7 +48,7 @@ func (o *Outbox) maintain() {
 	}
 }
 
-// recoverServer mends until the server can write.
+// recoverServer restarts the server until it can write.
 func (o *Outbox) recoverServer() {
 	for wait := o.newBackoff(); o.ctx.Err() == nil; {
 		_, sick := o.storeFailure.get()
@@ -64,8 +65,8 @@ func (o *Outbox) recoverServer() {
 	}
 }
 
-// trim lets the oldest messages go that every way has and whose events are over, a quarter of the stream, where it is
-// nearly full. It is an error where it is full of what must stay.
+// trim deletes the oldest quarter of a stream that is nearly full, as far as every sink has it and its events are
+// over. It is an error if nothing can be deleted.
 func (o *Outbox) trim(ctx context.Context, full bool) error {
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil {
@@ -80,8 +81,8 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs,
 			o.Backlog())
 	}
-	// The ledger has it first: a process that is killed behind the purge must not find alerts missing. What stays all
-	// the same is found at the next start.
+	// The ledger comes first: after a kill behind the purge the deleted alerts must not count as missing. What the
+	// purge did not delete is found at the next start.
 	o.ledger.Reclaimed(keep)
 	if err := o.ledger.Flush(ctx); err != nil {
 		o.log.Debug("the ledger does not know yet that alerts are let go", "error", err)
@@ -93,7 +94,7 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	return nil
 }
 
-// oldestNeeded is the number of the oldest message that must stay.
+// oldestNeeded is the number of the oldest message that must not be deleted.
 func (o *Outbox) oldestNeeded() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()

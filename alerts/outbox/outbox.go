@@ -1,11 +1,10 @@
-// Package outbox is where an event first exists: a stream of alerts on this machine's disk, and the ways from there to
-// others.
+// Package outbox stores alerts in a stream on this machine's disk and delivers them to the sinks.
 //
-// An alerts.Alert goes in; Publish returns once it is synced to the disk of the embedded NATS server. From there each
-// Sink takes it further. The invariants: nothing hears of an alert that is not on the disk; the alerts of a camera
-// leave in their order, each after the acknowledgement of the one before; none is let go before every way has it; a
-// repeat has the id of the first; and an event whose end was never stored, since the process died, gets one at the
-// next Open.
+// An alerts.Alert goes in; Publish returns once it is synced to the disk of the embedded NATS server. From there a
+// forwarder for each camera and sink delivers it. The invariants: nothing is delivered that is not on the disk; the
+// alerts of a camera are delivered in order, each after the acknowledgement of the one before; none is deleted before
+// every sink has it; a repeat has the id of the first; and an event whose end was never stored, because the process
+// died, gets one at the next Open.
 package outbox
 
 import (
@@ -35,21 +34,21 @@ const (
 type Options struct {
 	// Server is where alerts are stored; its OnWriteError is the outbox's own.
 	Server broker.Options
-	// Bytes bounds the stored alerts; the oldest are let go that every way has. Reserve is kept free on the disk for
+	// Bytes bounds the stored alerts; the oldest that every sink has are deleted. Reserve is kept free on the disk for
 	// alerts alone, for when everything else has filled it. 0 means the defaults.
 	Bytes, Reserve int64
-	// Sinks out; none keeps the alerts for those who come to read them.
+	// Sinks to deliver to; with none the alerts are only stored.
 	Sinks []sink.Sink
 	Log   *slog.Logger // nil for none
-	// Reclaim gives back what it can of the disk to alerts, about so many bytes; it may be nil.
+	// Reclaim frees about so many bytes of the disk for alerts, if it can; it may be nil.
 	Reclaim func(ctx context.Context, bytes int64) error
-	// OnStorage hears what is published at alerts.StorageSubject of the embedded server, for those who listen
-	// elsewhere. It must not block; nil for nobody.
+	// OnStorage is called with what is published at alerts.StorageSubject of the embedded server. It must not block;
+	// it may be nil.
 	OnStorage func(alerts.Storage)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
-	// SetAsideAfter is how long an alert is tried that a way refuses (Refused) before it is set aside; 0 is ten
-	// minutes.
+	// SetAsideAfter is how long an alert that a sink refuses (sink.Refused) is retried before it is set aside; 0 is
+	// ten minutes.
 	SetAsideAfter time.Duration
 }
 
@@ -82,8 +81,8 @@ type Outbox struct {
 	lastStored     map[string]uint64 // number of each camera's last message
 	openEvents     map[string]uint64 // number of the first message of each event that goes on, by its id
 	forwarders     []*forwarder
-	initialCursors map[string]uint64 // where each way began
-	savedCursors   map[string]uint64 // the places that are kept, by their keys
+	initialCursors map[string]uint64 // each sink's cursor at the start
+	savedCursors   map[string]uint64 // the cursors as saved, by their keys
 
 	streamCache jetstream.Stream
 	stopping    bool
@@ -95,10 +94,11 @@ type Outbox struct {
 }
 
 // Open starts the embedded server, closes the events of a process that died, and begins to deliver what waits. ctx
-// bounds the start only. It fails where alerts cannot be stored; that a way is blocked is no reason not to start.
+// bounds the start only. It fails if alerts cannot be stored; a sink that is down does not keep it from starting.
 func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o = &Outbox{
-		opts: opts, log: opts.Log, reclaim: opts.Reclaim, lastStored: map[string]uint64{}, openEvents: map[string]uint64{},
+		opts: opts, log: opts.Log, reclaim: opts.Reclaim, lastStored: map[string]uint64{},
+		openEvents:     map[string]uint64{},
 		initialCursors: map[string]uint64{},
 	}
 	if o.log == nil {
@@ -139,7 +139,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	return o, nil
 }
 
-// init makes the stream, reads what is in it, closes events that nobody will end, and starts the lines.
+// init creates the stream, scans what is in it, ends events left open by a crash, and starts the forwarders.
 func (o *Outbox) init(ctx context.Context) error {
 	s, err := o.conn.EnsureLocalStream(ctx, o.opts.Bytes)
 	if err != nil {
@@ -183,9 +183,9 @@ func (o *Outbox) SetReclaim(free func(ctx context.Context, bytes int64) error) {
 	o.reclaim = free
 }
 
-// Publish stores an alert and returns once it is synced to the disk. Whatever stands in the way is mended and tried
-// again, always with the same message id, until ctx ends; then the alert may still have been stored. One that is not
-// valid fails at once.
+// Publish stores an alert and returns once it is synced to the disk. It retries, always with the same message id, and
+// restarts the server if needed, until ctx ends; then the alert may still have been stored. An invalid alert fails at
+// once.
 func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	data, err := alerts.Encode(a)
 	if err != nil {
@@ -229,8 +229,8 @@ func (o *Outbox) PublishScore(s alerts.Score) error { return o.conn.PublishScore
 // PublishStatus sends a camera's state to whoever listens to the embedded server now.
 func (o *Outbox) PublishStatus(s alerts.Status) error { return o.conn.PublishStatus(s) }
 
-// Halt stops delivering. It waits for deliveries that are under way until ctx ends; one that does not end by then is
-// left to itself, and its alert is delivered again after the next Open.
+// Halt stops delivering. It waits for deliveries in progress until ctx ends; one that has not ended by then is
+// abandoned, and its alert is delivered again after the next Open.
 func (o *Outbox) Halt(ctx context.Context) {
 	o.mu.Lock()
 	o.stopping = true
@@ -247,8 +247,8 @@ func (o *Outbox) Halt(ctx context.Context) {
 	}
 }
 
-// Close stops delivering, keeps the positions and ends the server, whatever a way does. What was not delivered waits
-// for the next Open.
+// Close stops delivering, saves the cursors and shuts the server down, without waiting for a sink that hangs. What was
+// not delivered is delivered after the next Open.
 func (o *Outbox) Close() error {
 	halting, halted := context.WithTimeout(context.Background(), haltTimeout)
 	o.Halt(halting)
@@ -262,14 +262,14 @@ func (o *Outbox) Close() error {
 }
 
 const (
-	// haltTimeout is how long Close waits for deliveries, and closeTimeout how long for the positions to be kept.
+	// haltTimeout is how long Close waits for deliveries, and closeTimeout for saving the cursors.
 	haltTimeout  = time.Second
 	closeTimeout = 3 * time.Second
-	// trimEvery is after how many messages the size of the stream is looked at.
+	// trimEvery is the number of messages after which the size of the stream is checked.
 	trimEvery = 200
 )
 
-// Drain waits until every way has everything that is stored now, or ctx ends.
+// Drain waits until every sink has everything that is stored now, or ctx ends.
 func (o *Outbox) Drain(ctx context.Context) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -286,7 +286,7 @@ func (o *Outbox) Drain(ctx context.Context) error {
 	}
 }
 
-// Backlog gives the cameras that each way has not everything of yet; nothing where it has all.
+// Backlog gives, by sink, the cameras whose alerts it does not have all of yet.
 func (o *Outbox) Backlog() map[string][]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -11,7 +11,7 @@ import (
 	"sync"
 )
 
-// reserve is a file that holds room on the disk for alerts: it is removed when everything else has filled the disk.
+// reserve is a file that reserves room on the disk for alerts: it is deleted when the disk is full.
 type reserve struct {
 	mu    sync.Mutex
 	dir   string
@@ -23,7 +23,7 @@ func newReserve(dir string, bytes int64) *reserve {
 	return &reserve{dir: dir, path: filepath.Join(dir, "reserve"), bytes: bytes}
 }
 
-// releaseIfLow gives the reserve up before the server starts on a disk that has no room for it.
+// releaseIfLow deletes the reserve before the server starts on a disk without room for it.
 func (r *reserve) releaseIfLow() {
 	if freeBytes(r.dir) < startBytes {
 		r.release()
@@ -33,8 +33,7 @@ func (r *reserve) releaseIfLow() {
 // startBytes is what a server needs to start.
 const startBytes = 4 << 20
 
-// release gives the room to whoever is first; that should be the alerts. A file of that name that is not a reserve
-// stays.
+// release deletes the reserve; alerts should take its room first. Another file of that name stays.
 func (r *reserve) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -47,7 +46,7 @@ func (r *reserve) release() {
 // partPattern is the name of a reserve that is being written.
 const partPattern = ".reserve-*"
 
-// fill takes the room back where the disk has enough for it twice over. The bytes are random, since some file systems
+// fill writes the reserve if twice its size is free on the disk. The bytes are random, since some file systems
 // store zeros as nothing.
 func (r *reserve) fill() (err error) {
 	r.mu.Lock()

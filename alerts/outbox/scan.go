@@ -18,7 +18,7 @@ import (
 	"vigil/alerts/store"
 )
 
-// openEvent is what the outbox holds of an event that has no end yet.
+// openEvent is an event in the stream that has no end yet.
 type openEvent struct {
 	id          string
 	first, last uint64
@@ -41,8 +41,8 @@ func (s scanResult) missingAfter(number uint64) int {
 	return int(behind.Without(s.present).Count()) //nolint:gosec // A count of messages.
 }
 
-// scan reads the heads of all stored messages: which cameras there are, and which events have no end. What cannot be
-// read is passed over.
+// scan reads the headers of all stored messages: which cameras there are, and which events have no end. Unreadable
+// messages are skipped.
 func (o *Outbox) scan(ctx context.Context) (s scanResult, err error) {
 	open := map[string]*openEvent{}
 	s.ended = map[string]bool{}
@@ -90,7 +90,8 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"))
 		}
 		for _, f := range s.open {
-			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+o.loss.missingAfter(max(f.last, s.last))); err != nil {
+			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+
+				o.loss.missingAfter(max(f.last, s.last))); err != nil {
 				return err
 			}
 		}
@@ -115,7 +116,8 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 				return err
 			}
 		case !known.Expected.Has(f.last) || o.loss.ledgerDamage != "": // stored before it came into the ledger
-			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+o.loss.missingAfter(max(f.last, s.last))); err != nil {
+			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+
+				o.loss.missingAfter(max(f.last, s.last))); err != nil {
 				return err
 			}
 		default:
@@ -135,7 +137,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 	return nil
 }
 
-// logUnreadable logs what the server has and cannot read.
+// logUnreadable logs messages that the server has and cannot read.
 func (o *Outbox) logUnreadable(numbers []uint64) {
 	if len(numbers) > 0 {
 		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers",
@@ -144,7 +146,7 @@ func (o *Outbox) logUnreadable(numbers []uint64) {
 	}
 }
 
-// index takes one message into account. What is none of ours is passed over.
+// index takes one message into account. Other programs' messages are skipped.
 func (o *Outbox) index(open map[string]*openEvent, subject, id string, seq uint64) {
 	camera, phase, ok := parseSubject(subject)
 	if !ok {
@@ -171,10 +173,10 @@ func parseSubject(subject string) (camera string, phase alerts.Phase, ok bool) {
 	return parts[2], alerts.Phase(parts[3]), true
 }
 
-// closeOpenEvent ends an event that a process left open when it died, of which the stream has the message with this number as
-// the last, if any, and the ledger another one, if any. Nothing is known of it after its last message. As many of its
-// messages may be missing behind that as are passed over: its end has a number of its own all the same, that no other
-// message was sent with.
+// closeOpenEvent ends an event that a process left open when it died, of which the stream has the message with this
+// number as the last, if any, and the ledger another one, if any. Nothing is known of it after its last message. As
+// many of its messages may be missing behind that as are passed over: its end has a number of its own all the same,
+// that no other message was sent with.
 func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Event, missing int) error {
 	a, id, err := o.lastMessage(ctx, seq)
 	if kept != nil && (err != nil || id == "" || a.Seq < kept.Seq) {
@@ -223,7 +225,8 @@ func (o *Outbox) lastMessage(ctx context.Context, seq uint64) (a alerts.Alert, i
 		return a, "", fmt.Errorf("close an event of before: %w", err)
 	}
 	id = msg.Header.Get(jetstream.MsgIDHeader)
-	m := sink.Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data, Origin: msg.Header.Get(broker.OriginHeader)}
+	m := sink.Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data,
+		Origin: msg.Header.Get(broker.OriginHeader)}
 	if err := o.verify(m); err != nil {
 		return a, id, fmt.Errorf("%w: %w", errUndecodable, err)
 	}

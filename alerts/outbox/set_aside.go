@@ -18,8 +18,8 @@ import (
 	"vigil/internal/retry"
 )
 
-// Aside is an alert that a way out would not take, whatever was tried. It is kept for a person to look at until it is
-// delivered or dropped.
+// Aside is an alert that a sink refused for good (a dead letter). It is kept for a person until it is delivered or
+// dropped.
 type Aside struct {
 	Key       string    `json:"-"` // in the bucket: <way>.<camera>.<alert>.<seq>
 	Sink      string    `json:"way"`
@@ -35,8 +35,8 @@ type Aside struct {
 	// Origin shows that vigil itself set it aside: whoever has an account that may write can put something into the
 	// bucket.
 	Origin string `json:"origin,omitempty"`
-	// Data is the CloudEvent; nil of one that is too large to be kept twice, which is tried again for as long as the
-	// stream has it.
+	// Data is the CloudEvent; nil if it is too large to be kept twice: it can be retried for as long as the stream has
+	// it.
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
@@ -127,7 +127,7 @@ func DropAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	return nil
 }
 
-// dropAside leaves nothing behind, where Purge would leave a mark.
+// dropAside deletes all of it; a Purge of the bucket would leave a marker.
 func dropAside(ctx context.Context, js jetstream.JetStream, key string) error {
 	s, err := js.Stream(ctx, "KV_"+AsideBucket)
 	if err != nil {
@@ -145,7 +145,7 @@ func putAside(ctx context.Context, kv jetstream.KeyValue, a Aside) error {
 	return err
 }
 
-// setAside keeps a message that a way refuses, and makes room for it where that is needed.
+// setAside keeps a message that a sink refuses, and drops the oldest ones if there is no room.
 func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, since time.Time, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -195,7 +195,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 	return nil
 }
 
-// scanAside counts what is set aside, and tries again what a person asks for.
+// scanAside counts what is set aside, and retries what a person asks for.
 func (o *Outbox) scanAside(ctx context.Context) {
 	all, kv, err := listAside(ctx, o.conn.JetStream())
 	if err != nil {
@@ -213,7 +213,7 @@ func (o *Outbox) scanAside(ctx context.Context) {
 	}
 }
 
-// retryAside tries once; true where the alert is delivered and no longer set aside.
+// retryAside tries once; true if the alert is delivered and no longer set aside.
 func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside) bool {
 	err := o.deliverAside(ctx, a)
 	if err == nil {
@@ -266,9 +266,9 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 const retryTimeout = 30 * time.Second
 
 const (
-	// asideInterval is how often it is looked whether a person asks for another try.
+	// asideInterval is how often the bucket is checked for requests to retry.
 	asideInterval = time.Second
-	// streamInterval is how often it is looked whether the stream is there.
+	// streamInterval is how often the stream is checked.
 	streamInterval = time.Second
 )
 
@@ -278,7 +278,7 @@ func (o *Outbox) watchStream() {
 	}
 }
 
-// watchAside looks at what is set aside at the start and whenever somebody has changed it.
+// watchAside scans what is set aside at the start and whenever it has changed.
 func (o *Outbox) watchAside() {
 	var last uint64
 	for first := true; ; first = false {

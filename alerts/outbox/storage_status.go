@@ -7,21 +7,20 @@ import (
 	"vigil/alerts"
 )
 
-// reportInterval is how often a failure that lasts is said again.
+// reportInterval is how often a failure that lasts is logged again.
 const reportInterval = time.Minute
 
-// storageStatus is that alerts cannot be stored, for whatever reason.
+// storageStatus is whether alerts can be stored, and what was published of it.
 type storageStatus struct {
 	mu            sync.Mutex
-	since         time.Time // zero where all is well
+	since         time.Time // of the failure; zero if there is none
 	lastReported  time.Time
 	waiting       int            // alerts that could not be stored at their first try
-	lastPublished alerts.Storage // what was said last
-	repeat        bool           // it is to be said once more
+	lastPublished alerts.Storage // what was published last
+	repeat        bool           // publish it once more
 }
 
-// reportFailure says that alerts cannot be stored: to whoever listens and in the log, where it is said again each minute while
-// it lasts.
+// reportFailure publishes and logs that alerts cannot be stored, again each minute while it lasts.
 func (o *Outbox) reportFailure(err error) {
 	t := &o.storageStatus
 	t.mu.Lock()
@@ -40,7 +39,7 @@ func (o *Outbox) reportFailure(err error) {
 	o.publishStatus(t.lastPublished)
 }
 
-// reportRecovered says that alerts can be stored again, once none waits.
+// reportRecovered publishes and logs that alerts can be stored again, once none waits.
 func (o *Outbox) reportRecovered() {
 	t := &o.storageStatus
 	t.mu.Lock()
@@ -59,9 +58,8 @@ func (o *Outbox) reportRecovered() {
 	o.publishStatus(t.lastPublished)
 }
 
-// repeatStatus says again how things are, for as long as they are bad and once after that: whoever listens loses the
-// connection when the server is restarted. Where no alert has come to show that it is over, and none waits, room on
-// the disk shows it.
+// repeatStatus publishes the status again during a failure and once after it, because subscribers lose their
+// connection when the server is restarted. If no alert waits, free room on the disk ends the failure.
 func (o *Outbox) repeatStatus(room bool) {
 	t := &o.storageStatus
 	t.mu.Lock()
@@ -78,26 +76,27 @@ func (o *Outbox) repeatStatus(room bool) {
 	}
 }
 
-// addWaiting counts alerts that wait to be stored.
+// addWaiting counts alerts waiting to be stored.
 func (o *Outbox) addWaiting(n int) {
 	o.storageStatus.mu.Lock()
 	defer o.storageStatus.mu.Unlock()
 	o.storageStatus.waiting += n
 }
 
-// publishCounts publishes how things are, where something was counted that a person should look at.
+// publishCounts publishes the status after a counter changed that a person should look at.
 func (o *Outbox) publishCounts() {
 	t := &o.storageStatus
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.since.IsZero() {
-		t.lastPublished = alerts.Storage{State: alerts.StorageOK, Wall: time.Now(), FreeBytes: freeBytes(o.opts.Server.Dir)}
+		t.lastPublished = alerts.Storage{State: alerts.StorageOK, Wall: time.Now(),
+			FreeBytes: freeBytes(o.opts.Server.Dir)}
 		t.repeat = true
 	}
 	o.publishStatus(t.lastPublished)
 }
 
-// current is how things are. t.mu is held.
+// current is the status now. t.mu is held.
 func (t *storageStatus) current(dir string) alerts.Storage {
 	if !t.since.IsZero() {
 		return t.lastPublished
@@ -105,7 +104,7 @@ func (t *storageStatus) current(dir string) alerts.Storage {
 	return alerts.Storage{State: alerts.StorageOK, Wall: time.Now(), FreeBytes: freeBytes(dir)}
 }
 
-// publishStatus publishes to whoever listens to the embedded server now, and to those whom the options name.
+// publishStatus publishes to the embedded server's subscribers and calls Options.OnStorage.
 func (o *Outbox) publishStatus(s alerts.Storage) {
 	s.SetAside, s.PassedOver = o.setAsideCount.Load(), o.foreign.n.Load()
 	o.loss.mu.Lock()

@@ -14,15 +14,14 @@ import (
 const (
 	// firstRetry is the pause before the second attempt to store or to deliver, Options.LongestPause the longest.
 	firstRetry = 50 * time.Millisecond
-	// failuresBeforeRestart is how often in a row the server may fail to answer before it is restarted for that alone.
+	// failuresBeforeRestart is how many times in a row the server may fail to answer before it is restarted.
 	failuresBeforeRestart = 2
-	// reserveFactor is how many times the reserve is to be free when the others have given back what they can: 64 MiB by
-	// default.
+	// reserveFactor times the reserve is what Reclaim is asked to leave free on the disk: 64 MiB by default.
 	reserveFactor = 4
 )
 
-// storeFailure is that the embedded server could not write. Attempts that wait for its answer end with it, since none will
-// come.
+// storeFailure is the error with which the embedded server could not write. It ends attempts that wait for an answer,
+// since none will come.
 type storeFailure struct {
 	mu     sync.Mutex
 	err    error
@@ -63,7 +62,8 @@ func (o *Outbox) newBackoff() *retry.Backoff {
 	return &retry.Backoff{First: firstRetry, Max: o.opts.LongestPause}
 }
 
-// storeWithRetry stores one encoded alert, whatever it takes.
+// storeWithRetry stores one encoded alert; between attempts it trims a full stream or restarts a server that cannot
+// write.
 func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	failures, counted := 0, false
 	defer func() {
@@ -107,7 +107,7 @@ func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []
 	}
 }
 
-// storeOnce asks the server once; a failed write ends it at once.
+// storeOnce makes one attempt, which a failed write of the server ends.
 func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -127,7 +127,7 @@ func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte)
 	}()
 	seq, err := o.conn.StoreLocal(ctx, subject, id, data)
 	if err == nil {
-		// What was acknowledged lies where nobody finds it: it is stored again, by the same id.
+		// The directory was moved or deleted, so the acknowledged message is lost: it is stored again, by the same id.
 		if moved := o.server.Moved(); moved != nil {
 			o.storeFailure.set(moved)
 			return 0, moved
@@ -139,13 +139,13 @@ func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte)
 	return seq, err
 }
 
-// restartServer brings a server back that cannot write: it frees the room that is held back, restarts the server, and asks the
-// others to give back what they have on this disk.
+// restartServer recovers a server that cannot write: it releases the reserve, restarts the server, and calls Reclaim
+// if the disk is still nearly full.
 func (o *Outbox) restartServer(ctx context.Context) error {
 	o.restartMu.Lock()
 	defer o.restartMu.Unlock()
 	if _, sick := o.storeFailure.get(); sick == nil && o.conn.Connected() && time.Since(o.restartedAt) < restartGrace {
-		return nil // another one has just done it
+		return nil // another goroutine has just done it
 	}
 	o.reserve.release()
 	_, cause := o.storeFailure.get()
@@ -175,7 +175,7 @@ func (o *Outbox) restartServer(ctx context.Context) error {
 	return err
 }
 
-// settle makes what the outbox needs where a restart has found it gone, and reports what is missing.
+// settle recreates the stream and the cursors if a restart found them missing, and reports missing alerts.
 func (o *Outbox) settle(ctx context.Context) error {
 	err := o.recreateStream(ctx)
 	if err == nil {
@@ -195,5 +195,5 @@ func (o *Outbox) settle(ctx context.Context) error {
 	return nil
 }
 
-// restartGrace is how long a restart counts as new.
+// restartGrace is how long after a restart another one is not tried.
 const restartGrace = 2 * time.Second

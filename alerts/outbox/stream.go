@@ -12,7 +12,7 @@ import (
 	"vigil/internal/retry"
 )
 
-// Whoever has an account that may write may also delete the stream of alerts, seal it or change it.
+// An account that may write may also delete the stream of alerts, seal it or change it.
 var (
 	errStreamGone = errors.New(
 		"the stream of alerts was deleted by another program while vigil runs; it is made again")
@@ -22,7 +22,7 @@ var (
 		"account that may write; vigil makes it again")
 )
 
-// checkStream looks whether the stream is there and as vigil made it.
+// checkStream checks that the stream exists and is configured as vigil made it.
 func (o *Outbox) checkStream(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -52,14 +52,14 @@ func (o *Outbox) checkStream(ctx context.Context) {
 	}
 }
 
-// isChanged says whether a stream is not as vigil made it.
+// isChanged reports whether a stream is configured otherwise than vigil does.
 func (o *Outbox) isChanged(c jetstream.StreamConfig) bool {
 	return c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 ||
 		c.MaxMsgsPerSubject > 0 || c.NoAck ||
 		!slices.Equal(c.Subjects, []string{broker.StreamSubject})
 }
 
-// restoreStream makes the stream as it must be, and logs it where another program had changed it.
+// restoreStream restores the stream's configuration, and logs it if another program had changed it.
 func (o *Outbox) restoreStream(ctx context.Context) (jetstream.Stream, error) {
 	before, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -73,7 +73,7 @@ func (o *Outbox) restoreStream(ctx context.Context) (jetstream.Stream, error) {
 	return s, kept
 }
 
-// recreateStream makes the stream where a restart of the server has not found it.
+// recreateStream creates the stream if it is missing after a restart of the server.
 func (o *Outbox) recreateStream(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()

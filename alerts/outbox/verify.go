@@ -8,14 +8,14 @@ import (
 	"vigil/alerts/sink"
 )
 
-// foreignMessages counts what lies in the stream of alerts and was not stored by this vigil.
+// foreignMessages counts messages in the stream of alerts that this vigil did not store.
 type foreignMessages struct{ n atomic.Uint64 }
 
 // errNotStoredHere means that a message looks like an alert and is not one that this vigil stored.
 var errNotStoredHere = errors.New("it was not stored by this vigil")
 
-// verify says why a message is not to be taken further: it is no alert, disagrees with where it lies, or comes from
-// another program that may write there.
+// verify says why a message must not be delivered: it is not an alert, it disagrees with its subject or id, or another
+// program stored it.
 func (o *Outbox) verify(m sink.Message) error {
 	if _, err := alerts.DecodeStored(m.Subject, m.ID, m.Data); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (o *Outbox) verify(m sink.Message) error {
 	return nil
 }
 
-// skipForeign counts a message that goes nowhere, and says so the first time; for each sink that is one.
+// skipForeign counts a message that is not delivered, once for each sink, and logs the first.
 func (o *Outbox) skipForeign(f *forwarder, m sink.Message, cause error) {
 	level, n := o.log.Debug, o.foreign.n.Add(1)
 	if n == 1 {
