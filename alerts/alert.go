@@ -7,6 +7,7 @@ package alerts
 
 import (
 	"time"
+
 	"vigil/geometry"
 
 	"github.com/oklog/ulid/v2"

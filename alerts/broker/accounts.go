@@ -62,7 +62,8 @@ type logins struct {
 
 func newLogins() logins { return logins{NewLogin(), NewLogin(), NewLogin()} }
 
-// allowsAnonymousReaders says whether a connection without a user may read: on this machine, and where no user is configured.
+// allowsAnonymousReaders says whether a connection without a user may read: on this machine, and where no user is
+// configured.
 func (o Options) allowsAnonymousReaders() bool { return o.User == "" && loopback(o.Host) }
 
 // rightsOf is what a connection may do that logs in like this, if its password or signature is right.
@@ -134,8 +135,8 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 	}
 }
 
-// readerPermissions are the permissions of those who only read, as far as subjects can say that. What else there is to it,
-// session has.
+// readerPermissions are the permissions of those who only read, as far as subjects can say that. What else there is to
+// it, session has.
 func (o Options) readerPermissions() *natsserver.Permissions {
 	subscribe := []string{"vigil.>", "_INBOX.>"}
 	if o.MQTTPort != 0 {

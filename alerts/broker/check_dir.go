@@ -20,7 +20,8 @@ func Probe(o Options) error {
 // ErrInUse means that another process has the directory of a store.
 var ErrInUse = errors.New("another vigil uses it: stop that one, or choose another directory")
 
-// checkDir is lockAndProbeDir for a moment. Of a directory that is not there yet the nearest one above it must take files.
+// checkDir is lockAndProbeDir for a moment. Of a directory that is not there yet the nearest one above it must take
+// files.
 func checkDir(dir string) error {
 	for p := filepath.Clean(dir); ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)

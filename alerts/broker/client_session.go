@@ -12,10 +12,10 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
-// clientSession is a connection from another program of this machine to the embedded server. It passes on what a client says
-// that has an account with all rights, and looks at each command of the others: the server's permissions are about
-// subjects and do not know what a message has in it. A reader's answers must go to its own inbox, since the server and
-// its streams may publish anywhere; its consumers are made by the desk.
+// clientSession is a connection from another program of this machine to the embedded server. It forwards the commands
+// of an account with all rights unseen, and filters each command of the others: the server's permissions are about
+// subjects, not contents. A reader's answers must go to its own inbox, since the server and its streams may publish
+// anywhere; its consumers are created by consumers.
 type clientSession struct {
 	server *Server
 	inner  net.Conn // to the server
@@ -61,7 +61,8 @@ func (s *clientSession) forward(outer net.Conn) error {
 	}
 }
 
-// filterCommand gives the command that is passed on for one who only reads: the same, one that the server refuses, or none.
+// filterCommand gives the command that is passed on for one who only reads: the same, one that the server refuses, or
+// none.
 func (s *clientSession) filterCommand(c command) (command, error) {
 	switch c.op {
 	case "SUB":
@@ -122,8 +123,8 @@ func (s *clientSession) filterPublish(c command) command {
 	return c
 }
 
-// waitProcessed returns when the server has done what it was told so far, as to subscribe to the inbox that an answer goes
-// to: it reads on, from a pipe that holds nothing, only then. What it reads means nothing to it.
+// waitProcessed returns when the server has processed all commands so far, as the subscription to the inbox that an
+// answer goes to: the pipe is unbuffered, so the write ends when the server reads on. PONG has no effect.
 func (s *clientSession) waitProcessed() error {
 	_, err := s.inner.Write([]byte("PONG\r\n"))
 	return err

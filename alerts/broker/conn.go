@@ -42,8 +42,8 @@ type DialOptions struct {
 	NKey     string // path of a file with the seed of an nkey
 	TLS      TLS
 	Server   *Server
-	// ConnectInBackground returns a Conn at once that connects when the server is there, and leaves what else is wrong to be found
-	// by Check and Deliver.
+	// ConnectInBackground returns a Conn at once that connects when the server is there, and leaves what else is wrong
+	// to be found by Check and Deliver.
 	ConnectInBackground bool
 	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
 	// not block.

@@ -86,7 +86,9 @@ func (d *consumers) create(s *clientSession, of []string, c command) {
 }
 
 // createChecked gives the server's answer, and the name of the consumer where it made one.
-func (d *consumers) createChecked(ctx context.Context, of []string, body []byte) (answer []byte, name string, err error) {
+func (d *consumers) createChecked(ctx context.Context, of []string, body []byte) (answer []byte, name string,
+	err error,
+) {
 	var req natsserver.CreateConsumerRequest
 	if len(body) > maxRequest {
 		return nil, "", refuse("the request for a consumer is larger than %d bytes", maxRequest)

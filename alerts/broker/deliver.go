@@ -135,8 +135,8 @@ const (
 // localAckTimeout is how long the embedded server may take to write; a disk that takes longer counts as failed.
 const localAckTimeout = 10 * time.Second
 
-// StoreLocal stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A repeat
-// gives the number of the first.
+// StoreLocal stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A
+// repeat gives the number of the first.
 func (c *Conn) StoreLocal(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, localAckTimeout)
 	defer cancel()
@@ -163,8 +163,8 @@ func (c *Conn) newMessage(subject, id string, data []byte) *nats.Msg {
 	return m
 }
 
-// EnsureLocalStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts when it
-// is full rather than let old ones go that nobody has yet.
+// EnsureLocalStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts
+// when it is full rather than let old ones go that nobody has yet.
 func (c *Conn) EnsureLocalStream(ctx context.Context, bytes int64) (jetstream.Stream, error) {
 	s, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Description: "Alerts of vigil", Subjects: []string{alerts.AllAlerts},

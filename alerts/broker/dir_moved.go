@@ -13,7 +13,7 @@ import (
 // the server writes is on no disk that anybody would find.
 var ErrMoved = errors.New("it was deleted or replaced while vigil runs")
 
-// dirIdentity is which directories a server writes to.
+// dirIdentity identifies the directories that a server writes to.
 type dirIdentity struct {
 	dir, alerts string
 	infos       [2]os.FileInfo // of both; nil for one that was not there
@@ -48,14 +48,14 @@ func (s *Server) Moved() error {
 	return nil
 }
 
-// RecordDirs notes where the files are once the stream of alerts has been made.
+// RecordDirs records where the files are, once the stream of alerts exists.
 func (s *Server) RecordDirs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.dirs = identifyDirs(s.opts.Dir)
 }
 
-// relockDir takes the directory again where it is another one than the one that was taken. s.mu is held.
+// relockDir locks the directory again if it was replaced. s.mu is held.
 func (s *Server) relockDir() error {
 	held, err := s.lock.file.Stat()
 	if err != nil {

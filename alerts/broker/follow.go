@@ -206,7 +206,8 @@ var errPassedOver = errors.New("a message cannot be read")
 
 // passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read.
 // Then it is errPassedOver.
-func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions, p *followPosition,
+func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions,
+	p *followPosition,
 	each func(Record) error,
 ) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -237,7 +238,8 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	return errPassedOver
 }
 
-func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions, p *followPosition) (jetstream.Consumer,
+func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions,
+	p *followPosition) (jetstream.Consumer,
 	error,
 ) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)

@@ -57,8 +57,8 @@ func (t TLS) Config() (*tls.Config, error) {
 	return c, nil
 }
 
-// authOptions are who we are and whom we trust. Files are read here, so that one that is missing is told before anything is
-// tried.
+// authOptions are who we are and whom we trust. Files are read here, so that one that is missing is told before
+// anything is tried.
 func (o DialOptions) authOptions() ([]nats.Option, error) {
 	var opts []nats.Option
 	if o.User != "" || o.Password != "" {

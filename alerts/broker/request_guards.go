@@ -9,8 +9,8 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// requestGuards end requests that will never be answered: the server says that it refuses a subject, or that it goes, on
-// the connection and not as an answer, so that a request alone would wait for its timeout.
+// requestGuards cancel requests that will never be answered: the server reports a refused subject, or its shutdown, on
+// the connection and not as an answer, so that the request would wait for its timeout.
 type requestGuards struct {
 	mu         sync.Mutex
 	next       uint64
@@ -18,9 +18,9 @@ type requestGuards struct {
 	lastDenial string // the last that was reported, since a refused score comes with every clip
 }
 
-// WithConnErrors returns a context that ends with its cause when the connection breaks, or when the server refuses one of the
-// subjects, given by what their names contain: it reports that on the connection only, and leaves the request without
-// an answer.
+// WithConnErrors returns a context that ends with its cause when the connection breaks, or when the server refuses one
+// of the subjects, given by what their names contain: it reports that on the connection only, and leaves the request
+// without an answer.
 func (c *Conn) WithConnErrors(ctx context.Context, subjects ...string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &c.guards
@@ -62,7 +62,7 @@ func (w *requestGuards) cancelAll(err error) {
 	}
 }
 
-// onDisconnect hears that the connection broke.
+// onDisconnect is called when the connection broke.
 func (c *Conn) onDisconnect(err error) {
 	c.queue.connected.Store(false)
 	c.guards.cancelAll(ErrDisconnected)
@@ -71,13 +71,13 @@ func (c *Conn) onDisconnect(err error) {
 	}
 }
 
-// onConnect hears that there is a connection.
+// onConnect is called when there is a connection.
 func (c *Conn) onConnect(state string) {
 	c.queue.connected.Store(true)
 	c.onState(state, nil)
 }
 
-// onServerError hears what the server says outside any answer.
+// onServerError is called with errors that the server reports outside any answer.
 func (c *Conn) onServerError(err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		c.guards.cancelAll(err)

@@ -17,8 +17,8 @@ const (
 	maxQueuedStates = 8
 )
 
-// sendQueue is what is sent and forgotten, on its way to a server that may have stopped reading: whoever has something to
-// say does not wait for it.
+// sendQueue holds messages that are sent without acknowledgement, so that publishers do not wait for a server that has
+// stopped reading.
 type sendQueue struct {
 	connected atomic.Bool   // the connection was there when last heard of
 	signal    chan struct{} // 1: something waits

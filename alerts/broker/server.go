@@ -1,5 +1,4 @@
-// Package broker carries alerts over NATS: a server of its own inside the process, and the connection to it or to any
-// other NATS server.
+// Package broker has the NATS server embedded in the process, and the connection to it or to any other NATS server.
 //
 // An alerts.Alert goes in and is stored in the stream VIGIL_ALERTS before Publish returns. The invariants: a message
 // keeps its id however often it is sent, and no credential leaves this package in an error.
@@ -41,7 +40,7 @@ type Options struct {
 	// Password is compared as it stands, or as bcrypt if it has that form.
 	Password string
 	Log      *slog.Logger // of the server's own messages; nil discards them
-	// NoListen is a server that no other program can reach: only connections inside the process.
+	// NoListen makes the server reachable from inside the process only.
 	NoListen bool
 	// Accounts are further ones. Without User, and on an address that only this machine reaches, everybody may read
 	// who names no account.
@@ -55,14 +54,14 @@ type Options struct {
 	// MaxStore and MaxMemory bound in bytes what all streams may take on the disk and in memory; 0 is room for vigil's
 	// own, and 64 MiB. What there is already is never above the bound.
 	MaxStore, MaxMemory int64
-	// OnWriteError hears that a stream could not be written, as on a full disk: nothing more is stored in it before a
-	// Restart. It must not block; nil for nobody.
+	// OnWriteError is called when a stream could not be written, as on a full disk: nothing more is stored in it
+	// before a Restart. It must not block; it may be nil.
 	OnWriteError func(error)
 	// Prepare looks after the files in Dir before each start of the server, while this process alone may touch them;
 	// after an error it is not started. nil sets aside what is damaged, as far as it can be known without those who
 	// write there.
 	Prepare func(dir string) error
-	// SyncLazily leaves it to the system when an acknowledged message reaches the disk, which a power cut may forestall.
+	// SyncLazily leaves it to the system when an acknowledged message reaches the disk; a power cut may lose it.
 	SyncLazily bool
 }
 
@@ -81,7 +80,7 @@ type Server struct {
 	nats           *natsserver.Server
 	shutDown       bool
 	dirs           dirIdentity
-	closingBridges sync.WaitGroup // doors that were replaced
+	closingBridges sync.WaitGroup // bridges that were replaced
 	damage         []store.Damage // found by the default of Options.Prepare
 }
 
@@ -207,7 +206,7 @@ func startServer(ctx context.Context, o Options, own logins) (*natsserver.Server
 	log := newServerLog(o.Log, o.OnWriteError)
 	options := &natsserver.Options{
 		ServerName:             "vigil",
-		DontListen:             true, // doors do
+		DontListen:             true, // socketBridges do
 		NoSigs:                 true,
 		JetStream:              true,
 		StoreDir:               o.Dir,
@@ -317,9 +316,9 @@ func (s *Server) URL() string {
 func (s *Server) Shutdown() error {
 	defer s.closingBridges.Wait()
 	s.mu.RLock()
-	doors := []*socketBridge{s.tcp, s.socket}
+	bridges := []*socketBridge{s.tcp, s.socket}
 	s.mu.RUnlock()
-	for _, d := range doors {
+	for _, d := range bridges {
 		if d != nil {
 			d.close() // its goroutines may ask for the server
 		}
@@ -330,7 +329,7 @@ func (s *Server) Shutdown() error {
 	if s.shutDown {
 		return nil
 	}
-	if s.socket != nil && s.socket != doors[1] {
+	if s.socket != nil && s.socket != bridges[1] {
 		s.closingBridges.Go(s.socket.close)
 	}
 	s.shutDown = true

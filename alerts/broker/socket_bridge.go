@@ -17,21 +17,21 @@ import (
 	"time"
 )
 
-// socketName is the socket in a server's directory through which programs of the same user reach it, wherever else it
-// listens, if anywhere.
+// socketName is the Unix socket in a server's directory. Programs of the same user reach the server by it, whatever
+// else it listens on.
 const socketName = "vigil.sock"
 
-// acceptRetryPause is the pause after a connection could not be let in.
+// acceptRetryPause is the pause after Accept failed.
 const acceptRetryPause = 100 * time.Millisecond
 
-// maxConns is how many connections a door has at once; each takes a few goroutines and buffers.
+// maxConns bounds the connections of a bridge; each takes a few goroutines and buffers.
 const maxConns = 1024
 
-// maxWriteStall is how long a client may take nothing of what the server sends it: one that stays there and never reads
-// keeps no place from others.
+// maxWriteStall is how long a client may not read what the server sends it before it is disconnected, so that idle
+// clients do not use up maxConns.
 const maxWriteStall = 15 * time.Second
 
-// writeTimeoutConn is a connection that is given up when its other side takes nothing for too long.
+// writeTimeoutConn is a connection whose every write has a timeout.
 type writeTimeoutConn struct {
 	net.Conn
 	timeout time.Duration
@@ -44,7 +44,7 @@ func (c writeTimeoutConn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// socketBridge lets connections of other programs in.
+// socketBridge accepts connections of other programs and pipes them to the server in this process.
 type socketBridge struct {
 	listener   net.Listener
 	dialServer func() (net.Conn, error)
@@ -135,7 +135,7 @@ func (d *socketBridge) accept() {
 	}
 }
 
-// pipe passes on what both sides say until one of them has enough.
+// pipe copies in both directions until one side closes.
 func (d *socketBridge) pipe(outer net.Conn) {
 	defer d.unregister(outer)
 	if !d.register(outer) {
@@ -185,7 +185,7 @@ func (d *socketBridge) close() {
 	d.work.Wait()
 }
 
-// unixDialer dials a door, whatever address the client asks for.
+// unixDialer dials a Unix socket, whatever address the client asks for.
 type unixDialer string
 
 func (k unixDialer) Dial(string, string) (net.Conn, error) {

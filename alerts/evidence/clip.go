@@ -13,7 +13,7 @@ import (
 	"vigil/video"
 )
 
-// clipJob is what a video will be made of.
+// clipJob is the input of a video.
 type clipJob struct {
 	job      *job
 	alert    alerts.Alert
@@ -22,7 +22,7 @@ type clipJob struct {
 	objects  []alerts.PendingEvidence
 }
 
-// nameObjects gives the clip the objects that it will be.
+// nameObjects sets the names of the objects that the clip will be stored as.
 func (c *clipJob) nameObjects(bucket string) {
 	if len(c.input) > 0 {
 		c.objects = append(c.objects, alerts.PendingEvidence{
@@ -38,7 +38,7 @@ func (c *clipJob) nameObjects(bucket string) {
 // clipFPS is the rate of a clip's pictures: that of previews.
 const clipFPS = float64(time.Second) / float64(video.PreviewEvery)
 
-// scheduleClip takes the previews around the event's anchor up to a stream time, and leaves them to the encoder.
+// scheduleClip queues the previews around the event's anchor, up to a stream time, for the encoder.
 func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 	j.clipDeadline = time.Time{}
 	j.clipCount++
@@ -73,9 +73,9 @@ func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 	}
 }
 
-// selectWindow gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the pictures:
-// their stream time, which is the events' but for a constant within one opening of a source. It goes outwards from the
-// anchor as far as that clock runs evenly and the size stays the same.
+// selectWindow gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the
+// pictures: their stream time, which is the events' but for a constant within one opening of a source. It goes
+// outwards from the anchor as far as that clock runs evenly and the size stays the same.
 func selectWindow(pics []video.Preview, anchor alerts.Moment, before time.Duration, after float64) []video.Preview {
 	at := -1
 	for i, p := range pics {
@@ -107,8 +107,8 @@ func pictureSize(data []byte) [2]int {
 	return [2]int{head.Width, head.Height}
 }
 
-// resampleConstantRate gives the pictures at a steady rate: each moment of the clip shows the latest picture of then, so that a
-// camera that stumbled stumbles in its clip too and the time is right.
+// resampleConstantRate repeats and drops pictures for a constant rate: each frame of the clip shows the latest picture
+// of its time, so that gaps of the camera last as long in its clip.
 func resampleConstantRate(pics []video.Preview) [][]byte {
 	start, end := pics[0].PTS, pics[len(pics)-1].PTS
 	n := int((end-start).Seconds()*clipFPS+0.5) + 1

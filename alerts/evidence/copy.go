@@ -163,8 +163,8 @@ func (c *Copier) copyAll(ctx context.Context, pieces []alerts.Evidence) {
 	}
 }
 
-// copyObject copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one it is
-// copied to.
+// copyObject copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one
+// it is copied to.
 func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 	data, err := c.src.Read(ctx, Bucket, e.Name)
 	if err != nil {

@@ -25,7 +25,10 @@ import (
 func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 	t.Helper()
 	p := natstest.Launch(t, natstest.FreePort(t), config)
-	c, err := broker.Dial(within(t), broker.DialOptions{URL: fmt.Sprintf("nats://127.0.0.1:%d", p.Port), ConnectInBackground: true})
+	c, err := broker.Dial(within(t), broker.DialOptions{
+		URL:                 fmt.Sprintf("nats://127.0.0.1:%d", p.Port),
+		ConnectInBackground: true,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

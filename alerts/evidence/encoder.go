@@ -19,8 +19,8 @@ import (
 	"vigil/video"
 )
 
-// ProcessEncoder encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long it
-// takes, does not touch the cameras. The process runs EncodeClip.
+// ProcessEncoder encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long
+// it takes, does not touch the cameras. The process runs EncodeClip.
 type ProcessEncoder struct {
 	// Command is the program and its arguments; the name of the file to write is added.
 	Command []string

@@ -133,7 +133,8 @@ func TestAnEncoderThatFailsIsAnError(t *testing.T) {
 		}
 	})
 	t.Run("no program", func(t *testing.T) {
-		if _, err := (ProcessEncoder{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(within(t),
+		if _, err := (ProcessEncoder{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(
+			within(t),
 			good, 5); err == nil {
 			t.Error("no error")
 		}

@@ -1,9 +1,9 @@
-// Package evidence makes what a person wants to see of an event: the picture at its peak, the same with the error map
-// over it, and a clip.
+// Package evidence makes the pictures and videos of an event: the frame at its peak, the same with the error map over
+// it, and a clip.
 //
-// A Maker is told of each message of an event with the footage of its camera, and says what is ready. It never holds
-// up an alert: what it cannot make is left out, and said. Objects appear whole or not at all and are let go, the
-// oldest first, by age and by size, in a budget of their own.
+// A Maker gets a Request for each message of an event, with the footage of its camera, and sends a Result when
+// something is ready. It never delays an alert: what it cannot make is left out and logged. Objects appear whole or
+// not at all and are deleted, the oldest first, by age and by size, within a budget of their own.
 package evidence
 
 import (
@@ -38,13 +38,14 @@ type Options struct {
 	Log     *slog.Logger
 	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
 	Before, After, MaxLength time.Duration
-	// AfterEnd hears of each piece that became ready when the end of its event had been seen, and may not be in a message
-	// any more. It is called by the goroutine that makes clips, and ends with ctx; nil for nobody.
+	// AfterEnd hears of each piece that became ready when the end of its event had been seen, and may not be in a
+	// message any more. It is called by the goroutine that makes clips, and ends with ctx; nil for nobody.
 	AfterEnd func(ctx context.Context, e alerts.Evidence)
 }
 
 const (
-	// maxQueuedRequests is how many messages may wait for their pictures; a storm of events beyond that is reported without.
+	// maxQueuedRequests is how many messages may wait for their pictures; a storm of events beyond that is reported
+	// without.
 	maxQueuedRequests = 64
 	// maxQueuedClips is how many clips may wait for the encoder, a few MiB of previews each.
 	maxQueuedClips = 8
@@ -80,7 +81,8 @@ type Maker struct {
 // NewMaker starts a Maker; Close ends it.
 func NewMaker(opts Options) *Maker {
 	m := &Maker{
-		opts: opts, log: opts.Log, queue: make(chan thread.Request, maxQueuedRequests), clips: make(chan clipJob, maxQueuedClips),
+		opts: opts, log: opts.Log, queue: make(chan thread.Request, maxQueuedRequests),
+		clips:   make(chan clipJob, maxQueuedClips),
 		results: make(chan thread.Result, maxQueuedResults), jobs: map[string]*job{},
 	}
 	if m.log == nil {
@@ -162,7 +164,7 @@ func (m *Maker) Close() error {
 	}
 }
 
-// job is an event that evidence is made of.
+// job is an event for which evidence is made.
 type job struct {
 	camera, id    string
 	items         []alerts.Evidence
@@ -197,9 +199,10 @@ func (m *Maker) addItems(j *job, items ...alerts.Evidence) {
 	m.mu.Unlock()
 }
 
-// emit says what there is of an event. m.mu is held.
+// emit sends the Result of an event. m.mu is held.
 func (m *Maker) emit(j *job) {
-	f := thread.Result{Camera: j.camera, AlertID: j.id, Items: slices.Clone(j.items), Last: j.ended && len(j.pending) == 0}
+	f := thread.Result{Camera: j.camera, AlertID: j.id, Items: slices.Clone(j.items), Last: j.ended &&
+		len(j.pending) == 0}
 	if f.Last {
 		delete(m.jobs, j.id)
 	}
@@ -242,14 +245,14 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 // errStopped is why nothing more is made after Close.
 var errStopped = errors.New("given up, since the program was stopped before it was made")
 
-// addMissing notes that an event has no clip, or one less.
+// addMissing records that a clip of an event could not be made.
 func (m *Maker) addMissing(j *job, reason string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	j.missing = append(j.missing, alerts.MissingEvidence{Kind: alerts.EvidenceClip, Reason: reason})
 }
 
-// warn says what could not be made.
+// warn logs what could not be made.
 func (m *Maker) warn(what string, s alerts.Alert, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errStopped

@@ -72,7 +72,10 @@ func (m *Maker) handle(s thread.Request) {
 	a := s.Alert
 	j := m.jobOf(a.ID)
 	if j == nil {
-		j = &job{camera: a.Camera, id: a.ID, anchor: a.Start, clipDeadline: time.Now().Add(m.opts.MaxLength - m.opts.Before)}
+		j = &job{
+			camera: a.Camera, id: a.ID, anchor: a.Start,
+			clipDeadline: time.Now().Add(m.opts.MaxLength - m.opts.Before),
+		}
 		m.mu.Lock()
 		m.jobs[a.ID] = j
 		m.mu.Unlock()

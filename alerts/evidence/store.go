@@ -136,7 +136,7 @@ func (o *Store) list(ctx context.Context) error {
 	return nil
 }
 
-// purgeOrphans removes parts of objects that were never finished.
+// purgeOrphans deletes chunks of objects that were never finished.
 func (o *Store) purgeOrphans(ctx context.Context) error {
 	info, err := o.stream.Info(ctx, jetstream.WithSubjectFilter(chunkSubject(o.name, ">")))
 	if err != nil {
@@ -182,14 +182,14 @@ func (o *Store) Put(ctx context.Context, name, mediaType string, data []byte) er
 	return nil
 }
 
-// Expire lets go what is too old.
+// Expire deletes objects that are too old.
 func (o *Store) Expire(ctx context.Context) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.evict(ctx, o.limits.Bytes)
 }
 
-// Reclaim lets about so many bytes go, the oldest objects first.
+// Reclaim deletes about so many bytes, the oldest objects first.
 func (o *Store) Reclaim(ctx context.Context, bytes int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -203,7 +203,7 @@ func (o *Store) Size() (objects int, bytes int64) {
 	return len(o.kept), o.bytes
 }
 
-// evict lets the oldest objects go until the rest is young enough and of at most so many bytes. o.mu is held.
+// evict deletes the oldest objects until the rest is young enough and of at most so many bytes. o.mu is held.
 func (o *Store) evict(ctx context.Context, bytes int64) error {
 	for len(o.kept) > 0 && (o.bytes > bytes || o.limits.Age > 0 && o.now().Sub(o.kept[0].at) > o.limits.Age) {
 		if err := o.remove(ctx, o.kept[0]); err != nil {

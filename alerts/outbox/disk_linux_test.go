@@ -26,7 +26,8 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 	alarms := make(chan struct{}, 1000)
 	s := &shelf{name: "a"}
 	o := open(t, Options{
-		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Sinks: []sink.Sink{s}, Reserve: 4 << 20, Bytes: 2 << 20,
+		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Sinks: []sink.Sink{s}, Reserve: 4 << 20,
+		Bytes:   2 << 20,
 		Reclaim: free,
 		Log:     slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
 	})

@@ -128,8 +128,10 @@ func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Messa
 		From: from, Last: last,
 		Subject: alerts.CameraSubject(f.camera),
 	}, func(r broker.Record) error {
-		m, found = sink.Message{Seq: r.Seq, Camera: f.camera, Subject: r.Subject, ID: r.ID, Data: r.Data,
-			Origin: r.Origin},
+		m, found = sink.Message{
+			Seq: r.Seq, Camera: f.camera, Subject: r.Subject, ID: r.ID, Data: r.Data,
+			Origin: r.Origin,
+		},
 			true
 		return errFound
 	})

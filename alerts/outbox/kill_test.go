@@ -57,7 +57,8 @@ func victim(dir, url, seed string) error {
 		return err
 	}
 	o, err := Open(ctx, Options{
-		Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{natssink.Sink{Conn: conn}}, Reserve: 1 << 20,
+		Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{natssink.Sink{Conn: conn}},
+		Reserve:      1 << 20,
 		LongestPause: 100 * time.Millisecond,
 	})
 	if err != nil {

@@ -88,7 +88,8 @@ func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 			must = &left
 		}
 		found, err := store.Prepare(dir, must, time.Now())
-		f.unreported = append(f.unreported, found...) // after an error, too: what was set aside by then is not found again
+		// after an error, too: what was set aside by then is not found again
+		f.unreported = append(f.unreported, found...)
 		for _, d := range found {
 			o.logDamage(d)
 		}
@@ -124,8 +125,8 @@ func (o *Outbox) closeLedger() {
 	}
 }
 
-// reportLoss publishes what was found missing since it was called last and is logged, once alerts can be published. From
-// then on the ledger has it as reported.
+// reportLoss publishes what was found missing since it was called last and is logged, once alerts can be published.
+// From then on the ledger has it as reported.
 func (o *Outbox) reportLoss() {
 	f := &o.loss
 	f.mu.Lock()
@@ -172,8 +173,8 @@ func (o *Outbox) logDamage(d store.Damage) {
 	}
 }
 
-// reportReturned takes over what a directory has that has come back in the place of another: it must be there from now on,
-// and is not missing any more.
+// reportReturned takes over what a directory has that has come back in the place of another: it must be there from now
+// on, and is not missing any more.
 func (o *Outbox) reportReturned(ctx context.Context) {
 	var there store.Ranges
 	if _, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {

@@ -56,8 +56,9 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		heard := &storages{}
 		ctx := leaktest.After(within(t), n)
 		o, err := Open(ctx, Options{
-			Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{&shelf{name: "shelf"}}, Reserve: 1 << 16,
-			Log: slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
+			Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{&shelf{name: "shelf"}},
+			Reserve: 1 << 16,
+			Log:     slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
 		})
 		if err != nil {
 			continue

@@ -91,7 +91,8 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	if err := RetryAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
 		t.Fatal(err)
 	}
-	alerttest.Eventually(within(t), t, "the delivery of what was set aside", func() bool { return len(way.ids("gate")) > 0 })
+	alerttest.Eventually(within(t), t, "the delivery of what was set aside",
+		func() bool { return len(way.ids("gate")) > 0 })
 	equal(t, way.ids("gate"), []string{refused.MessageID()})
 }
 
@@ -142,7 +143,8 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		return err == nil
 	})
 	close(release)
-	alerttest.Eventually(within(t), t, "the delivery", func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
+	alerttest.Eventually(within(t), t, "the delivery",
+		func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
 }
 
 // Positions are kept in the bucket that there was while it cannot be opened again, as in the middle of another restart.

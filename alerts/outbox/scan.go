@@ -225,8 +225,10 @@ func (o *Outbox) lastMessage(ctx context.Context, seq uint64) (a alerts.Alert, i
 		return a, "", fmt.Errorf("close an event of before: %w", err)
 	}
 	id = msg.Header.Get(jetstream.MsgIDHeader)
-	m := sink.Message{Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data,
-		Origin: msg.Header.Get(broker.OriginHeader)}
+	m := sink.Message{
+		Seq: seq, Subject: msg.Subject, ID: id, Data: msg.Data,
+		Origin: msg.Header.Get(broker.OriginHeader),
+	}
 	if err := o.verify(m); err != nil {
 		return a, id, fmt.Errorf("%w: %w", errUndecodable, err)
 	}

@@ -170,7 +170,8 @@ func TestWhatIsSetAsideIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		if err := o.Publish(within(t), alerttest.Event(fmt.Sprintf("c%d", i), alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+		if err := o.Publish(within(t), alerttest.Event(fmt.Sprintf("c%d", i), alerts.NewID(), 0,
+			alerts.PhaseStart)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -89,8 +89,10 @@ func (o *Outbox) publishCounts() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.since.IsZero() {
-		t.lastPublished = alerts.Storage{State: alerts.StorageOK, Wall: time.Now(),
-			FreeBytes: freeBytes(o.opts.Server.Dir)}
+		t.lastPublished = alerts.Storage{
+			State: alerts.StorageOK, Wall: time.Now(),
+			FreeBytes: freeBytes(o.opts.Server.Dir),
+		}
 		t.repeat = true
 	}
 	o.publishStatus(t.lastPublished)

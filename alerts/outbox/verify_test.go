@@ -83,7 +83,8 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	put(other.Subject(), other.MessageID(), encoded(other), mark)
 	put("vigil.alerts.gate.update", "evil-id", "garbage\x1b[31m\r\nSetHeader: evil", nil)
 	put("vigil.alerts.gate.update", "", "{}", nil)
-	put("vigil.alerts.gate.start", alerts.NewID()+":0", encoded(alerttest.Event("yard", alerts.NewID(), 0, alerts.PhaseStart)),
+	put("vigil.alerts.gate.start", alerts.NewID()+":0",
+		encoded(alerttest.Event("yard", alerts.NewID(), 0, alerts.PhaseStart)),
 		nil)
 	put("vigil.alerts.gate.start", "another:0", string(first.Data), mark)
 	put("vigil.alerts.gate.#", "x:0", string(first.Data), mark)
@@ -93,7 +94,10 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, way.ids("gate"), real)
-	alerttest.Eventually(within(t), t, "the count in vigil.storage", func() bool { return len(storage) > 0 && (<-storage).PassedOver > 0 })
+	alerttest.Eventually(within(t), t, "the count in vigil.storage", func() bool {
+		return len(storage) > 0 &&
+			(<-storage).PassedOver > 0
+	})
 	if n := o.foreign.n.Load(); n != wrong {
 		t.Errorf("%d were passed over, want %d", n, wrong)
 	}

@@ -20,16 +20,20 @@ import (
 func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l threadtest.Store
-		p := thread.NewQueue(thread.Options{Publisher: &l, Evidence: threadtest.NewEvidence(3 * time.Second),
-			Cameras: 2, Log: slog.New(slog.DiscardHandler)})
+		p := thread.NewQueue(thread.Options{
+			Publisher: &l, Evidence: threadtest.NewEvidence(3 * time.Second),
+			Cameras: 2, Log: slog.New(slog.DiscardHandler),
+		})
 		done := make(chan error, 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		go func() { done <- p.Run(ctx) }()
 		footage := threadtest.NoMedia{}
 		say := func(camera, id string, phase alerts.Phase) {
-			p.Enqueue(thread.Message{Alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, Media: footage,
-				QueuedAt: time.Now()})
+			p.Enqueue(thread.Message{
+				Alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, Media: footage,
+				QueuedAt: time.Now(),
+			})
 		}
 		for _, camera := range []string{"gate", "yard"} {
 			say(camera, camera+"1", alerts.PhaseStart)
@@ -74,8 +78,10 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var l threadtest.Store
 				s := threadtest.NewEvidence(time.Hour)
-				p := thread.NewQueue(thread.Options{Publisher: &l, Evidence: s, Cameras: 1,
-					Log: slog.New(slog.DiscardHandler)})
+				p := thread.NewQueue(thread.Options{
+					Publisher: &l, Evidence: s, Cameras: 1,
+					Log: slog.New(slog.DiscardHandler),
+				})
 				done := make(chan error, 1)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
@@ -130,8 +136,10 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const events = 40
 		l := &threadtest.Store{}
-		p := thread.NewQueue(thread.Options{Publisher: l, Evidence: threadtest.NewEvidence(-1), Cameras: 1,
-			Log: slog.New(slog.DiscardHandler)})
+		p := thread.NewQueue(thread.Options{
+			Publisher: l, Evidence: threadtest.NewEvidence(-1), Cameras: 1,
+			Log: slog.New(slog.DiscardHandler),
+		})
 		ctx, stop := context.WithCancel(t.Context())
 		defer stop()
 		done := make(chan error, 1)
@@ -172,8 +180,10 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
 		var said []alerts.Alert
-		p := thread.NewQueue(thread.Options{OnAlert: func(a alerts.Alert) { said = append(said, a) }, Cameras: 1,
-			Log: slog.New(slog.DiscardHandler)})
+		p := thread.NewQueue(thread.Options{
+			OnAlert: func(a alerts.Alert) { said = append(said, a) }, Cameras: 1,
+			Log: slog.New(slog.DiscardHandler),
+		})
 		ctx, stop := context.WithCancel(t.Context())
 		var publishing, scoring sync.WaitGroup
 		publishing.Go(func() {

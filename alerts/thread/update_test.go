@@ -46,8 +46,10 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var l threadtest.Store
 			w := &photographer{found: make(chan thread.Result, 100)}
-			p := thread.NewQueue(thread.Options{Publisher: &l, Evidence: w, Cameras: 1,
-				Log: slog.New(slog.DiscardHandler)})
+			p := thread.NewQueue(thread.Options{
+				Publisher: &l, Evidence: w, Cameras: 1,
+				Log: slog.New(slog.DiscardHandler),
+			})
 			done := make(chan error, 1)
 			go func() { done <- p.Run(t.Context()) }()
 			footage := threadtest.NoMedia{}

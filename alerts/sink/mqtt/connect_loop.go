@@ -25,8 +25,8 @@ const (
 	stableAfter = 10 * time.Second
 	// goodbyeTimeout is how long the last words may take.
 	goodbyeTimeout = 2 * time.Second
-	// maxSubscribeFailures is how many connections may end, or give no answer, when a subscription is asked for; then none is
-	// asked for any more.
+	// maxSubscribeFailures is how many connections may end, or give no answer, when a subscription is asked for; then
+	// none is asked for any more.
 	maxSubscribeFailures = 3
 )
 
@@ -39,8 +39,8 @@ type attempts struct {
 
 func newAttempts() attempts { return attempts{wait: retry.Backoff{First: firstRetry}} }
 
-// failed takes note that there is no connection, since none could be made, since it was short, or since a good one is
-// lost, and gives the pause before the next.
+// failed records that there is no connection, because none could be made, because it was short, or because a good one
+// was lost, and gives the pause before the next attempt.
 func (a *attempts) failed(short bool) time.Duration {
 	a.wait.Max = maxRetry
 	if short {
@@ -50,7 +50,7 @@ func (a *attempts) failed(short bool) time.Duration {
 	return a.wait.Next()
 }
 
-// connectLoop makes one connection after the other until Close.
+// connectLoop connects again and again until Close.
 func (w *Sink) connectLoop() {
 	tried := newAttempts()
 	for w.ctx.Err() == nil {
@@ -142,8 +142,8 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	}
 }
 
-// watchAvailability has denied hear where anybody says that nobody watches. Only who may subscribe learns of that; who may not
-// goes without.
+// watchAvailability signals denied when another client publishes "offline" to our availability topic. Without the
+// right to subscribe there is no signal.
 func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
 	if w.subscribeFailures >= maxSubscribeFailures {
 		return nil
@@ -186,8 +186,7 @@ func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[s
 	return nil
 }
 
-// goodbye publishes the last states and that nobody watches any more. Where the broker does not take that, the last
-// will says it.
+// goodbye publishes the last states and "offline". If the broker does not take that, the last will does the same.
 func (w *Sink) goodbye(c *connection, published map[string]string) {
 	w.setCurrent(nil, errors.New("closed"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), goodbyeTimeout)

@@ -7,8 +7,9 @@ import (
 	"vigil/alerts/sink"
 )
 
-// suspects are messages on whose way the broker ended the connection, as it does with a packet that it does not take.
-// The next try is over a connection of its own, so that the one which all cameras share is not cut each time.
+// suspects are messages during whose delivery the broker closed the connection, as it does after a packet that it does
+// not accept. The next attempt has a connection of its own, so that the one that all cameras share is not cut each
+// time.
 type suspects struct {
 	mu        sync.Mutex
 	ids       map[string]bool

@@ -37,8 +37,8 @@ type Options struct {
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
 	Cameras   []string
-	// ProbeOnly connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker ends
-	// the connection of a client whose id comes again.
+	// ProbeOnly connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker
+	// ends the connection of a client whose id comes again.
 	ProbeOnly bool
 	Log       *slog.Logger
 }
@@ -83,7 +83,8 @@ func New(o Options) (*Sink, error) {
 	w := &Sink{
 		opts: o, log: o.Log, address: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),
 		changed:        make(chan struct{}, 1),
-		retainedStates: map[string]retainedState{}, health: map[string]alerts.State{}, lastErr: errors.New("not connected yet"),
+		retainedStates: map[string]retainedState{}, health: map[string]alerts.State{},
+		lastErr: errors.New("not connected yet"),
 	}
 	if o.ProbeOnly {
 		w.clientID += "-check"

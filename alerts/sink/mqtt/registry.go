@@ -113,8 +113,8 @@ func (r *Registry) brokers() []string {
 		func(b string) bool { return len(r.record.Retained[b]) == 0 })
 }
 
-// addRetained notes topics that will be retained at a broker, and gives those that shall be no more: what was noted before,
-// and what was found.
+// addRetained notes topics that will be retained at a broker, and gives those that shall be no more: what was noted
+// before, and what was found.
 func (r *Registry) addRetained(broker string, topics, found []string) (stale []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
