@@ -1,0 +1,49 @@
+// Package borders holds what packages link, also indirectly, against what they may. The linter sees direct imports only.
+package borders
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// A package that links one of these again drags OpenCV, a NATS server or an application into everything above it.
+func TestBorders(t *testing.T) {
+	for _, border := range []struct {
+		packages string   // pattern of go list
+		not      []string // prefixes of import paths
+	}{
+		{"vigil/video", []string{"vigil/"}},
+		{"vigil/geometry", []string{"vigil/"}},
+		{"vigil/config", []string{"gocv.io/", "vigil/capture", "github.com/nats-io/"}},
+		{"vigil/model/kernel", []string{"vigil/"}},
+		{"vigil/model", []string{"vigil/video", "vigil/capture", "vigil/preprocess", "vigil/pipeline", "vigil/alerts"}},
+		{"vigil/pipeline/detect", []string{"gocv.io/", "github.com/nats-io/", "vigil/model", "vigil/alerts"}},
+		{"vigil/pipeline/calibrate", []string{"gocv.io/", "github.com/nats-io/", "vigil/alerts"}},
+		{"vigil/pipeline", []string{"github.com/nats-io/", "vigil/alerts/evidence", "vigil/pipeline/worker", "vigil/config"}},
+		{"vigil/alerts", []string{"github.com/nats-io/", "gocv.io/", "vigil/capture"}},
+		{"vigil/alerts/thread", []string{"github.com/nats-io/", "gocv.io/"}},
+		{"vigil/alerts/sink/...", []string{"github.com/nats-io/", "gocv.io/", "vigil/alerts/outbox", "vigil/alerts/broker"}},
+		{"vigil/alerts/outbox", []string{"gocv.io/", "vigil/pipeline"}},
+		{"vigil/eval", []string{"github.com/nats-io/", "vigil/config", "vigil/app"}},
+		{"vigil/app", []string{"vigil/cmd", "github.com/spf13/cobra", "vigil/model/train", "gorgonia.org/"}},
+	} {
+		for _, dep := range deps(t, border.packages) {
+			for _, prefix := range border.not {
+				own := strings.TrimSuffix(border.packages, "/...")
+				if strings.HasPrefix(dep, prefix) && dep != own && !strings.HasPrefix(dep, own+"/") {
+					t.Errorf("%s links %s; see ARCHITECTURE.md, Packages", border.packages, dep)
+				}
+			}
+		}
+	}
+}
+
+func deps(t *testing.T, packages string) []string {
+	t.Helper()
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", packages).Output()
+	if err != nil {
+		t.Fatalf("go list -deps %s: %v", packages, err)
+	}
+	return strings.Fields(string(out))
+}
