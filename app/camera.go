@@ -153,8 +153,8 @@ func OpenWorker(c config.Camera, side int, footage *pipeline.MediaBuffer) func(c
 		o := worker.Options{
 			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow,
 			OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, KnownFPS: open.KnownFPS,
-			Quiet: open.OnStall, Note: open.Note, Memory: int64(c.Memory) << 20,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, FPSHint: open.FPSHint,
+			OnStall: open.OnStall, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {
 			o.Keep, o.KeepBytes, o.OnPreview = c.Footage.Keep, c.Footage.Memory<<20, footage.AddPreview
@@ -179,7 +179,7 @@ const maxHop = 160
 
 // logCapacity tells at start how many such cameras this machine can score, and what would fit if these are too many.
 func logCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camera, threads int) {
-	c := pipeline.Measure(ctx, cameras, threads, assumedFPS)
+	c := pipeline.EstimateCapacity(ctx, cameras, threads, assumedFPS)
 	if c.Cameras == 0 {
 		return
 	}

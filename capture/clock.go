@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// clock makes stream times of what a container or a protocol says of its pictures' times. That is a picture's
+// ptsClock makes stream times of what a container or a protocol says of its pictures' times. That is a picture's
 // presentation time, in order of display, but some are none: a raw elementary stream has 0 for ever, and the pictures
 // that OpenCV's decoder still holds at the end of a file (as many as it reorders) have 0 too. And some are wrong:
 // recorders stamp single pictures hours ahead, cameras set their clock, counters of 32 or 33 bits begin again.
@@ -16,7 +16,7 @@ import (
 // has no such witness. There a step forward of less than an hour is a hole, whose length is right, and a step back is
 // passed on; a longer step forward is a cut of unknown length. A time that comes back to where it was before a leap is
 // believed again.
-type clock struct {
+type ptsClock struct {
 	live  bool          // arrival says something about the stream's time
 	began time.Time     // when the source was opened
 	step  time.Duration // between pictures as far as the header says
@@ -52,7 +52,7 @@ var wraps = []time.Duration{
 
 // at gives the time of the next picture since the first one, which came at now. Where the reported time stands still
 // the last time plus one step is given. A cut means that an unknown time lies between this picture and the one before.
-func (c *clock) at(raw time.Duration, now time.Time) (pts time.Duration, cut bool) {
+func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut bool) {
 	c.count++
 	elapsed := now.Sub(c.arrived)
 	defer func() { c.raw, c.last, c.arrived = raw, pts, now }()
@@ -74,7 +74,7 @@ func (c *clock) at(raw time.Duration, now time.Time) (pts time.Duration, cut boo
 		if back, ok := c.goneBack(raw, elapsed); ok {
 			return back, false
 		} else if c.live {
-			pts, cut = c.mend(raw, elapsed), true
+			pts, cut = c.repair(raw, elapsed), true
 		}
 	case c.isLeap(pts, now):
 		cut, c.fresh = !c.live, false
@@ -82,7 +82,7 @@ func (c *clock) at(raw time.Duration, now time.Time) (pts time.Duration, cut boo
 			c.leaps++
 			return back, cut
 		}
-		pts = c.mend(raw, elapsed)
+		pts = c.repair(raw, elapsed)
 		// the next picture says whether this was a single one with a wrong time, or something is missing
 		c.fresh = c.live
 	}
@@ -91,7 +91,7 @@ func (c *clock) at(raw time.Duration, now time.Time) (pts time.Duration, cut boo
 }
 
 // isLeap says whether a time is too far ahead to be believed.
-func (c *clock) isLeap(pts time.Duration, now time.Time) bool {
+func (c *ptsClock) isLeap(pts time.Duration, now time.Time) bool {
 	step := pts - c.last
 	if !c.vouched(now) {
 		return step > max(longestHole, 100*c.step)
@@ -101,18 +101,18 @@ func (c *clock) isLeap(pts time.Duration, now time.Time) bool {
 }
 
 // vouched says whether arrival is a clock: a server that sends a recording as fast as it can makes none.
-func (c *clock) vouched(now time.Time) bool {
+func (c *ptsClock) vouched(now time.Time) bool {
 	return c.live && 2*now.Sub(c.began) >= c.last
 }
 
 // witness takes note of by how much a believed time is behind its arrival.
-func (c *clock) witness(pts time.Duration, now time.Time, elapsed time.Duration) {
+func (c *ptsClock) witness(pts time.Duration, now time.Time, elapsed time.Duration) {
 	c.ahead = min(now.Sub(c.began)-pts, c.ahead+elapsed/clockDrift)
 }
 
 // goneBack gives the time of a picture whose reported time continues the one before the last leap, or whose counter
 // began again.
-func (c *clock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
+func (c *ptsClock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
 	fits := func(offset time.Duration) bool {
 		step := raw + offset - c.last
 		return step > 0 && step <= max(leapAtLeast, 10*c.step)+elapsed
@@ -131,8 +131,8 @@ func (c *clock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
-// mend gives the time of a picture whose reported one is not believed, and takes note of the leap.
-func (c *clock) mend(raw, elapsed time.Duration) time.Duration {
+// repair gives the time of a picture whose reported one is not believed, and takes note of the leap.
+func (c *ptsClock) repair(raw, elapsed time.Duration) time.Duration {
 	pts := c.last + c.step
 	if c.live && elapsed > max(leapAtLeast, 5*c.step) {
 		pts = c.last + elapsed
@@ -146,7 +146,7 @@ func (c *clock) mend(raw, elapsed time.Duration) time.Duration {
 }
 
 // untimed gives a time for a picture that has none; it is not the first.
-func (c *clock) untimed(now time.Time) time.Duration {
+func (c *ptsClock) untimed(now time.Time) time.Duration {
 	c.count++
 	c.last += c.step
 	c.arrived = now
@@ -154,7 +154,7 @@ func (c *clock) untimed(now time.Time) time.Duration {
 }
 
 // note says once what was wrong with the stream's times; empty for nothing.
-func (c *clock) note() string {
+func (c *ptsClock) note() string {
 	if c.leaps == 0 || c.noted {
 		return ""
 	}

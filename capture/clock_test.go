@@ -72,7 +72,7 @@ func TestClockLeaps(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			began := time.Now()
-			c := clock{live: tt.live, step: 40 * time.Millisecond, began: began}
+			c := ptsClock{live: tt.live, step: 40 * time.Millisecond, began: began}
 			var got []string
 			for i, raw := range tt.raw {
 				came := 40 * i
@@ -97,7 +97,7 @@ func TestClockLeaps(t *testing.T) {
 func TestClockDrift(t *testing.T) {
 	for _, drift := range []float64{-300e-6, 300e-6} {
 		began := time.Now()
-		c := clock{live: true, step: 40 * time.Millisecond, began: began}
+		c := ptsClock{live: true, step: 40 * time.Millisecond, began: began}
 		for i := range 25 * 3600 * 6 {
 			pts := time.Duration(i) * 40 * time.Millisecond
 			came := time.Duration(float64(pts)*(1+drift)) + time.Duration(i*7919%500)*time.Millisecond
@@ -121,7 +121,7 @@ func TestNotes(t *testing.T) {
 		n.once("one")
 		n.once(fmt.Sprint(i % 50))
 	}
-	if got := n.take(); len(got) != mostNotes || got[0] != "one" || !slices.Equal(got[1:3], []string{"0", "1"}) {
+	if got := n.take(); len(got) != maxNotes || got[0] != "one" || !slices.Equal(got[1:3], []string{"0", "1"}) {
 		t.Errorf("%d notes: %v", len(got), got)
 	}
 	if got := n.take(); got != nil {

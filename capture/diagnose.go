@@ -16,7 +16,7 @@ var errNoVideo = errors.New("FFmpeg finds no video in it that it can decode")
 func explainFile(path string) error {
 	f, err := regular.Open(path)
 	if err != nil {
-		return bare(err)
+		return stripPath(err)
 	}
 	defer func() { _ = f.Close() }()
 	head := make([]byte, 512)

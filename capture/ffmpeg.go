@@ -31,7 +31,7 @@ type libav struct {
 	tunnel  *tunnel // nil for none
 	guard   *guard
 	info    video.Info
-	clock   clock
+	clock   ptsClock
 	arrive  *arrivals // the clock of a live source that says no times; nil for others
 	timeout time.Duration
 	threads int // that decode
@@ -48,7 +48,7 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	if o.Reader == source.GoCV {
 		return openURLWithGoCV(ctx, addr, o)
 	}
-	v := &libav{timeout: o.ReadTimeout, waiting: o.Waiting, clock: clock{began: time.Now()}}
+	v := &libav{timeout: o.ReadTimeout, waiting: o.Waiting, clock: ptsClock{began: time.Now()}}
 	ask, tunnel, err := newRequest(ctx, addr, o)
 	v.tunnel = tunnel
 	if err == nil {
@@ -63,7 +63,7 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 		return nil, video.Info{}, errors.Join(err, v.close())
 	}
 	var known C.int
-	if o.KnownFPS > 0 {
+	if o.FPSHint > 0 {
 		known = 1
 	}
 	stop := v.stopWith(ctx)
@@ -94,8 +94,8 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads, v.still = int(info.threads), info.still != 0
 	v.info = video.Info{Width: int(info.width), Height: int(info.height),
-		FPS: steadyFPS(plausibleFPS(float64(info.fps)),
-			o.KnownFPS)}
+		FPS: stabiliseFPS(saneFPS(float64(info.fps)),
+			o.FPSHint)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // gives no error
 		return nil, video.Info{},
@@ -191,7 +191,7 @@ func (v *libav) read(ctx context.Context, f *video.Frame) error {
 		f.Pix = f.Pix[:n]
 	}
 	if code := C.vigil_luma(v.s, (*C.uint8_t)(unsafe.SliceData(f.Pix))); code < 0 {
-		return fmt.Errorf("%w after %d frames: no grey picture: %s", ErrLost, v.count, reason(code))
+		return fmt.Errorf("%w after %d frames: no grey picture: %s", ErrLost, v.count, codeText(code))
 	}
 	v.count++
 	f.Cut = false
@@ -242,7 +242,7 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 	case code == C.vigil_eof:
 		return fmt.Errorf("%w after %d frames: the other side hung up", ErrLost, v.count)
 	}
-	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, reason(code))
+	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, codeText(code))
 }
 
 // readOn decodes the next picture. While packets come it waits for the first key frame for longer than the read
@@ -280,7 +280,7 @@ func (v *libav) color(to []byte, w, h int) error {
 		return errors.New("no such picture")
 	}
 	if code := C.vigil_color(v.s, (*C.uint8_t)(unsafe.SliceData(to)), C.int(w), C.int(h)); code < 0 {
-		return errors.New(reason(code))
+		return errors.New(codeText(code))
 	}
 	return nil
 }
@@ -295,7 +295,7 @@ func (v *libav) close() error {
 	return nil
 }
 
-func reason(code C.int) string {
+func codeText(code C.int) string {
 	var text [128]C.char
 	C.vigil_reason(code, &text[0], C.size_t(len(text)))
 	return C.GoString(&text[0])
@@ -319,8 +319,8 @@ func explainCode(ctx context.Context, addr source.Address, code C.int, o Options
 		syscall.EPIPE:
 		return fmt.Errorf("no connection: %w", errno)
 	}
-	if err := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); err != nil {
+	if err := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTimeout)); err != nil {
 		return err
 	}
-	return fmt.Errorf("%w: %s", errNoVideo, reason(code))
+	return fmt.Errorf("%w: %s", errNoVideo, codeText(code))
 }

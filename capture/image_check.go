@@ -49,7 +49,7 @@ func checkRegular(path string) error {
 	st, err := os.Stat(path)
 	switch {
 	case err != nil:
-		return bare(err)
+		return stripPath(err)
 	case !st.Mode().IsRegular():
 		return fmt.Errorf("this is %s; an image is a file", regular.Kind(st.Mode()))
 	}

@@ -78,7 +78,7 @@ func (m *Muxer) Abandon() {
 // done hands over what FFmpeg has written.
 func (m *Muxer) done(code C.int) error {
 	if m.m == nil {
-		return errors.New(reason(code))
+		return errors.New(codeText(code))
 	}
 	var records *C.uint8_t
 	n := C.vigil_mux_take(m.m, &records) //nolint:gocritic // what cgo makes of a pointer compares it with itself
@@ -93,7 +93,7 @@ func (m *Muxer) done(code C.int) error {
 		b = b[size:]
 	}
 	if code < 0 {
-		return errors.New(reason(code))
+		return errors.New(codeText(code))
 	}
 	return nil
 }

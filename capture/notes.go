@@ -6,12 +6,12 @@ type notes struct {
 	said  map[string]bool
 }
 
-// mostNotes is how many a source may have; what a hostile one makes up is bounded.
-const mostNotes = 32
+// maxNotes is how many a source may have; what a hostile one makes up is bounded.
+const maxNotes = 32
 
 // once takes a note that was not taken before; an empty one is none.
 func (n *notes) once(text string) {
-	if text == "" || n.said[text] || len(n.said) >= mostNotes {
+	if text == "" || n.said[text] || len(n.said) >= maxNotes {
 		return
 	}
 	if n.said == nil {

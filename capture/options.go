@@ -20,9 +20,9 @@ type Options struct {
 	Follow []string
 	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
 	OpenTimeout, ReadTimeout time.Duration
-	// KnownFPS is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it
+	// FPSHint is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it
 	// faster, and is what Info says again unless the URL now has another one.
-	KnownFPS float64
+	FPSHint float64
 	// FolderFPS is the frame rate of a folder of images; 0 means 10, the rate of UCSD's recordings.
 	FolderFPS float64
 	// Realtime makes files and folders come at their own pace instead of as fast as they decode.
@@ -86,17 +86,17 @@ func (o Options) withDefaults() (Options, error) {
 // does not say.
 const maxFPS = 240
 
-// steadyFPS is the known rate where the one that a few pictures have is not far from it: their times may be a little
+// stabiliseFPS is the known rate where the one that a few pictures have is not far from it: their times may be a little
 // off.
-func steadyFPS(measured, known float64) float64 {
+func stabiliseFPS(measured, known float64) float64 {
 	if known > 0 && (measured == 0 || math.Abs(measured/known-1) < 0.25) {
 		return known
 	}
 	return measured
 }
 
-// plausibleFPS gives 0 for a rate that no camera has.
-func plausibleFPS(fps float64) float64 {
+// saneFPS gives 0 for a rate that no camera has.
+func saneFPS(fps float64) float64 {
 	if fps >= 0.01 && fps <= maxFPS {
 		return fps
 	}

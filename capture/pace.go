@@ -20,7 +20,7 @@ type pacer struct {
 	last  time.Duration
 }
 
-func (p *pacer) wait(ctx context.Context, pts time.Duration) error {
+func (p *pacer) pace(ctx context.Context, pts time.Duration) error {
 	if p.start.IsZero() || pts < p.last || pts-p.last > longestPause {
 		p.start, p.base = time.Now(), pts
 	}

@@ -44,7 +44,7 @@ const maxReorder = 5 * time.Second
 
 // packetClock gives packets times that only go forward, whatever the camera's own clock does.
 type packetClock struct {
-	clock
+	ptsClock
 	timed bool // a packet had a time
 }
 

@@ -24,7 +24,7 @@ func TestPacketClock(t *testing.T) {
 	}
 	for name, tt := range tests {
 		began := time.Now()
-		c := packetClock{clock: clock{live: true, began: began, step: 40 * time.Millisecond}}
+		c := packetClock{ptsClock: ptsClock{live: true, began: began, step: 40 * time.Millisecond}}
 		for i, ms := range tt.raw {
 			p := Packet{Arrival: began.Add(time.Duration(i) * 100 * time.Millisecond)}
 			r := rawTimes{}

@@ -40,7 +40,7 @@ func OpenPackets(ctx context.Context, addr source.Address, o Options) (*PacketSt
 		return nil, fmt.Errorf("opening %v: %w", addr, err)
 	}
 	s := &PacketStream{v: src.(*libav), addr: addr}
-	s.clock.clock = s.v.clock
+	s.clock.ptsClock = s.v.clock
 	var c C.vigil_coding
 	C.vigil_coding_of(s.v.s,
 		&c) //nolint:gocritic // what cgo makes of a pointer compares it with itself

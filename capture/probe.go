@@ -20,8 +20,8 @@ import (
 	"vigil/capture/source"
 )
 
-// explainTime is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
-const explainTime = 2 * time.Second
+// explainTimeout is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
+const explainTimeout = 2 * time.Second
 
 // connect makes a connection to the address's host; one of TLS where config is not nil.
 func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, error) {
@@ -36,13 +36,13 @@ func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, e
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("no connection by TLS: %w", steady(err))
+		return nil, fmt.Errorf("no connection by TLS: %w", stableError(err))
 	}
 	return secure, nil
 }
 
-// steady leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its words.
-func steady(err error) error {
+// stableError leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its words.
+func stableError(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		op.Source = nil
 	}
@@ -79,7 +79,7 @@ func explainUnauthorized(ctx context.Context, addr source.Address, o Options) er
 	}
 	nobody := *u
 	nobody.User = nil
-	if a, err := ask(ctx, addr, &nobody, o, min(o.OpenTimeout, explainTime)); err == nil &&
+	if a, err := ask(ctx, addr, &nobody, o, min(o.OpenTimeout, explainTimeout)); err == nil &&
 		a.status == http.StatusUnauthorized {
 		if err := explainChallenges(a.challenges); err != nil {
 			return err
@@ -170,7 +170,7 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (an
 		if elsewhere, ok := errors.AsType[*ElsewhereError](err); ok {
 			return answer{}, elsewhere
 		}
-		return answer{}, fmt.Errorf("no answer: %w", steady(err))
+		return answer{}, fmt.Errorf("no answer: %w", stableError(err))
 	}
 	return answer{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
 }
@@ -205,13 +205,13 @@ func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config,
 	return request(2, authorize(a.challenges, u.User, uri))
 }
 
-// mostSDP is more than a camera's description has, in bytes.
-const mostSDP = 64 << 10
+// maxSDP is more than a camera's description has, in bytes.
+const maxSDP = 64 << 10
 
 func readAnswer(r *textproto.Reader) (answer, error) {
 	line, err := r.ReadLine()
 	if err != nil {
-		return answer{}, fmt.Errorf("the server does not answer: %w", steady(err))
+		return answer{}, fmt.Errorf("the server does not answer: %w", stableError(err))
 	}
 	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")
@@ -225,7 +225,7 @@ func readAnswer(r *textproto.Reader) (answer, error) {
 	}
 	a := answer{status: status, challenges: header.Values("Www-Authenticate")}
 	size, err := strconv.Atoi(header.Get("Content-Length"))
-	if err != nil || size < 0 || size > mostSDP {
+	if err != nil || size < 0 || size > maxSDP {
 		return a, nil //nolint:nilerr // There is no description, or one that is not worth reading.
 	}
 	body := make([]byte, size)

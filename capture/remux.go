@@ -23,7 +23,7 @@ func Remux(from, to string) error {
 		paths[i] = abs // in which FFmpeg sees no protocol
 	}
 	if code := call(func(s ...*C.char) C.int { return C.vigil_remux(s[0], s[1]) }, paths[:]...); code < 0 {
-		return fmt.Errorf("copying the video of %s to %s: %w", from, to, errors.New(reason(code)))
+		return fmt.Errorf("copying the video of %s to %s: %w", from, to, errors.New(codeText(code)))
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func TestRTSP(t *testing.T) {
 			}
 
 			server.Restart()
-			o.FirstSeq, o.Opening, o.KnownFPS = seq, 2, 24.5
+			o.FirstSeq, o.Opening, o.FPSHint = seq, 2, 24.5
 			s = openAddress(t, addr, o)
 			if i := s.Info(); i.Width != 320 || i.FPS != 24.5 {
 				t.Errorf("opened again: %+v", i)

@@ -15,8 +15,8 @@ import (
 // jpegQuality keeps faces and number plates readable and a 1080p picture below half a megabyte.
 const jpegQuality = 85
 
-// Shutter makes JPEGs of a stream's frames: previews, and pictures of full size. It belongs to one goroutine.
-type Shutter struct {
+// Snapshotter makes JPEGs of a stream's frames: previews, and pictures of full size. It belongs to one goroutine.
+type Snapshotter struct {
 	small, full     time.Duration // the stream times at which the next ones are due
 	previews, fulls bool          // whether any was made
 	src, scaled     gocv.Mat
@@ -27,18 +27,18 @@ type Shutter struct {
 // FullEvery is the shortest time between two pictures of full size: they cost far more than previews.
 const FullEvery = time.Second / 2
 
-// NewShutter makes a Shutter. It must be closed.
-func NewShutter() *Shutter {
-	return &Shutter{src: gocv.NewMat(), scaled: gocv.NewMat()}
+// NewSnapshotter makes a Snapshotter. It must be closed.
+func NewSnapshotter() *Snapshotter {
+	return &Snapshotter{src: gocv.NewMat(), scaled: gocv.NewMat()}
 }
 
 // Close frees OpenCV's memory.
-func (s *Shutter) Close() error { return errors.Join(s.src.Close(), s.scaled.Close()) }
+func (s *Snapshotter) Close() error { return errors.Join(s.src.Close(), s.scaled.Close()) }
 
-// Take gives a preview of the frame where one is due by the stream's time, and a picture of full size where one of
+// Snapshot gives a preview of the frame where one is due by the stream's time, and a picture of full size where one of
 // those is due; nil otherwise. The stream is the one that gave the frame, where it may have the frame in colour; or
 // nil.
-func (s *Shutter) Take(f *video.Frame, stream *Stream) (preview, full []byte, err error) {
+func (s *Snapshotter) Snapshot(f *video.Frame, stream *Stream) (preview, full []byte, err error) {
 	if !due(&s.small, &s.previews, f.PTS, video.PreviewEvery) {
 		return nil, nil, nil
 	}
@@ -63,7 +63,7 @@ func (s *Shutter) Take(f *video.Frame, stream *Stream) (preview, full []byte, er
 }
 
 // encode makes a JPEG of w x h pixels.
-func (s *Shutter) encode(f *video.Frame, stream *Stream, w, h int) ([]byte, error) {
+func (s *Snapshotter) encode(f *video.Frame, stream *Stream, w, h int) ([]byte, error) {
 	if stream != nil {
 		if cap(s.pix) < w*h*3 {
 			s.pix = make([]byte, w*h*3)
@@ -102,7 +102,7 @@ func due(next *time.Duration, any *bool, now, every time.Duration) bool {
 	return true
 }
 
-func (s *Shutter) load(f *video.Frame) error {
+func (s *Snapshotter) load(f *video.Frame) error {
 	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 ||
 		len(f.Pix) != f.Width*f.Height*f.Channels {
 		return fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width, f.Height,

@@ -26,8 +26,8 @@ type colorSource interface {
 	color(to []byte, w, h int) error
 }
 
-// gappy is a source that leaves pictures out.
-type gappy interface {
+// gapReporter is a source that leaves pictures out.
+type gapReporter interface {
 	// skipped is how many pictures were left out before the last one.
 	skipped() int
 }
@@ -87,7 +87,7 @@ func openSource(ctx context.Context, addr source.Address, o Options) (frameReade
 	case os.IsNotExist(err):
 		return nil, video.Info{}, fmt.Errorf("no such file or folder (%w)", os.ErrNotExist)
 	case err != nil:
-		return nil, video.Info{}, bare(err)
+		return nil, video.Info{}, stripPath(err)
 	case st.IsDir():
 		return openFolder(path, o)
 	case !st.Mode().IsRegular():
@@ -99,8 +99,8 @@ func openSource(ctx context.Context, addr source.Address, o Options) (frameReade
 	return openFile(ctx, path, o)
 }
 
-// bare takes the path, which Open names in its redacted form, out of an error of package os.
-func bare(err error) error {
+// stripPath takes the path, which Open names in its redacted form, out of an error of package os.
+func stripPath(err error) error {
 	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
 	}
@@ -130,11 +130,11 @@ func (s *Stream) Read(ctx context.Context, f *video.Frame) error {
 		s.err = nameError(s.addr, err)
 		return s.err
 	}
-	if c, ok := s.src.(gappy); ok {
+	if c, ok := s.src.(gapReporter); ok {
 		s.seq += uint64(c.skipped()) //nolint:gosec // A count.
 	}
 	if s.pace != nil {
-		if err := s.pace.wait(ctx, f.PTS); err != nil {
+		if err := s.pace.pace(ctx, f.PTS); err != nil {
 			return err
 		}
 	}

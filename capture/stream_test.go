@@ -33,7 +33,7 @@ func TestClock(t *testing.T) {
 		{"goes back", 100 * ms, []time.Duration{0, 100, 200, 50, 150}, []time.Duration{0, 100, 200, 50, 150}},
 	}
 	for _, tt := range tests {
-		c := clock{step: tt.step}
+		c := ptsClock{step: tt.step}
 		var got []time.Duration
 		for _, raw := range tt.raw {
 			pts, _ := c.at(raw*ms, time.Time{})
@@ -43,7 +43,7 @@ func TestClock(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tt.name, got, tt.want)
 		}
 	}
-	c := clock{step: 100 * ms}
+	c := ptsClock{step: 100 * ms}
 	var now time.Time
 	c.at(0, now)
 	c.at(100*ms, now)
@@ -57,7 +57,7 @@ func TestPacer(t *testing.T) {
 		var p pacer
 		began := time.Now()
 		for _, pts := range []time.Duration{5, 6, 9, 2, 4, 40000, 40000} { // 2 starts anew, and 40000 is not waited for
-			if err := p.wait(t.Context(), pts*time.Second); err != nil {
+			if err := p.pace(t.Context(), pts*time.Second); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -66,7 +66,7 @@ func TestPacer(t *testing.T) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := p.wait(ctx, 40005*time.Second); !errors.Is(err, context.DeadlineExceeded) {
+		if err := p.pace(ctx, 40005*time.Second); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("error %v", err)
 		}
 	})
@@ -153,7 +153,7 @@ func TestSteadyFPS(t *testing.T) {
 	for _, c := range []struct{ measured, known, want float64 }{
 		{25, 0, 25}, {0, 0, 0}, {24.7, 25, 25}, {0, 25, 25}, {10, 25, 10}, {50, 25, 50}, {30, 25, 25}, {32, 25, 32},
 	} {
-		if got := steadyFPS(c.measured, c.known); got != c.want {
+		if got := stabiliseFPS(c.measured, c.known); got != c.want {
 			t.Errorf("measured %g, known %g: %g, want %g", c.measured, c.known, got, c.want)
 		}
 	}

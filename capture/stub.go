@@ -44,19 +44,19 @@ func (*Writer) Close() error { return nil }
 // Remux says what is missing.
 func Remux(string, string) error { return errNoOpenCV }
 
-// Shutter makes JPEGs of a stream's frames. This build cannot.
-type Shutter struct{}
+// Snapshotter makes JPEGs of a stream's frames. This build cannot.
+type Snapshotter struct{}
 
-// NewShutter gives a Shutter that only says what is missing.
-func NewShutter() *Shutter { return &Shutter{} }
+// NewSnapshotter gives a Snapshotter that only says what is missing.
+func NewSnapshotter() *Snapshotter { return &Snapshotter{} }
 
-// Take says what is missing.
-func (*Shutter) Take(*video.Frame, *Stream) (preview, full []byte, err error) {
+// Snapshot says what is missing.
+func (*Snapshotter) Snapshot(*video.Frame, *Stream) (preview, full []byte, err error) {
 	return nil, nil, errNoOpenCV
 }
 
 // Close does nothing.
-func (*Shutter) Close() error { return nil }
+func (*Snapshotter) Close() error { return nil }
 
 // PacketStream is a camera whose packets are read as they come. This build cannot.
 type PacketStream struct{}

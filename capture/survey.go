@@ -32,7 +32,7 @@ func survey(path, protocols string) (tracks, error) {
 		protocols) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	C.vigil_survey_close(s)
 	if code < 0 {
-		return tracks{}, errors.New(reason(code))
+		return tracks{}, errors.New(codeText(code))
 	}
 	return tracks{
 		videos: int(t.tracks), covers: int(t.covers), sounds: int(t.sounds), coverFirst: t.cover_first != 0,
@@ -90,7 +90,7 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	}
 	out := scan{packets: int(r.packets), duration: time.Duration(r.last - r.first), torn: r.torn != 0}
 	if code != C.vigil_eof {
-		out.err = errors.New(reason(code))
+		out.err = errors.New(codeText(code))
 	}
 	return out, nil
 }
@@ -100,14 +100,14 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 func (v *opencvReader) explainEnd(s *scan) error {
 	f, err := os.Open(v.path)
 	if err != nil {
-		return bare(err)
+		return stripPath(err)
 	}
 	defer func() { _ = f.Close() }()
 	st, err := f.Stat()
 	if err != nil {
-		return bare(err)
+		return stripPath(err)
 	}
-	lacks := v.lacks(s)
+	lacks := v.missingTime(s)
 	switch end := namedSize(f, st.Size()); {
 	case end > st.Size():
 		return fmt.Errorf("%w after %d frames: its container names %d bytes, it has %d", ErrTruncated, v.count,
@@ -125,8 +125,8 @@ func (v *opencvReader) explainEnd(s *scan) error {
 	return nil
 }
 
-// lacks is how much time is in a file after the last picture that could be read.
-func (v *opencvReader) lacks(s *scan) time.Duration {
+// missingTime is how much time is in a file after the last picture that could be read.
+func (v *opencvReader) missingTime(s *scan) time.Duration {
 	missing := s.duration - v.clock.last
 	if missing > v.tolerance() && s.packets > v.count+int(v.tolerance()/v.clock.step) {
 		return missing

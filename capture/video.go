@@ -37,7 +37,7 @@ type opencvReader struct {
 	ahead   gocv.Mat // a picture read before its time, to see what comes after one without a time
 	isAhead bool
 	aheadAt time.Duration
-	clock   clock
+	clock   ptsClock
 	arrive  *arrivals // the clock of a live source that says no times; nil for others
 	info    video.Info
 	live    bool
@@ -76,14 +76,14 @@ func openFile(ctx context.Context, path string, o Options) (frameReader, video.I
 		return nil, video.Info{}, err
 	}
 	if surveyErr == nil {
-		v.know(found)
+		v.setTracks(found)
 	}
 	v.path = abs
 	return v, v.info, nil
 }
 
-// know takes what the container says of the video's own track in place of what OpenCV makes of the container's length.
-func (v *opencvReader) know(t tracks) {
+// setTracks takes what the container says of the video's own track in place of what OpenCV makes of the container's length.
+func (v *opencvReader) setTracks(t tracks) {
 	v.tracks = t
 	v.setTurn(t.rotation)
 	v.once(t.note())
@@ -155,10 +155,10 @@ func newVideo(vc *gocv.VideoCapture, err error, o Options) (*opencvReader, error
 		return nil, errors.Join(errNoVideo, vc.Close())
 	}
 	vc.Set(propOrientationAuto, 0)
-	v := &opencvReader{vc: vc, clock: clock{began: time.Now()}, timeout: o.ReadTimeout, info: video.Info{
+	v := &opencvReader{vc: vc, clock: ptsClock{began: time.Now()}, timeout: o.ReadTimeout, info: video.Info{
 		Width:  int(vc.Get(gocv.VideoCaptureFrameWidth)),
 		Height: int(vc.Get(gocv.VideoCaptureFrameHeight)),
-		FPS:    plausibleFPS(vc.Get(gocv.VideoCaptureFPS)),
+		FPS:    saneFPS(vc.Get(gocv.VideoCaptureFPS)),
 	}}
 	if n := vc.Get(gocv.VideoCaptureFrameCount); n > 0 && n < 1<<40 && v.info.FPS > 0 {
 		v.info.Frames = int(n)
@@ -305,7 +305,7 @@ func (v *opencvReader) grabFurther(ctx context.Context) (bool, error) {
 		v.scan = &s
 	}
 	st, err := os.Stat(v.path)
-	if err != nil || v.lacks(v.scan) == 0 {
+	if err != nil || v.missingTime(v.scan) == 0 {
 		return false, nil //nolint:nilerr // A file that is gone has no more.
 	}
 	const smallest = 16 // bytes of a packet with what the container adds

@@ -44,7 +44,7 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 		case large != nil:
 			return nil, video.Info{}, large
 		}
-		if why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTime)); why != nil &&
+		if why := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTimeout)); why != nil &&
 			!errors.Is(err, context.Canceled) {
 			return nil, video.Info{}, why
 		}
@@ -58,7 +58,7 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 		})
 	}
 	v.tunnel, v.live = tunnel, true
-	v.info.FPS = steadyFPS(v.info.FPS, o.KnownFPS)
+	v.info.FPS = stabiliseFPS(v.info.FPS, o.FPSHint)
 	v.clock.began, v.clock.live = began, v.info.Frames == 0
 	if v.clock.live && strings.HasPrefix(addr.URL().Scheme, "http") && v.isMotionJPEG() {
 		v.arrive, v.info.FPS = new(arrivals), 0

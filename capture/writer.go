@@ -34,7 +34,7 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 			path)
 	case w <= 0 || h <= 0 || w%2 != 0 || h%2 != 0:
 		return nil, fmt.Errorf("creating %s: the size is %dx%d; both sides must be even", path, w, h)
-	case plausibleFPS(fps) == 0:
+	case saneFPS(fps) == 0:
 		return nil, fmt.Errorf("creating %s: the frame rate is %g; it must be from 0.01 to %d", path, fps, maxFPS)
 	}
 	// OpenCV gives no reason when it cannot create the file, so Go tries first.

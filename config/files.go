@@ -12,7 +12,7 @@ import (
 // CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials,
 // certificates, and sources that are files, folders or devices by a path.
 func (c Config) CheckFiles() error {
-	var found findings
+	var found problemList
 	found.file("model", c.Model)
 	found.file("nats.creds", c.NATS.Creds)
 	found.file("nats.nkey", c.NATS.NKey)
@@ -43,7 +43,7 @@ func (c Config) CheckFiles() error {
 	return (&Errors{Problems: found}).err()
 }
 
-func (f *findings) file(key, path string) {
+func (f *problemList) file(key, path string) {
 	if path == "" {
 		return
 	}
@@ -59,7 +59,7 @@ func (f *findings) file(key, path string) {
 }
 
 // source looks only for what has a path; whether a camera answers is not for a configuration to say.
-func (f *findings) source(key string, a source.Address) {
+func (f *problemList) source(key string, a source.Address) {
 	if a == (source.Address{}) || a.Live() {
 		return
 	}

@@ -63,7 +63,7 @@ func loadLines(data []byte, folder string) (Config, map[string]int, []Problem) {
 	problems = append(t.problems, problems...)
 	problems = append(problems, cfg.resolve(folder)...)
 	cfg.fillModels()
-	return cfg, t.lines, t.place(problems, cfg.problems())
+	return cfg, t.lines, t.locateProblems(problems, cfg.problems())
 }
 
 func read(path string) ([]byte, error) {

@@ -7,18 +7,18 @@ import (
 	"strings"
 )
 
-// place joins what was wrong in reading with what is wrong in the result: without what only follows from a key that
+// locateProblems joins what was wrong in reading with what is wrong in the result: without what only follows from a key that
 // could not be read, without what a camera has from the defaults, with lines, in their order.
-func (t *tree) place(reading, result []Problem) []Problem {
+func (t *tree) locateProblems(reading, result []Problem) []Problem {
 	unread, around := map[string]bool{}, map[string]bool{}
 	for _, p := range reading {
 		unread[p.Key] = true
-		for key := range outward(p.Key) {
+		for key := range parents(p.Key) {
 			around[key] = true
 		}
 	}
 	for _, p := range result {
-		if around[p.Key] || anyOf(unread, p.Key) {
+		if around[p.Key] || containsParent(unread, p.Key) {
 			continue
 		}
 		if t.expanded[p.Key] && p.got != "" {
@@ -50,13 +50,13 @@ func (t *tree) withoutInherited(all []Problem) []Problem {
 			return false
 		}
 		key := "defaults." + rest
-		return same[Problem{Key: key, Text: p.Text}] || !bad[key] && anyOf(bad, key)
+		return same[Problem{Key: key, Text: p.Text}] || !bad[key] && containsParent(bad, key)
 	})
 }
 
 // line is where the key stands, or else the nearest key around it.
 func (t *tree) line(key string) int {
-	for k := range outward(key) {
+	for k := range parents(key) {
 		if n, ok := t.lines[k]; ok {
 			return n
 		}
@@ -64,8 +64,8 @@ func (t *tree) line(key string) int {
 	return 0
 }
 
-// outward gives the key and the keys around it, from the inside.
-func outward(key string) iter.Seq[string] {
+// parents gives the key and the keys around it, from the inside.
+func parents(key string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for key != "" && yield(key) {
 			key = key[:max(strings.LastIndexAny(key, ".["), 0)]
@@ -73,9 +73,9 @@ func outward(key string) iter.Seq[string] {
 	}
 }
 
-// anyOf says whether the key or one around it is in the set.
-func anyOf(set map[string]bool, key string) bool {
-	for k := range outward(key) {
+// containsParent says whether the key or one around it is in the set.
+func containsParent(set map[string]bool, key string) bool {
+	for k := range parents(key) {
 		if set[k] {
 			return true
 		}

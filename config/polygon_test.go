@@ -48,7 +48,7 @@ func TestPolygonsThatCross(t *testing.T) {
 	} {
 		c := Camera{Name: "gate", Settings: Default().Defaults}
 		c.Mask, c.Zones = []geometry.Polygon{tt.polygon}, []Zone{{"z", tt.polygon}}
-		var found findings
+		var found problemList
 		found.settings("cameras[0]", c.Settings)
 		text := (&Errors{Problems: found}).Error
 		switch {

@@ -16,7 +16,7 @@ import (
 
 var nameForm = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
-func (f *findings) camera(key string, c Camera) {
+func (f *problemList) camera(key string, c Camera) {
 	switch {
 	case c.Name == "":
 		f.add(key+".name", "", "is missing; every camera must have a name")
@@ -29,7 +29,7 @@ func (f *findings) camera(key string, c Camera) {
 	f.settings(key, c.Settings)
 }
 
-func (f *findings) settings(key string, s Settings) {
+func (f *problemList) settings(key string, s Settings) {
 	if t := s.Threshold; t != nil {
 		if s.Calibration != "" {
 			f.add(key+".threshold", "", "is given beside a calibration, which has a threshold; must be one of the two")
@@ -62,7 +62,7 @@ func (f *findings) settings(key string, s Settings) {
 	}
 }
 
-func (f *findings) zones(key string, zones []Zone) {
+func (f *problemList) zones(key string, zones []Zone) {
 	names := map[string]int{}
 	for i, z := range zones {
 		at := fmt.Sprintf("%s.zones[%d]", key, i)
@@ -82,7 +82,7 @@ func (f *findings) zones(key string, zones []Zone) {
 	}
 }
 
-func (f *findings) polygon(key string, p geometry.Polygon) {
+func (f *problemList) polygon(key string, p geometry.Polygon) {
 	if err := p.Check(); err != nil {
 		f.add(key, "", "%s", err)
 	} else if flat(p) {
@@ -126,7 +126,7 @@ func flat(p geometry.Polygon) bool {
 	})
 }
 
-func (f *findings) hours(key string, h Hours) {
+func (f *problemList) hours(key string, h Hours) {
 	for i, d := range h.Days {
 		if _, err := parseDays(d); err != nil {
 			f.add(fmt.Sprintf("%s.days[%d]", key, i), quoted(d), "%s", err)
@@ -144,7 +144,7 @@ func (f *findings) hours(key string, h Hours) {
 	}
 }
 
-func (f *findings) nats(n NATS) {
+func (f *problemList) nats(n NATS) {
 	if n.URL == "" {
 		for _, k := range []struct {
 			key   string
@@ -181,7 +181,7 @@ func (f *findings) nats(n NATS) {
 }
 
 // server checks one address of an external server. Its messages never quote it: it may hold a password.
-func (f *findings) server(s string) {
+func (f *problemList) server(s string) {
 	u, err := url.Parse(s)
 	switch {
 	case strings.Contains(s, "@"):
@@ -193,7 +193,7 @@ func (f *findings) server(s string) {
 	}
 }
 
-func (f *findings) logins(n NATS) {
+func (f *problemList) logins(n NATS) {
 	f.pair("nats", n.User, n.Password)
 	var ways []string
 	for _, w := range []struct {
@@ -214,7 +214,7 @@ func (f *findings) logins(n NATS) {
 	}
 }
 
-func (f *findings) pair(key, user string, password Secret) {
+func (f *problemList) pair(key, user string, password Secret) {
 	switch {
 	case user != "" && password == Secret{}:
 		f.add(key+".password", "", "is missing; %s.user must have one", key)

@@ -26,7 +26,7 @@ func numberProblem(n *yaml.Node, v any, want reflect.Type) string {
 	if digits == "" || strings.HasPrefix(digits, ".") {
 		digits = "0" + digits
 	}
-	problem, read := "is written "+shown(n.Value)+", must be a decimal number", fmt.Sprint(v)
+	problem, read := "is written "+excerpt(n.Value)+", must be a decimal number", fmt.Sprint(v)
 	switch plain := sign + digits; {
 	case decimal.MatchString(plain) && plain != read && n.ShortTag() == "!!int":
 		return problem + ": " + plain + ", or " + read + " if octal was meant"

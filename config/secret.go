@@ -6,8 +6,8 @@ import (
 	"unique"
 )
 
-// hidden stands where a secret was.
-const hidden = "***"
+// redacted stands where a secret was.
+const redacted = "***"
 
 // Secret is a text that no log, error or page may show. The zero value is no secret at all.
 //
@@ -37,7 +37,7 @@ func (s Secret) String() string {
 	if s == (Secret{}) {
 		return ""
 	}
-	return hidden
+	return redacted
 }
 
 // GoString is String, so that %#v shows no more.

@@ -38,13 +38,13 @@ func described(v any, to reflect.Value) string {
 // environmentValue stands for a value that may be a secret of the environment.
 const environmentValue = "a value of the environment"
 
-func quoted(s string) string { return `"` + shown(s) + `"` }
+func quoted(s string) string { return `"` + excerpt(s) + `"` }
 
-// shown is a text of the file as a message may have it: short, in one line, and with no address, which may hold a
+// excerpt is a text of the file as a message may have it: short, in one line, and with no address, which may hold a
 // password.
-func shown(s string) string {
+func excerpt(s string) string {
 	if strings.Contains(s, "://") || strings.ContainsRune(s, '@') {
-		return hidden
+		return redacted
 	}
 	const longest = 40
 	if r := []rune(s); len(r) > longest {

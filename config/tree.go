@@ -119,7 +119,7 @@ func (t *tree) mapping(n *yaml.Node, key string, want reflect.Type) any {
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		k, v := n.Content[i], n.Content[i+1]
-		full := join(key, shown(k.Value))
+		full := join(key, excerpt(k.Value))
 		field := known.find(k.Value)
 		switch {
 		case k.Kind != yaml.ScalarNode:

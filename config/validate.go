@@ -16,10 +16,10 @@ func (c Config) Validate() error {
 }
 
 func (c Config) problems() []Problem {
-	var found findings
+	var found problemList
 	found.fromTags(c)
 	found.nats(c.NATS)
-	found.ways(c)
+	found.sinks(c)
 	found.settings("defaults", c.Defaults)
 	names := map[string]int{}
 	for i, camera := range c.Cameras {
@@ -35,10 +35,10 @@ func (c Config) problems() []Problem {
 	return found
 }
 
-// findings are problems of the form "is GOT, must be WANT".
-type findings []Problem
+// problemList are problems of the form "is GOT, must be WANT".
+type problemList []Problem
 
-func (f *findings) add(key, got, format string, args ...any) {
+func (f *problemList) add(key, got, format string, args ...any) {
 	p := Problem{Key: key, Text: fmt.Sprintf(format, args...), got: got}
 	if got != "" {
 		p.Text = "is " + got + ", " + p.Text
@@ -53,7 +53,7 @@ var ranges = sync.OnceValue(func() *validator.Validate {
 	return v
 })
 
-func (f *findings) fromTags(c Config) {
+func (f *problemList) fromTags(c Config) {
 	var fields validator.ValidationErrors
 	if !errors.As(ranges().Struct(c), &fields) {
 		return

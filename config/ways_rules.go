@@ -8,7 +8,7 @@ import (
 	"unicode"
 )
 
-func (f *findings) ways(c Config) {
+func (f *problemList) sinks(c Config) {
 	f.tls("nats.tls", c.NATS.TLS)
 	f.mqtt(c.MQTT)
 	f.webhook(c.Webhook)
@@ -21,7 +21,7 @@ func (f *findings) ways(c Config) {
 	}
 }
 
-func (f *findings) tls(key string, t TLS) {
+func (f *problemList) tls(key string, t TLS) {
 	switch {
 	case t.Cert != "" && t.Key == "":
 		f.add(key+".key", "", "is missing; a certificate must have one")
@@ -30,7 +30,7 @@ func (f *findings) tls(key string, t TLS) {
 	}
 }
 
-func (f *findings) mqtt(m MQTT) {
+func (f *problemList) mqtt(m MQTT) {
 	f.topic("mqtt.topic", m.Topic)
 	if m.Discovery != "" {
 		f.topic("mqtt.discovery", m.Discovery)
@@ -55,7 +55,7 @@ func (f *findings) mqtt(m MQTT) {
 }
 
 // topic checks the beginning of topics.
-func (f *findings) topic(key, topic string) {
+func (f *problemList) topic(key, topic string) {
 	bad := func(r rune) bool { return r == '#' || r == '+' || unicode.IsSpace(r) || unicode.IsControl(r) }
 	if strings.ContainsFunc(topic, bad) || strings.HasPrefix(topic, "/") || strings.HasSuffix(topic, "/") ||
 		strings.HasPrefix(topic, "$") {
@@ -64,7 +64,7 @@ func (f *findings) topic(key, topic string) {
 }
 
 // webhook never quotes the address: it may hold a token.
-func (f *findings) webhook(w Webhook) {
+func (f *problemList) webhook(w Webhook) {
 	if w.URL == (Secret{}) {
 		if w.Secret != (Secret{}) {
 			f.add("webhook.url", "", "is missing; a secret must have an address")
@@ -73,7 +73,7 @@ func (f *findings) webhook(w Webhook) {
 	}
 	u, err := url.Parse(w.URL.Reveal())
 	// What vigil config print shows of a secret must load again.
-	if w.URL.Reveal() == hidden {
+	if w.URL.Reveal() == redacted {
 		return
 	}
 	switch {
@@ -105,7 +105,7 @@ var (
 )
 
 // accounts checks those of the embedded server.
-func (f *findings) accounts(e Embedded) {
+func (f *problemList) accounts(e Embedded) {
 	names, keys := map[string]int{}, map[string]int{}
 	for i, a := range e.Accounts {
 		at := fmt.Sprintf("nats.embedded.accounts[%d]", i)

@@ -22,10 +22,10 @@ type Capacity struct {
 // headroom is the share of the machine that scoring may take; decoding and publishing need the rest.
 const headroom = 0.8
 
-// Measure scores a blank clip with each model and adds up what the cameras will ask for. A camera whose rate is not
+// EstimateCapacity scores a blank clip with each model and adds up what the cameras will ask for. A camera whose rate is not
 // set counts with the assumed frames a second; recordings that wait for the scorer ask for nothing. It stops early,
 // with what it has, once ctx is done.
-func Measure(ctx context.Context, cameras []Camera, threads int, assumed float64) Capacity {
+func EstimateCapacity(ctx context.Context, cameras []Camera, threads int, assumed float64) Capacity {
 	cost := map[*model.Model]time.Duration{}
 	var c Capacity
 	var fastest float64

@@ -67,8 +67,8 @@ func (s *subject) open(ctx context.Context, o OpenRequest) (PictureSource, error
 	}
 	p, err := worker.Start(ctx, worker.Options{
 		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq,
-		Opening: o.Number, KnownFPS: o.KnownFPS,
-		Quiet: o.OnStall, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
+		Opening: o.Number, FPSHint: o.FPSHint,
+		OnStall: o.OnStall, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
 	})
 	if err != nil {
 		return nil, err

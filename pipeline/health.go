@@ -21,16 +21,16 @@ type health struct {
 	log     *slog.Logger
 	publish *thread.Queue
 
-	mu     sync.Mutex
-	source alerts.State            // what the source does
-	notes  map[alerts.State]string // what keeps the camera from being watched while the source is live, and why
-	state  alerts.State            // what the two make together
-	why    string
-	since  time.Time
-	counts map[alerts.State]uint64
-	told   map[alerts.State]string // what was logged last of a state, until the camera is live again
-	tries  int                     // failures since the source was live
-	down   time.Time
+	mu         sync.Mutex
+	source     alerts.State            // what the source does
+	notes      map[alerts.State]string // what keeps the camera from being watched while the source is live, and why
+	state      alerts.State            // what the two make together
+	why        string
+	since      time.Time
+	counts     map[alerts.State]uint64
+	lastLogged map[alerts.State]string // what was logged last of a state, until the camera is live again
+	tries      int                     // failures since the source was live
+	down       time.Time
 }
 
 // notable are the states that a note may be of; the first of several is the camera's.
@@ -62,7 +62,7 @@ func (h *health) note(state alerts.State, why string) {
 	}
 	if h.notes[state] = why; why == "" {
 		delete(h.notes, state)
-		delete(h.told, state)
+		delete(h.lastLogged, state)
 	}
 	if h.source == alerts.StateLive {
 		h.enter("")
@@ -111,7 +111,7 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures",
 			h.tries, "state", h.state)
 		h.tries = 0
-		delete(h.told, alerts.StateFailing)
+		delete(h.lastLogged, alerts.StateFailing)
 		// which is logged for all cameras, once
 	} else if h.state == alerts.StateLive && before != alerts.StateConnecting && before != alerts.StatePausedOverload {
 		h.log.Info("camera is live again", "was", before, "after", lasted.Round(time.Millisecond))
@@ -121,7 +121,7 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 			h.down = h.since
 		}
 		h.tries++
-		if h.told[h.state] == h.why {
+		if h.lastLogged[h.state] == h.why {
 			h.log.Debug("camera fails", "error", h.why, "failures", h.tries)
 			return
 		}
@@ -142,15 +142,15 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera gives pictures and is not watched", "state",
 			h.state, "detail", h.why)
 	}
-	if h.told == nil {
-		h.told = map[alerts.State]string{}
+	if h.lastLogged == nil {
+		h.lastLogged = map[alerts.State]string{}
 	}
-	h.told[h.state] = h.why
+	h.lastLogged[h.state] = h.why
 }
 
 // level is that of a note in the log: debug where the camera only comes back into the state that it was in before.
 func (h *health) level(first slog.Level) slog.Level {
-	if h.told[h.state] == h.why {
+	if h.lastLogged[h.state] == h.why {
 		return slog.LevelDebug
 	}
 	return first

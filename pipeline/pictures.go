@@ -22,8 +22,8 @@ type PictureSource interface {
 type OpenRequest struct {
 	FirstSeq uint64 // of its first picture
 	Number   int    // how often it was opened, this time included
-	// KnownFPS is the rate that the source had when it was last open; 0 where it was not, or said none.
-	KnownFPS float64
+	// FPSHint is the rate that the source had when it was last open; 0 where it was not, or said none.
+	FPSHint float64
 	// OnStall is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
 	OnStall func(time.Duration)
 	// Note is called, in the goroutine of Next, with what the source has to say beside its pictures.
@@ -36,8 +36,8 @@ type localSource struct {
 	prep    Preparer
 	frame   video.Frame
 	note    func(string)
-	footage *MediaBuffer     // nil for none
-	shutter *capture.Shutter // nil for none
+	footage *MediaBuffer         // nil for none
+	shutter *capture.Snapshotter // nil for none
 }
 
 func openInProcess(ctx context.Context, c *Camera, o OpenRequest) (*localSource, error) {
@@ -51,7 +51,7 @@ func openInProcess(ctx context.Context, c *Camera, o OpenRequest) (*localSource,
 	}
 	p := &localSource{stream: stream, prep: prep, note: o.Note, footage: c.Media}
 	if p.footage != nil {
-		p.shutter = capture.NewShutter()
+		p.shutter = capture.NewSnapshotter()
 	}
 	return p, nil
 }
@@ -72,7 +72,7 @@ func (p *localSource) Next(ctx context.Context) (video.Picture, error) {
 	if p.footage == nil {
 		return pic, nil
 	}
-	small, full, err := p.shutter.Take(f, nil)
+	small, full, err := p.shutter.Snapshot(f, nil)
 	if err != nil {
 		return pic, err
 	}

@@ -77,8 +77,8 @@ func TestFrozen(t *testing.T) {
 		cam.Live, cam.Lossless, cam.Hop, cam.FrozenAfter = true, false, 160, time.Minute
 		cam.Pictures = func(_ context.Context, o OpenRequest) (PictureSource, error) {
 			openings = append(openings, time.Since(began).Round(time.Minute))
-			if want := float64(min(o.Number-1, 1)); o.KnownFPS != want {
-				t.Errorf("opening %d is told a rate of %g, want %g", o.Number, o.KnownFPS, want)
+			if want := float64(min(o.Number-1, 1)); o.FPSHint != want {
+				t.Errorf("opening %d is told a rate of %g, want %g", o.Number, o.FPSHint, want)
 			}
 			return &still{o: o, side: cam.Model.Spec().Side, moves: moves}, nil
 		}

@@ -80,9 +80,9 @@ func (w *reader) pause(paused bool) {
 	}
 }
 
-// passOver reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the
+// skipWhilePaused reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the
 // first one afterwards clips begin anew: what lies between is a gap, and says nothing of the camera.
-func (w *reader) passOver(pic *video.Picture) bool {
+func (w *reader) skipWhilePaused(pic *video.Picture) bool {
 	paused, was := w.turn.seen()
 	if paused {
 		w.nextSeq = pic.Seq + 1

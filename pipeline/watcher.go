@@ -63,11 +63,11 @@ func (w *reader) run(ctx context.Context) error {
 		err := w.readUntilClosed(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return w.leave(alerts.EndStopped, alerts.StateStopped, nil)
+			return w.finish(alerts.EndStopped, alerts.StateStopped, nil)
 		case err == nil:
-			return w.leave(alerts.EndSourceEnded, alerts.StateEnded, nil)
+			return w.finish(alerts.EndSourceEnded, alerts.StateEnded, nil)
 		case !w.Live:
-			return w.leave(alerts.EndSourceLost, alerts.StateFailed, err)
+			return w.finish(alerts.EndSourceLost, alerts.StateFailed, err)
 		}
 		w.box.end(w.index, alerts.EndSourceLost)
 		w.stats.failures.Add(1)
@@ -76,8 +76,8 @@ func (w *reader) run(ctx context.Context) error {
 	}
 }
 
-// leave says for the last time what became of the camera.
-func (w *reader) leave(reason alerts.EndReason, state alerts.State, err error) error {
+// finish says for the last time what became of the camera.
+func (w *reader) finish(reason alerts.EndReason, state alerts.State, err error) error {
 	w.box.end(w.index, reason)
 	detail := ""
 	if err != nil {
@@ -91,9 +91,9 @@ func (w *reader) leave(reason alerts.EndReason, state alerts.State, err error) e
 }
 
 func (w *reader) open(ctx context.Context) (PictureSource, error) {
-	o := OpenRequest{FirstSeq: w.nextSeq, Number: w.generation, OnStall: w.quiet, Note: w.note}
+	o := OpenRequest{FirstSeq: w.nextSeq, Number: w.generation, OnStall: w.onStall, Note: w.note}
 	if info := w.stats.info.Load(); info != nil {
-		o.KnownFPS = info.FPS
+		o.FPSHint = info.FPS
 	}
 	if w.Pictures == nil {
 		return openInProcess(ctx, &w.Camera, o)
@@ -106,8 +106,8 @@ func (w *reader) open(ctx context.Context) (PictureSource, error) {
 	return p, err
 }
 
-// quiet is the source's word that nothing has come for so long.
-func (w *reader) quiet(since time.Duration) {
+// onStall is the source's word that nothing has come for so long.
+func (w *reader) onStall(since time.Duration) {
 	w.health.set(alerts.StateStalled, fmt.Sprintf("no picture for %v", since.Round(100*time.Millisecond)))
 }
 
@@ -166,7 +166,7 @@ func (w *reader) readUntilClosed(ctx context.Context) (err error) {
 			began = pic.Arrival
 		}
 		w.uptime = pic.Arrival.Sub(began)
-		if w.passOver(&pic) {
+		if w.skipWhilePaused(&pic) {
 			continue
 		}
 		w.stats.frames.Add(1)

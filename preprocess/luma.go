@@ -13,14 +13,14 @@ import (
 	"vigil/video"
 )
 
-// mostRows is how many rows of bytes fit into a sum of 16 bits.
-const mostRows = 257
+// maxRows is how many rows of bytes fit into a sum of 16 bits.
+const maxRows = 257
 
 // PrepareLuma is Prepare for a grey frame of a camera, several times as fast and the same but for rounding: a level of
 // grey here and there. It blackens what lies under the mask in the frame itself.
 func (p *Preparer) PrepareLuma(f *video.Frame) (video.Picture, error) {
 	if f.Channels != 1 || p.side > C.VIGIL_MOST_SIDE || f.Width < p.side || f.Height < p.side ||
-		f.Height > p.side*(mostRows-1) || len(f.Pix) != f.Width*f.Height {
+		f.Height > p.side*(maxRows-1) || len(f.Pix) != f.Width*f.Height {
 		return p.Prepare(f)
 	}
 	if f.Width != p.lumaWidth || f.Height != p.lumaHeight {

@@ -7,15 +7,15 @@ import (
 )
 
 const (
-	streamSteps  = 64                     // recent steps of stream time whose median is the usual one
-	warmUp       = 8                      // steps after which the median is believed
-	rateSteps    = 32                     // steps after which their mean may overrule the rate that the source names
-	rateWithin   = 0.01                   // how far the named rate may be from these steps' without being wrong
-	arrivalSteps = 256                    // recent steps of arrival
-	busyMachine  = 200 * time.Millisecond // by how much our own scheduling may delay an arrival
+	streamSteps     = 64                     // recent steps of stream time whose median is the usual one
+	warmUp          = 8                      // steps after which the median is believed
+	rateSteps       = 32                     // steps after which their mean may overrule the rate that the source names
+	rateWithin      = 0.01                   // how far the named rate may be from these steps' without being wrong
+	arrivalSteps    = 256                    // recent steps of arrival
+	schedulingSlack = 200 * time.Millisecond // by how much our own scheduling may delay an arrival
 )
 
-// rhythm knows how far apart a source's pictures usually are.
+// gapDetector knows how far apart a source's pictures usually are.
 //
 // In stream time the usual step is the median, and over twice that is a gap. The rate is what the mean of the steps
 // says that are no gap: sources that stamp pictures in bursts have many steps of nothing, and a median knows nothing
@@ -25,7 +25,7 @@ const (
 // do not widen the rule. Twice that is a gap, but never less than twice the median step of the stream's time, nor than
 // what a busy machine makes of it. Bursts above 64 pictures are not learned: after each of them the window starts
 // anew. Arrival matters for sources whose times are made up by counting, which show no gap there.
-type rhythm struct {
+type gapDetector struct {
 	rate     float64                    // that is believed, frames a second; 0 unknown
 	steps    [streamSteps]time.Duration // that were more than 0
 	count    int                        // of these, all that ever came
@@ -36,8 +36,8 @@ type rhythm struct {
 	arrived  int // steps of arrival, all that ever came
 }
 
-func newRhythm(sourceFPS float64) rhythm {
-	r := rhythm{}
+func newGapDetector(sourceFPS float64) gapDetector {
+	r := gapDetector{}
 	if sourceFPS >= 0.01 && sourceFPS <= 240 { // FFmpeg gives its clock's ticks, 90000, where it does not know
 		r.rate = sourceFPS
 	}
@@ -45,10 +45,10 @@ func newRhythm(sourceFPS float64) rhythm {
 }
 
 // fps is the source's rate, 0 while it is not known.
-func (r *rhythm) fps() float64 { return r.rate }
+func (r *gapDetector) fps() float64 { return r.rate }
 
-// usual is the usual step of stream time, 0 while it is not known.
-func (r *rhythm) usual() time.Duration {
+// usualStep is the usual step of stream time, 0 while it is not known.
+func (r *gapDetector) usualStep() time.Duration {
 	if r.count < warmUp {
 		if r.rate == 0 {
 			return 0
@@ -62,7 +62,7 @@ func (r *rhythm) usual() time.Duration {
 }
 
 // stream takes a step of stream time and says whether it is a gap.
-func (r *rhythm) stream(step time.Duration) bool {
+func (r *gapDetector) stream(step time.Duration) bool {
 	if step < 0 {
 		return true
 	}
@@ -71,7 +71,7 @@ func (r *rhythm) stream(step time.Duration) bool {
 	if step == 0 {
 		return false
 	}
-	limit := 2 * r.usual()
+	limit := 2 * r.usualStep()
 	r.steps[r.count%streamSteps] = step
 	r.count++
 	gap := limit > 0 && step > limit
@@ -87,13 +87,13 @@ func (r *rhythm) stream(step time.Duration) bool {
 	}
 	// Only now is it known what a usual step is. What passed before is judged after the fact; no cuboid was complete.
 	r.correct()
-	return gap || r.worst > 2*r.usual()
+	return gap || r.worst > 2*r.usualStep()
 }
 
 // correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night, and some
 // name a rate that they never have.
-func (r *rhythm) correct() {
-	usual := r.usual()
+func (r *gapDetector) correct() {
+	usual := r.usualStep()
 	if usual <= 0 || r.rate > 0 && r.came < rateSteps {
 		return
 	}
@@ -118,18 +118,18 @@ func (r *rhythm) correct() {
 }
 
 // arrival takes a step of arrival and says whether it is a gap.
-func (r *rhythm) arrival(step time.Duration) bool {
-	usual := r.usual()
+func (r *gapDetector) arrival(step time.Duration) bool {
+	usual := r.usualStep()
 	if pause := r.usualPause(); pause > usual {
 		usual = pause
 	}
 	r.arrivals[r.arrived%arrivalSteps] = step
 	r.arrived++
-	return usual > 0 && step > max(2*usual, busyMachine)
+	return usual > 0 && step > max(2*usual, schedulingSlack)
 }
 
 // usualPause is the largest step of arrival, or the fourth largest when 256 are known, and between these in between.
-func (r *rhythm) usualPause() time.Duration {
+func (r *gapDetector) usualPause() time.Duration {
 	n := min(r.arrived, arrivalSteps)
 	var top [4]time.Duration // the largest, descending
 	for _, step := range r.arrivals[:n] {

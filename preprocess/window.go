@@ -46,7 +46,7 @@ const LongestPause = 5 * time.Second
 // later than arrivals ever are here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
 type Window struct {
 	cfg     WindowConfig
-	rhythm  rhythm
+	rhythm  gapDetector
 	sampler sampler
 	stats   Stats
 	account Account
@@ -67,7 +67,7 @@ func NewWindow(cfg WindowConfig) *Window {
 	if cfg.Hop < 1 {
 		cfg.Hop = video.CuboidFrames
 	}
-	w := &Window{cfg: cfg, rhythm: newRhythm(cfg.SourceFPS), sampler: sampler{want: cfg.FPS}}
+	w := &Window{cfg: cfg, rhythm: newGapDetector(cfg.SourceFPS), sampler: sampler{want: cfg.FPS}}
 	for i := range w.ring {
 		w.ring[i].Gray = make([]byte, cfg.Side*cfg.Side)
 	}
@@ -155,7 +155,7 @@ func (w *Window) follow(p *video.Picture, step time.Duration) {
 	pause := w.cfg.Live && step >= 0 && step <= LongestPause
 	if p.Opening != w.last.Opening {
 		gap, known, pause = true, true, false
-		w.rhythm = newRhythm(w.cfg.SourceFPS) // another connection may have another rhythm
+		w.rhythm = newGapDetector(w.cfg.SourceFPS) // another connection may have another rhythm
 	} else {
 		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
 		pause = pause && !gap

@@ -127,7 +127,7 @@ func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, 
 	}
 	full = max(full, bare)
 	shrink := min(bare, v.shrinkCost(side))
-	clip := pipeline.Measure(ctx, []pipeline.Camera{{Model: m, Hop: hop, FPS: v.fps}}, 0,
+	clip := pipeline.EstimateCapacity(ctx, []pipeline.Camera{{Model: m, Hop: hop, FPS: v.fps}}, 0,
 		v.fps).Clip.Seconds() * float64(runtime.GOMAXPROCS(0))
 	scoring := clip / float64(hop)
 	all := full + scoring // processor seconds a frame

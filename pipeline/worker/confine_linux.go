@@ -32,8 +32,8 @@ func harden() {
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
 
-// claimStdout takes the pipe to the parent out of reach of libraries that print: what they write goes to stderr.
-func claimStdout() (*os.File, error) {
+// takeStdout takes the pipe to the parent out of reach of libraries that print: what they write goes to stderr.
+func takeStdout() (*os.File, error) {
 	fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
 		return nil, err
@@ -49,10 +49,10 @@ func prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// confined runs f on a thread of its own, on which whatever f starts can gain no privileges, and where it is to yield
+// startConfined runs f on a thread of its own, on which whatever f starts can gain no privileges, and where it is to yield
 // is less urgent than this process. The thread lives as long as f: the system kills a child when the thread that
 // started it ends.
-func confined(yield bool, f func(error)) {
+func startConfined(yield bool, f func(error)) {
 	go func() {
 		runtime.LockOSThread() // for good: the thread ends with this goroutine
 		if unix.Gettid() != os.Getpid() {
@@ -72,10 +72,10 @@ func confined(yield bool, f func(error)) {
 	}()
 }
 
-// yielding is by how much less urgent than this process one is that reads a camera: the scorer comes first, and still
+// workerNice is by how much less urgent than this process one is that reads a camera: the scorer comes first, and still
 // a few cameras whose pictures cost much get a tenth of a processor each. The scheduler compares the processes of one
 // session only (sched_autogroup), which these are.
-const yielding = 10
+const workerNice = 10
 
 // restrict makes what the calling thread starts gain no privileges and, where it is to yield, be less urgent than this
 // process. Lowering needs no rights.
@@ -84,7 +84,7 @@ func restrict(yield bool) error {
 		const zero = 20 // what the system says of a priority is 20 less it, so that no answer is negative
 		is, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 		if err == nil {
-			err = unix.Setpriority(unix.PRIO_PROCESS, 0, min(zero-is+yielding, 19))
+			err = unix.Setpriority(unix.PRIO_PROCESS, 0, min(zero-is+workerNice, 19))
 		}
 		if err != nil {
 			return err
@@ -96,8 +96,8 @@ func restrict(yield bool) error {
 // pipeSize is what an unprivileged process may ask for: dozens of pictures.
 const pipeSize = 1 << 20
 
-// widen enlarges a pipe as far as the system allows.
-func widen(f *os.File) {
+// growPipe enlarges a pipe as far as the system allows.
+func growPipe(f *os.File) {
 	conn, err := f.SyscallConn()
 	if err != nil {
 		return

@@ -47,16 +47,16 @@ func frame(seq uint64, change func(*picture)) []byte {
 	if change != nil {
 		change(&p)
 	}
-	return seal(nil, kindPicture, p.append)
+	return encode(nil, kindPicture, p.append)
 }
 
 func preview(seq uint64, jpeg []byte) []byte {
-	return seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, seq, 0, 0, jpeg) })
+	return encode(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, seq, 0, 0, jpeg) })
 }
 
 var (
-	hello     = seal(nil, kindHello, nil)
-	opened    = cat(hello, seal(nil, kindOpened, appendJSON(video.Info{Width: 8, Height: 8, FPS: 25})))
+	hello     = encode(nil, kindHello, nil)
+	opened    = cat(hello, encode(nil, kindOpened, appendJSON(video.Info{Width: 8, Height: 8, FPS: 25})))
 	garbage   = []byte(strings.Repeat("what? ", 1000))
 	smallJPEG = []byte{0xff, 0xd8, 1, 0xff, 0xd9}
 	another   = func() []byte { // whole but for its version
@@ -98,7 +98,7 @@ var lies = []struct {
 	{"half a message", cat(opened, frame(0, nil)[:30]), waits, ErrStalled, 0},
 	{"opens twice", cat(opened, opened), waits, ErrProtocol, 0},
 	{"a picture before it is open", cat(hello, frame(0, nil)), waits, ErrProtocol, 0},
-	{"no size", cat(hello, seal(nil, kindOpened, appendJSON(video.Info{}))), waits, ErrProtocol, 0},
+	{"no size", cat(hello, encode(nil, kindOpened, appendJSON(video.Info{}))), waits, ErrProtocol, 0},
 	{"a frame twice", cat(opened, frame(0, nil), frame(0, nil)), waits, ErrProtocol, 1},
 	{"a number from the stars", cat(opened, frame(1<<63, nil)), waits, ErrProtocol, 0},
 	{"a time from the stars", cat(opened, frame(0, func(p *picture) { p.pts = 1 << 62 })), waits, ErrProtocol, 0},
@@ -119,12 +119,12 @@ var lies = []struct {
 	{"a preview that is none", cat(opened, frame(0, nil), preview(0, []byte("GIF89a"))), waits, ErrProtocol, 1},
 	{
 		"an answer to nothing",
-		cat(opened, seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits,
+		cat(opened, encode(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits,
 		ErrProtocol, 0,
 	},
 	{
 		"a secret",
-		cat(hello, seal(nil, kindEnd,
+		cat(hello, encode(nil, kindEnd,
 			appendJSON(end{Kind: "refused", Text: "user viewer, password geheim\n\x1b[31m"}))), waits,
 		capture.ErrRefused, 0,
 	},

@@ -6,22 +6,22 @@ import (
 	"unicode"
 )
 
-// head keeps the beginning of what is written to it: there a crash says what it is.
-type head struct {
+// limitedBuffer keeps the beginning of what is written to it: there a crash says what it is.
+type limitedBuffer struct {
 	mu   sync.Mutex
 	text []byte
 }
 
-const mostHead = 2 << 10
+const maxStderr = 2 << 10
 
-func (h *head) Write(p []byte) (int, error) {
+func (h *limitedBuffer) Write(p []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.text = append(h.text, p[:min(len(p), mostHead-len(h.text))]...)
+	h.text = append(h.text, p[:min(len(p), maxStderr-len(h.text))]...)
 	return len(p), nil
 }
 
-func (h *head) String() string {
+func (h *limitedBuffer) String() string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return string(h.text)

@@ -186,21 +186,21 @@ func newEnd(err error) end {
 	return e
 }
 
-// toldError is an error that the child told of; it unwraps to what callers compare with.
-type toldError struct {
+// remoteError is an error that the child told of; it unwraps to what callers compare with.
+type remoteError struct {
 	text string
 	kind error
 }
 
-func (e toldError) Error() string { return e.text }
-func (e toldError) Unwrap() error { return e.kind }
+func (e remoteError) Error() string { return e.text }
+func (e remoteError) Unwrap() error { return e.kind }
 
-// maxTold is how much of a child's text is passed on.
-const maxTold = 500
+// maxRemoteError is how much of a child's text is passed on.
+const maxRemoteError = 500
 
 // err makes an error of the child's word, without what may be a secret: the child has decoded hostile input.
 func (e end) err(a source.Address) error {
-	t := toldError{text: plain(a.Scrub(e.Text), maxTold)}
+	t := remoteError{text: plain(a.Scrub(e.Text), maxRemoteError)}
 	if t.text == "" {
 		t.text = "the camera's process gave no reason"
 	}

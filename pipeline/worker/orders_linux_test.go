@@ -39,7 +39,7 @@ func startOn(t *testing.T, url string, o Options) (*Process, error) {
 func TestOrdersReachTheChild(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for transport, wantUDP := range map[string]bool{"": false, "tcp": false, "udp": true} {
-		p, err := startOn(t, server.URL(), Options{Transport: transport, KnownFPS: 24})
+		p, err := startOn(t, server.URL(), Options{Transport: transport, FPSHint: 24})
 		if err != nil {
 			t.Fatal(err)
 		}

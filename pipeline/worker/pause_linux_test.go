@@ -36,7 +36,7 @@ func TestPause(t *testing.T) {
 	if err := p.Pause(true); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), p.o.ReadTimeout+grace+time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), p.o.ReadTimeout+replyMargin+time.Second)
 	defer cancel()
 	under := 0 // pictures that were under way
 	for {

@@ -38,7 +38,7 @@ type Options struct {
 	Mask                     []geometry.Polygon
 	FirstSeq                 uint64  // of the first frame
 	Opening                  int     // of every frame
-	KnownFPS                 float64 // as in capture.Options
+	FPSHint                  float64 // as in capture.Options
 	// Memory is how many bytes the process may take, resident; 0 for any number.
 	Memory int64
 	// Keep and KeepBytes bound the pictures of full size that the child keeps; with 0 it makes no pictures for people.
@@ -46,8 +46,8 @@ type Options struct {
 	KeepBytes int
 	// OnPreview is called in Next's goroutine with each preview.
 	OnPreview func(video.Preview)
-	// Quiet is called in Next's goroutine when half of the read timeout has passed without a picture.
-	Quiet func(time.Duration)
+	// OnStall is called in Next's goroutine when half of the read timeout has passed without a picture.
+	OnStall func(time.Duration)
 	// Note is called in Next's goroutine with what the source has to say beside its pictures; see capture.Stream.Notes.
 	Note func(string)
 	// Command replaces this binary with Argument, for tests.
@@ -67,14 +67,14 @@ var (
 const (
 	// tick is how often a wait looks around.
 	tick = 200 * time.Millisecond
-	// grace is for how much longer than a timeout the parent waits, so that the child can say itself what happened.
-	grace = 3 * time.Second
+	// replyMargin is for how much longer than a timeout the parent waits, so that the child can say itself what happened.
+	replyMargin = 3 * time.Second
 	// maxCrash is how much of a crash's own words is passed on.
 	maxCrash = 120
-	// closeTime is how long a child may take to end when it is told to, and killedTime how long after it was killed:
+	// closeTimeout is how long a child may take to end when it is told to, and killTimeout how long after it was killed:
 	// to give its memory back it needs a processor, and it is less urgent than much else.
-	closeTime  = leaveTime + 500*time.Millisecond
-	killedTime = 5 * time.Second
+	closeTimeout = shutdownTimeout + 500*time.Millisecond
+	killTimeout  = 5 * time.Second
 )
 
 // Process is a child that reads a camera. One goroutine calls Next and Close; any may call Still, Pause and CPU.
@@ -83,7 +83,7 @@ type Process struct {
 	cmd    *exec.Cmd
 	in     *os.File // the child's stdin
 	out    *os.File // the child's stdout
-	stderr head
+	stderr limitedBuffer
 	done   chan struct{} // closed when the child has ended
 	status error         // how; to be read after done
 
@@ -99,7 +99,7 @@ type Process struct {
 	waits       int // for the first key frame
 	paused      atomic.Bool
 
-	questions questions
+	questions pending
 }
 
 // starting holds a token for each process that has been started and has not said hello yet. What it does until then,
@@ -112,7 +112,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
 		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
 		OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
-		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.KnownFPS,
+		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.FPSHint,
 		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}
 	if err := s.check(); err != nil {
@@ -159,7 +159,7 @@ func (p *Process) launch(yield bool) error {
 		return errors.Join(err, in.Close())
 	}
 	defer func() { _ = childOut.Close() }()
-	widen(out)
+	growPipe(out)
 	p.in, p.out = in, out
 	p.cmd = exec.Command(command[0], command[1:]...) //nolint:noctx,gosec // Close ends it; the command is this binary.
 	p.cmd.Args[0] = "vigil"
@@ -168,7 +168,7 @@ func (p *Process) launch(yield bool) error {
 	p.cmd.WaitDelay = time.Second
 	prepare(p.cmd)
 	started := make(chan error)
-	confined(yield, func(err error) {
+	startConfined(yield, func(err error) {
 		if err == nil {
 			err = p.cmd.Start()
 		}
@@ -187,7 +187,7 @@ func (p *Process) launch(yield bool) error {
 // open hands the orders over and waits until the camera is open. It calls started once the process is up.
 func (p *Process) open(ctx context.Context, s *start, started func()) error {
 	// Opening, and where that fails asking for the reason, may take the timeout once each.
-	limit := 2*p.o.OpenTimeout + grace
+	limit := 2*p.o.OpenTimeout + replyMargin
 	if k, _, err := p.receive(ctx, limit); err != nil {
 		return err
 	} else if k != kindHello {
@@ -195,8 +195,8 @@ func (p *Process) open(ctx context.Context, s *start, started func()) error {
 	}
 	started()
 	p.idle = idle{}
-	if err := p.write(seal(nil, kindStart, appendJSON(s))); err != nil {
-		return p.died()
+	if err := p.write(encode(nil, kindStart, appendJSON(s))); err != nil {
+		return p.exitError()
 	}
 	k, body, err := p.receive(ctx, limit)
 	if err != nil {
@@ -235,7 +235,7 @@ func (p *Process) Pause(paused bool) error {
 		k = kindPause
 	}
 	p.paused.Store(paused)
-	if err := p.write(seal(nil, k, nil)); err != nil {
+	if err := p.write(encode(nil, k, nil)); err != nil {
 		return ErrDied
 	}
 	return nil
@@ -247,16 +247,16 @@ func (p *Process) Close() error {
 	p.questions.close()
 	_ = p.in.Close() // its end is the word to go
 	defer func() { _ = p.out.Close() }()
-	if !p.broken && p.ended(closeTime) {
+	if !p.broken && p.ended(closeTimeout) {
 		return nil
 	}
 	_ = p.cmd.Process.Kill() // it may have ended meanwhile
-	if p.ended(killedTime) {
+	if p.ended(killTimeout) {
 		return nil
 	}
 	return fmt.Errorf(
 		"the camera's process %d has not ended %v after it was killed: the machine is overloaded, or it hangs in the "+
-			"system", p.PID(), killedTime)
+			"system", p.PID(), killTimeout)
 }
 
 func (p *Process) ended(within time.Duration) bool {
@@ -270,12 +270,12 @@ func (p *Process) ended(within time.Duration) bool {
 	}
 }
 
-// died says how the child ended, after its stdout did.
-func (p *Process) died() error {
+// exitError says how the child ended, after its stdout did.
+func (p *Process) exitError() error {
 	if !p.ended(time.Second) {
 		_ = p.cmd.Process.Kill()
-		if !p.ended(killedTime) {
-			return fmt.Errorf("%w: it closed its pipe, and has not ended %v after it was killed", ErrDied, killedTime)
+		if !p.ended(killTimeout) {
+			return fmt.Errorf("%w: it closed its pipe, and has not ended %v after it was killed", ErrDied, killTimeout)
 		}
 		return fmt.Errorf("%w: it closed its pipe", ErrDied)
 	}
@@ -297,8 +297,8 @@ func (p *Process) write(m []byte) error {
 	return err
 }
 
-// questions are those that the child has not answered yet.
-type questions struct {
+// pending are those that the child has not answered yet.
+type pending struct {
 	mu     sync.Mutex
 	last   uint64
 	open   map[uint64]chan []byte

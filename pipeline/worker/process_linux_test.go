@@ -185,7 +185,7 @@ func checkHost(t *testing.T, pid int) {
 	if err != nil || !regexp.MustCompile(`(?m)^Max core file size +0 +0 `).Match(limits) {
 		t.Errorf("it may write a core file, with the password in it: %v\n%s", err, limits)
 	}
-	want := min(niceness(t, "/proc/thread-self/stat")+yielding, 19)
+	want := min(niceness(t, "/proc/thread-self/stat")+workerNice, 19)
 	threads, err := filepath.Glob(filepath.Join(dir, "task", "*", "stat"))
 	if err != nil || len(threads) == 0 {
 		t.Errorf("its threads: %v, %v", threads, err)
@@ -295,7 +295,7 @@ func TestChildEndsWithItsStdin(t *testing.T) {
 			t.Fatal(err)
 		}
 		go func() { _, _ = io.Copy(io.Discard, out) }()
-		if _, err := in.Write(seal(nil, kindStart, appendJSON(start{
+		if _, err := in.Write(encode(nil, kindStart, appendJSON(start{
 			Address: []byte(address), OpenTimeout: patience, ReadTimeout: patience, Side: 64,
 		}))); err != nil {
 			t.Fatal(err)

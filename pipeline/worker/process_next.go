@@ -38,7 +38,7 @@ const (
 // read timeout and a few seconds, or when ctx is done. After an error the child is to be closed.
 func (p *Process) Next(ctx context.Context) (video.Picture, error) {
 	for {
-		k, body, err := p.receive(ctx, p.o.ReadTimeout+grace)
+		k, body, err := p.receive(ctx, p.o.ReadTimeout+replyMargin)
 		if err != nil {
 			return video.Picture{}, err
 		}
@@ -78,7 +78,7 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 		return video.Picture{}, fmt.Errorf("%w: frame %d has the stream time %v", ErrProtocol, m.seq, m.pts)
 	}
 	p.seq = m.seq + 1
-	p.arrival = p.arrived(m.arrival)
+	p.arrival = p.arrivalTime(m.arrival)
 	p.idle, p.quiet = idle{}, false
 	return video.Picture{
 		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Opening: p.o.Opening, Width: int(m.width), Height: int(m.height),
@@ -103,11 +103,11 @@ func (p *Process) note(body []byte) {
 	if p.notes++; p.notes > maxNotes || p.o.Note == nil {
 		return
 	}
-	p.o.Note(plain(p.o.Address.Scrub(string(body)), maxTold))
+	p.o.Note(plain(p.o.Address.Scrub(string(body)), maxRemoteError))
 }
 
-// arrived makes a time of the child's ticks: not in the future, and not before the last one.
-func (p *Process) arrived(at int64) time.Time {
+// arrivalTime makes a time of the child's ticks: not in the future, and not before the last one.
+func (p *Process) arrivalTime(at int64) time.Time {
 	now := time.Now()
 	t := now
 	if ago := ticks() - at; ago > 0 {
@@ -155,9 +155,9 @@ func (p *Process) wait(ctx context.Context, limit time.Duration) (kind, []byte, 
 			return 0, nil, fmt.Errorf("%w: nothing for %v, and the camera's process does not say why", ErrStalled,
 				idle.Round(tick))
 		}
-		if p.o.Quiet != nil && !p.quiet && p.info.Width > 0 && idle > p.o.ReadTimeout/2 {
+		if p.o.OnStall != nil && !p.quiet && p.info.Width > 0 && idle > p.o.ReadTimeout/2 {
 			p.quiet = true
-			p.o.Quiet(idle)
+			p.o.OnStall(idle)
 		}
 		if err := p.checkMemory(now); err != nil {
 			return 0, nil, err
@@ -172,7 +172,7 @@ func (p *Process) wait(ctx context.Context, limit time.Duration) (kind, []byte, 
 		case errors.Is(err, ErrProtocol):
 			return 0, nil, err
 		case err != nil:
-			return 0, nil, p.died()
+			return 0, nil, p.exitError()
 		case k == kindEnd:
 			var e end
 			if err := readJSON(body, &e); err != nil {
@@ -202,12 +202,12 @@ var errNoStill = errors.New("the camera's process keeps no picture of this time"
 // Still asks for the picture of full size that is the nearest to a frame. It is answered while another goroutine is in
 // Next; it returns an error once the child is closed or has no such picture.
 func (p *Process) Still(ctx context.Context, seq uint64) ([]byte, error) {
-	id, answer, err := p.questions.ask()
+	id, answer, err := p.questions.request()
 	if err != nil {
 		return nil, err
 	}
 	defer p.questions.forget(id)
-	if err := p.write(seal(nil, kindAsk, func(b []byte) []byte { return appendStill(b, id, seq, nil) })); err != nil {
+	if err := p.write(encode(nil, kindAsk, func(b []byte) []byte { return appendStill(b, id, seq, nil) })); err != nil {
 		return nil, ErrDied
 	}
 	select {
@@ -228,19 +228,19 @@ func (p *Process) answer(body []byte) error {
 	if err != nil {
 		return err
 	}
-	return p.questions.answer(id, slices.Clone(jpeg))
+	return p.questions.respond(id, slices.Clone(jpeg))
 }
 
-// maxQuestions bounds those that wait at a time.
-const maxQuestions = 64
+// maxPending bounds those that wait at a time.
+const maxPending = 64
 
-func (q *questions) ask() (uint64, <-chan []byte, error) {
+func (q *pending) request() (uint64, <-chan []byte, error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed {
 		return 0, nil, ErrDied
 	}
-	if len(q.open) >= maxQuestions {
+	if len(q.open) >= maxPending {
 		return 0, nil, errors.New("too many pictures are asked for at a time")
 	}
 	if q.open == nil {
@@ -252,8 +252,8 @@ func (q *questions) ask() (uint64, <-chan []byte, error) {
 	return q.last, answer, nil
 }
 
-// answer gives the answer to whoever still waits; one that nobody asked for ends the conversation.
-func (q *questions) answer(id uint64, jpeg []byte) error {
+// respond gives the answer to whoever still waits; one that nobody asked for ends the conversation.
+func (q *pending) respond(id uint64, jpeg []byte) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if id == 0 || id > q.last {
@@ -266,14 +266,14 @@ func (q *questions) answer(id uint64, jpeg []byte) error {
 	return nil
 }
 
-func (q *questions) forget(id uint64) {
+func (q *pending) forget(id uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	delete(q.open, id)
 }
 
 // close answers everybody with nothing.
-func (q *questions) close() {
+func (q *pending) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.closed = true

@@ -22,7 +22,7 @@ func Record(ctx context.Context, o Options, length time.Duration, opened func(vi
 	s := start{
 		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
 		OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
-		KnownFPS: o.KnownFPS, Record: true, Segment: length,
+		KnownFPS: o.FPSHint, Record: true, Segment: length,
 	}
 	p := &Process{o: o, done: make(chan struct{})}
 	if err := p.launch(false); err != nil {
@@ -40,13 +40,13 @@ func Record(ctx context.Context, o Options, length time.Duration, opened func(vi
 	return errors.Join(err, closed)
 }
 
-// finishTime is how long the child may take to complete a segment once it is told to.
-const finishTime = 3 * time.Second
+// finishTimeout is how long the child may take to complete a segment once it is told to.
+const finishTimeout = 3 * time.Second
 
 // record takes messages until there are no more.
 func (p *Process) record(ctx context.Context, r *recording) error {
 	for {
-		k, body, err := p.receive(ctx, p.o.ReadTimeout+grace)
+		k, body, err := p.receive(ctx, p.o.ReadTimeout+replyMargin)
 		if err == nil {
 			p.idle = idle{}
 			err = r.take(p, k, body)
@@ -63,13 +63,13 @@ func (p *Process) record(ctx context.Context, r *recording) error {
 
 // finish lets the child complete its segment.
 func (p *Process) finish(ctx context.Context, r *recording) error {
-	if err := p.write(seal(nil, kindFinish, nil)); err != nil {
+	if err := p.write(encode(nil, kindFinish, nil)); err != nil {
 		return nil //nolint:nilerr // It has ended; what was flushed is there.
 	}
-	ctx, cancel := context.WithTimeout(ctx, finishTime)
+	ctx, cancel := context.WithTimeout(ctx, finishTimeout)
 	defer cancel()
 	for {
-		k, body, err := p.receive(ctx, finishTime)
+		k, body, err := p.receive(ctx, finishTimeout)
 		if err != nil {
 			return nil //nolint:nilerr // kindEnd, or it takes too long; what was flushed is there.
 		}
@@ -97,7 +97,7 @@ func (r *recording) take(p *Process, k kind, body []byte) error {
 		if r.file != nil {
 			return fmt.Errorf("%w: a segment before the last one has ended", ErrProtocol)
 		}
-		first := p.arrived(s.First)
+		first := p.arrivalTime(s.First)
 		if first.Before(r.first) {
 			first = r.first
 		}

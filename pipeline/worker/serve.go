@@ -22,13 +22,13 @@ const (
 	// queueLength is how many messages may wait for the parent: some seconds of a camera. More are let go, and the
 	// parent sees a gap in the numbers: a camera does not wait.
 	queueLength = 64
-	// leaveTime is how long the child may take to say goodbye to the camera once its parent is gone.
-	leaveTime = 2 * time.Second
+	// shutdownTimeout is how long the child may take to say goodbye to the camera once its parent is gone.
+	shutdownTimeout = 2 * time.Second
 )
 
 // Main is the child process: it serves its parent on stdin and stdout. It returns the exit code.
 func Main() int {
-	out, err := claimStdout()
+	out, err := takeStdout()
 	if err != nil {
 		return 1
 	}
@@ -44,7 +44,7 @@ func Main() int {
 // serve reads its orders from in, and writes what the camera shows to out, until in ends or the
 // camera does. It returns the exit code. exit ends the process at once; it is called when leaving takes too long.
 func serve(in io.Reader, out io.Writer, exit func()) int {
-	if _, err := out.Write(seal(nil, kindHello, nil)); err != nil {
+	if _, err := out.Write(encode(nil, kindHello, nil)); err != nil {
 		return 1
 	}
 	var d decoder
@@ -60,7 +60,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 		err = s.check()
 	}
 	if err != nil {
-		_, _ = out.Write(seal(nil, kindEnd, appendJSON(newEnd(err))))
+		_, _ = out.Write(encode(nil, kindEnd, appendJSON(newEnd(err))))
 		return 1
 	}
 	ctx, stop := context.WithCancel(context.Background())
@@ -72,7 +72,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	go func() {
 		c.listen(in, &d)
 		stop()
-		time.AfterFunc(leaveTime, exit)
+		time.AfterFunc(shutdownTimeout, exit)
 	}()
 	var writing sync.WaitGroup
 	writing.Go(func() {
@@ -87,12 +87,12 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	if s.Record {
 		err = c.record(ctx)
 	} else {
-		err = c.watch(ctx)
+		err = c.serveFrames(ctx)
 	}
 	if ctx.Err() != nil {
 		return 0 // Nobody listens any more.
 	}
-	c.send(seal(nil, kindEnd, appendJSON(newEnd(err))), true)
+	c.send(encode(nil, kindEnd, appendJSON(newEnd(err))), true)
 	c.close()
 	writing.Wait()
 	return 1
@@ -185,12 +185,12 @@ func (c *camera) listen(in io.Reader, d *decoder) {
 		if !ok {
 			p = video.Preview{}
 		}
-		c.send(seal(nil, kindStill, func(b []byte) []byte { return appendStill(b, id, p.Seq, p.JPEG) }), false)
+		c.send(encode(nil, kindStill, func(b []byte) []byte { return appendStill(b, id, p.Seq, p.JPEG) }), false)
 	}
 }
 
-// watch opens the source and sends what it shows until it ends.
-func (c *camera) watch(ctx context.Context) (err error) {
+// serveFrames opens the source and sends what it shows until it ends.
+func (c *camera) serveFrames(ctx context.Context) (err error) {
 	addr, err := source.ParseAddress(string(c.Address))
 	if err != nil {
 		return err
@@ -198,7 +198,7 @@ func (c *camera) watch(ctx context.Context) (err error) {
 	stream, err := capture.Open(ctx, addr, capture.Options{
 		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
 		ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
-		KnownFPS: c.KnownFPS, Waiting: c.waiting,
+		FPSHint: c.KnownFPS, Waiting: c.waiting,
 	})
 	if err != nil {
 		return err
@@ -207,14 +207,14 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		c.note(stream)
 		err = errors.Join(err, stream.Close())
 	}()
-	c.send(seal(nil, kindOpened, appendJSON(stream.Info())), true)
+	c.send(encode(nil, kindOpened, appendJSON(stream.Info())), true)
 	prep := preprocess.NewPreparer(c.Side, c.Mask)
 	defer func() { _ = prep.Close() }()
-	shutter := capture.NewShutter()
+	shutter := capture.NewSnapshotter()
 	defer func() { _ = shutter.Close() }()
 	var f video.Frame
 	var width, height int
-	passOver := c.passOver()
+	passOver := c.skipWhilePaused()
 	for {
 		if err := stream.Skip(ctx, passOver); err != nil {
 			return err
@@ -234,15 +234,15 @@ func (c *camera) watch(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := c.show(stream, &f, &pic, shutter); err != nil {
+		if err := c.sendPictures(stream, &f, &pic, shutter); err != nil {
 			return err
 		}
 	}
 }
 
-// passOver gives a function that says whether the next piece of what comes is to be passed over, and tells the parent,
+// skipWhilePaused gives a function that says whether the next piece of what comes is to be passed over, and tells the parent,
 // often enough for its patience, that something comes.
-func (c *camera) passOver() func() bool {
+func (c *camera) skipWhilePaused() func() bool {
 	every := min(time.Second, c.ReadTimeout/4)
 	var said time.Time
 	return func() bool {
@@ -251,7 +251,7 @@ func (c *camera) passOver() func() bool {
 		}
 		if now := time.Now(); now.Sub(said) >= every {
 			said = now
-			c.send(seal(nil, kindPaused, nil), false)
+			c.send(encode(nil, kindPaused, nil), false)
 		}
 		return true
 	}
@@ -259,20 +259,20 @@ func (c *camera) passOver() func() bool {
 
 // waiting tells that the source sends something, but no picture yet.
 func (c *camera) waiting(note string) {
-	c.send(seal(nil, kindWaiting, nil), false)
-	c.send(seal(nil, kindNote, func(b []byte) []byte { return append(b, note...) }), false)
+	c.send(encode(nil, kindWaiting, nil), false)
+	c.send(encode(nil, kindNote, func(b []byte) []byte { return append(b, note...) }), false)
 }
 
 // note sends what the source has to say beside its pictures.
 func (c *camera) note(stream *capture.Stream) {
 	for _, text := range stream.Notes() {
-		c.send(seal(nil, kindNote, func(b []byte) []byte { return append(b, text...) }), false)
+		c.send(encode(nil, kindNote, func(b []byte) []byte { return append(b, text...) }), false)
 	}
 }
 
-// show sends a picture, and its preview where one is due.
-func (c *camera) show(stream *capture.Stream, f *video.Frame, pic *video.Picture,
-	shutter *capture.Shutter,
+// sendPictures sends a picture, and its preview where one is due.
+func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video.Picture,
+	shutter *capture.Snapshotter,
 ) error {
 	arrival := ticks() - int64(time.Since(f.Arrival))
 	p := picture{
@@ -280,11 +280,11 @@ func (c *camera) show(stream *capture.Stream, f *video.Frame, pic *video.Picture
 		height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
 		same:   f.Same, cut: f.Cut, gray: pic.Gray,
 	}
-	sent := c.send(seal(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
+	sent := c.send(encode(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {
 		return nil
 	}
-	small, full, err := shutter.Take(f, stream)
+	small, full, err := shutter.Snapshot(f, stream)
 	if err != nil {
 		return err
 	}
@@ -292,7 +292,7 @@ func (c *camera) show(stream *capture.Stream, f *video.Frame, pic *video.Picture
 		c.stills.Add(video.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
 	}
 	if small != nil && sent && len(c.queue) < queueLength/2 { // nobody asks for a preview of a picture that was dropped
-		c.send(seal(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }),
+		c.send(encode(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }),
 			false)
 	}
 	return nil

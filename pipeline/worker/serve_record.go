@@ -21,8 +21,8 @@ type segment struct {
 }
 
 const (
-	// keyTime is how long a camera may take to send a key frame; it has been seen to take 20 s.
-	keyTime = time.Minute
+	// keyFrameTimeout is how long a camera may take to send a key frame; it has been seen to take 20 s.
+	keyFrameTimeout = time.Minute
 	// signEvery is how often the child says that it still waits for one.
 	signEvery = time.Second
 )
@@ -44,13 +44,13 @@ func (c *camera) record(ctx context.Context) (err error) {
 	}()
 	stream, err := capture.OpenPackets(ctx, addr, capture.Options{
 		Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
-		ReadTimeout: c.ReadTimeout, KnownFPS: c.KnownFPS,
+		ReadTimeout: c.ReadTimeout, FPSHint: c.KnownFPS,
 	})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	c.send(seal(nil, kindOpened, appendJSON(stream.Info())), true)
+	c.send(encode(nil, kindOpened, appendJSON(stream.Info())), true)
 	files := capture.Segmenter{Coding: stream.Coding(), Length: c.Segment, Files: (*recorded)(c)}
 	err = c.copyPackets(ctx, stream, &files)
 	// Whatever ended it, what came before is whole.
@@ -66,7 +66,7 @@ func (c *camera) copyPackets(ctx context.Context, stream *capture.PacketStream, 
 			return err
 		}
 		for _, text := range stream.Notes() {
-			c.send(seal(nil, kindNote, func(b []byte) []byte { return append(b, text...) }), false)
+			c.send(encode(nil, kindNote, func(b []byte) []byte { return append(b, text...) }), false)
 		}
 		if err := to.Write(&p); err != nil {
 			return err
@@ -74,15 +74,15 @@ func (c *camera) copyPackets(ctx context.Context, stream *capture.PacketStream, 
 		if !to.Waiting() {
 			continue
 		}
-		if time.Since(began) > keyTime {
+		if time.Since(began) > keyFrameTimeout {
 			return fmt.Errorf(
 				"%w: no key frame came within %v, and a recording begins with one (the camera's setting is called "+
 					"key frame or I-frame interval)",
-				capture.ErrLost, keyTime)
+				capture.ErrLost, keyFrameTimeout)
 		}
 		if time.Since(sign) >= signEvery {
 			sign = time.Now()
-			c.send(seal(nil, kindWaiting, nil), false)
+			c.send(encode(nil, kindWaiting, nil), false)
 		}
 	}
 }
@@ -93,14 +93,14 @@ type recorded camera
 func (r *recorded) send(m []byte) { (*camera)(r).send(m, true) }
 
 func (r *recorded) Begin(first time.Time) (io.WriterAt, error) {
-	r.send(seal(nil, kindSegment, appendJSON(segment{First: ticks() - int64(time.Since(first))})))
+	r.send(encode(nil, kindSegment, appendJSON(segment{First: ticks() - int64(time.Since(first))})))
 	return r, nil
 }
 
 func (r *recorded) WriteAt(b []byte, at int64) (int, error) {
 	for rest := b; len(rest) > 0; {
 		part := rest[:min(len(rest), maxChunk-8)]
-		r.send(seal(nil, kindChunk, func(m []byte) []byte {
+		r.send(encode(nil, kindChunk, func(m []byte) []byte {
 			return append(binary.LittleEndian.AppendUint64(m, uint64(at)),
 				part...) //nolint:gosec // It is not negative.
 		}))
@@ -111,11 +111,11 @@ func (r *recorded) WriteAt(b []byte, at int64) (int, error) {
 }
 
 func (r *recorded) Flushed(s capture.SegmentStats) error {
-	r.send(seal(nil, kindFlushed, appendJSON(s)))
+	r.send(encode(nil, kindFlushed, appendJSON(s)))
 	return nil
 }
 
 func (r *recorded) End(s capture.SegmentStats) error {
-	r.send(seal(nil, kindSegmentEnd, appendJSON(s)))
+	r.send(encode(nil, kindSegmentEnd, appendJSON(s)))
 	return nil
 }

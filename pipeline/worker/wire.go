@@ -22,7 +22,7 @@ import (
 const (
 	version  = 3
 	headSize = 12
-	mark     = uint16('v') | uint16('g')<<8
+	magic    = uint16('v') | uint16('g')<<8
 )
 
 type kind byte
@@ -57,8 +57,8 @@ const (
 	maxChunk   = 8 + 1<<20
 )
 
-// largest is the longest body of each kind.
-var largest = [kinds]int{
+// maxBody is the longest body of each kind.
+var maxBody = [kinds]int{
 	kindHello: 0, kindStart: maxStart, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
 	kindSegment: maxText, kindChunk: maxChunk, kindFlushed: maxText, kindSegmentEnd: maxText, kindFinish: 0,
 	kindAsk: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
@@ -70,8 +70,8 @@ var ErrProtocol = errors.New("the pipe's other side breaks the protocol")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// seal appends a message to b, whose body the function appends.
-func seal(b []byte, k kind, body func([]byte) []byte) []byte {
+// encode appends a message to b, whose body the function appends.
+func encode(b []byte, k kind, body func([]byte) []byte) []byte {
 	at := len(b)
 	b = append(b, make([]byte, headSize)...)
 	if body != nil {
@@ -80,7 +80,7 @@ func seal(b []byte, k kind, body func([]byte) []byte) []byte {
 	head := b[at : at+headSize]
 	binary.LittleEndian.PutUint32(head, uint32(len(b)-at-headSize)) //nolint:gosec // Bodies are far below 4 GiB.
 	head[4], head[5] = version, byte(k)
-	binary.LittleEndian.PutUint16(head[6:], mark)
+	binary.LittleEndian.PutUint16(head[6:], magic)
 	sum := crc32.Update(crc32.Checksum(head[:8], castagnoli), castagnoli, b[at+headSize:])
 	binary.LittleEndian.PutUint32(head[8:], sum)
 	return b
@@ -124,15 +124,15 @@ func (d *decoder) size() (int, error) {
 	head := d.buf[d.from:]
 	n := binary.LittleEndian.Uint32(head)
 	switch k := kind(head[5]); {
-	case binary.LittleEndian.Uint16(head[6:]) != mark:
+	case binary.LittleEndian.Uint16(head[6:]) != magic:
 		return 0, fmt.Errorf("%w: no message begins with % x", ErrProtocol, head[:8])
 	case head[4] != version:
 		return 0, fmt.Errorf("%w: it speaks version %d, this is version %d", ErrProtocol, head[4], version)
 	case k == 0 || k >= kinds:
 		return 0, fmt.Errorf("%w: there is no message of kind %d", ErrProtocol, k)
-	case n > uint32(largest[k]): //nolint:gosec // The limits are small.
+	case n > uint32(maxBody[k]): //nolint:gosec // The limits are small.
 		return 0, fmt.Errorf("%w: a message of kind %d has %d bytes, at most %d are allowed", ErrProtocol, k, n,
-			largest[k])
+			maxBody[k])
 	}
 	return headSize + int(n), nil
 }

@@ -12,17 +12,17 @@ import (
 
 // conversation is one of each message that the child sends.
 func conversation() []byte {
-	b := seal(nil, kindHello, nil)
-	b = seal(b, kindOpened, func(b []byte) []byte { return append(b, `{"Width":320,"Height":240,"FPS":25}`...) })
+	b := encode(nil, kindHello, nil)
+	b = encode(b, kindOpened, func(b []byte) []byte { return append(b, `{"Width":320,"Height":240,"FPS":25}`...) })
 	p := picture{
 		seq: 7, pts: time.Second, arrival: 99, width: 320, height: 240, same: true,
 		gray: bytes.Repeat([]byte{3}, 16),
 	}
-	b = seal(b, kindPicture, p.append)
+	b = encode(b, kindPicture, p.append)
 	jpeg := []byte{0xff, 0xd8, 1, 2, 3, 0xff, 0xd9}
-	b = seal(b, kindPreview, func(b []byte) []byte { return appendPreview(b, 7, time.Second, 99, jpeg) })
-	b = seal(b, kindStill, func(b []byte) []byte { return appendStill(b, 1, 7, jpeg) })
-	return seal(b, kindEnd, appendJSON(end{Kind: "lost", Text: "gone"}))
+	b = encode(b, kindPreview, func(b []byte) []byte { return appendPreview(b, 7, time.Second, 99, jpeg) })
+	b = encode(b, kindStill, func(b []byte) []byte { return appendStill(b, 1, 7, jpeg) })
+	return encode(b, kindEnd, appendJSON(end{Kind: "lost", Text: "gone"}))
 }
 
 // hear takes every message of a stream apart as the parent does, and gives the kinds.
@@ -106,7 +106,7 @@ func kindBytes(ks []kind) []byte {
 
 // A message that claims to be large costs no memory before it is there, and what follows a large one costs little.
 func TestDecoderMemory(t *testing.T) {
-	large := seal(nil, kindStill, func(b []byte) []byte {
+	large := encode(nil, kindStill, func(b []byte) []byte {
 		jpeg := append([]byte{0xff, 0xd8}, make([]byte, 8<<20)...)
 		return appendStill(b, 1, 1, append(jpeg, 0xff, 0xd9))
 	})
@@ -127,8 +127,8 @@ func FuzzWire(f *testing.F) {
 	whole := conversation()
 	f.Add(whole, 1)
 	f.Add(whole[:40], 7)
-	f.Add(seal(nil, kindStart, appendJSON(start{Side: 4, Address: []byte("rtsp://u:p@h/")})), 100)
-	f.Add(seal(nil, kindAsk, func(b []byte) []byte { return appendStill(b, 1, 2, nil) }), 3)
+	f.Add(encode(nil, kindStart, appendJSON(start{Side: 4, Address: []byte("rtsp://u:p@h/")})), 100)
+	f.Add(encode(nil, kindAsk, func(b []byte) []byte { return appendStill(b, 1, 2, nil) }), 3)
 	f.Add([]byte{0xff, 0xff, 0xff, 0x7f, version, byte(kindPicture), 'v', 'g', 0, 0, 0, 0}, 1)
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
 		one, err := hear(bytes.NewReader(data))
