@@ -17,6 +17,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/store"
 	"vigil/app"
+	"vigil/internal/terminal"
 )
 
 type alertsFlags struct {
@@ -106,7 +107,7 @@ func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Arc
 // passedOver reports messages that are not vigil's.
 func passedOver(notes io.Writer) func(string, error) {
 	return func(subject string, err error) {
-		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject), harmless(err.Error()))
+		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject), terminal.Escape(err.Error()))
 	}
 }
 
@@ -123,7 +124,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	a, err := f.open(cmd, false,
-		func(state string, err error) { fmt.Fprintln(notes, "vigil:", harmless(broker.StateText(state, err))) })
+		func(state string, err error) { fmt.Fprintln(notes, "vigil:", terminal.Escape(broker.StateText(state, err))) })
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -153,7 +154,7 @@ func writeMessage(w io.Writer, message []byte) error {
 		return fmt.Errorf("print alert: %w", err)
 	}
 	line.WriteByte('\n')
-	_, err := w.Write(harmlessJSON(line.Bytes()))
+	_, err := w.Write(terminal.EscapeJSON(line.Bytes()))
 	return err
 }
 
@@ -164,17 +165,17 @@ func alertLine(a alerts.Alert) string {
 	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase,
 		archive.ShortID(a.ID), a.Camera)
 	if len(a.Zones) > 0 {
-		fmt.Fprintf(&b, "  %s", printable(strings.Join(a.Zones, ", ")))
+		fmt.Fprintf(&b, "  %s", terminal.Printable(strings.Join(a.Zones, ", ")))
 	}
 	if a.Kind != alerts.KindAnomaly {
-		fmt.Fprintf(&b, "  %s", printable(string(a.Kind)))
+		fmt.Fprintf(&b, "  %s", terminal.Printable(string(a.Kind)))
 	}
 	if r := a.Measurement; r != nil {
 		fmt.Fprintf(&b, "  peak %.4g of %.4g", r.PeakError, r.Threshold)
 	}
 	fmt.Fprintf(&b, "  %.1f s", a.DurationSeconds)
 	if a.EndReason != "" {
-		fmt.Fprintf(&b, "  %s", printable(string(a.EndReason)))
+		fmt.Fprintf(&b, "  %s", terminal.Printable(string(a.EndReason)))
 	}
 	return b.String()
 }
@@ -184,6 +185,6 @@ func warnOfLogin(w io.Writer, flag, address, or string) {
 	if shown := broker.RedactURL(address); strings.Contains(shown, "@") {
 		fmt.Fprintf(w, "vigil: warning: %s %s was given with a password or a token, which every user of this machine "+
 			"can read in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s\n", flag,
-			harmless(shown), or)
+			terminal.Escape(shown), or)
 	}
 }

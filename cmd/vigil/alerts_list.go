@@ -10,6 +10,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
+	"vigil/internal/terminal"
 )
 
 func alertsListCommand(f *alertsFlags) *cobra.Command {
@@ -81,10 +82,10 @@ func alertRow(e archive.Entry, digits int) string {
 		peak = fmt.Sprintf("%.4g of %.4g", r.PeakError, r.Threshold)
 	}
 	if len(a.Zones) > 0 {
-		camera += " " + printable(strings.Join(a.Zones, ", "))
+		camera += " " + terminal.Printable(strings.Join(a.Zones, ", "))
 	}
 	return strings.Join([]string{
 		a.ID[:min(digits, len(a.ID))], a.Start.Wall.Local().Format(time.DateTime), camera,
-		fmt.Sprintf("%.1f s", a.DurationSeconds), peak, printable(state),
+		fmt.Sprintf("%.1f s", a.DurationSeconds), peak, terminal.Printable(state),
 	}, "\t")
 }

@@ -13,6 +13,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/terminal"
 )
 
 // history is a server with alerts that began at the given times before now, each with a start and an end, the last one
@@ -209,7 +210,7 @@ func TestHostileMessagesReachNoTerminal(t *testing.T) {
 		{"show", "last"},
 	} {
 		_, out, errs := runAlerts(ctx, append([]string{"--server", url}, args...)...)
-		if strings.ContainsFunc(out+errs, steers) || out+errs == "" {
+		if strings.ContainsFunc(out+errs, terminal.IsControl) || out+errs == "" {
 			t.Errorf("%v prints %q%q", args, out, errs)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
+	"vigil/internal/terminal"
 )
 
 // alertCommand is a command for one alert, which do is given with everything that is kept of it.
@@ -31,7 +32,7 @@ func alertCommand(f *alertsFlags, use, about string, args int, write bool,
 				r, err := a.Show(cmd.Context(), args[0], f.camera)
 				if r != nil && len(r.Unreadable) > 0 {
 					fmt.Fprintf(cmd.ErrOrStderr(), "vigil: pieces of evidence cannot be read: %s\n",
-						harmless(strings.Join(r.Unreadable, ", ")))
+						terminal.Escape(strings.Join(r.Unreadable, ", ")))
 				}
 				if err != nil {
 					return err
@@ -90,7 +91,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			case normal:
 				kept = " as normal, " + clipsKept(len(ack.Clips))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", ack.AlertID, printable(ack.By), kept)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", ack.AlertID, terminal.Printable(ack.By), kept)
 			return err
 		})
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
@@ -101,7 +102,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 
 func printRecord(w io.Writer, r *archive.Record) {
 	a, line := r.Last, func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, printable(fmt.Sprintf(format, args...)))
+		fmt.Fprintf(w, "%-12s %s\n", name, terminal.Printable(fmt.Sprintf(format, args...)))
 	}
 	at := func(m alerts.Moment) string {
 		return fmt.Sprintf("%s  second %.1f  frame %d", m.Wall.Local().Format("2006-01-02 15:04:05.000"),

@@ -11,6 +11,7 @@ import (
 	"vigil/app"
 	"vigil/config"
 	"vigil/internal/output"
+	"vigil/internal/progress"
 	"vigil/pipeline/calibrate"
 )
 
@@ -139,9 +140,9 @@ func (c *calibrateRun) run(cmd *cobra.Command) (calibrate.Calibration, error) {
 		return calibrate.Calibration{}, err
 	}
 	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	bar := newProgress(cmd.ErrOrStderr(), "calibrate", "frames", total)
+	bar := progress.New(cmd.ErrOrStderr(), "calibrate", "frames", total)
 	err = c.score(ctx, loaded, log, bar, cmd.ErrOrStderr())
-	bar.finish()
+	bar.Finish()
 	if err != nil {
 		return calibrate.Calibration{}, err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vigil/app"
+	"vigil/internal/progress"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
@@ -125,13 +126,12 @@ func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 }
 
 // score scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all are.
-func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.Logger, bar *progress,
-	w io.Writer) error {
+func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.Logger, bar *progress.Bar, w io.Writer) error {
 	var bad []error
 	for i := range c.sources {
 		one, err, fatal := c.source(ctx, i, loaded, log, bar, w)
 		if len(c.notes) > 0 {
-			bar.clear()
+			bar.Clear()
 			c.printNotes(w)
 		}
 		switch {
@@ -145,7 +145,7 @@ func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.L
 		}
 		if cam := c.sources[i]; cam.Live() {
 			if doubt := one.span.doubt(); doubt != "" {
-				bar.clear()
+				bar.Clear()
 				fmt.Fprintf(w, "warning: %s: %s\n", cam, doubt)
 			}
 		}
@@ -154,7 +154,7 @@ func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.L
 	if len(bad) == len(c.sources) {
 		return errors.Join(bad...)
 	}
-	bar.clear()
+	bar.Clear()
 	for _, err := range bad {
 		leaveOut(w, err)
 	}
@@ -163,10 +163,10 @@ func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.L
 
 // source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one
 // camera's, or from being scored at all.
-func (c *calibrateRun) source(ctx context.Context, i int, loaded app.Models, log *slog.Logger, bar *progress,
+func (c *calibrateRun) source(ctx context.Context, i int, loaded app.Models, log *slog.Logger, bar *progress.Bar,
 	w io.Writer,
 ) (one *normalVideo, err, fatal error) {
-	cam, err := c.pipelineCamera(i, loaded, bar.add)
+	cam, err := c.pipelineCamera(i, loaded, bar.Add)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -206,7 +206,7 @@ func (c *calibrateRun) source(ctx context.Context, i int, loaded app.Models, log
 			one.pace(stats[0].Rates.Seen)
 		}
 		if n := stats[0].Unscorable; n > 0 {
-			bar.clear()
+			bar.Clear()
 			fmt.Fprintf(w, "%s: %d clips could not be scored, %d were\n", c.names[i], n, stats[0].Scored)
 		}
 	}

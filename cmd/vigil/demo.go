@@ -20,6 +20,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/app"
 	"vigil/internal/output"
+	"vigil/internal/progress"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
@@ -158,12 +159,12 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 		return calibrate.Calibration{}, err
 	}
 	width, height := street.Size()
-	bar := newProgress(d.stderr, "calibrate", "frames", int(d.normal.Seconds()*street.FPS()))
+	bar := progress.New(d.stderr, "calibrate", "frames", int(d.normal.Seconds()*street.FPS()))
 	var normal calibrate.NormalScores
-	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.normal, false, m, bar.add)}, pipeline.Options{
+	_, err = pipeline.Run(ctx, []pipeline.Camera{d.camera(street, d.normal, false, m, bar.Add)}, pipeline.Options{
 		Log: log, OnClip: normal.Add,
 	})
-	bar.finish()
+	bar.Finish()
 	if ctx.Err() != nil {
 		return calibrate.Calibration{}, errInterrupted
 	}
@@ -214,9 +215,9 @@ func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibratio
 			return nil
 		})
 	})
-	bar := newProgress(d.stderr, "watch", "frames", int(d.length.Seconds()*street.FPS()))
-	defer bar.finish()
-	cam := d.camera(street, d.length, d.realtime, m, bar.add)
+	bar := progress.New(d.stderr, "watch", "frames", int(d.length.Seconds()*street.FPS()))
+	defer bar.Finish()
+	cam := d.camera(street, d.length, d.realtime, m, bar.Add)
 	cam.Threshold = pipeline.Threshold{Lo: c.Lo, Theta: c.Theta, Calibration: &c}
 	heat := heatMaps{}
 	published := 0
@@ -232,7 +233,7 @@ func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibratio
 		select {
 		case a := <-arrived:
 			received++
-			bar.clear()
+			bar.Clear()
 			d.tell(a, street)
 			if a.Phase == alerts.PhaseEnd {
 				ended = append(ended, a)

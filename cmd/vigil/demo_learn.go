@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"vigil/internal/progress"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/model/train"
@@ -78,8 +79,8 @@ func (d *demo) pictures(ctx context.Context, street *scene.Street) (drawn train.
 	drawn = train.Video{Name: "the street", Width: width, Height: height, Side: demoSpec.Side}
 	prep := preprocess.NewPreparer(demoSpec.Side, nil)
 	defer func() { err = errors.Join(err, prep.Close()) }()
-	bar := newProgress(d.stderr, "draw", "frames", frames)
-	defer bar.finish()
+	bar := progress.New(d.stderr, "draw", "frames", frames)
+	defer bar.Finish()
 	src := &scene.Source{Street: street, Frames: frames}
 	var frame video.Frame
 	for {
@@ -94,6 +95,6 @@ func (d *demo) pictures(ctx context.Context, street *scene.Street) (drawn train.
 			return drawn, err
 		}
 		drawn.Gray = append(drawn.Gray, picture.Gray...)
-		bar.add()
+		bar.Add()
 	}
 }

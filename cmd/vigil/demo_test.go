@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"vigil/internal/output"
+	"vigil/internal/terminal"
 )
 
 // runDemo is the demo with less video than the command takes, since drawing is slow under the race detector.
 func runDemo(t *testing.T, d demo) (stdout string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	d.seed, d.out, d.lesson, d.stdout, d.stderr = 1, t.TempDir(), 20*time.Second, &out, &screen{w: &errs}
+	d.seed, d.out, d.lesson, d.stdout, d.stderr = 1, t.TempDir(), 20*time.Second, &out, terminal.NewScreen(&errs)
 	given := d.weights != ""
 	if !given {
 		// A demo that was interrupted while it learned leaves this, and must not mind it.

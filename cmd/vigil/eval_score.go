@@ -12,6 +12,7 @@ import (
 	"vigil/capture"
 	"vigil/capture/source"
 	"vigil/eval"
+	"vigil/internal/progress"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 )
@@ -134,10 +135,10 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded app.Mo
 	if err := errors.Join(append(bad, err)...); err != nil {
 		return err
 	}
-	bar := newProgress(e.stderr, "eval", "frames", total)
-	defer bar.finish()
+	bar := progress.New(e.stderr, "eval", "frames", total)
+	defer bar.Finish()
 	for i, v := range data.Test {
-		cam, err := r.pipelineCamera(i, loaded, bar.add)
+		cam, err := r.pipelineCamera(i, loaded, bar.Add)
 		if err != nil {
 			return err
 		}
@@ -153,7 +154,7 @@ func (e *evaluation) score(cmd *cobra.Command, data *eval.Dataset, loaded app.Mo
 			if err != nil {
 				return nil, err
 			}
-			return countedStream{stream, bar.add, nil}, nil
+			return countedStream{stream, bar.Add, nil}, nil
 		}
 		if err := scorer.Score(ctx, v, cam); err != nil {
 			return err

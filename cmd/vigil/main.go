@@ -16,6 +16,7 @@ import (
 	"vigil/alerts/archive"
 	"vigil/app"
 	"vigil/internal/output"
+	"vigil/internal/terminal"
 	"vigil/model/kernel"
 	"vigil/pipeline/worker"
 )
@@ -104,9 +105,9 @@ func limitEnd(ctx context.Context, args []string) {
 
 // run is the whole program; tests call it as main does. It returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	out, messages := &screen{w: stdout}, &screen{w: stderr}
-	defer out.flush()
-	defer messages.flush()
+	out, messages := terminal.NewScreen(stdout), terminal.NewScreen(stderr)
+	defer out.Flush()
+	defer messages.Flush()
 	stdout, stderr = out, messages
 	root := rootCommand()
 	root.SetArgs(args)
@@ -120,10 +121,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "vigil: interrupted")
 		return exitInterrupted
 	case isUsage(err):
-		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
+		fmt.Fprintln(stderr, "vigil:", terminal.Escape(err.Error()))
 		return exitUsage
 	default:
-		fmt.Fprintln(stderr, "vigil:", harmless(err.Error()))
+		fmt.Fprintln(stderr, "vigil:", terminal.Escape(err.Error()))
 		return exitFailed
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"vigil/internal/output"
+	"vigil/internal/terminal"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -74,7 +75,7 @@ func modelInfoCommand() *cobra.Command {
 			if asJSON {
 				text, err := json.MarshalIndent(info, "", "  ")
 				if err == nil {
-					_, err = out.Write(append(harmlessJSON(text), '\n'))
+					_, err = out.Write(append(terminal.EscapeJSON(text), '\n'))
 				}
 				return err
 			}
@@ -137,8 +138,8 @@ func (i *modelInfo) String() string {
 	line := func(key, format string, args ...any) {
 		fmt.Fprintf(&b, "%-12s"+format+"\n", append([]any{key}, args...)...)
 	}
-	line("name", "%s", printable(i.Name))
-	line("version", "%s", printable(i.Version))
+	line("name", "%s", terminal.Printable(i.Name))
+	line("version", "%s", terminal.Printable(i.Version))
 	if i.Preset != "" {
 		line("preset", "%s", i.Preset)
 	}
@@ -155,7 +156,7 @@ func (i *modelInfo) String() string {
 		fps = fmt.Sprintf("%.4g frames a second", i.FPS)
 	}
 	if i.Trained != "" {
-		trained = printable(i.Trained)
+		trained = terminal.Printable(i.Trained)
 	}
 	line("rate", "%s", fps)
 	line("trained", "%s", trained)
@@ -163,7 +164,7 @@ func (i *modelInfo) String() string {
 	line("size", "%d parameters, %.3g GFLOP a clip", i.Parameters, i.GFLOP)
 	line("sha256", "%s", i.Hash)
 	for _, key := range slices.Sorted(maps.Keys(i.Notes)) {
-		line(printable(key), "%s", printable(i.Notes[key]))
+		line(terminal.Printable(key), "%s", terminal.Printable(i.Notes[key]))
 	}
 	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/terminal"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -106,7 +107,7 @@ func TestModelInfoSaysWhatIsKnown(t *testing.T) {
 			t.Fatal(err)
 		}
 		text, err := modelRun("info", file)
-		if err != nil || strings.ContainsFunc(text, steers) {
+		if err != nil || strings.ContainsFunc(text, terminal.IsControl) {
 			t.Errorf("%q, %v", text, err)
 		}
 		for _, want := range c.want {
@@ -116,7 +117,7 @@ func TestModelInfoSaysWhatIsKnown(t *testing.T) {
 		}
 		text, err = modelRun("info", file, "--json")
 		var compact map[string]any
-		if err != nil || json.Unmarshal([]byte(text), &compact) != nil || strings.ContainsFunc(text, steers) {
+		if err != nil || json.Unmarshal([]byte(text), &compact) != nil || strings.ContainsFunc(text, terminal.IsControl) {
 			t.Fatalf("%q, %v", text, err)
 		}
 		if !strings.Contains(strings.Join(strings.Fields(text), ""), strings.ReplaceAll(c.json, " ", "")) {

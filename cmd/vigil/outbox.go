@@ -14,6 +14,7 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/alerts/outbox"
+	"vigil/internal/terminal"
 )
 
 func outboxCommand() *cobra.Command {
@@ -74,8 +75,8 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 						m.Reason = "to be tried again; " + m.Reason
 					}
 					fmt.Fprintln(w, strings.Join([]string{
-						printable(m.MessageID), printable(m.Sink), printable(m.Camera),
-						m.Since.Local().Format(time.DateTime), printable(m.Reason),
+						terminal.Printable(m.MessageID), terminal.Printable(m.Sink), terminal.Printable(m.Camera),
+						m.Since.Local().Format(time.DateTime), terminal.Printable(m.Reason),
 					}, "\t"))
 				}
 				return w.Flush()
@@ -110,7 +111,7 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string,
 					if err := change(a, cmd.Context(), m); err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", printable(m.MessageID), printable(m.Sink), done)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", terminal.Printable(m.MessageID), terminal.Printable(m.Sink), done)
 				}
 				if name == "retry" && !a.Running() {
 					fmt.Fprintln(cmd.ErrOrStderr(), "vigil: no vigil runs on this store; the next one tries them")

@@ -21,6 +21,7 @@ import (
 	"vigil/alerts/instance"
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/progress"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
@@ -160,18 +161,18 @@ func (r *replay) run(ctx context.Context) (err error) {
 		opts.Publisher = conn
 	}
 	began := time.Now()
-	bar := newProgress(r.stderr, "replay", "frames", total)
+	bar := progress.New(r.stderr, "replay", "frames", total)
 	for i := range r.sources {
 		if bad[i] != nil {
 			r.results = append(r.results, videoResult{Video: r.names[i], Error: bad[i].Error()})
 			continue
 		}
 		if err := r.video(ctx, i, r.names[i], loaded, opts, bar, scores, events); err != nil {
-			bar.finish()
+			bar.Finish()
 			return err
 		}
 	}
-	bar.finish()
+	bar.Finish()
 	r.rates.print(r.stderr, "replay")
 	good := slices.ContainsFunc(r.results, func(v videoResult) bool { return v.Error == "" })
 	if scores != nil && good {
@@ -228,11 +229,10 @@ func (r *replay) publishes() bool {
 
 // video scores the i-th recording. A recording that cannot be read to its end is noted and leaves the others alone; its
 // scores are not kept.
-func (r *replay) video(ctx context.Context, i int, video string, loaded app.Models, opts pipeline.Options,
-	bar *progress,
+func (r *replay) video(ctx context.Context, i int, video string, loaded app.Models, opts pipeline.Options, bar *progress.Bar,
 	scores, events *table,
 ) error {
-	cam, err := r.pipelineCamera(i, loaded, bar.add)
+	cam, err := r.pipelineCamera(i, loaded, bar.Add)
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func (r *replay) video(ctx context.Context, i int, video string, loaded app.Mode
 		result.Error = err.Error()
 	}
 	r.results = append(r.results, result)
-	bar.clear()
+	bar.Clear()
 	r.printNotes(r.stderr)
 	if n := result.Unscorable; n > 0 {
 		fmt.Fprintf(r.stderr, "%s: %d clips could not be scored, %d were\n", video, n, result.Clips)

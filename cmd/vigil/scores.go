@@ -15,6 +15,7 @@ import (
 	"vigil/alerts"
 	"vigil/eval"
 	"vigil/internal/output"
+	"vigil/internal/terminal"
 )
 
 // table is a CSV file that appears whole or not at all.
@@ -127,7 +128,7 @@ func eventRow(t *table, video string, a alerts.Alert) {
 // textCell is a text that a spreadsheet does not take for a formula, and a terminal for no order: where it begins as
 // one does, a ' is put before it (OWASP, CSV Injection). Evaluations take that off again. Figures stay as they are.
 func textCell(s string) string {
-	s = strings.ReplaceAll(plainText([]byte(s)), "\n", " ")
+	s = strings.ReplaceAll(terminal.EscapeText([]byte(s)), "\n", " ")
 	if s != "" && strings.IndexByte(eval.FormulaStarts, s[0]) >= 0 {
 		return eval.TextMark + s
 	}

@@ -5,32 +5,22 @@ import (
 	"io"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
-
+	"vigil/internal/progress"
 	"vigil/model/train"
 )
 
-// trainProgress shows how far a training run is: a bar on a terminal, a line every few seconds elsewhere, and a line
-// for each look at the held-out clips.
+// trainProgress shows how far a training run is, and a line for each look at the held-out clips.
 type trainProgress struct {
 	w     io.Writer
 	out   string
 	slots int
-	bar   *progressbar.ProgressBar // nil where there is no terminal
-	said  time.Time
+	bar   *progress.Bar
 	loss  float64 // of the last steps, the older the less
 	begun bool    // loss is of at least one step
 }
 
 func newTrainProgress(w io.Writer, out string, slots int) *trainProgress {
-	p := &trainProgress{w: w, out: out, slots: slots, said: time.Now()}
-	if f := terminalOf(w); f != nil {
-		p.bar = progressbar.NewOptions(1, progressbar.OptionSetWriter(f), progressbar.OptionSetDescription("train"),
-			progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish(),
-			progressbar.OptionFullWidth(),
-			progressbar.OptionSetPredictTime(false))
-	}
-	return p
+	return &trainProgress{w: w, out: out, slots: slots, bar: progress.NewSteps(w, "train")}
 }
 
 // lossMemory is how much of the shown loss a step leaves of the one before.
@@ -46,21 +36,7 @@ func (p *trainProgress) show(s train.Progress) {
 	if s.Left > 0 {
 		text += ", " + s.Left.Round(time.Second).String() + " left"
 	}
-	if p.bar != nil {
-		if s.Steps > 0 {
-			p.bar.ChangeMax(s.Steps)
-		}
-		p.bar.Describe(text)
-		// A bar that cannot be drawn is no reason to stop the work.
-		_ = p.bar.Set(min(s.Step, max(s.Steps, 1)))
-	} else if time.Since(p.said) >= progressLine {
-		p.said = time.Now()
-		of := ""
-		if s.Steps > 0 {
-			of = fmt.Sprintf(" of %d", s.Steps)
-		}
-		fmt.Fprintf(p.w, "train: step %d%s, %s\n", s.Step, of, text)
-	}
+	p.bar.Set(s.Step, s.Steps, text)
 	if s.Validation == nil {
 		return
 	}
@@ -68,17 +44,11 @@ func (p *trainProgress) show(s train.Progress) {
 	if s.Best {
 		kept = "; the best so far, kept in " + p.out
 	}
-	if p.bar != nil {
-		_ = p.bar.Clear()
-	}
+	p.bar.Clear()
 	fmt.Fprintf(p.w, "epoch %.1f of %.1f: held-out %s%s\n", s.Epoch, s.Epochs, watchText(*s.Validation), kept)
 }
 
-func (p *trainProgress) finish() {
-	if p.bar != nil {
-		_ = p.bar.Finish()
-	}
-}
+func (p *trainProgress) finish() { p.bar.Finish() }
 
 // watchText says how held-out clips score.
 func watchText(w train.Validation) string {

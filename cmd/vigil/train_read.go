@@ -8,6 +8,7 @@ import (
 
 	"vigil/app"
 	"vigil/capture"
+	"vigil/internal/progress"
 	"vigil/model/train"
 	"vigil/pipeline"
 	"vigil/preprocess"
@@ -16,8 +17,8 @@ import (
 
 // read keeps the recordings in memory as the model sees them: one grey byte a pixel, cut where they have gaps.
 func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
-	bar := newProgress(t.stderr, "read", "frames", total)
-	defer bar.finish()
+	bar := progress.New(t.stderr, "read", "frames", total)
+	defer bar.Finish()
 	var videos []train.Video
 	var bad []error
 	for i := range t.sources {
@@ -40,7 +41,7 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 	if len(videos) == 0 {
 		return nil, fmt.Errorf("%w: %w", train.ErrTooLittle, errors.Join(bad...))
 	}
-	bar.clear()
+	bar.Clear()
 	for _, err := range bad {
 		leaveOut(t.stderr, err)
 	}
@@ -48,7 +49,7 @@ func (t *training) read(ctx context.Context, total int) ([]train.Video, error) {
 }
 
 // readOne reads a recording through the window that scoring uses too, so that the model learns the frames it will see.
-func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []train.Video, err error) {
+func (t *training) readOne(ctx context.Context, i int, bar *progress.Bar) (videos []train.Video, err error) {
 	src, name := t.sources[i], t.names[i]
 	o, err := app.OpenOptions(t.settings.Settings)
 	if err != nil {
@@ -88,7 +89,7 @@ func (t *training) readOne(ctx context.Context, i int, bar *progress) (videos []
 		} else if err != nil {
 			return nil, err
 		}
-		bar.add()
+		bar.Add()
 		picture, err := prepare.Prepare(&frame)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", src, err)

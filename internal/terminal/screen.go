@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"fmt"
@@ -13,16 +13,19 @@ import (
 	"golang.org/x/term"
 )
 
-// screen is standard output or standard error. What would steer a terminal, or turn the direction of what is read, is
-// written as JSON writes it, whoever printed it: names of files, cameras and tags come from elsewhere, and so do
-// errors. One goroutine at a time writes.
-type screen struct {
+// Screen is standard output or standard error. Control characters are written as JSON escapes them. Several goroutines
+// may write.
+type Screen struct {
 	mu   sync.Mutex
 	w    io.Writer
 	part []byte // the beginning of a character whose rest has not come yet
 }
 
-func (s *screen) Write(b []byte) (int, error) {
+// NewScreen writes to w.
+func NewScreen(w io.Writer) *Screen { return &Screen{w: w} }
+
+// Write writes escaped text; the beginning of a character is kept until its rest is written.
+func (s *Screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	text := b
@@ -34,18 +37,18 @@ func (s *screen) Write(b []byte) (int, error) {
 		s.part = append([]byte(nil), text[n:]...)
 		text = text[:n]
 	}
-	if _, err := io.WriteString(s.w, plainText(text)); err != nil {
+	if _, err := io.WriteString(s.w, EscapeText(text)); err != nil {
 		return 0, err
 	}
 	return len(b), nil
 }
 
-// flush writes what never became a character.
-func (s *screen) flush() {
+// Flush writes what never became a character.
+func (s *Screen) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.part) > 0 {
-		_, _ = io.WriteString(s.w, plainText(s.part)) // the program ends
+		_, _ = io.WriteString(s.w, EscapeText(s.part)) // the program ends
 		s.part = nil
 	}
 }
@@ -63,15 +66,15 @@ func cutCharacter(b []byte) int {
 	return 0
 }
 
-// plainText is harmless with escapes that JSON has too, so that a text within JSON says what it said.
-func plainText(b []byte) string {
+// EscapeText is Escape with JSON's escapes, so that a string within JSON keeps its meaning.
+func EscapeText(b []byte) string {
 	s := string(b)
-	if !strings.ContainsFunc(s, steers) && utf8.ValidString(s) {
+	if !strings.ContainsFunc(s, IsControl) && utf8.ValidString(s) {
 		return s
 	}
 	var out strings.Builder
 	for _, r := range s { // what is no character becomes U+FFFD
-		if !steers(r) {
+		if !IsControl(r) {
 			out.WriteRune(r)
 			continue
 		}
@@ -82,9 +85,9 @@ func plainText(b []byte) string {
 	return out.String()
 }
 
-// terminalOf is the terminal that w writes to, for what draws on it, or nil.
-func terminalOf(w io.Writer) *os.File {
-	if s, ok := w.(*screen); ok {
+// Of is the terminal that w writes to, nil for none.
+func Of(w io.Writer) *os.File {
+	if s, ok := w.(*Screen); ok {
 		w = s.w
 	}
 	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {

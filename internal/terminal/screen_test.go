@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -18,20 +18,20 @@ func TestScreen(t *testing.T) {
 		// However a text is cut into writes, the same comes out.
 		for size := 1; size <= len(in); size++ {
 			var out bytes.Buffer
-			s := &screen{w: &out}
+			s := NewScreen(&out)
 			for rest := []byte(in); len(rest) > 0; rest = rest[min(size, len(rest)):] {
 				if n, err := s.Write(rest[:min(size, len(rest))]); err != nil || n != min(size, len(rest)) {
 					t.Fatal(n, err)
 				}
 			}
-			s.flush()
+			s.Flush()
 			if out.String() != want {
 				t.Errorf("%q in pieces of %d: %q, want %q", in, size, out.String(), want)
 			}
 		}
 	}
 	var out bytes.Buffer
-	s := &screen{w: &out}
+	s := NewScreen(&out)
 	text := "a\x7fb\u0085c\u202ed"
 	if err := json.NewEncoder(s).Encode(text); err != nil {
 		t.Fatal(err)

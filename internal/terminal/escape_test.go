@@ -1,8 +1,8 @@
-package main
+package terminal
 
 import "testing"
 
-func TestWhatSteersATerminal(t *testing.T) {
+func TestEscape(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain, äöü 日本":  "plain, äöü 日本",
 		"two\nlines\t.":  "two\nlines\t.",
@@ -12,7 +12,7 @@ func TestWhatSteersATerminal(t *testing.T) {
 		"\x9b2J":         `\x9b2J`,
 		"\ufffd":         "\ufffd",
 	} {
-		if got := harmless(in); got != want {
+		if got := Escape(in); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
 	}
@@ -21,7 +21,7 @@ func TestWhatSteersATerminal(t *testing.T) {
 		"{\"a\":\"\u009b2J\x7f\"}":         `{"a":"\u009b2J\u007f"}`,
 		"{\"a\":\"\u202e\U000e0001\x9b\"}": `{"a":"\u202e\udb40\udc01` + "\ufffd\"}",
 	} {
-		if got := string(harmlessJSON([]byte(in))); got != want {
+		if got := string(EscapeJSON([]byte(in))); got != want {
 			t.Errorf("%q becomes %q, want %q", in, got, want)
 		}
 	}
