@@ -1,16 +1,22 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/bench"
+	"vigil/bench/cameras"
+	"vigil/capture/source"
+	"vigil/config"
 	"vigil/internal/output"
 	"vigil/model"
 	"vigil/model/kernel"
+	"vigil/pipeline"
 )
 
 // benchFlags are those of `vigil bench`.
@@ -111,14 +117,23 @@ func (f *benchFlags) options() (bench.Options, error) {
 }
 
 func (f *benchFlags) runCameras(cmd *cobra.Command, o bench.Options) error {
-	loads, err := benchCameras(cmd.Context(), o.Presets, f.seconds, o.Seed, o.Progress)
+	d := config.Default().Defaults
+	loads, err := cameras.Measure(cmd.Context(), cameras.Options{
+		Presets: o.Presets, Seconds: f.seconds, Seed: o.Seed, Progress: o.Progress,
+		Hop: d.Hop, Keep: d.Footage.Keep, Memory: d.Footage.Memory << 20,
+		RetryMin: d.Reconnect.Min, RetryMax: d.Reconnect.Max,
+		Open: func(name string, address source.Address, side int, media *pipeline.MediaBuffer) func(context.Context,
+			pipeline.OpenRequest) (pipeline.PictureSource, error) {
+			return app.OpenWorker(config.Camera{Name: name, Source: address, Settings: d}, side, media)
+		},
+	})
 	if err != nil {
 		return err
 	}
 	if f.json {
 		return printJSON(cmd.OutOrStdout(), loads)
 	}
-	return printLoads(cmd.OutOrStdout(), loads)
+	return cameras.Print(cmd.OutOrStdout(), loads)
 }
 
 func (f *benchFlags) run(cmd *cobra.Command, o bench.Options) error {

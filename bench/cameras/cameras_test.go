@@ -1,19 +1,25 @@
 //go:build linux && cgo && gocv_videoio
 
-package main
+package cameras
 
 import (
 	"bytes"
+	"context"
+	"os"
 	"strings"
 	"testing"
 	"time"
+
+	"vigil/capture/source"
+	"vigil/pipeline"
+	"vigil/pipeline/worker"
 )
 
 // Whatever a machine can do, the search ends, next to it.
 func TestCameraSearch(t *testing.T) {
 	for _, can := range []int{0, 1, 2, 7, 40, loadLimit, 10 * loadLimit} {
 		for _, guess := range []int{1, 5, 60, loadLimit} {
-			l, tries := cameraLoad{}, 0
+			l, tries := Load{}, 0
 			for n := guess; n != 0; n = l.next() {
 				if n < 1 || n > loadLimit {
 					t.Fatalf("%d cameras are tried", n)
@@ -30,6 +36,28 @@ func TestCameraSearch(t *testing.T) {
 				t.Errorf("of %d cameras, from %d, %d were found in %d tries", can, guess, l.Cameras, tries)
 			}
 		}
+	}
+}
+
+// TestMain is also a camera's process.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
+		os.Exit(worker.Main())
+	}
+	os.Exit(m.Run())
+}
+
+func openWorker(_ string, address source.Address, side int, media *pipeline.MediaBuffer) func(context.Context,
+	pipeline.OpenRequest) (pipeline.PictureSource, error) {
+	return func(ctx context.Context, _ pipeline.OpenRequest) (pipeline.PictureSource, error) {
+		p, err := worker.Start(ctx, worker.Options{
+			Address: address, OpenTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second, Side: side,
+			Keep: 30 * time.Second, KeepBytes: 16 << 20, OnPreview: media.AddPreview,
+		})
+		if err != nil {
+			return nil, err
+		}
+		return p, nil
 	}
 }
 
@@ -51,11 +79,14 @@ func TestBenchCameras(t *testing.T) {
 	if err != nil || cost <= 0 || v.shrinkCost(32) <= 0 {
 		t.Errorf("a frame costs %g s, %v", cost, err)
 	}
-	if _, err := v.watch(t.Context(), m, 2, 200*time.Millisecond); err != nil {
+	if _, err := v.watch(t.Context(), m, 2, Options{
+		Seconds: 200 * time.Millisecond, Hop: 2, Keep: 30 * time.Second, Memory: 16 << 20,
+		RetryMin: time.Second, RetryMax: time.Second, Open: openWorker,
+	}); err != nil {
 		t.Error(err)
 	}
 	var b bytes.Buffer
-	if err := printLoads(&b, []cameraLoad{
+	if err := Print(&b, []Load{
 		{
 			Preset: "small", Width: 1920, Height: 1080, FPS: 25, Hop: 2, Cameras: 3, Skipped: 4, Decode: 0.6,
 			Shrink: 0.1,

@@ -1,4 +1,5 @@
-package main
+// Package cameras finds out how many cameras a machine can watch, by watching ever more of them.
+package cameras
 
 import (
 	"cmp"
@@ -13,16 +14,15 @@ import (
 	"time"
 
 	"vigil/alerts"
-	"vigil/app"
 	"vigil/bench"
-	"vigil/config"
+	"vigil/capture/source"
 	"vigil/internal/output"
 	"vigil/model"
 	"vigil/pipeline"
 )
 
-// cameraLoad is how many cameras of a kind this machine watches with a preset, and what their work is.
-type cameraLoad struct {
+// Load is how many cameras of a kind this machine watches with a preset, and what their work is.
+type Load struct {
 	Preset  string  `json:"preset"`
 	Width   int     `json:"width"`
 	Height  int     `json:"height"`
@@ -38,7 +38,7 @@ type cameraLoad struct {
 }
 
 // first names what takes the most, and so gives out first.
-func (l *cameraLoad) first() string {
+func (l *Load) first() string {
 	name, most := "model", l.Model
 	for n, v := range map[string]float64{"decode": l.Decode, "resize": l.Shrink, "previews": l.Previews} {
 		if v > most {
@@ -63,11 +63,25 @@ const (
 	loadSettle = 4 * time.Second
 )
 
-// benchCameras finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace,
-// each in its process, with previews, scored by the preset with random weights. The work of one says where to begin.
-func benchCameras(ctx context.Context, presets []string, seconds time.Duration, seed uint64, progress func(string)) (
-	loads []cameraLoad, err error,
-) {
+// Options say what is watched.
+type Options struct {
+	Presets  []string      // networks, with random weights
+	Seconds  time.Duration // for which each number of cameras is watched
+	Seed     uint64        // of the weights
+	Hop      int
+	Keep     time.Duration // of previews
+	Memory   int           // of previews of one camera, in bytes
+	RetryMin time.Duration // pauses before a camera is opened again
+	RetryMax time.Duration
+	// Open opens a live camera in a process of its own, with previews for media.
+	Open func(name string, address source.Address, side int, media *pipeline.MediaBuffer) func(context.Context,
+		pipeline.OpenRequest) (pipeline.PictureSource, error)
+	Progress func(string)
+}
+
+// Measure finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace, each
+// in its process, with previews, scored by the preset. The work of one tells where to begin.
+func Measure(ctx context.Context, o Options) (loads []Load, err error) {
 	dir, remove, err := output.TempDir("", "vigil-bench-")
 	if err != nil {
 		return nil, err
@@ -75,17 +89,17 @@ func benchCameras(ctx context.Context, presets []string, seconds time.Duration, 
 	defer func() { err = errors.Join(err, remove()) }()
 	for _, size := range loadSizes {
 		for _, fps := range loadRates {
-			progress(fmt.Sprintf("a video of %dx%d at %g frames a second", size[0], size[1], fps))
+			o.Progress(fmt.Sprintf("a video of %dx%d at %g frames a second", size[0], size[1], fps))
 			video, err := newLoadVideo(dir, size[0], size[1], fps)
 			if err != nil {
 				return loads, err
 			}
-			for _, name := range presets {
-				m, err := randomModel(name, seed)
+			for _, name := range o.Presets {
+				m, err := randomModel(name, o.Seed)
 				if err != nil {
 					return loads, err
 				}
-				l, err := video.measure(ctx, m, name, seconds, progress)
+				l, err := video.measure(ctx, m, name, o)
 				if err != nil {
 					return loads, errors.Join(err, video.close())
 				}
@@ -111,11 +125,8 @@ func randomModel(preset string, seed uint64) (*model.Model, error) {
 	return model.New(w)
 }
 
-func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, seconds time.Duration,
-	progress func(string),
-) (cameraLoad, error) {
-	hop := config.Default().Defaults.Hop
-	l := cameraLoad{Preset: preset, Width: v.width, Height: v.height, FPS: v.fps, Hop: hop}
+func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, o Options) (Load, error) {
+	l := Load{Preset: preset, Width: v.width, Height: v.height, FPS: v.fps, Hop: o.Hop}
 	side := m.Spec().Side
 	bare, err := v.frameCost(ctx, side, false)
 	if err != nil {
@@ -127,16 +138,16 @@ func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, 
 	}
 	full = max(full, bare)
 	shrink := min(bare, v.shrinkCost(side))
-	clip := pipeline.EstimateCapacity(ctx, []pipeline.Camera{{Model: m, Hop: hop, FPS: v.fps}}, 0,
+	clip := pipeline.EstimateCapacity(ctx, []pipeline.Camera{{Model: m, Hop: o.Hop, FPS: v.fps}}, 0,
 		v.fps).Clip.Seconds() * float64(runtime.GOMAXPROCS(0))
-	scoring := clip / float64(hop)
+	scoring := clip / float64(o.Hop)
 	all := full + scoring // processor seconds a frame
 	l.Decode, l.Shrink, l.Previews, l.Model = (bare-shrink)/all, shrink/all, (full-bare)/all, scoring/all
 	n := min(loadLimit, max(1, int(loadShare*float64(runtime.GOMAXPROCS(0))/(all*v.fps))))
 	for range loadTries {
-		progress(fmt.Sprintf("%d cameras of %dx%d at %g frames a second, preset %s", n, v.width, v.height,
+		o.Progress(fmt.Sprintf("%d cameras of %dx%d at %g frames a second, preset %s", n, v.width, v.height,
 			v.fps, preset))
-		skipped, err := v.watch(ctx, m, n, seconds)
+		skipped, err := v.watch(ctx, m, n, o)
 		if err != nil {
 			return l, err
 		}
@@ -156,7 +167,7 @@ func (v *loadVideo) measure(ctx context.Context, m *model.Model, preset string, 
 const loadTries = 8
 
 // next is the number of cameras to try, between what was too many and what was not, or 0 where they are near enough.
-func (l *cameraLoad) next() int {
+func (l *Load) next() int {
 	switch {
 	case l.Skipped == 0 && l.Cameras >= loadLimit:
 		return 0
@@ -171,18 +182,16 @@ func (l *cameraLoad) next() int {
 }
 
 // watch runs so many cameras and counts the clips that were skipped once they had settled.
-func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, seconds time.Duration) (uint64, error) {
+func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options) (uint64, error) {
 	tally := &skipTally{live: map[string]bool{}, skipped: map[string]uint64{}, all: n, ready: make(chan struct{})}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var cameras []pipeline.Camera
 	for i := range n {
-		c := config.Camera{Name: fmt.Sprintf("camera-%d", i), Source: v.address, Settings: config.Default().Defaults}
-		footage := pipeline.NewMediaBuffer(c.Footage.Keep, c.Footage.Memory<<20)
+		name, media := fmt.Sprintf("camera-%d", i), pipeline.NewMediaBuffer(o.Keep, o.Memory)
 		cameras = append(cameras, pipeline.Camera{
-			Name: c.Name, Live: true, Model: m, Hop: c.Hop, Media: footage,
-			Pictures: app.OpenWorker(c, m.Spec().Side, footage),
-			RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max,
+			Name: name, Live: true, Model: m, Hop: o.Hop, Media: media,
+			Pictures: o.Open(name, v.address, m.Spec().Side, media), RetryMin: o.RetryMin, RetryMax: o.RetryMax,
 		})
 	}
 	var running sync.WaitGroup
@@ -211,7 +220,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, seconds ti
 		return 0, err
 	}
 	before := tally.sum()
-	if err := wait(seconds); err != nil {
+	if err := wait(o.Seconds); err != nil {
 		return 0, err
 	}
 	after := tally.sum()
@@ -263,10 +272,10 @@ func (s *skipTally) sum() uint64 {
 	return n
 }
 
-// printLoads writes the table.
-func printLoads(w io.Writer, loads []cameraLoad) error {
+// Print prints a table.
+func Print(w io.Writer, loads []Load) error {
 	slices.SortStableFunc(loads,
-		func(a, b cameraLoad) int { return cmp.Or(cmp.Compare(a.Width, b.Width), cmp.Compare(a.FPS, b.FPS)) })
+		func(a, b Load) int { return cmp.Or(cmp.Compare(a.Width, b.Width), cmp.Compare(a.FPS, b.FPS)) })
 	if _, err := fmt.Fprintln(w,
 		"| camera | preset | without a clip skipped | with | decode | resize | previews | model | gives out first "+
 			"|\n|---|---|---|---|---|---|---|---|---|"); err != nil {
