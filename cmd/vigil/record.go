@@ -12,10 +12,8 @@ import (
 
 	"vigil/alerts"
 	"vigil/app"
-	"vigil/capture"
 	"vigil/capture/recorder"
 	"vigil/config"
-	"vigil/internal/retry"
 	"vigil/pipeline"
 	"vigil/pipeline/worker"
 	"vigil/video"
@@ -34,11 +32,7 @@ type record struct {
 	camera config.Camera
 	log    *slog.Logger
 	folder *recorder.Folder
-
-	segments, gaps int
-	bytes          int64
-	recorded, gap  time.Duration
-	frames         int
+	totals recorder.Totals
 }
 
 func recordCommand() *cobra.Command {
@@ -143,72 +137,22 @@ func (r *record) run(ctx context.Context, stdout io.Writer) (err error) {
 		defer cancel()
 		until = limited
 	}
-	err = r.record(until)
+	err = r.folder.Record(until, recorder.Camera{
+		Connect: r.connect, Pause: pipeline.NewBackoff(r.camera.Reconnect.Min, r.camera.Reconnect.Max).NextAfter,
+		OnOpen: func(info video.Info) {
+			r.log.Info("source open", "width", info.Width, "height", info.Height, "fps", info.FPS)
+		},
+		OnLost: func(err error, pause time.Duration) {
+			r.log.Warn("camera lost, it is opened again", "error", err, "pause", pause.Round(time.Millisecond))
+		},
+	})
 	r.folder.EndGap(time.Now())
-	files := "1 file"
-	if r.segments != 1 {
-		files = fmt.Sprintf("%d files", r.segments)
-	}
-	fmt.Fprintf(stdout, "%s: %s, %s, %s%s, in %s\n", r.camera.Name, files, r.recorded.Round(time.Second),
-		bytesText(r.bytes), r.gapText(), r.dir)
-	if err == nil && r.segments == 0 && ctx.Err() == nil {
+	fmt.Fprintf(stdout, "%s: %s, in %s\n", r.camera.Name, &r.totals, r.dir)
+	if err == nil && r.totals.Segments == 0 && ctx.Err() == nil {
 		err = fmt.Errorf("%s: nothing came from the camera in %s, of which opening it may take some seconds",
 			r.camera.Name, r.length)
 	}
 	return err
-}
-
-func (r *record) gapText() string {
-	switch r.gaps {
-	case 0:
-		return ", no gaps"
-	case 1:
-		return fmt.Sprintf(", 1 gap of %s", r.gap.Round(100*time.Millisecond))
-	}
-	return fmt.Sprintf(", %d gaps of %s together", r.gaps, r.gap.Round(100*time.Millisecond))
-}
-
-func bytesText(n int64) string {
-	const mib = 1 << 20
-	if n >= 1<<30 {
-		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
-	}
-	return fmt.Sprintf("%.1f MiB", float64(n)/mib)
-}
-
-// record opens the camera again and again, with pauses as run has them.
-func (r *record) record(ctx context.Context) error {
-	backoff := pipeline.NewBackoff(r.camera.Reconnect.Min, r.camera.Reconnect.Max)
-	for {
-		var opened time.Time
-		err := r.connect(ctx, func(info video.Info) {
-			opened = time.Now()
-			r.log.Info("source open", "width", info.Width, "height", info.Height, "fps", info.FPS)
-		})
-		if ctx.Err() != nil {
-			err = errors.Join(err, r.folder.Interrupt())
-		} else {
-			err = errors.Join(err, r.folder.Lost())
-		}
-		var full *recorder.Error
-		switch {
-		case errors.As(err, &full):
-			return err
-		case ctx.Err() != nil:
-			return nil //nolint:nilerr // it was stopped, or its time is over
-		case err == nil:
-			err = capture.ErrLost // a child that ends without a word
-		}
-		var delivered time.Duration
-		if !opened.IsZero() {
-			delivered = time.Since(opened)
-		}
-		wait := backoff.NextAfter(delivered)
-		r.log.Warn("camera lost, it is opened again", "error", err, "pause", wait.Round(time.Millisecond))
-		if !retry.Sleep(ctx, wait) {
-			return nil
-		}
-	}
 }
 
 func (r *record) connect(ctx context.Context, opened func(video.Info)) error {
@@ -225,17 +169,13 @@ func (r *record) connect(ctx context.Context, opened func(video.Info)) error {
 }
 
 func (r *record) onSegment(s recorder.Segment) {
-	r.segments++
-	r.bytes += s.Bytes
-	r.recorded += s.Duration
-	r.frames += s.Frames
+	r.totals.AddSegment(s)
 	r.log.Info("recorded", "file", s.Path, "seconds", s.Duration.Round(time.Millisecond).Seconds(), "frames", s.Frames,
 		"bytes", s.Bytes, "complete", s.Complete)
 }
 
 func (r *record) onGap(g recorder.Gap) {
-	r.gaps++
-	r.gap += g.Duration
+	r.totals.AddGap(g)
 	r.log.Warn("gap", "from", g.From.UTC().Format(time.RFC3339), "seconds",
 		g.Duration.Round(time.Millisecond).Seconds())
 }
