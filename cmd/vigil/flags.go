@@ -38,3 +38,11 @@ func decimalFlags(c *cobra.Command) {
 		decimalFlags(sub)
 	}
 }
+
+// given is a flag's value, nil where it was not given.
+func given[T any](cmd *cobra.Command, flag string, value T) *T {
+	if !cmd.Flags().Changed(flag) {
+		return nil
+	}
+	return &value
+}

@@ -3,12 +3,9 @@ package main
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 
 	"github.com/spf13/cobra"
 
-	"vigil/internal/output"
 	"vigil/model"
 )
 
@@ -33,28 +30,17 @@ func modelExportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			tensors := w.NetworkTensors()
-			ending := strings.ToLower(filepath.Ext(to))
-			if output.Through(to) && ending != ".safetensors" {
-				ending = ".pt" // what is no file needs no ending
-			}
-			switch ending {
-			case ".pt", ".pth", ".ckpt":
-				err = model.WritePyTorch(to, tensors)
-			case ".safetensors":
-				err = model.WriteSafetensors(to, tensors, map[string]string{"format": "pt"})
-			default:
-				err = usageError{
-					fmt.Errorf("--output %s: must end in .pt, .pth, .ckpt or .safetensors, which say the format", to),
-				}
+			n, err := w.WriteStateDict(to)
+			if errors.Is(err, model.ErrEnding) {
+				err = usageError{fmt.Errorf("--output %w", err)}
 			}
 			if err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(),
 				"%s: %d tensors, for a network of side %d, channels %v, %d slots, %s addressing, lambda %g\n",
-				to, len(tensors), w.Spec.Side, w.Spec.Channels, w.Spec.Slots, w.Spec.Addressing, w.Spec.Lambda)
-			if len(tensors) != len(w.Tensors) {
+				to, n, w.Spec.Side, w.Spec.Channels, w.Spec.Slots, w.Spec.Addressing, w.Spec.Lambda)
+			if n != len(w.Tensors) {
 				fmt.Fprintf(cmd.OutOrStdout(), "without %s, which the score %s needs and PyTorch's network has not\n",
 					model.Background, w.Spec.Score)
 			}

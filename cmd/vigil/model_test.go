@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"vigil/model"
+	"vigil/model/train"
 )
 
 // modelRun runs a subcommand of `vigil model`.
@@ -36,7 +37,7 @@ func TestModelImport(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var info modelInfo
+		var info train.Info
 		if err := json.Unmarshal([]byte(text), &info); err != nil {
 			t.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"vigil/capture"
 	"vigil/model"
+	"vigil/model/train"
 	"vigil/video"
 )
 
@@ -89,7 +90,7 @@ func TestTrainThenReplay(t *testing.T) {
 		t.Errorf("weights %+v, %v", w.Spec, err)
 	}
 	// What was known when they were made is in them.
-	info, err := describe(weights)
+	info, err := train.Describe(weights)
 	if err != nil || info.FPS != 10 || info.HeldOut == nil || info.HeldOut.Normal <= 0 || info.HeldOut.AUC == nil ||
 		info.HeldOut.Clips < 1 {
 		t.Errorf("info %+v, %v", info, err)
