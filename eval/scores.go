@@ -51,7 +51,7 @@ func ReadScores(path string) (*ExternalScores, error) {
 	if info.IsDir() {
 		paths = nil
 		for _, name := range files(path, ".csv") {
-			if name != "events.csv" { // written by replay next to the scores
+			if name != EventsFile { // written by replay next to the scores
 				paths = append(paths, filepath.Join(path, name))
 			}
 		}
@@ -169,15 +169,15 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 }
 
 const (
-	// FormulaStarts are the first characters of a text that spreadsheets interpret as a formula.
-	FormulaStarts = "=+-@\t\r"
-	// TextMark is put before such a text in a table of scores.
-	TextMark = "'"
+	// formulaStarts are the first characters of a text that spreadsheets interpret as a formula.
+	formulaStarts = "=+-@\t\r"
+	// textMark is put before such a text in a table of scores.
+	textMark = "'"
 )
 
-// stripTextMark removes a TextMark.
+// stripTextMark removes a textMark.
 func stripTextMark(s string) string {
-	if rest, ok := strings.CutPrefix(s, TextMark); ok && rest != "" && strings.Contains(FormulaStarts, rest[:1]) {
+	if rest, ok := strings.CutPrefix(s, textMark); ok && rest != "" && strings.Contains(formulaStarts, rest[:1]) {
 		return rest
 	}
 	return s

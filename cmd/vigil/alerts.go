@@ -107,7 +107,8 @@ func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Arc
 // passedOver reports messages that are not vigil's.
 func passedOver(notes io.Writer) func(string, error) {
 	return func(subject string, err error) {
-		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject), terminal.Escape(err.Error()))
+		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject),
+			terminal.Escape(err.Error()))
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/batch"
 	"vigil/model"
 	"vigil/pipeline/calibrate"
 )
@@ -67,7 +68,7 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 
 	scores := filepath.Join(dir, "scores.csv")
 	code, said, errs := vigil(t, "replay", text, good, odd, other, "-m", weights, "--scores", scores, "--json")
-	var result struct{ Videos []videoResult }
+	var result struct{ Videos batch.Results }
 	if err := json.Unmarshal([]byte(said), &result); err != nil || code != exitFailed || !names(errs) ||
 		len(result.Videos) != 4 {
 		t.Fatalf("replay: exit code %d, %v\n%s%s", code, err, said, errs)

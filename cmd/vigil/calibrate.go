@@ -3,23 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/batch"
 	"vigil/internal/output"
-	"vigil/internal/progress"
 	"vigil/pipeline/calibrate"
-)
-
-// What a calibration takes where nobody says otherwise.
-const (
-	loQuantile    = 0.05
-	thetaQuantile = 0.995
-	margin        = 0.1
 )
 
 type calibrateRun struct {
@@ -30,7 +22,6 @@ type calibrateRun struct {
 	quantile          bool // was asked for, in place of a budget
 	json              bool
 	liveFor           time.Duration
-	normal            normalVideo // of all sources
 }
 
 func calibrateCommand() *cobra.Command {
@@ -72,20 +63,22 @@ func calibrateCommand() *cobra.Command {
 			if c.json {
 				return printJSON(cmd.OutOrStdout(), cal)
 			}
-			printCalibration(cmd.OutOrStdout(), c.out, cal)
+			cal.Print(cmd.OutOrStdout(), c.out)
 			return nil
 		},
 	}
 	c.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&c.out, "out", "o", "", "`file` to write")
-	f.Float64Var(&c.lo, "lo-quantile", loQuantile, "the quantile of normal errors at which regularity is 1")
+	f.Float64Var(&c.lo, "lo-quantile", calibrate.DefaultLoQuantile,
+		"the quantile of normal errors at which regularity is 1")
 	f.StringVar(&c.alarms, "alarms", config.Default().Defaults.Alarms.String(),
 		"how many false alarms are allowed: a `number` for each hour, day or week, as 2/week")
-	f.Float64Var(&c.theta, "theta-quantile", thetaQuantile,
+	f.Float64Var(&c.theta, "theta-quantile", calibrate.DefaultThetaQuantile,
 		"where there is too little video for --alarms, or if this is given: the quantile of normal errors that the "+
 			"threshold lies at or above")
-	f.Float64Var(&c.margin, "margin", margin, "how far above that quantile, as a share of its distance from lo")
+	f.Float64Var(&c.margin, "margin", calibrate.DefaultMargin,
+		"how far above that quantile, as a share of its distance from lo")
 	f.BoolVar(&c.json, "json", false, "print the record as JSON")
 	f.DurationVar(&c.liveFor, "for", 0, "how long to watch a live camera")
 	return cmd
@@ -121,45 +114,33 @@ func (c *calibrateRun) prepare(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("--for: is %s, must not be negative", c.liveFor)
 	}
 	for _, s := range c.sources {
-		if s.Live() && c.liveFor == 0 {
-			return fmt.Errorf("--for: how long shall %s be watched? For example --for 10m", s)
+		if s.Source.Live() && c.liveFor == 0 {
+			return fmt.Errorf("--for: how long shall %s be watched? For example --for 10m", s.Source)
 		}
 	}
 	return nil
 }
 
 func (c *calibrateRun) run(cmd *cobra.Command) (calibrate.Calibration, error) {
-	ctx := cmd.Context()
 	loaded := app.Models{}
 	m, err := loaded.Load(c.settings.Model)
 	if err != nil {
 		return calibrate.Calibration{}, err
 	}
-	total, err := c.probeGood(ctx, cmd.ErrOrStderr())
-	if err != nil {
-		return calibrate.Calibration{}, err
-	}
-	log := slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), &slog.HandlerOptions{Level: slog.LevelWarn}))
-	bar := progress.New(cmd.ErrOrStderr(), "calibrate", "frames", total)
-	err = c.score(ctx, loaded, log, bar, cmd.ErrOrStderr())
-	bar.Finish()
-	if err != nil {
-		return calibrate.Calibration{}, err
-	}
-	c.rates.print(cmd.ErrOrStderr(), "calibrate")
 	perDay := c.settings.Alarms.PerDay()
 	if c.quantile {
 		perDay = 0
 	}
-	return calibrate.Fit(calibrate.Calibration{
-		Key: calibrate.Key{
-			Camera: c.settings.Name, Model: m.Hash(), Mask: calibrate.MaskHash(c.settings.Mask),
-			Width: c.normal.width, Height: c.normal.height, FPS: c.normal.fps(), Hop: c.settings.Hop,
+	return c.batch(loaded).Calibrate(cmd.Context(), batch.CalibrateOptions{
+		Threads: c.threads, LiveFor: c.liveFor, Record: calibrate.Calibration{
+			Key: calibrate.Key{
+				Camera: c.settings.Name, Model: m.Hash(), Mask: calibrate.MaskHash(c.settings.Mask),
+				Hop: c.settings.Hop,
+			},
+			ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta,
+			Margin: c.margin, AlarmsPerDay: perDay, Detector: detectorOf(c.settings).Record(),
 		},
-		ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta, Margin: c.margin,
-		AlarmsPerDay: perDay, Detector: detectorOf(c.settings).Record(), Made: time.Now().UTC().Truncate(time.Second),
-		Excluded: c.normal.left,
-	}, &c.normal.clips)
+	}, cmd.ErrOrStderr())
 }
 
 // writable tells before the work whether its result can be written.

@@ -12,6 +12,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/app"
+	"vigil/internal/demo"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
@@ -49,7 +50,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 		w.t.Fatal(err)
 	}
 	cam := pipeline.Camera{
-		Name: demoCamera, Model: w.m, Hop: streetHop, Lossless: true, Detector: detect.DefaultConfig(),
+		Name: demo.Camera, Model: w.m, Hop: streetHop, Lossless: true, Detector: detect.DefaultConfig(),
 		Threshold:   threshold,
 		NewPreparer: app.NewPreparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
@@ -83,10 +84,11 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 	normal, _, street := w.see(cfg, length, pipeline.Threshold{}, blind)
 	c, err := calibrate.Fit(calibrate.Calibration{
 		Key: calibrate.Key{
-			Camera: demoCamera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
+			Camera: demo.Camera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
 			Hop: streetHop,
 		},
-		LoQuantile: loQuantile, ThetaQuantile: thetaQuantile, Margin: margin,
+		LoQuantile: calibrate.DefaultLoQuantile, ThetaQuantile: calibrate.DefaultThetaQuantile,
+		Margin:       calibrate.DefaultMargin,
 		AlarmsPerDay: perDay, Detector: detect.DefaultConfig().Record(),
 	}, normal)
 	if err != nil {
@@ -142,12 +144,12 @@ func TestARestlessPlaceHidesNothing(t *testing.T) {
 		_, ended, street := w.see(scene.Config{Day: 2, Screen: screen, Script: script}, length, threshold, false)
 		episodes := street.Episodes(int(length.Seconds() * street.FPS()))
 		for _, e := range episodes {
-			if slices.ContainsFunc(ended, func(a alerts.Alert) bool { return overlap(e, a) }) {
+			if slices.ContainsFunc(ended, func(a alerts.Alert) bool { return demo.Overlaps(e, a) }) {
 				found++
 			}
 		}
 		for _, a := range ended {
-			if !slices.ContainsFunc(episodes, func(e scene.Episode) bool { return overlap(e, a) }) {
+			if !slices.ContainsFunc(episodes, func(e scene.Episode) bool { return demo.Overlaps(e, a) }) {
 				wrong++
 			}
 		}

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"vigil/pipeline/calibrate"
-	"vigil/pipeline/detect"
 )
 
 // motionJPEG is a camera that sends moving pictures one by one, over all of its connections; size says of which size
@@ -71,39 +70,5 @@ func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 	}
 	if cal.Key.Width != 64 || cal.Key.Height != 48 || cal.Excluded.Sizes == 0 {
 		t.Errorf("%+v, left out %+v", cal.Key, cal.Excluded)
-	}
-}
-
-// Whether a live camera's rate was another for a while is said of minutes, not of clips.
-func TestRateSpan(t *testing.T) {
-	type part struct {
-		minutes, fps float64
-	}
-	tests := []struct {
-		name  string
-		parts []part
-		want  string
-	}{
-		{"one rate", []part{{10, 10}}, ""},
-		{"within a quarter", []part{{10, 10}, {5, 12}, {5, 9}}, ""},
-		{"day and night", []part{{10, 25}, {10, 12}}, "from 12 to 25 a second, and the calibration is for 18.5"},
-		{"a few seconds", []part{{10, 10}, {0.1, 20}, {10, 10}}, ""},
-		{"too short to say", []part{{0.2, 25}, {0.2, 12}}, ""},
-	}
-	for _, tt := range tests {
-		var n normalVideo
-		var at time.Duration
-		for _, p := range tt.parts {
-			took := time.Duration(15 / p.fps * float64(time.Second))
-			for end := at + time.Duration(p.minutes*float64(time.Minute)); at < end; at += took {
-				n.add(detect.Clip{
-					Width: 64, Height: 48, FPS: p.fps, First: detect.Moment{PTS: at},
-					Last: detect.Moment{PTS: at + took},
-				})
-			}
-		}
-		if got := n.span.doubt(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
-			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
-		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"vigil/alerts/evidence"
 	"vigil/alerts/outbox"
 	"vigil/config"
+	"vigil/eval"
 	"vigil/internal/docs"
 )
 
@@ -358,8 +359,8 @@ func TestPagesWidth(t *testing.T) {
 
 // The tables that replay writes, and the streams and buckets of a data directory, are those of docs/formats.md.
 func TestPageOfFormats(t *testing.T) {
-	docs.CheckNames(t, "scores.csv", "video", "frame", "error", "regularity")
-	docs.CheckNames(t, "events.csv", eventHeader...)
+	docs.CheckNames(t, "scores.csv", eval.ScoreColumns...)
+	docs.CheckNames(t, eval.EventsFile, eval.EventColumns...)
 	docs.CheckNames(t, "Streams and buckets", broker.Stream, broker.PositionsBucket, outbox.AsideBucket,
 		evidence.Bucket,
 		alerts.AcksBucket, alerts.TrainingBucket)

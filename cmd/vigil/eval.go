@@ -1,17 +1,19 @@
 package main
 
 import (
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"math"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
 	"vigil/app"
+	"vigil/capture/source"
 	"vigil/config"
 	"vigil/eval"
+	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
@@ -55,7 +57,7 @@ func evalCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			e.stdout, e.stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if e.list {
-				return printFormats(e.stdout)
+				return eval.PrintFormats(e.stdout)
 			}
 			if err := e.prepare(cmd, args); err != nil {
 				return usageError{err}
@@ -130,7 +132,7 @@ func (e *evaluation) run(cmd *cobra.Command) error {
 	var err error
 	o := eval.Options{Seed: e.seed, Resamplings: e.resamplings}
 	if e.scores != "" {
-		result, scorer.Recordings, err = e.measureGiven(cmd, &o)
+		result, scorer.Recordings, err = e.measureGiven(cmd.Context(), &o)
 	} else {
 		result, err = e.measure(cmd, &o, &scorer)
 	}
@@ -138,50 +140,26 @@ func (e *evaluation) run(cmd *cobra.Command) error {
 		return err
 	}
 	if e.report != "" {
-		if err := e.writeReport(cmd.Context(), result, &scorer, o); err != nil {
+		if err := eval.WriteReport(cmd.Context(), e.report, result, &scorer, o); err != nil {
 			return err
 		}
 	}
 	if e.json {
 		return printJSON(e.stdout, result)
 	}
-	return e.print(result)
+	if err := result.Print(e.stdout); err != nil {
+		return err
+	}
+	if e.report != "" {
+		fmt.Fprintf(e.stdout, "report: %s\n", eval.ReportPath(e.report))
+	}
+	return nil
 }
 
 // measureGiven measures scores that were made elsewhere.
-func (e *evaluation) measureGiven(cmd *cobra.Command, o *eval.Options) (*eval.Result, []eval.Recording, error) {
-	var truth *eval.Dataset
-	var err error
-	if e.labels != "" {
-		truth, err = eval.ReadLabels(e.labels)
-	} else {
-		truth, err = eval.Open(cmd.Context(), e.root, e.format)
-	}
-	if err != nil {
-		return nil, nil, err
-	}
-	given, err := eval.ReadScores(e.scores)
-	if err != nil {
-		return nil, nil, err
-	}
-	recordings, err := given.Match(truth)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.External, o.DelayUnknown, o.Step, o.Hop = true, given.DelayUnknown, given.Step, given.Step
-	if e.calibration != "" {
-		cal, err := calibrate.Read(e.calibration)
-		if err != nil {
-			return nil, nil, err
-		}
-		o.Thresholds = eval.Thresholds{"": {Lo: cal.Lo, Theta: cal.Theta}}
-	}
-	result, err := eval.Evaluate(recordings, *o)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", e.scores, err)
-	}
-	result.Dataset, result.Format = filepath.Clean(truth.Root), truth.Format
-	return result, recordings, nil
+func (e *evaluation) measureGiven(ctx context.Context, o *eval.Options) (*eval.Result, []eval.Recording, error) {
+	return eval.EvaluateScores(ctx, e.scores, eval.Truth{Labels: e.labels, Root: e.root, Format: e.format},
+		e.calibration, o)
 }
 
 // measure scores the data set and measures that.
@@ -200,19 +178,84 @@ func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.S
 		return nil, err
 	}
 	scorer.Threads = e.threads
-	if err := e.score(cmd, data, loaded, o.Thresholds, scorer); err != nil {
+	r := e.recordings
+	r.settings.Calibration, r.settings.Threshold, r.settings.Hop = "", nil, 1
+	var sources []source.Address
+	for _, v := range data.Test {
+		src, err := source.ParseAddress(v.Path)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Path, err)
+		}
+		sources = append(sources, src)
+	}
+	r.take(sources)
+	if err := r.batch(loaded).ScoreDataset(cmd.Context(), data, o.Thresholds, scorer, e.stderr); err != nil {
 		return nil, err
 	}
 	o.Hop, o.Detector = e.settings.Hop, detectorOf(e.settings)
-	result, err := eval.Evaluate(scorer.Recordings, *o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.root, err)
+	return scorer.Evaluate(data, m, src, *o)
+}
+
+// thresholds are what the live protocol judges errors by, for each camera of the data set, and where they are from; nil
+// where there is no normal video.
+func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHash string) (eval.Thresholds,
+	string, error,
+) {
+	if path := e.settings.Calibration; path != "" {
+		cal, err := calibrate.Read(path)
+		if err != nil {
+			return nil, "", err
+		}
+		want := calibrate.Key{
+			Camera: cal.Key.Camera, Model: modelHash, Mask: calibrate.MaskHash(e.settings.Mask),
+			Hop: e.settings.Hop,
+		}
+		if !cmd.Flags().Changed("hop") && e.configFile == "" {
+			e.settings.Hop, want.Hop = cal.Key.Hop, cal.Key.Hop
+		}
+		if err := cal.CheckSettings(want); err != nil {
+			return nil, "", usageError{fmt.Errorf("%s: %w", path, err)}
+		}
+		return data.SameThreshold(pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}),
+			"threshold from " + path, nil
 	}
-	result.AddPixels(&scorer.Pixels, len(data.Test))
-	result.Dataset, result.Format = filepath.Clean(data.Root), data.Format
-	result.Model, result.Hash, result.Score = m.Name(), m.Hash(), m.Spec().Score
-	result.Notes = append([]string{src}, result.Notes...)
-	return result, nil
+	if t := e.settings.Threshold; t != nil {
+		return data.SameThreshold(pipeline.Threshold{Lo: t.Lo, Theta: t.Theta}), "threshold from " + e.configFile, nil
+	}
+	fit := func(camera string, paths []string) (pipeline.Threshold, error) {
+		return e.calibrateOn(cmd, camera, paths)
+	}
+	if e.normal != nil {
+		t, err := fit("eval", e.normal)
+		if err != nil {
+			return nil, "", err
+		}
+		return data.SameThreshold(t), fmt.Sprintf("threshold from %d normal videos that were given", len(e.normal)), nil
+	}
+	return data.FitThresholds(fit)
+}
+
+// calibrateOn takes lo and theta from normal video at the live hop, as 'vigil calibrate' does.
+func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []string) (pipeline.Threshold, error) {
+	c := calibrateRun{
+		recordings: e.recordings, lo: calibrate.DefaultLoQuantile, theta: calibrate.DefaultThetaQuantile,
+		margin: calibrate.DefaultMargin,
+	}
+	c.settings.Name = camera
+	var sources []source.Address
+	for _, p := range paths {
+		src, err := source.ParseAddress(p)
+		if err == nil && src.Live() {
+			err = errors.New("is a live camera, want a recording")
+		}
+		if err != nil {
+			return pipeline.Threshold{}, usageError{fmt.Errorf("--calibrate: %s: %w", p, err)}
+		}
+		sources = append(sources, src)
+	}
+	c.take(sources)
+	cal, err := c.run(cmd)
+	return pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}, err
 }
 
 func detectorOf(s config.Camera) detect.Config {
@@ -223,10 +266,8 @@ func detectorOf(s config.Camera) detect.Config {
 	}
 }
 
-// number4 is a figure for a table.
-func number4(v float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return "-"
-	}
-	return fmt.Sprintf("%.4g", v)
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

@@ -9,7 +9,6 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
-	"image/png"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -227,29 +226,5 @@ func TestEvalTakesACalibration(t *testing.T) {
 			record)...); code == exitDone || !strings.Contains(errs, want) {
 			t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
 		}
-	}
-}
-
-func TestFrameOf(t *testing.T) {
-	dir := t.TempDir()
-	for i := range 20 {
-		img := image.NewGray(image.Rect(0, 0, 32, 32))
-		for p := range img.Pix {
-			img.Pix[p] = uint8(10 * i)
-		}
-		var out bytes.Buffer
-		if err := png.Encode(&out, img); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("%03d.png", i)), out.Bytes(), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	f, err := frameOf(t.Context(), dir, 17)
-	if err != nil || f.Pix[0] != 170 {
-		t.Errorf("frame 17: %+v, %v", f, err)
-	}
-	if _, err := frameOf(t.Context(), dir, 20); err == nil || !strings.Contains(err.Error(), "ends before frame 20") {
-		t.Errorf("frame 20 of 20: %v", err)
 	}
 }

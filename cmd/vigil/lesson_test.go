@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -12,7 +11,9 @@ import (
 	"testing"
 
 	"vigil/alerts"
+	"vigil/capture"
 	"vigil/capture/source"
+	"vigil/internal/batch"
 )
 
 // An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event,
@@ -85,22 +86,24 @@ cameras: [{name: street, source: %s}]
 	if pictures < 60 {
 		t.Errorf("%d pictures are kept of 75", pictures)
 	}
-	reading := &training{stderr: io.Discard, spec: mustPreset(t, "tiny")}
-	reading.settings.FPS = 12.5
+	reading := &batch.Recordings{Options: func() (capture.Options, error) { return capture.Options{}, nil }}
 	for _, src := range []string{recording, lessons[0]} {
 		address, err := source.ParseAddress(src)
 		if err != nil {
 			t.Fatal(err)
 		}
-		reading.sources, reading.names = append(reading.sources, address), append(reading.names, filepath.Base(src))
+		reading.All = append(reading.All, batch.Recording{Source: address, Name: filepath.Base(src)})
 	}
-	videos, err := reading.read(t.Context(), 0)
+	var said strings.Builder
+	set, err := reading.ReadTrainingSet(t.Context(), 0,
+		batch.VideoOptions{Side: mustPreset(t, "tiny").Side, FPS: 12.5}, &said)
+	videos := set.Videos
 	if err != nil || len(videos) != 2 || videos[0].Frames() != 75 || videos[1].Frames() != pictures {
 		t.Errorf("train read %d videos, want one of 75 pictures and one of %d: %v", len(videos), pictures, err)
 	}
-	for _, said := range reading.rates.rates {
-		if !strings.Contains(said, "12.5") {
-			t.Errorf("train says %q, want 12.5 frames a second", said)
+	for _, line := range strings.Split(strings.TrimSpace(said.String()), "\n") {
+		if !strings.Contains(line, "12.5") {
+			t.Errorf("train says %q, want 12.5 frames a second", line)
 		}
 	}
 }

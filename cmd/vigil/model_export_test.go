@@ -117,7 +117,8 @@ func TestModelInfoSaysWhatIsKnown(t *testing.T) {
 		}
 		text, err = modelRun("info", file, "--json")
 		var compact map[string]any
-		if err != nil || json.Unmarshal([]byte(text), &compact) != nil || strings.ContainsFunc(text, terminal.IsControl) {
+		if err != nil || json.Unmarshal([]byte(text), &compact) != nil ||
+			strings.ContainsFunc(text, terminal.IsControl) {
 			t.Fatalf("%q, %v", text, err)
 		}
 		if !strings.Contains(strings.Join(strings.Fields(text), ""), strings.ReplaceAll(c.json, " ", "")) {

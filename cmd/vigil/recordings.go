@@ -2,10 +2,8 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -14,24 +12,20 @@ import (
 	"vigil/capture"
 	"vigil/capture/source"
 	"vigil/config"
+	"vigil/internal/batch"
 	"vigil/internal/names"
 	"vigil/pipeline"
-	"vigil/video"
 )
 
-// recordings are the sources of a batch command and how to score them: replay and calibrate.
+// recordings are the flags of the commands that take recordings.
 type recordings struct {
 	configFile, camera, model string
 	fps                       float64
 	hop, threads              int
 	realtime                  bool
 
-	sources  []source.Address
-	names    []string // of the sources, in tables and messages
-	cameras  []string // likewise, as cameras
+	sources  []batch.Recording
 	settings config.Camera
-	rates    rateLog
-	notes    []string // what recordings had to say beside their pictures, and was not printed yet
 }
 
 func (r *recordings) flags(cmd *cobra.Command) {
@@ -109,162 +103,33 @@ func (r *recordings) resolve(cmd *cobra.Command, args []string) error {
 
 // take makes these the sources.
 func (r *recordings) take(sources []source.Address) {
-	r.sources, r.names, r.cameras = sources, names.Recordings(sources), names.Cameras(sources)
-}
-
-// pipelineCamera is the camera that plays the i-th recording; counted sees every frame that is read.
-func (r *recordings) pipelineCamera(i int, loaded app.Models, counted func()) (pipeline.Camera, error) {
-	s := r.settings
-	s.Source = r.sources[i]
-	if s.Name == "" {
-		s.Name = r.cameras[i]
-	}
-	cam, err := app.NewCamera(s, loaded)
-	if err != nil {
-		return cam, err
-	}
-	// A recording is never shed, whatever its pace: its scores must not depend on the machine.
-	cam.Lossless = !cam.Live
-	// Nor does it know at what hour it was taken.
-	if !cam.Live {
-		cam.Armed = nil
-	}
-	if pictures := cam.Pictures; pictures != nil {
-		cam.Pictures = func(ctx context.Context, o pipeline.OpenRequest) (pipeline.PictureSource, error) {
-			p, err := pictures(ctx, o)
-			if err != nil {
-				return nil, err
-			}
-			return countedPictures{p, counted}, nil
-		}
-	}
-	open := cam.Open
-	cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
-		stream, err := open(ctx, firstSeq, opening)
-		if err != nil {
-			return nil, err
-		}
-		note := func(text string) {
-			if !cam.Live { // else the pipeline logs it
-				r.notes = append(r.notes, fmt.Sprintf("%s: %s", r.sources[i], text))
-			}
-		}
-		return countedStream{stream, counted, note}, nil
-	}
-	return cam, nil
-}
-
-// probe opens each source once, so that wrong ones are told before any work is done, and adds up the frames of the
-// others; 0 if one does not know. bad has what is wrong with each source, nil for nothing.
-func probe(ctx context.Context, sources []source.Address, s config.Settings) (frames int, bad []error, err error) {
-	o, err := app.OpenOptions(s)
-	if err != nil {
-		return 0, nil, err
-	}
-	bad = make([]error, len(sources))
-	unknown := false
+	asNames, asCameras := names.Recordings(sources), names.Cameras(sources)
+	r.sources = nil
 	for i, src := range sources {
-		stream, err := capture.Open(ctx, src, o)
-		if err != nil {
-			bad[i] = err
-			continue
-		}
-		n := stream.Info().Frames
-		bad[i] = stream.Close()
-		unknown = unknown || n == 0
-		frames += n
+		r.sources = append(r.sources, batch.Recording{Source: src, Name: asNames[i], Camera: asCameras[i]})
 	}
-	if unknown {
-		frames = 0
-	}
-	return frames, bad, ctx.Err()
 }
 
-// probeGood is probe for those that go on with what is good: a source that is bad is left out with a warning. It is an
-// error if all are.
-func (r *recordings) probeGood(ctx context.Context, w io.Writer) (frames int, err error) {
-	frames, bad, err := probe(ctx, r.sources, r.settings.Settings)
-	if err != nil {
-		return 0, err
+// batch are the recordings with the settings of this moment.
+func (r *recordings) batch(loaded app.Models) *batch.Recordings {
+	settings := r.settings
+	return &batch.Recordings{
+		All:     r.sources,
+		Options: func() (capture.Options, error) { return app.OpenOptions(settings.Settings) },
+		NewCamera: func(one batch.Recording) (pipeline.Camera, error) {
+			s := settings
+			s.Source, s.Name = one.Source, cmp.Or(s.Name, one.Camera)
+			return app.NewCamera(s, loaded)
+		},
 	}
-	var good []int
-	for i := range r.sources {
-		if bad[i] == nil {
-			good = append(good, i)
+}
+
+// refuseLive returns an error if a source is a live camera; what says what to do instead.
+func (r *recordings) refuseLive(what string) error {
+	for _, one := range r.sources {
+		if one.Source.Live() {
+			return fmt.Errorf("%s: a live camera %s", one.Source, what)
 		}
 	}
-	if len(good) == 0 {
-		return 0, errors.Join(bad...)
-	}
-	for _, err := range bad {
-		if err != nil {
-			leaveOut(w, err)
-		}
-	}
-	r.sources, r.names, r.cameras = pick(r.sources, good), pick(r.names, good), pick(r.cameras, good)
-	return frames, nil
-}
-
-// leaveOut warns of a recording that is left out of a command that has others; err names it.
-func leaveOut(w io.Writer, err error) { fmt.Fprintf(w, "warning: left out: %v\n", err) }
-
-func pick[T any](of []T, which []int) []T {
-	out := make([]T, len(which))
-	for i, k := range which {
-		out[i] = of[k]
-	}
-	return out
-}
-
-// countedStream tells of each frame that was read.
-type countedStream struct {
-	pipeline.Stream
-	counted func()
-	note    func(string) // nil for nobody who wants to know
-}
-
-func (s countedStream) Read(ctx context.Context, f *video.Frame) error {
-	err := s.Stream.Read(ctx, f)
-	if err == nil {
-		s.counted()
-	}
-	return err
-}
-
-// Notes are the stream's own.
-func (s countedStream) Notes() []string {
-	n, ok := s.Stream.(interface{ Notes() []string })
-	if !ok {
-		return nil
-	}
-	notes := n.Notes()
-	for _, text := range notes {
-		if s.note == nil {
-			break
-		}
-		s.note(text)
-	}
-	return notes
-}
-
-// printNotes says what recordings had to say beside their pictures, as that numbers are missing.
-func (r *recordings) printNotes(w io.Writer) {
-	for _, text := range r.notes {
-		fmt.Fprintln(w, text)
-	}
-	r.notes = nil
-}
-
-// countedPictures is countedStream for a camera that a process of its own reads.
-type countedPictures struct {
-	pipeline.PictureSource
-	counted func()
-}
-
-func (p countedPictures) Next(ctx context.Context) (video.Picture, error) {
-	pic, err := p.PictureSource.Next(ctx)
-	if err == nil {
-		p.counted()
-	}
-	return pic, err
+	return nil
 }

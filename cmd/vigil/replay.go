@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,10 +19,9 @@ import (
 	"vigil/alerts/instance"
 	"vigil/app"
 	"vigil/config"
-	"vigil/internal/progress"
-	"vigil/pipeline"
+	"vigil/eval"
+	"vigil/internal/batch"
 	"vigil/pipeline/calibrate"
-	"vigil/pipeline/detect"
 )
 
 type replay struct {
@@ -33,20 +30,6 @@ type replay struct {
 	noPublish, json                    bool
 
 	stdout, stderr io.Writer
-	results        []videoResult
-}
-
-// videoResult is what became of one recording.
-type videoResult struct {
-	Video  string  `json:"video"`
-	Frames uint64  `json:"frames"`
-	Clips  uint64  `json:"clips"`
-	Events uint64  `json:"events"`
-	Source float64 `json:"source_fps,omitempty"` // frames a second that the recording has
-	Seen   float64 `json:"fps,omitempty"`        // that the model saw
-	Error  string  `json:"error,omitempty"`
-	// Unscorable are the clips that could not be scored.
-	Unscorable uint64 `json:"unscorable,omitempty"`
 }
 
 func replayCommand() *cobra.Command {
@@ -90,14 +73,12 @@ func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 	if err := r.resolve(cmd, args); err != nil {
 		return usageError{err}
 	}
-	for _, s := range r.sources {
-		if s.Live() {
-			return usageError{fmt.Errorf("%s: a live camera cannot be replayed; watch it with 'vigil run'", s)}
-		}
+	if err := r.refuseLive("cannot be replayed; watch it with 'vigil run'"); err != nil {
+		return usageError{err}
 	}
-	if filepath.Base(r.scores) == eventsFile {
+	if filepath.Base(r.scores) == eval.EventsFile {
 		return usageError{fmt.Errorf("--scores: %s is the name of the events' file, which is written beside the scores",
-			eventsFile)}
+			eval.EventsFile)}
 	}
 	if r.calibration != "" {
 		r.settings.Calibration, r.settings.Threshold = r.calibration, nil
@@ -124,29 +105,31 @@ func (r *replay) run(ctx context.Context) (err error) {
 	if _, err := loaded.Load(r.settings.Model); err != nil {
 		return err
 	}
-	total, bad, err := probe(ctx, r.sources, r.settings.Settings)
+	replay := batch.Replay{Recordings: r.batch(loaded), OnEvent: func(video string, a alerts.Alert) {
+		if !r.json {
+			fmt.Fprintln(r.stdout, batch.EventText(video, a))
+		}
+	}}
+	frames, bad, err := replay.Probe(ctx)
 	if err != nil {
 		return err
 	}
 	if !slices.Contains(bad, nil) {
 		return errors.Join(bad...)
 	}
-	var scores, events *table
 	if r.scores != "" {
-		if scores, err = newTable(r.scores, "video", "frame", "error", "regularity"); err != nil {
+		if replay.Scores, err = eval.CreateScores(r.scores); err != nil {
 			return err
 		}
-		defer scores.discard()
-		if events, err = newEvents(r.scores); err != nil {
+		defer replay.Scores.Discard()
+		if replay.Events, err = eval.CreateEvents(r.scores); err != nil {
 			return err
 		}
-		if events != nil {
-			defer events.discard()
-		}
+		defer replay.Events.Discard()
 	}
 	log := slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	// What becomes of each recording is in its result, so the pipeline logs nothing.
-	opts := pipeline.Options{Threads: r.threads}
+	replay.Options.Threads = r.threads
 	if r.publishes() {
 		cfg := config.Default()
 		cfg.NATS, cfg.DataDir = r.server(), r.dataDir
@@ -158,30 +141,15 @@ func (r *replay) run(ctx context.Context) (err error) {
 			return err
 		}
 		defer func() { err = errors.Join(err, closeBroker()) }()
-		opts.Publisher = conn
+		replay.Options.Publisher = conn
 	}
 	began := time.Now()
-	bar := progress.New(r.stderr, "replay", "frames", total)
-	for i := range r.sources {
-		if bad[i] != nil {
-			r.results = append(r.results, videoResult{Video: r.names[i], Error: bad[i].Error()})
-			continue
-		}
-		if err := r.video(ctx, i, r.names[i], loaded, opts, bar, scores, events); err != nil {
-			bar.Finish()
-			return err
-		}
+	results, err := replay.Run(ctx, frames, bad, r.stderr)
+	if err != nil {
+		return err
 	}
-	bar.Finish()
-	r.rates.print(r.stderr, "replay")
-	good := slices.ContainsFunc(r.results, func(v videoResult) bool { return v.Error == "" })
-	if scores != nil && good {
-		err = events.commit()
-		if err == nil {
-			err = scores.commit()
-		}
-	}
-	return errors.Join(r.summary(time.Since(began)), err)
+	err = replay.Commit()
+	return errors.Join(r.summary(results, time.Since(began)), err)
 }
 
 // server is the NATS server that --nats gives, or none for the embedded one.
@@ -227,107 +195,14 @@ func (r *replay) publishes() bool {
 	return !r.noPublish && (judged || r.nats != "")
 }
 
-// video scores the i-th recording. A recording that cannot be read to its end is noted and leaves the others alone; its
-// scores are not kept.
-func (r *replay) video(ctx context.Context, i int, video string, loaded app.Models, opts pipeline.Options, bar *progress.Bar,
-	scores, events *table,
-) error {
-	cam, err := r.pipelineCamera(i, loaded, bar.Add)
-	if err != nil {
-		return err
-	}
-	var clips []scoredFrame
-	var ended []alerts.Alert
-	if scores != nil {
-		opts.OnClip = func(c detect.Clip) {
-			// A row is a clip's start + 8, and early clips have no such.
-			if !c.Early() {
-				clips = append(clips, scoredFrame{c.Centre.Frame, c.Error, c.Regularity})
-			}
-		}
-	}
-	opts.OnAlert = func(a alerts.Alert) {
-		if a.Phase == alerts.PhaseEnd {
-			ended = append(ended, a)
-		}
-	}
-	stats, err := pipeline.Run(ctx, []pipeline.Camera{cam}, opts)
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	result := videoResult{
-		Video: video, Frames: stats[0].Frames, Clips: stats[0].Scored, Events: stats[0].Events,
-		Unscorable: stats[0].Unscorable,
-	}
-	if err == nil {
-		result.Source, result.Seen = stats[0].Rates.Source, stats[0].Rates.Seen
-		r.rates.add(video, stats[0].Rates)
-	}
-	if err != nil {
-		err = fmt.Errorf("%s: %w", r.sources[i], err)
-		result.Error = err.Error()
-	}
-	r.results = append(r.results, result)
-	bar.Clear()
-	r.printNotes(r.stderr)
-	if n := result.Unscorable; n > 0 {
-		fmt.Fprintf(r.stderr, "%s: %d clips could not be scored, %d were\n", video, n, result.Clips)
-	}
-	for _, a := range ended {
-		if !r.json {
-			fmt.Fprintf(r.stdout,
-				"%s: frames %d to %d (%.1f s to %.1f s), peak %.4g at frame %d against a threshold of %.4g, "+
-					"regularity %.2f%s\n",
-				video, a.Start.Frame, a.End.Frame, a.Start.StreamSeconds, a.End.StreamSeconds, a.PeakError,
-				a.Peak.Frame, a.Threshold,
-				a.PeakRegularity, inZones(a.Zones))
-		}
-		if events != nil && err == nil {
-			eventRow(events, video, a)
-		}
-	}
-	if scores != nil && err == nil {
-		scoreRows(scores, video, clips)
-	}
-	return nil
-}
-
-func inZones(zones []string) string {
-	if len(zones) == 0 {
-		return ""
-	}
-	return ", in " + strings.Join(zones, ", ")
-}
-
 // summary prints what was done, and is an error if any recording failed.
-func (r *replay) summary(took time.Duration) error {
-	var sum videoResult
-	var failed []error
-	for _, v := range r.results {
-		sum.Frames += v.Frames
-		sum.Clips += v.Clips
-		sum.Events += v.Events
-		if v.Error != "" {
-			failed = append(failed, errors.New(v.Error))
-		}
+func (r *replay) summary(results batch.Results, took time.Duration) error {
+	if !r.json {
+		return results.Print(r.stdout, took)
 	}
-	if r.json {
-		err := json.NewEncoder(r.stdout).Encode(map[string]any{
-			"videos": r.results, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events,
-			"seconds": took.Seconds(),
-		})
-		return errors.Join(append(failed, err)...)
-	}
-	w := tabwriter.NewWriter(r.stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "video\tframes\tclips\tevents\t\n")
-	for _, v := range r.results {
-		fmt.Fprintf(w, "%s\t%d\t%d\t%d\t\n", v.Video, v.Frames, v.Clips, v.Events)
-	}
-	if err := w.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(r.stdout, "%d videos, %d frames, %d clips, %d events in %.1f s: %.0f frames/s, %.1f clips/s\n",
-		len(r.results), sum.Frames,
-		sum.Clips, sum.Events, took.Seconds(), float64(sum.Frames)/took.Seconds(), float64(sum.Clips)/took.Seconds())
-	return errors.Join(failed...)
+	sum := results.Sum()
+	err := json.NewEncoder(r.stdout).Encode(map[string]any{
+		"videos": results, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events, "seconds": took.Seconds(),
+	})
+	return errors.Join(results.Failed(), err)
 }

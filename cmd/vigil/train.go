@@ -1,21 +1,18 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"vigil/internal/batch"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -24,16 +21,12 @@ import (
 // fps.
 type training struct {
 	recordings
-	out, preset, addressing, recipe string
-	side, epochs, slots             int
-	minutes, lambda, pseudo, glide  float64
-	last                            int
-	seed                            uint64
-	resume, json                    bool
-
-	stdout, stderr io.Writer
-	spec           model.Spec
-	seen           []float64 // frames a second that the model sees of each source; 0 where unknown
+	options               train.Options
+	config                train.Config
+	slots, last           int
+	lambda, pseudo, glide float64
+	json                  bool
+	stdout, stderr        io.Writer
 }
 
 func trainCommand() *cobra.Command {
@@ -65,10 +58,11 @@ func trainCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&t.out, "out", "o", "", "weights `file` to write")
-	f.StringVar(&t.preset, "preset", "small", "size of the network: "+presetNames())
-	f.IntVar(&t.side, "side", 0, "side of the network's picture in `pixels`, a multiple of 16; 0 for the preset's")
-	f.StringVar(&t.addressing, "addressing", model.Dot, "how the memory compares: dot or cosine")
+	f.StringVarP(&t.config.Out, "out", "o", "", "weights `file` to write")
+	f.StringVar(&t.options.Preset, "preset", "small", "size of the network: "+presetNames())
+	f.IntVar(&t.options.Side, "side", 0,
+		"side of the network's picture in `pixels`, a multiple of 16; 0 for the preset's")
+	f.StringVar(&t.options.Addressing, "addressing", model.Dot, "how the memory compares: dot or cosine")
 	f.IntVar(&t.slots, "slots", 0,
 		"slots of the memory instead of the preset's number; 0 for a plain autoencoder without one")
 	f.Float64Var(&t.lambda, "lambda", 0, "hard shrinkage of the addressing, instead of 1/slots")
@@ -76,11 +70,11 @@ func trainCommand() *cobra.Command {
 	f.Float64Var(&t.glide, "glide", 0, "the share of clips through which something glides, instead of the recipe's")
 	f.IntVar(&t.last, "last", 0,
 		"how many frames at a clip's end the score is made of, instead of the recipe's number; 0 for all 16")
-	f.StringVar(&t.recipe, "recipe", train.LocalSpeed, "how to learn: local-speed, glide or paper")
-	f.Uint64Var(&t.seed, "seed", 1, "of everything that is drawn by chance")
-	f.IntVar(&t.epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
-	f.Float64Var(&t.minutes, "minutes", 0, "how long to learn instead; the schedule is fitted to it")
-	f.BoolVar(&t.resume, "resume", false, "go on with the run that was interrupted")
+	f.StringVar(&t.options.Recipe, "recipe", train.LocalSpeed, "how to learn: local-speed, glide or paper")
+	f.Uint64Var(&t.config.Seed, "seed", 1, "of everything that is drawn by chance")
+	f.IntVar(&t.options.Epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
+	f.Float64Var(&t.options.Minutes, "minutes", 0, "how long to learn instead; the schedule is fitted to it")
+	f.BoolVar(&t.config.Resume, "resume", false, "go on with the run that was interrupted")
 	f.StringVar(&t.camera, "camera", "", "`name` of the camera that the recordings are from")
 	f.StringVarP(&t.configFile, "config", "c", "", "configuration `file` that has the camera's mask and fps")
 	f.Float64Var(&t.fps, "fps", 0, "frames a second that the model sees; 0 for every frame")
@@ -99,139 +93,47 @@ func presetNames() string {
 
 // prepare brings flags and configuration together; its errors are about usage.
 func (t *training) prepare(cmd *cobra.Command, args []string) error {
-	if t.out == "" {
+	if t.config.Out == "" {
 		return errors.New("-o: where shall the weights be written?")
 	}
 	// Weights that are being made cannot be needed, and neither can what is judged by them.
-	t.model, t.hop = t.out, 1
+	t.model, t.hop = t.config.Out, 1
 	if err := t.resolve(cmd, args); err != nil {
 		return err
 	}
-	for _, s := range t.sources {
-		if s.Live() {
-			return fmt.Errorf("%s: a live camera cannot be learned from directly; record it first with 'vigil record'",
-				s)
-		}
-	}
-	if _, err := train.FindRecipe(t.recipe); err != nil {
-		return fmt.Errorf("--recipe: %w", err)
-	}
-	switch {
-	case t.epochs < 0:
-		return fmt.Errorf("--epochs: is %d, must not be negative", t.epochs)
-	case !(t.minutes >= 0 && t.minutes <= 60*24*365):
-		return fmt.Errorf("--minutes: is %g, must be from 0 to a year", t.minutes)
-	case t.epochs > 0 && t.minutes > 0:
-		return errors.New("--epochs and --minutes: only one of them can say how long to learn")
-	}
-	var err error
-	if t.spec, err = model.FindPreset(t.preset); err != nil {
-		return fmt.Errorf("--preset: %w", err)
-	}
-	if t.side != 0 && t.side != t.spec.Side {
-		t.spec.Side, t.spec.Preset = t.side, ""
-	}
-	t.spec.Addressing = t.addressing
-	if cmd.Flags().Changed("slots") && t.slots != t.spec.Slots {
-		t.spec.Slots, t.spec.Lambda, t.spec.Preset = t.slots, 0, ""
-		if t.slots > 0 {
-			t.spec.Lambda = 1 / float64(t.slots)
-		}
-	}
-	if cmd.Flags().Changed("lambda") {
-		t.spec.Lambda = t.lambda
-	}
-	if !(t.pseudo >= 0 && t.pseudo <= 1) {
-		return fmt.Errorf("--pseudo: is %g, must be from 0 to 1", t.pseudo)
-	}
-	if !(t.glide >= 0 && t.glide <= 1) {
-		return fmt.Errorf("--glide: is %g, must be from 0 to 1", t.glide)
-	}
-	if r := t.teaching(cmd); r.Pseudo+r.Glide > 1 {
-		return fmt.Errorf("--pseudo and --glide: are %g and %g of the clips, together must be at most 1",
-			r.Pseudo, r.Glide)
-	}
-	if t.last < 0 || t.last > model.Frames {
-		return fmt.Errorf("--last: is %d, must be from 1 to %d, or 0 for all", t.last, model.Frames)
-	}
-	if err := t.spec.Validate(); err != nil {
+	if err := t.refuseLive("cannot be learned from directly; record it first with 'vigil record'"); err != nil {
 		return err
 	}
-	return t.checkOut()
-}
-
-// teaching is the recipe, which must be one, with what the flags say otherwise; its name, which the weights and a
-// checkpoint keep, says so.
-func (t *training) teaching(cmd *cobra.Command) train.Recipe {
-	recipe, _ := train.FindRecipe(t.recipe) // prepare has looked
-	flags := cmd.Flags()
-	if flags.Changed("pseudo") {
-		recipe.Pseudo = t.pseudo
-		recipe.Name += fmt.Sprintf(", pseudo %g", t.pseudo)
+	t.options.Slots, t.options.Last = given(cmd, "slots", t.slots), given(cmd, "last", t.last)
+	t.options.Lambda = given(cmd, "lambda", t.lambda)
+	t.options.Pseudo, t.options.Glide = given(cmd, "pseudo", t.pseudo), given(cmd, "glide", t.glide)
+	if err := t.options.Apply(&t.config); err != nil {
+		return err
 	}
-	if flags.Changed("glide") {
-		recipe.Glide = t.glide
-		recipe.Name += fmt.Sprintf(", glide %g", t.glide)
-	}
-	if flags.Changed("last") {
-		recipe.Last = t.last
-	}
-	return recipe
-}
-
-// checkOut keeps the weights from taking the place of something else, as of a recording when -o stands before a list
-// of them.
-func (t *training) checkOut() error {
-	info, err := os.Stat(t.out)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil
-	case err != nil:
+	if err := model.CheckOverwrite(t.config.Out); err != nil {
 		return fmt.Errorf("-o: %w", err)
-	case info.IsDir():
-		return fmt.Errorf("-o: %s is a folder; name a file for the weights", t.out)
-	case !info.Mode().IsRegular():
-		return nil // it is written to, and stays what it is
-	}
-	if _, err := model.ReadWeights(t.out); err != nil {
-		return fmt.Errorf("-o: %s is there and is no weights file, so it is not replaced; name another or remove it",
-			t.out)
 	}
 	return nil
 }
 
 func (t *training) run(cmd *cobra.Command) error {
 	ctx := cmd.Context()
-	recipe := t.teaching(cmd)
-	total, err := t.probeGood(ctx, t.stderr)
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
+	videos, notes, err := t.read(ctx)
 	if err != nil {
-		return err
+		return interrupted(ctx, err)
 	}
-	videos, err := t.read(ctx, total)
-	if ctx.Err() != nil {
-		return errInterrupted
-	}
-	if err != nil {
-		return err
-	}
-	bar := newTrainProgress(t.stderr, t.out, t.spec.Slots)
+	bar := batch.NewTrainProgress(t.stderr, t.config.Out, t.config.Spec.Slots)
 	began := time.Now()
-	result, err := train.Run(ctx, train.Config{
-		Spec: t.spec, Recipe: recipe, Seed: t.seed, Epochs: t.epochs,
-		Budget:  time.Duration(t.minutes * float64(time.Minute)),
-		Threads: t.threads, Out: t.out, Resume: t.resume, Progress: bar.show, Notes: t.notes(),
-	}, videos)
-	bar.finish()
+	t.config.Threads, t.config.Progress, t.config.Notes = t.threads, bar.Show, notes
+	result, err := train.Run(ctx, t.config, videos)
+	bar.Finish()
 	if errors.Is(err, train.ErrStopped) && ctx.Err() != nil {
 		if other := onlyOther(err); other != nil {
 			return fmt.Errorf("stopped after step %d, which could not be kept: %w", result.Steps, other)
 		}
 		fmt.Fprintf(t.stderr,
 			"stopped after step %d; the run is kept in %s: go on with the same command and --resume\n", result.Steps,
-			train.CheckpointPath(t.out))
+			train.CheckpointPath(t.config.Out))
 		return errInterrupted
 	}
 	if err != nil {
@@ -240,15 +142,20 @@ func (t *training) run(cmd *cobra.Command) error {
 	return t.summary(result, time.Since(began))
 }
 
-// notes are what the weights say of their training beside what the run itself knows. The day is all of the time, so
-// that one seed gives one file, at least on one day.
-func (t *training) notes() map[string]string {
-	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
-	low, high := slices.Min(t.seen), slices.Max(t.seen)
-	if low > 0 && high-low < 0.01*high {
-		notes[train.NoteFPS] = strconv.FormatFloat(t.seen[0], 'g', 6, 64)
+// read reads the recordings that are good.
+func (t *training) read(ctx context.Context) ([]train.Video, map[string]string, error) {
+	recordings := t.batch(nil)
+	frames, err := recordings.KeepGood(ctx, t.stderr)
+	if err != nil {
+		return nil, nil, err
 	}
-	return notes
+	set, err := recordings.ReadTrainingSet(ctx, frames, batch.VideoOptions{
+		Side: t.config.Spec.Side, FPS: t.settings.FPS, Mask: t.settings.Mask,
+	}, t.stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	return set.Videos, set.Notes(), nil
 }
 
 // onlyOther is what went wrong beside the stop.
@@ -270,19 +177,11 @@ func (t *training) summary(r train.Result, took time.Duration) error {
 	}
 	if t.json {
 		return json.NewEncoder(t.stdout).Encode(map[string]any{
-			"model": t.out, "steps": r.Steps, "clips": r.Clips, "frames": r.LearnFrames,
+			"model": t.config.Out, "steps": r.Steps, "clips": r.Clips, "frames": r.LearnFrames,
 			"held_out_frames": r.HeldFrames,
 			"best":            r.Best, "best_step": r.BestAt, "seconds": math.Round(took.Seconds()*10) / 10,
 		})
 	}
-	fmt.Fprintf(t.stdout, "%s: learned %d clips of %d frames in %d steps, %s\n", filepath.Base(t.out), r.Clips,
-		r.LearnFrames, r.Steps,
-		took.Round(time.Second))
-	if r.Best == nil {
-		fmt.Fprintln(t.stdout,
-			"there was too little video to hold any out: the last weights were kept, and nothing says how well they do")
-		return nil
-	}
-	fmt.Fprintf(t.stdout, "kept: step %d, on %d held-out frames %s\n", r.BestAt, r.HeldFrames, watchText(*r.Best))
+	r.Print(t.stdout, t.config.Out, took)
 	return nil
 }

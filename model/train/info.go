@@ -59,8 +59,9 @@ func Describe(path string) (*Info, error) {
 	info := &Info{
 		Name: m.Name(), Version: m.Version(), Preset: s.Preset, Side: s.Side, Channels: s.Channels, Slots: s.Slots,
 		Lambda:     s.Lambda,
-		Addressing: s.Addressing, Score: s.Score, Scored: s.ScoredFrames(), Parameters: s.Parameters(), GFLOP: m.FLOPs() / 1e9,
-		Hash: m.Hash(), Notes: w.Notes,
+		Addressing: s.Addressing, Score: s.Score, Scored: s.ScoredFrames(), Parameters: s.Parameters(),
+		GFLOP: m.FLOPs() / 1e9,
+		Hash:  m.Hash(), Notes: w.Notes,
 	}
 	info.takeNotes()
 	return info, nil

@@ -25,6 +25,13 @@ const (
 	RuleQuantile = "quantile"
 )
 
+// What a calibration asks for by default.
+const (
+	DefaultLoQuantile    = 0.05
+	DefaultThetaQuantile = 0.995
+	DefaultMargin        = 0.1
+)
+
 const (
 	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
 	minCalibrationClips = 20

@@ -1,17 +1,10 @@
-package main
+package batch
 
 import (
-	"context"
-	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"math"
 	"time"
 
-	"vigil/app"
-	"vigil/internal/progress"
-	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
@@ -123,92 +116,4 @@ func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 			src, c.FPS, n.rate)
 	}
 	return nil
-}
-
-// score scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all are.
-func (c *calibrateRun) score(ctx context.Context, loaded app.Models, log *slog.Logger, bar *progress.Bar, w io.Writer) error {
-	var bad []error
-	for i := range c.sources {
-		one, err, fatal := c.source(ctx, i, loaded, log, bar, w)
-		if len(c.notes) > 0 {
-			bar.Clear()
-			c.printNotes(w)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return errInterrupted
-		case fatal != nil:
-			return fatal
-		case err != nil:
-			bad = append(bad, fmt.Errorf("%s: %w", c.sources[i], err))
-			continue
-		}
-		if cam := c.sources[i]; cam.Live() {
-			if doubt := one.span.doubt(); doubt != "" {
-				bar.Clear()
-				fmt.Fprintf(w, "warning: %s: %s\n", cam, doubt)
-			}
-		}
-		c.normal.append(one)
-	}
-	if len(bad) == len(c.sources) {
-		return errors.Join(bad...)
-	}
-	bar.Clear()
-	for _, err := range bad {
-		leaveOut(w, err)
-	}
-	return nil
-}
-
-// source scores one source. err is what is wrong with it alone, fatal what keeps it and the others from being one
-// camera's, or from being scored at all.
-func (c *calibrateRun) source(ctx context.Context, i int, loaded app.Models, log *slog.Logger, bar *progress.Bar,
-	w io.Writer,
-) (one *normalVideo, err, fatal error) {
-	cam, err := c.pipelineCamera(i, loaded, bar.Add)
-	if err != nil {
-		return nil, nil, err
-	}
-	// Early clips are few, and no more than others.
-	cam.PartialClips = false
-	watch := ctx
-	if !cam.Live {
-		log = nil // what becomes of a recording is said at the end
-	} else {
-		limited, cancel := context.WithTimeout(ctx, c.liveFor)
-		defer cancel()
-		watch = limited
-	}
-	watch, cancel := context.WithCancel(watch)
-	defer cancel()
-	one = &normalVideo{}
-	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
-		Threads: c.threads, Log: log,
-		OnClip: func(clip detect.Clip) {
-			if cam.Live && one.isOther(clip) {
-				one.left.Sizes++
-				return
-			}
-			if fatal == nil {
-				fatal = errors.Join(c.normal.fits(c.sources[i], clip, cam.Live), one.fits(c.sources[i], clip, cam.Live))
-			}
-			if fatal != nil {
-				cancel()
-				return
-			}
-			one.add(clip)
-		},
-	})
-	if err == nil && fatal == nil {
-		c.rates.add(c.names[i], stats[0].Rates)
-		if cam.Live {
-			one.pace(stats[0].Rates.Seen)
-		}
-		if n := stats[0].Unscorable; n > 0 {
-			bar.Clear()
-			fmt.Fprintf(w, "%s: %d clips could not be scored, %d were\n", c.names[i], n, stats[0].Scored)
-		}
-	}
-	return one, err, fatal
 }

@@ -1,4 +1,4 @@
-package main
+package batch
 
 import (
 	"fmt"
@@ -9,13 +9,13 @@ import (
 	"vigil/pipeline"
 )
 
-// rateLog collects the frame rates of recordings, so that it can be said what became of the rate that was asked for.
-type rateLog struct {
+// Rates are the frame rates of recordings: asked for, of the source, and seen by the model.
+type Rates struct {
 	rates []string            // in words, each once
 	names map[string][]string // of the recordings with each
 }
 
-func (l *rateLog) add(name string, r pipeline.Rates) {
+func (l *Rates) add(name string, r pipeline.Rates) {
 	text := r.String()
 	if l.names == nil {
 		l.names = map[string][]string{}
@@ -29,8 +29,8 @@ func (l *rateLog) add(name string, r pipeline.Rates) {
 // mostNames is how many recordings a line names.
 const mostNames = 3
 
-// print says it in a line for each rate.
-func (l *rateLog) print(w io.Writer, what string) {
+// Print prints a line for each rate.
+func (l *Rates) Print(w io.Writer, what string) {
 	for _, text := range l.rates {
 		of := ""
 		if names := l.names[text]; len(l.rates) > 1 {

@@ -1,17 +1,16 @@
-package main
+package eval
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"text/tabwriter"
-
-	"vigil/eval"
 )
 
-func printFormats(w io.Writer) error {
-	for _, f := range eval.Formats() {
+// PrintFormats prints the formats of data sets that Open knows.
+func PrintFormats(w io.Writer) error {
+	for _, f := range Formats() {
 		indent := func(s string) string { return "  " + strings.ReplaceAll(s, "\n", "\n  ") }
 		if _, err := fmt.Fprintf(w, "%s\n%s\n\n%s\n\n", f.Name, indent(f.Source),
 			indent(indent(f.Layout))); err != nil {
@@ -21,19 +20,13 @@ func printFormats(w io.Writer) error {
 	return nil
 }
 
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
-}
-
-// print shows the figures as tables.
-func (e *evaluation) print(r *eval.Result) error {
-	fmt.Fprintf(e.stdout, "%s (%s): %d videos, %d frames, %d of them abnormal\n\n", r.Dataset, r.Format, len(r.Videos),
+// Print prints the figures as tables.
+func (r *Result) Print(out io.Writer) error {
+	fmt.Fprintf(out, "%s (%s): %d videos, %d frames, %d of them abnormal\n\n", r.Dataset, r.Format, len(r.Videos),
 		r.Frames, r.Abnormal)
-	w := tabwriter.NewWriter(e.stdout, 0, 0, 2, ' ', 0)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "protocol\tmicro AUC\t95 %\tmacro AUC\t95 %\tEER\tAP\tframes")
-	row := func(name string, m *eval.Measures) {
+	row := func(name string, m *Measures) {
 		if m == nil {
 			return
 		}
@@ -48,27 +41,32 @@ func (e *evaluation) print(r *eval.Result) error {
 		return err
 	}
 	if t := r.Live.AtThreshold; t != nil {
-		fmt.Fprintf(e.stdout,
+		fmt.Fprintf(out,
 			"\nat the threshold: %s of the abnormal frames found, %s of the normal ones flagged; without delay %s "+
 				"and %s\n",
 			t.TPR, t.FPR, t.NoDelayTPR, t.NoDelayFPR)
 	}
 	if v := r.Live.Events; v != nil {
-		fmt.Fprintf(e.stdout,
+		fmt.Fprintf(out,
 			"events: %d of %d found, %d missed, %d of %d alarms false; seconds until the alarm: median %s, mean %s, "+
 				"longest %s\n",
 			v.Found, v.Truth, v.Missed, v.False, v.Alarms, number4(float64(v.DelayMedian)),
 			number4(float64(v.DelayMean)), number4(float64(v.DelayMax)))
 	}
 	if p := r.Pixels; p != nil {
-		fmt.Fprintf(e.stdout, "pixels: AUC %s, RBDC %s, TBDC %s (%d regions, %d tracks in %d frames)\n", p.AUC, p.RBDC,
+		fmt.Fprintf(out, "pixels: AUC %s, RBDC %s, TBDC %s (%d regions, %d tracks in %d frames)\n", p.AUC, p.RBDC,
 			p.TBDC, p.Regions, p.Tracks, p.Frames)
 	}
 	for _, n := range r.Notes {
-		fmt.Fprintf(e.stdout, "note: %s\n", n)
-	}
-	if e.report != "" {
-		fmt.Fprintf(e.stdout, "report: %s\n", reportPath(e.report))
+		fmt.Fprintf(out, "note: %s\n", n)
 	}
 	return nil
+}
+
+// number4 has four significant digits.
+func number4(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return "-"
+	}
+	return fmt.Sprintf("%.4g", v)
 }

@@ -1,22 +1,20 @@
-package main
+package calibrate
 
 import (
 	"fmt"
 	"io"
 	"strings"
-
-	"vigil/pipeline/calibrate"
 )
 
-// printCalibration says in words what a calibration is and what it promises.
-func printCalibration(w io.Writer, path string, c calibrate.Calibration) {
+// Print describes the calibration in the file path, and how far its threshold can be trusted.
+func (c *Calibration) Print(w io.Writer, path string) {
 	fmt.Fprintf(w, "%s: camera %s, lo %.4g, theta %.4g from %d clips (%s) of normal video; errors from %.4g to %.4g\n",
 		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Min, c.Max)
 	if text := leftOutText(c.Excluded); text != "" {
 		fmt.Fprintln(w, text)
 	}
 	switch {
-	case c.Rule == calibrate.RuleBudget:
+	case c.Rule == RuleBudget:
 		t := c.Tail
 		fmt.Fprintf(w, "theta allows %s; the one that truly does lies between %.4g and %.4g (95 %%)\n",
 			perDay(c.AlarmsPerDay), t.ThetaLow, t.ThetaHigh)
@@ -25,7 +23,7 @@ func printCalibration(w io.Writer, path string, c calibrate.Calibration) {
 			fmt.Fprintf(w, "provisional: for %s this is too little video; %s are needed\n", perDay(c.AlarmsPerDay),
 				hours(c.HoursNeeded))
 		}
-	case c.Rule == calibrate.RuleClips:
+	case c.Rule == RuleClips:
 		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.NoBudgetReason, hours(c.HoursNeeded),
 			perDay(c.AlarmsPerDay))
 		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own",
@@ -54,7 +52,7 @@ func printCalibration(w io.Writer, path string, c calibrate.Calibration) {
 }
 
 // leftOutText says which clips did not count, and why; nothing where all did.
-func leftOutText(l calibrate.Excluded) string {
+func leftOutText(l Excluded) string {
 	var parts []string
 	if l.AfterOpenings > 0 {
 		parts = append(parts, fmt.Sprintf("%d clips in the moments after the source was opened again (%d times)",

@@ -1,0 +1,137 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"vigil/internal/progress"
+	"vigil/pipeline"
+	"vigil/pipeline/calibrate"
+	"vigil/pipeline/detect"
+)
+
+// CalibrateOptions say how normal video is scored.
+type CalibrateOptions struct {
+	Threads int           // of the model; 0 for all
+	LiveFor time.Duration // how long a live camera is watched
+	// Record has the camera, the model, its score, the mask and the hop that the calibration is for, and what Fit is
+	// asked for.
+	Record calibrate.Calibration
+}
+
+// Calibrate scores the sources, which show normal life, and fits the threshold. Progress and warnings go to w.
+func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Writer) (calibrate.Calibration, error) {
+	frames, err := r.KeepGood(ctx, w)
+	if err != nil {
+		return calibrate.Calibration{}, err
+	}
+	s := calibrator{Recordings: r, CalibrateOptions: o, w: w}
+	s.bar = progress.New(w, "calibrate", "frames", frames)
+	err = s.scoreAll(ctx)
+	s.bar.Finish()
+	if err != nil {
+		return calibrate.Calibration{}, err
+	}
+	r.Rates.Print(w, "calibrate")
+	c := o.Record
+	c.Key.Width, c.Key.Height, c.Key.FPS = s.normal.width, s.normal.height, s.normal.fps()
+	c.Made, c.Excluded = time.Now().UTC().Truncate(time.Second), s.normal.left
+	return calibrate.Fit(c, &s.normal.clips)
+}
+
+type calibrator struct {
+	*Recordings
+	CalibrateOptions
+	w      io.Writer
+	bar    *progress.Bar
+	normal normalVideo // of all sources
+}
+
+// scoreAll scores all sources. One that cannot be read to its end is left out with a warning; it is an error if all
+// are.
+func (s *calibrator) scoreAll(ctx context.Context) error {
+	var bad []error
+	for _, rec := range s.All {
+		one, err, fatal := s.score(ctx, rec)
+		if len(s.notes) > 0 {
+			s.bar.Clear()
+			s.printNotes(s.w)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case fatal != nil:
+			return fatal
+		case err != nil:
+			bad = append(bad, fmt.Errorf("%s: %w", rec.Source, err))
+			continue
+		}
+		if rec.Source.Live() {
+			if doubt := one.span.doubt(); doubt != "" {
+				s.bar.Clear()
+				fmt.Fprintf(s.w, "warning: %s: %s\n", rec.Source, doubt)
+			}
+		}
+		s.normal.append(one)
+	}
+	if len(bad) == len(s.All) {
+		return errors.Join(bad...)
+	}
+	s.bar.Clear()
+	WarnLeftOut(s.w, bad)
+	return nil
+}
+
+// score scores one source. err is an error of this source alone; fatal is one that concerns all: they cannot be
+// scored, or are not of one camera.
+func (s *calibrator) score(ctx context.Context, rec Recording) (one *normalVideo, err, fatal error) {
+	cam, err := s.camera(rec, s.bar.Add)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Early clips are few, and no more than others.
+	cam.PartialClips = false
+	var log *slog.Logger // nil for a recording, which is reported at its end
+	watch := ctx
+	if cam.Live {
+		log = slog.New(slog.NewTextHandler(s.w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		limited, cancel := context.WithTimeout(ctx, s.LiveFor)
+		defer cancel()
+		watch = limited
+	}
+	watch, cancel := context.WithCancel(watch)
+	defer cancel()
+	one = &normalVideo{}
+	stats, err := pipeline.Run(watch, []pipeline.Camera{cam}, pipeline.Options{
+		Threads: s.Threads, Log: log,
+		OnClip: func(clip detect.Clip) {
+			if cam.Live && one.isOther(clip) {
+				one.left.Sizes++
+				return
+			}
+			if fatal == nil {
+				fatal = errors.Join(s.normal.fits(rec.Source, clip, cam.Live), one.fits(rec.Source, clip, cam.Live))
+			}
+			if fatal != nil {
+				cancel()
+				return
+			}
+			one.add(clip)
+		},
+	})
+	if err == nil && fatal == nil {
+		s.Rates.add(rec.Name, stats[0].Rates)
+		if cam.Live {
+			one.pace(stats[0].Rates.Seen)
+		}
+		if n := stats[0].Unscorable; n > 0 {
+			s.bar.Clear()
+			fmt.Fprintf(s.w, "%s: %d clips could not be scored, %d were\n", rec.Name, n, stats[0].Scored)
+		}
+	}
+	return one, err, fatal
+}

@@ -1,0 +1,156 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"time"
+
+	"vigil/capture"
+	"vigil/geometry"
+	"vigil/internal/progress"
+	"vigil/model/train"
+	"vigil/pipeline"
+	"vigil/preprocess"
+	"vigil/video"
+)
+
+// VideoOptions say what the model sees of a stream.
+type VideoOptions struct {
+	Name    string             // of the video
+	Source  string             // in errors
+	Side    int                // S of the model's pictures [S][S]
+	FPS     float64            // frames a second; 0 for every frame
+	Mask    []geometry.Polygon // blacked out
+	OnFrame func()             // after each frame
+}
+
+// Stream is a source of frames that is open.
+type Stream interface {
+	video.Reader
+	Info() video.Info
+}
+
+// ReadVideo keeps a stream in memory as the model sees it: one grey byte a pixel, cut where it has gaps. It reads
+// through the window that scoring uses, so that training has the frames that will be scored.
+func ReadVideo(ctx context.Context, stream Stream, o VideoOptions) (videos []train.Video, rates pipeline.Rates,
+	err error) {
+	prepare := preprocess.NewPreparer(o.Side, o.Mask)
+	defer func() { err = errors.Join(err, prepare.Close()) }()
+	window := preprocess.NewWindow(preprocess.WindowConfig{
+		Side: o.Side, Hop: 1, FPS: o.FPS, SourceFPS: stream.Info().FPS,
+	})
+	var cuboid video.Cuboid
+	for frame, err := range video.Frames(ctx, stream) {
+		if err != nil {
+			return nil, rates, err
+		}
+		o.OnFrame()
+		picture, err := prepare.Prepare(frame)
+		if err != nil {
+			return nil, rates, fmt.Errorf("%s: %w", o.Source, err)
+		}
+		if !window.Push(picture, &cuboid) {
+			continue
+		}
+		// Each cuboid has one new frame, but after a gap all of its frames are new.
+		fresh := cuboid.X[(video.CuboidFrames-1)*o.Side*o.Side:]
+		if len(videos) == 0 || cuboid.Gap {
+			videos = append(videos,
+				train.Video{Name: o.Name, Width: cuboid.Width, Height: cuboid.Height, Side: o.Side})
+			fresh = cuboid.X
+		}
+		last := &videos[len(videos)-1]
+		for _, v := range fresh {
+			last.Gray = append(last.Gray, byte((v+1)*127.5+0.5))
+		}
+	}
+	if err := window.Short(); err != nil {
+		return nil, rates, fmt.Errorf("%s: %w", o.Source, err)
+	}
+	return videos, pipeline.RatesOf(o.FPS, window), nil
+}
+
+// TrainingSet is what training keeps of recordings.
+type TrainingSet struct {
+	Videos []train.Video
+	FPS    []float64 // frames a second that the model sees of each source; 0 where unknown
+}
+
+// ReadTrainingSet reads the recordings, of so many frames if not 0. One that cannot be read is left out with a warning
+// to w, which shows progress too.
+func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOptions, w io.Writer) (TrainingSet,
+	error) {
+	bar := progress.New(w, "read", "frames", frames)
+	defer bar.Finish()
+	o.OnFrame = bar.Add
+	var set TrainingSet
+	var bad []error
+	for _, one := range r.All {
+		more, err := r.readOne(ctx, one, o, w)
+		if ctx.Err() != nil {
+			return set, ctx.Err()
+		}
+		if err != nil {
+			bad = append(bad, err)
+			continue
+		}
+		set.Videos = append(set.Videos, more.Videos...)
+		set.FPS = append(set.FPS, more.FPS...)
+		if len(set.Videos) > 0 {
+			if err := train.CheckVideos(set.Videos, o.Side); err != nil {
+				return set, err
+			}
+		}
+	}
+	r.Rates.Print(w, "train")
+	if len(set.Videos) == 0 {
+		return set, fmt.Errorf("%w: %w", train.ErrTooLittle, errors.Join(bad...))
+	}
+	bar.Clear()
+	WarnLeftOut(w, bad)
+	return set, nil
+}
+
+func (r *Recordings) readOne(ctx context.Context, one Recording, o VideoOptions, w io.Writer) (set TrainingSet,
+	err error) {
+	open, err := r.Options()
+	if err != nil {
+		return set, err
+	}
+	stream, err := capture.Open(ctx, one.Source, open)
+	if err != nil {
+		return set, err
+	}
+	defer func() {
+		for _, note := range stream.Notes() {
+			fmt.Fprintf(w, "%s: %s\n", one.Source, note)
+		}
+		err = errors.Join(err, stream.Close())
+	}()
+	rate := stream.Info().FPS
+	if o.FPS > 0 && (rate == 0 || o.FPS < rate) {
+		rate = o.FPS
+	}
+	o.Name, o.Source = one.Name, one.Source.String()
+	videos, rates, err := ReadVideo(ctx, stream, o)
+	if err != nil {
+		return set, err
+	}
+	r.Rates.add(one.Name, rates)
+	return TrainingSet{videos, []float64{rate}}, nil
+}
+
+// Notes are what weights say of their training beside what the run itself knows: the day, of which no more is kept so
+// that one seed gives one file on one day, and the frame rate, where all sources have the same.
+func (s TrainingSet) Notes() map[string]string {
+	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
+	low, high := slices.Min(s.FPS), slices.Max(s.FPS)
+	if low > 0 && high-low < 0.01*high {
+		notes[train.NoteFPS] = strconv.FormatFloat(s.FPS[0], 'g', 6, 64)
+	}
+	return notes
+}
