@@ -65,13 +65,9 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 		Model: m, FPS: c.FPS, Hop: c.Hop, PartialClips: true, Mask: c.Mask,
 		RetryMin: c.Reconnect.Min, RetryMax: c.Reconnect.Max, FrozenAfter: c.FrozenAfter,
 		NoClipsAfter: noClipsAfter * c.ReadTimeout,
-		Detector: detect.Config{
-			Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
-			CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
-			UpdateEvery: c.Detector.UpdateEvery,
-		},
-		Open:        opener(c.Source, c.Settings),
-		NewPreparer: NewPreparer(m.Spec().Side, c.Mask),
+		Detector:     Detector(c),
+		Open:         opener(c.Source, c.Settings),
+		NewPreparer:  NewPreparer(m.Spec().Side, c.Mask),
 	}
 	if cam.Live {
 		cam.Pictures = OpenWorker(c, m.Spec().Side, nil)
@@ -92,6 +88,15 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 		cam.Threshold = pipeline.Threshold{Lo: c.Threshold.Lo, Theta: c.Threshold.Theta}
 	}
 	return cam, nil
+}
+
+// Detector is the detector of a camera's settings.
+func Detector(c config.Camera) detect.Config {
+	return detect.Config{
+		Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
+		CloseAfter: c.Detector.CloseAfter, MinDuration: c.Detector.MinDuration, CoolDown: c.Detector.CoolDown,
+		UpdateEvery: c.Detector.UpdateEvery,
+	}
 }
 
 func opener(src source.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {

@@ -3,25 +3,20 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"vigil/app"
+	"vigil/app/offline"
 	"vigil/config"
-	"vigil/internal/batch"
 	"vigil/internal/output"
 	"vigil/pipeline/calibrate"
 )
 
 type calibrateRun struct {
 	recordings
-	out               string
-	lo, theta, margin float64
-	alarms            string
-	quantile          bool // was asked for, in place of a budget
-	json              bool
-	liveFor           time.Duration
+	options     offline.CalibrateOptions
+	out, alarms string
+	json        bool
 }
 
 func calibrateCommand() *cobra.Command {
@@ -53,7 +48,7 @@ func calibrateCommand() *cobra.Command {
 			if err := writable(c.out); err != nil {
 				return err
 			}
-			cal, err := c.run(cmd)
+			cal, err := c.Calibrate(cmd.Context(), c.options, cmd.ErrOrStderr())
 			if err != nil {
 				return interrupted(cmd.Context(), err)
 			}
@@ -70,77 +65,39 @@ func calibrateCommand() *cobra.Command {
 	c.flags(cmd)
 	f := cmd.Flags()
 	f.StringVarP(&c.out, "out", "o", "", "`file` to write")
-	f.Float64Var(&c.lo, "lo-quantile", calibrate.DefaultLoQuantile,
+	f.Float64Var(&c.options.Lo, "lo-quantile", calibrate.DefaultLoQuantile,
 		"the quantile of normal errors at which regularity is 1")
 	f.StringVar(&c.alarms, "alarms", config.Default().Defaults.Alarms.String(),
 		"how many false alarms are allowed: a `number` for each hour, day or week, as 2/week")
-	f.Float64Var(&c.theta, "theta-quantile", calibrate.DefaultThetaQuantile,
+	f.Float64Var(&c.options.Theta, "theta-quantile", calibrate.DefaultThetaQuantile,
 		"where there is too little video for --alarms, or if this is given: the quantile of normal errors that the "+
 			"threshold lies at or above")
-	f.Float64Var(&c.margin, "margin", calibrate.DefaultMargin,
+	f.Float64Var(&c.options.Margin, "margin", calibrate.DefaultMargin,
 		"how far above that quantile, as a share of its distance from lo")
 	f.BoolVar(&c.json, "json", false, "print the record as JSON")
-	f.DurationVar(&c.liveFor, "for", 0, "how long to watch a live camera")
+	f.DurationVar(&c.options.LiveFor, "for", 0, "how long to watch a live camera")
 	return cmd
 }
 
 func (c *calibrateRun) prepare(cmd *cobra.Command, args []string) error {
-	if err := c.resolve(cmd, args); err != nil {
+	if err := c.open(cmd, args); err != nil {
 		return err
 	}
 	flags := cmd.Flags()
-	c.quantile = flags.Changed("theta-quantile") || flags.Changed("margin")
+	c.options.Quantile = flags.Changed("theta-quantile") || flags.Changed("margin")
 	if flags.Changed("alarms") {
-		if c.quantile {
+		if c.options.Quantile {
 			return errors.New(
 				"--alarms and --theta-quantile or --margin: give one of them, each says where the threshold is")
 		}
-		if err := c.settings.Alarms.UnmarshalText([]byte(c.alarms)); err != nil {
+		if err := c.Settings.Alarms.UnmarshalText([]byte(c.alarms)); err != nil {
 			return fmt.Errorf("--alarms: is %q, %w", c.alarms, err)
 		}
 	}
-	// What is being made cannot be needed yet.
-	c.settings.Calibration, c.settings.Threshold = "", nil
-	switch {
-	case c.settings.Name == "":
-		return errors.New("--camera: which camera is this video from? The record is valid for that camera only")
-	case c.out == "":
+	if c.out == "" && c.Settings.Name != "" { // a camera that is missing is reported first
 		return errors.New("-o: where shall the record be written?")
-	case !(c.lo >= 0 && c.lo < c.theta && c.theta <= 1):
-		return fmt.Errorf("--lo-quantile %g and --theta-quantile %g: must be 0 <= lo < theta <= 1", c.lo, c.theta)
-	case !(c.margin >= 0 && c.margin <= 10):
-		return fmt.Errorf("--margin: is %g, must be from 0 to 10", c.margin)
-	case c.liveFor < 0:
-		return fmt.Errorf("--for: is %s, must not be negative", c.liveFor)
 	}
-	for _, s := range c.sources {
-		if s.Source.Live() && c.liveFor == 0 {
-			return fmt.Errorf("--for: how long shall %s be watched? For example --for 10m", s.Source)
-		}
-	}
-	return nil
-}
-
-func (c *calibrateRun) run(cmd *cobra.Command) (calibrate.Calibration, error) {
-	loaded := app.Models{}
-	m, err := loaded.Load(c.settings.Model)
-	if err != nil {
-		return calibrate.Calibration{}, err
-	}
-	perDay := c.settings.Alarms.PerDay()
-	if c.quantile {
-		perDay = 0
-	}
-	return c.batch(loaded).Calibrate(cmd.Context(), batch.CalibrateOptions{
-		Threads: c.threads, LiveFor: c.liveFor, Record: calibrate.Calibration{
-			Key: calibrate.Key{
-				Camera: c.settings.Name, Model: m.Hash(), Mask: calibrate.MaskHash(c.settings.Mask),
-				Hop: c.settings.Hop,
-			},
-			ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: c.lo, ThetaQuantile: c.theta,
-			Margin: c.margin, AlarmsPerDay: perDay, Detector: detectorOf(c.settings).Record(),
-		},
-	}, cmd.ErrOrStderr())
+	return c.options.Check(c.Recordings)
 }
 
 // writable tells before the work whether its result can be written.

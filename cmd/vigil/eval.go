@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -9,13 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"vigil/app"
-	"vigil/capture/source"
-	"vigil/config"
+	"vigil/app/offline"
 	"vigil/eval"
-	"vigil/pipeline"
-	"vigil/pipeline/calibrate"
-	"vigil/pipeline/detect"
 )
 
 type evaluation struct {
@@ -104,7 +98,7 @@ func (e *evaluation) prepare(cmd *cobra.Command, args []string) error {
 				"--labels: where is the truth for these scores? Give a folder of frame,label files, or a data set")
 		case e.root != "" && e.labels != "":
 			return errors.New("--labels: the data set has labels already; give one of them")
-		case e.model != "" || e.normal != nil:
+		case e.Model != "" || e.normal != nil:
 			return errors.New("-m and --calibrate: scores are given, so there is nothing for a model to score")
 		}
 		return nil
@@ -115,13 +109,13 @@ func (e *evaluation) prepare(cmd *cobra.Command, args []string) error {
 	case e.labels != "":
 		return errors.New("--labels: goes with --scores; a data set has its own labels")
 	}
-	if err := e.resolve(cmd, nil); err != nil {
+	if err := e.open(cmd, nil); err != nil {
 		return err
 	}
 	if e.calibration != "" {
-		e.settings.Calibration, e.settings.Threshold = e.calibration, nil
+		e.Settings.Calibration, e.Settings.Threshold = e.calibration, nil
 	} else if e.normal != nil {
-		e.settings.Calibration, e.settings.Threshold = "", nil
+		e.Settings.Calibration, e.Settings.Threshold = "", nil
 	}
 	return nil
 }
@@ -132,9 +126,12 @@ func (e *evaluation) run(cmd *cobra.Command) error {
 	var err error
 	o := eval.Options{Seed: e.seed, Resamplings: e.resamplings}
 	if e.scores != "" {
-		result, scorer.Recordings, err = e.measureGiven(cmd.Context(), &o)
+		result, scorer.Recordings, err = eval.EvaluateScores(cmd.Context(), e.scores,
+			eval.Truth{Labels: e.labels, Root: e.root, Format: e.format}, e.calibration, &o)
 	} else {
-		result, err = e.measure(cmd, &o, &scorer)
+		result, err = e.Evaluate(cmd.Context(), offline.EvaluateOptions{
+			Root: e.root, Format: e.format, Normal: e.normal,
+		}, &o, &scorer, e.stderr)
 	}
 	if err != nil {
 		return err
@@ -154,116 +151,6 @@ func (e *evaluation) run(cmd *cobra.Command) error {
 		fmt.Fprintf(e.stdout, "report: %s\n", eval.ReportPath(e.report))
 	}
 	return nil
-}
-
-// measureGiven measures scores that were made elsewhere.
-func (e *evaluation) measureGiven(ctx context.Context, o *eval.Options) (*eval.Result, []eval.Recording, error) {
-	return eval.EvaluateScores(ctx, e.scores, eval.Truth{Labels: e.labels, Root: e.root, Format: e.format},
-		e.calibration, o)
-}
-
-// measure scores the data set and measures that.
-func (e *evaluation) measure(cmd *cobra.Command, o *eval.Options, scorer *eval.Scorer) (*eval.Result, error) {
-	loaded := app.Models{}
-	m, err := loaded.Load(e.settings.Model)
-	if err != nil {
-		return nil, err
-	}
-	data, err := eval.Open(cmd.Context(), e.root, e.format)
-	if err != nil {
-		return nil, err
-	}
-	var src string
-	if o.Thresholds, src, err = e.thresholds(cmd, data, m.Hash()); err != nil {
-		return nil, err
-	}
-	scorer.Threads = e.threads
-	r := e.recordings
-	r.settings.Calibration, r.settings.Threshold, r.settings.Hop = "", nil, 1
-	var sources []source.Address
-	for _, v := range data.Test {
-		src, err := source.ParseAddress(v.Path)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", v.Path, err)
-		}
-		sources = append(sources, src)
-	}
-	r.take(sources)
-	if err := r.batch(loaded).ScoreDataset(cmd.Context(), data, o.Thresholds, scorer, e.stderr); err != nil {
-		return nil, err
-	}
-	o.Hop, o.Detector = e.settings.Hop, detectorOf(e.settings)
-	return scorer.Evaluate(data, m, src, *o)
-}
-
-// thresholds are what the live protocol judges errors by, for each camera of the data set, and where they are from; nil
-// where there is no normal video.
-func (e *evaluation) thresholds(cmd *cobra.Command, data *eval.Dataset, modelHash string) (eval.Thresholds,
-	string, error,
-) {
-	if path := e.settings.Calibration; path != "" {
-		cal, err := calibrate.Read(path)
-		if err != nil {
-			return nil, "", err
-		}
-		want := calibrate.Key{
-			Camera: cal.Key.Camera, Model: modelHash, Mask: calibrate.MaskHash(e.settings.Mask),
-			Hop: e.settings.Hop,
-		}
-		if !cmd.Flags().Changed("hop") && e.configFile == "" {
-			e.settings.Hop, want.Hop = cal.Key.Hop, cal.Key.Hop
-		}
-		if err := cal.CheckSettings(want); err != nil {
-			return nil, "", usageError{fmt.Errorf("%s: %w", path, err)}
-		}
-		return data.SameThreshold(pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}),
-			"threshold from " + path, nil
-	}
-	if t := e.settings.Threshold; t != nil {
-		return data.SameThreshold(pipeline.Threshold{Lo: t.Lo, Theta: t.Theta}), "threshold from " + e.configFile, nil
-	}
-	fit := func(camera string, paths []string) (pipeline.Threshold, error) {
-		return e.calibrateOn(cmd, camera, paths)
-	}
-	if e.normal != nil {
-		t, err := fit("eval", e.normal)
-		if err != nil {
-			return nil, "", err
-		}
-		return data.SameThreshold(t), fmt.Sprintf("threshold from %d normal videos that were given", len(e.normal)), nil
-	}
-	return data.FitThresholds(fit)
-}
-
-// calibrateOn takes lo and theta from normal video at the live hop, as 'vigil calibrate' does.
-func (e *evaluation) calibrateOn(cmd *cobra.Command, camera string, paths []string) (pipeline.Threshold, error) {
-	c := calibrateRun{
-		recordings: e.recordings, lo: calibrate.DefaultLoQuantile, theta: calibrate.DefaultThetaQuantile,
-		margin: calibrate.DefaultMargin,
-	}
-	c.settings.Name = camera
-	var sources []source.Address
-	for _, p := range paths {
-		src, err := source.ParseAddress(p)
-		if err == nil && src.Live() {
-			err = errors.New("is a live camera, want a recording")
-		}
-		if err != nil {
-			return pipeline.Threshold{}, usageError{fmt.Errorf("--calibrate: %s: %w", p, err)}
-		}
-		sources = append(sources, src)
-	}
-	c.take(sources)
-	cal, err := c.run(cmd)
-	return pipeline.Threshold{Lo: cal.Lo, Theta: cal.Theta, Calibration: &cal}, err
-}
-
-func detectorOf(s config.Camera) detect.Config {
-	return detect.Config{
-		Enter: s.Detector.Enter, Leave: s.Detector.Leave, OpenAfter: s.Detector.OpenAfter,
-		CloseAfter: s.Detector.CloseAfter, MinDuration: s.Detector.MinDuration, CoolDown: s.Detector.CoolDown,
-		UpdateEvery: s.Detector.UpdateEvery,
-	}
 }
 
 func printJSON(w io.Writer, v any) error {

@@ -6,28 +6,24 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
-	"vigil/alerts/broker"
-	"vigil/alerts/instance"
-	"vigil/app"
+	"vigil/app/offline"
 	"vigil/config"
 	"vigil/eval"
 	"vigil/internal/batch"
-	"vigil/pipeline/calibrate"
 )
 
 type replay struct {
 	recordings
-	calibration, scores, nats, dataDir string
-	noPublish, json                    bool
+	options           offline.ReplayOptions
+	calibration, nats string
+	json              bool
 
 	stdout, stderr io.Writer
 }
@@ -57,12 +53,13 @@ func replayCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&r.calibration, "calibration", "",
 		"calibration `file` that 'vigil calibrate' wrote: gives regularity and alerts")
-	f.StringVar(&r.scores, "scores", "", "write video,frame,error,regularity to this `file`, and events.csv beside it")
-	f.BoolVar(&r.realtime, "realtime", false, "play at the recordings' own pace")
+	f.StringVar(&r.options.Scores, "scores", "",
+		"write video,frame,error,regularity to this `file`, and events.csv beside it")
+	f.BoolVar(&r.Realtime, "realtime", false, "play at the recordings' own pace")
 	f.StringVar(&r.nats, "nats", "",
 		"publish to the NATS server at this `url`, as $NATS_USER with $NATS_PASSWORD, not to an embedded one")
-	f.BoolVar(&r.noPublish, "no-publish", false, "publish nothing")
-	f.StringVar(&r.dataDir, "data-dir", config.Default().DataDir, "`folder` of the embedded NATS server")
+	f.BoolVar(&r.options.NoPublish, "no-publish", false, "publish nothing")
+	f.StringVar(&r.options.DataDir, "data-dir", config.Default().DataDir, "`folder` of the embedded NATS server")
 	f.BoolVar(&r.json, "json", false, "print the summary as JSON")
 	return cmd
 }
@@ -70,129 +67,41 @@ func replayCommand() *cobra.Command {
 // prepare brings flags, configuration and calibration together.
 func (r *replay) prepare(cmd *cobra.Command, args []string) error {
 	warnOfLogin(r.stderr, "--nats", r.nats, "")
-	if err := r.resolve(cmd, args); err != nil {
+	if err := r.open(cmd, args); err != nil {
 		return usageError{err}
 	}
-	if err := r.refuseLive("cannot be replayed; watch it with 'vigil run'"); err != nil {
+	if err := r.RefuseLive("cannot be replayed; watch it with 'vigil run'"); err != nil {
 		return usageError{err}
 	}
-	if filepath.Base(r.scores) == eval.EventsFile {
+	if filepath.Base(r.options.Scores) == eval.EventsFile {
 		return usageError{fmt.Errorf("--scores: %s is the name of the events' file, which is written beside the scores",
 			eval.EventsFile)}
 	}
-	if r.calibration != "" {
-		r.settings.Calibration, r.settings.Threshold = r.calibration, nil
-	}
-	if r.settings.Calibration == "" {
-		return nil
-	}
-	// The recordings are taken to be the calibrated camera's, at its hop, unless something else was said.
-	cal, err := calibrate.Read(r.settings.Calibration)
-	if err != nil {
-		return err
-	}
-	if r.settings.Name == "" {
-		r.settings.Name = cal.Key.Camera
-	}
-	if !cmd.Flags().Changed("hop") && r.configFile == "" {
-		r.settings.Hop = cal.Key.Hop
-	}
-	return nil
+	r.options.NATS = natsServer(r.nats)
+	return r.UseCalibration(r.calibration)
 }
 
-func (r *replay) run(ctx context.Context) (err error) {
-	loaded := app.Models{}
-	if _, err := loaded.Load(r.settings.Model); err != nil {
-		return err
-	}
-	replay := batch.Replay{Recordings: r.batch(loaded), OnEvent: func(video string, a alerts.Alert) {
-		if !r.json {
-			fmt.Fprintln(r.stdout, batch.EventText(video, a))
-		}
-	}}
-	frames, bad, err := replay.Probe(ctx)
-	if err != nil {
-		return err
-	}
-	if !slices.Contains(bad, nil) {
-		return errors.Join(bad...)
-	}
-	if r.scores != "" {
-		if replay.Scores, err = eval.CreateScores(r.scores); err != nil {
-			return err
-		}
-		defer replay.Scores.Discard()
-		if replay.Events, err = eval.CreateEvents(r.scores); err != nil {
-			return err
-		}
-		defer replay.Events.Discard()
-	}
-	log := slog.New(slog.NewTextHandler(r.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	// What becomes of each recording is in its result, so the pipeline logs nothing.
-	replay.Options.Threads = r.threads
-	if r.publishes() {
-		cfg := config.Default()
-		cfg.NATS, cfg.DataDir = r.server(), r.dataDir
-		conn, closeBroker, err := connect(ctx, cfg, log)
-		if err != nil {
-			if r.nats == "" {
-				err = fmt.Errorf("%w (here: --nats URL, or --no-publish)", err)
-			}
-			return err
-		}
-		defer func() { err = errors.Join(err, closeBroker()) }()
-		replay.Options.Publisher = conn
-	}
-	began := time.Now()
-	results, err := replay.Run(ctx, frames, bad, r.stderr)
-	if err != nil {
-		return err
-	}
-	err = replay.Commit()
-	return errors.Join(r.summary(results, time.Since(began)), err)
-}
-
-// server is the NATS server that --nats gives, or none for the embedded one.
-func (r *replay) server() config.NATS {
+// natsServer is the server at a URL, with the environment's user, or the embedded one without a URL.
+func natsServer(url string) config.NATS {
 	n := config.Default().NATS
-	if n.URL = r.nats; n.URL != "" {
+	if n.URL = url; url != "" {
 		n.User, n.Password = os.Getenv("NATS_USER"), config.NewSecret(os.Getenv("NATS_PASSWORD"))
 	}
 	return n
 }
 
-// connect reaches the configured NATS, or starts the embedded server and reaches that.
-func connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.Conn, func() error, error) {
-	dial, stop := app.DialOptions(cfg.NATS), func() error { return nil }
-	if cfg.NATS.URL == "" {
-		if err := instance.CheckFormat(cfg.DataDir); err != nil {
-			return nil, nil, err
+func (r *replay) run(ctx context.Context) error {
+	r.options.OnEvent = func(video string, a alerts.Alert) {
+		if !r.json {
+			fmt.Fprintln(r.stdout, batch.EventText(video, a))
 		}
-		server, err := broker.Start(ctx, app.ServerOptions(cfg, log))
-		if err != nil {
-			return nil, nil, err
-		}
-		if err := instance.MarkFormat(cfg.DataDir); err != nil {
-			return nil, nil, errors.Join(err, server.Shutdown())
-		}
-		log.Info("embedded NATS server listens", "url", server.URL())
-		dial, stop = broker.DialOptions{Server: server}, server.Shutdown
 	}
-	dial.OnState = func(state string, err error) { log.Warn("nats", "state", state, "error", err) }
-	conn, err := broker.Dial(ctx, dial)
-	if err != nil {
-		return nil, nil, errors.Join(err, stop())
+	began := time.Now()
+	results, err := r.Replay(ctx, r.options, r.stderr)
+	if results == nil {
+		return err
 	}
-	if err := conn.EnsureStream(ctx); err != nil {
-		return nil, nil, errors.Join(err, conn.Close(), stop())
-	}
-	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
-}
-
-// publishes says whether there will be alerts, and somebody to tell.
-func (r *replay) publishes() bool {
-	judged := r.settings.Calibration != "" || r.settings.Threshold != nil
-	return !r.noPublish && (judged || r.nats != "")
+	return errors.Join(r.summary(results, time.Since(began)), err)
 }
 
 // summary prints what was done, and is an error if any recording failed.

@@ -75,10 +75,10 @@ func trainCommand() *cobra.Command {
 	f.IntVar(&t.options.Epochs, "epochs", 0, "how often each clip is seen; 0 for the recipe's number")
 	f.Float64Var(&t.options.Minutes, "minutes", 0, "how long to learn instead; the schedule is fitted to it")
 	f.BoolVar(&t.config.Resume, "resume", false, "go on with the run that was interrupted")
-	f.StringVar(&t.camera, "camera", "", "`name` of the camera that the recordings are from")
-	f.StringVarP(&t.configFile, "config", "c", "", "configuration `file` that has the camera's mask and fps")
+	f.StringVar(&t.Camera, "camera", "", "`name` of the camera that the recordings are from")
+	f.StringVarP(&t.ConfigFile, "config", "c", "", "configuration `file` that has the camera's mask and fps")
 	f.Float64Var(&t.fps, "fps", 0, "frames a second that the model sees; 0 for every frame")
-	f.IntVar(&t.threads, "threads", 0, "processor cores; 0 for all")
+	f.IntVar(&t.recordings.Options.Threads, "threads", 0, "processor cores; 0 for all")
 	f.BoolVar(&t.json, "json", false, "print the summary as JSON")
 	return cmd
 }
@@ -97,11 +97,11 @@ func (t *training) prepare(cmd *cobra.Command, args []string) error {
 		return errors.New("-o: where shall the weights be written?")
 	}
 	// Weights that are being made cannot be needed, and neither can what is judged by them.
-	t.model, t.hop = t.config.Out, 1
-	if err := t.resolve(cmd, args); err != nil {
+	t.Model = t.config.Out
+	if err := t.open(cmd, args); err != nil {
 		return err
 	}
-	if err := t.refuseLive("cannot be learned from directly; record it first with 'vigil record'"); err != nil {
+	if err := t.RefuseLive("cannot be learned from directly; record it first with 'vigil record'"); err != nil {
 		return err
 	}
 	t.options.Slots, t.options.Last = given(cmd, "slots", t.slots), given(cmd, "last", t.last)
@@ -124,7 +124,7 @@ func (t *training) run(cmd *cobra.Command) error {
 	}
 	bar := batch.NewTrainProgress(t.stderr, t.config.Out, t.config.Spec.Slots)
 	began := time.Now()
-	t.config.Threads, t.config.Progress, t.config.Notes = t.threads, bar.Show, notes
+	t.config.Threads, t.config.Progress, t.config.Notes = t.Recordings.Threads, bar.Show, notes
 	result, err := train.Run(ctx, t.config, videos)
 	bar.Finish()
 	if errors.Is(err, train.ErrStopped) && ctx.Err() != nil {
@@ -144,13 +144,13 @@ func (t *training) run(cmd *cobra.Command) error {
 
 // read reads the recordings that are good.
 func (t *training) read(ctx context.Context) ([]train.Video, map[string]string, error) {
-	recordings := t.batch(nil)
+	recordings := t.Batch(nil)
 	frames, err := recordings.KeepGood(ctx, t.stderr)
 	if err != nil {
 		return nil, nil, err
 	}
 	set, err := recordings.ReadTrainingSet(ctx, frames, batch.VideoOptions{
-		Side: t.config.Spec.Side, FPS: t.settings.FPS, Mask: t.settings.Mask,
+		Side: t.config.Spec.Side, FPS: t.Settings.FPS, Mask: t.Settings.Mask,
 	}, t.stderr)
 	if err != nil {
 		return nil, nil, err

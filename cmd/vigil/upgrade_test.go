@@ -175,7 +175,7 @@ func TestANewerDataDirIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := connect(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil ||
+	if _, _, err := app.Connect(t.Context(), cfg, slog.New(slog.DiscardHandler)); err == nil ||
 		!strings.Contains(err.Error(), "newer vigil") {
 		t.Errorf("replay: %v", err)
 	}

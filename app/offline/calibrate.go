@@ -1,0 +1,69 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"vigil/app"
+	"vigil/internal/batch"
+	"vigil/pipeline/calibrate"
+)
+
+// CalibrateOptions say what threshold is wanted.
+type CalibrateOptions struct {
+	Lo, Theta, Margin float64       // quantiles of the errors, and the margin above Theta
+	Quantile          bool          // theta is Theta's quantile, not by the number of alarms
+	LiveFor           time.Duration // how long a live camera is watched
+}
+
+// DefaultCalibrateOptions are calibrate's defaults.
+var DefaultCalibrateOptions = CalibrateOptions{
+	Lo: calibrate.DefaultLoQuantile, Theta: calibrate.DefaultThetaQuantile, Margin: calibrate.DefaultMargin,
+}
+
+// Check checks the options and forgets the calibration of the settings, since one is made. Its errors are about usage.
+func (o *CalibrateOptions) Check(r *Recordings) error {
+	r.Settings.Calibration, r.Settings.Threshold = "", nil
+	switch {
+	case r.Settings.Name == "":
+		return errors.New("--camera: which camera is this video from? The record is valid for that camera only")
+	case !(o.Lo >= 0 && o.Lo < o.Theta && o.Theta <= 1):
+		return fmt.Errorf("--lo-quantile %g and --theta-quantile %g: must be 0 <= lo < theta <= 1", o.Lo, o.Theta)
+	case !(o.Margin >= 0 && o.Margin <= 10):
+		return fmt.Errorf("--margin: is %g, must be from 0 to 10", o.Margin)
+	case o.LiveFor < 0:
+		return fmt.Errorf("--for: is %s, must not be negative", o.LiveFor)
+	}
+	for _, s := range r.Sources {
+		if s.Source.Live() && o.LiveFor == 0 {
+			return fmt.Errorf("--for: how long shall %s be watched? For example --for 10m", s.Source)
+		}
+	}
+	return nil
+}
+
+// Calibrate makes a calibration of the sources, which show normal life.
+func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Writer) (calibrate.Calibration, error) {
+	loaded := app.Models{}
+	m, err := loaded.Load(r.Settings.Model)
+	if err != nil {
+		return calibrate.Calibration{}, err
+	}
+	perDay := r.Settings.Alarms.PerDay()
+	if o.Quantile {
+		perDay = 0
+	}
+	return r.Batch(loaded).Calibrate(ctx, batch.CalibrateOptions{
+		Threads: r.Threads, LiveFor: o.LiveFor, Record: calibrate.Calibration{
+			Key: calibrate.Key{
+				Camera: r.Settings.Name, Model: m.Hash(), Mask: calibrate.MaskHash(r.Settings.Mask),
+				Hop: r.Settings.Hop,
+			},
+			ModelName: m.Name(), ScoreForm: m.Spec().Score, LoQuantile: o.Lo, ThetaQuantile: o.Theta,
+			Margin: o.Margin, AlarmsPerDay: perDay, Detector: app.Detector(r.Settings).Record(),
+		},
+	}, w)
+}
