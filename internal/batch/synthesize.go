@@ -70,7 +70,8 @@ func (r *Recordings) Synthesize(ctx context.Context, o SynthesizeOptions) (made 
 }
 
 func (m *Synthesized) copies(ctx context.Context, v *synth.Video, o SynthesizeOptions, dir, name string,
-	n uint64) error {
+	n uint64,
+) error {
 	for i := range o.Copies {
 		r := rand.New(rand.NewPCG(o.Seed, n<<16|uint64(i)))
 		kind, synthesize := "fast", synth.Fast

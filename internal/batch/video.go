@@ -37,7 +37,8 @@ type Stream interface {
 // ReadVideo keeps a stream in memory as the model sees it: one grey byte a pixel, cut where it has gaps. It reads
 // through the window that scoring uses, so that training has the frames that will be scored.
 func ReadVideo(ctx context.Context, stream Stream, o VideoOptions) (videos []train.Video, rates pipeline.Rates,
-	err error) {
+	err error,
+) {
 	prepare := preprocess.NewPreparer(o.Side, o.Mask)
 	defer func() { err = errors.Join(err, prepare.Close()) }()
 	window := preprocess.NewWindow(preprocess.WindowConfig{
@@ -83,7 +84,8 @@ type TrainingSet struct {
 // ReadTrainingSet reads the recordings, of so many frames if not 0. One that cannot be read is left out with a warning
 // to w, which shows progress too.
 func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOptions, w io.Writer) (TrainingSet,
-	error) {
+	error,
+) {
 	bar := progress.New(w, "read", "frames", frames)
 	defer bar.Finish()
 	o.OnFrame = bar.Add
@@ -116,7 +118,8 @@ func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOpt
 }
 
 func (r *Recordings) readOne(ctx context.Context, one Recording, o VideoOptions, w io.Writer) (set TrainingSet,
-	err error) {
+	err error,
+) {
 	open, err := r.Options()
 	if err != nil {
 		return set, err
