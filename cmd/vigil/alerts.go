@@ -125,7 +125,9 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 	}
 	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
 	a, err := f.open(cmd, false,
-		func(state string, err error) { fmt.Fprintln(notes, "vigil:", terminal.Escape(broker.StateText(state, err))) })
+		func(state string, err error) {
+			fmt.Fprintln(notes, "vigil:", terminal.Escape(broker.StateText(state, err)))
+		})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
