@@ -7,31 +7,31 @@ import (
 	"vigil/video"
 )
 
-// Centre is the frame of a cuboid that its score is given to: the clip's start + 8, as in the paper's protocol (Gong
-// et al., ICCV 2019).
+// Centre is the index of the cuboid's frame that the score belongs to: start + 8, as in the paper's protocol (Gong et
+// al., ICCV 2019).
 const Centre = video.CuboidFrames / 2
 
 // Clip is a scored cuboid.
 type Clip struct {
 	Camera     string
 	First      Moment  // the cuboid's first frame
-	Centre     Moment  // start + 8: the frame that the score belongs to in the paper's protocol
+	Centre     Moment  // frame Centre, which the score belongs to in the paper's protocol
 	Last       Moment  // the cuboid's last frame
-	From       Moment  // the first of the frames that the score is made of: the model's Spec.Last at the cuboid's end
-	Seen       Moment  // the middle one of these, which Map and Boxes show
-	Error      float64 // as it is judged: the calibration's Places are weighed
-	Raw        float64 // as the model has it
+	From       Moment  // first of the frames that the score covers: the last Spec.ScoredFrames of the cuboid
+	Seen       Moment  // middle frame of these, which Map and Boxes show
+	Error      float64 // with the calibration's SensitivityMap applied
+	Raw        float64 // as the model computed it
 	Regularity float64 // NaN without a calibration
 	Gap        bool    // the first cuboid after a gap
-	Held       bool    // the calibration does not fit what the camera sent, so nothing came of the clip
-	Opening    int     // of the source, from 1
-	Pictures   int     // that it has: preprocess.CuboidFrames, or fewer for an early one
+	Held       bool    // the calibration does not fit the source, so the clip cannot raise an event
+	Opening    int     // of the source, counted from 1
+	Pictures   int     // number of real pictures: video.CuboidFrames, or fewer for an early clip
 	Boxes      []geometry.Box
 	Zones      []string
-	Map        []float32 // the error map, [side][side] of the model's input; valid only while the clip is handed on
-	// the highest windows of each cell, as model.Score has them; nil where the score has no windows
+	Map        []float32 // error map, [side][side] of the model's input; valid only during the call
+	// Cells has the highest window errors of each cell, see model.Score; nil if the score has no windows.
 	Cells   []float32
-	FPS     float64 // of the frames that the model saw
+	FPS     float64 // of the frames that the model sees
 	Width   int     // of the source, in pixels
 	Height  int
 	Capture time.Duration // from the last frame's arrival to the complete cuboid
@@ -39,16 +39,16 @@ type Clip struct {
 	Score   time.Duration // in the model
 }
 
-// Early says that the clip has fewer pictures than a whole one. Its Centre is no further from its end than a whole
-// one's.
+// Early reports whether the clip has fewer pictures than a full one. Its Centre is no further from its end than a full
+// clip's.
 func (c Clip) Early() bool { return c.Pictures > 0 && c.Pictures < video.CuboidFrames }
 
-// Moment is a frame's place in the stream.
+// Moment locates a frame in the stream.
 type Moment struct {
 	Frame uint64        // sequence number
 	PTS   time.Duration // stream time
 	Wall  time.Time     // arrival
 }
 
-// Time is the clip's stream time: that of its centre.
+// Time returns the clip's stream time, which is its centre's.
 func (c Clip) Time() time.Duration { return c.Centre.PTS }

@@ -1,5 +1,5 @@
-// Package detect turns the scores of one camera's clips into events: regularity, hysteresis in stream time, and where
-// in the picture an error is high. It starts no goroutine and does no I/O.
+// Package detect turns the scores of one camera's clips into events: regularity, hysteresis in stream time, and the
+// regions of the picture where the error is high. It starts no goroutine and does no I/O.
 package detect
 
 import (
@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// Config says when low regularity becomes an event. All durations are stream time, so that neither the hop nor
-// the speed of the machine changes what is an event.
+// Config sets when low regularity becomes an event. All durations are stream time, so neither the hop nor the machine's
+// speed changes what becomes an event.
 type Config struct {
 	Enter, Leave float64       // regularity: an event opens below Enter and closes above Leave; 0 < Enter < Leave <= 1
 	OpenAfter    time.Duration // how long regularity must stay below Enter
 	CloseAfter   time.Duration // how long it must stay above Leave
-	MinDuration  time.Duration // an event stays open at least this long, so that it does not flap
-	// after an end no event opens for this long; one still low then opens with its true start
+	MinDuration  time.Duration // minimum length of an event, against flapping
+	// CoolDown is how long after an end no event opens. An anomaly that outlasts it opens an event with its true start.
 	CoolDown    time.Duration
-	UpdateEvery time.Duration // a peak that rises is reported at most once in so long, with how far it rose meanwhile
+	UpdateEvery time.Duration // minimum interval between updates; each has the highest peak so far
 }
 
 // DefaultConfig suits people and vehicles at 5 to 25 frames a second.
@@ -28,7 +28,7 @@ func DefaultConfig() Config {
 	}
 }
 
-// Validate returns an error that names what is out of range.
+// Validate returns an error that names the value that is out of range.
 func (c Config) Validate() error {
 	if !(c.Enter > 0 && c.Enter < c.Leave && c.Leave <= 1) {
 		return fmt.Errorf("enter %g and leave %g: must be 0 < enter < leave <= 1", c.Enter, c.Leave)
@@ -39,59 +39,61 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// Transition is what a detector has to say.
+// Transition is the result of a clip.
 type Transition int
 
-// The life of an event: it starts, its peak rises notably any number of times, it ends.
+// An event starts, its peak rises notably any number of times, and it ends.
 const (
 	None Transition = iota
 	Started
 	PeakRaised
 	Ended
-	// PeakRising is a peak that has risen notably too soon after one that was reported: it is to be looked at while its
-	// pictures are there.
+	// PeakRising is a notable rise too soon after a reported one. It is not published yet, but evidence is taken now,
+	// while the pictures are still buffered.
 	PeakRising
 )
 
-// notableRise is how much further above normal a peak must be than the last one published to be worth an update.
+// notableRise is the factor by which a peak's distance from lo must exceed that of the last reported peak to be
+// reported.
 const notableRise = 1.25
 
-// Detector turns the regularity of one camera into events with hysteresis. The zero value is not ready: NewDetector.
+// Detector turns the regularity of one camera into events with hysteresis. Use NewDetector; the zero value is not
+// usable.
 type Detector struct {
 	cfg Config
 	lo  float64
 
-	now   time.Duration // stream time of the latest clip; never goes backwards
+	now   time.Duration // stream time of the latest clip; monotonic
 	open  bool
 	event Event
 
-	low         bool          // a run of clips below Enter is under way, and not yet an event
-	lowSince    time.Duration // when it began
+	low         bool          // a run of clips below Enter is under way, not yet an event
+	lowSince    time.Duration // start of that run
 	calm        bool          // an event is open and a run of clips above Leave is under way
 	calmSince   time.Duration
 	published   float64       // the peak error last published
 	returned    float64       // the peak error last returned
-	publishedAt time.Duration // when it had risen to that; the start counts as no rise
-	risen       bool          // the peak of this event has risen before
+	publishedAt time.Duration // stream time of the last PeakRaised; the start of the event does not count
+	risen       bool          // PeakRaised has been returned for this event
 	ended       bool          // an event has ended before
-	endedAt     time.Duration // when
+	endedAt     time.Duration // end of the last event
 }
 
-// Event is one event as the detector sees it: Start is the first clip of the run that opened it, End the latest clip
-// that was not above Leave.
+// Event is the detector's view of an event: Start is the first clip of the run that opened it, End the latest clip that
+// was not above Leave.
 type Event struct {
 	Start, Peak, End Clip
-	Zones            []string // every zone touched so far, in order of first touch
+	Zones            []string // every zone overlapped so far, in order of first overlap
 }
 
-// NewDetector returns a detector for one camera; lo is its calibration's low end of normal errors.
+// NewDetector returns a detector for one camera; lo is the low end of normal errors from its calibration.
 func NewDetector(cfg Config, lo float64) *Detector { return &Detector{cfg: cfg, lo: lo} }
 
-// Push takes the next clip of the stream and says what came of it. The Event is valid unless the change is None.
+// Push processes the next clip of the stream. The Event is valid unless the transition is None.
 func (d *Detector) Push(c Clip) (Transition, Event) {
 	d.now = max(d.now, c.Time())
 	if c.Gap {
-		// What happened in the gap is unknown: runs of clips must not reach across it.
+		// What happened in the gap is unknown: runs of clips must not span it.
 		d.low, d.calm = false, false
 	}
 	if d.open {
@@ -136,7 +138,7 @@ func (d *Detector) pushOpen(c Clip) (Transition, Event) {
 	return None, Event{}
 }
 
-// update keeps what an event must remember of a clip.
+// update records the clip's peak, end and zones in the event.
 func (d *Detector) update(c Clip) {
 	if c.Error > d.event.Peak.Error {
 		d.event.Peak = c
@@ -150,7 +152,7 @@ func (d *Detector) update(c Clip) {
 // Open reports whether an event is open.
 func (d *Detector) Open() bool { return d.open }
 
-// Close ends the open event, if there is one: the source ended or was lost, or the camera is no longer armed.
+// Close ends the open event, if any: the source ended or was lost, or the camera was disarmed.
 func (d *Detector) Close() (Transition, Event) {
 	d.low, d.calm = false, false
 	if !d.open {
@@ -160,12 +162,12 @@ func (d *Detector) Close() (Transition, Event) {
 	return Ended, d.event
 }
 
-// Peak gives the frame of the highest error of the event that goes on, or of the run of clips that may become one.
+// Peak returns the frame of the highest error of the open event, or of the run of clips that may become one.
 func (d *Detector) Peak() (frame uint64, ok bool) {
 	return d.event.Peak.Centre.Frame, d.open || d.low
 }
 
-// union returns a with the strings of b that it lacks; a itself is not written to, since earlier Episodes share it.
+// union returns a with the strings of b that it lacks. It never writes to a, since earlier Events share it.
 func union(a, b []string) []string {
 	for _, s := range b {
 		if !slices.Contains(a, s) {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// at is a clip whose centre is at the given stream time; frames come ten a second.
+// at returns a clip centred at the given stream time, at 10 fps.
 func at(seconds, regularity float64) Clip {
 	m := func(s float64) Moment {
 		return Moment{Frame: uint64(math.Round(10 * s)), PTS: time.Duration(math.Round(s*1000)) * time.Millisecond}
@@ -20,11 +20,11 @@ func at(seconds, regularity float64) Clip {
 
 type said struct {
 	change           Transition
-	when             float64 // centre of the clip at which it was said
+	when             float64 // centre of the clip that caused the transition
 	start, peak, end uint64  // frames
 }
 
-// feed pushes clips every hop seconds; regularity is a function of stream time.
+// feed pushes a clip every hop seconds; regularity is a function of stream time.
 func feed(d *Detector, from, to, hop float64, regularity func(t float64) float64) []said {
 	var out []said
 	for i := 0; ; i++ {
@@ -39,7 +39,7 @@ func feed(d *Detector, from, to, hop float64, regularity func(t float64) float64
 	}
 }
 
-// dip is normal but for regularity low in [from, to).
+// dip is normal except for regularity low in [from, to).
 func dip(from, to, low float64) func(float64) float64 {
 	return func(t float64) float64 {
 		if t >= from-1e-9 && t < to-1e-9 {
@@ -67,7 +67,7 @@ func TestDetectorOpensAndCloses(t *testing.T) {
 		t.Errorf("started at %g s with frame %d, want at 11 s with frame 92, the first frame of the first low clip",
 			got[0].when, got[0].start)
 	}
-	// The last low clip is centred at 14.5 s and reaches to 15.2 s; calm is over at 15 s + 2 s.
+	// The last low clip is centred at 14.5 s and reaches to 15.2 s; the calm run closes the event at 15 s + 2 s.
 	if got[1].when != 17 || got[1].end != 152 {
 		t.Errorf("ended at %g s with frame %d, want at 17 s with frame 152", got[1].when, got[1].end)
 	}
@@ -108,7 +108,7 @@ func TestDetectorHysteresis(t *testing.T) {
 	}
 }
 
-// The same scene must give the same events whatever the hop: at most one hop later.
+// The same scene must give the same events at any hop, at most one hop later.
 func TestDetectorDoesNotDependOnTheHop(t *testing.T) {
 	cfg := DefaultConfig()
 	for _, hop := range []float64{0.1, 0.2, 0.4, 0.8} {
@@ -129,7 +129,7 @@ func TestDetectorUpdatesOnANotableRise(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Minute}
 	steps := []float64{0.9, 0.4, 0.39, 0.15, 0.3, 0.14, -0.1}
 	got := feed(NewDetector(cfg, 0), 0, 6, 1, func(t float64) float64 { return steps[int(t)] })
-	// Errors are 1 - regularity: after 0.6 only 0.85 and 1.1 are more than 1.25 times what was said last.
+	// Errors are 1 - regularity: after 0.6 only 0.85 and 1.1 are more than 1.25 times the last reported peak.
 	if want := []Transition{Started, PeakRaised, PeakRaised}; !slices.Equal(changes(got), want) || got[1].when != 3 ||
 		got[2].when != 6 {
 		t.Errorf("said %+v, want a start and rises at 3 s and 6 s", got)

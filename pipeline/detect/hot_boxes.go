@@ -7,13 +7,13 @@ import (
 )
 
 const (
-	gridCells = 16  // the error map is looked at in at most gridCells x gridCells cells
-	hotShare  = 0.5 // a cell is hot from this share of the hottest cell's error on
-	maxBoxes  = 5   // an event names the hottest places only
+	gridCells = 16  // the error map is pooled to at most gridCells x gridCells cells
+	hotShare  = 0.5 // a cell is hot from this share of the hottest cell's error
+	maxBoxes  = 5   // limits an event to the hottest regions
 )
 
-// HotBoxes says where in the picture an error map is hot: boxes around connected hot cells, the hottest first, in
-// fractions of the picture. errs is [side][side], row-major.
+// HotBoxes returns boxes around connected hot cells of an error map, the hottest first, in fractions of the picture.
+// errs is [side][side], row-major.
 func HotBoxes(errs []float32, side int) []geometry.Box {
 	n := min(gridCells, side)
 	cells := pool(errs, side, n)
@@ -75,13 +75,13 @@ func pool(errs []float32, side, n int) []float32 {
 	return out
 }
 
-// ZoneFinder names the zones that boxes touch.
+// ZoneFinder finds the zones that boxes overlap.
 type ZoneFinder struct {
 	zones []Zone
-	cells [][]bool // for each zone [zoneGrid][zoneGrid]
+	cells [][]bool // [zone][zoneGrid*zoneGrid]
 }
 
-// zoneGrid is finer than the boxes' cells, so that a narrow zone is not missed between two centres.
+// zoneGrid is finer than the boxes' cells, so that a narrow zone between two cell centres is not missed.
 const zoneGrid = 4 * gridCells
 
 func NewZoneFinder(zones []Zone) ZoneFinder {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Record is a Config as a calibration keeps it, with durations in seconds.
+// Record is the form of a Config in a calibration file, with durations in seconds.
 type Record struct {
 	Enter       float64 `json:"enter"`
 	Leave       float64 `json:"leave"`
@@ -15,7 +15,7 @@ type Record struct {
 	CoolDown    float64 `json:"cool_down"`
 }
 
-// Record is the configuration as a calibration keeps it.
+// Record converts c for a calibration file.
 func (c Config) Record() Record {
 	return Record{
 		c.Enter, c.Leave, c.OpenAfter.Seconds(), c.CloseAfter.Seconds(), c.MinDuration.Seconds(), c.CoolDown.Seconds(),

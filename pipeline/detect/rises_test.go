@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Rises are counted in stream time, so that a replay says the same each time. Those in between are to be looked at all
-// the same: when they are reported, or the event has ended, there may be no pictures of them any more.
+// Rises are limited in stream time, so that a replay gives the same events. Those in between are returned as
+// PeakRising, since by the next update or the end their pictures may have left the buffer.
 func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 	for every, want := range map[time.Duration]string{
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
@@ -21,7 +21,8 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 				e *= 1.5
 			}
 			m := Moment{Frame: uint64(i), PTS: at}
-			switch change, ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
+			switch change,
+				ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
 			case Started:
 				got += "start"
 			case PeakRaised, PeakRising:

@@ -4,7 +4,7 @@ import (
 	"vigil/geometry"
 )
 
-// Zone is a named area; an event names the zones that it touches.
+// Zone is a named area; an event lists the zones that it overlaps.
 type Zone struct {
 	Name string
 	Area geometry.Polygon
