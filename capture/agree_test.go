@@ -17,12 +17,12 @@ import (
 	"vigil/video"
 )
 
-// view is what a reader makes of a source.
+// view is what one reader decodes from a source.
 type view struct {
 	sizes [][2]int
-	pts   []time.Duration // of each picture
+	pts   []time.Duration // of each frame
 	cuts  []int
-	grey  [][]byte // OpenCV's grey, where the pictures are coloured
+	grey  [][]byte // OpenCV's conversion to grey, for sources in colour
 	notes []string
 }
 
@@ -59,7 +59,7 @@ func greyOf(f *video.Frame) []byte {
 	return grey
 }
 
-// apart is the mean difference of two views' pictures in levels of grey.
+// apart is the mean absolute difference between the frames of two views, in grey levels.
 func (v view) apart(w view) float64 {
 	sum, n := 0, 0
 	for i := range v.grey {
@@ -72,8 +72,8 @@ func (v view) apart(w view) float64 {
 	return float64(sum) / float64(n)
 }
 
-// One source gives one picture, however it comes: a file read by GoCV, the same served and read by FFmpeg's libraries,
-// and by GoCV. docs/cameras.md says how far apart they may be.
+// One source decodes to the same frames by every route: a file read by GoCV, and the same file served over the network
+// and read by FFmpeg's libraries and by GoCV. docs/cameras.md documents the tolerances.
 func TestReadersAgree(t *testing.T) {
 	const small, bound = "testsrc2=s=64x48:r=10:d=3", 1.5
 	x264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-qp", "18", "-pix_fmt", "yuv420p"}
@@ -192,7 +192,7 @@ func TestReadersAgree(t *testing.T) {
 	}
 }
 
-// A picture that is to be turned stands as players show it.
+// A frame with rotation metadata is returned upright, as players show it.
 func TestUpright(t *testing.T) {
 	plain := ffmpeg(t, "plain.mp4", "testsrc2=s=64x48:r=10:d=0.5", "-vf", "drawbox=w=20:h=10:color=white:t=fill",
 		"-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p")
@@ -208,7 +208,7 @@ func TestUpright(t *testing.T) {
 	}
 }
 
-// GoCV reads a camera too.
+// GoCV can also read an RTSP camera.
 func TestRTSPByGoCV(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
 	o := quick

@@ -2,26 +2,26 @@ package capture
 
 import "time"
 
-// arrivals makes stream times for a live source that has none, as motion JPEG over HTTP: the numbers that FFmpeg makes
-// up for it, 25 a second, say nothing of the camera. The pictures' arrival does, but it trembles with the network and
-// the machine. So each picture is the mean of the recent steps after the one before, a little more or less to follow
-// arrival. Where arrival is too far ahead, after a pause, it is believed.
+// arrivals derives stream times for a live source without timestamps, such as motion JPEG over HTTP. FFmpeg invents 25
+// frames a second for such a source, whatever the camera's rate. Arrival times follow the true rate but jitter with the
+// network and the machine. So each frame is placed the mean of the recent arrival steps after the previous one, plus a
+// fraction of the remaining distance to its arrival. After a pause the arrival time is used as it is.
 type arrivals struct {
-	steps       [32]time.Duration // of arrival, the recent ones
-	count       int               // of these, all since the last pause
+	steps       [32]time.Duration // between recent arrivals
+	count       int               // of steps since the last pause
 	sum         time.Duration     // of steps
-	began, came time.Time         // arrival of the first picture and of the last
-	last        time.Duration     // time of the last picture
+	began, came time.Time         // arrival of the first frame and of the last
+	last        time.Duration     // stream time of the last frame
 }
 
 const (
-	// arrivalGain is how much of the distance to arrival a picture makes up for.
+	// arrivalGain is the share of the distance to arrival that one frame corrects.
 	arrivalGain = 1. / 16
-	// longestLag is by how much arrival may be ahead before it is believed.
+	// longestLag is how far arrival may be ahead before the arrival time is used as it is.
 	longestLag = time.Second
 )
 
-// at gives the time of the next picture since the first one, which came at now.
+// at returns the stream time of a frame that arrived at now, counted from the first frame.
 func (a *arrivals) at(now time.Time) time.Duration {
 	if a.began.IsZero() {
 		a.began, a.came = now, now
@@ -43,13 +43,13 @@ func (a *arrivals) at(now time.Time) time.Duration {
 	a.count++
 	usual := a.usual()
 	follow := time.Duration(arrivalGain * float64(passed-a.last-usual))
-	// A burst of pictures that were held up is told by short steps, never by one that goes back; none is long enough
-	// for a gap.
+	// A burst of delayed frames shows as short steps, never as a step backwards. Steps are bounded so that none counts
+	// as a gap.
 	a.last += max(usual+max(-usual*3/4, min(follow, usual/2)), 1)
 	return a.last
 }
 
-// usual is the mean of the recent steps, 0 while there is none.
+// usual is the mean of the recent steps, 0 if there are none.
 func (a *arrivals) usual() time.Duration {
 	return a.sum / time.Duration(max(1, min(a.count, len(a.steps))))
 }

@@ -6,16 +6,15 @@ import (
 	"time"
 )
 
-// A picture comes when come says so; what is wanted of the times that are made of that is said by the fields. All are
-// milliseconds.
+// Each case gives the arrival steps and the bounds on the derived times, in milliseconds.
 func TestArrivals(t *testing.T) {
 	every := func(n, step int) []int { return slices.Repeat([]int{step}, n) }
 	tests := []struct {
 		name     string
-		steps    []int // of arrival
-		off      int   // how far the last time may be from its arrival
-		longest  int   // step once eight are known; 0 for any
-		shortest int   // likewise
+		steps    []int // between arrivals
+		off      int   // maximum distance of the last time from its arrival
+		longest  int   // maximum step once eight steps are known; 0 for no limit
+		shortest int   // minimum step once eight steps are known
 	}{
 		{"even", every(100, 100), 1, 101, 99},
 		{"slow", every(20, 3000), 1, 0, 2999},

@@ -7,13 +7,15 @@ import (
 	"strings"
 )
 
-// challenge is one way in which a server wants to be authenticated to (RFC 9110, 11.3).
+// challenge is one authentication scheme that a server offers (RFC 9110, section 11.3).
 type challenge struct{ scheme, params string }
 
-// schemeStart is a scheme, and nothing behind it or a space and no equals sign, as a parameter has.
+// schemeStart matches a scheme that stands alone or is followed by a space and a parameter. A scheme is not followed by
+// an equals sign, which distinguishes it from a parameter.
 var schemeStart = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]{0,19})(?:$|\s+([^=\s].*))$`)
 
-// challenges takes headers apart: each has one or several, with commas between them and between the parameters of one.
+// challenges parses authentication headers. A header may hold several challenges, and commas separate both the
+// challenges and the parameters of one.
 func challenges(headers []string) (all []challenge) {
 	for _, header := range headers {
 		for _, part := range splitCommas(header) {
@@ -27,7 +29,7 @@ func challenges(headers []string) (all []challenge) {
 	return all
 }
 
-// splitCommas splits at commas that are not in quotes.
+// splitCommas splits at commas outside quotes.
 func splitCommas(s string) (parts []string) {
 	quoted, from := false, 0
 	for i := range len(s) {
@@ -49,7 +51,7 @@ var (
 	qopOf       = regexp.MustCompile(`(?i)(?:^|[,\s])qop\s*=\s*"?([A-Za-z, -]+)`)
 )
 
-// spoken says whether FFmpeg can answer a challenge: basic, and digest with MD5.
+// spoken reports whether FFmpeg supports a challenge: basic, or digest with MD5.
 func spoken(scheme, params string) bool {
 	switch strings.ToLower(scheme) {
 	case "basic":
@@ -65,7 +67,7 @@ func spoken(scheme, params string) bool {
 	return false
 }
 
-// explainChallenges names what a server wants where that is nothing that can be answered, or gives nil.
+// explainChallenges returns an error that names the offered schemes if FFmpeg supports none of them, else nil.
 func explainChallenges(headers []string) error {
 	var names []string
 	for _, c := range challenges(headers) {

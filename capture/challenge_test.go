@@ -10,7 +10,7 @@ func TestChallenges(t *testing.T) {
 	tests := []struct {
 		name    string
 		headers []string
-		want    string // what is named; empty where one can be answered
+		want    string // schemes in the error; empty if one is supported
 	}{
 		{"none", nil, ""},
 		{"basic", []string{`Basic realm="x"`}, ""},

@@ -5,53 +5,53 @@ import (
 	"time"
 )
 
-// ptsClock makes stream times of what a container or a protocol says of its pictures' times. That is a picture's
-// presentation time, in order of display, but some are none: a raw elementary stream has 0 for ever, and the pictures
-// that OpenCV's decoder still holds at the end of a file (as many as it reorders) have 0 too. And some are wrong:
-// recorders stamp single pictures hours ahead, cameras set their clock, counters of 32 or 33 bits begin again.
+// ptsClock turns reported presentation timestamps into stream times. Frames come in display order. Some timestamps are
+// missing: a raw elementary stream always reports 0, and so do the frames that OpenCV's decoder still holds at the end
+// of a file (as many as it reorders). Others are wrong: recorders stamp single frames hours ahead, cameras set their
+// clock, and counters of 32 or 33 bits wrap.
 //
-// A leap is judged by the pictures' arrival where the source is live. Whatever a stream's clock says, no picture is
-// there before it was taken: stream time that runs ahead of arrival by more than it ever did has leapt, and so has one
-// that goes back. Its time is then one step after the picture before, or as much later as it came later. A recording
-// has no such witness. There a step forward of less than an hour is a hole, whose length is right, and a step back is
-// passed on; a longer step forward is a cut of unknown length. A time that comes back to where it was before a leap is
-// believed again.
+// In a live source, leaps are detected by arrival times. A frame cannot arrive before it was captured, so stream time
+// has leapt if it runs ahead of arrival by more than it ever did, or if it goes back. The frame then gets a time one
+// step after the previous one, or later by the delay between their arrivals. Recordings have no arrival times to check
+// against: a step forward of less than an hour is a gap of that length, a step back is passed on, and a longer step
+// forward is a cut of unknown length. If the timestamps return to the sequence from before a leap, they are used again.
 type ptsClock struct {
-	live  bool          // arrival says something about the stream's time
+	live  bool          // arrival times can check the stream's times
 	began time.Time     // when the source was opened
-	step  time.Duration // between pictures as far as the header says
+	step  time.Duration // between frames according to the header
 
 	count     int
-	offset    time.Duration // from reported to given times
-	raw, last time.Duration // of the last picture: as reported, as given out
-	arrived   time.Time     // likewise
-	ahead     time.Duration // by how much the stream's time is behind arrival, at the least
+	offset    time.Duration // from reported to returned times
+	raw, last time.Duration // of the last frame: as reported, as returned
+	arrived   time.Time     // arrival of the last frame
+	ahead     time.Duration // minimum delay of arrival behind stream time
 
-	before  time.Duration // the offset before the last leap
-	hasLeft bool          // before is one
-	fresh   bool          // the last picture was the first one after a leap forward of a live source
+	before  time.Duration // offset before the last leap
+	hasLeft bool          // before is set
+	fresh   bool          // the last frame was the first one after a forward leap of a live source
 	leaps   int
 	noted   bool
-	farther time.Duration // how far the first leap went
+	farther time.Duration // size of the first leap
 }
 
 const (
-	// leapAtLeast is by how much a live stream's time may run ahead of its arrival before it has leapt.
+	// leapAtLeast is how far a live stream's time may run ahead of its arrival before that counts as a leap.
 	leapAtLeast = 2 * time.Second
-	// longestHole is the longest step that is believed of a recording.
+	// longestHole is the longest step that counts as a gap in a recording.
 	longestHole = time.Hour
-	// clockDrift is by what part of a time a camera's clock may differ from ours, and more.
+	// clockDrift bounds the drift of a camera's clock against ours: at most 1/clockDrift of the elapsed time.
 	clockDrift = 1000
 )
 
-// wraps are the periods of counters that begin again: 33 bits of MPEG-TS and 32 of RTP at 90 kHz, 32 of FLV's
-// milliseconds.
+// wraps are the periods of counters that wrap: 33 bits (MPEG-TS) and 32 bits (RTP) at 90 kHz, 32 bits of milliseconds
+// (FLV).
 var wraps = []time.Duration{
 	(1 << 33) * time.Second / 90000, (1 << 32) * time.Second / 90000, (1 << 32) * time.Millisecond,
 }
 
-// at gives the time of the next picture since the first one, which came at now. Where the reported time stands still
-// the last time plus one step is given. A cut means that an unknown time lies between this picture and the one before.
+// at returns the stream time, counted from the first frame, of a frame that arrived at now. If the reported time does
+// not advance, the result is the last time plus one step. cut means that an unknown time lies between this frame and
+// the previous one.
 func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut bool) {
 	c.count++
 	elapsed := now.Sub(c.arrived)
@@ -62,7 +62,7 @@ func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut 
 		return 0, false
 	}
 	pts = raw + c.offset
-	if c.count == 2 && (raw <= c.raw || c.isLeap(pts, now)) { // RTSP has no time yet for its first picture
+	if c.count == 2 && (raw <= c.raw || c.isLeap(pts, now)) { // RTSP may lack a valid timestamp for its first frame
 		c.offset = c.step - raw
 		return c.step, false
 	}
@@ -83,14 +83,14 @@ func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut 
 			return back, cut
 		}
 		pts = c.repair(raw, elapsed)
-		// the next picture says whether this was a single one with a wrong time, or something is missing
+		// The next frame shows whether a single timestamp was wrong or frames are missing.
 		c.fresh = c.live
 	}
 	c.witness(pts, now, elapsed)
 	return pts, cut
 }
 
-// isLeap says whether a time is too far ahead to be believed.
+// isLeap reports whether a time is too far ahead to be plausible.
 func (c *ptsClock) isLeap(pts time.Duration, now time.Time) bool {
 	step := pts - c.last
 	if !c.vouched(now) {
@@ -100,18 +100,19 @@ func (c *ptsClock) isLeap(pts time.Duration, now time.Time) bool {
 	return step > tolerance && now.Sub(c.began)-pts < c.ahead-tolerance
 }
 
-// vouched says whether arrival is a clock: a server that sends a recording as fast as it can makes none.
+// vouched reports whether arrival times can serve as a clock. They cannot if a server sends a recording as fast as
+// possible.
 func (c *ptsClock) vouched(now time.Time) bool {
 	return c.live && 2*now.Sub(c.began) >= c.last
 }
 
-// witness takes note of by how much a believed time is behind its arrival.
+// witness updates the minimum delay between an accepted time and its arrival.
 func (c *ptsClock) witness(pts time.Duration, now time.Time, elapsed time.Duration) {
 	c.ahead = min(now.Sub(c.began)-pts, c.ahead+elapsed/clockDrift)
 }
 
-// goneBack gives the time of a picture whose reported time continues the one before the last leap, or whose counter
-// began again.
+// goneBack returns the time of a frame whose reported time continues the sequence before the last leap, or whose
+// counter wrapped.
 func (c *ptsClock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
 	fits := func(offset time.Duration) bool {
 		step := raw + offset - c.last
@@ -131,7 +132,7 @@ func (c *ptsClock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
 	return 0, false
 }
 
-// repair gives the time of a picture whose reported one is not believed, and takes note of the leap.
+// repair replaces the implausible reported time of a frame and records the leap.
 func (c *ptsClock) repair(raw, elapsed time.Duration) time.Duration {
 	pts := c.last + c.step
 	if c.live && elapsed > max(leapAtLeast, 5*c.step) {
@@ -145,7 +146,7 @@ func (c *ptsClock) repair(raw, elapsed time.Duration) time.Duration {
 	return pts
 }
 
-// untimed gives a time for a picture that has none; it is not the first.
+// untimed returns a time for a frame without a timestamp that is not the first frame.
 func (c *ptsClock) untimed(now time.Time) time.Duration {
 	c.count++
 	c.last += c.step
@@ -153,7 +154,7 @@ func (c *ptsClock) untimed(now time.Time) time.Duration {
 	return c.last
 }
 
-// note says once what was wrong with the stream's times; empty for nothing.
+// note describes leaps in the stream's times, once; empty if there were none.
 func (c *ptsClock) note() string {
 	if c.leaps == 0 || c.noted {
 		return ""

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// What a stream's clock says that cannot be is not believed of a live source, and is a cut in a recording. A reading
-// is "reported", or "reported@arrival" where the picture does not come one step after the one before; what comes out
-// is the time given, with a ! for a cut. All are milliseconds, the usual step is 40.
+// Implausible timestamps are replaced in a live source and are a cut in a recording. An input is "reported", or
+// "reported@arrival" if the frame does not arrive one step after the previous one. An output is the returned time,
+// followed by ! for a cut. All are in milliseconds; the usual step is 40.
 func TestClockLeaps(t *testing.T) {
 	const wrap33, wrap32 = 95443718, 47721859
 	tests := []struct {
@@ -93,7 +93,7 @@ func TestClockLeaps(t *testing.T) {
 	}
 }
 
-// Hours of a camera whose clock is slow or fast, with jitter and pauses, have no leap in them.
+// Hours of a camera whose clock runs slow or fast, with jitter and pauses, do not count as a leap.
 func TestClockDrift(t *testing.T) {
 	for _, drift := range []float64{-300e-6, 300e-6} {
 		began := time.Now()

@@ -12,7 +12,7 @@ import (
 
 var errNoVideo = errors.New("FFmpeg finds no video in it that it can decode")
 
-// explainFile guesses why a file holds no video, or gives nil. OpenCV keeps FFmpeg's reason to itself.
+// explainFile returns a likely reason why a file holds no video, or nil. OpenCV does not expose FFmpeg's error.
 func explainFile(path string) error {
 	f, err := regular.Open(path)
 	if err != nil {
@@ -44,7 +44,7 @@ func explainFile(path string) error {
 	return nil
 }
 
-// hasBox looks for a box at the top level of an mp4: 4 bytes of size, 4 of name, 8 more of size where the first is 1.
+// hasBox searches for a box at the top level of an MP4: 4 bytes of size, 4 of name, 8 more of size if the first is 1.
 func hasBox(f io.ReadSeeker, name string) bool {
 	var at int64
 	for range 1000 {

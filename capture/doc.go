@@ -1,5 +1,4 @@
-// Package capture turns cameras, files and folders into video.Frames: plain pixels with their place in time.
+// Package capture reads cameras, files and folders and returns video.Frames: decoded pixels with their stream time.
 //
-// Nothing of OpenCV or FFmpeg leaves this package. A Frame belongs to the caller until the next Read of the same
-// Stream.
+// No OpenCV or FFmpeg types leave this package. A Frame is valid until the next Read of the same Stream.
 package capture

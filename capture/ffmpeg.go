@@ -22,28 +22,27 @@ import (
 	"vigil/video"
 )
 
-// libav reads a camera's URL with FFmpeg's own libraries. OpenCV reads through them too, but it converts every picture
-// to BGR, which takes longer than decoding it, hides the reason of a failure, and goes on with garbage when a stream
-// changes its size.
+// libav reads a camera's URL with FFmpeg's own libraries. OpenCV uses them too, but it converts every frame to BGR,
+// which takes longer than decoding, hides the cause of a failure, and returns garbage after a stream changes its size.
 type libav struct {
 	notes
 	s       *C.vigil_source
-	tunnel  *tunnel // nil for none
+	tunnel  *tunnel // nil if the connection needs none
 	guard   *guard
 	info    video.Info
 	clock   ptsClock
-	arrive  *arrivals // the clock of a live source that says no times; nil for others
+	arrive  *arrivals // clock of a live source without timestamps, else nil
 	timeout time.Duration
-	threads int // that decode
+	threads int // decoder threads
 	count   int
-	still   bool // it is a picture in a file
+	still   bool // the source is a single image file
 	waiting func(string)
-	waits   int // for the first key frame
-	damaged int // pictures left out since the last one
+	waits   int // read timeouts spent waiting for the first key frame
+	damaged int // frames dropped since the last one returned
 	size    [2]int
 }
 
-// openURL opens a camera's URL. The context ends the opening at any time.
+// openURL opens a camera's URL. Cancelling the context aborts it at any time.
 func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, video.Info, error) {
 	if o.Reader == source.GoCV {
 		return openURLWithGoCV(ctx, addr, o)
@@ -74,7 +73,7 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	stop()
 	if code < 0 {
 		elsewhere, large := v.guard.refused(), v.sizeError(code)
-		_ = v.close() // gives no error
+		_ = v.close() // always nil
 		switch {
 		case ctx.Err() != nil:
 			return nil, video.Info{}, ctx.Err()
@@ -97,7 +96,7 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 		FPS: stabiliseFPS(saneFPS(float64(info.fps)),
 			o.FPSHint)}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
-		_ = v.close() // gives no error
+		_ = v.close() // always nil
 		return nil, video.Info{},
 			fmt.Errorf("the pictures are of %dx%d pixels, or none came within %v (where the camera's key frames, its "+
 				"I-frame interval or "+
@@ -114,10 +113,10 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	return v, v.info, nil
 }
 
-// request is what FFmpeg is asked for: options that are empty are not set.
+// request holds FFmpeg's options. Empty ones are not set.
 type request struct{ url, transport, protocols, headers string }
 
-// newRequest sets up the tunnel where a certificate is to be checked. Then FFmpeg speaks with that only.
+// newRequest sets up the tunnel if a certificate has to be verified. FFmpeg then connects to the tunnel only.
 func newRequest(ctx context.Context, addr source.Address, o Options) (request, *tunnel, error) {
 	w := addr.URL()
 	overTLS := strings.HasSuffix(w.Scheme, "s")
@@ -148,7 +147,7 @@ func hostHeader(w source.URL) string {
 	return net.JoinHostPort(w.Host, w.Port)
 }
 
-// call hands strings to C for the time of a call.
+// call passes strings to C for the duration of one call.
 func call(f func(...*C.char) C.int, args ...string) C.int {
 	cs := make([]*C.char, len(args))
 	for i, a := range args {
@@ -158,8 +157,7 @@ func call(f func(...*C.char) C.int, args ...string) C.int {
 	return f(cs...)
 }
 
-// stopWith breaks off what FFmpeg does when ctx ends; the function that it returns must be called before the source is
-// freed.
+// stopWith aborts FFmpeg's work when ctx is cancelled. The returned function must be called before the source is freed.
 func (v *libav) stopWith(ctx context.Context) func() {
 	broken := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -208,7 +206,7 @@ func (v *libav) read(ctx context.Context, f *video.Frame) error {
 	return nil
 }
 
-// sizeError names the picture that is too large where that is what a code says.
+// sizeError returns an error with the frame's size if code says that the frame is too large, else nil.
 func (v *libav) sizeError(code C.int) error {
 	if code != C.vigil_large {
 		return nil
@@ -218,7 +216,7 @@ func (v *libav) sizeError(code C.int) error {
 	return checkPixels(int(w), int(h))
 }
 
-// readError says why nothing more comes.
+// readError explains why no more frames come.
 func (v *libav) readError(ctx context.Context, code C.int) error {
 	elsewhere, large := v.guard.refused(), v.sizeError(code)
 	switch {
@@ -245,7 +243,7 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, codeText(code))
 }
 
-// readOn decodes the next picture. While packets come it waits for the first key frame for longer than the read
+// readOn decodes the next frame. While packets arrive, it waits for the first key frame for longer than the read
 // timeout.
 func (v *libav) readOn(p *C.vigil_picture) C.int {
 	for {
@@ -260,7 +258,7 @@ func (v *libav) readOn(p *C.vigil_picture) C.int {
 	}
 }
 
-// skip passes over a packet undecoded.
+// skip drops a packet without decoding it.
 func (v *libav) skip(ctx context.Context) error {
 	stop := v.stopWith(ctx)
 	code := C.vigil_skip(v.s, C.int64_t(v.timeout.Microseconds()))
@@ -271,10 +269,10 @@ func (v *libav) skip(ctx context.Context) error {
 	return nil
 }
 
-// skipped is how many pictures were left out before the last one.
+// skipped is the number of frames dropped before the last one.
 func (v *libav) skipped() int { return v.damaged }
 
-// color gives the last picture in colour, w x h pixels.
+// color converts the last frame to colour at w x h pixels.
 func (v *libav) color(to []byte, w, h int) error {
 	if v.count == 0 || w < 1 || h < 1 || len(to) != w*h*3 {
 		return errors.New("no such picture")
@@ -301,7 +299,7 @@ func codeText(code C.int) string {
 	return C.GoString(&text[0])
 }
 
-// explainCode says why a camera cannot be opened. What FFmpeg's code does not tell the server is asked for once more.
+// explainCode explains why a camera cannot be opened. If FFmpeg's code is not specific, it asks the server again.
 func explainCode(ctx context.Context, addr source.Address, code C.int, o Options) error {
 	login := strings.Contains(addr.Reveal(), "@")
 	switch code {

@@ -14,7 +14,7 @@ import (
 	"vigil/video"
 )
 
-// clip writes n frames of w x h pixels at 10 a second; frame i is as bright as 10·i all over.
+// clip writes n frames of w x h pixels at 10 frames a second; frame i has brightness 10·i.
 func clip(t testing.TB, name string, w, h, n int) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -37,7 +37,7 @@ func clip(t testing.TB, name string, w, h, n int) string {
 	return path
 }
 
-// readAll counts the frames up to the error, which it returns.
+// readAll counts the frames until an error and returns that error.
 func readAll(t testing.TB, s *Stream) (n int, last video.Frame, err error) {
 	t.Helper()
 	pts := time.Duration(-1)
@@ -65,7 +65,7 @@ func TestWriterAndFile(t *testing.T) {
 				t.Errorf("%d frames, the last at %v of opening %d, then %v", n, last.PTS, last.Opening, err)
 			}
 			for _, v := range last.Pix {
-				if v < 230 || v > 250 { // 240, but for the coding
+				if v < 230 || v > 250 { // 240, with tolerance for the coding
 					t.Fatalf("a pixel of the last frame is %d", v)
 				}
 			}
@@ -205,7 +205,7 @@ func TestReadAndContextAndClose(t *testing.T) {
 	}
 }
 
-// Close waits for a Read that is under way: OpenCV crashes where it does not.
+// Close waits for a Read in progress, because OpenCV would crash.
 func TestCloseWhileReading(t *testing.T) {
 	for range 20 {
 		s := openAddress(t, address(t, clip(t, "a.avi", 320, 240, 25)), Options{})

@@ -15,18 +15,18 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// folder reads a folder's images one after the other. OpenCV's own image sequences end at the first gap in the
-// numbers without a word. A number that is missing is a frame that is missing: the time goes on.
+// folder reads a folder's images in order. OpenCV's own image sequences end silently at the first gap in the numbers.
+// Here a missing number counts as a missing frame, and the stream time advances over it.
 type folder struct {
 	notes
 	paths   []string
-	missing []int // before each image, by the numbers in their names
+	missing []int // numbers missing before each image
 	next    int
 	time    int // frames, present or missing, before the next image
-	skip    int // that were missing before the last one
+	skip    int // frames missing before the last image
 	fps     float64
-	size    [2]int // that most images have
-	depth   int    // bits of an image of 16; 0 where they are all used
+	size    [2]int // size of most images
+	depth   int    // significant bits of a 16-bit image; 0 if all are used
 }
 
 func openFolder(dir string, o Options) (frameReader, video.Info, error) {
@@ -48,10 +48,10 @@ func openFolder(dir string, o Options) (frameReader, video.Info, error) {
 	return d, video.Info{Width: first.Width, Height: first.Height, FPS: o.FolderFPS, Frames: len(paths)}, nil
 }
 
-// samples is how many images say what size and how many bits those of a folder have.
+// samples is the number of images that are read to determine the folder's frame size and bit depth.
 const samples = 8
 
-// sample looks at images from all over the folder. One that is broken is told of when its turn comes.
+// sample reads images spread over the folder. Damaged ones are reported when they are read in turn.
 func (d *folder) sample() error {
 	sizes := map[[2]int]int{}
 	deep, most := 0, uint16(0)
@@ -110,12 +110,12 @@ func (d *folder) read(_ context.Context, f *video.Frame) error {
 	return nil
 }
 
-// skipped is how many images are missing before the last one.
+// skipped is the number of images missing before the last one.
 func (d *folder) skipped() int { return d.skip }
 
 func (d *folder) close() error { return nil }
 
-// readImage keeps an image grey or coloured as it is, and makes 8 bits of more.
+// readImage keeps an image's channels, grey or colour, and reduces deeper images to 8 bits.
 func (d *folder) readImage(path string, f *video.Frame) error {
 	if err := checkImage(path); err != nil {
 		return fmt.Errorf("image %s: %w", filepath.Base(path), err)
@@ -144,7 +144,7 @@ func (d *folder) readImage(path string, f *video.Frame) error {
 	return nil
 }
 
-// copyDeep makes 8 bits of as many as the folder's images use.
+// copyDeep reduces 16-bit samples, of which the folder's images use d.depth bits, to 8 bits.
 func (d *folder) copyDeep(path string, f *video.Frame, m *gocv.Mat) error {
 	values, err := m.DataPtrUint16()
 	if err != nil {

@@ -10,9 +10,8 @@ import (
 
 var imageKinds = []string{".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".webp", ".pgm", ".ppm"}
 
-// listImages gives the paths of the images of a folder in natural order. Hidden files and what is no image by its name
-// are passed over. What has an image's name and is no file is refused before it is opened: a named pipe would not come
-// to an end.
+// listImages returns the paths of a folder's images in natural order. It skips hidden files and names without an image
+// extension. An image name that is not a regular file is an error, because opening a named pipe would block forever.
 func listImages(dir string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -40,8 +39,8 @@ func listImages(dir string) ([]string, error) {
 	return names, nil
 }
 
-// naturalOrder compares names as people number files: img2 before img10. Names that differ only in leading zeros go
-// by their bytes.
+// naturalOrder compares numbers in names by value: img2 before img10. Names that differ only in leading zeros are
+// compared by their bytes.
 func naturalOrder(a, b string) int {
 	x, y := a, b
 	for x != "" && y != "" {
@@ -68,7 +67,7 @@ func naturalOrder(a, b string) int {
 	return strings.Compare(a, b)
 }
 
-// cutNumber splits the digits at the start of s, without leading zeros, from the rest.
+// cutNumber splits s after its leading digits; digits are returned without leading zeros.
 func cutNumber(s string) (digits, rest string) {
 	n := 0
 	for n < len(s) && isDigit(s[n]) {

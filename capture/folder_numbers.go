@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// missingNumbers gives how many numbers are missing before each of the names, which are in natural order, and a note
-// of which. The number is the last one in a name without its ending; it counts where all else is equal. Frames may be
-// numbered in steps.
+// missingNumbers returns how many numbers are missing before each of the naturally ordered names, and a note that lists
+// them. The frame number is the last number in a name without its extension; two names are compared only if the rest is
+// equal. Frames may be numbered in steps.
 func missingNumbers(paths []string) (missing []int, note string) {
 	missing = make([]int, len(paths))
 	numbers, steps := make([]numbered, len(paths)), map[int]int{}
@@ -24,7 +24,7 @@ func missingNumbers(paths []string) (missing []int, note string) {
 		}
 	}
 	if step == 0 || 2*steps[step] <= pairs {
-		return missing, "" // fewer than half are a step apart: these are no frames' numbers
+		return missing, "" // at most half are one step apart, so these are not frame numbers
 	}
 	total := 0
 	var ranges []string
@@ -48,13 +48,13 @@ func missingNumbers(paths []string) (missing []int, note string) {
 		strings.Join(ranges, ", "))
 }
 
-// numbered is a name in three parts.
+// numbered is a name split around its number.
 type numbered struct {
 	before, digits, behind string
 	n                      int
 }
 
-// longestNumber is the longest that is taken for a frame's number, in digits; dates with a time are longer.
+// longestNumber is the maximum length of a frame number in digits; dates with a time are longer.
 const longestNumber = 11
 
 func lastNumber(name string) numbered {
@@ -74,7 +74,7 @@ func lastNumber(name string) numbered {
 	return numbered{before: stem[:from], digits: stem[from:end], behind: stem[end:], n: n}
 }
 
-// after is by how much the i-th number is above the one before it; 0 where they do not belong to one sequence.
+// after returns the difference between the i-th number and the previous one, 0 if they are not of one sequence.
 func (a numbered) after(all []numbered, i int) int {
 	if i == 0 || a.n < 0 || all[i-1].n < 0 || a.before != all[i-1].before || a.behind != all[i-1].behind {
 		return 0
@@ -82,14 +82,14 @@ func (a numbered) after(all []numbered, i int) int {
 	return a.n - all[i-1].n
 }
 
-// isTimeAfter is true of times as 070059 and 070100, which are a second apart.
+// isTimeAfter reports whether both are times of day and one step apart, such as 070059 and 070100.
 func (a numbered) isTimeAfter(b numbered, step int) bool {
 	seconds := func(n int) int { return n/10000*3600 + n/100%100*60 + n%100 }
 	clock := func(x numbered) bool { return len(x.digits) == 6 && x.n/100%100 < 60 && x.n%100 < 60 && x.n < 240000 }
 	return clock(a) && clock(b) && seconds(a.n)-seconds(b.n) == step
 }
 
-// between names the numbers that are missing between two.
+// between formats the range of numbers missing between two names.
 func (a numbered) between(b numbered, step int) string {
 	width := len(a.digits)
 	first, last := fmt.Sprintf("%0*d", width, a.n+step), fmt.Sprintf("%0*d", width, b.n-step)

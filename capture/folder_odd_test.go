@@ -18,7 +18,7 @@ import (
 	"vigil/video"
 )
 
-// deepPNG is a grey image of 16 bits: columns from black to a highest value.
+// deepPNG is a 16-bit grey image whose columns rise from black to the highest value.
 func deepPNG(t *testing.T, highest int) []byte {
 	t.Helper()
 	img := image.NewGray16(image.Rect(0, 0, 16, 8))
@@ -32,7 +32,7 @@ func deepPNG(t *testing.T, highest int) []byte {
 	return b.Bytes()
 }
 
-// What breaks a folder's sequence is named, and what is missing is a gap in the numbers and in the time.
+// A name that breaks the sequence is reported, and missing images are a gap in the numbers and the times.
 func TestFolderNames(t *testing.T) {
 	files := map[string][]byte{}
 	for _, n := range []int{0, 1, 2, 3, 6, 7, 8, 9} {
@@ -57,10 +57,10 @@ func TestFolderNames(t *testing.T) {
 	}
 }
 
-// Cameras of 10, 12 and 14 bits write images of 16. What is white to them is white, in every image of a folder alike.
+// Cameras of 10, 12 and 14 bits write 16-bit images. Their white is scaled to 255 consistently across the folder.
 func TestFolderDepth(t *testing.T) {
 	for _, tt := range []struct {
-		highest, later int // later is in an image that is not looked at before
+		highest, later int // later occurs in an image that is not sampled
 		white          byte
 		notes          string
 	}{
@@ -100,7 +100,7 @@ func TestFolderDepth(t *testing.T) {
 	}
 }
 
-// What is not a file is refused by its name before it is opened: opening a named pipe would not come to an end.
+// A path that is not a regular file is refused before it is opened, because opening a named pipe would block forever.
 func TestNotAFile(t *testing.T) {
 	for _, tt := range []struct {
 		name, want string

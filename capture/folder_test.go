@@ -17,7 +17,7 @@ import (
 	"vigil/video"
 )
 
-// folderOf writes files into a new folder.
+// folderOf writes files to a new folder.
 func folderOf(t testing.TB, files map[string][]byte) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -85,7 +85,7 @@ func TestFolderBrokenImage(t *testing.T) {
 		{"2.jpg", jpegOf(t, 64, 64)[:900], "image 2.jpg: the JPEG is cut off"},
 	}
 	for _, tt := range tests {
-		for _, others := range []map[string][]byte{{"1.png": whole}, {}} { // broken in the middle, or at once
+		for _, others := range []map[string][]byte{{"1.png": whole}, {}} { // damaged in the middle, or the first image
 			others[tt.name] = tt.data
 			dir := folderOf(t, others)
 			s, err := Open(t.Context(), address(t, dir), Options{})

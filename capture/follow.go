@@ -8,11 +8,10 @@ import (
 	"vigil/capture/source"
 )
 
-// ElsewhereError means that a camera leads to another host, by a redirect, a playlist or a description of its streams,
-// and that Options.Follow does not name that host. Opening it again helps only when somebody has changed something, as
-// with ErrRefused.
+// ElsewhereError means that a redirect, a playlist or a stream description points to another host that Options.Follow
+// does not list. As with ErrRefused, retrying helps only after the configuration or the camera has changed.
 type ElsewhereError struct {
-	Host string // with the port where that is known
+	Host string // with the port if it is known
 }
 
 func (e *ElsewhereError) Error() string {
@@ -21,10 +20,10 @@ func (e *ElsewhereError) Error() string {
 			"other, as follow: [%q]", e.Host, e.Host)
 }
 
-// Is makes it an ErrRefused.
+// Is matches ErrRefused.
 func (*ElsewhereError) Is(target error) bool { return target == ErrRefused }
 
-// hosts are those that a camera may lead to: its own, and those of Options.Follow.
+// hosts lists the hosts that a camera may refer to: its own and those of Options.Follow.
 type hosts []source.Host
 
 func hostsOf(addr source.Address, follow []string) (hosts, error) {
@@ -39,7 +38,7 @@ func hostsOf(addr source.Address, follow []string) (hosts, error) {
 	return all, nil
 }
 
-// check says whether a host may be asked.
+// check returns an ElsewhereError unless connections to the host are allowed.
 func (h hosts) check(name, port string) error {
 	for _, one := range h {
 		if strings.EqualFold(one.Name, name) && (one.Port == 0 || strconv.Itoa(one.Port) == port) {
@@ -49,7 +48,7 @@ func (h hosts) check(name, port string) error {
 	return &ElsewhereError{Host: plainHost(net.JoinHostPort(name, port))}
 }
 
-// plainHost is a host that somebody else named, as it may be shown.
+// plainHost sanitises a host name received from the network for display.
 func plainHost(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r <= ' ' || r > '~' || strings.ContainsRune(`"'\,;`+"`", r) {

@@ -6,29 +6,29 @@ import (
 	"sync"
 )
 
-// ffmpegOptions is the environment variable in which OpenCV takes options for FFmpeg. It holds for the whole process,
-// so captures that want different options must not be opened at the same time.
+// ffmpegOptions is the environment variable through which OpenCV takes options for FFmpeg. It applies to the whole
+// process, so captures with different options must not be opened at the same time.
 const ffmpegOptions = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 
-// ffmpegLog is the environment variable for how much FFmpeg writes to stderr, quiet its word for nothing.
+// ffmpegLog is the environment variable with FFmpeg's log level, and quiet the level that logs nothing.
 const (
 	ffmpegLog = "OPENCV_FFMPEG_LOGLEVEL"
 	quiet     = "-8"
 )
 
-// gate lets any number of openings pass at once as long as they want the same options; one that wants others waits
-// until those before it are through, and lets none that comes later overtake it.
+// gate admits concurrent openings that use the same options. An opening with other options waits until the current ones
+// are done, and later ones queue behind it.
 type gate struct {
 	mu      sync.Mutex
 	value   string
 	inside  int
 	waiting int
-	empty   chan struct{} // closed when the last one leaves
+	empty   chan struct{} // closed when the last opening is done
 }
 
 var opening gate
 
-// enter sets the options and holds them until leave.
+// enter sets the options and keeps them until leave.
 func (g *gate) enter(ctx context.Context, value string) error {
 	for {
 		empty, err := g.try(value)
@@ -50,7 +50,7 @@ func (g *gate) enter(ctx context.Context, value string) error {
 	}
 }
 
-// try enters, or gives a channel to wait for and counts the caller as waiting.
+// try enters, or returns a channel to wait on and counts the caller as waiting.
 func (g *gate) try(value string) (<-chan struct{}, error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -59,7 +59,7 @@ func (g *gate) try(value string) (<-chan struct{}, error) {
 		if err := os.Setenv(ffmpegOptions, value); err != nil {
 			return nil, err
 		}
-		// FFmpeg's own lines on stderr have no camera in them, and what they tell of comes back as an error.
+		// FFmpeg's own log lines do not name the camera, and failures are returned as errors.
 		if err := os.Setenv(ffmpegLog, quiet); err != nil {
 			return nil, err
 		}

@@ -16,14 +16,14 @@ import (
 	"vigil/capture/source"
 )
 
-// guard keeps what FFmpeg does for a camera on the hosts that it may lead to. See guard.c.
+// guard restricts FFmpeg's connections for one camera to the allowed hosts. See guard.c.
 type guard struct {
 	g     *C.vigil_guard
-	own   string // the camera's host, where FFmpeg must reach it by a tunnel only
+	own   string // the camera's host if FFmpeg must reach it only through a tunnel
 	freed bool
 }
 
-// newGuard makes a guard for an address that is asked for as r says. It must be freed.
+// newGuard returns a guard for an address. It must be freed. With a tunnel, the tunnel's host replaces the camera's.
 func newGuard(addr source.Address, o Options, t *tunnel) (*guard, error) {
 	if C.vigil_guard_works() == 0 {
 		return nil, errors.New(
@@ -64,20 +64,21 @@ func (g *guard) allow(h source.Host) error {
 	return nil
 }
 
-// do calls what goes into FFmpeg by another way than vigil_open and its like; a nil guard guards nothing.
+// do runs f under the guard, for calls into FFmpeg that do not go through vigil_open and its like. A nil guard allows
+// everything.
 func (g *guard) do(f func()) {
 	if g == nil {
 		f()
 		return
 	}
-	runtime.LockOSThread() // the guard is the thread's
+	runtime.LockOSThread() // the guard is thread-local
 	defer runtime.UnlockOSThread()
 	C.vigil_guard_enter(g.g)
 	defer C.vigil_guard_enter(nil)
 	f()
 }
 
-// refused is where the camera led to and must not, or nil.
+// refused returns an error for the host to which a connection was refused, or nil.
 func (g *guard) refused() error {
 	if g == nil || g.freed {
 		return nil
@@ -101,8 +102,8 @@ func (g *guard) free() {
 	}
 }
 
-// tooLarge says that a picture was refused for its size since the call before, or is nil. It is this process's last
-// one, whatever was read: ask only where a picture is missing.
+// tooLarge returns an error if a frame was refused for its size since the previous call, else nil. The record is one
+// for the whole process, so call it only when a frame is missing.
 func tooLarge() error {
 	var w, h C.int
 	if C.vigil_too_large(&w, &h) == 0 { //nolint:gocritic // what cgo makes of a pointer compares it with itself

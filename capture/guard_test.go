@@ -19,7 +19,7 @@ import (
 	"vigil/video"
 )
 
-// other is a server on another host than a camera's: 127.0.0.2.
+// other is a server on another host than the camera's, 127.0.0.2.
 type other struct {
 	*httptest.Server
 	connections atomic.Int32
@@ -45,7 +45,7 @@ func newOther(t *testing.T, serve http.Handler) *other {
 	return o
 }
 
-// readOn opens an address and reads what comes, but not for ever.
+// readOn opens an address and reads frames until an error or a time limit.
 func readOn(ctx context.Context, addr source.Address, o Options) (frames int, err error) {
 	s, err := Open(ctx, addr, o)
 	if err != nil {
@@ -69,7 +69,7 @@ func TestTheGuardWorks(t *testing.T) {
 	g.free()
 }
 
-// Wherever a camera leads by HTTP, no other host is connected to, by either reader, unless it is named.
+// However a camera refers elsewhere by HTTP, neither reader connects to a host that is not listed.
 func TestACameraLeadsNowhereElse(t *testing.T) {
 	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=3", "-c:v", "libx264", "-g", "10", "-f", "mpegts")
 	pieces := http.FileServer(http.Dir(filepath.Dir(segment)))
@@ -89,7 +89,7 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 	for _, c := range []struct {
 		name, path string
 		serve      func(other string) http.HandlerFunc
-		asked      bool // that the error must name the key; else it is enough that the other host is left alone
+		asked      bool // the error must name the configuration key
 	}{
 		{"redirect", "/x.ts", func(o string) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, o+"/a.ts", http.StatusFound) }
@@ -154,7 +154,7 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 	}
 }
 
-// Hosts that are named are followed, and the camera's own host is at any port and by its address.
+// Listed hosts are followed, and the camera's own host is allowed at any port and by its IP address.
 func TestWhereACameraMayLead(t *testing.T) {
 	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=1", "-c:v", "libx264", "-f", "mpegts")
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, segment) })
@@ -196,7 +196,7 @@ func TestWhereACameraMayLead(t *testing.T) {
 	}
 }
 
-// rtspServer answers each request as say says: with what comes after the status line and the number.
+// rtspServer answers each request with the result of say: what follows "RTSP/1.0 " without the CSeq header.
 func rtspServer(t *testing.T, say func(method, uri string) string) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -248,7 +248,7 @@ func serveRTSP(c net.Conn, say func(method, uri string) string) {
 	}
 }
 
-// An RTSP server's redirects, and the addresses of its streams, lead nowhere else either.
+// Redirects and stream addresses of an RTSP server do not lead to other hosts either.
 func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 	describe := func(base, control string) string {
 		sdp := "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:" + base +
