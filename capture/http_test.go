@@ -60,8 +60,8 @@ func TestHTTP(t *testing.T) {
 	}
 }
 
-// What OpenCV and FFmpeg write to stderr by themselves must not hold a password either. Only another process's stderr
-// can be read, so the test runs itself.
+// OpenCV and FFmpeg must not write passwords to stderr themselves. Only another process's stderr can be captured, so
+// the test runs itself as a subprocess.
 func TestStderrIsSilentOnPasswords(t *testing.T) {
 	urls := []string{
 		"rtsp://u:XYZZY@127.0.0.1:1/x", "http://u:XYZZY@127.0.0.1:1/x?token=XYZZY", "http://u:XYZZY@none.invalid/x",
@@ -86,7 +86,7 @@ func TestStderrIsSilentOnPasswords(t *testing.T) {
 	}
 }
 
-// A playlist that a server sends leads to no file of this machine, nor to anything else that FFmpeg could open.
+// A playlist from a server cannot refer to a local file or to anything else that FFmpeg could open.
 func TestAPlaylistLeadsToNoFile(t *testing.T) {
 	path := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=25:d=2", "-c:v", "libx264", "-g", "25")
 	var piece atomic.Value

@@ -9,8 +9,8 @@ import (
 	"vigil/internal/regular"
 )
 
-// checkImage finds what OpenCV forgives: it fills the missing part of a JPEG that is cut off with grey. Its data
-// cannot hold the end mark by chance, since an 0xFF in them is always followed by 0.
+// checkImage detects damage that OpenCV tolerates: it fills the missing part of a truncated JPEG with grey. The
+// entropy-coded data cannot contain the end marker by chance, since 0xFF in it is always followed by 0.
 func checkImage(path string) error {
 	if err := checkRegular(path); err != nil {
 		return err
@@ -44,7 +44,7 @@ func checkImage(path string) error {
 	return nil
 }
 
-// checkRegular follows links.
+// checkRegular follows symbolic links.
 func checkRegular(path string) error {
 	st, err := os.Stat(path)
 	switch {

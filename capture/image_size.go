@@ -7,21 +7,21 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/jpeg" // its header
+	_ "image/jpeg" // registers the decoder of the header
 	_ "image/png"  // likewise
 	"io"
 
 	_ "golang.org/x/image/webp" // likewise
 )
 
-// errNoImage is of a file whose content is of none of the kinds that its name may say. OpenCV would read some more,
-// whose size is not known before.
+// errNoImage means that a file's content matches none of the formats that its name may denote. OpenCV would read a few
+// more, whose size is not known in advance.
 var errNoImage = errors.New("damaged, or not what its name says: it is not a TIFF, PNG, JPEG, BMP, WebP, PGM or PPM")
 
-// checkImageSize reads a picture's header and refuses one that is too large, before OpenCV makes room for it. What is
-// wrong with the file otherwise, OpenCV says.
+// checkImageSize reads an image's header and refuses an image that is too large before OpenCV allocates memory for it.
+// Other faults of the file are left to OpenCV.
 func checkImageSize(f io.ReadSeeker) error {
-	defer func() { _, _ = f.Seek(0, io.SeekStart) }() // the next read says what is wrong
+	defer func() { _, _ = f.Seek(0, io.SeekStart) }() // a failure recurs in the next read
 	var head [32]byte
 	n, err := io.ReadFull(f, head[:])
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -49,7 +49,7 @@ func checkImageSize(f io.ReadSeeker) error {
 	return errNoImage
 }
 
-// checkBMP knows the headers of OS/2 and of Windows.
+// checkBMP supports the headers of OS/2 and of Windows.
 func checkBMP(b []byte) error {
 	if len(b) < 26 {
 		return errors.New("the file is cut off")
@@ -59,11 +59,11 @@ func checkBMP(b []byte) error {
 	}
 	w, h := int64(int32(binary.LittleEndian.Uint32(b[18:]))),
 		int64(int32(binary.LittleEndian.Uint32(b[22:]))) //nolint:gosec // They are signed.
-	// a height below zero is of one that stands on its head
+	// A negative height denotes top-down rows.
 	return checkPixels(int(max(w, -w)), int(max(h, -h)))
 }
 
-// checkPNM reads width and height, between which are blanks and comments.
+// checkPNM reads width and height, which are separated by whitespace and comments.
 func checkPNM(f io.Reader) error {
 	r := bufio.NewReader(io.LimitReader(f, 1<<16))
 	if _, err := r.Discard(2); err != nil {
@@ -100,17 +100,17 @@ func pnmNumber(r *bufio.Reader) (int, error) {
 	}
 }
 
-// TIFF's tags that say how much room OpenCV makes.
+// TIFF tags that determine how much memory OpenCV allocates.
 const (
 	tiffWidth, tiffHeight         = 256, 257
 	tiffBits, tiffSamples         = 258, 277
 	tiffTileWidth, tiffTileHeight = 322, 323
 )
 
-// mostTIFFBytes is what the pixels of one take, before 8 bits are made of them: four samples of 16 bits.
+// mostTIFFBytes limits the pixel data before the conversion to 8 bits: four samples of 16 bits.
 const mostTIFFBytes = 8 * MaxPixels
 
-// checkTIFF reads the first directory, of a TIFF or a BigTIFF.
+// checkTIFF reads the first directory of a TIFF or a BigTIFF.
 func checkTIFF(f io.ReadSeeker) error {
 	unread := func(err error) error {
 		return fmt.Errorf("damaged, or not what its name says: its header cannot be read: %w", err)
@@ -157,7 +157,7 @@ func checkTIFF(f io.ReadSeeker) error {
 	for ; len(table) > 0; table = table[entry:] {
 		if tag := order.Uint16(table); tag == tiffBits && !isBig && order.Uint32(table[4:]) > 2 ||
 			tag == tiffBits && isBig && order.Uint64(table[4:]) > 4 {
-			tags[tag] = 16 // they are elsewhere, one for each sample; more is of a kind that is rare
+			tags[tag] = 16 // stored elsewhere, one for each sample; larger ones are rare
 		} else {
 			tags[tag] = tiffNumber(order, table, isBig)
 		}
@@ -178,7 +178,7 @@ func checkTIFF(f io.ReadSeeker) error {
 	return nil
 }
 
-// tiffNumber is the value of an entry that holds a single one.
+// tiffNumber returns the value of an entry that holds a single number.
 func tiffNumber(order binary.ByteOrder, entry []byte, isBig bool) uint64 {
 	value := entry[8:]
 	if isBig {

@@ -16,7 +16,7 @@ import (
 	"vigil/video"
 )
 
-// leaping is an FLV of 50 pictures at 25 a second; every tenth is stamped 37600 s ahead.
+// leaping is an FLV of 50 frames at 25 a second; every tenth has a timestamp 37600 s ahead.
 func leaping(t *testing.T) (path string, data []byte) {
 	t.Helper()
 	data, err := os.ReadFile(ffmpeg(t, "a.flv", "testsrc2=s=64x48:r=25:d=2", "-c:v", "flv", "-g", "10"))
@@ -39,7 +39,7 @@ func leaping(t *testing.T) (path string, data []byte) {
 	return path, data
 }
 
-// eachTag visits the tags of an FLV, each with its length at its end.
+// eachTag calls visit with each tag of an FLV, including the tag size that follows it.
 func eachTag(data []byte, visit func([]byte)) {
 	for i := 13; i+15 <= len(data); {
 		size := 11 + int(binary.BigEndian.Uint32(data[i:])&0xffffff) + 4
@@ -54,8 +54,8 @@ func setTagTime(tag []byte, ms uint32) {
 	tag[4], tag[5], tag[6], tag[7] = byte(ms>>16), byte(ms>>8), byte(ms), byte(ms>>24)
 }
 
-// A live source whose times leap is read as if they did not; a recording is cut there, and playing it at its own pace
-// does not wait for a time that never was.
+// Leaps in a live source's timestamps have no effect. In a recording they are cuts, and paced playback does not wait
+// for them.
 func TestTimesThatLeap(t *testing.T) {
 	path, data := leaping(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -9,8 +9,8 @@ import (
 	"vigil/video"
 )
 
-// A camera's grey pictures, taken from the decoder's luma, are those that OpenCV makes of its coloured ones but for
-// what rounding to BGR and back costs. Networks are trained on recordings and watch cameras.
+// A camera's grey frames, taken from the decoder's luma, equal OpenCV's grey conversion of the colour frames except for
+// the rounding to BGR and back. This matters because networks are trained on recordings and run on cameras.
 func TestLumaIsOpenCVsGrey(t *testing.T) {
 	for _, c := range []struct {
 		name, file string

@@ -15,15 +15,15 @@ import (
 	"unsafe"
 )
 
-// Muxer writes packets into a Matroska file without coding them anew. What Flush has written stays playable whatever
-// happens to the program later; Close adds the index and the duration. It writes anywhere within what it has written,
-// so that the file need not be on this machine.
+// Muxer writes packets to a Matroska file without transcoding. Data written up to the last Flush stays playable even if
+// the process crashes; Close adds the index and the duration. It writes through an io.WriterAt and only seeks within
+// what it has written, so the file may be on another machine.
 type Muxer struct {
 	m  *C.vigil_muxer
 	to io.WriterAt
 }
 
-// NewMuxer begins a file of pictures that were taken from the given time on.
+// NewMuxer starts a file whose first frame was captured at the given time.
 func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 	m := &Muxer{to: to}
 	var pin runtime.Pinner
@@ -45,7 +45,7 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 	return m, nil
 }
 
-// Write appends a packet. Its decoding time is not before that of the one before, nor after its own presentation.
+// Write appends a packet. Its DTS must not be before the previous packet's DTS, nor after its own PTS.
 func (m *Muxer) Write(p *Packet) error {
 	n := len(p.Data)
 	padded := append(p.Data,
@@ -59,23 +59,23 @@ func (m *Muxer) Write(p *Packet) error {
 		C.int64_t(p.DTS), key))
 }
 
-// Flush writes what is held back.
+// Flush writes buffered data.
 func (m *Muxer) Flush() error { return m.done(C.vigil_mux_flush(m.m)) }
 
-// Close ends the file.
+// Close finishes the file.
 func (m *Muxer) Close() error {
 	err := m.done(C.vigil_mux_end(m.m))
 	m.Abandon()
 	return err
 }
 
-// Abandon frees the muxer and leaves the file as it is.
+// Abandon frees the muxer without finishing the file.
 func (m *Muxer) Abandon() {
 	C.vigil_mux_free(m.m)
 	m.m = nil
 }
 
-// done hands over what FFmpeg has written.
+// done passes on to the writer what FFmpeg has written.
 func (m *Muxer) done(code C.int) error {
 	if m.m == nil {
 		return errors.New(codeText(code))

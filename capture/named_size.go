@@ -6,9 +6,9 @@ import (
 	"io"
 )
 
-// namedSize is how many bytes a file has at least by what its container names: Matroska's segment, an AVI's RIFF
-// chunks, the boxes of an MP4, an ASF's objects. It is 0 for other files, and for those that name none, because they
-// were written to be cut off anywhere: MPEG-TS, fragmented MP4, what a recorder did not finish.
+// namedSize returns the minimum size of a file in bytes that its container declares: Matroska's segment, an AVI's RIFF
+// chunks, the boxes of an MP4, an ASF's objects. It is 0 for other formats and for files without a declared size, which
+// may end anywhere: MPEG-TS, fragmented MP4, files that a recorder did not finish.
 func namedSize(r io.ReaderAt, size int64) int64 {
 	var head [16]byte
 	if _, err := r.ReadAt(head[:], 0); err != nil {
@@ -27,10 +27,11 @@ func namedSize(r io.ReaderAt, size int64) int64 {
 	return 0
 }
 
-// mostLinks bounds a walk along a file's top level.
+// mostLinks bounds the number of top-level elements that are visited.
 const mostLinks = 100000
 
-// chainSize walks along parts that each name their length, which next gives; 0 ends the walk, as where it is not known.
+// chainSize walks along elements that declare their length, which next returns; 0 (also for an unknown length) ends the
+// walk.
 func chainSize(r io.ReaderAt, size int64, next func(head []byte) int64) int64 {
 	var at int64
 	for range mostLinks {
@@ -57,7 +58,7 @@ func riffChunk(head []byte) int64 {
 	return 8 + n
 }
 
-// mp4Box gives nothing for the fragments of a fragmented file.
+// mp4Box returns 0 for the fragments of a fragmented file.
 func mp4Box(head []byte) int64 {
 	n := int64(binary.BigEndian.Uint32(head))
 	if n == 1 {
@@ -76,7 +77,7 @@ func asfObject(head []byte) int64 {
 	return int64(binary.LittleEndian.Uint64(head[16:])) //nolint:gosec // A negative one ends the walk.
 }
 
-// matroskaSize gives where the segment ends, which follows the EBML header.
+// matroskaSize returns the offset at which the segment ends. The segment follows the EBML header.
 func matroskaSize(r io.ReaderAt) int64 {
 	var at int64
 	for range 8 {
@@ -86,13 +87,13 @@ func matroskaSize(r io.ReaderAt) int64 {
 		}
 		length, n := ebmlLength(b[4:])
 		if n == 0 {
-			return 0 // not known
+			return 0 // unknown
 		}
 		end := at + 4 + int64(n) + length
 		switch {
 		case bytes.Equal(b[:4], []byte{0x18, 0x53, 0x80, 0x67}):
 			return end
-		case b[0]>>4 != 1: // another element is in front of it, and its name is shorter
+		case b[0]>>4 != 1: // another element with a shorter ID precedes it
 			return 0
 		}
 		at = end
@@ -100,7 +101,7 @@ func matroskaSize(r io.ReaderAt) int64 {
 	return 0
 }
 
-// ebmlLength reads a length of 1 to 8 bytes; n is 0 where it is not known.
+// ebmlLength decodes a length of 1 to 8 bytes; n is 0 if it is unknown.
 func ebmlLength(b []byte) (length int64, n int) {
 	mask := byte(0x80)
 	for n = 1; n <= 8 && b[0]&mask == 0; n++ {
@@ -121,14 +122,14 @@ func ebmlLength(b []byte) (length int64, n int) {
 	return length, n
 }
 
-// isFLV is true of a container that names no size and is not made to be cut off either: its last tag is whole.
+// isFLV detects FLV, which declares no size but is not truncatable either: its last tag must be complete.
 func isFLV(r io.ReaderAt) bool {
 	var head [3]byte
 	_, err := r.ReadAt(head[:], 0)
 	return err == nil && string(head[:]) == "FLV"
 }
 
-// endsInZeros is true of a file whose length was set before its data came, which they never did.
+// endsInZeros reports whether a file's end is zeros: its size was set in advance and the data was never written.
 func endsInZeros(r io.ReaderAt, size int64) bool {
 	const tail = 4096
 	var b [tail]byte

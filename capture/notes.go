@@ -1,15 +1,15 @@
 package capture
 
-// notes are what a source has to say beside its pictures, each once.
+// notes collects a source's remarks that are not errors, each of them once.
 type notes struct {
 	fresh []string
 	said  map[string]bool
 }
 
-// maxNotes is how many a source may have; what a hostile one makes up is bounded.
+// maxNotes bounds the number of notes that a hostile source can cause.
 const maxNotes = 32
 
-// once takes a note that was not taken before; an empty one is none.
+// once adds a note unless it is empty or was added before.
 func (n *notes) once(text string) {
 	if text == "" || n.said[text] || len(n.said) >= maxNotes {
 		return
@@ -27,9 +27,8 @@ func (n *notes) take() []string {
 	return fresh
 }
 
-// Notes gives what the source has to say since the last call, mostly nothing: that its clock leaps, which of its
-// tracks is read, that numbers are missing. They name no password. A caller logs them, at the latest when it closes
-// the stream.
+// Notes returns the notes since the last call, usually none: that the clock leaps, which of several tracks is read,
+// that numbers are missing. They contain no passwords. The caller logs them, at the latest when it closes the stream.
 func (s *Stream) Notes() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

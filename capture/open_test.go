@@ -15,7 +15,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// What cannot be opened, for whatever reason, is an error and leaves nothing open.
+// A failed Open returns an error and leaves nothing open, whatever the cause.
 func TestOpenLeavesNothingOpen(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
@@ -98,7 +98,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			})
 		})
 	}
-	// What FFmpeg's libraries load once stays; a file that opens leaves nothing of its own.
+	// What FFmpeg's libraries load once remains; an opened file leaves nothing behind.
 	leaktest.None(t, func() {
 		s, err := Open(t.Context(), address(t, video), Options{})
 		if err != nil {

@@ -7,32 +7,32 @@ import (
 	"vigil/capture/source"
 )
 
-// Options say how an address is opened. The zero value works.
+// Options configure how an address is opened. The zero value works.
 type Options struct {
-	// Reader is what reads a URL: FFmpeg (also when empty) or GoCV. Files, folders and devices are always read by GoCV.
+	// Reader selects what reads a URL: FFmpeg (also when empty) or GoCV. GoCV always reads files, folders and devices.
 	Reader string
-	// Transport is how RTSP carries its pictures: "tcp" (also when empty) or "udp".
+	// Transport is the transport of RTSP streams: "tcp" (also when empty) or "udp".
 	Transport string
-	// Trust says whose certificate an rtsps or https camera may show.
+	// Trust determines which certificates are accepted from an rtsps or https camera.
 	Trust source.Trust
-	// Follow are the hosts beside its own that a URL may lead to, by redirects, playlists and the like: host or
+	// Follow lists the hosts besides its own to which a URL may lead, by redirects, playlists and the like: host or
 	// host:port, as ParseHost reads it.
 	Follow []string
-	// OpenTimeout and ReadTimeout bound what a URL may take to open and to give the next picture; 0 means 10 s.
+	// OpenTimeout and ReadTimeout bound the time to open a URL and to read the next frame; 0 means 10 s.
 	OpenTimeout, ReadTimeout time.Duration
-	// FPSHint is the rate that a URL had when it was last open, 0 where that is not known. It makes opening it
-	// faster, and is what Info says again unless the URL now has another one.
+	// FPSHint is the frame rate that a URL had when it was last open, 0 if unknown. It makes opening faster, and Info
+	// reports it unless the URL's rate has changed.
 	FPSHint float64
-	// FolderFPS is the frame rate of a folder of images; 0 means 10, the rate of UCSD's recordings.
+	// FolderFPS is the frame rate of a folder of images; 0 means 10, the rate of the UCSD data set.
 	FolderFPS float64
-	// Realtime makes files and folders come at their own pace instead of as fast as they decode.
+	// Realtime plays files and folders at their own frame rate instead of as fast as they decode.
 	Realtime bool
-	// Waiting is called in Read's goroutine each time that a live source's packets come and the read timeout has
-	// passed without its first picture: there was no key frame yet. Read goes on for KeyFrameWaits such times.
+	// Waiting is called in Read's goroutine each time the read timeout passes while a live source sends packets but no
+	// key frame has come yet. Read gives up after KeyFrameWaits such timeouts.
 	Waiting func(note string)
-	// FirstSeq is the first Frame's Seq.
+	// FirstSeq is the Seq of the first Frame.
 	FirstSeq uint64
-	// Opening is every Frame's Opening; 0 means 1.
+	// Opening is the Opening of every Frame; 0 means 1.
 	Opening int
 }
 
@@ -40,14 +40,14 @@ type Options struct {
 // cameras send one each minute.
 const KeyFrameWaits = 6
 
-// Errors that callers tell apart. Whatever Open and Read return names the redacted address.
+// Errors that callers distinguish. All errors of Open and Read name the redacted address.
 var (
-	// ErrTruncated comes instead of io.EOF where a file ends well before the time that its header promises.
+	// ErrTruncated replaces io.EOF if a file ends well before the duration in its header.
 	ErrTruncated = errors.New("the file is cut off")
-	// ErrLost means that a live source gives no more pictures; opening it again may help.
+	// ErrLost means that a live source yields no more frames; reconnecting may help.
 	ErrLost = errors.New("the stream broke off")
-	// ErrRefused means that a server answered and refuses: wrong credentials or no such stream. Opening it again
-	// helps only when somebody has changed something.
+	// ErrRefused means that the server answered and refused: wrong credentials or no such stream. Retrying helps only
+	// after the configuration or the camera has changed.
 	ErrRefused = errors.New("the server refuses")
 )
 
@@ -82,12 +82,12 @@ func (o Options) withDefaults() (Options, error) {
 	return o, nil
 }
 
-// maxFPS is the highest rate that is believed: FFmpeg gives the ticks of its clock, 90000 or 1200000, where a stream
-// does not say.
+// maxFPS is the highest plausible rate: for a stream without a declared rate FFmpeg returns the ticks of its clock,
+// 90000 or 1200000.
 const maxFPS = 240
 
-// stabiliseFPS is the known rate where the one that a few pictures have is not far from it: their times may be a little
-// off.
+// stabiliseFPS returns the known rate if the measured one is close to it, because a rate measured from a few frames is
+// imprecise.
 func stabiliseFPS(measured, known float64) float64 {
 	if known > 0 && (measured == 0 || math.Abs(measured/known-1) < 0.25) {
 		return known
@@ -95,7 +95,7 @@ func stabiliseFPS(measured, known float64) float64 {
 	return measured
 }
 
-// saneFPS gives 0 for a rate that no camera has.
+// saneFPS returns 0 for an implausible rate.
 func saneFPS(fps float64) float64 {
 	if fps >= 0.01 && fps <= maxFPS {
 		return fps

@@ -9,13 +9,13 @@ import (
 	"vigil/capture/source"
 )
 
-// longestPause is how long a pacer waits for one picture. A longer step is a hole in the recording, or its clock
-// leapt: it is skipped, for nothing happens in it.
+// longestPause is the maximum wait for one frame. A longer step is a gap in the recording or a leap of its clock, and
+// is skipped.
 const longestPause = 10 * time.Second
 
-// pacer holds pictures back until their time has come.
+// pacer delays frames until they are due.
 type pacer struct {
-	start time.Time     // when the picture of time base came
+	start time.Time     // when the frame with time base was returned
 	base  time.Duration // stream time
 	last  time.Duration
 }
@@ -39,7 +39,7 @@ func (p *pacer) pace(ctx context.Context, pts time.Duration) error {
 	}
 }
 
-// nameError names the source in an error, but leaves io.EOF plain.
+// nameError adds the source's address to an error, but returns io.EOF unchanged.
 func nameError(addr source.Address, err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.EOF

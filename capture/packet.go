@@ -4,34 +4,34 @@ import (
 	"time"
 )
 
-// Packet is a coded picture as a camera sent it.
+// Packet is an encoded frame as the camera sent it.
 type Packet struct {
 	Data []byte
-	// PTS and DTS say when it is shown and when it is decoded, on a clock that only goes forward: see packetClock.
+	// PTS and DTS are the presentation and decoding times on a clock that never goes back: see packetClock.
 	PTS, DTS time.Duration
-	// Key says that decoding can begin here.
+	// Key marks a key frame.
 	Key bool
-	// Arrival is when it was read.
+	// Arrival is when the packet was read.
 	Arrival time.Time
 }
 
-// Coding says how a stream's pictures are coded. It is plain data, so that another process can write what one has read.
+// Coding describes a stream's codec. It is plain data, so that another process can write what this one has read.
 type Coding struct {
-	Codec         string // FFmpeg's name, as h264 or mjpeg
-	Extra         []byte // what a decoder has to know before the first packet
+	Codec         string // FFmpeg's name, such as h264 or mjpeg
+	Extra         []byte // the codec's extradata, which a decoder needs before the first packet
 	Width, Height int
 }
 
-// padding is how far behind a packet's end FFmpeg may read.
+// padding is the number of bytes that FFmpeg may read past a packet's end.
 const padding = 64
 
-// rawTimes are a packet's times as the camera has them.
+// rawTimes are a packet's timestamps as the camera sent them.
 type rawTimes struct {
 	pts, dts       time.Duration
 	hasPTS, hasDTS bool
 }
 
-// decode is when the packet is decoded, as far as that is known.
+// decode returns the decoding time, or the presentation time if there is none.
 func (r rawTimes) decode() (time.Duration, bool) {
 	if r.hasDTS {
 		return r.dts, true
@@ -39,19 +39,19 @@ func (r rawTimes) decode() (time.Duration, bool) {
 	return r.pts, r.hasPTS
 }
 
-// maxReorder is how long after its decoding a picture may be shown.
+// maxReorder is the maximum delay from decoding to presentation.
 const maxReorder = 5 * time.Second
 
-// packetClock gives packets times that only go forward, whatever the camera's own clock does.
+// packetClock gives packets timestamps that never go back, whatever the camera's clock does.
 type packetClock struct {
 	ptsClock
-	timed bool // a packet had a time
+	timed bool // a packet had a timestamp
 }
 
-// isUntimed says whether the camera says no times at all. Its first packet may lack one with any.
+// isUntimed reports whether the camera sends no timestamps at all. The first packet may lack one in any stream.
 func (c *packetClock) isUntimed() bool { return !c.timed && c.count > 1 }
 
-// set sets a packet's times.
+// set computes a packet's PTS and DTS.
 func (c *packetClock) set(p *Packet, r rawTimes) {
 	raw, known := r.decode()
 	c.timed = c.timed || known

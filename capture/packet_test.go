@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Times of packets begin where they do and only go forward, by what the camera says where that can be, else by the
-// usual step.
+// Packet times start at 0 and never go back. They follow the camera's timestamps where those are plausible, else
+// advance by the usual step.
 func TestPacketClock(t *testing.T) {
 	const none = -1
 	tests := map[string]struct {

@@ -15,16 +15,16 @@ import (
 	"vigil/video"
 )
 
-// PacketStream is a camera whose packets are read as they come, without being decoded.
+// PacketStream reads a camera's packets without decoding them.
 type PacketStream struct {
 	v      *libav
 	addr   source.Address
 	coding Coding
 	clock  packetClock
-	paced  bool // packets of a camera that says no times come as they are taken
+	paced  bool // for a camera without timestamps: packets now arrive as they are captured
 }
 
-// OpenPackets opens a camera's URL as Open does. What has no packets, as a device, is an error.
+// OpenPackets opens a camera's URL like Open. Sources without packets, such as devices, are an error.
 func OpenPackets(ctx context.Context, addr source.Address, o Options) (*PacketStream, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -44,35 +44,35 @@ func OpenPackets(ctx context.Context, addr source.Address, o Options) (*PacketSt
 	var c C.vigil_coding
 	C.vigil_coding_of(s.v.s,
 		&c) //nolint:gocritic // what cgo makes of a pointer compares it with itself
-	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // as coded, not as shown
+	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // coded size, not display size
 	if c.extra_size > 0 {
 		s.coding.Extra = C.GoBytes(unsafe.Pointer(c.extra), c.extra_size)
 	}
 	return s, nil
 }
 
-// Coding says how the pictures are coded.
+// Coding describes the stream's codec.
 func (s *PacketStream) Coding() Coding { return s.coding }
 
-// Info says what is known of the stream.
+// Info describes the stream.
 func (s *PacketStream) Info() video.Info {
 	i := s.v.info
 	i.Live = true
 	return i
 }
 
-// Notes is as Stream.Notes.
+// Notes is like Stream.Notes.
 func (s *PacketStream) Notes() []string { return s.v.take() }
 
-// Read fills p with the next packet, reusing p.Data. It returns ErrLost where no more come, or where they are of
-// another size than the first: then the camera is to be opened again.
+// Read fills p with the next packet, reusing p.Data. It returns ErrLost if no more packets come or if their frame size
+// has changed; the camera must then be opened again.
 func (s *PacketStream) Read(ctx context.Context, p *Packet) error {
 	for {
 		before := s.clock.arrived
 		if err := s.read(ctx, p); err != nil {
 			return err
 		}
-		// Of a camera that says no times, pictures that were waiting have none.
+		// Frames buffered before the first read have no usable arrival time, so drop them if arrival is the only clock.
 		if !s.clock.isUntimed() || s.paced || p.Arrival.Sub(before) > waiting {
 			s.paced = s.paced || s.clock.isUntimed()
 			return nil
@@ -80,7 +80,7 @@ func (s *PacketStream) Read(ctx context.Context, p *Packet) error {
 	}
 }
 
-// waiting is how soon after the one before a picture comes that was there already.
+// waiting is the longest step between two packets that were already buffered.
 const waiting = 2 * time.Millisecond
 
 func (s *PacketStream) read(ctx context.Context, p *Packet) error {
@@ -108,7 +108,7 @@ func (s *PacketStream) read(ctx context.Context, p *Packet) error {
 	return nil
 }
 
-// Close takes leave of the camera.
+// Close disconnects from the camera.
 func (s *PacketStream) Close() error {
 	if s.v == nil {
 		return nil

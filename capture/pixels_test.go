@@ -18,7 +18,7 @@ import (
 	"vigil/capture/source"
 )
 
-// peak gives how many MiB this process took at most since the call before.
+// peak returns the process's peak memory use in MiB since the previous call.
 func peak(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/status")
@@ -36,10 +36,10 @@ func peak(t *testing.T) int {
 	return kib >> 10
 }
 
-// mostGrowth is less than a picture above the limit takes in any form, in MiB.
+// mostGrowth is the limit for memory growth in MiB; any frame above MaxPixels would take more.
 const mostGrowth = 32
 
-// tiff is the header of a TIFF, little-endian, with these entries.
+// tiff is a little-endian TIFF header with these entries.
 func tiff(entries ...[2]uint32) []byte {
 	b := []byte("II*\x00\x08\x00\x00\x00")
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(entries)))
@@ -74,7 +74,7 @@ func bmp(w, h int32) []byte {
 	return b
 }
 
-// hugeJPEG is a small one whose header names another size.
+// hugeJPEG is a small JPEG whose header declares another size.
 func hugeJPEG(t *testing.T, w, h uint16) []byte {
 	b := jpegOf(t, 64, 64)
 	at := bytes.Index(b, []byte{0xff, 0xc0})
@@ -86,14 +86,14 @@ func hugeJPEG(t *testing.T, w, h uint16) []byte {
 	return b
 }
 
-// webP is the header of one without loss, or of one with a canvas.
+// webP is the header of a lossless WebP, or of one with a canvas.
 func webP(w, h int) []byte {
 	bits := uint32(w-1) | uint32(h-1)<<14
 	b := []byte("RIFF\x40\x00\x00\x00WEBPVP8L\x30\x00\x00\x00\x2f")
 	return append(binary.LittleEndian.AppendUint32(b, bits), make([]byte, 64)...)
 }
 
-// A picture that is too large is refused by its header, before there is room for it.
+// An image that is too large is refused by its header, before memory is allocated.
 func TestImageBombs(t *testing.T) {
 	for name, data := range map[string][]byte{
 		"a.png": hugePNG(t, 30000, 30000), "b.jpg": hugeJPEG(t, 60000, 60000),
@@ -104,7 +104,7 @@ func TestImageBombs(t *testing.T) {
 		"j.tif": tiff([2]uint32{tiffWidth, 64}, [2]uint32{tiffHeight, 64}, [2]uint32{tiffTileWidth, 30000},
 			[2]uint32{tiffTileHeight, 30000}),
 		"k.tif": tiff([2]uint32{tiffWidth, 4000}, [2]uint32{tiffHeight, 4000}, [2]uint32{tiffSamples, 1000}),
-		"l.png": bmp(30000, 30000), // whatever its name says
+		"l.png": bmp(30000, 30000), // whatever its extension
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folderOf(t, map[string][]byte{name: data})
@@ -130,7 +130,8 @@ func TestImageBombs(t *testing.T) {
 	}
 }
 
-// A video's pictures have their limit wherever their size is said: in its container, or in a picture in the middle.
+// The size limit of a video's frames holds wherever the size is declared: in the container, or in a frame in the
+// middle.
 func TestVideoBombs(t *testing.T) {
 	const large = "6400x6400"
 	honest := ffmpeg(t, "large.mkv", "color=s="+large+":r=10:d=0.2", "-c:v", "mjpeg")
@@ -154,7 +155,7 @@ func TestVideoBombs(t *testing.T) {
 	defer server.Close()
 	for _, c := range []struct {
 		source, reader string
-		frames         bool // that some come before
+		frames         bool // the reader returns some frames first
 	}{
 		{honest, "", false},
 		{lies, "", true},
@@ -178,7 +179,7 @@ func TestVideoBombs(t *testing.T) {
 	}
 }
 
-// What has a video's name and is no regular file is refused at once, by what it is.
+// A path with a video's extension that is not a regular file is refused at once, with its kind in the error.
 func TestOnlyRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	at := func(name string) string { return filepath.Join(dir, name) }

@@ -20,10 +20,10 @@ import (
 	"vigil/capture/source"
 )
 
-// explainTimeout is how long a server is asked for the reason of a refusal: one that answers at all answers at once.
+// explainTimeout bounds the request for the reason of a refusal; a server that answers at all answers quickly.
 const explainTimeout = 2 * time.Second
 
-// connect makes a connection to the address's host; one of TLS where config is not nil.
+// connect connects to the address's host, with TLS if config is not nil.
 func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, error) {
 	server := net.JoinHostPort(w.Host, w.Port)
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server)
@@ -41,7 +41,8 @@ func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, e
 	return secure, nil
 }
 
-// stableError leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its words.
+// stableError removes the local port from an error. The port differs between attempts; the message of a lasting error
+// must not.
 func stableError(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		op.Source = nil
@@ -49,7 +50,7 @@ func stableError(err error) error {
 	return err
 }
 
-// explainURL asks the server once more, in Go, why FFmpeg got no stream; nil where that gives no reason.
+// explainURL asks the server again, from Go, why FFmpeg got no stream; nil if that yields no reason.
 func explainURL(ctx context.Context, addr source.Address, o Options, timeout time.Duration) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil {
@@ -70,8 +71,8 @@ func explainURL(ctx context.Context, addr source.Address, o Options, timeout tim
 	return explainStatus(a.status, u.User != nil)
 }
 
-// explainUnauthorized says why a server does not let vigil in: it may want an authentication that FFmpeg does not
-// know, which the server is asked for without a login, so that no camera counts one more that is wrong.
+// explainUnauthorized explains a 401. The server may require an authentication scheme that FFmpeg lacks. It is asked
+// without a login, so that the camera does not count another failed attempt.
 func explainUnauthorized(ctx context.Context, addr source.Address, o Options) error {
 	u, err := url.Parse(addr.Reveal())
 	if err != nil || u.User == nil {
@@ -88,11 +89,11 @@ func explainUnauthorized(ctx context.Context, addr source.Address, o Options) er
 	return explainStatus(http.StatusUnauthorized, true)
 }
 
-// answer is what a server says.
+// answer is a server's response.
 type answer struct {
 	status     int
-	challenges []string // how it wants to be authenticated to
-	media      string   // the kinds of an RTSP server's streams, as "audio video"
+	challenges []string // authentication headers
+	media      string   // media types of an RTSP server's streams, such as "audio video"
 }
 
 func ask(ctx context.Context, addr source.Address, u *url.URL, o Options, timeout time.Duration) (a answer, err error) {
@@ -112,7 +113,7 @@ func ask(ctx context.Context, addr source.Address, u *url.URL, o Options, timeou
 		}
 		return get(ctx, u, config, allowed)
 	}
-	// A server that has just sent FFmpeg away may still be busy with that.
+	// A server may still be busy closing FFmpeg's connection.
 	const tries, pause = 5, 200 * time.Millisecond
 	for i := 1; ; i++ {
 		a, err := describe(ctx, w, u, config, timeout)
@@ -143,14 +144,14 @@ func explainStatus(status int, hasCredentials bool) error {
 	return nil
 }
 
-// get gives the answer to a GET. Go's error quotes the URL, so only what lies below it is passed on.
+// get returns the response to a GET. Go's error quotes the URL, so only the error that it wraps is passed on.
 func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
 		return answer{}, errors.New("the URL is malformed")
 	}
 	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
-	// A redirect is followed as FFmpeg follows it: to these hosts only.
+	// Redirects are followed as FFmpeg follows them, to allowed hosts only.
 	follow := func(next *http.Request, before []*http.Request) error {
 		const most = 8
 		if len(before) >= most {
@@ -175,7 +176,7 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (an
 	return answer{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
 }
 
-// describe gives the answer to an RTSP DESCRIBE (RFC 2326), with the credentials where the server wants them.
+// describe returns the response to an RTSP DESCRIBE (RFC 2326), with credentials if the server requires them.
 func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config, timeout time.Duration) (answer,
 	error,
 ) {
@@ -205,7 +206,7 @@ func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config,
 	return request(2, authorize(a.challenges, u.User, uri))
 }
 
-// maxSDP is more than a camera's description has, in bytes.
+// maxSDP is the maximum size in bytes of a session description, larger than any camera's.
 const maxSDP = 64 << 10
 
 func readAnswer(r *textproto.Reader) (answer, error) {
@@ -241,7 +242,7 @@ func readAnswer(r *textproto.Reader) (answer, error) {
 	return a, nil
 }
 
-// authorize answers a challenge: basic (RFC 7617), or digest without qop (RFC 2069), which is what RTSP uses.
+// authorize answers a challenge: basic (RFC 7617), or digest without qop (RFC 2069), which RTSP uses.
 func authorize(challenges []string, user *url.Userinfo, uri string) string {
 	password, _ := user.Password()
 	for _, c := range challenges {

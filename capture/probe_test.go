@@ -8,7 +8,7 @@ import (
 	"vigil/capture/source"
 )
 
-// A camera that hangs is reported in the same words each time, though each attempt comes from another port.
+// The error for a camera that does not answer is the same for each attempt, though the local port differs.
 func TestAReasonThatLastsKeepsItsWords(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -21,7 +21,7 @@ func TestAReasonThatLastsKeepsItsWords(t *testing.T) {
 			if err != nil {
 				return
 			}
-			defer c.Close() // it is kept, and never answered
+			defer c.Close() // accepted and never answered
 		}
 	}()
 	for _, scheme := range []string{"rtsp", "rtsps", "http"} {

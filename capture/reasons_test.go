@@ -17,7 +17,7 @@ import (
 	"vigil/video"
 )
 
-// A source that gives no video is told of by what it is, not by FFmpeg's code.
+// The error for a source without video describes the source instead of FFmpeg's error code.
 func TestReasons(t *testing.T) {
 	picture, tone := jpegOf(t, 64, 48), sound(t, "a.mp3")
 	mux := http.NewServeMux()
@@ -61,7 +61,7 @@ func TestReasons(t *testing.T) {
 	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		for _, tt := range tests {
 			if reader == source.GoCV && !errors.Is(tt.kind, ErrRefused) && tt.name != "sound by rtsp" {
-				continue // OpenCV does not say what it found
+				continue // OpenCV does not report what it found
 			}
 			t.Run(tt.name+" by "+reader, func(t *testing.T) {
 				o := quick
@@ -83,7 +83,7 @@ func TestReasons(t *testing.T) {
 	}
 }
 
-// withoutKeyFrame is an MPEG-TS from the middle of a group of pictures on, which has no other one, and the whole of it.
+// withoutKeyFrame returns an MPEG-TS cut in the middle of its only group of pictures, and the whole of it.
 func withoutKeyFrame(t *testing.T) (middle, whole []byte) {
 	t.Helper()
 	whole, err := os.ReadFile(ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t", "-c:v",
@@ -98,8 +98,8 @@ func withoutKeyFrame(t *testing.T) (middle, whole []byte) {
 	return append(bytes.Clone(whole[:3*packet]), whole[n/4*packet:]...), whole
 }
 
-// While packets come a camera's first key frame is waited for, for longer than the read timeout, and where none comes
-// that is the reason.
+// While packets arrive, Read waits for the first key frame for longer than the read timeout. If none comes, the error
+// says so.
 func TestNoKeyFrame(t *testing.T) {
 	middle, whole := withoutKeyFrame(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

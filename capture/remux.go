@@ -11,8 +11,8 @@ import (
 	"path/filepath"
 )
 
-// Remux copies a file's video into one of another container, by the ending of its name, without coding it anew. OpenCV
-// writes to fewer of them than FFmpeg does.
+// Remux copies a file's video to a container chosen by the new name's extension, without transcoding. FFmpeg supports
+// more containers than OpenCV.
 func Remux(from, to string) error {
 	var paths [2]string
 	for i, p := range []string{from, to} {
@@ -20,7 +20,7 @@ func Remux(from, to string) error {
 		if err != nil {
 			return err
 		}
-		paths[i] = abs // in which FFmpeg sees no protocol
+		paths[i] = abs // FFmpeg sees no protocol in an absolute path
 	}
 	if code := call(func(s ...*C.char) C.int { return C.vigil_remux(s[0], s[1]) }, paths[:]...); code < 0 {
 		return fmt.Errorf("copying the video of %s to %s: %w", from, to, errors.New(codeText(code)))

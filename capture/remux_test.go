@@ -10,7 +10,7 @@ import (
 	"vigil/video"
 )
 
-// A video that is copied into another container has the same pictures; twice the file is twice the video.
+// A remuxed video has the same frames; the file concatenated with itself has twice as many.
 func TestRemux(t *testing.T) {
 	from := clip(t, "a.mkv", 64, 48, 25)
 	dir := t.TempDir()

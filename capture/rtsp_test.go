@@ -24,7 +24,7 @@ func address(t testing.TB, s string) source.Address {
 	return a
 }
 
-// quick is short enough for tests and long enough for a busy machine to open a stream.
+// quick has timeouts that are short for tests and long enough to open a stream on a busy machine.
 var quick = Options{OpenTimeout: 10 * time.Second, ReadTimeout: 2 * time.Second}
 
 func openAddress(t testing.TB, addr source.Address, o Options) *Stream {
@@ -61,7 +61,7 @@ func TestRTSP(t *testing.T) {
 			began := time.Now()
 			var f video.Frame
 			var err error
-			for err == nil { // what is still on its way comes first
+			for err == nil { // drain what is still in transit
 				err = s.Read(t.Context(), &f)
 				seq++
 			}
@@ -86,8 +86,8 @@ func TestRTSP(t *testing.T) {
 	}
 }
 
-// A server that is still there and says nothing more is noticed after the read timeout, also where no connection could
-// tell.
+// A server that stays connected but sends nothing is detected after the read timeout, also over UDP, where no
+// connection could break.
 func TestRTSPStall(t *testing.T) {
 	for _, transport := range []string{"tcp", "udp"} {
 		t.Run(transport, func(t *testing.T) {
@@ -99,7 +99,7 @@ func TestRTSPStall(t *testing.T) {
 			server.Pause()
 			var f video.Frame
 			var err error
-			waits := 0 // as long as the read timeout; one may yield a picture that a parser held back
+			waits := 0 // read timeouts; one may yield a frame that a parser held back
 			for err == nil {
 				began := time.Now()
 				if err = s.Read(t.Context(), &f); time.Since(began) >= o.ReadTimeout {
@@ -115,7 +115,7 @@ func TestRTSPStall(t *testing.T) {
 	}
 }
 
-// readRising reads 40 frames whose numbers and times rise, and returns the next number.
+// readRising reads 40 frames, checks that their numbers and times rise, and returns the next number.
 func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 	t.Helper()
 	var f video.Frame
@@ -159,7 +159,7 @@ func TestRTSPRefusals(t *testing.T) {
 	}
 }
 
-// mute is the host of a server that takes connections and says nothing.
+// mute returns the host of a server that accepts connections and sends nothing.
 func mute(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -170,7 +170,7 @@ func mute(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// A server that takes the connection and says nothing costs the timeout and no more.
+// A server that accepts the connection and sends nothing costs the timeout and no more.
 func TestRTSPSilence(t *testing.T) {
 	began := time.Now()
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second}

@@ -21,7 +21,7 @@ import (
 	"vigil/video"
 )
 
-// Which certificate of a real server of RTSP over TLS is taken, and that pictures come then.
+// Certificates of a real RTSP-over-TLS server are accepted or refused as configured, and frames come if accepted.
 func TestRTSPS(t *testing.T) {
 	authority := certtest.SelfSigned(t)
 	own, nameless := certtest.SelfSigned(t, "127.0.0.1"), certtest.SelfSigned(t)
@@ -49,7 +49,7 @@ func TestRTSPS(t *testing.T) {
 				Password: "ge heim/@:%",
 			})
 			o := quick
-			o.Trust, o.Transport = tt.trust, "udp" // which would send the pictures in the clear, so it is not used
+			o.Trust, o.Transport = tt.trust, "udp" // UDP would send the video unencrypted, so it is not used
 			s, err := Open(t.Context(), address(t, server.URL()), o)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("opening: %v, want %v", err, tt.want)
@@ -96,7 +96,7 @@ func TestRTSPSRefusals(t *testing.T) {
 			}
 		}
 	}
-	// A server that says nothing costs the timeout also where TLS is spoken by us.
+	// An unresponsive server costs only the timeout also if vigil does the TLS.
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: source.Trust{PEM: cert.PEM}}
 	if _, err := Open(t.Context(), address(t, "rtsps://"+mute(t)+"/x"), o); !errors.Is(err, os.ErrDeadlineExceeded) ||
 		errors.Is(err, source.ErrUntrusted) {
@@ -104,7 +104,7 @@ func TestRTSPSRefusals(t *testing.T) {
 	}
 }
 
-// The same for a camera that is reached by https, which learns the name that it was called by.
+// The same for a camera at an https URL, which must receive the original host name.
 func TestHTTPS(t *testing.T) {
 	path := ffmpeg(t, "a.ts", "testsrc2=s=320x240:r=25:d=2", "-c:v", "libx264", "-g", "25", "-bf", "0")
 	var host atomic.Value
@@ -117,7 +117,7 @@ func TestHTTPS(t *testing.T) {
 		host.Store(r.Host)
 		http.ServeFile(w, r, path)
 	}))
-	server.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that are broken off, as they should be
+	server.Config.ErrorLog = log.New(io.Discard, "", 0) // handshakes fail as intended
 	server.StartTLS()
 	defer server.Close()
 	own := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})
