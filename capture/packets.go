@@ -44,7 +44,7 @@ func OpenPackets(ctx context.Context, addr source.Address, o Options) (*PacketSt
 	var c C.vigil_coding
 	C.vigil_coding_of(s.v.s,
 		&c) //nolint:gocritic // what cgo makes of a pointer compares it with itself
-	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // coded size, not display size
+	s.coding = Coding{Codec: C.GoString(c.codec), Width: int(c.width), Height: int(c.height)} // as coded
 	if c.extra_size > 0 {
 		s.coding.Extra = C.GoBytes(unsafe.Pointer(c.extra), c.extra_size)
 	}

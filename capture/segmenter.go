@@ -5,40 +5,40 @@ import (
 	"time"
 )
 
-// SegmentFiles is where a Segmenter puts its files, one after the other.
+// SegmentFiles stores the files of a Segmenter, one at a time.
 type SegmentFiles interface {
-	// Begin gives the file of a segment whose first picture came at the given time.
+	// Begin creates the file of a segment whose first frame arrived at the given time.
 	Begin(first time.Time) (io.WriterAt, error)
-	// Flushed says that what was written of the segment so far is playable.
+	// Flushed reports that the segment is playable up to this point.
 	Flushed(SegmentStats) error
-	// End says that the segment is complete.
+	// End reports that the segment is complete.
 	End(SegmentStats) error
 }
 
-// SegmentStats say what is in a segment.
+// SegmentStats describe a segment's content.
 type SegmentStats struct {
 	Frames   int
-	Duration time.Duration // from its first picture to its last
+	Duration time.Duration // from the first frame to the last
 }
 
-// Segmenter writes packets into files that each begin at a key frame. Packets before the first key frame are left out.
+// Segmenter writes packets to files that each start with a key frame. Packets before the first key frame are dropped.
 type Segmenter struct {
 	Coding Coding
-	// Length is how long a segment is at least: it ends before the next key frame. 0 makes one of each group of
-	// pictures.
+	// Length is the minimum duration of a segment, which ends before the next key frame. 0 starts a segment at every
+	// key frame.
 	Length time.Duration
 	Files  SegmentFiles
 
 	muxer *Muxer
 	begun time.Duration // DTS of the segment's first packet
-	at    time.Duration // of the last flush
+	at    time.Duration // time of the last flush
 	stats SegmentStats
 }
 
-// flushEvery is how much of a segment a sudden end may cost at most, but for the last picture.
+// flushEvery bounds the part of a segment that is lost if the process dies, apart from the last frame.
 const flushEvery = 500 * time.Millisecond
 
-// Write appends a packet, to a new segment where one is due.
+// Write appends a packet and starts a new segment if one is due.
 func (s *Segmenter) Write(p *Packet) error {
 	if p.Key && (s.muxer == nil || p.DTS-s.begun >= s.Length) {
 		if err := s.begin(p); err != nil {
@@ -48,14 +48,14 @@ func (s *Segmenter) Write(p *Packet) error {
 	if s.muxer == nil {
 		return nil
 	}
-	// Times count from the segment's beginning.
+	// Times in a segment start at 0.
 	own := *p
 	own.PTS -= s.begun
 	own.DTS -= s.begun
 	if err := s.muxer.Write(&own); err != nil {
 		return err
 	}
-	p.Data = own.Data // it may have been moved to make room
+	p.Data = own.Data // Write may have reallocated it
 	s.stats.Frames++
 	s.stats.Duration = max(s.stats.Duration, own.PTS)
 	if s.stats.Frames > 1 && own.DTS-s.at < flushEvery {
@@ -68,7 +68,7 @@ func (s *Segmenter) Write(p *Packet) error {
 	return s.Files.Flushed(s.stats)
 }
 
-// Waiting says that no key frame has come yet.
+// Waiting reports whether no key frame has come yet.
 func (s *Segmenter) Waiting() bool { return s.muxer == nil }
 
 func (s *Segmenter) begin(p *Packet) error {
@@ -86,7 +86,7 @@ func (s *Segmenter) begin(p *Packet) error {
 	return nil
 }
 
-// Close ends the segment that is under way. Another Write begins a new one.
+// Close ends the current segment. The next Write starts a new one.
 func (s *Segmenter) Close() error {
 	if s.muxer == nil {
 		return nil
@@ -99,7 +99,7 @@ func (s *Segmenter) Close() error {
 	return s.Files.End(s.stats)
 }
 
-// Abandon frees what a segment under way takes, after an error, and leaves its file as it is.
+// Abandon frees the current segment's resources after an error without finishing its file.
 func (s *Segmenter) Abandon() {
 	if s.muxer != nil {
 		s.muxer.Abandon()

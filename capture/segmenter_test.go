@@ -25,7 +25,7 @@ type segments struct {
 	file  *os.File
 	n     int
 	ended []SegmentStats
-	last  SegmentStats // flushed
+	last  SegmentStats // as of the last flush
 }
 
 func (s *segments) path(i int) string { return filepath.Join(s.dir, strconv.Itoa(i)+".mkv") }
@@ -46,7 +46,7 @@ func (s *segments) End(st SegmentStats) error {
 	return s.file.Close()
 }
 
-// packets are a file's: how many, and whether the first is a key frame.
+// packets returns the number of packets in a file, whether the first is a key frame, and their times in seconds.
 func packets(t *testing.T, path string) (n int, key bool, at []float64) {
 	t.Helper()
 	out := tool(t, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=flags,pts_time", "-of",
@@ -66,7 +66,7 @@ func packets(t *testing.T, path string) (n int, key bool, at []float64) {
 	return n, key, at
 }
 
-// decoded is how many pictures vigil itself reads, and any error.
+// decoded returns the number of frames that vigil reads from a file, and any error.
 func decoded(t *testing.T, path string) (int, error) {
 	t.Helper()
 	s := openAddress(t, address(t, path), Options{})
@@ -79,8 +79,8 @@ func decoded(t *testing.T, path string) (int, error) {
 
 const camera = "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! "
 
-// Whatever a camera codes its pictures with, each segment begins at a key frame and at 0, plays by itself, and none of
-// the packets is lost between two. Sound is left out.
+// For every codec, each segment starts with a key frame at time 0 and plays by itself, and no packet is lost between
+// segments. Audio is dropped.
 func TestSegmenter(t *testing.T) {
 	tests := map[string]string{
 		"h264": camera +
@@ -152,7 +152,7 @@ func TestSegmenter(t *testing.T) {
 	}
 }
 
-// A segment whose writer ends in the middle has all that was flushed, and is read to there.
+// A segment whose writer dies keeps everything that was flushed and can be read to that point.
 func TestSegmentCutOff(t *testing.T) {
 	for codec, args := range map[string][]string{
 		"h264":  {"-c:v", "libx264", "-bf", "0", "-g", "10"},
@@ -187,7 +187,7 @@ func TestSegmentCutOff(t *testing.T) {
 	}
 }
 
-// A camera of pictures in HTTP says no times: those of their arrival count.
+// Motion JPEG over HTTP has no timestamps, so arrival times are used.
 func TestPacketsOfMotionJPEG(t *testing.T) {
 	raw := tool(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=64x48:d=0.04", "-f", "image2pipe", "-c:v",
 		"mjpeg", "-")
@@ -219,7 +219,7 @@ func TestPacketsOfMotionJPEG(t *testing.T) {
 		if err := stream.Read(t.Context(), &p); err != nil {
 			t.Fatal(err)
 		}
-		if i == 8 { // the first ones were read together
+		if i == 8 { // the first ones were buffered and read together
 			first = p
 		}
 	}

@@ -12,22 +12,22 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// jpegQuality keeps faces and number plates readable and a 1080p picture below half a megabyte.
+// jpegQuality keeps faces and number plates legible and a 1080p frame below half a megabyte.
 const jpegQuality = 85
 
-// Snapshotter makes JPEGs of a stream's frames: previews, and pictures of full size. It belongs to one goroutine.
+// Snapshotter encodes a stream's frames as JPEG, as previews and in full size. It must be used by one goroutine.
 type Snapshotter struct {
-	small, full     time.Duration // the stream times at which the next ones are due
-	previews, fulls bool          // whether any was made
+	small, full     time.Duration // stream times at which the next ones are due
+	previews, fulls bool          // whether any was encoded yet
 	src, scaled     gocv.Mat
 	pix             []byte
-	kind            [3]int // height, width and channels that src is made for
+	kind            [3]int // height, width and channels of src
 }
 
-// FullEvery is the shortest time between two pictures of full size: they cost far more than previews.
+// FullEvery is the minimum interval between full-size JPEGs, which cost far more than previews.
 const FullEvery = time.Second / 2
 
-// NewSnapshotter makes a Snapshotter. It must be closed.
+// NewSnapshotter returns a Snapshotter. It must be closed.
 func NewSnapshotter() *Snapshotter {
 	return &Snapshotter{src: gocv.NewMat(), scaled: gocv.NewMat()}
 }
@@ -35,9 +35,8 @@ func NewSnapshotter() *Snapshotter {
 // Close frees OpenCV's memory.
 func (s *Snapshotter) Close() error { return errors.Join(s.src.Close(), s.scaled.Close()) }
 
-// Snapshot gives a preview of the frame where one is due by the stream's time, and a picture of full size where one of
-// those is due; nil otherwise. The stream is the one that gave the frame, where it may have the frame in colour; or
-// nil.
+// Snapshot returns a preview of the frame if one is due by stream time, and a full-size JPEG if one of those is due;
+// else nil. stream is the Stream that returned the frame and may have it in colour, or nil.
 func (s *Snapshotter) Snapshot(f *video.Frame, stream *Stream) (preview, full []byte, err error) {
 	if !due(&s.small, &s.previews, f.PTS, video.PreviewEvery) {
 		return nil, nil, nil
@@ -62,7 +61,7 @@ func (s *Snapshotter) Snapshot(f *video.Frame, stream *Stream) (preview, full []
 	return preview, full, nil
 }
 
-// encode makes a JPEG of w x h pixels.
+// encode returns a JPEG of w x h pixels.
 func (s *Snapshotter) encode(f *video.Frame, stream *Stream, w, h int) ([]byte, error) {
 	if stream != nil {
 		if cap(s.pix) < w*h*3 {
@@ -87,12 +86,13 @@ func (s *Snapshotter) encode(f *video.Frame, stream *Stream, w, h int) ([]byte, 
 	return encodeJPEG(&s.scaled)
 }
 
-// due says whether something that is made so often is due at stream time now; a time that goes back starts anew.
+// due reports whether something with the interval every is due at stream time now. A time that goes back restarts the
+// schedule.
 func due(next *time.Duration, any *bool, now, every time.Duration) bool {
 	if *any && now < *next && now > *next-every {
 		return false
 	}
-	// From the time that was planned, so that frames that come a little late do not slow the rate down.
+	// Schedule from the planned time, so that slightly late frames do not lower the rate.
 	if *any && now >= *next && now < *next+every {
 		*next += every
 	} else {

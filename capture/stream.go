@@ -13,45 +13,45 @@ import (
 	"vigil/video"
 )
 
-// frameReader is one kind of input: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at
+// frameReader reads one kind of source: it fills Pix, Width, Height, Channels and PTS of a frame, and returns io.EOF at
 // the end.
 type frameReader interface {
 	read(context.Context, *video.Frame) error
 	close() error
 }
 
-// colorSource is a source whose frames are grey, and which has them in colour for whoever asks.
+// colorSource is a source with grey frames that can also convert the last frame to colour.
 type colorSource interface {
-	// color fills to [h][w][3], BGR, with the last picture, in another size where it has one.
+	// color fills to [h][w][3], BGR, with the last frame, scaled if its size differs.
 	color(to []byte, w, h int) error
 }
 
-// gapReporter is a source that leaves pictures out.
+// gapReporter is a source that may drop frames.
 type gapReporter interface {
-	// skipped is how many pictures were left out before the last one.
+	// skipped is the number of frames dropped before the last one.
 	skipped() int
 }
 
-// skipper is a source that can pass over what comes without decoding it.
+// skipper is a source that can drop data without decoding it.
 type skipper interface {
 	skip(context.Context) error
 }
 
-// Stream is an opened address. One goroutine reads it.
+// Stream is an opened address. It must be read by one goroutine.
 type Stream struct {
-	mu      sync.Mutex // OpenCV crashes when a capture is closed while it reads
+	mu      sync.Mutex // OpenCV crashes if a capture is closed during a read
 	src     frameReader
 	addr    source.Address
 	info    video.Info
 	seq     uint64
 	opening int
 	pace    *pacer
-	err     error // what ended the stream
+	err     error // why the stream ended
 }
 
-// Open opens an address. It takes at most about Options.OpenTimeout, twice where a server must be asked for the reason
-// of a refusal. A context that ends breaks the opening of a URL off; of a file or a device it is noticed before and
-// after.
+// Open opens an address. It takes up to about Options.OpenTimeout, twice that if the server must be asked for the
+// reason of a refusal. Cancelling the context aborts the opening of a URL at once; for a file or a device it is checked
+// before and after.
 func Open(ctx context.Context, addr source.Address, o Options) (*Stream, error) {
 	o, err := o.withDefaults()
 	if err != nil {
@@ -99,7 +99,7 @@ func openSource(ctx context.Context, addr source.Address, o Options) (frameReade
 	return openFile(ctx, path, o)
 }
 
-// stripPath takes the path, which Open names in its redacted form, out of an error of package os.
+// stripPath removes the path from an error of package os, because Open adds the redacted address.
 func stripPath(err error) error {
 	if pe, ok := errors.AsType[*os.PathError](err); ok {
 		return pe.Err
@@ -107,13 +107,13 @@ func stripPath(err error) error {
 	return err
 }
 
-// Info says what was known when the stream was opened. Frames may still have another size.
+// Info returns what was known when the stream was opened. Frames may have another size.
 func (s *Stream) Info() video.Info { return s.info }
 
-// Read fills f with the next picture, reusing f.Pix. It returns io.EOF at the end of a file or a folder, ErrTruncated
-// where a file ends too early, ErrLost for a live source, the context's error where that ended first;
-// any other error names the file. After an error other than the context's, every Read gives it again. The frames of a
-// URL are grey, see Color; their numbers leave out the pictures that were damaged on the way.
+// Read fills f with the next frame, reusing f.Pix. It returns io.EOF at the end of a file or a folder, ErrTruncated if
+// a file ends too early, ErrLost for a live source, or the context's error if that was cancelled first; any other error
+// names the file. After an error other than the context's, every Read returns the same error. Frames of a URL are grey,
+// see Color; their Seq skips damaged frames.
 func (s *Stream) Read(ctx context.Context, f *video.Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -143,13 +143,13 @@ func (s *Stream) Read(ctx context.Context, f *video.Frame) error {
 	return nil
 }
 
-// skipRest is how long Skip rests once it has caught up: to be woken for each packet would cost more than what is done
-// with it. What a camera sends meanwhile waits in the system's buffer.
+// skipRest is the pause of Skip once it has caught up: a wake-up per packet would cost more than dropping it. Data that
+// arrives meanwhile stays in the system's socket buffer.
 const skipRest = 300 * time.Millisecond
 
-// Skip passes over what comes for as long as more reports true, which it asks for each piece. A URL's pictures are not
-// even decoded, which saves nearly all that they cost; other sources' are read and dropped. They have no numbers, and
-// the next Read gives one that needs none of them. Errors are Read's.
+// Skip drops incoming data while more, which it calls before each packet or frame, returns true. Packets of a URL are
+// not decoded, which saves most of the CPU time; frames of other sources are read and dropped. Dropped frames have no
+// Seq, and the next Read returns a frame that does not depend on them. Errors are as for Read.
 func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -161,7 +161,7 @@ func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 		began := time.Now()
 		var err error
 		if p, ok := s.src.(skipper); ok {
-			if err = p.skip(ctx); err == nil && time.Since(began) > time.Millisecond { // it had to wait
+			if err = p.skip(ctx); err == nil && time.Since(began) > time.Millisecond { // it had to wait for data
 				select {
 				case <-ctx.Done():
 				case <-time.After(skipRest):
@@ -180,8 +180,8 @@ func (s *Stream) Skip(ctx context.Context, more func() bool) error {
 	return s.err
 }
 
-// Color fills to with the last picture that Read gave, in colour and w x h pixels: [h][w][3], BGR. false means that
-// this source's frames are in colour already, as far as it has any.
+// Color fills to [h][w][3], BGR, with the last frame that Read returned, in colour and scaled to w x h. It returns
+// false if the source's frames are already as coloured as they can be.
 func (s *Stream) Color(to []byte, w, h int) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,7 +195,7 @@ func (s *Stream) Color(to []byte, w, h int) (bool, error) {
 	return true, nil
 }
 
-// Close frees the stream; it waits for a Read that is under way. A second Close does nothing.
+// Close frees the stream; it waits for a Read in progress. A second Close does nothing.
 func (s *Stream) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -56,7 +56,7 @@ func TestPacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var p pacer
 		began := time.Now()
-		for _, pts := range []time.Duration{5, 6, 9, 2, 4, 40000, 40000} { // 2 starts anew, and 40000 is not waited for
+		for _, pts := range []time.Duration{5, 6, 9, 2, 4, 40000, 40000} { // 2 restarts; 40000 is too long a step
 			if err := p.pace(t.Context(), pts*time.Second); err != nil {
 				t.Fatal(err)
 			}
@@ -72,7 +72,7 @@ func TestPacer(t *testing.T) {
 	})
 }
 
-// Openings with one value are inside together, never with another one, and one that waits is not overtaken.
+// Openings with the same value overlap, those with different values never do, and a waiting one is not overtaken.
 func TestGate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var g gate

@@ -29,28 +29,28 @@ func openFolder(string, Options) (frameReader, video.Info, error) {
 	return nil, video.Info{}, errNoOpenCV
 }
 
-// Writer writes a video file. This build cannot make one.
+// Writer writes a video file. This build does not support it.
 type Writer struct{}
 
-// CreateVideo says what is missing.
+// CreateVideo returns an error in this build.
 func CreateVideo(string, float64, int, int, string) (*Writer, error) { return nil, errNoOpenCV }
 
-// Write says what is missing.
+// Write returns an error in this build.
 func (*Writer) Write(*video.Frame) error { return errNoOpenCV }
 
 // Close does nothing.
 func (*Writer) Close() error { return nil }
 
-// Remux says what is missing.
+// Remux returns an error in this build.
 func Remux(string, string) error { return errNoOpenCV }
 
-// Snapshotter makes JPEGs of a stream's frames. This build cannot.
+// Snapshotter encodes a stream's frames as JPEG. This build does not support it.
 type Snapshotter struct{}
 
-// NewSnapshotter gives a Snapshotter that only says what is missing.
+// NewSnapshotter returns a Snapshotter that only returns errors.
 func NewSnapshotter() *Snapshotter { return &Snapshotter{} }
 
-// Snapshot says what is missing.
+// Snapshot returns an error in this build.
 func (*Snapshotter) Snapshot(*video.Frame, *Stream) (preview, full []byte, err error) {
 	return nil, nil, errNoOpenCV
 }
@@ -58,10 +58,10 @@ func (*Snapshotter) Snapshot(*video.Frame, *Stream) (preview, full []byte, err e
 // Close does nothing.
 func (*Snapshotter) Close() error { return nil }
 
-// PacketStream is a camera whose packets are read as they come. This build cannot.
+// PacketStream reads a camera's packets. This build does not support it.
 type PacketStream struct{}
 
-// OpenPackets says what is missing.
+// OpenPackets returns an error in this build.
 func OpenPackets(context.Context, source.Address, Options) (*PacketStream, error) {
 	return nil, errNoOpenCV
 }
@@ -72,28 +72,28 @@ func (*PacketStream) Coding() Coding { return Coding{} }
 // Info is empty.
 func (*PacketStream) Info() video.Info { return video.Info{} }
 
-// Notes gives none.
+// Notes returns none.
 func (*PacketStream) Notes() []string { return nil }
 
-// Read says what is missing.
+// Read returns an error in this build.
 func (*PacketStream) Read(context.Context, *Packet) error { return errNoOpenCV }
 
 // Close does nothing.
 func (*PacketStream) Close() error { return nil }
 
-// Muxer writes packets into a file. This build cannot.
+// Muxer writes packets to a file. This build does not support it.
 type Muxer struct{}
 
-// NewMuxer says what is missing.
+// NewMuxer returns an error in this build.
 func NewMuxer(io.WriterAt, Coding, time.Time) (*Muxer, error) { return nil, errNoOpenCV }
 
-// Write says what is missing.
+// Write returns an error in this build.
 func (*Muxer) Write(*Packet) error { return errNoOpenCV }
 
-// Flush says what is missing.
+// Flush returns an error in this build.
 func (*Muxer) Flush() error { return errNoOpenCV }
 
-// Close says what is missing.
+// Close returns an error in this build.
 func (*Muxer) Close() error { return errNoOpenCV }
 
 // Abandon does nothing.

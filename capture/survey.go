@@ -13,18 +13,18 @@ import (
 	"time"
 )
 
-// tracks are what a file's container says of itself. OpenCV does not pass it on.
+// tracks describes a container's tracks. OpenCV does not expose this.
 type tracks struct {
 	videos, covers, sounds int
 	coverFirst             bool
-	width, height          int           // of the first video track, as the following
-	rotation               int           // by how many degrees pictures are to be turned, clockwise
-	frames                 int           // 0 where unknown
-	length                 time.Duration // 0 where unknown
-	own                    bool          // length is not the whole container's
+	width, height          int           // of the first video track, like the fields below
+	rotation               int           // clockwise degrees that make frames upright
+	frames                 int           // 0 if unknown
+	length                 time.Duration // 0 if unknown
+	own                    bool          // length is the track's own, not the container's
 }
 
-// survey reads a file's header, or a URL's, with FFmpeg's libraries.
+// survey reads the header of a file or URL with FFmpeg's libraries.
 func survey(path, protocols string) (tracks, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
@@ -43,7 +43,7 @@ func survey(path, protocols string) (tracks, error) {
 	}, nil
 }
 
-// check says why GoCV cannot read the first video of such a file.
+// check explains why GoCV cannot read the first video of such a file, or returns nil.
 func (t tracks) check() error {
 	switch {
 	case t.videos == 0 && t.covers > 0:
@@ -57,7 +57,7 @@ func (t tracks) check() error {
 	return nil
 }
 
-// note says which track is read where there are several.
+// note names the track that is read if there are several.
 func (t tracks) note() string {
 	if t.videos < 2 {
 		return ""
@@ -65,15 +65,15 @@ func (t tracks) note() string {
 	return fmt.Sprintf("%d video tracks: the first is read, %dx%d", t.videos, t.width, t.height)
 }
 
-// scan is what the packets of a file's first video track say.
+// scan summarises the packets of a file's first video track.
 type scan struct {
 	packets  int
-	duration time.Duration // from the first picture to the last one
-	torn     bool          // the last packet is not whole
-	err      error         // why reading broke off before the end
+	duration time.Duration // from the first frame to the last
+	torn     bool          // the last packet is incomplete
+	err      error         // why reading stopped before the end
 }
 
-// scanFile goes through a file's packets without decoding them.
+// scanFile reads a file's packets without decoding them.
 func scanFile(ctx context.Context, path string) (scan, error) {
 	const atOnce = 1000
 	var s *C.vigil_survey
@@ -95,8 +95,8 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	return out, nil
 }
 
-// explainEnd says why a file has fewer pictures than it should, or nil where nothing shows that it has: its
-// container's length is that of the longest track, from wherever that begins.
+// explainEnd explains why fewer frames were read than the file holds, or returns nil if nothing indicates that. The
+// container's length alone does not: it is that of the longest track, from wherever that starts.
 func (v *opencvReader) explainEnd(s *scan) error {
 	f, err := os.Open(v.path)
 	if err != nil {
@@ -125,7 +125,7 @@ func (v *opencvReader) explainEnd(s *scan) error {
 	return nil
 }
 
-// missingTime is how much time is in a file after the last picture that could be read.
+// missingTime is the duration in the file after the last frame that could be decoded, 0 within the tolerance.
 func (v *opencvReader) missingTime(s *scan) time.Duration {
 	missing := s.duration - v.clock.last
 	if missing > v.tolerance() && s.packets > v.count+int(v.tolerance()/v.clock.step) {

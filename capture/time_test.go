@@ -14,7 +14,7 @@ import (
 	"vigil/video"
 )
 
-// times gives the PTS of all frames in milliseconds.
+// times returns the PTS of all frames in milliseconds.
 func times(t *testing.T, path string) []int {
 	t.Helper()
 	s := openAddress(t, address(t, path), Options{})
@@ -32,7 +32,8 @@ func times(t *testing.T, path string) []int {
 	}
 }
 
-// The clock of a file is right to its last frame, whatever the decoder reorders and the container leaves out.
+// A file's stream times are right up to the last frame, although the decoder reorders frames and containers omit
+// timestamps.
 func TestTimes(t *testing.T) {
 	const pattern = "testsrc2=s=64x48:r=10:d=3"
 	reorder := []string{"-c:v", "libx264", "-bf", "3"}
@@ -69,8 +70,8 @@ func TestTimesOfVariableRate(t *testing.T) {
 	}
 }
 
-// Two recordings in one file: the time goes back exactly at the seam, although it goes back to zero, which is also
-// what a decoder reports for want of a time.
+// Two recordings in one file: the time goes back exactly at the joint, although it goes back to zero, which a decoder
+// also reports for a missing timestamp.
 func TestTimesOfTwoRecordings(t *testing.T) {
 	a := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=3", "-c:v", "libx264", "-bf", "0")
 	one, err := os.ReadFile(a)
@@ -98,7 +99,7 @@ func TestRealtime(t *testing.T) {
 	}
 }
 
-// A recording played by a server: the same frames, then the end.
+// A recording played by a server yields the same frames, then ends.
 func TestRTSPFile(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{File: clip(t, "a.mkv", 320, 240, 25)})
 	n, last, err := readAll(t, openAddress(t, address(t, server.URL()), quick))
@@ -107,8 +108,8 @@ func TestRTSPFile(t *testing.T) {
 	}
 }
 
-// A live source says of each picture whether it is the one before it; a recording of a still scene is none of a camera
-// that hangs.
+// A live source marks each frame that equals the previous one; a recording of a still scene must not be mistaken for a
+// camera that hangs.
 func TestSame(t *testing.T) {
 	black := rtsptest.Start(t, rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=black ! " +
 		"video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency ! rtph264pay name=pay0 pt=96 )"})

@@ -16,7 +16,7 @@ import (
 	"vigil/internal/testenv"
 )
 
-// tool runs a program that tests need: in CI it must be there, elsewhere the test is skipped.
+// tool runs a program that tests need. If it is missing, the test fails in CI and is skipped elsewhere.
 func tool(t testing.TB, name string, args ...string) []byte {
 	t.Helper()
 	var stderr bytes.Buffer
@@ -29,7 +29,7 @@ func tool(t testing.TB, name string, args ...string) []byte {
 	return out
 }
 
-// ffmpeg makes a file from a source filter and further arguments.
+// ffmpeg creates a file from a source filter and further arguments.
 func ffmpeg(t testing.TB, name, filter string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -43,7 +43,7 @@ func sound(t testing.TB, name string) string {
 	return ffmpeg(t, name, "sine=duration=1")
 }
 
-// tinyPNG is a grey image whose pixels are 100.
+// tinyPNG is a grey image with all pixels 100.
 func tinyPNG(t testing.TB, w, h int) []byte {
 	t.Helper()
 	img := image.NewGray(image.Rect(0, 0, w, h))
@@ -59,7 +59,7 @@ func tinyPNG(t testing.TB, w, h int) []byte {
 	return b.Bytes()
 }
 
-// hugePNG claims to be of w x h pixels and has the data of a small one.
+// hugePNG declares w x h pixels and holds the data of a small image.
 func hugePNG(t testing.TB, w, h uint32) []byte {
 	t.Helper()
 	data := tinyPNG(t, 8, 8)
@@ -69,7 +69,7 @@ func hugePNG(t testing.TB, w, h uint32) []byte {
 	return data
 }
 
-// data is the folder of real video; the test fails where CI lacks it and is skipped elsewhere.
+// data returns the folder of real video. If it is missing, the test fails in CI and is skipped elsewhere.
 func data(t testing.TB, name string) string {
 	t.Helper()
 	return testenv.Data(t, name)

@@ -14,23 +14,23 @@ import (
 	"vigil/capture/source"
 )
 
-// tunnel speaks TLS with a camera in FFmpeg's place, which talks to a port of this machine: FFmpeg 5 checks no
-// certificate of an rtsps server, nor of what an https playlist leads to.
+// tunnel terminates TLS with a camera on FFmpeg's behalf; FFmpeg connects to a local port. FFmpeg 5 does not verify the
+// certificates of rtsps servers, nor those of servers that an https playlist refers to.
 type tunnel struct {
 	server   source.URL
 	timeout  time.Duration
 	config   *tls.Config
 	listener net.Listener
-	stop     context.CancelFunc // of what it dials
+	stop     context.CancelFunc // aborts its dials
 	running  sync.WaitGroup
 
 	mu     sync.Mutex
-	ready  net.Conn // the first connection, made before FFmpeg asks for it
+	ready  net.Conn // first connection, made before FFmpeg connects
 	conns  map[net.Conn]bool
 	closed bool
 }
 
-// openTunnel connects to the camera and checks its certificate. It returns the URL that FFmpeg is to open.
+// openTunnel connects to the camera and verifies its certificate. It returns the URL for FFmpeg to open.
 func openTunnel(ctx context.Context, addr source.Address, trust source.Trust, timeout time.Duration) (t *tunnel,
 	url string,
 	err error,
@@ -56,7 +56,7 @@ func openTunnel(ctx context.Context, addr source.Address, trust source.Trust, ti
 	return t, strings.TrimSuffix(w.Scheme, "s") + "://" + w.Login + t.listener.Addr().String() + w.Rest, nil
 }
 
-// host is where FFmpeg reaches the tunnel.
+// host is the tunnel's local address for FFmpeg.
 func (t *tunnel) host() source.Host {
 	at := t.listener.Addr().(*net.TCPAddr)
 	return source.Host{Name: at.IP.String(), Port: at.Port}
@@ -87,7 +87,7 @@ func (t *tunnel) serve(ctx context.Context, client net.Conn) {
 	if server == nil {
 		var err error
 		if server, err = t.dial(ctx); err != nil {
-			return // FFmpeg sees that the other side hung up
+			return // FFmpeg notices the closed connection
 		}
 	}
 	defer t.done(server)
@@ -101,7 +101,7 @@ func (t *tunnel) serve(ctx context.Context, client net.Conn) {
 	_, _ = io.Copy(client, server)
 }
 
-// keep notes connections that close has to end; false once it has.
+// keep registers connections for close; it returns false if the tunnel is already closed.
 func (t *tunnel) keep(conns ...net.Conn) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -118,7 +118,7 @@ func (t *tunnel) done(c net.Conn) {
 	delete(t.conns, c)
 }
 
-// close ends every connection and waits for what runs.
+// close closes every connection and waits for the goroutines.
 func (t *tunnel) close() {
 	t.stop()
 	_ = t.listener.Close()

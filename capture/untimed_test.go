@@ -12,10 +12,10 @@ import (
 	"vigil/video"
 )
 
-// A live source whose pictures have no times has those of arrival, and not the 25 a second that FFmpeg counts: here
-// they come as fast as they are read. What a server has as a file has the rate that it is counted by.
+// A live source without timestamps gets arrival times instead of FFmpeg's 25 frames a second; here frames arrive as
+// fast as they are read. A file on a server keeps its nominal rate.
 func TestTimesOfPicturesWithoutAny(t *testing.T) {
-	const pictures = 400 // 16 s as FFmpeg counts
+	const pictures = 400 // 16 s at FFmpeg's invented rate
 	mjpeg := ffmpeg(t, "a.mjpeg", "testsrc2=s=64x48:r=25:d=16")
 	one := jpegOf(t, 64, 48)
 	mux := http.NewServeMux()
@@ -35,7 +35,7 @@ func TestTimesOfPicturesWithoutAny(t *testing.T) {
 	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		for _, tt := range tests {
 			if reader == source.GoCV && tt.counted {
-				continue // OpenCV does not say how long a raw stream is
+				continue // OpenCV does not report the length of a raw stream
 			}
 			t.Run(tt.path[1:]+" by "+reader, func(t *testing.T) {
 				o := quick
@@ -70,7 +70,7 @@ func TestTimesOfPicturesWithoutAny(t *testing.T) {
 	}
 }
 
-// What is damaged in a camera's stream is left out of a recording too, and is no reason to open the camera again.
+// Damaged packets are dropped from a recording too, and do not cause a reconnect.
 func TestPacketsBehindDamage(t *testing.T) {
 	one := jpegOf(t, 64, 48)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -78,7 +78,7 @@ func TestPacketsBehindDamage(t *testing.T) {
 		for i := 0; i < 200000 && r.Context().Err() == nil; i++ {
 			length := len(one)
 			if i%10 == 9 {
-				length += 100 // a part of the next picture is taken for the end of this one
+				length += 100 // part of the next frame is taken for the end of this one
 			}
 			if _, err := fmt.Fprintf(w, "--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", length,
 				one); err != nil {
@@ -94,7 +94,7 @@ func TestPacketsBehindDamage(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	s.paced = true // all of them are there at once
+	s.paced = true // all packets are available at once
 	var p Packet
 	for i := range 50 {
 		if err := s.Read(t.Context(), &p); err != nil {

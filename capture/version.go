@@ -8,7 +8,7 @@ import "C"
 
 import "gocv.io/x/gocv"
 
-// Libraries are the versions of OpenCV and of FFmpeg that this process has loaded; empty in a build without them.
+// Libraries returns the versions of OpenCV and FFmpeg that this process has loaded; empty in a build without them.
 func Libraries() (opencv, ffmpeg string) {
 	return gocv.OpenCVVersion(), C.GoString(C.av_version_info())
 }

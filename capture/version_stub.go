@@ -2,5 +2,5 @@
 
 package capture
 
-// Libraries are the versions of OpenCV and of FFmpeg that this process has loaded; empty in a build without them.
+// Libraries returns the versions of OpenCV and FFmpeg that this process has loaded; empty in a build without them.
 func Libraries() (opencv, ffmpeg string) { return "", "" }

@@ -19,7 +19,7 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// OpenCV's names for these came after the version that GoCV follows.
+// GoCV does not define these properties yet.
 const (
 	propOrientation     gocv.VideoCaptureProperties = 48 // CAP_PROP_ORIENTATION_META
 	propOrientationAuto gocv.VideoCaptureProperties = 49 // CAP_PROP_ORIENTATION_AUTO
@@ -27,37 +27,37 @@ const (
 	propReadTimeout     gocv.VideoCaptureProperties = 54 // CAP_PROP_READ_TIMEOUT_MSEC
 )
 
-// opencvReader reads through OpenCV. Only the Stream's lock keeps close out of read.
+// opencvReader reads through OpenCV. Only the Stream's lock prevents a close during a read.
 type opencvReader struct {
 	notes
 	vc      *gocv.VideoCapture
 	img     gocv.Mat
-	turned  gocv.Mat // img as it stands upright, where it is to be turned
-	turn    int      // by how many degrees, clockwise
-	ahead   gocv.Mat // a picture read before its time, to see what comes after one without a time
+	turned  gocv.Mat // img made upright, if it has a rotation
+	turn    int      // clockwise degrees
+	ahead   gocv.Mat // frame read ahead to interpret a missing timestamp
 	isAhead bool
 	aheadAt time.Duration
 	clock   ptsClock
-	arrive  *arrivals // the clock of a live source that says no times; nil for others
+	arrive  *arrivals // clock of a live source without timestamps, else nil
 	info    video.Info
 	live    bool
 	timeout time.Duration // of one read
 	count   int
-	tunnel  *tunnel // nil for none
-	guard   *guard  // nil but for URLs
-	path    string  // of a file; empty for others
+	tunnel  *tunnel // nil if the connection needs none
+	guard   *guard  // nil except for URLs
+	path    string  // of a file, else empty
 	tracks  tracks  // likewise
-	scan    *scan   // of its packets, where it seemed to end too early
+	scan    *scan   // of the file's packets, if it seemed to end too early
 }
 
-// openFile gives FFmpeg an absolute path, in which it sees no protocol, and allows no protocol but files, so that no
-// playlist reaches the network.
+// openFile passes an absolute path to FFmpeg, in which it sees no protocol, and allows only the file protocol, so that
+// playlists cannot reach the network.
 func openFile(ctx context.Context, path string, o Options) (frameReader, video.Info, error) {
 	abs, err := filepath.Abs(path)
 	if err != nil {
 		return nil, video.Info{}, err
 	}
-	_ = tooLarge() // what another one's picture left
+	_ = tooLarge() // discard the record of another stream's frame
 	found, surveyErr := survey(abs, "file")
 	if err := found.check(); err != nil {
 		return nil, video.Info{}, fmt.Errorf("%w: %w", errNoVideo, err)
@@ -82,7 +82,7 @@ func openFile(ctx context.Context, path string, o Options) (frameReader, video.I
 	return v, v.info, nil
 }
 
-// setTracks takes what the container says of the video's own track in place of what OpenCV makes of the container's length.
+// setTracks replaces OpenCV's values, which derive from the container's length, by those of the video track itself.
 func (v *opencvReader) setTracks(t tracks) {
 	v.tracks = t
 	v.setTurn(t.rotation)
@@ -95,7 +95,7 @@ func (v *opencvReader) setTracks(t tracks) {
 	}
 }
 
-// openDevice goes by V4L2 on Linux and by what OpenCV finds elsewhere.
+// openDevice uses V4L2 on Linux and OpenCV's default elsewhere.
 func openDevice(path string, o Options) (frameReader, video.Info, error) {
 	digits, ok := strings.CutPrefix(path, "device:")
 	if !ok {
@@ -122,7 +122,7 @@ func openDevice(path string, o Options) (frameReader, video.Info, error) {
 	return v, v.info, nil
 }
 
-// openFFmpeg never passes GoCV's error on: it has the password in it.
+// openFFmpeg never returns GoCV's error, because it contains the password.
 func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (*opencvReader, error) {
 	if err := opening.enter(ctx, options); err != nil {
 		return nil, err
@@ -143,13 +143,13 @@ func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (
 	return v, err
 }
 
-// decode reads the next picture, where there is one.
+// decode reads the next frame and reports whether there was one.
 func (v *opencvReader) decode(to *gocv.Mat) (ok bool) {
 	v.guard.do(func() { ok = v.vc.Read(to) })
 	return ok && !to.Empty()
 }
 
-// newVideo takes over the capture, which exists even where opening it went wrong.
+// newVideo takes ownership of the capture, which exists even if opening failed.
 func newVideo(vc *gocv.VideoCapture, err error, o Options) (*opencvReader, error) {
 	if err != nil || !vc.IsOpened() {
 		return nil, errors.Join(errNoVideo, vc.Close())
@@ -222,8 +222,8 @@ var turns = map[int]gocv.RotateFlag{
 	270: gocv.Rotate90CounterClockwise,
 }
 
-// setTurn makes pictures upright. OpenCV 4.6 does so by itself unless it is told not to, and turns by 90 degrees the
-// wrong way.
+// setTurn sets the rotation that makes frames upright. OpenCV 4.6 rotates by itself unless disabled, and turns 90
+// degrees in the wrong direction.
 func (v *opencvReader) setTurn(degrees int) {
 	v.turn = degrees
 	if degrees%180 != 0 {
@@ -231,8 +231,8 @@ func (v *opencvReader) setTurn(degrees int) {
 	}
 }
 
-// time tells two zeros apart by the next picture: a decoder that gives out what it still held reports zero up to the
-// end, a recording whose clock starts again goes on from there.
+// time uses the next frame to interpret a zero timestamp: a decoder that flushes its buffered frames reports zero up to
+// the end, whereas a recording whose clock restarts continues from there.
 func (v *opencvReader) time(raw time.Duration) (pts time.Duration, cut bool) {
 	now := time.Now()
 	if v.arrive != nil {
@@ -254,7 +254,7 @@ func (v *opencvReader) position() time.Duration {
 	return time.Duration(v.vc.Get(gocv.VideoCapturePosMsec) * float64(time.Millisecond))
 }
 
-// grab reads a picture. One failure may be one bad packet; several, or one that took the whole timeout, are the end.
+// grab reads a frame. A single failure may be a bad packet; several, or one that took the whole timeout, mean the end.
 func (v *opencvReader) grab(to *gocv.Mat) bool {
 	const tries = 8
 	began := time.Now()
@@ -269,13 +269,13 @@ func (v *opencvReader) grab(to *gocv.Mat) bool {
 	return false
 }
 
-// isSame compares with the picture that f still holds.
+// isSame compares m with the previous frame, which f still holds.
 func (v *opencvReader) isSame(f *video.Frame, m *gocv.Mat) bool {
 	data, err := m.DataPtrUint8()
 	return err == nil && v.count > 1 && bytes.Equal(data, f.Pix)
 }
 
-// endsEarly says whether a recording may hold more than was read.
+// endsEarly reports whether a recording may hold more than was read.
 func (v *opencvReader) endsEarly() bool {
 	switch {
 	case v.path == "" && v.info.Frames > 0:
@@ -288,10 +288,10 @@ func (v *opencvReader) endsEarly() bool {
 		v.tracks.frames > v.count+slack
 }
 
-// soundAtOnce is how many packets of other tracks OpenCV passes over before it takes a file for ended.
+// soundAtOnce is the number of packets of other tracks after which OpenCV assumes the end of the file.
 const soundAtOnce = 512
 
-// grabFurther reads on where a file's packets say that there are more pictures: behind a long stretch of sound.
+// grabFurther continues after a long stretch of audio if the file's packets show that more frames follow.
 func (v *opencvReader) grabFurther(ctx context.Context) (bool, error) {
 	if v.path == "" {
 		const tries = 4096 // two million packets
@@ -312,7 +312,7 @@ func (v *opencvReader) grabFurther(ctx context.Context) (bool, error) {
 	return v.grabSoon(ctx, 64+st.Size()/(smallest*soundAtOnce))
 }
 
-// grabSoon reads a picture that comes after at most so many failures.
+// grabSoon reads a frame that comes after at most tries failures.
 func (v *opencvReader) grabSoon(ctx context.Context, tries int64) (bool, error) {
 	began := time.Now()
 	for range tries {
@@ -329,7 +329,7 @@ func (v *opencvReader) grabSoon(ctx context.Context, tries int64) (bool, error) 
 	return false, nil
 }
 
-// ended says why there is no picture any more.
+// ended explains why no more frames come.
 func (v *opencvReader) ended() error {
 	elsewhere, large := v.guard.refused(), tooLarge()
 	switch {
@@ -352,7 +352,7 @@ func (v *opencvReader) ended() error {
 	return io.EOF
 }
 
-// copyPixels takes the picture out of OpenCV's hands.
+// copyPixels copies a frame out of OpenCV's memory.
 func copyPixels(f *video.Frame, m *gocv.Mat) error {
 	switch m.Type() {
 	case gocv.MatTypeCV8UC1:

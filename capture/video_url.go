@@ -14,7 +14,7 @@ import (
 	"gocv.io/x/gocv"
 )
 
-// openURLWithGoCV opens a camera's URL as files are opened. The context is looked at before and after.
+// openURLWithGoCV opens a camera's URL like a file. The context is checked before and after.
 func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frameReader, video.Info, error) {
 	began := time.Now()
 	ask, tunnel, err := newRequest(ctx, addr, o)
@@ -28,7 +28,7 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 		}
 		return nil, video.Info{}, err
 	}
-	_ = tooLarge() // what another one's picture left
+	_ = tooLarge() // discard the record of another stream's frame
 	v, err := openFFmpeg(ctx, ask.url, ask.options(), o, guard)
 	if err != nil {
 		elsewhere, large := guard.refused(), tooLarge()
@@ -50,7 +50,7 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 		}
 		return nil, video.Info{}, err
 	}
-	if v.vc.Get(propOrientation) != 0 { // only what is served as a file has one
+	if v.vc.Get(propOrientation) != 0 { // only files on a server have a rotation
 		guard.do(func() {
 			if t, err := survey(ask.url, ask.protocols); err == nil {
 				v.setTurn(t.rotation)
@@ -66,13 +66,13 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 	return v, v.info, nil
 }
 
-// isMotionJPEG goes by the codec's tag or, where it has none, by its name.
+// isMotionJPEG checks the codec's tag or, without a tag, its name.
 func (v *opencvReader) isMotionJPEG() bool {
 	code := uint32(v.vc.Get(gocv.VideoCaptureFOURCC))
 	return strings.EqualFold(string(binary.LittleEndian.AppendUint32(nil, code)[:3]), "mjp")
 }
 
-// options are in the form in which OpenCV takes them.
+// options formats the request as OpenCV expects it.
 func (r request) options() string {
 	options := []string{"protocol_whitelist;" + r.protocols}
 	if r.transport != "" {

@@ -17,8 +17,8 @@ import (
 	"vigil/video"
 )
 
-// A whole file is read whole, wherever it begins and however long its sound is: a container's length is not the
-// video's.
+// A whole file is read to its end, wherever its video starts and however long its audio is: the container's length is
+// not the video's.
 func TestWholeFiles(t *testing.T) {
 	const pattern = "testsrc2=s=64x48:r=10:d=3"
 	h264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}
@@ -26,7 +26,7 @@ func TestWholeFiles(t *testing.T) {
 	tone := func(seconds string, args ...string) []string {
 		return append([]string{"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=" + seconds}, with(args...)...)
 	}
-	// From the second second on pictures come two minutes later, and the sound goes on: more packets than OpenCV
+	// From the second second on, frames come two minutes later while the audio continues, with more packets than OpenCV
 	// passes over.
 	hole := []string{
 		"-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'", "-vsync",
@@ -85,14 +85,14 @@ func TestWholeFiles(t *testing.T) {
 	}
 }
 
-// A file that is cut off says so by what its container names; one that was written to be cut off anywhere is read as
-// far as it goes.
+// A truncated file is detected by the size that its container declares; a format that may end anywhere is read as far
+// as it goes.
 func TestCutFiles(t *testing.T) {
 	const pattern = "testsrc2=s=160x120:r=10:d=6"
 	h264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-g", "10"}
 	with := func(args ...string) []string { return append(append([]string{}, h264...), args...) }
 	half := func(data []byte) []byte { return data[:len(data)/2] }
-	// as a full disk or a copy that broke off leaves a file whose length was set before
+	// What a full disk or an aborted copy leaves of a file whose length was set in advance.
 	zeroed := func(data []byte) []byte {
 		clear(data[len(data)/2:])
 		return data

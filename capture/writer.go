@@ -21,9 +21,9 @@ type Writer struct {
 	n    int
 }
 
-// CreateVideo starts a video of w x h pixels at fps frames a second. The codec is a FourCC; where it is empty the
-// name's ending chooses: .mp4 becomes H.264 that browsers play (avc1), .avi motion JPEG (MJPG), .mkv H.264 (X264).
-// Sides are even. The file must not be there yet.
+// CreateVideo starts a video of w x h pixels at fps frames a second. The codec is a FourCC; if it is empty, the file
+// extension selects it: .mp4 H.264 that browsers play (avc1), .avi motion JPEG (MJPG), .mkv H.264 (X264). Sides must be
+// even. The file must not exist.
 func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, error) {
 	if codec == "" {
 		codec = map[string]string{".mp4": "avc1", ".avi": "MJPG", ".mkv": "X264"}[strings.ToLower(filepath.Ext(path))]
@@ -37,7 +37,7 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 	case saneFPS(fps) == 0:
 		return nil, fmt.Errorf("creating %s: the frame rate is %g; it must be from 0.01 to %d", path, fps, maxFPS)
 	}
-	// OpenCV gives no reason when it cannot create the file, so Go tries first.
+	// OpenCV reports no reason when it cannot create the file, so Go tries first.
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL,
 		0o644) //nolint:gosec // It is for others to read as the umask has it.
 	if err != nil {
@@ -57,8 +57,8 @@ func CreateVideo(path string, fps float64, w, h int, codec string) (*Writer, err
 		os.Remove(path))
 }
 
-// Write appends a picture, grey or BGR, of the size that CreateVideo was given. OpenCV does not say whether it could
-// be written; Close does as well as it can.
+// Write appends a frame, grey or BGR, of the size passed to CreateVideo. OpenCV does not report write failures; Close
+// detects some of them.
 func (w *Writer) Write(f *video.Frame) error {
 	if f.Width != w.img.Cols() || f.Height != w.img.Rows() || len(f.Pix) != f.Width*f.Height*f.Channels {
 		return fmt.Errorf("writing %s: the frame is %dx%d, the video %dx%d", w.path, f.Width, f.Height, w.img.Cols(),
@@ -82,7 +82,7 @@ func (w *Writer) Write(f *video.Frame) error {
 	return w.w.Write(w.img)
 }
 
-// Close ends the file. A file that holds nothing is an error.
+// Close finishes the file. It returns an error if frames were written but the file is empty.
 func (w *Writer) Close() error {
 	if w.w == nil {
 		return nil

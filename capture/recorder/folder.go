@@ -1,9 +1,9 @@
-// Package recorder keeps a camera's recordings in a folder: segments come in as bytes, and files that appear whole go
-// out.
+// Package recorder stores a camera's recordings in a folder: it receives segments as bytes and publishes complete
+// files.
 //
-// A segment under way has a name of its own (ending in Part); it gets its final one, with the time of its first
-// picture in UTC, when it is complete or given up. One that a process left behind when it was killed gets it when the
-// next recording of the same camera begins. What was recorded is never written over.
+// A segment in progress has a temporary name that ends in Part. It gets its final name, with the UTC time of its first
+// frame, when it is complete or interrupted. A segment left by a killed process is renamed when the next recording of
+// the same camera starts. Existing recordings are never overwritten.
 package recorder
 
 import (
@@ -19,46 +19,46 @@ import (
 	"vigil/capture"
 )
 
-// Part ends the name of a segment that is under way.
+// Part is the name suffix of a segment in progress.
 const Part = ".part"
 
-// timeForm is how names have the time of the first picture.
+// timeForm is the format of the first frame's time in file names.
 const timeForm = "20060102T150405Z"
 
 // Segment is a recorded file.
 type Segment struct {
 	Path     string
-	First    time.Time // when its first picture came
+	First    time.Time // arrival of the first frame
 	Frames   int
 	Duration time.Duration
 	Bytes    int64
-	// Complete says that the file has an index and its length in it; else its writing was cut off.
+	// Complete means that the file has an index and its duration; else writing it was interrupted.
 	Complete bool
 }
 
-// Gap is a time that is not recorded.
+// Gap is a period without recording.
 type Gap struct {
 	From     time.Time
 	Duration time.Duration
 }
 
-// Folder holds the recordings of one camera. It is what a capture.Segmenter writes to; one goroutine uses it.
+// Folder holds the recordings of one camera. It implements capture.SegmentFiles and must be used by one goroutine.
 type Folder struct {
 	dir, name string
-	// OnSegment and OnGap, where set, are called with each one that is over.
+	// OnSegment and OnGap, if set, are called with each finished segment and each ended gap.
 	OnSegment func(Segment)
 	OnGap     func(Gap)
 
-	file    *os.File // nil between two segments
-	err     error    // of writing
-	segment Segment  // under way
-	size    int64    // written
-	flushed int64    // of that, what can be played
+	file    *os.File // nil between segments
+	err     error    // write error
+	segment Segment  // in progress
+	size    int64    // bytes written
+	flushed int64    // bytes that are playable
 	gap     time.Time
-	last    time.Time // of the last picture that is known to be on disk
+	last    time.Time // time of the last frame known to be on disk
 }
 
-// Error is what went wrong with the folder, as a full disk: another connection to the camera would not help.
+// Error is a failure of the folder, such as a full disk; reconnecting to the camera would not help.
 type Error struct {
 	Dir string
 	Err error
@@ -72,11 +72,11 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("recording into %s: %v", e.Dir, err)
 }
 
-// Unwrap gives the reason.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Open makes the folder where there is none, sees that it can be written to, and gives names to segments of this
-// camera that were left behind; it returns their paths.
+// Open creates the folder if needed, checks that it is writable, and renames segments of this camera that a killed
+// process left; it returns their paths.
 func Open(dir, name string) (*Folder, []string, error) {
 	f := &Folder{dir: dir, name: name}
 	if err := os.MkdirAll(dir,
@@ -121,7 +121,7 @@ func (f *Folder) Begin(first time.Time) (io.WriterAt, error) {
 	return f, nil
 }
 
-// create finds a name that nothing has yet. Two segments may begin within a second.
+// create finds an unused name, since two segments may start within the same second.
 func (f *Folder) create(first time.Time) (string, *os.File, error) {
 	for i := 1; i <= mostInASecond; i++ {
 		name := f.name + "-" + first.UTC().Format(timeForm)
@@ -140,7 +140,7 @@ func (f *Folder) create(first time.Time) (string, *os.File, error) {
 			continue
 		}
 		if err == nil {
-			// Whoever finds the file can tell that it is being written.
+			// The lock shows other processes that the file is being written.
 			if _, err = lock(file); err != nil {
 				err = errors.Join(err, file.Close(), os.Remove(file.Name()))
 			}
@@ -150,7 +150,7 @@ func (f *Folder) create(first time.Time) (string, *os.File, error) {
 	return "", nil, fmt.Errorf("%d recordings of %s begin within one second", mostInASecond, f.name)
 }
 
-// WriteAt writes a part of the segment.
+// WriteAt writes part of the segment.
 func (f *Folder) WriteAt(b []byte, at int64) (int, error) {
 	n, err := f.file.WriteAt(b, at)
 	f.size = max(f.size, at+int64(n))
@@ -161,7 +161,7 @@ func (f *Folder) WriteAt(b []byte, at int64) (int, error) {
 	return n, nil
 }
 
-// Flushed takes note that what was written can be played.
+// Flushed records that the data written so far is playable.
 func (f *Folder) Flushed(s capture.SegmentStats) error {
 	f.flushed = f.size
 	f.segment.Frames, f.segment.Duration = s.Frames, s.Duration
@@ -169,7 +169,7 @@ func (f *Folder) Flushed(s capture.SegmentStats) error {
 	return nil
 }
 
-// End gives a complete segment its name.
+// End gives a complete segment its final name.
 func (f *Folder) End(s capture.SegmentStats) error {
 	if err := f.Flushed(s); err != nil {
 		return err
@@ -178,7 +178,7 @@ func (f *Folder) End(s capture.SegmentStats) error {
 	return f.close()
 }
 
-// Lost is Interrupt, and begins a gap: the camera is to go on.
+// Lost interrupts the segment and starts a gap; the camera is expected to come back.
 func (f *Folder) Lost() error {
 	if f.gap.IsZero() {
 		f.gap = f.last
@@ -186,7 +186,7 @@ func (f *Folder) Lost() error {
 	return f.Interrupt()
 }
 
-// Interrupt ends a segment under way with what can be played of it.
+// Interrupt ends the current segment, keeping its playable part.
 func (f *Folder) Interrupt() error {
 	if f.file == nil {
 		return nil
@@ -201,7 +201,7 @@ func (f *Folder) Interrupt() error {
 	return errors.Join(f.wrap(err), f.close())
 }
 
-// EndGap says that until now nothing has come since Lost.
+// EndGap ends a gap that Lost started, if nothing has come since.
 func (f *Folder) EndGap(now time.Time) {
 	if !f.gap.IsZero() {
 		f.endGap(now)
@@ -233,10 +233,10 @@ func (f *Folder) close() error {
 	return nil
 }
 
-// mostInASecond is how many recordings of a camera may begin within one second.
+// mostInASecond is the maximum number of recordings of one camera that start within the same second.
 const mostInASecond = 1000
 
-// settle gives a segment its name, or where something got that meanwhile the next one, which it returns.
+// settle renames a segment to path, or to the next free name if path is taken, and returns the name used.
 func (f *Folder) settle(part, path string) (string, error) {
 	base := strings.TrimSuffix(path, ".mkv")
 	for i := 2; i <= mostInASecond; i++ {
@@ -250,7 +250,7 @@ func (f *Folder) settle(part, path string) (string, error) {
 	return "", fmt.Errorf("%d recordings of %s begin within one second", mostInASecond, f.name)
 }
 
-// adopt gives their names to segments that nobody writes to any more.
+// adopt renames segments that no process is writing any more.
 func (f *Folder) adopt() (paths []string, err error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
@@ -272,7 +272,8 @@ func (f *Folder) adopt() (paths []string, err error) {
 	return paths, nil
 }
 
-// isName says whether a file's name, without its ending, is one of this camera's: others' names may begin with its.
+// isName reports whether a file name without its extension belongs to this camera. Another camera's name may start with
+// this one's.
 func (f *Folder) isName(name string) bool {
 	at, ok := strings.CutPrefix(name, f.name+"-")
 	if !ok || len(at) < len(timeForm) {
@@ -293,11 +294,11 @@ func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
 	}
 	path = strings.TrimSuffix(part, Part)
 	if _, err := os.Lstat(path); err == nil {
-		return "", false, nil // what has this name stays; so does the part
+		return "", false, nil // keep both the existing file and the part
 	}
 	some, isOurs, err := hasPictures(file)
 	if err != nil || !isOurs {
-		return "", false, err // what is no recording stays as it is
+		return "", false, err // keep files that are not recordings
 	}
 	if !some {
 		return "", false, os.Remove(part)
@@ -305,10 +306,10 @@ func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
 	return path, true, os.Rename(part, path)
 }
 
-// hasPictures looks for a cluster of Matroska's, in which pictures are. isMatroska is false of what does not begin as
-// such a file.
+// hasPictures looks for a Matroska cluster, which holds frames. isMatroska is false if the file does not start as
+// Matroska.
 func hasPictures(file io.ReaderAt) (some, isMatroska bool, err error) {
-	const far = 1 << 20 // what a decoder has to know first comes before it
+	const far = 1 << 20 // the header and codec data come before it
 	b := make([]byte, far)
 	n, err := file.ReadAt(b, 0)
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -10,7 +10,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// A folder that cannot be used is an error that names it, and leaves nothing open.
+// An unusable folder is an error that names it, and leaves nothing open.
 func TestOpenLeavesNothingOpen(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {

@@ -1,5 +1,5 @@
-// Package source is where pictures come from: a camera's address, which never shows its password, the hosts that it may
-// lead to, and whose certificate it may show. It opens nothing.
+// Package source describes where frames come from: a camera's address, which never shows its password, the hosts that
+// it may refer to, and the certificates that are trusted. It opens nothing.
 package source
 
 import (
@@ -14,16 +14,16 @@ import (
 	"unique"
 )
 
-// Address says where pictures come from: an rtsp, rtsps, http or https URL, a device, a file or a folder.
+// Address is the address of a video source: an rtsp, rtsps, http or https URL, a device, a file or a folder.
 //
-// It may hold a password. Whatever prints, logs or marshals an Address gets the redacted form; only Reveal gives the
-// whole. The text is kept behind a handle because fmt follows a plain string even in unexported fields of other
-// structs, where it calls no method. Addresses compare with ==.
+// It may contain a password. Printing, logging or marshalling an Address yields the redacted form; only Reveal returns
+// the whole. The text is kept behind a handle because fmt prints plain strings even in unexported fields of other
+// structs, without calling any method. Addresses compare with ==.
 type Address struct {
 	raw unique.Handle[string]
 }
 
-// schemes are the URL schemes that reach FFmpeg; whatever else it could open (pipes, concat, data, file) it must not.
+// schemes are the URL schemes passed to FFmpeg; its other ones (pipes, concat, data, file) must stay out of reach.
 var schemes = []string{"rtsp", "rtsps", "http", "https"}
 
 var (
@@ -32,15 +32,15 @@ var (
 	devicePaths = regexp.MustCompile(`^/dev/(?:video[0-9]+|v4l/.+)$`)
 )
 
-// escapes says how a user name or a password is written in a URL.
+// escapes explains how to write a user name or a password in a URL.
 const escapes = "in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20"
 
 const WantedForms = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a " +
 	"file " +
 	"or a folder"
 
-// ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in capitals. Its errors never
-// quote the address, which may hold a password.
+// ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in upper case. Its errors never
+// quote the address, which may contain a password.
 func ParseAddress(s string) (Address, error) {
 	if strings.TrimSpace(s) == "" {
 		return Address{}, errors.New("the address is empty: " + WantedForms)
@@ -63,12 +63,12 @@ func ParseAddress(s string) (Address, error) {
 			return Address{}, err
 		}
 		scheme, rest, _ := strings.Cut(s, ":")
-		s = strings.ToLower(scheme) + ":" + rest // FFmpeg knows them in small letters only.
+		s = strings.ToLower(scheme) + ":" + rest // FFmpeg requires a lower-case scheme.
 	}
 	return Address{unique.Make(s)}, nil
 }
 
-// checkURL cuts the URL where FFmpeg cuts it: the authority ends at the first of /?#, the credentials at its last @.
+// checkURL splits the URL like FFmpeg: the authority ends at the first of /?#, the credentials at its last @.
 func checkURL(s string) error {
 	scheme, rest, ok := strings.Cut(s, "://")
 	if !ok {
@@ -82,7 +82,7 @@ func checkURL(s string) error {
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, behind = rest[:i], rest[i:]
 	}
-	// With a / ? or # in a password its beginning would be taken for the host, which would be sent the rest of it.
+	// A / ? or # in a password would make its beginning the host, which would then receive the rest of it.
 	if strings.Contains(behind, "@") {
 		return errors.New("the URL has an @ behind its first / ? or #, so what is meant as the password ends there (" +
 			escapes +
@@ -113,7 +113,7 @@ func knownScheme(s string) bool {
 	return false
 }
 
-// Reveal gives the whole address, password included: for opening it, never for people.
+// Reveal returns the whole address including the password: for opening it, never for display.
 func (a Address) Reveal() string {
 	if a == (Address{}) {
 		return ""
@@ -121,22 +121,22 @@ func (a Address) Reveal() string {
 	return a.raw.Value()
 }
 
-// String gives the address without its secrets: no user name, no password, no values of a query.
+// String returns the address without its secrets: no user name, no password, no query values.
 func (a Address) String() string { return redact(a.Reveal()) }
 
-// Redacted says whether String leaves something out: then the address holds a password, or may do so.
+// Redacted reports whether String omits anything, so that the address contains a password or may contain one.
 func (a Address) Redacted() bool { return a.String() != a.Reveal() }
 
-// GoString is String, so that %#v shows no more.
+// GoString keeps %#v redacted.
 func (a Address) GoString() string { return fmt.Sprintf("source.Address(%q)", a.String()) }
 
-// LogValue is String.
+// LogValue is the redacted form.
 func (a Address) LogValue() slog.Value { return slog.StringValue(a.String()) }
 
-// MarshalText is String: a marshalled Address is for reading and cannot be opened again.
+// MarshalText returns the redacted form, which is for reading and cannot be opened again.
 func (a Address) MarshalText() ([]byte, error) { return []byte(a.String()), nil }
 
-// UnmarshalText is ParseAddress.
+// UnmarshalText parses like ParseAddress.
 func (a *Address) UnmarshalText(text []byte) error {
 	parsed, err := ParseAddress(string(text))
 	if err != nil {
@@ -146,10 +146,10 @@ func (a *Address) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Live says whether the pictures come as they happen: a URL or a device, not a file or a folder.
+// Live reports whether frames come in real time: from a URL or a device, not a file or a folder.
 func (a Address) Live() bool { return a.IsURL() || a.IsDevice() }
 
-// IsURL says whether the address is a URL.
+// IsURL reports whether the address is a URL.
 func (a Address) IsURL() bool {
 	scheme, _, ok := strings.Cut(a.Reveal(), "://")
 	return ok && knownScheme(scheme)

@@ -13,7 +13,7 @@ func TestParseAddress(t *testing.T) {
 	tests := []struct {
 		in, shown string
 		live      bool
-		err       string // part of the error; empty where there is none
+		err       string // part of the error; empty for none
 	}{
 		{"rtsp://cam.example/stream", "rtsp://cam.example/stream", true, ""},
 		{"RTSP://cam.example:8554", "rtsp://cam.example:8554", true, ""},
@@ -114,7 +114,7 @@ func TestAddressIsAValue(t *testing.T) {
 	}
 }
 
-// everyShape prints an address in all the ways in which it may reach a person.
+// everyShape formats an address in all ways in which it may be displayed.
 func everyShape(a Address) string {
 	type inner struct{ hidden Address }
 	type outer struct {
@@ -134,7 +134,7 @@ func everyShape(a Address) string {
 	return b.String()
 }
 
-// FuzzRedact hides a password where people put them and looks for it in all that is printed.
+// FuzzRedact puts a password where people put them and searches for it in all formatted forms.
 func FuzzRedact(f *testing.F) {
 	for _, s := range []string{
 		"geheimnis", "p@ss", "pa/ss", "pa?ss#", "%", "%4", "%zz", "a:b", "x&y=z", "\\", "тайна",

@@ -8,13 +8,13 @@ import (
 	"strings"
 )
 
-// Host is a host that a camera may lead to.
+// Host is a host that a camera may refer to.
 type Host struct {
-	Name string // or an address, without brackets
-	Port int    // 0 for every one
+	Name string // or an IP address, without brackets
+	Port int    // 0 for all ports
 }
 
-// ParseHost reads host or host:port, as a configuration has it.
+// ParseHost parses host or host:port, as in the configuration.
 func ParseHost(s string) (Host, error) {
 	const want = "must be a host or host:port, as media.example, media.example:8080, 10.0.0.7 or [fd00::7]:554"
 	h := Host{Name: s}

@@ -1,6 +1,6 @@
 package source
 
-// What reads a URL: the values of the key reader.
+// Values of the key reader, which selects what reads a URL.
 const (
 	FFmpeg = "ffmpeg"
 	GoCV   = "gocv"

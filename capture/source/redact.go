@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// redacted stands where a secret was.
+// redacted replaces a secret.
 const redacted = "***"
 
 var (
 	// Some cameras take the password in the path: /user=admin_password=x_channel=1.
 	secretWords = regexp.MustCompile(`(?i)pass|pwd|pw=|secret|token|key|auth|sig|cred`)
-	// Cameras choose the stream by such pairs; a short number in one of them gives nothing away.
+	// Cameras select the stream by such pairs; a short number in one of them reveals nothing.
 	plainPair = regexp.MustCompile(
 		`(?i)^(?:channel|subtype|stream|camera|profile|resolution|fps|width|height)=[0-9]{1,4}$`)
 )
 
-// redact hides what may be a secret in an address. It hides too much rather than too little: everything before the
-// last @ even where a sound URL has none there, since a password with an unescaped / or ? moves the @ behind them.
+// redact replaces everything in an address that may be a secret. It redacts too much rather than too little: everything
+// before the last @ even if a valid URL has none there, since an unescaped / or ? in a password moves the @ behind it.
 func redact(s string) string {
 	scheme, rest, isURL := strings.Cut(s, "://")
 	if !isURL {
@@ -48,7 +48,7 @@ func redact(s string) string {
 	return b.String()
 }
 
-// redactPath hides the path from the first part on that may hold a secret, for that may have an unescaped / in it.
+// redactPath redacts the path from the first part that may be a secret, which may contain an unescaped /.
 func redactPath(path string) string {
 	segments := strings.Split(path, "/")
 	for i, segment := range segments {
@@ -60,7 +60,7 @@ func redactPath(path string) string {
 	return path
 }
 
-// redactQuery keeps well-known names and hides values; any other part is hidden whole, for it may be a token.
+// redactQuery keeps well-known names and redacts their values; other parts are redacted whole, as they may be tokens.
 func redactQuery(query string) string {
 	parts := strings.Split(query, "&")
 	for i, part := range parts {
@@ -76,12 +76,12 @@ func redactQuery(query string) string {
 	return strings.Join(parts, "&")
 }
 
-// queryName lists the names that are shown; any other may be the rest of a password with an unescaped & in it.
+// queryName lists the names that are shown; any other may be the rest of a password with an unescaped &.
 var queryName = regexp.MustCompile(
 	`(?i)^(?:user|username|usr|login|pass|passwd|password|pwd|token|access_token|key|api_?key|auth|sig|signature|` +
 		`channel|subtype|stream|camera|profile|resolution|fps|width|height|codec|quality)$`)
 
-// lastAt is the index behind the last @, written plainly or as %40 or %2540, or -1.
+// lastAt returns the index after the last @, written plainly or as %40 or %2540, or -1.
 func lastAt(s string) int {
 	last := -1
 	for _, at := range []string{"@", "%40", "%2540"} {

@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-// shingleLen is the length from which a piece of a text that is also in the hidden part of the address is taken for a
-// part of a secret. Shorter ones are found in any text.
+// shingleLen is the minimum length of a common substring of a text and the redacted part of the address that counts as
+// part of a secret. Shorter ones occur in any text.
 const shingleLen = 5
 
-// Scrub hides in a text that something else wrote, as a library's message, whatever the address has and String does not
-// show, also as it is when unescaped. It does not ask what is a secret: that depends on who cuts the address where.
+// Scrub redacts everything in a foreign text, such as a library's message, that occurs in the address but not in
+// String, raw or unescaped. It does not try to locate the secret: that depends on how the address is split.
 func (a Address) Scrub(text string) string {
 	raw, shown := a.Reveal(), a.String()
 	if raw == shown || text == "" {
@@ -35,7 +35,7 @@ func (a Address) Scrub(text string) string {
 		}
 	}
 	var b strings.Builder
-	end := 0 // of what is hidden
+	end := 0 // end of the redacted part
 	for i := range len(text) {
 		if i+shingleLen <= len(text) && grams[text[i:i+shingleLen]] {
 			if i >= end {
@@ -50,11 +50,11 @@ func (a Address) Scrub(text string) string {
 	return b.String()
 }
 
-// shortValue is a short password in a login, or behind a name that speaks of one.
+// shortValue matches a short password in a login, or the value of a name that denotes a secret.
 var shortValue = regexp.MustCompile(
 	`(?i)(?:://[^/:@]*:([^/]+)@|(?:pass|passwd|password|pwd|pw|secret|token|key)=([^/@&?#;_=]+))`)
 
-// shortSecrets gives the passwords that are too short to have a gram of their own.
+// shortSecrets returns the passwords that are shorter than a shingle.
 func shortSecrets(raw string) []string {
 	var found []string
 	for _, m := range shortValue.FindAllStringSubmatch(raw, -1) {
@@ -67,7 +67,7 @@ func shortSecrets(raw string) []string {
 	return found
 }
 
-// Unescape decodes the percent signs that can be decoded and leaves the others.
+// Unescape decodes valid percent escapes and keeps the others.
 func Unescape(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

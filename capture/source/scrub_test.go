@@ -31,8 +31,8 @@ func TestScrub(t *testing.T) {
 	}
 }
 
-// FuzzScrub puts a password into an address and looks for it in a scrubbed text that has it raw, unescaped, or in the
-// address.
+// FuzzScrub puts a password into an address and searches for it in a scrubbed text that contains it raw, unescaped, or
+// within the address.
 func FuzzScrub(f *testing.F) {
 	for _, s := range []string{"geheimnis", "p@ss", "%40", "%", "%zz", "a:b", "x&y=z", "тайна", "***", "", "\\"} {
 		f.Add(s)

@@ -8,24 +8,24 @@ import (
 	"fmt"
 )
 
-// Trust says whose certificate a camera may show that is reached by rtsps or https. The zero value takes any: nearly
-// all cameras sign their own, for no name, and then the connection is safe from those who listen and not from those
-// who stand in between.
+// Trust determines which certificates are accepted from an rtsps or https camera. The zero value accepts any: nearly
+// all cameras have self-signed certificates for no host name. That protects against eavesdropping but not against a man
+// in the middle.
 type Trust struct {
-	// System takes one that an authority vouches for that this system knows, for the URL's host.
+	// System accepts certificates for the URL's host from the system's certificate authorities.
 	System bool
-	// PEM holds certificates: of the camera itself, whatever host it is for, or of an authority that vouches for it,
-	// for the URL's host.
+	// PEM holds certificates: the camera's own, accepted for any host, or those of an authority, which must have issued
+	// the camera's certificate for the URL's host.
 	PEM []byte
 }
 
-// ErrUntrusted means that a camera shows a certificate that it may not.
+// ErrUntrusted means that a camera's certificate is not accepted.
 var ErrUntrusted = errors.New("the camera's certificate is not one that is trusted (key trust)")
 
-// Any reports whether every certificate is taken.
+// Any reports whether every certificate is accepted.
 func (t Trust) Any() bool { return !t.System && len(t.PEM) == 0 }
 
-// Check reports whether PEM can be read.
+// Check returns an error if PEM cannot be parsed.
 func (t Trust) Check() error {
 	_, err := t.certificates()
 	return err
@@ -52,13 +52,13 @@ func (t Trust) certificates() (found []*x509.Certificate, err error) {
 	return found, nil
 }
 
-// TLSConfig is how a host of this name is spoken to.
+// TLSConfig returns the TLS configuration for connections to a host.
 func (t Trust) TLSConfig(host string) (*tls.Config, error) {
 	known, err := t.certificates()
 	if err != nil {
 		return nil, err
 	}
-	// A certificate that is known itself need be for no name, which Go's own check cannot be told.
+	// A pinned certificate need not match the host name, which Go's own verification cannot express.
 	c := &tls.Config{
 		ServerName:         host,
 		InsecureSkipVerify: true,

@@ -2,12 +2,12 @@ package source
 
 import "strings"
 
-// URL is an address in its parts, cut where FFmpeg cuts it.
+// URL is an address split into parts like FFmpeg splits it.
 type URL struct {
-	Scheme, Login, Host, Port, Rest string // login ends with an @ where there is one; host has no brackets
+	Scheme, Login, Host, Port, Rest string // login ends with @ unless empty; host has no brackets
 }
 
-// URL gives the parts of an address that is a URL. They are not redacted.
+// URL splits an address that is a URL. The parts are not redacted.
 func (a Address) URL() URL {
 	var w URL
 	var after string
@@ -30,7 +30,7 @@ func (a Address) URL() URL {
 	return w
 }
 
-// Hostname is the host as a certificate has it: without the zone of an IPv6 address.
+// Hostname is the host name for certificate verification: without the zone of an IPv6 address.
 func (w URL) Hostname() string {
 	name, _, _ := strings.Cut(w.Host, "%")
 	return name

@@ -1,6 +1,6 @@
-// Package faultproxy stands between a camera and those who watch it, and does what bad networks and bad cameras do.
+// Package faultproxy is a proxy between a camera and its clients that simulates faults of networks and cameras.
 //
-// It forwards TCP, and knows enough of RTSP to damage pictures without breaking the conversation around them.
+// It forwards TCP, and understands enough of RTSP to damage media packets without breaking the control messages.
 package faultproxy
 
 import (
@@ -15,21 +15,21 @@ import (
 	"time"
 )
 
-// Fault is what a Proxy does to connections.
+// Fault is a fault that a Proxy simulates.
 type Fault int
 
-// The faults. Those that say "new" let the connections be that exist.
+// The faults.
 const (
-	None     Fault = iota // forwards
-	Refuse                // refuses new connections, ends the others
-	Mute                  // takes new connections and says nothing; the others are ended
-	Stall                 // forwards nothing more, and keeps the connections open
-	HalfOpen              // the camera's side is gone, and the other side is not told
-	Reset                 // ends each connection with a reset, new ones after a moment
+	None     Fault = iota // forwards everything
+	Refuse                // refuses new connections, closes existing ones
+	Mute                  // accepts new connections and sends nothing; closes existing ones
+	Stall                 // stops forwarding, keeps connections open
+	HalfOpen              // the camera's side is closed, the client's stays open
+	Reset                 // resets existing connections at once, new ones on accept
 	Garbage               // sends random bytes in place of the camera's
-	Corrupt               // changes random bytes of the pictures' packets
-	Trickle               // lets some bytes a second through
-	Empty                 // no pictures, and nothing about their size in the description: a camera of 0x0 pixels
+	Corrupt               // changes random bytes of media packets
+	Trickle               // forwards a few bytes a second
+	Empty                 // no frames, and no frame size in the description: a camera of 0x0 pixels
 )
 
 var names = [...]string{
@@ -40,7 +40,7 @@ var names = [...]string{
 // String is the fault's name.
 func (f Fault) String() string { return names[f] }
 
-// Faults are all of them but None.
+// Faults returns all of them except None.
 func Faults() []Fault {
 	return []Fault{Refuse, Mute, Stall, HalfOpen, Reset, Garbage, Corrupt, Trickle, Empty}
 }
@@ -54,7 +54,7 @@ type Proxy struct {
 
 	mu       sync.Mutex
 	rng      *rand.Rand
-	listener net.Listener // nil while it refuses
+	listener net.Listener // nil while refusing connections
 	pairs    map[*pair]bool
 	closed   bool
 	running  sync.WaitGroup
@@ -62,7 +62,7 @@ type Proxy struct {
 
 type pair struct{ client, server net.Conn }
 
-// Start forwards a free port of 127.0.0.1 to the host of the URL until the test ends. The seed makes its damage.
+// Start forwards a free port of 127.0.0.1 to the URL's host until the test ends. seed determines the random damage.
 func Start(t testing.TB, target string, seed uint64) *Proxy {
 	t.Helper()
 	u, err := url.Parse(target)
@@ -83,7 +83,7 @@ func Start(t testing.TB, target string, seed uint64) *Proxy {
 // URL is the target's URL with the proxy's host.
 func (p *Proxy) URL(target string) string { return strings.Replace(target, p.target, p.addr, 1) }
 
-// Set changes the fault, for connections that exist as well.
+// Set changes the fault, also for existing connections.
 func (p *Proxy) Set(f Fault) {
 	p.t.Helper()
 	p.fault.Store(int32(f))
@@ -113,7 +113,7 @@ func (p *Proxy) Set(f Fault) {
 	}
 }
 
-// Cut ends every connection, with a reset.
+// Cut resets every connection.
 func (p *Proxy) Cut() { p.cut(true) }
 
 func (p *Proxy) cut(reset bool) {
@@ -131,7 +131,7 @@ func (p *Proxy) cut(reset bool) {
 func (p *Proxy) listen() error {
 	var err error
 	var l net.Listener
-	// The port may take a moment to be free again.
+	// The port may take a moment to become free again.
 	for range 50 {
 		if l, err = net.Listen("tcp", p.addr); err == nil {
 			break
@@ -204,13 +204,13 @@ func (p *Proxy) serve(client net.Conn) {
 	})
 	p.forward(client, server)
 	if p.now() == HalfOpen {
-		_, _ = io.Copy(io.Discard, client) // it is not told; it may talk on
+		_, _ = io.Copy(io.Discard, client) // the client may still send
 	}
 	_ = client.Close()
 	both.Wait()
 }
 
-// gate lets what the client says through, or not.
+// gate forwards or drops what the client sends.
 type gate struct {
 	p *Proxy
 	w io.Writer

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// forward sends what the server says to the client, as the fault of the moment has it, until one of them ends.
+// forward sends the server's data to the client, modified by the current fault, until one side closes.
 func (p *Proxy) forward(client io.Writer, server net.Conn) {
 	r := bufio.NewReaderSize(server, 1<<17)
 	for {
@@ -29,7 +29,7 @@ func (p *Proxy) send(client io.Writer, unit []byte) bool {
 	media := unit[0] == '$'
 	switch p.now() {
 	case Mute, Stall, HalfOpen:
-		return true // lost
+		return true // dropped
 	case Garbage:
 		p.scramble(unit, 0, 1)
 	case Corrupt:
@@ -50,7 +50,7 @@ func (p *Proxy) send(client io.Writer, unit []byte) bool {
 
 const rtpHead = 12
 
-// scramble changes each byte from a place on with a probability.
+// scramble changes each byte from an index on with the given probability.
 func (p *Proxy) scramble(b []byte, from int, probability float64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -61,7 +61,7 @@ func (p *Proxy) scramble(b []byte, from int, probability float64) {
 	}
 }
 
-// trickle sends a byte every 20 ms, for as long as the fault lasts.
+// trickle sends one byte every 20 ms while the fault lasts.
 func (p *Proxy) trickle(client io.Writer, unit []byte) bool {
 	for i := range unit {
 		if p.now() != Trickle {
@@ -76,7 +76,8 @@ func (p *Proxy) trickle(client io.Writer, unit []byte) bool {
 	return true
 }
 
-// readUnit gives an interleaved packet (RFC 2326, 10.12), an RTSP message, or what there is of anything else.
+// readUnit returns an interleaved packet (RFC 2326, section 10.12), an RTSP message, or the available bytes of anything
+// else.
 func readUnit(r *bufio.Reader) ([]byte, error) {
 	head, err := r.Peek(4)
 	if err != nil {
@@ -117,7 +118,7 @@ var (
 	parameterSets = regexp.MustCompile(`sprop-parameter-sets=[^;\r\n]*`)
 )
 
-// withoutSize takes the parameter sets out of a description; what is left is as long as before.
+// withoutSize replaces the parameter sets in a description by filler of the same length.
 func withoutSize(unit []byte) []byte {
 	return parameterSets.ReplaceAllFunc(unit, func(m []byte) []byte {
 		return append([]byte("x="), bytes.Repeat([]byte("0"), len(m)-2)...)

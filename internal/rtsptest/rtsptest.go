@@ -21,25 +21,25 @@ import (
 //go:embed server.py
 var program string
 
-// python is Debian's: another one in front of it in PATH would lack python3-gi.
+// python is Debian's interpreter; another one earlier in PATH would lack python3-gi.
 const python = "/usr/bin/python3"
 
 const packages = "python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good " +
 	"gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly"
 
-// Options say what the server shows. The zero value is a bouncing ball, 320x240 at 25 frames a second.
+// Options select the server's stream. The zero value is a bouncing ball, 320x240 at 25 frames a second.
 type Options struct {
 	// Launch is a GStreamer launch line with a payloader named pay0.
 	Launch string
-	// File, where Launch is empty, is an H.264 video in a .mkv that is played once for each client.
+	// File, if Launch is empty, is an H.264 video in a .mkv that is played once for each client.
 	File string
-	// User and Password, where set, are asked of clients (basic authentication).
+	// User and Password, if set, are required from clients (basic authentication).
 	User, Password string
-	// Certificate, where set, makes the server speak rtsps.
+	// Certificate, if set, makes the server use rtsps.
 	Certificate *certtest.Certificate
 }
 
-// Server is a running server. Stop and Restart kill and start it again on the same port.
+// Server is a running server. Stop kills it, and Restart starts it again on the same port.
 type Server struct {
 	t     testing.TB
 	o     Options
@@ -48,8 +48,8 @@ type Server struct {
 	stdin io.Closer
 }
 
-// Start starts a server on a free port of 127.0.0.1 and waits until it listens; it is stopped when the test ends.
-// Without the packages the test fails where CI is set and is skipped elsewhere.
+// Start starts a server on a free port of 127.0.0.1 and waits until it listens; it is stopped when the test ends. If
+// the packages are missing, the test fails in CI and is skipped elsewhere.
 func Start(t testing.TB, o Options) *Server {
 	t.Helper()
 	check := exec.CommandContext(t.Context(), python, "-c", "import gi; gi.require_version('GstRtspServer', '1.0')")
@@ -62,7 +62,7 @@ func Start(t testing.TB, o Options) *Server {
 	return s
 }
 
-// URL is the stream's address, with the credentials where the server asks for them.
+// URL is the stream's address, with credentials if the server requires them.
 func (s *Server) URL() string {
 	u := url.URL{Scheme: "rtsp", Host: "127.0.0.1:" + s.port, Path: "/test"}
 	if s.o.Certificate != nil {
@@ -74,21 +74,21 @@ func (s *Server) URL() string {
 	return u.String()
 }
 
-// Stop kills the server, which says no farewell to its clients. Stopping twice does nothing.
+// Stop kills the server without closing its RTSP sessions. Stopping twice does nothing.
 func (s *Server) Stop() {
 	if s.cmd == nil {
 		return
 	}
 	_ = s.cmd.Process.Kill()
-	_ = s.cmd.Wait() // the kill is its exit status
+	_ = s.cmd.Wait() // always an error, because the process was killed
 	_ = s.stdin.Close()
 	s.cmd = nil
 }
 
-// Pause stops the server, which keeps its connections and says nothing, until Resume or Stop.
+// Pause suspends the server, which keeps its connections and sends nothing, until Resume or Stop.
 func (s *Server) Pause() { s.signal(syscall.SIGSTOP) }
 
-// Resume lets a server that was paused go on.
+// Resume continues a paused server.
 func (s *Server) Resume() { s.signal(syscall.SIGCONT) }
 
 func (s *Server) signal(sig syscall.Signal) {
@@ -105,7 +105,7 @@ func (s *Server) Restart() {
 	s.start()
 }
 
-// Become is Restart with something else to show; the credentials and the certificate stay.
+// Become restarts the server with another stream; the credentials and the certificate stay.
 func (s *Server) Become(o Options) {
 	s.t.Helper()
 	o.User, o.Password, o.Certificate = s.o.User, s.o.Password, s.o.Certificate
@@ -126,7 +126,7 @@ func (s *Server) start() {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	// The server ends when its stdin does, so that it does not outlive a test that is killed.
+	// The server exits when its stdin is closed, so that it does not outlive a killed test.
 	s.cmd = exec.Command(python, "-c", program,
 		string(text)) //nolint:noctx // Stop ends it, at the latest in the test's cleanup.
 	s.cmd.Stderr = s.t.Output()
