@@ -1,6 +1,5 @@
-// Package calibrate makes a camera's threshold from the scores of its normal video: which cells are noisy, the low end
-// of normal errors, and the level that keeps to a budget of false alarms. A Calibration is a record in a file of its
-// own.
+// Package calibrate fits a camera's threshold to the scores of its normal video: which cells are noisy, the low end of
+// normal errors, and the level that keeps to a budget of false alarms. A Calibration is stored in a file of its own.
 package calibrate
 
 import (
@@ -23,73 +22,72 @@ import (
 )
 
 // Key is everything that a calibration depends on. Errors of another camera, model, mask, picture size, frame rate or
-// hop follow another distribution, so a threshold learned there means nothing here.
+// hop follow another distribution, so the threshold does not carry over.
 type Key struct {
 	Camera string  `json:"camera"`
 	Model  string  `json:"model_hash"`
 	Mask   string  `json:"mask_hash,omitempty"` // MaskHash; empty without a mask
 	Width  int     `json:"width"`               // of the source, in pixels
 	Height int     `json:"height"`
-	FPS    float64 `json:"fps"` // frames a second that the model sees
+	FPS    float64 `json:"fps"` // of the frames that the model sees
 	Hop    int     `json:"hop"` // in those frames
 }
 
-// Calibration is what normal looks like in raw errors for one camera. It is a record of its own, never a part of the
-// weights.
+// Calibration describes the normal raw errors of one camera. It is stored apart from the weights.
 type Calibration struct {
-	Version int     `json:"version"` // of this format
-	ID      string  `json:"id"`      // of its content
+	Version int     `json:"version"` // of the file format
+	ID      string  `json:"id"`      // hash of the content, see contentID
 	Key     Key     `json:"key"`
-	Lo      float64 `json:"lo"`    // the low end of normal errors: regularity 1
-	Theta   float64 `json:"theta"` // the threshold: regularity 0.5
+	Lo      float64 `json:"lo"`    // low end of normal errors: regularity 1
+	Theta   float64 `json:"theta"` // threshold: regularity 0.5
 
 	ModelName string `json:"model_name"`
-	ScoreForm string `json:"score"` // what the error is: mean_abs, block_sq or block_motion
+	ScoreForm string `json:"score"` // kind of error: mean_abs, block_sq or block_motion
 
 	// Rule is how Theta was found: RuleBudget, RuleClips or RuleQuantile.
 	Rule string `json:"rule"`
-	// false alarms that are allowed; 0 where nobody asked for a budget
+	// AlarmsPerDay is the budget of false alarms; 0 without a budget.
 	AlarmsPerDay float64       `json:"alarms_per_day"`
-	Detector     detect.Record `json:"detector"`       // whose events were counted
+	Detector     detect.Record `json:"detector"`       // its events were counted
 	Tail         *Tail         `json:"tail,omitempty"` // for RuleBudget and RuleClips
-	// why there is no RuleBudget though a budget was asked for
+	// NoBudgetReason is why Rule is not RuleBudget although a budget is set.
 	NoBudgetReason string `json:"no_budget,omitempty"`
 	Provisional    bool   `json:"provisional,omitempty"` // the video is too short for the budget
-	// of normal video, for a threshold that is not provisional
+	// HoursNeeded is how much normal video a threshold needs that is not provisional.
 	HoursNeeded float64         `json:"hours_needed"`
-	Sensitivity *SensitivityMap `json:"places,omitempty"` // nil where no place is restless
+	Sensitivity *SensitivityMap `json:"places,omitempty"` // nil if no cell is noisy
 
-	LoQuantile    float64 `json:"lo_quantile"`    // the quantile of the normal errors that Lo is
-	ThetaQuantile float64 `json:"theta_quantile"` // likewise, for RuleQuantile
-	// for RuleQuantile Theta lies this share of (quantile - Lo) above its quantile
+	LoQuantile    float64 `json:"lo_quantile"`    // Lo is this quantile of the normal errors
+	ThetaQuantile float64 `json:"theta_quantile"` // for RuleQuantile: likewise for Theta, see Margin
+	// Margin raises Theta above its quantile, by this share of (quantile - Lo); for RuleQuantile.
 	Margin   float64   `json:"margin"`
-	Clips    int       `json:"clips"`             // normal clips that were scored
-	Min      float64   `json:"least"`             // of their errors
-	Max      float64   `json:"greatest"`          // likewise
-	Seconds  float64   `json:"seconds"`           // of normal video
-	Excluded Excluded  `json:"left_out,omitzero"` // clips that did not count
+	Clips    int       `json:"clips"`             // scored normal clips
+	Min      float64   `json:"least"`             // lowest of their errors
+	Max      float64   `json:"greatest"`          // highest of their errors
+	Seconds  float64   `json:"seconds"`           // length of the normal video
+	Excluded Excluded  `json:"left_out,omitzero"` // clips that were not used
 	Made     time.Time `json:"made"`
 }
 
 const calibrationVersion = 2
 
-// RateTolerance is how far a frame rate may be from the calibration's, as a share of that: rates are measured, and
-// cameras do not keep them to the last digit.
+// RateTolerance is how far a frame rate may differ from the calibration's, as a share of that: rates are measured, and
+// cameras do not keep them exactly.
 const RateTolerance = 0.25
 
-// contentID is a short hash of the record, so that an alert can name the calibration it was judged by.
+// contentID is a short hash of the record, which alerts carry to name their calibration.
 func (c Calibration) contentID() string {
 	c.ID = ""
 	text, err := json.Marshal(c)
 	if err != nil {
-		// Only NaN and infinity cannot be written, and Fit and Read refuse them.
+		// Only NaN and infinity cannot be encoded, and Fit and Read refuse them.
 		panic(err)
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }
 
-// Check returns an error that names each way in which the calibration was made for something else than want.
+// Check returns an error that lists every difference between the calibration's key and want.
 func (c Calibration) Check(want Key) error {
 	var wrong []string
 	differ := func(what string, made, now any) {
@@ -118,7 +116,7 @@ func (c Calibration) Check(want Key) error {
 	return c.MismatchError(wrong)
 }
 
-// MismatchError is the error that names why the calibration does not fit; nil for no reason.
+// MismatchError returns an error that lists why the calibration does not fit; nil for no reason.
 func (c Calibration) MismatchError(why []string) error {
 	if len(why) == 0 {
 		return nil
@@ -133,8 +131,8 @@ func (c Calibration) CheckSettings(want Key) error {
 	return c.Check(want)
 }
 
-// Warnings says why as many alarms as the calibration was made for are not to be expected, in sentences for a log; nil
-// for no reason. perDay is what is asked for now, 0 for nothing.
+// Warnings returns reasons why the number of alarms may differ from the budget, as sentences for a log; nil for none.
+// perDay is the budget in the current settings, 0 for none.
 func (c Calibration) Warnings(d detect.Config, perDay float64) []string {
 	var out []string
 	doubt := func(format string, args ...any) { out = append(out, fmt.Sprintf(format, args...)) }
@@ -169,7 +167,7 @@ func maskName(h string) string {
 	return shortHash(h)
 }
 
-// MaskHash names a mask in a Key; no polygons give "".
+// MaskHash returns the hash of a mask for a Key; "" for no polygons.
 func MaskHash(mask []geometry.Polygon) string {
 	if len(mask) == 0 {
 		return ""
@@ -178,8 +176,8 @@ func MaskHash(mask []geometry.Polygon) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// maskText is what MaskHash hashes: [[{x y} {x y} …] …], the shortest decimals that give the same numbers.
-// Calibrations keep the hash, so it must never change.
+// maskText is the text that MaskHash hashes: [[{x y} {x y} …] …], in the shortest decimals that give the same numbers.
+// Calibrations store the hash, so the text must never change.
 func maskText(mask []geometry.Polygon) []byte {
 	b := []byte{'['}
 	for i, polygon := range mask {
@@ -200,7 +198,7 @@ func maskText(mask []geometry.Polygon) []byte {
 	return append(b, ']')
 }
 
-// Read reads a record that Write wrote.
+// Read reads a file that Write wrote. It refuses another format version, unknown fields and changed content.
 func Read(path string) (Calibration, error) {
 	var c Calibration
 	text, err := regular.ReadFile(path)
@@ -238,7 +236,7 @@ func Read(path string) (Calibration, error) {
 	return c, nil
 }
 
-// Write writes the record by a temporary file and a rename, so that a reader never sees half of it.
+// Write replaces the file atomically.
 func (c Calibration) Write(path string) error {
 	text, err := json.MarshalIndent(c, "", "  ")
 	if err != nil {

@@ -16,7 +16,7 @@ import (
 func ramp(n int) []float64 {
 	out := make([]float64, n)
 	for i := range out {
-		// In an order that is not sorted.
+		// Not sorted.
 		out[i] = float64((i*37)%n) / float64(n-1)
 	}
 	return out
@@ -44,7 +44,7 @@ func TestCalibrate(t *testing.T) {
 	if d := c.Warnings(detect.DefaultConfig(), 1); d != nil {
 		t.Errorf("nobody asked for a number of alarms, and it is said that %q", d)
 	}
-	// The margin is a share of the distance from lo: errors that all lie 5 higher put all of it 5 higher.
+	// The margin is a share of the distance from lo: errors that are all 5 higher make lo and theta 5 higher.
 	far := ramp(101)
 	for i := range far {
 		far[i] += 5
@@ -115,7 +115,7 @@ func TestCalibrationCheck(t *testing.T) {
 	if err := c.Check(c.Key); err != nil {
 		t.Fatal(err)
 	}
-	// A measured rate may be a quarter off, to either side.
+	// A measured rate may differ by a quarter, either way.
 	for fps, fits := range map[float64]bool{18.7: false, 18.8: true, 24.6: true, 31.2: true, 31.3: false} {
 		k := c.Key
 		k.FPS = fps
@@ -138,7 +138,7 @@ func TestCalibrationCheck(t *testing.T) {
 		if err := c.Check(k); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
-		// Before the source is open its pictures and its rate are not known.
+		// The picture size and the rate are unknown until the source is open.
 		if k.Width, k.Height, k.FPS = 0, 0, 0; (c.CheckSettings(k) != nil) != (k.Camera != "gate" || k.Model != "abc" ||
 			k.Mask != "" || k.Hop != 8) {
 			t.Errorf("%s: before the source is open it is said that %v", want, c.CheckSettings(k))
@@ -146,8 +146,8 @@ func TestCalibrationCheck(t *testing.T) {
 	}
 }
 
-// A record that an older program wrote is read. Its id is a hash of its content, so a field that is new must be left
-// out of JSON where it says nothing, or every record that people have would be refused.
+// The id is a hash of the content, so a new field must be omitted from the JSON when empty, or existing files would be
+// refused.
 func TestReadsAnOlderProgramsCalibration(t *testing.T) {
 	c, err := Read(filepath.Join("testdata", "calibration-v2.json"))
 	if err != nil || c.Key.Camera != "ped2" || c.Clips != 423 {
@@ -155,7 +155,7 @@ func TestReadsAnOlderProgramsCalibration(t *testing.T) {
 	}
 }
 
-// A calibration keeps its mask's hash, so the hash of a mask is the same in every version.
+// Calibrations store the mask's hash, so it must be the same in every version.
 func TestMaskHashNeverChanges(t *testing.T) {
 	odd := []geometry.Polygon{
 		{{X: 0, Y: 1}, {X: 1e-5, Y: 0.1}, {X: 1. / 3, Y: 0.0001}, {X: math.Copysign(0, -1), Y: 5e-324}},
@@ -170,7 +170,7 @@ func TestMaskHashNeverChanges(t *testing.T) {
 		if got = got[:min(32, len(got))]; got != want {
 			t.Errorf("the hash of %v begins with %q, want %q", mask, got, want)
 		}
-		// What every version before hashed.
+		// The text that earlier versions hashed.
 		if mask != nil && string(maskText(mask)) != fmt.Sprintf("%v", mask) {
 			t.Errorf("the text of %v is %s", mask, maskText(mask))
 		}

@@ -11,17 +11,16 @@ import (
 	"vigil/pipeline/calibrate/tail"
 )
 
-// How a calibration's threshold was found.
+// Values of Calibration.Rule.
 const (
-	// RuleBudget is the level that the detector's events are expected to pass as often as the budget allows.
+	// RuleBudget is the level that the detector's events are expected to exceed as often as the budget allows.
 	RuleBudget = "budget"
-	// RuleClips is the level that single clips are expected to pass as often as the budget allows. It is for video
-	// with too few events, and always provisional. Clips that pass come in runs, each of which is one event at most,
-	// so it lies as a rule higher than RuleBudget's would; but no farther above the highest error than that is above
-	// the median, since a tail of so little may be anything.
+	// RuleClips is the level that single clips are expected to exceed as often as the budget allows. It is for video
+	// with too few events, and always provisional. Clips above a level come in runs, and a run is at most one event, so
+	// theta is usually higher than with RuleBudget. It is at most as far above the highest error as that is above the
+	// median, since a tail fitted to so few clips is unreliable.
 	RuleClips = "clips"
-	// RuleQuantile is a quantile of the clips' errors and a margin, which promises nothing about how many alarms there
-	// will be.
+	// RuleQuantile is a quantile of the clips' errors plus a margin. It keeps to no number of alarms.
 	RuleQuantile = "quantile"
 )
 
@@ -33,37 +32,37 @@ const (
 )
 
 const (
-	// minCalibrationClips is the least that quantiles are taken from; below it they are noise.
+	// minCalibrationClips is the minimum for quantiles; those of fewer clips are noise.
 	minCalibrationClips = 20
-	// tailFraction is the share of the clips that RuleClips takes for the tail, after DuMouchel's rule of thumb
-	// (Annals of Statistics 11, 1983).
+	// tailFraction is the share of the clips that RuleClips fits the tail to, after DuMouchel's rule of thumb (Annals
+	// of Statistics 11, 1983).
 	tailFraction = 0.1
-	// maxExtrapolation is how many times the footage's length a threshold may look ahead. Beyond that it rests on the
+	// maxExtrapolation is how many times the video's length a threshold may look ahead. Beyond that it depends on the
 	// tail's shape alone, and is provisional.
 	maxExtrapolation = 10
-	// confidence is the probability with which the interval of theta holds what it should.
+	// confidence is the probability that the interval of theta contains its true value.
 	confidence = 0.95
 
 	secondsADay = 24 * 60 * 60
 )
 
-// Tail is what the threshold of RuleBudget or RuleClips rests on.
+// Tail is the fitted tail that the threshold of RuleBudget or RuleClips is based on.
 type Tail struct {
-	Level  float64 `json:"level"`  // the error above which events or clips were counted
-	Events int     `json:"events"` // that the detector opened there in the normal video; for RuleClips the clips
-	Shape  float64 `json:"shape"`  // of the generalized Pareto distribution of what is above Level
-	Scale  float64 `json:"scale"`  // likewise, an error
-	// the theta that truly keeps the budget lies between these two with 95 %; 0 for RuleClips
+	Level  float64 `json:"level"`  // error above which events or clips were counted
+	Events int     `json:"events"` // opened by the detector there in the normal video; for RuleClips the clips
+	Shape  float64 `json:"shape"`  // of the generalized Pareto distribution of the excess over Level
+	Scale  float64 `json:"scale"`  // likewise, in units of the error
+	// ThetaLow and ThetaHigh bound the theta that truly keeps the budget, with a probability of 95 %; 0 for RuleClips.
 	ThetaLow  float64 `json:"theta_low"`
-	ThetaHigh float64 `json:"theta_high"` // likewise
-	// Capped says that the tail puts theta higher than RuleClips lets it lie.
+	ThetaHigh float64 `json:"theta_high"`
+	// Capped is true if RuleClips has limited theta to below the tail's level.
 	Capped bool `json:"capped,omitempty"`
 }
 
-// Fit fills in places, lo and theta from normal clips. c has what the clips cannot say: the key, LoQuantile, and
-// for theta either AlarmsPerDay with the Detector, or 0 and a ThetaQuantile with a Margin. The latter are also taken
-// where the video is too short for any budget, and Why then says so; as it does of RuleClips. It returns an error for
-// too few clips, for an error that is not finite and for errors that do not differ.
+// Fit sets Sensitivity, Lo and Theta from normal clips. c holds the rest: the key, LoQuantile, and for theta either
+// AlarmsPerDay and Detector, or AlarmsPerDay 0, ThetaQuantile and Margin. ThetaQuantile and Margin are also used if the
+// video is too short for RuleBudget and RuleClips; NoBudgetReason then says why, as it does for RuleClips. It returns
+// an error for too few clips, for an error that is not finite and for errors that do not differ.
 func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	if n.Clips() < minCalibrationClips {
 		return c, fmt.Errorf(
@@ -102,8 +101,7 @@ func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 	return c, nil
 }
 
-// byBudget finds theta by the number of alarms that are allowed, or says why it cannot. sorted are the clips' errors,
-// ascending.
+// byBudget finds theta for AlarmsPerDay, or sets NoBudgetReason. sorted holds the clips' errors, ascending.
 func (c *Calibration) byBudget(n *NormalScores, sorted []float64) {
 	if c.AlarmsPerDay == 0 {
 		return
@@ -135,7 +133,7 @@ func (c *Calibration) byBudget(n *NormalScores, sorted []float64) {
 	}
 }
 
-// byClips finds theta by the highest tenth of the clips, where these are enough.
+// byClips fits the tail to the highest clips themselves. It leaves Rule empty if they are too few.
 func (c *Calibration) byClips(sorted []float64, days float64) {
 	from := stat.Quantile(1-tailFraction, stat.Empirical, sorted, nil)
 	above := sorted[sort.Search(len(sorted), func(i int) bool { return sorted[i] > from }):]

@@ -18,7 +18,7 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// series is normal footage as clips of the given errors, half a second apart.
+// series returns normal clips with the given errors, half a second apart.
 func series(errors []float64) *NormalScores {
 	var n NormalScores
 	const step = 500 * time.Millisecond
@@ -32,7 +32,7 @@ func series(errors []float64) *NormalScores {
 
 const clipsADay = 2 * secondsADay
 
-// gpd is a margin: its quantile and survival functions.
+// gpd returns the quantile and survival functions of a generalized Pareto distribution.
 func gpd(shape float64) (quantile, survival func(float64) float64) {
 	if shape == 0 {
 		return func(u float64) float64 { return -math.Log1p(-u) }, func(x float64) float64 { return math.Exp(-x) }
@@ -41,8 +41,8 @@ func gpd(shape float64) (quantile, survival func(float64) float64) {
 		func(x float64) float64 { return math.Pow(max(0, 1+shape*x), -1/shape) }
 }
 
-// movingMaximum is autocorrelated: the highest of the last 8 of independent draws. What passes a high level are then
-// the single draws that do, and so many of these come as the margin says.
+// movingMaximum is autocorrelated: the maximum of the last 8 independent draws. At a high level the clusters above it
+// are single draws, so their rate follows from the margin.
 func movingMaximum(r *rand.Rand, n int, quantile func(float64) float64) []float64 {
 	const width = 8
 	draws, out := make([]float64, n), make([]float64, n)
@@ -55,7 +55,7 @@ func movingMaximum(r *rand.Rand, n int, quantile func(float64) float64) []float6
 	return out
 }
 
-// autoregressive is a Gaussian AR(1) with a correlation of 0.8 from clip to clip, given an exponential margin.
+// autoregressive is a Gaussian AR(1) with a correlation of 0.8 from clip to clip, with an exponential margin.
 func autoregressive(r *rand.Rand, n int) []float64 {
 	const rho = 0.8
 	out := make([]float64, n)
@@ -84,8 +84,8 @@ func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg detect.Conf
 	return c
 }
 
-// Over many pieces of footage the events that truly come at theta are about as many as the budget allows. Three hours
-// are calibrated on and a budget of two a day looks four times as far ahead.
+// TestThresholdKeepsToTheBudget compares the true rate of events at theta with the budget, over many series. Each has
+// three hours, and a budget of two a day looks four times as far ahead.
 func TestThresholdKeepsToTheBudget(t *testing.T) {
 	seeds := 20
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -114,8 +114,8 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 			if mean < k.mean[0] || mean > k.mean[1] {
 				t.Errorf("%.2f times the budget in the mean, want %.2f to %.2f", mean, k.mean[0], k.mean[1])
 			}
-			// With 0.95 truly, 20 seeds give less than 0.8 once in 390 times, and 300 less than 0.9 once in some
-			// thousand.
+			// If the true coverage is 0.95, 20 seeds give less than 0.8 once in 390 runs, and 300 seeds less than 0.9
+			// once in some thousand.
 			if least := map[bool]float64{true: 0.8, false: 0.9}[seeds == 20]; share < least {
 				t.Errorf("the interval holds the truth in %.2f of the seeds, want at least %.2f", share, least)
 			}
@@ -123,8 +123,8 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 	}
 }
 
-// Of three minutes few have twenty events. Every clip counts as one then, which looks farther ahead than anything can
-// be known, but up rather than down.
+// Three minutes rarely have twenty events, so single clips are counted. That extrapolates too far for an exact theta,
+// and must err on the high side.
 func TestFewEventsCountClips(t *testing.T) {
 	seeds := 40
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -145,8 +145,8 @@ func TestFewEventsCountClips(t *testing.T) {
 					c.Tail.Events < tail.MinPeaks || c.Tail.ThetaLow != 0 || c.NoBudgetReason == "" {
 					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
 				}
-				// The detector enters at theta itself, which is where the tail puts it or, if that is farther, where
-				// it may lie at most.
+				// The detector enters at theta itself, which is the tail's level or the cap of RuleClips, whichever is
+				// lower.
 				if most := 2*c.Max - Median(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
 					t.Fatalf("seed %d: theta %g, at most %g: %+v", seed, c.Theta, most, c.Tail)
 				}
@@ -157,7 +157,7 @@ func TestFewEventsCountClips(t *testing.T) {
 			}
 			t.Logf("%d seeds, true events over the budget: mean %.2f, median %.2f", len(rates), stat.Mean(rates, nil),
 				Median(rates))
-			// How far a heavy tail goes is not to be seen in three minutes.
+			// Three minutes do not show how heavy a tail is.
 			most := map[bool]float64{true: 2.5, false: 1}[k.name == "heavy"]
 			if k.name == "bounded" && free < len(rates)/4 {
 				t.Errorf("only %d of %d thresholds are not held down", free, len(rates))
@@ -170,15 +170,15 @@ func TestFewEventsCountClips(t *testing.T) {
 	}
 }
 
-// kind is a series whose events can be told from its formula.
+// kind is a series whose rate of events is known.
 type kind struct {
 	name string
 	draw func(*rand.Rand, int) []float64
-	rate func(theta float64) float64 // events a day, truly
-	mean [2]float64                  // of rate over the budget
+	rate func(theta float64) float64 // true rate of events a day
+	mean [2]float64                  // bounds of the mean of rate over the budget
 }
 
-// tailedSeries are counted once for all tests.
+// tailedSeries are computed once for all tests.
 var tailedSeries = sync.OnceValue(func() []kind {
 	moving := func(shape float64) (func(*rand.Rand, int) []float64, func(float64) float64) {
 		quantile, survival := gpd(shape)
@@ -193,7 +193,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 	for i, shape := range []float64{-0.25, 0, 0.15} {
 		all[i].draw, all[i].rate = moving(shape)
 	}
-	// Nobody knows a formula for the events of an AR(1): they are counted in 10 days.
+	// There is no formula for the events of an AR(1): they are counted in 10 days.
 	days := 10
 	long := series(autoregressive(rand.New(rand.NewPCG(9, 9)), days*clipsADay))
 	cfg := detect.DefaultConfig()
@@ -210,7 +210,7 @@ var tailedSeries = sync.OnceValue(func() []kind {
 	return all
 })
 
-// alarms are what a detector raises in a series.
+// alarms counts the events that a detector opens in a series.
 func alarms(errors []float64, cfg detect.Config, lo, theta float64) (n int) {
 	d := detect.NewDetector(cfg, lo)
 	for i, e := range errors {
@@ -225,8 +225,8 @@ func alarms(errors []float64, cfg detect.Config, lo, theta float64) (n int) {
 	return n
 }
 
-// The same without any formula: a detector watches days that were not calibrated on, with the threshold as it is, and
-// raises about as many alarms as are allowed. Detectors differ in where they enter and how long they wait.
+// TestAlarmsOfAFreshSeries needs no formula: a detector runs on days that were not calibrated on, and opens about as
+// many events as the budget allows. Detectors differ in Enter and OpenAfter.
 func TestAlarmsOfAFreshSeries(t *testing.T) {
 	const hours, perDay, days, seeds = 3, 8., 2, 4
 	exponential, _ := gpd(0)
@@ -265,7 +265,7 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 				if cal.Rule != RuleBudget {
 					t.Fatalf("seed %d: %+v", seed, cal)
 				}
-				// What the tail was fitted to are the events that this detector opens in the normal video.
+				// The tail must be fitted to the events that this detector opens in the normal video.
 				if n := alarms(normal, c.cfg, cal.Lo,
 					thetaOf(cal.Tail.Level, cal.Lo, c.cfg.Enter)); n != cal.Tail.Events {
 					t.Errorf("seed %d: the tail rests on %d events, the detector opens %d", seed, cal.Tail.Events, n)
@@ -281,7 +281,7 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 	}
 }
 
-// Where the video itself has more events than are allowed nothing is carried forward: so many alarms come in it.
+// If the video itself has more events than the budget allows, theta is not extrapolated: so many alarms occur in it.
 func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	const hours, perDay = 3, 240
 	exponential, _ := gpd(0)
@@ -294,8 +294,7 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	}
 }
 
-// A level that the tail begins at lies among the higher quarter of the clips and above lo, however few events there
-// are.
+// The tail's level lies among the highest quarter of the clips and above lo, even with few events.
 func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	quantile, _ := gpd(0)
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
@@ -312,7 +311,7 @@ func TestPeaksAreOfTheHighestClips(t *testing.T) {
 func TestShortFootageIsSaid(t *testing.T) {
 	quantile, _ := gpd(0)
 	r := rand.New(rand.NewPCG(1, 1))
-	// A minute has no twenty events.
+	// A minute does not have twenty events.
 	c := budgeted(t, movingMaximum(r, 120, quantile), 1)
 	if c.Rule != RuleQuantile || !c.Provisional || c.Tail != nil ||
 		!strings.Contains(c.NoBudgetReason, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
@@ -322,20 +321,20 @@ func TestShortFootageIsSaid(t *testing.T) {
 		"keeps to no number of alarms: at most ") {
 		t.Errorf("said %q", d)
 	}
-	// Four minutes have not either, but enough clips.
+	// Four minutes do not either, but have enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
 	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
 		!strings.Contains(d,
 			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, said %q", c, d)
 	}
-	// However many alarms are allowed, there must be video for twenty events.
+	// Even a budget of many alarms needs video with twenty events.
 	if c = budgeted(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional ||
 		c.HoursNeeded < c.Seconds/3600 {
 		t.Errorf("four minutes, a thousand a day: %+v", c)
 	}
-	// Wherever the detector opens an event, it does so between the highest error and as far above it as that is above
-	// the median.
+	// The error at which the detector enters lies between the highest error and the cap: as far above it as that is
+	// above the median.
 	for _, enter := range []float64{0.35, 0.5, 0.8} {
 		cfg := detect.DefaultConfig()
 		cfg.Enter, cfg.Leave = enter, enter+0.1
@@ -347,7 +346,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Max, most, c.Tail)
 		}
 	}
-	// An hour has, but one alarm a day looks 24 times as far ahead.
+	// An hour has enough events, but one alarm a day looks 24 times as far ahead.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 1)
 	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
 		t.Errorf("an hour: %+v", c)
@@ -356,7 +355,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 		"provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
 		t.Errorf("said %q", d)
 	}
-	// Four of a day need no more.
+	// Four a day do not need more.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
 	if c.Rule != RuleBudget || c.Provisional || c.Warnings(detect.DefaultConfig(), 4) != nil ||
 		!(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
@@ -370,7 +369,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 	}
 }
 
-// held says from which level on the detector opens; for every series and level the two must agree.
+// TestHeldAgreesWithTheDetector compares sustainedMin with the detector, for every series and level.
 func TestHeldAgreesWithTheDetector(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	for round := range 200 {
@@ -393,7 +392,7 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 				if c.gap || c.first {
 					start = i
 				}
-				// A detector that sees the stretch from OpenAfter before the clip on, and nothing that came earlier.
+				// A detector that sees the stretch from OpenAfter before the clip.
 				from := i
 				for from > start && n.clips[from].at > c.at-cfg.OpenAfter {
 					from--
@@ -417,8 +416,7 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 	}
 }
 
-// An event belongs to one stretch of one recording: what was up or cooling down at the end of one says nothing about
-// the next.
+// An event belongs to one stretch of one recording: runs and cool-downs at the end of one do not affect the next.
 func TestPeaksOfSeveralRecordings(t *testing.T) {
 	cfg := detect.Config{
 		Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second,
@@ -431,11 +429,11 @@ func TestPeaksOfSeveralRecordings(t *testing.T) {
 			n.Add(detect.Clip{First: m, Centre: m, Last: m, Raw: e, Gap: gap && i == 0})
 		}
 	}
-	// Of the first the event's peak is 7: at 8 it is not long enough.
+	// The first event's peak is 7: at 8 it is not long enough.
 	add(0, true, 1, 5, 8, 7, 9, 1, 1, 1, 1, 1)
 	n.NewRecording()
 	add(0, true, 1, 5, 6, 5, 1)
-	// Above for long enough only if the gap did not count.
+	// These stay above for long enough only if the gap is ignored.
 	n.NewRecording()
 	add(0, true, 1, 6, 6)
 	add(2*time.Second, true, 6, 6, 1)

@@ -7,7 +7,7 @@ import (
 	"vigil/internal/docs"
 )
 
-// docs/formats.md describes every field of a calibration.
+// TestFormatIsDocumented checks that docs/formats.md describes every field of a calibration.
 func TestFormatIsDocumented(t *testing.T) {
 	docs.CheckFields(t, "The calibration", reflect.TypeFor[Calibration]())
 }

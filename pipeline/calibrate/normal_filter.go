@@ -6,35 +6,35 @@ import (
 )
 
 const (
-	// afterGap is for how long after a gap clips do not count as normal: a decoder that has lost a part of the stream
-	// may show rubbish until a picture comes that needs no other.
+	// afterGap is how long clips are excluded after a gap: a decoder that has lost part of the stream may show garbage
+	// until the next key frame.
 	afterGap = 2 * time.Second
-	// afterOpening is likewise for a source that was opened again: a camera that has just started shows what it never
-	// shows otherwise.
+	// afterOpening is how long clips are excluded after the source was opened again: a camera that has just started may
+	// show what it never shows otherwise.
 	afterOpening = 10 * time.Second
 )
 
-// NormalFilter tells the clips of one source that a calibration may take for normal from those that follow a gap or
-// another opening. The zero value is before the first clip.
+// NormalFilter excludes the clips of one source that follow a gap or a reopening. The zero value is ready for the first
+// clip.
 type NormalFilter struct {
 	left    Excluded
-	any     bool          // there was a clip
-	opening int           // of the latest one
-	until   time.Duration // clips that begin before are left out
-	reopen  bool          // since the source was opened again
-	skipped bool          // the clip before was left out
+	any     bool          // a clip was seen
+	opening int           // of the latest clip
+	until   time.Duration // clips that begin before this are excluded
+	reopen  bool          // until is due to a reopening, not to a gap
+	skipped bool          // the previous clip was excluded
 }
 
-// Excluded counts the clips that do not count as normal, and what they came after.
+// Excluded counts the clips that are not used as normal, by cause.
 type Excluded struct {
 	Gaps          int `json:"gaps,omitempty"`           // within an opening
 	AfterGaps     int `json:"after_gaps,omitempty"`     // clips
-	Openings      int `json:"openings,omitempty"`       // that followed another
+	Openings      int `json:"openings,omitempty"`       // reopenings of the source
 	AfterOpenings int `json:"after_openings,omitempty"` // clips
-	Sizes         int `json:"other_sizes,omitempty"`    // clips of pictures of another size than the first
+	Sizes         int `json:"other_sizes,omitempty"`    // clips whose picture size differs from the first clip's
 }
 
-// Add adds another source's.
+// Add adds the counts of another source.
 func (l *Excluded) Add(o Excluded) {
 	l.Gaps += o.Gaps
 	l.AfterGaps += o.AfterGaps
@@ -43,11 +43,11 @@ func (l *Excluded) Add(o Excluded) {
 	l.Sizes += o.Sizes
 }
 
-// Excluded says what did not count so far.
+// LeftOut returns the clips excluded so far.
 func (s *NormalFilter) LeftOut() Excluded { return s.left }
 
-// Take takes the source's next clip and says whether it counts. The first one that does after some that do not has a
-// gap before it.
+// Take processes the source's next clip and reports whether to use it. It sets Gap on the first clip after excluded
+// ones.
 func (s *NormalFilter) Take(c *detect.Clip) bool {
 	switch {
 	case !s.any:

@@ -7,7 +7,7 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// TestSettling leaves out what follows a gap or another opening of the source, and says how much.
+// TestSettling excludes clips after a gap or a reopening of the source, and counts them.
 func TestSettling(t *testing.T) {
 	type clip struct {
 		at, opening int
@@ -16,8 +16,8 @@ func TestSettling(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
 		clips []clip
-		want  []int // at which those begin that count
-		gaps  []int // of these, those with a gap before
+		want  []int // first frames of the clips that are used
+		gaps  []int // of these, those that follow a gap
 		left  Excluded
 	}{
 		{"nothing wrong", []clip{{0, 1, false}, {1, 1, false}, {2, 1, false}}, []int{0, 1, 2}, nil, Excluded{}},
@@ -74,7 +74,7 @@ func TestSettling(t *testing.T) {
 	}
 }
 
-// TestNormalAppend is as if the clips of both had been added one after the other.
+// TestNormalAppend compares Append with adding all clips one after the other.
 func TestNormalAppend(t *testing.T) {
 	add := func(n *NormalScores, first, last int, gap bool) {
 		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }

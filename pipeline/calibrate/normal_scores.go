@@ -8,25 +8,25 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// NormalScores is what was scored of normal video, for Fit. It keeps some 300 bytes of a clip, which are 50 MB of a
-// day at hop 8 and 25 frames a second. The zero value is empty.
+// NormalScores collects the scores of normal video for Fit. It takes about 300 bytes a clip: 80 MB for a day at hop 8
+// and 25 fps. The zero value is empty.
 type NormalScores struct {
 	clips []normalClip
 	cells []float32 // [clips][cellCount]; nil where the score has no windows
 	began time.Duration
-	until time.Duration // of the unbroken stretch that is under way
-	done  time.Duration // of those before
+	until time.Duration // last time of the current stretch without a gap
+	done  time.Duration // length of the earlier stretches
 	cut   bool
 }
 
 type normalClip struct {
 	at    time.Duration
 	error float64
-	gap   bool // the clips before are of another stretch
-	first bool // and of another recording
+	gap   bool // starts a new stretch
+	first bool // starts a new recording
 }
 
-// Add takes the next clip of the stream. It must not have been weighed by SensitivityMap.
+// Add adds the next clip of the stream. It uses Raw, the error without a SensitivityMap.
 func (n *NormalScores) Add(c detect.Clip) {
 	first := len(n.clips) == 0 || n.cut
 	n.clips = append(n.clips, normalClip{at: c.Time(), error: c.Raw, gap: c.Gap, first: first})
@@ -38,7 +38,7 @@ func (n *NormalScores) Add(c detect.Clip) {
 	n.until, n.cut = c.Last.PTS, false
 }
 
-// Append adds what was scored of another recording.
+// Append adds the scores of another recording.
 func (n *NormalScores) Append(o *NormalScores) {
 	if len(o.clips) == 0 {
 		return
@@ -51,16 +51,16 @@ func (n *NormalScores) Append(o *NormalScores) {
 	n.began, n.until, n.cut = o.began, o.until, o.cut
 }
 
-// NewRecording says that the next clip is of another recording.
+// NewRecording marks the next clip as the first of another recording.
 func (n *NormalScores) NewRecording() { n.cut = true }
 
-// Clips is how many there are.
+// Clips returns the number of clips.
 func (n *NormalScores) Clips() int { return len(n.clips) }
 
-// Seconds is how much video the clips are from, without the gaps.
+// Seconds returns the length of the clips' video, without gaps.
 func (n *NormalScores) Seconds() float64 { return (n.done + n.until - n.began).Seconds() }
 
-// applySensitivity judges every clip's error by the restless places among them, and returns these.
+// applySensitivity fits a SensitivityMap to the clips and recomputes their errors with it; nil if no cell is noisy.
 func (n *NormalScores) applySensitivity() *SensitivityMap {
 	if len(n.cells) != cellCount*len(n.clips) {
 		return nil
@@ -75,11 +75,11 @@ func (n *NormalScores) applySensitivity() *SensitivityMap {
 	return p
 }
 
-// sustainedMin gives, for each clip, the highest level below which an event opens there: the lowest error since
-// OpenAfter before. It is -Inf where the stretch is not that old.
+// sustainedMin returns, for each clip, the lowest error of the last OpenAfter: a detector that enters at a lower level
+// has an event open there. It is -Inf if the stretch is shorter than that.
 func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
 	out := make([]float64, len(n.clips))
-	var lows []int // clips from the window's first on, each lower than all before it and after the one before
+	var lows []int // indices of the window's running minima, errors ascending
 	start, from := 0, -1
 	for i, c := range n.clips {
 		if c.gap || c.first {
@@ -104,8 +104,8 @@ func (n *NormalScores) sustainedMin(openAfter time.Duration) []float64 {
 	return out
 }
 
-// peaks runs the detector with its threshold at a level of the error. Each event that it opens has the highest level
-// at which it would have opened still.
+// peaks runs the detector with the given entry level. It returns, for each event, the highest level at which the event
+// would still have opened.
 func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float64) []float64 {
 	theta := thetaOf(level, lo, cfg.Enter)
 	d := detect.NewDetector(cfg, lo)
@@ -119,7 +119,7 @@ func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float6
 			Gap: c.gap,
 		})
 		if change == detect.Started {
-			// An event at the level is above it, whatever was rounded.
+			// Rounding may put the peak at the level; the tail needs it above.
 			out = append(out, math.Nextafter(level, math.Inf(1)))
 		}
 		if d.Open() {
@@ -129,18 +129,18 @@ func (n *NormalScores) peaks(cfg detect.Config, held []float64, lo, level float6
 	return out
 }
 
-// thetaOf is the threshold with which the detector enters at a level of the error: the one at which regularity is 0.5.
+// thetaOf converts the detector's entry level to theta: the error at which regularity is 0.5.
 func thetaOf(level, lo, enter float64) float64 { return lo + (level-lo)/(2*(1-enter)) }
 
 const (
-	// wantedPeaks are enough for a tail; more would come from lower down, where the errors are not a tail yet.
+	// wantedPeaks are enough for a tail. More would need a lower level, where the errors do not follow the tail yet.
 	wantedPeaks = 60
-	// maxFraction is the share of clips below which nobody looks for peaks.
+	// maxFraction is the largest share of clips that may lie above the level.
 	maxFraction = 0.25
 )
 
-// selectPeaks lowers the level until the detector opens enough events, and returns that level with their peaks. Where
-// it never does, it is the level with the most.
+// selectPeaks lowers the level until the detector opens wantedPeaks events, and returns that level with their peaks. If
+// it never does, it returns the level with the most.
 func (n *NormalScores) selectPeaks(cfg detect.Config, lo float64) (level float64, peaks []float64) {
 	held := n.sustainedMin(cfg.OpenAfter)
 	sorted := slices.DeleteFunc(slices.Clone(held), func(e float64) bool { return math.IsInf(e, -1) })

@@ -51,7 +51,7 @@ func (c *Calibration) Print(w io.Writer, path string) {
 	}
 }
 
-// leftOutText says which clips did not count, and why; nothing where all did.
+// leftOutText describes the excluded clips and their causes; "" for none.
 func leftOutText(l Excluded) string {
 	var parts []string
 	if l.AfterOpenings > 0 {
@@ -70,7 +70,7 @@ func leftOutText(l Excluded) string {
 	return "left out, for they may not show what is normal: " + strings.Join(parts, ", ")
 }
 
-// perDay is a rate in the largest unit that has one.
+// perDay formats a rate in the largest unit that has at least one.
 func perDay(rate float64) string {
 	switch {
 	case rate >= 24:
@@ -81,7 +81,7 @@ func perDay(rate float64) string {
 	return fmt.Sprintf("%.3g false alarms a week", 7*rate)
 }
 
-// hours is a length of video.
+// hours formats a length of video.
 func hours(h float64) string {
 	switch {
 	case h < 1./6:

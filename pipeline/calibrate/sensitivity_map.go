@@ -10,29 +10,29 @@ import (
 	"vigil/model"
 )
 
-// SensitivityMap says which parts of a camera's picture are restless in its normal life, as a tree or a screen, and by
-// how much their errors are divided. A clip's error is that of the worst place in the picture: without this a restless
-// place would be the worst one all day, and nothing that happens elsewhere would come to light.
+// SensitivityMap attenuates cells that are noisy in normal video, such as a tree or a screen, by dividing their errors.
+// A clip's error is that of its highest cell, so a noisy cell would otherwise be the highest all day and mask events
+// elsewhere.
 //
-// It is a cap and no normalisation. To measure every place by its own past would take from the errors what they are
-// worth: with weights of preset small the raw AUC on UCSD Ped2 falls from .953 to .908. Only places that rise to over
-// twice what the quieter three quarters of the picture ever show are held down to that.
+// It is a cap, not a normalisation. Dividing every cell by its own past would discard what the errors are worth: with
+// weights of preset small the raw AUC on UCSD Ped2 falls from .953 to .908. Only cells that rise to more than twice the
+// level of the quieter three quarters of the picture are reduced, to that level.
 type SensitivityMap struct {
 	Grid     int       `json:"grid"`     // cells in a row and in a column: model.CellGrid
 	Divisors []float64 `json:"divisors"` // [Grid][Grid], row-major, at least 1
 }
 
 const (
-	cellQuantile = 0.99 // of a place's normal errors is what it rises to
-	quietShare   = 0.75 // of the picture's active places are taken to be quiet
-	noisyFactor  = 2    // times what the quiet ones rise to
-	// maxDivisor bounds the divisors: where the rest of the picture is empty, what it rises to is nearly nothing.
+	cellQuantile = 0.99 // of a cell's normal errors is the level that it rises to
+	quietShare   = 0.75 // share of the active cells that count as quiet
+	noisyFactor  = 2    // a cell is noisy above this multiple of the quiet cells' level
+	// maxDivisor bounds the divisors: in an otherwise empty picture the quiet cells' level is almost 0.
 	maxDivisor = 30
 
 	cellCount = model.CellGrid * model.CellGrid
 )
 
-// fitSensitivity finds the restless places from the Cells of normal clips, [clips][cellCount]; nil where there is none.
+// fitSensitivity finds noisy cells from the Cells of normal clips, [clips][cellCount]; nil if there are none.
 func fitSensitivity(cells []float32) *SensitivityMap {
 	clips := len(cells) / cellCount
 	if clips == 0 {
@@ -46,7 +46,7 @@ func fitSensitivity(cells []float32) *SensitivityMap {
 			column[c] = float64(cells[c*cellCount+i])
 		}
 		rises[i] = quantile(cellQuantile, column)
-		// Cells that are masked away have no error at all.
+		// Masked cells have an error of 0.
 		if column[clips-1] > 0 {
 			active = append(active, i)
 		}
@@ -83,13 +83,13 @@ func fitSensitivity(cells []float32) *SensitivityMap {
 	return p
 }
 
-// quantile sorts its values.
+// quantile sorts values in place.
 func quantile(q float64, values []float64) float64 {
 	slices.Sort(values)
 	return stat.Quantile(q, stat.LinInterp, values, nil)
 }
 
-// ClipError is the error of a clip: that of its worst cell, each divided by its divisor.
+// ClipError returns a clip's error: the highest of its cells, each divided by its divisor.
 func (p *SensitivityMap) ClipError(cells []float32) float64 {
 	var worst float64
 	for i, d := range p.Divisors {
@@ -98,8 +98,7 @@ func (p *SensitivityMap) ClipError(cells []float32) float64 {
 	return worst
 }
 
-// Apply returns an error map [side][side] with every place divided by its divisor; the map itself for a nil
-// SensitivityMap.
+// Apply returns an error map [side][side] divided by the divisors of its cells; errs itself for a nil SensitivityMap.
 func (p *SensitivityMap) Apply(errs []float32, side int) []float32 {
 	if p == nil {
 		return errs
@@ -111,7 +110,7 @@ func (p *SensitivityMap) Apply(errs []float32, side int) []float32 {
 	return out
 }
 
-// Coverage is the share of the picture whose errors are held down, and by how much at most; 0 and 1 for a nil
+// Coverage returns the share of the picture whose errors are reduced, and the largest divisor; 0 and 1 for a nil
 // SensitivityMap.
 func (p *SensitivityMap) Coverage() (share, most float64) {
 	if p == nil {

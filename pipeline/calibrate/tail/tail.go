@@ -1,13 +1,13 @@
-// Package tail says how high the peaks of a series go in a longer time than was seen.
+// Package tail estimates how high the peaks of a series rise in a time longer than the series.
 //
-// The peaks above a threshold come in: one for each cluster, so that they are independent of each other. Out come the
-// level that they pass at a given rate, and how uncertain that is. This is peaks over threshold (Coles, An
-// Introduction to Statistical Modeling of Extreme Values, 2001, chapter 4): peaks come as a Poisson process, and what
-// they have above a high threshold follows a generalized Pareto distribution whatever the series.
+// Its input is the peaks above a threshold, one for each cluster so that they are independent; its output is the level
+// that they exceed at a given rate, with an interval. The method is peaks over threshold (Coles, An Introduction to
+// Statistical Modeling of Extreme Values, 2001, chapter 4): peaks arrive as a Poisson process, and their excess over a
+// high threshold follows a generalized Pareto distribution whatever the series.
 //
-// Shape and scale are not estimated by one pair of numbers: with 20 to 200 peaks many pairs fit as well, and a plug-in
-// estimate comes out several times too low in rate when it is carried far beyond what was seen. All pairs on a grid
-// are weighed by their likelihood times a prior of the shape, and every answer is taken over all of them.
+// Shape and scale are not point estimates: 20 to 200 peaks fit many pairs equally well, and a plug-in estimate
+// underestimates the rate several times when extrapolated far. All pairs on a grid are weighted by their likelihood
+// times a prior of the shape, and every result is averaged over all of them.
 package tail
 
 import (
@@ -19,42 +19,42 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 )
 
-// MinPeaks is the least that a tail is fitted to.
+// MinPeaks is the minimum number of peaks for a fit.
 const MinPeaks = 20
 
 const (
-	// The shape is bounded, with a prior: a few dozen peaks hardly tell -0.3 from 0.3. Its middle is a little above
-	// the exponential's 0, since what comes here are squares: where differences of pictures have an exponential tail,
-	// at a level that one in n passes their squares look like a shape of 1/ln n, 0.14 for a thousand and 0.09 for a
-	// hundred thousand.
+	// The shape is bounded and has a prior: a few dozen peaks hardly tell -0.3 from 0.3. The prior's mean is slightly
+	// above the exponential's 0, since the errors are squares: if differences of pictures have an exponential tail,
+	// then at a level that one in n exceeds their squares look like a shape of 1/ln n, 0.14 for a thousand and 0.09 for
+	// a hundred thousand.
 	minShape, maxShape, shapeMean, shapeSpread = -0.5, 0.4, 0.1, 0.2
 
-	shapes = 47 // so that no shape of the grid is 0
+	shapes = 47 // no grid point has shape 0
 	scales = 61
-	rates  = 21 // that an interval is made of, for each pair
-	// Scales are looked for from exp(-scaleBelow) to exp(scaleAbove) times the mean excess. The mean excess is scale /
-	// (1 - shape), so the scale is 0.6 to 1.5 times its true value; the rest is for what chance does to a mean of
+	rates  = 21 // Poisson rates for each pair in Interval
+	// Scales are searched from exp(-scaleBelow) to exp(scaleAbove) times the mean excess. The mean excess is scale / (1
+	// - shape), so the scale is 0.6 to 1.5 times its true value; the rest allows for the sampling error of a mean of
 	// MinPeaks.
 	scaleBelow, scaleAbove = 1.6, 1.2
 )
 
-// Tail is what is known of the peaks above a threshold.
+// Tail is the fitted distribution of the peaks above a threshold.
 type Tail struct {
 	Threshold float64
 	Peaks     int
-	Span      float64 // the time in which they came; the unit is the caller's
-	// of the generalized Pareto distribution, averaged over what fits; 0 is the exponential, below 0 it has an end
+	Span      float64 // time in which the peaks arrived, in the caller's unit
+	// Shape of the generalized Pareto distribution, as a posterior mean; 0 is the exponential, below 0 it has an end.
 	Shape float64
 	Scale float64 // likewise, in the unit of the peaks
 
 	pairs []pair
 }
 
-// pair is a shape and a scale with its share of the posterior.
+// pair is a shape and a scale with their share of the posterior.
 type pair struct{ shape, scale, weight float64 }
 
-// Fit takes the peaks above a threshold that came in so much time. It returns an error for fewer than MinPeaks, for
-// one that is not above the threshold or not finite and for a time that is not positive.
+// Fit fits a tail to the peaks above threshold that arrived in span. It returns an error for fewer than MinPeaks, for a
+// peak that is not finite or not above the threshold, and for a span that is not positive.
 func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
 	if len(peaks) < MinPeaks {
 		return nil, fmt.Errorf("%d peaks are too few for a tail, at least %d are needed", len(peaks), MinPeaks)
@@ -92,7 +92,7 @@ func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
 	}
 	kept := t.pairs[:0]
 	for _, p := range t.pairs {
-		// What has no weight only costs time.
+		// Negligible weights only cost time.
 		if p.weight /= sum; p.weight > 1e-7 {
 			kept = append(kept, p)
 			t.Shape += p.weight * p.shape
@@ -103,8 +103,8 @@ func Fit(threshold float64, peaks []float64, span float64) (*Tail, error) {
 	return t, nil
 }
 
-// logLikelihood is that of a generalized Pareto distribution; -Inf where an excess lies beyond its end. The scale is
-// spread evenly in its logarithm.
+// logLikelihood is that of a generalized Pareto distribution; -Inf if an excess lies beyond its end. The prior of the
+// scale is uniform in its logarithm.
 func logLikelihood(excess []float64, shape, scale float64) float64 {
 	sum := -float64(len(excess)) * math.Log(scale)
 	for _, x := range excess {
@@ -117,7 +117,7 @@ func logLikelihood(excess []float64, shape, scale float64) float64 {
 	return sum
 }
 
-// survival is the share of peaks that rise so far above the threshold.
+// survival is the share of peaks whose excess is larger.
 func (p pair) survival(excess float64) float64 {
 	inner := p.shape * excess / p.scale
 	if inner <= -1 {
@@ -126,17 +126,16 @@ func (p pair) survival(excess float64) float64 {
 	return math.Exp(-math.Log1p(inner) / p.shape)
 }
 
-// excess is how far a share of the peaks rises above the threshold: the inverse of survival; 0 for a share of 1 and
-// more.
+// excess is the excess that a share of the peaks exceeds, the inverse of survival; 0 for a share of 1 or more.
 func (p pair) excess(share float64) float64 {
 	return p.scale * math.Expm1(-p.shape*math.Log(min(share, 1))) / p.shape
 }
 
-// prior is Jeffreys's for the rate of a Poisson process: half a peak.
+// prior is Jeffreys's prior for the rate of a Poisson process: half a peak.
 const prior = 0.5
 
-// Rate is how many peaks above the level are to be expected in a unit of time, averaged over all tails that fit. The
-// level must not be below the threshold.
+// Rate is the expected number of peaks above the level in a unit of time, averaged over the posterior. The level must
+// not be below the threshold.
 func (t *Tail) Rate(level float64) float64 {
 	var share float64
 	for _, p := range t.pairs {
@@ -145,17 +144,16 @@ func (t *Tail) Rate(level float64) float64 {
 	return (float64(t.Peaks) + prior) / t.Span * share
 }
 
-// Level is the one that peaks are expected to pass at this rate: the inverse of Rate. It is the threshold for rates
-// that are no smaller than the rate there.
+// Level is the level that peaks are expected to exceed at this rate, the inverse of Rate; the threshold for rates at or
+// above the rate there.
 func (t *Tail) Level(rate float64) float64 {
 	return t.search(func(level float64) bool { return t.Rate(level) <= rate })
 }
 
-// Interval holds the level that the peaks truly pass at this rate with the given probability, as 0.95, with as much
-// left out on either side.
+// Interval returns bounds of the level that the peaks truly exceed at this rate. They hold with the given probability,
+// such as 0.95, and half of the rest lies on either side.
 func (t *Tail) Interval(rate, probability float64) (low, high float64) {
-	// Each tail that fits, with each of a few rates of peaks above the threshold that are as likely as each other, has
-	// a level of its own.
+	// Each pair, combined with each of a few equally likely rates of peaks above the threshold, has a level of its own.
 	type share struct{ level, weight float64 }
 	var all []share
 	peaks := distuv.Gamma{Alpha: float64(t.Peaks) + prior, Beta: t.Span}
@@ -180,7 +178,7 @@ func (t *Tail) Interval(rate, probability float64) (low, high float64) {
 	return low, high
 }
 
-// search finds the lowest level, at or above the threshold, that is high enough.
+// search returns the lowest level, at or above the threshold, for which enough is true.
 func (t *Tail) search(enough func(level float64) bool) float64 {
 	if enough(t.Threshold) {
 		return t.Threshold

@@ -23,7 +23,7 @@ func excess(r *rand.Rand, shape float64) float64 {
 	return (math.Pow(u, -shape) - 1) / shape
 }
 
-// level is what such excesses pass with a probability.
+// level is the excess that is exceeded with the given probability.
 func level(probability, shape float64) float64 {
 	if shape == 0 {
 		return -math.Log(probability)
@@ -38,9 +38,9 @@ func survival(x, shape float64) float64 {
 	return math.Pow(max(0, 1+shape*x), -1/shape)
 }
 
-// Poisson many peaks come in a time of 1; the level is wanted that one in a time of 10 passes, or of 100. 80 runs tell
-// a coverage of 0.95 to within 0.05 (two standard errors), the 1500 of VIGIL_LONG to within 0.012; the prior of the
-// shape makes it a little narrow far from 0 and wide near to it.
+// A Poisson number of peaks arrives in a time of 1, and the level is estimated that one peak exceeds in a time of 10,
+// or of 100. 80 runs measure a coverage of 0.95 to within 0.05 (two standard errors), the 1500 of VIGIL_LONG to within
+// 0.012. The prior of the shape makes it slightly narrow far from 0 and wide near 0.
 func TestKnownTails(t *testing.T) {
 	runs := 80
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -51,8 +51,8 @@ func TestKnownTails(t *testing.T) {
 		peaks    float64
 		times    float64
 		coverage [2]float64
-		mean     [2]float64 // of the true rate at Level, as a multiple of the wanted one
-		middle   float64    // its median is at most that
+		mean     [2]float64 // bounds of the true rate at Level over the wanted rate
+		middle   float64    // upper bound of its median
 	}{
 		{-0.3, 40, 10, [2]float64{0.86, 1}, [2]float64{0, 0.6}, 0.2},
 		{-0.3, 200, 10, [2]float64{0.88, 1}, [2]float64{0, 0.8}, 0.4},
@@ -134,8 +134,7 @@ func TestLevelIsTheInverseOfRate(t *testing.T) {
 	}
 }
 
-// Of all that fits, a half of what the probability leaves out lies on either side, and no scale is missed that would
-// fit.
+// Half of the excluded probability lies on either side, and the grid of scales covers the posterior.
 func TestIntervalLeavesOutAsMuchOnEitherSide(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for _, n := range []int{MinPeaks, 100} {
@@ -195,7 +194,7 @@ func TestFitRefuses(t *testing.T) {
 			t.Errorf("error %v, want %q", err, want)
 		}
 	}
-	// Peaks that are all the same fit no tail well, and must not break it either.
+	// Identical peaks fit no tail well, and must not break the fit.
 	if f, err := Fit(1, many, 1); err != nil || !(f.Level(0.1) > 2) {
 		t.Errorf("equal peaks: %v, %v", f, err)
 	}
