@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// self is this very binary, also when its file has been replaced meanwhile.
+// self is the running binary, even if its file has been replaced since.
 const self = "/proc/self/exe"
 
-// ticks is the machine's monotonic clock in nanoseconds, the same in every process and the one that Go's own monotonic
-// readings are from.
+// ticks is the monotonic clock in nanoseconds, which is the same in every process and the source of Go's monotonic
+// readings.
 func ticks() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
@@ -25,14 +25,14 @@ func ticks() int64 {
 	return t.Nano()
 }
 
-// harden gives up, in the child, what it does not need.
+// harden drops, in the worker, what it does not need.
 func harden() {
-	// Under memory pressure a camera's process goes before vigil does.
-	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("800"), 0) // without /proc the limit is the parent's to keep
+	// Under memory pressure the kernel kills workers before vigil.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("800"), 0) // without /proc the parent enforces the limit
 	_ = unix.Setrlimit(unix.RLIMIT_CORE, &unix.Rlimit{})
 }
 
-// takeStdout takes the pipe to the parent out of reach of libraries that print: what they write goes to stderr.
+// takeStdout moves the pipe to the parent to another descriptor, so that libraries that print write to stderr instead.
 func takeStdout() (*os.File, error) {
 	fd, err := unix.FcntlInt(1, unix.F_DUPFD_CLOEXEC, 3)
 	if err != nil {
@@ -44,23 +44,22 @@ func takeStdout() (*os.File, error) {
 	return os.NewFile(uintptr(fd), "pipe"), nil //nolint:gosec // A file descriptor is not negative.
 }
 
-// prepare makes the command's process one that dies with this one and is not reached by the terminal's signals.
+// prepare makes the command's process die with this one, and puts it out of reach of the terminal's signals.
 func prepare(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// startConfined runs f on a thread of its own, on which whatever f starts can gain no privileges, and where it is to yield
-// is less urgent than this process. The thread lives as long as f: the system kills a child when the thread that
-// started it ends.
+// startConfined runs f on a thread of its own. Processes that f starts cannot gain privileges and, with yield, run at a
+// lower priority. The thread lives as long as f: Pdeathsig kills a process when the thread that started it ends.
 func startConfined(yield bool, f func(error)) {
 	go func() {
-		runtime.LockOSThread() // for good: the thread ends with this goroutine
+		runtime.LockOSThread() // never unlocked: the thread ends with this goroutine
 		if unix.Gettid() != os.Getpid() {
 			f(restrict(yield))
 			return
 		}
-		// This is the program's first thread, whose word counts for the whole program. While it is held here another
-		// one has to be taken.
+		// This is the program's main thread, whose priority and privileges count for the whole process. While this
+		// goroutine holds it, another goroutine gets another thread.
 		taken := make(chan struct{})
 		go func() {
 			runtime.LockOSThread()
@@ -72,16 +71,16 @@ func startConfined(yield bool, f func(error)) {
 	}()
 }
 
-// workerNice is by how much less urgent than this process one is that reads a camera: the scorer comes first, and still
-// a few cameras whose pictures cost much get a tenth of a processor each. The scheduler compares the processes of one
-// session only (sched_autogroup), which these are.
+// workerNice is added to a worker's nice value: the scorer comes first, and a few cameras that are expensive to decode
+// still get a tenth of a processor each. The kernel compares priorities only within a session (sched_autogroup), which
+// workers share with this process.
 const workerNice = 10
 
-// restrict makes what the calling thread starts gain no privileges and, where it is to yield, be less urgent than this
-// process. Lowering needs no rights.
+// restrict prevents processes that the calling thread starts from gaining privileges and, with yield, lowers their
+// priority, which needs no rights.
 func restrict(yield bool) error {
 	if yield {
-		const zero = 20 // what the system says of a priority is 20 less it, so that no answer is negative
+		const zero = 20 // the system call returns 20 minus the nice value, so that the result is never negative
 		is, err := unix.Getpriority(unix.PRIO_PROCESS, 0)
 		if err == nil {
 			err = unix.Setpriority(unix.PRIO_PROCESS, 0, min(zero-is+workerNice, 19))
@@ -93,7 +92,7 @@ func restrict(yield bool) error {
 	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
-// pipeSize is what an unprivileged process may ask for: dozens of pictures.
+// pipeSize is the limit for unprivileged processes: dozens of pictures.
 const pipeSize = 1 << 20
 
 // growPipe enlarges a pipe as far as the system allows.
@@ -105,10 +104,10 @@ func growPipe(f *os.File) {
 	_ = conn.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, pipeSize) })
 }
 
-// ticksASecond is the unit of a process's times in /proc, the same on every Linux.
+// ticksASecond is the unit of times in /proc, the same on every Linux.
 const ticksASecond = 100
 
-// processorTime is what a process has taken of the processor; 0 where that cannot be known.
+// processorTime returns the processor time that a process has used; 0 if unknown.
 func processorTime(pid int) time.Duration {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
@@ -127,7 +126,7 @@ func processorTime(pid int) time.Duration {
 	return time.Duration(user+system) * time.Second / ticksASecond
 }
 
-// resident is the memory that a process takes, in bytes; 0 where that cannot be known.
+// resident returns the resident memory of a process in bytes; 0 if unknown.
 func resident(pid int) int64 {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
 	if err != nil {

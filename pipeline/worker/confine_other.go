@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// self is empty: os.Executable knows.
+// self is empty: launch uses os.Executable.
 const self = ""
 
-// ticks is the wall clock: here no clock is known to be the same in every process and never to jump.
+// ticks is the wall clock, since there is no monotonic clock here that is the same in every process.
 func ticks() int64 { return time.Now().UnixNano() }
 
 func claimStdout() (*os.File, error) { return os.Stdout, nil }
@@ -24,7 +24,7 @@ func confined(_ bool, f func(error)) { go f(nil) }
 
 func widen(*os.File) {}
 
-// resident is not known here, so no limit is kept.
+// resident is unknown here, so no memory limit is enforced.
 func resident(int) int64 { return 0 }
 
 func processorTime(int) time.Duration { return 0 }

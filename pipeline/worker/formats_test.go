@@ -10,7 +10,7 @@ import (
 	"vigil/video"
 )
 
-// docs/formats.md describes every message of the pipe.
+// TestFormatIsDocumented checks that docs/formats.md describes every message of the pipe.
 func TestFormatIsDocumented(t *testing.T) {
 	var numbers []string
 	for k := kindHello; k < kinds; k++ {

@@ -59,7 +59,7 @@ var (
 	opened    = cat(hello, encode(nil, kindOpened, appendJSON(video.Info{Width: 8, Height: 8, FPS: 25})))
 	garbage   = []byte(strings.Repeat("what? ", 1000))
 	smallJPEG = []byte{0xff, 0xd8, 1, 0xff, 0xd9}
-	another   = func() []byte { // whole but for its version
+	another   = func() []byte { // correct except for its version
 		b := bytes.Clone(hello)
 		b[4]++
 		binary.LittleEndian.PutUint32(b[8:], crc32.Checksum(b[:8], castagnoli))
@@ -67,9 +67,9 @@ var (
 	}()
 )
 
-// What a lying child does, in the shell's words, when it has told its lie.
+// Shell commands that a misbehaving worker runs after its messages.
 const (
-	waits   = "exec 3>&1; exec cat >/dev/null" // until its stdin ends, as an honest one would
+	waits   = "exec 3>&1; exec cat >/dev/null" // until its stdin ends, as a correct worker does
 	hangs   = "exec sleep 3600"
 	ends    = "exit 0"
 	stops   = "kill -STOP $$; sleep 3600"
@@ -77,13 +77,14 @@ const (
 	crashes = "echo panic: at viewer:geheim@host >&2; exit 2"
 )
 
-// lies are children that misbehave. Each is an error of the camera, told in time, and the child is gone afterwards.
+// lies are misbehaving workers. Each must lead to an error of the camera in time, and the worker must be gone
+// afterwards.
 var lies = []struct {
 	name   string
 	tell   []byte
 	then   string
 	want   error
-	frames int // that come before
+	frames int // before the error
 }{
 	{"says nothing", nil, waits, ErrStalled, 0},
 	{"says hello only", hello, waits, ErrStalled, 0},
@@ -143,7 +144,7 @@ func someAddress(t *testing.T) source.Address {
 
 func TestLies(t *testing.T) {
 	addr := someAddress(t)
-	// They mostly wait for each other, so several at a time.
+	// They mostly wait, so several run at a time.
 	room := make(chan struct{}, 8)
 	var all sync.WaitGroup
 	for _, lie := range lies {
@@ -155,7 +156,7 @@ func TestLies(t *testing.T) {
 			Address: addr, OpenTimeout: patience, ReadTimeout: patience, Side: lieSide,
 			Command: []string{"/bin/sh", "-c", "cat \"$0\"; " + lie.then, path},
 		}
-		// Only those that must run into a timeout have a short one.
+		// Only those that must time out have a short timeout.
 		if errors.Is(lie.want, ErrStalled) {
 			o.ReadTimeout = time.Second
 			if len(lie.tell) <= len(hello) {
@@ -171,7 +172,7 @@ func TestLies(t *testing.T) {
 	all.Wait()
 }
 
-// A child that sends one preview after the other, and no picture, is no camera.
+// A worker that sends only previews and no picture times out.
 func TestPreviewsWithoutEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "previews")
 	if err := os.WriteFile(path, bytes.Repeat(preview(0, smallJPEG), 1000), 0o600); err != nil {
@@ -194,7 +195,7 @@ func TestTooMuchMemory(t *testing.T) {
 	}, ErrMemory, 0)
 }
 
-// devour is a child that takes more and more memory.
+// devour runs as a worker that allocates more and more memory.
 func devour() {
 	_, _ = os.Stdout.Write(opened)
 	var all [][]byte
@@ -209,7 +210,7 @@ func devour() {
 	runtime.KeepAlive(all)
 }
 
-// hearLie reads what a lying child tells to its end.
+// hearLie reads a misbehaving worker until its error.
 func hearLie(t *testing.T, name string, o Options, want error, wantFrames int) {
 	p, err := Start(t.Context(), o)
 	frames := 0

@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// limitedBuffer keeps the beginning of what is written to it: there a crash says what it is.
+// limitedBuffer keeps the beginning of what is written to it, where a crash states its cause.
 type limitedBuffer struct {
 	mu   sync.Mutex
 	text []byte
@@ -27,7 +27,7 @@ func (h *limitedBuffer) String() string {
 	return string(h.text)
 }
 
-// plain makes one line of at most so many bytes of a text that may hold anything.
+// plain makes one line of at most most bytes of untrusted text.
 func plain(s string, most int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {

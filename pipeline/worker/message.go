@@ -12,10 +12,10 @@ import (
 	"vigil/geometry"
 )
 
-// start is all that the child is told. It comes over the pipe and not as arguments or environment, which other
-// programs can read.
+// start is the worker's configuration. It comes over the pipe, because other programs can read arguments and
+// environment.
 type start struct {
-	Address                  []byte // with its password; in bytes, because JSON would change what is no UTF-8
+	Address                  []byte // with its password; bytes, because JSON would change invalid UTF-8
 	Reader                   string
 	Transport                string
 	Trust                    source.Trust
@@ -28,11 +28,11 @@ type start struct {
 	KnownFPS                 float64
 	Keep                     time.Duration // for pictures of full size
 	KeepBytes                int
-	Record                   bool          // packets, in place of pictures
+	Record                   bool          // packets instead of pictures
 	Segment                  time.Duration // of a recording
 }
 
-// maxSide is the largest model input that a picture's message has room for.
+// maxSide is the largest model input that fits into a picture's message.
 const maxSide = 1024
 
 func (s *start) check() error {
@@ -45,11 +45,11 @@ func (s *start) check() error {
 	return nil
 }
 
-// picture is a frame made ready for the model.
+// picture is a frame prepared for the model.
 type picture struct {
 	seq     uint64
 	pts     time.Duration
-	arrival int64 // nanoseconds of the machine's monotonic clock
+	arrival int64 // monotonic clock of the machine in nanoseconds, see ticks
 	width   uint32
 	height  uint32
 	same    bool
@@ -79,7 +79,7 @@ func (p *picture) append(b []byte) []byte {
 	return append(b, p.gray...)
 }
 
-// readPicture takes a picture apart; gray is a part of body.
+// readPicture decodes a picture; gray aliases body.
 func readPicture(body []byte, side int) (picture, error) {
 	if len(body) != pictureHead+side*side {
 		return picture{}, fmt.Errorf("%w: a picture of %dx%d pixels has %d bytes", ErrProtocol, side, side, len(body))
@@ -96,7 +96,7 @@ func readPicture(body []byte, side int) (picture, error) {
 	return p, nil
 }
 
-// plausibleSize is what FFmpeg's decoders can give.
+// plausibleSize bounds sizes to those that FFmpeg's decoders produce.
 func plausibleSize(n uint32) bool { return n >= 1 && n <= 1<<16 }
 
 const previewHead = 24
@@ -117,7 +117,7 @@ func readMoment(body []byte) (seq uint64, pts time.Duration, arrival int64) {
 		int64(binary.LittleEndian.Uint64(body[16:])) //nolint:gosec // It was signed.
 }
 
-// readPreview takes a preview apart; jpeg is a part of body.
+// readPreview decodes a preview; jpeg aliases body.
 func readPreview(body []byte) (seq uint64, pts time.Duration, arrival int64, jpeg []byte, err error) {
 	if len(body) < previewHead {
 		return 0, 0, 0, nil, fmt.Errorf("%w: a preview of %d bytes", ErrProtocol, len(body))
@@ -136,7 +136,7 @@ func checkJPEG(b []byte) error {
 
 const stillHead = 16
 
-// appendStill answers the question id; without a jpeg there is no such picture.
+// appendStill encodes the response to the request id; an empty jpeg means that there is no such picture.
 func appendStill(b []byte, id, seq uint64, jpeg []byte) []byte {
 	b = binary.LittleEndian.AppendUint64(b, id)
 	b = binary.LittleEndian.AppendUint64(b, seq)
@@ -161,13 +161,13 @@ func readAsk(body []byte) (id, seq uint64, err error) {
 	return binary.LittleEndian.Uint64(body), binary.LittleEndian.Uint64(body[8:]), nil
 }
 
-// end is the child's last word.
+// end is the worker's last message.
 type end struct {
 	Kind string // "lost", "refused" or "other"
 	Text string
 }
 
-// reasons are the errors of capture that the parent's callers tell apart.
+// reasons are the errors of capture that callers of this package distinguish.
 var reasons = []struct {
 	kind string
 	err  error
@@ -186,7 +186,7 @@ func newEnd(err error) end {
 	return e
 }
 
-// remoteError is an error that the child told of; it unwraps to what callers compare with.
+// remoteError is an error that the worker reported; it unwraps to the error that callers compare with.
 type remoteError struct {
 	text string
 	kind error
@@ -195,10 +195,11 @@ type remoteError struct {
 func (e remoteError) Error() string { return e.text }
 func (e remoteError) Unwrap() error { return e.kind }
 
-// maxRemoteError is how much of a child's text is passed on.
+// maxRemoteError limits how much of a worker's text is passed on.
 const maxRemoteError = 500
 
-// err makes an error of the child's word, without what may be a secret: the child has decoded hostile input.
+// err converts the worker's report to an error, without anything that may be secret: the worker has decoded untrusted
+// input.
 func (e end) err(a source.Address) error {
 	t := remoteError{text: plain(a.Scrub(e.Text), maxRemoteError)}
 	if t.text == "" {
@@ -224,7 +225,7 @@ func appendJSON(v any) func([]byte) []byte {
 	return func(b []byte) []byte {
 		text, err := json.Marshal(v)
 		if err != nil {
-			return b // Such values cannot fail to be JSON; an empty body is refused by the other side.
+			return b // These values always encode; the other side refuses an empty body.
 		}
 		return append(b, text...)
 	}

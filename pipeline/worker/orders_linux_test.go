@@ -35,7 +35,7 @@ func startOn(t *testing.T, url string, o Options) (*Process, error) {
 	return p, err
 }
 
-// What the configuration says reaches FFmpeg in the child: how pictures are brought, at what rate they came before.
+// The configuration reaches FFmpeg in the worker: the transport, and the last known frame rate.
 func TestOrdersReachTheChild(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for transport, wantUDP := range map[string]bool{"": false, "tcp": false, "udp": true} {
@@ -57,7 +57,7 @@ func TestOrdersReachTheChild(t *testing.T) {
 	}
 }
 
-// Likewise whose certificate it may show.
+// Likewise for the accepted certificates.
 func TestTrustReachesTheChild(t *testing.T) {
 	shown := certtest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: shown, User: "viewer", Password: "geheim"})
@@ -79,7 +79,7 @@ func TestTrustReachesTheChild(t *testing.T) {
 	}
 }
 
-// udpSockets counts a process's sockets of UDP.
+// udpSockets counts a process's UDP sockets.
 func udpSockets(t *testing.T, pid int) (n int) {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid))

@@ -12,8 +12,7 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// A camera that is paused is not read, lives on for longer than one may be silent, and goes on with the next number at
-// its own time.
+// A paused camera is not decoded, does not time out, and resumes with the next number at its own time.
 func TestPause(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	addr, err := source.ParseAddress(server.URL())
@@ -38,7 +37,7 @@ func TestPause(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), p.o.ReadTimeout+replyMargin+time.Second)
 	defer cancel()
-	under := 0 // pictures that were under way
+	under := 0 // pictures that were already in the pipe
 	for {
 		pic, err := p.Next(ctx)
 		if errors.Is(err, context.DeadlineExceeded) {

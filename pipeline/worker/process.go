@@ -1,10 +1,10 @@
-// Package worker reads a live camera in a process of its own, so that nothing that a camera sends, and nothing that a C
-// library makes of it, reaches this one: a crash, a leak or a hang of the child is an error here.
+// Package worker reads a live camera in a process of its own, so that neither the camera's data nor the C libraries
+// that decode it can harm this process: a crash, a leak or a hang of the worker is an error here.
 //
-// Start starts the process, which is this same binary with the argument Argument; it must hand over to Main. The pipe
-// between the two carries length-prefixed, versioned messages with a check sum (wire.go): for every frame the picture
-// that the model sees, five times a second a preview, and pictures of full size on demand. The address, with its
-// password, goes in by the pipe. The child ends when its stdin does, so none outlives its parent.
+// Start starts the process, which is this same binary with the argument Argument; main must then call Main. The pipe
+// between the two carries length-prefixed, versioned messages with a checksum (wire.go): the model's picture for every
+// frame, a preview five times a second, and pictures of full size on demand. The address, with its password, is sent
+// over the pipe. The worker exits when its stdin ends, so none outlives its parent.
 package worker
 
 import (
@@ -23,91 +23,92 @@ import (
 	"vigil/video"
 )
 
-// Argument is the only argument of the child process.
+// Argument is the only argument of the worker process.
 const Argument = "camera-process"
 
-// Options say what a child does. Side, Address and the timeouts are needed.
+// Options configure a worker. Side, Address and the timeouts are required.
 type Options struct {
 	Address                  source.Address
-	Reader                   string        // as in capture.Options
-	Transport                string        // as in capture.Options
-	Trust                    source.Trust  // likewise
-	Follow                   []string      // likewise
-	OpenTimeout, ReadTimeout time.Duration // likewise
-	Side                     int           // S: pictures of S x S pixels
+	Reader                   string // as in capture.Options
+	Transport                string
+	Trust                    source.Trust  // as in capture.Options
+	Follow                   []string      // as in capture.Options
+	OpenTimeout, ReadTimeout time.Duration // as in capture.Options
+	Side                     int           // S: pictures are S x S pixels
 	Mask                     []geometry.Polygon
 	FirstSeq                 uint64  // of the first frame
 	Opening                  int     // of every frame
 	FPSHint                  float64 // as in capture.Options
-	// Memory is how many bytes the process may take, resident; 0 for any number.
+	// Memory limits the process's resident memory in bytes; 0 for no limit.
 	Memory int64
-	// Keep and KeepBytes bound the pictures of full size that the child keeps; with 0 it makes no pictures for people.
+	// Keep and KeepBytes bound the worker's buffer of full-size pictures; with 0 it encodes neither these nor previews.
 	Keep      time.Duration
 	KeepBytes int
 	// OnPreview is called in Next's goroutine with each preview.
 	OnPreview func(video.Preview)
 	// OnStall is called in Next's goroutine when half of the read timeout has passed without a picture.
 	OnStall func(time.Duration)
-	// Note is called in Next's goroutine with what the source has to say beside its pictures; see capture.Stream.Notes.
+	// Note is called in Next's goroutine with notes of the source; see capture.Stream.Notes.
 	Note func(string)
 	// Command replaces this binary with Argument, for tests.
 	Command []string
 }
 
-// Errors that callers tell apart; a child's own word unwraps to capture.ErrLost and capture.ErrRefused as well.
+// Errors that callers distinguish; errors that the worker reports also unwrap to capture.ErrLost and
+// capture.ErrRefused.
 var (
-	// ErrStalled means that the child, or the camera behind it, gave no picture in time.
+	// ErrStalled means that the worker, or the camera behind it, sent no picture in time.
 	ErrStalled = errors.New("no picture came in time")
-	// ErrMemory means that the child took more memory than it may.
+	// ErrMemory means that the worker exceeded its memory limit.
 	ErrMemory = errors.New("the camera's process takes too much memory")
-	// ErrDied means that the child ended without a word.
+	// ErrDied means that the worker ended without reporting an error.
 	ErrDied = errors.New("the camera's process died")
 )
 
 const (
-	// tick is how often a wait looks around.
+	// tick is the interval at which waits check for cancellation and limits.
 	tick = 200 * time.Millisecond
-	// replyMargin is for how much longer than a timeout the parent waits, so that the child can say itself what happened.
+	// replyMargin is how much longer than a timeout the parent waits, so that the worker can report the error itself.
 	replyMargin = 3 * time.Second
-	// maxCrash is how much of a crash's own words is passed on.
+	// maxCrash limits how much of a crash's output is passed on.
 	maxCrash = 120
-	// closeTimeout is how long a child may take to end when it is told to, and killTimeout how long after it was killed:
-	// to give its memory back it needs a processor, and it is less urgent than much else.
+	// closeTimeout is how long a worker may take to exit when asked to, and killTimeout how long after it was killed:
+	// freeing its memory needs a processor, and its priority is low.
 	closeTimeout = shutdownTimeout + 500*time.Millisecond
 	killTimeout  = 5 * time.Second
 )
 
-// Process is a child that reads a camera. One goroutine calls Next and Close; any may call Still, Pause and CPU.
+// Process is a worker that reads a camera. One goroutine calls Next and Close; any may call Still, Pause and CPU.
 type Process struct {
 	o      Options
 	cmd    *exec.Cmd
-	in     *os.File // the child's stdin
-	out    *os.File // the child's stdout
+	in     *os.File // the worker's stdin
+	out    *os.File // the worker's stdout
 	stderr limitedBuffer
-	done   chan struct{} // closed when the child has ended
-	status error         // how; to be read after done
+	done   chan struct{} // closed when the worker has exited
+	status error         // of the exit; valid after done
 
 	dec         decoder
 	info        video.Info
-	seq         uint64 // of the next frame at the earliest
+	seq         uint64 // lowest sequence number of the next frame
 	arrival     time.Time
 	idle        idle
-	quiet       bool // Quiet was called since the last picture
-	broken      bool // it does not do what it should, and need not be asked to go
+	quiet       bool // OnStall was called since the last picture
+	broken      bool // the worker misbehaves and is killed without being asked to exit
 	memoryCheck time.Time
-	notes       int // that came
+	notes       int // received
 	waits       int // for the first key frame
 	paused      atomic.Bool
 
 	questions pending
 }
 
-// starting holds a token for each process that has been started and has not said hello yet. What it does until then,
-// loading its libraries, needs a processor for half a second and no camera: a hundred at a time would keep each other
-// from it until their cameras count as silent.
+// starting holds a token for each process that has been started and has not sent hello yet. Until then it loads its
+// libraries, which takes half a second of a processor: a hundred at a time would delay each other until their cameras
+// count as stalled.
 var starting = make(chan struct{}, 2*runtime.GOMAXPROCS(0))
 
-// Start starts a child and waits until its camera is open. The caller must Close it.
+// Start starts a worker and waits until its camera is open. The caller must Close it.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
 		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
@@ -135,8 +136,8 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	return p, nil
 }
 
-// launch starts the process. Its environment is empty: nothing in ours is its business, and FFmpeg takes options from
-// there. One that yields is less urgent than this process.
+// launch starts the process. Its environment is empty: it needs nothing of ours, and FFmpeg takes options from there.
+// With yield it runs at a lower priority.
 func (p *Process) launch(yield bool) error {
 	command := p.o.Command
 	if command == nil {
@@ -184,9 +185,9 @@ func (p *Process) launch(yield bool) error {
 	return nil
 }
 
-// open hands the orders over and waits until the camera is open. It calls started once the process is up.
+// open sends the configuration and waits until the camera is open. It calls started once the process is up.
 func (p *Process) open(ctx context.Context, s *start, started func()) error {
-	// Opening, and where that fails asking for the reason, may take the timeout once each.
+	// Opening and the query for a failure's reason may each take the timeout.
 	limit := 2*p.o.OpenTimeout + replyMargin
 	if k, _, err := p.receive(ctx, limit); err != nil {
 		return err
@@ -218,17 +219,17 @@ func (p *Process) open(ctx context.Context, s *start, started func()) error {
 	return nil
 }
 
-// Info says what the child knew when the source was opened.
+// Info returns what was known when the source was opened.
 func (p *Process) Info() video.Info { return p.info }
 
-// PID is the process's number.
+// PID returns the process id.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// CPU is the processor time that the process has taken so far; 0 where the system does not say.
+// CPU returns the processor time that the process has used; 0 if unknown.
 func (p *Process) CPU() time.Duration { return processorTime(p.PID()) }
 
-// Pause makes the child pass over what the camera sends, undecoded, or go on with a key frame. While it is paused Next
-// waits, for as long as the camera sends something.
+// Pause makes the worker discard what the camera sends, undecoded, or resume with a key frame. While paused, Next waits
+// as long as the camera sends something.
 func (p *Process) Pause(paused bool) error {
 	k := kindResume
 	if paused {
@@ -241,16 +242,16 @@ func (p *Process) Pause(paused bool) error {
 	return nil
 }
 
-// Close ends the child: it is told to, so that it can take leave of the camera, and killed where it does not go. It
-// does not wait for ever.
+// Close asks the worker to exit, so that it can close the camera's session, and kills it if it does not. The wait is
+// bounded.
 func (p *Process) Close() error {
 	p.questions.close()
-	_ = p.in.Close() // its end is the word to go
+	_ = p.in.Close() // the end of stdin asks it to exit
 	defer func() { _ = p.out.Close() }()
 	if !p.broken && p.ended(closeTimeout) {
 		return nil
 	}
-	_ = p.cmd.Process.Kill() // it may have ended meanwhile
+	_ = p.cmd.Process.Kill() // it may have exited meanwhile
 	if p.ended(killTimeout) {
 		return nil
 	}
@@ -270,7 +271,7 @@ func (p *Process) ended(within time.Duration) bool {
 	}
 }
 
-// exitError says how the child ended, after its stdout did.
+// exitError describes how the worker exited, after its stdout ended.
 func (p *Process) exitError() error {
 	if !p.ended(time.Second) {
 		_ = p.cmd.Process.Kill()
@@ -297,7 +298,7 @@ func (p *Process) write(m []byte) error {
 	return err
 }
 
-// pending are those that the child has not answered yet.
+// pending holds the requests that the worker has not answered yet.
 type pending struct {
 	mu     sync.Mutex
 	last   uint64

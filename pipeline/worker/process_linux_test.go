@@ -24,11 +24,11 @@ import (
 	"vigil/video"
 )
 
-// patience is how long a test waits for something that takes moments; only a failure takes it all.
+// patience is a timeout for what takes moments; only a failure uses it up.
 const patience = time.Minute
 
-// parent starts a child that reads the address, tells its number, and reads on until it is killed. A path is what a
-// child tells that does not hear when it is to go.
+// parent starts a worker that reads the address, prints its process id, and reads on until it is killed. If address is
+// a path, the worker sends that file and ignores the end of its stdin.
 func parent(address string) {
 	o := Options{OpenTimeout: 30 * time.Second, ReadTimeout: patience, Side: 64}
 	if filepath.IsAbs(address) {
@@ -109,7 +109,7 @@ func http(b []byte) string {
 	return fmt.Sprintf("% x", b[:min(4, len(b))])
 }
 
-// checkStill asks for a picture while the next ones are read, and for one that is long gone.
+// checkStill requests a picture while the next ones are read, and one that has left the buffer.
 func checkStill(t *testing.T, p *Process) {
 	t.Helper()
 	type answer struct {
@@ -158,7 +158,7 @@ func status(t *testing.T, pid int, key string) []byte {
 	return nil
 }
 
-// checkHost looks at what the system says of the child.
+// checkHost checks the worker's process as the system shows it.
 func checkHost(t *testing.T, pid int) {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
@@ -202,7 +202,7 @@ func checkHost(t *testing.T, pid int) {
 	t.Logf("threads %s, resident %d MiB, files %d", status(t, pid, "Threads"), resident(pid)>>20, len(fds))
 }
 
-// niceness is a thread's, as the system says it.
+// niceness is a thread's nice value, from /proc.
 func niceness(t *testing.T, stat string) int {
 	t.Helper()
 	text, err := os.ReadFile(stat)
@@ -223,10 +223,10 @@ func gone(pid int) bool {
 		return true
 	}
 	_, rest, _ := strings.Cut(string(text), ") ")
-	return strings.HasPrefix(rest, "Z") // dead, and not yet waited for by init
+	return strings.HasPrefix(rest, "Z") // exited, not yet reaped by init
 }
 
-// However a parent dies, its child does not outlive it; not even one that is stopped, or that hangs and hears nothing.
+// However a parent dies, its worker does not outlive it, even if it is stopped or hangs.
 func TestNoChildOutlivesItsParent(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	deaf := filepath.Join(t.TempDir(), "opened")
@@ -264,7 +264,7 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 				t.Fatal(err)
 			}
 			began := time.Now()
-			_ = cmd.Wait() // the kill is its exit status
+			_ = cmd.Wait() // killed, so it has an exit status
 			for !gone(pid) {
 				if time.Since(began) > patience {
 					t.Fatal("the child is still there")
@@ -276,8 +276,7 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 	}
 }
 
-// Where the system kills no orphans, the end of its stdin ends the child, also while it opens a camera that says
-// nothing.
+// If the system does not kill orphans, the end of stdin ends the worker, also while it opens a silent camera.
 func TestChildEndsWithItsStdin(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for _, address := range []string{server.URL(), silent(t)} {
@@ -300,7 +299,7 @@ func TestChildEndsWithItsStdin(t *testing.T) {
 		}))); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(500 * time.Millisecond) // wherever it is then, it must end
+		time.Sleep(500 * time.Millisecond) // it must exit from any state
 		began := time.Now()
 		if err := in.Close(); err != nil {
 			t.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"vigil/video"
 )
 
-// idle adds up the time in which nothing came. A step counts for two ticks at most, so that a pause of this whole
-// process, which is not the child's fault, passes for little.
+// idle adds up the time in which nothing was received. A step counts for two ticks at most, so that a pause of this
+// whole process is not blamed on the worker.
 type idle struct {
 	total time.Duration
 	last  time.Time
@@ -28,14 +28,14 @@ func (i *idle) step(now time.Time) time.Duration {
 }
 
 const (
-	// maxGap is by how much a frame's number may be above the one that is expected.
+	// maxGap limits the jump in sequence numbers between frames.
 	maxGap = 1 << 32
 	// maxPTS bounds stream times, so that sums of them do not overflow.
 	maxPTS = 50 * 365 * 24 * time.Hour
 )
 
-// Next gives the next picture; its Gray is valid until the next call. Whatever the child does, Next returns within the
-// read timeout and a few seconds, or when ctx is done. After an error the child is to be closed.
+// Next returns the next picture; its Gray is valid until the next call. Whatever the worker does, Next returns within
+// the read timeout and a few seconds, or when ctx is done. After an error the process must be closed.
 func (p *Process) Next(ctx context.Context) (video.Picture, error) {
 	for {
 		k, body, err := p.receive(ctx, p.o.ReadTimeout+replyMargin)
@@ -54,7 +54,7 @@ func (p *Process) Next(ctx context.Context) (video.Picture, error) {
 		case kindWaiting:
 			err = p.awaitKeyFrame()
 		case kindPaused:
-			if p.paused.Load() { // else it was on its way when the child was told to go on
+			if p.paused.Load() { // else it was sent before the worker resumed
 				p.idle, p.quiet = idle{}, false
 			}
 		default:
@@ -86,7 +86,7 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 	}, nil
 }
 
-// awaitKeyFrame gives the child another read timeout: it says that packets come, but no key frame yet. That ends.
+// awaitKeyFrame grants another read timeout while packets arrive without a key frame, a limited number of times.
 func (p *Process) awaitKeyFrame() error {
 	if p.waits++; p.waits >= capture.KeyFrameWaits {
 		return fmt.Errorf("%w: a key frame is waited for without an end", ErrProtocol)
@@ -95,10 +95,10 @@ func (p *Process) awaitKeyFrame() error {
 	return nil
 }
 
-// maxNotes is how many notes of a child are passed on.
+// maxNotes limits how many notes of a worker are passed on.
 const maxNotes = 32
 
-// note passes on what the source has to say, without what may be a secret.
+// note passes on a note of the source, without anything that may be secret.
 func (p *Process) note(body []byte) {
 	if p.notes++; p.notes > maxNotes || p.o.Note == nil {
 		return
@@ -106,7 +106,7 @@ func (p *Process) note(body []byte) {
 	p.o.Note(plain(p.o.Address.Scrub(string(body)), maxRemoteError))
 }
 
-// arrivalTime makes a time of the child's ticks: not in the future, and not before the last one.
+// arrivalTime converts the worker's ticks to a time that is neither in the future nor before the last one.
 func (p *Process) arrivalTime(at int64) time.Time {
 	now := time.Now()
 	t := now
@@ -124,7 +124,7 @@ func (p *Process) preview(body []byte) error {
 	if err != nil {
 		return err
 	}
-	if seq >= p.seq || p.o.OnPreview == nil { // of a frame that has not come nobody can ask for a preview
+	if seq >= p.seq || p.o.OnPreview == nil { // previews belong to frames that were delivered
 		return nil
 	}
 	now := time.Now()
@@ -136,8 +136,8 @@ func (p *Process) preview(body []byte) error {
 	return nil
 }
 
-// receive gives the next message. It returns an error when no picture, or no word about the opening, came for so long,
-// when the child has ended, takes too much memory, or sent kindEnd or what is no message.
+// receive returns the next message. It returns an error if no picture, or no reply to opening, arrives within limit,
+// and if the worker has exited, exceeds its memory limit, or sent kindEnd or an invalid message.
 func (p *Process) receive(ctx context.Context, limit time.Duration) (kind, []byte, error) {
 	k, body, err := p.wait(ctx, limit)
 	p.broken = p.broken || errors.Is(err, ErrStalled) || errors.Is(err, ErrMemory) || errors.Is(err, ErrProtocol)
@@ -196,11 +196,11 @@ func (p *Process) checkMemory(now time.Time) error {
 	return nil
 }
 
-// errNoStill is the answer where the child keeps no picture of that time.
+// errNoStill means that the worker keeps no picture of that time.
 var errNoStill = errors.New("the camera's process keeps no picture of this time")
 
-// Still asks for the picture of full size that is the nearest to a frame. It is answered while another goroutine is in
-// Next; it returns an error once the child is closed or has no such picture.
+// Still requests the full-size picture nearest to a frame. Another goroutine must be in Next, which receives the
+// response. It returns an error if the worker is closed or has no such picture.
 func (p *Process) Still(ctx context.Context, seq uint64) ([]byte, error) {
 	id, answer, err := p.questions.request()
 	if err != nil {
@@ -231,7 +231,7 @@ func (p *Process) answer(body []byte) error {
 	return p.questions.respond(id, slices.Clone(jpeg))
 }
 
-// maxPending bounds those that wait at a time.
+// maxPending bounds the open requests.
 const maxPending = 64
 
 func (q *pending) request() (uint64, <-chan []byte, error) {
@@ -252,7 +252,7 @@ func (q *pending) request() (uint64, <-chan []byte, error) {
 	return q.last, answer, nil
 }
 
-// respond gives the answer to whoever still waits; one that nobody asked for ends the conversation.
+// respond delivers the response if its request is still open; a response that was never requested is a protocol error.
 func (q *pending) respond(id uint64, jpeg []byte) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -272,7 +272,7 @@ func (q *pending) forget(id uint64) {
 	delete(q.open, id)
 }
 
-// close answers everybody with nothing.
+// close answers all open requests with nothing.
 func (q *pending) close() {
 	q.mu.Lock()
 	defer q.mu.Unlock()

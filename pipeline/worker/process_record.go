@@ -12,10 +12,9 @@ import (
 	"vigil/video"
 )
 
-// Record starts a child that records, and hands what it records to files until ctx is done, the camera breaks off or
-// files returns an error, which Record returns as it is. When ctx is done the segment under way is completed and
-// Record returns nil; else the last segment may have been begun and not ended. Of the options those that say what
-// pictures are made of count for nothing.
+// Record starts a worker that records, and writes the segments to files until ctx is done, the camera fails or files
+// returns an error, which Record returns unchanged. When ctx is done the current segment is completed and Record
+// returns nil; otherwise the last segment may be incomplete. Options that concern pictures are ignored.
 func Record(ctx context.Context, o Options, length time.Duration, opened func(video.Info),
 	files capture.SegmentFiles,
 ) error {
@@ -40,10 +39,10 @@ func Record(ctx context.Context, o Options, length time.Duration, opened func(vi
 	return errors.Join(err, closed)
 }
 
-// finishTimeout is how long the child may take to complete a segment once it is told to.
+// finishTimeout is how long the worker may take to complete a segment when asked to.
 const finishTimeout = 3 * time.Second
 
-// record takes messages until there are no more.
+// record processes messages until the stream ends.
 func (p *Process) record(ctx context.Context, r *recording) error {
 	for {
 		k, body, err := p.receive(ctx, p.o.ReadTimeout+replyMargin)
@@ -61,7 +60,7 @@ func (p *Process) record(ctx context.Context, r *recording) error {
 	}
 }
 
-// finish lets the child complete its segment.
+// finish lets the worker complete its segment.
 func (p *Process) finish(ctx context.Context, r *recording) error {
 	if err := p.write(encode(nil, kindFinish, nil)); err != nil {
 		return nil //nolint:nilerr // It has ended; what was flushed is there.
@@ -79,7 +78,7 @@ func (p *Process) finish(ctx context.Context, r *recording) error {
 	}
 }
 
-// recording checks the order of what a child tells of its segments.
+// recording checks the order of the worker's segment messages.
 type recording struct {
 	files capture.SegmentFiles
 	file  io.WriterAt // nil between two segments

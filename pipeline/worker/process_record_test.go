@@ -34,7 +34,7 @@ func (t *tape) End(s capture.SegmentStats) error {
 	return nil
 }
 
-// What a child tells of its segments is checked: it has decoded what a camera sent.
+// The worker's segment messages are validated, since it has decoded untrusted input.
 func TestRecordingChecksItsChild(t *testing.T) {
 	type message struct {
 		kind kind

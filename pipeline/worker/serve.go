@@ -19,14 +19,14 @@ import (
 )
 
 const (
-	// queueLength is how many messages may wait for the parent: some seconds of a camera. More are let go, and the
-	// parent sees a gap in the numbers: a camera does not wait.
+	// queueLength is how many messages may wait for the parent: some seconds of a camera. More are dropped, and the
+	// parent sees a gap in the sequence numbers: a camera does not wait.
 	queueLength = 64
-	// shutdownTimeout is how long the child may take to say goodbye to the camera once its parent is gone.
+	// shutdownTimeout is how long the worker may take to close the camera's session once its parent is gone.
 	shutdownTimeout = 2 * time.Second
 )
 
-// Main is the child process: it serves its parent on stdin and stdout. It returns the exit code.
+// Main is the worker process: it serves its parent on stdin and stdout. It returns the exit code.
 func Main() int {
 	out, err := takeStdout()
 	if err != nil {
@@ -35,14 +35,14 @@ func Main() int {
 	// A crash in C code must not write the password to a core file.
 	harden()
 	debug.SetTraceback("single")
-	// One thread of Go's is enough beside the decoder's. With idle ones the runtime's monitor looks some fifty times
+	// One thread for Go is enough beside the decoder's. With idle ones the runtime's monitor checks some fifty times
 	// for each picture whether the decoder, which waits for the camera in C, blocks any of them.
 	runtime.GOMAXPROCS(1)
 	return serve(os.Stdin, out, func() { os.Exit(0) })
 }
 
-// serve reads its orders from in, and writes what the camera shows to out, until in ends or the
-// camera does. It returns the exit code. exit ends the process at once; it is called when leaving takes too long.
+// serve reads its configuration and requests from in and writes messages to out, until in ends or the camera does. It
+// returns the exit code. exit ends the process at once; it is called if closing takes too long.
 func serve(in io.Reader, out io.Writer, exit func()) int {
 	if _, err := out.Write(encode(nil, kindHello, nil)); err != nil {
 		return 1
@@ -90,7 +90,7 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 		err = c.serveFrames(ctx)
 	}
 	if ctx.Err() != nil {
-		return 0 // Nobody listens any more.
+		return 0 // The parent is gone.
 	}
 	c.send(encode(nil, kindEnd, appendJSON(newEnd(err))), true)
 	c.close()
@@ -98,21 +98,21 @@ func serve(in io.Reader, out io.Writer, exit func()) int {
 	return 1
 }
 
-// camera is the child's side of one source.
+// camera is the worker's side of one source.
 type camera struct {
 	start
 	stills video.Ring
 
-	mu     sync.Mutex // between a sender and close
+	mu     sync.Mutex // between send and close
 	queue  chan []byte
 	closed bool
 
-	paused atomic.Bool   // what comes is to be passed over
+	paused atomic.Bool   // incoming packets are to be discarded
 	finish chan struct{} // closed when a recording is to end
-	spare  chan []byte   // of pictures that were sent, for the next ones
+	spare  chan []byte   // buffers of pictures that were sent
 }
 
-// recycle keeps a picture's message for the next picture.
+// recycle keeps a picture's message buffer for the next picture.
 func (c *camera) recycle(m []byte) {
 	if kind(m[5]) != kindPicture {
 		return
@@ -123,7 +123,7 @@ func (c *camera) recycle(m []byte) {
 	}
 }
 
-// room is where a picture's message may be written.
+// room returns a buffer for a picture's message.
 func (c *camera) room(size int) []byte {
 	select {
 	case b := <-c.spare:
@@ -133,8 +133,8 @@ func (c *camera) room(size int) []byte {
 	}
 }
 
-// send queues a message; one that must not be lost waits for room, any other one is dropped where there is none. It
-// says whether the message will be sent.
+// send queues a message and reports whether it will be sent. With must it waits for room; otherwise a message is
+// dropped when the queue is full.
 func (c *camera) send(m []byte, must bool) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -160,7 +160,7 @@ func (c *camera) close() {
 	close(c.queue)
 }
 
-// listen answers the parent's questions until there are no more.
+// listen answers the parent's requests until there are no more.
 func (c *camera) listen(in io.Reader, d *decoder) {
 	finished := false
 	for {
@@ -189,7 +189,7 @@ func (c *camera) listen(in io.Reader, d *decoder) {
 	}
 }
 
-// serveFrames opens the source and sends what it shows until it ends.
+// serveFrames opens the source and sends its pictures until it ends.
 func (c *camera) serveFrames(ctx context.Context) (err error) {
 	addr, err := source.ParseAddress(string(c.Address))
 	if err != nil {
@@ -240,8 +240,8 @@ func (c *camera) serveFrames(ctx context.Context) (err error) {
 	}
 }
 
-// skipWhilePaused gives a function that says whether the next piece of what comes is to be passed over, and tells the parent,
-// often enough for its patience, that something comes.
+// skipWhilePaused returns a function that reports whether the next packet is to be discarded. It also tells the parent,
+// more often than its read timeout, that the camera sends something.
 func (c *camera) skipWhilePaused() func() bool {
 	every := min(time.Second, c.ReadTimeout/4)
 	var said time.Time
@@ -257,20 +257,20 @@ func (c *camera) skipWhilePaused() func() bool {
 	}
 }
 
-// waiting tells that the source sends something, but no picture yet.
+// waiting tells the parent that the source sends something, but no picture yet.
 func (c *camera) waiting(note string) {
 	c.send(encode(nil, kindWaiting, nil), false)
 	c.send(encode(nil, kindNote, func(b []byte) []byte { return append(b, note...) }), false)
 }
 
-// note sends what the source has to say beside its pictures.
+// note sends the source's notes.
 func (c *camera) note(stream *capture.Stream) {
 	for _, text := range stream.Notes() {
 		c.send(encode(nil, kindNote, func(b []byte) []byte { return append(b, text...) }), false)
 	}
 }
 
-// sendPictures sends a picture, and its preview where one is due.
+// sendPictures sends a picture, and its preview if one is due.
 func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video.Picture,
 	shutter *capture.Snapshotter,
 ) error {
@@ -291,8 +291,9 @@ func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video
 	if full != nil {
 		c.stills.Add(video.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: full})
 	}
-	if small != nil && sent && len(c.queue) < queueLength/2 { // nobody asks for a preview of a picture that was dropped
-		c.send(encode(nil, kindPreview, func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }),
+	if small != nil && sent && len(c.queue) < queueLength/2 { // a dropped picture needs no preview
+		c.send(encode(nil, kindPreview,
+			func(b []byte) []byte { return appendPreview(b, f.Seq, f.PTS, arrival, small) }),
 			false)
 	}
 	return nil

@@ -12,22 +12,22 @@ import (
 	"vigil/capture/source"
 )
 
-// A recording is made where the camera is read: the child takes the packets apart and puts them into Matroska, and the
-// parent, which trusts neither, only writes the bytes that it is handed into files of its own naming.
+// Recording runs where the camera is read: the worker demuxes the packets and writes Matroska. The parent, which trusts
+// neither, only writes the bytes that it receives to files that it names itself.
 
-// segment begins a file.
+// segment starts a file.
 type segment struct {
-	First int64 // when its first picture came: nanoseconds of the machine's monotonic clock
+	First int64 // arrival of its first picture, see ticks
 }
 
 const (
-	// keyFrameTimeout is how long a camera may take to send a key frame; it has been seen to take 20 s.
+	// keyFrameTimeout is how long a camera may take to send a key frame; 20 s has been observed.
 	keyFrameTimeout = time.Minute
-	// signEvery is how often the child says that it still waits for one.
+	// signEvery is how often the worker reports that it still waits for one.
 	signEvery = time.Second
 )
 
-// record opens the source and sends segments until it ends or the parent wants it to.
+// record opens the source and sends segments until it ends or the parent stops it.
 func (c *camera) record(ctx context.Context) (err error) {
 	addr, err := source.ParseAddress(string(c.Address))
 	if err != nil {
@@ -53,7 +53,7 @@ func (c *camera) record(ctx context.Context) (err error) {
 	c.send(encode(nil, kindOpened, appendJSON(stream.Info())), true)
 	files := capture.Segmenter{Coding: stream.Coding(), Length: c.Segment, Files: (*recorded)(c)}
 	err = c.copyPackets(ctx, stream, &files)
-	// Whatever ended it, what came before is whole.
+	// Whatever the cause, earlier data is complete.
 	return errors.Join(err, files.Close())
 }
 
@@ -87,7 +87,7 @@ func (c *camera) copyPackets(ctx context.Context, stream *capture.PacketStream, 
 	}
 }
 
-// recorded sends what a Segmenter writes. Nothing of it may be lost, so it waits where the parent is slow.
+// recorded sends what a Segmenter writes. Nothing may be dropped, so it blocks while the parent is slow.
 type recorded camera
 
 func (r *recorded) send(m []byte) { (*camera)(r).send(m, true) }

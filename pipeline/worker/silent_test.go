@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// silent is the address of a camera that takes connections and says nothing.
+// silent returns the address of a camera that accepts connections and sends nothing.
 func silent(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

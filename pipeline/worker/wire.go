@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// A message on the pipe is a head of 12 bytes and a body:
+// A message on the pipe is a header of 12 bytes and a body:
 //
 //	0  4  length of the body
 //	4  1  protocol version
@@ -17,8 +17,8 @@ import (
 //	6  2  "vg"
 //	8  4  CRC-32C of the 8 bytes before and of the body
 //
-// Numbers are little-endian. Whatever does not look like this ends the conversation: a process that decodes hostile
-// streams may send anything at all.
+// Numbers are little-endian. An invalid message ends the connection: a process that decodes untrusted streams may send
+// anything.
 const (
 	version  = 3
 	headSize = 12
@@ -28,29 +28,29 @@ const (
 type kind byte
 
 const (
-	kindHello      kind = 1 + iota // child: I speak this version
-	kindStart                      // parent: open this, a Start as JSON
-	kindOpened                     // child: it is open, a capture.Info as JSON
-	kindPicture                    // child
-	kindPreview                    // child
-	kindAsk                        // parent: the picture of full size of a frame
-	kindStill                      // child: the answer
-	kindEnd                        // child: the last message, why there is nothing more to come, an End as JSON
-	kindNote                       // child: what the source has to say beside its pictures, as text
-	kindWaiting                    // child: the camera sends something, but no picture yet
-	kindSegment                    // child: a segment of a recording begins, a segment as JSON
-	kindChunk                      // child: what is to be written of it, and where
-	kindFlushed                    // child: what came of it so far can be played, a capture.SegmentStats as JSON
-	kindSegmentEnd                 // child: it is complete, a capture.SegmentStats as JSON
+	kindHello      kind = 1 + iota // worker: ready, with this version
+	kindStart                      // parent: open this source, a start as JSON
+	kindOpened                     // worker: the source is open, a video.Info as JSON
+	kindPicture                    // worker
+	kindPreview                    // worker
+	kindAsk                        // parent: request for the full-size picture of a frame
+	kindStill                      // worker: the response
+	kindEnd                        // worker: the last message, with the reason, an end as JSON
+	kindNote                       // worker: a note of the source, as text
+	kindWaiting                    // worker: the camera sends something, but no picture yet
+	kindSegment                    // worker: a segment of a recording starts, a segment as JSON
+	kindChunk                      // worker: bytes of the segment, with their offset
+	kindFlushed                    // worker: the segment is playable so far, a capture.SegmentStats as JSON
+	kindSegmentEnd                 // worker: the segment is complete, a capture.SegmentStats as JSON
 	kindFinish                     // parent: end the recording
-	kindPause                      // parent: pass over what comes, and say so now and then
-	kindResume                     // parent: go on
-	kindPaused                     // child: the camera sends something, which is passed over
+	kindPause                      // parent: discard packets, and report them now and then
+	kindResume                     // parent: resume
+	kindPaused                     // worker: the camera sends something, which is discarded
 	kinds
 )
 
 const (
-	maxStart   = 1 << 20 // certificates are the longest of it
+	maxStart   = 1 << 20 // certificates are the longest part
 	maxText    = 256 << 10
 	maxPicture = 48 + 1024*1024
 	maxJPEG    = 32 << 20
@@ -65,12 +65,12 @@ var maxBody = [kinds]int{
 	kindNote: maxText, kindWaiting: 0, kindPause: 0, kindResume: 0, kindPaused: 0,
 }
 
-// ErrProtocol means that the other side sent what is no message.
+// ErrProtocol means that the other side sent an invalid message.
 var ErrProtocol = errors.New("the pipe's other side breaks the protocol")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encode appends a message to b, whose body the function appends.
+// encode appends a message to b; body appends the message's body.
 func encode(b []byte, k kind, body func([]byte) []byte) []byte {
 	at := len(b)
 	b = append(b, make([]byte, headSize)...)
@@ -86,15 +86,14 @@ func encode(b []byte, k kind, body func([]byte) []byte) []byte {
 	return b
 }
 
-// decoder takes messages out of a stream of bytes. A read that gives nothing, as after a deadline, loses nothing: next
-// goes on where it was.
+// decoder splits a stream of bytes into messages. After a read error, such as a deadline, next resumes without loss.
 type decoder struct {
 	buf      []byte
-	from, to int // what is in buf and not taken yet
+	from, to int // bounds of the unread bytes in buf
 }
 
-// next gives the next message; its body is valid until the next call. It returns the reader's error where that came
-// before the message was whole.
+// next returns the next message; its body is valid until the next call. It returns the reader's error if that comes
+// before the message is complete.
 func (d *decoder) next(r io.Reader) (kind, []byte, error) {
 	for {
 		size, err := d.size()
@@ -116,7 +115,7 @@ func (d *decoder) next(r io.Reader) (kind, []byte, error) {
 	}
 }
 
-// size is how many bytes the next message has, as far as its head is there.
+// size returns the length of the next message, as far as its header is there.
 func (d *decoder) size() (int, error) {
 	if d.to-d.from < headSize {
 		return headSize, nil
@@ -147,13 +146,13 @@ func (d *decoder) take(size int) (kind, []byte, error) {
 	return kind(m[5]), m[headSize:], nil
 }
 
-// spare is read ahead, so that small messages come several at a time.
+// spare is how much is read ahead, so that one read returns several small messages.
 const spare = 64 << 10
 
-// keepBuffer is the size above which a buffer that one large picture needed is let go again.
+// keepBuffer is the size above which a buffer is released after one large message.
 const keepBuffer = 4 << 20
 
-// room makes room for a message of so many bytes.
+// room makes room for a message of size bytes.
 func (d *decoder) room(size int) {
 	if d.from == d.to {
 		d.from, d.to = 0, 0

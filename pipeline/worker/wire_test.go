@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// conversation is one of each message that the child sends.
+// conversation returns one of each message that the worker sends.
 func conversation() []byte {
 	b := encode(nil, kindHello, nil)
 	b = encode(b, kindOpened, func(b []byte) []byte { return append(b, `{"Width":320,"Height":240,"FPS":25}`...) })
@@ -25,7 +25,7 @@ func conversation() []byte {
 	return encode(b, kindEnd, appendJSON(end{Kind: "lost", Text: "gone"}))
 }
 
-// hear takes every message of a stream apart as the parent does, and gives the kinds.
+// hear decodes every message of a stream as the parent does, and returns the kinds.
 func hear(r io.Reader) (heard []kind, err error) {
 	var d decoder
 	for {
@@ -71,14 +71,14 @@ func TestWire(t *testing.T) {
 			}
 		})
 	}
-	// No byte may be changed, and none may be missing, without being noticed.
+	// Every changed or missing byte must be detected.
 	for i := range whole {
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 0x10
 		if heard, err := hear(bytes.NewReader(damaged)); errors.Is(err, io.EOF) && len(heard) == 6 {
 			t.Fatalf("byte %d was changed and nobody noticed", i)
 		}
-		// Between two messages the stream may end, within one it is broken.
+		// The stream may end between two messages, but not within one.
 		heard, err := hear(bytes.NewReader(whole[:i]))
 		if between := i == length(whole, len(heard)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) == between ||
 			errors.Is(err, io.EOF) != between {
@@ -87,7 +87,7 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// length is how many bytes the first n messages of a stream have.
+// length returns the length of the first n messages in bytes.
 func length(stream []byte, n int) int {
 	at := 0
 	for range n {
@@ -104,7 +104,7 @@ func kindBytes(ks []kind) []byte {
 	return b
 }
 
-// A message that claims to be large costs no memory before it is there, and what follows a large one costs little.
+// A message that claims to be large allocates no memory before its bytes arrive, and large buffers are released.
 func TestDecoderMemory(t *testing.T) {
 	large := encode(nil, kindStill, func(b []byte) []byte {
 		jpeg := append([]byte{0xff, 0xd8}, make([]byte, 8<<20)...)
@@ -135,7 +135,7 @@ func FuzzWire(f *testing.F) {
 		if err == nil {
 			t.Fatal("a stream without an end")
 		}
-		// How the bytes are cut into reads makes no difference.
+		// The split of the bytes into reads makes no difference.
 		two, err2 := hear(&pieces{data, piece%64 + 1})
 		if !bytes.Equal(kindBytes(one), kindBytes(two)) || err.Error() != err2.Error() {
 			t.Errorf("at once: %v, %v; in pieces: %v, %v", one, err, two, err2)
