@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// IgnoreMask gives [side][side], row-major, for the model's score: true where any part of a model pixel lies under the
-// mask, nil without a mask. A model pixel that the outline only touches is a mixture of what is shown and what is
-// hidden, so it says nothing.
+// IgnoreMask returns the ignored pixels of the model's input, [side][side], row-major: true where any part of a pixel
+// is masked; nil without a mask. A pixel that the outline crosses mixes masked and visible parts, so its error has no
+// meaning.
 func IgnoreMask(mask []Polygon, side int) []bool {
 	if len(mask) == 0 {
 		return nil
@@ -24,22 +24,22 @@ func IgnoreMask(mask []Polygon, side int) []bool {
 	return out
 }
 
-// markEdge marks every pixel that the line from a to b goes through. A pixel that no outline goes through is whole
-// inside or whole outside, and its centre tells which.
+// markEdge marks every pixel that the line from a to b crosses. All other pixels are entirely inside or outside, as
+// their centres show.
 func markEdge(out []bool, side int, a, b Point) {
 	if a.Y > b.Y {
 		a, b = b, a
 	}
 	s := float64(side)
 	for y := pixel(a.Y*s, side); y <= pixel(b.Y*s, side); y++ {
-		// The part of the edge that lies in this row of pixels.
+		// The part of the edge in this row of pixels.
 		from, to := a.X, b.X
 		if b.Y > a.Y {
 			from = a.X + (max(float64(y)/s, a.Y)-a.Y)/(b.Y-a.Y)*(b.X-a.X)
 			to = a.X + (min(float64(y+1)/s, b.Y)-a.Y)/(b.Y-a.Y)*(b.X-a.X)
 		}
 		if top, bottom := float64(y)/s, float64(y+1)/s; b.Y < top || a.Y >= bottom {
-			continue // wholly above or below the picture
+			continue // entirely above or below the picture
 		}
 		left, right := min(from, to), max(from, to)
 		if right < 0 || left >= 1 {
@@ -51,17 +51,17 @@ func markEdge(out []bool, side int, a, b Point) {
 	}
 }
 
-// pixel is the pixel that holds the coordinate, or the nearest one of the picture.
+// pixel returns the pixel that contains the coordinate, clamped to the picture.
 func pixel(v float64, side int) int {
 	return int(min(max(math.Floor(v), 0), float64(side-1)))
 }
 
-// Run is a stretch of pixels of a row-major picture: from, and up to before to.
+// Run is a range of pixels of a row-major picture: from, and up to before to.
 type Run struct {
 	From, To int
 }
 
-// MaskRuns gives the pixels of a w x h picture that lie under the mask.
+// MaskRuns returns the masked pixels of a w x h picture.
 func MaskRuns(mask []Polygon, w, h int) []Run {
 	if len(mask) == 0 {
 		return nil

@@ -1,4 +1,5 @@
-// Package geometry is points, polygons and rasters, in fractions of a picture. It imports nothing of this program.
+// Package geometry has points, polygons and rasters, in fractions of a picture. It imports no other package of this
+// program.
 package geometry
 
 import (
@@ -7,8 +8,8 @@ import (
 	"slices"
 )
 
-// Point is a place in a picture in fractions of its width and height: (0, 0) is the top left corner, (1, 1) the
-// bottom right one.
+// Point is a position in fractions of the picture's width and height: (0, 0) is the top left corner, (1, 1) the bottom
+// right one.
 type Point struct {
 	X, Y float64
 }
@@ -16,7 +17,7 @@ type Point struct {
 // Polygon is an area of a picture: its corners in order, closed from the last to the first.
 type Polygon []Point
 
-// Check says why a polygon is no area of a picture: fewer than three corners, or a corner outside of [0, 1].
+// Check returns an error for fewer than three corners, or a corner outside of [0, 1].
 func (p Polygon) Check() error {
 	if len(p) < 3 {
 		return fmt.Errorf("a polygon has at least 3 corners, this one has %d", len(p))
@@ -29,10 +30,10 @@ func (p Polygon) Check() error {
 	return nil
 }
 
-// Rasterize gives [h][w], row-major: true where a pixel's centre lies in at least one of the polygons. Each polygon
-// for itself goes by the even-odd rule, so a polygon that crosses itself has holes, and two polygons that overlap
-// have none. Corners outside of the picture are fine; a polygon with a corner that is no number, or a million
-// pictures away, covers nothing.
+// Rasterize returns [h][w], row-major: true where a pixel's centre lies in at least one of the polygons. Each polygon
+// follows the even-odd rule, so a polygon that crosses itself has holes, and two polygons that overlap have none.
+// Corners may lie outside of the picture; a polygon with a corner that is not a number, or a million pictures away,
+// covers nothing.
 func Rasterize(polys []Polygon, w, h int) []bool {
 	if w <= 0 || h <= 0 {
 		return nil
@@ -58,8 +59,9 @@ func Rasterize(polys []Polygon, w, h int) []bool {
 	return out
 }
 
-// crossings appends where the polygon's edges cross the horizontal line at y. An edge owns its upper end and not its
-// lower one, so a corner on the line counts once where the outline passes through it and never or twice at a tip.
+// crossings appends where the polygon's edges cross the horizontal line at y. An edge includes its upper end and
+// excludes its lower one, so a corner on the line counts once where the outline passes through it and never or twice at
+// a tip.
 func (p Polygon) crossings(to []float64, y float64) []float64 {
 	for i, a := range p {
 		b := p[(i+1)%len(p)]
@@ -70,18 +72,18 @@ func (p Polygon) crossings(to []float64, y float64) []float64 {
 	return to
 }
 
-// firstCentre is the first of w pixels whose centre is at x or right of it.
+// firstCentre returns the first of w pixels whose centre is at x or right of it.
 func firstCentre(x float64, w int) int {
 	return int(math.Ceil(min(max(x*float64(w)-0.5, 0), float64(w))))
 }
 
-// invalidPoint says that a corner is no number, or so far away that reckoning with it might overflow.
+// invalidPoint reports whether a corner is not a number, or so far away that arithmetic with it might overflow.
 func invalidPoint(c Point) bool {
 	const far = 1e6
 	return !(math.Abs(c.X) < far && math.Abs(c.Y) < far)
 }
 
-// Rect gives the rectangle between two corners.
+// Rect returns the rectangle between two corners.
 func Rect(x0, y0, x1, y1 float64) Polygon {
 	return Polygon{{x0, y0}, {x1, y0}, {x1, y1}, {x0, y1}}
 }

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// draw shows a mask as rows of # and dots, with blanks between the rows.
+// draw renders a mask as rows of # and dots, with blanks between the rows.
 func draw(mask []bool, w int) string {
 	var b strings.Builder
 	for i, m := range mask {
@@ -91,7 +91,7 @@ func TestRasterize(t *testing.T) {
 	}
 }
 
-// A pixel is ignored exactly when some point of it is masked: against a finer raster, on polygons of all kinds.
+// A pixel is ignored exactly if some point of it is masked, compared with a finer raster, on polygons of all kinds.
 func TestIgnoreCoversEveryTouchedPixel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const side, fine = 16, 16
@@ -114,7 +114,7 @@ func TestIgnoreCoversEveryTouchedPixel(t *testing.T) {
 				t.Fatalf("polygon %v: pixel %d is touched and not ignored", p, i)
 			}
 			if ignored[i] && !touched[i] {
-				more++ // touched by less than the finer raster sees
+				more++ // overlaps by less than the finer raster resolves
 			}
 		}
 		if more > side {

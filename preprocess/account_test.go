@@ -6,9 +6,9 @@ import (
 	"vigil/video"
 )
 
-// TestAccount says of every picture what became of it, and of every clip that was due.
+// TestAccount checks the fate of every picture and of every clip that was due.
 func TestAccount(t *testing.T) {
-	gaps := func(n int) []video.Picture { // a picture is lost after every tenth
+	gaps := func(n int) []video.Picture { // every tenth picture is missing
 		ps := pictures(n, 0, 0, 100*ms)
 		for i := range ps {
 			ps[i].Seq += uint64(i / 10)
@@ -80,7 +80,7 @@ func TestAccount(t *testing.T) {
 			}
 		})
 	}
-	// Sums hold where the rate is not known at first, and where it changes.
+	// The sums hold while the rate is unknown, and when it changes.
 	w := NewWindow(WindowConfig{Side: 2, Hop: 4, FPS: 12.5, Live: true, Early: true})
 	var cuboid video.Cuboid
 	for i, p := range append(pictures(200, 0, 0, 40*ms), pictures(200, 200, 200*40*ms+time.Second, 80*ms)...) {

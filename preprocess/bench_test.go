@@ -11,7 +11,7 @@ import (
 	"vigil/video"
 )
 
-// BenchmarkDecodeAndPrepare is all that happens to a frame before the model, a cuboid every 8 frames included.
+// BenchmarkDecodeAndPrepare measures everything before the model, including a cuboid every 8 frames.
 func BenchmarkDecodeAndPrepare(b *testing.B) {
 	for _, name := range []string{"ped2/test/01.mkv", "avenue_normal/11.mkv", "demo/vtest.avi"} {
 		b.Run(name, func(b *testing.B) {

@@ -18,7 +18,7 @@ import (
 	"vigil/video"
 )
 
-// endless is a server of a camera's H.264, as fast as it is read and without an end.
+// endless serves a camera's H.264 without end, as fast as it is read.
 func endless(b *testing.B, size, rate string) *httptest.Server {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "a.ts")
@@ -43,8 +43,8 @@ func endless(b *testing.B, size, rate string) *httptest.Server {
 	return server
 }
 
-// BenchmarkCamera is what happens to a camera's frame before the model, and how much of it is the decoder's: processor
-// time of all threads, the sender's included.
+// BenchmarkCamera measures a camera's frame up to the model, and the decoder's share of it, in processor time of all
+// threads, including the sender's.
 func BenchmarkCamera(b *testing.B) {
 	for size, rate := range map[string]string{"640x360": "1M", "1920x1080": "4M"} {
 		server := endless(b, size, rate)
@@ -79,7 +79,7 @@ func BenchmarkCamera(b *testing.B) {
 	}
 }
 
-// processor is the processor time that this process has taken.
+// processor returns the processor time that this process has used.
 func processor(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
@@ -89,7 +89,7 @@ func processor(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkShrink is the grey and the fast way from a frame to a picture.
+// BenchmarkShrink compares Prepare and PrepareLuma.
 func BenchmarkShrink(b *testing.B) {
 	for _, size := range [][2]int{{640, 360}, {1920, 1080}} {
 		f := frame(size[0], size[1], 1, func(x, y, _ int) byte { return byte(x * y) })

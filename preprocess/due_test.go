@@ -7,7 +7,7 @@ import (
 	"vigil/video"
 )
 
-// A cuboid is completed only by a picture of which Due said that it may be, whatever the hop, the rate and the gaps.
+// A picture completes a cuboid only if Due reported it, at any hop and rate and with any gaps.
 func TestDue(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A test's pictures need not be secret.
 	complete := 0
@@ -33,7 +33,7 @@ func TestDue(t *testing.T) {
 				seq++
 			}
 			at, seq = at+step, seq+1
-			var c *video.Cuboid // Push fails where it fills one that was not due
+			var c *video.Cuboid // Push panics if it needs a cuboid that was not due
 			if w.Due() {
 				c = new(video.Cuboid)
 			}

@@ -10,7 +10,7 @@ import (
 	"vigil/geometry"
 )
 
-// The fast way gives what OpenCV's gives, to a level of grey, at every size, and under a mask.
+// PrepareLuma agrees with OpenCV to within one level of grey, at every size and under a mask.
 func TestPrepareLuma(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // Pictures need not be secret.
 	for _, size := range [][3]int{

@@ -20,7 +20,8 @@ import (
 	"vigil/video"
 )
 
-// reference prints, for each frame, a hash of what OpenCV in Python makes of it, and the bits of all 256 scaled greys.
+// reference prints, for each frame, a hash of the picture that OpenCV in Python computes, and the bits of all 256
+// scaled greys.
 const reference = `
 import sys
 import hashlib
@@ -58,7 +59,7 @@ func open(t testing.TB, path string) *capture.Stream {
 	return s
 }
 
-// The pictures are those of the reference, which reads with OpenCV in Python, bit for bit.
+// The pictures equal those of the reference, which uses OpenCV in Python, bit for bit.
 func TestPicturesAreOpenCVs(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's, which has OpenCV
 	if err := exec.CommandContext(t.Context(), python, "-c", "import cv2").Run(); err != nil {
@@ -117,7 +118,7 @@ func ours(t *testing.T, path string, side, every int) string {
 	return b.String()
 }
 
-// Real recordings give every cuboid that their length allows, and no gap.
+// Real recordings give every cuboid that their length allows, without gaps.
 func TestCuboidsOfRealVideo(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -162,7 +163,7 @@ func frame(w, h, channels int, at func(x, y, c int) byte) *video.Frame {
 	return f
 }
 
-// Whatever lies under the mask, the picture is the same, and black there.
+// The picture is black under the mask, and does not depend on what is there.
 func TestMaskHides(t *testing.T) {
 	mask := []geometry.Polygon{geometry.Rect(0.25, 0.25, 0.75, 0.75)}
 	p := NewPreparer(16, mask)

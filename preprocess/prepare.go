@@ -13,24 +13,24 @@ import (
 	"vigil/video"
 )
 
-// Preparer makes Pictures of one camera's CuboidFrames. It belongs to one goroutine.
+// Preparer makes Pictures from one camera's frames. It is not safe for concurrent use.
 type Preparer struct {
 	side            int
 	mask            []geometry.Polygon
-	runs            []geometry.Run // the masked pixels of a frame of the size below
+	runs            []geometry.Run // masked pixels of a frame of the current size
 	width, height   int
 	src, gray, area gocv.Mat // [h][w][3], [h][w], [S][S]
-	channels        int      // that src is made for
+	channels        int      // of src
 	out             []byte
 
-	lumaWidth, lumaHeight int // that the following are made for
+	lumaWidth, lumaHeight int // size that the following are for
 	lumaRuns              []geometry.Run
 	sums                  []uint16
 	row                   []float32
 }
 
-// NewPreparer makes pictures of side x side pixels. What lies under the mask is black before the picture is made
-// smaller, so nothing of it leaks into the pixels beside it, and the model sees a constant there.
+// NewPreparer returns a Preparer for pictures of side x side pixels. Masked pixels are blackened before resizing, so
+// that nothing of them leaks into their neighbours, and the model sees a constant there.
 func NewPreparer(side int, mask []geometry.Polygon) *Preparer {
 	return &Preparer{
 		side: side, mask: mask, src: gocv.NewMat(), gray: gocv.NewMat(), area: gocv.NewMat(),
@@ -43,12 +43,14 @@ func (p *Preparer) Close() error {
 	return errors.Join(p.src.Close(), p.gray.Close(), p.area.Close())
 }
 
-// Prepare makes a frame grey (OpenCV's BGR2GRAY), masks it and resizes it (INTER_AREA), exactly as OpenCV in Python
-// does. The picture's Gray is valid until the next call. An error means that the frame contradicts itself.
+// Prepare converts a frame to grey (OpenCV's BGR2GRAY), masks it and resizes it (INTER_AREA), exactly as OpenCV in
+// Python does. The picture's Gray is valid until the next call. It returns an error if the frame's fields contradict
+// each other.
 func (p *Preparer) Prepare(f *video.Frame) (video.Picture, error) {
 	if f.Width <= 0 || f.Height <= 0 || f.Channels != 1 && f.Channels != 3 ||
 		len(f.Pix) != f.Width*f.Height*f.Channels {
-		return video.Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq, len(f.Pix), f.Width,
+		return video.Picture{}, fmt.Errorf("frame %d: %d bytes for %dx%d pixels of %d channels", f.Seq,
+			len(f.Pix), f.Width,
 			f.Height, f.Channels)
 	}
 	if err := p.fit(f); err != nil {
@@ -95,7 +97,7 @@ func (p *Preparer) picture(f *video.Frame) video.Picture {
 	}
 }
 
-// fit makes the buffers and the mask fit the frame's size.
+// fit adapts the buffers and the mask to the frame's size.
 func (p *Preparer) fit(f *video.Frame) error {
 	if f.Width != p.width || f.Height != p.height {
 		p.width, p.height, p.channels = f.Width, f.Height, 0

@@ -7,47 +7,47 @@ import (
 )
 
 const (
-	streamSteps     = 64                     // recent steps of stream time whose median is the usual one
-	warmUp          = 8                      // steps after which the median is believed
-	rateSteps       = 32                     // steps after which their mean may overrule the rate that the source names
-	rateWithin      = 0.01                   // how far the named rate may be from these steps' without being wrong
+	streamSteps     = 64                     // recent steps of stream time whose median is the usual step
+	warmUp          = 8                      // steps until the median is used
+	rateSteps       = 32                     // steps until their mean may override the source's nominal rate
+	rateWithin      = 0.01                   // tolerance between the nominal rate and that of the steps
 	arrivalSteps    = 256                    // recent steps of arrival
-	schedulingSlack = 200 * time.Millisecond // by how much our own scheduling may delay an arrival
+	schedulingSlack = 200 * time.Millisecond // delay of an arrival that our own scheduling may cause
 )
 
-// gapDetector knows how far apart a source's pictures usually are.
+// gapDetector learns the usual steps between a source's pictures.
 //
-// In stream time the usual step is the median, and over twice that is a gap. The rate is what the mean of the steps
-// says that are no gap: sources that stamp pictures in bursts have many steps of nothing, and a median knows nothing
-// of these. Arrival has no such rule: pictures come in bursts, a packet or a whole group of pictures at once, so that
-// the median step may be nearly nothing and the pause between two bursts of 25 is longer than 19 steps in 20. So the
-// usual pause is taken: the largest step while there are few, the fourth largest of 256 later, so that three odd ones
-// do not widen the rule. Twice that is a gap, but never less than twice the median step of the stream's time, nor than
-// what a busy machine makes of it. Bursts above 64 pictures are not learned: after each of them the window starts
-// anew. Arrival matters for sources whose times are made up by counting, which show no gap there.
+// In stream time the usual step is the median of the positive steps, and more than twice that is a gap. The rate is the
+// mean of all steps that are not gaps: sources that stamp pictures in bursts have many steps of 0, which the median
+// ignores. In arrival time pictures come in bursts, a packet or a whole group of pictures at once, so the median step
+// may be almost 0, and the pause between two bursts of 25 is longer than 19 steps in 20. So the usual pause is the
+// largest step at first, and the fourth largest of 256 later, so that three outliers do not widen the rule. More than
+// twice that is a gap, but never less than twice the median step of stream time, nor than schedulingSlack. Bursts above
+// 64 pictures are not learned: the window restarts after each of them. Arrival matters for sources whose time stamps
+// are only counted, so that stream time shows no gap.
 type gapDetector struct {
-	rate     float64                    // that is believed, frames a second; 0 unknown
-	steps    [streamSteps]time.Duration // that were more than 0
-	count    int                        // of these, all that ever came
-	latest   [streamSteps]time.Duration // steps of stream time, those of 0 too
-	came     int                        // of these, all that ever came
-	worst    time.Duration              // the longest that passed for none while the median was not known
+	rate     float64                    // estimated frames a second; 0 unknown
+	steps    [streamSteps]time.Duration // positive steps
+	count    int                        // of positive steps, in all
+	latest   [streamSteps]time.Duration // all steps of stream time
+	came     int                        // of these, in all
+	worst    time.Duration              // longest that was accepted while the median was unknown
 	arrivals [arrivalSteps]time.Duration
-	arrived  int // steps of arrival, all that ever came
+	arrived  int // steps of arrival, in all
 }
 
 func newGapDetector(sourceFPS float64) gapDetector {
 	r := gapDetector{}
-	if sourceFPS >= 0.01 && sourceFPS <= 240 { // FFmpeg gives its clock's ticks, 90000, where it does not know
+	if sourceFPS >= 0.01 && sourceFPS <= 240 { // FFmpeg gives its clock's ticks, 90000, if it does not know
 		r.rate = sourceFPS
 	}
 	return r
 }
 
-// fps is the source's rate, 0 while it is not known.
+// fps returns the source's rate; 0 while unknown.
 func (r *gapDetector) fps() float64 { return r.rate }
 
-// usualStep is the usual step of stream time, 0 while it is not known.
+// usualStep returns the usual step of stream time; 0 while unknown.
 func (r *gapDetector) usualStep() time.Duration {
 	if r.count < warmUp {
 		if r.rate == 0 {
@@ -61,7 +61,7 @@ func (r *gapDetector) usualStep() time.Duration {
 	return recent[len(recent)/2]
 }
 
-// stream takes a step of stream time and says whether it is a gap.
+// stream adds a step of stream time and reports whether it is a gap.
 func (r *gapDetector) stream(step time.Duration) bool {
 	if step < 0 {
 		return true
@@ -85,19 +85,19 @@ func (r *gapDetector) stream(step time.Duration) bool {
 	if r.count < warmUp {
 		return gap
 	}
-	// Only now is it known what a usual step is. What passed before is judged after the fact; no cuboid was complete.
+	// The usual step is known only now, so the earlier steps are checked afterwards; no cuboid was complete yet.
 	r.correct()
 	return gap || r.worst > 2*r.usualStep()
 }
 
-// correct lets the pictures' own times overrule the rate that the source names: cameras slow down at night, and some
-// name a rate that they never have.
+// correct replaces the nominal rate by that of the time stamps: cameras slow down at night, and some report a rate that
+// they never have.
 func (r *gapDetector) correct() {
 	usual := r.usualStep()
 	if usual <= 0 || r.rate > 0 && r.came < rateSteps {
 		return
 	}
-	// From one step that is not 0 to another, so that these are whole bursts.
+	// Between two positive steps, so that these are whole bursts.
 	var sum time.Duration
 	n, from := 0, r.came-min(r.came, streamSteps)
 	for r.latest[from%streamSteps] == 0 {
@@ -117,7 +117,7 @@ func (r *gapDetector) correct() {
 	}
 }
 
-// arrival takes a step of arrival and says whether it is a gap.
+// arrival adds a step of arrival and reports whether it is a gap.
 func (r *gapDetector) arrival(step time.Duration) bool {
 	usual := r.usualStep()
 	if pause := r.usualPause(); pause > usual {
@@ -128,7 +128,8 @@ func (r *gapDetector) arrival(step time.Duration) bool {
 	return usual > 0 && step > max(2*usual, schedulingSlack)
 }
 
-// usualPause is the largest step of arrival, or the fourth largest when 256 are known, and between these in between.
+// usualPause is the largest step of arrival at first, and the fourth largest once 256 are known, with the ranks between
+// on the way.
 func (r *gapDetector) usualPause() time.Duration {
 	n := min(r.arrived, arrivalSteps)
 	var top [4]time.Duration // the largest, descending

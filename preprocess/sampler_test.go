@@ -8,10 +8,10 @@ import (
 	"vigil/video"
 )
 
-// stamper gives the time stamp of the i-th picture of a source that has them at these times.
+// stamper returns the time stamp of the i-th picture, given the true times.
 type stamper func(i int, times func(int) time.Duration) time.Duration
 
-// stamped makes n pictures of a steady source of so many frames a second.
+// stamped returns n pictures of a steady source.
 func stamped(n int, fps float64, stamp stamper) []video.Picture {
 	out := pictures(n, 0, 0, 0)
 	for i := range out {
@@ -24,22 +24,22 @@ func stamped(n int, fps float64, stamp stamper) []video.Picture {
 
 func exactly(i int, times func(int) time.Duration) time.Duration { return times(i) }
 
-// inMilliseconds is how Matroska and many cameras stamp.
+// inMilliseconds rounds stamps as Matroska and many cameras do.
 func inMilliseconds(i int, times func(int) time.Duration) time.Duration {
 	return times(i).Round(time.Millisecond)
 }
 
-// trembling moves each stamp by up to nearly half a step of 40 ms.
+// trembling adds jitter of up to nearly half a step of 40 ms.
 func trembling(i int, times func(int) time.Duration) time.Duration {
 	return times(i) + time.Duration(i*7919%37-18)*time.Millisecond
 }
 
-// inBursts stamps so many pictures alike.
+// inBursts gives groups of size pictures the same stamp.
 func inBursts(size int) stamper {
 	return func(i int, times func(int) time.Duration) time.Duration { return times(i / size * size) }
 }
 
-// takenOf gives the numbers of the pictures that a window takes.
+// takenOf returns the sequence numbers of the pictures that a window takes.
 func takenOf(w *Window, ps []video.Picture) (taken []uint64) {
 	var c video.Cuboid
 	for _, p := range ps {
@@ -52,15 +52,15 @@ func takenOf(w *Window, ps []video.Picture) (taken []uint64) {
 	return taken
 }
 
-// TestRate asks for a rate of sources of many rates: the mean is what was asked, and from one picture to the next are
-// as many of the source's as the rates' ratio, rounded down or up.
+// TestRate samples sources of many rates: the mean must be the wanted rate, and each step the ratio of the rates,
+// rounded down or up.
 func TestRate(t *testing.T) {
 	tests := []struct {
 		name          string
 		source, named float64
 		want, get     float64
 		at            stamper
-		steps         []uint64 // that there may be
+		steps         []uint64 // allowed
 	}{
 		{"25 to 10", 25, 25, 10, 10, exactly, []uint64{2, 3}},
 		{"25 to 10, times in ms", 25, 25, 10, 10, inMilliseconds, []uint64{2, 3}},
@@ -92,7 +92,7 @@ func TestRate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: tt.want, SourceFPS: tt.named})
 			ps := stamped(6000, tt.source, tt.at)
-			takenOf(w, ps[:300]) // until it is known what is usual there
+			takenOf(w, ps[:300]) // until the usual step is known
 			gaps := w.Stats().Gaps
 			taken := takenOf(w, ps[300:])
 			got := float64(len(taken)-1) / float64(taken[len(taken)-1]-taken[0]) * tt.source
@@ -111,8 +111,7 @@ func TestRate(t *testing.T) {
 	}
 }
 
-// TestRateFollows has a source that becomes slower by half and fast again, as between day and night: the mean stays
-// what was asked.
+// TestRateFollows has a source that slows down by half and recovers, as at night: the mean must stay the wanted rate.
 func TestRateFollows(t *testing.T) {
 	ps := stamped(3000, 25, exactly)
 	for i := range ps {
@@ -137,15 +136,15 @@ func TestRateFollows(t *testing.T) {
 				n++
 			}
 		}
-		// It takes some seconds to know the new rate.
+		// The new rate is known after some seconds.
 		if n < part.want-10 || n > part.want+10 {
 			t.Errorf("%s: %d pictures taken, want %d", part.name, n, part.want)
 		}
 	}
 }
 
-// TestEarlyUneven looks at early cuboids of a source of which every second or third picture is taken: that is even
-// enough, and a gap in the source is not.
+// TestEarlyUneven checks early cuboids when every second or third picture is taken: that is even enough, a gap in the
+// source is not.
 func TestEarlyUneven(t *testing.T) {
 	early := func(ps []video.Picture) int {
 		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, Early: true})
@@ -171,8 +170,8 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// Pictures that are held up on their way come in bursts: the pauses between these are gaps, and belong to the rate of
-// a live source all the same. An outage does not, nor a pause of a recording.
+// Delayed pictures arrive in bursts: the pauses between these are gaps, and still count for the rate of a live source.
+// An outage does not, nor a pause of a recording.
 func TestRatesOfBursts(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

@@ -7,62 +7,62 @@ import (
 	"vigil/video"
 )
 
-// WindowConfig says which pictures become cuboids.
+// WindowConfig selects the pictures that become cuboids.
 type WindowConfig struct {
-	Side int // S of the pictures
-	// Hop is from the start of one cuboid to the start of the next, in pictures that the model sees; below 1 it is
-	// CuboidFrames: cuboids side by side.
+	Side int // pictures are S x S pixels
+	// Hop is the distance between the starts of two cuboids, in sampled pictures; below 1 it is video.CuboidFrames, so
+	// that cuboids do not overlap.
 	Hop int
-	// FPS is the rate that the model wants; 0 takes every picture. Of a faster source so many are left out that the
-	// mean rate is this one (see sampler). That is no gap.
+	// FPS is the rate that the model wants; 0 takes every picture. Pictures of a faster source are skipped, so that the
+	// mean rate is this one (see sampler). Skipping is not a gap.
 	FPS float64
-	// SourceFPS is what the source says of itself. Where that is 0 or absurd, and where the pictures' times say
-	// otherwise, these times are believed instead.
+	// SourceFPS is the nominal rate of the source. It is replaced by the rate of the time stamps if it is 0 or
+	// implausible, or if they disagree.
 	SourceFPS float64
-	// Live makes steps of the arrival count as gaps too.
+	// Live also detects gaps in arrival.
 	Live bool
-	// Early makes cuboids before 16 pictures have come, at the start and after a gap: of those there are, from the
-	// second on, played to and fro so that the newest is the last. Each step is a real one, half of them backwards.
-	// Else nothing would be seen for 16 pictures.
+	// Early makes cuboids of fewer than 16 pictures, from 2 on, at the start and after a gap. The pictures are repeated
+	// forwards and backwards so that the newest is the last; each step is a real one, half of them reversed. Otherwise
+	// nothing would be scored for 16 pictures.
 	Early bool
 }
 
-// Stats counts what a Window did.
+// Stats counts the pictures and cuboids of a Window.
 type Stats struct {
-	Pictures uint64 // that came
-	Taken    uint64 // that the model may see
-	Cuboids  uint64 // that were given out, of 16 pictures
-	Early    uint64 // likewise, of fewer
-	Gaps     uint64 // after which the window started anew
+	Pictures uint64 // pushed
+	Taken    uint64 // sampled
+	Cuboids  uint64 // of 16 pictures
+	Early    uint64 // of fewer pictures
+	Gaps     uint64 // after which the window restarted
 }
 
-// LongestPause is up to where a pause of a live source that lost no picture belongs to its rate: pictures that are
-// held up on their way come in a burst behind it, and only both together say how many there are in a second.
+// LongestPause is the longest pause of a live source without a lost picture that counts for its rate: delayed pictures
+// arrive in a burst after it, and only both together give the rate.
 const LongestPause = 5 * time.Second
 
 // Window makes cuboids of a camera's pictures: 16 of them every Hop, evenly spaced to within a step of the source. No
-// cuboid spans a gap. A gap is any of these: a cut, another opening, another picture size, a sequence number left out,
-// a stream time that goes back or steps by more than twice the usual step, and for live sources an arrival that is
-// later than arrivals ever are here (see rhythm). After a gap the window starts anew. It belongs to one goroutine.
+// cuboid spans a gap. A gap is any of these: a cut, another opening, another picture size, a missing sequence number, a
+// stream time that goes back or steps by more than twice the usual step, and for live sources an arrival that is
+// unusually late (see gapDetector). The window restarts after a gap. It is not safe for concurrent use.
 type Window struct {
 	cfg     WindowConfig
 	rhythm  gapDetector
 	sampler sampler
 	stats   Stats
 	account Account
-	steps   uint64        // of the source that make its rate
-	time    time.Duration // that they took
+	steps   uint64        // of the source, for its rate
+	time    time.Duration // duration of these steps
 
-	ring  [video.CuboidFrames]video.Picture // the pictures taken since the last gap, their Gray our own
-	taken int                               // how many since the last gap; the next goes to ring[taken%CuboidFrames]
-	last  video.Picture                     // the latest picture; Gray is nil
-	any   bool                              // last is one
+	ring  [video.CuboidFrames]video.Picture // sampled since the last gap; the window owns their Gray
+	taken int                               // number since the last gap; the next goes to ring[taken%CuboidFrames]
+	last  video.Picture                     // latest picture; Gray is nil
+	any   bool                              // last is set
 	gap   bool                              // since the last cuboid
-	least time.Duration                     // the shortest step of stream time since the last gap
-	most  time.Duration                     // the longest
+	least time.Duration                     // shortest step of stream time since the last gap
+	most  time.Duration                     // longest step
 }
 
-// NewWindow makes an empty window.
+// NewWindow returns an empty window.
 func NewWindow(cfg WindowConfig) *Window {
 	if cfg.Hop < 1 {
 		cfg.Hop = video.CuboidFrames
@@ -75,10 +75,10 @@ func NewWindow(cfg WindowConfig) *Window {
 	return w
 }
 
-// Stats gives the counts so far.
+// Stats returns the counts so far.
 func (w *Window) Stats() Stats { return w.stats }
 
-// Short says of a recording that has ended why no whole cuboid came of it; nil where one did.
+// Short returns an error that explains why an ended recording gave no full cuboid; nil if it gave one.
 func (w *Window) Short() error {
 	switch s := w.stats; {
 	case s.Cuboids > 0:
@@ -91,9 +91,8 @@ func (w *Window) Short() error {
 	}
 }
 
-// Rates gives the rate of the source and that of the pictures that the model sees, in frames a second of stream time
-// without the gaps, but with pauses up to LongestPause: what came so far, and before anything came what the source
-// says of itself. Both are 0 while nothing is known.
+// Rates returns the rate of the source and that of the sampled pictures, in frames a second of stream time without
+// gaps, but with pauses up to LongestPause: measured, or at first the nominal rate. Both are 0 while unknown.
 func (w *Window) Rates() (source, seen float64) {
 	source = w.rhythm.fps()
 	n, _ := w.sampler.every(source)
@@ -104,11 +103,11 @@ func (w *Window) Rates() (source, seen float64) {
 	return source, source / n
 }
 
-// Due reports whether the next picture may complete a cuboid. Where it cannot, Push needs none to fill.
+// Due reports whether the next picture may complete a cuboid. If not, Push needs no cuboid.
 func (w *Window) Due() bool { return (w.taken+1-video.CuboidFrames)%w.cfg.Hop == 0 }
 
-// Push takes the next picture, whose Side is the window's, and copies what it needs of it. It fills c and returns
-// true when this picture completes a cuboid that is due; c.X is reused where it is large enough.
+// Push adds the next picture, whose Side must be the window's, and copies its pixels. It fills c and returns true if
+// this picture completes a cuboid; c.X is reused if it is large enough.
 func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	w.stats.Pictures++
 	var step time.Duration
@@ -149,13 +148,13 @@ func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	return true
 }
 
-// follow takes note of the step to p and starts the window anew where it is a gap.
+// follow records the step to p and restarts the window at a gap.
 func (w *Window) follow(p *video.Picture, step time.Duration) {
 	gap, known := false, w.rhythm.fps() > 0
 	pause := w.cfg.Live && step >= 0 && step <= LongestPause
 	if p.Opening != w.last.Opening {
 		gap, known, pause = true, true, false
-		w.rhythm = newGapDetector(w.cfg.SourceFPS) // another connection may have another rhythm
+		w.rhythm = newGapDetector(w.cfg.SourceFPS) // another connection may have other steps
 	} else {
 		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
 		pause = pause && !gap
@@ -170,8 +169,8 @@ func (w *Window) follow(p *video.Picture, step time.Duration) {
 		w.steps++
 		w.time += step
 	}
-	// While the rate was not known every picture was taken. Where some are left out from now on, those before do not
-	// belong to them, though that is no gap.
+	// Every picture was taken while the rate was unknown. If some are skipped from now on, the earlier ones do not fit,
+	// although there is no gap.
 	if gap || !known && w.rhythm.fps() > 0 && w.sampler.picks(w.rhythm.fps()) {
 		w.restart()
 		return
@@ -181,7 +180,7 @@ func (w *Window) follow(p *video.Picture, step time.Duration) {
 	w.time += step
 }
 
-// restart lets the next picture be the first.
+// restart makes the next picture the first.
 func (w *Window) restart() {
 	w.taken = 0
 	w.account.restarted()
@@ -189,11 +188,11 @@ func (w *Window) restart() {
 	w.sampler.restart()
 }
 
-// even says whether two pictures or more have been taken since the last gap, and no picture of the source came over
-// twice as long after the one before as another: while the usual step is not known, a gap shows only so.
+// even reports whether at least two pictures were taken since the last gap, and no step of the source is more than
+// twice another: while the usual step is unknown, only that reveals a gap.
 func (w *Window) even() bool { return w.taken >= 2 && w.least > 0 && w.most <= 2*w.least }
 
-// fill writes the cuboid of the last 16 pictures taken, or of those there are.
+// fill writes the cuboid of the last 16 pictures, or of fewer.
 func (w *Window) fill(c *video.Cuboid) {
 	area := w.cfg.Side * w.cfg.Side
 	if cap(c.X) < video.CuboidFrames*area {
@@ -201,7 +200,7 @@ func (w *Window) fill(c *video.Cuboid) {
 	}
 	c.X = c.X[:video.CuboidFrames*area]
 	c.Pictures = min(w.taken, video.CuboidFrames)
-	turn := c.Pictures - 1 // where going back from the newest one turns round
+	turn := c.Pictures - 1 // the oldest picture's age, where the order reverses
 	for t := range video.CuboidFrames {
 		ago := video.CuboidFrames - 1 - t
 		back := ago % (2 * turn)
@@ -217,7 +216,7 @@ func (w *Window) fill(c *video.Cuboid) {
 	c.Gap = w.gap
 }
 
-// scaled is grey/127.5 - 1 in single precision, step by step as the reference computes it.
+// scaled is grey/127.5 - 1 in single precision, with the same roundings as the reference.
 var scaled = func() (table [256]float32) {
 	for i := range table {
 		quotient := float32(i) / 127.5

@@ -10,7 +10,7 @@ import (
 
 const ms = time.Millisecond
 
-// pictures makes n pictures of side 2, one every step, the first with sequence number from.
+// pictures returns n pictures of side 2, one every step, the first with sequence number from.
 func pictures(n int, from uint64, start, step time.Duration) []video.Picture {
 	out := make([]video.Picture, n)
 	for i := range out {
@@ -39,7 +39,7 @@ func late(d time.Duration) func(*video.Picture) {
 	return func(p *video.Picture) { p.Arrival = p.Arrival.Add(d) }
 }
 
-// pushAll pushes all pictures and gives the first sequence number and the Gap of each cuboid.
+// pushAll pushes all pictures and returns the first sequence number and the Gap of each cuboid.
 func pushAll(w *Window, ps []video.Picture) (starts []uint64, gaps []bool) {
 	var c video.Cuboid
 	for _, p := range ps {
@@ -50,7 +50,7 @@ func pushAll(w *Window, ps []video.Picture) (starts []uint64, gaps []bool) {
 	return starts, gaps
 }
 
-// TestEarly looks at cuboids of fewer pictures, at the start and after a gap.
+// TestEarly checks cuboids of fewer pictures, at the start and after a gap.
 func TestEarly(t *testing.T) {
 	w := NewWindow(WindowConfig{Side: 2, Hop: 4, SourceFPS: 10, Early: true})
 	ps := after(21, pictures(60, 0, 0, 100*ms), shift(time.Second))
@@ -70,7 +70,7 @@ func TestEarly(t *testing.T) {
 			t.Errorf("%d pictures: %v frames a second", c.Pictures, fps)
 		}
 		for i := range video.CuboidFrames {
-			// Going back from the newest one picture at a time, and forward again from the oldest.
+			// Backwards from the newest one picture at a time, and forwards again from the oldest.
 			back, step := 0, 1
 			for range video.CuboidFrames - 1 - i {
 				if back+step < 0 || back+step >= c.Pictures {
@@ -81,7 +81,8 @@ func TestEarly(t *testing.T) {
 			if want := scaled[byte(c.Seq[video.CuboidFrames-1])-byte(back)]; c.X[4*i] != want {
 				t.Errorf("%d pictures, frame %d: %v, want %v", c.Pictures, i, c.X[4*i], want)
 			}
-			if want := c.Seq[video.CuboidFrames-1] - uint64(min(video.CuboidFrames-1-i, c.Pictures-1)); c.Seq[i] != want ||
+			if want := c.Seq[video.CuboidFrames-1] - uint64(min(video.CuboidFrames-1-i,
+				c.Pictures-1)); c.Seq[i] != want ||
 				c.PTS[i] != ps[want].PTS {
 				t.Errorf("%d pictures, frame %d: number %d at %v, want %d", c.Pictures, i, c.Seq[i], c.PTS[i], want)
 			}
@@ -105,14 +106,14 @@ func TestEarly(t *testing.T) {
 	if s := w.Stats(); s.Early != 6 || s.Cuboids != uint64(len(got)-6) || s.Gaps != 1 {
 		t.Errorf("%+v", s)
 	}
-	// While the usual step is not known, an uneven one lets no early cuboid pass.
+	// While the usual step is unknown, an uneven step prevents early cuboids.
 	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 25, Early: true})
 	for i, p := range after(4, pictures(8, 0, 0, 16*ms), shift(55*ms)) {
 		if got := w.Push(p, &c); got != (i > 0 && i < 4) {
 			t.Errorf("picture %d of an uneven stream: cuboid %v", i, got)
 		}
 	}
-	// With hop 1 the first is of two pictures: one has no motion.
+	// With hop 1 the first has two pictures: one has no motion.
 	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 10, Early: true})
 	for i, p := range pictures(3, 0, 0, 100*ms) {
 		if got := w.Push(p, &c); got != (i > 0) || got && c.Pictures != i+1 {
@@ -202,7 +203,7 @@ func TestWindow(t *testing.T) {
 			Stats{16, 16, 1, 0, 0},
 		},
 		{
-			// After 8 steps the rate is known and the window starts with every second picture.
+			// After 8 steps the rate is known and the window restarts with every second picture.
 			"unknown rate",
 			WindowConfig{Hop: 16, FPS: 12.5},
 			pictures(8+31, 0, 0, 40*ms),
@@ -307,7 +308,7 @@ func TestWindow(t *testing.T) {
 			Stats{36, 36, 2, 0, 0},
 		},
 		{
-			// Twice the usual step is no gap, and soon every picture is taken.
+			// Twice the usual step is not a gap, and soon every picture is taken.
 			"a camera that slows down by half",
 			WindowConfig{Hop: 16, FPS: 12.5, SourceFPS: 25},
 			append(pictures(64, 0, 0, 40*ms), pictures(80, 64, 64*40*ms, 80*ms)...),
@@ -331,7 +332,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// Groups of pictures that come all at once, every second or two, are no gaps once the rhythm is known.
+// Groups of pictures that arrive at once, every second or two, are not gaps once the usual pause is known.
 func TestWindowBursts(t *testing.T) {
 	for _, burst := range []int{2, 5, 25, 50, 64} {
 		ps := pictures(40*burst+40, 0, 0, 40*ms)
@@ -386,7 +387,7 @@ func TestCuboid(t *testing.T) {
 	var seen int
 	for _, p := range ps {
 		if !w.Push(p, &c) {
-			clear(p.Gray) // the picture's pixels are not ours after Push
+			clear(p.Gray) // the caller may reuse the pixels after Push
 			continue
 		}
 		clear(p.Gray)
@@ -425,9 +426,8 @@ func TestScaled(t *testing.T) {
 	}
 }
 
-// FuzzWindow feeds steps of every kind. Whatever they are, the frames of a cuboid are in the source's order, and
-// neighbours where all are wanted, of one opening and one size, with no step of time between neighbours that goes
-// back.
+// FuzzWindow pushes steps of every kind. The frames of a cuboid must be in the source's order, adjacent if every
+// picture is wanted, of one opening and one size, and without a step back in time.
 func FuzzWindow(f *testing.F) {
 	f.Add([]byte("................................................................"), byte(1), byte(0), byte(10), false)
 	f.Add([]byte("..........b..............................o........z............................"), byte(8), byte(10),

@@ -12,7 +12,7 @@ type Reader interface {
 	Read(ctx context.Context, f *Frame) error
 }
 
-// Frames yields the frames of a source up to its end; after an error it yields that and stops. The frame is reused.
+// Frames yields the frames of a source up to its end; an error is yielded last. The frame is reused.
 func Frames(ctx context.Context, r Reader) iter.Seq2[*Frame, error] {
 	return func(yield func(*Frame, error) bool) {
 		var f Frame

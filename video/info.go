@@ -1,9 +1,9 @@
 package video
 
-// Info is what a source says of itself when it is opened.
+// Info describes a source as known when it is opened.
 type Info struct {
 	Width, Height int     // in pixels
-	FPS           float64 // 0 where unknown
-	Frames        int     // 0 where unknown; for some containers an estimate from the duration
+	FPS           float64 // 0 if unknown
+	Frames        int     // 0 if unknown; for some containers estimated from the duration
 	Live          bool    // as Address.Live
 }

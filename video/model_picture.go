@@ -4,11 +4,11 @@ import (
 	"time"
 )
 
-// ModelPicture is a picture as the model saw it. What it holds is shared and must not be changed.
+// ModelPicture is a picture as the model sees it. Its data is shared and must not be changed.
 type ModelPicture struct {
 	Seq  uint64        // the Frame's
 	PTS  time.Duration // the Frame's
-	Side int           // of the square
+	Side int           // the picture is Side x Side pixels
 	Gray []byte        // [Side][Side], row-major
-	Gap  bool          // it does not follow the one before it
+	Gap  bool          // it does not follow the picture before it
 }

@@ -15,16 +15,16 @@ type Preview struct {
 }
 
 const (
-	// PreviewWidth is the greatest width of a preview, in pixels.
+	// PreviewWidth is the maximum width of a preview, in pixels.
 	PreviewWidth = 640
-	// PreviewEvery is the shortest time between two previews.
+	// PreviewEvery is the minimum interval between two previews.
 	PreviewEvery = time.Second / 5
 )
 
-// Ring keeps the latest pictures of a stream, as many as its bounds allow. The zero value keeps none. It may be used
-// by several goroutines; the pictures in it are shared and must not be changed.
+// Ring keeps the latest pictures of a stream within its bounds. The zero value keeps none. It is safe for concurrent
+// use; its pictures are shared and must not be changed.
 type Ring struct {
-	// Keep is how old a picture may grow, in arrival time; Bytes is how much all of them may take.
+	// Keep is the maximum age in arrival time, Bytes the maximum total size.
 	Keep  time.Duration
 	Bytes int
 
@@ -33,7 +33,7 @@ type Ring struct {
 	bytes int
 }
 
-// Add keeps p, whose Seq is above those of the pictures before it, and lets go what no longer fits.
+// Add adds p, whose Seq must be above those before it, and drops what exceeds the bounds.
 func (r *Ring) Add(p Preview) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -44,11 +44,11 @@ func (r *Ring) Add(p Preview) {
 		r.bytes -= len(r.pics[drop].JPEG)
 		drop++
 	}
-	// Moved to the front, so that what was let go is not held by the array behind the slice.
+	// Delete moves the rest to the front, so that the array does not retain dropped pictures.
 	r.pics = slices.Delete(r.pics, 0, drop)
 }
 
-// Range gives the pictures from one frame to another, both included, the oldest first.
+// Range returns the pictures from one frame to another, both included, the oldest first.
 func (r *Ring) Range(from, to uint64) []Preview {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -61,7 +61,7 @@ func (r *Ring) Range(from, to uint64) []Preview {
 	return out
 }
 
-// Nearest gives the picture whose frame is the nearest to seq; false where there is none.
+// Nearest returns the picture whose frame is nearest to seq; false if there are none.
 func (r *Ring) Nearest(seq uint64) (Preview, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,8 +80,8 @@ func (r *Ring) Nearest(seq uint64) (Preview, bool) {
 	}), true
 }
 
-// Near is Nearest where seq lies among the pictures or about as far beside them as they are apart; false elsewhere,
-// where the nearest one would show another time.
+// Near is Nearest if seq lies among the pictures, or outside by about their distance; false elsewhere, since the
+// nearest one would show another time.
 func (r *Ring) Near(seq uint64) (Preview, bool) {
 	p, ok := r.Nearest(seq)
 	if !ok {
@@ -96,10 +96,10 @@ func (r *Ring) Near(seq uint64) (Preview, bool) {
 	return p, apart(p.Seq, seq) <= reach
 }
 
-// loneReach is how many frames a single picture may be away.
+// loneReach is the maximum distance from a single picture, in frames.
 const loneReach = 30
 
-// Size gives the number of pictures and their bytes.
+// Size returns the number of pictures and their total size in bytes.
 func (r *Ring) Size() (pictures, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
