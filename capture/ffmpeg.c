@@ -24,28 +24,29 @@ struct vigil_source {
 	AVFormatContext *format;
 	AVCodecContext *codec;
 	AVPacket *packet;
-	AVFrame *frame, *before; // the picture, and the one before it
+	AVFrame *frame, *before; // the current frame and the previous one
 	struct SwsContext *gray, *color;
-	AVCodecParserContext *parser; // of packets that are not decoded: it sees their pictures' size
+	// For packets that are not decoded: extracts the frame size.
+	AVCodecParserContext *parser;
 	int stream;
-	int rotation;        // by how many degrees pictures are turned, clockwise
-	uint8_t *unturned;   // a picture before that
+	int rotation;        // clockwise degrees
+	uint8_t *unturned;   // a frame before rotation
 	unsigned unturned_size;
 	int draining;
-	int64_t packets;     // of the video that came
-	int64_t packets_then; // when it was last waited for longer
-	int64_t timeout;     // of one wait for a picture, microseconds
-	int waits;           // that are left for the first picture while packets come
-	int opened, waited;  // whether there was a first wait; whether there is to be another one
-	int damaged;         // pictures left out since the last one
-	int64_t whole_after; // after damage: the time from which a picture passes that is no key frame
-	int64_t left;        // of what is under way, microseconds
-	int64_t looked;      // when that was last counted
-	int skipped;         // packets were passed over, and none was decoded since
-	int64_t key_until;   // after that: up to when a key frame is waited for, 0 where it is not
-	int expired;         // time ran out: what was broken off for that cannot go on
+	int64_t packets;     // video packets received
+	int64_t packets_then; // packets at the last extension of the timeout
+	int64_t timeout;     // of one wait for a frame, microseconds
+	int waits;           // remaining extensions for the first frame while packets come
+	int opened, waited;  // the first wait has begun; the wait was extended
+	int damaged;         // frames dropped since the last one returned
+	int64_t whole_after; // after damage: when frames other than key frames are accepted again
+	int64_t left;        // time left for the current call, microseconds
+	int64_t looked;      // when left was last updated
+	int skipped;         // packets were dropped and none decoded since
+	int64_t key_until;   // deadline of waiting for a key frame after that, 0 if not waiting
+	int expired;         // a timeout aborted a call, so the connection cannot continue
 	vigil_guard *guard;
-	int large_width, large_height; // of a picture that was refused
+	int large_width, large_height; // of a refused frame
 	atomic_int stopped;
 };
 
@@ -62,15 +63,16 @@ static void give_time(vigil_source *s, int64_t us)
 	s->looked = now_us();
 }
 
-// FFmpeg calls this ten times a second while it waits for the network. A step counts for a second at most, so that a pause of the whole
-// process, or of the machine, which is not the camera's fault, passes for little.
+// FFmpeg calls this ten times a second while it waits for the network. A step counts as one second at most, so that a
+// suspended process or machine, which is not the camera's fault, does not cause a timeout.
 static int interrupted(void *opaque)
 {
 	vigil_source *s = opaque;
 	int64_t now = now_us(), step = now - s->looked;
 	s->left -= step < 1000000 ? step : 1000000;
 	s->looked = now;
-	if (s->left < 0 && s->waits > 0 && s->packets > s->packets_then) { // a read that is broken off could not go on
+	// Extend the timeout here, because an aborted read cannot be resumed.
+	if (s->left < 0 && s->waits > 0 && s->packets > s->packets_then) {
 		s->packets_then = s->packets;
 		s->left = s->timeout;
 		s->waits--;
@@ -80,7 +82,7 @@ static int interrupted(void *opaque)
 	return atomic_load(&s->stopped) || s->left < 0 || *vigil_guard_refused(s->guard);
 }
 
-// is_large says whether a picture was refused for its size since the last time.
+// is_large returns whether a frame was refused for its size since the last call.
 static int is_large(vigil_source *s) { return vigil_too_large(&s->large_width, &s->large_height); }
 
 void vigil_large_size(const vigil_source *s, int *width, int *height)
@@ -95,7 +97,8 @@ vigil_source *vigil_new(vigil_guard *g)
 	if (!s)
 		return NULL;
 	s->guard = g;
-	av_log_set_level(AV_LOG_QUIET); // its lines have no camera in them, and may have a password
+	// FFmpeg's log lines do not name the camera and may contain a password.
+	av_log_set_level(AV_LOG_QUIET);
 	s->packet = av_packet_alloc();
 	s->frame = av_frame_alloc();
 	s->before = av_frame_alloc();
@@ -130,10 +133,11 @@ static int open_codec(vigil_source *s, vigil_info *info)
 	return avcodec_open2(s->codec, decoder, NULL);
 }
 
-// is_upright is false of a picture whose width becomes its height.
+// is_upright returns 0 if rotation swaps width and height.
 static int is_upright(const vigil_source *s) { return s->rotation % 180 == 0; }
 
-// A server that says how long a file is has a recording. So has a playlist that says where it ends; it is itself a short file.
+// A server that declares a file's length serves a recording. So does a playlist with a declared duration; its own file
+// size would not tell, as the playlist is a short file itself.
 static int is_recorded(AVFormatContext *f)
 {
 	if (f->iformat->flags & AVFMT_NOFILE || !strcmp(f->iformat->name, "hls") || !strcmp(f->iformat->name, "dash"))
@@ -141,20 +145,20 @@ static int is_recorded(AVFormatContext *f)
 	return f->pb && avio_size(f->pb) > 0;
 }
 
-// Pictures that come one by one by HTTP, or as a raw stream, have no times; FFmpeg makes some up, 25 a second.
+// Single images over HTTP and raw streams have no timestamps; FFmpeg invents 25 a second.
 static int is_timed(const AVFormatContext *f)
 {
 	return !(f->iformat->flags & AVFMT_NOTIMESTAMPS) && strcmp(f->iformat->name, "mpjpeg");
 }
 
-// A camera that was open before has its rate told by that, and a few pictures are enough to see what it sends. Else FFmpeg
-// looks at two or three dozen: a second, or three at ten frames a second.
+// For a camera that was open before, the frame rate is known, and a few frames suffice to detect the stream's format.
+// Otherwise FFmpeg probes two or three dozen frames: a second, or three at ten frames a second.
 enum { few_pictures = 5 };
 
 static int open_source(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info)
 {
 	give_time(s, timeout_us);
-	is_large(s); // what another one's picture left
+	is_large(s); // discard the record of another stream's frame
 	s->format = avformat_alloc_context();
 	if (!s->format)
 		return AVERROR(ENOMEM);
@@ -175,7 +179,7 @@ static int open_source(vigil_source *s, const char *url, const char *transport, 
 		info->timed = is_timed(s->format);
 		if (known)
 			s->format->fps_probe_size = few_pictures;
-		if (!info->timed) // there is no rate to be found
+		if (!info->timed) // there is no rate to measure
 			s->format->fps_probe_size = 0;
 		err = avformat_find_stream_info(s->format, NULL);
 	}
@@ -193,7 +197,7 @@ static int open_source(vigil_source *s, const char *url, const char *transport, 
 	size_t name = strlen(s->format->iformat->name);
 	info->still = !strcmp(s->format->iformat->name, "image2") || (name > 5 && !strcmp(s->format->iformat->name + name - 5, "_pipe"));
 	info->recorded = is_recorded(s->format);
-	s->expired = 0; // it may have been enough
+	s->expired = 0; // the data read before the timeout may suffice
 	info->fps = rate.num > 0 && rate.den > 0 ? av_q2d(rate) : 0;
 	s->large_width = info->width;
 	s->large_height = info->height;
@@ -210,14 +214,14 @@ int vigil_open(vigil_source *s, const char *url, const char *transport, const ch
 
 static int is_key(const AVFrame *f)
 {
-#ifdef AV_FRAME_FLAG_KEY // from FFmpeg 6.1 on
+#ifdef AV_FRAME_FLAG_KEY // since FFmpeg 6.1
 	return f->flags & AV_FRAME_FLAG_KEY;
 #else
 	return f->key_frame;
 #endif
 }
 
-// A damaged picture, and what is predicted from it, is left out: up to the next key frame, but for a second at most.
+// Drops a damaged frame and those predicted from it: up to the next key frame, but for one second at most.
 static int is_damaged(vigil_source *s)
 {
 	AVFrame *f = s->frame;
@@ -230,8 +234,8 @@ static int is_damaged(vigil_source *s)
 	return s->whole_after != 0;
 }
 
-// is_wanted is false of a packet before the first key frame after those that were passed over: what is predicted from them cannot be decoded. A camera that
-// sends none, but a part of one with each picture, is believed after half of the timeout.
+// is_wanted returns 0 for packets after vigil_skip until the next key frame, because they depend on skipped packets.
+// Some cameras send no key frames but intra-code a part of each frame, so waiting ends after half of the timeout.
 static int is_wanted(vigil_source *s)
 {
 	if (s->skipped) {
@@ -244,7 +248,7 @@ static int is_wanted(vigil_source *s)
 	return !s->key_until;
 }
 
-// next_frame gives the next picture that the decoder has, or wants a packet.
+// next_frame returns the decoder's next frame, reading packets as needed.
 static int next_frame(vigil_source *s)
 {
 	for (;;) {
@@ -271,7 +275,7 @@ static int next_frame(vigil_source *s)
 			return err;
 		if (s->packet->stream_index == s->stream && is_wanted(s)) {
 			s->packets++;
-			avcodec_send_packet(s->codec, s->packet); // a packet that cannot be decoded is one picture less
+			avcodec_send_packet(s->codec, s->packet); // an undecodable packet costs one frame
 		}
 		av_packet_unref(s->packet);
 	}
@@ -289,7 +293,8 @@ static int same(const AVFrame *a, const AVFrame *b)
 
 static int read_picture(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p)
 {
-	if (s->expired) // the picture before was held back by a parser until the waiting was broken off
+	// A parser held the previous frame back until the wait was aborted.
+	if (s->expired)
 		return AVERROR_EXIT;
 	give_time(s, timeout_us);
 	s->timeout = timeout_us;
@@ -348,7 +353,7 @@ int vigil_skip(vigil_source *s, int64_t timeout_us)
 	return err == AVERROR_INVALIDDATA ? 0 : err;
 }
 
-// has_luma says whether the first plane is the picture's luma in bytes.
+// has_luma returns whether the first plane is 8-bit luma.
 static int has_luma(enum AVPixelFormat format)
 {
 	const AVPixFmtDescriptor *d = av_pix_fmt_desc_get(format);
@@ -370,8 +375,8 @@ static int is_full(const AVFrame *f)
 	return f->color_range == AVCOL_RANGE_JPEG;
 }
 
-// widen makes 0..255 of 16..235, which is what conversion to RGB and from there to grey comes to: round(v * 255/219). With 2v * 255/219
-// in 16 bits, the vector instructions' mean with 0 is what rounds.
+// widen maps 16..235 to 0..255 like a conversion to RGB and back to grey: round(v * 255/219). The vector code computes
+// 2v * 255/219 in 16 bits and rounds by averaging with 0.
 static void widen(uint8_t *restrict to, const uint8_t *restrict from, int n)
 {
 	const int factor = 19077; // 255/219 * 2^14
@@ -413,7 +418,7 @@ static int luma(vigil_source *s, uint8_t *to)
 	return 0;
 }
 
-// turn writes a picture of w x h pixels turned.
+// turn writes a rotated copy of the frame of w x h pixels in s->unturned.
 static void turn(const vigil_source *s, uint8_t *restrict to, int w, int h, int bytes)
 {
 	const uint8_t *from = s->unturned;
@@ -424,7 +429,7 @@ static void turn(const vigil_source *s, uint8_t *restrict to, int w, int h, int 
 		}
 }
 
-// unturned is room for a picture that is to be turned.
+// unturned returns a buffer for a frame before rotation.
 static uint8_t *unturned(vigil_source *s, size_t size)
 {
 	av_fast_malloc(&s->unturned, &s->unturned_size, size);
@@ -478,7 +483,7 @@ int vigil_coding_of(vigil_source *s, vigil_coding *c)
 	return 0;
 }
 
-// see_size asks the parser for the size of a key frame's picture. It is told that packets are whole, and keeps none back.
+// see_size extracts a key frame's size with the parser. PARSER_FLAG_COMPLETE_FRAMES keeps it from holding packets back.
 static void see_size(vigil_source *s, vigil_packet *p)
 {
 	if (!s->parser) {
@@ -506,7 +511,7 @@ int vigil_read_packet(vigil_source *s, int64_t timeout_us, vigil_packet *p)
 		vigil_guard_enter(s->guard);
 		int err = av_read_frame(s->format, s->packet);
 		vigil_guard_enter(NULL);
-		if (err == AVERROR_INVALIDDATA) // what is damaged is left out, as in vigil_read
+		if (err == AVERROR_INVALIDDATA) // drop damaged packets, as in vigil_read
 			continue;
 		if (err < 0)
 			return err;
@@ -535,7 +540,7 @@ void vigil_free(vigil_source *s)
 	if (!s)
 		return;
 	atomic_store(&s->stopped, 0);
-	give_time(s, 1000000); // to say goodbye
+	give_time(s, 1000000); // time for RTSP TEARDOWN
 	if (s->parser)
 		av_parser_close(s->parser);
 	avcodec_free_context(&s->codec);

@@ -1,11 +1,13 @@
 //go:build cgo && gocv_videoio
 
-// FFmpeg follows a camera's redirects, playlists and session descriptions wherever they lead, and has no option that says to which hosts
-// it may connect; nor has OpenCV one for how large a picture may be. So the functions through which both must go are taken over here: a
-// definition in the program comes before that in a shared library. They are the C library's own unless the thread is guarded.
+// FFmpeg follows a camera's redirects, playlists and session descriptions to any host and has no option to restrict the
+// hosts; nor has OpenCV an option to limit the size of a frame. So this file interposes the functions through which
+// both must go: a definition in the program takes precedence over one in a shared library. They pass through to the
+// originals unless the thread is guarded.
 //
-// A name may be resolved when it is among those that are allowed, and a connection may go to what these resolved to. An address in figures is
-// allowed where it is one of these. Everything else, local sockets as well, is refused and the first such host kept.
+// A name may be resolved if it is on the allow list, and connections may go to the addresses that it resolved to. A
+// numeric address is allowed if it is one of those. Everything else, including local sockets, is refused, and the first
+// refused host is recorded.
 #define _GNU_SOURCE
 #include "guard.h"
 
@@ -29,11 +31,11 @@ struct vigil_guard {
 	int hosts;
 	struct {
 		char name[name_size];
-		int port; // 0 for every one
+		int port; // 0 for all ports
 	} host[most_hosts];
 	int addresses;
 	struct {
-		struct in6_addr ip; // an IPv4 address as it is mapped
+		struct in6_addr ip; // an IPv4 address is stored as IPv4-mapped
 		int port;
 	} address[most_addresses];
 	char refused[name_size + 16];
@@ -41,14 +43,15 @@ struct vigil_guard {
 
 static __thread vigil_guard *current;
 
-// The functions that are taken over.
+// The interposed functions.
 typedef int resolve_function(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 typedef int connect_function(int, const struct sockaddr *, socklen_t);
 typedef ssize_t sendto_function(int, const void *, size_t, int, const struct sockaddr *, socklen_t);
 typedef int size_function(unsigned, unsigned, int64_t, enum AVPixelFormat, int, void *);
 typedef AVCodecContext *context_function(const AVCodec *);
 
-// They have names of their own here, since headers declare some of them with types that a definition cannot repeat.
+// The definitions use different names here, because headers declare some of the functions with types that a definition
+// cannot repeat.
 int guarded_getaddrinfo(const char *, const char *, const struct addrinfo *, struct addrinfo **) __asm__("getaddrinfo");
 int guarded_connect(int, const struct sockaddr *, socklen_t) __asm__("connect");
 ssize_t guarded_sendto(int, const void *, size_t, int, const struct sockaddr *, socklen_t) __asm__("sendto");
@@ -61,7 +64,7 @@ static void *next(const char *name, void *_Atomic *kept)
 	if (!f) {
 		f = dlsym(RTLD_NEXT, name);
 		if (!f)
-			abort(); // there is no such function: nothing could go on
+			abort(); // the function does not exist, so nothing can work
 		atomic_store(kept, f);
 	}
 	return f;
@@ -73,7 +76,7 @@ static void *next(const char *name, void *_Atomic *kept)
 		(type *)next(name, &kept);                                                                                                 \
 	})
 
-// ip_of gives an address as IPv6, or 0 where it is of another kind.
+// ip_of converts an address to IPv6 and returns 1, or returns 0 if it is of another family.
 static int ip_of(const struct sockaddr *a, struct in6_addr *ip, int *port)
 {
 	if (a->sa_family == AF_INET6) {
@@ -146,14 +149,14 @@ static void refuse_address(vigil_guard *g, const struct sockaddr *a)
 	refuse(g, text, port);
 }
 
-// resolve_figures gives the addresses of a host that is written in figures.
+// resolve_figures parses a numeric address.
 static int resolve_figures(const char *host, struct addrinfo **list)
 {
 	const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
 	return NEXT(resolve_function, "getaddrinfo")(host, NULL, &hints, list);
 }
 
-// is_within says whether a host in figures is among the addresses that are allowed.
+// is_within returns whether a numeric host is among the allowed addresses.
 static int is_within(const vigil_guard *g, const char *host, int port)
 {
 	struct addrinfo *list;
@@ -174,7 +177,8 @@ int guarded_getaddrinfo(const char *node, const char *service, const struct addr
 {
 	resolve_function *resolve = NEXT(resolve_function, "getaddrinfo");
 	vigil_guard *g = current;
-	if (!g || !node || !*node || (hints && hints->ai_flags & AI_NUMERICHOST)) // nobody is asked what figures mean
+	// A numeric address needs no resolving.
+	if (!g || !node || !*node || (hints && hints->ai_flags & AI_NUMERICHOST))
 		return resolve(node, service, hints, list);
 	int port = service ? atoi(service) : 0, named = 0, any = 0;
 	for (int i = 0; i < g->hosts; i++)
@@ -186,7 +190,7 @@ int guarded_getaddrinfo(const char *node, const char *service, const struct addr
 		refuse(g, node, port);
 		return EAI_FAIL;
 	}
-	current = NULL; // how a name is resolved is the system's business
+	current = NULL; // the system's resolver may connect anywhere
 	int err = resolve(node, service, hints, list);
 	current = g;
 	if (!err && named)
@@ -235,7 +239,7 @@ int vigil_guard_allow(vigil_guard *g, const char *host, int port)
 	return 0;
 }
 
-// The last size that was refused, width in the upper half.
+// The last refused size, with the width in the upper half.
 static _Atomic uint64_t too_large;
 
 int vigil_too_large(int *width, int *height)
@@ -246,7 +250,7 @@ int vigil_too_large(int *width, int *height)
 	return !!size;
 }
 
-// Every decoder asks this before it makes room for a picture.
+// Every decoder calls this before it allocates a frame.
 int limited_check_size(unsigned w, unsigned h, int64_t most, enum AVPixelFormat format, int offset, void *log)
 {
 	if ((uint64_t)w * h > VIGIL_MOST_PIXELS) {

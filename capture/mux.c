@@ -1,6 +1,6 @@
 //go:build cgo && gocv_videoio
 
-// Packets into Matroska. See mux.go.
+// Writes packets to Matroska. See mux.go.
 #include "ffmpeg.h"
 
 #include <libavcodec/codec_desc.h>
@@ -12,7 +12,7 @@ struct vigil_muxer {
 	AVPacket *packet;
 	uint8_t *records; // see vigil_mux_take
 	size_t length, room;
-	int64_t at, end; // where the next bytes go, and where the file ends
+	int64_t at, end; // write position and file size
 };
 
 enum { head = 2 * sizeof(int64_t), buffer_size = 64 << 10 };
@@ -115,7 +115,7 @@ int vigil_mux_write(vigil_muxer *m, const uint8_t *data, int size, int64_t pts, 
 {
 	const AVRational base = m->out->streams[0]->time_base, ns = {1, 1000000000};
 	AVPacket *p = m->packet;
-	p->data = (uint8_t *)data; // nobody writes to it
+	p->data = (uint8_t *)data; // not modified
 	p->size = size;
 	p->pts = av_rescale_q(pts, ns, base);
 	p->dts = av_rescale_q(dts, ns, base);
@@ -126,7 +126,7 @@ int vigil_mux_write(vigil_muxer *m, const uint8_t *data, int size, int64_t pts, 
 	return err;
 }
 
-// What the muxer holds back of a cluster is written with it.
+// Also writes the packets of the cluster that the muxer buffers.
 int vigil_mux_flush(vigil_muxer *m)
 {
 	int err = av_write_frame(m->out, NULL);

@@ -18,7 +18,7 @@ static int copy_packets(AVFormatContext *in, int stream, AVFormatContext *out)
 		p->stream_index = 0;
 		p->pos = -1;
 		av_packet_rescale_ts(p, in->streams[stream]->time_base, out->streams[0]->time_base);
-		err = av_interleaved_write_frame(out, p); // takes what is in p
+		err = av_interleaved_write_frame(out, p); // takes ownership of p's data
 		if (err < 0)
 			break;
 	}
@@ -37,7 +37,7 @@ static int copy_video(AVFormatContext *in, AVFormatContext *out, const char *to)
 		return AVERROR(ENOMEM);
 	if ((err = avcodec_parameters_copy(st->codecpar, in->streams[stream]->codecpar)) < 0)
 		return err;
-	st->codecpar->codec_tag = 0; // the other container has its own
+	st->codecpar->codec_tag = 0; // tags are specific to the container
 	if ((err = avio_open(&out->pb, to, AVIO_FLAG_WRITE)) < 0)
 		return err;
 	err = avformat_write_header(out, NULL);

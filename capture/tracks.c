@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-// vigil_first_video gives the number of the first video track, which is the one that OpenCV reads, or a code. A cover picture
-// is not a video.
+// vigil_first_video returns the index of the first video track, the one that OpenCV reads, or an error code. Cover
+// images do not count as video.
 int vigil_first_video(const AVFormatContext *f, int *tracks, int *covers, int *sounds)
 {
 	int first = AVERROR_STREAM_NOT_FOUND;
@@ -31,7 +31,7 @@ int vigil_first_video(const AVFormatContext *f, int *tracks, int *covers, int *s
 	return first;
 }
 
-// vigil_rotation gives by how many degrees, clockwise, a picture is to be turned to stand upright: 0, 90, 180 or 270.
+// vigil_rotation returns the clockwise rotation in degrees that makes a frame upright: 0, 90, 180 or 270.
 int vigil_rotation(const AVStream *st)
 {
 	const uint8_t *matrix = av_stream_get_side_data(st, AV_PKT_DATA_DISPLAYMATRIX, NULL);
@@ -51,7 +51,8 @@ struct vigil_survey {
 	int track;
 };
 
-// length gives a track's length in seconds, 0 where it is not known. Matroska names the time at which a track ends.
+// length returns a track's duration in seconds, 0 if unknown. Matroska stores the time at which a track ends, so its
+// start is subtracted.
 static double length(const AVFormatContext *f, const AVStream *st, int *own)
 {
 	*own = 1;

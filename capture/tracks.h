@@ -1,4 +1,4 @@
-// Which of a container's tracks is read, for every reader alike. See tracks.c.
+// Selects which of a container's tracks every reader uses. See tracks.c.
 #include <libavformat/avformat.h>
 
 int vigil_first_video(const AVFormatContext *f, int *tracks, int *covers, int *sounds);

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-// The order is what makes it fast: first down, where whole rows are added without a product, then across what is left.
+// Shrinks vertically first, where whole rows are added without multiplication, and then horizontally over what is left:
+// this order is the fastest.
 
 static void add_row(uint16_t *restrict sums, const uint8_t *restrict from, int w)
 {
@@ -18,8 +19,8 @@ static void join(float *restrict row, const uint16_t *restrict sums, const uint8
 		row[x] = (float)sums[x] + a * (float)top[x] + b * (float)bottom[x];
 }
 
-// squeeze makes a row of side pixels: each is the sum of taps neighbours with their weights. It is inlined with taps as a constant, which
-// makes it several times as fast.
+// squeeze writes a row of side pixels, each the weighted sum of taps neighbours. It is inlined with constant taps,
+// which makes it several times as fast.
 static inline __attribute__((always_inline)) void squeeze(uint8_t *restrict to, const float *restrict row, const int *restrict left,
 	const float *restrict weights, int side, const int taps)
 {
@@ -33,7 +34,7 @@ static inline __attribute__((always_inline)) void squeeze(uint8_t *restrict to, 
 	}
 }
 
-// most_taps is from where on it does not matter.
+// Above most_taps a table of weights gains nothing.
 enum { most_taps = 10 };
 
 static void squeeze_by(uint8_t *restrict to, const float *restrict row, const int *restrict left, const float *restrict weights, int side, int taps)
@@ -49,7 +50,7 @@ void vigil_shrink(const uint8_t *from, int w, int h, uint8_t *to, int side, uint
 {
 	double down = (double)h / side, across = (double)w / side;
 	float scale = (float)(1 / (down * across));
-	// Of each column's area: the first and the last pixel with their parts; those between count whole.
+	// For each output column: its first and last input pixels with their partial weights; those between have weight 1.
 	int left[VIGIL_MOST_SIDE], right[VIGIL_MOST_SIDE];
 	float before[VIGIL_MOST_SIDE], after[VIGIL_MOST_SIDE];
 	int taps = 0;
@@ -66,7 +67,7 @@ void vigil_shrink(const uint8_t *from, int w, int h, uint8_t *to, int side, uint
 		if (right[i] - left[i] >= taps)
 			taps = right[i] - left[i] + 1;
 	}
-	// The same as a table, where that is small; row has room for taps more.
+	// The same as a table if that is small; row has room for taps more.
 	float weights[VIGIL_MOST_SIDE * most_taps];
 	if (taps <= most_taps) {
 		memset(row + w, 0, most_taps * sizeof *row);
@@ -78,7 +79,7 @@ void vigil_shrink(const uint8_t *from, int w, int h, uint8_t *to, int side, uint
 			}
 	}
 	for (int j = 0; j < side; j++) {
-		// Rows first to last-1 lie whole in the area; the ones before and after them with a part.
+		// Rows first to last-1 lie entirely in the area; the ones before and after them partially.
 		double y0 = j * down, y1 = (j + 1) * down;
 		int first = (int)y0, last = (int)y1;
 		float a = 0, b = 0;
