@@ -13,18 +13,18 @@ import (
 
 // Camera is a camera that is recorded.
 type Camera struct {
-	// Connect records into the folder until ctx is done, the camera breaks off or the folder returns an error; it calls
-	// opened once.
+	// Connect records into the folder until ctx is done, the camera disconnects or the folder returns an error; it
+	// calls opened once.
 	Connect func(ctx context.Context, opened func(video.Info)) error
-	// Pause is the time before the next connection, after one that lasted so long; 0 if it was never open.
+	// Pause returns the time before the next connection, given how long the last one lasted; 0 if it never opened.
 	Pause func(delivered time.Duration) time.Duration
 	// OnOpen and OnLost are called when a connection is open, and before the pause after it.
 	OnOpen func(video.Info)
 	OnLost func(err error, pause time.Duration)
 }
 
-// Record records a camera until ctx is done, and connects again whenever it breaks off. An error is one of the folder,
-// of type *Error.
+// Record records a camera until ctx is done and reconnects whenever it disconnects. An error is always the folder's, of
+// type *Error.
 func (f *Folder) Record(ctx context.Context, c Camera) error {
 	for {
 		var opened time.Time
@@ -58,21 +58,19 @@ func (f *Folder) Record(ctx context.Context, c Camera) error {
 	}
 }
 
-// Totals are the sums of what was recorded.
+// Totals are the sums over what was recorded.
 type Totals struct {
 	Segments, Gaps int
 	Bytes          int64
 	Recorded, Gap  time.Duration
 }
 
-// AddSegment adds a segment.
 func (t *Totals) AddSegment(s Segment) {
 	t.Segments++
 	t.Bytes += s.Bytes
 	t.Recorded += s.Duration
 }
 
-// AddGap adds a gap.
 func (t *Totals) AddGap(g Gap) {
 	t.Gaps++
 	t.Gap += g.Duration

@@ -54,15 +54,15 @@ func newBody(seed uint64, purpose, index int) body {
 	return b
 }
 
-// pose is how a person stands at one instant. Angles are in radians, lengths in metres.
+// pose is a person's posture at one instant. Angles are in radians, lengths in metres.
 type pose struct {
 	x, z    float64
-	heading float64 // 0 looks to the right, pi/2 away from the camera.
+	heading float64 // 0 faces right, pi/2 away from the camera.
 	phase   float64 // Of the gait; 2 pi is two steps.
-	swing   float64 // How far the hips swing each way.
-	knee    float64 // How far the knee bends while the leg comes forward.
+	swing   float64 // Amplitude of the hips.
+	knee    float64 // Maximum bend of the knee while the leg swings forward.
 	crouch  float64 // Bend of both knees.
-	arm     float64 // How far the arms swing each way.
+	arm     float64 // Amplitude of the arms.
 	elbow   float64
 	raise   float64 // Both arms forward, pi/2 is level.
 	lean    float64 // Trunk forward.
@@ -70,7 +70,7 @@ type pose struct {
 	tilt    float64 // The whole body about its feet: pi/2 lies face down, -pi/2 on the back.
 }
 
-// stance says where body coordinates (a forward, y up, b to the left hand) of a pose are in the world.
+// stance maps body coordinates (a forward, y up, b to the left hand) of a pose to the world.
 type stance struct {
 	pose
 	sin, cos         float64
@@ -100,7 +100,7 @@ func (b *body) leg(p *pose, phase float64) leg {
 	return l
 }
 
-// figure gives the person's parts in this pose, appended to parts.
+// figure returns the person's parts in this pose, appended to parts.
 func (b *body) figure(p pose, parts []part) figure {
 	f := figure{parts: parts, z: p.z}
 	s := stance{pose: p}
@@ -108,7 +108,7 @@ func (b *body) figure(p pose, parts []part) figure {
 	s.sinTilt, s.cosTilt = math.Sincos(p.tilt)
 	h := b.height
 	left, right := b.leg(&p, p.phase), b.leg(&p, p.phase+math.Pi)
-	// The lower foot carries: the hips are as high as that leg is long.
+	// The lower foot carries the weight: the hips are as high as that leg is long.
 	hips := 0.022*h - min(left.ankleY, right.ankleY, left.toeY, right.toeY)
 	hips += p.hop * math.Abs(math.Cos(p.phase))
 	sinLean, cosLean := math.Sincos(p.lean)
@@ -156,7 +156,7 @@ func (b *body) figure(p pose, parts []part) figure {
 	return f
 }
 
-// trunk adds the body between hips and neck; at gives the place of a point that far up, forward and aside.
+// trunk adds the body between hips and neck; at returns the point that far up, forward and aside.
 func (b *body) trunk(f *figure, at func(up, forward, side float64) vec) {
 	h, wide := b.height, 0.075*b.height*b.girth
 	if b.coat {

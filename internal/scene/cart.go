@@ -2,7 +2,7 @@ package scene
 
 import "math"
 
-// cart is a small open vehicle with a roof and a driver; lengths in metres, relative to its middle on the ground.
+// cart is a small open vehicle with a roof and a driver; lengths in metres, relative to its centre on the ground.
 type cart struct {
 	driver body
 	paint  rgb
@@ -28,7 +28,7 @@ func (c *cart) figure(x, z, dir, way float64, parts []part) figure {
 	}
 	post := func(a, top, b float64) { f.limb(at(a, 0.7, b), at(top, 1.86, b), 0.03, 0.03, dark) }
 	box := func(a0, a1, y0, y1, b float64, colour rgb) {
-		// Ends first, the one that looks at the camera last; then the top and the near side.
+		// Ends first, the one that faces the camera last; then the top and the near side.
 		f.face(at(a0, y0, -b), at(a0, y0, b), at(a0, y1, b), at(a0, y1, -b), colour.times(0.7))
 		f.face(at(a1, y0, -b), at(a1, y0, b), at(a1, y1, b), at(a1, y1, -b), colour.times(0.7))
 		f.face(at(a0, y1, -b), at(a1, y1, -b), at(a1, y1, b), at(a0, y1, b), colour.times(1.1))
@@ -51,7 +51,6 @@ func (c *cart) figure(x, z, dir, way float64, parts []part) figure {
 	return f
 }
 
-// drawDriver adds the driver.
 func (c *cart) drawDriver(f *figure, at placer) {
 	d := &c.driver
 	for _, side := range [...]float64{0.12, -0.2} {

@@ -2,14 +2,14 @@ package scene
 
 import "math"
 
-// A person or a pair arrives every arrivalEvery seconds, which keeps two to six people in the picture.
+// A person or a pair arrives every arrivalEvery seconds, which keeps two to six people in view.
 const (
 	arrivalEvery = 2.7
-	// maxWalk is the longest walk, in seconds; people who came earlier have left.
+	// maxWalk is the duration of the longest walk, in seconds.
 	maxWalk = 25
 )
 
-// crowd lists everybody whose normal walk is under way at time t.
+// crowd returns all walkers whose normal walk is in progress at time t.
 func (s *Street) crowd(t float64) []walker {
 	walkers := s.walkers[:0]
 	for slot := int(math.Floor((t - maxWalk) / arrivalEvery)); slot <= int(math.Floor(t/arrivalEvery)); slot++ {
@@ -25,7 +25,7 @@ func (s *Street) crowd(t float64) []walker {
 	return walkers
 }
 
-// arrival is the arrival in a slot: one walker, or a pair that walks side by side.
+// arrival returns the arrival in a slot: one walker, or a pair that walks side by side.
 func (s *Street) arrival(slot int) (first, second walker, pair bool) {
 	r := rngFor(s.cfg.daySeed(), rngCrowd, 3*slot)
 	w := walker{body: newBody(s.cfg.daySeed(), rngCrowd, 3*slot+1)}
@@ -36,7 +36,7 @@ func (s *Street) arrival(slot int) (first, second walker, pair bool) {
 	if r.IntN(2) == 0 {
 		dir = -1
 	}
-	// The golden ratio spreads neighbours in time over the width of the street.
+	// Steps of the golden ratio spread consecutive arrivals over the width of the street.
 	_, spread := math.Modf(math.Abs(float64(slot)) * math.Phi)
 	band := walkBands[r.IntN(2)]
 	z := band[0] + (band[1]-band[0])*spread

@@ -2,7 +2,7 @@ package scene
 
 import "math"
 
-// cyclist is somebody on a bicycle; lengths in metres, relative to where the bottom bracket stands over the ground.
+// cyclist is a person on a bicycle; lengths in metres, relative to the ground below the bottom bracket.
 type cyclist struct {
 	body
 	frame rgb
@@ -14,7 +14,7 @@ const (
 	frontAxle   = 0.6
 	crankHeight = 0.29
 	crank       = 0.17
-	// gearing is how far a bicycle goes with one turn of the cranks.
+	// gearing is the distance in metres per turn of the cranks.
 	gearing = 3.4
 )
 
@@ -22,7 +22,7 @@ func (c *cyclist) figure(x, z, dir, way float64, parts []part) figure {
 	f := figure{parts: parts, z: z}
 	at := func(a, y, b float64) vec { return vec{x + dir*a, y, z + b} }
 	h := c.height / 1.75
-	// Legs go round half a turn apart; the near one is drawn over the frame.
+	// The legs are half a turn apart; the near one is drawn over the frame.
 	turn := 2 * math.Pi * way / gearing
 	hip, shoulder := at(-0.2, 0.98*h, 0), at(0.2, 1.42*h, 0)
 	c.leg(&f, at, h, turn+math.Pi, 0.07, 0.8)
@@ -80,7 +80,7 @@ func (c *cyclist) leg(f *figure, at placer, h, turn, side, shade float64) {
 	f.limb(at(footA-0.06, footY, side), at(footA+0.13, footY-0.02, side), 0.04, 0.03, c.shoes)
 }
 
-// wheel draws a tyre as a ring of short bars, and spokes that turn with the way.
+// wheel draws a tyre as a ring of short bars, and spokes that rotate with the distance travelled.
 func wheel(f *figure, at placer, axle, way float64) {
 	const sides, spokes = 14, 4
 	rim := func(angle float64) vec {

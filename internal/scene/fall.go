@@ -17,7 +17,7 @@ func newFall(r *rand.Rand) fall {
 
 func (f *fall) length() float64 { return f.down + f.lying + f.up }
 
-// falling is the pose of somebody who walks, falls, lies for a while, gets up and walks on.
+// falling is the pose of a person who walks, falls, lies for a while, gets up and walks on.
 func (in *incident) falling(t float64) pose {
 	since := t - in.begin
 	length := in.fall.length()
@@ -37,7 +37,7 @@ func (in *incident) falling(t float64) pose {
 	if since <= 0 || since >= length {
 		return p
 	}
-	// Half way down or up the knees give way; on the ground one leg stays a little bent.
+	// The knees bend most half way down or up; on the ground one leg stays slightly bent.
 	bent := 4 * down * (1 - down)
 	p.crouch = 0.75*bent + 0.12*down
 	p.tilt = math.Pi / 2 * down
@@ -55,7 +55,7 @@ func (in *incident) falling(t float64) pose {
 	return p
 }
 
-// fallen goes from 0, upright, to 1, on the ground, and back. The way down gathers speed, the way up is slow.
+// fallen goes from 0, upright, to 1, on the ground, and back. The fall accelerates; getting up is slow.
 func (in *incident) fallen(since float64) float64 {
 	f := &in.fall
 	switch {

@@ -13,7 +13,7 @@ type part struct {
 	colour  rgb
 }
 
-// figure is something that stands on the street, as parts from back to front.
+// figure is an object on the street, as parts from back to front.
 type figure struct {
 	parts []part
 	z     float64
@@ -43,14 +43,14 @@ func (f *figure) dropToGround() {
 	}
 }
 
-// The sun stands behind the houses: shadows fall to the right and towards the camera. A metre of height throws
-// this many metres of shadow.
+// The sun stands behind the houses: shadows fall to the right and towards the camera. Values are metres of shadow per
+// metre of height.
 const sunX, sunZ = 0.45, -0.35
 
-// onGround is where the shadow of p falls.
+// onGround is the point on which the shadow of p falls.
 func onGround(p vec) vec { return vec{p.x + p.y*sunX, 0, p.z + p.y*sunZ} }
 
-// dots projects a part; as a shadow if asked to.
+// dots projects a part, or its shadow.
 func (p *part) dots(cam *camera, shadow bool) (d [4]dot) {
 	for i, at := range p.at[:p.corners] {
 		if shadow {
@@ -66,14 +66,14 @@ func (p *part) dots(cam *camera, shadow bool) (d [4]dot) {
 			d[i].r = p.r1 * scale
 		}
 		if shadow {
-			// A round limb seen flat on the ground is thinner than in the air.
+			// A round limb flattened to a shadow is thinner than in the air.
 			d[i].r *= 0.7
 		}
 	}
 	return d
 }
 
-// draw lays the figure over the picture.
+// draw draws the figure over the frame.
 func (f *figure) draw(r *raster, cam *camera, to *paint) {
 	for i := range f.parts {
 		p := &f.parts[i]
@@ -98,8 +98,7 @@ func (p *part) fill(r *raster, cam *camera, shadow bool, to ink) {
 	r.capsule(d[0], d[1], to)
 }
 
-// bounds is the box in pixels, not cut at the picture's edges, outside of which the figure or its shadow changes
-// nothing.
+// bounds is the box in pixels, not clipped to the frame, outside of which the figure or its shadow changes nothing.
 func (f *figure) bounds(cam *camera, shadow bool) image.Rectangle {
 	u0, v0, u1, v1 := math.Inf(1), math.Inf(1), math.Inf(-1), math.Inf(-1)
 	for i := range f.parts {

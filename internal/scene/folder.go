@@ -15,8 +15,8 @@ import (
 )
 
 // WriteFolder writes the first frames to a folder, which it creates if needed, as 000000.png and so on. format is
-// "png", or "jpg" for the camera's own compressed frames. When the context ends, it returns the context's error and
-// leaves the frames written so far.
+// "png", or "jpg" for the camera's own compressed frames. If the context is cancelled, it returns the context's error
+// and keeps the frames written so far.
 func (s *Street) WriteFolder(ctx context.Context, dir, format string, frames int) error {
 	if format != "png" && format != "jpg" {
 		return fmt.Errorf("frames as %q: the format must be png or jpg", format)

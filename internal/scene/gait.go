@@ -2,8 +2,8 @@ package scene
 
 import "math"
 
-// walking is the pose of somebody who has come way metres at a steady speed in metres a second. fade takes the
-// swing out of it: 1 walks, 0 stands.
+// walking is the pose of a person who has walked way metres at a constant speed in metres a second. fade scales the
+// swing: 1 walks, 0 stands.
 func (b *body) walking(way, speed, fade float64) pose {
 	stride := b.stride(speed, 0.62+0.27*speed)
 	return pose{
@@ -16,7 +16,7 @@ func (b *body) walking(way, speed, fade float64) pose {
 	}
 }
 
-// running is the same for a runner: longer, faster steps with a flight between them, bent arms, a trunk that leans.
+// running is the pose of a runner: longer, faster steps with a flight phase, bent arms, a trunk that leans.
 func (b *body) running(way, speed float64) pose {
 	stride := b.stride(speed, 1.45)
 	return pose{
@@ -30,13 +30,13 @@ func (b *body) running(way, speed float64) pose {
 	}
 }
 
-// stride is the length in metres of two steps, for somebody of average height who makes so many of them a second.
-// Small people take shorter and quicker ones.
+// stride is the length of two steps in metres at perSecond strides a second, for a person of average height. Small
+// people take shorter and quicker strides.
 func (b *body) stride(speed, perSecond float64) float64 {
 	return speed / perSecond * math.Sqrt(b.height/1.75)
 }
 
-// smoothstep goes from 0 at t=0 to 1 at t=1 without a jolt, and stays there.
+// smoothstep goes from 0 at t=0 to 1 at t=1 with zero slope at both ends, and is constant outside.
 func smoothstep(t float64) float64 {
 	t = max(0, min(1, t))
 	return t * t * (3 - 2*t)

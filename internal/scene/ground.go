@@ -5,8 +5,7 @@ import (
 	"math"
 )
 
-// The street, by distance from the camera in metres: paving where people walk, a gutter, a kerb, a pavement at the
-// foot of the houses.
+// The street, by distance from the camera in metres: paving for walkers, a gutter, a kerb, a pavement along the houses.
 const (
 	gutterAt   = 22.2
 	kerbAt     = 22.5
@@ -42,7 +41,7 @@ func (s *Street) backdrop() *image.RGBA {
 	return img
 }
 
-// tone is a colour between the steps of rgb.
+// tone is a colour with more precision than rgb.
 type tone [3]float64
 
 func (c tone) times(f float64) tone { return tone{c[0] * f, c[1] * f, c[2] * f} }
@@ -89,7 +88,7 @@ func (t *texture) ground(x, z float64) tone {
 	return base.times(0.84 + 0.3*dirt)
 }
 
-// pavement is darker, with small stones, and darkest where the houses keep the light away.
+// pavement is darker, with small stones, and darkest close to the houses, which block the light.
 func (t *texture) pavement(x, z float64) tone {
 	column, row := math.Floor(x*2.5), math.Floor(z*2.5)
 	base := tone{132, 126, 120}.times(0.88 + 0.2*t.hash(int(column), int(row), 7))

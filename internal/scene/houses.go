@@ -2,7 +2,7 @@ package scene
 
 import "math"
 
-// houses is the row of fronts behind the street: a wall colour for each, windows, doors.
+// houses is the row of house fronts behind the street: a wall colour for each, windows, doors.
 type houses struct{ shift float64 }
 
 // frontWidth is the width of one house in metres.
@@ -19,7 +19,7 @@ func (h *houses) colourAt(t *texture, x, y float64) tone {
 	in := x - house*frontWidth
 	walls := [...]tone{{150, 96, 78}, {186, 176, 156}, {138, 128, 120}, {170, 140, 112}}
 	wall := walls[int(t.hash(int(house), 0, 20)*float64(len(walls)))]
-	// Bricks: rows of them set off by half, the joints a little lighter.
+	// Rows of bricks are offset by half a brick; the joints are slightly lighter.
 	row := math.Floor(y / 0.16)
 	brick := math.Floor(in/0.42 + 0.5*math.Mod(row, 2))
 	wall = wall.times(0.92 + 0.14*t.hash(int(brick)+100*int(house), int(row), 21))

@@ -7,7 +7,7 @@ import (
 
 // incident is one anomaly with everything that is drawn for it. Times are in seconds of stream time.
 type incident struct {
-	walker // Its path; for a runner and a fall its body too.
+	walker // Its path; for a runner and a fall also its body.
 	kind   Kind
 	bike   cyclist
 	cart   cart
@@ -104,8 +104,8 @@ func (s *Street) incidents(t float64, yield func(*incident)) {
 	}
 }
 
-// moment is the index-th moment of a street with a Rate. One falls into each period, early enough to be over before
-// the next one begins.
+// moment is the index-th anomaly of a street with a Rate. Each period contains one, early enough to end before the next
+// period begins.
 func (s *Street) moment(index int) Moment {
 	const longest = 12
 	period := 60 / s.cfg.Rate

@@ -2,16 +2,16 @@ package scene
 
 import "image"
 
-// rgb is a colour as it looks under full light.
+// rgb is a colour under full light.
 type rgb struct{ r, g, b uint8 }
 
-// times makes the colour darker or lighter.
+// times scales the colour's brightness.
 func (c rgb) times(f float64) rgb {
 	scale := func(v uint8) uint8 { return uint8(max(0, min(255, float64(v)*f))) }
 	return rgb{scale(c.r), scale(c.g), scale(c.b)}
 }
 
-// paint is ink that lays a colour over a picture.
+// paint is ink that draws a colour over a frame.
 type paint struct {
 	to     *image.RGBA
 	colour rgb
@@ -24,7 +24,7 @@ func (p *paint) row(x, y int, cover []uint8, lit []int8) {
 		if c == 0 {
 			continue
 		}
-		// Full turn to or from the light makes a quarter of a difference.
+		// Facing to or from the light changes the brightness by up to a quarter.
 		light, share := 256+int(lit[i])/2, int(c)
 		q := pix[4*i : 4*i+3 : 4*i+3]
 		q[0] = over(q[0], p.colour.r, light, share)
@@ -38,7 +38,7 @@ func over(below, colour uint8, light, share int) uint8 {
 	return uint8((int(below)*(255-share) + top*share + 127) / 255)
 }
 
-// shade is ink that collects shadows. Overlapping shadows are no darker than one.
+// shade is ink that accumulates shadows. Overlapping shadows are no darker than a single one.
 type shade struct {
 	width int
 	deep  []uint8
@@ -51,7 +51,7 @@ func (s *shade) row(x, y int, cover []uint8, _ []int8) {
 	}
 }
 
-// apply darkens the picture by the shadows, with strength from 0 to 1, and clears them.
+// apply darkens the frame by the shadows, with strength from 0 to 1, and clears them.
 func (s *shade) apply(on *image.RGBA, strength float64) {
 	full := int(256 * strength)
 	for i, d := range s.deep {
@@ -60,7 +60,7 @@ func (s *shade) apply(on *image.RGBA, strength float64) {
 		}
 		keep := 256 - full*int(d)/255
 		q := on.Pix[4*i : 4*i+3 : 4*i+3]
-		// The sky still lights a shadow, so it is a little bluer than the ground.
+		// The sky still lights a shadow, so it is slightly bluer than the ground.
 		q[0], q[1], q[2] = uint8(int(q[0])*keep>>8), uint8(int(q[1])*keep>>8), uint8(int(q[2])*(keep+6)/262)
 		s.deep[i] = 0
 	}

@@ -2,8 +2,8 @@ package scene
 
 import "math"
 
-// light is the weather: passing clouds, slow enough that no second of it is unusual, and frequent enough that a minute
-// covers most of the range.
+// light models passing clouds, slow enough that no second is unusual, and frequent enough that a minute covers most of
+// the range.
 type light struct{ phase [3]float64 }
 
 func newLight(seed uint64) light {
@@ -15,7 +15,7 @@ func newLight(seed uint64) light {
 	return l
 }
 
-// at gives how much of the sun comes through at time t in seconds (0 to 1) and the picture's gain.
+// at returns the share of sunlight at time t in seconds (0 to 1) and the camera's gain.
 func (l *light) at(t float64) (sun, gain float64) {
 	periods := [...]float64{41, 27, 17}
 	weights := [...]float64{0.55, 0.3, 0.15}
@@ -24,6 +24,6 @@ func (l *light) at(t float64) (sun, gain float64) {
 		sky += weights[i] * math.Sin(2*math.Pi*t/p+l.phase[i])
 	}
 	sun = smoothstep(0.62 + 0.75*sky)
-	// The camera's exposure makes up for most of what the clouds take.
+	// The camera's exposure compensates most of the loss of light.
 	return sun, 0.86 + 0.16*sun + 0.02*sky
 }

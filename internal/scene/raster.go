@@ -2,13 +2,13 @@ package scene
 
 import "math"
 
-// ink takes one row of coverage: cover[i] is how much of pixel (x+i, y) is covered, 0 to 255, and lit[i] is how far
-// the surface there turns to the light, -127 to 127.
+// ink takes one row of coverage: cover[i] is how much of pixel (x+i, y) is covered, 0 to 255, and lit[i] is how far the
+// surface there faces the light, -127 to 127.
 type ink interface {
 	row(x, y int, cover []uint8, lit []int8)
 }
 
-// raster turns shapes into rows of coverage with soft edges. It keeps the row's buffers.
+// raster converts shapes to rows of coverage with antialiased edges. It keeps the row's buffers.
 type raster struct {
 	width, height int
 	cover         []uint8
@@ -19,7 +19,7 @@ func newRaster(width, height int) raster {
 	return raster{width, height, make([]uint8, width), make([]int8, width)}
 }
 
-// clip gives the pixels between two corners that lie in the picture; the ends are exclusive.
+// clip returns the pixels between two corners that lie inside the frame; the ends are exclusive.
 func (r *raster) clip(u0, v0, u1, v1 float64) (x0, y0, x1, y1 int) {
 	w, h := float64(r.width), float64(r.height)
 	x0, y0 = int(max(0, min(w, math.Floor(u0)))), int(max(0, min(h, math.Floor(v0))))
@@ -27,13 +27,13 @@ func (r *raster) clip(u0, v0, u1, v1 float64) (x0, y0, x1, y1 int) {
 	return x0, y0, x1, y1
 }
 
-// dot is a pixel place with a radius in pixels.
+// dot is a position in the frame with a radius, in pixels.
 type dot struct{ u, v, r float64 }
 
-// The light comes from the upper left of the picture.
+// The light comes from the upper left of the frame.
 const lightU, lightV = -0.75, -0.66
 
-// capsule draws a limb: everything within the radius of the line from a to b, the radius changing evenly.
+// capsule draws a limb: everything within a linearly changing radius of the line from a to b.
 func (r *raster) capsule(a, b dot, to ink) {
 	// A limb thinner than a pixel is drawn a pixel wide and fainter.
 	fade := float32(1)
@@ -69,7 +69,7 @@ func (r *raster) capsule(a, b dot, to ink) {
 	}
 }
 
-// convex draws a filled convex polygon, whichever way round its corners go.
+// convex draws a filled convex polygon; its corners may run either way round.
 func (r *raster) convex(corners []dot, to ink) {
 	u0, v0, u1, v1, area := corners[0].u, corners[0].v, corners[0].u, corners[0].v, 0.0
 	for i, a := range corners {

@@ -1,8 +1,8 @@
 // Package scene draws a street as a fixed surveillance camera would see it, with labels.
 //
-// A Config goes in; BGR pictures and their Truth come out. Everything is a pure function of the seed and the frame
-// number: frames can be drawn in any order, labels are available without drawing, and an anomaly does not change the
-// normal scene around it.
+// Its input is a Config, its output BGR frames and their Truth. Everything is a pure function of the Config's seed and
+// the frame number: frames can be drawn in any order, labels are available without drawing, and an anomaly does not
+// change the normal scene around it.
 package scene
 
 import (
@@ -34,8 +34,8 @@ func (k Kind) String() string {
 	return [kinds]string{"cyclist", "cart", "runner", "fall"}[k]
 }
 
-// Moment is a scripted anomaly: At is the stream time at which a cyclist, cart or runner reaches the picture's edge, or
-// a walker begins to fall.
+// Moment is a scripted anomaly: At is the stream time at which a cyclist, cart or runner reaches the edge of the frame,
+// or a walker begins to fall.
 type Moment struct {
 	Kind Kind
 	At   time.Duration
@@ -113,7 +113,7 @@ const (
 // daySeed is the seed of everything that changes from day to day.
 func (c Config) daySeed() uint64 { return c.Seed + c.Day*0x9e3779b97f4a7c15 }
 
-// rngFor is the random number generator for the index-th object of a purpose.
+// rngFor returns the random number generator for the index-th object of a purpose.
 func rngFor(seed uint64, purpose, index int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, uint64(purpose)<<40|uint64(index)&(1<<40-1)))
 }

@@ -2,11 +2,11 @@ package scene
 
 import "image"
 
-// The position of the screen on the wall, at the upper right of the picture above everybody's head, in metres.
+// The position of the screen on the wall in metres, at the upper right of the frame, above all heads.
 const (
 	screenLeft, screenRight = 1.7, 3.9
 	screenLow, screenHigh   = 2.7, 4.1
-	// Pictures a second, and the coloured fields of each.
+	// Images per second, and the coloured fields of each.
 	screenRate   = 3.0
 	screenFields = 3
 )
@@ -29,7 +29,7 @@ func (s *Street) drawScreen(t float64) {
 	}
 }
 
-// screen is the position of the screen in the picture.
+// screen is the position of the screen in the frame.
 func (s *Street) screen() image.Rectangle {
 	left, low, _ := s.camera.project(vec{screenLeft, screenLow, wallAt})
 	right, high, _ := s.camera.project(vec{screenRight, screenHigh, wallAt})

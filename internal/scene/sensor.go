@@ -11,14 +11,14 @@ import (
 type sensor struct {
 	seed    uint64
 	quality int
-	noise   []int8 // One long strip of Gaussian noise; each row of a frame reads it from another place.
+	noise   []int8 // A strip of Gaussian noise; each row of a frame reads it from a random offset.
 	curve   [256]uint8
 	file    bytes.Buffer
 }
 
 const (
 	noiseStrip = 1 << 16
-	noiseLevel = 3 // Standard deviation in grey values, for each colour.
+	noiseLevel = 3 // Standard deviation in grey levels, for each colour.
 )
 
 func newSensor(cfg Config) sensor {
@@ -30,7 +30,7 @@ func newSensor(cfg Config) sensor {
 	return s
 }
 
-// expose applies the light's gain and, unless the picture is to stay clean, the noise of that frame.
+// expose applies the light's gain and, if noisy, the noise of that frame.
 func (s *sensor) expose(on *image.RGBA, frame int, gain float64, noisy bool) {
 	for i := range s.curve {
 		s.curve[i] = uint8(min(255, float64(i)*gain+0.5))
@@ -57,7 +57,7 @@ func (s *sensor) expose(on *image.RGBA, frame int, gain float64, noisy bool) {
 
 func add(v uint8, n int8) uint8 { return uint8(max(0, min(255, int(v)+int(n)))) }
 
-// compress returns the picture as the camera's JPEG; the bytes are valid until the next call.
+// compress returns the frame as the camera's JPEG; the bytes are valid until the next call.
 func (s *sensor) compress(picture *image.RGBA) []byte {
 	s.file.Reset()
 	// Writing to a buffer cannot fail, and Config has checked the size.
@@ -67,7 +67,7 @@ func (s *sensor) compress(picture *image.RGBA) []byte {
 	return s.file.Bytes()
 }
 
-// decode reads one of compress's JPEGs into BGR pixels.
+// decode decodes a JPEG from compress into BGR pixels.
 func decode(file []byte, bgr []byte) {
 	picture, err := jpeg.Decode(bytes.NewReader(file))
 	if err != nil {

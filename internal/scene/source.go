@@ -14,8 +14,8 @@ type Source struct {
 	Street *Street
 	// Frames is the length of the stream; 0 is unlimited.
 	Frames int
-	// Realtime delivers each frame when it is due, as a live stream; else frames are delivered as fast as they are
-	// drawn. A late reader receives the frames that it missed, as from a camera's buffer.
+	// Realtime delivers each frame when it is due, like a live stream; otherwise frames are delivered as fast as they
+	// are drawn. A late reader receives the frames that it missed, as from a camera's buffer.
 	Realtime bool
 
 	started time.Time
@@ -30,7 +30,7 @@ func (s *Source) Info() video.Info {
 }
 
 // Read fills f with the next frame in BGR, reusing f.Pix; f.Seq is the frame's number for Street.Truth. It returns
-// io.EOF after the last frame, the context's error when that ends first, and os.ErrClosed after Close.
+// io.EOF after the last frame, the context's error if that is cancelled first, and os.ErrClosed after Close.
 func (s *Source) Read(ctx context.Context, f *video.Frame) error {
 	switch {
 	case s.closed:

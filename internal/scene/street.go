@@ -14,7 +14,7 @@ type Street struct {
 	sensor sensor
 	script []incident
 
-	empty   *image.RGBA // The street without anybody; drawn when first needed.
+	empty   *image.RGBA // The street without people; drawn when first needed.
 	picture *image.RGBA
 	paint   paint
 	shade   shade
@@ -43,10 +43,10 @@ func New(cfg Config) (*Street, error) {
 	return s, nil
 }
 
-// Size is the picture's in pixels.
+// Size is the frame size in pixels.
 func (s *Street) Size() (width, height int) { return s.cfg.Width, s.cfg.Height }
 
-// FPS is in frames a second.
+// FPS is the frame rate in frames a second.
 func (s *Street) FPS() float64 { return s.cfg.FPS }
 
 // Next draws the next frame, from 0, into dst as [height][width][3] BGR, and returns dst, which grows if needed.

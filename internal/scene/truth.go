@@ -5,9 +5,9 @@ import "image"
 // Object is an anomaly in a frame.
 type Object struct {
 	Kind Kind
-	// Box bounds all of its pixels, Shadow those of its shadow; both are clipped to the picture.
+	// Box bounds all of its pixels, Shadow those of its shadow; both are clipped to the frame.
 	Box, Shadow image.Rectangle
-	// Visible is the share of its unclipped box that lies inside the picture, 0 to 1. Occlusion by walkers does not
+	// Visible is the share of its unclipped box that lies inside the frame, 0 to 1. Occlusion by walkers does not
 	// reduce it.
 	Visible float64
 }
@@ -16,7 +16,7 @@ type Object struct {
 type Truth struct {
 	Frame   int
 	Objects []Object
-	// Abnormal is whether at least a quarter of an anomaly is inside the picture.
+	// Abnormal reports whether at least a quarter of an anomaly is inside the frame.
 	Abnormal bool
 }
 

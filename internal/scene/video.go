@@ -24,7 +24,7 @@ func (s *Street) WriteVideo(ctx context.Context, path string, frames int) error 
 			"writing %s: ffmpeg is needed for H.264 and is not on the PATH; install it (Debian: apt-get install "+
 				"ffmpeg) or write a folder of frames: %w", path, err)
 	}
-	// ffmpeg picks the container by the ending, so the unfinished file keeps it.
+	// ffmpeg selects the container by the file extension, so the temporary file keeps it.
 	f, err := os.CreateTemp(filepath.Dir(path), ".part-*-"+filepath.Base(path))
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
