@@ -36,8 +36,8 @@ type Options struct {
 	Opening int
 }
 
-// KeyFrameWaits is how many read timeouts a source may take to its first key frame while its packets come: some
-// cameras send one each minute.
+// KeyFrameWaits is the number of read timeouts allowed before a source's first key frame while packets arrive: some
+// cameras send one key frame per minute.
 const KeyFrameWaits = 6
 
 // Errors that callers distinguish. All errors of Open and Read name the redacted address.

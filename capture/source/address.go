@@ -82,7 +82,7 @@ func checkURL(s string) error {
 	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
 		authority, behind = rest[:i], rest[i:]
 	}
-	// A / ? or # in a password would make its beginning the host, which would then receive the rest of it.
+	// With a / ? or # in a password, its beginning would be taken as the host and would receive the rest.
 	if strings.Contains(behind, "@") {
 		return errors.New("the URL has an @ behind its first / ? or #, so what is meant as the password ends there (" +
 			escapes +

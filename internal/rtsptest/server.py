@@ -16,8 +16,8 @@ server.set_address("127.0.0.1")
 server.set_service(orders["port"])
 factory = GstRtspServer.RTSPMediaFactory.new()
 factory.set_launch(orders["launch"])
-# Each client has a pipeline of its own: where two start to play shared media at once, GStreamer's server (1.22) may abort in
-# gst_rtsp_media_get_rates.
+# Each client gets its own pipeline: if two clients start to play shared media at once, GStreamer's server (1.22) may
+# abort in gst_rtsp_media_get_rates.
 factory.set_shared(False)
 if orders["user"] or orders["certificate"]:
     auth = GstRtspServer.RTSPAuth.new()

@@ -205,7 +205,7 @@ func TestScreenFlickersInItsPlace(t *testing.T) {
 				same = same && !differs
 			}
 		}
-		// 12.5 frames and 3 pictures per second: at least every fifth frame is new.
+		// 12.5 frames and 3 screen images per second: at least every fifth frame is new.
 		if same || n%5 == 0 && n > 0 && !changed {
 			t.Errorf("frame %d: no screen, or it stands still", n)
 		}

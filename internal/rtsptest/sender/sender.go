@@ -1,10 +1,9 @@
-// Package sender is many cameras at the least cost: an RTSP server that sends one H.264 video, which was encoded
-// before, over and over to every client, each at its own pace and from another place of the video on. GStreamer's
-// server (package rtsptest) encodes or parses for each client, and with dozens of them that would be most of what is
-// measured.
+// Package sender simulates many cameras at little cost: it is an RTSP server that sends one pre-encoded H.264 video in
+// a loop to every client, each with its own pace and starting point. GStreamer's server (package rtsptest) encodes or
+// parses for each client, which would dominate a measurement with dozens of clients.
 //
-// It speaks what FFmpeg's client needs of RTSP 1.0 (RFC 2326): RTP over the same TCP connection, H.264 as RFC 6184 has
-// it, in packets as small as those of a camera.
+// It implements the subset of RTSP 1.0 (RFC 2326) that FFmpeg's client needs: RTP over the same TCP connection, and
+// H.264 according to RFC 6184 in packets as small as a camera's.
 package sender
 
 import (
@@ -23,23 +22,23 @@ import (
 	"time"
 )
 
-// Video is an H.264 video, ready to be sent.
+// Video is an H.264 video that is ready to be sent.
 type Video struct {
 	fps      float64
-	params   [][]byte // the parameter sets
+	params   [][]byte // parameter sets
 	pictures []picture
-	keys     []int // the pictures that are key frames
+	keys     []int // indices of the key frames
 }
 
-// picture is one picture's RTP packets in RTSP's framing, with sequence numbers from 0 on and the time stamp 0.
+// picture is one frame's RTP packets in RTSP's framing, with sequence numbers from 0 and timestamp 0.
 type picture struct {
 	wire    []byte
-	packets []int // where in wire each begins
+	packets []int // offsets of the packets in wire
 }
 
 const (
 	rtpClock   = 90000
-	maxPayload = 1400 // what fits into a packet of Ethernet
+	maxPayload = 1400 // fits into an Ethernet packet
 	framing    = 4    // $, channel, length
 	rtpHead    = 12
 	typeIDR    = 5
@@ -48,7 +47,7 @@ const (
 	typeFUA    = 28
 )
 
-// Parse makes a Video of an Annex B stream with one slice for each picture and no B-frames.
+// Parse parses an Annex B stream with one slice for each frame and no B-frames.
 func Parse(annexB []byte, fps float64) (*Video, error) {
 	v := &Video{fps: fps}
 	var p picture
@@ -75,10 +74,10 @@ func Parse(annexB []byte, fps float64) (*Video, error) {
 	return v, nil
 }
 
-// Length is how many pictures there are before the video begins again.
+// Length is the number of frames before the video repeats.
 func (v *Video) Length() int { return len(v.pictures) }
 
-// split takes an Annex B stream apart at its start codes.
+// split splits an Annex B stream at its start codes.
 func split(b []byte) (nals [][]byte) {
 	begin := -1
 	for i := 0; i+3 <= len(b); i++ {
@@ -100,7 +99,7 @@ func split(b []byte) (nals [][]byte) {
 	return nals
 }
 
-// add appends a NAL unit; last says that it ends the picture.
+// add appends a NAL unit; last marks the frame's final one.
 func (p *picture) add(nal []byte, last bool) {
 	if len(nal) <= maxPayload {
 		p.packet(last, nal)
@@ -140,15 +139,15 @@ func (p *picture) packet(marker bool, parts ...[]byte) {
 // Server sends a Video to its clients.
 type Server struct {
 	Video *Video
-	// Sent and Dropped count pictures; one is dropped where a client does not take what it was sent before, as a
-	// camera does.
+	// Sent and Dropped count frames. A frame is dropped, as by a camera, if a client has not received the previous
+	// ones.
 	Sent, Dropped atomic.Uint64
 	clients       atomic.Int64
 }
 
 // Serve answers clients until ctx is done.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // Accept then returns
+	stop := context.AfterFunc(ctx, func() { _ = l.Close() }) // makes Accept return
 	defer stop()
 	for {
 		conn, err := l.Accept()
@@ -160,14 +159,14 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		}
 		go func() {
 			defer conn.Close()
-			stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // reads and writes then return
+			stop := context.AfterFunc(ctx, func() { _ = conn.Close() }) // makes reads and writes return
 			defer stop()
-			_ = s.talk(ctx, conn) // a client that goes is no error here
+			_ = s.talk(ctx, conn) // a client that disconnects is not an error
 		}()
 	}
 }
 
-// talk is one client's conversation up to PLAY and from TEARDOWN on.
+// talk handles one client's requests up to PLAY and from TEARDOWN on.
 func (s *Server) talk(ctx context.Context, conn net.Conn) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -195,14 +194,14 @@ func (s *Server) talk(ctx context.Context, conn net.Conn) error {
 		}
 		switch method {
 		case "PLAY":
-			go func() { _ = s.play(ctx, conn) }() // it ends with the connection
+			go func() { _ = s.play(ctx, conn) }() // ends with the connection
 		case "TEARDOWN":
 			return nil
 		}
 	}
 }
 
-// request reads a request's head, and passes over what else a client sends (RTCP).
+// request reads a request's head and skips other data from the client (RTCP).
 func request(in *bufio.Reader) (method, seq string, err error) {
 	for {
 		b, err := in.ReadByte()
@@ -244,7 +243,7 @@ func request(in *bufio.Reader) (method, seq string, err error) {
 	}
 }
 
-// describe is the session's description (RFC 4566).
+// describe returns the session description (RFC 4566).
 func (v *Video) describe() string {
 	var sets []string
 	for _, p := range v.params {
@@ -256,8 +255,8 @@ func (v *Video) describe() string {
 		"a=fmtp:96 packetization-mode=1;sprop-parameter-sets=" + strings.Join(sets, ",") + "\r\na=control:track1\r\n"
 }
 
-// play sends the pictures at their pace. Where the client does not take one in time, pictures are dropped up to the
-// next key frame, as cameras do.
+// play sends the frames at their pace. If the client does not receive one in time, frames are dropped up to the next
+// key frame, as by cameras.
 func (s *Server) play(ctx context.Context, conn net.Conn) error {
 	v := s.Video
 	client := int(s.clients.Add(1) - 1)
@@ -266,7 +265,7 @@ func (s *Server) play(ctx context.Context, conn net.Conn) error {
 	began := time.Now().Add(step * time.Duration(client%16) / 16)
 	var buf []byte
 	var seq uint16
-	waiting := false // for a key frame
+	waiting := false // waiting for a key frame
 	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
