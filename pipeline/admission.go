@@ -7,26 +7,26 @@ import (
 	"slices"
 )
 
-// Cameras that are too many are shed in two ways. Where the model has too much to do whole clips are, in the mailbox,
-// and that is all as long as decoding leaves the scorer its share. Where it does not, whole cameras are paused, in
-// turn: a picture that is decoded and belongs to no clip that is scored is of no use.
+// Overload is shed in two ways. If only the model is too slow, the mailbox skips whole clips; that suffices as long as
+// decoding leaves the scorer its share. If decoding takes more, whole cameras are paused in turn, since decoding
+// pictures that are in no scored clip is wasted.
 
-// demand is what live cameras were measured to ask for, in processors: seconds of processor time a second.
+// demand is the measured load of live cameras, in processors: seconds of processor time a second.
 type demand struct {
-	cameras  int     // that are open, paused or not
-	decoding float64 // of one that is not paused: its process
-	scoring  float64 // likewise: all of its clips, and what else this process does for it
-	passing  float64 // of one that is paused: its process
-	machine  float64 // what there is for all of this
+	cameras  int     // open, paused or not
+	decoding float64 // of a camera that is not paused: its worker process
+	scoring  float64 // likewise: all of its clips, and other work for it in this process
+	passing  float64 // of a paused camera: its worker process
+	machine  float64 // available for all of this
 }
 
-// scorerShare is the share of the machine that decoding leaves to the scorer where there is not enough for both.
+// scorerShare is the share of the machine that decoding must leave to the scorer.
 const scorerShare = 0.7
 
-// admit says how many of the cameras are to be watched at a time: all of them, or as many as either fit with all of
-// their clips, or leave the scorer its share.
+// admit returns how many cameras to read at a time: all of them, as many as fit with all of their clips, or as many as
+// leave the scorer its share.
 func (d demand) admit() int {
-	more := d.decoding - d.passing // that a camera asks for when it is watched
+	more := d.decoding - d.passing // extra cost of a camera that is read
 	if !(more > 0 && d.machine > 0) {
 		return d.cameras
 	}
@@ -36,7 +36,7 @@ func (d demand) admit() int {
 	return int(max(1, min(float64(d.cameras), max(all, some))))
 }
 
-// advice says what would fit in place of these cameras, whose smallest hop is given.
+// advice describes settings that would fit, given the smallest hop of the cameras.
 func (d demand) advice(hop int) string {
 	if !(d.machine > 0 && d.decoding+d.scoring > 0) {
 		return "fewer cameras, a larger hop (key hop) or fewer frames a second (key fps)"
@@ -53,11 +53,11 @@ func (d demand) advice(hop int) string {
 	return fit
 }
 
-// maxHop is the largest hop that is worth naming.
+// maxHop is the largest hop that advice suggests.
 const maxHop = 160
 
-// nextTurn says which cameras, by their place, are paused for the next while, so that n are watched: those of which
-// the least was scored. scored[i] is how many clips of camera i were.
+// nextTurn returns which cameras to pause for the next turn so that n are read: those with the most scored clips.
+// scored is indexed by camera.
 func nextTurn(scored []float64, n int) (paused []bool) {
 	order := make([]int, len(scored))
 	for i := range order {
@@ -71,9 +71,9 @@ func nextTurn(scored []float64, n int) (paused []bool) {
 	return paused
 }
 
-// credit adds what was scored of each camera in the last while to what was scored before. One that is new begins with
-// the least of the others, and one that was watched all the time counts with half of the mean at least: a camera of
-// which nothing can be scored must not be watched in place of others for ever.
+// credit adds each camera's clips of the last turn to its total. A new camera starts with the minimum of the others. A
+// camera that was read for the whole turn counts for at least half of the mean, so that one without scored clips does
+// not keep others paused forever.
 func credit(before []float64, turn []turnScore) {
 	least, sum, watched := math.Inf(1), 0.0, 0.0
 	for i, t := range turn {
@@ -98,7 +98,7 @@ func credit(before []float64, turn []turnScore) {
 	}
 }
 
-// turnScore is how many clips of a camera were scored in the last while, and whether it was watched all the time.
+// turnScore is how many clips of a camera were scored in the last turn, and whether it was read for all of it.
 type turnScore struct {
 	clips   float64
 	watched bool

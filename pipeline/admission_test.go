@@ -83,8 +83,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// Cameras that give no clip in ten seconds, as with a large hop, leave what a clip costs unknown: that must not become
-// a number of cameras that is none.
+// Cameras without a clip in ten seconds, as with a large hop, leave the cost of a clip unknown: that must not lead to
+// an invalid number of cameras.
 func TestDemandWithoutClips(t *testing.T) {
 	source := new(costly)
 	at := time.Unix(0, 0)
@@ -136,15 +136,15 @@ func TestNextTurn(t *testing.T) {
 	}
 }
 
-// Over many turns every camera gets its part, whatever the others are: one that comes later, one that needs half of
-// its turn to come back, one that gives no clips.
+// Over many turns every camera gets its share, including one that joins later, one that needs half of its turn to
+// resume, and one that gives no clips.
 func TestTurnsAreFair(t *testing.T) {
 	const cameras, n, turns, late, slow, dead = 40, 13, 120, 7, 8, 9
 	scored, got, paused := make([]float64, cameras), make([]float64, cameras), make([]bool, cameras)
 	for i := range scored {
 		scored[i] = math.NaN()
 	}
-	often := 0 // that the dead one was watched
+	often := 0 // turns in which the dead one was read
 	for turn := range turns {
 		open := make([]int, 0, cameras)
 		for i := range cameras {

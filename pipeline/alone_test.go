@@ -13,9 +13,8 @@ import (
 	"testing"
 )
 
-// alone reports whether this process runs nothing but the test. Where it runs others it runs the test once more in a
-// process of its own, beside them, and waits for that: what such a test counts, as goroutines and files, are the whole
-// process's.
+// alone reports whether this process runs nothing but the test. Otherwise it runs the test again in a process of its
+// own and waits for it: goroutines and files are counted for the whole process.
 func alone(t *testing.T) bool {
 	t.Helper()
 	const mark = "VIGIL_TEST_ALONE"
@@ -33,7 +32,7 @@ func alone(t *testing.T) bool {
 	return false
 }
 
-// mats is how many of OpenCV's pictures this process holds. Only GoCV with the build tag matprofile counts them.
+// mats returns how many of OpenCV's matrices this process holds. GoCV counts them only with the build tag matprofile.
 func mats() int {
 	if p := pprof.Lookup("gocv.io/x/gocv.Mat"); p != nil {
 		return p.Count()
@@ -41,12 +40,12 @@ func mats() int {
 	return -1
 }
 
-// matsFile is where a child writes its mats when it is asked to.
+// matsFile is where a worker writes its mats when asked to.
 func matsFile(pid int) string {
 	return filepath.Join(os.TempDir(), "vigil-mats-"+strconv.Itoa(pid))
 }
 
-// tellMats is the child's side: its environment is empty, so it is asked by a signal.
+// tellMats is the worker's side. The worker's environment is empty, so the request is a signal.
 func tellMats() {
 	asked := make(chan os.Signal, 1)
 	ossignal.Notify(asked, syscall.SIGUSR1)
@@ -58,7 +57,7 @@ func tellMats() {
 	}
 }
 
-// matsOf asks a child for its mats.
+// matsOf queries a worker's mats.
 func matsOf(t *testing.T, pid int) int {
 	t.Helper()
 	if err := syscall.Kill(pid, syscall.SIGUSR1); err != nil {

@@ -19,64 +19,64 @@ type Stream interface {
 	Close() error
 }
 
-// Preparer makes a frame into the model's grey picture.
+// Preparer converts a frame to the model's grey picture.
 type Preparer interface {
 	Prepare(f *video.Frame) (video.Picture, error)
 	Close() error
 }
 
-// Camera is one source with everything that it is judged by.
+// Camera is one source with its model, threshold and settings.
 type Camera struct {
 	Name string
 	// Open opens the source for the n-th time, from 1; its frames are numbered from firstSeq.
 	Open func(ctx context.Context, firstSeq uint64, opening int) (Stream, error)
 	// NewPreparer returns the camera's own preparer for the model's input side.
 	NewPreparer func() (Preparer, error)
-	// PictureSource, where it is set, opens the source in place of Open and NewPreparer.
+	// Pictures, if set, opens the source instead of Open and NewPreparer.
 	Pictures func(ctx context.Context, o OpenRequest) (PictureSource, error)
-	// Media, where it is set, is fed with what the camera sees. The pictures of a source that another process
-	// reads are kept there: PictureSource has to call AddPreview.
+	// Media, if set, buffers the camera's pictures for evidence. If Pictures is set, its PictureSource must call
+	// AddPreview.
 	Media *MediaBuffer
 
 	Model     *model.Model
 	Threshold Threshold
-	// SensitivityMap weighs the picture; nil takes the calibration's.
+	// Sensitivity weights the picture; nil uses the calibration's.
 	Sensitivity *calibrate.SensitivityMap
-	// Live makes a source that breaks be opened again, for ever; a recording ends.
+	// Live reopens a source that fails, forever; a recording ends.
 	Live bool
 	// Lossless makes the camera wait for the scorer, so that every cuboid of a recording is scored.
 	Lossless bool
 	// FPS is the rate that the model sees, 0 for every frame; Hop is in those frames.
 	FPS float64
 	Hop int
-	// PartialClips scores clips before 16 pictures have come, as preprocess.WindowConfig says.
+	// PartialClips scores clips of fewer than 16 pictures; see Early of preprocess.WindowConfig.
 	PartialClips bool
 
 	Mask     []geometry.Polygon
 	Zones    []detect.Zone
 	Detector detect.Config
-	// Armed says whether events may be open at a time; nil for always.
+	// Armed reports whether events may be open at a time; nil for always.
 	Armed func(time.Time) bool
-	// RetryMin and RetryMax bound the pause before a live source is opened again.
+	// RetryMin and RetryMax bound the delay before a live source is reopened.
 	RetryMin, RetryMax time.Duration
-	// FrozenAfter is for how long a live source may repeat one picture before it counts as frozen; 0 for ever.
+	// FrozenAfter is how long a live source may repeat one picture before its state is frozen; 0 for no limit.
 	FrozenAfter time.Duration
-	// NoClipsAfter is for how long a live source may give pictures that make no clip before that is its state; 0 for
-	// ever.
+	// NoClipsAfter is how long a live source may deliver pictures without a clip before that is its state; 0 for no
+	// limit.
 	NoClipsAfter time.Duration
 }
 
-// Threshold is what raw errors are judged by. The zero value judges nothing: scores only, no events.
+// Threshold maps raw errors to regularity. The zero value gives scores only, no events.
 type Threshold struct {
 	Lo, Theta   float64
-	Calibration *calibrate.Calibration // where Lo and Theta are from; nil if they were given as constants
+	Calibration *calibrate.Calibration // source of Lo and Theta; nil if they are constants from the configuration
 }
 
-// set reports whether there is anything to judge by.
+// set reports whether there is a threshold.
 func (t Threshold) set() bool { return t.Theta > t.Lo }
 
-// CalibrationKey is what the camera's settings say of a calibration's key; width, height and frame rate are the
-// source's to say.
+// CalibrationKey returns the part of a calibration's key that the settings determine; width, height and frame rate come
+// from the source.
 func (c *Camera) CalibrationKey() calibrate.Key {
 	return calibrate.Key{Camera: c.Name, Model: c.Model.Hash(), Mask: calibrate.MaskHash(c.Mask), Hop: c.Hop}
 }

@@ -9,22 +9,22 @@ import (
 	"vigil/video"
 )
 
-// Capacity is what this machine can score, measured with the cameras' own models.
+// Capacity is the measured scoring capacity of this machine with the cameras' own models.
 type Capacity struct {
-	Cameras int           // that need the scorer as frames come
-	Clip    time.Duration // to score a clip: the mean over the cameras
-	Load    float64       // the share of this machine's time that the cameras ask for; above 1 clips are skipped
-	Fit     int           // how many such cameras this machine can score
-	FitHop  int           // with every hop raised in proportion to this for the camera with the smallest hop, they fit
-	FitFPS  float64       // likewise with every frame rate lowered, for the fastest camera
+	Cameras int           // scored in real time
+	Clip    time.Duration // mean time to score a clip, over the cameras
+	Load    float64       // share of this machine's time that the cameras need; above 1 clips are skipped
+	Fit     int           // number of such cameras that this machine can score
+	FitHop  int           // they fit with this as the smallest hop, if all hops are raised in proportion
+	FitFPS  float64       // they fit with this as the highest frame rate, if all rates are lowered in proportion
 }
 
-// headroom is the share of the machine that scoring may take; decoding and publishing need the rest.
+// headroom is the share of the machine available for scoring; decoding and publishing need the rest.
 const headroom = 0.8
 
-// EstimateCapacity scores a blank clip with each model and adds up what the cameras will ask for. A camera whose rate is not
-// set counts with the assumed frames a second; recordings that wait for the scorer ask for nothing. It stops early,
-// with what it has, once ctx is done.
+// EstimateCapacity times a blank clip with each model and adds up the cameras' load. A camera without a set rate counts
+// with assumed frames a second; lossless recordings do not count. It returns early with a partial result once ctx is
+// done.
 func EstimateCapacity(ctx context.Context, cameras []Camera, threads int, assumed float64) Capacity {
 	cost := map[*model.Model]time.Duration{}
 	var c Capacity
@@ -58,10 +58,10 @@ func EstimateCapacity(ctx context.Context, cameras []Camera, threads int, assume
 	return c
 }
 
-// longClip is a clip that need not be timed twice: beside it, touching the buffers for the first time is nothing.
+// longClip is the duration from which one measurement suffices: the first use of the buffers no longer matters.
 const longClip = time.Second
 
-// timeClip is the better of two runs: the first one also touches the buffers.
+// timeClip returns the shorter of two runs, since the first one also touches the buffers for the first time.
 func timeClip(m *model.Model, threads int) time.Duration {
 	s := m.NewScorer(threads)
 	defer s.Close()
@@ -69,7 +69,7 @@ func timeClip(m *model.Model, threads int) time.Duration {
 	x := make([]float32, video.CuboidFrames*side*side)
 	run := func() time.Duration {
 		began := time.Now()
-		// A model that cannot score a blank clip says so at its first real one, with the camera's name.
+		// If the model cannot score a blank clip, the first real clip reports it with the camera's name.
 		_, _ = s.Score(x, nil)
 		return max(time.Since(began), 1)
 	}

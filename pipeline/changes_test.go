@@ -20,7 +20,7 @@ import (
 	"vigil/internal/testenv"
 )
 
-// mpegts makes a recording that can be put behind another one; in CI ffmpeg must be there.
+// mpegts makes a recording to which another one can be appended; in CI ffmpeg must be available.
 func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), size+".ts")
@@ -37,8 +37,7 @@ func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	return b
 }
 
-// A camera that changes its picture's size, or its coding, in mid-stream is opened again, and no clip has pictures of
-// both.
+// A camera that changes its picture size or codec in mid-stream is reopened, and no clip has pictures of both.
 func TestChangeInMidStream(t *testing.T) {
 	first := mpegts(t, "320x240", "libx264", 4)
 	for _, c := range []struct {
@@ -80,7 +79,7 @@ func TestChangeInMidStream(t *testing.T) {
 	}
 }
 
-// A camera that comes back with another coding and another size is watched as before.
+// A camera that returns with another codec and size continues as before.
 func TestChangeOfCoding(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	st := watchStreet(t, server.URL())
@@ -111,8 +110,8 @@ func TestChangeOfCoding(t *testing.T) {
 	}
 }
 
-// A camera that breaks off again and again leaves nothing behind: no goroutine, no file, no process. A second
-// each: most of it is to load OpenCV's libraries for the process.
+// A camera that fails repeatedly leaks no goroutine, file or process. Each round takes a second, mostly for loading
+// OpenCV's libraries in the worker.
 func TestReconnections(t *testing.T) {
 	if !alone(t) {
 		return
@@ -121,7 +120,7 @@ func TestReconnections(t *testing.T) {
 	if os.Getenv("VIGIL_LONG") != "" {
 		times = 100
 	}
-	// Many pictures and key frames, since what takes long is to wait for them.
+	// Many pictures and key frames, since waiting for them takes most of the time.
 	server := rtsptest.Start(t,
 		rtsptest.Options{
 			Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=160,height=120,framerate=50/1 ! " +
@@ -168,7 +167,7 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// children counts this process's children that read cameras.
+// children counts this process's workers.
 func children(t *testing.T) int {
 	t.Helper()
 	paths, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -179,7 +178,7 @@ func children(t *testing.T) int {
 	for _, path := range paths {
 		text, err := os.ReadFile(path)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has exited meanwhile
 		}
 		_, rest, _ := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)

@@ -8,25 +8,25 @@ import (
 	"vigil/video"
 )
 
-// clipless is what came of a live source since its last clip.
+// clipless counts what a live source delivered since its last clip.
 type clipless struct {
-	time              time.Duration // in which pictures came
+	time              time.Duration // during which pictures arrived
 	pictures, missing uint64
-	taken             uint64 // pictures that the model wants
+	taken             uint64 // pictures sampled for the model
 	gaps              uint64
 	arrival           time.Time // of the last picture
-	opening           int       // likewise
+	opening           int       // of the last picture
 }
 
-// noClip takes note of a picture that completed no clip. Where none came for NoClipsAfter though there were pictures
-// enough, the camera's state says so: it is live, and nobody watches it.
+// noClip handles a picture that completed no clip. If there was no clip for NoClipsAfter despite enough pictures, the
+// camera's state becomes StateNoClips, and its event ends.
 func (w *reader) noClip(pic *video.Picture) {
 	n := &w.without
 	if !w.Live || w.NoClipsAfter <= 0 {
 		return
 	}
 	if n.opening == pic.Opening {
-		// A clock that is set must not make a long time of a short one.
+		// Bounded, so that a jump of the system clock does not count as a long time.
 		n.time += min(max(0, pic.Arrival.Sub(n.arrival)), w.NoClipsAfter/2)
 	}
 	n.arrival, n.opening = pic.Arrival, pic.Opening
@@ -39,7 +39,7 @@ func (w *reader) noClip(pic *video.Picture) {
 	w.health.note(alerts.StateNoClips, n.why())
 }
 
-// anyClip takes note of a picture that completed a clip.
+// anyClip handles a picture that completed a clip.
 func (w *reader) anyClip() {
 	w.without = clipless{}
 	w.health.note(alerts.StateNoClips, "")

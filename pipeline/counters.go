@@ -9,7 +9,7 @@ import (
 	"vigil/video"
 )
 
-// counters are one camera's; cameras and the scorer add to them while others read.
+// counters are one camera's; the reader and the scheduler add to them while others read.
 type counters struct {
 	frames, missing, used, unused, lost, gaps             atomic.Uint64
 	due, incomplete, scored                               atomic.Uint64
@@ -19,39 +19,39 @@ type counters struct {
 	rates                                                 atomic.Pointer[Rates]
 }
 
-// Stats is what became of one camera's pictures so far. Every frame that was read and every clip that was due is in
-// one counter:
+// Stats counts what happened to one camera's pictures so far. Every frame that was read and every clip that was due is
+// in one counter:
 //
 //	Frames = Used + Unused + Lost + Waiting
 //	Due    = Incomplete + Scored + Skipped + Unscorable + Dropped + Pending
 //
-// Waiting and Pending are on their way, and 0 once Run has returned. Missing frames were never read.
+// Waiting and Pending are in flight, and 0 once Run has returned. Missing frames were never read.
 type Stats struct {
 	Camera  string
 	Frames  uint64 // read
-	Used    uint64 // that the model may see: they are in a clip
-	Unused  uint64 // left out for the rate that the model wants, or between two clips by a hop above 16
-	Lost    uint64 // in no clip, since a gap, a break-off or the end came before there were enough
+	Used    uint64 // in a clip
+	Unused  uint64 // skipped by the sampler, or between two clips with a hop above 16
+	Lost    uint64 // in no clip: a gap, a failure or the end came before there were enough
 	Waiting uint64 // in no clip yet
 	Missing uint64 // left out by the source: damaged, or too many for the pipe
-	Gaps    uint64 // between frames; a break-off counts as a failure instead
+	Gaps    uint64 // between frames; a failure counts in Failures instead
 
-	Due        uint64 // clips: one for every hop of the frames that the model wants
-	Incomplete uint64 // not made, since there were too few frames since the last gap
+	Due        uint64 // clips: one for every hop of the sampled frames
+	Incomplete uint64 // not made: too few frames since the last gap
 	Scored     uint64
-	Skipped    uint64 // dropped unscored, for overload
+	Skipped    uint64 // dropped unscored for overload
 	Unscorable uint64 // the model gave no finite score
-	Dropped    uint64 // dropped unscored, because the camera or the program stopped
-	Pending    uint64 // made and not scored yet
+	Dropped    uint64 // dropped unscored because the camera or the program stopped
+	Pending    uint64 // made, not scored yet
 	Clips      uint64 // made: Due without Incomplete
 
 	Events   uint64 // started
-	Held     uint64 // events that would have started if the calibration had fitted what the camera sent
-	Paused   uint64 // how often the camera was passed over for overload, for ten seconds each time
+	Held     uint64 // events that would have started if the calibration had fitted
+	Paused   uint64 // number of turns for which the camera was paused for overload, each ten seconds long
 	Openings uint64 // of the source
 	Failures uint64 // of the source
 	Rates    Rates  // of the longest opening
-	// State is the camera's, Since when it began, States how often each state was entered.
+	// State is the camera's state, Since its start, and States how often each state was entered.
 	State  alerts.State
 	Since  time.Time
 	States map[alerts.State]uint64
@@ -66,7 +66,7 @@ func (w *reader) snapshot() Stats {
 	}
 	s := Stats{
 		State: state, Since: since, States: states, Camera: w.Name,
-		// What comes later on the way is read first, so that nothing is counted there before it is counted here.
+		// Later stages are read first, so that no clip is counted there before it is counted here.
 		Scored: c.scored.Load(), Skipped: w.box.skipped(w.index), Unscorable: c.unscorable.Load(),
 		Dropped:    c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
@@ -82,7 +82,7 @@ func (w *reader) snapshot() Stats {
 	return s
 }
 
-// args are the counters as a line of the log has them.
+// args returns the counters as attributes for a log line.
 func (s Stats) args() []any {
 	return []any{
 		"frames", s.Frames, "missing", s.Missing, "used", s.Used, "unused", s.Unused, "lost", s.Lost, "gaps", s.Gaps,
@@ -92,7 +92,7 @@ func (s Stats) args() []any {
 	}
 }
 
-// account takes over what a window says became of the pictures; past is that of the windows before it.
+// account stores the window's counts plus those of the earlier windows, past.
 func (w *reader) account(window *preprocess.Window) {
 	s, a, p := window.Stats(), window.Account(), &w.past
 	c := &w.stats
@@ -104,8 +104,8 @@ func (w *reader) account(window *preprocess.Window) {
 	c.gaps.Store(w.pastGaps + s.Gaps)
 }
 
-// settle closes the account of a window that gets no more pictures: those that wait are lost, and so are those that it
-// was not given.
+// settle adds the counts of a window that ends to past. Its waiting pictures are lost, and so are those that were not
+// pushed.
 func (w *reader) settle(window *preprocess.Window) {
 	s, a, p := window.Stats(), window.Account(), &w.past
 	w.pastGaps += s.Gaps

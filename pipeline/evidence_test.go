@@ -24,7 +24,7 @@ func kinds(items []alerts.Evidence) string {
 	return strings.Join(all, "+")
 }
 
-// The first picture of an event comes as an update; its end waits for the clip, and no longer than it may.
+// The first picture of an event comes as an update; its end waits for the clip, up to a limit.
 func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 	for name, c := range map[string]struct {
 		after time.Duration
@@ -61,13 +61,13 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 					t.Errorf("the witness saw a %s with %d of %dx%d errors", s.Seen[0].Alert.Phase, len(s.Seen[0].Heat),
 						side, side)
 				}
-				time.Sleep(2 * time.Hour) // what is late finds nobody
+				time.Sleep(2 * time.Hour) // too late for its event
 			})
 		})
 	}
 }
 
-// What the publisher refuses nobody else hears of.
+// OnAlert is not called for messages that the publisher refuses.
 func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ledger{refuse: true}
@@ -88,7 +88,7 @@ func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 	})
 }
 
-// Recordings that end by themselves, all at once, promise the clips that are still made.
+// Recordings that end at the same time announce the clips that are still being made.
 func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l ledger

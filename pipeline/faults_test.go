@@ -22,7 +22,7 @@ import (
 	"vigil/video"
 )
 
-// A live camera is read by this same binary, which is the test's here.
+// TestMain also is the entry of the worker, which is this same binary.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
 		go tellMats()
@@ -31,22 +31,22 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// patience is how long a test waits for something that takes seconds; only a failure takes it all.
+// patience is a timeout for what takes seconds; only a failure uses it up.
 const patience = time.Minute
 
-// subject is a camera that a test does bad things to.
+// subject is a camera that a test injects faults into.
 type subject struct {
 	name string
 	url  atomic.Pointer[string]
 	pid  atomic.Int64
-	pics atomic.Uint64 // that came since the start
+	pics atomic.Uint64 // since the start
 
 	mu     sync.Mutex
 	states []alerts.Status
 	clips  []detect.Clip
 }
 
-// Next counts the picture that the child gave.
+// counted counts the pictures that the worker delivers.
 type counted struct {
 	*worker.Process
 	s *subject
@@ -83,7 +83,7 @@ func (s *subject) status(st alerts.Status) {
 	s.states = append(s.states, st)
 }
 
-// since gives the states from a mark on, as words, and what they say.
+// since returns the states from a mark on, and their details.
 func (s *subject) since(mark int) (words string, details string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +108,7 @@ type street struct {
 	subjects []*subject
 	stop     context.CancelFunc
 	done     chan struct{}
-	stats    []Stats // after done
+	stats    []Stats // valid after done
 }
 
 func (s *street) Publish(context.Context, alerts.Alert) error { return nil }
@@ -122,13 +122,13 @@ func (s *street) PublishStatus(st alerts.Status) error {
 	return nil
 }
 
-// watchStreet runs a camera for each URL. Run is ended by the test's end at the latest.
+// watchStreet runs a camera for each URL. Run ends with the test at the latest.
 func watchStreet(t *testing.T, urls ...string) *street {
 	t.Helper()
 	return watchStreetAs(t, func(*Camera) {}, urls...)
 }
 
-// watchStreetAs is watchStreet with cameras that are changed before they are run.
+// watchStreetAs is watchStreet with changes to the cameras.
 func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 	t.Helper()
 	st := &street{done: make(chan struct{})}
@@ -176,7 +176,7 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 	return st
 }
 
-// end stops the cameras and gives their counts.
+// end stops the cameras and returns their counts.
 func (s *street) end(t *testing.T) []Stats {
 	t.Helper()
 	s.stop()
@@ -198,14 +198,14 @@ func until(t *testing.T, what string, f func() bool) {
 	}
 }
 
-// flowing waits until the camera has shown some more pictures.
+// flowing waits for some more pictures of the camera.
 func (s *subject) flowing(t *testing.T) {
 	t.Helper()
 	goal := s.pics.Load() + 20
 	until(t, s.name+" to show pictures", func() bool { return s.pics.Load() >= goal })
 }
 
-// spans finds a clip that has a picture from before a time and one from after another.
+// spans returns a clip with a picture from before from and one from after to.
 func (s *subject) spans(from, to time.Time) *detect.Clip {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -217,8 +217,8 @@ func (s *subject) spans(from, to time.Time) *detect.Clip {
 	return nil
 }
 
-// Every fault in turn, on cameras that are watched side by side with one that has none. Each fault is told, the camera
-// comes back by itself when the fault ends, no clip spans it, and the other camera loses nothing.
+// Every fault in turn, on cameras that run beside one without faults. Each fault is reported, the camera recovers by
+// itself when the fault ends, no clip spans it, and the other camera loses nothing.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
@@ -235,8 +235,8 @@ func TestFaults(t *testing.T) {
 	type fault struct {
 		name     string
 		do, undo func(t *testing.T, lane int)
-		want     string // a state that it must lead to
-		says     string // a part of the reason
+		want     string // state that it must lead to
+		says     string // part of the reason
 	}
 	var faults []fault
 	for _, f := range faultproxy.Faults() {
@@ -251,7 +251,7 @@ func TestFaults(t *testing.T) {
 		case faultproxy.Stall, faultproxy.HalfOpen, faultproxy.Trickle:
 			says = "no picture came within 2s"
 		case faultproxy.Corrupt:
-			want = "" // it may live on with the pictures that are whole
+			want = "" // it may go on with the intact pictures
 		}
 		faults = append(faults, fault{
 			f.String(),

@@ -11,34 +11,33 @@ import (
 )
 
 const (
-	// rateDoubt is how far the rate may be from the calibration's, as a share of that, before there is a warning;
-	// beyond calibrate.RateTolerance alerts are held.
+	// rateDoubt is how far the rate may be from the calibration's, as a share of that, without a warning; beyond
+	// calibrate.RateTolerance alerts are held.
 	rateDoubt = 0.1
 
-	// judgeRate is how often the rate is looked at while it fits, and retryRate while it does not, in stream time: a
-	// camera at the border does not change its state all the time.
+	// judgeRate is the interval of rate checks in stream time while the rate fits, and retryRate while it does not, so
+	// that a camera near the limit does not change its state all the time.
 	judgeRate = 10 * time.Second
 	retryRate = time.Minute
 )
 
-// fit is what is known of how well a camera's calibration fits what it sends.
+// fit tracks whether a camera's calibration fits its source.
 type fit struct {
 	key    calibrate.Key
 	live   bool
 	meter  rateMeter
-	judged bool          // since the source was opened
-	next   time.Duration // the meter's total at which the rate is judged again
-	warned float64       // the rate that was warned of last
-	rate   float64       // the rate that does not fit; 0 for none
+	judged bool          // the rate was checked since the source was opened
+	next   time.Duration // the meter's total at the next check
+	warned float64       // rate of the last warning
+	rate   float64       // rate that does not fit; 0 for none
 
-	wrongRate, wrongSize string // in words; "" where they fit
+	wrongRate, wrongSize string // description; "" if they fit
 }
 
-// reopened says that the source was opened again: the rate is measured anew, and until it is known what was known last
-// is believed.
+// reopened restarts the measurement. Until the rate is known again, the last result stays valid.
 func (f *fit) reopened() { f.meter, f.judged, f.next = rateMeter{}, false, 0 }
 
-// size takes the size of a picture.
+// size checks the size of a picture.
 func (f *fit) size(width, height int) {
 	f.wrongSize = ""
 	if width != f.key.Width || height != f.key.Height {
@@ -47,15 +46,15 @@ func (f *fit) size(width, height int) {
 	}
 }
 
-// apart says how far two rates are from each other, as a share of the calibration's.
+// apart returns the difference of two rates, as a share of the calibration's.
 func (f *fit) apart(a, b float64) float64 { return math.Abs(a-b) / f.key.FPS }
 
-// judge looks at the rate where it is known and due; done says that a recording is over, so that no more will be
-// known. It returns the rate that is worth a warning, though it fits; 0 for none.
+// judge checks the rate if it is known and a check is due; done means that a recording is over, so that no more will be
+// known. It returns a rate that fits but is worth a warning; 0 for none.
 func (f *fit) judge(done bool) (warn float64) {
 	even := evenSpan
 	if !f.live {
-		even = 0 // what a recording says of its times is all there is to know
+		even = 0 // a recording has nothing but its time stamps to tell its rate
 	}
 	rate, known := f.meter.rate(even)
 	if !known && !(done && rate > 0) || f.judged && f.meter.total < f.next && !done {
@@ -79,15 +78,14 @@ func (f *fit) judge(done bool) (warn float64) {
 	return 0
 }
 
-// early says whether a clip of a few pictures may be judged while the rate is not known. A live camera's calibration
-// is believed until then; a recording's pictures must not say otherwise, since the next ones may make an error of it.
+// early reports whether an early clip may be used while the rate is unknown. A live camera's calibration is trusted
+// until then; a recording's pictures must already fit, since later ones may turn a mismatch into an error.
 func (f *fit) early(fps float64) bool {
 	return f.live || f.judged || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
 }
 
-// checkCalibration checks the calibration against what the source really delivers. For a recording that it does not
-// fit there is an error; a live camera is watched on, its state says why, and held says that its clips are scored and
-// no more.
+// checkCalibration checks the calibration against what the source delivers. A mismatch is an error for a recording. A
+// live camera goes on with the mismatch as its state, and held means that its clips are scored but raise no event.
 func (w *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
 	if w.fit == nil {
 		return false, nil
@@ -100,7 +98,7 @@ func (w *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
 		nil
 }
 
-// checkFit looks at size and rate, and says what it thinks of them. done says that a recording is over.
+// checkFit checks size and rate, and reports mismatches. done means that a recording is over.
 func (w *reader) checkFit(done bool) error {
 	f := w.fit
 	if f == nil {

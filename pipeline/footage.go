@@ -9,29 +9,29 @@ import (
 	"vigil/video"
 )
 
-// MediaBuffer is what a camera saw lately, for those who make evidence of it: previews, some pictures of full size, and
-// what the model saw. It is bounded in time and in bytes, outlives the openings of its source, and may be asked by any
-// goroutine.
+// MediaBuffer keeps a camera's recent pictures for evidence: previews, some pictures of full size, and the model's
+// input. It is bounded in time and in bytes, outlives the openings of its source, and is safe for concurrent use.
 type MediaBuffer struct {
 	previews video.Ring
 	full     video.Ring // of a source that is read in this process
 	input    modelInput
 
 	mu     sync.Mutex
-	remote StillSource // of a source that another process reads; nil while there is none
+	remote StillSource // of a source that is read in another process; nil while there is none
 }
 
-// StillSource is asked for the picture of full size that is the nearest to a frame.
+// StillSource provides full-size pictures on demand.
 type StillSource interface {
-	// Still gives a JPEG, or an error where the other side has none or is gone.
+	// Still returns the JPEG of the picture nearest to a frame. It returns an error if the source has none or has
+	// failed.
 	Still(ctx context.Context, seq uint64) ([]byte, error)
 }
 
-// errNoPicture is the answer while a camera has shown nothing yet, or nothing that was kept.
+// errNoPicture means that no picture is buffered.
 var errNoPicture = errors.New("no picture of this time is kept")
 
-// NewMediaBuffer keeps what came within keep of the latest picture, in at most so many bytes of previews, again so
-// many of pictures of full size, and again so many of those that the model saw.
+// NewMediaBuffer keeps what arrived within keep of the latest picture: at most bytes of previews, as much of full-size
+// pictures, and as much of the model's input.
 func NewMediaBuffer(keep time.Duration, bytes int) *MediaBuffer {
 	return &MediaBuffer{
 		previews: video.Ring{Keep: keep, Bytes: bytes},
@@ -40,13 +40,12 @@ func NewMediaBuffer(keep time.Duration, bytes int) *MediaBuffer {
 	}
 }
 
-// Previews gives the previews from one frame to another, both included, by Frame.Seq, the oldest first. What they hold
-// is shared and must not be changed.
+// Previews returns the previews from one frame to another, both included, by Frame.Seq, the oldest first. Their data is
+// shared and must not be changed.
 func (f *MediaBuffer) Previews(from, to uint64) []video.Preview { return f.previews.Range(from, to) }
 
-// Still gives the picture of full size that is the nearest to a frame, or, with full false, the nearest preview where
-// the process that had it is gone or does not answer before ctx ends. It is an error only where there is nothing at
-// all.
+// Still returns the full-size picture nearest to a frame. If the process that has it is gone or does not answer before
+// ctx ends, it returns the nearest preview, with full false. It returns an error only if nothing is buffered.
 func (f *MediaBuffer) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error) {
 	if p, ok := f.full.Near(seq); ok {
 		return p.JPEG, true, nil
@@ -65,10 +64,10 @@ func (f *MediaBuffer) Still(ctx context.Context, seq uint64) (jpeg []byte, full 
 	return nil, false, errNoPicture
 }
 
-// AddPreview keeps a preview.
+// AddPreview adds a preview.
 func (f *MediaBuffer) AddPreview(p video.Preview) { f.previews.Add(p) }
 
-// attach says who has the pictures of full size from now on; nil for nobody.
+// attach sets the source of full-size pictures; nil for none.
 func (f *MediaBuffer) attach(s StillSource) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"vigil/video"
 )
 
-// modelInput keeps the pictures of a camera that went into cuboids, as the model saw them.
+// modelInput keeps the pictures of a camera's cuboids, as the model sees them.
 type modelInput struct {
 	keep  time.Duration
 	bytes int
@@ -19,7 +19,7 @@ type modelInput struct {
 	size    int
 }
 
-// add keeps the pictures of a cuboid that no earlier one had. apart says that cuboids leave pictures out between them.
+// add keeps the pictures of a cuboid that no earlier one had. apart means that pictures are left out between cuboids.
 func (m *modelInput) add(c *video.Cuboid, apart bool) {
 	side2 := len(c.X) / video.CuboidFrames
 	side := 1
@@ -50,7 +50,7 @@ func (m *modelInput) add(c *video.Cuboid, apart bool) {
 	m.pics, m.arrived = slices.Delete(m.pics, 0, drop), slices.Delete(m.arrived, 0, drop)
 }
 
-// ModelInput gives the pictures that the model saw from one frame to another, both included, the oldest first.
+// ModelInput returns the model's pictures from one frame to another, both included, the oldest first.
 func (f *MediaBuffer) ModelInput(from, to uint64) []video.ModelPicture {
 	f.input.mu.Lock()
 	defer f.input.mu.Unlock()

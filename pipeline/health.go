@@ -11,35 +11,34 @@ import (
 	"vigil/alerts/thread"
 )
 
-// health is the state that a camera is in, why, and since when. A change is published, counted and logged once; a
-// state that comes again for the same reason while a source is tried over and over is only counted.
+// health is a camera's state, its reason and its start. A change is published, counted and logged once; a state that
+// repeats for the same reason while a source is retried is only counted.
 //
-// A source that gives pictures is live unless there is a note that something keeps the camera from being watched all
-// the same.
+// A source that delivers pictures is live, unless a note says why the camera is still not monitored.
 type health struct {
 	camera  string
 	log     *slog.Logger
 	publish *thread.Queue
 
 	mu         sync.Mutex
-	source     alerts.State            // what the source does
-	notes      map[alerts.State]string // what keeps the camera from being watched while the source is live, and why
-	state      alerts.State            // what the two make together
+	source     alerts.State            // state of the source
+	notes      map[alerts.State]string // reasons why the camera is not monitored while the source is live
+	state      alerts.State            // result of the two
 	why        string
 	since      time.Time
 	counts     map[alerts.State]uint64
-	lastLogged map[alerts.State]string // what was logged last of a state, until the camera is live again
+	lastLogged map[alerts.State]string // reason that was logged last for a state, until the camera is live again
 	tries      int                     // failures since the source was live
 	down       time.Time
 }
 
-// notable are the states that a note may be of; the first of several is the camera's.
+// notable are the states that notes can have, by priority.
 var notable = []alerts.State{
 	alerts.StatePausedOverload, alerts.StateNoClips, alerts.StateUnscorable, alerts.StateSizeMismatch,
 	alerts.StateRateMismatch, alerts.StateDisarmed,
 }
 
-// set takes what the source does. The reason is shown to people, so it holds no credentials.
+// set sets the state of the source. The reason is shown to people, so it must not contain credentials.
 func (h *health) set(state alerts.State, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -50,7 +49,7 @@ func (h *health) set(state alerts.State, why string) {
 	h.enter(why)
 }
 
-// note says why a camera is not watched though its source is live, in one of the notable states; "" takes that back.
+// note sets why a camera is not monitored although its source is live, for one of the notable states; "" clears it.
 func (h *health) note(state alerts.State, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -69,15 +68,15 @@ func (h *health) note(state alerts.State, why string) {
 	}
 }
 
-// noted reports whether there is a note of a state.
+// noted reports whether a state has a note.
 func (h *health) noted(state alerts.State) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.notes[state] != ""
 }
 
-// enter makes the state of what the source does and of the notes, and tells of it where it has changed. why is the
-// source's.
+// enter derives the state from the source's state and the notes, and publishes it if it has changed. why is the
+// source's reason.
 func (h *health) enter(why string) {
 	state := h.source
 	if state == alerts.StateLive {
@@ -105,14 +104,14 @@ func (h *health) enter(why string) {
 	h.tell(before, now.Sub(since))
 }
 
-// tell logs the state that was entered, after the camera was in another for so long.
+// tell logs the new state; lasted is how long the camera was in the state before.
 func (h *health) tell(before alerts.State, lasted time.Duration) {
 	if h.source == alerts.StateLive && h.tries > 0 {
 		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures",
 			h.tries, "state", h.state)
 		h.tries = 0
 		delete(h.lastLogged, alerts.StateFailing)
-		// which is logged for all cameras, once
+		// Pauses are logged once, for all cameras.
 	} else if h.state == alerts.StateLive && before != alerts.StateConnecting && before != alerts.StatePausedOverload {
 		h.log.Info("camera is live again", "was", before, "after", lasted.Round(time.Millisecond))
 	}
@@ -148,7 +147,7 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 	h.lastLogged[h.state] = h.why
 }
 
-// level is that of a note in the log: debug where the camera only comes back into the state that it was in before.
+// level is the level for a note in the log: debug if the same state and reason were logged before.
 func (h *health) level(first slog.Level) slog.Level {
 	if h.lastLogged[h.state] == h.why {
 		return slog.LevelDebug
@@ -163,7 +162,7 @@ func (h *health) is(state alerts.State) bool {
 	return h.state == state
 }
 
-// snapshot gives the state, since when, and how often each one was entered.
+// snapshot returns the state, its start, and how often each state was entered.
 func (h *health) snapshot() (state alerts.State, since time.Time, counts map[alerts.State]uint64) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

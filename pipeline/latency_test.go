@@ -17,8 +17,8 @@ import (
 	"vigil/video"
 )
 
-// stage is a live camera of 25 frames a second that is bright for a second and calm for the next, and remembers when
-// each frame came.
+// stage is a live camera of 25 frames a second that is bright and calm for a second each, and records the arrival of
+// each frame.
 type stage struct {
 	film
 	arrivals *sync.Map // by frame
@@ -42,8 +42,8 @@ func (s *stage) Read(ctx context.Context, f *video.Frame) error {
 	return err
 }
 
-// From the arrival of the last frame that opens an event to the subscriber who has it, through the scorer, the synced
-// store and NATS. The model is the smallest: what a larger one adds is its own time, see BENCHMARKS.md.
+// BenchmarkFrameToSubscriber measures from the arrival of the last frame that opens an event to the subscriber, through
+// the scorer, the synced store and NATS. The model is the smallest: a larger one adds its own time, see BENCHMARKS.md.
 func BenchmarkFrameToSubscriber(b *testing.B) {
 	for _, cameras := range []int{1, 8, 32} {
 		b.Run(fmt.Sprintf("cameras=%d", cameras), func(b *testing.B) {
@@ -70,7 +70,7 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 					Detector:    detect.Config{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
 					NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 					Open: func(context.Context, uint64, int) (Stream, error) {
-						time.Sleep(time.Duration(i) * 37 * time.Millisecond) // cameras do not march in step
+						time.Sleep(time.Duration(i) * 37 * time.Millisecond) // cameras are not in step
 						return &stage{film: film{live: false}, arrivals: arrivals[name]}, nil
 					},
 				})

@@ -12,7 +12,7 @@ import (
 // ticksASecond is the unit of times in /proc, the same on every Linux.
 const ticksASecond = 100
 
-// readMachine reads how much processor time there was so far.
+// readMachine reads the processor time used so far by this process, and the idle time.
 func readMachine() (m machineTime) {
 	var u syscall.Rusage
 	text, err := os.ReadFile("/proc/stat")

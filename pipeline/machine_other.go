@@ -2,5 +2,5 @@
 
 package pipeline
 
-// readMachine knows nothing here, so no camera is paused.
+// readMachine is not implemented here, so cameras are never paused.
 func readMachine() machineTime { return machineTime{} }

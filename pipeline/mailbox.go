@@ -9,42 +9,42 @@ import (
 	"vigil/video"
 )
 
-// mailbox is the border between the cameras and the scorer. It holds at most one pending cuboid for each camera; a
-// newer one displaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn,
-// so one camera cannot starve another however slow the scorer is.
+// mailbox connects the readers to the scheduler. It holds at most one pending cuboid for each camera; a newer one
+// replaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn, so one camera
+// cannot starve another however slow the scorer is.
 type mailbox struct {
 	mu    sync.Mutex
 	slots []slot
-	next  int           // the camera that take looks at first
-	ready chan struct{} // 1: something may be there to take
-	over  bool          // no camera will put anything again
+	next  int           // camera that take checks first
+	ready chan struct{} // capacity 1: there may be an item to take
+	over  bool          // closed: no camera will put anything again
 	limit int64         // of the buffers, in bytes; 0 for none
-	bytes int64         // that they take
+	bytes int64         // used by the buffers
 }
 
 type slot struct {
 	pending *video.Cuboid
-	held    bool            // pending is to be scored and no more
+	held    bool            // pending is scored but raises no event
 	since   time.Time       // when pending was put
-	free    []*video.Cuboid // buffers that go round between the camera and the scorer
-	gap     bool            // one that was dropped came after a gap
-	buffers int             // that there are
-	size    int64           // of one, in bytes
-	space   chan struct{}   // 1: pending may have been taken
+	free    []*video.Cuboid // buffers that circulate between the reader and the scheduler
+	gap     bool            // a dropped cuboid followed a gap
+	buffers int             // allocated
+	size    int64           // of one buffer, in bytes
+	space   chan struct{}   // capacity 1: pending may have been taken
 	skipped uint64
 
-	ending      alerts.EndReason // why the stream ended; taken after what was pending then
-	endingFirst bool             // what is pending was put after the stream had ended and begun anew
+	ending      alerts.EndReason // end of the stream; taken after the cuboid that was pending then
+	endingFirst bool             // pending was put after the stream had ended and restarted
 }
 
-// item is what the scorer takes: a cuboid, or the news that a camera's stream ended.
+// item is a cuboid, or the end of a camera's stream.
 type item struct {
 	camera int
 	cuboid *video.Cuboid // nil: the stream ended
-	held   bool          // it is to be scored and no more: the calibration does not fit it
+	held   bool          // the cuboid is scored but raises no event: the calibration does not fit it
 	ending alerts.EndReason
-	put    time.Time     // when
-	waited time.Duration // since then
+	put    time.Time     // time of put
+	waited time.Duration // since put
 }
 
 func newMailbox(cameras int) *mailbox {
@@ -55,7 +55,7 @@ func newMailbox(cameras int) *mailbox {
 	return m
 }
 
-// bound limits what the cameras' buffers take; sizes are those of one of each camera.
+// bound limits the total size of the buffers; sizes has the size of one buffer of each camera.
 func (m *mailbox) bound(limit int64, sizes []int64) {
 	m.limit = limit
 	for i, size := range sizes {
@@ -63,9 +63,8 @@ func (m *mailbox) bound(limit int64, sizes []int64) {
 	}
 }
 
-// buffer returns a cuboid for the camera to fill. There are at most three for a camera: one being filled, one pending,
-// one being scored. Where there is no room for a third it returns nil, but where it must have one it drops the pending
-// one, which is counted.
+// buffer returns a cuboid for the camera to fill. A camera has at most three: one being filled, one pending, one being
+// scored. If there is no memory for a third it returns nil, or with must it drops the pending one, which is counted.
 func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -90,14 +89,14 @@ func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 	return new(video.Cuboid)
 }
 
-// put leaves c for the scorer and never waits: a cuboid that was still pending is dropped and counted. One that is
-// held is scored and no more.
+// put replaces the camera's pending cuboid with c and never blocks: a cuboid that was still pending is dropped and
+// counted. With held, c is scored but raises no event.
 func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
 	m.mu.Lock()
 	s := &m.slots[camera]
 	if s.pending != nil {
 		s.skipped++
-		// What came after a gap still does when the first cuboid behind it is dropped.
+		// If the first cuboid after a gap is dropped, the next one follows the gap.
 		c.Gap = c.Gap || s.pending.Gap
 		s.free = append(s.free, s.pending)
 	}
@@ -108,7 +107,7 @@ func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
 	signal(m.ready)
 }
 
-// putWait leaves c for the scorer once the last one has been taken: recordings are scored whole.
+// putWait puts c once the last cuboid was taken, so that recordings are scored completely.
 func (m *mailbox) putWait(ctx context.Context, camera int, c *video.Cuboid, held bool) error {
 	s := &m.slots[camera]
 	for {
@@ -127,12 +126,12 @@ func (m *mailbox) putWait(ctx context.Context, camera int, c *video.Cuboid, held
 	}
 }
 
-// end says that the camera's stream is over or broken; the scorer hears of it after the pending cuboid.
+// end reports that the camera's stream has ended or failed; the scheduler takes that after the pending cuboid.
 func (m *mailbox) end(camera int, reason alerts.EndReason) {
 	m.mu.Lock()
 	s := &m.slots[camera]
 	if s.endingFirst {
-		// The scorer is two endings behind: what was put between them would be judged after the second.
+		// Two ends are queued: a cuboid between them would be processed after the second.
 		s.skipped++
 		s.free = append(s.free, s.pending)
 		s.pending, s.endingFirst = nil, false
@@ -142,7 +141,7 @@ func (m *mailbox) end(camera int, reason alerts.EndReason) {
 	signal(m.ready)
 }
 
-// close says that no camera will put anything again.
+// close reports that no camera will put anything again.
 func (m *mailbox) close() {
 	m.mu.Lock()
 	m.over = true
@@ -150,7 +149,8 @@ func (m *mailbox) close() {
 	signal(m.ready)
 }
 
-// take returns the next parcel, the cameras in turn. It waits until there is one; false says that there never will be.
+// take returns the next item, the cameras in turn. It blocks until there is one; false means that the mailbox is closed
+// and empty.
 func (m *mailbox) take() (item, bool) {
 	for {
 		p, ok, over := m.poll()
@@ -181,7 +181,7 @@ func (m *mailbox) poll() (p item, ok, over bool) {
 	return item{}, false, m.over
 }
 
-// tryTake takes a cuboid of a wanted camera, the cameras in turn, if one waits. What is told of a stream's end stays
+// tryTake takes a pending cuboid of a wanted camera, the cameras in turn, without blocking. Ends of streams are left
 // for take.
 func (m *mailbox) tryTake(wanted func(camera int) bool) (item, bool) {
 	m.mu.Lock()
@@ -205,7 +205,7 @@ func (m *mailbox) claim(camera int) item {
 	return p
 }
 
-// release gives a scored cuboid's buffer back to its camera.
+// release returns a scored cuboid's buffer to its camera.
 func (m *mailbox) release(p item) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -219,7 +219,7 @@ func (m *mailbox) skipped(camera int) uint64 {
 	return m.slots[camera].skipped
 }
 
-// signal leaves a token in a channel of one, if there is none yet.
+// signal puts a token into a channel of capacity 1, if it is empty.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

@@ -103,7 +103,7 @@ func TestMailboxTellsEndsInOrder(t *testing.T) {
 	if p, _ := m.take(); p.cuboid == nil {
 		t.Fatal("the end came before the cuboid that was pending")
 	}
-	// The source came back before the scorer heard of its loss: the loss is told first.
+	// The source returned before the scheduler took the end: the end comes first.
 	m.put(0, numbered(2), false)
 	if p, _ := m.take(); p.cuboid != nil || p.ending != alerts.EndSourceLost {
 		t.Fatalf("took %+v, want the loss of the source", p)
@@ -111,7 +111,7 @@ func TestMailboxTellsEndsInOrder(t *testing.T) {
 	if p, _ := m.take(); p.cuboid == nil || p.cuboid.Seq[0] != 2 {
 		t.Fatalf("took %+v, want clip 2", p)
 	}
-	// Two losses that the scorer has not heard of yet: what came between them is not judged after the second.
+	// With two ends queued, a cuboid between them must not be processed after the second.
 	m.end(0, alerts.EndSourceLost)
 	m.put(0, numbered(4), false)
 	m.end(0, alerts.EndSourceLost)
@@ -150,7 +150,7 @@ func TestPutWaitWaits(t *testing.T) {
 		}
 		synctest.Wait()
 		cancel()
-		// Clip 3 is pending; nothing waits any more.
+		// Clip 3 is pending; nothing else is.
 		if err := <-done; err != nil {
 			t.Errorf("putWait: %v", err)
 		}

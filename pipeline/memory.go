@@ -6,25 +6,25 @@ import (
 	"vigil/video"
 )
 
-// Memory is what the pictures of all cameras may take in this process, in bytes.
+// Memory is the memory budget for the pictures of all cameras in this process, in bytes.
 type Memory struct {
-	Clips int64 // that are filled, wait or are scored, of all cameras; beyond it whole clips are skipped
-	Ring  int   // what one camera keeps of previews, and again of pictures of full size and of what the model saw
+	Clips int64 // cuboids of all cameras that are filled, pending or scored; beyond it whole clips are skipped
+	Ring  int   // for one camera's previews, and as much for its full-size pictures and for its model input
 }
 
-// clipsAtLeast is how many clips a camera must have room for: one that is filled, and one that waits or is scored. A
-// third keeps one from being skipped while both are.
+// clipsAtLeast is the minimum number of a camera's cuboids: one that is filled, and one that is pending or scored. A
+// third avoids skipping while another is pending and one is scored.
 const clipsAtLeast = 2
 
-// ringsBeside is for how many rings there is room beside those of the cameras: evidence that waits to be made holds
-// previews, and what the model saw, after they have left their rings.
+// ringsBeside is the number of rings' memory reserved for evidence in progress, which holds previews and model input
+// after they have left their rings.
 const ringsBeside = 2 * 9
 
-// leastRing is the least that is of use: some previews.
+// leastRing is the minimum useful size: some previews.
 const leastRing = 256 << 10
 
-// DivideMemory divides bytes among the cameras: at most half goes to clips, the rest to what is kept for evidence. It
-// is an error where they do not suffice for that.
+// DivideMemory divides bytes among the cameras: at most half for cuboids, the rest for evidence. It returns an error if
+// they do not suffice.
 func DivideMemory(bytes int64, cameras []Camera) (Memory, error) {
 	var least, most int64
 	for i := range cameras {
@@ -42,7 +42,7 @@ func DivideMemory(bytes int64, cameras []Camera) (Memory, error) {
 	return m, nil
 }
 
-// clipBytes is what a camera's cuboid takes.
+// clipBytes is the size of a camera's cuboid.
 func clipBytes(c *Camera) int64 {
 	side := int64(c.Model.Spec().Side)
 	return 4 * video.CuboidFrames * side * side

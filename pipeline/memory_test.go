@@ -7,7 +7,7 @@ import (
 	"vigil/video"
 )
 
-// Whatever the cameras keep, it is within the bytes that they were given.
+// The buffers of any cameras stay within the given bytes.
 func TestDivideMemory(t *testing.T) {
 	cam := camera(t, "gate", film{})
 	clip := clipBytes(&cam)
@@ -41,7 +41,7 @@ func TestDivideMemory(t *testing.T) {
 				m.Ring, all)
 		}
 	}
-	// What the error asks for suffices.
+	// The size that the error states is sufficient.
 	cameras := make([]Camera, 128)
 	for i := range cameras {
 		cameras[i] = cam
@@ -57,7 +57,7 @@ func TestDivideMemory(t *testing.T) {
 	}
 }
 
-// With no room for a third clip of each camera the pending one makes way, only when it must, and is counted.
+// Without memory for a third cuboid of each camera the pending one is dropped, only if required, and counted.
 func TestMailboxIsBounded(t *testing.T) {
 	m := newMailbox(2)
 	m.bound(4, []int64{1, 1})

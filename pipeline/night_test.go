@@ -10,8 +10,8 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// A camera that comes back with another rate at night, and once with another size, is watched on, says what does not
-// fit, and is live again by itself when it fits.
+// A camera that returns with another rate at night, and once with another size, goes on, reports the mismatch, and is
+// live again by itself when it fits.
 func TestNightOfACamera(t *testing.T) {
 	t.Parallel()
 	ball := func(size, rate string) rtsptest.Options {

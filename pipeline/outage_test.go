@@ -11,8 +11,8 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// TestCalibrationOverAnOutage has a camera that dies, comes back with rubbish, dies, and is as before: the threshold
-// is no higher than without that.
+// TestCalibrationOverAnOutage has a camera that fails, returns with garbage, fails, and recovers: the threshold must
+// not be higher than without that.
 func TestCalibrationOverAnOutage(t *testing.T) {
 	calm := make([]byte, 200)
 	for i := range calm {

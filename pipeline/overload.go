@@ -7,38 +7,36 @@ import (
 )
 
 const (
-	// turnTime is for how long a camera is paused at a time, and how often the load is looked at.
+	// turnTime is how long a camera is paused at a time, and the interval at which the load is measured.
 	turnTime = 10 * time.Second
-	// tooMany is the share of the clips that were due of which more are skipped in overload; a machine's other work
-	// skips some now and then.
+	// tooMany is the share of the due clips above which skipping counts as overload; other work on the machine skips
+	// some now and then.
 	tooMany = 0.05
-	// beginAfter and endAfter are how many times in a row it must be found before overload begins and ends.
+	// beginAfter and endAfter are the numbers of consecutive measurements that start and end overload.
 	beginAfter, endAfter = 2, 6
 )
 
-// overload watches what the cameras ask of the machine, and pauses some where that is too much. It belongs to one
-// goroutine.
+// overload measures the load of the cameras, and pauses some if it is too high. It is not safe for concurrent use.
 type overload struct {
 	watchers []*reader
 	log      *slog.Logger
-	hop      int // the smallest
+	hop      int // smallest of the cameras
 	machine  func() machineTime
 	before   load
-	found    int       // times in a row, negative for those without
-	on       bool      // it has been logged
-	scored   []float64 // clips of each camera, as credit counts them; NaN for a camera that is new
-	paused   int       // cameras
+	found    int       // consecutive measurements with overload; negative without
+	on       bool      // overload has been logged
+	scored   []float64 // clips of each camera, see credit; NaN for a new camera
+	paused   int       // number of paused cameras
 }
 
-// machineTime is processor time since some moment: this process's, and what nobody used. ok is false where the system
-// does not say.
+// machineTime is processor time since an arbitrary moment: of this process, and idle. ok is false if unknown.
 type machineTime struct {
 	own, idle time.Duration
 	cores     float64
 	ok        bool
 }
 
-// load is what was counted up to a moment.
+// load is a measurement of the counters.
 type load struct {
 	at                   time.Time
 	machine              machineTime
@@ -46,7 +44,7 @@ type load struct {
 	due, skipped, scored uint64 // clips of all cameras
 }
 
-// cameraLoad is one camera's part of it.
+// cameraLoad is one camera's part of a load.
 type cameraLoad struct {
 	source Pauser // nil for none
 	paused bool
@@ -55,7 +53,7 @@ type cameraLoad struct {
 	scored uint64
 }
 
-// newOverload takes what says how much processor time there was; nil for this machine.
+// newOverload uses machine to read processor time; nil for readMachine.
 func newOverload(watchers []*reader, log *slog.Logger, machine func() machineTime) *overload {
 	if machine == nil {
 		machine = readMachine
@@ -72,7 +70,7 @@ func newOverload(watchers []*reader, log *slog.Logger, machine func() machineTim
 	return o
 }
 
-// run looks at the load until done.
+// run measures the load every turnTime until done.
 func (o *overload) run(done <-chan struct{}) {
 	if len(o.watchers) == 0 {
 		return
@@ -91,7 +89,7 @@ func (o *overload) run(done <-chan struct{}) {
 	}
 }
 
-// look counts.
+// look measures the load.
 func (o *overload) look() load {
 	l := load{at: time.Now(), machine: o.machine()}
 	for _, w := range o.watchers {
@@ -109,12 +107,12 @@ func (o *overload) look() load {
 	return l
 }
 
-// demandOf makes of two looks what the cameras ask for. Pauses begin and end just after a look. Where the system does
-// not say what is taken only the cameras' number is known.
+// demandOf derives the cameras' demand from two measurements. Pauses begin and end just after a measurement. If
+// processor time is unknown, only the number of cameras is set.
 func demandOf(a, b load) (d demand) {
 	seconds := b.at.Sub(a.at).Seconds()
-	var watched, clips, decoding, paused, passing float64 // of cameras that were watched, and paused, all the time
-	var all time.Duration                                 // that every process took
+	var watched, clips, decoding, paused, passing float64 // of cameras that were read, or paused, all the time
+	var all time.Duration                                 // of all worker processes
 	for i, c := range b.cameras {
 		if c.source == nil {
 			continue
@@ -144,14 +142,14 @@ func demandOf(a, b load) (d demand) {
 		d.passing = passing / paused / seconds
 	}
 	if clips > 0 { // with a large hop there may be none
-		// Where nothing was scored a clip costs more than there is.
+		// If nothing was scored this is +Inf: a clip costs more than is available.
 		d.scoring = max(own.Seconds(), 0.001) / float64(b.scored-a.scored) * clips / watched / seconds
 	}
 	d.machine = min(b.machine.cores, (own+all+b.machine.idle-a.machine.idle).Seconds()/seconds)
 	return d
 }
 
-// step follows up what was counted between two looks.
+// step starts, adjusts or ends overload after two measurements.
 func (o *overload) step(a, b load) {
 	d := demandOf(a, b)
 	over := float64(b.skipped-a.skipped) > tooMany*float64(b.due-a.due)
@@ -170,7 +168,7 @@ func (o *overload) step(a, b load) {
 		return
 	}
 	n := d.admit()
-	if !over { // there may be room: that of the machine which nobody asked for is not known well
+	if !over { // there may be room for more cameras: unused capacity is not known well
 		n = max(n, min(d.cameras, d.cameras-o.paused+max(1, d.cameras/8)))
 	}
 	if !o.on {

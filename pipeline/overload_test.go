@@ -17,13 +17,13 @@ import (
 	"vigil/video"
 )
 
-// costly is a player that can be paused, and that takes a part of a processor while it is not.
+// costly is a player that can be paused, and uses processor time while it is not.
 type costly struct {
 	*playing
 	part   float64
 	mu     sync.Mutex
 	paused bool
-	since  time.Time // that it has been paused, or not
+	since  time.Time // of the last change of paused
 	took   time.Duration
 }
 
@@ -63,13 +63,12 @@ func (c *costly) Next(ctx context.Context) (video.Picture, error) {
 		if err != nil || !c.isPaused() {
 			return p, err
 		}
-		c.seq = p.Seq // what is passed over has no number
+		c.seq = p.Seq // discarded pictures have no number
 	}
 }
 
-// Six cameras on a machine that decodes six and scores the clips of two: three are watched at a time, in turn, and
-// every one has its part. An event that goes on is over no sooner for that, and raises no second alarm. When the load
-// goes, so do the pauses.
+// Six cameras on a machine that decodes six and scores the clips of two: three are read at a time, in turn, and every
+// one gets its share. Pauses neither end an open event nor raise a second one. They stop when the load does.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cameras, part, clip = 6, 0.1, 100 * time.Millisecond
@@ -106,7 +105,7 @@ func TestOverload(t *testing.T) {
 		defer cancel()
 		time.AfterFunc(5*minute, func() { busy.Store(false) })
 		began := time.Now()
-		scored := map[string]int{} // while there was overload
+		scored := map[string]int{} // during overload
 		stats, err := Run(ctx, cams, Options{
 			Threads: 1, Publisher: l, Log: slog.New(slog.NewTextHandler(&log, nil)), Summary: time.Minute,
 			OnClip: func(c detect.Clip) {
@@ -149,8 +148,8 @@ func TestOverload(t *testing.T) {
 				t.Errorf("%s: %d events, states %v", s.Camera, s.Events, s.States)
 			}
 		}
-		// Of six cameras three are paused each ten seconds, from 20 s to 5 minutes, and while it is found out that
-		// they fit again.
+		// Three of six cameras are paused every ten seconds, from 20 s to 5 minutes, and until it is known that they
+		// fit again.
 		if pauses < 3*27 || pauses > 3*34 {
 			t.Errorf("%d pauses", pauses)
 		}

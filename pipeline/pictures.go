@@ -10,23 +10,23 @@ import (
 	"vigil/video"
 )
 
-// PictureSource is an opened source whose frames come ready for the model: another process decoded and prepared them.
+// PictureSource is an opened source whose frames are already prepared for the model, by another process or by this one.
 type PictureSource interface {
 	Info() video.Info
-	// Next gives the next picture, valid until the next call; io.EOF at the end of a recording.
+	// Next returns the next picture, valid until the next call; io.EOF at the end of a recording.
 	Next(ctx context.Context) (video.Picture, error)
 	Close() error
 }
 
-// OpenRequest says how a source is to be opened.
+// OpenRequest has the parameters for opening a source.
 type OpenRequest struct {
-	FirstSeq uint64 // of its first picture
-	Number   int    // how often it was opened, this time included
-	// FPSHint is the rate that the source had when it was last open; 0 where it was not, or said none.
+	FirstSeq uint64 // of the first picture
+	Number   int    // of the opening, from 1
+	// FPSHint is the source's rate at its last opening; 0 if unknown.
 	FPSHint float64
-	// OnStall is called, in the goroutine of Next, when no picture came for so long that the source seems to hang.
+	// OnStall is called in the goroutine of Next if no picture has arrived for so long that the source seems to hang.
 	OnStall func(time.Duration)
-	// Note is called, in the goroutine of Next, with what the source has to say beside its pictures.
+	// Note is called in the goroutine of Next with notes of the source.
 	Note func(string)
 }
 
@@ -86,7 +86,7 @@ func (p *localSource) Next(ctx context.Context) (video.Picture, error) {
 	return pic, nil
 }
 
-// passNotes hands on what the source has to say.
+// passNotes passes on the source's notes.
 func (p *localSource) passNotes() {
 	s, ok := p.stream.(interface{ Notes() []string })
 	if !ok || p.note == nil {

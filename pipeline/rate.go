@@ -3,39 +3,40 @@ package pipeline
 import "time"
 
 const (
-	// rateSlices is how many slices of stream time, each of a second and one step at most, the rate is measured over.
+	// rateSlices is the number of slices of stream time, each at most a second and one step long, that the rate is
+	// averaged over.
 	rateSlices = 60
 	rateSlice  = time.Second
-	// rateSpan is the stream time after which a rate is known. Packets that are stamped when they arrive come in
-	// bursts, so that a clip of 16 pictures may be a third off; half a minute is not.
+	// rateSpan is the stream time after which the rate is known. Packets that are stamped on arrival come in bursts, so
+	// 16 pictures may be a third off; half a minute is not.
 	rateSpan = 30 * time.Second
-	// evenSpan is the same where no step was over evenSteps times another: such a stream is not stamped by arrival.
+	// evenSpan is the same if no step exceeded evenSteps times another: such a stream is not stamped on arrival.
 	evenSpan  = 5 * time.Second
 	evenSteps = 2.5
-	// rateSteps is how many steps a rate is made of at least: those of a clip.
+	// rateSteps is the minimum number of steps for a rate: those of a clip.
 	rateSteps = 15
 )
 
-// rateMeter measures how many pictures a second the model sees, in stream time and without the gaps, over the last
-// minute of an opening.
+// rateMeter measures the rate of the sampled pictures, in stream time and without gaps, over the last minute of an
+// opening.
 type rateMeter struct {
 	slices [rateSlices]struct {
 		steps int
 		time  time.Duration
 	}
-	at          int           // the slice that is being filled
+	at          int           // current slice
 	steps       int           // of all slices
-	time        time.Duration // likewise
-	total       time.Duration // of all steps that ever came
-	least, most time.Duration // steps
+	time        time.Duration // of all slices
+	total       time.Duration // of all steps so far
+	least, most time.Duration // shortest and longest step
 	last        time.Duration // stream time of the last picture
-	any         bool          // last is one
+	any         bool          // last is set
 }
 
-// gap says that the next picture does not belong to the last one.
+// gap separates the next picture from the last one.
 func (m *rateMeter) gap() { m.any = false }
 
-// add takes the stream time of the next picture that the model sees.
+// add adds the stream time of the next sampled picture.
 func (m *rateMeter) add(pts time.Duration) {
 	step := pts - m.last
 	known := m.any
@@ -58,7 +59,7 @@ func (m *rateMeter) add(pts time.Duration) {
 	m.steps, m.time, m.total = m.steps+1, m.time+step, m.total+step
 }
 
-// rate is in pictures a second. It is known after rateSpan, or after even steps for a time of even.
+// rate returns the rate in pictures a second. It is known after rateSpan, or after even if the steps are even.
 func (m *rateMeter) rate(even time.Duration) (fps float64, known bool) {
 	if m.steps < rateSteps || m.time <= 0 {
 		return 0, false

@@ -11,7 +11,7 @@ import (
 // Rates are a camera's frame rates, in frames a second of stream time.
 type Rates struct {
 	Asked  float64 // by the settings; 0 for every frame
-	Source float64 // of the source, without its gaps; 0 while it is not known
+	Source float64 // of the source, without gaps; 0 while unknown
 	Seen   float64 // of the frames that the model sees
 }
 
@@ -23,14 +23,14 @@ func (r Rates) String() string {
 	return fmt.Sprintf("%s asked for, the source has %.4g a second, the model sees %.4g", asked, r.Source, r.Seen)
 }
 
-// RatesOf gives the rates of a window that was asked for so many frames a second.
+// RatesOf returns the rates of a window with the given setting.
 func RatesOf(asked float64, w *preprocess.Window) Rates {
 	r := Rates{Asked: asked}
 	r.Source, r.Seen = w.Rates()
 	return r
 }
 
-// noteRates logs the opening's frame rates with its first whole cuboid, and keeps them while there are no others.
+// noteRates logs the opening's frame rates at its first full cuboid, and stores them if there are no others.
 func (w *reader) noteRates(window *preprocess.Window, c *video.Cuboid) {
 	if s := window.Stats(); c.Pictures < video.CuboidFrames || s.Cuboids != 1 {
 		return
@@ -43,8 +43,8 @@ func (w *reader) noteRates(window *preprocess.Window, c *video.Cuboid) {
 		round3(r.Seen))
 }
 
-// keepRates keeps the rates of an opening that is over, unless a longer one says more: a few pictures may have come in
-// a burst.
+// keepRates stores the rates of an opening that has ended, unless a longer one is stored: a few pictures may have
+// arrived in a burst.
 func (w *reader) keepRates(window *preprocess.Window) {
 	n := window.Stats().Pictures
 	if n < w.rated || n == 0 {
@@ -55,5 +55,5 @@ func (w *reader) keepRates(window *preprocess.Window) {
 	w.stats.rates.Store(&r)
 }
 
-// round3 is for a log.
+// round3 rounds for the log.
 func round3(v float64) float64 { return math.Round(v*1000) / 1000 }

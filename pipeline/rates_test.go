@@ -8,7 +8,7 @@ import (
 	"vigil/video"
 )
 
-// A camera that was opened again for a moment keeps the rate that it had for long.
+// A short second opening does not replace the rates of a long one.
 func TestRatesOfTheLongestOpening(t *testing.T) {
 	w := &reader{}
 	open := func(pictures int, step time.Duration) {

@@ -6,18 +6,18 @@ import (
 	"vigil/alerts"
 )
 
-// refusalsInARow is how many clips in a row that cannot be scored make a state of the camera: one may be a matter of
-// its pictures.
+// refusalsInARow is how many consecutive clips must fail to be scored before that is the camera's state: a single one
+// may be due to its pictures.
 const refusalsInARow = 10
 
-// refusals are the clips of a camera that could not be scored.
+// refusals counts the clips of a camera that could not be scored.
 type refusals struct {
 	first error
-	row   int    // since a clip was scored
-	log   uint64 // the next one that is logged: the first, the tenth, the hundredth
+	row   int    // since the last scored clip
+	log   uint64 // count at which to log next: 1, 10, 100, ...
 }
 
-// refuse takes note of a clip that could not be scored. The camera goes on.
+// refuse handles a clip that could not be scored. The camera goes on.
 func (j *scheduler) refuse(b *cameraState, err error) {
 	r := &b.refused
 	n := b.w.stats.unscorable.Add(1)
@@ -36,7 +36,7 @@ func (j *scheduler) refuse(b *cameraState, err error) {
 	}
 }
 
-// accept takes note of a clip that was scored.
+// accept handles a clip that was scored.
 func (b *cameraState) accept() {
 	if b.refused.row >= refusalsInARow {
 		b.w.health.note(alerts.StateUnscorable, "")
@@ -44,7 +44,7 @@ func (b *cameraState) accept() {
 	b.refused.row = 0
 }
 
-// nothing is the error of a recording of which no clip could be scored; nil where one was, and where there was none.
+// nothing returns an error for a recording of which no clip could be scored; nil if one was, or if there were none.
 func (b *cameraState) nothing() error {
 	n := b.w.stats.unscorable.Load()
 	if n == 0 || b.w.stats.scored.Load() > 0 || b.w.Live {

@@ -18,7 +18,7 @@ import (
 	"vigil/video"
 )
 
-// fragile is a model whose numbers grow beyond float32 where it sees bright pictures, and only there.
+// fragile returns a model whose values overflow float32 for bright pictures only.
 func fragile(t *testing.T) *model.Model {
 	t.Helper()
 	for exponent := 0.0; exponent < 38; exponent += 0.25 {
@@ -57,7 +57,7 @@ func TestClipsThatCannotBeScored(t *testing.T) {
 		t.Errorf("%d clips are logged, want the first and the tenth:\n%s", n, got.log)
 	}
 
-	// So is one of a recording, which is scored to its end.
+	// The same for a recording, which is scored to its end.
 	cam := camera(t, "gate", film{greys: scene(60, 30, 60), err: io.EOF})
 	cam.Model = m
 	var log bytes.Buffer
@@ -73,11 +73,11 @@ func TestClipsThatCannotBeScored(t *testing.T) {
 	sums(t, stats[0])
 }
 
-// An event that was open when no clip could be scored any more has an end.
+// An event that was open when clips could no longer be scored is ended.
 func TestEventOfACameraThatCannotBeScored(t *testing.T) {
 	m := fragile(t)
 	var l ledger
-	// The error is 0.004 where it is calm: low enough a threshold makes an event of it.
+	// The error is 0.004 when calm: with a threshold that low it is an event.
 	cam := camera(t, "gate", film{greys: scene(60, 60, 0), err: io.EOF})
 	cam.Model, cam.Threshold = m, Threshold{Lo: 1e-9, Theta: 1e-8}
 	if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err != nil {
@@ -88,8 +88,8 @@ func TestEventOfACameraThatCannotBeScored(t *testing.T) {
 	}
 }
 
-// Every frame and every clip is in exactly one counter, over gaps, break-offs, overload, clips that cannot be scored
-// and a stop.
+// Every frame and every clip is in exactly one counter, with gaps, failures, overload, clips that cannot be scored and
+// a stop.
 func TestEveryFrameAndClipIsCounted(t *testing.T) {
 	m := fragile(t)
 	const lasts = 70 * time.Second
@@ -123,7 +123,7 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 	}
 }
 
-// So they are where the scorer falls behind, and where the program is stopped while clips wait.
+// The same if the scorer is too slow, and if the program is stopped while clips are pending.
 func TestEveryClipIsCountedUnderOverload(t *testing.T) {
 	m := fragile(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,22 +10,22 @@ import (
 	"vigil/video"
 )
 
-// stableAfter is how long a source must deliver before a failure counts as the first again.
+// stableAfter is how long a source must deliver before the backoff restarts.
 const stableAfter = time.Minute
 
-// NewBackoff gives the pauses between two openings of a source: from least to most, with jitter, so that the cameras
-// behind one switch do not come back all at once, and from least again after a source that delivered for a minute.
+// NewBackoff returns the delays between two openings of a source: from least to most, with jitter, so that the cameras
+// behind one switch are not all reopened at once, and from least again after a source that delivered for a minute.
 func NewBackoff(least, most time.Duration) *retry.Backoff {
 	return &retry.Backoff{First: least, Max: most, StableAfter: stableAfter, Jitter: true}
 }
 
-// errFrozen ends a source that repeats one picture, at most once every thawEvery: a still night may decode to equal
-// pictures, and then opening the source again would change nothing.
+// errFrozen ends a source that repeats one picture, at most once every thawEvery: a still night may decode to identical
+// pictures, and then reopening the source would change nothing.
 var errFrozen = errors.New("the picture is frozen")
 
 const thawEvery = time.Hour
 
-// checkFrozen takes note that a picture came. It gives errFrozen where the source ought to be opened again.
+// checkFrozen updates the live or frozen state. It returns errFrozen if the source should be reopened.
 func (w *reader) checkFrozen(pic *video.Picture) error {
 	if !pic.Same || w.lastChange.IsZero() || w.FrozenAfter <= 0 {
 		w.lastChange = pic.Arrival
@@ -47,7 +47,7 @@ func (w *reader) checkFrozen(pic *video.Picture) error {
 	return nil
 }
 
-// checkArmed takes note of whether the camera is armed; once a second is enough for hours and minutes.
+// checkArmed updates the disarmed state, at most once a second, since armed hours are given in minutes.
 func (w *reader) checkArmed(now time.Time) {
 	if w.Armed == nil || now.Unix() == w.armedAt {
 		return

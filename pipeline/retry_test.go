@@ -12,8 +12,7 @@ import (
 	"vigil/video"
 )
 
-// The pause before a source is opened again doubles between its bounds, with jitter, and begins anew after a good
-// minute.
+// The delay before a source is reopened doubles between its bounds, with jitter, and restarts after a stable minute.
 func TestBackoff(t *testing.T) {
 	b := NewBackoff(time.Second, time.Minute)
 	differ := false
@@ -36,7 +35,7 @@ func TestBackoff(t *testing.T) {
 	}
 }
 
-// still is a camera that shows one picture a second, and the same one again unless it is told otherwise.
+// still is a camera that shows one picture a second, repeated unless changed.
 type still struct {
 	o     OpenRequest
 	side  int
@@ -62,8 +61,8 @@ func (s *still) Next(ctx context.Context) (video.Picture, error) {
 	return p, nil
 }
 
-// A picture that stays the same for a minute is told as frozen; the camera is opened again for it once an hour and not
-// more often, and is live again with the first other picture.
+// A picture that repeats for long enough is reported as frozen; the camera is reopened for it at most once an hour, and
+// is live again with the first different picture.
 func TestFrozen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
@@ -87,7 +86,7 @@ func TestFrozen(t *testing.T) {
 		if _, err := Run(ctx, []Camera{cam}, Options{Threads: 1, Publisher: l}); err != nil {
 			t.Fatal(err)
 		}
-		// Frozen after 11 minutes and opened again at once; an hour later again, and once more.
+		// Frozen and reopened after 11 minutes; again one hour and two hours later.
 		if got, want := fmt.Sprint(openings), "[0s 11m0s 1h11m0s 2h11m0s]"; got != want {
 			t.Errorf("opened at %s, want %s", got, want)
 		}

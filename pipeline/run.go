@@ -1,12 +1,11 @@
-// Package pipeline takes cameras to events. It is the only package that composes the stages:
+// Package pipeline turns camera streams into events. It is the only package that composes the stages:
 //
 //	Stream ─frame─▶ Preparer ─picture─▶ Window ─cuboid─▶ mailbox ─▶ Scorer ─error─▶ Detector ─alert─▶ Publisher
-//	└───────────── watcher, one for each camera ──────────────┘      └──── judge, one ────┘      └─ publisher ─┘
+//	└────────────── reader, one for each camera ──────────────┘      └── scheduler, one ──┘      └─ publisher ─┘
 //
-// The boxes below are its goroutines, and the two arrows between them its only borders: the mailbox, where a camera
-// never waits, and the publisher's queue, behind which the network may. The invariants: no cuboid spans a gap,
-// overload is shed as whole cuboids and counted, one camera's failure leaves the others alone, and every event that
-// starts ends.
+// The lower line shows its goroutines. They are connected only by the mailbox, where a camera never waits, and by the
+// publisher's queue, which decouples the network. The invariants: no cuboid spans a gap, overload is shed as whole
+// cuboids and counted, one camera's failure does not affect the others, and every event that starts ends.
 package pipeline
 
 import (
@@ -25,27 +24,26 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// Options are what the cameras of one Run share.
+// Options are shared by the cameras of one Run.
 type Options struct {
 	Threads   int                  // of the scorer; 0 for all
 	Log       *slog.Logger         // nil for none
 	Publisher thread.Publisher     // nil publishes nothing
-	OnClip    func(detect.Clip)    // called for each scored clip, in the scorer's goroutine; may be nil
-	Evidence  thread.EvidenceMaker // makes evidence of what cameras with MediaBuffer show; nil for none
-	// OnAlert is called for each message of an event, with a Publisher once it has the message; may be nil.
+	OnClip    func(detect.Clip)    // called for each scored clip, in the scheduler's goroutine; may be nil
+	Evidence  thread.EvidenceMaker // makes evidence for cameras with a MediaBuffer; nil for none
+	// OnAlert is called for each message of an event, after the Publisher has stored it if there is one; may be nil.
 	OnAlert func(alerts.Alert)
-	// Summary is how often a line of counters is logged; 0 for never.
+	// Summary is the interval at which counters are logged; 0 for never.
 	Summary time.Duration
-	// ClipMemory is how many bytes the clips may take that are filled, wait or are scored; 0 for any number. See
-	// DivideMemory.
+	// ClipMemory limits the cuboids that are filled, pending or scored, in bytes; 0 for no limit. See DivideMemory.
 	ClipMemory int64
 
-	machine func() machineTime // nil for this machine's
+	machine func() machineTime // nil for readMachine
 }
 
-// Run watches the cameras until ctx is done, or until every one of them has ended as recordings do. It ends open
-// events, waits for every goroutine it started and returns the counters of each camera, and the errors of the
-// recordings that could not be read to their end and of alerts that no broker took. A done ctx alone is no error.
+// Run runs the cameras until ctx is done, or until every one of them has ended as recordings do. It ends open events,
+// waits for every goroutine it started and returns the counters of each camera, and the errors of recordings that could
+// not be read to their end and of alerts that no broker accepted. A done ctx alone is not an error.
 func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	log := opts.Log
 	if log == nil {

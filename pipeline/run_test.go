@@ -21,14 +21,14 @@ import (
 	"vigil/video"
 )
 
-// blind is a MemAE whose weights are all zero: it rebuilds every clip as mid-grey, so the error of a picture is its
-// distance from mid-grey and a test knows each score beforehand.
+// blind returns a MemAE whose weights are all zero: it reconstructs every clip as mid-grey, so the error of a picture
+// is its distance from mid-grey and each score is known beforehand.
 func blind(t testing.TB) *model.Model {
 	t.Helper()
 	return blindOf(t, 0)
 }
 
-// blindOf is blind to all but so many frames at a clip's end.
+// blindOf is blind with a score of only the last frames of a clip.
 func blindOf(t testing.TB, last int) *model.Model {
 	t.Helper()
 	spec, err := model.FindPreset("micro")
@@ -60,9 +60,9 @@ type film struct {
 	firstSeq uint64
 	opening  int
 	at       int
-	restart  int           // the frame at which the stream's clock starts again; 0 for never
-	deaf     time.Duration // how long a read goes on after it was told to stop
-	jump     time.Duration // by which the machine's clock is set at frame jumpAt
+	restart  int           // frame at which the stream's clock restarts; 0 for never
+	deaf     time.Duration // how long a read continues after its context is done
+	jump     time.Duration // change of the system clock at frame jumpAt
 	jumpAt   int
 }
 
@@ -91,7 +91,7 @@ func (f *film) Read(ctx context.Context, frame *video.Frame) error {
 	if f.jump != 0 && f.at >= f.jumpAt {
 		frame.Arrival = time.Now().Round(0).Add(f.jump)
 	}
-	// Only the left half shows anything, so that a test can say where.
+	// Only the left half shows anything, so that a test can check the boxes.
 	for y := range 24 {
 		for x := range 16 {
 			frame.Pix[y*32+x] = f.greys[f.at]
@@ -124,7 +124,7 @@ func (s shrink) Prepare(f *video.Frame) (video.Picture, error) {
 
 func (shrink) Close() error { return nil }
 
-// camera plays one film for each opening, the last one for ever after.
+// camera plays one film for each opening, and repeats the last one.
 func camera(t *testing.T, name string, films ...film) Camera {
 	m := blind(t)
 	return Camera{
@@ -140,13 +140,13 @@ func camera(t *testing.T, name string, films ...film) Camera {
 	}
 }
 
-// scene is so many calm frames, so many bright ones, and so many calm ones again.
+// scene has before calm frames, bright bright ones, and after calm ones.
 func scene(before, bright, after int) []byte {
 	return slices.Concat(slices.Repeat([]byte{calmGrey}, before), slices.Repeat([]byte{brightGrey}, bright),
 		slices.Repeat([]byte{calmGrey}, after))
 }
 
-// ledger is a broker that acknowledges everything and forgets nothing.
+// ledger is a publisher that accepts and records everything.
 type ledger struct {
 	mu     sync.Mutex
 	alerts []alerts.Alert
@@ -176,7 +176,7 @@ func (l *ledger) PublishStatus(s alerts.Status) error {
 	return nil
 }
 
-// life checks that each event of the ledger starts once, ends once and counts its messages without holes, and that
+// life checks that each event of the ledger starts once, ends once and numbers its messages without gaps, and that
 // every message can be encoded. It returns phases and reasons in order, as "start end:calm".
 func (l *ledger) life(t *testing.T) string {
 	t.Helper()
@@ -224,7 +224,7 @@ func TestRunMakesAnEvent(t *testing.T) {
 		strings.Count(got, "start") != 1 {
 		t.Fatalf("said %q, want one event that ends when it is calm again", got)
 	}
-	// 160 frames make 145 clips at hop 1, and none of a recording is skipped.
+	// 160 frames make 145 clips at hop 1, and a recording skips none.
 	if s := stats[0]; s.Frames != 160 || s.Clips != 145 || s.Scored != 145 || s.Skipped != 0 || s.Events != 1 ||
 		len(clips) != 145 {
 		t.Errorf("counted %+v and saw %d clips", s, len(clips))
@@ -249,8 +249,7 @@ func TestRunMakesAnEvent(t *testing.T) {
 	}
 }
 
-// The score of a model that looks at a clip's last four frames belongs to them: so do the event's beginning and the
-// picture of its peak.
+// The score of a model that scores a clip's last four frames belongs to these, as do the event's start and its peak.
 func TestEventOfTheLastFrames(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
@@ -268,8 +267,8 @@ func TestEventOfTheLastFrames(t *testing.T) {
 		}
 	}
 	l.life(t)
-	// One bright frame of four is above the threshold, so the event opens with the clip that ends at frame 60; four
-	// are the peak. When 100 and the next three are dark again it is over.
+	// One bright frame of four is above the threshold, so the event opens with the clip that ends at frame 60; four are
+	// the peak. It ends when 100 and the next three are dark again.
 	end := l.alerts[len(l.alerts)-1]
 	if end.Start.Frame != 57 || end.Peak.Frame != 62 || end.End.Frame < 102 || end.End.Frame > 103 {
 		t.Errorf("from frame %d, peak %d, to %d; want 57, 62 and 102 or 103", end.Start.Frame, end.Peak.Frame,
@@ -387,10 +386,10 @@ func TestRunLeavesTheOtherCamerasAlone(t *testing.T) {
 	}
 }
 
-// overflowing is a model whose numbers grow beyond float32.
+// overflowing returns a model whose values overflow float32.
 func overflowing(t *testing.T) *model.Model { return scaledBy(t, 1e30) }
 
-// scaledBy is a model all of whose weights are one number.
+// scaledBy returns a model all of whose weights are equal.
 func scaledBy(t *testing.T, weight float32) *model.Model {
 	t.Helper()
 	spec, err := model.FindPreset("micro")
@@ -432,7 +431,7 @@ func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
 	})
 }
 
-// A recording of a camera whose clock starts again: a gap, and nothing is missed after it.
+// A recording of a camera whose clock restarts has a gap, and nothing is missed after it.
 func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
@@ -461,8 +460,8 @@ func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	}
 }
 
-// A camera that takes long to let go must not cost the end of its event: the time to deliver begins when the cameras
-// are done.
+// A camera that is slow to stop must not cost the end of its event: the time for delivery starts when the cameras have
+// stopped.
 func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
@@ -512,7 +511,7 @@ func TestScoresDoNotDependOnThreads(t *testing.T) {
 	}
 }
 
-// TestCamerasThatShareAModelDoNotMix scores cameras together, of which one breaks on the way, and each alone.
+// TestCamerasThatShareAModelDoNotMix compares cameras scored together, one of which fails midway, with each alone.
 func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 	m := blind(t)
 	cameras := func() (all []Camera) {
@@ -550,7 +549,8 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 	}
 }
 
-// TestEarlyClipsOfAnotherRate are not judged by a calibration that does not fit, and the first whole cuboid says so.
+// TestEarlyClipsOfAnotherRate checks that early clips raise no event if the calibration does not fit, and that the
+// first full cuboid gives the error.
 func TestEarlyClipsOfAnotherRate(t *testing.T) {
 	for _, c := range []struct {
 		fps   float64

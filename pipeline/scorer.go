@@ -15,25 +15,25 @@ import (
 	"vigil/video"
 )
 
-// Scorer scores cuboids [16][S][S], in [-1, 1], at most MaxBatch at a time; ignore[i], [S][S], is left out of the score
-// of clips[i], nil for nothing. Scores are valid until the next call.
+// Scorer scores cuboids [16][S][S], in [-1, 1], at most MaxBatch at a time; ignore[i], [S][S], marks pixels that do not
+// count in the score of clips[i], nil for none. Scores are valid until the next call.
 type Scorer interface {
 	Score(clips [][]float32, ignore [][]bool) ([]model.Score, []error)
 	MaxBatch() int
 }
 
-// scheduler is the machine's one scorer: it takes cuboids from every camera in turn, scores them, and makes events.
+// scheduler batches cuboids that share a model and turns their scores into events. It is one goroutine.
 type scheduler struct {
 	box     *mailbox
 	cameras []*cameraState
 	onClip  func(detect.Clip)
 	publish *thread.Queue
-	batch   []item      // what is scored together
+	batch   []item      // scored together
 	clips   [][]float32 // of the batch
 	ignore  [][]bool
 }
 
-// cameraState is what the judge keeps of one camera.
+// cameraState is the scheduler's state of one camera.
 type cameraState struct {
 	w        *reader
 	scorer   Scorer
@@ -41,16 +41,16 @@ type cameraState struct {
 	detector *detect.Detector
 	zones    detect.ZoneFinder
 	places   *calibrate.SensitivityMap
-	windows  bool      // the score is the highest window's
+	windows  bool      // the score is the maximum over windows
 	event    string    // the ULID of the open event
 	heat     []float32 // error map of the latest peak
-	heatNew  bool      // no message has been said of it
+	heatNew  bool      // no message has carried heat yet
 	last     detect.Clip
-	shadow   *detect.Detector // counts the events that would be, while alerts are held; nil while they are not
+	shadow   *detect.Detector // counts events while alerts are held; nil otherwise
 	refused  refusals
 }
 
-// run judges until the cameras are done. Once ctx is done, cuboids that still wait are let go and open events are
+// run processes items until the mailbox is closed. Once ctx is done, pending cuboids are dropped and open events are
 // ended. A cuboid that cannot be scored is counted, and its camera goes on.
 func (j *scheduler) run(ctx context.Context) {
 	for {
@@ -77,7 +77,7 @@ func (j *scheduler) run(ctx context.Context) {
 	}
 }
 
-// fillBatch adds to a cuboid those of other cameras that wait already and go to the same model.
+// fillBatch adds pending cuboids of other cameras with the same model to the batch.
 func (j *scheduler) fillBatch(p item) {
 	j.batch = append(j.batch[:0], p)
 	scorer := j.cameras[p.camera].scorer
@@ -93,7 +93,7 @@ func (j *scheduler) fillBatch(p item) {
 	}
 }
 
-// close ends the camera's event, if there is one, and forgets what would have been one.
+// close ends the camera's open event, if any, and resets its detector.
 func (j *scheduler) close(b *cameraState, reason alerts.EndReason) {
 	b.shadow = nil
 	if change, ep := b.detector.Close(); change == detect.Ended {
@@ -101,7 +101,7 @@ func (j *scheduler) close(b *cameraState, reason alerts.EndReason) {
 	}
 }
 
-// score scores the batch and judges its clips.
+// score scores the batch and handles its clips.
 func (j *scheduler) score() {
 	j.clips, j.ignore = j.clips[:0], j.ignore[:0]
 	for _, p := range j.batch {
@@ -124,7 +124,7 @@ func (j *scheduler) score() {
 	}
 }
 
-// handleClip follows up a scored clip.
+// handleClip publishes a scored clip and updates its camera's event.
 func (j *scheduler) handleClip(b *cameraState, clip detect.Clip) {
 	b.w.stats.scored.Add(1)
 	if j.onClip != nil {
@@ -156,7 +156,7 @@ func (j *scheduler) handleClip(b *cameraState, clip detect.Clip) {
 	case detect.PeakRaised:
 		j.enqueue(b, ep, clip, alerts.PhaseUpdate, "")
 	case detect.PeakRising:
-		if j.publish.Publishes() { // which takes the pictures now, and reports them when it is time
+		if j.publish.Publishes() { // it takes the pictures now, and publishes the update when one is due
 			j.enqueue(b, ep, clip, alerts.PhaseUpdate, "")
 		}
 	case detect.Ended:
@@ -164,8 +164,8 @@ func (j *scheduler) handleClip(b *cameraState, clip detect.Clip) {
 	}
 }
 
-// hold follows up a clip that the calibration does not fit: the event that goes on is ended, and what would be one is
-// counted and no more.
+// hold handles a clip that the calibration does not fit: an open event is ended, and events that would start are only
+// counted.
 func (j *scheduler) hold(b *cameraState, clip detect.Clip) {
 	if b.shadow == nil {
 		j.close(b, alerts.EndMismatch)
@@ -176,7 +176,7 @@ func (j *scheduler) hold(b *cameraState, clip detect.Clip) {
 	}
 }
 
-// enqueue hands the next message of the camera's event to the publisher, which numbers it.
+// enqueue queues the next message of the camera's event; the publisher numbers it.
 func (j *scheduler) enqueue(b *cameraState, ep detect.Event, clip detect.Clip, phase alerts.Phase,
 	reason alerts.EndReason) {
 	a := b.alert(ep, clip)
@@ -198,15 +198,14 @@ func (j *scheduler) enqueue(b *cameraState, ep detect.Event, clip detect.Clip, p
 	j.publish.Enqueue(w)
 }
 
-// keepHeat keeps the error map of the clip that was just judged where it is the peak of an event, or of what may
-// become one.
+// keepHeat keeps the clip's error map if the clip is the peak of an event, or of a run that may become one.
 func (b *cameraState) keepHeat(errs []float32) {
 	if peak, ok := b.detector.Peak(); ok && peak == b.last.Centre.Frame && b.w.Media != nil {
 		b.heat, b.heatNew = append(b.heat[:0], errs...), true
 	}
 }
 
-// clip makes a scored cuboid into a Clip.
+// clip converts a scored cuboid to a Clip.
 func (b *cameraState) clip(c *video.Cuboid, s model.Score) detect.Clip {
 	at := func(i int) detect.Moment { return detect.Moment{Frame: c.Seq[i], PTS: c.PTS[i], Wall: c.Arrival[i]} }
 	scored := b.w.Model.Spec().ScoredFrames()
@@ -243,7 +242,7 @@ func (b *cameraState) scoreMessage(c detect.Clip) alerts.Score {
 	return s
 }
 
-// alert is what every message about an episode says; clip is the latest one.
+// alert returns the content that all messages about an event share; clip is the latest one.
 func (b *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 	t := b.w.Threshold
 	a := alerts.Alert{

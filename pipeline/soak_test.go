@@ -20,15 +20,15 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// soakTime is how long TestSoak does bad things; VIGIL_SOAK sets another time and VIGIL_SEED another seed.
+// soakTime is how long TestSoak injects faults; VIGIL_SOAK sets another time and VIGIL_SEED another seed.
 const soakTime = time.Minute
 
-// usage is what the program and its children hold.
+// usage is the resources of the program and its workers.
 type usage struct {
 	goroutines, files  int
 	resident, children int64 // bytes
-	count              int   // of children
-	mats               []int // of OpenCV's, of this process and of each child; -1 where that is not counted
+	count              int   // of workers
+	mats               []int // OpenCV's matrices in this process and in each worker; -1 if not counted
 }
 
 func (s *street) usage(t *testing.T) usage {
@@ -47,7 +47,7 @@ func (s *street) usage(t *testing.T) usage {
 	return u
 }
 
-// rss is what a process holds in memory, in bytes.
+// rss is the resident memory of a process in bytes.
 func rss(pid int) int64 {
 	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
 	fields := bytes.Fields(text)
@@ -61,8 +61,8 @@ func rss(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Eight cameras and random faults. When they are over every camera shows pictures again, and the program holds what it
-// held before.
+// Eight cameras with random faults. Afterwards every camera delivers pictures again, and the program uses no more
+// resources than before.
 func TestSoak(t *testing.T) {
 	if !alone(t) {
 		return
@@ -114,7 +114,7 @@ func TestSoak(t *testing.T) {
 					wait(time.Second, 6*time.Second)
 					p.Set(faultproxy.None)
 				default:
-					// The child may be gone by now, and then nothing happens.
+					// The worker may have exited by now, and then nothing happens.
 					_ = syscall.Kill(int(st.subjects[i].pid.Load()),
 						[]syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}[n-len(faults)])
 				}

@@ -22,14 +22,14 @@ import (
 type act struct {
 	lasts  time.Duration
 	fps    float64
-	jitter bool // stamped by arrival, in steps from nothing to 2.3 times the usual one
+	jitter bool // stamped on arrival, in steps from 0 to 2.3 times the usual one
 	width  int  // of the picture; 0 for 32
 	grey   byte
-	lose   int  // a picture is missing after every so many; 0 for none
+	lose   int  // a picture is missing after every lose pictures; 0 for none
 	breaks bool // the connection breaks at the end
 }
 
-// player is a live camera that plays acts, over all of its openings, in the time of a bubble.
+// player is a live camera that plays acts, across all of its openings, in synctest's time.
 type player struct {
 	acts []act
 	side int
@@ -40,7 +40,7 @@ type player struct {
 
 var errBroken = errors.New("the other side hung up")
 
-// now gives the act of a time and whether it is the last moment before a break.
+// now returns the act at a time, and the time left before a break.
 func (p *player) now(at time.Duration) (a act, left time.Duration) {
 	for _, a := range p.acts {
 		if at < a.lasts {
@@ -104,17 +104,17 @@ func (p *playing) Next(ctx context.Context) (video.Picture, error) {
 	return pic, nil
 }
 
-// played is what came of a player that was watched to the end of its acts.
+// played is the result of playing all acts.
 type played struct {
 	stats  Stats
 	states string // in order
-	life   string // of the alerts, as ledger has it
+	life   string // of the alerts, see ledger.life
 	log    string
-	detail map[alerts.State]string // the first of each state
+	detail map[alerts.State]string // first of each state
 	scores []alerts.Score
 }
 
-// play watches acts with a calibration for a rate, with pictures of 32x32.
+// play runs acts with a calibration for a rate and pictures of 32x32.
 func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out played) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}
@@ -156,14 +156,14 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 	return out
 }
 
-// calibrated is a threshold of a calibration that fits a camera's pictures of 32x32 at a rate.
+// calibrated returns a threshold with a calibration for the camera's pictures of 32x32 at a rate.
 func calibrated(c Camera, fps float64) Threshold {
 	key := c.CalibrationKey()
 	key.Width, key.Height, key.FPS = 32, 32, fps
 	return Threshold{Lo: 0.01, Theta: 0.1, Calibration: &calibrate.Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}}
 }
 
-// sums holds what Stats promises once Run has returned.
+// sums checks the sums that Stats documents, after Run has returned.
 func sums(t *testing.T, s Stats) {
 	t.Helper()
 	if s.Frames != s.Used+s.Unused+s.Lost || s.Waiting != 0 {
@@ -179,8 +179,8 @@ func sums(t *testing.T, s Stats) {
 
 const minute = time.Minute
 
-// A camera whose rate or size is another for a time is watched on, says what is wrong, and is live again when it fits.
-// Only what it shows while its calibration fits makes alerts.
+// A camera whose rate or size differs for a time goes on, reports the mismatch, and is live again when it fits. Only
+// clips with a fitting calibration raise alerts.
 func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -189,7 +189,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		states, life string
 		held         uint64
 		detail       map[alerts.State]string
-		logs         map[string]int // how often a part of the log is there
+		logs         map[string]int // count of log lines with this text
 	}{
 		{
 			"jitter of arrival",
@@ -294,7 +294,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 	}
 }
 
-// A camera that gives pictures but never sixteen in a row is not live, and says why.
+// A camera that delivers pictures but never sixteen in a row is not live, and says why.
 func TestLiveAndBlind(t *testing.T) {
 	got := play(t, 10, func(c *Camera) { c.PartialClips = false },
 		act{lasts: 10 * time.Second, fps: 10, grey: brightGrey},
@@ -310,7 +310,7 @@ func TestLiveAndBlind(t *testing.T) {
 	if strings.Count(got.log, "camera gives pictures and is not watched") != 1 {
 		t.Error(got.log)
 	}
-	// What is slow is no fault: a clip of a picture each ten seconds takes its time.
+	// A slow rate is not a fault: at a picture each ten seconds a clip takes its time.
 	if got := play(t, 0.1, func(c *Camera) { c.PartialClips = false }, act{
 		lasts: 10 * minute, fps: 0.1,
 		grey: calmGrey,
@@ -319,7 +319,7 @@ func TestLiveAndBlind(t *testing.T) {
 	}
 }
 
-// A camera outside its armed hours says so, is not counted as failing, and is live again when they begin.
+// A camera outside its armed hours is disarmed, not failing, and is live again when they begin.
 func TestDisarmed(t *testing.T) {
 	var began time.Time
 	got := play(t, 10, func(c *Camera) {
@@ -386,7 +386,7 @@ func TestRateMeter(t *testing.T) {
 			for i := range c.steps {
 				at += c.step(i)
 				m.add(at)
-				if i == 7 { // a leap of the clock is no step
+				if i == 7 { // a jump of the clock is not a step
 					at += time.Hour
 					m.gap()
 					m.add(at)
@@ -400,7 +400,7 @@ func TestRateMeter(t *testing.T) {
 	}
 }
 
-// A recording that its calibration does not fit is an error, whatever its times are like; one that is a little off is
+// A recording that its calibration does not fit is an error, whatever its time stamps; one that differs slightly is
 // not.
 func TestRecordingOfAnotherRate(t *testing.T) {
 	for _, c := range []struct {

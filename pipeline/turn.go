@@ -8,42 +8,41 @@ import (
 	"vigil/video"
 )
 
-// Pauser is what a source's PictureSource may be besides: one that can pass over what its camera sends at next to no
-// cost, and knows what it costs.
+// Pauser is implemented by a PictureSource that can discard what its camera sends at almost no cost, and knows its own
+// cost.
 type Pauser interface {
-	// Pause makes Next wait until it is taken back. It may be called from any goroutine, as CPU may.
+	// Pause makes Next block until resumed. Like CPU, it is safe for concurrent use.
 	Pause(paused bool) error
-	// CPU is the processor time that reading the source took so far; 0 where that cannot be known.
+	// CPU returns the processor time that reading the source has used; 0 if unknown.
 	CPU() time.Duration
 }
 
-// turn is a camera's part in overload: whether it is paused, and the open source that hears of it. The overload
-// goroutine and the watcher share it.
+// turn is a camera's pause state and its open source. It is shared by the overload goroutine and the reader.
 type turn struct {
 	mu     sync.Mutex
 	source Pauser // nil while none is open
 	paused bool
-	fresh  bool // it was paused since its last picture
+	fresh  bool // paused since the last picture
 }
 
-// attach takes the source that was opened; nil for none.
+// attach sets the open source; nil for none.
 func (t *turn) attach(source PictureSource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.source, _ = source.(Pauser)
 	if t.paused && t.source != nil {
-		_ = t.source.Pause(true) // a source that is gone says so to its reader
+		_ = t.source.Pause(true) // the reader gets the error of a source that has failed
 	}
 }
 
-// now gives the open source, nil where there is none that can be paused, and whether the camera is.
+// now returns the open source, nil if none can be paused, and whether the camera is paused.
 func (t *turn) now() (source Pauser, paused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.source, t.paused
 }
 
-// set pauses the camera or lets it go on, and reports whether that is news.
+// set pauses or resumes the camera, and reports whether that is a change.
 func (t *turn) set(paused bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -58,7 +57,8 @@ func (t *turn) set(paused bool) bool {
 	return true
 }
 
-// seen takes note of a picture: it says whether the camera is paused, and whether it was since the picture before.
+// seen handles a picture: it returns whether the camera is paused, and whether it was paused since the previous
+// picture.
 func (t *turn) seen() (paused, was bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -68,7 +68,7 @@ func (t *turn) seen() (paused, was bool) {
 	return t.paused, was
 }
 
-// pause pauses the camera until it is taken back. An event that is open stays open, as over any gap.
+// pause pauses or resumes the camera. An open event stays open, as over any gap.
 func (w *reader) pause(paused bool) {
 	why := ""
 	if paused {
@@ -80,8 +80,8 @@ func (w *reader) pause(paused bool) {
 	}
 }
 
-// skipWhilePaused reports whether a picture was under way when the camera was paused, and so belongs to no clip. With the
-// first one afterwards clips begin anew: what lies between is a gap, and says nothing of the camera.
+// skipWhilePaused reports whether a picture was in flight when the camera was paused, and so belongs to no clip. The
+// first picture afterwards is marked as a cut: the pause is a gap, and does not count as frozen or without clips.
 func (w *reader) skipWhilePaused(pic *video.Picture) bool {
 	paused, was := w.turn.seen()
 	if paused {

@@ -15,7 +15,7 @@ import (
 	"vigil/video"
 )
 
-// reader runs one camera: it opens the source, makes cuboids and leaves them at the scorer's border.
+// reader runs one camera: it opens the source, makes cuboids and puts them into the mailbox.
 type reader struct {
 	Camera
 	index  int
@@ -28,18 +28,18 @@ type reader struct {
 	cuboid           *video.Cuboid
 	nextSeq          uint64
 	generation       int
-	offset           time.Duration // added to the stream's own clock, so that stream time never restarts
+	offset           time.Duration // added to the source's PTS, so that stream time never restarts
 	last             video.Picture
-	notes            map[string]bool    // that were logged
+	notes            map[string]bool    // logged so far
 	fit              *fit               // nil without a calibration
-	without          clipless           // what came since the last clip
-	armedAt          int64              // the second that armed was asked for last
+	without          clipless           // since the last clip
+	armedAt          int64              // second of the last check of Armed
 	seen             preprocess.Stats   // of the window, before its latest picture
-	rated            uint64             // pictures of the opening whose rates are kept
-	past             preprocess.Account // of the windows before
-	pastGaps         uint64             // likewise
-	lastChange       time.Time          // arrival of the last picture that differed from the one before it
-	lastFrozenReopen time.Time          // when the source was last opened again because it was frozen
+	rated            uint64             // pictures of the opening whose rates are stored
+	past             preprocess.Account // of the earlier windows
+	pastGaps         uint64             // of the earlier windows
+	lastChange       time.Time          // arrival of the last picture that differed from its predecessor
+	lastFrozenReopen time.Time          // when the source was last reopened because it was frozen
 	uptime           time.Duration      // how long the latest opening delivered pictures
 }
 
@@ -54,8 +54,8 @@ func newReader(c Camera, index int, box *mailbox, log *slog.Logger, publish *thr
 	return w
 }
 
-// run watches until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
-// end, or that its calibration does not fit; a live source that breaks is opened again, for ever.
+// run reads until ctx is done or a recording ends. It returns an error for a recording that could not be read to its
+// end, or that its calibration does not fit; a live source that fails is reopened, forever.
 func (w *reader) run(ctx context.Context) error {
 	wait := NewBackoff(w.RetryMin, w.RetryMax)
 	for {
@@ -76,7 +76,7 @@ func (w *reader) run(ctx context.Context) error {
 	}
 }
 
-// finish says for the last time what became of the camera.
+// finish logs and publishes the camera's final state.
 func (w *reader) finish(reason alerts.EndReason, state alerts.State, err error) error {
 	w.box.end(w.index, reason)
 	detail := ""
@@ -106,15 +106,15 @@ func (w *reader) open(ctx context.Context) (PictureSource, error) {
 	return p, err
 }
 
-// onStall is the source's word that nothing has come for so long.
+// onStall is called when the source has delivered no picture for so long.
 func (w *reader) onStall(since time.Duration) {
 	w.health.set(alerts.StateStalled, fmt.Sprintf("no picture for %v", since.Round(100*time.Millisecond)))
 }
 
-// maxNotes is how many different notes of one source are logged.
+// maxNotes limits how many different notes of one source are logged.
 const maxNotes = 100
 
-// note logs what the source has to say beside its pictures, each thing once.
+// note logs a note of the source, once for each text.
 func (w *reader) note(text string) {
 	if w.notes[text] || len(w.notes) >= maxNotes {
 		return
@@ -126,7 +126,7 @@ func (w *reader) note(text string) {
 	w.log.Warn("source", "note", text)
 }
 
-// readUntilClosed opens the source once and reads it until it ends (nil) or breaks.
+// readUntilClosed opens the source once and reads it until it ends (nil) or fails.
 func (w *reader) readUntilClosed(ctx context.Context) (err error) {
 	w.generation++
 	w.uptime, w.lastChange = 0, time.Time{}
@@ -187,13 +187,13 @@ func (w *reader) logOpened(info video.Info) {
 	w.stats.openings.Add(1)
 	level := slog.LevelInfo
 	if before != nil && *before == info {
-		level = slog.LevelDebug // it comes and goes, and health says so
+		level = slog.LevelDebug // unchanged after a reopening; health logs failures
 	}
 	w.log.Log(context.Background(), level, "source open", "opening", w.generation, "width", info.Width, "height",
 		info.Height, "fps", info.FPS)
 }
 
-// push takes one frame as far as the scorer's border.
+// push processes one picture, up to the mailbox.
 func (w *reader) push(ctx context.Context, window *preprocess.Window, pic video.Picture) error {
 	if w.last.Opening != 0 && (pic.Opening != w.last.Opening || pic.PTS < w.last.PTS) {
 		w.offset += w.last.PTS + max(pic.Arrival.Sub(w.last.Arrival), time.Millisecond) - pic.PTS
@@ -213,8 +213,8 @@ func (w *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 	w.anyClip()
 	c := w.cuboid
 	w.noteRates(window, c)
-	// The window sees the stream's own clock, so that a step back is a gap; no cuboid spans one, so all of this one's
-	// frames have the same offset.
+	// The window sees the source's own clock, so that a step back is a gap; no cuboid spans one, so all frames of this
+	// cuboid have the same offset.
 	for i := range c.PTS {
 		c.PTS[i] += w.offset
 	}
@@ -241,7 +241,7 @@ func (w *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 	return nil
 }
 
-// observe takes note of what the window did with a picture.
+// observe records what the window did with a picture.
 func (w *reader) observe(window *preprocess.Window, pic *video.Picture, before video.Picture) {
 	w.account(window)
 	s := window.Stats()
