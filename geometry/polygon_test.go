@@ -91,7 +91,8 @@ func TestRasterize(t *testing.T) {
 	}
 }
 
-// A pixel is ignored exactly if some point of it is masked, compared with a finer raster, on polygons of all kinds.
+// TestIgnoreCoversEveryTouchedPixel checks that a pixel is ignored exactly if some point of it is masked, compared with
+// a finer raster, on polygons of all kinds.
 func TestIgnoreCoversEveryTouchedPixel(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	const side, fine = 16, 16

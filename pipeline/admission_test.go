@@ -83,8 +83,8 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// Cameras without a clip in ten seconds, as with a large hop, leave the cost of a clip unknown: that must not lead to
-// an invalid number of cameras.
+// TestDemandWithoutClips has cameras without a clip in ten seconds, as with a large hop, which leaves the cost of a
+// clip unknown: that must not lead to an invalid number of cameras.
 func TestDemandWithoutClips(t *testing.T) {
 	source := new(costly)
 	at := time.Unix(0, 0)
@@ -136,8 +136,8 @@ func TestNextTurn(t *testing.T) {
 	}
 }
 
-// Over many turns every camera gets its share, including one that joins later, one that needs half of its turn to
-// resume, and one that gives no clips.
+// TestTurnsAreFair checks that every camera gets its share over many turns, including one that joins later, one that
+// needs half of its turn to resume, and one that gives no clips.
 func TestTurnsAreFair(t *testing.T) {
 	const cameras, n, turns, late, slow, dead = 40, 13, 120, 7, 8, 9
 	scored, got, paused := make([]float64, cameras), make([]float64, cameras), make([]bool, cameras)

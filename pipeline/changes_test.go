@@ -37,7 +37,8 @@ func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	return b
 }
 
-// A camera that changes its picture size or codec in mid-stream is reopened, and no clip has pictures of both.
+// TestChangeInMidStream checks that a camera that changes its picture size or codec in mid-stream is reopened, and no
+// clip has pictures of both.
 func TestChangeInMidStream(t *testing.T) {
 	first := mpegts(t, "320x240", "libx264", 4)
 	for _, c := range []struct {
@@ -79,7 +80,7 @@ func TestChangeInMidStream(t *testing.T) {
 	}
 }
 
-// A camera that returns with another codec and size continues as before.
+// TestChangeOfCoding checks that a camera that returns with another codec and size continues as before.
 func TestChangeOfCoding(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	st := watchStreet(t, server.URL())
@@ -110,8 +111,8 @@ func TestChangeOfCoding(t *testing.T) {
 	}
 }
 
-// A camera that fails repeatedly leaks no goroutine, file or process. Each round takes a second, mostly for loading
-// OpenCV's libraries in the worker.
+// TestReconnections checks that a camera that fails repeatedly leaks no goroutine, file or process. Each round takes a
+// second, mostly for loading OpenCV's libraries in the worker.
 func TestReconnections(t *testing.T) {
 	if !alone(t) {
 		return

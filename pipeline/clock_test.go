@@ -11,9 +11,9 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// The system clock is set while a camera is read, by an hour forward and then back. Arrivals without a monotonic
-// reading are the worst case. A jump forward counts as a gap; neither jump makes a clip across it, an event without an
-// end, or a wrong delay.
+// TestClockJumps sets the system clock while a camera is read, by an hour forward and then back. Arrivals without a
+// monotonic reading are the worst case. A jump forward counts as a gap; neither jump makes a clip across it, an event
+// without an end, or a wrong delay.
 func TestClockJumps(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(jump.String(), func(t *testing.T) {

@@ -24,7 +24,8 @@ func kinds(items []alerts.Evidence) string {
 	return strings.Join(all, "+")
 }
 
-// The first picture of an event comes as an update; its end waits for the clip, up to a limit.
+// TestEvidenceGoesIntoTheMessages checks that the first picture of an event comes as an update; its end waits for the
+// clip, up to a limit.
 func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 	for name, c := range map[string]struct {
 		after time.Duration
@@ -67,7 +68,7 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 	}
 }
 
-// OnAlert is not called for messages that the publisher refuses.
+// TestOnlyWhatIsStoredIsTold checks that OnAlert is not called for messages that the publisher refuses.
 func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := ledger{refuse: true}
@@ -88,7 +89,8 @@ func TestOnlyWhatIsStoredIsTold(t *testing.T) {
 	})
 }
 
-// Recordings that end at the same time announce the clips that are still being made.
+// TestTheEndOfRecordingsPromisesTheirClips checks that recordings that end at the same time announce the clips that are
+// still being made.
 func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l ledger

@@ -217,8 +217,8 @@ func (s *subject) spans(from, to time.Time) *detect.Clip {
 	return nil
 }
 
-// Every fault in turn, on cameras that run beside one without faults. Each fault is reported, the camera recovers by
-// itself when the fault ends, no clip spans it, and the other camera loses nothing.
+// TestFaults injects every fault in turn into cameras that run beside one without faults. Each fault is reported, the
+// camera recovers by itself when the fault ends, no clip spans it, and the other camera loses nothing.
 func TestFaults(t *testing.T) {
 	t.Parallel()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})

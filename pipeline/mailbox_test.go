@@ -36,7 +36,8 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 	}
 }
 
-// Five cameras send a cuboid every 100 ms to a scorer that takes 100 ms a clip: five times too slow.
+// TestSlowScorerServesEveryCameraInTurn has five cameras that send a cuboid every 100 ms to a scorer that takes 100 ms
+// a clip: five times too slow.
 func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cameras, each = 5, 200

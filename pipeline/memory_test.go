@@ -7,7 +7,7 @@ import (
 	"vigil/video"
 )
 
-// The buffers of any cameras stay within the given bytes.
+// TestDivideMemory checks that the buffers of any cameras stay within the given bytes.
 func TestDivideMemory(t *testing.T) {
 	cam := camera(t, "gate", film{})
 	clip := clipBytes(&cam)
@@ -57,7 +57,8 @@ func TestDivideMemory(t *testing.T) {
 	}
 }
 
-// Without memory for a third cuboid of each camera the pending one is dropped, only if required, and counted.
+// TestMailboxIsBounded checks that without memory for a third cuboid of each camera the pending one is dropped, only if
+// required, and counted.
 func TestMailboxIsBounded(t *testing.T) {
 	m := newMailbox(2)
 	m.bound(4, []int64{1, 1})

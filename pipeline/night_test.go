@@ -10,8 +10,8 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// A camera that returns with another rate at night, and once with another size, goes on, reports the mismatch, and is
-// live again by itself when it fits.
+// TestNightOfACamera checks that a camera that returns with another rate at night, and once with another size, goes on,
+// reports the mismatch, and is live again by itself when it fits.
 func TestNightOfACamera(t *testing.T) {
 	t.Parallel()
 	ball := func(size, rate string) rtsptest.Options {

@@ -67,8 +67,9 @@ func (c *costly) Next(ctx context.Context) (video.Picture, error) {
 	}
 }
 
-// Six cameras on a machine that decodes six and scores the clips of two: three are read at a time, in turn, and every
-// one gets its share. Pauses neither end an open event nor raise a second one. They stop when the load does.
+// TestOverload has six cameras on a machine that decodes six and scores the clips of two: three are read at a time, in
+// turn, and every one gets its share. Pauses neither end an open event nor raise a second one. They stop when the load
+// does.
 func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cameras, part, clip = 6, 0.1, 100 * time.Millisecond

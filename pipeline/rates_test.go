@@ -8,7 +8,7 @@ import (
 	"vigil/video"
 )
 
-// A short second opening does not replace the rates of a long one.
+// TestRatesOfTheLongestOpening checks that a short second opening does not replace the rates of a long one.
 func TestRatesOfTheLongestOpening(t *testing.T) {
 	w := &reader{}
 	open := func(pictures int, step time.Duration) {

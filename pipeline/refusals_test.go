@@ -36,7 +36,8 @@ func fragile(t *testing.T) *model.Model {
 	return nil
 }
 
-// A clip that cannot be scored is counted and its camera goes on; many in a row are a state, and end an event.
+// TestClipsThatCannotBeScored checks that a clip that cannot be scored is counted and its camera goes on; many in a row
+// are a state, and end an event.
 func TestClipsThatCannotBeScored(t *testing.T) {
 	m := fragile(t)
 	got := play(t, 10, func(c *Camera) { c.Model = m },
@@ -73,7 +74,8 @@ func TestClipsThatCannotBeScored(t *testing.T) {
 	sums(t, stats[0])
 }
 
-// An event that was open when clips could no longer be scored is ended.
+// TestEventOfACameraThatCannotBeScored checks that an event that was open when clips could no longer be scored is
+// ended.
 func TestEventOfACameraThatCannotBeScored(t *testing.T) {
 	m := fragile(t)
 	var l ledger
@@ -88,8 +90,8 @@ func TestEventOfACameraThatCannotBeScored(t *testing.T) {
 	}
 }
 
-// Every frame and every clip is in exactly one counter, with gaps, failures, overload, clips that cannot be scored and
-// a stop.
+// TestEveryFrameAndClipIsCounted checks that every frame and every clip is in exactly one counter, with gaps, failures,
+// overload, clips that cannot be scored and a stop.
 func TestEveryFrameAndClipIsCounted(t *testing.T) {
 	m := fragile(t)
 	const lasts = 70 * time.Second
@@ -123,7 +125,8 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 	}
 }
 
-// The same if the scorer is too slow, and if the program is stopped while clips are pending.
+// TestEveryClipIsCountedUnderOverload is the same for a scorer that is too slow, and for a stop while clips are
+// pending.
 func TestEveryClipIsCountedUnderOverload(t *testing.T) {
 	m := fragile(t)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -12,7 +12,8 @@ import (
 	"vigil/video"
 )
 
-// The delay before a source is reopened doubles between its bounds, with jitter, and restarts after a stable minute.
+// TestBackoff checks that the delay before a source is reopened doubles between its bounds, with jitter, and restarts
+// after a stable minute.
 func TestBackoff(t *testing.T) {
 	b := NewBackoff(time.Second, time.Minute)
 	differ := false
@@ -61,8 +62,8 @@ func (s *still) Next(ctx context.Context) (video.Picture, error) {
 	return p, nil
 }
 
-// A picture that repeats for long enough is reported as frozen; the camera is reopened for it at most once an hour, and
-// is live again with the first different picture.
+// TestFrozen checks that a picture that repeats for long enough is reported as frozen; the camera is reopened for it at
+// most once an hour, and is live again with the first different picture.
 func TestFrozen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := &ledger{}

@@ -249,7 +249,8 @@ func TestRunMakesAnEvent(t *testing.T) {
 	}
 }
 
-// The score of a model that scores a clip's last four frames belongs to these, as do the event's start and its peak.
+// TestEventOfTheLastFrames checks that the score of a model that scores a clip's last four frames belongs to these, as
+// do the event's start and its peak.
 func TestEventOfTheLastFrames(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
@@ -431,7 +432,8 @@ func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
 	})
 }
 
-// A recording of a camera whose clock restarts has a gap, and nothing is missed after it.
+// TestRunSurvivesAClockThatStartsAgain checks that a recording of a camera whose clock restarts has a gap, and nothing
+// is missed after it.
 func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	var l ledger
 	cam := camera(t, "gate", film{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
@@ -460,8 +462,8 @@ func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	}
 }
 
-// A camera that is slow to stop must not cost the end of its event: the time for delivery starts when the cameras have
-// stopped.
+// TestRunDeliversTheEndOfASlowCamera checks that a camera that is slow to stop does not cost the end of its event: the
+// time for delivery starts when the cameras have stopped.
 func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

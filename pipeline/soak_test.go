@@ -61,8 +61,8 @@ func rss(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// Eight cameras with random faults. Afterwards every camera delivers pictures again, and the program uses no more
-// resources than before.
+// TestSoak injects random faults into eight cameras. Afterwards every camera delivers pictures again, and the program
+// uses no more resources than before.
 func TestSoak(t *testing.T) {
 	if !alone(t) {
 		return

@@ -179,8 +179,8 @@ func sums(t *testing.T, s Stats) {
 
 const minute = time.Minute
 
-// A camera whose rate or size differs for a time goes on, reports the mismatch, and is live again when it fits. Only
-// clips with a fitting calibration raise alerts.
+// TestCalibrationThatDoesNotFitForATime checks that a camera whose rate or size differs for a time goes on, reports the
+// mismatch, and is live again when it fits. Only clips with a fitting calibration raise alerts.
 func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 	for _, c := range []struct {
 		name         string
@@ -294,7 +294,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 	}
 }
 
-// A camera that delivers pictures but never sixteen in a row is not live, and says why.
+// TestLiveAndBlind checks that a camera that delivers pictures but never sixteen in a row is not live, and says why.
 func TestLiveAndBlind(t *testing.T) {
 	got := play(t, 10, func(c *Camera) { c.PartialClips = false },
 		act{lasts: 10 * time.Second, fps: 10, grey: brightGrey},
@@ -319,7 +319,8 @@ func TestLiveAndBlind(t *testing.T) {
 	}
 }
 
-// A camera outside its armed hours is disarmed, not failing, and is live again when they begin.
+// TestDisarmed checks that a camera outside its armed hours is disarmed, not failing, and is live again when they
+// begin.
 func TestDisarmed(t *testing.T) {
 	var began time.Time
 	got := play(t, 10, func(c *Camera) {
@@ -400,8 +401,8 @@ func TestRateMeter(t *testing.T) {
 	}
 }
 
-// A recording that its calibration does not fit is an error, whatever its time stamps; one that differs slightly is
-// not.
+// TestRecordingOfAnotherRate checks that a recording that its calibration does not fit is an error, whatever its time
+// stamps; one that differs slightly is not.
 func TestRecordingOfAnotherRate(t *testing.T) {
 	for _, c := range []struct {
 		fps  float64

@@ -7,7 +7,7 @@ import (
 	"vigil/video"
 )
 
-// A picture completes a cuboid only if Due reported it, at any hop and rate and with any gaps.
+// TestDue checks that a picture completes a cuboid only if Due reported it, at any hop and rate and with any gaps.
 func TestDue(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A test's pictures need not be secret.
 	complete := 0

@@ -10,7 +10,8 @@ import (
 	"vigil/geometry"
 )
 
-// PrepareLuma agrees with OpenCV to within one level of grey, at every size and under a mask.
+// TestPrepareLuma checks that PrepareLuma agrees with OpenCV to within one level of grey, at every size and under a
+// mask.
 func TestPrepareLuma(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // Pictures need not be secret.
 	for _, size := range [][3]int{

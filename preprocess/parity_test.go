@@ -59,7 +59,8 @@ func open(t testing.TB, path string) *capture.Stream {
 	return s
 }
 
-// The pictures equal those of the reference, which uses OpenCV in Python, bit for bit.
+// TestPicturesAreOpenCVs checks that the pictures equal those of the reference, which uses OpenCV in Python, bit for
+// bit.
 func TestPicturesAreOpenCVs(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's, which has OpenCV
 	if err := exec.CommandContext(t.Context(), python, "-c", "import cv2").Run(); err != nil {
@@ -118,7 +119,7 @@ func ours(t *testing.T, path string, side, every int) string {
 	return b.String()
 }
 
-// Real recordings give every cuboid that their length allows, without gaps.
+// TestCuboidsOfRealVideo checks that real recordings give every cuboid that their length allows, without gaps.
 func TestCuboidsOfRealVideo(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -163,7 +164,7 @@ func frame(w, h, channels int, at func(x, y, c int) byte) *video.Frame {
 	return f
 }
 
-// The picture is black under the mask, and does not depend on what is there.
+// TestMaskHides checks that the picture is black under the mask, and does not depend on what is there.
 func TestMaskHides(t *testing.T) {
 	mask := []geometry.Polygon{geometry.Rect(0.25, 0.25, 0.75, 0.75)}
 	p := NewPreparer(16, mask)

@@ -170,8 +170,8 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// Delayed pictures arrive in bursts: the pauses between these are gaps, and still count for the rate of a live source.
-// An outage does not, nor a pause of a recording.
+// TestRatesOfBursts has delayed pictures that arrive in bursts: the pauses between these are gaps, and still count for
+// the rate of a live source. An outage does not, nor a pause of a recording.
 func TestRatesOfBursts(t *testing.T) {
 	for _, tt := range []struct {
 		name  string

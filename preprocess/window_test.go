@@ -332,7 +332,8 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// Groups of pictures that arrive at once, every second or two, are not gaps once the usual pause is known.
+// TestWindowBursts checks that groups of pictures that arrive at once, every second or two, are not gaps once the usual
+// pause is known.
 func TestWindowBursts(t *testing.T) {
 	for _, burst := range []int{2, 5, 25, 50, 64} {
 		ps := pictures(40*burst+40, 0, 0, 40*ms)
@@ -349,7 +350,8 @@ func TestWindowBursts(t *testing.T) {
 	}
 }
 
-// A pause that is long even for a bursty source is a gap, and three of them do not make it usual.
+// TestWindowPauseInBursts checks that a pause that is long even for a bursty source is a gap, and three of them do not
+// make it usual.
 func TestWindowPauseInBursts(t *testing.T) {
 	ps := pictures(600, 0, 0, 40*ms)
 	for i := range ps {

@@ -146,8 +146,8 @@ func TestCalibrationCheck(t *testing.T) {
 	}
 }
 
-// The id is a hash of the content, so a new field must be omitted from the JSON when empty, or existing files would be
-// refused.
+// TestReadsAnOlderProgramsCalibration guards the id, which is a hash of the content: a new field must be omitted from
+// the JSON when empty, or existing files would be refused.
 func TestReadsAnOlderProgramsCalibration(t *testing.T) {
 	c, err := Read(filepath.Join("testdata", "calibration-v2.json"))
 	if err != nil || c.Key.Camera != "ped2" || c.Clips != 423 {
@@ -155,7 +155,7 @@ func TestReadsAnOlderProgramsCalibration(t *testing.T) {
 	}
 }
 
-// Calibrations store the mask's hash, so it must be the same in every version.
+// TestMaskHashNeverChanges guards the hash of a mask, which calibrations store.
 func TestMaskHashNeverChanges(t *testing.T) {
 	odd := []geometry.Polygon{
 		{{X: 0, Y: 1}, {X: 1e-5, Y: 0.1}, {X: 1. / 3, Y: 0.0001}, {X: math.Copysign(0, -1), Y: 5e-324}},

@@ -123,8 +123,8 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 	}
 }
 
-// Three minutes rarely have twenty events, so single clips are counted. That extrapolates too far for an exact theta,
-// and must err on the high side.
+// TestFewEventsCountClips calibrates on three minutes, which rarely have twenty events, so single clips are counted.
+// That extrapolates too far for an exact theta, and must err on the high side.
 func TestFewEventsCountClips(t *testing.T) {
 	seeds := 40
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -281,7 +281,8 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 	}
 }
 
-// If the video itself has more events than the budget allows, theta is not extrapolated: so many alarms occur in it.
+// TestThresholdWithinWhatWasSeen checks that theta is not extrapolated if the video itself has more events than the
+// budget allows: so many alarms occur in it.
 func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	const hours, perDay = 3, 240
 	exponential, _ := gpd(0)
@@ -294,7 +295,8 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	}
 }
 
-// The tail's level lies among the highest quarter of the clips and above lo, even with few events.
+// TestPeaksAreOfTheHighestClips checks that the tail's level lies among the highest quarter of the clips and above lo,
+// even with few events.
 func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	quantile, _ := gpd(0)
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
@@ -416,7 +418,8 @@ func TestHeldAgreesWithTheDetector(t *testing.T) {
 	}
 }
 
-// An event belongs to one stretch of one recording: runs and cool-downs at the end of one do not affect the next.
+// TestPeaksOfSeveralRecordings checks that an event belongs to one stretch of one recording: runs and cool-downs at the
+// end of one do not affect the next.
 func TestPeaksOfSeveralRecordings(t *testing.T) {
 	cfg := detect.Config{
 		Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second,

@@ -8,7 +8,7 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// picture draws the cells of normal clips: every one has errors up to its own level.
+// picture draws the cells of normal clips: the errors of each cell are uniform up to its level.
 func picture(clips int, level func(cell int) float64) []float32 {
 	r := rand.New(rand.NewPCG(2, 2))
 	cells := make([]float32, clips*cellCount)
@@ -19,7 +19,7 @@ func picture(clips int, level func(cell int) float64) []float32 {
 }
 
 func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
-	// A tree of eight cells that is ten times as strange as the rest, and below it a masked row.
+	// A tree of eight cells with ten times the error of the rest, and below it a masked row.
 	level := func(cell int) float64 {
 		switch {
 		case cell < 8:
@@ -41,7 +41,7 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 	if share, most := p.Coverage(); share != 0.125 || most < 4 || most > 6 {
 		t.Errorf("%g of the picture, by %g", share, most)
 	}
-	// What is strange elsewhere counts in full, and in the tree by so much less.
+	// Errors elsewhere count in full, and in the tree they are divided.
 	cells := make([]float32, cellCount)
 	cells[3], cells[40] = 0.1, 0.03
 	if e := p.ClipError(cells); e != float64(float32(0.03)) {
@@ -56,7 +56,8 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 	}
 }
 
-// Fit judges every clip by the places that it finds, and a screen in an empty picture is not divided to nothing.
+// TestCalibrateWeighsPlaces checks that Fit applies the SensitivityMap to every clip, and that a screen in an empty
+// picture is not divided to almost 0.
 func TestCalibrateWeighsPlaces(t *testing.T) {
 	cells := picture(300, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] })
 	var n NormalScores
@@ -76,7 +77,7 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 		t.Errorf("the greatest error is %g and theta %g, where the screen's are divided by %d", c.Max, c.Theta,
 			maxDivisor)
 	}
-	// Where most of the picture is masked away the rest of it says what is usual.
+	// If most of the picture is masked, the rest determines the usual level.
 	masked := picture(300, func(cell int) float64 {
 		switch {
 		case cell < 4:

@@ -108,7 +108,7 @@ func TestDetectorHysteresis(t *testing.T) {
 	}
 }
 
-// The same scene must give the same events at any hop, at most one hop later.
+// TestDetectorDoesNotDependOnTheHop checks that the same scene gives the same events at any hop, at most one hop later.
 func TestDetectorDoesNotDependOnTheHop(t *testing.T) {
 	cfg := DefaultConfig()
 	for _, hop := range []float64{0.1, 0.2, 0.4, 0.8} {

@@ -5,8 +5,9 @@ import (
 	"time"
 )
 
-// Rises are limited in stream time, so that a replay gives the same events. Those in between are returned as
-// PeakRising, since by the next update or the end their pictures may have left the buffer.
+// TestRisesAreReportedAtMostOnceInAWhile checks that rises are limited in stream time, so that a replay gives the same
+// events. Those in between are returned as PeakRising, since by the next update or the end their pictures may have left
+// the buffer.
 func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 	for every, want := range map[time.Duration]string{
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",

@@ -172,7 +172,7 @@ func TestLies(t *testing.T) {
 	all.Wait()
 }
 
-// A worker that sends only previews and no picture times out.
+// TestPreviewsWithoutEnd checks that a worker that sends only previews and no picture times out.
 func TestPreviewsWithoutEnd(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "previews")
 	if err := os.WriteFile(path, bytes.Repeat(preview(0, smallJPEG), 1000), 0o600); err != nil {

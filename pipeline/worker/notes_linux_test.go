@@ -16,8 +16,8 @@ import (
 	"vigil/internal/testenv"
 )
 
-// A camera whose first key frame comes later than the read timeout does not time out, and the worker's notes are passed
-// on.
+// TestLateKeyFrame checks that a camera whose first key frame comes later than the read timeout does not time out, and
+// the worker's notes are passed on.
 func TestLateKeyFrame(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.ts")
 	if out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i",

@@ -35,7 +35,8 @@ func startOn(t *testing.T, url string, o Options) (*Process, error) {
 	return p, err
 }
 
-// The configuration reaches FFmpeg in the worker: the transport, and the last known frame rate.
+// TestOrdersReachTheChild checks that the configuration reaches FFmpeg in the worker: the transport, and the last known
+// frame rate.
 func TestOrdersReachTheChild(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for transport, wantUDP := range map[string]bool{"": false, "tcp": false, "udp": true} {
@@ -57,7 +58,7 @@ func TestOrdersReachTheChild(t *testing.T) {
 	}
 }
 
-// Likewise for the accepted certificates.
+// TestTrustReachesTheChild checks the same for the accepted certificates.
 func TestTrustReachesTheChild(t *testing.T) {
 	shown := certtest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: shown, User: "viewer", Password: "geheim"})

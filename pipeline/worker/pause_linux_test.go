@@ -12,7 +12,8 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// A paused camera is not decoded, does not time out, and resumes with the next number at its own time.
+// TestPause checks that a paused camera is not decoded, does not time out, and resumes with the next number at its own
+// time.
 func TestPause(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	addr, err := source.ParseAddress(server.URL())

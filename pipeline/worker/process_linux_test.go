@@ -226,7 +226,8 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") // exited, not yet reaped by init
 }
 
-// However a parent dies, its worker does not outlive it, even if it is stopped or hangs.
+// TestNoChildOutlivesItsParent checks that a worker does not outlive its parent, however that dies, even if the worker
+// is stopped or hangs.
 func TestNoChildOutlivesItsParent(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	deaf := filepath.Join(t.TempDir(), "opened")
@@ -276,7 +277,8 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 	}
 }
 
-// If the system does not kill orphans, the end of stdin ends the worker, also while it opens a silent camera.
+// TestChildEndsWithItsStdin checks that the end of stdin ends the worker if the system does not kill orphans, also
+// while it opens a silent camera.
 func TestChildEndsWithItsStdin(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for _, address := range []string{server.URL(), silent(t)} {

@@ -34,7 +34,8 @@ func (t *tape) End(s capture.SegmentStats) error {
 	return nil
 }
 
-// The worker's segment messages are validated, since it has decoded untrusted input.
+// TestRecordingChecksItsChild checks that the worker's segment messages are validated, since it has decoded untrusted
+// input.
 func TestRecordingChecksItsChild(t *testing.T) {
 	type message struct {
 		kind kind

@@ -11,7 +11,8 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// A process that fails to start is an error, and leaves no pipe, goroutine or process behind.
+// TestStartLeavesNothingOpen checks that a process that fails to start is an error, and leaves no pipe, goroutine or
+// process behind.
 func TestStartLeavesNothingOpen(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "script")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\nexit 0\n"), 0o600); err != nil {

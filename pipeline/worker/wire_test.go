@@ -104,7 +104,8 @@ func kindBytes(ks []kind) []byte {
 	return b
 }
 
-// A message that claims to be large allocates no memory before its bytes arrive, and large buffers are released.
+// TestDecoderMemory checks that a message that claims to be large allocates no memory before its bytes arrive, and
+// large buffers are released.
 func TestDecoderMemory(t *testing.T) {
 	large := encode(nil, kindStill, func(b []byte) []byte {
 		jpeg := append([]byte{0xff, 0xd8}, make([]byte, 8<<20)...)

@@ -38,9 +38,9 @@ func survival(x, shape float64) float64 {
 	return math.Pow(max(0, 1+shape*x), -1/shape)
 }
 
-// A Poisson number of peaks arrives in a time of 1, and the level is estimated that one peak exceeds in a time of 10,
-// or of 100. 80 runs measure a coverage of 0.95 to within 0.05 (two standard errors), the 1500 of VIGIL_LONG to within
-// 0.012. The prior of the shape makes it slightly narrow far from 0 and wide near 0.
+// TestKnownTails draws a Poisson number of peaks in a time of 1, and estimates the level that one peak exceeds in a
+// time of 10, or of 100. 80 runs measure a coverage of 0.95 to within 0.05 (two standard errors), the 1500 of
+// VIGIL_LONG to within 0.012. The prior of the shape makes it slightly narrow far from 0 and wide near 0.
 func TestKnownTails(t *testing.T) {
 	runs := 80
 	if os.Getenv("VIGIL_LONG") != "" {
@@ -134,7 +134,8 @@ func TestLevelIsTheInverseOfRate(t *testing.T) {
 	}
 }
 
-// Half of the excluded probability lies on either side, and the grid of scales covers the posterior.
+// TestIntervalLeavesOutAsMuchOnEitherSide checks that half of the excluded probability lies on either side, and the
+// grid of scales covers the posterior.
 func TestIntervalLeavesOutAsMuchOnEitherSide(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for _, n := range []int{MinPeaks, 100} {
