@@ -8,8 +8,8 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// NormalScores collects the scores of normal video for Fit. It takes about 300 bytes a clip: 80 MB for a day at hop 8
-// and 25 fps. The zero value is empty.
+// NormalScores collects the scores of normal video for Fit. It takes 280 bytes a clip: 76 MB for a day at hop 8 and 25
+// fps. The zero value is empty.
 type NormalScores struct {
 	clips []normalClip
 	cells []float32 // [clips][cellCount]; nil where the score has no windows
