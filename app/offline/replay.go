@@ -13,6 +13,7 @@ import (
 	"vigil/config"
 	"vigil/eval"
 	"vigil/internal/batch"
+	"vigil/internal/errcode"
 )
 
 // ReplayOptions say where scores and alerts go.
@@ -55,7 +56,7 @@ func (r *Recordings) Replay(ctx context.Context, o ReplayOptions, w io.Writer) (
 	if !o.NoPublish && (hasAlerts || o.NATS.URL != "") {
 		cfg := config.Default()
 		cfg.NATS, cfg.DataDir = o.NATS, o.DataDir
-		log := slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		log := slog.New(errcode.Handler(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn})))
 		conn, closeBroker, connectErr := app.Connect(ctx, cfg, log)
 		if connectErr != nil {
 			if o.NATS.URL == "" {

@@ -122,9 +122,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitInterrupted
 	case isUsage(err):
 		fmt.Fprintln(stderr, "vigil:", terminal.Escape(err.Error()))
+		printCodes(stderr, err)
 		return exitUsage
 	default:
 		fmt.Fprintln(stderr, "vigil:", terminal.Escape(err.Error()))
+		printCodes(stderr, err)
 		return exitFailed
 	}
 }
@@ -156,7 +158,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
-		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), versionCommand(), encodeClipCommand())
+		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(), encodeClipCommand())
 	usageArgs(root)
 	decimalFlags(root)
 	return root

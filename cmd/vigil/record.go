@@ -14,6 +14,7 @@ import (
 	"vigil/app"
 	"vigil/capture/recorder"
 	"vigil/config"
+	"vigil/internal/errcode"
 	"vigil/pipeline"
 	"vigil/pipeline/worker"
 	"vigil/video"
@@ -98,7 +99,7 @@ func (r *record) prepare(cmd *cobra.Command, arg string) error {
 			"%s: is a device; only a camera with a URL (rtsp, rtsps, http, https) sends coded pictures that can be "+
 				"kept as they are", src)
 	}
-	r.log = slog.New(slog.NewTextHandler(cmd.ErrOrStderr(), nil)).With("camera", r.camera.Name)
+	r.log = slog.New(errcode.Handler(slog.NewTextHandler(cmd.ErrOrStderr(), nil))).With("camera", r.camera.Name)
 	return nil
 }
 

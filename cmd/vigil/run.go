@@ -12,6 +12,7 @@ import (
 	"vigil/app"
 	"vigil/capture/source"
 	"vigil/config"
+	"vigil/internal/errcode"
 	"vigil/internal/names"
 )
 
@@ -117,9 +118,9 @@ func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
 	opts := &slog.HandlerOptions{Level: level}
 	switch c.Format {
 	case "text":
-		return slog.New(slog.NewTextHandler(w, opts)), nil
+		return slog.New(errcode.Handler(slog.NewTextHandler(w, opts))), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(w, opts)), nil
+		return slog.New(errcode.Handler(slog.NewJSONHandler(w, opts))), nil
 	}
 	return nil, fmt.Errorf("log.format: is %q, must be text or json", c.Format)
 }

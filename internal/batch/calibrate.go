@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"vigil/internal/errcode"
 	"vigil/internal/progress"
 	"vigil/pipeline"
 	"vigil/pipeline/calibrate"
@@ -98,7 +99,7 @@ func (s *calibrator) score(ctx context.Context, rec Recording) (one *normalVideo
 	var log *slog.Logger // nil for a recording, which is reported at its end
 	watch := ctx
 	if cam.Live {
-		log = slog.New(slog.NewTextHandler(s.w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+		log = slog.New(errcode.Handler(slog.NewTextHandler(s.w, &slog.HandlerOptions{Level: slog.LevelWarn})))
 		limited, cancel := context.WithTimeout(ctx, s.LiveFor)
 		defer cancel()
 		watch = limited

@@ -19,6 +19,7 @@ import (
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/internal/batch"
+	"vigil/internal/errcode"
 	"vigil/internal/output"
 	"vigil/internal/progress"
 	"vigil/internal/scene"
@@ -90,7 +91,7 @@ func (d *demo) run(ctx context.Context) (result Result, err error) {
 	if err != nil {
 		return result, err
 	}
-	log := slog.New(slog.NewTextHandler(d.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	log := slog.New(errcode.Handler(slog.NewTextHandler(d.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	calibration, err := d.calibrate(ctx, m, log)
 	if err != nil {
 		return result, err
