@@ -26,6 +26,7 @@ type Status struct {
 	State  State     `json:"state"`
 	Wall   time.Time `json:"wall"`             // when the state began
 	Detail string    `json:"detail,omitempty"` // why, in plain words, without credentials
+	Code   string    `json:"code,omitempty"`   // of Detail, in the catalogue of errors: vigil explain CODE
 	Count  uint64    `json:"count,omitempty"`  // how often the camera came into this state since the program's start
 }
 

@@ -15,6 +15,7 @@ type Storage struct {
 	State     StorageState `json:"state"`
 	Wall      time.Time    `json:"wall"`             // when the state began
 	Detail    string       `json:"detail,omitempty"` // why, in plain words
+	Code      string       `json:"code,omitempty"`   // of Detail, in the catalogue of errors: vigil explain CODE
 	FreeBytes int64        `json:"free_bytes"`       // of the disk that alerts are stored on
 	// FailedSeconds is how long it lasted that is over.
 	FailedSeconds float64 `json:"failed_seconds,omitempty"`

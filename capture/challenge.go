@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"vigil/internal/errcode"
 )
 
 // challenge is one authentication scheme that a server offers (RFC 9110, section 11.3).
@@ -85,8 +87,8 @@ func explainChallenges(headers []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	return fmt.Errorf(
+	return errcode.CameraUnknownLogin.Wrap(fmt.Errorf(
 		"%w: it wants to be authenticated to by %s, which vigil does not speak; set the camera to digest "+
 			"authentication with MD5, or to basic (401)",
-		ErrRefused, strings.Join(names, " or "))
+		ErrRefused, strings.Join(names, " or ")))
 }

@@ -7,10 +7,11 @@ import (
 	"net/http"
 	"strings"
 
+	"vigil/internal/errcode"
 	"vigil/internal/regular"
 )
 
-var errNoVideo = errors.New("FFmpeg finds no video in it that it can decode")
+var errNoVideo = errcode.CameraNoVideo.New("FFmpeg finds no video in it that it can decode")
 
 // explainFile returns a likely reason why a file holds no video, or nil. OpenCV does not expose FFmpeg's error.
 func explainFile(path string) error {

@@ -19,6 +19,7 @@ import (
 	"time"
 	"unsafe"
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 	"vigil/video"
 )
 
@@ -225,15 +226,15 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 	case elsewhere != nil:
 		return elsewhere
 	case large != nil:
-		return fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large)
+		return errcode.CameraTooLarge.Wrap(fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large))
 	case code == C.vigil_exit && v.waits > 0 && v.count == 0:
-		return fmt.Errorf(
+		return errcode.CameraNoPicture.Wrap(fmt.Errorf(
 			"%w after 0 frames: no key frame came within %v, although video did: the camera's key frames (I-frame "+
 				"interval, GOP) are farther apart, "+
 				"or it sends none; set them to 1 to 4 s in the camera, or raise read_timeout", ErrLost,
-			time.Duration(v.waits+1)*v.timeout)
+			time.Duration(v.waits+1)*v.timeout))
 	case code == C.vigil_exit:
-		return fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout)
+		return errcode.CameraNoPicture.Wrap(fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout))
 	case code == C.vigil_eof && v.count == 1 && v.still:
 		return fmt.Errorf("%w: this address gives a single picture and no stream; the camera's video has another one",
 			ErrLost)
@@ -304,7 +305,7 @@ func explainCode(ctx context.Context, addr source.Address, code C.int, o Options
 	login := strings.Contains(addr.Reveal(), "@")
 	switch code {
 	case C.vigil_exit:
-		return fmt.Errorf("the server does not answer: %w", os.ErrDeadlineExceeded)
+		return errcode.CameraUnreachable.Wrap(fmt.Errorf("the server does not answer: %w", os.ErrDeadlineExceeded))
 	case C.vigil_unauthorized:
 		return explainUnauthorized(ctx, addr, o)
 	case C.vigil_forbidden:
@@ -315,7 +316,7 @@ func explainCode(ctx context.Context, addr source.Address, code C.int, o Options
 	switch errno := syscall.Errno(-code); errno { //nolint:gosec // FFmpeg's own codes are far from the system's.
 	case syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.ECONNRESET, syscall.ETIMEDOUT,
 		syscall.EPIPE:
-		return fmt.Errorf("no connection: %w", errno)
+		return errcode.CameraUnreachable.Wrap(fmt.Errorf("no connection: %w", errno))
 	}
 	if err := explainURL(ctx, addr, o, min(o.OpenTimeout, explainTimeout)); err != nil {
 		return err

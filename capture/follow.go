@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 )
 
 // ElsewhereError means that a redirect, a playlist or a stream description points to another host that Options.Follow
@@ -20,7 +21,10 @@ func (e *ElsewhereError) Error() string {
 			"other, as follow: [%q]", e.Host, e.Host)
 }
 
-// Is matches ErrRefused.
+// ErrorCode is its entry in the catalogue.
+func (*ElsewhereError) ErrorCode() errcode.Code { return errcode.CameraElsewhere }
+
+// Is makes it an ErrRefused.
 func (*ElsewhereError) Is(target error) bool { return target == ErrRefused }
 
 // hosts lists the hosts that a camera may refer to: its own and those of Options.Follow.

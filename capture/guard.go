@@ -14,6 +14,7 @@ import (
 	"strings"
 	"unsafe"
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 )
 
 // guard restricts FFmpeg's connections for one camera to the allowed hosts. See guard.c.
@@ -88,9 +89,9 @@ func (g *guard) refused() error {
 	case host == "":
 		return nil
 	case g.own != "" && (host == g.own || strings.HasPrefix(host, g.own+":") || strings.HasPrefix(host, "["+g.own+"]")):
-		return fmt.Errorf(
+		return errcode.CameraUntrustedCertificate.Wrap(fmt.Errorf(
 			"%w: the camera leads to %s by an address of its own, past the connection whose certificate was checked "+
-				"(key trust)", ErrRefused, host)
+				"(key trust)", ErrRefused, host))
 	}
 	return &ElsewhereError{Host: host}
 }

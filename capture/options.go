@@ -5,6 +5,7 @@ import (
 	"math"
 	"time"
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 )
 
 // Options configure how an address is opened. The zero value works.
@@ -42,13 +43,13 @@ const KeyFrameWaits = 6
 
 // Errors that callers distinguish. All errors of Open and Read name the redacted address.
 var (
-	// ErrTruncated replaces io.EOF if a file ends well before the duration in its header.
-	ErrTruncated = errors.New("the file is cut off")
-	// ErrLost means that a live source yields no more frames; reconnecting may help.
-	ErrLost = errors.New("the stream broke off")
-	// ErrRefused means that the server answered and refused: wrong credentials or no such stream. Retrying helps only
-	// after the configuration or the camera has changed.
-	ErrRefused = errors.New("the server refuses")
+	// ErrTruncated comes instead of io.EOF where a file ends well before the time that its header promises.
+	ErrTruncated = errcode.RecordingTruncated.New("the file is cut off")
+	// ErrLost means that a live source gives no more pictures; opening it again may help.
+	ErrLost = errcode.CameraLost.New("the stream broke off")
+	// ErrRefused means that a server answered and refuses: wrong credentials or no such stream. Opening it again
+	// helps only when somebody has changed something.
+	ErrRefused = errcode.CameraRefused.New("the server refuses")
 )
 
 const defaultTimeout = 10 * time.Second

@@ -18,6 +18,7 @@ import (
 	"strings"
 	"time"
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 )
 
 // explainTimeout bounds the request for the reason of a refusal; a server that answers at all answers quickly.
@@ -28,7 +29,7 @@ func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, e
 	server := net.JoinHostPort(w.Host, w.Port)
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", server)
 	if err != nil {
-		return nil, fmt.Errorf("no connection: %w", err)
+		return nil, errcode.CameraUnreachable.Wrap(fmt.Errorf("no connection: %w", err))
 	}
 	if config == nil {
 		return conn, nil
@@ -36,13 +37,21 @@ func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, e
 	secure := tls.Client(conn, config)
 	if err := secure.HandshakeContext(ctx); err != nil {
 		_ = conn.Close()
-		return nil, fmt.Errorf("no connection by TLS: %w", stableError(err))
+		return nil, tlsError(err)
 	}
 	return secure, nil
 }
 
-// stableError removes the local port from an error. The port differs between attempts; the message of a lasting error
-// must not.
+// tlsError says of a failed handshake whether it is the certificate that does not fit.
+func tlsError(err error) error {
+	code := errcode.CameraUnreachable
+	if errors.Is(err, source.ErrUntrusted) {
+		code = errcode.CameraUntrustedCertificate
+	}
+	return code.Wrap(fmt.Errorf("no connection by TLS: %w", stableError(err)))
+}
+
+// stableError leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its words.
 func stableError(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		op.Source = nil
@@ -131,13 +140,13 @@ func ask(ctx context.Context, addr source.Address, u *url.URL, o Options, timeou
 func explainStatus(status int, hasCredentials bool) error {
 	switch {
 	case status == http.StatusUnauthorized && hasCredentials:
-		return fmt.Errorf("%w: wrong user name or password (401)", ErrRefused)
+		return errcode.CameraUnauthorized.Wrap(fmt.Errorf("%w: wrong user name or password (401)", ErrRefused))
 	case status == http.StatusUnauthorized:
-		return fmt.Errorf("%w: it wants a user name and a password (401)", ErrRefused)
+		return errcode.CameraUnauthorized.Wrap(fmt.Errorf("%w: it wants a user name and a password (401)", ErrRefused))
 	case status == http.StatusForbidden:
 		return fmt.Errorf("%w: not allowed (403)", ErrRefused)
 	case status == http.StatusNotFound:
-		return fmt.Errorf("%w: it has no such stream (404)", ErrRefused)
+		return errcode.CameraNotFound.Wrap(fmt.Errorf("%w: it has no such stream (404)", ErrRefused))
 	case status >= 400:
 		return fmt.Errorf("%w: it answers with status %d", ErrRefused, status)
 	}
@@ -171,7 +180,7 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (an
 		if elsewhere, ok := errors.AsType[*ElsewhereError](err); ok {
 			return answer{}, elsewhere
 		}
-		return answer{}, fmt.Errorf("no answer: %w", stableError(err))
+		return answer{}, errcode.CameraUnreachable.Wrap(fmt.Errorf("no answer: %w", stableError(err)))
 	}
 	return answer{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
 }
@@ -212,7 +221,7 @@ const maxSDP = 64 << 10
 func readAnswer(r *textproto.Reader) (answer, error) {
 	line, err := r.ReadLine()
 	if err != nil {
-		return answer{}, fmt.Errorf("the server does not answer: %w", stableError(err))
+		return answer{}, errcode.CameraUnreachable.Wrap(fmt.Errorf("the server does not answer: %w", stableError(err)))
 	}
 	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")

@@ -4,14 +4,14 @@ package capture
 
 import (
 	"context"
-	"errors"
 	"io"
 	"time"
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 	"vigil/video"
 )
 
-var errNoOpenCV = errors.New(
+var errNoOpenCV = errcode.BuildNoOpenCV.New(
 	"this vigil was built without OpenCV: install it and FFmpeg's headers (scripts/setup does) and " +
 		"build with cgo and -tags gocv_specific_modules,gocv_videoio")
 

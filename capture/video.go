@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"vigil/internal/errcode"
 	"vigil/video"
 
 	"gocv.io/x/gocv"
@@ -336,7 +337,7 @@ func (v *opencvReader) ended() error {
 	case elsewhere != nil:
 		return elsewhere
 	case large != nil && v.live:
-		return fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large)
+		return errcode.CameraTooLarge.Wrap(fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large))
 	case large != nil:
 		return fmt.Errorf("after %d frames: %w", v.count, large)
 	case v.live:

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 	"vigil/pipeline/calibrate"
 	"vigil/video"
 )
@@ -107,7 +108,7 @@ func (w *reader) checkFit(done bool) error {
 	if rate := f.judge(done); rate > 0 {
 		w.log.Warn("the frame rate is not the calibration's, alerts may be too many or too few", "fps",
 			fmt.Sprintf("%.4g", rate),
-			"calibrated_fps", fmt.Sprintf("%.4g", f.key.FPS))
+			"calibrated_fps", fmt.Sprintf("%.4g", f.key.FPS), errcode.Key, errcode.CameraRateMismatch)
 	}
 	if !w.Live {
 		var why []string

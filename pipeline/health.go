@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"maps"
@@ -9,6 +10,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
+	"vigil/internal/errcode"
 )
 
 // health is a camera's state, its reason and its start. A change is published, counted and logged once; a state that
@@ -30,6 +32,24 @@ type health struct {
 	lastLogged map[alerts.State]string // reason that was logged last for a state, until the camera is live again
 	tries      int                     // failures since the source was live
 	down       time.Time
+
+	failure errcode.Code // of what the source failed by
+}
+
+// stateCodes are the codes of the states that are not an error.
+var stateCodes = map[alerts.State]errcode.Code{
+	alerts.StateStalled: errcode.CameraNoPicture, alerts.StateFrozen: errcode.CameraFrozen,
+	alerts.StateSizeMismatch: errcode.CameraSizeMismatch, alerts.StateRateMismatch: errcode.CameraRateMismatch,
+	alerts.StateNoClips: errcode.CameraNoClips, alerts.StateUnscorable: errcode.CameraUnscorable,
+	alerts.StatePausedOverload: errcode.CameraOverloaded,
+}
+
+// code is that of the state; empty where the state asks for nobody.
+func (h *health) code() errcode.Code {
+	if h.state == alerts.StateFailing || h.state == alerts.StateFailed {
+		return h.failure
+	}
+	return stateCodes[h.state]
 }
 
 // notable are the states that notes can have, by priority.
@@ -49,7 +69,15 @@ func (h *health) set(state alerts.State, why string) {
 	h.enter(why)
 }
 
-// note sets why a camera is not monitored although its source is live, for one of the notable states; "" clears it.
+// fail is set for a state that comes of an error.
+func (h *health) fail(state alerts.State, err error) {
+	h.mu.Lock()
+	h.failure = cmp.Or(errcode.Of(err), errcode.CameraFailed)
+	h.mu.Unlock()
+	h.set(state, err.Error())
+}
+
+// note says why a camera is not watched though its source is live, in one of the notable states; "" takes that back.
 func (h *health) note(state alerts.State, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,7 +128,7 @@ func (h *health) enter(why string) {
 	}
 	h.state, h.why = state, why
 	h.publish.SendStatus(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why,
-		Count: h.counts[state]})
+		Count: h.counts[state], Code: string(h.code())})
 	h.tell(before, now.Sub(since))
 }
 
@@ -127,19 +155,20 @@ func (h *health) tell(before alerts.State, lasted time.Duration) {
 	}
 	switch h.state {
 	case alerts.StateFailing:
-		h.log.Warn("camera fails, it is opened again and again", "error", h.why, "failures", h.tries)
+		h.log.Warn("camera fails, it is opened again and again", "error", h.why, "failures", h.tries,
+			errcode.Key, h.code())
 	case alerts.StateStalled, alerts.StateFrozen:
-		h.log.Warn("camera gives no new picture", "state", h.state, "detail", h.why)
+		h.log.Warn("camera gives no new picture", "state", h.state, "detail", h.why, errcode.Key, h.code())
 	case alerts.StateDisarmed:
 		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state",
 			h.state, "detail", h.why)
 	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn),
 			"the calibration does not fit, alerts are held until it does",
-			"state", h.state, "detail", h.why)
+			"state", h.state, "detail", h.why, errcode.Key, h.code())
 	case alerts.StateNoClips, alerts.StateUnscorable:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera gives pictures and is not watched", "state",
-			h.state, "detail", h.why)
+			h.state, "detail", h.why, errcode.Key, h.code())
 	}
 	if h.lastLogged == nil {
 		h.lastLogged = map[alerts.State]string{}

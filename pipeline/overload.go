@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"math"
 	"time"
+
+	"vigil/internal/errcode"
 )
 
 const (
@@ -175,7 +177,7 @@ func (o *overload) step(a, b load) {
 		o.on = true
 		o.log.Warn("overload: these cameras are too many for this machine, clips are skipped", "cameras", d.cameras,
 			"watched_at_a_time", n,
-			"would_fit", d.advice(o.hop))
+			"would_fit", d.advice(o.hop), errcode.Key, errcode.CameraOverloaded)
 	}
 	o.turn(a, b, n)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 )
 
 // refusalsInARow is how many consecutive clips must fail to be scored before that is the camera's state: a single one
@@ -27,7 +28,8 @@ func (j *scheduler) refuse(b *cameraState, err error) {
 	}
 	if n == r.log {
 		r.log *= 10
-		b.w.log.Warn("a clip could not be scored and is left out", "error", err, "unscorable", n)
+		b.w.log.Warn("a clip could not be scored and is left out", "error", err, "unscorable", n,
+			errcode.Key, errcode.CameraUnscorable)
 	}
 	if r.row == refusalsInARow {
 		j.close(b, alerts.EndUnwatched)
@@ -50,5 +52,5 @@ func (b *cameraState) nothing() error {
 	if n == 0 || b.w.stats.scored.Load() > 0 || b.w.Live {
 		return nil
 	}
-	return fmt.Errorf("none of its %d clips could be scored, the first: %w", n, b.refused.first)
+	return errcode.CameraUnscorable.Wrap(fmt.Errorf("none of its %d clips could be scored, the first: %w", n, b.refused.first))
 }

@@ -1,11 +1,11 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 	"vigil/video"
 )
@@ -19,9 +19,9 @@ func NewBackoff(least, most time.Duration) *retry.Backoff {
 	return &retry.Backoff{First: least, Max: most, StableAfter: stableAfter, Jitter: true}
 }
 
-// errFrozen ends a source that repeats one picture, at most once every thawEvery: a still night may decode to identical
-// pictures, and then reopening the source would change nothing.
-var errFrozen = errors.New("the picture is frozen")
+// errFrozen ends a source that repeats one picture, at most once every thawEvery: a still night may decode to equal
+// pictures, and then opening the source again would change nothing.
+var errFrozen = errcode.CameraFrozen.New("the picture is frozen")
 
 const thawEvery = time.Hour
 

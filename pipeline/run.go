@@ -20,6 +20,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/thread"
 	"vigil/geometry"
+	"vigil/internal/errcode"
 	"vigil/model"
 	"vigil/pipeline/detect"
 )
@@ -98,10 +99,11 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	for i, w := range watchers {
 		if err := j.cameras[i].nothing(); err != nil && errs[i] == nil {
 			errs[i] = fmt.Errorf("camera %s: %w", w.Name, err)
-			w.health.set(alerts.StateFailed, err.Error())
+			w.health.fail(alerts.StateFailed, err)
 		}
 		if n := w.stats.unscorable.Load(); n > 0 {
-			w.log.Warn("clips could not be scored", "unscorable", n, "scored", w.stats.scored.Load())
+			w.log.Warn("clips could not be scored", "unscorable", n, "scored", w.stats.scored.Load(),
+				errcode.Key, errcode.CameraUnscorable)
 		}
 	}
 	pub.Close()

@@ -10,6 +10,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 	"vigil/preprocess"
 	"vigil/video"
@@ -71,7 +72,7 @@ func (w *reader) run(ctx context.Context) error {
 		}
 		w.box.end(w.index, alerts.EndSourceLost)
 		w.stats.failures.Add(1)
-		w.health.set(alerts.StateFailing, err.Error())
+		w.health.fail(alerts.StateFailing, err)
 		retry.Sleep(ctx, wait.NextAfter(w.uptime))
 	}
 }
@@ -79,14 +80,13 @@ func (w *reader) run(ctx context.Context) error {
 // finish logs and publishes the camera's final state.
 func (w *reader) finish(reason alerts.EndReason, state alerts.State, err error) error {
 	w.box.end(w.index, reason)
-	detail := ""
 	if err != nil {
-		detail = err.Error()
 		w.log.Error("camera failed", "error", err)
+		w.health.fail(state, err)
 	} else {
 		w.log.Info("camera done", append([]any{"reason", reason}, w.snapshot().args()...)...)
+		w.health.set(state, "")
 	}
-	w.health.set(state, detail)
 	return err
 }
 
@@ -123,7 +123,7 @@ func (w *reader) note(text string) {
 		w.notes = map[string]bool{}
 	}
 	w.notes[text] = true
-	w.log.Warn("source", "note", text)
+	w.log.Warn("source", "note", text, errcode.Key, errcode.CameraNote)
 }
 
 // readUntilClosed opens the source once and reads it until it ends (nil) or fails.

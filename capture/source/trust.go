@@ -6,6 +6,8 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+
+	"vigil/internal/errcode"
 )
 
 // Trust determines which certificates are accepted from an rtsps or https camera. The zero value accepts any: nearly
@@ -19,8 +21,8 @@ type Trust struct {
 	PEM []byte
 }
 
-// ErrUntrusted means that a camera's certificate is not accepted.
-var ErrUntrusted = errors.New("the camera's certificate is not one that is trusted (key trust)")
+// ErrUntrusted means that a camera shows a certificate that it may not.
+var ErrUntrusted = errcode.CameraUntrustedCertificate.New("the camera's certificate is not one that is trusted (key trust)")
 
 // Any reports whether every certificate is accepted.
 func (t Trust) Any() bool { return !t.System && len(t.PEM) == 0 }

@@ -10,6 +10,7 @@ import (
 	"vigil/capture"
 	"vigil/capture/source"
 	"vigil/geometry"
+	"vigil/internal/errcode"
 )
 
 // start is the worker's configuration. It comes over the pipe, because other programs can read arguments and
@@ -165,6 +166,7 @@ func readAsk(body []byte) (id, seq uint64, err error) {
 type end struct {
 	Kind string // "lost", "refused" or "other"
 	Text string
+	Code errcode.Code `json:",omitempty"` // of the catalogue of errors
 }
 
 // reasons are the errors of capture that callers of this package distinguish.
@@ -177,7 +179,7 @@ var reasons = []struct {
 }
 
 func newEnd(err error) end {
-	e := end{Kind: "other", Text: err.Error()}
+	e := end{Kind: "other", Text: err.Error(), Code: errcode.Of(err)}
 	for _, r := range reasons {
 		if errors.Is(err, r.err) {
 			e.Kind = r.kind
@@ -209,6 +211,9 @@ func (e end) err(a source.Address) error {
 		if e.Kind == r.kind {
 			t.kind = r.err
 		}
+	}
+	if _, known := errcode.Find(e.Code); known {
+		return e.Code.Wrap(t)
 	}
 	return t
 }

@@ -20,6 +20,7 @@ import (
 
 	"vigil/capture/source"
 	"vigil/geometry"
+	"vigil/internal/errcode"
 	"vigil/video"
 )
 
@@ -57,12 +58,12 @@ type Options struct {
 // Errors that callers distinguish; errors that the worker reports also unwrap to capture.ErrLost and
 // capture.ErrRefused.
 var (
-	// ErrStalled means that the worker, or the camera behind it, sent no picture in time.
-	ErrStalled = errors.New("no picture came in time")
-	// ErrMemory means that the worker exceeded its memory limit.
-	ErrMemory = errors.New("the camera's process takes too much memory")
-	// ErrDied means that the worker ended without reporting an error.
-	ErrDied = errors.New("the camera's process died")
+	// ErrStalled means that the child, or the camera behind it, gave no picture in time.
+	ErrStalled = errcode.CameraNoPicture.New("no picture came in time")
+	// ErrMemory means that the child took more memory than it may.
+	ErrMemory = errcode.CameraMemory.New("the camera's process takes too much memory")
+	// ErrDied means that the child ended without a word.
+	ErrDied = errcode.CameraProcessDied.New("the camera's process died")
 )
 
 const (

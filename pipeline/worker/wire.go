@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"slices"
+
+	"vigil/internal/errcode"
 )
 
 // A message on the pipe is a header of 12 bytes and a body:
@@ -65,8 +67,8 @@ var maxBody = [kinds]int{
 	kindNote: maxText, kindWaiting: 0, kindPause: 0, kindResume: 0, kindPaused: 0,
 }
 
-// ErrProtocol means that the other side sent an invalid message.
-var ErrProtocol = errors.New("the pipe's other side breaks the protocol")
+// ErrProtocol means that the other side sent what is no message.
+var ErrProtocol = errcode.CameraProtocol.New("the pipe's other side breaks the protocol")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
