@@ -1,8 +1,12 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
+
+	"vigil/internal/errcode"
 )
 
 // Errors is everything that is wrong with a configuration, in the order of the file.
@@ -13,9 +17,10 @@ type Errors struct {
 
 // Problem is one thing that is wrong.
 type Problem struct {
-	Key  string // in full, as cameras[1].hop; empty where the file as a whole is meant
-	Line int    // in the file, from 1; 0 where there is none
-	Text string // what is wrong, and what would be right
+	Key  string       // in full, as cameras[1].hop; empty where the file as a whole is meant
+	Line int          // in the file, from 1; 0 where there is none
+	Text string       // what is wrong, and what would be right
+	Code errcode.Code // of the catalogue; empty for errcode.ConfigBadValue
 
 	got string // the part of Text that is the value itself
 }
@@ -41,6 +46,19 @@ func (e *Errors) Error() string {
 	}
 	return fmt.Sprintf("%s has %d problems:\n%s", what, len(e.Problems), strings.Join(lines, "\n"))
 }
+
+// ErrorCodes are those of its problems, each once.
+func (e *Errors) ErrorCodes() (all []errcode.Code) {
+	for _, p := range e.Problems {
+		if c := cmp.Or(p.Code, errcode.ConfigBadValue); !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// ErrorCode is that of its first problem.
+func (e *Errors) ErrorCode() errcode.Code { return e.ErrorCodes()[0] }
 
 func (e *Errors) line(p Problem) string {
 	var b strings.Builder

@@ -11,6 +11,7 @@ import (
 	"reflect"
 
 	"vigil/capture/source"
+	"vigil/internal/errcode"
 )
 
 // maxFile is the size of the largest file that can be meant as a configuration.
@@ -31,7 +32,7 @@ func Open(path string) (*File, error) {
 	f := &File{Config: Default(), path: path}
 	data, err := read(path)
 	if err != nil {
-		return f, f.Join(nil, Problem{Text: err.Error()})
+		return f, f.Join(nil, Problem{Text: err.Error(), Code: errcode.ConfigNoFile})
 	}
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
+
+	"vigil/internal/errcode"
 )
 
 // maxNodes bounds what aliases may unfold to. Their depth is bounded by that of the settings.
@@ -34,17 +36,24 @@ func (t *tree) report(key string, line int, format string, args ...any) {
 	t.problems = append(t.problems, Problem{Key: key, Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
+// reportAs is report for a problem that has a code of its own.
+func (t *tree) reportAs(code errcode.Code, key string, line int, format string, args ...any) {
+	t.report(key, line, format, args...)
+	t.problems[len(t.problems)-1].Code = code
+}
+
 // parse gives the root of the one document in data.
 func parse(data []byte) (*yaml.Node, *Problem) {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return nil, &Problem{
 			Text: "is not a text file in UTF-8; a configuration is YAML, as vigil config init writes it",
+			Code: errcode.ConfigNotYAML,
 		}
 	}
 	var doc, second yaml.Node
 	d := yaml.NewDecoder(bytes.NewReader(data))
 	if err := d.Decode(&doc); errors.Is(err, io.EOF) || err == nil && isNull(doc.Content[0]) {
-		return nil, &Problem{Text: "is empty; vigil config init writes one to start from"}
+		return nil, &Problem{Text: "is empty; vigil config init writes one to start from", Code: errcode.ConfigNotYAML}
 	} else if err != nil {
 		return nil, syntaxProblem(err)
 	}
@@ -69,7 +78,7 @@ var syntaxForm = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
 
 // syntaxProblem keeps the parser's words but for those that quote the file, which may hold a password.
 func syntaxProblem(err error) *Problem {
-	p := &Problem{Text: "is not YAML"}
+	p := &Problem{Text: "is not YAML", Code: errcode.ConfigNotYAML}
 	if m := syntaxForm.FindStringSubmatch(err.Error()); m != nil {
 		p.Line, _ = strconv.Atoi(m[1]) // no number is line 0: none.
 		if strings.Contains(m[2], "anchor") {
@@ -129,7 +138,7 @@ func (t *tree) mapping(n *yaml.Node, key string, want reflect.Type) any {
 		case k.Value == "<<":
 			t.report(full, k.Line, "merge keys are not supported; what all cameras share goes under defaults")
 		case field == nil:
-			t.report(full, k.Line, "unknown key; %s", suggestion(k.Value, key, known))
+			t.reportAs(errcode.ConfigUnknownKey, full, k.Line, "unknown key; %s", suggestion(k.Value, key, known))
 		default:
 			t.lines[full] = k.Line
 			if x := t.value(v, full, field.Type); x != nil {
@@ -178,7 +187,7 @@ func (t *tree) scalar(n *yaml.Node, key string, want reflect.Type) any {
 	text, fromEnvironment, err := expand(s, t.lookup)
 	switch {
 	case err != nil:
-		t.report(key, n.Line, "%s", err)
+		t.reportAs(errcode.Of(err), key, n.Line, "%s", err)
 		return nil
 	case badBlank(text) != "":
 		t.report(key, n.Line, "%s", badBlank(text))

@@ -76,7 +76,7 @@ func ReadStateDict(path, prefix string) (map[string]Tensor, error) {
 	}
 	tensors, err := parseStateDict(raw, prefix)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, withCode(err))
 	}
 	return tensors, nil
 }

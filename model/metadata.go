@@ -6,6 +6,8 @@ import (
 	"maps"
 	"strconv"
 	"strings"
+
+	"vigil/internal/errcode"
 )
 
 // The metadata keys that a Spec is read from. All other keys go to Weights.Notes.
@@ -23,7 +25,7 @@ const (
 )
 
 // ErrNoSpec says that a file holds tensors but no hyper-parameters.
-var ErrNoSpec = errors.New("no hyper-parameters in the metadata: run `vigil model import` on it")
+var ErrNoSpec = errcode.WeightsNoMetadata.New("no hyper-parameters in the metadata: run `vigil model import` on it")
 
 // ReadWeights reads and checks a safetensors file with a Spec in its metadata.
 func ReadWeights(path string) (*Weights, error) {
@@ -39,7 +41,7 @@ func readWeights(path string) (*Weights, []byte, error) {
 	}
 	w, err := parseWeights(raw)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, withCode(err))
 	}
 	return w, raw, nil
 }

@@ -43,7 +43,7 @@ func Load(path string) (*Model, error) {
 	}
 	m, err := New(w)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, withCode(err))
 	}
 	sum := sha256.Sum256(raw)
 	m.hash = hex.EncodeToString(sum[:])

@@ -1,18 +1,19 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"vigil/internal/errcode"
 )
 
 // firstWeight is the tensor whose name identifies a network.
 const firstWeight = "encoder.0.weight"
 
 // ErrPrefix says that a file has several networks, or none with the requested prefix.
-var ErrPrefix = errors.New("choose the network with --prefix")
+var ErrPrefix = errcode.WeightsChoosePrefix.New("choose the network with --prefix")
 
 // preferredPrefixes are the prefixes to choose if a checkpoint also holds other networks, such as a moving average.
 var preferredPrefixes = []string{"state_dict.", "model_state_dict.", "model."}

@@ -27,7 +27,7 @@ func ReadPyTorch(path string) (map[string]Tensor, error) {
 	}
 	tensors, err := parsePyTorch(raw, "")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", path, withCode(err))
 	}
 	return tensors, nil
 }

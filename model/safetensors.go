@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 
+	"vigil/internal/errcode"
 	"vigil/internal/regular"
 )
 
@@ -41,24 +42,32 @@ func ReadSafetensors(path string) (map[string]Tensor, map[string]string, error) 
 	}
 	tensors, meta, err := parseSafetensors(raw)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, withCode(err))
 	}
 	return tensors, meta, nil
+}
+
+// withCode gives an error about the content of a file of weights its code, where it has none.
+func withCode(err error) error {
+	if errcode.Of(err) != "" {
+		return err
+	}
+	return errcode.WeightsWrongKind.Wrap(err)
 }
 
 // readFile reads a regular file of at most maxFile bytes.
 func readFile(path string) ([]byte, error) {
 	f, err := regular.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, errcode.WeightsNotReadable.Wrap(err)
 	}
 	defer func() { _ = f.Close() }()
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, errcode.WeightsNotReadable.Wrap(err)
 	}
 	if info.IsDir() {
-		return nil, fmt.Errorf("%s: is a folder, expected a file of weights", path)
+		return nil, errcode.WeightsNotReadable.Wrap(fmt.Errorf("%s: is a folder, expected a file of weights", path))
 	}
 	// Of a file that is too large, only the start is read, to name its kind.
 	limit := int64(maxFile)
@@ -67,10 +76,10 @@ func readFile(path string) ([]byte, error) {
 	}
 	raw, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err != nil {
-		return nil, err
+		return nil, errcode.WeightsNotReadable.Wrap(err)
 	}
 	if int64(len(raw)) > limit {
-		return nil, fmt.Errorf("%s: %s, larger than %d bytes, too large for weights", path, FileKind(raw), maxFile)
+		return nil, errcode.WeightsWrongKind.Wrap(fmt.Errorf("%s: %s, larger than %d bytes, too large for weights", path, FileKind(raw), maxFile))
 	}
 	return raw, nil
 }

@@ -6,6 +6,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"vigil/internal/errcode"
 )
 
 // Tensor is a dense array, row-major. Exactly one of Float and Int holds the values; a scalar has an empty shape.
@@ -124,7 +126,7 @@ func (w *Weights) Check() error {
 	if len(bad) > most {
 		bad = append(bad[:most], fmt.Errorf("and %d more tensors", len(bad)-most))
 	}
-	return errors.Join(bad...)
+	return errcode.WeightsWrongNetwork.Wrap(errors.Join(bad...))
 }
 
 func (t *Tensor) checkAgainst(want tensorSpec) error {

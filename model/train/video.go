@@ -4,9 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 
+	"vigil/internal/errcode"
 	"vigil/model"
 )
 
@@ -22,7 +22,7 @@ type Video struct {
 func (v *Video) Frames() int { return len(v.Gray) / (v.Side * v.Side) }
 
 // ErrTooLittle says that there are not enough clips for training.
-var ErrTooLittle = errors.New("too little video")
+var ErrTooLittle = errcode.TrainingTooLittle.New("too little video")
 
 // CheckVideos returns an error unless the videos have the model's side and come from pictures of one size.
 func CheckVideos(videos []Video, side int) error {

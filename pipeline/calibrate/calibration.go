@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vigil/geometry"
+	"vigil/internal/errcode"
 	"vigil/internal/output"
 	"vigil/internal/regular"
 	"vigil/pipeline/detect"
@@ -121,8 +122,8 @@ func (c Calibration) MismatchError(why []string) error {
 	if len(why) == 0 {
 		return nil
 	}
-	return fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID,
-		strings.Join(why, "; "))
+	return errcode.CalibrationMismatch.Wrap(fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID,
+		strings.Join(why, "; ")))
 }
 
 // CheckSettings is Check for what is known before the source is open: camera, model, mask and hop.
@@ -203,7 +204,7 @@ func Read(path string) (Calibration, error) {
 	var c Calibration
 	text, err := regular.ReadFile(path)
 	if err != nil {
-		return c, fmt.Errorf("read calibration: %w", err)
+		return c, errcode.CalibrationNotReadable.Wrap(fmt.Errorf("read calibration: %w", err))
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
@@ -211,27 +212,27 @@ func Read(path string) (Calibration, error) {
 		Version int `json:"version"`
 	}
 	if err := json.Unmarshal(text, &version); err == nil && version.Version != calibrationVersion {
-		return c, fmt.Errorf(
+		return c, errcode.CalibrationVersion.Wrap(fmt.Errorf(
 			"read calibration %s: format version is %d, must be %d: the record is of another vigil, which found "+
 				"thresholds "+
-				"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion)
+				"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion))
 	}
 	if err := dec.Decode(&c); err != nil {
-		return c, fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err)
+		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return c, fmt.Errorf(
-			"read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path)
+		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf(
+			"read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path))
 	}
 	if !(c.Lo < c.Theta) {
-		return c, fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta)
+		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta))
 	}
 	if err := c.Sensitivity.check(); err != nil {
-		return c, fmt.Errorf("read calibration %s: %w", path, err)
+		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: %w", path, err))
 	}
 	if c.ID != c.contentID() {
-		return c, fmt.Errorf("read calibration %s: its id %q does not fit its content: it was changed by hand; "+
-			"put constants of your own into the configuration's 'threshold' instead", path, c.ID)
+		return c, errcode.CalibrationChanged.Wrap(fmt.Errorf("read calibration %s: its id %q does not fit its content: it was changed by hand; "+
+			"put constants of your own into the configuration's 'threshold' instead", path, c.ID))
 	}
 	return c, nil
 }
