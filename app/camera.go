@@ -12,6 +12,7 @@ import (
 	"vigil/capture/source"
 	"vigil/config"
 	"vigil/geometry"
+	"vigil/internal/errcode"
 	"vigil/internal/regular"
 	"vigil/model"
 	"vigil/pipeline"
@@ -197,5 +198,6 @@ func logCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camer
 	if c.FitHop <= maxHop {
 		fit = fmt.Sprintf("a hop of %d, or %s", c.FitHop, fit)
 	}
-	log.Warn("these cameras are too many for this machine: clips will be skipped", "would_fit", fit)
+	log.Warn("these cameras are too many for this machine: clips will be skipped", "would_fit", fit,
+		errcode.Key, errcode.CameraOverloaded)
 }

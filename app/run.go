@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vigil/config"
+	"vigil/internal/errcode"
 	"vigil/pipeline"
 )
 
@@ -84,7 +85,7 @@ func keepMedia(cam *pipeline.Camera, c config.Camera, ring int) {
 func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	if cam.Threshold == (pipeline.Threshold{}) {
 		log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'",
-			"camera", cam.Name)
+			"camera", cam.Name, errcode.Key, errcode.CalibrationNone)
 	}
 	cal := cam.Threshold.Calibration
 	if cal == nil {
@@ -94,7 +95,8 @@ func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 		cal.AlarmsPerDay,
 		"provisional", cal.Provisional)
 	for _, doubt := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {
-		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt)
+		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt,
+			errcode.Key, errcode.CalibrationDoubtful)
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 	"vigil/alerts/sink/webhook"
 	"vigil/alerts/thread"
 	"vigil/config"
+	"vigil/internal/errcode"
 )
 
 const (
@@ -74,7 +75,7 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 		return d, err
 	}
 	if err := instance.MarkFormat(cfg.DataDir); err != nil {
-		log.Warn("an older vigil would not know that this data_dir is not for it", "error", err)
+		log.Warn("an older vigil would not know that this data_dir is not for it", "error", err, errcode.Key, errcode.StoreFormat)
 	}
 	if cfg.NATS.URL == "" {
 		log.Info("embedded NATS server listens", "url", d.Server().URL())
@@ -86,7 +87,8 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 		return d, err
 	}
 	if names := d.objects.Damaged(); len(names) > 0 {
-		log.Error("pieces of evidence are damaged", "missing", len(names), "names", names[:min(len(names), namesShown)])
+		log.Error("pieces of evidence are damaged", "missing", len(names), "names", names[:min(len(names), namesShown)],
+			errcode.Key, errcode.EvidenceDamaged)
 	}
 	d.SetReclaim(d.objects.Reclaim)
 	o := evidence.Options{
@@ -190,7 +192,7 @@ func (d *Sinks) expireLoop(ctx context.Context) {
 			err = errors.Join(err, d.copier.Expire(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
-			d.log.Warn("old evidence was not let go", "error", err)
+			d.log.Warn("old evidence was not let go", "error", err, errcode.Key, errcode.EvidenceExpire)
 		}
 		select {
 		case <-ctx.Done():
@@ -234,7 +236,8 @@ func (d *Sinks) Shutdown() error {
 	if d.Outbox != nil {
 		drain, cancel := context.WithTimeout(ctx, drainTimeout)
 		if err := d.Drain(drain); err != nil {
-			d.log.Warn("alerts wait to be delivered at the next start", "error", err)
+			d.log.Warn("alerts wait to be delivered at the next start", "error", err,
+				errcode.Key, errcode.ServerUnstopped)
 		}
 		cancel()
 		d.Halt(ctx)
@@ -264,10 +267,10 @@ func (d *Sinks) closePart(ctx context.Context, limit time.Duration, name string,
 	select {
 	case err := <-done:
 		if err != nil {
-			d.log.Warn("not closed properly", "part", name, "error", err)
+			d.log.Warn("not closed properly", "part", name, "error", err, errcode.Key, errcode.ServerUnstopped)
 		}
 	case <-ctx.Done():
-		d.log.Warn("does not end and is left behind", "part", name)
+		d.log.Warn("does not end and is left behind", "part", name, errcode.Key, errcode.ServerUnstopped)
 	}
 }
 
@@ -303,7 +306,7 @@ func (d *Sinks) openMQTT(cfg config.Config) error {
 	}
 	registry, err := mqtt.OpenRegistry(cfg.DataDir)
 	if err != nil {
-		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err)
+		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err, errcode.Key, errcode.SinkRetained)
 	}
 	if cfg.NATS.Embedded.MQTTPort != 0 {
 		d.ownMQTT = broker.NewLogin()

@@ -10,10 +10,11 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 )
 
 // ErrNoAlert is the answer where the stream has nothing of an alert.
-var ErrNoAlert = errors.New("no such alert")
+var ErrNoAlert = errcode.StoreNoAlert.New("no such alert")
 
 // InvalidError is a fault of what was asked for, as of an id or a time: something else must be given.
 type InvalidError struct{ Err error }

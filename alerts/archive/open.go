@@ -9,10 +9,11 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
 	"vigil/alerts/store"
+	"vigil/internal/errcode"
 )
 
 // ErrNoStore is the answer where a data directory has no store of alerts.
-var ErrNoStore = errors.New("no alerts are kept")
+var ErrNoStore = errcode.StoreNoStream.New("no alerts are kept")
 
 // Observer receives what happens while alerts are read. Each function may be nil, may be called from several goroutines
 // and must not block.

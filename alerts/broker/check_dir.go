@@ -4,6 +4,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+
+	"vigil/internal/errcode"
 )
 
 // Probe says why Start would fail now, and leaves nothing behind. The error is an ErrInUse where another process has
@@ -18,7 +20,7 @@ func Probe(o Options) error {
 }
 
 // ErrInUse means that another process has the directory of a store.
-var ErrInUse = errors.New("another vigil uses it: stop that one, or choose another directory")
+var ErrInUse = errcode.StoreLocked.New("another vigil uses it: stop that one, or choose another directory")
 
 // checkDir is lockAndProbeDir for a moment. Of a directory that is not there yet the nearest one above it must take
 // files.

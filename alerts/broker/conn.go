@@ -10,6 +10,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/internal/errcode"
 )
 
 // What OnState reports.
@@ -74,16 +76,18 @@ type Conn struct {
 // and says which is wrong: no server there, wrong credentials, JetStream off, or a permission that is missing. Once
 // connected, a Conn reconnects until it is closed. With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
-	c := &Conn{onState: o.OnState, onUnreadable: o.OnUnreadable, closed: make(chan struct{}), queue: newSendQueue()}
-	if c.onState == nil {
-		c.onState = func(string, error) {}
+	c := &Conn{onUnreadable: o.OnUnreadable, closed: make(chan struct{}), queue: newSendQueue()}
+	c.onState = func(state string, err error) {
+		if o.OnState != nil {
+			o.OnState(state, withCode(err))
+		}
 	}
 	url, opts, err := c.options(o)
 	if err != nil {
 		return nil, err
 	}
 	if c.nc, err = connect(ctx, url, opts); err != nil {
-		return nil, fmt.Errorf("NATS at %s: %w", c.address, c.connectError(err))
+		return nil, fmt.Errorf("NATS at %s: %w", c.address, c.connectError(withCode(err)))
 	}
 	if c.nc.IsConnected() { // otherwise left as it is: meanwhile it may have been heard that there is a connection
 		c.queue.connected.Store(true)
@@ -176,7 +180,7 @@ func (c *Conn) scrub(err error) error {
 	if clean == text {
 		return err
 	}
-	return errors.New(clean)
+	return errcode.Of(err).Wrap(errors.New(clean))
 }
 
 // Close sends what is still on its way and closes the connection. It waits for a few seconds at most.

@@ -33,7 +33,7 @@ func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) err
 	if err == nil {
 		return nil
 	}
-	lastReported := fmt.Errorf("NATS at %s: %w", c.address, c.withHint(err))
+	lastReported := fmt.Errorf("NATS at %s: %w", c.address, c.withHint(withCode(err)))
 	if tooLarge(err) {
 		return sink.Refused(lastReported)
 	}
@@ -89,7 +89,7 @@ func (c *Conn) probe(ctx context.Context, subject string) error {
 	if err == nil {
 		err = errors.New("a message that must be refused was stored")
 	}
-	return fmt.Errorf("NATS at %s: publish alerts: %w", c.address, c.withHint(guardCause(ctx, err)))
+	return fmt.Errorf("NATS at %s: publish alerts: %w", c.address, c.withHint(withCode(guardCause(ctx, err))))
 }
 
 // tooLarge reports whether a server refuses a message for its size, whatever else is right.

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"syscall"
+
+	"vigil/internal/errcode"
 )
 
 // probeBytes must fit into the directory at the start; a server that starts on a full disk fails at its first alert.
@@ -58,7 +60,7 @@ func storeError(dir string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("alert store %s: %w", dir, withDirHint(err))
+	return fmt.Errorf("alert store %s: %w", dir, withDirHint(errcode.Store(err)))
 }
 
 // probeDir writes and syncs a file, since only that shows a full disk, a quota or a read-only mount.
@@ -76,21 +78,21 @@ func probeDir(dir string) (err error) {
 
 // withDirHint says what would help. The path stands in the caller's sentence already.
 func withDirHint(err error) error {
-	name := ""
+	name, code := "", errcode.Of(err)
 	if path, ok := errors.AsType[*os.PathError](err); ok {
 		err, name = path.Err, filepath.Base(path.Path)
 	}
 	switch {
 	case errors.Is(err, syscall.EISDIR):
-		return fmt.Errorf("%s: %w: a folder is where a file must be, move it away", name, err)
+		return code.Wrap(fmt.Errorf("%s: %w: a folder is where a file must be, move it away", name, err))
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return fmt.Errorf("%w: free some space, or choose another directory", err)
+		return code.Wrap(fmt.Errorf("%w: free some space, or choose another directory", err))
 	case errors.Is(err, os.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: make it writable for this user, or choose another directory", err)
+		return code.Wrap(fmt.Errorf("%w: make it writable for this user, or choose another directory", err))
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, os.ErrExist):
-		return fmt.Errorf("%w: a file is in the way, choose another directory", err)
+		return code.Wrap(fmt.Errorf("%w: a file is in the way, choose another directory", err))
 	}
-	return err
+	return code.Wrap(err)
 }
 
 // probeAddress listens for a moment, since the server itself reports a taken port only in its log.

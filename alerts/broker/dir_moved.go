@@ -1,17 +1,17 @@
 package broker
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 
 	"vigil/alerts/store"
+	"vigil/internal/errcode"
 )
 
 // ErrMoved means that the directory of a running server, or the folder of its alerts, was deleted or replaced: what
 // the server writes is on no disk that anybody would find.
-var ErrMoved = errors.New("it was deleted or replaced while vigil runs")
+var ErrMoved = errcode.StoreMoved.New("it was deleted or replaced while vigil runs")
 
 // dirIdentity identifies the directories that a server writes to.
 type dirIdentity struct {

@@ -10,11 +10,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 )
 
 // ErrDisconnected is returned for what is not worth keeping while there is no connection.
-var ErrDisconnected = errors.New("not connected to NATS")
+var ErrDisconnected = errcode.SinkUnreachable.New("not connected to NATS")
 
 const (
 	ackTimeout = 5 * time.Second

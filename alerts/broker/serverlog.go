@@ -2,12 +2,13 @@ package broker
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
 	"time"
+
+	"vigil/internal/errcode"
 )
 
 // serverLog takes the embedded server's messages. Its notices are a page at each start, so they count as debug.
@@ -43,7 +44,7 @@ func (l *serverLog) logDenied(text string) {
 	l.mu.Unlock()
 	if due {
 		l.log.Warn("a client of the embedded NATS server tried what its account may not; this is logged once a minute",
-			"times", n, "last", text)
+			"times", n, "last", text, errcode.Key, errcode.ServerClient)
 	}
 }
 
@@ -80,9 +81,15 @@ func (l *serverLog) Errorf(format string, v ...any) {
 	}
 	l.put(slog.LevelError, format, v)
 	if l.onWriteError != nil && containsAny(text, writeErrorTexts) {
-		l.onWriteError(errors.New(text))
+		code := errcode.StoreFailing
+		if containsAny(text, fullDiskTexts) {
+			code = errcode.StoreDiskFull
+		}
+		l.onWriteError(code.New(text))
 	}
 }
+
+var fullDiskTexts = []string{"no space left on device", "disk quota exceeded"}
 
 var writeErrorTexts = []string{
 	"critical write error", "no space left on device", "disk quota exceeded",
@@ -104,6 +111,10 @@ func (l *serverLog) Tracef(format string, v ...any)  { l.put(slog.LevelDebug, fo
 func (l *serverLog) put(level slog.Level, format string, v []any) {
 	ctx := context.Background()
 	if l.log.Enabled(ctx, level) {
-		l.log.Log(ctx, level, "embedded NATS says", "text", fmt.Sprintf(format, v...))
+		args := []any{"text", fmt.Sprintf(format, v...)}
+		if level >= slog.LevelWarn {
+			args = append(args, errcode.Key, errcode.ServerClient)
+		}
+		l.log.Log(ctx, level, "embedded NATS says", args...)
 	}
 }

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"vigil/internal/errcode"
 )
 
 // socketName is the Unix socket in a server's directory. Programs of the same user reach the server by it, whatever
@@ -193,7 +195,7 @@ func (k unixDialer) Dial(string, string) (net.Conn, error) {
 }
 
 // ErrNotRunning is the answer where no process has the store open.
-var ErrNotRunning = errors.New("no vigil runs on this store")
+var ErrNotRunning = errcode.StoreNotRunning.New("no vigil runs on this store")
 
 // DialLocal connects to the process that has the store in dir open, whatever address its server has, and may do
 // everything there: whoever may open the socket is the user that the process runs as. Where there is no such process

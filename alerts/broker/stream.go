@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 )
 
 // Stream is the name of the stream that keeps the alerts.
@@ -28,7 +29,7 @@ const (
 )
 
 // ErrNoStream is the answer where a server has no stream of alerts yet: the first alert makes it.
-var ErrNoStream = errors.New("no alerts yet")
+var ErrNoStream = errcode.StoreNoStream.New("no alerts yet")
 
 // stream returns the stream and makes nothing: it is ErrNoStream where there is none.
 func (c *Conn) stream(ctx context.Context) (jetstream.Stream, error) { return c.openStream(ctx, false) }

@@ -12,6 +12,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 )
 
 const (
@@ -184,6 +185,6 @@ func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 func (c *Copier) logFailure(err error) {
 	if text := err.Error(); text != c.lastLogged {
 		c.lastLogged = text
-		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err)
+		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err, errcode.Key, errcode.EvidenceNotCopied)
 	}
 }

@@ -16,6 +16,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
+	"vigil/internal/errcode"
 )
 
 // ObjectWriter keeps objects. Put returns once the whole object is kept.
@@ -112,7 +113,7 @@ func (m *Maker) Submit(s thread.Request) bool {
 		return true
 	default:
 		m.add(-1)
-		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID)
+		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID, errcode.Key, errcode.EvidenceMissing)
 		m.dropJob(s.Alert.ID)
 		return false
 	}
@@ -257,5 +258,5 @@ func (m *Maker) warn(what string, s alerts.Alert, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errStopped
 	}
-	m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err)
+	m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err, errcode.Key, errcode.EvidenceMissing)
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"vigil/internal/errcode"
 )
 
 const (
@@ -116,7 +118,7 @@ func readObject(ctx context.Context, b jetstream.ObjectStore, s jetstream.Stream
 		return nil, err
 	}
 	if sum := sha256.Sum256(data); !bytes.Equal(sum[:], want) {
-		return nil, errors.New("is damaged: its digest is not that of its contents")
+		return nil, errcode.EvidenceDamaged.Wrap(errors.New("is damaged: its digest is not that of its contents"))
 	}
 	return data, nil
 }

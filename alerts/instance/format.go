@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"vigil/internal/errcode"
 	"vigil/internal/regular"
 )
 
@@ -42,15 +43,15 @@ func readFormat(dataDir string) (int, error) {
 	}
 	version, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || version < 1 {
-		return 0, fmt.Errorf(
+		return 0, errcode.StoreFormat.Wrap(fmt.Errorf(
 			"form of the data directory: %s must hold a number from 1 on; where it is damaged, write 1 to %d into "+
 				"it: that of the vigil that ran here last",
-			path, Format)
+			path, Format))
 	}
 	if version > Format {
-		return 0, fmt.Errorf(
+		return 0, errcode.StoreNewerFormat.Wrap(fmt.Errorf(
 			"data directory %s is of version %d, which a newer vigil has written; this one reads up to version %d: "+
-				"run the newer vigil, or give another data_dir", dataDir, version, Format)
+				"run the newer vigil, or give another data_dir", dataDir, version, Format))
 	}
 	return version, nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 )
 
 // BookkeepingBytes is the maximum size of the outbox's streams beside the alerts: cursors, and alerts set aside.
@@ -69,7 +70,7 @@ func (o *Outbox) loadCursors(ctx context.Context) error {
 		// The stream is another one, and nothing is known of the one that it replaces.
 		if info.State.Msgs > 0 {
 			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored",
-				info.State.Msgs)
+				info.State.Msgs, errcode.Key, errcode.StorePositionsLost)
 		}
 		for key := range found {
 			if err := o.cursorBucket.Purge(ctx, key); err != nil {
@@ -109,7 +110,7 @@ func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]ui
 	if len(lost) > 0 {
 		slices.Sort(lost)
 		o.log.Warn("positions of deliveries were missing from the store and are taken from the ledger",
-			"positions", lost)
+			"positions", lost, errcode.Key, errcode.StorePositionsLost)
 	}
 	return nil
 }
@@ -130,7 +131,7 @@ func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last
 		}
 		o.log.Error("a position of deliveries lay above the last stored alert and is set back to what was delivered",
 			"position", key,
-			"was", at, "last", last, "set_to", back)
+			"was", at, "last", last, "set_to", back, errcode.Key, errcode.StorePositionsLost)
 		if err := o.saveCursor(ctx, key, back); err != nil {
 			return err
 		}
@@ -183,7 +184,8 @@ func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 		default:
 			n, err := strconv.ParseUint(string(e.Value()), 10, 64)
 			if err != nil {
-				o.log.Error("a position of the outbox is not a number and is passed over", "key", key)
+				o.log.Error("a position of the outbox is not a number and is passed over", "key", key,
+					errcode.Key, errcode.StorePositionsLost)
 				continue
 			}
 			found[key] = n

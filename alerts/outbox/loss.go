@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"math"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/alerts/store"
+	"vigil/internal/errcode"
 )
 
 // loss is what was found missing since the outbox was opened.
@@ -121,7 +121,7 @@ func (o *Outbox) closeLedger() {
 		return
 	}
 	if err := o.ledger.Close(); err != nil {
-		o.log.Warn("the ledger of stored alerts cannot be written", "error", err)
+		o.log.Warn("the ledger of stored alerts cannot be written", "error", err, errcode.Key, errcode.StoreLedger)
 	}
 }
 
@@ -163,6 +163,11 @@ func (o *Outbox) logDamage(d store.Damage) {
 		attrs = append(attrs, "missing", d.Missing.Count(), "numbers", d.Missing.String())
 	}
 	attrs = append(attrs, "places", strings.Join(d.Places, "; "), "kept_aside", d.KeptAside)
+	code := errcode.StoreAlertsMissing
+	if len(d.Missing) == 0 {
+		code = errcode.StoreDamaged
+	}
+	attrs = append(attrs, errcode.Key, code)
 	switch {
 	case len(d.Missing) == 0:
 		o.log.Warn("the store was damaged and is whole again", attrs...)
@@ -195,7 +200,7 @@ func (o *Outbox) reportReturned(ctx context.Context) {
 	o.loss.missing = o.loss.missing.Without(back)
 	o.loss.mu.Unlock()
 	o.log.Warn("alerts that were missing from the store are there again", "back", back.Count(), "numbers",
-		back.String())
+		back.String(), errcode.Key, errcode.StoreMoved)
 }
 
 // repeatLoss publishes once more what is missing; false where it has been published often enough.
@@ -258,7 +263,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 }
 
 // errShortened means that the stream has lost its last number.
-var errShortened = errors.New("the stream of alerts has become shorter")
+var errShortened = errcode.StoreAlertsMissing.New("the stream of alerts has become shorter")
 
 // recordStreams keeps the descriptions of the streams, and their last numbers, for the day when they are lost.
 func (o *Outbox) recordStreams() {

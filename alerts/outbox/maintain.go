@@ -8,6 +8,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 )
 
 const (
@@ -38,7 +39,7 @@ func (o *Outbox) maintain() {
 		case <-refill.C:
 			err := o.reserve.fill()
 			if err != nil {
-				o.log.Warn("no room is held back for alerts", "error", err)
+				o.log.Warn("no room is held back for alerts", "error", errcode.Store(err))
 			}
 			o.repeatStatus(err == nil)
 			o.compareWithLedger(o.ctx)
@@ -57,7 +58,7 @@ func (o *Outbox) recoverServer() {
 		}
 		o.reportFailure(sick)
 		if err := o.restartServer(o.ctx); err != nil && o.ctx.Err() == nil {
-			o.log.Error("mending the embedded server", "error", err)
+			o.log.Error("mending the embedded server", "error", err, errcode.Key, storeCode(err))
 		}
 		if !wait.Wait(o.ctx) {
 			return

@@ -22,6 +22,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	"vigil/alerts/store"
+	"vigil/internal/errcode"
 )
 
 // Defaults of Options.
@@ -131,7 +132,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		return nil, errors.Join(err, o.conn.Close())
 	}
 	if err := o.reserve.fill(); err != nil {
-		o.log.Warn("no room is held back for alerts", "error", err)
+		o.log.Warn("no room is held back for alerts", "error", errcode.Store(err))
 	}
 	o.work.Go(o.maintain)
 	o.work.Go(o.watchStream)

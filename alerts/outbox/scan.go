@@ -16,6 +16,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	"vigil/alerts/store"
+	"vigil/internal/errcode"
 )
 
 // openEvent is an event in the stream that has no end yet.
@@ -87,7 +88,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 			o.log.Error(
 				"the ledger of stored alerts is lost and is made again from what is stored; whether alerts are "+
 					"missing cannot be known",
-				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"))
+				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"), errcode.Key, errcode.StoreLedger)
 		}
 		for _, f := range s.open {
 			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+
@@ -100,7 +101,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 	}
 	if o.loss.ledgerDamage != "" {
 		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store",
-			"ledger", o.loss.ledgerDamage)
+			"ledger", o.loss.ledgerDamage, errcode.Key, errcode.StoreLedger)
 	}
 	level := slog.LevelDebug // it was said when it was found
 	if o.loss.hasUnreported() {
@@ -142,7 +143,7 @@ func (o *Outbox) logUnreadable(numbers []uint64) {
 	if len(numbers) > 0 {
 		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers",
 			store.RangesOf(numbers).String(),
-			"mend", "stop vigil and run vigil store repair")
+			"mend", "stop vigil and run vigil store repair", errcode.Key, errcode.StoreUnreadable)
 	}
 }
 
@@ -251,5 +252,6 @@ func (o *Outbox) logLedgerState() {
 		o.log.Info("the ledger of stored alerts can be written again")
 		return
 	}
-	o.log.Warn("the ledger of stored alerts cannot be written, trying again", "error", err)
+	o.log.Warn("the ledger of stored alerts cannot be written, trying again", "error", err,
+		errcode.Key, errcode.StoreLedger)
 }

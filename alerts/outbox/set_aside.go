@@ -15,6 +15,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 )
 
@@ -180,7 +181,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 			return err
 		}
 		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Sink, "camera",
-			oldest.Camera, "id", oldest.MessageID)
+			oldest.Camera, "id", oldest.MessageID, errcode.Key, errcode.SinkLostAside)
 	}
 	if err != nil {
 		return err
@@ -189,7 +190,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 		"alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' "+
 			"tries it again)",
 		"way", a.Sink, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
-		"error", a.Reason)
+		"error", a.Reason, errcode.Key, errcode.SinkRefusedMessage)
 	o.setAsideCount.Add(1) // watchAside counts anew; a line does not wait for what is tried again there
 	o.publishCounts()
 	return nil

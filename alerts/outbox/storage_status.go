@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 )
 
 // reportInterval is how often a failure that lasts is logged again.
@@ -33,10 +35,26 @@ func (o *Outbox) reportFailure(err error) {
 	}
 	t.lastReported = now
 	free := freeBytes(o.opts.Server.Dir)
+	code := storeCode(err)
 	o.log.Error("ALARM: alerts cannot be stored, trying again", "dir", o.opts.Server.Dir, "free_bytes", free,
-		"error", err)
-	t.lastPublished = alerts.Storage{State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), FreeBytes: free}
+		"error", err, errcode.Key, code)
+	t.lastPublished = alerts.Storage{
+		State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), Code: string(code), FreeBytes: free,
+	}
 	o.publishStatus(t.lastPublished)
+}
+
+// storeCode is the code of why an alert cannot be stored.
+func storeCode(err error) errcode.Code {
+	if broker.Full(err) {
+		return errcode.StoreFull
+	}
+	switch code := errcode.Of(errcode.Store(err)); code {
+	case "", errcode.SinkUnreachable: // the connection to the server inside vigil, which is being restarted
+		return errcode.StoreFailing
+	default:
+		return code
+	}
 }
 
 // reportRecovered publishes and logs that alerts can be stored again, once none waits.
@@ -112,7 +130,7 @@ func (o *Outbox) publishStatus(s alerts.Storage) {
 	o.loss.mu.Lock()
 	if s.Missing, s.MissingNumbers, s.KeptAside = o.loss.missing.Count(), o.loss.missing.String(),
 		o.loss.keptAside; s.Missing > 0 && s.Detail == "" {
-		s.Detail = "alerts are missing from the store"
+		s.Detail, s.Code = "alerts are missing from the store", string(errcode.StoreAlertsMissing)
 	}
 	o.loss.mu.Unlock()
 	if err := o.conn.PublishStorage(s); err != nil {

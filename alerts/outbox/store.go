@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 )
 
@@ -156,7 +157,8 @@ func (o *Outbox) restartServer(ctx context.Context) error {
 		return fmt.Errorf("restart the embedded server: %w", err)
 	}
 	o.restartedAt = time.Now()
-	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir))
+	o.log.Warn("embedded NATS server restarted after it could not write", "free_bytes", freeBytes(o.opts.Server.Dir),
+		errcode.Key, storeCode(cause))
 	o.mu.Lock()
 	free := o.reclaim
 	o.mu.Unlock()

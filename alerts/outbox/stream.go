@@ -9,14 +9,15 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts/broker"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 )
 
 // An account that may write may also delete the stream of alerts, seal it or change it.
 var (
-	errStreamGone = errors.New(
+	errStreamGone = errcode.StoreStreamChanged.New(
 		"the stream of alerts was deleted by another program while vigil runs; it is made again")
-	errStreamSealed = errors.New("the stream " + broker.Stream +
+	errStreamSealed = errcode.StoreStreamChanged.New("the stream " + broker.Stream +
 		" was sealed by another program, so that nothing more can be stored in it, and that cannot " +
 		"be undone: export the alerts that are wanted ('vigil alerts export'), then delete the stream with an " +
 		"account that may write; vigil makes it again")
@@ -30,7 +31,7 @@ func (o *Outbox) checkStream(ctx context.Context) {
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		if _, sick := o.storeFailure.get(); sick == nil {
 			o.log.Error("ALARM: the stream of alerts is gone, and it is made again: what it held is lost", "messages",
-				o.messageCount.Load(), "waited", o.Backlog())
+				o.messageCount.Load(), "waited", o.Backlog(), errcode.Key, errcode.StoreStreamChanged)
 			o.storeFailure.set(errStreamGone)
 		}
 		return
@@ -47,7 +48,7 @@ func (o *Outbox) checkStream(ctx context.Context) {
 	if o.isChanged(info.Config) {
 		if _, err := o.restoreStream(ctx); err != nil {
 			o.log.Error("ALARM: the stream of alerts was changed by another program and cannot be set back",
-				"error", err)
+				"error", err, errcode.Key, errcode.StoreStreamChanged)
 		}
 	}
 }
@@ -68,7 +69,7 @@ func (o *Outbox) restoreStream(ctx context.Context) (jetstream.Stream, error) {
 	s, kept := o.conn.EnsureLocalStream(ctx, o.opts.Bytes)
 	if kept == nil && err == nil && o.isChanged(before.CachedInfo().Config) {
 		o.log.Error("ALARM: the stream of alerts was changed by another program and is set back", "messages",
-			before.CachedInfo().State.Msgs)
+			before.CachedInfo().State.Msgs, errcode.Key, errcode.StoreStreamChanged)
 	}
 	return s, kept
 }

@@ -1,18 +1,18 @@
 package outbox
 
 import (
-	"errors"
 	"sync/atomic"
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/errcode"
 )
 
 // foreignMessages counts messages in the stream of alerts that this vigil did not store.
 type foreignMessages struct{ n atomic.Uint64 }
 
 // errNotStoredHere means that a message looks like an alert and is not one that this vigil stored.
-var errNotStoredHere = errors.New("it was not stored by this vigil")
+var errNotStoredHere = errcode.SinkNotOurs.New("it was not stored by this vigil")
 
 // verify says why a message must not be delivered: it is not an alert, it disagrees with its subject or id, or another
 // program stored it.
@@ -34,7 +34,7 @@ func (o *Outbox) skipForeign(f *forwarder, m sink.Message, cause error) {
 	}
 	level("a message in the stream of alerts is not one that this vigil stored and goes nowhere; further ones are "+
 		"counted only",
-		"way", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause)
+		"way", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause, errcode.Key, errcode.SinkNotOurs)
 	if n == 1 {
 		o.publishCounts()
 	}

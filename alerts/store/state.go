@@ -12,6 +12,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+
+	"vigil/internal/errcode"
 )
 
 // State is what the stream of alerts must hold, and what vigil must know where the stream has lost it. It is never
@@ -123,7 +125,7 @@ func encodeEntry(e entry) ([]byte, error) {
 }
 
 // ErrNewer is that a ledger was written by a later version.
-var ErrNewer = errors.New("was written by a newer vigil: use that one, or another data_dir")
+var ErrNewer = errcode.StoreNewerFormat.New("was written by a newer vigil: use that one, or another data_dir")
 
 // LedgerFile is where the ledger lies in a server's directory.
 func LedgerFile(dir string) string { return filepath.Join(dir, "ledger") }

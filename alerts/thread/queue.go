@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 )
 
 // Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are
@@ -146,7 +147,8 @@ func (p *Queue) recordLoss(a alerts.Alert, err error) {
 		// Not wrapped: that we gave up waiting is no cancellation of the caller's.
 		p.first = fmt.Errorf("%s: %v", a.MessageID(), err) //nolint:errorlint // see above
 	}
-	p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err)
+	p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err,
+		errcode.Key, errcode.SinkQueue)
 }
 
 func (p *Queue) SendScore(s alerts.Score) {

@@ -144,7 +144,7 @@ cameras:
 	waitFor("events", func(s string) bool { return counter(s, "flashes", "events") >= 2 })
 	b := fillDisk(t, dir)
 	filled := time.Now()
-	waitFor("the alarm", func(s string) bool { return strings.Contains(s, "ALARM") })
+	waitFor("the alarm", func(s string) bool { return strings.Contains(s, "ALARM") && strings.Contains(s, "store.disk_full") })
 	t.Logf("told %v after the disk was full", time.Since(filled).Round(10*time.Millisecond))
 	// It lasts for some pictures more.
 	seen := counter(stderr.String(), "quiet", "frames")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +9,7 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/app"
+	"vigil/internal/errcode"
 )
 
 func storeCommand() *cobra.Command {
@@ -24,7 +24,7 @@ func storeCommand() *cobra.Command {
 }
 
 // errDamaged ends a check that found something.
-var errDamaged = errors.New(
+var errDamaged = errcode.StoreDamaged.New(
 	"the store is damaged: stop vigil and run 'vigil store repair', or start it, which does the same and logs it")
 
 func storeCheckCommand() *cobra.Command {

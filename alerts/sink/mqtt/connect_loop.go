@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"vigil/alerts/sink"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 )
 
@@ -61,7 +63,7 @@ func (w *Sink) connectLoop() {
 		}
 		pause := tried.failed(short)
 		if tried.short > 1 && endedByBroker(err) {
-			err = errors.New(
+			err = errcode.SinkClientID.New(
 				"the broker ends the connection soon after it is made, again and again: perhaps another client " +
 					"connects with " +
 					"the client id " + w.clientID + ", as one with a copy of this data_dir")
@@ -69,7 +71,8 @@ func (w *Sink) connectLoop() {
 		}
 		if text := w.describe(err).Error(); text != tried.logged {
 			tried.logged = text
-			w.log.Warn("no connection to MQTT, trying again", "broker", w.address, "error", text)
+			w.log.Warn("no connection to MQTT, trying again", "broker", w.address, "error", text,
+				errcode.Key, errcode.Of(w.describe(err)))
 		}
 		retry.Sleep(w.ctx, pause)
 	}
@@ -128,7 +131,7 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 			if !short { // before that it may be the last will of our own connection before
 				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic "+
 					"of its own (mqtt.topic)",
-					"broker", w.address, "topic", w.topic("availability"))
+					"broker", w.address, "topic", w.topic("availability"), errcode.Key, errcode.SinkSharedTopic)
 			}
 			if err := c.publish(w.ctx, w.topic("availability"), []byte(Online), true); err != nil &&
 				w.ctx.Err() == nil {
@@ -211,20 +214,24 @@ func (w *Sink) describe(err error) error {
 	if w.opts.Password != "" {
 		text = strings.ReplaceAll(text, w.opts.Password, "***")
 	}
-	hint := ""
+	hint, code := "", cmp.Or(errcode.Of(err), errcode.SinkUnreachable)
 	switch lower := strings.ToLower(text); {
 	case strings.Contains(lower, "not authorized"), strings.Contains(lower, "bad user name"),
 		strings.Contains(lower, "not authorised"):
+		code = errcode.SinkUnauthorized
 		hint = ": user or password is not what this broker expects"
 	case strings.Contains(lower, "refused") && strings.Contains(lower, "dial"):
 		hint = ": no broker answers there: start it, or correct the address"
 	case strings.Contains(lower, "unknown authority"):
+		code = errcode.SinkTLS
 		hint = ": name the certificate authority that the broker's certificate is from"
+	case strings.Contains(lower, "x509"), strings.Contains(lower, "tls:"):
+		code = errcode.SinkTLS
 	case errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET):
 		hint = ": the broker ended the connection"
 	}
 	if hint != "" && !strings.HasSuffix(text, hint) {
 		text += hint
 	}
-	return errors.New(text)
+	return code.Wrap(errors.New(text))
 }

@@ -13,6 +13,8 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 	"golang.org/x/net/proxy"
+
+	"vigil/internal/errcode"
 )
 
 const (
@@ -227,6 +229,6 @@ func wait(ctx context.Context, t paho.Token, gone <-chan struct{}, most time.Dur
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	case <-timer.C:
-		return fmt.Errorf("not acknowledged within %v", most)
+		return errcode.SinkNotAcknowledged.Wrap(fmt.Errorf("not acknowledged within %v", most))
 	}
 }

@@ -14,6 +14,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"vigil/alerts"
+	"vigil/internal/errcode"
 )
 
 // searchTimeout bounds the search for what earlier versions left.
@@ -61,7 +62,8 @@ func (w *Sink) publishRetained(ctx context.Context, c *connection, published map
 
 func (w *Sink) warn(err error) {
 	if err != nil {
-		w.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err)
+		w.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err,
+			errcode.Key, errcode.SinkRetained)
 	}
 }
 
@@ -179,7 +181,7 @@ func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker 
 		if err := r.withdraw(ctx, broker, login, topics); err != nil && ctx.Err() == nil {
 			log.Warn("topics stay retained at an MQTT broker that is not configured any more; delete them there",
 				"broker", broker,
-				"topics", topics, "error", err)
+				"topics", topics, "error", err, errcode.Key, errcode.SinkRetained)
 		}
 	}
 }

@@ -24,6 +24,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/errcode"
 	"vigil/internal/retry"
 )
 
@@ -119,7 +120,7 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	}
 	resp, err := w.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("webhook %s: %w", w.Address(), unwrapURLError(err))
+		return connectCode(err).Wrap(fmt.Errorf("webhook %s: %w", w.Address(), unwrapURLError(err)))
 	}
 	defer resp.Body.Close()
 	// Read to the end, so that the connection is used again; what it says is nobody's business.
@@ -134,7 +135,26 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	if slices.Contains(refusingStatuses, resp.StatusCode) {
 		return sink.Refused(err)
 	}
-	return err
+	return statusCode(resp.StatusCode).Wrap(err)
+}
+
+// statusCode is the code of an HTTP status that says nothing of the message.
+func statusCode(status int) errcode.Code {
+	switch status {
+	case http.StatusUnauthorized:
+		return errcode.SinkUnauthorized
+	case http.StatusForbidden:
+		return errcode.SinkNotAllowed
+	}
+	return errcode.SinkBadAnswer
+}
+
+// connectCode is the code of a request without an answer.
+func connectCode(err error) errcode.Code {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return errcode.SinkTLS
+	}
+	return errcode.SinkUnreachable
 }
 
 // refusingStatuses are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a
