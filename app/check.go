@@ -14,6 +14,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink/mqtt"
 	"vigil/config"
+	"vigil/internal/errcode"
 	"vigil/pipeline"
 )
 
@@ -164,7 +165,7 @@ func (p *Preparation) configProblems() []config.Problem {
 		if errors.Is(one.err, broker.ErrInUse) {
 			text += "; with --offline check does not mind a vigil that runs"
 		}
-		found = append(found, config.Problem{Key: one.key, Text: text})
+		found = append(found, config.Problem{Key: one.key, Text: text, Code: errcode.Of(one.err)})
 	}
 	return found
 }

@@ -18,6 +18,7 @@ import (
 	"syscall"
 	"time"
 	"unsafe"
+
 	"vigil/capture/source"
 	"vigil/internal/errcode"
 	"vigil/video"

@@ -5,6 +5,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
 	"vigil/capture/source"
 	"vigil/internal/errcode"
 )

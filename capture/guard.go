@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"unsafe"
+
 	"vigil/capture/source"
 	"vigil/internal/errcode"
 )

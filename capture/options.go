@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"time"
+
 	"vigil/capture/source"
 	"vigil/internal/errcode"
 )

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
 	"vigil/capture/source"
 	"vigil/internal/errcode"
 )

@@ -6,6 +6,7 @@ import (
 	"context"
 	"io"
 	"time"
+
 	"vigil/capture/source"
 	"vigil/internal/errcode"
 	"vigil/video"

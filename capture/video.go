@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
 	"vigil/internal/errcode"
 	"vigil/video"
 

@@ -1,16 +1,16 @@
 package model
 
 import (
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 
+	"vigil/internal/errcode"
 	"vigil/internal/output"
 )
 
 // ErrEnding is the error of a state dict's path whose ending is not that of a format.
-var ErrEnding = errors.New("must end in .pt, .pth, .ckpt or .safetensors, which say the format")
+var ErrEnding = errcode.WeightsWrongKind.New("must end in .pt, .pth, .ckpt or .safetensors, which say the format")
 
 // WriteStateDict writes the network as a PyTorch state dict, in the format that the path's ending says, and returns the
 // number of tensors. A path that is not a regular file needs no ending.

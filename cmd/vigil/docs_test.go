@@ -338,9 +338,6 @@ func TestPagesNameSubjects(t *testing.T) {
 // Prose fits into 120 columns; tables and code may be wider. The README has at most 200 lines.
 func TestPagesWidth(t *testing.T) {
 	eachPage(t, func(t *testing.T, _ string, p docs.Page) {
-		if p.Path == "ARCHITECTURE.md" {
-			return
-		}
 		inCode := false
 		for n, line := range strings.Split(p.Text, "\n") {
 			if strings.HasPrefix(strings.TrimSpace(line), "```") {

@@ -165,7 +165,9 @@ func (r *record) connect(ctx context.Context, opened func(video.Info)) error {
 	return worker.Record(ctx, worker.Options{
 		Address: c.Source, Transport: c.Transport, Trust: trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
 		ReadTimeout: c.ReadTimeout,
-		Memory:      int64(c.Memory) << 20, Note: func(text string) { r.log.Warn("source", "note", text) },
+		Memory:      int64(c.Memory) << 20, Note: func(text string) {
+			r.log.Warn("source", "note", text, errcode.Key, errcode.CameraNote)
+		},
 	}, r.segment, opened, r.folder)
 }
 
