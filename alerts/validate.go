@@ -23,9 +23,10 @@ var (
 		"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak",
 		"duration_seconds", "model", "source", "gap_before",
 	}
-	requiredMeasurement = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold", "severity"}
-	requiredEnd         = []string{"end", "end_reason"}
-	requiredMoment      = []string{"wall", "stream_seconds", "frame"}
+	requiredMeasurement = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold",
+		"severity"}
+	requiredEnd    = []string{"end", "end_reason"}
+	requiredMoment = []string{"wall", "stream_seconds", "frame"}
 
 	requiredEvidence = []string{"kind", "media_type", "bucket", "name", "bytes", "sha256", "frame"}
 )
@@ -164,7 +165,8 @@ func (c *problems) number(name string, v, most float64) {
 
 func (c *problems) moment(name string, m Moment) {
 	c.require(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or no time of ours", name)
-	c.require(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0), "%s.stream_seconds is %v: must be a number",
+	c.require(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0),
+		"%s.stream_seconds is %v: must be a number",
 		name, m.StreamSeconds)
 }
 

@@ -25,6 +25,7 @@ import (
 // Models loads each weights file once, however many cameras use it.
 type Models map[string]*model.Model
 
+// Load reads a weights file, or returns the model that was read before.
 func (m Models) Load(path string) (*model.Model, error) {
 	if m[path] != nil {
 		return m[path], nil
@@ -173,6 +174,7 @@ func OpenWorker(c config.Camera, side int, footage *pipeline.MediaBuffer) func(c
 	}
 }
 
+// NewPreparer returns the constructor of a camera's preparer for the model's input side.
 func NewPreparer(side int, mask []geometry.Polygon) func() (pipeline.Preparer, error) {
 	return func() (pipeline.Preparer, error) { return preprocess.NewPreparer(side, mask), nil }
 }

@@ -71,6 +71,7 @@ func checkSinks(ctx context.Context, path string, cfg config.Config) error {
 	return errors.Join(wrong...)
 }
 
+// CheckNATS returns why the configured NATS server would not take an alert; nil without one.
 func CheckNATS(ctx context.Context, cfg config.Config) error {
 	if cfg.NATS.URL == "" {
 		return nil

@@ -75,7 +75,8 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 		return d, err
 	}
 	if err := instance.MarkFormat(cfg.DataDir); err != nil {
-		log.Warn("an older vigil would not know that this data_dir is not for it", "error", err, errcode.Key, errcode.StoreFormat)
+		log.Warn("an older vigil would not know that this data_dir is not for it", "error", err, errcode.Key,
+			errcode.StoreFormat)
 	}
 	if cfg.NATS.URL == "" {
 		log.Info("embedded NATS server listens", "url", d.Server().URL())
@@ -174,7 +175,7 @@ func (d *Sinks) forwardStorage(s alerts.Storage) {
 	}
 }
 
-// witness is the maker as the pipeline wants it.
+// EvidenceMaker returns the maker as an interface that is nil where there is none.
 func (d *Sinks) EvidenceMaker() thread.EvidenceMaker {
 	if d.maker == nil {
 		return nil
@@ -306,7 +307,8 @@ func (d *Sinks) openMQTT(cfg config.Config) error {
 	}
 	registry, err := mqtt.OpenRegistry(cfg.DataDir)
 	if err != nil {
-		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err, errcode.Key, errcode.SinkRetained)
+		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err, errcode.Key,
+			errcode.SinkRetained)
 	}
 	if cfg.NATS.Embedded.MQTTPort != 0 {
 		d.ownMQTT = broker.NewLogin()

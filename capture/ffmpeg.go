@@ -94,9 +94,11 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	}
 	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads, v.still = int(info.threads), info.still != 0
-	v.info = video.Info{Width: int(info.width), Height: int(info.height),
+	v.info = video.Info{
+		Width: int(info.width), Height: int(info.height),
 		FPS: stabiliseFPS(saneFPS(float64(info.fps)),
-			o.FPSHint)}
+			o.FPSHint),
+	}
 	if v.info.Width <= 0 || v.info.Height <= 0 {
 		_ = v.close() // always nil
 		return nil, video.Info{},
@@ -235,7 +237,8 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 				"or it sends none; set them to 1 to 4 s in the camera, or raise read_timeout", ErrLost,
 			time.Duration(v.waits+1)*v.timeout))
 	case code == C.vigil_exit:
-		return errcode.CameraNoPicture.Wrap(fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost, v.count, v.timeout))
+		return errcode.CameraNoPicture.Wrap(fmt.Errorf("%w after %d frames: no picture came within %v", ErrLost,
+			v.count, v.timeout))
 	case code == C.vigil_eof && v.count == 1 && v.still:
 		return fmt.Errorf("%w: this address gives a single picture and no stream; the camera's video has another one",
 			ErrLost)

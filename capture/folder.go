@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
 	"vigil/video"
 
 	"gocv.io/x/gocv"

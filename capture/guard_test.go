@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
 	"vigil/capture/source"
 	"vigil/video"
 )

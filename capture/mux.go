@@ -48,8 +48,8 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 // Write appends a packet. Its DTS must not be before the previous packet's DTS, nor after its own PTS.
 func (m *Muxer) Write(p *Packet) error {
 	n := len(p.Data)
-	padded := append(p.Data,
-		make([]byte, padding)...) //nolint:gocritic // FFmpeg's parsers may look a little beyond the end
+	// FFmpeg's parsers may look a little beyond the end.
+	padded := append(p.Data, make([]byte, padding)...) //nolint:gocritic // p.Data is cut to it again
 	p.Data = padded[:n]
 	var key C.int
 	if p.Key {

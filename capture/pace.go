@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"time"
+
 	"vigil/capture/source"
 )
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 	"unsafe"
+
 	"vigil/capture/source"
 	"vigil/video"
 )

@@ -52,7 +52,8 @@ func tlsError(err error) error {
 	return code.Wrap(fmt.Errorf("no connection by TLS: %w", stableError(err)))
 }
 
-// stableError leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its words.
+// stableError leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its
+// words.
 func stableError(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		op.Source = nil

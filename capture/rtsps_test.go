@@ -34,8 +34,11 @@ func TestRTSPS(t *testing.T) {
 		{"any", nameless, source.Trust{}, nil},
 		{"its own, for no name", nameless, source.Trust{PEM: nameless.PEM}, nil},
 		{"another's", own, source.Trust{PEM: nameless.PEM}, source.ErrUntrusted},
-		{"self-signed, where an authority of the system must vouch for it", own, source.Trust{System: true},
-			source.ErrUntrusted},
+		{
+			"self-signed, where an authority of the system must vouch for it", own,
+			source.Trust{System: true},
+			source.ErrUntrusted,
+		},
 		{"an authority's", authority.Issue(t, "127.0.0.1"), source.Trust{PEM: authority.PEM}, nil},
 		{
 			"an authority's, for another host", authority.Issue(t, "camera.example"),

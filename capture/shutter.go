@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"time"
+
 	"vigil/video"
 
 	"gocv.io/x/gocv"

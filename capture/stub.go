@@ -23,9 +23,11 @@ func openFile(context.Context, string, Options) (frameReader, video.Info, error)
 func openURL(context.Context, source.Address, Options) (frameReader, video.Info, error) {
 	return nil, video.Info{}, errNoOpenCV
 }
+
 func openDevice(string, Options) (frameReader, video.Info, error) {
 	return nil, video.Info{}, errNoOpenCV
 }
+
 func openFolder(string, Options) (frameReader, video.Info, error) {
 	return nil, video.Info{}, errNoOpenCV
 }

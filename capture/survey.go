@@ -28,8 +28,10 @@ type tracks struct {
 func survey(path, protocols string) (tracks, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path,
-		protocols) //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	open := func(c ...*C.char) C.int {
+		return C.vigil_survey_open(c[0], c[1], &s, &t) //nolint:gocritic // cgo compares a pointer with itself
+	}
+	code := call(open, path, protocols)
 	C.vigil_survey_close(s)
 	if code < 0 {
 		return tracks{}, errors.New(codeText(code))
@@ -79,8 +81,10 @@ func scanFile(ctx context.Context, path string) (scan, error) {
 	var s *C.vigil_survey
 	var t C.vigil_tracks
 	var r C.vigil_scan
-	code := call(func(c ...*C.char) C.int { return C.vigil_survey_open(c[0], c[1], &s, &t) }, path,
-		"file") //nolint:gocritic // what cgo makes of a pointer compares it with itself
+	open := func(c ...*C.char) C.int {
+		return C.vigil_survey_open(c[0], c[1], &s, &t) //nolint:gocritic // cgo compares a pointer with itself
+	}
+	code := call(open, path, "file")
 	defer func() { C.vigil_survey_close(s) }()
 	for code == 0 {
 		if ctx.Err() != nil {

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"testing"
 	"time"
+
 	"vigil/capture/source"
 	"vigil/video"
 )

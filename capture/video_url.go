@@ -8,6 +8,7 @@ import (
 	"errors"
 	"strings"
 	"time"
+
 	"vigil/capture/source"
 	"vigil/video"
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
 	"vigil/video"
 
 	"gocv.io/x/gocv"

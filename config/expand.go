@@ -50,8 +50,9 @@ func expand(s string, lookup func(string) (string, bool)) (text string, expanded
 		expanded, s = true, rest
 	}
 	if len(unset) > 0 {
-		return "", false, errcode.ConfigMissingVariable.Wrap(fmt.Errorf("needs %s from the environment; must be set there (an empty value is fine)",
-			strings.Join(unset, " and ")))
+		return "", false, errcode.ConfigMissingVariable.Wrap(
+			fmt.Errorf("needs %s from the environment; must be set there (an empty value is fine)",
+				strings.Join(unset, " and ")))
 	}
 	return b.String(), expanded, nil
 }

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// locateProblems joins what was wrong in reading with what is wrong in the result: without what only follows from a key that
-// could not be read, without what a camera has from the defaults, with lines, in their order.
+// locateProblems joins what was wrong in reading with what is wrong in the result: without what only follows from a
+// key that could not be read, without what a camera has from the defaults, with lines, in their order.
 func (t *tree) locateProblems(reading, result []Problem) []Problem {
 	unread, around := map[string]bool{}, map[string]bool{}
 	for _, p := range reading {

@@ -79,7 +79,8 @@ func readFile(path string) ([]byte, error) {
 		return nil, errcode.WeightsNotReadable.Wrap(err)
 	}
 	if int64(len(raw)) > limit {
-		return nil, errcode.WeightsWrongKind.Wrap(fmt.Errorf("%s: %s, larger than %d bytes, too large for weights", path, FileKind(raw), maxFile))
+		return nil, errcode.WeightsWrongKind.Wrap(fmt.Errorf("%s: %s, larger than %d bytes, too large for weights",
+			path, FileKind(raw), maxFile))
 	}
 	return raw, nil
 }

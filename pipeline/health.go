@@ -127,8 +127,10 @@ func (h *health) enter(why string) {
 		h.counts[state]++
 	}
 	h.state, h.why = state, why
-	h.publish.SendStatus(alerts.Status{Camera: h.camera, State: state, Wall: h.since, Detail: why,
-		Count: h.counts[state], Code: string(h.code())})
+	h.publish.SendStatus(alerts.Status{
+		Camera: h.camera, State: state, Wall: h.since, Detail: why,
+		Count: h.counts[state], Code: string(h.code()),
+	})
 	h.tell(before, now.Sub(since))
 }
 

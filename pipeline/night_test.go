@@ -24,8 +24,10 @@ func TestNightOfACamera(t *testing.T) {
 	st := watchStreetAs(t, func(c *Camera) {
 		key := c.CalibrationKey()
 		key.Width, key.Height, key.FPS = 160, 120, 25
-		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &calibrate.Calibration{ID: "x", Key: key,
-			Lo: 1, Theta: 2}}
+		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &calibrate.Calibration{
+			ID: "x", Key: key,
+			Lo: 1, Theta: 2,
+		}}
 	}, server.URL())
 	s := st.subjects[0]
 	s.flowing(t)

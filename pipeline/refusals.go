@@ -52,5 +52,6 @@ func (b *cameraState) nothing() error {
 	if n == 0 || b.w.stats.scored.Load() > 0 || b.w.Live {
 		return nil
 	}
-	return errcode.CameraUnscorable.Wrap(fmt.Errorf("none of its %d clips could be scored, the first: %w", n, b.refused.first))
+	return errcode.CameraUnscorable.Wrap(fmt.Errorf("none of its %d clips could be scored, the first: %w", n,
+		b.refused.first))
 }

@@ -178,7 +178,8 @@ func (j *scheduler) hold(b *cameraState, clip detect.Clip) {
 
 // enqueue queues the next message of the camera's event; the publisher numbers it.
 func (j *scheduler) enqueue(b *cameraState, ep detect.Event, clip detect.Clip, phase alerts.Phase,
-	reason alerts.EndReason) {
+	reason alerts.EndReason,
+) {
 	a := b.alert(ep, clip)
 	a.ID, a.Phase, a.EndReason = b.event, phase, reason
 	if phase == alerts.PhaseEnd {

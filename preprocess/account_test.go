@@ -3,6 +3,7 @@ package preprocess
 import (
 	"testing"
 	"time"
+
 	"vigil/video"
 )
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+
 	"vigil/video"
 )
 

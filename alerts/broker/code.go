@@ -25,7 +25,8 @@ func codeOf(err error) errcode.Code {
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		return errcode.SinkNotAllowed
-	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), says("authorization", "authentication"):
+	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
+		says("authorization", "authentication"):
 		return errcode.SinkUnauthorized
 	case tooLarge(err):
 		return errcode.SinkRefusedMessage

@@ -185,6 +185,7 @@ func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 func (c *Copier) logFailure(err error) {
 	if text := err.Error(); text != c.lastLogged {
 		c.lastLogged = text
-		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err, errcode.Key, errcode.EvidenceNotCopied)
+		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err, errcode.Key,
+			errcode.EvidenceNotCopied)
 	}
 }

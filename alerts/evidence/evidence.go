@@ -113,7 +113,8 @@ func (m *Maker) Submit(s thread.Request) bool {
 		return true
 	default:
 		m.add(-1)
-		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID, errcode.Key, errcode.EvidenceMissing)
+		m.log.Warn("too many events at once: one has no evidence", "camera", s.Alert.Camera, "id", s.Alert.ID,
+			errcode.Key, errcode.EvidenceMissing)
 		m.dropJob(s.Alert.ID)
 		return false
 	}
@@ -258,5 +259,6 @@ func (m *Maker) warn(what string, s alerts.Alert, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errStopped
 	}
-	m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err, errcode.Key, errcode.EvidenceMissing)
+	m.log.Warn("evidence is missing", "what", what, "camera", s.Camera, "id", s.ID, "error", err, errcode.Key,
+		errcode.EvidenceMissing)
 }

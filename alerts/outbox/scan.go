@@ -88,7 +88,8 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 			o.log.Error(
 				"the ledger of stored alerts is lost and is made again from what is stored; whether alerts are "+
 					"missing cannot be known",
-				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"), errcode.Key, errcode.StoreLedger)
+				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"), errcode.Key,
+				errcode.StoreLedger)
 		}
 		for _, f := range s.open {
 			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+

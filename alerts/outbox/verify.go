@@ -34,7 +34,8 @@ func (o *Outbox) skipForeign(f *forwarder, m sink.Message, cause error) {
 	}
 	level("a message in the stream of alerts is not one that this vigil stored and goes nowhere; further ones are "+
 		"counted only",
-		"way", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause, errcode.Key, errcode.SinkNotOurs)
+		"way", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause, errcode.Key,
+		errcode.SinkNotOurs)
 	if n == 1 {
 		o.publishCounts()
 	}

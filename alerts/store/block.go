@@ -119,7 +119,8 @@ func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []badRegion) {
 			continue
 		}
 		next := findNextRecord(buf, at, last, h, &budget)
-		bad = append(bad, badRegion{at: at, bytes: next - at, after: last, truncated: next == len(buf) && isTruncated(buf[at:])})
+		bad = append(bad, badRegion{at: at, bytes: next - at, after: last, truncated: next == len(buf) &&
+			isTruncated(buf[at:])})
 		at = next
 	}
 	return records, bad

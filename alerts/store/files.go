@@ -83,8 +83,8 @@ func (f streamDir) isEncrypted() bool {
 	return err == nil
 }
 
-// isIndexCurrent says whether the server will trust its index, and so read no block and cut none: it is whole, and of the
-// last block as it is.
+// isIndexCurrent says whether the server will trust its index, and so read no block and cut none: it is whole, and of
+// the last block as it is.
 func (f streamDir) isIndexCurrent(blocks []int) bool {
 	index, err := os.ReadFile(f.file(messagesDir, indexFile))
 	if err != nil || len(blocks) == 0 || len(index) < 2*hashBytes {
@@ -129,7 +129,8 @@ func metaChecksum(stream string, meta []byte) string {
 }
 
 func (f streamDir) writeMeta(meta []byte) error {
-	return errors.Join(writeFile(f.file(metaFile), meta), writeFile(f.file(metaSumFile), []byte(metaChecksum(f.name, meta))))
+	return errors.Join(writeFile(f.file(metaFile), meta),
+		writeFile(f.file(metaSumFile), []byte(metaChecksum(f.name, meta))))
 }
 
 // writeFile writes a file whole or not at all, synced.

@@ -38,7 +38,8 @@ type repairer struct {
 // something wrong. known is what the ledger says, and may be nil. After an error the server must not be started: it
 // would cut off what could not be set aside.
 func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
-	m := &repairer{dir: dir, known: known, quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
+	m := &repairer{dir: dir, known: known,
+		quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
 		if err := m.quarantine.move(streamDir{name: ".", path: dir}, LedgerFile(dir)); err != nil {
 			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir,
@@ -228,7 +229,8 @@ func (b damagedBlock) describe() (places []string) {
 		return []string{fmt.Sprintf("%s/%d%s cannot be read: %v", messagesDir, b.n, blockSuffix, b.unreadable)}
 	}
 	for _, g := range b.bad {
-		places = append(places, fmt.Sprintf("%s/%d%s: %d bytes from %d on", messagesDir, b.n, blockSuffix, g.bytes, g.at))
+		places = append(places, fmt.Sprintf("%s/%d%s: %d bytes from %d on", messagesDir, b.n, blockSuffix,
+			g.bytes, g.at))
 	}
 	return places
 }

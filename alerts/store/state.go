@@ -50,7 +50,8 @@ func newState() *State {
 
 func (s *State) clone() *State {
 	c := *s
-	c.Expected, c.Holes, c.Open, c.Cursors, c.Streams = slices.Clone(s.Expected), slices.Clone(s.Holes), maps.Clone(s.Open),
+	c.Expected, c.Holes, c.Open, c.Cursors, c.Streams = slices.Clone(s.Expected), slices.Clone(s.Holes),
+		maps.Clone(s.Open),
 		maps.Clone(s.Cursors), maps.Clone(s.Streams)
 	return &c
 }

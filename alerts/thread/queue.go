@@ -91,6 +91,7 @@ type Queue struct {
 	first    error // of the first alert that was lost
 }
 
+// NewQueue makes a Queue; Run publishes what is enqueued.
 func NewQueue(o Options) *Queue {
 	p := &Queue{
 		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, log: o.Log, messages: make(chan Message, alertQueue),
@@ -151,12 +152,14 @@ func (p *Queue) recordLoss(a alerts.Alert, err error) {
 		errcode.Key, errcode.SinkQueue)
 }
 
+// SendScore sends a score and never waits; of many the latest are sent.
 func (p *Queue) SendScore(s alerts.Score) {
 	if p.to != nil {
 		p.lossy.addScore(s)
 	}
 }
 
+// SendStatus sends a camera's state and never waits; the latest of each camera is always sent.
 func (p *Queue) SendStatus(s alerts.Status) {
 	if p.to != nil {
 		p.lossy.addStatus(s)

@@ -35,9 +35,9 @@ var (
 // escapes explains how to write a user name or a password in a URL.
 const escapes = "in a user name or a password write @ / ? # : % and a blank as %40 %2F %3F %23 %3A %25 %20"
 
+// WantedForms lists the forms of an address, for errors.
 const WantedForms = "want rtsp://, rtsps://, http:// or https:// and a host, a device (/dev/video0 or device:0), a " +
-	"file " +
-	"or a folder"
+	"file or a folder"
 
 // ParseAddress checks the form of an address; it opens nothing. A URL's scheme may be in upper case. Its errors never
 // quote the address, which may contain a password.
@@ -155,6 +155,7 @@ func (a Address) IsURL() bool {
 	return ok && knownScheme(scheme)
 }
 
+// IsDevice reports whether the address is a local capture device.
 func (a Address) IsDevice() bool {
 	s := a.Reveal()
 	return strings.HasPrefix(s, "device:") || devicePaths.MatchString(filepath.Clean(s))

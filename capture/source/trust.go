@@ -22,7 +22,8 @@ type Trust struct {
 }
 
 // ErrUntrusted means that a camera shows a certificate that it may not.
-var ErrUntrusted = errcode.CameraUntrustedCertificate.New("the camera's certificate is not one that is trusted (key trust)")
+var ErrUntrusted = errcode.CameraUntrustedCertificate.New(
+	"the camera's certificate is not one that is trusted (key trust)")
 
 // Any reports whether every certificate is accepted.
 func (t Trust) Any() bool { return !t.System && len(t.PEM) == 0 }

@@ -91,7 +91,8 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			case normal:
 				kept = " as normal, " + clipsKept(len(ack.Clips))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", ack.AlertID, terminal.Printable(ack.By), kept)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", ack.AlertID,
+				terminal.Printable(ack.By), kept)
 			return err
 		})
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")

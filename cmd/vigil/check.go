@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
 	"vigil/app"
 
 	"github.com/spf13/cobra"

@@ -162,11 +162,12 @@ func TestPagesLinks(t *testing.T) {
 				target = path.Join(path.Dir(p.Path), file)
 			}
 			info, err := os.Stat(filepath.Join(root, filepath.FromSlash(target)))
-			if err != nil {
+			switch {
+			case err != nil:
 				t.Errorf("%s: %v", link, err)
-			} else if path.Ext(target) == ".jpg" && info.Size() > 150<<10 {
+			case path.Ext(target) == ".jpg" && info.Size() > 150<<10:
 				t.Errorf("%s has %d bytes", target, info.Size())
-			} else if anchor != "" && !anchors[target][anchor] {
+			case anchor != "" && !anchors[target][anchor]:
 				t.Errorf("%s: %s has no such heading", link, target)
 			}
 		}
@@ -189,7 +190,7 @@ func TestPagesNameTestsAndFiles(t *testing.T) {
 	for _, e := range entries {
 		top[e.Name()] = e.IsDir() && e.Name() != "weights" && e.Name() != "bin" && e.Name() != "demo"
 	}
-	err = filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+	err = filepath.WalkDir(root, func(path string, _ os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

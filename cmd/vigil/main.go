@@ -158,7 +158,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
-		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(), encodeClipCommand())
+		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(),
+		encodeClipCommand())
 	usageArgs(root)
 	decimalFlags(root)
 	return root

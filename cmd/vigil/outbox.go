@@ -111,7 +111,8 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string,
 					if err := change(a, cmd.Context(), m); err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", terminal.Printable(m.MessageID), terminal.Printable(m.Sink), done)
+					fmt.Fprintf(cmd.OutOrStdout(), "%s to %s %s\n", terminal.Printable(m.MessageID),
+						terminal.Printable(m.Sink), done)
 				}
 				if name == "retry" && !a.Running() {
 					fmt.Fprintln(cmd.ErrOrStderr(), "vigil: no vigil runs on this store; the next one tries them")

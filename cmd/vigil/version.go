@@ -28,9 +28,11 @@ type versionInfo struct {
 
 // versionOf describes this process. The instruction set that VIGIL_ISA asks for has been checked.
 func versionOf() versionInfo {
-	v := versionInfo{Version: "(devel)", ISA: kernel.BestSet().Name, Go: runtime.Version(),
+	v := versionInfo{
+		Version: "(devel)", ISA: kernel.BestSet().Name, Go: runtime.Version(),
 		Platform: runtime.GOOS + "/" +
-			runtime.GOARCH}
+			runtime.GOARCH,
+	}
 	v.OpenCV, v.FFmpeg = capture.Libraries()
 	info, ok := debug.ReadBuildInfo()
 	if !ok {

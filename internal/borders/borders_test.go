@@ -15,7 +15,7 @@ func TestBorders(t *testing.T) {
 	}{
 		{"vigil/video", []string{"vigil/"}},
 		{"vigil/geometry", []string{"vigil/"}},
-		{"vigil/config", []string{"gocv.io/", "vigil/capture", "github.com/nats-io/"}},
+		{"vigil/config", []string{"gocv.io/", "vigil/preprocess", "vigil/pipeline", "github.com/nats-io/"}},
 		{"vigil/model/kernel", []string{"vigil/"}},
 		{"vigil/model", []string{"vigil/video", "vigil/capture", "vigil/preprocess", "vigil/pipeline", "vigil/alerts"}},
 		{"vigil/pipeline/detect", []string{"gocv.io/", "github.com/nats-io/", "vigil/model", "vigil/alerts"}},

@@ -122,8 +122,9 @@ func (c Calibration) MismatchError(why []string) error {
 	if len(why) == 0 {
 		return nil
 	}
-	return errcode.CalibrationMismatch.Wrap(fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID,
-		strings.Join(why, "; ")))
+	return errcode.CalibrationMismatch.Wrap(
+		fmt.Errorf("calibration %s does not fit: %s; make a new one with 'vigil calibrate'", c.ID,
+			strings.Join(why, "; ")))
 }
 
 // CheckSettings is Check for what is known before the source is open: camera, model, mask and hop.
@@ -218,21 +219,24 @@ func Read(path string) (Calibration, error) {
 				"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion))
 	}
 	if err := dec.Decode(&c); err != nil {
-		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err))
+		return c, errcode.CalibrationWrongKind.Wrap(
+			fmt.Errorf("read calibration %s: not a record that 'vigil calibrate' wrote: %w", path, err))
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf(
 			"read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path))
 	}
 	if !(c.Lo < c.Theta) {
-		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: lo %g must be below theta %g", path, c.Lo, c.Theta))
+		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: lo %g must be below theta %g",
+			path, c.Lo, c.Theta))
 	}
 	if err := c.Sensitivity.check(); err != nil {
 		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: %w", path, err))
 	}
 	if c.ID != c.contentID() {
-		return c, errcode.CalibrationChanged.Wrap(fmt.Errorf("read calibration %s: its id %q does not fit its content: it was changed by hand; "+
-			"put constants of your own into the configuration's 'threshold' instead", path, c.ID))
+		return c, errcode.CalibrationChanged.Wrap(
+			fmt.Errorf("read calibration %s: its id %q does not fit its content: it was changed by hand; "+
+				"put constants of your own into the configuration's 'threshold' instead", path, c.ID))
 	}
 	return c, nil
 }

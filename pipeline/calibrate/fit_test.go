@@ -24,8 +24,10 @@ func series(errors []float64) *NormalScores {
 	const step = 500 * time.Millisecond
 	for i, e := range errors {
 		at := time.Duration(i) * step
-		n.Add(detect.Clip{First: detect.Moment{PTS: at}, Centre: detect.Moment{PTS: at},
-			Last: detect.Moment{PTS: at + step}, Error: e, Raw: e})
+		n.Add(detect.Clip{
+			First: detect.Moment{PTS: at}, Centre: detect.Moment{PTS: at},
+			Last: detect.Moment{PTS: at + step}, Error: e, Raw: e,
+		})
 	}
 	return &n
 }

@@ -2,6 +2,7 @@ package calibrate
 
 import (
 	"time"
+
 	"vigil/pipeline/detect"
 )
 

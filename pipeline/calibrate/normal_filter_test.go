@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+
 	"vigil/pipeline/detect"
 )
 
@@ -56,8 +57,10 @@ func TestSettling(t *testing.T) {
 			var s NormalFilter
 			var got, gaps []int
 			for _, k := range tt.clips {
-				c := detect.Clip{First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening,
-					Gap: k.gap}
+				c := detect.Clip{
+					First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening,
+					Gap: k.gap,
+				}
 				if !s.Take(&c) {
 					continue
 				}

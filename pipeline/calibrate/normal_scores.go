@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"time"
+
 	"vigil/pipeline/detect"
 )
 

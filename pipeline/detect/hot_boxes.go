@@ -84,6 +84,7 @@ type ZoneFinder struct {
 // zoneGrid is finer than the boxes' cells, so that a narrow zone between two cell centres is not missed.
 const zoneGrid = 4 * gridCells
 
+// NewZoneFinder rasterizes the zones.
 func NewZoneFinder(zones []Zone) ZoneFinder {
 	f := ZoneFinder{zones: zones}
 	for _, z := range zones {

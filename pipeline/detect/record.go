@@ -22,6 +22,7 @@ func (c Config) Record() Record {
 	}
 }
 
+// Config returns the configuration of the record; UpdateEvery is not kept.
 func (r Record) Config() Config {
 	d := func(seconds float64) time.Duration { return time.Duration(math.Round(seconds * float64(time.Second))) }
 	return Config{
