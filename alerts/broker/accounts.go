@@ -12,23 +12,23 @@ import (
 	"github.com/nats-io/nkeys"
 )
 
-// Rights are what an account of the embedded server may do.
+// Rights are the permissions of an account of the embedded server.
 type Rights string
 
-// The rights.
+// The levels of Rights.
 const (
-	// Read is what everybody on this machine may do where no user is configured: receive what is published, and read
-	// what is stored.
+	// Read is the right of every program on this machine if no user is configured: to receive what is published and to
+	// read the streams.
 	Read Rights = "read"
-	// Write is everything.
+	// Write is the right to do everything.
 	Write Rights = "write"
 )
 
-// Account is one of the embedded server's, beside vigil's own.
+// Account is an account of the embedded server in addition to vigil's own.
 type Account struct {
 	Name     string
-	Password string // as it stands, or as bcrypt if it has that form; empty where NKey is given
-	NKey     string // the public key of a user, which begins with U, in place of a password
+	Password string // in plain text or as a bcrypt hash; empty if NKey is set
+	NKey     string // public key of a user, beginning with U; replaces the password
 	Rights   Rights
 }
 
@@ -47,26 +47,26 @@ func (a Account) check() error {
 	return nil
 }
 
-// Login is a user that exists for as long as a server does.
+// Login is a user that exists as long as a server runs.
 type Login struct{ User, Password string }
 
-// NewLogin makes one that nobody can guess.
+// NewLogin returns a login with a random password.
 func NewLogin() Login { return Login{"vigil-" + rand.Text(), rand.Text()} }
 
-// logins are the accounts that vigil makes for each start of a server.
+// logins are the accounts that vigil creates at each start of a server.
 type logins struct {
-	own        Login // may do everything, over connections inside the process and through the socket only
-	reader     Login // stands for connections that name no user
-	mqttReader Login // the same over MQTT
+	own        Login // all rights, but only over connections inside the process and through the socket
+	reader     Login // used for connections without a user
+	mqttReader Login // the same for MQTT
 }
 
 func newLogins() logins { return logins{NewLogin(), NewLogin(), NewLogin()} }
 
-// allowsAnonymousReaders says whether a connection without a user may read: on this machine, and where no user is
-// configured.
+// allowsAnonymousReaders reports whether a connection without a user may read: only on a loopback address and if no
+// user is configured.
 func (o Options) allowsAnonymousReaders() bool { return o.User == "" && loopback(o.Host) }
 
-// rightsOf is what a connection may do that logs in like this, if its password or signature is right.
+// rightsOf returns the rights of a connection with these credentials, which the server still verifies.
 func (o Options) rightsOf(c natsserver.ClientOpts) Rights {
 	i := slices.IndexFunc(o.Accounts, func(a Account) bool {
 		return a.NKey != "" && a.NKey == c.Nkey || a.NKey == "" && a.Name == c.Username && c.Nkey == ""
@@ -80,7 +80,7 @@ func (o Options) rightsOf(c natsserver.ClientOpts) Rights {
 	return Read
 }
 
-// authorize puts all accounts into the server's options.
+// authorize adds all accounts to the server's options.
 func (o Options) authorize(to *natsserver.Options, own logins) {
 	only := func(kinds ...string) map[string]struct{} {
 		m := map[string]struct{}{}
@@ -105,7 +105,7 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 		to.NoAuthUser = own.reader.User
 		if o.MQTTPort != 0 && !o.NoListen {
 			listener := o.readerPermissions()
-			listener.Subscribe.Deny = []string{"_INBOX.>"} // answers over NATS are not for them
+			listener.Subscribe.Deny = []string{"_INBOX.>"} // replies over NATS are not for MQTT clients
 			listener.Publish = &natsserver.SubjectPermission{Deny: []string{">"}}
 			to.Users = append(to.Users, user(own.mqttReader, listener, jwt.ConnectionTypeMqtt))
 			to.MQTT.NoAuthUser = own.mqttReader.User
@@ -116,9 +116,9 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 	}
 	for _, a := range o.Accounts {
 		var p *natsserver.Permissions
-		var kinds map[string]struct{} // every one
+		var kinds map[string]struct{} // all kinds
 		if a.Rights == Read {
-			// Not over MQTT, which no session looks at.
+			// Not over MQTT, whose commands clientSession does not filter.
 			p, kinds = o.readerPermissions(), only(jwt.ConnectionTypeStandard, jwt.ConnectionTypeInProcess)
 		}
 		if a.NKey != "" {
@@ -135,14 +135,14 @@ func (o Options) authorize(to *natsserver.Options, own logins) {
 	}
 }
 
-// readerPermissions are the permissions of those who only read, as far as subjects can say that. What else there is to
-// it, session has.
+// readerPermissions returns the subject permissions of read-only accounts. What subjects cannot express is enforced by
+// clientSession.
 func (o Options) readerPermissions() *natsserver.Permissions {
 	subscribe := []string{"vigil.>", "_INBOX.>"}
 	if o.MQTTPort != 0 {
 		subscribe = append(subscribe, "$MQTT.sub.>")
 		for _, topic := range append([]string{"vigil"}, o.MQTTTopics...) {
-			subject := strings.ReplaceAll(topic, "/", ".") // vigil/# is vigil as well
+			subject := strings.ReplaceAll(topic, "/", ".") // the topic vigil/# also matches vigil
 			subscribe = append(subscribe, subject, subject+".>")
 		}
 	}

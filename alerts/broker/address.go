@@ -13,16 +13,16 @@ import (
 
 var schemes = []string{"nats", "tls", "ws", "wss"}
 
-// serverStart finds where one server of a list ends and the next begins. A comma alone may belong to a password.
+// serverStart matches where the next server of a list begins. A comma alone may be part of a password.
 var serverStart = regexp.MustCompile(`,\s*[a-zA-Z][a-zA-Z0-9+.-]*://`)
 
-// CheckURL says what is wrong with the address of a NATS server, or with a list of them separated by commas.
+// CheckURL checks the address of a NATS server, or a comma-separated list of them.
 func CheckURL(raw string) error {
 	_, err := parseURLs(raw)
 	return err
 }
 
-// RedactURL replaces whatever may be a credential in an address, also in one that does not parse.
+// RedactURL replaces everything in an address that may be a credential, even if the address does not parse.
 func RedactURL(raw string) string {
 	var parts []string
 	for _, part := range splitURLs(raw) {
@@ -54,14 +54,14 @@ func cutScheme(raw string) (scheme, rest string) {
 	return "", raw
 }
 
-// address is one server: its URL, credentials included and escaped, and the secrets in it.
+// address is one server: its URL with escaped credentials, and the secrets in it.
 type address struct {
 	url     string
 	secrets []string
 }
 
-// parseURLs takes addresses apart by hand: passwords with @, / or % in them are common, and url.Parse would refuse
-// them with the password in its error.
+// parseURLs splits addresses by hand: passwords with @, / or % are common, and url.Parse would reject them with the
+// password in its error.
 func parseURLs(raw string) ([]address, error) {
 	if strings.TrimSpace(raw) == "" {
 		return nil, errors.New("NATS address is empty: give one such as nats://127.0.0.1:4222")
@@ -132,7 +132,7 @@ func checkHost(hostport string) error {
 	return nil
 }
 
-// unescape leaves what is no escape as it is: a password may simply contain a percent sign.
+// unescape leaves invalid escapes as they are: a password may contain a plain percent sign.
 func unescape(s string) string {
 	if plain, err := url.PathUnescape(s); err == nil {
 		return plain

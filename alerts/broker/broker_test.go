@@ -13,7 +13,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// patience bounds what a test waits for; nothing that passes takes that long.
+// patience bounds every wait in the tests; passing tests take far less.
 const patience = 30 * time.Second
 
 func within(t *testing.T) context.Context {
@@ -23,7 +23,7 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// serve starts an embedded server; an empty dir means one of the test's own.
+// serve starts an embedded server; with an empty dir it uses a temporary one.
 func serve(t *testing.T, o Options) *Server {
 	t.Helper()
 	if o.Dir == "" {
@@ -68,7 +68,7 @@ func dial(t *testing.T, o DialOptions) *Conn {
 
 func local(port int) string { return "nats://" + net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-// event is a start message of a new alert.
+// event returns the start message of a new alert.
 func event(camera string) alerts.Alert {
 	return alerttest.Event(camera, alerts.NewID(), 0, alerts.PhaseStart)
 }
@@ -81,7 +81,7 @@ func publish(t *testing.T, c *Conn, a alerts.Alert) alerts.Alert {
 	return a
 }
 
-// follow runs Follow until the test ends. The channel has room for whatever a test publishes.
+// follow runs Follow until the test ends. The channel's buffer exceeds what any test publishes.
 func follow(t *testing.T, c *Conn, o FollowOptions) <-chan alerts.Alert {
 	t.Helper()
 	got := make(chan alerts.Alert, 1000)

@@ -8,8 +8,8 @@ import (
 	"vigil/internal/errcode"
 )
 
-// Probe says why Start would fail now, and leaves nothing behind. The error is an ErrInUse where another process has
-// the directory; then the addresses are not tried, since they are that one's.
+// Probe returns the error with which Start would fail now, and leaves nothing behind. It is an ErrInUse if another
+// process has locked the directory; the addresses are then not probed, since that process uses them.
 func Probe(o Options) error {
 	o = o.withDefaults()
 	held := checkDir(o.Dir)
@@ -19,11 +19,11 @@ func Probe(o Options) error {
 	return errors.Join(held, o.check())
 }
 
-// ErrInUse means that another process has the directory of a store.
+// ErrInUse means that another process has locked the directory of a store.
 var ErrInUse = errcode.StoreLocked.New("another vigil uses it: stop that one, or choose another directory")
 
-// checkDir is lockAndProbeDir for a moment. Of a directory that is not there yet the nearest one above it must take
-// files.
+// checkDir locks and probes the directory briefly. If the directory does not exist yet, the nearest existing parent
+// must be writable.
 func checkDir(dir string) error {
 	for p := filepath.Clean(dir); ; p = filepath.Dir(p) {
 		info, err := os.Stat(p)

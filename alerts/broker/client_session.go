@@ -12,21 +12,21 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
-// clientSession is a connection from another program of this machine to the embedded server. It forwards the commands
-// of an account with all rights unseen, and filters each command of the others: the server's permissions are about
-// subjects, not contents. A reader's answers must go to its own inbox, since the server and its streams may publish
-// anywhere; its consumers are created by consumers.
+// clientSession is a connection from another program on this machine to the embedded server. It forwards the commands
+// of an account with all rights unchanged, and filters every command of read-only accounts, because the server's
+// permissions cover subjects but not contents. A reader's replies must go to its own inbox, since the server and its
+// streams may publish to any subject; its consumers are created by type consumers.
 type clientSession struct {
 	server *Server
 	inner  net.Conn // to the server
 	ended  atomic.Bool
 }
 
-// refusedSubject is where what is refused is published to instead: nobody but vigil may, so that the server itself
-// says so to the client.
+// refusedSubject replaces the subject of a refused command: only vigil may publish there, so the server itself reports
+// a permission error to the client.
 const refusedSubject = "$VIGIL.REFUSED."
 
-// forward passes on what the client says until it or the server has enough.
+// forward copies the client's commands to the server until either side closes.
 func (s *clientSession) forward(outer net.Conn) error {
 	r := bufio.NewReaderSize(outer, maxLine)
 	connected := false
@@ -61,7 +61,7 @@ func (s *clientSession) forward(outer net.Conn) error {
 	}
 }
 
-// filterCommand gives the command that is passed on for one who only reads: the same, one that the server refuses, or
+// filterCommand returns the command to pass on for a read-only client: the same one, one that the server refuses, or
 // none.
 func (s *clientSession) filterCommand(c command) (command, error) {
 	switch c.op {
@@ -77,13 +77,13 @@ func (s *clientSession) filterCommand(c command) (command, error) {
 
 const inboxPrefix = "_INBOX."
 
-// isOwnInbox says whether a subject is an inbox of one client: the part that no other knows must be there.
+// isOwnInbox reports whether a subject is an inbox of a single client: it must contain the random part.
 func isOwnInbox(subject string) bool {
 	token, _, _ := strings.Cut(strings.TrimPrefix(subject, inboxPrefix), ".")
 	return strings.HasPrefix(subject, inboxPrefix) && token != "" && token != "*" && token != ">"
 }
 
-// filterPublish is what becomes of a reader's message.
+// filterPublish filters a message that a reader publishes.
 func (s *clientSession) filterPublish(c command) command {
 	refused := command{op: "PUB", subject: refusedSubject + c.subject}
 	if c.reply != "" && (!isOwnInbox(c.reply) || strings.ContainsAny(c.reply, "*>")) {
@@ -123,24 +123,24 @@ func (s *clientSession) filterPublish(c command) command {
 	return c
 }
 
-// waitProcessed returns when the server has processed all commands so far, as the subscription to the inbox that an
-// answer goes to: the pipe is unbuffered, so the write ends when the server reads on. PONG has no effect.
+// waitProcessed returns when the server has processed all commands so far, such as the subscription to the inbox that
+// receives a reply. The pipe is unbuffered, so the write returns when the server reads on. PONG has no effect.
 func (s *clientSession) waitProcessed() error {
 	_, err := s.inner.Write([]byte("PONG\r\n"))
 	return err
 }
 
-// isReadable says whether a stream is one that everybody may read who may read anything.
+// isReadable reports whether every account with read rights may read a stream.
 func isReadable(stream string) bool {
 	switch stream {
 	case Stream, "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE", "OBJ_VIGIL_TRAINING":
 		return true
 	}
-	return strings.HasPrefix(stream, "OBJ_VIGIL_EVIDENCE_") // of a vigil that copies to this one
+	return strings.HasPrefix(stream, "OBJ_VIGIL_EVIDENCE_") // of a vigil that copies its evidence to this one
 }
 
-// ackedConsumer is the consumer, as <stream>.<name>, that a subject of $JS.ACK or $JS.FC is of; in their second form a
-// domain and an account come before it.
+// ackedConsumer returns the consumer, as <stream>.<name>, of a subject of $JS.ACK or $JS.FC; their second form has a
+// domain and an account before it.
 func ackedConsumer(t []string) string {
 	at := 2
 	if v2 := len(t) > 5; t[1] == "ACK" && len(t) > 9 || t[1] == "FC" && v2 {

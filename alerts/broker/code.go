@@ -10,7 +10,7 @@ import (
 	"vigil/internal/errcode"
 )
 
-// withCode gives what a connection or its server reports the code for what it means; what has one keeps it.
+// withCode adds the code that fits an error of a connection or its server; an existing code stays.
 func withCode(err error) error {
 	if err == nil || errcode.Of(err) != "" {
 		return err
@@ -18,7 +18,7 @@ func withCode(err error) error {
 	return codeOf(err).Wrap(err)
 }
 
-// codeOf goes by the client's errors, and by the text where the server's own words are all there is.
+// codeOf uses the client's error values, and the text if the server reports only text.
 func codeOf(err error) errcode.Code {
 	text := strings.ToLower(err.Error())
 	says := func(words ...string) bool { return containsAny(text, words) }

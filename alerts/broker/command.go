@@ -9,27 +9,26 @@ import (
 	"strconv"
 )
 
-// command is one of what a client says to a NATS server:
-// https://docs.nats.io/reference/reference-protocols/nats-protocol.
+// command is a command of the NATS client protocol: https://docs.nats.io/reference/reference-protocols/nats-protocol.
 type command struct {
-	op             string // in capitals
+	op             string // upper case
 	subject, reply string // of PUB, HPUB and SUB
 	rest           []string
 	json           []byte // of CONNECT
-	headerBytes    int    // of HPUB, at the beginning of the payload
+	headerBytes    int    // of HPUB, at the start of the payload
 	payload        []byte // of PUB and HPUB
 }
 
 const (
 	maxLine = 64 << 10
-	// maxPayload is what a message of those who only read may have: questions are short.
+	// maxPayload is the largest payload of a read-only client; its requests are short.
 	maxPayload = 64 << 10
 )
 
 var errProtocol = errors.New("not NATS's protocol")
 
-// readCommand reads one command. It is stricter than the server, which is given what was understood here and not what
-// was sent, so that both understand the same.
+// readCommand reads one command. It is stricter than the server, and the server receives the command as parsed here,
+// not the original bytes, so that both interpret it alike.
 func readCommand(r *bufio.Reader) (command, error) {
 	line, err := r.ReadSlice('\n')
 	if err != nil {
@@ -69,7 +68,7 @@ func readCommand(r *bufio.Reader) (command, error) {
 	return c, errProtocol
 }
 
-// readPayload reads what follows the line of a PUB or HPUB, whose sizes are left in rest.
+// readPayload reads the payload of a PUB or HPUB, whose sizes are in rest.
 func (c *command) readPayload(r *bufio.Reader) error {
 	var sizes []int
 	for _, text := range c.rest {
@@ -97,7 +96,7 @@ func (c *command) readPayload(r *bufio.Reader) error {
 	return nil
 }
 
-// checkNoControl refuses control characters, which mean something else to whoever prints a subject.
+// checkNoControl rejects control characters, which could corrupt a terminal or log that prints a subject.
 func checkNoControl(words []string) error {
 	for _, w := range words {
 		for _, b := range []byte(w) {
@@ -109,7 +108,7 @@ func checkNoControl(words []string) error {
 	return nil
 }
 
-// bytes is the command as it is given to the server.
+// bytes encodes the command for the server.
 func (c command) bytes() []byte {
 	var b bytes.Buffer
 	word := func(s string) {

@@ -14,12 +14,12 @@ import (
 	"vigil/internal/errcode"
 )
 
-// What OnState reports.
+// The states that OnState reports.
 const (
-	StateDisconnected = "disconnected" // the connection broke and is tried again, for ever
+	StateDisconnected = "disconnected" // the connection broke; it is retried forever
 	StateReconnected  = "reconnected"
-	StateConnected    = "connected" // for the first time, after a late dial
-	StateRefused      = "refused"   // the server refused something, as a subject that the user may not use
+	StateConnected    = "connected" // first connection after ConnectInBackground
+	StateRefused      = "refused"   // the server refused something, such as a subject without permission
 	StateUnsent       = "unsent"    // an alert is not acknowledged yet and will be sent again
 	StateWaiting      = "waiting"   // there is no stream to follow yet
 )
@@ -28,15 +28,15 @@ const (
 	dialTimeout         = 3 * time.Second
 	requestTimeout      = 4 * time.Second
 	drainTimeout        = 5 * time.Second
-	writeTimeout        = 5 * time.Second // of a server that takes nothing more
+	writeTimeout        = 5 * time.Second // for a server that stops reading
 	reconnectPause      = 500 * time.Millisecond
-	localReconnectPause = 20 * time.Millisecond // the embedded server is gone only while it is restarted
-	pingInterval        = 10 * time.Second      // two unanswered ones count as a broken connection
+	localReconnectPause = 20 * time.Millisecond // the embedded server is absent only during a restart
+	pingInterval        = 10 * time.Second      // two unanswered pings count as a broken connection
 )
 
-// DialOptions say where NATS is and who we are there.
+// DialOptions describe the address of a NATS server and the login there.
 type DialOptions struct {
-	URL      string // nats://[user:password@]host[:port], also tls, ws and wss, or several with commas between
+	URL      string // nats://[user:password@]host[:port], also tls, ws and wss; several are separated by commas
 	User     string
 	Password string
 	Token    string
@@ -44,20 +44,19 @@ type DialOptions struct {
 	NKey     string // path of a file with the seed of an nkey
 	TLS      TLS
 	Server   *Server
-	// ConnectInBackground returns a Conn at once that connects when the server is there, and leaves what else is wrong
-	// to be found by Check and Deliver.
+	// ConnectInBackground makes Dial return a Conn at once, which connects when the server is available; other errors
+	// are found by Check and Deliver.
 	ConnectInBackground bool
-	// OnState hears of a broken connection and of what follows; it may be called from several goroutines and must
-	// not block.
+	// OnState receives connection changes; it may be called from several goroutines and must not block.
 	OnState func(state string, err error)
-	// OnUnreadable hears of the numbers of messages that the server has and cannot read, which are passed over; nil
-	// for nobody.
+	// OnUnreadable receives the sequence numbers of messages that the server has but cannot read, and that are skipped;
+	// may be nil.
 	OnUnreadable func(numbers []uint64)
-	// local is the directory of the store whose process is meant.
+	// local is the store directory of the process to connect to.
 	local string
 }
 
-// Conn is a connection to NATS that knows the stream of alerts. Its methods may be called concurrently.
+// Conn is a connection to NATS with access to the stream of alerts. Its methods may be called concurrently.
 type Conn struct {
 	nc           *nats.Conn
 	js           jetstream.JetStream
@@ -66,15 +65,15 @@ type Conn struct {
 	onState      func(string, error)
 	onUnreadable func([]uint64)
 	closed       chan struct{}
-	origin       *origin // of the server in this process; nil of others
+	origin       *origin // of the server in this process, else nil
 
 	guards requestGuards
 	queue  *sendQueue
 }
 
-// Dial connects and asks for the stream, but makes nothing: that is left to the first alert. It fails within seconds,
-// and says which is wrong: no server there, wrong credentials, JetStream off, or a permission that is missing. Once
-// connected, a Conn reconnects until it is closed. With o.Server set it connects inside the process and needs no URL.
+// Dial connects and checks access to the stream, but creates nothing: the first alert does. It fails within seconds and
+// reports the cause: no server, wrong credentials, JetStream disabled, or a missing permission. Once connected, a Conn
+// reconnects until it is closed. With o.Server set it connects inside the process and needs no URL.
 func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	c := &Conn{onUnreadable: o.OnUnreadable, closed: make(chan struct{}), queue: newSendQueue()}
 	c.onState = func(state string, err error) {
@@ -89,7 +88,7 @@ func Dial(ctx context.Context, o DialOptions) (*Conn, error) {
 	if c.nc, err = connect(ctx, url, opts); err != nil {
 		return nil, fmt.Errorf("NATS at %s: %w", c.address, c.connectError(withCode(err)))
 	}
-	if c.nc.IsConnected() { // otherwise left as it is: meanwhile it may have been heard that there is a connection
+	if c.nc.IsConnected() { // else keep the state: the connection may have been made meanwhile
 		c.queue.connected.Store(true)
 	}
 	go c.runSendQueue()
@@ -118,7 +117,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		nats.MaxReconnects(-1),
 		nats.ReconnectWait(reconnectPause),
 		nats.IgnoreAuthErrorAbort(),
-		// A message sent into a broken connection is better refused: Publish sends it again, a score is stale.
+		// Do not buffer while disconnected: Publish retries anyway, and a buffered score would be stale.
 		nats.ReconnectBufSize(-1),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) { c.onDisconnect(err) }),
 		nats.ReconnectHandler(func(*nats.Conn) { c.onConnect(StateReconnected) }),
@@ -130,9 +129,9 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 		c.address = "the store " + o.local
 		opts = append(opts, nats.SetCustomDialer(unixDialer(filepath.Join(o.local, socketName))),
 			nats.CustomInboxPrefix(ownInboxPrefix))
-		// the socket's permissions say who may
+		// access is decided by the socket's permissions
 		o.User, o.Password, o.Token, o.Creds, o.NKey, o.TLS = "", "", "", "", "", TLS{}
-		// never looked up: the dialer has its own way
+		// not resolved: the dialer ignores it
 		o.URL = "nats://127.0.0.1"
 	case o.Server != nil:
 		c.address = "the embedded server"
@@ -166,7 +165,7 @@ func (c *Conn) options(o DialOptions) (string, []nats.Option, error) {
 	return strings.Join(urls, ","), opts, nil
 }
 
-// scrub gives up an error's chain rather than let a credential through.
+// scrub drops an error's chain if it could reveal a credential.
 func (c *Conn) scrub(err error) error {
 	if err == nil {
 		return nil
@@ -183,7 +182,7 @@ func (c *Conn) scrub(err error) error {
 	return errcode.Of(err).Wrap(errors.New(clean))
 }
 
-// Close sends what is still on its way and closes the connection. It waits for a few seconds at most.
+// Close flushes pending messages and closes the connection. It waits for a few seconds at most.
 func (c *Conn) Close() error {
 	c.closeSendQueue()
 	if err := c.nc.Drain(); err != nil {

@@ -18,27 +18,27 @@ import (
 )
 
 const (
-	// maxConsumers is how many consumers those who only read may have, all together.
+	// maxConsumers is the number of consumers of all read-only clients together.
 	maxConsumers = 64
-	// maxIdle is after how long without a client a consumer of theirs goes.
+	// maxIdle is the time after which an unused consumer of a read-only client is deleted.
 	maxIdle = 5 * time.Minute
-	// maxRequest is what a request for a consumer may have.
+	// maxRequest is the largest request for a consumer, in bytes.
 	maxRequest = 16 << 10
 )
 
-// consumers makes the consumers of those who only read, who may not do so themselves: one is a reader's if it is
-// ephemeral, delivers to an inbox and reads a stream of vigil's, and there are only so many.
+// consumers creates consumers on behalf of read-only clients, which may not do so themselves. It accepts only ephemeral
+// ones that deliver to an inbox and read one of vigil's streams, up to maxConsumers.
 type consumers struct {
 	server *Server
 
-	mu     sync.Mutex // held while one is made
+	mu     sync.Mutex // held while a consumer is created
 	conn   *nats.Conn // nil until it is needed
 	js     jetstream.JetStream
-	owners map[string]*clientSession // whose a consumer is, by <stream>.<name>
+	owners map[string]*clientSession // session of each consumer, by <stream>.<name>
 }
 
-// mayUse says whether a consumer is the session's own. One whose session has ended is whoever's knows its name, which
-// nobody is told: a client's that has connected again.
+// mayUse reports whether a session may use a consumer. After the owner's session has ended, any client that knows the
+// secret name may use it: the owner after a reconnect.
 func (d *consumers) mayUse(s *clientSession, consumer string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -50,7 +50,7 @@ func (d *consumers) mayUse(s *clientSession, consumer string) bool {
 	return true
 }
 
-// refusal is an answer of the server's API.
+// refusal is an error response of the server's API.
 type refusal struct {
 	code, errCode int
 	text          string
@@ -62,15 +62,15 @@ func refuse(format string, args ...any) error {
 	return refusal{403, int(natsserver.JSConsumerCreateErrF), fmt.Sprintf("vigil: "+format, args...)}
 }
 
-// create makes the consumer that a reader asks for, or answers why not. of is what follows in the subject: the stream,
-// and perhaps the consumer's name and what it is filtered by.
+// create creates the consumer that a reader requests, or replies with the reason for refusing it. of is the rest of the
+// subject: the stream, and perhaps the consumer's name and its filter subject.
 func (d *consumers) create(s *clientSession, of []string, c command) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
 	defer cancel()
 	if d.connect() != nil {
-		return // the server is just restarted; the client asks again
+		return // the server is restarting; the client retries
 	}
 	answer, name, err := d.createChecked(ctx, of, c.payload[c.headerBytes:])
 	if err != nil {
@@ -82,10 +82,10 @@ func (d *consumers) create(s *clientSession, of []string, c command) {
 	} else if name != "" {
 		d.owners[name] = s
 	}
-	_ = d.conn.Publish(c.reply, answer) // without it the client asks again
+	_ = d.conn.Publish(c.reply, answer) // if it is lost, the client retries
 }
 
-// createChecked gives the server's answer, and the name of the consumer where it made one.
+// createChecked returns the server's response, and the name of the consumer if one was created.
 func (d *consumers) createChecked(ctx context.Context, of []string, body []byte) (answer []byte, name string,
 	err error,
 ) {
@@ -121,7 +121,7 @@ func (d *consumers) createChecked(ctx context.Context, of []string, body []byte)
 	if cfg.InactiveThreshold > maxIdle {
 		cfg.InactiveThreshold = maxIdle
 	}
-	// In memory: a reader writes nothing to this disk.
+	// In memory: readers write nothing to this disk.
 	cfg.MemoryStorage, cfg.Replicas, cfg.Direct, cfg.Sourcing = true, 1, false, false
 	req.Stream, req.Action, req.Pedantic = stream, natsserver.ActionCreate, false
 	if body, err = json.Marshal(req); err != nil {
@@ -145,8 +145,8 @@ func (d *consumers) createChecked(ctx context.Context, of []string, body []byte)
 	return m.Data, stream + "." + made.Name, nil
 }
 
-// makeRoom says whether there may be another one. Those that are gone meanwhile make room, and then those whose clients
-// are gone.
+// makeRoom returns an error if there are too many consumers. It first removes expired ones, then those whose clients
+// have disconnected.
 func (d *consumers) makeRoom(ctx context.Context) error {
 	if len(d.owners) < maxConsumers {
 		return nil
@@ -189,7 +189,7 @@ func (d *consumers) makeRoom(ctx context.Context) error {
 	return refusal{400, int(natsserver.JSMaximumConsumersLimitErr), "maximum consumers limit reached"}
 }
 
-// remove deletes a consumer of the reader's own; of others it answers that there are none.
+// remove deletes a consumer of the reader; for those of others it responds that they do not exist.
 func (d *consumers) remove(s *clientSession, consumer string, c command) {
 	own := d.mayUse(s, consumer)
 	d.mu.Lock()
@@ -216,7 +216,7 @@ func (d *consumers) remove(s *clientSession, consumer string, c command) {
 	}
 }
 
-// connect makes the connection that consumers are made over. d.mu is held.
+// connect opens the connection over which consumers are created. d.mu is held.
 func (d *consumers) connect() (err error) {
 	if d.conn != nil {
 		return nil
@@ -243,7 +243,7 @@ func apiError(kind string, r refusal) []byte {
 		"type": kind, "error": map[string]any{"code": r.code, "err_code": r.errCode, "description": r.text},
 	})
 	if err != nil {
-		return nil // none of these cannot be encoded
+		return nil // these types can always be encoded
 	}
 	return text
 }

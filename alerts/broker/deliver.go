@@ -13,21 +13,21 @@ import (
 	"vigil/alerts/sink"
 )
 
-// JetStream is what a connection's streams are asked through, for those who do not know NATS.
+// JetStream is the API of a connection's streams, for packages that do not import the NATS client.
 type JetStream = jetstream.JetStream
 
-// JetStream is the connection's own, for what else is kept there.
+// JetStream returns the connection's JetStream API, for other data that is stored there.
 func (c *Conn) JetStream() jetstream.JetStream { return c.js }
 
-// Address names the server in messages to people, without credentials.
+// Address returns the server's address for messages, without credentials.
 func (c *Conn) Address() string { return c.address }
 
-// Connected says whether there is a server at the other end now.
+// Connected reports whether the connection is up.
 func (c *Conn) Connected() bool { return c.nc.IsConnected() }
 
 // Deliver sends an encoded alert once and returns when the stream has acknowledged it. After an error it may have been
-// stored all the same: a repeat must have the same id. The error says what would help, holds no credentials, and is
-// marked with sink.Refused where the server refuses the message for its size.
+// stored all the same, so a repeat must have the same id. The error suggests a remedy, contains no credentials, and is
+// marked with sink.Refused if the server refuses the message because of its size.
 func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) error {
 	err := c.publishOnce(ctx, subject, id, data)
 	if err == nil {
@@ -40,7 +40,7 @@ func (c *Conn) Deliver(ctx context.Context, subject, id string, data []byte) err
 	return lastReported
 }
 
-// withHint says what would help against what a publisher meets.
+// withHint adds a remedy to a publisher's error.
 func (c *Conn) withHint(err error) error {
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
@@ -53,8 +53,8 @@ func (c *Conn) withHint(err error) error {
 	return c.scrub(err)
 }
 
-// Check says whether alerts of these cameras would be stored: whether the stream is there or can be made, and whether
-// we may publish to it. It stores nothing and makes nothing.
+// Check reports why alerts of these cameras could not be stored: whether the stream exists or can be created, and
+// whether publishing to it is permitted. It stores and creates nothing.
 func (c *Conn) Check(ctx context.Context, cameras ...string) error {
 	_, err := c.stream(ctx)
 	if errors.Is(err, ErrNoStream) {
@@ -71,20 +71,20 @@ func (c *Conn) Check(ctx context.Context, cameras ...string) error {
 	return nil
 }
 
-// probe publishes what must be refused.
+// probe publishes a message that the server must refuse.
 func (c *Conn) probe(ctx context.Context, subject string) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	ctx, release := c.WithConnErrors(ctx, subject, "_INBOX.")
 	defer release()
-	// The server refuses it for the sequence number, after it has looked at everything else.
+	// The server refuses it because of the sequence number, which it checks last.
 	_, err := c.js.Publish(ctx, subject, nil, jetstream.WithExpectLastSequence(1<<62), jetstream.WithRetryAttempts(0))
 	var api *jetstream.APIError
 	switch {
 	case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
 		return nil
 	case errors.Is(err, jetstream.ErrNoStreamResponse) && !errors.Is(guardCause(ctx, err), nats.ErrPermissionViolation):
-		return nil // nothing stores the subject yet, and it was not refused
+		return nil // no stream has the subject yet, and publishing is permitted
 	}
 	if err == nil {
 		err = errors.New("a message that must be refused was stored")
@@ -92,23 +92,23 @@ func (c *Conn) probe(ctx context.Context, subject string) error {
 	return fmt.Errorf("NATS at %s: publish alerts: %w", c.address, c.withHint(withCode(guardCause(ctx, err))))
 }
 
-// tooLarge reports whether a server refuses a message for its size, whatever else is right.
+// tooLarge reports whether a server refuses a message because of its size.
 func tooLarge(err error) bool {
 	var api *jetstream.APIError
 	return errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadHeaderMsg) ||
 		errors.As(err, &api) && api.ErrorCode == errTooLarge
 }
 
-// Sealed says whether a stream takes nothing more for ever.
+// Sealed reports whether a stream is sealed, so that it accepts no more messages.
 func Sealed(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.ErrorCode == errSealed
 }
 
-// StreamSubject is what the stream of alerts stores.
+// StreamSubject is the subject that the stream of alerts stores.
 const StreamSubject = alerts.AllAlerts
 
-// StoreFailed says whether the embedded server could not write, which it does not get over without a restart.
+// StoreFailed reports whether the embedded server failed to write; it recovers only by a restart.
 func StoreFailed(err error) bool {
 	var api *jetstream.APIError
 	if !errors.As(err, &api) {
@@ -117,14 +117,14 @@ func StoreFailed(err error) bool {
 	return api.ErrorCode == errStoreFailed && !Full(err) || api.ErrorCode == errObjectStore
 }
 
-// Full says whether a stream refused a message because of its own limit.
+// Full reports whether a stream refused a message because of its own limit.
 func Full(err error) bool {
 	var api *jetstream.APIError
 	return errors.As(err, &api) && api.ErrorCode == errStoreFailed &&
 		(api.Description == "maximum bytes exceeded" || api.Description == "maximum messages exceeded")
 }
 
-// Further codes of the server's errors that have no name in the client.
+// Server error codes without a name in the client.
 const (
 	errStoreFailed jetstream.ErrorCode = 10077
 	errObjectStore jetstream.ErrorCode = 10049
@@ -132,11 +132,11 @@ const (
 	errSealed      jetstream.ErrorCode = 10109
 )
 
-// localAckTimeout is how long the embedded server may take to write; a disk that takes longer counts as failed.
+// localAckTimeout bounds a write of the embedded server; a slower disk counts as failed.
 const localAckTimeout = 10 * time.Second
 
-// StoreLocal stores an encoded alert in the stream of the embedded server, once, and gives its sequence number. A
-// repeat gives the number of the first.
+// StoreLocal stores an encoded alert once in the stream of the embedded server and returns its sequence number. A
+// repeat returns the number of the first.
 func (c *Conn) StoreLocal(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, localAckTimeout)
 	defer cancel()
@@ -153,7 +153,7 @@ func (c *Conn) StoreLocal(ctx context.Context, subject, id string, data []byte) 
 	return ack.Sequence, nil
 }
 
-// newMessage is an alert on its way to a stream; in that of the server in this process it is known again.
+// newMessage builds the message of an alert; for the server in this process it is signed with OriginHeader.
 func (c *Conn) newMessage(subject, id string, data []byte) *nats.Msg {
 	m := nats.NewMsg(subject)
 	m.Data = data
@@ -163,8 +163,8 @@ func (c *Conn) newMessage(subject, id string, data []byte) *nats.Msg {
 	return m
 }
 
-// EnsureLocalStream makes the embedded server's stream of alerts: unlike a configured server's it refuses new alerts
-// when it is full rather than let old ones go that nobody has yet.
+// EnsureLocalStream creates the embedded server's stream of alerts. Unlike that of a configured server, it refuses new
+// alerts when it is full instead of discarding old ones that are not delivered yet.
 func (c *Conn) EnsureLocalStream(ctx context.Context, bytes int64) (jetstream.Stream, error) {
 	s, err := c.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name: Stream, Description: "Alerts of vigil", Subjects: []string{alerts.AllAlerts},

@@ -12,10 +12,10 @@ import (
 	"vigil/internal/errcode"
 )
 
-// probeBytes must fit into the directory at the start; a server that starts on a full disk fails at its first alert.
+// probeBytes must be free in the directory at the start; a server that starts on a full disk fails at its first alert.
 const probeBytes = 1 << 20
 
-// lockAndProbeDir makes dir ready for a server's streams and takes it for this process.
+// lockAndProbeDir prepares dir for a server's streams and locks it for this process.
 func lockAndProbeDir(dir string) (*dirLock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, storeError(dir, err)
@@ -33,12 +33,12 @@ func lockAndProbeDir(dir string) (*dirLock, error) {
 	return lock, nil
 }
 
-// checkOwnDir refuses a folder of somebody else's: a server writes and deletes in its own as it likes.
+// checkOwnDir rejects a folder with foreign files, since a server writes and deletes freely in its own.
 func checkOwnDir(dir string) error {
 	if _, err := os.Lstat(lockName(dir)); !errors.Is(err, os.ErrNotExist) {
-		return nil // what is wrong with it, the lock says
+		return nil // the lock reports what is wrong with it
 	}
-	// A copy of a store need not have the lock.
+	// A copy of a store may lack the lock.
 	if streams, _ := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", Stream)); len(streams) > 0 {
 		return nil
 	}
@@ -63,7 +63,7 @@ func storeError(dir string, err error) error {
 	return fmt.Errorf("alert store %s: %w", dir, withDirHint(errcode.Store(err)))
 }
 
-// probeDir writes and syncs a file, since only that shows a full disk, a quota or a read-only mount.
+// probeDir writes and syncs a file, since only that detects a full disk, a quota or a read-only mount.
 func probeDir(dir string) (err error) {
 	f, err := os.CreateTemp(dir, ".probe-")
 	if err != nil {
@@ -76,7 +76,7 @@ func probeDir(dir string) (err error) {
 	return f.Sync()
 }
 
-// withDirHint says what would help. The path stands in the caller's sentence already.
+// withDirHint adds a remedy. The caller's message already contains the path.
 func withDirHint(err error) error {
 	name, code := "", errcode.Of(err)
 	if path, ok := errors.AsType[*os.PathError](err); ok {
@@ -95,7 +95,7 @@ func withDirHint(err error) error {
 	return code.Wrap(err)
 }
 
-// probeAddress listens for a moment, since the server itself reports a taken port only in its log.
+// probeAddress listens briefly, since the server reports a port in use only in its log.
 func probeAddress(host string, port int) error {
 	l, err := listen(host, port)
 	if err != nil {
@@ -104,7 +104,7 @@ func probeAddress(host string, port int) error {
 	return l.Close()
 }
 
-// listen takes an address, any free port for -1.
+// listen listens on an address, on any free port for -1.
 func listen(host string, port int) (net.Listener, error) {
 	if port == -1 {
 		port = 0
@@ -130,11 +130,10 @@ func listen(host string, port int) (net.Listener, error) {
 	return nil, fmt.Errorf("embedded NATS on %s: %w: %s", address, err, hint)
 }
 
-// lockName is the file whose lock says that a process uses the directory. It stays behind; only its lock counts.
+// lockName is the file whose lock shows that a process uses the directory. The file remains; only its lock counts.
 func lockName(dir string) string { return filepath.Join(dir, "vigil.lock") }
 
-// LockDir takes a store for this process alone, which starts no server on it. It is an ErrInUse where a vigil runs on
-// it.
+// LockDir locks a store for this process without starting a server on it. It returns an ErrInUse if a vigil runs on it.
 func LockDir(dir string) (release func() error, err error) {
 	lock, err := lockAndProbeDir(dir)
 	if err != nil {

@@ -9,20 +9,20 @@ import (
 	"vigil/internal/errcode"
 )
 
-// ErrMoved means that the directory of a running server, or the folder of its alerts, was deleted or replaced: what
-// the server writes is on no disk that anybody would find.
+// ErrMoved means that the directory of a running server, or the folder of its alerts, was deleted or replaced: the
+// server then writes to files that can no longer be found by name.
 var ErrMoved = errcode.StoreMoved.New("it was deleted or replaced while vigil runs")
 
 // dirIdentity identifies the directories that a server writes to.
 type dirIdentity struct {
 	dir, alerts string
-	infos       [2]os.FileInfo // of both; nil for one that was not there
+	infos       [2]os.FileInfo // of both; nil for a missing one
 }
 
 func identifyDirs(dir string) (p dirIdentity) {
 	p.dir = dir
 	p.infos[0], _ = os.Stat(dir)
-	// Of whatever account the stream is.
+	// Whichever account the stream belongs to.
 	if found, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", store.AlertStream,
 		"msgs")); err == nil && len(found) > 0 {
 		p.alerts = found[0]
@@ -31,8 +31,7 @@ func identifyDirs(dir string) (p dirIdentity) {
 	return p
 }
 
-// Moved is ErrMoved where the files of the server are not where they were when it started, or when Settled was called
-// last.
+// Moved returns ErrMoved if the server's files are not where they were at its start or at the last RecordDirs.
 func (s *Server) Moved() error {
 	s.mu.RLock()
 	p := s.dirs
@@ -48,7 +47,7 @@ func (s *Server) Moved() error {
 	return nil
 }
 
-// RecordDirs records where the files are, once the stream of alerts exists.
+// RecordDirs records the identity of the directories, once the stream of alerts exists.
 func (s *Server) RecordDirs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +67,7 @@ func (s *Server) relockDir() error {
 	if err != nil {
 		return err
 	}
-	_ = s.lock.release() // of a file that nobody finds any more
+	_ = s.lock.release() // of a deleted file
 	s.lock = lock
 	if s.socket != nil {
 		s.closingBridges.Go(s.socket.close) // its goroutines may wait for the server that is about to start
