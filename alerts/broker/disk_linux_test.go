@@ -27,7 +27,7 @@ func TestStartOnAFullDisk(t *testing.T) {
 	}
 }
 
-// An alert on a disk that fills up is never reported as stored; after a restart with room it is stored once.
+// An alert on a disk that fills up is never reported as stored; after a restart with free space it is stored once.
 func TestDiskFillsWhileRunning(t *testing.T) {
 	dir := disktest.Small(t, 8<<20)
 	store := filepath.Join(dir, "store")
@@ -49,7 +49,7 @@ func TestDiskFillsWhileRunning(t *testing.T) {
 	var last alerts.Alert
 	acknowledged := []alerts.Alert{first}
 	for {
-		// Blocks that are there already may take a few.
+		// Blocks that are already allocated may hold a few more.
 		last = event("a")
 		if err = c.Publish(ctx, last); err != nil {
 			break

@@ -15,7 +15,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// process is the distribution's own nats-server, older than the one inside.
+// process is the distribution's nats-server, which is older than the embedded one.
 type process = natstest.Process
 
 func launch(t *testing.T, port int, config string) *process {
@@ -107,14 +107,14 @@ func eachServer(t *testing.T, test func(t *testing.T, r restarter)) {
 	})
 }
 
-// Alerts are published all the while that the server goes away and comes back; each arrives once and in order.
+// Alerts published while the server goes down and comes back arrive once and in order.
 func TestNothingIsLostOverRestarts(t *testing.T) {
 	eachServer(t, func(t *testing.T, r restarter) {
 		r.start(t)
 		c := dial(t, asWriter(r.url()))
 		got := follow(t, dial(t, asWriter(r.url())), FollowOptions{All: true, Subject: alerts.CameraSubject("yard")})
 		const rounds, each = 3, 20
-		sent := make(chan alerts.Alert) // without room, so that the publisher is never far ahead
+		sent := make(chan alerts.Alert) // unbuffered, so that the publisher is never far ahead
 		ctx := within(t)
 		done := make(chan error, 1)
 		go func() {
@@ -193,7 +193,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// A server that comes back without its directory has an empty stream, whose numbers begin anew.
+// A server that comes back without its directory has an empty stream, whose numbers start over.
 func TestStreamIsMadeAgain(t *testing.T) {
 	port := natstest.FreePort(t)
 	r := &embedded{dir: t.TempDir(), port: port}
@@ -247,7 +247,7 @@ func TestDialSaysWhatIsWrong(t *testing.T) {
 			defer p.Kill()
 			begun := time.Now()
 			conn, err := Dial(within(t), DialOptions{URL: strings.Replace(local(port), "//", "//"+c.user, 1)})
-			if err == nil && name == "no room" { // which only shows when something is made
+			if err == nil && name == "no room" { // which is only detected when a stream is created
 				err = errors.Join(conn.EnsureStream(within(t)), conn.Close())
 			}
 			if err == nil {
@@ -356,7 +356,7 @@ func TestAnOperatorsStreamIsKept(t *testing.T) {
 	}
 }
 
-// Scores that this user may not publish must not keep alerts from being acknowledged.
+// A subject that this user may not publish scores to does not prevent alerts from being acknowledged.
 func TestARefusedSubjectIsReportedAndHindersNoOther(t *testing.T) {
 	p := launch(t, natstest.FreePort(t),
 		`authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}

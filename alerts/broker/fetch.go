@@ -8,10 +8,10 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// ErrNoMessage is the answer where the stream has no message of a subject.
+// ErrNoMessage means that the stream has no message with a subject.
 var ErrNoMessage = errors.New("no such message")
 
-// Fetch gives the messages of the stream of alerts with these numbers. Those that are not stored any more are left out.
+// Fetch returns the messages of the stream of alerts with these numbers. Those no longer stored are omitted.
 func (c *Conn) Fetch(ctx context.Context, numbers []uint64) ([]Record, error) {
 	s, err := c.stream(ctx)
 	if err != nil {
@@ -31,8 +31,8 @@ func (c *Conn) Fetch(ctx context.Context, numbers []uint64) ([]Record, error) {
 	return all, nil
 }
 
-// Last gives the last message of the stream of alerts on a subject, which may have wildcards; ErrNoMessage where there
-// is none, or where the server cannot read it.
+// Last returns the last message of the stream of alerts with a subject, which may have wildcards; ErrNoMessage if there
+// is none, or if the server cannot read it.
 func (c *Conn) Last(ctx context.Context, subject string) (Record, error) {
 	s, err := c.stream(ctx)
 	if err != nil {

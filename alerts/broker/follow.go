@@ -15,22 +15,22 @@ import (
 )
 
 const (
-	heartbeat   = time.Second // a consumer that is silent for two of these is made anew
-	consumerTTL = time.Minute // the server drops a consumer that nobody asks any more
+	heartbeat   = time.Second // a consumer that is silent for two of these is created again
+	consumerTTL = time.Minute // after which the server deletes an unused consumer
 	followRetry = 250 * time.Millisecond
 )
 
-// FollowOptions choose what to follow. The zero value is every message from now on.
+// FollowOptions select the messages to follow. The zero value selects all new messages.
 type FollowOptions struct {
-	Subject string    // alerts.AllAlerts where it is empty
-	Since   time.Time // with what was stored since then
-	All     bool      // with everything that is stored
-	Once    bool      // ends after what is stored when it begins
+	Subject string    // alerts.AllAlerts if empty
+	Since   time.Time // also messages stored since then
+	All     bool      // also all stored messages
+	Once    bool      // ends after the messages stored at the start
 }
 
-// Follow calls each for every message of the stream of alerts in its order, each once, and survives a restart of the
-// server. It returns nil when ctx ends, or the error that each returned. Where there is no stream yet it reports
-// StateWaiting and waits for one; with Once it ends.
+// Follow calls each once for every message of the stream of alerts, in order, and survives a restart of the server. It
+// returns nil when ctx ends, or the error that each returned. Without a stream it reports StateWaiting and waits for
+// one; with Once it ends.
 func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) error) error {
 	o.Subject = cmp.Or(o.Subject, alerts.AllAlerts)
 	p, err := c.startAt(ctx, o)
@@ -55,7 +55,7 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 	for {
 		err := c.session(ctx, o, p, call)
 		if err == nil {
-			return nil // Once, and all of it
+			return nil // Once, and all is read
 		}
 		var caller handlerError
 		switch {
@@ -81,22 +81,23 @@ func (c *Conn) Follow(ctx context.Context, o FollowOptions, each func(Record) er
 	}
 }
 
-// isTransient tells what belongs to a server's going and coming, which the connection itself reports.
+// isTransient reports whether an error is caused by a restart of the server, which the connection itself reports.
 func isTransient(err error) bool {
 	return errors.Is(err, ErrDisconnected) || errors.Is(err, jetstream.ErrNoHeartbeat)
 }
 
-// handlerError carries what the caller's own function returned past the errors that a new session mends.
+// handlerError carries the error of the caller's function past the errors that a new session recovers from.
 type handlerError struct{ err error }
 
 func (e handlerError) Error() string { return e.err.Error() }
 
-// followPosition is where in the stream to go on. Sequence numbers mean nothing in a stream that was created anew.
+// followPosition is the position in the stream to continue from. Sequence numbers mean nothing in a stream that was
+// created again.
 type followPosition struct {
 	created time.Time
 	next    uint64    // sequence number, 0 until one is known
-	since   time.Time // where next is 0
-	last    uint64    // of the stream when it began
+	since   time.Time // used if next is 0
+	last    uint64    // last number of the stream at the start
 }
 
 func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*followPosition, error) {
@@ -116,8 +117,8 @@ func (c *Conn) startAt(ctx context.Context, o FollowOptions) (*followPosition, e
 	return p, nil
 }
 
-// session reads with one consumer until something breaks. The client's own ordered consumer would do the same, but
-// while it waits for a lost server it does not hear that ctx has ended.
+// session reads with one consumer until an error occurs. The client's ordered consumer would do the same, but does not
+// notice the end of ctx while it waits for a lost server.
 func (c *Conn) session(ctx context.Context, o FollowOptions, p *followPosition, each func(Record) error) error {
 	ctx, release := c.WithConnErrors(ctx)
 	defer release()
@@ -174,13 +175,13 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *followPosition, 
 	}
 }
 
-// tellGap reports which of these numbers the server has and did not give.
+// tellGap reports which of these numbers the server has but did not deliver.
 func (c *Conn) tellGap(ctx context.Context, s jetstream.Stream, first, last uint64) {
 	sc := &scan{c: c, s: s, o: ScanOptions{Subject: alerts.AllAlerts}, next: first, last: last}
-	_, _ = sc.finish(ctx) // where it cannot be asked nothing is known, and the next messages matter more
+	_, _ = sc.finish(ctx) // if the request fails nothing is known, and the next messages matter more
 }
 
-// sessionOnce reads what was stored when it began.
+// sessionOnce reads the messages stored at the start.
 func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOptions, p *followPosition,
 	each func(Record) error,
 ) error {
@@ -198,14 +199,14 @@ func (c *Conn) sessionOnce(ctx context.Context, s jetstream.Stream, o FollowOpti
 	return nil
 }
 
-// followStall is after how long without a message it is asked whether there is one.
+// followStall is the time without a message after which the consumer is checked for pending ones.
 const followStall = 5 * time.Second
 
-// errPassedOver means that a message could not be read, and that it goes on with the next one and another consumer.
+// errPassedOver means that a message could not be read and was skipped; reading continues after it with a new consumer.
 var errPassedOver = errors.New("a message cannot be read")
 
-// passOver looks whether the consumer has a message and does not give it, as before one that the server cannot read.
-// Then it is errPassedOver.
+// passOver checks whether the consumer has a message that it does not deliver, as happens at one that the server cannot
+// read. It then returns errPassedOver.
 func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.Consumer, o FollowOptions,
 	p *followPosition,
 	each func(Record) error,
@@ -218,7 +219,7 @@ func (c *Conn) passOver(ctx context.Context, s jetstream.Stream, cons jetstream.
 	}
 	switch {
 	case info.Delivered.Stream >= p.next:
-		return errPassedOver // one was lost on the way, and the next consumer gives it again
+		return errPassedOver // one was lost in transit, and the next consumer delivers it again
 	case info.NumPending == 0:
 		return nil
 	}
@@ -260,7 +261,7 @@ func (c *Conn) consumer(ctx context.Context, s jetstream.Stream, o FollowOptions
 	return s.CreateConsumer(ctx, cfg)
 }
 
-// forget spares the server a consumer that nobody reads; it would drop it after a while by itself.
+// forget deletes a consumer that is no longer read; else the server would delete it after consumerTTL.
 func (c *Conn) forget(ctx context.Context, s jetstream.Stream, name string) {
 	if !c.nc.IsConnected() {
 		return
@@ -270,7 +271,7 @@ func (c *Conn) forget(ctx context.Context, s jetstream.Stream, name string) {
 	_ = s.DeleteConsumer(ctx, name)
 }
 
-// covers tells whether every subject that narrow matches is matched by wide as well.
+// covers reports whether wide matches every subject that narrow matches.
 func covers(wide, narrow string) bool {
 	w, n := strings.Split(wide, "."), strings.Split(narrow, ".")
 	for i, token := range w {

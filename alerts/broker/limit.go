@@ -11,26 +11,26 @@ import (
 )
 
 const (
-	// DefaultStore is room for all streams of vigil with their default limits.
+	// DefaultStore is enough for all streams of vigil with their default limits.
 	DefaultStore = 8 << 30
-	// spareBytes are what streams may take beside that have no limit of their own, as those of MQTT.
+	// spareBytes is the allowance for streams without a limit of their own, such as those of MQTT.
 	spareBytes = 256 << 20
 )
 
-// ownStreams are vigil's own, which make up the limit.
+// ownStreams are vigil's own streams, whose sizes make up the limit.
 var ownStreams = []string{
 	Stream, "KV_" + PositionsBucket, "KV_VIGIL_ASIDE", "KV_VIGIL_ACKS", "OBJ_VIGIL_EVIDENCE",
 	"OBJ_VIGIL_TRAINING",
 }
 
-// storeLimit bounds what all streams may take on the disk. What is there already fits, whatever the configuration says
-// now: vigil must come up, and its streams shrink once it is up.
+// storeLimit bounds what all streams may use on the disk. It is never below what is stored already, whatever the
+// configuration: vigil must start first, then its streams shrink.
 func storeLimit(o Options) int64 {
 	own, others := reservedIn(o.Dir)
 	return saturatingAdd(saturatingAdd(max(cmp.Or(o.MaxStore, DefaultStore), own), others), spareBytes)
 }
 
-// reservedIn is what the streams in a server's directory may take by their own limits, vigil's and others.
+// reservedIn returns the sum of the limits of the streams in a server's directory, vigil's and others.
 func reservedIn(dir string) (own, others int64) {
 	files, err := fs.Glob(os.DirFS(dir), "jetstream/*/streams/*/meta.inf")
 	if err != nil {
@@ -43,7 +43,7 @@ func reservedIn(dir string) (own, others int64) {
 		}
 		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err != nil || json.Unmarshal(text, &cfg) != nil || cfg.MaxBytes <= 0 {
-			continue // one that cannot be read the server does not open either
+			continue // the server does not open one that cannot be read either
 		}
 		if slices.Contains(ownStreams, cfg.Name) {
 			own = saturatingAdd(own, cfg.MaxBytes)

@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// dirLock is held by one process: Windows refuses to remove a file that another has open.
+// dirLock locks a directory for one process: Windows refuses to remove a file that another process has open.
 type dirLock struct{ file *os.File }
 
 func lockDir(dir string) (*dirLock, error) {

@@ -9,7 +9,7 @@ import (
 	"syscall"
 )
 
-// dirLock is held by one process; the system lets go of it when that process dies, however it does.
+// dirLock locks a directory for one process; the system releases it when the process dies.
 type dirLock struct{ file *os.File }
 
 func lockDir(dir string) (*dirLock, error) {

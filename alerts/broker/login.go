@@ -13,15 +13,15 @@ import (
 	"vigil/internal/regular"
 )
 
-// TLS says whom to trust and who we are. The zero value trusts whom the system trusts and shows no certificate. A
-// server with a tls:// address is only spoken to in TLS; with any of these files given, so is every other.
+// TLS configures the trusted and own certificates. The zero value trusts the system's authorities and presents no
+// certificate. Servers with a tls:// address always use TLS; if any of these files is set, so do all others.
 type TLS struct {
-	CA   string // path of the certificates to trust, PEM
+	CA   string // path of the trusted certificates, PEM
 	Cert string // path of our own certificate, PEM
 	Key  string // path of its key, PEM
 }
 
-// Config reads the files; nil where none is named.
+// Config reads the files; nil if none is set.
 func (t TLS) Config() (*tls.Config, error) {
 	if t == (TLS{}) {
 		return nil, nil
@@ -57,8 +57,8 @@ func (t TLS) Config() (*tls.Config, error) {
 	return c, nil
 }
 
-// authOptions are who we are and whom we trust. Files are read here, so that one that is missing is told before
-// anything is tried.
+// authOptions are the options for login and TLS. Files are read here, so that a missing one is reported before
+// connecting.
 func (o DialOptions) authOptions() ([]nats.Option, error) {
 	var opts []nats.Option
 	if o.User != "" || o.Password != "" {
@@ -94,13 +94,13 @@ func (o DialOptions) authOptions() ([]nats.Option, error) {
 	return opts, nil
 }
 
-// Check says what is wrong with the address and the files, and connects to nothing.
+// Check checks the address and the files without connecting.
 func (o DialOptions) Check() error {
 	_, err := o.authOptions()
 	return errors.Join(CheckURL(o.URL), err)
 }
 
-// connect is nats.Connect under a context. Where ctx ends first, the attempt dies by its own timeout.
+// connect is nats.Connect with a context. If ctx ends first, the attempt ends by its own timeout.
 func connect(ctx context.Context, url string, opts []nats.Option) (*nats.Conn, error) {
 	type result struct {
 		nc  *nats.Conn
@@ -124,7 +124,7 @@ func connect(ctx context.Context, url string, opts []nats.Option) (*nats.Conn, e
 	}
 }
 
-// connectError says what would be right.
+// connectError adds a remedy to an error of connecting.
 func (c *Conn) connectError(err error) error {
 	text := err.Error()
 	hint := ""

@@ -15,7 +15,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// keyFile writes the seed of a new nkey of a user, and gives its public part.
+// keyFile writes the seed of a new user nkey and returns its public key.
 func keyFile(t *testing.T) (path, public string) {
 	t.Helper()
 	pair, err := nkeys.CreateUser()
@@ -36,7 +36,7 @@ func keyFile(t *testing.T) (path, public string) {
 	return path, public
 }
 
-// operator makes a server's configuration with accounts in JWTs, and a credentials file of a user there.
+// operator writes a server's configuration with accounts in JWTs, and the credentials file of a user.
 func operator(t *testing.T) (config, creds string) {
 	t.Helper()
 	make := func(kind nkeys.PrefixByte) (nkeys.KeyPair, string) {
@@ -82,7 +82,7 @@ func operator(t *testing.T) (config, creds string) {
 		encode(about, op), sysID, accID, encode(account, op), sysID, encode(jwt.NewAccountClaims(sysID), op)), creds
 }
 
-// Every way to say who we are, to Debian's server: right, it stores an alert; wrong, it says what is expected.
+// Every login method against Debian's server: the right one stores an alert, the wrong one reports what is expected.
 func TestEveryLogin(t *testing.T) {
 	key, public := keyFile(t)
 	otherKey, _ := keyFile(t)
@@ -180,7 +180,7 @@ func TestCheckStoresNothing(t *testing.T) {
 	}
 }
 
-// A late connection is made when the server comes, and says until then that there is none.
+// A background connection is made when the server starts, and reports until then that there is none.
 func TestALateConnectionWaitsForTheServer(t *testing.T) {
 	port := natstest.FreePort(t)
 	s := newStates()
@@ -196,7 +196,7 @@ func TestALateConnectionWaitsForTheServer(t *testing.T) {
 	publish(t, c, a)
 }
 
-// After a restart in the process, connections inside it and over TCP go on by themselves.
+// After a restart in the process, connections inside it and over TCP recover by themselves.
 func TestRestartInTheProcess(t *testing.T) {
 	s := serve(t, Options{})
 	inside, outside := dial(t, DialOptions{Server: s}), dial(t, asWriter(s.URL()))

@@ -18,31 +18,31 @@ import (
 	"vigil/internal/regular"
 )
 
-// OriginHeader is the header of a stored alert by which the vigil that stored it knows it again.
+// OriginHeader is the header by which a vigil recognises an alert that it stored itself.
 const OriginHeader = "Vigil-Origin"
 
-// originFile is where the key for that is kept, beside the streams.
+// originFile holds the key for it, next to the streams.
 const originFile = "origin.json"
 
-// origin tells the alerts that this vigil stored from those that others did with an account that may write: those are
-// not taken further.
+// origin distinguishes the alerts that this vigil stored from those that others stored with an account that may write,
+// which are not delivered.
 type origin struct {
 	mu     sync.Mutex
 	dir    string
 	record originRecord
 }
 
-// originRecord is its file.
+// originRecord is the content of originFile.
 type originRecord struct {
 	Key []byte `json:"key"`
-	// Adopted is the number of the last message that was stored before there was this key, as by earlier versions:
-	// what is up to it is not looked at.
+	// Adopted is the number of the last message that earlier versions stored without a key: messages up to it are not
+	// verified.
 	Adopted uint64 `json:"adopted"`
-	// Settled says that it is known.
+	// Settled reports whether Adopted is known.
 	Settled bool `json:"settled"`
 }
 
-// openOrigin reads the key of a directory, or makes one.
+// openOrigin reads the key of a directory, or creates one.
 func openOrigin(dir string, log *serverLog) (*origin, error) {
 	o := &origin{dir: dir}
 	text, err := regular.ReadFile(o.path())
@@ -56,7 +56,7 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("alert store %s: %w", dir, withDirHint(err))
 	}
-	// It is missing or damaged: what is stored was stored under another, and is taken as it is.
+	// It is missing or damaged: the stored alerts were signed with another key, and are accepted as they are.
 	o.record = originRecord{Key: make([]byte, sha256.Size)}
 	_, _ = rand.Read(o.record.Key) // it never fails
 	return o, o.save()
@@ -64,7 +64,7 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 
 func (o *origin) path() string { return filepath.Join(o.dir, originFile) }
 
-// save keeps the file. o.mu is held, or nobody else knows o.
+// save writes the file. o.mu is held, or o is not shared yet.
 func (o *origin) save() error {
 	text, err := json.Marshal(o.record)
 	if err == nil {
@@ -76,7 +76,7 @@ func (o *origin) save() error {
 	return nil
 }
 
-// restoreFile keeps the file again where it has gone with the directory.
+// restoreFile writes the file again if it was deleted with the directory.
 func (o *origin) restoreFile() error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -86,7 +86,7 @@ func (o *origin) restoreFile() error {
 	return o.save()
 }
 
-// sign gives what the header of an alert says.
+// sign returns the value of the header of an alert.
 func (o *origin) sign(subject, id string, data []byte) string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -96,7 +96,7 @@ func (o *origin) sign(subject, id string, data []byte) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// TrustUpTo says which messages earlier versions stored: all up to the one with this number, unless it was said before.
+// TrustUpTo sets the number of the last message that earlier versions stored, unless it was set before.
 func (s *Server) TrustUpTo(last uint64) error {
 	o := s.origin
 	o.mu.Lock()
@@ -108,12 +108,12 @@ func (s *Server) TrustUpTo(last uint64) error {
 	return o.save()
 }
 
-// SignOrigin gives the header OriginHeader of an alert that this vigil stores.
+// SignOrigin returns the value of OriginHeader for an alert that this vigil stores.
 func (s *Server) SignOrigin(subject, id string, data []byte) string {
 	return s.origin.sign(subject, id, data)
 }
 
-// StoredHere says whether this vigil stored a message, given its number and its header OriginHeader.
+// StoredHere reports whether this vigil stored a message, given its number and its OriginHeader.
 func (s *Server) StoredHere(number uint64, header, subject, id string, data []byte) bool {
 	s.origin.mu.Lock()
 	adopted := s.origin.record.Adopted

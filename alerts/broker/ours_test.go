@@ -7,12 +7,12 @@ import (
 	"testing"
 )
 
-// A server starts in a folder of its own only, and removes no file that it did not make.
+// A server starts only in a folder of its own, and removes no file that it did not create.
 func TestAFolderOfSomebodyElse(t *testing.T) {
 	for name, want := range map[string]string{
 		"jetstream/notes.txt": "is not vigil's",
 		"notes.txt":           "is not vigil's",
-		"vigil.sock":          "", // programs of this machine cannot read the store then, and nothing else is wrong
+		"vigil.sock":          "", // only prevents programs on this machine from reading the store
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "nats")
@@ -23,7 +23,7 @@ func TestAFolderOfSomebodyElse(t *testing.T) {
 			if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if name == "vigil.sock" { // in a folder that is vigil's
+			if name == "vigil.sock" { // in a folder of vigil
 				if err := os.WriteFile(lockName(dir), nil, 0o600); err != nil {
 					t.Fatal(err)
 				}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A named pipe in a file's place is an error, not a wait that no signal ends.
+// A named pipe in place of a file is an error, not a wait that no signal ends.
 func TestFilesAreRegular(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

@@ -14,18 +14,18 @@ import (
 	"vigil/internal/retry"
 )
 
-// ErrDisconnected is returned for what is not worth keeping while there is no connection.
+// ErrDisconnected is returned for messages that are not queued without a connection.
 var ErrDisconnected = errcode.SinkUnreachable.New("not connected to NATS")
 
 const (
 	ackTimeout = 5 * time.Second
-	firstRetry = 100 * time.Millisecond // the pause before the second attempt, and
-	maxRetry   = 2 * time.Second        // the longest
+	firstRetry = 100 * time.Millisecond // pause before the second attempt
+	maxRetry   = 2 * time.Second        // longest pause
 )
 
-// Publish sends an alert and returns when the stream has acknowledged it. It goes on trying, always with the same
-// message id, until ctx ends; then the alert may still have been stored. To keep the order of a camera's alerts, call
-// it for one after the other. An alert that is not valid or too large fails at once.
+// Publish sends an alert and returns when the stream has acknowledged it. It retries with the same message id until ctx
+// ends; the alert may then still have been stored. To keep the order of a camera's alerts, call it for one after the
+// other. An alert that is invalid or too large fails at once.
 func (c *Conn) Publish(ctx context.Context, a alerts.Alert) error {
 	data, err := alerts.Encode(a)
 	if err != nil {
@@ -73,7 +73,7 @@ func (c *Conn) publishOnce(ctx context.Context, subject, id string, data []byte)
 	}
 	err := send()
 	if errors.Is(err, jetstream.ErrNoStreamResponse) {
-		// Nothing stores the subject: it is the first alert, or the stream has gone with the server's directory.
+		// No stream has the subject: this is the first alert, or the stream was deleted with the server's directory.
 		if _, ensured := c.ensureStream(ctx); ensured != nil {
 			return errors.Join(err, ensured)
 		}

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// raw speaks NATS's protocol by hand, as a program does that keeps to no client's rules.
+// raw speaks NATS's protocol by hand, like a program that does not follow a client library's rules.
 type raw struct {
 	t    *testing.T
 	conn net.Conn
@@ -23,7 +23,7 @@ type raw struct {
 	n    int
 }
 
-// knock connects with what a CONNECT says of its user; it fails where the server does not answer a ping.
+// knock connects with these user fields in CONNECT; it fails if the server does not answer a ping.
 func knock(t *testing.T, network, address string, connect map[string]any) (*raw, error) {
 	t.Helper()
 	conn, err := net.Dial(network, address)
@@ -61,7 +61,7 @@ func knock(t *testing.T, network, address string, connect map[string]any) (*raw,
 	}
 }
 
-// over is a client over TCP that names no user.
+// over returns a TCP client without a user.
 func over(t *testing.T, s *Server) *raw {
 	t.Helper()
 	c, err := knock(t, "tcp", hostOf(t, s.URL()), nil)
@@ -87,7 +87,7 @@ func (c *raw) write(s string) {
 	}
 }
 
-// publish sends a message with headers, where there are any.
+// publish sends a message, with headers if there are any.
 func (c *raw) publish(subject, reply string, header map[string]string, data string) {
 	c.t.Helper()
 	if header == nil {
@@ -102,7 +102,7 @@ func (c *raw) publish(subject, reply string, header map[string]string, data stri
 	c.write(fmt.Sprintf("HPUB %s %s %d %d\r\n%s%s\r\n", subject, reply, len(h), len(h)+len(data), h, data))
 }
 
-// next gives the next message, or what the server has against something.
+// next returns the next message, or the server's error.
 func (c *raw) next() (subject, data string, err error) {
 	for {
 		line, err := c.r.ReadString('\n')
@@ -129,7 +129,7 @@ func (c *raw) next() (subject, data string, err error) {
 	}
 }
 
-// ask sends a request and gives the answer, or what the server has against it.
+// ask sends a request and returns the reply, or the server's error.
 func (c *raw) ask(subject string, header map[string]string, data string) (string, error) {
 	c.t.Helper()
 	c.n++
@@ -140,7 +140,7 @@ func (c *raw) ask(subject string, header map[string]string, data string) (string
 	return answer, err
 }
 
-// settle gives what the server had against anything so far.
+// settle returns the server's errors so far.
 func (c *raw) settle() (errs []string) {
 	c.t.Helper()
 	c.write("PING\r\n")

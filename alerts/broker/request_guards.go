@@ -10,17 +10,17 @@ import (
 )
 
 // requestGuards cancel requests that will never be answered: the server reports a refused subject, or its shutdown, on
-// the connection and not as an answer, so that the request would wait for its timeout.
+// the connection and not as a reply, so the request would wait for its timeout.
 type requestGuards struct {
 	mu         sync.Mutex
 	next       uint64
 	cancels    map[uint64]func(error)
-	lastDenial string // the last that was reported, since a refused score comes with every clip
+	lastDenial string // last one reported, since a refused score repeats with every clip
 }
 
-// WithConnErrors returns a context that ends with its cause when the connection breaks, or when the server refuses one
-// of the subjects, given by what their names contain: it reports that on the connection only, and leaves the request
-// without an answer.
+// WithConnErrors returns a context that is cancelled with its cause when the connection breaks, or when the server
+// refuses a subject whose name contains one of subjects: it reports that only on the connection and leaves the request
+// without a reply.
 func (c *Conn) WithConnErrors(ctx context.Context, subjects ...string) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	w := &c.guards
@@ -62,7 +62,7 @@ func (w *requestGuards) cancelAll(err error) {
 	}
 }
 
-// onDisconnect is called when the connection broke.
+// onDisconnect is called when the connection breaks.
 func (c *Conn) onDisconnect(err error) {
 	c.queue.connected.Store(false)
 	c.guards.cancelAll(ErrDisconnected)
@@ -71,13 +71,13 @@ func (c *Conn) onDisconnect(err error) {
 	}
 }
 
-// onConnect is called when there is a connection.
+// onConnect is called when the connection is made.
 func (c *Conn) onConnect(state string) {
 	c.queue.connected.Store(true)
 	c.onState(state, nil)
 }
 
-// onServerError is called with errors that the server reports outside any answer.
+// onServerError is called with errors that the server reports outside replies.
 func (c *Conn) onServerError(err error) {
 	if errors.Is(err, nats.ErrPermissionViolation) {
 		c.guards.cancelAll(err)
@@ -92,10 +92,10 @@ func (c *Conn) onServerError(err error) {
 	}
 }
 
-// Denied says whether a server refused something to the account that asked.
+// Denied reports whether the server refused something for lack of permission.
 func Denied(err error) bool { return errors.Is(err, nats.ErrPermissionViolation) }
 
-// guardCause is why a guarded context ended, or else err itself.
+// guardCause returns the reason why a guarded context ended, or else err itself.
 func guardCause(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, ErrDisconnected) || errors.Is(cause, nats.ErrPermissionViolation) {
 		return cause

@@ -13,17 +13,17 @@ import (
 	"vigil/alerts/store"
 )
 
-// Record is a message as a stream keeps it.
+// Record is a stored message of a stream.
 type Record struct {
-	Seq     uint64 // its number in the stream
+	Seq     uint64 // sequence number in the stream
 	Time    time.Time
 	Subject string
-	ID      string // of the message; empty where it has none
-	Origin  string // its header OriginHeader
-	Data    []byte // nil of a scan of heads
+	ID      string // message id; may be empty
+	Origin  string // value of OriginHeader
+	Data    []byte // nil in a scan of headers
 }
 
-// recordOf is a message that a consumer gave.
+// recordOf converts a message of a consumer.
 func recordOf(msg jetstream.Msg, meta *jetstream.MsgMetadata) Record {
 	return Record{
 		Seq: meta.Sequence.Stream, Time: meta.Timestamp, Subject: msg.Subject(),
@@ -32,7 +32,7 @@ func recordOf(msg jetstream.Msg, meta *jetstream.MsgMetadata) Record {
 	}
 }
 
-// rawRecord is a message that was asked for by its number.
+// rawRecord converts a message that was requested by its number.
 func rawRecord(raw *jetstream.RawStreamMsg) Record {
 	return Record{
 		Seq: raw.Sequence, Time: raw.Time, Subject: raw.Subject, ID: raw.Header.Get(jetstream.MsgIDHeader),
@@ -40,25 +40,26 @@ func rawRecord(raw *jetstream.RawStreamMsg) Record {
 	}
 }
 
-// ScanOptions choose what to read. The zero value is everything that is stored.
+// ScanOptions select the messages to read. The zero value selects all stored messages.
 type ScanOptions struct {
-	From    uint64    // the first number, or
-	Since   time.Time // where it is 0, the time from which on
-	Last    uint64    // the last number; 0 for the stream's at the start
-	Subject string    // alerts.AllAlerts where it is empty
-	Heads   bool      // without the messages' contents
+	From    uint64    // first number, or
+	Since   time.Time // if From is 0, the earliest time
+	Last    uint64    // last number; 0 for the stream's last number at the start
+	Subject string    // alerts.AllAlerts if empty
+	Heads   bool      // headers only
 }
 
 const (
-	// stallTimeout is how long a consumer may give nothing of what it has before it is asked for by number. A server
-	// stops for good before a record that it cannot read, and says so in its own log alone.
+	// stallTimeout is how long a consumer with pending messages may deliver nothing before they are requested by
+	// number. A server stops delivering at a record that it cannot read, and reports that only in its log.
 	stallTimeout = time.Second
-	// fastAfter is after how many numbers in a row that can be read the faster way is taken again.
+	// fastAfter is the number of readable messages in a row after which reading switches back to a consumer, which is
+	// faster.
 	fastAfter = 100
 )
 
-// Scan reads the stream of alerts up to the number that was its last when it began, each message once and in their
-// order. What the server cannot read is passed over; its numbers are returned.
+// Scan reads the stream of alerts up to its last number at the start, each message once and in order. Messages that the
+// server cannot read are skipped; their numbers are returned.
 func (c *Conn) Scan(ctx context.Context, o ScanOptions, each func(Record) error) (unreadable []uint64, err error) {
 	s, err := c.stream(ctx)
 	if err != nil {
@@ -98,21 +99,21 @@ func (c *Conn) scan(ctx context.Context, s jetstream.Stream, o ScanOptions, each
 	return sc.finish(ctx)
 }
 
-// scan is a reading of a stream that is under way.
+// scan is a scan in progress.
 type scan struct {
 	c          *Conn
 	s          jetstream.Stream
 	o          ScanOptions
-	first      uint64 // of the stream, when it was asked last
-	next, last uint64 // next is 0 where only the time is known
+	first      uint64 // first number of the stream at the last query
+	next, last uint64 // next is 0 if only the time is known
 	deleted    map[uint64]bool
-	gaps       store.Ranges // numbers that a consumer left out, of a scan of all subjects
+	gaps       store.Ranges // numbers that a consumer skipped in a scan of all subjects
 	unreadable []uint64
 	each       func(Record) error
 }
 
 // readWithConsumer reads with a consumer until all is read, or until it stalls: then over is false. The consumer is
-// gone afterwards.
+// then deleted.
 func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 	cfg := jetstream.ConsumerConfig{
 		AckPolicy: jetstream.AckNonePolicy, MaxDeliver: 1, MemoryStorage: true, Replicas: 1,
@@ -155,7 +156,7 @@ func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 		case err != nil:
 			return false, err
 		case meta.Sequence.Consumer != delivered:
-			return false, nil // one was lost on the way: from here on by number
+			return false, nil // one was lost in transit: continue by number
 		case meta.Sequence.Stream > sc.last:
 			return true, nil
 		}
@@ -173,10 +174,10 @@ func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 	}
 }
 
-// errStalled means that nothing came for a while.
+// errStalled means that a consumer delivered nothing for stallTimeout.
 var errStalled = errors.New("nothing came")
 
-// nextWithin gives the next message, or errStalled.
+// nextWithin returns the next message, or errStalled.
 func nextWithin(ctx context.Context, it jetstream.MessagesContext, d time.Duration) (jetstream.Msg, error) {
 	waiting, cancel := context.WithTimeout(ctx, d)
 	defer cancel()
@@ -187,8 +188,8 @@ func nextWithin(ctx context.Context, it jetstream.MessagesContext, d time.Durati
 	return msg, err
 }
 
-// byNumber asks for one number after the other until so many in a row were good. What is neither there nor deleted
-// cannot be read.
+// byNumber requests messages by number until run in a row were readable. A number that is neither stored nor deleted is
+// unreadable.
 func (sc *scan) byNumber(ctx context.Context, run int) error {
 	if err := sc.fetchDeleted(ctx); err != nil {
 		return err
@@ -219,7 +220,7 @@ func (sc *scan) byNumber(ctx context.Context, run int) error {
 	return nil
 }
 
-// fetchDeleted asks which numbers are not there for a reason.
+// fetchDeleted fetches the numbers of deleted messages.
 func (sc *scan) fetchDeleted(ctx context.Context) error {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -235,8 +236,8 @@ func (sc *scan) fetchDeleted(ctx context.Context) error {
 	return nil
 }
 
-// finish gives the numbers that could not be read. A server passes over some of them itself, without a word, so that
-// of all subjects each gap is looked at.
+// finish returns the numbers that could not be read. A server skips some of them silently, so in a scan of all subjects
+// each gap is checked.
 func (sc *scan) finish(ctx context.Context) ([]uint64, error) {
 	if sc.next <= sc.last {
 		sc.gaps.Add(sc.next, sc.last)
@@ -258,7 +259,7 @@ func (sc *scan) finish(ctx context.Context) ([]uint64, error) {
 	return sc.unreadable, nil
 }
 
-// reportUnreadable reports numbers that were passed over to whoever wants to know.
+// reportUnreadable passes skipped numbers to OnUnreadable.
 func (c *Conn) reportUnreadable(numbers []uint64) {
 	if len(numbers) > 0 && c.onUnreadable != nil {
 		c.onUnreadable(numbers)

@@ -14,14 +14,14 @@ import (
 	"vigil/internal/natstest"
 )
 
-// alertOf is the id of the alert that a message is of.
+// alertOf returns the alert id of a message.
 func alertOf(r Record) string {
 	id, _, _ := strings.Cut(r.ID, ":")
 	return id
 }
 
-// damaged is a server that has eight alerts of two cameras, of which it cannot read two: the first and a later one. It
-// gives their ids.
+// damaged starts a server with eight alerts of two cameras, of which it cannot read two: the first and a later one. It
+// returns their ids.
 func damaged(t *testing.T) (*natsserver.Server, []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -41,8 +41,8 @@ func damaged(t *testing.T) (*natsserver.Server, []string) {
 	return natstest.Plain(t, dir), ids
 }
 
-// A server that cannot read a message stops before it and says nothing. What is behind is read all the same, and which
-// numbers were not is said.
+// A server stops silently at a message that it cannot read. The messages after it are read all the same, and the
+// unreadable numbers are reported.
 func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 	ns, ids := damaged(t)
 	var unreadable []uint64

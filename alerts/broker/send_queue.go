@@ -12,25 +12,25 @@ import (
 const (
 	// maxQueuedScores is how many scores may wait for the server; beyond that the oldest is dropped.
 	maxQueuedScores = 256
-	// maxQueuedStates is how many states of one camera may wait; beyond that its oldest is dropped, so that the last is
-	// the one that it is in.
+	// maxQueuedStates is how many states of one camera may wait; beyond that its oldest is dropped, so that the last
+	// one sent is current.
 	maxQueuedStates = 8
 )
 
-// sendQueue holds messages that are sent without acknowledgement, so that publishers do not wait for a server that has
+// sendQueue holds messages that are sent without acknowledgement, so that publishers do not block on a server that has
 // stopped reading.
 type sendQueue struct {
-	connected atomic.Bool   // the connection was there when last heard of
-	signal    chan struct{} // 1: something waits
+	connected atomic.Bool   // last known state of the connection
+	signal    chan struct{} // capacity 1: a message is queued
 	stop      chan struct{}
 	stopOnce  sync.Once
-	done      chan struct{} // closed when nothing more is sent
+	done      chan struct{} // closed at the end of sending
 
 	mu      sync.Mutex
 	waiting []queuedMessage
 }
 
-// queuedMessage is a message of a feed.
+// queuedMessage is a score or a state in the queue.
 type queuedMessage struct {
 	subject string
 	data    []byte
@@ -40,7 +40,7 @@ func newSendQueue() *sendQueue {
 	return &sendQueue{signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
-// put adds a message, of whose subject at most so many may wait.
+// put adds a message; at most `most` of its subject may wait.
 func (f *sendQueue) put(n queuedMessage, most int) {
 	f.mu.Lock()
 	first, same := -1, 0
@@ -70,7 +70,7 @@ func (f *sendQueue) take() []queuedMessage {
 	return all
 }
 
-// runSendQueue sends until Close, or until the connection is closed for good.
+// runSendQueue sends until Close, or until the connection is closed.
 func (c *Conn) runSendQueue() {
 	defer close(c.queue.done)
 	for over := false; !over; {
@@ -83,7 +83,7 @@ func (c *Conn) runSendQueue() {
 		}
 		for _, n := range c.queue.take() {
 			if !c.nc.IsConnected() {
-				break // what waited is stale by the time there is a connection
+				break // the queued messages would be stale after a reconnect
 			}
 			if err := c.nc.Publish(n.subject, n.data); err != nil {
 				c.onState(StateUnsent, fmt.Errorf("publish to %s: %w", n.subject, c.scrub(err)))
@@ -92,13 +92,14 @@ func (c *Conn) runSendQueue() {
 	}
 }
 
-// closeSendQueue sends what still waits and nothing more.
+// closeSendQueue sends what is queued and stops.
 func (c *Conn) closeSendQueue() {
 	c.queue.stopOnce.Do(func() { close(c.queue.stop) })
 	<-c.queue.done
 }
 
-// PublishScore sends a score to whoever listens now. It waits for nothing; without a connection it is ErrDisconnected.
+// PublishScore sends a score to the current subscribers. It does not block; without a connection it returns
+// ErrDisconnected.
 func (c *Conn) PublishScore(s alerts.Score) error {
 	data, err := alerts.EncodeScore(s)
 	if err != nil {
@@ -107,7 +108,7 @@ func (c *Conn) PublishScore(s alerts.Score) error {
 	return c.send(alerts.ScoreSubject(s.Camera), data, maxQueuedScores)
 }
 
-// PublishStatus sends a camera's state to whoever listens now, as PublishScore does.
+// PublishStatus sends a camera's state like PublishScore.
 func (c *Conn) PublishStatus(s alerts.Status) error {
 	data, err := alerts.EncodeStatus(s)
 	if err != nil {
@@ -116,7 +117,7 @@ func (c *Conn) PublishStatus(s alerts.Status) error {
 	return c.send(alerts.StatusSubject(s.Camera), data, maxQueuedStates)
 }
 
-// PublishStorage sends whether alerts can be stored, as PublishScore does.
+// PublishStorage sends the state of the storage like PublishScore.
 func (c *Conn) PublishStorage(s alerts.Storage) error {
 	data, err := alerts.EncodeStorage(s)
 	if err != nil {

@@ -1,5 +1,5 @@
-// Package broker has the NATS server embedded in the process, and the connection to it or to any other NATS server.
-//
+// Package broker provides the NATS server embedded in the process, and the connection to it or to any other NATS
+// server.
 // An alerts.Alert goes in and is stored in the stream VIGIL_ALERTS before Publish returns. The invariants: a message
 // keeps its id however often it is sent, and no credential leaves this package in an error.
 package broker
@@ -22,46 +22,44 @@ import (
 	"vigil/alerts/store"
 )
 
-// DefaultPort is NATS's own.
+// DefaultPort is the standard port of NATS.
 const DefaultPort = 4222
 
 const (
-	startTimeout = 20 * time.Second // the stored streams are read before the server answers
-	serverMemory = 64 << 20         // bytes for streams in memory, of which vigil has none
+	startTimeout = 20 * time.Second // the server reads the stored streams before it answers
+	serverMemory = 64 << 20         // bytes for streams in memory; vigil uses none
 )
 
-// Options describe the embedded server. The zero value but for Dir is a server for this machine alone.
+// Options describe the embedded server. The zero value except for Dir is a server for this machine only.
 type Options struct {
-	Dir  string // where the streams are stored; created if it is missing
+	Dir  string // directory of the streams; created if missing
 	Host string // 127.0.0.1 if empty; any address beyond this machine needs User and Password, or Accounts
 	Port int    // DefaultPort if 0, any free one if -1
-	// User has all rights. Where there is one, nobody reads without an account.
+	// User has all rights. If it is set, reading also requires an account.
 	User string
-	// Password is compared as it stands, or as bcrypt if it has that form.
+	// Password is in plain text or a bcrypt hash.
 	Password string
-	Log      *slog.Logger // of the server's own messages; nil discards them
-	// NoListen makes the server reachable from inside the process only.
+	Log      *slog.Logger // for the server's own messages; nil discards them
+	// NoListen makes the server reachable only from inside the process.
 	NoListen bool
-	// Accounts are further ones. Without User, and on an address that only this machine reaches, everybody may read
-	// who names no account.
+	// Accounts are additional accounts. Without User, on a loopback address, clients without an account may read.
 	Accounts []Account
-	// MQTTPort is where the server speaks MQTT 3.1.1 as well; 0 for nowhere, -1 for any free port.
+	// MQTTPort is the port for MQTT 3.1.1; 0 for none, -1 for any free port.
 	MQTTPort int
-	// MQTTLogin is one that may publish over MQTT, for vigil itself; the zero value is none. MQTTTopics are what
-	// topics begin with that readers may hear over MQTT.
+	// MQTTLogin is the account with which vigil publishes over MQTT; the zero value is none. MQTTTopics are the
+	// prefixes of topics that readers may subscribe to over MQTT.
 	MQTTLogin  Login
 	MQTTTopics []string
-	// MaxStore and MaxMemory bound in bytes what all streams may take on the disk and in memory; 0 is room for vigil's
-	// own, and 64 MiB. What there is already is never above the bound.
+	// MaxStore and MaxMemory bound in bytes what all streams may use on the disk and in memory; 0 is enough for vigil's
+	// own, and 64 MiB. The bound is raised to what is already stored.
 	MaxStore, MaxMemory int64
-	// OnWriteError is called when a stream could not be written, as on a full disk: nothing more is stored in it
-	// before a Restart. It must not block; it may be nil.
+	// OnWriteError is called when a stream could not be written, for example on a full disk: nothing more is stored in
+	// it before a Restart. It must not block; it may be nil.
 	OnWriteError func(error)
-	// Prepare looks after the files in Dir before each start of the server, while this process alone may touch them;
-	// after an error it is not started. nil sets aside what is damaged, as far as it can be known without those who
-	// write there.
+	// Prepare checks the files in Dir before each start of the server, while no other process uses them; after an error
+	// the server is not started. nil quarantines what is damaged, as far as that is detectable without a ledger.
 	Prepare func(dir string) error
-	// SyncLazily leaves it to the system when an acknowledged message reaches the disk; a power cut may lose it.
+	// SyncLazily leaves the syncing of acknowledged messages to the system; a power cut may lose some.
 	SyncLazily bool
 }
 
@@ -69,8 +67,8 @@ type Options struct {
 type Server struct {
 	opts Options
 	lock *dirLock
-	// socket is for programs of the same user, and nil where it could not be opened; tcp is for all others, and nil on
-	// a private server.
+	// socket serves programs of the same user, and is nil if it could not be opened; tcp serves all others, and is nil
+	// with NoListen.
 	socket, tcp *socketBridge
 	logins      logins
 	consumers   consumers
@@ -80,13 +78,13 @@ type Server struct {
 	nats           *natsserver.Server
 	shutDown       bool
 	dirs           dirIdentity
-	closingBridges sync.WaitGroup // bridges that were replaced
-	damage         []store.Damage // found by the default of Options.Prepare
+	closingBridges sync.WaitGroup // replaced bridges
+	damage         []store.Damage // found by the default Options.Prepare
 }
 
-// Start starts a server and waits until it answers. An acknowledged message has been synced to the disk. The errors
-// say what is in the way: a directory that is full, not writable or another vigil's, an address that is taken, or
-// one that others can reach without credentials. ctx bounds the start only; Shutdown ends the server.
+// Start starts a server and waits until it answers. Acknowledged messages are synced to the disk. Errors name the
+// cause: a directory that is full, not writable or used by another vigil, an address in use, or one that other machines
+// can reach without credentials. ctx bounds only the start; Shutdown ends the server.
 func Start(ctx context.Context, o Options) (*Server, error) {
 	o = o.withDefaults()
 	if err := o.check(); err != nil {
@@ -114,7 +112,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, errors.Join(err, lock.release())
 	}
 	if s.socket, err = listenUnix(o.Dir, s); err != nil {
-		// As where a path is longer than a socket's may be: alerts are not concerned.
+		// For example, if the path is too long for a socket; alerts are not affected.
 		newServerLog(o.Log, nil).Warnf("programs of this machine cannot read the store %s while it is open: %v",
 			o.Dir, err)
 	}
@@ -140,7 +138,7 @@ func (s *Server) prepareAndStart(ctx context.Context) (*natsserver.Server, error
 	return ns, err
 }
 
-// prepare sets aside what is damaged.
+// prepare quarantines damaged files.
 func (s *Server) prepare(dir string) error {
 	known, _, err := store.ReadState(dir)
 	if err == nil {
@@ -149,7 +147,7 @@ func (s *Server) prepare(dir string) error {
 	return err
 }
 
-// Damage is what was found before the start where no Options.Prepare was given.
+// Damage returns the damage found before the start if Options.Prepare is nil.
 func (s *Server) Damage() []store.Damage { return s.damage }
 
 func (o Options) withDefaults() Options {
@@ -206,7 +204,7 @@ func startServer(ctx context.Context, o Options, own logins) (*natsserver.Server
 	log := newServerLog(o.Log, o.OnWriteError)
 	options := &natsserver.Options{
 		ServerName:             "vigil",
-		DontListen:             true, // socketBridges do
+		DontListen:             true, // the socketBridges listen instead
 		NoSigs:                 true,
 		JetStream:              true,
 		StoreDir:               o.Dir,
@@ -233,7 +231,8 @@ func startServer(ctx context.Context, o Options, own logins) (*natsserver.Server
 	return ns, nil
 }
 
-// waitReady waits for the server, or for what it reports as fatal: it would end its own process and cannot end ours.
+// waitReady waits for the server to be ready or to report a fatal error. A stock server would exit the process; the
+// embedded one must not.
 func waitReady(ctx context.Context, ns *natsserver.Server, log *serverLog) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -253,7 +252,7 @@ func waitReady(ctx context.Context, ns *natsserver.Server, log *serverLog) error
 	}
 }
 
-// InProcessConn connects inside the process, to the server that runs now.
+// InProcessConn connects inside the process to the current server.
 func (s *Server) InProcessConn() (net.Conn, error) { return s.current().InProcessConn() }
 
 func (s *Server) current() *natsserver.Server {
@@ -262,7 +261,8 @@ func (s *Server) current() *natsserver.Server {
 	return s.nats
 }
 
-// ownOptions connect inside the process as vigil itself. Answers come to inboxes that no other account may hear.
+// ownOptions connect inside the process with vigil's own account. Replies go to inboxes that no other account may
+// subscribe to.
 func (s *Server) ownOptions() []nats.Option {
 	return []nats.Option{
 		nats.InProcessServer(s), nats.UserInfo(s.logins.own.User, s.logins.own.Password),
@@ -271,12 +271,12 @@ func (s *Server) ownOptions() []nats.Option {
 	}
 }
 
-// ownInboxPrefix is what the inboxes of vigil itself begin with.
+// ownInboxPrefix is the prefix of vigil's own inboxes.
 const ownInboxPrefix = "_VIGIL"
 
-// Restart ends the server and starts it again on the same directory and address. JetStream remembers a failed write
-// until then and refuses whatever comes after it. Connections break and reconnect by themselves. After an error the
-// server is down, and Restart may be called again.
+// Restart stops the server and starts it again on the same directory and address. After a failed write JetStream
+// refuses all further ones until then. Connections break and reconnect by themselves. After an error the server is
+// down, and Restart may be called again.
 func (s *Server) Restart(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -296,10 +296,10 @@ func (s *Server) Restart(ctx context.Context) error {
 	return s.origin.restoreFile()
 }
 
-// URL is where programs on this machine reach the server, without credentials.
+// URL returns the address for programs on this machine, without credentials.
 func (s *Server) URL() string {
 	if s.tcp == nil {
-		return "nats://127.0.0.1:4222" // of a private server: never dialled, but a client must be given one
+		return "nats://127.0.0.1:4222" // with NoListen: never dialled, but the client requires one
 	}
 	addr, ok := s.tcp.listener.Addr().(*net.TCPAddr)
 	if !ok {
@@ -312,7 +312,7 @@ func (s *Server) URL() string {
 	return "nats://" + net.JoinHostPort(host, strconv.Itoa(addr.Port))
 }
 
-// Shutdown stops the server and waits until its files are closed. Connections to it should be closed before.
+// Shutdown stops the server and waits until its files are closed. Close connections to it first.
 func (s *Server) Shutdown() error {
 	defer s.closingBridges.Wait()
 	s.mu.RLock()
@@ -320,7 +320,7 @@ func (s *Server) Shutdown() error {
 	s.mu.RUnlock()
 	for _, d := range bridges {
 		if d != nil {
-			d.close() // its goroutines may ask for the server
+			d.close() // its goroutines may use the server
 		}
 	}
 	s.consumers.close()

@@ -146,7 +146,7 @@ func TestServerWritesToItsLogOnly(t *testing.T) {
 	}
 }
 
-// No test here can cut the power; this one at least fails when the server no longer syncs before it acknowledges.
+// No test here can cut the power; this one at least fails if the server acknowledges before it syncs.
 func TestAcknowledgedMeansSynced(t *testing.T) {
 	for name, lazy := range map[string]bool{"as vigil does it": false, "left to the system": true} {
 		s := serve(t, Options{SyncLazily: lazy})

@@ -11,28 +11,27 @@ import (
 	"vigil/internal/errcode"
 )
 
-// serverLog takes the embedded server's messages. Its notices are a page at each start, so they count as debug.
+// serverLog receives the embedded server's log. Its notices fill a page at each start, so they are logged as debug.
 type serverLog struct {
 	log          *slog.Logger
-	onWriteError func(error) // hears that a stream could not be written
+	onWriteError func(error) // called when a stream could not be written
 	mu           sync.Mutex
-	err          error // the first that the server called fatal
-	// What clients try that they may not is theirs to choose how often: it is logged now and then, with the number of
-	// those between.
+	err          error // first fatal error of the server
+	// Clients may attempt forbidden operations at any rate, so these are logged at intervals, with their count.
 	denied       int
 	deniedLogged time.Time
 }
 
-// deniedLogInterval is how often it is logged that clients tried what they may not.
+// deniedLogInterval is the minimum interval between logs of denied operations.
 const deniedLogInterval = time.Minute
 
-// denialTexts are in the server's words for that.
+// denialTexts are the server's messages for denied operations.
 var denialTexts = []string{
 	"Publish Violation", "Subscription Violation", "authentication error", "Authorization Violation",
 	"Authentication",
 }
 
-// logDenied logs what a client tried, if it has not done so just now.
+// logDenied logs a denied operation, at most once per deniedLogInterval.
 func (l *serverLog) logDenied(text string) {
 	l.mu.Lock()
 	l.denied++
@@ -61,7 +60,7 @@ func (l *serverLog) fatal() error {
 	return l.err
 }
 
-// Fatalf keeps the reason for Start; the server's usual answer, to end the process, is not its to give here.
+// Fatalf stores the reason for Start; the stock server would exit the process here.
 func (l *serverLog) Fatalf(format string, v ...any) {
 	l.mu.Lock()
 	if l.err == nil {
@@ -71,8 +70,8 @@ func (l *serverLog) Fatalf(format string, v ...any) {
 	l.put(slog.LevelError, format, v)
 }
 
-// Errorf finds failed writes among the errors: the server neither answers such a message nor tells of it elsewhere,
-// and refuses the next ones of that stream until it is restarted.
+// Errorf detects failed writes among the errors: the server neither answers such a message nor reports the failure
+// elsewhere, and refuses further messages of that stream until it is restarted.
 func (l *serverLog) Errorf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	if containsAny(text, denialTexts) {
@@ -96,8 +95,8 @@ var writeErrorTexts = []string{
 	"input/output error",
 }
 
-// Warnf passes over that passwords are not encrypted: those that vigil makes exist for as long as the server, and the
-// configuration's are in it.
+// Warnf drops the warning about unencrypted passwords: those that vigil creates exist only as long as the server, and
+// the others come from the configuration.
 func (l *serverLog) Warnf(format string, v ...any) {
 	if !strings.HasPrefix(format, "Plaintext passwords detected") {
 		l.put(slog.LevelWarn, format, v)

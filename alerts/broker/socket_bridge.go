@@ -19,21 +19,21 @@ import (
 	"vigil/internal/errcode"
 )
 
-// socketName is the Unix socket in a server's directory. Programs of the same user reach the server by it, whatever
-// else it listens on.
+// socketName is the Unix socket in a server's directory, by which programs of the same user reach the server on any
+// configuration.
 const socketName = "vigil.sock"
 
-// acceptRetryPause is the pause after Accept failed.
+// acceptRetryPause is the pause after a failed Accept.
 const acceptRetryPause = 100 * time.Millisecond
 
-// maxConns bounds the connections of a bridge; each takes a few goroutines and buffers.
+// maxConns bounds the connections of a bridge; each uses a few goroutines and buffers.
 const maxConns = 1024
 
-// maxWriteStall is how long a client may not read what the server sends it before it is disconnected, so that idle
-// clients do not use up maxConns.
+// maxWriteStall is the time after which a client that does not read is disconnected, so that stalled clients do not use
+// up maxConns.
 const maxWriteStall = 15 * time.Second
 
-// writeTimeoutConn is a connection whose every write has a timeout.
+// writeTimeoutConn is a connection with a timeout for every write.
 type writeTimeoutConn struct {
 	net.Conn
 	timeout time.Duration
@@ -50,12 +50,12 @@ func (c writeTimeoutConn) Write(b []byte) (int, error) {
 type socketBridge struct {
 	listener   net.Listener
 	dialServer func() (net.Conn, error)
-	forward    func(outer, inner net.Conn) error // passes on what the client says, until either has enough
+	forward    func(outer, inner net.Conn) error // copies the client's commands until either side closes
 	stall      time.Duration                     // see maxWriteStall
 	work       sync.WaitGroup
 
 	mu    sync.Mutex
-	conns map[net.Conn]struct{} // nil once it is closed
+	conns map[net.Conn]struct{} // nil after close
 }
 
 func newSocketBridge(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error,
@@ -66,8 +66,8 @@ func newSocketBridge(l net.Listener, inside func() (net.Conn, error), pass func(
 	return d
 }
 
-// listenUnix listens in a directory that is this process's alone, so that a socket which is there already is a dead
-// process's. Who may open the socket, which is this user and root, has all rights.
+// listenUnix listens in a directory that this process has locked, so an existing socket belongs to a dead process.
+// Everybody who may open the socket, which is this user and root, has all rights.
 func listenUnix(dir string, s *Server) (*socketBridge, error) {
 	path := filepath.Join(dir, socketName)
 	switch info, err := os.Lstat(path); {
@@ -116,7 +116,7 @@ func (s *Server) forwardAsOwner(outer, inner net.Conn) error {
 	return err
 }
 
-// forwardAsClient passes on what a client over TCP says, as far as it may.
+// forwardAsClient filters the commands of a TCP client according to its rights.
 func (s *Server) forwardAsClient(outer, inner net.Conn) error {
 	client := &clientSession{server: s, inner: inner}
 	defer client.ended.Store(true)
@@ -129,7 +129,7 @@ func (d *socketBridge) accept() {
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if err != nil { // as where this process has no more open files: those who are in go on
+		if err != nil { // for example too many open files: open connections continue
 			time.Sleep(acceptRetryPause)
 			continue
 		}
@@ -154,7 +154,7 @@ func (d *socketBridge) pipe(outer net.Conn) {
 		_ = inner.Close()
 		_ = outer.Close()
 	}()
-	_ = d.forward(outer, inner) // what broke off, both sides see
+	_ = d.forward(outer, inner) // both sides see the broken connection
 	_ = inner.Close()
 	<-done
 }
@@ -187,19 +187,18 @@ func (d *socketBridge) close() {
 	d.work.Wait()
 }
 
-// unixDialer dials a Unix socket, whatever address the client asks for.
+// unixDialer dials a Unix socket, whatever address the client requests.
 type unixDialer string
 
 func (k unixDialer) Dial(string, string) (net.Conn, error) {
 	return net.DialTimeout("unix", string(k), dialTimeout)
 }
 
-// ErrNotRunning is the answer where no process has the store open.
+// ErrNotRunning means that no process has the store open.
 var ErrNotRunning = errcode.StoreNotRunning.New("no vigil runs on this store")
 
-// DialLocal connects to the process that has the store in dir open, whatever address its server has, and may do
-// everything there: whoever may open the socket is the user that the process runs as. Where there is no such process
-// it is ErrNotRunning.
+// DialLocal connects with all rights to the process that has the store in dir open, whatever address its server has:
+// only the user of that process may open the socket. Without such a process it returns ErrNotRunning.
 func DialLocal(ctx context.Context, dir string, o DialOptions) (*Conn, error) {
 	conn, err := unixDialer(filepath.Join(dir, socketName)).Dial("", "")
 	if err != nil {

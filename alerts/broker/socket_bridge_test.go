@@ -19,7 +19,7 @@ import (
 	"vigil/alerts"
 )
 
-// furnished is a server with all streams that a vigil has, and one alert in it.
+// furnished starts a server with all streams of a vigil, and one alert.
 func furnished(t *testing.T, o Options) (*Server, *Conn) {
 	t.Helper()
 	s, err := Start(within(t), orPort(t, o))
@@ -53,7 +53,7 @@ func orPort(t *testing.T, o Options) Options {
 	return o
 }
 
-// snapshot is everything that a stranger could have changed.
+// snapshot returns everything that a foreign client could have changed.
 func snapshot(t *testing.T, c *Conn) string {
 	t.Helper()
 	var all []string
@@ -68,7 +68,7 @@ func snapshot(t *testing.T, c *Conn) string {
 	return strings.Join(all, "\n")
 }
 
-// What any program of this machine may not do over the server's port.
+// What a program on this machine may not do over the server's port.
 var forbidden = []struct {
 	name, subject, data string
 	header              map[string]string
@@ -186,7 +186,7 @@ func TestAStrangerChangesNothing(t *testing.T) {
 			}
 		})
 	}
-	// A server publishes its answers wherever it is told to.
+	// A server publishes replies to any subject that a client names.
 	for name, c := range map[string]string{
 		"an answer to alerts": "vigil.alerts.gate.start", "an answer to the API": "$JS.API.STREAM.DELETE.VIGIL_ALERTS",
 		"an answer to vigil's own": "_VIGIL.x", "an answer to every inbox": "_INBOX.>",
@@ -220,7 +220,7 @@ func TestAStrangerChangesNothing(t *testing.T) {
 	}
 }
 
-// What is no protocol ends the connection and nothing else; a command is understood as it is passed on.
+// Invalid protocol input ends the connection and nothing else; a command is forwarded as it was parsed.
 func TestAStrangersCommands(t *testing.T) {
 	s, own := furnished(t, Options{})
 	before := snapshot(t, own)
@@ -305,7 +305,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	if _, err := r.ask("vigil.alerts.gate.start", nil, "{}"); err == nil {
 		t.Error("an account that may read has written")
 	}
-	// Whoever may open the socket is vigil's user, and needs no other name.
+	// The socket's permissions suffice; a user in CONNECT is ignored.
 	r, err = knock(t, "unix", filepath.Join(s.opts.Dir, socketName), map[string]any{"user": "x", "pass": "y"})
 	if err != nil {
 		t.Fatal(err)
@@ -319,7 +319,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	}
 }
 
-// Where a user is configured, or others reach the server, nobody reads without an account.
+// If a user is configured, or other machines reach the server, reading requires an account.
 func TestWhoReadsWithoutAnAccount(t *testing.T) {
 	for name, c := range map[string]struct {
 		o    Options
@@ -349,7 +349,7 @@ func TestWhoReadsWithoutAnAccount(t *testing.T) {
 	}
 }
 
-// Readers have so many consumers and no more, and those that are gone make room.
+// The number of readers' consumers is limited, and deleted ones free their slots.
 func TestReadersHaveSoManyConsumers(t *testing.T) {
 	s, own := furnished(t, Options{})
 	clients := []*raw{over(t, s), over(t, s)}
@@ -395,7 +395,7 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 		strings.Contains(answer, `"error"`) {
 		t.Errorf("the client's own consumer: %q, %v", answer, err)
 	}
-	if err := stream.DeleteConsumer(within(t), "c1"); err != nil { // as the server does with one that nobody asks
+	if err := stream.DeleteConsumer(within(t), "c1"); err != nil { // as the server does with an idle one
 		t.Fatal(err)
 	}
 	for _, name := range []string{"d1", "d2"} {
@@ -407,8 +407,8 @@ func TestReadersHaveSoManyConsumers(t *testing.T) {
 	}
 }
 
-// A client takes nothing from another's consumer, until that one is gone; and consumers of those who are gone make
-// room.
+// A client receives nothing from the consumer of another that is connected; consumers of disconnected clients free
+// their slots.
 func TestConsumersAreTheirClients(t *testing.T) {
 	s, _ := furnished(t, Options{})
 	first, second := over(t, s), over(t, s)
@@ -453,7 +453,7 @@ func TestConsumersAreTheirClients(t *testing.T) {
 	create(second, "d0")
 }
 
-// The disk that streams may take is bounded, also for those who may make some.
+// The disk space of streams is bounded, also for accounts that may create some.
 func TestStreamsAreBounded(t *testing.T) {
 	s, own := furnished(t, Options{MaxStore: 512 << 20, MaxMemory: 8 << 20})
 	for _, cfg := range []jetstream.StreamConfig{
@@ -464,7 +464,7 @@ func TestStreamsAreBounded(t *testing.T) {
 			t.Errorf("%s: %v", cfg.Name, err)
 		}
 	}
-	// What is there already stays, and vigil's own streams change with the configuration.
+	// Stored data stays, and vigil's own streams follow the configuration.
 	s.opts.MaxStore = 1 << 20
 	if err := s.Restart(within(t)); err != nil {
 		t.Fatal(err)
@@ -478,7 +478,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// Every client that reads goes on over a restart of the server in the process, whose port stays its own all the while.
+// Every reading client recovers from a restart of the server in the process, whose port stays reserved.
 func TestReadersOutliveARestart(t *testing.T) {
 	s, own := furnished(t, Options{})
 	lost := make(chan error, 10)
@@ -500,7 +500,7 @@ func TestReadersOutliveARestart(t *testing.T) {
 	}
 }
 
-// A program that goes on trying fills no log.
+// A client that retries denied operations does not fill the log.
 func TestDenialsFillNoLog(t *testing.T) {
 	var mu sync.Mutex
 	var log bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A client that stays there and never reads loses its place at the door, and what is sent to it ends.
+// A client that never reads is disconnected, and the sending to it ends.
 func TestAClientThatNeverReadsLosesItsPlace(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// A start that fails at whatever step is an error, leaves nothing open, and keeps no other from starting.
+// A start that fails at any step returns an error, leaves nothing open, and does not prevent the next start.
 func TestStartLeavesNothingOpen(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -85,7 +85,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 	})
 }
 
-// A connection that is not made leaves none behind.
+// A failed dial leaves no connection behind.
 func TestDialLeavesNothingOpen(t *testing.T) {
 	silent, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

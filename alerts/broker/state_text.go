@@ -2,7 +2,7 @@ package broker
 
 import "fmt"
 
-// StateText says in words what OnState reports.
+// StateText describes a state of OnState for people.
 func StateText(state string, err error) string {
 	switch {
 	case state == StateDisconnected:

@@ -13,35 +13,34 @@ import (
 	"vigil/internal/errcode"
 )
 
-// Stream is the name of the stream that keeps the alerts.
+// Stream is the name of the stream of alerts.
 const Stream = "VIGIL_ALERTS"
 
-// PositionsBucket is the key-value bucket with how far each way out of the outbox has come: <way> is where it began,
-// <way>.<camera> the last message that was acknowledged. Only a server inside a vigil has it.
+// PositionsBucket is the key-value bucket with the cursors of the outbox's sinks: <sink> is the initial cursor,
+// <sink>.<camera> the number of the last acknowledged message. Only the embedded server has it.
 const PositionsBucket = "VIGIL_OUTBOX"
 
 const (
-	// DedupWindow is how long the server knows the ids it has stored: a repeat within it is acknowledged and not stored
-	// again. An operator's own stream keeps its own window, 2 minutes by default.
+	// DedupWindow is how long the server remembers stored ids: a repeat within it is acknowledged and not stored again.
+	// An operator's own stream keeps its own window, 2 minutes by default.
 	DedupWindow = 24 * time.Hour
-	// StreamBytes bounds the stream; beyond it the oldest alerts go. At about 1.5 kB each it holds some 170,000.
+	// StreamBytes bounds the stream; beyond it the oldest alerts are deleted. At about 1.5 kB each it holds some
+	// 170,000.
 	StreamBytes = 256 << 20
 )
 
-// ErrNoStream is the answer where a server has no stream of alerts yet: the first alert makes it.
+// ErrNoStream means that the server has no stream of alerts yet: the first alert creates it.
 var ErrNoStream = errcode.StoreNoStream.New("no alerts yet")
 
-// stream returns the stream and makes nothing: it is ErrNoStream where there is none.
+// stream returns the stream and creates nothing: it returns ErrNoStream if there is none.
 func (c *Conn) stream(ctx context.Context) (jetstream.Stream, error) { return c.openStream(ctx, false) }
 
-// ensureStream returns the stream and creates it where there is none, for those who store. An operator's limits stay
-// as they are.
+// ensureStream returns the stream and creates it if missing, for publishers. An operator's limits stay as they are.
 func (c *Conn) ensureStream(ctx context.Context) (jetstream.Stream, error) {
 	return c.openStream(ctx, true)
 }
 
-// EnsureStream makes the stream where there is none, for those who want to know before their first alert whether it
-// can be stored.
+// EnsureStream creates the stream if missing, to find out before the first alert whether it can be stored.
 func (c *Conn) EnsureStream(ctx context.Context) error {
 	_, err := c.ensureStream(ctx)
 	return err
@@ -66,7 +65,7 @@ func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, e
 			MaxBytes:    StreamBytes,
 			Duplicates:  DedupWindow,
 		})
-		// Another vigil may have been faster, and with another configuration.
+		// Another vigil may have created it first, with another configuration.
 		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
 			s, err = c.js.Stream(ctx, Stream)
 		}
@@ -83,8 +82,8 @@ func (c *Conn) openStream(ctx context.Context, create bool) (jetstream.Stream, e
 		c.address, Stream, s.CachedInfo().Config.Subjects, alerts.AllAlerts)
 }
 
-// mayCreate says whether the stream could be made. A request whose subject and contents disagree is refused by the
-// server once it has looked at whether it may come at all, so nothing is made.
+// mayCreate checks whether the stream could be created. The server checks the permission first, then refuses a request
+// whose subject and contents disagree, so nothing is created.
 func (c *Conn) mayCreate(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -127,7 +126,7 @@ func (c *Conn) streamError(ctx context.Context, err error) error {
 	return c.scrub(err)
 }
 
-// Codes of the server's errors that have no name in the client.
+// Server error codes without a name in the client.
 const (
 	errStorage   jetstream.ErrorCode = 10047
 	errResources jetstream.ErrorCode = 10023
