@@ -13,7 +13,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// report gives percentiles of what each of a benchmark's rounds took.
+// report reports percentiles of the durations of a benchmark's rounds.
 func report(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	for _, p := range []int{50, 99} {
@@ -21,8 +21,8 @@ func report(b *testing.B, took []time.Duration) {
 	}
 }
 
-// What it takes until an event is on the disk and acknowledged, with and without a sync for each, without the ledger
-// beside it, and with evidence stored all the while: 300 kB at a time, as a clip is.
+// The time until an event is on the disk and acknowledged: with and without a sync for each, without the ledger, and
+// while evidence is stored, 300 kB at a time, like a clip.
 func BenchmarkStored(b *testing.B) {
 	for _, c := range []struct {
 		name               string
@@ -43,7 +43,7 @@ func BenchmarkStored(b *testing.B) {
 			}
 			defer o.Close()
 			if c.bare {
-				if err := o.ledger.Close(); err != nil { // what is noted from now on is not written
+				if err := o.ledger.Close(); err != nil { // further updates are not written
 					b.Fatal(err)
 				}
 			}

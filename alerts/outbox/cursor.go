@@ -21,9 +21,9 @@ const BookkeepingBytes = cursorBytes + asideBytes
 
 const (
 	cursorBytes = 4 << 20
-	// createdKey is when the stream was created that the cursors belong to.
+	// createdKey holds the creation time of the stream that the cursors belong to.
 	createdKey = "created"
-	// ledgerKey says that there is a ledger, so that one that is missing is lost.
+	// ledgerKey shows that there is a ledger, so that a missing one counts as lost.
 	ledgerKey = "ledger"
 )
 
@@ -34,7 +34,7 @@ func (o *Outbox) openCursors(ctx context.Context) error {
 		Storage: jetstream.FileStorage,
 	})
 	if err != nil {
-		// the handle of before stays in use
+		// the previous handle stays in use
 		return fmt.Errorf("positions of the outbox: %w", err)
 	}
 	o.mu.Lock()
@@ -43,8 +43,8 @@ func (o *Outbox) openCursors(ctx context.Context) error {
 	return nil
 }
 
-// loadCursors reads how far each sink had come. A new sink begins with the next alert. Cursors are saved some time
-// after a delivery, so after a crash a few messages are delivered again, with the same ids.
+// loadCursors reads the cursor of each sink. A new sink begins with the next alert. Cursors are saved some time after a
+// delivery, so after a crash a few messages are delivered again, with the same ids.
 func (o *Outbox) loadCursors(ctx context.Context) error {
 	if err := o.openCursors(ctx); err != nil {
 		return err
@@ -67,7 +67,7 @@ func (o *Outbox) loadCursors(ctx context.Context) error {
 			return err
 		}
 	case !same:
-		// The stream is another one, and nothing is known of the one that it replaces.
+		// The stream was replaced, and nothing is known of the previous one.
 		if info.State.Msgs > 0 {
 			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored",
 				info.State.Msgs, errcode.Key, errcode.StorePositionsLost)
@@ -95,7 +95,7 @@ func (o *Outbox) loadCursors(ctx context.Context) error {
 	return o.reconcileCursors(ctx, found, info.State.LastSeq)
 }
 
-// restoreCursors takes cursors that the store has lost from the ledger.
+// restoreCursors restores cursors that the store has lost from the ledger.
 func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]uint64) error {
 	var lost []string
 	for key, at := range ledger {
@@ -117,7 +117,7 @@ func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]ui
 
 // lowerCursors corrects cursors above the stream's last number. A stream that was truncated, and whose ledger is lost
 // too, reuses numbers, and new alerts below a cursor would never be delivered. What was stored before the cursor was
-// saved has been delivered, what was stored after it has not.
+// saved has been delivered; what was stored later has not.
 func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last uint64) error {
 	for key, at := range found {
 		if at <= last {
@@ -140,7 +140,7 @@ func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last
 	return nil
 }
 
-// lastStoredBefore is the number of the last alert stored before a time; 0 for none.
+// lastStoredBefore returns the number of the last alert stored before a time; 0 for none.
 func (o *Outbox) lastStoredBefore(ctx context.Context, at time.Time, last uint64) (uint64, error) {
 	if last == 0 {
 		return 0, nil
@@ -156,8 +156,8 @@ func (o *Outbox) lastStoredBefore(ctx context.Context, at time.Time, last uint64
 	return first - 1, nil
 }
 
-// listCursors reads each cursor by its key: a watcher would wait forever at one that the server cannot read. Those
-// count as missing.
+// listCursors reads each cursor by its key: a key-value watch would wait forever at one that the server cannot read.
+// Unreadable cursors count as missing.
 func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
@@ -194,7 +194,7 @@ func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 	return found, nil
 }
 
-// listTimeout bounds the reading of all cursors, one for each sink and camera.
+// listTimeout bounds the reading of all cursors, one per sink and camera.
 const listTimeout = 30 * time.Second
 
 // reconcileCursors adopts the cursors of the configured sinks and deletes the others, so that a sink that is
@@ -227,7 +227,7 @@ func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, 
 	return nil
 }
 
-// cursorOf is how far a sink has come with a camera. o.mu is held.
+// cursorOf returns the cursor of a sink and camera. o.mu is held.
 func (o *Outbox) cursorOf(way, camera string) uint64 {
 	if at, ok := o.savedCursors[way+"."+camera]; ok {
 		return at
@@ -245,8 +245,7 @@ func (o *Outbox) saveCursor(ctx context.Context, key string, at uint64) error {
 	return nil
 }
 
-// saveCursors saves what has changed. What cannot be saved now is saved later; until then a crash means repeats, never
-// a loss.
+// saveCursors saves changed cursors. Failed saves are repeated later; a crash before that causes repeats, never a loss.
 func (o *Outbox) saveCursors(ctx context.Context) {
 	o.mu.Lock()
 	changed := map[string]uint64{}

@@ -19,12 +19,12 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// files are those of a stream.
+// files returns the folder of a stream's files.
 func files(dir, stream string) string {
 	return filepath.Join(dir, "jetstream", "$G", "streams", stream)
 }
 
-// change does something to what a file holds.
+// change edits the content of a file.
 func change(t *testing.T, path string, do func([]byte) []byte) {
 	t.Helper()
 	data, err := os.ReadFile(path)
@@ -36,7 +36,7 @@ func change(t *testing.T, path string, do func([]byte) []byte) {
 	}
 }
 
-// remove removes what a test made.
+// remove deletes a file of a test.
 func remove(t *testing.T, path string) {
 	t.Helper()
 	if err := os.RemoveAll(path); err != nil {
@@ -52,7 +52,7 @@ func inMessage(id string) func([]byte) []byte {
 	}
 }
 
-// opened is an outbox of a directory with one way and a log.
+// opened opens an outbox of a directory with one sink and a log.
 func opened(t *testing.T, dir string) (*Outbox, *shelf, *alerttest.Log) {
 	t.Helper()
 	log, way := &alerttest.Log{}, &shelf{name: "shelf"}
@@ -62,7 +62,7 @@ func opened(t *testing.T, dir string) (*Outbox, *shelf, *alerttest.Log) {
 	return o, way, log
 }
 
-// stored are the ids in the stream, in their order.
+// stored returns the ids in the stream, in order.
 func stored(t *testing.T, o *Outbox) (ids []string) {
 	t.Helper()
 	if _, err := o.conn.Scan(within(t), broker.ScanOptions{Heads: true}, func(r broker.Record) error {
@@ -74,8 +74,8 @@ func stored(t *testing.T, o *Outbox) (ids []string) {
 	return ids
 }
 
-// Whatever is done to the files of a store: it opens, what is lost is said by its number, no event that had ended gets
-// a second end, no number comes twice, and alerts go on. A second start has nothing to say.
+// Whatever damage a store has: it opens, lost messages are reported by number, no event that had ended gets a second
+// end, no number is used twice, and alerts continue. A second start reports nothing.
 func TestADamagedStore(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "base")
 	o, way, _ := opened(t, base)
@@ -100,7 +100,7 @@ func TestADamagedStore(t *testing.T) {
 		name    string
 		do      func(t *testing.T, alerts, places string, dir string)
 		missing string // numbers; empty for none
-		quiet   bool   // nothing is to be said
+		quiet   bool   // nothing is reported
 	}{
 		{name: "nothing", do: func(*testing.T, string, string, string) {}, quiet: true},
 		{name: "no index", do: func(t *testing.T, a, _, _ string) { remove(t, filepath.Join(a, index)) }, quiet: true},
@@ -176,7 +176,7 @@ func TestADamagedStore(t *testing.T) {
 			if got := stored(t, o); !slices.Equal(got, want) {
 				t.Errorf("stored are %v, want %v", got, want)
 			}
-			// What comes now has numbers of its own, and is delivered once.
+			// New messages have unused numbers, and are delivered once.
 			fresh := wholeEvent(t, o, "yard")
 			if err := o.Drain(within(t)); err != nil {
 				t.Fatal(err)
@@ -227,8 +227,8 @@ func numbers(text string) (r store.Ranges) {
 	return r
 }
 
-// An event that was open when the process died, and whose last messages the store has lost, is ended with a number
-// that none of its messages had.
+// An event that was open when the process died, and whose last messages the store has lost, is ended with a number that
+// none of its messages had.
 func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
@@ -252,8 +252,8 @@ func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 	}
 }
 
-// An event whose end was lost, and said to be, is ended again when the ledger is lost later: with a number that none
-// of its messages had.
+// An event whose end was lost and reported is ended again if the ledger is lost later, with a number that none of its
+// messages had.
 func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
 	for _, last := range []bool{true, false} {
 		dir := filepath.Join(t.TempDir(), "store")
@@ -285,8 +285,8 @@ func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
 	}
 }
 
-// Without any ledger a stream that became shorter counts from less on. A position above its last number is set back,
-// and what comes is delivered.
+// Without a ledger a truncated stream reuses numbers. A cursor above its last number is lowered, and new messages are
+// delivered.
 func TestAPositionAboveTheLastNumber(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
@@ -320,7 +320,7 @@ func TestAPositionAboveTheLastNumber(t *testing.T) {
 	}
 }
 
-// A directory that is deleted under a running vigil: what is published from then on is on the disk that there is.
+// If the directory is deleted while vigil runs, later messages are stored in the current directory.
 func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, way, log := opened(t, dir)
@@ -362,7 +362,7 @@ func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
 	}
 }
 
-// What is missing is put back in its place, by its number and id, from a copy of the store.
+// Missing alerts are restored by number and id from a copy of the store.
 func TestMissingAlertsArePutBack(t *testing.T) {
 	top := t.TempDir()
 	dir, backup := filepath.Join(top, "store"), filepath.Join(top, "backup")

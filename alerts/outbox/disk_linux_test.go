@@ -20,7 +20,7 @@ import (
 	"vigil/internal/disktest"
 )
 
-// storeBehind returns an outbox on a small disk with a way that takes everything, and what its log says in alarm.
+// storeBehind returns an outbox on a small disk with a sink that accepts everything, and the errors of its log.
 func storeBehind(t *testing.T, dir string, free func(context.Context, int64) error) (*Outbox, *shelf, <-chan struct{}) {
 	t.Helper()
 	alarms := make(chan struct{}, 1000)
@@ -34,7 +34,7 @@ func storeBehind(t *testing.T, dir string, free func(context.Context, int64) err
 	return o, s, alarms
 }
 
-// listen subscribes as any client does, and connects again when the server comes back.
+// listen subscribes like any client, and reconnects when the server comes back.
 func listen(t *testing.T, o *Outbox) *nats.Subscription {
 	t.Helper()
 	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.MaxReconnects(-1),
@@ -53,7 +53,7 @@ func listen(t *testing.T, o *Outbox) *nats.Subscription {
 	return sub
 }
 
-// heard gives the next message about the storage, having it repeated for as long as the subscriber has no connection.
+// heard returns the next message about the storage, repeated for as long as the subscriber has no connection.
 func heard(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 	t.Helper()
 	for began := time.Now(); time.Since(began) < longWait; {
@@ -78,13 +78,13 @@ func heard(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 	return alerts.Storage{}
 }
 
-// When everything else has filled the disk, the reserve carries the alerts.
+// When other files have filled the disk, alerts use the space of the reserve.
 func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
 	dir := disktest.Small(t, 16<<20)
 	o, s, alarms := storeBehind(t, dir, nil)
 	want := wholeEvent(t, o, "yard")
 	disktest.Fill(t, dir)
-	// Blocks that are there already take a few before the disk is really full; then the reserve takes hundreds.
+	// Blocks that are already allocated hold a few before the disk is really full; then the reserve holds hundreds.
 	for range 120 {
 		want = append(want, wholeEvent(t, o, "yard")...)
 	}
@@ -97,8 +97,8 @@ func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
 	equal(t, s.ids("yard"), want)
 }
 
-// Where the reserve is used up as well, others give back what they have; alerts that wait meanwhile are not lost, nor
-// stored twice.
+// When the reserve is used up as well, Reclaim frees space; alerts that wait meanwhile are neither lost nor stored
+// twice.
 func TestAlertsWaitForRoom(t *testing.T) {
 	dir := disktest.Small(t, 16<<20)
 	var ballast atomic.Pointer[string]
@@ -146,7 +146,7 @@ func TestAlertsWaitForRoom(t *testing.T) {
 			t.Fatal("nobody was alarmed")
 		}
 	}
-	// Whoever listens hears it; what is said while the server is restarted is said again.
+	// Subscribers receive it; a status published during a restart of the server is repeated.
 	if s := heard(t, o, storage); s.State != alerts.StorageFailing || s.Detail == "" {
 		t.Errorf("heard first %+v", s)
 	}
@@ -173,7 +173,7 @@ func TestAlertsWaitForRoom(t *testing.T) {
 	}
 }
 
-// What others do to the disk must not keep a process from starting that has a reserve.
+// A disk that other files have filled does not prevent a process with a reserve from starting.
 func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
 	dir := disktest.Small(t, 16<<20)
 	o, _, _ := storeBehind(t, dir, nil)
@@ -190,7 +190,7 @@ func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
 	equal(t, s.ids("yard")[len(s.ids("yard"))-3:], want)
 }
 
-// Of a directory that was deleted it is known how much room there would be: that is what the alarm says.
+// The free space of a deleted directory is that of its file system, which the alarm reports.
 func TestTheRoomOfADirectoryThatIsGone(t *testing.T) {
 	if free := freeBytes(filepath.Join(t.TempDir(), "gone", "store")); free < 0 || free == math.MaxInt64 {
 		t.Errorf("%d bytes are free", free)

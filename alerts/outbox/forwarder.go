@@ -14,13 +14,13 @@ import (
 	"vigil/alerts/sink"
 )
 
-// forwarder delivers the alerts of one camera to one sink, one after the other. Cameras do not wait for each other:
-// one whose alerts are refused delays its own only.
+// forwarder delivers the alerts of one camera to one sink, in order. Cameras do not wait for each other: a camera whose
+// alerts are refused delays only its own.
 type forwarder struct {
 	sink   sink.Sink
 	camera string
-	cursor atomic.Uint64 // number of the last message that was acknowledged
-	signal chan struct{} // 1: something new may be stored
+	cursor atomic.Uint64 // number of the last acknowledged message
+	signal chan struct{} // capacity 1: there may be a new message
 }
 
 func (f *forwarder) wake() {
@@ -30,7 +30,7 @@ func (f *forwarder) wake() {
 	}
 }
 
-// startForwarders starts the forwarders that a camera does not have yet. o.mu is held.
+// startForwarders starts the missing forwarders of a camera. o.mu is held.
 func (o *Outbox) startForwarders(camera string) {
 	if o.stopping {
 		return
@@ -80,7 +80,7 @@ func (o *Outbox) nextMessage(ctx context.Context, f *forwarder) (sink.Message, b
 		case ctx.Err() != nil:
 			return sink.Message{}, false
 		case errors.Is(err, jetstream.ErrMsgNotFound):
-			// The server says the same of a message that it cannot read.
+			// The server answers the same for a message that it cannot read.
 			m, ok, err = o.skipUnreadable(ctx, f)
 			if err == nil {
 				return m, ok
@@ -102,7 +102,7 @@ func (o *Outbox) readMessage(ctx context.Context, f *forwarder) (sink.Message, e
 	defer cancel()
 	raw, err := s.GetMsg(ctx, f.cursor.Load()+1, jetstream.WithGetMsgSubject(alerts.CameraSubject(f.camera)))
 	if err == nil {
-		err = o.server.Moved() // what lies where nobody finds it is stored again, and leaves then
+		err = o.server.Moved() // messages in a deleted directory are stored again, and delivered then
 	}
 	if err != nil {
 		return sink.Message{}, err
@@ -114,7 +114,7 @@ func (o *Outbox) readMessage(ctx context.Context, f *forwarder) (sink.Message, e
 	}, nil
 }
 
-// skipUnreadable scans for the camera's next message behind one that cannot be read; false if there is none.
+// skipUnreadable scans for the camera's next message after an unreadable one; false if there is none.
 func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Message, found bool, err error) {
 	o.mu.Lock()
 	last := o.lastStored[f.camera]
@@ -148,13 +148,13 @@ func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Messa
 	return m, found, nil
 }
 
-// errFound ends a scan.
+// errFound stops a scan.
 var errFound = errors.New("found")
 
-// readTimeout bounds a read from the server in this process, which may just be restarting.
+// readTimeout bounds a read from the embedded server, which may be restarting.
 const readTimeout = 5 * time.Second
 
-// stream is the stream of alerts, looked up once; the handle survives a restart of the server.
+// stream returns the stream of alerts, looked up once; the handle survives a restart of the server.
 func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	o.mu.Lock()
 	s := o.streamCache
@@ -174,8 +174,8 @@ func (o *Outbox) stream(ctx context.Context) (jetstream.Stream, error) {
 	return s, nil
 }
 
-// deliver retries until the sink has the message, it is set aside, or ctx ends. A reason is logged when it changes,
-// and the recovery too.
+// deliver retries until the sink has the message, it is set aside, or ctx ends. An error is logged when it changes, and
+// so is the recovery.
 func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 	lastLogged, attempts := "", 0
 	var refusedSince time.Time
@@ -217,7 +217,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 	}
 }
 
-// deliverOnce delivers a message once. One that this vigil did not store is skipped.
+// deliverOnce delivers a message once. A message that this vigil did not store is skipped.
 func (o *Outbox) deliverOnce(ctx context.Context, f *forwarder, m sink.Message) error {
 	if err := o.verify(m); err != nil {
 		o.skipForeign(f, m, err)

@@ -4,5 +4,5 @@ package outbox
 
 import "math"
 
-// freeBytes does not know here.
+// freeBytes is not supported on this system and returns the maximum.
 func freeBytes(string) int64 { return math.MaxInt64 }

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// freeBytes is what this user may still write where dir is, or would be, as for a folder that is not there yet or not
-// any more; without an answer plenty.
+// freeBytes returns the free space for this user in the file system of dir, which need not exist; on errors the
+// maximum.
 func freeBytes(dir string) int64 {
 	var s unix.Statfs_t
 	for {

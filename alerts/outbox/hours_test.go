@@ -18,12 +18,12 @@ import (
 	"vigil/internal/natstest"
 )
 
-// lostAck delivers to a real server, and once loses its acknowledgement.
+// lostAck delivers to a real server, and loses one acknowledgement.
 type lostAck struct {
 	natssink.Sink
 	armed atomic.Bool
 	lost  chan string   // the id of the message
-	gone  chan struct{} // closed when the server is away
+	gone  chan struct{} // closed when the server is down
 }
 
 func (w *lostAck) Deliver(ctx context.Context, m sink.Message) error {
@@ -36,15 +36,15 @@ func (w *lostAck) Deliver(ctx context.Context, m sink.Message) error {
 	return err
 }
 
-// The remote server is away for so long that it has forgotten the ids that it knew, and thousands of messages wait.
-// Then it comes back, goes again in the middle, and in the end has all of them, each camera's in order; what it had
-// already it has once more, with the same id.
+// The remote server is down for so long that it has forgotten the ids that it knew, and thousands of messages wait. It
+// comes back, goes down again in the middle, and in the end has all of them, each camera's in order; repeated messages
+// have the same id.
 func TestTheRemoteIsAwayForHours(t *testing.T) {
 	const perCamera = 700 // events of three messages
 	port, far := natstest.FreePort(t), t.TempDir()
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	remote := natstest.Launch(t, port, natstest.JetStreamIn(far))
-	// A tenth of a second is to this window what hours are to the usual one.
+	// With this window, a tenth of a second corresponds to hours with the default.
 	const window = 100 * time.Millisecond
 	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {
 		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{
@@ -84,7 +84,7 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 	if n := len(o.Backlog()["nats"]); n != len(victims) {
 		t.Errorf("%d cameras wait, want %d", n, len(victims))
 	}
-	// It comes back for a moment, and then for good.
+	// It comes back briefly, and then permanently.
 	remote = natstest.Launch(t, port, natstest.JetStreamIn(far))
 	for began := time.Now(); arrived(t, url) < 50; time.Sleep(5 * time.Millisecond) {
 		if time.Since(began) > longWait {
@@ -113,7 +113,7 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 	})
 }
 
-// arrived is how many messages the remote server has.
+// arrived returns the number of messages on the remote server.
 func arrived(t *testing.T, url string) (n uint64) {
 	t.Helper()
 	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {

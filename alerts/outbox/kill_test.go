@@ -28,11 +28,11 @@ import (
 	"vigil/internal/natstest"
 )
 
-// Names in the environment of a process that the test starts to kill it.
+// Environment variables of the process that the test starts and kills.
 const (
 	childDir  = "VIGIL_TEST_OUTBOX_DIR"
 	childURL  = "VIGIL_TEST_OUTBOX_URL"
-	childSeed = "VIGIL_TEST_OUTBOX_SEED" // empty: deliver what waits and end
+	childSeed = "VIGIL_TEST_OUTBOX_SEED" // empty: deliver what waits and exit
 )
 
 func TestMain(m *testing.M) {
@@ -48,7 +48,7 @@ func TestMain(m *testing.M) {
 
 var victims = []string{"gate", "yard", "cellar"}
 
-// victim is the process to kill: it publishes events of three cameras for ever and says each message that was stored.
+// victim is the process to kill: it publishes events of three cameras endlessly and prints each stored message.
 func victim(dir, url, seed string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -106,7 +106,7 @@ func live(ctx context.Context, o *Outbox, camera string, r *rand.Rand) {
 	}
 }
 
-// killRounds is 30, or what VIGIL_KILL_ROUNDS says.
+// killRounds is 30, or the value of VIGIL_KILL_ROUNDS.
 func killRounds(t *testing.T) int {
 	t.Helper()
 	text := os.Getenv("VIGIL_KILL_ROUNDS")
@@ -120,9 +120,9 @@ func killRounds(t *testing.T) int {
 	return n
 }
 
-// A process that publishes and forwards is killed at random moments while the server that it forwards to comes and
-// goes, killed as well. Then every message that was stored is there, every event has its end, cameras keep their
-// order, and what came twice has one id.
+// A process that publishes and forwards is killed at random moments while the remote server is killed and restarted as
+// well. Then every stored message is there, every event has its end, cameras keep their order, and repeats have the
+// same id.
 func TestKilledAtAnyMoment(t *testing.T) {
 	rounds := killRounds(t)
 	seed := uint64(time.Now().UnixNano())
@@ -138,7 +138,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	port := natstest.FreePort(t)
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
 	remote := natstest.Launch(t, port, natstest.JetStreamIn(far))
-	// The operator's stream knows ids for a moment only, so that what is sent twice is seen twice.
+	// The operator's stream has a short deduplication window, so that repeats are visible.
 	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {
 		if _, err := js.CreateStream(ctx, jetstream.StreamConfig{
 			Name: broker.Stream, Subjects: []string{alerts.AllAlerts}, Duplicates: 100 * time.Millisecond,
@@ -183,7 +183,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 	})
 }
 
-// examine says what is wrong with what arrived.
+// examine checks the messages that arrived.
 func examine(t *testing.T, arrived []*jetstream.RawStreamMsg, stored map[string][]string) {
 	t.Helper()
 	content, order := map[string]string{}, map[string][]string{}
@@ -286,7 +286,7 @@ func readAll(ctx context.Context, t *testing.T, js jetstream.JetStream) []*jetst
 	return all
 }
 
-// running is a victim and what it said.
+// running is a victim and its output.
 type running struct {
 	cmd   *exec.Cmd
 	open  chan struct{}
@@ -333,7 +333,7 @@ func (v *running) opened(t *testing.T) {
 	}
 }
 
-// kill ends the process and gives what it said. A line may be cut off at the end; then it is no message's.
+// kill kills the process and returns its output. A truncated last line is no message.
 func (v *running) kill(t *testing.T) []string {
 	t.Helper()
 	if err := v.cmd.Process.Kill(); err != nil {

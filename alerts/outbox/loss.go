@@ -14,29 +14,29 @@ import (
 	"vigil/internal/errcode"
 )
 
-// loss is what was found missing since the outbox was opened.
+// loss is the damage found since the outbox was opened.
 type loss struct {
 	mu           sync.Mutex
-	unreported   []store.Damage // found and logged, and not yet published
+	unreported   []store.Damage // found and logged, not yet published
 	missing      store.Ranges
 	keptAside    string
 	repeats      int          // how many more times it is published
-	known        *store.State // what the ledger said when the files were looked at last; nil where it said nothing
-	ledgerDamage string       // what is wrong with the ledger
+	known        *store.State // state of the ledger at the last check of the files; nil if it had none
+	ledgerDamage string       // damage of the ledger
 }
 
-// lossRepeats is how many more times a loss is published, at the pace of remind: those who listen connect after it was
-// found.
+// lossRepeats is how many more times a loss is published, at the interval of status repeats: subscribers connect after
+// it was found.
 const lossRepeats = 3
 
-// hasUnreported says whether something was found that is not reported yet.
+// hasUnreported reports whether damage was found that is not published yet.
 func (f *loss) hasUnreported() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.unreported) > 0
 }
 
-// missingAfter is how many alerts are missing that have higher numbers.
+// missingAfter returns the number of missing alerts with higher numbers.
 func (f *loss) missingAfter(number uint64) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -49,7 +49,7 @@ func (f *loss) missingAfter(number uint64) int {
 	return int(n) //nolint:gosec // A count of messages.
 }
 
-// prepare looks after the files before each start of the server, while nothing else has them open.
+// prepare checks the files before each start of the server, while they are not open.
 func (o *Outbox) prepare(dir string) error {
 	f := &o.loss
 	f.mu.Lock()
@@ -75,9 +75,9 @@ func (o *Outbox) prepare(dir string) error {
 	return nil
 }
 
-// prepareFiles sets aside what is damaged, and logs it at once: a process that dies before it has done so must not be
-// the only one that knew. The ledger keeps numbers that are missing as such ones until they were published too, so
-// that the next start finds them again. o.loss.mu is held.
+// prepareFiles quarantines damaged files and logs them at once, in case the process dies before the loss is published.
+// The ledger keeps missing numbers until they were published too, so that the next start finds them again. o.loss.mu is
+// held.
 func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 	f := &o.loss
 	for again := false; ; again = true {
@@ -88,7 +88,7 @@ func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 			must = &left
 		}
 		found, err := store.Prepare(dir, must, time.Now())
-		// after an error, too: what was set aside by then is not found again
+		// after an error, too: what was quarantined by then is not found again
 		f.unreported = append(f.unreported, found...)
 		for _, d := range found {
 			o.logDamage(d)
@@ -96,13 +96,12 @@ func (o *Outbox) prepareFiles(dir string, known *store.State) error {
 		if err == nil || again {
 			return err
 		}
-		// The room that is held back is for this, too: what is set aside is at most as large as the blocks that are
-		// damaged.
+		// Release the reserve for this, too: the quarantined files are at most as large as the damaged blocks.
 		o.reserve.release()
 	}
 }
 
-// missingAlerts gives the numbers of alerts among what was found.
+// missingAlerts returns the numbers of missing alerts in found.
 func missingAlerts(found []store.Damage) (missing store.Ranges) {
 	for _, d := range found {
 		if d.Stream == store.AlertStream {
@@ -114,8 +113,8 @@ func missingAlerts(found []store.Damage) (missing store.Ranges) {
 	return missing
 }
 
-// closeLedger writes what the ledger still has to write. Where that cannot be, as on a full disk, the stream is ahead
-// of it, which is no loss.
+// closeLedger writes pending updates of the ledger. If that fails, as on a full disk, the stream is ahead of it, which
+// is not a loss.
 func (o *Outbox) closeLedger() {
 	if o.ledger == nil {
 		return
@@ -125,8 +124,8 @@ func (o *Outbox) closeLedger() {
 	}
 }
 
-// reportLoss publishes what was found missing since it was called last and is logged, once alerts can be published.
-// From then on the ledger has it as reported.
+// reportLoss publishes the damage that is logged and not yet published, once alerts can be published. From then on the
+// ledger has it as reported.
 func (o *Outbox) reportLoss() {
 	f := &o.loss
 	f.mu.Lock()
@@ -178,8 +177,8 @@ func (o *Outbox) logDamage(d store.Damage) {
 	}
 }
 
-// reportReturned takes over what a directory has that has come back in the place of another: it must be there from now
-// on, and is not missing any more.
+// reportReturned takes over the alerts of a directory that came back after it was replaced: they are expected from now
+// on, and no longer missing.
 func (o *Outbox) reportReturned(ctx context.Context) {
 	var there store.Ranges
 	if _, err := o.conn.Scan(ctx, broker.ScanOptions{Heads: true}, func(r broker.Record) error {
@@ -190,7 +189,7 @@ func (o *Outbox) reportReturned(ctx context.Context) {
 		return
 	}
 	known := o.ledger.State()
-	// what was reclaimed meanwhile is not to be missed
+	// exclude what was reclaimed meanwhile
 	o.ledger.Found(there.Without(known.Expected).Within(known.First, math.MaxUint64))
 	back := there.Without(there.Without(known.Holes))
 	if len(back) == 0 {
@@ -203,7 +202,7 @@ func (o *Outbox) reportReturned(ctx context.Context) {
 		back.String(), errcode.Key, errcode.StoreMoved)
 }
 
-// repeatLoss publishes once more what is missing; false where it has been published often enough.
+// repeatLoss publishes the loss again; false if it has been repeated often enough.
 func (o *Outbox) repeatLoss() bool {
 	o.loss.mu.Lock()
 	due := o.loss.repeats > 0
@@ -226,7 +225,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 	defer cancel()
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil || known.Last == 0 {
-		return // whoever stores the next alert meets it
+		return // the next store reports the error
 	}
 	info := s.CachedInfo()
 	if info.State.Msgs >= known.Expected.Count() && info.State.LastSeq >= known.Last {
@@ -245,7 +244,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 	if info.State.LastSeq < known.Last {
 		gone.Add(info.State.LastSeq+1, known.Last)
 	}
-	// What was reclaimed meanwhile is no loss.
+	// Messages reclaimed meanwhile are not a loss.
 	missing := known.Expected.Without(known.Expected.Without(gone)).Within(o.ledger.State().First, known.Last)
 	if len(missing) == 0 {
 		return
@@ -257,7 +256,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 	o.loss.mu.Unlock()
 	o.reportLoss()
 	if info.State.LastSeq < known.Last {
-		// Only a start makes numbers go on where they were.
+		// Only a restart makes numbers continue where they were.
 		o.storeFailure.set(errShortened)
 	}
 }
@@ -265,7 +264,7 @@ func (o *Outbox) compareWithLedger(ctx context.Context) {
 // errShortened means that the stream has lost its last number.
 var errShortened = errcode.StoreAlertsMissing.New("the stream of alerts has become shorter")
 
-// recordStreams keeps the descriptions of the streams, and their last numbers, for the day when they are lost.
+// recordStreams saves the configurations of the streams and their last numbers, to restore them after a loss.
 func (o *Outbox) recordStreams() {
 	if o.server.Moved() != nil {
 		return

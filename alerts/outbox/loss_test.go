@@ -18,7 +18,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// storages are those that an outbox has published.
+// storages are the storage messages that an outbox has published.
 type storages struct {
 	mu  sync.Mutex
 	all []alerts.Storage
@@ -41,8 +41,7 @@ func (s *storages) missing() string {
 	return ""
 }
 
-// A start that finds a loss and ends, wherever it ends, before it has published that does not keep it from the next
-// one.
+// A start that finds a loss, and ends at any step before it has published it, does not hide it from the next one.
 func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
@@ -81,7 +80,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 	}
 }
 
-// The ledger knows what is reclaimed before the stream lets it go: else a process that is killed in between finds it
+// The ledger records reclaimed messages before the stream deletes them: else a process killed in between finds them
 // missing.
 func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
@@ -99,7 +98,7 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	if err := o.trim(within(t), true); err != nil {
 		t.Fatal(err)
 	}
-	// What a process that is killed now leaves behind.
+	// The files that a process killed now leaves behind.
 	copied := filepath.Join(t.TempDir(), "store")
 	err = os.CopyFS(filepath.Join(copied, "jetstream"), os.DirFS(filepath.Join(dir, "jetstream")))
 	for _, name := range []string{"ledger", "origin.json"} {
@@ -125,7 +124,8 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 	}
 }
 
-// A directory that was moved away and comes back has its alerts again, and they are missed when they go once more.
+// A directory that was moved away and comes back has its alerts again, and they count as missing when they disappear
+// again.
 func TestADirectoryComesBack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, log := opened(t, dir)

@@ -31,7 +31,7 @@ func (o *Outbox) maintain() {
 			o.recoverServer()
 		case <-save.C:
 			if err := o.server.Moved(); err != nil {
-				o.checkStream(o.ctx) // it tells whether another program has deleted the stream
+				o.checkStream(o.ctx) // it detects whether another program has deleted the stream
 				o.storeFailure.set(err)
 				continue
 			}
@@ -66,8 +66,8 @@ func (o *Outbox) recoverServer() {
 	}
 }
 
-// trim deletes the oldest quarter of a stream that is nearly full, as far as every sink has it and its events are
-// over. It is an error if nothing can be deleted.
+// trim deletes the oldest quarter of a stream that is nearly full, as far as every sink has it and its events have
+// ended. It returns an error if nothing can be deleted.
 func (o *Outbox) trim(ctx context.Context, full bool) error {
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil {
@@ -82,8 +82,8 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs,
 			o.Backlog())
 	}
-	// The ledger comes first: after a kill behind the purge the deleted alerts must not count as missing. What the
-	// purge did not delete is found at the next start.
+	// The ledger comes first: after a kill following the purge the deleted alerts must not count as missing. Messages
+	// that the purge did not delete are found at the next start.
 	o.ledger.Reclaimed(keep)
 	if err := o.ledger.Flush(ctx); err != nil {
 		o.log.Debug("the ledger does not know yet that alerts are let go", "error", err)
@@ -95,7 +95,7 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	return nil
 }
 
-// oldestNeeded is the number of the oldest message that must not be deleted.
+// oldestNeeded returns the number of the oldest message that must not be deleted.
 func (o *Outbox) oldestNeeded() uint64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// An Open that fails at whatever step is an error, and leaves nothing open: the next one has the store for itself.
+// An Open that fails at any step returns an error and leaves nothing open: the next one can lock the store.
 func TestOpenLeavesNothingOpen(t *testing.T) {
 	other := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
@@ -61,7 +61,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 	}
 }
 
-// The start may be told to stop at any of its steps, with events to be ended and messages to be delivered meanwhile.
+// The start may be cancelled at any of its steps, while events are ended and messages are delivered.
 func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{
@@ -114,7 +114,7 @@ func put(t *testing.T, path string) {
 	}
 }
 
-// inStore does something in the store of an outbox that is not open.
+// inStore runs do on the store of a closed outbox.
 func inStore(t *testing.T, dir string, do func(context.Context, jetstream.JetStream) error) {
 	t.Helper()
 	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})

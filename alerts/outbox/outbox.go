@@ -33,18 +33,18 @@ const (
 
 // Options describe an outbox.
 type Options struct {
-	// Server is where alerts are stored; its OnWriteError is the outbox's own.
+	// Server configures the server that stores the alerts; its OnWriteError is set by the outbox.
 	Server broker.Options
-	// Bytes bounds the stored alerts; the oldest that every sink has are deleted. Reserve is kept free on the disk for
-	// alerts alone, for when everything else has filled it. 0 means the defaults.
+	// Bytes bounds the stored alerts; the oldest that every sink has are deleted. Reserve bytes of the disk are kept
+	// for alerts, in case other files fill it. 0 means the defaults.
 	Bytes, Reserve int64
-	// Sinks to deliver to; with none the alerts are only stored.
+	// Sinks receive the alerts; with none they are only stored.
 	Sinks []sink.Sink
 	Log   *slog.Logger // nil for none
-	// Reclaim frees about so many bytes of the disk for alerts, if it can; it may be nil.
+	// Reclaim frees about this many bytes of the disk for alerts, if it can; it may be nil.
 	Reclaim func(ctx context.Context, bytes int64) error
-	// OnStorage is called with what is published at alerts.StorageSubject of the embedded server. It must not block;
-	// it may be nil.
+	// OnStorage is called with every message that is published at alerts.StorageSubject of the embedded server. It must
+	// not block; it may be nil.
 	OnStorage func(alerts.Storage)
 	// LongestPause bounds the pause before a delivery is tried again; 0 is five seconds.
 	LongestPause time.Duration
@@ -53,7 +53,7 @@ type Options struct {
 	SetAsideAfter time.Duration
 }
 
-// Outbox stores alerts and sends them on. Its methods may be called concurrently; the alerts of one camera are to be
+// Outbox stores alerts and delivers them. Its methods may be called concurrently; the alerts of one camera must be
 // published one after the other.
 type Outbox struct {
 	opts            Options
@@ -67,35 +67,35 @@ type Outbox struct {
 	foreign         foreignMessages
 	ledger          *store.Ledger
 	loss            loss
-	hadLedger       bool   // an earlier run has kept a ledger
-	lastLedgerError string // only its maintainer's
+	hadLedger       bool   // an earlier run has written a ledger
+	lastLedgerError string // used by maintain only
 
 	setAsideCount atomic.Uint64
-	messageCount  atomic.Uint64 // messages in the stream when it was last looked at
+	messageCount  atomic.Uint64 // messages in the stream at the last check
 
 	restartMu   sync.Mutex
-	restartedAt time.Time // under mending
-	needsSettle bool      // under mending: a restart has found things gone that are not made again yet
+	restartedAt time.Time // guarded by the recovery lock
+	needsSettle bool      // guarded by the recovery lock: a restart has found damage that is not repaired yet
 
 	mu             sync.Mutex
 	reclaim        func(ctx context.Context, bytes int64) error
 	lastStored     map[string]uint64 // number of each camera's last message
-	openEvents     map[string]uint64 // number of the first message of each event that goes on, by its id
+	openEvents     map[string]uint64 // number of the first message of each open event, by its id
 	forwarders     []*forwarder
 	initialCursors map[string]uint64 // each sink's cursor at the start
-	savedCursors   map[string]uint64 // the cursors as saved, by their keys
+	savedCursors   map[string]uint64 // the cursors as saved, by key
 
 	streamCache jetstream.Stream
 	stopping    bool
-	sinceTrim   int // messages since the last look at the stream's size
+	sinceTrim   int // messages since the last check of the stream's size
 
 	ctx  context.Context //nolint:containedctx // of the goroutines that Close ends
 	stop context.CancelFunc
 	work sync.WaitGroup
 }
 
-// Open starts the embedded server, closes the events of a process that died, and begins to deliver what waits. ctx
-// bounds the start only. It fails if alerts cannot be stored; a sink that is down does not keep it from starting.
+// Open starts the embedded server, ends the events of a process that died, and begins to deliver stored messages. ctx
+// bounds only the start. It fails if alerts cannot be stored; a sink that is down does not prevent the start.
 func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 	o = &Outbox{
 		opts: opts, log: opts.Log, reclaim: opts.Reclaim, lastStored: map[string]uint64{},
@@ -171,13 +171,13 @@ func (o *Outbox) init(ctx context.Context) error {
 	return nil
 }
 
-// Server is the embedded server, for those who read from it.
+// Server returns the embedded server.
 func (o *Outbox) Server() *broker.Server { return o.server }
 
-// Conn is a connection to the embedded server.
+// Conn returns a connection to the embedded server.
 func (o *Outbox) Conn() *broker.Conn { return o.conn }
 
-// SetReclaim sets Options.Free later, for what is kept on the outbox's own server.
+// SetReclaim sets Options.Reclaim later, for data that is stored on the outbox's own server.
 func (o *Outbox) SetReclaim(free func(ctx context.Context, bytes int64) error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -224,10 +224,10 @@ func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	return nil
 }
 
-// PublishScore sends a score to whoever listens to the embedded server now.
+// PublishScore sends a score to the current subscribers of the embedded server.
 func (o *Outbox) PublishScore(s alerts.Score) error { return o.conn.PublishScore(s) }
 
-// PublishStatus sends a camera's state to whoever listens to the embedded server now.
+// PublishStatus sends a camera's state to the current subscribers of the embedded server.
 func (o *Outbox) PublishStatus(s alerts.Status) error { return o.conn.PublishStatus(s) }
 
 // Halt stops delivering. It waits for deliveries in progress until ctx ends; one that has not ended by then is
@@ -287,7 +287,7 @@ func (o *Outbox) Drain(ctx context.Context) error {
 	}
 }
 
-// Backlog gives, by sink, the cameras whose alerts it does not have all of yet.
+// Backlog returns, by sink, the cameras with undelivered alerts.
 func (o *Outbox) Backlog() map[string][]string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -17,7 +17,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// longWait bounds what a test waits for; nothing that passes takes that long.
+// longWait bounds every wait in the tests; passing tests take far less.
 const longWait = 90 * time.Second
 
 func within(t testing.TB) context.Context {
@@ -66,7 +66,7 @@ func wholeEvent(t testing.TB, o *Outbox, camera string) []string {
 	return ids
 }
 
-// shelf is a way that keeps what it is given, and refuses what it is told to.
+// shelf is a sink that stores what it receives, and refuses what a test configures.
 type shelf struct {
 	name   string
 	refuse func(m sink.Message) error
@@ -184,7 +184,7 @@ func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
 	}
 }
 
-// What a run could not deliver the next one does, and what it delivered is not told again.
+// The next run delivers what a run could not, and does not repeat what it delivered.
 func TestTheNextRunGoesOn(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	first := &shelf{name: "a"}
@@ -196,7 +196,7 @@ func TestTheNextRunGoesOn(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// A run in which the way is blocked, and one in which it is open.
+	// A run in which the sink is blocked, and one in which it is open.
 	o = open(t, Options{
 		Server: broker.Options{Dir: dir},
 		Sinks:  []sink.Sink{&shelf{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
@@ -215,8 +215,7 @@ func TestTheNextRunGoesOn(t *testing.T) {
 	equal(t, third.ids("gate"), late[3:])
 }
 
-// A way that is configured later does not get what was there before it, and one that was dropped and comes back
-// neither.
+// A sink that is configured later does not receive earlier messages, nor does one that was removed and comes back.
 func TestANewWayBeginsNow(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{Server: broker.Options{Dir: dir}})
@@ -276,7 +275,7 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 	}
 }
 
-// onAlarm calls when the log has an alarm.
+// onAlarm calls a function when an error is logged.
 type onAlarm struct {
 	slog.Handler
 	call func()
@@ -291,8 +290,8 @@ func (h *onAlarm) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// When the stream is full the oldest go that nobody waits for; what a way still lacks stays, and then the next alert
-// waits.
+// When the stream is full the oldest messages are deleted that every sink has; undelivered ones stay, and then the next
+// alert waits.
 func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 	var mu sync.Mutex
 	closed := true

@@ -30,10 +30,10 @@ func (r *reserve) releaseIfLow() {
 	}
 }
 
-// startBytes is what a server needs to start.
+// startBytes is the space that a server needs to start.
 const startBytes = 4 << 20
 
-// release deletes the reserve; alerts should take its room first. Another file of that name stays.
+// release deletes the reserve, so that alerts can use its space. A foreign file of that name stays.
 func (r *reserve) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -75,7 +75,7 @@ func (r *reserve) fill() (err error) {
 	return nil
 }
 
-// removePartial removes what a killed process left half written. The directory is this process's alone.
+// removePartial deletes a partial file of a killed process. The directory is locked by this process.
 func (r *reserve) removePartial() {
 	parts, _ := filepath.Glob(filepath.Join(r.dir, partPattern)) // the pattern is well-formed
 	for _, part := range parts {
@@ -85,10 +85,10 @@ func (r *reserve) removePartial() {
 	}
 }
 
-// fillPattern is what a reserve is filled with: always the same, so that it can be told from a file of somebody else.
+// fillPattern is the content of a reserve, always the same, so that it can be distinguished from a foreign file.
 func fillPattern() io.Reader { return rand.NewChaCha8([32]byte{}) }
 
-// isReserve says whether a file was written by fill, as far as that came.
+// isReserve reports whether a file was written by fill, completely or in part.
 func isReserve(path string) bool {
 	const compared = 64 << 10
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A reserve is known by its content: a user's file of that name is neither removed nor written over.
+// A reserve is recognised by its content: a user's file of that name is neither deleted nor overwritten.
 func TestReserveIsItsOwn(t *testing.T) {
 	dir := t.TempDir()
 	r := newReserve(dir, 1<<16)

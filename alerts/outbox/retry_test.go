@@ -16,8 +16,8 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// Who has an account that may write can put something among what is set aside: it goes nowhere, hides nothing and can
-// be dropped.
+// A client with an account that may write can put an entry into the bucket of set-aside alerts: it is not delivered,
+// hides nothing and can be dropped.
 func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{
@@ -96,7 +96,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	equal(t, way.ids("gate"), []string{refused.MessageID()})
 }
 
-// A receiver that does not answer to what is tried again holds up no camera, and the stream is guarded meanwhile.
+// A receiver that does not answer a requested retry delays no camera, and the stream is checked meanwhile.
 func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	release, trying := make(chan struct{}), make(chan struct{}, 1)
 	way := newPicky()
@@ -110,7 +110,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	refuse := way.refuse
-	way.choice.Lock() // the line of this way is at rest
+	way.choice.Lock() // the forwarder of this sink is idle
 	way.refuse = func(m sink.Message) error {
 		if !m.Again {
 			return refuse(m)
@@ -136,7 +136,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	alerttest.Eventually(within(t), t, "the stream", func() bool {
-		// the server is restarted, and a question may be lost
+		// the server is restarted, and a request may be lost
 		ctx, cancel := context.WithTimeout(within(t), time.Second)
 		defer cancel()
 		_, err := o.Conn().JetStream().Stream(ctx, broker.Stream)
@@ -147,7 +147,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
 }
 
-// Positions are kept in the bucket that there was while it cannot be opened again, as in the middle of another restart.
+// Cursors stay in the existing bucket while it cannot be opened again, as during another restart.
 func TestABucketThatCannotBeOpenedAgain(t *testing.T) {
 	o := open(t, Options{Sinks: []sink.Sink{newPicky()}})
 	ctx, cancel := context.WithCancel(within(t))

@@ -25,15 +25,15 @@ type openEvent struct {
 	first, last uint64
 }
 
-// scanResult is what was found in the stream.
+// scanResult is the result of a scan of the stream.
 type scanResult struct {
 	open    []openEvent     // the oldest event first
-	ended   map[string]bool // of the events that the ledger has as open
+	ended   map[string]bool // those events that the ledger has as open
 	present store.Ranges
-	last    uint64 // the stream's last number, which may be that of one that is lost
+	last    uint64 // the stream's last number, which may be that of a lost message
 }
 
-// missingAfter is how many numbers behind this one have no message.
+// missingAfter returns how many numbers after this one have no message.
 func (s scanResult) missingAfter(number uint64) int {
 	var behind store.Ranges
 	if number < s.last {
@@ -69,7 +69,7 @@ func (o *Outbox) scan(ctx context.Context) (s scanResult, err error) {
 	return s, nil
 }
 
-// isOpen says whether the ledger has an event as one that goes on.
+// isOpen reports whether the ledger has an event as open.
 func (o *Outbox) isOpen(id string) bool {
 	if o.loss.known == nil {
 		return false
@@ -78,9 +78,9 @@ func (o *Outbox) isOpen(id string) bool {
 	return open
 }
 
-// closeOpenEvents ends what a process left open when it died. An event is open when the stream has no end of it and the
-// ledger does not say that it had one: else the end was stored and is what is missing. Of one that has lost its last
-// messages the ledger knows these, so that its end has a number that no message had.
+// closeOpenEvents ends the events that a process left open when it died. An event is open if the stream has no end of
+// it and the ledger does not record one: else the end was stored and is missing. If an event has lost its last
+// messages, the ledger has their numbers, so that its end gets an unused one.
 func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 	known := o.loss.known
 	if known == nil {
@@ -104,7 +104,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store",
 			"ledger", o.loss.ledgerDamage, errcode.Key, errcode.StoreLedger)
 	}
-	level := slog.LevelDebug // it was said when it was found
+	level := slog.LevelDebug // it was logged when it was found
 	if o.loss.hasUnreported() {
 		level = slog.LevelWarn
 	}
@@ -117,7 +117,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 			if err := o.closeOpenEvent(ctx, f.last, &e, 0); err != nil {
 				return err
 			}
-		case !known.Expected.Has(f.last) || o.loss.ledgerDamage != "": // stored before it came into the ledger
+		case !known.Expected.Has(f.last) || o.loss.ledgerDamage != "": // stored before it was recorded in the ledger
 			if err := o.closeOpenEvent(ctx, f.last, nil, s.missingAfter(f.last)+
 				o.loss.missingAfter(max(f.last, s.last))); err != nil {
 				return err
@@ -126,8 +126,8 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", f.id)
 		}
 	}
-	// What the stream is ahead of the ledger comes into it when the events in it have their ends: a process that dies
-	// before that leaves them to the next.
+	// Messages that the ledger lacks are added when their events have ended: a process that dies before that leaves
+	// them to the next.
 	o.ledger.Found(s.present.Without(known.Expected))
 	for id, e := range left {
 		if s.ended[id] {
@@ -148,7 +148,7 @@ func (o *Outbox) logUnreadable(numbers []uint64) {
 	}
 }
 
-// index takes one message into account. Other programs' messages are skipped.
+// index takes one message into account. Messages of other programs are skipped.
 func (o *Outbox) index(open map[string]*openEvent, subject, id string, seq uint64) {
 	camera, phase, ok := parseSubject(subject)
 	if !ok {
@@ -175,10 +175,10 @@ func parseSubject(subject string) (camera string, phase alerts.Phase, ok bool) {
 	return parts[2], alerts.Phase(parts[3]), true
 }
 
-// closeOpenEvent ends an event that a process left open when it died, of which the stream has the message with this
-// number as the last, if any, and the ledger another one, if any. Nothing is known of it after its last message. As
-// many of its messages may be missing behind that as are passed over: its end has a number of its own all the same,
-// that no other message was sent with.
+// closeOpenEvent ends an event that a process left open when it died. seq is the number of its last message in the
+// stream, if any, and kept is the ledger's entry, if any. Nothing is known about the event after its last message. Up
+// to missing later messages may be lost; the number of the end skips that many, so that no other message was sent with
+// it.
 func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Event, missing int) error {
 	a, id, err := o.lastMessage(ctx, seq)
 	if kept != nil && (err != nil || id == "" || a.Seq < kept.Seq) {
@@ -187,7 +187,7 @@ func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Eve
 	}
 	switch {
 	case errors.Is(err, errUndecodable):
-		// Somebody else's, or of a later program, perhaps: an end of it is not ours to invent.
+		// Perhaps from another program or a later version: do not invent an end of it.
 		o.log.Warn("an event without an end is left as it is", "id", id, "error", err)
 		return nil
 	case err != nil && kept != nil:
@@ -207,10 +207,10 @@ func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Eve
 	return nil
 }
 
-// errUndecodable means that a message is none of ours, or of a later program.
+// errUndecodable means that a message is from another program or a later version.
 var errUndecodable = errors.New("is not ours to end")
 
-// lastMessage reads a message; its id is empty where there is none.
+// lastMessage reads a message; its id is empty if it does not exist.
 func (o *Outbox) lastMessage(ctx context.Context, seq uint64) (a alerts.Alert, id string, err error) {
 	if seq == 0 {
 		return a, "", nil

@@ -19,36 +19,34 @@ import (
 	"vigil/internal/retry"
 )
 
-// Aside is an alert that a sink refused for good (a dead letter). It is kept for a person until it is delivered or
+// Aside is an alert that a sink refused permanently (a dead letter). It is kept until a person has it delivered or
 // dropped.
 type Aside struct {
-	Key       string    `json:"-"` // in the bucket: <way>.<camera>.<alert>.<seq>
+	Key       string    `json:"-"` // in the bucket: <sink>.<camera>.<alert>.<seq>
 	Sink      string    `json:"way"`
 	Camera    string    `json:"camera"`
 	AlertID   string    `json:"alert_id"`
 	MessageID string    `json:"message_id"`
 	Subject   string    `json:"subject"`
 	Number    uint64    `json:"number"`    // in the stream of alerts
-	Since     time.Time `json:"since"`     // of the first try that was refused
-	SetAside  time.Time `json:"set_aside"` // when it was given up
+	Since     time.Time `json:"since"`     // of the first refused delivery
+	SetAside  time.Time `json:"set_aside"` // when delivery was given up
 	Reason    string    `json:"reason"`
-	Retry     bool      `json:"retry,omitempty"` // a person asks for another try
-	// Origin shows that vigil itself set it aside: whoever has an account that may write can put something into the
-	// bucket.
+	Retry     bool      `json:"retry,omitempty"` // a person requested a retry
+	// Origin proves that vigil itself set it aside: any account that may write can put something into the bucket.
 	Origin string `json:"origin,omitempty"`
-	// Data is the CloudEvent; nil if it is too large to be kept twice: it can be retried for as long as the stream has
-	// it.
+	// Data is the CloudEvent; nil if it is too large to be stored twice: it can be retried for as long as the stream
+	// has it.
 	Data json.RawMessage `json:"data,omitempty"`
 }
 
-// AsideBucket is the key-value bucket with what was set aside. Only a server inside a vigil has it.
+// AsideBucket is the key-value bucket of set-aside alerts. Only the embedded server has it.
 const AsideBucket = "VIGIL_ASIDE"
 
 const (
-	// asideBytes bounds what is set aside; beyond it the oldest goes.
+	// asideBytes bounds the bucket; beyond it the oldest entry is deleted.
 	asideBytes = 64 << 20
-	// maxAside is the largest message that is kept twice: the record around it must fit into a message of the
-	// server.
+	// maxAside is the largest message that is stored twice: its record must fit into a message of the server.
 	maxAside = 512 << 10
 )
 
@@ -56,7 +54,7 @@ func asideKey(way string, m sink.Message) string {
 	return way + "." + m.Camera + "." + strings.ReplaceAll(m.ID, ":", ".")
 }
 
-// ListAside gives what was set aside, by way and camera, each in the order in which it was set aside; nothing where
+// ListAside returns the set-aside alerts by sink and camera, each in the order in which they were set aside; none if
 // there is no bucket.
 func ListAside(ctx context.Context, js jetstream.JetStream) ([]Aside, error) {
 	all, _, err := listAside(ctx, js)
@@ -74,7 +72,7 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 	if err != nil {
 		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
 	}
-	// The names first, and each by its own: a watcher waits for one that cannot be read.
+	// List the keys first and read each by itself: a key-value watch waits at an unreadable entry.
 	const beginning = "$KV." + AsideBucket + "."
 	info, err := s.Info(ctx, jetstream.WithSubjectFilter(beginning+">"))
 	if err != nil {
@@ -91,7 +89,7 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 		}
 		a := Aside{Key: key}
 		if err := json.Unmarshal(e.Value(), &a); err != nil || a.MessageID == "" {
-			// What another program put there hides nothing else, and can be dropped.
+			// An entry of another program hides nothing else, and can be dropped.
 			a = Aside{Key: key, MessageID: key, Reason: "this is not what vigil set aside"}
 		}
 		all = append(all, a)
@@ -103,8 +101,8 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 	return all, kv, nil
 }
 
-// RetryAside asks for another try of one that was set aside: the vigil that runs on the store makes it soon, or else
-// the next one.
+// RetryAside requests a retry of a set-aside alert: the vigil that runs on the store performs it soon, or else the next
+// one.
 func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	if a.Sink == "" {
 		return fmt.Errorf("try %s again: %s; it can only be dropped", a.MessageID, a.Reason)
@@ -120,7 +118,7 @@ func RetryAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	return nil
 }
 
-// DropAside forgets one that was set aside.
+// DropAside deletes a set-aside alert.
 func DropAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	if err := dropAside(ctx, js, a.Key); err != nil {
 		return fmt.Errorf("drop alert %s: %w", a.MessageID, err)
@@ -128,7 +126,7 @@ func DropAside(ctx context.Context, js jetstream.JetStream, a Aside) error {
 	return nil
 }
 
-// dropAside deletes all of it; a Purge of the bucket would leave a marker.
+// dropAside deletes all revisions; a Purge of the bucket would leave a marker.
 func dropAside(ctx context.Context, js jetstream.JetStream, key string) error {
 	s, err := js.Stream(ctx, "KV_"+AsideBucket)
 	if err != nil {
@@ -146,7 +144,7 @@ func putAside(ctx context.Context, kv jetstream.KeyValue, a Aside) error {
 	return err
 }
 
-// setAside keeps a message that a sink refuses, and drops the oldest ones if there is no room.
+// setAside stores a message that a sink refuses, and drops the oldest ones if there is no room.
 func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, since time.Time, cause error) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -191,12 +189,12 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 			"tries it again)",
 		"way", a.Sink, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
 		"error", a.Reason, errcode.Key, errcode.SinkRefusedMessage)
-	o.setAsideCount.Add(1) // watchAside counts anew; a line does not wait for what is tried again there
+	o.setAsideCount.Add(1) // watchAside counts again; forwarders do not wait for retries
 	o.publishCounts()
 	return nil
 }
 
-// scanAside counts what is set aside, and retries what a person asks for.
+// scanAside counts the set-aside alerts, and performs requested retries.
 func (o *Outbox) scanAside(ctx context.Context) {
 	all, kv, err := listAside(ctx, o.conn.JetStream())
 	if err != nil {
@@ -263,7 +261,7 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 	return o.opts.Sinks[i].Deliver(ctx, m)
 }
 
-// retryTimeout bounds one try of what was set aside.
+// retryTimeout bounds one retry.
 const retryTimeout = 30 * time.Second
 
 const (
@@ -273,13 +271,13 @@ const (
 	streamInterval = time.Second
 )
 
-// watchStream guards the stream of alerts for as long as the outbox is open.
+// watchStream checks the stream of alerts for as long as the outbox is open.
 func (o *Outbox) watchStream() {
 	for o.checkStream(o.ctx); retry.Sleep(o.ctx, streamInterval); o.checkStream(o.ctx) {
 	}
 }
 
-// watchAside scans what is set aside at the start and whenever it has changed.
+// watchAside scans the set-aside alerts at the start and whenever they have changed.
 func (o *Outbox) watchAside() {
 	var last uint64
 	for first := true; ; first = false {

@@ -18,7 +18,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// picky refuses some messages, or is ill.
+// picky is a sink that refuses some messages, or fails.
 type picky struct {
 	shelf
 	choice sync.Mutex
@@ -41,8 +41,8 @@ func (p *picky) set(id string, err error) {
 	p.bad[id] = err
 }
 
-// An alert that is refused for what is in it is set aside after a while, the next ones go on, and a person can have it
-// tried again, also over a restart.
+// An alert whose content is refused is set aside after a while, the next ones continue, and a person can request a
+// retry, also after a restart.
 func TestARefusedAlertIsSetAside(t *testing.T) {
 	dir, way, storage := filepath.Join(t.TempDir(), "store"), newPicky(), make(chan alerts.Storage, 1000)
 	options := Options{
@@ -87,7 +87,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 		}
 	}
 	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(1))
-	// One try on request, which fails, stays there with its new reason.
+	// A requested retry that fails stays set aside with its new error.
 	way.set(id+":0", sink.Refused(errors.New("answered 422")))
 	if err := RetryAside(within(t), o.Conn().JetStream(), a); err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// While no vigil runs a person asks for another try, which the next one makes.
+	// While no vigil runs a person requests a retry, which the next vigil performs.
 	store, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	}
 }
 
-// Whatever may heal is tried for ever.
+// A temporary error is retried forever.
 func TestWhatMayHealIsNotSetAside(t *testing.T) {
 	way := newPicky()
 	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
@@ -144,7 +144,7 @@ func TestWhatMayHealIsNotSetAside(t *testing.T) {
 	}
 }
 
-// What is set aside is bounded; the oldest goes, and that is said.
+// The set-aside alerts are bounded; the oldest is deleted, and that is logged.
 func TestWhatIsSetAsideIsBounded(t *testing.T) {
 	log := &alerttest.Log{}
 	way := newPicky()

@@ -11,7 +11,7 @@ import (
 	"vigil/alerts/sink"
 )
 
-// closed is a way that takes nothing.
+// closed is a sink that accepts nothing.
 type closed struct{}
 
 func (closed) Name() string { return "closed" }
