@@ -8,10 +8,12 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/config"
+	"vigil/internal/terminal"
 )
 
 // DefaultNATS is where alerts are read if nothing says where.
@@ -66,6 +68,17 @@ func OpenArchive(ctx context.Context, o ArchiveOptions, observer archive.Observe
 		return nil, Usage(err)
 	}
 	return archive.Dial(ctx, server, observer)
+}
+
+// LoginWarning warns of a password or a token in the address of a NATS server that a flag has, and says what to do, or
+// more; "" where there is none.
+func LoginWarning(flag, address, or string) string {
+	shown := broker.RedactURL(address)
+	if !strings.Contains(shown, "@") {
+		return ""
+	}
+	return fmt.Sprintf("warning: %s %s was given with a password or a token, which every user of this machine can read "+
+		"in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s", flag, terminal.Escape(shown), or)
 }
 
 // ArchiveConfig reads what reading alerts needs of a configuration file: not the cameras, nor their passwords. Without

@@ -1,23 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/alerts"
 	"vigil/alerts/archive"
-	"vigil/alerts/broker"
-	"vigil/alerts/store"
 	"vigil/app"
-	"vigil/internal/terminal"
 )
 
 type alertsFlags struct {
@@ -78,17 +71,11 @@ func (f alertsFlags) check() (since time.Time, err error) {
 	return since, nil
 }
 
-func (f alertsFlags) open(cmd *cobra.Command, write bool, onState func(string, error)) (*archive.Archive, error) {
-	notes := cmd.ErrOrStderr()
-	warnOfLogin(notes, "--server", f.server, ", or give -c")
+func (f alertsFlags) open(cmd *cobra.Command, write bool, o archive.Observer) (*archive.Archive, error) {
+	warnOfLogin(cmd.ErrOrStderr(), "--server", f.server, ", or give -c")
 	return app.OpenArchive(cmd.Context(), app.ArchiveOptions{
 		File: f.config, Server: f.server, Creds: f.creds, Local: f.local, Write: write,
-	}, archive.Observer{State: onState, Unreadable: func(numbers store.Ranges) {
-		fmt.Fprintf(notes, "vigil: the server cannot read message %v of the stream: passed over\n", numbers)
-	}, Damage: func(d store.Damage) {
-		fmt.Fprintf(notes, "vigil: the store was damaged: stream %s: %d missing (%v), damaged files are kept in %s\n",
-			d.Stream, d.Missing.Count(), d.Missing, d.KeptAside)
-	}})
+	}, o)
 }
 
 // with opens the alerts for a command that ends by itself.
@@ -97,18 +84,24 @@ func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Arc
 	if err != nil {
 		return err
 	}
-	a, err := f.open(cmd, write, nil)
+	o, _ := archive.Notes(noteTo(cmd.ErrOrStderr()))
+	o.State = nil
+	a, err := f.open(cmd, write, o)
 	if err == nil {
 		err = errors.Join(do(a, since), a.Close())
 	}
 	return interrupted(cmd.Context(), err)
 }
 
-// passedOver reports messages that are not vigil's.
-func passedOver(notes io.Writer) func(string, error) {
-	return func(subject string, err error) {
-		fmt.Fprintf(notes, "vigil: a message on %s is passed over: %s\n", strconv.Quote(subject),
-			terminal.Escape(err.Error()))
+// noteTo prints notes beside what a command prints.
+func noteTo(w io.Writer) func(text string) {
+	return func(text string) { fmt.Fprintln(w, "vigil:", text) }
+}
+
+// warnOfLogin warns of a password in the address of a NATS server on the command line.
+func warnOfLogin(w io.Writer, flag, address, or string) {
+	if warning := app.LoginWarning(flag, address, or); warning != "" {
+		noteTo(w)(warning)
 	}
 }
 
@@ -123,11 +116,9 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 				"('vigil alerts list' shows what there is)"),
 		}
 	}
-	ctx, out, notes := cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr()
-	a, err := f.open(cmd, false,
-		func(state string, err error) {
-			fmt.Fprintln(notes, "vigil:", terminal.Escape(broker.StateText(state, err)))
-		})
+	ctx, out, note := cmd.Context(), cmd.OutOrStdout(), noteTo(cmd.ErrOrStderr())
+	observer, invalid := archive.Notes(note)
+	a, err := f.open(cmd, false, observer)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped by the user while connecting
@@ -135,59 +126,62 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 		return err
 	}
 	if !a.Running() && !once {
-		fmt.Fprintln(notes, "vigil: no vigil runs on this store, so nothing new will come")
+		note("no vigil runs on this store, so nothing new will come")
 		once = true
 	}
-	err = a.Follow(ctx, archive.FollowOptions{
-		Camera: f.camera, Since: since, Once: once, Invalid: passedOver(notes),
-	}, func(m archive.Message) error {
-		if f.json {
-			return writeMessage(out, m.Raw)
-		}
-		_, err := fmt.Fprintln(out, alertLine(m.Alert))
-		return err
-	})
+	err = a.Follow(ctx, archive.FollowOptions{Camera: f.camera, Since: since, Once: once, Invalid: invalid},
+		func(m archive.Message) error {
+			if f.json {
+				return archive.WriteMessage(out, m.Raw)
+			}
+			_, err := fmt.Fprintln(out, archive.Line(m.Alert))
+			return err
+		})
 	return errors.Join(err, a.Close())
 }
 
-// writeMessage keeps a message on one line, whoever wrote it.
-func writeMessage(w io.Writer, message []byte) error {
-	var line bytes.Buffer
-	if err := json.Compact(&line, message); err != nil {
-		return fmt.Errorf("print alert: %w", err)
+func alertsListCommand(f *alertsFlags) *cobra.Command {
+	var limit int
+	c := &cobra.Command{
+		Use:   "list",
+		Short: "List alerts, one a line, the newest last",
+		Long: "List the alerts that are kept, one a line, the newest last. With --json, each line is an alert's last " +
+			"message, a CloudEvent,\nwhich is complete.",
+		Example: "  vigil alerts list --since yesterday --camera yard",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return listAlerts(cmd, *f, limit) },
 	}
-	line.WriteByte('\n')
-	_, err := w.Write(terminal.EscapeJSON(line.Bytes()))
-	return err
+	c.Flags().IntVar(&limit, "limit", 50, "only the newest; 0 for all")
+	return c
 }
 
-// alertLine says one message in one line of usually under 110 columns: when, what, which alert, where, how far beyond
-// the threshold, how long.
-func alertLine(a alerts.Alert) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase,
-		archive.ShortID(a.ID), a.Camera)
-	if len(a.Zones) > 0 {
-		fmt.Fprintf(&b, "  %s", terminal.Printable(strings.Join(a.Zones, ", ")))
+func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
+	if limit < 0 {
+		return usageError{fmt.Errorf("--limit %d: give a number of alerts, or 0 for all", limit)}
 	}
-	if a.Kind != alerts.KindAnomaly {
-		fmt.Fprintf(&b, "  %s", terminal.Printable(string(a.Kind)))
+	out, note := cmd.OutOrStdout(), noteTo(cmd.ErrOrStderr())
+	_, invalid := archive.Notes(note)
+	var all []archive.Entry
+	var total int
+	err := f.with(cmd, false, func(a *archive.Archive, since time.Time) (err error) {
+		all, total, err = a.List(cmd.Context(), archive.ListOptions{
+			Camera: f.camera, Since: since, Limit: limit, Acks: !f.json, Invalid: invalid,
+		})
+		return err
+	})
+	if err != nil {
+		return err
 	}
-	if r := a.Measurement; r != nil {
-		fmt.Fprintf(&b, "  peak %.4g of %.4g", r.PeakError, r.Threshold)
+	if len(all) < total {
+		note(fmt.Sprintf("the newest %d of %d alerts; --limit 0 lists all", len(all), total))
 	}
-	fmt.Fprintf(&b, "  %.1f s", a.DurationSeconds)
-	if a.EndReason != "" {
-		fmt.Fprintf(&b, "  %s", terminal.Printable(string(a.EndReason)))
+	if !f.json {
+		return archive.WriteTable(out, all)
 	}
-	return b.String()
-}
-
-// warnOfLogin warns of the address of a NATS server on the command line that has a password or a token in it.
-func warnOfLogin(w io.Writer, flag, address, or string) {
-	if shown := broker.RedactURL(address); strings.Contains(shown, "@") {
-		fmt.Fprintf(w, "vigil: warning: %s %s was given with a password or a token, which every user of this machine "+
-			"can read in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s\n", flag,
-			terminal.Escape(shown), or)
+	for _, e := range all {
+		if err := archive.WriteMessage(out, e.Raw); err != nil {
+			return err
+		}
 	}
+	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/app"
 	"vigil/config"
@@ -121,7 +122,7 @@ func TestFollowWaitsForTheFirstAlert(t *testing.T) {
 	if err := conn.Publish(ctx, a); err != nil {
 		t.Fatal(err)
 	}
-	if l := line(out); l != alertLine(a) {
+	if l := line(out); l != archive.Line(a) {
 		t.Errorf("printed is %q", l)
 	}
 	if err := conn.Close(); err != nil {

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os/user"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"vigil/alerts"
 	"vigil/alerts/archive"
 	"vigil/internal/terminal"
 )
@@ -47,15 +45,11 @@ func alertsShowCommand(f *alertsFlags) *cobra.Command {
 	return alertCommand(f, "show ID|last", "Show one alert: its messages, its evidence, and who acknowledged it", 1,
 		false,
 		func(cmd *cobra.Command, _ []string, _ *archive.Archive, r *archive.Record) error {
-			if !f.json {
-				printRecord(cmd.OutOrStdout(), r)
-				return nil
+			if f.json {
+				return archive.WriteJSON(cmd.OutOrStdout(), r)
 			}
-			text, err := json.Marshal(r)
-			if err != nil {
-				return err
-			}
-			return writeMessage(cmd.OutOrStdout(), text)
+			_, err := fmt.Fprint(cmd.OutOrStdout(), r)
+			return err
 		})
 }
 
@@ -84,70 +78,13 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			if f.json {
 				return json.NewEncoder(cmd.OutOrStdout()).Encode(ack)
 			}
-			kept := ""
-			switch {
-			case normal && len(ack.Clips) == 0:
-				kept = " as normal; what the model saw of it is not kept, so there is nothing to learn from"
-			case normal:
-				kept = " as normal, " + clipsKept(len(ack.Clips))
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s acknowledged by %s%s\n", ack.AlertID,
-				terminal.Printable(ack.By), kept)
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), archive.AckLine(ack))
 			return err
 		})
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
 	c.Flags().BoolVar(&normal, "normal", false,
 		"what was reported is normal there: keep what the model saw of it to learn from")
 	return c
-}
-
-func printRecord(w io.Writer, r *archive.Record) {
-	a, line := r.Last, func(name, format string, args ...any) {
-		fmt.Fprintf(w, "%-12s %s\n", name, terminal.Printable(fmt.Sprintf(format, args...)))
-	}
-	at := func(m alerts.Moment) string {
-		return fmt.Sprintf("%s  second %.1f  frame %d", m.Wall.Local().Format("2006-01-02 15:04:05.000"),
-			m.StreamSeconds, m.Frame)
-	}
-	line("alert", "%s  %s", a.ID, a.Kind)
-	line("camera", "%s  %dx%d", a.Camera, a.Source.Width, a.Source.Height)
-	if len(a.Zones) > 0 {
-		line("zones", "%s", strings.Join(a.Zones, ", "))
-	}
-	line("start", "%s", at(a.Start))
-	line("peak", "%s", at(a.Peak))
-	if a.End != nil {
-		line("end", "%s  %s after %.1f s", at(*a.End), a.EndReason, a.DurationSeconds)
-	} else {
-		line("end", "goes on since %.1f s", a.DurationSeconds)
-	}
-	if m := a.Measurement; m != nil {
-		line("reading", "regularity %.2f  error %.4g of %.4g  severity %.2f", m.PeakRegularity, m.PeakError,
-			m.Threshold,
-			m.Severity)
-	}
-	line("model", "%s  %.12s  calibration %s", a.Model.Name, a.Model.Hash, cmp.Or(a.CalibrationID, "none"))
-	line("messages", "%d", len(r.Messages))
-	for _, e := range r.Evidence {
-		line("evidence", "%-10s %9d bytes  %s", e.MediaType, e.Bytes, e.Name)
-	}
-	if len(r.Evidence) == 0 && len(a.Evidence) > 0 {
-		line("evidence", "%d pieces, which are no longer kept", len(a.Evidence))
-	}
-	if k := r.Ack; k != nil {
-		word := "seen"
-		if k.Normal {
-			word = "normal, " + clipsKept(len(k.Clips))
-		}
-		line("acknowledged", "%s  %s  %s", k.By, k.At.Local().Format(time.DateTime), word)
-	}
-}
-
-func clipsKept(n int) string {
-	if n == 1 {
-		return "1 clip kept to learn from"
-	}
-	return fmt.Sprintf("%d clips kept to learn from", n)
 }
 
 func whoAmI() string {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 )
 
@@ -86,8 +87,8 @@ func TestAlertsFollowsUntilASignal(t *testing.T) {
 		check func(t *testing.T, line string)
 	}{
 		"line": {nil, func(t *testing.T, line string) {
-			if line != alertLine(want) {
-				t.Errorf("line %q, want %q", line, alertLine(want))
+			if line != archive.Line(want) {
+				t.Errorf("line %q, want %q", line, archive.Line(want))
 			}
 		}},
 		"json": {[]string{"--json"}, func(t *testing.T, line string) {
@@ -147,20 +148,5 @@ func TestAlertsFailsWithoutNATS(t *testing.T) {
 	code, _, stderr := runAlerts(t.Context())
 	if code != exitFailed || !strings.Contains(stderr, "127.0.0.1:1") || strings.Contains(stderr, "s3cret") {
 		t.Errorf("exit code %d, %q", code, stderr)
-	}
-}
-
-func TestAlertLine(t *testing.T) {
-	end := sampleAlert(alerts.PhaseEnd)
-	untrusted := sampleAlert(alerts.PhaseStart)
-	untrusted.Kind, untrusted.Measurement, untrusted.Zones = alerts.KindUntrusted, nil, []string{"\x1b[2J"}
-	at := end.Time().Local().Format(time.DateTime)
-	for want, a := range map[string]alerts.Alert{
-		at + "  end     " + end.ID[:12] + "  yard  gate  peak 0.0502 of 0.0386  2.0 s  calm": end,
-		at + "  start   " + untrusted.ID[:12] + `  yard  "\x1b[2J"  untrusted  2.0 s`:        untrusted,
-	} {
-		if got := alertLine(a); got != want {
-			t.Errorf("got  %q\nwant %q", got, want)
-		}
 	}
 }

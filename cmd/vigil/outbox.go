@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,28 +55,15 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withAside(cmd, *f, func(_ *archive.Archive, all []outbox.Aside) error {
-				w := tabwriter.NewWriter(cmd.OutOrStdout(), 0, 0, 2, ' ', 0)
-				for i, m := range all {
-					if asJSON {
-						if text, err := json.Marshal(m); err != nil {
-							return err
-						} else if err := writeMessage(cmd.OutOrStdout(), text); err != nil {
-							return err
-						}
-						continue
-					}
-					if i == 0 {
-						fmt.Fprintln(w, "ID\tWAY\tCAMERA\tSINCE\tREASON")
-					}
-					if m.Retry {
-						m.Reason = "to be tried again; " + m.Reason
-					}
-					fmt.Fprintln(w, strings.Join([]string{
-						terminal.Printable(m.MessageID), terminal.Printable(m.Sink), terminal.Printable(m.Camera),
-						m.Since.Local().Format(time.DateTime), terminal.Printable(m.Reason),
-					}, "\t"))
+				if !asJSON {
+					return archive.WriteAside(cmd.OutOrStdout(), all)
 				}
-				return w.Flush()
+				for _, m := range all {
+					if err := archive.WriteJSON(cmd.OutOrStdout(), m); err != nil {
+						return err
+					}
+				}
+				return nil
 			})
 		},
 	}
