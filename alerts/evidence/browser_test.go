@@ -17,7 +17,7 @@ import (
 	"vigil/internal/testenv"
 )
 
-// page plays the clip and tells how it went.
+// page plays the clip and reports the result.
 const page = `<html><body><video id="v" muted src="clip.mp4"></video><script>
 const v = document.getElementById('v'), tell = what => fetch('/told?' + new URLSearchParams(what));
 v.onended = () => tell({ended: v.currentTime, duration: v.duration, width: v.videoWidth, height: v.videoHeight, frames: v.getVideoPlaybackQuality().totalVideoFrames});
@@ -51,7 +51,7 @@ func TestAClipPlaysInABrowser(t *testing.T) {
 		}
 	}))
 	defer server.Close()
-	// Not the test's own folder: a process of the browser that dies a moment later may still write there.
+	// Not the test's own folder: a browser process that exits a moment later may still write there.
 	profile, err := os.MkdirTemp("", "vigil-browser-")
 	if err != nil {
 		t.Fatal(err)

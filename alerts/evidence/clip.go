@@ -13,16 +13,16 @@ import (
 	"vigil/video"
 )
 
-// clipJob is the input of a video.
+// clipJob is the input of a clip.
 type clipJob struct {
 	job      *job
 	alert    alerts.Alert
 	pictures []video.Preview
-	input    []video.ModelPicture // of the same time; none where there are none
+	input    []video.ModelPicture // of the same period; may be empty
 	objects  []alerts.PendingEvidence
 }
 
-// nameObjects sets the names of the objects that the clip will be stored as.
+// nameObjects chooses the object names under which the clip will be stored.
 func (c *clipJob) nameObjects(bucket string) {
 	if len(c.input) > 0 {
 		c.objects = append(c.objects, alerts.PendingEvidence{
@@ -35,7 +35,7 @@ func (c *clipJob) nameObjects(bucket string) {
 	})
 }
 
-// clipFPS is the rate of a clip's pictures: that of previews.
+// clipFPS is the frame rate of a clip, that of previews.
 const clipFPS = float64(time.Second) / float64(video.PreviewEvery)
 
 // scheduleClip queues the previews around the event's anchor, up to a stream time, for the encoder.
@@ -73,9 +73,9 @@ func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 	}
 }
 
-// selectWindow gives the pictures from before the anchor's frame to after seconds behind it, in the clock of the
-// pictures: their stream time, which is the events' but for a constant within one opening of a source. It goes
-// outwards from the anchor as far as that clock runs evenly and the size stays the same.
+// selectWindow returns the pictures from before the anchor's frame to after seconds behind it, in the pictures'
+// timestamps: their stream time, which differs from that of events by a constant within one opening of a source. The
+// window extends from the anchor as far as the timestamps are continuous and the size is constant.
 func selectWindow(pics []video.Preview, anchor alerts.Moment, before time.Duration, after float64) []video.Preview {
 	at := -1
 	for i, p := range pics {
@@ -107,8 +107,8 @@ func pictureSize(data []byte) [2]int {
 	return [2]int{head.Width, head.Height}
 }
 
-// resampleConstantRate repeats and drops pictures for a constant rate: each frame of the clip shows the latest picture
-// of its time, so that gaps of the camera last as long in its clip.
+// resampleConstantRate repeats and drops pictures for a constant frame rate: each frame of the clip shows the latest
+// picture of its time, so that gaps of the camera keep their duration.
 func resampleConstantRate(pics []video.Preview) [][]byte {
 	start, end := pics[0].PTS, pics[len(pics)-1].PTS
 	n := int((end-start).Seconds()*clipFPS+0.5) + 1
@@ -145,9 +145,9 @@ func (m *Maker) makeClips() {
 	}
 }
 
-// onClipDone says that a clip is made, or as much of it as will be, and whether that is late: the end of its event was
-// seen before. The clip leaves what is waited for and joins what there is at once, since an end in between would be
-// the last word, without it.
+// onClipDone records that a clip is finished or has failed, and reports whether that is late: after the end of its
+// event was handled. Removing the clip from the pending ones and adding it to the items happens under one lock, since
+// an end in between would be final and lack the clip.
 func (m *Maker) onClipDone(c clipJob, items []alerts.Evidence) (late bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -159,7 +159,7 @@ func (m *Maker) onClipDone(c clipJob, items []alerts.Evidence) (late bool) {
 	return len(items) > 0 && c.job.ended
 }
 
-// encode makes the objects of a clip, what the model saw first. With an error it gives what was made before.
+// encode makes the objects of a clip, the model's input first. With an error it returns those made before.
 func (m *Maker) encode(c clipJob) (items []alerts.Evidence, err error) {
 	ctx, cancel := context.WithTimeout(m.ctx, encodeTimeout)
 	defer cancel()
@@ -194,5 +194,5 @@ func (m *Maker) video(ctx context.Context, previews []video.Preview) (alerts.Evi
 	}, data, err
 }
 
-// even is the largest even number that is not above n; the video has no other sides.
+// even is the largest even number that is not above n, since the encoder requires even sides.
 func even(n int) int { return n &^ 1 }

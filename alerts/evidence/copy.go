@@ -16,32 +16,33 @@ import (
 )
 
 const (
-	// copyTimeout bounds the copying of one alert's evidence: the alert itself waits behind it.
+	// copyTimeout bounds the copying of one alert's evidence, because it delays the alert itself.
 	copyTimeout = 10 * time.Second
-	// copyPause is for how long nothing is copied after a failure.
+	// copyPause is the pause of copying after a failure.
 	copyPause = time.Minute
-	// maxRemembered is how many names are known to have been copied.
+	// maxRemembered is how many copied names are remembered.
 	maxRemembered = 10000
 )
 
-// Copier takes evidence along to another server's object store, with the alerts that refer to it. It may be used for
-// several cameras at once. What cannot be copied stays where it is, and holds an alert up for a few seconds at most.
+// Copier copies evidence to another server's object store, along with the alerts that refer to it. It may be used for
+// several cameras at once. Evidence that cannot be copied stays on this machine, and delays an alert by a few seconds
+// at most.
 type Copier struct {
 	dst         *broker.Conn
 	bucket      string
 	limits      Limits
 	log         *slog.Logger
-	lock        chan struct{} // 1: held by the one that copies; the rest is its
+	lock        chan struct{} // capacity 1: a mutex with cancellation, for the fields below
 	src         *Reader
 	to          *Store
 	copied      map[string]bool
 	pausedUntil time.Time
 	lastLogged  string
 
-	started func(context.Context) // hears of each turn; for tests
+	started func(context.Context) // called at each acquire; for tests
 }
 
-// NewCopier makes a Copier to a bucket of another server that no other program writes to, within its limits. It waits
+// NewCopier returns a Copier to a bucket of another server that no other program writes to, within its limits. It waits
 // for Start.
 func NewCopier(to *broker.Conn, bucket string, limits Limits, log *slog.Logger) *Copier {
 	c := &Copier{dst: to, bucket: bucket, limits: limits, log: log, lock: make(chan struct{}, 1)}
@@ -49,17 +50,17 @@ func NewCopier(to *broker.Conn, bucket string, limits Limits, log *slog.Logger) 
 	return c
 }
 
-// Start says where to copy from. Alerts wait for it, so that none goes without its evidence at the start of a program.
+// Start sets the source. Alerts wait for it, so that none is delivered without its evidence at the start of a program.
 func (c *Copier) Start(from jetstream.JetStream) {
 	c.src = NewReader(from)
 	c.release()
 }
 
-// Bucket is the bucket of the other server.
+// Bucket returns the bucket of the other server.
 func (c *Copier) Bucket() string { return c.bucket }
 
-// Copy copies the evidence of an encoded alert that was not copied yet. A message of another program version is passed
-// over.
+// Copy copies the evidence of an encoded alert that was not copied yet. A message of another program version is
+// skipped.
 func (c *Copier) Copy(ctx context.Context, message []byte) {
 	a, err := alerts.Decode(message)
 	if err != nil || len(a.Evidence) == 0 {
@@ -68,12 +69,12 @@ func (c *Copier) Copy(ctx context.Context, message []byte) {
 	c.copyAll(ctx, a.Evidence)
 }
 
-// CopyOne copies what was not ready when the last message of its alert was sent.
+// CopyOne copies evidence that was not ready when the last message of its alert was sent.
 func (c *Copier) CopyOne(ctx context.Context, e alerts.Evidence) {
 	c.copyAll(ctx, []alerts.Evidence{e})
 }
 
-// Expire removes what is too old over there, also from the bucket that all vigils shared once.
+// Expire deletes old evidence on the other server, also from the bucket that all vigils once shared.
 func (c *Copier) Expire(ctx context.Context) error {
 	if !c.dst.Connected() || !c.acquire(ctx) {
 		return nil
@@ -86,14 +87,14 @@ func (c *Copier) Expire(ctx context.Context) error {
 	if err := c.expireBucket(ctx, c.to, c.bucket, c.limits); err != nil {
 		return err
 	}
-	// At the server inside another vigil the shared name is that of its own evidence, which is not ours to remove.
+	// On the server inside another vigil the shared name is that of its own evidence, which must not be deleted.
 	if _, err := c.dst.JetStream().KeyValue(ctx, broker.PositionsBucket); !isMissing(err) {
 		return err
 	}
 	return c.expireBucket(ctx, nil, Bucket, Limits{Bytes: math.MaxInt64, Age: c.limits.Age})
 }
 
-// expireBucket removes what is too old from a bucket, which may be open already or not be there at all.
+// expireBucket deletes old evidence from a bucket, which may be open already or not exist.
 func (c *Copier) expireBucket(ctx context.Context, o *Store, bucket string, limits Limits) (err error) {
 	if o == nil {
 		if o, err = openBucket(ctx, c.dst.JetStream(), bucket, limits); isMissing(err) {
@@ -106,12 +107,12 @@ func (c *Copier) expireBucket(ctx context.Context, o *Store, bucket string, limi
 	return o.Expire(ctx)
 }
 
-// isMissing says whether an error is that a bucket is not there.
+// isMissing reports whether an error means that a bucket does not exist.
 func isMissing(err error) bool {
 	return errors.Is(err, jetstream.ErrBucketNotFound) || errors.Is(err, jetstream.ErrStreamNotFound)
 }
 
-// acquire waits for this one's turn; false where ctx ends before.
+// acquire locks the copier; false if ctx ends before.
 func (c *Copier) acquire(ctx context.Context) bool {
 	select {
 	case c.lock <- struct{}{}:
@@ -123,7 +124,7 @@ func (c *Copier) acquire(ctx context.Context) bool {
 
 func (c *Copier) release() { <-c.lock }
 
-// copyAll copies pieces one after the other. The time that it may take begins with its turn.
+// copyAll copies pieces one after the other. Its timeout begins once the lock is held.
 func (c *Copier) copyAll(ctx context.Context, pieces []alerts.Evidence) {
 	if !c.acquire(ctx) {
 		return
@@ -137,7 +138,7 @@ func (c *Copier) copyAll(ctx context.Context, pieces []alerts.Evidence) {
 	if time.Now().Before(c.pausedUntil) {
 		return
 	}
-	// A server that refuses a subject says so on the connection, and does not answer.
+	// A server that refuses a subject reports that on the connection and does not reply.
 	ctx, release := c.dst.WithConnErrors(ctx, "$O.", "$JS.API.", "_INBOX.")
 	defer release()
 	for _, e := range pieces {
@@ -148,8 +149,8 @@ func (c *Copier) copyAll(ctx context.Context, pieces []alerts.Evidence) {
 			if ctx.Err() != nil {
 				err = fmt.Errorf("object %s: %w", e.Name, context.Cause(ctx))
 			}
-			c.to = nil // it may have gone with what the server had, and is looked for again
-			// Without a connection the alert is not delivered either, and its evidence is tried again with it.
+			c.to = nil // the bucket may have been deleted with the server's data; look it up again
+			// Without a connection the alert is not delivered either, and its evidence is retried with it.
 			if !errors.Is(err, broker.ErrDisconnected) && !errors.Is(err, context.Canceled) {
 				c.logFailure(err)
 				c.pausedUntil = time.Now().Add(copyPause)
@@ -164,12 +165,11 @@ func (c *Copier) copyAll(ctx context.Context, pieces []alerts.Evidence) {
 	}
 }
 
-// copyObject copies a piece from this machine's bucket, whatever bucket an alert says that it is in: that is the one
-// it is copied to.
+// copyObject copies a piece from this machine's bucket, whatever bucket the alert names: that is the destination.
 func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 	data, err := c.src.Read(ctx, Bucket, e.Name)
 	if err != nil {
-		// It was let go before the alert could leave: there is nothing to copy any more.
+		// It was deleted before the alert could be delivered: there is nothing to copy.
 		c.log.Debug("evidence is no longer there to be copied", "name", e.Name, "error", err)
 		return nil
 	}
@@ -181,7 +181,7 @@ func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 	return c.to.Put(ctx, e.Name, e.MediaType, data)
 }
 
-// logFailure says a failure once.
+// logFailure logs a failure once.
 func (c *Copier) logFailure(err error) {
 	if text := err.Error(); text != c.lastLogged {
 		c.lastLogged = text

@@ -21,7 +21,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// away is Debian's nats-server, as the one that a configuration names, and a connection to it.
+// away starts Debian's nats-server with a configuration, and connects to it.
 func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 	t.Helper()
 	p := natstest.Launch(t, natstest.FreePort(t), config)
@@ -44,14 +44,14 @@ func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 	return p, c
 }
 
-// copier copies to an instance's bucket at the other server.
+// copier copies to an instance's bucket on the other server.
 func copier(from jetstream.JetStream, to *broker.Conn, instance string, bytes int64, log *slog.Logger) *Copier {
 	c := NewCopier(to, BucketOf(instance), Limits{Bytes: bytes}, log)
 	c.Start(from)
 	return c
 }
 
-// shown is an update that names pieces of evidence which are kept here.
+// shown returns an update that names stored pieces of evidence.
 func shown(t *testing.T, from *Store, id string, contents map[string]string) (alerts.Alert, sink.Message) {
 	t.Helper()
 	a := event(id, alerts.PhaseUpdate)
@@ -73,8 +73,8 @@ func shown(t *testing.T, from *Store, id string, contents map[string]string) (al
 	return a, sink.Message{Seq: 1, Camera: a.Camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
 }
 
-// Evidence is at the configured server before the message that names it, with the digest that the message says, and
-// within the limits of there.
+// Evidence reaches the configured server before the message that names it, with the digest in the message, and within
+// the limits there.
 func TestEvidenceGoesAlong(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -104,7 +104,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 		}
 		select {
 		case a := <-heard:
-			// Whoever hears of it can look at once.
+			// A subscriber can open it at once.
 			for _, e := range a.Evidence {
 				if data, err := NewReader(far.JetStream()).Read(within(t), e.Bucket, e.Name); err != nil ||
 					Digest(data) != e.SHA256 {
@@ -121,7 +121,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	if _, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), first); err == nil {
 		t.Errorf("%s is still there, above the limit of that server", first)
 	}
-	// A clip that was made after the last message comes behind it.
+	// A clip finished after the last message is copied later.
 	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	}
 }
 
-// A server that takes alerts and no objects gets the alerts; that is said once.
+// A server that accepts alerts and no objects gets the alerts; the failure is logged once.
 func TestWhatCannotBeCopiedHoldsUpNoAlert(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -167,8 +167,8 @@ no_auth_user: u
 	}
 }
 
-// Two vigils copy to one server: neither removes what the other uploads, nor what it keeps, whatever the limits of
-// each.
+// Two vigils copy to one server: neither deletes the other's uploads in progress or stored evidence, whatever the
+// limits of each.
 func TestTwoVigilsCopyToOneServer(t *testing.T) {
 	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
 	quiet := slog.New(slog.DiscardHandler)
@@ -190,7 +190,7 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 		return c.Bucket()
 	}
 	big := put("big", 1<<20)
-	// An upload of one is in the middle when the other starts.
+	// One uploads while the other starts.
 	if _, err := far.JetStream().Publish(within(t), chunkSubject(big, "upload"), make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
@@ -209,7 +209,7 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 	}
 }
 
-// Over there, too, what is too old goes without anything new to come, also from the bucket that all shared once.
+// On the other server old evidence is deleted without new uploads, also from the bucket that all vigils once shared.
 func TestOldCopiesGo(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -233,8 +233,7 @@ func TestOldCopiesGo(t *testing.T) {
 	}
 }
 
-// The server is the one inside another vigil, whose own evidence has the name that copies had once: it stays, however
-// old.
+// The server is inside another vigil, whose own evidence has the former name of copies: it stays, however old.
 func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
 	other, err := outbox.Open(within(t), outbox.Options{Server: broker.Options{Dir: t.TempDir(), Port: -1}})
 	if err != nil {
@@ -269,7 +268,7 @@ func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
 	}
 }
 
-// A server that was emptied gets its bucket again.
+// A server whose data was deleted gets its bucket again.
 func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -280,7 +279,7 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx := within(t)
-		if name == "z/clip-2.mp4" { // which has no bucket to go to; the server does not even answer
+		if name == "z/clip-2.mp4" { // its bucket is missing; the server does not even reply
 			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
 			ctx = short
@@ -298,8 +297,7 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 	}
 }
 
-// A message that was stored by a version whose copies all had one bucket, and delivered by this one, is shown with its
-// evidence.
+// A message of a version whose copies shared one bucket, delivered by this version, is shown with its evidence.
 func TestEvidenceOfAMessageFromBefore(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -320,7 +318,8 @@ func TestEvidenceOfAMessageFromBefore(t *testing.T) {
 	}
 }
 
-// The time for copying begins with a copier's turn, however long it waited for that, and waiting ends with the context.
+// The timeout for copying begins when the lock is held, however long that took, and waiting for it ends with the
+// context.
 func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
@@ -331,7 +330,7 @@ func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20}, slog.New(slog.DiscardHandler))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	c.CopyOne(ctx, alerts.Evidence{Name: "z/clip-1.mp4"}) // the turn is another's
+	c.CopyOne(ctx, alerts.Evidence{Name: "z/clip-1.mp4"}) // another goroutine holds the lock
 	budget := make(chan time.Duration, 1)
 	c.started = func(ctx context.Context) {
 		deadline, _ := ctx.Deadline()
@@ -342,7 +341,7 @@ func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 		defer close(done)
 		c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
 	}()
-	<-time.After(copyTimeout / 20) // the wait for the turn
+	<-time.After(copyTimeout / 20) // waiting for the lock
 	c.Start(js)
 	<-done
 	if left := <-budget; left < copyTimeout-copyTimeout/40 {
@@ -361,7 +360,7 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.w.Write(p)
 }
 
-// What came late is handed on for copying once it is kept, and nothing else is.
+// A late clip is passed on for copying once it is stored, and nothing else is.
 func TestALateClipIsHandedOn(t *testing.T) {
 	late := make(chan alerts.Evidence, 10)
 	js := server(t)

@@ -32,7 +32,7 @@ func on(t *testing.T, dir string, do func(jetstream.JetStream)) {
 	}
 }
 
-// A piece of which a part cannot be read is named, reading it is an error that comes at once, and the others are read.
+// A piece with an unreadable part is reported, reading it fails at once, and the others are readable.
 func TestADamagedPiece(t *testing.T) {
 	id := alerts.NewID()
 	bad, good := id+"/snapshot-1.jpg", id+"/snapshot-2.jpg"

@@ -16,8 +16,8 @@ import (
 	"vigil/internal/disktest"
 )
 
-// When the disk is full, evidence on it makes room for alerts: the oldest goes, the younger stays whole, the disk
-// really has room, and no alert is lost.
+// When the disk is full, evidence makes room for alerts: the oldest is deleted, the newer stays intact, the disk really
+// has room, and no alert is lost.
 func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 	dir := disktest.Small(t, 128<<20)
 	const reserve = 6 << 20
@@ -87,7 +87,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 			t.Errorf("object %d of %d, of which %d are kept: %v", i, len(all), kept, err)
 		}
 	}
-	// Evidence goes on as well.
+	// Evidence continues as well.
 	if err := objs.Put(within(t), "x/clip-0.mp4", "video/mp4", piece); err != nil {
 		t.Error(err)
 	}

@@ -19,13 +19,13 @@ import (
 	"vigil/video"
 )
 
-// ProcessEncoder encodes clips in a process of its own, at the lowest priority: what goes wrong in there, and how long
-// it takes, does not touch the cameras. The process runs EncodeClip.
+// ProcessEncoder encodes clips in a separate process at the lowest priority, so that failures and long encodes do not
+// affect the cameras. The process runs EncodeClip.
 type ProcessEncoder struct {
 	// Command is the program and its arguments; the name of the file to write is added.
 	Command []string
-	// Dir is where a temporary folder is made for each clip. Nothing else in Dir is touched, but for such a folder
-	// that a killed process left.
+	// Dir is where a temporary folder is created for each clip. Nothing else in Dir is touched, except such a folder of
+	// a killed process.
 	Dir string
 }
 
@@ -34,10 +34,10 @@ const (
 	clipFile   = "clip.mp4"
 )
 
-// maxClip bounds what is read back.
+// maxClip bounds the size of the file that is read back.
 const maxClip = 256 << 20
 
-// Encode makes an MP4 of H.264 whose index comes first, so that a browser begins to play at once.
+// Encode makes an MP4 of H.264 whose index comes first, so that a browser can start playing at once.
 func (c ProcessEncoder) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []byte, err error) {
 	if err := tempdir.Sweep(c.Dir, clipFolder, clipFile); err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
@@ -72,7 +72,7 @@ func (c ProcessEncoder) Encode(ctx context.Context, pictures [][]byte, fps float
 	return FastStart(data)
 }
 
-// clipStream is what the process reads: the rate, and each picture with its length before it.
+// clipStream is the input of the process: the rate, and each picture prefixed by its length.
 func clipStream(pictures [][]byte, fps float64) io.Reader {
 	var head bytes.Buffer
 	_ = binary.Write(&head, binary.BigEndian, fps)
@@ -84,7 +84,7 @@ func clipStream(pictures [][]byte, fps float64) io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// limited keeps the beginning of what a process says.
+// limited stores the beginning of a process's output.
 type limited struct {
 	w    io.Writer
 	left int
@@ -99,10 +99,10 @@ func (l *limited) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// maxPicture bounds a picture of the stream.
+// maxPicture bounds the size of one picture.
 const maxPicture = 64 << 20
 
-// EncodeClip is the process's side: it reads what Child writes and makes the video at path.
+// EncodeClip is the process's side: it reads what ProcessEncoder writes and encodes the video at path.
 func EncodeClip(in io.Reader, path string) (err error) {
 	r := bufio.NewReaderSize(in, 1<<16)
 	var fps float64
@@ -160,7 +160,7 @@ func readPicture(r io.Reader) ([]byte, error) {
 	return data, nil
 }
 
-// noEOF keeps an end in the middle from being taken for the end.
+// noEOF turns an end of input in the middle into io.ErrUnexpectedEOF.
 func noEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
@@ -168,7 +168,7 @@ func noEOF(err error) error {
 	return err
 }
 
-// intoBGR copies a picture of any size into a frame, cropped or with black beside it.
+// intoBGR copies a picture of any size into a frame, cropped or padded with black.
 func intoBGR(f *video.Frame, img image.Image) {
 	clear(f.Pix)
 	b := img.Bounds()

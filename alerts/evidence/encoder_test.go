@@ -18,7 +18,7 @@ import (
 	"vigil/internal/testenv"
 )
 
-// childRole in the environment makes the test's program the process that Child starts.
+// childRole is the environment variable that makes the test's program the process that ProcessEncoder starts.
 const childRole = "VIGIL_TEST_ENCODE"
 
 func TestMain(m *testing.M) {
@@ -44,7 +44,7 @@ func child(t *testing.T, role string) ProcessEncoder {
 	return ProcessEncoder{Command: []string{os.Args[0]}, Dir: filepath.Join(t.TempDir(), "data")}
 }
 
-// probe asks ffprobe what a file is.
+// probe returns the properties of a file by ffprobe.
 func probe(t *testing.T, path string) (codec, pixels string, w, h int, seconds float64) {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffprobe"), "-v", "error", "-show_streams",
@@ -92,7 +92,7 @@ func TestAClipIsWhatBrowsersPlay(t *testing.T) {
 	if index, film := bytes.Index(data, []byte("moov")), bytes.Index(data, []byte("mdat")); index < 0 || index > film {
 		t.Errorf("the index is at %d, the pictures are at %d", index, film)
 	}
-	// Decoded to the end, so that a wrong offset would show.
+	// Decode to the end, so that a wrong offset is detected.
 	if out, err := exec.CommandContext(t.Context(), "ffmpeg", "-v", "error", "-xerror", "-i", path, "-f", "null",
 		"-").CombinedOutput(); err != nil || len(out) > 0 {
 		t.Errorf("decoding: %v\n%s", err, out)

@@ -1,8 +1,7 @@
 // Package evidence makes the pictures and videos of an event: the frame at its peak, the same with the error map over
 // it, and a clip.
-//
-// A Maker gets a Request for each message of an event, with the footage of its camera, and sends a Result when
-// something is ready. It never delays an alert: what it cannot make is left out and logged. Objects appear whole or
+// A Maker gets a Request for each message of an event, with the media buffer of its camera, and sends a Result when
+// something is ready. It never delays an alert: what it cannot make is left out and logged. Objects appear complete or
 // not at all and are deleted, the oldest first, by age and by size, within a budget of their own.
 package evidence
 
@@ -19,13 +18,13 @@ import (
 	"vigil/internal/errcode"
 )
 
-// ObjectWriter keeps objects. Put returns once the whole object is kept.
+// ObjectWriter stores objects. Put returns once the whole object is stored.
 type ObjectWriter interface {
 	Put(ctx context.Context, name, mediaType string, data []byte) error
 	Bucket() string
 }
 
-// Encoder makes a video of JPEG pictures of one size, fps of them a second, in a form that browsers play.
+// Encoder makes a video of JPEG pictures of one size at fps, in a format that browsers play.
 type Encoder interface {
 	Encode(ctx context.Context, pictures [][]byte, fps float64) ([]byte, error)
 }
@@ -33,36 +32,35 @@ type Encoder interface {
 // Options describe a Maker. Durations are stream time.
 type Options struct {
 	Store ObjectWriter
-	// Bucket is what alerts name, where they are read from another server than the store's; empty is the store's own.
+	// Bucket is the bucket that alerts name if evidence is read from another server; empty is the store's own.
 	Bucket  string
 	Encoder Encoder // nil makes no clips
 	Log     *slog.Logger
-	// Before and After are how much a clip shows of the time around the event; Longest bounds all of it.
+	// Before and After are the durations that a clip shows around the event; MaxLength bounds all of it.
 	Before, After, MaxLength time.Duration
-	// AfterEnd hears of each piece that became ready when the end of its event had been seen, and may not be in a
-	// message any more. It is called by the goroutine that makes clips, and ends with ctx; nil for nobody.
+	// AfterEnd is called with each piece that became ready after the end of its event was handled, and may be missing
+	// in all messages. It is called by the goroutine that makes clips, and ends with ctx; may be nil.
 	AfterEnd func(ctx context.Context, e alerts.Evidence)
 }
 
 const (
-	// maxQueuedRequests is how many messages may wait for their pictures; a storm of events beyond that is reported
-	// without.
+	// maxQueuedRequests is how many messages may wait for their pictures; beyond that, events are reported without.
 	maxQueuedRequests = 64
 	// maxQueuedClips is how many clips may wait for the encoder, a few MiB of previews each.
 	maxQueuedClips = 8
-	// maxQueuedResults is how many findings may wait for the publisher.
+	// maxQueuedResults is how many results may wait for the publisher.
 	maxQueuedResults = 256
-	// stillTimeout is how long a camera's process may take to give a picture.
+	// stillTimeout is how long a camera's process may take to return a picture.
 	stillTimeout = 3 * time.Second
 	// putTimeout bounds the storing of an object.
 	putTimeout = 20 * time.Second
-	// encodeTimeout bounds a clip; on a machine that is overloaded the lowest priority may mean long.
+	// encodeTimeout bounds a clip; at the lowest priority it may take long on an overloaded machine.
 	encodeTimeout = 2 * time.Minute
-	// maxClips is how many clips an event may have: that of its start, and of later peaks.
+	// maxClips is the number of clips per event: that of its start, and of later peaks.
 	maxClips = 3
 )
 
-// Maker makes evidence of events. One goroutine takes pictures, one makes clips; each does one thing at a time.
+// Maker makes evidence of events. One goroutine takes pictures, another makes clips, both sequentially.
 type Maker struct {
 	opts    Options
 	log     *slog.Logger
@@ -76,7 +74,7 @@ type Maker struct {
 
 	mu   sync.Mutex
 	jobs map[string]*job
-	busy int // messages whose pictures are not taken, and clips that are not made
+	busy int // messages whose pictures are not taken, and clips that are not finished
 }
 
 // NewMaker starts a Maker; Close ends it.
@@ -98,11 +96,11 @@ func NewMaker(opts Options) *Maker {
 	return m
 }
 
-// Results gives what is ready. Its reader must not depend on what it gets: an event may have none.
+// Results returns the channel of results. Its reader must not depend on them: an event may have none.
 func (m *Maker) Results() <-chan thread.Result { return m.results }
 
-// Submit takes note of a message that was published, or of an end that is about to be. It does not block. For an end it
-// says whether a Finding will come that is the Last.
+// Submit accepts a message that was published, or an end that is about to be. It does not block. For an end it reports
+// whether a Result with Last will follow.
 func (m *Maker) Submit(s thread.Request) bool {
 	if s.Media == nil {
 		return false
@@ -120,22 +118,22 @@ func (m *Maker) Submit(s thread.Request) bool {
 	}
 }
 
-// add counts what is to be done.
+// add changes the count of pending work.
 func (m *Maker) add(n int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.busy += n
 }
 
-// Busy is how many messages and clips are to be worked on.
+// Busy returns the number of pending messages and clips.
 func (m *Maker) Busy() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.busy
 }
 
-// Finish waits until everything is made that the messages so far ask for, or ctx ends. Each clip has its own limit,
-// and so has this.
+// Finish waits until the evidence of all messages so far is made, or ctx ends. Each clip has its own limit, and so has
+// this.
 func (m *Maker) Finish(ctx context.Context) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -150,7 +148,7 @@ func (m *Maker) Finish(ctx context.Context) {
 	}
 }
 
-// Close gives up what is not ready, says so of each event, and waits for what is being done.
+// Close abandons what is not ready, reports that for each event, and waits for work in progress.
 func (m *Maker) Close() error {
 	m.stop()
 	m.work.Wait()
@@ -172,12 +170,12 @@ type job struct {
 	items         []alerts.Evidence
 	snapshotFrame uint64 // the frame that the snapshot shows
 	anchor        alerts.Moment
-	clipDeadline  time.Time // when a clip around anchor is cut at the latest; zero for not
+	clipDeadline  time.Time // latest time at which a clip around anchor is cut; zero for none
 	coveredUntil  uint64    // last frame of the last clip
 	clipCount     int
-	pending       []alerts.PendingEvidence // what is cut and not ready
-	missing       []alerts.MissingEvidence // clips that will not be
-	ended         bool                     // its end was seen
+	pending       []alerts.PendingEvidence // cut and not ready
+	missing       []alerts.MissingEvidence // clips that could not be made
+	ended         bool                     // its end was handled
 }
 
 func (m *Maker) dropJob(id string) {
@@ -186,12 +184,12 @@ func (m *Maker) dropJob(id string) {
 	delete(m.jobs, id)
 }
 
-// clipDone takes objects off the list of those that are being made. m.mu is held.
+// clipDone removes objects from the pending list. m.mu is held.
 func (j *job) clipDone(gone []alerts.PendingEvidence) {
 	j.pending = slices.DeleteFunc(j.pending, func(p alerts.PendingEvidence) bool { return slices.Contains(gone, p) })
 }
 
-// addItems adds pieces to an event's evidence and says so.
+// addItems adds pieces to an event's evidence and sends the Result.
 func (m *Maker) addItems(j *job, items ...alerts.Evidence) {
 	m.mu.Lock()
 	for _, e := range items {
@@ -216,11 +214,11 @@ func (m *Maker) emit(j *job) {
 	}
 	select {
 	case m.results <- f:
-	default: // the publisher is stuck, and an end does not wait for ever
+	default: // the publisher is stuck, and an end does not wait forever
 	}
 }
 
-// replace puts e in the place of the same kind of picture; videos are added.
+// replace replaces a picture of the same kind by e; videos are added.
 func replace(items []alerts.Evidence, e alerts.Evidence) []alerts.Evidence {
 	if e.Kind == alerts.EvidenceSnapshot || e.Kind == alerts.EvidenceHeatMap {
 		for i := range items {
@@ -233,7 +231,7 @@ func replace(items []alerts.Evidence, e alerts.Evidence) []alerts.Evidence {
 	return append(items, e)
 }
 
-// put stores an object and fills in what is said of it.
+// put stores an object and fills in its description.
 func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 	ctx, cancel := context.WithTimeout(m.ctx, putTimeout)
 	defer cancel()
@@ -244,7 +242,7 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 	return e, nil
 }
 
-// errStopped is why nothing more is made after Close.
+// errStopped is the error of evidence that Close abandons.
 var errStopped = errors.New("given up, since the program was stopped before it was made")
 
 // addMissing records that a clip of an event could not be made.
@@ -254,7 +252,7 @@ func (m *Maker) addMissing(j *job, reason string) {
 	j.missing = append(j.missing, alerts.MissingEvidence{Kind: alerts.EvidenceClip, Reason: reason})
 }
 
-// warn logs what could not be made.
+// warn logs a failure.
 func (m *Maker) warn(what string, s alerts.Alert, err error) {
 	if errors.Is(err, context.Canceled) {
 		err = errStopped

@@ -28,9 +28,9 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-var photos sync.Map // of the pictures that were drawn
+var photos sync.Map // of the drawn pictures
 
-// photo is a real JPEG, grey with a bright square whose place depends on n.
+// photo is a real JPEG, grey with a bright square at a position that depends on n.
 func photo(t testing.TB, w, h, n int) []byte {
 	t.Helper()
 	key := [3]int{w, h, n}
@@ -55,7 +55,7 @@ func photo(t testing.TB, w, h, n int) []byte {
 	return b.Bytes()
 }
 
-// reel is footage: a preview each fifth frame of 25 a second, and one picture of full size.
+// reel is a media buffer: a preview for each fifth frame of 25 a second, and one picture of full size.
 type reel struct {
 	pics  []video.Preview
 	full  []byte
@@ -135,7 +135,7 @@ type projector struct {
 	most   int
 	clips  [][][]byte
 	rate   float64
-	hold   chan struct{} // where set, each clip waits for one
+	hold   chan struct{} // if set, each clip waits for one value
 	failed error
 }
 
@@ -232,7 +232,7 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	if got := said(f.Items); !strings.HasSuffix(got, "clip 640x360 at 125") || !f.Last || len(f.Items) != 3 {
 		t.Errorf("found %s: %+v", got, f)
 	}
-	// From 5 s before second 10 to what there is, which is less than 3 s after second 16.
+	// From 5 s before second 10 to the last picture, which is less than 3 s after second 16.
 	if n := len(enc.clips[0]); n != 65 || enc.rate != 5 || f.Items[2].Seconds != 13 {
 		t.Errorf("a clip of %d pictures at %g a second, %g s", n, enc.rate, f.Items[2].Seconds)
 	}
@@ -256,7 +256,7 @@ func TestAnEventIsWitnessed(t *testing.T) {
 	}
 }
 
-// A clip that is ready at the very moment at which its event is over is in what is said last.
+// A clip that becomes ready exactly at the end of its event is in the last Result.
 func TestAClipThatIsReadyAtTheEnd(t *testing.T) {
 	enc := &projector{hold: make(chan struct{})}
 	m := start(t, Options{Store: &cupboard{}, Encoder: enc})
@@ -316,7 +316,7 @@ func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
 	}
 }
 
-// One clip at a time, and events that wait for theirs do not keep others from their pictures.
+// One clip at a time, and events that wait for their clips do not delay the pictures of others.
 func TestOneClipAtATime(t *testing.T) {
 	enc := &projector{hold: make(chan struct{})}
 	m := start(t, Options{Store: &cupboard{}, Encoder: enc})
@@ -331,7 +331,7 @@ func TestOneClipAtATime(t *testing.T) {
 		if f := next(t, m); f.Last || len(f.Items) != 2 {
 			t.Errorf("found %+v", f)
 		}
-		// The end promises its clip by the name that it will have.
+		// The end lists its pending clip by its future name.
 		if f := next(t, m); f.Last || len(f.Items) != 2 || len(f.Pending) != 1 ||
 			f.Pending[0].Name != f.AlertID+"/clip-125.mp4" || f.Pending[0].Bucket != "B" {
 			t.Errorf("found %+v", f)
@@ -348,7 +348,7 @@ func TestOneClipAtATime(t *testing.T) {
 	}
 }
 
-// An event that goes on for long has a clip of its beginning, and one of a peak that comes later.
+// A long event has a clip of its beginning, and one of a later peak.
 func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
 	enc := &projector{}
 	m := start(t, Options{
@@ -380,11 +380,11 @@ func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
 	}
 }
 
-// A clip does not reach across a source that was opened anew, and keeps the time of one that stumbled.
+// A clip does not extend across a reopened source, and keeps the timing of one with gaps.
 func TestAClipKeepsTime(t *testing.T) {
 	pics := newReel(t, 20).pics
 	for i := range 10 {
-		pics[i].PTS += time.Hour // of an opening before
+		pics[i].PTS += time.Hour // of a previous opening
 	}
 	got := selectWindow(pics, alerts.Moment{Frame: 75}, 10*time.Second, 1)
 	if len(got) != 11 || got[0].Seq != 50 {

@@ -10,13 +10,12 @@ import (
 // atom is a box of an MP4 file (ISO/IEC 14496-12): a size, a type of four letters and a body.
 type atom struct {
 	kind string
-	data []byte // all of it, with its head
+	data []byte // with its header
 	head int    // bytes before the body
 }
 
-// FastStart puts the index of an MP4 file (moov) before its pictures (mdat): a player can begin before it has the
-// whole file. Offsets in the index are corrected for where the pictures lie then. A file that is in that order already
-// is returned as it is.
+// FastStart moves the index of an MP4 file (moov) before its media data (mdat), so that a player can start before it
+// has the whole file. Offsets in the index are adjusted. A file already in that order is returned unchanged.
 func FastStart(file []byte) ([]byte, error) {
 	atoms, err := split(file)
 	if err != nil {
@@ -46,7 +45,7 @@ func FastStart(file []byte) ([]byte, error) {
 	return out, nil
 }
 
-// split takes boxes apart.
+// split parses boxes.
 func split(data []byte) ([]atom, error) {
 	var all []atom
 	for len(data) > 0 {
@@ -72,7 +71,7 @@ func split(data []byte) ([]atom, error) {
 	return all, nil
 }
 
-// deepest is how far chunk offsets lie within moov, and some more.
+// deepest is a bit more than the nesting depth of chunk offsets within moov.
 const deepest = 8
 
 // shift adds by to every chunk offset in the boxes.
@@ -101,7 +100,7 @@ func shift(boxes []byte, by uint64, depth int) error {
 	return nil
 }
 
-// shiftTable corrects a table of offsets of width bytes each.
+// shiftTable adjusts a table of offsets of width bytes each.
 func shiftTable(body []byte, width int, by uint64) error {
 	if len(body) < 8 {
 		return errors.New("a table of offsets is cut off")

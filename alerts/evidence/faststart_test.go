@@ -12,7 +12,7 @@ func box(kind string, body ...[]byte) []byte {
 	return append(binary.BigEndian.AppendUint32(nil, uint32(8+len(all))), append([]byte(kind), all...)...)
 }
 
-// film is a file whose index comes last and points at the first byte of its pictures.
+// film is a file whose index comes last and points at the first byte of its media data.
 func film() []byte {
 	head := box("ftyp", []byte("isom"))
 	at := uint32(len(head) + 8)

@@ -12,7 +12,7 @@ import (
 	"vigil/alerts/thread"
 )
 
-// storm is the start and the end of as many events, all of them at once.
+// storm submits the start and the end of many events at once.
 func storm(t *testing.T, m *Maker, events int) []string {
 	t.Helper()
 	r := newReel(t, 18)
@@ -56,7 +56,7 @@ func TestFinishWaitsForTheLastClips(t *testing.T) {
 	}
 }
 
-// What a stop gives up is said, of each event.
+// What Close abandons is reported for each event.
 func TestWhatIsGivenUpIsSaid(t *testing.T) {
 	var mu sync.Mutex
 	var log bytes.Buffer

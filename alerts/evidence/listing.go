@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// requestTimeout bounds one question to a server.
+	// requestTimeout bounds one request to a server.
 	requestTimeout = 5 * time.Second
-	// idBytes is a length of names' beginnings, an alert's id and a slash, that base64 maps to a beginning of its own.
+	// idBytes is the length of a name prefix, an alert's id and a slash, that base64 maps to a fixed prefix.
 	idBytes = 27
 )
 
-// headSubject is the beginning of the subjects that a bucket's heads are stored under.
+// headSubject is the prefix of the subjects of a bucket's object headers.
 func headSubject(bucket string) string { return "$O." + bucket + ".M." }
 
-// listing is what a bucket has, as far as it can be read.
+// listing is the readable content of a bucket.
 type listing struct {
 	infos   []*jetstream.ObjectInfo
-	damaged []string // names of objects whose heads cannot be read
+	damaged []string // names of objects with unreadable headers
 }
 
-// listObjects asks for the head of each object whose name begins so, which is empty or an alert's id with a slash. It
-// asks for one after the other by its name: a watcher, as the client's own List has it, waits for ever before one that
+// listObjects requests the header of each object whose name has the prefix beginning, which is empty or an alert's id
+// with a slash. It requests one after the other by name: a watch, as in the client's List, waits forever at one that
 // the server cannot read.
 func listObjects(ctx context.Context, s jetstream.Stream, bucket, beginning string) (l listing, err error) {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
@@ -69,7 +69,7 @@ func listObjects(ctx context.Context, s jetstream.Stream, bucket, beginning stri
 	return l, nil
 }
 
-// fetchHead is nil where what is stored is no head of an object.
+// fetchHead is nil if the stored message is not an object header.
 func fetchHead(ctx context.Context, s jetstream.Stream, subject string) (*jetstream.ObjectInfo, error) {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -85,7 +85,7 @@ func fetchHead(ctx context.Context, s jetstream.Stream, subject string) (*jetstr
 	return &i, nil
 }
 
-// isStored says whether the server counts a message of a subject that it did not give: then it cannot read it.
+// isStored reports whether the server counts a message of a subject that it did not return, so that it is unreadable.
 func isStored(ctx context.Context, s jetstream.Stream, subject string) bool {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
@@ -93,8 +93,8 @@ func isStored(ctx context.Context, s jetstream.Stream, subject string) bool {
 	return err == nil && info.State.Subjects[subject] > 0
 }
 
-// readObject reads an object, a part at a time, and checks its digest. The client's own reader asks for all of it at
-// once, and for a part that the server cannot read it waits until its time is over.
+// readObject reads an object part by part and checks its digest. The client's reader requests all at once, and at a
+// part that the server cannot read it waits for its timeout.
 func readObject(ctx context.Context, b jetstream.ObjectStore, s jetstream.Stream, bucket, name string) ([]byte, error) {
 	asking, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()

@@ -14,10 +14,10 @@ import (
 	"vigil/video"
 )
 
-// InputMediaType is the media type of what the model saw.
+// InputMediaType is the media type of the model's input.
 const InputMediaType = "video/x-matroska"
 
-// modelInput makes a video of the pictures that the model saw: each as it was, without loss, at its own time.
+// modelInput makes a video of the model's input pictures: lossless, each with its own timestamp.
 func modelInput(pics []video.ModelPicture) (alerts.Evidence, []byte, error) {
 	times := inputTimes(pics)
 	data, err := matroska(pics, times)
@@ -28,8 +28,8 @@ func modelInput(pics []video.ModelPicture) (alerts.Evidence, []byte, error) {
 	}, data, err
 }
 
-// inputTimes gives the pictures' times from the first on. Where one does not follow the one before it, at least so
-// much time lies between them that a reader sees the gap too.
+// inputTimes returns the pictures' times relative to the first. At a gap the time difference is made large enough that
+// a reader recognises the gap too.
 func inputTimes(pics []video.ModelPicture) []time.Duration {
 	usual := medianStep(pics)
 	times := make([]time.Duration, len(pics))
@@ -44,13 +44,13 @@ func inputTimes(pics []video.ModelPicture) []time.Duration {
 }
 
 const (
-	// gapSteps is how many usual steps no reader takes for one.
+	// gapSteps is the number of usual steps that no reader takes for one.
 	gapSteps = 4
-	// maxGap keeps a clock that leapt from making a video of days.
+	// maxGap bounds a gap, so that a jump of the clock does not make a video of days.
 	maxGap = time.Minute
 )
 
-// medianStep is the median time between two pictures that follow each other.
+// medianStep is the median time between two consecutive pictures.
 func medianStep(pics []video.ModelPicture) time.Duration {
 	var steps []time.Duration
 	for i := 1; i < len(pics); i++ {
@@ -94,10 +94,10 @@ const (
 	mkvBlock       = 0xA3
 )
 
-// clusterTime is how much of a video one cluster holds: times in it are 16 bits of milliseconds.
+// clusterTime is the duration of one cluster: times in it are 16 bits of milliseconds.
 const clusterTime = 5 * time.Second
 
-// matroska writes square grey pictures as PNG in a Matroska file, which FFmpeg and so OpenCV read.
+// matroska writes square grey pictures as PNG in a Matroska file, which FFmpeg and therefore OpenCV read.
 func matroska(pics []video.ModelPicture, times []time.Duration) ([]byte, error) {
 	side := pics[0].Side
 	var clusters, cluster []byte
@@ -130,7 +130,7 @@ func matroska(pics []video.ModelPicture, times []time.Duration) ([]byte, error) 
 	step := medianStep(pics)
 	length := make([]byte, 8)
 	binary.BigEndian.PutUint64(length, math.Float64bits(float64((times[len(times)-1] + step).Milliseconds())))
-	// A header of Windows' bitmaps names the codec, as in AVI.
+	// A Windows bitmap header names the codec, as in AVI.
 	bitmap := binary.LittleEndian.AppendUint32(nil, 40)
 	bitmap = binary.LittleEndian.AppendUint32(bitmap, uint32(side))
 	bitmap = binary.LittleEndian.AppendUint32(bitmap, uint32(side))

@@ -17,8 +17,7 @@ import (
 	"vigil/video"
 )
 
-// What the model saw comes back pixel by pixel, at the times that the pictures had, and a gap is a gap to whoever
-// reads it.
+// The model's input is read back pixel by pixel with its timestamps, and gaps are visible to every reader.
 func TestModelInputIsReadAsItWas(t *testing.T) {
 	const step = 120 * time.Millisecond
 	for _, side := range []int{32, 64} {
@@ -32,7 +31,7 @@ func TestModelInputIsReadAsItWas(t *testing.T) {
 			for j := range p.Gray {
 				p.Gray[j] = byte(r.Uint32())
 			}
-			p.Gap = i == 40 // the clock says nothing of it
+			p.Gap = i == 40 // not visible in the timestamps
 			pics = append(pics, p)
 		}
 		e, data, err := modelInput(pics)

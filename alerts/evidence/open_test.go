@@ -9,7 +9,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// A bucket that cannot be opened is an error at whatever step, and leaves nothing open.
+// Failing to open a bucket at any step returns an error and leaves nothing open.
 func TestOpenObjectsLeavesNothingOpen(t *testing.T) {
 	for name, spoil := range map[string]func(context.Context, jetstream.JetStream) error{
 		"another stream has the subjects": func(ctx context.Context, js jetstream.JetStream) error {
@@ -33,7 +33,7 @@ func TestOpenObjectsLeavesNothingOpen(t *testing.T) {
 	leaktest.None(t, func() { t.Run("told to stop", stopOpening) })
 }
 
-// stopOpening tells the opening to stop at each of its steps.
+// stopOpening cancels the opening at each of its steps.
 func stopOpening(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 1 << 20})

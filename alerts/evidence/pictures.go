@@ -15,25 +15,25 @@ import (
 	"vigil/alerts/thread"
 )
 
-// tickEvery is how often it is looked whether a clip of an event that goes on is due.
+// tickEvery is the interval of checks whether a clip of an open event is due.
 const tickEvery = 500 * time.Millisecond
 
 // quality of the JPEGs that are drawn here.
 const quality = 85
 
-// maxSide and maxArea bound the pictures that are decoded, which come from a camera's process.
+// maxSide and maxArea bound the decoded pictures, which come from a camera's process.
 const (
 	maxSide = 16384
 	maxArea = 64 << 20
 )
 
-// Digest is the SHA-256 of data, in hexadecimal.
+// Digest returns the SHA-256 of data in hexadecimal.
 func Digest(data []byte) string {
 	sum := sha256.Sum256(data)
 	return hex.EncodeToString(sum[:])
 }
 
-// takePictures follows events: their pictures at once, their clips when the time has come.
+// takePictures follows events: it takes their pictures at once and schedules their clips when due.
 func (m *Maker) takePictures() {
 	tick := time.NewTicker(tickEvery)
 	defer tick.Stop()
@@ -67,7 +67,7 @@ func (m *Maker) jobOf(id string) *job {
 	return m.jobs[id]
 }
 
-// handle does what a message of an event asks for.
+// handle takes the pictures that a message requires and updates its job.
 func (m *Maker) handle(s thread.Request) {
 	a := s.Alert
 	j := m.jobOf(a.ID)
@@ -87,12 +87,12 @@ func (m *Maker) handle(s thread.Request) {
 	case a.Phase == alerts.PhaseEnd:
 		m.end(j, s)
 	case j.clipDeadline.IsZero() && a.Peak.Frame > j.coveredUntil && j.clipCount < maxClips:
-		// A peak after the last clip: it deserves one of its own.
+		// A peak after the last clip gets a clip of its own.
 		j.anchor, j.clipDeadline = a.Peak, time.Now().Add(m.opts.After)
 	}
 }
 
-// end cuts what is not cut yet; nothing more will come of the event but what is being made.
+// end schedules what is not cut yet; afterwards only evidence in progress follows.
 func (m *Maker) end(j *job, s thread.Request) {
 	if !j.clipDeadline.IsZero() && s.Alert.End != nil {
 		m.scheduleClip(j, s, s.Alert.End.StreamSeconds+m.opts.After.Seconds())
@@ -142,7 +142,7 @@ func (m *Maker) makePictures(j *job, s thread.Request) {
 	m.addItems(j, snapshot, e)
 }
 
-// decode reads a JPEG of a size that a camera may have.
+// decode reads a JPEG within maxSide and maxArea.
 func decode(data []byte) (image.Image, error) {
 	head, err := jpeg.DecodeConfig(bytes.NewReader(data))
 	if err != nil {

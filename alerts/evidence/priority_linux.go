@@ -6,12 +6,12 @@ import (
 	"syscall"
 )
 
-// lowestPriority is the priority of what may wait for everything else.
+// lowestPriority is the lowest nice value.
 const lowestPriority = 19
 
-// runLowPriority runs a command at the lowest priority, which it has from its first instruction: a process inherits it
-// from the thread that starts it. That thread cannot be raised again, so it ends with its goroutine. The command dies
-// with this process.
+// runLowPriority runs a command at the lowest priority from its first instruction: a process inherits it from the
+// thread that starts it. That thread cannot be raised again, so it ends with its goroutine. The command dies with this
+// process.
 func runLowPriority(cmd *exec.Cmd) error {
 	done := make(chan error, 1)
 	go func() {

@@ -4,5 +4,5 @@ package evidence
 
 import "os/exec"
 
-// runLowPriority runs a command as any other: here nobody has tried how to lower its priority.
+// runLowPriority runs a command at normal priority: lowering it is not implemented on this system.
 func runLowPriority(cmd *exec.Cmd) error { return cmd.Run() }

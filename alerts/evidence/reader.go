@@ -15,17 +15,16 @@ import (
 	"vigil/alerts"
 )
 
-// Piece is an object that is kept of an alert.
+// Piece is a stored object of an alert.
 type Piece struct {
 	Bucket string
 	Info   *jetstream.ObjectInfo
 }
 
-// MediaType is the type of its contents, as image/jpeg.
+// MediaType is the type of its content, such as image/jpeg.
 func (p Piece) MediaType() string { return p.Info.Headers.Get("Content-Type") }
 
-// Reader reads evidence on a server and makes nothing there. It asks for each bucket once, and belongs to one
-// goroutine.
+// Reader reads evidence on a server and creates nothing. It opens each bucket once, and is used by one goroutine.
 type Reader struct {
 	js      jetstream.JetStream
 	opened  map[string]*bucket
@@ -38,7 +37,7 @@ type bucket struct {
 	stream  jetstream.Stream
 }
 
-// Damaged gives the names of the objects whose heads could not be read so far.
+// Damaged returns the names of the objects whose headers could not be read so far.
 func (r *Reader) Damaged() []string { return r.damaged }
 
 // NewReader makes a Reader.
@@ -46,7 +45,7 @@ func NewReader(js jetstream.JetStream) *Reader {
 	return &Reader{js: js, opened: map[string]*bucket{}}
 }
 
-// bucket is nil where there is none of that name.
+// bucket is nil if there is no bucket of that name.
 func (r *Reader) bucket(ctx context.Context, name string) (*bucket, error) {
 	if b, ok := r.opened[name]; ok {
 		return b, nil
@@ -67,10 +66,10 @@ func (r *Reader) bucket(ctx context.Context, name string) (*bucket, error) {
 	return b, nil
 }
 
-// Of gives what is kept of an alert, given its messages: what lies in the buckets that they name, in that of a vigil
-// that copies nothing, and what was kept to learn from, the oldest first and each name once. Where something that they
-// name is in none of these, it looks in those of all vigils: a message that was stored before its vigil had a bucket
-// of its own over there names another.
+// Of returns the stored objects of an alert, given its messages: those in the buckets that they name, in that of a
+// vigil that copies nothing, and the collected training samples, the oldest first and each name once. If an object that
+// they name is in none of these, the buckets of all vigils are searched: a message stored before its vigil had a bucket
+// of its own on that server names another one.
 func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, error) {
 	if len(messages) == 0 {
 		return nil, nil
@@ -120,10 +119,10 @@ func (r *Reader) Of(ctx context.Context, messages ...alerts.Alert) ([]Piece, err
 		func(name string) bool { return slices.Contains(buckets, name) }))
 }
 
-// listTimeout bounds the question for all buckets, which a server may not answer to everybody.
+// listTimeout bounds the request for all buckets, which a server may refuse silently.
 const listTimeout = 3 * time.Second
 
-// allBuckets are the buckets of all vigils that copy to this server; none where they may not be asked for.
+// allBuckets are the buckets of all vigils that copy to this server; none if listing is not permitted.
 func (r *Reader) allBuckets(ctx context.Context) (names []string) {
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
@@ -135,7 +134,7 @@ func (r *Reader) allBuckets(ctx context.Context) (names []string) {
 	return names
 }
 
-// Names lists what a bucket has of an alert, the oldest first; nothing where there is no bucket.
+// Names lists the objects of an alert in a bucket, the oldest first; none if there is no bucket.
 func (r *Reader) Names(ctx context.Context, bucket, alertID string) ([]*jetstream.ObjectInfo, error) {
 	b, err := r.bucket(ctx, bucket)
 	if b == nil || err != nil {
@@ -151,7 +150,7 @@ func (r *Reader) Names(ctx context.Context, bucket, alertID string) ([]*jetstrea
 	return all, nil
 }
 
-// Read gives an object of a bucket, whole; its digest is checked on the way.
+// Read returns a whole object of a bucket after checking its digest.
 func (r *Reader) Read(ctx context.Context, bucket, name string) ([]byte, error) {
 	b, err := r.bucket(ctx, bucket)
 	if err != nil {
@@ -167,7 +166,7 @@ func (r *Reader) Read(ctx context.Context, bucket, name string) ([]byte, error) 
 	return data, nil
 }
 
-// DigestOf reads the digest of an object, SHA-256=<base64url>, which the object store keeps of each.
+// DigestOf parses the digest of an object, SHA-256=<base64url>, as the object store has it.
 func DigestOf(digest string) ([]byte, error) {
 	text, ok := strings.CutPrefix(digest, "SHA-256=")
 	sum, err := base64.URLEncoding.DecodeString(text)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// A clip is made in a folder of a name of its own: what a user has in the data directory stays, whatever its name.
+// A clip is made in a folder with a unique name: a user's files in the data directory stay, whatever their names.
 func TestAClipLeavesTheDataDirectoryAlone(t *testing.T) {
 	c := child(t, "encode")
 	var files []string

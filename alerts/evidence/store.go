@@ -12,21 +12,21 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Bucket is the name of the object store that evidence is kept in.
+// Bucket is the name of the object store of evidence.
 const Bucket = "VIGIL_EVIDENCE"
 
-// Limits bound what is kept.
+// Limits bound the stored evidence.
 type Limits struct {
-	Bytes int64         // of all objects; the oldest go
-	Age   time.Duration // of an object; 0 for any
+	Bytes int64         // of all objects; the oldest are deleted
+	Age   time.Duration // of an object; 0 for unlimited
 }
 
-// BucketOf is the name of the bucket on a server that several vigils may copy evidence to: each has one of its own, by
-// the id of its data directory, since each keeps its own limits and removes what it left unfinished.
+// BucketOf returns the name of the bucket on a server that several vigils may copy evidence to: each has its own, by
+// the id of its data directory, since each applies its own limits and deletes its unfinished uploads.
 func BucketOf(instance string) string { return Bucket + "_" + instance }
 
-// Store keeps evidence in an object store of NATS, within limits. It must be the only one that writes to its bucket.
-// An object that was cut off by the end of a process is removed when it is opened again.
+// Store stores evidence in an object store of NATS, within limits. It must be the only writer of its bucket. An object
+// that was incomplete when the process ended is deleted at the next opening.
 type Store struct {
 	name   string
 	limits Limits
@@ -40,29 +40,29 @@ type Store struct {
 	damaged []string
 }
 
-// Damaged gives the names of the objects that were not whole when the bucket was opened.
+// Damaged returns the names of the objects that were incomplete when the bucket was opened.
 func (o *Store) Damaged() []string { return o.damaged }
 
 type object struct {
 	name, id string
 	bytes    int64
 	at       time.Time
-	parts    uint32 // 0 where it is not known
+	parts    uint32 // 0 if unknown
 }
 
-// bucketSlack is what the stream behind a bucket takes above the objects: heads of messages, and what was let go and
-// is not yet written over. An object store refuses what is above its limit, so that must never be reached.
+// bucketSlack is the space of the stream behind a bucket in addition to the objects: message headers, and deleted data
+// that is not overwritten yet. An object store refuses writes above its limit, so that must never be reached.
 const bucketSlack = 32 << 20
 
 // streamBytes is the limit of the stream behind a bucket.
 func (l Limits) streamBytes() int64 { return l.Bytes/4*5 + bucketSlack }
 
-// OpenObjects opens the bucket of this machine's own server, as OpenBucket does.
+// OpenObjects opens the bucket on this machine's own server, like OpenBucket.
 func OpenObjects(ctx context.Context, js jetstream.JetStream, limits Limits) (*Store, error) {
 	return OpenBucket(ctx, js, Bucket, limits)
 }
 
-// OpenBucket opens a bucket, makes it where it is missing, and brings it to the limits where it has others.
+// OpenBucket opens a bucket, creates it if missing, and adjusts its limits.
 func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Store, error) {
 	o, err := openBucket(ctx, js, name, limits)
 	if isMissing(err) {
@@ -83,7 +83,7 @@ func OpenBucket(ctx context.Context, js jetstream.JetStream, name string, limits
 	return o, o.resize(ctx, js)
 }
 
-// openBucket opens a bucket that is there and lists what is in it.
+// openBucket opens an existing bucket and lists its objects.
 func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits Limits) (*Store, error) {
 	o := &Store{name: name, limits: limits, now: time.Now}
 	var err error
@@ -96,8 +96,8 @@ func openBucket(ctx context.Context, js jetstream.JetStream, name string, limits
 	return o, o.list(ctx)
 }
 
-// resize gives the stream behind the bucket the room that the limits ask for. What is above smaller limits goes
-// before, and whatever else is set there stays as it is, a stream without any limit included.
+// resize sets the size of the stream behind the bucket according to the limits. Data above smaller limits is deleted
+// first, and other settings stay as they are, including a stream without a limit.
 func (o *Store) resize(ctx context.Context, js jetstream.JetStream) error {
 	cfg := o.stream.CachedInfo().Config
 	want := o.limits.streamBytes()
@@ -119,7 +119,7 @@ func (o *Store) resize(ctx context.Context, js jetstream.JetStream) error {
 	return nil
 }
 
-// Bucket is the bucket's name.
+// Bucket returns the bucket's name.
 func (o *Store) Bucket() string { return o.name }
 
 func (o *Store) list(ctx context.Context) error {
@@ -159,7 +159,7 @@ func (o *Store) purgeOrphans(ctx context.Context) error {
 	return nil
 }
 
-// Put keeps an object, once there is room for it. It appears when all of it is there.
+// Put stores an object after making room for it. It appears once it is complete.
 func (o *Store) Put(ctx context.Context, name, mediaType string, data []byte) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -196,14 +196,14 @@ func (o *Store) Reclaim(ctx context.Context, bytes int64) error {
 	return o.evict(ctx, max(0, o.bytes-bytes))
 }
 
-// Size gives the number of objects and their bytes.
+// Size returns the number of objects and their bytes.
 func (o *Store) Size() (objects int, bytes int64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return len(o.kept), o.bytes
 }
 
-// evict deletes the oldest objects until the rest is young enough and of at most so many bytes. o.mu is held.
+// evict deletes the oldest objects until all are young enough and at most bytes in total. o.mu is held.
 func (o *Store) evict(ctx context.Context, bytes int64) error {
 	for len(o.kept) > 0 && (o.bytes > bytes || o.limits.Age > 0 && o.now().Sub(o.kept[0].at) > o.limits.Age) {
 		if err := o.remove(ctx, o.kept[0]); err != nil {
@@ -221,8 +221,8 @@ func (o *Store) drop(i int) {
 	}
 }
 
-// remove leaves nothing behind, where the client's own Delete would leave a mark for ever. The name goes first: an
-// object without one is removed at the next start, a name without its object would be a promise that is not kept.
+// remove deletes an object completely; the client's Delete would leave a marker forever. The name is deleted first: an
+// object without a name is deleted at the next start, while a name without its object would be broken.
 func (o *Store) remove(ctx context.Context, k object) error {
 	meta := "$O." + o.name + ".M." + base64.URLEncoding.EncodeToString([]byte(k.name))
 	if err := o.stream.Purge(ctx, jetstream.WithPurgeSubject(meta)); err != nil {

@@ -53,7 +53,7 @@ func names(t *testing.T, js jetstream.JetStream) map[string]bool {
 	return got
 }
 
-// stored gives the messages of the stream behind the bucket.
+// stored returns the number and size of the messages of the stream behind the bucket.
 func stored(t *testing.T, js jetstream.JetStream) (messages, bytes uint64) {
 	t.Helper()
 	s, err := js.Stream(within(t), streamOf(Bucket))
@@ -78,7 +78,7 @@ func TestTheOldestGoesWhenThereIsNoRoom(t *testing.T) {
 	if n, b := o.Size(); n != 3 || b != 3*300<<10 {
 		t.Errorf("%d objects of %d bytes", n, b)
 	}
-	// Nothing of what went is left, not even its name.
+	// Nothing of deleted objects is left, not even the name.
 	if messages, size := stored(t, js); messages != 3*4 || size > 1<<20 {
 		t.Errorf("%d messages of %d bytes are stored", messages, size)
 	}
@@ -110,7 +110,7 @@ func TestTheOldGoes(t *testing.T) {
 	if got := names(t, js); len(got) != 1 || !got["/new"] {
 		t.Errorf("kept %v", got)
 	}
-	// Limits hold for what another run left.
+	// Limits apply to what another run left.
 	o = objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
 	o.now = func() time.Time { return time.Now().Add(4 * time.Hour) }
 	if err := o.Expire(within(t)); err != nil {
@@ -121,7 +121,7 @@ func TestTheOldGoes(t *testing.T) {
 	}
 }
 
-// A bucket follows its limits from one start to the next, up and down, and whatever fits into them is taken.
+// A bucket follows its limits from one start to the next, up and down, and accepts everything that fits.
 func TestABucketFollowsItsLimits(t *testing.T) {
 	js := server(t)
 	data := make([]byte, 8<<20)
@@ -150,7 +150,7 @@ func TestABucketFollowsItsLimits(t *testing.T) {
 	}
 }
 
-// What else is set on a bucket's stream is its operator's.
+// Other settings of a bucket's stream are left to its operator.
 func TestABucketKeepsWhatElseIsSet(t *testing.T) {
 	js := server(t)
 	if _, err := js.CreateObjectStore(within(t), jetstream.ObjectStoreConfig{
@@ -187,7 +187,7 @@ func TestWhatWasCutOffIsSwept(t *testing.T) {
 	if err := o.Put(within(t), "/whole", "image/jpeg", make([]byte, 200<<10)); err != nil {
 		t.Fatal(err)
 	}
-	// Parts without a name, as a killed process leaves them: the client removes them only where it lives on.
+	// Parts without a name, as a killed process leaves them: the client deletes them only while it runs.
 	for range 3 {
 		if _, err := js.Publish(within(t), chunkSubject(Bucket, "torn"), make([]byte, 128<<10)); err != nil {
 			t.Fatal(err)

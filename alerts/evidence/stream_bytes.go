@@ -1,4 +1,4 @@
 package evidence
 
-// StoreBytes is what the stream behind evidence may take within these limits.
+// StoreBytes returns the maximum size of the stream behind evidence within these limits.
 func StoreBytes(l Limits) int64 { return l.streamBytes() }

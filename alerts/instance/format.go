@@ -15,26 +15,26 @@ import (
 	"vigil/internal/regular"
 )
 
-// FormatFile is the file in a data directory that holds the version of its form. One without it is of version 1, as
-// vigil left them before there was such a file.
+// FormatFile is the file in a data directory that holds its format version. A directory without it has version 1, as
+// created before there was such a file.
 const FormatFile = "format"
 
-// Format is the version that this program writes; it reads those before it too. It grows only when an older program
-// would lose or spoil something in the directory: what such a program passes over needs none.
+// Format is the version that this program writes; it also reads earlier ones. It grows only when an older program would
+// lose or corrupt data in the directory, not for data that such a program ignores.
 const Format = 1
 
-// CheckFormat says whether this program may open a data directory, and changes nothing. One that is not there yet may
-// be opened.
+// CheckFormat returns an error if this program may not open a data directory, and changes nothing. A missing directory
+// may be opened.
 func CheckFormat(dataDir string) error {
 	_, err := readFormat(dataDir)
 	return err
 }
 
-// readFormat is 0 where nothing says which it is.
+// readFormat returns 0 if the version is not recorded.
 func readFormat(dataDir string) (int, error) {
 	path := filepath.Join(dataDir, FormatFile)
 	text, err := regular.ReadFile(path)
-	// whoever opens a directory that is a file says what helps
+	// the caller that opens a directory that is a file reports the remedy
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
 		return 0, nil
 	}
@@ -56,8 +56,8 @@ func readFormat(dataDir string) (int, error) {
 	return version, nil
 }
 
-// MarkFormat notes which version the directory is of now. It is for those that write there, after CheckFormat; where
-// it fails nothing is lost, since a directory that says nothing is read as one of version 1.
+// MarkFormat records the current version in the directory. It is for programs that write there, after CheckFormat; if
+// it fails nothing is lost, since a directory without the file is read as version 1.
 func MarkFormat(dataDir string) error {
 	version, err := readFormat(dataDir)
 	if err != nil || version == Format {

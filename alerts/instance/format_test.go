@@ -11,7 +11,7 @@ func TestFormat(t *testing.T) {
 	for name, c := range map[string]struct {
 		text  string // "-" for no file
 		want  string // in the error; empty for none
-		after string // what the file says once it is marked
+		after string // content of the file after MarkFormat
 	}{
 		"none":           {"-", "", "1\n"},
 		"this one":       {"1\n", "", "1\n"},
@@ -48,7 +48,7 @@ func TestFormat(t *testing.T) {
 	}
 }
 
-// A check makes nothing, and a directory that cannot be read is not taken for one without a version.
+// A check creates nothing, and an unreadable directory is not taken for one without a version.
 func TestCheckFormatMakesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	if err := CheckFormat(dir); err != nil {

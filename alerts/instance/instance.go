@@ -1,7 +1,6 @@
-// Package instance tells one vigil from others that use the same server or broker.
-//
-// A data directory goes in, its id comes out: random, made once, and kept in the directory for as long as that lives.
-// The invariant: whoever asks for the id of a directory, in whatever process and at whatever time, gets the same one.
+// Package instance distinguishes vigils that use the same server or broker.
+// A data directory goes in, its id comes out: random, created once, and stored in the directory. The invariant: every
+// process gets the same id for a directory at any time.
 package instance
 
 import (
@@ -19,11 +18,11 @@ import (
 // FileName is the file in a data directory that holds its id.
 const FileName = "id"
 
-// idBytes makes an id that no two data directories share by chance.
+// idBytes makes collisions of ids practically impossible.
 const idBytes = 8
 
-// ID gives the id of a data directory, 16 hexadecimal digits, which may be part of a name in NATS or MQTT. The
-// directory and the id are made where they are missing.
+// ID returns the id of a data directory, 16 hexadecimal digits, which may be part of a name in NATS or MQTT. The
+// directory and the id are created if missing.
 func ID(dataDir string) (string, error) {
 	id, err := Read(dataDir)
 	if !errors.Is(err, os.ErrNotExist) {
@@ -35,7 +34,7 @@ func ID(dataDir string) (string, error) {
 	return Read(dataDir) // another process may have been faster
 }
 
-// Read gives the id of a data directory and makes nothing; it is os.ErrNotExist where there is none yet.
+// Read returns the id of a data directory and creates nothing; it returns os.ErrNotExist if there is none yet.
 func Read(dataDir string) (string, error) {
 	path := filepath.Join(dataDir, FileName)
 	text, err := regular.ReadFile(path)
@@ -50,7 +49,7 @@ func Read(dataDir string) (string, error) {
 	return id, nil
 }
 
-// create writes a new id. The file appears whole, and never in the place of one that is there already.
+// create writes a new id. The file appears complete, and never replaces an existing one.
 func create(dataDir string) (err error) {
 	if err := os.MkdirAll(dataDir, 0o700); err != nil {
 		return err

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A directory has one id, whoever asks first, and another directory has another.
+// A directory has one id, whichever process asks first, and another directory has another.
 func TestID(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	ids := make([]string, 20)
@@ -40,7 +40,7 @@ func TestID(t *testing.T) {
 	}
 }
 
-// A damaged id is not replaced in silence: what is known elsewhere by the old one would be lost.
+// A damaged id is not replaced silently: data stored elsewhere under the old one would be lost.
 func TestIDDamaged(t *testing.T) {
 	for _, text := range []string{"", "x", "0123456789ABCDEF", "0123456789abcdef0", "../../etc/passwd"} {
 		dir := t.TempDir()

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A named pipe in the place of a file of the data directory is an error, not a wait that no signal ends.
+// A named pipe in place of a file of the data directory is an error, not a wait that no signal ends.
 func TestFilesAreRegular(t *testing.T) {
 	for name, open := range map[string]func(dir string) error{
 		"id": func(dir string) error { _, err := ID(dir); return err }, "format": CheckFormat,

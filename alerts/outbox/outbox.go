@@ -74,8 +74,8 @@ type Outbox struct {
 	messageCount  atomic.Uint64 // messages in the stream at the last check
 
 	restartMu   sync.Mutex
-	restartedAt time.Time // guarded by the recovery lock
-	needsSettle bool      // guarded by the recovery lock: a restart has found damage that is not repaired yet
+	restartedAt time.Time // guarded by restartMu
+	needsSettle bool      // guarded by restartMu: a restart has found damage that is not repaired yet
 
 	mu             sync.Mutex
 	reclaim        func(ctx context.Context, bytes int64) error

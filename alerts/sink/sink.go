@@ -1,5 +1,5 @@
-// Package sink is what the outbox delivers alerts to: the interface that each sink implements, and what they share. The
-// sinks themselves are in the packages below; they import neither the outbox nor a server.
+// Package sink defines the interface of the sinks that the outbox delivers alerts to, and what they share. The sinks
+// themselves are in the packages below; they import neither the outbox nor a server.
 package sink
 
 import (
@@ -9,26 +9,25 @@ import (
 	"strings"
 )
 
-// Message is an alert as it is stored.
+// Message is a stored alert.
 type Message struct {
-	Seq         uint64 // its number in the outbox; grows, with holes
+	Seq         uint64 // number in the outbox; increasing, with gaps
 	Camera      string
 	Subject, ID string
 	Data        []byte // the CloudEvent
-	Origin      string // by which the vigil that stored it knows it again
-	Again       bool   // tried again on request, when later ones of its camera may have been delivered
+	Origin      string // proof that this vigil stored it
+	Again       bool   // repeated on request, when later ones of its camera may have been delivered
 }
 
-// Sink takes alerts out of the outbox. Its name, of a-z, 0-9 and -, is what its position is kept under from one run to
-// the next.
+// Sink delivers alerts of the outbox. Its cursor is stored under its name, of a-z, 0-9 and -.
 type Sink interface {
 	Name() string
-	// Deliver returns nil once the other side has acknowledged m, or an error that a person understands and that holds
-	// no credentials; then it is called again with the same message. It may be called for several cameras at once.
+	// Deliver returns nil once the receiver has acknowledged m, or an error for people that contains no credentials;
+	// then it is called again with the same message. It may be called for several cameras at once.
 	Deliver(ctx context.Context, m Message) error
 }
 
-// Steady is an error's text without the port of this side of a connection, which is another one each time: the same
+// Steady returns an error's text without the local port of a connection, which differs each time, so that the same
 // reason has the same text.
 func Steady(err error) string {
 	text := err.Error()

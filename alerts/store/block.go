@@ -10,14 +10,13 @@ import (
 	"github.com/minio/highwayhash"
 )
 
-// The form of a block of messages, as nats-server 2.10 and later write it (server/filestore.go, writeMsgRecordLocked):
-// one record after the other, each
-//
-//	length uint32 | number uint64 | time int64 | length of the subject uint16 | subject | [length of the headers uint32] | headers | contents | hash 8 bytes
-//
-// in little endian. The highest bit of the length says that there are headers; those of the number say that the
-// message was erased, or that the record only remembers that a message was deleted. The hash is HighwayHash-64 of all
-// but the lengths, with the SHA-256 of the stream's name, a dash and the block's number as its key.
+// The format of a block of messages, as nats-server 2.10 and later write it (server/filestore.go,
+// writeMsgRecordLocked): one record after the other, each
+// length uint32 | number uint64 | time int64 | length of the subject uint16 | subject | [length of the headers uint32]
+// | headers | contents | hash 8 bytes
+// in little endian. The highest bit of the length means that there are headers; those of the number mean that the
+// message was erased, or that the record only marks a deleted message. The hash is HighwayHash-64 of all but the
+// lengths, with the SHA-256 of the stream's name, a dash and the block's number as its key.
 const (
 	headerBytes  = 22
 	hashBytes    = 8
@@ -26,8 +25,8 @@ const (
 	headersBit   = 1 << 31
 	erasedBit    = 1 << 63
 	tombstoneBit = 1 << 62
-	// hashBudget is how many times the size of a block is hashed at most to find the next record behind a damaged
-	// place.
+	// hashBudget bounds the hashing, in multiples of the size of a block, in the search for the next record after a bad
+	// region.
 	hashBudget = 64
 )
 
@@ -35,13 +34,13 @@ const (
 type record struct {
 	seq             uint64
 	time            int64
-	erased, deleted bool // a deleted one has no contents, and only says that the message with this number is gone
+	erased, deleted bool // a deleted one has no contents, and only marks the message with this number as deleted
 	subject         string
 	headers, data   []byte
 	raw             []byte
 }
 
-// badRegion is a place in a block that cannot be read.
+// badRegion is a region of a block that cannot be read.
 type badRegion struct {
 	at, bytes     int
 	after, before uint64 // numbers of the messages before and behind it; 0 for none
@@ -57,12 +56,12 @@ func newHash(name string) hash.Hash64 {
 	return h
 }
 
-// blockHash is that of the records of a block.
+// blockHash returns the hash for the records of a block.
 func blockHash(stream string, block int) hash.Hash64 {
 	return newHash(stream + "-" + strconv.Itoa(block))
 }
 
-// parseRecord reads the record at the beginning of buf; false where there is none that is whole.
+// parseRecord reads the record at the beginning of buf; false if there is no valid one.
 func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
 	if len(buf) < minRecord {
 		return r, false
@@ -81,7 +80,7 @@ func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
 	r.raw = buf[:length]
 	body := r.raw[from : len(r.raw)-hashBytes]
 	h.Reset()
-	_, _ = h.Write(r.raw[4:20]) // a hash takes everything
+	_, _ = h.Write(r.raw[4:20]) // a hash never fails
 	_, _ = h.Write(r.raw[headerBytes : headerBytes+subject])
 	_, _ = h.Write(body)
 	if !bytes.Equal(h.Sum(nil), r.raw[len(r.raw)-hashBytes:]) {
@@ -102,7 +101,7 @@ func parseRecord(buf []byte, h hash.Hash64) (r record, ok bool) {
 	return r, true
 }
 
-// parseBlock gives the records of a block that are whole, and the places where there are none.
+// parseBlock returns the valid records of a block, and the regions between them.
 func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []badRegion) {
 	budget := hashBudget * len(buf)
 	last := uint64(0)
@@ -126,9 +125,9 @@ func parseBlock(buf []byte, h hash.Hash64) (records []record, bad []badRegion) {
 	return records, bad
 }
 
-// findNextRecord finds the next record behind a damaged place, or the end of the block.
+// findNextRecord finds the next record after a bad region, or the end of the block.
 func findNextRecord(buf []byte, from int, last uint64, h hash.Hash64, budget *int) int {
-	// Most often only the contents are damaged, and the length still leads to the next one.
+	// Usually only the contents are damaged, and the length still leads to the next record.
 	if from+minRecord <= len(buf) {
 		if next := from + int(binary.LittleEndian.Uint32(buf[from:])&^headersBit); next >= from+minRecord &&
 			next < len(buf) {
@@ -152,8 +151,8 @@ func findNextRecord(buf []byte, from int, last uint64, h hash.Hash64, budget *in
 	return len(buf)
 }
 
-// plausible says whether what may be a record has a number that may come after the last one, and a subject that is one.
-// It spares the hashing of most that are none.
+// plausible reports whether a candidate record has a number that may follow the last one, and a valid subject. It
+// avoids hashing most false candidates.
 func plausible(buf []byte, subject int, last uint64) bool {
 	const leap = 1 << 32
 	seq := binary.LittleEndian.Uint64(buf[4:])
@@ -168,8 +167,8 @@ func plausible(buf []byte, subject int, last uint64) bool {
 	return true
 }
 
-// isTruncated says whether a block's last bytes are what a write leaves that was cut off: less than the record that
-// they begin, or zeros.
+// isTruncated reports whether a block's last bytes are those of an interrupted write: less than a complete record, or
+// zeros.
 func isTruncated(tail []byte) bool {
 	if len(bytes.Trim(tail, "\x00")) == 0 || len(tail) < 4 {
 		return true
@@ -178,7 +177,7 @@ func isTruncated(tail []byte) bool {
 	return length >= minRecord && length <= maxRecord && length > len(tail)
 }
 
-// tombstone is the record that a message was deleted, by which a stream without messages knows its last number.
+// tombstone is the record of a deleted message, from which a stream without messages takes its last number.
 func tombstone(stream string, block int, seq uint64, time int64) []byte {
 	b := make([]byte, headerBytes, minRecord)
 	binary.LittleEndian.PutUint32(b, minRecord)

@@ -5,22 +5,22 @@ import (
 	"time"
 )
 
-// Dir is where the server of a data directory keeps its streams.
+// Dir returns the directory of the streams of a data directory.
 func Dir(dataDir string) string { return filepath.Join(dataDir, "nats") }
 
-// Report is what is known of a store.
+// Report is the state of a store.
 type Report struct {
-	State       *State // of the ledger; nil where there is none that can be read
-	LedgerFault string // what is wrong with the ledger
+	State       *State // of the ledger; nil if it is missing or unreadable
+	LedgerFault string // damage of the ledger
 	Damage      []Damage
-	Rescued     Ranges // missing alerts that were put back, or that a repair would put back
+	Rescued     Ranges // missing alerts that were restored, or that a repair would restore
 }
 
 // Damaged reports whether a repair is due.
 func (r *Report) Damaged() bool { return len(r.Damage) > 0 || r.LedgerFault != "" }
 
 // Check reads every block below dir and compares it with the ledger. It changes nothing. With an error there may be a
-// report of what is known so far.
+// partial report.
 func Check(dir string) (*Report, error) {
 	state, fault, err := ReadState(dir)
 	if err != nil {
@@ -35,9 +35,9 @@ func Check(dir string) (*Report, error) {
 	return r, err
 }
 
-// Repair sets aside what is damaged below dir, writes what is missing into the ledger, and puts back what is found in
-// the files that were kept aside and in those below from. No process may have the store open. With an error there may
-// be a report of what was done so far.
+// Repair quarantines what is damaged below dir, records what is missing in the ledger, and restores what it finds in
+// the quarantined files and in those below from. No process may have the store open. With an error there may be a
+// partial report.
 func Repair(dir string, from []string) (*Report, error) {
 	state, fault, err := ReadState(dir)
 	if err != nil {

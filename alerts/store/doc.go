@@ -1,8 +1,7 @@
-// Package store looks after the files of the server inside vigil while the server does not have them open: it finds
-// what is damaged, sets it aside before the server would cut it off, writes back what can be read, and compares what
-// is there with a ledger of what must be there.
-//
-// The directory of a server goes in, and what is missing comes out. The invariants: no file is removed, only moved to
-// the folder "damaged"; numbers of the stream of alerts never go back; and what is said to be missing is what was
-// stored, was not reclaimed, and cannot be read.
+// Package store checks and repairs the files of the embedded server while the server does not have them open: it finds
+// damage, quarantines it before the server would truncate it, writes back what can be read, and compares the files with
+// a ledger of what must be there.
+// The directory of a server goes in, and the missing messages come out. The invariants: no file is deleted, only moved
+// to the folder "damaged"; numbers of the stream of alerts never decrease; and messages reported as missing were
+// stored, were not reclaimed, and cannot be read.
 package store

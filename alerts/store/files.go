@@ -22,10 +22,10 @@ const (
 	metaFile        = "meta.inf"
 	metaSumFile     = "meta.sum"
 	keyFile         = "meta.key"
-	compressedMagic = "cmp" // what a compressed block begins with
+	compressedMagic = "cmp" // prefix of a compressed block
 )
 
-// streamDir is a stream's.
+// streamDir is the directory of a stream.
 type streamDir struct {
 	name string
 	path string
@@ -35,7 +35,7 @@ func (f streamDir) file(parts ...string) string {
 	return filepath.Join(append([]string{f.path}, parts...)...)
 }
 
-// streamDirs are those of all streams of a server, of whatever account.
+// streamDirs returns the directories of all streams of a server, of any account.
 func streamDirs(dir string) (all []streamDir, err error) {
 	accounts, err := os.ReadDir(filepath.Join(dir, "jetstream"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
@@ -58,7 +58,7 @@ func streamDirs(dir string) (all []streamDir, err error) {
 	return all, nil
 }
 
-// blocks are the numbers of a stream's blocks, the oldest first.
+// blocks returns the numbers of a stream's blocks, the oldest first.
 func (f streamDir) blocks() ([]int, error) {
 	entries, err := os.ReadDir(f.file(messagesDir))
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
@@ -77,14 +77,14 @@ func (f streamDir) blocks() ([]int, error) {
 
 func (f streamDir) block(n int) string { return f.file(messagesDir, strconv.Itoa(n)+blockSuffix) }
 
-// isEncrypted says whether a stream is encrypted, as vigil makes none: nothing can be said of it.
+// isEncrypted reports whether a stream is encrypted. vigil creates none, and they cannot be checked.
 func (f streamDir) isEncrypted() bool {
 	_, err := os.Stat(f.file(keyFile))
 	return err == nil
 }
 
-// isIndexCurrent says whether the server will trust its index, and so read no block and cut none: it is whole, and of
-// the last block as it is.
+// isIndexCurrent reports whether the server will trust its index, and so read and truncate no block: it is valid, and
+// matches the last block.
 func (f streamDir) isIndexCurrent(blocks []int) bool {
 	index, err := os.ReadFile(f.file(messagesDir, indexFile))
 	if err != nil || len(blocks) == 0 || len(index) < 2*hashBytes {
@@ -112,7 +112,7 @@ func (f streamDir) isIndexCurrent(blocks []int) bool {
 	return bytes.Equal(last, body[len(body)-hashBytes:])
 }
 
-// readMeta gives a stream's description and says whether it is whole.
+// readMeta returns a stream's configuration and whether it is valid.
 func (f streamDir) readMeta() (meta []byte, whole bool) {
 	meta, err := os.ReadFile(f.file(metaFile))
 	if err != nil || len(meta) == 0 {
@@ -133,7 +133,7 @@ func (f streamDir) writeMeta(meta []byte) error {
 		writeFile(f.file(metaSumFile), []byte(metaChecksum(f.name, meta))))
 }
 
-// writeFile writes a file whole or not at all, synced.
+// writeFile writes a file atomically and syncs it.
 func writeFile(path string, data []byte) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o750); err != nil {
 		return err
@@ -152,8 +152,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// keep puts what a path leads to into the folder for damaged files as well. The file itself stays until it is written
-// anew under its name, which leaves what is kept as it is: both are one file only as long as nobody does.
+// keep hard-links a file into the quarantine. The file itself stays until it is replaced under its name, which leaves
+// the quarantined one unchanged, unless somebody writes to the shared file.
 func (a *quarantine) keep(f streamDir, path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // there is nothing to keep
@@ -172,7 +172,7 @@ func (a *quarantine) keep(f streamDir, path string) error {
 	return writeFile(to, data)
 }
 
-// move puts a file away.
+// move moves a file into the quarantine.
 func (a *quarantine) move(f streamDir, path string) error {
 	if _, err := os.Lstat(path); err != nil {
 		return nil //nolint:nilerr // there is nothing to move
@@ -184,14 +184,14 @@ func (a *quarantine) move(f streamDir, path string) error {
 	return errors.Join(os.Rename(path, to), syncDir(filepath.Dir(path)))
 }
 
-// quarantine is the folder for damaged files of one look at a store. It is made when it is needed.
+// quarantine is the folder for damaged files of one run of the checks. It is created when needed.
 type quarantine struct {
 	dir, stamp string
-	root       string // empty until it is needed
+	root       string // empty until needed
 	streams    map[string]bool
 }
 
-// damagedFolder is where damaged files are kept.
+// damagedFolder is the folder of all quarantined files.
 const damagedFolder = "damaged"
 
 func (a *quarantine) pathFor(f streamDir, path string) (string, error) {
@@ -217,7 +217,7 @@ func (a *quarantine) pathFor(f streamDir, path string) (string, error) {
 	return to, nil
 }
 
-// of is the folder with a stream's files; empty where none were kept.
+// of returns the folder of a stream's quarantined files; empty if there are none.
 func (a *quarantine) of(stream string) string {
 	if a.streams[stream] {
 		return filepath.Join(a.root, stream)

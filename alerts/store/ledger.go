@@ -9,45 +9,45 @@ import (
 	"time"
 )
 
-// Ledger keeps a State on the disk, in a file beside the streams. Whoever changes it waits for nothing: changes are
-// written soon after, several at once, and synced. Its methods may be called concurrently.
+// Ledger stores a State on the disk, in a file next to the streams. Its methods do not block on the disk: changes are
+// written soon after, in batches, and synced. They may be called concurrently.
 type Ledger struct {
 	dir string
-	// Lazy leaves it to the system when what was written reaches the disk.
+	// Lazy leaves syncing to the system.
 	lazy bool
 
 	mu      sync.Mutex
 	state   *State
 	pending []byte
-	rewrite bool // the file is to be written from the beginning
-	verify  bool // it is to be looked whether the file is still there
+	rewrite bool // the file must be rewritten
+	verify  bool // check whether the file still exists
 	lastErr error
-	waiters []chan<- error // each hears of the next write
+	waiters []chan<- error // each receives the result of the next write
 
 	stopOnce sync.Once
-	signal   chan struct{} // 1: something waits to be written
+	signal   chan struct{} // capacity 1: there are unwritten changes
 	stop     chan struct{}
 	done     chan struct{}
 
-	file *os.File // the writer's, as is size
+	file *os.File // used by the writer only, as is size
 	size int
 }
 
 const (
-	// batchInterval is how long changes are gathered after something was written.
+	// batchInterval is how long changes are collected after a write.
 	batchInterval = 25 * time.Millisecond
 	// retryInterval is the pause after a write that failed.
 	retryInterval = time.Second
-	// rewriteAt is the size at which the file is written anew.
+	// rewriteAt is the size at which the file is rewritten.
 	rewriteAt = 1 << 20
 )
 
-// NewLedger begins to keep a state, which is nil for an empty one.
+// NewLedger starts a ledger with a state, nil for an empty one.
 func NewLedger(dir string, s *State, lazy bool) *Ledger {
 	if s == nil {
 		s = newState()
 	}
-	s = s.clone() // the caller's stays as it is
+	s = s.clone() // the caller's copy stays unchanged
 	l := &Ledger{
 		dir: dir, lazy: lazy, state: s, rewrite: true, signal: make(chan struct{}, 1), stop: make(chan struct{}),
 		done: make(chan struct{}),
@@ -57,14 +57,14 @@ func NewLedger(dir string, s *State, lazy bool) *Ledger {
 	return l
 }
 
-// State is a copy of what the ledger says now.
+// State returns a copy of the current state.
 func (l *Ledger) State() *State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.state.clone()
 }
 
-// Stored notes a message that was acknowledged.
+// Stored records a message that was acknowledged.
 func (l *Ledger) Stored(number uint64, alert string, seq int, ended bool, data []byte) {
 	e := entry{Stored: number, Alert: alert, Seq: seq, Ended: ended}
 	if !ended {
@@ -73,48 +73,48 @@ func (l *Ledger) Stored(number uint64, alert string, seq int, ended bool, data [
 	l.append(e)
 }
 
-// Reclaimed notes that what lies below first is let go.
+// Reclaimed records that messages below first are deleted.
 func (l *Ledger) Reclaimed(first uint64) { l.append(entry{First: first}) }
 
-// Lost notes numbers that are not there and were reported.
+// Lost records numbers that are missing and were reported.
 func (l *Ledger) Lost(numbers Ranges) {
 	if len(numbers) > 0 {
 		l.append(entry{Holes: numbers})
 	}
 }
 
-// Ended notes that nothing more is to be done about an event.
+// Ended records that an event needs no end any more.
 func (l *Ledger) Ended(alert string) { l.append(entry{Alert: alert, Ended: true}) }
 
-// Found notes numbers that the stream has.
+// Found records numbers that the stream has.
 func (l *Ledger) Found(numbers Ranges) {
 	if len(numbers) > 0 {
 		l.append(entry{Present: numbers})
 	}
 }
 
-// Cursors notes how far alerts were delivered.
+// Cursors records how far alerts were delivered.
 func (l *Ledger) Cursors(at map[string]uint64) {
 	if len(at) > 0 {
 		l.append(entry{Cursors: at})
 	}
 }
 
-// Forget drops cursors.
+// Forget deletes cursors.
 func (l *Ledger) Forget(keys ...string) {
 	if len(keys) > 0 {
 		l.append(entry{Forget: keys})
 	}
 }
 
-// Streams notes which streams there are, with their descriptions and last numbers.
+// Streams records which streams exist, with their configurations and last numbers.
 func (l *Ledger) Streams(s map[string]Stream) {
 	if len(s) > 0 {
 		l.append(entry{Streams: s})
 	}
 }
 
-// Verify writes the whole file again where it has gone with its directory.
+// Verify rewrites the whole file if it was deleted with its directory.
 func (l *Ledger) Verify() {
 	l.mu.Lock()
 	l.verify = true
@@ -122,7 +122,7 @@ func (l *Ledger) Verify() {
 	l.wake()
 }
 
-// Flush waits until what was noted before is written, and gives why it could not be.
+// Flush waits until earlier changes are written, and returns the error if they could not be.
 func (l *Ledger) Flush(ctx context.Context) error {
 	result := make(chan error, 1)
 	l.mu.Lock()
@@ -139,7 +139,7 @@ func (l *Ledger) Flush(ctx context.Context) error {
 	}
 }
 
-// Err is why it could not be written last; nil where it could.
+// Err returns the error of the last write, or nil.
 func (l *Ledger) Err() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -166,7 +166,7 @@ func (l *Ledger) wake() {
 	}
 }
 
-// Close writes what still waits.
+// Close writes pending changes and closes the file.
 func (l *Ledger) Close() error {
 	l.stopOnce.Do(func() { close(l.stop) })
 	<-l.done
@@ -201,7 +201,7 @@ func (l *Ledger) run() {
 	}
 }
 
-// flushOnce writes, and says how it went to those who wait for it.
+// flushOnce writes and sends the result to the waiters.
 func (l *Ledger) flushOnce() bool {
 	l.mu.Lock()
 	waiting := l.waiters
@@ -209,7 +209,7 @@ func (l *Ledger) flushOnce() bool {
 	l.mu.Unlock()
 	err := l.write()
 	for _, w := range waiting {
-		w <- err // each has room for one
+		w <- err // each has a buffer of one
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -218,7 +218,7 @@ func (l *Ledger) flushOnce() bool {
 	return err == nil
 }
 
-// write writes what waits, or the whole file where that is due.
+// write appends pending changes, or rewrites the file if needed.
 func (l *Ledger) write() error {
 	l.mu.Lock()
 	text, renew := l.pending, l.rewrite || l.file == nil || l.size > rewriteAt || l.verify && l.isReplaced()
@@ -246,7 +246,7 @@ func (l *Ledger) write() error {
 	return err
 }
 
-// isReplaced says whether the file that is written is not the one that is found.
+// isReplaced reports whether the open file is no longer the one at its path.
 func (l *Ledger) isReplaced() bool {
 	ours, err := l.file.Stat()
 	if err != nil {
@@ -256,7 +256,7 @@ func (l *Ledger) isReplaced() bool {
 	return err != nil || !os.SameFile(ours, there)
 }
 
-// rewriteFile writes the file anew and goes on behind.
+// rewriteFile writes the file again and continues appending to it.
 func (l *Ledger) rewriteFile(text []byte) error {
 	if l.file != nil {
 		_ = l.file.Close() // it is replaced

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// ledgerOf makes a ledger with an event that goes on, one that ended, a hole and a cursor.
+// ledgerOf creates a ledger with an open event, an ended one, a gap and a cursor.
 func ledgerOf(t *testing.T, dir string) *State {
 	t.Helper()
 	l := NewLedger(dir, nil, false)
@@ -40,7 +40,7 @@ func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 	}
 }
 
-// A ledger that is cut or flipped is never taken for another one: it is read as of before, or said to be damaged.
+// A truncated or corrupted ledger is never taken for another one: an earlier state is read, or damage is reported.
 func TestADamagedLedger(t *testing.T) {
 	dir := t.TempDir()
 	want := ledgerOf(t, dir)
@@ -59,7 +59,7 @@ func TestADamagedLedger(t *testing.T) {
 			switch {
 			case err != nil:
 				t.Fatal(err)
-			// without its end a line may never have been finished
+			// a line without its line end may be unfinished
 			case got == nil && damage == "", name == "flipped" && damage == "" && at < len(whole)-1:
 				t.Fatalf("%s at %d: nothing is said", name, at)
 			case got != nil && got.Last > want.Last:
@@ -83,7 +83,7 @@ func TestALedgerOfANewerVersion(t *testing.T) {
 	}
 }
 
-// Whatever a block holds, reading it ends, and what is read is in it as it stands.
+// Reading any block terminates, and every record returned is part of it unchanged.
 func FuzzBlock(f *testing.F) {
 	h := blockHash("S", 1)
 	one := tombstone("S", 1, 5, 1)
@@ -110,7 +110,7 @@ func FuzzBlock(f *testing.F) {
 	})
 }
 
-// Who has waited for a ledger finds in the file what was noted before; and where it cannot be written, it is an error.
+// After Flush the file contains earlier changes; if it cannot be written, Flush returns an error.
 func TestFlushWaitsForTheFile(t *testing.T) {
 	dir := t.TempDir()
 	l := NewLedger(dir, nil, false)
@@ -142,7 +142,7 @@ func TestFlushWaitsForTheFile(t *testing.T) {
 	}
 }
 
-// What was missing and is there again is no hole any more.
+// Missing numbers that are found again are not gaps any more.
 func TestWhatIsFoundIsNoHole(t *testing.T) {
 	s := newState()
 	s.apply(entry{Present: Ranges{{1, 9}}})

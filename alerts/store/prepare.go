@@ -10,33 +10,33 @@ import (
 	"time"
 )
 
-// AlertStream is the stream that the ledger is about.
+// AlertStream is the stream that the ledger covers.
 const AlertStream = "VIGIL_ALERTS"
 
-// Damage is what is wrong with a stream.
+// Damage describes the damage of a stream.
 type Damage struct {
 	Stream string
-	// Missing are the numbers that must be there and are not. Of other streams than that of alerts, which the ledger
-	// does not know in full, they are those of the places that cannot be read, and some may have been deleted before.
+	// Missing are the numbers that must exist and do not. For streams other than that of alerts, which the ledger does
+	// not cover fully, they are those of the unreadable regions, and some may have been deleted before.
 	Missing Ranges
-	// Places says what is damaged, file by file; empty where a file is gone without a trace.
+	// Places lists the damage file by file; empty if a file has disappeared.
 	Places []string
-	// KeptAside is the folder with the damaged files; empty where there are none.
+	// KeptAside is the folder of the quarantined files; empty if there are none.
 	KeptAside string
 }
 
-// repairer is a look at a store that may change it.
+// repairer checks a store and may change it.
 type repairer struct {
 	dir        string
-	known      *State // nil where nothing is known
+	known      *State // nil if unknown
 	quarantine quarantine
-	dryRun     bool // only looks
+	dryRun     bool // only checks
 }
 
-// Prepare looks at the streams in a server's directory, which no process has open, before the server reads them. What
-// is damaged is set aside, what can be read is written back, and the result is one Damage for each stream with
-// something wrong. known is what the ledger says, and may be nil. After an error the server must not be started: it
-// would cut off what could not be set aside.
+// Prepare checks the streams in a server's directory, which no process has open, before the server reads them. Damaged
+// files are quarantined, readable messages are written back, and the result is one Damage for each damaged stream.
+// known is the state of the ledger, and may be nil. After an error the server must not be started: it would truncate
+// what could not be quarantined.
 func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
 	m := &repairer{dir: dir, known: known,
 		quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
@@ -49,7 +49,7 @@ func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
 	return m.run()
 }
 
-// Inspect is Prepare, and changes nothing.
+// Inspect is Prepare without changes.
 func Inspect(dir string, known *State) ([]Damage, error) {
 	m := &repairer{dir: dir, known: known, dryRun: true}
 	return m.run()
@@ -60,7 +60,7 @@ func (m *repairer) run() (all []Damage, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
 	}
-	if m.known == nil { // else each stream that is known looks after the folders that it is in
+	if m.known == nil { // else each known stream checks its own parent folders
 		d := Damage{Stream: AlertStream}
 		if err := m.clearFolders(streamDir{AlertStream, filepath.Join(m.dir, "jetstream")}, &d); err != nil {
 			return nil, fmt.Errorf("alert store %s: %w", m.dir, err)
@@ -98,7 +98,7 @@ func (m *repairer) run() (all []Damage, err error) {
 	return all, nil
 }
 
-// checkStream looks at one stream.
+// checkStream checks one stream.
 func (m *repairer) checkStream(f streamDir) (d Damage, err error) {
 	d.Stream = f.name
 	if err := m.clearFolders(f, &d); err != nil {
@@ -114,8 +114,8 @@ func (m *repairer) checkStream(f streamDir) (d Damage, err error) {
 	if err := m.clearBlockPaths(f, &d); err != nil {
 		return d, err
 	}
-	// What a server with a whole index does not read it does not cut either, and evidence is large: each object has a
-	// digest of its own.
+	// With a valid index the server neither reads nor truncates blocks, and evidence is large: each object has a digest
+	// of its own.
 	if strings.HasPrefix(f.name, "OBJ_") && f.isIndexCurrent(blocks) {
 		return d, nil
 	}
@@ -125,7 +125,7 @@ func (m *repairer) checkStream(f streamDir) (d Damage, err error) {
 	for i, n := range blocks {
 		data, err := os.ReadFile(f.block(n))
 		if err != nil {
-			// What the disk does not give any more is put away as it is, else the server would not start with it.
+			// A file that the disk cannot read is moved as it is, else the server would not start.
 			found = append(found, damagedBlock{n: n, unreadable: err})
 			continue
 		}
@@ -160,8 +160,7 @@ func (m *repairer) checkStream(f streamDir) (d Damage, err error) {
 	return d, m.repair(f, &d, found, blocks, last)
 }
 
-// clearFolders sets aside files that lie where a folder must be: those that the stream's is in, its own, and that of
-// its blocks.
+// clearFolders quarantines files in place of a folder: of the stream's parents, its own, and that of its blocks.
 func (m *repairer) clearFolders(f streamDir, d *Damage) error {
 	inner, err := filepath.Rel(m.dir, f.file(messagesDir))
 	if err != nil {
@@ -189,7 +188,8 @@ func (m *repairer) clearFolders(f streamDir, d *Damage) error {
 	return nil
 }
 
-// clearBlockPaths sets aside what is not a file and has the name of a block, in whose place one could not be written.
+// clearBlockPaths quarantines everything with the name of a block that is not a file, since it would prevent writing
+// the block.
 func (m *repairer) clearBlockPaths(f streamDir, d *Damage) error {
 	entries, err := os.ReadDir(f.file(messagesDir))
 	if err != nil {
@@ -210,7 +210,7 @@ func (m *repairer) clearBlockPaths(f streamDir, d *Damage) error {
 	return nil
 }
 
-// damagedBlock is one that is not whole.
+// damagedBlock is a block with damage.
 type damagedBlock struct {
 	n, size    int
 	records    []record
@@ -219,7 +219,7 @@ type damagedBlock struct {
 	unreadable error
 }
 
-// torn says whether all that is wrong is that the last write was cut off, which was never acknowledged.
+// torn reports whether the only damage is a truncated last write, which was never acknowledged.
 func (b damagedBlock) torn() bool {
 	return b.unreadable == nil && b.end && len(b.bad) == 1 && b.bad[0].truncated
 }
@@ -235,7 +235,7 @@ func (b damagedBlock) describe() (places []string) {
 	return places
 }
 
-// findMissing finds out what is missing.
+// findMissing determines the missing numbers.
 func (m *repairer) findMissing(f streamDir, d *Damage, present Ranges, last uint64, found []damagedBlock) {
 	var must Ranges
 	if f.name == AlertStream && m.known != nil {
@@ -257,7 +257,7 @@ func (m *repairer) findMissing(f streamDir, d *Damage, present Ranges, last uint
 	d.Missing = must.Without(present)
 }
 
-// repair sets aside what is damaged and writes back what can be read.
+// repair quarantines what is damaged and writes back what can be read.
 func (m *repairer) repair(f streamDir, d *Damage, found []damagedBlock, blocks []int, last uint64) error {
 	known := uint64(0)
 	if m.known != nil {
@@ -268,19 +268,19 @@ func (m *repairer) repair(f streamDir, d *Damage, found []damagedBlock, blocks [
 	}
 	var rewritten []damagedBlock
 	for _, b := range found {
-		if !b.torn() || len(d.Missing) > 0 { // else the server cuts it off, and nobody was told that it was stored
+		if !b.torn() || len(d.Missing) > 0 { // else the server truncates it, and it was never acknowledged
 			d.Places = append(d.Places, b.describe()...)
 			rewritten = append(rewritten, b)
 		}
 	}
-	// The server takes the last number from its files: without a block that says it the next message would have the
-	// number of one that is missing.
+	// The server takes the last number from its files: without a block that has it, the next message would reuse the
+	// number of a missing one.
 	behind := known > last && (f.name == AlertStream || len(blocks) > 0)
 	if len(rewritten) == 0 && !behind && len(d.Missing) == 0 {
 		return nil
 	}
-	// The index goes first: a server that finds it beside blocks that were rewritten, since vigil died in between,
-	// would take these for what they were.
+	// The index goes first: if vigil dies in between, a server that finds it next to rewritten blocks would apply it to
+	// these.
 	if err := m.quarantine.move(f, f.file(messagesDir, indexFile)); err != nil {
 		return err
 	}
@@ -299,7 +299,7 @@ func (m *repairer) repair(f streamDir, d *Damage, found []damagedBlock, blocks [
 	return writeFile(f.block(next), tombstone(f.name, next, known, time.Now().UnixNano()))
 }
 
-// rewrite keeps a block as it is in the folder for damaged files, and leaves in its place what can be read of it.
+// rewrite quarantines a block and replaces it by its readable records.
 func (m *repairer) rewrite(f streamDir, b damagedBlock) error {
 	path := f.block(b.n)
 	if len(b.records) == 0 {
@@ -315,7 +315,7 @@ func (m *repairer) rewrite(f streamDir, b damagedBlock) error {
 	return writeFile(path, whole)
 }
 
-// repairMeta sees to it that the stream's description is whole, without which the server passes the stream over.
+// repairMeta ensures that the stream's configuration is valid, without which the server skips the stream.
 func (m *repairer) repairMeta(f streamDir, d *Damage) error {
 	meta, whole := f.readMeta()
 	if whole {
@@ -326,7 +326,7 @@ func (m *repairer) repairMeta(f streamDir, d *Damage) error {
 		known = m.known.Streams[f.name].Meta
 	}
 	if blocks, err := f.blocks(); len(meta) == 0 && len(known) == 0 && len(blocks) == 0 {
-		return err // it holds nothing, and whether it is a stream's nobody knows
+		return err // it is empty, and may not belong to a stream
 	}
 	d.Places = append(d.Places, metaFile)
 	if m.dryRun {
@@ -338,12 +338,12 @@ func (m *repairer) repairMeta(f streamDir, d *Damage) error {
 		}
 	}
 	if len(known) == 0 {
-		return nil // the server makes it anew, around the messages that are there
+		return nil // the server creates it again, around the existing messages
 	}
 	return f.writeMeta(known)
 }
 
-// Describe gives what is to be known of each stream of a server's directory, for the ledger.
+// Describe returns the description of each stream of a server's directory, for the ledger.
 func Describe(dir string) (map[string]Stream, error) {
 	found, err := streamDirs(dir)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// streamOf makes the folder of a stream of alerts, with an index.
+// streamOf creates the folder of a stream of alerts, with an index.
 func streamOf(t *testing.T, dir string) streamDir {
 	t.Helper()
 	f := streamDir{AlertStream, filepath.Join(dir, "jetstream", "A", "streams", AlertStream)}
@@ -20,7 +20,7 @@ func streamOf(t *testing.T, dir string) streamDir {
 	return f
 }
 
-// Where it ends in the middle, the server must not find its old index beside blocks that were rewritten already.
+// If a repair ends in the middle, the server must not find its old index next to rewritten blocks.
 func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 	dir := t.TempDir()
 	f := streamOf(t, dir)
@@ -29,7 +29,7 @@ func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 	if !ok {
 		t.Fatal("no record")
 	}
-	// In the place of the second block lies what cannot be written over.
+	// The second block cannot be overwritten.
 	if err := errors.Join(os.WriteFile(f.block(1), raw, 0o600), os.MkdirAll(filepath.Join(f.block(2), "x"),
 		0o700)); err != nil {
 		t.Fatal(err)
@@ -47,7 +47,7 @@ func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 	}
 }
 
-// A folder among the streams that holds nothing is not damage, whose ever it is.
+// An empty folder among the streams is not damage, whoever created it.
 func TestAnEmptyFolderIsNoDamage(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "jetstream", "A", "streams", "zzz", messagesDir), 0o700); err != nil {

@@ -6,16 +6,16 @@ import (
 	"strings"
 )
 
-// Ranges are numbers of a stream, sorted, each once, as runs that do not touch.
+// Ranges are sorted unique numbers of a stream, as runs that do not touch.
 type Ranges []Range
 
-// Range is the numbers from First to Last, both among them.
+// Range is the numbers from First to Last, inclusive.
 type Range struct {
 	First uint64 `json:"first"`
 	Last  uint64 `json:"last"`
 }
 
-// RangesOf makes Ranges of numbers in any order.
+// RangesOf builds Ranges from numbers in any order.
 func RangesOf(numbers []uint64) (r Ranges) {
 	for _, n := range slices.Sorted(slices.Values(numbers)) {
 		r.Add(n, n)
@@ -42,7 +42,7 @@ func (r *Ranges) Add(first, last uint64) {
 	*r = slices.Replace(*r, i, j, Range{first, last})
 }
 
-// Has says whether n is among them.
+// Has reports whether n is included.
 func (r Ranges) Has(n uint64) bool {
 	_, found := slices.BinarySearchFunc(r, n, func(x Range, n uint64) int {
 		switch {
@@ -56,7 +56,7 @@ func (r Ranges) Has(n uint64) bool {
 	return found
 }
 
-// Count is how many numbers there are.
+// Count returns how many numbers there are.
 func (r Ranges) Count() (n uint64) {
 	for _, x := range r {
 		n += x.Last - x.First + 1
@@ -64,7 +64,7 @@ func (r Ranges) Count() (n uint64) {
 	return n
 }
 
-// Without gives the numbers that are not in others.
+// Without returns the numbers that are not in others.
 func (r Ranges) Without(others Ranges) (left Ranges) {
 	for _, x := range r {
 		first := x.First
@@ -87,7 +87,7 @@ func (r Ranges) Without(others Ranges) (left Ranges) {
 	return left
 }
 
-// Within gives the numbers from first to last.
+// Within returns the numbers from first to last.
 func (r Ranges) Within(first, last uint64) (in Ranges) {
 	for _, x := range r {
 		if f, l := max(x.First, first), min(x.Last, last); f <= l {
@@ -97,7 +97,7 @@ func (r Ranges) Within(first, last uint64) (in Ranges) {
 	return in
 }
 
-// String is as 12-31,40.
+// String formats like 12-31,40.
 func (r Ranges) String() string {
 	var b strings.Builder
 	for i, x := range r {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// Ranges are sets: whatever is added in whatever order.
+// Ranges are sets: the order of additions does not matter.
 func TestRanges(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	for range 200 {

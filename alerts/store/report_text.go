@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// String says in a line which stream it is, what is missing and where what was damaged is kept.
+// String describes in one line the stream, the missing messages and the folder of the quarantined files.
 func (d Damage) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "stream %s: %d missing", d.Stream, d.Missing.Count())
@@ -21,7 +21,7 @@ func (d Damage) String() string {
 	return b.String()
 }
 
-// Ledger says in lines what the ledger holds, and what is wrong with it.
+// Ledger describes the content and the damage of the ledger in lines.
 func (r *Report) Ledger() (lines []string) {
 	if r.LedgerFault != "" {
 		lines = append(lines, "the ledger is damaged: "+r.LedgerFault)

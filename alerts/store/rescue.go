@@ -14,10 +14,9 @@ import (
 	"time"
 )
 
-// Rescue puts alerts that are missing back in their places, by their numbers and ids, from the files that were kept
-// aside and from those below more folders, such as a copy of an older store. No process may have the store open. It
-// gives the numbers, and known is without them afterwards; known may be nil, then what lies between the numbers that
-// are there counts as missing.
+// Rescue restores missing alerts by their numbers and ids from the quarantined files and from those below more folders,
+// such as a copy of an older store. No process may have the store open. It returns the restored numbers and removes
+// them from the gaps of known; known may be nil, then all numbers between existing ones count as missing.
 func Rescue(dir string, known *State, more []string, now time.Time) (Ranges, error) {
 	r := &rescue{repairer: repairer{
 		dir: dir, known: known,
@@ -26,7 +25,7 @@ func Rescue(dir string, known *State, more []string, now time.Time) (Ranges, err
 	return r.run(more)
 }
 
-// Rescuable gives the numbers that Rescue would put back.
+// Rescuable returns the numbers that Rescue would restore.
 func Rescuable(dir string, known *State) (Ranges, error) {
 	r := &rescue{repairer: repairer{dir: dir, known: known, dryRun: true}}
 	return r.run(nil)
@@ -80,7 +79,7 @@ func WriteState(dir string, s *State) error {
 	return writeFile(LedgerFile(dir), text)
 }
 
-// load reads what the stream has.
+// load reads the stream's messages.
 func (r *rescue) load() error {
 	all, err := streamDirs(r.dir)
 	if err != nil {
@@ -101,7 +100,7 @@ func (r *rescue) load() error {
 		if err != nil {
 			return err
 		}
-		records, _ := parseBlock(data, blockHash(AlertStream, n)) // what is damaged was set aside before
+		records, _ := parseBlock(data, blockHash(AlertStream, n)) // damaged records were quarantined before
 		r.blocks[n] = records
 		for _, m := range records {
 			switch {
@@ -117,18 +116,18 @@ func (r *rescue) load() error {
 	return nil
 }
 
-// missing are the numbers that may be put back.
+// missing returns the numbers that may be restored.
 func (r *rescue) missing() (numbers Ranges) {
 	switch {
 	case r.known != nil && r.known.Last > 0:
-		numbers.Add(max(r.known.First, 1), r.known.Last) // the holes among them, and what was lost since
+		numbers.Add(max(r.known.First, 1), r.known.Last) // the gaps among them, and later losses
 	case len(r.present) > 0:
 		numbers.Add(r.present[0].First, r.present[len(r.present)-1].Last)
 	}
 	return numbers.Without(r.present)
 }
 
-// id is the message's own; empty where it has none.
+// id is the message id; may be empty.
 func (r record) id() string {
 	const key = "Nats-Msg-Id: "
 	_, rest, _ := bytes.Cut(r.headers, []byte(key))
@@ -136,7 +135,7 @@ func (r record) id() string {
 	return string(id)
 }
 
-// search takes what is missing from the blocks of the stream below a folder.
+// search collects missing messages from the blocks of the stream below a folder.
 func (r *rescue) search(root string, missing Ranges) error {
 	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
@@ -167,7 +166,7 @@ func (r *rescue) search(root string, missing Ranges) error {
 	return err
 }
 
-// insert writes the blocks anew that messages were found for: each into the last one that begins below it.
+// insert rewrites the blocks that found messages belong to: each into the last one that begins below it.
 func (r *rescue) insert() error {
 	order := make([]int, 0, len(r.blocks))
 	for n := range r.blocks {
@@ -199,7 +198,7 @@ func (r *rescue) insert() error {
 		if !into[n] && len(kept) == len(r.blocks[n]) {
 			continue
 		}
-		// Those that only remember a deletion stay behind all messages.
+		// Records of deletions come after all messages.
 		slices.SortStableFunc(kept, func(a, b record) int {
 			switch {
 			case a.deleted != b.deleted && a.deleted:
@@ -218,7 +217,7 @@ func (r *rescue) insert() error {
 	return nil
 }
 
-// firstOf is the number of a block's first message; 0 where it has none.
+// firstOf is the number of a block's first message; 0 if it has none.
 func firstOf(records []record) uint64 {
 	for _, m := range records {
 		if !m.deleted && m.seq > 0 {
@@ -228,7 +227,7 @@ func firstOf(records []record) uint64 {
 	return 0
 }
 
-// rehash gives records the hash that they have in a block.
+// rehash computes the hashes of records for a block.
 func rehash(records []record, block int) []record {
 	h := blockHash(AlertStream, block)
 	out := make([]record, len(records))

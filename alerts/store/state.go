@@ -16,31 +16,31 @@ import (
 	"vigil/internal/errcode"
 )
 
-// State is what the stream of alerts must hold, and what vigil must know where the stream has lost it. It is never
-// ahead of the stream: what is written here was acknowledged before.
+// State is what the stream of alerts must hold, and what vigil needs if the stream has lost it. It is never ahead of
+// the stream: everything here was acknowledged before.
 type State struct {
-	First uint64 `json:"first"` // what lies below was reclaimed, or is about to be
+	First uint64 `json:"first"` // lower numbers were reclaimed, or are about to be
 	Last  uint64 `json:"last"`
-	// the numbers that must be there; not all from First to Last, since some were stored by others
+	// the numbers that must exist; not all from First to Last, since others stored some
 	Expected Ranges            `json:"must,omitempty"`
-	Holes    Ranges            `json:"holes,omitempty"` // those that are not there, and were reported
+	Holes    Ranges            `json:"holes,omitempty"` // missing numbers that were reported
 	Open     map[string]Event  `json:"open,omitempty"`  // events without an end, by their id
 	Cursors  map[string]uint64 `json:"cursors,omitempty"`
 	Streams  map[string]Stream `json:"streams,omitempty"`
 }
 
-// Event is one that goes on.
+// Event is an open event.
 type Event struct {
 	Seq   int             `json:"seq"`   // of its last message
 	First uint64          `json:"first"` // number of its first message in the stream
 	Last  uint64          `json:"last"`  // and of its last
-	Data  json.RawMessage `json:"data"`  // its last message, by which it can be ended when the stream has lost it
+	Data  json.RawMessage `json:"data"`  // its last message, from which an end can be built when the stream has lost it
 }
 
-// Stream is what is known of a stream besides its messages.
+// Stream describes a stream apart from its messages.
 type Stream struct {
 	Folder string          `json:"folder"` // below the server's directory
-	Meta   json.RawMessage `json:"meta"`   // its description, as the server writes it
+	Meta   json.RawMessage `json:"meta"`   // its configuration, as the server writes it
 	Last   uint64          `json:"last"`
 }
 
@@ -56,7 +56,7 @@ func (s *State) clone() *State {
 	return &c
 }
 
-// entry is a line of the ledger: a change, or in the first line all of it.
+// entry is a line of the ledger: a change, or in the first line the whole state.
 type entry struct {
 	Version int    `json:"version,omitempty"`
 	State   *State `json:"state,omitempty"`
@@ -74,10 +74,10 @@ type entry struct {
 	Streams map[string]Stream `json:"streams,omitempty"`
 }
 
-// ledgerVersion is that of the form of the file.
+// ledgerVersion is the version of the file's format.
 const ledgerVersion = 1
 
-// apply takes a change over. A change may come twice, and those of different cameras in any order.
+// apply applies a change. It may be repeated, and changes of different cameras may come in any order.
 func (s *State) apply(e entry) {
 	for _, t := range append(slices.Clone(e.Present), Range{e.Stored, e.Stored}) {
 		if t.Last > 0 {
@@ -116,7 +116,7 @@ func (s *State) apply(e entry) {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// encodeEntry is an entry as it is written: its CRC-32C, a space, its JSON.
+// encodeEntry encodes a line: CRC-32C, a space, JSON.
 func encodeEntry(e entry) ([]byte, error) {
 	text, err := json.Marshal(e)
 	if err != nil {
@@ -125,15 +125,15 @@ func encodeEntry(e entry) ([]byte, error) {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.Checksum(text, castagnoli), text), nil
 }
 
-// ErrNewer is that a ledger was written by a later version.
+// ErrNewer means that a ledger was written by a later version.
 var ErrNewer = errcode.StoreNewerFormat.New("was written by a newer vigil: use that one, or another data_dir")
 
-// LedgerFile is where the ledger lies in a server's directory.
+// LedgerFile returns the path of the ledger in a server's directory.
 func LedgerFile(dir string) string { return filepath.Join(dir, "ledger") }
 
-// ReadState reads the ledger of a server's directory. It is nil where there is none, or none of which the beginning
-// can be read; damage says what is wrong with it. A line that cannot be read is passed over: the others are true
-// without it. A last one that is not whole was never finished, and is no damage.
+// ReadState reads the ledger of a server's directory. It is nil if there is none, or if its first line cannot be read;
+// damage describes the damage. An unreadable line is skipped: the others are valid without it. An incomplete last line
+// was never finished, and is not damage.
 func ReadState(dir string) (s *State, damage string, err error) {
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
 		return nil, "it is not a file", nil

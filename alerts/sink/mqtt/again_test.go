@@ -8,7 +8,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// A start that is delivered on request when its event is over turns the camera on no more.
+// A start that is redelivered on request after its event has ended does not turn the camera's state on.
 func TestWhatIsTriedAgainChangesNoState(t *testing.T) {
 	s := &server{port: natstest.FreePort(t)}
 	natstest.Mosquitto(t, s.port, "allow_anonymous true")

@@ -18,31 +18,31 @@ import (
 )
 
 const (
-	// firstRetry is the pause after the first attempt to reach a broker that failed, and maxRetry the longest;
-	// maxShortRetry is the longest where the broker takes the connection and ends it soon after.
+	// firstRetry is the pause after the first failed attempt to reach a broker, and maxRetry the longest; maxShortRetry
+	// is the longest if the broker accepts the connection and ends it soon after.
 	firstRetry    = 250 * time.Millisecond
 	maxRetry      = 10 * time.Second
 	maxShortRetry = time.Minute
-	// stableAfter is how long a connection lasts that counts as a good one.
+	// stableAfter is how long a connection must last to count as stable.
 	stableAfter = 10 * time.Second
-	// goodbyeTimeout is how long the last words may take.
+	// goodbyeTimeout bounds publishing the last states at the end.
 	goodbyeTimeout = 2 * time.Second
-	// maxSubscribeFailures is how many connections may end, or give no answer, when a subscription is asked for; then
-	// none is asked for any more.
+	// maxSubscribeFailures is how many connections may break, or give no answer, at a subscription; then no further
+	// subscription is tried.
 	maxSubscribeFailures = 3
 )
 
-// attempts are the connections since the last good one.
+// attempts are the connections since the last stable one.
 type attempts struct {
 	wait   retry.Backoff // before the next
-	short  int           // how many in a row ended soon after they were made
+	short  int           // number of consecutive short connections
 	logged string        // the last reason that was logged
 }
 
 func newAttempts() attempts { return attempts{wait: retry.Backoff{First: firstRetry}} }
 
-// failed records that there is no connection, because none could be made, because it was short, or because a good one
-// was lost, and gives the pause before the next attempt.
+// failed records that there is no connection, because dialling failed, the connection was short, or a stable one was
+// lost, and returns the pause before the next attempt.
 func (a *attempts) failed(short bool) time.Duration {
 	a.wait.Max = maxRetry
 	if short {
@@ -52,7 +52,7 @@ func (a *attempts) failed(short bool) time.Duration {
 	return a.wait.Next()
 }
 
-// connectLoop connects again and again until Close.
+// connectLoop reconnects until Close.
 func (w *Sink) connectLoop() {
 	tried := newAttempts()
 	for w.ctx.Err() == nil {
@@ -78,13 +78,13 @@ func (w *Sink) connectLoop() {
 	}
 }
 
-// endedByBroker says whether it was the other side that ended a connection.
+// endedByBroker reports whether the broker ended a connection.
 func endedByBroker(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)
 }
 
-// holdConnection makes a connection, publishes what is to be retained, and keeps it for as long as it lasts.
-// It says whether that was short.
+// holdConnection connects, publishes the retained messages, and holds the connection for as long as it lasts. It
+// reports whether that was short.
 func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	in := login{clientID: w.clientID, user: w.opts.User, password: w.opts.Password, tls: w.opts.TLS}
 	if !w.opts.ProbeOnly {
@@ -128,7 +128,7 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 				return short, err
 			}
 		case <-denied:
-			if !short { // before that it may be the last will of our own connection before
+			if !short { // before that it may be the last will of our own previous connection
 				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic "+
 					"of its own (mqtt.topic)",
 					"broker", w.address, "topic", w.topic("availability"), errcode.Key, errcode.SinkSharedTopic)
@@ -145,14 +145,14 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	}
 }
 
-// watchAvailability signals denied when another client publishes "offline" to our availability topic. Without the
-// right to subscribe there is no signal.
+// watchAvailability signals denied when another client publishes "offline" to our availability topic. Without the right
+// to subscribe there is no signal.
 func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
 	if w.subscribeFailures >= maxSubscribeFailures {
 		return nil
 	}
 	err := c.acknowledged(w.ctx, c.client.Subscribe(w.topic("availability"), qos, func(_ paho.Client, m paho.Message) {
-		if string(m.Payload()) != Offline || m.Retained() { // what is retained is of before
+		if string(m.Payload()) != Offline || m.Retained() { // retained messages are older
 			return
 		}
 		select {
@@ -168,7 +168,7 @@ func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
 	return c.cause()
 }
 
-// publishHealth publishes what changed of the cameras' availability.
+// publishHealth publishes changes of the cameras' availability.
 func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[string]string) error {
 	if w.opts.ProbeOnly {
 		return nil
@@ -189,7 +189,7 @@ func (w *Sink) publishHealth(ctx context.Context, c *connection, published map[s
 	return nil
 }
 
-// goodbye publishes the last states and "offline". If the broker does not take that, the last will does the same.
+// goodbye publishes the last states and "offline". If the broker does not accept that, the last will does the same.
 func (w *Sink) goodbye(c *connection, published map[string]string) {
 	w.setCurrent(nil, errors.New("closed"))
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(w.ctx), goodbyeTimeout)
@@ -205,7 +205,7 @@ func (w *Sink) goodbye(c *connection, published map[string]string) {
 	c.logOut()
 }
 
-// describe says what would help, without the password and in the same words each time.
+// describe adds a remedy, without the password and with a text that is the same each time.
 func (w *Sink) describe(err error) error {
 	if err == nil {
 		err = errors.New("connection lost")

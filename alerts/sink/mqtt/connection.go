@@ -22,17 +22,17 @@ const (
 	connectTimeout = 5 * time.Second
 	ackTimeout     = 10 * time.Second
 	keepAlive      = 15 * time.Second
-	// writeTimeout is how long the broker may take nothing at all before the connection counts as lost.
+	// writeTimeout is how long a write may block before the connection counts as lost.
 	writeTimeout = 10 * time.Second
-	// publishTimeout is how long a message waits for those before it to be written.
+	// publishTimeout is how long a message waits for earlier ones to be written.
 	publishTimeout = 2 * time.Second
-	quiesce        = 250 // milliseconds for what is on its way at the end
+	quiesce        = 250 // milliseconds for pending messages at the end
 )
 
 var errLost = errors.New("connection lost")
 
-// connection is one connection with a client of its own, which is never used again: nothing of an earlier one can be
-// mistaken for this one's.
+// connection is one connection with a client of its own, which is never reused, so that messages of an earlier one
+// cannot be confused with it.
 type connection struct {
 	client paho.Client
 	lost   chan struct{} // closed when it is lost or ended
@@ -40,10 +40,10 @@ type connection struct {
 
 	mu  sync.Mutex
 	raw net.Conn
-	err error // why it is gone
+	err error // why it ended
 }
 
-// login is what a client says of itself.
+// login are the login data of a client.
 type login struct {
 	clientID, user, password string
 	tls                      *tls.Config
@@ -57,7 +57,7 @@ func dial(ctx context.Context, where string, in login) (*connection, error) {
 		in.password).
 		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishTimeout).SetCleanSession(
 		true).SetProtocolVersion(4).
-		// Whoever dials connects again itself, so that what stands in the way can be said.
+		// The caller reconnects itself, so that the cause of a failure can be reported.
 		SetAutoReconnect(false).SetConnectRetry(false).
 		SetCustomOpenConnectionFn(func(u *url.URL, _ paho.ClientOptions) (net.Conn,
 			error,
@@ -75,11 +75,11 @@ func dial(ctx context.Context, where string, in login) (*connection, error) {
 	return c, nil
 }
 
-// open makes the connection that the client talks over.
+// open opens the network connection of the client.
 func (c *connection) open(ctx context.Context, u *url.URL, secure *tls.Config) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	raw, err := proxy.Dial(ctx, "tcp", u.Host) // directly, where the environment names no proxy
+	raw, err := proxy.Dial(ctx, "tcp", u.Host) // directly, if the environment sets no proxy
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (c *connection) open(ctx context.Context, u *url.URL, secure *tls.Config) (
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.err != nil { // given up meanwhile
+	if c.err != nil { // abandoned meanwhile
 		_ = raw.Close()
 		return nil, c.err
 	}
@@ -109,7 +109,7 @@ func (c *connection) open(ctx context.Context, u *url.URL, secure *tls.Config) (
 	return &watchedConn{Conn: conn, c: c}, nil
 }
 
-// watchedConn ends its connection with the first error, and where the broker takes nothing for too long.
+// watchedConn ends its connection at the first error, and when a write blocks for too long.
 type watchedConn struct {
 	net.Conn
 	c *connection
@@ -136,11 +136,11 @@ func (w *watchedConn) Write(b []byte) (int, error) {
 }
 
 func (w *watchedConn) Close() error {
-	_ = w.c.end(errors.New("the broker does not answer")) // the client itself closes it where a ping is not answered
+	_ = w.c.end(errors.New("the broker does not answer")) // the client itself closes it if a ping is not answered
 	return nil
 }
 
-// end ends the connection with a reason, and gives the reason of the first time.
+// end ends the connection with a reason, and returns the first reason.
 func (c *connection) end(why error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -154,14 +154,14 @@ func (c *connection) end(why error) error {
 	return c.err
 }
 
-// cause is why the connection is gone, or nil.
+// cause returns the reason why the connection ended, or nil.
 func (c *connection) cause() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.err
 }
 
-// start starts work with the connection; it is the reason where that is gone, since drop may wait already.
+// start registers work with the connection; it returns the reason if that has ended, since drop may already be waiting.
 func (c *connection) start(work func()) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -172,14 +172,14 @@ func (c *connection) start(work func()) error {
 	return nil
 }
 
-// drop ends the connection without a word, so that the broker publishes the last will, and waits for what used it.
+// drop ends the connection without DISCONNECT, so that the broker publishes the last will, and waits for its users.
 func (c *connection) drop(why error) {
 	_ = c.end(cmp.Or(why, errLost))
 	c.client.Disconnect(0)
 	c.work.Wait()
 }
 
-// logOut logs out: there is nothing more to say, and no last will.
+// logOut disconnects cleanly, without the last will.
 func (c *connection) logOut() {
 	c.client.Disconnect(quiesce)
 	c.drop(errors.New("closed"))
@@ -187,7 +187,7 @@ func (c *connection) logOut() {
 
 // publish returns once the broker has acknowledged a message.
 func (c *connection) publish(ctx context.Context, topic string, data []byte, retained bool) error {
-	// The client waits itself where the broker takes nothing, also when the connection is gone.
+	// The client itself blocks if the broker does not read, even after the connection has ended.
 	published := make(chan paho.Token, 1)
 	if err := c.start(func() { published <- c.client.Publish(topic, qos, retained, data) }); err != nil {
 		return err
@@ -205,7 +205,7 @@ func (c *connection) publish(ctx context.Context, topic string, data []byte, ret
 	}
 }
 
-// acknowledged waits until the broker has answered, or the connection is gone.
+// acknowledged waits until the broker has acknowledged, or the connection has ended.
 func (c *connection) acknowledged(ctx context.Context, t paho.Token) error {
 	err := wait(ctx, t, c.lost, ackTimeout)
 	if err == nil {
@@ -217,7 +217,7 @@ func (c *connection) acknowledged(ctx context.Context, t paho.Token) error {
 	return err
 }
 
-// wait waits for a token, but not for ever.
+// wait waits for a token, with a timeout.
 func wait(ctx context.Context, t paho.Token, gone <-chan struct{}, most time.Duration) error {
 	timer := time.NewTimer(most)
 	defer timer.Stop()

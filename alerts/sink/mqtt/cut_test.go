@@ -13,8 +13,8 @@ import (
 	"vigil/alerts/sink"
 )
 
-// cutProxy forwards a free port to a broker. It ends its first connection once so many bytes went the one way or the
-// other; those that follow stay.
+// cutProxy forwards a free port to a broker. It cuts its first connection after so many bytes in either direction;
+// later ones stay.
 type cutProxy struct {
 	addr     string
 	up, down int64 // bytes to the broker and from it, below 0 for all
@@ -80,8 +80,8 @@ func (p *cutProxy) serve(ctx context.Context, near net.Conn, target string) {
 	both.Wait()
 }
 
-// A connection that ends at any moment of its beginning, in the middle of a packet or behind one, on its way there or
-// back, is made again, and what waits is delivered.
+// A connection that is cut at any byte of its beginning, within a packet or between two, in either direction, is made
+// again, and waiting messages are delivered.
 func TestAConnectionThatEndsAtAnyMomentIsMadeAgain(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		var all sync.WaitGroup
@@ -126,7 +126,7 @@ func TestAConnectionThatEndsAtAnyMomentIsMadeAgain(t *testing.T) {
 			try(n, up, -1)
 			n++
 		}
-		for down := int64(0); down < 40; down += 4 { // each acknowledgement is of 4 bytes, as is that of the login
+		for down := int64(0); down < 40; down += 4 { // each acknowledgement has 4 bytes, as has that of the login
 			down := down + int64(n)%2
 			try(n, -1, down)
 			n++

@@ -7,9 +7,8 @@ import (
 	"vigil/alerts/sink"
 )
 
-// suspects are messages during whose delivery the broker closed the connection, as it does after a packet that it does
-// not accept. The next attempt has a connection of its own, so that the one that all cameras share is not cut each
-// time.
+// suspects are messages during whose delivery the broker closed the connection, as it does after a packet that it
+// rejects. The next attempt uses a dedicated connection, so that the shared one is not cut each time.
 type suspects struct {
 	mu        sync.Mutex
 	ids       map[string]bool
@@ -35,7 +34,7 @@ func (s *suspects) set(id string, is bool) {
 	s.ids[id] = true
 }
 
-// deliverShared delivers over the connection that there is.
+// deliverShared delivers over the shared connection.
 func (w *Sink) deliverShared(ctx context.Context, m sink.Message) error {
 	c, err := w.current()
 	if err != nil {
@@ -47,8 +46,8 @@ func (w *Sink) deliverShared(ctx context.Context, m sink.Message) error {
 	return err
 }
 
-// deliverDedicated delivers over a connection for this message alone. Where the broker ends that one too, it is the
-// message that it does not take.
+// deliverDedicated delivers over a connection for this message alone. If the broker closes that one too, it rejects the
+// message.
 func (w *Sink) deliverDedicated(ctx context.Context, m sink.Message) error {
 	w.suspects.dedicated.Lock()
 	defer w.suspects.dedicated.Unlock()

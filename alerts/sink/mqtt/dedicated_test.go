@@ -16,8 +16,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// A message that the broker does not take cuts the connection of all cameras once; then it is tried alone, and set
-// aside.
+// A message that the broker rejects cuts the shared connection once; then it is tried alone, and set aside.
 func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
 	port, log := natstest.FreePort(t), &alerttest.Log{}
 	natstest.Mosquitto(t, port, "allow_anonymous true\nmax_packet_size 6000\n")

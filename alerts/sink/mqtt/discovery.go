@@ -7,7 +7,7 @@ import (
 	"vigil/alerts"
 )
 
-// attributes are an event's facts for automations: the flat ones.
+// attributes are the flat properties of an event, for automations.
 type attributes struct {
 	AlertID   string      `json:"alert_id"`
 	Kind      alerts.Kind `json:"kind"`
@@ -16,16 +16,17 @@ type attributes struct {
 	EndReason string      `json:"end_reason,omitempty"`
 	Duration  float64     `json:"duration_seconds"`
 	Zones     []string    `json:"zones"`
-	// Severity is of the event that goes on, and 0 when it is over; PeakSeverity stays.
+	// Severity is that of the open event, and 0 when it has ended; PeakSeverity stays.
 	Severity     *float64 `json:"severity,omitempty"`
 	PeakSeverity *float64 `json:"peak_severity,omitempty"`
 	Regularity   *float64 `json:"peak_regularity,omitempty"`
 }
 
-// retainedState is what the retained topics say of a camera.
+// retainedState is the content of the retained topics of a camera.
 type retainedState struct{ state, attributes string }
 
-// stateOf is what the retained topics say after an alert. A message that has an end is over, whatever its phase.
+// stateOf returns the content of the retained topics after an alert. A message with an end time means that the event is
+// over, whatever its phase.
 func stateOf(a alerts.Alert) retainedState {
 	f := attributes{
 		AlertID: a.ID, Kind: a.Kind, Start: a.Start.Wall.Format("2006-01-02T15:04:05.000Z07:00"),
@@ -45,12 +46,12 @@ func stateOf(a alerts.Alert) retainedState {
 	}
 	text, err := json.Marshal(f)
 	if err != nil {
-		text = []byte("{}") // none of these cannot be encoded
+		text = []byte("{}") // these types can always be encoded
 	}
 	return retainedState{state, string(text)}
 }
 
-// discovery announces a camera to Home Assistant: whether an event goes on there, and how far it is from normal.
+// discovery returns the messages that announce a camera to Home Assistant: its event state and its severity.
 func (w *Sink) discovery(camera string) ([]retained, error) {
 	if w.opts.Discovery == "" {
 		return nil, nil

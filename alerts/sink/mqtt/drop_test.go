@@ -10,8 +10,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// Deliveries of many cameras and the end of the connection meet at any moment: nothing begins on a connection whose
-// end waits for what is begun.
+// Deliveries of many cameras race with the end of the connection: no work starts on a connection whose end waits for
+// started work.
 func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
 	s := &server{port: natstest.FreePort(t)}
 	natstest.Mosquitto(t, s.port, "allow_anonymous true")

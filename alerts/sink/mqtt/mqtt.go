@@ -1,10 +1,9 @@
-// Package mqtt takes alerts to an MQTT 3.1.1 broker, and announces the cameras to Home Assistant.
-//
-// An alert of the outbox goes in and is published at QoS 1, as the CloudEvent that it is, to
-// TOPIC/events/<camera>/<phase>. For those who want a switch, TOPIC/<camera>/state is ON while an event goes on, with
-// its facts in TOPIC/<camera>/attributes, and TOPIC/availability is the last will. The invariants: an alert counts as
-// taken when the broker has acknowledged it and the state; what is retained at the broker is of cameras that are
-// configured, and everything else that this installation ever left there is deleted; no credential reaches an error.
+// Package mqtt delivers alerts to an MQTT 3.1.1 broker, and announces the cameras to Home Assistant.
+// An alert of the outbox goes in and is published at QoS 1, as the unchanged CloudEvent, to
+// TOPIC/events/<camera>/<phase>. For switches, TOPIC/<camera>/state is ON during an event, with its properties in
+// TOPIC/<camera>/attributes, and TOPIC/availability is the last will. The invariants: an alert counts as delivered when
+// the broker has acknowledged it and the state; the retained messages at the broker are of configured cameras, and all
+// others that this installation ever left there are deleted; no credential reaches an error.
 package mqtt
 
 import (
@@ -29,28 +28,28 @@ type Options struct {
 	User     string
 	Password string
 	TLS      *tls.Config // nil for the system's
-	// Registry makes the client id and knows what is retained at the broker; nil is one that is forgotten at the end.
+	// Registry provides the client id and records what is retained at the broker; nil is one that is not saved.
 	Registry *Registry
-	// Topic is what every topic begins with, another for each program at one broker. At a NATS server's gateway it
-	// must not make a topic that is a subject of alerts; events/ behind it sees to that.
+	// Topic is the prefix of every topic, a different one for each program at one broker. At the MQTT gateway of a NATS
+	// server a topic must not map to a subject of alerts; the level events/ after the prefix prevents that.
 	Topic string
 	// Discovery is Home Assistant's prefix; empty announces nothing.
 	Discovery string
 	Cameras   []string
-	// ProbeOnly connects and publishes nothing, to see whether it can. It has a client id of its own, since a broker
-	// ends the connection of a client whose id comes again.
+	// ProbeOnly connects to check the connection and publishes nothing. It uses its own client id, since a broker
+	// disconnects a client when another one connects with the same id.
 	ProbeOnly bool
 	Log       *slog.Logger
 }
 
-// What availability topics say.
+// Payloads of availability topics.
 const (
 	Online  = "online"
 	Offline = "offline"
 )
 
-// Sink is a way out of the outbox. One goroutine makes and owns its connections, one after the other, until Close; the
-// others use the one that there is.
+// Sink delivers alerts of the outbox to a broker. One goroutine makes and owns its connections, one after the other,
+// until Close; the others use the current one.
 type Sink struct {
 	opts     Options
 	log      *slog.Logger
@@ -60,18 +59,18 @@ type Sink struct {
 	ctx               context.Context //nolint:containedctx // of the goroutine that Close ends
 	stop              context.CancelFunc
 	work              sync.WaitGroup
-	changed           chan struct{} // 1: the health of a camera changed
+	changed           chan struct{} // capacity 1: the health of a camera changed
 	suspects          suspects
-	subscribeFailures int // of the goroutine that connects: how often a subscription failed
+	subscribeFailures int // used by connectLoop only: number of failed subscriptions
 
 	mu             sync.Mutex
-	conn           *connection              // nil while there is none
-	lastErr        error                    // why there is none
+	conn           *connection              // nil if disconnected
+	lastErr        error                    // why it is disconnected
 	retainedStates map[string]retainedState // of each camera
 	health         map[string]alerts.State  // of each camera
 }
 
-// New checks the options and starts to connect. A broker that is away is not an error.
+// New checks the options and starts to connect. An unreachable broker is not an error.
 func New(o Options) (*Sink, error) {
 	u, err := url.Parse(o.URL)
 	if err != nil || u.Host == "" || u.Scheme != "tcp" && u.Scheme != "ssl" {
@@ -103,12 +102,12 @@ func New(o Options) (*Sink, error) {
 // Name is "mqtt".
 func (*Sink) Name() string { return "mqtt" }
 
-// Address is the broker's address.
+// Address returns the broker's address.
 func (w *Sink) Address() string { return w.address }
 
 func (w *Sink) topic(parts ...string) string { return w.opts.Topic + "/" + strings.Join(parts, "/") }
 
-// current is the connection, or why there is none.
+// current returns the connection, or the reason why there is none.
 func (w *Sink) current() (*connection, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -124,7 +123,7 @@ func (w *Sink) setCurrent(c *connection, why error) {
 	w.conn, w.lastErr = c, why
 }
 
-// Check waits until there is a connection, or says why there is none when ctx ends.
+// Check waits for a connection, or returns the reason why there is none when ctx ends.
 func (w *Sink) Check(ctx context.Context) error {
 	for {
 		_, err := w.current()
@@ -139,8 +138,8 @@ func (w *Sink) Check(ctx context.Context) error {
 	}
 }
 
-// Deliver publishes an alert and what it changes of its camera's state, and returns nil once the broker has
-// acknowledged all of it.
+// Deliver publishes an alert and the resulting state of its camera, and returns nil once the broker has acknowledged
+// all of it.
 func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	deliver := w.deliverShared
 	if w.suspects.has(m.ID) {
@@ -162,8 +161,8 @@ func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error
 	if err := c.publish(ctx, w.topic("events", m.Camera, parts[len(parts)-1]), m.Data, false); err != nil {
 		return err
 	}
-	// What waited of a camera that is no longer configured leaves nothing behind.
-	// How the camera is, later messages have said already.
+	// Alerts of a camera that is no longer configured must not leave retained messages. For a repeat, later messages
+	// have already set the state.
 	if m.Again || !slices.Contains(w.opts.Cameras, m.Camera) {
 		return nil
 	}
@@ -172,7 +171,7 @@ func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error
 		return nil //nolint:nilerr // of a later version, perhaps: who knows it has it by now
 	}
 	s := stateOf(a)
-	// Noted before: where the connection is lost here, the next one begins with it.
+	// Recorded first: if the connection is lost here, the next one publishes it.
 	w.mu.Lock()
 	w.retainedStates[m.Camera] = s
 	w.mu.Unlock()
@@ -182,8 +181,7 @@ func (w *Sink) deliver(ctx context.Context, c *connection, m sink.Message) error
 	return c.publish(ctx, w.topic(m.Camera, "state"), []byte(s.state), true)
 }
 
-// Status makes a camera available or not. It waits for nothing: what a camera was set to last is published as soon as
-// it can be.
+// Status sets the availability of a camera. It does not block: the last state is published as soon as possible.
 func (w *Sink) Status(s alerts.Status) {
 	w.mu.Lock()
 	w.health[s.Camera] = s.State
@@ -194,7 +192,7 @@ func (w *Sink) Status(s alerts.Status) {
 	}
 }
 
-// availability is what a camera's state means to those who rely on it.
+// availability maps a camera's state to a payload.
 func availability(s alerts.State) string {
 	if s.Watched() {
 		return Online
@@ -202,7 +200,7 @@ func availability(s alerts.State) string {
 	return Offline
 }
 
-// Close publishes that nobody watches any more and ends the connection.
+// Close publishes "offline" and ends the connection.
 func (w *Sink) Close() error {
 	w.stop()
 	w.work.Wait()

@@ -33,14 +33,14 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// writer is the user and the password of those who publish; brokers other than the embedded one take whoever comes.
+// writer is the user and the password of publishers; brokers other than the embedded one accept everybody.
 const writer = "writer"
 
 var accounts = []broker.Account{{Name: writer, Password: writer, Rights: broker.Write}}
 
 func asWriter(string) (user, password string) { return writer, writer }
 
-// server is a broker that a test can take away and bring back.
+// server is a broker that a test can stop and restart.
 type server struct {
 	port  int
 	start func(t *testing.T)
@@ -90,7 +90,7 @@ func eachBroker(t *testing.T, test func(t *testing.T, s *server)) {
 
 func (s *server) url() string { return fmt.Sprintf("tcp://127.0.0.1:%d", s.port) }
 
-// listener is a plain client that remembers what it hears.
+// listener is a plain client that stores the messages it receives.
 type listener struct {
 	client paho.Client
 	mu     sync.Mutex
@@ -121,7 +121,7 @@ func listen(t *testing.T, url, topic string) *listener {
 		default:
 		}
 	}
-	// A broker without a disk forgets who listens.
+	// A broker without a disk loses its subscriptions.
 	ready := make(chan struct{}, 100)
 	o.SetOnConnectHandler(func(c paho.Client) {
 		c.Subscribe(topic, 1, hear).Wait()
@@ -136,7 +136,7 @@ func listen(t *testing.T, url, topic string) *listener {
 	return l
 }
 
-// until waits for a topic to say something.
+// until waits for a payload on a topic.
 func (l *listener) until(t *testing.T, topic, want string) {
 	t.Helper()
 	l.untilIs(t, topic, want, func(got string) bool { return got == want })
@@ -195,8 +195,8 @@ func store(t *testing.T, w *Sink) *outbox.Outbox {
 	return o
 }
 
-// An event is published, switches the camera's state, and is announced; the broker dies in the middle and nothing is
-// missing after.
+// An event is published, changes the camera's state, and is announced; the broker dies in the middle and no message is
+// lost.
 func TestAlertsOverABrokerThatDies(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		w := way(t, Options{URL: s.url(), User: writer, Password: writer})
@@ -223,7 +223,7 @@ func TestAlertsOverABrokerThatDies(t *testing.T) {
 		if err := o.Drain(within(t)); err != nil {
 			t.Fatal(err)
 		}
-		// A listener that comes back hears what is retained in any order.
+		// A listener that reconnects receives the retained messages in any order.
 		l.untilIs(t, "vigil/yard/attributes", "the end",
 			func(text string) bool { return strings.Contains(text, "end_reason") })
 		l.mu.Lock()
@@ -248,7 +248,7 @@ func TestAlertsOverABrokerThatDies(t *testing.T) {
 	})
 }
 
-// A process that is killed says nothing; the broker says it for it.
+// A killed process publishes nothing; the broker publishes its last will.
 func TestTheLastWill(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		proxy := cut(t, s.port)
@@ -261,8 +261,8 @@ func TestTheLastWill(t *testing.T) {
 	})
 }
 
-// role in the environment makes the test's program a process that can be killed: it connects to the broker that it
-// names, and stays.
+// role is the environment variable that makes the test's program a process that connects to the broker it names, to be
+// killed.
 const role = "VIGIL_TEST_MQTT"
 
 func TestMain(m *testing.M) {
@@ -287,7 +287,7 @@ func TestMain(m *testing.M) {
 	select {}
 }
 
-// startVictim starts that process and gives what kills it.
+// startVictim starts that process and returns a function that kills it.
 func startVictim(t *testing.T, url, dir string) (kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -301,7 +301,7 @@ func startVictim(t *testing.T, url, dir string) (kill func()) {
 	return kill
 }
 
-// The whole process is killed, as by the system when memory is short.
+// The whole process is killed, as by the system when memory runs out.
 func TestTheLastWillOfAKilledProcess(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		kill := startVictim(t, s.url(), t.TempDir())
@@ -310,7 +310,7 @@ func TestTheLastWillOfAKilledProcess(t *testing.T) {
 		l.until(t, "vigil/yard/availability", Online)
 		kill()
 		l.until(t, "vigil/availability", Offline)
-		// Whoever comes later is told so too.
+		// Later subscribers receive it too.
 		listen(t, s.url(), "vigil/availability").until(t, "vigil/availability", Offline)
 	})
 }
@@ -385,7 +385,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	}
 }
 
-// heard is a log that can be waited for.
+// heard is a log that a test can wait for.
 type heard struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -413,7 +413,7 @@ func (h *heard) wait(ctx context.Context, text string) error {
 	}
 }
 
-// severed is a connection to a broker that can be torn.
+// severed is a connection to a broker that can be cut.
 type severed struct {
 	addr  string
 	close func()

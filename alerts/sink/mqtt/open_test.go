@@ -10,7 +10,7 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// A broker that cannot be reached leaves nothing open, whatever is in the way.
+// A failure at any step of dialling leaves nothing open.
 func TestDialLeavesNothingOpen(t *testing.T) {
 	answering := func(answer string) string {
 		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -14,8 +14,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// Home Assistant needs no user at the broker inside vigil to hear what vigil publishes there, which logs in as nobody
-// else can; and nobody without an account publishes anything.
+// Home Assistant can subscribe at the embedded broker without a user; only vigil and accounts with rights can publish.
 func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	login, port := broker.NewLogin(), natstest.FreePort(t)
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
@@ -64,10 +63,10 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 			t.Errorf("%s may be heard", topic)
 		}
 	}
-	// Neither these messages nor what is retained of them must ever come.
+	// Neither these messages nor their retained copies may ever arrive.
 	for _, topic := range []string{"vigil/alerts/yard/start", "vigil/events/yard/start", "vigil/yard/state"} {
 		if err := wait(within(t), c.Publish(topic, 1, true, "forged"), nil, longWait); err != nil {
-			t.Log(err) // the server may say nothing
+			t.Log(err) // the server may not answer
 		}
 	}
 	if err := o.Publish(within(t), event("yard", alerts.NewID(), 0, alerts.PhaseStart)); err != nil {

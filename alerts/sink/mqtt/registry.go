@@ -24,12 +24,12 @@ import (
 // registryFile is the name of a Registry's file.
 const registryFile = "mqtt.json"
 
-// idDigits is how many digits of a hash are in a client id: with vigil- before it and -check behind it has the 23 that
-// every broker must take.
+// idDigits is the number of hash digits in a client id: with the prefix vigil- and the suffix -check it has the 23
+// characters that every broker must accept.
 const idDigits = 10
 
-// Registry is the identity of an installation and what it left at brokers, kept in a file from one run to the next:
-// whatever is retained there is noted before it is published. Its methods may be called concurrently.
+// Registry stores the identity of an installation and its retained topics at brokers in a file: topics are recorded
+// before they are published. Its methods may be called concurrently.
 type Registry struct {
 	id   string // of the data directory
 	path string // empty for none
@@ -48,8 +48,8 @@ func newRegistry() *Registry {
 	return &Registry{id: rand.Text(), record: registryRecord{Retained: map[string][]string{}}}
 }
 
-// OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; what could
-// not be read is not known to it, and what is published is forgotten.
+// OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; it lacks what
+// could not be read, and what is published is not recorded.
 func OpenRegistry(dataDir string) (*Registry, error) {
 	r := newRegistry()
 	id, err := instance.ID(dataDir)
@@ -60,8 +60,7 @@ func OpenRegistry(dataDir string) (*Registry, error) {
 	return r, r.read(filepath.Join(dataDir, registryFile))
 }
 
-// ReadRegistry is for those who only look: it has the identity, or where there is none yet another one, and writes
-// nothing.
+// ReadRegistry is for read-only use: it has the identity, or a new one if there is none yet, and writes nothing.
 func ReadRegistry(dataDir string) *Registry {
 	r := newRegistry()
 	if id, err := instance.Read(dataDir); err == nil {
@@ -91,13 +90,13 @@ func (r *Registry) read(path string) error {
 	return nil
 }
 
-// clientID is the installation's name at brokers under a topic.
+// clientID returns the installation's client id for a topic.
 func (r *Registry) clientID(topic string) string {
 	sum := sha256.Sum256([]byte(r.id + "\n" + topic))
 	return "vigil-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:idDigits])
 }
 
-// hasBroker says whether anything was ever published at a broker.
+// hasBroker reports whether anything was ever published at a broker.
 func (r *Registry) hasBroker(broker string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -105,7 +104,7 @@ func (r *Registry) hasBroker(broker string) bool {
 	return ok
 }
 
-// brokers are those at which something may be retained.
+// brokers are those at which messages may be retained.
 func (r *Registry) brokers() []string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -113,8 +112,8 @@ func (r *Registry) brokers() []string {
 		func(b string) bool { return len(r.record.Retained[b]) == 0 })
 }
 
-// addRetained notes topics that will be retained at a broker, and gives those that shall be no more: what was noted
-// before, and what was found.
+// addRetained records topics that will be retained at a broker, and returns the stale ones among those recorded before
+// and those found.
 func (r *Registry) addRetained(broker string, topics, found []string) (stale []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -126,14 +125,14 @@ func (r *Registry) addRetained(broker string, topics, found []string) (stale []s
 	return stale, r.set(broker, slices.Concat(topics, stale))
 }
 
-// setRetained notes that exactly these topics are retained at a broker.
+// setRetained records that exactly these topics are retained at a broker.
 func (r *Registry) setRetained(broker string, topics []string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.set(broker, topics)
 }
 
-// forget drops a broker at which nothing is retained any more.
+// forget deletes a broker at which nothing is retained any more.
 func (r *Registry) forget(broker string) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -141,7 +140,7 @@ func (r *Registry) forget(broker string) error {
 	return r.save()
 }
 
-// set changes and keeps what is known of a broker. r.mu is held.
+// set changes and saves the topics of a broker. r.mu is held.
 func (r *Registry) set(broker string, topics []string) error {
 	topics = slices.Clone(topics)
 	slices.Sort(topics)
@@ -152,7 +151,7 @@ func (r *Registry) set(broker string, topics []string) error {
 	return r.save()
 }
 
-// save replaces the file as a whole. r.mu is held, or nobody else knows r.
+// save replaces the file atomically. r.mu is held, or r is not shared yet.
 func (r *Registry) save() error {
 	if r.path == "" {
 		return nil
@@ -174,7 +173,7 @@ func (r *Registry) save() error {
 	return nil
 }
 
-// syncDir makes a rename last over a power cut.
+// syncDir makes a rename survive a power cut.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"vigil/alerts/sink/webhook"
 )
 
-// resetting is the address of a server that resets each connection, and how many there were.
+// resetting returns the address of a server that resets each connection, and a count of these.
 func resetting(t *testing.T) (addr string, connections func() int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -30,7 +30,7 @@ func resetting(t *testing.T) (addr string, connections func() int) {
 			if err != nil {
 				return
 			}
-			_, _ = c.Read(make([]byte, 1)) // what is not read makes a reset of the end
+			_, _ = c.Read(make([]byte, 1)) // unread data turns the close into a reset
 			_ = c.(*net.TCPConn).SetLinger(0)
 			_ = c.Close()
 			mu.Lock()
@@ -63,7 +63,7 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-// Why there is no connection is logged once, though each attempt comes from another port.
+// The reason of a failed connection is logged once, though each attempt uses another local port.
 func TestTheSameReasonIsLoggedOnce(t *testing.T) {
 	addr, connections := resetting(t)
 	var log lines
@@ -81,7 +81,7 @@ func TestTheSameReasonIsLoggedOnce(t *testing.T) {
 	}
 }
 
-// Likewise of a webhook.
+// The same for a webhook.
 func TestTheSameReasonHasTheSameText(t *testing.T) {
 	addr, _ := resetting(t)
 	hook, err := webhook.New(webhook.Options{URL: "http://" + addr})

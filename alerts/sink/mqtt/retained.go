@@ -17,15 +17,15 @@ import (
 	"vigil/internal/errcode"
 )
 
-// searchTimeout bounds the search for what earlier versions left.
+// searchTimeout bounds the search for retained messages of earlier versions.
 const searchTimeout = 5 * time.Second
 
-// retained is a message that the broker keeps for those who come later.
+// retained is a retained message.
 type retained struct{ topic, text string }
 
-// publishRetained publishes after each connection how things are, since a broker may have been started anew and know
-// nothing, and deletes what is retained there of before: cameras that are no longer configured, other topics, other
-// names. It notes in published how available each camera was said to be.
+// publishRetained publishes the current state after each connection, since a broker may have restarted without its
+// data, and deletes stale retained messages: of cameras that are no longer configured, other topics, other names. It
+// records in published the availability of each camera.
 func (w *Sink) publishRetained(ctx context.Context, c *connection, published map[string]string) error {
 	wanted, err := w.wanted(published)
 	if err != nil {
@@ -67,7 +67,7 @@ func (w *Sink) warn(err error) {
 	}
 }
 
-// wanted is all that is to be retained, in the order in which it is published: that vigil is there comes last.
+// wanted returns all retained messages in the order of publishing: vigil's own availability comes last.
 func (w *Sink) wanted(published map[string]string) ([]retained, error) {
 	w.mu.Lock()
 	states, health := maps.Clone(w.retainedStates), maps.Clone(w.health)
@@ -87,8 +87,8 @@ func (w *Sink) wanted(published map[string]string) ([]retained, error) {
 	return append(all, retained{w.topic("availability"), Online}), nil
 }
 
-// findOldTopics finds what a version before the Registry announced of this installation: its names were made of the
-// topic's last part. Where another one had the same name, its states are at other topics, and it is left alone.
+// findOldTopics finds the announcements of a version before the Registry: its names were made of the topic's last part.
+// If another installation used the same name, its states have other topics, and it is left alone.
 func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, searchTimeout)
 	defer cancel()
@@ -108,7 +108,7 @@ func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, erro
 		defer mu.Unlock()
 		old = append(old, w.oldTopics(m.Topic(), m.Payload())...)
 	}
-	// Behind what is retained comes what is published now.
+	// Retained messages arrive before those published now.
 	filters := map[string]byte{
 		w.opts.Discovery + "/binary_sensor/+/anomaly/config": qos, w.opts.Discovery + "/sensor/+/severity/config": qos,
 		marker: qos,
@@ -128,7 +128,7 @@ func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, erro
 	if gone := c.cause(); gone != nil {
 		return nil, gone
 	}
-	if err != nil { // not allowed there, perhaps: no reason to do without alerts
+	if err != nil { // perhaps not permitted, which must not prevent alerts
 		w.log.Debug("what earlier versions announced at MQTT was not found", "error", err)
 	}
 	mu.Lock()
@@ -136,7 +136,7 @@ func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, erro
 	return old, nil
 }
 
-// oldTopics are those to delete where an announcement is this installation's from before.
+// oldTopics returns the topics to delete if an announcement is an older one of this installation.
 func (w *Sink) oldTopics(topic string, payload []byte) []string {
 	var announced struct {
 		StateTopic string `json:"state_topic"`
@@ -163,8 +163,8 @@ func (w *Sink) oldTopics(topic string, payload []byte) []string {
 	return old
 }
 
-// Withdraw deletes what is retained at brokers that are not configured any more, all but keep. It tries once, without
-// a user or a password where login, which may be nil, knows none.
+// Withdraw deletes the retained messages at brokers that are not configured any more, all except keep. It tries once,
+// without a user and password if login, which may be nil, has none.
 func (r *Registry) Withdraw(ctx context.Context, keep string, login func(broker string) (user, password string),
 	log *slog.Logger,
 ) {

@@ -46,7 +46,7 @@ func retainedAt(t *testing.T, url string) map[string]string {
 // retain leaves messages at a broker.
 func retain(t *testing.T, url string, messages map[string]string) {
 	t.Helper()
-	// A server may hold it against a client if another one of its name has just left.
+	// A server may refuse a client soon after another with its id has left.
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
 		"leaver-" + alerts.NewID()[14:]))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
@@ -60,7 +60,7 @@ func retain(t *testing.T, url string, messages map[string]string) {
 	}
 }
 
-// topicsOf are the topics of an installation with such cameras.
+// topicsOf returns the topics of an installation with these cameras.
 func topicsOf(id, topic, discovery string, cameras ...string) []string {
 	all := []string{topic + "/availability"}
 	for _, c := range cameras {
@@ -83,7 +83,7 @@ func registry(t *testing.T, dir string) *Registry {
 	return r
 }
 
-// start is one run of a vigil, which is connected.
+// start starts one run of a vigil, connected.
 func start(t *testing.T, o Options) *Sink {
 	t.Helper()
 	w, err := New(o)
@@ -97,8 +97,8 @@ func start(t *testing.T, o Options) *Sink {
 	return w
 }
 
-// Whatever the configuration becomes while vigil is down, at the broker is what it says now, and what others left
-// there.
+// However the configuration changes while vigil is down, the broker then has the retained messages of the current one,
+// and those of other programs.
 func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		others := map[string]string{
@@ -119,7 +119,7 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 			{"not announced", "site1/vigil", "", []string{"front-gate"}},
 			{"no camera", "site1/vigil", "", nil},
 		} {
-			r := registry(t, dir) // as after a kill: nothing was said at the end
+			r := registry(t, dir) // as after a kill: nothing was published at the end
 			w, err := New(Options{
 				URL: s.url(), User: writer, Password: writer, Registry: r, Topic: step.topic,
 				Discovery: step.discovery, Cameras: step.cameras,
@@ -145,7 +145,7 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		// MQTT is configured no more.
+		// MQTT is no longer configured.
 		registry(t, dir).Withdraw(within(t), "", asWriter, slog.New(slog.DiscardHandler))
 		if got := retainedAt(t, s.url()); !maps.Equal(got, others) {
 			t.Errorf("retained at the end is %v, want %v", got, others)
@@ -156,7 +156,7 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 	})
 }
 
-// A process that is killed has noted what it announced, and what waited of a camera that is configured no more leaves
+// A killed process has recorded what it announced, and waiting alerts of a camera that is no longer configured leave
 // nothing behind.
 func TestARenamedCameraAfterAKill(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
@@ -192,7 +192,8 @@ func TestARenamedCameraAfterAKill(t *testing.T) {
 	})
 }
 
-// Of what earlier versions announced, one's own goes, and that of another one of the same name stays.
+// Announcements of earlier versions are deleted if they are of this installation; those of another one with the same
+// name stay.
 func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		announced := func(topic, camera, state string) map[string]string {
@@ -226,7 +227,7 @@ func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 	})
 }
 
-// Two data directories are two clients also under one topic, and one is the same after a new start.
+// Two data directories are two clients also under one topic, and one keeps its identity after a restart.
 func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	a, b := registry(t, one), registry(t, two)
@@ -277,7 +278,7 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 	})
 }
 
-// A file that is not a registry is left alone and named.
+// A file that is not a registry is left alone and reported.
 func TestADamagedRegistry(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, registryFile)
@@ -295,7 +296,7 @@ func TestADamagedRegistry(t *testing.T) {
 	}
 }
 
-// Two copies of one data directory throw each other out: less and less often, and the reason is logged once.
+// Two copies of one data directory disconnect each other: less and less often, and the reason is logged once.
 func TestACopiedIdentity(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Mosquitto(t, port, "allow_anonymous true")
@@ -334,7 +335,7 @@ func TestPauses(t *testing.T) {
 	}
 }
 
-// Two vigils were given one topic: the end of the one is not the end of the other, which says that it watches.
+// Two vigils have the same topic: when one ends, the other publishes that it is online.
 func TestTheEndOfAnotherWithTheSameTopic(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})

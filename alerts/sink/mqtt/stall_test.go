@@ -11,8 +11,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// A broker that takes nothing more holds up nobody who only has a state to say, and hears the latest of each camera
-// when it goes on.
+// A broker that stops reading does not block callers of Status, and receives the latest state of each camera when it
+// continues.
 func TestABrokerThatStalls(t *testing.T) {
 	port := natstest.FreePort(t)
 	p := natstest.Mosquitto(t, port, "allow_anonymous true")
@@ -29,7 +29,7 @@ func TestABrokerThatStalls(t *testing.T) {
 	w.Status(alerts.Status{Camera: "yard", State: alerts.StateLive})
 	l.until(t, "vigil/yard/availability", Online)
 	p.Signal(t, syscall.SIGSTOP)
-	// More than the system keeps for a peer that does not read.
+	// More than the system buffers for a peer that does not read.
 	ctx, cancel := context.WithCancel(within(t))
 	blocked := make(chan error, 1)
 	go func() {

@@ -1,4 +1,4 @@
-// Package nats sends alerts on to the stream VIGIL_ALERTS of another NATS server, or of several that are one cluster.
+// Package nats delivers alerts to the stream VIGIL_ALERTS of another NATS server, or of a cluster.
 package nats
 
 import (
@@ -7,8 +7,8 @@ import (
 	"vigil/alerts/sink"
 )
 
-// Conn is a connection to the other server. Its error is marked with sink.Refused where the server refuses the message
-// for what is in it.
+// Conn is a connection to the other server. Its error is marked with sink.Refused if the server refuses the message
+// because of its content.
 type Conn interface {
 	Connected() bool
 	Deliver(ctx context.Context, subject, id string, data []byte) error
@@ -16,10 +16,10 @@ type Conn interface {
 
 // Sink delivers to that stream.
 type Sink struct {
-	// Conn connects in the background: a server that is away does not keep the program from starting.
+	// Conn connects in the background: an unreachable server does not prevent the start.
 	Conn Conn
 	// BeforeDeliver is called with each message before it is sent, to copy what the message refers to. It bounds its
-	// own time and cannot hold the message back; it may be nil.
+	// own time and cannot stop the delivery; it may be nil.
 	BeforeDeliver func(ctx context.Context, m sink.Message)
 }
 

@@ -1,8 +1,7 @@
-// Package webhook posts alerts to an HTTP address, signed as Standard Webhooks describe (standardwebhooks.com).
-//
-// An alert of the outbox goes in and is posted as it is stored, a CloudEvent. An answer of 2xx takes it; after any
-// other, or none, the outbox gives it again, with the same id in the header webhook-id, for ever. Neither the
-// address's query nor its user reach an error.
+// Package webhook posts alerts to an HTTP address, signed according to Standard Webhooks (standardwebhooks.com).
+// An alert of the outbox goes in and is posted as it is stored, a CloudEvent. A status of 2xx acknowledges it; after
+// any other, or none, the outbox delivers it again, with the same id in the header webhook-id, without a limit on
+// retries. Neither the address's query nor its user reach an error.
 package webhook
 
 import (
@@ -28,25 +27,26 @@ import (
 	"vigil/internal/retry"
 )
 
-// Headers of a message.
+// Headers of a request.
 const (
 	HeaderID        = "webhook-id"        // the message's id, the same on repeats
-	HeaderTimestamp = "webhook-timestamp" // when it was sent, in seconds since 1970; part of what is signed
+	HeaderTimestamp = "webhook-timestamp" // time of sending, in seconds since 1970; part of the signed text
 	HeaderSignature = "webhook-signature" // v1,<base64 of HMAC-SHA256 over id.timestamp.body>
 )
 
 // Options describe a webhook.
 type Options struct {
 	URL string
-	// Secret signs: the bytes of the text, or with whsec_ before it, what the rest says in base64; empty signs nothing.
+	// Secret is the key for signing: the bytes of the text, or after whsec_, the base64-decoded rest; empty does not
+	// sign.
 	Secret  string
-	Timeout time.Duration // for the whole answer
+	Timeout time.Duration // for the whole response
 	TLS     *tls.Config   // nil for the system's
-	// Phases are of the messages that are posted; none is all of them.
+	// Phases are those of the messages that are posted; empty means all.
 	Phases []alerts.Phase
 }
 
-// Sink is a way out of the outbox.
+// Sink delivers alerts of the outbox to a webhook.
 type Sink struct {
 	url    *url.URL
 	key    []byte
@@ -75,7 +75,7 @@ func New(o Options) (*Sink, error) {
 				TLSClientConfig: o.TLS, Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 4,
 				IdleConnTimeout: time.Minute,
 			},
-			// An alert is not for whoever the address points to next.
+			// Do not post an alert to the target of a redirect.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 	}, nil
@@ -84,7 +84,7 @@ func New(o Options) (*Sink, error) {
 // Name is "webhook".
 func (*Sink) Name() string { return "webhook" }
 
-// Address is the address without what may be secret in it. Many services put their token into the path.
+// Address returns the address without parts that may be secret. Many services put their token into the path.
 func (w *Sink) Address() string {
 	where := w.url.Scheme + "://" + w.url.Host
 	if w.url.Path != "" && w.url.Path != "/" {
@@ -93,11 +93,11 @@ func (w *Sink) Address() string {
 	return where
 }
 
-// maxRetryAfter bounds what a server may ask for with Retry-After.
+// maxRetryAfter bounds the pause requested by Retry-After.
 const maxRetryAfter = time.Minute
 
-// Deliver posts a message once and returns nil for an answer of 2xx, or where messages of its phase are not posted.
-// Where the server asks for a pause, it waits.
+// Deliver posts a message once and returns nil for a status of 2xx, or if messages of its phase are not posted. If the
+// server requests a pause, it waits.
 func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	if phase := m.Subject[strings.LastIndex(m.Subject, ".")+1:]; len(w.phases) > 0 &&
 		!slices.Contains(w.phases, alerts.Phase(phase)) {
@@ -123,13 +123,13 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 		return connectCode(err).Wrap(fmt.Errorf("webhook %s: %w", w.Address(), unwrapURLError(err)))
 	}
 	defer resp.Body.Close()
-	// Read to the end, so that the connection is used again; what it says is nobody's business.
+	// Read to the end, so that the connection is reused.
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<16))
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
 	w.waitRetryAfter(ctx, resp.Header.Get("Retry-After"))
-	// The status alone: its text is the server's own.
+	// The status alone: its text comes from the server.
 	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Address(), resp.StatusCode,
 		http.StatusText(resp.StatusCode))
 	if slices.Contains(refusingStatuses, resp.StatusCode) {
@@ -138,7 +138,7 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	return statusCode(resp.StatusCode).Wrap(err)
 }
 
-// statusCode is the code of an HTTP status that says nothing of the message.
+// statusCode returns the code of an HTTP status that is not about the message.
 func statusCode(status int) errcode.Code {
 	switch status {
 	case http.StatusUnauthorized:
@@ -149,7 +149,7 @@ func statusCode(status int) errcode.Code {
 	return errcode.SinkBadAnswer
 }
 
-// connectCode is the code of a request without an answer.
+// connectCode returns the code of a request without a response.
 func connectCode(err error) errcode.Code {
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
 		return errcode.SinkTLS
@@ -157,15 +157,15 @@ func connectCode(err error) errcode.Code {
 	return errcode.SinkUnreachable
 }
 
-// refusingStatuses are the statuses that say something of what was sent. Others may heal: 401, 403, 404 and 405 with a
-// changed configuration at either side, 408, 425, 429 and all of 5xx by themselves.
+// refusingStatuses are the statuses that are about the message. Others may resolve: 401, 403, 404 and 405 by a changed
+// configuration at either side, 408, 425, 429 and all of 5xx by themselves.
 var refusingStatuses = []int{
 	http.StatusBadRequest, http.StatusLengthRequired, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType,
 	http.StatusUnprocessableEntity,
 	http.StatusRequestHeaderFieldsTooLarge,
 }
 
-// validHeader says whether a text may be the value of a header; the client would refuse it.
+// validHeader reports whether a text may be the value of a header; the client would refuse it.
 func validHeader(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r < ' ' || r == 0x7f })
 }
@@ -178,7 +178,7 @@ func (w *Sink) waitRetryAfter(ctx context.Context, after string) {
 	retry.Sleep(ctx, min(time.Duration(seconds)*time.Second, maxRetryAfter))
 }
 
-// Sign gives the signature of a message.
+// Sign returns the signature of a message.
 func Sign(key []byte, id, timestamp string, body []byte) string {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(id + "." + timestamp + "."))
@@ -186,7 +186,7 @@ func Sign(key []byte, id, timestamp string, body []byte) string {
 	return "v1," + base64.StdEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// unwrapURLError is an error of the client without the address in it, which has the query.
+// unwrapURLError returns an error of the client without the address, which contains the query.
 func unwrapURLError(err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		return e.Err

@@ -36,7 +36,7 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// hook is a server that checks each signature and answers as it is told.
+// hook is a server that checks each signature and answers as configured.
 type hook struct {
 	key    []byte
 	answer func(n int) int // status of the n-th request, from 0
@@ -76,14 +76,14 @@ func (h *hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(status)
 }
 
-// event is a message of an event that says nothing of what the model measured.
+// event is a message of an event without measurements of the model.
 func event(camera string, phase alerts.Phase, id string, seq int) alerts.Alert {
 	a := alerttest.Event(camera, id, seq, phase)
 	a.Kind, a.Measurement = alerts.KindUntrusted, nil
 	return a
 }
 
-// The server refuses, fails, redirects and comes back; every alert arrives once it takes them, in order.
+// The server refuses, fails, redirects and recovers; every alert arrives in order once it accepts them.
 func TestAlertsArriveOverErrors(t *testing.T) {
 	h := &hook{key: []byte("s3cret"), answer: func(n int) int {
 		switch n {
@@ -129,7 +129,7 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 	}
 }
 
-// Only the phases that are asked for are posted, and the others hold up nothing.
+// Only the configured phases are posted, and the others delay nothing.
 func TestPhasesThatAreNotPosted(t *testing.T) {
 	h := &hook{}
 	server := httptest.NewServer(h)
@@ -155,7 +155,7 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	last := event("cellar", alerts.PhaseUpdate, alerts.NewID(), 0) // behind which nothing comes
+	last := event("cellar", alerts.PhaseUpdate, alerts.NewID(), 0) // after which no message follows
 	if err := o.Publish(within(t), last); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 	}
 }
 
-// Names in the environment of a process that is killed with alerts that nobody took.
+// Environment variables of a process that is killed with undelivered alerts.
 const (
 	childDir = "VIGIL_TEST_WEBHOOK_DIR"
 	childURL = "VIGIL_TEST_WEBHOOK_URL"
@@ -197,7 +197,7 @@ func openOutbox(ctx context.Context, dir, url string) (*outbox.Outbox, error) {
 	})
 }
 
-// victim stores an event and waits for its death.
+// victim stores an event and waits to be killed.
 func victim(dir, url string) error {
 	o, err := openOutbox(context.Background(), dir, url)
 	if err != nil {
@@ -214,7 +214,7 @@ func victim(dir, url string) error {
 	select {}
 }
 
-// The address answers 503 until the process is killed; the next process posts what waits, with the ids of before,
+// The address answers 503 until the process is killed; the next process posts the waiting alerts, with the same ids,
 // signed.
 func TestAlertsArriveAfterAKill(t *testing.T) {
 	var open atomic.Bool
@@ -326,7 +326,7 @@ func TestOverTLSWithItsOwnAuthority(t *testing.T) {
 	}
 }
 
-// The example of the specification's own libraries, so that theirs verify what is signed here.
+// The example of the specification's own libraries, so that theirs verify these signatures.
 func TestSignatureIsTheStandards(t *testing.T) {
 	key, err := base64.StdEncoding.DecodeString("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
 	if err != nil {
