@@ -28,10 +28,10 @@ type Ack struct {
 	Clips []string `json:"clips,omitempty"`
 }
 
-// maxNameBytes bounds who acknowledged.
+// maxNameBytes bounds the name of the person who acknowledged.
 const maxNameBytes = 100
 
-// EncodeAck checks a and makes its entry.
+// EncodeAck validates and encodes an entry.
 func EncodeAck(a Ack) ([]byte, error) {
 	a.At = a.At.UTC()
 	if err := a.check(); err != nil {
@@ -40,7 +40,7 @@ func EncodeAck(a Ack) ([]byte, error) {
 	return json.Marshal(a)
 }
 
-// DecodeAck reads an entry.
+// DecodeAck decodes an entry.
 func DecodeAck(data []byte) (Ack, error) {
 	var a Ack
 	if err := json.Unmarshal(data, &a); err != nil {
@@ -64,7 +64,7 @@ func (a Ack) check() error {
 	return ValidCamera(a.Camera)
 }
 
-// ValidID says what is wrong with the id of an alert.
+// ValidID returns an error for an invalid alert id.
 func ValidID(id string) error {
 	if !canonicalID(id) {
 		return fmt.Errorf("%q is not the id of an alert, which has 26 digits and capital letters", id)

@@ -1,8 +1,7 @@
-// Package alerts is what vigil tells the world: the Alert, its envelope and the subjects it travels on.
-//
-// An Alert goes in and CloudEvents 1.0 in structured JSON comes out, and back. Nothing here knows a broker. The
-// invariant: whatever Encode lets out validates against schema/alert-v1.json, and Decode reads whatever a later
-// program of schema version 1 may add.
+// Package alerts defines the messages that vigil publishes: the Alert, its envelope and the subjects.
+// An Alert goes in and CloudEvents 1.0 in structured JSON comes out, and back. The package does not depend on a broker.
+// The invariant: everything that Encode returns validates against schema/alert-v1.json, and Decode reads whatever a
+// later program of schema version 1 may add.
 package alerts
 
 import (
@@ -228,19 +227,19 @@ type Latency struct {
 	PublishMS float64 `json:"publish_ms,omitempty" jsonschema:"minimum=0"`
 }
 
-// NewID returns a fresh ULID for an alert. IDs made by one process sort in the order of their making.
+// NewID returns a new ULID for an alert. IDs of one process sort by creation.
 func NewID() string { return ulid.Make().String() }
 
 // Severity is 1 - peakRegularity, clamped to [0, 1].
 func Severity(peakRegularity float64) float64 { return min(1, max(0, 1-peakRegularity)) }
 
-// MessageID identifies one message: a repeat of it has the same.
+// MessageID identifies one message: repeats have the same.
 func (a Alert) MessageID() string { return MessageID(a.ID, a.Seq) }
 
-// Subject is where the message is published.
+// Subject returns the subject of the message.
 func (a Alert) Subject() string { return Subject(a.Camera, a.Phase) }
 
-// Time is when what the message tells of happened: the start, the peak so far, or the end.
+// Time returns when the reported change happened: the start, the peak so far, or the end.
 func (a Alert) Time() time.Time {
 	switch {
 	case a.Phase == PhaseEnd && a.End != nil:
@@ -252,5 +251,5 @@ func (a Alert) Time() time.Time {
 	}
 }
 
-// Milliseconds is a duration as Latency has it.
+// Milliseconds converts a duration to the unit of Latency.
 func Milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }

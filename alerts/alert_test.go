@@ -68,7 +68,7 @@ func witnessed() Alert {
 	return a
 }
 
-// late is an end that was said before its clip was made.
+// late is an end that was published before its clip was finished.
 func late() Alert {
 	a := witnessed()
 	a.EvidencePending = []PendingEvidence{{Kind: EvidenceClip, Bucket: "VIGIL_EVIDENCE", Name: a.Evidence[1].Name}}
@@ -76,7 +76,7 @@ func late() Alert {
 	return a
 }
 
-// golden is every message that the files in testdata hold, by file name.
+// golden returns all messages of the files in testdata, by file name.
 func golden() map[string]Alert {
 	return map[string]Alert{
 		"start.json": sample(PhaseStart), "update.json": sample(PhaseUpdate),
@@ -189,7 +189,8 @@ func edited(t *testing.T, change func(envelope, data map[string]any)) []byte {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	for _, field := range append(append(append([]string{}, requiredFields...), requiredMeasurement...), requiredEnd...) {
+	for _, field := range append(append(append([]string{}, requiredFields...), requiredMeasurement...),
+		requiredEnd...) {
 		t.Run("without "+field, func(t *testing.T) {
 			_, err := Decode(edited(t, func(_, data map[string]any) { delete(data, field) }))
 			if err == nil || !strings.Contains(err.Error(), field) {

@@ -2,8 +2,8 @@ package alerts
 
 import "time"
 
-// CrashEnd is the end of an event whose process died after last. The event ends where last leaves it, since nothing
-// is known of what came after.
+// CrashEnd returns the end of an event whose process died after last. The event ends at last, since nothing is known
+// about the time after it.
 func CrashEnd(last Alert) Alert {
 	end := last.Start
 	if at := last.Start.StreamSeconds + last.DurationSeconds; at > end.StreamSeconds {

@@ -2,8 +2,7 @@ package alerts
 
 import "fmt"
 
-// DecodeStored reads a message as it is stored under a subject and with an id of its own: it is an alert only where
-// these agree with what it says.
+// DecodeStored decodes a stored message. It is an alert only if its subject and message id match its content.
 func DecodeStored(subject, id string, message []byte) (Alert, error) {
 	a, err := Decode(message)
 	switch {

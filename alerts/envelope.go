@@ -22,8 +22,8 @@ const (
 	TypeStorage = "vigil.storage"
 )
 
-// Encode makes the message of an alert: CloudEvents 1.0 in structured JSON. A zero SchemaVersion is set. The error
-// names every field that a consumer could not live with, so that nothing invalid is ever published.
+// Encode encodes an alert as CloudEvents 1.0 in structured JSON. A zero SchemaVersion is set. The error names every
+// invalid field, so that no invalid message is ever published.
 func Encode(a Alert) ([]byte, error) {
 	if a.SchemaVersion == 0 {
 		a.SchemaVersion = SchemaVersion
@@ -35,8 +35,8 @@ func Encode(a Alert) ([]byte, error) {
 	return encodeEvent(a.MessageID(), TypeAlert+string(a.Phase), a.Camera, DataSchema, a.Time(), a)
 }
 
-// Decode reads the message of an alert. It is strict about what must be there and that envelope and data agree;
-// fields and extensions that it does not know are passed over.
+// Decode decodes the message of an alert. It requires the mandatory fields and a consistent envelope; unknown fields
+// and extensions are ignored.
 func Decode(message []byte) (Alert, error) {
 	e, err := decodeEvent(message)
 	if err != nil {
@@ -69,7 +69,7 @@ func Decode(message []byte) (Alert, error) {
 	return a, nil
 }
 
-// matchEnvelope checks the envelope against the data, since consumers route by the one and act on the other.
+// matchEnvelope checks the envelope against the data, since consumers route by one and act on the other.
 func matchEnvelope(e event.Event, a Alert) error {
 	var c problems
 	for _, f := range []struct{ name, got, want string }{
@@ -82,7 +82,7 @@ func matchEnvelope(e event.Event, a Alert) error {
 	return c.err()
 }
 
-// encodeEvent puts data about a camera into an envelope, or about the program itself where camera is empty.
+// encodeEvent wraps data about a camera in an envelope, or about the program if camera is empty.
 func encodeEvent(id, typ, camera, schema string, at time.Time, data any) ([]byte, error) {
 	e := event.New(event.CloudEventsVersionV1)
 	e.SetID(id)
@@ -109,7 +109,7 @@ func encodeEvent(id, typ, camera, schema string, at time.Time, data any) ([]byte
 	return b.Bytes(), nil
 }
 
-// decodeEvent reads an envelope. The SDK's reader alone takes what is no JSON at all behind the closing brace.
+// decodeEvent decodes an envelope. The SDK's decoder alone ignores trailing garbage after the closing brace.
 func decodeEvent(message []byte) (event.Event, error) {
 	if !json.Valid(message) {
 		return event.Event{}, errors.New("message is not JSON")
@@ -127,7 +127,7 @@ func decodeEvent(message []byte) (event.Event, error) {
 	return e, nil
 }
 
-// notCloudEvent takes the SDK's words for it, which come a line for each attribute.
+// notCloudEvent joins the SDK's error text, which has a line for each attribute.
 func notCloudEvent(err error) error {
 	return errors.New("message is not a CloudEvent: " +
 		strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' }), "; "))

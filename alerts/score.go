@@ -55,11 +55,11 @@ const (
 	StateStopped        State = "stopped" // vigil is stopping
 )
 
-// Watched reports whether a camera in this state is being watched as it was told to: what it shows is judged, or it is
-// outside its armed hours. Of a state that it does not know it says that it is not.
+// Watched reports whether a camera in this state is monitored as configured: its pictures are scored, or it is outside
+// its armed hours. It returns false for unknown states.
 func (s State) Watched() bool { return s == StateLive || s == StateDisarmed }
 
-// EncodeScore makes the message of a score: a CloudEvent of type vigil.score.
+// EncodeScore encodes a score as a CloudEvent of type vigil.score.
 func EncodeScore(s Score) ([]byte, error) {
 	s.Wall = s.Wall.UTC()
 	if err := ValidCamera(s.Camera); err != nil {
@@ -73,7 +73,7 @@ func EncodeScore(s Score) ([]byte, error) {
 	return encodeEvent(NewID(), TypeScore, s.Camera, "", s.Wall, s)
 }
 
-// DecodeScore reads the message of a score.
+// DecodeScore decodes a score.
 func DecodeScore(message []byte) (Score, error) {
 	var s Score
 	if err := decodeEventAs(message, TypeScore, &s); err != nil {
@@ -85,7 +85,7 @@ func DecodeScore(message []byte) (Score, error) {
 	return s, nil
 }
 
-// EncodeStatus makes the message of a status: a CloudEvent of type vigil.status.
+// EncodeStatus encodes a status as a CloudEvent of type vigil.status.
 func EncodeStatus(s Status) ([]byte, error) {
 	s.Wall = s.Wall.UTC()
 	if err := ValidCamera(s.Camera); err != nil {
@@ -97,7 +97,7 @@ func EncodeStatus(s Status) ([]byte, error) {
 	return encodeEvent(NewID(), TypeStatus, s.Camera, "", s.Wall, s)
 }
 
-// DecodeStatus reads the message of a status.
+// DecodeStatus decodes a status.
 func DecodeStatus(message []byte) (Status, error) {
 	var s Status
 	if err := decodeEventAs(message, TypeStatus, &s); err != nil {

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// StorageSubject is where it is said that alerts cannot be stored, and that they can again.
+// StorageSubject is the subject of messages about failing and recovered storage.
 const StorageSubject = "vigil.storage"
 
 // Storage is whether alerts can be stored. It is published when that changes, again each half minute while they
@@ -41,7 +41,7 @@ const (
 	StorageFailing StorageState = "failing" // alerts wait in their order, and no new clip is scored once many do
 )
 
-// EncodeStorage makes the message: a CloudEvent of type vigil.storage.
+// EncodeStorage encodes a CloudEvent of type vigil.storage.
 func EncodeStorage(s Storage) ([]byte, error) {
 	s.Wall = s.Wall.UTC()
 	if s.State == "" {
@@ -50,7 +50,7 @@ func EncodeStorage(s Storage) ([]byte, error) {
 	return encodeEvent(NewID(), TypeStorage, "", "", s.Wall, s)
 }
 
-// DecodeStorage reads the message.
+// DecodeStorage decodes the message.
 func DecodeStorage(message []byte) (Storage, error) {
 	var s Storage
 	if err := decodeEventAs(message, TypeStorage, &s); err != nil {

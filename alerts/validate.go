@@ -17,7 +17,7 @@ var (
 	digestPattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// Fields without which a message says too little, by the kind of alert.
+// Required fields, by the kind of alert.
 var (
 	requiredFields = []string{
 		"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak",
@@ -31,7 +31,7 @@ var (
 	requiredEvidence = []string{"kind", "media_type", "bucket", "name", "bytes", "sha256", "frame"}
 )
 
-// Validate names everything that keeps the alert from being a message of this schema, by its JSON field.
+// Validate returns an error with all invalid fields, by their JSON names.
 func (a Alert) Validate() error {
 	var c problems
 	c.require(a.SchemaVersion == SchemaVersion, "schema_version is %d: must be %d", a.SchemaVersion, SchemaVersion)
@@ -99,7 +99,7 @@ func (a Alert) Validate() error {
 	return c.err()
 }
 
-// checkRequired tells a field that is missing from one that is zero, which the Go type alone cannot.
+// checkRequired distinguishes a missing field from a zero one, which the Go type alone cannot.
 func checkRequired(data []byte) error {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(data, &fields); err != nil {
@@ -133,7 +133,7 @@ func checkRequired(data []byte) error {
 
 type problems struct{ errs []error }
 
-// err puts all that was found on one line, since it ends up in a log.
+// err joins all problems on one line, for the log.
 func (c *problems) err() error {
 	if len(c.errs) == 0 {
 		return nil
@@ -158,7 +158,7 @@ func (c *problems) requireFields(prefix string, fields map[string]json.RawMessag
 	}
 }
 
-// number refuses what JSON cannot say, as NaN is, before the encoder does so without naming the field.
+// number rejects values that JSON cannot represent, such as NaN, since the encoder's error does not name the field.
 func (c *problems) number(name string, v, most float64) {
 	c.require(v >= 0 && v <= most && !math.IsInf(v, 0), "%s is %v: must be a number from 0 to %v", name, v, most)
 }
@@ -190,7 +190,7 @@ func (c *problems) evidence(i int, e Evidence) {
 	c.number(name("seconds"), e.Seconds, math.Inf(1))
 }
 
-// canonicalID refuses lower case, which ULIDs allow and which would make two ids of one.
+// canonicalID rejects lower case, which ULIDs permit and which would give one alert two ids.
 func canonicalID(id string) bool {
 	u, err := ulid.ParseStrict(id)
 	return err == nil && u.String() == id

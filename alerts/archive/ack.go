@@ -16,9 +16,9 @@ import (
 // acksBytes bounds the acknowledgements, of which a year has a few thousand.
 const acksBytes = 64 << 20
 
-// Acknowledge keeps that a person, by, has seen an alert; a later word replaces it. With normal, which says that what
-// was reported is normal there, what there is of the record to learn from is kept beside, before the word is: what is
-// said to be kept is.
+// Acknowledge records that the person by has seen an alert; it replaces an earlier acknowledgement. With normal, which
+// means that the reported event is normal there, the clips of the record are first copied to the training bucket, so
+// that every clip listed in the acknowledgement exists.
 func (a *Archive) Acknowledge(ctx context.Context, r *Record, by string, normal bool) (alerts.Ack, error) {
 	ctx, release := a.conn.WithConnErrors(ctx, "$KV.", "$O.", "$JS.API.")
 	defer release()
@@ -61,7 +61,7 @@ func (a *Archive) putAck(ctx context.Context, r *Record, ack alerts.Ack) (alerts
 	return ack, nil
 }
 
-// ack gives the word on an alert; false where there is none.
+// ack returns the acknowledgement of an alert; false if there is none.
 func (a *Archive) ack(ctx context.Context, id string) (alerts.Ack, bool, error) {
 	kv, err := a.conn.JetStream().KeyValue(ctx, alerts.AcksBucket)
 	if errors.Is(err, jetstream.ErrBucketNotFound) {
@@ -81,14 +81,14 @@ func (a *Archive) ack(ctx context.Context, id string) (alerts.Ack, bool, error) 
 	return ack, err == nil, err
 }
 
-// StoreBytes is what the streams behind acknowledgements and clips to learn from may take together.
+// StoreBytes is the maximum size of the streams behind acknowledgements and training clips together.
 const StoreBytes = acksBytes + trainingBytes
 
-// trainingBytes bounds the clips to learn from; when they are full, the next one is refused rather than an old one let
-// go that a person chose.
+// trainingBytes bounds the training clips; when they are full, the next one is refused, since a person chose the
+// existing ones.
 const trainingBytes = 4 << 30
 
-// keepClips copies what the model saw to where no limit of evidence lets it go.
+// keepClips copies the model's input to the training bucket, where no limit of evidence deletes it.
 func keepClips(ctx context.Context, js jetstream.JetStream, r *Record) ([]string,
 	error,
 ) {
@@ -98,10 +98,10 @@ func keepClips(ctx context.Context, js jetstream.JetStream, r *Record) ([]string
 		name := p.Info.Name
 		switch {
 		case p.Bucket == alerts.TrainingBucket:
-			kept = append(kept, name) // by an earlier word
+			kept = append(kept, name) // by an earlier acknowledgement
 			continue
 		case p.MediaType() != evidence.InputMediaType:
-			continue // a clip for people has another rate, and is no lesson
+			continue // a clip for people has another rate and is not used for training
 		}
 		data, err := r.reader.Read(ctx, p.Bucket, name)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// patience bounds what a test waits for; nothing that passes takes that long.
+// patience bounds every wait in the tests; passing tests take far less.
 const patience = 30 * time.Second
 
 func within(t *testing.T) context.Context {
@@ -22,7 +22,7 @@ func within(t *testing.T) context.Context {
 	return ctx
 }
 
-// embedded is a connection to a server of vigil's own.
+// embedded connects to an embedded server.
 func embedded(t *testing.T) *broker.Conn {
 	t.Helper()
 	server, err := broker.Start(within(t), broker.Options{Dir: t.TempDir(), NoListen: true})
@@ -51,7 +51,7 @@ func dial(t *testing.T, o broker.DialOptions) *broker.Conn {
 	return conn
 }
 
-// event is a message of an alert that began so long ago.
+// event is a message of an alert that began ago.
 func event(id, camera string, phase alerts.Phase, ago time.Duration) alerts.Alert {
 	at := time.Now().UTC().Truncate(time.Second)
 	a := alerts.Alert{
@@ -110,7 +110,7 @@ func TestFollowPassesOverForeignMessages(t *testing.T) {
 	}
 }
 
-// An alert is found although the server cannot read others, and one that it cannot read is not there.
+// An alert is found although the server cannot read others, and an unreadable one is reported as missing.
 func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
 	dir := t.TempDir()
 	ns := natstest.Plain(t, dir)

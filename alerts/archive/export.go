@@ -16,14 +16,13 @@ import (
 	"vigil/alerts/evidence"
 )
 
-// exportName is what the files are called that vigil makes of an alert: nothing else is written, whatever the object
-// store has.
+// exportName matches the names of vigil's own evidence files: no other objects are written.
 var exportName = regexp.MustCompile(
 	`^(snapshot-[0-9]{1,20}\.jpg|heatmap-[0-9]{1,20}\.jpg|clip-[0-9]{1,20}\.mp4|model-input-[0-9]{1,20}\.mkv)$`)
 
-// Export writes an alert's evidence and its description, alert.json, to a folder, each file whole or not at all and the
-// description last, when everything that it names is there. It overwrites nothing and follows no link out of the
-// folder: a file that is there already must be the same. The paths of what was written come with an error, too.
+// Export writes an alert's evidence and its description, alert.json, to a folder, each file atomically and the
+// description last, when every file that it names exists. It overwrites nothing and follows no link out of the folder:
+// an existing file must be identical. The paths of the written files are also returned with an error.
 func (r *Record) Export(ctx context.Context, dir string) (written []string, err error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("export to %s: %w", dir, err)
@@ -72,8 +71,8 @@ func (r *Record) Export(ctx context.Context, dir string) (written []string, err 
 	return written, nil
 }
 
-// writeNew writes a file that is not there yet. Its other name goes afterwards; a file that is the same already is
-// left as it is.
+// writeNew writes a file that does not exist yet and then removes its temporary name; an identical file is left as it
+// is.
 func writeNew(root *os.Root, name string, data []byte) error {
 	if info, err := root.Lstat(name); err == nil {
 		if !info.Mode().IsRegular() {
@@ -93,7 +92,7 @@ func writeNew(root *os.Root, name string, data []byte) error {
 	_, err = f.Write(data)
 	if err = errors.Join(err, f.Sync(), f.Close()); err == nil {
 		err = root.Link(partial, name)
-		if err != nil && !errors.Is(err, fs.ErrExist) { // as on a file system without links
+		if err != nil && !errors.Is(err, fs.ErrExist) { // for example on a file system without links
 			return errors.Join(writeExclusively(root, name, data), root.Remove(partial))
 		}
 	}

@@ -15,11 +15,11 @@ import (
 	"vigil/alerts/broker"
 )
 
-// maxClockSkew is how far the clock that made an id may be ahead of the server's.
+// maxClockSkew is how far the clock that created an id may be ahead of the server's.
 const maxClockSkew = time.Hour
 
-// Messages gives the messages of one alert in their order, each once, or ErrNoAlert. It reads the heads of what was
-// stored since the id was made.
+// Messages returns the messages of one alert in order, each once, or ErrNoAlert. It reads the headers of messages
+// stored since the id was created.
 func (a *Archive) Messages(ctx context.Context, id string) ([]Message, error) {
 	if err := alerts.ValidID(id); err != nil {
 		return nil, err
@@ -47,7 +47,7 @@ func (a *Archive) Messages(ctx context.Context, id string) ([]Message, error) {
 	return found, nil
 }
 
-// numbersOf gives the numbers of an alert's messages in the stream, repeats left out.
+// numbersOf returns the numbers of an alert's messages in the stream without repeats.
 func (a *Archive) numbersOf(ctx context.Context, id string) ([]uint64, error) {
 	u, err := ulid.ParseStrict(id)
 	if err != nil {
@@ -65,8 +65,8 @@ func (a *Archive) numbersOf(ctx context.Context, id string) ([]uint64, error) {
 	return numbers, err
 }
 
-// byPrefix gives the ids of the alerts that begin with prefix, each once and sorted, so that the oldest is first. With
-// a camera it looks among that one's only.
+// byPrefix returns the sorted ids of the alerts with this prefix, the oldest first. With a camera it searches only that
+// one's.
 func (a *Archive) byPrefix(ctx context.Context, prefix, camera string) ([]string, error) {
 	first, err := firstID(prefix)
 	if err != nil {
@@ -86,12 +86,12 @@ func (a *Archive) byPrefix(ctx context.Context, prefix, camera string) ([]string
 	return slices.Compact(ids), nil
 }
 
-// latest is the id of the alert that began last, of one camera or of all; ErrNoAlert where the stream has none.
+// latest returns the id of the alert that began last, of one camera or of all; ErrNoAlert if the stream has none.
 func (a *Archive) latest(ctx context.Context, camera string) (string, error) {
 	const what = "the last alert"
 	all := subjectsOf(camera)
 	starts := alerts.Subject(cmp.Or(camera, "*"), alerts.PhaseStart)
-	// The stream may have dropped the start of an alert and still have its end.
+	// The stream may have deleted the start of an alert and still have its end.
 	for _, subject := range []string{starts, all} {
 		r, err := a.conn.Last(ctx, subject)
 		if errors.Is(err, broker.ErrNoMessage) {
@@ -106,7 +106,7 @@ func (a *Archive) latest(ctx context.Context, camera string) (string, error) {
 		}
 		return decoded.ID, nil
 	}
-	// The server says the same of a message that it cannot read as of one that is not there.
+	// The server reports an unreadable message like a missing one.
 	last := ""
 	if err := a.heads(ctx, time.Time{}, all, func(id, _ string, _ uint64) { last = id }); err != nil {
 		return "", findError(what, err)
@@ -117,7 +117,7 @@ func (a *Archive) latest(ctx context.Context, camera string) (string, error) {
 	return "", fmt.Errorf("%w: none in the stream %s of NATS at %s", ErrNoAlert, broker.Stream, a.conn.Address())
 }
 
-// findError adds what was looked for, except to the answer that there are no alerts at all.
+// findError adds the search text, except to the error that there are no alerts at all.
 func findError(what string, err error) error {
 	if errors.Is(err, broker.ErrNoStream) {
 		return err
@@ -125,8 +125,8 @@ func findError(what string, err error) error {
 	return fmt.Errorf("find %s: %w", what, err)
 }
 
-// firstID is the smallest id that begins with prefix. The first ten digits are a time, of which the first one is at
-// most 7.
+// firstID returns the smallest id with this prefix. The first ten digits are a time, of which the first one is at most
+// 7.
 func firstID(prefix string) (ulid.ULID, error) {
 	const zero = "00000000000000000000000000"
 	if prefix == "" || len(prefix) > len(zero) {
@@ -140,8 +140,8 @@ func firstID(prefix string) (ulid.ULID, error) {
 	return id, nil
 }
 
-// heads calls each for the messages that the stream has got since then, in their order, with their alert's id, their
-// own and their number in the stream. It fetches no message's content.
+// heads calls each for the messages stored since a time, in order, with the alert's id, the message id and the number
+// in the stream. It does not fetch contents.
 func (a *Archive) heads(ctx context.Context, since time.Time, subject string,
 	each func(alert, message string, number uint64),
 ) error {

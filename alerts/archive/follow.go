@@ -8,18 +8,18 @@ import (
 	"vigil/alerts/broker"
 )
 
-// FollowOptions choose what to follow. The zero value is every camera, from now on.
+// FollowOptions select the messages to follow. The zero value selects new messages of all cameras.
 type FollowOptions struct {
-	Camera string    // one camera only
-	Since  time.Time // with the history since then
-	All    bool      // with the whole history
-	Once   bool      // ends after what is stored when it begins
-	// Invalid is called for messages under the alerts' subjects that are not vigil's; nil passes over them silently.
+	Camera string    // only this camera
+	Since  time.Time // also stored messages since then
+	All    bool      // also all stored messages
+	Once   bool      // ends after the messages stored at the start
+	// Invalid is called for messages with the alerts' subjects that are not vigil's; nil skips them silently.
 	Invalid func(subject string, err error)
 }
 
-// Follow calls each for every message of an alert in the order of the stream, each once, and survives a restart of the
-// server. It returns nil when ctx ends, or the error that each returned. Where there are no alerts yet it waits for the
+// Follow calls each once for every message of an alert in the order of the stream, and survives a restart of the
+// server. It returns nil when ctx ends, or the error that each returned. If there are no alerts yet it waits for the
 // first one; with Once it ends.
 func (a *Archive) Follow(ctx context.Context, o FollowOptions, each func(Message) error) error {
 	if o.Camera != "" {

@@ -10,23 +10,23 @@ import (
 	"vigil/alerts"
 )
 
-// ListOptions choose what to list. The zero value is everything that is kept.
+// ListOptions select the alerts to list. The zero value selects all.
 type ListOptions struct {
-	Camera string    // one camera only
+	Camera string    // only this camera
 	Since  time.Time // only alerts with a message since then
-	Limit  int       // only so many, the newest; 0 for all
-	Acks   bool      // with what people said of them
-	// Invalid is called for messages under the alerts' subjects that are not vigil's; nil passes over them silently.
+	Limit  int       // only the newest so many; 0 for all
+	Acks   bool      // with acknowledgements
+	// Invalid is called for messages with the alerts' subjects that are not vigil's; nil skips them silently.
 	Invalid func(subject string, err error)
 }
 
-// Entry is an alert as its last message has it.
+// Entry is the state of an alert in its last message.
 type Entry struct {
 	Message
-	Ack *alerts.Ack // nil where nobody has said anything, or it was not asked for
+	Ack *alerts.Ack // nil if there is none, or it was not requested
 }
 
-// List gives alerts sorted by when they began, the newest last, and how many there are without the limit.
+// List returns alerts sorted by their start, the newest last, and their number without the limit.
 func (a *Archive) List(ctx context.Context, o ListOptions) (all []Entry, total int, err error) {
 	found := map[string]Entry{}
 	err = a.Follow(ctx, FollowOptions{
@@ -57,7 +57,7 @@ func (a *Archive) List(ctx context.Context, o ListOptions) (all []Entry, total i
 	return all, len(found), nil
 }
 
-// newest sorts by when alerts began, the newest last.
+// newest sorts alerts by their start, the newest last.
 func newest(found map[string]Entry, limit int) []Entry {
 	var all []Entry
 	for _, e := range found {

@@ -59,7 +59,7 @@ func TestListAndResolve(t *testing.T) {
 	}
 }
 
-// A data directory is read through its vigil's socket while one runs, and else with its store open.
+// A data directory is read through the socket of a running vigil, else by opening its store.
 func TestOpenLocal(t *testing.T) {
 	dataDir := t.TempDir()
 	if _, err := OpenLocal(within(t), dataDir, Observer{}); !errors.Is(err, ErrNoStore) {

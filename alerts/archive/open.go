@@ -12,18 +12,18 @@ import (
 	"vigil/internal/errcode"
 )
 
-// ErrNoStore is the answer where a data directory has no store of alerts.
+// ErrNoStore means that a data directory has no store of alerts.
 var ErrNoStore = errcode.StoreNoStream.New("no alerts are kept")
 
-// Observer receives what happens while alerts are read. Each function may be nil, may be called from several goroutines
-// and must not block.
+// Observer receives events while alerts are read. Each function may be nil, may be called from several goroutines and
+// must not block.
 type Observer struct {
 	State      func(state string, err error) // of the connection: one of broker's State constants
-	Unreadable func(numbers store.Ranges)    // messages that the server cannot read and that are passed over, each once
-	Damage     func(store.Damage)            // what OpenLocal found damaged in a store that no vigil has open
+	Unreadable func(numbers store.Ranges)    // unreadable messages that are skipped, each once
+	Damage     func(store.Damage)            // damage that OpenLocal found in a store that no vigil has open
 }
 
-// dialOptions adds the observer to what o says.
+// dialOptions adds the observer to the options.
 func (o Observer) dialOptions(d broker.DialOptions) broker.DialOptions {
 	d.OnState = o.State
 	if o.Unreadable == nil {
@@ -43,7 +43,7 @@ func (o Observer) dialOptions(d broker.DialOptions) broker.DialOptions {
 	return d
 }
 
-// Dial reads the alerts of a NATS server.
+// Dial connects to a NATS server to read its alerts.
 func Dial(ctx context.Context, server broker.DialOptions, o Observer) (*Archive, error) {
 	conn, err := broker.Dial(ctx, o.dialOptions(server))
 	if err != nil {
@@ -53,7 +53,7 @@ func Dial(ctx context.Context, server broker.DialOptions, o Observer) (*Archive,
 }
 
 // DialSocket reads and writes the alerts of the vigil that runs on a data directory of this machine, through its
-// socket: its port is for readers where no account is given. It fails where no vigil runs there.
+// socket, since its port only permits reading without an account. It fails if no vigil runs there.
 func DialSocket(ctx context.Context, dataDir string) (*Archive, error) {
 	conn, err := broker.DialLocal(ctx, store.Dir(dataDir), broker.DialOptions{})
 	if err != nil {
@@ -63,7 +63,7 @@ func DialSocket(ctx context.Context, dataDir string) (*Archive, error) {
 }
 
 // OpenLocal reads and writes the alerts of a data directory of this machine: through the socket of the vigil that runs
-// there, or in the store itself, which then no vigil can open until Close.
+// there, or by opening the store itself, which then no vigil can open until Close.
 func OpenLocal(ctx context.Context, dataDir string, o Observer) (*Archive, error) {
 	dir, err := findStore(dataDir)
 	if err != nil {
@@ -91,8 +91,8 @@ func OpenLocal(ctx context.Context, dataDir string, o Observer) (*Archive, error
 	return &Archive{conn: conn, server: server}, nil
 }
 
-// CheckStore reads every block of a data directory's store, whether a vigil runs on it or not, and changes nothing. A
-// report comes with an error where something of it is known.
+// CheckStore reads every block of a data directory's store, whether a vigil runs on it or not, and changes nothing.
+// With an error there may be a partial report.
 func CheckStore(dataDir string) (*store.Report, error) {
 	dir, err := findStore(dataDir)
 	if err != nil {
@@ -101,7 +101,7 @@ func CheckStore(dataDir string) (*store.Report, error) {
 	return store.Check(dir)
 }
 
-// RepairStore repairs a data directory's store as store.Repair does; it fails where a vigil has the store open.
+// RepairStore repairs a data directory's store by store.Repair; it fails if a vigil has the store open.
 func RepairStore(dataDir string, from []string) (*store.Report, error) {
 	dir, err := findStore(dataDir)
 	if err != nil {
@@ -115,7 +115,7 @@ func RepairStore(dataDir string, from []string) (*store.Report, error) {
 	return report, errors.Join(err, release())
 }
 
-// findStore is the directory of a data directory's store, which must be there and in a form that this version knows.
+// findStore returns the directory of a data directory's store, which must exist in a supported format.
 func findStore(dataDir string) (string, error) {
 	dir := store.Dir(dataDir)
 	if _, err := os.Stat(dir); err != nil {

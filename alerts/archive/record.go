@@ -10,15 +10,15 @@ import (
 	"vigil/alerts/evidence"
 )
 
-// Record is everything that is kept of one alert. It belongs to one goroutine.
+// Record is everything stored about one alert. It is used by one goroutine.
 type Record struct {
 	Alert    json.RawMessage   `json:"alert"`    // the data of the last message
-	Messages []json.RawMessage `json:"messages"` // CloudEvents, in their order
-	Evidence []Object          `json:"evidence"` // what there is now
+	Messages []json.RawMessage `json:"messages"` // CloudEvents, in order
+	Evidence []Object          `json:"evidence"` // existing objects
 	Ack      *alerts.Ack       `json:"ack,omitempty"`
 
 	Last       alerts.Alert `json:"-"` // the last message
-	Unreadable []string     `json:"-"` // names of objects that the server cannot read
+	Unreadable []string     `json:"-"` // names of unreadable objects
 
 	reader *evidence.Reader
 	pieces []evidence.Piece
@@ -33,8 +33,7 @@ type Object struct {
 	SHA256    string `json:"sha256"`
 }
 
-// Show gives the record of the alert that text means, as Resolve takes it. With an error there may be a record of what
-// could be read.
+// Show returns the record of the alert that text identifies, see Resolve. With an error there may be a partial record.
 func (a *Archive) Show(ctx context.Context, text, camera string) (*Record, error) {
 	id, err := a.Resolve(ctx, text, camera)
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 	"vigil/alerts"
 )
 
-// Last stands for the alert that began last, in the place of an id.
+// Last identifies the alert that began last, in place of an id.
 const Last = "last"
 
 const (
-	// shortDigits is how much of an id is usually shown: its time to the millisecond and two digits more, by which
-	// those of one moment differ.
+	// shortDigits is the usual displayed length of an id: its time to the millisecond and two more digits, which
+	// distinguish ids of one moment.
 	shortDigits = 12
-	// maxCandidates is how many ids are listed where a prefix fits several.
+	// maxCandidates is how many ids are listed for an ambiguous prefix.
 	maxCandidates = 10
 )
 
-// AmbiguousError is the answer where several alerts' ids begin with what was given; an InvalidError around it says so.
+// AmbiguousError means that several alerts' ids have the given prefix; it is wrapped in an InvalidError.
 type AmbiguousError struct {
 	Prefix string
 	IDs    []string // the oldest first
@@ -32,7 +32,7 @@ func (e *AmbiguousError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d alerts' ids begin with %s; give more digits of one:", len(e.IDs), e.Prefix)
 	ids := e.IDs
-	// The newest are the likeliest to be meant.
+	// Show the newest, which are the most likely.
 	if more := len(ids) - maxCandidates; more > 0 {
 		fmt.Fprintf(&b, "\n  %d older ones", more)
 		ids = ids[more:]
@@ -43,10 +43,10 @@ func (e *AmbiguousError) Error() string {
 	return b.String()
 }
 
-// ShortID is as much of an id as Resolve needs, unless another alert began at the same millisecond.
+// ShortID returns a prefix of an id that Resolve accepts, unless another alert began at the same millisecond.
 func ShortID(id string) string { return id[:min(shortDigits, len(id))] }
 
-// DistinctDigits is how many digits tell all of these ids apart, at least as many as ShortID gives.
+// DistinctDigits returns how many digits distinguish all of these ids, at least the length of ShortID.
 func DistinctDigits(ids []string) int {
 	for n := shortDigits; ; n++ {
 		seen := map[string]bool{}
@@ -59,7 +59,7 @@ func DistinctDigits(ids []string) int {
 	}
 }
 
-// CheckID reports, before anything is asked, what cannot be the beginning of an id. Its errors are InvalidErrors.
+// CheckID returns an InvalidError for text that cannot be a prefix of an id, without a request.
 func CheckID(text string) error {
 	if text == Last {
 		return nil
@@ -75,8 +75,8 @@ func CheckID(text string) error {
 	return nil
 }
 
-// Resolve gives the whole id of the alert that text means: an id, the beginning of just one, or Last. With a camera it
-// looks among that one's only. A beginning that several share is an InvalidError around an AmbiguousError.
+// Resolve returns the id of the alert that text identifies: an id, a unique prefix, or Last. With a camera it searches
+// only that one's. An ambiguous prefix is an InvalidError around an AmbiguousError.
 func (a *Archive) Resolve(ctx context.Context, text, camera string) (string, error) {
 	if err := CheckID(text); err != nil {
 		return "", err
@@ -100,7 +100,7 @@ func (a *Archive) Resolve(ctx context.Context, text, camera string) (string, err
 	return "", &InvalidError{&AmbiguousError{Prefix: text, IDs: ids}}
 }
 
-// idTime is when an id was made.
+// idTime is the creation time of an id.
 func idTime(id string) time.Time {
 	u, err := ulid.ParseStrict(id)
 	if err != nil {

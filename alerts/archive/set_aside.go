@@ -9,24 +9,24 @@ import (
 	"vigil/alerts/outbox"
 )
 
-// SetAside gives the messages that a sink refused and that were set aside, by sink and camera, in their order.
+// SetAside returns the messages that a sink refused and that were set aside, by sink and camera, in order.
 func (a *Archive) SetAside(ctx context.Context) ([]outbox.Aside, error) {
 	return outbox.ListAside(ctx, a.conn.JetStream())
 }
 
-// Retry asks for another try of a message that was set aside: the vigil that runs on the store makes it soon, or else
-// the next one.
+// Retry requests a retry of a set-aside message: the vigil that runs on the store performs it soon, or else the next
+// one.
 func (a *Archive) Retry(ctx context.Context, m outbox.Aside) error {
 	return outbox.RetryAside(ctx, a.conn.JetStream(), m)
 }
 
-// Drop forgets a message that was set aside; it stays in the stream of alerts.
+// Drop deletes a set-aside message; it stays in the stream of alerts.
 func (a *Archive) Drop(ctx context.Context, m outbox.Aside) error {
 	return outbox.DropAside(ctx, a.conn.JetStream(), m)
 }
 
-// ChooseAside gives those of all that ids mean, which may be the beginnings of ids: a whole id means that one, though
-// others begin with it. An id that means nothing is an InvalidError.
+// ChooseAside selects messages by ids or their prefixes: a complete id selects only that one. An id without a match is
+// an InvalidError.
 func ChooseAside(all []outbox.Aside, ids []string) (chosen []outbox.Aside, err error) {
 	means := map[string]func(string) bool{}
 	for _, id := range ids {

@@ -9,7 +9,7 @@ import (
 
 func TestChooseAside(t *testing.T) {
 	var all []outbox.Aside
-	// the last by another way
+	// the last of another sink
 	for _, id := range []string{"01AAA:1", "01AAA:10", "01AAA:11", "01ABB:1", "garbage", "01AAA:1"} {
 		all = append(all, outbox.Aside{MessageID: id})
 	}

@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// sinceForms are how ParseSince takes a time; those without a zone are local times.
+// sinceForms are the time formats of ParseSince; those without a zone are local times.
 var sinceForms = []string{
 	time.RFC3339, time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04",
 	"2006-01-02 15:04", time.DateOnly,
 }
 
-// ParseSince gives the time that text means: a duration before now such as 24h or 2d, the beginning of a day such as
-// today or 2026-11-20, or a time. Its errors are InvalidErrors that begin with the text.
+// ParseSince parses a duration before now such as 24h or 2d, a day such as today or 2026-11-20, meaning its beginning,
+// or a time. Its errors are InvalidErrors that begin with the text.
 func ParseSince(text string, now time.Time) (time.Time, error) {
 	at, err := sinceTime(text, now)
 	switch {

@@ -21,7 +21,7 @@ func TestSince(t *testing.T) {
 		"today":                     time.Date(2026, 11, 29, 0, 0, 0, 0, berlin),
 		"yesterday":                 time.Date(2026, 11, 28, 0, 0, 0, 0, berlin),
 		"2026-11-20":                time.Date(2026, 11, 20, 0, 0, 0, 0, berlin),
-		"2026-07-20":                time.Date(2026, 7, 19, 22, 0, 0, 0, time.UTC), // in summer time
+		"2026-07-20":                time.Date(2026, 7, 19, 22, 0, 0, 0, time.UTC), // daylight saving time
 		"2026-11-20T10:00":          time.Date(2026, 11, 20, 10, 0, 0, 0, berlin),
 		"2026-11-20 10:00":          time.Date(2026, 11, 20, 10, 0, 0, 0, berlin),
 		"2026-11-20T10:00:05":       time.Date(2026, 11, 20, 10, 0, 5, 0, berlin),
@@ -32,7 +32,7 @@ func TestSince(t *testing.T) {
 			t.Errorf("%s is %v, %v; want %v", text, got, err, want)
 		}
 	}
-	// The day before the first of a month, over a change of the clocks.
+	// The day before the first of a month, across a change of the clocks.
 	if got, err := ParseSince("yesterday", time.Date(2026, 3, 30, 0, 30, 0, 0, berlin)); err != nil ||
 		!got.Equal(time.Date(2026, 3, 29, 0, 0, 0, 0, berlin)) {
 		t.Errorf("yesterday is %v, %v", got, err)

@@ -22,8 +22,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// patience bounds what takes moments, and on a machine that is busy with others a minute; a start that hangs takes it
-// all.
+// patience bounds what takes moments, or a minute on a busy machine; a start that hangs uses all of it.
 const patience = 4 * time.Minute
 
 func within(t testing.TB) context.Context {
@@ -33,14 +32,14 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-// message is one that was acknowledged.
+// message is an acknowledged message.
 type message struct {
 	seq        uint64
 	camera, id string
 	data       string
 }
 
-// receiver is a way out that remembers what it was given, and takes nothing of one camera while that is blocked.
+// receiver is a sink that stores what it receives, and accepts nothing of one camera while that is blocked.
 type receiver struct {
 	mu      sync.Mutex
 	blocked string
@@ -65,19 +64,19 @@ func (r *receiver) all() []message {
 	return slices.Clone(r.got)
 }
 
-// waits is the camera whose alerts were not delivered.
+// waits is the camera with undelivered alerts.
 const waits = "cellar"
 
 var cameras = []string{"gate", "yard", waits, "attic"}
 
-// base is a store, closed in good order, and what is known of it.
+// base is a cleanly closed store and its expected content.
 type base struct {
 	dir, half string // half is an older copy of dir
 	other     string // of another vigil
 	stored    []message
 	delivered []message
 	open      map[string]bool // events without an end
-	torn      map[string]bool // those whose end an earlier damage took, as only the ledger knows
+	torn      map[string]bool // those whose end was lost by earlier damage, known only from the ledger
 	objects   map[string]string
 }
 
@@ -88,7 +87,7 @@ func options(dir string, r *receiver, log *journal) outbox.Options {
 	}
 }
 
-// publish stores an event of so many messages, the last of which is its end where it has one.
+// publish stores an event of so many messages; with ends the last one is its end.
 func publish(ctx context.Context, o *outbox.Outbox, camera string, messages int, ends bool) (id string, err error) {
 	id = alerts.NewID()
 	for seq := range messages {
@@ -106,8 +105,8 @@ func publish(ctx context.Context, o *outbox.Outbox, camera string, messages int,
 	return id, nil
 }
 
-// newBase makes the store: 60 messages of four cameras, of which one's were not delivered and two have an event that
-// goes on, and evidence.
+// newBase creates the store: 60 messages of four cameras, one of them undelivered, two with an open event, and
+// evidence.
 func newBase(t testing.TB) *base {
 	t.Helper()
 	root := t.TempDir()
@@ -123,7 +122,7 @@ func newBase(t testing.TB) *base {
 	return b
 }
 
-// session opens the store, publishes so many rounds, and closes it; in the second one two events are left open.
+// session opens the store, publishes so many rounds, and closes it; the second session leaves two events open.
 func (b *base) session(t testing.TB, dir string, rounds int) {
 	t.Helper()
 	r, log := &receiver{blocked: waits}, &journal{}
@@ -173,7 +172,7 @@ func (b *base) session(t testing.TB, dir string, rounds int) {
 	}
 }
 
-// read gets what is stored by the client's library, number by number.
+// read reads the stored messages by number with the NATS client.
 func read(t testing.TB, js jetstream.JetStream) (all []message) {
 	t.Helper()
 	s, err := js.Stream(within(t), broker.Stream)
@@ -200,7 +199,7 @@ func read(t testing.TB, js jetstream.JetStream) (all []message) {
 	return all
 }
 
-// clone copies a store. Its reserve is left out: it holds nothing.
+// clone copies a store without its reserve.
 func clone(t testing.TB, from, to string) {
 	t.Helper()
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
@@ -208,7 +207,7 @@ func clone(t testing.TB, from, to string) {
 	}
 }
 
-// idsOf are the ids of messages.
+// idsOf returns the ids of messages.
 func idsOf(all []message) []string {
 	ids := map[string]bool{}
 	for _, m := range all {

@@ -15,9 +15,8 @@ import (
 	"vigil/alerts/outbox"
 )
 
-// Whatever is damaged: the store opens, every acknowledged message is there or is said to be missing, by number, and
-// none is said that is there; no id comes with other content, no event that had ended gets another end, and alerts go
-// on.
+// Whatever the damage: the store opens, every acknowledged message exists or is reported missing by number, no existing
+// one is; no id has other content, no ended event gets another end, and alerts continue.
 func TestDamage(t *testing.T) {
 	b := newBase(t)
 	if n := len(b.stored); n < 60 || len(b.open) != 2 || len(b.delivered) == 0 || len(b.delivered) >= n {
@@ -45,10 +44,10 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// long says whether everything is tested.
+// long reports whether all cases are tested.
 func long() bool { return os.Getenv("VIGIL_LONG") != "" }
 
-// examine opens a damaged store, says what is wrong with it, and gives what it holds in the end and what was delivered.
+// examine opens a damaged store, reports its errors, and returns its messages and those delivered.
 func (b *base) examine(t *testing.T, dir string, k kind) (now, got []message) {
 	t.Helper()
 	r, log := &receiver{}, &journal{}
@@ -91,7 +90,7 @@ func (b *base) examine(t *testing.T, dir string, k kind) (now, got []message) {
 	return now, r.all()
 }
 
-// checkLoss compares what is gone with what is said to be.
+// checkLoss compares lost messages with the reported ones.
 func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 	t.Helper()
 	there := map[string]bool{}
@@ -117,7 +116,7 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 		delete(said, m.seq)
 	}
 	if k.blind {
-		said = nil // a ledger that is not this store's may have other numbers
+		said = nil // a ledger of another store may have other numbers
 		unsaid = nil
 	}
 	if len(unsaid) > 0 || len(wrongly) > 0 || len(said) > 0 {
@@ -129,7 +128,7 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 	}
 }
 
-// checkContent looks for ids that came with different contents, and for messages that lie twice.
+// checkContent looks for ids with different contents, and for duplicate messages.
 func (b *base) checkContent(t *testing.T, now, got []message) {
 	t.Helper()
 	content := map[string]string{}
@@ -144,7 +143,7 @@ func (b *base) checkContent(t *testing.T, now, got []message) {
 	}
 }
 
-// checkEnds sees to it that what was open is ended, and nothing else is.
+// checkEnds checks that open events were ended, and no others.
 func (b *base) checkEnds(t *testing.T, k kind, now []message) {
 	t.Helper()
 	ends, last := map[string]int{}, map[string]alerts.Phase{}
@@ -176,7 +175,7 @@ func (b *base) checkEnds(t *testing.T, k kind, now []message) {
 	}
 }
 
-// checkDelivery sees to it that the receiver has everything that is stored, in its camera's order.
+// checkDelivery checks that the receiver has everything stored, in each camera's order.
 func (b *base) checkDelivery(t *testing.T, now, got []message) {
 	t.Helper()
 	had := map[string]bool{}
@@ -201,7 +200,7 @@ func (b *base) checkDelivery(t *testing.T, now, got []message) {
 	}
 }
 
-// checkEvidence reads the objects: each is what it was, or cannot be read, and then something is said of that.
+// checkEvidence reads the objects: each is unchanged, or unreadable and reported.
 func (b *base) checkEvidence(ctx context.Context, t *testing.T, k kind, o *outbox.Outbox, log *journal) {
 	t.Helper()
 	js := o.Conn().JetStream()

@@ -1,6 +1,5 @@
-// Package damage has nothing but tests: what a store of alerts is promised that something else has damaged.
-//
-// The tests know what was acknowledged, spoil the files, and count with a plain NATS client what there is afterwards.
-// Nothing in them asks vigil what it believes to have, but for the lines of its log that say what is missing: these
-// must be right to the message.
+// Package damage contains only tests of the guarantees for a damaged store of alerts.
+// The tests know which messages were acknowledged, damage the files, and count the messages afterwards with a plain
+// NATS client. They do not use vigil's own view of its data, except the log lines that report missing messages, which
+// must be exact.
 package damage

@@ -8,12 +8,12 @@ import (
 	"testing"
 )
 
-// mostSteps bounds how much is damaged at once.
+// mostSteps bounds the number of damaging steps.
 const mostSteps = 4
 
-// FuzzStore damages the files of a store's directory as its input says, each five bytes a step: which file, what,
-// where (two bytes) and how much. Some seeds run as a test, and all with VIGIL_LONG=1; for more of them: go test -run
-// '^$' -fuzz FuzzStore ./alerts/damage.
+// FuzzStore damages the files of a store's directory according to its input, five bytes a step: file, kind, position
+// (two bytes) and size. Some seeds run as a test, and all with VIGIL_LONG=1; for more of them: go test -run '^$' -fuzz
+// FuzzStore ./alerts/damage.
 func FuzzStore(f *testing.F) {
 	b := newBase(f)
 	files := b.files(f)
@@ -45,7 +45,7 @@ func FuzzStore(f *testing.F) {
 	})
 }
 
-// files are those of the base that hold something, below its directory.
+// files returns the non-empty files of the base, relative to its directory.
 func (b *base) files(t testing.TB) (found []string) {
 	t.Helper()
 	err := filepath.WalkDir(b.dir, func(path string, e fs.DirEntry, err error) error {
@@ -62,7 +62,7 @@ func (b *base) files(t testing.TB) (found []string) {
 	return found
 }
 
-// step damages a file. What an earlier step has removed stays removed.
+// step damages a file. A file removed by an earlier step stays removed.
 func (s *spoiler) step(path string, what byte, where, much int) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// journal is a log that is read again.
+// journal is a log that a test reads.
 type journal struct {
 	mu    sync.Mutex
 	lines []line
@@ -54,7 +54,7 @@ func (p *page) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// The lines that say what damage did, by their messages.
+// Messages of the log lines that report damage.
 const (
 	saysLost  = "alerts are missing from the store"
 	saysWhole = "the store was damaged and is whole again"
@@ -74,10 +74,10 @@ func (j *journal) find(texts ...string) (found []line) {
 	return found
 }
 
-// losses are the lines that say that something is missing of any stream.
+// losses returns the lines that report missing messages of any stream.
 func (j *journal) losses() []line { return j.find(saysLost, saysOther) }
 
-// missing are the numbers of alerts that are said to be missing, and the wrong with how it is said.
+// missing returns the numbers of alerts reported as missing, and an error for inconsistent reports.
 func (j *journal) missing() (numbers map[uint64]bool, wrong error) {
 	numbers = map[uint64]bool{}
 	for _, l := range j.find(saysLost) {

@@ -27,7 +27,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// victimDir in its environment makes the test's program one that publishes until it is killed.
+// victimDir is the environment variable that makes the test's program a process that publishes until it is killed.
 const victimDir = "VIGIL_TEST_DAMAGE_DIR"
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// told is a line of a victim: a message that was delivered, or the id of one that was stored.
+// told is a line of a victim's output: a delivered message, or the id of a stored one.
 type told struct {
 	Stored     string `json:",omitempty"`
 	Seq        uint64 `json:",omitempty"`
@@ -49,7 +49,7 @@ type told struct {
 	Data       string `json:",omitempty"`
 }
 
-// teller is a way out that says what it was given.
+// teller is a sink that prints what it receives.
 type teller struct {
 	mu  sync.Mutex
 	out *json.Encoder
@@ -67,7 +67,7 @@ func (w *teller) Deliver(_ context.Context, m sink.Message) error {
 	return w.say(told{Seq: m.Seq, Camera: m.Camera, ID: m.ID, Data: string(m.Data)})
 }
 
-// victim publishes events of three cameras, and says what was stored and what was delivered.
+// victim publishes events of three cameras, and prints stored and delivered messages.
 func victim(dir string) error {
 	w := &teller{out: json.NewEncoder(os.Stdout)}
 	ctx := context.Background()
@@ -97,7 +97,7 @@ func victim(dir string) error {
 	return o.Close()
 }
 
-// killRounds is 6, or what VIGIL_DAMAGE_ROUNDS says, and how many of them have one with damage.
+// killRounds is 6, or the value of VIGIL_DAMAGE_ROUNDS, and how often a round has damage.
 func killRounds(t *testing.T) (rounds, every int) {
 	t.Helper()
 	text := os.Getenv("VIGIL_DAMAGE_ROUNDS")
@@ -111,7 +111,7 @@ func killRounds(t *testing.T) (rounds, every int) {
 	return n, 10
 }
 
-// killSeed is the time, or what VIGIL_DAMAGE_SEED says.
+// killSeed is the time, or the value of VIGIL_DAMAGE_SEED.
 func killSeed(t *testing.T) uint64 {
 	t.Helper()
 	text := os.Getenv("VIGIL_DAMAGE_SEED")
@@ -125,7 +125,7 @@ func killSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// deadStores are the kinds of damage that are done to what a kill has left. What was stored in the moment before is
+// deadStores are the kinds of damage applied to the store of a killed process. Messages stored just before the kill are
 // not in the ledger yet, so the end of the last block is left alone.
 func deadStores() []kind {
 	inside := slices.DeleteFunc(kinds(), func(k kind) bool {
@@ -143,18 +143,18 @@ func deadStores() []kind {
 	return inside
 }
 
-// killing is what is known of a store whose processes are killed.
+// killing is the expected content of a store whose processes are killed.
 type killing struct {
 	base
 	dir   string
-	acked map[string]bool // what was said to be stored, by their ids
-	lost  map[string]bool // what damage took, false where it was done to the ledger as well, which then need not say so
-	ended map[string]bool // events whose end was stored, whatever became of it
-	says  bytes.Buffer    // the logs of those that were killed
+	acked map[string]bool // reported as stored, by id
+	lost  map[string]bool // lost by damage; false if the ledger was damaged as well, so that it need not be reported
+	ended map[string]bool // events whose end was stored, even if lost later
+	says  bytes.Buffer    // logs of the killed processes
 }
 
-// A process that publishes is killed at random moments, and now and then its store is damaged as well before the next
-// one opens it. Every message that it had said to be stored is there, or was said to be missing by number.
+// A process that publishes is killed at random moments, and sometimes its store is damaged before the next one opens
+// it. Every message that it reported as stored exists, or was reported missing by number.
 func TestKilledAndDamaged(t *testing.T) {
 	rounds, every := killRounds(t)
 	seed := killSeed(t)
@@ -209,7 +209,7 @@ func TestKilledAndDamaged(t *testing.T) {
 		"said by number", len(s.acked), arrived, len(s.lost), said)
 }
 
-// damage does something to the store, and compares what becomes of it with what was stored.
+// damage damages the store, and compares the result with the stored messages.
 func (s *killing) damage(t *testing.T, name string, k kind) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(s.dir, "vigil.sock")); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -237,7 +237,7 @@ func (s *killing) damage(t *testing.T, name string, k kind) {
 	}
 }
 
-// know reads what a store holds.
+// know reads the content of a store.
 func (s *killing) know(t *testing.T, dir string) {
 	t.Helper()
 	server, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
@@ -269,7 +269,7 @@ func (s *killing) know(t *testing.T, dir string) {
 	}
 }
 
-// kill runs a victim for so long after its first message, and gives what it said.
+// kill runs a victim for so long after its first message, and returns its output.
 func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -282,7 +282,7 @@ func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One that stores nothing says on its end what it waits for.
+	// A victim that stores nothing prints its stacks at the end.
 	hang := time.AfterFunc(patience, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
@@ -292,7 +292,7 @@ func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
 			time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
 		}
 		var line told
-		if json.Unmarshal(lines.Bytes(), &line) == nil { // the last one may be cut off
+		if json.Unmarshal(lines.Bytes(), &line) == nil { // the last line may be truncated
 			all = append(all, line)
 		}
 	}

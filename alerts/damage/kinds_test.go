@@ -9,17 +9,16 @@ import (
 	"path/filepath"
 )
 
-// kind is a way of damaging a store.
+// kind is a kind of damage to a store.
 type kind struct {
 	name string
 	do   func(s *spoiler)
-	// whole says that nothing may be lost; blind that what tells of a loss is damaged as well, so that it need not be
-	// said in full.
+	// whole means that no message may be lost; blind that the record of a loss is damaged as well, so that the report
+	// may be incomplete.
 	whole, blind bool
-	// unread allows that damage to evidence is found only when that is read, which is where nothing else has to read
-	// it.
+	// unread permits that damage to evidence is found only on reading, if nothing else reads it.
 	unread bool
-	// refuse is what the start may name as an error instead; empty where it must come up.
+	// refuse is the error with which the start may fail; empty if it must succeed.
 	refuse string
 }
 
@@ -32,7 +31,7 @@ type spoiler struct {
 
 func (s *spoiler) keep(err error) { s.err = errors.Join(s.err, err) }
 
-// The streams by their names.
+// Names of the streams.
 const (
 	theAlerts    = "VIGIL_ALERTS"
 	thePositions = "KV_VIGIL_OUTBOX"
@@ -41,7 +40,7 @@ const (
 	allStreams   = ""
 )
 
-// at is a file of a stream, whichever account's it is; "blk" is its largest block.
+// at returns the path of a file of a stream, of any account; "blk" is its largest block.
 func (s *spoiler) at(stream, name string) string {
 	if stream == theLedger {
 		return filepath.Join(s.dir, theLedger)
@@ -108,7 +107,7 @@ func (s *spoiler) garbage(path string) {
 	})
 }
 
-// remove removes what must be there.
+// remove deletes an existing file.
 func (s *spoiler) remove(path string) {
 	_, err := os.Lstat(path)
 	s.keep(errors.Join(err, os.RemoveAll(path)))
@@ -118,12 +117,12 @@ func (s *spoiler) folder(path string) {
 	s.keep(errors.Join(os.RemoveAll(path), os.MkdirAll(filepath.Join(path, "x"), 0o700)))
 }
 
-// file puts a file in the place of a folder.
+// file replaces a folder by a file.
 func (s *spoiler) file(path string) {
 	s.keep(errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte("x"), 0o600)))
 }
 
-// replace puts what another store has in the place of this one's.
+// replace replaces a file by that of another store.
 func (s *spoiler) replace(path, from string) {
 	rel, err := filepath.Rel(s.dir, path)
 	s.keep(errors.Join(err, os.RemoveAll(path)))
@@ -140,7 +139,7 @@ func (s *spoiler) replace(path, from string) {
 	}
 }
 
-// mostOf are the kinds of damage to one file.
+// mostOf returns the kinds of damage to one file.
 func mostOf(stream, file string) map[string]func(*spoiler) {
 	at := func(do func(*spoiler, string)) func(*spoiler) {
 		return func(s *spoiler) { do(s, s.at(stream, file)) }
@@ -155,7 +154,7 @@ func mostOf(stream, file string) map[string]func(*spoiler) {
 	}
 }
 
-// often are the kinds that are tested always, some of each sort; the others are left to the long tests.
+// often are the kinds that are always tested, some of each sort; the others run in the long tests.
 var often = []string{
 	"untouched",
 	"alerts: block: flip at the start, no index", "alerts: block: flip in the middle",
@@ -176,7 +175,7 @@ var often = []string{
 	"reserve: a folder", "socket: a folder", "lock: a folder",
 }
 
-// kinds are all of them.
+// kinds returns all kinds.
 func kinds() []kind {
 	all := []kind{{name: "untouched", do: func(*spoiler) {}, whole: true}}
 	block := func(do func(*spoiler, string)) func(*spoiler) {
@@ -287,7 +286,7 @@ func kinds() []kind {
 // flipLength changes the length of a record in the middle of a block: the server would then read nothing behind it.
 func flipLength(b []byte) []byte {
 	if at := bytes.Index(b[len(b)/2:], []byte("vigil.alerts.")); at > 22 {
-		b[len(b)/2+at-22] ^= 0xff // the first byte of the record's head
+		b[len(b)/2+at-22] ^= 0xff // first byte of the record's header
 	}
 	return b
 }

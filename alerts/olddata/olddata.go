@@ -1,8 +1,8 @@
-// Package olddata makes data directories as released versions of vigil left them, for tests that they are still read.
-//
-// Everything here is frozen: names, configurations of streams, keys and forms of messages stand as they were, and
-// nothing is taken from the packages that write them today. A version that changes the form of a data directory gets a
-// file of its own here, and none is ever changed.
+// Package olddata creates data directories as written by released versions of vigil, for tests that they are still
+// read.
+// Everything here is frozen: names, stream configurations, keys and message formats are literal, and nothing is
+// imported from the packages that write them today. A version that changes the format of a data directory gets a file
+// of its own here, and existing ones never change.
 package olddata
 
 import (
@@ -20,22 +20,21 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// Message is an alert's.
+// Message is a message of an alert.
 type Message struct{ Subject, ID, Data string }
 
-// Dir is what a directory holds.
+// Dir describes the content of a directory.
 type Dir struct {
-	// ID is the directory's own, and Registry the text of mqtt.json.
+	// ID is the directory's id, and Registry the text of mqtt.json.
 	ID, Registry string
-	// Messages are those of the stream of alerts: number i+1 is Messages[i].
+	// Messages are those of the stream of alerts: Messages[i] has number i+1.
 	Messages []Message
-	// Ended is an alert that has its end and was acknowledged as normal by By, and Open one of another camera that has
-	// none.
+	// Ended is an alert with an end, acknowledged as normal by By; Open is one of another camera without an end.
 	Ended, Open, By string
-	// Evidence are the objects of Ended, by their names without the alert's, and Training those that were kept to
-	// learn from.
+	// Evidence are the objects of Ended, by names without the alert's id, and Training the training samples.
 	Evidence, Training map[string]string
-	// Webhook is the number of the last message of Ended's camera that the webhook had, and of the other camera's none.
+	// Webhook is the number of the last message of Ended's camera that the webhook acknowledged; of the other camera it
+	// has none.
 	Webhook int
 }
 
@@ -73,7 +72,7 @@ func (s *store) close() error {
 	return nil
 }
 
-// ask sends a request to the server and checks its answer.
+// ask sends a request to the server and checks the response.
 func (s *store) ask(subject string, header nats.Header, data string) ([]byte, error) {
 	answer, err := s.conn.RequestMsg(&nats.Msg{Subject: subject, Header: header, Data: []byte(data)}, time.Minute)
 	if err != nil {
@@ -93,7 +92,7 @@ func (s *store) ask(subject string, header nats.Header, data string) ([]byte, er
 	return answer.Data, nil
 }
 
-// object puts an object of one part, as the client's library did.
+// object stores an object of one part, like the client library.
 func (s *store) object(bucket, name, mediaType, data string, n int) error {
 	nuid := fmt.Sprintf("S9etLrawCQPAr9UYFd%04d", n)
 	if _, err := s.ask("$O."+bucket+".C."+nuid, nil, data); err != nil {

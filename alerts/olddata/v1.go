@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// streams1 are the configurations of version 1's streams, by their names.
+// streams1 are the configurations of version 1's streams, by name.
 var streams1 = map[string]string{
 	"VIGIL_ALERTS": `"description":"Alerts of vigil","subjects":["vigil.alerts.>"],"max_bytes":268435456,"max_msgs_per_subject":-1,` +
 		`"duplicate_window":86400000000000`,
@@ -45,7 +45,7 @@ const (
 	open1  = "01M8MFDKRS0PX4N9RGETKDV24J"
 )
 
-// alert1 is an alert's message, with what is of its own put in.
+// alert1 builds an alert's message from a template.
 func alert1(camera, id string, seq int, phase, more string) Message {
 	message := fmt.Sprintf("%s:%d", id, seq)
 	return Message{
@@ -62,8 +62,7 @@ func alert1(camera, id string, seq int, phase, more string) Message {
 	}
 }
 
-// Version1 makes a data directory of version 1, which has no file that says so: everything up to the first release
-// that had one.
+// Version1 creates a data directory of version 1, which has no format file: all releases before that file existed.
 func Version1(t testing.TB, dir string) Dir {
 	t.Helper()
 	d := Dir{

@@ -7,23 +7,22 @@ import (
 	"vigil/alerts"
 )
 
-// eventThread is an event as it is told: which messages there were, what there is to see of it, and whether its end
-// waits for that.
+// eventThread is the state of an event's messages: those published, its evidence, and whether its end waits for more.
 type eventThread struct {
 	camera, id string
 	seq        int          // of the next message
-	last       alerts.Alert // the latest message
+	last       alerts.Alert // the last message
 	evidence   []alerts.Evidence
-	pending    []alerts.PendingEvidence // what its end may promise
-	missing    []alerts.MissingEvidence // what there will not be
+	pending    []alerts.PendingEvidence // pending evidence, listed in its end
+	missing    []alerts.MissingEvidence // evidence that could not be made
 
-	heldEnd      *Message  // the end, which waits for evidence
-	queuedBehind []Message // what came after it
+	heldEnd      *Message  // the end, while it waits for evidence
+	queuedBehind []Message // messages after it
 	timer        *time.Timer
 	pendingUpdate
 }
 
-// thread gives the one that a message belongs to.
+// thread returns the event thread of a message.
 func (p *Queue) thread(a alerts.Alert) *eventThread {
 	s := p.threads[a.Camera]
 	if s == nil || s.id != a.ID {
@@ -33,7 +32,7 @@ func (p *Queue) thread(a alerts.Alert) *eventThread {
 	return s
 }
 
-// stamp completes a message.
+// stamp completes a message with its number and evidence.
 func (s *eventThread) stamp(a alerts.Alert) alerts.Alert {
 	a.Seq, a.Evidence = s.seq, s.evidence
 	s.seq++
@@ -41,8 +40,7 @@ func (s *eventThread) stamp(a alerts.Alert) alerts.Alert {
 	return a
 }
 
-// handle follows up what the scorer said. Behind an end that waits, a camera's words wait too: they stay in their
-// order.
+// handle processes a message of the scheduler. Messages after a held end wait too, to keep the camera's order.
 func (p *Queue) handle(ctx context.Context, w Message) {
 	if s := p.threads[w.Alert.Camera]; s != nil && s.heldEnd != nil {
 		s.queuedBehind = append(s.queuedBehind, w)
@@ -74,7 +72,7 @@ func (p *Queue) handle(ctx context.Context, w Message) {
 	}
 }
 
-// offerEvidence shows a message to the witness; true where it promises to say when it is done.
+// offerEvidence submits a message to the evidence maker; true if a last Result will follow.
 func (p *Queue) offerEvidence(w Message, a alerts.Alert) bool {
 	if p.evidence == nil || w.Media == nil {
 		return false
@@ -82,7 +80,7 @@ func (p *Queue) offerEvidence(w Message, a alerts.Alert) bool {
 	return p.evidence.Submit(Request{Alert: a, Heat: w.Heat, Side: w.Side, Media: w.Media})
 }
 
-// publish sends the next message of a story.
+// publish sends the next message of an event.
 func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
 	if l := w.Alert.Latency; l != nil {
 		timed := *l
@@ -98,8 +96,8 @@ func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
 	return a, true
 }
 
-// attachEvidence adds evidence to its event: to the end that waits for it, or as an update. What comes too late has
-// the event's id in its name.
+// attachEvidence adds evidence to its event: to the held end, or as an update. Later evidence is found by the event's
+// id in its name.
 func (p *Queue) attachEvidence(f Result) {
 	s := p.threads[f.Camera]
 	if s == nil || s.id != f.AlertID || s.last.Phase == alerts.PhaseEnd {
@@ -121,7 +119,7 @@ func (p *Queue) attachEvidence(f Result) {
 	}
 }
 
-// publishEnd says the end of a story, whatever there is to see, and then what came after it.
+// publishEnd publishes the end of an event with the evidence so far, and then the messages after it.
 func (p *Queue) publishEnd(s *eventThread) {
 	if s.heldEnd == nil {
 		return
@@ -144,11 +142,11 @@ func (p *Queue) publishEnd(s *eventThread) {
 			again.queuedBehind = append(again.queuedBehind, behind[i:]...)
 			return
 		}
-		p.handle(p.deadline, next) // which is over later than the program is told to stop; p.latest knows
+		p.handle(p.deadline, next) // its hold could outlast the stop; p.holdDeadline bounds it
 	}
 }
 
-// hasHeldEnds says whether an end waits for its evidence.
+// hasHeldEnds reports whether an end waits for its evidence.
 func (p *Queue) hasHeldEnds() bool {
 	for _, s := range p.threads {
 		if s.heldEnd != nil {
@@ -158,8 +156,8 @@ func (p *Queue) hasHeldEnds() bool {
 	return false
 }
 
-// shortenHold shortens the wait of ends: of those that wait and of those that are behind them, so that however many
-// there are all are said before the publisher gives up.
+// shortenHold shortens the hold of ends, of those waiting and of those queued behind them, so that all are published
+// before the publisher stops.
 func (p *Queue) shortenHold(hold time.Duration) {
 	if p.stopping {
 		return

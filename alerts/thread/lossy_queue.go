@@ -8,17 +8,17 @@ import (
 )
 
 const (
-	// scoreQueue is how many scores may wait; beyond that the oldest is dropped, since a newer one is worth more.
+	// scoreQueue is how many scores may wait; beyond that the oldest is dropped, since newer ones are more useful.
 	scoreQueue = 64
 	// maxStatusPerCamera is how many changes of state may wait for each camera; beyond that its oldest is dropped, so
-	// that what is published last is the state that it is in.
+	// that the last one published is current.
 	maxStatusPerCamera = 8
 )
 
-// lossyQueue are scores and states on their way out: what nobody keeps, and what nobody may wait for. The goroutine
-// that sends them is not the one that stores alerts, which may wait for room on the disk.
+// lossyQueue holds scores and states to publish, which are not stored and must not block their sender. They are sent by
+// a goroutine of their own, since the one that stores alerts may wait for free space on the disk.
 type lossyQueue struct {
-	signal chan struct{} // 1: something waits
+	signal chan struct{} // capacity 1: messages are queued
 
 	mu     sync.Mutex
 	scores []alerts.Score
@@ -62,7 +62,7 @@ func (n *lossyQueue) addStatus(s alerts.Status) {
 	n.wake()
 }
 
-// take gives what waits.
+// take returns the queued messages.
 func (n *lossyQueue) take() (scores []alerts.Score, states []alerts.Status) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -71,7 +71,7 @@ func (n *lossyQueue) take() (scores []alerts.Score, states []alerts.Status) {
 	return scores, states
 }
 
-// sendLossy sends scores and states until done, and then what still waits: the last state is the one that stays true.
+// sendLossy sends scores and states until done, and then what is queued, since the last state remains valid.
 func (p *Queue) sendLossy(done <-chan struct{}) {
 	for over := false; !over; {
 		select {

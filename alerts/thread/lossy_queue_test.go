@@ -7,7 +7,8 @@ import (
 	"vigil/alerts"
 )
 
-// However many changes wait, the last of each camera is among them, and a camera that flaps pushes out nobody else's.
+// However many changes are queued, the last of each camera is kept, and a camera that flaps displaces none of the
+// others.
 func TestTheLatestStatesAndScoresAreKept(t *testing.T) {
 	n := newLossyQueue()
 	n.addStatus(alerts.Status{Camera: "yard", State: alerts.StateLive})

@@ -9,20 +9,20 @@ import (
 // pictureTime is how long a raised peak waits for its pictures, so that both are one update.
 const pictureTime = 2 * time.Second
 
-// pendingUpdate are what is to be said of an event that goes on: a peak that rose, evidence, or both at once, at most
-// one in every. The start and the end never wait for them, and the end holds what is dropped there.
+// pendingUpdate is the next update of an open event: a raised peak, new evidence, or both, at most one per interval.
+// The start and the end are not delayed by it, and the end contains what is dropped.
 type pendingUpdate struct {
 	started     bool // its start is stored
 	every       time.Duration
-	lastUpdate  time.Time // when the last update was said; zero for never
-	update      *Message  // what is to be said
+	lastUpdate  time.Time // time of the last update; zero for none
+	update      *Message  // the next update
 	updateTimer *time.Timer
 }
 
-// setUpdate takes a word of a peak that rose in place of what was to be said.
+// setUpdate replaces the pending update by a raised peak.
 func (s *eventThread) setUpdate(w Message) { s.update = &w }
 
-// addEvidenceUpdate has evidence said, with the peak that waits for it.
+// addEvidenceUpdate makes evidence part of the pending update, or a new one.
 func (s *eventThread) addEvidenceUpdate() {
 	if s.update == nil {
 		a := s.last
@@ -31,7 +31,7 @@ func (s *eventThread) addEvidenceUpdate() {
 	}
 }
 
-// dropUpdate says nothing more of an event that is about to end.
+// dropUpdate drops the pending update of an event that is about to end.
 func (s *eventThread) dropUpdate() {
 	s.update = nil
 	if s.updateTimer != nil {
@@ -39,8 +39,8 @@ func (s *eventThread) dropUpdate() {
 	}
 }
 
-// scheduleUpdate says the update when it is due: at once, or when the last one is long enough ago; one that waits for
-// pictures a little later.
+// scheduleUpdate publishes the update when it is due: at once, or when the interval since the last one has passed; one
+// that waits for pictures a little later.
 func (p *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 	now := time.Now()
 	due := now
@@ -65,7 +65,7 @@ func (p *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 	})
 }
 
-// publishUpdate publishes what is to be said.
+// publishUpdate publishes the pending update.
 func (p *Queue) publishUpdate(s *eventThread) {
 	if s.update == nil || s.heldEnd != nil {
 		return

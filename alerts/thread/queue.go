@@ -1,5 +1,6 @@
-// Package thread puts the messages of events in order: it numbers them, attaches evidence, holds an end back until its
-// clip is made or late, and is the goroutine border to the store. Each event of a camera is a thread of messages.
+// Package thread orders the messages of events: it numbers them, attaches evidence, holds an end until its clip is
+// ready or late, and separates the scheduler from the goroutine that stores alerts. Each event of a camera is a thread
+// of messages.
 package thread
 
 import (
@@ -14,84 +15,84 @@ import (
 	"vigil/internal/errcode"
 )
 
-// Publisher is where messages go. Publish returns once the alert is safe, or with ctx's error; scores and states are
-// sent and forgotten, and neither waits for a network.
+// Publisher publishes messages. Publish returns once the alert is stored, or with ctx's error; scores and states are
+// sent without acknowledgement, and do not wait for a network.
 type Publisher interface {
 	Publish(ctx context.Context, a alerts.Alert) error
 	PublishScore(s alerts.Score) error
 	PublishStatus(s alerts.Status) error
 }
 
-// EvidenceMaker makes evidence of events while they go on; an evidence.Maker is one.
+// EvidenceMaker makes evidence of events in progress; evidence.Maker implements it.
 type EvidenceMaker interface {
-	// Submit is told of a start once it is published, and of the other messages before they are, since both are to be
-	// one; of an end it says whether a last Finding will come. It does not block.
+	// Submit receives a start after it is published, and the other messages before, since message and evidence are
+	// published as one; for an end it reports whether a Result with Last will follow. It does not block.
 	Submit(s Request) bool
 	Results() <-chan Result
 }
 
 const (
-	// alertQueue is how many messages may wait for the broker before the scorer does: some hours of a busy night.
+	// alertQueue is how many messages may wait for the broker before the scheduler blocks: some hours of a busy night.
 	alertQueue = 1024
-	// maxQueuedHeat is how many of these may have an error map with them, which is the largest part of them: no more
-	// events have evidence at a time.
+	// maxQueuedHeat is how many of them may carry an error map, which is their largest part: no more events have
+	// evidence at a time.
 	maxQueuedHeat = 64
-	// DrainTime is how long undelivered alerts are tried after the cameras have ended by themselves; it leaves some to
-	// the broker behind HoldTime.
+	// DrainTime bounds the delivery of pending alerts after the cameras have ended by themselves; it leaves some time
+	// to the broker after HoldTime.
 	DrainTime = HoldTime + 4*time.Second
-	// stopTime is how long they are tried after the program was told to stop, however long the cameras take.
+	// stopTime is the same bound after a stop signal, however long the cameras take.
 	stopTime = 6 * time.Second
-	// HoldTime is how long the end of an event waits for its evidence; with a clip made meanwhile the end is the last
-	// word.
+	// HoldTime is how long the end of an event waits for its evidence; if a clip is ready by then the end includes it
+	// and is final.
 	HoldTime = 10 * time.Second
-	// HoldAtStop is the same once the program was told to stop.
+	// HoldAtStop replaces HoldTime after a stop signal.
 	HoldAtStop = time.Second
 )
 
-// Message is a message of an event before it has a number, and what the camera saw of it.
+// Message is a message of an event before it has a number, with the camera's media.
 type Message struct {
 	Alert       alerts.Alert
-	Heat        []float32 // the peak's error map, where the peak is new
+	Heat        []float32 // error map of a new peak
 	Side        int
-	Media       Media         // nil for none
-	UpdateEvery time.Duration // at most one update in so long
+	Media       Media         // may be nil
+	UpdateEvery time.Duration // minimum interval of updates
 	QueuedAt    time.Time
 }
 
 // Options describe a Queue.
 type Options struct {
 	Publisher Publisher          // nil publishes nothing
-	Evidence  EvidenceMaker      // nil for no evidence
-	OnAlert   func(alerts.Alert) // called for each message, with a Publisher once it has the message; may be nil
-	Cameras   int                // how many there are at most
+	Evidence  EvidenceMaker      // may be nil
+	OnAlert   func(alerts.Alert) // called for each message, after the Publisher if there is one; may be nil
+	Cameras   int                // maximum number of cameras
 	Log       *slog.Logger
 }
 
-// Queue is the goroutine border to the store of alerts: only this side of it may wait for it.
+// Queue separates the scheduler from the store of alerts: only its goroutines may block on the store.
 type Queue struct {
 	to          Publisher     // nil publishes nothing
-	evidence    EvidenceMaker // nil for no evidence
+	evidence    EvidenceMaker // may be nil
 	onAlert     func(alerts.Alert)
 	log         *slog.Logger
 	messages    chan Message
 	lossy       *lossyQueue
 	holdExpired chan *eventThread
-	updateDue   chan *eventThread       // whose update is to be said
-	threads     map[string]*eventThread // of each camera: the event that goes on
-	// the program was told to stop, and what is not ready by then will not be made: no end promises it
+	updateDue   chan *eventThread       // events with a due update
+	threads     map[string]*eventThread // open event of each camera
+	// after a stop signal: evidence not ready by then will not be made, and no end lists it as pending
 	stopping     bool
-	holdDeadline time.Time // until when ends may wait, all of them together, once no more will come
+	holdDeadline time.Time // common deadline of all holds, once no more messages follow
 
-	// deadline ends when undelivered alerts are given up; it does not end with the program's context.
+	// deadline ends when pending alerts are abandoned; it does not end with the program's context.
 	deadline context.Context //nolint:containedctx // it belongs to the queue: both sides of it give up together
 	giveUp   context.CancelFunc
 	mu       sync.Mutex
 	timers   []*time.Timer
 	lost     int
-	first    error // of the first alert that was lost
+	first    error // of the first lost alert
 }
 
-// NewQueue makes a Queue; Run publishes what is enqueued.
+// NewQueue returns a Queue; Run publishes what is enqueued.
 func NewQueue(o Options) *Queue {
 	p := &Queue{
 		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, log: o.Log, messages: make(chan Message, alertQueue),
@@ -102,11 +103,11 @@ func NewQueue(o Options) *Queue {
 	return p
 }
 
-// Publishes reports whether messages go to a Publisher, or to OnAlert alone.
+// Publishes reports whether messages go to a Publisher, or only to OnAlert.
 func (p *Queue) Publishes() bool { return p.to != nil }
 
-// Enqueue takes what the scorer says of an event. It waits when the broker is far behind: the scorer may stand still,
-// and then whole cuboids are shed and counted, but no alert is.
+// Enqueue accepts a message of the scheduler. It blocks when the broker is far behind: then cuboids are shed and
+// counted, but no alert is lost.
 func (p *Queue) Enqueue(w Message) {
 	if len(p.messages) >= maxQueuedHeat {
 		w.Heat = nil
@@ -116,7 +117,7 @@ func (p *Queue) Enqueue(w Message) {
 		return
 	}
 	select {
-	case p.messages <- w: // first, since it may be the deadline as well
+	case p.messages <- w: // check it first, since it may be the deadline as well
 		return
 	default:
 	}
@@ -127,7 +128,7 @@ func (p *Queue) Enqueue(w Message) {
 	}
 }
 
-// notify lets everybody else hear of a message.
+// notify calls OnAlert.
 func (p *Queue) notify(a alerts.Alert) {
 	if p.onAlert != nil {
 		p.onAlert(a)
@@ -139,41 +140,41 @@ func (p *Queue) notify(a alerts.Alert) {
 	p.log.Info("alert", append(args, "zones", a.Zones, "frame", a.Start.Frame, "evidence", len(a.Evidence))...)
 }
 
-// recordLoss notes an alert that no broker took.
+// recordLoss records an alert that was not stored.
 func (p *Queue) recordLoss(a alerts.Alert, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lost++
 	if p.first == nil {
-		// Not wrapped: that we gave up waiting is no cancellation of the caller's.
+		// Not wrapped: the timeout here is not a cancellation by the caller.
 		p.first = fmt.Errorf("%s: %v", a.MessageID(), err) //nolint:errorlint // see above
 	}
 	p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err,
 		errcode.Key, errcode.SinkQueue)
 }
 
-// SendScore sends a score and never waits; of many the latest are sent.
+// SendScore sends a score without blocking; if many are queued, the latest are sent.
 func (p *Queue) SendScore(s alerts.Score) {
 	if p.to != nil {
 		p.lossy.addScore(s)
 	}
 }
 
-// SendStatus sends a camera's state and never waits; the latest of each camera is always sent.
+// SendStatus sends a camera's state without blocking; the latest of each camera is always sent.
 func (p *Queue) SendStatus(s alerts.Status) {
 	if p.to != nil {
 		p.lossy.addStatus(s)
 	}
 }
 
-// Run publishes until close, and then what is left for at most DrainTime. It returns an error that names the first
-// alert that no broker took and how many there were.
+// Run publishes until Close, and then the rest for at most DrainTime. It returns an error with the first alert that was
+// not stored and the number of such alerts.
 func (p *Queue) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
 	defer stop()
 	defer p.giveUp()
 	if p.to == nil {
-		// The scorer itself tells of each message, and what there is of an event is its own.
+		// Without a Publisher the scheduler calls OnAlert itself, and the events' state belongs to its goroutine.
 		for range p.messages {
 		}
 		return p.lossError()
@@ -214,7 +215,7 @@ func (p *Queue) Run(ctx context.Context) error {
 	return p.lossError()
 }
 
-// lossError says what was lost.
+// lossError describes the lost alerts.
 func (p *Queue) lossError() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -233,14 +234,14 @@ func (p *Queue) giveUpAfter(d time.Duration) {
 	p.timers = append(p.timers, time.AfterFunc(d, p.giveUp))
 }
 
-// logUnsent notes the error of a message that nobody keeps.
+// logUnsent logs the error of a message that is not stored.
 func (p *Queue) logUnsent(err error) {
 	if err != nil {
 		p.log.Debug("score or state not sent", "error", err)
 	}
 }
 
-// Close says that nothing more will be published.
+// Close ends the queue; nothing may be enqueued afterwards.
 func (p *Queue) Close() {
 	p.giveUpAfter(DrainTime)
 	close(p.messages)

@@ -16,7 +16,7 @@ import (
 	"vigil/alerts/thread/threadtest"
 )
 
-// A camera's next event stays behind an end that waits, and another camera's does not.
+// A camera's next event waits behind a held end, and another camera's does not.
 func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l threadtest.Store
@@ -67,7 +67,7 @@ func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 	})
 }
 
-// An end that waited long enough promises the clip by its name, where the program goes on that makes it.
+// An end that waited long enough lists its clip as pending, if the program keeps running.
 func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 	for name, c := range map[string]struct {
 		stop     bool
@@ -120,9 +120,8 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 	}
 }
 
-// A camera has had one event after the other, faster than their clips are made, when the program is told to stop or
-// the recording ends: none of their messages is lost, for the ends that stand behind each other do not wait one after
-// the other.
+// A camera has events faster than their clips are made when a stop signal arrives or the recording ends: none of their
+// messages is lost, because held ends do not wait one after the other.
 func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
 	for name, c := range map[string]struct {
 		told bool
@@ -175,8 +174,8 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 	})
 }
 
-// A stop without a Publisher, while events start and end: what there is of events belongs to the scorer's goroutine
-// alone. The race detector is the judge.
+// A stop without a Publisher while events start and end: the events' state belongs only to the scheduler's goroutine,
+// which the race detector verifies.
 func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
 		var said []alerts.Alert

@@ -36,8 +36,8 @@ func (w *photographer) Submit(g thread.Request) bool {
 	return true
 }
 
-// An event whose peak rises every second for 18 seconds, each time with a new picture, is reported a few times, each
-// time with both; its start and its end are reported at once, and the end has the last picture.
+// An event whose peak rises every second for 18 seconds, each time with a new picture, has few updates, each with both;
+// its start and its end are published at once, and the end has the last picture.
 func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 	for _, c := range []struct {
 		every         time.Duration
@@ -95,7 +95,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 				end.Evidence[0].Name != fmt.Sprint(w.n) {
 				t.Errorf("the last message is the %s of a peak of %v with %v", end.Phase, end.Measurement, end.Evidence)
 			}
-			time.Sleep(time.Hour) // what was to be said is not said behind the end
+			time.Sleep(time.Hour) // no update follows the end
 			p.Close()
 			if err := <-done; err != nil {
 				t.Error(err)

@@ -1,4 +1,4 @@
-// Package threadtest is evidence and a store of alerts for tests of what uses package thread.
+// Package threadtest provides evidence and a store of alerts for tests of users of package thread.
 package threadtest
 
 import (
@@ -14,22 +14,22 @@ import (
 
 // Evidence is a thread.EvidenceMaker with a picture of each start, and a clip some time after each end.
 type Evidence struct {
-	after time.Duration // until the clip is made; below 0 for never
+	after time.Duration // until the clip is ready; negative for never
 	found chan thread.Result
 
 	mu   sync.Mutex
 	Seen []thread.Request
 }
 
-// NewEvidence makes one whose clips come after so long; below 0 for never.
+// NewEvidence returns one whose clips are ready after a delay; negative for never.
 func NewEvidence(after time.Duration) *Evidence {
-	return &Evidence{after: after, found: make(chan thread.Result, 100)} // Submit must not wait: two for each event
+	return &Evidence{after: after, found: make(chan thread.Result, 100)} // Submit must not block: two per event
 }
 
-// Results gives what is ready.
+// Results returns the channel of results.
 func (s *Evidence) Results() <-chan thread.Result { return s.found }
 
-// Submit keeps a request; true for an end.
+// Submit records a request; true for an end.
 func (s *Evidence) Submit(g thread.Request) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,20 +65,20 @@ func (s *Evidence) Submit(g thread.Request) bool {
 	return false
 }
 
-// Store keeps what is published. The zero value is empty.
+// Store stores what is published. The zero value is empty.
 type Store struct {
 	mu     sync.Mutex
 	alerts []alerts.Alert
 }
 
-// Alerts gives the messages so far.
+// Alerts returns the messages so far.
 func (s *Store) Alerts() []alerts.Alert {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.alerts
 }
 
-// Publish keeps a message.
+// Publish stores a message.
 func (s *Store) Publish(_ context.Context, a alerts.Alert) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -92,14 +92,14 @@ func (*Store) PublishScore(alerts.Score) error { return nil }
 // PublishStatus drops a state.
 func (*Store) PublishStatus(alerts.Status) error { return nil }
 
-// NoMedia is a camera that kept nothing.
+// NoMedia is the media of a camera without pictures.
 type NoMedia struct{}
 
-// Previews are none.
+// Previews returns none.
 func (NoMedia) Previews(_, _ uint64) []video.Preview { return nil }
 
-// Still is none.
+// Still returns none.
 func (NoMedia) Still(context.Context, uint64) ([]byte, bool, error) { return nil, false, nil }
 
-// ModelInput is none.
+// ModelInput returns none.
 func (NoMedia) ModelInput(_, _ uint64) []video.ModelPicture { return nil }
