@@ -17,12 +17,12 @@ import (
 	"vigil/geometry"
 )
 
-// decode makes a Config from a tree of known keys, on top of Default. viper's own conversions (strings to numbers,
-// lists from commas, 5 as five nanoseconds) are switched off; strict stands in for them.
+// decode decodes a tree of known keys into a Config on top of Default. viper's own conversions (strings to numbers,
+// lists from commas, 5 as five nanoseconds) are disabled; strict replaces them.
 func decode(raw map[string]any) (Config, []Problem) {
 	cfg := Default()
 	if list, ok := raw["cameras"].([]any); ok {
-		// The decoder writes into elements that are there already, so each camera starts from the built-in defaults.
+		// The decoder writes into existing elements, so each camera starts from the built-in defaults.
 		cfg.Cameras = slices.Repeat([]Camera{{Settings: cfg.Defaults}}, len(list))
 		if defaults, ok := raw["defaults"].(map[string]any); ok {
 			raw["cameras"] = withDefaults(list, defaults)
@@ -42,8 +42,8 @@ func decode(raw map[string]any) (Config, []Problem) {
 	return cfg, problemsIn(err, "")
 }
 
-// withDefaults puts the defaults under every camera. A threshold and a calibration stand in for each other, so a
-// camera that has one of them does not take the other one from the defaults.
+// withDefaults merges the defaults into every camera. A threshold and a calibration are alternatives, so a camera that
+// has one of them does not inherit the other.
 func withDefaults(cameras []any, defaults map[string]any) []any {
 	out := make([]any, len(cameras))
 	for i, c := range cameras {
@@ -64,7 +64,7 @@ func withDefaults(cameras []any, defaults map[string]any) []any {
 	return out
 }
 
-// merge gives the keys of both, those of over where both have one; maps in maps are merged likewise.
+// merge returns the keys of both, preferring over; nested maps are merged recursively.
 func merge(under, over map[string]any) map[string]any {
 	out := maps.Clone(under)
 	for k, v := range over {
@@ -78,7 +78,7 @@ func merge(under, over map[string]any) map[string]any {
 	return out
 }
 
-// problemsIn takes the decoder's errors apart, level by level: they are joined and wrapped, and each has a name.
+// problemsIn unwraps the decoder's joined errors level by level; each level has a name.
 func problemsIn(err error, key string) []Problem {
 	//nolint:errorlint // errors.As would find the first of several.
 	switch e := err.(type) {
@@ -99,8 +99,8 @@ func problemsIn(err error, key string) []Problem {
 	return []Problem{{Key: key, Text: err.Error()}}
 }
 
-// strict is called by the decoder with every value before it is set. It accepts only what the field's type takes
-// without any conversion, and says what it found and what is wanted in the words of the file.
+// strict is called by the decoder with every value before it is set. It accepts only values of the field's type without
+// conversion, and reports the value and the expected one in terms of the file.
 func strict(from, to reflect.Value) (any, error) {
 	v := from.Interface()
 	mismatch := func(want string) error { return fmt.Errorf("is %s, must be %s", described(v, to), want) }
@@ -178,7 +178,7 @@ func point(v any, mismatch func(string) error) (any, error) {
 			xy[i] = float64(n)
 		case float64:
 			xy[i] = n
-		case nil: // what is wrong with it has been said.
+		case nil: // already reported.
 		default:
 			return nil, mismatch(want)
 		}
@@ -186,7 +186,7 @@ func point(v any, mismatch func(string) error) (any, error) {
 	return geometry.Point{X: xy[0], Y: xy[1]}, nil
 }
 
-// textProblem words the error of a type that reads itself. An address's error never quotes it.
+// textProblem formats the error of a type's UnmarshalText. An address's error never quotes it.
 func textProblem(v any, to reflect.Value, err error) error {
 	if to.Type() == reflect.TypeFor[source.Address]() {
 		return err

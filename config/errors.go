@@ -9,26 +9,26 @@ import (
 	"vigil/internal/errcode"
 )
 
-// Errors is everything that is wrong with a configuration, in the order of the file.
+// Errors are all problems of a configuration, in the order of the file.
 type Errors struct {
-	File     string // the configuration file, or empty
+	File     string // the configuration file; may be empty
 	Problems []Problem
 }
 
-// Problem is one thing that is wrong.
+// Problem is one problem.
 type Problem struct {
-	Key  string       // in full, as cameras[1].hop; empty where the file as a whole is meant
-	Line int          // in the file, from 1; 0 where there is none
-	Text string       // what is wrong, and what would be right
+	Key  string       // full key, as cameras[1].hop; empty for the file as a whole
+	Line int          // in the file, from 1; 0 if unknown
+	Text string       // the problem and the expected value
 	Code errcode.Code // of the catalogue; empty for errcode.ConfigBadValue
 
 	got string // the part of Text that is the value itself
 }
 
-// maxShown is how many problems a message has: more than anybody mends at once.
+// maxShown is how many problems a message lists: more than anybody fixes at once.
 const maxShown = 100
 
-// Error has one line for each problem, below a line with their number where they are several.
+// Error has one line for each problem, after a line with their number if there are several.
 func (e *Errors) Error() string {
 	var lines []string
 	for _, p := range e.Problems[:min(len(e.Problems), maxShown)] {
@@ -47,7 +47,7 @@ func (e *Errors) Error() string {
 	return fmt.Sprintf("%s has %d problems:\n%s", what, len(e.Problems), strings.Join(lines, "\n"))
 }
 
-// ErrorCodes are those of its problems, each once.
+// ErrorCodes returns the codes of the problems, each once.
 func (e *Errors) ErrorCodes() (all []errcode.Code) {
 	for _, p := range e.Problems {
 		if c := cmp.Or(p.Code, errcode.ConfigBadValue); !slices.Contains(all, c) {
@@ -57,7 +57,7 @@ func (e *Errors) ErrorCodes() (all []errcode.Code) {
 	return all
 }
 
-// ErrorCode is that of its first problem.
+// ErrorCode returns the code of the first problem.
 func (e *Errors) ErrorCode() errcode.Code { return e.ErrorCodes()[0] }
 
 func (e *Errors) line(p Problem) string {
@@ -75,7 +75,7 @@ func (e *Errors) line(p Problem) string {
 	return b.String() + p.Text
 }
 
-// err is nil where there is no problem.
+// err returns nil if there are no problems.
 func (e *Errors) err() error {
 	if len(e.Problems) == 0 {
 		return nil

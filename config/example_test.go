@@ -18,10 +18,10 @@ func TestExampleIsTheShippedFile(t *testing.T) {
 	}
 }
 
-// commented is the start of a line of the example that is a default behind a #; prose has a space there.
+// commented matches the start of a line of the example that is a commented default; prose has a space after the #.
 var commented = regexp.MustCompile(`(?m)^#([a-z]|  )`)
 
-// uncommented is the example with its commented lines at the margin in force.
+// uncommented is the example with its commented top-level lines enabled.
 func uncommented() string { return commented.ReplaceAllString(string(Example), "$1") }
 
 func loadExample(t *testing.T, text string) Config {
@@ -48,7 +48,7 @@ func TestExampleLoads(t *testing.T) {
 		t.Error("the example has settings in force that a calibration made without them does not fit, or that keep " +
 			"alerts back")
 	}
-	// What stands behind a # below the camera is right, too.
+	// The commented keys of the camera are valid, too.
 	all := regexp.MustCompile(`(?m)^    calibration:.*\n`).ReplaceAllString(string(Example), "")
 	c = loadExample(t, regexp.MustCompile(`(?m)^    #([a-z]|  )`).ReplaceAllString(all, "    $1"))
 	if own := c.Cameras[0]; len(own.Mask) != 1 || len(own.Zones) != 1 || len(own.Armed) != 2 ||
@@ -59,7 +59,7 @@ func TestExampleLoads(t *testing.T) {
 
 func TestExampleShowsTheDefaults(t *testing.T) {
 	c := loadExample(t, uncommented())
-	// What the example shows and has no default for.
+	// Values that the example shows without a default.
 	if c.Model == "" || c.NATS.URL == "" || c.NATS.User == "" || c.NATS.Embedded.User == "" {
 		t.Errorf("the commented lines are not in force: %+v", c)
 	}

@@ -11,12 +11,11 @@ import (
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// expand replaces every ${NAME} by the variable's value, which is not looked at again. $${ is a plain ${, and any
-// other $ stands for itself. It says whether a variable was in the text.
-//
-// Newlines at a value's end are left out, as a shell does with a command's output: files and secret stores add them.
-// In a URL's user name or password, what may not stand there is percent-encoded; an escape such as %40 is left as it
-// is.
+// expand replaces every ${NAME} by the variable's value, without expanding the value again. $${ is a literal ${, and
+// any other $ stands for itself. It reports whether the text contained a variable.
+// Trailing newlines of a value are dropped, as a shell does with a command's output, because files and secret stores
+// add them. In a URL's user name or password, invalid characters are percent-encoded; an escape such as %40 is left as
+// it is.
 func expand(s string, lookup func(string) (string, bool)) (text string, expanded bool, err error) {
 	var b strings.Builder
 	var unset []string
@@ -57,14 +56,14 @@ func expand(s string, lookup func(string) (string, bool)) (text string, expanded
 	return b.String(), expanded, nil
 }
 
-// What stands before and after a variable in a URL's user name or password. Other variables there are still names.
+// The context of a variable in a URL's user name or password. Adjacent variables there are still unexpanded names.
 var (
 	beforeLogin = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*$`)
 	afterLogin  = regexp.MustCompile(`^[^/?#]*@`)
 	escaped     = regexp.MustCompile(`^%[0-9A-Fa-f]{2}`)
 )
 
-// escapeLogin percent-encodes what a URL cannot have in its user name and password (RFC 3986).
+// escapeLogin percent-encodes the characters that a URL's user name and password may not contain (RFC 3986).
 func escapeLogin(s string) string {
 	const plain = "-._~!$&'()*+,;=:"
 	var b strings.Builder

@@ -15,7 +15,7 @@ func TestExpand(t *testing.T) {
 		"${A}":           "one",
 		"<${A}${A}>":     "<oneone>",
 		"${EMPTY}":       "",
-		"${NESTED}":      "${A}", // a value is not looked at again.
+		"${NESTED}":      "${A}", // a value is not expanded again.
 		"${_x9}":         "nine",
 		"$A $$ $ 5$":     "$A $$ $ 5$",
 		"$${A}":          "${A}",
@@ -28,7 +28,7 @@ func TestExpand(t *testing.T) {
 		"rtsp://u:${DONE}@h/s":       "rtsp://u:2024%2FGate%40@h/s", // is encoded already
 		"rtsp://${LOGIN}@h/s":        "rtsp://viewer:pass@h/s",
 		"rtsp://u:p@${A}/s":          "rtsp://u:p@one/s",
-		"rtsp://h/${RAW}@x":          "rtsp://h/2024/Ga?te#@ 50% [ä]@x", // no login, as an address without one
+		"rtsp://h/${RAW}@x":          "rtsp://h/2024/Ga?te#@ 50% [ä]@x", // not a login, like an address without one
 		"rtsp://${A}/u@${RAW}":       "rtsp://one/u@2024/Ga?te#@ 50% [ä]",
 		"http://h/?a=${RAW}":         "http://h/?a=2024/Ga?te#@ 50% [ä]",
 		"${RAW}@h":                   "2024/Ga?te#@ 50% [ä]@h",

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// File is a configuration that knows where its keys stand.
+// File is a configuration with the lines of its keys.
 type File struct {
 	Config
 	path  string
@@ -15,8 +15,8 @@ type File struct {
 }
 
 // Join adds problems to an error of Open or CheckFiles, with the lines of their keys and in the order of the file. A
-// camera's key that it has from the defaults, or from the top, is said once, of those. What is said of a key already
-// is not said again. It is nil for no problem.
+// camera's problem inherited from the defaults, or from the top, is reported once, for those. Keys with an existing
+// problem get no second one. It returns nil if there is no problem.
 func (f *File) Join(err error, more ...Problem) error {
 	all := &Errors{File: f.path}
 	said := map[string]bool{}
@@ -41,7 +41,7 @@ func (f *File) Join(err error, more ...Problem) error {
 	return all.err()
 }
 
-// owner is the key that the file has for what a camera has.
+// owner returns the key in the file that a camera's value comes from.
 func (f *File) owner(key string) string {
 	camera, rest, below := strings.Cut(key, "].")
 	if f.lines[key] > 0 || !below || !strings.HasPrefix(camera, "cameras[") {

@@ -9,8 +9,8 @@ import (
 	"vigil/capture/source"
 )
 
-// CheckFiles says which of the files that c names are missing, as one *Errors: models, calibrations, credentials,
-// certificates, and sources that are files, folders or devices by a path.
+// CheckFiles returns an *Errors with the missing files that c names: models, calibrations, credentials, certificates,
+// and sources that are files, folders or devices by a path.
 func (c Config) CheckFiles() error {
 	var found problemList
 	found.file("model", c.Model)
@@ -58,7 +58,7 @@ func (f *problemList) file(key, path string) {
 	}
 }
 
-// source looks only for what has a path; whether a camera answers is not for a configuration to say.
+// source checks only sources with a path; whether a camera answers is not part of the configuration.
 func (f *problemList) source(key string, a source.Address) {
 	if a == (source.Address{}) || a.Live() {
 		return

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	_ "time/tzdata" // a container has no time zones of its own.
+	_ "time/tzdata" // a container has no time zone database.
 )
 
 // Hours is a time of the week, by the wall clock of the camera's time zone.
@@ -24,7 +24,7 @@ type Hours struct {
 	To Clock `yaml:"to"`
 }
 
-// ArmedAt says whether t, in its own time zone, lies in the hours. A day that is none never comes.
+// ArmedAt reports whether t, in its own time zone, lies in the hours. An invalid day never matches.
 func (h Hours) ArmedAt(t time.Time) bool {
 	now, day := Clock(t.Hour()*60+t.Minute()), t.Weekday()
 	if h.To > h.From {
@@ -40,7 +40,7 @@ func (h Hours) on(day time.Weekday) bool {
 	})
 }
 
-// ArmedAt says whether the camera raises alerts at t: in any of its hours, or always where it has none.
+// ArmedAt reports whether the camera raises alerts at t: in any of its hours, or always without any.
 func (s Settings) ArmedAt(t time.Time) bool {
 	t = t.In(s.TimeZone.Location())
 	return len(s.Armed) == 0 || slices.ContainsFunc(s.Armed, func(h Hours) bool { return h.ArmedAt(t) })
@@ -48,8 +48,8 @@ func (s Settings) ArmedAt(t time.Time) bool {
 
 var dayNames = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
 
-// parseDays reads one day or a range of days, which may run over the week's end, as sat-mon. The result is by
-// time.Weekday.
+// parseDays parses one day or a range of days, which may extend across the week's end, as sat-mon. The result is
+// indexed by time.Weekday.
 func parseDays(s string) (days [7]bool, err error) {
 	first, last, isRange := strings.Cut(s, "-")
 	from := slices.Index(dayNames, first)

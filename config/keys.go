@@ -17,7 +17,7 @@ var (
 	pointType = reflect.TypeFor[geometry.Point]()
 )
 
-// fields gives the keys that a value of type want has, or nil where it is no map in the file.
+// fields returns the keys of a value of type want, or nil if it is not a map in the file.
 func fields(want reflect.Type) fieldList {
 	if want.Kind() != reflect.Struct || want == pointType || reflect.PointerTo(want).Implements(textType) {
 		return nil
@@ -31,7 +31,7 @@ func fields(want reflect.Type) fieldList {
 	return list
 }
 
-// element gives the type of a list's elements, or nil where a value of type want is no list in the file.
+// element returns the type of a list's elements, or nil if a value of type want is not a list in the file.
 func element(want reflect.Type) reflect.Type {
 	switch {
 	case want == pointType:
@@ -55,8 +55,8 @@ func (l fieldList) find(name string) *reflect.StructField {
 	return &l[i]
 }
 
-// suggestion says what the writer of an unknown key may have meant: the same key in another place, a neighbour that
-// is spelled nearly so, or one of those that are known.
+// suggestion suggests what an unknown key may have meant: the same key elsewhere, a similar one at its level, or the
+// list of known ones.
 func suggestion(name, at string, known fieldList) string {
 	var names []string
 	best, bestDistance := "", max(1, len(name)/3)+1
@@ -79,7 +79,7 @@ func suggestion(name, at string, known fieldList) string {
 	return "known under " + at + " are " + strings.Join(names, ", ")
 }
 
-// placesOf lists the keys in full that end in name, with [] for any element of a list.
+// placesOf lists the full keys that end in name, with [] for any element of a list.
 func placesOf(name string, in reflect.Type, at string) []string {
 	var places []string
 	for _, f := range fields(in) {
@@ -99,10 +99,10 @@ func placesOf(name string, in reflect.Type, at string) []string {
 	return places
 }
 
-// distance is the number of letters to put in, take out, replace or swap with the next one, to make b from a
+// distance is the number of insertions, deletions, substitutions and transpositions of neighbours to turn a into b
 // (optimal string alignment).
 func distance(a, b string) int {
-	const longest = 40 // no key is longer, and the file may hold a very long one.
+	const longest = 40 // no key is longer, and the file may contain a very long one.
 	if len(a) > longest {
 		return len(a)
 	}

@@ -14,20 +14,19 @@ import (
 	"vigil/internal/errcode"
 )
 
-// maxFile is the size of the largest file that can be meant as a configuration.
+// maxFile is the maximum size of a configuration file.
 const maxFile = 1 << 20
 
-// Load reads and checks the configuration file at path; whatever is wrong comes as one *Errors. The Config beside an
-// error is what could be read of it, good for nothing but looking for more to say.
-//
-// A relative path in the file, the default of data_dir too, starts at the file's folder and is absolute in the
+// Load reads and checks the configuration file at path; all problems are returned as one *Errors. The Config returned
+// with an error is partial and only good for finding further problems.
+// A relative path in the file, also the default of data_dir, is relative to the file's folder and absolute in the
 // Config. Every camera has the defaults and the top-level model filled in.
 func Load(path string) (Config, error) {
 	f, err := Open(path)
 	return f.Config, err
 }
 
-// Open is Load for a caller that looks for more that is wrong, and wants to say where. The File is never nil.
+// Open is Load for a caller that checks for further problems and reports their lines. The File is never nil.
 func Open(path string) (*File, error) {
 	f := &File{Config: Default(), path: path}
 	data, err := read(path)
@@ -43,13 +42,13 @@ func Open(path string) (*File, error) {
 	return f, (&Errors{File: path, Problems: problems}).err()
 }
 
-// load is Load for what a file in folder holds.
+// load is Load for the content of a file in folder.
 func load(data []byte, folder string) (Config, []Problem) {
 	cfg, _, problems := loadLines(data, folder)
 	return cfg, problems
 }
 
-// loadLines is load, with the lines in which the keys stand.
+// loadLines is load with the lines of the keys.
 func loadLines(data []byte, folder string) (Config, map[string]int, []Problem) {
 	root, problem := parse(data)
 	if problem != nil {
@@ -89,7 +88,7 @@ func read(path string) ([]byte, error) {
 	return data, nil
 }
 
-// reason is a file error without the path, which the message has already.
+// reason returns a file error without the path, which the message already contains.
 func reason(err error) error {
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
@@ -97,14 +96,14 @@ func reason(err error) error {
 	return err
 }
 
-// fillModels gives the cameras the top-level model where neither they nor the defaults name one.
+// fillModels sets the top-level model for cameras without a model of their own or from the defaults.
 func (c *Config) fillModels() {
 	for i := range c.Cameras {
 		c.Cameras[i].Model = cmp.Or(c.Cameras[i].Model, c.Model)
 	}
 }
 
-// resolve makes the paths absolute, from folder on.
+// resolve makes the paths absolute, relative to folder.
 func (c *Config) resolve(folder string) []Problem {
 	abs := func(p *string) {
 		if *p != "" && !filepath.IsAbs(*p) {

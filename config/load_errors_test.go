@@ -1,6 +1,6 @@
 package config
 
-// loadErrors is what Load says of testdata's bad files: every problem in a line, with its line in the file.
+// loadErrors are the problems that Load reports for testdata's bad files, one per line, with the line in the file.
 var loadErrors = map[string]string{
 	"alias.bad.yml": `
 has an alias (*) without its anchor (&); a text that starts with * needs quotes`,

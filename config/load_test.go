@@ -12,7 +12,7 @@ import (
 	"vigil/geometry"
 )
 
-// password has everything in it that means something to YAML.
+// password contains every character that is special in YAML.
 const password = `hunter2: [x] #"&*`
 
 func setTestEnv(t *testing.T) {
@@ -78,7 +78,7 @@ func TestLoadNoFile(t *testing.T) {
 	}
 }
 
-// TestManyProblems: the message stays readable, and its making does not take the square of their number.
+// TestManyProblems: the message stays readable, and building it does not take quadratic time.
 func TestManyProblems(t *testing.T) {
 	_, err := Load(writeFile(t, "defaults: {hop: 0}\ncameras: ["+strings.Repeat("{},", 3_000)+"]\n"))
 	if err == nil || !strings.Contains(err.Error(), " has 6001 problems:\n") ||
@@ -93,7 +93,7 @@ func TestManyProblems(t *testing.T) {
 
 func big(n int) string { return strings.Repeat("x", n) }
 
-// aliases is the end of a list of cameras that unfolds to millions of points.
+// aliases is the end of a list of cameras that expands to millions of points.
 func aliases() string {
 	polygon := "[" + strings.Repeat("[0, 0],", 1000) + "]"
 	return "{name: a, source: device:0, mask: &m [&p " + polygon + strings.Repeat(", *p", 1000) + "]}" +
@@ -119,7 +119,7 @@ func loadGood(t *testing.T, file string) Config {
 	return c
 }
 
-// TestGoodFiles loads every good file, and again what YAML gives of it.
+// TestGoodFiles loads every good file, and then its YAML output.
 func TestGoodFiles(t *testing.T) {
 	found, err := filepath.Glob("testdata/*.good.yml")
 	if err != nil || len(found) == 0 {
@@ -210,7 +210,7 @@ func absolute(t *testing.T, path string) string {
 	return abs
 }
 
-// TestNoSharing: a change of one camera's lists must not show in another's, though both have them from the defaults.
+// TestNoSharing: a change of one camera's lists does not affect another's, though both inherit them from the defaults.
 func TestNoSharing(t *testing.T) {
 	c, err := Load(writeFile(t, `
 defaults: {threshold: {lo: 1, theta: 2}, mask: [[[0, 0], [1, 0], [1, 1]]], zones: [{name: z, polygon: [[0, 0], [1, 0], [1, 1]]}]}

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// LoadParts is Load for a command that reads only some keys at the top, as nats or data_dir: what is wrong below the
-// others is not said, for example that a variable is not set. What is not among parts is not to be used.
+// LoadParts is Load for a command that reads only some top-level keys, such as nats or data_dir: problems of other keys
+// are not reported, for example an unset variable. Only the keys in parts may be used.
 func LoadParts(path string, parts ...string) (Config, error) {
 	cfg, err := Load(path)
 	return cfg, only(err, func(key string) bool { return slices.Contains(parts, key) })
 }
 
-// LoadCamera is LoadParts for what concerns the camera of this name, which it returns as well.
+// LoadCamera is LoadParts for the settings of the camera of this name, which it returns as well.
 func LoadCamera(path, name string) (Config, Camera, error) {
 	cfg, err := Load(path)
 	i := slices.IndexFunc(cfg.Cameras, func(c Camera) bool { return c.Name == name })
@@ -40,8 +40,8 @@ func (c Config) names() []string {
 	return names
 }
 
-// only leaves the problems of the parts that are read, and those of the file as a whole: syntax, and keys that are
-// unknown, which may be a part that is misspelt.
+// only filters the problems of the parts that are read, and those of the file as a whole: syntax errors, and unknown
+// keys, which may be a misspelt part.
 func only(err error, read func(part string) bool) error {
 	e, ok := errors.AsType[*Errors](err)
 	if !ok {

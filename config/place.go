@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// locateProblems joins what was wrong in reading with what is wrong in the result: without what only follows from a
-// key that could not be read, without what a camera has from the defaults, with lines, in their order.
+// locateProblems joins the problems of parsing with those of the result, without those that only follow from a key that
+// could not be read and those that a camera inherits from the defaults, with lines, in order.
 func (t *tree) locateProblems(reading, result []Problem) []Problem {
 	unread, around := map[string]bool{}, map[string]bool{}
 	for _, p := range reading {
@@ -34,8 +34,7 @@ func (t *tree) locateProblems(reading, result []Problem) []Problem {
 	return slices.Compact(all)
 }
 
-// withoutInherited leaves out a camera's problem where the key is not the camera's own and the same is said of the
-// defaults.
+// withoutInherited drops a camera's problem if the key is not the camera's own and the defaults have the same problem.
 func (t *tree) withoutInherited(all []Problem) []Problem {
 	bad, same := map[string]bool{}, map[Problem]bool{}
 	for _, p := range all {
@@ -54,7 +53,7 @@ func (t *tree) withoutInherited(all []Problem) []Problem {
 	})
 }
 
-// line is where the key stands, or else the nearest key around it.
+// line returns the line of the key, or else of the nearest parent.
 func (t *tree) line(key string) int {
 	for k := range parents(key) {
 		if n, ok := t.lines[k]; ok {
@@ -64,7 +63,7 @@ func (t *tree) line(key string) int {
 	return 0
 }
 
-// parents gives the key and the keys around it, from the inside.
+// parents yields the key and its parents, innermost first.
 func parents(key string) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for key != "" && yield(key) {
@@ -73,7 +72,7 @@ func parents(key string) iter.Seq[string] {
 	}
 }
 
-// containsParent says whether the key or one around it is in the set.
+// containsParent reports whether the set contains the key or a parent.
 func containsParent(set map[string]bool, key string) bool {
 	for k := range parents(key) {
 		if set[k] {

@@ -7,7 +7,7 @@ import (
 	"vigil/geometry"
 )
 
-// An outline whose corners are in the wrong order covers less than what was meant.
+// An outline whose corners are in the wrong order covers less than intended.
 func TestPolygonsThatCross(t *testing.T) {
 	for name, tt := range map[string]struct {
 		polygon geometry.Polygon
@@ -24,7 +24,7 @@ func TestPolygonsThatCross(t *testing.T) {
 			geometry.Polygon{{X: 0, Y: 0}, {X: 1, Y: 0}, {X: 0, Y: 1}, {X: 1, Y: 1}},
 			"from corner 2 to 3 and the edge from corner 4 to 1",
 		},
-		// A hole is reached by two edges that lie on one another.
+		// A hole is connected by two coinciding edges.
 		"a frame": {geometry.Polygon{
 			{X: 0, Y: 0},
 			{X: 1, Y: 0},

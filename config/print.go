@@ -8,8 +8,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// YAML gives the whole configuration as a file would say it, with every default in place. Passwords, tokens and what
-// is secret in a source are ***; without any of these, Load gives the same Config back.
+// YAML returns the whole configuration as a file, with all defaults. Passwords, tokens and the secret parts of a source
+// are ***; without any of these, Load returns the same Config.
 func (c Config) YAML() ([]byte, error) {
 	var root yaml.Node
 	if err := root.Encode(c); err != nil {
@@ -25,7 +25,7 @@ func (c Config) YAML() ([]byte, error) {
 	return b.Bytes(), e.Close()
 }
 
-// tidy writes points as [x, y], leaves out what is not set at all, and escapes what Load would expand.
+// tidy writes points as [x, y], omits unset values, and escapes what Load would expand.
 func tidy(n *yaml.Node) {
 	if n.Kind == yaml.ScalarNode {
 		n.Value = strings.ReplaceAll(n.Value, "${", "$${")

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// Rate is how often something may happen, as 2/day. The zero value is never.
+// Rate is a frequency, as 2/day. The zero value is never.
 type Rate struct {
 	Times float64
 	Per   string // hour, day or week
 }
 
-var ratePeriods = map[string]float64{"hour": 24, "day": 1, "week": 1. / 7} // how many a day has
+var ratePeriods = map[string]float64{"hour": 24, "day": 1, "week": 1. / 7} // periods per day
 
-// UnmarshalText reads a number, a slash and hour, day or week.
+// UnmarshalText parses a number, a slash and hour, day or week.
 func (r *Rate) UnmarshalText(text []byte) error {
 	times, per, ok := strings.Cut(string(text), "/")
 	n, err := strconv.ParseFloat(times, 64)
@@ -29,10 +29,10 @@ func (r *Rate) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// PerDay is how often it may happen in 24 hours.
+// PerDay returns the number per 24 hours.
 func (r Rate) PerDay() float64 { return r.Times * ratePeriods[r.Per] }
 
-// String is as UnmarshalText reads it.
+// String formats the rate as UnmarshalText reads it.
 func (r Rate) String() string {
 	if r == (Rate{}) {
 		return ""

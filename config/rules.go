@@ -95,10 +95,10 @@ func (f *problemList) polygon(key string, p geometry.Polygon) {
 	}
 }
 
-// crossing gives the first two edges of a polygon that cross, by the corners that they start at. Edges that only touch
-// do not cross.
+// crossing returns the first two edges of a polygon that cross, by their start corners. Edges that only touch do not
+// cross.
 func crossing(p geometry.Polygon) (i, j int, crossed bool) {
-	// side is positive where c lies to the left of the way from a to b.
+	// side is positive if c lies to the left of the line from a to b.
 	side := func(a, b, c geometry.Point) float64 { return (b.X-a.X)*(c.Y-a.Y) - (b.Y-a.Y)*(c.X-a.X) }
 	apart := func(a, b, c, d geometry.Point) bool { return side(a, b, c)*side(a, b, d) < 0 }
 	for i := range p {
@@ -112,7 +112,7 @@ func crossing(p geometry.Polygon) (i, j int, crossed bool) {
 	return 0, 0, false
 }
 
-// flat says whether all corners lie on one line, to a millionth of the picture's area: the one through the first
+// flat reports whether all corners lie on one line, to a millionth of the picture's area: the one through the first
 // corner and the corner farthest from it.
 func flat(p geometry.Polygon) bool {
 	a, b := p[0], p[0]

@@ -10,11 +10,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// decimal is how a number is written: as people read it, and as every reader of YAML does. 010 is 8 for some of them
-// and 10 for others, 1_000 and .inf are numbers for some only.
+// decimal matches numbers that every YAML reader and people interpret alike. 010 is 8 for some readers and 10 for
+// others; 1_000 and .inf are numbers only for some.
 var decimal = regexp.MustCompile(`^[-+]?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?$`)
 
-// numberProblem says what is wrong with how a number is written, and what would be right.
+// numberProblem describes the problem of a number's notation and the valid one.
 func numberProblem(n *yaml.Node, v any, want reflect.Type) string {
 	isNumber := n.ShortTag() == "!!int" || n.ShortTag() == "!!float"
 	if !isNumber || decimal.MatchString(n.Value) || !numeric(want) {
@@ -38,13 +38,13 @@ func numberProblem(n *yaml.Node, v any, want reflect.Type) string {
 	return problem
 }
 
-// numeric says whether a value of this type is a number in the file.
+// numeric reports whether a value of this type is a number in the file.
 func numeric(want reflect.Type) bool {
 	return (want.Kind() == reflect.Int || want.Kind() == reflect.Float64) &&
 		!reflect.PointerTo(want).Implements(textType)
 }
 
-// badBlank says where a text has a blank that nobody sees, or a control character. Blanks inside are a text's own.
+// badBlank describes the position of an invisible blank or a control character in a text. Blanks inside are permitted.
 func badBlank(text string) string {
 	switch {
 	case strings.ContainsFunc(text, unicode.IsControl):

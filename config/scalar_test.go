@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// A number means what people read in it, or is refused with what would be right.
+// A number means what people read, or is refused with the valid notation.
 func TestNumbersAreAsWritten(t *testing.T) {
 	const octal = " if octal was meant"
 	for written, want := range map[string]string{
@@ -50,7 +50,7 @@ func TestNumbersAreAsWritten(t *testing.T) {
 	}
 }
 
-// A blank that nobody sees is named, with its key, and never with what stands around it.
+// An invisible blank is reported with its key, and never with the text around it.
 func TestBlanksAreNamed(t *testing.T) {
 	t.Setenv("LINE", "s3cret\n")
 	t.Setenv("LINES", "s3cret\nmore")
@@ -79,7 +79,7 @@ func TestBlanksAreNamed(t *testing.T) {
 	}
 }
 
-// checkScalar wants no problem, or one.
+// checkScalar expects one problem or none.
 func checkScalar(t *testing.T, text string, problems []Problem, want string) {
 	t.Helper()
 	got := ""

@@ -24,8 +24,8 @@ import (
 //go:embed config.go hours.go ways.go
 var sources embed.FS
 
-// Schema gives a JSON Schema of the configuration file for editors: every key with its description, its range and
-// its default. What it accepts can still be refused by Load, for it knows no rules between keys.
+// Schema returns a JSON Schema of the configuration file for editors: every key with its description, its range and its
+// default. Load may still refuse what it accepts, since rules between keys are not in it.
 func Schema() ([]byte, error) {
 	comments, err := docComments()
 	if err != nil {
@@ -57,7 +57,7 @@ func Schema() ([]byte, error) {
 	return json.MarshalIndent(s, "", "  ")
 }
 
-// forms are the patterns of texts, beside those that a type has.
+// forms are the patterns of texts, in addition to those of types.
 var forms = map[string]string{
 	"Camera.name":    nameForm.String(),
 	"Zone.name":      `^\S(.{0,62}\S)?$`,
@@ -70,10 +70,10 @@ var forms = map[string]string{
 	"Webhook.url":    `(?i)^$|^https?://[^/?#]+([/?#][^@]*)?$|^https?://[a-z0-9-]+(\.[a-z0-9-]+)+[/?#]|^\*\*\*$|\$\{`,
 }
 
-// topicPattern is the beginning of topics as the rule for them has it.
+// topicPattern is the pattern of topic prefixes, equivalent to the rule.
 const topicPattern = `^[^#+/$\s]([^#+\s]*[^#+/\s])?$|\$\{`
 
-// mapped describes the types that read themselves.
+// mapped describes the types with UnmarshalText.
 func mapped(t reflect.Type) *jsonschema.Schema {
 	text := func(pattern string, examples ...any) *jsonschema.Schema {
 		return &jsonschema.Schema{Type: "string", Pattern: pattern, Examples: examples}
@@ -106,12 +106,12 @@ func mapped(t reflect.Type) *jsonschema.Schema {
 	return nil
 }
 
-// refiner are the definitions that are not refined yet.
+// refiner holds the definitions that are not refined yet.
 type refiner map[string]*jsonschema.Schema
 
 func refinerOf(definitions jsonschema.Definitions) refiner { return refiner(maps.Clone(definitions)) }
 
-// definition refines that of a value's type, once: several maps may have it.
+// definition refines the definition of a value's type, once, since several maps may use it.
 func (r refiner) definition(defaults reflect.Value) {
 	name := defaults.Type().Name()
 	if s := r[name]; s != nil {
@@ -120,8 +120,8 @@ func (r refiner) definition(defaults reflect.Value) {
 	}
 }
 
-// refine puts the ranges of the validate tags, the forms and the defaults into the properties of one map and of the
-// maps in it.
+// refine adds the ranges of the validate tags, the patterns and the defaults to the properties of one map and its
+// nested maps.
 func (r refiner) refine(s *jsonschema.Schema, defaults reflect.Value) {
 	for _, f := range fields(defaults.Type()) {
 		p, ok := s.Properties.Get(yamlName(f))
@@ -140,7 +140,7 @@ func (r refiner) refine(s *jsonschema.Schema, defaults reflect.Value) {
 			switch {
 			case name == "oneof":
 				of := p
-				if p.Type == "array" { // behind a dive
+				if p.Type == "array" { // after a dive
 					of = p.Items
 				}
 				for choice := range strings.FieldsSeq(param) {
@@ -175,7 +175,7 @@ func (r refiner) refine(s *jsonschema.Schema, defaults reflect.Value) {
 	}
 }
 
-// docComments gives the doc comments of the types and their fields, as one line each, by Type and Type.Field.
+// docComments returns the doc comments of the types and their fields as single lines, by Type and Type.Field.
 func docComments() (map[string]string, error) {
 	comments := map[string]string{}
 	entries, err := sources.ReadDir(".")
@@ -221,7 +221,7 @@ func typeComments(g *ast.GenDecl, comments map[string]string) {
 
 func oneLine(doc *ast.CommentGroup) string { return strings.Join(strings.Fields(doc.Text()), " ") }
 
-// describedKey takes the Go name from the start of a comment: the key stands beside it in an editor.
+// describedKey removes the Go name from the start of a comment, since an editor shows the key next to it.
 func describedKey(name, text string) string {
 	rest, ok := strings.CutPrefix(text, name+" ")
 	if !ok {

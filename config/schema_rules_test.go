@@ -11,7 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// nested is a document in which value stands at a key such as cameras[0].detector.enter.
+// nested returns a document with value at a key such as cameras[0].detector.enter.
 func nested(t *testing.T, key string, value any) []byte {
 	t.Helper()
 	parts := strings.Split(key, ".")
@@ -40,7 +40,7 @@ func nested(t *testing.T, key string, value any) []byte {
 	return text
 }
 
-// eachKey gives every key that has a value of its own, with its field.
+// eachKey calls each with every leaf key and its field.
 func eachKey(in reflect.Type, at string, each func(key string, f reflect.StructField)) {
 	for _, f := range fields(in) {
 		key, inner := join(at, yamlName(f)), f.Type
@@ -58,7 +58,7 @@ func eachKey(in reflect.Type, at string, each func(key string, f reflect.StructF
 	}
 }
 
-// The schema and the rules take and refuse the same numbers: those at each bound, and beside it.
+// The schema and the rules accept and refuse the same numbers: those at each bound, and next to it.
 func TestSchemaHasTheRulesRanges(t *testing.T) {
 	s := compiled(t)
 	bounds := 0
@@ -99,7 +99,7 @@ func TestSchemaHasTheRulesRanges(t *testing.T) {
 	}
 }
 
-// ofKey is what the rules for one value, without those between keys, say of a key.
+// ofKey returns the problem of a key by the rules for single values.
 func ofKey(text []byte, key string) string {
 	_, problems := load(text, "/")
 	for _, p := range problems {

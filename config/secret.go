@@ -6,12 +6,11 @@ import (
 	"unique"
 )
 
-// redacted stands where a secret was.
+// redacted replaces a secret.
 const redacted = "***"
 
-// Secret is a text that no log, error or page may show. The zero value is no secret at all.
-//
-// The text is kept behind a handle because fmt follows a plain string even in unexported fields.
+// Secret is a text that no log, error or page may show. The zero value is no secret.
+// The text is stored behind a handle because fmt prints a plain string even in unexported fields.
 type Secret struct {
 	raw unique.Handle[string]
 }
@@ -24,7 +23,7 @@ func NewSecret(s string) Secret {
 	return Secret{unique.Make(s)}
 }
 
-// Reveal gives the text: for the one place that needs it.
+// Reveal returns the text, for the single use that needs it.
 func (s Secret) Reveal() string {
 	if s == (Secret{}) {
 		return ""
@@ -46,10 +45,10 @@ func (s Secret) GoString() string { return fmt.Sprintf("config.Secret(%q)", s.St
 // LogValue is String.
 func (s Secret) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalText is String: a marshalled Secret is for reading only.
+// MarshalText is String: a marshalled Secret cannot be loaded again.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// UnmarshalText takes the text as it is.
+// UnmarshalText sets the text unchanged.
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = NewSecret(string(text))
 	return nil

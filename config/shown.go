@@ -9,7 +9,7 @@ import (
 	"vigil/capture/source"
 )
 
-// described names a value of the file for a message, without giving a secret away.
+// described describes a value of the file for a message, without revealing a secret.
 func described(v any, to reflect.Value) string {
 	secret := to.Type() == reflect.TypeFor[Secret]() || to.Type() == reflect.TypeFor[source.Address]()
 	switch x := v.(type) {
@@ -35,13 +35,12 @@ func described(v any, to reflect.Value) string {
 	return fmt.Sprintf("the number %v", v)
 }
 
-// environmentValue stands for a value that may be a secret of the environment.
+// environmentValue replaces a value of the environment, which may be a secret.
 const environmentValue = "a value of the environment"
 
 func quoted(s string) string { return `"` + excerpt(s) + `"` }
 
-// excerpt is a text of the file as a message may have it: short, in one line, and with no address, which may hold a
-// password.
+// excerpt shortens a text of the file for a message: one line, and no address, which may contain a password.
 func excerpt(s string) string {
 	if strings.Contains(s, "://") || strings.ContainsRune(s, '@') {
 		return redacted

@@ -16,33 +16,33 @@ import (
 	"vigil/internal/errcode"
 )
 
-// maxNodes bounds what aliases may unfold to. Their depth is bounded by that of the settings.
+// maxNodes bounds the expansion of aliases. Their depth is bounded by that of the settings.
 const maxNodes = 100_000
 
-// tree turns a YAML document into plain maps, lists and scalars that hold known keys only, and remembers where each
-// key stood. viper folds the case of keys and splits them at dots, so keys are looked at here, before it sees them.
+// tree converts a YAML document to plain maps, lists and scalars with known keys only, and records the line of each
+// key. viper folds the case of keys and splits them at dots, so keys are checked here first.
 type tree struct {
-	lines    map[string]int  // key in full -> line
+	lines    map[string]int  // full key -> line
 	expanded map[string]bool // keys whose value came from the environment
 	lookup   func(string) (string, bool)
 	nodes    int
 	problems []Problem
 }
 
-// fromEnv is a text that holds a value of the environment, which may be a secret.
+// fromEnv is a text with a value of the environment, which may be a secret.
 type fromEnv string
 
 func (t *tree) report(key string, line int, format string, args ...any) {
 	t.problems = append(t.problems, Problem{Key: key, Line: line, Text: fmt.Sprintf(format, args...)})
 }
 
-// reportAs is report for a problem that has a code of its own.
+// reportAs is report for a problem with a code of its own.
 func (t *tree) reportAs(code errcode.Code, key string, line int, format string, args ...any) {
 	t.report(key, line, format, args...)
 	t.problems[len(t.problems)-1].Code = code
 }
 
-// parse gives the root of the one document in data.
+// parse returns the root of the single document in data.
 func parse(data []byte) (*yaml.Node, *Problem) {
 	if !utf8.Valid(data) || bytes.IndexByte(data, 0) >= 0 {
 		return nil, &Problem{
@@ -76,11 +76,11 @@ func parse(data []byte) (*yaml.Node, *Problem) {
 
 var syntaxForm = regexp.MustCompile(`^yaml: (?:line ([0-9]+): )?(.*)`)
 
-// syntaxProblem keeps the parser's words but for those that quote the file, which may hold a password.
+// syntaxProblem returns the parser's message without quotes from the file, which may contain a password.
 func syntaxProblem(err error) *Problem {
 	p := &Problem{Text: "is not YAML", Code: errcode.ConfigNotYAML}
 	if m := syntaxForm.FindStringSubmatch(err.Error()); m != nil {
-		p.Line, _ = strconv.Atoi(m[1]) // no number is line 0: none.
+		p.Line, _ = strconv.Atoi(m[1]) // not a number is line 0: unknown.
 		if strings.Contains(m[2], "anchor") {
 			p.Text = "has an alias (*) without its anchor (&); a text that starts with * needs quotes"
 		} else if !strings.ContainsAny(m[2], "'\"`") {

@@ -9,8 +9,8 @@ import (
 	"github.com/go-playground/validator/v10"
 )
 
-// Validate says everything that is wrong with the values, as one *Errors. It looks at nothing outside of c; see
-// CheckFiles for the files that c names.
+// Validate returns all problems of the values as one *Errors. It checks nothing outside of c; see CheckFiles for the
+// files that c names.
 func (c Config) Validate() error {
 	return (&Errors{Problems: c.problems()}).err()
 }
@@ -46,7 +46,7 @@ func (f *problemList) add(key, got, format string, args ...any) {
 	*f = append(*f, p)
 }
 
-// ranges is the validator for the tags of the structs; it names fields as the file does.
+// ranges is the validator for the struct tags; it names fields by their keys.
 var ranges = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
 	v.RegisterTagNameFunc(yamlName)
@@ -64,7 +64,7 @@ func (f *problemList) fromTags(c Config) {
 	}
 }
 
-// value is a checked value as a message shows it.
+// value formats a checked value for a message.
 func value(v any) string {
 	if s, ok := v.(string); ok {
 		return quoted(s)
@@ -72,7 +72,7 @@ func value(v any) string {
 	return fmt.Sprint(v)
 }
 
-// wanted words the tag that a value does not meet.
+// wanted describes the tag that a value violates.
 func wanted(e validator.FieldError) string {
 	switch e.Tag() {
 	case "min":

@@ -13,7 +13,7 @@ import (
 	"vigil/capture/source"
 )
 
-// valid is a Config with one camera, for a test to spoil.
+// valid returns a Config with one camera, for a test to invalidate.
 func valid(t *testing.T) Config {
 	t.Helper()
 	source, err := source.ParseAddress("device:0")
@@ -25,7 +25,7 @@ func valid(t *testing.T) Config {
 	return c
 }
 
-// TestValidateWithoutFile: a Config that was put together in Go is checked by the same rules, with the same keys.
+// TestValidateWithoutFile: a Config built in Go is checked by the same rules, with the same keys.
 func TestValidateWithoutFile(t *testing.T) {
 	if err := valid(t).Validate(); err != nil {
 		t.Fatal(err)

@@ -54,7 +54,7 @@ func (f *problemList) mqtt(m MQTT) {
 	f.tls("mqtt.tls", m.TLS)
 }
 
-// topic checks the beginning of topics.
+// topic checks a topic prefix.
 func (f *problemList) topic(key, topic string) {
 	bad := func(r rune) bool { return r == '#' || r == '+' || unicode.IsSpace(r) || unicode.IsControl(r) }
 	if strings.ContainsFunc(topic, bad) || strings.HasPrefix(topic, "/") || strings.HasSuffix(topic, "/") ||
@@ -63,7 +63,7 @@ func (f *problemList) topic(key, topic string) {
 	}
 }
 
-// webhook never quotes the address: it may hold a token.
+// webhook never quotes the address: it may contain a token.
 func (f *problemList) webhook(w Webhook) {
 	if w.URL == (Secret{}) {
 		if w.Secret != (Secret{}) {
@@ -72,7 +72,7 @@ func (f *problemList) webhook(w Webhook) {
 		return
 	}
 	u, err := url.Parse(w.URL.Reveal())
-	// What vigil config print shows of a secret must load again.
+	// A redacted secret of vigil config print must load again.
 	if w.URL.Reveal() == redacted {
 		return
 	}
@@ -88,11 +88,11 @@ func (f *problemList) webhook(w Webhook) {
 	f.tls("webhook.tls", w.TLS)
 }
 
-// plainHost is a host that cannot be the beginning of a login: it has a dot, and no colon behind it.
+// plainHost matches a host that cannot be the beginning of a login: it has a dot, and no colon after it.
 var plainHost = regexp.MustCompile(`^[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+$`)
 
-// hidesHost reports whether the host of a URL may be the beginning of a login, whose password has a / ? or # in it: an
-// @ stands behind it. Of https://host.example/a@b it is not; services do have an @ in the paths that they hand out.
+// hidesHost reports whether the host of a URL may be the beginning of a login with a / ? or # in its password: an @
+// follows it. https://host.example/a@b is accepted, since services do issue paths with an @.
 func hidesHost(address string) bool {
 	_, rest, _ := strings.Cut(address, "://")
 	i := strings.IndexAny(rest, "/?#")
@@ -104,7 +104,7 @@ var (
 	nkeyForm    = regexp.MustCompile(`^U[A-Z2-7]{55}$`)
 )
 
-// accounts checks those of the embedded server.
+// accounts checks the accounts of the embedded server.
 func (f *problemList) accounts(e Embedded) {
 	names, keys := map[string]int{}, map[string]int{}
 	for i, a := range e.Accounts {
@@ -130,7 +130,7 @@ func (f *problemList) accounts(e Embedded) {
 		case a.NKey == "" && a.Password == Secret{}:
 			f.add(at+".password", "", "is missing; an account must have one, or an nkey")
 		case a.NKey != "" && !nkeyForm.MatchString(a.NKey):
-			// Not quoted: a seed, which is secret, may have been put there.
+			// Not quoted: it may be a seed, which is secret.
 			f.add(at+".nkey", "",
 				"is not the public key of a user; must be 56 capital letters and digits that begin with U (never a "+
 					"seed, which begins with S)")

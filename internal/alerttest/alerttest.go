@@ -1,5 +1,5 @@
-// Package alerttest has what tests of alerts need on every floor: messages of an event, a log to read while it is
-// written, and a wait for what happens by itself.
+// Package alerttest provides helpers for tests of alerts: messages of an event, a log that can be read while it is
+// written, and a wait for a condition.
 package alerttest
 
 import (
@@ -13,7 +13,7 @@ import (
 	"vigil/alerts"
 )
 
-// Event is a message of an anomaly that begins now.
+// Event returns a message of an anomaly that begins now.
 func Event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	at := alerts.Moment{Wall: time.Now().UTC(), StreamSeconds: 1, Frame: 25}
 	a := alerts.Alert{
@@ -33,7 +33,7 @@ func Event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 // Phases are those of the shortest event that has all of them.
 var Phases = []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd}
 
-// Log is what several goroutines write and a test reads meanwhile. The zero value is ready.
+// Log is a log that goroutines write while a test reads it. The zero value is ready.
 type Log struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -51,10 +51,10 @@ func (l *Log) String() string {
 	return l.b.String()
 }
 
-// Count is how often a text was written.
+// Count returns how often a text was written.
 func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
 
-// Eventually waits until a condition holds, and fails the test where ctx ends before.
+// Eventually waits until a condition holds, and fails the test if ctx ends first.
 func Eventually(ctx context.Context, t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for !holds() {

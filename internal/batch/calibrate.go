@@ -15,16 +15,15 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// CalibrateOptions say how normal video is scored.
+// CalibrateOptions configure the scoring of normal video.
 type CalibrateOptions struct {
 	Threads int           // of the model; 0 for all
-	LiveFor time.Duration // how long a live camera is watched
-	// Record has the camera, the model, its score, the mask and the hop that the calibration is for, and what Fit is
-	// asked for.
+	LiveFor time.Duration // recording time of a live camera
+	// Record has the camera, the model, its score, the mask and the hop of the calibration, and the options of Fit.
 	Record calibrate.Calibration
 }
 
-// Calibrate scores the sources, which show normal life, and fits the threshold. Progress and warnings go to w.
+// Calibrate scores the sources, which must show normal scenes, and fits the threshold. Progress and warnings go to w.
 func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Writer) (calibrate.Calibration, error) {
 	frames, err := r.KeepGood(ctx, w)
 	if err != nil {
@@ -87,16 +86,16 @@ func (s *calibrator) scoreAll(ctx context.Context) error {
 	return nil
 }
 
-// score scores one source. err is an error of this source alone; fatal is one that concerns all: they cannot be
-// scored, or are not of one camera.
+// score scores one source. err is an error of this source alone; fatal is one of all: they cannot be scored, or belong
+// to different cameras.
 func (s *calibrator) score(ctx context.Context, rec Recording) (one *normalVideo, err, fatal error) {
 	cam, err := s.camera(rec, s.bar.Add)
 	if err != nil {
 		return nil, nil, err
 	}
-	// Early clips are few, and no more than others.
+	// Partial clips are few, and would not be comparable.
 	cam.PartialClips = false
-	var log *slog.Logger // nil for a recording, which is reported at its end
+	var log *slog.Logger // nil for a recording, whose errors are reported at its end
 	watch := ctx
 	if cam.Live {
 		log = slog.New(errcode.Handler(slog.NewTextHandler(s.w, &slog.HandlerOptions{Level: slog.LevelWarn})))

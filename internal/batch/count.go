@@ -26,7 +26,7 @@ func (s countedStream) Read(ctx context.Context, f *video.Frame) error {
 	return err
 }
 
-// Notes are the stream's own.
+// Notes returns the stream's notes.
 func (s countedStream) Notes() []string {
 	n, ok := s.Stream.(interface{ Notes() []string })
 	if !ok {
@@ -42,7 +42,7 @@ func (s countedStream) Notes() []string {
 	return notes
 }
 
-// countedPictures is a countedStream for a camera that a process of its own reads.
+// countedPictures is a countedStream for a camera that a worker process reads.
 type countedPictures struct {
 	pipeline.PictureSource
 	onFrame func()

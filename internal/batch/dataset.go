@@ -13,8 +13,8 @@ import (
 )
 
 // ScoreDataset runs the test videos of a data set, which the recordings are, through the pipeline at hop 1; the clips
-// of a larger hop are among these. Without one of the videos the figures would be those of another data set, so one
-// that cannot be read is an error.
+// of a larger hop are among these. An unreadable video is an error, because the result would be that of another data
+// set.
 func (r *Recordings) ScoreDataset(ctx context.Context, data *eval.Dataset, thresholds eval.Thresholds,
 	scorer *eval.Scorer, w io.Writer,
 ) error {
@@ -33,7 +33,7 @@ func (r *Recordings) ScoreDataset(ctx context.Context, data *eval.Dataset, thres
 		if cal != nil {
 			cam.Sensitivity = cal.Sensitivity
 		}
-		// A folder of frames does not have a rate; the data set does.
+		// A folder of frames has no rate of its own; the data set has one.
 		cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
 			stream, err := capture.Open(ctx, r.All[i].Source, capture.Options{
 				FirstSeq: firstSeq, Opening: opening, FolderFPS: data.FPS,

@@ -10,26 +10,26 @@ import (
 	"vigil/video"
 )
 
-// normalVideo is what was scored of normal video, of one source or of several.
+// normalVideo holds the scores of normal video, of one source or of several.
 type normalVideo struct {
 	clips         calibrate.NormalScores
 	settling      calibrate.NormalFilter // of one source
-	left          calibrate.Excluded     // of several, and the clips of another size of one
+	left          calibrate.Excluded     // of several, and one source's clips of another size
 	width, height int
 	rate          float64       // of the first clip
 	steps         int           // from one frame of a clip to the next, in all clips
-	time          time.Duration // that they took
+	time          time.Duration // their total duration
 	span          rateSpan      // of one source
 }
 
-// rateSpan watches a camera's rate for a change that lasts.
+// rateSpan detects a lasting change of a camera's frame rate.
 type rateSpan struct {
-	steps, all      int           // of the span under way, and of all
-	time, allTime   time.Duration // likewise
+	steps, all      int           // of the current span, and of all
+	time, allTime   time.Duration // durations of these
 	lowest, highest float64       // mean rates over a spanTime; 0 for none
 }
 
-// spanTime is what a rate is measured over: that of a single clip trembles with the pictures' arrival.
+// spanTime is the interval of a rate measurement: that of a single clip fluctuates with the pictures' arrival.
 const spanTime = time.Minute
 
 func (s *rateSpan) add(steps int, took time.Duration) {
@@ -46,9 +46,9 @@ func (s *rateSpan) add(steps int, took time.Duration) {
 	s.steps, s.time = 0, 0
 }
 
-// doubt says that the rate was another for a while than in the mean, which a calibration is for; "" where it was not.
+// doubt reports that the rate deviated from the mean, which a calibration is for, for a while; "" if it did not.
 func (s *rateSpan) doubt() string {
-	const within = 0.25 // as run holds alerts
+	const within = 0.25 // the limit by which vigil run holds alerts
 	fps := float64(s.all) / s.allTime.Seconds()
 	if s.lowest == 0 || s.highest <= fps*(1+within) && s.lowest >= fps*(1-within) {
 		return ""
@@ -71,24 +71,25 @@ func (n *normalVideo) add(c detect.Clip) {
 	n.span.add(video.CuboidFrames-1, c.Last.PTS-c.First.PTS)
 }
 
-// isOther says that a live camera's picture has another size than its first, as by night. Such clips are left out.
+// isOther reports whether a live camera's picture has another size than its first, as by night. Such clips are left
+// out.
 func (n *normalVideo) isOther(c detect.Clip) bool {
 	return n.width != 0 && (c.Width != n.width || c.Height != n.height)
 }
 
-// pace takes the rate that the model saw of a live source. Where pictures come in bursts no clip spans the pauses
-// between these, so that clips alone have a higher one, which the camera would be held against when it is watched.
+// pace records the rate that the model saw of a live source. If pictures arrive in bursts, no clip spans the pauses
+// between these, so that clips alone suggest a higher rate than the camera is later checked against.
 func (n *normalVideo) pace(fps float64) {
 	if fps > 0 {
 		n.time = time.Duration(float64(n.steps) / fps * float64(time.Second))
 	}
 }
 
-// fps is the mean rate of the frames that the model saw. Where they are not evenly spaced that of a single clip is a
+// fps returns the mean rate of the frames that the model saw. For unevenly spaced frames that of a single clip is a
 // little off.
 func (n *normalVideo) fps() float64 { return float64(n.steps) / n.time.Seconds() }
 
-// append adds another source's.
+// append adds the scores of another source.
 func (n *normalVideo) append(o *normalVideo) {
 	if n.width == 0 {
 		n.width, n.height, n.rate = o.width, o.height, o.rate
@@ -100,7 +101,7 @@ func (n *normalVideo) append(o *normalVideo) {
 	n.time += o.time
 }
 
-// fits says why a clip does not belong to what was scored before; nil where it does.
+// fits returns an error if a clip does not match the previous ones, else nil.
 func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 	switch {
 	case n.width == 0:
@@ -108,7 +109,7 @@ func (n *normalVideo) fits(src fmt.Stringer, c detect.Clip, live bool) error {
 	case c.Width != n.width || c.Height != n.height:
 		return fmt.Errorf("%s: pictures are %dx%d, the first were %dx%d: a calibration is for one picture size", src,
 			c.Width, c.Height, n.width, n.height)
-	// A live camera's times tremble; recordings of different rates do not belong together.
+	// A live camera's timestamps fluctuate; recordings of different rates must not be mixed.
 	case !live && math.Abs(c.FPS-n.rate) > 0.1*n.rate:
 		return fmt.Errorf(
 			"%s: %.4g frames a second, the first had %.4g: a calibration is for one frame rate; set --fps to one "+

@@ -9,8 +9,8 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// A live camera's calibration has the rate by which the camera is judged when it is watched, not that of the clips
-// between its pauses.
+// A live camera's calibration has the rate by which the camera is checked later, not that of the clips between its
+// pauses.
 func TestRateOfALiveCalibration(t *testing.T) {
 	n := normalVideo{steps: 150, time: 10 * time.Second}
 	if n.pace(0); n.fps() != 15 {
@@ -21,7 +21,7 @@ func TestRateOfALiveCalibration(t *testing.T) {
 	}
 }
 
-// Whether a live camera's rate was another for a while is said of minutes, not of clips.
+// Changes of a live camera's rate are detected over minutes, not clips.
 func TestRateSpan(t *testing.T) {
 	type part struct {
 		minutes, fps float64

@@ -9,10 +9,10 @@ import (
 	"vigil/pipeline"
 )
 
-// Rates are the frame rates of recordings: asked for, of the source, and seen by the model.
+// Rates are the frame rates of recordings: requested, of the source, and seen by the model.
 type Rates struct {
-	rates []string            // in words, each once
-	names map[string][]string // of the recordings with each
+	rates []string            // as text, each once
+	names map[string][]string // recordings with each rate
 }
 
 func (l *Rates) add(name string, r pipeline.Rates) {

@@ -1,6 +1,6 @@
-// Package batch does the work of the commands that take recordings: it scores them, calibrates and trains on them, and
-// makes labelled ones. A recording that cannot be read is left out of the others' result and reported; it is an error
-// if none can be read. Nothing is printed but progress, notes and warnings, to a writer that the caller gives.
+// Package batch implements the commands that take recordings: it scores them, calibrates and trains on them, and
+// synthesises labelled ones. A recording that cannot be read is excluded from the result and reported; it is an error
+// if none can be read. Only progress, notes and warnings are printed, to the caller's writer.
 package batch
 
 import (
@@ -21,20 +21,20 @@ type Recording struct {
 	Camera string // as a camera
 }
 
-// Recordings are the sources of a command, all of them opened and scored with the same settings.
+// Recordings are the sources of a command, all opened and scored with the same settings.
 type Recordings struct {
 	All []Recording
-	// Options are how each is opened; they are read again for each, because certificates may change.
+	// Options returns the options for opening a source; it is called for each, because certificates may change.
 	Options func() (capture.Options, error)
-	// NewCamera is a recording as a camera of the pipeline; training needs none.
+	// NewCamera returns the pipeline camera of a recording; not needed for training.
 	NewCamera func(Recording) (pipeline.Camera, error)
 	Rates     Rates
 
 	notes []string // of the sources, not printed yet
 }
 
-// Probe opens each source once, so that wrong ones are reported before any work is done, and adds up the frames of the
-// others; 0 if one is unknown. bad has the error of each source, nil for none.
+// Probe opens each source once, so that invalid ones are reported before any work is done, and adds up the frames of
+// the others; 0 if one is unknown. bad has the error of each source, nil for none.
 func (r *Recordings) Probe(ctx context.Context) (frames int, bad []error, err error) {
 	o, err := r.Options()
 	if err != nil {
@@ -59,7 +59,7 @@ func (r *Recordings) Probe(ctx context.Context) (frames int, bad []error, err er
 	return frames, bad, ctx.Err()
 }
 
-// KeepGood probes the sources and leaves out the bad ones, with a warning to w. It is an error if all are bad.
+// KeepGood probes the sources and drops the bad ones, with a warning to w. It is an error if all are bad.
 func (r *Recordings) KeepGood(ctx context.Context, w io.Writer) (frames int, err error) {
 	frames, bad, err := r.Probe(ctx)
 	if err != nil {
@@ -79,7 +79,7 @@ func (r *Recordings) KeepGood(ctx context.Context, w io.Writer) (frames int, err
 	return frames, nil
 }
 
-// WarnLeftOut warns of the recordings that are left out; the errors name them, nil is none.
+// WarnLeftOut warns of the excluded recordings; the errors name them, nil means none.
 func WarnLeftOut(w io.Writer, bad []error) {
 	for _, err := range bad {
 		if err != nil {
@@ -88,7 +88,7 @@ func WarnLeftOut(w io.Writer, bad []error) {
 	}
 }
 
-// camera is the pipeline's camera that plays a recording; onFrame is called after each frame that was read.
+// camera returns the pipeline's camera that plays a recording; onFrame is called after each frame that was read.
 func (r *Recordings) camera(one Recording, onFrame func()) (pipeline.Camera, error) {
 	cam, err := r.NewCamera(one)
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *Recordings) camera(one Recording, onFrame func()) (pipeline.Camera, err
 	return cam, nil
 }
 
-// printNotes prints the notes of the sources, such as missing numbers of pictures.
+// printNotes prints the notes of the sources, such as missing frame numbers.
 func (r *Recordings) printNotes(w io.Writer) {
 	for _, text := range r.notes {
 		fmt.Fprintln(w, text)

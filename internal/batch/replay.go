@@ -13,11 +13,11 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// Replay scores recordings whole, one after the other.
+// Replay scores whole recordings, one after the other.
 type Replay struct {
 	*Recordings
 	Options pipeline.Options // without OnClip and OnAlert
-	Scores  *eval.Table      // of the clips' scores; may be nil
+	Scores  *eval.Table      // clip scores; may be nil
 	Events  *eval.Table      // may be nil
 	// OnEvent is called with each event that has ended.
 	OnEvent func(video string, a alerts.Alert)
@@ -25,9 +25,9 @@ type Replay struct {
 	results Results
 }
 
-// Run replays the recordings that are not bad, as Probe found, of so many frames if not 0. One that cannot be read to
-// its end has an error in its result, and its scores and events are not in the tables; these are committed unless all
-// are bad. Progress and notes go to w.
+// Run replays the recordings that are not bad according to Probe, with so many frames if not 0. One that cannot be read
+// to its end has an error in its result, and its scores and events are not in the tables; these are committed unless
+// all are bad. Progress and notes go to w.
 func (r *Replay) Run(ctx context.Context, frames int, bad []error, w io.Writer) (Results, error) {
 	bar := progress.New(w, "replay", "frames", frames)
 	for i, one := range r.All {
@@ -45,7 +45,7 @@ func (r *Replay) Run(ctx context.Context, frames int, bad []error, w io.Writer) 
 	return r.results, nil
 }
 
-// Commit makes the tables files, unless nothing was replayed to its end.
+// Commit writes the tables to their files, unless no recording was replayed to its end.
 func (r *Replay) Commit() error {
 	good := slices.ContainsFunc(r.results, func(v VideoResult) bool { return v.Error == "" })
 	if r.Scores == nil || !good {

@@ -17,8 +17,8 @@ type VideoResult struct {
 	Frames uint64  `json:"frames"`
 	Clips  uint64  `json:"clips"`
 	Events uint64  `json:"events"`
-	Source float64 `json:"source_fps,omitempty"` // frames a second of the recording
-	Seen   float64 `json:"fps,omitempty"`        // of these, what the model saw
+	Source float64 `json:"source_fps,omitempty"` // frames per second of the recording
+	Seen   float64 `json:"fps,omitempty"`        // frames per second that the model saw
 	Error  string  `json:"error,omitempty"`
 	// Unscorable are the clips that could not be scored.
 	Unscorable uint64 `json:"unscorable,omitempty"`

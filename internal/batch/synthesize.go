@@ -14,23 +14,23 @@ import (
 	"vigil/video"
 )
 
-// SynthesizeOptions say what labelled videos are made.
+// SynthesizeOptions configure the synthesis of labelled videos.
 type SynthesizeOptions struct {
 	Dir    string // a new folder
 	Copies int    // of each recording, half of each kind of anomaly
 	Seed   uint64
 }
 
-// Synthesized is what was made.
+// Synthesized is the result of Synthesize.
 type Synthesized struct {
 	Videos     int
 	Failed     int     // copies that could not be made: the recording is too short, or too little moves
-	Recordings int     // that could be read
-	Bad        []error // of those that could not
+	Recordings int     // readable recordings
+	Bad        []error // errors of the others
 }
 
-// Synthesize makes a labelled data set of the recordings, whose names are parts of its files' names. The folder appears
-// whole or not at all; it is an error if nothing could be made. One recording at a time is held in memory.
+// Synthesize makes a labelled data set of the recordings, whose names are parts of its file names. The folder appears
+// complete or not at all; it is an error if nothing could be made. One recording at a time is held in memory.
 func (r *Recordings) Synthesize(ctx context.Context, o SynthesizeOptions) (made Synthesized, err error) {
 	whole := filepath.Clean(o.Dir)
 	if err := os.MkdirAll(filepath.Dir(whole), 0o755); err != nil {
@@ -117,7 +117,7 @@ func (r *Recordings) readGray(ctx context.Context, one Recording) (v *synth.Vide
 	return v, nil
 }
 
-// appendLuma appends the picture in grey, with OpenCV's weights of the colours (ITU-R BT.601).
+// appendLuma appends the picture in grey, with OpenCV's colour weights (ITU-R BT.601).
 func appendLuma(gray []byte, f *video.Frame) []byte {
 	if f.Channels == 1 {
 		return append(gray, f.Pix...)

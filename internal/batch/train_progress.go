@@ -9,14 +9,14 @@ import (
 	"vigil/model/train"
 )
 
-// TrainProgress shows how far a training run is, and a line for each scoring of the held-out clips.
+// TrainProgress shows the progress of a training run, and a line for each validation.
 type TrainProgress struct {
 	w     io.Writer
 	out   string
 	slots int
 	bar   *progress.Bar
 	loss  float64 // moving average
-	begun bool    // loss is of at least one step
+	begun bool    // loss has at least one step
 }
 
 // NewTrainProgress shows on w a run that writes its weights to the file out and has so many slots.
@@ -24,10 +24,10 @@ func NewTrainProgress(w io.Writer, out string, slots int) *TrainProgress {
 	return &TrainProgress{w: w, out: out, slots: slots, bar: progress.NewSteps(w, "train")}
 }
 
-// lossMemory is the share of the shown loss that a step keeps.
+// lossMemory is the weight of the previous average in the shown loss.
 const lossMemory = 0.95
 
-// Show is a train.Config's Progress.
+// Show is the Progress callback of a train.Config.
 func (p *TrainProgress) Show(s train.Progress) {
 	if !p.begun {
 		p.loss, p.begun = s.Loss, true
@@ -50,5 +50,5 @@ func (p *TrainProgress) Show(s train.Progress) {
 	fmt.Fprintf(p.w, "epoch %.1f of %.1f: held-out %s%s\n", s.Epoch, s.Epochs, s.Validation, kept)
 }
 
-// Finish ends it.
+// Finish removes the progress bar.
 func (p *TrainProgress) Finish() { p.bar.Finish() }

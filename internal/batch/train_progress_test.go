@@ -7,7 +7,7 @@ import (
 	"vigil/model/train"
 )
 
-// A loss of exactly 0 in the first step is a loss, and the mean goes on from it.
+// A loss of exactly 0 in the first step counts, and the mean continues from it.
 func TestProgressBeginsWithTheFirstLoss(t *testing.T) {
 	p := NewTrainProgress(&strings.Builder{}, "x", 1)
 	defer p.Finish()

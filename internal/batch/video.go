@@ -18,24 +18,24 @@ import (
 	"vigil/video"
 )
 
-// VideoOptions say what the model sees of a stream.
+// VideoOptions configure the model's input from a stream.
 type VideoOptions struct {
 	Name    string             // of the video
 	Source  string             // in errors
 	Side    int                // S of the model's pictures [S][S]
-	FPS     float64            // frames a second; 0 for every frame
+	FPS     float64            // frames per second; 0 for every frame
 	Mask    []geometry.Polygon // blacked out
 	OnFrame func()             // after each frame
 }
 
-// Stream is a source of frames that is open.
+// Stream is an open source of frames.
 type Stream interface {
 	video.Reader
 	Info() video.Info
 }
 
-// ReadVideo keeps a stream in memory as the model sees it: one grey byte a pixel, cut where it has gaps. It reads
-// through the window that scoring uses, so that training has the frames that will be scored.
+// ReadVideo reads a stream into memory as the model's input: one grey byte a pixel, split at gaps. It reads through the
+// window that scoring uses, so that training uses the frames that will be scored.
 func ReadVideo(ctx context.Context, stream Stream, o VideoOptions) (videos []train.Video, rates pipeline.Rates,
 	err error,
 ) {
@@ -75,13 +75,13 @@ func ReadVideo(ctx context.Context, stream Stream, o VideoOptions) (videos []tra
 	return videos, pipeline.RatesOf(o.FPS, window), nil
 }
 
-// TrainingSet is what training keeps of recordings.
+// TrainingSet is the training data of recordings.
 type TrainingSet struct {
 	Videos []train.Video
-	FPS    []float64 // frames a second that the model sees of each source; 0 where unknown
+	FPS    []float64 // frames per second that the model sees of each source; 0 if unknown
 }
 
-// ReadTrainingSet reads the recordings, of so many frames if not 0. One that cannot be read is left out with a warning
+// ReadTrainingSet reads the recordings, of so many frames if not 0. One that cannot be read is excluded with a warning
 // to w, which shows progress too.
 func (r *Recordings) ReadTrainingSet(ctx context.Context, frames int, o VideoOptions, w io.Writer) (TrainingSet,
 	error,
@@ -147,8 +147,8 @@ func (r *Recordings) readOne(ctx context.Context, one Recording, o VideoOptions,
 	return TrainingSet{videos, []float64{rate}}, nil
 }
 
-// Notes are what weights say of their training beside what the run itself knows: the day, of which no more is kept so
-// that one seed gives one file on one day, and the frame rate, where all sources have the same.
+// Notes returns the training notes of weights in addition to those of the run itself: the day, without the time so that
+// one seed gives identical files on one day, and the frame rate, if all sources have the same.
 func (s TrainingSet) Notes() map[string]string {
 	notes := map[string]string{train.NoteTrained: time.Now().UTC().Format(time.DateOnly)}
 	low, high := slices.Min(s.FPS), slices.Max(s.FPS)

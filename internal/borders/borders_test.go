@@ -1,4 +1,4 @@
-// Package borders holds what packages link, also indirectly, against what they may. The linter sees direct imports only.
+// Package borders tests which packages others may link, also indirectly. The linter checks only direct imports.
 package borders
 
 import (
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// A package that links one of these again drags OpenCV, a NATS server or an application into everything above it.
+// A package that links one of these again pulls OpenCV, a NATS server or an application into its importers.
 func TestBorders(t *testing.T) {
 	for _, border := range []struct {
 		packages string   // pattern of go list
@@ -20,10 +20,12 @@ func TestBorders(t *testing.T) {
 		{"vigil/model", []string{"vigil/video", "vigil/capture", "vigil/preprocess", "vigil/pipeline", "vigil/alerts"}},
 		{"vigil/pipeline/detect", []string{"gocv.io/", "github.com/nats-io/", "vigil/model", "vigil/alerts"}},
 		{"vigil/pipeline/calibrate", []string{"gocv.io/", "github.com/nats-io/", "vigil/alerts"}},
-		{"vigil/pipeline", []string{"github.com/nats-io/", "vigil/alerts/evidence", "vigil/pipeline/worker", "vigil/config"}},
+		{"vigil/pipeline", []string{"github.com/nats-io/", "vigil/alerts/evidence", "vigil/pipeline/worker",
+			"vigil/config"}},
 		{"vigil/alerts", []string{"github.com/nats-io/", "gocv.io/", "vigil/capture"}},
 		{"vigil/alerts/thread", []string{"github.com/nats-io/", "gocv.io/"}},
-		{"vigil/alerts/sink/...", []string{"github.com/nats-io/", "gocv.io/", "vigil/alerts/outbox", "vigil/alerts/broker"}},
+		{"vigil/alerts/sink/...", []string{"github.com/nats-io/", "gocv.io/", "vigil/alerts/outbox",
+			"vigil/alerts/broker"}},
 		{"vigil/alerts/outbox", []string{"gocv.io/", "vigil/pipeline"}},
 		{"vigil/eval", []string{"github.com/nats-io/", "vigil/config", "vigil/app"}},
 		{"vigil/app", []string{"vigil/cmd", "github.com/spf13/cobra", "vigil/model/train", "gorgonia.org/"}},

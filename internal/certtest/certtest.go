@@ -28,20 +28,20 @@ type Certificate struct {
 	key    *ecdsa.PrivateKey
 }
 
-// SelfSigned makes a Certificate that signs itself, as most cameras' do and every authority's, in a folder of the test.
-// It is valid for the hosts that are named, which may be none.
+// SelfSigned makes a self-signed Certificate, as most cameras and every authority have, in a folder of the test. It is
+// valid for the given hosts, which may be none.
 func SelfSigned(t testing.TB, hosts ...string) *Certificate {
 	t.Helper()
 	return create(t, nil, hosts)
 }
 
-// Issue makes another one that this one vouches for.
+// Issue makes a certificate signed by this one.
 func (c *Certificate) Issue(t testing.TB, hosts ...string) *Certificate {
 	t.Helper()
 	return create(t, c, hosts)
 }
 
-// create makes a certificate that the issuer has signed, or itself where there is none.
+// create makes a certificate signed by the issuer, or self-signed without one.
 func create(t testing.TB, issuer *Certificate, hosts []string) *Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -1,5 +1,5 @@
-// Package demo shows the whole path of the data on a street that is drawn, without a camera: it learns the street on
-// one normal day, calibrates on another, watches a third, and compares its alerts with what was drawn.
+// Package demo demonstrates the whole data path on a drawn street, without a camera: it trains on one normal day,
+// calibrates on another, monitors a third, and compares its alerts with the drawn incidents.
 package demo
 
 import (
@@ -35,32 +35,32 @@ const Camera = "street"
 
 const (
 	hop       = 4
-	incidents = 3 // a minute, on the day that is watched
-	// margin is wider than calibrate's default: three minutes do not show everything that is normal, such as somebody
-	// who stands still among others, and what goes too fast is several times above the threshold after this training.
+	incidents = 3 // per minute, on the monitored day
+	// margin is wider than calibrate's default: three minutes do not show everything that is normal, such as a person
+	// standing among others, and fast objects are several times above the threshold after this training.
 	margin = 0.7
 )
 
-// Options say what is drawn and where the result goes.
+// Options configure the drawing and the output.
 type Options struct {
 	Weights  string // that have learned the street; "" to learn it
-	Out      string // folder for pictures, and weights that are learned
+	Out      string // folder for pictures and trained weights
 	Seed     uint64 // of the days
 	Learn    time.Duration
-	Lesson   time.Duration // how much of the normal street is learned from; 0 for 4 minutes
-	Normal   time.Duration // how much of it, on another day, is calibrated on; 0 for 3 minutes
-	Length   time.Duration // how much is watched
-	Realtime bool          // watch at the street's own pace
-	Stdout   io.Writer     // what happens, as it happens
+	Lesson   time.Duration // duration of the training video; 0 for 4 minutes
+	Normal   time.Duration // duration of the calibration video, on another day; 0 for 3 minutes
+	Length   time.Duration // duration of the monitored video
+	Realtime bool          // play at the street's own pace
+	Stdout   io.Writer     // events as they happen
 	Stderr   io.Writer     // progress and warnings
 }
 
-// Result is what was found of what really happened.
+// Result compares the alerts with the incidents.
 type Result struct {
 	Found  int             `json:"found"`
 	Missed int             `json:"missed"`
 	False  int             `json:"false"`
-	Kinds  map[string]bool `json:"kinds"` // each kind that happened: was it found at least once?
+	Kinds  map[string]bool `json:"kinds"` // for each kind that occurred: detected at least once?
 }
 
 type demo struct {
@@ -111,12 +111,12 @@ func (d *demo) run(ctx context.Context) (result Result, err error) {
 
 func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Stdout, format, args...) }
 
-// street draws one day: the place is the same on all of them, the people are not.
+// street draws one day: the scene is the same on all of them, the people are not.
 func (d *demo) street(day uint64, rate float64) (*scene.Street, error) {
 	return scene.New(scene.Config{Seed: d.Seed, Day: day, Rate: rate})
 }
 
-// camera shows so much of a street to the pipeline.
+// camera returns a pipeline camera that plays so much of a street.
 func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool, m *model.Model,
 	counted func(),
 ) pipeline.Camera {
@@ -130,7 +130,7 @@ func (d *demo) camera(street *scene.Street, length time.Duration, realtime bool,
 	}
 }
 
-// calibrate scores a normal day that the weights have not seen.
+// calibrate scores a normal day that is not in the training set.
 func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) (calibrate.Calibration, error) {
 	street, err := d.street(1, 0)
 	if err != nil {
@@ -165,7 +165,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 	return c, err
 }
 
-// watch scores another day, prints what arrives over NATS and sums up.
+// watch scores another day, prints the messages received over NATS and returns the comparison.
 func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibration, server *broker.Server,
 	log *slog.Logger,
 ) (result Result, err error) {
@@ -244,7 +244,7 @@ func (d *demo) tell(a alerts.Alert, street *scene.Street) {
 	}
 }
 
-// truth says what really happened during an alert.
+// truth describes the incidents during an alert.
 func truth(street *scene.Street, a alerts.Alert) string {
 	for _, e := range street.Episodes(int(a.End.Frame) + 1) {
 		if Overlaps(e, a) {
@@ -254,12 +254,12 @@ func truth(street *scene.Street, a alerts.Alert) string {
 	return "nothing"
 }
 
-// Overlaps says whether an alert overlaps an episode.
+// Overlaps reports whether an alert overlaps an episode.
 func Overlaps(e scene.Episode, a alerts.Alert) bool {
 	return int(a.Start.Frame) <= e.LastFrame && int(a.End.Frame) >= e.FirstFrame
 }
 
-// sum saves the pictures and holds the alerts against the truth.
+// sum saves the pictures and compares the alerts with the incidents.
 func (d *demo) sum(street *scene.Street, ended []alerts.Alert, heat heatMaps) (Result, error) {
 	result := Result{Kinds: map[string]bool{}}
 	for i, a := range ended {

@@ -15,14 +15,14 @@ import (
 	"vigil/internal/terminal"
 )
 
-// runDemo runs the demo with less video than the command takes, since drawing is slow under the race detector.
+// runDemo runs the demo with less video than the command uses, since drawing is slow under the race detector.
 func runDemo(t *testing.T, o Options) (result Result, stdout string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	o.Seed, o.Out, o.Lesson, o.Stdout, o.Stderr = 1, t.TempDir(), 20*time.Second, &out, terminal.NewScreen(&errs)
 	given := o.Weights != ""
 	if !given {
-		// A demo that was interrupted while it learned leaves this, and must not mind it.
+		// A demo that was interrupted during training leaves this file, which must not affect the next one.
 		folder, err := output.OpenFolder(o.Out)
 		if err != nil {
 			t.Fatal(err)
@@ -57,8 +57,8 @@ func runDemo(t *testing.T, o Options) (result Result, stdout string) {
 	return result, out.String()
 }
 
-// street.safetensors is what "vigil demo --seed 1" has learned on day 0. The first 28 seconds of day 2 hold a
-// cyclist and a runner.
+// street.safetensors was trained by "vigil demo --seed 1" on day 0. The first 28 seconds of day 2 contain a cyclist and
+// a runner.
 func TestDemoFindsWhatIsFast(t *testing.T) {
 	result, _ := runDemo(t, Options{
 		Weights: "../../cmd/vigil/testdata/street.safetensors", Normal: 15 * time.Second, Length: 28 * time.Second,

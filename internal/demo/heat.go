@@ -13,17 +13,17 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// heatMaps are the error maps of the clips that were not normal, by the frame that each shows.
+// heatMaps are the error maps of the abnormal clips, by the frame that each shows.
 type heatMaps map[uint64][]float32
 
-// keep takes the map of a clip that may become an alert's peak.
+// keep stores the map of a clip that may become an alert's peak.
 func (h heatMaps) keep(c detect.Clip) {
 	if len(c.Boxes) > 0 {
 		h[c.Seen.Frame] = slices.Clone(c.Map)
 	}
 }
 
-// save draws the frame of an alert's peak with the error map over it, in red, and the alert's boxes around.
+// save draws the frame of an alert's peak with the error map over it, in red, and the alert's boxes.
 func (h heatMaps) save(path string, street *scene.Street, a alerts.Alert) error {
 	heat, ok := h[a.Peak.Frame]
 	if !ok {

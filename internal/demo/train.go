@@ -21,21 +21,22 @@ var spec = model.Spec{
 	Score: model.BlockSq,
 }
 
-// shortRecipe is local speed for a short time: small steps, so that there are more of them, and speed in every other
-// clip, since that is what takes long to learn. In PyTorch, on two minutes of the streets of seeds 1, 3, 4 and 5, 1200
-// such steps found 7 or 8 of 9 incidents; 600 of the recipe's own, which take as long, found 2 on that of seed 3.
+// shortRecipe is the local speed recipe for a short run: small steps, so that there are more of them, and speed in
+// every other clip, since that takes longest to learn. In PyTorch, on two minutes of the streets of seeds 1, 3, 4 and
+// 5, 1200 such steps found 7 or 8 of 9 incidents; 600 of the recipe's own, which take as long, found 2 on that of seed
+// 3.
 func shortRecipe() (train.Recipe, error) {
 	recipe, err := train.FindRecipe(train.LocalSpeed)
 	recipe.Name += ", short"
 	recipe.Batch, recipe.Pseudo = 2, 0.5
-	// Somebody who fell lies still: how fast something moves must not count.
+	// A person who fell lies still: the score must not depend on speed.
 	recipe.Score, recipe.Last = spec.Score, spec.Last
 	return recipe, err
 }
 
-// train learns the normal street of one day into d.Weights.
+// train trains on the normal street of one day and writes d.Weights.
 func (d *demo) train(ctx context.Context) error {
-	// What an interrupted demo left: it has no use for half a lesson.
+	// Left by an interrupted demo, which does not resume training.
 	checkpoint, err := d.folder.Path(filepath.Base(train.CheckpointPath(d.Weights)))
 	if err != nil {
 		return fmt.Errorf("--out: %w", err)
@@ -70,7 +71,7 @@ func (d *demo) train(ctx context.Context) error {
 	return nil
 }
 
-// pictures draws the day that is learned, as the model sees it.
+// pictures draws the training day as the model's input.
 func (d *demo) pictures(ctx context.Context, street *scene.Street) ([]train.Video, error) {
 	frames := int(d.Lesson.Seconds() * street.FPS())
 	bar := progress.New(d.Stderr, "draw", "frames", frames)

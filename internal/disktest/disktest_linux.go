@@ -1,4 +1,4 @@
-// Package disktest has small disks, and what fills them: nothing else fills as a disk does.
+// Package disktest provides small file systems and fills them, to test a full disk.
 package disktest
 
 import (
@@ -12,8 +12,8 @@ import (
 	"vigil/internal/testenv"
 )
 
-// Small mounts a file system of a given size for a test. Where there is no right to mount, the test is skipped, and in
-// CI it fails.
+// Small mounts a file system of a given size for a test. Without the right to mount, the test is skipped, and in CI it
+// fails.
 func Small(t testing.TB, bytes int) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -28,7 +28,7 @@ func Small(t testing.TB, bytes int) string {
 	return dir
 }
 
-// Fill takes all that is left of the disk of a folder, and gives the file that holds it.
+// Fill uses up the free space of a folder's disk, and returns the file that occupies it.
 func Fill(t testing.TB, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "ballast")
@@ -45,7 +45,7 @@ func Fill(t testing.TB, dir string) string {
 	return path
 }
 
-// Free is what may still be written to the disk of a folder, in bytes.
+// Free returns the free bytes of a folder's disk.
 func Free(t testing.TB, dir string) int64 {
 	t.Helper()
 	var s syscall.Statfs_t

@@ -1,7 +1,6 @@
-// Package docs reads the project's own pages: README.md and what lies in docs.
-//
+// Package docs parses the project's own pages: README.md and those in docs.
 // A page goes in as Markdown; its code, links, anchors, tables and quoted outputs come out. Tests compare them with the
-// program, and package docs/make writes the outputs again.
+// program, and package docs/make updates the outputs.
 package docs
 
 import (
@@ -20,7 +19,7 @@ type Page struct {
 	Text string
 }
 
-// Root is the folder of the project that the working directory lies in.
+// Root returns the project folder that contains the working directory.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -37,7 +36,7 @@ func Root() (string, error) {
 	}
 }
 
-// Pages are README.md, ARCHITECTURE.md, CONTRIBUTING.md, every page in docs and the cards of the weights.
+// Pages returns README.md, ARCHITECTURE.md, CONTRIBUTING.md, every page in docs and the model cards.
 func Pages(root string) (pages []Page, err error) {
 	paths := []string{"README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"}
 	for _, folder := range []string{"docs", "weights"} {
@@ -69,7 +68,7 @@ type Block struct {
 
 var fenced = regexp.MustCompile("(?ms)^([ ]*)```(\\w*)\n(.*?)^[ ]*```$")
 
-// Blocks are a page's blocks of code, without the indentation that a block in a list has.
+// Blocks returns a page's blocks of code, without the indentation of a block in a list.
 func (p Page) Blocks() (blocks []Block) {
 	for _, m := range fenced.FindAllStringSubmatch(p.Text, -1) {
 		lines := strings.SplitAfter(m[3], "\n")
@@ -81,7 +80,7 @@ func (p Page) Blocks() (blocks []Block) {
 	return blocks
 }
 
-// prose is the page without its blocks and comments.
+// prose returns the page without its blocks and comments.
 func (p Page) prose() string {
 	return comment.ReplaceAllString(fenced.ReplaceAllString(p.Text, ""), "")
 }

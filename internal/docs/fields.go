@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// CheckFields compares a section of docs/formats.md with the code: the first column of its tables must name the fields
-// of these types, those of the structures in them included, no more and no less.
+// CheckFields compares a section of docs/formats.md with the code: the first column of its tables must name exactly the
+// fields of these types, including those of nested structs.
 func CheckFields(t testing.TB, section string, types ...reflect.Type) {
 	t.Helper()
 	var want []string
@@ -21,7 +21,7 @@ func CheckFields(t testing.TB, section string, types ...reflect.Type) {
 	CheckNames(t, section, want...)
 }
 
-// CheckNames is CheckFields for names that are no fields of a type, as the columns of a table.
+// CheckNames is CheckFields for names that are not fields of a type, such as the columns of a table.
 func CheckNames(t testing.TB, section string, want ...string) {
 	t.Helper()
 	root, err := Root()
@@ -48,7 +48,7 @@ func CheckNames(t testing.TB, section string, want ...string) {
 	}
 }
 
-// fields are the names that encoding/json gives the fields of a type, those of its structures as outer.inner.
+// fields returns the encoding/json names of a type's fields, those of nested structs as outer.inner.
 func fields(t reflect.Type, prefix string, names []string) []string {
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice || t.Kind() == reflect.Map {
 		t = t.Elem()

@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 )
 
-// watch is the vigil.yaml of the commands: a recording with an event, and a webhook that is away.
+// watch is the vigil.yaml of the commands: a recording with an event, and an unreachable webhook.
 const watch = `model: weights/ped2-small.safetensors
 data_dir: data
 nats: {embedded: {port: 0}}
@@ -17,8 +17,8 @@ webhook: {url: "http://127.0.0.1:9/"}
 cameras: [{name: gate, source: ped2/test/03.mkv, calibration: gate.json, realtime: false}]
 `
 
-// Furnish puts into a folder what the commands of the pages name. They run in it one after the other, since some use
-// what others wrote. data is the folder with UCSD Ped2.
+// Furnish creates in a folder the files that the commands of the pages name. They run in it one after the other, since
+// some use the outputs of others. data is the folder with UCSD Ped2.
 func Furnish(dir, root, data string) error {
 	for name, target := range map[string]string{
 		"ped2":               filepath.Join(data, "ped2"),
@@ -32,7 +32,7 @@ func Furnish(dir, root, data string) error {
 	return os.WriteFile(filepath.Join(dir, "vigil.yaml"), []byte(watch), 0o600)
 }
 
-// Run gives what a command of a page prints in a folder; bin is the folder with the program vigil.
+// Run returns the output of a page's command in a folder; bin is the folder of the program vigil.
 func Run(ctx context.Context, dir, bin, command string) (string, error) {
 	cmd := exec.CommandContext(ctx, "bash", "-o", "pipefail", "-c", command)
 	cmd.Dir = dir

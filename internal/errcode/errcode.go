@@ -1,7 +1,6 @@
-// Package errcode is the catalogue of what users meet: each error, or state that asks for a person, has a code that
-// never changes, a cause and a remedy. Logs, the command line, messages and docs/errors.md use the same ones.
-//
-// An error gets its code where it is made, by Code.New or Code.Wrap, and keeps it through %w; its text stays as it is.
+// Package errcode is the catalogue of error codes: each error that users see, or state that requires action, has a code
+// that never changes, a cause and a remedy. Logs, the command line, messages and docs/errors.md use the same ones.
+// An error gets its code where it is created, by Code.New or Code.Wrap, and keeps it through %w; its text is unchanged.
 // The package imports nothing of vigil, so that every other may import it.
 package errcode
 
@@ -10,10 +9,10 @@ import (
 	"slices"
 )
 
-// Code names an entry of the catalogue, as camera.refused: lower case, the group before the dot.
+// Code names an entry of the catalogue, as camera.refused: lower case, with the group before the dot.
 type Code string
 
-// Entry is what there is to know of a code.
+// Entry describes a code.
 type Entry struct {
 	Code   Code   `json:"code"`
 	Title  string `json:"title"`
@@ -21,10 +20,10 @@ type Entry struct {
 	Remedy string `json:"remedy"`
 }
 
-// Entries is the catalogue, by groups.
+// Entries returns the catalogue, by groups.
 func Entries() []Entry { return slices.Clone(table) }
 
-// Find gives the entry of a code.
+// Find returns the entry of a code.
 func Find(c Code) (Entry, bool) {
 	i := slices.IndexFunc(table, func(e Entry) bool { return e.Code == c })
 	if i < 0 {
@@ -33,10 +32,11 @@ func Find(c Code) (Entry, bool) {
 	return table[i], true
 }
 
-// New makes an error of this code, as for a sentinel.
+// New returns an error with this code, for example for a sentinel.
 func (c Code) New(text string) error { return &coded{c, errors.New(text)} }
 
-// Wrap gives an error this code; the text stays. It is nil for nil, and the error itself for no code.
+// Wrap adds this code to an error; the text is unchanged. It returns nil for nil, and the error itself for an empty
+// code.
 func (c Code) Wrap(err error) error {
 	if err == nil || c == "" {
 		return err
@@ -53,7 +53,7 @@ func (e *coded) Error() string   { return e.err.Error() }
 func (e *coded) Unwrap() error   { return e.err }
 func (e *coded) ErrorCode() Code { return e.code }
 
-// Of gives the code of an error, the outermost of several, since who wraps knows more; "" where it has none.
+// Of returns the code of an error, the outermost of several, since the wrapper knows more; "" if it has none.
 func Of(err error) Code {
 	type coder interface {
 		error
@@ -65,7 +65,7 @@ func Of(err error) Code {
 	return ""
 }
 
-// All gives the codes of joined errors, each once, in their order; of one that wraps another the outer one.
+// All returns the codes of joined errors, each once, in order; of a wrapped error only the outermost.
 func All(err error) []Code {
 	var all []Code
 	collect(err, &all)

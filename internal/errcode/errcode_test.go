@@ -15,7 +15,7 @@ import (
 
 var form = regexp.MustCompile(`^[a-z]+\.[a-z_]+$`)
 
-// Every entry has a code of its own and says what to do, in sentences.
+// Every entry has a unique code and a remedy, in sentences.
 func TestTable(t *testing.T) {
 	seen := map[Code]bool{}
 	for _, e := range Entries() {
@@ -107,7 +107,7 @@ func TestStore(t *testing.T) {
 	}
 }
 
-// Warnings and errors have the code of their error, once; what is said in passing has none.
+// Warnings and errors have the code of their error, once; other lines have none.
 func TestHandler(t *testing.T) {
 	err := fmt.Errorf("open: %w", StoreLocked.New("in use"))
 	for _, tt := range []struct {

@@ -9,7 +9,7 @@ import (
 // arguments; for a line with an error Handler adds it.
 const Key = "code"
 
-// Handler adds the code of a line's error to each warning and error that h gets.
+// Handler adds the code of a line's error to each warning and error for h.
 func Handler(h slog.Handler) slog.Handler { return handler{h} }
 
 type handler struct{ slog.Handler }

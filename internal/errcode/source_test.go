@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// constants are the codes by the names that they have in Go.
+// constants returns the codes by their Go names.
 func constants(t *testing.T) map[string]Code {
 	t.Helper()
 	all := map[string]Code{}
@@ -35,7 +35,7 @@ func constants(t *testing.T) map[string]Code {
 	return all
 }
 
-// eachFile calls visit with every file of the program but tests, tools and this package.
+// eachFile calls visit with every file of the program except tests, tools and this package.
 func eachFile(t *testing.T, visit func(path string, f *ast.File)) {
 	t.Helper()
 	root := filepath.Join("..", "..")
@@ -45,7 +45,8 @@ func eachFile(t *testing.T, visit func(path string, f *ast.File)) {
 		}
 		name, _ := filepath.Rel(root, path)
 		if d.IsDir() {
-			if slices.Contains([]string{"bench", "tools", "internal/errcode", "alerts/olddata"}, filepath.ToSlash(name)) ||
+			if slices.Contains([]string{"bench", "tools", "internal/errcode", "alerts/olddata"},
+				filepath.ToSlash(name)) ||
 				strings.HasPrefix(d.Name(), ".") && path != root || d.Name() == "testdata" {
 				return filepath.SkipDir
 			}
@@ -65,7 +66,7 @@ func eachFile(t *testing.T, visit func(path string, f *ast.File)) {
 	}
 }
 
-// selector is name where an expression is of.name, for one of several.
+// selector returns name if an expression is of.name, for one of several.
 func selector(e ast.Expr, of ...string) string {
 	s, ok := e.(*ast.SelectorExpr)
 	if !ok {
@@ -79,7 +80,7 @@ func selector(e ast.Expr, of ...string) string {
 
 func TestEveryCodeIsUsed(t *testing.T) {
 	unused := constants(t)
-	delete(unused, "StoreDiskFull") // Store gives these
+	delete(unused, "StoreDiskFull") // used by Store
 	delete(unused, "StoreReadOnly")
 	eachFile(t, func(_ string, f *ast.File) {
 		ast.Inspect(f, func(n ast.Node) bool {
@@ -94,13 +95,13 @@ func TestEveryCodeIsUsed(t *testing.T) {
 	}
 }
 
-// withoutCode are the exported sentinels that no user meets: a caller acts on them.
+// withoutCode are the exported sentinels that no user sees: a caller handles them.
 var withoutCode = []string{
-	"ErrStopped",   // of a training that a signal ended: its weights are written
-	"ErrNoMessage", // a message was deleted meanwhile: package archive passes over it, or has an error of its own
+	"ErrStopped",   // of a training run that a signal ended: its weights are written
+	"ErrNoMessage", // a message was deleted meanwhile: package archive skips it, or has an error of its own
 }
 
-// Every sentinel that leaves its package has a code.
+// Every exported sentinel has a code.
 func TestEverySentinelHasACode(t *testing.T) {
 	eachFile(t, func(path string, f *ast.File) {
 		for _, d := range f.Decls {
@@ -122,15 +123,15 @@ func TestEverySentinelHasACode(t *testing.T) {
 	})
 }
 
-// lines are warnings that ask nobody to do anything.
+// lines are warnings that require no action.
 var lines = []string{
 	"an event that was open when vigil died is ended",
 	"an interrupted recording is kept",
 	"gap",
-	"nats", // its error has the code, where there is one
+	"nats", // its error has the code, if there is one
 }
 
-// Every warning and error in the log is about an error, which Handler gives its code, or has a code.
+// Every logged warning and error has an error argument, from which Handler takes the code, or a code.
 func TestEveryWarningHasACode(t *testing.T) {
 	found := 0
 	eachFile(t, func(path string, f *ast.File) {

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// Store gives an error of a file of the store the code for what the system says, where that says something.
+// Store adds the code that fits a system error of the store's files, if there is one.
 func Store(err error) error {
 	switch {
 	case err == nil || Of(err) != "":

@@ -1,6 +1,6 @@
 package errcode
 
-// table is the catalogue. A code stays as it is once it is released; its words may change.
+// table is the catalogue. A released code never changes; its texts may.
 var table = []Entry{
 	{
 		Code: CameraUnreachable, Title: "The camera cannot be reached",

@@ -1,4 +1,4 @@
-// Package leaktest shows what a call leaves behind that failed: goroutines, files and sockets.
+// Package leaktest detects what a failed call leaves behind: goroutines, files and sockets.
 package leaktest
 
 import (
@@ -16,17 +16,16 @@ import (
 )
 
 const (
-	// patience is how long what was told to end may take to do so; it is never reached where it does.
+	// patience is how long terminating goroutines may take; tests that pass do not reach it.
 	patience = 20 * time.Second
-	// memory is from when on garbage is collected all the same.
+	// memory is the limit above which garbage is collected all the same.
 	memory = 1 << 30
 )
 
-// None fails the test where call leaves goroutines or open files that were not there before. It must be the only one
-// that runs.
+// None fails the test if call leaves goroutines or open files behind. No other test may run in parallel.
 func None(t testing.TB, call func()) {
 	t.Helper()
-	// A file that nobody closes is closed when its garbage is collected, some time or other.
+	// The garbage collector closes a leaked file at some time, which would hide the leak.
 	defer debug.SetGCPercent(debug.SetGCPercent(-1))
 	defer debug.SetMemoryLimit(debug.SetMemoryLimit(memory))
 	goroutines, before := runtime.NumGoroutine(), openFiles()
@@ -43,8 +42,8 @@ func None(t testing.TB, call func()) {
 		goroutines, &stacks)
 }
 
-// openFiles counts what this process has open, by name; nothing where the system does not say. What the runtime itself
-// opens once is left out.
+// openFiles counts this process's open files by name; empty on systems without this information. Files that the runtime
+// opens once are excluded.
 func openFiles() map[string]int {
 	found := map[string]int{}
 	const dir = "/proc/self/fd"
@@ -70,8 +69,7 @@ func added(before, now map[string]int) (names []string) {
 	return names
 }
 
-// Steps is a context that ends when it has been asked for so many times whether it has: at another step of the call
-// that it is given to, for each number.
+// Steps is a context that ends at its n-th query, so that each n interrupts a call at another step.
 type Steps struct {
 	context.Context //nolint:containedctx // It is one.
 
@@ -80,12 +78,12 @@ type Steps struct {
 	ended chan struct{}
 }
 
-// After gives a context that ends at the n-th question.
+// After returns a context that ends at the n-th query.
 func After(ctx context.Context, n int) *Steps {
 	return &Steps{Context: ctx, left: n, ended: make(chan struct{})}
 }
 
-// Over says whether it has ended.
+// Over reports whether it has ended.
 func (s *Steps) Over() bool {
 	select {
 	case <-s.ended:

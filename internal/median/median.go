@@ -4,8 +4,8 @@ package median
 // blockPixels is how many pixels are counted at a time: their histograms, 1 KiB each, fit into a cache.
 const blockPixels = 1024
 
-// Background fills out with the median over the frames of each pixel; of an even number of frames, the lower of the
-// two middle levels, and 0 without any frame. out and all frames have the same length.
+// Background fills out with the median over the frames of each pixel; for an even number of frames the lower of the two
+// middle levels, and 0 without any frame. out and all frames have the same length.
 func Background(out []byte, frames [][]byte) {
 	counts := make([][256]uint32, min(blockPixels, len(out)))
 	for from := 0; from < len(out); from += blockPixels {

@@ -1,4 +1,4 @@
-// Package names gives sources names that tell them apart, and never show a password.
+// Package names gives sources distinct names that never contain a password.
 package names
 
 import (
@@ -12,15 +12,15 @@ import (
 	"vigil/capture/source"
 )
 
-// Recordings names recordings in tables and messages: by their base names, and where several have one by as many
-// of the folders before it as tell them apart. The order in which they are given plays no part.
+// Recordings names recordings in tables and messages: by their base names, with as many parent folders as needed to
+// distinguish them. The order of the sources does not matter.
 func Recordings(sources []source.Address) []string {
 	return distinct(sources, func(_ int, parts []string) string { return strings.Join(parts, "/") },
 		func(name string, n int) string { return fmt.Sprintf("%s (%d)", name, n) })
 }
 
-// Cameras names cameras by their sources, likewise: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and
-// b-stream1. Only the redacted form of an address takes part, since names appear in subjects and logs.
+// Cameras names cameras by their sources in the same way: rtsp://a/stream1 and rtsp://b/stream1 become a-stream1 and
+// b-stream1. Only the redacted form of an address is used, since names appear in subjects and logs.
 func Cameras(sources []source.Address) []string {
 	join := func(i int, parts []string) string {
 		if len(parts) == 1 {
@@ -31,8 +31,8 @@ func Cameras(sources []source.Address) []string {
 	return distinct(sources, join, func(name string, n int) string { return fmt.Sprintf("%s-%d", name, n) })
 }
 
-// Files are Recordings without endings, as parts of the names of files: slashes are dashes. An ending that
-// alone tells two apart stays.
+// Files returns the Recordings names without extensions, as parts of file names: slashes are dashes. An extension that
+// alone distinguishes two stays.
 func Files(sources []source.Address) []string {
 	names := Recordings(sources)
 	stems := make([]string, len(names))
@@ -50,15 +50,14 @@ func Files(sources []source.Address) []string {
 	return stems
 }
 
-// distinct gives each source the name that join makes of the shortest end of its address that no other has. Sources
-// that not even the whole of it tells apart, as those whose passwords alone differ, are numbered in an order of their
-// own.
+// distinct names each source by the shortest suffix of its address that no other has, formatted by join. Sources with
+// identical addresses, for example except for their passwords, are numbered in a fixed order.
 func distinct(sources []source.Address, join func(i int, parts []string) string,
 	number func(name string, n int) string,
 ) []string {
 	parts := make([][]string, len(sources))
-	depth := make([]int, len(sources))    // how many of the last parts make the name
-	whole := make([]string, len(sources)) // the name that all of them make
+	depth := make([]int, len(sources))    // number of trailing parts in the name
+	whole := make([]string, len(sources)) // name of all parts
 	for i, s := range sources {
 		parts[i], depth[i] = addressParts(s), 1
 		whole[i] = join(i, parts[i])
@@ -85,7 +84,7 @@ func distinct(sources []source.Address, join func(i int, parts []string) string,
 	}
 }
 
-// numbered turns the sources that share each name into names, the first by order of address without a number.
+// numbered names the sources that share a name, the first by order of address without a number.
 func numbered(sources []source.Address, sharing map[string][]int, number func(name string, n int) string) []string {
 	out := make([]string, len(sources))
 	for name, all := range sharing {
@@ -102,7 +101,7 @@ func numbered(sources []source.Address, sharing map[string][]int, number func(na
 	return out
 }
 
-// addressParts are the parts of an address between slashes, the host's first, without anything that is secret.
+// addressParts returns the parts of an address between slashes, beginning with the host, without secrets.
 func addressParts(a source.Address) []string {
 	text := a.String()
 	if _, rest, ok := strings.Cut(text, "://"); ok && a.Live() {

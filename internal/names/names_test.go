@@ -21,7 +21,7 @@ func addresses(t *testing.T, texts ...string) (out []source.Address) {
 	return out
 }
 
-// TestNames tells sources of one name apart, in any order of theirs.
+// TestNames distinguishes sources with one name, in any order.
 func TestNames(t *testing.T) {
 	for _, c := range []struct {
 		name                         string

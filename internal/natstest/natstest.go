@@ -1,5 +1,5 @@
-// Package natstest runs the distribution's own servers for tests: nats-server, which is older than the one inside
-// vigil, and mosquitto.
+// Package natstest runs the distribution's servers for tests: nats-server, which is older than the embedded one, and
+// mosquitto.
 package natstest
 
 import (
@@ -25,14 +25,14 @@ type Process struct {
 	Port int
 }
 
-// Launch starts nats-server on 127.0.0.1 with a configuration and waits until it is ready. Where the server is missing
-// the test is skipped, and in CI it fails.
+// Launch starts nats-server on 127.0.0.1 with a configuration and waits until it is ready. Without the server the test
+// is skipped, and in CI it fails.
 func Launch(t testing.TB, port int, config string) *Process {
 	t.Helper()
 	return start(t, port, "nats-server", fmt.Sprintf("listen: 127.0.0.1:%d\n%s\n", port, config), "Server is ready")
 }
 
-// Mosquitto starts mosquitto on 127.0.0.1 and waits until it is ready, as Launch does.
+// Mosquitto starts mosquitto on 127.0.0.1 and waits until it is ready, like Launch.
 func Mosquitto(t testing.TB, port int, config string) *Process {
 	t.Helper()
 	return start(t, port, "mosquitto", fmt.Sprintf("listener %d 127.0.0.1\n%s\n", port, config), "running")
@@ -71,7 +71,7 @@ func find(t testing.TB, name string) string {
 	return testenv.Tool(t, name)
 }
 
-// Kill ends it as a power cut would end a machine, but for the disk's cache.
+// Kill kills it like a power cut, except for the disk's cache.
 func (p *Process) Kill() {
 	if p.cmd.ProcessState == nil {
 		_ = p.cmd.Process.Kill()
@@ -79,16 +79,15 @@ func (p *Process) Kill() {
 	}
 }
 
-// JetStreamIn is the part of nats-server's configuration that switches streams on.
+// JetStreamIn is the part of nats-server's configuration that enables streams.
 func JetStreamIn(dir string) string { return fmt.Sprintf("jetstream: {store_dir: %q}", dir) }
 
-// The ports that FreePort gives lie below those that systems give to outgoing connections, of which one might take it
-// before the test does.
+// FreePort's ports lie below the ephemeral range, from which the system could assign one to an outgoing connection.
 const firstPort, ports = 11000, 20000
 
 var givenPorts sync.Map // to this process
 
-// FreePort is one that nobody listens on now, and that it gives only once.
+// FreePort returns an unused port, each only once.
 func FreePort(t testing.TB) int {
 	t.Helper()
 	for range 1000 {
@@ -106,7 +105,7 @@ func FreePort(t testing.TB) int {
 	return 0
 }
 
-// Signal sends the process a signal, as one that stops it for a while.
+// Signal sends the process a signal, for example to pause it.
 func (p *Process) Signal(t testing.TB, s os.Signal) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(s); err != nil {

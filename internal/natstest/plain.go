@@ -10,7 +10,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 )
 
-// Plain runs a NATS server in this process as an operator does, who does not look at its files, until the test ends.
+// Plain runs a plain NATS server in this process until the test ends, without vigil's checks of its files.
 func Plain(t testing.TB, dir string) *natsserver.Server {
 	t.Helper()
 	ns, err := natsserver.NewServer(&natsserver.Options{

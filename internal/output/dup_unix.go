@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// duplicate opens an open file of this process once more: what is written goes where that would go.
+// duplicate duplicates an open file descriptor of this process: both write to the same file.
 func duplicate(n int) (*os.File, error) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

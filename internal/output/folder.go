@@ -13,19 +13,19 @@ import (
 	"vigil/internal/regular"
 )
 
-// list is the file in a folder that names what was written into it.
+// list is the file in a folder that lists the files written into it.
 const list = ".vigil-files"
 
 const listHead = "# Files that vigil wrote into this folder, and may write anew.\n"
 
-// Folder is a folder for several files. Only those that a Folder wrote before are replaced; what somebody else put
-// there under such a name is an error.
+// Folder is a folder for several files. Only files that a Folder wrote before are replaced; a foreign file of such a
+// name is an error.
 type Folder struct {
 	dir   string
 	wrote []string
 }
 
-// OpenFolder makes the folder where it is missing.
+// OpenFolder opens the folder, and creates it if missing.
 func OpenFolder(dir string) (*Folder, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // It is for others to read as the umask has it.
 		return nil, err
@@ -45,7 +45,7 @@ func OpenFolder(dir string) (*Folder, error) {
 	return f, nil
 }
 
-// Path is where a file of that name may be written: where there is none yet, or one of ours.
+// Path returns the path for a file that may be written: it does not exist yet, or a Folder wrote it.
 func (f *Folder) Path(name string) (string, error) {
 	path := filepath.Join(f.dir, name)
 	if slices.Contains(f.wrote, name) {

@@ -1,7 +1,6 @@
-// Package output writes the files that a user names with -o and the like.
-//
-// A regular file appears whole or not at all, by a temporary file and a rename. What is not one, as /dev/null, a
-// terminal or a named pipe, is written to and stays what it is.
+// Package output writes the files of -o and similar options.
+// A regular file appears complete or not at all, by a temporary file and a rename. Other files, such as /dev/null, a
+// terminal or a named pipe, are written to directly.
 package output
 
 import (
@@ -19,11 +18,11 @@ import (
 
 // File is a file that is being written. After Commit or Discard it must not be used.
 type File struct {
-	pending *renameio.PendingFile // nil where it is written through
+	pending *renameio.PendingFile // nil if written directly
 	through *os.File
 }
 
-// Create begins a file with these permissions in place of the one that may be at path.
+// Create begins a file with these permissions, to replace one at path.
 func Create(path string, perm fs.FileMode) (*File, error) {
 	if n, ok := descriptor(path); ok {
 		f, err := duplicate(n)
@@ -43,7 +42,7 @@ func Create(path string, perm fs.FileMode) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// The temporary file lies beside, so that the rename stays within a file system.
+	// The temporary file is in the same folder, so that the rename stays within a file system.
 	p, err := renameio.NewPendingFile(target, renameio.WithTempDir(filepath.Dir(target)),
 		renameio.WithPermissions(perm))
 	if err != nil {
@@ -62,7 +61,7 @@ func (f *File) Write(b []byte) (int, error) {
 	return f.pending.Write(b)
 }
 
-// Commit makes what was written the file at its path.
+// Commit moves the written file to its path.
 func (f *File) Commit() error {
 	if f.through != nil {
 		return f.through.Close()
@@ -71,7 +70,7 @@ func (f *File) Commit() error {
 	return f.pending.CloseAtomicallyReplace()
 }
 
-// Discard leaves nothing behind of a file that was not committed; after Commit it does nothing.
+// Discard deletes a file that was not committed; after Commit it does nothing.
 func (f *File) Discard() error {
 	if f.through != nil {
 		if err := f.through.Close(); !errors.Is(err, os.ErrClosed) {
@@ -95,10 +94,10 @@ func Write(path string, data []byte, perm fs.FileMode) error {
 	return f.Commit()
 }
 
-// Check says before the work whether a file could be written at path.
+// Check reports before the work whether a file could be written at path.
 func Check(path string) error {
 	if Through(path) {
-		return nil // a named pipe that is opened and closed again would end for its reader
+		return nil // opening and closing a named pipe would end its reader
 	}
 	f, err := Create(path, 0o600)
 	if err != nil {
@@ -107,8 +106,7 @@ func Check(path string) error {
 	return f.Discard()
 }
 
-// Through says whether path leads to what is written to and not replaced: anything that is there and is no regular
-// file.
+// Through reports whether path is written to directly: it exists and is not a regular file.
 func Through(path string) bool {
 	if _, ok := descriptor(path); ok {
 		return true
@@ -117,7 +115,7 @@ func Through(path string) bool {
 	return err == nil && !info.Mode().IsRegular() && !info.IsDir()
 }
 
-// target follows links, so that a link stays one and the file that it leads to is replaced.
+// target follows links, so that a link stays one and the file that it points to is replaced.
 func target(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	switch {
@@ -132,7 +130,7 @@ func target(path string) (string, error) {
 	return real, nil
 }
 
-// descriptor knows the names of this process's own open files. They are no files to be replaced, whatever they lead to.
+// descriptor recognises the names of this process's own open files, which must not be replaced.
 func descriptor(path string) (int, bool) {
 	switch path = filepath.Clean(path); path {
 	case "/dev/stdout":
@@ -149,7 +147,7 @@ func descriptor(path string) (int, bool) {
 	return 0, false
 }
 
-// begun is what is temporary as long as the program runs.
+// begun are the temporary files and folders of the running program.
 var begun temporaries
 
 type temporaries struct {
@@ -173,8 +171,8 @@ func (t *temporaries) remove(f *File) {
 	delete(t.files, f)
 }
 
-// TempDir makes a temporary folder as os.MkdirTemp does, for this process alone. The function that it returns removes
-// it with all that is in it; where it has been renamed, it does nothing.
+// TempDir creates a private temporary folder like os.MkdirTemp. The returned function deletes it with its content;
+// after a rename it does nothing.
 func TempDir(parent, pattern string) (dir string, remove func() error, err error) {
 	if dir, err = os.MkdirTemp(parent, pattern); err != nil {
 		return "", nil, err
@@ -193,14 +191,14 @@ func TempDir(parent, pattern string) (dir string, remove func() error, err error
 	}, nil
 }
 
-// Abandon removes what is temporary, for a program that ends at once.
+// Abandon deletes temporary files, for a program that exits at once.
 func Abandon() {
 	begun.mu.Lock()
 	defer begun.mu.Unlock()
 	for f := range begun.files {
-		_ = os.Remove(f.pending.Name()) // it may have taken its place just now
+		_ = os.Remove(f.pending.Name()) // it may have been renamed just now
 	}
 	for dir := range begun.dirs {
-		_ = os.RemoveAll(dir) // what still writes there ends now
+		_ = os.RemoveAll(dir) // its writers end now
 	}
 }

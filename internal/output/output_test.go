@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// What is no regular file is written to, and is what it was afterwards.
+// A file that is not regular is written to directly, and keeps its type.
 func TestWriteThrough(t *testing.T) {
 	dir := t.TempDir()
 	pipe := filepath.Join(dir, "pipe")
@@ -68,7 +68,7 @@ func TestWriteThrough(t *testing.T) {
 	}
 }
 
-// A name of an open file stands for that file, at the place where it is.
+// The name of an open file descriptor means that file, at its current offset.
 func TestWriteToADescriptor(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "out"))
 	if err != nil {
@@ -131,7 +131,7 @@ func TestAbandon(t *testing.T) {
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
-	_ = f.Discard() // what it would remove is gone
+	_ = f.Discard() // the file it would delete no longer exists
 }
 
 func TestFolderReplacesItsOwnOnly(t *testing.T) {

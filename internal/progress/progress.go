@@ -1,4 +1,4 @@
-// Package progress shows how far a batch command is: a bar on a terminal, a line every few seconds elsewhere.
+// Package progress shows the progress of a batch command: a bar on a terminal, a line every few seconds elsewhere.
 package progress
 
 import (
@@ -12,7 +12,7 @@ import (
 	"vigil/internal/terminal"
 )
 
-// lineEvery is how often a line is printed where there is no terminal to draw a bar on.
+// lineEvery is the interval of lines without a terminal.
 const lineEvery = 5 * time.Second
 
 // Bar shows the progress of one command. Several goroutines may use it.
@@ -42,7 +42,7 @@ func New(w io.Writer, what, unit string, total int) *Bar {
 	}, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit))
 }
 
-// NewSteps shows steps with a text beside them, as Set gives both.
+// NewSteps shows steps with a text, both given to Set.
 func NewSteps(w io.Writer, what string) *Bar {
 	return start(w, what, state{}, 1, func(s state) string {
 		if s.text == "" {
@@ -93,12 +93,12 @@ func (b *Bar) Add() {
 	b.state.done++
 	b.mu.Unlock()
 	if b.bar != nil {
-		// A bar that cannot be drawn is no reason to stop the work.
+		// A bar that cannot be drawn must not stop the work.
 		_ = b.bar.Add(1)
 	}
 }
 
-// Set shows that step done of total was taken, and a text; a total of 0 is unknown.
+// Set shows that step done of total was completed, and a text; a total of 0 is unknown.
 func (b *Bar) Set(done, total int, text string) {
 	b.mu.Lock()
 	b.state = state{done, total, text}
@@ -121,7 +121,7 @@ func (b *Bar) Clear() {
 	}
 }
 
-// Finish removes the bar for good.
+// Finish removes the bar permanently.
 func (b *Bar) Finish() {
 	close(b.stop)
 	b.lines.Wait()

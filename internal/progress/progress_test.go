@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestLines prints a line every five seconds where there is no terminal.
+// TestLines prints a line every five seconds without a terminal.
 func TestLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder

@@ -1,5 +1,5 @@
-// Package regular opens regular files only: a named pipe, a socket or a device that has a file's name is refused
-// before it is opened, which might never return.
+// Package regular opens regular files only: a named pipe, a socket or a device is refused before it is opened, since
+// that may never return.
 package regular
 
 import (
@@ -9,7 +9,7 @@ import (
 	"os"
 )
 
-// Open opens a file, or what a link leads to, for reading.
+// Open opens a file for reading, following links.
 func Open(path string) (*os.File, error) {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -22,7 +22,7 @@ func Open(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	// It may have been replaced just now.
+	// It may have been replaced meanwhile.
 	if info, err = f.Stat(); err == nil {
 		err = check(path, info.Mode())
 	}
@@ -50,7 +50,7 @@ func check(path string, m fs.FileMode) error {
 	return fmt.Errorf("%s: this is %s, not a file", path, Kind(m))
 }
 
-// Kind says what it is that is no regular file.
+// Kind describes the type of a file that is not regular.
 func Kind(m fs.FileMode) string {
 	switch {
 	case m.IsDir():

@@ -4,5 +4,5 @@ package regular
 
 import "syscall"
 
-// noWait makes the opening of a named pipe return at once.
+// noWait makes opening a named pipe return at once.
 const noWait = syscall.O_NONBLOCK

@@ -1,5 +1,5 @@
-// Package retry is how this program waits before it tries again: pauses that double up to a limit, and a sleep that
-// ends with its context. What is tried, and when it is given up, is the caller's loop.
+// Package retry provides pauses between attempts that double up to a limit, and a sleep that ends with its context. The
+// loop itself, and when to give up, is the caller's.
 package retry
 
 import (
@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// Backoff gives the pauses between attempts: First, then twice the pause before, Max at most. It belongs to one
+// Backoff returns the pauses between attempts: First, then twice the previous pause, at most Max. It is used by one
 // goroutine.
 type Backoff struct {
 	First time.Duration
 	Max   time.Duration // may be changed between two attempts
 	// StableAfter is how long an attempt must have worked for its failure to count as the first again, see NextAfter.
 	StableAfter time.Duration
-	// Jitter takes a random pause between half and all of each, so that many that failed together do not all come
-	// back together.
+	// Jitter makes each pause random between half and all of it, so that many clients that failed together do not
+	// reconnect together.
 	Jitter bool
 
 	last time.Duration // without jitter; 0 before the first
 }
 
-// Next gives the pause before the next attempt.
+// Next returns the pause before the next attempt.
 func (b *Backoff) Next() time.Duration {
 	if b.last == 0 {
 		b.last = b.First
@@ -35,7 +35,7 @@ func (b *Backoff) Next() time.Duration {
 	return b.last
 }
 
-// NextAfter is Next for what worked for a time before it failed, as a connection does.
+// NextAfter is Next for something that worked for a time before it failed, such as a connection.
 func (b *Backoff) NextAfter(worked time.Duration) time.Duration {
 	if worked >= b.StableAfter {
 		b.Reset()
@@ -46,10 +46,10 @@ func (b *Backoff) NextAfter(worked time.Duration) time.Duration {
 // Reset makes the next pause the first again.
 func (b *Backoff) Reset() { b.last = 0 }
 
-// Wait sleeps for the next pause. It is false where ctx ended first.
+// Wait sleeps for the next pause. It returns false if ctx ended first.
 func (b *Backoff) Wait(ctx context.Context) bool { return Sleep(ctx, b.Next()) }
 
-// Sleep waits for d. It is false where ctx ended first.
+// Sleep waits for d. It returns false if ctx ended first.
 func Sleep(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()

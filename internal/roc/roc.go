@@ -3,9 +3,9 @@ package roc
 
 import "slices"
 
-// Wins is the number of pairs of a positive and a negative in which the positive has the higher score; ties count half
-// (the statistic U of Mann and Whitney, 1947). Divided by the number of pairs it is the area under the ROC (Hanley and
-// McNeil, 1982). pos[i] and neg[i] count the positives and negatives with the i-th lowest distinct score.
+// Wins returns the number of pairs of a positive and a negative in which the positive has the higher score; ties count
+// half (the statistic U of Mann and Whitney, 1947). Divided by the number of pairs it is the area under the ROC (Hanley
+// and McNeil, 1982). pos[i] and neg[i] count the positives and negatives with the i-th lowest distinct score.
 func Wins(pos, neg []int) float64 {
 	below, wins := 0, 0.0
 	for i, p := range pos {
@@ -15,7 +15,7 @@ func Wins(pos, neg []int) float64 {
 	return wins
 }
 
-// Counts returns the counts that Wins takes, of the scores of positives and negatives. Scores must not be NaN.
+// Counts returns the arguments of Wins for the scores of positives and negatives. Scores must not be NaN.
 func Counts(positives, negatives []float64) (pos, neg []int) {
 	scores := slices.Concat(positives, negatives)
 	slices.Sort(scores)

@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// take locks a file until it is closed or the process ends. It is false where another one has it, or where that cannot
-// be known.
+// take locks a file until it is closed or the process ends. It returns false if another process has the lock, or if
+// that is unknown.
 func take(f *os.File) (bool, error) {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // A file descriptor is small.
 	switch {

@@ -1,10 +1,7 @@
-// Package tempdir makes temporary folders beside files of others, and removes nothing but what it can prove to be its
-// own.
-//
-// A folder has a random name with a prefix, and in it a marker, whose lock is held for as long as the folder is in
-// use. What a killed process left behind is recognized by all three: the name, the marker's text, and that nobody
-// holds the lock. Only files that are named are removed from a folder, and the folder itself only when it is empty
-// then.
+// Package tempdir creates temporary folders next to foreign files, and removes only folders that are provably its own.
+// A folder has a random name with a prefix, and contains a marker, whose lock is held while the folder is in use. A
+// folder of a killed process is recognised by all three: the name, the marker's text, and the free lock. Only listed
+// files are removed from a folder, and the folder itself only when it is empty then.
 package tempdir
 
 import (
@@ -19,7 +16,7 @@ import (
 )
 
 const (
-	// marker is the file that says whose a folder is.
+	// marker is the file that identifies a folder of this package.
 	marker     = ".vigil-temporary"
 	markerText = "A temporary folder of vigil.\n"
 )
@@ -32,8 +29,8 @@ type Dir struct {
 	files []string
 }
 
-// Make makes a folder in parent, which it makes as well where it is missing. The files are the names of those that
-// will be in it.
+// Make creates a folder in parent, which it creates as well if missing. files are the names of the files that it will
+// contain.
 func Make(parent, prefix string, files ...string) (_ *Dir, err error) {
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
@@ -51,7 +48,7 @@ func Make(parent, prefix string, files ...string) (_ *Dir, err error) {
 	if d.lock, err = os.OpenFile(filepath.Join(path, marker), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600); err != nil {
 		return nil, err
 	}
-	// The text comes when the lock is held: a marker without it is nobody's yet.
+	// The text is written once the lock is held: a marker without it is not owned yet.
 	if _, err = take(d.lock); err != nil {
 		return nil, err
 	}
@@ -61,7 +58,7 @@ func Make(parent, prefix string, files ...string) (_ *Dir, err error) {
 	return d, nil
 }
 
-// Remove removes the folder with the files that it was made for. What else is in it stays, and is an error.
+// Remove removes the folder with its listed files. Other content stays, and is an error.
 func (d *Dir) Remove() error {
 	err := remove(d.Path, d.files)
 	if d.lock != nil {
@@ -70,7 +67,7 @@ func (d *Dir) Remove() error {
 	return err
 }
 
-// Sweep removes folders in parent that processes which are gone made with this prefix for these files.
+// Sweep removes folders in parent that dead processes created with this prefix for these files.
 func Sweep(parent, prefix string, files ...string) error {
 	entries, err := os.ReadDir(parent)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -90,7 +87,7 @@ func Sweep(parent, prefix string, files ...string) error {
 	return failed
 }
 
-// sweep removes one folder where it is proved to be left behind. One that holds anything else is left as it is.
+// sweep removes one folder if it is provably left behind. One with other content is left as it is.
 func sweep(dir string, files []string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -116,7 +113,7 @@ func sweep(dir string, files []string) error {
 	return remove(dir, files)
 }
 
-// remove takes the marker last of the files, so that what could not be removed is still known for a temporary folder.
+// remove deletes the marker last, so that a folder that could not be removed completely is still recognised.
 func remove(dir string, files []string) error {
 	for _, name := range append(slices.Clip(files), marker) {
 		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

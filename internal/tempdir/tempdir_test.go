@@ -10,12 +10,12 @@ import (
 	"testing"
 )
 
-// A folder that nobody uses any more goes; everything else stays, however much it looks like one.
+// An unused folder is removed; everything else stays, however similar.
 func TestSweep(t *testing.T) {
 	const prefix, file = ".vigil-clip-", "clip.mp4"
 	for _, c := range []struct {
 		name  string
-		make  func(t *testing.T, parent string) string // gives what is looked for afterwards
+		make  func(t *testing.T, parent string) string // returns the path to check afterwards
 		stays bool
 	}{
 		{"left behind", func(t *testing.T, parent string) string { return left(t, parent, prefix, file) }, false},
@@ -94,7 +94,7 @@ func made(t *testing.T, parent, prefix, file string) *Dir {
 	return d
 }
 
-// left is a folder whose process is gone.
+// left creates a folder of a dead process.
 func left(t *testing.T, parent, prefix, file string) string {
 	t.Helper()
 	d := made(t, parent, prefix, file)

@@ -1,5 +1,4 @@
-// Package terminal keeps text that comes from elsewhere (names of files, cameras and tags, errors) from controlling the
-// terminal that it is printed on.
+// Package terminal prevents foreign text (names of files, cameras and tags, errors) from controlling the terminal.
 package terminal
 
 import (
@@ -11,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// Printable quotes a name that has characters which are not printable.
+// Printable quotes a name with unprintable characters.
 func Printable(s string) string {
 	if quoted := strconv.Quote(s); quoted != `"`+s+`"` {
 		return quoted
@@ -19,8 +18,8 @@ func Printable(s string) string {
 	return s
 }
 
-// Escape writes control characters, and those that change the direction of text, as Go writes them in a string. Line
-// ends and tabs stay.
+// Escape escapes control characters, and those that change the direction of text, in Go string syntax. Line ends and
+// tabs stay.
 func Escape(s string) string {
 	if !strings.ContainsFunc(s, IsControl) && utf8.ValidString(s) {
 		return s
@@ -39,7 +38,7 @@ func Escape(s string) string {
 	return b.String()
 }
 
-// EscapeJSON escapes them in the strings of a JSON text, whose meaning stays the same.
+// EscapeJSON escapes them in the strings of a JSON text, whose meaning is unchanged.
 func EscapeJSON(text []byte) []byte {
 	if s := string(text); strings.ContainsFunc(s, IsControl) || !utf8.ValidString(s) {
 		var b strings.Builder
@@ -57,8 +56,8 @@ func EscapeJSON(text []byte) []byte {
 	return text
 }
 
-// IsControl says whether r may control a terminal: control characters but line ends and tabs, and those that change the
-// direction of text.
+// IsControl reports whether r may control a terminal: control characters except line ends and tabs, and those that
+// change the direction of text.
 func IsControl(r rune) bool {
 	return r != '\n' && r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r))
 }

@@ -13,18 +13,18 @@ import (
 	"golang.org/x/term"
 )
 
-// Screen is standard output or standard error. Control characters are written as JSON escapes them. Several goroutines
-// may write.
+// Screen is standard output or standard error. Control characters are written as JSON escapes. Several goroutines may
+// write.
 type Screen struct {
 	mu   sync.Mutex
 	w    io.Writer
-	part []byte // the beginning of a character whose rest has not come yet
+	part []byte // incomplete character at the end of the last write
 }
 
-// NewScreen writes to w.
+// NewScreen returns a Screen that writes to w.
 func NewScreen(w io.Writer) *Screen { return &Screen{w: w} }
 
-// Write writes escaped text; the beginning of a character is kept until its rest is written.
+// Write writes escaped text; an incomplete character at the end is held until its rest is written.
 func (s *Screen) Write(b []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -43,7 +43,7 @@ func (s *Screen) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Flush writes what never became a character.
+// Flush writes an incomplete character.
 func (s *Screen) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -53,7 +53,7 @@ func (s *Screen) Flush() {
 	}
 }
 
-// cutCharacter is how many bytes at the end of a text are the beginning of a character.
+// cutCharacter returns how many bytes at the end of a text are an incomplete character.
 func cutCharacter(b []byte) int {
 	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
 		if c := b[len(b)-n]; utf8.RuneStart(c) {
@@ -73,7 +73,7 @@ func EscapeText(b []byte) string {
 		return s
 	}
 	var out strings.Builder
-	for _, r := range s { // what is no character becomes U+FFFD
+	for _, r := range s { // invalid bytes become U+FFFD
 		if !IsControl(r) {
 			out.WriteRune(r)
 			continue
@@ -85,7 +85,7 @@ func EscapeText(b []byte) string {
 	return out.String()
 }
 
-// Of is the terminal that w writes to, nil for none.
+// Of returns the terminal that w writes to, nil if it is not one.
 func Of(w io.Writer) *os.File {
 	if s, ok := w.(*Screen); ok {
 		w = s.w

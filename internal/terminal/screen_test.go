@@ -15,7 +15,7 @@ func TestScreen(t *testing.T) {
 		"deleted\x7f and tagged\U000e0001": `deleted\u007f and tagged\udb40\udc01`,
 		"not text \xff\x9b31m":             "not text \ufffd\ufffd31m",
 	} {
-		// However a text is cut into writes, the same comes out.
+		// The output does not depend on how a text is split into writes.
 		for size := 1; size <= len(in); size++ {
 			var out bytes.Buffer
 			s := NewScreen(&out)

@@ -1,5 +1,5 @@
-// Package testenv looks for what tests need beside Go: programs, real video, rights. Where CI is set a test fails for
-// want of them, so that nothing is left out unseen; elsewhere it is skipped and says why.
+// Package testenv finds what tests need besides Go: programs, real video, rights. In CI a test without them fails, so
+// that nothing is skipped unnoticed; elsewhere it is skipped with the reason.
 package testenv
 
 import (
@@ -9,8 +9,7 @@ import (
 	"testing"
 )
 
-// Missing ends the test: it fails where CI is set and is skipped elsewhere. The text says what is missing and how to
-// get it.
+// Missing ends the test: it fails in CI and is skipped elsewhere. The text names what is missing and how to get it.
 func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") != "" {
@@ -19,7 +18,8 @@ func Missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// Tool is the path of a program that the test runs. Debian puts servers into /usr/sbin, which is not on every PATH.
+// Tool returns the path of a program that the test runs. Debian installs servers in /usr/sbin, which is not on every
+// PATH.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	for _, at := range []string{name, "/usr/sbin/" + name} {
@@ -31,7 +31,8 @@ func Tool(t testing.TB, name string) string {
 	return ""
 }
 
-// Installed is what scripts/setup tests puts into the folder .tools of the project: a program, or a folder of packages.
+// Installed returns the path of a program or package folder that scripts/setup tests installs in the folder .tools of
+// the project.
 func Installed(t testing.TB, name string) string {
 	t.Helper()
 	dir, err := os.Getwd()
@@ -51,7 +52,7 @@ func Installed(t testing.TB, name string) string {
 	return ""
 }
 
-// Data is a file or folder of the real video that VIGIL_DATA names.
+// Data returns the path of a file or folder of the real video in VIGIL_DATA.
 func Data(t testing.TB, name string) string {
 	t.Helper()
 	root := os.Getenv("VIGIL_DATA")

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// What is missing is named, fails a test where CI is set, and skips it elsewhere. Only another process can show that.
+// A missing dependency is named, fails a test in CI, and skips it elsewhere. Only another process can test that.
 func TestMissing(t *testing.T) {
 	if os.Getenv("VIGIL_TEST_MISSING") != "" {
 		Tool(t, "no-such-program")
@@ -29,7 +29,7 @@ func TestMissing(t *testing.T) {
 	}
 }
 
-// A test that skips itself without this package may be left out in CI and nobody sees it.
+// A test that skips itself without this package may be skipped in CI unnoticed.
 func TestNoOtherSkip(t *testing.T) {
 	root := filepath.Join("..", "..")
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
@@ -81,7 +81,7 @@ func skips(s *ast.SelectorExpr) bool {
 	case "Skipf", "SkipNow":
 		return true
 	case "Skip":
-		// Other things have a method of this name.
+		// Other types have a method of this name.
 		x, ok := s.X.(*ast.Ident)
 		return ok && (x.Name == "t" || x.Name == "tb" || x.Name == "f" || x.Name == "testing")
 	}

@@ -1,6 +1,5 @@
-// Command make runs the commands whose outputs the pages quote and puts what they print into the pages, and draws the
-// pictures again. It needs bin/vigil, and VIGIL_DATA with UCSD Ped2. Of its arguments, if any, a command must contain
-// one to be run.
+// Command make runs the commands whose outputs the pages quote, updates these outputs, and draws the pictures again. It
+// needs bin/vigil, and VIGIL_DATA with UCSD Ped2. With arguments, only commands that contain one of them are run.
 package main
 
 import (
@@ -18,7 +17,7 @@ import (
 	"vigil/internal/docs"
 )
 
-// pictures are files that the commands leave behind, and where they go as JPEG.
+// pictures are output files of the commands, and their destinations as JPEG.
 var pictures = map[string]string{"street/alert-5.png": "docs/images/alert.jpg"}
 
 func main() {
@@ -77,7 +76,7 @@ func run(ctx context.Context, only []string) (err error) {
 	return nil
 }
 
-// picture writes a PNG as a JPEG.
+// picture converts a PNG to a JPEG.
 func picture(from, to string) error {
 	in, err := os.ReadFile(from)
 	if err != nil {
