@@ -1,4 +1,5 @@
 // Package alerts defines the messages that vigil publishes: the Alert, its envelope and the subjects.
+//
 // An Alert goes in and CloudEvents 1.0 in structured JSON comes out, and back. The package does not depend on a broker.
 // The invariant: everything that Encode returns validates against schema/alert-v1.json, and Decode reads whatever a
 // later program of schema version 1 may add.

@@ -13,6 +13,7 @@ var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 // expand replaces every ${NAME} by the variable's value, without expanding the value again. $${ is a literal ${, and
 // any other $ stands for itself. It reports whether the text contained a variable.
+//
 // Trailing newlines of a value are dropped, as a shell does with a command's output, because files and secret stores
 // add them. In a URL's user name or password, invalid characters are percent-encoded; an escape such as %40 is left as
 // it is.

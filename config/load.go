@@ -19,6 +19,7 @@ const maxFile = 1 << 20
 
 // Load reads and checks the configuration file at path; all problems are returned as one *Errors. The Config returned
 // with an error is partial and only good for finding further problems.
+//
 // A relative path in the file, also the default of data_dir, is relative to the file's folder and absolute in the
 // Config. Every camera has the defaults and the top-level model filled in.
 func Load(path string) (Config, error) {

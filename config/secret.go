@@ -10,6 +10,7 @@ import (
 const redacted = "***"
 
 // Secret is a text that no log, error or page may show. The zero value is no secret.
+//
 // The text is stored behind a handle because fmt prints a plain string even in unexported fields.
 type Secret struct {
 	raw unique.Handle[string]

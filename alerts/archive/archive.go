@@ -1,6 +1,7 @@
 // Package archive reads and administers the alerts stored on a NATS server: it lists, follows and finds them, shows one
 // with its evidence, exports it, and stores acknowledgements. Alerts that sinks refused and the outbox set aside are
 // listed, retried or dropped. It serves user interfaces: a command line, an API, a screen.
+//
 // It returns data and errors, prints and logs nothing, and creates nothing on a server that is only read.
 package archive
 

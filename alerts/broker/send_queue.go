@@ -40,7 +40,7 @@ func newSendQueue() *sendQueue {
 	return &sendQueue{signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 }
 
-// put adds a message; at most `most` of its subject may wait.
+// put adds a message; of its subject at most that many may wait.
 func (f *sendQueue) put(n queuedMessage, most int) {
 	f.mu.Lock()
 	first, same := -1, 0

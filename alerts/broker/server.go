@@ -1,5 +1,6 @@
 // Package broker provides the NATS server embedded in the process, and the connection to it or to any other NATS
 // server.
+//
 // An alerts.Alert goes in and is stored in the stream VIGIL_ALERTS before Publish returns. The invariants: a message
 // keeps its id however often it is sent, and no credential leaves this package in an error.
 package broker

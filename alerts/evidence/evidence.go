@@ -1,5 +1,6 @@
 // Package evidence makes the pictures and videos of an event: the frame at its peak, the same with the error map over
 // it, and a clip.
+//
 // A Maker gets a Request for each message of an event, with the media buffer of its camera, and sends a Result when
 // something is ready. It never delays an alert: what it cannot make is left out and logged. Objects appear complete or
 // not at all and are deleted, the oldest first, by age and by size, within a budget of their own.

@@ -1,4 +1,5 @@
 // Package instance distinguishes vigils that use the same server or broker.
+//
 // A data directory goes in, its id comes out: random, created once, and stored in the directory. The invariant: every
 // process gets the same id for a directory at any time.
 package instance

@@ -1,5 +1,6 @@
 // Package olddata creates data directories as written by released versions of vigil, for tests that they are still
 // read.
+//
 // Everything here is frozen: names, stream configurations, keys and message formats are literal, and nothing is
 // imported from the packages that write them today. A version that changes the format of a data directory gets a file
 // of its own here, and existing ones never change.

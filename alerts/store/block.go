@@ -12,8 +12,10 @@ import (
 
 // The format of a block of messages, as nats-server 2.10 and later write it (server/filestore.go,
 // writeMsgRecordLocked): one record after the other, each
-// length uint32 | number uint64 | time int64 | length of the subject uint16 | subject | [length of the headers uint32]
-// | headers | contents | hash 8 bytes
+//
+//	length uint32 | number uint64 | time int64 | length of the subject uint16 | subject |
+//	[length of the headers uint32] | headers | contents | hash 8 bytes
+//
 // in little endian. The highest bit of the length means that there are headers; those of the number mean that the
 // message was erased, or that the record only marks a deleted message. The hash is HighwayHash-64 of all but the
 // lengths, with the SHA-256 of the stream's name, a dash and the block's number as its key.

@@ -1,4 +1,5 @@
 // Package docs parses the project's own pages: README.md and those in docs.
+//
 // A page goes in as Markdown; its code, links, anchors, tables and quoted outputs come out. Tests compare them with the
 // program, and package docs/make updates the outputs.
 package docs

@@ -1,5 +1,6 @@
 // Package errcode is the catalogue of error codes: each error that users see, or state that requires action, has a code
 // that never changes, a cause and a remedy. Logs, the command line, messages and docs/errors.md use the same ones.
+//
 // An error gets its code where it is created, by Code.New or Code.Wrap, and keeps it through %w; its text is unchanged.
 // The package imports nothing of vigil, so that every other may import it.
 package errcode

@@ -1,4 +1,5 @@
 // Package output writes the files of -o and similar options.
+//
 // A regular file appears complete or not at all, by a temporary file and a rename. Other files, such as /dev/null, a
 // terminal or a named pipe, are written to directly.
 package output

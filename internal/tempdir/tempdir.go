@@ -1,4 +1,5 @@
 // Package tempdir creates temporary folders next to foreign files, and removes only folders that are provably its own.
+//
 // A folder has a random name with a prefix, and contains a marker, whose lock is held while the folder is in use. A
 // folder of a killed process is recognised by all three: the name, the marker's text, and the free lock. Only listed
 // files are removed from a folder, and the folder itself only when it is empty then.

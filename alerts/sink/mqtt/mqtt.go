@@ -1,4 +1,5 @@
 // Package mqtt delivers alerts to an MQTT 3.1.1 broker, and announces the cameras to Home Assistant.
+//
 // An alert of the outbox goes in and is published at QoS 1, as the unchanged CloudEvent, to
 // TOPIC/events/<camera>/<phase>. For switches, TOPIC/<camera>/state is ON during an event, with its properties in
 // TOPIC/<camera>/attributes, and TOPIC/availability is the last will. The invariants: an alert counts as delivered when

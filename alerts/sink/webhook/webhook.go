@@ -1,4 +1,5 @@
 // Package webhook posts alerts to an HTTP address, signed according to Standard Webhooks (standardwebhooks.com).
+//
 // An alert of the outbox goes in and is posted as it is stored, a CloudEvent. A status of 2xx acknowledges it; after
 // any other, or none, the outbox delivers it again, with the same id in the header webhook-id, without a limit on
 // retries. Neither the address's query nor its user reach an error.
