@@ -18,8 +18,7 @@ func (closed) Name() string { return "closed" }
 
 func (closed) Deliver(context.Context, sink.Message) error { return errors.New("nobody is there") }
 
-// An outbox follows its sizes from one start to the next, up and down, and a smaller one loses nothing that still must
-// leave.
+// An outbox follows its sizes from one start to the next, up and down, and a smaller one loses no undelivered alert.
 func TestAnOutboxFollowsItsSizes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	stored := uint64(0)

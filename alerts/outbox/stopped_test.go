@@ -8,7 +8,7 @@ import (
 	"vigil/alerts/broker"
 )
 
-// A start that is broken off, wherever it was, is an error and no more than that.
+// A start that is cancelled at any step only returns an error.
 func TestOpenBrokenOff(t *testing.T) {
 	dir := t.TempDir()
 	for after := time.Duration(0); ; after = after*5/4 + time.Millisecond {

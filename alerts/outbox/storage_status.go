@@ -9,17 +9,17 @@ import (
 	"vigil/internal/errcode"
 )
 
-// reportInterval is how often a failure that lasts is logged again.
+// reportInterval is how often a lasting failure is logged again.
 const reportInterval = time.Minute
 
-// storageStatus is whether alerts can be stored, and what was published of it.
+// storageStatus is the state of the storage and the last status published.
 type storageStatus struct {
 	mu            sync.Mutex
 	since         time.Time // of the failure; zero if there is none
 	lastReported  time.Time
-	waiting       int            // alerts that could not be stored at their first try
-	lastPublished alerts.Storage // what was published last
-	repeat        bool           // publish it once more
+	waiting       int            // alerts whose first attempt to be stored failed
+	lastPublished alerts.Storage // last published status
+	repeat        bool           // publish it again
 }
 
 // reportFailure publishes and logs that alerts cannot be stored, again each minute while it lasts.
@@ -44,20 +44,20 @@ func (o *Outbox) reportFailure(err error) {
 	o.publishStatus(t.lastPublished)
 }
 
-// storeCode is the code of why an alert cannot be stored.
+// storeCode returns the code of an error of storing.
 func storeCode(err error) errcode.Code {
 	if broker.Full(err) {
 		return errcode.StoreFull
 	}
 	switch code := errcode.Of(errcode.Store(err)); code {
-	case "", errcode.SinkUnreachable: // the connection to the server inside vigil, which is being restarted
+	case "", errcode.SinkUnreachable: // the connection to the embedded server, which is being restarted
 		return errcode.StoreFailing
 	default:
 		return code
 	}
 }
 
-// reportRecovered publishes and logs that alerts can be stored again, once none waits.
+// reportRecovered publishes and logs that alerts can be stored again, once none is waiting.
 func (o *Outbox) reportRecovered() {
 	t := &o.storageStatus
 	t.mu.Lock()
@@ -101,7 +101,7 @@ func (o *Outbox) addWaiting(n int) {
 	o.storageStatus.waiting += n
 }
 
-// publishCounts publishes the status after a counter changed that a person should look at.
+// publishCounts publishes the status after a change of a counter that requires attention.
 func (o *Outbox) publishCounts() {
 	t := &o.storageStatus
 	t.mu.Lock()
@@ -116,7 +116,7 @@ func (o *Outbox) publishCounts() {
 	o.publishStatus(t.lastPublished)
 }
 
-// current is the status now. t.mu is held.
+// current returns the status. t.mu is held.
 func (t *storageStatus) current(dir string) alerts.Storage {
 	if !t.since.IsZero() {
 		return t.lastPublished

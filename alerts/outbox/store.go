@@ -17,11 +17,11 @@ const (
 	firstRetry = 50 * time.Millisecond
 	// failuresBeforeRestart is how many times in a row the server may fail to answer before it is restarted.
 	failuresBeforeRestart = 2
-	// reserveFactor times the reserve is what Reclaim is asked to leave free on the disk: 64 MiB by default.
+	// reserveFactor times the reserve is what Reclaim should leave free on the disk: 64 MiB by default.
 	reserveFactor = 4
 )
 
-// storeFailure is the error with which the embedded server could not write. It ends attempts that wait for an answer,
+// storeFailure is the error with which the embedded server could not write. It ends attempts that wait for a reply,
 // since none will come.
 type storeFailure struct {
 	mu     sync.Mutex
@@ -42,7 +42,7 @@ func (s *storeFailure) set(err error) {
 	close(s.failed)
 }
 
-// get gives a channel that closes when there is an error, and the error.
+// get returns the error and a channel that is closed when there is one.
 func (s *storeFailure) get() (<-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -58,7 +58,7 @@ func (s *storeFailure) clear() {
 	s.err, s.failed = nil, make(chan struct{})
 }
 
-// newBackoff gives the pauses between the attempts at one alert, or at the server.
+// newBackoff returns the pauses between attempts to store or deliver an alert, or to restart the server.
 func (o *Outbox) newBackoff() *retry.Backoff {
 	return &retry.Backoff{First: firstRetry, Max: o.opts.LongestPause}
 }
@@ -94,7 +94,7 @@ func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []
 		case ctx.Err() != nil:
 		case broker.Full(err):
 			err = o.trim(ctx, true)
-		case broker.Sealed(err): // a restart changes nothing about it
+		case broker.Sealed(err): // a restart does not help
 		case sick != nil, broker.StoreFailed(err), failures >= failuresBeforeRestart:
 			failures = 0
 			err = o.restartServer(ctx)
@@ -128,7 +128,8 @@ func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte)
 	}()
 	seq, err := o.conn.StoreLocal(ctx, subject, id, data)
 	if err == nil {
-		// The directory was moved or deleted, so the acknowledged message is lost: it is stored again, by the same id.
+		// The directory was moved or deleted, so the acknowledged message is lost: it is stored again, with the same
+		// id.
 		if moved := o.server.Moved(); moved != nil {
 			o.storeFailure.set(moved)
 			return 0, moved
@@ -146,11 +147,11 @@ func (o *Outbox) restartServer(ctx context.Context) error {
 	o.restartMu.Lock()
 	defer o.restartMu.Unlock()
 	if _, sick := o.storeFailure.get(); sick == nil && o.conn.Connected() && time.Since(o.restartedAt) < restartGrace {
-		return nil // another goroutine has just done it
+		return nil // another goroutine has just restarted it
 	}
 	o.reserve.release()
 	_, cause := o.storeFailure.get()
-	// Cleared before the start: what fails from then on is a new failure.
+	// Cleared before the start: later errors are new failures.
 	o.storeFailure.clear()
 	if err := o.server.Restart(ctx); err != nil {
 		o.storeFailure.set(err)
@@ -190,12 +191,12 @@ func (o *Outbox) settle(ctx context.Context) error {
 		return err
 	}
 	o.mu.Lock()
-	clear(o.savedCursors) // each position is saved again
+	clear(o.savedCursors) // all cursors are saved again
 	o.mu.Unlock()
 	o.reportLoss()
 	o.reportReturned(ctx)
 	return nil
 }
 
-// restartGrace is how long after a restart another one is not tried.
+// restartGrace is the minimum interval between restarts.
 const restartGrace = 2 * time.Second

@@ -13,7 +13,7 @@ import (
 	"vigil/internal/retry"
 )
 
-// An account that may write may also delete the stream of alerts, seal it or change it.
+// An account that may write may also delete, seal or change the stream of alerts.
 var (
 	errStreamGone = errcode.StoreStreamChanged.New(
 		"the stream of alerts was deleted by another program while vigil runs; it is made again")
@@ -23,7 +23,7 @@ var (
 		"account that may write; vigil makes it again")
 )
 
-// checkStream checks that the stream exists and is configured as vigil made it.
+// checkStream checks that the stream exists with vigil's configuration.
 func (o *Outbox) checkStream(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -37,7 +37,7 @@ func (o *Outbox) checkStream(ctx context.Context) {
 		return
 	}
 	if err != nil {
-		return // whoever stores the next alert meets it
+		return // the next store reports the error
 	}
 	info := s.CachedInfo()
 	o.messageCount.Store(info.State.Msgs)
@@ -53,7 +53,7 @@ func (o *Outbox) checkStream(ctx context.Context) {
 	}
 }
 
-// isChanged reports whether a stream is configured otherwise than vigil does.
+// isChanged reports whether a stream's configuration differs from vigil's.
 func (o *Outbox) isChanged(c jetstream.StreamConfig) bool {
 	return c.Discard != jetstream.DiscardNew || c.MaxBytes != o.opts.Bytes || c.MaxMsgs > 0 || c.MaxAge > 0 ||
 		c.MaxMsgsPerSubject > 0 || c.NoAck ||

@@ -11,11 +11,11 @@ import (
 // foreignMessages counts messages in the stream of alerts that this vigil did not store.
 type foreignMessages struct{ n atomic.Uint64 }
 
-// errNotStoredHere means that a message looks like an alert and is not one that this vigil stored.
+// errNotStoredHere means that a message looks like an alert but was not stored by this vigil.
 var errNotStoredHere = errcode.SinkNotOurs.New("it was not stored by this vigil")
 
-// verify says why a message must not be delivered: it is not an alert, it disagrees with its subject or id, or another
-// program stored it.
+// verify returns an error if a message must not be delivered: it is not an alert, it does not match its subject or id,
+// or another program stored it.
 func (o *Outbox) verify(m sink.Message) error {
 	if _, err := alerts.DecodeStored(m.Subject, m.ID, m.Data); err != nil {
 		return err
@@ -26,7 +26,7 @@ func (o *Outbox) verify(m sink.Message) error {
 	return nil
 }
 
-// skipForeign counts a message that is not delivered, once for each sink, and logs the first.
+// skipForeign counts a message that is not delivered, once per sink, and logs the first.
 func (o *Outbox) skipForeign(f *forwarder, m sink.Message, cause error) {
 	level, n := o.log.Debug, o.foreign.n.Add(1)
 	if n == 1 {

@@ -18,7 +18,7 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// forger writes to the stream of alerts with an account that may, as another program does.
+// forger writes to the stream of alerts with an account that may write, like another program.
 func forger(t *testing.T, o *Outbox) jetstream.JetStream {
 	t.Helper()
 	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.UserInfo("tool", "t00l"))
@@ -33,8 +33,7 @@ func forger(t *testing.T, o *Outbox) jetstream.JetStream {
 	return js
 }
 
-// What the outbox did not store itself reaches no way out, whatever it looks like, and no event is ended that somebody
-// else began.
+// Messages that the outbox did not store itself reach no sink, and foreign events are not ended.
 func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &alerttest.Log{},
 		make(chan alerts.Storage, 1000)
@@ -121,7 +120,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	}
 }
 
-// What was stored before there was a key, as by an earlier version, is forwarded; so is what is there when the key is
+// Messages stored before there was a key, as by an earlier version, are delivered; so are those stored when the key was
 // lost.
 func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	dir, way := filepath.Join(t.TempDir(), "store"), newPicky()
@@ -146,8 +145,7 @@ func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	equal(t, way.ids("gate"), ids)
 }
 
-// A stream that is deleted, or changed, by somebody who may is as before, and one that is sealed is reported with what
-// helps.
+// A stream that another account deletes or changes is restored, and a sealed one is reported with a remedy.
 func TestTheStreamIsLookedAfter(t *testing.T) {
 	way, log := &shelf{name: "hook"}, &alerttest.Log{}
 	o := open(t, Options{
@@ -193,7 +191,7 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 	change(func(c *jetstream.StreamConfig) { c.Sealed = true })
 	alerttest.Eventually(within(t), t, "the seal is logged", said("was sealed by another program"))
 	ctx, stop := context.WithCancel(t.Context())
-	go func() { // tries until it is told to stop
+	go func() { // retries until stopped
 		if o.Publish(ctx, alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)) == nil {
 			t.Error("stored in a stream that is sealed")
 		}
