@@ -14,15 +14,15 @@ const self = ""
 // ticks is the wall clock, since there is no monotonic clock here that is the same in every process.
 func ticks() int64 { return time.Now().UnixNano() }
 
-func claimStdout() (*os.File, error) { return os.Stdout, nil }
+func takeStdout() (*os.File, error) { return os.Stdout, nil }
 
 func harden() {}
 
 func prepare(*exec.Cmd) {}
 
-func confined(_ bool, f func(error)) { go f(nil) }
+func startConfined(_ bool, f func(error)) { go f(nil) }
 
-func widen(*os.File) {}
+func growPipe(*os.File) {}
 
 // resident is unknown here, so no memory limit is enforced.
 func resident(int) int64 { return 0 }
