@@ -5,9 +5,11 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
+	"vigil/internal/output"
 	"vigil/model"
 	"vigil/model/kernel"
 )
@@ -28,9 +30,45 @@ type Options struct {
 	NoSteps bool        // leave out training
 	// Progress, if set, is called with the name of each measurement as it starts.
 	Progress func(what string)
+
+	ISA  string // a kernel set's name, of which Check makes Set; "" for the fastest
+	Plot string // PNG file for the roofline, which Check proves; "" for none
 }
 
-// Run takes all measurements. It returns ctx's error when ctx ends.
+// maxThreads is more than machines have.
+const maxThreads = 4096
+
+// Check checks what a user chose and finds the kernel set. Errors name the options like the flags of 'vigil bench'.
+func (o *Options) Check() (err error) {
+	if len(o.Presets) == 0 {
+		return errors.New("--preset: name at least one")
+	}
+	for _, name := range o.Presets {
+		if _, err := model.FindPreset(name); err != nil {
+			return fmt.Errorf("--preset: %w", err)
+		}
+	}
+	if o.ISA != "" {
+		if o.Set, err = kernel.FindSet(o.ISA); err != nil {
+			return fmt.Errorf("--isa: %w", err)
+		}
+	}
+	if o.Threads < 0 || o.Threads > maxThreads {
+		return fmt.Errorf("--threads: is %d, must be from 1 to %d, or 0 for one for each core", o.Threads, maxThreads)
+	}
+	if o.Rounds < 1 || o.Rounds > 1e6 {
+		return fmt.Errorf("--rounds: is %d, must be from 1 to 1000000", o.Rounds)
+	}
+	if o.Plot != "" {
+		// A path that cannot be written shows now and not after a minute.
+		if err := output.Check(o.Plot); err != nil {
+			return fmt.Errorf("--plot: %w", err)
+		}
+	}
+	return nil
+}
+
+// Run takes all measurements and draws the roofline. It returns ctx's error when ctx ends.
 func Run(ctx context.Context, o Options) (*Result, error) {
 	if o.Set == nil {
 		o.Set = kernel.BestSet()
@@ -70,6 +108,9 @@ func Run(ctx context.Context, o Options) (*Result, error) {
 		r.Presets[spec.Preset] = p
 	}
 	r.finish(yard)
+	if o.Plot != "" {
+		return r, r.writeRoofline(o.Plot)
+	}
 	return r, nil
 }
 

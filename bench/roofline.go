@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
+
+	"vigil/internal/output"
 )
 
 // Colors are distinguishable for colour-blind people (Okabe and Ito).
@@ -25,6 +27,14 @@ var Colors = []color.RGBA{
 }
 
 var faint = color.RGBA{R: 225, G: 225, B: 225, A: 255}
+
+func (r *Result) writeRoofline(path string) error {
+	picture, err := r.Roofline()
+	if err != nil {
+		return fmt.Errorf("drawing the roofline: %w", err)
+	}
+	return output.Write(path, picture, 0o644)
+}
 
 // Roofline plots each layer's GFLOP/s over its arithmetic intensity, below the roofs of the machine's memory bandwidth
 // and peak (Williams, Waterman and Patterson, 2009). It returns a PNG.

@@ -1,6 +1,7 @@
 package model
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -11,6 +12,31 @@ import (
 
 // ErrEnding is the error of a state dict's path whose ending is not that of a format.
 var ErrEnding = errcode.WeightsWrongKind.New("must end in .pt, .pth, .ckpt or .safetensors, which say the format")
+
+// Export writes the weights of a file as a state dict, as WriteStateDict does, and describes it in lines.
+func Export(path, to string) (string, error) {
+	if to == "" {
+		return "", &OptionError{errors.New("--output is missing: say where to write the state dict")}
+	}
+	w, err := ReadWeights(path)
+	if err != nil {
+		return "", err
+	}
+	n, err := w.WriteStateDict(to)
+	if errors.Is(err, ErrEnding) {
+		err = &OptionError{fmt.Errorf("--output %w", err)}
+	}
+	if err != nil {
+		return "", err
+	}
+	text := fmt.Sprintf("%s: %d tensors, for a network of side %d, channels %v, %d slots, %s addressing, lambda %g\n",
+		to, n, w.Spec.Side, w.Spec.Channels, w.Spec.Slots, w.Spec.Addressing, w.Spec.Lambda)
+	if n != len(w.Tensors) {
+		text += fmt.Sprintf("without %s, which the score %s needs and PyTorch's network has not\n", Background,
+			w.Spec.Score)
+	}
+	return text, nil
+}
 
 // WriteStateDict writes the network as a PyTorch state dict, in the format that the path's ending says, and returns the
 // number of tensors. A path that is not a regular file needs no ending.

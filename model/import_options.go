@@ -18,7 +18,8 @@ type ImportOptions struct {
 	Version    string
 }
 
-// OptionError is an error that other options avoid. Its text names them like the flags of 'vigil model import'.
+// OptionError is an error that other options avoid. Its text names them like the flags of 'vigil model import' and
+// 'vigil model export'.
 type OptionError struct{ Err error }
 
 func (e *OptionError) Error() string { return e.Err.Error() }

@@ -9,6 +9,7 @@ import (
 
 	"vigil/app"
 	"vigil/internal/batch"
+	"vigil/internal/output"
 	"vigil/pipeline/calibrate"
 )
 
@@ -16,7 +17,9 @@ import (
 type CalibrateOptions struct {
 	Lo, Theta, Margin float64       // quantiles of the errors, and the margin above Theta
 	Quantile          bool          // theta is Theta's quantile, not by the number of alarms
+	Alarms            *string       // how many false alarms are allowed, as 2/week; nil as the settings say
 	LiveFor           time.Duration // how long a live camera is watched
+	Out               string        // file for the record; "" for none, as a data set's normal video has
 }
 
 // DefaultCalibrateOptions are calibrate's defaults.
@@ -26,10 +29,28 @@ var DefaultCalibrateOptions = CalibrateOptions{
 
 // Check checks the options and forgets the calibration of the settings, since one is made. Its errors are about usage.
 func (o *CalibrateOptions) Check(r *Recordings) error {
+	if err := o.check(r); err != nil {
+		return app.Usage(err)
+	}
+	return nil
+}
+
+func (o *CalibrateOptions) check(r *Recordings) error {
 	r.Settings.Calibration, r.Settings.Threshold = "", nil
+	if o.Alarms != nil {
+		if o.Quantile {
+			return errors.New(
+				"--alarms and --theta-quantile or --margin: give one of them, each says where the threshold is")
+		}
+		if err := r.Settings.Alarms.UnmarshalText([]byte(*o.Alarms)); err != nil {
+			return fmt.Errorf("--alarms: is %q, %w", *o.Alarms, err)
+		}
+	}
 	switch {
 	case r.Settings.Name == "":
 		return errors.New("--camera: which camera is this video from? The record is valid for that camera only")
+	case o.Out == "":
+		return errors.New("-o: where shall the record be written?")
 	case !(o.Lo >= 0 && o.Lo < o.Theta && o.Theta <= 1):
 		return fmt.Errorf("--lo-quantile %g and --theta-quantile %g: must be 0 <= lo < theta <= 1", o.Lo, o.Theta)
 	case !(o.Margin >= 0 && o.Margin <= 10):
@@ -47,6 +68,11 @@ func (o *CalibrateOptions) Check(r *Recordings) error {
 
 // Calibrate makes a calibration of the sources, which show normal life.
 func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Writer) (calibrate.Calibration, error) {
+	if o.Out != "" { // it shows before the work whether the result can be written
+		if err := output.Check(o.Out); err != nil {
+			return calibrate.Calibration{}, fmt.Errorf("write %s: %w", o.Out, err)
+		}
+	}
 	loaded := app.Models{}
 	m, err := loaded.Load(r.Settings.Model)
 	if err != nil {

@@ -13,17 +13,76 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// EvaluateOptions say what data set is scored.
+// EvaluateOptions say what is measured, and where the report goes.
 type EvaluateOptions struct {
-	Root, Format string   // as eval.Open takes them
+	Root, Format string   // data set, as eval.Open takes it
+	Scores       string   // file or folder of another program's scores, as eval.ReadScores reads it; "" to score Root
+	Labels       string   // folder of labels for Scores, instead of Root
 	Normal       []string // videos to calibrate on instead of the data set's
+	Calibration  string   // calibration file instead of normal videos
+	Report       string   // folder; "" for none
+	Seed         uint64   // of the resampling
+	Resamplings  int
 }
 
-// Evaluate scores a data set with the model of the settings and measures the scores. The threshold is that of the
-// settings, or is fitted to normal video. It fills in the measurement's hop, detector and thresholds.
-func (r *Recordings) Evaluate(ctx context.Context, o EvaluateOptions, measure *eval.Options, scorer *eval.Scorer,
+// Check checks the options; model is the weights file, "" if none is given. Its errors are about usage.
+func (o *EvaluateOptions) Check(model string) error {
+	if err := o.check(model); err != nil {
+		return app.Usage(err)
+	}
+	return nil
+}
+
+func (o *EvaluateOptions) check(model string) error {
+	switch {
+	case o.Resamplings < 0 || o.Resamplings > 1e6:
+		return fmt.Errorf("--resamplings: is %d, must be from 0 to 1000000", o.Resamplings)
+	case o.Calibration != "" && o.Normal != nil:
+		return errors.New("--calibration and --calibrate: give one of them, each says what the threshold is")
+	case o.Scores == "" && o.Root == "":
+		return errors.New("which data set shall be scored? 'vigil eval --list' says which are known")
+	case o.Scores == "" && o.Labels != "":
+		return errors.New("--labels: goes with --scores; a data set has its own labels")
+	case o.Scores == "":
+		return nil
+	case o.Root == "" && o.Labels == "":
+		return errors.New(
+			"--labels: where is the truth for these scores? Give a folder of frame,label files, or a data set")
+	case o.Root != "" && o.Labels != "":
+		return errors.New("--labels: the data set has labels already; give one of them")
+	case model != "" || o.Normal != nil:
+		return errors.New("-m and --calibrate: scores are given, so there is nothing for a model to score")
+	}
+	return nil
+}
+
+// Run scores the data set with the model of r's settings, or takes the scores that are given, for which r may be nil.
+// It measures the scores and writes the report. Progress and warnings go to w.
+func (o EvaluateOptions) Run(ctx context.Context, r *Recordings, w io.Writer) (*eval.Result, error) {
+	measure := eval.Options{Seed: o.Seed, Resamplings: o.Resamplings}
+	var result *eval.Result
+	var scorer eval.Scorer
+	var err error
+	if o.Scores != "" {
+		result, scorer.Recordings, err = eval.EvaluateScores(ctx, o.Scores,
+			eval.Truth{Labels: o.Labels, Root: o.Root, Format: o.Format}, o.Calibration, &measure)
+	} else {
+		result, err = r.evaluate(ctx, o, &measure, &scorer, w)
+	}
+	if err == nil && o.Report != "" {
+		err = eval.WriteReport(ctx, o.Report, result, &scorer, measure)
+	}
+	return result, err
+}
+
+// evaluate scores a data set with the model of the settings and measures the scores. The threshold is that of the
+// options or the settings, or is fitted to normal video. It fills in the measurement's hop, detector and thresholds.
+func (r *Recordings) evaluate(ctx context.Context, o EvaluateOptions, measure *eval.Options, scorer *eval.Scorer,
 	w io.Writer,
 ) (*eval.Result, error) {
+	if o.Calibration != "" || o.Normal != nil {
+		r.Settings.Calibration, r.Settings.Threshold = o.Calibration, nil
+	}
 	loaded := app.Models{}
 	m, err := loaded.Load(r.Settings.Model)
 	if err != nil {

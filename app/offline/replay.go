@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"slices"
 
 	"vigil/alerts"
@@ -18,11 +20,33 @@ import (
 
 // ReplayOptions say where scores and alerts go.
 type ReplayOptions struct {
-	Scores    string      // file for the scores, with a table of events beside it; "" for none
-	NATS      config.NATS // server for the alerts; without a URL the embedded one
-	DataDir   string      // of the embedded server
-	NoPublish bool
-	OnEvent   func(video string, a alerts.Alert) // called with each event that has ended
+	Calibration string      // calibration file instead of that of the settings
+	Scores      string      // file for the scores, with a table of events beside it; "" for none
+	NATS        config.NATS // server for the alerts; without a URL the embedded one
+	DataDir     string      // of the embedded server
+	NoPublish   bool
+	OnEvent     func(video string, a alerts.Alert) // called with each event that has ended
+}
+
+// NATSServer is the server at a URL, with the user and password of the environment, or the embedded one if url is "".
+func NATSServer(url string) config.NATS {
+	n := config.Default().NATS
+	if n.URL = url; url != "" {
+		n.User, n.Password = os.Getenv("NATS_USER"), config.NewSecret(os.Getenv("NATS_PASSWORD"))
+	}
+	return n
+}
+
+// PrepareReplay checks that the recordings can be replayed with these options, and takes the calibration.
+func (r *Recordings) PrepareReplay(o ReplayOptions) error {
+	if err := r.RefuseLive("cannot be replayed; watch it with 'vigil run'"); err != nil {
+		return app.Usage(err)
+	}
+	if filepath.Base(o.Scores) == eval.EventsFile {
+		return app.Usage(fmt.Errorf("--scores: %s is the name of the events' file, which is written beside the scores",
+			eval.EventsFile))
+	}
+	return r.UseCalibration(o.Calibration)
 }
 
 // Replay scores the recordings whole and publishes their alerts. The results may come with an error, of writing the

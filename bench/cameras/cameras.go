@@ -37,6 +37,9 @@ type Load struct {
 	Model    float64 `json:"model"`
 }
 
+// Loads are those that were measured.
+type Loads []Load
+
 // first names what takes the most, and so gives out first.
 func (l *Load) first() string {
 	name, most := "model", l.Model
@@ -81,7 +84,7 @@ type Options struct {
 
 // Measure finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace, each
 // in its process, with previews, scored by the preset. The work of one tells where to begin.
-func Measure(ctx context.Context, o Options) (loads []Load, err error) {
+func Measure(ctx context.Context, o Options) (loads Loads, err error) {
 	dir, remove, err := output.TempDir("", "vigil-bench-")
 	if err != nil {
 		return nil, err
@@ -273,7 +276,7 @@ func (s *skipTally) sum() uint64 {
 }
 
 // Print prints a table.
-func Print(w io.Writer, loads []Load) error {
+func (loads Loads) Print(w io.Writer) error {
 	slices.SortStableFunc(loads,
 		func(a, b Load) int { return cmp.Or(cmp.Compare(a.Width, b.Width), cmp.Compare(a.FPS, b.FPS)) })
 	if _, err := fmt.Fprintln(w,

@@ -86,14 +86,14 @@ func TestBenchCameras(t *testing.T) {
 		t.Error(err)
 	}
 	var b bytes.Buffer
-	if err := Print(&b, []Load{
+	if err := (Loads{
 		{
 			Preset: "small", Width: 1920, Height: 1080, FPS: 25, Hop: 2, Cameras: 3, Skipped: 4, Decode: 0.6,
 			Shrink: 0.1,
 			Model:  0.3,
 		},
 		{Preset: "paper", Width: 640, Height: 360, FPS: 10, Hop: 2, Cameras: 1, Model: 1},
-	}); err != nil {
+	}).Print(&b); err != nil {
 		t.Fatal(err)
 	}
 	lines := strings.Split(b.String(), "\n")

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"io"
 	"time"
 
@@ -25,23 +24,17 @@ func demoCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
-			if o.Length < 10*time.Second || o.Length > 24*time.Hour {
-				return usageError{fmt.Errorf("--for: is %s, must be from 10s to 24h", o.Length)}
-			}
-			if o.Learn < 5*time.Second || o.Learn > 24*time.Hour {
-				return usageError{fmt.Errorf("--learn: is %s, must be from 5s to 24h", o.Learn)}
+			if err := o.Check(); err != nil {
+				return usageError{err}
 			}
 			if asJSON {
 				o.Stdout = io.Discard
 			}
 			result, err := demo.Run(cmd.Context(), o)
-			if err != nil {
+			if err != nil || !asJSON {
 				return interrupted(cmd.Context(), err)
 			}
-			if asJSON {
-				return json.NewEncoder(cmd.OutOrStdout()).Encode(result)
-			}
-			return nil
+			return json.NewEncoder(cmd.OutOrStdout()).Encode(result)
 		},
 	}
 	f := cmd.Flags()

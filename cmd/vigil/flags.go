@@ -1,7 +1,9 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
+	"io"
 	"regexp"
 	"slices"
 
@@ -39,10 +41,37 @@ func decimalFlags(c *cobra.Command) {
 	}
 }
 
-// given is a flag's value, nil where it was not given.
-func given[T any](cmd *cobra.Command, flag string, value T) *T {
-	if !cmd.Flags().Changed(flag) {
-		return nil
+// optionalFlag is a flag whose value stays nil where it is not given.
+type optionalFlag[T any] struct {
+	pflag.Value
+	value *T // what Value sets
+	to    **T
+}
+
+// Set sets the value.
+func (f optionalFlag[T]) Set(s string) error {
+	*f.to = f.value
+	return f.Value.Set(s)
+}
+
+// optional leaves to nil where the flag of that name, which sets value, is not given.
+func optional[T any](f *pflag.FlagSet, to **T, name string, value *T) {
+	f.Lookup(name).Value = optionalFlag[T]{f.Lookup(name).Value, value, to}
+}
+
+// printer is a result that prints itself for people.
+type printer interface{ Print(out io.Writer) error }
+
+// show prints a result, or its JSON.
+func show(w io.Writer, asJSON bool, result printer) error {
+	if asJSON {
+		return printJSON(w, result)
 	}
-	return &value
+	return result.Print(w)
+}
+
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/app/offline"
 	"vigil/internal/natstest"
 )
 
@@ -49,7 +50,7 @@ func TestPasswordsOfServersOnTheCommandLine(t *testing.T) {
 	}
 	for address, want := range map[string]string{"": "", plain: "u"} {
 		t.Setenv("NATS_USER", "u")
-		if got := natsServer(address); got.User != want || got.URL != address {
+		if got := offline.NATSServer(address); got.User != want || got.URL != address {
 			t.Errorf("--nats %q: got the user %q at %q", address, got.User, got.URL)
 		}
 	}

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
 
-	"vigil/internal/output"
-	"vigil/internal/terminal"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -35,16 +32,10 @@ func modelInfoCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			out := cmd.OutOrStdout()
 			if asJSON {
-				text, err := json.MarshalIndent(info, "", "  ")
-				if err == nil {
-					_, err = out.Write(append(terminal.EscapeJSON(text), '\n'))
-				}
-				return err
+				return info.PrintJSON(cmd.OutOrStdout())
 			}
-			_, err = fmt.Fprint(out, info)
-			return err
+			return info.Print(cmd.OutOrStdout())
 		},
 	}
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
@@ -52,9 +43,8 @@ func modelInfoCommand() *cobra.Command {
 }
 
 func modelImportCommand() *cobra.Command {
-	var f model.ImportOptions
+	var o model.ImportOptions
 	var to string
-	var lambda float64
 	c := &cobra.Command{
 		Use:   "import FILE -o FILE",
 		Short: "Make weights of a PyTorch state dict",
@@ -67,42 +57,58 @@ func modelImportCommand() *cobra.Command {
 			"preset has these channels and slots.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if to == "" {
-				return usageError{errors.New("--output is missing: say where to write the weights")}
+			info, err := train.Import(args[0], to, o)
+			if err != nil || info == nil {
+				return optionUsage(err)
 			}
-			f.Lambda = given(cmd, "lambda", lambda)
-			w, err := model.Import(args[0], f)
-			if _, wrong := errors.AsType[*model.OptionError](err); wrong {
-				err = usageError{err}
-			}
-			if err != nil {
-				return err
-			}
-			if err := w.Write(to); err != nil {
-				return err
-			}
-			if output.Through(to) {
-				return nil // it cannot be read again
-			}
-			info, err := train.Describe(to)
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprint(cmd.OutOrStdout(), info)
-			return err
+			return info.Print(cmd.OutOrStdout())
 		},
 	}
 	flags := c.Flags()
 	flags.StringVarP(&to, "output", "o", "", "the weights to write (safetensors)")
-	flags.StringVar(&f.Prefix, "prefix", "",
+	flags.StringVar(&o.Prefix, "prefix", "",
 		"what the names of the network's tensors begin with, where the file has several networks")
-	flags.StringVar(&f.Preset, "preset", "", "the network's name")
-	flags.IntVar(&f.Side, "side", 0, "the side of its input in pixels, a multiple of 16")
-	flags.StringVar(&f.Addressing, "addressing", model.Dot, "how it compares: dot or cosine")
-	flags.Float64Var(&lambda, "lambda", 0, "its hard shrinkage (default 1/slots; the released code has 0.0025)")
-	flags.StringVar(&f.Score, "score", model.MeanAbs, "how a clip becomes one number: mean_abs or block_sq")
-	flags.StringVar(&f.Name, "name", "", "what to call the weights (default: the file's name)")
-	flags.StringVar(&f.Version, "version", "",
+	flags.StringVar(&o.Preset, "preset", "", "the network's name")
+	flags.IntVar(&o.Side, "side", 0, "the side of its input in pixels, a multiple of 16")
+	flags.StringVar(&o.Addressing, "addressing", model.Dot, "how it compares: dot or cosine")
+	optional(flags, &o.Lambda, "lambda",
+		flags.Float64("lambda", 0, "its hard shrinkage (default 1/slots; the released code has 0.0025)"))
+	flags.StringVar(&o.Score, "score", model.MeanAbs, "how a clip becomes one number: mean_abs or block_sq")
+	flags.StringVar(&o.Name, "name", "", "what to call the weights (default: the file's name)")
+	flags.StringVar(&o.Version, "version", "",
 		"which of their versions this is, for the alerts (default: the beginning of the SHA-256)")
 	return c
+}
+
+func modelExportCommand() *cobra.Command {
+	var to string
+	c := &cobra.Command{
+		Use:   "export FILE -o FILE",
+		Short: "Make a PyTorch state dict of weights",
+		Long: "Make a PyTorch state dict of weights, under the names that MemAE's released code has. The ending of " +
+			"-o chooses the format: .pt, .pth and\n" +
+			".ckpt are as torch.save writes them, and torch.load reads them with weights_only=True; .safetensors is " +
+			"for safetensors.torch.load_file.\n" +
+			"What PyTorch's network has no tensor for, which is the background that the score block_motion compares " +
+			"with, is left out.",
+		Example: "  vigil model export weights/mine.safetensors -o mine.pt",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			text, err := model.Export(args[0], to)
+			if err == nil {
+				_, err = fmt.Fprint(cmd.OutOrStdout(), text)
+			}
+			return optionUsage(err)
+		},
+	}
+	c.Flags().StringVarP(&to, "output", "o", "", "the state dict to write (.pt, .pth, .ckpt or .safetensors)")
+	return c
+}
+
+// optionUsage makes an error that other options avoid a usage error.
+func optionUsage(err error) error {
+	if _, ok := errors.AsType[*model.OptionError](err); ok {
+		return usageError{err}
+	}
+	return err
 }

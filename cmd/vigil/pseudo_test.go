@@ -79,8 +79,7 @@ func TestPseudoRefuses(t *testing.T) {
 		{[]string{filepath.Join(dir, "none.avi"), "-o", out}, false, "none.avi"},
 	} {
 		_, err := pretend(t.Context(), c.args...)
-		var usage usageError
-		if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, &usage) != c.usage {
+		if err == nil || !strings.Contains(err.Error(), c.want) || isUsage(err) != c.usage {
 			t.Errorf("%v: error %v, want one with %q, usage %v", c.args, err, c.want, c.usage)
 		}
 		if left, _ := filepath.Glob(out + "*"); left != nil {

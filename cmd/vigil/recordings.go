@@ -15,26 +15,29 @@ import (
 type recordings struct {
 	offline.Options
 	*offline.Recordings
-	fps float64
-	hop int
 }
 
 func (r *recordings) flags(cmd *cobra.Command) {
+	r.videoFlags(cmd, "model, mask, zones, fps and hop", "processor cores for the model; 0 for all")
 	f := cmd.Flags()
 	f.StringVarP(&r.Model, "model", "m", "", "weights `file`")
-	f.StringVar(&r.Camera, "camera", "", "`name` of the camera that the recordings are from")
-	f.StringVarP(&r.ConfigFile, "config", "c", "",
-		"configuration `file` that has the camera's model, mask, zones, fps and hop")
-	f.Float64Var(&r.fps, "fps", 0, "frames a second that the model sees; 0 for every frame")
-	f.IntVar(&r.hop, "hop", config.Default().Defaults.Hop, "frames from one clip to the next")
-	f.IntVar(&r.Options.Threads, "threads", 0, "processor cores for the model; 0 for all")
+	optional(f, &r.Hop, "hop", f.Int("hop", config.Default().Defaults.Hop, "frames from one clip to the next"))
 }
 
-// open brings flags and configuration together; a flag that was given wins. Its errors are about usage.
+// videoFlags are those that do not concern the scoring; keys says what the configuration is for.
+func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
+	f := cmd.Flags()
+	f.StringVar(&r.Camera, "camera", "", "`name` of the camera that the recordings are from")
+	f.StringVarP(&r.ConfigFile, "config", "c", "", "configuration `file` that has the camera's "+keys)
+	optional(f, &r.FPS, "fps", f.Float64("fps", 0, "frames a second that the model sees; 0 for every frame"))
+	f.IntVar(&r.Options.Threads, "threads", 0, cores)
+}
+
+// open brings flags and configuration together; a flag that was given wins. Its errors are usage errors.
 func (r *recordings) open(cmd *cobra.Command, args []string) error {
 	sources, err := readSources(cmd, args, cmp.Or(r.ConfigFile, config.DefaultFile), r.ConfigFile != "")
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	var addresses []source.Address
 	for _, s := range sources {
@@ -43,11 +46,12 @@ func (r *recordings) open(cmd *cobra.Command, args []string) error {
 			continue
 		}
 		if r.Camera != "" && r.Camera != s.Camera.Name {
-			return fmt.Errorf("%s and %s: are two cameras, must be one", r.Camera, s.Camera.Name)
+			return usageError{fmt.Errorf("%s and %s: are two cameras, must be one", r.Camera, s.Camera.Name)}
 		}
 		r.Camera, r.ConfigFile = s.Camera.Name, cmp.Or(r.ConfigFile, config.DefaultFile)
 	}
-	r.FPS, r.Hop = given(cmd, "fps", r.fps), given(cmd, "hop", r.hop)
-	r.Recordings, err = offline.Open(addresses, r.Options)
-	return err
+	if r.Recordings, err = offline.Open(addresses, r.Options); err != nil {
+		return usageError{err}
+	}
+	return nil
 }

@@ -210,8 +210,7 @@ func TestTrainRefuses(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			_, _, err := learn(t.Context(), c.args...)
-			var usage usageError
-			if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, &usage) != c.usage {
+			if err == nil || !strings.Contains(err.Error(), c.want) || isUsage(err) != c.usage {
 				t.Errorf("error %v, want one of usage %v with %q", err, c.usage, c.want)
 			}
 			if err != nil && strings.Contains(err.Error(), "secret") {

@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -62,6 +63,15 @@ func (r Results) Print(out io.Writer, took time.Duration) error {
 	fmt.Fprintf(out, "%d videos, %d frames, %d clips, %d events in %.1f s: %.0f frames/s, %.1f clips/s\n", len(r),
 		sum.Frames, sum.Clips, sum.Events, seconds, float64(sum.Frames)/seconds, float64(sum.Clips)/seconds)
 	return r.Failed()
+}
+
+// PrintJSON prints the results and sums on a line. It returns the errors of the recordings, too.
+func (r Results) PrintJSON(out io.Writer, took time.Duration) error {
+	sum := r.Sum()
+	err := json.NewEncoder(out).Encode(map[string]any{
+		"videos": r, "frames": sum.Frames, "clips": sum.Clips, "events": sum.Events, "seconds": took.Seconds(),
+	})
+	return errors.Join(r.Failed(), err)
 }
 
 // EventText describes an event that has ended.

@@ -21,12 +21,35 @@ type SynthesizeOptions struct {
 	Seed   uint64
 }
 
+// Check checks the options. Errors name them like the flags of 'vigil pseudo'.
+func (o *SynthesizeOptions) Check() error {
+	if o.Dir == "" {
+		return errors.New("-o: into which folder shall the videos be written?")
+	}
+	if o.Copies < 1 || o.Copies > 1000 {
+		return fmt.Errorf("--copies: is %d, must be from 1 to 1000", o.Copies)
+	}
+	if _, err := os.Lstat(o.Dir); err == nil {
+		return fmt.Errorf("-o: %s is there already, give the name of a new folder", o.Dir)
+	}
+	return nil
+}
+
 // Synthesized is the result of Synthesize.
 type Synthesized struct {
 	Videos     int
 	Failed     int     // copies that could not be made: the recording is too short, or too little moves
 	Recordings int     // readable recordings
 	Bad        []error // errors of the others
+}
+
+// String is the sums on a line.
+func (m Synthesized) String() string {
+	text := fmt.Sprintf("%d videos of %d recordings", m.Videos, m.Recordings)
+	if m.Failed > 0 {
+		text += fmt.Sprintf("; %d could not be made: too short, or too little moves", m.Failed)
+	}
+	return text
 }
 
 // Synthesize makes a labelled data set of the recordings, whose names are parts of its file names. The folder appears

@@ -55,6 +55,17 @@ type Options struct {
 	Stderr   io.Writer     // progress and warnings
 }
 
+// Check checks the lengths. Errors name them like the flags of 'vigil demo'.
+func (o *Options) Check() error {
+	if o.Length < 10*time.Second || o.Length > 24*time.Hour {
+		return fmt.Errorf("--for: is %s, must be from 10s to 24h", o.Length)
+	}
+	if o.Learn < 5*time.Second || o.Learn > 24*time.Hour {
+		return fmt.Errorf("--learn: is %s, must be from 5s to 24h", o.Learn)
+	}
+	return nil
+}
+
 // Result compares the alerts with the incidents.
 type Result struct {
 	Found  int             `json:"found"`

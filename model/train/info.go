@@ -1,6 +1,8 @@
 package train
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"vigil/internal/output"
 	"vigil/internal/terminal"
 	"vigil/model"
 )
@@ -65,6 +68,38 @@ func Describe(path string) (*Info, error) {
 	}
 	info.takeNotes()
 	return info, nil
+}
+
+// Import makes the weights file to of a PyTorch state dict, as model.Import does, and describes it. The description is
+// nil where to cannot be read again, as a pipe cannot.
+func Import(path, to string, o model.ImportOptions) (*Info, error) {
+	if to == "" {
+		return nil, &model.OptionError{Err: errors.New("--output is missing: say where to write the weights")}
+	}
+	w, err := model.Import(path, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Write(to); err != nil || output.Through(to) {
+		return nil, err
+	}
+	return Describe(to)
+}
+
+// PrintJSON prints the description as JSON that cannot steer a terminal.
+func (i *Info) PrintJSON(w io.Writer) error {
+	text, err := json.MarshalIndent(i, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(terminal.EscapeJSON(text), '\n'))
+	return err
+}
+
+// Print prints the description in lines.
+func (i *Info) Print(w io.Writer) error {
+	_, err := fmt.Fprint(w, i)
+	return err
 }
 
 // takeNotes moves what a training run has noted to fields of its own. What is not a number there stays a note.
@@ -152,6 +187,14 @@ func (r Result) Print(w io.Writer, path string, took time.Duration) {
 		return
 	}
 	fmt.Fprintf(w, "kept: step %d, on %d held-out frames %s\n", r.BestAt, r.HeldFrames, r.Best)
+}
+
+// PrintJSON prints the same as an object on a line.
+func (r Result) PrintJSON(w io.Writer, path string, took time.Duration) error {
+	return json.NewEncoder(w).Encode(map[string]any{
+		"model": path, "steps": r.Steps, "clips": r.Clips, "frames": r.LearnFrames, "held_out_frames": r.HeldFrames,
+		"best": r.Best, "best_step": r.BestAt, "seconds": math.Round(took.Seconds()*10) / 10,
+	})
 }
 
 // String says how held-out clips score.

@@ -1,0 +1,71 @@
+package offline
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"vigil/app"
+	"vigil/capture"
+	"vigil/capture/source"
+	"vigil/config"
+	"vigil/internal/batch"
+	"vigil/internal/names"
+)
+
+// Synthesize makes a labelled data set of recordings, each given by its address. Warnings go to w.
+func Synthesize(ctx context.Context, recordings []string, o batch.SynthesizeOptions, w io.Writer) (
+	made batch.Synthesized, err error,
+) {
+	if err := o.Check(); err != nil {
+		return made, app.Usage(err)
+	}
+	all, err := normalRecordings(recordings)
+	if err != nil {
+		return made, app.Usage(err)
+	}
+	r := batch.Recordings{
+		All: all, Options: func() (capture.Options, error) { return app.OpenOptions(config.Default().Defaults) },
+	}
+	if made, err = r.Synthesize(ctx, o); err != nil {
+		return made, err
+	}
+	batch.WarnLeftOut(w, made.Bad)
+	if made.Videos == 0 {
+		return made, fmt.Errorf("nothing could be made of %d recordings: they are too short, or nothing moves in them",
+			len(all))
+	}
+	return made, nil
+}
+
+// normalRecordings are recordings of different names, which the names of files are made of.
+func normalRecordings(addresses []string) (all []batch.Recording, err error) {
+	sources, err := parseRecordings(addresses)
+	if err != nil {
+		return nil, err
+	}
+	for n, name := range names.Files(sources) {
+		for _, other := range all {
+			if other.Source == sources[n] || other.Name == name {
+				return nil, fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other",
+					other.Source, sources[n], other.Name)
+			}
+		}
+		all = append(all, batch.Recording{Source: sources[n], Name: name})
+	}
+	return all, nil
+}
+
+func parseRecordings(addresses []string) (sources []source.Address, err error) {
+	for _, address := range addresses {
+		src, err := source.ParseAddress(address)
+		if err != nil {
+			return nil, err
+		}
+		if src.Live() {
+			return nil, fmt.Errorf("%s: is a live camera; give recordings of it, as 'vigil record' makes them", src)
+		}
+		sources = append(sources, src)
+	}
+	return sources, nil
+}

@@ -1,0 +1,107 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"vigil/app"
+	"vigil/internal/batch"
+	"vigil/model"
+	"vigil/model/train"
+)
+
+// TrainOptions choose the network and the recipe by name, and say where the weights go.
+type TrainOptions struct {
+	train.Options
+	Out    string // weights file
+	Seed   uint64
+	Resume bool
+}
+
+// Training is a training run on recordings. Config says how, once Check has passed.
+type Training struct {
+	*Recordings
+	Config train.Config
+}
+
+// CheckOut checks that the weights have a file to go to.
+func (o *TrainOptions) CheckOut() error {
+	if o.Out == "" {
+		return app.Usage(errors.New("-o: where shall the weights be written?"))
+	}
+	return nil
+}
+
+// Training checks the options.
+func (r *Recordings) Training(o TrainOptions) (*Training, error) {
+	if err := r.RefuseLive("cannot be learned from directly; record it first with 'vigil record'"); err != nil {
+		return nil, app.Usage(err)
+	}
+	t := &Training{r, train.Config{Out: o.Out, Seed: o.Seed, Resume: o.Resume, Threads: r.Threads}}
+	if err := o.Apply(&t.Config); err != nil {
+		return nil, app.Usage(err)
+	}
+	if err := model.CheckOverwrite(o.Out); err != nil {
+		return nil, app.Usage(fmt.Errorf("-o: %w", err))
+	}
+	return t, nil
+}
+
+// Run trains on the recordings that can be read and returns how long the steps took. Progress and warnings go to w.
+// The error is train.ErrStopped if ctx ended and what was learned so far is kept.
+func (t *Training) Run(ctx context.Context, w io.Writer) (result train.Result, took time.Duration, err error) {
+	set, err := t.read(ctx, w)
+	if err != nil && ctx.Err() != nil {
+		return result, 0, train.ErrStopped
+	}
+	if err != nil {
+		return result, 0, err
+	}
+	bar := batch.NewTrainProgress(w, t.Config.Out, t.Config.Spec.Slots)
+	began := time.Now()
+	t.Config.Progress, t.Config.Notes = bar.Show, set.Notes()
+	result, err = train.Run(ctx, t.Config, set.Videos)
+	bar.Finish()
+	took = time.Since(began)
+	if errors.Is(err, train.ErrStopped) && ctx.Err() != nil {
+		if other := besideStop(err); other != nil {
+			return result, took, fmt.Errorf("stopped after step %d, which could not be kept: %w", result.Steps, other)
+		}
+		fmt.Fprintf(w,
+			"stopped after step %d; the run is kept in %s: go on with the same command and --resume\n", result.Steps,
+			train.CheckpointPath(t.Config.Out))
+		return result, took, train.ErrStopped
+	}
+	if warning := result.Warning(); err == nil && warning != "" {
+		fmt.Fprintf(w,
+			"warning: %s; learn longer (--epochs, --minutes), or from more video in which something moves\n", warning)
+	}
+	return result, took, err
+}
+
+// read reads the recordings that are good.
+func (t *Training) read(ctx context.Context, w io.Writer) (set batch.TrainingSet, err error) {
+	recordings := t.Batch(nil)
+	frames, err := recordings.KeepGood(ctx, w)
+	if err != nil {
+		return set, err
+	}
+	return recordings.ReadTrainingSet(ctx, frames, batch.VideoOptions{
+		Side: t.Config.Spec.Side, FPS: t.Settings.FPS, Mask: t.Settings.Mask,
+	}, w)
+}
+
+// besideStop is what went wrong beside the stop.
+func besideStop(err error) error {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			if !errors.Is(e, train.ErrStopped) {
+				return e
+			}
+		}
+	}
+	return nil
+}
