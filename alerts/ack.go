@@ -9,20 +9,20 @@ import (
 	"unicode"
 )
 
-// Where acknowledgements are kept: a key-value bucket with an entry for each alert, and an object store with the clips
-// of those that a person called normal, which no limit of evidence lets go.
+// Where acknowledgements are stored: a key-value bucket with an entry for each alert, and an object store with the
+// clips of those marked as normal, which no limit of evidence deletes.
 const (
 	AcksBucket     = "VIGIL_ACKS"
 	TrainingBucket = "VIGIL_TRAINING"
 )
 
-// Ack is a person's word on an alert.
+// Ack is a person's acknowledgement of an alert.
 type Ack struct {
 	AlertID string    `json:"alert_id"`
 	Camera  string    `json:"camera"`
 	By      string    `json:"by"`
 	At      time.Time `json:"at"`
-	// Normal says that what was reported is normal there: its clip is kept to learn from.
+	// Normal marks the event as normal at that camera: its clip is stored for training.
 	Normal bool `json:"normal"`
 	// Clips are the names of the clips in TrainingBucket.
 	Clips []string `json:"clips,omitempty"`

@@ -21,7 +21,7 @@ const (
 	StateConnected    = "connected" // first connection after ConnectInBackground
 	StateRefused      = "refused"   // the server refused something, such as a subject without permission
 	StateUnsent       = "unsent"    // an alert is not acknowledged yet and will be sent again
-	StateWaiting      = "waiting"   // there is no stream to follow yet
+	StateWaiting      = "waiting"   // there is no stream yet
 )
 
 const (

@@ -25,7 +25,7 @@ func launch(t *testing.T, port int, config string) *process {
 
 func jetStreamIn(dir string) string { return natstest.JetStreamIn(dir) }
 
-// states collects what OnState reports and lets a test wait for it.
+// states collects the reports of OnState and lets a test wait for them.
 type states struct {
 	mu   sync.Mutex
 	errs map[string]error

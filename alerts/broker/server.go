@@ -58,7 +58,7 @@ type Options struct {
 	// it before a Restart. It must not block; it may be nil.
 	OnWriteError func(error)
 	// Prepare checks the files in Dir before each start of the server, while no other process uses them; after an error
-	// the server is not started. nil quarantines what is damaged, as far as that is detectable without a ledger.
+	// the server is not started. nil quarantines what is damaged according to the files and the ledger.
 	Prepare func(dir string) error
 	// SyncLazily leaves the syncing of acknowledged messages to the system; a power cut may lose some.
 	SyncLazily bool

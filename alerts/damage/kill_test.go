@@ -226,7 +226,7 @@ func (s *killing) damage(t *testing.T, name string, k kind) {
 		}
 	}
 	t.Logf("%s, of %d messages", name, len(there))
-	k.do(&spoiler{b: &s.base, dir: s.dir}) // what a kill has left away cannot be removed
+	k.do(&spoiler{b: &s.base, dir: s.dir}) // files missing after a kill cannot be removed
 	now, got := s.examine(t, s.dir, k)
 	s.delivered = append(s.delivered, got...)
 	left := idsOf(now)

@@ -183,7 +183,7 @@ func (m *Maker) encode(c clipJob) (items []alerts.Evidence, err error) {
 	return items, nil
 }
 
-// video makes the clip for people.
+// video encodes the clip for people.
 func (m *Maker) video(ctx context.Context, previews []video.Preview) (alerts.Evidence, []byte, error) {
 	pictures := resampleConstantRate(previews)
 	data, err := m.opts.Encoder.Encode(ctx, pictures, clipFPS)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// box makes an MP4 box.
+// box builds an MP4 box.
 func box(kind string, body ...[]byte) []byte {
 	all := bytes.Join(body, nil)
 	return append(binary.BigEndian.AppendUint32(nil, uint32(8+len(all))), append([]byte(kind), all...)...)

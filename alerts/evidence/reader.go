@@ -40,7 +40,7 @@ type bucket struct {
 // Damaged returns the names of the objects whose headers could not be read so far.
 func (r *Reader) Damaged() []string { return r.damaged }
 
-// NewReader makes a Reader.
+// NewReader returns a Reader.
 func NewReader(js jetstream.JetStream) *Reader {
 	return &Reader{js: js, opened: map[string]*bucket{}}
 }

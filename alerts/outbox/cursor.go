@@ -16,7 +16,8 @@ import (
 	"vigil/internal/errcode"
 )
 
-// BookkeepingBytes is the maximum size of the outbox's streams beside the alerts: cursors, and alerts set aside.
+// BookkeepingBytes is the maximum size of the outbox's streams in addition to the alerts: cursors, and alerts set
+// aside.
 const BookkeepingBytes = cursorBytes + asideBytes
 
 const (

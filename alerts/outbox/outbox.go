@@ -75,7 +75,7 @@ type Outbox struct {
 
 	restartMu   sync.Mutex
 	restartedAt time.Time // guarded by restartMu
-	needsSettle bool      // guarded by restartMu: a restart has found damage that is not repaired yet
+	needsSettle bool      // guarded by restartMu: a restart has found files missing that settle has not recreated
 
 	mu             sync.Mutex
 	reclaim        func(ctx context.Context, bytes int64) error

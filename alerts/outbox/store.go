@@ -198,5 +198,5 @@ func (o *Outbox) settle(ctx context.Context) error {
 	return nil
 }
 
-// restartGrace is the minimum interval between restarts.
+// restartGrace is how long after a restart no other one is tried, unless a write fails or the connection is lost.
 const restartGrace = 2 * time.Second

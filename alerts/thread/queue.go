@@ -128,7 +128,7 @@ func (p *Queue) Enqueue(w Message) {
 	}
 }
 
-// notify calls OnAlert.
+// notify calls OnAlert and logs the message.
 func (p *Queue) notify(a alerts.Alert) {
 	if p.onAlert != nil {
 		p.onAlert(a)

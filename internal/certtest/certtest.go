@@ -1,4 +1,4 @@
-// Package certtest makes certificates for tests: of servers, cameras and clients, and of authorities.
+// Package certtest creates certificates for tests: of servers, cameras and clients, and of authorities.
 package certtest
 
 import (

@@ -14,7 +14,7 @@ import (
 // maxAlpha is the opacity of red at the highest value of an error map.
 const maxAlpha = 0.65
 
-// Picture makes an RGBA picture of pixels [height][width][channels] in grey (1 channel) or BGR (3).
+// Picture returns an RGBA picture of pixels [height][width][channels] in grey (1 channel) or BGR (3).
 func Picture(pix []byte, width, height, channels int) *image.RGBA {
 	img := image.NewRGBA(image.Rect(0, 0, width, height))
 	for i := range width * height {
@@ -28,7 +28,7 @@ func Picture(pix []byte, width, height, channels int) *image.RGBA {
 	return img
 }
 
-// Copy makes an RGBA copy of a picture, with its origin at (0, 0).
+// Copy returns an RGBA copy of a picture, with its origin at (0, 0).
 func Copy(img image.Image) *image.RGBA {
 	out := image.NewRGBA(image.Rect(0, 0, img.Bounds().Dx(), img.Bounds().Dy()))
 	draw.Draw(out, out.Bounds(), img, img.Bounds().Min, draw.Src)

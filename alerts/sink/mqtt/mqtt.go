@@ -23,7 +23,7 @@ import (
 	"vigil/alerts/sink"
 )
 
-// Options describe a broker and what is published there.
+// Options describe a broker and the published topics.
 type Options struct {
 	URL      string // tcp://host:1883 or ssl://host:8883
 	User     string

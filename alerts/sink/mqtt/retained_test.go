@@ -18,7 +18,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// retainedAt is what a broker has retained, by topic.
+// retainedAt returns the retained messages of a broker, by topic.
 func retainedAt(t *testing.T, url string) map[string]string {
 	t.Helper()
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
