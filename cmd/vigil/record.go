@@ -52,7 +52,7 @@ func recordCommand() *cobra.Command {
 
 // recordedCamera is the configuration's camera of that name, or one of the default settings for an address.
 func recordedCamera(cmd *cobra.Command, arg, file string) (config.Camera, error) {
-	sources, err := readSources(cmd, []string{arg}, file, cmd.Flags().Changed("config"))
+	sources, err := app.ReadSources([]string{arg}, sourceOptions(cmd, file, cmd.Flags().Changed("config")))
 	switch {
 	case err != nil:
 		return config.Camera{}, err

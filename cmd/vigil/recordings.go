@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/app/offline"
 	"vigil/capture/source"
 	"vigil/config"
@@ -35,7 +36,8 @@ func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
 
 // open brings flags and configuration together; a flag that was given wins. Its errors are usage errors.
 func (r *recordings) open(cmd *cobra.Command, args []string) error {
-	sources, err := readSources(cmd, args, cmp.Or(r.ConfigFile, config.DefaultFile), r.ConfigFile != "")
+	sources, err := app.ReadSources(args, sourceOptions(cmd, cmp.Or(r.ConfigFile, config.DefaultFile),
+		r.ConfigFile != ""))
 	if err != nil {
 		return usageError{err}
 	}

@@ -2,18 +2,12 @@ package main
 
 import (
 	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"vigil/app"
-	"vigil/capture/source"
 	"vigil/config"
-	"vigil/internal/errcode"
-	"vigil/internal/names"
 )
 
 // summaryEvery is how often run logs its counters.
@@ -31,14 +25,20 @@ func runCommand() *cobra.Command {
 		Example: "  vigil run -c vigil.yaml\n  vigil run gate -c vigil.yaml\n  vigil run - -m " +
 			"weights/model.safetensors < address.txt",
 		RunE: func(cmd *cobra.Command, sources []string) error {
-			cfg, named, err := runConfig(cmd, file, modelFile, sources)
+			if len(sources) == 0 && cmd.Flags().Changed("model") {
+				return usageError{
+					errors.New("-m is for sources given on the command line; in a configuration file it is " +
+						"the key 'model'")}
+			}
+			cfg, named, err := app.RunConfig(sources, modelFile,
+				sourceOptions(cmd, file, cmd.Flags().Changed("config")))
 			if err != nil {
 				return usageError{err}
 			}
 			if cmd.Flags().Changed("log-format") {
 				cfg.Log.Format = logFormat
 			}
-			log, err := newLogger(cmd.ErrOrStderr(), cfg.Log)
+			log, err := app.NewLogger(cmd.ErrOrStderr(), cfg.Log)
 			if err != nil {
 				return usageError{err}
 			}
@@ -52,75 +52,13 @@ func runCommand() *cobra.Command {
 	return cmd
 }
 
-// runConfig is the configuration file's, or the default one with a camera for each source. named are the cameras that
-// were given by their names, to watch them alone; nil for all.
-func runConfig(cmd *cobra.Command, file, modelFile string, sources []string) (cfg config.Config, named []config.Camera,
-	err error,
-) {
-	if len(sources) == 0 {
-		if cmd.Flags().Changed("model") {
-			return cfg, nil,
-				errors.New("-m is for sources given on the command line; in a configuration file it is the key 'model'")
-		}
-		cfg, err = config.Load(file)
-		return cfg, nil, err
-	}
-	given := cmd.Flags().Changed("config")
-	list, err := readSources(cmd, sources, file, given)
-	if err != nil {
-		return cfg, nil, err
-	}
-	if named = camerasOf(list); named != nil {
-		if len(named) < len(list) || modelFile != "" {
-			return cfg, nil,
-				errors.New("give either cameras of the configuration by their names, or addresses with -m, not both")
-		}
-		cfg, err = config.Load(file)
-		return cfg, named, err
-	}
-	if given {
-		return cfg, nil, errors.New("give either -c or addresses, not both; beside -c a source is a camera's name")
-	}
-	if modelFile == "" {
-		return cfg, nil, errors.New("-m: which weights shall score these sources?")
-	}
-	cfg = config.Default()
-	cfg.Model = modelFile
-	cfg.MQTT = config.MQTT{} // what a configuration file announced of this data_dir stays
-	addresses := make([]source.Address, len(list))
-	for i, s := range list {
-		addresses[i] = s.Address
-	}
-	for i, name := range names.Cameras(addresses) {
-		cam := config.Camera{Name: name, Source: addresses[i], Settings: cfg.Defaults}
-		cam.Model = modelFile
-		cfg.Cameras = append(cfg.Cameras, cam)
-	}
-	return cfg, nil, nil
-}
+// sourceHelp is what every command that takes live sources says of them.
+const sourceHelp = "A SOURCE is an address, the name of a camera of the configuration, - for addresses on standard " +
+	"input (one a line), or @FILE for\n" +
+	"those in a file. An address with a password does not belong on the command line, where every user of the " +
+	"machine can read it."
 
-// camerasOf gives the cameras that were given by their names, nil for none.
-func camerasOf(list []namedSource) (cameras []config.Camera) {
-	for _, s := range list {
-		if s.Camera != nil {
-			cameras = append(cameras, *s.Camera)
-		}
-	}
-	return cameras
-}
-
-// newLogger logs to w as the configuration says.
-func newLogger(w io.Writer, c config.Log) (*slog.Logger, error) {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(c.Level)); err != nil {
-		return nil, fmt.Errorf("log.level: is %q, must be debug, info, warn or error", c.Level)
-	}
-	opts := &slog.HandlerOptions{Level: level}
-	switch c.Format {
-	case "text":
-		return slog.New(errcode.Handler(slog.NewTextHandler(w, opts))), nil
-	case "json":
-		return slog.New(errcode.Handler(slog.NewJSONHandler(w, opts))), nil
-	}
-	return nil, fmt.Errorf("log.format: is %q, must be text or json", c.Format)
+// sourceOptions are those of a command; given says that the user named the configuration.
+func sourceOptions(cmd *cobra.Command, file string, given bool) app.SourceOptions {
+	return app.SourceOptions{Stdin: cmd.InOrStdin(), File: file, Given: given, Warn: noteTo(cmd.ErrOrStderr())}
 }

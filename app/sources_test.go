@@ -1,12 +1,9 @@
-package main
+package app
 
 import (
-	"bytes"
 	"os"
 	"strings"
 	"testing"
-
-	"github.com/spf13/cobra"
 )
 
 const twoCameras = `
@@ -56,11 +53,11 @@ func TestReadSources(t *testing.T) {
 		{"a bad address", "rtsp://u:s3cret/x@a/1", "", "", "", "%2F"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			var out bytes.Buffer
-			cmd := &cobra.Command{}
-			cmd.SetErr(&out)
-			cmd.SetIn(strings.NewReader(tt.stdin))
-			list, err := readSources(cmd, strings.Fields(tt.args), "vigil.yaml", false)
+			var out strings.Builder
+			list, err := ReadSources(strings.Fields(tt.args), SourceOptions{
+				Stdin: strings.NewReader(tt.stdin), File: "vigil.yaml",
+				Warn: func(text string) { out.WriteString(text) },
+			})
 			var got []string
 			for _, s := range list {
 				text := s.String()
@@ -81,7 +78,7 @@ func TestReadSources(t *testing.T) {
 			}
 		})
 	}
-	if _, err := readSources(&cobra.Command{}, []string{"gate"}, "other.yaml", false); err == nil ||
+	if _, err := ReadSources([]string{"gate"}, SourceOptions{File: "other.yaml"}); err == nil ||
 		!strings.Contains(err.Error(), "and no other.yaml") {
 		t.Errorf("a name without a configuration: %v", err)
 	}
