@@ -3,7 +3,13 @@ package store
 import (
 	"fmt"
 	"strings"
+
+	"vigil/internal/errcode"
 )
+
+// errDamaged ends a check that found something.
+var errDamaged = errcode.StoreDamaged.New(
+	"the store is damaged: stop vigil and run 'vigil store repair', or start it, which does the same and logs it")
 
 // String describes in one line the stream, the missing messages and the folder of the quarantined files.
 func (d Damage) String() string {
@@ -21,23 +27,67 @@ func (d Damage) String() string {
 	return b.String()
 }
 
-// Ledger describes the content and the damage of the ledger in lines.
-func (r *Report) Ledger() (lines []string) {
+// Found describes the ledger and the damage in lines.
+func (r *Report) Found() string { return r.ledger() + r.damage() }
+
+// Verdict says, after Found, what a repair would do, or that there is nothing to repair.
+func (r *Report) Verdict() string {
+	var b strings.Builder
+	if len(r.Rescued) > 0 {
+		fmt.Fprintf(&b, "%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
+			r.Rescued.Count(), r.Rescued)
+	}
+	if !r.Damaged() {
+		fmt.Fprintln(&b, "nothing is damaged")
+	}
+	return b.String()
+}
+
+// Err is an error with a code where a repair is due.
+func (r *Report) Err() error {
+	if r.Damaged() {
+		return errDamaged
+	}
+	return nil
+}
+
+// Repaired says in lines what a repair has found and, where it is whole, what it has put back.
+func (r *Report) Repaired(whole bool) string {
+	if !whole {
+		return r.damage()
+	}
+	back := fmt.Sprintf("%d alerts put back", r.Rescued.Count())
+	if len(r.Rescued) > 0 {
+		back += fmt.Sprintf(": %v", r.Rescued)
+	}
+	return r.damage() + back + "\n" + r.ledger()
+}
+
+func (r *Report) damage() string {
+	var b strings.Builder
+	for _, d := range r.Damage {
+		fmt.Fprintln(&b, d)
+	}
+	return b.String()
+}
+
+// ledger describes the content and the damage of the ledger in lines.
+func (r *Report) ledger() string {
+	var b strings.Builder
 	if r.LedgerFault != "" {
-		lines = append(lines, "the ledger is damaged: "+r.LedgerFault)
+		fmt.Fprintln(&b, "the ledger is damaged:", r.LedgerFault)
 	}
 	s := r.State
 	if s == nil {
 		if r.LedgerFault == "" {
-			lines = append(lines, "there is no ledger: what may be missing at the end cannot be known")
+			fmt.Fprintln(&b, "there is no ledger: what may be missing at the end cannot be known")
 		}
-		return lines
+		return b.String()
 	}
-	lines = append(lines, fmt.Sprintf(
-		"the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on",
-		s.Last, s.Expected.Count(), len(s.Open)))
+	fmt.Fprintf(&b, "the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on\n",
+		s.Last, s.Expected.Count(), len(s.Open))
 	if len(s.Holes) > 0 {
-		lines = append(lines, fmt.Sprintf("missing and reported before: %d (%v)", s.Holes.Count(), s.Holes))
+		fmt.Fprintf(&b, "missing and reported before: %d (%v)\n", s.Holes.Count(), s.Holes)
 	}
-	return lines
+	return b.String()
 }

@@ -15,8 +15,10 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/app"
+	"vigil/internal/errcode"
 	"vigil/internal/output"
 	"vigil/internal/terminal"
+	"vigil/internal/version"
 	"vigil/model/kernel"
 	"vigil/pipeline/worker"
 )
@@ -120,19 +122,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	case errors.Is(err, errInterrupted):
 		fmt.Fprintln(stderr, "vigil: interrupted")
 		return exitInterrupted
-	case isUsage(err):
-		fmt.Fprintln(stderr, "vigil:", terminal.Escape(err.Error()))
-		printCodes(stderr, err)
-		return exitUsage
-	default:
-		fmt.Fprintln(stderr, "vigil:", terminal.Escape(err.Error()))
-		printCodes(stderr, err)
-		return exitFailed
 	}
+	fmt.Fprintf(stderr, "vigil: %s\n%s", terminal.Escape(err.Error()), errcode.Hints(err))
+	if isUsage(err) {
+		return exitUsage
+	}
+	return exitFailed
 }
 
 func rootCommand() *cobra.Command {
-	var version bool
+	var asksVersion bool
 	root := &cobra.Command{
 		Use:   "vigil",
 		Short: "Watches cameras and says when something happens that a camera has not seen in its normal life",
@@ -141,8 +140,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if version {
-				_, err := fmt.Fprint(cmd.OutOrStdout(), versionOf())
+			if asksVersion {
+				_, err := fmt.Fprint(cmd.OutOrStdout(), version.Of())
 				return err
 			}
 			return cmd.Help()
@@ -154,7 +153,7 @@ func rootCommand() *cobra.Command {
 			return nil
 		},
 	}
-	root.Flags().BoolVar(&version, "version", false, "say which vigil this is, as 'vigil version' does")
+	root.Flags().BoolVar(&asksVersion, "version", false, "say which vigil this is, as 'vigil version' does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),

@@ -28,7 +28,8 @@ func runCommand() *cobra.Command {
 			if len(sources) == 0 && cmd.Flags().Changed("model") {
 				return usageError{
 					errors.New("-m is for sources given on the command line; in a configuration file it is " +
-						"the key 'model'")}
+						"the key 'model'"),
+				}
 			}
 			cfg, named, err := app.RunConfig(sources, modelFile,
 				sourceOptions(cmd, file, cmd.Flags().Changed("config")))

@@ -9,7 +9,6 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/app"
-	"vigil/internal/errcode"
 )
 
 func storeCommand() *cobra.Command {
@@ -22,10 +21,6 @@ func storeCommand() *cobra.Command {
 	c.AddCommand(storeCheckCommand(), storeRepairCommand())
 	return c
 }
-
-// errDamaged ends a check that found something.
-var errDamaged = errcode.StoreDamaged.New(
-	"the store is damaged: stop vigil and run 'vigil store repair', or start it, which does the same and logs it")
 
 func storeCheckCommand() *cobra.Command {
 	var file string
@@ -77,22 +72,13 @@ func checkStore(w io.Writer, file string) error {
 	}
 	r, err := archive.CheckStore(cfg.DataDir)
 	if r != nil {
-		printLines(w, r.Ledger())
-		printLines(w, r.Damage)
+		fmt.Fprint(w, r.Found())
 	}
 	if err != nil {
 		return err
 	}
-	if len(r.Rescued) > 0 {
-		fmt.Fprintf(w,
-			"%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
-			r.Rescued.Count(), r.Rescued)
-	}
-	if r.Damaged() {
-		return errDamaged
-	}
-	fmt.Fprintln(w, "nothing is damaged")
-	return nil
+	fmt.Fprint(w, r.Verdict())
+	return r.Err()
 }
 
 func repairStore(w io.Writer, file string, from []string) error {
@@ -107,23 +93,7 @@ func repairStore(w io.Writer, file string, from []string) error {
 	}
 	r, err := archive.RepairStore(cfg.DataDir, from)
 	if r != nil {
-		printLines(w, r.Damage)
+		fmt.Fprint(w, r.Repaired(err == nil))
 	}
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%d alerts put back", r.Rescued.Count())
-	if len(r.Rescued) > 0 {
-		fmt.Fprintf(w, ": %v", r.Rescued)
-	}
-	fmt.Fprintln(w)
-	printLines(w, r.Ledger())
-	return nil
-}
-
-// printLines prints each of what is known of a store.
-func printLines[T any](w io.Writer, all []T) {
-	for _, a := range all {
-		fmt.Fprintln(w, a)
-	}
+	return err
 }
