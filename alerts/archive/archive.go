@@ -2,7 +2,7 @@
 // with its evidence, exports it, and stores acknowledgements. Alerts that sinks refused and the outbox set aside are
 // listed, retried or dropped. It serves user interfaces: a command line, an API, a screen.
 //
-// It returns data and errors, prints and logs nothing, and creates nothing on a server that is only read.
+// It returns data and errors, writes text only to its caller, and creates nothing on a server that is only read.
 package archive
 
 import (
@@ -19,8 +19,10 @@ var ErrNoAlert = errcode.StoreNoAlert.New("no such alert")
 // InvalidError is an error of the input, such as an id or a time.
 type InvalidError struct{ Err error }
 
+// Error returns the text of Err.
 func (e *InvalidError) Error() string { return e.Err.Error() }
 
+// Unwrap returns Err.
 func (e *InvalidError) Unwrap() error { return e.Err }
 
 // Message is a stored message of an alert.

@@ -28,6 +28,7 @@ type AmbiguousError struct {
 	IDs    []string // the oldest first
 }
 
+// Error lists the newest of the ids with the start of their alerts.
 func (e *AmbiguousError) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%d alerts' ids begin with %s; give more digits of one:", len(e.IDs), e.Prefix)

@@ -18,8 +18,8 @@ import (
 	"vigil/internal/terminal"
 )
 
-// Line is a message in one line, usually of under 110 columns: when, what, which alert, where, how far beyond the
-// threshold, how long.
+// Line formats a message in one line, usually of under 110 columns: time, phase, alert, camera and zones, peak and
+// threshold, duration.
 func Line(a alerts.Alert) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s  %-6s  %s  %s", a.Time().Local().Format(time.DateTime), a.Phase, ShortID(a.ID), a.Camera)
@@ -76,7 +76,7 @@ func (e Entry) row(digits int) []string {
 	}
 }
 
-// WriteAside writes a row for each message that is set aside, below a header if there are any.
+// WriteAside writes a row for each set-aside message, below a header if there are any.
 func WriteAside(w io.Writer, all []outbox.Aside) error {
 	rows := make([][]string, len(all))
 	for i, m := range all {
@@ -102,7 +102,7 @@ func writeRows(w io.Writer, header string, rows [][]string) error {
 	return t.Flush()
 }
 
-// String is the record in lines, each with a name in front.
+// String formats the record as labelled lines.
 func (r *Record) String() string {
 	var b strings.Builder
 	a, line := r.Last, func(name, format string, args ...any) {
@@ -146,7 +146,7 @@ func (r *Record) String() string {
 	return b.String()
 }
 
-// AckLine says in a line what Acknowledge has kept.
+// AckLine describes in one line what Acknowledge has stored.
 func AckLine(k alerts.Ack) string {
 	kept := ""
 	switch {
@@ -165,7 +165,7 @@ func clipsKept(n int) string {
 	return fmt.Sprintf("%d clips kept to learn from", n)
 }
 
-// WriteMessage writes a message on one line, however its sender broke it.
+// WriteMessage writes a message on one line, whatever its original line breaks.
 func WriteMessage(w io.Writer, message []byte) error {
 	var line bytes.Buffer
 	if err := json.Compact(&line, message); err != nil {
@@ -176,7 +176,7 @@ func WriteMessage(w io.Writer, message []byte) error {
 	return err
 }
 
-// WriteJSON writes a value on one line, as WriteMessage does.
+// WriteJSON writes a value on one line like WriteMessage.
 func WriteJSON(w io.Writer, v any) error {
 	text, err := json.Marshal(v)
 	if err != nil {
@@ -185,7 +185,8 @@ func WriteJSON(w io.Writer, v any) error {
 	return WriteMessage(w, text)
 }
 
-// Notes gives an Observer that says in words what happens, and a function likewise for messages that are not vigil's.
+// Notes returns an Observer that describes events as text, and a function that does so for messages that are not
+// vigil's.
 func Notes(note func(text string)) (o Observer, invalid func(subject string, err error)) {
 	o.State = func(state string, err error) { note(terminal.Escape(broker.StateText(state, err))) }
 	o.Unreadable = func(numbers store.Ranges) {

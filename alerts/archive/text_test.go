@@ -12,12 +12,13 @@ import (
 
 const textID = "01KB7Z0001BBCCCCCCCCCCCCCC"
 
-// textAlert ends in a hostile way, which no terminal may act on.
+// textAlert contains control sequences, which no terminal may interpret.
 func textAlert() alerts.Alert {
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.Local)
 	peak := alerts.Moment{Wall: at.Add(time.Second), StreamSeconds: 2, Frame: 50}
 	return alerts.Alert{
-		ID: textID, Phase: alerts.PhaseEnd, Kind: alerts.KindAnomaly, Camera: "yard", Zones: []string{"\x1b[2J", "gate"},
+		ID: textID, Phase: alerts.PhaseEnd, Kind: alerts.KindAnomaly, Camera: "yard",
+		Zones: []string{"\x1b[2J", "gate"},
 		Start: alerts.Moment{Wall: at, StreamSeconds: 1, Frame: 25}, Peak: peak, End: &peak, EndReason: alerts.EndCalm,
 		Measurement: &alerts.Measurement{
 			PeakError: 0.0502, PeakRegularity: 0.22, Threshold: 0.0386, Severity: 0.78,
@@ -50,7 +51,8 @@ func TestTables(t *testing.T) {
 	goesOn.Kind, goesOn.Measurement = alerts.KindUntrusted, nil
 	var got strings.Builder
 	for _, all := range [][]Entry{nil, {
-		{Message{Alert: textAlert()}, &alerts.Ack{By: "Ann", Normal: true}}, {Message{Alert: goesOn}, &alerts.Ack{By: "\a"}},
+		{Message{Alert: textAlert()}, &alerts.Ack{By: "Ann", Normal: true}},
+		{Message{Alert: goesOn}, &alerts.Ack{By: "\a"}},
 	}} {
 		if err := WriteTable(&got, all); err != nil {
 			t.Fatal(err)
@@ -65,7 +67,8 @@ func TestTables(t *testing.T) {
 	}
 	got.Reset()
 	for _, all := range [][]outbox.Aside{nil, {
-		{MessageID: textID + ":0", Sink: "webhook", Camera: "yard", Since: goesOn.Start.Wall, Reason: "400", Retry: true},
+		{MessageID: textID + ":0", Sink: "webhook", Camera: "yard", Since: goesOn.Start.Wall, Reason: "400",
+			Retry: true},
 	}} {
 		if err := WriteAside(&got, all); err != nil {
 			t.Fatal(err)
@@ -100,7 +103,8 @@ acknowledged Ann  2026-11-20 10:00:00  normal, 1 clip kept to learn from
 	}
 	for want, k := range map[string]alerts.Ack{
 		" acknowledged by Ann": {By: "Ann"},
-		" acknowledged by Ann as normal, 2 clips kept to learn from": {By: "Ann", Normal: true, Clips: []string{"a", "b"}},
+		" acknowledged by Ann as normal, 2 clips kept to learn from": {By: "Ann", Normal: true,
+			Clips: []string{"a", "b"}},
 		` acknowledged by "\a" as normal; what the model saw of it is not kept, so there is nothing to learn from`: {
 			By: "\a", Normal: true,
 		},

@@ -82,7 +82,8 @@ func (p *Process) Kill() {
 // JetStreamIn is the part of nats-server's configuration that enables streams.
 func JetStreamIn(dir string) string { return fmt.Sprintf("jetstream: {store_dir: %q}", dir) }
 
-// FreePort's ports lie below the ephemeral range, from which the system could assign one to an outgoing connection.
+// firstPort and ports are the range of FreePort, below the ephemeral range, from which the system could assign one to
+// an outgoing connection.
 const firstPort, ports = 11000, 20000
 
 var givenPorts sync.Map // to this process
