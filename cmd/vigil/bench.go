@@ -17,12 +17,7 @@ func benchCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "bench",
 		Short: "Measure how fast this machine scores and learns, against its own peak",
-		Long: "Measures, in turns, the most products a second that all threads reach at the same time (the peak), " +
-			"and scoring and training\n" +
-			"of each preset with random weights. Floating-point operations are counted with real elements only, no " +
-			"padding. Times are\n" +
-			"medians over the rounds. 'a clip, all of it' is from the clip in memory to its error and the map of " +
-			"errors.",
+		Long:  help("bench"),
 		Example: "  vigil bench\n  vigil bench --preset paper --isa avx2 --json\n  vigil bench --plot roofline.png\n " +
 			" vigil bench --cameras --preset small,fast",
 		Args: cobra.NoArgs,

@@ -17,19 +17,7 @@ func calibrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "calibrate SOURCE... -m MODEL --camera NAME -o FILE",
 		Short: "Learn a camera's thresholds from normal video",
-		Long: "Scores video in which nothing unusual happens and writes the calibration record of one camera: lo, " +
-			"the low end of its\n" +
-			"normal errors, and theta, the threshold. Use video that the model was not trained on: its errors on its " +
-			"training video\n" +
-			"are too low. A live camera is watched for the time that --for gives.\n\n" +
-			"Theta is such that as many false alarms are to be expected as --alarms allows. Alarms are counted as " +
-			"the detector raises them,\n" +
-			"by its durations in the configuration. Video of a tenth of the time in which one alarm is allowed is " +
-			"enough (1/day: 2.4 hours); with\n" +
-			"less the threshold is provisional. With fewer than 20 separate events each clip counts as one, and " +
-			"theta may be too high or too\n" +
-			"low; with fewer than 200 clips it is a quantile of the errors, which keeps to no number of alarms.\n\n" +
-			sourceHelp,
+		Long:  help("calibrate") + "\n\n" + sourceHelp,
 		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json\n" +
 			"  vigil calibrate gate --for 5h -c vigil.yaml --alarms 2/week -o gate.json\n" +
 			"  vigil calibrate - --for 5h -m weights/fast.safetensors --camera gate -o gate.json < address.txt",

@@ -16,12 +16,8 @@ func demoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "demo",
 		Short: "Watch a street that vigil draws itself: no camera, no data, one command",
-		Long: "Draws a street with people on it, learns it, calibrates on another day, and watches a third on which " +
-			"cyclists, carts, runners and\n" +
-			"falls happen. Alerts go through NATS and are printed as they arrive; a picture of each peak with its " +
-			"heat map is saved.\n" +
-			"At the end they are held against the truth, which the drawing knows.",
-		Args: cobra.NoArgs,
+		Long:  help("demo"),
+		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := o.Check(); err != nil {

@@ -16,21 +16,7 @@ func evalCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "eval DATASET -m MODEL",
 		Short: "Measure how well a model finds what a labelled data set calls abnormal",
-		Long: "Scores the test videos of a data set and measures the scores by two protocols, side by side and never " +
-			"mixed.\n\n" +
-			"paper: a clip at every frame; the one that starts at frame s scores frame s + 8; the first 8 and the " +
-			"last 7 frames of a\n" +
-			"video do not count; each video's errors are scaled by its own minimum and maximum.\n" +
-			"raw:   the same frames, errors as they are.\n" +
-			"live:  a clip every --hop frames, judged by what normal video says (the data set's own, or --calibrate " +
-			"or --calibration),\n" +
-			"with no look at the test video as a whole. Every frame counts: a score stands from its clip's start + 8 " +
-			"until the\n" +
-			"next, and the first one also for the 8 frames before.\n" +
-			"no delay: as live, but a score stands from the end of its clip, as an alert has it; frames before the " +
-			"first score count\n" +
-			"as normal.\n\n" +
-			"Intervals are 95 %, from resampling whole videos.",
+		Long:  help("eval"),
 		Example: "  vigil eval ped2 -m weights/ped2-small.safetensors --report report\n" +
 			"  vigil eval --scores theirs/ --labels ped2/labels\n" +
 			"  vigil eval --list",

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"embed"
 	"encoding/json"
 	"errors"
 	"io"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -57,6 +59,18 @@ func (f optionalFlag[T]) Set(s string) error {
 // optional leaves to nil where the flag of that name, which sets value, is not given.
 func optional[T any](f *pflag.FlagSet, to **T, name string, value *T) {
 	f.Lookup(name).Value = optionalFlag[T]{f.Lookup(name).Value, value, to}
+}
+
+//go:embed help
+var helpFiles embed.FS
+
+// help is the long help text of a command, from its file. It panics where there is none, in every run of the program.
+func help(command string) string {
+	text, err := helpFiles.ReadFile("help/" + command + ".txt")
+	if err != nil {
+		panic(err)
+	}
+	return strings.TrimSuffix(string(text), "\n")
 }
 
 // printer is a result that prints itself for people.

@@ -48,14 +48,8 @@ func modelImportCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "import FILE -o FILE",
 		Short: "Make weights of a PyTorch state dict",
-		Long: "Make weights of a PyTorch state dict, as torch.save wrote it in any version, or of safetensors " +
-			"without hyper-parameters. It may lie in a\n" +
-			"checkpoint, beside other things, and all its names may begin with module., model., _orig_mod. or the " +
-			"like. Nothing in it is executed.\n" +
-			"Channels and slots are read from the shapes. The input side is in no shape: say --preset or --side, " +
-			"unless exactly one\n" +
-			"preset has these channels and slots.",
-		Args: cobra.ExactArgs(1),
+		Long:  help("model-import"),
+		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			info, err := train.Import(args[0], to, o)
 			if err != nil || info == nil {
@@ -83,14 +77,9 @@ func modelImportCommand() *cobra.Command {
 func modelExportCommand() *cobra.Command {
 	var to string
 	c := &cobra.Command{
-		Use:   "export FILE -o FILE",
-		Short: "Make a PyTorch state dict of weights",
-		Long: "Make a PyTorch state dict of weights, under the names that MemAE's released code has. The ending of " +
-			"-o chooses the format: .pt, .pth and\n" +
-			".ckpt are as torch.save writes them, and torch.load reads them with weights_only=True; .safetensors is " +
-			"for safetensors.torch.load_file.\n" +
-			"What PyTorch's network has no tensor for, which is the background that the score block_motion compares " +
-			"with, is left out.",
+		Use:     "export FILE -o FILE",
+		Short:   "Make a PyTorch state dict of weights",
+		Long:    help("model-export"),
 		Example: "  vigil model export weights/mine.safetensors -o mine.pt",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -14,13 +14,7 @@ func pseudoCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "pseudo SOURCE... -o DIR",
 		Short: "Make a labelled data set of normal recordings, to choose by",
-		Long: "Makes labelled videos of normal ones, for 'vigil eval'. Each begins as it was; from a known moment " +
-			"on, in every other one a part of the\n" +
-			"picture runs at two to five times its speed, and in the rest something that was seen at another time " +
-			"glides through without moving\n" +
-			"its limbs. Presets, recipes and lengths of training can so be chosen by videos of your camera in which " +
-			"nothing ever\n" +
-			"happened. Take short recordings that were not learned from; one at a time is held in memory.",
+		Long:  help("pseudo"),
 		Example: "  vigil train monday/*.mkv -o yard.safetensors\n" +
 			"  vigil pseudo tuesday/*.mkv -o pseudo\n" +
 			"  vigil eval pseudo -m yard.safetensors",

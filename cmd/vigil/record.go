@@ -15,17 +15,7 @@ func recordCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "record CAMERA -o DIR",
 		Short: "Record a live camera as it is, to train and calibrate on",
-		Long: "Copies what a camera sends, without decoding it, into Matroska files that each begin at a key frame. " +
-			"Their names have the camera's\n" +
-			"name and the time of the first picture in UTC, as gate-20261129T164800Z.mkv. Sound is left out.\n" +
-			"CAMERA is the name of one in the configuration, - for a URL on standard input, @FILE for one in a file, " +
-			"or a URL; one with a password\n" +
-			"does not belong on the command line, where every user of the machine can read it.\n\n" +
-			"A camera that breaks off is opened again for as long as --for lasts; each connection begins a new file, " +
-			"and what is missing between\n" +
-			"two is said. A file under way ends in .mkv.part. If vigil is killed it can be played up to the last " +
-			"second, and the next recording\n" +
-			"of the same camera into the same folder gives it its name. No file is ever written over.",
+		Long:  help("record"),
 		Example: "  vigil record gate --for 3h -o normal\n" +
 			"  cat url.txt | vigil record - --for 1h -o normal",
 		Args: cobra.ExactArgs(1),

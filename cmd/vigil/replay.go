@@ -21,11 +21,7 @@ func replayCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "replay SOURCE... -m MODEL",
 		Short: "Score recordings as fast as they decode, and publish their alerts",
-		Long: "Scores video files and folders of frames whole, one after the other. With a calibration its alerts " +
-			"are published as\n" +
-			"'run' publishes them. Without one there are no alerts, and the regularity in the scores file is the " +
-			"paper's, which needs\n" +
-			"the whole video: 1 - (e - min)/(max - min).",
+		Long:  help("replay"),
 		Example: "  vigil replay ped2/test/*.mkv -m weights/fast.safetensors --calibration ped2.json --scores " +
 			"scores.csv",
 		Args: cobra.MinimumNArgs(1),

@@ -18,18 +18,7 @@ func trainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "train SOURCE... -o MODEL",
 		Short: "Learn what is normal from recordings without labels",
-		Long: "Learns from video files and folders of frames that show nothing but normal life, all of one camera. A " +
-			"twentieth of the frames is\n" +
-			"held out, and the weights that do best there are kept in MODEL. A checkpoint beside it, " +
-			"MODEL.checkpoint, holds the whole run\n" +
-			"until it is done: a run that was interrupted goes on bit for bit with --resume. One seed gives one " +
-			"result, whatever the number\n" +
-			"of threads; but with --minutes the speed of the machine decides how many steps there are.\n\n" +
-			"Recipe local-speed lets a part of some clips run too fast and unteaches what moves there; its weights " +
-			"are scored by their worst\n" +
-			"block. Recipe glide does that too, and lets what has been seen at other times glide through the picture " +
-			"without moving its limbs: take it\n" +
-			"where people walk. Recipe paper is the published one; its weights are scored by the mean error.",
+		Long:  help("train"),
 		Example: "  vigil train ped2/train/*.mkv -o ped2.safetensors --preset fast\n" +
 			"  vigil train yard/*.mp4 -o yard.safetensors --fps 10 --minutes 30",
 		Args: cobra.MinimumNArgs(1),
