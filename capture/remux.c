@@ -40,7 +40,11 @@ static int copy_video(AVFormatContext *in, AVFormatContext *out, const char *to)
 	st->codecpar->codec_tag = 0; // tags are specific to the container
 	if ((err = avio_open(&out->pb, to, AVIO_FLAG_WRITE)) < 0)
 		return err;
-	err = avformat_write_header(out, NULL);
+	AVDictionary *options = NULL;
+	err = av_dict_set(&options, "movflags", "+faststart", 0); // other containers have no such option and ignore it
+	if (err >= 0)
+		err = avformat_write_header(out, &options);
+	av_dict_free(&options);
 	if (err >= 0)
 		err = copy_packets(in, stream, out);
 	if (err >= 0)

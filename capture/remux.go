@@ -12,7 +12,7 @@ import (
 )
 
 // Remux copies a file's video to a container chosen by the new name's extension, without transcoding. FFmpeg supports
-// more containers than OpenCV.
+// more containers than OpenCV, and puts the index of an MP4 file first, so that a player can start before it has all.
 func Remux(from, to string) error {
 	var paths [2]string
 	for i, p := range []string{from, to} {

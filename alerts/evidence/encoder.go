@@ -32,6 +32,8 @@ type ProcessEncoder struct {
 const (
 	clipFolder = ".vigil-clip-" // a random number follows
 	clipFile   = "clip.mp4"
+	// encodedFile is the clip as OpenCV writes it, with the index at its end.
+	encodedFile = "encoded.mp4"
 )
 
 // maxClip bounds the size of the file that is read back.
@@ -39,10 +41,10 @@ const maxClip = 256 << 20
 
 // Encode makes an MP4 of H.264 whose index comes first, so that a browser can start playing at once.
 func (c ProcessEncoder) Encode(ctx context.Context, pictures [][]byte, fps float64) (_ []byte, err error) {
-	if err := tempdir.Sweep(c.Dir, clipFolder, clipFile); err != nil {
+	if err := tempdir.Sweep(c.Dir, clipFolder, clipFile, encodedFile); err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
-	dir, err := tempdir.Make(c.Dir, clipFolder, clipFile)
+	dir, err := tempdir.Make(c.Dir, clipFolder, clipFile, encodedFile)
 	if err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
@@ -69,7 +71,7 @@ func (c ProcessEncoder) Encode(ctx context.Context, pictures [][]byte, fps float
 	if err != nil {
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
-	return FastStart(data)
+	return data, nil
 }
 
 // clipStream is the input of the process: the rate, and each picture prefixed by its length.
@@ -109,10 +111,14 @@ func EncodeClip(in io.Reader, path string) (err error) {
 	if err := binary.Read(r, binary.BigEndian, &fps); err != nil {
 		return fmt.Errorf("encode clip: read the rate: %w", err)
 	}
+	encoded := filepath.Join(filepath.Dir(path), encodedFile)
 	var w *capture.Writer
 	defer func() {
 		if w != nil {
 			err = errors.Join(err, w.Close())
+		}
+		if err == nil {
+			err = errors.Join(capture.Remux(encoded, path), os.Remove(encoded))
 		}
 	}()
 	var f video.Frame
@@ -134,7 +140,7 @@ func EncodeClip(in io.Reader, path string) (err error) {
 		if w == nil {
 			f.Width, f.Height, f.Channels = even(img.Bounds().Dx()), even(img.Bounds().Dy()), 3
 			f.Pix = make([]byte, f.Width*f.Height*3)
-			if w, err = capture.CreateVideo(path, fps, f.Width, f.Height, ""); err != nil {
+			if w, err = capture.CreateVideo(encoded, fps, f.Width, f.Height, ""); err != nil {
 				return err
 			}
 		}
