@@ -29,7 +29,7 @@ const (
 // Kind tells an event in the scene from a camera that can no longer be believed.
 type Kind string
 
-// The kinds.
+// The kinds of alerts.
 const (
 	KindAnomaly   Kind = "anomaly"
 	KindUntrusted Kind = "untrusted"
@@ -38,16 +38,16 @@ const (
 // EndReason says why an alert ended. Later programs may know more reasons; treat an unknown one as an end.
 type EndReason string
 
-// The reasons that this program gives.
+// The reasons of this version.
 const (
 	EndCalm           EndReason = "calm"            // regularity stayed above the detector's leave
-	EndSourceEnded    EndReason = "source_ended"    // a recording came to its end
-	EndSourceLost     EndReason = "source_lost"     // a live source went away
+	EndSourceEnded    EndReason = "source_ended"    // a recording ended
+	EndSourceLost     EndReason = "source_lost"     // a live source was lost
 	EndDisarmed       EndReason = "disarmed"        // the armed hours ended
-	EndMismatch       EndReason = "mismatch"        // what the camera sends does not fit its calibration any more
-	EndUnwatched      EndReason = "unwatched"       // pictures came, but no clip of them that could be scored
+	EndMismatch       EndReason = "mismatch"        // the video does not match its calibration any more
+	EndUnwatched      EndReason = "unwatched"       // pictures arrived, but no clip of them could be scored
 	EndStopped        EndReason = "stopped"         // vigil was stopped
-	EndCrashRecovered EndReason = "crash_recovered" // vigil died and closed the alert at its next start
+	EndCrashRecovered EndReason = "crash_recovered" // vigil died and ended the alert at its next start
 )
 
 // Alert is one message about one event. Every message is complete: who sees only the last one knows the whole event.
@@ -132,13 +132,13 @@ type PendingEvidence struct {
 // EvidenceKind says what a piece of evidence shows.
 type EvidenceKind string
 
-// The kinds of evidence that this program makes.
+// The kinds of evidence of this version.
 const (
 	EvidenceSnapshot EvidenceKind = "snapshot" // the picture at the peak
 	EvidenceHeatMap  EvidenceKind = "heatmap"  // the same with the error map over it
-	EvidenceClip     EvidenceKind = "clip"     // video of the event, with what came before and after
-	// EvidenceModelInput is a video of the same time that shows what the model saw: grey, small, at its rate, without
-	// loss.
+	EvidenceClip     EvidenceKind = "clip"     // video of the event, with some time before and after
+	// EvidenceModelInput is a lossless video of the model's input for the same time: grey, small, at the model's frame
+	// rate.
 	EvidenceModelInput EvidenceKind = "model_input"
 )
 

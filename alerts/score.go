@@ -33,25 +33,25 @@ type Status struct {
 // State is what a camera is doing.
 type State string
 
-// The states.
+// The states of a camera.
 const (
-	StateConnecting State = "connecting" // for the first time or again
-	StateLive       State = "live"       // pictures come and are judged
-	StateStalled    State = "stalled"    // connected, but no picture came for a while
-	StateFrozen     State = "frozen"     // the same picture comes again and again
-	StateFailing    State = "failing"    // the source failed and will be tried again
-	// pictures come at another rate than the calibration's: scored, alerts are held
+	StateConnecting State = "connecting" // the first time or again
+	StateLive       State = "live"       // pictures arrive and are scored
+	StateStalled    State = "stalled"    // connected, but no picture arrived for a while
+	StateFrozen     State = "frozen"     // the same picture repeats
+	StateFailing    State = "failing"    // the source failed and is retried
+	// pictures arrive at another rate than the calibration's: they are scored, alerts are held
 	StateRateMismatch State = "rate_mismatch"
-	// pictures are of another size than the calibration's: scored, alerts are held
+	// pictures have another size than the calibration's: they are scored, alerts are held
 	StateSizeMismatch State = "size_mismatch"
-	StateNoClips      State = "no_clips"   // pictures come, but never enough in a row to make a clip
+	StateNoClips      State = "no_clips"   // pictures arrive, but never enough in a row for a clip
 	StateUnscorable   State = "unscorable" // many clips in a row could not be scored
 	StateDisarmed     State = "disarmed"   // outside the armed hours
-	// StatePausedOverload is a camera that is passed over for ten seconds, since the machine cannot decode all of them
-	// at a time.
+	// StatePausedOverload is a camera that is paused for ten seconds, since the machine cannot decode all cameras at a
+	// time.
 	StatePausedOverload State = "paused_overload"
-	StateEnded          State = "ended"   // a recording came to its end
-	StateFailed         State = "failed"  // given up; Detail says why
+	StateEnded          State = "ended"   // a recording ended
+	StateFailed         State = "failed"  // abandoned; Detail has the reason
 	StateStopped        State = "stopped" // vigil is stopping
 )
 

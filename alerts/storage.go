@@ -35,7 +35,7 @@ type Storage struct {
 // StorageState is one of two.
 type StorageState string
 
-// The states.
+// The states of the storage.
 const (
 	StorageOK      StorageState = "ok"
 	StorageFailing StorageState = "failing" // alerts wait in their order, and no new clip is scored once many do

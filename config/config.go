@@ -1,8 +1,8 @@
-// Package config is the configuration file: YAML in, a checked Config out, or one error that names every problem.
+// Package config reads the configuration file: YAML in, a checked Config out, or one error that names every problem.
 //
-// Load is strict. A key that is not known, a value of another type, a duration without a unit or a value out of its
-// range is an error with the key and the line; nothing is guessed, and nothing is read twice: a Config is a plain
-// value that never changes under its readers. Secrets and sources are types that print redacted.
+// Load is strict. An unknown key, a value of another type, a duration without a unit or a value out of its range is an
+// error with the key and the line; nothing is guessed, and the file is read once: a Config is a plain value that never
+// changes under its readers. Secrets and sources are types that print redacted.
 package config
 
 import (
@@ -12,7 +12,7 @@ import (
 	"vigil/geometry"
 )
 
-// DefaultFile is where the commands look for the configuration.
+// DefaultFile is the default path of the configuration.
 const DefaultFile = "vigil.yaml"
 
 // Config is everything that the configuration file can say.
@@ -178,13 +178,13 @@ type Threshold struct {
 	Theta float64 `yaml:"theta" validate:"min=0"`
 }
 
-// What Settings.Trust may be in place of a file.
+// Values of Settings.Trust other than a file.
 const (
 	TrustAny    = "any"
 	TrustSystem = "system"
 )
 
-// TrustFile is the file with certificates, or empty where any is taken or the system's authorities are asked.
+// TrustFile returns the file with certificates, or "" if any is accepted or the system's authorities are used.
 func (s Settings) TrustFile() string {
 	if s.Trust == TrustAny || s.Trust == TrustSystem {
 		return ""
@@ -237,7 +237,7 @@ type Detector struct {
 	UpdateEvery time.Duration `yaml:"update_every" validate:"min=0s,max=1h"`
 }
 
-// Default is the configuration that an empty file would mean: no cameras, the embedded NATS server.
+// Default returns the configuration of an empty file: no cameras, the embedded NATS server.
 func Default() Config {
 	return Config{
 		DataDir: "vigil-data",

@@ -71,7 +71,7 @@ func parseDays(s string) (days [7]bool, err error) {
 // Clock is a time of day in minutes since midnight, from 00:00 to 24:00.
 type Clock int
 
-// UnmarshalText reads HH:MM.
+// UnmarshalText parses HH:MM.
 func (c *Clock) UnmarshalText(text []byte) error {
 	hour, minute, ok := strings.Cut(string(text), ":")
 	h, err1 := strconv.ParseUint(hour, 10, 8)
@@ -83,7 +83,7 @@ func (c *Clock) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// String is HH:MM.
+// String formats the time as HH:MM.
 func (c Clock) String() string { return fmt.Sprintf("%02d:%02d", int(c)/60, int(c)%60) }
 
 // MarshalText is String.
@@ -92,7 +92,7 @@ func (c Clock) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
 // TimeZone is a place in the IANA data base; the zero value is the machine's own time zone.
 type TimeZone struct{ loc *time.Location }
 
-// UnmarshalText reads a name such as Europe/Berlin; empty is the machine's own time zone.
+// UnmarshalText parses a name such as Europe/Berlin; empty is the machine's own time zone.
 func (z *TimeZone) UnmarshalText(text []byte) error {
 	if len(text) == 0 {
 		*z = TimeZone{}
@@ -106,7 +106,7 @@ func (z *TimeZone) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// Location is never nil.
+// Location returns the time zone; it is never nil.
 func (z TimeZone) Location() *time.Location {
 	if z.loc == nil {
 		return time.Local
@@ -114,7 +114,7 @@ func (z TimeZone) Location() *time.Location {
 	return z.loc
 }
 
-// String is the IANA name, empty for the machine's own time zone.
+// String returns the IANA name, empty for the machine's own time zone.
 func (z TimeZone) String() string {
 	if z.loc == nil {
 		return ""
