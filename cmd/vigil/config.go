@@ -3,14 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/config"
-	"vigil/internal/output"
 )
 
 func configCommand() *cobra.Command {
@@ -21,6 +18,45 @@ func configCommand() *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.AddCommand(configCheckCommand(), configPrintCommand(), configSchemaCommand(), configInitCommand())
+	return c
+}
+
+func configCheckCommand() *cobra.Command {
+	var path string
+	var o app.CheckOptions
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Find what 'vigil run' would refuse, and which servers would not take an alert",
+		Long: "Reports everything that is wrong with the configuration file and the files it names (weights, " +
+			"calibrations, certificates, recordings),\n" +
+			"whether data_dir and the ports of the server inside vigil are free, and whether the NATS server, the " +
+			"MQTT broker and the webhook would\n" +
+			"take an alert; no alert is sent. With --connect each live camera must show a picture as well. With " +
+			"--offline no server is asked, and\n" +
+			"it does not matter whether a vigil runs already.\n\n" +
+			"Exit codes: 2 for what is wrong in the file, in what it names or on this machine, 1 for a server or a " +
+			"camera that does not answer.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Offline && o.Connect {
+				return usageError{errors.New("--offline and --connect: give one of them")}
+			}
+			n, err := app.Check(cmd.Context(), path, o)
+			if err != nil {
+				return interrupted(cmd.Context(), err)
+			}
+			cameras := "cameras"
+			if n == 1 {
+				cameras = "camera"
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d %s, all right\n", path, n, cameras)
+			return err
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().BoolVar(&o.Offline, "offline", false,
+		"check only the file and what it names: no servers, data_dir or ports")
+	c.Flags().BoolVar(&o.Connect, "connect", false, "also open each live camera")
 	return c
 }
 
@@ -75,7 +111,7 @@ func configInitCommand() *cobra.Command {
 				_, err := cmd.OutOrStdout().Write(config.Example)
 				return err
 			}
-			if err := writeExample(path, force); err != nil {
+			if err := app.WriteExample(path, force); err != nil {
 				return err
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%s: written; see 'vigil config check -c %s'\n", path, path)
@@ -85,36 +121,6 @@ func configInitCommand() *cobra.Command {
 	c.Flags().StringVarP(&path, "output", "o", config.DefaultFile, "the file to write; - for standard output")
 	c.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
 	return c
-}
-
-// writeExample writes all or nothing; without force it never replaces a file, whoever made it and when.
-func writeExample(path string, force bool) error {
-	if output.Through(path) {
-		return output.Write(path, config.Example, 0o600)
-	}
-	var f *os.File
-	var err error
-	if force {
-		f, err = os.CreateTemp(filepath.Dir(path), ".vigil-config-*")
-	} else {
-		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	}
-	if errors.Is(err, fs.ErrExist) {
-		return usageError{fmt.Errorf("%s: is there already; must be another name (-o), or be replaced with --force",
-			path)}
-	}
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(config.Example)
-	err = errors.Join(err, f.Close())
-	if err == nil && force {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(f.Name()))
-	}
-	return nil
 }
 
 // configFlag is -c, the same for every command that reads the configuration file.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,7 +49,7 @@ func TestConfigInitNeverReplacesUnasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := runConfigCommand("init", "-o", path)
-	if _, ok := errors.AsType[usageError](err); !ok || !strings.Contains(err.Error(), "is there already") {
+	if !isUsage(err) || !strings.Contains(err.Error(), "is there already") {
 		t.Errorf("got %v, want a usage error", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {

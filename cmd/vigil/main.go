@@ -15,6 +15,7 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/app"
+	"vigil/internal/cli"
 	"vigil/internal/errcode"
 	"vigil/internal/output"
 	"vigil/internal/terminal"
@@ -154,27 +155,13 @@ func rootCommand() *cobra.Command {
 		},
 	}
 	root.Flags().BoolVar(&asksVersion, "version", false, "say which vigil this is, as 'vigil version' does")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	usage := func(err error) error { return usageError{err} }
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
 		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(),
 		encodeClipCommand())
-	usageArgs(root)
-	decimalFlags(root)
+	cli.WrapArgs(root, usage)
+	cli.DecimalFlags(root)
 	return root
-}
-
-// usageArgs makes a wrong number of arguments a usage error for every command below c.
-func usageArgs(c *cobra.Command) {
-	if check := c.Args; check != nil {
-		c.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return usageError{fmt.Errorf("%w (see '%s --help')", err, cmd.CommandPath())}
-			}
-			return nil
-		}
-	}
-	for _, sub := range c.Commands() {
-		usageArgs(sub)
-	}
 }
