@@ -21,7 +21,7 @@ import (
 
 // sources are the files whose doc comments describe the keys, so that each description is written once.
 //
-//go:embed config.go hours.go ways.go
+//go:embed config.go hours.go sinks.go
 var sources embed.FS
 
 // Schema returns a JSON Schema of the configuration file for editors: every key with its description, its range and its
