@@ -79,8 +79,8 @@ func TestExampleNamesEveryKey(t *testing.T) {
 	text := string(Example)
 	var look func(reflect.Type)
 	look = func(in reflect.Type) {
-		for _, f := range fields(in) {
-			if name := yamlName(f); !regexp.MustCompile(`\b` + name + `\b`).MatchString(text) {
+		for _, f := range Fields(in) {
+			if name := KeyOf(f); !regexp.MustCompile(`\b` + name + `\b`).MatchString(text) {
 				t.Errorf("the example does not show %s", name)
 			}
 			inner := f.Type

@@ -17,14 +17,14 @@ var (
 	pointType = reflect.TypeFor[geometry.Point]()
 )
 
-// fields returns the keys of a value of type want, or nil if it is not a map in the file.
-func fields(want reflect.Type) fieldList {
+// Fields returns the keys of a value of type want, or nil if it is not a map in the file.
+func Fields(want reflect.Type) fieldList {
 	if want.Kind() != reflect.Struct || want == pointType || reflect.PointerTo(want).Implements(textType) {
 		return nil
 	}
 	var list fieldList
 	for _, f := range reflect.VisibleFields(want) {
-		if yamlName(f) != "" {
+		if KeyOf(f) != "" {
 			list = append(list, f)
 		}
 	}
@@ -42,13 +42,14 @@ func element(want reflect.Type) reflect.Type {
 	return nil
 }
 
-func yamlName(f reflect.StructField) string {
+// KeyOf returns the key of a field in the file; "" for none.
+func KeyOf(f reflect.StructField) string {
 	name, _, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 	return name
 }
 
 func (l fieldList) find(name string) *reflect.StructField {
-	i := slices.IndexFunc(l, func(f reflect.StructField) bool { return yamlName(f) == name })
+	i := slices.IndexFunc(l, func(f reflect.StructField) bool { return KeyOf(f) == name })
 	if i < 0 {
 		return nil
 	}
@@ -61,7 +62,7 @@ func suggestion(name, at string, known fieldList) string {
 	var names []string
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, f := range known {
-		n := yamlName(f)
+		n := KeyOf(f)
 		names = append(names, n)
 		if d := distance(strings.ToLower(name), n); d < bestDistance {
 			best, bestDistance = n, d
@@ -82,9 +83,9 @@ func suggestion(name, at string, known fieldList) string {
 // placesOf lists the full keys that end in name, with [] for any element of a list.
 func placesOf(name string, in reflect.Type, at string) []string {
 	var places []string
-	for _, f := range fields(in) {
-		key := join(at, yamlName(f))
-		if yamlName(f) == name {
+	for _, f := range Fields(in) {
+		key := join(at, KeyOf(f))
+		if KeyOf(f) == name {
 			places = append(places, key)
 		}
 		inner := f.Type

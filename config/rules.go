@@ -14,7 +14,10 @@ import (
 	"vigil/geometry"
 )
 
-var nameForm = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
+// CameraNamePattern is the form of a camera's name.
+const CameraNamePattern = `^[a-z0-9_-]{1,64}$`
+
+var nameForm = regexp.MustCompile(CameraNamePattern)
 
 func (f *problemList) camera(key string, c Camera) {
 	switch {

@@ -42,15 +42,15 @@ func nested(t *testing.T, key string, value any) []byte {
 
 // eachKey calls each with every leaf key and its field.
 func eachKey(in reflect.Type, at string, each func(key string, f reflect.StructField)) {
-	for _, f := range fields(in) {
-		key, inner := join(at, yamlName(f)), f.Type
+	for _, f := range Fields(in) {
+		key, inner := join(at, KeyOf(f)), f.Type
 		if inner.Kind() == reflect.Pointer {
 			inner = inner.Elem()
 		}
-		if e := element(inner); e != nil && fields(e) != nil {
+		if e := element(inner); e != nil && Fields(e) != nil {
 			key, inner = key+"[0]", e
 		}
-		if fields(inner) != nil {
+		if Fields(inner) != nil {
 			eachKey(inner, key, each)
 			continue
 		}

@@ -121,7 +121,7 @@ func (t *tree) value(n *yaml.Node, key string, want reflect.Type) any {
 
 func (t *tree) mapping(n *yaml.Node, key string, want reflect.Type) any {
 	m := map[string]any{}
-	known := fields(want)
+	known := Fields(want)
 	if known == nil {
 		return m // the decoder says that no map is wanted here.
 	}

@@ -49,7 +49,7 @@ func (f *problemList) add(key, got, format string, args ...any) {
 // ranges is the validator for the struct tags; it names fields by their keys.
 var ranges = sync.OnceValue(func() *validator.Validate {
 	v := validator.New(validator.WithRequiredStructEnabled())
-	v.RegisterTagNameFunc(yamlName)
+	v.RegisterTagNameFunc(KeyOf)
 	return v
 })
 

@@ -89,11 +89,7 @@ func configSchemaCommand() *cobra.Command {
 		Short: "Prints a JSON Schema of the configuration file, for editors",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			schema, err := config.Schema()
-			if err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s\n", schema)
+			_, err := cmd.OutOrStdout().Write(config.Schema)
 			return err
 		},
 	}
