@@ -9,7 +9,6 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/internal/errcode"
-	"vigil/internal/retry"
 )
 
 const (
@@ -56,11 +55,6 @@ func (s *storeFailure) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.err, s.failed = nil, make(chan struct{})
-}
-
-// newBackoff returns the pauses between attempts to store or deliver an alert, or to restart the server.
-func (o *Outbox) newBackoff() *retry.Backoff {
-	return &retry.Backoff{First: firstRetry, Max: o.opts.LongestPause}
 }
 
 // storeWithRetry stores one encoded alert; between attempts it trims a full stream or restarts a server that cannot
