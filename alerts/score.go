@@ -40,9 +40,9 @@ const (
 	StateStalled    State = "stalled"    // connected, but no picture arrived for a while
 	StateFrozen     State = "frozen"     // the same picture repeats
 	StateFailing    State = "failing"    // the source failed and is retried
-	// pictures arrive at another rate than the calibration's: they are scored, alerts are held
+	// pictures arrive at another rate than the calibration's: they are scored, alerts are held.
 	StateRateMismatch State = "rate_mismatch"
-	// pictures have another size than the calibration's: they are scored, alerts are held
+	// pictures have another size than the calibration's: they are scored, alerts are held.
 	StateSizeMismatch State = "size_mismatch"
 	StateNoClips      State = "no_clips"   // pictures arrive, but never enough in a row for a clip
 	StateUnscorable   State = "unscorable" // many clips in a row could not be scored

@@ -23,8 +23,10 @@ var (
 		"schema_version", "alert_id", "seq", "phase", "kind", "camera", "start", "peak",
 		"duration_seconds", "model", "source", "gap_before",
 	}
-	requiredMeasurement = []string{"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold",
-		"severity"}
+	requiredMeasurement = []string{
+		"error", "regularity", "peak_error", "peak_regularity", "lo", "threshold",
+		"severity",
+	}
 	requiredEnd    = []string{"end", "end_reason"}
 	requiredMoment = []string{"wall", "stream_seconds", "frame"}
 

@@ -77,8 +77,9 @@ func LoginWarning(flag, address, or string) string {
 	if !strings.Contains(shown, "@") {
 		return ""
 	}
-	return fmt.Sprintf("warning: %s %s was given with a password or a token, which every user of this machine can read "+
-		"in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s", flag, terminal.Escape(shown), or)
+	return fmt.Sprintf(
+		"warning: %s %s was given with a password or a token, which every user of this machine can read "+
+			"in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s", flag, terminal.Escape(shown), or)
 }
 
 // ArchiveConfig reads what reading alerts needs of a configuration file: not the cameras, nor their passwords. Without

@@ -9,8 +9,9 @@ import (
 	"vigil/geometry"
 )
 
-// fieldList are the keys of one map, in the order of the struct.
-type fieldList []reflect.StructField
+// FieldList are the keys of one map, in the order of the struct.
+// FieldList is the keys of a map in the file, as fields of its type.
+type FieldList []reflect.StructField
 
 var (
 	textType  = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -18,11 +19,11 @@ var (
 )
 
 // Fields returns the keys of a value of type want, or nil if it is not a map in the file.
-func Fields(want reflect.Type) fieldList {
+func Fields(want reflect.Type) FieldList {
 	if want.Kind() != reflect.Struct || want == pointType || reflect.PointerTo(want).Implements(textType) {
 		return nil
 	}
-	var list fieldList
+	var list FieldList
 	for _, f := range reflect.VisibleFields(want) {
 		if KeyOf(f) != "" {
 			list = append(list, f)
@@ -48,7 +49,7 @@ func KeyOf(f reflect.StructField) string {
 	return name
 }
 
-func (l fieldList) find(name string) *reflect.StructField {
+func (l FieldList) find(name string) *reflect.StructField {
 	i := slices.IndexFunc(l, func(f reflect.StructField) bool { return KeyOf(f) == name })
 	if i < 0 {
 		return nil
@@ -58,7 +59,7 @@ func (l fieldList) find(name string) *reflect.StructField {
 
 // suggestion suggests what an unknown key may have meant: the same key elsewhere, a similar one at its level, or the
 // list of known ones.
-func suggestion(name, at string, known fieldList) string {
+func suggestion(name, at string, known FieldList) string {
 	var names []string
 	best, bestDistance := "", max(1, len(name)/3)+1
 	for _, f := range known {

@@ -67,8 +67,10 @@ func TestTables(t *testing.T) {
 	}
 	got.Reset()
 	for _, all := range [][]outbox.Aside{nil, {
-		{MessageID: textID + ":0", Sink: "webhook", Camera: "yard", Since: goesOn.Start.Wall, Reason: "400",
-			Retry: true},
+		{
+			MessageID: textID + ":0", Sink: "webhook", Camera: "yard", Since: goesOn.Start.Wall, Reason: "400",
+			Retry: true,
+		},
 	}} {
 		if err := WriteAside(&got, all); err != nil {
 			t.Fatal(err)
@@ -103,8 +105,10 @@ acknowledged Ann  2026-11-20 10:00:00  normal, 1 clip kept to learn from
 	}
 	for want, k := range map[string]alerts.Ack{
 		" acknowledged by Ann": {By: "Ann"},
-		" acknowledged by Ann as normal, 2 clips kept to learn from": {By: "Ann", Normal: true,
-			Clips: []string{"a", "b"}},
+		" acknowledged by Ann as normal, 2 clips kept to learn from": {
+			By: "Ann", Normal: true,
+			Clips: []string{"a", "b"},
+		},
 		` acknowledged by "\a" as normal; what the model saw of it is not kept, so there is nothing to learn from`: {
 			By: "\a", Normal: true,
 		},

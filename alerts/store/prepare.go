@@ -38,8 +38,10 @@ type repairer struct {
 // known is the state of the ledger, and may be nil. After an error the server must not be started: it would truncate
 // what could not be quarantined.
 func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
-	m := &repairer{dir: dir, known: known,
-		quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")}}
+	m := &repairer{
+		dir: dir, known: known,
+		quarantine: quarantine{dir: dir, stamp: now.UTC().Format("20060102T150405Z")},
+	}
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
 		if err := m.quarantine.move(streamDir{name: ".", path: dir}, LedgerFile(dir)); err != nil {
 			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir,

@@ -34,7 +34,8 @@ func (r *Report) Found() string { return r.ledger() + r.damage() }
 func (r *Report) Verdict() string {
 	var b strings.Builder
 	if len(r.Rescued) > 0 {
-		fmt.Fprintf(&b, "%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
+		fmt.Fprintf(&b,
+			"%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
 			r.Rescued.Count(), r.Rescued)
 	}
 	if !r.Damaged() {

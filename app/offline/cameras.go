@@ -17,7 +17,7 @@ import (
 func MeasureCameras(ctx context.Context, o bench.Options, seconds time.Duration) (cameras.Loads, error) {
 	d := config.Default().Defaults
 	return cameras.Measure(ctx, cameras.Options{
-		Presets: o.Presets, Seconds: seconds, Seed: o.Seed, Progress: o.Progress,
+		Presets: o.Presets, Period: seconds, Seed: o.Seed, Progress: o.Progress,
 		Hop: d.Hop, Keep: d.Footage.Keep, Memory: d.Footage.Memory << 20,
 		RetryMin: d.Reconnect.Min, RetryMax: d.Reconnect.Max,
 		Open: func(name string, address source.Address, side int, media *pipeline.MediaBuffer) func(context.Context,

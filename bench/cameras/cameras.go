@@ -69,7 +69,7 @@ const (
 // Options say what is watched.
 type Options struct {
 	Presets  []string      // networks, with random weights
-	Seconds  time.Duration // for which each number of cameras is watched
+	Period   time.Duration // for which each number of cameras is watched
 	Seed     uint64        // of the weights
 	Hop      int
 	Keep     time.Duration // of previews
@@ -223,7 +223,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options)
 		return 0, err
 	}
 	before := tally.sum()
-	if err := wait(o.Seconds); err != nil {
+	if err := wait(o.Period); err != nil {
 		return 0, err
 	}
 	after := tally.sum()

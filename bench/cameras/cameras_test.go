@@ -80,7 +80,7 @@ func TestBenchCameras(t *testing.T) {
 		t.Errorf("a frame costs %g s, %v", cost, err)
 	}
 	if _, err := v.watch(t.Context(), m, 2, Options{
-		Seconds: 200 * time.Millisecond, Hop: 2, Keep: 30 * time.Second, Memory: 16 << 20,
+		Period: 200 * time.Millisecond, Hop: 2, Keep: 30 * time.Second, Memory: 16 << 20,
 		RetryMin: time.Second, RetryMax: time.Second, Open: openWorker,
 	}); err != nil {
 		t.Error(err)

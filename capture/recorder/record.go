@@ -65,12 +65,14 @@ type Totals struct {
 	Recorded, Gap  time.Duration
 }
 
+// AddSegment counts a finished file.
 func (t *Totals) AddSegment(s Segment) {
 	t.Segments++
 	t.Bytes += s.Bytes
 	t.Recorded += s.Duration
 }
 
+// AddGap counts a gap between two pictures.
 func (t *Totals) AddGap(g Gap) {
 	t.Gaps++
 	t.Gap += g.Duration

@@ -101,7 +101,7 @@ cameras: [{name: street, source: %s}]
 	if err != nil || len(videos) != 2 || videos[0].Frames() != 75 || videos[1].Frames() != pictures {
 		t.Errorf("train read %d videos, want one of 75 pictures and one of %d: %v", len(videos), pictures, err)
 	}
-	for _, line := range strings.Split(strings.TrimSpace(said.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(said.String()), "\n") {
 		if !strings.Contains(line, "12.5") {
 			t.Errorf("train says %q, want 12.5 frames a second", line)
 		}

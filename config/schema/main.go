@@ -64,7 +64,13 @@ func document() ([]byte, error) {
 	d := config.Default()
 	refined := refinerOf(s.Definitions)
 	refined.refine(s, reflect.ValueOf(d))
-	for _, element := range []any{config.Camera{Settings: d.Defaults}, config.Threshold{}, config.Zone{}, config.Hours{}, config.Account{}} {
+	for _, element := range []any{
+		config.Camera{Settings: d.Defaults},
+		config.Threshold{},
+		config.Zone{},
+		config.Hours{},
+		config.Account{},
+	} {
 		refined.definition(reflect.ValueOf(element))
 	}
 	s.Definitions["Camera"].Required = []string{"name", "source"}

@@ -27,7 +27,8 @@ type Info struct {
 // Of describes this process. The instruction set that VIGIL_ISA asks for has been checked.
 func Of() Info {
 	v := Info{
-		Version: "(devel)", ISA: kernel.BestSet().Name, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+		Version: "(devel)", ISA: kernel.BestSet().Name, Go: runtime.Version(), Platform: runtime.GOOS + "/" +
+			runtime.GOARCH,
 	}
 	v.OpenCV, v.FFmpeg = capture.Libraries()
 	info, ok := debug.ReadBuildInfo()
