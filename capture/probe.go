@@ -20,6 +20,7 @@ import (
 
 	"vigil/capture/source"
 	"vigil/internal/errcode"
+	"vigil/internal/retry"
 )
 
 // explainTimeout bounds the request for the reason of a refusal; a server that answers at all answers quickly.
@@ -131,10 +132,8 @@ func ask(ctx context.Context, addr source.Address, u *url.URL, o Options, timeou
 		if err != nil || a.status != http.StatusServiceUnavailable || i == tries {
 			return a, err
 		}
-		select {
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, pause) {
 			return a, nil
-		case <-time.After(pause):
 		}
 	}
 }
