@@ -35,7 +35,7 @@ demo: setup build
 
 ## test: install what is missing, then every test with the race detector, and once more without OpenCV; long ones without either
 test: test-race test-street test-pure
-	@[ -n "$(VIGIL_DATA)" ] || echo "make test: VIGIL_DATA is not set, so the tests on real video were skipped; it names a folder with them (see README.md)"
+	@[ -n "$(VIGIL_DATA)" ] || echo "make test: VIGIL_DATA is not set, so the tests on real video were skipped; it names a folder with them (see CONTRIBUTING.md)"
 
 test-race: setup-tests
 	$(TEST) $(COUNT) -race -timeout 30m ./...
