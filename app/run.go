@@ -56,20 +56,20 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 		keepMedia(&p.cameras[i], c, p.memory.Ring)
 		logThreshold(log, p.cameras[i], c)
 	}
-	desk, err := OpenSinks(ctx, cfg, log)
+	sinks, err := OpenSinks(ctx, cfg, log)
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // stopped while starting
 		}
 		return err
 	}
-	defer func() { err = errors.Join(err, desk.Shutdown()) }()
+	defer func() { err = errors.Join(err, sinks.Shutdown()) }()
 	logCapacity(ctx, log, p.cameras, cfg.Threads)
 	_, err = pipeline.Run(ctx, p.cameras, pipeline.Options{
-		Threads: cfg.Threads, Log: log, Publisher: desk, Evidence: desk.EvidenceMaker(), Summary: o.Summary,
+		Threads: cfg.Threads, Log: log, Publisher: sinks, Evidence: sinks.EvidenceMaker(), Summary: o.Summary,
 		ClipMemory: p.memory.Clips,
 	})
-	desk.Finish(ctx)
+	sinks.Finish(ctx)
 	return err
 }
 

@@ -16,27 +16,27 @@ const (
 	// calibrate.RateTolerance alerts are held.
 	rateDoubt = 0.1
 
-	// judgeRate is the interval of rate checks in stream time while the rate fits, and retryRate while it does not, so
-	// that a camera near the limit does not change its state all the time.
-	judgeRate = 10 * time.Second
-	retryRate = time.Minute
+	// rateInterval is the interval of rate checks in stream time while the rate fits, and mismatchInterval while it
+	// does not, so that a camera near the limit does not change its state all the time.
+	rateInterval     = 10 * time.Second
+	mismatchInterval = time.Minute
 )
 
 // fit tracks whether a camera's calibration fits its source.
 type fit struct {
-	key    calibrate.Key
-	live   bool
-	meter  rateMeter
-	judged bool          // the rate was checked since the source was opened
-	next   time.Duration // the meter's total at the next check
-	warned float64       // rate of the last warning
-	rate   float64       // rate that does not fit; 0 for none
+	key     calibrate.Key
+	live    bool
+	meter   rateMeter
+	checked bool          // the rate was checked since the source was opened
+	next    time.Duration // the meter's total at the next check
+	warned  float64       // rate of the last warning
+	rate    float64       // rate that does not fit; 0 for none
 
 	wrongRate, wrongSize string // description; "" if they fit
 }
 
 // reopened restarts the measurement. Until the rate is known again, the last result stays valid.
-func (f *fit) reopened() { f.meter, f.judged, f.next = rateMeter{}, false, 0 }
+func (f *fit) reopened() { f.meter, f.checked, f.next = rateMeter{}, false, 0 }
 
 // size checks the size of a picture.
 func (f *fit) size(width, height int) {
@@ -50,21 +50,21 @@ func (f *fit) size(width, height int) {
 // apart returns the difference of two rates, as a share of the calibration's.
 func (f *fit) apart(a, b float64) float64 { return math.Abs(a-b) / f.key.FPS }
 
-// judge checks the rate if it is known and a check is due; done means that a recording is over, so that no more will be
-// known. It returns a rate that fits but is worth a warning; 0 for none.
-func (f *fit) judge(done bool) (warn float64) {
+// checkRate checks the rate if it is known and a check is due; done means that a recording is over, so that no more
+// will be known. It returns a rate that fits but is worth a warning; 0 for none.
+func (f *fit) checkRate(done bool) (warn float64) {
 	even := evenSpan
 	if !f.live {
 		even = 0 // a recording has nothing but its time stamps to tell its rate
 	}
 	rate, known := f.meter.rate(even)
-	if !known && !(done && rate > 0) || f.judged && f.meter.total < f.next && !done {
+	if !known && !(done && rate > 0) || f.checked && f.meter.total < f.next && !done {
 		return 0
 	}
-	f.judged, f.next = true, f.meter.total+judgeRate
+	f.checked, f.next = true, f.meter.total+rateInterval
 	off := f.apart(rate, f.key.FPS)
 	if off > calibrate.RateTolerance {
-		f.next = f.meter.total + retryRate
+		f.next = f.meter.total + mismatchInterval
 		if f.wrongRate == "" || f.apart(rate, f.rate) > rateDoubt {
 			f.rate = rate
 			f.wrongRate = fmt.Sprintf("frame rate is %.4g, calibrated for %.4g", rate, f.key.FPS)
@@ -82,7 +82,7 @@ func (f *fit) judge(done bool) (warn float64) {
 // early reports whether an early clip may be used while the rate is unknown. A live camera's calibration is trusted
 // until then; a recording's pictures must already fit, since later ones may turn a mismatch into an error.
 func (f *fit) early(fps float64) bool {
-	return f.live || f.judged || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
+	return f.live || f.checked || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
 }
 
 // checkCalibration checks the calibration against what the source delivers. A mismatch is an error for a recording. A
@@ -105,7 +105,7 @@ func (w *reader) checkFit(done bool) error {
 	if f == nil {
 		return nil
 	}
-	if rate := f.judge(done); rate > 0 {
+	if rate := f.checkRate(done); rate > 0 {
 		w.log.Warn("the frame rate is not the calibration's, alerts may be too many or too few", "fps",
 			fmt.Sprintf("%.4g", rate),
 			"calibrated_fps", fmt.Sprintf("%.4g", f.key.FPS), errcode.Key, errcode.CameraRateMismatch)

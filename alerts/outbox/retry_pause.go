@@ -1,8 +1,6 @@
 package outbox
 
-import (
-	"vigil/internal/retry"
-)
+import "vigil/internal/retry"
 
 // newBackoff returns the pauses between attempts to store or deliver an alert, or to restart the server.
 func (o *Outbox) newBackoff() *retry.Backoff {
