@@ -47,20 +47,30 @@ func (s *Server) Moved() error {
 	return nil
 }
 
-// RecordDirs records the identity of the directories, once the stream of alerts exists.
+// RecordDirs records the identity of the directories, once the stream of alerts exists. A directory that has replaced
+// the server's is not recorded, so that Moved reports it.
 func (s *Server) RecordDirs() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.dirs = identifyDirs(s.opts.Dir)
+	// The lock is checked after what it vouches for.
+	if found := identifyDirs(s.opts.Dir); s.lock.at(s.opts.Dir) {
+		s.dirs = found
+	}
+}
+
+// at reports whether the locked file is the one that is found in dir.
+func (l *dirLock) at(dir string) bool {
+	held, err := l.file.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(lockName(dir))
+	return err == nil && os.SameFile(now, held)
 }
 
 // relockDir locks the directory again if it was replaced. s.mu is held.
 func (s *Server) relockDir() error {
-	held, err := s.lock.file.Stat()
-	if err != nil {
-		return err
-	}
-	if now, err := os.Stat(lockName(s.opts.Dir)); err == nil && os.SameFile(now, held) {
+	if s.lock.at(s.opts.Dir) {
 		return nil
 	}
 	lock, err := lockAndProbeDir(s.opts.Dir)

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
@@ -79,6 +80,7 @@ type Server struct {
 	nats           *natsserver.Server
 	shutDown       bool
 	dirs           dirIdentity
+	starts         atomic.Uint64
 	closingBridges sync.WaitGroup // replaced bridges
 	damage         []store.Damage // found by the default Options.Prepare
 }
@@ -133,11 +135,21 @@ func (s *Server) prepareAndStart(ctx context.Context) (*natsserver.Server, error
 		return nil, err
 	}
 	ns, err := startServer(ctx, s.opts, s.logins)
-	if err == nil {
-		s.dirs = identifyDirs(s.opts.Dir)
+	if err != nil {
+		return nil, err
 	}
-	return ns, err
+	s.dirs = identifyDirs(s.opts.Dir)
+	if !s.lock.at(s.opts.Dir) { // replaced since it was locked: the server runs on files that nobody checked
+		ns.Shutdown()
+		ns.WaitForShutdown()
+		return nil, fmt.Errorf("alert store %s: %w", s.opts.Dir, ErrMoved)
+	}
+	s.starts.Add(1)
+	return ns, nil
 }
+
+// Starts returns how often the server was started. What was read between two equal results comes from one directory.
+func (s *Server) Starts() uint64 { return s.starts.Load() }
 
 // prepare quarantines damaged files.
 func (s *Server) prepare(dir string) error {

@@ -71,6 +71,35 @@ func TestStartRefuses(t *testing.T) {
 	}
 }
 
+// A directory that replaced the server's is noticed at whatever moment it came.
+func TestADirectoryThatIsReplacedAtAnyMoment(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "store")
+	replace := func(string) error {
+		return errors.Join(os.Rename(dir, dir+".away"), os.Mkdir(dir, 0o700),
+			os.WriteFile(lockName(dir), nil, 0o600))
+	}
+	if s, err := Start(within(t), Options{Dir: dir, NoListen: true, Prepare: replace}); !errors.Is(err, ErrMoved) {
+		if err == nil {
+			err = s.Shutdown()
+		}
+		t.Errorf("replaced between its lock and the server's start: %v", err)
+	}
+	if err := errors.Join(os.RemoveAll(dir), os.Rename(dir+".away", dir)); err != nil {
+		t.Fatal(err)
+	}
+	s := serve(t, Options{Dir: dir, NoListen: true})
+	if err := s.Moved(); err != nil {
+		t.Errorf("nothing was moved: %v", err)
+	}
+	if err := replace(dir); err != nil {
+		t.Fatal(err)
+	}
+	s.RecordDirs()
+	if err := s.Moved(); !errors.Is(err, ErrMoved) {
+		t.Errorf("replaced before its identity was recorded again: %v", err)
+	}
+}
+
 func TestDirectoryIsFreeAfterShutdown(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	for range 2 {

@@ -72,19 +72,25 @@ func (o *Outbox) forward(ctx context.Context, f *forwarder) {
 // nextMessage reads the message after the last acknowledged one; false if there is none, or ctx ended.
 func (o *Outbox) nextMessage(ctx context.Context, f *forwarder) (sink.Message, bool) {
 	for wait := o.newBackoff(); ; {
+		starts := o.server.Starts()
 		m, err := o.readMessage(ctx, f)
-		ok := false
-		switch {
-		case err == nil:
-			return m, true
-		case ctx.Err() != nil:
-			return sink.Message{}, false
-		case errors.Is(err, jetstream.ErrMsgNotFound):
+		ok := err == nil
+		if ctx.Err() == nil && errors.Is(err, jetstream.ErrMsgNotFound) {
 			// The server answers the same for a message that it cannot read.
 			m, ok, err = o.skipUnreadable(ctx, f)
-			if err == nil {
-				return m, ok
+		}
+		if ok && err == nil {
+			// Messages in a deleted directory are stored again, and delivered then.
+			err = o.server.Moved()
+			if err == nil && o.server.Starts() != starts {
+				err = errRestarted
 			}
+		}
+		switch {
+		case err == nil:
+			return m, ok
+		case ctx.Err() != nil:
+			return sink.Message{}, false
 		}
 		o.log.Debug("read the outbox", "camera", f.camera, "error", err)
 		if !wait.Wait(ctx) {
@@ -101,9 +107,6 @@ func (o *Outbox) readMessage(ctx context.Context, f *forwarder) (sink.Message, e
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	raw, err := s.GetMsg(ctx, f.cursor.Load()+1, jetstream.WithGetMsgSubject(alerts.CameraSubject(f.camera)))
-	if err == nil {
-		err = o.server.Moved() // messages in a deleted directory are stored again, and delivered then
-	}
 	if err != nil {
 		return sink.Message{}, err
 	}
@@ -147,6 +150,9 @@ func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Messa
 	}
 	return m, found, nil
 }
+
+// errRestarted means that a message may come from a directory that is no longer the server's.
+var errRestarted = errors.New("the embedded server was restarted meanwhile")
 
 // errFound stops a scan.
 var errFound = errors.New("found")
