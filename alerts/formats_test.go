@@ -1,13 +1,32 @@
 package alerts
 
 import (
+	"encoding/json"
+	"maps"
 	"reflect"
+	"slices"
 	"testing"
 
 	"vigil/internal/docs"
 )
 
-// docs/formats.md describes every field of an acknowledgement; those of alerts are in the schema.
+// docs/formats describes every field of the messages and of an acknowledgement, and every reason for an end.
 func TestFormatIsDocumented(t *testing.T) {
-	docs.CheckFields(t, "Acknowledgements", reflect.TypeFor[Ack]())
+	docs.CheckVersion(t, "alerts.md", SchemaVersion)
+	message, err := Encode(sample(PhaseEnd))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var envelope map[string]any
+	if err := json.Unmarshal(message, &envelope); err != nil {
+		t.Fatal(err)
+	}
+	docs.CheckNames(t, "alerts.md", "Envelope", slices.Collect(maps.Keys(envelope))...)
+	docs.CheckFields(t, "alerts.md", "Alert", reflect.TypeFor[Alert]())
+	docs.CheckNames(t, "alerts.md", "End reasons", string(EndCalm), string(EndSourceEnded), string(EndSourceLost),
+		string(EndDisarmed), string(EndMismatch), string(EndUnwatched), string(EndStopped), string(EndCrashRecovered))
+	docs.CheckFields(t, "alerts.md", "Score", reflect.TypeFor[Score]())
+	docs.CheckFields(t, "alerts.md", "Status", reflect.TypeFor[Status]())
+	docs.CheckFields(t, "alerts.md", "Storage", reflect.TypeFor[Storage]())
+	docs.CheckFields(t, "acknowledgements.md", "", reflect.TypeFor[Ack]())
 }

@@ -7,7 +7,7 @@ import (
 	"vigil/internal/docs"
 )
 
-// docs/formats.md describes the key of the header Vigil-Origin.
+// docs/formats/data-directory.md describes the key of the header Vigil-Origin.
 func TestFormatIsDocumented(t *testing.T) {
-	docs.CheckFields(t, "The origin of alerts", reflect.TypeFor[originRecord]())
+	docs.CheckFields(t, "data-directory.md", "The origin of alerts", reflect.TypeFor[originRecord]())
 }

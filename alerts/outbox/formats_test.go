@@ -7,8 +7,8 @@ import (
 	"vigil/internal/docs"
 )
 
-// docs/formats.md describes the files next to the alerts.
+// docs/formats describes the buckets next to the alerts.
 func TestFormatIsDocumented(t *testing.T) {
-	docs.CheckNames(t, "Cursors", "<sink>", "<sink>.<camera>", createdKey, ledgerKey)
-	docs.CheckFields(t, "Alerts that were set aside", reflect.TypeFor[Aside]())
+	docs.CheckNames(t, "cursors.md", "", "<sink>", "<sink>.<camera>", createdKey, ledgerKey)
+	docs.CheckFields(t, "set-aside.md", "", reflect.TypeFor[Aside]())
 }

@@ -7,7 +7,8 @@ import (
 	"vigil/internal/docs"
 )
 
-// docs/formats.md describes every field of the ledger.
+// docs/formats/ledger.md describes every field of the ledger.
 func TestFormatIsDocumented(t *testing.T) {
-	docs.CheckFields(t, "The ledger", reflect.TypeFor[entry]())
+	docs.CheckVersion(t, "ledger.md", ledgerVersion)
+	docs.CheckFields(t, "ledger.md", "Fields", reflect.TypeFor[entry]())
 }

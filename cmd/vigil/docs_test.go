@@ -174,6 +174,23 @@ func TestPagesLinks(t *testing.T) {
 	})
 }
 
+// The index of each folder of docs links every page in it.
+func TestPagesAreListed(t *testing.T) {
+	listed := map[string]bool{}
+	eachPage(t, func(_ *testing.T, _ string, p docs.Page) {
+		if path.Base(p.Path) == "README.md" {
+			for _, link := range p.Links() {
+				listed[path.Join(path.Dir(p.Path), link)] = true
+			}
+		}
+	})
+	eachPage(t, func(t *testing.T, _ string, p docs.Page) {
+		if strings.HasPrefix(p.Path, "docs/") && p.Path != "docs/README.md" && !listed[p.Path] {
+			t.Errorf("no README.md in docs links it")
+		}
+	})
+}
+
 // Tests, files and folders of the project that a page names exist.
 func TestPagesNameTestsAndFiles(t *testing.T) {
 	tests := map[string]bool{}
@@ -275,7 +292,7 @@ func TestPagesNameKeys(t *testing.T) {
 				t.Errorf("there is no key %s", m[1])
 			}
 		}
-		if p.Path == "docs/formats.md" {
+		if path.Dir(p.Path) == "docs/formats" {
 			return // its dotted names are fields
 		}
 		for _, span := range p.Spans() {
@@ -304,7 +321,8 @@ func TestPagesNameKeys(t *testing.T) {
 	}
 }
 
-// Subjects that a page names are those of the AsyncAPI document, which a test holds against the code.
+// Subjects and types of messages that a page names are those of the AsyncAPI document, which a test compares with the
+// code.
 func TestPagesNameSubjects(t *testing.T) {
 	text, err := os.ReadFile("../../alerts/schema/asyncapi.yaml")
 	if err != nil {
@@ -318,16 +336,22 @@ func TestPagesNameSubjects(t *testing.T) {
 	if len(addresses) < 4 {
 		t.Fatalf("the document has %d subjects", len(addresses))
 	}
+	types := regexp.MustCompile(`(?m)^ +(?:const: |enum: \[)vigil\..*$`).FindAllString(string(text), -1)
+	isType := func(span string) bool {
+		return slices.ContainsFunc(types, func(t string) bool {
+			return slices.Contains(strings.FieldsFunc(t, func(r rune) bool { return strings.ContainsRune(" ,[]", r) }), span)
+		})
+	}
 	eachPage(t, func(t *testing.T, _ string, p docs.Page) {
 		for _, span := range p.Spans() {
 			if !strings.HasPrefix(span, "vigil.") ||
-				slices.Contains([]string{".yaml", ".lock", ".sock"}, path.Ext(span)) {
+				slices.Contains([]string{".yaml", ".lock", ".sock"}, path.Ext(span)) || isType(span) {
 				continue
 			}
 			subject := strings.Replace(span, "alerts.>", "alerts.x.start", 1)
 			if span != "vigil.>" &&
 				!slices.ContainsFunc(addresses, func(r *regexp.Regexp) bool { return r.MatchString(subject) }) {
-				t.Errorf("there is no subject %s", span)
+				t.Errorf("there is no subject or type %s", span)
 			}
 		}
 	})
@@ -352,11 +376,11 @@ func TestPagesWidth(t *testing.T) {
 	})
 }
 
-// The tables that replay writes, and the streams and buckets of a data directory, are those of docs/formats.md.
+// The tables that replay writes, and the streams and buckets of a data directory, are those of docs/formats.
 func TestPageOfFormats(t *testing.T) {
-	docs.CheckNames(t, "scores.csv", eval.ScoreColumns...)
-	docs.CheckNames(t, eval.EventsFile, eval.EventColumns...)
-	docs.CheckNames(t, "Streams and buckets", broker.Stream, broker.PositionsBucket, outbox.AsideBucket,
+	docs.CheckNames(t, "scores.md", "scores.csv", eval.ScoreColumns...)
+	docs.CheckNames(t, "scores.md", eval.EventsFile, eval.EventColumns...)
+	docs.CheckNames(t, "data-directory.md", "Streams and buckets", broker.Stream, broker.PositionsBucket, outbox.AsideBucket,
 		evidence.Bucket,
 		alerts.AcksBucket, alerts.TrainingBucket)
 }

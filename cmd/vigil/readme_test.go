@@ -19,7 +19,7 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	formats, err := os.ReadFile("../../docs/formats.md")
+	formats, err := os.ReadFile("../../docs/formats/data-directory.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	checkDataDir(t, filepath.Join(dir, "vigil-data"), listed)
 }
 
-// checkDataDir holds the files of a data directory against those that docs/formats.md lists.
+// checkDataDir holds the files of a data directory against those that docs/formats/data-directory.md lists.
 func checkDataDir(t *testing.T, dir string, listed []string) {
 	t.Helper()
 	for _, pattern := range []string{"*", "nats/*"} {
@@ -67,7 +67,7 @@ func checkDataDir(t *testing.T, dir string, listed []string) {
 		for _, path := range found {
 			name, err := filepath.Rel(dir, path)
 			if name = filepath.ToSlash(name); err != nil || name != "nats" && !slices.Contains(listed, name) {
-				t.Errorf("docs/formats.md does not list the file %s of a data directory", name)
+				t.Errorf("docs/formats/data-directory.md does not list the file %s of a data directory", name)
 			}
 		}
 	}

@@ -7,7 +7,8 @@ import (
 	"vigil/internal/docs"
 )
 
-// TestFormatIsDocumented checks that docs/formats.md describes every field of a calibration.
+// TestFormatIsDocumented checks that docs/formats/calibration.md describes every field of a calibration.
 func TestFormatIsDocumented(t *testing.T) {
-	docs.CheckFields(t, "The calibration", reflect.TypeFor[Calibration]())
+	docs.CheckVersion(t, "calibration.md", calibrationVersion)
+	docs.CheckFields(t, "calibration.md", "Fields", reflect.TypeFor[Calibration]())
 }
