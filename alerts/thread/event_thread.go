@@ -59,6 +59,7 @@ func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
 		p.recordLoss(a, err)
 		return a, false
 	}
+	p.drainGoesOn()
 	p.notify(a)
 	return a, true
 }

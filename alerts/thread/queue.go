@@ -37,8 +37,8 @@ const (
 	// maxQueuedHeat is how many of them may carry an error map, which is their largest part: no more events have
 	// evidence at a time.
 	maxQueuedHeat = 64
-	// DrainTime bounds the delivery of pending alerts after the cameras have ended by themselves; it leaves some time
-	// to the broker after HoldTime.
+	// DrainTime is how long a pending alert may take to be stored after the cameras have ended by themselves, before
+	// the rest is abandoned; it leaves some time to the store after HoldTime.
 	DrainTime = HoldTime + 4*time.Second
 	// stopTime is the same bound after a stop signal, however long the cameras take.
 	stopTime = 6 * time.Second
@@ -88,6 +88,7 @@ type Queue struct {
 	giveUp   context.CancelFunc
 	mu       sync.Mutex
 	timers   []*time.Timer
+	drain    *time.Timer // of DrainTime, since Close
 	lost     int
 	first    error // of the first lost alert
 }
@@ -167,7 +168,7 @@ func (p *Queue) SendStatus(s alerts.Status) {
 	}
 }
 
-// Run publishes until Close, and then the rest for at most DrainTime. It returns an error with the first alert that was
+// Run publishes until Close, and then the rest, as long as one is stored within DrainTime. It returns an error with the first alert that was
 // not stored and the number of such alerts.
 func (p *Queue) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
@@ -234,6 +235,15 @@ func (p *Queue) giveUpAfter(d time.Duration) {
 	p.timers = append(p.timers, time.AfterFunc(d, p.giveUp))
 }
 
+// drainGoesOn gives the next alert DrainTime after one was stored, so that a slow disk takes its time.
+func (p *Queue) drainGoesOn() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.drain != nil && p.deadline.Err() == nil {
+		p.drain.Reset(DrainTime)
+	}
+}
+
 // logUnsent logs the error of a message that is not stored.
 func (p *Queue) logUnsent(err error) {
 	if err != nil {
@@ -243,6 +253,9 @@ func (p *Queue) logUnsent(err error) {
 
 // Close ends the queue; nothing may be enqueued afterwards.
 func (p *Queue) Close() {
-	p.giveUpAfter(DrainTime)
+	p.mu.Lock()
+	p.drain = time.AfterFunc(DrainTime, p.giveUp)
+	p.timers = append(p.timers, p.drain)
+	p.mu.Unlock()
 	close(p.messages)
 }

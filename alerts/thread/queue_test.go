@@ -176,6 +176,41 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 
 // A stop without a Publisher while events start and end: the events' state belongs only to the scheduler's goroutine,
 // which the race detector verifies.
+// A slow store gets all alerts after the cameras have ended, in whatever time it takes.
+func TestASlowStoreGetsEverything(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowStore{takes: thread.DrainTime / 2}
+		p := thread.NewQueue(thread.Options{Publisher: store, Cameras: 1, Log: slog.New(slog.DiscardHandler)})
+		done := make(chan error, 1)
+		go func() { done <- p.Run(t.Context()) }()
+		const events = 50
+		for i := range events {
+			for _, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseEnd} {
+				p.Enqueue(thread.Message{Alert: alerts.Alert{Camera: "gate", ID: strconv.Itoa(i), Phase: phase}})
+			}
+		}
+		p.Close()
+		if err := <-done; err != nil || len(store.Alerts()) != 2*events {
+			t.Errorf("stored are %d of %d: %v", len(store.Alerts()), 2*events, err)
+		}
+	})
+}
+
+// slowStore takes some time to store each alert.
+type slowStore struct {
+	threadtest.Store
+	takes time.Duration
+}
+
+func (s *slowStore) Publish(ctx context.Context, a alerts.Alert) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(s.takes):
+		return s.Store.Publish(ctx, a)
+	}
+}
+
 func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
 		var said []alerts.Alert
