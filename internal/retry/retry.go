@@ -25,7 +25,7 @@ type Backoff struct {
 // Next returns the pause before the next attempt.
 func (b *Backoff) Next() time.Duration {
 	if b.last == 0 {
-		b.last = b.First
+		b.last = min(b.First, b.Max)
 	} else {
 		b.last = min(2*b.last, b.Max)
 	}

@@ -31,6 +31,13 @@ func TestPausesDoubleUpToTheLimit(t *testing.T) {
 	}
 }
 
+func TestFirstPauseIsWithinTheLimitToo(t *testing.T) {
+	b := Backoff{First: time.Minute, Max: time.Second}
+	if got, want := pauses(&b, 2), []time.Duration{time.Second, time.Second}; !slices.Equal(got, want) {
+		t.Errorf("pauses are %v, not %v", got, want)
+	}
+}
+
 func TestWhatWorkedLongEnoughBeginsAnew(t *testing.T) {
 	b := Backoff{First: time.Second, Max: time.Minute, StableAfter: time.Minute}
 	pauses(&b, 3)
