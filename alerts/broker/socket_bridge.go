@@ -17,14 +17,18 @@ import (
 	"time"
 
 	"vigil/internal/errcode"
+	"vigil/internal/retry"
 )
 
 // socketName is the Unix socket in a server's directory, by which programs of the same user reach the server on any
 // configuration.
 const socketName = "vigil.sock"
 
-// acceptRetryPause is the pause after a failed Accept.
-const acceptRetryPause = 100 * time.Millisecond
+// acceptRetry is the pause after a failed Accept; it doubles up to maxAcceptRetry.
+const (
+	acceptRetry    = 10 * time.Millisecond
+	maxAcceptRetry = time.Second
+)
 
 // maxConns bounds the connections of a bridge; each uses a few goroutines and buffers.
 const maxConns = 1024
@@ -52,6 +56,7 @@ type socketBridge struct {
 	dialServer func() (net.Conn, error)
 	forward    func(outer, inner net.Conn) error // copies the client's commands until either side closes
 	stall      time.Duration                     // see maxWriteStall
+	stop       context.CancelFunc
 	work       sync.WaitGroup
 
 	mu    sync.Mutex
@@ -61,8 +66,11 @@ type socketBridge struct {
 func newSocketBridge(l net.Listener, inside func() (net.Conn, error), pass func(outer, inner net.Conn) error,
 	stall time.Duration,
 ) *socketBridge {
-	d := &socketBridge{listener: l, dialServer: inside, forward: pass, stall: stall, conns: map[net.Conn]struct{}{}}
-	d.work.Go(d.accept)
+	ctx, stop := context.WithCancel(context.Background())
+	d := &socketBridge{
+		listener: l, dialServer: inside, forward: pass, stall: stall, stop: stop, conns: map[net.Conn]struct{}{},
+	}
+	d.work.Go(func() { d.accept(ctx) })
 	return d
 }
 
@@ -123,17 +131,18 @@ func (s *Server) forwardAsClient(outer, inner net.Conn) error {
 	return client.forward(outer)
 }
 
-func (d *socketBridge) accept() {
-	for {
+func (d *socketBridge) accept(ctx context.Context) {
+	for wait := (retry.Backoff{First: acceptRetry, Max: maxAcceptRetry}); ; {
 		outer, err := d.listener.Accept()
-		if errors.Is(err, net.ErrClosed) {
+		switch {
+		case err == nil:
+			wait.Reset()
+			d.work.Go(func() { d.pipe(outer) })
+		case errors.Is(err, net.ErrClosed):
+			return
+		case !wait.Wait(ctx): // for example too many open files: open connections continue
 			return
 		}
-		if err != nil { // for example too many open files: open connections continue
-			time.Sleep(acceptRetryPause)
-			continue
-		}
-		d.work.Go(func() { d.pipe(outer) })
 	}
 }
 
@@ -177,6 +186,7 @@ func (d *socketBridge) unregister(c net.Conn) {
 }
 
 func (d *socketBridge) close() {
+	d.stop()
 	_ = d.listener.Close()
 	d.mu.Lock()
 	for c := range d.conns {

@@ -68,8 +68,8 @@ func (m *Maker) scheduleClip(j *job, s thread.Request, until float64) {
 		m.addMissing(j, alerts.MissingOverloaded)
 		m.mu.Lock()
 		j.clipDone(next.objects)
-		m.busy--
 		m.mu.Unlock()
+		m.add(-1)
 	}
 }
 

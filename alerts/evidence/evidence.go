@@ -16,6 +16,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
+	"vigil/internal/broadcast"
 	"vigil/internal/errcode"
 )
 
@@ -73,6 +74,7 @@ type Maker struct {
 	stop context.CancelFunc
 	work sync.WaitGroup
 
+	less broadcast.Signal // busy is smaller, or ctx has ended
 	mu   sync.Mutex
 	jobs map[string]*job
 	busy int // messages whose pictures are not taken, and clips that are not finished
@@ -122,8 +124,11 @@ func (m *Maker) Submit(s thread.Request) bool {
 // add changes the count of pending work.
 func (m *Maker) add(n int) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.busy += n
+	m.mu.Unlock()
+	if n < 0 {
+		m.less.Notify()
+	}
 }
 
 // Busy returns the number of pending messages and clips.
@@ -136,22 +141,13 @@ func (m *Maker) Busy() int {
 // Finish waits until the evidence of all messages so far is made, or ctx ends. Each clip has its own limit, and so has
 // this.
 func (m *Maker) Finish(ctx context.Context) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for m.Busy() > 0 {
-		select {
-		case <-ctx.Done():
-			return
-		case <-m.ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
+	m.less.Until(ctx, func() bool { return m.Busy() == 0 || m.ctx.Err() != nil })
 }
 
 // Close abandons what is not ready, reports that for each event, and waits for work in progress.
 func (m *Maker) Close() error {
 	m.stop()
+	m.less.Notify()
 	m.work.Wait()
 	for {
 		select {

@@ -147,6 +147,7 @@ func (o *Outbox) skipUnreadable(ctx context.Context, f *forwarder) (m sink.Messa
 	o.logUnreadable(unreadable)
 	if !found {
 		f.cursor.CompareAndSwap(from-1, last)
+		o.progress.Notify()
 	}
 	return m, found, nil
 }
@@ -192,7 +193,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 				o.log.Info("alerts are delivered again", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
 					"tries", attempts+1)
 			}
-			f.cursor.Store(m.Seq)
+			o.delivered(f, m)
 			return
 		}
 		if ctx.Err() != nil {
@@ -206,7 +207,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 			if time.Since(refusedSince) >= o.opts.SetAsideAfter {
 				kept := o.setAside(ctx, f, m, refusedSince, err)
 				if kept == nil {
-					f.cursor.Store(m.Seq)
+					o.delivered(f, m)
 					return
 				}
 				err = fmt.Errorf("%w; it cannot be set aside: %w", err, kept)
@@ -221,6 +222,12 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 			return
 		}
 	}
+}
+
+// delivered records that a sink has a message, or will never get it.
+func (o *Outbox) delivered(f *forwarder, m sink.Message) {
+	f.cursor.Store(m.Seq)
+	o.progress.Notify()
 }
 
 // deliverOnce delivers a message once. A message that this vigil did not store is skipped.

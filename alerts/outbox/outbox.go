@@ -22,6 +22,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	"vigil/alerts/store"
+	"vigil/internal/broadcast"
 	"vigil/internal/errcode"
 )
 
@@ -77,6 +78,7 @@ type Outbox struct {
 	restartedAt time.Time // guarded by restartMu
 	needsSettle bool      // guarded by restartMu: a restart has found files missing that settle has not recreated
 
+	progress       broadcast.Signal // Backlog may be smaller
 	mu             sync.Mutex
 	reclaim        func(ctx context.Context, bytes int64) error
 	lastStored     map[string]uint64 // number of each camera's last message
@@ -272,19 +274,11 @@ const (
 
 // Drain waits until every sink has everything that is stored now, or ctx ends.
 func (o *Outbox) Drain(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		n := o.Backlog()
-		if len(n) == 0 {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("not everything was delivered: %v: %w", n, context.Cause(ctx))
-		case <-tick.C:
-		}
+	var left map[string][]string
+	if !o.progress.Until(ctx, func() bool { left = o.Backlog(); return len(left) == 0 }) {
+		return fmt.Errorf("not everything was delivered: %v: %w", left, context.Cause(ctx))
 	}
+	return nil
 }
 
 // Backlog returns, by sink, the cameras with undelivered alerts.

@@ -101,5 +101,6 @@ func (o *Outbox) recreateStream(ctx context.Context) error {
 			f.cursor.CompareAndSwap(at, last)
 		}
 	}
+	o.progress.Notify()
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"vigil/internal/retry"
 )
 
 // Ledger stores a State on the disk, in a file next to the streams. Its methods do not block on the disk: changes are
@@ -24,10 +26,9 @@ type Ledger struct {
 	lastErr error
 	waiters []chan<- error // each receives the result of the next write
 
-	stopOnce sync.Once
-	signal   chan struct{} // capacity 1: there are unwritten changes
-	stop     chan struct{}
-	done     chan struct{}
+	signal chan struct{} // capacity 1: there are unwritten changes
+	stop   context.CancelFunc
+	done   chan struct{}
 
 	file *os.File // used by the writer only, as is size
 	size int
@@ -36,8 +37,9 @@ type Ledger struct {
 const (
 	// batchInterval is how long changes are collected after a write.
 	batchInterval = 25 * time.Millisecond
-	// retryInterval is the pause after a write that failed.
-	retryInterval = time.Second
+	// firstRetry is the pause after a write that failed; it doubles up to maxRetry.
+	firstRetry = 100 * time.Millisecond
+	maxRetry   = time.Second
 	// rewriteAt is the size at which the file is rewritten.
 	rewriteAt = 1 << 20
 )
@@ -48,12 +50,13 @@ func NewLedger(dir string, s *State, lazy bool) *Ledger {
 		s = newState()
 	}
 	s = s.clone() // the caller's copy stays unchanged
+	ctx, stop := context.WithCancel(context.Background())
 	l := &Ledger{
-		dir: dir, lazy: lazy, state: s, rewrite: true, signal: make(chan struct{}, 1), stop: make(chan struct{}),
+		dir: dir, lazy: lazy, state: s, rewrite: true, signal: make(chan struct{}, 1), stop: stop,
 		done: make(chan struct{}),
 	}
 	l.signal <- struct{}{}
-	go l.run()
+	go l.run(ctx)
 	return l
 }
 
@@ -168,34 +171,29 @@ func (l *Ledger) wake() {
 
 // Close writes pending changes and closes the file.
 func (l *Ledger) Close() error {
-	l.stopOnce.Do(func() { close(l.stop) })
+	l.stop()
 	<-l.done
 	return l.Err()
 }
 
-func (l *Ledger) run() {
+func (l *Ledger) run(ctx context.Context) {
 	defer close(l.done)
-	for over := false; !over; {
+	for wait := (retry.Backoff{First: firstRetry, Max: maxRetry}); ctx.Err() == nil; {
 		select {
 		case <-l.signal:
-		case <-l.stop:
-			over = true
+		case <-ctx.Done():
+			continue
 		}
 		pause := batchInterval
-		if !l.flushOnce() {
+		if l.flushOnce() {
+			wait.Reset()
+		} else {
 			l.wake()
-			pause = retryInterval
+			pause = wait.Next()
 		}
-		if over {
-			break
-		}
-		select {
-		case <-time.After(pause):
-		case <-l.stop:
-			over = true
-			l.flushOnce()
-		}
+		retry.Sleep(ctx, pause)
 	}
+	l.flushOnce()
 	if l.file != nil {
 		_ = l.file.Close() // everything in it is synced
 	}

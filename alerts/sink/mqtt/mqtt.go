@@ -17,10 +17,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/broadcast"
 )
 
 // Options describe a broker and the published topics.
@@ -64,6 +64,7 @@ type Sink struct {
 	suspects          suspects
 	subscribeFailures int // used by connectLoop only: number of failed subscriptions
 
+	connChange     broadcast.Signal // conn or lastErr has changed
 	mu             sync.Mutex
 	conn           *connection              // nil if disconnected
 	lastErr        error                    // why it is disconnected
@@ -120,23 +121,18 @@ func (w *Sink) current() (*connection, error) {
 
 func (w *Sink) setCurrent(c *connection, why error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.conn, w.lastErr = c, why
+	w.mu.Unlock()
+	w.connChange.Notify()
 }
 
 // Check waits for a connection, or returns the reason why there is none when ctx ends.
 func (w *Sink) Check(ctx context.Context) error {
-	for {
-		_, err := w.current()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("MQTT at %s: %w", w.address, err)
-		case <-time.After(20 * time.Millisecond):
-		}
+	var err error
+	if !w.connChange.Until(ctx, func() bool { _, err = w.current(); return err == nil }) {
+		return fmt.Errorf("MQTT at %s: %w", w.address, err)
 	}
+	return nil
 }
 
 // Deliver publishes an alert and the resulting state of its camera, and returns nil once the broker has acknowledged
