@@ -41,7 +41,7 @@ func (m Models) Load(path string) (*model.Model, error) {
 // noClipsAfter is how many read timeouts a live camera may give pictures that make no clip before that is its state.
 const noClipsAfter = 3
 
-// NewCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a usageError,
+// NewCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a UsageError,
 // a file that is missing or damaged is not.
 func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 	var wrong []error

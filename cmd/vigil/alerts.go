@@ -65,7 +65,7 @@ func (f alertsFlags) check() (since time.Time, err error) {
 	}
 	if f.camera != "" {
 		if err := alerts.ValidCamera(f.camera); err != nil {
-			return since, usageError{fmt.Errorf("--camera: %w", err)}
+			return since, app.Usage(fmt.Errorf("--camera: %w", err))
 		}
 	}
 	return since, nil
@@ -111,10 +111,8 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 		return err
 	}
 	if once && since.IsZero() {
-		return usageError{
-			errors.New("--follow=false: give --since too, such as 24h; without it there is nothing to show " +
-				"('vigil alerts list' shows what there is)"),
-		}
+		return app.Usage(errors.New("--follow=false: give --since too, such as 24h; without it there is nothing " +
+			"to show ('vigil alerts list' shows what there is)"))
 	}
 	ctx, out, note := cmd.Context(), cmd.OutOrStdout(), noteTo(cmd.ErrOrStderr())
 	observer, invalid := archive.Notes(note)
@@ -157,7 +155,7 @@ func alertsListCommand(f *alertsFlags) *cobra.Command {
 
 func listAlerts(cmd *cobra.Command, f alertsFlags, limit int) error {
 	if limit < 0 {
-		return usageError{fmt.Errorf("--limit %d: give a number of alerts, or 0 for all", limit)}
+		return app.Usage(fmt.Errorf("--limit %d: give a number of alerts, or 0 for all", limit))
 	}
 	out, note := cmd.OutOrStdout(), noteTo(cmd.ErrOrStderr())
 	_, invalid := archive.Notes(note)

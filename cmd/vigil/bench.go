@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/app/offline"
 	"vigil/bench"
 )
@@ -23,7 +24,7 @@ func benchCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := o.Check(); err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			o.Progress = func(what string) { fmt.Fprintf(cmd.ErrOrStderr(), "bench: %s\n", what) }
 			var result printer

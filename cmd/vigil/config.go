@@ -39,7 +39,7 @@ func configCheckCommand() *cobra.Command {
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Offline && o.Connect {
-				return usageError{errors.New("--offline and --connect: give one of them")}
+				return app.Usage(errors.New("--offline and --connect: give one of them"))
 			}
 			n, err := app.Check(cmd.Context(), path, o)
 			if err != nil {
@@ -69,7 +69,7 @@ func configPrintCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path)
 			if err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			text, err := cfg.YAML()
 			if err != nil {

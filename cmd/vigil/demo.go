@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/internal/demo"
 )
 
@@ -21,7 +22,7 @@ func demoCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Stdout, o.Stderr = cmd.OutOrStdout(), cmd.ErrOrStderr()
 			if err := o.Check(); err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			if asJSON {
 				o.Stdout = io.Discard

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/internal/errcode"
 )
 
@@ -29,7 +30,7 @@ func explainCommand() *cobra.Command {
 			}
 			entry, ok := errcode.Find(errcode.Code(args[0]))
 			if !ok {
-				return usageError{fmt.Errorf("%q is not a code; 'vigil explain' lists them", args[0])}
+				return app.Usage(fmt.Errorf("%q is not a code; 'vigil explain' lists them", args[0]))
 			}
 			if asJSON {
 				return printJSON(out, entry)

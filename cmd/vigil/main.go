@@ -32,16 +32,9 @@ const (
 	exitInterrupted = 130
 )
 
-// usageError is a wrong command line or configuration: the user can mend it without looking at any machine.
-type usageError struct{ err error }
-
-func (e usageError) Error() string { return e.err.Error() }
-func (e usageError) Unwrap() error { return e.err }
-
 // isUsage reports whether a wrong command line or configuration is to blame.
 func isUsage(err error) bool {
-	return errors.As(err, new(usageError)) || errors.As(err, new(app.UsageError)) ||
-		errors.As(err, new(*archive.InvalidError))
+	return errors.As(err, new(app.UsageError)) || errors.As(err, new(*archive.InvalidError))
 }
 
 // errInterrupted ends a batch command that a signal stopped before it was done.
@@ -149,19 +142,18 @@ func rootCommand() *cobra.Command {
 		},
 		PersistentPreRunE: func(*cobra.Command, []string) error {
 			if err := kernel.CheckEnvISA(); err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			return nil
 		},
 	}
 	root.Flags().BoolVar(&asksVersion, "version", false, "say which vigil this is, as 'vigil version' does")
-	usage := func(err error) error { return usageError{err} }
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage(err) })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
 		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(),
 		encodeClipCommand())
-	cli.WrapArgs(root, usage)
+	cli.WrapArgs(root, app.Usage)
 	cli.DecimalFlags(root)
 	return root
 }

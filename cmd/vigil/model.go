@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"vigil/app"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -97,7 +98,7 @@ func modelExportCommand() *cobra.Command {
 // optionUsage makes an error that other options avoid a usage error.
 func optionUsage(err error) error {
 	if _, ok := errors.AsType[*model.OptionError](err); ok {
-		return usageError{err}
+		return app.Usage(err)
 	}
 	return err
 }

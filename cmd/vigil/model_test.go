@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/app"
 	"vigil/model"
 	"vigil/model/train"
 )
@@ -117,7 +118,7 @@ func TestModelImportRefuses(t *testing.T) {
 		{[]string{fixture("micro-zip.pt"), "-o", filepath.Join(dir, "no", "such", "folder")}, false, "no such"},
 	} {
 		_, err := modelRun(append([]string{"import"}, c.args...)...)
-		var usage usageError
+		var usage app.UsageError
 		if err == nil || !strings.Contains(err.Error(), c.want) || errors.As(err, &usage) != c.usage {
 			t.Errorf("%v: error %v (usage %v), expected %q (usage %v)", c.args, err, errors.As(err, &usage),
 				c.want, c.usage)

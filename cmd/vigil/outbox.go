@@ -11,6 +11,7 @@ import (
 
 	"vigil/alerts/archive"
 	"vigil/alerts/outbox"
+	"vigil/app"
 	"vigil/internal/terminal"
 )
 
@@ -83,7 +84,7 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string,
 		Example: "  vigil outbox " + name + " 01JPB5Z7T2W4K8M3N6Q9R1S5VX:0\n  vigil outbox " + name + " --all",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if everything == (len(ids) > 0) || slices.Contains(ids, "") {
-				return usageError{errors.New("give either ids, as 'vigil outbox list' shows them, or --all")}
+				return app.Usage(errors.New("give either ids, as 'vigil outbox list' shows them, or --all"))
 			}
 			return withAside(cmd, *f, func(a *archive.Archive, chosen []outbox.Aside) (err error) {
 				if !everything {

@@ -25,7 +25,7 @@ func recordCommand() *cobra.Command {
 			}
 			camera, err := recordedCamera(cmd, args[0], file)
 			if err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			return app.Record(cmd.Context(), camera, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},

@@ -39,7 +39,7 @@ func (r *recordings) open(cmd *cobra.Command, args []string) error {
 	sources, err := app.ReadSources(args, sourceOptions(cmd, cmp.Or(r.ConfigFile, config.DefaultFile),
 		r.ConfigFile != ""))
 	if err != nil {
-		return usageError{err}
+		return app.Usage(err)
 	}
 	var addresses []source.Address
 	for _, s := range sources {
@@ -48,12 +48,12 @@ func (r *recordings) open(cmd *cobra.Command, args []string) error {
 			continue
 		}
 		if r.Camera != "" && r.Camera != s.Camera.Name {
-			return usageError{fmt.Errorf("%s and %s: are two cameras, must be one", r.Camera, s.Camera.Name)}
+			return app.Usage(fmt.Errorf("%s and %s: are two cameras, must be one", r.Camera, s.Camera.Name))
 		}
 		r.Camera, r.ConfigFile = s.Camera.Name, cmp.Or(r.ConfigFile, config.DefaultFile)
 	}
 	if r.Recordings, err = offline.Open(addresses, r.Options); err != nil {
-		return usageError{err}
+		return app.Usage(err)
 	}
 	return nil
 }

@@ -26,22 +26,20 @@ func runCommand() *cobra.Command {
 			"weights/model.safetensors < address.txt",
 		RunE: func(cmd *cobra.Command, sources []string) error {
 			if len(sources) == 0 && cmd.Flags().Changed("model") {
-				return usageError{
-					errors.New("-m is for sources given on the command line; in a configuration file it is " +
-						"the key 'model'"),
-				}
+				return app.Usage(errors.New("-m is for sources given on the command line; in a configuration file it " +
+					"is the key 'model'"))
 			}
 			cfg, named, err := app.RunConfig(sources, modelFile,
 				sourceOptions(cmd, file, cmd.Flags().Changed("config")))
 			if err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			if cmd.Flags().Changed("log-format") {
 				cfg.Log.Format = logFormat
 			}
 			log, err := app.NewLogger(cmd.ErrOrStderr(), cfg.Log)
 			if err != nil {
-				return usageError{err}
+				return app.Usage(err)
 			}
 			return app.Run(cmd.Context(), cfg, named, app.RunOptions{Log: log, Summary: summary, ForceExit: forceExit})
 		},

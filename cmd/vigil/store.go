@@ -88,7 +88,7 @@ func repairStore(w io.Writer, file string, from []string) error {
 	}
 	for _, f := range from {
 		if _, err := os.Stat(f); err != nil {
-			return usageError{fmt.Errorf("--from: %w", err)}
+			return app.Usage(fmt.Errorf("--from: %w", err))
 		}
 	}
 	r, err := archive.RepairStore(cfg.DataDir, from)
