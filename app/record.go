@@ -10,7 +10,6 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture/recorder"
-	"vigil/capture/source"
 	"vigil/config"
 	"vigil/internal/errcode"
 	"vigil/pipeline"
@@ -47,9 +46,21 @@ func (o *RecordOptions) Check() error {
 	return nil
 }
 
-// CameraAt is a camera of the default settings at an address, with a name made of that.
-func CameraAt(a source.Address) config.Camera {
-	return config.Camera{Name: alerts.CameraName(a.String()), Source: a, Settings: config.Default().Defaults}
+// RecordedCamera is the configuration's camera of that name, or one of the default settings for an address, with a name
+// made of that. Its errors are about usage.
+func RecordedCamera(arg string, o SourceOptions) (config.Camera, error) {
+	sources, err := ReadSources([]string{arg}, o)
+	switch {
+	case err != nil:
+		return config.Camera{}, Usage(err)
+	case len(sources) != 1:
+		return config.Camera{}, Usage(fmt.Errorf(
+			"%s: has %d addresses; vigil record takes one camera, and another vigil the next", arg, len(sources)))
+	case sources[0].Camera != nil:
+		return *sources[0].Camera, nil
+	}
+	at := sources[0].Address
+	return config.Camera{Name: alerts.CameraName(at.String()), Source: at, Settings: config.Default().Defaults}, nil
 }
 
 // Record records a live camera until the time is over, ctx is done or the folder takes no more. It prints the sums to

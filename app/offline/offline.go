@@ -41,8 +41,33 @@ type Recordings struct {
 	hopGiven   bool // by an option or the configuration
 }
 
-// Open brings options and configuration together. Its errors are about usage.
-func Open(sources []source.Address, o Options) (*Recordings, error) {
+// Open brings a command's arguments, options and the configuration together. The recordings of a camera that is given by
+// its name have the settings of that camera. Its errors are app.UsageErrors.
+func Open(args []string, from app.SourceOptions, o Options) (*Recordings, error) {
+	from.File = cmp.Or(from.File, config.DefaultFile)
+	named, err := app.ReadSources(args, from)
+	if err != nil {
+		return nil, app.Usage(err)
+	}
+	var sources []source.Address
+	for _, s := range named {
+		sources = append(sources, s.Address)
+		if s.Camera == nil {
+			continue
+		}
+		if o.Camera != "" && o.Camera != s.Camera.Name {
+			return nil, app.Usage(fmt.Errorf("%s and %s: are two cameras, must be one", o.Camera, s.Camera.Name))
+		}
+		o.Camera, o.ConfigFile = s.Camera.Name, cmp.Or(o.ConfigFile, from.File)
+	}
+	r, err := open(sources, o)
+	if err != nil {
+		return nil, app.Usage(err)
+	}
+	return r, nil
+}
+
+func open(sources []source.Address, o Options) (*Recordings, error) {
 	r := &Recordings{
 		Settings: config.Camera{Settings: config.Default().Defaults}, Threads: o.Threads,
 		configFile: o.ConfigFile, hopGiven: o.Hop != nil || o.ConfigFile != "",

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"vigil/app"
@@ -23,9 +21,9 @@ func recordCommand() *cobra.Command {
 			if err := o.Check(); err != nil {
 				return err
 			}
-			camera, err := recordedCamera(cmd, args[0], file)
+			camera, err := app.RecordedCamera(args[0], sourceOptions(cmd, file, cmd.Flags().Changed("config")))
 			if err != nil {
-				return app.Usage(err)
+				return err
 			}
 			return app.Record(cmd.Context(), camera, o, cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
@@ -38,20 +36,4 @@ func recordCommand() *cobra.Command {
 	f.StringVar(&o.Transport, "transport", "",
 		"how RTSP brings the pictures, tcp or udp, if not as the configuration says")
 	return cmd
-}
-
-// recordedCamera is the configuration's camera of that name, or one of the default settings for an address.
-func recordedCamera(cmd *cobra.Command, arg, file string) (config.Camera, error) {
-	sources, err := app.ReadSources([]string{arg}, sourceOptions(cmd, file, cmd.Flags().Changed("config")))
-	switch {
-	case err != nil:
-		return config.Camera{}, err
-	case len(sources) != 1:
-		return config.Camera{},
-			fmt.Errorf("%s: has %d addresses; vigil record takes one camera, and another vigil the next", arg,
-				len(sources))
-	case sources[0].Camera != nil:
-		return *sources[0].Camera, nil
-	}
-	return app.CameraAt(sources[0].Address), nil
 }

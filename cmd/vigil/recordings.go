@@ -1,14 +1,9 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
-
 	"github.com/spf13/cobra"
 
-	"vigil/app"
 	"vigil/app/offline"
-	"vigil/capture/source"
 	"vigil/config"
 )
 
@@ -34,26 +29,8 @@ func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
 	f.IntVar(&r.Options.Threads, "threads", 0, cores)
 }
 
-// open brings flags and configuration together; a flag that was given wins. Its errors are usage errors.
-func (r *recordings) open(cmd *cobra.Command, args []string) error {
-	sources, err := app.ReadSources(args, sourceOptions(cmd, cmp.Or(r.ConfigFile, config.DefaultFile),
-		r.ConfigFile != ""))
-	if err != nil {
-		return app.Usage(err)
-	}
-	var addresses []source.Address
-	for _, s := range sources {
-		addresses = append(addresses, s.Address)
-		if s.Camera == nil {
-			continue
-		}
-		if r.Camera != "" && r.Camera != s.Camera.Name {
-			return app.Usage(fmt.Errorf("%s and %s: are two cameras, must be one", r.Camera, s.Camera.Name))
-		}
-		r.Camera, r.ConfigFile = s.Camera.Name, cmp.Or(r.ConfigFile, config.DefaultFile)
-	}
-	if r.Recordings, err = offline.Open(addresses, r.Options); err != nil {
-		return app.Usage(err)
-	}
-	return nil
+// open brings arguments, flags and configuration together; a flag that was given wins. Its errors are usage errors.
+func (r *recordings) open(cmd *cobra.Command, args []string) (err error) {
+	r.Recordings, err = offline.Open(args, sourceOptions(cmd, r.ConfigFile, r.ConfigFile != ""), r.Options)
+	return err
 }
