@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vigil/alerts/broker"
+	"vigil/alerts/instance"
 	"vigil/alerts/sink/mqtt"
 	"vigil/config"
 	"vigil/internal/errcode"
@@ -87,7 +88,8 @@ func checkMQTT(ctx context.Context, cfg config.Config) error {
 	if cfg.MQTT.URL == "" {
 		return nil
 	}
-	w, err := newMQTT(cfg, true, mqtt.ReadRegistry(cfg.DataDir), slog.New(slog.DiscardHandler))
+	id, _ := instance.Read(cfg.DataDir) // "" if there is none yet
+	w, err := newMQTT(cfg, true, mqtt.NewRegistry(id), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

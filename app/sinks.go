@@ -305,7 +305,7 @@ func (d *Sinks) openMQTT(cfg config.Config) error {
 	if cfg.MQTT == (config.MQTT{}) {
 		return nil
 	}
-	registry, err := mqtt.OpenRegistry(cfg.DataDir)
+	registry, err := openRegistry(cfg.DataDir)
 	if err != nil {
 		d.log.Warn("MQTT: topics may stay retained when a camera is renamed", "error", err, errcode.Key,
 			errcode.SinkRetained)
@@ -327,6 +327,15 @@ func (d *Sinks) openMQTT(cfg config.Config) error {
 	d.stop = stop
 	d.work.Go(func() { registry.Withdraw(ctx, keep, d.loginAt(cfg), d.log) })
 	return nil
+}
+
+// openRegistry opens the record of what is retained at brokers. With an error it is usable and records nothing.
+func openRegistry(dataDir string) (*mqtt.Registry, error) {
+	id, err := instance.ID(dataDir)
+	if err != nil {
+		return mqtt.NewRegistry(""), err
+	}
+	return mqtt.OpenRegistry(dataDir, id)
 }
 
 // newMQTT connects to the broker; quiet only to see whether it can.

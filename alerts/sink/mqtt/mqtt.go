@@ -79,7 +79,7 @@ func New(o Options) (*Sink, error) {
 		return nil, errors.New("MQTT: the address must be as tcp://host:1883 or ssl://host:8883")
 	}
 	if o.Registry == nil {
-		o.Registry = newRegistry()
+		o.Registry = NewRegistry("")
 	}
 	w := &Sink{
 		opts: o, log: o.Log, address: u.Scheme + "://" + u.Host, clientID: o.Registry.clientID(o.Topic),

@@ -270,7 +270,7 @@ func TestMain(m *testing.M) {
 	if url == "" {
 		os.Exit(m.Run())
 	}
-	r, err := OpenRegistry(os.Getenv(role + "_DIR"))
+	r, err := OpenRegistry(os.Getenv(role+"_DIR"), "")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

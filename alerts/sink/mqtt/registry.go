@@ -1,6 +1,7 @@
 package mqtt
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base32"
@@ -17,7 +18,6 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"vigil/alerts/instance"
 	"vigil/internal/regular"
 )
 
@@ -31,7 +31,7 @@ const idDigits = 10
 // Registry stores the identity of an installation and its retained topics at brokers in a file: topics are recorded
 // before they are published. Its methods may be called concurrently.
 type Registry struct {
-	id   string // of the data directory
+	id   string // of the installation
 	path string // empty for none
 
 	mu     sync.Mutex
@@ -44,29 +44,16 @@ type registryRecord struct {
 	Retained map[string][]string `json:"retained"`
 }
 
-func newRegistry() *Registry {
-	return &Registry{id: rand.Text(), record: registryRecord{Retained: map[string][]string{}}}
+// NewRegistry returns a registry that is not saved, of the installation with an id; "" is a new id.
+func NewRegistry(id string) *Registry {
+	return &Registry{id: cmp.Or(id, rand.Text()), record: registryRecord{Retained: map[string][]string{}}}
 }
 
-// OpenRegistry reads the registry of a data directory. With an error the Registry is usable all the same; it lacks what
-// could not be read, and what is published is not recorded.
-func OpenRegistry(dataDir string) (*Registry, error) {
-	r := newRegistry()
-	id, err := instance.ID(dataDir)
-	if err != nil {
-		return r, err
-	}
-	r.id = id
+// OpenRegistry reads the registry of a data directory, whose installation has an id. With an error the Registry is
+// usable all the same; it lacks what could not be read, and what is published is not recorded.
+func OpenRegistry(dataDir, id string) (*Registry, error) {
+	r := NewRegistry(id)
 	return r, r.read(filepath.Join(dataDir, registryFile))
-}
-
-// ReadRegistry is for read-only use: it has the identity, or a new one if there is none yet, and writes nothing.
-func ReadRegistry(dataDir string) *Registry {
-	r := newRegistry()
-	if id, err := instance.Read(dataDir); err == nil {
-		r.id = id
-	}
-	return r
 }
 
 func (r *Registry) read(path string) error {

@@ -14,6 +14,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"vigil/alerts"
+	"vigil/alerts/instance"
 	"vigil/alerts/sink"
 	"vigil/internal/natstest"
 )
@@ -76,7 +77,11 @@ func topicsOf(id, topic, discovery string, cameras ...string) []string {
 
 func registry(t *testing.T, dir string) *Registry {
 	t.Helper()
-	r, err := OpenRegistry(dir)
+	id, err := instance.ID(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := OpenRegistry(dir, id)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,7 +291,7 @@ func TestADamagedRegistry(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		r, err := OpenRegistry(dir)
+		r, err := OpenRegistry(dir, "")
 		if err == nil || !strings.Contains(err.Error(), path) || r.clientID("x") == "" {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -300,7 +305,7 @@ func TestADamagedRegistry(t *testing.T) {
 func TestACopiedIdentity(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Mosquitto(t, port, "allow_anonymous true")
-	r := newRegistry()
+	r := NewRegistry("")
 	logs := make([]*heard, 2)
 	for i := range logs {
 		logs[i] = &heard{}
