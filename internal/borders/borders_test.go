@@ -2,9 +2,13 @@
 package borders
 
 import (
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"vigil/internal/docs"
 )
 
 // A package that links one of these again pulls OpenCV, a NATS server or an application into its importers.
@@ -43,6 +47,48 @@ func TestBorders(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// No package imports one that ARCHITECTURE.md lists in a row above its own.
+func TestPackagesReadDownwards(t *testing.T) {
+	root, err := docs.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "ARCHITECTURE.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows := map[string]int{}
+	n := 0
+	for line := range strings.Lines(docs.Page{Text: string(text)}.Section("Packages")) {
+		for _, name := range docs.FirstColumn(line) {
+			rows["vigil/"+strings.Replace(name, "…", "alerts/sink", 1)] = n
+		}
+		n++
+	}
+	out, err := exec.CommandContext(t.Context(), "go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`,
+		"vigil/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	checked := 0
+	for line := range strings.Lines(string(out)) {
+		names := strings.Fields(line)
+		own, listed := rows[names[0]]
+		if !listed {
+			continue
+		}
+		checked++
+		for _, name := range names[1:] {
+			if row, ok := rows[name]; ok && row < own && name != "vigil/capture/source" {
+				t.Errorf("%s imports %s, which ARCHITECTURE.md has above it", names[0], name)
+			}
+		}
+	}
+	if checked < 25 {
+		t.Errorf("only %d packages of the table were found", checked)
 	}
 }
 

@@ -127,9 +127,8 @@ var table = []Entry{
 	},
 	{
 		Code: CameraNote, Title: "The camera's stream is unusual",
-		Cause: "The stream is read, but something about it may cost pictures or accuracy; the line says what.",
-		Remedy: "Follow the line's advice, mostly a setting of the camera. It is logged once for each opening of " +
-			"vigil.",
+		Cause:  "The stream is read, but something about it may cost pictures or accuracy; the line says what.",
+		Remedy: "Follow the line's advice, mostly a setting of the camera. Each note of a camera is logged once.",
 	},
 	{
 		Code: CameraFailed, Title: "The source failed",
@@ -185,7 +184,7 @@ var table = []Entry{
 	},
 	{
 		Code: StoreDiskFull, Title: "The disk is full",
-		Cause: "An alert or another file of data_dir could not be written for want of room.",
+		Cause: "An alert or another file of data_dir could not be written because there is no space left.",
 		Remedy: "Free room on the disk of data_dir or lower outbox.size and evidence.size. Alerts wait and are " +
 			"stored once there is room.",
 	},
@@ -257,7 +256,7 @@ var table = []Entry{
 	},
 	{
 		Code: StoreNoAlert, Title: "There is no such alert",
-		Cause:  "No stored alert has this id, or it has already been deleted for want of room.",
+		Cause:  "No stored alert has this id, or it was deleted to make room.",
 		Remedy: "Look the id up with 'vigil alerts --since'.",
 	},
 	{
@@ -309,7 +308,7 @@ var table = []Entry{
 	},
 	{
 		Code: SinkNoRoom, Title: "The other server has no room",
-		Cause:  "The stream, bucket or account at the other server is full or may not be made.",
+		Cause:  "The stream, bucket or account at the other server is full, or this account may not create it.",
 		Remedy: "Raise its limits, or delete what is old there.",
 	},
 	{
@@ -320,7 +319,7 @@ var table = []Entry{
 	},
 	{
 		Code: SinkSharedTopic, Title: "Two vigils share an MQTT topic",
-		Cause:  "Another client publishes that nobody watches on this vigil's topic.",
+		Cause:  "Another client publishes on this vigil's topic that vigil is offline.",
 		Remedy: "Give each vigil at one broker a mqtt.topic of its own.",
 	},
 	{

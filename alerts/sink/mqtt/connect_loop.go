@@ -129,7 +129,8 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 			}
 		case <-denied:
 			if !short { // before that it may be the last will of our own previous connection
-				w.log.Warn("another client says at MQTT that nobody watches: give each vigil at one broker a topic "+
+				w.log.Warn("another client publishes at MQTT that vigil is offline: give each vigil at one broker a "+
+					"topic "+
 					"of its own (mqtt.topic)",
 					"broker", w.address, "topic", w.topic("availability"), errcode.Key, errcode.SinkSharedTopic)
 			}
