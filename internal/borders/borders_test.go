@@ -5,47 +5,110 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"vigil/internal/docs"
 )
 
-// A package that links one of these again pulls OpenCV, a NATS server or an application into its importers.
+// border says what packages of vigil may link; what is not named here may link everything.
+type border struct {
+	packages string   // a pattern of go list below vigil
+	ours     string   // patterns of those of vigil that they may link
+	not      []string // prefixes of other import paths that they may not link
+	pure     bool     // they link nothing that needs a C compiler
+}
+
+const (
+	nats     = "github.com/nats-io/"
+	gorgonia = "gorgonia.org/"
+	cobra    = "github.com/spf13/cobra"
+)
+
+// The rows are those of ARCHITECTURE.md, Packages, from the bottom to the top. A package that links one of these again
+// pulls OpenCV, a NATS server or an application into its importers. internal/... are only those that link nothing else
+// than the row names.
+var borders = []border{
+	{"video", "", nil, true},
+	{"geometry", "", nil, true},
+	{"internal/errcode", "", nil, true},
+	{"capture/source", "internal/...", nil, true},
+	{"capture/...", "capture/... video internal/...", nil, false},
+	{"preprocess", "video geometry internal/...", nil, false},
+	{"config", "capture/source geometry internal/...", []string{nats}, true},
+	{"model/kernel", "", []string{gorgonia}, true},
+	{"model", "model/kernel internal/...", []string{gorgonia}, true},
+	{"model/...", "model/... internal/...", nil, true},
+	{"alerts", "geometry internal/...", []string{nats}, true},
+	{"alerts/store", "internal/...", []string{nats}, true},
+	{"alerts/instance", "internal/...", []string{nats}, true},
+	{"alerts/thread", "alerts video geometry internal/...", []string{nats}, true},
+	{"alerts/sink/...", "alerts alerts/sink/... geometry internal/...", []string{nats}, true},
+	{"alerts/broker", "alerts alerts/sink alerts/store geometry internal/...", nil, true},
+	{"alerts/outbox", "alerts alerts/sink alerts/store alerts/broker geometry internal/...", nil, true},
+	{"alerts/...", "alerts/... capture/... video geometry internal/...", nil, false},
+	{"pipeline/detect", "video geometry internal/...", []string{nats}, true},
+	{
+		"pipeline/calibrate/...",
+		"pipeline/calibrate/... pipeline/detect model model/kernel video geometry internal/...",
+		[]string{nats, gorgonia},
+		true,
+	},
+	{"pipeline/worker", "capture/... preprocess video geometry internal/...", nil, false},
+	{
+		"pipeline", "pipeline/detect pipeline/calibrate/... capture/... preprocess model model/kernel " +
+			"alerts alerts/thread video geometry internal/...",
+		[]string{nats, gorgonia},
+		false,
+	},
+	{
+		"eval", "pipeline/... capture/... preprocess model model/kernel alerts alerts/thread video geometry " +
+			"internal/...",
+		[]string{nats, gorgonia},
+		false,
+	},
+	{"bench", "model/... internal/...", nil, true},
+	{
+		"app", "config pipeline/... capture/... preprocess model model/kernel alerts/... video geometry " +
+			"internal/...",
+		[]string{cobra, gorgonia},
+		false,
+	},
+	{
+		"app/...", "app/... eval bench/... config pipeline/... capture/... preprocess model/... alerts/... video " +
+			"geometry internal/...",
+		[]string{cobra},
+		false,
+	},
+}
+
 func TestBorders(t *testing.T) {
-	for _, border := range []struct {
-		packages string   // pattern of go list
-		not      []string // prefixes of import paths
-	}{
-		{"vigil/video", []string{"vigil/"}},
-		{"vigil/geometry", []string{"vigil/"}},
-		{"vigil/config", []string{"gocv.io/", "vigil/preprocess", "vigil/pipeline", "github.com/nats-io/"}},
-		{"vigil/model/kernel", []string{"vigil/"}},
-		{"vigil/model", []string{"vigil/video", "vigil/capture", "vigil/preprocess", "vigil/pipeline", "vigil/alerts"}},
-		{"vigil/pipeline/detect", []string{"gocv.io/", "github.com/nats-io/", "vigil/model", "vigil/alerts"}},
-		{"vigil/pipeline/calibrate", []string{"gocv.io/", "github.com/nats-io/", "vigil/alerts"}},
-		{"vigil/pipeline", []string{
-			"github.com/nats-io/", "vigil/alerts/evidence", "vigil/pipeline/worker",
-			"vigil/config",
-		}},
-		{"vigil/alerts", []string{"github.com/nats-io/", "gocv.io/", "vigil/capture"}},
-		{"vigil/alerts/thread", []string{"github.com/nats-io/", "gocv.io/"}},
-		{"vigil/alerts/sink/...", []string{
-			"github.com/nats-io/", "gocv.io/", "vigil/alerts/outbox",
-			"vigil/alerts/broker",
-		}},
-		{"vigil/alerts/outbox", []string{"gocv.io/", "vigil/pipeline"}},
-		{"vigil/eval", []string{"github.com/nats-io/", "vigil/config", "vigil/app"}},
-		{"vigil/app", []string{"vigil/cmd", "github.com/spf13/cobra", "vigil/model/train", "gorgonia.org/"}},
-	} {
-		for _, dep := range deps(t, border.packages) {
-			for _, prefix := range border.not {
-				own, children := strings.CutSuffix(border.packages, "/...")
-				inside := dep == own || children && strings.HasPrefix(dep, own+"/")
-				if strings.HasPrefix(dep, prefix) && !inside {
-					t.Errorf("%s links %s; see ARCHITECTURE.md, Packages", border.packages, dep)
+	listed := list(t)
+	for _, b := range borders {
+		found := false
+		for path, p := range listed {
+			if !matches(b.packages, path) {
+				continue
+			}
+			found = true
+			for _, dep := range p.deps {
+				ours := strings.HasPrefix(dep, "vigil/")
+				allowed := slices.ContainsFunc(strings.Fields(b.ours), func(p string) bool { return matches(p, dep) })
+				denied := slices.ContainsFunc(b.not, func(prefix string) bool { return strings.HasPrefix(dep, prefix) })
+				switch {
+				case ours && !allowed, denied:
+					t.Errorf("%s links %s; see ARCHITECTURE.md, Packages", path, dep)
+				case b.pure && listed[dep].cgo:
+					t.Errorf("%s links %s, which needs a C compiler", path, dep)
 				}
 			}
+			if b.pure && p.cgo {
+				t.Errorf("%s needs a C compiler", path)
+			}
+		}
+		if !found {
+			t.Errorf("there is no package vigil/%s", b.packages)
 		}
 	}
 }
@@ -92,11 +155,31 @@ func TestPackagesReadDownwards(t *testing.T) {
 	}
 }
 
-func deps(t *testing.T, packages string) []string {
+// matches reports whether an import path is that of a pattern below vigil.
+func matches(pattern, path string) bool {
+	parent, children := strings.CutSuffix("vigil/"+pattern, "/...")
+	return path == parent || children && strings.HasPrefix(path, parent+"/")
+}
+
+type listedPackage struct {
+	deps []string // also indirect
+	cgo  bool     // not of the standard library, which does without
+}
+
+// list lists the packages of vigil and all that they link, as with a C compiler.
+func list(t *testing.T) map[string]listedPackage {
 	t.Helper()
-	out, err := exec.CommandContext(t.Context(), "go", "list", "-deps", packages).Output()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-deps", "-f",
+		`{{.ImportPath}}|{{and .CgoFiles (not .Standard)}}|{{join .Deps " "}}`, "vigil/...")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("go list -deps %s: %v", packages, err)
+		t.Fatalf("go list: %v", err)
 	}
-	return strings.Fields(string(out))
+	all := map[string]listedPackage{}
+	for line := range strings.Lines(string(out)) {
+		fields := strings.Split(strings.TrimSpace(line), "|")
+		all[fields[0]] = listedPackage{strings.Fields(fields[2]), fields[1] == "true"}
+	}
+	return all
 }
