@@ -61,7 +61,7 @@ soak: setup-tests build
 	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true go test $(COUNT) ./pipeline -run '^TestSoak$$' -v -count=1 -timeout 0
 	go run ./bench/overload -check -cameras 2x,4x -settle 3m -for 10m
 
-## check: formatting, linters, borders; changes nothing in the code
+## check: formatting, linters, borders, generated files; changes nothing in the code
 check: setup
 	go vet ./...
 	CGO_ENABLED=0 GOFLAGS= go vet ./...
@@ -74,7 +74,7 @@ check: setup
 fmt:
 	$(TOOL) gofumpt -w .
 
-## generate: everything that is made from code: the kernels' assembly
+## generate: everything that is made from code: the schemas, the page of errors, the kernels' assembly
 generate:
 	go generate ./...
 
