@@ -6,7 +6,7 @@ import (
 
 	"gonum.org/v1/gonum/stat"
 
-	"vigil/pipeline/calibrate"
+	"vigil/internal/median"
 	"vigil/pipeline/detect"
 )
 
@@ -112,7 +112,7 @@ func (e *Events) add(r Recording, alarms []Alarm) {
 func (e *Events) finish() {
 	e.DelayMedian, e.DelayMean, e.DelayMax = nan, nan, nan
 	if len(e.delays) > 0 {
-		e.DelayMedian, e.DelayMean = Number(calibrate.Median(e.delays)), Number(stat.Mean(e.delays, nil))
+		e.DelayMedian, e.DelayMean = Number(median.Interpolated(e.delays)), Number(stat.Mean(e.delays, nil))
 		e.DelayMax = Number(slices.Max(e.delays))
 	}
 	e.FalsePerHour = Number(float64(e.False) / e.hours)

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"slices"
 
+	"vigil/internal/median"
 	"vigil/pipeline"
-	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 )
 
@@ -71,7 +71,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 	if err := masks.finish(ctx, len(v.Abnormal)); err != nil {
 		return fmt.Errorf("%s: %w", v.Path, err)
 	}
-	r.FPS = calibrate.Median(fps)
+	r.FPS = median.Interpolated(fps)
 	s.Recordings = append(s.Recordings, r)
 	if masks.maskCursor != nil {
 		s.Pixels.Videos++

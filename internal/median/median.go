@@ -1,5 +1,23 @@
-// Package median computes the median over time of each pixel of a video: the scene without moving objects.
+// Package median computes medians: of numbers, and over time of each pixel of a video, which gives the scene without
+// moving objects.
 package median
+
+import (
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+)
+
+// Interpolated returns the level at which the empirical distribution function, interpolated linearly between the
+// values, reaches one half (stat.LinInterp); NaN without values. Of few values it is below the middle one: 1.5 for 1,
+// 2 and 3.
+func Interpolated(values []float64) float64 {
+	if len(values) == 0 {
+		return math.NaN()
+	}
+	return stat.Quantile(0.5, stat.LinInterp, slices.Sorted(slices.Values(values)), nil)
+}
 
 // blockPixels is how many pixels are counted at a time: their histograms, 1 KiB each, fit into a cache.
 const blockPixels = 1024

@@ -1,6 +1,7 @@
 package median
 
 import (
+	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -35,5 +36,19 @@ func TestBackground(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+func TestInterpolated(t *testing.T) {
+	for _, c := range []struct {
+		values []float64
+		want   float64
+	}{{[]float64{7}, 7}, {[]float64{3, 1, 2}, 1.5}, {[]float64{4, 1, 2, 3}, 2}, {[]float64{1, 1, 9, 9}, 1}} {
+		if got := Interpolated(c.values); got != c.want {
+			t.Errorf("the median of %v is %v, not %v", c.values, got, c.want)
+		}
+	}
+	if got := Interpolated(nil); !math.IsNaN(got) {
+		t.Errorf("the median of nothing is %v", got)
 	}
 }

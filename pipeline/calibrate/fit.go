@@ -145,11 +145,3 @@ func (c *Calibration) byClips(sorted []float64, days float64) {
 	c.Rule, c.Theta = RuleClips, thetaOf(min(level, most), c.Lo, c.Detector.Enter)
 	c.Tail = &Tail{Level: from, Events: t.Peaks, Shape: t.Shape, Scale: t.Scale, Capped: level > most}
 }
-
-// Median returns the median of values; NaN for none.
-func Median(values []float64) float64 {
-	if len(values) == 0 {
-		return math.NaN()
-	}
-	return stat.Quantile(0.5, stat.LinInterp, slices.Sorted(slices.Values(values)), nil)
-}

@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 	"gonum.org/v1/gonum/stat/distuv"
 
+	"vigil/internal/median"
 	"vigil/pipeline/calibrate/tail"
 	"vigil/pipeline/detect"
 )
@@ -112,7 +113,7 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 			}
 			mean, share := stat.Mean(rates, nil), float64(held)/float64(seeds)
 			t.Logf("true events over the budget: mean %.2f, median %.2f, most %.2f; the interval holds the truth in "+
-				"%.2f", mean, Median(rates), worst, share)
+				"%.2f", mean, median.Interpolated(rates), worst, share)
 			if mean < k.mean[0] || mean > k.mean[1] {
 				t.Errorf("%.2f times the budget in the mean, want %.2f to %.2f", mean, k.mean[0], k.mean[1])
 			}
@@ -149,7 +150,7 @@ func TestFewEventsCountClips(t *testing.T) {
 				}
 				// The detector enters at theta itself, which is the tail's level or the cap of RuleClips, whichever is
 				// lower.
-				if most := 2*c.Max - Median(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
+				if most := 2*c.Max - median.Interpolated(errors); c.Tail.Capped != (c.Theta > most-1e-9) {
 					t.Fatalf("seed %d: theta %g, at most %g: %+v", seed, c.Theta, most, c.Tail)
 				}
 				if !c.Tail.Capped {
@@ -158,15 +159,15 @@ func TestFewEventsCountClips(t *testing.T) {
 				rates = append(rates, k.rate(c.Theta)/perDay)
 			}
 			t.Logf("%d seeds, true events over the budget: mean %.2f, median %.2f", len(rates), stat.Mean(rates, nil),
-				Median(rates))
+				median.Interpolated(rates))
 			// Three minutes do not show how heavy a tail is.
 			most := map[bool]float64{true: 2.5, false: 1}[k.name == "heavy"]
 			if k.name == "bounded" && free < len(rates)/4 {
 				t.Errorf("only %d of %d thresholds are not held down", free, len(rates))
 			}
-			if len(rates) < seeds/2 || Median(rates) > most {
+			if len(rates) < seeds/2 || median.Interpolated(rates) > most {
 				t.Errorf("%d of %d pieces have few events; the median is %.2f times the budget, want at most %g",
-					len(rates), seeds, Median(rates), most)
+					len(rates), seeds, median.Interpolated(rates), most)
 			}
 		})
 	}
@@ -345,7 +346,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
 		c := budgetedFor(t, errors, 1, cfg)
 		opens := c.Lo + 2*(1-enter)*(c.Theta-c.Lo)
-		if most := 2*c.Max - Median(errors); c.Rule != RuleClips || !(opens > c.Max && opens <= most+1e-9) ||
+		if most := 2*c.Max - median.Interpolated(errors); c.Rule != RuleClips || !(opens > c.Max && opens <= most+1e-9) ||
 			c.Tail.Capped != (opens > most-1e-9) {
 			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Max, most, c.Tail)
 		}
