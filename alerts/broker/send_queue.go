@@ -2,11 +2,11 @@ package broker
 
 import (
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"vigil/alerts"
+	"vigil/internal/lossy"
 )
 
 const (
@@ -20,14 +20,11 @@ const (
 // sendQueue holds messages that are sent without acknowledgement, so that publishers do not block on a server that has
 // stopped reading.
 type sendQueue struct {
-	connected atomic.Bool   // last known state of the connection
-	signal    chan struct{} // capacity 1: a message is queued
+	connected atomic.Bool // last known state of the connection
+	waiting   *lossy.Queue[queuedMessage]
 	stop      chan struct{}
 	stopOnce  sync.Once
 	done      chan struct{} // closed at the end of sending
-
-	mu      sync.Mutex
-	waiting []queuedMessage
 }
 
 // queuedMessage is a score or a state in the queue.
@@ -37,37 +34,10 @@ type queuedMessage struct {
 }
 
 func newSendQueue() *sendQueue {
-	return &sendQueue{signal: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
-}
-
-// put adds a message; of its subject at most that many may wait.
-func (f *sendQueue) put(n queuedMessage, most int) {
-	f.mu.Lock()
-	first, same := -1, 0
-	for i, w := range f.waiting {
-		if w.subject == n.subject {
-			if same++; first < 0 {
-				first = i
-			}
-		}
+	return &sendQueue{
+		waiting: lossy.New(func(a, b queuedMessage) bool { return a.subject == b.subject }),
+		stop:    make(chan struct{}), done: make(chan struct{}),
 	}
-	if same >= most {
-		f.waiting = slices.Delete(f.waiting, first, first+1)
-	}
-	f.waiting = append(f.waiting, n)
-	f.mu.Unlock()
-	select {
-	case f.signal <- struct{}{}:
-	default:
-	}
-}
-
-func (f *sendQueue) take() []queuedMessage {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	all := f.waiting
-	f.waiting = nil
-	return all
 }
 
 // runSendQueue sends until Close, or until the connection is closed.
@@ -75,13 +45,13 @@ func (c *Conn) runSendQueue() {
 	defer close(c.queue.done)
 	for over := false; !over; {
 		select {
-		case <-c.queue.signal:
+		case <-c.queue.waiting.Ready():
 		case <-c.queue.stop:
 			over = true
 		case <-c.closed:
 			return
 		}
-		for _, n := range c.queue.take() {
+		for _, n := range c.queue.waiting.Take() {
 			if !c.nc.IsConnected() {
 				break // the queued messages would be stale after a reconnect
 			}
@@ -126,10 +96,10 @@ func (c *Conn) PublishStorage(s alerts.Storage) error {
 	return c.send(alerts.StorageSubject, data, maxQueuedStates)
 }
 
-func (c *Conn) send(subject string, data []byte, most int) error {
+func (c *Conn) send(subject string, data []byte, limit int) error {
 	if !c.queue.connected.Load() {
 		return ErrDisconnected
 	}
-	c.queue.put(queuedMessage{subject, data}, most)
+	c.queue.waiting.Put(queuedMessage{subject, data}, limit)
 	return nil
 }

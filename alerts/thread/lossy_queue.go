@@ -1,10 +1,8 @@
 package thread
 
 import (
-	"slices"
-	"sync"
-
 	"vigil/alerts"
+	"vigil/internal/lossy"
 )
 
 const (
@@ -18,72 +16,30 @@ const (
 // lossyQueue holds scores and states to publish, which are not stored and must not block their sender. They are sent by
 // a goroutine of their own, since the one that stores alerts may wait for free space on the disk.
 type lossyQueue struct {
-	signal chan struct{} // capacity 1: messages are queued
-
-	mu     sync.Mutex
-	scores []alerts.Score
-	states []alerts.Status
+	scores *lossy.Queue[alerts.Score]
+	states *lossy.Queue[alerts.Status]
 }
 
-func newLossyQueue() *lossyQueue { return &lossyQueue{signal: make(chan struct{}, 1)} }
-
-func (n *lossyQueue) wake() {
-	select {
-	case n.signal <- struct{}{}:
-	default:
+func newLossyQueue() lossyQueue {
+	return lossyQueue{
+		scores: lossy.New(func(_, _ alerts.Score) bool { return true }),
+		states: lossy.New(func(a, b alerts.Status) bool { return a.Camera == b.Camera }),
 	}
-}
-
-func (n *lossyQueue) addScore(s alerts.Score) {
-	n.mu.Lock()
-	if len(n.scores) == scoreQueue {
-		n.scores = slices.Delete(n.scores, 0, 1)
-	}
-	n.scores = append(n.scores, s)
-	n.mu.Unlock()
-	n.wake()
-}
-
-func (n *lossyQueue) addStatus(s alerts.Status) {
-	n.mu.Lock()
-	first, waiting := -1, 0
-	for i, w := range n.states {
-		if w.Camera == s.Camera {
-			if waiting++; first < 0 {
-				first = i
-			}
-		}
-	}
-	if waiting >= maxStatusPerCamera {
-		n.states = slices.Delete(n.states, first, first+1)
-	}
-	n.states = append(n.states, s)
-	n.mu.Unlock()
-	n.wake()
-}
-
-// take returns the queued messages.
-func (n *lossyQueue) take() (scores []alerts.Score, states []alerts.Status) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	scores, states = n.scores, n.states
-	n.scores, n.states = nil, nil
-	return scores, states
 }
 
 // sendLossy sends scores and states until done, and then what is queued, since the last state remains valid.
 func (p *Queue) sendLossy(done <-chan struct{}) {
 	for over := false; !over; {
 		select {
-		case <-p.lossy.signal:
+		case <-p.lossy.scores.Ready():
+		case <-p.lossy.states.Ready():
 		case <-done:
 			over = true
 		}
-		scores, states := p.lossy.take()
-		for _, s := range states {
+		for _, s := range p.lossy.states.Take() {
 			p.logUnsent(p.to.PublishStatus(s))
 		}
-		for _, s := range scores {
+		for _, s := range p.lossy.scores.Take() {
 			p.logUnsent(p.to.PublishScore(s))
 		}
 	}

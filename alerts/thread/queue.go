@@ -75,7 +75,7 @@ type Queue struct {
 	onAlert     func(alerts.Alert)
 	log         *slog.Logger
 	messages    chan Message
-	lossy       *lossyQueue
+	lossy       lossyQueue
 	holdExpired chan *eventThread
 	updateDue   chan *eventThread       // events with a due update
 	threads     map[string]*eventThread // open event of each camera
@@ -157,14 +157,14 @@ func (p *Queue) recordLoss(a alerts.Alert, err error) {
 // SendScore sends a score without blocking; if many are queued, the latest are sent.
 func (p *Queue) SendScore(s alerts.Score) {
 	if p.to != nil {
-		p.lossy.addScore(s)
+		p.lossy.scores.Put(s, scoreQueue)
 	}
 }
 
 // SendStatus sends a camera's state without blocking; the latest of each camera is always sent.
 func (p *Queue) SendStatus(s alerts.Status) {
 	if p.to != nil {
-		p.lossy.addStatus(s)
+		p.lossy.states.Put(s, maxStatusPerCamera)
 	}
 }
 
