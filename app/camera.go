@@ -160,7 +160,7 @@ func OpenWorker(c config.Camera, side int, footage *pipeline.MediaBuffer) func(c
 		o := worker.Options{
 			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow,
 			OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Number, FPSHint: open.FPSHint,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Generation, FPSHint: open.FPSHint,
 			OnStall: open.OnStall, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {

@@ -41,7 +41,7 @@ func checkCameras(ctx context.Context, path string, p *Preparation) error {
 }
 
 func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (err error) {
-	pictures, err := cam.Pictures(ctx, pipeline.OpenRequest{Number: 1})
+	pictures, err := cam.Pictures(ctx, pipeline.OpenRequest{Generation: 1})
 	if err != nil {
 		return fmt.Errorf("source: %w", err)
 	}

@@ -13,11 +13,11 @@ import (
 
 // demand is the measured load of live cameras, in processors: seconds of processor time a second.
 type demand struct {
-	cameras  int     // open, paused or not
-	decoding float64 // of a camera that is not paused: its worker process
-	scoring  float64 // likewise: all of its clips, and other work for it in this process
-	passing  float64 // of a paused camera: its worker process
-	machine  float64 // available for all of this
+	cameras    int     // open, paused or not
+	decoding   float64 // of a camera that is not paused: its worker process
+	scoring    float64 // likewise: all of its clips, and other work for it in this process
+	discarding float64 // of a paused camera: its worker process
+	machine    float64 // available for all of this
 }
 
 // scorerShare is the share of the machine that decoding must leave to the scorer.
@@ -26,13 +26,13 @@ const scorerShare = 0.7
 // admit returns how many cameras to read at a time: all of them, as many as fit with all of their clips, or as many as
 // leave the scorer its share.
 func (d demand) admit() int {
-	more := d.decoding - d.passing // extra cost of a camera that is read
+	more := d.decoding - d.discarding // extra cost of a camera that is read
 	if !(more > 0 && d.machine > 0) {
 		return d.cameras
 	}
-	least := float64(d.cameras) * d.passing
-	all := (d.machine - least) / (more + d.scoring)
-	some := ((1-scorerShare)*d.machine - least) / more
+	base := float64(d.cameras) * d.discarding
+	all := (d.machine - base) / (more + d.scoring)
+	some := ((1-scorerShare)*d.machine - base) / more
 	return int(max(1, min(float64(d.cameras), max(all, some))))
 }
 
@@ -75,24 +75,24 @@ func nextTurn(scored []float64, n int) (paused []bool) {
 // camera that was read for the whole turn counts for at least half of the mean, so that one without scored clips does
 // not keep others paused forever.
 func credit(before []float64, turn []turnScore) {
-	least, sum, watched := math.Inf(1), 0.0, 0.0
+	lowest, sum, read := math.Inf(1), 0.0, 0.0
 	for i, t := range turn {
 		if !math.IsNaN(before[i]) {
-			least = min(least, before[i])
+			lowest = min(lowest, before[i])
 		}
-		if t.watched {
-			sum, watched = sum+t.clips, watched+1
+		if t.read {
+			sum, read = sum+t.clips, read+1
 		}
 	}
-	if math.IsInf(least, 1) {
-		least = 0
+	if math.IsInf(lowest, 1) {
+		lowest = 0
 	}
 	for i, t := range turn {
 		if math.IsNaN(before[i]) {
-			before[i] = least
+			before[i] = lowest
 		}
-		if t.watched {
-			t.clips = max(t.clips, sum/watched/2)
+		if t.read {
+			t.clips = max(t.clips, sum/read/2)
 		}
 		before[i] += t.clips
 	}
@@ -100,6 +100,6 @@ func credit(before []float64, turn []turnScore) {
 
 // turnScore is how many clips of a camera were scored in the last turn, and whether it was read for all of it.
 type turnScore struct {
-	clips   float64
-	watched bool
+	clips float64
+	read  bool
 }

@@ -45,7 +45,7 @@ func TestAdmit(t *testing.T) {
 		}, 95, "95 such cameras"},
 		{
 			"pausing costs something too",
-			demand{cameras: 128, decoding: 0.02, scoring: 0.05, passing: 0.002, machine: 2},
+			demand{cameras: 128, decoding: 0.02, scoring: 0.05, discarding: 0.002, machine: 2},
 			25, "28 such cameras",
 		},
 		{"one camera is too much", demand{cameras: 3, decoding: 3, scoring: 1, machine: 2}, 1, "1 such cameras"},
@@ -86,7 +86,7 @@ func TestAdmit(t *testing.T) {
 // TestDemandWithoutClips has cameras without a clip in ten seconds, as with a large hop, which leaves the cost of a
 // clip unknown: that must not lead to an invalid number of cameras.
 func TestDemandWithoutClips(t *testing.T) {
-	source := new(costly)
+	source := new(meteredSource)
 	at := time.Unix(0, 0)
 	a := load{
 		at: at, machine: machineTime{cores: 2, ok: true},
@@ -185,7 +185,7 @@ func TestTurnsAreFair(t *testing.T) {
 		switch i {
 		case dead:
 			if often > turns {
-				t.Errorf("the camera without clips was watched %d times", often)
+				t.Errorf("the camera without clips was read %d times", often)
 			}
 		case late:
 			if g < 0.3*mean || g > 0.8*mean {
@@ -198,6 +198,6 @@ func TestTurnsAreFair(t *testing.T) {
 		}
 	}
 	if often == turns {
-		t.Error("the camera without clips was watched all the time")
+		t.Error("the camera without clips was read all the time")
 	}
 }

@@ -13,9 +13,9 @@ import (
 	"testing"
 )
 
-// alone reports whether this process runs nothing but the test. Otherwise it runs the test again in a process of its
-// own and waits for it: goroutines and files are counted for the whole process.
-func alone(t *testing.T) bool {
+// inOwnProcess reports whether this process runs nothing but the test. Otherwise it runs the test again in a process
+// of its own and waits for it: goroutines and files are counted for the whole process.
+func inOwnProcess(t *testing.T) bool {
 	t.Helper()
 	const mark = "VIGIL_TEST_ALONE"
 	if os.Getenv(mark) == t.Name() {
@@ -45,11 +45,11 @@ func matsFile(pid int) string {
 	return filepath.Join(os.TempDir(), "vigil-mats-"+strconv.Itoa(pid))
 }
 
-// tellMats is the worker's side. The worker's environment is empty, so the request is a signal.
-func tellMats() {
-	asked := make(chan os.Signal, 1)
-	ossignal.Notify(asked, syscall.SIGUSR1)
-	for range asked {
+// reportMats is the worker's side. The worker's environment is empty, so the request is a signal.
+func reportMats() {
+	requests := make(chan os.Signal, 1)
+	ossignal.Notify(requests, syscall.SIGUSR1)
+	for range requests {
 		path := matsFile(os.Getpid())
 		if err := os.WriteFile(path+"-new", []byte(strconv.Itoa(mats())), 0o600); err == nil {
 			_ = os.Rename(path+"-new", path)
@@ -66,7 +66,7 @@ func matsOf(t *testing.T, pid int) int {
 	path := matsFile(pid)
 	defer func() { _ = os.Remove(path) }()
 	var text []byte
-	until(t, "a child to count its Mats", func() (ok bool) {
+	waitFor(t, "a worker to count its Mats", func() (ok bool) {
 		var err error
 		text, err = os.ReadFile(path)
 		return err == nil

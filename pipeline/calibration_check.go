@@ -47,8 +47,8 @@ func (f *fit) size(width, height int) {
 	}
 }
 
-// apart returns the difference of two rates, as a share of the calibration's.
-func (f *fit) apart(a, b float64) float64 { return math.Abs(a-b) / f.key.FPS }
+// difference returns the difference of two rates, as a share of the calibration's.
+func (f *fit) difference(a, b float64) float64 { return math.Abs(a-b) / f.key.FPS }
 
 // checkRate checks the rate if it is known and a check is due; done means that a recording is over, so that no more
 // will be known. It returns a rate that fits but is worth a warning; 0 for none.
@@ -62,64 +62,65 @@ func (f *fit) checkRate(done bool) (warn float64) {
 		return 0
 	}
 	f.checked, f.next = true, f.meter.total+rateInterval
-	off := f.apart(rate, f.key.FPS)
+	off := f.difference(rate, f.key.FPS)
 	if off > calibrate.RateTolerance {
 		f.next = f.meter.total + mismatchInterval
-		if f.wrongRate == "" || f.apart(rate, f.rate) > rateDoubt {
+		if f.wrongRate == "" || f.difference(rate, f.rate) > rateDoubt {
 			f.rate = rate
 			f.wrongRate = fmt.Sprintf("frame rate is %.4g, calibrated for %.4g", rate, f.key.FPS)
 		}
 		return 0
 	}
 	f.rate, f.wrongRate = 0, ""
-	if off > rateDoubt && (f.warned == 0 || f.apart(rate, f.warned) > rateDoubt) {
+	if off > rateDoubt && (f.warned == 0 || f.difference(rate, f.warned) > rateDoubt) {
 		f.warned = rate
 		return rate
 	}
 	return 0
 }
 
-// early reports whether an early clip may be used while the rate is unknown. A live camera's calibration is trusted
-// until then; a recording's pictures must already fit, since later ones may turn a mismatch into an error.
-func (f *fit) early(fps float64) bool {
-	return f.live || f.checked || f.apart(fps, f.key.FPS) <= calibrate.RateTolerance
+// trustPartial reports whether an early clip may be used while the rate is unknown. A live camera's calibration is
+// trusted until then; a recording's pictures must already fit, since later ones may turn a mismatch into an error.
+func (f *fit) trustPartial(fps float64) bool {
+	return f.live || f.checked || f.difference(fps, f.key.FPS) <= calibrate.RateTolerance
 }
 
 // checkCalibration checks the calibration against what the source delivers. A mismatch is an error for a recording. A
 // live camera goes on with the mismatch as its state, and held means that its clips are scored but raise no event.
-func (w *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
-	if w.fit == nil {
+func (r *reader) checkCalibration(c *video.Cuboid) (held bool, err error) {
+	if r.fit == nil {
 		return false, nil
 	}
-	w.fit.size(c.Width, c.Height)
-	if err := w.checkFit(false); err != nil {
+	r.fit.size(c.Width, c.Height)
+	if err := r.checkFit(false); err != nil {
 		return false, err
 	}
-	return w.fit.wrongSize != "" || w.fit.wrongRate != "" || c.Pictures < video.CuboidFrames && !w.fit.early(c.FPS()),
+	return r.fit.wrongSize != "" || r.fit.wrongRate != "" ||
+			c.Pictures < video.CuboidFrames && !r.fit.trustPartial(c.FPS()),
 		nil
 }
 
 // checkFit checks size and rate, and reports mismatches. done means that a recording is over.
-func (w *reader) checkFit(done bool) error {
-	f := w.fit
+func (r *reader) checkFit(done bool) error {
+	f := r.fit
 	if f == nil {
 		return nil
 	}
 	if rate := f.checkRate(done); rate > 0 {
-		w.log.Warn("the frame rate is not the calibration's, alerts may be too many or too few", "fps",
+		r.log.Warn("the frame rate is not the calibration's, alerts may be too many or too few", "fps",
 			fmt.Sprintf("%.4g", rate),
 			"calibrated_fps", fmt.Sprintf("%.4g", f.key.FPS), errcode.Key, errcode.CameraRateMismatch)
 	}
-	if !w.Live {
+	if !r.Live {
 		var why []string
 		for _, s := range []string{f.wrongSize, f.wrongRate} {
 			if s != "" {
 				why = append(why, s)
 			}
 		}
-		return w.Threshold.Calibration.MismatchError(why)
+		return r.Threshold.Calibration.MismatchError(why)
 	}
-	w.health.note(alerts.StateSizeMismatch, f.wrongSize)
-	w.health.note(alerts.StateRateMismatch, f.wrongRate)
+	r.health.setNote(alerts.StateSizeMismatch, f.wrongSize)
+	r.health.setNote(alerts.StateRateMismatch, f.wrongRate)
 	return nil
 }

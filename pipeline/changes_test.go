@@ -37,12 +37,12 @@ func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	return b
 }
 
-// TestChangeInMidStream checks that a camera that changes its picture size or codec in mid-stream is reopened, and no
-// clip has pictures of both.
-func TestChangeInMidStream(t *testing.T) {
+// TestSizeOrCodecChangeMidStream checks that a camera that changes its picture size or codec in mid-stream is
+// reopened, and no clip has pictures of both.
+func TestSizeOrCodecChangeMidStream(t *testing.T) {
 	first := mpegts(t, "320x240", "libx264", 4)
 	for _, c := range []struct {
-		name, codec, says string
+		name, codec, reason string
 	}{
 		{"size", "libx264", "the picture was 320x240 and is 640x480"},
 		{"coding", "mpeg2video", "the stream broke off"},
@@ -60,11 +60,11 @@ func TestChangeInMidStream(t *testing.T) {
 				case <-gone:
 				}
 			}))
-			st := watchStreet(t, server.URL+"/live.ts")
-			s := st.subjects[0]
-			until(t, "the change", func() bool {
+			st := startCameras(t, server.URL+"/live.ts")
+			s := st.cameras[0]
+			waitFor(t, "the change", func() bool {
 				_, details := s.since(0)
-				return strings.Contains(details, c.says)
+				return strings.Contains(details, c.reason)
 			})
 			st.end(t)
 			close(gone)
@@ -80,12 +80,12 @@ func TestChangeInMidStream(t *testing.T) {
 	}
 }
 
-// TestChangeOfCoding checks that a camera that returns with another codec and size continues as before.
-func TestChangeOfCoding(t *testing.T) {
+// TestCodecChange checks that a camera that returns with another codec and size continues as before.
+func TestCodecChange(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	st := watchStreet(t, server.URL())
-	s := st.subjects[0]
-	s.flowing(t)
+	st := startCameras(t, server.URL())
+	s := st.cameras[0]
+	s.waitForPictures(t)
 	for _, launch := range []string{
 		"( videotestsrc is-live=true ! video/x-raw,format=I420,width=640,height=480,framerate=15/1 ! jpegenc ! " +
 			"rtpjpegpay name=pay0 pt=26 )",
@@ -93,10 +93,10 @@ func TestChangeOfCoding(t *testing.T) {
 			"key-int-max=10 ! rtph264pay name=pay0 pt=96 )",
 	} {
 		server.Become(rtsptest.Options{Launch: launch})
-		s.flowing(t)
+		s.waitForPictures(t)
 	}
 	widths := map[int]bool{}
-	until(t, "clips of each size", func() bool {
+	waitFor(t, "clips of each size", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, c := range s.clips {
@@ -114,7 +114,7 @@ func TestChangeOfCoding(t *testing.T) {
 // TestReconnections checks that a camera that fails repeatedly leaks no goroutine, file or process. Each round takes a
 // second, mostly for loading OpenCV's libraries in the worker.
 func TestReconnections(t *testing.T) {
-	if !alone(t) {
+	if !inOwnProcess(t) {
 		return
 	}
 	times := 20
@@ -128,18 +128,19 @@ func TestReconnections(t *testing.T) {
 				"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=5 ! rtph264pay name=pay0 pt=96 )",
 		})
 	proxy := faultproxy.Start(t, server.URL(), 1)
-	st := watchStreetAs(t, func(c *Camera) { c.RetryMin, c.RetryMax = time.Millisecond, time.Millisecond },
+	st := startCamerasWith(t, func(c *Camera) { c.RetryMin, c.RetryMax = time.Millisecond, time.Millisecond },
 		proxy.URL(server.URL()))
-	s := st.subjects[0]
-	s.flowing(t)
+	s := st.cameras[0]
+	s.waitForPictures(t)
 	files, goroutines := openFiles(t), runtime.NumGoroutine()
 	began := time.Now()
 	for range times {
 		mark := s.mark()
 		proxy.Cut()
-		until(t, "the failure", func() bool { words, _ := s.since(mark); return strings.Contains(words, "failing") })
+		waitFor(t, "the failure",
+			func() bool { states, _ := s.since(mark); return strings.Contains(states, "failing") })
 		before := s.pics.Load()
-		until(t, "the next picture", func() bool { return s.pics.Load() > before+1 })
+		waitFor(t, "the next picture", func() bool { return s.pics.Load() > before+1 })
 	}
 	t.Logf("%d reconnections, %.1f s each; files %d then %d, goroutines %d then %d", times,
 		time.Since(began).Seconds()/float64(times),
@@ -154,8 +155,8 @@ func TestReconnections(t *testing.T) {
 	if f := stats[0]; f.Failures < uint64(times) || f.States[alerts.StateLive] < uint64(times) {
 		t.Errorf("%d failures, %d times live", f.Failures, f.States[alerts.StateLive])
 	}
-	if n := children(t); n != 0 {
-		t.Errorf("%d children are left", n)
+	if n := countWorkers(t); n != 0 {
+		t.Errorf("%d workers are left", n)
 	}
 }
 
@@ -168,8 +169,8 @@ func openFiles(t *testing.T) int {
 	return len(entries)
 }
 
-// children counts this process's workers.
-func children(t *testing.T) int {
+// countWorkers counts this process's workers.
+func countWorkers(t *testing.T) int {
 	t.Helper()
 	paths, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {

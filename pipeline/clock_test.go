@@ -18,11 +18,11 @@ func TestClockJumps(t *testing.T) {
 	for _, jump := range []time.Duration{time.Hour, -time.Hour} {
 		t.Run(jump.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := &ledger{}
+				l := &recorder{}
 				var clips []detect.Clip
 				cam := camera(t, "yard",
-					film{greys: scene(40, 40, 40), err: errors.New("gone"), live: true, jump: jump, jumpAt: 60},
-					film{greys: scene(2000, 0, 0), live: true})
+					fakeStream{greys: scene(40, 40, 40), err: errors.New("gone"), live: true, jump: jump, jumpAt: 60},
+					fakeStream{greys: scene(2000, 0, 0), live: true})
 				cam.Live, cam.Lossless = true, false
 				cam.RetryMin, cam.RetryMax = time.Second, time.Second
 				ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)

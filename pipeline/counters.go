@@ -57,17 +57,17 @@ type Stats struct {
 	States map[alerts.State]uint64
 }
 
-func (w *reader) snapshot() Stats {
-	c := &w.stats
-	state, since, states := w.health.snapshot()
+func (r *reader) snapshot() Stats {
+	c := &r.stats
+	state, since, states := r.health.snapshot()
 	rates := c.rates.Load()
 	if rates == nil {
-		rates = &Rates{Asked: w.FPS}
+		rates = &Rates{Asked: r.FPS}
 	}
 	s := Stats{
-		State: state, Since: since, States: states, Camera: w.Name,
+		State: state, Since: since, States: states, Camera: r.Name,
 		// Later stages are read first, so that no clip is counted there before it is counted here.
-		Scored: c.scored.Load(), Skipped: w.box.skipped(w.index), Unscorable: c.unscorable.Load(),
+		Scored: c.scored.Load(), Skipped: r.box.skipped(r.index), Unscorable: c.unscorable.Load(),
 		Dropped:    c.dropped.Load(),
 		Incomplete: c.incomplete.Load(), Due: c.due.Load(),
 		Used: c.used.Load(), Unused: c.unused.Load(), Lost: c.lost.Load(), Frames: c.frames.Load(),
@@ -92,24 +92,24 @@ func (s Stats) args() []any {
 	}
 }
 
-// account stores the window's counts plus those of the earlier windows, past.
-func (w *reader) account(window *preprocess.Window) {
-	s, a, p := window.Stats(), window.Account(), &w.past
-	c := &w.stats
+// updateCounts stores the window's counts plus those of the earlier windows, past.
+func (r *reader) updateCounts(window *preprocess.Window) {
+	s, a, p := window.Stats(), window.Account(), &r.past
+	c := &r.stats
 	c.used.Store(p.Used + a.Used)
 	c.unused.Store(p.Unused + a.Unused)
 	c.lost.Store(p.Lost + a.Lost)
 	c.due.Store(p.Due + a.Due)
 	c.incomplete.Store(p.Incomplete + a.Incomplete)
-	c.gaps.Store(w.pastGaps + s.Gaps)
+	c.gaps.Store(r.pastGaps + s.Gaps)
 }
 
-// settle adds the counts of a window that ends to past. Its waiting pictures are lost, and so are those that were not
-// pushed.
-func (w *reader) settle(window *preprocess.Window) {
-	s, a, p := window.Stats(), window.Account(), &w.past
-	w.pastGaps += s.Gaps
+// addPastCounts adds the counts of a window that ends to past. Its waiting pictures are lost, and so are those that
+// were not pushed.
+func (r *reader) addPastCounts(window *preprocess.Window) {
+	s, a, p := window.Stats(), window.Account(), &r.past
+	r.pastGaps += s.Gaps
 	p.Used, p.Unused, p.Incomplete, p.Due = p.Used+a.Used, p.Unused+a.Unused, p.Incomplete+a.Incomplete, p.Due+a.Due
-	p.Lost = w.stats.frames.Load() - p.Used - p.Unused
-	w.stats.lost.Store(p.Lost)
+	p.Lost = r.stats.frames.Load() - p.Used - p.Unused
+	r.stats.lost.Store(p.Lost)
 }

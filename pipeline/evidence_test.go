@@ -16,7 +16,7 @@ import (
 	"vigil/alerts/thread/threadtest"
 )
 
-func kinds(items []alerts.Evidence) string {
+func evidenceKinds(items []alerts.Evidence) string {
 	var all []string
 	for _, e := range items {
 		all = append(all, string(e.Kind))
@@ -24,9 +24,9 @@ func kinds(items []alerts.Evidence) string {
 	return strings.Join(all, "+")
 }
 
-// TestEvidenceGoesIntoTheMessages checks that the first picture of an event comes as an update; its end waits for the
+// TestMessagesCarryEvidence checks that the first picture of an event comes as an update; its end waits for the
 // clip, up to a limit.
-func TestEvidenceGoesIntoTheMessages(t *testing.T) {
+func TestMessagesCarryEvidence(t *testing.T) {
 	for name, c := range map[string]struct {
 		after time.Duration
 		want  string
@@ -37,9 +37,9 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var l ledger
+				var l recorder
 				s := threadtest.NewEvidence(c.after)
-				cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
+				cam := camera(t, "gate", fakeStream{greys: scene(60, 40, 60), err: io.EOF})
 				cam.Media = NewMediaBuffer(time.Minute, 1<<20)
 				began := time.Now()
 				if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l, Evidence: s}); err != nil {
@@ -48,18 +48,20 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 				if took := time.Since(began); took > thread.DrainTime {
 					t.Errorf("it took %v", took)
 				}
-				l.life(t)
+				l.eventPhases(t)
 				end := l.alerts[len(l.alerts)-1]
-				if got := kinds(end.Evidence); end.Phase != alerts.PhaseEnd || got != c.want {
+				if got := evidenceKinds(end.Evidence); end.Phase != alerts.PhaseEnd || got != c.want {
 					t.Errorf("the %s has evidence %q, want %q", end.Phase, got, c.want)
 				}
-				i := slices.IndexFunc(l.alerts, func(a alerts.Alert) bool { return kinds(a.Evidence) == "snapshot" })
+				i := slices.IndexFunc(l.alerts,
+					func(a alerts.Alert) bool { return evidenceKinds(a.Evidence) == "snapshot" })
 				if i < 1 || l.alerts[i].Phase != alerts.PhaseUpdate {
 					t.Errorf("the picture came in message %d", i)
 				}
 				if side := s.Seen[0].Side; len(s.Seen[0].Heat) != side*side ||
 					s.Seen[0].Alert.Phase != alerts.PhaseStart {
-					t.Errorf("the witness saw a %s with %d of %dx%d errors", s.Seen[0].Alert.Phase, len(s.Seen[0].Heat),
+					t.Errorf("the EvidenceMaker received a %s with %d of %dx%d errors", s.Seen[0].Alert.Phase,
+						len(s.Seen[0].Heat),
 						side, side)
 				}
 				time.Sleep(2 * time.Hour) // too late for its event
@@ -68,35 +70,35 @@ func TestEvidenceGoesIntoTheMessages(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsStoredIsTold checks that OnAlert is not called for messages that the publisher refuses.
-func TestOnlyWhatIsStoredIsTold(t *testing.T) {
+// TestOnAlertOnlyForStoredMessages checks that OnAlert is not called for messages that the publisher refuses.
+func TestOnAlertOnlyForStoredMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := ledger{refuse: true}
+		l := recorder{refuse: true}
 		s := threadtest.NewEvidence(0)
-		heard := 0
-		cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
+		calls := 0
+		cam := camera(t, "gate", fakeStream{greys: scene(60, 40, 60), err: io.EOF})
 		cam.Media = NewMediaBuffer(time.Minute, 1<<20)
 		_, err := Run(t.Context(), []Camera{cam},
-			Options{Publisher: &l, Evidence: s, OnAlert: func(alerts.Alert) { heard++ }})
-		if err == nil || heard != 0 {
-			t.Errorf("heard of %d messages that nobody has; error %v", heard, err)
+			Options{Publisher: &l, Evidence: s, OnAlert: func(alerts.Alert) { calls++ }})
+		if err == nil || calls != 0 {
+			t.Errorf("OnAlert was called for %d messages that were not stored; error %v", calls, err)
 		}
 		for _, g := range s.Seen {
 			if g.Alert.Phase != alerts.PhaseEnd {
-				t.Errorf("the witness saw a %s that nobody has", g.Alert.Phase)
+				t.Errorf("the EvidenceMaker received a %s that was not stored", g.Alert.Phase)
 			}
 		}
 	})
 }
 
-// TestTheEndOfRecordingsPromisesTheirClips checks that recordings that end at the same time announce the clips that are
+// TestEndListsPendingClip checks that recordings that end at the same time announce the clips that are
 // still being made.
-func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
+func TestEndListsPendingClip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var l ledger
+		var l recorder
 		var cameras []Camera
 		for i := range 5 {
-			cam := camera(t, fmt.Sprintf("gate%d", i), film{greys: scene(60, 40, 60), err: io.EOF})
+			cam := camera(t, fmt.Sprintf("gate%d", i), fakeStream{greys: scene(60, 40, 60), err: io.EOF})
 			cam.Media = NewMediaBuffer(time.Minute, 1<<20)
 			cameras = append(cameras, cam)
 		}
@@ -104,14 +106,14 @@ func TestTheEndOfRecordingsPromisesTheirClips(t *testing.T) {
 			Options{Publisher: &l, Evidence: threadtest.NewEvidence(-1)}); err != nil {
 			t.Fatal(err)
 		}
-		promised := 0
+		listed := 0
 		for _, a := range l.alerts {
 			if a.Phase == alerts.PhaseEnd && len(a.EvidencePending) == 1 {
-				promised++
+				listed++
 			}
 		}
-		if promised != len(cameras) {
-			t.Errorf("%d of %d ends promise their clip", promised, len(cameras))
+		if listed != len(cameras) {
+			t.Errorf("%d of %d ends list their clip", listed, len(cameras))
 		}
 	})
 }

@@ -25,17 +25,17 @@ import (
 // TestMain also is the entry of the worker, which is this same binary.
 func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == worker.Argument {
-		go tellMats()
+		go reportMats()
 		os.Exit(worker.Main())
 	}
 	os.Exit(m.Run())
 }
 
-// patience is a timeout for what takes seconds; only a failure uses it up.
-const patience = time.Minute
+// waitTimeout is a timeout for what takes seconds; only a failure uses it up.
+const waitTimeout = time.Minute
 
-// subject is a camera that a test injects faults into.
-type subject struct {
+// faultCamera is a camera that a test injects faults into.
+type faultCamera struct {
 	name string
 	url  atomic.Pointer[string]
 	pid  atomic.Int64
@@ -46,13 +46,13 @@ type subject struct {
 	clips  []detect.Clip
 }
 
-// counted counts the pictures that the worker delivers.
-type counted struct {
+// countingSource counts the pictures that the worker delivers.
+type countingSource struct {
 	*worker.Process
-	s *subject
+	s *faultCamera
 }
 
-func (c counted) Next(ctx context.Context) (video.Picture, error) {
+func (c countingSource) Next(ctx context.Context) (video.Picture, error) {
 	pic, err := c.Process.Next(ctx)
 	if err == nil {
 		c.s.pics.Add(1)
@@ -60,31 +60,31 @@ func (c counted) Next(ctx context.Context) (video.Picture, error) {
 	return pic, err
 }
 
-func (s *subject) open(ctx context.Context, o OpenRequest) (PictureSource, error) {
+func (s *faultCamera) open(ctx context.Context, o OpenRequest) (PictureSource, error) {
 	addr, err := source.ParseAddress(*s.url.Load())
 	if err != nil {
 		return nil, err
 	}
 	p, err := worker.Start(ctx, worker.Options{
 		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq,
-		Opening: o.Number, FPSHint: o.FPSHint,
+		Opening: o.Generation, FPSHint: o.FPSHint,
 		OnStall: o.OnStall, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
 	})
 	if err != nil {
 		return nil, err
 	}
 	s.pid.Store(int64(p.PID()))
-	return counted{p, s}, nil
+	return countingSource{p, s}, nil
 }
 
-func (s *subject) status(st alerts.Status) {
+func (s *faultCamera) status(st alerts.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.states = append(s.states, st)
 }
 
 // since returns the states from a mark on, and their details.
-func (s *subject) since(mark int) (words string, details string) {
+func (s *faultCamera) since(mark int) (states string, details string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var w, d []string
@@ -97,24 +97,24 @@ func (s *subject) since(mark int) (words string, details string) {
 	return strings.Join(w, " "), strings.Join(d, "; ")
 }
 
-func (s *subject) mark() int {
+func (s *faultCamera) mark() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.states)
 }
 
-// street is several subjects under one Run.
-type street struct {
-	subjects []*subject
-	stop     context.CancelFunc
-	done     chan struct{}
-	stats    []Stats // valid after done
+// faultRun is several cameras under one Run.
+type faultRun struct {
+	cameras []*faultCamera
+	stop    context.CancelFunc
+	done    chan struct{}
+	stats   []Stats // valid after done
 }
 
-func (s *street) Publish(context.Context, alerts.Alert) error { return nil }
-func (s *street) PublishScore(alerts.Score) error             { return nil }
-func (s *street) PublishStatus(st alerts.Status) error {
-	for _, c := range s.subjects {
+func (s *faultRun) Publish(context.Context, alerts.Alert) error { return nil }
+func (s *faultRun) PublishScore(alerts.Score) error             { return nil }
+func (s *faultRun) PublishStatus(st alerts.Status) error {
+	for _, c := range s.cameras {
 		if c.name == st.Camera {
 			c.status(st)
 		}
@@ -122,22 +122,22 @@ func (s *street) PublishStatus(st alerts.Status) error {
 	return nil
 }
 
-// watchStreet runs a camera for each URL. Run ends with the test at the latest.
-func watchStreet(t *testing.T, urls ...string) *street {
+// startCameras runs a camera for each URL. Run ends with the test at the latest.
+func startCameras(t *testing.T, urls ...string) *faultRun {
 	t.Helper()
-	return watchStreetAs(t, func(*Camera) {}, urls...)
+	return startCamerasWith(t, func(*Camera) {}, urls...)
 }
 
-// watchStreetAs is watchStreet with changes to the cameras.
-func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
+// startCamerasWith is startCameras with changes to the cameras.
+func startCamerasWith(t *testing.T, change func(*Camera), urls ...string) *faultRun {
 	t.Helper()
-	st := &street{done: make(chan struct{})}
-	m := blind(t)
+	st := &faultRun{done: make(chan struct{})}
+	m := zeroModel(t)
 	var cameras []Camera
 	for i, u := range urls {
-		s := &subject{name: fmt.Sprintf("camera-%d", i)}
+		s := &faultCamera{name: fmt.Sprintf("camera-%d", i)}
 		s.url.Store(&u)
-		st.subjects = append(st.subjects, s)
+		st.cameras = append(st.cameras, s)
 		cameras = append(cameras, Camera{
 			Name: s.name, Pictures: s.open, Model: m, Live: true, Hop: 8, FPS: 25,
 			Threshold: Threshold{Lo: 1, Theta: 2}, Detector: detect.Config{Enter: 0.1, Leave: 0.2},
@@ -149,7 +149,7 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 	st.stop = stop
 	go func() {
 		stats, err := Run(ctx, cameras, Options{Threads: 1, Publisher: st, OnClip: func(c detect.Clip) {
-			for _, s := range st.subjects {
+			for _, s := range st.cameras {
 				if s.name == c.Camera {
 					c.Map = nil
 					s.mu.Lock()
@@ -166,10 +166,10 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 	}()
 	t.Cleanup(func() {
 		st.end(t)
-		for _, s := range st.subjects {
+		for _, s := range st.cameras {
 			if t.Failed() {
-				words, details := s.since(0)
-				t.Logf("%s: %s: %s", s.name, words, details)
+				states, details := s.since(0)
+				t.Logf("%s: %s: %s", s.name, states, details)
 			}
 		}
 	})
@@ -177,36 +177,36 @@ func watchStreetAs(t *testing.T, change func(*Camera), urls ...string) *street {
 }
 
 // end stops the cameras and returns their counts.
-func (s *street) end(t *testing.T) []Stats {
+func (s *faultRun) end(t *testing.T) []Stats {
 	t.Helper()
 	s.stop()
 	select {
 	case <-s.done:
 		return s.stats
-	case <-time.After(patience):
+	case <-time.After(waitTimeout):
 		t.Error("Run does not end")
 		return nil
 	}
 }
 
-func until(t *testing.T, what string, f func() bool) {
+func waitFor(t *testing.T, what string, f func() bool) {
 	t.Helper()
 	for began := time.Now(); !f(); time.Sleep(20 * time.Millisecond) {
-		if time.Since(began) > patience {
-			t.Fatalf("waited in vain for %s", what)
+		if time.Since(began) > waitTimeout {
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
 
-// flowing waits for some more pictures of the camera.
-func (s *subject) flowing(t *testing.T) {
+// waitForPictures waits for some more pictures of the camera.
+func (s *faultCamera) waitForPictures(t *testing.T) {
 	t.Helper()
 	goal := s.pics.Load() + 20
-	until(t, s.name+" to show pictures", func() bool { return s.pics.Load() >= goal })
+	waitFor(t, s.name+" to show pictures", func() bool { return s.pics.Load() >= goal })
 }
 
-// spans returns a clip with a picture from before from and one from after to.
-func (s *subject) spans(from, to time.Time) *detect.Clip {
+// clipSpanning returns a clip with a picture from before from and one from after to.
+func (s *faultCamera) clipSpanning(from, to time.Time) *detect.Clip {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range s.clips {
@@ -231,37 +231,37 @@ func TestFaults(t *testing.T) {
 		proxies = append(proxies, p)
 		urls = append(urls, p.URL(server.URL()))
 	}
-	st := watchStreet(t, urls...)
+	st := startCameras(t, urls...)
 	type fault struct {
 		name     string
 		do, undo func(t *testing.T, lane int)
 		want     string // state that it must lead to
-		says     string // part of the reason
+		reason   string // part of the reason
 	}
 	var faults []fault
 	for _, f := range faultproxy.Faults() {
-		want, says := "failing", ""
+		want, reason := "failing", ""
 		switch f {
 		case faultproxy.Refuse:
-			says = "no connection"
+			reason = "no connection"
 		case faultproxy.Mute:
-			says = "does not answer"
+			reason = "does not answer"
 		case faultproxy.Empty:
-			says = "0x0 pixels"
+			reason = "0x0 pixels"
 		case faultproxy.Stall, faultproxy.HalfOpen, faultproxy.Trickle:
-			says = "no picture came within 2s"
+			reason = "no picture came within 2s"
 		case faultproxy.Corrupt:
 			want = "" // it may go on with the intact pictures
 		}
 		faults = append(faults, fault{
 			f.String(),
 			func(_ *testing.T, lane int) { proxies[lane].Set(f) },
-			func(_ *testing.T, lane int) { proxies[lane].Set(faultproxy.None) }, want, says,
+			func(_ *testing.T, lane int) { proxies[lane].Set(faultproxy.None) }, want, reason,
 		})
 	}
 	signal := func(s syscall.Signal) func(*testing.T, int) {
 		return func(t *testing.T, lane int) {
-			if err := syscall.Kill(int(st.subjects[lane+1].pid.Load()), s); err != nil {
+			if err := syscall.Kill(int(st.cameras[lane+1].pid.Load()), s); err != nil {
 				t.Error(err)
 			}
 		}
@@ -269,7 +269,7 @@ func TestFaults(t *testing.T) {
 	address := func(old, changed string) func(*testing.T, int) {
 		return func(_ *testing.T, lane int) {
 			u := strings.Replace(urls[lane+1], old, changed, 1)
-			st.subjects[lane+1].url.Store(&u)
+			st.cameras[lane+1].url.Store(&u)
 			proxies[lane].Cut()
 		}
 	}
@@ -278,41 +278,41 @@ func TestFaults(t *testing.T) {
 		faults,
 		fault{"wrong password", address("geheim", "falsch"), address("", ""), "failing", "wrong user name or password"},
 		fault{"wrong path", address("/test", "/none"), address("", ""), "failing", "no such stream"},
-		fault{"child killed", signal(syscall.SIGKILL), nothing, "failing", "process died"},
-		fault{"child stopped", signal(syscall.SIGSTOP), nothing, "failing", "does not say why"},
-		fault{"child aborts", signal(syscall.SIGABRT), nothing, "failing", "process died"},
+		fault{"worker killed", signal(syscall.SIGKILL), nothing, "failing", "process died"},
+		fault{"worker stopped", signal(syscall.SIGSTOP), nothing, "failing", "does not say why"},
+		fault{"worker aborts", signal(syscall.SIGABRT), nothing, "failing", "process died"},
 	)
-	for _, s := range st.subjects {
-		s.flowing(t)
+	for _, s := range st.cameras {
+		s.waitForPictures(t)
 	}
 	var all sync.WaitGroup
 	for lane := range lanes {
 		all.Go(func() {
 			for i := lane; i < len(faults); i += lanes {
-				f, s := faults[i], st.subjects[lane+1]
-				s.flowing(t)
+				f, s := faults[i], st.cameras[lane+1]
+				s.waitForPictures(t)
 				mark, began := s.mark(), time.Now()
 				f.do(t, lane)
-				until(t, f.name+" to be noticed", func() bool {
-					words, details := s.since(mark)
-					return strings.Contains(words, f.want) && strings.Contains(details, f.says) && (f.want != "" ||
+				waitFor(t, f.name+" to be noticed", func() bool {
+					states, details := s.since(mark)
+					return strings.Contains(states, f.want) && strings.Contains(details, f.reason) && (f.want != "" ||
 						time.Since(began) > 3*time.Second)
 				})
 				noticed := time.Since(began)
 				f.undo(t, lane)
 				cleared := time.Now()
 				back := s.pics.Load()
-				until(t, s.name+" to come back after "+f.name, func() bool { return s.pics.Load() > back })
+				waitFor(t, s.name+" to come back after "+f.name, func() bool { return s.pics.Load() > back })
 				recovered := time.Since(cleared)
-				s.flowing(t)
+				s.waitForPictures(t)
 				_, details := s.since(mark)
-				if !strings.Contains(details, f.says) {
-					t.Errorf("%s: told as %q, want %q", f.name, details, f.says)
+				if !strings.Contains(details, f.reason) {
+					t.Errorf("%s: reported as %q, want %q", f.name, details, f.reason)
 				}
 				if strings.Contains(details, "geheim") || strings.Contains(details, "falsch") {
 					t.Errorf("%s: a status has the password in it: %s", f.name, details)
 				}
-				if c := s.spans(began, cleared); c != nil && f.want != "" {
+				if c := s.clipSpanning(began, cleared); c != nil && f.want != "" {
 					t.Errorf("%s: a clip spans it: frames %d to %d, %v to %v", f.name, c.First.Frame, c.Last.Frame,
 						c.First.Wall, c.Last.Wall)
 				}

@@ -16,24 +16,24 @@ import (
 // health is a camera's state, its reason and its start. A change is published, counted and logged once; a state that
 // repeats for the same reason while a source is retried is only counted.
 //
-// A source that delivers pictures is live, unless a note says why the camera is still not monitored.
+// A source that delivers pictures is live, unless a note gives a reason why the camera is still not monitored.
 type health struct {
 	camera  string
 	log     *slog.Logger
 	publish *thread.Queue
 
-	mu         sync.Mutex
-	source     alerts.State            // state of the source
-	notes      map[alerts.State]string // reasons why the camera is not monitored while the source is live
-	state      alerts.State            // result of the two
-	why        string
-	since      time.Time
-	counts     map[alerts.State]uint64
-	lastLogged map[alerts.State]string // reason that was logged last for a state, until the camera is live again
-	tries      int                     // failures since the source was live
-	down       time.Time
+	mu           sync.Mutex
+	source       alerts.State            // state of the source
+	notes        map[alerts.State]string // reasons why the camera is not monitored while the source is live
+	state        alerts.State            // result of the two
+	reason       string
+	since        time.Time
+	counts       map[alerts.State]uint64
+	lastLogged   map[alerts.State]string // reason that was logged last for a state, until the camera is live again
+	attempts     int                     // failures since the source was live
+	failingSince time.Time
 
-	failure errcode.Code // of what the source failed by
+	failure errcode.Code // of the source's latest error
 }
 
 // stateCodes are the codes of the states that are not an error.
@@ -44,7 +44,7 @@ var stateCodes = map[alerts.State]errcode.Code{
 	alerts.StatePausedOverload: errcode.CameraOverloaded,
 }
 
-// code is that of the state; empty where the state asks for nobody.
+// code returns the state's code; empty for a state that needs no action.
 func (h *health) code() errcode.Code {
 	if h.state == alerts.StateFailing || h.state == alerts.StateFailed {
 		return h.failure
@@ -66,10 +66,10 @@ func (h *health) set(state alerts.State, why string) {
 		return
 	}
 	h.source = state
-	h.enter(why)
+	h.update(why)
 }
 
-// fail is set for a state that comes of an error.
+// fail is set for a state that an error caused.
 func (h *health) fail(state alerts.State, err error) {
 	h.mu.Lock()
 	h.failure = cmp.Or(errcode.Of(err), errcode.CameraFailed)
@@ -77,8 +77,9 @@ func (h *health) fail(state alerts.State, err error) {
 	h.set(state, err.Error())
 }
 
-// note says why a camera is not watched though its source is live, in one of the notable states; "" takes that back.
-func (h *health) note(state alerts.State, why string) {
+// setNote sets the reason why the camera is not monitored although its source is live, for one of the notable states;
+// "" clears it.
+func (h *health) setNote(state alerts.State, why string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.notes[state] == why {
@@ -92,20 +93,20 @@ func (h *health) note(state alerts.State, why string) {
 		delete(h.lastLogged, state)
 	}
 	if h.source == alerts.StateLive {
-		h.enter("")
+		h.update("")
 	}
 }
 
-// noted reports whether a state has a note.
-func (h *health) noted(state alerts.State) bool {
+// hasNote reports whether a state has a note.
+func (h *health) hasNote(state alerts.State) bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.notes[state] != ""
 }
 
-// enter derives the state from the source's state and the notes, and publishes it if it has changed. why is the
+// update derives the state from the source's state and the notes, and publishes it if it has changed. why is the
 // source's reason.
-func (h *health) enter(why string) {
+func (h *health) update(why string) {
 	state := h.source
 	if state == alerts.StateLive {
 		for _, s := range notable {
@@ -115,7 +116,7 @@ func (h *health) enter(why string) {
 			}
 		}
 	}
-	if state == h.state && why == h.why && state != alerts.StateFailing {
+	if state == h.state && why == h.reason && state != alerts.StateFailing {
 		return
 	}
 	before, since, now := h.state, h.since, time.Now()
@@ -126,61 +127,63 @@ func (h *health) enter(why string) {
 		h.since = now
 		h.counts[state]++
 	}
-	h.state, h.why = state, why
+	h.state, h.reason = state, why
 	h.publish.SendStatus(alerts.Status{
 		Camera: h.camera, State: state, Wall: h.since, Detail: why,
 		Count: h.counts[state], Code: string(h.code()),
 	})
-	h.tell(before, now.Sub(since))
+	h.logChange(before, now.Sub(since))
 }
 
-// tell logs the new state; lasted is how long the camera was in the state before.
-func (h *health) tell(before alerts.State, lasted time.Duration) {
-	if h.source == alerts.StateLive && h.tries > 0 {
-		h.log.Info("camera gives pictures again", "after", time.Since(h.down).Round(time.Millisecond), "failures",
-			h.tries, "state", h.state)
-		h.tries = 0
+// logChange logs the new state; lasted is how long the camera was in the state before.
+func (h *health) logChange(before alerts.State, lasted time.Duration) {
+	if h.source == alerts.StateLive && h.attempts > 0 {
+		h.log.Info("camera delivers pictures again", "after", time.Since(h.failingSince).Round(time.Millisecond),
+			"failures",
+			h.attempts, "state", h.state)
+		h.attempts = 0
 		delete(h.lastLogged, alerts.StateFailing)
 		// Pauses are logged once, for all cameras.
 	} else if h.state == alerts.StateLive && before != alerts.StateConnecting && before != alerts.StatePausedOverload {
 		h.log.Info("camera is live again", "was", before, "after", lasted.Round(time.Millisecond))
 	}
 	if h.state == alerts.StateFailing {
-		if h.tries == 0 {
-			h.down = h.since
+		if h.attempts == 0 {
+			h.failingSince = h.since
 		}
-		h.tries++
-		if h.lastLogged[h.state] == h.why {
-			h.log.Debug("camera fails", "error", h.why, "failures", h.tries)
+		h.attempts++
+		if h.lastLogged[h.state] == h.reason {
+			h.log.Debug("camera failed", "error", h.reason, "failures", h.attempts)
 			return
 		}
 	}
 	switch h.state {
 	case alerts.StateFailing:
-		h.log.Warn("camera fails, it is opened again and again", "error", h.why, "failures", h.tries,
+		h.log.Warn("camera failed, opening it again", "error", h.reason, "failures", h.attempts,
 			errcode.Key, h.code())
 	case alerts.StateStalled, alerts.StateFrozen:
-		h.log.Warn("camera gives no new picture", "state", h.state, "detail", h.why, errcode.Key, h.code())
+		h.log.Warn("camera delivers no new picture", "state", h.state, "detail", h.reason, errcode.Key, h.code())
 	case alerts.StateDisarmed:
 		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state",
-			h.state, "detail", h.why)
+			h.state, "detail", h.reason)
 	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn),
 			"the calibration does not fit, alerts are held until it does",
-			"state", h.state, "detail", h.why, errcode.Key, h.code())
+			"state", h.state, "detail", h.reason, errcode.Key, h.code())
 	case alerts.StateNoClips, alerts.StateUnscorable:
-		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera gives pictures and is not watched", "state",
-			h.state, "detail", h.why, errcode.Key, h.code())
+		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera delivers pictures but is not monitored",
+			"state",
+			h.state, "detail", h.reason, errcode.Key, h.code())
 	}
 	if h.lastLogged == nil {
 		h.lastLogged = map[alerts.State]string{}
 	}
-	h.lastLogged[h.state] = h.why
+	h.lastLogged[h.state] = h.reason
 }
 
 // level is the level for a note in the log: debug if the same state and reason were logged before.
 func (h *health) level(first slog.Level) slog.Level {
-	if h.lastLogged[h.state] == h.why {
+	if h.lastLogged[h.state] == h.reason {
 		return slog.LevelDebug
 	}
 	return first

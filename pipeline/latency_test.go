@@ -17,27 +17,27 @@ import (
 	"vigil/video"
 )
 
-// stage is a live camera of 25 frames a second that is bright and calm for a second each, and records the arrival of
-// each frame.
-type stage struct {
-	film
+// pacedStream is a live camera of 25 frames a second that is bright and calm for a second each, and records the
+// arrival of each frame.
+type pacedStream struct {
+	fakeStream
 	arrivals *sync.Map // by frame
 	began    time.Time
 }
 
-const stageFPS = 25
+const pacedFPS = 25
 
-func (s *stage) Read(ctx context.Context, f *video.Frame) error {
+func (s *pacedStream) Read(ctx context.Context, f *video.Frame) error {
 	if s.at == 0 {
 		s.began = time.Now()
 	}
-	time.Sleep(time.Until(s.began.Add(time.Duration(s.at) * time.Second / stageFPS)))
-	s.greys = scene(stageFPS, stageFPS, 0)
+	time.Sleep(time.Until(s.began.Add(time.Duration(s.at) * time.Second / pacedFPS)))
+	s.greys = scene(pacedFPS, pacedFPS, 0)
 	n := s.at
 	s.at = n % len(s.greys)
-	err := s.film.Read(ctx, f)
+	err := s.fakeStream.Read(ctx, f)
 	s.at = n + 1
-	f.Seq, f.PTS, f.Arrival = uint64(n), time.Duration(n)*time.Second/stageFPS, time.Now()
+	f.Seq, f.PTS, f.Arrival = uint64(n), time.Duration(n)*time.Second/pacedFPS, time.Now()
 	s.arrivals.Store(f.Seq, f.Arrival)
 	return err
 }
@@ -58,7 +58,7 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close()
-			m := blind(b)
+			m := zeroModel(b)
 			arrivals := map[string]*sync.Map{}
 			var all []Camera
 			for i := range cameras {
@@ -70,8 +70,8 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 					Detector:    detect.Config{Enter: 0.5, Leave: 0.6, CloseAfter: 100 * time.Millisecond},
 					NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
 					Open: func(context.Context, uint64, int) (Stream, error) {
-						time.Sleep(time.Duration(i) * 37 * time.Millisecond) // cameras are not in step
-						return &stage{film: film{live: false}, arrivals: arrivals[name]}, nil
+						time.Sleep(time.Duration(i) * 37 * time.Millisecond) // cameras are out of phase
+						return &pacedStream{fakeStream: fakeStream{live: false}, arrivals: arrivals[name]}, nil
 					},
 				})
 			}
@@ -79,10 +79,10 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 			defer cancel()
 			var took []time.Duration
 			enough := errors.New("enough")
-			heard := make(chan error, 1)
+			followed := make(chan error, 1)
 			want := max(40, 4*cameras)
 			go func() {
-				heard <- conn.Follow(ctx, broker.FollowOptions{All: true}, func(r broker.Record) error {
+				followed <- conn.Follow(ctx, broker.FollowOptions{All: true}, func(r broker.Record) error {
 					a, err := alerts.Decode(r.Data)
 					if err != nil {
 						return err
@@ -103,7 +103,7 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 					_, err := Run(ctx, all, Options{Publisher: o})
 					ran <- err
 				}()
-				if err := <-heard; !errors.Is(err, enough) {
+				if err := <-followed; !errors.Is(err, enough) {
 					b.Fatal(err)
 				}
 				cancel()

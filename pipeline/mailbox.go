@@ -13,13 +13,13 @@ import (
 // replaces it, so overload is shed as whole cuboids and never as frames. take serves the cameras in turn, so one camera
 // cannot starve another however slow the scorer is.
 type mailbox struct {
-	mu    sync.Mutex
-	slots []slot
-	next  int           // camera that take checks first
-	ready chan struct{} // capacity 1: there may be an item to take
-	over  bool          // closed: no camera will put anything again
-	limit int64         // of the buffers, in bytes; 0 for none
-	bytes int64         // used by the buffers
+	mu     sync.Mutex
+	slots  []slot
+	next   int           // camera that take checks first
+	ready  chan struct{} // capacity 1: there may be an item to take
+	closed bool          // closed: no camera will put anything again
+	limit  int64         // of the buffers, in bytes; 0 for none
+	bytes  int64         // used by the buffers
 }
 
 type slot struct {
@@ -55,8 +55,8 @@ func newMailbox(cameras int) *mailbox {
 	return m
 }
 
-// bound limits the total size of the buffers; sizes has the size of one buffer of each camera.
-func (m *mailbox) bound(limit int64, sizes []int64) {
+// setLimit limits the total size of the buffers; sizes has the size of one buffer of each camera.
+func (m *mailbox) setLimit(limit int64, sizes []int64) {
 	m.limit = limit
 	for i, size := range sizes {
 		m.slots[i].size = size
@@ -74,7 +74,7 @@ func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 		s.free = s.free[:n-1]
 		return c
 	}
-	if s.buffers >= clipsAtLeast && s.pending != nil && m.limit > 0 && m.bytes+s.size > m.limit {
+	if s.buffers >= minBuffers && s.pending != nil && m.limit > 0 && m.bytes+s.size > m.limit {
 		if !must {
 			return nil
 		}
@@ -144,7 +144,7 @@ func (m *mailbox) end(camera int, reason alerts.EndReason) {
 // close reports that no camera will put anything again.
 func (m *mailbox) close() {
 	m.mu.Lock()
-	m.over = true
+	m.closed = true
 	m.mu.Unlock()
 	signal(m.ready)
 }
@@ -153,15 +153,15 @@ func (m *mailbox) close() {
 // and empty.
 func (m *mailbox) take() (item, bool) {
 	for {
-		p, ok, over := m.poll()
-		if ok || over {
+		p, ok, closed := m.poll()
+		if ok || closed {
 			return p, ok
 		}
 		<-m.ready
 	}
 }
 
-func (m *mailbox) poll() (p item, ok, over bool) {
+func (m *mailbox) poll() (p item, ok, closed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i := range m.slots {
@@ -178,7 +178,7 @@ func (m *mailbox) poll() (p item, ok, over bool) {
 			return m.claim(camera), true, false
 		}
 	}
-	return item{}, false, m.over
+	return item{}, false, m.closed
 }
 
 // tryTake takes a pending cuboid of a wanted camera, the cameras in turn, without blocking. Ends of streams are left

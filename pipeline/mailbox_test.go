@@ -11,7 +11,7 @@ import (
 	"vigil/video"
 )
 
-func numbered(n uint64) *video.Cuboid {
+func cuboidWithSeq(n uint64) *video.Cuboid {
 	c := new(video.Cuboid)
 	c.Seq[0] = n
 	return c
@@ -19,11 +19,11 @@ func numbered(n uint64) *video.Cuboid {
 
 func TestMailboxKeepsTheNewest(t *testing.T) {
 	m := newMailbox(1)
-	first := numbered(1)
+	first := cuboidWithSeq(1)
 	first.Gap = true
 	m.put(0, first, false)
-	m.put(0, numbered(2), false)
-	m.put(0, numbered(3), false)
+	m.put(0, cuboidWithSeq(2), false)
+	m.put(0, cuboidWithSeq(3), false)
 	p, ok := m.take()
 	if !ok || p.cuboid.Seq[0] != 3 || m.skipped(0) != 2 {
 		t.Fatalf("took clip %d with %d skipped, want clip 3 with 2", p.cuboid.Seq[0], m.skipped(0))
@@ -32,13 +32,13 @@ func TestMailboxKeepsTheNewest(t *testing.T) {
 		t.Error("the gap before a skipped cuboid was forgotten")
 	}
 	if again := m.buffer(0, false); again == p.cuboid || again.Seq[0] != 2 {
-		t.Error("a skipped cuboid's buffer was not handed out again, or the one being scored was")
+		t.Error("a skipped cuboid's buffer was not reused, or the one being scored was")
 	}
 }
 
-// TestSlowScorerServesEveryCameraInTurn has five cameras that send a cuboid every 100 ms to a scorer that takes 100 ms
+// TestMailboxIsFair has five cameras that send a cuboid every 100 ms to a scorer that takes 100 ms
 // a clip: five times too slow.
-func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
+func TestMailboxIsFair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cameras, each = 5, 200
 		m := newMailbox(cameras)
@@ -47,7 +47,7 @@ func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 		for i := range cameras {
 			go func() {
 				for n := range uint64(each) {
-					m.put(i, numbered(n), false)
+					m.put(i, cuboidWithSeq(n), false)
 					time.Sleep(100 * time.Millisecond)
 				}
 				cancel()
@@ -77,7 +77,7 @@ func TestSlowScorerServesEveryCameraInTurn(t *testing.T) {
 	})
 }
 
-func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
+func TestMailboxBuffersPerCamera(t *testing.T) {
 	m := newMailbox(1)
 	seen := map[*video.Cuboid]bool{}
 	var scoring item
@@ -97,15 +97,15 @@ func TestMailboxNeedsThreeCuboidsACamera(t *testing.T) {
 	}
 }
 
-func TestMailboxTellsEndsInOrder(t *testing.T) {
+func TestMailboxEndsInOrder(t *testing.T) {
 	m := newMailbox(2)
-	m.put(0, numbered(1), false)
+	m.put(0, cuboidWithSeq(1), false)
 	m.end(0, alerts.EndSourceLost)
 	if p, _ := m.take(); p.cuboid == nil {
 		t.Fatal("the end came before the cuboid that was pending")
 	}
 	// The source returned before the scheduler took the end: the end comes first.
-	m.put(0, numbered(2), false)
+	m.put(0, cuboidWithSeq(2), false)
 	if p, _ := m.take(); p.cuboid != nil || p.ending != alerts.EndSourceLost {
 		t.Fatalf("took %+v, want the loss of the source", p)
 	}
@@ -114,34 +114,34 @@ func TestMailboxTellsEndsInOrder(t *testing.T) {
 	}
 	// With two ends queued, a cuboid between them must not be processed after the second.
 	m.end(0, alerts.EndSourceLost)
-	m.put(0, numbered(4), false)
+	m.put(0, cuboidWithSeq(4), false)
 	m.end(0, alerts.EndSourceLost)
 	if p, _ := m.take(); p.cuboid != nil || m.skipped(0) != 1 {
 		t.Fatalf("took %+v with %d skipped, want one loss and a skipped clip", p, m.skipped(0))
 	}
-	m.put(1, numbered(3), false)
+	m.put(1, cuboidWithSeq(3), false)
 	m.close()
 	if p, ok := m.take(); !ok || p.camera != 1 {
 		t.Error("what was pending at the close was lost")
 	}
 	if _, ok := m.take(); ok {
-		t.Error("a closed and empty mailbox gave a parcel")
+		t.Error("a closed and empty mailbox returned an item")
 	}
 }
 
-func TestPutWaitWaits(t *testing.T) {
+func TestPutWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMailbox(1)
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() {
 			for n := range uint64(3) {
-				if err := m.putWait(ctx, 0, numbered(n), false); err != nil {
+				if err := m.putWait(ctx, 0, cuboidWithSeq(n), false); err != nil {
 					done <- err
 					return
 				}
 			}
-			done <- m.putWait(ctx, 0, numbered(3), false)
+			done <- m.putWait(ctx, 0, cuboidWithSeq(3), false)
 		}()
 		for n := range uint64(3) {
 			synctest.Wait()
@@ -155,7 +155,7 @@ func TestPutWaitWaits(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Errorf("putWait: %v", err)
 		}
-		if err := m.putWait(ctx, 0, numbered(4), false); !errors.Is(err, context.Canceled) {
+		if err := m.putWait(ctx, 0, cuboidWithSeq(4), false); !errors.Is(err, context.Canceled) {
 			t.Errorf("putWait on a full mailbox after the end: %v", err)
 		}
 		if m.skipped(0) != 0 {

@@ -42,34 +42,34 @@ func NewMediaBuffer(keep time.Duration, bytes int) *MediaBuffer {
 
 // Previews returns the previews from one frame to another, both included, by Frame.Seq, the oldest first. Their data is
 // shared and must not be changed.
-func (f *MediaBuffer) Previews(from, to uint64) []video.Preview { return f.previews.Range(from, to) }
+func (b *MediaBuffer) Previews(from, to uint64) []video.Preview { return b.previews.Range(from, to) }
 
 // Still returns the full-size picture nearest to a frame. If the process that has it is gone or does not answer before
 // ctx ends, it returns the nearest preview, with full false. It returns an error only if nothing is buffered.
-func (f *MediaBuffer) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error) {
-	if p, ok := f.full.Near(seq); ok {
+func (b *MediaBuffer) Still(ctx context.Context, seq uint64) (jpeg []byte, full bool, err error) {
+	if p, ok := b.full.Near(seq); ok {
 		return p.JPEG, true, nil
 	}
-	f.mu.Lock()
-	remote := f.remote
-	f.mu.Unlock()
+	b.mu.Lock()
+	remote := b.remote
+	b.mu.Unlock()
 	if remote != nil {
 		if jpeg, err := remote.Still(ctx, seq); err == nil {
 			return jpeg, true, nil
 		}
 	}
-	if p, ok := f.previews.Nearest(seq); ok {
+	if p, ok := b.previews.Nearest(seq); ok {
 		return p.JPEG, false, nil
 	}
 	return nil, false, errNoPicture
 }
 
 // AddPreview adds a preview.
-func (f *MediaBuffer) AddPreview(p video.Preview) { f.previews.Add(p) }
+func (b *MediaBuffer) AddPreview(p video.Preview) { b.previews.Add(p) }
 
 // attach sets the source of full-size pictures; nil for none.
-func (f *MediaBuffer) attach(s StillSource) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.remote = s
+func (b *MediaBuffer) attach(s StillSource) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.remote = s
 }

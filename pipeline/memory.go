@@ -12,32 +12,32 @@ type Memory struct {
 	Ring  int   // for one camera's previews, and as much for its full-size pictures and for its model input
 }
 
-// clipsAtLeast is the minimum number of a camera's cuboids: one that is filled, and one that is pending or scored. A
+// minBuffers is the minimum number of a camera's cuboids: one that is filled, and one that is pending or scored. A
 // third avoids skipping while another is pending and one is scored.
-const clipsAtLeast = 2
+const minBuffers = 2
 
-// ringsBeside is the number of rings' memory reserved for evidence in progress, which holds previews and model input
+// evidenceRings is the number of rings' memory reserved for evidence in progress, which holds previews and model input
 // after they have left their rings.
-const ringsBeside = 2 * 9
+const evidenceRings = 2 * 9
 
-// leastRing is the minimum useful size: some previews.
-const leastRing = 256 << 10
+// minRing is the minimum useful size: some previews.
+const minRing = 256 << 10
 
 // DivideMemory divides bytes among the cameras: at most half for cuboids, the rest for evidence. It returns an error if
 // they do not suffice.
 func DivideMemory(bytes int64, cameras []Camera) (Memory, error) {
-	var least, most int64
+	var minimum, maximum int64
 	for i := range cameras {
 		size := clipBytes(&cameras[i])
-		least += clipsAtLeast * size
-		most += (clipsAtLeast + 1) * size
+		minimum += minBuffers * size
+		maximum += (minBuffers + 1) * size
 	}
-	rings := int64(3*len(cameras) + ringsBeside)
-	m := Memory{Clips: min(most, bytes/2)}
+	rings := int64(3*len(cameras) + evidenceRings)
+	m := Memory{Clips: min(maximum, bytes/2)}
 	m.Ring = int((bytes - m.Clips) / rings)
-	if m.Clips < least || m.Ring < leastRing {
+	if m.Clips < minimum || m.Ring < minRing {
 		return m, fmt.Errorf("is %d, must be at least %d MiB for these cameras", bytes>>20,
-			(max(2*least, least+rings*leastRing, 2*rings*leastRing)>>20)+1)
+			(max(2*minimum, minimum+rings*minRing, 2*rings*minRing)>>20)+1)
 	}
 	return m, nil
 }

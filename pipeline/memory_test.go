@@ -9,7 +9,7 @@ import (
 
 // TestDivideMemory checks that the buffers of any cameras stay within the given bytes.
 func TestDivideMemory(t *testing.T) {
-	cam := camera(t, "gate", film{})
+	cam := camera(t, "gate", fakeStream{})
 	clip := clipBytes(&cam)
 	for _, c := range []struct {
 		mib, cameras int
@@ -35,8 +35,8 @@ func TestDivideMemory(t *testing.T) {
 		if err != nil {
 			t.Errorf("%d MiB for %d cameras: %v", c.mib, c.cameras, err)
 		}
-		if all := m.Clips + int64(3*c.cameras+ringsBeside)*int64(m.Ring); all > bytes ||
-			m.Clips < clipsAtLeast*clip*int64(c.cameras) || m.Ring < leastRing {
+		if all := m.Clips + int64(3*c.cameras+evidenceRings)*int64(m.Ring); all > bytes ||
+			m.Clips < minBuffers*clip*int64(c.cameras) || m.Ring < minRing {
 			t.Errorf("%d MiB for %d cameras: clips %d and rings of %d bytes, in all %d", c.mib, c.cameras, m.Clips,
 				m.Ring, all)
 		}
@@ -61,7 +61,7 @@ func TestDivideMemory(t *testing.T) {
 // required, and counted.
 func TestMailboxIsBounded(t *testing.T) {
 	m := newMailbox(2)
-	m.bound(4, []int64{1, 1})
+	m.setLimit(4, []int64{1, 1})
 	fill := func(camera int, seq uint64) bool {
 		c := m.buffer(camera, false)
 		if c == nil {

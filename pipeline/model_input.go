@@ -51,11 +51,11 @@ func (m *modelInput) add(c *video.Cuboid, apart bool) {
 }
 
 // ModelInput returns the model's pictures from one frame to another, both included, the oldest first.
-func (f *MediaBuffer) ModelInput(from, to uint64) []video.ModelPicture {
-	f.input.mu.Lock()
-	defer f.input.mu.Unlock()
+func (b *MediaBuffer) ModelInput(from, to uint64) []video.ModelPicture {
+	b.input.mu.Lock()
+	defer b.input.mu.Unlock()
 	var out []video.ModelPicture
-	for _, p := range f.input.pics {
+	for _, p := range b.input.pics {
 		if p.Seq >= from && p.Seq <= to {
 			out = append(out, p)
 		}

@@ -19,7 +19,7 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 		calm[i] = calmGrey + byte(i*7919%13)
 	}
 	lost := errors.New("connection reset")
-	calibrated := func(films ...film) calibrate.Calibration {
+	calibrated := func(films ...fakeStream) calibrate.Calibration {
 		var c calibrate.Calibration
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -47,8 +47,8 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 		})
 		return c
 	}
-	still := film{greys: calm, err: lost, live: true}
-	rubbish := film{greys: scene(0, 80, 0), err: lost, live: true}
+	still := fakeStream{greys: calm, err: lost, live: true}
+	rubbish := fakeStream{greys: scene(0, 80, 0), err: lost, live: true}
 	with, without := calibrated(still, rubbish, still), calibrated(still)
 	if with.Theta > 1.1*without.Theta || with.Max > without.Max {
 		t.Errorf("theta %g and errors up to %g, without an outage %g and %g", with.Theta, with.Max, without.Theta,

@@ -11,24 +11,24 @@ import (
 const (
 	// turnTime is how long a camera is paused at a time, and the interval at which the load is measured.
 	turnTime = 10 * time.Second
-	// tooMany is the share of the due clips above which skipping counts as overload; other work on the machine skips
-	// some now and then.
-	tooMany = 0.05
-	// beginAfter and endAfter are the numbers of consecutive measurements that start and end overload.
-	beginAfter, endAfter = 2, 6
+	// maxSkippedShare is the share of the due clips above which skipping counts as overload; other work on the machine
+	// skips some now and then.
+	maxSkippedShare = 0.05
+	// startAfter and endAfter are the numbers of consecutive measurements that start and end overload.
+	startAfter, endAfter = 2, 6
 )
 
 // overload measures the load of the cameras, and pauses some if it is too high. It is not safe for concurrent use.
 type overload struct {
-	watchers []*reader
-	log      *slog.Logger
-	hop      int // smallest of the cameras
-	machine  func() machineTime
-	before   load
-	found    int       // consecutive measurements with overload; negative without
-	on       bool      // overload has been logged
-	scored   []float64 // clips of each camera, see credit; NaN for a new camera
-	paused   int       // number of paused cameras
+	readers []*reader
+	log     *slog.Logger
+	hop     int // smallest of the cameras
+	machine func() machineTime
+	before  load
+	streak  int       // consecutive measurements with overload; negative without
+	on      bool      // overload has been logged
+	scored  []float64 // clips of each camera, see credit; NaN for a new camera
+	paused  int       // number of paused cameras
 }
 
 // machineTime is processor time since an arbitrary moment: of this process, and idle. ok is false if unknown.
@@ -56,16 +56,16 @@ type cameraLoad struct {
 }
 
 // newOverload uses machine to read processor time; nil for readMachine.
-func newOverload(watchers []*reader, log *slog.Logger, machine func() machineTime) *overload {
+func newOverload(readers []*reader, log *slog.Logger, machine func() machineTime) *overload {
 	if machine == nil {
 		machine = readMachine
 	}
 	o := &overload{log: log, machine: machine}
-	for _, w := range watchers {
-		if w.Live {
-			o.watchers, o.scored = append(o.watchers, w), append(o.scored, math.NaN())
-			if o.hop == 0 || w.Hop < o.hop {
-				o.hop = w.Hop
+	for _, r := range readers {
+		if r.Live {
+			o.readers, o.scored = append(o.readers, r), append(o.scored, math.NaN())
+			if o.hop == 0 || r.Hop < o.hop {
+				o.hop = r.Hop
 			}
 		}
 	}
@@ -74,33 +74,33 @@ func newOverload(watchers []*reader, log *slog.Logger, machine func() machineTim
 
 // run measures the load every turnTime until done.
 func (o *overload) run(done <-chan struct{}) {
-	if len(o.watchers) == 0 {
+	if len(o.readers) == 0 {
 		return
 	}
 	tick := time.NewTicker(turnTime)
 	defer tick.Stop()
-	for o.before = o.look(); ; {
+	for o.before = o.measure(); ; {
 		select {
 		case <-done:
 			return
 		case <-tick.C:
 		}
-		now := o.look()
+		now := o.measure()
 		o.step(o.before, now)
 		o.before = now
 	}
 }
 
-// look measures the load.
-func (o *overload) look() load {
+// measure measures the load.
+func (o *overload) measure() load {
 	l := load{at: time.Now(), machine: o.machine()}
-	for _, w := range o.watchers {
-		s := w.snapshot()
+	for _, r := range o.readers {
+		s := r.snapshot()
 		l.scored += s.Scored
 		l.skipped += s.Skipped
 		l.due += s.Clips
 		c := cameraLoad{clips: s.Clips, scored: s.Scored}
-		c.source, c.paused = w.turn.now()
+		c.source, c.paused = r.turn.state()
 		if c.source != nil {
 			c.cpu = c.source.CPU()
 		}
@@ -113,7 +113,7 @@ func (o *overload) look() load {
 // processor time is unknown, only the number of cameras is set.
 func demandOf(a, b load) (d demand) {
 	seconds := b.at.Sub(a.at).Seconds()
-	var watched, clips, decoding, paused, passing float64 // of cameras that were read, or paused, all the time
+	var read, clips, decoding, paused, discarding float64 // of cameras that were read, or paused, all the time
 	var all time.Duration                                 // of all worker processes
 	for i, c := range b.cameras {
 		if c.source == nil {
@@ -128,24 +128,24 @@ func demandOf(a, b load) (d demand) {
 		all += c.cpu - before.cpu
 		if c.paused {
 			paused++
-			passing += (c.cpu - before.cpu).Seconds()
+			discarding += (c.cpu - before.cpu).Seconds()
 			continue
 		}
-		watched++
+		read++
 		decoding += (c.cpu - before.cpu).Seconds()
 		clips += float64(c.clips - before.clips)
 	}
-	if !a.machine.ok || !b.machine.ok || watched == 0 || seconds <= 0 {
+	if !a.machine.ok || !b.machine.ok || read == 0 || seconds <= 0 {
 		return d
 	}
 	own := b.machine.own - a.machine.own
-	d.decoding = decoding / watched / seconds
+	d.decoding = decoding / read / seconds
 	if paused > 0 {
-		d.passing = passing / paused / seconds
+		d.discarding = discarding / paused / seconds
 	}
 	if clips > 0 { // with a large hop there may be none
 		// If nothing was scored this is +Inf: a clip costs more than is available.
-		d.scoring = max(own.Seconds(), 0.001) / float64(b.scored-a.scored) * clips / watched / seconds
+		d.scoring = max(own.Seconds(), 0.001) / float64(b.scored-a.scored) * clips / read / seconds
 	}
 	d.machine = min(b.machine.cores, (own+all+b.machine.idle-a.machine.idle).Seconds()/seconds)
 	return d
@@ -154,17 +154,17 @@ func demandOf(a, b load) (d demand) {
 // step starts, adjusts or ends overload after two measurements.
 func (o *overload) step(a, b load) {
 	d := demandOf(a, b)
-	over := float64(b.skipped-a.skipped) > tooMany*float64(b.due-a.due)
+	over := float64(b.skipped-a.skipped) > maxSkippedShare*float64(b.due-a.due)
 	switch {
 	case over:
-		o.found = max(o.found, 0) + 1
+		o.streak = max(o.streak, 0) + 1
 	case o.paused == 0:
-		o.found = min(o.found, 0) - 1
+		o.streak = min(o.streak, 0) - 1
 	}
-	if !o.on && o.found < beginAfter {
+	if !o.on && o.streak < startAfter {
 		return
 	}
-	if o.on && o.found <= -endAfter {
+	if o.on && o.streak <= -endAfter {
 		o.on = false
 		o.log.Info("the cameras fit again: no clips are skipped for overload", "cameras", d.cameras)
 		return
@@ -176,7 +176,7 @@ func (o *overload) step(a, b load) {
 	if !o.on {
 		o.on = true
 		o.log.Warn("overload: these cameras are too many for this machine, clips are skipped", "cameras", d.cameras,
-			"watched_at_a_time", n,
+			"read_at_a_time", n,
 			"would_fit", d.advice(o.hop), errcode.Key, errcode.CameraOverloaded)
 	}
 	o.turn(a, b, n)
@@ -187,10 +187,10 @@ func (o *overload) turn(a, b load, n int) {
 	var open []int
 	var scored []float64
 	var turn []turnScore
-	for i, w := range o.watchers {
+	for i, r := range o.readers {
 		now, before := b.cameras[i], a.cameras[i]
 		if now.source == nil {
-			w.pause(false)
+			r.pause(false)
 			continue
 		}
 		open, scored = append(open, i), append(scored, o.scored[i])
@@ -201,7 +201,7 @@ func (o *overload) turn(a, b load, n int) {
 	for k, paused := range nextTurn(scored, n) {
 		i := open[k]
 		o.scored[i] = scored[k]
-		o.watchers[i].pause(paused)
+		o.readers[i].pause(paused)
 		if paused {
 			o.paused++
 		}

@@ -17,17 +17,17 @@ import (
 	"vigil/video"
 )
 
-// costly is a player that can be paused, and uses processor time while it is not.
-type costly struct {
-	*playing
-	part   float64
+// meteredSource is a scriptedSource that can be paused, and uses processor time while it is not.
+type meteredSource struct {
+	*scriptedSource
+	load   float64
 	mu     sync.Mutex
 	paused bool
 	since  time.Time // of the last change of paused
 	took   time.Duration
 }
 
-func (c *costly) Pause(paused bool) error {
+func (c *meteredSource) Pause(paused bool) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.count()
@@ -35,31 +35,31 @@ func (c *costly) Pause(paused bool) error {
 	return nil
 }
 
-func (c *costly) CPU() time.Duration {
+func (c *meteredSource) CPU() time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.count()
 	return c.took
 }
 
-func (c *costly) count() {
+func (c *meteredSource) count() {
 	if now := time.Now(); c.since.IsZero() || c.paused {
 		c.since = now
 	} else {
-		c.took += time.Duration(c.part * float64(now.Sub(c.since)))
+		c.took += time.Duration(c.load * float64(now.Sub(c.since)))
 		c.since = now
 	}
 }
 
-func (c *costly) isPaused() bool {
+func (c *meteredSource) isPaused() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.paused
 }
 
-func (c *costly) Next(ctx context.Context) (video.Picture, error) {
+func (c *meteredSource) Next(ctx context.Context) (video.Picture, error) {
 	for {
-		p, err := c.playing.Next(ctx)
+		p, err := c.scriptedSource.Next(ctx)
 		if err != nil || !c.isPaused() {
 			return p, err
 		}
@@ -74,22 +74,22 @@ func TestOverload(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const cameras, part, clip = 6, 0.1, 100 * time.Millisecond
 		var log bytes.Buffer
-		l := &ledger{}
+		l := &recorder{}
 		var busy atomic.Bool
-		var sources [cameras]atomic.Pointer[costly]
+		var sources [cameras]atomic.Pointer[meteredSource]
 		var own atomic.Int64
 		busy.Store(true)
 		var cams []Camera
 		for i := range cameras {
-			cam := camera(t, fmt.Sprintf("c%d", i), film{})
-			p := &player{side: cam.Model.Spec().Side, acts: []act{
+			cam := camera(t, fmt.Sprintf("c%d", i), fakeStream{})
+			p := &scriptedCamera{side: cam.Model.Spec().Side, steps: []scriptStep{
 				{lasts: 150 * time.Second, fps: 10, grey: calmGrey},
 				{lasts: minute, fps: 10, grey: brightGrey},
 				{lasts: 10 * minute, fps: 10, grey: calmGrey},
 			}}
 			cam.Pictures = func(ctx context.Context, o OpenRequest) (PictureSource, error) {
 				s, err := p.open(ctx, o)
-				c := &costly{playing: s.(*playing), part: part}
+				c := &meteredSource{scriptedSource: s.(*scriptedSource), load: part}
 				sources[i].Store(c)
 				return c, err
 			}
@@ -136,7 +136,7 @@ func TestOverload(t *testing.T) {
 			mean += float64(n) / cameras
 		}
 		for _, s := range stats {
-			sums(t, s)
+			checkSums(t, s)
 			pauses += s.Paused
 			if n := float64(scored[s.Camera]); n < 0.75*mean || n > 1.25*mean {
 				t.Errorf("%s: %g clips scored, the mean is %g", s.Camera, n, mean)
@@ -155,7 +155,7 @@ func TestOverload(t *testing.T) {
 			t.Errorf("%d pauses", pauses)
 		}
 		for part, want := range map[string]int{
-			"overload: these cameras are too many": 1, "the cameras fit again": 1, "watched_at_a_time=3": 1,
+			"overload: these cameras are too many": 1, "the cameras fit again": 1, "read_at_a_time=3": 1,
 			"would_fit=\"3 such cameras": 1,
 			"camera is live again":       0, "level=WARN": 1,
 		} {

@@ -20,8 +20,8 @@ type PictureSource interface {
 
 // OpenRequest has the parameters for opening a source.
 type OpenRequest struct {
-	FirstSeq uint64 // of the first picture
-	Number   int    // of the opening, from 1
+	FirstSeq   uint64 // of the first picture
+	Generation int    // of the opening, from 1
 	// FPSHint is the source's rate at its last opening; 0 if unknown.
 	FPSHint float64
 	// OnStall is called in the goroutine of Next if no picture has arrived for so long that the source seems to hang.
@@ -32,16 +32,16 @@ type OpenRequest struct {
 
 // localSource is a source that is read and prepared in this process.
 type localSource struct {
-	stream  Stream
-	prep    Preparer
-	frame   video.Frame
-	note    func(string)
-	footage *MediaBuffer         // nil for none
-	shutter *capture.Snapshotter // nil for none
+	stream      Stream
+	prep        Preparer
+	frame       video.Frame
+	note        func(string)
+	media       *MediaBuffer         // nil for none
+	snapshotter *capture.Snapshotter // nil for none
 }
 
 func openInProcess(ctx context.Context, c *Camera, o OpenRequest) (*localSource, error) {
-	stream, err := c.Open(ctx, o.FirstSeq, o.Number)
+	stream, err := c.Open(ctx, o.FirstSeq, o.Generation)
 	if err != nil {
 		return nil, err
 	}
@@ -49,9 +49,9 @@ func openInProcess(ctx context.Context, c *Camera, o OpenRequest) (*localSource,
 	if err != nil {
 		return nil, errors.Join(err, stream.Close())
 	}
-	p := &localSource{stream: stream, prep: prep, note: o.Note, footage: c.Media}
-	if p.footage != nil {
-		p.shutter = capture.NewSnapshotter()
+	p := &localSource{stream: stream, prep: prep, note: o.Note, media: c.Media}
+	if p.media != nil {
+		p.snapshotter = capture.NewSnapshotter()
 	}
 	return p, nil
 }
@@ -69,10 +69,10 @@ func (p *localSource) Next(ctx context.Context) (video.Picture, error) {
 	if err != nil {
 		return pic, fmt.Errorf("frame %d: %w", f.Seq, err)
 	}
-	if p.footage == nil {
+	if p.media == nil {
 		return pic, nil
 	}
-	small, full, err := p.shutter.Snapshot(f, nil)
+	small, full, err := p.snapshotter.Snapshot(f, nil)
 	if err != nil {
 		return pic, err
 	}
@@ -81,8 +81,8 @@ func (p *localSource) Next(ctx context.Context) (video.Picture, error) {
 			to.Add(video.Preview{Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, JPEG: jpeg})
 		}
 	}
-	keep(&p.footage.previews, small)
-	keep(&p.footage.full, full)
+	keep(&p.media.previews, small)
+	keep(&p.media.full, full)
 	return pic, nil
 }
 
@@ -99,8 +99,8 @@ func (p *localSource) passNotes() {
 
 func (p *localSource) Close() error {
 	err := errors.Join(p.stream.Close(), p.prep.Close())
-	if p.shutter != nil {
-		err = errors.Join(err, p.shutter.Close())
+	if p.snapshotter != nil {
+		err = errors.Join(err, p.snapshotter.Close())
 	}
 	return err
 }

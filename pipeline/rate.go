@@ -24,30 +24,30 @@ type rateMeter struct {
 		steps int
 		time  time.Duration
 	}
-	at          int           // current slice
-	steps       int           // of all slices
-	time        time.Duration // of all slices
-	total       time.Duration // of all steps so far
-	least, most time.Duration // shortest and longest step
-	last        time.Duration // stream time of the last picture
-	any         bool          // last is set
+	at               int           // current slice
+	steps            int           // of all slices
+	time             time.Duration // of all slices
+	total            time.Duration // of all steps so far
+	minStep, maxStep time.Duration // shortest and longest step
+	last             time.Duration // stream time of the last picture
+	started          bool          // last is set
 }
 
 // gap separates the next picture from the last one.
-func (m *rateMeter) gap() { m.any = false }
+func (m *rateMeter) gap() { m.started = false }
 
 // add adds the stream time of the next sampled picture.
 func (m *rateMeter) add(pts time.Duration) {
 	step := pts - m.last
-	known := m.any
-	m.last, m.any = pts, true
+	known := m.started
+	m.last, m.started = pts, true
 	if !known || step < 0 {
 		return
 	}
-	if m.total == 0 && m.steps == 0 || step < m.least {
-		m.least = step
+	if m.total == 0 && m.steps == 0 || step < m.minStep {
+		m.minStep = step
 	}
-	m.most = max(m.most, step)
+	m.maxStep = max(m.maxStep, step)
 	if m.slices[m.at].time >= rateSlice {
 		m.at = (m.at + 1) % rateSlices
 		s := &m.slices[m.at]
@@ -65,7 +65,7 @@ func (m *rateMeter) rate(even time.Duration) (fps float64, known bool) {
 		return 0, false
 	}
 	span := rateSpan
-	if m.least > 0 && float64(m.most) < evenSteps*float64(m.least) {
+	if m.minStep > 0 && float64(m.maxStep) < evenSteps*float64(m.minStep) {
 		span = even
 	}
 	return float64(m.steps) / m.time.Seconds(), m.time >= span

@@ -24,35 +24,35 @@ func (r Rates) String() string {
 }
 
 // RatesOf returns the rates of a window with the given setting.
-func RatesOf(asked float64, w *preprocess.Window) Rates {
-	r := Rates{Asked: asked}
-	r.Source, r.Seen = w.Rates()
-	return r
+func RatesOf(asked float64, window *preprocess.Window) Rates {
+	rates := Rates{Asked: asked}
+	rates.Source, rates.Seen = window.Rates()
+	return rates
 }
 
-// noteRates logs the opening's frame rates at its first full cuboid, and stores them if there are no others.
-func (w *reader) noteRates(window *preprocess.Window, c *video.Cuboid) {
+// logRates logs the opening's frame rates at its first full cuboid, and stores them if there are no others.
+func (r *reader) logRates(window *preprocess.Window, c *video.Cuboid) {
 	if s := window.Stats(); c.Pictures < video.CuboidFrames || s.Cuboids != 1 {
 		return
 	}
-	r := RatesOf(w.FPS, window)
-	if w.rated == 0 {
-		w.stats.rates.Store(&r)
+	rates := RatesOf(r.FPS, window)
+	if r.ratedPictures == 0 {
+		r.stats.rates.Store(&rates)
 	}
-	w.log.Info("frame rate", "opening", w.generation, "asked", r.Asked, "source", round3(r.Source), "seen",
-		round3(r.Seen))
+	r.log.Info("frame rate", "opening", r.generation, "asked", rates.Asked, "source", round3(rates.Source), "seen",
+		round3(rates.Seen))
 }
 
-// keepRates stores the rates of an opening that has ended, unless a longer one is stored: a few pictures may have
+// storeRates stores the rates of an opening that has ended, unless a longer one is stored: a few pictures may have
 // arrived in a burst.
-func (w *reader) keepRates(window *preprocess.Window) {
+func (r *reader) storeRates(window *preprocess.Window) {
 	n := window.Stats().Pictures
-	if n < w.rated || n == 0 {
+	if n < r.ratedPictures || n == 0 {
 		return
 	}
-	w.rated = n
-	r := RatesOf(w.FPS, window)
-	w.stats.rates.Store(&r)
+	r.ratedPictures = n
+	rates := RatesOf(r.FPS, window)
+	r.stats.rates.Store(&rates)
 }
 
 // round3 rounds for the log.

@@ -21,7 +21,7 @@ func TestRatesOfTheLongestOpening(t *testing.T) {
 				Arrival: time.Time{}.Add(at), Gray: make([]byte, 4),
 			}, &c)
 		}
-		w.keepRates(window)
+		w.storeRates(window)
 	}
 	for _, o := range []struct {
 		pictures int

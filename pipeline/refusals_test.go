@@ -18,11 +18,11 @@ import (
 	"vigil/video"
 )
 
-// fragile returns a model whose values overflow float32 for bright pictures only.
-func fragile(t *testing.T) *model.Model {
+// overflowsWhenBright returns a model whose values overflow float32 for bright pictures only.
+func overflowsWhenBright(t *testing.T) *model.Model {
 	t.Helper()
 	for exponent := 0.0; exponent < 38; exponent += 0.25 {
-		m := scaledBy(t, float32(math.Pow(10, exponent)))
+		m := constantModel(t, float32(math.Pow(10, exponent)))
 		s := m.NewScorer(1)
 		area := video.CuboidFrames * m.Spec().Side * m.Spec().Side
 		_, calm := s.Score(slices.Repeat([]float32{calmGrey/127.5 - 1}, area), nil)
@@ -36,16 +36,16 @@ func fragile(t *testing.T) *model.Model {
 	return nil
 }
 
-// TestClipsThatCannotBeScored checks that a clip that cannot be scored is counted and its camera goes on; many in a row
+// TestUnscorableClips checks that a clip that cannot be scored is counted and its camera goes on; many in a row
 // are a state, and end an event.
-func TestClipsThatCannotBeScored(t *testing.T) {
-	m := fragile(t)
-	got := play(t, 10, func(c *Camera) { c.Model = m },
-		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey},
-		act{lasts: 500 * time.Millisecond, fps: 10, grey: brightGrey}, // in a few clips
-		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey},
-		act{lasts: 20 * time.Second, fps: 10, grey: brightGrey},
-		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
+func TestUnscorableClips(t *testing.T) {
+	m := overflowsWhenBright(t)
+	got := runScript(t, 10, func(c *Camera) { c.Model = m },
+		scriptStep{lasts: 20 * time.Second, fps: 10, grey: calmGrey},
+		scriptStep{lasts: 500 * time.Millisecond, fps: 10, grey: brightGrey}, // in a few clips
+		scriptStep{lasts: 20 * time.Second, fps: 10, grey: calmGrey},
+		scriptStep{lasts: 20 * time.Second, fps: 10, grey: brightGrey},
+		scriptStep{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
 	if got.states != "connecting live unscorable live stopped" || got.stats.Unscorable < 40 ||
 		got.stats.Unscorable > 60 {
 		t.Errorf("states %q, %d could not be scored", got.states, got.stats.Unscorable)
@@ -59,41 +59,41 @@ func TestClipsThatCannotBeScored(t *testing.T) {
 	}
 
 	// The same for a recording, which is scored to its end.
-	cam := camera(t, "gate", film{greys: scene(60, 30, 60), err: io.EOF})
+	cam := camera(t, "gate", fakeStream{greys: scene(60, 30, 60), err: io.EOF})
 	cam.Model = m
 	var log bytes.Buffer
 	stats, err := Run(t.Context(), []Camera{cam}, Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := fmt.Sprintf("unscorable=%d scored=%d", stats[0].Unscorable, stats[0].Scored)
+	counts := fmt.Sprintf("unscorable=%d scored=%d", stats[0].Unscorable, stats[0].Scored)
 	if s := stats[0]; s.Unscorable < 15 || s.Scored < 90 || s.State != alerts.StateEnded ||
-		!strings.Contains(log.String(), said) {
+		!strings.Contains(log.String(), counts) {
 		t.Errorf("%+v\n%s", s, log.String())
 	}
-	sums(t, stats[0])
+	checkSums(t, stats[0])
 }
 
-// TestEventOfACameraThatCannotBeScored checks that an event that was open when clips could no longer be scored is
+// TestUnscorableClipsEndEvent checks that an event that was open when clips could no longer be scored is
 // ended.
-func TestEventOfACameraThatCannotBeScored(t *testing.T) {
-	m := fragile(t)
-	var l ledger
+func TestUnscorableClipsEndEvent(t *testing.T) {
+	m := overflowsWhenBright(t)
+	var l recorder
 	// The error is 0.004 when calm: with a threshold that low it is an event.
-	cam := camera(t, "gate", film{greys: scene(60, 60, 0), err: io.EOF})
+	cam := camera(t, "gate", fakeStream{greys: scene(60, 60, 0), err: io.EOF})
 	cam.Model, cam.Threshold = m, Threshold{Lo: 1e-9, Theta: 1e-8}
 	if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:unwatched" {
-		t.Errorf("said %q", got)
+	if got := strings.ReplaceAll(l.eventPhases(t), " update", ""); got != "start end:unwatched" {
+		t.Errorf("phases %q", got)
 	}
 }
 
 // TestEveryFrameAndClipIsCounted checks that every frame and every clip is in exactly one counter, with gaps, failures,
 // overload, clips that cannot be scored and a stop.
 func TestEveryFrameAndClipIsCounted(t *testing.T) {
-	m := fragile(t)
+	m := overflowsWhenBright(t)
 	const lasts = 70 * time.Second
 	for _, c := range []struct {
 		name   string
@@ -105,20 +105,20 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 		{"hop 1", func(c *Camera) { c.Hop = 1 }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := play(t, 10, func(cam *Camera) {
+			got := runScript(t, 10, func(cam *Camera) {
 				cam.Model = m
 				cam.Threshold.Calibration = nil
 				c.change(cam)
 			},
-				act{lasts: 10 * time.Second, fps: 10, grey: calmGrey, lose: 21},
-				act{lasts: 3 * time.Second, fps: 10, grey: brightGrey, breaks: true},
-				act{lasts: 20 * time.Second, fps: 10, grey: calmGrey, lose: 5},
-				act{lasts: 10 * time.Second, fps: 10, grey: calmGrey, breaks: true},
-				act{lasts: 27 * time.Second, fps: 10, grey: calmGrey, jitter: true})
+				scriptStep{lasts: 10 * time.Second, fps: 10, grey: calmGrey, lose: 21},
+				scriptStep{lasts: 3 * time.Second, fps: 10, grey: brightGrey, breaks: true},
+				scriptStep{lasts: 20 * time.Second, fps: 10, grey: calmGrey, lose: 5},
+				scriptStep{lasts: 10 * time.Second, fps: 10, grey: calmGrey, breaks: true},
+				scriptStep{lasts: 27 * time.Second, fps: 10, grey: calmGrey, jitter: true})
 			s := got.stats
 			if s.Frames < uint64(lasts/time.Second)*8 || s.Openings != 3 || s.Missing == 0 || s.Gaps == 0 ||
 				s.Lost == 0 || s.Unscorable == 0 || s.Scored == 0 {
-				t.Errorf("too little was tried: %+v", s)
+				t.Errorf("the test covers too little: %+v", s)
 			}
 			t.Logf("%+v", s)
 		})
@@ -128,12 +128,12 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 // TestEveryClipIsCountedUnderOverload is the same for a scorer that is too slow, and for a stop while clips are
 // pending.
 func TestEveryClipIsCountedUnderOverload(t *testing.T) {
-	m := fragile(t)
+	m := overflowsWhenBright(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var cameras []Camera
 	for _, name := range []string{"a", "b", "c"} {
-		cam := camera(t, name, film{greys: scene(40, 10, 20000), err: io.EOF})
+		cam := camera(t, name, fakeStream{greys: scene(40, 10, 20000), err: io.EOF})
 		cam.Model, cam.Lossless, cam.Hop, cam.PartialClips = m, name == "c", 1, true
 		cameras = append(cameras, cam)
 	}
@@ -148,10 +148,10 @@ func TestEveryClipIsCountedUnderOverload(t *testing.T) {
 	}
 	var skipped, dropped uint64
 	for _, s := range stats {
-		sums(t, s)
+		checkSums(t, s)
 		skipped, dropped = skipped+s.Skipped, dropped+s.Dropped
 	}
 	if skipped == 0 || dropped == 0 {
-		t.Errorf("%d clips were skipped and %d dropped: too little was tried", skipped, dropped)
+		t.Errorf("%d clips were skipped and %d dropped: the test covers too little", skipped, dropped)
 	}
 }

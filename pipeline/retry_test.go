@@ -29,25 +29,27 @@ func TestBackoff(t *testing.T) {
 		t.Error("there is no jitter")
 	}
 	if got := b.NextAfter(time.Minute); got > time.Second {
-		t.Errorf("after a good minute the pause is %v", got)
+		t.Errorf("after a minute of pictures the delay is %v", got)
 	}
 	if got := b.NextAfter(0); got < time.Second || got > 2*time.Second {
-		t.Errorf("and then %v", got)
+		t.Errorf("and the next is %v", got)
 	}
 }
 
-// still is a camera that shows one picture a second, repeated unless changed.
-type still struct {
-	o     OpenRequest
-	side  int
-	shown uint64
-	moves func() bool
+// repeatingSource is a camera that shows one picture a second, repeated unless changed.
+type repeatingSource struct {
+	o       OpenRequest
+	side    int
+	shown   uint64
+	changes func() bool
 }
 
-func (s *still) Info() video.Info { return video.Info{Width: 32, Height: 32, FPS: 1, Live: true} }
-func (s *still) Close() error     { return nil }
+func (s *repeatingSource) Info() video.Info {
+	return video.Info{Width: 32, Height: 32, FPS: 1, Live: true}
+}
+func (s *repeatingSource) Close() error { return nil }
 
-func (s *still) Next(ctx context.Context) (video.Picture, error) {
+func (s *repeatingSource) Next(ctx context.Context) (video.Picture, error) {
 	select {
 	case <-ctx.Done():
 		return video.Picture{}, ctx.Err()
@@ -55,8 +57,8 @@ func (s *still) Next(ctx context.Context) (video.Picture, error) {
 	}
 	p := video.Picture{
 		Seq: s.o.FirstSeq + s.shown, PTS: time.Duration(s.shown) * time.Second, Arrival: time.Now(),
-		Opening: s.o.Number,
-		Width:   32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.moves(), Gray: make([]byte, s.side*s.side),
+		Opening: s.o.Generation,
+		Width:   32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.changes(), Gray: make([]byte, s.side*s.side),
 	}
 	s.shown++
 	return p, nil
@@ -66,8 +68,8 @@ func (s *still) Next(ctx context.Context) (video.Picture, error) {
 // most once an hour, and is live again with the first different picture.
 func TestFrozen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{}
-		cam := camera(t, "yard", film{})
+		l := &recorder{}
+		cam := camera(t, "yard", fakeStream{})
 		began := time.Now()
 		var openings []time.Duration
 		moves := func() bool {
@@ -77,10 +79,10 @@ func TestFrozen(t *testing.T) {
 		cam.Live, cam.Lossless, cam.Hop, cam.FrozenAfter = true, false, 160, time.Minute
 		cam.Pictures = func(_ context.Context, o OpenRequest) (PictureSource, error) {
 			openings = append(openings, time.Since(began).Round(time.Minute))
-			if want := float64(min(o.Number-1, 1)); o.FPSHint != want {
-				t.Errorf("opening %d is told a rate of %g, want %g", o.Number, o.FPSHint, want)
+			if want := float64(min(o.Generation-1, 1)); o.FPSHint != want {
+				t.Errorf("opening %d got a rate of %g, want %g", o.Generation, o.FPSHint, want)
 			}
-			return &still{o: o, side: cam.Model.Spec().Side, moves: moves}, nil
+			return &repeatingSource{o: o, side: cam.Model.Spec().Side, changes: moves}, nil
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Hour)
 		defer cancel()

@@ -1,11 +1,12 @@
 // Package pipeline turns camera streams into events. It is the only package that composes the stages:
 //
-//	Stream ─frame─▶ Preparer ─picture─▶ Window ─cuboid─▶ mailbox ─▶ Scorer ─error─▶ Detector ─alert─▶ Publisher
-//	└────────────── reader, one for each camera ──────────────┘      └── scheduler, one ──┘      └─ publisher ─┘
+//	Stream ─frame─▶ Preparer ─picture─▶ Window ─cuboid─▶ mailbox ─▶ Scorer ─error─▶ Detector ─▶ thread.Queue
+//	└────────────── reader, one for each camera ──────────────┘     └── scheduler, one ────┘     └── one ──┘
 //
-// The lower line shows its goroutines. They are connected only by the mailbox, where a camera never waits, and by the
-// publisher's queue, which decouples the network. The invariants: no cuboid spans a gap, overload is shed as whole
-// cuboids and counted, one camera's failure does not affect the others, and every event that starts ends.
+// The lower line shows its goroutines. They are connected only by the mailbox, where a live camera never waits and a
+// recording that is scored completely does, and by the thread.Queue, which stores alerts so that the scheduler does not
+// wait for the disk. The invariants: no cuboid spans a gap, overload is shed as whole cuboids and counted, one camera's
+// failure does not affect the others, and every event that starts ends.
 package pipeline
 
 import (
@@ -55,69 +56,69 @@ func Run(ctx context.Context, cameras []Camera, opts Options) ([]Stats, error) {
 	for i := range cameras {
 		sizes[i] = clipBytes(&cameras[i])
 	}
-	box.bound(opts.ClipMemory, sizes)
+	box.setLimit(opts.ClipMemory, sizes)
 	pub := thread.NewQueue(thread.Options{
 		Publisher: opts.Publisher, Evidence: opts.Evidence, OnAlert: opts.OnAlert, Cameras: len(cameras), Log: log,
 	})
-	j := &scheduler{box: box, onClip: opts.OnClip, publish: pub}
+	s := &scheduler{box: box, onClip: opts.OnClip, publish: pub}
 	scorers := map[*model.Model]*model.Batch{}
 	defer func() {
 		for _, s := range scorers {
 			s.Close()
 		}
 	}()
-	watchers := make([]*reader, len(cameras))
+	readers := make([]*reader, len(cameras))
 	for i, cam := range cameras {
 		if scorers[cam.Model] == nil {
 			scorers[cam.Model] = cam.Model.NewBatch(opts.Threads)
 		}
-		watchers[i] = newReader(cam, i, box, log.With("camera", cam.Name), pub)
-		j.cameras = append(j.cameras, newCameraState(watchers[i], scorers[cam.Model]))
+		readers[i] = newReader(cam, i, box, log.With("camera", cam.Name), pub)
+		s.cameras = append(s.cameras, newCameraState(readers[i], scorers[cam.Model]))
 	}
 
-	var watching, judging, publishing sync.WaitGroup
+	var reading, scoring, publishing sync.WaitGroup
 	var publishErr error
 	publishing.Go(func() { publishErr = pub.Run(ctx) })
-	judging.Go(func() { j.run(ctx) })
-	watched := make(chan struct{})
+	scoring.Go(func() { s.run(ctx) })
+	readersDone := make(chan struct{})
 	if opts.Summary > 0 {
-		judging.Go(func() { logStats(watchers, log, opts.Summary, watched) })
+		scoring.Go(func() { logStats(readers, log, opts.Summary, readersDone) })
 	}
-	judging.Go(func() { newOverload(watchers, log, opts.machine).run(watched) })
-	errs := make([]error, len(watchers))
-	for i, w := range watchers {
-		watching.Go(func() {
-			if errs[i] = w.run(ctx); errs[i] != nil {
-				errs[i] = fmt.Errorf("camera %s: %w", w.Name, errs[i])
+	scoring.Go(func() { newOverload(readers, log, opts.machine).run(readersDone) })
+	errs := make([]error, len(readers))
+	for i, r := range readers {
+		reading.Go(func() {
+			if errs[i] = r.run(ctx); errs[i] != nil {
+				errs[i] = fmt.Errorf("camera %s: %w", r.Name, errs[i])
 			}
 		})
 	}
-	watching.Wait()
-	close(watched)
+	reading.Wait()
+	close(readersDone)
 	box.close()
-	judging.Wait()
-	for i, w := range watchers {
-		if err := j.cameras[i].nothing(); err != nil && errs[i] == nil {
-			errs[i] = fmt.Errorf("camera %s: %w", w.Name, err)
-			w.health.fail(alerts.StateFailed, err)
+	scoring.Wait()
+	for i, r := range readers {
+		if err := s.cameras[i].unscoredError(); err != nil && errs[i] == nil {
+			errs[i] = fmt.Errorf("camera %s: %w", r.Name, err)
+			r.health.fail(alerts.StateFailed, err)
 		}
-		if n := w.stats.unscorable.Load(); n > 0 {
-			w.log.Warn("clips could not be scored", "unscorable", n, "scored", w.stats.scored.Load(),
+		if n := r.stats.unscorable.Load(); n > 0 {
+			r.log.Warn("clips could not be scored", "unscorable", n, "scored", r.stats.scored.Load(),
 				errcode.Key, errcode.CameraUnscorable)
 		}
 	}
 	pub.Close()
 	publishing.Wait()
 
-	stats := make([]Stats, len(watchers))
-	for i, w := range watchers {
-		stats[i] = w.snapshot()
+	stats := make([]Stats, len(readers))
+	for i, r := range readers {
+		stats[i] = r.snapshot()
 	}
 	return stats, errors.Join(errors.Join(errs...), publishErr)
 }
 
 // logStats logs a line of counters for each camera until done.
-func logStats(watchers []*reader, log *slog.Logger, every time.Duration, done <-chan struct{}) {
+func logStats(readers []*reader, log *slog.Logger, every time.Duration, done <-chan struct{}) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -126,25 +127,26 @@ func logStats(watchers []*reader, log *slog.Logger, every time.Duration, done <-
 			return
 		case <-tick.C:
 		}
-		for _, w := range watchers {
-			s := w.snapshot()
+		for _, r := range readers {
+			s := r.snapshot()
 			log.Info("watching", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(),
 				[]any{"failures", s.Failures})...)
 		}
 	}
 }
 
-func newCameraState(w *reader, s Scorer) *cameraState {
-	b := &cameraState{
-		w: w, scorer: s, detector: detect.NewDetector(w.Detector, w.Threshold.Lo), zones: detect.NewZoneFinder(w.Zones),
-		places: w.Sensitivity,
+func newCameraState(r *reader, scorer Scorer) *cameraState {
+	c := &cameraState{
+		reader: r, scorer: scorer, detector: detect.NewDetector(r.Detector, r.Threshold.Lo),
+		zones:       detect.NewZoneFinder(r.Zones),
+		sensitivity: r.Sensitivity,
 	}
-	b.windows = w.Model.Spec().Score != model.MeanAbs
-	if cal := w.Threshold.Calibration; cal != nil && b.places == nil {
-		b.places = cal.Sensitivity
+	c.windows = r.Model.Spec().Score != model.MeanAbs
+	if cal := r.Threshold.Calibration; cal != nil && c.sensitivity == nil {
+		c.sensitivity = cal.Sensitivity
 	}
-	if len(w.Mask) > 0 {
-		b.ignore = geometry.IgnoreMask(w.Mask, w.Model.Spec().Side)
+	if len(r.Mask) > 0 {
+		c.ignore = geometry.IgnoreMask(r.Mask, r.Model.Spec().Side)
 	}
-	return b
+	return c
 }

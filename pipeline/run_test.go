@@ -7,7 +7,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,201 +14,14 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/thread"
 	"vigil/geometry"
-	"vigil/model"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
 
-// blind returns a MemAE whose weights are all zero: it reconstructs every clip as mid-grey, so the error of a picture
-// is its distance from mid-grey and each score is known beforehand.
-func blind(t testing.TB) *model.Model {
-	t.Helper()
-	return blindOf(t, 0)
-}
-
-// blindOf is blind with a score of only the last frames of a clip.
-func blindOf(t testing.TB, last int) *model.Model {
-	t.Helper()
-	spec, err := model.FindPreset("micro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec.Last = last
-	w, err := model.NewWeights(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-const (
-	calmGrey   = 128 // error 0.004
-	brightGrey = 255 // error 1
-)
-
-// film is a stream of flat pictures, ten a second; it ends with err.
-type film struct {
-	greys    []byte
-	err      error
-	live     bool
-	firstSeq uint64
-	opening  int
-	at       int
-	restart  int           // frame at which the stream's clock restarts; 0 for never
-	deaf     time.Duration // how long a read continues after its context is done
-	jump     time.Duration // change of the system clock at frame jumpAt
-	jumpAt   int
-}
-
-func (f *film) Info() video.Info {
-	return video.Info{Width: 32, Height: 24, FPS: 10, Frames: len(f.greys), Live: f.live}
-}
-
-func (f *film) Read(ctx context.Context, frame *video.Frame) error {
-	if f.live {
-		time.Sleep(100 * time.Millisecond)
-	}
-	if err := ctx.Err(); err != nil {
-		time.Sleep(f.deaf)
-		return err
-	}
-	if f.at == len(f.greys) {
-		return f.err
-	}
-	*frame = video.Frame{
-		Seq: f.firstSeq + uint64(f.at), PTS: time.Duration(f.at) * 100 * time.Millisecond, Arrival: time.Now(),
-		Opening: f.opening, Width: 32, Height: 24, Channels: 1, Pix: make([]byte, 32*24),
-	}
-	if f.restart > 0 && f.at >= f.restart {
-		frame.PTS = time.Duration(f.at-f.restart) * 100 * time.Millisecond
-	}
-	if f.jump != 0 && f.at >= f.jumpAt {
-		frame.Arrival = time.Now().Round(0).Add(f.jump)
-	}
-	// Only the left half shows anything, so that a test can check the boxes.
-	for y := range 24 {
-		for x := range 16 {
-			frame.Pix[y*32+x] = f.greys[f.at]
-		}
-		for x := 16; x < 32; x++ {
-			frame.Pix[y*32+x] = calmGrey
-		}
-	}
-	f.at++
-	return nil
-}
-
-func (f *film) Close() error { return nil }
-
-// shrink prepares a grey frame without OpenCV: each pixel of the small picture is one of the large one.
-type shrink struct{ side int }
-
-func (s shrink) Prepare(f *video.Frame) (video.Picture, error) {
-	gray := make([]byte, s.side*s.side)
-	for y := range s.side {
-		for x := range s.side {
-			gray[y*s.side+x] = f.Pix[y*f.Height/s.side*f.Width+x*f.Width/s.side]
-		}
-	}
-	return video.Picture{
-		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening, Width: f.Width, Height: f.Height, Side: s.side,
-		Gray: gray,
-	}, nil
-}
-
-func (shrink) Close() error { return nil }
-
-// camera plays one film for each opening, and repeats the last one.
-func camera(t *testing.T, name string, films ...film) Camera {
-	m := blind(t)
-	return Camera{
-		Name: name, Model: m, Lossless: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
-		Detector: detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
-		RetryMin: time.Second, RetryMax: time.Minute,
-		NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
-		Open: func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
-			f := films[min(opening, len(films))-1]
-			f.firstSeq, f.opening = firstSeq, opening
-			return &f, nil
-		},
-	}
-}
-
-// scene has before calm frames, bright bright ones, and after calm ones.
-func scene(before, bright, after int) []byte {
-	return slices.Concat(slices.Repeat([]byte{calmGrey}, before), slices.Repeat([]byte{brightGrey}, bright),
-		slices.Repeat([]byte{calmGrey}, after))
-}
-
-// ledger is a publisher that accepts and records everything.
-type ledger struct {
-	mu     sync.Mutex
-	alerts []alerts.Alert
-	scores []alerts.Score
-	states []alerts.Status
-	refuse bool
-}
-
-func (l *ledger) Publish(ctx context.Context, a alerts.Alert) error {
-	if l.refuse {
-		<-ctx.Done()
-		return ctx.Err()
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.alerts = append(l.alerts, a)
-	return nil
-}
-
-func (l *ledger) PublishScore(s alerts.Score) error {
-	l.scores = append(l.scores, s)
-	return nil
-}
-
-func (l *ledger) PublishStatus(s alerts.Status) error {
-	l.states = append(l.states, s)
-	return nil
-}
-
-// life checks that each event of the ledger starts once, ends once and numbers its messages without gaps, and that
-// every message can be encoded. It returns phases and reasons in order, as "start end:calm".
-func (l *ledger) life(t *testing.T) string {
-	t.Helper()
-	next := map[string]int{}
-	var said []string
-	for _, a := range l.alerts {
-		if a.Seq != next[a.ID] || (a.Seq == 0) != (a.Phase == alerts.PhaseStart) {
-			t.Errorf("message %s is a %s, want number %d of its event", a.MessageID(), a.Phase, next[a.ID])
-		}
-		next[a.ID]++
-		if a.Phase == alerts.PhaseEnd {
-			next[a.ID] = -1
-		}
-		if _, err := alerts.Encode(a); err != nil {
-			t.Error(err)
-		}
-		word := string(a.Phase)
-		if a.EndReason != "" {
-			word += ":" + string(a.EndReason)
-		}
-		said = append(said, word)
-	}
-	for id, n := range next {
-		if n != -1 {
-			t.Errorf("event %s has no end", id)
-		}
-	}
-	return strings.Join(said, " ")
-}
-
-func TestRunMakesAnEvent(t *testing.T) {
-	var l ledger
-	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
+func TestRunRaisesEvent(t *testing.T) {
+	var l recorder
+	cam := camera(t, "gate", fakeStream{greys: scene(60, 40, 60), err: io.EOF})
 	cam.Zones = []detect.Zone{
 		{Name: "left", Area: geometry.Polygon{{X: 0, Y: 0}, {X: 0.4, Y: 0}, {X: 0.4, Y: 1}, {X: 0, Y: 1}}},
 		{Name: "right", Area: geometry.Polygon{{X: 0.6, Y: 0}, {X: 1, Y: 0}, {X: 1, Y: 1}, {X: 0.6, Y: 1}}},
@@ -220,14 +32,14 @@ func TestRunMakesAnEvent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := l.life(t); !strings.HasPrefix(got, "start ") || !strings.HasSuffix(got, " end:calm") ||
+	if got := l.eventPhases(t); !strings.HasPrefix(got, "start ") || !strings.HasSuffix(got, " end:calm") ||
 		strings.Count(got, "start") != 1 {
-		t.Fatalf("said %q, want one event that ends when it is calm again", got)
+		t.Fatalf("phases %q, want one event that ends when it is calm again", got)
 	}
 	// 160 frames make 145 clips at hop 1, and a recording skips none.
 	if s := stats[0]; s.Frames != 160 || s.Clips != 145 || s.Scored != 145 || s.Skipped != 0 || s.Events != 1 ||
 		len(clips) != 145 {
-		t.Errorf("counted %+v and saw %d clips", s, len(clips))
+		t.Errorf("counted %+v and %d clips", s, len(clips))
 	}
 	end := l.alerts[len(l.alerts)-1]
 	// The mean error of a clip is 0.5 for each bright frame in sixteen; the threshold 0.1 takes four of them.
@@ -249,12 +61,12 @@ func TestRunMakesAnEvent(t *testing.T) {
 	}
 }
 
-// TestEventOfTheLastFrames checks that the score of a model that scores a clip's last four frames belongs to these, as
-// do the event's start and its peak.
-func TestEventOfTheLastFrames(t *testing.T) {
-	var l ledger
-	cam := camera(t, "gate", film{greys: scene(60, 40, 60), err: io.EOF})
-	cam.Model = blindOf(t, 4)
+// TestEventOfModelScoringLastFrames checks that the score of a model that scores a clip's last four frames belongs to
+// these, as do the event's start and its peak.
+func TestEventOfModelScoringLastFrames(t *testing.T) {
+	var l recorder
+	cam := camera(t, "gate", fakeStream{greys: scene(60, 40, 60), err: io.EOF})
+	cam.Model = zeroModelScoring(t, 4)
 	var clips []detect.Clip
 	if _, err := Run(t.Context(), []Camera{cam},
 		Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }}); err != nil {
@@ -267,7 +79,7 @@ func TestEventOfTheLastFrames(t *testing.T) {
 				c.Centre.Frame, c.Last.Frame)
 		}
 	}
-	l.life(t)
+	l.eventPhases(t)
 	// One bright frame of four is above the threshold, so the event opens with the clip that ends at frame 60; four are
 	// the peak. It ends when 100 and the next three are dark again.
 	end := l.alerts[len(l.alerts)-1]
@@ -291,36 +103,37 @@ func TestRunEndsEvents(t *testing.T) {
 		{"not at all without a threshold", "", func(c *Camera) { c.Threshold = Threshold{} }, scene(20, 60, 20)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			var l ledger
-			cam := camera(t, "gate", film{greys: c.greys, err: io.EOF})
+			var l recorder
+			cam := camera(t, "gate", fakeStream{greys: c.greys, err: io.EOF})
 			c.change(&cam)
 			if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err != nil {
 				t.Fatal(err)
 			}
-			if got := strings.ReplaceAll(l.life(t), " update", ""); got != c.want {
-				t.Errorf("said %q, want %q", got, c.want)
+			if got := strings.ReplaceAll(l.eventPhases(t), " update", ""); got != c.want {
+				t.Errorf("phases %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-func TestRunOpensALiveSourceAgain(t *testing.T) {
+func TestRunReopensLiveSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		lost := errors.New("connection reset")
-		cam := camera(t, "gate", film{greys: scene(30, 30, 0), err: lost, live: true},
-			film{greys: scene(10, 2000, 0), live: true})
+		cam := camera(t, "gate", fakeStream{greys: scene(30, 30, 0), err: lost, live: true},
+			fakeStream{greys: scene(10, 2000, 0), live: true})
 		cam.Live, cam.Lossless = true, false
-		var l ledger
+		var l recorder
 		var clips []detect.Clip
 		stats, err := Run(ctx, []Camera{cam},
 			Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:source_lost start end:stopped" {
-			t.Errorf("said %q, want an event that ends with the source and one that ends with the program", got)
+		if got := strings.ReplaceAll(l.eventPhases(t), " update",
+			""); got != "start end:source_lost start end:stopped" {
+			t.Errorf("phases %q, want an event that ends with the source and one that ends with the program", got)
 		}
 		if stats[0].Openings != 2 || stats[0].Failures != 1 {
 			t.Errorf("counted %+v, want two openings and one failure", stats[0])
@@ -354,19 +167,19 @@ func TestRunOpensALiveSourceAgain(t *testing.T) {
 	})
 }
 
-func TestRunLeavesTheOtherCamerasAlone(t *testing.T) {
-	broken := camera(t, "broken", film{greys: scene(40, 0, 0), err: errors.New("bad sector")})
+func TestCameraFailuresAreIndependent(t *testing.T) {
+	broken := camera(t, "broken", fakeStream{greys: scene(40, 0, 0), err: errors.New("bad sector")})
 	unopened := camera(t, "unopened")
 	unopened.Open = func(context.Context, uint64, int) (Stream, error) { return nil, errors.New("no such file") }
-	short := camera(t, "short", film{greys: scene(15, 0, 0), err: io.EOF})
-	resized := camera(t, "resized", film{greys: scene(40, 0, 0), err: io.EOF})
+	short := camera(t, "short", fakeStream{greys: scene(15, 0, 0), err: io.EOF})
+	resized := camera(t, "resized", fakeStream{greys: scene(40, 0, 0), err: io.EOF})
 	resized.Threshold.Calibration = &calibrate.Calibration{
 		ID: "x", Lo: 0.01, Theta: 0.1,
 		Key: calibrate.Key{Camera: "resized", Width: 640, Height: 480, FPS: 10, Hop: 1},
 	}
-	unscorable := camera(t, "unscorable", film{greys: scene(40, 0, 0), err: io.EOF})
-	unscorable.Model = overflowing(t)
-	good := camera(t, "good", film{greys: scene(60, 40, 60), err: io.EOF})
+	unscorable := camera(t, "unscorable", fakeStream{greys: scene(40, 0, 0), err: io.EOF})
+	unscorable.Model = overflowingModel(t)
+	good := camera(t, "good", fakeStream{greys: scene(60, 40, 60), err: io.EOF})
 
 	stats, err := Run(t.Context(), []Camera{broken, unopened, short, resized, unscorable, good}, Options{})
 	if err == nil {
@@ -387,42 +200,14 @@ func TestRunLeavesTheOtherCamerasAlone(t *testing.T) {
 	}
 }
 
-// overflowing returns a model whose values overflow float32.
-func overflowing(t *testing.T) *model.Model { return scaledBy(t, 1e30) }
-
-// scaledBy returns a model all of whose weights are equal.
-func scaledBy(t *testing.T, weight float32) *model.Model {
-	t.Helper()
-	spec, err := model.FindPreset("micro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := model.NewWeights(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, tensor := range w.Tensors {
-		if strings.HasSuffix(name, ".weight") {
-			for i := range tensor.Float {
-				tensor.Float[i] = weight
-			}
-		}
-	}
-	m, err := model.New(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
+func TestRunReportsUndeliveredAlerts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true})
+		cam := camera(t, "gate", fakeStream{greys: scene(20, 2000, 0), live: true})
 		cam.Live = true
 		began := time.Now()
-		_, err := Run(ctx, []Camera{cam}, Options{Publisher: &ledger{refuse: true}})
+		_, err := Run(ctx, []Camera{cam}, Options{Publisher: &recorder{refuse: true}})
 		if err == nil || !strings.Contains(err.Error(), "alert messages were not delivered, the first: ") {
 			t.Errorf("error %v, want one that names undelivered alerts", err)
 		}
@@ -432,18 +217,18 @@ func TestRunSaysWhichAlertsNobodyTook(t *testing.T) {
 	})
 }
 
-// TestRunSurvivesAClockThatStartsAgain checks that a recording of a camera whose clock restarts has a gap, and nothing
+// TestRunWithRestartedClock checks that a recording of a camera whose clock restarts has a gap, and nothing
 // is missed after it.
-func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
-	var l ledger
-	cam := camera(t, "gate", film{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
+func TestRunWithRestartedClock(t *testing.T) {
+	var l recorder
+	cam := camera(t, "gate", fakeStream{greys: scene(400, 60, 60), err: io.EOF, restart: 300})
 	var clips []detect.Clip
 	if _, err := Run(t.Context(), []Camera{cam},
 		Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }}); err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:calm" {
-		t.Errorf("said %q, want an event after the clock started again", got)
+	if got := strings.ReplaceAll(l.eventPhases(t), " update", ""); got != "start end:calm" {
+		t.Errorf("phases %q, want an event after the clock started again", got)
 	}
 	gaps := 0
 	for i, c := range clips {
@@ -462,20 +247,21 @@ func TestRunSurvivesAClockThatStartsAgain(t *testing.T) {
 	}
 }
 
-// TestRunDeliversTheEndOfASlowCamera checks that a camera that is slow to stop does not cost the end of its event: the
+// TestEndOfSlowlyStoppingCamera checks that a camera that is slow to stop does not cost the end of its event: the
 // time for delivery starts when the cameras have stopped.
-func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
+func TestEndOfSlowlyStoppingCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
-		cam := camera(t, "gate", film{greys: scene(20, 2000, 0), live: true, deaf: thread.DrainTime + time.Second})
+		cam := camera(t, "gate", fakeStream{greys: scene(20, 2000, 0), live: true, stopDelay: thread.DrainTime +
+			time.Second})
 		cam.Live = true
-		var l ledger
+		var l recorder
 		if _, err := Run(ctx, []Camera{cam}, Options{Publisher: &l}); err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.ReplaceAll(l.life(t), " update", ""); got != "start end:stopped" {
-			t.Errorf("said %q", got)
+		if got := strings.ReplaceAll(l.eventPhases(t), " update", ""); got != "start end:stopped" {
+			t.Errorf("phases %q", got)
 		}
 		if last := l.states[len(l.states)-1]; last.State != alerts.StateStopped {
 			t.Errorf("the last state is %s, want stopped", last.State)
@@ -483,11 +269,11 @@ func TestRunDeliversTheEndOfASlowCamera(t *testing.T) {
 	})
 }
 
-func TestRunReportsAScoreThatFailsAtTheVeryEnd(t *testing.T) {
+func TestUnscorableLastClip(t *testing.T) {
 	for range 20 {
-		cam := camera(t, "gate", film{greys: scene(16, 0, 0), err: io.EOF})
-		cam.Model = overflowing(t)
-		var l ledger
+		cam := camera(t, "gate", fakeStream{greys: scene(16, 0, 0), err: io.EOF})
+		cam.Model = overflowingModel(t)
+		var l recorder
 		if _, err := Run(t.Context(), []Camera{cam}, Options{Publisher: &l}); err == nil ||
 			!strings.Contains(err.Error(),
 				"camera gate: none of its 1 clips could be scored, the first: score the clip at frame 0") {
@@ -501,7 +287,7 @@ func TestRunReportsAScoreThatFailsAtTheVeryEnd(t *testing.T) {
 
 func TestScoresDoNotDependOnThreads(t *testing.T) {
 	score := func(threads int) (errs []float64) {
-		cam := camera(t, "gate", film{greys: scene(20, 10, 10), err: io.EOF})
+		cam := camera(t, "gate", fakeStream{greys: scene(20, 10, 10), err: io.EOF})
 		if _, err := Run(t.Context(), []Camera{cam},
 			Options{Threads: threads, OnClip: func(c detect.Clip) { errs = append(errs, c.Error) }}); err != nil {
 			t.Fatal(err)
@@ -513,12 +299,12 @@ func TestScoresDoNotDependOnThreads(t *testing.T) {
 	}
 }
 
-// TestCamerasThatShareAModelDoNotMix compares cameras scored together, one of which fails midway, with each alone.
-func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
-	m := blind(t)
+// TestSharedModelKeepsCamerasApart compares cameras scored together, one of which fails midway, with each alone.
+func TestSharedModelKeepsCamerasApart(t *testing.T) {
+	m := zeroModel(t)
 	cameras := func() (all []Camera) {
 		for i, name := range []string{"a", "b", "c", "d", "e"} {
-			f := film{greys: scene(10+3*i, 5+2*i, 20), err: io.EOF}
+			f := fakeStream{greys: scene(10+3*i, 5+2*i, 20), err: io.EOF}
 			if name == "c" {
 				f.greys, f.err = f.greys[:30], errors.New("torn off")
 			}
@@ -551,24 +337,24 @@ func TestCamerasThatShareAModelDoNotMix(t *testing.T) {
 	}
 }
 
-// TestEarlyClipsOfAnotherRate checks that early clips raise no event if the calibration does not fit, and that the
+// TestPartialClipsOfAnotherRate checks that early clips raise no event if the calibration does not fit, and that the
 // first full cuboid gives the error.
-func TestEarlyClipsOfAnotherRate(t *testing.T) {
+func TestPartialClipsOfAnotherRate(t *testing.T) {
 	for _, c := range []struct {
 		fps   float64
 		clips int
 		fits  bool
 	}{{10, 39, true}, {20, 14, false}} {
-		cam := camera(t, "gate", film{greys: slices.Repeat([]byte{brightGrey}, 40), err: io.EOF})
+		cam := camera(t, "gate", fakeStream{greys: slices.Repeat([]byte{brightGrey}, 40), err: io.EOF})
 		cam.PartialClips, cam.Detector.OpenAfter = true, 0
 		key := cam.CalibrationKey()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
 		cam.Threshold.Calibration = &calibrate.Calibration{Key: key, Lo: 0.01, Theta: 0.1}
-		clips, told := 0, 0
+		clips, alerted := 0, 0
 		_, err := Run(t.Context(), []Camera{cam},
-			Options{OnClip: func(detect.Clip) { clips++ }, OnAlert: func(alerts.Alert) { told++ }})
-		if (err == nil) != c.fits || clips != c.clips || (told > 0) != c.fits {
-			t.Errorf("calibrated for %v frames a second: %d clips, %d alerts, error %v", c.fps, clips, told, err)
+			Options{OnClip: func(detect.Clip) { clips++ }, OnAlert: func(alerts.Alert) { alerted++ }})
+		if (err == nil) != c.fits || clips != c.clips || (alerted > 0) != c.fits {
+			t.Errorf("calibrated for %v frames a second: %d clips, %d alerts, error %v", c.fps, clips, alerted, err)
 		}
 	}
 }

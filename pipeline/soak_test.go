@@ -25,23 +25,23 @@ const soakTime = time.Minute
 
 // usage is the resources of the program and its workers.
 type usage struct {
-	goroutines, files  int
-	resident, children int64 // bytes
-	count              int   // of workers
-	mats               []int // OpenCV's matrices in this process and in each worker; -1 if not counted
+	goroutines, files     int
+	resident, workerBytes int64 // bytes
+	workers               int   // of workers
+	mats                  []int // OpenCV's matrices in this process and in each worker; -1 if not counted
 }
 
-func (s *street) usage(t *testing.T) usage {
+func (s *faultRun) usage(t *testing.T) usage {
 	t.Helper()
 	runtime.GC()
 	debug.FreeOSMemory()
 	u := usage{
-		goroutines: runtime.NumGoroutine(), files: openFiles(t), resident: rss(os.Getpid()), count: children(t),
+		goroutines: runtime.NumGoroutine(), files: openFiles(t), resident: rss(os.Getpid()), workers: countWorkers(t),
 		mats: []int{mats()},
 	}
-	for _, c := range s.subjects {
+	for _, c := range s.cameras {
 		pid := int(c.pid.Load())
-		u.children += rss(pid)
+		u.workerBytes += rss(pid)
 		u.mats = append(u.mats, matsOf(t, pid))
 	}
 	return u
@@ -64,7 +64,7 @@ func rss(pid int) int64 {
 // TestSoak injects random faults into eight cameras. Afterwards every camera delivers pictures again, and the program
 // uses no more resources than before.
 func TestSoak(t *testing.T) {
-	if !alone(t) {
+	if !inOwnProcess(t) {
 		return
 	}
 	length, seed := soakTime, rand.Uint64()
@@ -88,13 +88,13 @@ func TestSoak(t *testing.T) {
 		proxies = append(proxies, p)
 		urls = append(urls, p.URL(server.URL()))
 	}
-	st := watchStreet(t, urls...)
-	allFlow := func() {
-		for _, s := range st.subjects {
-			s.flowing(t)
+	st := startCameras(t, urls...)
+	allDeliver := func() {
+		for _, s := range st.cameras {
+			s.waitForPictures(t)
 		}
 	}
-	allFlow()
+	allDeliver()
 	before := st.usage(t)
 	began := time.Now()
 	counts := make([]int, cameras)
@@ -115,7 +115,7 @@ func TestSoak(t *testing.T) {
 					p.Set(faultproxy.None)
 				default:
 					// The worker may have exited by now, and then nothing happens.
-					_ = syscall.Kill(int(st.subjects[i].pid.Load()),
+					_ = syscall.Kill(int(st.cameras[i].pid.Load()),
 						[]syscall.Signal{syscall.SIGKILL, syscall.SIGSTOP}[n-len(faults)])
 				}
 				counts[i]++
@@ -123,7 +123,7 @@ func TestSoak(t *testing.T) {
 		})
 	}
 	all.Wait()
-	allFlow()
+	allDeliver()
 	after := st.usage(t)
 	faults := 0
 	for _, n := range counts {
@@ -134,17 +134,17 @@ func TestSoak(t *testing.T) {
 			s.Failures, s.States)
 	}
 	const mib = 1 << 20
-	t.Logf("%d faults; before and after: goroutines %d %d, files %d %d, own memory %d %d MiB, %d %d children with %d "+
+	t.Logf("%d faults; before and after: goroutines %d %d, files %d %d, own memory %d %d MiB, %d %d workers with %d "+
 		"%d MiB, Mats %v %v", faults,
 		before.goroutines, after.goroutines, before.files, after.files, before.resident/mib, after.resident/mib,
-		before.count, after.count, before.children/mib, after.children/mib, before.mats, after.mats)
+		before.workers, after.workers, before.workerBytes/mib, after.workerBytes/mib, before.mats, after.mats)
 	if after.goroutines > before.goroutines+2*cameras || after.files > before.files+2*cameras ||
-		after.count > cameras ||
-		after.resident > before.resident+64*mib || after.children > before.children*5/4 ||
+		after.workers > cameras ||
+		after.resident > before.resident+64*mib || after.workerBytes > before.workerBytes*5/4 ||
 		!slices.Equal(after.mats, before.mats) {
-		t.Errorf("it holds more than before: %+v, before %+v", after, before)
+		t.Errorf("it uses more than before: %+v, before %+v", after, before)
 	}
-	if n := children(t); n != 0 {
-		t.Errorf("%d children are left", n)
+	if n := countWorkers(t); n != 0 {
+		t.Errorf("%d workers are left", n)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"vigil/video"
 )
 
-// act is what a camera shows for a time.
-type act struct {
+// scriptStep is what a camera shows for a time.
+type scriptStep struct {
 	lasts  time.Duration
 	fps    float64
 	jitter bool // stamped on arrival, in steps from 0 to 2.3 times the usual one
@@ -29,55 +29,55 @@ type act struct {
 	breaks bool // the connection breaks at the end
 }
 
-// player is a live camera that plays acts, across all of its openings, in synctest's time.
-type player struct {
-	acts []act
-	side int
+// scriptedCamera is a live camera that runs through its steps, across all of its openings, in synctest's time.
+type scriptedCamera struct {
+	steps []scriptStep
+	side  int
 
 	began time.Time
 	rng   *rand.Rand
 }
 
-var errBroken = errors.New("the other side hung up")
+var errBroken = errors.New("connection closed by the camera")
 
-// now returns the act at a time, and the time left before a break.
-func (p *player) now(at time.Duration) (a act, left time.Duration) {
-	for _, a := range p.acts {
+// now returns the step at a time, and the time left before a break.
+func (p *scriptedCamera) now(at time.Duration) (a scriptStep, left time.Duration) {
+	for _, a := range p.steps {
 		if at < a.lasts {
 			return a, a.lasts - at
 		}
 		at -= a.lasts
 	}
-	a = p.acts[len(p.acts)-1]
+	a = p.steps[len(p.steps)-1]
 	a.breaks = false
 	return a, time.Hour
 }
 
-func (p *player) open(_ context.Context, o OpenRequest) (PictureSource, error) {
+func (p *scriptedCamera) open(_ context.Context, o OpenRequest) (PictureSource, error) {
 	if p.began.IsZero() {
 		p.began, p.rng = time.Now(), rand.New(rand.NewPCG(1, 2))
 	}
-	return &playing{player: p, o: o, seq: o.FirstSeq, began: time.Now()}, nil
+	return &scriptedSource{scriptedCamera: p, o: o, seq: o.FirstSeq, began: time.Now()}, nil
 }
 
-// playing is one opening of a player.
-type playing struct {
-	*player
+// scriptedSource is one opening of a scriptedCamera.
+type scriptedSource struct {
+	*scriptedCamera
 	o     OpenRequest
 	seq   uint64
 	shown int
 	began time.Time
 }
 
-func (p *playing) Info() video.Info {
-	a, _ := p.now(time.Since(p.player.began))
+func (p *scriptedSource) Info() video.Info {
+	a, _ := p.now(time.Since(p.scriptedCamera.began))
 	return video.Info{Width: max(a.width, 32), Height: 32, FPS: a.fps, Live: true}
 }
 
-func (p *playing) Close() error { return nil }
+func (p *scriptedSource) Close() error { return nil }
 
-func (p *playing) Next(ctx context.Context) (video.Picture, error) {
-	a, left := p.now(time.Since(p.player.began))
+func (p *scriptedSource) Next(ctx context.Context) (video.Picture, error) {
+	a, left := p.now(time.Since(p.scriptedCamera.began))
 	step := time.Duration(float64(time.Second) / a.fps)
 	if a.jitter {
 		step = time.Duration(p.rng.Float64() * 2 * float64(step))
@@ -93,7 +93,7 @@ func (p *playing) Next(ctx context.Context) (video.Picture, error) {
 	}
 	p.shown++
 	pic := video.Picture{
-		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Number, Width: max(a.width, 32),
+		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Generation, Width: max(a.width, 32),
 		Height: 32, Side: p.side,
 		Gray: bytes.Repeat([]byte{a.grey}, p.side*p.side),
 	}
@@ -104,23 +104,23 @@ func (p *playing) Next(ctx context.Context) (video.Picture, error) {
 	return pic, nil
 }
 
-// played is the result of playing all acts.
-type played struct {
+// scriptResult is the result of all steps.
+type scriptResult struct {
 	stats  Stats
 	states string // in order
-	life   string // of the alerts, see ledger.life
+	phases string // of the alerts, see recorder.eventPhases
 	log    string
 	detail map[alerts.State]string // first of each state
 	scores []alerts.Score
 }
 
-// play runs acts with a calibration for a rate and pictures of 32x32.
-func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out played) {
+// runScript runs the steps with a calibration for a rate and pictures of 32x32.
+func runScript(t *testing.T, fps float64, change func(*Camera), steps ...scriptStep) (out scriptResult) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &ledger{}
+		l := &recorder{}
 		var log bytes.Buffer
-		cam := camera(t, "gate", film{})
-		p := &player{acts: acts, side: cam.Model.Spec().Side}
+		cam := camera(t, "gate", fakeStream{})
+		p := &scriptedCamera{steps: steps, side: cam.Model.Spec().Side}
 		cam.Pictures, cam.Live, cam.Lossless, cam.Hop, cam.PartialClips, cam.NoClipsAfter = p.open, true,
 			false, 4, true,
 			30*time.Second
@@ -129,7 +129,7 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 			change(&cam)
 		}
 		var total time.Duration
-		for _, a := range acts {
+		for _, a := range steps {
 			total += a.lasts
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), total)
@@ -139,8 +139,8 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 		if err != nil {
 			t.Error(err)
 		}
-		out = played{
-			stats: stats[0], life: strings.ReplaceAll(l.life(t), " update", ""), log: log.String(),
+		out = scriptResult{
+			stats: stats[0], phases: strings.ReplaceAll(l.eventPhases(t), " update", ""), log: log.String(),
 			detail: map[alerts.State]string{}, scores: l.scores,
 		}
 		var states []string
@@ -151,7 +151,7 @@ func play(t *testing.T, fps float64, change func(*Camera), acts ...act) (out pla
 			}
 		}
 		out.states = strings.Join(states, " ")
-		sums(t, out.stats)
+		checkSums(t, out.stats)
 	})
 	return out
 }
@@ -163,8 +163,8 @@ func calibrated(c Camera, fps float64) Threshold {
 	return Threshold{Lo: 0.01, Theta: 0.1, Calibration: &calibrate.Calibration{ID: "x", Key: key, Lo: 0.01, Theta: 0.1}}
 }
 
-// sums checks the sums that Stats documents, after Run has returned.
-func sums(t *testing.T, s Stats) {
+// checkSums checks the sums that Stats documents, after Run has returned.
+func checkSums(t *testing.T, s Stats) {
 	t.Helper()
 	if s.Frames != s.Used+s.Unused+s.Lost || s.Waiting != 0 {
 		t.Errorf("%d frames, of which %d used + %d unused + %d lost + %d waiting", s.Frames, s.Used, s.Unused,
@@ -179,13 +179,13 @@ func sums(t *testing.T, s Stats) {
 
 const minute = time.Minute
 
-// TestCalibrationThatDoesNotFitForATime checks that a camera whose rate or size differs for a time goes on, reports the
+// TestCalibrationMismatch checks that a camera whose rate or size differs for a time goes on, reports the
 // mismatch, and is live again when it fits. Only clips with a fitting calibration raise alerts.
-func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
+func TestCalibrationMismatch(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		fps          float64
-		acts         []act
+		steps        []scriptStep
 		states, life string
 		held         uint64
 		detail       map[alerts.State]string
@@ -194,7 +194,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		{
 			"jitter of arrival",
 			10,
-			[]act{
+			[]scriptStep{
 				{lasts: 5 * minute, fps: 10, jitter: true, grey: calmGrey},
 				{lasts: 10 * time.Second, fps: 10, jitter: true, grey: brightGrey},
 				{lasts: minute, fps: 10, jitter: true, grey: calmGrey},
@@ -203,9 +203,9 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 			map[string]int{"level=WARN": 0},
 		},
 		{
-			"a fifth too fast is watched with a warning",
+			"a fifth too fast is a warning",
 			10,
-			[]act{
+			[]scriptStep{
 				{lasts: 2 * minute, fps: 12, grey: calmGrey},
 				{lasts: 10 * time.Second, fps: 12, grey: brightGrey},
 				{lasts: 10 * minute, fps: 12, grey: calmGrey},
@@ -216,7 +216,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		{
 			"another rate at night",
 			25,
-			[]act{
+			[]scriptStep{
 				{lasts: 2 * minute, fps: 25, grey: calmGrey, breaks: true},
 				{lasts: minute, fps: 12, grey: calmGrey},
 				{lasts: 10 * time.Second, fps: 12, grey: brightGrey},
@@ -233,7 +233,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		{
 			"another rate in mid-stream, in the middle of an event",
 			25,
-			[]act{
+			[]scriptStep{
 				{lasts: minute, fps: 25, grey: calmGrey},
 				{lasts: 4 * minute, fps: 10, grey: brightGrey},
 				{lasts: 3 * minute, fps: 25, grey: calmGrey},
@@ -244,7 +244,7 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		{
 			"another size at night",
 			25,
-			[]act{
+			[]scriptStep{
 				{lasts: minute, fps: 25, grey: calmGrey, breaks: true},
 				{lasts: 10 * time.Second, fps: 25, width: 64, grey: calmGrey},
 				{lasts: 10 * time.Second, fps: 25, width: 64, grey: brightGrey},
@@ -260,9 +260,9 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := play(t, c.fps, nil, c.acts...)
-			if got.states != c.states || got.life != c.life || got.stats.Held != c.held {
-				t.Errorf("states %q\n want  %q\nsaid %q, want %q; held %d, want %d", got.states, c.states, got.life,
+			got := runScript(t, c.fps, nil, c.steps...)
+			if got.states != c.states || got.phases != c.life || got.stats.Held != c.held {
+				t.Errorf("states %q\n want  %q\nphases %q, want %q; held %d, want %d", got.states, c.states, got.phases,
 					c.life, got.stats.Held, c.held)
 			}
 			for state, want := range c.detail {
@@ -294,24 +294,24 @@ func TestCalibrationThatDoesNotFitForATime(t *testing.T) {
 	}
 }
 
-// TestLiveAndBlind checks that a camera that delivers pictures but never sixteen in a row is not live, and says why.
-func TestLiveAndBlind(t *testing.T) {
-	got := play(t, 10, func(c *Camera) { c.PartialClips = false },
-		act{lasts: 10 * time.Second, fps: 10, grey: brightGrey},
-		act{lasts: 3 * minute, fps: 10, grey: brightGrey, lose: 10},
-		act{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
-	if got.states != "connecting live no_clips live stopped" || got.life != "start end:unwatched" {
-		t.Errorf("states %q, said %q", got.states, got.life)
+// TestNoClipsState checks that a camera that delivers pictures but never sixteen in a row is not live, and says why.
+func TestNoClipsState(t *testing.T) {
+	got := runScript(t, 10, func(c *Camera) { c.PartialClips = false },
+		scriptStep{lasts: 10 * time.Second, fps: 10, grey: brightGrey},
+		scriptStep{lasts: 3 * minute, fps: 10, grey: brightGrey, lose: 10},
+		scriptStep{lasts: 20 * time.Second, fps: 10, grey: calmGrey})
+	if got.states != "connecting live no_clips live stopped" || got.phases != "start end:unwatched" {
+		t.Errorf("states %q, phases %q", got.states, got.phases)
 	}
 	if d := got.detail[alerts.StateNoClips]; !strings.HasPrefix(d, "no clip for 30s: 3") || !strings.Contains(d, "3") ||
 		!strings.Contains(d, "were missing") {
 		t.Errorf("because %q", d)
 	}
-	if strings.Count(got.log, "camera gives pictures and is not watched") != 1 {
+	if strings.Count(got.log, "camera delivers pictures but is not monitored") != 1 {
 		t.Error(got.log)
 	}
 	// A slow rate is not a fault: at a picture each ten seconds a clip takes its time.
-	if got := play(t, 0.1, func(c *Camera) { c.PartialClips = false }, act{
+	if got := runScript(t, 0.1, func(c *Camera) { c.PartialClips = false }, scriptStep{
 		lasts: 10 * minute, fps: 0.1,
 		grey: calmGrey,
 	}); got.states != "connecting live stopped" || got.stats.Scored == 0 {
@@ -323,16 +323,16 @@ func TestLiveAndBlind(t *testing.T) {
 // begin.
 func TestDisarmed(t *testing.T) {
 	var began time.Time
-	got := play(t, 10, func(c *Camera) {
+	got := runScript(t, 10, func(c *Camera) {
 		began = time.Now()
 		c.Armed = func(now time.Time) bool { return now.Sub(began) < time.Minute || now.Sub(began) > 3*time.Minute }
 	},
-		act{lasts: 50 * time.Second, fps: 10, grey: calmGrey},
-		act{lasts: 70 * time.Second, fps: 10, grey: brightGrey, breaks: true},
-		act{lasts: 2 * minute, fps: 10, grey: calmGrey})
+		scriptStep{lasts: 50 * time.Second, fps: 10, grey: calmGrey},
+		scriptStep{lasts: 70 * time.Second, fps: 10, grey: brightGrey, breaks: true},
+		scriptStep{lasts: 2 * minute, fps: 10, grey: calmGrey})
 	if got.states != "connecting live disarmed failing connecting disarmed live stopped" ||
-		got.life != "start end:disarmed" || got.stats.Held != 0 {
-		t.Errorf("states %q, said %q, held %d", got.states, got.life, got.stats.Held)
+		got.phases != "start end:disarmed" || got.stats.Held != 0 {
+		t.Errorf("states %q, phases %q, held %d", got.states, got.phases, got.stats.Held)
 	}
 	if n := strings.Count(got.log, "camera is disarmed"); n != 1 {
 		t.Errorf("logged %d times:\n%s", n, got.log)
@@ -413,9 +413,9 @@ func TestRecordingOfAnotherRate(t *testing.T) {
 		{13.4, "frame rate is 10, calibrated for 13.4"},
 		{7.9, "frame rate is 10, calibrated for 7.9"},
 	} {
-		cam := camera(t, "gate", film{greys: scene(60, 0, 0)})
+		cam := camera(t, "gate", fakeStream{greys: scene(60, 0, 0)})
 		cam.Open = func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
-			return &film{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, opening: opening}, nil
+			return &fakeStream{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, opening: opening}, nil
 		}
 		key := cam.CalibrationKey()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps
@@ -425,7 +425,8 @@ func TestRecordingOfAnotherRate(t *testing.T) {
 		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("calibrated for %g: error %v, want %q", c.fps, err, c.want)
 		}
-		if warned := strings.Contains(log.String(), fmt.Sprintf("fps=10 calibrated_fps=%g", c.fps)); warned != (c.fps == 12) {
+		warned := strings.Contains(log.String(), fmt.Sprintf("fps=10 calibrated_fps=%g", c.fps))
+		if warned != (c.fps == 12) {
 			t.Errorf("calibrated for %g: %s", c.fps, log.String())
 		}
 	}

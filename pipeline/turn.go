@@ -19,10 +19,10 @@ type Pauser interface {
 
 // turn is a camera's pause state and its open source. It is shared by the overload goroutine and the reader.
 type turn struct {
-	mu     sync.Mutex
-	source Pauser // nil while none is open
-	paused bool
-	fresh  bool // paused since the last picture
+	mu        sync.Mutex
+	source    Pauser // nil while none is open
+	paused    bool
+	wasPaused bool // paused since the last picture
 }
 
 // attach sets the open source; nil for none.
@@ -35,8 +35,8 @@ func (t *turn) attach(source PictureSource) {
 	}
 }
 
-// now returns the open source, nil if none can be paused, and whether the camera is paused.
-func (t *turn) now() (source Pauser, paused bool) {
+// state returns the open source, nil if none can be paused, and whether the camera is paused.
+func (t *turn) state() (source Pauser, paused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.source, t.paused
@@ -50,44 +50,44 @@ func (t *turn) set(paused bool) bool {
 		return false
 	}
 	t.paused = paused
-	t.fresh = t.fresh || paused
+	t.wasPaused = t.wasPaused || paused
 	if t.source != nil {
 		_ = t.source.Pause(paused) // likewise
 	}
 	return true
 }
 
-// seen handles a picture: it returns whether the camera is paused, and whether it was paused since the previous
+// onPicture handles a picture: it returns whether the camera is paused, and whether it was paused since the previous
 // picture.
-func (t *turn) seen() (paused, was bool) {
+func (t *turn) onPicture() (paused, was bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.paused {
-		was, t.fresh = t.fresh, false
+		was, t.wasPaused = t.wasPaused, false
 	}
 	return t.paused, was
 }
 
 // pause pauses or resumes the camera. An open event stays open, as over any gap.
-func (w *reader) pause(paused bool) {
+func (r *reader) pause(paused bool) {
 	why := ""
 	if paused {
-		w.stats.pauses.Add(1)
+		r.stats.pauses.Add(1)
 		why = "this machine cannot decode all cameras at a time: they are paused in turn"
 	}
-	if w.turn.set(paused) {
-		w.health.note(alerts.StatePausedOverload, why)
+	if r.turn.set(paused) {
+		r.health.setNote(alerts.StatePausedOverload, why)
 	}
 }
 
 // skipWhilePaused reports whether a picture was in flight when the camera was paused, and so belongs to no clip. The
 // first picture afterwards is marked as a cut: the pause is a gap, and does not count as frozen or without clips.
-func (w *reader) skipWhilePaused(pic *video.Picture) bool {
-	paused, was := w.turn.seen()
+func (r *reader) skipWhilePaused(pic *video.Picture) bool {
+	paused, was := r.turn.onPicture()
 	if paused {
-		w.nextSeq = pic.Seq + 1
+		r.nextSeq = pic.Seq + 1
 	} else if was {
-		pic.Cut, w.lastChange, w.without = true, time.Time{}, clipless{}
+		pic.Cut, r.lastChange, r.sinceClip = true, time.Time{}, clipless{}
 	}
 	return paused
 }

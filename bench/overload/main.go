@@ -212,7 +212,7 @@ func (w *runLog) read(r io.Reader, to io.Writer) {
 			if m["phase"] == "start" {
 				w.events++
 			}
-		case "camera fails, it is opened again and again":
+		case "camera failed, opening it again":
 			w.reasons[str("error")]++
 		default:
 			if text := str("msg"); strings.HasPrefix(text, "overload:") {

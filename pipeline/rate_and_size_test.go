@@ -10,9 +10,9 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// TestNightOfACamera checks that a camera that returns with another rate at night, and once with another size, goes on,
-// reports the mismatch, and is live again by itself when it fits.
-func TestNightOfACamera(t *testing.T) {
+// TestRateAndSizeChangeAtNight checks that a camera that returns with another rate at night, and once with another
+// size, goes on, reports the mismatch, and is live again by itself when it fits.
+func TestRateAndSizeChangeAtNight(t *testing.T) {
 	t.Parallel()
 	ball := func(size, rate string) rtsptest.Options {
 		return rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=ball ! video/x-raw," + size +
@@ -21,7 +21,7 @@ func TestNightOfACamera(t *testing.T) {
 	}
 	const small, large = "width=160,height=120", "width=320,height=240"
 	server := rtsptest.Start(t, ball(small, "25"))
-	st := watchStreetAs(t, func(c *Camera) {
+	st := startCamerasWith(t, func(c *Camera) {
 		key := c.CalibrationKey()
 		key.Width, key.Height, key.FPS = 160, 120, 25
 		c.Threshold = Threshold{Lo: 1, Theta: 2, Calibration: &calibrate.Calibration{
@@ -29,8 +29,8 @@ func TestNightOfACamera(t *testing.T) {
 			Lo: 1, Theta: 2,
 		}}
 	}, server.URL())
-	s := st.subjects[0]
-	s.flowing(t)
+	s := st.cameras[0]
+	s.waitForPictures(t)
 	for _, c := range []struct {
 		size, rate, state, detail string
 	}{
@@ -40,13 +40,13 @@ func TestNightOfACamera(t *testing.T) {
 	} {
 		mark := s.mark()
 		server.Become(ball(c.size, c.rate))
-		until(t, c.state, func() bool {
-			words, details := s.since(mark)
-			return strings.HasSuffix(words, c.state) && strings.Contains(words, "connecting") &&
+		waitFor(t, c.state, func() bool {
+			states, details := s.since(mark)
+			return strings.HasSuffix(states, c.state) && strings.Contains(states, "connecting") &&
 				strings.Contains(details, c.detail)
 		})
 	}
-	sums(t, st.end(t)[0])
+	checkSums(t, st.end(t)[0])
 	held := 0
 	for _, c := range s.clips {
 		if c.Held {
