@@ -102,12 +102,12 @@ func Detector(c config.Camera) detect.Config {
 }
 
 func opener(src source.Address, s config.Settings) func(context.Context, uint64, int) (pipeline.Stream, error) {
-	return func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
+	return func(ctx context.Context, firstSeq uint64, generation int) (pipeline.Stream, error) {
 		o, err := OpenOptions(s)
 		if err != nil {
 			return nil, err
 		}
-		o.Realtime, o.FirstSeq, o.Opening = s.Realtime, firstSeq, opening
+		o.Realtime, o.FirstSeq, o.Generation = s.Realtime, firstSeq, generation
 		return capture.Open(ctx, src, o)
 	}
 }
@@ -160,7 +160,7 @@ func OpenWorker(c config.Camera, side int, footage *pipeline.MediaBuffer) func(c
 		o := worker.Options{
 			Address: c.Source, Reader: c.Reader, Transport: c.Transport, Trust: trust, Follow: c.Follow,
 			OpenTimeout: c.OpenTimeout, ReadTimeout: c.ReadTimeout,
-			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Opening: open.Generation, FPSHint: open.FPSHint,
+			Side: side, Mask: c.Mask, FirstSeq: open.FirstSeq, Generation: open.Generation, FPSHint: open.FPSHint,
 			OnStall: open.OnStall, Note: open.Note, Memory: int64(c.Memory) << 20,
 		}
 		if footage != nil {

@@ -62,8 +62,8 @@ func TestWriterAndFile(t *testing.T) {
 				t.Errorf("info %+v, want %+v", got, want)
 			}
 			n, last, err := readAll(t, s)
-			if n != 25 || !errors.Is(err, io.EOF) || last.PTS != 2400*time.Millisecond || last.Opening != 1 {
-				t.Errorf("%d frames, the last at %v of opening %d, then %v", n, last.PTS, last.Opening, err)
+			if n != 25 || !errors.Is(err, io.EOF) || last.PTS != 2400*time.Millisecond || last.Generation != 1 {
+				t.Errorf("%d frames, the last at %v of opening %d, then %v", n, last.PTS, last.Generation, err)
 			}
 			for _, v := range last.Pix {
 				if v < 230 || v > 250 { // 240, with tolerance for the coding
@@ -182,11 +182,11 @@ func TestOneFrame(t *testing.T) {
 }
 
 func TestReadAndContextAndClose(t *testing.T) {
-	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 25)), Options{FirstSeq: 100, Opening: 7})
+	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 25)), Options{FirstSeq: 100, Generation: 7})
 	ctx, cancel := context.WithCancel(t.Context())
 	var f video.Frame
-	if err := s.Read(ctx, &f); err != nil || f.Seq != 100 || f.Opening != 7 {
-		t.Errorf("seq %d, opening %d, %v", f.Seq, f.Opening, err)
+	if err := s.Read(ctx, &f); err != nil || f.Seq != 100 || f.Generation != 7 {
+		t.Errorf("seq %d, opening %d, %v", f.Seq, f.Generation, err)
 	}
 	cancel()
 	if err := s.Read(ctx, &f); !errors.Is(err, context.Canceled) {

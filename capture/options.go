@@ -34,8 +34,8 @@ type Options struct {
 	Waiting func(note string)
 	// FirstSeq is the Seq of the first Frame.
 	FirstSeq uint64
-	// Opening is the Opening of every Frame; 0 means 1.
-	Opening int
+	// Generation is the Generation of every Frame; 0 means 1.
+	Generation int
 }
 
 // KeyFrameWaits is the number of read timeouts allowed before a source's first key frame while packets arrive: some
@@ -68,8 +68,8 @@ func (o Options) withDefaults() (Options, error) {
 	if !(o.FolderFPS > 0 && o.FolderFPS <= maxFPS) {
 		return o, errors.New("a folder's frame rate is above 0 and at most 240")
 	}
-	if o.Opening == 0 {
-		o.Opening = 1
+	if o.Generation == 0 {
+		o.Generation = 1
 	}
 	if o.Reader != "" && o.Reader != source.FFmpeg && o.Reader != source.GoCV {
 		return o, errors.New("the reader is ffmpeg or gocv")

@@ -76,7 +76,7 @@ func TestRTSP(t *testing.T) {
 			}
 
 			server.Restart()
-			o.FirstSeq, o.Opening, o.FPSHint = seq, 2, 24.5
+			o.FirstSeq, o.Generation, o.FPSHint = seq, 2, 24.5
 			s = openAddress(t, addr, o)
 			if i := s.Info(); i.Width != 320 || i.FPS != 24.5 {
 				t.Errorf("opened again: %+v", i)
@@ -124,8 +124,8 @@ func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}
-		if f.Seq != first+i || f.Opening != opening || f.PTS <= last || f.Arrival.IsZero() || len(f.Pix) != 320*240 {
-			t.Fatalf("frame %d: seq %d, opening %d, pts %v after %v, %d bytes", i, f.Seq, f.Opening, f.PTS, last,
+		if f.Seq != first+i || f.Generation != opening || f.PTS <= last || f.Arrival.IsZero() || len(f.Pix) != 320*240 {
+			t.Fatalf("frame %d: seq %d, opening %d, pts %v after %v, %d bytes", i, f.Seq, f.Generation, f.PTS, last,
 				len(f.Pix))
 		}
 		last = f.PTS

@@ -39,14 +39,14 @@ type skipper interface {
 
 // Stream is an opened address. It must be read by one goroutine.
 type Stream struct {
-	mu      sync.Mutex // OpenCV crashes if a capture is closed during a read
-	src     frameReader
-	addr    source.Address
-	info    video.Info
-	seq     uint64
-	opening int
-	pace    *pacer
-	err     error // why the stream ended
+	mu         sync.Mutex // OpenCV crashes if a capture is closed during a read
+	src        frameReader
+	addr       source.Address
+	info       video.Info
+	seq        uint64
+	generation int
+	pace       *pacer
+	err        error // why the stream ended
 }
 
 // Open opens an address. It takes up to about Options.OpenTimeout, twice that if the server must be asked for the
@@ -65,7 +65,7 @@ func Open(ctx context.Context, addr source.Address, o Options) (*Stream, error) 
 		return nil, fmt.Errorf("opening %v: %w", addr, err)
 	}
 	info.Live = addr.Live()
-	s := &Stream{src: src, addr: addr, info: info, seq: o.FirstSeq, opening: o.Opening}
+	s := &Stream{src: src, addr: addr, info: info, seq: o.FirstSeq, generation: o.Generation}
 	if o.Realtime && !info.Live {
 		s.pace = new(pacer)
 	}
@@ -138,7 +138,7 @@ func (s *Stream) Read(ctx context.Context, f *video.Frame) error {
 			return err
 		}
 	}
-	f.Seq, f.Opening, f.Arrival = s.seq, s.opening, time.Now()
+	f.Seq, f.Generation, f.Arrival = s.seq, s.generation, time.Now()
 	s.seq++
 	return nil
 }

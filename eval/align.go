@@ -13,7 +13,7 @@ type Recording struct {
 	Name     string
 	Camera   string        // calibrations are per camera; empty if the data set has only one
 	Abnormal []bool        // for each frame
-	Clips    []detect.Clip // at hop 1, early ones too, in the order of the video; their Map is not kept
+	Clips    []detect.Clip // at hop 1, partial ones too, in the order of the video; their Map is not kept
 	FPS      float64       // frames per second of stream time
 }
 
@@ -23,7 +23,7 @@ func Subsample(clips []detect.Clip, hop int) []detect.Clip {
 	var out []detect.Clip
 	since := 0
 	for _, c := range clips {
-		if c.Early() {
+		if c.Partial() {
 			since = 0
 			if (video.CuboidFrames-c.Pictures)%hop == 0 {
 				out = append(out, c)
@@ -73,14 +73,14 @@ func Raw(r Recording) Series {
 	return s
 }
 
-// FullClips are the clips that are not early.
+// FullClips are the clips that are not partial.
 func FullClips(clips []detect.Clip) []detect.Clip {
-	return slices.DeleteFunc(slices.Clone(clips), detect.Clip.Early)
+	return slices.DeleteFunc(slices.Clone(clips), detect.Clip.Partial)
 }
 
 // LiveCentred is the live alignment with the label at the clip's start + 8. Every frame counts: a clip's score holds
 // from its start + 8 until the next clip's start + 8, and the last one to the end of the video. The first 8 frames take
-// the first clip's score, since they lie within that clip. Early clips are not used. A frame's score may depend on up
+// the first clip's score, since they lie within that clip. Partial clips are not used. A frame's score may depend on up
 // to 7 later frames. Clips are at the live hop; value maps an error to a score by what is known from normal video.
 func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
 	clips = FullClips(clips)
@@ -92,7 +92,7 @@ func LiveCentred(r Recording, clips []detect.Clip, value func(e float64) float64
 }
 
 // NoDelay is the live alignment without lookahead, as for alerts. Every frame counts: frame t takes the score of the
-// latest clip that ended at t or before. Early clips count. Frames before the end of the first clip have no score yet
+// latest clip that ended at t or before. Partial clips count. Frames before the end of the first clip have no score yet
 // and rank below all others (-Inf). At a gap, the last score holds until the next one.
 func NoDelay(r Recording, clips []detect.Clip, value func(e float64) float64) Series {
 	return holdLast(r, clips, value, math.Inf(-1), func(c detect.Clip) uint64 { return c.Last.Frame })

@@ -18,7 +18,7 @@ func clipsAt(starts []int, errors ...float64) []detect.Clip {
 			return detect.Moment{Frame: uint64(frame), PTS: time.Duration(frame) * 100 * time.Millisecond}
 		}
 		out[i] = detect.Clip{
-			First: at(s), From: at(s), Centre: at(s + 8), Seen: at(s + 8), Last: at(s + 15),
+			First: at(s), ScoredFrom: at(s), Centre: at(s + 8), ScoredCentre: at(s + 8), Last: at(s + 15),
 			Error: errors[i], Raw: errors[i], FPS: 10,
 		}
 	}
@@ -71,7 +71,7 @@ func TestAlignments(t *testing.T) {
 	}
 }
 
-// TestAlignmentsUseTheRightClips expects a calibration's spatial weights to affect only the live protocol, and early
+// TestAlignmentsUseTheRightClips expects a calibration's spatial weights to affect only the live protocol, and partial
 // clips only the figures without delay.
 func TestAlignmentsUseTheRightClips(t *testing.T) {
 	r := Recording{Abnormal: make([]bool, 24), Clips: clipsAt([]int{0, 1}, 4, 6)}
@@ -84,20 +84,20 @@ func TestAlignmentsUseTheRightClips(t *testing.T) {
 	if got := LiveCentred(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
 		t.Errorf("live %v, want the weighed errors", got)
 	}
-	early := detect.Clip{
+	partial := detect.Clip{
 		Pictures: 3, Error: 9, Raw: 9, Centre: detect.Moment{Frame: 2},
 		Last: detect.Moment{Frame: 2},
 	}
-	r.Clips = append([]detect.Clip{early}, r.Clips...)
+	r.Clips = append([]detect.Clip{partial}, r.Clips...)
 	if len(Raw(r).Scores) != 2 || len(Paper(r).Scores) != 2 {
-		t.Error("the paper counts an early clip")
+		t.Error("the paper counts a partial clip")
 	}
 	if live := LiveCentred(r, r.Clips, same).Scores; live[0] != 2 || live[7] != 2 {
-		t.Errorf("live %v, want no early clip in it", live)
+		t.Errorf("live %v, want no partial clip in it", live)
 	}
 	if prompt := NoDelay(r, r.Clips, same).Scores; !math.IsInf(prompt[1], -1) || prompt[2] != 9 || prompt[14] != 9 ||
 		prompt[15] != 2 {
-		t.Errorf("no delay %v, want the early clip from frame 2 on", prompt)
+		t.Errorf("no delay %v, want the partial clip from frame 2 on", prompt)
 	}
 }
 
@@ -105,7 +105,7 @@ func TestAlignmentsUseTheRightClips(t *testing.T) {
 func TestAlarmOfLastFrames(t *testing.T) {
 	clips := clipsAt([]int{0, 8, 16, 24}, 1, 5, 1, 1)
 	for i := range clips {
-		clips[i].From.Frame += 12
+		clips[i].ScoredFrom.Frame += 12
 	}
 	alarms := alarmsOf(clips, detect.Config{Enter: 0.5, Leave: 0.6}, 1, 3)
 	if len(alarms) != 1 || alarms[0].First != 20 || alarms[0].Last != 23 {

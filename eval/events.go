@@ -64,7 +64,7 @@ func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm
 	var alarms []Alarm
 	end := func(ep detect.Event) {
 		a := &alarms[len(alarms)-1]
-		a.Span = Span{int(ep.Start.From.Frame), int(ep.End.Last.Frame)}
+		a.Span = Span{int(ep.Start.ScoredFrom.Frame), int(ep.End.Last.Frame)}
 	}
 	for _, c := range clips {
 		c.Regularity = detect.Regularity(c.Error, lo, theta)

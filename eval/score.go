@@ -39,7 +39,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 			if failed != nil {
 				return
 			}
-			if !c.Early() {
+			if !c.Partial() {
 				if failed = s.addClip(ctx, v, masks, c); failed != nil {
 					cancel()
 					return
@@ -47,7 +47,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 			}
 			c.Map = nil
 			r.Clips = append(r.Clips, c)
-			if !c.Early() {
+			if !c.Partial() {
 				fps = append(fps, c.FPS)
 			}
 			s.Size = [2]int{c.Width, c.Height}
@@ -80,7 +80,7 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 }
 
 func (s *Scorer) addClip(ctx context.Context, v Video, masks videoMasks, c detect.Clip) error {
-	frame := int(c.Seen.Frame)
+	frame := int(c.ScoredCentre.Frame)
 	if frame >= len(v.Abnormal) {
 		return fmt.Errorf("has a frame %d, but %s has labels for %d", frame, v.Truth, len(v.Abnormal))
 	}

@@ -42,7 +42,7 @@ func (f *film) Read(ctx context.Context, frame *video.Frame) error {
 		f.pts += 5 * time.Second
 	}
 	*frame = video.Frame{
-		Seq: uint64(f.at), PTS: f.pts, Opening: 1, Width: 16, Height: 16, Channels: 1,
+		Seq: uint64(f.at), PTS: f.pts, Generation: 1, Width: 16, Height: 16, Channels: 1,
 		Pix: f.pictures[f.at],
 	}
 	f.pts += 100 * time.Millisecond
@@ -56,7 +56,10 @@ func (*film) Close() error { return nil }
 type asIs struct{}
 
 func (asIs) Prepare(f *video.Frame) (video.Picture, error) {
-	return video.Picture{Seq: f.Seq, PTS: f.PTS, Opening: f.Opening, Width: 16, Height: 16, Side: 16, Gray: f.Pix},
+	return video.Picture{
+			Seq: f.Seq, PTS: f.PTS, Generation: f.Generation, Width: 16, Height: 16, Side: 16,
+			Gray: f.Pix,
+		},
 		nil
 }
 
@@ -113,13 +116,13 @@ func TestSubsampleMatchesThePipeline(t *testing.T) {
 	pictures, jumps := noise(100), map[int]bool{37: true, 45: true, 70: true}
 	v := Video{Name: "film", Path: "film", Abnormal: make([]bool, 100)}
 	var s Scorer
-	early := blindCamera(t, pictures, jumps, 1)
-	early.PartialClips = true
-	if err := s.Score(t.Context(), v, early); err != nil {
+	partial := blindCamera(t, pictures, jumps, 1)
+	partial.PartialClips = true
+	if err := s.Score(t.Context(), v, partial); err != nil {
 		t.Fatal(err)
 	}
 	all := s.Recordings[0].Clips
-	// The run of 8 frames has only early clips.
+	// The run of 8 frames has only partial clips.
 	if want := (37 - 15) + (70 - 45 - 15) + (100 - 70 - 15); len(FullClips(all)) != want || len(all) != want+3*14+7 {
 		t.Fatalf("%d full clips of %d at hop 1, want %d of %d", len(FullClips(all)), len(all), want, want+3*14+7)
 	}
@@ -128,7 +131,7 @@ func TestSubsampleMatchesThePipeline(t *testing.T) {
 		cam := blindCamera(t, pictures, jumps, hop)
 		cam.PartialClips = true
 		if hop == 50 {
-			// Without early clips too.
+			// Without partial clips too.
 			cam.PartialClips, all = false, FullClips(all)
 			for i := 1; i < len(all); i++ {
 				all[i].Gap = all[i].First.Frame != all[i-1].First.Frame+1
@@ -225,7 +228,7 @@ func TestScoreRefusesWhatDoesNotFit(t *testing.T) {
 }
 
 // TestMasksOfLastFrames expects the map of a score of the last four frames to be compared with the mask of start + 14,
-// while the score still belongs to start + 8. Early clips count in neither.
+// while the score still belongs to start + 8. Partial clips count in neither.
 func TestMasksOfLastFrames(t *testing.T) {
 	v := Video{
 		Name: "film", Path: "film", Abnormal: make([]bool, 40),

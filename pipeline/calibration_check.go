@@ -79,7 +79,7 @@ func (f *fit) checkRate(done bool) (warn float64) {
 	return 0
 }
 
-// trustPartial reports whether an early clip may be used while the rate is unknown. A live camera's calibration is
+// trustPartial reports whether a partial clip may be used while the rate is unknown. A live camera's calibration is
 // trusted until then; a recording's pictures must already fit, since later ones may turn a mismatch into an error.
 func (f *fit) trustPartial(fps float64) bool {
 	return f.live || f.checked || f.difference(fps, f.key.FPS) <= calibrate.RateTolerance

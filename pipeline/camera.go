@@ -29,7 +29,7 @@ type Preparer interface {
 type Camera struct {
 	Name string
 	// Open opens the source for the n-th time, from 1; its frames are numbered from firstSeq.
-	Open func(ctx context.Context, firstSeq uint64, opening int) (Stream, error)
+	Open func(ctx context.Context, firstSeq uint64, generation int) (Stream, error)
 	// NewPreparer returns the camera's own preparer for the model's input side.
 	NewPreparer func() (Preparer, error)
 	// Pictures, if set, opens the source instead of Open and NewPreparer.
@@ -49,7 +49,7 @@ type Camera struct {
 	// FPS is the rate that the model sees, 0 for every frame; Hop is in those frames.
 	FPS float64
 	Hop int
-	// PartialClips scores clips of fewer than 16 pictures; see Early of preprocess.WindowConfig.
+	// PartialClips scores clips of fewer than 16 pictures; see preprocess.WindowConfig.
 	PartialClips bool
 
 	Mask     []geometry.Polygon

@@ -15,7 +15,7 @@ type clipless struct {
 	sampled           uint64 // pictures sampled for the model
 	gaps              uint64
 	arrival           time.Time // of the last picture
-	opening           int       // of the last picture
+	generation        int       // of the last picture
 }
 
 // noClip handles a picture that completed no clip. If there was no clip for NoClipsAfter despite enough pictures, the
@@ -25,11 +25,11 @@ func (r *reader) noClip(pic *video.Picture) {
 	if !r.Live || r.NoClipsAfter <= 0 {
 		return
 	}
-	if n.opening == pic.Opening {
+	if n.generation == pic.Generation {
 		// Bounded, so that a jump of the system clock does not count as a long time.
 		n.time += min(max(0, pic.Arrival.Sub(n.arrival)), r.NoClipsAfter/2)
 	}
-	n.arrival, n.opening = pic.Arrival, pic.Opening
+	n.arrival, n.generation = pic.Arrival, pic.Generation
 	n.pictures++
 	if n.time < r.NoClipsAfter || n.sampled+n.missing < uint64(max(video.CuboidFrames, r.Hop)) ||
 		r.health.hasNote(alerts.StateNoClips) {

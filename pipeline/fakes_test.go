@@ -47,16 +47,16 @@ const (
 
 // fakeStream is a stream of flat pictures, ten a second; it ends with err.
 type fakeStream struct {
-	greys     []byte
-	err       error
-	live      bool
-	firstSeq  uint64
-	opening   int
-	at        int
-	restart   int           // frame at which the stream's clock restarts; 0 for never
-	stopDelay time.Duration // how long a read continues after its context is done
-	jump      time.Duration // change of the system clock at frame jumpAt
-	jumpAt    int
+	greys      []byte
+	err        error
+	live       bool
+	firstSeq   uint64
+	generation int
+	at         int
+	restart    int           // frame at which the stream's clock restarts; 0 for never
+	stopDelay  time.Duration // how long a read continues after its context is done
+	jump       time.Duration // change of the system clock at frame jumpAt
+	jumpAt     int
 }
 
 func (f *fakeStream) Info() video.Info {
@@ -76,7 +76,7 @@ func (f *fakeStream) Read(ctx context.Context, frame *video.Frame) error {
 	}
 	*frame = video.Frame{
 		Seq: f.firstSeq + uint64(f.at), PTS: time.Duration(f.at) * 100 * time.Millisecond, Arrival: time.Now(),
-		Opening: f.opening, Width: 32, Height: 24, Channels: 1, Pix: make([]byte, 32*24),
+		Generation: f.generation, Width: 32, Height: 24, Channels: 1, Pix: make([]byte, 32*24),
 	}
 	if f.restart > 0 && f.at >= f.restart {
 		frame.PTS = time.Duration(f.at-f.restart) * 100 * time.Millisecond
@@ -110,7 +110,8 @@ func (s shrink) Prepare(f *video.Frame) (video.Picture, error) {
 		}
 	}
 	return video.Picture{
-		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening, Width: f.Width, Height: f.Height, Side: s.side,
+		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Generation: f.Generation, Width: f.Width, Height: f.Height,
+		Side: s.side,
 		Gray: gray,
 	}, nil
 }
@@ -125,9 +126,9 @@ func camera(t *testing.T, name string, streams ...fakeStream) Camera {
 		Detector: detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},
 		RetryMin: time.Second, RetryMax: time.Minute,
 		NewPreparer: func() (Preparer, error) { return shrink{m.Spec().Side}, nil },
-		Open: func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
-			f := streams[min(opening, len(streams))-1]
-			f.firstSeq, f.opening = firstSeq, opening
+		Open: func(_ context.Context, firstSeq uint64, generation int) (Stream, error) {
+			f := streams[min(generation, len(streams))-1]
+			f.firstSeq, f.generation = firstSeq, generation
 			return &f, nil
 		},
 	}

@@ -67,7 +67,7 @@ func (s *faultCamera) open(ctx context.Context, o OpenRequest) (PictureSource, e
 	}
 	p, err := worker.Start(ctx, worker.Options{
 		Address: addr, OpenTimeout: 3 * time.Second, ReadTimeout: 2 * time.Second, Side: 32, FirstSeq: o.FirstSeq,
-		Opening: o.Generation, FPSHint: o.FPSHint,
+		Generation: o.Generation, FPSHint: o.FPSHint,
 		OnStall: o.OnStall, Memory: 1 << 30, Keep: 10 * time.Second, KeepBytes: 4 << 20,
 	})
 	if err != nil {

@@ -17,7 +17,7 @@ func TestRatesOfTheLongestOpening(t *testing.T) {
 		for i := range pictures {
 			at := time.Duration(i) * step
 			window.Push(video.Picture{
-				Seq: uint64(i), Opening: 1, Width: 2, Height: 2, PTS: at,
+				Seq: uint64(i), Generation: 1, Width: 2, Height: 2, PTS: at,
 				Arrival: time.Time{}.Add(at), Gray: make([]byte, 4),
 			}, &c)
 		}

@@ -145,7 +145,8 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 	info := source.Info()
 	r.logOpened(info)
 	window := preprocess.NewWindow(preprocess.WindowConfig{
-		Side: r.Model.Spec().Side, Hop: r.Hop, FPS: r.FPS, SourceFPS: info.FPS, Live: r.Live, Early: r.PartialClips,
+		Side: r.Model.Spec().Side, Hop: r.Hop, FPS: r.FPS, SourceFPS: info.FPS, Live: r.Live,
+		PartialClips: r.PartialClips,
 	})
 	r.windowStats = preprocess.Stats{}
 	defer r.addPastCounts(window)
@@ -195,7 +196,7 @@ func (r *reader) logOpened(info video.Info) {
 
 // push processes one picture, up to the mailbox.
 func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.Picture) error {
-	if r.last.Opening != 0 && (pic.Opening != r.last.Opening || pic.PTS < r.last.PTS) {
+	if r.last.Generation != 0 && (pic.Generation != r.last.Generation || pic.PTS < r.last.PTS) {
 		r.offset += r.last.PTS + max(pic.Arrival.Sub(r.last.Arrival), time.Millisecond) - pic.PTS
 	}
 	before := r.last
@@ -218,7 +219,7 @@ func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 	for i := range c.PTS {
 		c.PTS[i] += r.offset
 	}
-	if s := window.Stats(); r.generation > 1 && s.Cuboids+s.Early == 1 {
+	if s := window.Stats(); r.generation > 1 && s.Cuboids+s.Partial == 1 {
 		c.Gap = true
 	}
 	if r.Media != nil {
@@ -245,14 +246,14 @@ func (r *reader) push(ctx context.Context, window *preprocess.Window, pic video.
 func (r *reader) observe(window *preprocess.Window, pic *video.Picture, before video.Picture) {
 	r.updateCounts(window)
 	s := window.Stats()
-	r.sinceClip.sampled += s.Taken - r.windowStats.Taken
+	r.sinceClip.sampled += s.Sampled - r.windowStats.Sampled
 	r.sinceClip.gaps += s.Gaps - r.windowStats.Gaps
 	if r.fit != nil {
 		if pic.Seq != before.Seq+1 || pic.PTS < before.PTS || pic.PTS-before.PTS > preprocess.LongestPause &&
 			s.Gaps != r.windowStats.Gaps {
 			r.fit.meter.gap()
 		}
-		if s.Taken != r.windowStats.Taken {
+		if s.Sampled != r.windowStats.Sampled {
 			r.fit.meter.add(pic.PTS)
 		}
 	}

@@ -100,7 +100,7 @@ func TestEveryFrameAndClipIsCounted(t *testing.T) {
 		change func(*Camera)
 	}{
 		{"hop 4", func(*Camera) {}},
-		{"no early clips", func(c *Camera) { c.PartialClips = false }},
+		{"no partial clips", func(c *Camera) { c.PartialClips = false }},
 		{"half the rate, hop 20", func(c *Camera) { c.FPS, c.Hop = 5, 20 }},
 		{"hop 1", func(c *Camera) { c.Hop = 1 }},
 	} {

@@ -57,8 +57,8 @@ func (s *repeatingSource) Next(ctx context.Context) (video.Picture, error) {
 	}
 	p := video.Picture{
 		Seq: s.o.FirstSeq + s.shown, PTS: time.Duration(s.shown) * time.Second, Arrival: time.Now(),
-		Opening: s.o.Generation,
-		Width:   32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.changes(), Gray: make([]byte, s.side*s.side),
+		Generation: s.o.Generation,
+		Width:      32, Height: 32, Side: s.side, Same: s.shown > 0 && !s.changes(), Gray: make([]byte, s.side*s.side),
 	}
 	s.shown++
 	return p, nil

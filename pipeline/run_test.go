@@ -73,9 +73,11 @@ func TestEventOfModelScoringLastFrames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range clips {
-		if first := c.First.Frame; c.From.Frame != first+12 || c.Seen.Frame != first+14 || c.Centre.Frame != first+8 ||
+		if first := c.First.Frame; c.ScoredFrom.Frame != first+12 || c.ScoredCentre.Frame != first+14 ||
+			c.Centre.Frame != first+8 ||
 			c.Last.Frame != first+15 {
-			t.Fatalf("clip from frame %d: from %d, seen %d, centre %d, last %d", first, c.From.Frame, c.Seen.Frame,
+			t.Fatalf("clip from frame %d: from %d, seen %d, centre %d, last %d", first, c.ScoredFrom.Frame,
+				c.ScoredCentre.Frame,
 				c.Centre.Frame, c.Last.Frame)
 		}
 	}
@@ -318,7 +320,7 @@ func TestSharedModelKeepsCamerasApart(t *testing.T) {
 		clips := map[string][]detect.Clip{}
 		_, err := Run(t.Context(), cameras, Options{Threads: 3, OnClip: func(c detect.Clip) {
 			c.Map, c.Capture, c.Queue, c.Score = slices.Clone(c.Map), 0, 0, 0
-			for _, m := range []*detect.Moment{&c.First, &c.From, &c.Centre, &c.Seen, &c.Last} {
+			for _, m := range []*detect.Moment{&c.First, &c.ScoredFrom, &c.Centre, &c.ScoredCentre, &c.Last} {
 				m.Wall = time.Time{}
 			}
 			clips[c.Camera] = append(clips[c.Camera], c)
@@ -337,7 +339,7 @@ func TestSharedModelKeepsCamerasApart(t *testing.T) {
 	}
 }
 
-// TestPartialClipsOfAnotherRate checks that early clips raise no event if the calibration does not fit, and that the
+// TestPartialClipsOfAnotherRate checks that partial clips raise no event if the calibration does not fit, and that the
 // first full cuboid gives the error.
 func TestPartialClipsOfAnotherRate(t *testing.T) {
 	for _, c := range []struct {

@@ -214,9 +214,10 @@ func (c *cameraState) clip(cuboid *video.Cuboid, s model.Score) detect.Clip {
 	scored := c.reader.Model.Spec().ScoredFrames()
 	clip := detect.Clip{
 		Camera: c.reader.Name, First: at(0), Centre: at(detect.Centre), Last: at(video.CuboidFrames - 1),
-		From: at(video.CuboidFrames - scored), Seen: at(video.CuboidFrames - (scored+1)/2),
-		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: cuboid.Gap, Opening: cuboid.Opening,
-		Pictures: cuboid.Pictures, FPS: cuboid.FPS(), Width: cuboid.Width, Height: cuboid.Height,
+		ScoredFrom: at(video.CuboidFrames - scored), ScoredCentre: at(video.CuboidFrames - (scored+1)/2),
+		Error: s.Error, Raw: s.Error, Map: s.Map, Regularity: math.NaN(), Gap: cuboid.Gap,
+		Generation: cuboid.Generation,
+		Pictures:   cuboid.Pictures, FPS: cuboid.FPS(), Width: cuboid.Width, Height: cuboid.Height,
 	}
 	if c.windows {
 		clip.Cells = s.Cells[:]
@@ -250,8 +251,8 @@ func (c *cameraState) alert(ep detect.Event, clip detect.Clip) alerts.Alert {
 	t := c.reader.Threshold
 	a := alerts.Alert{
 		SchemaVersion: alerts.SchemaVersion, Kind: alerts.KindAnomaly, Camera: c.reader.Name,
-		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.From), Peak: moment(ep.Peak.Seen),
-		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.From.PTS).Seconds()),
+		Zones: ep.Zones, Boxes: ep.Peak.Boxes, Start: moment(ep.Start.ScoredFrom), Peak: moment(ep.Peak.ScoredCentre),
+		DurationSeconds: max(0, (ep.End.Last.PTS - ep.Start.ScoredFrom.PTS).Seconds()),
 		Measurement: &alerts.Measurement{
 			Error: clip.Error, Regularity: clip.Regularity, PeakError: ep.Peak.Error,
 			PeakRegularity: ep.Peak.Regularity,

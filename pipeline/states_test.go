@@ -93,7 +93,7 @@ func (p *scriptedSource) Next(ctx context.Context) (video.Picture, error) {
 	}
 	p.shown++
 	pic := video.Picture{
-		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Opening: p.o.Generation, Width: max(a.width, 32),
+		Seq: p.seq, PTS: time.Since(p.began), Arrival: time.Now(), Generation: p.o.Generation, Width: max(a.width, 32),
 		Height: 32, Side: p.side,
 		Gray: bytes.Repeat([]byte{a.grey}, p.side*p.side),
 	}
@@ -414,8 +414,8 @@ func TestRecordingOfAnotherRate(t *testing.T) {
 		{7.9, "frame rate is 10, calibrated for 7.9"},
 	} {
 		cam := camera(t, "gate", fakeStream{greys: scene(60, 0, 0)})
-		cam.Open = func(_ context.Context, firstSeq uint64, opening int) (Stream, error) {
-			return &fakeStream{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, opening: opening}, nil
+		cam.Open = func(_ context.Context, firstSeq uint64, generation int) (Stream, error) {
+			return &fakeStream{greys: scene(60, 0, 0), err: io.EOF, firstSeq: firstSeq, generation: generation}, nil
 		}
 		key := cam.CalibrationKey()
 		key.Width, key.Height, key.FPS = 32, 24, c.fps

@@ -4,7 +4,7 @@ package preprocess
 // time:
 //
 //	Stats.Pictures = Used + Unused + Lost + Waiting
-//	Due = Incomplete + Stats.Cuboids + Stats.Early
+//	Due = Incomplete + Stats.Cuboids + Stats.Partial
 type Account struct {
 	Used    uint64 // pictures that are in a cuboid
 	Unused  uint64 // skipped by the sampler, or between two cuboids with a hop above 16

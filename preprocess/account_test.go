@@ -35,8 +35,8 @@ func TestAccount(t *testing.T) {
 			Account{Used: 32, Waiting: 2, Due: 8, Incomplete: 3},
 		},
 		{
-			"early clips",
-			WindowConfig{Hop: 4, SourceFPS: 10, Early: true},
+			"partial clips",
+			WindowConfig{Hop: 4, SourceFPS: 10, PartialClips: true},
 			pictures(32, 0, 0, 100*ms),
 			Account{Used: 32, Due: 8},
 		},
@@ -59,8 +59,8 @@ func TestAccount(t *testing.T) {
 			Account{Lost: 40, Waiting: 5, Due: 9, Incomplete: 9},
 		},
 		{
-			"only gaps and early clips",
-			WindowConfig{Hop: 4, SourceFPS: 10, Early: true},
+			"only gaps and partial clips",
+			WindowConfig{Hop: 4, SourceFPS: 10, PartialClips: true},
 			gaps(45),
 			Account{Used: 36, Lost: 8, Waiting: 1, Due: 9},
 		},
@@ -72,7 +72,7 @@ func TestAccount(t *testing.T) {
 			for _, p := range c.in {
 				w.Push(p, &cuboid)
 				s, a := w.Stats(), w.Account()
-				if s.Pictures != a.Used+a.Unused+a.Lost+a.Waiting || a.Due != a.Incomplete+s.Cuboids+s.Early {
+				if s.Pictures != a.Used+a.Unused+a.Lost+a.Waiting || a.Due != a.Incomplete+s.Cuboids+s.Partial {
 					t.Fatalf("the sums do not hold: %+v, %+v", s, a)
 				}
 			}
@@ -82,13 +82,13 @@ func TestAccount(t *testing.T) {
 		})
 	}
 	// The sums hold while the rate is unknown, and when it changes.
-	w := NewWindow(WindowConfig{Side: 2, Hop: 4, FPS: 12.5, Live: true, Early: true})
+	w := NewWindow(WindowConfig{Side: 2, Hop: 4, FPS: 12.5, Live: true, PartialClips: true})
 	var cuboid video.Cuboid
 	for i, p := range append(pictures(200, 0, 0, 40*ms), pictures(200, 200, 200*40*ms+time.Second, 80*ms)...) {
 		p.Gray = make([]byte, 4)
 		w.Push(p, &cuboid)
 		if s, a := w.Stats(), w.Account(); s.Pictures != a.Used+a.Unused+a.Lost+a.Waiting ||
-			a.Due != a.Incomplete+s.Cuboids+s.Early {
+			a.Due != a.Incomplete+s.Cuboids+s.Partial {
 			t.Fatalf("picture %d: the sums do not hold: %+v, %+v", i, s, a)
 		}
 	}

@@ -13,9 +13,9 @@ func TestDue(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // A test's pictures need not be secret.
 	complete := 0
 	for _, cfg := range []WindowConfig{
-		{Side: 2, Hop: 1, Early: true},
-		{Side: 2, Hop: 2, Early: true},
-		{Side: 2, Hop: 3, Early: true, FPS: 10},
+		{Side: 2, Hop: 1, PartialClips: true},
+		{Side: 2, Hop: 2, PartialClips: true},
+		{Side: 2, Hop: 3, PartialClips: true, FPS: 10},
 		{Side: 2, Hop: 7, FPS: 4},
 		{Side: 2, Hop: 40},
 		{Side: 2},
@@ -39,7 +39,7 @@ func TestDue(t *testing.T) {
 				c = new(video.Cuboid)
 			}
 			if w.Push(video.Picture{
-				Seq: seq, PTS: at, Arrival: arrival.Add(at), Opening: 1, Width: 2, Height: 2, Side: 2,
+				Seq: seq, PTS: at, Arrival: arrival.Add(at), Generation: 1, Width: 2, Height: 2, Side: 2,
 				Gray: make([]byte, 4),
 			}, c) {
 				complete++

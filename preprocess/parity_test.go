@@ -148,7 +148,7 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 				}
 				w.Push(pic, &c)
 			}
-			want := Stats{Pictures: tt.frames, Taken: tt.frames, Cuboids: tt.frames - video.CuboidFrames + 1}
+			want := Stats{Pictures: tt.frames, Sampled: tt.frames, Cuboids: tt.frames - video.CuboidFrames + 1}
 			if got := w.Stats(); got != want || !errors.Is(err, io.EOF) {
 				t.Errorf("%+v, then %v; want %+v", got, err, want)
 			}
@@ -216,9 +216,9 @@ func TestPrepare(t *testing.T) {
 		frame(64, 48, 3, func(_, _, _ int) byte { return 90 }), frame(64, 48, 1, func(_, _, _ int) byte { return 90 }),
 		frame(4, 4, 1, func(_, _, _ int) byte { return 90 }), frame(640, 480, 3, func(_, _, _ int) byte { return 90 }),
 	} {
-		f.Seq, f.Opening = 7, 2
+		f.Seq, f.Generation = 7, 2
 		pic, err := p.Prepare(f)
-		if err != nil || pic.Seq != 7 || pic.Opening != 2 || pic.Width != f.Width || pic.Side != 8 ||
+		if err != nil || pic.Seq != 7 || pic.Generation != 2 || pic.Width != f.Width || pic.Side != 8 ||
 			!bytes.Equal(pic.Gray, bytes.Repeat([]byte{90}, 64)) {
 			t.Errorf("%+v, %v", pic, err)
 		}

@@ -92,7 +92,7 @@ func (p *Preparer) Prepare(f *video.Frame) (video.Picture, error) {
 
 func (p *Preparer) picture(f *video.Frame) video.Picture {
 	return video.Picture{
-		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Opening: f.Opening,
+		Seq: f.Seq, PTS: f.PTS, Arrival: f.Arrival, Generation: f.Generation,
 		Width: f.Width, Height: f.Height, Side: p.side, Same: f.Same, Cut: f.Cut, Gray: p.out,
 	}
 }

@@ -44,9 +44,9 @@ func inBursts(size int) stamper {
 func takenOf(w *Window, ps []video.Picture) (taken []uint64) {
 	var c video.Cuboid
 	for _, p := range ps {
-		before := w.Stats().Taken
+		before := w.Stats().Sampled
 		w.Push(p, &c)
-		if w.Stats().Taken > before {
+		if w.Stats().Sampled > before {
 			taken = append(taken, p.Seq)
 		}
 	}
@@ -144,19 +144,19 @@ func TestRateFollows(t *testing.T) {
 	}
 }
 
-// TestEarlyUneven checks early cuboids when every second or third picture is taken: that is even enough, a gap in the
+// TestEarlyUneven checks partial cuboids when every second or third picture is taken: that is even enough, a gap in the
 // source is not.
 func TestEarlyUneven(t *testing.T) {
 	early := func(ps []video.Picture) int {
-		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, Early: true})
+		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, PartialClips: true})
 		pushAll(w, ps)
-		return int(w.Stats().Early)
+		return int(w.Stats().Partial)
 	}
 	if n := early(stamped(40, 15, inMilliseconds)); n != 14 {
-		t.Errorf("%d early cuboids of a steady source, want 14", n)
+		t.Errorf("%d partial cuboids of a steady source, want 14", n)
 	}
 	if n := early(after(3, stamped(7, 15, inMilliseconds), shift(66*ms))); n > 2 {
-		t.Errorf("%d early cuboids, across a step of twice the others", n)
+		t.Errorf("%d partial cuboids, across a step of twice the others", n)
 	}
 }
 

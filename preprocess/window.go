@@ -22,18 +22,18 @@ type WindowConfig struct {
 	SourceFPS float64
 	// Live also detects gaps in arrival.
 	Live bool
-	// Early makes cuboids of fewer than 16 pictures, from 2 on, at the start and after a gap. The pictures are repeated
-	// forwards and backwards so that the newest is the last; each step is a real one, half of them reversed. Otherwise
-	// nothing would be scored for 16 pictures.
-	Early bool
+	// PartialClips makes cuboids of fewer than 16 pictures, from 2 on, at the start and after a gap. The pictures are
+	// repeated forwards and backwards so that the newest is the last; each step is a real one, half of them reversed.
+	// Otherwise nothing would be scored for 16 pictures.
+	PartialClips bool
 }
 
 // Stats counts the pictures and cuboids of a Window.
 type Stats struct {
 	Pictures uint64 // pushed
-	Taken    uint64 // sampled
+	Sampled  uint64 // kept by the sampler
 	Cuboids  uint64 // of 16 pictures
-	Early    uint64 // of fewer pictures
+	Partial  uint64 // of fewer pictures
 	Gaps     uint64 // after which the window restarted
 }
 
@@ -85,10 +85,10 @@ func (w *Window) Short() error {
 	case s.Cuboids > 0:
 		return nil
 	case s.Gaps > 0:
-		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Taken,
+		return fmt.Errorf("no cuboid: %d frames with %d gaps between them, and nowhere %d in a row", s.Sampled,
 			s.Gaps, video.CuboidFrames)
 	default:
-		return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Taken, video.CuboidFrames)
+		return fmt.Errorf("too short: %d frames, a cuboid needs %d", s.Sampled, video.CuboidFrames)
 	}
 }
 
@@ -99,7 +99,7 @@ func (w *Window) Rates() (source, seen float64) {
 	n, _ := w.sampler.every(source)
 	if w.steps >= warmUp && w.time > 0 {
 		source = float64(w.steps) / w.time.Seconds()
-		n = float64(w.stats.Pictures) / float64(w.stats.Taken)
+		n = float64(w.stats.Pictures) / float64(w.stats.Sampled)
 	}
 	return source, source / n
 }
@@ -127,21 +127,21 @@ func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	p.Gray = slot.Gray
 	*slot = p
 	w.taken++
-	w.stats.Taken++
+	w.stats.Sampled++
 	w.account.Waiting++
 	if (w.taken-video.CuboidFrames)%w.cfg.Hop != 0 {
 		return false
 	}
 	w.account.Due++
 	early := w.taken < video.CuboidFrames
-	if w.rhythm.fps() == 0 || early && (!w.cfg.Early || !w.even()) {
+	if w.rhythm.fps() == 0 || early && (!w.cfg.PartialClips || !w.even()) {
 		w.account.Incomplete++
 		return false
 	}
 	w.fill(c)
 	w.account.gave(c.Pictures)
 	if early {
-		w.stats.Early++
+		w.stats.Partial++
 	} else {
 		w.stats.Cuboids++
 	}
@@ -153,7 +153,7 @@ func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 func (w *Window) follow(p *video.Picture, step time.Duration) {
 	gap, known := false, w.rhythm.fps() > 0
 	pause := w.cfg.Live && step >= 0 && step <= LongestPause
-	if p.Opening != w.last.Opening {
+	if p.Generation != w.last.Generation {
 		gap, known, pause = true, true, false
 		w.rhythm = newGapDetector(w.cfg.SourceFPS) // another connection may have other steps
 	} else {
@@ -212,7 +212,7 @@ func (w *Window) fill(c *video.Cuboid) {
 		}
 		p = &w.ring[(w.taken-1-min(ago, turn))%video.CuboidFrames]
 		c.Seq[t], c.PTS[t], c.Arrival[t] = p.Seq, p.PTS, p.Arrival
-		c.Opening, c.Width, c.Height = p.Opening, p.Width, p.Height
+		c.Generation, c.Width, c.Height = p.Generation, p.Width, p.Height
 	}
 	c.Gap = w.gap
 }

@@ -17,7 +17,7 @@ func pictures(n int, from uint64, start, step time.Duration) []video.Picture {
 	for i := range out {
 		at := start + time.Duration(i)*step
 		out[i] = video.Picture{
-			Seq: from + uint64(i), PTS: at, Arrival: time.Unix(1000, 0).Add(at), Opening: 1,
+			Seq: from + uint64(i), PTS: at, Arrival: time.Unix(1000, 0).Add(at), Generation: 1,
 			Width: 64, Height: 48, Side: 2, Gray: []byte{byte(from) + byte(i), 0, 127, 255},
 		}
 	}
@@ -53,7 +53,7 @@ func pushAll(w *Window, ps []video.Picture) (starts []uint64, gaps []bool) {
 
 // TestEarly checks cuboids of fewer pictures, at the start and after a gap.
 func TestEarly(t *testing.T) {
-	w := NewWindow(WindowConfig{Side: 2, Hop: 4, SourceFPS: 10, Early: true})
+	w := NewWindow(WindowConfig{Side: 2, Hop: 4, SourceFPS: 10, PartialClips: true})
 	ps := after(21, pictures(60, 0, 0, 100*ms), shift(time.Second))
 	var c video.Cuboid
 	type seen struct {
@@ -104,18 +104,18 @@ func TestEarly(t *testing.T) {
 	if len(got) < len(want) || !slices.Equal(got[:len(want)], want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
-	if s := w.Stats(); s.Early != 6 || s.Cuboids != uint64(len(got)-6) || s.Gaps != 1 {
+	if s := w.Stats(); s.Partial != 6 || s.Cuboids != uint64(len(got)-6) || s.Gaps != 1 {
 		t.Errorf("%+v", s)
 	}
-	// While the usual step is unknown, an uneven step prevents early cuboids.
-	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 25, Early: true})
+	// While the usual step is unknown, an uneven step prevents partial cuboids.
+	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 25, PartialClips: true})
 	for i, p := range after(4, pictures(8, 0, 0, 16*ms), shift(55*ms)) {
 		if got := w.Push(p, &c); got != (i > 0 && i < 4) {
 			t.Errorf("picture %d of an uneven stream: cuboid %v", i, got)
 		}
 	}
 	// With hop 1 the first has two pictures: one has no motion.
-	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 10, Early: true})
+	w = NewWindow(WindowConfig{Side: 2, Hop: 1, SourceFPS: 10, PartialClips: true})
 	for i, p := range pictures(3, 0, 0, 100*ms) {
 		if got := w.Push(p, &c); got != (i > 0) || got && c.Pictures != i+1 {
 			t.Errorf("picture %d: cuboid %v of %d", i, got, c.Pictures)
@@ -263,7 +263,7 @@ func TestWindow(t *testing.T) {
 		{
 			"another opening",
 			WindowConfig{Hop: 16, SourceFPS: 10},
-			after(20, pictures(36, 0, 0, 100*ms), func(p *video.Picture) { p.Opening = 2 }),
+			after(20, pictures(36, 0, 0, 100*ms), func(p *video.Picture) { p.Generation = 2 }),
 			[]uint64{0, 20},
 			[]bool{false, true},
 			Stats{36, 36, 2, 0, 1},
@@ -408,8 +408,8 @@ func TestCuboid(t *testing.T) {
 				t.Errorf("cuboid %d, frame %d: seq %d, pts %v, arrival %v", seen, i, c.Seq[i], c.PTS[i], c.Arrival[i])
 			}
 		}
-		if c.Opening != 1 || c.Width != 64 || c.Height != 48 {
-			t.Errorf("opening %d, %dx%d", c.Opening, c.Width, c.Height)
+		if c.Generation != 1 || c.Width != 64 || c.Height != 48 {
+			t.Errorf("opening %d, %dx%d", c.Generation, c.Width, c.Height)
 		}
 		seen++
 	}
@@ -442,7 +442,7 @@ func FuzzWindow(f *testing.F) {
 			Side: 1, Hop: int(hop), FPS: float64(fps), SourceFPS: float64(sourceFPS),
 			Live: live,
 		})
-		p := video.Picture{Opening: 1, Width: 8, Height: 8, Side: 1, Gray: []byte{0}, Arrival: time.Unix(0, 0)}
+		p := video.Picture{Generation: 1, Width: 8, Height: 8, Side: 1, Gray: []byte{0}, Arrival: time.Unix(0, 0)}
 		history := map[uint64]video.Picture{}
 		var c video.Cuboid
 		for _, s := range steps {
@@ -451,7 +451,7 @@ func FuzzWindow(f *testing.F) {
 			case s == 'b':
 				d = -time.Second
 			case s == 'o':
-				p.Opening++
+				p.Generation++
 			case s == 'z':
 				p.Width = 24 - p.Width
 			case s == 's':
@@ -486,7 +486,7 @@ func checkCuboid(t *testing.T, c *video.Cuboid, history map[uint64]video.Picture
 	for seq := c.Seq[0] + 1; seq <= c.Seq[video.CuboidFrames-1]; seq++ {
 		p, ok := history[seq]
 		before := history[seq-1]
-		if !ok || p.Opening != c.Opening || p.Width != c.Width || before.Opening != c.Opening ||
+		if !ok || p.Generation != c.Generation || p.Width != c.Width || before.Generation != c.Generation ||
 			before.Width != c.Width || p.PTS < before.PTS {
 			t.Fatalf("frames %v span a gap before %d", c.Seq, seq)
 		}

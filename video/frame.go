@@ -12,9 +12,9 @@ type Frame struct {
 	PTS time.Duration
 	// Arrival is when the picture was received, with Go's monotonic reading.
 	Arrival time.Time
-	// Opening counts the openings of the source, from 1. Two frames with different openings have a gap of unknown
+	// Generation counts the openings of the source, from 1. Two frames of different generations have a gap of unknown
 	// length between them.
-	Opening int
+	Generation int
 	// Cut means that an unknown time lies between this picture and the one before, whatever PTS says: the stream's
 	// clock jumped.
 	Cut bool

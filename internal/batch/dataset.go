@@ -34,9 +34,9 @@ func (r *Recordings) ScoreDataset(ctx context.Context, data *eval.Dataset, thres
 			cam.Sensitivity = cal.Sensitivity
 		}
 		// A folder of frames has no rate of its own; the data set has one.
-		cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
+		cam.Open = func(ctx context.Context, firstSeq uint64, generation int) (pipeline.Stream, error) {
 			stream, err := capture.Open(ctx, r.All[i].Source, capture.Options{
-				FirstSeq: firstSeq, Opening: opening, FolderFPS: data.FPS,
+				FirstSeq: firstSeq, Generation: generation, FolderFPS: data.FPS,
 			})
 			if err != nil {
 				return nil, err

@@ -110,8 +110,8 @@ func (r *Recordings) camera(one Recording, onFrame func()) (pipeline.Camera, err
 		}
 	}
 	open := cam.Open
-	cam.Open = func(ctx context.Context, firstSeq uint64, opening int) (pipeline.Stream, error) {
-		stream, err := open(ctx, firstSeq, opening)
+	cam.Open = func(ctx context.Context, firstSeq uint64, generation int) (pipeline.Stream, error) {
+		stream, err := open(ctx, firstSeq, generation)
 		if err != nil {
 			return nil, err
 		}

@@ -68,7 +68,7 @@ func (r *Replay) replay(ctx context.Context, one Recording, bar *progress.Bar, w
 	if r.Scores != nil {
 		opts.OnClip = func(c detect.Clip) {
 			// A row is a clip's start + 8, which partial clips do not have.
-			if !c.Early() {
+			if !c.Partial() {
 				clips = append(clips, eval.ScoredFrame{Frame: c.Centre.Frame, Error: c.Error, Regularity: c.Regularity})
 			}
 		}

@@ -19,7 +19,7 @@ type heatMaps map[uint64][]float32
 // keep stores the map of a clip that may become an alert's peak.
 func (h heatMaps) keep(c detect.Clip) {
 	if len(c.Boxes) > 0 {
-		h[c.Seen.Frame] = slices.Clone(c.Map)
+		h[c.ScoredCentre.Frame] = slices.Clone(c.Map)
 	}
 }
 

@@ -32,10 +32,10 @@ func TestSourcePlaysTheStreet(t *testing.T) {
 		if err := source.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
 		}
-		if f.Seq != uint64(n) || f.PTS != time.Duration(n)*100*time.Millisecond || f.Opening != 1 ||
+		if f.Seq != uint64(n) || f.PTS != time.Duration(n)*100*time.Millisecond || f.Generation != 1 ||
 			f.Arrival.IsZero() ||
 			f.Width != 96 || f.Height != 64 || f.Channels != 3 {
-			t.Errorf("frame %d: seq %d, pts %v, opening %d, %dx%dx%d", n, f.Seq, f.PTS, f.Opening, f.Width, f.Height,
+			t.Errorf("frame %d: seq %d, pts %v, opening %d, %dx%dx%d", n, f.Seq, f.PTS, f.Generation, f.Width, f.Height,
 				f.Channels)
 		}
 		if !bytes.Equal(f.Pix, same.Next(nil)) {

@@ -51,7 +51,7 @@ func (s *Source) Read(ctx context.Context, f *video.Frame) error {
 	}
 	w, h := s.Street.Size()
 	*f = video.Frame{
-		Seq: uint64(s.count), PTS: pts, Opening: 1, Width: w, Height: h, Channels: 3,
+		Seq: uint64(s.count), PTS: pts, Generation: 1, Width: w, Height: h, Channels: 3,
 		Pix: s.Street.Frame(s.count, f.Pix),
 	}
 	f.Arrival = time.Now()

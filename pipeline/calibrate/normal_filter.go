@@ -18,12 +18,12 @@ const (
 // NormalFilter excludes the clips of one source that follow a gap or a reopening. The zero value is ready for the first
 // clip.
 type NormalFilter struct {
-	left    Excluded
-	any     bool          // a clip was seen
-	opening int           // of the latest clip
-	until   time.Duration // clips that begin before this are excluded
-	reopen  bool          // until is due to a reopening, not to a gap
-	skipped bool          // the previous clip was excluded
+	left       Excluded
+	any        bool          // a clip was seen
+	generation int           // of the latest clip
+	until      time.Duration // clips that begin before this are excluded
+	reopen     bool          // until is due to a reopening, not to a gap
+	skipped    bool          // the previous clip was excluded
 }
 
 // Excluded counts the clips that are not used as normal, by cause.
@@ -53,7 +53,7 @@ func (s *NormalFilter) Take(c *detect.Clip) bool {
 	switch {
 	case !s.any:
 		s.until = c.First.PTS
-	case c.Opening != s.opening:
+	case c.Generation != s.generation:
 		s.left.Openings++
 		s.until, s.reopen = c.First.PTS+afterOpening, true
 	case c.Gap:
@@ -62,7 +62,7 @@ func (s *NormalFilter) Take(c *detect.Clip) bool {
 			s.until, s.reopen = until, false
 		}
 	}
-	s.any, s.opening = true, c.Opening
+	s.any, s.generation = true, c.Generation
 	if c.First.PTS >= s.until {
 		c.Gap, s.skipped = c.Gap || s.skipped, false
 		return true

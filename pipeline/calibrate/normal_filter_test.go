@@ -58,7 +58,7 @@ func TestSettling(t *testing.T) {
 			var got, gaps []int
 			for _, k := range tt.clips {
 				c := detect.Clip{
-					First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Opening: k.opening,
+					First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Generation: k.opening,
 					Gap: k.gap,
 				}
 				if !s.Take(&c) {

@@ -23,7 +23,10 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 			}
 			m := Moment{Frame: uint64(i), PTS: at}
 			switch change,
-				ep := d.Push(Clip{First: m, Centre: m, Last: m, From: m, Seen: m, Error: e, Regularity: 0}); change {
+				ep := d.Push(Clip{
+				First: m, Centre: m, Last: m, ScoredFrom: m, ScoredCentre: m, Error: e,
+				Regularity: 0,
+			}); change {
 			case Started:
 				got += "start"
 			case PeakRaised, PeakRising:

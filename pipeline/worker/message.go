@@ -25,8 +25,8 @@ type start struct {
 	Side                     int
 	Mask                     []geometry.Polygon
 	FirstSeq                 uint64
-	Opening                  int
-	KnownFPS                 float64
+	Generation               int           `json:"Opening"`  // the pipe keeps its field names, see docs/formats.md
+	FPSHint                  float64       `json:"KnownFPS"` // likewise
 	Keep                     time.Duration // for pictures of full size
 	KeepBytes                int
 	Record                   bool          // packets instead of pictures

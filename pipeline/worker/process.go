@@ -38,7 +38,7 @@ type Options struct {
 	Side                     int           // S: pictures are S x S pixels
 	Mask                     []geometry.Polygon
 	FirstSeq                 uint64  // of the first frame
-	Opening                  int     // of every frame
+	Generation               int     // of every frame
 	FPSHint                  float64 // as in capture.Options
 	// Memory limits the process's resident memory in bytes; 0 for no limit.
 	Memory int64
@@ -114,7 +114,7 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	s := start{
 		Address: []byte(o.Address.Reveal()), Reader: o.Reader, Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
 		OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
-		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Opening: o.Opening, KnownFPS: o.FPSHint,
+		Side: o.Side, Mask: o.Mask, FirstSeq: o.FirstSeq, Generation: o.Generation, FPSHint: o.FPSHint,
 		Keep: o.Keep, KeepBytes: o.KeepBytes,
 	}
 	if err := s.check(); err != nil {

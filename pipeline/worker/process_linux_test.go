@@ -59,8 +59,9 @@ func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]vide
 	var previews []video.Preview
 	p, err := Start(t.Context(), Options{
 		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: 10 * time.Second, Side: 64, FirstSeq: 1000,
-		Opening: 3,
-		Keep:    time.Minute, KeepBytes: 8 << 20, OnPreview: func(p video.Preview) { previews = append(previews, p) },
+		Generation: 3,
+		Keep:       time.Minute, KeepBytes: 8 << 20,
+		OnPreview: func(p video.Preview) { previews = append(previews, p) },
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -84,7 +85,7 @@ func TestProcess(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if pic.Seq != 1000+i || pic.Opening != 3 || pic.Width != 320 || pic.Height != 240 || pic.Side != 64 ||
+		if pic.Seq != 1000+i || pic.Generation != 3 || pic.Width != 320 || pic.Height != 240 || pic.Side != 64 ||
 			len(pic.Gray) != 64*64 ||
 			pic.Arrival.Before(last.Arrival) || pic.Arrival.After(time.Now()) || time.Since(pic.Arrival) > patience {
 			t.Fatalf("picture %d: %+v", i, pic)

@@ -81,8 +81,9 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 	p.arrival = p.arrivalTime(m.arrival)
 	p.idle, p.quiet = idle{}, false
 	return video.Picture{
-		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Opening: p.o.Opening, Width: int(m.width), Height: int(m.height),
-		Side: p.o.Side, Same: m.same, Cut: m.cut, Gray: m.gray,
+		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Generation: p.o.Generation, Width: int(m.width),
+		Height: int(m.height),
+		Side:   p.o.Side, Same: m.same, Cut: m.cut, Gray: m.gray,
 	}, nil
 }
 

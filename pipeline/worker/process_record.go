@@ -21,7 +21,7 @@ func Record(ctx context.Context, o Options, length time.Duration, opened func(vi
 	s := start{
 		Address: []byte(o.Address.Reveal()), Transport: o.Transport, Trust: o.Trust, Follow: o.Follow,
 		OpenTimeout: o.OpenTimeout, ReadTimeout: o.ReadTimeout,
-		KnownFPS: o.FPSHint, Record: true, Segment: length,
+		FPSHint: o.FPSHint, Record: true, Segment: length,
 	}
 	p := &Process{o: o, done: make(chan struct{})}
 	if err := p.launch(false); err != nil {

@@ -197,8 +197,8 @@ func (c *camera) serveFrames(ctx context.Context) (err error) {
 	}
 	stream, err := capture.Open(ctx, addr, capture.Options{
 		Reader: c.Reader, Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
-		ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Opening: c.Opening,
-		FPSHint: c.KnownFPS, Waiting: c.waiting,
+		ReadTimeout: c.ReadTimeout, FirstSeq: c.FirstSeq, Generation: c.Generation,
+		FPSHint: c.FPSHint, Waiting: c.waiting,
 	})
 	if err != nil {
 		return err

@@ -44,7 +44,7 @@ func (c *camera) record(ctx context.Context) (err error) {
 	}()
 	stream, err := capture.OpenPackets(ctx, addr, capture.Options{
 		Transport: c.Transport, Trust: c.Trust, Follow: c.Follow, OpenTimeout: c.OpenTimeout,
-		ReadTimeout: c.ReadTimeout, FPSHint: c.KnownFPS,
+		ReadTimeout: c.ReadTimeout, FPSHint: c.FPSHint,
 	})
 	if err != nil {
 		return err
