@@ -74,7 +74,7 @@ type Detector struct {
 	published   float64       // the peak error last published
 	returned    float64       // the peak error last returned
 	publishedAt time.Duration // stream time of the last PeakRaised; the start of the event does not count
-	risen       bool          // PeakRaised has been returned for this event
+	raised      bool          // PeakRaised has been returned for this event
 	ended       bool          // an event has ended before
 	endedAt     time.Duration // end of the last event
 }
@@ -112,7 +112,7 @@ func (d *Detector) Push(c Clip) (Transition, Event) {
 		return None, Event{}
 	}
 	d.open, d.low, d.calm = true, false, false
-	d.published, d.returned, d.risen = d.event.Peak.Error, d.event.Peak.Error, false
+	d.published, d.returned, d.raised = d.event.Peak.Error, d.event.Peak.Error, false
 	return Started, d.event
 }
 
@@ -126,9 +126,9 @@ func (d *Detector) pushOpen(c Clip) (Transition, Event) {
 	if d.calm && d.now-d.calmSince >= d.cfg.CloseAfter && d.now-d.event.Start.Time() >= d.cfg.MinDuration {
 		return d.Close()
 	}
-	if d.event.Peak.Error-d.lo > notableRise*(d.published-d.lo) && (!d.risen ||
+	if d.event.Peak.Error-d.lo > notableRise*(d.published-d.lo) && (!d.raised ||
 		d.now-d.publishedAt >= d.cfg.UpdateEvery) {
-		d.published, d.returned, d.publishedAt, d.risen = d.event.Peak.Error, d.event.Peak.Error, d.now, true
+		d.published, d.returned, d.publishedAt, d.raised = d.event.Peak.Error, d.event.Peak.Error, d.now, true
 		return PeakRaised, d.event
 	}
 	if d.event.Peak.Error-d.lo > notableRise*(d.returned-d.lo) {

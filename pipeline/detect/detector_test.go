@@ -18,15 +18,15 @@ func at(seconds, regularity float64) Clip {
 	}
 }
 
-type said struct {
+type transitionAt struct {
 	change           Transition
 	when             float64 // centre of the clip that caused the transition
 	start, peak, end uint64  // frames
 }
 
 // feed pushes a clip every hop seconds; regularity is a function of stream time.
-func feed(d *Detector, from, to, hop float64, regularity func(t float64) float64) []said {
-	var out []said
+func feed(d *Detector, from, to, hop float64, regularity func(t float64) float64) []transitionAt {
+	var out []transitionAt
 	for i := 0; ; i++ {
 		t := from + float64(i)*hop
 		if t > to {
@@ -34,7 +34,7 @@ func feed(d *Detector, from, to, hop float64, regularity func(t float64) float64
 		}
 		c := at(t, regularity(t))
 		if change, ep := d.Push(c); change != None {
-			out = append(out, said{change, t, ep.Start.First.Frame, ep.Peak.Centre.Frame, ep.End.Last.Frame})
+			out = append(out, transitionAt{change, t, ep.Start.First.Frame, ep.Peak.Centre.Frame, ep.End.Last.Frame})
 		}
 	}
 }
@@ -49,7 +49,7 @@ func dip(from, to, low float64) func(float64) float64 {
 	}
 }
 
-func changes(s []said) []Transition {
+func changes(s []transitionAt) []Transition {
 	var out []Transition
 	for _, x := range s {
 		out = append(out, x.change)
@@ -61,7 +61,7 @@ func TestDetectorOpensAndCloses(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: 2 * time.Second}
 	got := feed(NewDetector(cfg, 0), 1, 30, 0.5, dip(10, 15, 0.2))
 	if len(got) != 2 || got[0].change != Started || got[1].change != Ended {
-		t.Fatalf("said %+v, want one start and one end", got)
+		t.Fatalf("got %+v, want one start and one end", got)
 	}
 	if got[0].when != 11 || got[0].start != 92 {
 		t.Errorf("started at %g s with frame %d, want at 11 s with frame 92, the first frame of the first low clip",
@@ -82,7 +82,7 @@ func TestDetectorIgnores(t *testing.T) {
 		"dips that recover": func(t float64) float64 { return []float64{0.1, 0.9}[int(math.Round(t*2))%2] },
 	} {
 		if got := feed(NewDetector(cfg, 0), 1, 30, 0.5, regularity); got != nil {
-			t.Errorf("%s: said %+v, want nothing", name, got)
+			t.Errorf("%s: got %+v, want nothing", name, got)
 		}
 	}
 }
@@ -97,24 +97,24 @@ func TestDetectorHysteresis(t *testing.T) {
 	}
 	d := NewDetector(cfg, 0)
 	if got := changes(feed(d, 1, 60, 0.5, between)); !slices.Equal(got, []Transition{Started}) {
-		t.Fatalf("said %v, want a start and no end", got)
+		t.Fatalf("got %v, want a start and no end", got)
 	}
 	change, ep := d.Close()
 	if change != Ended || ep.End.Centre.PTS != time.Minute {
-		t.Errorf("Close said %v with the end at %v, want an end at 1m0s", change, ep.End.Centre.PTS)
+		t.Errorf("Close returned %v with the end at %v, want an end at 1m0s", change, ep.End.Centre.PTS)
 	}
 	if change, _ := d.Close(); change != None {
-		t.Errorf("a second Close said %v", change)
+		t.Errorf("a second Close returned %v", change)
 	}
 }
 
-// TestDetectorDoesNotDependOnTheHop checks that the same scene gives the same events at any hop, at most one hop later.
-func TestDetectorDoesNotDependOnTheHop(t *testing.T) {
+// TestDetectorIsIndependentOfHop checks that the same scene gives the same events at any hop, at most one hop later.
+func TestDetectorIsIndependentOfHop(t *testing.T) {
 	cfg := DefaultConfig()
 	for _, hop := range []float64{0.1, 0.2, 0.4, 0.8} {
 		got := feed(NewDetector(cfg, 0), 1, 60, hop, dip(20, 30, 0.1))
 		if len(got) != 2 {
-			t.Fatalf("hop %g: said %+v, want a start and an end", hop, got)
+			t.Fatalf("hop %g: got %+v, want a start and an end", hop, got)
 		}
 		if late := got[0].when - 20.5; late < -1e-9 || late > 2*hop {
 			t.Errorf("hop %g: started at %g s, want within two hops after 20.5 s", hop, got[0].when)
@@ -125,14 +125,14 @@ func TestDetectorDoesNotDependOnTheHop(t *testing.T) {
 	}
 }
 
-func TestDetectorUpdatesOnANotableRise(t *testing.T) {
+func TestDetectorUpdatesOnNotableRise(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, CloseAfter: time.Minute}
 	steps := []float64{0.9, 0.4, 0.39, 0.15, 0.3, 0.14, -0.1}
 	got := feed(NewDetector(cfg, 0), 0, 6, 1, func(t float64) float64 { return steps[int(t)] })
 	// Errors are 1 - regularity: after 0.6 only 0.85 and 1.1 are more than 1.25 times the last reported peak.
 	if want := []Transition{Started, PeakRaised, PeakRaised}; !slices.Equal(changes(got), want) || got[1].when != 3 ||
 		got[2].when != 6 {
-		t.Errorf("said %+v, want a start and rises at 3 s and 6 s", got)
+		t.Errorf("got %+v, want a start and rises at 3 s and 6 s", got)
 	}
 }
 
@@ -144,7 +144,7 @@ func TestDetectorCoolDownAndMinDuration(t *testing.T) {
 	low := func(t float64) float64 { return math.Min(dip(10, 12, 0.1)(t), dip(30, 50, 0.1)(t)) }
 	got := feed(NewDetector(cfg, 0), 1, 80, 0.5, low)
 	if want := []Transition{Started, Ended, Started, Ended}; !slices.Equal(changes(got), want) {
-		t.Fatalf("said %+v, want two events", got)
+		t.Fatalf("got %+v, want two events", got)
 	}
 	if got[1].when < 10+10 {
 		t.Errorf("ended at %g s, before the minimum duration", got[1].when)
@@ -157,7 +157,7 @@ func TestDetectorCoolDownAndMinDuration(t *testing.T) {
 	}
 }
 
-func TestDetectorRunsDoNotReachAcrossAGap(t *testing.T) {
+func TestDetectorGap(t *testing.T) {
 	cfg := Config{Enter: 0.5, Leave: 0.6, OpenAfter: time.Second, CloseAfter: time.Second}
 	d := NewDetector(cfg, 0)
 	d.Push(at(1, 0.1))
@@ -167,7 +167,7 @@ func TestDetectorRunsDoNotReachAcrossAGap(t *testing.T) {
 		t.Error("two low clips ten minutes apart opened an event")
 	}
 	if change, ep := d.Push(at(601, 0.1)); change != Started || ep.Start.Centre.PTS != 10*time.Minute {
-		t.Errorf("said %v from %v, want a start from 10m0s", change, ep.Start.Centre.PTS)
+		t.Errorf("got %v from %v, want a start from 10m0s", change, ep.Start.Centre.PTS)
 	}
 	d.Push(at(602, 0.9))
 	far = at(900, 0.9)
@@ -185,7 +185,7 @@ func TestDetectorCollectsZones(t *testing.T) {
 	d.Push(second)
 	change, ep := d.Push(calm)
 	if change != Ended || !slices.Equal(ep.Zones, []string{"door", "lawn"}) {
-		t.Errorf("said %v in %v, want an end in door and lawn", change, ep.Zones)
+		t.Errorf("got %v in %v, want an end in door and lawn", change, ep.Zones)
 	}
 	if !slices.Equal(started.Zones, []string{"door"}) {
 		t.Errorf("the start's zones became %v afterwards", started.Zones)

@@ -7,7 +7,7 @@ import (
 	"vigil/geometry"
 )
 
-func TestLocateFindsThePlacesHottestFirst(t *testing.T) {
+func TestHotBoxesOrder(t *testing.T) {
 	const side = 64 // cells of 4 x 4 pixels
 	errs := make([]float32, side*side)
 	fill := func(x0, y0, x1, y1 int, e float32) {
@@ -23,25 +23,25 @@ func TestLocateFindsThePlacesHottestFirst(t *testing.T) {
 	got := HotBoxes(errs, side)
 	want := []geometry.Box{{X: 0.5, Y: 0.5, W: 0.0625, H: 0.125}, {X: 0, Y: 0, W: 0.125, H: 0.0625}}
 	if !slices.Equal(got, want) {
-		t.Errorf("located %+v, want %+v", got, want)
+		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got := HotBoxes(make([]float32, side*side), side); got != nil {
-		t.Errorf("located %+v in a map without errors", got)
+		t.Errorf("got %+v in a map without errors", got)
 	}
 }
 
-func TestLocateWorksOnEverySide(t *testing.T) {
+func TestHotBoxesOfAnySide(t *testing.T) {
 	for _, side := range []int{1, 7, 16, 48, 80, 100} {
 		errs := make([]float32, side*side)
 		errs[len(errs)-1] = 1
 		got := HotBoxes(errs, side)
 		if len(got) != 1 || got[0].X+got[0].W != 1 || got[0].Y+got[0].H != 1 {
-			t.Errorf("side %d: located %+v, want the last corner", side, got)
+			t.Errorf("side %d: got %+v, want the last corner", side, got)
 		}
 	}
 }
 
-func TestZonesTouched(t *testing.T) {
+func TestZonesOverlapping(t *testing.T) {
 	f := NewZoneFinder([]Zone{{Name: "middle", Area: geometry.Rect(0.25, 0.25, 0.5, 0.5)}})
 	for _, c := range []struct {
 		box  geometry.Box
@@ -53,7 +53,7 @@ func TestZonesTouched(t *testing.T) {
 		{geometry.Box{X: 0, Y: 0, W: 0.25, H: 1}, false},
 	} {
 		if got := f.Overlapping([]geometry.Box{c.box}) != nil; got != c.want {
-			t.Errorf("%+v touches: %v, want %v", c.box, got, c.want)
+			t.Errorf("%+v overlaps: %v, want %v", c.box, got, c.want)
 		}
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// TestRisesAreReportedAtMostOnceInAWhile checks that rises are limited in stream time, so that a replay gives the same
+// TestUpdateEvery checks that rises are limited in stream time, so that a replay gives the same
 // events. Those in between are returned as PeakRising, since by the next update or the end their pictures may have left
 // the buffer.
-func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
+func TestUpdateEvery(t *testing.T) {
 	for every, want := range map[time.Duration]string{
 		0: "start 1s 2s 3s 4s 5s 6s 7s 8s 9s", 4 * time.Second: "start 1s (2s) (3s) (4s) 5s (6s) (7s) (8s) 9s",
 	} {
@@ -30,11 +30,11 @@ func TestRisesAreReportedAtMostOnceInAWhile(t *testing.T) {
 			case Started:
 				got += "start"
 			case PeakRaised, PeakRising:
-				said := at.String()
+				text := at.String()
 				if change == PeakRising {
-					said = "(" + said + ")"
+					text = "(" + text + ")"
 				}
-				got += " " + said
+				got += " " + text
 				if ep.Peak.Error != e {
 					t.Errorf("the peak at %v is %v, want %v", at, ep.Peak.Error, e)
 				}
