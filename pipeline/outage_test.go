@@ -30,7 +30,7 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 			var n calibrate.NormalScores
 			var settling calibrate.NormalFilter
 			if _, err := Run(ctx, []Camera{cam}, Options{OnClip: func(c detect.Clip) {
-				if settling.Take(&c) {
+				if settling.Accept(&c) {
 					n.Add(c)
 				}
 			}}); err != nil {
@@ -40,7 +40,7 @@ func TestCalibrationOverAnOutage(t *testing.T) {
 			if c, err = calibrate.Fit(calibrate.Calibration{
 				Key: calibrate.Key{Camera: "gate", FPS: 10, Hop: 1}, LoQuantile: 0.05, ThetaQuantile: 0.995,
 				Margin:   0.1,
-				Excluded: settling.LeftOut(),
+				Excluded: settling.Excluded(),
 			}, &n); err != nil {
 				t.Fatal(err)
 			}

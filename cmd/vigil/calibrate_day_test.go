@@ -95,7 +95,7 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 		w.t.Fatal(err)
 	}
 	share, most := c.Sensitivity.Coverage()
-	w.t.Logf("%s of normal street: %s, lo %.4g, theta %.4g, errors to %.4g, tail %+v; %.2f restless, divided by up "+
+	w.t.Logf("%s of normal street: %s, lo %.4g, theta %.4g, errors to %.4g, tail %+v; %.2f noisy, divided by up "+
 		"to %.3g", length, c.Rule, c.Lo, c.Theta,
 		c.Max, c.Tail, share, most)
 	return pipeline.Threshold{Lo: c.Lo, Theta: c.Theta, Calibration: &c}
@@ -129,7 +129,7 @@ func TestAlarmsOfADayKeepToTheBudget(t *testing.T) {
 // A screen flickers at the edge of the picture all day. What happens on the street is found as well as without it, and
 // the screen raises no alarm; that it is the places that are weighed which do that is seen by the threshold that the
 // picture as a whole would have.
-func TestARestlessPlaceHidesNothing(t *testing.T) {
+func TestNoisyCellsHideNothing(t *testing.T) {
 	w := watchStreet(t)
 	var script []scene.Moment
 	for i, kind := range []scene.Kind{

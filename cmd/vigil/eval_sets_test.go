@@ -171,7 +171,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 		t.Fatal(err)
 	}
 	if share, most := own.Sensitivity.Coverage(); share == 0 || most < 2 {
-		t.Fatalf("%g of the picture are restless, by %g: the screen shows nothing", share, most)
+		t.Fatalf("%g of the picture are noisy cells, divided by %g: the screen has no effect", share, most)
 	}
 	set := func(width, height int) string {
 		root := t.TempDir()

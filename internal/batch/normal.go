@@ -63,7 +63,7 @@ func (n *normalVideo) add(c detect.Clip) {
 	if n.width == 0 {
 		n.width, n.height, n.rate = c.Width, c.Height, c.FPS
 	}
-	if n.settling.Take(&c) {
+	if n.settling.Accept(&c) {
 		n.clips.Add(c)
 	}
 	n.steps += video.CuboidFrames - 1
@@ -96,7 +96,7 @@ func (n *normalVideo) append(o *normalVideo) {
 	}
 	n.clips.Append(&o.clips)
 	n.left.Add(o.left)
-	n.left.Add(o.settling.LeftOut())
+	n.left.Add(o.settling.Excluded())
 	n.steps += o.steps
 	n.time += o.time
 }

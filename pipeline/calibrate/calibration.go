@@ -214,9 +214,9 @@ func Read(path string) (Calibration, error) {
 	}
 	if err := json.Unmarshal(text, &version); err == nil && version.Version != calibrationVersion {
 		return c, errcode.CalibrationVersion.Wrap(fmt.Errorf(
-			"read calibration %s: format version is %d, must be %d: the record is of another vigil, which found "+
-				"thresholds "+
-				"in another way; make a new one with 'vigil calibrate'", path, version.Version, calibrationVersion))
+			"read calibration %s: format version is %d, must be %d: another version of vigil wrote it, which found "+
+				"thresholds differently; make a new one with 'vigil calibrate'", path, version.Version,
+			calibrationVersion))
 	}
 	if err := dec.Decode(&c); err != nil {
 		return c, errcode.CalibrationWrongKind.Wrap(
@@ -224,7 +224,7 @@ func Read(path string) (Calibration, error) {
 	}
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf(
-			"read calibration %s: there is something behind the record; must be as 'vigil calibrate' wrote it", path))
+			"read calibration %s: there is more after the record; must be as 'vigil calibrate' wrote it", path))
 	}
 	if !(c.Lo < c.Theta) {
 		return c, errcode.CalibrationWrongKind.Wrap(fmt.Errorf("read calibration %s: lo %g must be below theta %g",

@@ -42,7 +42,7 @@ func TestCalibrate(t *testing.T) {
 		t.Errorf("calibrated to %+v", c)
 	}
 	if d := c.Warnings(detect.DefaultConfig(), 1); d != nil {
-		t.Errorf("nobody asked for a number of alarms, and it is said that %q", d)
+		t.Errorf("no number of alarms is set, and the warnings are %q", d)
 	}
 	// The margin is a share of the distance from lo: errors that are all 5 higher make lo and theta 5 higher.
 	far := ramp(101)
@@ -70,7 +70,7 @@ func TestCalibrateRefuses(t *testing.T) {
 	}
 }
 
-func TestCalibrationComesBackFromItsFile(t *testing.T) {
+func TestCalibrationRoundTrip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gate.json")
 	c := record(t)
 	if err := c.Write(path); err != nil {
@@ -141,14 +141,14 @@ func TestCalibrationCheck(t *testing.T) {
 		// The picture size and the rate are unknown until the source is open.
 		if k.Width, k.Height, k.FPS = 0, 0, 0; (c.CheckSettings(k) != nil) != (k.Camera != "gate" || k.Model != "abc" ||
 			k.Mask != "" || k.Hop != 8) {
-			t.Errorf("%s: before the source is open it is said that %v", want, c.CheckSettings(k))
+			t.Errorf("%s: before the source is open the error is %v", want, c.CheckSettings(k))
 		}
 	}
 }
 
-// TestReadsAnOlderProgramsCalibration guards the id, which is a hash of the content: a new field must be omitted from
+// TestReadOlderCalibration guards the id, which is a hash of the content: a new field must be omitted from
 // the JSON when empty, or existing files would be refused.
-func TestReadsAnOlderProgramsCalibration(t *testing.T) {
+func TestReadOlderCalibration(t *testing.T) {
 	c, err := Read(filepath.Join("testdata", "calibration-v2.json"))
 	if err != nil || c.Key.Camera != "ped2" || c.Clips != 423 {
 		t.Errorf("%+v, %v", c, err)

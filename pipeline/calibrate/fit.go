@@ -70,7 +70,7 @@ func Fit(c Calibration, n *NormalScores) (Calibration, error) {
 			c.Key.Camera, n.Clips(), minCalibrationClips)
 	}
 	if !(c.Key.FPS > 0) || math.IsInf(c.Key.FPS, 0) {
-		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's times do not move on",
+		return c, fmt.Errorf("calibrate %s: the frame rate is %g: the source's timestamps do not advance",
 			c.Key.Camera, c.Key.FPS)
 	}
 	for _, clip := range n.clips {

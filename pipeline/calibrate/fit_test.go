@@ -87,9 +87,9 @@ func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg detect.Conf
 	return c
 }
 
-// TestThresholdKeepsToTheBudget compares the true rate of events at theta with the budget, over many series. Each has
+// TestThresholdKeepsBudget compares the true rate of events at theta with the budget, over many series. Each has
 // three hours, and a budget of two a day looks four times as far ahead.
-func TestThresholdKeepsToTheBudget(t *testing.T) {
+func TestThresholdKeepsBudget(t *testing.T) {
 	seeds := 20
 	if os.Getenv("VIGIL_LONG") != "" {
 		seeds = 300
@@ -126,9 +126,9 @@ func TestThresholdKeepsToTheBudget(t *testing.T) {
 	}
 }
 
-// TestFewEventsCountClips calibrates on three minutes, which rarely have twenty events, so single clips are counted.
+// TestRuleClips calibrates on three minutes, which rarely have twenty events, so single clips are counted.
 // That extrapolates too far for an exact theta, and must err on the high side.
-func TestFewEventsCountClips(t *testing.T) {
+func TestRuleClips(t *testing.T) {
 	seeds := 40
 	if os.Getenv("VIGIL_LONG") != "" {
 		seeds = 300
@@ -163,7 +163,7 @@ func TestFewEventsCountClips(t *testing.T) {
 			// Three minutes do not show how heavy a tail is.
 			most := map[bool]float64{true: 2.5, false: 1}[k.name == "heavy"]
 			if k.name == "bounded" && free < len(rates)/4 {
-				t.Errorf("only %d of %d thresholds are not held down", free, len(rates))
+				t.Errorf("only %d of %d thresholds are not capped", free, len(rates))
 			}
 			if len(rates) < seeds/2 || median.Interpolated(rates) > most {
 				t.Errorf("%d of %d pieces have few events; the median is %.2f times the budget, want at most %g",
@@ -228,9 +228,9 @@ func alarms(errors []float64, cfg detect.Config, lo, theta float64) (n int) {
 	return n
 }
 
-// TestAlarmsOfAFreshSeries needs no formula: a detector runs on days that were not calibrated on, and opens about as
+// TestAlarmsOfNewSeries needs no formula: a detector runs on days that were not calibrated on, and opens about as
 // many events as the budget allows. Detectors differ in Enter and OpenAfter.
-func TestAlarmsOfAFreshSeries(t *testing.T) {
+func TestAlarmsOfNewSeries(t *testing.T) {
 	const hours, perDay, days, seeds = 3, 8., 2, 4
 	exponential, _ := gpd(0)
 	heavy, _ := gpd(0.15)
@@ -284,9 +284,9 @@ func TestAlarmsOfAFreshSeries(t *testing.T) {
 	}
 }
 
-// TestThresholdWithinWhatWasSeen checks that theta is not extrapolated if the video itself has more events than the
+// TestThresholdWithoutExtrapolation checks that theta is not extrapolated if the video itself has more events than the
 // budget allows: so many alarms occur in it.
-func TestThresholdWithinWhatWasSeen(t *testing.T) {
+func TestThresholdWithoutExtrapolation(t *testing.T) {
 	const hours, perDay = 3, 240
 	exponential, _ := gpd(0)
 	for seed := range 5 {
@@ -298,9 +298,9 @@ func TestThresholdWithinWhatWasSeen(t *testing.T) {
 	}
 }
 
-// TestPeaksAreOfTheHighestClips checks that the tail's level lies among the highest quarter of the clips and above lo,
+// TestSelectPeaksLevel checks that the tail's level lies among the highest quarter of the clips and above lo,
 // even with few events.
-func TestPeaksAreOfTheHighestClips(t *testing.T) {
+func TestSelectPeaksLevel(t *testing.T) {
 	quantile, _ := gpd(0)
 	errors := movingMaximum(rand.New(rand.NewPCG(6, 6)), 480, quantile)
 	n, sorted := series(errors), slices.Sorted(slices.Values(errors))
@@ -313,7 +313,7 @@ func TestPeaksAreOfTheHighestClips(t *testing.T) {
 	}
 }
 
-func TestShortFootageIsSaid(t *testing.T) {
+func TestThresholdOfShortVideo(t *testing.T) {
 	quantile, _ := gpd(0)
 	r := rand.New(rand.NewPCG(1, 1))
 	// A minute does not have twenty events.
@@ -324,14 +324,14 @@ func TestShortFootageIsSaid(t *testing.T) {
 	}
 	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"keeps to no number of alarms: at most ") {
-		t.Errorf("said %q", d)
+		t.Errorf("warnings %q", d)
 	}
 	// Four minutes do not either, but have enough clips.
 	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
 	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
 		!strings.Contains(d,
 			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
-		t.Errorf("%+v, said %q", c, d)
+		t.Errorf("%+v, warnings %q", c, d)
 	}
 	// Even a budget of many alarms needs video with twenty events.
 	if c = budgeted(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional ||
@@ -358,7 +358,7 @@ func TestShortFootageIsSaid(t *testing.T) {
 	}
 	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); !strings.Contains(d,
 		"provisional: calibrated on 1 hours of normal video, 2.4 are needed for 1 alarms a day") {
-		t.Errorf("said %q", d)
+		t.Errorf("warnings %q", d)
 	}
 	// Four a day do not need more.
 	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
@@ -370,12 +370,12 @@ func TestShortFootageIsSaid(t *testing.T) {
 	other.CoolDown = time.Minute
 	if d := strings.Join(c.Warnings(other, 2), "\n"); !strings.Contains(d, "detector's settings have changed") ||
 		!strings.Contains(d, "2 alarms a day are asked for, calibrated for 4") {
-		t.Errorf("said %q", d)
+		t.Errorf("warnings %q", d)
 	}
 }
 
-// TestHeldAgreesWithTheDetector compares sustainedMin with the detector, for every series and level.
-func TestHeldAgreesWithTheDetector(t *testing.T) {
+// TestSustainedMinAgreesWithDetector compares sustainedMin with the detector, for every series and level.
+func TestSustainedMinAgreesWithDetector(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 5))
 	for round := range 200 {
 		var n NormalScores
@@ -448,7 +448,7 @@ func TestPeaksOfSeveralRecordings(t *testing.T) {
 	}
 }
 
-func TestNormalCountsSeconds(t *testing.T) {
+func TestNormalScoresSeconds(t *testing.T) {
 	var n NormalScores
 	add := func(first, last int, gap bool) {
 		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }

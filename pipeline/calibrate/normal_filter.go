@@ -18,8 +18,8 @@ const (
 // NormalFilter excludes the clips of one source that follow a gap or a reopening. The zero value is ready for the first
 // clip.
 type NormalFilter struct {
-	left       Excluded
-	any        bool          // a clip was seen
+	excluded   Excluded
+	started    bool          // a clip was seen
 	generation int           // of the latest clip
 	until      time.Duration // clips that begin before this are excluded
 	reopen     bool          // until is due to a reopening, not to a gap
@@ -36,41 +36,41 @@ type Excluded struct {
 }
 
 // Add adds the counts of another source.
-func (l *Excluded) Add(o Excluded) {
-	l.Gaps += o.Gaps
-	l.AfterGaps += o.AfterGaps
-	l.Openings += o.Openings
-	l.AfterOpenings += o.AfterOpenings
-	l.Sizes += o.Sizes
+func (e *Excluded) Add(o Excluded) {
+	e.Gaps += o.Gaps
+	e.AfterGaps += o.AfterGaps
+	e.Openings += o.Openings
+	e.AfterOpenings += o.AfterOpenings
+	e.Sizes += o.Sizes
 }
 
-// LeftOut returns the clips excluded so far.
-func (s *NormalFilter) LeftOut() Excluded { return s.left }
+// Excluded returns the clips excluded so far.
+func (f *NormalFilter) Excluded() Excluded { return f.excluded }
 
-// Take processes the source's next clip and reports whether to use it. It sets Gap on the first clip after excluded
+// Accept processes the source's next clip and reports whether to use it. It sets Gap on the first clip after excluded
 // ones.
-func (s *NormalFilter) Take(c *detect.Clip) bool {
+func (f *NormalFilter) Accept(c *detect.Clip) bool {
 	switch {
-	case !s.any:
-		s.until = c.First.PTS
-	case c.Generation != s.generation:
-		s.left.Openings++
-		s.until, s.reopen = c.First.PTS+afterOpening, true
+	case !f.started:
+		f.until = c.First.PTS
+	case c.Generation != f.generation:
+		f.excluded.Openings++
+		f.until, f.reopen = c.First.PTS+afterOpening, true
 	case c.Gap:
-		s.left.Gaps++
-		if until := c.First.PTS + afterGap; until > s.until {
-			s.until, s.reopen = until, false
+		f.excluded.Gaps++
+		if until := c.First.PTS + afterGap; until > f.until {
+			f.until, f.reopen = until, false
 		}
 	}
-	s.any, s.generation = true, c.Generation
-	if c.First.PTS >= s.until {
-		c.Gap, s.skipped = c.Gap || s.skipped, false
+	f.started, f.generation = true, c.Generation
+	if c.First.PTS >= f.until {
+		c.Gap, f.skipped = c.Gap || f.skipped, false
 		return true
 	}
-	if s.skipped = true; s.reopen {
-		s.left.AfterOpenings++
+	if f.skipped = true; f.reopen {
+		f.excluded.AfterOpenings++
 	} else {
-		s.left.AfterGaps++
+		f.excluded.AfterGaps++
 	}
 	return false
 }

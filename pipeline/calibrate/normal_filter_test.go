@@ -8,8 +8,8 @@ import (
 	"vigil/pipeline/detect"
 )
 
-// TestSettling excludes clips after a gap or a reopening of the source, and counts them.
-func TestSettling(t *testing.T) {
+// TestNormalFilter excludes clips after a gap or a reopening of the source, and counts them.
+func TestNormalFilter(t *testing.T) {
 	type clip struct {
 		at, opening int
 		gap         bool
@@ -61,7 +61,7 @@ func TestSettling(t *testing.T) {
 					First: detect.Moment{PTS: time.Duration(k.at) * time.Second}, Generation: k.opening,
 					Gap: k.gap,
 				}
-				if !s.Take(&c) {
+				if !s.Accept(&c) {
 					continue
 				}
 				got = append(got, k.at)
@@ -69,16 +69,16 @@ func TestSettling(t *testing.T) {
 					gaps = append(gaps, k.at)
 				}
 			}
-			if !slices.Equal(got, tt.want) || !slices.Equal(gaps, tt.gaps) || s.LeftOut() != tt.left {
-				t.Errorf("count %v, after a gap %v, left out %+v; want %v, %v, %+v", got, gaps, s.LeftOut(), tt.want,
+			if !slices.Equal(got, tt.want) || !slices.Equal(gaps, tt.gaps) || s.Excluded() != tt.left {
+				t.Errorf("count %v, after a gap %v, left out %+v; want %v, %v, %+v", got, gaps, s.Excluded(), tt.want,
 					tt.gaps, tt.left)
 			}
 		})
 	}
 }
 
-// TestNormalAppend compares Append with adding all clips one after the other.
-func TestNormalAppend(t *testing.T) {
+// TestNormalScoresAppend compares Append with adding all clips one after the other.
+func TestNormalScoresAppend(t *testing.T) {
 	add := func(n *NormalScores, first, last int, gap bool) {
 		at := func(s int) detect.Moment { return detect.Moment{PTS: time.Duration(s) * time.Second} }
 		n.Add(detect.Clip{First: at(first), Centre: at(first), Last: at(last), Gap: gap, Raw: float64(first)})

@@ -12,12 +12,12 @@ import (
 // NormalScores collects the scores of normal video for Fit. It takes 280 bytes a clip: 76 MB for a day at hop 8 and 25
 // fps. The zero value is empty.
 type NormalScores struct {
-	clips []normalClip
-	cells []float32 // [clips][cellCount]; nil where the score has no windows
-	began time.Duration
-	until time.Duration // last time of the current stretch without a gap
-	done  time.Duration // length of the earlier stretches
-	cut   bool
+	clips        []normalClip
+	cells        []float32 // [clips][cellCount]; nil where the score has no windows
+	began        time.Duration
+	until        time.Duration // last time of the current stretch without a gap
+	done         time.Duration // length of the earlier stretches
+	newRecording bool
 }
 
 type normalClip struct {
@@ -29,14 +29,14 @@ type normalClip struct {
 
 // Add adds the next clip of the stream. It uses Raw, the error without a SensitivityMap.
 func (n *NormalScores) Add(c detect.Clip) {
-	first := len(n.clips) == 0 || n.cut
+	first := len(n.clips) == 0 || n.newRecording
 	n.clips = append(n.clips, normalClip{at: c.Time(), error: c.Raw, gap: c.Gap, first: first})
 	n.cells = append(n.cells, c.Cells...)
 	if first || c.Gap {
 		n.done += n.until - n.began
 		n.began = c.First.PTS
 	}
-	n.until, n.cut = c.Last.PTS, false
+	n.until, n.newRecording = c.Last.PTS, false
 }
 
 // Append adds the scores of another recording.
@@ -49,11 +49,11 @@ func (n *NormalScores) Append(o *NormalScores) {
 	n.clips[at].first = true
 	n.cells = append(n.cells, o.cells...)
 	n.done += n.until - n.began + o.done
-	n.began, n.until, n.cut = o.began, o.until, o.cut
+	n.began, n.until, n.newRecording = o.began, o.until, o.newRecording
 }
 
 // NewRecording marks the next clip as the first of another recording.
-func (n *NormalScores) NewRecording() { n.cut = true }
+func (n *NormalScores) NewRecording() { n.newRecording = true }
 
 // Clips returns the number of clips.
 func (n *NormalScores) Clips() int { return len(n.clips) }

@@ -10,13 +10,13 @@ import (
 func (c *Calibration) Print(w io.Writer, path string) {
 	fmt.Fprintf(w, "%s: camera %s, lo %.4g, theta %.4g from %d clips (%s) of normal video; errors from %.4g to %.4g\n",
 		path, c.Key.Camera, c.Lo, c.Theta, c.Clips, hours(c.Seconds/3600), c.Min, c.Max)
-	if text := leftOutText(c.Excluded); text != "" {
+	if text := excludedText(c.Excluded); text != "" {
 		fmt.Fprintln(w, text)
 	}
 	switch {
 	case c.Rule == RuleBudget:
 		t := c.Tail
-		fmt.Fprintf(w, "theta allows %s; the one that truly does lies between %.4g and %.4g (95 %%)\n",
+		fmt.Fprintf(w, "theta allows %s; the true value lies between %.4g and %.4g (95 %%)\n",
 			perDay(c.AlarmsPerDay), t.ThetaLow, t.ThetaHigh)
 		fmt.Fprintf(w, "it rests on %d events above the error %.4g, tail of shape %.2g\n", t.Events, t.Level, t.Shape)
 		if c.Provisional {
@@ -33,7 +33,7 @@ func (c *Calibration) Print(w io.Writer, path string) {
 				"; their tail would put theta higher than\nas far above the highest error as that is above the "+
 					"median, where it is now: it may be too high or too low")
 		} else {
-			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than need be\n", c.Tail.Shape)
+			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than necessary\n", c.Tail.Shape)
 		}
 	case c.AlarmsPerDay > 0:
 		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
@@ -43,16 +43,17 @@ func (c *Calibration) Print(w io.Writer, path string) {
 			c.ThetaQuantile, 100*c.Margin, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
 	default:
 		fmt.Fprintf(w,
-			"theta is the %.4g quantile of the errors and %.3g %% more; nobody asked for a number of alarms\n",
+			"theta is the %.4g quantile of the errors and %.3g %% more; no number of alarms is set\n",
 			c.ThetaQuantile, 100*c.Margin)
 	}
 	if share, most := c.Sensitivity.Coverage(); share > 0 {
-		fmt.Fprintf(w, "%.0f %% of the picture are restless; errors there are divided by up to %.2g\n", 100*share, most)
+		fmt.Fprintf(w, "%.0f %% of the picture are noisy cells; errors there are divided by up to %.2g\n",
+			100*share, most)
 	}
 }
 
-// leftOutText describes the excluded clips and their causes; "" for none.
-func leftOutText(l Excluded) string {
+// excludedText describes the excluded clips and their causes; "" for none.
+func excludedText(l Excluded) string {
 	var parts []string
 	if l.AfterOpenings > 0 {
 		parts = append(parts, fmt.Sprintf("%d clips in the moments after the source was opened again (%d times)",
@@ -67,7 +68,7 @@ func leftOutText(l Excluded) string {
 	if parts == nil {
 		return ""
 	}
-	return "left out, for they may not show what is normal: " + strings.Join(parts, ", ")
+	return "left out, because they may not show what is normal: " + strings.Join(parts, ", ")
 }
 
 // perDay formats a rate in the largest unit that has at least one.

@@ -7,9 +7,9 @@ import (
 )
 
 func TestPrint(t *testing.T) {
-	places := &SensitivityMap{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
+	sensitivity := &SensitivityMap{Grid: 2, Divisors: []float64{1, 3, 1, 1}}
 	for want, c := range map[string]Calibration{
-		"theta allows 2 false alarms a week; the one that truly does lies between 3 and 5 (95 %)": {
+		"theta allows 2 false alarms a week; the true value lies between 3 and 5 (95 %)": {
 			Rule: RuleBudget, AlarmsPerDay: 2. / 7, Tail: &Tail{ThetaLow: 3, ThetaHigh: 5},
 		},
 		"provisional: for 2 false alarms an hour this is too little video; 180 s are needed": {
@@ -31,10 +31,10 @@ func TestPrint(t *testing.T) {
 				Capped: true,
 			}, Provisional: true,
 		},
-		"nobody asked for a number of alarms": {Rule: RuleQuantile},
-		"25 % of the picture are restless; errors there are divided by up to 3": {
+		"no number of alarms is set": {Rule: RuleQuantile},
+		"25 % of the picture are noisy cells; errors there are divided by up to 3": {
 			Rule:        RuleQuantile,
-			Sensitivity: places,
+			Sensitivity: sensitivity,
 		},
 	} {
 		var out bytes.Buffer

@@ -39,13 +39,13 @@ func fitSensitivity(cells []float32) *SensitivityMap {
 		return nil
 	}
 	column := make([]float64, clips)
-	rises := make([]float64, cellCount)
+	levels := make([]float64, cellCount)
 	var active []int
-	for i := range rises {
+	for i := range levels {
 		for c := range column {
 			column[c] = float64(cells[c*cellCount+i])
 		}
-		rises[i] = quantile(cellQuantile, column)
+		levels[i] = quantile(cellQuantile, column)
 		// Masked cells have an error of 0.
 		if column[clips-1] > 0 {
 			active = append(active, i)
@@ -53,9 +53,9 @@ func fitSensitivity(cells []float32) *SensitivityMap {
 	}
 	slices.SortStableFunc(active, func(a, b int) int {
 		switch {
-		case rises[a] < rises[b]:
+		case levels[a] < levels[b]:
 			return -1
-		case rises[a] > rises[b]:
+		case levels[a] > levels[b]:
 			return 1
 		}
 		return 0
@@ -67,17 +67,17 @@ func fitSensitivity(cells []float32) *SensitivityMap {
 			column[c] = max(column[c], float64(cells[c*cellCount+i]))
 		}
 	}
-	usual := noisyFactor * quantile(cellQuantile, column)
+	limit := noisyFactor * quantile(cellQuantile, column)
 	p := &SensitivityMap{Grid: model.CellGrid, Divisors: slices.Repeat([]float64{1}, cellCount)}
-	if !(usual > 0) {
+	if !(limit > 0) {
 		return nil
 	}
-	restless := false
-	for i, r := range rises {
-		p.Divisors[i] = min(max(1, r/usual), maxDivisor)
-		restless = restless || p.Divisors[i] > 1
+	noisy := false
+	for i, r := range levels {
+		p.Divisors[i] = min(max(1, r/limit), maxDivisor)
+		noisy = noisy || p.Divisors[i] > 1
 	}
-	if !restless {
+	if !noisy {
 		return nil
 	}
 	return p
@@ -90,49 +90,49 @@ func quantile(q float64, values []float64) float64 {
 }
 
 // ClipError returns a clip's error: the highest of its cells, each divided by its divisor.
-func (p *SensitivityMap) ClipError(cells []float32) float64 {
+func (m *SensitivityMap) ClipError(cells []float32) float64 {
 	var worst float64
-	for i, d := range p.Divisors {
+	for i, d := range m.Divisors {
 		worst = max(worst, float64(cells[i])/d)
 	}
 	return worst
 }
 
 // Apply returns an error map [side][side] divided by the divisors of its cells; errs itself for a nil SensitivityMap.
-func (p *SensitivityMap) Apply(errs []float32, side int) []float32 {
-	if p == nil {
+func (m *SensitivityMap) Apply(errs []float32, side int) []float32 {
+	if m == nil {
 		return errs
 	}
 	out := make([]float32, len(errs))
 	for i, e := range errs {
-		out[i] = e / float32(p.Divisors[i/side*p.Grid/side*p.Grid+i%side*p.Grid/side])
+		out[i] = e / float32(m.Divisors[i/side*m.Grid/side*m.Grid+i%side*m.Grid/side])
 	}
 	return out
 }
 
 // Coverage returns the share of the picture whose errors are reduced, and the largest divisor; 0 and 1 for a nil
 // SensitivityMap.
-func (p *SensitivityMap) Coverage() (share, most float64) {
-	if p == nil {
+func (m *SensitivityMap) Coverage() (share, most float64) {
+	if m == nil {
 		return 0, 1
 	}
-	for _, d := range p.Divisors {
+	for _, d := range m.Divisors {
 		if d > 1 {
-			share += 1 / float64(len(p.Divisors))
+			share += 1 / float64(len(m.Divisors))
 		}
 	}
-	return share, slices.Max(p.Divisors)
+	return share, slices.Max(m.Divisors)
 }
 
-func (p *SensitivityMap) check() error {
-	if p == nil {
+func (m *SensitivityMap) check() error {
+	if m == nil {
 		return nil
 	}
-	if p.Grid != model.CellGrid || len(p.Divisors) != cellCount {
-		return fmt.Errorf("places: a grid of %d with %d divisors, must be %d with %d", p.Grid, len(p.Divisors),
+	if m.Grid != model.CellGrid || len(m.Divisors) != cellCount {
+		return fmt.Errorf("places: a grid of %d with %d divisors, must be %d with %d", m.Grid, len(m.Divisors),
 			model.CellGrid, cellCount)
 	}
-	for _, d := range p.Divisors {
+	for _, d := range m.Divisors {
 		if !(d >= 1) || math.IsInf(d, 0) {
 			return fmt.Errorf("places: a divisor is %g, must be at least 1", d)
 		}

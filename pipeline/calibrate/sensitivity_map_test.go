@@ -19,7 +19,7 @@ func picture(clips int, level func(cell int) float64) []float32 {
 	return cells
 }
 
-func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
+func TestSensitivityMapAttenuatesNoisyCells(t *testing.T) {
 	// A tree of eight cells with ten times the error of the rest, and below it a masked row.
 	level := func(cell int) float64 {
 		switch {
@@ -32,10 +32,10 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 	}
 	p := fitSensitivity(picture(1000, level))
 	if p == nil {
-		t.Fatal("nothing is restless")
+		t.Fatal("no cell is noisy")
 	}
 	for i, d := range p.Divisors {
-		if restless := i < 8; restless != (d > 4) || d > 6 || !restless && d != 1 {
+		if noisy := i < 8; noisy != (d > 4) || d > 6 || !noisy && d != 1 {
 			t.Errorf("cell %d is divided by %g", i, d)
 		}
 	}
@@ -57,9 +57,9 @@ func TestPlacesHoldDownWhatIsRestless(t *testing.T) {
 	}
 }
 
-// TestCalibrateWeighsPlaces checks that Fit applies the SensitivityMap to every clip, and that a screen in an empty
+// TestFitAppliesSensitivityMap checks that Fit applies the SensitivityMap to every clip, and that a screen in an empty
 // picture is not divided to almost 0.
-func TestCalibrateWeighsPlaces(t *testing.T) {
+func TestFitAppliesSensitivityMap(t *testing.T) {
 	cells := picture(300, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] })
 	var n NormalScores
 	for i := range 300 {
@@ -93,7 +93,7 @@ func TestCalibrateWeighsPlaces(t *testing.T) {
 	}
 }
 
-func TestPlacesLeaveAnOrdinaryPictureAlone(t *testing.T) {
+func TestNoSensitivityMapWithoutNoisyCells(t *testing.T) {
 	for name, level := range map[string]func(int) float64{
 		"even":                          func(int) float64 { return 0.01 },
 		"a walkway over a third of it":  func(cell int) float64 { return []float64{0.01, 0.0001, 0.0001}[cell/8%3] },
@@ -112,15 +112,15 @@ func TestPlacesLeaveAnOrdinaryPictureAlone(t *testing.T) {
 		}
 	}
 	if fitSensitivity(nil) != nil {
-		t.Error("no clips have restless places")
+		t.Error("no clips have noisy cells")
 	}
 	var none *SensitivityMap
 	if share, most := none.Coverage(); share != 0 || most != 1 || none.check() != nil {
-		t.Error("no places are not harmless")
+		t.Error("a nil SensitivityMap has an effect")
 	}
 }
 
-func TestPlacesCheck(t *testing.T) {
+func TestSensitivityMapCheck(t *testing.T) {
 	good := fitSensitivity(
 		picture(100, func(cell int) float64 { return map[bool]float64{true: 1, false: 0.01}[cell < 4] }))
 	if err := good.check(); err != nil {

@@ -107,7 +107,7 @@ func TestKnownTails(t *testing.T) {
 	}
 }
 
-func TestLevelIsTheInverseOfRate(t *testing.T) {
+func TestLevelInvertsRate(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 1))
 	var peaks []float64
 	for range 50 {
@@ -134,9 +134,9 @@ func TestLevelIsTheInverseOfRate(t *testing.T) {
 	}
 }
 
-// TestIntervalLeavesOutAsMuchOnEitherSide checks that half of the excluded probability lies on either side, and the
+// TestIntervalIsSymmetric checks that half of the excluded probability lies on either side, and the
 // grid of scales covers the posterior.
-func TestIntervalLeavesOutAsMuchOnEitherSide(t *testing.T) {
+func TestIntervalIsSymmetric(t *testing.T) {
 	r := rand.New(rand.NewPCG(2, 2))
 	for _, n := range []int{MinPeaks, 100} {
 		var peaks []float64
