@@ -21,8 +21,8 @@ func (w *Window) Account() Account { return w.account }
 // restarted accounts for a restart of the window.
 func (a *Account) restarted() { a.Lost, a.Waiting = a.Lost+a.Waiting, 0 }
 
-// gave accounts for a cuboid of so many pictures.
-func (a *Account) gave(pictures int) {
+// completed accounts for a cuboid of so many pictures.
+func (a *Account) completed(pictures int) {
 	used := min(a.Waiting, uint64(pictures))
 	a.Used += used
 	a.Unused += a.Waiting - used

@@ -34,8 +34,8 @@ static inline __attribute__((always_inline)) void squeeze(uint8_t *restrict to, 
 	}
 }
 
-// Above most_taps a table of weights gains nothing.
-enum { most_taps = 10 };
+// Above max_taps a table of weights gains nothing.
+enum { max_taps = 10 };
 
 static void squeeze_by(uint8_t *restrict to, const float *restrict row, const int *restrict left, const float *restrict weights, int side, int taps)
 {
@@ -51,8 +51,8 @@ void vigil_shrink(const uint8_t *from, int w, int h, uint8_t *to, int side, uint
 	double down = (double)h / side, across = (double)w / side;
 	float scale = (float)(1 / (down * across));
 	// For each output column: its first and last input pixels with their partial weights; those between have weight 1.
-	int left[VIGIL_MOST_SIDE], right[VIGIL_MOST_SIDE];
-	float before[VIGIL_MOST_SIDE], after[VIGIL_MOST_SIDE];
+	int left[VIGIL_MAX_SIDE], right[VIGIL_MAX_SIDE];
+	float before[VIGIL_MAX_SIDE], after[VIGIL_MAX_SIDE];
 	int taps = 0;
 	for (int i = 0; i < side; i++) {
 		double x0 = i * across, x1 = (i + 1) * across;
@@ -68,9 +68,9 @@ void vigil_shrink(const uint8_t *from, int w, int h, uint8_t *to, int side, uint
 			taps = right[i] - left[i] + 1;
 	}
 	// The same as a table if that is small; row has room for taps more.
-	float weights[VIGIL_MOST_SIDE * most_taps];
-	if (taps <= most_taps) {
-		memset(row + w, 0, most_taps * sizeof *row);
+	float weights[VIGIL_MAX_SIDE * max_taps];
+	if (taps <= max_taps) {
+		memset(row + w, 0, max_taps * sizeof *row);
 		for (int i = 0; i < side; i++)
 			for (int k = 0; k < taps; k++) {
 				int x = left[i] + k;
@@ -96,7 +96,7 @@ void vigil_shrink(const uint8_t *from, int w, int h, uint8_t *to, int side, uint
 		for (int y = first; y < last; y++)
 			add_row(sums, from + (size_t)y * w, w);
 		join(row, sums, from + (size_t)top * w, a, from + (size_t)bottom * w, b, w);
-		if (taps <= most_taps) {
+		if (taps <= max_taps) {
 			squeeze_by(to + (size_t)j * side, row, left, weights, side, taps);
 			continue;
 		}

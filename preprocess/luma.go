@@ -19,7 +19,7 @@ const maxRows = 257
 // PrepareLuma is Prepare for a grey frame, several times as fast; the results differ by rounding, by one level of grey
 // here and there. It blackens the masked pixels of f.Pix in place.
 func (p *Preparer) PrepareLuma(f *video.Frame) (video.Picture, error) {
-	if f.Channels != 1 || p.side > C.VIGIL_MOST_SIDE || f.Width < p.side || f.Height < p.side ||
+	if f.Channels != 1 || p.side > C.VIGIL_MAX_SIDE || f.Width < p.side || f.Height < p.side ||
 		f.Height > p.side*(maxRows-1) || len(f.Pix) != f.Width*f.Height {
 		return p.Prepare(f)
 	}

@@ -59,9 +59,9 @@ func open(t testing.TB, path string) *capture.Stream {
 	return s
 }
 
-// TestPicturesAreOpenCVs checks that the pictures equal those of the reference, which uses OpenCV in Python, bit for
+// TestPreparerMatchesOpenCV checks that the pictures equal those of the reference, which uses OpenCV in Python, bit for
 // bit.
-func TestPicturesAreOpenCVs(t *testing.T) {
+func TestPreparerMatchesOpenCV(t *testing.T) {
 	const python = "/usr/bin/python3" // Debian's, which has OpenCV
 	if err := exec.CommandContext(t.Context(), python, "-c", "import cv2").Run(); err != nil {
 		testenv.Missing(t, "%s has no cv2: %v; scripts/setup tests installs python3-opencv", python, err)
@@ -78,7 +78,7 @@ func TestPicturesAreOpenCVs(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if got := ours(t, path, side, tt.every); got != string(want) {
+				if got := preparedWith(t, path, side, tt.every); got != string(want) {
 					t.Errorf("got\n%.500s\nwant\n%.500s", got, want)
 				}
 			})
@@ -86,7 +86,7 @@ func TestPicturesAreOpenCVs(t *testing.T) {
 	}
 }
 
-func ours(t *testing.T, path string, side, every int) string {
+func preparedWith(t *testing.T, path string, side, every int) string {
 	t.Helper()
 	var b strings.Builder
 	p := NewPreparer(side, nil)

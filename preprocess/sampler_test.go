@@ -30,8 +30,8 @@ func inMilliseconds(i int, times func(int) time.Duration) time.Duration {
 	return times(i).Round(time.Millisecond)
 }
 
-// trembling adds jitter of up to nearly half a step of 40 ms.
-func trembling(i int, times func(int) time.Duration) time.Duration {
+// withJitter adds jitter of up to nearly half a step of 40 ms.
+func withJitter(i int, times func(int) time.Duration) time.Duration {
 	return times(i) + time.Duration(i*7919%37-18)*time.Millisecond
 }
 
@@ -40,8 +40,8 @@ func inBursts(size int) stamper {
 	return func(i int, times func(int) time.Duration) time.Duration { return times(i / size * size) }
 }
 
-// takenOf returns the sequence numbers of the pictures that a window takes.
-func takenOf(w *Window, ps []video.Picture) (taken []uint64) {
+// sampledOf returns the sequence numbers of the pictures that a window takes.
+func sampledOf(w *Window, ps []video.Picture) (taken []uint64) {
 	var c video.Cuboid
 	for _, p := range ps {
 		before := w.Stats().Sampled
@@ -81,9 +81,9 @@ func TestRate(t *testing.T) {
 		{"named 30 and has 25", 25, 30, 10, 10, inMilliseconds, []uint64{2, 3}},
 		{"named 15 and has 25", 25, 15, 10, 10, inMilliseconds, []uint64{2, 3}},
 		{"names none", 25, 0, 10, 10, inMilliseconds, []uint64{2, 3}},
-		{"trembling 25 to 10", 25, 25, 10, 10, trembling, []uint64{2, 3}},
-		{"trembling 25 to 12.5", 25, 25, 12.5, 12.5, trembling, []uint64{2}},
-		{"trembling 10 to 10", 10, 10, 10, 10, trembling, []uint64{1}},
+		{"jitter 25 to 10", 25, 25, 10, 10, withJitter, []uint64{2, 3}},
+		{"jitter 25 to 12.5", 25, 25, 12.5, 12.5, withJitter, []uint64{2}},
+		{"jitter 10 to 10", 10, 10, 10, 10, withJitter, []uint64{1}},
 		{"bursts of 2, 25 to 10", 25, 25, 10, 10, inBursts(2), []uint64{2, 3}},
 		{"bursts of 5, 25 to 10", 25, 25, 10, 10, inBursts(5), []uint64{2, 3}},
 		{"bursts of 25, 25 to 10", 25, 25, 10, 10, inBursts(25), []uint64{2, 3, 4}},
@@ -93,9 +93,9 @@ func TestRate(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: tt.want, SourceFPS: tt.named})
 			ps := stamped(6000, tt.source, tt.at)
-			takenOf(w, ps[:300]) // until the usual step is known
+			sampledOf(w, ps[:300]) // until the usual step is known
 			gaps := w.Stats().Gaps
-			taken := takenOf(w, ps[300:])
+			taken := sampledOf(w, ps[300:])
 			got := float64(len(taken)-1) / float64(taken[len(taken)-1]-taken[0]) * tt.source
 			if math.Abs(got/tt.get-1) > 0.002 {
 				t.Errorf("%.4g frames a second, want %.4g", got, tt.get)
@@ -121,7 +121,7 @@ func TestRateFollows(t *testing.T) {
 		ps[i].Arrival = ps[i].Arrival.Add(slow)
 	}
 	w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 25})
-	taken := takenOf(w, ps)
+	taken := sampledOf(w, ps)
 	for _, part := range []struct {
 		name     string
 		from, to uint64
@@ -144,9 +144,9 @@ func TestRateFollows(t *testing.T) {
 	}
 }
 
-// TestEarlyUneven checks partial cuboids when every second or third picture is taken: that is even enough, a gap in the
-// source is not.
-func TestEarlyUneven(t *testing.T) {
+// TestPartialCuboidsUneven checks partial cuboids when every second or third picture is taken: that is even enough, a
+// gap in the source is not.
+func TestPartialCuboidsUneven(t *testing.T) {
 	early := func(ps []video.Picture) int {
 		w := NewWindow(WindowConfig{Side: 2, Hop: 1, FPS: 10, SourceFPS: 15, PartialClips: true})
 		pushAll(w, ps)

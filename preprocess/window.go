@@ -46,21 +46,21 @@ const LongestPause = 5 * time.Second
 // stream time that goes back or steps by more than twice the usual step, and for live sources an arrival that is
 // unusually late (see gapDetector). The window restarts after a gap. It is not safe for concurrent use.
 type Window struct {
-	cfg     WindowConfig
-	rhythm  gapDetector
-	sampler sampler
-	stats   Stats
-	account Account
-	steps   uint64        // of the source, for its rate
-	time    time.Duration // duration of these steps
+	cfg      WindowConfig
+	detector gapDetector
+	sampler  sampler
+	stats    Stats
+	account  Account
+	steps    uint64        // of the source, for its rate
+	time     time.Duration // duration of these steps
 
-	ring  [video.CuboidFrames]video.Picture // sampled since the last gap; the window owns their Gray
-	taken int                               // number since the last gap; the next goes to ring[taken%CuboidFrames]
-	last  video.Picture                     // latest picture; Gray is nil
-	any   bool                              // last is set
-	gap   bool                              // since the last cuboid
-	least time.Duration                     // shortest step of stream time since the last gap
-	most  time.Duration                     // longest step
+	ring    [video.CuboidFrames]video.Picture // sampled since the last gap; the window owns their Gray
+	kept    int                               // number since the last gap; the next goes to ring[kept%CuboidFrames]
+	last    video.Picture                     // latest picture; Gray is nil
+	started bool                              // last is set
+	gap     bool                              // since the last cuboid
+	minStep time.Duration                     // shortest step of stream time since the last gap
+	maxStep time.Duration                     // longest step
 }
 
 // NewWindow returns an empty window.
@@ -68,7 +68,7 @@ func NewWindow(cfg WindowConfig) *Window {
 	if cfg.Hop < 1 {
 		cfg.Hop = video.CuboidFrames
 	}
-	w := &Window{cfg: cfg, rhythm: newGapDetector(cfg.SourceFPS), sampler: sampler{want: cfg.FPS}}
+	w := &Window{cfg: cfg, detector: newGapDetector(cfg.SourceFPS), sampler: sampler{wanted: cfg.FPS}}
 	for i := range w.ring {
 		w.ring[i].Gray = make([]byte, cfg.Side*cfg.Side)
 	}
@@ -95,8 +95,8 @@ func (w *Window) Short() error {
 // Rates returns the rate of the source and that of the sampled pictures, in frames a second of stream time without
 // gaps, but with pauses up to LongestPause: measured, or at first the nominal rate. Both are 0 while unknown.
 func (w *Window) Rates() (source, seen float64) {
-	source = w.rhythm.fps()
-	n, _ := w.sampler.every(source)
+	source = w.detector.fps()
+	n, _ := w.sampler.ratio(source)
 	if w.steps >= warmUp && w.time > 0 {
 		source = float64(w.steps) / w.time.Seconds()
 		n = float64(w.stats.Pictures) / float64(w.stats.Sampled)
@@ -105,42 +105,42 @@ func (w *Window) Rates() (source, seen float64) {
 }
 
 // Due reports whether the next picture may complete a cuboid. If not, Push needs no cuboid.
-func (w *Window) Due() bool { return (w.taken+1-video.CuboidFrames)%w.cfg.Hop == 0 }
+func (w *Window) Due() bool { return (w.kept+1-video.CuboidFrames)%w.cfg.Hop == 0 }
 
 // Push adds the next picture, whose Side must be the window's, and copies its pixels. It fills c and returns true if
 // this picture completes a cuboid; c.X is reused if it is large enough.
 func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	w.stats.Pictures++
 	var step time.Duration
-	if w.any {
+	if w.started {
 		step = p.PTS - w.last.PTS
-		w.follow(&p, step)
+		w.observe(&p, step)
 	}
-	w.last, w.any = p, true
+	w.last, w.started = p, true
 	w.last.Gray = nil
-	if !w.sampler.take(step, w.rhythm.fps()) {
+	if !w.sampler.keep(step, w.detector.fps()) {
 		w.account.Unused++
 		return false
 	}
-	slot := &w.ring[w.taken%video.CuboidFrames]
+	slot := &w.ring[w.kept%video.CuboidFrames]
 	copy(slot.Gray, p.Gray)
 	p.Gray = slot.Gray
 	*slot = p
-	w.taken++
+	w.kept++
 	w.stats.Sampled++
 	w.account.Waiting++
-	if (w.taken-video.CuboidFrames)%w.cfg.Hop != 0 {
+	if (w.kept-video.CuboidFrames)%w.cfg.Hop != 0 {
 		return false
 	}
 	w.account.Due++
-	early := w.taken < video.CuboidFrames
-	if w.rhythm.fps() == 0 || early && (!w.cfg.PartialClips || !w.even()) {
+	partial := w.kept < video.CuboidFrames
+	if w.detector.fps() == 0 || partial && (!w.cfg.PartialClips || !w.evenlySpaced()) {
 		w.account.Incomplete++
 		return false
 	}
-	w.fill(c)
-	w.account.gave(c.Pictures)
-	if early {
+	w.writeCuboid(c)
+	w.account.completed(c.Pictures)
+	if partial {
 		w.stats.Partial++
 	} else {
 		w.stats.Cuboids++
@@ -149,18 +149,18 @@ func (w *Window) Push(p video.Picture, c *video.Cuboid) bool {
 	return true
 }
 
-// follow records the step to p and restarts the window at a gap.
-func (w *Window) follow(p *video.Picture, step time.Duration) {
-	gap, known := false, w.rhythm.fps() > 0
+// observe records the step to p and restarts the window at a gap.
+func (w *Window) observe(p *video.Picture, step time.Duration) {
+	gap, known := false, w.detector.fps() > 0
 	pause := w.cfg.Live && step >= 0 && step <= LongestPause
 	if p.Generation != w.last.Generation {
 		gap, known, pause = true, true, false
-		w.rhythm = newGapDetector(w.cfg.SourceFPS) // another connection may have other steps
+		w.detector = newGapDetector(w.cfg.SourceFPS) // another connection may have other steps
 	} else {
 		gap = p.Cut || p.Seq != w.last.Seq+1 || p.Width != w.last.Width || p.Height != w.last.Height
 		pause = pause && !gap
-		gap = w.rhythm.stream(step) || gap
-		gap = w.cfg.Live && w.rhythm.arrival(p.Arrival.Sub(w.last.Arrival)) || gap
+		gap = w.detector.addStreamStep(step) || gap
+		gap = w.cfg.Live && w.detector.addArrivalStep(p.Arrival.Sub(w.last.Arrival)) || gap
 	}
 	if gap {
 		w.gap = true
@@ -172,45 +172,45 @@ func (w *Window) follow(p *video.Picture, step time.Duration) {
 	}
 	// Every picture was taken while the rate was unknown. If some are skipped from now on, the earlier ones do not fit,
 	// although there is no gap.
-	if gap || !known && w.rhythm.fps() > 0 && w.sampler.picks(w.rhythm.fps()) {
+	if gap || !known && w.detector.fps() > 0 && w.sampler.skips(w.detector.fps()) {
 		w.restart()
 		return
 	}
-	w.least, w.most = min(w.least, step), max(w.most, step)
+	w.minStep, w.maxStep = min(w.minStep, step), max(w.maxStep, step)
 	w.steps++
 	w.time += step
 }
 
 // restart makes the next picture the first.
 func (w *Window) restart() {
-	w.taken = 0
+	w.kept = 0
 	w.account.restarted()
-	w.least, w.most = math.MaxInt64, 0
+	w.minStep, w.maxStep = math.MaxInt64, 0
 	w.sampler.restart()
 }
 
-// even reports whether at least two pictures were taken since the last gap, and no step of the source is more than
-// twice another: while the usual step is unknown, only that reveals a gap.
-func (w *Window) even() bool { return w.taken >= 2 && w.least > 0 && w.most <= 2*w.least }
+// evenlySpaced reports whether at least two pictures were taken since the last gap, and no step of the source is more
+// than twice another: while the usual step is unknown, only that reveals a gap.
+func (w *Window) evenlySpaced() bool { return w.kept >= 2 && w.minStep > 0 && w.maxStep <= 2*w.minStep }
 
-// fill writes the cuboid of the last 16 pictures, or of fewer.
-func (w *Window) fill(c *video.Cuboid) {
+// writeCuboid writes the cuboid of the last 16 pictures, or of fewer.
+func (w *Window) writeCuboid(c *video.Cuboid) {
 	area := w.cfg.Side * w.cfg.Side
 	if cap(c.X) < video.CuboidFrames*area {
 		c.X = make([]float32, video.CuboidFrames*area)
 	}
 	c.X = c.X[:video.CuboidFrames*area]
-	c.Pictures = min(w.taken, video.CuboidFrames)
+	c.Pictures = min(w.kept, video.CuboidFrames)
 	turn := c.Pictures - 1 // the oldest picture's age, where the order reverses
 	for t := range video.CuboidFrames {
 		ago := video.CuboidFrames - 1 - t
 		back := ago % (2 * turn)
-		p := &w.ring[(w.taken-1-min(back, 2*turn-back))%video.CuboidFrames]
+		p := &w.ring[(w.kept-1-min(back, 2*turn-back))%video.CuboidFrames]
 		row := c.X[t*area : (t+1)*area]
 		for i, v := range p.Gray {
 			row[i] = scaled[v]
 		}
-		p = &w.ring[(w.taken-1-min(ago, turn))%video.CuboidFrames]
+		p = &w.ring[(w.kept-1-min(ago, turn))%video.CuboidFrames]
 		c.Seq[t], c.PTS[t], c.Arrival[t] = p.Seq, p.PTS, p.Arrival
 		c.Generation, c.Width, c.Height = p.Generation, p.Width, p.Height
 	}

@@ -51,8 +51,8 @@ func pushAll(w *Window, ps []video.Picture) (starts []uint64, gaps []bool) {
 	return starts, gaps
 }
 
-// TestEarly checks cuboids of fewer pictures, at the start and after a gap.
-func TestEarly(t *testing.T) {
+// TestPartialCuboids checks cuboids of fewer pictures, at the start and after a gap.
+func TestPartialCuboids(t *testing.T) {
 	w := NewWindow(WindowConfig{Side: 2, Hop: 4, SourceFPS: 10, PartialClips: true})
 	ps := after(21, pictures(60, 0, 0, 100*ms), shift(time.Second))
 	var c video.Cuboid
