@@ -69,7 +69,7 @@ func (r *Ring) Nearest(seq uint64) (Preview, bool) {
 		return Preview{}, false
 	}
 	return slices.MinFunc(r.pics, func(a, b Preview) int {
-		x, y := apart(a.Seq, seq), apart(b.Seq, seq)
+		x, y := distance(a.Seq, seq), distance(b.Seq, seq)
 		switch {
 		case x < y:
 			return -1
@@ -89,15 +89,15 @@ func (r *Ring) Near(seq uint64) (Preview, bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	reach := uint64(loneReach)
+	reach := uint64(singleReach)
 	if n := len(r.pics); n > 1 {
 		reach = 2 * (r.pics[n-1].Seq - r.pics[0].Seq) / uint64(n-1)
 	}
-	return p, apart(p.Seq, seq) <= reach
+	return p, distance(p.Seq, seq) <= reach
 }
 
-// loneReach is the maximum distance from a single picture, in frames.
-const loneReach = 30
+// singleReach is the maximum distance from a single picture, in frames.
+const singleReach = 30
 
 // Size returns the number of pictures and their total size in bytes.
 func (r *Ring) Size() (pictures, bytes int) {
@@ -106,7 +106,7 @@ func (r *Ring) Size() (pictures, bytes int) {
 	return len(r.pics), r.bytes
 }
 
-func apart(a, b uint64) uint64 {
+func distance(a, b uint64) uint64 {
 	if a > b {
 		return a - b
 	}
