@@ -14,21 +14,21 @@ type limitedBuffer struct {
 
 const maxStderr = 2 << 10
 
-func (h *limitedBuffer) Write(p []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.text = append(h.text, p[:min(len(p), maxStderr-len(h.text))]...)
+func (b *limitedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text = append(b.text, p[:min(len(p), maxStderr-len(b.text))]...)
 	return len(p), nil
 }
 
-func (h *limitedBuffer) String() string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return string(h.text)
+func (b *limitedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return string(b.text)
 }
 
-// plain makes one line of at most most bytes of untrusted text.
-func plain(s string, most int) string {
+// singleLine makes one line of at most maxBytes of untrusted text.
+func singleLine(s string, maxBytes int) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
 			return r
@@ -36,8 +36,8 @@ func plain(s string, most int) string {
 		return ' '
 	}, strings.ToValidUTF8(s, "?"))
 	s = strings.Join(strings.Fields(s), " ")
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + " ..."
+	if len(s) > maxBytes {
+		s = strings.ToValidUTF8(s[:maxBytes], "") + " ..."
 	}
 	return s
 }

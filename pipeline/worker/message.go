@@ -130,7 +130,7 @@ func readPreview(body []byte) (seq uint64, pts time.Duration, arrival int64, jpe
 
 func checkJPEG(b []byte) error {
 	if n := len(b); n < 4 || b[0] != 0xff || b[1] != 0xd8 || b[n-2] != 0xff || b[n-1] != 0xd9 {
-		return fmt.Errorf("%w: a picture that is no JPEG", ErrProtocol)
+		return fmt.Errorf("%w: a picture that is not a JPEG", ErrProtocol)
 	}
 	return nil
 }
@@ -146,7 +146,7 @@ func appendStill(b []byte, id, seq uint64, jpeg []byte) []byte {
 
 func readStill(body []byte) (id uint64, jpeg []byte, err error) {
 	if len(body) < stillHead {
-		return 0, nil, fmt.Errorf("%w: an answer of %d bytes", ErrProtocol, len(body))
+		return 0, nil, fmt.Errorf("%w: a response of %d bytes", ErrProtocol, len(body))
 	}
 	id, jpeg = binary.LittleEndian.Uint64(body), body[stillHead:]
 	if len(jpeg) > 0 {
@@ -155,9 +155,9 @@ func readStill(body []byte) (id uint64, jpeg []byte, err error) {
 	return id, jpeg, err
 }
 
-func readAsk(body []byte) (id, seq uint64, err error) {
+func readStillRequest(body []byte) (id, seq uint64, err error) {
 	if len(body) != 16 {
-		return 0, 0, fmt.Errorf("%w: a question of %d bytes", ErrProtocol, len(body))
+		return 0, 0, fmt.Errorf("%w: a request of %d bytes", ErrProtocol, len(body))
 	}
 	return binary.LittleEndian.Uint64(body), binary.LittleEndian.Uint64(body[8:]), nil
 }
@@ -203,7 +203,7 @@ const maxRemoteError = 500
 // err converts the worker's report to an error, without anything that may be secret: the worker has decoded untrusted
 // input.
 func (e end) err(a source.Address) error {
-	t := remoteError{text: plain(a.Scrub(e.Text), maxRemoteError)}
+	t := remoteError{text: singleLine(a.Scrub(e.Text), maxRemoteError)}
 	if t.text == "" {
 		t.text = "the camera's process gave no reason"
 	}

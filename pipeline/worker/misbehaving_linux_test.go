@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 		os.Exit(Main())
 	}
 	if len(os.Args) == 2 && os.Args[1] == "devour" {
-		devour()
+		allocateMuch()
 	}
 	if len(os.Args) == 3 && os.Args[1] == "parent" {
 		parent(os.Args[2])
@@ -35,14 +35,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-const lieSide = 4
+const testSide = 4
 
-func cat(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
+func join(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
 
 func frame(seq uint64, change func(*picture)) []byte {
 	p := picture{
 		seq: seq, pts: time.Duration(seq) * 40 * time.Millisecond, arrival: ticks(), width: 8, height: 8,
-		gray: make([]byte, lieSide*lieSide),
+		gray: make([]byte, testSide*testSide),
 	}
 	if change != nil {
 		change(&p)
@@ -56,7 +56,7 @@ func preview(seq uint64, jpeg []byte) []byte {
 
 var (
 	hello     = encode(nil, kindHello, nil)
-	opened    = cat(hello, encode(nil, kindOpened, appendJSON(video.Info{Width: 8, Height: 8, FPS: 25})))
+	opened    = join(hello, encode(nil, kindOpened, appendJSON(video.Info{Width: 8, Height: 8, FPS: 25})))
 	garbage   = []byte(strings.Repeat("what? ", 1000))
 	smallJPEG = []byte{0xff, 0xd8, 1, 0xff, 0xd9}
 	another   = func() []byte { // correct except for its version
@@ -77,59 +77,60 @@ const (
 	crashes = "echo panic: at viewer:geheim@host >&2; exit 2"
 )
 
-// lies are misbehaving workers. Each must lead to an error of the camera in time, and the worker must be gone
+// misbehaviours are misbehaving workers. Each must lead to an error of the camera in time, and the worker must be gone
 // afterwards.
-var lies = []struct {
+var misbehaviours = []struct {
 	name   string
-	tell   []byte
+	send   []byte
 	then   string
 	want   error
 	frames int // before the error
 }{
-	{"says nothing", nil, waits, ErrStalled, 0},
-	{"says hello only", hello, waits, ErrStalled, 0},
+	{"sends nothing", nil, waits, ErrStalled, 0},
+	{"sends hello only", hello, waits, ErrStalled, 0},
 	{"ends at once", nil, ends, ErrDied, 0},
 	{"ends after hello", hello, ends, ErrDied, 0},
 	{"ends when it is open", opened, ends, ErrDied, 0},
-	{"is killed", cat(opened, frame(0, nil)), dies, ErrDied, 1},
+	{"is killed", join(opened, frame(0, nil)), dies, ErrDied, 1},
 	{"crashes", opened, crashes, ErrDied, 0},
 	{"garbage", garbage, waits, ErrProtocol, 0},
-	{"garbage later", cat(opened, frame(0, nil), garbage), waits, ErrProtocol, 1},
+	{"garbage later", join(opened, frame(0, nil), garbage), waits, ErrProtocol, 1},
 	{"another version", another, waits, ErrProtocol, 0},
-	{"half a message", cat(opened, frame(0, nil)[:30]), waits, ErrStalled, 0},
-	{"opens twice", cat(opened, opened), waits, ErrProtocol, 0},
-	{"a picture before it is open", cat(hello, frame(0, nil)), waits, ErrProtocol, 0},
-	{"no size", cat(hello, encode(nil, kindOpened, appendJSON(video.Info{}))), waits, ErrProtocol, 0},
-	{"a frame twice", cat(opened, frame(0, nil), frame(0, nil)), waits, ErrProtocol, 1},
-	{"a number from the stars", cat(opened, frame(1<<63, nil)), waits, ErrProtocol, 0},
-	{"a time from the stars", cat(opened, frame(0, func(p *picture) { p.pts = 1 << 62 })), waits, ErrProtocol, 0},
-	{"a huge frame", cat(opened, frame(0, func(p *picture) { p.width = 1 << 31 })), waits, ErrProtocol, 0},
-	{"another side", cat(opened, frame(0, func(p *picture) { p.gray = make([]byte, 9) })), waits, ErrProtocol, 0},
+	{"half a message", join(opened, frame(0, nil)[:30]), waits, ErrStalled, 0},
+	{"opens twice", join(opened, opened), waits, ErrProtocol, 0},
+	{"a picture before it is open", join(hello, frame(0, nil)), waits, ErrProtocol, 0},
+	{"no size", join(hello, encode(nil, kindOpened, appendJSON(video.Info{}))), waits, ErrProtocol, 0},
+	{"a frame twice", join(opened, frame(0, nil), frame(0, nil)), waits, ErrProtocol, 1},
+	{"an absurd number", join(opened, frame(1<<63, nil)), waits, ErrProtocol, 0},
+	{"an absurd time", join(opened, frame(0, func(p *picture) { p.pts = 1 << 62 })), waits, ErrProtocol, 0},
+	{"a huge frame", join(opened, frame(0, func(p *picture) { p.width = 1 << 31 })), waits, ErrProtocol, 0},
+	{"another side", join(opened, frame(0, func(p *picture) { p.gray = make([]byte, 9) })), waits, ErrProtocol, 0},
 	{
-		"an arrival to come", cat(opened, frame(0, func(p *picture) { p.arrival += 1 << 60 }), frame(1, nil)), waits,
+		"an arrival in the future", join(opened, frame(0, func(p *picture) { p.arrival += 1 << 60 }), frame(1, nil)),
+		waits,
 		ErrStalled, 2,
 	},
 	{
-		"an arrival long ago", cat(opened, frame(0, func(p *picture) { p.arrival = -1 << 63 }), frame(1, nil)), waits,
+		"an arrival long ago", join(opened, frame(0, func(p *picture) { p.arrival = -1 << 63 }), frame(1, nil)), waits,
 		ErrStalled, 2,
 	},
 	{
-		"a preview of a dropped picture", cat(opened, frame(0, nil), preview(1, smallJPEG), frame(2, nil)), waits,
+		"a preview of a dropped picture", join(opened, frame(0, nil), preview(1, smallJPEG), frame(2, nil)), waits,
 		ErrStalled, 2,
 	},
-	{"a preview that is none", cat(opened, frame(0, nil), preview(0, []byte("GIF89a"))), waits, ErrProtocol, 1},
+	{"a preview that is not a JPEG", join(opened, frame(0, nil), preview(0, []byte("GIF89a"))), waits, ErrProtocol, 1},
 	{
-		"an answer to nothing",
-		cat(opened, encode(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits,
+		"a response without a request",
+		join(opened, encode(nil, kindStill, func(b []byte) []byte { return appendStill(b, 5, 0, smallJPEG) })), waits,
 		ErrProtocol, 0,
 	},
 	{
 		"a secret",
-		cat(hello, encode(nil, kindEnd,
+		join(hello, encode(nil, kindEnd,
 			appendJSON(end{Kind: "refused", Text: "user viewer, password geheim\n\x1b[31m"}))), waits,
 		capture.ErrRefused, 0,
 	},
-	{"will not go", cat(opened, frame(0, nil)), hangs, ErrStalled, 1},
+	{"does not exit", join(opened, frame(0, nil)), hangs, ErrStalled, 1},
 	{"stops", opened, stops, ErrStalled, 0},
 }
 
@@ -142,61 +143,61 @@ func someAddress(t *testing.T) source.Address {
 	return addr
 }
 
-func TestLies(t *testing.T) {
+func TestMisbehavingWorkers(t *testing.T) {
 	addr := someAddress(t)
 	// They mostly wait, so several run at a time.
-	room := make(chan struct{}, 8)
+	slots := make(chan struct{}, 8)
 	var all sync.WaitGroup
-	for _, lie := range lies {
-		path := filepath.Join(t.TempDir(), "lie")
-		if err := os.WriteFile(path, lie.tell, 0o600); err != nil {
+	for _, m := range misbehaviours {
+		path := filepath.Join(t.TempDir(), "messages")
+		if err := os.WriteFile(path, m.send, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		o := Options{
-			Address: addr, OpenTimeout: patience, ReadTimeout: patience, Side: lieSide,
-			Command: []string{"/bin/sh", "-c", "cat \"$0\"; " + lie.then, path},
+			Address: addr, OpenTimeout: waitTimeout, ReadTimeout: waitTimeout, Side: testSide,
+			Command: []string{"/bin/sh", "-c", "cat \"$0\"; " + m.then, path},
 		}
 		// Only those that must time out have a short timeout.
-		if errors.Is(lie.want, ErrStalled) {
+		if errors.Is(m.want, ErrStalled) {
 			o.ReadTimeout = time.Second
-			if len(lie.tell) <= len(hello) {
+			if len(m.send) <= len(hello) {
 				o.OpenTimeout = time.Second
 			}
 		}
 		all.Go(func() {
-			room <- struct{}{}
-			defer func() { <-room }()
-			hearLie(t, lie.name, o, lie.want, lie.frames)
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			readUntilError(t, m.name, o, m.want, m.frames)
 		})
 	}
 	all.Wait()
 }
 
-// TestPreviewsWithoutEnd checks that a worker that sends only previews and no picture times out.
-func TestPreviewsWithoutEnd(t *testing.T) {
+// TestPreviewsOnlyTimeOut checks that a worker that sends only previews and no picture times out.
+func TestPreviewsOnlyTimeOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "previews")
 	if err := os.WriteFile(path, bytes.Repeat(preview(0, smallJPEG), 1000), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	first := filepath.Join(t.TempDir(), "first")
-	if err := os.WriteFile(first, cat(opened, frame(0, nil)), 0o600); err != nil {
+	if err := os.WriteFile(first, join(opened, frame(0, nil)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	hearLie(t, "previews", Options{
-		Address: someAddress(t), OpenTimeout: patience, ReadTimeout: time.Second, Side: lieSide,
+	readUntilError(t, "previews", Options{
+		Address: someAddress(t), OpenTimeout: waitTimeout, ReadTimeout: time.Second, Side: testSide,
 		Command: []string{"/bin/sh", "-c", "cat \"$0\"; while cat \"$1\"; do :; done", first, path},
 	}, ErrStalled, 1)
 }
 
 func TestTooMuchMemory(t *testing.T) {
-	hearLie(t, "memory", Options{
-		Address: someAddress(t), OpenTimeout: patience, ReadTimeout: patience, Side: lieSide, Memory: 200 << 20,
+	readUntilError(t, "memory", Options{
+		Address: someAddress(t), OpenTimeout: waitTimeout, ReadTimeout: waitTimeout, Side: testSide, Memory: 200 << 20,
 		Command: []string{os.Args[0], "devour"},
 	}, ErrMemory, 0)
 }
 
-// devour runs as a worker that allocates more and more memory.
-func devour() {
+// allocateMuch runs as a worker that allocates more and more memory.
+func allocateMuch() {
 	_, _ = os.Stdout.Write(opened)
 	var all [][]byte
 	for range 20 {
@@ -210,8 +211,8 @@ func devour() {
 	runtime.KeepAlive(all)
 }
 
-// hearLie reads a misbehaving worker until its error.
-func hearLie(t *testing.T, name string, o Options, want error, wantFrames int) {
+// readUntilError reads a misbehaving worker until its error.
+func readUntilError(t *testing.T, name string, o Options, want error, wantFrames int) {
 	p, err := Start(t.Context(), o)
 	frames := 0
 	var last time.Time
@@ -239,6 +240,6 @@ func hearLie(t *testing.T, name string, o Options, want error, wantFrames int) {
 		t.Errorf("%s: %v", name, err)
 	}
 	if err := syscall.Kill(p.PID(), 0); !errors.Is(err, syscall.ESRCH) {
-		t.Errorf("%s: the child is still there: %v", name, err)
+		t.Errorf("%s: the worker is still there: %v", name, err)
 	}
 }

@@ -35,9 +35,9 @@ func startOn(t *testing.T, url string, o Options) (*Process, error) {
 	return p, err
 }
 
-// TestOrdersReachTheChild checks that the configuration reaches FFmpeg in the worker: the transport, and the last known
+// TestOptionsReachWorker checks that the configuration reaches FFmpeg in the worker: the transport, and the last known
 // frame rate.
-func TestOrdersReachTheChild(t *testing.T) {
+func TestOptionsReachWorker(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	for transport, wantUDP := range map[string]bool{"": false, "tcp": false, "udp": true} {
 		p, err := startOn(t, server.URL(), Options{Transport: transport, FPSHint: 24})
@@ -58,8 +58,8 @@ func TestOrdersReachTheChild(t *testing.T) {
 	}
 }
 
-// TestTrustReachesTheChild checks the same for the accepted certificates.
-func TestTrustReachesTheChild(t *testing.T) {
+// TestTrustReachesWorker checks the same for the accepted certificates.
+func TestTrustReachesWorker(t *testing.T) {
 	shown := certtest.SelfSigned(t)
 	server := rtsptest.Start(t, rtsptest.Options{Certificate: shown, User: "viewer", Password: "geheim"})
 	for _, trust := range []source.Trust{{}, {PEM: shown.PEM}} {

@@ -20,7 +20,7 @@ func TestPause(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Start(t.Context(), Options{Address: addr, OpenTimeout: patience, ReadTimeout: time.Second, Side: 64})
+	p, err := Start(t.Context(), Options{Address: addr, OpenTimeout: waitTimeout, ReadTimeout: time.Second, Side: 64})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,11 +58,11 @@ type Options struct {
 // Errors that callers distinguish; errors that the worker reports also unwrap to capture.ErrLost and
 // capture.ErrRefused.
 var (
-	// ErrStalled means that the child, or the camera behind it, gave no picture in time.
+	// ErrStalled means that the worker, or the camera behind it, gave no picture in time.
 	ErrStalled = errcode.CameraNoPicture.New("no picture came in time")
-	// ErrMemory means that the child took more memory than it may.
+	// ErrMemory means that the worker exceeded its memory limit.
 	ErrMemory = errcode.CameraMemory.New("the camera's process takes too much memory")
-	// ErrDied means that the child ended without a word.
+	// ErrDied means that the worker exited without a message.
 	ErrDied = errcode.CameraProcessDied.New("the camera's process died")
 )
 
@@ -89,19 +89,19 @@ type Process struct {
 	done   chan struct{} // closed when the worker has exited
 	status error         // of the exit; valid after done
 
-	dec         decoder
-	info        video.Info
-	seq         uint64 // lowest sequence number of the next frame
-	arrival     time.Time
-	idle        idle
-	quiet       bool // OnStall was called since the last picture
-	broken      bool // the worker misbehaves and is killed without being asked to exit
-	memoryCheck time.Time
-	notes       int // received
-	waits       int // for the first key frame
-	paused      atomic.Bool
+	dec           decoder
+	info          video.Info
+	seq           uint64 // lowest sequence number of the next frame
+	arrival       time.Time
+	idle          idle
+	stalled       bool // OnStall was called since the last picture
+	broken        bool // the worker misbehaves and is killed without being asked to exit
+	memoryCheck   time.Time
+	notes         int // received
+	keyFrameWaits int // for the first key frame
+	paused        atomic.Bool
 
-	questions pending
+	pending pendingRequests
 }
 
 // starting holds a token for each process that has been started and has not sent hello yet. Until then it loads its
@@ -151,22 +151,22 @@ func (p *Process) launch(yield bool) error {
 		}
 		command = []string{exe, Argument}
 	}
-	childIn, in, err := os.Pipe()
+	workerIn, in, err := os.Pipe()
 	if err != nil {
 		return err
 	}
-	defer func() { _ = childIn.Close() }()
-	out, childOut, err := os.Pipe()
+	defer func() { _ = workerIn.Close() }()
+	out, workerOut, err := os.Pipe()
 	if err != nil {
 		return errors.Join(err, in.Close())
 	}
-	defer func() { _ = childOut.Close() }()
+	defer func() { _ = workerOut.Close() }()
 	growPipe(out)
 	p.in, p.out = in, out
 	p.cmd = exec.Command(command[0], command[1:]...) //nolint:noctx,gosec // Close ends it; the command is this binary.
 	p.cmd.Args[0] = "vigil"
 	p.cmd.Env = []string{}
-	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = childIn, childOut, &p.stderr
+	p.cmd.Stdin, p.cmd.Stdout, p.cmd.Stderr = workerIn, workerOut, &p.stderr
 	p.cmd.WaitDelay = time.Second
 	prepare(p.cmd)
 	started := make(chan error)
@@ -246,7 +246,7 @@ func (p *Process) Pause(paused bool) error {
 // Close asks the worker to exit, so that it can close the camera's session, and kills it if it does not. The wait is
 // bounded.
 func (p *Process) Close() error {
-	p.questions.close()
+	p.pending.close()
 	_ = p.in.Close() // the end of stdin asks it to exit
 	defer func() { _ = p.out.Close() }()
 	if !p.broken && p.ended(closeTimeout) {
@@ -285,7 +285,7 @@ func (p *Process) exitError() error {
 	if p.status != nil {
 		how = p.status.Error()
 	}
-	if text := plain(p.o.Address.Scrub(p.stderr.String()), maxCrash); text != "" {
+	if text := singleLine(p.o.Address.Scrub(p.stderr.String()), maxCrash); text != "" {
 		how += ": " + text
 	}
 	return fmt.Errorf("%w: %s", ErrDied, how)
@@ -299,8 +299,8 @@ func (p *Process) write(m []byte) error {
 	return err
 }
 
-// pending holds the requests that the worker has not answered yet.
-type pending struct {
+// pendingRequests holds the requests that the worker has not answered yet.
+type pendingRequests struct {
 	mu     sync.Mutex
 	last   uint64
 	open   map[uint64]chan []byte

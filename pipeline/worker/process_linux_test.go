@@ -24,13 +24,13 @@ import (
 	"vigil/video"
 )
 
-// patience is a timeout for what takes moments; only a failure uses it up.
-const patience = time.Minute
+// waitTimeout is a timeout for what takes moments; only a failure uses it up.
+const waitTimeout = time.Minute
 
 // parent starts a worker that reads the address, prints its process id, and reads on until it is killed. If address is
 // a path, the worker sends that file and ignores the end of its stdin.
 func parent(address string) {
-	o := Options{OpenTimeout: 30 * time.Second, ReadTimeout: patience, Side: 64}
+	o := Options{OpenTimeout: 30 * time.Second, ReadTimeout: waitTimeout, Side: 64}
 	if filepath.IsAbs(address) {
 		o.Command = []string{"/bin/sh", "-c", "cat \"$0\"; " + hangs, address}
 	}
@@ -87,7 +87,7 @@ func TestProcess(t *testing.T) {
 		}
 		if pic.Seq != 1000+i || pic.Generation != 3 || pic.Width != 320 || pic.Height != 240 || pic.Side != 64 ||
 			len(pic.Gray) != 64*64 ||
-			pic.Arrival.Before(last.Arrival) || pic.Arrival.After(time.Now()) || time.Since(pic.Arrival) > patience {
+			pic.Arrival.Before(last.Arrival) || pic.Arrival.After(time.Now()) || time.Since(pic.Arrival) > waitTimeout {
 			t.Fatalf("picture %d: %+v", i, pic)
 		}
 		last.Arrival = pic.Arrival
@@ -99,7 +99,7 @@ func TestProcess(t *testing.T) {
 	if v := (*previews)[0]; v.Seq != 1000 || http(v.JPEG) != "image/jpeg" {
 		t.Errorf("the first preview is of frame %d, %s", v.Seq, http(v.JPEG))
 	}
-	checkHost(t, p.PID())
+	checkProcess(t, p.PID())
 	checkStill(t, p)
 }
 
@@ -122,7 +122,7 @@ func checkStill(t *testing.T, p *Process) {
 		want error
 	}{{1020, nil}, {1 << 60, errNoStill}} {
 		answers := make(chan answer, 1)
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), waitTimeout)
 		go func() {
 			jpeg, err := p.Still(ctx, c.seq)
 			answers <- answer{jpeg, err}
@@ -159,8 +159,8 @@ func status(t *testing.T, pid int, key string) []byte {
 	return nil
 }
 
-// checkHost checks the worker's process as the system shows it.
-func checkHost(t *testing.T, pid int) {
+// checkProcess checks the worker's process as the system shows it.
+func checkProcess(t *testing.T, pid int) {
 	t.Helper()
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	if got := status(t, pid, "NoNewPrivs"); string(got) != "1" {
@@ -227,9 +227,9 @@ func gone(pid int) bool {
 	return strings.HasPrefix(rest, "Z") // exited, not yet reaped by init
 }
 
-// TestNoChildOutlivesItsParent checks that a worker does not outlive its parent, however that dies, even if the worker
-// is stopped or hangs.
-func TestNoChildOutlivesItsParent(t *testing.T) {
+// TestWorkerDoesNotOutliveParent checks that a worker does not outlive its parent, however that dies, even if the
+// worker is stopped or hangs.
+func TestWorkerDoesNotOutliveParent(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
 	deaf := filepath.Join(t.TempDir(), "opened")
 	if err := os.WriteFile(deaf, opened, 0o600); err != nil {
@@ -238,7 +238,7 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 	for _, tt := range []struct {
 		name, address string
 		stopped       bool
-	}{{"watching", server.URL(), false}, {"stopped", server.URL(), true}, {"deaf", deaf, false}} {
+	}{{"reading", server.URL(), false}, {"stopped", server.URL(), true}, {"ignores its stdin", deaf, false}} {
 		t.Run(tt.name, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "parent", tt.address)
 			cmd.Stderr = t.Output()
@@ -268,8 +268,8 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 			began := time.Now()
 			_ = cmd.Wait() // killed, so it has an exit status
 			for !gone(pid) {
-				if time.Since(began) > patience {
-					t.Fatal("the child is still there")
+				if time.Since(began) > waitTimeout {
+					t.Fatal("the worker is still there")
 				}
 				time.Sleep(10 * time.Millisecond)
 			}
@@ -278,11 +278,11 @@ func TestNoChildOutlivesItsParent(t *testing.T) {
 	}
 }
 
-// TestChildEndsWithItsStdin checks that the end of stdin ends the worker if the system does not kill orphans, also
+// TestWorkerExitsWithStdin checks that the end of stdin ends the worker if the system does not kill orphans, also
 // while it opens a silent camera.
-func TestChildEndsWithItsStdin(t *testing.T) {
+func TestWorkerExitsWithStdin(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	for _, address := range []string{server.URL(), silent(t)} {
+	for _, address := range []string{server.URL(), silentCamera(t)} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], Argument)
 		cmd.Env = []string{}
 		in, err := cmd.StdinPipe()
@@ -298,7 +298,7 @@ func TestChildEndsWithItsStdin(t *testing.T) {
 		}
 		go func() { _, _ = io.Copy(io.Discard, out) }()
 		if _, err := in.Write(encode(nil, kindStart, appendJSON(start{
-			Address: []byte(address), OpenTimeout: patience, ReadTimeout: patience, Side: 64,
+			Address: []byte(address), OpenTimeout: waitTimeout, ReadTimeout: waitTimeout, Side: 64,
 		}))); err != nil {
 			t.Fatal(err)
 		}
@@ -308,7 +308,7 @@ func TestChildEndsWithItsStdin(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = cmd.Wait()
-		if took := time.Since(began); err != nil || took > patience/2 {
+		if took := time.Since(began); err != nil || took > waitTimeout/2 {
 			t.Errorf("%s: %v after %v", address, err, took)
 		}
 	}

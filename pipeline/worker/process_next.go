@@ -48,14 +48,14 @@ func (p *Process) Next(ctx context.Context) (video.Picture, error) {
 		case kindPreview:
 			err = p.preview(body)
 		case kindStill:
-			err = p.answer(body)
+			err = p.respond(body)
 		case kindNote:
 			p.note(body)
 		case kindWaiting:
 			err = p.awaitKeyFrame()
 		case kindPaused:
 			if p.paused.Load() { // else it was sent before the worker resumed
-				p.idle, p.quiet = idle{}, false
+				p.idle, p.stalled = idle{}, false
 			}
 		default:
 			err = fmt.Errorf("%w: a message of kind %d", ErrProtocol, k)
@@ -79,7 +79,7 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 	}
 	p.seq = m.seq + 1
 	p.arrival = p.arrivalTime(m.arrival)
-	p.idle, p.quiet = idle{}, false
+	p.idle, p.stalled = idle{}, false
 	return video.Picture{
 		Seq: m.seq, PTS: m.pts, Arrival: p.arrival, Generation: p.o.Generation, Width: int(m.width),
 		Height: int(m.height),
@@ -89,8 +89,8 @@ func (p *Process) picture(body []byte) (video.Picture, error) {
 
 // awaitKeyFrame grants another read timeout while packets arrive without a key frame, a limited number of times.
 func (p *Process) awaitKeyFrame() error {
-	if p.waits++; p.waits >= capture.KeyFrameWaits {
-		return fmt.Errorf("%w: a key frame is waited for without an end", ErrProtocol)
+	if p.keyFrameWaits++; p.keyFrameWaits >= capture.KeyFrameWaits {
+		return fmt.Errorf("%w: too many messages that a key frame is awaited", ErrProtocol)
 	}
 	p.idle = idle{}
 	return nil
@@ -104,7 +104,7 @@ func (p *Process) note(body []byte) {
 	if p.notes++; p.notes > maxNotes || p.o.Note == nil {
 		return
 	}
-	p.o.Note(plain(p.o.Address.Scrub(string(body)), maxRemoteError))
+	p.o.Note(singleLine(p.o.Address.Scrub(string(body)), maxRemoteError))
 }
 
 // arrivalTime converts the worker's ticks to a time that is neither in the future nor before the last one.
@@ -156,8 +156,8 @@ func (p *Process) wait(ctx context.Context, limit time.Duration) (kind, []byte, 
 			return 0, nil, fmt.Errorf("%w: nothing for %v, and the camera's process does not say why", ErrStalled,
 				idle.Round(tick))
 		}
-		if p.o.OnStall != nil && !p.quiet && p.info.Width > 0 && idle > p.o.ReadTimeout/2 {
-			p.quiet = true
+		if p.o.OnStall != nil && !p.stalled && p.info.Width > 0 && idle > p.o.ReadTimeout/2 {
+			p.stalled = true
 			p.o.OnStall(idle)
 		}
 		if err := p.checkMemory(now); err != nil {
@@ -203,16 +203,17 @@ var errNoStill = errors.New("the camera's process keeps no picture of this time"
 // Still requests the full-size picture nearest to a frame. Another goroutine must be in Next, which receives the
 // response. It returns an error if the worker is closed or has no such picture.
 func (p *Process) Still(ctx context.Context, seq uint64) ([]byte, error) {
-	id, answer, err := p.questions.request()
+	id, reply, err := p.pending.request()
 	if err != nil {
 		return nil, err
 	}
-	defer p.questions.forget(id)
-	if err := p.write(encode(nil, kindAsk, func(b []byte) []byte { return appendStill(b, id, seq, nil) })); err != nil {
+	defer p.pending.forget(id)
+	if err := p.write(encode(nil, kindStillRequest,
+		func(b []byte) []byte { return appendStill(b, id, seq, nil) })); err != nil {
 		return nil, ErrDied
 	}
 	select {
-	case jpeg := <-answer:
+	case jpeg := <-reply:
 		if len(jpeg) == 0 {
 			return nil, errNoStill
 		}
@@ -224,62 +225,63 @@ func (p *Process) Still(ctx context.Context, seq uint64) ([]byte, error) {
 	}
 }
 
-func (p *Process) answer(body []byte) error {
+// respond passes the worker's response to the request that is waiting for it.
+func (p *Process) respond(body []byte) error {
 	id, jpeg, err := readStill(body)
 	if err != nil {
 		return err
 	}
-	return p.questions.respond(id, slices.Clone(jpeg))
+	return p.pending.respond(id, slices.Clone(jpeg))
 }
 
 // maxPending bounds the open requests.
 const maxPending = 64
 
-func (q *pending) request() (uint64, <-chan []byte, error) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.closed {
+func (r *pendingRequests) request() (uint64, <-chan []byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
 		return 0, nil, ErrDied
 	}
-	if len(q.open) >= maxPending {
-		return 0, nil, errors.New("too many pictures are asked for at a time")
+	if len(r.open) >= maxPending {
+		return 0, nil, errors.New("too many requests for pictures at a time")
 	}
-	if q.open == nil {
-		q.open = map[uint64]chan []byte{}
+	if r.open == nil {
+		r.open = map[uint64]chan []byte{}
 	}
-	q.last++
-	answer := make(chan []byte, 1)
-	q.open[q.last] = answer
-	return q.last, answer, nil
+	r.last++
+	reply := make(chan []byte, 1)
+	r.open[r.last] = reply
+	return r.last, reply, nil
 }
 
 // respond delivers the response if its request is still open; a response that was never requested is a protocol error.
-func (q *pending) respond(id uint64, jpeg []byte) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if id == 0 || id > q.last {
-		return fmt.Errorf("%w: an answer to question %d, which was not asked", ErrProtocol, id)
+func (r *pendingRequests) respond(id uint64, jpeg []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if id == 0 || id > r.last {
+		return fmt.Errorf("%w: a response to request %d, which was not sent", ErrProtocol, id)
 	}
-	if c, ok := q.open[id]; ok {
-		delete(q.open, id)
+	if c, ok := r.open[id]; ok {
+		delete(r.open, id)
 		c <- jpeg
 	}
 	return nil
 }
 
-func (q *pending) forget(id uint64) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	delete(q.open, id)
+func (r *pendingRequests) forget(id uint64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, id)
 }
 
-// close answers all open requests with nothing.
-func (q *pending) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	for id, c := range q.open {
-		delete(q.open, id)
+// close responds to all open requests with nothing.
+func (r *pendingRequests) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.closed = true
+	for id, c := range r.open {
+		delete(r.open, id)
 		c <- nil
 	}
 }

@@ -124,7 +124,7 @@ func (r *recording) take(p *Process, k kind, body []byte) error {
 			return fmt.Errorf("%w: a segment of %d frames, %v", ErrProtocol, s.Frames, s.Duration)
 		}
 		if r.file == nil {
-			return fmt.Errorf("%w: word of a segment that has not begun", ErrProtocol)
+			return fmt.Errorf("%w: statistics of a segment that has not begun", ErrProtocol)
 		}
 		if k == kindFlushed {
 			return r.files.Flushed(s)

@@ -10,33 +10,33 @@ import (
 	"vigil/capture"
 )
 
-// tape is a folder of segments in memory.
-type tape struct {
+// memorySegments is a folder of segments in memory.
+type memorySegments struct {
 	segments [][]byte
 	ended    []capture.SegmentStats
 }
 
-func (t *tape) Begin(time.Time) (io.WriterAt, error) {
+func (t *memorySegments) Begin(time.Time) (io.WriterAt, error) {
 	t.segments = append(t.segments, nil)
 	return t, nil
 }
 
-func (t *tape) WriteAt(b []byte, at int64) (int, error) {
+func (t *memorySegments) WriteAt(b []byte, at int64) (int, error) {
 	s := &t.segments[len(t.segments)-1]
 	*s = append((*s)[:min(at, int64(len(*s)))], b...)
 	return len(b), nil
 }
 
-func (t *tape) Flushed(capture.SegmentStats) error { return nil }
+func (t *memorySegments) Flushed(capture.SegmentStats) error { return nil }
 
-func (t *tape) End(s capture.SegmentStats) error {
+func (t *memorySegments) End(s capture.SegmentStats) error {
 	t.ended = append(t.ended, s)
 	return nil
 }
 
-// TestRecordingChecksItsChild checks that the worker's segment messages are validated, since it has decoded untrusted
+// TestRecordingChecksWorker checks that the worker's segment messages are validated, since it has decoded untrusted
 // input.
-func TestRecordingChecksItsChild(t *testing.T) {
+func TestRecordingChecksWorker(t *testing.T) {
 	type message struct {
 		kind kind
 		body []byte
@@ -47,35 +47,38 @@ func TestRecordingChecksItsChild(t *testing.T) {
 	begin := message{kindSegment, []byte(`{"First":1}`)}
 	end := message{kindSegmentEnd, []byte(`{"Frames":2,"Duration":1000}`)}
 	tests := map[string]struct {
-		said []message
-		bad  bool // the last message breaks the protocol
+		messages []message
+		bad      bool // the last message breaks the protocol
 	}{
 		"two segments": {[]message{
 			{kindWaiting, nil},
 			begin, chunk(0, "ab"), chunk(2, "c"), chunk(0, "x"),
 			end, begin, chunk(0, "d"), end,
 		}, false},
-		"bytes of no segment":   {[]message{chunk(0, "a")}, true},
-		"bytes after the end":   {[]message{begin, chunk(0, "a"), end, chunk(1, "b")}, true},
-		"a hole":                {[]message{begin, chunk(0, "a"), chunk(2, "b")}, true},
-		"a hole of 2^63":        {[]message{begin, chunk(1<<63, "b")}, true},
-		"no offset":             {[]message{begin, {kindChunk, []byte("abc")}}, true},
-		"a segment in another":  {[]message{begin, begin}, true},
-		"the end of nothing":    {[]message{end}, true},
-		"flushed nothing":       {[]message{{kindFlushed, []byte(`{"Frames":1}`)}}, true},
-		"frames below 0":        {[]message{begin, {kindSegmentEnd, []byte(`{"Frames":-1}`)}}, true},
-		"a length below 0":      {[]message{begin, {kindSegmentEnd, []byte(`{"Duration":-1}`)}}, true},
-		"no JSON":               {[]message{{kindSegment, []byte("{")}}, true},
-		"a picture":             {[]message{{kindPicture, make([]byte, 64)}}, true},
-		"an answer not asked":   {[]message{{kindStill, make([]byte, 16)}}, true},
-		"what the parent says":  {[]message{{kindFinish, nil}}, true},
-		"the time of 100 years": {[]message{begin, {kindFlushed, []byte(`{"Duration":3153600000000000000}`)}}, true},
+		"bytes of no segment":          {[]message{chunk(0, "a")}, true},
+		"bytes after the end":          {[]message{begin, chunk(0, "a"), end, chunk(1, "b")}, true},
+		"a hole":                       {[]message{begin, chunk(0, "a"), chunk(2, "b")}, true},
+		"a hole of 2^63":               {[]message{begin, chunk(1<<63, "b")}, true},
+		"no offset":                    {[]message{begin, {kindChunk, []byte("abc")}}, true},
+		"a segment in another":         {[]message{begin, begin}, true},
+		"the end of nothing":           {[]message{end}, true},
+		"flushed nothing":              {[]message{{kindFlushed, []byte(`{"Frames":1}`)}}, true},
+		"frames below 0":               {[]message{begin, {kindSegmentEnd, []byte(`{"Frames":-1}`)}}, true},
+		"a length below 0":             {[]message{begin, {kindSegmentEnd, []byte(`{"Duration":-1}`)}}, true},
+		"no JSON":                      {[]message{{kindSegment, []byte("{")}}, true},
+		"a picture":                    {[]message{{kindPicture, make([]byte, 64)}}, true},
+		"a response without a request": {[]message{{kindStill, make([]byte, 16)}}, true},
+		"a message of the parent":      {[]message{{kindFinish, nil}}, true},
+		"the time of 100 years": {
+			[]message{begin, {kindFlushed, []byte(`{"Duration":3153600000000000000}`)}},
+			true,
+		},
 	}
 	for name, tt := range tests {
-		to := &tape{}
+		to := &memorySegments{}
 		r := recording{files: to}
 		var err error
-		for i, m := range tt.said {
+		for i, m := range tt.messages {
 			if err != nil {
 				t.Errorf("%s: message %d: %v", name, i-1, err)
 			}

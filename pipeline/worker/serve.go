@@ -123,8 +123,8 @@ func (c *camera) recycle(m []byte) {
 	}
 }
 
-// room returns a buffer for a picture's message.
-func (c *camera) room(size int) []byte {
+// newBuffer returns a buffer for a picture's message.
+func (c *camera) newBuffer(size int) []byte {
 	select {
 	case b := <-c.spare:
 		return b
@@ -160,7 +160,7 @@ func (c *camera) close() {
 	close(c.queue)
 }
 
-// listen answers the parent's requests until there are no more.
+// listen handles the parent's requests until there are no more.
 func (c *camera) listen(in io.Reader, d *decoder) {
 	finished := false
 	for {
@@ -174,10 +174,10 @@ func (c *camera) listen(in io.Reader, d *decoder) {
 			c.paused.Store(k == kindPause)
 			continue
 		}
-		if err != nil || k != kindAsk {
+		if err != nil || k != kindStillRequest {
 			return
 		}
-		id, seq, err := readAsk(body)
+		id, seq, err := readStillRequest(body)
 		if err != nil {
 			return
 		}
@@ -210,13 +210,13 @@ func (c *camera) serveFrames(ctx context.Context) (err error) {
 	c.send(encode(nil, kindOpened, appendJSON(stream.Info())), true)
 	prep := preprocess.NewPreparer(c.Side, c.Mask)
 	defer func() { _ = prep.Close() }()
-	shutter := capture.NewSnapshotter()
-	defer func() { _ = shutter.Close() }()
+	snapshotter := capture.NewSnapshotter()
+	defer func() { _ = snapshotter.Close() }()
 	var f video.Frame
 	var width, height int
-	passOver := c.skipWhilePaused()
+	whilePaused := c.skipWhilePaused()
 	for {
-		if err := stream.Skip(ctx, passOver); err != nil {
+		if err := stream.Skip(ctx, whilePaused); err != nil {
 			return err
 		}
 		if err := stream.Read(ctx, &f); err != nil {
@@ -234,7 +234,7 @@ func (c *camera) serveFrames(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := c.sendPictures(stream, &f, &pic, shutter); err != nil {
+		if err := c.sendPictures(stream, &f, &pic, snapshotter); err != nil {
 			return err
 		}
 	}
@@ -244,13 +244,13 @@ func (c *camera) serveFrames(ctx context.Context) (err error) {
 // more often than its read timeout, that the camera sends something.
 func (c *camera) skipWhilePaused() func() bool {
 	every := min(time.Second, c.ReadTimeout/4)
-	var said time.Time
+	var reported time.Time
 	return func() bool {
 		if !c.paused.Load() {
 			return false
 		}
-		if now := time.Now(); now.Sub(said) >= every {
-			said = now
+		if now := time.Now(); now.Sub(reported) >= every {
+			reported = now
 			c.send(encode(nil, kindPaused, nil), false)
 		}
 		return true
@@ -272,7 +272,7 @@ func (c *camera) note(stream *capture.Stream) {
 
 // sendPictures sends a picture, and its preview if one is due.
 func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video.Picture,
-	shutter *capture.Snapshotter,
+	snapshotter *capture.Snapshotter,
 ) error {
 	arrival := ticks() - int64(time.Since(f.Arrival))
 	p := picture{
@@ -280,11 +280,11 @@ func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video
 		height: uint32(f.Height), //nolint:gosec // Sizes of pictures.
 		same:   f.Same, cut: f.Cut, gray: pic.Gray,
 	}
-	sent := c.send(encode(c.room(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
+	sent := c.send(encode(c.newBuffer(headSize+pictureHead+len(p.gray)), kindPicture, p.append), false)
 	if c.Keep <= 0 || c.KeepBytes <= 0 {
 		return nil
 	}
-	small, full, err := shutter.Snapshot(f, stream)
+	small, full, err := snapshotter.Snapshot(f, stream)
 	if err != nil {
 		return err
 	}

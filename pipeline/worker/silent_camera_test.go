@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// silent returns the address of a camera that accepts connections and sends nothing.
-func silent(t *testing.T) string {
+// silentCamera returns the address of a camera that accepts connections and sends nothing.
+func silentCamera(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

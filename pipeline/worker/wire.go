@@ -30,24 +30,24 @@ const (
 type kind byte
 
 const (
-	kindHello      kind = 1 + iota // worker: ready, with this version
-	kindStart                      // parent: open this source, a start as JSON
-	kindOpened                     // worker: the source is open, a video.Info as JSON
-	kindPicture                    // worker
-	kindPreview                    // worker
-	kindAsk                        // parent: request for the full-size picture of a frame
-	kindStill                      // worker: the response
-	kindEnd                        // worker: the last message, with the reason, an end as JSON
-	kindNote                       // worker: a note of the source, as text
-	kindWaiting                    // worker: the camera sends something, but no picture yet
-	kindSegment                    // worker: a segment of a recording starts, a segment as JSON
-	kindChunk                      // worker: bytes of the segment, with their offset
-	kindFlushed                    // worker: the segment is playable so far, a capture.SegmentStats as JSON
-	kindSegmentEnd                 // worker: the segment is complete, a capture.SegmentStats as JSON
-	kindFinish                     // parent: end the recording
-	kindPause                      // parent: discard packets, and report them now and then
-	kindResume                     // parent: resume
-	kindPaused                     // worker: the camera sends something, which is discarded
+	kindHello        kind = 1 + iota // worker: ready, with this version
+	kindStart                        // parent: open this source, a start as JSON
+	kindOpened                       // worker: the source is open, a video.Info as JSON
+	kindPicture                      // worker
+	kindPreview                      // worker
+	kindStillRequest                 // parent: request for the full-size picture of a frame
+	kindStill                        // worker: the response
+	kindEnd                          // worker: the last message, with the reason, an end as JSON
+	kindNote                         // worker: a note of the source, as text
+	kindWaiting                      // worker: the camera sends something, but no picture yet
+	kindSegment                      // worker: a segment of a recording starts, a segment as JSON
+	kindChunk                        // worker: bytes of the segment, with their offset
+	kindFlushed                      // worker: the segment is playable so far, a capture.SegmentStats as JSON
+	kindSegmentEnd                   // worker: the segment is complete, a capture.SegmentStats as JSON
+	kindFinish                       // parent: end the recording
+	kindPause                        // parent: discard packets, and report them now and then
+	kindResume                       // parent: resume
+	kindPaused                       // worker: the camera sends something, which is discarded
 	kinds
 )
 
@@ -63,11 +63,11 @@ const (
 var maxBody = [kinds]int{
 	kindHello: 0, kindStart: maxStart, kindOpened: maxText, kindPicture: maxPicture, kindPreview: previewHead + maxJPEG,
 	kindSegment: maxText, kindChunk: maxChunk, kindFlushed: maxText, kindSegmentEnd: maxText, kindFinish: 0,
-	kindAsk: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
+	kindStillRequest: 16, kindStill: stillHead + maxJPEG, kindEnd: maxText,
 	kindNote: maxText, kindWaiting: 0, kindPause: 0, kindResume: 0, kindPaused: 0,
 }
 
-// ErrProtocol means that the other side sent what is no message.
+// ErrProtocol means that the other side sent something that is not a message.
 var ErrProtocol = errcode.CameraProtocol.New("the pipe's other side breaks the protocol")
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -105,7 +105,7 @@ func (d *decoder) next(r io.Reader) (kind, []byte, error) {
 		if have := d.to - d.from; have >= size {
 			return d.take(size)
 		}
-		d.room(size)
+		d.makeRoom(size)
 		n, err := r.Read(d.buf[d.to:])
 		d.to += n
 		if n == 0 && err != nil {
@@ -128,7 +128,7 @@ func (d *decoder) size() (int, error) {
 	case binary.LittleEndian.Uint16(head[6:]) != magic:
 		return 0, fmt.Errorf("%w: no message begins with % x", ErrProtocol, head[:8])
 	case head[4] != version:
-		return 0, fmt.Errorf("%w: it speaks version %d, this is version %d", ErrProtocol, head[4], version)
+		return 0, fmt.Errorf("%w: it uses version %d, this is version %d", ErrProtocol, head[4], version)
 	case k == 0 || k >= kinds:
 		return 0, fmt.Errorf("%w: there is no message of kind %d", ErrProtocol, k)
 	case n > uint32(maxBody[k]): //nolint:gosec // The limits are small.
@@ -148,14 +148,14 @@ func (d *decoder) take(size int) (kind, []byte, error) {
 	return kind(m[5]), m[headSize:], nil
 }
 
-// spare is how much is read ahead, so that one read returns several small messages.
-const spare = 64 << 10
+// readAhead is how much is read ahead, so that one read returns several small messages.
+const readAhead = 64 << 10
 
 // keepBuffer is the size above which a buffer is released after one large message.
 const keepBuffer = 4 << 20
 
-// room makes room for a message of size bytes.
-func (d *decoder) room(size int) {
+// makeRoom makes room for a message of size bytes.
+func (d *decoder) makeRoom(size int) {
 	if d.from == d.to {
 		d.from, d.to = 0, 0
 		if len(d.buf) > keepBuffer && size < keepBuffer {
@@ -169,7 +169,7 @@ func (d *decoder) room(size int) {
 		d.to = copy(d.buf, d.buf[d.from:d.to])
 		d.from = 0
 	}
-	if want := size + spare; want > len(d.buf) {
+	if want := size + readAhead; want > len(d.buf) {
 		d.buf = slices.Grow(d.buf[:d.to], want-d.to)[:want]
 	}
 }

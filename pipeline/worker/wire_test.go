@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// conversation returns one of each message that the worker sends.
-func conversation() []byte {
+// allMessages returns one of each message that the worker sends.
+func allMessages() []byte {
 	b := encode(nil, kindHello, nil)
 	b = encode(b, kindOpened, func(b []byte) []byte { return append(b, `{"Width":320,"Height":240,"FPS":25}`...) })
 	p := picture{
@@ -25,13 +25,13 @@ func conversation() []byte {
 	return encode(b, kindEnd, appendJSON(end{Kind: "lost", Text: "gone"}))
 }
 
-// hear decodes every message of a stream as the parent does, and returns the kinds.
-func hear(r io.Reader) (heard []kind, err error) {
+// decodeAll decodes every message of a stream as the parent does, and returns the kinds.
+func decodeAll(r io.Reader) (decoded []kind, err error) {
 	var d decoder
 	for {
 		k, body, err := d.next(r)
 		if err != nil {
-			return heard, err
+			return decoded, err
 		}
 		switch k {
 		case kindPicture:
@@ -40,8 +40,8 @@ func hear(r io.Reader) (heard []kind, err error) {
 			_, _, _, _, err = readPreview(body)
 		case kindStill:
 			_, _, err = readStill(body)
-		case kindAsk:
-			_, _, err = readAsk(body)
+		case kindStillRequest:
+			_, _, err = readStillRequest(body)
 		case kindEnd:
 			var e end
 			err = readJSON(body, &e)
@@ -50,24 +50,24 @@ func hear(r io.Reader) (heard []kind, err error) {
 			err = readJSON(body, &s)
 		}
 		if err != nil {
-			return heard, err
+			return decoded, err
 		}
-		heard = append(heard, k)
+		decoded = append(decoded, k)
 	}
 }
 
 func TestWire(t *testing.T) {
-	whole := conversation()
+	whole := allMessages()
 	for name, r := range map[string]io.Reader{
 		"at once": bytes.NewReader(whole), "byte by byte": iotest.OneByteReader(bytes.NewReader(whole)),
 		"in halves":    iotest.HalfReader(bytes.NewReader(whole)),
 		"with the end": iotest.DataErrReader(bytes.NewReader(whole)),
 	} {
 		t.Run(name, func(t *testing.T) {
-			heard, err := hear(r)
+			decoded, err := decodeAll(r)
 			want := []kind{kindHello, kindOpened, kindPicture, kindPreview, kindStill, kindEnd}
-			if !errors.Is(err, io.EOF) || !bytes.Equal(kindBytes(heard), kindBytes(want)) {
-				t.Errorf("heard %v, then %v", heard, err)
+			if !errors.Is(err, io.EOF) || !bytes.Equal(kindBytes(decoded), kindBytes(want)) {
+				t.Errorf("decoded %v, then %v", decoded, err)
 			}
 		})
 	}
@@ -75,14 +75,14 @@ func TestWire(t *testing.T) {
 	for i := range whole {
 		damaged := bytes.Clone(whole)
 		damaged[i] ^= 0x10
-		if heard, err := hear(bytes.NewReader(damaged)); errors.Is(err, io.EOF) && len(heard) == 6 {
-			t.Fatalf("byte %d was changed and nobody noticed", i)
+		if decoded, err := decodeAll(bytes.NewReader(damaged)); errors.Is(err, io.EOF) && len(decoded) == 6 {
+			t.Fatalf("byte %d was changed, and that was not detected", i)
 		}
 		// The stream may end between two messages, but not within one.
-		heard, err := hear(bytes.NewReader(whole[:i]))
-		if between := i == length(whole, len(heard)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) == between ||
+		decoded, err := decodeAll(bytes.NewReader(whole[:i]))
+		if between := i == length(whole, len(decoded)); err == nil || errors.Is(err, io.ErrUnexpectedEOF) == between ||
 			errors.Is(err, io.EOF) != between {
-			t.Fatalf("after %d bytes, %d messages: %v", i, len(heard), err)
+			t.Fatalf("after %d bytes, %d messages: %v", i, len(decoded), err)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func TestDecoderMemory(t *testing.T) {
 		return appendStill(b, 1, 1, append(jpeg, 0xff, 0xd9))
 	})
 	var d decoder
-	r := io.MultiReader(bytes.NewReader(large), bytes.NewReader(conversation()))
+	r := io.MultiReader(bytes.NewReader(large), bytes.NewReader(allMessages()))
 	if k, _, err := d.next(r); err != nil || k != kindStill {
 		t.Fatalf("kind %d, %v", k, err)
 	}
@@ -125,19 +125,19 @@ func TestDecoderMemory(t *testing.T) {
 }
 
 func FuzzWire(f *testing.F) {
-	whole := conversation()
+	whole := allMessages()
 	f.Add(whole, 1)
 	f.Add(whole[:40], 7)
 	f.Add(encode(nil, kindStart, appendJSON(start{Side: 4, Address: []byte("rtsp://u:p@h/")})), 100)
-	f.Add(encode(nil, kindAsk, func(b []byte) []byte { return appendStill(b, 1, 2, nil) }), 3)
+	f.Add(encode(nil, kindStillRequest, func(b []byte) []byte { return appendStill(b, 1, 2, nil) }), 3)
 	f.Add([]byte{0xff, 0xff, 0xff, 0x7f, version, byte(kindPicture), 'v', 'g', 0, 0, 0, 0}, 1)
 	f.Fuzz(func(t *testing.T, data []byte, piece int) {
-		one, err := hear(bytes.NewReader(data))
+		one, err := decodeAll(bytes.NewReader(data))
 		if err == nil {
 			t.Fatal("a stream without an end")
 		}
 		// The split of the bytes into reads makes no difference.
-		two, err2 := hear(&pieces{data, piece%64 + 1})
+		two, err2 := decodeAll(&pieces{data, piece%64 + 1})
 		if !bytes.Equal(kindBytes(one), kindBytes(two)) || err.Error() != err2.Error() {
 			t.Errorf("at once: %v, %v; in pieces: %v, %v", one, err, two, err2)
 		}
