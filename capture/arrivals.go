@@ -7,30 +7,30 @@ import "time"
 // network and the machine. So each frame is placed the mean of the recent arrival steps after the previous one, plus a
 // fraction of the remaining distance to its arrival. After a pause the arrival time is used as it is.
 type arrivals struct {
-	steps       [32]time.Duration // between recent arrivals
-	count       int               // of steps since the last pause
-	sum         time.Duration     // of steps
-	began, came time.Time         // arrival of the first frame and of the last
-	last        time.Duration     // stream time of the last frame
+	steps          [32]time.Duration // between recent arrivals
+	count          int               // of steps since the last pause
+	sum            time.Duration     // of steps
+	began, arrived time.Time         // arrival of the first frame and of the last
+	last           time.Duration     // stream time of the last frame
 }
 
 const (
 	// arrivalGain is the share of the distance to arrival that one frame corrects.
 	arrivalGain = 1. / 16
-	// longestLag is how far arrival may be ahead before the arrival time is used as it is.
-	longestLag = time.Second
+	// maxLag is how far arrival may be ahead before the arrival time is used as it is.
+	maxLag = time.Second
 )
 
 // at returns the stream time of a frame that arrived at now, counted from the first frame.
 func (a *arrivals) at(now time.Time) time.Duration {
 	if a.began.IsZero() {
-		a.began, a.came = now, now
+		a.began, a.arrived = now, now
 		return 0
 	}
-	step := now.Sub(a.came)
+	step := now.Sub(a.arrived)
 	passed := now.Sub(a.began)
-	a.came = now
-	if passed-a.last > longestLag+a.usual() {
+	a.arrived = now
+	if passed-a.last > maxLag+a.usual() {
 		a.count, a.sum, a.last = 0, 0, passed
 		return passed
 	}

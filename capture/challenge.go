@@ -53,8 +53,8 @@ var (
 	qopOf       = regexp.MustCompile(`(?i)(?:^|[,\s])qop\s*=\s*"?([A-Za-z, -]+)`)
 )
 
-// spoken reports whether FFmpeg supports a challenge: basic, or digest with MD5.
-func spoken(scheme, params string) bool {
+// supported reports whether FFmpeg supports a challenge: basic, or digest with MD5.
+func supported(scheme, params string) bool {
 	switch strings.ToLower(scheme) {
 	case "basic":
 		return true
@@ -73,7 +73,7 @@ func spoken(scheme, params string) bool {
 func explainChallenges(headers []string) error {
 	var names []string
 	for _, c := range challenges(headers) {
-		if spoken(c.scheme, c.params) {
+		if supported(c.scheme, c.params) {
 			return nil
 		}
 		name := c.scheme
@@ -88,7 +88,7 @@ func explainChallenges(headers []string) error {
 		return nil
 	}
 	return errcode.CameraUnknownLogin.Wrap(fmt.Errorf(
-		"%w: it wants to be authenticated to by %s, which vigil does not speak; set the camera to digest "+
+		"%w: it requires authentication by %s, which vigil does not support; set the camera to digest "+
 			"authentication with MD5, or to basic (401)",
 		ErrRefused, strings.Join(names, " or ")))
 }

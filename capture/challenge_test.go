@@ -43,7 +43,7 @@ func TestChallenges(t *testing.T) {
 		case tt.want == "" && err != nil:
 			t.Errorf("%s: %v", tt.name, err)
 		case tt.want != "" && (!errors.Is(err, ErrRefused) ||
-			!strings.Contains(err.Error(), "authenticated to by "+tt.want+", which vigil does not speak")):
+			!strings.Contains(err.Error(), "requires authentication by "+tt.want+", which vigil does not support")):
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
 	}

@@ -26,19 +26,19 @@ type ptsClock struct {
 	arrived   time.Time     // arrival of the last frame
 	ahead     time.Duration // minimum delay of arrival behind stream time
 
-	before  time.Duration // offset before the last leap
-	hasLeft bool          // before is set
-	fresh   bool          // the last frame was the first one after a forward leap of a live source
-	leaps   int
-	noted   bool
-	farther time.Duration // size of the first leap
+	before    time.Duration // offset before the last leap
+	hasBefore bool          // before is set
+	fresh     bool          // the last frame was the first one after a forward leap of a live source
+	leaps     int
+	noted     bool
+	firstLeap time.Duration // size of the first leap
 }
 
 const (
-	// leapAtLeast is how far a live stream's time may run ahead of its arrival before that counts as a leap.
-	leapAtLeast = 2 * time.Second
-	// longestHole is the longest step that counts as a gap in a recording.
-	longestHole = time.Hour
+	// minLeap is how far a live stream's time may run ahead of its arrival before that counts as a leap.
+	minLeap = 2 * time.Second
+	// maxGap is the longest step that counts as a gap in a recording.
+	maxGap = time.Hour
 	// clockDrift bounds the drift of a camera's clock against ours: at most 1/clockDrift of the elapsed time.
 	clockDrift = 1000
 )
@@ -71,14 +71,14 @@ func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut 
 	case raw >= c.raw && pts <= c.last:
 		pts = c.last + c.step
 	case raw < c.raw:
-		if back, ok := c.goneBack(raw, elapsed); ok {
+		if back, ok := c.resume(raw, elapsed); ok {
 			return back, false
 		} else if c.live {
 			pts, cut = c.repair(raw, elapsed), true
 		}
 	case c.isLeap(pts, now):
 		cut, c.fresh = !c.live, false
-		if back, ok := c.goneBack(raw, elapsed); ok {
+		if back, ok := c.resume(raw, elapsed); ok {
 			c.leaps++
 			return back, cut
 		}
@@ -86,39 +86,39 @@ func (c *ptsClock) at(raw time.Duration, now time.Time) (pts time.Duration, cut 
 		// The next frame shows whether a single timestamp was wrong or frames are missing.
 		c.fresh = c.live
 	}
-	c.witness(pts, now, elapsed)
+	c.updateAhead(pts, now, elapsed)
 	return pts, cut
 }
 
 // isLeap reports whether a time is too far ahead to be plausible.
 func (c *ptsClock) isLeap(pts time.Duration, now time.Time) bool {
 	step := pts - c.last
-	if !c.vouched(now) {
-		return step > max(longestHole, 100*c.step)
+	if !c.arrivalIsClock(now) {
+		return step > max(maxGap, 100*c.step)
 	}
-	tolerance := max(leapAtLeast, 10*c.step)
+	tolerance := max(minLeap, 10*c.step)
 	return step > tolerance && now.Sub(c.began)-pts < c.ahead-tolerance
 }
 
-// vouched reports whether arrival times can serve as a clock. They cannot if a server sends a recording as fast as
-// possible.
-func (c *ptsClock) vouched(now time.Time) bool {
+// arrivalIsClock reports whether arrival times can serve as a clock. They cannot if a server sends a recording as fast
+// as possible.
+func (c *ptsClock) arrivalIsClock(now time.Time) bool {
 	return c.live && 2*now.Sub(c.began) >= c.last
 }
 
-// witness updates the minimum delay between an accepted time and its arrival.
-func (c *ptsClock) witness(pts time.Duration, now time.Time, elapsed time.Duration) {
+// updateAhead updates the minimum delay between an accepted time and its arrival.
+func (c *ptsClock) updateAhead(pts time.Duration, now time.Time, elapsed time.Duration) {
 	c.ahead = min(now.Sub(c.began)-pts, c.ahead+elapsed/clockDrift)
 }
 
-// goneBack returns the time of a frame whose reported time continues the sequence before the last leap, or whose
+// resume returns the time of a frame whose reported time continues the sequence before the last leap, or whose
 // counter wrapped.
-func (c *ptsClock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
+func (c *ptsClock) resume(raw, elapsed time.Duration) (time.Duration, bool) {
 	fits := func(offset time.Duration) bool {
 		step := raw + offset - c.last
-		return step > 0 && step <= max(leapAtLeast, 10*c.step)+elapsed
+		return step > 0 && step <= max(minLeap, 10*c.step)+elapsed
 	}
-	if c.hasLeft && fits(c.before) {
+	if c.hasBefore && fits(c.before) {
 		c.offset, c.before = c.before, c.offset
 		c.fresh = false
 		return raw + c.offset, true
@@ -135,13 +135,13 @@ func (c *ptsClock) goneBack(raw, elapsed time.Duration) (time.Duration, bool) {
 // repair replaces the implausible reported time of a frame and records the leap.
 func (c *ptsClock) repair(raw, elapsed time.Duration) time.Duration {
 	pts := c.last + c.step
-	if c.live && elapsed > max(leapAtLeast, 5*c.step) {
+	if c.live && elapsed > max(minLeap, 5*c.step) {
 		pts = c.last + elapsed
 	}
 	if c.leaps++; c.leaps == 1 {
-		c.farther = raw - c.raw
+		c.firstLeap = raw - c.raw
 	}
-	c.before, c.hasLeft = c.offset, true
+	c.before, c.hasBefore = c.offset, true
 	c.offset = pts - raw
 	return pts
 }
@@ -160,11 +160,11 @@ func (c *ptsClock) note() string {
 		return ""
 	}
 	c.noted = true
-	leap := c.farther.Round(time.Millisecond)
+	leap := c.firstLeap.Round(time.Millisecond)
 	if c.live {
 		return fmt.Sprintf(
-			"the stream's clock leaps (the first time by %v), which the pictures' arrival does not bear out: its "+
-				"times are mended", leap)
+			"the stream's clock leaps (the first time by %v), which contradicts the arrival of its pictures: its "+
+				"timestamps are corrected", leap)
 	}
-	return fmt.Sprintf("the recording's clock leaps by %v: taken for a cut of unknown length", leap)
+	return fmt.Sprintf("the recording's clock leaps by %v: treated as a cut of unknown length", leap)
 }

@@ -74,13 +74,13 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 	}, ask.url, ask.transport, ask.protocols, ask.headers)
 	stop()
 	if code < 0 {
-		elsewhere, large := v.guard.refused(), v.sizeError(code)
+		redirect, large := v.guard.refused(), v.sizeError(code)
 		_ = v.close() // always nil
 		switch {
 		case ctx.Err() != nil:
 			return nil, video.Info{}, ctx.Err()
-		case elsewhere != nil:
-			return nil, video.Info{}, elsewhere
+		case redirect != nil:
+			return nil, video.Info{}, redirect
 		case large != nil:
 			return nil, video.Info{}, large
 		}
@@ -222,12 +222,12 @@ func (v *libav) sizeError(code C.int) error {
 
 // readError explains why no more frames come.
 func (v *libav) readError(ctx context.Context, code C.int) error {
-	elsewhere, large := v.guard.refused(), v.sizeError(code)
+	redirect, large := v.guard.refused(), v.sizeError(code)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case elsewhere != nil:
-		return elsewhere
+	case redirect != nil:
+		return redirect
 	case large != nil:
 		return errcode.CameraTooLarge.Wrap(fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large))
 	case code == C.vigil_exit && v.waits > 0 && v.count == 0:

@@ -55,7 +55,7 @@ const samples = 8
 // sample reads images spread over the folder. Damaged ones are reported when they are read in turn.
 func (d *folder) sample() error {
 	sizes := map[[2]int]int{}
-	deep, most := 0, uint16(0)
+	deep, highest := 0, uint16(0)
 	for i := range min(samples, len(d.paths)) {
 		path := d.paths[i*(len(d.paths)-1)/max(1, min(samples, len(d.paths))-1)]
 		if checkImage(path) != nil {
@@ -70,7 +70,7 @@ func (d *folder) sample() error {
 			if values, err := img.DataPtrUint16(); err == nil && is16(&img) {
 				deep++
 				for _, v := range values {
-					most = max(most, v)
+					highest = max(highest, v)
 				}
 			}
 		}
@@ -78,12 +78,12 @@ func (d *folder) sample() error {
 			return err
 		}
 	}
-	if deep > 0 && most>>14 == 0 {
-		d.depth = max(8, (bits.Len16(most)+1)/2*2)
+	if deep > 0 && highest>>14 == 0 {
+		d.depth = max(8, (bits.Len16(highest)+1)/2*2)
 		d.once(fmt.Sprintf(
 			"images of 16 bits of which only %d are used, as far as %d of them show (the highest value is %d): the "+
 				"highest of %d bits is taken for white",
-			d.depth, deep, most, d.depth))
+			d.depth, deep, highest, d.depth))
 	}
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 // equal. Frames may be numbered in steps.
 func missingNumbers(paths []string) (missing []int, note string) {
 	missing = make([]int, len(paths))
-	numbers, steps := make([]numbered, len(paths)), map[int]int{}
+	numbers, steps := make([]numberedName, len(paths)), map[int]int{}
 	step, pairs := 0, 0
 	for i, p := range paths {
 		numbers[i] = lastNumber(filepath.Base(p))
@@ -37,60 +37,62 @@ func missingNumbers(paths []string) (missing []int, note string) {
 		total += missing[i]
 		ranges = append(ranges, numbers[i-1].between(numbers[i], step))
 	}
-	const most = 5
+	const maxRanges = 5
 	switch {
 	case total == 0:
 		return missing, ""
-	case len(ranges) > most:
-		ranges = append(ranges[:most], "more")
+	case len(ranges) > maxRanges:
+		ranges = append(ranges[:maxRanges], "more")
 	}
 	return missing, fmt.Sprintf("the folder lacks %d of its numbers (%s): as many frames are missing", total,
 		strings.Join(ranges, ", "))
 }
 
-// numbered is a name split around its number.
-type numbered struct {
-	before, digits, behind string
+// numberedName is a name split around its number.
+type numberedName struct {
+	prefix, digits, suffix string
 	n                      int
 }
 
-// longestNumber is the maximum length of a frame number in digits; dates with a time are longer.
-const longestNumber = 11
+// maxDigits is the maximum length of a frame number in digits; dates with a time are longer.
+const maxDigits = 11
 
-func lastNumber(name string) numbered {
+func lastNumber(name string) numberedName {
 	stem := strings.TrimSuffix(name, filepath.Ext(name))
 	end := strings.LastIndexAny(stem, "0123456789") + 1
 	from := end
 	for from > 0 && isDigit(stem[from-1]) {
 		from--
 	}
-	if end == 0 || end-from > longestNumber {
-		return numbered{before: name, n: -1}
+	if end == 0 || end-from > maxDigits {
+		return numberedName{prefix: name, n: -1}
 	}
 	n, err := strconv.Atoi(stem[from:end])
 	if err != nil {
-		return numbered{before: name, n: -1}
+		return numberedName{prefix: name, n: -1}
 	}
-	return numbered{before: stem[:from], digits: stem[from:end], behind: stem[end:], n: n}
+	return numberedName{prefix: stem[:from], digits: stem[from:end], suffix: stem[end:], n: n}
 }
 
 // after returns the difference between the i-th number and the previous one, 0 if they are not of one sequence.
-func (a numbered) after(all []numbered, i int) int {
-	if i == 0 || a.n < 0 || all[i-1].n < 0 || a.before != all[i-1].before || a.behind != all[i-1].behind {
+func (a numberedName) after(all []numberedName, i int) int {
+	if i == 0 || a.n < 0 || all[i-1].n < 0 || a.prefix != all[i-1].prefix || a.suffix != all[i-1].suffix {
 		return 0
 	}
 	return a.n - all[i-1].n
 }
 
 // isTimeAfter reports whether both are times of day and one step apart, such as 070059 and 070100.
-func (a numbered) isTimeAfter(b numbered, step int) bool {
+func (a numberedName) isTimeAfter(b numberedName, step int) bool {
 	seconds := func(n int) int { return n/10000*3600 + n/100%100*60 + n%100 }
-	clock := func(x numbered) bool { return len(x.digits) == 6 && x.n/100%100 < 60 && x.n%100 < 60 && x.n < 240000 }
+	clock := func(x numberedName) bool {
+		return len(x.digits) == 6 && x.n/100%100 < 60 && x.n%100 < 60 && x.n < 240000
+	}
 	return clock(a) && clock(b) && seconds(a.n)-seconds(b.n) == step
 }
 
 // between formats the range of numbers missing between two names.
-func (a numbered) between(b numbered, step int) string {
+func (a numberedName) between(b numberedName, step int) string {
 	width := len(a.digits)
 	first, last := fmt.Sprintf("%0*d", width, a.n+step), fmt.Sprintf("%0*d", width, b.n-step)
 	if first == last {

@@ -18,8 +18,8 @@ type ElsewhereError struct {
 
 func (e *ElsewhereError) Error() string {
 	return fmt.Sprintf(
-		"the camera leads to another host, %s: vigil stays on the camera's own unless the key follow names the "+
-			"other, as follow: [%q]", e.Host, e.Host)
+		"the camera refers to another host, %s: vigil connects only to the camera's own unless the key follow "+
+			"names the other, as follow: [%q]", e.Host, e.Host)
 }
 
 // ErrorCode is its entry in the catalogue.

@@ -25,19 +25,19 @@
 #include <strings.h>
 #include <sys/socket.h>
 
-enum { most_hosts = 64, most_addresses = 256, name_size = 256 };
+enum { max_hosts = 64, max_addresses = 256, name_size = 256 };
 
 struct vigil_guard {
 	int hosts;
 	struct {
 		char name[name_size];
 		int port; // 0 for all ports
-	} host[most_hosts];
+	} host[max_hosts];
 	int addresses;
 	struct {
 		struct in6_addr ip; // an IPv4 address is stored as IPv4-mapped
 		int port;
-	} address[most_addresses];
+	} address[max_addresses];
 	char refused[name_size + 16];
 };
 
@@ -117,7 +117,7 @@ static void keep(vigil_guard *g, const struct addrinfo *list, int port)
 			continue;
 		for (int i = 0; i < g->addresses; i++)
 			known |= !memcmp(&g->address[i].ip, &ip, sizeof ip) && g->address[i].port == port;
-		if (known || g->addresses == most_addresses)
+		if (known || g->addresses == max_addresses)
 			continue;
 		g->address[g->addresses].ip = ip;
 		g->address[g->addresses++].port = port;
@@ -227,7 +227,7 @@ const char *vigil_guard_refused(const vigil_guard *g) { return g->refused; }
 
 int vigil_guard_allow(vigil_guard *g, const char *host, int port)
 {
-	if (g->hosts == most_hosts || strlen(host) >= name_size)
+	if (g->hosts == max_hosts || strlen(host) >= name_size)
 		return -1;
 	strcpy(g->host[g->hosts].name, host);
 	g->host[g->hosts++].port = port;

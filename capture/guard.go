@@ -91,7 +91,8 @@ func (g *guard) refused() error {
 		return nil
 	case g.own != "" && (host == g.own || strings.HasPrefix(host, g.own+":") || strings.HasPrefix(host, "["+g.own+"]")):
 		return errcode.CameraUntrustedCertificate.Wrap(fmt.Errorf(
-			"%w: the camera leads to %s by an address of its own, past the connection whose certificate was checked "+
+			"%w: the camera refers to %s by its own address, which bypasses the connection whose certificate was "+
+				"verified "+
 				"(key trust)", ErrRefused, host))
 	}
 	return &ElsewhereError{Host: host}

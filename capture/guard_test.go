@@ -20,19 +20,19 @@ import (
 	"vigil/video"
 )
 
-// other is a server on another host than the camera's, 127.0.0.2.
-type other struct {
+// otherHost is a server on another host than the camera's, 127.0.0.2.
+type otherHost struct {
 	*httptest.Server
 	connections atomic.Int32
 }
 
-func newOther(t *testing.T, serve http.Handler) *other {
+func newOtherHost(t *testing.T, serve http.Handler) *otherHost {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := &other{}
+	o := &otherHost{}
 	o.Server = &httptest.Server{Listener: l, Config: &http.Server{
 		Handler: serve, ReadHeaderTimeout: time.Minute,
 		ConnState: func(_ net.Conn, s http.ConnState) {
@@ -62,7 +62,7 @@ func readOn(ctx context.Context, addr source.Address, o Options) (frames int, er
 	return frames, nil
 }
 
-func TestTheGuardWorks(t *testing.T) {
+func TestGuard(t *testing.T) {
 	g, err := newGuard(address(t, "http://127.0.0.1/"), Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +70,8 @@ func TestTheGuardWorks(t *testing.T) {
 	g.free()
 }
 
-// However a camera refers elsewhere by HTTP, neither reader connects to a host that is not listed.
-func TestACameraLeadsNowhereElse(t *testing.T) {
+// However a camera refers other by HTTP, neither reader connects to a host that is not listed.
+func TestOtherHostsAreRefused(t *testing.T) {
 	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=3", "-c:v", "libx264", "-g", "10", "-f", "mpegts")
 	pieces := http.FileServer(http.Dir(filepath.Dir(segment)))
 	playlist := func(lines ...string) http.HandlerFunc {
@@ -137,15 +137,15 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 	} {
 		for _, reader := range []string{source.FFmpeg, source.GoCV} {
 			t.Run(c.name+" "+reader, func(t *testing.T) {
-				elsewhere := newOther(t, pieces)
-				camera := httptest.NewServer(c.serve(elsewhere.URL))
+				other := newOtherHost(t, pieces)
+				camera := httptest.NewServer(c.serve(other.URL))
 				defer camera.Close()
 				o := Options{Reader: reader, OpenTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second}
 				_, err := readOn(t.Context(), address(t, camera.URL+c.path), o)
-				if n := elsewhere.connections.Load(); n != 0 {
+				if n := other.connections.Load(); n != 0 {
 					t.Errorf("%d connections to the other host", n)
 				}
-				host := strings.TrimPrefix(elsewhere.URL, "http://")
+				host := strings.TrimPrefix(other.URL, "http://")
 				if e, ok := errors.AsType[*ElsewhereError](err); c.asked && (!ok || e.Host != host ||
 					!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "follow: [")) {
 					t.Errorf("error %v; want that it names %s and the key follow", err, host)
@@ -156,14 +156,14 @@ func TestACameraLeadsNowhereElse(t *testing.T) {
 }
 
 // Listed hosts are followed, and the camera's own host is allowed at any port and by its IP address.
-func TestWhereACameraMayLead(t *testing.T) {
+func TestAllowedHosts(t *testing.T) {
 	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=1", "-c:v", "libx264", "-f", "mpegts")
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, segment) })
 	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		t.Run(reader, func(t *testing.T) {
-			elsewhere, beside := newOther(t, serve), httptest.NewServer(serve)
+			other, beside := newOtherHost(t, serve), httptest.NewServer(serve)
 			defer beside.Close()
-			_, port, err := net.SplitHostPort(strings.TrimPrefix(elsewhere.URL, "http://"))
+			_, port, err := net.SplitHostPort(strings.TrimPrefix(other.URL, "http://"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -172,10 +172,10 @@ func TestWhereACameraMayLead(t *testing.T) {
 				follow   []string
 				want     bool
 			}{
-				{"named", elsewhere.URL, []string{"127.0.0.2"}, true},
-				{"named with its port", elsewhere.URL, []string{"127.0.0.2:" + port}, true},
-				{"named with another port", elsewhere.URL, []string{"127.0.0.2:1"}, false},
-				{"another one is named", elsewhere.URL, []string{"127.0.0.3"}, false},
+				{"named", other.URL, []string{"127.0.0.2"}, true},
+				{"named with its port", other.URL, []string{"127.0.0.2:" + port}, true},
+				{"named with another port", other.URL, []string{"127.0.0.2:1"}, false},
+				{"another one is named", other.URL, []string{"127.0.0.3"}, false},
 				{"its own host at another port", beside.URL, nil, true},
 			} {
 				camera := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
@@ -250,7 +250,7 @@ func serveRTSP(c net.Conn, say func(method, uri string) string) {
 }
 
 // Redirects and stream addresses of an RTSP server do not lead to other hosts either.
-func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
+func TestOtherHostsAreRefusedRTSP(t *testing.T) {
 	describe := func(base, control string) string {
 		sdp := "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:" + base +
 			"\r\nm=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:" + control + "\r\n"
@@ -282,7 +282,7 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 			}
 			return "200 OK\r\nSession: 1\r\n\r\n"
 		}, false},
-		{"a source elsewhere", "udp", func(o, method string) string {
+		{"a source other", "udp", func(o, method string) string {
 			host, port, _ := net.SplitHostPort(o)
 			switch method {
 			case "DESCRIBE":
@@ -296,8 +296,8 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 	} {
 		for _, reader := range []string{source.FFmpeg, source.GoCV} {
 			t.Run(c.name+" "+reader, func(t *testing.T) {
-				elsewhere := newOther(t, http.NotFoundHandler())
-				host := strings.TrimPrefix(elsewhere.URL, "http://")
+				other := newOtherHost(t, http.NotFoundHandler())
+				host := strings.TrimPrefix(other.URL, "http://")
 				datagrams, err := new(net.ListenConfig).ListenPacket(t.Context(), "udp", host)
 				if err != nil {
 					t.Fatal(err)
@@ -312,7 +312,7 @@ func TestAnRTSPCameraLeadsNowhereElse(t *testing.T) {
 				if err == nil {
 					t.Fatal("no error")
 				}
-				if n := elsewhere.connections.Load(); n != 0 {
+				if n := other.connections.Load(); n != 0 {
 					t.Errorf("%d connections to the other host", n)
 				}
 				if err := datagrams.SetReadDeadline(time.Now().Add(50 * time.Millisecond)); err != nil {

@@ -62,7 +62,7 @@ func TestHTTP(t *testing.T) {
 
 // OpenCV and FFmpeg must not write passwords to stderr themselves. Only another process's stderr can be captured, so
 // the test runs itself as a subprocess.
-func TestStderrIsSilentOnPasswords(t *testing.T) {
+func TestStderrHasNoPassword(t *testing.T) {
 	urls := []string{
 		"rtsp://u:XYZZY@127.0.0.1:1/x", "http://u:XYZZY@127.0.0.1:1/x?token=XYZZY", "http://u:XYZZY@none.invalid/x",
 		"https://u:XYZZY@127.0.0.1:1/", "rtsps://u:XYZZY@127.0.0.1:1/x",
@@ -75,7 +75,7 @@ func TestStderrIsSilentOnPasswords(t *testing.T) {
 		}
 		return
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStderrIsSilentOnPasswords$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestStderrHasNoPassword$", "-test.v")
 	cmd.Env = append(os.Environ(), "VIGIL_TEST_OPEN=1")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS") {
@@ -87,7 +87,7 @@ func TestStderrIsSilentOnPasswords(t *testing.T) {
 }
 
 // A playlist from a server cannot refer to a local file or to anything else that FFmpeg could open.
-func TestAPlaylistLeadsToNoFile(t *testing.T) {
+func TestPlaylistCannotReadFiles(t *testing.T) {
 	path := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=25:d=2", "-c:v", "libx264", "-g", "25")
 	var piece atomic.Value
 	mux := http.NewServeMux()

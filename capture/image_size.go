@@ -107,8 +107,8 @@ const (
 	tiffTileWidth, tiffTileHeight = 322, 323
 )
 
-// mostTIFFBytes limits the pixel data before the conversion to 8 bits: four samples of 16 bits.
-const mostTIFFBytes = 8 * MaxPixels
+// maxTIFFBytes limits the pixel data before the conversion to 8 bits: four samples of 16 bits.
+const maxTIFFBytes = 8 * MaxPixels
 
 // checkTIFF reads the first directory of a TIFF or a BigTIFF.
 func checkTIFF(f io.ReadSeeker) error {
@@ -172,8 +172,8 @@ func checkTIFF(f io.ReadSeeker) error {
 	if w*h == 0 {
 		return unread(errors.New("it names no width or no height"))
 	}
-	if size := w * h * min(tags[tiffSamples], 1<<16) * min(max(tags[tiffBits], 8), 64) / 8; size > mostTIFFBytes {
-		return fmt.Errorf("%w: its pixels may take %d bytes; at most %d are read", ErrTooLarge, size, mostTIFFBytes)
+	if size := w * h * min(tags[tiffSamples], 1<<16) * min(max(tags[tiffBits], 8), 64) / 8; size > maxTIFFBytes {
+		return fmt.Errorf("%w: its pixels may take %d bytes; at most %d are read", ErrTooLarge, size, maxTIFFBytes)
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ func setTagTime(tag []byte, ms uint32) {
 
 // Leaps in a live source's timestamps have no effect. In a recording they are cuts, and paced playback does not wait
 // for them.
-func TestTimesThatLeap(t *testing.T) {
+func TestTimestampLeaps(t *testing.T) {
 	path, data := leaping(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/file.flv" {
@@ -80,9 +80,9 @@ func TestTimesThatLeap(t *testing.T) {
 		cuts         int
 		note         string
 	}{
-		{"live", server.URL + "/live.flv", quick, 0, "which the pictures' arrival does not bear out"},
-		{"file", path, Options{Realtime: true}, 5, "taken for a cut"},
-		{"served file", server.URL + "/file.flv", quick, 5, "taken for a cut"},
+		{"live", server.URL + "/live.flv", quick, 0, "which contradicts the arrival of its pictures"},
+		{"file", path, Options{Realtime: true}, 5, "treated as a cut"},
+		{"served file", server.URL + "/file.flv", quick, 5, "treated as a cut"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -12,7 +12,7 @@ import (
 
 // A camera's grey frames, taken from the decoder's luma, equal OpenCV's grey conversion of the colour frames except for
 // the rounding to BGR and back. This matters because networks are trained on recordings and run on cameras.
-func TestLumaIsOpenCVsGrey(t *testing.T) {
+func TestLumaMatchesOpenCV(t *testing.T) {
 	for _, c := range []struct {
 		name, file string
 		args       []string

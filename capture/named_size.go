@@ -27,14 +27,14 @@ func namedSize(r io.ReaderAt, size int64) int64 {
 	return 0
 }
 
-// mostLinks bounds the number of top-level elements that are visited.
-const mostLinks = 100000
+// maxLinks bounds the number of top-level elements that are visited.
+const maxLinks = 100000
 
 // chainSize walks along elements that declare their length, which next returns; 0 (also for an unknown length) ends the
 // walk.
 func chainSize(r io.ReaderAt, size int64, next func(head []byte) int64) int64 {
 	var at int64
-	for range mostLinks {
+	for range maxLinks {
 		var head [24]byte
 		if n, _ := r.ReadAt(head[:], at); n < len(head) {
 			return at

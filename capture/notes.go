@@ -3,7 +3,7 @@ package capture
 // notes collects a source's remarks that are not errors, each of them once.
 type notes struct {
 	fresh []string
-	said  map[string]bool
+	added map[string]bool
 }
 
 // maxNotes bounds the number of notes that a hostile source can cause.
@@ -11,13 +11,13 @@ const maxNotes = 32
 
 // once adds a note unless it is empty or was added before.
 func (n *notes) once(text string) {
-	if text == "" || n.said[text] || len(n.said) >= maxNotes {
+	if text == "" || n.added[text] || len(n.added) >= maxNotes {
 		return
 	}
-	if n.said == nil {
-		n.said = map[string]bool{}
+	if n.added == nil {
+		n.added = map[string]bool{}
 	}
-	n.said[text] = true
+	n.added[text] = true
 	n.fresh = append(n.fresh, text)
 }
 

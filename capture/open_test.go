@@ -16,7 +16,7 @@ import (
 )
 
 // A failed Open returns an error and leaves nothing open, whatever the cause.
-func TestOpenLeavesNothingOpen(t *testing.T) {
+func TestOpenLeaksNothing(t *testing.T) {
 	dir := t.TempDir()
 	write := func(name, text string) string {
 		path := filepath.Join(dir, name)

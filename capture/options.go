@@ -17,7 +17,7 @@ type Options struct {
 	Transport string
 	// Trust determines which certificates are accepted from an rtsps or https camera.
 	Trust source.Trust
-	// Follow lists the hosts besides its own to which a URL may lead, by redirects, playlists and the like: host or
+	// Follow lists the hosts besides its own to which a URL may refer, by redirects, playlists and the like: host or
 	// host:port, as ParseHost reads it.
 	Follow []string
 	// OpenTimeout and ReadTimeout bound the time to open a URL and to read the next frame; 0 means 10 s.
@@ -44,9 +44,9 @@ const KeyFrameWaits = 6
 
 // Errors that callers distinguish. All errors of Open and Read name the redacted address.
 var (
-	// ErrTruncated comes instead of io.EOF where a file ends well before the time that its header promises.
+	// ErrTruncated replaces io.EOF if a file ends well before the time that its header promises.
 	ErrTruncated = errcode.RecordingTruncated.New("the file is cut off")
-	// ErrLost means that a live source gives no more pictures; opening it again may help.
+	// ErrLost means that a live source delivers no more pictures; opening it again may help.
 	ErrLost = errcode.CameraLost.New("the stream broke off")
 	// ErrRefused means that a server answered and refuses: wrong credentials or no such stream. Opening it again
 	// helps only when somebody has changed something.

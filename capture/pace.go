@@ -10,9 +10,9 @@ import (
 	"vigil/capture/source"
 )
 
-// longestPause is the maximum wait for one frame. A longer step is a gap in the recording or a leap of its clock, and
+// maxWait is the maximum wait for one frame. A longer step is a gap in the recording or a leap of its clock, and
 // is skipped.
-const longestPause = 10 * time.Second
+const maxWait = 10 * time.Second
 
 // pacer delays frames until they are due.
 type pacer struct {
@@ -22,7 +22,7 @@ type pacer struct {
 }
 
 func (p *pacer) pace(ctx context.Context, pts time.Duration) error {
-	if p.start.IsZero() || pts < p.last || pts-p.last > longestPause {
+	if p.start.IsZero() || pts < p.last || pts-p.last > maxWait {
 		p.start, p.base = time.Now(), pts
 	}
 	p.last = pts

@@ -37,8 +37,8 @@ func peak(t *testing.T) int {
 	return kib >> 10
 }
 
-// mostGrowth is the limit for memory growth in MiB; any frame above MaxPixels would take more.
-const mostGrowth = 32
+// maxGrowth is the limit for memory growth in MiB; any frame above MaxPixels would take more.
+const maxGrowth = 32
 
 // tiff is a little-endian TIFF header with these entries.
 func tiff(entries ...[2]uint32) []byte {
@@ -115,7 +115,7 @@ func TestImageBombs(t *testing.T) {
 				!strings.Contains(err.Error(), "at most") {
 				t.Errorf("error %v", err)
 			}
-			if grown := peak(t) - before; grown > mostGrowth {
+			if grown := peak(t) - before; grown > maxGrowth {
 				t.Errorf("%d MiB more were taken", grown)
 			}
 		})
@@ -173,7 +173,7 @@ func TestVideoBombs(t *testing.T) {
 				!strings.Contains(err.Error(), filepath.Base(c.source)) {
 				t.Errorf("%d frames, %v", frames, err)
 			}
-			if grown := peak(t) - before; grown > mostGrowth {
+			if grown := peak(t) - before; grown > maxGrowth {
 				t.Errorf("%d MiB more were taken", grown)
 			}
 		})

@@ -44,7 +44,7 @@ func connect(ctx context.Context, w source.URL, config *tls.Config) (net.Conn, e
 	return secure, nil
 }
 
-// tlsError says of a failed handshake whether it is the certificate that does not fit.
+// tlsError returns a failed handshake's error, with the code that says whether the certificate is at fault.
 func tlsError(err error) error {
 	code := errcode.CameraUnreachable
 	if errors.Is(err, source.ErrUntrusted) {
@@ -53,8 +53,8 @@ func tlsError(err error) error {
 	return code.Wrap(fmt.Errorf("no connection by TLS: %w", stableError(err)))
 }
 
-// stableError leaves this side's port out of an error, which is another one each time: a reason that lasts keeps its
-// words.
+// stableError removes the local port from an error, since it differs each time: the text of a lasting reason must not
+// change.
 func stableError(err error) error {
 	if op, ok := errors.AsType[*net.OpError](err); ok {
 		op.Source = nil
@@ -69,7 +69,7 @@ func explainURL(ctx context.Context, addr source.Address, o Options, timeout tim
 		return errors.New(
 			"the URL is malformed (in a user name or a password write @ / ? # : % as %40 %2F %3F %23 %3A %25)")
 	}
-	a, err := ask(ctx, addr, u, o, timeout)
+	a, err := query(ctx, addr, u, o, timeout)
 	switch {
 	case err != nil:
 		return err
@@ -90,9 +90,9 @@ func explainUnauthorized(ctx context.Context, addr source.Address, o Options) er
 	if err != nil || u.User == nil {
 		return explainStatus(http.StatusUnauthorized, err == nil && u.User != nil)
 	}
-	nobody := *u
-	nobody.User = nil
-	if a, err := ask(ctx, addr, &nobody, o, min(o.OpenTimeout, explainTimeout)); err == nil &&
+	anonymous := *u
+	anonymous.User = nil
+	if a, err := query(ctx, addr, &anonymous, o, min(o.OpenTimeout, explainTimeout)); err == nil &&
 		a.status == http.StatusUnauthorized {
 		if err := explainChallenges(a.challenges); err != nil {
 			return err
@@ -101,14 +101,16 @@ func explainUnauthorized(ctx context.Context, addr source.Address, o Options) er
 	return explainStatus(http.StatusUnauthorized, true)
 }
 
-// answer is a server's response.
-type answer struct {
+// response is what the server returned.
+type response struct {
 	status     int
 	challenges []string // authentication headers
 	media      string   // media types of an RTSP server's streams, such as "audio video"
 }
 
-func ask(ctx context.Context, addr source.Address, u *url.URL, o Options, timeout time.Duration) (a answer, err error) {
+func query(ctx context.Context, addr source.Address, u *url.URL, o Options, timeout time.Duration) (a response,
+	err error,
+) {
 	w, trust := addr.URL(), o.Trust
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
@@ -155,16 +157,16 @@ func explainStatus(status int, hasCredentials bool) error {
 }
 
 // get returns the response to a GET. Go's error quotes the URL, so only the error that it wraps is passed on.
-func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (answer, error) {
+func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
 	if err != nil {
-		return answer{}, errors.New("the URL is malformed")
+		return response{}, errors.New("the URL is malformed")
 	}
 	transport := &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}
 	// Redirects are followed as FFmpeg follows them, to allowed hosts only.
 	follow := func(next *http.Request, before []*http.Request) error {
-		const most = 8
-		if len(before) >= most {
+		const maxRedirects = 8
+		if len(before) >= maxRedirects {
 			return http.ErrUseLastResponse
 		}
 		port := next.URL.Port()
@@ -178,36 +180,36 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (an
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		if elsewhere, ok := errors.AsType[*ElsewhereError](err); ok {
-			return answer{}, elsewhere
+		if redirect, ok := errors.AsType[*ElsewhereError](err); ok {
+			return response{}, redirect
 		}
-		return answer{}, errcode.CameraUnreachable.Wrap(fmt.Errorf("no answer: %w", stableError(err)))
+		return response{}, errcode.CameraUnreachable.Wrap(fmt.Errorf("no answer: %w", stableError(err)))
 	}
-	return answer{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
+	return response{status: resp.StatusCode, challenges: resp.Header.Values("Www-Authenticate")}, resp.Body.Close()
 }
 
 // describe returns the response to an RTSP DESCRIBE (RFC 2326), with credentials if the server requires them.
-func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config, timeout time.Duration) (answer,
+func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config, timeout time.Duration) (response,
 	error,
 ) {
 	conn, err := connect(ctx, w, config)
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	defer func() { _ = conn.Close() }()
 	if err := conn.SetDeadline(time.Now().Add(timeout)); err != nil {
-		return answer{}, err
+		return response{}, err
 	}
 	plain := *u
 	plain.User = nil
 	uri := plain.String()
 	r := textproto.NewReader(bufio.NewReader(io.LimitReader(conn, 1<<20)))
-	request := func(seq int, authorization string) (answer, error) {
+	request := func(seq int, authorization string) (response, error) {
 		if _, err := fmt.Fprintf(conn, "DESCRIBE %s RTSP/1.0\r\nCSeq: %d\r\nAccept: application/sdp\r\n%s\r\n", uri,
 			seq, authorization); err != nil {
-			return answer{}, err
+			return response{}, err
 		}
-		return readAnswer(r)
+		return readResponse(r)
 	}
 	a, err := request(1, "")
 	if err != nil || a.status != http.StatusUnauthorized || u.User == nil {
@@ -219,22 +221,23 @@ func describe(ctx context.Context, w source.URL, u *url.URL, config *tls.Config,
 // maxSDP is the maximum size in bytes of a session description, larger than any camera's.
 const maxSDP = 64 << 10
 
-func readAnswer(r *textproto.Reader) (answer, error) {
+func readResponse(r *textproto.Reader) (response, error) {
 	line, err := r.ReadLine()
 	if err != nil {
-		return answer{}, errcode.CameraUnreachable.Wrap(fmt.Errorf("the server does not answer: %w", stableError(err)))
+		return response{},
+			errcode.CameraUnreachable.Wrap(fmt.Errorf("the server does not answer: %w", stableError(err)))
 	}
 	version, rest, _ := strings.Cut(line, " ")
 	code, _, _ := strings.Cut(rest, " ")
 	status, err := strconv.Atoi(code)
 	if err != nil || !strings.HasPrefix(version, "RTSP/") {
-		return answer{}, errors.New("the server does not speak RTSP")
+		return response{}, errors.New("the server does not speak RTSP")
 	}
 	header, err := r.ReadMIMEHeader()
 	if err != nil {
-		return answer{}, err
+		return response{}, err
 	}
-	a := answer{status: status, challenges: header.Values("Www-Authenticate")}
+	a := response{status: status, challenges: header.Values("Www-Authenticate")}
 	size, err := strconv.Atoi(header.Get("Content-Length"))
 	if err != nil || size < 0 || size > maxSDP {
 		return a, nil //nolint:nilerr // There is no description, or one that is not worth reading.
@@ -256,7 +259,7 @@ func readAnswer(r *textproto.Reader) (answer, error) {
 func authorize(challenges []string, user *url.Userinfo, uri string) string {
 	password, _ := user.Password()
 	for _, c := range challenges {
-		if params, ok := strings.CutPrefix(c, "Digest "); ok && spoken("digest", params) {
+		if params, ok := strings.CutPrefix(c, "Digest "); ok && supported("digest", params) {
 			realm, nonce := parameter(params, "realm"), parameter(params, "nonce")
 			response := hexMD5(hexMD5(user.Username()+":"+realm+":"+password) + ":" + nonce + ":" +
 				hexMD5("DESCRIBE:"+uri))

@@ -10,7 +10,7 @@ import (
 )
 
 // The error for a camera that does not answer is the same for each attempt, though the local port differs.
-func TestAReasonThatLastsKeepsItsWords(t *testing.T) {
+func TestReasonIsStable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -54,8 +54,8 @@ func TestReasons(t *testing.T) {
 		{"a snapshot by a script", server.URL + "/cgi-bin/snap?channel=1", ErrLost, "a single picture and no stream"},
 		{"sound by http", server.URL + "/a.mp3", errNoVideo, "sound only"},
 		{"sound by rtsp", mute.URL(), errNoVideo, "sound only"},
-		{"NTLM", login + "/ntlm", ErrRefused, "by NTLM, which vigil does not speak"},
-		{"digest with SHA-256", login + "/sha", ErrRefused, "by Digest with SHA-256, which vigil does not speak"},
+		{"NTLM", login + "/ntlm", ErrRefused, "by NTLM, which vigil does not support"},
+		{"digest with SHA-256", login + "/sha", ErrRefused, "by Digest with SHA-256, which vigil does not support"},
 		{"no login", server.URL + "/sha", ErrRefused, "wants a user name and a password"},
 	}
 	for _, reader := range []string{source.FFmpeg, source.GoCV} {

@@ -159,8 +159,8 @@ func TestRTSPRefusals(t *testing.T) {
 	}
 }
 
-// mute returns the host of a server that accepts connections and sends nothing.
-func mute(t *testing.T) string {
+// silentServer returns the host of a server that accepts connections and sends nothing.
+func silentServer(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -174,7 +174,7 @@ func mute(t *testing.T) string {
 func TestRTSPSilence(t *testing.T) {
 	began := time.Now()
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second}
-	_, err := Open(t.Context(), address(t, "rtsp://"+mute(t)+"/x"), o)
+	_, err := Open(t.Context(), address(t, "rtsp://"+silentServer(t)+"/x"), o)
 	if took := time.Since(began); err == nil || took > 4*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}

@@ -101,7 +101,8 @@ func TestRTSPSRefusals(t *testing.T) {
 	}
 	// An unresponsive server costs only the timeout also if vigil does the TLS.
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: source.Trust{PEM: cert.PEM}}
-	if _, err := Open(t.Context(), address(t, "rtsps://"+mute(t)+"/x"), o); !errors.Is(err, os.ErrDeadlineExceeded) ||
+	if _, err := Open(t.Context(), address(t, "rtsps://"+silentServer(t)+"/x"), o); !errors.Is(err,
+		os.ErrDeadlineExceeded) ||
 		errors.Is(err, source.ErrUntrusted) {
 		t.Errorf("error %v, want one that says that the server does not answer", err)
 	}

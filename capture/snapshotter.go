@@ -68,11 +68,11 @@ func (s *Snapshotter) encode(f *video.Frame, stream *Stream, w, h int) ([]byte, 
 		if cap(s.pix) < w*h*3 {
 			s.pix = make([]byte, w*h*3)
 		}
-		colored := video.Frame{Width: w, Height: h, Channels: 3, Pix: s.pix[:w*h*3]}
-		if ok, err := stream.Color(colored.Pix, w, h); err != nil {
+		color := video.Frame{Width: w, Height: h, Channels: 3, Pix: s.pix[:w*h*3]}
+		if ok, err := stream.Color(color.Pix, w, h); err != nil {
 			return nil, err
 		} else if ok {
-			f = &colored
+			f = &color
 		}
 	}
 	if err := s.load(f); err != nil {

@@ -3,9 +3,9 @@ package capture
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,56 +73,37 @@ func TestPacer(t *testing.T) {
 	})
 }
 
-// Openings with the same value overlap, those with different values never do, and a waiting one is not overtaken.
-func TestGate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var g gate
-		var wg sync.WaitGroup
-		var mu sync.Mutex
-		inside := map[string]int{}
-		open := func(value string, d time.Duration) {
-			wg.Go(func() {
-				if err := g.enter(t.Context(), value); err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				inside[value]++
-				if len(inside) != 1 {
-					t.Errorf("together inside: %v", inside)
-				}
-				mu.Unlock()
-				time.Sleep(d)
-				mu.Lock()
-				if inside[value]--; inside[value] == 0 {
-					delete(inside, value)
-				}
-				mu.Unlock()
-				g.leave()
-			})
-		}
-		began := time.Now()
-		for range 10 {
-			open("tcp", 3*time.Second)
-		}
-		synctest.Wait()
-		mu.Lock()
-		if inside["tcp"] != 10 {
-			t.Fatalf("%v inside, want all ten", inside)
-		}
-		mu.Unlock()
-		open("udp", 5*time.Second)
-		synctest.Wait()
-		open("tcp", time.Second)
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := g.enter(ctx, "other"); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("error %v", err)
-		}
-		wg.Wait()
-		if got := time.Since(began); got != 9*time.Second {
-			t.Errorf("took %v, want 3 s, 5 s and 1 s one after the other", got)
-		}
-	})
+// TestFFmpegOptions checks that only one source is opened at a time, with its own options, and that a cancelled context
+// ends the wait.
+func TestFFmpegOptions(t *testing.T) {
+	began, finish := make(chan struct{}), make(chan struct{})
+	done := make(chan error, 1)
+	go func() {
+		done <- withFFmpegOptions(t.Context(), "first", func() {
+			close(began)
+			<-finish
+			if got := os.Getenv(ffmpegOptions); got != "first" {
+				t.Errorf("opened with options %q, want first", got)
+			}
+		})
+	}()
+	<-began
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := withFFmpegOptions(ctx, "cancelled", func() { t.Error("opened beside another source") }); !errors.Is(err,
+		context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	close(finish)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	opened := false
+	if err := withFFmpegOptions(t.Context(), "second", func() {
+		opened = os.Getenv(ffmpegOptions) == "second"
+	}); err != nil || !opened {
+		t.Errorf("opened with its options: %v, error %v", opened, err)
+	}
 }
 
 func TestNaturalOrder(t *testing.T) {
@@ -150,7 +131,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-func TestSteadyFPS(t *testing.T) {
+func TestStabiliseFPS(t *testing.T) {
 	for _, c := range []struct{ measured, known, want float64 }{
 		{25, 0, 25}, {0, 0, 0}, {24.7, 25, 25}, {0, 25, 25}, {10, 25, 10}, {50, 25, 50}, {30, 25, 25}, {32, 25, 32},
 	} {

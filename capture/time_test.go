@@ -110,7 +110,7 @@ func TestRTSPFile(t *testing.T) {
 
 // A live source marks each frame that equals the previous one; a recording of a still scene must not be mistaken for a
 // camera that hangs.
-func TestSame(t *testing.T) {
+func TestRepeatedFrame(t *testing.T) {
 	black := rtsptest.Start(t, rtsptest.Options{Launch: "( videotestsrc is-live=true pattern=black ! " +
 		"video/x-raw,width=320,height=240,framerate=25/1 ! x264enc tune=zerolatency ! rtph264pay name=pay0 pt=96 )"})
 	ball := rtsptest.Start(t, rtsptest.Options{})

@@ -126,19 +126,20 @@ func openDevice(path string, o Options) (frameReader, video.Info, error) {
 
 // openFFmpeg never returns GoCV's error, because it contains the password.
 func openFFmpeg(ctx context.Context, url, options string, o Options, g *guard) (*opencvReader, error) {
-	if err := opening.enter(ctx, options); err != nil {
-		return nil, err
-	}
-	defer opening.leave()
-	var vc *gocv.VideoCapture
+	var v *opencvReader
 	var err error
-	g.do(func() {
-		vc, err = gocv.VideoCaptureFileWithAPIParams(url, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
-			propOpenTimeout, gocv.VideoCaptureProperties(o.OpenTimeout.Milliseconds()),
-			propReadTimeout, gocv.VideoCaptureProperties(o.ReadTimeout.Milliseconds()),
+	if envErr := withFFmpegOptions(ctx, options, func() {
+		var vc *gocv.VideoCapture
+		g.do(func() {
+			vc, err = gocv.VideoCaptureFileWithAPIParams(url, gocv.VideoCaptureFFmpeg, []gocv.VideoCaptureProperties{
+				propOpenTimeout, gocv.VideoCaptureProperties(o.OpenTimeout.Milliseconds()),
+				propReadTimeout, gocv.VideoCaptureProperties(o.ReadTimeout.Milliseconds()),
+			})
 		})
-	})
-	v, err := newVideo(vc, err, o)
+		v, err = newVideo(vc, err, o)
+	}); envErr != nil {
+		return nil, envErr
+	}
 	if err == nil {
 		v.guard = g
 	}
@@ -196,7 +197,7 @@ func (v *opencvReader) read(ctx context.Context, f *video.Frame) error {
 	case v.grab(&v.img):
 		raw = v.position()
 	case v.endsEarly():
-		if ok, err := v.grabFurther(ctx); err != nil {
+		if ok, err := v.grabAfterAudio(ctx); err != nil {
 			return err
 		} else if !ok {
 			return v.ended()
@@ -290,14 +291,14 @@ func (v *opencvReader) endsEarly() bool {
 		v.tracks.frames > v.count+slack
 }
 
-// soundAtOnce is the number of packets of other tracks after which OpenCV assumes the end of the file.
-const soundAtOnce = 512
+// audioAtOnce is the number of packets of other tracks after which OpenCV assumes the end of the file.
+const audioAtOnce = 512
 
-// grabFurther continues after a long stretch of audio if the file's packets show that more frames follow.
-func (v *opencvReader) grabFurther(ctx context.Context) (bool, error) {
+// grabAfterAudio continues after a long stretch of audio if the file's packets show that more frames follow.
+func (v *opencvReader) grabAfterAudio(ctx context.Context) (bool, error) {
 	if v.path == "" {
 		const tries = 4096 // two million packets
-		return v.grabSoon(ctx, tries)
+		return v.grabWithin(ctx, tries)
 	}
 	if v.scan == nil {
 		s, err := scanFile(ctx, v.path)
@@ -311,11 +312,11 @@ func (v *opencvReader) grabFurther(ctx context.Context) (bool, error) {
 		return false, nil //nolint:nilerr // A file that is gone has no more.
 	}
 	const smallest = 16 // bytes of a packet with what the container adds
-	return v.grabSoon(ctx, 64+st.Size()/(smallest*soundAtOnce))
+	return v.grabWithin(ctx, 64+st.Size()/(smallest*audioAtOnce))
 }
 
-// grabSoon reads a frame that comes after at most tries failures.
-func (v *opencvReader) grabSoon(ctx context.Context, tries int64) (bool, error) {
+// grabWithin reads a frame that comes after at most tries failures.
+func (v *opencvReader) grabWithin(ctx context.Context, tries int64) (bool, error) {
 	began := time.Now()
 	for range tries {
 		if ctx.Err() != nil {
@@ -333,10 +334,10 @@ func (v *opencvReader) grabSoon(ctx context.Context, tries int64) (bool, error) 
 
 // ended explains why no more frames come.
 func (v *opencvReader) ended() error {
-	elsewhere, large := v.guard.refused(), tooLarge()
+	redirect, large := v.guard.refused(), tooLarge()
 	switch {
-	case elsewhere != nil:
-		return elsewhere
+	case redirect != nil:
+		return redirect
 	case large != nil && v.live:
 		return errcode.CameraTooLarge.Wrap(fmt.Errorf("%w after %d frames: %w", ErrLost, v.count, large))
 	case large != nil:

@@ -32,7 +32,7 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 	_ = tooLarge() // discard the record of another stream's frame
 	v, err := openFFmpeg(ctx, ask.url, ask.options(), o, guard)
 	if err != nil {
-		elsewhere, large := guard.refused(), tooLarge()
+		redirect, large := guard.refused(), tooLarge()
 		guard.free()
 		if tunnel != nil {
 			tunnel.close()
@@ -40,8 +40,8 @@ func openURLWithGoCV(ctx context.Context, addr source.Address, o Options) (frame
 		switch {
 		case ctx.Err() != nil:
 			return nil, video.Info{}, ctx.Err()
-		case elsewhere != nil:
-			return nil, video.Info{}, elsewhere
+		case redirect != nil:
+			return nil, video.Info{}, redirect
 		case large != nil:
 			return nil, video.Info{}, large
 		}

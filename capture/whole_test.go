@@ -20,7 +20,7 @@ import (
 
 // A whole file is read to its end, wherever its video starts and however long its audio is: the container's length is
 // not the video's.
-func TestWholeFiles(t *testing.T) {
+func TestCompleteFiles(t *testing.T) {
 	const pattern = "testsrc2=s=64x48:r=10:d=3"
 	h264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p"}
 	with := func(args ...string) []string { return append(append([]string{}, h264...), args...) }
@@ -64,7 +64,7 @@ func TestWholeFiles(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s := openAddress(t, address(t, tt.path), Options{})
 			if n := s.Info().Frames; tt.hole == 0 && !strings.HasSuffix(tt.path, ".wmv") && (n < 29 || n > 31) {
-				t.Errorf("the container is said to have %d frames", n)
+				t.Errorf("the container declares %d frames", n)
 			}
 			var f video.Frame
 			n := 0

@@ -90,7 +90,7 @@ func Open(dir, name string) (*Folder, []string, error) {
 	if err := errors.Join(probe.Close(), os.Remove(probe.Name())); err != nil {
 		return nil, nil, f.wrap(err)
 	}
-	left, err := f.adopt()
+	left, err := f.recoverParts()
 	if err != nil {
 		return nil, nil, f.wrap(err)
 	}
@@ -123,7 +123,7 @@ func (f *Folder) Begin(first time.Time) (io.WriterAt, error) {
 
 // create finds an unused name, since two segments may start within the same second.
 func (f *Folder) create(first time.Time) (string, *os.File, error) {
-	for i := 1; i <= mostInASecond; i++ {
+	for i := 1; i <= maxPerSecond; i++ {
 		name := f.name + "-" + first.UTC().Format(timeForm)
 		if i > 1 {
 			name += fmt.Sprintf("-%d", i)
@@ -147,7 +147,7 @@ func (f *Folder) create(first time.Time) (string, *os.File, error) {
 		}
 		return path, file, err
 	}
-	return "", nil, fmt.Errorf("%d recordings of %s begin within one second", mostInASecond, f.name)
+	return "", nil, fmt.Errorf("%d recordings of %s begin within one second", maxPerSecond, f.name)
 }
 
 // WriteAt writes part of the segment.
@@ -222,7 +222,7 @@ func (f *Folder) close() error {
 	s.Bytes = f.size
 	err := file.Sync()
 	if err == nil {
-		s.Path, err = f.settle(file.Name(), s.Path)
+		s.Path, err = f.rename(file.Name(), s.Path)
 	}
 	if err = errors.Join(err, file.Close()); err != nil {
 		return f.wrap(err)
@@ -233,13 +233,13 @@ func (f *Folder) close() error {
 	return nil
 }
 
-// mostInASecond is the maximum number of recordings of one camera that start within the same second.
-const mostInASecond = 1000
+// maxPerSecond is the maximum number of recordings of one camera that start within the same second.
+const maxPerSecond = 1000
 
-// settle renames a segment to path, or to the next free name if path is taken, and returns the name used.
-func (f *Folder) settle(part, path string) (string, error) {
+// rename renames a segment to path, or to the next free name if path is taken, and returns the name used.
+func (f *Folder) rename(part, path string) (string, error) {
 	base := strings.TrimSuffix(path, ".mkv")
-	for i := 2; i <= mostInASecond; i++ {
+	for i := 2; i <= maxPerSecond; i++ {
 		if _, err := os.Lstat(path); errors.Is(err, os.ErrNotExist) {
 			return path, os.Rename(part, path)
 		} else if err != nil {
@@ -247,11 +247,11 @@ func (f *Folder) settle(part, path string) (string, error) {
 		}
 		path = fmt.Sprintf("%s-%d.mkv", base, i)
 	}
-	return "", fmt.Errorf("%d recordings of %s begin within one second", mostInASecond, f.name)
+	return "", fmt.Errorf("%d recordings of %s begin within one second", maxPerSecond, f.name)
 }
 
-// adopt renames segments that no process is writing any more.
-func (f *Folder) adopt() (paths []string, err error) {
+// recoverParts renames segments that no process is writing any more.
+func (f *Folder) recoverParts() (paths []string, err error) {
 	entries, err := os.ReadDir(f.dir)
 	if err != nil {
 		return nil, err
@@ -261,7 +261,7 @@ func (f *Folder) adopt() (paths []string, err error) {
 		if !ok || !f.isName(name) || !e.Type().IsRegular() {
 			continue
 		}
-		path, left, err := f.adoptOne(filepath.Join(f.dir, e.Name()))
+		path, left, err := f.recoverPart(filepath.Join(f.dir, e.Name()))
 		if err != nil {
 			return paths, err
 		}
@@ -283,7 +283,7 @@ func (f *Folder) isName(name string) bool {
 	return err == nil && (len(at) == len(timeForm) || at[len(timeForm)] == '-')
 }
 
-func (f *Folder) adoptOne(part string) (path string, left bool, err error) {
+func (f *Folder) recoverPart(part string) (path string, left bool, err error) {
 	file, err := os.OpenFile(part, os.O_RDWR, 0) //nolint:gosec // It was found in the folder.
 	if err != nil {
 		return "", false, err

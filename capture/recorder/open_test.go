@@ -11,7 +11,7 @@ import (
 )
 
 // An unusable folder is an error that names it, and leaves nothing open.
-func TestOpenLeavesNothingOpen(t *testing.T) {
+func TestOpenLeaksNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
