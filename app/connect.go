@@ -8,6 +8,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/instance"
 	"vigil/config"
+	"vigil/internal/errcode"
 )
 
 // Connect connects to the configured NATS server, or starts the embedded one and connects to that. The function closes
@@ -28,7 +29,7 @@ func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.
 		log.Info("embedded NATS server listens", "url", server.URL())
 		dial, stop = broker.DialOptions{Server: server}, server.Shutdown
 	}
-	dial.OnState = func(state string, err error) { log.Warn("nats", "state", state, "error", err) }
+	dial.OnState = logConnection(log)
 	conn, err := broker.Dial(ctx, dial)
 	if err != nil {
 		return nil, nil, errors.Join(err, stop())
@@ -37,4 +38,15 @@ func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.
 		return nil, nil, errors.Join(err, conn.Close(), stop())
 	}
 	return conn, func() error { return errors.Join(conn.Close(), stop()) }, nil
+}
+
+// logConnection returns a broker.DialOptions.OnState that logs.
+func logConnection(log *slog.Logger) func(state string, err error) {
+	return func(state string, err error) {
+		if err == nil {
+			log.Warn("nats", "state", state)
+			return
+		}
+		log.Warn("nats", "state", state, "error", errcode.SinkUnreachable.Default(err))
+	}
 }

@@ -113,7 +113,8 @@ func (r *recording) run(ctx context.Context, stdout io.Writer) (err error) {
 			r.log.Info("source open", "width", info.Width, "height", info.Height, "fps", info.FPS)
 		},
 		OnLost: func(err error, pause time.Duration) {
-			r.log.Warn("camera lost, it is opened again", "error", err, "pause", pause.Round(time.Millisecond))
+			r.log.Warn("camera lost, it is opened again", "error", errcode.CameraLost.Default(err),
+				"pause", pause.Round(time.Millisecond))
 		},
 	})
 	r.folder.EndGap(time.Now())

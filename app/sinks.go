@@ -113,7 +113,7 @@ func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (ways []sink.S
 	if cfg.NATS.URL != "" {
 		o := DialOptions(cfg.NATS)
 		o.ConnectInBackground = true
-		o.OnState = func(state string, err error) { d.log.Warn("nats", "state", state, "error", err) }
+		o.OnState = logConnection(d.log)
 		if d.remote, err = broker.Dial(ctx, o); err != nil {
 			return nil, err
 		}

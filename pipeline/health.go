@@ -160,20 +160,21 @@ func (h *health) logChange(before alerts.State, lasted time.Duration) {
 	switch h.state {
 	case alerts.StateFailing:
 		h.log.Warn("camera failed, opening it again", "error", h.reason, "failures", h.attempts,
-			errcode.Key, h.code())
+			errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
 	case alerts.StateStalled, alerts.StateFrozen:
-		h.log.Warn("camera delivers no new picture", "state", h.state, "detail", h.reason, errcode.Key, h.code())
+		h.log.Warn("camera delivers no new picture", "state", h.state, "detail", h.reason,
+			errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
 	case alerts.StateDisarmed:
 		h.log.Log(context.Background(), h.level(slog.LevelInfo), "camera is disarmed, no event is opened", "state",
 			h.state, "detail", h.reason)
 	case alerts.StateSizeMismatch, alerts.StateRateMismatch:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn),
 			"the calibration does not fit, alerts are held until it does",
-			"state", h.state, "detail", h.reason, errcode.Key, h.code())
+			"state", h.state, "detail", h.reason, errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
 	case alerts.StateNoClips, alerts.StateUnscorable:
 		h.log.Log(context.Background(), h.level(slog.LevelWarn), "camera delivers pictures but is not monitored",
 			"state",
-			h.state, "detail", h.reason, errcode.Key, h.code())
+			h.state, "detail", h.reason, errcode.Key, cmp.Or(h.code(), errcode.CameraFailed))
 	}
 	if h.lastLogged == nil {
 		h.lastLogged = map[alerts.State]string{}

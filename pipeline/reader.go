@@ -81,7 +81,7 @@ func (r *reader) run(ctx context.Context) error {
 func (r *reader) finish(reason alerts.EndReason, state alerts.State, err error) error {
 	r.box.end(r.index, reason)
 	if err != nil {
-		r.log.Error("camera failed", "error", err)
+		r.log.Error("camera failed", "error", errcode.CameraFailed.Default(err))
 		r.health.fail(state, err)
 	} else {
 		r.log.Info("camera done", append([]any{"reason", reason}, r.snapshot().args()...)...)

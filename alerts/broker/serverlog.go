@@ -103,17 +103,17 @@ func (l *serverLog) Warnf(format string, v ...any) {
 	}
 }
 
-func (l *serverLog) Noticef(format string, v ...any) { l.put(slog.LevelDebug, format, v) }
-func (l *serverLog) Debugf(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }
-func (l *serverLog) Tracef(format string, v ...any)  { l.put(slog.LevelDebug, format, v) }
+func (l *serverLog) Noticef(format string, v ...any) { l.debug(format, v) }
+func (l *serverLog) Debugf(format string, v ...any)  { l.debug(format, v) }
+func (l *serverLog) Tracef(format string, v ...any)  { l.debug(format, v) }
 
 func (l *serverLog) put(level slog.Level, format string, v []any) {
-	ctx := context.Background()
-	if l.log.Enabled(ctx, level) {
-		args := []any{"text", fmt.Sprintf(format, v...)}
-		if level >= slog.LevelWarn {
-			args = append(args, errcode.Key, errcode.ServerClient)
-		}
-		l.log.Log(ctx, level, "embedded NATS says", args...)
+	l.log.Log(context.Background(), level, "embedded NATS says", "text", fmt.Sprintf(format, v...),
+		errcode.Key, errcode.ServerClient)
+}
+
+func (l *serverLog) debug(format string, v []any) {
+	if l.log.Enabled(context.Background(), slog.LevelDebug) {
+		l.log.Debug("embedded NATS says", "text", fmt.Sprintf(format, v...))
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/errcode"
 )
 
 // forwarder delivers the alerts of one camera to one sink, in order. Cameras do not wait for each other: a camera whose
@@ -216,7 +217,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 		if text := sink.Steady(err); text != lastLogged {
 			lastLogged = text
 			o.log.Warn("alert is not delivered yet, trying on", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
-				"error", err)
+				"error", errcode.SinkBadAnswer.Default(err))
 		}
 		if !wait.Wait(ctx) {
 			return

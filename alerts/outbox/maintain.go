@@ -39,7 +39,8 @@ func (o *Outbox) maintain() {
 		case <-refill.C:
 			err := o.reserve.fill()
 			if err != nil {
-				o.log.Warn("no room is held back for alerts", "error", errcode.Store(err))
+				o.log.Warn("no room is held back for alerts", "error",
+					errcode.StoreFailing.Default(errcode.Store(err)))
 			}
 			o.repeatStatus(err == nil)
 			o.compareWithLedger(o.ctx)

@@ -134,7 +134,8 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		return nil, errors.Join(err, o.conn.Close())
 	}
 	if err := o.reserve.fill(); err != nil {
-		o.log.Warn("no room is held back for alerts", "error", errcode.Store(err))
+		o.log.Warn("no room is held back for alerts", "error",
+			errcode.StoreFailing.Default(errcode.Store(err)))
 	}
 	o.work.Go(o.maintain)
 	o.work.Go(o.watchStream)

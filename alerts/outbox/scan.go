@@ -123,7 +123,8 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 				return err
 			}
 		default:
-			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", f.id)
+			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", f.id,
+				errcode.Key, errcode.StoreAlertsMissing)
 		}
 	}
 	// Messages that the ledger lacks are added when their events have ended: a process that dies before that leaves
@@ -188,10 +189,12 @@ func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Eve
 	switch {
 	case errors.Is(err, errUndecodable):
 		// Perhaps from another program or a later version: do not invent an end of it.
-		o.log.Warn("an event without an end is left as it is", "id", id, "error", err)
+		o.log.Warn("an event without an end is left as it is", "id", id, "error", err,
+			errcode.Key, errcode.SinkNotOurs)
 		return nil
 	case err != nil && kept != nil:
-		o.log.Warn("an event without an end is left as it is", "error", err)
+		o.log.Warn("an event without an end is left as it is", "error", err,
+			errcode.Key, errcode.StoreLedger)
 		return nil
 	case err != nil:
 		return err

@@ -225,7 +225,7 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 	}
 	a.Retry, a.Reason = false, sink.Steady(err)
 	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Sink, "camera", a.Camera, "id",
-		a.MessageID, "error", err)
+		a.MessageID, "error", errcode.SinkBadAnswer.Default(err))
 	if err := putAside(ctx, kv, a); err != nil {
 		o.log.Debug("what was set aside is not kept", "error", err)
 	}

@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"cmp"
 	"sync"
 	"time"
 
@@ -49,12 +50,11 @@ func storeCode(err error) errcode.Code {
 	if broker.Full(err) {
 		return errcode.StoreFull
 	}
-	switch code := errcode.Of(errcode.Store(err)); code {
-	case "", errcode.SinkUnreachable: // the connection to the embedded server, which is being restarted
-		return errcode.StoreFailing
-	default:
-		return code
+	code := errcode.Of(errcode.Store(err))
+	if code == errcode.SinkUnreachable { // the connection to the embedded server, which is being restarted
+		code = ""
 	}
+	return cmp.Or(code, errcode.StoreFailing)
 }
 
 // reportRecovered publishes and logs that alerts can be stored again, once none is waiting.

@@ -45,6 +45,14 @@ func (c Code) Wrap(err error) error {
 	return &coded{c, err}
 }
 
+// Default adds this code to an error that has none.
+func (c Code) Default(err error) error {
+	if Of(err) != "" {
+		return err
+	}
+	return c.Wrap(err)
+}
+
 type coded struct {
 	code Code
 	err  error

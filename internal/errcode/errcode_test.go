@@ -128,3 +128,16 @@ func TestHandler(t *testing.T) {
 		}
 	}
 }
+
+func TestDefault(t *testing.T) {
+	plain, coded := errors.New("x"), StoreFull.New("y")
+	if got := SinkTLS.Default(plain); Of(got) != SinkTLS || !errors.Is(got, plain) || got.Error() != "x" {
+		t.Errorf("an error without a code becomes %q with %q", got, Of(got))
+	}
+	if got := SinkTLS.Default(fmt.Errorf("z: %w", coded)); Of(got) != StoreFull {
+		t.Errorf("an error with a code gets %q", Of(got))
+	}
+	if SinkTLS.Default(nil) != nil {
+		t.Error("nil becomes an error")
+	}
+}

@@ -72,7 +72,7 @@ func (w *Sink) connectLoop() {
 		if text := w.describe(err).Error(); text != tried.logged {
 			tried.logged = text
 			w.log.Warn("no connection to MQTT, trying again", "broker", w.address, "error", text,
-				errcode.Key, errcode.Of(w.describe(err)))
+				errcode.Key, cmp.Or(errcode.Of(w.describe(err)), errcode.SinkUnreachable))
 		}
 		retry.Sleep(w.ctx, pause)
 	}
