@@ -37,7 +37,7 @@ func (a *Archive) putAck(ctx context.Context, r *Record, ack alerts.Ack) (alerts
 	if ack.Normal {
 		clips, err := keepClips(ctx, js, r)
 		if err != nil {
-			return ack, fmt.Errorf("keep the clip to learn from: %w", err)
+			return ack, fmt.Errorf("keep the clip for training: %w", err)
 		}
 		ack.Clips = clips
 	}

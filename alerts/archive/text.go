@@ -151,7 +151,7 @@ func AckLine(k alerts.Ack) string {
 	kept := ""
 	switch {
 	case k.Normal && len(k.Clips) == 0:
-		kept = " as normal; what the model saw of it is not kept, so there is nothing to learn from"
+		kept = " as normal; what the model saw of it is not kept, so there is nothing to train on"
 	case k.Normal:
 		kept = " as normal, " + clipsKept(len(k.Clips))
 	}
@@ -160,9 +160,9 @@ func AckLine(k alerts.Ack) string {
 
 func clipsKept(n int) string {
 	if n == 1 {
-		return "1 clip kept to learn from"
+		return "1 clip kept for training"
 	}
-	return fmt.Sprintf("%d clips kept to learn from", n)
+	return fmt.Sprintf("%d clips kept for training", n)
 }
 
 // WriteMessage writes a message on one line, whatever its original line breaks.

@@ -34,7 +34,7 @@ machine, which has everything also while the configured server is away, and can 
   vigil alerts --since 24h --follow=false --json
   vigil alerts list --since 2d
   vigil alerts show last
-  vigil alerts ack 01JPB5Z7T2W4 --normal`,
+  vigil alerts ack 01JPB5Z7T2W4 --normal --local`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return followAlerts(cmd, f, !follow) },
 	}

@@ -69,7 +69,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 	var by string
 	var normal bool
 	c := alertCommand(f, "ack ID|last",
-		"Acknowledge an alert: keeps who and when; with --normal also what the model saw, to learn from", 1, true,
+		"Acknowledge an alert: keeps who and when; with --normal also what the model saw, for training", 1, true,
 		func(cmd *cobra.Command, _ []string, a *archive.Archive, r *archive.Record) error {
 			ack, err := a.Acknowledge(cmd.Context(), r, cmp.Or(by, whoAmI()), normal)
 			if err != nil {
@@ -83,7 +83,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 		})
 	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
 	c.Flags().BoolVar(&normal, "normal", false,
-		"what was reported is normal there: keep what the model saw of it to learn from")
+		"what was reported is normal there: keep what the model saw of it for training")
 	return c
 }
 

@@ -47,7 +47,7 @@ cameras: [{name: street, source: %s}]
 		last = a
 	}
 	if out := mustVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c",
-		file); !strings.Contains(out, "1 clip kept to learn from") {
+		file); !strings.Contains(out, "1 clip kept for training") {
 		t.Errorf("said is %s", out)
 	}
 	mustVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)

@@ -24,30 +24,30 @@ func (c *Calibration) Print(w io.Writer, path string) {
 				hours(c.HoursNeeded))
 		}
 	case c.Rule == RuleClips:
-		fmt.Fprintf(w, "provisional: %s; %s are needed for %s\n", c.NoBudgetReason, hours(c.HoursNeeded),
-			perDay(c.AlarmsPerDay))
-		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event of its own",
+		fmt.Fprintf(w, "provisional: %s; %s takes %s of video\n", c.NoBudgetReason, perDay(c.AlarmsPerDay),
+			hours(c.HoursNeeded))
+		fmt.Fprintf(w, "until then each of the %d clips above the error %.4g counts as an event",
 			c.Tail.Events, c.Tail.Level)
 		if c.Tail.Capped {
 			fmt.Fprintln(w,
-				"; their tail would put theta higher than\nas far above the highest error as that is above the "+
-					"median, where it is now: it may be too high or too low")
+				"; with so few, theta is as far above\nthe highest error as that is above the median: it may be too "+
+					"high or too low")
 		} else {
 			fmt.Fprintf(w, ", tail of shape %.2g: theta may be higher than necessary\n", c.Tail.Shape)
 		}
 	case c.AlarmsPerDay > 0:
 		fmt.Fprintf(w, "provisional: too little video for a number of alarms: %s\n", c.NoBudgetReason)
 		fmt.Fprintf(w,
-			"theta is the %.4g quantile of the errors and %.3g %% more, which keeps to no number of alarms; about %s "+
-				"are needed for %s\n",
-			c.ThetaQuantile, 100*c.Margin, hours(c.HoursNeeded), perDay(c.AlarmsPerDay))
+			"theta is the %.4g quantile of the errors and %.3g %% more, whatever the number of alarms is then; %s "+
+				"takes about %s of video\n",
+			c.ThetaQuantile, 100*c.Margin, perDay(c.AlarmsPerDay), hours(c.HoursNeeded))
 	default:
 		fmt.Fprintf(w,
 			"theta is the %.4g quantile of the errors and %.3g %% more; no number of alarms is set\n",
 			c.ThetaQuantile, 100*c.Margin)
 	}
 	if share, most := c.Sensitivity.Coverage(); share > 0 {
-		fmt.Fprintf(w, "%.0f %% of the picture are noisy cells; errors there are divided by up to %.2g\n",
+		fmt.Fprintf(w, "%.0f %% of the picture is noisy in normal video; errors there are divided by up to %.2g\n",
 			100*share, most)
 	}
 }
@@ -75,11 +75,18 @@ func excludedText(l Excluded) string {
 func perDay(rate float64) string {
 	switch {
 	case rate >= 24:
-		return fmt.Sprintf("%.3g false alarms an hour", rate/24)
+		return falseAlarms(rate/24) + " an hour"
 	case rate >= 1:
-		return fmt.Sprintf("%.3g false alarms a day", rate)
+		return falseAlarms(rate) + " a day"
 	}
-	return fmt.Sprintf("%.3g false alarms a week", 7*rate)
+	return falseAlarms(7*rate) + " a week"
+}
+
+func falseAlarms(n float64) string {
+	if n == 1 {
+		return "1 false alarm"
+	}
+	return fmt.Sprintf("%.3g false alarms", n)
 }
 
 // hours formats a length of video.

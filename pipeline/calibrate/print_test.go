@@ -15,24 +15,27 @@ func TestPrint(t *testing.T) {
 		"provisional: for 2 false alarms an hour this is too little video; 180 s are needed": {
 			Rule: RuleBudget, AlarmsPerDay: 48, Tail: &Tail{}, Provisional: true, HoursNeeded: 0.05,
 		},
+		"1 false alarm a day takes about 2.4 hours of video": {
+			Rule: RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
+		},
 		"provisional: too little video for a number of alarms: three events\n": {
 			Rule: RuleQuantile, AlarmsPerDay: 1, NoBudgetReason: "three events", HoursNeeded: 2.4,
 		},
-		"each of the 90 clips above the error 2 counts as an event of its own, tail of shape 0.1: " +
+		"each of the 90 clips above the error 2 counts as an event, tail of shape 0.1: " +
 			"theta may be higher": {
 			Rule: RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &Tail{
 				Level: 2, Events: 90,
 				Shape: 0.1,
 			}, Provisional: true,
 		},
-		"counts as an event of its own; their tail would put theta higher than\nas far above the highest error": {
+		"counts as an event; with so few, theta is as far above\nthe highest error": {
 			Rule: RuleClips, AlarmsPerDay: 1, NoBudgetReason: "three events", Tail: &Tail{
 				Level: 2, Events: 90,
 				Capped: true,
 			}, Provisional: true,
 		},
 		"no number of alarms is set": {Rule: RuleQuantile},
-		"25 % of the picture are noisy cells; errors there are divided by up to 3": {
+		"25 % of the picture is noisy in normal video; errors there are divided by up to 3": {
 			Rule:        RuleQuantile,
 			Sensitivity: sensitivity,
 		},
