@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -28,7 +29,7 @@ type view struct {
 
 func viewOf(t *testing.T, source string, o Options) view {
 	t.Helper()
-	s := openAddress(t, address(t, source), o)
+	s := openAddress(t, cameratest.Address(t, source), o)
 	var v view
 	var f video.Frame
 	var err error
@@ -79,85 +80,94 @@ func TestReadersAgree(t *testing.T) {
 	x264 := []string{"-c:v", "libx264", "-preset", "ultrafast", "-qp", "18", "-pix_fmt", "yuv420p"}
 	with := func(args ...string) []string { return append(args, x264...) }
 	turned := func(degrees string) string {
-		plain := ffmpeg(t, "plain.mp4", small, x264...)
+		plain := cameratest.Video(t, "plain.mp4", small, x264...)
 		path := strings.Replace(plain, "plain", "turned", 1)
-		tool(t, "ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-metadata:s:v", "rotate="+degrees, path)
+		cameratest.FFmpeg(t, "-i", plain, "-c", "copy", "-metadata:s:v", "rotate="+degrees, path)
 		return path
 	}
-	cover := ffmpeg(t, "cover.png", "color=red:s=32x32", "-frames:v", "1")
+	cover := cameratest.Video(t, "cover.png", "color=red:s=32x32", "-frames:v", "1")
 	tests := []struct {
 		name, path string
 		frames     int
 		size       [2]int
 		note       string
 	}{
-		{"plain", ffmpeg(t, "a.mkv", small, x264...), 30, [2]int{64, 48}, ""},
+		{"plain", cameratest.Video(t, "a.mkv", small, x264...), 30, [2]int{64, 48}, ""},
 		{"turned by 90 degrees", turned("90"), 30, [2]int{48, 64}, ""},
 		{"turned by 180 degrees", turned("180"), 30, [2]int{64, 48}, ""},
 		{"turned by 270 degrees", turned("270"), 30, [2]int{48, 64}, ""},
 		{
 			"two tracks, the second is larger",
-			ffmpeg(t, "a.mkv", small, with("-f", "lavfi", "-i", "testsrc=s=128x96:r=10:d=3", "-map", "0", "-map", "1",
+			cameratest.Video(t, "a.mkv", small, with("-f", "lavfi", "-i", "testsrc=s=128x96:r=10:d=3", "-map", "0",
+				"-map", "1",
 				"-disposition:v:0", "0", "-disposition:v:1", "default")...), 30,
 			[2]int{64, 48},
 			"2 video tracks: the first is read, 64x48",
 		},
-		{"a cover picture", ffmpeg(t, "a.mp4", small, append([]string{
+		{"a cover picture", cameratest.Video(t, "a.mp4", small, append([]string{
 			"-i", cover, "-map", "0", "-map", "1", "-c:v:1",
 			"png", "-disposition:v:1", "attached_pic",
 		},
 			"-c:v:0", "libx264", "-qp", "18", "-pix_fmt:v:0", "yuv420p")...), 30, [2]int{64, 48}, ""},
 		{
-			"B-frames, mp4", ffmpeg(t, "a.mp4", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p",
+			"B-frames, mp4", cameratest.Video(t, "a.mp4", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p",
 				"-bf", "3"),
 			30,
 			[2]int{64, 48},
 			"",
 		},
 		{
-			"B-frames, ts", ffmpeg(t, "a.ts", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p", "-bf", "3"),
+			"B-frames, ts", cameratest.Video(t, "a.ts", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p",
+				"-bf", "3"),
 			30,
 			[2]int{64, 48},
 			"",
 		},
-		{"B-frames, avi", ffmpeg(t, "a.avi", small, "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), 30, [2]int{64, 48}, ""},
+		{"B-frames, avi", cameratest.Video(t, "a.avi", small, "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), 30,
+			[2]int{64, 48}, ""},
 		{
-			"variable rate", ffmpeg(t, "a.mkv", small, with("-vf", "select='not(between(n,3,5))'", "-vsync", "vfr")...),
+			"variable rate", cameratest.Video(t, "a.mkv", small, with("-vf", "select='not(between(n,3,5))'", "-vsync",
+				"vfr")...),
 			27,
 			[2]int{64, 48},
 			"",
 		},
 		{
-			"a hole while sound goes on", ffmpeg(t, "a.mkv", small,
+			"a hole while sound goes on", cameratest.Video(t, "a.mkv", small,
 				with("-f", "lavfi", "-i", "sine=sample_rate=8000:duration=123", "-vf", "setpts='PTS+gte(N,10)*120/TB'",
 					"-vsync", "passthrough", "-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20")...), 30,
 			[2]int{64, 48},
 			"",
 		},
-		{"starts at 20 s", ffmpeg(t, "a.mkv", small, with("-output_ts_offset", "20")...), 30, [2]int{64, 48}, ""},
+		{"starts at 20 s", cameratest.Video(t, "a.mkv", small, with("-output_ts_offset", "20")...), 30,
+			[2]int{64, 48}, ""},
 		{
-			"sound is longer", ffmpeg(t, "a.mp4", small, with("-f", "lavfi", "-i", "sine=duration=9")...), 30,
+			"sound is longer", cameratest.Video(t, "a.mp4", small, with("-f", "lavfi", "-i", "sine=duration=9")...), 30,
 			[2]int{64, 48},
 			"",
 		},
 		{
-			"full range", ffmpeg(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuvj420p"), 30,
+			"full range", cameratest.Video(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuvj420p"),
+			30,
 			[2]int{64, 48},
 			"",
 		},
-		{"odd sides", ffmpeg(t, "a.mkv", "testsrc=s=67x49:r=10:d=3", "-c:v", "libx264", "-qp", "18", "-pix_fmt",
+		{"odd sides", cameratest.Video(t, "a.mkv", "testsrc=s=67x49:r=10:d=3", "-c:v", "libx264", "-qp", "18",
+			"-pix_fmt",
 			"yuv444p"), 30, [2]int{67, 49}, ""},
 		{
-			"ten bits", ffmpeg(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p10le"), 30,
+			"ten bits", cameratest.Video(t, "a.mkv", small, "-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p10le"),
+			30,
 			[2]int{64, 48},
 			"",
 		},
 		{
-			"interlaced", ffmpeg(t, "a.mkv", small, with("-flags", "+ilme+ildct", "-x264opts", "tff=1")...), 30,
+			"interlaced", cameratest.Video(t, "a.mkv", small, with("-flags", "+ilme+ildct", "-x264opts", "tff=1")...),
+			30,
 			[2]int{64, 48},
 			"",
 		},
-		{"motion JPEG", ffmpeg(t, "a.avi", small, "-c:v", "mjpeg", "-q:v", "2"), 30, [2]int{64, 48}, ""},
+		{"motion JPEG", cameratest.Video(t, "a.avi", small, "-c:v", "mjpeg", "-q:v", "2"), 30, [2]int{64, 48}, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -194,12 +204,13 @@ func TestReadersAgree(t *testing.T) {
 
 // A frame with rotation metadata is returned upright, as players show it.
 func TestUpright(t *testing.T) {
-	plain := ffmpeg(t, "plain.mp4", "testsrc2=s=64x48:r=10:d=0.5", "-vf", "drawbox=w=20:h=10:color=white:t=fill",
+	plain := cameratest.Video(t, "plain.mp4", "testsrc2=s=64x48:r=10:d=0.5", "-vf",
+		"drawbox=w=20:h=10:color=white:t=fill",
 		"-c:v", "libx264", "-qp", "18", "-pix_fmt", "yuv420p")
 	for _, degrees := range []string{"90", "180", "270"} {
 		path := strings.Replace(plain, "plain", degrees, 1)
-		tool(t, "ffmpeg", "-v", "error", "-i", plain, "-c", "copy", "-metadata:s:v", "rotate="+degrees, path)
-		want := view{grey: [][]byte{tool(t, "ffmpeg", "-v", "error", "-i", path, "-frames:v", "1", "-pix_fmt", "gray",
+		cameratest.FFmpeg(t, "-i", plain, "-c", "copy", "-metadata:s:v", "rotate="+degrees, path)
+		want := view{grey: [][]byte{cameratest.FFmpeg(t, "-i", path, "-frames:v", "1", "-pix_fmt", "gray",
 			"-f", "rawvideo", "-")}}
 		got := viewOf(t, path, Options{})
 		if len(got.grey[0]) != len(want.grey[0]) || want.apart(got) > 2 {
@@ -213,7 +224,7 @@ func TestRTSPByGoCV(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
 	o := quick
 	o.Reader = source.GoCV
-	s := openAddress(t, address(t, server.URL()), o)
+	s := openAddress(t, cameratest.Address(t, server.URL()), o)
 	if i := s.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || i.Frames != 0 || !i.Live {
 		t.Errorf("info %+v", i)
 	}
@@ -237,7 +248,7 @@ func TestRTSPByGoCV(t *testing.T) {
 		t.Error(err)
 	}
 	server.Restart()
-	_, err = Open(t.Context(), address(t, strings.Replace(server.URL(), "geheim", "falsch", 1)), o)
+	_, err = Open(t.Context(), cameratest.Address(t, strings.Replace(server.URL(), "geheim", "falsch", 1)), o)
 	if !errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "falsch") {
 		t.Errorf("wrong password: %v", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -57,7 +58,7 @@ func readAll(t testing.TB, s *Stream) (n int, last video.Frame, err error) {
 func TestWriterAndFile(t *testing.T) {
 	for _, name := range []string{"a.mp4", "a.avi", "a.mkv"} {
 		t.Run(name, func(t *testing.T) {
-			s := openAddress(t, address(t, clip(t, name, 64, 48, 25)), Options{})
+			s := openAddress(t, cameratest.Address(t, clip(t, name, 64, 48, 25)), Options{})
 			if got, want := s.Info(), (video.Info{Width: 64, Height: 48, FPS: 10, Frames: 25}); got != want {
 				t.Errorf("info %+v, want %+v", got, want)
 			}
@@ -146,7 +147,7 @@ func TestBadFiles(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := Open(t.Context(), address(t, tt.path), Options{})
+			s, err := Open(t.Context(), cameratest.Address(t, tt.path), Options{})
 			if err == nil {
 				_ = s.Close()
 			}
@@ -167,7 +168,7 @@ func TestTruncated(t *testing.T) {
 		if err := os.WriteFile(path, data[:len(data)/2], 0o600); err != nil {
 			t.Fatal(err)
 		}
-		n, _, err := readAll(t, openAddress(t, address(t, path), Options{}))
+		n, _, err := readAll(t, openAddress(t, cameratest.Address(t, path), Options{}))
 		if !errors.Is(err, ErrTruncated) || n == 0 || n > 20 {
 			t.Errorf("%s: %d frames, then %v", name, n, err)
 		}
@@ -175,14 +176,14 @@ func TestTruncated(t *testing.T) {
 }
 
 func TestOneFrame(t *testing.T) {
-	n, _, err := readAll(t, openAddress(t, address(t, clip(t, "a.mkv", 64, 48, 1)), Options{}))
+	n, _, err := readAll(t, openAddress(t, cameratest.Address(t, clip(t, "a.mkv", 64, 48, 1)), Options{}))
 	if n != 1 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d frames, then %v", n, err)
 	}
 }
 
 func TestReadAndContextAndClose(t *testing.T) {
-	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 25)), Options{FirstSeq: 100, Generation: 7})
+	s := openAddress(t, cameratest.Address(t, clip(t, "a.avi", 64, 48, 25)), Options{FirstSeq: 100, Generation: 7})
 	ctx, cancel := context.WithCancel(t.Context())
 	var f video.Frame
 	if err := s.Read(ctx, &f); err != nil || f.Seq != 100 || f.Generation != 7 {
@@ -195,7 +196,7 @@ func TestReadAndContextAndClose(t *testing.T) {
 	if err := s.Read(t.Context(), &f); err != nil || f.Seq != 101 {
 		t.Errorf("after another context ended: seq %d, %v", f.Seq, err)
 	}
-	if _, err := Open(ctx, address(t, "x"), Options{}); !errors.Is(err, context.Canceled) {
+	if _, err := Open(ctx, cameratest.Address(t, "x"), Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("opening: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -209,7 +210,7 @@ func TestReadAndContextAndClose(t *testing.T) {
 // Close waits for a Read in progress, because OpenCV would crash.
 func TestCloseWhileReading(t *testing.T) {
 	for range 20 {
-		s := openAddress(t, address(t, clip(t, "a.avi", 320, 240, 25)), Options{})
+		s := openAddress(t, cameratest.Address(t, clip(t, "a.avi", 320, 240, 25)), Options{})
 		done := make(chan error)
 		started := make(chan struct{})
 		go func() {
@@ -232,7 +233,7 @@ func TestCloseWhileReading(t *testing.T) {
 }
 
 func TestReadDoesNotAllocate(t *testing.T) {
-	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 25)), Options{})
+	s := openAddress(t, cameratest.Address(t, clip(t, "a.avi", 64, 48, 25)), Options{})
 	var f video.Frame
 	if err := s.Read(t.Context(), &f); err != nil {
 		t.Fatal(err)

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -40,7 +41,7 @@ func TestFolderNames(t *testing.T) {
 		files[fmt.Sprintf("%03d.png", n)] = tinyPNG(t, 80, 60)
 	}
 	files["003.png"] = tinyPNG(t, 60, 80)
-	s := openAddress(t, address(t, folderOf(t, files)), Options{})
+	s := openAddress(t, cameratest.Address(t, folderOf(t, files)), Options{})
 	var f video.Frame
 	var got []string
 	for s.Read(t.Context(), &f) == nil {
@@ -80,7 +81,7 @@ func TestFolderDepth(t *testing.T) {
 			files[fmt.Sprintf("%02d.png", i)] = deepPNG(t, tt.highest)
 		}
 		files["01.png"] = deepPNG(t, tt.later)
-		s := openAddress(t, address(t, folderOf(t, files)), Options{})
+		s := openAddress(t, cameratest.Address(t, folderOf(t, files)), Options{})
 		var f video.Frame
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Fatal(err)
@@ -125,7 +126,7 @@ func TestNotAFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, source := range []string{dir, path} {
-			s, err := Open(t.Context(), address(t, source), Options{})
+			s, err := Open(t.Context(), cameratest.Address(t, source), Options{})
 			if err == nil {
 				_ = s.Close()
 			}

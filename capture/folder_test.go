@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
+	"vigil/internal/testenv"
 	"vigil/video"
 )
 
@@ -48,7 +50,7 @@ func TestFolder(t *testing.T) {
 		"notes.txt": []byte("not an image"), ".hidden.png": []byte("neither"),
 		"img9.png": tinyPNG(t, 32, 24), "img10.PNG": tinyPNG(t, 32, 24), "img11.jpg": jpegOf(t, 48, 24),
 	}
-	s := openAddress(t, address(t, folderOf(t, files)), Options{FolderFPS: 5})
+	s := openAddress(t, cameratest.Address(t, folderOf(t, files)), Options{FolderFPS: 5})
 	if got, want := s.Info(), (video.Info{Width: 32, Height: 24, FPS: 5, Frames: 3}); got != want {
 		t.Errorf("info %+v, want %+v", got, want)
 	}
@@ -89,7 +91,7 @@ func TestFolderBrokenImage(t *testing.T) {
 		for _, others := range []map[string][]byte{{"1.png": whole}, {}} { // damaged in the middle, or the first image
 			others[tt.name] = tt.data
 			dir := folderOf(t, others)
-			s, err := Open(t.Context(), address(t, dir), Options{})
+			s, err := Open(t.Context(), cameratest.Address(t, dir), Options{})
 			if len(others) == 2 {
 				if err != nil {
 					t.Fatal(err)
@@ -116,7 +118,7 @@ func TestFolderBrokenImage(t *testing.T) {
 }
 
 func TestUCSDFolder(t *testing.T) {
-	n, last, err := readAll(t, openAddress(t, address(t, data(t, "ped1_tif/Test001")), Options{}))
+	n, last, err := readAll(t, openAddress(t, cameratest.Address(t, testenv.Data(t, "ped1_tif/Test001")), Options{}))
 	if n != 60 || !errors.Is(err, io.EOF) || last.Width != 238 || last.Height != 158 || last.Channels != 1 ||
 		last.PTS != 5900*time.Millisecond {
 		t.Errorf("%d frames of %dx%dx%d, the last at %v, then %v", n, last.Width, last.Height, last.Channels,

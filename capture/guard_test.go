@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -63,7 +64,7 @@ func readOn(ctx context.Context, addr source.Address, o Options) (frames int, er
 }
 
 func TestGuard(t *testing.T) {
-	g, err := newGuard(address(t, "http://127.0.0.1/"), Options{}, nil)
+	g, err := newGuard(cameratest.Address(t, "http://127.0.0.1/"), Options{}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +73,7 @@ func TestGuard(t *testing.T) {
 
 // However a camera refers other by HTTP, neither reader connects to a host that is not listed.
 func TestOtherHostsAreRefused(t *testing.T) {
-	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=3", "-c:v", "libx264", "-g", "10", "-f", "mpegts")
+	segment := cameratest.Video(t, "a.ts", "testsrc2=s=160x120:r=10:d=3", "-c:v", "libx264", "-g", "10", "-f", "mpegts")
 	pieces := http.FileServer(http.Dir(filepath.Dir(segment)))
 	playlist := func(lines ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -141,7 +142,7 @@ func TestOtherHostsAreRefused(t *testing.T) {
 				camera := httptest.NewServer(c.serve(other.URL))
 				defer camera.Close()
 				o := Options{Reader: reader, OpenTimeout: 5 * time.Second, ReadTimeout: 5 * time.Second}
-				_, err := readOn(t.Context(), address(t, camera.URL+c.path), o)
+				_, err := readOn(t.Context(), cameratest.Address(t, camera.URL+c.path), o)
 				if n := other.connections.Load(); n != 0 {
 					t.Errorf("%d connections to the other host", n)
 				}
@@ -157,7 +158,7 @@ func TestOtherHostsAreRefused(t *testing.T) {
 
 // Listed hosts are followed, and the camera's own host is allowed at any port and by its IP address.
 func TestAllowedHosts(t *testing.T) {
-	segment := ffmpeg(t, "a.ts", "testsrc2=s=160x120:r=10:d=1", "-c:v", "libx264", "-f", "mpegts")
+	segment := cameratest.Video(t, "a.ts", "testsrc2=s=160x120:r=10:d=1", "-c:v", "libx264", "-f", "mpegts")
 	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, segment) })
 	for _, reader := range []string{source.FFmpeg, source.GoCV} {
 		t.Run(reader, func(t *testing.T) {
@@ -184,7 +185,7 @@ func TestAllowedHosts(t *testing.T) {
 					http.Redirect(w, r, c.to+"/a.ts", http.StatusFound)
 				}))
 				url := strings.Replace(camera.URL, "127.0.0.1", "localhost", 1)
-				frames, err := readOn(t.Context(), address(t, url+"/x.ts"), Options{
+				frames, err := readOn(t.Context(), cameratest.Address(t, url+"/x.ts"), Options{
 					Reader: reader, Follow: c.follow,
 					OpenTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
 				})
@@ -308,7 +309,7 @@ func TestOtherHostsAreRefusedRTSP(t *testing.T) {
 					Reader: reader, Transport: c.transport, OpenTimeout: 2 * time.Second,
 					ReadTimeout: 2 * time.Second,
 				}
-				_, err = readOn(t.Context(), address(t, "rtsp://"+camera+"/x"), o)
+				_, err = readOn(t.Context(), cameratest.Address(t, "rtsp://"+camera+"/x"), o)
 				if err == nil {
 					t.Fatal("no error")
 				}

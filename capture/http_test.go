@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"vigil/internal/cameratest"
 )
 
 func TestHTTP(t *testing.T) {
@@ -33,7 +35,7 @@ func TestHTTP(t *testing.T) {
 
 	for _, good := range []string{server.URL + "/a.mkv", strings.Replace(server.URL, "://", "://u:geheim@", 1) +
 		"/closed"} {
-		s := openAddress(t, address(t, good), quick)
+		s := openAddress(t, cameratest.Address(t, good), quick)
 		n, _, err := readAll(t, s)
 		if n != 25 || !errors.Is(err, ErrLost) || !s.Info().Live {
 			t.Errorf("%d frames, then %v", n, err)
@@ -50,7 +52,7 @@ func TestHTTP(t *testing.T) {
 		{"http://u:falsch@127.0.0.1:1/x?password=falsch", "connection refused", false},
 	}
 	for _, tt := range tests {
-		_, err := Open(t.Context(), address(t, tt.url), quick)
+		_, err := Open(t.Context(), cameratest.Address(t, tt.url), quick)
 		if err == nil || !strings.Contains(err.Error(), tt.want) || errors.Is(err, ErrRefused) != tt.refused {
 			t.Errorf("%s: %v, want %q", tt.url, err, tt.want)
 		}
@@ -69,7 +71,7 @@ func TestStderrHasNoPassword(t *testing.T) {
 	}
 	if os.Getenv("VIGIL_TEST_OPEN") != "" {
 		for _, u := range urls {
-			if _, err := Open(t.Context(), address(t, u), quick); err == nil {
+			if _, err := Open(t.Context(), cameratest.Address(t, u), quick); err == nil {
 				t.Error("opened")
 			}
 		}
@@ -88,7 +90,7 @@ func TestStderrHasNoPassword(t *testing.T) {
 
 // A playlist from a server cannot refer to a local file or to anything else that FFmpeg could open.
 func TestPlaylistCannotReadFiles(t *testing.T) {
-	path := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=25:d=2", "-c:v", "libx264", "-g", "25")
+	path := cameratest.Video(t, "a.ts", "testsrc2=s=64x48:r=25:d=2", "-c:v", "libx264", "-g", "25")
 	var piece atomic.Value
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /list.m3u8", func(w http.ResponseWriter, _ *http.Request) {
@@ -110,7 +112,7 @@ func TestPlaylistCannotReadFiles(t *testing.T) {
 		{"subfile,,start,0,end,0,,:" + path, false},
 	} {
 		piece.Store(tt.piece)
-		s, err := Open(t.Context(), address(t, server.URL+"/list.m3u8"), quick)
+		s, err := Open(t.Context(), cameratest.Address(t, server.URL+"/list.m3u8"), quick)
 		if err == nil {
 			err = s.Close()
 		}

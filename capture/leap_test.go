@@ -14,13 +14,14 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
 // leaping is an FLV of 50 frames at 25 a second; every tenth has a timestamp 37600 s ahead.
 func leaping(t *testing.T) (path string, data []byte) {
 	t.Helper()
-	data, err := os.ReadFile(ffmpeg(t, "a.flv", "testsrc2=s=64x48:r=25:d=2", "-c:v", "flv", "-g", "10"))
+	data, err := os.ReadFile(cameratest.Video(t, "a.flv", "testsrc2=s=64x48:r=25:d=2", "-c:v", "flv", "-g", "10"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +87,7 @@ func TestTimestampLeaps(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			s, err := Open(t.Context(), address(t, tt.source), tt.o)
+			s, err := Open(t.Context(), cameratest.Address(t, tt.source), tt.o)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -24,11 +25,12 @@ func TestLumaMatchesOpenCV(t *testing.T) {
 		{"ten bits", "e.mkv", []string{"-c:v", "libx264", "-pix_fmt", "yuv420p10le", "-qp", "18"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path := ffmpeg(t, c.file, "testsrc2=s=322x242:r=25:d=0.4", c.args...)
+			path := cameratest.Video(t, c.file, "testsrc2=s=322x242:r=25:d=0.4", c.args...)
 			server := httptest.NewServer(
 				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
 			defer server.Close()
-			file, url := openAddress(t, address(t, path), quick), openAddress(t, address(t, server.URL+"/x"), quick)
+			file, url := openAddress(t, cameratest.Address(t, path), quick),
+				openAddress(t, cameratest.Address(t, server.URL+"/x"), quick)
 			var sum, worst, n int
 			var a, b video.Frame
 			for i := range 10 {

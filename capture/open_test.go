@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/leaktest"
 )
 
@@ -80,7 +81,7 @@ func TestOpenLeaksNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.o.OpenTimeout = 10 * time.Second
-			where := address(t, c.where)
+			where := cameratest.Address(t, c.where)
 			leaktest.None(t, func() {
 				if s, err := Open(c.ctx, where, c.o); err == nil {
 					_ = s.Close() // the test has failed
@@ -100,7 +101,7 @@ func TestOpenLeaksNothing(t *testing.T) {
 	}
 	// What FFmpeg's libraries load once remains; an opened file leaves nothing behind.
 	leaktest.None(t, func() {
-		s, err := Open(t.Context(), address(t, video), Options{})
+		s, err := Open(t.Context(), cameratest.Address(t, video), Options{})
 		if err != nil {
 			t.Fatal(err)
 		}

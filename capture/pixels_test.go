@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 )
 
 // peak returns the process's peak memory use in MiB since the previous call.
@@ -110,7 +111,7 @@ func TestImageBombs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := folderOf(t, map[string][]byte{name: data})
 			before := peak(t)
-			_, err := Open(t.Context(), address(t, dir), Options{})
+			_, err := Open(t.Context(), cameratest.Address(t, dir), Options{})
 			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), name) ||
 				!strings.Contains(err.Error(), "at most") {
 				t.Errorf("error %v", err)
@@ -124,7 +125,8 @@ func TestImageBombs(t *testing.T) {
 		"a.png": []byte("#?RADIANCE\n"), "b.jpg": []byte("\x76\x2f\x31\x01 EXR"),
 		"c.tif": []byte("II*\x00\xff\xff\xff\xff"),
 	} {
-		if _, err := Open(t.Context(), address(t, folderOf(t, map[string][]byte{name: data})), Options{}); err == nil ||
+		if _, err := Open(t.Context(), cameratest.Address(t, folderOf(t, map[string][]byte{name: data})),
+			Options{}); err == nil ||
 			!strings.Contains(err.Error(), "not what its name says") {
 			t.Errorf("%s: error %v", name, err)
 		}
@@ -135,10 +137,11 @@ func TestImageBombs(t *testing.T) {
 // middle.
 func TestVideoBombs(t *testing.T) {
 	const large = "6400x6400"
-	honest := ffmpeg(t, "large.mkv", "color=s="+large+":r=10:d=0.2", "-c:v", "mjpeg")
+	honest := cameratest.Video(t, "large.mkv", "color=s="+large+":r=10:d=0.2", "-c:v", "mjpeg")
 	var both []byte
 	for _, size := range []string{"160x120", large} {
-		part, err := os.ReadFile(ffmpeg(t, "x.mjpeg", "testsrc=s="+size+":r=10:d=0.5", "-c:v", "mjpeg", "-f", "mjpeg"))
+		part, err := os.ReadFile(cameratest.Video(t, "x.mjpeg", "testsrc=s="+size+":r=10:d=0.5", "-c:v", "mjpeg",
+			"-f", "mjpeg"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -149,7 +152,7 @@ func TestVideoBombs(t *testing.T) {
 		t.Fatal(err)
 	}
 	lies := filepath.Join(t.TempDir(), "lies.mkv")
-	tool(t, "ffmpeg", "-v", "error", "-f", "mjpeg", "-i", raw, "-c", "copy", lies)
+	cameratest.FFmpeg(t, "-f", "mjpeg", "-i", raw, "-c", "copy", lies)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.ServeFile(w, r, map[string]string{"/large.mkv": honest, "/lies.mkv": lies}[r.URL.Path])
 	}))
@@ -167,7 +170,7 @@ func TestVideoBombs(t *testing.T) {
 	} {
 		t.Run(filepath.Base(c.source)+" "+c.reader, func(t *testing.T) {
 			before := peak(t)
-			frames, err := readOn(t.Context(), address(t, c.source),
+			frames, err := readOn(t.Context(), cameratest.Address(t, c.source),
 				Options{Reader: c.reader, OpenTimeout: 5 * time.Second, ReadTimeout: time.Second})
 			if (frames > 0) != c.frames || !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), large) ||
 				!strings.Contains(err.Error(), filepath.Base(c.source)) {
@@ -197,7 +200,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 		at("pipe.mkv"): "a named pipe (FIFO)", at("link.mkv"): "a named pipe (FIFO)", at("folder.mkv"): "no image",
 		"/dev/zero": "a device", "/dev/null": "a device",
 	} {
-		if _, err := Open(t.Context(), address(t, source), Options{}); err == nil ||
+		if _, err := Open(t.Context(), cameratest.Address(t, source), Options{}); err == nil ||
 			!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), source) {
 			t.Errorf("%s: error %v, want %q in it", source, err, want)
 		}
@@ -208,7 +211,7 @@ func TestOnlyRegularFiles(t *testing.T) {
 	if err := os.Symlink("pipe.mkv", at("b.png")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(t.Context(), address(t, dir), Options{}); err == nil ||
+	if _, err := Open(t.Context(), cameratest.Address(t, dir), Options{}); err == nil ||
 		!strings.Contains(err.Error(), "b.png: this is a named pipe") {
 		t.Errorf("error %v", err)
 	}

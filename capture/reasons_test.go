@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -66,7 +67,7 @@ func TestReasons(t *testing.T) {
 			t.Run(tt.name+" by "+reader, func(t *testing.T) {
 				o := quick
 				o.Reader = reader
-				s, err := Open(t.Context(), address(t, tt.url), o)
+				s, err := Open(t.Context(), cameratest.Address(t, tt.url), o)
 				if err == nil {
 					var f video.Frame
 					for err == nil {
@@ -86,7 +87,8 @@ func TestReasons(t *testing.T) {
 // withoutKeyFrame returns an MPEG-TS cut in the middle of its only group of pictures, and the whole of it.
 func withoutKeyFrame(t *testing.T) (middle, whole []byte) {
 	t.Helper()
-	whole, err := os.ReadFile(ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t", "-c:v",
+	whole, err := os.ReadFile(cameratest.Video(t, "a.ts", "testsrc2=s=64x48:r=10:d=60", "-vf",
+		"noise=alls=6:allf=t", "-c:v",
 		"libx264", "-preset", "ultrafast",
 		"-x264opts", "keyint=2000:scenecut=0:bframes=0", "-pix_fmt", "yuv420p", "-flags", "+global_header", "-bsf:v",
 		"dump_extra=freq=all"))
@@ -125,7 +127,7 @@ func TestNoKeyFrame(t *testing.T) {
 		var notes []string
 		o := o
 		o.Waiting = func(note string) { notes = append(notes, note) }
-		s := openAddress(t, address(t, server.URL+"/never"), o)
+		s := openAddress(t, cameratest.Address(t, server.URL+"/never"), o)
 		var f video.Frame
 		err := s.Read(t.Context(), &f)
 		if !errors.Is(err, ErrLost) ||
@@ -139,7 +141,7 @@ func TestNoKeyFrame(t *testing.T) {
 	})
 	t.Run("late", func(t *testing.T) {
 		t.Parallel()
-		s := openAddress(t, address(t, server.URL+"/late"), o)
+		s := openAddress(t, cameratest.Address(t, server.URL+"/late"), o)
 		var f video.Frame
 		if err := s.Read(t.Context(), &f); err != nil {
 			t.Error(err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -20,7 +21,7 @@ func TestRemux(t *testing.T) {
 		t.Fatal(err)
 	}
 	pictures := func(path string) (all [][]byte) {
-		s := openAddress(t, address(t, path), Options{})
+		s := openAddress(t, cameratest.Address(t, path), Options{})
 		var f video.Frame
 		for s.Read(t.Context(), &f) == nil {
 			all = append(all, append([]byte(nil), f.Pix...))

@@ -4,25 +4,16 @@ package capture
 
 import (
 	"errors"
-	"net"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
-
-func address(t testing.TB, s string) source.Address {
-	t.Helper()
-	a, err := source.ParseAddress(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 // quick has timeouts that are short for tests and long enough to open a stream on a busy machine.
 var quick = Options{OpenTimeout: 10 * time.Second, ReadTimeout: 2 * time.Second}
@@ -45,7 +36,7 @@ func TestRTSP(t *testing.T) {
 	for _, transport := range []string{"tcp", "udp"} {
 		t.Run(transport, func(t *testing.T) {
 			server := rtsptest.Start(t, rtsptest.Options{})
-			addr := address(t, server.URL())
+			addr := cameratest.Address(t, server.URL())
 			o := quick
 			o.Transport = transport
 			s := openAddress(t, addr, o)
@@ -95,7 +86,7 @@ func TestRTSPStall(t *testing.T) {
 			server := rtsptest.Start(t, rtsptest.Options{})
 			o := quick
 			o.Transport = transport
-			s := openAddress(t, address(t, server.URL()), o)
+			s := openAddress(t, cameratest.Address(t, server.URL()), o)
 			server.Pause()
 			var f video.Frame
 			var err error
@@ -110,7 +101,7 @@ func TestRTSPStall(t *testing.T) {
 				t.Errorf("%v after %d waits", err, waits)
 			}
 			server.Resume()
-			readRising(t, openAddress(t, address(t, server.URL()), o), 0, 1)
+			readRising(t, openAddress(t, cameratest.Address(t, server.URL()), o), 0, 1)
 		})
 	}
 }
@@ -139,7 +130,7 @@ func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 func TestRTSPRefusals(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
 	good := server.URL()
-	s := openAddress(t, address(t, good), quick)
+	s := openAddress(t, cameratest.Address(t, good), quick)
 	readRising(t, s, 0, 1)
 	tests := []struct{ name, url, want string }{
 		{"wrong password", strings.Replace(good, "geheim", "falsch", 1), "wrong user name or password"},
@@ -148,7 +139,7 @@ func TestRTSPRefusals(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Open(t.Context(), address(t, tt.url), quick)
+			_, err := Open(t.Context(), cameratest.Address(t, tt.url), quick)
 			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -159,22 +150,11 @@ func TestRTSPRefusals(t *testing.T) {
 	}
 }
 
-// silentServer returns the host of a server that accepts connections and sends nothing.
-func silentServer(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	return l.Addr().String()
-}
-
 // A server that accepts the connection and sends nothing costs the timeout and no more.
 func TestRTSPSilence(t *testing.T) {
 	began := time.Now()
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second}
-	_, err := Open(t.Context(), address(t, "rtsp://"+silentServer(t)+"/x"), o)
+	_, err := Open(t.Context(), cameratest.Address(t, "rtsp://"+cameratest.Silent(t)+"/x"), o)
 	if took := time.Since(began); err == nil || took > 4*time.Second {
 		t.Errorf("%v after %v", err, took)
 	}

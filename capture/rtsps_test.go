@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/certtest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
@@ -53,7 +54,7 @@ func TestRTSPS(t *testing.T) {
 			})
 			o := quick
 			o.Trust, o.Transport = tt.trust, "udp" // UDP would send the video unencrypted, so it is not used
-			s, err := Open(t.Context(), address(t, server.URL()), o)
+			s, err := Open(t.Context(), cameratest.Address(t, server.URL()), o)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("opening: %v, want %v", err, tt.want)
 			}
@@ -77,7 +78,7 @@ func TestRTSPS(t *testing.T) {
 			if !errors.Is(err, ErrLost) {
 				t.Errorf("after the server: %v", err)
 			}
-			if _, err := Open(t.Context(), address(t, server.URL()), o); err == nil ||
+			if _, err := Open(t.Context(), cameratest.Address(t, server.URL()), o); err == nil ||
 				!strings.Contains(err.Error(), "no connection") {
 				t.Errorf("while the server is away: %v", err)
 			}
@@ -92,7 +93,7 @@ func TestRTSPSRefusals(t *testing.T) {
 		o := quick
 		o.Trust = trust
 		for wrong, want := range map[string]string{"geheim": "wrong user name or password", "test": "no such stream"} {
-			_, err := Open(t.Context(), address(t, strings.Replace(server.URL(), wrong, "falsch", 1)), o)
+			_, err := Open(t.Context(), cameratest.Address(t, strings.Replace(server.URL(), wrong, "falsch", 1)), o)
 			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), want) ||
 				strings.Contains(err.Error(), "heim") {
 				t.Errorf("error %v, want %q", err, want)
@@ -101,7 +102,7 @@ func TestRTSPSRefusals(t *testing.T) {
 	}
 	// An unresponsive server costs only the timeout also if vigil does the TLS.
 	o := Options{OpenTimeout: time.Second, ReadTimeout: time.Second, Trust: source.Trust{PEM: cert.PEM}}
-	if _, err := Open(t.Context(), address(t, "rtsps://"+silentServer(t)+"/x"), o); !errors.Is(err,
+	if _, err := Open(t.Context(), cameratest.Address(t, "rtsps://"+cameratest.Silent(t)+"/x"), o); !errors.Is(err,
 		os.ErrDeadlineExceeded) ||
 		errors.Is(err, source.ErrUntrusted) {
 		t.Errorf("error %v, want one that says that the server does not answer", err)
@@ -110,7 +111,7 @@ func TestRTSPSRefusals(t *testing.T) {
 
 // The same for a camera at an https URL, which must receive the original host name.
 func TestHTTPS(t *testing.T) {
-	path := ffmpeg(t, "a.ts", "testsrc2=s=320x240:r=25:d=2", "-c:v", "libx264", "-g", "25", "-bf", "0")
+	path := cameratest.Video(t, "a.ts", "testsrc2=s=320x240:r=25:d=2", "-c:v", "libx264", "-g", "25", "-bf", "0")
 	var host atomic.Value
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if user, password, _ := r.BasicAuth(); user != "viewer" || password != "geheim" {
@@ -139,7 +140,7 @@ func TestHTTPS(t *testing.T) {
 			o := quick
 			o.Trust = tt.trust
 			host.Store("")
-			s, err := Open(t.Context(), address(t, url), o)
+			s, err := Open(t.Context(), cameratest.Address(t, url), o)
 			if !errors.Is(err, tt.want) {
 				t.Fatalf("opening: %v, want %v", err, tt.want)
 			}
@@ -158,7 +159,7 @@ func TestHTTPS(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Error(err)
 			}
-			_, err = Open(t.Context(), address(t, strings.Replace(url, "geheim", "falsch", 1)), o)
+			_, err = Open(t.Context(), cameratest.Address(t, strings.Replace(url, "geheim", "falsch", 1)), o)
 			if !errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "falsch") {
 				t.Errorf("wrong password: %v", err)
 			}

@@ -3,9 +3,7 @@
 package capture
 
 import (
-	"bufio"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 )
 
@@ -49,7 +48,7 @@ func (s *segments) End(st SegmentStats) error {
 // packets returns the number of packets in a file, whether the first is a key frame, and their times in seconds.
 func packets(t *testing.T, path string) (n int, key bool, at []float64) {
 	t.Helper()
-	out := tool(t, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=flags,pts_time", "-of",
+	out := cameratest.FFprobe(t, "-select_streams", "v", "-show_entries", "packet=flags,pts_time", "-of",
 		"csv=p=0", path)
 	for i, line := range strings.Fields(string(out)) {
 		fields := strings.Split(line, ",")
@@ -69,7 +68,7 @@ func packets(t *testing.T, path string) (n int, key bool, at []float64) {
 // decoded returns the number of frames that vigil reads from a file, and any error.
 func decoded(t *testing.T, path string) (int, error) {
 	t.Helper()
-	s := openAddress(t, address(t, path), Options{})
+	s := openAddress(t, cameratest.Address(t, path), Options{})
 	n, _, err := readAll(t, s)
 	if errors.Is(err, io.EOF) {
 		err = nil
@@ -99,7 +98,8 @@ func TestSegmenter(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			server := rtsptest.Start(t, rtsptest.Options{Launch: launch})
-			stream, err := OpenPackets(t.Context(), address(t, server.URL()), Options{OpenTimeout: time.Minute})
+			stream, err := OpenPackets(t.Context(), cameratest.Address(t, server.URL()),
+				Options{OpenTimeout: time.Minute})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,12 +139,12 @@ func TestSegmenter(t *testing.T) {
 			if total != 45 || files.n < 2 || len(files.ended) != files.n {
 				t.Errorf("%d packets in %d segments", total, files.n)
 			}
-			streams := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
+			streams := string(cameratest.FFprobe(t, "-show_entries", "stream=codec_type", "-of", "csv=p=0",
 				files.path(0)))
 			if strings.TrimSpace(streams) != "video" {
 				t.Errorf("it has %q", streams)
 			}
-			if d := string(tool(t, "ffprobe", "-v", "error", "-show_entries", "format=duration", "-of", "csv=p=0",
+			if d := string(cameratest.FFprobe(t, "-show_entries", "format=duration", "-of", "csv=p=0",
 				files.path(0))); strings.HasPrefix(d, "N/A") {
 				t.Error("a finished segment does not say how long it is")
 			}
@@ -159,11 +159,11 @@ func TestSegmentCutOff(t *testing.T) {
 		"mjpeg": {"-c:v", "mjpeg"},
 	} {
 		t.Run(codec, func(t *testing.T) {
-			path := ffmpeg(t, "a.mkv", "testsrc2=s=64x48:r=10:d=10", args...)
+			path := cameratest.Video(t, "a.mkv", "testsrc2=s=64x48:r=10:d=10", args...)
 			server := httptest.NewServer(
 				http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, path) }))
 			defer server.Close()
-			stream, err := OpenPackets(t.Context(), address(t, server.URL), quick)
+			stream, err := OpenPackets(t.Context(), cameratest.Address(t, server.URL), quick)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -189,26 +189,10 @@ func TestSegmentCutOff(t *testing.T) {
 
 // Motion JPEG over HTTP has no timestamps, so arrival times are used.
 func TestPacketsOfMotionJPEG(t *testing.T) {
-	raw := tool(t, "ffmpeg", "-v", "error", "-f", "lavfi", "-i", "color=red:s=64x48:d=0.04", "-f", "image2pipe", "-c:v",
+	raw := cameratest.FFmpeg(t, "-f", "lavfi", "-i", "color=red:s=64x48:d=0.04", "-f", "image2pipe", "-c:v",
 		"mjpeg", "-")
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
-		b := bufio.NewWriter(w)
-		tick := time.NewTicker(100 * time.Millisecond)
-		defer tick.Stop()
-		for r.Context().Err() == nil {
-			fmt.Fprintf(b, "--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n", len(raw))
-			_, _ = b.Write(raw)
-			_, _ = b.WriteString("\r\n")
-			if b.Flush() != nil {
-				return
-			}
-			w.(http.Flusher).Flush()
-			<-tick.C
-		}
-	}))
-	defer server.Close()
-	stream, err := OpenPackets(t.Context(), address(t, server.URL), Options{OpenTimeout: time.Minute})
+	url := cameratest.MotionJPEG(t, 100*time.Millisecond, func(int) []byte { return raw })
+	stream, err := OpenPackets(t.Context(), cameratest.Address(t, url), Options{OpenTimeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

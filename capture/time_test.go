@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -17,7 +18,7 @@ import (
 // times returns the PTS of all frames in milliseconds.
 func times(t *testing.T, path string) []int {
 	t.Helper()
-	s := openAddress(t, address(t, path), Options{})
+	s := openAddress(t, cameratest.Address(t, path), Options{})
 	var out []int
 	var f video.Frame
 	for {
@@ -38,13 +39,14 @@ func TestTimes(t *testing.T) {
 	const pattern = "testsrc2=s=64x48:r=10:d=3"
 	reorder := []string{"-c:v", "libx264", "-bf", "3"}
 	tests := map[string]string{
-		"B-frames, mp4":       ffmpeg(t, "a.mp4", pattern, reorder...),
-		"B-frames, mkv":       ffmpeg(t, "a.mkv", pattern, reorder...),
-		"B-frames, ts":        ffmpeg(t, "a.ts", pattern, reorder...),
-		"B-frames, avi":       ffmpeg(t, "a.avi", pattern, "-c:v", "mpeg4", "-bf", "2"),
-		"no B-frames":         ffmpeg(t, "a.mkv", pattern, "-c:v", "libx264", "-bf", "0"),
-		"no times: raw H.264": ffmpeg(t, "a.h264", pattern, reorder...),
-		"sound, half a second on": ffmpeg(t, "a.mkv", pattern, "-f", "lavfi", "-i", "sine=duration=3.4", "-c:v",
+		"B-frames, mp4":       cameratest.Video(t, "a.mp4", pattern, reorder...),
+		"B-frames, mkv":       cameratest.Video(t, "a.mkv", pattern, reorder...),
+		"B-frames, ts":        cameratest.Video(t, "a.ts", pattern, reorder...),
+		"B-frames, avi":       cameratest.Video(t, "a.avi", pattern, "-c:v", "mpeg4", "-bf", "2"),
+		"no B-frames":         cameratest.Video(t, "a.mkv", pattern, "-c:v", "libx264", "-bf", "0"),
+		"no times: raw H.264": cameratest.Video(t, "a.h264", pattern, reorder...),
+		"sound, half a second on": cameratest.Video(t, "a.mkv", pattern, "-f", "lavfi", "-i",
+			"sine=duration=3.4", "-c:v",
 			"libx264"),
 	}
 	for name, path := range tests {
@@ -62,7 +64,8 @@ func TestTimes(t *testing.T) {
 }
 
 func TestTimesOfVariableRate(t *testing.T) {
-	path := ffmpeg(t, "a.mkv", "testsrc2=s=64x48:r=10:d=3", "-vf", "select='not(between(n,3,5))'", "-vsync", "vfr",
+	path := cameratest.Video(t, "a.mkv", "testsrc2=s=64x48:r=10:d=3", "-vf", "select='not(between(n,3,5))'",
+		"-vsync", "vfr",
 		"-c:v", "libx264", "-bf", "3")
 	got := times(t, path)
 	if len(got) != 27 || got[2] != 200 || got[3] != 600 || got[26] != 2900 {
@@ -73,7 +76,7 @@ func TestTimesOfVariableRate(t *testing.T) {
 // Two recordings in one file: the time goes back exactly at the joint, although it goes back to zero, which a decoder
 // also reports for a missing timestamp.
 func TestTimesOfTwoRecordings(t *testing.T) {
-	a := ffmpeg(t, "a.ts", "testsrc2=s=64x48:r=10:d=3", "-c:v", "libx264", "-bf", "0")
+	a := cameratest.Video(t, "a.ts", "testsrc2=s=64x48:r=10:d=3", "-c:v", "libx264", "-bf", "0")
 	one, err := os.ReadFile(a)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +92,7 @@ func TestTimesOfTwoRecordings(t *testing.T) {
 }
 
 func TestRealtime(t *testing.T) {
-	s := openAddress(t, address(t, clip(t, "a.avi", 64, 48, 6)), Options{Realtime: true})
+	s := openAddress(t, cameratest.Address(t, clip(t, "a.avi", 64, 48, 6)), Options{Realtime: true})
 	began := time.Now()
 	if n, _, err := readAll(t, s); n != 6 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d frames, then %v", n, err)
@@ -102,7 +105,7 @@ func TestRealtime(t *testing.T) {
 // A recording played by a server yields the same frames, then ends.
 func TestRTSPFile(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{File: clip(t, "a.mkv", 320, 240, 25)})
-	n, last, err := readAll(t, openAddress(t, address(t, server.URL()), quick))
+	n, last, err := readAll(t, openAddress(t, cameratest.Address(t, server.URL()), quick))
 	if n < 20 || !errors.Is(err, ErrLost) || last.Width != 320 {
 		t.Errorf("%d frames, the last at %v, then %v", n, last.PTS, err)
 	}
@@ -118,7 +121,7 @@ func TestRepeatedFrame(t *testing.T) {
 		url         string
 		least, most int
 	}{{black.URL(), 15, 19}, {ball.URL(), 0, 0}} {
-		s := openAddress(t, address(t, c.url), quick)
+		s := openAddress(t, cameratest.Address(t, c.url), quick)
 		var f video.Frame
 		same := 0
 		for range 20 {

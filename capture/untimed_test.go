@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -17,13 +18,13 @@ import (
 // fast as they are read. A file on a server keeps its nominal rate.
 func TestFramesWithoutTimestamps(t *testing.T) {
 	const pictures = 400 // 16 s at FFmpeg's invented rate
-	mjpeg := ffmpeg(t, "a.mjpeg", "testsrc2=s=64x48:r=25:d=16")
+	mjpeg := cameratest.Video(t, "a.mjpeg", "testsrc2=s=64x48:r=25:d=16")
 	one := jpegOf(t, 64, 48)
 	mux := http.NewServeMux()
 	mux.HandleFunc("/parts", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
+		w.Header().Set("Content-Type", cameratest.MotionJPEGType)
 		for range pictures {
-			fmt.Fprintf(w, "--x\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n", len(one), one)
+			_ = cameratest.WriteJPEG(w, one)
 		}
 	})
 	mux.HandleFunc("/file.mjpeg", func(w http.ResponseWriter, r *http.Request) { http.ServeFile(w, r, mjpeg) })
@@ -41,7 +42,7 @@ func TestFramesWithoutTimestamps(t *testing.T) {
 			t.Run(tt.path[1:]+" by "+reader, func(t *testing.T) {
 				o := quick
 				o.Reader = reader
-				s, err := Open(t.Context(), address(t, server.URL+tt.path), o)
+				s, err := Open(t.Context(), cameratest.Address(t, server.URL+tt.path), o)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -75,7 +76,7 @@ func TestFramesWithoutTimestamps(t *testing.T) {
 func TestPacketsAfterDamage(t *testing.T) {
 	one := jpegOf(t, 64, 48)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "multipart/x-mixed-replace; boundary=x")
+		w.Header().Set("Content-Type", cameratest.MotionJPEGType)
 		for i := 0; i < 200000 && r.Context().Err() == nil; i++ {
 			length := len(one)
 			if i%10 == 9 {
@@ -90,7 +91,7 @@ func TestPacketsAfterDamage(t *testing.T) {
 	defer server.Close()
 	o := quick
 	o.ReadTimeout = time.Minute
-	s, err := OpenPackets(t.Context(), address(t, server.URL), o)
+	s, err := OpenPackets(t.Context(), cameratest.Address(t, server.URL), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -37,32 +38,33 @@ func TestCompleteFiles(t *testing.T) {
 	opus := slices.Concat(hole, []string{"-c:a", "libopus", "-b:a", "6k", "-frame_duration", "20"})
 	aac := slices.Concat(hole, []string{"-c:a", "aac", "-b:a", "8k"})
 	segments := filepath.Join(t.TempDir(), "seg%d.mkv")
-	tool(t, "ffmpeg", append([]string{"-v", "error", "-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=6"},
+	cameratest.FFmpeg(t, append([]string{"-f", "lavfi", "-i", "testsrc2=s=64x48:r=10:d=6"},
 		with("-g", "10", "-f", "segment", "-segment_time", "3", segments)...)...)
 	tests := []struct {
 		name, path string
 		hole       time.Duration
 	}{
-		{"starts at 20 s, mkv", ffmpeg(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), 0},
-		{"starts at 20 s, ts", ffmpeg(t, "a.ts", pattern, with("-output_ts_offset", "20")...), 0},
-		{"starts at 20 s, mp4", ffmpeg(t, "a.mp4", pattern, with("-output_ts_offset", "20")...), 0},
-		{"starts at 20 s, flv", ffmpeg(t, "a.flv", pattern, with("-output_ts_offset", "20")...), 0},
-		{"sound is longer, mkv", ffmpeg(t, "a.mkv", pattern, tone("9", "-c:a", "aac")...), 0},
-		{"sound is longer, mp4", ffmpeg(t, "a.mp4", pattern, tone("9", "-c:a", "aac")...), 0},
-		{"sound is longer, avi", ffmpeg(t, "a.avi", pattern, tone("9", "-c:a", "pcm_s16le")...), 0},
-		{"sound is longer, ts", ffmpeg(t, "a.ts", pattern, tone("9", "-c:a", "mp2")...), 0},
+		{"starts at 20 s, mkv", cameratest.Video(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), 0},
+		{"starts at 20 s, ts", cameratest.Video(t, "a.ts", pattern, with("-output_ts_offset", "20")...), 0},
+		{"starts at 20 s, mp4", cameratest.Video(t, "a.mp4", pattern, with("-output_ts_offset", "20")...), 0},
+		{"starts at 20 s, flv", cameratest.Video(t, "a.flv", pattern, with("-output_ts_offset", "20")...), 0},
+		{"sound is longer, mkv", cameratest.Video(t, "a.mkv", pattern, tone("9", "-c:a", "aac")...), 0},
+		{"sound is longer, mp4", cameratest.Video(t, "a.mp4", pattern, tone("9", "-c:a", "aac")...), 0},
+		{"sound is longer, avi", cameratest.Video(t, "a.avi", pattern, tone("9", "-c:a", "pcm_s16le")...), 0},
+		{"sound is longer, ts", cameratest.Video(t, "a.ts", pattern, tone("9", "-c:a", "mp2")...), 0},
 		{
-			"sound is longer, wmv", ffmpeg(t, "a.wmv", pattern, "-f", "lavfi", "-i", "sine=duration=9", "-c:v", "wmv2"),
+			"sound is longer, wmv", cameratest.Video(t, "a.wmv", pattern, "-f", "lavfi", "-i", "sine=duration=9",
+				"-c:v", "wmv2"),
 			0,
 		},
 		{"a recorder's second segment", strings.Replace(segments, "%d", "1", 1), 0},
-		{"a hole while sound goes on, mkv", ffmpeg(t, "a.mkv", pattern, opus...), 2 * time.Minute},
-		{"a hole while sound goes on, ts", ffmpeg(t, "a.ts", pattern, opus...), 2 * time.Minute},
-		{"a hole while sound goes on, mp4", ffmpeg(t, "a.mp4", pattern, aac...), 2 * time.Minute},
+		{"a hole while sound goes on, mkv", cameratest.Video(t, "a.mkv", pattern, opus...), 2 * time.Minute},
+		{"a hole while sound goes on, ts", cameratest.Video(t, "a.ts", pattern, opus...), 2 * time.Minute},
+		{"a hole while sound goes on, mp4", cameratest.Video(t, "a.mp4", pattern, aac...), 2 * time.Minute},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := openAddress(t, address(t, tt.path), Options{})
+			s := openAddress(t, cameratest.Address(t, tt.path), Options{})
 			if n := s.Info().Frames; tt.hole == 0 && !strings.HasSuffix(tt.path, ".wmv") && (n < 29 || n > 31) {
 				t.Errorf("the container declares %d frames", n)
 			}
@@ -109,23 +111,27 @@ func TestCutFiles(t *testing.T) {
 		change     func([]byte) []byte
 		want       string // empty for a file that is read as far as it goes
 	}{
-		{"mkv", ffmpeg(t, "a.mkv", pattern, with()...), half, "its container names"},
-		{"mkv with longer sound", ffmpeg(t, "a.mkv", pattern, append([]string{"-f", "lavfi", "-i", "sine=duration=9"},
-			with("-c:a", "aac")...)...), half, "its container names"},
+		{"mkv", cameratest.Video(t, "a.mkv", pattern, with()...), half, "its container names"},
+		{"mkv with longer sound",
+			cameratest.Video(t, "a.mkv", pattern, append([]string{"-f", "lavfi", "-i", "sine=duration=9"},
+				with("-c:a", "aac")...)...), half, "its container names"},
 		{
-			"mkv from 20 s on", ffmpeg(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), half,
+			"mkv from 20 s on", cameratest.Video(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), half,
 			"its container names",
 		},
-		{"mp4", ffmpeg(t, "a.mp4", pattern, with("-movflags", "faststart")...), half, "its container names"},
-		{"avi", ffmpeg(t, "a.avi", pattern, with()...), half, "its container names"},
-		{"wmv", ffmpeg(t, "a.wmv", pattern, "-c:v", "wmv2"), half, "its container names"},
-		{"flv", ffmpeg(t, "a.flv", pattern, with()...), half, "the last picture's data are not whole"},
-		{"mp4 with zeros", ffmpeg(t, "a.mp4", pattern, with("-movflags", "faststart")...), zeroed, "zeros at its end"},
-		{"mkv with zeros", ffmpeg(t, "a.mkv", pattern, with()...), zeroed, "zeros at its end"},
-		{"mp4 with noise", ffmpeg(t, "a.mp4", pattern, with("-movflags", "faststart")...), noisy, "cannot be decoded"},
-		{"ts", ffmpeg(t, "a.ts", pattern, with()...), half, ""},
-		{"mkv that was never finished", ffmpeg(t, "a.mkv", pattern, with("-live", "1")...), half, ""},
-		{"fragmented mp4", ffmpeg(t, "a.mp4", pattern, with("-movflags", "frag_keyframe+empty_moov")...), half, ""},
+		{"mp4", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), half, "its container names"},
+		{"avi", cameratest.Video(t, "a.avi", pattern, with()...), half, "its container names"},
+		{"wmv", cameratest.Video(t, "a.wmv", pattern, "-c:v", "wmv2"), half, "its container names"},
+		{"flv", cameratest.Video(t, "a.flv", pattern, with()...), half, "the last picture's data are not whole"},
+		{"mp4 with zeros", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), zeroed,
+			"zeros at its end"},
+		{"mkv with zeros", cameratest.Video(t, "a.mkv", pattern, with()...), zeroed, "zeros at its end"},
+		{"mp4 with noise", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), noisy,
+			"cannot be decoded"},
+		{"ts", cameratest.Video(t, "a.ts", pattern, with()...), half, ""},
+		{"mkv that was never finished", cameratest.Video(t, "a.mkv", pattern, with("-live", "1")...), half, ""},
+		{"fragmented mp4", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "frag_keyframe+empty_moov")...),
+			half, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,7 +142,7 @@ func TestCutFiles(t *testing.T) {
 			if err := os.WriteFile(tt.path, tt.change(data), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			n, _, err := readAll(t, openAddress(t, address(t, tt.path), Options{}))
+			n, _, err := readAll(t, openAddress(t, cameratest.Address(t, tt.path), Options{}))
 			if n == 0 || n > 50 {
 				t.Errorf("%d frames", n)
 			}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/model"
+	"vigil/internal/cameratest"
 	"vigil/pipeline"
 	"vigil/pipeline/detect"
 	"vigil/video"
@@ -75,21 +75,8 @@ func blindCamera(t *testing.T, pictures [][]byte, jumps map[int]bool, hop int) p
 // blindTo is blindCamera with the given number of scored frames at the clip's end; 0 for all.
 func blindTo(t *testing.T, last int, pictures [][]byte, jumps map[int]bool, hop int) pipeline.Camera {
 	t.Helper()
-	spec, err := model.FindPreset("micro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec.Last = last
-	w, err := model.NewWeights(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(w)
-	if err != nil {
-		t.Fatal(err)
-	}
 	return pipeline.Camera{
-		Name: "film", Model: m, Lossless: true, Hop: hop,
+		Name: "film", Model: cameratest.ZeroModel(t, last), Lossless: true, Hop: hop,
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
 			return &film{pictures: pictures, jumps: jumps}, nil
 		},

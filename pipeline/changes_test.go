@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/cameratest"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
 	"vigil/internal/testenv"
@@ -23,14 +23,8 @@ import (
 // mpegts makes a recording to which another one can be appended; in CI ffmpeg must be available.
 func mpegts(t *testing.T, size, codec string, seconds int) []byte {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), size+".ts")
-	cmd := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i",
-		"testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
-		"-c:v", codec, "-g", "25", "-bf", "0", path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	b, err := os.ReadFile(path)
+	b, err := os.ReadFile(cameratest.Video(t, size+".ts", "testsrc2=r=25:s="+size+":d="+strconv.Itoa(seconds),
+		"-c:v", codec, "-g", "25", "-bf", "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

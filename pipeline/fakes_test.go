@@ -9,36 +9,11 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/cameratest"
 	"vigil/model"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
-
-// zeroModel returns a MemAE whose weights are all zero: it reconstructs every clip as mid-grey, so the error of a
-// picture is its distance from mid-grey and each score is known beforehand.
-func zeroModel(t testing.TB) *model.Model {
-	t.Helper()
-	return zeroModelScoring(t, 0)
-}
-
-// zeroModelScoring is zeroModel with a score of only the last frames of a clip.
-func zeroModelScoring(t testing.TB, last int) *model.Model {
-	t.Helper()
-	spec, err := model.FindPreset("micro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	spec.Last = last
-	w, err := model.NewWeights(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m, err := model.New(w)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
 
 const (
 	calmGrey   = 128 // error 0.004
@@ -120,7 +95,7 @@ func (shrink) Close() error { return nil }
 
 // camera returns one fakeStream for each opening, and repeats the last one.
 func camera(t *testing.T, name string, streams ...fakeStream) Camera {
-	m := zeroModel(t)
+	m := cameratest.ZeroModel(t, 0)
 	return Camera{
 		Name: name, Model: m, Lossless: true, Hop: 1, Threshold: Threshold{Lo: 0.01, Theta: 0.1},
 		Detector: detect.Config{Enter: 0.5, Leave: 0.6, OpenAfter: 500 * time.Millisecond, CloseAfter: time.Second},

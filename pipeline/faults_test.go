@@ -15,6 +15,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/faultproxy"
 	"vigil/internal/rtsptest"
 	"vigil/pipeline/detect"
@@ -132,7 +133,7 @@ func startCameras(t *testing.T, urls ...string) *faultRun {
 func startCamerasWith(t *testing.T, change func(*Camera), urls ...string) *faultRun {
 	t.Helper()
 	st := &faultRun{done: make(chan struct{})}
-	m := zeroModel(t)
+	m := cameratest.ZeroModel(t, 0)
 	var cameras []Camera
 	for i, u := range urls {
 		s := &faultCamera{name: fmt.Sprintf("camera-%d", i)}

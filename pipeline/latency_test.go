@@ -13,6 +13,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/internal/cameratest"
 	"vigil/pipeline/detect"
 	"vigil/video"
 )
@@ -58,7 +59,7 @@ func BenchmarkFrameToSubscriber(b *testing.B) {
 				b.Fatal(err)
 			}
 			defer conn.Close()
-			m := zeroModel(b)
+			m := cameratest.ZeroModel(b, 0)
 			arrivals := map[string]*sync.Map{}
 			var all []Camera
 			for i := range cameras {

@@ -14,6 +14,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/thread"
 	"vigil/geometry"
+	"vigil/internal/cameratest"
 	"vigil/pipeline/calibrate"
 	"vigil/pipeline/detect"
 	"vigil/video"
@@ -66,7 +67,7 @@ func TestRunRaisesEvent(t *testing.T) {
 func TestEventOfModelScoringLastFrames(t *testing.T) {
 	var l recorder
 	cam := camera(t, "gate", fakeStream{greys: scene(60, 40, 60), err: io.EOF})
-	cam.Model = zeroModelScoring(t, 4)
+	cam.Model = cameratest.ZeroModel(t, 4)
 	var clips []detect.Clip
 	if _, err := Run(t.Context(), []Camera{cam},
 		Options{Publisher: &l, OnClip: func(c detect.Clip) { clips = append(clips, c) }}); err != nil {
@@ -303,7 +304,7 @@ func TestScoresDoNotDependOnThreads(t *testing.T) {
 
 // TestSharedModelKeepsCamerasApart compares cameras scored together, one of which fails midway, with each alone.
 func TestSharedModelKeepsCamerasApart(t *testing.T) {
-	m := zeroModel(t)
+	m := cameratest.ZeroModel(t, 0)
 	cameras := func() (all []Camera) {
 		for i, name := range []string{"a", "b", "c", "d", "e"} {
 			f := fakeStream{greys: scene(10+3*i, 5+2*i, 20), err: io.EOF}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"vigil/geometry"
+	"vigil/internal/testenv"
 	"vigil/video"
 )
 
@@ -15,7 +16,7 @@ import (
 func BenchmarkDecodeAndPrepare(b *testing.B) {
 	for _, name := range []string{"ped2/test/01.mkv", "avenue_normal/11.mkv", "demo/vtest.avi"} {
 		b.Run(name, func(b *testing.B) {
-			path := data(b, name)
+			path := testenv.Data(b, name)
 			p := NewPreparer(256, nil)
 			defer func() { _ = p.Close() }()
 			var f video.Frame

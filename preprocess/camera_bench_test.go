@@ -7,27 +7,20 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"vigil/capture"
-	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
 // endless serves a camera's H.264 without end, as fast as it is read.
 func endless(b *testing.B, size, rate string) *httptest.Server {
 	b.Helper()
-	path := filepath.Join(b.TempDir(), "a.ts")
-	cmd := exec.CommandContext(b.Context(), "ffmpeg", "-v", "error", "-y", "-f", "lavfi", "-i",
-		"testsrc2=r=25:d=8:s="+size,
-		"-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-b:v", rate, path)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		b.Fatalf("%v: %s", err, out)
-	}
+	path := cameratest.Video(b, "a.ts", "testsrc2=r=25:d=8:s="+size,
+		"-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-b:v", rate)
 	stream, err := os.ReadFile(path)
 	if err != nil {
 		b.Fatal(err)
@@ -50,10 +43,7 @@ func BenchmarkCamera(b *testing.B) {
 		server := endless(b, size, rate)
 		for _, prepare := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s prepared=%v", size, prepare), func(b *testing.B) {
-				addr, err := source.ParseAddress(server.URL + "/x.ts")
-				if err != nil {
-					b.Fatal(err)
-				}
+				addr := cameratest.Address(b, server.URL+"/x.ts")
 				p := NewPreparer(256, nil)
 				defer func() { _ = p.Close() }()
 				s, err := capture.Open(b.Context(), addr, capture.Options{})

@@ -14,8 +14,8 @@ import (
 	"testing"
 
 	"vigil/capture"
-	"vigil/capture/source"
 	"vigil/geometry"
+	"vigil/internal/cameratest"
 	"vigil/internal/testenv"
 	"vigil/video"
 )
@@ -40,18 +40,9 @@ while True:
 print(n, (np.arange(256, dtype=np.uint8).astype(np.float32) / 127.5 - 1).view(np.uint32).tolist())
 `
 
-func data(t testing.TB, name string) string {
-	t.Helper()
-	return testenv.Data(t, name)
-}
-
 func open(t testing.TB, path string) *capture.Stream {
 	t.Helper()
-	addr, err := source.ParseAddress(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := capture.Open(t.Context(), addr, capture.Options{})
+	s, err := capture.Open(t.Context(), cameratest.Address(t, path), capture.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +63,7 @@ func TestPreparerMatchesOpenCV(t *testing.T) {
 	}{{"ped2/test/01.mkv", 1}, {"demo/vtest.avi", 1}, {"avenue_normal/11.mkv", 10}} {
 		for _, side := range []int{128, 256} {
 			t.Run(fmt.Sprintf("%s at %d", tt.name, side), func(t *testing.T) {
-				path := data(t, tt.name)
+				path := testenv.Data(t, tt.name)
 				want, err := exec.CommandContext(t.Context(), python, "-c", reference, path, fmt.Sprint(side),
 					fmt.Sprint(tt.every)).Output()
 				if err != nil {
@@ -134,7 +125,7 @@ func TestCuboidsOfRealVideo(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := open(t, data(t, tt.name))
+			s := open(t, testenv.Data(t, tt.name))
 			p := NewPreparer(32, nil)
 			defer func() { _ = p.Close() }()
 			w := NewWindow(WindowConfig{Side: 32, Hop: 1, SourceFPS: s.Info().FPS, Live: s.Info().Live})

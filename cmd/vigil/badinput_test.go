@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"vigil/internal/cameratest"
 	"vigil/internal/testenv"
 )
 
@@ -20,10 +20,7 @@ import (
 func ffmpeg(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	path := filepath.Join(dir, args[len(args)-1])
-	args = append(append([]string{"-v", "error", "-y"}, args[:len(args)-1]...), path)
-	if out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), args...).CombinedOutput(); err != nil {
-		t.Fatalf("ffmpeg: %v: %s", err, out)
-	}
+	cameratest.FFmpeg(t, append(args[:len(args)-1:len(args)-1], path)...)
 	return path
 }
 
@@ -42,7 +39,7 @@ func write(t *testing.T, path, text string) string {
 // nothing behind.
 func TestReplayRefusesBadSources(t *testing.T) {
 	dir := t.TempDir()
-	weights := blindWeights(t)
+	weights := cameratest.ZeroWeights(t)
 	good := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=4", "good.mkv")
 	whole, err := os.ReadFile(good)
 	if err != nil {
@@ -118,7 +115,7 @@ func TestFullDisk(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	weights := blindWeights(t)
+	weights := cameratest.ZeroWeights(t)
 	video := ffmpeg(t, t.TempDir(), "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=60", "long.mkv")
 	scores := filepath.Join(dir, "scores.csv")
 	code, _, errs := vigil(t, "replay", video, "-m", weights, "--hop", "1", "--scores", scores)
@@ -138,7 +135,7 @@ func TestRunSaysWhatIsInTheWay(t *testing.T) {
 	defer l.Close()
 	taken := l.Addr().(*net.TCPAddr).Port
 	dir := t.TempDir()
-	weights := blindWeights(t)
+	weights := cameratest.ZeroWeights(t)
 	config := func(nats, cameras string) string {
 		return write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf("model: %s\nnats: %s\ncameras:\n%s", weights,
 			nats, cameras))

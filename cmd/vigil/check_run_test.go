@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"vigil/alerts/broker"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 	"vigil/pipeline/calibrate"
 )
@@ -46,7 +47,7 @@ func refusedTwice(t *testing.T, file, want string) {
 func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 	dir := t.TempDir()
 	t.Chdir(dir)
-	weights := blindWeights(t)
+	weights := cameratest.ZeroWeights(t)
 	video := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "gate.mkv")
 	good := calibrated(t, video, weights)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -130,7 +131,7 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 // A calibration that is broken, or made for something else, is found before anything starts.
 func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 	dir := t.TempDir()
-	weights := blindWeights(t)
+	weights := cameratest.ZeroWeights(t)
 	video := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "gate.mkv")
 	text, err := os.ReadFile(calibrated(t, video, weights))
 	if err != nil {
@@ -219,7 +220,7 @@ func TestConfigCheckConnects(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
 	text := fmt.Sprintf(
 		"model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: '%s', open_timeout: 20s}]\n",
-		blindWeights(t), server.URL())
+		cameratest.ZeroWeights(t), server.URL())
 	write(t, file, text)
 	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
 		t.Errorf("a camera that answers: exit code %d: %s%s", code, out, errs)
@@ -246,7 +247,7 @@ func TestPasswordsReachTheCamera(t *testing.T) {
 	text := fmt.Sprintf(
 		"model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: "+
 			"'RTSP://admin:${GATE_PASSWORD}@LocalHost:%s/test', open_timeout: 20s}]\n",
-		blindWeights(t), u.Port())
+		cameratest.ZeroWeights(t), u.Port())
 	file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), text)
 	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
@@ -263,7 +264,7 @@ func TestPasswordsReachTheCamera(t *testing.T) {
 func TestCalibrateByName(t *testing.T) {
 	dir := t.TempDir()
 	ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "today.mkv")
-	file := write(t, filepath.Join(dir, "vigil.yaml"), "model: "+blindWeights(t)+
+	file := write(t, filepath.Join(dir, "vigil.yaml"), "model: "+cameratest.ZeroWeights(t)+
 		"\ncameras:\n  - {name: gate, source: today.mkv, hop: 4}\n  - {name: yard, source: "+
 		"'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
 	out := filepath.Join(dir, "gate.json")

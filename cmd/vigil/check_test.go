@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/cameratest"
 	"vigil/internal/natstest"
 )
 
 // What would keep alerts from arriving is said before anybody relies on them.
 func TestConfigCheckAsksTheServers(t *testing.T) {
-	nobody, weights := natstest.FreePort(t), blindWeights(t)
+	nobody, weights := natstest.FreePort(t), cameratest.ZeroWeights(t)
 	off := natstest.Launch(t, natstest.FreePort(t), "")
 	deny := natstest.Launch(t, natstest.FreePort(t),
 		"authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: 'vigil.alerts.>'}}}]}\n"+

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"vigil/alerts/broker"
+	"vigil/internal/cameratest"
 	"vigil/internal/errcode"
 	"vigil/internal/natstest"
 )
@@ -41,7 +42,8 @@ func refusingCamera(t *testing.T, status string) (address string) {
 						seq = n
 					}
 					if in.Text() == "" {
-						fmt.Fprintf(conn, "RTSP/1.0 %s\r\nCSeq: %s\r\nWWW-Authenticate: Basic realm=\"c\"\r\n\r\n", status, seq)
+						fmt.Fprintf(conn, "RTSP/1.0 %s\r\nCSeq: %s\r\nWWW-Authenticate: Basic realm=\"c\"\r\n\r\n",
+							status, seq)
 					}
 				}
 			}()
@@ -53,7 +55,7 @@ func refusingCamera(t *testing.T, status string) (address string) {
 // What a user gets wrong ends with a code, by which vigil explain knows what to do.
 func TestFailuresHaveCodes(t *testing.T) {
 	t.Chdir(t.TempDir())
-	weights := blindWeights(t)
+	weights := cameratest.ZeroWeights(t)
 	whole, err := os.ReadFile(weights)
 	if err != nil {
 		t.Fatal(err)
@@ -94,7 +96,8 @@ func TestFailuresHaveCodes(t *testing.T) {
 		{errcode.ConfigNoFile, exitUsage, []string{"config", "check", "-c", "none.yaml"}},
 		{errcode.ConfigNotYAML, exitUsage, []string{"config", "check", "-c", config("a.yaml", "cameras: [")}},
 		{errcode.ConfigUnknownKey, exitUsage, []string{"config", "check", "-c", config("b.yaml", "camera: 1\n")}},
-		{errcode.ConfigBadValue, exitUsage, []string{"config", "check", "-c", config("c.yaml", "log: {level: loud}\n")}},
+		{errcode.ConfigBadValue, exitUsage,
+			[]string{"config", "check", "-c", config("c.yaml", "log: {level: loud}\n")}},
 		{errcode.ConfigMissingVariable, exitUsage, []string{
 			"config", "check", "-c", config("d.yaml", "mqtt: {password: '${VIGIL_NOT_SET}'}\n"),
 		}},
@@ -102,9 +105,11 @@ func TestFailuresHaveCodes(t *testing.T) {
 		{errcode.WeightsWrongKind, exitFailed, []string{"model", "info", cut}},
 		{errcode.WeightsWrongKind, exitFailed, []string{"model", "info", other}},
 		{errcode.CalibrationVersion, exitUsage, []string{
-			"config", "check", "--offline", "-c", config("k.yaml", camera("rtsp://127.0.0.1:1/a")+"defaults: {calibration: "+record+"}\n"),
+			"config", "check", "--offline", "-c", config("k.yaml", camera("rtsp://127.0.0.1:1/a")+
+				"defaults: {calibration: "+record+"}\n"),
 		}},
-		{errcode.StoreLocked, exitFailed, []string{"store", "repair", "-c", config("e.yaml", "data_dir: "+locked+"\n")}},
+		{errcode.StoreLocked, exitFailed,
+			[]string{"store", "repair", "-c", config("e.yaml", "data_dir: "+locked+"\n")}},
 		{errcode.StoreNewerFormat, exitFailed, []string{"store", "check", "-c", config("f.yaml", "data_dir: newer\n")}},
 		{errcode.SinkUnauthorized, exitFailed, []string{
 			"alerts", "list", "--server", fmt.Sprintf("nats://127.0.0.1:%d", port),
@@ -144,14 +149,15 @@ func TestRefusedMessageHasACodeInTheLog(t *testing.T) {
 	const calm = "color=gray:size=160x120:rate=10,noise=alls=6:allf=t"
 	ffmpeg(t, ".", "-f", "lavfi", "-i", calm+
 		",trim=duration=5,drawbox=x=mod(t*90\\,140):y=40:w=24:h=48:color=white:t=fill:enable=gt(t\\,1)", "today.mkv")
-	write(t, "vigil.yaml", "model: "+blindWeights(t)+`
+	write(t, "vigil.yaml", "model: "+cameratest.ZeroWeights(t)+`
 cameras: [{name: gate, source: today.mkv, threshold: {lo: 0, theta: 0.0001}}]
 nats: {embedded: {port: 0}}
 webhook: {url: `+hook.URL+`, secret: s}
 evidence: {enabled: false}
 `)
 	code, _, errs := vigil(t, "run", "-c", "vigil.yaml")
-	if code != exitDone || !strings.Contains(errs, "code=sink.refused_message") && !strings.Contains(errs, `"code":"sink.refused_message"`) {
+	if code != exitDone || !strings.Contains(errs, "code=sink.refused_message") && !strings.Contains(errs,
+		`"code":"sink.refused_message"`) {
 		t.Errorf("exit code %d, log:\n%s", code, errs)
 	}
 }
@@ -165,7 +171,8 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	var one errcode.Entry
-	if err := json.Unmarshal([]byte(mustVigil(t, "explain", "--json", "camera.refused")), &one); err != nil || one != e {
+	if err := json.Unmarshal([]byte(mustVigil(t, "explain", "--json", "camera.refused")), &one); err != nil ||
+		one != e {
 		t.Errorf("%+v, %v", one, err)
 	}
 	var all []errcode.Entry

@@ -17,28 +17,10 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/evidence"
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
-	"vigil/model"
 )
-
-// blindWeights writes a MemAE that rebuilds everything as mid-grey: its errors need no training to be large.
-func blindWeights(t *testing.T) string {
-	t.Helper()
-	spec, err := model.FindPreset("micro")
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := model.NewWeights(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(t.TempDir(), "blind.safetensors")
-	if err := w.Write(path); err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
 
 // connectPlain is a client that knows nothing of vigil.
 func connectPlain(t *testing.T, url string) *nats.Conn {
@@ -75,7 +57,7 @@ cameras:
     zones:
       - name: everywhere
         polygon: [[0, 0], [1, 0], [1, 1], [0, 1]]
-`, filepath.Join(dir, "data"), blindWeights(t), port, server.URL())
+`, filepath.Join(dir, "data"), cameratest.ZeroWeights(t), port, server.URL())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

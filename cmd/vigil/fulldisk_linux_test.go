@@ -23,6 +23,7 @@ import (
 	"vigil/alerts/archive"
 	"vigil/alerts/broker"
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/disktest"
 	"vigil/internal/rtsptest"
 )
@@ -116,7 +117,7 @@ cameras:
     detector: {open_after: 100ms, close_after: 100ms, cool_down: 0s}
   - name: quiet
     source: %s
-`, filepath.Join(dir, "data"), blindWeights(t), server.URL(), quiet.URL())
+`, filepath.Join(dir, "data"), cameratest.ZeroWeights(t), server.URL(), quiet.URL())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +145,10 @@ cameras:
 	waitFor("events", func(s string) bool { return counter(s, "flashes", "events") >= 2 })
 	b := fillDisk(t, dir)
 	filled := time.Now()
-	waitFor("the alarm", func(s string) bool { return strings.Contains(s, "ALARM") && strings.Contains(s, "store.disk_full") })
+	waitFor("the alarm", func(s string) bool {
+		return strings.Contains(s, "ALARM") &&
+			strings.Contains(s, "store.disk_full")
+	})
 	t.Logf("told %v after the disk was full", time.Since(filled).Round(10*time.Millisecond))
 	// It lasts for some pictures more.
 	seen := counter(stderr.String(), "quiet", "frames")

@@ -12,8 +12,8 @@ import (
 
 	"vigil/alerts"
 	"vigil/capture"
-	"vigil/capture/source"
 	"vigil/internal/batch"
+	"vigil/internal/cameratest"
 )
 
 // An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event,
@@ -88,10 +88,7 @@ cameras: [{name: street, source: %s}]
 	}
 	reading := &batch.Recordings{Options: func() (capture.Options, error) { return capture.Options{}, nil }}
 	for _, src := range []string{recording, lessons[0]} {
-		address, err := source.ParseAddress(src)
-		if err != nil {
-			t.Fatal(err)
-		}
+		address := cameratest.Address(t, src)
 		reading.All = append(reading.All, batch.Recording{Source: address, Name: filepath.Base(src)})
 	}
 	var said strings.Builder

@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/cameratest"
 	"vigil/internal/docs"
 )
 
 // The README's way from a calibration to an alert: in the configuration that config init writes, only the source is
 // changed.
 func TestReadmeLeadsToAnAlert(t *testing.T) {
-	weights, err := os.ReadFile(blindWeights(t))
+	weights, err := os.ReadFile(cameratest.ZeroWeights(t))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,8 +17,8 @@ import (
 	"time"
 
 	"vigil/capture"
-	"vigil/capture/source"
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/disktest"
 	"vigil/internal/rtsptest"
 	"vigil/internal/testenv"
@@ -90,10 +90,7 @@ func playable(t *testing.T, path string) (frames int) {
 	if err != nil || !strings.HasPrefix(string(first), "K") {
 		t.Errorf("%s begins with %q, %v", path, first, err)
 	}
-	a, err := source.ParseAddress(path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a := cameratest.Address(t, path)
 	s, err := capture.Open(t.Context(), a, capture.Options{})
 	if err != nil {
 		t.Fatal(err)
@@ -149,7 +146,7 @@ func TestRecord(t *testing.T) {
 	children := childrenOf(t, r.cmd.Process.Pid)
 	send(t, r.cmd.Process, syscall.SIGKILL)
 	_, _ = r.end()
-	for began := time.Now(); !gone(children); time.Sleep(10 * time.Millisecond) {
+	for began := time.Now(); !cameratest.Exited(children...); time.Sleep(10 * time.Millisecond) {
 		if time.Since(began) > patience {
 			t.Fatal("its child is left")
 		}

@@ -20,6 +20,7 @@ import (
 	"vigil/app"
 	"vigil/config"
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/natstest"
 )
 
@@ -140,7 +141,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 			file := write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf(
 				"data_dir: %s\nmodel: %s\nnats: {url: 'nats://127.0.0.1:%d', user: u, password: s3cret}\ncameras: "+
 					"[{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
-				filepath.Join(dir, "data"), blindWeights(t), r.port))
+				filepath.Join(dir, "data"), cameratest.ZeroWeights(t), r.port))
 			if code, out, errs := vigil(t, "config", "check", "-c", file); !strings.Contains(errs, c.check) ||
 				(code == exitDone) != (c.check == "") || strings.Contains(errs, "s3cret") {
 				t.Errorf("config check: exit code %d, want %q in %s%s", code, c.check, out, errs)

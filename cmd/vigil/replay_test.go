@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/cameratest"
 	"vigil/internal/testenv"
 )
 
@@ -155,7 +156,7 @@ func TestReplayLeavesNothingHalfWritten(t *testing.T) {
 	data := realData(t)
 	dir := t.TempDir()
 	weights, scores := filepath.Join(dir, "blind.safetensors"), filepath.Join(dir, "scores.csv")
-	if err := os.Rename(blindWeights(t), weights); err != nil {
+	if err := os.Rename(cameratest.ZeroWeights(t), weights); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(scores, []byte("what was here before\n"), 0o600); err != nil {

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/natstest"
 )
 
@@ -28,7 +29,7 @@ mqtt: {url: "tcp://127.0.0.1:%d"}
 cameras:
   - {name: gate, source: "rtsp://127.0.0.1:1/gate"}
   - {name: yard, source: "rtsp://127.0.0.1:1/yard"}
-`, blindWeights(t), mqtt.Port))
+`, cameratest.ZeroWeights(t), mqtt.Port))
 	var before string
 	for _, args := range [][]string{{"run", "-c", file}, {"run", "gate", "-c", file}} {
 		ctx, stop := context.WithCancel(t.Context())

@@ -4,7 +4,6 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,29 +13,10 @@ import (
 	"time"
 
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/natstest"
 	"vigil/internal/rtsptest"
 )
-
-// silent accepts connections and never answers.
-func silent(t *testing.T) net.Addr {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			t.Cleanup(func() { _ = c.Close() })
-		}
-	}()
-	return l.Addr()
-}
 
 // All the servers that alerts go to hang at once, in the middle of a delivery. The program ends in time all the same,
 // and well, since every alert is on this disk.
@@ -59,7 +39,7 @@ cameras:
     source: %s
     threshold: {lo: 0.1, theta: 0.3}
     detector: {open_after: 100ms, close_after: 100ms, cool_down: 0s}
-`, dir, blindWeights(t), nats.Port, mqtt.Port, silent(t), camera.URL())
+`, dir, cameratest.ZeroWeights(t), nats.Port, mqtt.Port, cameratest.Silent(t), camera.URL())
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

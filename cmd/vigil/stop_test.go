@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,7 @@ import (
 	"time"
 
 	"vigil/internal/alerttest"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 )
 
@@ -25,11 +25,6 @@ import (
 func program(t *testing.T) (cmd *exec.Cmd, stderr *alerttest.Log) {
 	t.Helper()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "XYZZY"})
-	mute, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = mute.Close() })
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
 	text := fmt.Sprintf(`
 data_dir: %s
@@ -40,7 +35,7 @@ cameras:
   - {name: yard, source: %q}
   - {name: gate, source: %q}
   - {name: mute, source: "rtsp://viewer:XYZZY@%s/x"}
-`, filepath.Join(t.TempDir(), "data"), blindWeights(t), server.URL(), server.URL(), mute.Addr())
+`, filepath.Join(t.TempDir(), "data"), cameratest.ZeroWeights(t), server.URL(), server.URL(), cameratest.Silent(t))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -100,16 +95,6 @@ func checkNoSecret(t *testing.T, pid int) {
 	}
 }
 
-func gone(pids []int) bool {
-	for _, pid := range pids {
-		text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-		if err == nil && !strings.Contains(string(text), ") Z ") {
-			return false
-		}
-	}
-	return true
-}
-
 // However the program is told to end, it does, and leaves no child behind. The limit of ten seconds is the program's
 // own: it ends by itself with an error where it cannot keep it.
 func TestStop(t *testing.T) {
@@ -154,7 +139,7 @@ func TestStop(t *testing.T) {
 			if code != tt.code {
 				t.Errorf("exit code %d, want %d:\n%s", code, tt.code, stderr.String())
 			}
-			for !gone(children) {
+			for !cameratest.Exited(children...) {
 				if time.Since(began) > patience {
 					t.Fatal("a child is left")
 				}

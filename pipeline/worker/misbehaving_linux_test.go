@@ -18,6 +18,7 @@ import (
 
 	"vigil/capture"
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/video"
 )
 
@@ -136,11 +137,7 @@ var misbehaviours = []struct {
 
 func someAddress(t *testing.T) source.Address {
 	t.Helper()
-	addr, err := source.ParseAddress("rtsp://viewer:geheim@host/stream")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return addr
+	return cameratest.Address(t, "rtsp://viewer:geheim@host/stream")
 }
 
 func TestMisbehavingWorkers(t *testing.T) {

@@ -6,28 +6,19 @@ import (
 	web "net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"vigil/capture/source"
-	"vigil/internal/testenv"
+	"vigil/internal/cameratest"
 )
 
 // TestLateKeyFrame checks that a camera whose first key frame comes later than the read timeout does not time out, and
 // the worker's notes are passed on.
 func TestLateKeyFrame(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "a.ts")
-	if out, err := exec.CommandContext(t.Context(), testenv.Tool(t, "ffmpeg"), "-v", "error", "-f", "lavfi", "-i",
-		"testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t",
+	whole, err := os.ReadFile(cameratest.Video(t, "a.ts", "testsrc2=s=64x48:r=10:d=60", "-vf", "noise=alls=6:allf=t",
 		"-c:v", "libx264", "-preset", "ultrafast", "-x264opts", "keyint=2000:scenecut=0:bframes=0", "-pix_fmt",
-		"yuv420p", "-flags", "+global_header",
-		"-bsf:v", "dump_extra=freq=all", path).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	whole, err := os.ReadFile(path)
+		"yuv420p", "-flags", "+global_header", "-bsf:v", "dump_extra=freq=all"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,10 +35,7 @@ func TestLateKeyFrame(t *testing.T) {
 		_, _ = w.Write(whole)
 	}))
 	defer server.Close()
-	addr, err := source.ParseAddress(server.URL + "/x")
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := cameratest.Address(t, server.URL+"/x")
 	var notes []string
 	p, err := Start(t.Context(), Options{
 		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: time.Second, Side: 32,

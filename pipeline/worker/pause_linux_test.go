@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 )
 
@@ -16,10 +16,7 @@ import (
 // time.
 func TestPause(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	addr, err := source.ParseAddress(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := cameratest.Address(t, server.URL())
 	p, err := Start(t.Context(), Options{Address: addr, OpenTimeout: waitTimeout, ReadTimeout: time.Second, Side: 64})
 	if err != nil {
 		t.Fatal(err)

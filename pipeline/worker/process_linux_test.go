@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"vigil/capture/source"
+	"vigil/internal/cameratest"
 	"vigil/internal/rtsptest"
 	"vigil/video"
 )
@@ -52,10 +53,7 @@ func parent(address string) {
 func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]video.Preview) {
 	t.Helper()
 	server := rtsptest.Start(t, o)
-	addr, err := source.ParseAddress(server.URL())
-	if err != nil {
-		t.Fatal(err)
-	}
+	addr := cameratest.Address(t, server.URL())
 	var previews []video.Preview
 	p, err := Start(t.Context(), Options{
 		Address: addr, OpenTimeout: 30 * time.Second, ReadTimeout: 10 * time.Second, Side: 64, FirstSeq: 1000,
@@ -218,15 +216,6 @@ func niceness(t *testing.T, stat string) int {
 	return n
 }
 
-func gone(pid int) bool {
-	text, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return true
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	return strings.HasPrefix(rest, "Z") // exited, not yet reaped by init
-}
-
 // TestWorkerDoesNotOutliveParent checks that a worker does not outlive its parent, however that dies, even if the
 // worker is stopped or hangs.
 func TestWorkerDoesNotOutliveParent(t *testing.T) {
@@ -267,7 +256,7 @@ func TestWorkerDoesNotOutliveParent(t *testing.T) {
 			}
 			began := time.Now()
 			_ = cmd.Wait() // killed, so it has an exit status
-			for !gone(pid) {
+			for !cameratest.Exited(pid) {
 				if time.Since(began) > waitTimeout {
 					t.Fatal("the worker is still there")
 				}
@@ -282,7 +271,7 @@ func TestWorkerDoesNotOutliveParent(t *testing.T) {
 // while it opens a silent camera.
 func TestWorkerExitsWithStdin(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{})
-	for _, address := range []string{server.URL(), silentCamera(t)} {
+	for _, address := range []string{server.URL(), "rtsp://" + cameratest.Silent(t) + "/x"} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0], Argument)
 		cmd.Env = []string{}
 		in, err := cmd.StdinPipe()
