@@ -22,7 +22,7 @@ func ramp(n int) []float64 {
 	return out
 }
 
-func record(t *testing.T) Calibration {
+func fitExample(t *testing.T) Calibration {
 	t.Helper()
 	c, err := Fit(Calibration{
 		Key:        Key{Camera: "gate", Model: "abc", Width: 640, Height: 360, FPS: 25, Hop: 8},
@@ -35,7 +35,7 @@ func record(t *testing.T) Calibration {
 }
 
 func TestCalibrate(t *testing.T) {
-	c := record(t)
+	c := fitExample(t)
 	near := func(got, want float64) bool { return math.Abs(got-want) < 0.011 }
 	if !near(c.Lo, 0.05) || !near(c.Theta, 0.99+0.1*0.94) || c.Clips != 101 || c.Min != 0 || c.Max != 1 ||
 		c.ID == "" {
@@ -72,7 +72,7 @@ func TestCalibrateRefuses(t *testing.T) {
 
 func TestCalibrationRoundTrip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gate.json")
-	c := record(t)
+	c := fitExample(t)
 	if err := c.Write(path); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestCalibrationRoundTrip(t *testing.T) {
 }
 
 func TestCalibrationCheck(t *testing.T) {
-	c := record(t)
+	c := fitExample(t)
 	if err := c.Check(c.Key); err != nil {
 		t.Fatal(err)
 	}

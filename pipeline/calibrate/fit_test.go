@@ -70,12 +70,12 @@ func autoregressive(r *rand.Rand, n int) []float64 {
 	return out
 }
 
-func budgeted(t *testing.T, errors []float64, perDay float64) Calibration {
+func fitBudget(t *testing.T, errors []float64, perDay float64) Calibration {
 	t.Helper()
-	return budgetedFor(t, errors, perDay, detect.DefaultConfig())
+	return fitBudgetWith(t, errors, perDay, detect.DefaultConfig())
 }
 
-func budgetedFor(t *testing.T, errors []float64, perDay float64, cfg detect.Config) Calibration {
+func fitBudgetWith(t *testing.T, errors []float64, perDay float64, cfg detect.Config) Calibration {
 	t.Helper()
 	c, err := Fit(Calibration{
 		Key: Key{Camera: "gate", FPS: 16, Hop: 8}, LoQuantile: 0.05, ThetaQuantile: 0.995, Margin: 0.1,
@@ -100,7 +100,7 @@ func TestThresholdKeepsBudget(t *testing.T) {
 			held, worst := 0, 0.
 			var rates []float64
 			for seed := range seeds {
-				c := budgeted(t, k.draw(rand.New(rand.NewPCG(3, uint64(seed))), hours*clipsADay/24), perDay)
+				c := fitBudget(t, k.draw(rand.New(rand.NewPCG(3, uint64(seed))), hours*clipsADay/24), perDay)
 				if c.Rule != RuleBudget || c.Provisional || c.Tail.Events < wantedPeaks {
 					t.Fatalf("seed %d: %+v, %+v", seed, c, c.Tail)
 				}
@@ -140,7 +140,7 @@ func TestRuleClips(t *testing.T) {
 			var rates []float64
 			for seed := range seeds {
 				errors := k.draw(rand.New(rand.NewPCG(4, uint64(seed))), minutes*clipsADay/24/60)
-				c := budgeted(t, errors, perDay)
+				c := fitBudget(t, errors, perDay)
 				if c.Rule == RuleBudget {
 					continue
 				}
@@ -264,7 +264,7 @@ func TestAlarmsOfNewSeries(t *testing.T) {
 			for seed := range seeds {
 				r := rand.New(rand.NewPCG(11, uint64(seed)))
 				normal := c.draw(r, hours*clipsADay/24)
-				cal := budgetedFor(t, normal, perDay, c.cfg)
+				cal := fitBudgetWith(t, normal, perDay, c.cfg)
 				if cal.Rule != RuleBudget {
 					t.Fatalf("seed %d: %+v", seed, cal)
 				}
@@ -291,7 +291,7 @@ func TestThresholdWithoutExtrapolation(t *testing.T) {
 	exponential, _ := gpd(0)
 	for seed := range 5 {
 		normal := movingMaximum(rand.New(rand.NewPCG(12, uint64(seed))), hours*clipsADay/24, exponential)
-		c := budgeted(t, normal, perDay)
+		c := fitBudget(t, normal, perDay)
 		if n := alarms(normal, detect.DefaultConfig(), c.Lo, c.Theta); n < 24 || n > 36 {
 			t.Errorf("seed %d: %d alarms in %d hours, want about %d", seed, n, hours, perDay*hours/24)
 		}
@@ -317,7 +317,7 @@ func TestThresholdOfShortVideo(t *testing.T) {
 	quantile, _ := gpd(0)
 	r := rand.New(rand.NewPCG(1, 1))
 	// A minute does not have twenty events.
-	c := budgeted(t, movingMaximum(r, 120, quantile), 1)
+	c := fitBudget(t, movingMaximum(r, 120, quantile), 1)
 	if c.Rule != RuleQuantile || !c.Provisional || c.Tail != nil ||
 		!strings.Contains(c.NoBudgetReason, "separate events in 0.017 hours") || c.HoursNeeded < 2.4 {
 		t.Errorf("a minute: %+v", c)
@@ -327,14 +327,14 @@ func TestThresholdOfShortVideo(t *testing.T) {
 		t.Errorf("warnings %q", d)
 	}
 	// Four minutes do not either, but have enough clips.
-	c = budgeted(t, movingMaximum(r, 480, quantile), 1)
+	c = fitBudget(t, movingMaximum(r, 480, quantile), 1)
 	if d := strings.Join(c.Warnings(detect.DefaultConfig(), 1), "\n"); c.Rule != RuleClips ||
 		!strings.Contains(d,
 			"may be too high or too low: every clip counts as an event of its own, since there are at most ") {
 		t.Errorf("%+v, warnings %q", c, d)
 	}
 	// Even a budget of many alarms needs video with twenty events.
-	if c = budgeted(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional ||
+	if c = fitBudget(t, movingMaximum(r, 480, quantile), 1000); c.Rule != RuleClips || !c.Provisional ||
 		c.HoursNeeded < c.Seconds/3600 {
 		t.Errorf("four minutes, a thousand a day: %+v", c)
 	}
@@ -344,15 +344,16 @@ func TestThresholdOfShortVideo(t *testing.T) {
 		cfg := detect.DefaultConfig()
 		cfg.Enter, cfg.Leave = enter, enter+0.1
 		errors := movingMaximum(rand.New(rand.NewPCG(1, 1)), 480, quantile)
-		c := budgetedFor(t, errors, 1, cfg)
+		c := fitBudgetWith(t, errors, 1, cfg)
 		opens := c.Lo + 2*(1-enter)*(c.Theta-c.Lo)
-		if most := 2*c.Max - median.Interpolated(errors); c.Rule != RuleClips || !(opens > c.Max && opens <= most+1e-9) ||
+		if most := 2*c.Max - median.Interpolated(errors); c.Rule != RuleClips ||
+			!(opens > c.Max && opens <= most+1e-9) ||
 			c.Tail.Capped != (opens > most-1e-9) {
 			t.Errorf("enter %g: opens at %g, highest error %g, at most %g: %+v", enter, opens, c.Max, most, c.Tail)
 		}
 	}
 	// An hour has enough events, but one alarm a day looks 24 times as far ahead.
-	c = budgeted(t, movingMaximum(r, 7200, quantile), 1)
+	c = fitBudget(t, movingMaximum(r, 7200, quantile), 1)
 	if c.Rule != RuleBudget || !c.Provisional || math.Abs(c.HoursNeeded-2.4) > 1e-9 {
 		t.Errorf("an hour: %+v", c)
 	}
@@ -361,7 +362,7 @@ func TestThresholdOfShortVideo(t *testing.T) {
 		t.Errorf("warnings %q", d)
 	}
 	// Four a day do not need more.
-	c = budgeted(t, movingMaximum(r, 7200, quantile), 4)
+	c = fitBudget(t, movingMaximum(r, 7200, quantile), 4)
 	if c.Rule != RuleBudget || c.Provisional || c.Warnings(detect.DefaultConfig(), 4) != nil ||
 		!(c.Tail.ThetaLow < c.Theta && c.Theta < c.Tail.ThetaHigh) {
 		t.Errorf("four a day: %+v, %+v", c, c.Tail)
