@@ -15,9 +15,9 @@ import (
 // self is the running binary, even if its file has been replaced since.
 const self = "/proc/self/exe"
 
-// ticks is the monotonic clock in nanoseconds, which is the same in every process and the source of Go's monotonic
-// readings.
-func ticks() int64 {
+// monotonicNanos is the monotonic clock in nanoseconds, which is the same in every process and the source of Go's
+// monotonic readings.
+func monotonicNanos() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
 		return 0

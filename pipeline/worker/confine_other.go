@@ -11,8 +11,8 @@ import (
 // self is empty: launch uses os.Executable.
 const self = ""
 
-// ticks is the wall clock, since there is no monotonic clock here that is the same in every process.
-func ticks() int64 { return time.Now().UnixNano() }
+// monotonicNanos is the wall clock, since there is no monotonic clock here that is the same in every process.
+func monotonicNanos() int64 { return time.Now().UnixNano() }
 
 func takeStdout() (*os.File, error) { return os.Stdout, nil }
 

@@ -50,7 +50,7 @@ func (s *start) check() error {
 type picture struct {
 	seq     uint64
 	pts     time.Duration
-	arrival int64 // monotonic clock of the machine in nanoseconds, see ticks
+	arrival int64 // monotonic clock of the machine in nanoseconds, see monotonicNanos
 	width   uint32
 	height  uint32
 	same    bool

@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 		allocateMuch()
 	}
 	if len(os.Args) == 3 && os.Args[1] == "parent" {
-		parent(os.Args[2])
+		runParent(os.Args[2])
 		os.Exit(0)
 	}
 	os.Exit(m.Run())
@@ -42,7 +42,7 @@ func join(messages ...[]byte) []byte { return bytes.Join(messages, nil) }
 
 func frame(seq uint64, change func(*picture)) []byte {
 	p := picture{
-		seq: seq, pts: time.Duration(seq) * 40 * time.Millisecond, arrival: ticks(), width: 8, height: 8,
+		seq: seq, pts: time.Duration(seq) * 40 * time.Millisecond, arrival: monotonicNanos(), width: 8, height: 8,
 		gray: make([]byte, testSide*testSide),
 	}
 	if change != nil {

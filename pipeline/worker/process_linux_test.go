@@ -28,9 +28,9 @@ import (
 // waitTimeout is a timeout for what takes moments; only a failure uses it up.
 const waitTimeout = time.Minute
 
-// parent starts a worker that reads the address, prints its process id, and reads on until it is killed. If address is
-// a path, the worker sends that file and ignores the end of its stdin.
-func parent(address string) {
+// runParent starts a worker that reads the address, prints its process id, and reads on until it is killed. If address
+// is a path, the worker sends that file and ignores the end of its stdin.
+func runParent(address string) {
 	o := Options{OpenTimeout: 30 * time.Second, ReadTimeout: waitTimeout, Side: 64}
 	if filepath.IsAbs(address) {
 		o.Command = []string{"/bin/sh", "-c", "cat \"$0\"; " + hangs, address}
@@ -50,7 +50,7 @@ func parent(address string) {
 	fmt.Fprintln(os.Stderr, err)
 }
 
-func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]video.Preview) {
+func startLive(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]video.Preview) {
 	t.Helper()
 	server := rtsptest.Start(t, o)
 	addr := cameratest.Address(t, server.URL())
@@ -73,7 +73,7 @@ func live(t *testing.T, o rtsptest.Options) (*Process, *rtsptest.Server, *[]vide
 }
 
 func TestProcess(t *testing.T) {
-	p, _, previews := live(t, rtsptest.Options{User: "viewer", Password: "ge heim/@:%"})
+	p, _, previews := startLive(t, rtsptest.Options{User: "viewer", Password: "ge heim/@:%"})
 	if i := p.Info(); i.Width != 320 || i.Height != 240 || i.FPS != 25 || !i.Live {
 		t.Errorf("info %+v", i)
 	}

@@ -107,11 +107,11 @@ func (p *Process) note(body []byte) {
 	p.o.Note(singleLine(p.o.Address.Scrub(string(body)), maxRemoteError))
 }
 
-// arrivalTime converts the worker's ticks to a time that is neither in the future nor before the last one.
+// arrivalTime converts the worker's monotonicNanos to a time that is neither in the future nor before the last one.
 func (p *Process) arrivalTime(at int64) time.Time {
 	now := time.Now()
 	t := now
-	if ago := ticks() - at; ago > 0 {
+	if ago := monotonicNanos() - at; ago > 0 {
 		t = now.Add(-time.Duration(ago))
 	}
 	if t.Before(p.arrival) {
@@ -130,7 +130,7 @@ func (p *Process) preview(body []byte) error {
 	}
 	now := time.Now()
 	arrival := now
-	if ago := ticks() - at; ago > 0 && time.Duration(ago) < time.Minute {
+	if ago := monotonicNanos() - at; ago > 0 && time.Duration(ago) < time.Minute {
 		arrival = now.Add(-time.Duration(ago))
 	}
 	p.o.OnPreview(video.Preview{Seq: seq, PTS: pts, Arrival: arrival, JPEG: slices.Clone(jpeg)})

@@ -274,7 +274,7 @@ func (c *camera) note(stream *capture.Stream) {
 func (c *camera) sendPictures(stream *capture.Stream, f *video.Frame, pic *video.Picture,
 	snapshotter *capture.Snapshotter,
 ) error {
-	arrival := ticks() - int64(time.Since(f.Arrival))
+	arrival := monotonicNanos() - int64(time.Since(f.Arrival))
 	p := picture{
 		seq: f.Seq, pts: f.PTS, arrival: arrival, width: uint32(f.Width),
 		height: uint32(f.Height), //nolint:gosec // Sizes of pictures.

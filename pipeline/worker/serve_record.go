@@ -17,7 +17,7 @@ import (
 
 // segment starts a file.
 type segment struct {
-	First int64 // arrival of its first picture, see ticks
+	First int64 // arrival of its first picture, see monotonicNanos
 }
 
 const (
@@ -93,7 +93,7 @@ type recorded camera
 func (r *recorded) send(m []byte) { (*camera)(r).send(m, true) }
 
 func (r *recorded) Begin(first time.Time) (io.WriterAt, error) {
-	r.send(encode(nil, kindSegment, appendJSON(segment{First: ticks() - int64(time.Since(first))})))
+	r.send(encode(nil, kindSegment, appendJSON(segment{First: monotonicNanos() - int64(time.Since(first))})))
 	return r, nil
 }
 
