@@ -60,8 +60,8 @@ func greyOf(f *video.Frame) []byte {
 	return grey
 }
 
-// apart is the mean absolute difference between the frames of two views, in grey levels.
-func (v view) apart(w view) float64 {
+// distance is the mean absolute difference between the frames of two views, in grey levels.
+func (v view) distance(w view) float64 {
 	sum, n := 0, 0
 	for i := range v.grey {
 		for j, a := range v.grey[i] {
@@ -189,7 +189,7 @@ func TestReadersAgree(t *testing.T) {
 						len(file.pts), file.sizes[:1], file.pts, file.cuts)
 					continue
 				}
-				if d := got.apart(file); d > bound {
+				if d := got.distance(file); d > bound {
 					t.Errorf("%s: pictures are %.2f levels apart in the mean", reader, d)
 				} else {
 					t.Logf("%s: %.3f levels apart", reader, d)
@@ -213,7 +213,7 @@ func TestUpright(t *testing.T) {
 		want := view{grey: [][]byte{cameratest.FFmpeg(t, "-i", path, "-frames:v", "1", "-pix_fmt", "gray",
 			"-f", "rawvideo", "-")}}
 		got := viewOf(t, path, Options{})
-		if len(got.grey[0]) != len(want.grey[0]) || want.apart(got) > 2 {
+		if len(got.grey[0]) != len(want.grey[0]) || want.distance(got) > 2 {
 			t.Errorf("turned by %s degrees: not as FFmpeg shows it", degrees)
 		}
 	}

@@ -117,9 +117,9 @@ func TestClockDrift(t *testing.T) {
 func TestNotes(t *testing.T) {
 	var n notes
 	for i := range 100 {
-		n.once("")
-		n.once("one")
-		n.once(fmt.Sprint(i % 50))
+		n.add("")
+		n.add("one")
+		n.add(fmt.Sprint(i % 50))
 	}
 	if got := n.take(); len(got) != maxNotes || got[0] != "one" || !slices.Equal(got[1:3], []string{"0", "1"}) {
 		t.Errorf("%d notes: %v", len(got), got)

@@ -92,7 +92,7 @@ func openURL(ctx context.Context, addr source.Address, o Options) (frameReader, 
 		}
 		return nil, video.Info{}, explainCode(ctx, addr, code, o)
 	}
-	v.once(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
+	v.add(tracks{videos: int(info.tracks), width: int(info.width), height: int(info.height)}.note())
 	v.threads, v.still = int(info.threads), info.still != 0
 	v.info = video.Info{
 		Width: int(info.width), Height: int(info.height),
@@ -178,7 +178,7 @@ func (v *libav) stopWith(ctx context.Context) func() {
 func (v *libav) read(ctx context.Context, f *video.Frame) error {
 	stop := v.stopWith(ctx)
 	var p C.vigil_picture
-	code := v.readOn(&p)
+	code := v.readFrame(&p)
 	stop()
 	if code < 0 {
 		return v.readError(ctx, code)
@@ -206,7 +206,7 @@ func (v *libav) read(ctx context.Context, f *video.Frame) error {
 	} else {
 		f.PTS = v.clock.untimed(time.Now())
 	}
-	v.once(v.clock.note())
+	v.add(v.clock.note())
 	return nil
 }
 
@@ -248,9 +248,9 @@ func (v *libav) readError(ctx context.Context, code C.int) error {
 	return fmt.Errorf("%w after %d frames: %s", ErrLost, v.count, codeText(code))
 }
 
-// readOn decodes the next frame. While packets arrive, it waits for the first key frame for longer than the read
+// readFrame decodes the next frame. While packets arrive, it waits for the first key frame for longer than the read
 // timeout.
-func (v *libav) readOn(p *C.vigil_picture) C.int {
+func (v *libav) readFrame(p *C.vigil_picture) C.int {
 	for {
 		code := C.vigil_read(v.s, C.int64_t(v.timeout.Microseconds()), KeyFrameWaits-1, p)
 		if code != C.vigil_waiting {

@@ -38,7 +38,7 @@ func openFolder(dir string, o Options) (frameReader, video.Info, error) {
 	d := &folder{paths: paths, fps: o.FolderFPS}
 	var gaps string
 	d.missing, gaps = missingNumbers(paths)
-	d.once(gaps)
+	d.add(gaps)
 	var first video.Frame
 	if err := d.readImage(paths[0], &first); err != nil {
 		return nil, video.Info{}, err
@@ -80,7 +80,7 @@ func (d *folder) sample() error {
 	}
 	if deep > 0 && highest>>14 == 0 {
 		d.depth = max(8, (bits.Len16(highest)+1)/2*2)
-		d.once(fmt.Sprintf(
+		d.add(fmt.Sprintf(
 			"images of 16 bits of which only %d are used, as far as %d of them show (the highest value is %d): the "+
 				"highest of %d bits is taken for white",
 			d.depth, deep, highest, d.depth))
@@ -100,7 +100,7 @@ func (d *folder) read(_ context.Context, f *video.Frame) error {
 		return err
 	}
 	if f.Width != d.size[0] || f.Height != d.size[1] {
-		d.once(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip goes across it", filepath.Base(d.paths[d.next]),
+		d.add(fmt.Sprintf("%s is %dx%d, the others are %dx%d: no clip goes across it", filepath.Base(d.paths[d.next]),
 			f.Width, f.Height, d.size[0], d.size[1]))
 	}
 	d.skip = d.missing[d.next]
@@ -162,7 +162,7 @@ func (d *folder) copyDeep(path string, f *video.Frame, m *gocv.Mat) error {
 		f.Pix = append(f.Pix, byte(v))
 	}
 	if white > 0 {
-		d.once(fmt.Sprintf("%s has values above %d bits, which are made white: the images looked at before had none",
+		d.add(fmt.Sprintf("%s has values above %d bits, which are made white: the images looked at before had none",
 			filepath.Base(path), d.depth))
 	}
 	return nil

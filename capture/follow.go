@@ -10,23 +10,23 @@ import (
 	"vigil/internal/errcode"
 )
 
-// ElsewhereError means that a redirect, a playlist or a stream description points to another host that Options.Follow
+// OtherHostError means that a redirect, a playlist or a stream description points to another host that Options.Follow
 // does not list. As with ErrRefused, retrying helps only after the configuration or the camera has changed.
-type ElsewhereError struct {
+type OtherHostError struct {
 	Host string // with the port if it is known
 }
 
-func (e *ElsewhereError) Error() string {
+func (e *OtherHostError) Error() string {
 	return fmt.Sprintf(
 		"the camera refers to another host, %s: vigil connects only to the camera's own unless the key follow "+
 			"names the other, as follow: [%q]", e.Host, e.Host)
 }
 
 // ErrorCode is its entry in the catalogue.
-func (*ElsewhereError) ErrorCode() errcode.Code { return errcode.CameraElsewhere }
+func (*OtherHostError) ErrorCode() errcode.Code { return errcode.CameraElsewhere }
 
 // Is makes it an ErrRefused.
-func (*ElsewhereError) Is(target error) bool { return target == ErrRefused }
+func (*OtherHostError) Is(target error) bool { return target == ErrRefused }
 
 // hosts lists the hosts that a camera may refer to: its own and those of Options.Follow.
 type hosts []source.Host
@@ -43,14 +43,14 @@ func hostsOf(addr source.Address, follow []string) (hosts, error) {
 	return all, nil
 }
 
-// check returns an ElsewhereError unless connections to the host are allowed.
+// check returns an OtherHostError unless connections to the host are allowed.
 func (h hosts) check(name, port string) error {
 	for _, one := range h {
 		if strings.EqualFold(one.Name, name) && (one.Port == 0 || strconv.Itoa(one.Port) == port) {
 			return nil
 		}
 	}
-	return &ElsewhereError{Host: plainHost(net.JoinHostPort(name, port))}
+	return &OtherHostError{Host: plainHost(net.JoinHostPort(name, port))}
 }
 
 // plainHost sanitises a host name received from the network for display.

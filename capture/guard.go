@@ -95,7 +95,7 @@ func (g *guard) refused() error {
 				"verified "+
 				"(key trust)", ErrRefused, host))
 	}
-	return &ElsewhereError{Host: host}
+	return &OtherHostError{Host: host}
 }
 
 func (g *guard) free() {

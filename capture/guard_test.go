@@ -147,7 +147,7 @@ func TestOtherHostsAreRefused(t *testing.T) {
 					t.Errorf("%d connections to the other host", n)
 				}
 				host := strings.TrimPrefix(other.URL, "http://")
-				if e, ok := errors.AsType[*ElsewhereError](err); c.asked && (!ok || e.Host != host ||
+				if e, ok := errors.AsType[*OtherHostError](err); c.asked && (!ok || e.Host != host ||
 					!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "follow: [")) {
 					t.Errorf("error %v; want that it names %s and the key follow", err, host)
 				}
@@ -190,7 +190,7 @@ func TestAllowedHosts(t *testing.T) {
 					OpenTimeout: 10 * time.Second, ReadTimeout: 10 * time.Second,
 				})
 				camera.Close()
-				if _, refused := errors.AsType[*ElsewhereError](err); refused == c.want || (frames > 0) != c.want {
+				if _, refused := errors.AsType[*OtherHostError](err); refused == c.want || (frames > 0) != c.want {
 					t.Errorf("%s: %d frames, %v", c.name, frames, err)
 				}
 			}
@@ -322,7 +322,7 @@ func TestOtherHostsAreRefusedRTSP(t *testing.T) {
 				if n, _, err := datagrams.ReadFrom(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("a datagram of %d bytes to the other host, %v", n, err)
 				}
-				if _, ok := errors.AsType[*ElsewhereError](err); c.asked && !ok {
+				if _, ok := errors.AsType[*OtherHostError](err); c.asked && !ok {
 					t.Errorf("error %v", err)
 				}
 			})

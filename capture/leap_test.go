@@ -18,8 +18,8 @@ import (
 	"vigil/video"
 )
 
-// leaping is an FLV of 50 frames at 25 a second; every tenth has a timestamp 37600 s ahead.
-func leaping(t *testing.T) (path string, data []byte) {
+// leapingRecording is an FLV of 50 frames at 25 a second; every tenth has a timestamp 37600 s ahead.
+func leapingRecording(t *testing.T) (path string, data []byte) {
 	t.Helper()
 	data, err := os.ReadFile(cameratest.Video(t, "a.flv", "testsrc2=s=64x48:r=25:d=2", "-c:v", "flv", "-g", "10"))
 	if err != nil {
@@ -59,7 +59,7 @@ func setTagTime(tag []byte, ms uint32) {
 // Leaps in a live source's timestamps have no effect. In a recording they are cuts, and paced playback does not wait
 // for them.
 func TestTimestampLeaps(t *testing.T) {
-	path, data := leaping(t)
+	path, data := leapingRecording(t)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/file.flv" {
 			http.ServeFile(w, r, path)

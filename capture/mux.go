@@ -38,7 +38,7 @@ func NewMuxer(to io.WriterAt, c Coding, taken time.Time) (*Muxer, error) {
 		return C.vigil_mux_new(&m.m, &coding,
 			s[1]) //nolint:gocritic // what cgo makes of a pointer compares it with itself
 	}, c.Codec, taken.UTC().Format("2006-01-02T15:04:05.000000Z"))
-	if err := m.done(code); err != nil {
+	if err := m.writeOut(code); err != nil {
 		C.vigil_mux_free(m.m)
 		return nil, fmt.Errorf("beginning a Matroska file of %s: %w", c.Codec, err)
 	}
@@ -55,16 +55,16 @@ func (m *Muxer) Write(p *Packet) error {
 	if p.Key {
 		key = 1
 	}
-	return m.done(C.vigil_mux_write(m.m, (*C.uint8_t)(unsafe.SliceData(padded)), C.int(n), C.int64_t(p.PTS),
+	return m.writeOut(C.vigil_mux_write(m.m, (*C.uint8_t)(unsafe.SliceData(padded)), C.int(n), C.int64_t(p.PTS),
 		C.int64_t(p.DTS), key))
 }
 
 // Flush writes buffered data.
-func (m *Muxer) Flush() error { return m.done(C.vigil_mux_flush(m.m)) }
+func (m *Muxer) Flush() error { return m.writeOut(C.vigil_mux_flush(m.m)) }
 
 // Close finishes the file.
 func (m *Muxer) Close() error {
-	err := m.done(C.vigil_mux_end(m.m))
+	err := m.writeOut(C.vigil_mux_end(m.m))
 	m.Abandon()
 	return err
 }
@@ -75,8 +75,8 @@ func (m *Muxer) Abandon() {
 	m.m = nil
 }
 
-// done passes on to the writer what FFmpeg has written.
-func (m *Muxer) done(code C.int) error {
+// writeOut passes on to the writer what FFmpeg has written.
+func (m *Muxer) writeOut(code C.int) error {
 	if m.m == nil {
 		return errors.New(codeText(code))
 	}

@@ -2,15 +2,15 @@ package capture
 
 // notes collects a source's remarks that are not errors, each of them once.
 type notes struct {
-	fresh []string
-	added map[string]bool
+	unread []string
+	added  map[string]bool
 }
 
 // maxNotes bounds the number of notes that a hostile source can cause.
 const maxNotes = 32
 
-// once adds a note unless it is empty or was added before.
-func (n *notes) once(text string) {
+// add adds a note unless it is empty or was added before.
+func (n *notes) add(text string) {
 	if text == "" || n.added[text] || len(n.added) >= maxNotes {
 		return
 	}
@@ -18,13 +18,13 @@ func (n *notes) once(text string) {
 		n.added = map[string]bool{}
 	}
 	n.added[text] = true
-	n.fresh = append(n.fresh, text)
+	n.unread = append(n.unread, text)
 }
 
 func (n *notes) take() []string {
-	fresh := n.fresh
-	n.fresh = nil
-	return fresh
+	unread := n.unread
+	n.unread = nil
+	return unread
 }
 
 // Notes returns the notes since the last call, usually none: that the clock leaps, which of several tracks is read,

@@ -105,7 +105,7 @@ func (s *PacketStream) read(ctx context.Context, p *Packet) error {
 	s.clock.set(p, rawTimes{
 		pts: time.Duration(in.pts), dts: time.Duration(in.dts), hasPTS: in.has_pts != 0, hasDTS: in.has_dts != 0,
 	})
-	s.v.once(s.clock.note())
+	s.v.add(s.clock.note())
 	return nil
 }
 

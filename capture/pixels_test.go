@@ -20,8 +20,8 @@ import (
 	"vigil/internal/cameratest"
 )
 
-// peak returns the process's peak memory use in MiB since the previous call.
-func peak(t *testing.T) int {
+// peakMemory returns the process's peak memory use in MiB since the previous call.
+func peakMemory(t *testing.T) int {
 	t.Helper()
 	text, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -110,13 +110,13 @@ func TestImageBombs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := folderOf(t, map[string][]byte{name: data})
-			before := peak(t)
+			before := peakMemory(t)
 			_, err := Open(t.Context(), cameratest.Address(t, dir), Options{})
 			if !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), name) ||
 				!strings.Contains(err.Error(), "at most") {
 				t.Errorf("error %v", err)
 			}
-			if grown := peak(t) - before; grown > maxGrowth {
+			if grown := peakMemory(t) - before; grown > maxGrowth {
 				t.Errorf("%d MiB more were taken", grown)
 			}
 		})
@@ -169,14 +169,14 @@ func TestVideoBombs(t *testing.T) {
 		{server.URL + "/lies.mkv", source.GoCV, true},
 	} {
 		t.Run(filepath.Base(c.source)+" "+c.reader, func(t *testing.T) {
-			before := peak(t)
+			before := peakMemory(t)
 			frames, err := readOn(t.Context(), cameratest.Address(t, c.source),
 				Options{Reader: c.reader, OpenTimeout: 5 * time.Second, ReadTimeout: time.Second})
 			if (frames > 0) != c.frames || !errors.Is(err, ErrTooLarge) || !strings.Contains(err.Error(), large) ||
 				!strings.Contains(err.Error(), filepath.Base(c.source)) {
 				t.Errorf("%d frames, %v", frames, err)
 			}
-			if grown := peak(t) - before; grown > maxGrowth {
+			if grown := peakMemory(t) - before; grown > maxGrowth {
 				t.Errorf("%d MiB more were taken", grown)
 			}
 		})

@@ -180,7 +180,7 @@ func get(ctx context.Context, u *url.URL, config *tls.Config, allowed hosts) (re
 		if ue, ok := errors.AsType[*url.Error](err); ok {
 			err = ue.Err
 		}
-		if redirect, ok := errors.AsType[*ElsewhereError](err); ok {
+		if redirect, ok := errors.AsType[*OtherHostError](err); ok {
 			return response{}, redirect
 		}
 		return response{}, errcode.CameraUnreachable.Wrap(fmt.Errorf("no answer: %w", stableError(err)))

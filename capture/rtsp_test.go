@@ -46,7 +46,7 @@ func TestRTSP(t *testing.T) {
 			if n := s.src.(*libav).threads; n != 1 {
 				t.Errorf("%d threads decode", n)
 			}
-			seq := readRising(t, s, 0, 1)
+			seq := readInOrder(t, s, 0, 1)
 
 			server.Stop()
 			began := time.Now()
@@ -72,7 +72,7 @@ func TestRTSP(t *testing.T) {
 			if i := s.Info(); i.Width != 320 || i.FPS != 24.5 {
 				t.Errorf("opened again: %+v", i)
 			}
-			readRising(t, s, seq, 2)
+			readInOrder(t, s, seq, 2)
 		})
 	}
 }
@@ -101,13 +101,13 @@ func TestRTSPStall(t *testing.T) {
 				t.Errorf("%v after %d waits", err, waits)
 			}
 			server.Resume()
-			readRising(t, openAddress(t, cameratest.Address(t, server.URL()), o), 0, 1)
+			readInOrder(t, openAddress(t, cameratest.Address(t, server.URL()), o), 0, 1)
 		})
 	}
 }
 
-// readRising reads 40 frames, checks that their numbers and times rise, and returns the next number.
-func readRising(t *testing.T, s *Stream, first uint64, opening int) uint64 {
+// readInOrder reads 40 frames, checks that their numbers and times rise, and returns the next number.
+func readInOrder(t *testing.T, s *Stream, first uint64, opening int) uint64 {
 	t.Helper()
 	var f video.Frame
 	last := time.Duration(-1)
@@ -131,7 +131,7 @@ func TestRTSPRefusals(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "geheim"})
 	good := server.URL()
 	s := openAddress(t, cameratest.Address(t, good), quick)
-	readRising(t, s, 0, 1)
+	readInOrder(t, s, 0, 1)
 	tests := []struct{ name, url, want string }{
 		{"wrong password", strings.Replace(good, "geheim", "falsch", 1), "wrong user name or password"},
 		{"no password", strings.Replace(good, "viewer:geheim@", "", 1), "wants a user name and a password"},

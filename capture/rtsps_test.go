@@ -69,7 +69,7 @@ func TestRTSPS(t *testing.T) {
 					t.Error(err)
 				}
 			}()
-			readRising(t, s, 0, 1)
+			readInOrder(t, s, 0, 1)
 			server.Stop()
 			var f video.Frame
 			for err == nil {

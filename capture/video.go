@@ -88,7 +88,7 @@ func openFile(ctx context.Context, path string, o Options) (frameReader, video.I
 func (v *opencvReader) setTracks(t tracks) {
 	v.tracks = t
 	v.setTurn(t.rotation)
-	v.once(t.note())
+	v.add(t.note())
 	switch {
 	case t.frames > 0:
 		v.info.Frames = t.frames
@@ -200,14 +200,14 @@ func (v *opencvReader) read(ctx context.Context, f *video.Frame) error {
 		if ok, err := v.grabAfterAudio(ctx); err != nil {
 			return err
 		} else if !ok {
-			return v.ended()
+			return v.endError()
 		}
 		raw = v.position()
 	default:
-		return v.ended()
+		return v.endError()
 	}
 	f.PTS, f.Cut = v.time(raw)
-	v.once(v.clock.note())
+	v.add(v.clock.note())
 	v.count++
 	upright := &v.img
 	if code, ok := turns[v.turn]; ok {
@@ -332,8 +332,8 @@ func (v *opencvReader) grabWithin(ctx context.Context, tries int64) (bool, error
 	return false, nil
 }
 
-// ended explains why no more frames come.
-func (v *opencvReader) ended() error {
+// endError explains why no more frames come.
+func (v *opencvReader) endError() error {
 	redirect, large := v.guard.refused(), tooLarge()
 	switch {
 	case redirect != nil:
