@@ -12,9 +12,9 @@ import (
 )
 
 const (
-	// rateDoubt is how far the rate may be from the calibration's, as a share of that, without a warning; beyond
+	// rateWarning is how far the rate may be from the calibration's, as a share of that, without a warning; beyond
 	// calibrate.RateTolerance alerts are held.
-	rateDoubt = 0.1
+	rateWarning = 0.1
 
 	// rateInterval is the interval of rate checks in stream time while the rate fits, and mismatchInterval while it
 	// does not, so that a camera near the limit does not change its state all the time.
@@ -65,14 +65,14 @@ func (f *fit) checkRate(done bool) (warn float64) {
 	off := f.difference(rate, f.key.FPS)
 	if off > calibrate.RateTolerance {
 		f.next = f.meter.total + mismatchInterval
-		if f.wrongRate == "" || f.difference(rate, f.rate) > rateDoubt {
+		if f.wrongRate == "" || f.difference(rate, f.rate) > rateWarning {
 			f.rate = rate
 			f.wrongRate = fmt.Sprintf("frame rate is %.4g, calibrated for %.4g", rate, f.key.FPS)
 		}
 		return 0
 	}
 	f.rate, f.wrongRate = 0, ""
-	if off > rateDoubt && (f.warned == 0 || f.difference(rate, f.warned) > rateDoubt) {
+	if off > rateWarning && (f.warned == 0 || f.difference(rate, f.warned) > rateWarning) {
 		f.warned = rate
 		return rate
 	}

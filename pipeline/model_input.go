@@ -20,7 +20,7 @@ type modelInput struct {
 }
 
 // add keeps the pictures of a cuboid that no earlier one had. apart means that pictures are left out between cuboids.
-func (m *modelInput) add(c *video.Cuboid, apart bool) {
+func (m *modelInput) add(c *video.Cuboid, disjoint bool) {
 	side2 := len(c.X) / video.CuboidFrames
 	side := 1
 	for side*side < side2 {
@@ -35,7 +35,8 @@ func (m *modelInput) add(c *video.Cuboid, apart bool) {
 			continue
 		}
 		p := video.ModelPicture{Seq: c.Seq[t], PTS: c.PTS[t], Side: side, Gray: make([]byte, side2)}
-		p.Gap = n > 0 && (c.Gap && c.Seq[begins] > m.pics[n-1].Seq || apart && t == begins || p.PTS <= m.pics[n-1].PTS)
+		p.Gap = n > 0 && (c.Gap && c.Seq[begins] > m.pics[n-1].Seq || disjoint && t == begins ||
+			p.PTS <= m.pics[n-1].PTS)
 		for i, v := range c.X[t*side2 : (t+1)*side2] {
 			p.Gray[i] = byte((v+1)*127.5 + 0.5)
 		}

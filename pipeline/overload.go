@@ -100,7 +100,7 @@ func (o *overload) measure() load {
 		l.skipped += s.Skipped
 		l.due += s.Clips
 		c := cameraLoad{clips: s.Clips, scored: s.Scored}
-		c.source, c.paused = r.turn.state()
+		c.source, c.paused = r.pauseState.state()
 		if c.source != nil {
 			c.cpu = c.source.CPU()
 		}
@@ -179,11 +179,11 @@ func (o *overload) step(a, b load) {
 			"read_at_a_time", n,
 			"would_fit", d.advice(o.hop), errcode.Key, errcode.CameraOverloaded)
 	}
-	o.turn(a, b, n)
+	o.pauseCameras(a, b, n)
 }
 
-// turn pauses all but n of the open cameras.
-func (o *overload) turn(a, b load, n int) {
+// pauseCameras pauses all but n of the open cameras.
+func (o *overload) pauseCameras(a, b load, n int) {
 	var open []int
 	var scored []float64
 	var turn []turnScore

@@ -17,8 +17,8 @@ type Pauser interface {
 	CPU() time.Duration
 }
 
-// turn is a camera's pause state and its open source. It is shared by the overload goroutine and the reader.
-type turn struct {
+// pauseState is a camera's pause state and its open source. It is shared by the overload goroutine and the reader.
+type pauseState struct {
 	mu        sync.Mutex
 	source    Pauser // nil while none is open
 	paused    bool
@@ -26,7 +26,7 @@ type turn struct {
 }
 
 // attach sets the open source; nil for none.
-func (t *turn) attach(source PictureSource) {
+func (t *pauseState) attach(source PictureSource) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.source, _ = source.(Pauser)
@@ -36,14 +36,14 @@ func (t *turn) attach(source PictureSource) {
 }
 
 // state returns the open source, nil if none can be paused, and whether the camera is paused.
-func (t *turn) state() (source Pauser, paused bool) {
+func (t *pauseState) state() (source Pauser, paused bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.source, t.paused
 }
 
 // set pauses or resumes the camera, and reports whether that is a change.
-func (t *turn) set(paused bool) bool {
+func (t *pauseState) set(paused bool) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.paused == paused {
@@ -59,7 +59,7 @@ func (t *turn) set(paused bool) bool {
 
 // onPicture handles a picture: it returns whether the camera is paused, and whether it was paused since the previous
 // picture.
-func (t *turn) onPicture() (paused, was bool) {
+func (t *pauseState) onPicture() (paused, was bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.paused {
@@ -75,7 +75,7 @@ func (r *reader) pause(paused bool) {
 		r.stats.pauses.Add(1)
 		why = "this machine cannot decode all cameras at a time: they are paused in turn"
 	}
-	if r.turn.set(paused) {
+	if r.pauseState.set(paused) {
 		r.health.setNote(alerts.StatePausedOverload, why)
 	}
 }
@@ -83,7 +83,7 @@ func (r *reader) pause(paused bool) {
 // skipWhilePaused reports whether a picture was in flight when the camera was paused, and so belongs to no clip. The
 // first picture afterwards is marked as a cut: the pause is a gap, and does not count as frozen or without clips.
 func (r *reader) skipWhilePaused(pic *video.Picture) bool {
-	paused, was := r.turn.onPicture()
+	paused, was := r.pauseState.onPicture()
 	if paused {
 		r.nextSeq = pic.Seq + 1
 	} else if was {

@@ -19,12 +19,12 @@ import (
 // reader runs one camera: it opens the source, makes cuboids and puts them into the mailbox.
 type reader struct {
 	Camera
-	index  int
-	box    *mailbox
-	log    *slog.Logger
-	health *health
-	stats  counters
-	turn   turn
+	index      int
+	box        *mailbox
+	log        *slog.Logger
+	health     *health
+	stats      counters
+	pauseState pauseState
 
 	cuboid           *video.Cuboid
 	nextSeq          uint64
@@ -135,13 +135,13 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() {
-		r.turn.attach(nil)
+		r.pauseState.attach(nil)
 		if r.Media != nil {
 			r.Media.attach(nil)
 		}
 		err = errors.Join(err, source.Close())
 	}()
-	r.turn.attach(source)
+	r.pauseState.attach(source)
 	info := source.Info()
 	r.logOpened(info)
 	window := preprocess.NewWindow(preprocess.WindowConfig{
@@ -159,7 +159,7 @@ func (r *reader) readUntilClosed(ctx context.Context) (err error) {
 		pic, err := source.Next(ctx)
 		switch {
 		case errors.Is(err, io.EOF) && !r.Live:
-			return errors.Join(window.Short(), r.checkFit(true))
+			return errors.Join(window.NoCuboidError(), r.checkFit(true))
 		case err != nil:
 			return fmt.Errorf("read: %w", err)
 		}

@@ -129,7 +129,7 @@ func logStats(readers []*reader, log *slog.Logger, every time.Duration, done <-c
 		}
 		for _, r := range readers {
 			s := r.snapshot()
-			log.Info("watching", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(),
+			log.Info("camera counters", slices.Concat([]any{"camera", s.Camera, "state", s.State}, s.args(),
 				[]any{"failures", s.Failures})...)
 		}
 	}
@@ -141,7 +141,7 @@ func newCameraState(r *reader, scorer Scorer) *cameraState {
 		zones:       detect.NewZoneFinder(r.Zones),
 		sensitivity: r.Sensitivity,
 	}
-	c.windows = r.Model.Spec().Score != model.MeanAbs
+	c.windowed = r.Model.Spec().Score != model.MeanAbs
 	if cal := r.Threshold.Calibration; cal != nil && c.sensitivity == nil {
 		c.sensitivity = cal.Sensitivity
 	}

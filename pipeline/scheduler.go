@@ -41,13 +41,13 @@ type cameraState struct {
 	detector    *detect.Detector
 	zones       detect.ZoneFinder
 	sensitivity *calibrate.SensitivityMap
-	windows     bool      // the score is the maximum over windows
+	windowed    bool      // the score is the maximum over windows
 	event       string    // the ULID of the open event
 	heat        []float32 // error map of the latest peak
-	heatNew     bool      // no message has carried heat yet
-	last        detect.Clip
+	heatUnsent  bool      // no message has carried heat yet
+	lastClip    detect.Clip
 	shadow      *detect.Detector // counts events while alerts are held; nil otherwise
-	refused     refusals
+	unscorable  unscorableClips
 }
 
 // run processes items until the mailbox is closed. Once ctx is done, pending cuboids are dropped and open events are
@@ -97,7 +97,7 @@ func (s *scheduler) fillBatch(p item) {
 func (s *scheduler) close(c *cameraState, reason alerts.EndReason) {
 	c.shadow = nil
 	if change, ep := c.detector.Close(); change == detect.Ended {
-		s.enqueue(c, ep, c.last, alerts.PhaseEnd, reason)
+		s.enqueue(c, ep, c.lastClip, alerts.PhaseEnd, reason)
 	}
 }
 
@@ -113,10 +113,10 @@ func (s *scheduler) score() {
 	for i, p := range s.batch {
 		c := s.cameras[p.camera]
 		if errs[i] != nil {
-			s.refuse(c, fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
+			s.handleUnscorable(c, fmt.Errorf("score the clip at frame %d: %w", p.cuboid.Seq[0], errs[i]))
 			continue
 		}
-		c.accept()
+		c.resetUnscorable()
 		clip := c.clip(p.cuboid, scores[i])
 		clip.Held, clip.Queue, clip.Score = p.held, p.waited, took
 		clip.Capture = max(0, p.put.Sub(p.cuboid.Arrival[video.CuboidFrames-1]))
@@ -133,7 +133,7 @@ func (s *scheduler) handleClip(c *cameraState, clip detect.Clip) {
 	s.publish.SendScore(c.scoreMessage(clip))
 	errs := clip.Map
 	clip.Map, clip.Cells = nil, nil
-	c.last = clip
+	c.lastClip = clip
 	if !c.reader.Threshold.set() {
 		return
 	}
@@ -193,16 +193,16 @@ func (s *scheduler) enqueue(c *cameraState, ep detect.Event, clip detect.Clip, p
 	if c.reader.Media != nil {
 		w.Media = c.reader.Media
 	}
-	if c.heatNew && c.reader.Media != nil {
-		w.Heat, c.heatNew = slices.Clone(c.heat), false
+	if c.heatUnsent && c.reader.Media != nil {
+		w.Heat, c.heatUnsent = slices.Clone(c.heat), false
 	}
 	s.publish.Enqueue(w)
 }
 
 // keepHeat keeps the clip's error map if the clip is the peak of an event, or of a run that may become one.
 func (c *cameraState) keepHeat(errs []float32) {
-	if peak, ok := c.detector.Peak(); ok && peak == c.last.Centre.Frame && c.reader.Media != nil {
-		c.heat, c.heatNew = append(c.heat[:0], errs...), true
+	if peak, ok := c.detector.Peak(); ok && peak == c.lastClip.Centre.Frame && c.reader.Media != nil {
+		c.heat, c.heatUnsent = append(c.heat[:0], errs...), true
 	}
 }
 
@@ -219,7 +219,7 @@ func (c *cameraState) clip(cuboid *video.Cuboid, s model.Score) detect.Clip {
 		Generation: cuboid.Generation,
 		Pictures:   cuboid.Pictures, FPS: cuboid.FPS(), Width: cuboid.Width, Height: cuboid.Height,
 	}
-	if c.windows {
+	if c.windowed {
 		clip.Cells = s.Cells[:]
 		if c.sensitivity != nil {
 			clip.Error = c.sensitivity.ClipError(clip.Cells)

@@ -7,44 +7,44 @@ import (
 	"vigil/internal/errcode"
 )
 
-// refusalsInARow is how many consecutive clips must fail to be scored before that is the camera's state: a single one
-// may be due to its pictures.
-const refusalsInARow = 10
+// maxUnscorableInARow is how many consecutive clips must fail to be scored before that is the camera's state: a single
+// one may be due to its pictures.
+const maxUnscorableInARow = 10
 
-// refusals counts the clips of a camera that could not be scored.
-type refusals struct {
+// unscorableClips counts the clips of a camera that could not be scored.
+type unscorableClips struct {
 	first   error
 	inARow  int    // since the last scored clip
 	nextLog uint64 // count at which to log next: 1, 10, 100, ...
 }
 
-// refuse handles a clip that could not be scored. The camera goes on.
-func (s *scheduler) refuse(c *cameraState, err error) {
-	r := &c.refused
+// handleUnscorable handles a clip that could not be scored. The camera goes on.
+func (s *scheduler) handleUnscorable(c *cameraState, err error) {
+	u := &c.unscorable
 	n := c.reader.stats.unscorable.Add(1)
-	r.inARow++
-	if r.first == nil {
-		r.first, r.nextLog = err, 1
+	u.inARow++
+	if u.first == nil {
+		u.first, u.nextLog = err, 1
 	}
-	if n == r.nextLog {
-		r.nextLog *= 10
+	if n == u.nextLog {
+		u.nextLog *= 10
 		c.reader.log.Warn("a clip could not be scored and is left out", "error", err, "unscorable", n,
 			errcode.Key, errcode.CameraUnscorable)
 	}
-	if r.inARow == refusalsInARow {
+	if u.inARow == maxUnscorableInARow {
 		s.close(c, alerts.EndUnwatched)
 		c.reader.health.setNote(alerts.StateUnscorable,
 			fmt.Sprintf("%d clips in a row could not be scored, the latest: %v",
-				r.inARow, err))
+				u.inARow, err))
 	}
 }
 
-// accept handles a clip that was scored.
-func (c *cameraState) accept() {
-	if c.refused.inARow >= refusalsInARow {
+// resetUnscorable handles a clip that was scored.
+func (c *cameraState) resetUnscorable() {
+	if c.unscorable.inARow >= maxUnscorableInARow {
 		c.reader.health.setNote(alerts.StateUnscorable, "")
 	}
-	c.refused.inARow = 0
+	c.unscorable.inARow = 0
 }
 
 // unscoredError returns an error for a recording of which no clip could be scored; nil if one was, or if there were
@@ -55,5 +55,5 @@ func (c *cameraState) unscoredError() error {
 		return nil
 	}
 	return errcode.CameraUnscorable.Wrap(fmt.Errorf("none of its %d clips could be scored, the first: %w", n,
-		c.refused.first))
+		c.unscorable.first))
 }

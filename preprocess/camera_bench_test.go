@@ -16,8 +16,8 @@ import (
 	"vigil/video"
 )
 
-// endless serves a camera's H.264 without end, as fast as it is read.
-func endless(b *testing.B, size, rate string) *httptest.Server {
+// endlessStream serves a camera's H.264 without end, as fast as it is read.
+func endlessStream(b *testing.B, size, rate string) *httptest.Server {
 	b.Helper()
 	path := cameratest.Video(b, "a.ts", "testsrc2=r=25:d=8:s="+size,
 		"-vf", "noise=alls=8:allf=t", "-c:v", "libx264", "-preset", "veryfast", "-bf", "0", "-b:v", rate)
@@ -40,7 +40,7 @@ func endless(b *testing.B, size, rate string) *httptest.Server {
 // threads, including the sender's.
 func BenchmarkCamera(b *testing.B) {
 	for size, rate := range map[string]string{"640x360": "1M", "1920x1080": "4M"} {
-		server := endless(b, size, rate)
+		server := endlessStream(b, size, rate)
 		for _, prepare := range []bool{false, true} {
 			b.Run(fmt.Sprintf("%s prepared=%v", size, prepare), func(b *testing.B) {
 				addr := cameratest.Address(b, server.URL+"/x.ts")
@@ -52,7 +52,7 @@ func BenchmarkCamera(b *testing.B) {
 				}
 				defer func() { _ = s.Close() }()
 				var f video.Frame
-				before := processor(b)
+				before := cpuTime(b)
 				for b.Loop() {
 					if err := s.Read(b.Context(), &f); err != nil {
 						b.Fatal(err)
@@ -63,14 +63,14 @@ func BenchmarkCamera(b *testing.B) {
 						}
 					}
 				}
-				b.ReportMetric(float64(b.N)/(processor(b)-before).Seconds(), "frames/cpu-s")
+				b.ReportMetric(float64(b.N)/(cpuTime(b)-before).Seconds(), "frames/cpu-s")
 			})
 		}
 	}
 }
 
-// processor returns the processor time that this process has used.
-func processor(b *testing.B) time.Duration {
+// cpuTime returns the processor time that this process has used.
+func cpuTime(b *testing.B) time.Duration {
 	b.Helper()
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -79,8 +79,8 @@ func NewWindow(cfg WindowConfig) *Window {
 // Stats returns the counts so far.
 func (w *Window) Stats() Stats { return w.stats }
 
-// Short returns an error that explains why an ended recording gave no full cuboid; nil if it gave one.
-func (w *Window) Short() error {
+// NoCuboidError returns an error that explains why an ended recording gave no full cuboid; nil if it gave one.
+func (w *Window) NoCuboidError() error {
 	switch s := w.stats; {
 	case s.Cuboids > 0:
 		return nil

@@ -203,7 +203,7 @@ func (w *runLog) read(r io.Reader, to io.Writer) {
 		switch m["msg"] {
 		case "capacity":
 			w.seconds, w.capacity = num("seconds_a_clip"), int(num("such_cameras_fit"))
-		case "watching":
+		case "camera counters":
 			w.latest[str("camera")] = counters{
 				num("scored"), num("clips_skipped"), num("failures"), num("missing"), num("lost"), num("gaps"),
 				num("frames"), str("state"),

@@ -188,7 +188,7 @@ cameras:
 // counter is a camera's counter in the latest summary of the log.
 func counter(log, camera, name string) int {
 	n := 0
-	for _, m := range regexp.MustCompile(`msg=watching camera=`+camera+` .*?\b`+name+
+	for _, m := range regexp.MustCompile(`msg="camera counters" camera=`+camera+` .*?\b`+name+
 		`=(\d+)`).FindAllStringSubmatch(log, -1) {
 		n, _ = strconv.Atoi(m[1])
 	}

@@ -69,7 +69,7 @@ func ReadVideo(ctx context.Context, stream Stream, o VideoOptions) (videos []tra
 			last.Gray = append(last.Gray, byte((v+1)*127.5+0.5))
 		}
 	}
-	if err := window.Short(); err != nil {
+	if err := window.NoCuboidError(); err != nil {
 		return nil, rates, fmt.Errorf("%s: %w", o.Source, err)
 	}
 	return videos, pipeline.RatesOf(o.FPS, window), nil
