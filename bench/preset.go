@@ -168,11 +168,11 @@ func measureStep(ctx context.Context, w *model.Weights, batch int, work float64,
 	}
 	out.Measure = s.measure()
 	for _, part := range st.StepStages() {
-		seconds := func(lap int) float64 {
-			if lap < 0 {
+		seconds := func(part int) float64 {
+			if part < 0 {
 				return 0
 			}
-			return Quantile(s.stageSeconds[lap], 0.5)
+			return Quantile(s.stageSeconds[part], 0.5)
 		}
 		out.Stages = append(out.Stages, StepStage{
 			Name: part.Name, GFLOP: part.FLOPs / 1e9,

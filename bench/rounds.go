@@ -20,7 +20,7 @@ type sampler struct {
 	do           func() error
 	stageTimes   []time.Duration // that do adds the time of each part of a clip to; may be empty
 	seconds      []float64       // per clip, by round
-	stageSeconds [][]float64     // likewise for each of the laps
+	stageSeconds [][]float64     // likewise for each of the parts
 	nearbyShares []float64       // shares of the peak
 	elapsed      time.Duration
 }
@@ -48,8 +48,8 @@ func (s *sampler) round(y *PeakMeter, before float64) (after float64, err error)
 	if s.stageSeconds == nil {
 		s.stageSeconds = make([][]float64, len(s.stageTimes))
 	}
-	for i, lap := range s.stageTimes {
-		s.stageSeconds[i] = append(s.stageSeconds[i], lap.Seconds()/clips)
+	for i, part := range s.stageTimes {
+		s.stageSeconds[i] = append(s.stageSeconds[i], part.Seconds()/clips)
 	}
 	each := max(took, 1).Seconds() / clips
 	s.seconds = append(s.seconds, each)

@@ -39,7 +39,7 @@ func TestAlignments(t *testing.T) {
 		t.Errorf("raw %v", got)
 	}
 	clips := clipsAt([]int{0, 8}, 1, 2)
-	live, prompt := LiveCentred(r, clips, same), NoDelay(r, clips, same)
+	live, noDelay := LiveCentred(r, clips, same), NoDelay(r, clips, same)
 	for frame := range 28 {
 		// Clips 0 and 8 score frames 8 and 16, and are available at frames 15 and 23.
 		wantLive, wantPrompt := 1.0, math.Inf(-1)
@@ -52,16 +52,16 @@ func TestAlignments(t *testing.T) {
 		if frame >= 23 {
 			wantPrompt = 2
 		}
-		if live.Scores[frame] != wantLive || prompt.Scores[frame] != wantPrompt {
+		if live.Scores[frame] != wantLive || noDelay.Scores[frame] != wantPrompt {
 			t.Errorf("frame %d: live %v, want %v; no delay %v, want %v", frame, live.Scores[frame], wantLive,
-				prompt.Scores[frame], wantPrompt)
+				noDelay.Scores[frame], wantPrompt)
 		}
 	}
-	if len(live.Abnormal) != 28 || len(prompt.Abnormal) != 28 {
-		t.Errorf("not every frame counts: %d and %d of 28", len(live.Abnormal), len(prompt.Abnormal))
+	if len(live.Abnormal) != 28 || len(noDelay.Abnormal) != 28 {
+		t.Errorf("not every frame counts: %d and %d of 28", len(live.Abnormal), len(noDelay.Abnormal))
 	}
-	prompt.Abnormal = append(make([]bool, 15), slices.Repeat([]bool{true}, 13)...)
-	if w := afterFirstScore(prompt); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 ||
+	noDelay.Abnormal = append(make([]bool, 15), slices.Repeat([]bool{true}, 13)...)
+	if w := afterFirstScore(noDelay); len(w.Scores) != 13 || w.Scores[0] != 1 || len(w.Abnormal) != 13 ||
 		slices.Contains(w.Abnormal, false) {
 		t.Errorf("without the first frames: %v", w)
 	}

@@ -171,13 +171,13 @@ func (s *Examples) observe(v Video, frame int, c detect.Clip, mask *Mask) {
 // Worst returns at most n misses and n false alarms, the worst first. With thresholds, only abnormal frames below them
 // are misses and only normal frames above them false alarms.
 func (s *Examples) Worst(n int, thresholds Thresholds) (misses, alarms []Example) {
-	for _, sight := range s.all {
-		strange := thresholds.value(sight.camera)(sight.Error) > atThreshold
+	for _, example := range s.all {
+		strange := thresholds.value(example.camera)(example.Error) > atThreshold
 		switch {
-		case sight.Abnormal && (!strange || thresholds == nil):
-			misses = append(misses, sight)
-		case !sight.Abnormal && (strange || thresholds == nil):
-			alarms = append(alarms, sight)
+		case example.Abnormal && (!strange || thresholds == nil):
+			misses = append(misses, example)
+		case !example.Abnormal && (strange || thresholds == nil):
+			alarms = append(alarms, example)
 		}
 	}
 	value := func(a Example) float64 { return thresholds.value(a.camera)(a.Error) }

@@ -276,8 +276,8 @@ func TestExamples(t *testing.T) {
 	for i, e := range []float64{2.5, 1.5, 9.5, 0.5, 4, 1} {
 		s.observe(v, i, detect.Clip{Error: e, Map: []float32{1}}, nil)
 	}
-	at := func(sights []Example) (out []string) {
-		for _, s := range sights {
+	at := func(examples []Example) (out []string) {
+		for _, s := range examples {
 			out = append(out, fmt.Sprint(s.Video, s.Frame))
 		}
 		return out

@@ -117,7 +117,7 @@ func CreateEvents(scores string) (*Table, error) {
 		head, err := bufio.NewReader(f).ReadString('\n')
 		if err = errors.Join(err, f.Close()); err != nil || strings.TrimSpace(head) != strings.Join(EventColumns, ",") {
 			return nil, fmt.Errorf(
-				"%s is there already and vigil did not write it: move it elsewhere, or write the scores to another "+
+				"%s exists already and vigil did not write it: move it elsewhere, or write the scores to another "+
 					"folder", path)
 		}
 	} else if !errors.Is(err, fs.ErrNotExist) {

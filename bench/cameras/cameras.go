@@ -1,4 +1,4 @@
-// Package cameras finds out how many cameras a machine can watch, by watching ever more of them.
+// Package cameras measures how many cameras a machine can monitor, by monitoring more and more of them.
 package cameras
 
 import (
@@ -21,7 +21,7 @@ import (
 	"vigil/pipeline"
 )
 
-// Load is how many cameras of a kind this machine watches with a preset, and what their work is.
+// Load is the number of cameras of a kind that this machine can monitor with a preset, and their work.
 type Load struct {
 	Preset  string  `json:"preset"`
 	Width   int     `json:"width"`
@@ -37,10 +37,10 @@ type Load struct {
 	Model    float64 `json:"model"`
 }
 
-// Loads are those that were measured.
+// Loads are the measured loads.
 type Loads []Load
 
-// first names what takes the most, and so gives out first.
+// first names the largest share, which is the first bottleneck.
 func (l *Load) first() string {
 	name, most := "model", l.Model
 	for n, v := range map[string]float64{"decode": l.Decode, "resize": l.Shrink, "previews": l.Previews} {
@@ -66,7 +66,7 @@ const (
 	loadSettle = 4 * time.Second
 )
 
-// Options say what is watched.
+// Options configure the measurement.
 type Options struct {
 	Presets  []string      // networks, with random weights
 	Period   time.Duration // for which each number of cameras is watched
@@ -82,8 +82,8 @@ type Options struct {
 	Progress func(string)
 }
 
-// Measure finds out how many cameras this machine watches. It watches real ones: H.264 over HTTP at its own pace, each
-// in its process, with previews, scored by the preset. The work of one tells where to begin.
+// Measure measures how many cameras this machine can monitor. They are real ones: H.264 over HTTP at its own pace, each
+// in its process, with previews, scored by the preset. The work of one determines the first number.
 func Measure(ctx context.Context, o Options) (loads Loads, err error) {
 	dir, remove, err := output.TempDir("", "vigil-bench-")
 	if err != nil {
@@ -184,7 +184,7 @@ func (l *Load) next() int {
 	return (l.Cameras + l.Skipped) / 2
 }
 
-// watch runs so many cameras and counts the clips that were skipped once they had settled.
+// watch runs so many cameras and counts the clips skipped after they have settled.
 func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options) (uint64, error) {
 	tally := &skipTally{live: map[string]bool{}, skipped: map[string]uint64{}, all: n, ready: make(chan struct{})}
 	ctx, stop := context.WithCancel(ctx)
@@ -217,7 +217,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options)
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	case <-time.After(2 * time.Minute):
-		return uint64(n), nil // They do not even all come up.
+		return uint64(n), nil // Not all cameras went live.
 	}
 	if err := wait(loadSettle); err != nil {
 		return 0, err
@@ -232,7 +232,7 @@ func (v *loadVideo) watch(ctx context.Context, m *model.Model, n int, o Options)
 	return after - before, runErr
 }
 
-// skipTally is a broker that only counts.
+// skipTally is a publisher that only counts.
 type skipTally struct {
 	mu      sync.Mutex
 	live    map[string]bool

@@ -96,7 +96,7 @@ func (v *loadVideo) close() error {
 func (v *loadVideo) serve(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "video/mp2t")
 	if r.URL.Path == "/fast.ts" {
-		_, _ = w.Write(v.stream) // whoever hangs up has seen enough
+		_, _ = w.Write(v.stream) // a closed connection is not an error
 		return
 	}
 	tick := time.NewTicker(time.Duration(float64(time.Second) / v.fps))
@@ -161,12 +161,12 @@ func (v *loadVideo) frameCost(ctx context.Context, side int, previews bool) (cos
 		last, after = pic.Seq, p.CPU()
 	}
 	if after == 0 {
-		return 0, errors.New("this system does not say how much processor time a process takes")
+		return 0, errors.New("this system does not report the processor time of a process")
 	}
 	return (after - before).Seconds() / float64(last-seq), nil
 }
 
-// shrinkCost is the processor time, in seconds, for making a grey frame smaller.
+// shrinkCost is the processor time, in seconds, of resizing a grey frame.
 func (v *loadVideo) shrinkCost(side int) float64 {
 	prep := preprocess.NewPreparer(side, nil)
 	defer func() { _ = prep.Close() }()

@@ -67,7 +67,7 @@ func parseFlags(args []string) (options, error) {
 	alone := f.String("alone", strings.Join(bench.DefaultPresets, ","), "networks on which vigil is measured alone")
 	f.IntVar(&o.rounds, "rounds", 7, "rounds per task")
 	f.IntVar(&o.threads, "threads", runtime.NumCPU(), "threads of each contender")
-	f.Uint64Var(&o.seed, "seed", 7, "of weights and clips")
+	f.Uint64Var(&o.seed, "seed", 7, "seed of weights and clips")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}

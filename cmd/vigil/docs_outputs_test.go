@@ -32,7 +32,7 @@ func TestPagesOutputs(t *testing.T) {
 	compared := 0
 	eachPage(t, func(t *testing.T, root string, p docs.Page) {
 		if _, err := os.Stat(filepath.Join(dir, "ped2")); err != nil {
-			if err := docs.Furnish(dir, root, data); err != nil {
+			if err := docs.PrepareDir(dir, root, data); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -70,14 +70,14 @@ func compareOutput(t *testing.T, o docs.Output, out string) {
 			}
 			return strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(" ,;()", r) })
 		}
-		if !slices.EqualFunc(cut(got[i]), cut(want[i]), alike) {
+		if !slices.EqualFunc(cut(got[i]), cut(want[i]), sameWord) {
 			t.Errorf("%s:\nprinted  %s\nthe page %s", o.Command, got[i], want[i])
 		}
 	}
 }
 
-// alike says whether two words are the same, or numbers that differ by a thousandth at most.
-func alike(a, b string) bool {
+// sameWord says whether two words are the same, or numbers that differ by a thousandth at most.
+func sameWord(a, b string) bool {
 	x, err1 := strconv.ParseFloat(a, 64)
 	y, err2 := strconv.ParseFloat(b, 64)
 	return a == b || err1 == nil && err2 == nil && math.Abs(x-y) <= 1e-3*math.Abs(y)

@@ -71,9 +71,9 @@ func (s *calibrator) scoreAll(ctx context.Context) error {
 			continue
 		}
 		if rec.Source.Live() {
-			if doubt := one.span.doubt(); doubt != "" {
+			if warning := one.span.warning(); warning != "" {
 				s.bar.Clear()
-				fmt.Fprintf(s.w, "warning: %s: %s\n", rec.Source, doubt)
+				fmt.Fprintf(s.w, "warning: %s: %s\n", rec.Source, warning)
 			}
 		}
 		s.normal.append(one)

@@ -49,7 +49,7 @@ func TestRateSpan(t *testing.T) {
 				})
 			}
 		}
-		if got := n.span.doubt(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+		if got := n.span.warning(); (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
 			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 		}
 	}

@@ -26,16 +26,16 @@ func (l *Rates) add(name string, r pipeline.Rates) {
 	l.names[text] = append(l.names[text], name)
 }
 
-// mostNames is how many recordings a line names.
-const mostNames = 3
+// maxNames is how many recordings a line names.
+const maxNames = 3
 
 // Print prints a line for each rate.
 func (l *Rates) Print(w io.Writer, what string) {
 	for _, text := range l.rates {
 		of := ""
 		if names := l.names[text]; len(l.rates) > 1 {
-			of = strings.Join(names[:min(len(names), mostNames)], ", ")
-			if more := len(names) - mostNames; more > 0 {
+			of = strings.Join(names[:min(len(names), maxNames)], ", ")
+			if more := len(names) - maxNames; more > 0 {
 				of += fmt.Sprintf(" and %d more", more)
 			}
 			of += ": "

@@ -24,13 +24,13 @@ type SynthesizeOptions struct {
 // Check checks the options. Errors name them like the flags of 'vigil pseudo'.
 func (o *SynthesizeOptions) Check() error {
 	if o.Dir == "" {
-		return errors.New("-o: into which folder shall the videos be written?")
+		return errors.New("-o: is missing; must be the folder for the videos")
 	}
 	if o.Copies < 1 || o.Copies > 1000 {
 		return fmt.Errorf("--copies: is %d, must be from 1 to 1000", o.Copies)
 	}
 	if _, err := os.Lstat(o.Dir); err == nil {
-		return fmt.Errorf("-o: %s is there already, give the name of a new folder", o.Dir)
+		return fmt.Errorf("-o: %s exists already, give the name of a new folder", o.Dir)
 	}
 	return nil
 }

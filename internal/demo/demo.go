@@ -43,16 +43,16 @@ const (
 
 // Options configure the drawing and the output.
 type Options struct {
-	Weights  string // that have learned the street; "" to learn it
-	Out      string // folder for pictures and trained weights
-	Seed     uint64 // of the days
-	Learn    time.Duration
-	Lesson   time.Duration // duration of the training video; 0 for 4 minutes
-	Normal   time.Duration // duration of the calibration video, on another day; 0 for 3 minutes
-	Length   time.Duration // duration of the monitored video
-	Realtime bool          // play at the street's own pace
-	Stdout   io.Writer     // events as they happen
-	Stderr   io.Writer     // progress and warnings
+	Weights     string // that have learned the street; "" to learn it
+	Out         string // folder for pictures and trained weights
+	Seed        uint64 // of the days
+	Learn       time.Duration
+	TrainLength time.Duration // duration of the training video; 0 for 4 minutes
+	Normal      time.Duration // duration of the calibration video, on another day; 0 for 3 minutes
+	Length      time.Duration // duration of the monitored video
+	Realtime    bool          // play at the street's own pace
+	Stdout      io.Writer     // events as they happen
+	Stderr      io.Writer     // progress and warnings
 }
 
 // Check checks the lengths. Errors name them like the flags of 'vigil demo'.
@@ -81,7 +81,7 @@ type demo struct {
 
 // Run runs the demo.
 func Run(ctx context.Context, o Options) (Result, error) {
-	o.Lesson, o.Normal = cmp.Or(o.Lesson, 4*time.Minute), cmp.Or(o.Normal, 3*time.Minute)
+	o.TrainLength, o.Normal = cmp.Or(o.TrainLength, 4*time.Minute), cmp.Or(o.Normal, 3*time.Minute)
 	d := demo{Options: o}
 	return d.run(ctx)
 }
@@ -120,7 +120,7 @@ func (d *demo) run(ctx context.Context) (result Result, err error) {
 	return d.watch(ctx, m, calibration, server, log)
 }
 
-func (d *demo) say(format string, args ...any) { fmt.Fprintf(d.Stdout, format, args...) }
+func (d *demo) printf(format string, args ...any) { fmt.Fprintf(d.Stdout, format, args...) }
 
 // street draws one day: the scene is the same on all of them, the people are not.
 func (d *demo) street(day uint64, rate float64) (*scene.Street, error) {
@@ -171,7 +171,7 @@ func (d *demo) calibrate(ctx context.Context, m *model.Model, log *slog.Logger) 
 		Detector:      detect.DefaultConfig().Record(), Made: time.Now().UTC().Truncate(time.Second),
 	}, &normal)
 	if err == nil {
-		d.say("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", d.Normal.Seconds(), c.Lo, c.Theta)
+		d.printf("calibrated on %.0f s of normal street: lo %.4g, threshold %.4g\n", d.Normal.Seconds(), c.Lo, c.Theta)
 	}
 	return c, err
 }
@@ -224,7 +224,7 @@ func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibratio
 		case a := <-arrived:
 			received++
 			bar.Clear()
-			d.tell(a, street)
+			d.printAlert(a, street)
 			if a.Phase == alerts.PhaseEnd {
 				ended = append(ended, a)
 			}
@@ -243,14 +243,15 @@ func (d *demo) watch(ctx context.Context, m *model.Model, c calibrate.Calibratio
 	return d.sum(street, ended, heat)
 }
 
-// tell prints one message as it arrives.
-func (d *demo) tell(a alerts.Alert, street *scene.Street) {
+// printAlert prints one message as it arrives.
+func (d *demo) printAlert(a alerts.Alert, street *scene.Street) {
 	switch a.Phase {
 	case alerts.PhaseStart:
-		d.say("%6.1f s  alert: regularity %.2f, error %.4g above the threshold %.4g\n", a.Start.StreamSeconds,
+		d.printf("%6.1f s  alert: regularity %.2f, error %.4g above the threshold %.4g\n", a.Start.StreamSeconds,
 			a.PeakRegularity, a.PeakError, a.Threshold)
 	case alerts.PhaseEnd:
-		d.say("%6.1f s  over after %.1f s, peak %.4g; it was %s\n", a.End.StreamSeconds, a.DurationSeconds, a.PeakError,
+		d.printf("%6.1f s  over after %.1f s, peak %.4g; it was %s\n", a.End.StreamSeconds, a.DurationSeconds,
+			a.PeakError,
 			truth(street, a))
 	}
 }
@@ -281,7 +282,7 @@ func (d *demo) sum(street *scene.Street, ended []alerts.Alert, heat heatMaps) (R
 		if err := heat.save(path, street, a); err != nil {
 			return result, err
 		}
-		d.say("%s: the peak of alert %d with its heat map\n", path, i+1)
+		d.printf("%s: the peak of alert %d with its heat map\n", path, i+1)
 	}
 	episodes := street.Episodes(int(math.Round(d.Length.Seconds() * street.FPS())))
 	for _, e := range episodes {
@@ -306,7 +307,8 @@ func (d *demo) sum(street *scene.Street, ended []alerts.Alert, heat heatMaps) (R
 		kinds = append(kinds, kind)
 	}
 	slices.Sort(kinds)
-	d.say("%d of %d incidents found, %d false alarms in %s: %s\n", result.Found, len(episodes), result.False, d.Length,
+	d.printf("%d of %d incidents found, %d false alarms in %s: %s\n", result.Found, len(episodes),
+		result.False, d.Length,
 		strings.Join(kinds, ", "))
 	return result, nil
 }

@@ -19,7 +19,7 @@ import (
 func runDemo(t *testing.T, o Options) (result Result, stdout string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	o.Seed, o.Out, o.Lesson, o.Stdout, o.Stderr = 1, t.TempDir(), 20*time.Second, &out, terminal.NewScreen(&errs)
+	o.Seed, o.Out, o.TrainLength, o.Stdout, o.Stderr = 1, t.TempDir(), 20*time.Second, &out, terminal.NewScreen(&errs)
 	given := o.Weights != ""
 	if !given {
 		// A demo that was interrupted during training leaves this file, which must not affect the next one.
@@ -59,7 +59,7 @@ func runDemo(t *testing.T, o Options) (result Result, stdout string) {
 
 // street.safetensors was trained by "vigil demo --seed 1" on day 0. The first 28 seconds of day 2 contain a cyclist and
 // a runner.
-func TestDemoFindsWhatIsFast(t *testing.T) {
+func TestDemoFindsFastObjects(t *testing.T) {
 	result, _ := runDemo(t, Options{
 		Weights: "../../cmd/vigil/testdata/street.safetensors", Normal: 15 * time.Second, Length: 28 * time.Second,
 	})
@@ -71,7 +71,7 @@ func TestDemoFindsWhatIsFast(t *testing.T) {
 
 func TestDemoLearnsTheStreet(t *testing.T) {
 	_, out := runDemo(t, Options{Learn: 5 * time.Second, Normal: 10 * time.Second, Length: 10 * time.Second})
-	for _, want := range []string{"learned the street from 20 s", "calibrated on 10 s", "incidents found"} {
+	for _, want := range []string{"trained on 20 s", "calibrated on 10 s", "incidents found"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("printed\n%s\nwant %q in it", out, want)
 		}

@@ -64,16 +64,17 @@ func (d *demo) train(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.say("learned the street from %.0f s of it, in %d steps and %s\n", d.Lesson.Seconds(), result.Steps, d.Learn)
-	if doubt := result.Warning(); doubt != "" {
-		fmt.Fprintf(d.Stderr, "warning: %s; expect little of what follows, or learn longer (--learn)\n", doubt)
+	d.printf("trained on %.0f s of the street, in %d steps and %s\n", d.TrainLength.Seconds(),
+		result.Steps, d.Learn)
+	if warning := result.Warning(); warning != "" {
+		fmt.Fprintf(d.Stderr, "warning: %s; the results may be poor; train longer (--learn)\n", warning)
 	}
 	return nil
 }
 
 // pictures draws the training day as the model's input.
 func (d *demo) pictures(ctx context.Context, street *scene.Street) ([]train.Video, error) {
-	frames := int(d.Lesson.Seconds() * street.FPS())
+	frames := int(d.TrainLength.Seconds() * street.FPS())
 	bar := progress.New(d.Stderr, "draw", "frames", frames)
 	defer bar.Finish()
 	videos, _, err := batch.ReadVideo(ctx, &scene.Source{Street: street, Frames: frames}, batch.VideoOptions{

@@ -17,9 +17,9 @@ webhook: {url: "http://127.0.0.1:9/"}
 cameras: [{name: gate, source: ped2/test/03.mkv, calibration: gate.json, realtime: false}]
 `
 
-// Furnish creates in a folder the files that the commands of the pages name. They run in it one after the other, since
-// some use the outputs of others. data is the folder with UCSD Ped2.
-func Furnish(dir, root, data string) error {
+// PrepareDir creates in a folder the files that the commands of the pages name. They run in it one after the other,
+// since some use the outputs of others. data is the folder with UCSD Ped2.
+func PrepareDir(dir, root, data string) error {
 	for name, target := range map[string]string{
 		"ped2":               filepath.Join(data, "ped2"),
 		"weights":            filepath.Join(root, "weights"),

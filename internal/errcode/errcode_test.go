@@ -45,7 +45,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestPageIsTheTable(t *testing.T) {
+func TestErrorsPageIsCurrent(t *testing.T) {
 	page, err := os.ReadFile("../../docs/errors.md")
 	if err != nil {
 		t.Fatal(err)

@@ -132,8 +132,8 @@ func TestEverySentinelHasACode(t *testing.T) {
 
 // noAction are the messages of warnings that require no action.
 var noAction = []string{
-	"an event that was open when vigil died is ended",
-	"an interrupted recording is kept",
+	"an event that was open when vigil died is closed",
+	"an interrupted recording was completed",
 	"gap",
 	"nats", // a connection is made; its errors have codes
 }

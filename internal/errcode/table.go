@@ -185,8 +185,8 @@ var table = []Entry{
 	{
 		Code: StoreDiskFull, Title: "The disk is full",
 		Cause: "An alert or another file of data_dir could not be written because there is no space left.",
-		Remedy: "Free room on the disk of data_dir or lower outbox.size and evidence.size. Alerts wait and are " +
-			"stored once there is room.",
+		Remedy: "Free space on the disk of data_dir or lower outbox.size and evidence.size. Alerts wait and are " +
+			"stored once there is space.",
 	},
 	{
 		Code: StoreFull, Title: "The store has reached its size",
@@ -207,20 +207,20 @@ var table = []Entry{
 	{
 		Code: StoreDamaged, Title: "Files of the store are damaged",
 		Cause: "A file of the store does not match its checksums, as after a power cut or with a failing disk. " +
-			"The damaged file is kept aside.",
-		Remedy: "Check the disk. 'vigil store check' says what is damaged and 'vigil store repair' puts back what " +
+			"The damaged file is quarantined.",
+		Remedy: "Check the disk. 'vigil store check' reports the damage and 'vigil store repair' restores what " +
 			"can be found.",
 	},
 	{
 		Code: StoreAlertsMissing, Title: "Alerts are missing from the store",
 		Cause:  "Alerts that were stored before are not there any more; the numbers say which.",
-		Remedy: "'vigil store repair --from' a backup puts them back; find out what deleted or damaged the files.",
+		Remedy: "'vigil store repair --from' a backup restores them; find out what deleted or damaged the files.",
 	},
 	{
 		Code: StoreMoved, Title: "The store was moved or deleted while vigil runs",
 		Cause: "The folder of data_dir is not the one that vigil opened.",
-		Remedy: "Stop vigil before moving or restoring data_dir; 'vigil store repair --from' the old folder puts " +
-			"alerts back.",
+		Remedy: "Stop vigil before moving or restoring data_dir; 'vigil store repair --from' the old folder restores " +
+			"alerts.",
 	},
 	{
 		Code: StoreStreamChanged, Title: "Another program changed the stream of alerts",
@@ -229,8 +229,8 @@ var table = []Entry{
 			"exported and deleted.",
 	},
 	{
-		Code: StorePositionsLost, Title: "Positions of deliveries were lost",
-		Cause:  "How far a sink has got could not be read and was replaced by the best that is known.",
+		Code: StorePositionsLost, Title: "Cursors of the outbox were lost",
+		Cause:  "The cursor of a sink could not be read and was replaced by the best known value.",
 		Remedy: "None: some alerts may be delivered again, or the line says which are not. Check the disk.",
 	},
 	{
@@ -241,7 +241,7 @@ var table = []Entry{
 	},
 	{
 		Code: StoreNewerFormat, Title: "The store was written by a newer vigil",
-		Cause:  "The data_dir has a form that this version does not know.",
+		Cause:  "The data_dir has a format that this version does not know.",
 		Remedy: "Run the newer vigil, or give this one another data_dir.",
 	},
 	{
@@ -295,7 +295,8 @@ var table = []Entry{
 	},
 	{
 		Code: SinkRefusedMessage, Title: "The other side refuses this message",
-		Cause: "The server refuses the message for what is in it, as by a status of 400 or for its size; another " +
+		Cause: "The server refuses the message because of its content, for example with status 400, or its size; " +
+			"another " +
 			"try will not help.",
 		Remedy: "Correct the receiver (for NATS max_payload or max_msg_size); 'vigil outbox list' shows what is " +
 			"set aside and 'vigil outbox retry' sends it again.",
@@ -334,7 +335,7 @@ var table = []Entry{
 	},
 	{
 		Code: SinkLostAside, Title: "An alert that was set aside is lost",
-		Cause:  "More alerts were refused than are kept aside (64 MiB); the oldest was dropped.",
+		Cause:  "More alerts were refused than are stored aside (64 MiB); the oldest was dropped.",
 		Remedy: "Correct the receiver, then 'vigil outbox retry' or 'vigil outbox drop' what is left.",
 	},
 	{
@@ -354,7 +355,7 @@ var table = []Entry{
 			"again if it was cut off.",
 	},
 	{
-		Code: WeightsNoMetadata, Title: "The weights say nothing of their network",
+		Code: WeightsNoMetadata, Title: "The weights do not describe their network",
 		Cause:  "The file has tensors but no hyper-parameters in its metadata.",
 		Remedy: "Run 'vigil model import' on it.",
 	},

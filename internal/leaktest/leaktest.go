@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// patience is how long terminating goroutines may take; tests that pass do not reach it.
-	patience = 20 * time.Second
+	// longWait is how long terminating goroutines may take; tests that pass do not reach it.
+	longWait = 20 * time.Second
 	// memory is the limit above which garbage is collected all the same.
 	memory = 1 << 30
 )
@@ -31,7 +31,7 @@ func None(t testing.TB, call func()) {
 	goroutines, before := runtime.NumGoroutine(), openFiles()
 	call()
 	var more []string
-	for limit := time.Now().Add(patience); time.Now().Before(limit); time.Sleep(time.Millisecond) {
+	for limit := time.Now().Add(longWait); time.Now().Before(limit); time.Sleep(time.Millisecond) {
 		if more = added(before, openFiles()); len(more) == 0 && runtime.NumGoroutine() <= goroutines {
 			return
 		}

@@ -54,15 +54,15 @@ func start(t testing.TB, port int, name, config, ready string) *Process {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	var said strings.Builder
+	var output strings.Builder
 	for lines := bufio.NewScanner(log); lines.Scan(); {
-		said.WriteString(lines.Text() + "\n")
+		output.WriteString(lines.Text() + "\n")
 		if strings.Contains(lines.Text(), ready) {
 			go func() { _, _ = io.Copy(io.Discard, log) }()
 			return p
 		}
 	}
-	t.Fatalf("%s did not start:\n%s", name, &said)
+	t.Fatalf("%s did not start:\n%s", name, &output)
 	return nil
 }
 

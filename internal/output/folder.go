@@ -53,7 +53,7 @@ func (f *Folder) Path(name string) (string, error) {
 	}
 	if _, err := os.Lstat(path); err == nil {
 		return "", fmt.Errorf(
-			"%s is there already and vigil did not write it: move it elsewhere, or name another folder", path)
+			"%s exists already and vigil did not write it: move it elsewhere, or name another folder", path)
 	} else if !errors.Is(err, fs.ErrNotExist) {
 		return "", err
 	}

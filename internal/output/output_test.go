@@ -98,7 +98,7 @@ func TestWriteToADescriptor(t *testing.T) {
 	}
 }
 
-func TestALinkStaysOne(t *testing.T) {
+func TestLinkIsKept(t *testing.T) {
 	dir := t.TempDir()
 	file, link := filepath.Join(dir, "file"), filepath.Join(dir, "link")
 	if err := os.WriteFile(file, []byte("old"), 0o600); err != nil {
@@ -154,7 +154,7 @@ func TestFolderReplacesItsOwnOnly(t *testing.T) {
 		t.Error(err)
 	}
 	if err := again.Write("scores.csv", []byte("ours")); err == nil ||
-		!strings.Contains(err.Error(), "scores.csv is there already") {
+		!strings.Contains(err.Error(), "scores.csv exists already") {
 		t.Errorf("error %v", err)
 	}
 	for name, want := range map[string]string{"index.html": "two", "scores.csv": "mine"} {
@@ -166,6 +166,6 @@ func TestFolderReplacesItsOwnOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := OpenFolder(dir); err == nil {
-		t.Error("a list of somebody else's is taken for vigil's")
+		t.Error("a foreign list is taken for vigil's")
 	}
 }

@@ -38,7 +38,7 @@ func TestFirstPauseIsWithinTheLimitToo(t *testing.T) {
 	}
 }
 
-func TestWhatWorkedLongEnoughBeginsAnew(t *testing.T) {
+func TestNextAfterStableAttempt(t *testing.T) {
 	b := Backoff{First: time.Second, Max: time.Minute, StableAfter: time.Minute}
 	pauses(&b, 3)
 	if got := b.NextAfter(59 * time.Second); got != 8*time.Second {

@@ -167,7 +167,7 @@ func TestWriteVideo(t *testing.T) {
 	}
 }
 
-func TestWriteVideoSaysWhatIsMissing(t *testing.T) {
+func TestWriteVideoWithoutFFmpeg(t *testing.T) {
 	dir := t.TempDir()
 	odd := street(t, Config{Width: 63, Height: 48})
 	if err := odd.WriteVideo(t.Context(), filepath.Join(dir, "a.mkv"), 1); err == nil ||

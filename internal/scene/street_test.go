@@ -68,7 +68,7 @@ func TestFramesInAnyOrder(t *testing.T) {
 	}
 }
 
-func TestDaysShareThePlace(t *testing.T) {
+func TestDaysShareTheScene(t *testing.T) {
 	a, b := street(t, Config{Seed: 9, Width: 96, Height: 72}), street(t, Config{Seed: 9, Day: 4, Width: 96, Height: 72})
 	if !bytes.Equal(a.backdrop().Pix, b.backdrop().Pix) {
 		t.Error("another day moved the houses")

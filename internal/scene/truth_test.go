@@ -88,7 +88,7 @@ func TestScriptIsPlayed(t *testing.T) {
 	}
 }
 
-func TestAbnormalThingsAreWhatTheyAre(t *testing.T) {
+func TestAnomalyLabels(t *testing.T) {
 	for _, kind := range Kinds() {
 		for seed := range uint64(5) {
 			s := street(t, Config{Seed: seed, Script: []Moment{{kind, 6 * time.Second}}})

@@ -1,4 +1,4 @@
-// Package version says which vigil this is and what it runs with.
+// Package version describes this program and its libraries.
 package version
 
 import (
@@ -11,10 +11,10 @@ import (
 	"vigil/model/kernel"
 )
 
-// Info is what somebody who looks into a fault needs to know of this binary.
+// Info describes this binary for a report of a fault.
 type Info struct {
-	Version  string `json:"version"`            // of the module; (devel) where the build knew of no commit
-	Commit   string `json:"commit,omitempty"`   // what it was built of; empty where the build knew of none
+	Version  string `json:"version"`            // of the module; (devel) if the build knew no commit
+	Commit   string `json:"commit,omitempty"`   // the commit it was built from; empty if the build knew none
 	Time     string `json:"time,omitempty"`     // of the commit
 	Modified bool   `json:"modified,omitempty"` // there were changes beside the commit
 	OpenCV   string `json:"opencv,omitempty"`   // of the library that is loaded; empty without one
@@ -65,7 +65,7 @@ func (v Info) String() string {
 	}
 	library := func(version string) string {
 		if version == "" {
-			return "none: built without it, so nothing can be watched"
+			return "none: built without it, so no camera can be watched"
 		}
 		return version
 	}

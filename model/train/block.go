@@ -12,25 +12,25 @@ import (
 
 // block is a layer of the network as one forward and one backward node: convolution, batch norm and LeakyReLU.
 type block struct {
-	layer model.Layer
-	batch int
-	pool  *kernel.Pool
-	conv  *kernel.Conv
-	back  *kernel.Conv // input gradient; nil for the first layer, whose input is the clip
-	grad  *kernel.WeightGrad
-	norm  *kernel.Norm // nil if the layer has none
-	lap   func(piece int)
+	layer  model.Layer
+	batch  int
+	pool   *kernel.Pool
+	conv   *kernel.Conv
+	back   *kernel.Conv // input gradient; nil for the first layer, whose input is the clip
+	grad   *kernel.WeightGrad
+	norm   *kernel.Norm // nil if the layer has none
+	onPart func(piece int)
 
 	u, y                          []float32 // [batch][T][S][S][out]: before and after batch norm and LeakyReLU
 	dx                            []float32 // [batch][T][S][S][in]
 	dWeight, dBias, dGamma, dBeta []float32
 }
 
-// newBlock plans a block, which calls lap after each of a layer's pieces.
+// newBlock plans a block, which calls onPart after each of a layer's parts.
 func newBlock(set *kernel.Set, pool *kernel.Pool, layer model.Layer, batch int, first bool,
-	lap func(piece int),
+	onPart func(piece int),
 ) *block {
-	b := &block{layer: layer, batch: batch, pool: pool, lap: lap}
+	b := &block{layer: layer, batch: batch, pool: pool, onPart: onPart}
 	b.conv = kernel.NewConv(set, layer.Axes(), layer.In, layer.Out, 1)
 	b.y = make([]float32, batch*b.conv.DstLen())
 	b.u = b.y
@@ -75,10 +75,10 @@ func (b *block) forward(src []float32, params [][]float32) {
 	for clip := range b.batch {
 		b.conv.Run(b.pool, b.u[clip*to:], src[clip*from:])
 	}
-	b.lap(lapForward)
+	b.onPart(partForward)
 	if b.norm != nil {
 		b.norm.Forward(b.pool, b.y, b.u, params[2], params[3])
-		b.lap(lapNorm)
+		b.onPart(partNorm)
 	}
 }
 
@@ -119,7 +119,7 @@ func (b *block) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 func (b *block) backward(d, src []float32, params [][]float32) {
 	if b.norm != nil {
 		b.norm.Backward(b.pool, d, b.u, params[2], b.dGamma, b.dBeta)
-		b.lap(lapNorm)
+		b.onPart(partNorm)
 	} else {
 		b.dBias[0] = float32(kernel.Sum(b.pool, d))
 	}
@@ -128,7 +128,7 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 	} else {
 		b.grad.Run(b.pool, b.dWeight, src, d, b.batch)
 	}
-	b.lap(lapWeights)
+	b.onPart(partWeights)
 	if b.back == nil {
 		return
 	}
@@ -138,5 +138,5 @@ func (b *block) backward(d, src []float32, params [][]float32) {
 	for clip := range b.batch {
 		b.back.Run(b.pool, b.dx[clip*to:], d[clip*from:])
 	}
-	b.lap(lapInput)
+	b.onPart(partInput)
 }

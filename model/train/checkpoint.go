@@ -198,7 +198,7 @@ func (s *state) checkMatches(want state) error {
 	note("time", s.Budget, want.Budget)
 	// With another side, the digest differs for the same videos.
 	if s.Videos != want.Videos && was.Side == now.Side {
-		bad = append(bad, "the videos are others, or in another order")
+		bad = append(bad, "the videos are different, or in another order")
 	}
 	if len(bad) == 0 {
 		return nil

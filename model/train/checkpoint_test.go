@@ -9,9 +9,9 @@ import (
 	"vigil/model"
 )
 
-// TestADamagedCheckpoint expects any change of a checkpoint to be detected, and a checkpoint of an earlier version,
+// TestDamagedCheckpoint expects any change of a checkpoint to be detected, and a checkpoint of an earlier version,
 // without a checksum, to be resumed.
-func TestADamagedCheckpoint(t *testing.T) {
+func TestDamagedCheckpoint(t *testing.T) {
 	cfg := micro(t)
 	stopAt(t, cfg, 2)
 	path := CheckpointPath(cfg.Out)
@@ -22,7 +22,7 @@ func TestADamagedCheckpoint(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := Run(t.Context(), cfg, films()); err == nil || !strings.Contains(err.Error(), path) ||
+		if _, err := Run(t.Context(), cfg, testVideos()); err == nil || !strings.Contains(err.Error(), path) ||
 			!strings.Contains(err.Error(), "the checkpoint is damaged") {
 			t.Errorf("%s: error %v", name, err)
 		}

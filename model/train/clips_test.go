@@ -74,7 +74,7 @@ func TestFastClips(t *testing.T) {
 	}
 }
 
-func TestMaskIsWhereItMoves(t *testing.T) {
+func TestMaskCoversMotion(t *testing.T) {
 	for _, c := range []struct{ side, reach int }{{32, 1}, {64, 1}, {96, 1}, {128, 2}, {192, 3}} {
 		f := newAugmenter(c.side, nil)
 		s := segment{gray: make([]byte, 31*c.side*c.side), frames: 31}

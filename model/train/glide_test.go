@@ -67,8 +67,8 @@ func TestGlide(t *testing.T) {
 		if speed := max(step, -step) / side; speed < minGlideSpeed*0.8 || speed > maxGlideSpeed*1.2 {
 			t.Fatalf("clip %d: %.4f sides a frame", n, speed)
 		}
-		if sunk := max(last[15]-last[0], last[0]-last[15]); sunk > 0.25*15*max(step, -step)+0.5 {
-			t.Fatalf("clip %d: it goes %.2f down and %.2f along", n, sunk, 15*step)
+		if descent := max(last[15]-last[0], last[0]-last[15]); descent > 0.25*15*max(step, -step)+0.5 {
+			t.Fatalf("clip %d: it goes %.2f down and %.2f along", n, descent, 15*step)
 		}
 	}
 	if made < 10 || ways[true] == 0 || ways[false] == 0 {

@@ -74,7 +74,7 @@ func Describe(path string) (*Info, error) {
 // nil where to cannot be read again, as a pipe cannot.
 func Import(path, to string, o model.ImportOptions) (*Info, error) {
 	if to == "" {
-		return nil, &model.OptionError{Err: errors.New("--output is missing: say where to write the weights")}
+		return nil, &model.OptionError{Err: errors.New("--output is missing: give the weights file to write")}
 	}
 	w, err := model.Import(path, o)
 	if err != nil {
@@ -183,10 +183,10 @@ func (r Result) Print(w io.Writer, path string, took time.Duration) {
 		r.Steps, took.Round(time.Second))
 	if r.Best == nil {
 		fmt.Fprintln(w,
-			"there was too little video to hold any out: the last weights were kept, and nothing says how well they do")
+			"too little video to hold any out: the last weights were saved without a validation")
 		return
 	}
-	fmt.Fprintf(w, "kept: step %d, on %d held-out frames %s\n", r.BestAt, r.HeldFrames, r.Best)
+	fmt.Fprintf(w, "saved: step %d, on %d held-out frames %s\n", r.BestAt, r.HeldFrames, r.Best)
 }
 
 // PrintJSON prints the same as an object on a line.

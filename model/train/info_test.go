@@ -21,7 +21,7 @@ func TestValidationString(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := w.String(); !strings.HasSuffix(got, want) {
-			t.Errorf("%s is said as %q, want %q at its end", state, got, want)
+			t.Errorf("%s is printed as %q, want %q at its end", state, got, want)
 		}
 	}
 }

@@ -20,12 +20,14 @@ type latent struct {
 
 	read, weights []float32 // [queries][width], [queries][slots]
 	dz, dSlots    []float32
-	lap           func()
+	onPart        func()
 }
 
-func newLatent(set *kernel.Set, pool *kernel.Pool, spec model.Spec, queries int, entropy float64, lap func()) *latent {
+func newLatent(set *kernel.Set, pool *kernel.Pool, spec model.Spec, queries int, entropy float64,
+	onPart func(),
+) *latent {
 	width := spec.Channels[3]
-	l := &latent{pool: pool, queries: queries, slots: spec.Slots, entropy: entropy, lap: lap}
+	l := &latent{pool: pool, queries: queries, slots: spec.Slots, entropy: entropy, onPart: onPart}
 	l.memory = kernel.NewMemory(set, spec.Slots, width, float32(spec.Lambda), spec.Addressing == model.Cosine)
 	l.memory.Reserve(pool)
 	l.grad = kernel.NewMemoryGrad(set, l.memory, queries)
@@ -41,7 +43,7 @@ func (l *latent) apply(z, slots *G.Node) (*G.Node, error) {
 		run: func(in [][]float32) (G.Value, error) {
 			l.memory.Pack(in[1])
 			l.memory.Run(l.pool, l.read, in[0], l.queries, l.weights)
-			l.lap()
+			l.onPart()
 			return result, nil
 		},
 		wrt:  []bool{true, true},
@@ -55,7 +57,7 @@ func (l *latent) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 		name: "memory backward", arity: 3, shape: tensor.Shape{len(l.dz)},
 		run: func(in [][]float32) (G.Value, error) {
 			l.grad.Run(l.pool, l.dz, l.dSlots, in[0], in[1], in[2], l.weights, l.entropy)
-			l.lap()
+			l.onPart()
 			return result, nil
 		},
 	}, append(G.Nodes{grad}, inputs...)...)

@@ -13,16 +13,16 @@ type objective struct {
 	loss   *kernel.Loss
 	latent *latent // nil without a memory
 	dy     []float32
-	lap    func()
+	onPart func()
 
 	total, square, entropy float64 // of the last forward pass; total is square + factor·entropy
 }
 
-func newObjective(pool *kernel.Pool, l *latent, clips, frames, area int, limit float64, lap func()) *objective {
+func newObjective(pool *kernel.Pool, l *latent, clips, frames, area int, limit float64, onPart func()) *objective {
 	return &objective{
 		pool: pool, latent: l, loss: kernel.NewLoss(clips, frames, area, float32(limit)),
-		dy:  make([]float32, clips*frames*area),
-		lap: lap,
+		dy:     make([]float32, clips*frames*area),
+		onPart: onPart,
 	}
 }
 
@@ -36,7 +36,7 @@ func (o *objective) apply(y, x, mask *G.Node) (*G.Node, error) {
 				o.entropy = kernel.Entropy(o.pool, o.latent.weights, o.latent.slots)
 				o.total += o.latent.entropy * o.entropy
 			}
-			o.lap()
+			o.onPart()
 			return G.NewF32(float32(o.total)), nil
 		},
 		wrt:  []bool{true, false, false},
@@ -50,7 +50,7 @@ func (o *objective) gradients(inputs G.Nodes, grad *G.Node) (G.Nodes, error) {
 		name: "loss backward", arity: 4, scalarFirst: true, shape: tensor.Shape{len(o.dy)},
 		run: func(in [][]float32) (G.Value, error) {
 			o.loss.Backward(o.pool, o.dy, in[1], in[2], in[3], float64(in[0][0]))
-			o.lap()
+			o.onPart()
 			return result, nil
 		},
 	}, append(G.Nodes{grad}, inputs...)...)

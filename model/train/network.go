@@ -107,10 +107,10 @@ func (n *network) build(set *kernel.Set, entropy, limit float64) error {
 	var err error
 	layers := n.spec.Layers()
 	once := func(piece int) func() {
-		return func() { n.stopwatch.lap(len(layers)*lapsOfLayer + piece) }
+		return func() { n.stopwatch.endPart(len(layers)*partsPerLayer + piece) }
 	}
 	for i, l := range layers {
-		b := newBlock(set, n.pool, l, n.batch, i == 0, func(piece int) { n.stopwatch.lap(i*lapsOfLayer + piece) })
+		b := newBlock(set, n.pool, l, n.batch, i == 0, func(piece int) { n.stopwatch.endPart(i*partsPerLayer + piece) })
 		n.blocks = append(n.blocks, b)
 		params := G.Nodes{nodes[l.Name+".weight"], nodes[l.Name+".bias"]}
 		if l.Norm != "" {
@@ -120,13 +120,13 @@ func (n *network) build(set *kernel.Set, entropy, limit float64) error {
 			return err
 		}
 		if l.MemoryAfter {
-			n.latent = newLatent(set, n.pool, n.spec, n.batch*l.OutT*l.OutS*l.OutS, entropy, once(lapMemory))
+			n.latent = newLatent(set, n.pool, n.spec, n.batch*l.OutT*l.OutS*l.OutS, entropy, once(partMemory))
 			if at, err = n.latent.apply(at, nodes[model.MemoryName]); err != nil {
 				return err
 			}
 		}
 	}
-	n.loss = newObjective(n.pool, n.latent, n.batch, model.Frames, n.spec.Side*n.spec.Side, limit, once(lapLoss))
+	n.loss = newObjective(n.pool, n.latent, n.batch, model.Frames, n.spec.Side*n.spec.Side, limit, once(partLoss))
 	loss, err := n.loss.apply(at, x, mask)
 	if err != nil {
 		return err

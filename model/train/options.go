@@ -36,7 +36,7 @@ func (o *Options) Apply(c *Config) error {
 	case !(o.Minutes >= 0 && o.Minutes <= 60*24*365):
 		return fmt.Errorf("--minutes: is %g, must be from 0 to a year", o.Minutes)
 	case o.Epochs > 0 && o.Minutes > 0:
-		return errors.New("--epochs and --minutes: only one of them can say how long to learn")
+		return errors.New("--epochs and --minutes: give only one of them")
 	}
 	c.Epochs, c.Budget = o.Epochs, time.Duration(o.Minutes*float64(time.Minute))
 	if c.Spec, err = o.spec(); err != nil {

@@ -8,27 +8,27 @@ import (
 
 // The timed pieces of a layer in a training step, followed by those that occur once per step.
 const (
-	lapForward = iota // the convolution
-	lapNorm           // batch norm and LeakyReLU, forward and backward
-	lapWeights        // the gradient of the weights
-	lapInput          // the input gradient
-	lapsOfLayer
+	partForward = iota // the convolution
+	partNorm           // batch norm and LeakyReLU, forward and backward
+	partWeights        // the gradient of the weights
+	partInput          // the input gradient
+	partsPerLayer
 )
 
 const (
-	lapMemory = iota // forward and backward
-	lapLoss          // likewise
-	lapRest          // running statistics, the check for finite values, and Adam
-	lapsOnce
+	partMemory = iota // forward and backward
+	partLoss          // likewise
+	partRest          // running statistics, the check for finite values, and Adam
+	partsOnce
 )
 
-// stopwatch adds the time since its last lap to an entry of took; with a nil took it does nothing.
+// stopwatch adds the time since the end of the last part to an entry of took; with a nil took it does nothing.
 type stopwatch struct {
 	took []time.Duration
 	last time.Time
 }
 
-func (w *stopwatch) lap(i int) {
+func (w *stopwatch) endPart(i int) {
 	if w.took == nil {
 		return
 	}
@@ -51,10 +51,10 @@ type StepStage struct {
 func (s *Stepper) StepStages() []StepStage {
 	var all []StepStage
 	for i, b := range s.net.blocks {
-		at := i * lapsOfLayer
-		p := StepStage{Name: b.layer.Name, FLOPs: 2 * float64(b.conv.MACs()), Forward: at + lapForward, Weights: at +
-			lapWeights, Input: at + lapInput}
-		p.Other = at + lapNorm
+		at := i * partsPerLayer
+		p := StepStage{Name: b.layer.Name, FLOPs: 2 * float64(b.conv.MACs()), Forward: at + partForward, Weights: at +
+			partWeights, Input: at + partInput}
+		p.Other = at + partNorm
 		if b.back == nil {
 			p.Input = -1
 		}
@@ -63,9 +63,9 @@ func (s *Stepper) StepStages() []StepStage {
 		}
 		all = append(all, p)
 	}
-	once := len(s.net.blocks) * lapsOfLayer
+	once := len(s.net.blocks) * partsPerLayer
 	for i, name := range []string{model.MemoryName, "loss", "Adam"} {
-		if i != lapMemory || s.net.latent != nil {
+		if i != partMemory || s.net.latent != nil {
 			all = append(all, StepStage{Name: name, Forward: -1, Weights: -1, Input: -1, Other: once + i})
 		}
 	}
@@ -73,14 +73,14 @@ func (s *Stepper) StepStages() []StepStage {
 }
 
 // StepTimers is the length of StepTimed's took.
-func (s *Stepper) StepTimers() int { return len(s.net.blocks)*lapsOfLayer + lapsOnce }
+func (s *Stepper) StepTimers() int { return len(s.net.blocks)*partsPerLayer + partsOnce }
 
 // StepTimed is Step, and adds the duration of each piece to took, of length StepTimers.
 func (s *Stepper) StepTimed(took []time.Duration) error {
 	w := s.net.stopwatch
 	w.took, w.last = took, time.Now()
 	err := s.Step()
-	w.lap(len(s.net.blocks)*lapsOfLayer + lapRest)
+	w.endPart(len(s.net.blocks)*partsPerLayer + partRest)
 	w.took = nil
 	return err
 }

@@ -33,7 +33,7 @@ func film(name string, side, frames, shift int) Video {
 	return v
 }
 
-func films() []Video {
+func testVideos() []Video {
 	var all []Video
 	for i, name := range []string{"a", "b", "c", "d", "e"} {
 		all = append(all, film(name, 16, 40+8*i, 3*i))
@@ -60,7 +60,7 @@ func micro(t *testing.T) Config {
 
 func mustRun(t *testing.T, cfg Config) Result {
 	t.Helper()
-	result, err := Run(t.Context(), cfg, films())
+	result, err := Run(t.Context(), cfg, testVideos())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -143,7 +143,7 @@ func stopAt(t *testing.T, cfg Config, step int) {
 			cancel()
 		}
 	}
-	if _, err := Run(ctx, cfg, films()); !errors.Is(err, ErrStopped) {
+	if _, err := Run(ctx, cfg, testVideos()); !errors.Is(err, ErrStopped) {
 		t.Fatalf("an interrupted run gives %v", err)
 	}
 }
@@ -192,7 +192,7 @@ func TestResumeInAValidation(t *testing.T) {
 	inALook := 0
 	for {
 		// A validation calls Err once per clip, at most 15 for these videos.
-		_, err := Run(&countdown{t.Context(), 17}, parts, films())
+		_, err := Run(&countdown{t.Context(), 17}, parts, testVideos())
 		if err == nil {
 			break
 		}
@@ -230,27 +230,27 @@ func TestResumeRefusesAnotherRun(t *testing.T) {
 			t.Errorf("error %v, want one with %q", err, want)
 		}
 	}
-	refused(cfg, films(), path+" is the checkpoint of an unfinished run")
+	refused(cfg, testVideos(), path+" is the checkpoint of an unfinished run")
 	cfg.Resume = true
 	other := cfg
 	other.Seed = 8
-	refused(other, films(), "seed was 7 and is 8")
+	refused(other, testVideos(), "seed was 7 and is 8")
 	other = cfg
 	other.Epochs = 5
-	refused(other, films(), "number of epochs was 2 and is 5")
+	refused(other, testVideos(), "number of epochs was 2 and is 5")
 	other = cfg
 	other.Spec.Slots = 9
-	refused(other, films(), "slots was 7 and is 9")
-	refused(cfg, films()[1:], "the videos are others")
+	refused(other, testVideos(), "slots was 7 and is 9")
+	refused(cfg, testVideos()[1:], "the videos are different")
 	raw := content(t, path)
 	if err := os.WriteFile(path, raw[:len(raw)/2], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	refused(cfg, films(), path)
+	refused(cfg, testVideos(), path)
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	refused(cfg, films(), "there is no interrupted run to resume")
+	refused(cfg, testVideos(), "there is no interrupted run to resume")
 }
 
 func TestDivergenceKeepsTheLastGoodCheckpoint(t *testing.T) {
@@ -258,7 +258,7 @@ func TestDivergenceKeepsTheLastGoodCheckpoint(t *testing.T) {
 	cfg.Recipe.Rate, cfg.Recipe.WarmUp = 1e30, 0
 	last := 0
 	cfg.Progress = func(p Progress) { last = p.Step }
-	_, err := Run(t.Context(), cfg, films())
+	_, err := Run(t.Context(), cfg, testVideos())
 	var diverged *DivergedError
 	if !errors.As(err, &diverged) || diverged.Step != last+1 {
 		t.Fatalf("after step %d: %v", last, err)
@@ -270,9 +270,9 @@ func TestDivergenceKeepsTheLastGoodCheckpoint(t *testing.T) {
 }
 
 func TestTooLittleVideo(t *testing.T) {
-	small := films()
+	small := testVideos()
 	small[2].Width = 99
-	other := films()
+	other := testVideos()
 	other[1].Side = 32
 	for name, c := range map[string]struct {
 		videos []Video
@@ -288,10 +288,10 @@ func TestTooLittleVideo(t *testing.T) {
 		"two sizes":    {small, nil, "c: pictures are 99x48, those of a 64x48"},
 		"another side": {other, nil, "b: 12288 bytes of 32 x 32 pixels, the model takes 16 x 16"},
 		"no folder": {
-			films(), func(c *Config) { c.Out = filepath.Join(c.Out, "no", "m") },
+			testVideos(), func(c *Config) { c.Out = filepath.Join(c.Out, "no", "m") },
 			"no such file or directory",
 		},
-		"bad network": {films(), func(c *Config) { c.Spec.Side = 17 }, "side 17"},
+		"bad network": {testVideos(), func(c *Config) { c.Spec.Side = 17 }, "side 17"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cfg := micro(t)
@@ -326,7 +326,7 @@ func TestFullDisk(t *testing.T) {
 			}
 		}
 	}
-	_, err := Run(t.Context(), cfg, films())
+	_, err := Run(t.Context(), cfg, testVideos())
 	if restored := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); restored != nil {
 		t.Fatal(restored)
 	}
@@ -408,7 +408,7 @@ func TestWithoutMemory(t *testing.T) {
 	}
 	mustRun(t, cfg)
 	if !(last.Square < first.Square) || last.Entropy != 0 || last.SlotsUsed != 0 || last.ZeroRows != 0 {
-		t.Errorf("from %+v to %+v: expected it to learn, and no word of a memory", first, last)
+		t.Errorf("from %+v to %+v: expected it to learn, without any mention of a memory", first, last)
 	}
 	w, err := model.ReadWeights(cfg.Out)
 	if err != nil {

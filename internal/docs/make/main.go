@@ -45,7 +45,7 @@ func run(ctx context.Context, only []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := docs.Furnish(dir, root, data); err != nil {
+	if err := docs.PrepareDir(dir, root, data); err != nil {
 		return err
 	}
 	for _, p := range pages {
