@@ -42,7 +42,7 @@ test-race: setup-tests
 
 # Drawing and scoring hours of a street takes minutes with the race detector, which has nothing to find in it.
 test-street: setup-tests
-	$(TEST) -timeout 15m -run '^(TestAlarmsOfADayKeepToTheBudget|TestNoisyCellsHideNothing)$$' ./cmd/vigil
+	$(TEST) -timeout 15m -run '^(TestAlarmBudget|TestNoisyCellsHideNothing)$$' ./cmd/vigil
 
 # The packages that need no OpenCV must build and pass without a C compiler.
 test-pure: setup-tests

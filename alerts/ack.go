@@ -59,7 +59,7 @@ func (a Ack) check() error {
 	case a.By == "" || len(a.By) > maxNameBytes || strings.ContainsFunc(a.By, unicode.IsControl):
 		return fmt.Errorf("by must be a name of 1 to %d bytes", maxNameBytes)
 	case a.At.Year() < 1970 || a.At.Year() > 9999:
-		return errors.New("at is missing or no time of ours")
+		return errors.New("at is missing or not from 1970 to 9999")
 	}
 	return ValidCamera(a.Camera)
 }

@@ -16,7 +16,7 @@ import (
 // SchemaVersion is the version of the payload that this program writes and reads. Fields may be added within it.
 const SchemaVersion = 1
 
-// Phase is the place of a message in the life of its alert.
+// Phase is the position of a message in its alert.
 type Phase string
 
 // The phases: one start with seq 0, any number of updates, one end.
@@ -26,7 +26,7 @@ const (
 	PhaseEnd    Phase = "end"
 )
 
-// Kind tells an event in the scene from a camera that can no longer be believed.
+// Kind distinguishes an event in the scene from a camera that cannot be trusted any more.
 type Kind string
 
 // The kinds of alerts.
@@ -50,7 +50,7 @@ const (
 	EndCrashRecovered EndReason = "crash_recovered" // vigil died and ended the alert at its next start
 )
 
-// Alert is one message about one event. Every message is complete: who sees only the last one knows the whole event.
+// Alert is one message about one event. Every message is complete: the last one describes the whole event.
 type Alert struct {
 	// The version of this payload; fields may be added within a version.
 	SchemaVersion int `json:"schema_version" jsonschema:"enum=1"`
@@ -58,9 +58,9 @@ type Alert struct {
 	ID string `json:"alert_id" jsonschema:"pattern=^[0-7][0-9A-HJKMNP-TV-Z]{25}$"`
 	// Counts the messages of this alert from 0, without holes.
 	Seq int `json:"seq" jsonschema:"minimum=0"`
-	// Place in the life of the alert.
+	// Position in the alert: start, update or end.
 	Phase Phase `json:"phase" jsonschema:"enum=start,enum=update,enum=end"`
-	// What is reported: an anomaly in the scene, or a camera that is no longer to be trusted.
+	// What is reported: an anomaly in the scene, or a camera that cannot be trusted any more.
 	Kind Kind `json:"kind" jsonschema:"enum=anomaly,enum=untrusted"`
 	// Name of the camera.
 	Camera string `json:"camera" jsonschema:"pattern=^[a-z0-9_-]+$"`
@@ -80,10 +80,10 @@ type Alert struct {
 	// Why the event ended; only in the end message. Treat an unknown reason as an end.
 	EndReason EndReason `json:"end_reason,omitempty" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=calm,example=source_ended,example=source_lost,example=disarmed,example=mismatch,example=unwatched,example=stopped,example=crash_recovered"`
 
-	// Measurement is what the model measured; every anomaly has one, an untrusted camera may have none.
+	// Measurement is the model's measurement; every anomaly has one, an untrusted camera may have none.
 	*Measurement
 
-	// The weights that scored.
+	// The weights that computed the scores.
 	Model Model `json:"model"`
 	// The calibration that lo and threshold come from.
 	CalibrationID string `json:"calibration_id,omitempty"`
@@ -91,22 +91,22 @@ type Alert struct {
 	Source Source `json:"source"`
 	// The first clip of the event came right after a gap in the stream.
 	GapBefore bool `json:"gap_before"`
-	// How long the message took on its way, where it was measured.
+	// Processing times, as far as they were measured.
 	Latency *Latency `json:"latency,omitempty"`
-	// What there is to look at so far.
+	// The evidence so far.
 	Evidence []Evidence `json:"evidence,omitempty"`
-	// What was still being made when the alert ended; only in an end message. It has its name when it is ready, some
-	// seconds to minutes later, or is never there, as when the machine stops or the disk is full.
+	// Evidence that was not complete when the alert ended; only in an end message. It appears under its name when it
+	// is complete, seconds to minutes later, or never, for example when the machine stops or the disk is full.
 	EvidencePending []PendingEvidence `json:"evidence_pending,omitempty"`
-	// What there will not be to look at; only in an end message.
+	// Evidence that will never be available; only in an end message.
 	EvidenceMissing []MissingEvidence `json:"evidence_missing,omitempty"`
 }
 
-// MissingEvidence is what could not be made of an event.
+// MissingEvidence is evidence that could not be made.
 type MissingEvidence struct {
 	// What it would have shown.
 	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=clip"`
-	// Why it is not there: vigil was stopped before it was ready, the encoder was too far behind, no pictures of that
+	// Why it is missing: vigil was stopped before it was ready, the encoder was too far behind, no pictures of that
 	// time were kept, or it could not be made or stored. Later programs may know more reasons.
 	Reason string `json:"reason" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=stopped,example=overloaded,example=no_pictures,example=failed"`
 }
@@ -119,7 +119,7 @@ const (
 	MissingFailed     = "failed"
 )
 
-// PendingEvidence is the promise of an object.
+// PendingEvidence is evidence that is still being made.
 type PendingEvidence struct {
 	// What it will show.
 	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=clip"`
@@ -142,7 +142,7 @@ const (
 	EvidenceModelInput EvidenceKind = "model_input"
 )
 
-// Evidence is something to look at, kept as an object in an object store of NATS.
+// Evidence is a picture or a video of an event, stored as an object in an object store of NATS.
 type Evidence struct {
 	// What it shows. Later programs may know more kinds.
 	Kind EvidenceKind `json:"kind" jsonschema:"pattern=^[a-z][a-z0-9_]*$,example=snapshot,example=heatmap,example=clip,example=model_input"`
@@ -164,11 +164,11 @@ type Evidence struct {
 	Frame uint64 `json:"frame" jsonschema:"minimum=0"`
 	// Length of a clip in seconds.
 	Seconds float64 `json:"seconds,omitempty" jsonschema:"minimum=0"`
-	// The picture is smaller than the camera's, since the full one was no longer to be had; always so in a clip.
+	// The picture is smaller than the camera's, because the full size was not available any more; always so in a clip.
 	Reduced bool `json:"reduced,omitempty"`
 }
 
-// Measurement is the model's measure of an event.
+// Measurement is the model's measurement of an event.
 type Measurement struct {
 	// Raw error of the latest clip, in the unit that the weights name.
 	Error float64 `json:"error" jsonschema:"minimum=0"`
@@ -180,13 +180,13 @@ type Measurement struct {
 	PeakRegularity float64 `json:"peak_regularity" jsonschema:"minimum=0,maximum=1"`
 	// Low end of this camera's normal errors; regularity is 1 there.
 	Lo float64 `json:"lo" jsonschema:"minimum=0"`
-	// The error that calibration chose as the border; regularity is 0.5 there.
+	// The threshold chosen by calibration; regularity is 0.5 there.
 	Threshold float64 `json:"threshold" jsonschema:"minimum=0"`
-	// 1 - peak_regularity, within 0 to 1: 0.5 is at the threshold, 1 as far beyond it as lo is below.
+	// 1 - peak_regularity, from 0 to 1: 0.5 is at the threshold, 1 as far above it as lo is below.
 	Severity float64 `json:"severity" jsonschema:"minimum=0,maximum=1"`
 }
 
-// Moment is one frame's place in time.
+// Moment is the time of a frame.
 type Moment struct {
 	// Arrival of the frame.
 	Wall time.Time `json:"wall"`
@@ -196,11 +196,11 @@ type Moment struct {
 	Frame uint64 `json:"frame" jsonschema:"minimum=0"`
 }
 
-// Model names the weights that scored.
+// Model identifies the weights that computed the scores.
 type Model struct {
 	// The weights' own name, or their file's.
 	Name string `json:"name"`
-	// The weights' own version, or where they name none the first twelve digits of hash.
+	// The weights' own version, or the first twelve digits of hash if they have none.
 	Version string `json:"version,omitempty"`
 	// SHA-256 of the weights' file, in hexadecimal.
 	Hash string `json:"hash"`
@@ -216,7 +216,7 @@ type Source struct {
 	FPS float64 `json:"fps,omitempty" jsonschema:"minimum=0"`
 }
 
-// Latency is where the time between the scene and the message went, in milliseconds.
+// Latency is the time between the scene and the message by stage, in milliseconds.
 type Latency struct {
 	// From the arrival of a clip's last frame to the complete clip.
 	CaptureMS float64 `json:"capture_ms,omitempty" jsonschema:"minimum=0"`
@@ -224,7 +224,7 @@ type Latency struct {
 	QueueMS float64 `json:"queue_ms,omitempty" jsonschema:"minimum=0"`
 	// In the scorer.
 	ScoreMS float64 `json:"score_ms,omitempty" jsonschema:"minimum=0"`
-	// From the score to the moment when it was about to be stored.
+	// From the score until the message is about to be stored.
 	PublishMS float64 `json:"publish_ms,omitempty" jsonschema:"minimum=0"`
 }
 

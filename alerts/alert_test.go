@@ -60,7 +60,7 @@ func piece() Evidence {
 	}
 }
 
-func witnessed() Alert {
+func withEvidence() Alert {
 	a, clip := sample(PhaseEnd), piece()
 	clip.Kind, clip.MediaType, clip.Name = EvidenceClip, "video/mp4", "01JPB5Z7T2W4K8M3N6Q9R1S5VX/clip-1412.mp4"
 	clip.Width, clip.Height, clip.Frame, clip.Seconds, clip.Reduced = 640, 360, 1412, 12.6, true
@@ -68,9 +68,9 @@ func witnessed() Alert {
 	return a
 }
 
-// late is an end that was published before its clip was finished.
-func late() Alert {
-	a := witnessed()
+// pendingEnd is an end that was published before its clip was finished.
+func pendingEnd() Alert {
+	a := withEvidence()
 	a.EvidencePending = []PendingEvidence{{Kind: EvidenceClip, Bucket: "VIGIL_EVIDENCE", Name: a.Evidence[1].Name}}
 	a.Evidence = a.Evidence[:1]
 	return a
@@ -80,7 +80,8 @@ func late() Alert {
 func golden() map[string]Alert {
 	return map[string]Alert{
 		"start.json": sample(PhaseStart), "update.json": sample(PhaseUpdate),
-		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "witnessed.json": witnessed(), "late.json": late(),
+		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "witnessed.json": withEvidence(),
+		"late.json": pendingEnd(),
 	}
 }
 
@@ -153,10 +154,13 @@ func TestEncodeNamesTheField(t *testing.T) {
 			"evidence[0].seconds",
 		},
 		{
-			"promise in a start", func(a *Alert) { a.EvidencePending = late().EvidencePending },
+			"promise in a start", func(a *Alert) { a.EvidencePending = pendingEnd().EvidencePending },
 			"evidence_pending is set",
 		},
-		{"promise of nothing", func(a *Alert) { *a = late(); a.EvidencePending[0].Name = "" }, "evidence_pending[0]"},
+		{
+			"promise of nothing", func(a *Alert) { *a = pendingEnd(); a.EvidencePending[0].Name = "" },
+			"evidence_pending[0]",
+		},
 		{"newer", func(a *Alert) { a.SchemaVersion = 2 }, "schema_version"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -230,7 +234,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodePassesOverWhatItDoesNotKnow(t *testing.T) {
+func TestDecodeIgnoresUnknownFields(t *testing.T) {
 	got, err := Decode(edited(t, func(envelope, data map[string]any) {
 		envelope["traceparent"] = "00-1-2-01"
 		data["weather"] = []any{map[string]any{"href": "x"}}

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Score is the measure of one clip, published as it comes and kept by nobody.
+// Score is the measurement of one clip; it is published and not stored.
 type Score struct {
 	Camera        string    `json:"camera"`
 	Frame         uint64    `json:"frame"`          // the frame that the clip scores: its start + 8
@@ -20,7 +20,7 @@ type Score struct {
 	ClipsSkipped uint64   `json:"clips_skipped"` // since the start, for overload
 }
 
-// Status is a change in the state of a camera, published as it comes and kept by nobody.
+// Status is a change in the state of a camera; it is published and not stored.
 type Status struct {
 	Camera string    `json:"camera"`
 	State  State     `json:"state"`

@@ -30,7 +30,7 @@ func TestScoreRoundTrips(t *testing.T) {
 	}
 }
 
-func TestScoreRefusesWhatIsNoNumber(t *testing.T) {
+func TestScoreRefusesNonFinite(t *testing.T) {
 	nan := math.NaN()
 	for _, s := range []Score{
 		{Camera: "a", Error: nan},

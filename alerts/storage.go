@@ -9,30 +9,30 @@ import (
 // StorageSubject is the subject of messages about failing and recovered storage.
 const StorageSubject = "vigil.storage"
 
-// Storage is whether alerts can be stored. It is published when that changes, again each half minute while they
-// cannot, once more when they can, and kept by nobody.
+// Storage reports whether alerts can be stored. It is published when that changes, every half minute while they
+// cannot, once more when they can, and not stored.
 type Storage struct {
 	State     StorageState `json:"state"`
 	Wall      time.Time    `json:"wall"`             // when the state began
 	Detail    string       `json:"detail,omitempty"` // why, in plain words
 	Code      string       `json:"code,omitempty"`   // of Detail, in the catalogue of errors: vigil explain CODE
 	FreeBytes int64        `json:"free_bytes"`       // of the disk that alerts are stored on
-	// FailedSeconds is how long it lasted that is over.
+	// FailedSeconds is the duration of a failure that has ended.
 	FailedSeconds float64 `json:"failed_seconds,omitempty"`
-	// SetAside is how many alerts are set aside now since a way out refuses them, and wait for a person.
+	// SetAside is the number of alerts that are set aside because a sink refuses them, until a person decides.
 	SetAside uint64 `json:"set_aside,omitempty"`
-	// PassedOver is how many messages in the stream of alerts went nowhere since vigil started, for each way: vigil
-	// did not store them.
+	// PassedOver is the number of messages in the stream of alerts that were not delivered since vigil started,
+	// counted for each sink: vigil did not store them.
 	PassedOver uint64 `json:"passed_over,omitempty"`
-	// Missing is how many stored alerts have been found missing since vigil started.
+	// Missing is the number of stored alerts found missing since vigil started.
 	Missing uint64 `json:"missing,omitempty"`
 	// MissingNumbers are their numbers in the stream, as 12-31,40.
 	MissingNumbers string `json:"missing_numbers,omitempty"`
-	// KeptAside is the folder with the damaged files, where there are any.
+	// KeptAside is the folder of the damaged files, if there are any.
 	KeptAside string `json:"kept_aside,omitempty"`
 }
 
-// StorageState is one of two.
+// StorageState is the state of the storage.
 type StorageState string
 
 // The states of the storage.

@@ -64,7 +64,8 @@ func (a Alert) Validate() error {
 	for i, b := range a.Boxes {
 		c.box(i, b)
 	}
-	c.require(a.Kind != KindAnomaly || a.Measurement != nil, "error and what belongs to it are missing in an anomaly")
+	c.require(a.Kind != KindAnomaly ||
+		a.Measurement != nil, "error and the other measurements are missing in an anomaly")
 	if r := a.Measurement; r != nil {
 		c.number("error", r.Error, math.Inf(1))
 		c.number("regularity", r.Regularity, 1)
@@ -166,7 +167,7 @@ func (c *problems) number(name string, v, most float64) {
 }
 
 func (c *problems) moment(name string, m Moment) {
-	c.require(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or no time of ours", name)
+	c.require(m.Wall.Year() >= 1970 && m.Wall.Year() <= 9999, "%s.wall is missing or not from 1970 to 9999", name)
 	c.require(!math.IsNaN(m.StreamSeconds) && !math.IsInf(m.StreamSeconds, 0),
 		"%s.stream_seconds is %v: must be a number",
 		name, m.StreamSeconds)

@@ -12,12 +12,12 @@ import (
 	"vigil/internal/natstest"
 )
 
-// patience bounds every wait in the tests; passing tests take far less.
-const patience = 30 * time.Second
+// longWait bounds every wait in the tests; passing tests take far less.
+const longWait = 30 * time.Second
 
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -80,7 +80,7 @@ func publish(t *testing.T, conn *broker.Conn, all ...alerts.Alert) {
 	}
 }
 
-func TestFollowPassesOverForeignMessages(t *testing.T) {
+func TestFollowSkipsForeignMessages(t *testing.T) {
 	conn := embedded(t)
 	if err := conn.EnsureStream(within(t)); err != nil {
 		t.Fatal(err)
@@ -111,7 +111,7 @@ func TestFollowPassesOverForeignMessages(t *testing.T) {
 }
 
 // An alert is found although the server cannot read others, and an unreadable one is reported as missing.
-func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
+func TestUnreadableMessagesAreSkipped(t *testing.T) {
 	dir := t.TempDir()
 	ns := natstest.Plain(t, dir)
 	var ids []string

@@ -65,7 +65,7 @@ func (r *Record) Export(ctx context.Context, dir string) (written []string, err 
 		return written, err
 	}
 	if len(strange) > 0 {
-		return written, fmt.Errorf("%d objects have names that vigil gives to none and were not written: %q",
+		return written, fmt.Errorf("%d objects were not written, because vigil uses no such names: %q",
 			len(strange), strange)
 	}
 	return written, nil
@@ -76,11 +76,11 @@ func (r *Record) Export(ctx context.Context, dir string) (written []string, err 
 func writeNew(root *os.Root, name string, data []byte) error {
 	if info, err := root.Lstat(name); err == nil {
 		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is there already and is not a file: choose another folder", name)
+			return fmt.Errorf("%s exists and is not a file: choose another folder", name)
 		}
 		if old, err := root.ReadFile(name); err != nil || !bytes.Equal(old, data) {
 			return fmt.Errorf(
-				"%s is there already with other contents, and nothing is overwritten: choose another folder", name)
+				"%s exists with other contents and is not overwritten: choose another folder", name)
 		}
 		return nil
 	}

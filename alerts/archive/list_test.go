@@ -41,7 +41,7 @@ func TestListAndResolve(t *testing.T) {
 		var got []string
 		for _, e := range all {
 			got = append(got, e.Alert.ID)
-			if said := e.Ack != nil; said != (c.o.Acks && e.Alert.ID == first) {
+			if hasAck := e.Ack != nil; hasAck != (c.o.Acks && e.Alert.ID == first) {
 				t.Errorf("%s: acknowledgement of %s: %+v", name, e.Alert.ID, e.Ack)
 			}
 		}

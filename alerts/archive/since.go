@@ -20,10 +20,10 @@ func ParseSince(text string, now time.Time) (time.Time, error) {
 	switch {
 	case err != nil:
 		return time.Time{}, &InvalidError{fmt.Errorf("%q: %w; give a duration such as 90m, 24h or 2d, a day such as "+
-			"today, yesterday or 2026-11-20, or a time such as 2026-11-20T10:00, which is local where no zone stands "+
-			"behind it", text, err)}
+			"today, yesterday or 2026-11-20, or a time such as 2026-11-20T10:00, which is local unless a zone "+
+			"follows", text, err)}
 	case at.After(now):
-		return time.Time{}, &InvalidError{fmt.Errorf("%q: lies ahead, at %s; it is %s now", text,
+		return time.Time{}, &InvalidError{fmt.Errorf("%q: is in the future: %s; it is %s now", text,
 			at.Local().Format(time.DateTime), now.Local().Format(time.DateTime))}
 	}
 	return at, nil
@@ -43,7 +43,7 @@ func sinceTime(text string, now time.Time) (time.Time, error) {
 				return at, nil
 			}
 		}
-		return time.Time{}, fmt.Errorf("is not a day or time that there is")
+		return time.Time{}, fmt.Errorf("is not a valid day or time")
 	}
 	ago, err := sinceDuration(text)
 	if err != nil {

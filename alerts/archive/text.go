@@ -81,14 +81,14 @@ func WriteAside(w io.Writer, all []outbox.Aside) error {
 	rows := make([][]string, len(all))
 	for i, m := range all {
 		if m.Retry {
-			m.Reason = "to be tried again; " + m.Reason
+			m.Reason = "retry requested; " + m.Reason
 		}
 		rows[i] = []string{
 			terminal.Printable(m.MessageID), terminal.Printable(m.Sink), terminal.Printable(m.Camera),
 			m.Since.Local().Format(time.DateTime), terminal.Printable(m.Reason),
 		}
 	}
-	return writeRows(w, "ID\tWAY\tCAMERA\tSINCE\tREASON", rows)
+	return writeRows(w, "ID\tSINK\tCAMERA\tSINCE\tREASON", rows)
 }
 
 func writeRows(w io.Writer, header string, rows [][]string) error {
@@ -134,7 +134,7 @@ func (r *Record) String() string {
 		line("evidence", "%-10s %9d bytes  %s", e.MediaType, e.Bytes, e.Name)
 	}
 	if len(r.Evidence) == 0 && len(a.Evidence) > 0 {
-		line("evidence", "%d pieces, which are no longer kept", len(a.Evidence))
+		line("evidence", "%d objects, which are no longer stored", len(a.Evidence))
 	}
 	if k := r.Ack; k != nil {
 		word := "seen"
@@ -190,13 +190,13 @@ func WriteJSON(w io.Writer, v any) error {
 func Notes(note func(text string)) (o Observer, invalid func(subject string, err error)) {
 	o.State = func(state string, err error) { note(terminal.Escape(broker.StateText(state, err))) }
 	o.Unreadable = func(numbers store.Ranges) {
-		note(fmt.Sprintf("the server cannot read message %v of the stream: passed over", numbers))
+		note(fmt.Sprintf("the server cannot read message %v of the stream: skipped", numbers))
 	}
 	o.Damage = func(d store.Damage) {
 		note(fmt.Sprintf("the store was damaged: stream %s: %d missing (%v), damaged files are kept in %s", d.Stream,
 			d.Missing.Count(), d.Missing, d.KeptAside))
 	}
 	return o, func(subject string, err error) {
-		note(fmt.Sprintf("a message on %s is passed over: %s", strconv.Quote(subject), terminal.Escape(err.Error())))
+		note(fmt.Sprintf("a message on %s is skipped: %s", strconv.Quote(subject), terminal.Escape(err.Error())))
 	}
 }

@@ -76,8 +76,8 @@ func TestTables(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const aside = `ID                            WAY      CAMERA  SINCE                REASON
-01KB7Z0001BBCCCCCCCCCCCCCC:0  webhook  yard    2026-11-20 10:00:00  to be tried again; 400
+	const aside = `ID                            SINK     CAMERA  SINCE                REASON
+01KB7Z0001BBCCCCCCCCCCCCCC:0  webhook  yard    2026-11-20 10:00:00  retry requested; 400
 `
 	if got.String() != aside {
 		t.Errorf("got\n%swant\n%s", &got, aside)

@@ -41,7 +41,7 @@ func TestParseURLs(t *testing.T) {
 	}
 }
 
-func TestWrongURLsSayWhatIsWrongAndNoPassword(t *testing.T) {
+func TestWrongURLs(t *testing.T) {
 	for raw, want := range map[string]string{
 		"":                                "empty",
 		"http://u:s3cret@h":               "scheme http",

@@ -13,12 +13,12 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// patience bounds every wait in the tests; passing tests take far less.
-const patience = 30 * time.Second
+// longWait bounds every wait in the tests; passing tests take far less.
+const longWait = 30 * time.Second
 
 func within(t *testing.T) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -101,7 +101,7 @@ func follow(t *testing.T, c *Conn, o FollowOptions) <-chan alerts.Alert {
 			if err != nil {
 				t.Errorf("follow: %v", err)
 			}
-		case <-time.After(patience):
+		case <-time.After(longWait):
 			t.Error("follow did not end with its context")
 		}
 	})
@@ -210,7 +210,7 @@ func TestScoresAndStatusReachAPlainSubscriber(t *testing.T) {
 	}
 }
 
-func TestPublishRefusesWhatIsNoAlert(t *testing.T) {
+func TestPublishRefusesInvalidAlert(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
 	if err := c.Publish(within(t), alerts.Alert{Camera: "a"}); err == nil {
 		t.Error("an empty alert was published")

@@ -21,24 +21,24 @@ func withCode(err error) error {
 // codeOf uses the client's error values, and the text if the server reports only text.
 func codeOf(err error) errcode.Code {
 	text := strings.ToLower(err.Error())
-	says := func(words ...string) bool { return containsAny(text, words) }
+	contains := func(words ...string) bool { return containsAny(text, words) }
 	switch {
 	case errors.Is(err, nats.ErrPermissionViolation):
 		return errcode.SinkNotAllowed
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired),
-		says("authorization", "authentication"):
+		contains("authorization", "authentication"):
 		return errcode.SinkUnauthorized
 	case tooLarge(err):
 		return errcode.SinkRefusedMessage
-	case Full(err), says("insufficient", "no space left"):
+	case Full(err), contains("insufficient", "no space left"):
 		return errcode.SinkNoRoom
 	case errors.Is(err, context.DeadlineExceeded):
 		return errcode.SinkNotAcknowledged
 	case errors.Is(err, nats.ErrSecureConnRequired), errors.Is(err, nats.ErrSecureConnWanted),
-		says("certificate", "tls:", "x509"):
+		contains("certificate", "tls:", "x509"):
 		return errcode.SinkTLS
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.Is(err, nats.ErrConnectionClosed),
-		says("refused", "timeout", "no such host", "info", "eof", "reset", "broken pipe"):
+		contains("refused", "timeout", "no such host", "info", "eof", "reset", "broken pipe"):
 		return errcode.SinkUnreachable
 	}
 	return errcode.SinkBadAnswer

@@ -49,7 +49,7 @@ func checkOwnDir(dir string) error {
 	for _, e := range entries {
 		if e.Name() != "lost+found" { // of a file system that is mounted here
 			return fmt.Errorf(
-				"alert store %s: the folder is not vigil's, it holds %q, and neither a vigil.lock nor alerts: choose "+
+				"alert store %s: vigil did not make this folder, it holds %q but no vigil.lock or alerts: choose "+
 					"another data_dir, or move it elsewhere", dir, e.Name())
 		}
 	}

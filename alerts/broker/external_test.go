@@ -108,7 +108,7 @@ func eachServer(t *testing.T, test func(t *testing.T, r restarter)) {
 }
 
 // Alerts published while the server goes down and comes back arrive once and in order.
-func TestNothingIsLostOverRestarts(t *testing.T) {
+func TestNothingIsLostAcrossRestarts(t *testing.T) {
 	eachServer(t, func(t *testing.T, r restarter) {
 		r.start(t)
 		c := dial(t, asWriter(r.url()))
@@ -194,7 +194,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 }
 
 // A server that comes back without its directory has an empty stream, whose numbers start over.
-func TestStreamIsMadeAgain(t *testing.T) {
+func TestStreamIsRecreated(t *testing.T) {
 	port := natstest.FreePort(t)
 	r := &embedded{dir: t.TempDir(), port: port}
 	r.start(t)
@@ -213,7 +213,7 @@ func TestStreamIsMadeAgain(t *testing.T) {
 	expect(t, got, publish(t, c, event("a")), publish(t, c, event("a")))
 }
 
-func TestDialSaysWhatIsWrong(t *testing.T) {
+func TestDialErrors(t *testing.T) {
 	port := natstest.FreePort(t)
 	deny := func(permissions string) string {
 		return "authorization: {users: [{user: u, password: s3cret, permissions: {" + permissions + "}}]}\n" +
@@ -315,7 +315,7 @@ func TestDialWithoutAServer(t *testing.T) {
 	})
 }
 
-func TestAnOperatorsStreamIsKept(t *testing.T) {
+func TestOperatorStreamIsKept(t *testing.T) {
 	for name, c := range map[string]struct {
 		subjects []string
 		want     string
@@ -357,7 +357,7 @@ func TestAnOperatorsStreamIsKept(t *testing.T) {
 }
 
 // A subject that this user may not publish scores to does not prevent alerts from being acknowledged.
-func TestARefusedSubjectIsReportedAndHindersNoOther(t *testing.T) {
+func TestDeniedSubject(t *testing.T) {
 	p := launch(t, natstest.FreePort(t),
 		`authorization: {users: [{user: u, password: s3cret, permissions: {publish: {deny: ["vigil.scores.>", "vigil.alerts.cellar.>"]}}}]}
 `+jetStreamIn(t.TempDir()))

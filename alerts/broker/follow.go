@@ -163,7 +163,7 @@ func (c *Conn) session(ctx context.Context, o FollowOptions, p *followPosition, 
 			return err
 		}
 		if meta.Sequence.Consumer != delivered {
-			return errors.New("a message was lost on the way from NATS")
+			return errors.New("a message from NATS was lost in transit")
 		}
 		if err := each(recordOf(msg, meta)); err != nil {
 			return err

@@ -181,7 +181,7 @@ func TestCheckStoresNothing(t *testing.T) {
 }
 
 // A background connection is made when the server starts, and reports until then that there is none.
-func TestALateConnectionWaitsForTheServer(t *testing.T) {
+func TestConnectInBackground(t *testing.T) {
 	port := natstest.FreePort(t)
 	s := newStates()
 	o := asWriter(local(port))

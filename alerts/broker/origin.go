@@ -50,8 +50,8 @@ func openOrigin(dir string, log *serverLog) (*origin, error) {
 		if err = json.Unmarshal(text, &o.record); err == nil && len(o.record.Key) == sha256.Size {
 			return o, nil
 		}
-		log.Warnf("%s is damaged and made anew: what is in the stream of alerts is forwarded as it is, whoever "+
-			"stored it", o.path())
+		log.Warnf("%s is damaged and is created again: the alerts stored so far are forwarded without a check of who "+
+			"stored them", o.path())
 	}
 	if err != nil && errors.Is(err, fs.ErrPermission) {
 		return nil, fmt.Errorf("alert store %s: %w", dir, withDirHint(err))

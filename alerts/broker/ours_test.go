@@ -8,10 +8,10 @@ import (
 )
 
 // A server starts only in a folder of its own, and removes no file that it did not create.
-func TestAFolderOfSomebodyElse(t *testing.T) {
+func TestForeignFolder(t *testing.T) {
 	for name, want := range map[string]string{
-		"jetstream/notes.txt": "is not vigil's",
-		"notes.txt":           "is not vigil's",
+		"jetstream/notes.txt": "vigil did not make this folder",
+		"notes.txt":           "vigil did not make this folder",
 		"vigil.sock":          "", // only prevents programs on this machine from reading the store
 	} {
 		t.Run(name, func(t *testing.T) {

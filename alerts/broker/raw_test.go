@@ -15,26 +15,26 @@ import (
 	"time"
 )
 
-// raw speaks NATS's protocol by hand, like a program that does not follow a client library's rules.
-type raw struct {
+// rawConn speaks NATS's protocol by hand, like a program that does not follow a client library's rules.
+type rawConn struct {
 	t    *testing.T
 	conn net.Conn
 	r    *bufio.Reader
 	n    int
 }
 
-// knock connects with these user fields in CONNECT; it fails if the server does not answer a ping.
-func knock(t *testing.T, network, address string, connect map[string]any) (*raw, error) {
+// dialRaw connects with these user fields in CONNECT; it fails if the server does not answer a ping.
+func dialRaw(t *testing.T, network, address string, connect map[string]any) (*rawConn, error) {
 	t.Helper()
 	conn, err := net.Dial(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(longWait)); err != nil {
 		t.Fatal(err)
 	}
-	c := &raw{t: t, conn: conn, r: bufio.NewReader(conn)}
+	c := &rawConn{t: t, conn: conn, r: bufio.NewReader(conn)}
 	if info, err := c.r.ReadString('\n'); err != nil || !strings.HasPrefix(info, "INFO ") {
 		return nil, fmt.Errorf("no INFO but %q: %w", info, err)
 	}
@@ -61,10 +61,10 @@ func knock(t *testing.T, network, address string, connect map[string]any) (*raw,
 	}
 }
 
-// over returns a TCP client without a user.
-func over(t *testing.T, s *Server) *raw {
+// dialAnonymous returns a TCP client without a user.
+func dialAnonymous(t *testing.T, s *Server) *rawConn {
 	t.Helper()
-	c, err := knock(t, "tcp", hostOf(t, s.URL()), nil)
+	c, err := dialRaw(t, "tcp", hostOf(t, s.URL()), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func hostOf(t *testing.T, address string) string {
 	return u.Host
 }
 
-func (c *raw) write(s string) {
+func (c *rawConn) write(s string) {
 	c.t.Helper()
 	if _, err := io.WriteString(c.conn, s); err != nil {
 		c.t.Fatal(err)
@@ -88,7 +88,7 @@ func (c *raw) write(s string) {
 }
 
 // publish sends a message, with headers if there are any.
-func (c *raw) publish(subject, reply string, header map[string]string, data string) {
+func (c *rawConn) publish(subject, reply string, header map[string]string, data string) {
 	c.t.Helper()
 	if header == nil {
 		c.write(fmt.Sprintf("PUB %s %s %d\r\n%s\r\n", subject, reply, len(data), data))
@@ -103,7 +103,7 @@ func (c *raw) publish(subject, reply string, header map[string]string, data stri
 }
 
 // next returns the next message, or the server's error.
-func (c *raw) next() (subject, data string, err error) {
+func (c *rawConn) next() (subject, data string, err error) {
 	for {
 		line, err := c.r.ReadString('\n')
 		if err != nil {
@@ -129,8 +129,8 @@ func (c *raw) next() (subject, data string, err error) {
 	}
 }
 
-// ask sends a request and returns the reply, or the server's error.
-func (c *raw) ask(subject string, header map[string]string, data string) (string, error) {
+// request sends a request and returns the reply, or the server's error.
+func (c *rawConn) request(subject string, header map[string]string, data string) (string, error) {
 	c.t.Helper()
 	c.n++
 	inbox := fmt.Sprintf("_INBOX.raw%p.%d", c, c.n)
@@ -140,8 +140,8 @@ func (c *raw) ask(subject string, header map[string]string, data string) (string
 	return answer, err
 }
 
-// settle returns the server's errors so far.
-func (c *raw) settle() (errs []string) {
+// errorsSoFar returns the server's errors so far.
+func (c *rawConn) errorsSoFar() (errs []string) {
 	c.t.Helper()
 	c.write("PING\r\n")
 	for {

@@ -57,8 +57,8 @@ func containsAny(s string, parts []string) bool {
 func (w *requestGuards) cancelAll(err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, tell := range w.cancels {
-		tell(err)
+	for _, cancelWith := range w.cancels {
+		cancelWith(err)
 	}
 }
 

@@ -93,7 +93,7 @@ func (c *Conn) scan(ctx context.Context, s jetstream.Stream, o ScanOptions, each
 		case over:
 			return sc.finish(ctx)
 		case sc.next == before:
-			return sc.unreadable, errors.New("the stream cannot be read: it changes all the time")
+			return sc.unreadable, errors.New("the stream cannot be read: it keeps changing")
 		}
 	}
 	return sc.finish(ctx)
@@ -175,7 +175,7 @@ func (sc *scan) readWithConsumer(ctx context.Context) (over bool, err error) {
 }
 
 // errStalled means that a consumer delivered nothing for stallTimeout.
-var errStalled = errors.New("nothing came")
+var errStalled = errors.New("no message in time")
 
 // nextWithin returns the next message, or errStalled.
 func nextWithin(ctx context.Context, it jetstream.MessagesContext, d time.Duration) (jetstream.Msg, error) {

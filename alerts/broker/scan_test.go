@@ -20,9 +20,9 @@ func alertOf(r Record) string {
 	return id
 }
 
-// damaged starts a server with eight alerts of two cameras, of which it cannot read two: the first and a later one. It
-// returns their ids.
-func damaged(t *testing.T) (*natsserver.Server, []string) {
+// startDamaged starts a server with eight alerts of two cameras, of which it cannot read two: the first and a later
+// one. It returns their ids.
+func startDamaged(t *testing.T) (*natsserver.Server, []string) {
 	t.Helper()
 	dir := t.TempDir()
 	ns := natstest.Plain(t, dir)
@@ -43,8 +43,8 @@ func damaged(t *testing.T) (*natsserver.Server, []string) {
 
 // A server stops silently at a message that it cannot read. The messages after it are read all the same, and the
 // unreadable numbers are reported.
-func TestWhatAServerCannotReadIsPassedOver(t *testing.T) {
-	ns, ids := damaged(t)
+func TestUnreadableMessagesAreSkipped(t *testing.T) {
+	ns, ids := startDamaged(t)
 	var unreadable []uint64
 	c := dial(t,
 		DialOptions{URL: ns.ClientURL(), OnUnreadable: func(n []uint64) { unreadable = append(unreadable, n...) }})

@@ -42,7 +42,8 @@ func (l *serverLog) logDenied(text string) {
 	}
 	l.mu.Unlock()
 	if due {
-		l.log.Warn("a client of the embedded NATS server tried what its account may not; this is logged once a minute",
+		l.log.Warn("a client of the embedded NATS server tried something without permission; logged at most once a "+
+			"minute",
 			"times", n, "last", text, errcode.Key, errcode.ServerClient)
 	}
 }
@@ -108,12 +109,12 @@ func (l *serverLog) Debugf(format string, v ...any)  { l.debug(format, v) }
 func (l *serverLog) Tracef(format string, v ...any)  { l.debug(format, v) }
 
 func (l *serverLog) put(level slog.Level, format string, v []any) {
-	l.log.Log(context.Background(), level, "embedded NATS says", "text", fmt.Sprintf(format, v...),
+	l.log.Log(context.Background(), level, "embedded NATS server", "text", fmt.Sprintf(format, v...),
 		errcode.Key, errcode.ServerClient)
 }
 
 func (l *serverLog) debug(format string, v []any) {
 	if l.log.Enabled(context.Background(), slog.LevelDebug) {
-		l.log.Debug("embedded NATS says", "text", fmt.Sprintf(format, v...))
+		l.log.Debug("embedded NATS server", "text", fmt.Sprintf(format, v...))
 	}
 }

@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,10 +17,10 @@ import (
 	"vigil/alerts"
 )
 
-// furnished starts a server with all streams of a vigil, and one alert.
-func furnished(t *testing.T, o Options) (*Server, *Conn) {
+// startWithStreams starts a server with all streams of a vigil, and one alert.
+func startWithStreams(t *testing.T, o Options) (*Server, *Conn) {
 	t.Helper()
-	s, err := Start(within(t), orPort(t, o))
+	s, err := Start(within(t), withTestDir(t, o))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +42,7 @@ func furnished(t *testing.T, o Options) (*Server, *Conn) {
 	return s, c
 }
 
-func orPort(t *testing.T, o Options) Options {
+func withTestDir(t *testing.T, o Options) Options {
 	t.Helper()
 	o.Dir = filepath.Join(t.TempDir(), "store")
 	if o.Port == 0 {
@@ -53,8 +51,8 @@ func orPort(t *testing.T, o Options) Options {
 	return o
 }
 
-// snapshot returns everything that a foreign client could have changed.
-func snapshot(t *testing.T, c *Conn) string {
+// describeStore returns everything that a foreign client could have changed.
+func describeStore(t *testing.T, c *Conn) string {
 	t.Helper()
 	var all []string
 	list := c.JetStream().ListStreams(within(t))
@@ -69,7 +67,7 @@ func snapshot(t *testing.T, c *Conn) string {
 }
 
 // What a program on this machine may not do over the server's port.
-var forbidden = []struct {
+var forbiddenCommands = []struct {
 	name, subject, data string
 	header              map[string]string
 }{
@@ -160,8 +158,8 @@ var forbidden = []struct {
 	{"what stands for refusals", refusedSubject + "x", "", nil},
 }
 
-func TestAStrangerChangesNothing(t *testing.T) {
-	s, own := furnished(t, Options{})
+func TestForeignClientChangesNothing(t *testing.T) {
+	s, own := startWithStreams(t, Options{})
 	stream, err := own.stream(within(t))
 	if err != nil {
 		t.Fatal(err)
@@ -170,14 +168,14 @@ func TestAStrangerChangesNothing(t *testing.T) {
 		jetstream.ConsumerConfig{Durable: "own", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
 		t.Fatal(err)
 	}
-	heard, err := own.nc.SubscribeSync("vigil.>")
+	sub, err := own.nc.SubscribeSync("vigil.>")
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := snapshot(t, own)
-	for _, c := range forbidden {
+	before := describeStore(t, own)
+	for _, c := range forbiddenCommands {
 		t.Run(c.name, func(t *testing.T) {
-			answer, err := over(t, s).ask(c.subject, c.header, c.data)
+			answer, err := dialAnonymous(t, s).request(c.subject, c.header, c.data)
 			if err == nil && !strings.Contains(answer, `"error"`) {
 				t.Errorf("answered %q", answer)
 			}
@@ -193,37 +191,38 @@ func TestAStrangerChangesNothing(t *testing.T) {
 		"an answer to an inbox of nobody": "_INBOX.",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := over(t, s)
+			r := dialAnonymous(t, s)
 			r.publish("$JS.API.STREAM.INFO.VIGIL_ALERTS", c, nil, "")
 			r.publish("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.x", c, nil,
 				`{"stream_name":"VIGIL_ALERTS","config":{"name":"x","ack_policy":"none"}}`)
-			if errs := r.settle(); len(errs) != 2 {
+			if errs := r.errorsSoFar(); len(errs) != 2 {
 				t.Errorf("not both refused: %q", errs)
 			}
 		})
 	}
 	for _, subject := range []string{"_INBOX.>", "_INBOX.*.x", "_VIGIL.>", ">", "$JS.>", "$SYS.>", "$KV.>", "$O.>"} {
-		r := over(t, s)
+		r := dialAnonymous(t, s)
 		r.write("SUB " + subject + " 1\r\n")
-		if errs := r.settle(); len(errs) != 1 || !strings.Contains(errs[0], "Permissions Violation for Subscription") {
+		if errs := r.errorsSoFar(); len(errs) != 1 ||
+			!strings.Contains(errs[0], "Permissions Violation for Subscription") {
 			t.Errorf("subscription to %s: %q", subject, errs)
 		}
 	}
-	if after := snapshot(t, own); after != before {
+	if after := describeStore(t, own); after != before {
 		t.Errorf("changed from\n%s\nto\n%s", before, after)
 	}
 	if err := own.nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	if n, _, err := heard.Pending(); err != nil || n != 0 {
+	if n, _, err := sub.Pending(); err != nil || n != 0 {
 		t.Errorf("%d messages came under vigil's subjects, error %v", n, err)
 	}
 }
 
 // Invalid protocol input ends the connection and nothing else; a command is forwarded as it was parsed.
-func TestAStrangersCommands(t *testing.T) {
-	s, own := furnished(t, Options{})
-	before := snapshot(t, own)
+func TestForeignClientCommands(t *testing.T) {
+	s, own := startWithStreams(t, Options{})
+	before := describeStore(t, own)
 	for name, text := range map[string]string{
 		"no size":              "PUB vigil.alerts.gate.start\r\n",
 		"a negative size":      "PUB a -1\r\n\r\n",
@@ -237,7 +236,7 @@ func TestAStrangersCommands(t *testing.T) {
 		"a subscription short": "SUB a\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := over(t, s)
+			r := dialAnonymous(t, s)
 			_, _ = r.conn.Write([]byte(text)) // it may be cut off in the middle
 			for {
 				if _, _, err := r.next(); err != nil {
@@ -249,12 +248,12 @@ func TestAStrangersCommands(t *testing.T) {
 			}
 		})
 	}
-	r := over(t, s)
+	r := dialAnonymous(t, s)
 	r.write("pub   vigil.alerts.gate.start\t2\n{}\r\n")
-	if errs := r.settle(); len(errs) != 1 || !strings.Contains(errs[0], `"vigil.alerts.gate.start"`) {
+	if errs := r.errorsSoFar(); len(errs) != 1 || !strings.Contains(errs[0], `"vigil.alerts.gate.start"`) {
 		t.Errorf("in small letters: %q", errs)
 	}
-	if after := snapshot(t, own); after != before {
+	if after := describeStore(t, own); after != before {
 		t.Errorf("changed from\n%s\nto\n%s", before, after)
 	}
 }
@@ -268,7 +267,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := furnished(t, Options{Accounts: []Account{
+	s, _ := startWithStreams(t, Options{Accounts: []Account{
 		{Name: "dashboard", Password: "s3cret", Rights: Read},
 		{Name: "tool", NKey: public, Rights: Write},
 	}})
@@ -280,7 +279,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 		"vigil's own without password":    {"user": s.logins.own.User},
 		"the reader by its name":          {"user": s.logins.reader.User},
 	} {
-		if _, err := knock(t, "tcp", hostOf(t, s.URL()), in); err == nil ||
+		if _, err := dialRaw(t, "tcp", hostOf(t, s.URL()), in); err == nil ||
 			!strings.Contains(err.Error(), "Authorization Violation") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -298,19 +297,19 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	if _, err := js.Publish(within(t), "vigil.alerts.gate.start", []byte("{}")); err != nil {
 		t.Errorf("an account that may write: %v", err)
 	}
-	r, err := knock(t, "tcp", hostOf(t, s.URL()), map[string]any{"user": "dashboard", "pass": "s3cret"})
+	r, err := dialRaw(t, "tcp", hostOf(t, s.URL()), map[string]any{"user": "dashboard", "pass": "s3cret"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := r.ask("vigil.alerts.gate.start", nil, "{}"); err == nil {
+	if _, err := r.request("vigil.alerts.gate.start", nil, "{}"); err == nil {
 		t.Error("an account that may read has written")
 	}
 	// The socket's permissions suffice; a user in CONNECT is ignored.
-	r, err = knock(t, "unix", filepath.Join(s.opts.Dir, socketName), map[string]any{"user": "x", "pass": "y"})
+	r, err = dialRaw(t, "unix", filepath.Join(s.opts.Dir, socketName), map[string]any{"user": "x", "pass": "y"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if answer, err := r.ask("vigil.alerts.gate.end", nil, "{}"); err != nil || !strings.Contains(answer, `"seq"`) {
+	if answer, err := r.request("vigil.alerts.gate.end", nil, "{}"); err != nil || !strings.Contains(answer, `"seq"`) {
 		t.Errorf("over the socket: %q, %v", answer, err)
 	}
 	info, err := os.Stat(filepath.Join(s.opts.Dir, socketName))
@@ -319,143 +318,9 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	}
 }
 
-// If a user is configured, or other machines reach the server, reading requires an account.
-func TestWhoReadsWithoutAnAccount(t *testing.T) {
-	for name, c := range map[string]struct {
-		o    Options
-		open bool
-	}{
-		"this machine": {Options{}, true},
-		"this machine, with accounts": {
-			Options{Accounts: []Account{{Name: "a", Password: "b", Rights: Read}}},
-			true,
-		},
-		"this machine, with a user": {Options{User: "u", Password: "p"}, false},
-		"every address, with accounts": {Options{
-			Host:     "0.0.0.0",
-			Accounts: []Account{{Name: "a", Password: "b", Rights: Read}},
-		}, false},
-		"every address, with a user":        {Options{Host: "0.0.0.0", User: "u", Password: "p"}, false},
-		"this machine by its name, no user": {Options{Host: "localhost"}, true},
-	} {
-		s, _ := furnished(t, c.o)
-		_, port, err := net.SplitHostPort(hostOf(t, s.URL()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := knock(t, "tcp", net.JoinHostPort("127.0.0.1", port), nil); (err == nil) != c.open {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-}
-
-// The number of readers' consumers is limited, and deleted ones free their slots.
-func TestReadersHaveSoManyConsumers(t *testing.T) {
-	s, own := furnished(t, Options{})
-	clients := []*raw{over(t, s), over(t, s)}
-	var made, refused int
-	for i := range 2 * maxConsumers {
-		body := fmt.Sprintf(
-			`{"stream_name":"VIGIL_ALERTS","config":{"name":"c%d","ack_policy":"none","inactive_threshold":3600000000000}}`, i)
-		answer, err := clients[i%2].ask(fmt.Sprintf("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS.c%d", i), nil, body)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case strings.Contains(answer, "maximum consumers limit reached"):
-			refused++
-		case strings.Contains(answer, `"error"`):
-			t.Fatal(answer)
-		default:
-			made++
-		}
-	}
-	if made != maxConsumers || refused != maxConsumers {
-		t.Errorf("%d made and %d refused, want %d of each", made, refused, maxConsumers)
-	}
-	stream, err := own.stream(within(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	list := stream.ListConsumers(within(t))
-	n := 0
-	for c := range list.Info() {
-		n++
-		if cfg := c.Config; cfg.Durable != "" || !cfg.MemoryStorage || cfg.InactiveThreshold > maxIdle {
-			t.Errorf("consumer %+v", cfg)
-		}
-	}
-	if err := list.Err(); err != nil || n != maxConsumers {
-		t.Errorf("%d consumers, error %v", n, err)
-	}
-	if answer, err := clients[1].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil ||
-		!strings.Contains(answer, "consumer not found") {
-		t.Errorf("another client's consumer: %q, %v", answer, err)
-	}
-	if answer, err := clients[0].ask("$JS.API.CONSUMER.DELETE.VIGIL_ALERTS.c0", nil, ""); err != nil ||
-		strings.Contains(answer, `"error"`) {
-		t.Errorf("the client's own consumer: %q, %v", answer, err)
-	}
-	if err := stream.DeleteConsumer(within(t), "c1"); err != nil { // as the server does with an idle one
-		t.Fatal(err)
-	}
-	for _, name := range []string{"d1", "d2"} {
-		if answer, err := clients[0].ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil,
-			`{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"none"}}`); err != nil ||
-			strings.Contains(answer, `"error"`) {
-			t.Errorf("after two are gone: %q, %v", answer, err)
-		}
-	}
-}
-
-// A client receives nothing from the consumer of another that is connected; consumers of disconnected clients free
-// their slots.
-func TestConsumersAreTheirClients(t *testing.T) {
-	s, _ := furnished(t, Options{})
-	first, second := over(t, s), over(t, s)
-	create := func(c *raw, name string) {
-		t.Helper()
-		answer, err := c.ask("$JS.API.CONSUMER.CREATE.VIGIL_ALERTS."+name, nil,
-			`{"stream_name":"VIGIL_ALERTS","config":{"name":"`+name+`","ack_policy":"explicit"}}`)
-		if err != nil || strings.Contains(answer, `"error"`) {
-			t.Fatalf("%s: %q, %v", name, answer, err)
-		}
-	}
-	for i := range maxConsumers {
-		create(first, fmt.Sprintf("c%d", i))
-	}
-	strangers := []string{
-		"$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", "$JS.API.CONSUMER.MSG.NEXT.VIGIL_ALERTS.c0",
-		"$JS.ACK.VIGIL_ALERTS.c0.1.1.1.1.0",
-		"$JS.API.CONSUMER.NAMES.VIGIL_ALERTS", "$JS.API.CONSUMER.LIST.VIGIL_ALERTS",
-	}
-	for _, subject := range strangers {
-		second.publish(subject, "_INBOX.x", nil, "")
-	}
-	if errs := second.settle(); len(errs) != len(strangers) {
-		t.Errorf("refused were %q, want all %d", errs, len(strangers))
-	}
-	if answer, err := first.ask("$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", nil, ""); err != nil ||
-		!strings.Contains(answer, `"name":"c0"`) {
-		t.Errorf("its own: %q, %v", answer, err)
-	}
-	if err := first.conn.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for began := time.Now(); ; time.Sleep(10 * time.Millisecond) {
-		second.publish("$JS.API.CONSUMER.INFO.VIGIL_ALERTS.c0", "_INBOX.x", nil, "")
-		if len(second.settle()) == 0 {
-			break
-		}
-		if time.Since(began) > patience {
-			t.Fatal("a consumer whose client is gone is nobody's")
-		}
-	}
-	create(second, "d0")
-}
-
 // The disk space of streams is bounded, also for accounts that may create some.
 func TestStreamsAreBounded(t *testing.T) {
-	s, own := furnished(t, Options{MaxStore: 512 << 20, MaxMemory: 8 << 20})
+	s, own := startWithStreams(t, Options{MaxStore: 512 << 20, MaxMemory: 8 << 20})
 	for _, cfg := range []jetstream.StreamConfig{
 		{Name: "HUGE", Subjects: []string{"huge"}, MaxBytes: 900 << 30},
 		{Name: "WIDE", Subjects: []string{"wide"}, MaxBytes: 16 << 20, Storage: jetstream.MemoryStorage},
@@ -478,54 +343,32 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 }
 
-// Every reading client recovers from a restart of the server in the process, whose port stays reserved.
-func TestReadersOutliveARestart(t *testing.T) {
-	s, own := furnished(t, Options{})
-	lost := make(chan error, 10)
-	c := dial(t, DialOptions{URL: s.URL(), OnState: func(state string, err error) {
-		if state == StateRefused {
-			lost <- err
-		}
-	}})
-	got := follow(t, c, FollowOptions{All: true})
-	<-got
-	if err := s.Restart(within(t)); err != nil {
-		t.Fatal(err)
-	}
-	expect(t, got, publish(t, own, event("yard")))
-	select {
-	case err := <-lost:
-		t.Errorf("refused: %v", err)
-	default:
-	}
-}
-
 // A client that retries denied operations does not fill the log.
-func TestDenialsFillNoLog(t *testing.T) {
+func TestDenialLogIsLimited(t *testing.T) {
 	var mu sync.Mutex
 	var log bytes.Buffer
-	s, _ := furnished(t, Options{Log: slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
+	s, _ := startWithStreams(t, Options{Log: slog.New(slog.NewTextHandler(writerFunc(func(p []byte) (int, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		return log.Write(p)
 	}), nil))})
-	r := over(t, s)
+	r := dialAnonymous(t, s)
 	const times = 1000
 	for i := range times {
 		r.publish(fmt.Sprintf("vigil.alerts.c%05d.start", i), "", nil, "{}")
 	}
-	if errs := r.settle(); len(errs) != times {
+	if errs := r.errorsSoFar(); len(errs) != times {
 		t.Errorf("%d of %d were refused", len(errs), times)
 	}
 	for range 20 {
-		if _, err := knock(t, "tcp", hostOf(t, s.URL()), map[string]any{"user": "x", "pass": "y"}); err == nil {
+		if _, err := dialRaw(t, "tcp", hostOf(t, s.URL()), map[string]any{"user": "x", "pass": "y"}); err == nil {
 			t.Error("let in")
 		}
 	}
 	mu.Lock()
 	defer mu.Unlock()
 	if n := strings.Count(log.String(), "\n"); n != 1 ||
-		!strings.Contains(log.String(), "tried what its account may not") {
+		!strings.Contains(log.String(), "tried something without permission") {
 		t.Errorf("%d lines were logged: %.2000s", n, &log)
 	}
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // A client that never reads is disconnected, and the sending to it ends.
-func TestAClientThatNeverReadsLosesItsPlace(t *testing.T) {
+func TestStalledClientIsDisconnected(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import "fmt"
 func StateText(state string, err error) string {
 	switch {
 	case state == StateDisconnected:
-		return fmt.Sprintf("connection to NATS lost, trying again: %v", err)
+		return fmt.Sprintf("connection to NATS lost, retrying: %v", err)
 	case state == StateReconnected:
 		return "connected to NATS again"
 	case state == StateWaiting:

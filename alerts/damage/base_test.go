@@ -22,12 +22,12 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// patience bounds what takes moments, or a minute on a busy machine; a start that hangs uses all of it.
-const patience = 4 * time.Minute
+// longWait bounds what takes moments, or a minute on a busy machine; a start that hangs uses all of it.
+const longWait = 4 * time.Minute
 
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -64,20 +64,20 @@ func (r *receiver) all() []message {
 	return slices.Clone(r.got)
 }
 
-// waits is the camera with undelivered alerts.
-const waits = "cellar"
+// blockedCamera is the camera with undelivered alerts.
+const blockedCamera = "cellar"
 
-var cameras = []string{"gate", "yard", waits, "attic"}
+var cameras = []string{"gate", "yard", blockedCamera, "attic"}
 
 // base is a cleanly closed store and its expected content.
 type base struct {
-	dir, half string // half is an older copy of dir
-	other     string // of another vigil
-	stored    []message
-	delivered []message
-	open      map[string]bool // events without an end
-	torn      map[string]bool // those whose end was lost by earlier damage, known only from the ledger
-	objects   map[string]string
+	dir, olderCopy string // half is an older copy of dir
+	other          string // of another vigil
+	stored         []message
+	delivered      []message
+	open           map[string]bool // events without an end
+	torn           map[string]bool // those whose end was lost by earlier damage, known only from the ledger
+	objects        map[string]string
 }
 
 func options(dir string, r *receiver, log *journal) outbox.Options {
@@ -111,13 +111,13 @@ func newBase(t testing.TB) *base {
 	t.Helper()
 	root := t.TempDir()
 	b := &base{
-		dir: filepath.Join(root, "base"), half: filepath.Join(root, "half"), other: filepath.Join(root, "other"),
+		dir: filepath.Join(root, "base"), olderCopy: filepath.Join(root, "half"), other: filepath.Join(root, "other"),
 		open: map[string]bool{}, objects: map[string]string{},
 	}
 	b.session(t, b.other, 1)
 	b.stored, b.delivered, b.open, b.objects = nil, nil, map[string]bool{}, map[string]string{}
 	b.session(t, b.dir, 2)
-	clone(t, b.dir, b.half)
+	clone(t, b.dir, b.olderCopy)
 	b.session(t, b.dir, 2)
 	return b
 }
@@ -125,7 +125,7 @@ func newBase(t testing.TB) *base {
 // session opens the store, publishes so many rounds, and closes it; the second session leaves two events open.
 func (b *base) session(t testing.TB, dir string, rounds int) {
 	t.Helper()
-	r, log := &receiver{blocked: waits}, &journal{}
+	r, log := &receiver{blocked: blockedCamera}, &journal{}
 	o, err := outbox.Open(within(t), options(dir, r, log))
 	if err != nil {
 		t.Fatal(err)
@@ -148,7 +148,7 @@ func (b *base) session(t testing.TB, dir string, rounds int) {
 		}
 	}
 	if len(b.stored) > 0 {
-		for _, camera := range []string{"yard", waits} {
+		for _, camera := range []string{"yard", blockedCamera} {
 			id, err := publish(within(t), o, camera, 2, false)
 			if err != nil {
 				t.Fatal(errors.Join(err, o.Close()))
@@ -158,7 +158,7 @@ func (b *base) session(t testing.TB, dir string, rounds int) {
 	}
 	b.stored = read(t, o.Conn().JetStream())
 	for {
-		if w := o.Backlog(); len(w) == 0 || fmt.Sprint(w) == fmt.Sprintf("map[webhook:[%s]]", waits) {
+		if w := o.Backlog(); len(w) == 0 || fmt.Sprint(w) == fmt.Sprintf("map[webhook:[%s]]", blockedCamera) {
 			break
 		}
 		time.Sleep(time.Millisecond)

@@ -24,17 +24,17 @@ func TestDamage(t *testing.T) {
 	}
 	all := kinds()
 	slices.SortFunc(all, func(a, b kind) int { return strings.Compare(a.name, b.name) })
-	for _, name := range often {
+	for _, name := range quickKinds {
 		if !slices.ContainsFunc(all, func(k kind) bool { return k.name == name }) {
 			t.Errorf("there is no kind of damage %q", name)
 		}
 	}
 	for _, k := range all {
-		if !long() && !slices.Contains(often, k.name) {
+		if !long() && !slices.Contains(quickKinds, k.name) {
 			continue
 		}
 		t.Run(k.name, func(t *testing.T) {
-			s := &spoiler{b: b, dir: filepath.Join(t.TempDir(), "store")}
+			s := &damager{b: b, dir: filepath.Join(t.TempDir(), "store")}
 			clone(t, b.dir, s.dir)
 			if k.do(s); s.err != nil {
 				t.Fatalf("the damage could not be done: %v", s.err)
@@ -51,7 +51,7 @@ func long() bool { return os.Getenv("VIGIL_LONG") != "" }
 func (b *base) examine(t *testing.T, dir string, k kind) (now, got []message) {
 	t.Helper()
 	r, log := &receiver{}, &journal{}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
 	defer cancel()
 	o, err := outbox.Open(ctx, options(dir, r, log))
 	if err != nil {
@@ -70,7 +70,7 @@ func (b *base) examine(t *testing.T, dir string, k kind) (now, got []message) {
 		}
 	}()
 	b.checkEvidence(ctx, t, k, o, log)
-	for _, camera := range []string{"yard", waits, "new"} {
+	for _, camera := range []string{"yard", blockedCamera, "new"} {
 		if _, err := publish(ctx, o, camera, 2, true); err != nil {
 			t.Fatalf("an alert after the damage is not stored: %v", err)
 		}
@@ -97,7 +97,7 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 	for _, m := range now {
 		there[m.id] = true
 	}
-	said, err := log.missing()
+	reported, err := log.missing()
 	if err != nil {
 		t.Error(err)
 	}
@@ -105,23 +105,23 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 	lost := 0
 	for _, m := range b.stored {
 		switch {
-		case !there[m.id] && !said[m.seq]:
+		case !there[m.id] && !reported[m.seq]:
 			unsaid = append(unsaid, m.seq)
-		case there[m.id] && said[m.seq]:
+		case there[m.id] && reported[m.seq]:
 			wrongly = append(wrongly, m.seq)
 		}
 		if !there[m.id] {
 			lost++
 		}
-		delete(said, m.seq)
+		delete(reported, m.seq)
 	}
 	if k.blind {
-		said = nil // a ledger of another store may have other numbers
+		reported = nil // a ledger of another store may have other numbers
 		unsaid = nil
 	}
-	if len(unsaid) > 0 || len(wrongly) > 0 || len(said) > 0 {
-		t.Errorf("numbers %v are lost without a word, %v are said to be missing and are there, %v never were", unsaid,
-			wrongly, said)
+	if len(unsaid) > 0 || len(wrongly) > 0 || len(reported) > 0 {
+		t.Errorf("numbers %v are lost and not reported, %v are said to be missing and are there, %v never were", unsaid,
+			wrongly, reported)
 	}
 	if k.whole && lost > 0 {
 		t.Errorf("%d messages are lost, and need not be", lost)
@@ -221,7 +221,7 @@ func (b *base) checkEvidence(ctx context.Context, t *testing.T, k kind, o *outbo
 			t.Errorf("evidence %s is %q, want %q", name, data, want)
 		}
 	}
-	if gone > 0 && !k.unread && len(log.find(saysOther, saysWhole)) == 0 {
+	if gone > 0 && !k.unread && len(log.find(msgOther, msgRepaired)) == 0 {
 		t.Errorf("%d of %d pieces of evidence are lost without a word", gone, len(b.objects))
 	}
 	if err := objects.Put(ctx, "new/snapshot-1.jpg", "image/jpeg", []byte("new")); err != nil {

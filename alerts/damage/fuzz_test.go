@@ -28,7 +28,7 @@ func FuzzStore(f *testing.F) {
 		f.Add([]byte{byte(i), byte(i + 3), 0x80, 0, 200, byte(i + 5), byte(i + 1), 0xc0, 7, 9})
 	}
 	f.Fuzz(func(t *testing.T, steps []byte) {
-		s := &spoiler{b: b, dir: filepath.Join(t.TempDir(), "store")}
+		s := &damager{b: b, dir: filepath.Join(t.TempDir(), "store")}
 		clone(t, b.dir, s.dir)
 		blind := false
 		for n := 0; n < mostSteps && len(steps) >= 5; n++ {
@@ -63,7 +63,7 @@ func (b *base) files(t testing.TB) (found []string) {
 }
 
 // step damages a file. A file removed by an earlier step stays removed.
-func (s *spoiler) step(path string, what byte, where, much int) {
+func (s *damager) step(path string, what byte, where, much int) {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return
@@ -100,8 +100,8 @@ func (s *spoiler) step(path string, what byte, where, much int) {
 	case 7:
 		rel, err := filepath.Rel(s.dir, path)
 		s.keep(err)
-		if _, err := os.Stat(filepath.Join(s.b.half, rel)); !errors.Is(err, fs.ErrNotExist) {
-			s.replace(path, s.b.half)
+		if _, err := os.Stat(filepath.Join(s.b.olderCopy, rel)); !errors.Is(err, fs.ErrNotExist) {
+			s.replace(path, s.b.olderCopy)
 		}
 	}
 }

@@ -22,23 +22,23 @@ type line struct {
 	attrs map[string]string
 }
 
-func (j *journal) logger() *slog.Logger { return slog.New(&page{j: j}) }
+func (j *journal) logger() *slog.Logger { return slog.New(&journalHandler{j: j}) }
 
-// page is a handler of a journal.
-type page struct {
+// journalHandler is a handler of a journal.
+type journalHandler struct {
 	j    *journal
 	with []slog.Attr
 }
 
-func (p *page) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+func (p *journalHandler) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
 
-func (p *page) WithGroup(string) slog.Handler { return p }
+func (p *journalHandler) WithGroup(string) slog.Handler { return p }
 
-func (p *page) WithAttrs(more []slog.Attr) slog.Handler {
-	return &page{j: p.j, with: append(slices.Clip(p.with), more...)}
+func (p *journalHandler) WithAttrs(more []slog.Attr) slog.Handler {
+	return &journalHandler{j: p.j, with: append(slices.Clip(p.with), more...)}
 }
 
-func (p *page) Handle(_ context.Context, r slog.Record) error {
+func (p *journalHandler) Handle(_ context.Context, r slog.Record) error {
 	l := line{level: r.Level, text: r.Message, attrs: map[string]string{}}
 	add := func(a slog.Attr) bool {
 		l.attrs[a.Key] = a.Value.String()
@@ -56,9 +56,9 @@ func (p *page) Handle(_ context.Context, r slog.Record) error {
 
 // Messages of the log lines that report damage.
 const (
-	saysLost  = "alerts are missing from the store"
-	saysWhole = "the store was damaged and is whole again"
-	saysOther = "messages are missing from the store"
+	msgLost     = "alerts are missing from the store"
+	msgRepaired = "the store was damaged and is repaired"
+	msgOther    = "messages are missing from the store"
 )
 
 func (j *journal) find(texts ...string) (found []line) {
@@ -75,12 +75,12 @@ func (j *journal) find(texts ...string) (found []line) {
 }
 
 // losses returns the lines that report missing messages of any stream.
-func (j *journal) losses() []line { return j.find(saysLost, saysOther) }
+func (j *journal) losses() []line { return j.find(msgLost, msgOther) }
 
 // missing returns the numbers of alerts reported as missing, and an error for inconsistent reports.
 func (j *journal) missing() (numbers map[uint64]bool, wrong error) {
 	numbers = map[uint64]bool{}
-	for _, l := range j.find(saysLost) {
+	for _, l := range j.find(msgLost) {
 		n := 0
 		for part := range strings.SplitSeq(l.attrs["numbers"], ",") {
 			from, to, isRange := strings.Cut(strings.TrimSpace(part), "-")
@@ -101,7 +101,7 @@ func (j *journal) missing() (numbers map[uint64]bool, wrong error) {
 			return numbers, fmt.Errorf("missing=%s where numbers=%s are %d", l.attrs["missing"], l.attrs["numbers"], n)
 		}
 		if l.level != slog.LevelError {
-			return numbers, fmt.Errorf("a loss is said at level %v", l.level)
+			return numbers, fmt.Errorf("a loss is logged at level %v", l.level)
 		}
 	}
 	return numbers, nil

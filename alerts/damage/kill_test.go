@@ -41,35 +41,35 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// told is a line of a victim's output: a delivered message, or the id of a stored one.
-type told struct {
+// victimLine is a line of a victim's output: a delivered message, or the id of a stored one.
+type victimLine struct {
 	Stored     string `json:",omitempty"`
 	Seq        uint64 `json:",omitempty"`
 	Camera, ID string `json:",omitempty"`
 	Data       string `json:",omitempty"`
 }
 
-// teller is a sink that prints what it receives.
-type teller struct {
+// printingSink is a sink that prints what it receives.
+type printingSink struct {
 	mu  sync.Mutex
 	out *json.Encoder
 }
 
-func (*teller) Name() string { return "webhook" }
+func (*printingSink) Name() string { return "webhook" }
 
-func (w *teller) say(s any) error {
+func (w *printingSink) print(s any) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.out.Encode(s)
 }
 
-func (w *teller) Deliver(_ context.Context, m sink.Message) error {
-	return w.say(told{Seq: m.Seq, Camera: m.Camera, ID: m.ID, Data: string(m.Data)})
+func (w *printingSink) Deliver(_ context.Context, m sink.Message) error {
+	return w.print(victimLine{Seq: m.Seq, Camera: m.Camera, ID: m.ID, Data: string(m.Data)})
 }
 
 // victim publishes events of three cameras, and prints stored and delivered messages.
 func victim(dir string) error {
-	w := &teller{out: json.NewEncoder(os.Stdout)}
+	w := &printingSink{out: json.NewEncoder(os.Stdout)}
 	ctx := context.Background()
 	o, err := outbox.Open(ctx, outbox.Options{
 		Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{w}, Reserve: 1 << 16,
@@ -86,7 +86,7 @@ func victim(dir string) error {
 				id := alerts.NewID()
 				for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
 					a := alerttest.Event(camera, id, seq, phase)
-					if o.Publish(ctx, a) != nil || w.say(told{Stored: a.MessageID()}) != nil {
+					if o.Publish(ctx, a) != nil || w.print(victimLine{Stored: a.MessageID()}) != nil {
 						return
 					}
 				}
@@ -125,9 +125,9 @@ func killSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// deadStores are the kinds of damage applied to the store of a killed process. Messages stored just before the kill are
-// not in the ledger yet, so the end of the last block is left alone.
-func deadStores() []kind {
+// killedKinds are the kinds of damage applied to the store of a killed process. Messages stored just before the kill
+// are not in the ledger yet, so the end of the last block is left alone.
+func killedKinds() []kind {
 	inside := slices.DeleteFunc(kinds(), func(k kind) bool {
 		for _, name := range []string{
 			"flip at the start", "flip at a third", "flip in the middle", "KV_VIGIL_OUTBOX: ", "ledger: flipped",
@@ -143,14 +143,14 @@ func deadStores() []kind {
 	return inside
 }
 
-// killing is the expected content of a store whose processes are killed.
-type killing struct {
+// killTest is the expected content of a store whose processes are killed.
+type killTest struct {
 	base
 	dir   string
 	acked map[string]bool // reported as stored, by id
 	lost  map[string]bool // lost by damage; false if the ledger was damaged as well, so that it need not be reported
 	ended map[string]bool // events whose end was stored, even if lost later
-	says  bytes.Buffer    // logs of the killed processes
+	logs  bytes.Buffer    // logs of the killed processes
 }
 
 // A process that publishes is killed at random moments, and sometimes its store is damaged before the next one opens
@@ -160,11 +160,11 @@ func TestKilledAndDamaged(t *testing.T) {
 	seed := killSeed(t)
 	t.Logf("%d rounds, seed %d (VIGIL_DAMAGE_SEED)", rounds, seed)
 	r := rand.New(rand.NewPCG(seed, 0))
-	s := &killing{
+	s := &killTest{
 		base: base{objects: map[string]string{}}, dir: filepath.Join(t.TempDir(), "store"),
 		acked: map[string]bool{}, lost: map[string]bool{}, ended: map[string]bool{},
 	}
-	inside := deadStores()
+	inside := killedKinds()
 	flips := slices.DeleteFunc(slices.Clone(inside),
 		func(k kind) bool { return !strings.HasPrefix(k.name, "alerts: block: ") })
 	for round := 1; round <= rounds && !t.Failed(); round++ {
@@ -184,12 +184,12 @@ func TestKilledAndDamaged(t *testing.T) {
 		}
 	}
 	if t.Failed() {
-		t.Logf("the logs of those that were killed:\n%s", s.says.Bytes())
+		t.Logf("the logs of those that were killed:\n%s", s.logs.Bytes())
 	}
-	said := 0
+	reported := 0
 	for id, saying := range s.lost {
 		if s.acked[id] && saying {
-			said++
+			reported++
 		}
 	}
 	arrived := 0
@@ -206,18 +206,18 @@ func TestKilledAndDamaged(t *testing.T) {
 	}
 	t.Logf("%d messages were stored and %d of them arrived; damage took %d from the store, recovered ends among "+
 		"them: of those that were stored %d were "+
-		"said by number", len(s.acked), arrived, len(s.lost), said)
+		"said by number", len(s.acked), arrived, len(s.lost), reported)
 }
 
 // damage damages the store, and compares the result with the stored messages.
-func (s *killing) damage(t *testing.T, name string, k kind) {
+func (s *killTest) damage(t *testing.T, name string, k kind) {
 	t.Helper()
 	if err := os.Remove(filepath.Join(s.dir, "vigil.sock")); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err) // the dead process's, which cannot be copied
 	}
 	copied := filepath.Join(t.TempDir(), "copy")
 	clone(t, s.dir, copied)
-	s.know(t, copied)
+	s.readStore(t, copied)
 	there := idsOf(s.stored)
 	for id := range s.acked {
 		_, found := slices.BinarySearch(there, id)
@@ -226,7 +226,7 @@ func (s *killing) damage(t *testing.T, name string, k kind) {
 		}
 	}
 	t.Logf("%s, of %d messages", name, len(there))
-	k.do(&spoiler{b: &s.base, dir: s.dir}) // files missing after a kill cannot be removed
+	k.do(&damager{b: &s.base, dir: s.dir}) // files missing after a kill cannot be removed
 	now, got := s.examine(t, s.dir, k)
 	s.delivered = append(s.delivered, got...)
 	left := idsOf(now)
@@ -237,8 +237,8 @@ func (s *killing) damage(t *testing.T, name string, k kind) {
 	}
 }
 
-// know reads the content of a store.
-func (s *killing) know(t *testing.T, dir string) {
+// readStore reads the content of a store.
+func (s *killTest) readStore(t *testing.T, dir string) {
 	t.Helper()
 	server, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
@@ -270,11 +270,11 @@ func (s *killing) know(t *testing.T, dir string) {
 }
 
 // kill runs a victim for so long after its first message, and returns its output.
-func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
+func (s *killTest) kill(t *testing.T, life time.Duration) (all []victimLine) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), victimDir+"="+s.dir)
-	cmd.Stderr = &s.says
+	cmd.Stderr = &s.logs
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -283,7 +283,7 @@ func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
 		t.Fatal(err)
 	}
 	// A victim that stores nothing prints its stacks at the end.
-	hang := time.AfterFunc(patience, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	hang := time.AfterFunc(longWait, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for first := true; lines.Scan(); first = false {
@@ -291,13 +291,13 @@ func (s *killing) kill(t *testing.T, life time.Duration) (all []told) {
 			hang.Stop()
 			time.AfterFunc(life, func() { _ = cmd.Process.Kill() })
 		}
-		var line told
+		var line victimLine
 		if json.Unmarshal(lines.Bytes(), &line) == nil { // the last line may be truncated
 			all = append(all, line)
 		}
 	}
 	if err := cmd.Wait(); err == nil || len(all) == 0 {
-		t.Fatalf("the process ended before it was killed: %v\n%s", err, s.says.Bytes())
+		t.Fatalf("the process ended before it was killed: %v\n%s", err, s.logs.Bytes())
 	}
 	return all
 }

@@ -12,7 +12,7 @@ import (
 // kind is a kind of damage to a store.
 type kind struct {
 	name string
-	do   func(s *spoiler)
+	do   func(s *damager)
 	// whole means that no message may be lost; blind that the record of a loss is damaged as well, so that the report
 	// may be incomplete.
 	whole, blind bool
@@ -22,14 +22,14 @@ type kind struct {
 	refuse string
 }
 
-// spoiler damages one store.
-type spoiler struct {
+// damager damages one store.
+type damager struct {
 	b   *base
 	dir string
 	err error
 }
 
-func (s *spoiler) keep(err error) { s.err = errors.Join(s.err, err) }
+func (s *damager) keep(err error) { s.err = errors.Join(s.err, err) }
 
 // Names of the streams.
 const (
@@ -41,7 +41,7 @@ const (
 )
 
 // at returns the path of a file of a stream, of any account; "blk" is its largest block.
-func (s *spoiler) at(stream, name string) string {
+func (s *damager) at(stream, name string) string {
 	if stream == theLedger {
 		return filepath.Join(s.dir, theLedger)
 	}
@@ -68,7 +68,7 @@ func (s *spoiler) at(stream, name string) string {
 	return largest
 }
 
-func (s *spoiler) change(path string, do func([]byte) []byte) {
+func (s *damager) change(path string, do func([]byte) []byte) {
 	data, err := os.ReadFile(path)
 	if err == nil {
 		err = os.WriteFile(path, do(data), 0o600)
@@ -76,7 +76,7 @@ func (s *spoiler) change(path string, do func([]byte) []byte) {
 	s.keep(err)
 }
 
-func (s *spoiler) flip(path string, part float64) {
+func (s *damager) flip(path string, part float64) {
 	s.change(path, func(b []byte) []byte {
 		if len(b) > 0 {
 			b[int(float64(len(b)-1)*part)] ^= 0x55
@@ -85,7 +85,7 @@ func (s *spoiler) flip(path string, part float64) {
 	})
 }
 
-func (s *spoiler) zero(path string, part float64, n int) {
+func (s *damager) zero(path string, part float64, n int) {
 	s.change(path, func(b []byte) []byte {
 		from := int(float64(len(b)) * part)
 		clear(b[from:min(len(b), from+n)])
@@ -93,11 +93,11 @@ func (s *spoiler) zero(path string, part float64, n int) {
 	})
 }
 
-func (s *spoiler) cut(path string, part float64) {
+func (s *damager) cut(path string, part float64) {
 	s.change(path, func(b []byte) []byte { return b[:int(float64(len(b))*part)] })
 }
 
-func (s *spoiler) garbage(path string) {
+func (s *damager) garbage(path string) {
 	s.change(path, func(b []byte) []byte {
 		r := rand.New(rand.NewPCG(1, uint64(len(b))))
 		for i := range b {
@@ -108,22 +108,22 @@ func (s *spoiler) garbage(path string) {
 }
 
 // remove deletes an existing file.
-func (s *spoiler) remove(path string) {
+func (s *damager) remove(path string) {
 	_, err := os.Lstat(path)
 	s.keep(errors.Join(err, os.RemoveAll(path)))
 }
 
-func (s *spoiler) folder(path string) {
+func (s *damager) folder(path string) {
 	s.keep(errors.Join(os.RemoveAll(path), os.MkdirAll(filepath.Join(path, "x"), 0o700)))
 }
 
 // file replaces a folder by a file.
-func (s *spoiler) file(path string) {
+func (s *damager) file(path string) {
 	s.keep(errors.Join(os.RemoveAll(path), os.WriteFile(path, []byte("x"), 0o600)))
 }
 
 // replace replaces a file by that of another store.
-func (s *spoiler) replace(path, from string) {
+func (s *damager) replace(path, from string) {
 	rel, err := filepath.Rel(s.dir, path)
 	s.keep(errors.Join(err, os.RemoveAll(path)))
 	source := filepath.Join(from, rel)
@@ -139,23 +139,23 @@ func (s *spoiler) replace(path, from string) {
 	}
 }
 
-// mostOf returns the kinds of damage to one file.
-func mostOf(stream, file string) map[string]func(*spoiler) {
-	at := func(do func(*spoiler, string)) func(*spoiler) {
-		return func(s *spoiler) { do(s, s.at(stream, file)) }
+// fileKinds returns the kinds of damage to one file.
+func fileKinds(stream, file string) map[string]func(*damager) {
+	at := func(do func(*damager, string)) func(*damager) {
+		return func(s *damager) { do(s, s.at(stream, file)) }
 	}
-	return map[string]func(*spoiler){
-		"gone":     at((*spoiler).remove),
-		"empty":    at(func(s *spoiler, p string) { s.cut(p, 0) }),
-		"flipped":  at(func(s *spoiler, p string) { s.flip(p, .3) }),
-		"cut":      at(func(s *spoiler, p string) { s.cut(p, .5) }),
-		"garbage":  at((*spoiler).garbage),
-		"a folder": at((*spoiler).folder),
+	return map[string]func(*damager){
+		"gone":     at((*damager).remove),
+		"empty":    at(func(s *damager, p string) { s.cut(p, 0) }),
+		"flipped":  at(func(s *damager, p string) { s.flip(p, .3) }),
+		"cut":      at(func(s *damager, p string) { s.cut(p, .5) }),
+		"garbage":  at((*damager).garbage),
+		"a folder": at((*damager).folder),
 	}
 }
 
-// often are the kinds that are always tested, some of each sort; the others run in the long tests.
-var often = []string{
+// quickKinds are the kinds that are always tested, some of each sort; the others run in the long tests.
+var quickKinds = []string{
 	"untouched",
 	"alerts: block: flip at the start, no index", "alerts: block: flip in the middle",
 	"alerts: block: flip in the middle, no index",
@@ -177,41 +177,41 @@ var often = []string{
 
 // kinds returns all kinds.
 func kinds() []kind {
-	all := []kind{{name: "untouched", do: func(*spoiler) {}, whole: true}}
-	block := func(do func(*spoiler, string)) func(*spoiler) {
-		return func(s *spoiler) { do(s, s.at(theAlerts, "blk")) }
+	all := []kind{{name: "untouched", do: func(*damager) {}, whole: true}}
+	block := func(do func(*damager, string)) func(*damager) {
+		return func(s *damager) { do(s, s.at(theAlerts, "blk")) }
 	}
-	for name, do := range map[string]func(*spoiler){
-		"flip at the start":   block(func(s *spoiler, p string) { s.flip(p, .01) }),
-		"flip at a third":     block(func(s *spoiler, p string) { s.flip(p, .33) }),
-		"flip in the middle":  block(func(s *spoiler, p string) { s.flip(p, .5) }),
-		"flip of a length":    block(func(s *spoiler, p string) { s.change(p, flipLength) }),
-		"flip near the end":   block(func(s *spoiler, p string) { s.flip(p, .98) }),
-		"zeros in the middle": block(func(s *spoiler, p string) { s.zero(p, .5, 4096) }),
-		"zeros at the start":  block(func(s *spoiler, p string) { s.zero(p, 0, 512) }),
-		"zeros at the end":    block(func(s *spoiler, p string) { s.zero(p, .96, 1<<20) }),
-		"cut in half":         block(func(s *spoiler, p string) { s.cut(p, .5) }),
-		"cut at the end":      block(func(s *spoiler, p string) { s.cut(p, .995) }),
-		"cut to nothing":      block(func(s *spoiler, p string) { s.cut(p, 0) }),
-		"gone":                block((*spoiler).remove),
-		"garbage":             block((*spoiler).garbage),
-		"a folder":            block((*spoiler).folder),
+	for name, do := range map[string]func(*damager){
+		"flip at the start":   block(func(s *damager, p string) { s.flip(p, .01) }),
+		"flip at a third":     block(func(s *damager, p string) { s.flip(p, .33) }),
+		"flip in the middle":  block(func(s *damager, p string) { s.flip(p, .5) }),
+		"flip of a length":    block(func(s *damager, p string) { s.change(p, flipLength) }),
+		"flip near the end":   block(func(s *damager, p string) { s.flip(p, .98) }),
+		"zeros in the middle": block(func(s *damager, p string) { s.zero(p, .5, 4096) }),
+		"zeros at the start":  block(func(s *damager, p string) { s.zero(p, 0, 512) }),
+		"zeros at the end":    block(func(s *damager, p string) { s.zero(p, .96, 1<<20) }),
+		"cut in half":         block(func(s *damager, p string) { s.cut(p, .5) }),
+		"cut at the end":      block(func(s *damager, p string) { s.cut(p, .995) }),
+		"cut to nothing":      block(func(s *damager, p string) { s.cut(p, 0) }),
+		"gone":                block((*damager).remove),
+		"garbage":             block((*damager).garbage),
+		"a folder":            block((*damager).folder),
 	} {
 		all = append(all, kind{name: "alerts: block: " + name, do: do},
-			kind{name: "alerts: block: " + name + ", no index", do: func(s *spoiler) {
+			kind{name: "alerts: block: " + name + ", no index", do: func(s *damager) {
 				do(s)
 				s.remove(s.at(theAlerts, "msgs/index.db"))
 			}})
 	}
 	for _, file := range []string{"msgs/index.db", "meta.inf", "meta.sum"} {
-		for name, do := range mostOf(theAlerts, file) {
+		for name, do := range fileKinds(theAlerts, file) {
 			all = append(all, kind{name: "alerts: " + file + ": " + name, do: do, whole: true})
 		}
 	}
 	for _, stream := range []string{thePositions, theEvidence} {
 		for _, file := range []string{"blk", "meta.inf"} {
-			for name, do := range mostOf(stream, file) {
-				all = append(all, kind{name: stream + ": " + file + ": " + name, whole: true, do: func(s *spoiler) {
+			for name, do := range fileKinds(stream, file) {
+				all = append(all, kind{name: stream + ": " + file + ": " + name, whole: true, do: func(s *damager) {
 					do(s)
 					if file == "blk" {
 						s.remove(s.at(stream, "msgs/index.db"))
@@ -221,12 +221,12 @@ func kinds() []kind {
 		}
 		all = append(all, kind{
 			name: stream + ": gone", whole: true,
-			do: func(s *spoiler) { s.remove(s.at(stream, "")) },
+			do: func(s *damager) { s.remove(s.at(stream, "")) },
 		})
 	}
-	for name, do := range mostOf(theLedger, "") {
+	for name, do := range fileKinds(theLedger, "") {
 		all = append(all, kind{name: "ledger: " + name, do: do, whole: true},
-			kind{name: "ledger: " + name + ", flip in the middle", blind: true, do: func(s *spoiler) {
+			kind{name: "ledger: " + name + ", flip in the middle", blind: true, do: func(s *damager) {
 				do(s)
 				s.flip(s.at(theAlerts, "blk"), .5)
 				s.remove(s.at(theAlerts, "msgs/index.db"))
@@ -234,50 +234,53 @@ func kinds() []kind {
 	}
 	return append(all,
 		kind{
-			name: "ledger: of another store", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.other) },
+			name: "ledger: of another store", do: func(s *damager) { s.replace(s.at(theLedger, ""), s.b.other) },
 			blind: true,
 		},
-		kind{name: "ledger: older", do: func(s *spoiler) { s.replace(s.at(theLedger, ""), s.b.half) }, whole: true},
-		kind{name: "alerts: older", do: func(s *spoiler) { s.replace(s.at(theAlerts, ""), s.b.half) }},
-		kind{name: "alerts: gone", do: func(s *spoiler) { s.remove(s.at(theAlerts, "")) }},
-		kind{name: "alerts: a file", do: func(s *spoiler) { s.file(s.at(theAlerts, "")) }},
-		kind{name: "alerts: blocks: a file", do: func(s *spoiler) { s.file(s.at(theAlerts, "msgs")) }},
 		kind{
-			name: "positions: blocks: a file", do: func(s *spoiler) { s.file(s.at(thePositions, "msgs")) },
+			name: "ledger: older", do: func(s *damager) { s.replace(s.at(theLedger, ""), s.b.olderCopy) },
 			whole: true,
 		},
-		kind{name: "streams: a file", do: func(s *spoiler) { s.file(s.at(allStreams, "")) }},
+		kind{name: "alerts: older", do: func(s *damager) { s.replace(s.at(theAlerts, ""), s.b.olderCopy) }},
+		kind{name: "alerts: gone", do: func(s *damager) { s.remove(s.at(theAlerts, "")) }},
+		kind{name: "alerts: a file", do: func(s *damager) { s.file(s.at(theAlerts, "")) }},
+		kind{name: "alerts: blocks: a file", do: func(s *damager) { s.file(s.at(theAlerts, "msgs")) }},
+		kind{
+			name: "positions: blocks: a file", do: func(s *damager) { s.file(s.at(thePositions, "msgs")) },
+			whole: true,
+		},
+		kind{name: "streams: a file", do: func(s *damager) { s.file(s.at(allStreams, "")) }},
 		kind{
 			name: "streams: a file in the place of all",
-			do:   func(s *spoiler) { s.file(filepath.Join(s.dir, "jetstream")) },
+			do:   func(s *damager) { s.file(filepath.Join(s.dir, "jetstream")) },
 		},
-		kind{name: "streams: a file in the place of all, no ledger", blind: true, do: func(s *spoiler) {
+		kind{name: "streams: a file in the place of all, no ledger", blind: true, do: func(s *damager) {
 			s.file(filepath.Join(s.dir, "jetstream"))
 			s.remove(s.at(theLedger, ""))
 		}},
-		kind{name: "streams: older", do: func(s *spoiler) { s.replace(s.at(allStreams, ""), s.b.half) }},
-		kind{name: "streams: gone", do: func(s *spoiler) { s.remove(s.at(allStreams, "")) }},
+		kind{name: "streams: older", do: func(s *damager) { s.replace(s.at(allStreams, ""), s.b.olderCopy) }},
+		kind{name: "streams: gone", do: func(s *damager) { s.remove(s.at(allStreams, "")) }},
 		kind{
 			name: "streams: a folder more",
-			do:   func(s *spoiler) { s.folder(filepath.Join(s.at(allStreams, ""), "zzz", "msgs")) }, whole: true,
+			do:   func(s *damager) { s.folder(filepath.Join(s.at(allStreams, ""), "zzz", "msgs")) }, whole: true,
 		},
-		kind{name: "streams: a file more", do: func(s *spoiler) {
+		kind{name: "streams: a file more", do: func(s *damager) {
 			s.keep(os.WriteFile(filepath.Join(s.at(allStreams, ""), "zzz"), []byte("x"), 0o600))
 		}, whole: true},
-		kind{name: "a block more", do: func(s *spoiler) {
+		kind{name: "a block more", do: func(s *damager) {
 			s.keep(os.WriteFile(filepath.Join(s.at(theAlerts, "msgs"), "77.blk"), bytes.Repeat([]byte("x"), 999),
 				0o600))
 		}, whole: true},
 		kind{
-			name: "reserve: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "reserve")) },
+			name: "reserve: a folder", do: func(s *damager) { s.folder(filepath.Join(s.dir, "reserve")) },
 			whole: true,
 		},
 		kind{
-			name: "socket: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.sock")) },
+			name: "socket: a folder", do: func(s *damager) { s.folder(filepath.Join(s.dir, "vigil.sock")) },
 			whole: true,
 		},
 		kind{
-			name: "lock: a folder", do: func(s *spoiler) { s.folder(filepath.Join(s.dir, "vigil.lock")) }, whole: true,
+			name: "lock: a folder", do: func(s *damager) { s.folder(filepath.Join(s.dir, "vigil.lock")) }, whole: true,
 			refuse: "vigil.lock",
 		},
 	)

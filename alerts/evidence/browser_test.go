@@ -26,13 +26,13 @@ v.play().catch(e => tell({error: e}));
 </script></body></html>`
 
 // A real browser plays a clip from its first picture to its last.
-func TestAClipPlaysInABrowser(t *testing.T) {
+func TestClipPlaysInBrowser(t *testing.T) {
 	browser := testenv.Tool(t, "chromium")
 	var pictures [][]byte
 	for i := range 15 {
-		pictures = append(pictures, photo(t, 641, 361, i))
+		pictures = append(pictures, testJPEG(t, 641, 361, i))
 	}
-	clip, err := child(t, "encode").Encode(within(t), pictures, clipFPS)
+	clip, err := processEncoder(t, "encode").Encode(within(t), pictures, clipFPS)
 	if err != nil {
 		t.Fatal(err)
 	}

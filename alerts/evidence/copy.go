@@ -170,7 +170,7 @@ func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 	data, err := c.src.Read(ctx, Bucket, e.Name)
 	if err != nil {
 		// It was deleted before the alert could be delivered: there is nothing to copy.
-		c.log.Debug("evidence is no longer there to be copied", "name", e.Name, "error", err)
+		c.log.Debug("evidence was deleted before it was copied", "name", e.Name, "error", err)
 		return nil
 	}
 	if c.to == nil {
@@ -185,7 +185,7 @@ func (c *Copier) copyObject(ctx context.Context, e alerts.Evidence) error {
 func (c *Copier) logFailure(err error) {
 	if text := err.Error(); text != c.lastLogged {
 		c.lastLogged = text
-		c.log.Warn("evidence is not copied to the NATS server; alerts go on", "error", err, errcode.Key,
+		c.log.Warn("evidence is not copied to the NATS server; alerts are still delivered", "error", err, errcode.Key,
 			errcode.EvidenceNotCopied)
 	}
 }

@@ -21,8 +21,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// away starts Debian's nats-server with a configuration, and connects to it.
-func away(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
+// startRemote starts Debian's nats-server with a configuration, and connects to it.
+func startRemote(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 	t.Helper()
 	p := natstest.Launch(t, natstest.FreePort(t), config)
 	c, err := broker.Dial(within(t), broker.DialOptions{
@@ -51,8 +51,8 @@ func copier(from jetstream.JetStream, to *broker.Conn, instance string, bytes in
 	return c
 }
 
-// shown returns an update that names stored pieces of evidence.
-func shown(t *testing.T, from *Store, id string, contents map[string]string) (alerts.Alert, sink.Message) {
+// eventWithEvidence returns an update that names stored pieces of evidence.
+func eventWithEvidence(t *testing.T, from *Store, id string, contents map[string]string) (alerts.Alert, sink.Message) {
 	t.Helper()
 	a := event(id, alerts.PhaseUpdate)
 	a.Seq, a.Kind, a.Model = 1, alerts.KindUntrusted, alerts.Model{Name: "small", Hash: "ab"}
@@ -75,12 +75,16 @@ func shown(t *testing.T, from *Store, id string, contents map[string]string) (al
 
 // Evidence reaches the configured server before the message that names it, with the digest in the message, and within
 // the limits there.
-func TestEvidenceGoesAlong(t *testing.T) {
+func TestEvidenceIsCopiedFirst(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	c := copier(js, far, "here", 1000, slog.New(slog.DiscardHandler))
-	way := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
+	forwarded := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context,
+		m sink.Message,
+	) {
+		c.Copy(ctx, m.Data)
+	}}
 	heard := make(chan alerts.Alert, 10)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
@@ -95,11 +99,11 @@ func TestEvidenceGoesAlong(t *testing.T) {
 	var first string
 	for i := range 4 {
 		id := alerts.NewID()
-		_, m := shown(t, from, id, map[string]string{
+		_, m := eventWithEvidence(t, from, id, map[string]string{
 			"snapshot-1.jpg": strings.Repeat(fmt.Sprint(i), 200),
 			"heatmap-1.jpg":  strings.Repeat("h", 200),
 		})
-		if err := way.Deliver(within(t), m); err != nil {
+		if err := forwarded.Deliver(within(t), m); err != nil {
 			t.Fatal(err)
 		}
 		select {
@@ -140,19 +144,23 @@ func TestEvidenceGoesAlong(t *testing.T) {
 }
 
 // A server that accepts alerts and no objects gets the alerts; the failure is logged once.
-func TestWhatCannotBeCopiedHoldsUpNoAlert(t *testing.T) {
+func TestFailedCopyDelaysNoAlert(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	_, far := away(t, `authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$O.>"]}}}]}
+	_, far := startRemote(t, `authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$O.>"]}}}]}
 no_auth_user: u
 `+natstest.JetStreamIn(t.TempDir()))
 	var mu sync.Mutex
 	var said bytes.Buffer
-	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&locked{&mu, &said}, nil)))
-	way := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context, m sink.Message) { c.Copy(ctx, m.Data) }}
+	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&lockedBuffer{&mu, &said}, nil)))
+	forwarded := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context,
+		m sink.Message,
+	) {
+		c.Copy(ctx, m.Data)
+	}}
 	for range 3 {
-		a, m := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
-		if err := way.Deliver(within(t), m); err != nil {
+		a, m := eventWithEvidence(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
+		if err := forwarded.Deliver(within(t), m); err != nil {
 			t.Fatal(err)
 		}
 		if last, err := far.Last(within(t), alerts.AllAlerts); err != nil || last.ID != a.MessageID() {
@@ -170,7 +178,7 @@ no_auth_user: u
 // Two vigils copy to one server: neither deletes the other's uploads in progress or stored evidence, whatever the
 // limits of each.
 func TestTwoVigilsCopyToOneServer(t *testing.T) {
-	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	quiet := slog.New(slog.DiscardHandler)
 	put := func(instance string, bytes int64) string {
 		t.Helper()
@@ -210,10 +218,10 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 }
 
 // On the other server old evidence is deleted without new uploads, also from the bucket that all vigils once shared.
-func TestOldCopiesGo(t *testing.T) {
+func TestOldCopiesExpire(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	shared := objects(t, far.JetStream(), Limits{Bytes: 1 << 20})
 	for _, o := range []*Store{from, shared} {
 		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
@@ -234,7 +242,7 @@ func TestOldCopiesGo(t *testing.T) {
 }
 
 // The server is inside another vigil, whose own evidence has the former name of copies: it stays, however old.
-func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
+func TestForeignEvidenceStays(t *testing.T) {
 	other, err := outbox.Open(within(t), outbox.Options{Server: broker.Options{Dir: t.TempDir(), Port: -1}})
 	if err != nil {
 		t.Fatal(err)
@@ -269,10 +277,10 @@ func TestTheEvidenceOfAnotherVigilStays(t *testing.T) {
 }
 
 // A server whose data was deleted gets its bucket again.
-func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
+func TestDeletedBucketIsRecreated(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
 	for _, name := range []string{"z/clip-1.mp4", "z/clip-2.mp4", "z/clip-3.mp4"} {
 		if err := from.Put(within(t), name, "video/mp4", []byte("x")); err != nil {
@@ -298,12 +306,12 @@ func TestABucketThatIsGoneIsMadeAgain(t *testing.T) {
 }
 
 // A message of a version whose copies shared one bucket, delivered by this version, is shown with its evidence.
-func TestEvidenceOfAMessageFromBefore(t *testing.T) {
+func TestEvidenceOfOlderVersion(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
-	a, _ := shown(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x", "heatmap-1.jpg": "y"})
+	a, _ := eventWithEvidence(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x", "heatmap-1.jpg": "y"})
 	for i := range a.Evidence {
 		a.Evidence[i].Bucket = Bucket
 	}
@@ -320,10 +328,10 @@ func TestEvidenceOfAMessageFromBefore(t *testing.T) {
 
 // The timeout for copying begins when the lock is held, however long that took, and waiting for it ends with the
 // context.
-func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
+func TestCopyTimeoutStartsWithLock(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
-	_, far := away(t, natstest.JetStreamIn(t.TempDir()))
+	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
@@ -349,31 +357,31 @@ func TestTheTimeToCopyBeginsWithItsTurn(t *testing.T) {
 	}
 }
 
-type locked struct {
+type lockedBuffer struct {
 	mu *sync.Mutex
 	w  *bytes.Buffer
 }
 
-func (l *locked) Write(p []byte) (int, error) {
+func (l *lockedBuffer) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.w.Write(p)
 }
 
 // A late clip is passed on for copying once it is stored, and nothing else is.
-func TestALateClipIsHandedOn(t *testing.T) {
+func TestLateClipIsCopied(t *testing.T) {
 	late := make(chan alerts.Evidence, 10)
 	js := server(t)
-	enc := &projector{hold: make(chan struct{})}
-	m := start(t, Options{
+	enc := &countingEncoder{hold: make(chan struct{})}
+	m := startMaker(t, Options{
 		Store: objects(t, js, Limits{Bytes: 1 << 20}), Encoder: enc,
 		AfterEnd: func(_ context.Context, e alerts.Evidence) { late <- e },
 	})
-	r, id := newReel(t, 18), alerts.NewID()
+	r, id := newTestMedia(t, 18), alerts.NewID()
 	m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
-	next(t, m)
+	nextResult(t, m)
 	m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r})
-	promised := next(t, m).Pending
+	promised := nextResult(t, m).Pending
 	enc.hold <- struct{}{}
 	select {
 	case e := <-late:

@@ -15,8 +15,8 @@ import (
 	"vigil/alerts/broker"
 )
 
-// on runs do with a server on a directory.
-func on(t *testing.T, dir string, do func(jetstream.JetStream)) {
+// withServer runs do with a server on a directory.
+func withServer(t *testing.T, dir string, do func(jetstream.JetStream)) {
 	t.Helper()
 	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
@@ -33,13 +33,13 @@ func on(t *testing.T, dir string, do func(jetstream.JetStream)) {
 }
 
 // A piece with an unreadable part is reported, reading it fails at once, and the others are readable.
-func TestADamagedPiece(t *testing.T) {
+func TestDamagedPiece(t *testing.T) {
 	id := alerts.NewID()
 	bad, good := id+"/snapshot-1.jpg", id+"/snapshot-2.jpg"
 	marker := bytes.Repeat([]byte("wound"), 100<<10) // several parts
 	for _, withIndex := range []bool{true, false} {
 		dir := t.TempDir()
-		on(t, dir, func(js jetstream.JetStream) {
+		withServer(t, dir, func(js jetstream.JetStream) {
 			o := objects(t, js, Limits{Bytes: 64 << 20})
 			for name, data := range map[string][]byte{bad: marker, good: []byte("whole")} {
 				if err := o.Put(within(t), name, "image/jpeg", data); err != nil {
@@ -62,7 +62,7 @@ func TestADamagedPiece(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		on(t, dir, func(js jetstream.JetStream) {
+		withServer(t, dir, func(js jetstream.JetStream) {
 			o := objects(t, js, Limits{Bytes: 64 << 20})
 			if !withIndex && !slices.Equal(o.Damaged(), []string{bad}) {
 				t.Errorf("damaged are said to be %v, want %s", o.Damaged(), bad)

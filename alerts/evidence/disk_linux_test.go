@@ -71,7 +71,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 		t.Errorf("%d of %d objects are kept, want the younger ones", kept, len(all))
 	}
 	if disktest.Free(t, dir) < 2*reserve {
-		t.Error("what was let go still takes its room on the disk")
+		t.Error("deleted evidence still uses space on the disk")
 	}
 	var stored []string
 	if _, err := o.Conn().Scan(within(t), broker.ScanOptions{}, func(r broker.Record) error {

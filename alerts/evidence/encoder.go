@@ -65,7 +65,7 @@ func (c ProcessEncoder) Encode(ctx context.Context, pictures [][]byte, fps float
 		return nil, fmt.Errorf("encode clip: %w", err)
 	}
 	if info.Size() > maxClip {
-		return nil, fmt.Errorf("encode clip: %d bytes are more than any clip has", info.Size())
+		return nil, fmt.Errorf("encode clip: %d bytes are too many", info.Size())
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -126,7 +126,7 @@ func EncodeClip(in io.Reader, path string) (err error) {
 		data, err := readPicture(r)
 		if errors.Is(err, io.EOF) {
 			if w == nil {
-				return errors.New("encode clip: there is no picture")
+				return errors.New("encode clip: no pictures")
 			}
 			return nil
 		}
@@ -157,7 +157,7 @@ func readPicture(r io.Reader) ([]byte, error) {
 		return nil, err
 	}
 	if n > maxPicture {
-		return nil, fmt.Errorf("a picture of %d bytes is more than any has", n)
+		return nil, fmt.Errorf("a picture of %d bytes is too large", n)
 	}
 	data := make([]byte, n)
 	if _, err := io.ReadFull(r, data); err != nil {

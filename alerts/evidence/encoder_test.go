@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func child(t *testing.T, role string) ProcessEncoder {
+func processEncoder(t *testing.T, role string) ProcessEncoder {
 	t.Helper()
 	t.Setenv(childRole, role)
 	return ProcessEncoder{Command: []string{os.Args[0]}, Dir: filepath.Join(t.TempDir(), "data")}
@@ -71,12 +71,12 @@ func probe(t *testing.T, path string) (codec, pixels string, w, h int, seconds f
 	return s.Codec, s.Pixels, s.Width, s.Height, seconds
 }
 
-func TestAClipIsWhatBrowsersPlay(t *testing.T) {
+func TestClipCodec(t *testing.T) {
 	var pictures [][]byte
 	for i := range 30 {
-		pictures = append(pictures, photo(t, 641, 361, i))
+		pictures = append(pictures, testJPEG(t, 641, 361, i))
 	}
-	c := child(t, "encode")
+	c := processEncoder(t, "encode")
 	data, err := c.Encode(within(t), pictures, 5)
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +107,8 @@ func TestAClipIsWhatBrowsersPlay(t *testing.T) {
 	}
 }
 
-func TestAnEncoderThatFailsIsAnError(t *testing.T) {
-	good := [][]byte{photo(t, 64, 48, 0), photo(t, 64, 48, 1)}
+func TestEncoderFailure(t *testing.T) {
+	good := [][]byte{testJPEG(t, 64, 48, 0), testJPEG(t, 64, 48, 1)}
 	for name, c := range map[string]struct {
 		role     string
 		pictures [][]byte
@@ -119,7 +119,7 @@ func TestAnEncoderThatFailsIsAnError(t *testing.T) {
 		"priority":   {"priority", good, "nice 19"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := child(t, c.role).Encode(within(t), c.pictures, 5); err == nil ||
+			if _, err := processEncoder(t, c.role).Encode(within(t), c.pictures, 5); err == nil ||
 				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q in it", err, c.want)
 			}
@@ -128,7 +128,7 @@ func TestAnEncoderThatFailsIsAnError(t *testing.T) {
 	t.Run("hangs", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(within(t))
 		cancel()
-		if _, err := child(t, "hang").Encode(ctx, good, 5); !errors.Is(err, context.Canceled) {
+		if _, err := processEncoder(t, "hang").Encode(ctx, good, 5); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
 		}
 	})

@@ -240,7 +240,7 @@ func (m *Maker) put(e alerts.Evidence, data []byte) (alerts.Evidence, error) {
 }
 
 // errStopped is the error of evidence that Close abandons.
-var errStopped = errors.New("given up, since the program was stopped before it was made")
+var errStopped = errors.New("abandoned, because the program was stopped first")
 
 // addMissing records that a clip of an event could not be made.
 func (m *Maker) addMissing(j *job, reason string) {

@@ -28,13 +28,13 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-var photos sync.Map // of the drawn pictures
+var testJPEGs sync.Map // of the drawn pictures
 
-// photo is a real JPEG, grey with a bright square at a position that depends on n.
-func photo(t testing.TB, w, h, n int) []byte {
+// testJPEG is a real JPEG, grey with a bright square at a position that depends on n.
+func testJPEG(t testing.TB, w, h, n int) []byte {
 	t.Helper()
 	key := [3]int{w, h, n}
-	if p, ok := photos.Load(key); ok {
+	if p, ok := testJPEGs.Load(key); ok {
 		return p.([]byte)
 	}
 	img := image.NewRGBA(image.Rect(0, 0, w, h))
@@ -51,18 +51,18 @@ func photo(t testing.TB, w, h, n int) []byte {
 	if err := jpeg.Encode(&b, img, nil); err != nil {
 		t.Fatal(err)
 	}
-	photos.Store(key, b.Bytes())
+	testJPEGs.Store(key, b.Bytes())
 	return b.Bytes()
 }
 
-// reel is a media buffer: a preview for each fifth frame of 25 a second, and one picture of full size.
-type reel struct {
+// testMedia is a media buffer: a preview for each fifth frame of 25 a second, and one picture of full size.
+type testMedia struct {
 	pics  []video.Preview
 	full  []byte
 	input []video.ModelPicture
 }
 
-func (r *reel) ModelInput(from, to uint64) []video.ModelPicture {
+func (r *testMedia) ModelInput(from, to uint64) []video.ModelPicture {
 	var out []video.ModelPicture
 	for _, p := range r.input {
 		if p.Seq >= from && p.Seq <= to {
@@ -72,7 +72,7 @@ func (r *reel) ModelInput(from, to uint64) []video.ModelPicture {
 	return out
 }
 
-func (r *reel) Previews(from, to uint64) []video.Preview {
+func (r *testMedia) Previews(from, to uint64) []video.Preview {
 	var out []video.Preview
 	for _, p := range r.pics {
 		if p.Seq >= from && p.Seq <= to {
@@ -82,7 +82,7 @@ func (r *reel) Previews(from, to uint64) []video.Preview {
 	return out
 }
 
-func (r *reel) Still(context.Context, uint64) ([]byte, bool, error) {
+func (r *testMedia) Still(context.Context, uint64) ([]byte, bool, error) {
 	switch {
 	case r.full != nil:
 		return r.full, true, nil
@@ -92,30 +92,30 @@ func (r *reel) Still(context.Context, uint64) ([]byte, bool, error) {
 	return nil, false, errors.New("no picture of this time is kept")
 }
 
-func newReel(t testing.TB, seconds int) *reel {
+func newTestMedia(t testing.TB, seconds int) *testMedia {
 	t.Helper()
-	r := &reel{full: photo(t, 1280, 721, 0)}
+	r := &testMedia{full: testJPEG(t, 1280, 721, 0)}
 	at := time.Now().Add(-time.Duration(seconds) * time.Second)
 	for i := range 5 * seconds {
 		pts := time.Duration(i) * video.PreviewEvery
 		r.pics = append(r.pics, video.Preview{
 			Seq: uint64(5 * i), PTS: pts, Arrival: at.Add(pts),
-			JPEG: photo(t, 641, 361, i),
+			JPEG: testJPEG(t, 641, 361, i),
 		})
 	}
 	return r
 }
 
-// cupboard is a store in memory.
-type cupboard struct {
+// memoryStore is a store in memory.
+type memoryStore struct {
 	mu   sync.Mutex
 	objs map[string][]byte
 	err  error
 }
 
-func (c *cupboard) Bucket() string { return "B" }
+func (c *memoryStore) Bucket() string { return "B" }
 
-func (c *cupboard) Put(_ context.Context, name, _ string, data []byte) error {
+func (c *memoryStore) Put(_ context.Context, name, _ string, data []byte) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
@@ -128,8 +128,8 @@ func (c *cupboard) Put(_ context.Context, name, _ string, data []byte) error {
 	return nil
 }
 
-// projector is an encoder that only counts.
-type projector struct {
+// countingEncoder is an encoder that only counts.
+type countingEncoder struct {
 	mu     sync.Mutex
 	busy   int
 	most   int
@@ -139,7 +139,7 @@ type projector struct {
 	failed error
 }
 
-func (p *projector) Encode(ctx context.Context, pictures [][]byte, fps float64) ([]byte, error) {
+func (p *countingEncoder) Encode(ctx context.Context, pictures [][]byte, fps float64) ([]byte, error) {
 	p.mu.Lock()
 	p.busy++
 	p.most = max(p.most, p.busy)
@@ -178,7 +178,7 @@ func heat(side int) []float32 {
 	return h
 }
 
-func start(t *testing.T, o Options) *Maker {
+func startMaker(t *testing.T, o Options) *Maker {
 	t.Helper()
 	if o.MaxLength == 0 {
 		o.Before, o.After, o.MaxLength = 5*time.Second, 3*time.Second, 20*time.Second
@@ -192,7 +192,7 @@ func start(t *testing.T, o Options) *Maker {
 	return m
 }
 
-func next(t *testing.T, m *Maker) thread.Result {
+func nextResult(t *testing.T, m *Maker) thread.Result {
 	t.Helper()
 	select {
 	case f := <-m.Results():
@@ -203,7 +203,7 @@ func next(t *testing.T, m *Maker) thread.Result {
 	}
 }
 
-func said(items []alerts.Evidence) string {
+func describeItems(items []alerts.Evidence) string {
 	var all []string
 	for _, e := range items {
 		all = append(all, fmt.Sprintf("%s %dx%d at %d", e.Kind, e.Width, e.Height, e.Frame))
@@ -211,25 +211,26 @@ func said(items []alerts.Evidence) string {
 	return strings.Join(all, ", ")
 }
 
-func TestAnEventIsWitnessed(t *testing.T) {
-	store, enc := &cupboard{}, &projector{hold: make(chan struct{})}
-	m := start(t, Options{Store: store, Encoder: enc})
-	r, id := newReel(t, 18), alerts.NewID()
+func TestEventEvidence(t *testing.T) {
+	store, enc := &memoryStore{}, &countingEncoder{hold: make(chan struct{})}
+	m := startMaker(t, Options{Store: store, Encoder: enc})
+	r, id := newTestMedia(t, 18), alerts.NewID()
 	m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
-	f := next(t, m)
-	if got := said(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last || f.AlertID != id ||
+	f := nextResult(t, m)
+	if got := describeItems(f.Items); got != "snapshot 1280x721 at 300, heatmap 1280x721 at 300" || f.Last ||
+		f.AlertID != id ||
 		f.Camera != "yard" {
 		t.Errorf("found %s: %+v", got, f)
 	}
 	if !m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r}) {
 		t.Error("nothing is promised of the end")
 	}
-	if f = next(t, m); len(f.Items) != 2 || len(f.Pending) != 1 || f.Last {
+	if f = nextResult(t, m); len(f.Items) != 2 || len(f.Pending) != 1 || f.Last {
 		t.Errorf("while the clip is made, found %+v", f)
 	}
 	enc.hold <- struct{}{}
-	f = next(t, m)
-	if got := said(f.Items); !strings.HasSuffix(got, "clip 640x360 at 125") || !f.Last || len(f.Items) != 3 {
+	f = nextResult(t, m)
+	if got := describeItems(f.Items); !strings.HasSuffix(got, "clip 640x360 at 125") || !f.Last || len(f.Items) != 3 {
 		t.Errorf("found %s: %+v", got, f)
 	}
 	// From 5 s before second 10 to the last picture, which is less than 3 s after second 16.
@@ -257,56 +258,56 @@ func TestAnEventIsWitnessed(t *testing.T) {
 }
 
 // A clip that becomes ready exactly at the end of its event is in the last Result.
-func TestAClipThatIsReadyAtTheEnd(t *testing.T) {
-	enc := &projector{hold: make(chan struct{})}
-	m := start(t, Options{Store: &cupboard{}, Encoder: enc})
-	r := newReel(t, 18)
+func TestClipReadyAtEnd(t *testing.T) {
+	enc := &countingEncoder{hold: make(chan struct{})}
+	m := startMaker(t, Options{Store: &memoryStore{}, Encoder: enc})
+	r := newTestMedia(t, 18)
 	for range 50 {
 		id := alerts.NewID()
 		c := &job{camera: "yard", id: id, anchor: event(id, alerts.PhaseStart).Start}
 		m.scheduleClip(c, thread.Request{Alert: event(id, alerts.PhaseStart), Media: r}, 16)
 		enc.hold <- struct{}{}
 		m.end(c, thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r})
-		f := next(t, m)
+		f := nextResult(t, m)
 		for !f.Last {
-			f = next(t, m)
+			f = nextResult(t, m)
 		}
-		if got := said(f.Items); got != "clip 640x360 at 125" || f.AlertID != id {
+		if got := describeItems(f.Items); got != "clip 640x360 at 125" || f.AlertID != id {
 			t.Fatalf("at last found %q of %s, want a clip of %s", got, f.AlertID, id)
 		}
 	}
 }
 
-func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
+func TestFailedEvidenceDelaysNothing(t *testing.T) {
 	for name, c := range map[string]struct {
-		reel    *reel
-		store   *cupboard
+		reel    *testMedia
+		store   *memoryStore
 		encoder Encoder
 		want    string
 	}{
-		"no picture": {&reel{}, &cupboard{}, &projector{}, ""},
-		"no store":   {newReel(t, 18), &cupboard{err: errors.New("full")}, &projector{}, ""},
-		"no encoder": {newReel(t, 18), &cupboard{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
+		"no picture": {&testMedia{}, &memoryStore{}, &countingEncoder{}, ""},
+		"no store":   {newTestMedia(t, 18), &memoryStore{err: errors.New("full")}, &countingEncoder{}, ""},
+		"no encoder": {newTestMedia(t, 18), &memoryStore{}, nil, "snapshot 1280x721 at 300, heatmap 1280x721 at 300"},
 		"encoder fails": {
-			newReel(t, 18), &cupboard{}, &projector{failed: errors.New("broken")},
+			newTestMedia(t, 18), &memoryStore{}, &countingEncoder{failed: errors.New("broken")},
 			"snapshot 1280x721 at 300, heatmap 1280x721 at 300",
 		},
-		"not a picture": {&reel{full: []byte("junk")}, &cupboard{}, &projector{}, ""},
+		"not a picture": {&testMedia{full: []byte("junk")}, &memoryStore{}, &countingEncoder{}, ""},
 		"preview at all": {
-			&reel{pics: newReel(t, 1).pics[:1]}, &cupboard{}, &projector{},
+			&testMedia{pics: newTestMedia(t, 1).pics[:1]}, &memoryStore{}, &countingEncoder{},
 			"snapshot 641x361 at 300, heatmap 641x361 at 300",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			m := start(t, Options{Store: c.store, Encoder: c.encoder})
+			m := startMaker(t, Options{Store: c.store, Encoder: c.encoder})
 			id := alerts.NewID()
 			m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: c.reel})
 			m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: c.reel})
-			f := next(t, m)
+			f := nextResult(t, m)
 			for !f.Last {
-				f = next(t, m)
+				f = nextResult(t, m)
 			}
-			if got := said(f.Items); got != c.want {
+			if got := describeItems(f.Items); got != c.want {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 			if missing := len(f.Missing) == 1 && f.Missing[0].Kind == alerts.EvidenceClip; missing != (c.encoder != nil && !strings.Contains(c.want, "clip")) {
@@ -318,9 +319,9 @@ func TestWhatCannotBeMadeHoldsUpNothing(t *testing.T) {
 
 // One clip at a time, and events that wait for their clips do not delay the pictures of others.
 func TestOneClipAtATime(t *testing.T) {
-	enc := &projector{hold: make(chan struct{})}
-	m := start(t, Options{Store: &cupboard{}, Encoder: enc})
-	r := newReel(t, 18)
+	enc := &countingEncoder{hold: make(chan struct{})}
+	m := startMaker(t, Options{Store: &memoryStore{}, Encoder: enc})
+	r := newTestMedia(t, 18)
 	const events = 4
 	for range events {
 		id := alerts.NewID()
@@ -328,18 +329,18 @@ func TestOneClipAtATime(t *testing.T) {
 		m.Submit(thread.Request{Alert: event(id, alerts.PhaseEnd), Media: r})
 	}
 	for range events {
-		if f := next(t, m); f.Last || len(f.Items) != 2 {
+		if f := nextResult(t, m); f.Last || len(f.Items) != 2 {
 			t.Errorf("found %+v", f)
 		}
 		// The end lists its pending clip by its future name.
-		if f := next(t, m); f.Last || len(f.Items) != 2 || len(f.Pending) != 1 ||
+		if f := nextResult(t, m); f.Last || len(f.Items) != 2 || len(f.Pending) != 1 ||
 			f.Pending[0].Name != f.AlertID+"/clip-125.mp4" || f.Pending[0].Bucket != "B" {
 			t.Errorf("found %+v", f)
 		}
 	}
 	for range events {
 		enc.hold <- struct{}{}
-		if f := next(t, m); !f.Last || f.Pending != nil || len(f.Items) != 3 {
+		if f := nextResult(t, m); !f.Last || f.Pending != nil || len(f.Items) != 3 {
 			t.Errorf("found %+v", f)
 		}
 	}
@@ -349,40 +350,40 @@ func TestOneClipAtATime(t *testing.T) {
 }
 
 // A long event has a clip of its beginning, and one of a later peak.
-func TestALongEventHasClipsOfItsPeaks(t *testing.T) {
-	enc := &projector{}
-	m := start(t, Options{
-		Store: &cupboard{}, Encoder: enc, Before: 2 * time.Second, After: time.Second,
+func TestLongEventClips(t *testing.T) {
+	enc := &countingEncoder{}
+	m := startMaker(t, Options{
+		Store: &memoryStore{}, Encoder: enc, Before: 2 * time.Second, After: time.Second,
 		MaxLength: 3 * time.Second,
 	})
-	r, id := newReel(t, 60), alerts.NewID()
+	r, id := newTestMedia(t, 60), alerts.NewID()
 	m.Submit(thread.Request{Alert: event(id, alerts.PhaseStart), Heat: heat(32), Side: 32, Media: r})
-	next(t, m)
-	if f := next(t, m); f.Last || len(f.Items) != 3 || f.Items[2].Frame != 200 {
-		t.Fatalf("found %s", said(f.Items))
+	nextResult(t, m)
+	if f := nextResult(t, m); f.Last || len(f.Items) != 3 || f.Items[2].Frame != 200 {
+		t.Fatalf("found %s", describeItems(f.Items))
 	}
 	rise := event(id, alerts.PhaseUpdate)
 	rise.Peak = alerts.Moment{Wall: time.Now(), StreamSeconds: 40, Frame: 1000}
 	m.Submit(thread.Request{Alert: rise, Heat: heat(32), Side: 32, Media: r})
-	if f := next(t, m); len(f.Items) != 3 || f.Items[0].Frame != 1000 {
-		t.Fatalf("found %s", said(f.Items))
+	if f := nextResult(t, m); len(f.Items) != 3 || f.Items[0].Frame != 1000 {
+		t.Fatalf("found %s", describeItems(f.Items))
 	}
 	end := event(id, alerts.PhaseEnd)
 	end.Peak, end.End.StreamSeconds, end.End.Frame = rise.Peak, 55, 1375
 	m.Submit(thread.Request{Alert: end, Media: r})
-	f := next(t, m)
+	f := nextResult(t, m)
 	for !f.Last {
-		f = next(t, m)
+		f = nextResult(t, m)
 	}
-	if got := said(
+	if got := describeItems(
 		f.Items); got != "snapshot 1280x721 at 1000, heatmap 1280x721 at 1000, clip 640x360 at 200, clip 640x360 at 950" {
 		t.Errorf("found %s", got)
 	}
 }
 
 // A clip does not extend across a reopened source, and keeps the timing of one with gaps.
-func TestAClipKeepsTime(t *testing.T) {
-	pics := newReel(t, 20).pics
+func TestClipTiming(t *testing.T) {
+	pics := newTestMedia(t, 20).pics
 	for i := range 10 {
 		pics[i].PTS += time.Hour // of a previous opening
 	}
@@ -390,13 +391,13 @@ func TestAClipKeepsTime(t *testing.T) {
 	if len(got) != 11 || got[0].Seq != 50 {
 		t.Errorf("%d pictures from frame %d on", len(got), got[0].Seq)
 	}
-	stumbled := []video.Preview{
+	irregular := []video.Preview{
 		{PTS: 0, JPEG: []byte("a")},
 		{PTS: 200 * time.Millisecond, JPEG: []byte("b")},
 		{PTS: 1210 * time.Millisecond, JPEG: []byte("c")},
 	}
 	var film []string
-	for _, p := range resampleConstantRate(stumbled) {
+	for _, p := range resampleConstantRate(irregular) {
 		film = append(film, string(p))
 	}
 	if s := strings.Join(film, ""); s != "abbbbbc" {

@@ -12,10 +12,10 @@ import (
 	"vigil/alerts/thread"
 )
 
-// storm submits the start and the end of many events at once.
-func storm(t *testing.T, m *Maker, events int) []string {
+// submitEvents submits the start and the end of many events at once.
+func submitEvents(t *testing.T, m *Maker, events int) []string {
 	t.Helper()
-	r := newReel(t, 18)
+	r := newTestMedia(t, 18)
 	var ids []string
 	for range events {
 		id := alerts.NewID()
@@ -30,9 +30,9 @@ func storm(t *testing.T, m *Maker, events int) []string {
 
 // Finish waits for the clips of all events that ended at once, however slow the encoder is.
 func TestFinishWaitsForTheLastClips(t *testing.T) {
-	store, enc := &cupboard{}, &projector{hold: make(chan struct{})}
-	m := start(t, Options{Store: store, Encoder: enc})
-	ids := storm(t, m, 5)
+	store, enc := &memoryStore{}, &countingEncoder{hold: make(chan struct{})}
+	m := startMaker(t, Options{Store: store, Encoder: enc})
+	ids := submitEvents(t, m, 5)
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
@@ -57,17 +57,18 @@ func TestFinishWaitsForTheLastClips(t *testing.T) {
 }
 
 // What Close abandons is reported for each event.
-func TestWhatIsGivenUpIsSaid(t *testing.T) {
+func TestAbandonedEvidenceIsReported(t *testing.T) {
 	var mu sync.Mutex
 	var log bytes.Buffer
-	enc := &projector{hold: make(chan struct{})}
+	enc := &countingEncoder{hold: make(chan struct{})}
 	m := NewMaker(Options{
-		Store: &cupboard{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&locked{&mu, &log}, nil)), Before: 5e9,
-		After: 3e9, MaxLength: 20e9,
+		Store: &memoryStore{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&lockedBuffer{&mu, &log}, nil)),
+		Before: 5e9,
+		After:  3e9, MaxLength: 20e9,
 	})
-	ids := storm(t, m, 3)
+	ids := submitEvents(t, m, 3)
 	for over := 0; over < len(ids); { // all of them wait for the encoder
-		if f := next(t, m); len(f.Pending) > 0 {
+		if f := nextResult(t, m); len(f.Pending) > 0 {
 			over++
 		}
 	}

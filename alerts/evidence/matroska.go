@@ -105,7 +105,7 @@ func matroska(pics []video.ModelPicture, times []time.Duration) ([]byte, error) 
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
 	for i, p := range pics {
 		if p.Side != side || len(p.Gray) != side*side {
-			return nil, errors.New("what the model saw changed its size")
+			return nil, errors.New("the size of the model's input changed")
 		}
 		if i == 0 || times[i]-began >= clusterTime {
 			clusters = append(clusters, cluster...)

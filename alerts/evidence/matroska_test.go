@@ -18,7 +18,7 @@ import (
 )
 
 // The model's input is read back pixel by pixel with its timestamps, and gaps are visible to every reader.
-func TestModelInputIsReadAsItWas(t *testing.T) {
+func TestModelInputRoundTrip(t *testing.T) {
 	const step = 120 * time.Millisecond
 	for _, side := range []int{32, 64} {
 		r := rand.New(rand.NewPCG(1, uint64(side)))

@@ -149,7 +149,7 @@ func decode(data []byte) (image.Image, error) {
 		return nil, fmt.Errorf("picture of %d bytes: %w", len(data), err)
 	}
 	if head.Width > maxSide || head.Height > maxSide || head.Width*head.Height > maxArea {
-		return nil, errors.New("picture claims to be larger than any camera's")
+		return nil, errors.New("picture is too large")
 	}
 	return jpeg.Decode(bytes.NewReader(data))
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // A clip is made in a folder with a unique name: a user's files in the data directory stay, whatever their names.
-func TestAClipLeavesTheDataDirectoryAlone(t *testing.T) {
-	c := child(t, "encode")
+func TestClipLeavesUserFiles(t *testing.T) {
+	c := processEncoder(t, "encode")
 	var files []string
 	for _, name := range []string{
 		"clips/holiday/a.mp4", "clips/clip.mp4", "clip.mp4", ".vigil-clip-1/clip.mp4",
@@ -25,7 +25,7 @@ func TestAClipLeavesTheDataDirectoryAlone(t *testing.T) {
 		}
 		files = append(files, path)
 	}
-	if _, err := c.Encode(within(t), [][]byte{photo(t, 64, 48, 0), photo(t, 64, 48, 1)}, 5); err != nil {
+	if _, err := c.Encode(within(t), [][]byte{testJPEG(t, 64, 48, 0), testJPEG(t, 64, 48, 1)}, 5); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range files {

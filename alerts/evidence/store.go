@@ -113,7 +113,7 @@ func (o *Store) resize(ctx context.Context, js jetstream.JetStream) error {
 	cfg.MaxBytes = want
 	stream, err := js.UpdateStream(ctx, cfg)
 	if err != nil {
-		return fmt.Errorf("object store %s: change its room from %d to %d MiB: %w", o.name, was>>20, want>>20, err)
+		return fmt.Errorf("object store %s: change its size from %d to %d MiB: %w", o.name, was>>20, want>>20, err)
 	}
 	o.stream = stream
 	return nil
@@ -207,7 +207,7 @@ func (o *Store) Size() (objects int, bytes int64) {
 func (o *Store) evict(ctx context.Context, bytes int64) error {
 	for len(o.kept) > 0 && (o.bytes > bytes || o.limits.Age > 0 && o.now().Sub(o.kept[0].at) > o.limits.Age) {
 		if err := o.remove(ctx, o.kept[0]); err != nil {
-			return fmt.Errorf("let evidence %s go: %w", o.kept[0].name, err)
+			return fmt.Errorf("delete evidence %s: %w", o.kept[0].name, err)
 		}
 		o.drop(0)
 	}

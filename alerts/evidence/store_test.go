@@ -63,7 +63,7 @@ func stored(t *testing.T, js jetstream.JetStream) (messages, bytes uint64) {
 	return s.CachedInfo().State.Msgs, s.CachedInfo().State.Bytes
 }
 
-func TestTheOldestGoesWhenThereIsNoRoom(t *testing.T) {
+func TestOldestEvidenceIsEvicted(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 1 << 20})
 	data := bytes.Repeat([]byte{7}, 300<<10)
@@ -97,7 +97,7 @@ func TestTheOldestGoesWhenThereIsNoRoom(t *testing.T) {
 	}
 }
 
-func TestTheOldGoes(t *testing.T) {
+func TestOldEvidenceExpires(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
 	if err := o.Put(within(t), "/old", "image/jpeg", []byte("old")); err != nil {
@@ -122,7 +122,7 @@ func TestTheOldGoes(t *testing.T) {
 }
 
 // A bucket follows its limits from one start to the next, up and down, and accepts everything that fits.
-func TestABucketFollowsItsLimits(t *testing.T) {
+func TestBucketLimits(t *testing.T) {
 	js := server(t)
 	data := make([]byte, 8<<20)
 	names := func(n int) string { return fmt.Sprintf("/%02d", n) }
@@ -151,7 +151,7 @@ func TestABucketFollowsItsLimits(t *testing.T) {
 }
 
 // Other settings of a bucket's stream are left to its operator.
-func TestABucketKeepsWhatElseIsSet(t *testing.T) {
+func TestBucketKeepsOtherSettings(t *testing.T) {
 	js := server(t)
 	if _, err := js.CreateObjectStore(within(t), jetstream.ObjectStoreConfig{
 		Bucket: Bucket, Description: "ours", Metadata: map[string]string{"owner": "ops"}, MaxBytes: 1 << 20,
@@ -169,10 +169,10 @@ func TestABucketKeepsWhatElseIsSet(t *testing.T) {
 	}
 }
 
-// torn is an object whose writer died: its reader fails in the middle.
-type torn struct{ left int }
+// failingReader is an object whose writer died: its reader fails in the middle.
+type failingReader struct{ left int }
 
-func (r *torn) Read(p []byte) (int, error) {
+func (r *failingReader) Read(p []byte) (int, error) {
 	if r.left <= 0 {
 		return 0, errors.New("the process died")
 	}
@@ -181,7 +181,7 @@ func (r *torn) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-func TestWhatWasCutOffIsSwept(t *testing.T) {
+func TestOrphansArePurged(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 8 << 20})
 	if err := o.Put(within(t), "/whole", "image/jpeg", make([]byte, 200<<10)); err != nil {
@@ -193,7 +193,8 @@ func TestWhatWasCutOffIsSwept(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := o.bucket.Put(within(t), jetstream.ObjectMeta{Name: "/cut"}, io.Reader(&torn{300 << 10})); err == nil {
+	if _, err := o.bucket.Put(within(t), jetstream.ObjectMeta{Name: "/cut"},
+		io.Reader(&failingReader{300 << 10})); err == nil {
 		t.Fatal("half an object was taken")
 	}
 	before, _ := stored(t, js)

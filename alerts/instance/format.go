@@ -39,13 +39,14 @@ func readFormat(dataDir string) (int, error) {
 		return 0, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("form of the data directory: %w", err)
+		return 0, fmt.Errorf("format of the data directory: %w", err)
 	}
 	version, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || version < 1 {
 		return 0, errcode.StoreFormat.Wrap(fmt.Errorf(
-			"form of the data directory: %s must hold a number from 1 on; where it is damaged, write 1 to %d into "+
-				"it: that of the vigil that ran here last",
+			"format of the data directory: %s must hold a number of at least 1; if it is damaged, write the format "+
+				"version of the "+
+				"vigil that ran here last, 1 to %d",
 			path, Format))
 	}
 	if version > Format {
@@ -68,7 +69,7 @@ func MarkFormat(dataDir string) error {
 		err = renameio.WriteFile(filepath.Join(dataDir, FormatFile), []byte(strconv.Itoa(Format)+"\n"), 0o600)
 	}
 	if err != nil {
-		return fmt.Errorf("form of the data directory: %w", err)
+		return fmt.Errorf("format of the data directory: %w", err)
 	}
 	return nil
 }

@@ -30,16 +30,16 @@ const (
 
 // openCursors opens the bucket of the cursors, and creates it if it is missing.
 func (o *Outbox) openCursors(ctx context.Context) error {
-	places, err := o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+	cursors, err := o.conn.JetStream().CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: broker.PositionsBucket, Description: "How far alerts of vigil were delivered", MaxBytes: cursorBytes,
 		Storage: jetstream.FileStorage,
 	})
 	if err != nil {
 		// the previous handle stays in use
-		return fmt.Errorf("positions of the outbox: %w", err)
+		return fmt.Errorf("cursors of the outbox: %w", err)
 	}
 	o.mu.Lock()
-	o.cursorBucket = places
+	o.cursorBucket = cursors
 	o.mu.Unlock()
 	return nil
 }
@@ -52,7 +52,7 @@ func (o *Outbox) loadCursors(ctx context.Context) error {
 	}
 	s, err := o.stream(ctx)
 	if err != nil {
-		return fmt.Errorf("positions of the outbox: %w", err)
+		return fmt.Errorf("cursors of the outbox: %w", err)
 	}
 	info := s.CachedInfo()
 	found, err := o.listCursors(ctx)
@@ -70,24 +70,24 @@ func (o *Outbox) loadCursors(ctx context.Context) error {
 	case !same:
 		// The stream was replaced, and nothing is known of the previous one.
 		if info.State.Msgs > 0 {
-			o.log.Error("how far alerts were delivered is lost; delivery goes on with what comes from now on", "stored",
+			o.log.Error("the cursors of the outbox are lost; delivery continues with the next alert", "stored",
 				info.State.Msgs, errcode.Key, errcode.StorePositionsLost)
 		}
 		for key := range found {
 			if err := o.cursorBucket.Purge(ctx, key); err != nil {
-				return fmt.Errorf("positions of the outbox: %w", err)
+				return fmt.Errorf("cursors of the outbox: %w", err)
 			}
 		}
 		clear(found)
 	}
 	if !same {
 		if _, err := o.cursorBucket.PutString(ctx, createdKey, created); err != nil {
-			return fmt.Errorf("positions of the outbox: %w", err)
+			return fmt.Errorf("cursors of the outbox: %w", err)
 		}
 	}
 	if !o.hadLedger {
 		if _, err := o.cursorBucket.PutString(ctx, ledgerKey, "1"); err != nil {
-			return fmt.Errorf("positions of the outbox: %w", err)
+			return fmt.Errorf("cursors of the outbox: %w", err)
 		}
 	}
 	if err := o.lowerCursors(ctx, found, info.State.LastSeq); err != nil {
@@ -110,8 +110,8 @@ func (o *Outbox) restoreCursors(ctx context.Context, found, ledger map[string]ui
 	}
 	if len(lost) > 0 {
 		slices.Sort(lost)
-		o.log.Warn("positions of deliveries were missing from the store and are taken from the ledger",
-			"positions", lost, errcode.Key, errcode.StorePositionsLost)
+		o.log.Warn("cursors of the outbox were missing from the store and are restored from the ledger",
+			"cursors", lost, errcode.Key, errcode.StorePositionsLost)
 	}
 	return nil
 }
@@ -127,11 +127,11 @@ func (o *Outbox) lowerCursors(ctx context.Context, found map[string]uint64, last
 		back := last
 		if e, err := o.cursorBucket.Get(ctx, key); err == nil {
 			if back, err = o.lastStoredBefore(ctx, e.Created(), last); err != nil {
-				return fmt.Errorf("position %s of the outbox: %w", key, err)
+				return fmt.Errorf("cursor %s of the outbox: %w", key, err)
 			}
 		}
-		o.log.Error("a position of deliveries lay above the last stored alert and is set back to what was delivered",
-			"position", key,
+		o.log.Error("a cursor of the outbox was above the last stored alert and is set back to the last delivered one",
+			"cursor", key,
 			"was", at, "last", last, "set_to", back, errcode.Key, errcode.StorePositionsLost)
 		if err := o.saveCursor(ctx, key, back); err != nil {
 			return err
@@ -164,12 +164,12 @@ func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 	defer cancel()
 	s, err := o.conn.JetStream().Stream(ctx, "KV_"+broker.PositionsBucket)
 	if err != nil {
-		return nil, fmt.Errorf("positions of the outbox: %w", err)
+		return nil, fmt.Errorf("cursors of the outbox: %w", err)
 	}
 	beginning := "$KV." + broker.PositionsBucket + "."
 	info, err := s.Info(ctx, jetstream.WithSubjectFilter(beginning+">"))
 	if err != nil {
-		return nil, fmt.Errorf("positions of the outbox: %w", err)
+		return nil, fmt.Errorf("cursors of the outbox: %w", err)
 	}
 	found := map[string]uint64{}
 	for subject := range info.State.Subjects {
@@ -178,14 +178,14 @@ func (o *Outbox) listCursors(ctx context.Context) (map[string]uint64, error) {
 		switch {
 		case errors.Is(err, jetstream.ErrKeyNotFound):
 		case err != nil:
-			return nil, fmt.Errorf("position %s of the outbox: %w", key, err)
+			return nil, fmt.Errorf("cursor %s of the outbox: %w", key, err)
 		case key == ledgerKey:
 			o.hadLedger = true
 		case key == createdKey:
 		default:
 			n, err := strconv.ParseUint(string(e.Value()), 10, 64)
 			if err != nil {
-				o.log.Error("a position of the outbox is not a number and is passed over", "key", key,
+				o.log.Error("a cursor of the outbox is not a number and is ignored", "key", key,
 					errcode.Key, errcode.StorePositionsLost)
 				continue
 			}
@@ -213,11 +213,11 @@ func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, 
 		o.initialCursors[w.Name()], o.savedCursors[w.Name()] = at, at
 	}
 	for key, at := range found {
-		way, camera, both := strings.Cut(key, ".")
-		switch _, ours := o.initialCursors[way]; {
+		recorder, camera, both := strings.Cut(key, ".")
+		switch _, ours := o.initialCursors[recorder]; {
 		case !ours:
 			if err := o.cursorBucket.Purge(ctx, key); err != nil {
-				return fmt.Errorf("positions of the outbox: %w", err)
+				return fmt.Errorf("cursors of the outbox: %w", err)
 			}
 			o.ledger.Forget(key)
 		case both && camera != "":
@@ -229,19 +229,19 @@ func (o *Outbox) reconcileCursors(ctx context.Context, found map[string]uint64, 
 }
 
 // cursorOf returns the cursor of a sink and camera. o.mu is held.
-func (o *Outbox) cursorOf(way, camera string) uint64 {
-	if at, ok := o.savedCursors[way+"."+camera]; ok {
+func (o *Outbox) cursorOf(recorder, camera string) uint64 {
+	if at, ok := o.savedCursors[recorder+"."+camera]; ok {
 		return at
 	}
-	return o.initialCursors[way]
+	return o.initialCursors[recorder]
 }
 
 func (o *Outbox) saveCursor(ctx context.Context, key string, at uint64) error {
 	o.mu.Lock()
-	places := o.cursorBucket
+	cursors := o.cursorBucket
 	o.mu.Unlock()
-	if _, err := places.PutString(ctx, key, strconv.FormatUint(at, 10)); err != nil {
-		return fmt.Errorf("position %s of the outbox: %w", key, err)
+	if _, err := cursors.PutString(ctx, key, strconv.FormatUint(at, 10)); err != nil {
+		return fmt.Errorf("cursor %s of the outbox: %w", key, err)
 	}
 	return nil
 }
@@ -250,9 +250,9 @@ func (o *Outbox) saveCursor(ctx context.Context, key string, at uint64) error {
 func (o *Outbox) saveCursors(ctx context.Context) {
 	o.mu.Lock()
 	changed := map[string]uint64{}
-	for way, at := range o.initialCursors {
-		if _, ok := o.savedCursors[way]; !ok {
-			changed[way] = at
+	for recorder, at := range o.initialCursors {
+		if _, ok := o.savedCursors[recorder]; !ok {
+			changed[recorder] = at
 		}
 	}
 	for _, f := range o.forwarders {
@@ -265,7 +265,7 @@ func (o *Outbox) saveCursors(ctx context.Context) {
 	o.ledger.Cursors(maps.Clone(changed))
 	for key, at := range changed {
 		if err := o.saveCursor(ctx, key, at); err != nil {
-			o.log.Debug("position not kept", "error", err)
+			o.log.Debug("cursor not saved", "error", err)
 			return
 		}
 		o.mu.Lock()

@@ -53,13 +53,13 @@ func inMessage(id string) func([]byte) []byte {
 }
 
 // opened opens an outbox of a directory with one sink and a log.
-func opened(t *testing.T, dir string) (*Outbox, *shelf, *alerttest.Log) {
+func opened(t *testing.T, dir string) (*Outbox, *recordingSink, *alerttest.Log) {
 	t.Helper()
-	log, way := &alerttest.Log{}, &shelf{name: "shelf"}
+	log, recorder := &alerttest.Log{}, &recordingSink{name: "shelf"}
 	o := open(t, Options{
-		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{recorder}, Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
-	return o, way, log
+	return o, recorder, log
 }
 
 // stored returns the ids in the stream, in order.
@@ -76,9 +76,9 @@ func stored(t *testing.T, o *Outbox) (ids []string) {
 
 // Whatever damage a store has: it opens, lost messages are reported by number, no event that had ended gets a second
 // end, no number is used twice, and alerts continue. A second start reports nothing.
-func TestADamagedStore(t *testing.T) {
+func TestDamagedStore(t *testing.T) {
 	base := filepath.Join(t.TempDir(), "base")
-	o, way, _ := opened(t, base)
+	o, recorder, _ := opened(t, base)
 	var ids []string
 	for range 4 {
 		ids = append(ids, wholeEvent(t, o, "yard")...)
@@ -86,9 +86,9 @@ func TestADamagedStore(t *testing.T) {
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	way.mu.Lock()
-	delivered := len(way.got)
-	way.mu.Unlock()
+	recorder.mu.Lock()
+	delivered := len(recorder.got)
+	recorder.mu.Unlock()
 	if err := o.Close(); err != nil || delivered != len(ids) {
 		t.Fatalf("%d of %d were delivered: %v", delivered, len(ids), err)
 	}
@@ -155,16 +155,16 @@ func TestADamagedStore(t *testing.T) {
 			}
 			remove(t, filepath.Join(dir, "vigil.sock"))
 			test.do(t, files(dir, broker.Stream), files(dir, "KV_"+broker.PositionsBucket), dir)
-			o, way, log := opened(t, dir)
-			said := log.String()
-			lost := strings.Contains(said, "alerts are missing from the store")
+			o, recorder, log := opened(t, dir)
+			logged := log.String()
+			lost := strings.Contains(logged, "alerts are missing from the store")
 			switch {
-			case test.missing != "" && !strings.Contains(said, "numbers="+test.missing+" "):
-				t.Errorf("missing are %s, said is: %s", test.missing, said)
+			case test.missing != "" && !strings.Contains(logged, "numbers="+test.missing+" "):
+				t.Errorf("missing are %s, said is: %s", test.missing, logged)
 			case test.missing == "" && lost:
-				t.Errorf("nothing is missing, said is: %s", said)
-			case test.quiet != (said == ""):
-				t.Errorf("quiet: %v, said is: %s", test.quiet, said)
+				t.Errorf("nothing is missing, said is: %s", logged)
+			case test.quiet != (logged == ""):
+				t.Errorf("quiet: %v, said is: %s", test.quiet, logged)
 			}
 			want := slices.Clone(ids)
 			for i := range ids {
@@ -181,15 +181,15 @@ func TestADamagedStore(t *testing.T) {
 			if err := o.Drain(within(t)); err != nil {
 				t.Fatal(err)
 			}
-			way.mu.Lock()
+			recorder.mu.Lock()
 			var got []string
-			for _, m := range way.got {
+			for _, m := range recorder.got {
 				if m.Seq <= uint64(len(ids)) {
 					t.Errorf("%s has number %d, which another one had", m.ID, m.Seq)
 				}
 				got = append(got, m.ID)
 			}
-			way.mu.Unlock()
+			recorder.mu.Unlock()
 			if !slices.Equal(got, fresh) {
 				t.Errorf("delivered are %v, want %v", got, fresh)
 			}
@@ -197,8 +197,8 @@ func TestADamagedStore(t *testing.T) {
 				t.Fatal(err)
 			}
 			o, _, log = opened(t, dir)
-			if said := log.String(); said != "" {
-				t.Errorf("the second start said: %s", said)
+			if logged := log.String(); logged != "" {
+				t.Errorf("the second start said: %s", logged)
 			}
 			if got := stored(t, o); !slices.Equal(got, slices.Concat(want, fresh)) {
 				t.Errorf("later stored are %v, want %v", got, slices.Concat(want, fresh))
@@ -229,7 +229,7 @@ func numbers(text string) (r store.Ranges) {
 
 // An event that was open when the process died, and whose last messages the store has lost, is ended with a number that
 // none of its messages had.
-func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
+func TestEndOfEventWithLostMessages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
 	id := alerts.NewID()
@@ -254,7 +254,7 @@ func TestTheEndOfAnEventThatLostItsLastMessages(t *testing.T) {
 
 // An event whose end was lost and reported is ended again if the ledger is lost later, with a number that none of its
 // messages had.
-func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
+func TestLostEndAndLostLedger(t *testing.T) {
 	for _, last := range []bool{true, false} {
 		dir := filepath.Join(t.TempDir(), "store")
 		o, _, _ := opened(t, dir)
@@ -287,7 +287,7 @@ func TestTheEndOfAnEventThatHadOneBeforeTheLedgerWasLost(t *testing.T) {
 
 // Without a ledger a truncated stream reuses numbers. A cursor above its last number is lowered, and new messages are
 // delivered.
-func TestAPositionAboveTheLastNumber(t *testing.T) {
+func TestCursorAboveLastNumber(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
 	wholeEvent(t, o, "yard")
@@ -301,18 +301,18 @@ func TestAPositionAboveTheLastNumber(t *testing.T) {
 	change(t, filepath.Join(files(dir, broker.Stream), "msgs/1.blk"), func(b []byte) []byte { return b[:len(b)/2] })
 	remove(t, filepath.Join(files(dir, broker.Stream), "msgs/index.db"))
 	remove(t, store.LedgerFile(dir))
-	o, way, log := opened(t, dir)
-	if !strings.Contains(log.String(), "set back to what was delivered") {
-		t.Errorf("the position was not set back: %s", log)
+	o, recorder, log := opened(t, dir)
+	if !strings.Contains(log.String(), "set back to the last delivered one") {
+		t.Errorf("the cursor was not set back: %s", log)
 	}
 	fresh := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	way.mu.Lock()
-	defer way.mu.Unlock()
+	recorder.mu.Lock()
+	defer recorder.mu.Unlock()
 	var got []string
-	for _, m := range way.got {
+	for _, m := range recorder.got {
 		got = append(got, m.ID)
 	}
 	if len(got) < 3 || !slices.Equal(got[len(got)-3:], fresh) {
@@ -321,9 +321,9 @@ func TestAPositionAboveTheLastNumber(t *testing.T) {
 }
 
 // If the directory is deleted while vigil runs, later messages are stored in the current directory.
-func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
+func TestDirectoryDeletedWhileRunning(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	o, way, log := opened(t, dir)
+	o, recorder, log := opened(t, dir)
 	first := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -338,21 +338,21 @@ func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
 	if err := o.Close(); err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
-	said := log.String()
+	logged := log.String()
 	for _, want := range []string{
 		"ALARM", "was deleted or replaced", "alerts are missing from the store",
 		"numbers=1-3 ",
 	} {
-		if !strings.Contains(said, want) {
-			t.Errorf("%q was not said: %s", want, said)
+		if !strings.Contains(logged, want) {
+			t.Errorf("%q was not said: %s", want, logged)
 		}
 	}
-	way.mu.Lock()
+	recorder.mu.Lock()
 	var got []string
-	for _, m := range way.got {
+	for _, m := range recorder.got {
 		got = append(got, m.ID)
 	}
-	way.mu.Unlock()
+	recorder.mu.Unlock()
 	if !slices.Equal(got, slices.Concat(first, fresh)) {
 		t.Errorf("delivered are %v, want %v", got, slices.Concat(first, fresh))
 	}
@@ -363,7 +363,7 @@ func TestTheDirectoryIsDeletedWhileItRuns(t *testing.T) {
 }
 
 // Missing alerts are restored by number and id from a copy of the store.
-func TestMissingAlertsArePutBack(t *testing.T) {
+func TestMissingAlertsAreRestored(t *testing.T) {
 	top := t.TempDir()
 	dir, backup := filepath.Join(top, "store"), filepath.Join(top, "backup")
 	o, _, _ := opened(t, dir)
@@ -391,13 +391,13 @@ func TestMissingAlertsArePutBack(t *testing.T) {
 	}
 	back, err := store.Rescue(dir, known, []string{backup}, time.Now())
 	if err != nil || back.String() != "2,6" {
-		t.Fatalf("put back are %v, %v", back, err)
+		t.Fatalf("restored are %v, %v", back, err)
 	}
 	o, _, log = opened(t, dir)
 	if got, want := stored(t, o), slices.Concat(ids, later); !slices.Equal(got, want) || log.String() != "" {
 		t.Errorf("stored are %v, want %v: %s", got, want, log)
 	}
 	if again, err := store.Rescuable(dir, known); err != nil || len(again) > 0 {
-		t.Errorf("there is still %v to put back, %v", again, err)
+		t.Errorf("%v is still missing, %v", again, err)
 	}
 }

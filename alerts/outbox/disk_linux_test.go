@@ -20,22 +20,24 @@ import (
 	"vigil/internal/disktest"
 )
 
-// storeBehind returns an outbox on a small disk with a sink that accepts everything, and the errors of its log.
-func storeBehind(t *testing.T, dir string, free func(context.Context, int64) error) (*Outbox, *shelf, <-chan struct{}) {
+// openOnSmallDisk returns an outbox on a small disk with a sink that accepts everything, and the errors of its log.
+func openOnSmallDisk(t *testing.T, dir string, free func(context.Context, int64) error) (*Outbox, *recordingSink,
+	<-chan struct{},
+) {
 	t.Helper()
 	alarms := make(chan struct{}, 1000)
-	s := &shelf{name: "a"}
+	s := &recordingSink{name: "a"}
 	o := open(t, Options{
 		Server: broker.Options{Dir: filepath.Join(dir, "store")}, Sinks: []sink.Sink{s}, Reserve: 4 << 20,
 		Bytes:   2 << 20,
 		Reclaim: free,
-		Log:     slog.New(&onAlarm{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
+		Log:     slog.New(&onErrorLog{Handler: slog.DiscardHandler, call: func() { alarms <- struct{}{} }}),
 	})
 	return o, s, alarms
 }
 
-// listen subscribes like any client, and reconnects when the server comes back.
-func listen(t *testing.T, o *Outbox) *nats.Subscription {
+// subscribeStorage subscribes like any client, and reconnects when the server comes back.
+func subscribeStorage(t *testing.T, o *Outbox) *nats.Subscription {
 	t.Helper()
 	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.MaxReconnects(-1),
 		nats.ReconnectWait(20*time.Millisecond))
@@ -53,8 +55,9 @@ func listen(t *testing.T, o *Outbox) *nats.Subscription {
 	return sub
 }
 
-// heard returns the next message about the storage, repeated for as long as the subscriber has no connection.
-func heard(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
+// nextStorageStatus returns the next message about the storage, repeated for as long as the subscriber has no
+// connection.
+func nextStorageStatus(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 	t.Helper()
 	for began := time.Now(); time.Since(began) < longWait; {
 		o.storageStatus.mu.Lock()
@@ -79,9 +82,9 @@ func heard(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 }
 
 // When other files have filled the disk, alerts use the space of the reserve.
-func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
+func TestReserveOnFullDisk(t *testing.T) {
 	dir := disktest.Small(t, 16<<20)
-	o, s, alarms := storeBehind(t, dir, nil)
+	o, s, alarms := openOnSmallDisk(t, dir, nil)
 	want := wholeEvent(t, o, "yard")
 	disktest.Fill(t, dir)
 	// Blocks that are already allocated hold a few before the disk is really full; then the reserve holds hundreds.
@@ -99,12 +102,12 @@ func TestTheReserveCarriesAlertsOverAFullDisk(t *testing.T) {
 
 // When the reserve is used up as well, Reclaim frees space; alerts that wait meanwhile are neither lost nor stored
 // twice.
-func TestAlertsWaitForRoom(t *testing.T) {
+func TestAlertsWaitForDiskSpace(t *testing.T) {
 	dir := disktest.Small(t, 16<<20)
 	var ballast atomic.Pointer[string]
 	allowed := make(chan struct{})
 	refused := make(chan struct{}, 1000)
-	o, s, alarms := storeBehind(t, dir, func(context.Context, int64) error {
+	o, s, alarms := openOnSmallDisk(t, dir, func(context.Context, int64) error {
 		select {
 		case refused <- struct{}{}:
 		default:
@@ -117,7 +120,7 @@ func TestAlertsWaitForRoom(t *testing.T) {
 		}
 	})
 	want := wholeEvent(t, o, "yard")
-	storage := listen(t, o)
+	storage := subscribeStorage(t, o)
 	o.reserve.release()
 	path := disktest.Fill(t, dir)
 	ballast.Store(&path)
@@ -147,7 +150,7 @@ func TestAlertsWaitForRoom(t *testing.T) {
 		}
 	}
 	// Subscribers receive it; a status published during a restart of the server is repeated.
-	if s := heard(t, o, storage); s.State != alerts.StorageFailing || s.Detail == "" {
+	if s := nextStorageStatus(t, o, storage); s.State != alerts.StorageFailing || s.Detail == "" {
 		t.Errorf("heard first %+v", s)
 	}
 	close(allowed)
@@ -164,9 +167,9 @@ func TestAlertsWaitForRoom(t *testing.T) {
 	if len(alarms) != 1 {
 		t.Errorf("%d alarms, want one: it lasted less than a minute", len(alarms))
 	}
-	over := heard(t, o, storage)
+	over := nextStorageStatus(t, o, storage)
 	for over.State == alerts.StorageFailing {
-		over = heard(t, o, storage)
+		over = nextStorageStatus(t, o, storage)
 	}
 	if over.State != alerts.StorageOK || over.FailedSeconds <= 0 || over.FreeBytes == 0 {
 		t.Errorf("heard then %+v", over)
@@ -174,15 +177,15 @@ func TestAlertsWaitForRoom(t *testing.T) {
 }
 
 // A disk that other files have filled does not prevent a process with a reserve from starting.
-func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
+func TestOpenOnFullDisk(t *testing.T) {
 	dir := disktest.Small(t, 16<<20)
-	o, _, _ := storeBehind(t, dir, nil)
+	o, _, _ := openOnSmallDisk(t, dir, nil)
 	wholeEvent(t, o, "yard")
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
 	disktest.Fill(t, dir)
-	o, s, _ := storeBehind(t, dir, nil)
+	o, s, _ := openOnSmallDisk(t, dir, nil)
 	want := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -191,7 +194,7 @@ func TestOpenOnADiskThatFilledMeanwhile(t *testing.T) {
 }
 
 // The free space of a deleted directory is that of its file system, which the alarm reports.
-func TestTheRoomOfADirectoryThatIsGone(t *testing.T) {
+func TestFreeBytesOfDeletedDirectory(t *testing.T) {
 	if free := freeBytes(filepath.Join(t.TempDir(), "gone", "store")); free < 0 || free == math.MaxInt64 {
 		t.Errorf("%d bytes are free", free)
 	}

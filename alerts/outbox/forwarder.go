@@ -191,7 +191,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 		err := o.deliverOnce(ctx, f, m)
 		if err == nil {
 			if attempts > 0 {
-				o.log.Info("alerts are delivered again", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
+				o.log.Info("alerts are delivered again", "sink", f.sink.Name(), "camera", f.camera, "id", m.ID,
 					"tries", attempts+1)
 			}
 			o.delivered(f, m)
@@ -216,7 +216,7 @@ func (o *Outbox) deliver(ctx context.Context, f *forwarder, m sink.Message) {
 		}
 		if text := sink.Steady(err); text != lastLogged {
 			lastLogged = text
-			o.log.Warn("alert is not delivered yet, trying on", "way", f.sink.Name(), "camera", f.camera, "id", m.ID,
+			o.log.Warn("alert is not delivered yet, retrying", "sink", f.sink.Name(), "camera", f.camera, "id", m.ID,
 				"error", errcode.SinkBadAnswer.Default(err))
 		}
 		if !wait.Wait(ctx) {

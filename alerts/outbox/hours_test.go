@@ -39,7 +39,7 @@ func (w *lostAck) Deliver(ctx context.Context, m sink.Message) error {
 // The remote server is down for so long that it has forgotten the ids that it knew, and thousands of messages wait. It
 // comes back, goes down again in the middle, and in the end has all of them, each camera's in order; repeated messages
 // have the same id.
-func TestTheRemoteIsAwayForHours(t *testing.T) {
+func TestRemoteDownForHours(t *testing.T) {
 	const perCamera = 700 // events of three messages
 	port, far := natstest.FreePort(t), t.TempDir()
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
@@ -59,10 +59,10 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	way := &lostAck{Sink: natssink.Sink{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
+	recorder := &lostAck{Sink: natssink.Sink{Conn: conn}, lost: make(chan string, 1), gone: make(chan struct{})}
 	o := open(t, Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), SyncLazily: true},
-		Sinks:  []sink.Sink{way}, LongestPause: 100 * time.Millisecond,
+		Sinks:  []sink.Sink{recorder}, LongestPause: 100 * time.Millisecond,
 	})
 
 	stored := map[string][]string{}
@@ -70,11 +70,11 @@ func TestTheRemoteIsAwayForHours(t *testing.T) {
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	way.armed.Store(true)
+	recorder.armed.Store(true)
 	stored["gate"] = append(stored["gate"], wholeEvent(t, o, "gate")...)
-	twice := <-way.lost
+	twice := <-recorder.lost
 	remote.Kill()
-	close(way.gone)
+	close(recorder.gone)
 	time.Sleep(2 * window)
 	for range perCamera {
 		for _, camera := range victims {

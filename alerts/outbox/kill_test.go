@@ -78,7 +78,7 @@ func victim(dir, url, seed string) error {
 		cameras.Go(func() {
 			r := rand.New(rand.NewPCG(n, uint64(i)))
 			for ctx.Err() == nil {
-				live(ctx, o, camera, r)
+				publishEvent(ctx, o, camera, r)
 			}
 		})
 	}
@@ -86,8 +86,8 @@ func victim(dir, url, seed string) error {
 	return nil
 }
 
-// live publishes one event.
-func live(ctx context.Context, o *Outbox, camera string, r *rand.Rand) {
+// publishEvent publishes one event.
+func publishEvent(ctx context.Context, o *Outbox, camera string, r *rand.Rand) {
 	id, last := alerts.NewID(), 1+r.IntN(4)
 	for seq := range last + 1 {
 		phase := alerts.PhaseUpdate
@@ -286,16 +286,16 @@ func readAll(ctx context.Context, t *testing.T, js jetstream.JetStream) []*jetst
 	return all
 }
 
-// running is a victim and its output.
-type running struct {
+// victimProcess is a victim and its output.
+type victimProcess struct {
 	cmd   *exec.Cmd
 	open  chan struct{}
 	lines chan []string
 }
 
-func startVictim(t *testing.T, dir, url, seed string) *running {
+func startVictim(t *testing.T, dir, url, seed string) *victimProcess {
 	t.Helper()
-	v := &running{cmd: exec.Command(os.Args[0]), open: make(chan struct{}), lines: make(chan []string, 1)}
+	v := &victimProcess{cmd: exec.Command(os.Args[0]), open: make(chan struct{}), lines: make(chan []string, 1)}
 	v.cmd.Env = append(os.Environ(), childDir+"="+dir, childURL+"="+url, childSeed+"="+seed)
 	v.cmd.Stderr = os.Stderr
 	out, err := v.cmd.StdoutPipe()
@@ -310,7 +310,7 @@ func startVictim(t *testing.T, dir, url, seed string) *running {
 	return v
 }
 
-func (v *running) listen(out io.Reader) {
+func (v *victimProcess) listen(out io.Reader) {
 	var lines []string
 	for s := bufio.NewScanner(out); s.Scan(); {
 		if s.Text() == "open" {
@@ -322,7 +322,7 @@ func (v *running) listen(out io.Reader) {
 	v.lines <- lines
 }
 
-func (v *running) opened(t *testing.T) {
+func (v *victimProcess) opened(t *testing.T) {
 	t.Helper()
 	select {
 	case <-v.open:
@@ -334,7 +334,7 @@ func (v *running) opened(t *testing.T) {
 }
 
 // kill kills the process and returns its output. A truncated last line is no message.
-func (v *running) kill(t *testing.T) []string {
+func (v *victimProcess) kill(t *testing.T) []string {
 	t.Helper()
 	if err := v.cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
@@ -346,7 +346,7 @@ func (v *running) kill(t *testing.T) []string {
 	return lines
 }
 
-func (v *running) wait(t *testing.T) {
+func (v *victimProcess) wait(t *testing.T) {
 	t.Helper()
 	select {
 	case <-v.lines:

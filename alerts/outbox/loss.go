@@ -169,7 +169,7 @@ func (o *Outbox) logDamage(d store.Damage) {
 	attrs = append(attrs, errcode.Key, code)
 	switch {
 	case len(d.Missing) == 0:
-		o.log.Warn("the store was damaged and is whole again", attrs...)
+		o.log.Warn("the store was damaged and is repaired", attrs...)
 	case d.Stream == store.AlertStream:
 		o.log.Error("alerts are missing from the store", attrs...)
 	default:
@@ -185,7 +185,7 @@ func (o *Outbox) reportReturned(ctx context.Context) {
 		there.Add(r.Seq, r.Seq)
 		return nil
 	}); err != nil {
-		o.log.Debug("what is stored after a restart is not known", "error", err)
+		o.log.Debug("the contents of the store after a restart are unknown", "error", err)
 		return
 	}
 	known := o.ledger.State()
@@ -271,7 +271,7 @@ func (o *Outbox) recordStreams() {
 	}
 	all, err := store.Describe(o.opts.Server.Dir)
 	if err != nil {
-		o.log.Debug("descriptions of the streams not kept", "error", err)
+		o.log.Debug("configurations of the streams not saved", "error", err)
 		return
 	}
 	if _, ours := all[store.AlertStream]; !ours {

@@ -18,19 +18,19 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// storages are the storage messages that an outbox has published.
-type storages struct {
+// storageStatuses are the storage messages that an outbox has published.
+type storageStatuses struct {
 	mu  sync.Mutex
 	all []alerts.Storage
 }
 
-func (s *storages) add(one alerts.Storage) {
+func (s *storageStatuses) add(one alerts.Storage) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, one)
 }
 
-func (s *storages) missing() string {
+func (s *storageStatuses) missing() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, one := range s.all {
@@ -42,7 +42,7 @@ func (s *storages) missing() string {
 }
 
 // A start that finds a loss, and ends at any step before it has published it, does not hide it from the next one.
-func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
+func TestLossIsReportedAfterCancelledStart(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, _ := opened(t, dir)
 	ids := wholeEvent(t, o, "yard")
@@ -52,12 +52,12 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 	change(t, filepath.Join(files(dir, broker.Stream), "msgs", "1.blk"), inMessage(ids[1]))
 	log := &alerttest.Log{}
 	for n := 1; ; n += 1 + n/10 {
-		heard := &storages{}
+		statuses := &storageStatuses{}
 		ctx := leaktest.After(within(t), n)
 		o, err := Open(ctx, Options{
-			Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{&shelf{name: "shelf"}},
+			Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{&recordingSink{name: "shelf"}},
 			Reserve: 1 << 16,
-			Log:     slog.New(slog.NewTextHandler(log, nil)), OnStorage: heard.add,
+			Log:     slog.New(slog.NewTextHandler(log, nil)), OnStorage: statuses.add,
 		})
 		if err != nil {
 			continue
@@ -66,8 +66,8 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		if said := heard.missing(); said != "2" {
-			t.Errorf("the start at step %d publishes that %q is missing, want 2", n, said)
+		if logged := statuses.missing(); logged != "2" {
+			t.Errorf("the start at step %d publishes that %q is missing, want 2", n, logged)
 		}
 		if n < 10 {
 			t.Errorf("only %d steps", n)
@@ -82,7 +82,7 @@ func TestALossIsReportedThoughTheStartEnds(t *testing.T) {
 
 // The ledger records reclaimed messages before the stream deletes them: else a process killed in between finds them
 // missing.
-func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
+func TestLedgerRecordsReclaimedFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	log := &alerttest.Log{}
 	o, err := Open(within(t), Options{
@@ -120,17 +120,17 @@ func TestWhatIsReclaimedIsNotedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := o.Close(); err != nil || strings.Contains(log.String(), "missing") {
-		t.Errorf("what was reclaimed is said to be missing: %v\n%s", err, log)
+		t.Errorf("reclaimed messages are reported as missing: %v\n%s", err, log)
 	}
 }
 
 // A directory that was moved away and comes back has its alerts again, and they count as missing when they disappear
 // again.
-func TestADirectoryComesBack(t *testing.T) {
+func TestDirectoryComesBack(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, _, log := opened(t, dir)
 	wholeEvent(t, o, "yard")
-	says := func(text string, times int) {
+	expectLog := func(text string, times int) {
 		t.Helper()
 		ctx := within(t)
 		for strings.Count(log.String(), text) < times {
@@ -144,13 +144,13 @@ func TestADirectoryComesBack(t *testing.T) {
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
-	says("missing=3 numbers=1-3 ", 1)
+	expectLog("missing=3 numbers=1-3 ", 1)
 	other := wholeEvent(t, o, "gate") // numbers 4 to 6, of another directory
 	if err := errors.Join(os.Rename(dir, dir+".other"), os.Rename(dir+".away", dir)); err != nil {
 		t.Fatal(err)
 	}
-	says("missing=3 numbers=4-6 ", 1)
-	says("are there again\" back=3 numbers=1-3", 1)
+	expectLog("missing=3 numbers=4-6 ", 1)
+	expectLog("are there again\" back=3 numbers=1-3", 1)
 	last := wholeEvent(t, o, "gate")
 	if ids := stored(t, o); len(ids) != 6 || ids[3] != last[0] || ids[3] == other[0] {
 		t.Errorf("stored are %v", ids)
@@ -161,5 +161,5 @@ func TestADirectoryComesBack(t *testing.T) {
 	if err := os.Rename(dir, dir+".again"); err != nil {
 		t.Fatal(err)
 	}
-	says("missing=6 numbers=1-3,7-9 ", 1)
+	expectLog("missing=6 numbers=1-3,7-9 ", 1)
 }

@@ -23,11 +23,11 @@ func (o *Outbox) maintain() {
 	defer save.Stop()
 	defer refill.Stop()
 	for {
-		alarm, _ := o.storeFailure.get()
+		failed, _ := o.storeFailure.get()
 		select {
 		case <-o.ctx.Done():
 			return
-		case <-alarm:
+		case <-failed:
 			o.recoverServer()
 		case <-save.C:
 			if err := o.server.Moved(); err != nil {
@@ -39,7 +39,7 @@ func (o *Outbox) maintain() {
 		case <-refill.C:
 			err := o.reserve.fill()
 			if err != nil {
-				o.log.Warn("no room is held back for alerts", "error",
+				o.log.Warn("no disk space is reserved for alerts", "error",
 					errcode.StoreFailing.Default(errcode.Store(err)))
 			}
 			o.repeatStatus(err == nil)
@@ -53,13 +53,13 @@ func (o *Outbox) maintain() {
 // recoverServer restarts the server until it can write.
 func (o *Outbox) recoverServer() {
 	for wait := o.newBackoff(); o.ctx.Err() == nil; {
-		_, sick := o.storeFailure.get()
-		if sick == nil {
+		_, failure := o.storeFailure.get()
+		if failure == nil {
 			return
 		}
-		o.reportFailure(sick)
+		o.reportFailure(failure)
 		if err := o.restartServer(o.ctx); err != nil && o.ctx.Err() == nil {
-			o.log.Error("mending the embedded server", "error", err, errcode.Key, storeCode(err))
+			o.log.Error("restart of the embedded server failed", "error", err, errcode.Key, storeCode(err))
 		}
 		if !wait.Wait(o.ctx) {
 			return
@@ -80,19 +80,19 @@ func (o *Outbox) trim(ctx context.Context, full bool) error {
 	}
 	keep := min(state.FirstSeq+(state.LastSeq-state.FirstSeq)/4+1, o.oldestNeeded())
 	if keep <= state.FirstSeq {
-		return fmt.Errorf("the outbox is full: %d messages, of which none was delivered everywhere: %v", state.Msgs,
+		return fmt.Errorf("the outbox is full: %d messages, none of which every sink has: %v", state.Msgs,
 			o.Backlog())
 	}
 	// The ledger comes first: after a kill following the purge the deleted alerts must not count as missing. Messages
 	// that the purge did not delete are found at the next start.
 	o.ledger.Reclaimed(keep)
 	if err := o.ledger.Flush(ctx); err != nil {
-		o.log.Debug("the ledger does not know yet that alerts are let go", "error", err)
+		o.log.Debug("the deletion of the oldest alerts is not in the ledger yet", "error", err)
 	}
 	if err := s.Purge(ctx, jetstream.WithPurgeSequence(keep)); err != nil {
 		return err
 	}
-	o.log.Info("the oldest alerts were let go", "up_to", keep-1, "bytes", state.Bytes)
+	o.log.Info("the oldest alerts were deleted", "up_to", keep-1, "bytes", state.Bytes)
 	return nil
 }
 

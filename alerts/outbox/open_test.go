@@ -20,7 +20,7 @@ import (
 func TestOpenLeavesNothingOpen(t *testing.T) {
 	other := func(name string) func(*testing.T, string) {
 		return func(t *testing.T, dir string) {
-			inStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
+			withStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
 				_, err := js.CreateStream(ctx, jetstream.StreamConfig{
 					Name: name, Subjects: []string{"else." + name},
 					Retention: jetstream.WorkQueuePolicy,
@@ -30,13 +30,17 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 		}
 	}
 	for name, spoil := range map[string]func(*testing.T, string){
-		"a file is the folder": func(t *testing.T, dir string) { put(t, dir) },
-		"the lock is a folder": func(t *testing.T, dir string) { put(t, filepath.Join(dir, "vigil.lock", "x")) },
+		"a file is the folder": func(t *testing.T, dir string) { writeObstacle(t, dir) },
+		"the lock is a folder": func(t *testing.T,
+			dir string,
+		) {
+			writeObstacle(t, filepath.Join(dir, "vigil.lock", "x"))
+		},
 		"the folder of streams is a file": func(t *testing.T, dir string) {
-			put(t, filepath.Join(dir, "jetstream"))
+			writeObstacle(t, filepath.Join(dir, "jetstream"))
 		},
 		"another stream has the subjects": func(t *testing.T, dir string) {
-			inStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
+			withStore(t, dir, func(ctx context.Context, js jetstream.JetStream) error {
 				_, err := js.CreateStream(ctx,
 					jetstream.StreamConfig{Name: "OTHER", Subjects: []string{alerts.AllAlerts}})
 				return err
@@ -51,7 +55,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			leaktest.None(t, func() {
 				o, err := Open(within(t), Options{
 					Server: broker.Options{Dir: dir, NoListen: true},
-					Sinks:  []sink.Sink{&shelf{name: "a"}},
+					Sinks:  []sink.Sink{&recordingSink{name: "a"}},
 				})
 				if err == nil {
 					t.Error(errors.Join(errors.New("open"), o.Close()))
@@ -66,7 +70,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{
 		Server: broker.Options{Dir: dir},
-		Sinks:  []sink.Sink{&shelf{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
+		Sinks:  []sink.Sink{&recordingSink{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
 	})
 	for _, camera := range []string{"gate", "yard", "cellar"} {
 		wholeEvent(t, o, camera)
@@ -81,7 +85,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	leaktest.None(t, func() {
 		for n := 1; ; n += 1 + n/10 {
 			ctx := leaktest.After(within(t), n)
-			s := &shelf{name: "a"}
+			s := &recordingSink{name: "a"}
 			o, err := Open(ctx, Options{
 				Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{s},
 				Reserve: 1 << 20,
@@ -107,15 +111,15 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	}
 }
 
-func put(t *testing.T, path string) {
+func writeObstacle(t *testing.T, path string) {
 	t.Helper()
 	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("x"), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// inStore runs do on the store of a closed outbox.
-func inStore(t *testing.T, dir string, do func(context.Context, jetstream.JetStream) error) {
+// withStore runs do on the store of a closed outbox.
+func withStore(t *testing.T, dir string, do func(context.Context, jetstream.JetStream) error) {
 	t.Helper()
 	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {

@@ -134,7 +134,7 @@ func Open(ctx context.Context, opts Options) (o *Outbox, err error) {
 		return nil, errors.Join(err, o.conn.Close())
 	}
 	if err := o.reserve.fill(); err != nil {
-		o.log.Warn("no room is held back for alerts", "error",
+		o.log.Warn("no disk space is reserved for alerts", "error",
 			errcode.StoreFailing.Default(errcode.Store(err)))
 	}
 	o.work.Go(o.maintain)
@@ -221,7 +221,7 @@ func (o *Outbox) Publish(ctx context.Context, a alerts.Alert) error {
 	o.mu.Unlock()
 	if trimDue {
 		if err := o.trim(ctx, false); err != nil {
-			o.log.Debug("look at the size of the outbox", "error", err)
+			o.log.Debug("check the size of the outbox", "error", err)
 		}
 	}
 	return nil

@@ -66,8 +66,8 @@ func wholeEvent(t testing.TB, o *Outbox, camera string) []string {
 	return ids
 }
 
-// shelf is a sink that stores what it receives, and refuses what a test configures.
-type shelf struct {
+// recordingSink is a sink that stores what it receives, and refuses what a test configures.
+type recordingSink struct {
 	name   string
 	refuse func(m sink.Message) error
 
@@ -75,9 +75,9 @@ type shelf struct {
 	got []sink.Message
 }
 
-func (s *shelf) Name() string { return s.name }
+func (s *recordingSink) Name() string { return s.name }
 
-func (s *shelf) Deliver(_ context.Context, m sink.Message) error {
+func (s *recordingSink) Deliver(_ context.Context, m sink.Message) error {
 	if s.refuse != nil {
 		if err := s.refuse(m); err != nil {
 			return err
@@ -89,7 +89,7 @@ func (s *shelf) Deliver(_ context.Context, m sink.Message) error {
 	return nil
 }
 
-func (s *shelf) ids(camera string) []string {
+func (s *recordingSink) ids(camera string) []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ids []string
@@ -101,7 +101,7 @@ func (s *shelf) ids(camera string) []string {
 	return ids
 }
 
-func (s *shelf) decoded(t *testing.T) []alerts.Alert {
+func (s *recordingSink) decoded(t *testing.T) []alerts.Alert {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -123,8 +123,8 @@ func equal(t *testing.T, got, want []string) {
 	}
 }
 
-func TestEveryWayGetsEverythingInOrder(t *testing.T) {
-	a, b := &shelf{name: "a"}, &shelf{name: "b"}
+func TestEverySinkGetsAllInOrder(t *testing.T) {
+	a, b := &recordingSink{name: "a"}, &recordingSink{name: "b"}
 	o := open(t, Options{Sinks: []sink.Sink{a, b}})
 	want := map[string][]string{}
 	for range 5 {
@@ -141,10 +141,10 @@ func TestEveryWayGetsEverythingInOrder(t *testing.T) {
 	}
 }
 
-func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
+func TestRefusedCameraDelaysNoOther(t *testing.T) {
 	var mu sync.Mutex
 	closed := true
-	s := &shelf{name: "a", refuse: func(m sink.Message) error {
+	s := &recordingSink{name: "a", refuse: func(m sink.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if closed && m.Camera == "cellar" {
@@ -171,9 +171,9 @@ func TestACameraThatIsRefusedHoldsUpNoOther(t *testing.T) {
 	equal(t, s.ids("cellar"), cellar)
 }
 
-func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
-	down := &shelf{name: "down", refuse: func(sink.Message) error { return errors.New("down") }}
-	up := &shelf{name: "up"}
+func TestUnavailableSinkDelaysNoOther(t *testing.T) {
+	down := &recordingSink{name: "down", refuse: func(sink.Message) error { return errors.New("down") }}
+	up := &recordingSink{name: "up"}
 	o := open(t, Options{Sinks: []sink.Sink{down, up}})
 	ids := wholeEvent(t, o, "yard")
 	for len(up.ids("yard")) < len(ids) {
@@ -185,9 +185,9 @@ func TestOneWayThatIsDownHoldsUpNoOther(t *testing.T) {
 }
 
 // The next run delivers what a run could not, and does not repeat what it delivered.
-func TestTheNextRunGoesOn(t *testing.T) {
+func TestNextRunContinues(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
-	first := &shelf{name: "a"}
+	first := &recordingSink{name: "a"}
 	o := open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{first}})
 	early := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
@@ -199,13 +199,13 @@ func TestTheNextRunGoesOn(t *testing.T) {
 	// A run in which the sink is blocked, and one in which it is open.
 	o = open(t, Options{
 		Server: broker.Options{Dir: dir},
-		Sinks:  []sink.Sink{&shelf{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
+		Sinks:  []sink.Sink{&recordingSink{name: "a", refuse: func(sink.Message) error { return errors.New("down") }}},
 	})
 	late := append(wholeEvent(t, o, "yard"), wholeEvent(t, o, "gate")...)
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	third := &shelf{name: "a"}
+	third := &recordingSink{name: "a"}
 	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{third}})
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -216,14 +216,14 @@ func TestTheNextRunGoesOn(t *testing.T) {
 }
 
 // A sink that is configured later does not receive earlier messages, nor does one that was removed and comes back.
-func TestANewWayBeginsNow(t *testing.T) {
+func TestNewSinkStartsWithNextAlert(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{Server: broker.Options{Dir: dir}})
 	wholeEvent(t, o, "yard")
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := &shelf{name: "late"}
+	s := &recordingSink{name: "late"}
 	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{s}})
 	want := wholeEvent(t, o, "yard")
 	if err := o.Drain(within(t)); err != nil {
@@ -232,7 +232,7 @@ func TestANewWayBeginsNow(t *testing.T) {
 	equal(t, s.ids("yard"), want)
 }
 
-func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
+func TestOpenEventOfKilledProcess(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o := open(t, Options{Server: broker.Options{Dir: dir}})
 	wholeEvent(t, o, "yard")
@@ -247,7 +247,7 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	s := &shelf{name: "a"}
+	s := &recordingSink{name: "a"}
 	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{s}})
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -268,22 +268,22 @@ func TestAnEventOfADeadProcessIsEnded(t *testing.T) {
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
-	again := &shelf{name: "b"}
+	again := &recordingSink{name: "b"}
 	if o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{again}}); len(again.ids("yard")) != 0 ||
 		len(o.openEvents) != 0 {
 		t.Errorf("ended twice: %v, %v", again.ids("yard"), o.openEvents)
 	}
 }
 
-// onAlarm calls a function when an error is logged.
-type onAlarm struct {
+// onErrorLog calls a function when an error is logged.
+type onErrorLog struct {
 	slog.Handler
 	call func()
 }
 
-func (h *onAlarm) Enabled(context.Context, slog.Level) bool { return true }
+func (h *onErrorLog) Enabled(context.Context, slog.Level) bool { return true }
 
-func (h *onAlarm) Handle(_ context.Context, r slog.Record) error {
+func (h *onErrorLog) Handle(_ context.Context, r slog.Record) error {
 	if strings.HasPrefix(r.Message, "ALARM") && h.call != nil {
 		h.call()
 	}
@@ -292,10 +292,10 @@ func (h *onAlarm) Handle(_ context.Context, r slog.Record) error {
 
 // When the stream is full the oldest messages are deleted that every sink has; undelivered ones stay, and then the next
 // alert waits.
-func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
+func TestFullOutboxKeepsUndelivered(t *testing.T) {
 	var mu sync.Mutex
 	closed := true
-	s := &shelf{name: "a", refuse: func(sink.Message) error {
+	s := &recordingSink{name: "a", refuse: func(sink.Message) error {
 		mu.Lock()
 		defer mu.Unlock()
 		if closed {
@@ -303,7 +303,7 @@ func TestAFullOutboxKeepsWhatIsNotDelivered(t *testing.T) {
 		}
 		return nil
 	}}
-	alarm := &onAlarm{Handler: slog.DiscardHandler}
+	alarm := &onErrorLog{Handler: slog.DiscardHandler}
 	o := open(t, Options{Sinks: []sink.Sink{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
 	ctx, cancel := context.WithCancel(within(t))
 	alarm.call = cancel

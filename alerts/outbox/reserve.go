@@ -59,7 +59,7 @@ func (r *reserve) fill() (err error) {
 		return nil
 	}
 	if free := freeBytes(r.dir); free < 2*r.bytes {
-		return fmt.Errorf("the disk is nearly full: %s: %d MiB are free, %d are wanted", r.dir, free>>20, 2*r.bytes>>20)
+		return fmt.Errorf("the disk is nearly full: %s: %d MiB are free, %d are needed", r.dir, free>>20, 2*r.bytes>>20)
 	}
 	f, err := os.CreateTemp(r.dir, partPattern)
 	if err != nil {

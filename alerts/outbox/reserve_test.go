@@ -7,7 +7,7 @@ import (
 )
 
 // A reserve is recognised by its content: a user's file of that name is neither deleted nor overwritten.
-func TestReserveIsItsOwn(t *testing.T) {
+func TestReserveIsRecognised(t *testing.T) {
 	dir := t.TempDir()
 	r := newReserve(dir, 1<<16)
 	if err := r.fill(); err != nil {
@@ -39,7 +39,7 @@ func TestReserveIsItsOwn(t *testing.T) {
 	}
 	r.release()
 	if err := r.fill(); err == nil {
-		t.Error("no error, although somebody else's file is in the way")
+		t.Error("no error, although a foreign file is in the way")
 	}
 	if text, err := os.ReadFile(r.path); err != nil || string(text) != "mine" {
 		t.Errorf("%q, %v", text, err)

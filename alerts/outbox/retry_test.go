@@ -18,18 +18,18 @@ import (
 
 // A client with an account that may write can put an entry into the bucket of set-aside alerts: it is not delivered,
 // hides nothing and can be dropped.
-func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
-	way := newPicky()
+func TestForeignSetAsideIsNotDelivered(t *testing.T) {
+	recorder := newRefusingSink()
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Sinks:  []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
+		Sinks:  []sink.Sink{recorder}, SetAsideAfter: time.Nanosecond,
 	})
 	refused := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
-	way.set(refused.MessageID(), sink.Refused(errors.New("answered 400")))
+	recorder.set(refused.MessageID(), sink.Refused(errors.New("answered 400")))
 	if err := errors.Join(o.Publish(within(t), refused), o.Drain(within(t))); err != nil {
 		t.Fatal(err)
 	}
-	kv, err := forger(t, o).KeyValue(within(t), AsideBucket)
+	kv, err := openAsWriter(t, o).KeyValue(within(t), AsideBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,7 +83,7 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 	}
 	drop(o.Conn().JetStream(), "garbage")
 	drop(o.Conn().JetStream(), "forged")
-	way.set(refused.MessageID(), nil)
+	recorder.set(refused.MessageID(), nil)
 	all, err := ListAside(within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("set aside are %v, %v", all, err)
@@ -92,26 +92,26 @@ func TestWhatOthersSetAsideGoesNowhere(t *testing.T) {
 		t.Fatal(err)
 	}
 	alerttest.Eventually(within(t), t, "the delivery of what was set aside",
-		func() bool { return len(way.ids("gate")) > 0 })
-	equal(t, way.ids("gate"), []string{refused.MessageID()})
+		func() bool { return len(recorder.ids("gate")) > 0 })
+	equal(t, recorder.ids("gate"), []string{refused.MessageID()})
 }
 
 // A receiver that does not answer a requested retry delays no camera, and the stream is checked meanwhile.
-func TestATryOnRequestHoldsUpNothing(t *testing.T) {
+func TestRequestedRetryDelaysNothing(t *testing.T) {
 	release, trying := make(chan struct{}), make(chan struct{}, 1)
-	way := newPicky()
-	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond})
+	recorder := newRefusingSink()
+	o := open(t, Options{Sinks: []sink.Sink{recorder}, SetAsideAfter: time.Nanosecond})
 	slow, other := alerttest.Event("slow", alerts.NewID(), 0, alerts.PhaseStart),
 		alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	next := alerttest.Event("gate", other.ID, 1, alerts.PhaseEnd)
-	way.set(slow.MessageID(), sink.Refused(errors.New("answered 400")))
-	way.set(other.MessageID(), sink.Refused(errors.New("answered 400")))
+	recorder.set(slow.MessageID(), sink.Refused(errors.New("answered 400")))
+	recorder.set(other.MessageID(), sink.Refused(errors.New("answered 400")))
 	if err := errors.Join(o.Publish(within(t), slow), o.Drain(within(t))); err != nil {
 		t.Fatal(err)
 	}
-	refuse := way.refuse
-	way.choice.Lock() // the forwarder of this sink is idle
-	way.refuse = func(m sink.Message) error {
+	refuse := recorder.refuse
+	recorder.choice.Lock() // the forwarder of this sink is idle
+	recorder.refuse = func(m sink.Message) error {
 		if !m.Again {
 			return refuse(m)
 		}
@@ -119,7 +119,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 		<-release
 		return nil
 	}
-	way.choice.Unlock()
+	recorder.choice.Unlock()
 	all, err := ListAside(within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("set aside are %v, %v", all, err)
@@ -131,7 +131,7 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	if err := errors.Join(o.Publish(within(t), other), o.Publish(within(t), next), o.Drain(within(t))); err != nil {
 		t.Error(err)
 	}
-	equal(t, way.ids("gate"), []string{next.MessageID()})
+	equal(t, recorder.ids("gate"), []string{next.MessageID()})
 	if err := o.Conn().JetStream().DeleteStream(within(t), broker.Stream); err != nil {
 		t.Fatal(err)
 	}
@@ -144,12 +144,12 @@ func TestATryOnRequestHoldsUpNothing(t *testing.T) {
 	})
 	close(release)
 	alerttest.Eventually(within(t), t, "the delivery",
-		func() bool { return slices.Contains(way.ids("slow"), slow.MessageID()) })
+		func() bool { return slices.Contains(recorder.ids("slow"), slow.MessageID()) })
 }
 
 // Cursors stay in the existing bucket while it cannot be opened again, as during another restart.
-func TestABucketThatCannotBeOpenedAgain(t *testing.T) {
-	o := open(t, Options{Sinks: []sink.Sink{newPicky()}})
+func TestBucketReopenFails(t *testing.T) {
+	o := open(t, Options{Sinks: []sink.Sink{newRefusingSink()}})
 	ctx, cancel := context.WithCancel(within(t))
 	cancel()
 	if err := o.openCursors(ctx); err == nil {

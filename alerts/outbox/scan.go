@@ -86,9 +86,9 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 	if known == nil {
 		if o.loss.ledgerDamage != "" || o.hadLedger {
 			o.log.Error(
-				"the ledger of stored alerts is lost and is made again from what is stored; whether alerts are "+
-					"missing cannot be known",
-				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it is not there"), errcode.Key,
+				"the ledger of stored alerts is lost and is rebuilt from the stored alerts; whether any are "+
+					"missing is unknown",
+				"stored", s.present.Count(), "ledger", cmp.Or(o.loss.ledgerDamage, "it does not exist"), errcode.Key,
 				errcode.StoreLedger)
 		}
 		for _, f := range s.open {
@@ -101,7 +101,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 		return nil
 	}
 	if o.loss.ledgerDamage != "" {
-		o.log.Warn("the ledger of stored alerts was damaged and is made from what can be read of it and of the store",
+		o.log.Warn("the ledger of stored alerts was damaged and is rebuilt from its readable part and the store",
 			"ledger", o.loss.ledgerDamage, errcode.Key, errcode.StoreLedger)
 	}
 	level := slog.LevelDebug // it was logged when it was found
@@ -123,7 +123,7 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 				return err
 			}
 		default:
-			o.log.Log(ctx, level, "the end of an event is missing from the store; it had ended", "id", f.id,
+			o.log.Log(ctx, level, "the end of an event is missing from the store; the event had ended", "id", f.id,
 				errcode.Key, errcode.StoreAlertsMissing)
 		}
 	}
@@ -143,9 +143,9 @@ func (o *Outbox) closeOpenEvents(ctx context.Context, s scanResult) error {
 // logUnreadable logs messages that the server has and cannot read.
 func (o *Outbox) logUnreadable(numbers []uint64) {
 	if len(numbers) > 0 {
-		o.log.Error("stored alerts cannot be read and are passed over", "unreadable", len(numbers), "numbers",
+		o.log.Error("stored alerts cannot be read and are skipped", "unreadable", len(numbers), "numbers",
 			store.RangesOf(numbers).String(),
-			"mend", "stop vigil and run vigil store repair", errcode.Key, errcode.StoreUnreadable)
+			"remedy", "stop vigil and run vigil store repair", errcode.Key, errcode.StoreUnreadable)
 	}
 }
 
@@ -189,11 +189,11 @@ func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Eve
 	switch {
 	case errors.Is(err, errUndecodable):
 		// Perhaps from another program or a later version: do not invent an end of it.
-		o.log.Warn("an event without an end is left as it is", "id", id, "error", err,
+		o.log.Warn("an event without an end is left open", "id", id, "error", err,
 			errcode.Key, errcode.SinkNotOurs)
 		return nil
 	case err != nil && kept != nil:
-		o.log.Warn("an event without an end is left as it is", "error", err,
+		o.log.Warn("an event without an end is left open", "error", err,
 			errcode.Key, errcode.StoreLedger)
 		return nil
 	case err != nil:
@@ -206,12 +206,12 @@ func (o *Outbox) closeOpenEvent(ctx context.Context, seq uint64, kept *store.Eve
 	if err := o.Publish(ctx, a); err != nil {
 		return err
 	}
-	o.log.Warn("an event that was open when vigil died is ended", "camera", a.Camera, "id", a.ID)
+	o.log.Warn("an event that was open when vigil died is closed", "camera", a.Camera, "id", a.ID)
 	return nil
 }
 
 // errUndecodable means that a message is from another program or a later version.
-var errUndecodable = errors.New("is not ours to end")
+var errUndecodable = errors.New("from another program or a later version")
 
 // lastMessage reads a message; its id is empty if it does not exist.
 func (o *Outbox) lastMessage(ctx context.Context, seq uint64) (a alerts.Alert, id string, err error) {
@@ -220,14 +220,14 @@ func (o *Outbox) lastMessage(ctx context.Context, seq uint64) (a alerts.Alert, i
 	}
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if err != nil {
-		return a, "", fmt.Errorf("close an event of before: %w", err)
+		return a, "", fmt.Errorf("close an open event: %w", err)
 	}
 	msg, err := s.GetMsg(ctx, seq)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return a, "", nil
 	}
 	if err != nil {
-		return a, "", fmt.Errorf("close an event of before: %w", err)
+		return a, "", fmt.Errorf("close an open event: %w", err)
 	}
 	id = msg.Header.Get(jetstream.MsgIDHeader)
 	m := sink.Message{
@@ -256,6 +256,6 @@ func (o *Outbox) logLedgerState() {
 		o.log.Info("the ledger of stored alerts can be written again")
 		return
 	}
-	o.log.Warn("the ledger of stored alerts cannot be written, trying again", "error", err,
+	o.log.Warn("the ledger of stored alerts cannot be written, retrying", "error", err,
 		errcode.Key, errcode.StoreLedger)
 }

@@ -50,8 +50,8 @@ const (
 	maxAside = 512 << 10
 )
 
-func asideKey(way string, m sink.Message) string {
-	return way + "." + m.Camera + "." + strings.ReplaceAll(m.ID, ":", ".")
+func asideKey(recorder string, m sink.Message) string {
+	return recorder + "." + m.Camera + "." + strings.ReplaceAll(m.ID, ":", ".")
 }
 
 // ListAside returns the set-aside alerts by sink and camera, each in the order in which they were set aside; none if
@@ -66,17 +66,17 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 		return nil, nil, nil
 	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
+		return nil, nil, fmt.Errorf("set-aside alerts: %w", err)
 	}
 	s, err := js.Stream(ctx, "KV_"+AsideBucket)
 	if err != nil {
-		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
+		return nil, nil, fmt.Errorf("set-aside alerts: %w", err)
 	}
 	// List the keys first and read each by itself: a key-value watch waits at an unreadable entry.
 	const beginning = "$KV." + AsideBucket + "."
 	info, err := s.Info(ctx, jetstream.WithSubjectFilter(beginning+">"))
 	if err != nil {
-		return nil, nil, fmt.Errorf("alerts that were set aside: %w", err)
+		return nil, nil, fmt.Errorf("set-aside alerts: %w", err)
 	}
 	for subject := range info.State.Subjects {
 		key := strings.TrimPrefix(subject, beginning)
@@ -85,12 +85,12 @@ func listAside(ctx context.Context, js jetstream.JetStream) (all []Aside, kv jet
 			continue // dropped meanwhile
 		}
 		if err != nil {
-			return nil, nil, fmt.Errorf("alert that was set aside, %s: %w", key, err)
+			return nil, nil, fmt.Errorf("set-aside alert %s: %w", key, err)
 		}
 		a := Aside{Key: key}
 		if err := json.Unmarshal(e.Value(), &a); err != nil || a.MessageID == "" {
 			// An entry of another program hides nothing else, and can be dropped.
-			a = Aside{Key: key, MessageID: key, Reason: "this is not what vigil set aside"}
+			a = Aside{Key: key, MessageID: key, Reason: "this entry was not set aside by vigil"}
 		}
 		all = append(all, a)
 	}
@@ -178,7 +178,8 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 		if err := dropAside(ctx, js, oldest.Key); err != nil {
 			return err
 		}
-		o.log.Error("ALARM: too many alerts are set aside; the oldest is lost to its way", "way", oldest.Sink, "camera",
+		o.log.Error("ALARM: too many alerts are set aside; the oldest is deleted and never reaches its sink", "sink",
+			oldest.Sink, "camera",
 			oldest.Camera, "id", oldest.MessageID, errcode.Key, errcode.SinkLostAside)
 	}
 	if err != nil {
@@ -187,7 +188,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 	o.log.Error(
 		"alert is refused and was set aside; the next ones go on ('vigil outbox list' shows it, 'vigil outbox retry' "+
 			"tries it again)",
-		"way", a.Sink, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
+		"sink", a.Sink, "camera", a.Camera, "id", a.MessageID, "since", since.UTC().Format(time.RFC3339),
 		"error", a.Reason, errcode.Key, errcode.SinkRefusedMessage)
 	o.setAsideCount.Add(1) // watchAside counts again; forwarders do not wait for retries
 	o.publishCounts()
@@ -198,7 +199,7 @@ func (o *Outbox) setAside(ctx context.Context, f *forwarder, m sink.Message, sin
 func (o *Outbox) scanAside(ctx context.Context) {
 	all, kv, err := listAside(ctx, o.conn.JetStream())
 	if err != nil {
-		o.log.Debug("look at what is set aside", "error", err)
+		o.log.Debug("check the set-aside alerts", "error", err)
 		return
 	}
 	left := uint64(len(all))
@@ -217,17 +218,17 @@ func (o *Outbox) retryAside(ctx context.Context, kv jetstream.KeyValue, a Aside)
 	err := o.deliverAside(ctx, a)
 	if err == nil {
 		err = dropAside(ctx, o.conn.JetStream(), a.Key)
-		o.log.Info("an alert that was set aside is delivered", "way", a.Sink, "camera", a.Camera, "id", a.MessageID)
+		o.log.Info("a set-aside alert is delivered", "sink", a.Sink, "camera", a.Camera, "id", a.MessageID)
 		return err == nil
 	}
 	if ctx.Err() != nil {
 		return false
 	}
 	a.Retry, a.Reason = false, sink.Steady(err)
-	o.log.Warn("an alert that was set aside is not delivered and stays so", "way", a.Sink, "camera", a.Camera, "id",
+	o.log.Warn("retry of a set-aside alert failed", "sink", a.Sink, "camera", a.Camera, "id",
 		a.MessageID, "error", errcode.SinkBadAnswer.Default(err))
 	if err := putAside(ctx, kv, a); err != nil {
-		o.log.Debug("what was set aside is not kept", "error", err)
+		o.log.Debug("failed retry of a set-aside alert not recorded", "error", err)
 	}
 	return false
 }
@@ -248,7 +249,7 @@ func (o *Outbox) deliverAside(ctx context.Context, a Aside) error {
 		}
 		raw, err := s.GetMsg(ctx, a.Number)
 		if err != nil || raw.Header.Get(jetstream.MsgIDHeader) != a.MessageID {
-			return errors.Join(errors.New("the store has let it go"), err)
+			return errors.Join(errors.New("the store has deleted it"), err)
 		}
 		m.Data = raw.Data
 	}

@@ -18,16 +18,16 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// picky is a sink that refuses some messages, or fails.
-type picky struct {
-	shelf
+// refusingSink is a sink that refuses some messages, or fails.
+type refusingSink struct {
+	recordingSink
 	choice sync.Mutex
 	bad    map[string]error
 }
 
-func newPicky() *picky {
-	p := &picky{bad: map[string]error{}}
-	p.shelf = shelf{name: "hook", refuse: func(m sink.Message) error {
+func newRefusingSink() *refusingSink {
+	p := &refusingSink{bad: map[string]error{}}
+	p.recordingSink = recordingSink{name: "hook", refuse: func(m sink.Message) error {
 		p.choice.Lock()
 		defer p.choice.Unlock()
 		return p.bad[m.ID]
@@ -35,7 +35,7 @@ func newPicky() *picky {
 	return p
 }
 
-func (p *picky) set(id string, err error) {
+func (p *refusingSink) set(id string, err error) {
 	p.choice.Lock()
 	defer p.choice.Unlock()
 	p.bad[id] = err
@@ -43,16 +43,16 @@ func (p *picky) set(id string, err error) {
 
 // An alert whose content is refused is set aside after a while, the next ones continue, and a person can request a
 // retry, also after a restart.
-func TestARefusedAlertIsSetAside(t *testing.T) {
-	dir, way, storage := filepath.Join(t.TempDir(), "store"), newPicky(), make(chan alerts.Storage, 1000)
+func TestRefusedAlertIsSetAside(t *testing.T) {
+	dir, recorder, storage := filepath.Join(t.TempDir(), "store"), newRefusingSink(), make(chan alerts.Storage, 1000)
 	options := Options{
-		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
+		Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{recorder}, SetAsideAfter: time.Nanosecond,
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
 	start, id := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart), ""
 	id = start.ID
-	way.set(start.MessageID(), sink.Refused(errors.New("answered 400\x1b[31m")))
+	recorder.set(start.MessageID(), sink.Refused(errors.New("answered 400\x1b[31m")))
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
 		if err := o.Publish(within(t), alerttest.Event("gate", id, seq, phase)); err != nil {
 			t.Fatal(err)
@@ -61,7 +61,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, way.ids("gate"), []string{id + ":1", id + ":2"})
+	equal(t, recorder.ids("gate"), []string{id + ":1", id + ":2"})
 	all, err := ListAside(within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("set aside are %v, %v", all, err)
@@ -88,7 +88,7 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	}
 	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(1))
 	// A requested retry that fails stays set aside with its new error.
-	way.set(id+":0", sink.Refused(errors.New("answered 422")))
+	recorder.set(id+":0", sink.Refused(errors.New("answered 422")))
 	if err := RetryAside(within(t), o.Conn().JetStream(), a); err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +111,10 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 	if err := errors.Join(RetryAside(within(t), conn.JetStream(), a), conn.Close(), store.Shutdown()); err != nil {
 		t.Fatal(err)
 	}
-	way.set(id+":0", nil)
+	recorder.set(id+":0", nil)
 	o = open(t, options)
-	alerttest.Eventually(within(t), t, "the delivery", func() bool { return slices.Contains(way.ids("gate"), id+":0") })
+	alerttest.Eventually(within(t), t, "the delivery",
+		func() bool { return slices.Contains(recorder.ids("gate"), id+":0") })
 	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(0))
 	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
 		t.Errorf("set aside are %v, %v", all, err)
@@ -121,12 +122,12 @@ func TestARefusedAlertIsSetAside(t *testing.T) {
 }
 
 // A temporary error is retried forever.
-func TestWhatMayHealIsNotSetAside(t *testing.T) {
-	way := newPicky()
-	o := open(t, Options{Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
+func TestTemporaryErrorIsNotSetAside(t *testing.T) {
+	recorder := newRefusingSink()
+	o := open(t, Options{Sinks: []sink.Sink{recorder}, SetAsideAfter: time.Nanosecond, LongestPause: time.Millisecond})
 	a := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	attempts := make(chan struct{}, 1000)
-	way.refuse = func(sink.Message) error {
+	recorder.refuse = func(sink.Message) error {
 		select {
 		case attempts <- struct{}{}:
 		default:
@@ -145,12 +146,12 @@ func TestWhatMayHealIsNotSetAside(t *testing.T) {
 }
 
 // The set-aside alerts are bounded; the oldest is deleted, and that is logged.
-func TestWhatIsSetAsideIsBounded(t *testing.T) {
+func TestSetAsideIsBounded(t *testing.T) {
 	log := &alerttest.Log{}
-	way := newPicky()
-	way.refuse = func(sink.Message) error { return sink.Refused(errors.New("answered 413")) }
+	recorder := newRefusingSink()
+	recorder.refuse = func(sink.Message) error { return sink.Refused(errors.New("answered 413")) }
 	o := open(t, Options{
-		Sinks: []sink.Sink{way}, SetAsideAfter: time.Nanosecond,
+		Sinks: []sink.Sink{recorder}, SetAsideAfter: time.Nanosecond,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	first := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)

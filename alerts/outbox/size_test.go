@@ -11,21 +11,23 @@ import (
 	"vigil/alerts/sink"
 )
 
-// closed is a sink that accepts nothing.
-type closed struct{}
+// unavailableSink is a sink that accepts nothing.
+type unavailableSink struct{}
 
-func (closed) Name() string { return "closed" }
+func (unavailableSink) Name() string { return "closed" }
 
-func (closed) Deliver(context.Context, sink.Message) error { return errors.New("nobody is there") }
+func (unavailableSink) Deliver(context.Context, sink.Message) error {
+	return errors.New("nobody is there")
+}
 
 // An outbox follows its sizes from one start to the next, up and down, and a smaller one loses no undelivered alert.
-func TestAnOutboxFollowsItsSizes(t *testing.T) {
+func TestOutboxSizes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	stored := uint64(0)
 	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
 		o, err := Open(within(t), Options{
 			Server: broker.Options{Dir: dir, NoListen: true}, Bytes: size, Reserve: size,
-			Sinks: []sink.Sink{closed{}},
+			Sinks: []sink.Sink{unavailableSink{}},
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 )
 
 // A start that is cancelled at any step only returns an error.
-func TestOpenBrokenOff(t *testing.T) {
+func TestOpenCancelled(t *testing.T) {
 	dir := t.TempDir()
 	for after := time.Duration(0); ; after = after*5/4 + time.Millisecond {
 		ctx, cancel := context.WithTimeout(t.Context(), after)

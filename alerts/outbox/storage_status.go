@@ -37,7 +37,7 @@ func (o *Outbox) reportFailure(err error) {
 	t.lastReported = now
 	free := freeBytes(o.opts.Server.Dir)
 	code := storeCode(err)
-	o.log.Error("ALARM: alerts cannot be stored, trying again", "dir", o.opts.Server.Dir, "free_bytes", free,
+	o.log.Error("ALARM: alerts cannot be stored, retrying", "dir", o.opts.Server.Dir, "free_bytes", free,
 		"error", err, errcode.Key, code)
 	t.lastPublished = alerts.Storage{
 		State: alerts.StorageFailing, Wall: t.since, Detail: err.Error(), Code: string(code), FreeBytes: free,
@@ -85,7 +85,7 @@ func (o *Outbox) repeatStatus(room bool) {
 	again, quiet, last := t.repeat || failing, failing && t.waiting == 0, t.lastPublished
 	t.repeat = false
 	t.mu.Unlock()
-	if _, sick := o.storeFailure.get(); quiet && room && sick == nil {
+	if _, failure := o.storeFailure.get(); quiet && room && failure == nil {
 		o.reportRecovered()
 	} else if again {
 		o.publishStatus(last)
@@ -134,7 +134,7 @@ func (o *Outbox) publishStatus(s alerts.Storage) {
 	}
 	o.loss.mu.Unlock()
 	if err := o.conn.PublishStorage(s); err != nil {
-		o.log.Debug("state of the storage not sent", "error", err)
+		o.log.Debug("storage status not sent", "error", err)
 	}
 	if o.opts.OnStorage != nil {
 		o.opts.OnStorage(s)

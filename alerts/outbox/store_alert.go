@@ -84,12 +84,12 @@ func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []
 			o.reportFailure(fmt.Errorf("alert %s: %w", id, err))
 		}
 		failures++
-		switch _, sick := o.storeFailure.get(); {
+		switch _, failure := o.storeFailure.get(); {
 		case ctx.Err() != nil:
 		case broker.Full(err):
 			err = o.trim(ctx, true)
 		case broker.Sealed(err): // a restart does not help
-		case sick != nil, broker.StoreFailed(err), failures >= failuresBeforeRestart:
+		case failure != nil, broker.StoreFailed(err), failures >= failuresBeforeRestart:
 			failures = 0
 			err = o.restartServer(ctx)
 		}
@@ -106,17 +106,17 @@ func (o *Outbox) storeWithRetry(ctx context.Context, subject, id string, data []
 func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte) (uint64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	alarm, sick := o.storeFailure.get()
-	if sick != nil {
-		return 0, sick
+	failed, failure := o.storeFailure.get()
+	if failure != nil {
+		return 0, failure
 	}
 	done := make(chan struct{})
 	defer close(done)
 	go func() {
 		select {
-		case <-alarm:
-			_, sick := o.storeFailure.get()
-			cancel(sick)
+		case <-failed:
+			_, failure := o.storeFailure.get()
+			cancel(failure)
 		case <-done:
 		}
 	}()
@@ -129,8 +129,8 @@ func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte)
 			return 0, moved
 		}
 	}
-	if _, sick := o.storeFailure.get(); err != nil && sick != nil {
-		err = sick
+	if _, failure := o.storeFailure.get(); err != nil && failure != nil {
+		err = failure
 	}
 	return seq, err
 }
@@ -140,7 +140,8 @@ func (o *Outbox) storeOnce(ctx context.Context, subject, id string, data []byte)
 func (o *Outbox) restartServer(ctx context.Context) error {
 	o.restartMu.Lock()
 	defer o.restartMu.Unlock()
-	if _, sick := o.storeFailure.get(); sick == nil && o.conn.Connected() && time.Since(o.restartedAt) < restartGrace {
+	if _, failure := o.storeFailure.get(); failure == nil && o.conn.Connected() &&
+		time.Since(o.restartedAt) < restartGrace {
 		return nil // another goroutine has just restarted it
 	}
 	o.reserve.release()
@@ -160,7 +161,7 @@ func (o *Outbox) restartServer(ctx context.Context) error {
 	var err error
 	if left := freeBytes(o.opts.Server.Dir); free != nil && left < 2*o.opts.Reserve {
 		if err = free(ctx, reserveFactor*o.opts.Reserve-left); err != nil {
-			err = fmt.Errorf("free room for alerts: %w", err)
+			err = fmt.Errorf("free disk space for alerts: %w", err)
 		}
 	}
 	if o.needsSettle = o.needsSettle || o.loss.hasUnreported() || errors.Is(cause, broker.ErrMoved) ||

@@ -16,11 +16,11 @@ import (
 // An account that may write may also delete, seal or change the stream of alerts.
 var (
 	errStreamGone = errcode.StoreStreamChanged.New(
-		"the stream of alerts was deleted by another program while vigil runs; it is made again")
+		"the stream of alerts was deleted by another program while vigil runs; it is created again")
 	errStreamSealed = errcode.StoreStreamChanged.New("the stream " + broker.Stream +
 		" was sealed by another program, so that nothing more can be stored in it, and that cannot " +
 		"be undone: export the alerts that are wanted ('vigil alerts export'), then delete the stream with an " +
-		"account that may write; vigil makes it again")
+		"account that may write; vigil creates it again")
 )
 
 // checkStream checks that the stream exists with vigil's configuration.
@@ -29,8 +29,8 @@ func (o *Outbox) checkStream(ctx context.Context) {
 	defer cancel()
 	s, err := o.conn.JetStream().Stream(ctx, broker.Stream)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		if _, sick := o.storeFailure.get(); sick == nil {
-			o.log.Error("ALARM: the stream of alerts is gone, and it is made again: what it held is lost", "messages",
+		if _, failure := o.storeFailure.get(); failure == nil {
+			o.log.Error("ALARM: the stream of alerts is gone and is created again: what it held is lost", "messages",
 				o.messageCount.Load(), "waited", o.Backlog(), errcode.Key, errcode.StoreStreamChanged)
 			o.storeFailure.set(errStreamGone)
 		}

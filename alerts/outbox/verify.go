@@ -32,9 +32,9 @@ func (o *Outbox) skipForeign(f *forwarder, m sink.Message, cause error) {
 	if n == 1 {
 		level = o.log.Warn
 	}
-	level("a message in the stream of alerts is not one that this vigil stored and goes nowhere; further ones are "+
-		"counted only",
-		"way", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause, errcode.Key,
+	level("a message in the stream of alerts was not stored by this vigil and is not delivered; further ones are "+
+		"only counted",
+		"sink", f.sink.Name(), "camera", f.camera, "subject", m.Subject, "number", m.Seq, "error", cause, errcode.Key,
 		errcode.SinkNotOurs)
 	if n == 1 {
 		o.publishCounts()

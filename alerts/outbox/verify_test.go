@@ -18,8 +18,8 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// forger writes to the stream of alerts with an account that may write, like another program.
-func forger(t *testing.T, o *Outbox) jetstream.JetStream {
+// openAsWriter writes to the stream of alerts with an account that may write, like another program.
+func openAsWriter(t *testing.T, o *Outbox) jetstream.JetStream {
 	t.Helper()
 	nc, err := nats.Connect("", nats.InProcessServer(o.Server()), nats.UserInfo("tool", "t00l"))
 	if err != nil {
@@ -34,19 +34,19 @@ func forger(t *testing.T, o *Outbox) jetstream.JetStream {
 }
 
 // Messages that the outbox did not store itself reach no sink, and foreign events are not ended.
-func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
-	dir, way, log, storage := filepath.Join(t.TempDir(), "store"), &shelf{name: "hook"}, &alerttest.Log{},
+func TestOnlyOwnAlertsAreForwarded(t *testing.T) {
+	dir, recorder, log, storage := filepath.Join(t.TempDir(), "store"), &recordingSink{name: "hook"}, &alerttest.Log{},
 		make(chan alerts.Storage, 1000)
 	options := Options{
 		Server: broker.Options{
 			Dir:      dir,
 			Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}},
 		},
-		Sinks: []sink.Sink{way}, Log: slog.New(slog.NewTextHandler(log, nil)),
+		Sinks: []sink.Sink{recorder}, Log: slog.New(slog.NewTextHandler(log, nil)),
 		OnStorage: func(s alerts.Storage) { storage <- s },
 	}
 	o := open(t, options)
-	js := forger(t, o)
+	js := openAsWriter(t, o)
 	real := wholeEvent(t, o, "gate")
 	stolen, err := js.Stream(within(t), broker.Stream)
 	if err != nil {
@@ -92,15 +92,15 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, way.ids("gate"), real)
+	equal(t, recorder.ids("gate"), real)
 	alerttest.Eventually(within(t), t, "the count in vigil.storage", func() bool {
 		return len(storage) > 0 &&
 			(<-storage).PassedOver > 0
 	})
 	if n := o.foreign.n.Load(); n != wrong {
-		t.Errorf("%d were passed over, want %d", n, wrong)
+		t.Errorf("%d were skipped, want %d", n, wrong)
 	}
-	if text := log.String(); strings.Count(text, "goes nowhere") != 1 || strings.Contains(text, "\x1b") {
+	if text := log.String(); strings.Count(text, "is not delivered") != 1 || strings.Contains(text, "\x1b") {
 		t.Errorf("said: %q", text)
 	}
 	if err := o.Close(); err != nil {
@@ -110,7 +110,7 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, way.ids("gate"), real)
+	equal(t, recorder.ids("gate"), real)
 	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
 	if err != nil {
 		t.Fatal(err)
@@ -122,12 +122,12 @@ func TestOnlyWhatWasStoredHereIsForwarded(t *testing.T) {
 
 // Messages stored before there was a key, as by an earlier version, are delivered; so are those stored when the key was
 // lost.
-func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
-	dir, way := filepath.Join(t.TempDir(), "store"), newPicky()
-	options := Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{way}}
+func TestAlertsOfEarlierVersionsAreForwarded(t *testing.T) {
+	dir, recorder := filepath.Join(t.TempDir(), "store"), newRefusingSink()
+	options := Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{recorder}}
 	down := func(sink.Message) error { return os.ErrDeadlineExceeded }
-	up := way.refuse
-	way.refuse = down
+	up := recorder.refuse
+	recorder.refuse = down
 	o := open(t, options)
 	ids := wholeEvent(t, o, "gate")
 	if err := o.Close(); err != nil {
@@ -136,21 +136,21 @@ func TestWhatEarlierVersionsStoredIsForwarded(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "origin.json")); err != nil {
 		t.Fatal(err)
 	}
-	way.refuse = up
+	recorder.refuse = up
 	o = open(t, options)
 	ids = append(ids, wholeEvent(t, o, "gate")...)
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, way.ids("gate"), ids)
+	equal(t, recorder.ids("gate"), ids)
 }
 
 // A stream that another account deletes or changes is restored, and a sealed one is reported with a remedy.
-func TestTheStreamIsLookedAfter(t *testing.T) {
-	way, log := &shelf{name: "hook"}, &alerttest.Log{}
+func TestStreamIsRestored(t *testing.T) {
+	recorder, log := &recordingSink{name: "hook"}, &alerttest.Log{}
 	o := open(t, Options{
 		Server: broker.Options{Accounts: []broker.Account{{Name: "tool", Password: "t00l", Rights: broker.Write}}},
-		Sinks:  []sink.Sink{way},
+		Sinks:  []sink.Sink{recorder},
 		Log:    slog.New(slog.NewTextHandler(log, nil)),
 	})
 	t.Cleanup(func() {
@@ -158,7 +158,7 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 			t.Log(log.String())
 		}
 	})
-	js := forger(t, o)
+	js := openAsWriter(t, o)
 	ids := wholeEvent(t, o, "gate")
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
@@ -166,14 +166,14 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 	if err := js.DeleteStream(within(t), broker.Stream); err != nil {
 		t.Fatal(err)
 	}
-	said := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
-	alerttest.Eventually(within(t), t, "the deletion is logged", said("ALARM"))
-	alerttest.Eventually(within(t), t, "what is lost is logged", said("missing=3"))
+	logged := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
+	alerttest.Eventually(within(t), t, "the deletion is logged", logged("ALARM"))
+	alerttest.Eventually(within(t), t, "what is lost is logged", logged("missing=3"))
 	ids = append(ids, wholeEvent(t, o, "gate")...)
 	if err := o.Drain(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	equal(t, way.ids("gate"), ids)
+	equal(t, recorder.ids("gate"), ids)
 	change := func(f func(*jetstream.StreamConfig)) {
 		t.Helper()
 		s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
@@ -187,9 +187,9 @@ func TestTheStreamIsLookedAfter(t *testing.T) {
 		}
 	}
 	change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 100, jetstream.DiscardOld })
-	alerttest.Eventually(within(t), t, "the change is undone", said("is set back"))
+	alerttest.Eventually(within(t), t, "the change is undone", logged("is set back"))
 	change(func(c *jetstream.StreamConfig) { c.Sealed = true })
-	alerttest.Eventually(within(t), t, "the seal is logged", said("was sealed by another program"))
+	alerttest.Eventually(within(t), t, "the seal is logged", logged("was sealed by another program"))
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { // retries until stopped
 		if o.Publish(ctx, alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)) == nil {

@@ -16,7 +16,7 @@ import (
 	"vigil/alerts"
 )
 
-func TestFileIsWhatTheTypeSays(t *testing.T) {
+func TestSchemaFileIsCurrent(t *testing.T) {
 	want, err := document()
 	if err != nil {
 		t.Fatal(err)

@@ -212,7 +212,7 @@ func (a *quarantine) pathFor(f streamDir, path string) (string, error) {
 	to := filepath.Join(a.root, f.name, inner)
 	a.streams[f.name] = true
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return "", fmt.Errorf("no room to keep damaged files: %w", err)
+		return "", fmt.Errorf("no space to quarantine damaged files: %w", err)
 	}
 	return to, nil
 }

@@ -27,7 +27,7 @@ func ledgerOf(t *testing.T, dir string) *State {
 	return l.State()
 }
 
-func TestALedgerIsReadAsItWasWritten(t *testing.T) {
+func TestLedgerRoundTrip(t *testing.T) {
 	dir := t.TempDir()
 	want := ledgerOf(t, dir)
 	got, damage, err := ReadState(dir)
@@ -41,7 +41,7 @@ func TestALedgerIsReadAsItWasWritten(t *testing.T) {
 }
 
 // A truncated or corrupted ledger is never taken for another one: an earlier state is read, or damage is reported.
-func TestADamagedLedger(t *testing.T) {
+func TestDamagedLedger(t *testing.T) {
 	dir := t.TempDir()
 	want := ledgerOf(t, dir)
 	whole, err := os.ReadFile(LedgerFile(dir))
@@ -61,7 +61,7 @@ func TestADamagedLedger(t *testing.T) {
 				t.Fatal(err)
 			// a line without its line end may be unfinished
 			case got == nil && damage == "", name == "flipped" && damage == "" && at < len(whole)-1:
-				t.Fatalf("%s at %d: nothing is said", name, at)
+				t.Fatalf("%s at %d: nothing is reported", name, at)
 			case got != nil && got.Last > want.Last:
 				t.Fatalf("%s at %d: last is %d", name, at, got.Last)
 			}
@@ -69,7 +69,7 @@ func TestADamagedLedger(t *testing.T) {
 	}
 }
 
-func TestALedgerOfANewerVersion(t *testing.T) {
+func TestNewerLedgerVersion(t *testing.T) {
 	dir := t.TempDir()
 	text, err := encodeEntry(entry{Version: ledgerVersion + 1, State: newState()})
 	if err != nil {
@@ -143,7 +143,7 @@ func TestFlushWaitsForTheFile(t *testing.T) {
 }
 
 // Missing numbers that are found again are not gaps any more.
-func TestWhatIsFoundIsNoHole(t *testing.T) {
+func TestFoundNumbersAreNotMissing(t *testing.T) {
 	s := newState()
 	s.apply(entry{Present: Ranges{{1, 9}}})
 	s.apply(entry{Holes: Ranges{{3, 6}}})

@@ -44,7 +44,7 @@ func Prepare(dir string, known *State, now time.Time) ([]Damage, error) {
 	}
 	if info, err := os.Lstat(LedgerFile(dir)); err == nil && !info.Mode().IsRegular() {
 		if err := m.quarantine.move(streamDir{name: ".", path: dir}, LedgerFile(dir)); err != nil {
-			return nil, fmt.Errorf("alert store %s: what lies in the place of the ledger cannot be set aside: %w", dir,
+			return nil, fmt.Errorf("alert store %s: what is at the ledger's path cannot be quarantined: %w", dir,
 				err)
 		}
 	}
@@ -89,7 +89,7 @@ func (m *repairer) run() (all []Damage, err error) {
 		}
 		d, err := m.checkStream(f)
 		if err != nil {
-			return all, fmt.Errorf("alert store %s: stream %s is damaged and cannot be set aside: %w", m.dir,
+			return all, fmt.Errorf("alert store %s: stream %s is damaged and cannot be quarantined: %w", m.dir,
 				f.name, err)
 		}
 		if len(d.Missing) > 0 || len(d.Places) > 0 {

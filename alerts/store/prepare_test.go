@@ -21,7 +21,7 @@ func streamOf(t *testing.T, dir string) streamDir {
 }
 
 // If a repair ends in the middle, the server must not find its old index next to rewritten blocks.
-func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
+func TestIndexIsRemovedBeforeRewrite(t *testing.T) {
 	dir := t.TempDir()
 	f := streamOf(t, dir)
 	raw := tombstone(AlertStream, 1, 3, 1)
@@ -48,7 +48,7 @@ func TestTheIndexGoesBeforeABlockIsRewritten(t *testing.T) {
 }
 
 // An empty folder among the streams is not damage, whoever created it.
-func TestAnEmptyFolderIsNoDamage(t *testing.T) {
+func TestEmptyFolderIsNotDamage(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "jetstream", "A", "streams", "zzz", messagesDir), 0o700); err != nil {
 		t.Fatal(err)

@@ -30,12 +30,12 @@ func (d Damage) String() string {
 // Found describes the ledger and the damage in lines.
 func (r *Report) Found() string { return r.ledger() + r.damage() }
 
-// Verdict says, after Found, what a repair would do, or that there is nothing to repair.
+// Verdict describes, after Found, what a repair would do, or that there is nothing to repair.
 func (r *Report) Verdict() string {
 	var b strings.Builder
 	if len(r.Rescued) > 0 {
 		fmt.Fprintf(&b,
-			"%d missing alerts (%v) are in files that were kept aside: 'vigil store repair' puts them back\n",
+			"%d missing alerts (%v) are in quarantined files: 'vigil store repair' restores them\n",
 			r.Rescued.Count(), r.Rescued)
 	}
 	if !r.Damaged() {
@@ -52,12 +52,12 @@ func (r *Report) Err() error {
 	return nil
 }
 
-// Repaired says in lines what a repair has found and, where it is whole, what it has put back.
+// Repaired describes in lines what a repair has found and, if it succeeded, what it has restored.
 func (r *Report) Repaired(whole bool) string {
 	if !whole {
 		return r.damage()
 	}
-	back := fmt.Sprintf("%d alerts put back", r.Rescued.Count())
+	back := fmt.Sprintf("%d alerts restored", r.Rescued.Count())
 	if len(r.Rescued) > 0 {
 		back += fmt.Sprintf(": %v", r.Rescued)
 	}
@@ -81,11 +81,11 @@ func (r *Report) ledger() string {
 	s := r.State
 	if s == nil {
 		if r.LedgerFault == "" {
-			fmt.Fprintln(&b, "there is no ledger: what may be missing at the end cannot be known")
+			fmt.Fprintln(&b, "there is no ledger: whether alerts are missing at the end is unknown")
 		}
 		return b.String()
 	}
-	fmt.Fprintf(&b, "the ledger has alerts up to number %d, of which %d must be stored, and %d events that go on\n",
+	fmt.Fprintf(&b, "the ledger has alerts up to number %d, of which %d must be stored, and %d open events\n",
 		s.Last, s.Expected.Count(), len(s.Open))
 	if len(s.Holes) > 0 {
 		fmt.Fprintf(&b, "missing and reported before: %d (%v)\n", s.Holes.Count(), s.Holes)

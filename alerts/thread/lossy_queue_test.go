@@ -9,7 +9,7 @@ import (
 
 // However many changes are queued, the last of each camera is kept, and a camera that flaps displaces none of the
 // others.
-func TestTheLatestStatesAndScoresAreKept(t *testing.T) {
+func TestLossyQueueKeepsLatest(t *testing.T) {
 	n := newLossyQueue()
 	n.states.Put(alerts.Status{Camera: "yard", State: alerts.StateLive}, maxStatusPerCamera)
 	for i := range uint64(100) {

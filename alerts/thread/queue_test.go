@@ -17,7 +17,7 @@ import (
 )
 
 // A camera's next event waits behind a held end, and another camera's does not.
-func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
+func TestHeldEndDelaysOnlyItsCamera(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l threadtest.Store
 		p := thread.NewQueue(thread.Options{
@@ -29,21 +29,21 @@ func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 		defer cancel()
 		go func() { done <- p.Run(ctx) }()
 		footage := threadtest.NoMedia{}
-		say := func(camera, id string, phase alerts.Phase) {
+		enqueue := func(camera, id string, phase alerts.Phase) {
 			p.Enqueue(thread.Message{
 				Alert: alerts.Alert{Camera: camera, ID: id, Phase: phase}, Media: footage,
 				QueuedAt: time.Now(),
 			})
 		}
 		for _, camera := range []string{"gate", "yard"} {
-			say(camera, camera+"1", alerts.PhaseStart)
+			enqueue(camera, camera+"1", alerts.PhaseStart)
 		}
-		say("gate", "gate1", alerts.PhaseEnd)
+		enqueue("gate", "gate1", alerts.PhaseEnd)
 		for _, id := range []string{"gate2", "gate3"} {
-			say("gate", id, alerts.PhaseStart)
-			say("gate", id, alerts.PhaseEnd)
+			enqueue("gate", id, alerts.PhaseStart)
+			enqueue("gate", id, alerts.PhaseEnd)
 		}
-		say("yard", "yard1", alerts.PhaseEnd)
+		enqueue("yard", "yard1", alerts.PhaseEnd)
 		time.Sleep(time.Minute)
 		p.Close()
 		if err := <-done; err != nil {
@@ -68,7 +68,7 @@ func TestAnEndThatWaitsHoldsUpItsOwnCameraOnly(t *testing.T) {
 }
 
 // An end that waited long enough lists its clip as pending, if the program keeps running.
-func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
+func TestEndListsPendingEvidence(t *testing.T) {
 	for name, c := range map[string]struct {
 		stop     bool
 		promises int
@@ -122,7 +122,7 @@ func TestAnEndPromisesWhatIsStillMade(t *testing.T) {
 
 // A camera has events faster than their clips are made when a stop signal arrives or the recording ends: none of their
 // messages is lost, because held ends do not wait one after the other.
-func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
+func TestQueuedEndsArePublishedAtStop(t *testing.T) {
 	for name, c := range map[string]struct {
 		told bool
 		hold time.Duration
@@ -131,7 +131,7 @@ func TestEndsBehindEachOtherAreSaidAtTheStop(t *testing.T) {
 	}
 }
 
-func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
+func endsBehindEachOther(t *testing.T, stopped bool, hold time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		const events = 40
 		l := &threadtest.Store{}
@@ -150,7 +150,7 @@ func endsBehindEachOther(t *testing.T, told bool, hold time.Duration) {
 			p.Enqueue(thread.Message{Alert: a, Media: threadtest.NoMedia{}})
 		}
 		time.Sleep(time.Second)
-		if told {
+		if stopped {
 			stop()
 		}
 		began := time.Now()
@@ -213,9 +213,9 @@ func (s *slowStore) Publish(ctx context.Context, a alerts.Alert) error {
 
 func TestStopWithoutAPublisher(t *testing.T) {
 	for range 20 {
-		var said []alerts.Alert
+		var published []alerts.Alert
 		p := thread.NewQueue(thread.Options{
-			OnAlert: func(a alerts.Alert) { said = append(said, a) }, Cameras: 1,
+			OnAlert: func(a alerts.Alert) { published = append(published, a) }, Cameras: 1,
 			Log: slog.New(slog.DiscardHandler),
 		})
 		ctx, stop := context.WithCancel(t.Context())
@@ -236,8 +236,8 @@ func TestStopWithoutAPublisher(t *testing.T) {
 		scoring.Wait()
 		p.Close()
 		publishing.Wait()
-		if len(said) != 300 || said[299].Seq != 2 {
-			t.Fatalf("%d messages were told, want 300", len(said))
+		if len(published) != 300 || published[299].Seq != 2 {
+			t.Fatalf("%d messages were published, want 300", len(published))
 		}
 	}
 }

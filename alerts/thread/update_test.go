@@ -13,16 +13,16 @@ import (
 	"vigil/alerts/thread/threadtest"
 )
 
-// photographer is an EvidenceMaker with a picture of each message a tenth of a second later.
-type photographer struct {
+// delayedPictures is an EvidenceMaker with a picture of each message a tenth of a second later.
+type delayedPictures struct {
 	found chan thread.Result
 	mu    sync.Mutex
 	n     int
 }
 
-func (w *photographer) Results() <-chan thread.Result { return w.found }
+func (w *delayedPictures) Results() <-chan thread.Result { return w.found }
 
-func (w *photographer) Submit(g thread.Request) bool {
+func (w *delayedPictures) Submit(g thread.Request) bool {
 	w.mu.Lock()
 	w.n++
 	item := alerts.Evidence{Kind: alerts.EvidenceSnapshot, Name: fmt.Sprint(w.n)}
@@ -38,14 +38,14 @@ func (w *photographer) Submit(g thread.Request) bool {
 
 // An event whose peak rises every second for 18 seconds, each time with a new picture, has few updates, each with both;
 // its start and its end are published at once, and the end has the last picture.
-func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
+func TestUpdateInterval(t *testing.T) {
 	for _, c := range []struct {
 		every         time.Duration
 		most, atLeast int
 	}{{5 * time.Second, 4, 3}, {0, 40, 18}} {
 		synctest.Test(t, func(t *testing.T) {
 			var l threadtest.Store
-			w := &photographer{found: make(chan thread.Result, 100)}
+			w := &delayedPictures{found: make(chan thread.Result, 100)}
 			p := thread.NewQueue(thread.Options{
 				Publisher: &l, Evidence: w, Cameras: 1,
 				Log: slog.New(slog.DiscardHandler),
@@ -53,11 +53,11 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 			done := make(chan error, 1)
 			go func() { done <- p.Run(t.Context()) }()
 			footage := threadtest.NoMedia{}
-			said := func() []alerts.Alert {
+			published := func() []alerts.Alert {
 				synctest.Wait()
 				return l.Alerts()
 			}
-			say := func(phase alerts.Phase, peak float64) {
+			enqueue := func(phase alerts.Phase, peak float64) {
 				p.Enqueue(thread.Message{
 					Alert: alerts.Alert{
 						Camera: "gate", ID: "1", Phase: phase,
@@ -66,21 +66,21 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 					Media: footage, UpdateEvery: c.every, QueuedAt: time.Now(),
 				})
 			}
-			say(alerts.PhaseStart, 1)
-			if n := len(said()); n != 1 {
+			enqueue(alerts.PhaseStart, 1)
+			if n := len(published()); n != 1 {
 				t.Errorf("%d messages at the start", n)
 			}
 			time.Sleep(200 * time.Millisecond)
-			if all := said(); len(all) != 2 || len(all[1].Evidence) != 1 {
+			if all := published(); len(all) != 2 || len(all[1].Evidence) != 1 {
 				t.Errorf("the first picture waits: %d messages", len(all))
 			}
 			for i := range 18 {
 				time.Sleep(time.Second)
-				say(alerts.PhaseUpdate, float64(2+i))
+				enqueue(alerts.PhaseUpdate, float64(2+i))
 			}
-			say(alerts.PhaseEnd, 19)
+			enqueue(alerts.PhaseEnd, 19)
 			time.Sleep(200 * time.Millisecond)
-			all := said()
+			all := published()
 			updates := len(all) - 2
 			if updates < c.atLeast || updates > c.most {
 				t.Errorf("every %v: %d updates, want %d to %d", c.every, updates, c.atLeast, c.most)
@@ -100,7 +100,7 @@ func TestRisingPeaksAndTheirPicturesAreFewUpdates(t *testing.T) {
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
-			if n := len(said()); n != len(all) {
+			if n := len(published()); n != len(all) {
 				t.Errorf("%d messages came behind the end", n-len(all))
 			}
 		})

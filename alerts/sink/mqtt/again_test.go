@@ -9,11 +9,11 @@ import (
 )
 
 // A start that is redelivered on request after its event has ended does not turn the camera's state on.
-func TestWhatIsTriedAgainChangesNoState(t *testing.T) {
+func TestRetryChangesNoState(t *testing.T) {
 	s := &server{port: natstest.FreePort(t)}
 	natstest.Mosquitto(t, s.port, "allow_anonymous true")
 	l := listen(t, s.url(), "vigil/#")
-	w := start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
+	w := startSink(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
 	id := alerts.NewID()
 	for seq, phase := range []alerts.Phase{alerts.PhaseEnd, alerts.PhaseStart, alerts.PhaseUpdate} {
 		a := event("gate", id, seq, phase)

@@ -64,14 +64,14 @@ func (w *Sink) connectLoop() {
 		pause := tried.failed(short)
 		if tried.short > 1 && endedByBroker(err) {
 			err = errcode.SinkClientID.New(
-				"the broker ends the connection soon after it is made, again and again: perhaps another client " +
+				"the broker keeps ending the connection soon after it is made: perhaps another client " +
 					"connects with " +
 					"the client id " + w.clientID + ", as one with a copy of this data_dir")
 			w.setCurrent(nil, err)
 		}
 		if text := w.describe(err).Error(); text != tried.logged {
 			tried.logged = text
-			w.log.Warn("no connection to MQTT, trying again", "broker", w.address, "error", text,
+			w.log.Warn("no connection to MQTT, retrying", "broker", w.address, "error", text,
 				errcode.Key, cmp.Or(errcode.Of(w.describe(err)), errcode.SinkUnreachable))
 		}
 		retry.Sleep(w.ctx, pause)
@@ -114,7 +114,7 @@ func (w *Sink) holdConnection(tried *attempts) (short bool, err error) {
 	defer stable.Stop()
 	for {
 		select {
-		case <-c.lost:
+		case <-c.connLost:
 			c.drop(nil)
 			return short, c.cause()
 		case <-stable.C:
@@ -163,7 +163,7 @@ func (w *Sink) watchAvailability(c *connection, denied chan<- struct{}) error {
 	}))
 	if err != nil && w.ctx.Err() == nil {
 		w.subscribeFailures++
-		w.log.Debug("MQTT: no subscription to the own topic", "topic", w.topic("availability"), "error",
+		w.log.Debug("MQTT: cannot subscribe to vigil's own topic", "topic", w.topic("availability"), "error",
 			w.describe(err))
 	}
 	return c.cause()

@@ -34,9 +34,9 @@ var errLost = errors.New("connection lost")
 // connection is one connection with a client of its own, which is never reused, so that messages of an earlier one
 // cannot be confused with it.
 type connection struct {
-	client paho.Client
-	lost   chan struct{} // closed when it is lost or ended
-	work   sync.WaitGroup
+	client   paho.Client
+	connLost chan struct{} // closed when it is lost or ended
+	work     sync.WaitGroup
 
 	mu  sync.Mutex
 	raw net.Conn
@@ -52,7 +52,7 @@ type login struct {
 
 // dial connects to the broker and logs in.
 func dial(ctx context.Context, where string, in login) (*connection, error) {
-	c := &connection{lost: make(chan struct{})}
+	c := &connection{connLost: make(chan struct{})}
 	o := paho.NewClientOptions().AddBroker(where).SetClientID(in.clientID).SetUsername(in.user).SetPassword(
 		in.password).
 		SetConnectTimeout(connectTimeout).SetKeepAlive(keepAlive).SetWriteTimeout(publishTimeout).SetCleanSession(
@@ -146,7 +146,7 @@ func (c *connection) end(why error) error {
 	defer c.mu.Unlock()
 	if c.err == nil {
 		c.err = why
-		close(c.lost)
+		close(c.connLost)
 		if c.raw != nil {
 			_ = c.raw.Close()
 		}
@@ -198,7 +198,7 @@ func (c *connection) publish(ctx context.Context, topic string, data []byte, ret
 			return fmt.Errorf("publish to %s: %w", topic, err)
 		}
 		return nil
-	case <-c.lost:
+	case <-c.connLost:
 		return c.cause()
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -207,7 +207,7 @@ func (c *connection) publish(ctx context.Context, topic string, data []byte, ret
 
 // acknowledged waits until the broker has acknowledged, or the connection has ended.
 func (c *connection) acknowledged(ctx context.Context, t paho.Token) error {
-	err := wait(ctx, t, c.lost, ackTimeout)
+	err := wait(ctx, t, c.connLost, ackTimeout)
 	if err == nil {
 		return nil
 	}

@@ -82,7 +82,7 @@ func (p *cutProxy) serve(ctx context.Context, near net.Conn, target string) {
 
 // A connection that is cut at any byte of its beginning, within a packet or between two, in either direction, is made
 // again, and waiting messages are delivered.
-func TestAConnectionThatEndsAtAnyMomentIsMadeAgain(t *testing.T) {
+func TestReconnectAfterCut(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		var all sync.WaitGroup
 		try := func(i int, up, down int64) {

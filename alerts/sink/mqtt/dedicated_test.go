@@ -17,7 +17,7 @@ import (
 )
 
 // A message that the broker rejects cuts the shared connection once; then it is tried alone, and set aside.
-func TestAMessageThatTheBrokerRefusesIsAlone(t *testing.T) {
+func TestRefusedMessageUsesDedicatedConnection(t *testing.T) {
 	port, log := natstest.FreePort(t), &alerttest.Log{}
 	natstest.Mosquitto(t, port, "allow_anonymous true\nmax_packet_size 6000\n")
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)

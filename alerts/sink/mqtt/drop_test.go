@@ -16,7 +16,10 @@ func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
 	s := &server{port: natstest.FreePort(t)}
 	natstest.Mosquitto(t, s.port, "allow_anonymous true")
 	for range 20 {
-		w := start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
+		w := startSink(t, Options{
+			URL: s.url(), User: writer, Password: writer, Topic: "vigil",
+			Cameras: []string{"gate"},
+		})
 		c, err := w.current()
 		if err != nil {
 			t.Fatal(err)

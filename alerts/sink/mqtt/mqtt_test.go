@@ -105,7 +105,7 @@ func listen(t *testing.T, url, topic string) *listener {
 	o := paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
 		"listener").SetCleanSession(false).SetConnectRetry(true).
 		SetConnectRetryInterval(100 * time.Millisecond).SetMaxReconnectInterval(200 * time.Millisecond)
-	hear := func(_ paho.Client, m paho.Message) {
+	onMessage := func(_ paho.Client, m paho.Message) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.last[m.Topic()] = string(m.Payload())
@@ -124,7 +124,7 @@ func listen(t *testing.T, url, topic string) *listener {
 	// A broker without a disk loses its subscriptions.
 	ready := make(chan struct{}, 100)
 	o.SetOnConnectHandler(func(c paho.Client) {
-		c.Subscribe(topic, 1, hear).Wait()
+		c.Subscribe(topic, 1, onMessage).Wait()
 		ready <- struct{}{}
 	})
 	l.client = paho.NewClient(o)
@@ -167,7 +167,7 @@ func event(camera, id string, seq int, phase alerts.Phase) alerts.Alert {
 	return a
 }
 
-func way(t *testing.T, o Options) *Sink {
+func newTestSink(t *testing.T, o Options) *Sink {
 	t.Helper()
 	o.Topic, o.Discovery, o.Cameras = "vigil", "homeassistant", []string{"yard"}
 	w, err := New(o)
@@ -177,7 +177,7 @@ func way(t *testing.T, o Options) *Sink {
 	return w
 }
 
-func store(t *testing.T, w *Sink) *outbox.Outbox {
+func openTestOutbox(t *testing.T, w *Sink) *outbox.Outbox {
 	t.Helper()
 	o, err := outbox.Open(within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
@@ -197,10 +197,10 @@ func store(t *testing.T, w *Sink) *outbox.Outbox {
 
 // An event is published, changes the camera's state, and is announced; the broker dies in the middle and no message is
 // lost.
-func TestAlertsOverABrokerThatDies(t *testing.T) {
+func TestAlertsSurviveBrokerRestart(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
-		w := way(t, Options{URL: s.url(), User: writer, Password: writer})
-		o := store(t, w)
+		w := newTestSink(t, Options{URL: s.url(), User: writer, Password: writer})
+		o := openTestOutbox(t, w)
 		l := listen(t, s.url(), "#")
 		w.Status(alerts.Status{Camera: "yard", State: alerts.StateLive})
 		l.until(t, "vigil/availability", Online)
@@ -249,10 +249,10 @@ func TestAlertsOverABrokerThatDies(t *testing.T) {
 }
 
 // A killed process publishes nothing; the broker publishes its last will.
-func TestTheLastWill(t *testing.T) {
+func TestLastWill(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
-		proxy := cut(t, s.port)
-		w := way(t, Options{URL: "tcp://" + proxy.addr, User: writer, Password: writer})
+		proxy := newSeverableProxy(t, s.port)
+		w := newTestSink(t, Options{URL: "tcp://" + proxy.addr, User: writer, Password: writer})
 		defer w.Close()
 		l := listen(t, s.url(), "vigil/availability")
 		l.until(t, "vigil/availability", Online)
@@ -302,7 +302,7 @@ func startVictim(t *testing.T, url, dir string) (kill func()) {
 }
 
 // The whole process is killed, as by the system when memory runs out.
-func TestTheLastWillOfAKilledProcess(t *testing.T) {
+func TestLastWillOfKilledProcess(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		kill := startVictim(t, s.url(), t.TempDir())
 		l := listen(t, s.url(), "vigil/#")
@@ -318,9 +318,9 @@ func TestTheLastWillOfAKilledProcess(t *testing.T) {
 func TestEventsKeepTheirOrder(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		l := listen(t, s.url(), "vigil/#")
-		w := way(t, Options{URL: s.url(), User: writer, Password: writer})
+		w := newTestSink(t, Options{URL: s.url(), User: writer, Password: writer})
 		defer w.Close()
-		o := store(t, w)
+		o := openTestOutbox(t, w)
 		var want []string
 		for range 5 {
 			id := alerts.NewID()
@@ -358,7 +358,7 @@ func TestEventsKeepTheirOrder(t *testing.T) {
 	})
 }
 
-func TestWhatIsWrongIsSaid(t *testing.T) {
+func TestConnectionErrors(t *testing.T) {
 	password := filepath.Join(t.TempDir(), "none")
 	port := natstest.FreePort(t)
 	natstest.Mosquitto(t, port, "allow_anonymous false\n# "+password)
@@ -366,7 +366,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 		"password": {fmt.Sprintf("tcp://127.0.0.1:%d", port), "user or password"},
 		"nobody":   {fmt.Sprintf("tcp://127.0.0.1:%d", natstest.FreePort(t)), "no broker answers there"},
 	} {
-		w := way(t, Options{URL: c.url, User: "joe", Password: "hunter2"})
+		w := newTestSink(t, Options{URL: c.url, User: "joe", Password: "hunter2"})
 		ctx, cancel := context.WithTimeout(within(t), 2*time.Second)
 		err := w.Check(ctx)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
@@ -385,19 +385,19 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	}
 }
 
-// heard is a log that a test can wait for.
-type heard struct {
+// logBuffer is a log that a test can wait for.
+type logBuffer struct {
 	mu   sync.Mutex
 	text strings.Builder
 }
 
-func (h *heard) Write(b []byte) (int, error) {
+func (h *logBuffer) Write(b []byte) (int, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.text.Write(b)
 }
 
-func (h *heard) wait(ctx context.Context, text string) error {
+func (h *logBuffer) wait(ctx context.Context, text string) error {
 	for {
 		h.mu.Lock()
 		all := h.text.String()
@@ -413,13 +413,13 @@ func (h *heard) wait(ctx context.Context, text string) error {
 	}
 }
 
-// severed is a connection to a broker that can be cut.
-type severed struct {
+// severableProxy is a connection to a broker that can be cut.
+type severableProxy struct {
 	addr  string
 	close func()
 }
 
-func cut(t *testing.T, port int) *severed {
+func newSeverableProxy(t *testing.T, port int) *severableProxy {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -427,7 +427,7 @@ func cut(t *testing.T, port int) *severed {
 	}
 	var mu sync.Mutex
 	var conns []net.Conn
-	s := &severed{addr: ln.Addr().String()}
+	s := &severableProxy{addr: ln.Addr().String()}
 	s.close = func() {
 		_ = ln.Close()
 		mu.Lock()

@@ -18,7 +18,7 @@ import (
 func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	login, port := broker.NewLogin(), natstest.FreePort(t)
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
-	w := way(t, Options{URL: url, User: login.User, Password: login.Password})
+	w := newTestSink(t, Options{URL: url, User: login.User, Password: login.Password})
 	t.Cleanup(func() { _ = w.Close() })
 	o, err := outbox.Open(within(t), outbox.Options{
 		Server: broker.Options{
@@ -34,7 +34,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	if err := w.Check(within(t)); err != nil {
 		t.Fatal(err)
 	}
-	heard := make(chan string, 100)
+	messages := make(chan string, 100)
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("home"))
 	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
 		t.Fatal(err)
@@ -42,7 +42,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	defer c.Disconnect(0)
 	subscribe := func(topic string) error {
 		token := c.Subscribe(topic, 1, func(_ paho.Client, m paho.Message) {
-			heard <- m.Topic() + " " +
+			messages <- m.Topic() + " " +
 				string(m.Payload())
 		})
 		if err := wait(within(t), token, nil, longWait); err != nil {
@@ -75,7 +75,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	ctx := within(t)
 	for seen := map[string]bool{}; !seen["vigil/yard/state ON"]; {
 		select {
-		case m := <-heard:
+		case m := <-messages:
 			seen[m] = true
 			if len(m) > 6 && m[len(m)-6:] == "forged" {
 				t.Errorf("heard %s", m)

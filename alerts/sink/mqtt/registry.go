@@ -70,7 +70,8 @@ func (r *Registry) read(path string) error {
 		err = errors.New("it has no key retained")
 	}
 	if err != nil {
-		return fmt.Errorf("%s: what is retained at MQTT brokers is not known: %w; delete the file to begin anew", path,
+		return fmt.Errorf("%s: the topics retained at MQTT brokers are unknown: %w; delete the file to start over",
+			path,
 			err)
 	}
 	r.path, r.record = path, in
@@ -155,7 +156,7 @@ func (r *Registry) save() error {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return fmt.Errorf("what is retained at MQTT brokers cannot be kept: %w", err)
+		return fmt.Errorf("save the topics retained at MQTT brokers: %w", err)
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"vigil/alerts/sink/webhook"
 )
 
-// resetting returns the address of a server that resets each connection, and a count of these.
-func resetting(t *testing.T) (addr string, connections func() int) {
+// startResettingServer returns the address of a server that resets each connection, and a count of these.
+func startResettingServer(t *testing.T) (addr string, connections func() int) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,28 +45,28 @@ func resetting(t *testing.T) (addr string, connections func() int) {
 	}
 }
 
-// lines is a log that is read while it is written.
-type lines struct {
+// logLines is a log that is read while it is written.
+type logLines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
-func (l *lines) Write(p []byte) (int, error) {
+func (l *logLines) Write(p []byte) (int, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
 }
 
-func (l *lines) String() string {
+func (l *logLines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.String()
 }
 
 // The reason of a failed connection is logged once, though each attempt uses another local port.
-func TestTheSameReasonIsLoggedOnce(t *testing.T) {
-	addr, connections := resetting(t)
-	var log lines
+func TestSameErrorIsLoggedOnce(t *testing.T) {
+	addr, connections := startResettingServer(t)
+	var log logLines
 	w, err := New(Options{URL: "tcp://" + addr, Topic: "vigil", Log: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -82,8 +82,8 @@ func TestTheSameReasonIsLoggedOnce(t *testing.T) {
 }
 
 // The same for a webhook.
-func TestTheSameReasonHasTheSameText(t *testing.T) {
-	addr, _ := resetting(t)
+func TestSteadyErrorText(t *testing.T) {
+	addr, _ := startResettingServer(t)
 	hook, err := webhook.New(webhook.Options{URL: "http://" + addr})
 	if err != nil {
 		t.Fatal(err)

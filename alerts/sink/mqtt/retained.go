@@ -121,7 +121,7 @@ func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, erro
 		select {
 		case <-seen:
 		case <-ctx.Done():
-		case <-c.lost:
+		case <-c.connLost:
 		}
 		err = c.acknowledged(w.ctx, c.client.Unsubscribe(slices.Collect(maps.Keys(filters))...))
 	}
@@ -129,7 +129,7 @@ func (w *Sink) findOldTopics(ctx context.Context, c *connection) ([]string, erro
 		return nil, gone
 	}
 	if err != nil { // perhaps not permitted, which must not prevent alerts
-		w.log.Debug("what earlier versions announced at MQTT was not found", "error", err)
+		w.log.Debug("the search for MQTT announcements of earlier versions failed", "error", err)
 	}
 	mu.Lock()
 	defer mu.Unlock()

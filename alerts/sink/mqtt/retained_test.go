@@ -29,14 +29,14 @@ func retainedAt(t *testing.T, url string) map[string]string {
 	}
 	defer c.Disconnect(0)
 	found, done := map[string]string{}, make(chan struct{})
-	hear := func(_ paho.Client, m paho.Message) {
+	onMessage := func(_ paho.Client, m paho.Message) {
 		if m.Topic() == "marker" {
 			close(done)
 		} else if m.Retained() {
 			found[m.Topic()] = string(m.Payload())
 		}
 	}
-	if err := wait(within(t), c.Subscribe("#", 1, hear), nil, longWait); err != nil {
+	if err := wait(within(t), c.Subscribe("#", 1, onMessage), nil, longWait); err != nil {
 		t.Fatal(err)
 	}
 	c.Publish("marker", 1, false, "")
@@ -44,8 +44,8 @@ func retainedAt(t *testing.T, url string) map[string]string {
 	return found
 }
 
-// retain leaves messages at a broker.
-func retain(t *testing.T, url string, messages map[string]string) {
+// publishRetainedAt leaves messages at a broker.
+func publishRetainedAt(t *testing.T, url string, messages map[string]string) {
 	t.Helper()
 	// A server may refuse a client soon after another with its id has left.
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
@@ -88,8 +88,8 @@ func registry(t *testing.T, dir string) *Registry {
 	return r
 }
 
-// start starts one run of a vigil, connected.
-func start(t *testing.T, o Options) *Sink {
+// startSink starts one run of a vigil, connected.
+func startSink(t *testing.T, o Options) *Sink {
 	t.Helper()
 	w, err := New(o)
 	if err != nil {
@@ -104,13 +104,13 @@ func start(t *testing.T, o Options) *Sink {
 
 // However the configuration changes while vigil is down, the broker then has the retained messages of the current one,
 // and those of other programs.
-func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
+func TestStaleTopicsAreDeleted(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		others := map[string]string{
 			"vigil/other": "mine", "homeassistant/binary_sensor/lamp/anomaly/config": `{"origin":{"name":"lamp"}}`,
 			"vigil/porch/state": "ON",
 		}
-		retain(t, s.url(), others)
+		publishRetainedAt(t, s.url(), others)
 		dir := t.TempDir()
 		for _, step := range []struct {
 			name, topic, discovery string
@@ -143,7 +143,7 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 			}
 			for topic, text := range others {
 				if found[topic] != text {
-					t.Errorf("%s: somebody else's %s became %q", step.name, topic, found[topic])
+					t.Errorf("%s: the foreign %s became %q", step.name, topic, found[topic])
 				}
 			}
 			if err := w.Close(); err != nil {
@@ -163,14 +163,14 @@ func TestWhatIsNoLongerConfiguredIsDeleted(t *testing.T) {
 
 // A killed process has recorded what it announced, and waiting alerts of a camera that is no longer configured leave
 // nothing behind.
-func TestARenamedCameraAfterAKill(t *testing.T) {
+func TestRenamedCameraAfterKill(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		dir := t.TempDir()
 		kill := startVictim(t, s.url(), dir)
 		l := listen(t, s.url(), "vigil/#")
 		l.until(t, "vigil/yard/availability", Online)
 		kill()
-		w := start(t, Options{
+		w := startSink(t, Options{
 			URL: s.url(), User: writer, Password: writer, Registry: registry(t, dir), Topic: "vigil",
 			Discovery: "homeassistant", Cameras: []string{"front-yard"},
 		})
@@ -199,7 +199,7 @@ func TestARenamedCameraAfterAKill(t *testing.T) {
 
 // Announcements of earlier versions are deleted if they are of this installation; those of another one with the same
 // name stay.
-func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
+func TestOldAnnouncementsAreReplaced(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
 		announced := func(topic, camera, state string) map[string]string {
 			payload := fmt.Sprintf(`{"origin":{"name":"vigil"},"state_topic":"%s/%s/%s"}`, topic, camera, state)
@@ -218,9 +218,9 @@ func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 			announced("vigil", "yard", "state"),
 			announced("vigil", "yard", "attributes"),
 		} {
-			retain(t, s.url(), m)
+			publishRetainedAt(t, s.url(), m)
 		}
-		w := start(t, Options{
+		w := startSink(t, Options{
 			URL: s.url(), User: writer, Password: writer, Registry: registry(t, t.TempDir()),
 			Topic: "vigil", Discovery: "homeassistant", Cameras: []string{"yard"},
 		})
@@ -233,7 +233,7 @@ func TestWhatEarlierVersionsAnnouncedIsReplaced(t *testing.T) {
 }
 
 // Two data directories are two clients also under one topic, and one keeps its identity after a restart.
-func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
+func TestTwoInstallationsAtOneBroker(t *testing.T) {
 	one, two := t.TempDir(), t.TempDir()
 	a, b := registry(t, one), registry(t, two)
 	if a.clientID("vigil") == b.clientID("vigil") || a.clientID("site1/vigil") == a.clientID("site2/vigil") {
@@ -244,28 +244,28 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 		t.Errorf("the client id is %q, and then %q", a.clientID("vigil"), again.clientID("vigil"))
 	}
 	eachBroker(t, func(t *testing.T, s *server) {
-		ways := []*Sink{
-			start(t, Options{
+		sinks := []*Sink{
+			startSink(t, Options{
 				URL: s.url(), User: writer, Password: writer, Registry: a, Topic: "vigil",
 				Discovery: "homeassistant", Cameras: []string{"gate"},
 			}),
-			start(t, Options{
+			startSink(t, Options{
 				URL: s.url(), User: writer, Password: writer, Registry: b, Topic: "vigil",
 				Discovery: "homeassistant", Cameras: []string{"yard"},
 			}),
 		}
 		for i, camera := range []string{"gate", "yard"} {
-			first, _ := ways[i].current()
+			first, _ := sinks[i].current()
 			end := event(camera, alerts.NewID(), 0, alerts.PhaseEnd)
 			data, err := alerts.Encode(end)
 			if err != nil {
 				t.Fatal(err)
 			}
 			m := sink.Message{Seq: 1, Camera: camera, Subject: end.Subject(), ID: end.MessageID(), Data: data}
-			if err := ways[i].Deliver(within(t), m); err != nil {
+			if err := sinks[i].Deliver(within(t), m); err != nil {
 				t.Error(err)
 			}
-			if c, err := ways[i].current(); c != first || err != nil {
+			if c, err := sinks[i].current(); c != first || err != nil {
 				t.Errorf("%s was thrown out: %v", camera, err)
 			}
 		}
@@ -274,8 +274,8 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 			UniqueID string `json:"unique_id"`
 		}
 		for i, camera := range []string{"gate", "yard"} {
-			text := found["homeassistant/binary_sensor/"+ways[i].clientID+"_"+camera+"/anomaly/config"]
-			if err := json.Unmarshal([]byte(text), &own); err != nil || own.UniqueID != ways[i].clientID+"_"+camera+
+			text := found["homeassistant/binary_sensor/"+sinks[i].clientID+"_"+camera+"/anomaly/config"]
+			if err := json.Unmarshal([]byte(text), &own); err != nil || own.UniqueID != sinks[i].clientID+"_"+camera+
 				"_anomaly" {
 				t.Errorf("%s is announced as %q: %v", camera, own.UniqueID, err)
 			}
@@ -284,7 +284,7 @@ func TestTwoInstallationsDoNotThrowEachOtherOut(t *testing.T) {
 }
 
 // A file that is not a registry is left alone and reported.
-func TestADamagedRegistry(t *testing.T) {
+func TestDamagedRegistry(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, registryFile)
 	for _, text := range []string{"", "{", "[]", `{}`} {
@@ -302,13 +302,13 @@ func TestADamagedRegistry(t *testing.T) {
 }
 
 // Two copies of one data directory disconnect each other: less and less often, and the reason is logged once.
-func TestACopiedIdentity(t *testing.T) {
+func TestCopiedIdentity(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Mosquitto(t, port, "allow_anonymous true")
 	r := NewRegistry("")
-	logs := make([]*heard, 2)
+	logs := make([]*logBuffer, 2)
 	for i := range logs {
-		logs[i] = &heard{}
+		logs[i] = &logBuffer{}
 		w, err := New(Options{
 			URL: fmt.Sprintf("tcp://127.0.0.1:%d", port), Registry: r, Topic: "vigil", Cameras: []string{"gate"},
 			Log: slog.New(slog.NewTextHandler(logs[i], &slog.HandlerOptions{Level: slog.LevelWarn})),
@@ -341,10 +341,10 @@ func TestPauses(t *testing.T) {
 }
 
 // Two vigils have the same topic: when one ends, the other publishes that it is online.
-func TestTheEndOfAnotherWithTheSameTopic(t *testing.T) {
+func TestSharedTopic(t *testing.T) {
 	eachBroker(t, func(t *testing.T, s *server) {
-		start(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
-		other := start(t, Options{
+		startSink(t, Options{URL: s.url(), User: writer, Password: writer, Topic: "vigil", Cameras: []string{"gate"}})
+		other := startSink(t, Options{
 			URL: s.url(), User: writer, Password: writer, Topic: "vigil",
 			Cameras: []string{"yard"},
 		})

@@ -13,7 +13,7 @@ import (
 
 // A broker that stops reading does not block callers of Status, and receives the latest state of each camera when it
 // continues.
-func TestABrokerThatStalls(t *testing.T) {
+func TestStalledBroker(t *testing.T) {
 	port := natstest.FreePort(t)
 	p := natstest.Mosquitto(t, port, "allow_anonymous true")
 	s := &server{port: port}

@@ -106,7 +106,7 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.url.String(), bytes.NewReader(m.Data))
 	if err != nil {
-		return fmt.Errorf("webhook %s: the address is not one", w.Address())
+		return fmt.Errorf("webhook %s: invalid address", w.Address())
 	}
 	stamp := strconv.FormatInt(w.now().Unix(), 10)
 	req.Header.Set("Content-Type", "application/cloudevents+json; charset=utf-8")
@@ -131,7 +131,7 @@ func (w *Sink) Deliver(ctx context.Context, m sink.Message) error {
 	}
 	w.waitRetryAfter(ctx, resp.Header.Get("Retry-After"))
 	// The status alone: its text comes from the server.
-	err = fmt.Errorf("webhook %s: answered %d %s; must be 2xx to take an alert", w.Address(), resp.StatusCode,
+	err = fmt.Errorf("webhook %s: the response is %d %s, must be 2xx", w.Address(), resp.StatusCode,
 		http.StatusText(resp.StatusCode))
 	if slices.Contains(refusingStatuses, resp.StatusCode) {
 		return sink.Refused(err)
