@@ -32,7 +32,7 @@ type Config struct {
 	NATS NATS `yaml:"nats"`
 	// Outbox bounds what is kept of alerts on this machine.
 	Outbox Outbox `yaml:"outbox"`
-	// Evidence says what is kept to look at of each alert.
+	// Evidence says what is stored of each alert, such as a clip.
 	Evidence Evidence `yaml:"evidence"`
 	// MQTT is a broker that the alerts go to as well, for Home Assistant and others.
 	MQTT MQTT `yaml:"mqtt"`
@@ -117,13 +117,13 @@ type Camera struct {
 	Settings `yaml:",inline"`
 }
 
-// Settings are what can be said of one camera or, under defaults, of all.
+// Settings are settings of one camera or, under defaults, of all.
 type Settings struct {
 	// Model is the file of trained weights.
 	Model string `yaml:"model"`
 	// Calibration is the record that vigil calibrate wrote for this camera.
 	Calibration string `yaml:"calibration"`
-	// Threshold gives the two errors that regularity lies between by hand, in place of a calibration.
+	// Threshold sets lo and theta by hand, in place of a calibration.
 	Threshold *Threshold `yaml:"threshold"`
 	// Alarms is how many false alarms vigil calibrate allows, as 1/day, 2/week or 0.5/hour. A change takes a new
 	// calibration.
@@ -146,16 +146,16 @@ type Settings struct {
 	Follow []string `yaml:"follow"`
 	// OpenTimeout is how long opening a live source may take.
 	OpenTimeout time.Duration `yaml:"open_timeout" validate:"min=1s,max=5m"`
-	// ReadTimeout is how long a live source may send nothing before it is opened anew.
+	// ReadTimeout is how long a live source may send nothing before it is opened again.
 	ReadTimeout time.Duration `yaml:"read_timeout" validate:"min=1s,max=5m"`
 	// Reconnect says how long to wait before a lost source is opened again.
 	Reconnect Reconnect `yaml:"reconnect"`
 	// FrozenAfter is for how long a live source may repeat one picture bit for bit before it counts as frozen; 0s is
-	// for ever.
+	// forever.
 	FrozenAfter time.Duration `yaml:"frozen_after" validate:"min=0s,max=24h"`
 	// Memory is how many MiB the process that reads a live camera may take; above that it is ended and started again.
 	Memory int `yaml:"memory" validate:"min=128,max=65536"`
-	// Footage says how much of what the camera showed lately is kept for evidence.
+	// Footage says how many of the camera's recent pictures are kept for evidence.
 	Footage Footage `yaml:"footage"`
 	// Mask are areas that the model does not see.
 	Mask []geometry.Polygon `yaml:"mask"`
@@ -163,14 +163,14 @@ type Settings struct {
 	Zones []Zone `yaml:"zones" validate:"dive"`
 	// Detector says when scores become an event.
 	Detector Detector `yaml:"detector"`
-	// Armed are the hours in which alerts are raised; none at all is always.
+	// Armed are the hours in which alerts are raised; none means always.
 	Armed []Hours `yaml:"armed"`
 	// TimeZone is the IANA time zone of the armed hours, as Europe/Berlin; empty is this machine's.
 	TimeZone TimeZone `yaml:"time_zone"`
 }
 
 // Threshold are two raw errors of the model: Lo is the low end of the normal ones, Theta the one above which a clip
-// is out of the ordinary (design: regularity = clamp(1 - (e - lo) / (2 (theta - lo)), 0, 1)).
+// is abnormal (regularity = clamp(1 - (e - lo) / (2 (theta - lo)), 0, 1)).
 type Threshold struct {
 	// Lo is the low end of normal errors.
 	Lo float64 `yaml:"lo" validate:"min=0"`
@@ -228,11 +228,11 @@ type Detector struct {
 	OpenAfter time.Duration `yaml:"open_after" validate:"min=0s,max=1h"`
 	// CloseAfter is how long regularity stays above leave before the event closes.
 	CloseAfter time.Duration `yaml:"close_after" validate:"min=0s,max=1h"`
-	// MinDuration is how long an open event lasts at least, so that it does not flap.
+	// MinDuration is the minimum duration of an event, so that it does not flap.
 	MinDuration time.Duration `yaml:"min_duration" validate:"min=0s,max=1h"`
 	// CoolDown is how long after an event no other one opens.
 	CoolDown time.Duration `yaml:"cool_down" validate:"min=0s,max=24h"`
-	// UpdateEvery is how often an event that goes on is reported at most; its start and its end are never delayed. 0s
+	// UpdateEvery is the minimum interval between updates of an event; its start and its end are never delayed. 0s
 	// reports every change.
 	UpdateEvery time.Duration `yaml:"update_every" validate:"min=0s,max=1h"`
 }

@@ -54,7 +54,7 @@ func (f *problemList) file(key, path string) {
 	case err != nil:
 		f.add(key, "", "%s: %v", path, reason(err))
 	case !info.Mode().IsRegular():
-		f.add(key, "", "is no file: %s", path)
+		f.add(key, "", "is not a file: %s", path)
 	}
 }
 

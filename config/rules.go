@@ -198,7 +198,7 @@ func (f *problemList) server(s string) {
 
 func (f *problemList) logins(n NATS) {
 	f.pair("nats", n.User, n.Password)
-	var ways []string
+	var logins []string
 	for _, w := range []struct {
 		name  string
 		given bool
@@ -209,11 +209,11 @@ func (f *problemList) logins(n NATS) {
 		{"nkey", n.NKey != ""},
 	} {
 		if w.given {
-			ways = append(ways, w.name)
+			logins = append(logins, w.name)
 		}
 	}
-	if len(ways) > 1 {
-		f.add("nats."+ways[1], "", "is given beside %s; must be one of user, token, creds and nkey", ways[0])
+	if len(logins) > 1 {
+		f.add("nats."+logins[1], "", "is given beside %s; must be one of user, token, creds and nkey", logins[0])
 	}
 }
 

@@ -93,7 +93,7 @@ func TestCheckFiles(t *testing.T) {
 	c.Model, c.Cameras[0].Model, c.Cameras[0].Calibration, c.Cameras[0].Source = missing, missing, folder, source
 	c.NATS.Creds = filepath.Join(there, "in", "a", "file")
 	want := fmt.Sprintf("the configuration has 4 problems:\nmodel: no such file: %s\n"+
-		"nats.creds: %s: not a directory\ncameras[0].calibration: is no file: %s\n"+
+		"nats.creds: %s: not a directory\ncameras[0].calibration: is not a file: %s\n"+
 		"cameras[0].source: no such file or directory: %s.mkv", missing, c.NATS.Creds, folder, missing)
 	if err := c.CheckFiles(); err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)

@@ -10,7 +10,7 @@ import (
 	"github.com/invopop/jsonschema"
 )
 
-func TestFileIsWhatTheTypesSay(t *testing.T) {
+func TestSchemaFileIsCurrent(t *testing.T) {
 	want, err := document()
 	if err != nil {
 		t.Fatal(err)
