@@ -16,16 +16,16 @@ import (
 	"vigil/internal/terminal"
 )
 
-// DefaultNATS is where alerts are read if nothing says where.
+// DefaultNATS is the server whose alerts are read by default.
 const DefaultNATS = "nats://127.0.0.1:4222"
 
-// ArchiveOptions say where alerts are read. The zero value is the server of $NATS_URL, or else DefaultNATS.
+// ArchiveOptions select where alerts are read. The zero value is the server of $NATS_URL, or else DefaultNATS.
 type ArchiveOptions struct {
 	File   string // the configuration that names the server, or with Local the data directory
 	Server string // address of the server
 	Creds  string // credentials file for the server
 	Local  bool   // the store on this machine, in the data directory of File or the default one
-	Write  bool   // something will be written: where a vigil runs here it goes through its socket
+	Write  bool   // something will be written: through the socket of a vigil that runs here
 }
 
 // OpenArchive decides where alerts are read and opens them.
@@ -51,7 +51,7 @@ func OpenArchive(ctx context.Context, o ArchiveOptions, observer archive.Observe
 	}
 	fromEnvironment := o.File == "" && os.Getenv("NATS_URL") != ""
 	if o.Write && !given && !fromEnvironment && cfg.NATS.URL == "" {
-		// The port of the server inside vigil is for readers where no account is given.
+		// Without an account the port of the embedded server only permits reading.
 		if a, err := archive.DialSocket(ctx, cfg.DataDir); err == nil {
 			return a, nil
 		}
@@ -70,8 +70,8 @@ func OpenArchive(ctx context.Context, o ArchiveOptions, observer archive.Observe
 	return archive.Dial(ctx, server, observer)
 }
 
-// LoginWarning warns of a password or a token in the address of a NATS server that a flag has, and says what to do, or
-// more; "" where there is none.
+// LoginWarning returns a warning about a password or a token in a flag's NATS address, with a remedy and more;
+// "" if there is none.
 func LoginWarning(flag, address, or string) string {
 	shown := broker.RedactURL(address)
 	if !strings.Contains(shown, "@") {
@@ -82,8 +82,8 @@ func LoginWarning(flag, address, or string) string {
 			"in the list of processes; set $NATS_USER and $NATS_PASSWORD instead%s", flag, terminal.Escape(shown), or)
 }
 
-// ArchiveConfig reads what reading alerts needs of a configuration file: not the cameras, nor their passwords. Without
-// a file it gives the defaults.
+// ArchiveConfig reads the parts of a configuration file that reading alerts needs, without the cameras. Without
+// a file it returns the defaults.
 func ArchiveConfig(file string) (config.Config, error) {
 	if file == "" {
 		return config.Default(), nil
@@ -95,7 +95,7 @@ func ArchiveConfig(file string) (config.Config, error) {
 	return cfg, nil
 }
 
-// archiveServer is the server that a configuration's alerts are read from: the configured one, or the one inside vigil.
+// archiveServer is the server from which a configuration's alerts are read: the configured or the embedded one.
 func archiveServer(cfg config.Config) (broker.DialOptions, error) {
 	if cfg.NATS.URL != "" {
 		return DialOptions(cfg.NATS), nil

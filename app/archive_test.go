@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Alerts are followed without the cameras' passwords, and what is wrong with a camera is not in the way.
+// Alerts are followed without the cameras' passwords, and an invalid camera does not prevent it.
 func TestAlertsNeedNoCameraVariables(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vigil.yaml")
 	const text = `

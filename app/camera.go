@@ -38,7 +38,7 @@ func (m Models) Load(path string) (*model.Model, error) {
 	return loaded, nil
 }
 
-// noClipsAfter is how many read timeouts a live camera may give pictures that make no clip before that is its state.
+// noClipsAfter is the number of read timeouts after which a live camera whose pictures make no clip gets that state.
 const noClipsAfter = 3
 
 // NewCamera makes a pipeline's camera from the configuration's. Its errors name the key; one of usage is a UsageError,
@@ -92,7 +92,7 @@ func NewCamera(c config.Camera, loaded Models) (pipeline.Camera, error) {
 	return cam, nil
 }
 
-// Detector is the detector of a camera's settings.
+// Detector returns the detector of a camera's settings.
 func Detector(c config.Camera) detect.Config {
 	return detect.Config{
 		Enter: c.Detector.Enter, Leave: c.Detector.Leave, OpenAfter: c.Detector.OpenAfter,
@@ -112,7 +112,7 @@ func opener(src source.Address, s config.Settings) func(context.Context, uint64,
 	}
 }
 
-// OpenOptions are what the configuration says of how a source is opened. Its errors name the key.
+// OpenOptions returns the options for opening a source according to the settings. Its errors name the key.
 func OpenOptions(s config.Settings) (capture.Options, error) {
 	trust, err := NewTrust(s)
 	return capture.Options{
@@ -121,10 +121,10 @@ func OpenOptions(s config.Settings) (capture.Options, error) {
 	}, err
 }
 
-// maxTrust is more than a system's whole list of authorities has, in bytes.
+// maxTrust bounds a file of certificates, in bytes; a system's whole list of authorities is smaller.
 const maxTrust = 512 << 10
 
-// NewTrust reads the certificates that a camera may show; each time a camera is opened, so that a new one needs no
+// NewTrust reads the certificates that a camera may present, each time a camera is opened, so that a new one needs no
 // restart.
 func NewTrust(s config.Settings) (source.Trust, error) {
 	t := source.Trust{System: s.Trust == config.TrustSystem}
@@ -149,7 +149,7 @@ func NewTrust(s config.Settings) (source.Trust, error) {
 	return t, nil
 }
 
-// OpenWorker opens a live camera in a process of its own. With footage it keeps pictures for people.
+// OpenWorker opens a live camera in a worker process. With footage it keeps pictures for evidence.
 func OpenWorker(c config.Camera, side int, footage *pipeline.MediaBuffer) func(context.Context,
 	pipeline.OpenRequest) (pipeline.PictureSource, error) {
 	return func(ctx context.Context, open pipeline.OpenRequest) (pipeline.PictureSource, error) {
@@ -179,13 +179,13 @@ func NewPreparer(side int, mask []geometry.Polygon) func() (pipeline.Preparer, e
 	return func() (pipeline.Preparer, error) { return preprocess.NewPreparer(side, mask), nil }
 }
 
-// assumedFPS is the rate of a camera whose rate is neither set nor known before it is open.
+// assumedFPS is the assumed rate of a camera whose rate is neither set nor known before it is open.
 const assumedFPS = 25
 
 // maxHop is the largest hop that a configuration allows.
 const maxHop = 160
 
-// logCapacity tells at start how many such cameras this machine can score, and what would fit if these are too many.
+// logCapacity logs at the start how many such cameras this machine can score, and what would fit if these are too many.
 func logCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camera, threads int) {
 	c := pipeline.EstimateCapacity(ctx, cameras, threads, assumedFPS)
 	if c.Cameras == 0 {

@@ -19,7 +19,7 @@ import (
 	"vigil/pipeline"
 )
 
-// checkTime is how long each server may take to answer.
+// checkTime bounds each server's response.
 const checkTime = 6 * time.Second
 
 // checkCameras opens every live camera, all at once, until it shows a picture.
@@ -55,24 +55,24 @@ func showsPicture(ctx context.Context, c config.Camera, cam pipeline.Camera) (er
 	return nil
 }
 
-// checkSinks says which of the servers that alerts go to would not take one. Alerts are kept and tried on at run, so
-// what is wrong here may well be right then; but whoever writes a configuration wants to know.
+// checkSinks returns an error for each server that would not accept an alert. At run alerts are stored and retried,
+// so these errors may be temporary.
 func checkSinks(ctx context.Context, path string, cfg config.Config) error {
 	var wrong []error
-	for _, way := range []struct {
+	for _, server := range []struct {
 		key   string
 		check func(context.Context, config.Config) error
 	}{{"nats", CheckNATS}, {"mqtt", checkMQTT}, {"webhook", checkWebhook}} {
 		ctx, cancel := context.WithTimeout(ctx, checkTime)
-		if err := way.check(ctx, cfg); err != nil {
-			wrong = append(wrong, fmt.Errorf("%s: %s: %w (alerts would be kept, and tried on)", path, way.key, err))
+		if err := server.check(ctx, cfg); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s: %s: %w (alerts would be stored and retried)", path, server.key, err))
 		}
 		cancel()
 	}
 	return errors.Join(wrong...)
 }
 
-// CheckNATS returns why the configured NATS server would not take an alert; nil without one.
+// CheckNATS returns why the configured NATS server would not accept an alert; nil without one.
 func CheckNATS(ctx context.Context, cfg config.Config) error {
 	if cfg.NATS.URL == "" {
 		return nil
@@ -109,7 +109,7 @@ func checkWebhook(ctx context.Context, cfg config.Config) error {
 	}
 	u, err := url.Parse(cfg.Webhook.URL.Reveal())
 	if err != nil {
-		return errors.New("the address is not one")
+		return errors.New("invalid address")
 	}
 	port := u.Port()
 	if port == "" {
@@ -123,19 +123,19 @@ func checkWebhook(ctx context.Context, cfg config.Config) error {
 	return conn.Close()
 }
 
-// CheckOptions say how far Check goes.
+// CheckOptions select what Check checks.
 type CheckOptions struct {
 	Offline bool // only the file and what it names: no servers, data_dir or ports
 	Connect bool // also open each live camera
 }
 
-// Check finds whatever Run would refuse in a configuration file, by the same functions, and which servers would not
-// take an alert. It returns how many cameras there are. What is wrong in the file, in what it names or on this machine
+// Check finds what Run would refuse in a configuration file, by the same functions, and which servers would not
+// accept an alert. It returns the number of cameras. An error of the file, of what it names or of this machine
 // is a UsageError; a server or a camera that does not answer is not.
 func Check(ctx context.Context, path string, o CheckOptions) (cameras int, err error) {
 	file, err := config.Open(path)
 	if err != nil {
-		// Only what the file says can be looked at; what could be read of it is not to be acted on.
+		// The file has errors: check only its content, since what could be read must not be used.
 		return 0, Usage(file.Join(err, problemsOf(file.CheckFiles())...))
 	}
 	cfg := file.Config
@@ -157,7 +157,7 @@ func Check(ctx context.Context, path string, o CheckOptions) (cameras int, err e
 	return len(cfg.Cameras), errors.Join(wrong...)
 }
 
-// configProblems gives the problems as a configuration reports its own.
+// configProblems reports the problems like those of a configuration.
 func (p *Preparation) configProblems() []config.Problem {
 	found := make([]config.Problem, 0, len(p.problems))
 	for _, one := range p.problems {
@@ -166,7 +166,7 @@ func (p *Preparation) configProblems() []config.Problem {
 			text = e.text()
 		}
 		if errors.Is(one.err, broker.ErrInUse) {
-			text += "; with --offline check does not mind a vigil that runs"
+			text += "; --offline permits a running vigil"
 		}
 		found = append(found, config.Problem{Key: one.key, Text: text, Code: errcode.Of(one.err)})
 	}

@@ -16,7 +16,7 @@ import (
 	"vigil/config"
 )
 
-// ServerOptions are the embedded server's. With another server configured it listens nowhere.
+// ServerOptions returns the options of the embedded server. With another server configured it does not listen.
 func ServerOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	e := cfg.NATS.Embedded
 	o := broker.Options{
@@ -44,20 +44,20 @@ func ServerOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	return o
 }
 
-// ServerOptions are those of the server that this desk's own MQTT client logs in at, too.
+// serverOptions adds the login of vigil's own MQTT client to the server's options.
 func (d *Sinks) serverOptions(cfg config.Config, log *slog.Logger) broker.Options {
 	o := ServerOptions(cfg, log)
 	o.MQTTLogin = d.ownMQTT
 	return o
 }
 
-// storeNeeds is what vigil's own streams may take on the disk, in bytes.
+// storeNeeds is the disk space that vigil's own streams may use, in bytes.
 func storeNeeds(cfg config.Config) int64 {
 	return int64(cfg.Outbox.Size)<<20 + outbox.BookkeepingBytes + evidence.StoreBytes(evidenceLimits(cfg.Evidence)) +
 		archive.StoreBytes
 }
 
-// checkStore says where the bound of all streams leaves no room for vigil's own.
+// checkStore returns an error if the bound of all streams is too small for vigil's own.
 func checkStore(cfg config.Config) error {
 	if got, needs := int64(cfg.NATS.Embedded.Store)<<20, storeNeeds(cfg); got > 0 && got < needs {
 		return fmt.Errorf("is %d, must be at least %d for what outbox.size and evidence.size allow, or 0", got>>20,
@@ -66,7 +66,7 @@ func checkStore(cfg config.Config) error {
 	return nil
 }
 
-// ownBroker says whether the MQTT broker is the one inside vigil, where no user is given for it.
+// ownBroker reports whether the MQTT broker is the embedded one and no user is configured for it.
 func ownBroker(cfg config.Config) bool {
 	return cfg.MQTT.User == "" && isOwnBroker(cfg, cfg.MQTT.URL)
 }
@@ -77,10 +77,10 @@ func isOwnBroker(cfg config.Config, address string) bool {
 	if err != nil || cfg.NATS.URL != "" || e.MQTTPort == 0 || u.Port() != strconv.Itoa(e.MQTTPort) {
 		return false
 	}
-	return here(u.Hostname()) || strings.EqualFold(u.Hostname(), e.Host)
+	return isThisHost(u.Hostname()) || strings.EqualFold(u.Hostname(), e.Host)
 }
 
-// loginAt knows vigil's own login at the broker inside it.
+// loginAt returns vigil's own login at the embedded broker.
 func (d *Sinks) loginAt(cfg config.Config) func(string) (user, password string) {
 	return func(address string) (user, password string) {
 		if isOwnBroker(cfg, address) {
@@ -90,11 +90,11 @@ func (d *Sinks) loginAt(cfg config.Config) func(string) (user, password string) 
 	}
 }
 
-// here says whether a host is this machine by its name.
-func here(host string) bool {
+// isThisHost reports whether a host name means this machine.
+func isThisHost(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// StoreDir is where the server inside vigil keeps its streams.
+// StoreDir is the directory of the embedded server's streams.
 func StoreDir(cfg config.Config) string { return store.Dir(cfg.DataDir) }

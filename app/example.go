@@ -11,8 +11,8 @@ import (
 	"vigil/internal/output"
 )
 
-// WriteExample writes the configuration to start from, all or nothing; without force it never replaces a file, whoever
-// made it and when.
+// WriteExample writes the example configuration, completely or not at all; without force it never replaces a file,
+// whoever created it and when.
 func WriteExample(path string, force bool) error {
 	if output.Through(path) {
 		return output.Write(path, config.Example, 0o600)
@@ -25,7 +25,7 @@ func WriteExample(path string, force bool) error {
 		f, err = os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	}
 	if errors.Is(err, fs.ErrExist) {
-		return Usage(fmt.Errorf("%s: is there already; must be another name (-o), or be replaced with --force", path))
+		return Usage(fmt.Errorf("%s: exists already; must be another name (-o), or be replaced with --force", path))
 	}
 	if err != nil {
 		return err

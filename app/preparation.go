@@ -16,7 +16,7 @@ import (
 	"vigil/video"
 )
 
-// problem is something for which run does not start. With later it starts all the same, as another camera may come,
+// problem is a reason not to start. With later set, run starts all the same, since other cameras may be available,
 // and this one fails.
 type problem struct {
 	key   string // of the configuration
@@ -24,8 +24,8 @@ type problem struct {
 	later bool
 }
 
-// Preparation is what run and config check share, so that the one finds whatever the other refuses: everything short
-// of starting.
+// Preparation is everything before the start that Run and Check share, so that Check finds whatever Run would
+// refuse.
 type Preparation struct {
 	cameras  []pipeline.Camera // those that are in order
 	configs  []config.Camera   // theirs
@@ -33,7 +33,7 @@ type Preparation struct {
 	memory   pipeline.Memory // of the pictures of all cameras
 }
 
-// Err is why run does not start; nil where a camera can be watched.
+// Err returns why Run would not start; nil if at least one camera can be monitored.
 func (p *Preparation) Err() error {
 	var now, later []error
 	for _, one := range p.problems {
@@ -55,11 +55,11 @@ func (p *Preparation) add(key string, err error) {
 	}
 }
 
-// PrepareCameras reads what the cameras need, and opens the recordings among them. A live camera may come later.
+// PrepareCameras reads the cameras' files and opens the recordings. A live camera may become available later.
 func PrepareCameras(ctx context.Context, cfg config.Config) *Preparation {
 	p := &Preparation{}
 	if len(cfg.Cameras) == 0 {
-		p.add("cameras", Usage(errors.New("cameras: there is none to watch; must have a name and a source")))
+		p.add("cameras", Usage(errors.New("cameras: none is configured; each must have a name and a source")))
 	}
 	loaded := Models{}
 	for i, c := range cfg.Cameras {
@@ -90,8 +90,8 @@ func PrepareCameras(ctx context.Context, cfg config.Config) *Preparation {
 	return p
 }
 
-// PrepareSinks reads the files that the connections need. Unless only these are asked for, it tries the folder and the
-// addresses of the server inside vigil, which those of a vigil that runs are not free of.
+// PrepareSinks reads the files that the connections need. Unless onlyFiles is set, it probes the folder and the
+// addresses of the embedded server, which are in use while vigil runs.
 func (p *Preparation) PrepareSinks(cfg config.Config, log *slog.Logger, onlyFiles bool) {
 	if cfg.NATS.URL != "" {
 		p.add("nats", DialOptions(cfg.NATS).Check())
@@ -121,7 +121,7 @@ func (p *Preparation) PrepareSinks(cfg config.Config, log *slog.Logger, onlyFile
 	}
 }
 
-// tryRecording opens a recording for a moment. It gives the key that is at fault.
+// tryRecording opens a recording briefly. With an error it returns the key that is wrong.
 func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (key string, err error) {
 	o, err := OpenOptions(c.Settings)
 	if err != nil {
@@ -138,7 +138,7 @@ func tryRecording(ctx context.Context, c config.Camera, cam pipeline.Camera) (ke
 	return "calibration", fitsSource(c, cam, info)
 }
 
-// fitsSource says whether the camera's calibration was made for pictures as the source has them.
+// fitsSource returns an error if the camera's calibration was made for pictures of another size or rate.
 func fitsSource(c config.Camera, cam pipeline.Camera, info video.Info) error {
 	cal := cam.Threshold.Calibration
 	if cal == nil || info.Width == 0 {
@@ -155,7 +155,7 @@ func fitsSource(c config.Camera, cam pipeline.Camera, info video.Info) error {
 	return cal.Check(key)
 }
 
-// parts takes joined errors apart.
+// parts returns the parts of joined errors.
 func parts(err error) []error {
 	//nolint:errorlint // errors.As would find the first of several.
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
@@ -171,7 +171,7 @@ func parts(err error) []error {
 	return []error{err}
 }
 
-// cameraError is what is wrong with what one of a camera's keys names.
+// cameraError is an error of what one of a camera's keys names.
 type cameraError struct {
 	camera, key string
 	err         error
@@ -182,12 +182,12 @@ func (e cameraError) Error() string {
 }
 func (e cameraError) Unwrap() error { return e.err }
 
-// text is the error without the key.
+// text returns the error without the key.
 func (e cameraError) text() string { return strings.TrimPrefix(e.err.Error(), e.key+": ") }
 
-var errNoModel = Usage(errors.New("no weights are named, here or for all cameras"))
+var errNoModel = Usage(errors.New("no weights are named for this camera or for all cameras"))
 
-// OfCamera gives what the key model names.
+// OfCamera returns the weights that the key model names.
 func (m Models) OfCamera(c config.Camera) (*model.Model, error) {
 	if c.Model == "" {
 		return nil, errNoModel

@@ -17,12 +17,12 @@ import (
 	"vigil/video"
 )
 
-// DefaultSegment is how long a file of a recording is by default.
+// DefaultSegment is the default length of a recording's file.
 const DefaultSegment = 10 * time.Minute
 
 const minSegment, maxSegment = time.Second, 24 * time.Hour
 
-// RecordOptions say how a live camera is recorded, and into which folder.
+// RecordOptions configure the recording of a live camera.
 type RecordOptions struct {
 	Dir       string
 	Transport string        // "tcp" or "udp"; "" as the camera's settings say
@@ -35,7 +35,7 @@ type RecordOptions struct {
 func (o *RecordOptions) Check() error {
 	switch {
 	case o.Dir == "":
-		return Usage(errors.New("-o: which folder shall the recordings go to?"))
+		return Usage(errors.New("-o: is missing; must be the folder for the recordings"))
 	case o.Length < 0:
 		return Usage(fmt.Errorf("--for: is %s, must not be negative", o.Length))
 	case o.Segment < minSegment || o.Segment > maxSegment:
@@ -55,7 +55,7 @@ func RecordedCamera(arg string, o SourceOptions) (config.Camera, error) {
 		return config.Camera{}, Usage(err)
 	case len(sources) != 1:
 		return config.Camera{}, Usage(fmt.Errorf(
-			"%s: has %d addresses; vigil record takes one camera, and another vigil the next", arg, len(sources)))
+			"%s: has %d addresses; must have one, since vigil record records one camera", arg, len(sources)))
 	case sources[0].Camera != nil:
 		return *sources[0].Camera, nil
 	}
@@ -63,7 +63,7 @@ func RecordedCamera(arg string, o SourceOptions) (config.Camera, error) {
 	return config.Camera{Name: alerts.CameraName(at.String()), Source: at, Settings: config.Default().Defaults}, nil
 }
 
-// Record records a live camera until the time is over, ctx is done or the folder takes no more. It prints the sums to
+// Record records a live camera until the time is over, ctx ends or the folder cannot be written. It prints the sums to
 // stdout and logs to stderr.
 func Record(ctx context.Context, c config.Camera, o RecordOptions, stdout, stderr io.Writer) error {
 	switch {
@@ -98,7 +98,7 @@ func (r *recording) run(ctx context.Context, stdout io.Writer) (err error) {
 		return err
 	}
 	for _, path := range left {
-		r.log.Warn("an interrupted recording is kept", "file", path)
+		r.log.Warn("an interrupted recording was completed", "file", path)
 	}
 	r.folder.OnSegment, r.folder.OnGap = r.onSegment, r.onGap
 	until := ctx
@@ -113,14 +113,14 @@ func (r *recording) run(ctx context.Context, stdout io.Writer) (err error) {
 			r.log.Info("source open", "width", info.Width, "height", info.Height, "fps", info.FPS)
 		},
 		OnLost: func(err error, pause time.Duration) {
-			r.log.Warn("camera lost, it is opened again", "error", errcode.CameraLost.Default(err),
+			r.log.Warn("camera lost, reconnecting", "error", errcode.CameraLost.Default(err),
 				"pause", pause.Round(time.Millisecond))
 		},
 	})
 	r.folder.EndGap(time.Now())
 	fmt.Fprintf(stdout, "%s: %s, in %s\n", r.camera.Name, &r.totals, r.Dir)
 	if err == nil && r.totals.Segments == 0 && ctx.Err() == nil {
-		err = fmt.Errorf("%s: nothing came from the camera in %s, of which opening it may take some seconds",
+		err = fmt.Errorf("%s: no picture came from the camera in %s; opening it may take some seconds",
 			r.camera.Name, r.Length)
 	}
 	return err

@@ -1,5 +1,5 @@
 // Package app puts a running system together from a configuration: cameras, the outbox with its sinks and evidence,
-// and the pipeline between them. It is what the commands, and whatever serves an API, call.
+// and the pipeline between them. Commands call it, and so would an API.
 package app
 
 import (
@@ -13,10 +13,10 @@ import (
 	"vigil/pipeline"
 )
 
-// StopLimit is how long run may take to end once it is told to; then it ends all the same.
+// StopLimit is how long Run may take to end after ctx; then the program exits.
 const StopLimit = 10 * time.Second
 
-// UsageError is a wrong configuration or a wrong command line: the user can mend it without looking at any machine.
+// UsageError is an error of the configuration or the command line, which the user can correct.
 type UsageError struct{ err error }
 
 // Usage makes err a UsageError.
@@ -24,22 +24,22 @@ func Usage(err error) error { return UsageError{err} }
 
 func (e UsageError) Error() string { return e.err.Error() }
 
-// Unwrap gives the error itself.
+// Unwrap returns the error itself.
 func (e UsageError) Unwrap() error { return e.err }
 
-// RunOptions are what a configuration does not say.
+// RunOptions are the options of Run that are not part of a configuration.
 type RunOptions struct {
 	Log     *slog.Logger
 	Summary time.Duration // how often counters are logged; 0 for never
-	// ForceExit ends the program where Run has not returned StopLimit after ctx is done; nil never does.
+	// ForceExit ends the program if Run has not returned StopLimit after the end of ctx; nil never does.
 	ForceExit func()
 }
 
-// Run runs the configuration's cameras, or of these the named ones, until ctx is done or every recording has ended.
+// Run monitors the configuration's cameras, or only the named ones, until ctx ends or every recording has ended.
 func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOptions) (err error) {
 	defer ExitAfter(ctx, o.ForceExit)()
 	log := o.Log
-	// Those that are not watched this time are configured all the same: what is announced of them stays.
+	// The other cameras are still configured, so their MQTT announcements stay.
 	watched := cfg
 	if named != nil {
 		watched.Cameras = named
@@ -73,7 +73,7 @@ func Run(ctx context.Context, cfg config.Config, named []config.Camera, o RunOpt
 	return err
 }
 
-// keepMedia keeps what the camera shows, for evidence, in rings of so many bytes at most.
+// keepMedia keeps the camera's recent pictures for evidence, in rings of at most so many bytes.
 func keepMedia(cam *pipeline.Camera, c config.Camera, ring int) {
 	cam.Media = pipeline.NewMediaBuffer(c.Footage.Keep, min(c.Footage.Memory<<20, ring))
 	if cam.Live {
@@ -81,7 +81,7 @@ func keepMedia(cam *pipeline.Camera, c config.Camera, ring int) {
 	}
 }
 
-// logThreshold logs by what a camera's clips are judged, and why its alarms may be too many or too few.
+// logThreshold logs a camera's threshold, and why it may raise too many or too few alarms.
 func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	if cam.Threshold == (pipeline.Threshold{}) {
 		log.Warn("no calibration and no threshold: scores only, no alerts; make one with 'vigil calibrate'",
@@ -94,13 +94,13 @@ func logThreshold(log *slog.Logger, cam pipeline.Camera, c config.Camera) {
 	log.Info("calibration", "camera", cam.Name, "id", cal.ID, "theta", cal.Theta, "rule", cal.Rule, "alarms_per_day",
 		cal.AlarmsPerDay,
 		"provisional", cal.Provisional)
-	for _, doubt := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {
-		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "doubt", doubt,
+	for _, warning := range cal.Warnings(cam.Detector, c.Alarms.PerDay()) {
+		log.Warn("calibration", "camera", cam.Name, "id", cal.ID, "warning", warning,
 			errcode.Key, errcode.CalibrationDoubtful)
 	}
 }
 
-// ExitAfter sees to it that the program ends soon after ctx; the function that it returns calls that off.
+// ExitAfter calls exit some time after the end of ctx; the returned function cancels that.
 func ExitAfter(ctx context.Context, exit func()) func() {
 	if exit == nil {
 		return func() {}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A program that has not ended ten seconds after it was told to is ended all the same; one that has, or was not told
-// to, is not.
+// A program that has not ended ten seconds after a stop is ended by force; one that has ended, or was not stopped,
+// is not.
 func TestExitAfter(t *testing.T) {
 	for _, tt := range []struct {
 		name      string

@@ -24,16 +24,16 @@ import (
 )
 
 const (
-	// expireEvery is how often evidence that is too old is looked for.
+	// expireEvery is the interval at which old evidence is deleted.
 	expireEvery = time.Hour
-	// drainTimeout is how long the end waits for what was stored last to be delivered; the rest goes with the next
-	// start.
+	// drainTimeout is how long the end waits for the last stored alerts to be delivered; the rest is delivered after
+	// the next start.
 	drainTimeout = time.Second
-	// namesShown is how many names a line of the log has at most.
+	// namesShown is the maximum number of names in a line of the log.
 	namesShown = 20
 )
 
-// Sinks is where everything goes that the cameras have to say: the outbox, its ways out, and evidence. It is the
+// Sinks receive everything that the cameras publish: the outbox with its sinks, and evidence. It is the
 // pipeline's Publisher.
 type Sinks struct {
 	*outbox.Outbox
@@ -45,12 +45,12 @@ type Sinks struct {
 	log     *slog.Logger
 	stop    context.CancelFunc
 	work    sync.WaitGroup
-	// ownMQTT is what vigil logs in with at the broker inside it, where alerts go to that one; the zero value where
-	// they do not.
+	// ownMQTT is vigil's login at the embedded broker, if alerts are published to that one; the zero value if
+	// not.
 	ownMQTT broker.Login
 }
 
-// OpenSinks opens the outbox of the data directory with the ways that are configured. That one of them is blocked is no
+// OpenSinks opens the outbox of the data directory with the configured sinks. An unavailable sink is not an
 // error.
 func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sinks, err error) {
 	d = &Sinks{log: log, stop: func() {}}
@@ -62,12 +62,12 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 	if err := instance.CheckFormat(cfg.DataDir); err != nil {
 		return d, err
 	}
-	ways, err := d.openSinks(ctx, cfg)
+	sinks, err := d.openSinks(ctx, cfg)
 	if err != nil {
 		return d, err
 	}
 	d.Outbox, err = outbox.Open(ctx, outbox.Options{
-		Server: d.serverOptions(cfg, log), Sinks: ways, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
+		Server: d.serverOptions(cfg, log), Sinks: sinks, Log: log, Bytes: int64(cfg.Outbox.Size) << 20,
 		Reserve:   int64(cfg.Outbox.Reserve) << 20,
 		OnStorage: d.forwardStorage, SetAsideAfter: cfg.Outbox.SetAsideAfter,
 	})
@@ -75,7 +75,8 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 		return d, err
 	}
 	if err := instance.MarkFormat(cfg.DataDir); err != nil {
-		log.Warn("an older vigil would not know that this data_dir is not for it", "error", err, errcode.Key,
+		log.Warn("format version of data_dir not recorded; an older vigil would not refuse it", "error", err,
+			errcode.Key,
 			errcode.StoreFormat)
 	}
 	if cfg.NATS.URL == "" {
@@ -88,7 +89,7 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 		return d, err
 	}
 	if names := d.objects.Damaged(); len(names) > 0 {
-		log.Error("pieces of evidence are damaged", "missing", len(names), "names", names[:min(len(names), namesShown)],
+		log.Error("evidence is damaged", "missing", len(names), "names", names[:min(len(names), namesShown)],
 			errcode.Key, errcode.EvidenceDamaged)
 	}
 	d.SetReclaim(d.objects.Reclaim)
@@ -101,15 +102,15 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 		o.Bucket, o.AfterEnd = d.copier.Bucket(), d.copier.CopyOne
 	}
 	d.maker = evidence.NewMaker(o)
-	tidying, stop := context.WithCancel(context.Background())
+	expiring, stop := context.WithCancel(context.Background())
 	before := d.stop
 	d.stop = func() { stop(); before() }
-	d.work.Go(func() { d.expireLoop(tidying) })
+	d.work.Go(func() { d.expireLoop(expiring) })
 	return d, nil
 }
 
-// openSinks makes the ways out, which connect when they can.
-func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (ways []sink.Sink, err error) {
+// openSinks creates the sinks, which connect in the background.
+func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (sinks []sink.Sink, err error) {
 	if cfg.NATS.URL != "" {
 		o := DialOptions(cfg.NATS)
 		o.ConnectInBackground = true
@@ -117,34 +118,34 @@ func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (ways []sink.S
 		if d.remote, err = broker.Dial(ctx, o); err != nil {
 			return nil, err
 		}
-		way := natssink.Sink{Conn: d.remote}
+		remote := natssink.Sink{Conn: d.remote}
 		if cfg.Evidence.Enabled && cfg.Evidence.Copy {
 			id, err := instance.ID(cfg.DataDir)
 			if err != nil {
 				return nil, err
 			}
 			d.copier = evidence.NewCopier(d.remote, evidence.BucketOf(id), evidenceLimits(cfg.Evidence), d.log)
-			way.BeforeDeliver = func(ctx context.Context, m sink.Message) { d.copier.Copy(ctx, m.Data) }
+			remote.BeforeDeliver = func(ctx context.Context, m sink.Message) { d.copier.Copy(ctx, m.Data) }
 		}
-		ways = append(ways, way)
+		sinks = append(sinks, remote)
 	}
 	if err := d.openMQTT(cfg); err != nil {
 		return nil, err
 	}
 	if d.mqtt != nil {
-		ways = append(ways, d.mqtt)
+		sinks = append(sinks, d.mqtt)
 	}
 	if cfg.Webhook.URL != (config.Secret{}) {
 		w, err := newWebhook(cfg.Webhook)
 		if err != nil {
 			return nil, err
 		}
-		ways = append(ways, w)
+		sinks = append(sinks, w)
 	}
-	return ways, nil
+	return sinks, nil
 }
 
-// PublishScore sends a score to whoever listens here or there.
+// PublishScore sends a score to the subscribers of the embedded and the configured server.
 func (d *Sinks) PublishScore(s alerts.Score) error {
 	err := d.Outbox.PublishScore(s)
 	if d.remote != nil {
@@ -153,7 +154,7 @@ func (d *Sinks) PublishScore(s alerts.Score) error {
 	return err
 }
 
-// PublishStatus sends a camera's state to whoever listens here or there.
+// PublishStatus sends a camera's state to the subscribers of both servers, and to the MQTT broker.
 func (d *Sinks) PublishStatus(s alerts.Status) error {
 	err := d.Outbox.PublishStatus(s)
 	if d.remote != nil {
@@ -165,17 +166,17 @@ func (d *Sinks) PublishStatus(s alerts.Status) error {
 	return err
 }
 
-// forwardStorage says there, too, whether alerts can be stored here.
+// forwardStorage publishes the storage status to the configured server, too.
 func (d *Sinks) forwardStorage(s alerts.Storage) {
 	if d.remote == nil {
 		return
 	}
 	if err := d.remote.PublishStorage(s); err != nil {
-		d.log.Debug("state of the storage not sent", "error", err)
+		d.log.Debug("storage status not sent", "error", err)
 	}
 }
 
-// EvidenceMaker returns the maker as an interface that is nil where there is none.
+// EvidenceMaker returns the maker, or a nil interface without one.
 func (d *Sinks) EvidenceMaker() thread.EvidenceMaker {
 	if d.maker == nil {
 		return nil
@@ -183,7 +184,7 @@ func (d *Sinks) EvidenceMaker() thread.EvidenceMaker {
 	return d.maker
 }
 
-// expireLoop lets evidence go that is too old.
+// expireLoop deletes old evidence.
 func (d *Sinks) expireLoop(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
@@ -193,7 +194,7 @@ func (d *Sinks) expireLoop(ctx context.Context) {
 			err = errors.Join(err, d.copier.Expire(ctx))
 		}
 		if err != nil && ctx.Err() == nil {
-			d.log.Warn("old evidence was not let go", "error", err, errcode.Key, errcode.EvidenceExpire)
+			d.log.Warn("old evidence was not deleted", "error", err, errcode.Key, errcode.EvidenceExpire)
 		}
 		select {
 		case <-ctx.Done():
@@ -203,7 +204,7 @@ func (d *Sinks) expireLoop(ctx context.Context) {
 	}
 }
 
-// Finish waits for the evidence that is under way when the recordings have ended by themselves; ctx ends it.
+// Finish waits for evidence in progress after the recordings have ended by themselves; ctx ends it.
 func (d *Sinks) Finish(ctx context.Context) {
 	if d.maker == nil || d.maker.Busy() == 0 || ctx.Err() != nil {
 		return
@@ -213,16 +214,16 @@ func (d *Sinks) Finish(ctx context.Context) {
 }
 
 const (
-	// closeLimit bounds the end of everything here, whatever others do; the cameras have had their share of StopLimit
+	// closeLimit bounds the closing of everything here; the cameras have had their share of StopLimit
 	// before.
 	closeLimit = 4 * time.Second
-	// makerLimit is what of it the maker of evidence may take, and drainTimeout what the delivery may.
+	// makerLimit is the evidence maker's share of it, and drainTimeout that of the delivery.
 	makerLimit = time.Second
 )
 
-// Shutdown gives what was stored last a moment to be delivered, and ends everything: the ways out at the same time,
-// each for as long as is left, since one that hangs must not keep the store on this machine from being closed. What
-// was not delivered waits for the next start.
+// Shutdown waits briefly for the last stored alerts to be delivered, and closes everything: the sinks concurrently,
+// each within the remaining time, since one that hangs must not prevent the store from being closed. What
+// was not delivered is delivered after the next start.
 func (d *Sinks) Shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 	defer cancel()
@@ -237,7 +238,7 @@ func (d *Sinks) Shutdown() error {
 	if d.Outbox != nil {
 		drain, cancel := context.WithTimeout(ctx, drainTimeout)
 		if err := d.Drain(drain); err != nil {
-			d.log.Warn("alerts wait to be delivered at the next start", "error", err,
+			d.log.Warn("undelivered alerts wait for the next start", "error", err,
 				errcode.Key, errcode.ServerUnstopped)
 		}
 		cancel()
@@ -258,8 +259,8 @@ func (d *Sinks) Shutdown() error {
 	return err
 }
 
-// closePart closes what is not the store. Where that takes too long or fails, the end goes on and says so: nothing is
-// lost by it.
+// closePart closes a part other than the store. If that takes too long or fails, it is logged and the shutdown
+// continues: nothing is lost.
 func (d *Sinks) closePart(ctx context.Context, limit time.Duration, name string, do func() error) {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -271,7 +272,7 @@ func (d *Sinks) closePart(ctx context.Context, limit time.Duration, name string,
 			d.log.Warn("not closed properly", "part", name, "error", err, errcode.Key, errcode.ServerUnstopped)
 		}
 	case <-ctx.Done():
-		d.log.Warn("does not end and is left behind", "part", name, errcode.Key, errcode.ServerUnstopped)
+		d.log.Warn("does not end and is abandoned", "part", name, errcode.Key, errcode.ServerUnstopped)
 	}
 }
 
@@ -282,7 +283,7 @@ func evidenceLimits(c config.Evidence) evidence.Limits {
 // EncodeClipCommand is the hidden command of this program that makes a clip.
 const EncodeClipCommand = "encode-clip"
 
-// clipEncoder runs this program again for each clip.
+// clipEncoder encodes each clip in another process of this program.
 func clipEncoder(cfg config.Config) evidence.Encoder {
 	self, err := os.Executable()
 	if err != nil || !cfg.Evidence.Clips {
@@ -291,7 +292,7 @@ func clipEncoder(cfg config.Config) evidence.Encoder {
 	return evidence.ProcessEncoder{Command: []string{self, EncodeClipCommand}, Dir: cfg.DataDir}
 }
 
-// DialOptions are those of the configured server.
+// DialOptions returns the options for the configured server.
 func DialOptions(c config.NATS) broker.DialOptions {
 	return broker.DialOptions{
 		URL: c.URL, User: c.User, Password: c.Password.Reveal(), Token: c.Token.Reveal(), Creds: c.Creds, NKey: c.NKey,
@@ -299,8 +300,8 @@ func DialOptions(c config.NATS) broker.DialOptions {
 	}
 }
 
-// openMQTT starts to connect to the broker, where one is configured, and deletes what is retained at those that are
-// not any more.
+// openMQTT starts to connect to the broker, if one is configured, and deletes what is retained at brokers that are not
+// configured any more.
 func (d *Sinks) openMQTT(cfg config.Config) error {
 	if cfg.MQTT == (config.MQTT{}) {
 		return nil
@@ -338,8 +339,8 @@ func openRegistry(dataDir string) (*mqtt.Registry, error) {
 	return mqtt.OpenRegistry(dataDir, id)
 }
 
-// newMQTT connects to the broker; quiet only to see whether it can.
-func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.Logger) (*mqtt.Sink, error) {
+// newMQTT connects to the broker; with probeOnly only to check that it can.
+func newMQTT(cfg config.Config, probeOnly bool, registry *mqtt.Registry, log *slog.Logger) (*mqtt.Sink, error) {
 	secure, err := broker.TLS(cfg.MQTT.TLS).Config()
 	if err != nil {
 		return nil, fmt.Errorf("mqtt: %w", err)
@@ -347,7 +348,7 @@ func newMQTT(cfg config.Config, quiet bool, registry *mqtt.Registry, log *slog.L
 	return mqtt.New(mqtt.Options{
 		URL: cfg.MQTT.URL, User: cfg.MQTT.User, Password: cfg.MQTT.Password.Reveal(), TLS: secure, Registry: registry,
 		Topic:     cfg.MQTT.Topic,
-		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: quiet, Log: log,
+		Discovery: cfg.MQTT.Discovery, Cameras: cameraNames(cfg), ProbeOnly: probeOnly, Log: log,
 	})
 }
 

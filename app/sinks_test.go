@@ -17,9 +17,9 @@ import (
 	"vigil/internal/leaktest"
 )
 
-// Whatever of the outbox, its ways and the evidence cannot be opened, it is an error that says which, and nothing
+// If any part of the outbox, its sinks or the evidence cannot be opened, the error names it, and nothing
 // stays open.
-func TestOpenDeskLeavesNothingOpen(t *testing.T) {
+func TestOpenSinksLeavesNothingOpen(t *testing.T) {
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -50,7 +50,8 @@ func TestOpenDeskLeavesNothingOpen(t *testing.T) {
 		},
 		"the folder of streams is a file": {
 			more:  away,
-			spoil: func(dir string) { put(filepath.Join(dir, "nats", "jetstream")) }, want: "is not vigil's",
+			spoil: func(dir string) { put(filepath.Join(dir, "nats", "jetstream")) },
+			want:  "vigil did not make this folder",
 		},
 		"the id is damaged, a server": {
 			more:  "nats: {url: 'nats://127.0.0.1:1'}\n" + away,

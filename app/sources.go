@@ -14,19 +14,19 @@ import (
 	"vigil/internal/names"
 )
 
-// NamedSource is a source of the command line. Camera is the configuration's where the source was given by its name.
+// NamedSource is a source of the command line. Camera is the configured one if the source was given by its name.
 type NamedSource struct {
 	source.Address
 	Camera *config.Camera
 }
 
-// cameraForm is what a camera's name looks like; a file with an ending has another form.
+// cameraForm matches names of cameras, and no file with an extension.
 var cameraForm = regexp.MustCompile(`^[a-z0-9_-]{1,64}$`)
 
-// maxSourceList bounds what is read of a list of addresses.
+// maxSourceList bounds the size of a list of addresses.
 const maxSourceList = 1 << 20
 
-// SourceOptions say where sources are looked up that are not addresses.
+// SourceOptions tell where sources are found that are not addresses.
 type SourceOptions struct {
 	Stdin io.Reader // has the addresses of -
 	File  string    // the configuration that has the cameras which are given by name
@@ -34,7 +34,7 @@ type SourceOptions struct {
 	Warn  func(text string)
 }
 
-// ReadSources makes sources of a command's arguments. Its errors are about usage and never quote an address.
+// ReadSources returns the sources of a command's arguments. Its errors are UsageErrors and never quote an address.
 func ReadSources(args []string, o SourceOptions) ([]NamedSource, error) {
 	var sources []NamedSource
 	for _, arg := range args {
@@ -68,7 +68,7 @@ func ReadSources(args []string, o SourceOptions) ([]NamedSource, error) {
 	return sources, nil
 }
 
-// sourceList reads the addresses of - and @FILE. A file that has an @ in front itself is a source.
+// sourceList reads the addresses of - and @FILE. A file whose name begins with @ is a source itself.
 func sourceList(stdin io.Reader, arg string) (list []string, isList bool, err error) {
 	path, isFile := strings.CutPrefix(arg, "@")
 	switch {
@@ -89,7 +89,7 @@ func sourceList(stdin io.Reader, arg string) (list []string, isList bool, err er
 		return nil, true, fmt.Errorf("read addresses from %s: %w", arg, err)
 	}
 	if len(list) == 0 {
-		return nil, true, fmt.Errorf("%s: has no address in it; must have one a line", arg)
+		return nil, true, fmt.Errorf("%s: has no address; must have one per line", arg)
 	}
 	return list, true, nil
 }
@@ -105,7 +105,7 @@ func readLines(r io.Reader) ([]string, error) {
 	return lines, s.Err()
 }
 
-// oneSource is an address or a camera's name. A name that is a file's as well could mean either.
+// oneSource returns the source of an address or a camera's name. A name that is also a file's is ambiguous.
 func oneSource(arg, file string, given bool) (NamedSource, error) {
 	if cameraForm.MatchString(arg) && (given || exists(file)) {
 		_, camera, err := config.LoadCamera(file, arg)
@@ -134,9 +134,9 @@ func exists(path string) bool {
 	return !errors.Is(err, os.ErrNotExist)
 }
 
-// RunConfig is what to run: the configuration of o.File where no sources are given, else a default one with a camera
-// for each source, all scored by the weights in modelFile. named are the cameras that were given by their names, to
-// watch them alone; nil for all. Its errors are about usage.
+// RunConfig is the configuration to run: that of o.File if no sources are given, else a default one with a camera
+// for each source, all scored by the weights in modelFile. named are the cameras given by name, to monitor only
+// these; nil for all. Its errors are UsageErrors.
 func RunConfig(args []string, modelFile string, o SourceOptions) (cfg config.Config, named []config.Camera, err error) {
 	if len(args) == 0 {
 		cfg, err = config.Load(o.File)
@@ -158,7 +158,7 @@ func RunConfig(args []string, modelFile string, o SourceOptions) (cfg config.Con
 		return cfg, nil, errors.New("give either -c or addresses, not both; beside -c a source is a camera's name")
 	}
 	if modelFile == "" {
-		return cfg, nil, errors.New("-m: which weights shall score these sources?")
+		return cfg, nil, errors.New("-m: is missing; must be the weights that score these sources")
 	}
 	cfg = config.Default()
 	cfg.Model = modelFile
@@ -175,7 +175,7 @@ func RunConfig(args []string, modelFile string, o SourceOptions) (cfg config.Con
 	return cfg, nil, nil
 }
 
-// camerasOf gives the cameras that were given by their names, nil for none.
+// camerasOf returns the cameras that were given by name, nil for none.
 func camerasOf(list []NamedSource) (cameras []config.Camera) {
 	for _, s := range list {
 		if s.Camera != nil {

@@ -15,7 +15,7 @@ cameras:
   - {name: both, source: "rtsp://10.0.0.9/stream1"}
 `
 
-// What a source on the command line may be, and that a password in one is warned of and never shown.
+// Sources on the command line: all forms are read, and a password in one causes a warning and is never shown.
 func TestReadSources(t *testing.T) {
 	t.Chdir(t.TempDir())
 	t.Setenv("GATE_PASSWORD", "s3cret")
@@ -39,7 +39,7 @@ func TestReadSources(t *testing.T) {
 		{"a file", "plain", "", "plain", "", ""},
 		{"standard input", "-", "rtsp://u:s3cret@a/1\n", "rtsp://***@a/1", "", ""},
 		{"several on standard input", "-", "rtsp://a/1\nrtsp://a/2", "rtsp://a/1 rtsp://a/2", "", ""},
-		{"nothing on standard input", "-", "\n", "", "", "standard input: has no address in it"},
+		{"nothing on standard input", "-", "\n", "", "", "standard input: has no address"},
 		{"a list", "@list", "", "rtsp://a/1 rtsp://***@b/2", "", ""},
 		{"an empty list", "@blank", "", "", "", "@blank"},
 		{"a list with a bad address", "@bad", "", "", "", "@bad: the URL has an @"},

@@ -10,7 +10,7 @@ import (
 	"vigil/internal/certtest"
 )
 
-// What the key trust may be: a file is read, and what is wrong with it is told with its name.
+// Values of the key trust: a file is read, and its errors name it.
 func TestNewTrust(t *testing.T) {
 	good := certtest.SelfSigned(t)
 	dir := t.TempDir()

@@ -13,7 +13,7 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// CalibrateOptions say what threshold is wanted.
+// CalibrateOptions select the threshold.
 type CalibrateOptions struct {
 	Lo, Theta, Margin float64       // quantiles of the errors, and the margin above Theta
 	Quantile          bool          // theta is Theta's quantile, not by the number of alarms
@@ -27,7 +27,8 @@ var DefaultCalibrateOptions = CalibrateOptions{
 	Lo: calibrate.DefaultLoQuantile, Theta: calibrate.DefaultThetaQuantile, Margin: calibrate.DefaultMargin,
 }
 
-// Check checks the options and forgets the calibration of the settings, since one is made. Its errors are about usage.
+// Check checks the options and drops the calibration of the settings, since a new one is made. Its errors are
+// UsageErrors.
 func (o *CalibrateOptions) Check(r *Recordings) error {
 	if err := o.check(r); err != nil {
 		return app.Usage(err)
@@ -40,7 +41,7 @@ func (o *CalibrateOptions) check(r *Recordings) error {
 	if o.Alarms != nil {
 		if o.Quantile {
 			return errors.New(
-				"--alarms and --theta-quantile or --margin: give one of them, each says where the threshold is")
+				"--alarms and --theta-quantile or --margin: give one of them, each sets the threshold")
 		}
 		if err := r.Settings.Alarms.UnmarshalText([]byte(*o.Alarms)); err != nil {
 			return fmt.Errorf("--alarms: is %q, %w", *o.Alarms, err)
@@ -48,9 +49,10 @@ func (o *CalibrateOptions) check(r *Recordings) error {
 	}
 	switch {
 	case r.Settings.Name == "":
-		return errors.New("--camera: which camera is this video from? The record is valid for that camera only")
+		return errors.New(
+			"--camera: is missing; must be the camera of this video, since the record is valid for that one only")
 	case o.Out == "":
-		return errors.New("-o: where shall the record be written?")
+		return errors.New("-o: is missing; must be the file for the calibration")
 	case !(o.Lo >= 0 && o.Lo < o.Theta && o.Theta <= 1):
 		return fmt.Errorf("--lo-quantile %g and --theta-quantile %g: must be 0 <= lo < theta <= 1", o.Lo, o.Theta)
 	case !(o.Margin >= 0 && o.Margin <= 10):
@@ -60,13 +62,13 @@ func (o *CalibrateOptions) check(r *Recordings) error {
 	}
 	for _, s := range r.Sources {
 		if s.Source.Live() && o.LiveFor == 0 {
-			return fmt.Errorf("--for: how long shall %s be watched? For example --for 10m", s.Source)
+			return fmt.Errorf("--for: is missing; must be how long %s is watched, such as --for 10m", s.Source)
 		}
 	}
 	return nil
 }
 
-// Calibrate makes a calibration of the sources, which show normal life.
+// Calibrate makes a calibration from the sources, which must show normal scenes.
 func (r *Recordings) Calibrate(ctx context.Context, o CalibrateOptions, w io.Writer) (calibrate.Calibration, error) {
 	if o.Out != "" { // it shows before the work whether the result can be written
 		if err := output.Check(o.Out); err != nil {

@@ -12,8 +12,8 @@ import (
 	"vigil/pipeline"
 )
 
-// MeasureCameras finds out how many cameras with the default settings this machine watches; each number of them is
-// watched for so long.
+// MeasureCameras measures how many cameras with the default settings this machine can monitor; each number is
+// measured for so long.
 func MeasureCameras(ctx context.Context, o bench.Options, seconds time.Duration) (cameras.Loads, error) {
 	d := config.Default().Defaults
 	return cameras.Measure(ctx, cameras.Options{

@@ -13,7 +13,7 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// EvaluateOptions say what is measured, and where the report goes.
+// EvaluateOptions select what is measured, and where the report goes.
 type EvaluateOptions struct {
 	Root, Format string   // data set, as eval.Open takes it
 	Scores       string   // file or folder of another program's scores, as eval.ReadScores reads it; "" to score Root
@@ -38,25 +38,25 @@ func (o *EvaluateOptions) check(model string) error {
 	case o.Resamplings < 0 || o.Resamplings > 1e6:
 		return fmt.Errorf("--resamplings: is %d, must be from 0 to 1000000", o.Resamplings)
 	case o.Calibration != "" && o.Normal != nil:
-		return errors.New("--calibration and --calibrate: give one of them, each says what the threshold is")
+		return errors.New("--calibration and --calibrate: give one of them, each sets the threshold")
 	case o.Scores == "" && o.Root == "":
-		return errors.New("which data set shall be scored? 'vigil eval --list' says which are known")
+		return errors.New("no data set is given; 'vigil eval --list' lists those that are known")
 	case o.Scores == "" && o.Labels != "":
 		return errors.New("--labels: goes with --scores; a data set has its own labels")
 	case o.Scores == "":
 		return nil
 	case o.Root == "" && o.Labels == "":
 		return errors.New(
-			"--labels: where is the truth for these scores? Give a folder of frame,label files, or a data set")
+			"--labels: is missing; must be a folder of frame,label files, or give a data set")
 	case o.Root != "" && o.Labels != "":
 		return errors.New("--labels: the data set has labels already; give one of them")
 	case model != "" || o.Normal != nil:
-		return errors.New("-m and --calibrate: scores are given, so there is nothing for a model to score")
+		return errors.New("-m and --calibrate: cannot be used with --scores, which has scores already")
 	}
 	return nil
 }
 
-// Run scores the data set with the model of r's settings, or takes the scores that are given, for which r may be nil.
+// Run scores the data set with the model of r's settings, or uses the given scores, for which r may be nil.
 // It measures the scores and writes the report. Progress and warnings go to w.
 func (o EvaluateOptions) Run(ctx context.Context, r *Recordings, w io.Writer) (*eval.Result, error) {
 	measure := eval.Options{Seed: o.Seed, Resamplings: o.Resamplings}
@@ -115,7 +115,7 @@ func (r *Recordings) evaluate(ctx context.Context, o EvaluateOptions, measure *e
 	return scorer.Evaluate(data, m, note, *measure)
 }
 
-// thresholds are those of the live protocol for each camera of the data set, and where they come from; nil without
+// thresholds returns the live protocol's threshold of each camera of the data set, and its origin; nil without
 // normal video.
 func (r *Recordings) thresholds(ctx context.Context, data *eval.Dataset, model string, normal []string, w io.Writer) (
 	eval.Thresholds, string, error,

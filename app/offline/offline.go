@@ -1,7 +1,7 @@
-// Package offline puts together, from a camera's settings, what works on its recordings: replay, calibration and
-// evaluation. It is app's counterpart for the commands that end. Errors about a command line or a configuration are
-// app.UsageErrors and name keys and flags; what is printed are progress and warnings, to a writer that the caller
-// gives.
+// Package offline runs the commands on recordings with a camera's settings: replay, calibration, training and
+// evaluation. It is app's counterpart for commands that end. Errors of the command line or the configuration are
+// app.UsageErrors and name keys and flags; only progress and warnings are printed, to the caller's
+// writer.
 package offline
 
 import (
@@ -20,7 +20,7 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// Options are settings that win over the configuration's; nil, "" and 0 leave these.
+// Options override settings of the configuration; nil, "" and 0 do not.
 type Options struct {
 	ConfigFile string // "" for the default settings
 	Camera     string // the camera's name; one of the configuration's, if there is one
@@ -56,7 +56,7 @@ func Open(args []string, from app.SourceOptions, o Options) (*Recordings, error)
 			continue
 		}
 		if o.Camera != "" && o.Camera != s.Camera.Name {
-			return nil, app.Usage(fmt.Errorf("%s and %s: are two cameras, must be one", o.Camera, s.Camera.Name))
+			return nil, app.Usage(fmt.Errorf("%s and %s: are two cameras; give one", o.Camera, s.Camera.Name))
 		}
 		o.Camera, o.ConfigFile = s.Camera.Name, cmp.Or(o.ConfigFile, from.File)
 	}
@@ -75,7 +75,7 @@ func open(sources []source.Address, o Options) (*Recordings, error) {
 	r.Take(sources)
 	if o.ConfigFile != "" {
 		if o.Camera == "" {
-			return nil, errors.New("--camera: which of the configuration's cameras are the recordings from?")
+			return nil, errors.New("--camera: is missing; must be the configured camera that the recordings are from")
 		}
 		cfg, camera, err := config.LoadCamera(o.ConfigFile, o.Camera)
 		if err != nil {
@@ -92,7 +92,7 @@ func open(sources []source.Address, o Options) (*Recordings, error) {
 	}
 	r.Settings.Model = cmp.Or(o.Model, r.Settings.Model)
 	if r.Settings.Model == "" {
-		return nil, errors.New("-m: which weights shall score the recordings?")
+		return nil, errors.New("-m: is missing; must be the weights that score the recordings")
 	}
 	if o.FPS != nil {
 		r.Settings.FPS = *o.FPS
@@ -113,7 +113,7 @@ func open(sources []source.Address, o Options) (*Recordings, error) {
 	return r, nil
 }
 
-// Take makes these the sources.
+// Take sets the sources.
 func (r *Recordings) Take(sources []source.Address) {
 	asNames, asCameras := names.Recordings(sources), names.Cameras(sources)
 	r.Sources = nil
@@ -132,7 +132,7 @@ func (r *Recordings) RefuseLive(what string) error {
 	return nil
 }
 
-// Batch are the recordings with the settings of this moment.
+// Batch returns the recordings with the current settings.
 func (r *Recordings) Batch(loaded app.Models) *batch.Recordings {
 	settings := r.Settings
 	return &batch.Recordings{
@@ -146,8 +146,8 @@ func (r *Recordings) Batch(loaded app.Models) *batch.Recordings {
 	}
 }
 
-// UseCalibration takes the calibration of a file instead of that of the settings, unless path is "". The recordings are
-// taken to be the calibrated camera's, at its hop, unless the options say otherwise.
+// UseCalibration uses the calibration of a file instead of that of the settings, unless path is "". The recordings are
+// assumed to be the calibrated camera's, at its hop, unless the options differ.
 func (r *Recordings) UseCalibration(path string) error {
 	if path != "" {
 		r.Settings.Calibration, r.Settings.Threshold = path, nil

@@ -18,7 +18,7 @@ import (
 	"vigil/internal/errcode"
 )
 
-// ReplayOptions say where scores and alerts go.
+// ReplayOptions select where scores and alerts go.
 type ReplayOptions struct {
 	Calibration string      // calibration file instead of that of the settings
 	Scores      string      // file for the scores, with a table of events beside it; "" for none
@@ -39,7 +39,7 @@ func NATSServer(url string) config.NATS {
 
 // PrepareReplay checks that the recordings can be replayed with these options, and takes the calibration.
 func (r *Recordings) PrepareReplay(o ReplayOptions) error {
-	if err := r.RefuseLive("cannot be replayed; watch it with 'vigil run'"); err != nil {
+	if err := r.RefuseLive("cannot be replayed; use 'vigil run'"); err != nil {
 		return app.Usage(err)
 	}
 	if filepath.Base(o.Scores) == eval.EventsFile {

@@ -32,13 +32,14 @@ func Synthesize(ctx context.Context, recordings []string, o batch.SynthesizeOpti
 	}
 	batch.WarnLeftOut(w, made.Bad)
 	if made.Videos == 0 {
-		return made, fmt.Errorf("nothing could be made of %d recordings: they are too short, or nothing moves in them",
-			len(all))
+		return made,
+			fmt.Errorf("no video could be made from %d recordings: they are too short, or nothing moves in them",
+				len(all))
 	}
 	return made, nil
 }
 
-// normalRecordings are recordings of different names, which the names of files are made of.
+// normalRecordings returns recordings with different names, from which file names are made.
 func normalRecordings(addresses []string) (all []batch.Recording, err error) {
 	sources, err := parseRecordings(addresses)
 	if err != nil {
@@ -47,7 +48,7 @@ func normalRecordings(addresses []string) (all []batch.Recording, err error) {
 	for n, name := range names.Files(sources) {
 		for _, other := range all {
 			if other.Source == sources[n] || other.Name == name {
-				return nil, fmt.Errorf("%s and %s: two recordings of the name %s, take them one after the other",
+				return nil, fmt.Errorf("%s and %s: two recordings with the name %s; use them in separate runs",
 					other.Source, sources[n], other.Name)
 			}
 		}

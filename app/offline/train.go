@@ -13,7 +13,7 @@ import (
 	"vigil/model/train"
 )
 
-// TrainOptions choose the network and the recipe by name, and say where the weights go.
+// TrainOptions select the network and the recipe by name, and the weights file.
 type TrainOptions struct {
 	train.Options
 	Out    string // weights file
@@ -21,23 +21,23 @@ type TrainOptions struct {
 	Resume bool
 }
 
-// Training is a training run on recordings. Config says how, once Check has passed.
+// Training is a training run on recordings, with a checked Config.
 type Training struct {
 	*Recordings
 	Config train.Config
 }
 
-// CheckOut checks that the weights have a file to go to.
+// CheckOut checks that the weights file can be written.
 func (o *TrainOptions) CheckOut() error {
 	if o.Out == "" {
-		return app.Usage(errors.New("-o: where shall the weights be written?"))
+		return app.Usage(errors.New("-o: is missing; must be the weights file to write"))
 	}
 	return nil
 }
 
 // Training checks the options.
 func (r *Recordings) Training(o TrainOptions) (*Training, error) {
-	if err := r.RefuseLive("cannot be learned from directly; record it first with 'vigil record'"); err != nil {
+	if err := r.RefuseLive("cannot be trained on directly; record it first with 'vigil record'"); err != nil {
 		return nil, app.Usage(err)
 	}
 	t := &Training{r, train.Config{Out: o.Out, Seed: o.Seed, Resume: o.Resume, Threads: r.Threads}}
@@ -51,7 +51,7 @@ func (r *Recordings) Training(o TrainOptions) (*Training, error) {
 }
 
 // Run trains on the recordings that can be read and returns how long the steps took. Progress and warnings go to w.
-// The error is train.ErrStopped if ctx ended and what was learned so far is kept.
+// The error is train.ErrStopped if ctx ended and the run so far is saved.
 func (t *Training) Run(ctx context.Context, w io.Writer) (result train.Result, took time.Duration, err error) {
 	set, err := t.read(ctx, w)
 	if err != nil && ctx.Err() != nil {
@@ -68,21 +68,22 @@ func (t *Training) Run(ctx context.Context, w io.Writer) (result train.Result, t
 	took = time.Since(began)
 	if errors.Is(err, train.ErrStopped) && ctx.Err() != nil {
 		if other := besideStop(err); other != nil {
-			return result, took, fmt.Errorf("stopped after step %d, which could not be kept: %w", result.Steps, other)
+			return result, took, fmt.Errorf("stopped after step %d, which could not be saved: %w", result.Steps, other)
 		}
 		fmt.Fprintf(w,
-			"stopped after step %d; the run is kept in %s: go on with the same command and --resume\n", result.Steps,
+			"stopped after step %d; the run is saved in %s: continue with the same command and --resume\n",
+			result.Steps,
 			train.CheckpointPath(t.Config.Out))
 		return result, took, train.ErrStopped
 	}
 	if warning := result.Warning(); err == nil && warning != "" {
 		fmt.Fprintf(w,
-			"warning: %s; learn longer (--epochs, --minutes), or from more video in which something moves\n", warning)
+			"warning: %s; train longer (--epochs, --minutes), or on more video with motion\n", warning)
 	}
 	return result, took, err
 }
 
-// read reads the recordings that are good.
+// read reads the readable recordings.
 func (t *Training) read(ctx context.Context, w io.Writer) (set batch.TrainingSet, err error) {
 	recordings := t.Batch(nil)
 	frames, err := recordings.KeepGood(ctx, w)
@@ -94,7 +95,7 @@ func (t *Training) read(ctx context.Context, w io.Writer) (set batch.TrainingSet
 	}, w)
 }
 
-// besideStop is what went wrong beside the stop.
+// besideStop returns the errors other than the stop.
 func besideStop(err error) error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, e := range joined.Unwrap() {

@@ -39,24 +39,24 @@ machine, which has everything also while the configured server is away, and can 
 		RunE: func(cmd *cobra.Command, _ []string) error { return followAlerts(cmd, f, !follow) },
 	}
 	p := c.PersistentFlags()
-	p.BoolVar(&f.json, "json", false, "print JSON: of messages, the messages themselves, one a line")
-	p.StringVar(&f.server, "server", "", "address of NATS (default $NATS_URL, else "+app.DefaultNATS+")")
+	p.BoolVar(&f.json, "json", false, "print JSON: messages unchanged, one per line")
+	p.StringVar(&f.server, "server", "", "address of the NATS server (default $NATS_URL, else "+app.DefaultNATS+")")
 	p.StringVar(&f.creds, "creds", "", "credentials `file` for NATS")
-	p.StringVarP(&f.config, "config", "c", "", "take the server from this configuration `file`")
+	p.StringVarP(&f.config, "config", "c", "", "read the server's address from this configuration `file`")
 	p.BoolVar(&f.local, "local", false,
 		"read the store of the vigil on this machine, in the data_dir of -c or the default one")
 	p.StringVar(&f.camera, "camera", "", "only this camera's alerts")
-	const since = "begin with the alerts since then: 24h or 2d ago, today, yesterday, 2026-11-20 or " +
+	const since = "also print the alerts since then: 24h or 2d ago, today, yesterday, 2026-11-20 or " +
 		"2026-11-20T10:00, local `time`"
 	c.Flags().StringVar(&f.since, "since", "", since)
-	c.Flags().BoolVar(&follow, "follow", true, "go on with what comes; false ends after what there is")
+	c.Flags().BoolVar(&follow, "follow", true, "follow new alerts; false ends after the stored ones")
 	list := alertsListCommand(&f)
 	list.Flags().StringVar(&f.since, "since", "", since)
 	c.AddCommand(list, alertsShowCommand(&f), alertsExportCommand(&f), alertsAckCommand(&f))
 	return c
 }
 
-// check gives from when on alerts are asked for; the zero time where --since is not given.
+// check returns the time of --since; zero if it is not given.
 func (f alertsFlags) check() (since time.Time, err error) {
 	if f.since != "" {
 		if since, err = archive.ParseSince(f.since, time.Now()); err != nil {
@@ -93,12 +93,12 @@ func (f alertsFlags) with(cmd *cobra.Command, write bool, do func(a *archive.Arc
 	return interrupted(cmd.Context(), err)
 }
 
-// noteTo prints notes beside what a command prints.
+// noteTo prints notes to standard error.
 func noteTo(w io.Writer) func(text string) {
 	return func(text string) { fmt.Fprintln(w, "vigil:", text) }
 }
 
-// warnOfLogin warns of a password in the address of a NATS server on the command line.
+// warnOfLogin warns of a password in a NATS address on the command line.
 func warnOfLogin(w io.Writer, flag, address, or string) {
 	if warning := app.LoginWarning(flag, address, or); warning != "" {
 		noteTo(w)(warning)
@@ -124,7 +124,7 @@ func followAlerts(cmd *cobra.Command, f alertsFlags, once bool) error {
 		return err
 	}
 	if !a.Running() && !once {
-		note("no vigil runs on this store, so nothing new will come")
+		note("no vigil runs on this store, so there will be no new alerts")
 		once = true
 	}
 	err = a.Follow(ctx, archive.FollowOptions{Camera: f.camera, Since: since, Once: once, Invalid: invalid},
@@ -142,8 +142,8 @@ func alertsListCommand(f *alertsFlags) *cobra.Command {
 	var limit int
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List alerts, one a line, the newest last",
-		Long: "List the alerts that are kept, one a line, the newest last. With --json, each line is an alert's last " +
+		Short: "List alerts, one per line, the newest last",
+		Long: "List the stored alerts, one per line, the newest last. With --json, each line is an alert's last " +
 			"message, a CloudEvent,\nwhich is complete.",
 		Example: "  vigil alerts list --since yesterday --camera yard",
 		Args:    cobra.NoArgs,

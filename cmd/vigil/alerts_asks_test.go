@@ -19,8 +19,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// assets are the streams of a server, which its buckets are too, each with its consumers.
-func assets(t *testing.T, js jetstream.JetStream) string {
+// describeStreams are the streams of a server, which its buckets are too, each with its consumers.
+func describeStreams(t *testing.T, js jetstream.JetStream) string {
 	t.Helper()
 	var all []string
 	streams := js.ListStreams(t.Context())
@@ -36,7 +36,7 @@ func assets(t *testing.T, js jetstream.JetStream) string {
 
 // Commands that only ask leave a server as they found it: without a stream where there is none, and without a consumer
 // where there is one.
-func TestWhoAsksMakesNothing(t *testing.T) {
+func TestReadingCreatesNothing(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
@@ -63,7 +63,7 @@ func TestWhoAsksMakesNothing(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		before := assets(t, js)
+		before := describeStreams(t, js)
 		for _, args := range [][]string{
 			{"--since", "1h", "--follow=false"},
 			{"--since", "1h", "--follow=false", "--camera", "yard", "--json"},
@@ -75,7 +75,7 @@ func TestWhoAsksMakesNothing(t *testing.T) {
 			if server.says != "" && (!strings.Contains(errs, server.says) || out != "") {
 				t.Errorf("%s, %v: said %q, printed %q", server.name, args, errs, out)
 			}
-			if after := assets(t, js); after != before {
+			if after := describeStreams(t, js); after != before {
 				t.Errorf("%s, %v: there were %q, there are %q", server.name, args, before, after)
 			}
 		}
@@ -85,18 +85,18 @@ func TestWhoAsksMakesNothing(t *testing.T) {
 		if err := app.CheckNATS(t.Context(), cfg); err != nil {
 			t.Errorf("%s: check: %v", server.name, err)
 		}
-		if after := assets(t, js); after != before {
+		if after := describeStreams(t, js); after != before {
 			t.Errorf("%s, check: there were %q, there are %q", server.name, before, after)
 		}
 	}
 }
 
-// Whoever follows a server without alerts is told so, and sees the first one.
+// Following a server without alerts reports that, and then prints the first one.
 func TestFollowWaitsForTheFirstAlert(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(t.Context(), longWait)
 	defer cancel()
 	out, notes := &lines{out: make(chan string, 10)}, &lines{out: make(chan string, 10)}
 	code := make(chan int, 1)
@@ -135,7 +135,7 @@ func TestFollowWaitsForTheFirstAlert(t *testing.T) {
 }
 
 // A stream that could not be made is found without making it.
-func TestCheckSaysThatNoStreamCanBeMade(t *testing.T) {
+func TestCheckReportsThatNoStreamCanBeCreated(t *testing.T) {
 	for name, c := range map[string]struct{ server, want string }{
 		"not allowed": {
 			`authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$JS.API.STREAM.CREATE.>"]}}}]}
@@ -160,8 +160,8 @@ jetstream: {store_dir: %q}`, t.TempDir()), "no room"},
 }
 
 // A command asks for each bucket once, however many objects it reads there.
-func TestABucketIsAskedForOnce(t *testing.T) {
-	url, _, a := keptAlert(t)
+func TestBucketIsLookedUpOnce(t *testing.T) {
+	url, _, a := serveStoredAlert(t)
 	nc, err := nats.Connect(url, nats.UserInfo(clerk.Name, clerk.Password))
 	if err != nil {
 		t.Fatal(err)
@@ -186,7 +186,7 @@ func TestABucketIsAskedForOnce(t *testing.T) {
 	}
 	var opened int
 	for range n {
-		m, err := asked.NextMsg(patience)
+		m, err := asked.NextMsg(longWait)
 		if err != nil {
 			t.Fatal(err)
 		}

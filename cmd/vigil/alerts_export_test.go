@@ -11,8 +11,8 @@ import (
 
 // Whatever somebody has put into the bucket of evidence, an export writes what vigil makes, into its folder, over
 // nothing.
-func TestExportWritesOverNothing(t *testing.T) {
-	url, js, a := keptAlert(t)
+func TestExportOverwritesNothing(t *testing.T) {
+	url, js, a := serveStoredAlert(t)
 	objects, err := evidence.OpenObjects(t.Context(), js, evidence.Limits{Bytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -40,7 +40,7 @@ func TestExportWritesOverNothing(t *testing.T) {
 				}
 				target, _ := os.Readlink(path) // empty where it is no link
 				if code, out := export(filepath.Dir(path)); code != exitFailed ||
-					!strings.Contains(out, file+" is there already") {
+					!strings.Contains(out, file+" exists ") {
 					t.Errorf("exit code %d: %s", code, out)
 				}
 				if target == "" {
@@ -83,7 +83,7 @@ func TestExportWritesOverNothing(t *testing.T) {
 	if text, err := os.ReadFile(bashrc); err != nil || string(text) != mine {
 		t.Errorf(".bashrc is %q, %v", text, err)
 	}
-	if code, out := export(home); code != exitFailed || strings.Contains(out, "is there already") {
+	if code, out := export(home); code != exitFailed || strings.Contains(out, " exists ") {
 		t.Errorf("the same once more: exit code %d: %s", code, out)
 	}
 }

@@ -16,9 +16,9 @@ import (
 	"vigil/internal/terminal"
 )
 
-// history is a server with alerts that began at the given times before now, each with a start and an end, the last one
-// without.
-func history(t *testing.T, alertsOf ...alerts.Alert) (url string, js jetstream.JetStream) {
+// serveAlerts is a server with alerts that began at the given times before now, each with a start and an end, the last
+// one without.
+func serveAlerts(t *testing.T, alertsOf ...alerts.Alert) (url string, js jetstream.JetStream) {
 	t.Helper()
 	server, err := broker.Start(t.Context(), broker.Options{
 		Dir: t.TempDir(), Port: -1,
@@ -44,8 +44,8 @@ func history(t *testing.T, alertsOf ...alerts.Alert) (url string, js jetstream.J
 	return server.URL(), conn.JetStream()
 }
 
-// began gives an alert with an id of one's own, which began so long ago.
-func began(id, camera string, phase alerts.Phase, ago time.Duration) alerts.Alert {
+// alertSince gives an alert with an id of one's own, which began so long ago.
+func alertSince(id, camera string, phase alerts.Phase, ago time.Duration) alerts.Alert {
 	a := sampleAlert(phase)
 	a.ID, a.Camera = id, camera
 	a.Start.Wall = a.Start.Wall.Add(-ago)
@@ -62,12 +62,13 @@ const (
 
 func fourAlerts(t *testing.T) (url string, js jetstream.JetStream) {
 	t.Helper()
-	return history(t,
-		began(idA, "yard", alerts.PhaseStart, 3*time.Hour), began(idA, "yard", alerts.PhaseEnd, 3*time.Hour),
-		began(idB, "gate", alerts.PhaseStart, 2*time.Hour), began(idC, "yard", alerts.PhaseStart, 2*time.Hour),
-		began(idD, "gate", alerts.PhaseStart, time.Hour),
+	return serveAlerts(t,
+		alertSince(idA, "yard", alerts.PhaseStart, 3*time.Hour), alertSince(idA, "yard", alerts.PhaseEnd, 3*time.Hour),
+		alertSince(idB, "gate", alerts.PhaseStart, 2*time.Hour), alertSince(idC, "yard", alerts.PhaseStart,
+			2*time.Hour),
+		alertSince(idD, "gate", alerts.PhaseStart, time.Hour),
 		// The end of an older alert comes after the start of the last one.
-		began(idB, "gate", alerts.PhaseEnd, 2*time.Hour))
+		alertSince(idB, "gate", alerts.PhaseEnd, 2*time.Hour))
 }
 
 func TestAlertsList(t *testing.T) {
@@ -134,7 +135,7 @@ func TestAlertsList(t *testing.T) {
 	}
 }
 
-func TestAlertsByTheBeginningOfTheirID(t *testing.T) {
+func TestAlertsByIDPrefix(t *testing.T) {
 	asClerk(t)
 	url, _ := fourAlerts(t)
 	for _, c := range []struct {
@@ -181,9 +182,9 @@ func TestAlertsByTheBeginningOfTheirID(t *testing.T) {
 }
 
 // What comes over the network says nothing to the terminal, whatever it is.
-func TestHostileMessagesReachNoTerminal(t *testing.T) {
+func TestHostileMessagesAreEscaped(t *testing.T) {
 	url, js := fourAlerts(t)
-	hostile := began(alerts.NewID(), "yard", alerts.PhaseStart, 0)
+	hostile := alertSince(alerts.NewID(), "yard", alerts.PhaseStart, 0)
 	hostile.Zones = []string{"\x1b]0;x\a", "\u009b2J", "\u202egnp"}
 	hostile.Model.Name = "\x1b[2J"
 	data, err := alerts.Encode(hostile)

@@ -14,14 +14,14 @@ import (
 	"vigil/internal/terminal"
 )
 
-// alertCommand is a command for one alert, which do is given with everything that is kept of it.
+// alertCommand is a command for one alert; do is called with everything that is stored of it.
 func alertCommand(f *alertsFlags, use, about string, args int, write bool,
 	do func(cmd *cobra.Command, args []string, a *archive.Archive, r *archive.Record) error,
 ) *cobra.Command {
 	return &cobra.Command{
 		Use: use, Short: about, Args: cobra.ExactArgs(args),
-		Long: about + ".\n\nID is the beginning of an alert's id that no other one has, as 'vigil alerts list' shows " +
-			"them; last is the alert that began\nlast, with --camera that one's.",
+		Long: about + ".\n\nID is a unique prefix of an alert's id, as 'vigil alerts list' shows " +
+			"it; last is the alert that began\nlast, with --camera the last of that camera.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := archive.CheckID(args[0]); err != nil {
 				return err
@@ -29,7 +29,7 @@ func alertCommand(f *alertsFlags, use, about string, args int, write bool,
 			return f.with(cmd, write, func(a *archive.Archive, _ time.Time) error {
 				r, err := a.Show(cmd.Context(), args[0], f.camera)
 				if r != nil && len(r.Unreadable) > 0 {
-					fmt.Fprintf(cmd.ErrOrStderr(), "vigil: pieces of evidence cannot be read: %s\n",
+					fmt.Fprintf(cmd.ErrOrStderr(), "vigil: evidence cannot be read: %s\n",
 						terminal.Escape(strings.Join(r.Unreadable, ", ")))
 				}
 				if err != nil {
@@ -42,7 +42,7 @@ func alertCommand(f *alertsFlags, use, about string, args int, write bool,
 }
 
 func alertsShowCommand(f *alertsFlags) *cobra.Command {
-	return alertCommand(f, "show ID|last", "Show one alert: its messages, its evidence, and who acknowledged it", 1,
+	return alertCommand(f, "show ID|last", "Show an alert: its messages, its evidence and its acknowledgement", 1,
 		false,
 		func(cmd *cobra.Command, _ []string, _ *archive.Archive, r *archive.Record) error {
 			if f.json {
@@ -54,7 +54,8 @@ func alertsShowCommand(f *alertsFlags) *cobra.Command {
 }
 
 func alertsExportCommand(f *alertsFlags) *cobra.Command {
-	return alertCommand(f, "export ID|last DIR", "Write one alert's messages and evidence to a folder, digests checked",
+	return alertCommand(f, "export ID|last DIR",
+		"Export an alert's messages and evidence to a folder, with checked digests",
 		2,
 		false, func(cmd *cobra.Command, args []string, _ *archive.Archive, r *archive.Record) error {
 			written, err := r.Export(cmd.Context(), args[1])
@@ -81,7 +82,7 @@ func alertsAckCommand(f *alertsFlags) *cobra.Command {
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), archive.AckLine(ack))
 			return err
 		})
-	c.Flags().StringVar(&by, "by", "", "who acknowledges (default: the user's name)")
+	c.Flags().StringVar(&by, "by", "", "name of the person who acknowledges (default: the user's name)")
 	c.Flags().BoolVar(&normal, "normal", false,
 		"what was reported is normal there: keep what the model saw of it for training")
 	return c

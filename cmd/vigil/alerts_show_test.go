@@ -20,8 +20,8 @@ import (
 	"vigil/internal/natstest"
 )
 
-// keptAlert is a server that has one whole alert with a snapshot and a clip, and others around it.
-func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert) {
+// serveStoredAlert is a server that has one whole alert with a snapshot and a clip, and others around it.
+func serveStoredAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert) {
 	t.Helper()
 	server, err := broker.Start(t.Context(), broker.Options{
 		Dir: t.TempDir(), Port: -1,
@@ -62,7 +62,7 @@ func keptAlert(t *testing.T) (url string, js jetstream.JetStream, a alerts.Alert
 }
 
 func TestAlertsShow(t *testing.T) {
-	url, _, a := keptAlert(t)
+	url, _, a := serveStoredAlert(t)
 	code, out, errs := runAlerts(t.Context(), "show", a.ID, "--server", url)
 	for _, want := range []string{
 		a.ID, "yard", "gate", "calm", "messages     2", "clip-0.mp4", "video/mp4",
@@ -92,7 +92,7 @@ func TestAlertsShow(t *testing.T) {
 }
 
 func TestAlertsExport(t *testing.T) {
-	url, _, a := keptAlert(t)
+	url, _, a := serveStoredAlert(t)
 	dir := filepath.Join(t.TempDir(), "new", "folder")
 	if code, _, errs := runAlerts(t.Context(), "export", a.ID, dir, "--server", url); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
@@ -117,7 +117,7 @@ func TestAlertsExport(t *testing.T) {
 
 func TestAlertsAck(t *testing.T) {
 	asClerk(t)
-	url, js, a := keptAlert(t)
+	url, js, a := serveStoredAlert(t)
 	if code, _, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Ann"); code != exitDone {
 		t.Fatalf("exit code %d: %s", code, errs)
 	}
@@ -134,10 +134,10 @@ func TestAlertsAck(t *testing.T) {
 		t.Errorf("%+v, %v", ack, err)
 	}
 	code, out, errs := runAlerts(t.Context(), "ack", a.ID, "--server", url, "--by", "Bob", "--normal")
-	if code != exitDone || !strings.Contains(out, "1 clip kept") {
+	if code != exitDone || !strings.Contains(out, "1 clip stored") {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}
-	// What the model saw stays when evidence goes, and is shown; the clip for people is no lesson.
+	// The model's input stays when evidence is deleted, and is shown; the clip for people is not used for training.
 	objects, err := evidence.OpenObjects(t.Context(), js, evidence.Limits{})
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestAlertsAck(t *testing.T) {
 		t.Errorf("%q, %v", data, err)
 	}
 	_, out, _ = runAlerts(t.Context(), "show", a.ID, "--server", url)
-	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clip kept") ||
+	if !strings.Contains(out, "Bob") || !strings.Contains(out, "normal, 1 clip stored") ||
 		strings.Contains(out, "clip-0.mp4") ||
 		!strings.Contains(out, "model-input-0.mkv") {
 		t.Errorf("shown is\n%s", out)
@@ -158,7 +158,7 @@ func TestAlertsAck(t *testing.T) {
 }
 
 func TestAlertsHistoryEnds(t *testing.T) {
-	url, _, a := keptAlert(t)
+	url, _, a := serveStoredAlert(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	code, out, errs := runAlerts(ctx, "--server", url, "--since", "1h", "--follow=false", "--json")
@@ -201,7 +201,7 @@ func asClerk(t *testing.T) {
 
 // Without an account nothing is acknowledged over TCP, and the command says what would help.
 func TestAckNeedsAnAccount(t *testing.T) {
-	url, _, end := keptAlert(t)
+	url, _, end := serveStoredAlert(t)
 	if code, _, errs := runAlerts(t.Context(), "ack", end.ID, "--server", url); code != exitFailed ||
 		!strings.Contains(errs, "--local") {
 		t.Errorf("exit code %d: %s", code, errs)

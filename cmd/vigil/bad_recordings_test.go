@@ -15,8 +15,8 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// uneven makes a recording of which every tenth picture comes late, so that nowhere 16 are unbroken.
-func uneven(t *testing.T, dir string) string {
+// unevenRecording makes a recording of which every tenth picture comes late, so that nowhere 16 are unbroken.
+func unevenRecording(t *testing.T, dir string) string {
 	t.Helper()
 	return ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=4", "-vf",
 		"setpts=N/10/TB+floor(N/10)*3/TB", "-fps_mode", "passthrough",
@@ -30,7 +30,7 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 	good, other := filepath.Join(dir, "one.avi"), filepath.Join(dir, "two.avi")
 	drawVideo(t, good, 64, 48, 130)
 	drawVideo(t, other, 64, 48, 60)
-	text, odd := write(t, filepath.Join(dir, "text.mp4"), "this is no video\n"), uneven(t, dir)
+	text, odd := write(t, filepath.Join(dir, "text.mp4"), "this is no video\n"), unevenRecording(t, dir)
 	const why = "no cuboid: 40 frames with 3 gaps between them, and nowhere 16 in a row"
 	names := func(errs string) bool {
 		return strings.Contains(errs, odd+": ") && strings.Contains(errs, why) && strings.Contains(errs, text)
@@ -38,7 +38,7 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 	warns := func(errs string) bool { return strings.Count(errs, "warning: left out: ") == 2 && names(errs) }
 
 	weights := filepath.Join(dir, "m.safetensors")
-	out, errs, err := learn(t.Context(), text, good, odd, other, "-o", weights, "--preset", "micro", "--epochs",
+	out, errs, err := runTrain(t.Context(), text, good, odd, other, "-o", weights, "--preset", "micro", "--epochs",
 		"1", "--json")
 	if err != nil || !warns(errs) {
 		t.Fatalf("train: %v\n%s", err, errs)
@@ -53,21 +53,21 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 
 	record := filepath.Join(dir, "gate.json")
 	args := []string{"calibrate", "-m", weights, "--camera", "gate", "--hop", "1", "-o", record}
-	if code, _, errs := vigil(t, append(args, text, good, odd, other)...); code != exitDone || !warns(errs) {
+	if code, _, errs := runVigil(t, append(args, text, good, odd, other)...); code != exitDone || !warns(errs) {
 		t.Errorf("calibrate: exit code %d\n%s", code, errs)
 	}
 	mixed, err := calibrate.Read(record)
 	if err != nil {
 		t.Fatal(err)
 	}
-	mustVigil(t, append(args, good, other)...)
+	mustRunVigil(t, append(args, good, other)...)
 	if pure, err := calibrate.Read(record); err != nil || pure.Clips != mixed.Clips ||
 		pure.Theta != mixed.Theta || pure.Seconds != mixed.Seconds {
 		t.Errorf("calibrate: %+v of good recordings and bad ones, %+v of the good ones alone, %v", mixed, pure, err)
 	}
 
 	scores := filepath.Join(dir, "scores.csv")
-	code, said, errs := vigil(t, "replay", text, good, odd, other, "-m", weights, "--scores", scores, "--json")
+	code, said, errs := runVigil(t, "replay", text, good, odd, other, "-m", weights, "--scores", scores, "--json")
 	var result struct{ Videos batch.Results }
 	if err := json.Unmarshal([]byte(said), &result); err != nil || code != exitFailed || !names(errs) ||
 		len(result.Videos) != 4 {
@@ -88,14 +88,14 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 		{"calibrate", text, odd, "-m", weights, "--camera", "gate", "-o", filepath.Join(dir, "none.json")},
 		{"pseudo", text, "-o", filepath.Join(dir, "none")},
 	} {
-		code, _, errs := vigil(t, args...)
+		code, _, errs := runVigil(t, args...)
 		if left, _ := filepath.Glob(filepath.Join(dir, "none*")); code != exitFailed || !strings.Contains(errs, text) ||
 			left != nil {
 			t.Errorf("%s of nothing good: exit code %d, left %v\n%s", args[0], code, left, errs)
 		}
 	}
 	fakes := filepath.Join(dir, "fakes")
-	if code, said, errs := vigil(t, "pseudo", text, good, "-o", fakes, "--copies", "1"); code != exitDone ||
+	if code, said, errs := runVigil(t, "pseudo", text, good, "-o", fakes, "--copies", "1"); code != exitDone ||
 		!strings.Contains(errs, "warning: left out: opening "+text) {
 		t.Errorf("pseudo: exit code %d\n%s%s", code, said, errs)
 	}
@@ -119,7 +119,7 @@ func TestRecordingsOfOneName(t *testing.T) {
 		drawVideo(t, path, 64, 48, 40)
 		args = append(args, path)
 	}
-	out := mustVigil(t, args...)
+	out := mustRunVigil(t, args...)
 	for _, want := range []string{" day1/cam.avi ", " day2/cam.avi "} {
 		if !strings.Contains(out, want) {
 			t.Errorf("printed\n%s\nwant%sin it", out, want)
@@ -132,11 +132,11 @@ func TestRecordingsOfOneName(t *testing.T) {
 	if len(names) != 2 || names["day1/cam.avi"] != 25 || names["day2/cam.avi"] != 25 {
 		t.Errorf("scores of %v", names)
 	}
-	mustVigil(t, "eval", "--scores", scores, "--labels", labels, "--resamplings", "0")
+	mustRunVigil(t, "eval", "--scores", scores, "--labels", labels, "--resamplings", "0")
 	// One file of labels cannot be of both.
 	write(t, filepath.Join(dir, "other", "cam.csv"), labels40)
 	const want = "there are scores of day1/cam, day2/cam: put the labels into such folders, as day1/cam.csv"
-	if code, _, errs := vigil(t, "eval", "--scores", scores, "--labels",
+	if code, _, errs := runVigil(t, "eval", "--scores", scores, "--labels",
 		filepath.Join(dir, "other")); code != exitFailed || !strings.Contains(errs, want) {
 		t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
 	}

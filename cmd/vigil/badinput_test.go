@@ -72,7 +72,8 @@ func TestReplayRefusesBadSources(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			out := t.TempDir()
-			code, _, errs := vigil(t, "replay", c.source, "-m", weights, "--scores", filepath.Join(out, "scores.csv"))
+			code, _, errs := runVigil(t, "replay", c.source, "-m", weights, "--scores",
+				filepath.Join(out, "scores.csv"))
 			want := exitFailed
 			if c.name == "unknown scheme" {
 				want = exitUsage
@@ -88,7 +89,7 @@ func TestReplayRefusesBadSources(t *testing.T) {
 
 	t.Run("the others go on", func(t *testing.T) {
 		scores := filepath.Join(t.TempDir(), "scores.csv")
-		code, out, errs := vigil(t, "replay", filepath.Join(dir, "fifteen.mkv"), good, "-m", weights,
+		code, out, errs := runVigil(t, "replay", filepath.Join(dir, "fifteen.mkv"), good, "-m", weights,
 			"--scores", scores)
 		if rows := readCSV(t, scores); code != exitFailed || len(rows) != 1+13 || rows[1][0] != "good.mkv" {
 			t.Errorf("exit code %d, rows %v\n%s%s", code, rows, out, errs)
@@ -97,7 +98,7 @@ func TestReplayRefusesBadSources(t *testing.T) {
 	t.Run("model that does not fit", func(t *testing.T) {
 		for name, text := range map[string]string{"text": "these are no weights", "empty": ""} {
 			path := write(t, filepath.Join(t.TempDir(), name+".safetensors"), text)
-			code, _, errs := vigil(t, "replay", good, "-m", path)
+			code, _, errs := runVigil(t, "replay", good, "-m", path)
 			if code != exitFailed || !strings.Contains(errs, path) {
 				t.Errorf("%s: exit code %d:\n%s", name, code, errs)
 			}
@@ -118,7 +119,7 @@ func TestFullDisk(t *testing.T) {
 	weights := cameratest.ZeroWeights(t)
 	video := ffmpeg(t, t.TempDir(), "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=60", "long.mkv")
 	scores := filepath.Join(dir, "scores.csv")
-	code, _, errs := vigil(t, "replay", video, "-m", weights, "--hop", "1", "--scores", scores)
+	code, _, errs := runVigil(t, "replay", video, "-m", weights, "--hop", "1", "--scores", scores)
 	if code != exitFailed || !strings.Contains(errs, dir) || !strings.Contains(errs, "no space left on device") {
 		t.Errorf("exit code %d:\n%s", code, errs)
 	}
@@ -127,7 +128,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-func TestRunSaysWhatIsInTheWay(t *testing.T) {
+func TestRunStartErrors(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +162,7 @@ func TestRunSaysWhatIsInTheWay(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, _, errs := vigil(t, "run", "-c", config(c.nats, c.cameras))
+			code, _, errs := runVigil(t, "run", "-c", config(c.nats, c.cameras))
 			if code != c.code || !strings.Contains(errs, c.want) {
 				t.Errorf("exit code %d, want %d and %q:\n%s", code, c.code, c.want, errs)
 			}

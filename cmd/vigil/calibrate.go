@@ -16,7 +16,7 @@ func calibrateCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "calibrate SOURCE... -m MODEL --camera NAME -o FILE",
-		Short: "Learn a camera's thresholds from normal video",
+		Short: "Calibrate a camera's threshold on normal video",
 		Long:  help("calibrate") + "\n\n" + sourceHelp,
 		Example: "  vigil calibrate normal-*.mkv -m weights/fast.safetensors --camera gate -o gate.json\n" +
 			"  vigil calibrate gate --for 5h -c vigil.yaml --alarms 2/week -o gate.json\n" +
@@ -35,7 +35,7 @@ func calibrateCommand() *cobra.Command {
 				return interrupted(cmd.Context(), err)
 			}
 			if err := cal.Write(o.Out); err != nil {
-				return fmt.Errorf("%w; it would have said lo %g, theta %g", err, cal.Lo, cal.Theta)
+				return fmt.Errorf("%w; the result was lo %g, theta %g", err, cal.Lo, cal.Theta)
 			}
 			if asJSON {
 				return printJSON(cmd.OutOrStdout(), cal)
@@ -50,9 +50,9 @@ func calibrateCommand() *cobra.Command {
 	f.Float64Var(&o.Lo, "lo-quantile", calibrate.DefaultLoQuantile,
 		"the quantile of normal errors at which regularity is 1")
 	optional(f, &o.Alarms, "alarms", f.String("alarms", config.Default().Defaults.Alarms.String(),
-		"how many false alarms are allowed: a `number` for each hour, day or week, as 2/week"))
+		"how many false alarms are allowed: a `number` for each hour, day or week, such as 2/week"))
 	f.Float64Var(&o.Theta, "theta-quantile", calibrate.DefaultThetaQuantile,
-		"where there is too little video for --alarms, or if this is given: the quantile of normal errors that the "+
+		"if this is given, or there is too little video for --alarms: the quantile of normal errors that the "+
 			"threshold lies at or above")
 	f.Float64Var(&o.Margin, "margin", calibrate.DefaultMargin,
 		"how far above that quantile, as a share of its distance from lo")

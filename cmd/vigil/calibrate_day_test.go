@@ -38,9 +38,9 @@ func watchStreet(t *testing.T) streetWatch {
 	return streetWatch{t, m}
 }
 
-// see runs the pipeline over so much of a street and returns the clips as calibrate takes them, and the ends of the
-// alerts. Blind to places it takes the picture as a whole.
-func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipeline.Threshold,
+// episodes runs the pipeline over so much of a street and returns the clips as calibrate takes them, and the ends of
+// the alerts. Blind to places it takes the picture as a whole.
+func (w streetWatch) episodes(cfg scene.Config, length time.Duration, threshold pipeline.Threshold,
 	blind bool,
 ) (*calibrate.NormalScores, []alerts.Alert, *scene.Street) {
 	w.t.Helper()
@@ -81,7 +81,7 @@ func (w streetWatch) see(cfg scene.Config, length time.Duration, threshold pipel
 // calibrate makes a threshold from a normal day.
 func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay float64, blind bool) pipeline.Threshold {
 	w.t.Helper()
-	normal, _, street := w.see(cfg, length, pipeline.Threshold{}, blind)
+	normal, _, street := w.episodes(cfg, length, pipeline.Threshold{}, blind)
 	c, err := calibrate.Fit(calibrate.Calibration{
 		Key: calibrate.Key{
 			Camera: demo.Camera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
@@ -104,7 +104,7 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 // Another day than the one that was calibrated on brings no more than three times the alarms that were allowed. With
 // VIGIL_LONG it is a whole day with one alarm allowed, as by default, and another whose street has a screen in it;
 // else half an hour with two.
-func TestAlarmsOfADayKeepToTheBudget(t *testing.T) {
+func TestAlarmBudget(t *testing.T) {
 	normal, length, perDay, screens := 12*time.Minute, 30*time.Minute, 96., []bool{false}
 	if os.Getenv("VIGIL_LONG") != "" {
 		normal, length, perDay, screens = 150*time.Minute, 24*time.Hour, 1, []bool{false, true}
@@ -117,7 +117,7 @@ func TestAlarmsOfADayKeepToTheBudget(t *testing.T) {
 				t.Fatalf("%s of video: %+v", normal, c)
 			}
 			allowed := perDay * length.Hours() / 24
-			_, ended, _ := w.see(scene.Config{Day: 2, Screen: screen}, length, threshold, false)
+			_, ended, _ := w.episodes(scene.Config{Day: 2, Screen: screen}, length, threshold, false)
 			t.Logf("%d alarms in %s, %g allowed", len(ended), length, allowed)
 			if float64(len(ended)) > 3*allowed {
 				t.Errorf("%d alarms in %s, want at most three times %g", len(ended), length, allowed)
@@ -141,7 +141,7 @@ func TestNoisyCellsHideNothing(t *testing.T) {
 	const length, normal = 190 * time.Second, 4 * time.Minute
 	watch := func(screen, blind bool) (found, missed, wrong int, theta float64) {
 		threshold := w.calibrate(scene.Config{Day: 1, Screen: screen}, normal, 0, blind)
-		_, ended, street := w.see(scene.Config{Day: 2, Screen: screen, Script: script}, length, threshold, false)
+		_, ended, street := w.episodes(scene.Config{Day: 2, Screen: screen, Script: script}, length, threshold, false)
 		episodes := street.Episodes(int(length.Seconds() * street.FPS()))
 		for _, e := range episodes {
 			if slices.ContainsFunc(ended, func(a alerts.Alert) bool { return demo.Overlaps(e, a) }) {

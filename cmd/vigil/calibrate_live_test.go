@@ -35,7 +35,7 @@ func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 		}
 		return b.Bytes()
 	})
-	out := mustVigil(t, "calibrate", url, "--for", "14s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1",
+	out := mustRunVigil(t, "calibrate", url, "--for", "14s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1",
 		"-o", record)
 	if !strings.Contains(out, "clips of pictures of another size") {
 		t.Errorf("nothing says what was left out:\n%s", out)

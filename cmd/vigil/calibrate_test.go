@@ -22,7 +22,7 @@ func TestCalibrateRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		path := filepath.Join(dir, name)
-		film(t, street, 120, path, "-c:v", "ffv1")
+		encodeVideo(t, street, 120, path, "-c:v", "ffv1")
 		return path
 	}
 	first, larger, faster := video("a.mkv", 48, 32, 10), video("larger.mkv", 64, 48, 10),
@@ -44,16 +44,16 @@ func TestCalibrateRefuses(t *testing.T) {
 				"that divides both\n",
 		},
 		{[]string{first, "--hop", "8"}, exitFailed, "14 clips are too few, at least 20 are needed"},
-		{[]string{first, "--camera", ""}, exitUsage, "--camera: which camera is this video from?"},
-		{[]string{first, "-o", ""}, exitUsage, "-o: where shall the record be written?"},
+		{[]string{first, "--camera", ""}, exitUsage, "--camera: is missing"},
+		{[]string{first, "-o", ""}, exitUsage, "-o: is missing; must be the file for the calibration"},
 		{[]string{first, "-o", filepath.Join(dir, "no", "such.json")}, exitFailed, "no/such.json"},
 		{[]string{first, "--lo-quantile", "0.9", "--theta-quantile", "0.5"}, exitUsage, "must be 0 <= lo < theta <= 1"},
 		{[]string{first, "--margin", "-1"}, exitUsage, "--margin: is -1"},
 		{[]string{first, "--for", "-1s"}, exitUsage, "--for: is -1s"},
-		{[]string{"rtsp://10.0.0.7/a"}, exitUsage, "--for: how long shall rtsp://10.0.0.7/a be watched?"},
+		{[]string{"rtsp://10.0.0.7/a"}, exitUsage, "--for: is missing; must be how long rtsp://10.0.0.7/a"},
 	} {
 		args := append([]string{"calibrate", "-m", weights, "--camera", "gate", "--hop", "1", "-o", record}, c.args...)
-		if code, _, errs := vigil(t, args...); code != c.code || !strings.Contains(errs, c.want) ||
+		if code, _, errs := runVigil(t, args...); code != c.code || !strings.Contains(errs, c.want) ||
 			strings.Contains(errs, "context canceled") {
 			t.Errorf("%v: exit code %d, want %d and %q:\n%s", c.args, code, c.code, c.want, errs)
 		}
@@ -62,6 +62,6 @@ func TestCalibrateRefuses(t *testing.T) {
 		}
 	}
 	// Of one every second picture is taken then, of the other every third.
-	mustVigil(t, "calibrate", first, faster, "-m", weights, "--camera", "gate", "--hop", "1", "--fps", "5",
+	mustRunVigil(t, "calibrate", first, faster, "-m", weights, "--camera", "gate", "--hop", "1", "--fps", "5",
 		"-o", record)
 }

@@ -20,25 +20,25 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// calibrated makes a calibration of a recording as 'vigil calibrate' does.
-func calibrated(t *testing.T, video, weights string, more ...string) string {
+// makeCalibration makes a calibration of a recording as 'vigil calibrate' does.
+func makeCalibration(t *testing.T, video, weights string, more ...string) string {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "gate.json")
 	args := append([]string{"calibrate", video, "-m", weights, "--camera", "gate", "-o", out}, more...)
-	if code, _, errs := vigil(t, args...); code != exitDone {
+	if code, _, errs := runVigil(t, args...); code != exitDone {
 		t.Fatalf("calibrate: exit code %d: %s", code, errs)
 	}
 	return out
 }
 
-// refusedTwice wants config check to find what is wrong with its key, and run to refuse it.
-func refusedTwice(t *testing.T, file, want string) {
+// checkRefusedTwice wants config check to find what is wrong with its key, and run to refuse it.
+func checkRefusedTwice(t *testing.T, file, want string) {
 	t.Helper()
-	code, _, errs := vigil(t, "config", "check", "-c", file)
+	code, _, errs := runVigil(t, "config", "check", "-c", file)
 	if code != exitUsage || !strings.Contains(errs, want) {
 		t.Errorf("check: exit code %d, want %d and %q: %s", code, exitUsage, want, errs)
 	}
-	if code, _, errs := vigil(t, "run", "-c", file); code == exitDone {
+	if code, _, errs := runVigil(t, "run", "-c", file); code == exitDone {
 		t.Errorf("run took it: %s", errs)
 	}
 }
@@ -49,7 +49,7 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 	t.Chdir(dir)
 	weights := cameratest.ZeroWeights(t)
 	video := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "gate.mkv")
-	good := calibrated(t, video, weights)
+	good := makeCalibration(t, video, weights)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -66,8 +66,8 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 	const camera = "cameras:\n  - {name: gate, source: gate.mkv"
 	model := "model: " + weights + "\n"
 	for _, tt := range []struct{ name, config, want string }{
-		{"no cameras", model + "cameras: []\n", "vigil.yaml:2: cameras: there is none to watch"},
-		{"no cameras at all", model, "vigil.yaml: cameras: there is none to watch"},
+		{"no cameras", model + "cameras: []\n", "vigil.yaml:2: cameras: none is configured"},
+		{"no cameras at all", model, "vigil.yaml: cameras: none is configured"},
 		{"no model", camera + "}\n", "vigil.yaml:2: cameras[0].model: no weights are named"},
 		{"text for weights", "model: text\n" + camera + "}\n", "vigil.yaml:1: model: "},
 		{"a calibration for weights", "model: " + good + "\n" + camera + "}\n", "vigil.yaml:1: model: "},
@@ -107,7 +107,7 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 		{"a read-only data_dir", model + "data_dir: /proc/vigil\n" + camera + "}\n", "data_dir: alert store"},
 		{"another vigil's data_dir", model + "data_dir: held\n" + camera + "}\n", "data_dir: alert store " +
 			filepath.Join(dir, "held", "nats") +
-			": another vigil uses it: stop that one, or choose another directory; with --offline"},
+			": another vigil uses it: stop that one, or choose another directory; --offline"},
 		{"no such recording", model + "cameras: [{name: gate, source: none.mkv}]\n", "cameras[0].source: no such file"},
 		{"a broken recording", model + "cameras: [{name: gate, source: text}]\n", "cameras[0].source: "},
 		{
@@ -120,7 +120,7 @@ func TestConfigCheckFindsWhatRunRefuses(t *testing.T) {
 			if strings.Contains(tt.config, "nats:") {
 				config = ""
 			}
-			refusedTwice(t, write(t, filepath.Join(dir, "vigil.yaml"), tt.config+config), tt.want)
+			checkRefusedTwice(t, write(t, filepath.Join(dir, "vigil.yaml"), tt.config+config), tt.want)
 		})
 	}
 	if left, err := filepath.Glob(filepath.Join(dir, "vigil-data*")); err != nil || left != nil {
@@ -133,7 +133,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 	dir := t.TempDir()
 	weights := cameratest.ZeroWeights(t)
 	video := ffmpeg(t, dir, "-f", "lavfi", "-i", "testsrc=size=64x48:rate=10:duration=6", "gate.mkv")
-	text, err := os.ReadFile(calibrated(t, video, weights))
+	text, err := os.ReadFile(makeCalibration(t, video, weights))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,7 +145,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 			t.Fatal(err)
 		}
 		change(&c)
-		return resealed(t, c)
+		return withNewID(t, c)
 	}
 	replaced := func(old, by string) string {
 		t.Helper()
@@ -188,7 +188,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 			file := write(t, filepath.Join(dir, "vigil.yaml"),
 				"model: "+weights+
 					"\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: gate.mkv, calibration: gate.json}]\n")
-			code, _, errs := vigil(t, "config", "check", "--offline", "-c", file)
+			code, _, errs := runVigil(t, "config", "check", "--offline", "-c", file)
 			if code != exitUsage || !strings.Contains(errs, "vigil.yaml:3: cameras[0].calibration: ") {
 				t.Errorf("exit code %d, want %d: %s", code, exitUsage, errs)
 			}
@@ -196,8 +196,8 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 	}
 }
 
-// resealed gives a record the id of what it says now.
-func resealed(t *testing.T, c calibrate.Calibration) string {
+// withNewID gives a record the id of what it says now.
+func withNewID(t *testing.T, c calibrate.Calibration) string {
 	t.Helper()
 	c.ID = ""
 	for range 2 {
@@ -222,15 +222,15 @@ func TestConfigCheckConnects(t *testing.T) {
 		"model: %s\nnats: {embedded: {port: 0}}\ncameras: [{name: gate, source: '%s', open_timeout: 20s}]\n",
 		cameratest.ZeroWeights(t), server.URL())
 	write(t, file, text)
-	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
+	if code, out, errs := runVigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
 		t.Errorf("a camera that answers: exit code %d: %s%s", code, out, errs)
 	}
 	server.Stop()
-	if code, _, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitFailed ||
+	if code, _, errs := runVigil(t, "config", "check", "--connect", "-c", file); code != exitFailed ||
 		!strings.Contains(errs, "camera gate: source: ") {
 		t.Errorf("a camera that does not: exit code %d: %s", code, errs)
 	}
-	if code, _, errs := vigil(t, "config", "check", "-c", file); code != exitDone {
+	if code, _, errs := runVigil(t, "config", "check", "-c", file); code != exitDone {
 		t.Errorf("without --connect: exit code %d: %s", code, errs)
 	}
 }
@@ -249,11 +249,11 @@ func TestPasswordsReachTheCamera(t *testing.T) {
 			"'RTSP://admin:${GATE_PASSWORD}@LocalHost:%s/test', open_timeout: 20s}]\n",
 		cameratest.ZeroWeights(t), u.Port())
 	file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), text)
-	if code, out, errs := vigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
+	if code, out, errs := runVigil(t, "config", "check", "--connect", "-c", file); code != exitDone {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 	t.Setenv("GATE_PASSWORD", "wrong/"+password)
-	code, _, errs := vigil(t, "config", "check", "--connect", "-c", file)
+	code, _, errs := runVigil(t, "config", "check", "--connect", "-c", file)
 	if code != exitFailed || !strings.Contains(errs, "401") || strings.Contains(errs, "2024") ||
 		strings.Contains(errs, "Ga?te") {
 		t.Errorf("a wrong password: exit code %d: %s", code, errs)
@@ -268,16 +268,17 @@ func TestCalibrateByName(t *testing.T) {
 		"\ncameras:\n  - {name: gate, source: today.mkv, hop: 4}\n  - {name: yard, source: "+
 		"'rtsp://u:${VIGIL_TEST_NOT_SET}@127.0.0.1/x'}\n")
 	out := filepath.Join(dir, "gate.json")
-	mustVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--theta-quantile", "0.9", "--hop", "2")
+	mustRunVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--theta-quantile", "0.9", "--hop", "2")
 	cal, err := calibrate.Read(out)
 	if err != nil || cal.Key.Camera != "gate" || cal.Key.Hop != 2 || cal.Key.Width != 64 {
 		t.Errorf("%+v, %v", cal.Key, err)
 	}
-	if code, _, errs := vigil(t, "calibrate", "yard", "-c", file, "-o", out, "--for", "1s"); code != exitUsage ||
+	if code, _, errs := runVigil(t, "calibrate", "yard", "-c", file, "-o", out, "--for", "1s"); code != exitUsage ||
 		!strings.Contains(errs, "VIGIL_TEST_NOT_SET") {
 		t.Errorf("a camera whose variable is not set: exit code %d: %s", code, errs)
 	}
-	if code, _, errs := vigil(t, "calibrate", "gate", "-c", file, "-o", out, "--camera", "yard"); code != exitUsage ||
+	if code, _, errs := runVigil(t, "calibrate", "gate", "-c", file, "-o", out, "--camera",
+		"yard"); code != exitUsage ||
 		!strings.Contains(errs, "two cameras") {
 		t.Errorf("two cameras: exit code %d: %s", code, errs)
 	}

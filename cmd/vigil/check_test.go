@@ -12,7 +12,7 @@ import (
 	"vigil/internal/natstest"
 )
 
-// What would keep alerts from arriving is said before anybody relies on them.
+// Errors that would prevent the delivery of alerts are reported by config check.
 func TestConfigCheckAsksTheServers(t *testing.T) {
 	nobody, weights := natstest.FreePort(t), cameratest.ZeroWeights(t)
 	off := natstest.Launch(t, natstest.FreePort(t), "")
@@ -46,11 +46,11 @@ func TestConfigCheckAsksTheServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), c.ways+"\nmodel: "+weights+
 				"\ncameras: [{name: a, source: 'rtsp://127.0.0.1/x'}]\n")
-			code, out, errs := vigil(t, "config", "check", "-c", file)
+			code, out, errs := runVigil(t, "config", "check", "-c", file)
 			if code != c.code || !strings.Contains(errs, c.want) || strings.Contains(errs, "s3cret") {
 				t.Errorf("exit code %d, want %d and %q: %s%s", code, c.code, c.want, out, errs)
 			}
-			if code, _, errs := vigil(t, "config", "check", "--offline", "-c", file); code != exitDone {
+			if code, _, errs := runVigil(t, "config", "check", "--offline", "-c", file); code != exitDone {
 				t.Errorf("offline: exit code %d: %s", code, errs)
 			}
 		})

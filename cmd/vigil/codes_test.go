@@ -130,7 +130,7 @@ func TestFailuresHaveCodes(t *testing.T) {
 		}},
 	} {
 		t.Run(string(tt.code), func(t *testing.T) {
-			code, _, errs := vigil(t, tt.args...)
+			code, _, errs := runVigil(t, tt.args...)
 			if want := fmt.Sprintf("\ncode %s: vigil explain %[1]s\n", tt.code); code != tt.exit ||
 				!strings.Contains(errs, want) {
 				t.Errorf("exit code %d, want %d and %s; stderr:\n%s", code, tt.exit, want, errs)
@@ -163,7 +163,7 @@ evidence: {enabled: false}
 }
 
 func TestExplain(t *testing.T) {
-	out := mustVigil(t, "explain", "camera.refused")
+	out := mustRunVigil(t, "explain", "camera.refused")
 	e, _ := errcode.Find(errcode.CameraRefused)
 	for _, part := range []string{"camera.refused: " + e.Title, e.Cause, e.Remedy} {
 		if !strings.Contains(out, part) {
@@ -176,14 +176,14 @@ func TestExplain(t *testing.T) {
 		t.Errorf("%+v, %v", one, err)
 	}
 	var all []errcode.Entry
-	if err := json.Unmarshal([]byte(mustVigil(t, "explain", "--json")), &all); err != nil ||
+	if err := json.Unmarshal([]byte(mustRunVigil(t, "explain", "--json")), &all); err != nil ||
 		len(all) != len(errcode.Entries()) {
 		t.Errorf("%d entries, %v", len(all), err)
 	}
-	if n := strings.Count(mustVigil(t, "explain"), "\n"); n != len(all) {
+	if n := strings.Count(mustRunVigil(t, "explain"), "\n"); n != len(all) {
 		t.Errorf("%d lines for %d codes", n, len(all))
 	}
-	if code, _, errs := vigil(t, "explain", "camera.nothing"); code != exitUsage ||
+	if code, _, errs := runVigil(t, "explain", "camera.nothing"); code != exitUsage ||
 		!strings.Contains(errs, "'vigil explain' lists them") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}

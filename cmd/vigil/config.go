@@ -13,7 +13,7 @@ import (
 func configCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "config",
-		Short: "Checks, prints and starts the configuration file",
+		Short: "Check, print and create the configuration file",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -26,15 +26,15 @@ func configCheckCommand() *cobra.Command {
 	var o app.CheckOptions
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Find what 'vigil run' would refuse, and which servers would not take an alert",
+		Short: "Find what 'vigil run' would refuse, and which servers would not accept an alert",
 		Long: "Reports everything that is wrong with the configuration file and the files it names (weights, " +
 			"calibrations, certificates, recordings),\n" +
 			"whether data_dir and the ports of the server inside vigil are free, and whether the NATS server, the " +
 			"MQTT broker and the webhook would\n" +
-			"take an alert; no alert is sent. With --connect each live camera must show a picture as well. With " +
-			"--offline no server is asked, and\n" +
-			"it does not matter whether a vigil runs already.\n\n" +
-			"Exit codes: 2 for what is wrong in the file, in what it names or on this machine, 1 for a server or a " +
+			"accept an alert; no alert is sent. With --connect each live camera must send a picture as well. With " +
+			"--offline no server is contacted, and\n" +
+			"vigil may be running.\n\n" +
+			"Exit codes: 2 for an error in the file, in what it names or on this machine, 1 for a server or a " +
 			"camera that does not answer.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -49,7 +49,7 @@ func configCheckCommand() *cobra.Command {
 			if n == 1 {
 				cameras = "camera"
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d %s, all right\n", path, n, cameras)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: %d %s, no problems\n", path, n, cameras)
 			return err
 		},
 	}
@@ -64,7 +64,7 @@ func configPrintCommand() *cobra.Command {
 	var path string
 	c := &cobra.Command{
 		Use:   "print",
-		Short: "Prints what the configuration file means with every default in place, secrets left out",
+		Short: "Print the configuration with all defaults, without secrets",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := config.Load(path)
@@ -86,7 +86,7 @@ func configPrintCommand() *cobra.Command {
 func configSchemaCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "schema",
-		Short: "Prints a JSON Schema of the configuration file, for editors",
+		Short: "Print a JSON Schema of the configuration file, for editors",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := cmd.OutOrStdout().Write(config.Schema)
@@ -100,7 +100,7 @@ func configInitCommand() *cobra.Command {
 	var force bool
 	c := &cobra.Command{
 		Use:   "init",
-		Short: "Writes a configuration file to start from, with comments",
+		Short: "Write an example configuration file with comments",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if path == "-" {
@@ -115,11 +115,11 @@ func configInitCommand() *cobra.Command {
 		},
 	}
 	c.Flags().StringVarP(&path, "output", "o", config.DefaultFile, "the file to write; - for standard output")
-	c.Flags().BoolVar(&force, "force", false, "replace a file that is there already")
+	c.Flags().BoolVar(&force, "force", false, "overwrite an existing file")
 	return c
 }
 
-// configFlag is -c, the same for every command that reads the configuration file.
+// configFlag adds -c, which every command that reads the configuration file has.
 func configFlag(c *cobra.Command, path *string) {
 	c.Flags().StringVarP(path, "config", "c", config.DefaultFile, "the configuration file")
 }

@@ -49,7 +49,7 @@ func TestConfigInitNeverReplacesUnasked(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := runConfigCommand("init", "-o", path)
-	if !isUsage(err) || !strings.Contains(err.Error(), "is there already") {
+	if !isUsage(err) || !strings.Contains(err.Error(), "exists already") {
 		t.Errorf("got %v, want a usage error", err)
 	}
 	if text, err := os.ReadFile(path); err != nil || string(text) != "mine" {
@@ -69,8 +69,8 @@ func TestConfigInitNeverReplacesUnasked(t *testing.T) {
 	}
 }
 
-// TestConfigCheckSaysAll: what is wrong in the file and what it names that is not there come together.
-func TestConfigCheckSaysAll(t *testing.T) {
+// TestConfigCheckReportsAll: what is wrong in the file and what it names that is not there come together.
+func TestConfigCheckReportsAll(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "vigil.yaml")
 	text := "model: missing.safetensors\ncameras:\n  - {name: gate, source: missing.mkv, hop: 0}\n"
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {

@@ -16,7 +16,7 @@ func demoCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "demo",
-		Short: "Watch a street that vigil draws itself: no camera, no data, one command",
+		Short: "Run the whole system on a drawn street, without a camera or data",
 		Long:  help("demo"),
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -35,12 +35,12 @@ func demoCommand() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.Weights, "model", "m", "", "weights `file` that have learned the street already")
-	f.DurationVar(&o.Learn, "learn", time.Minute, "how long to learn the street")
+	f.StringVarP(&o.Weights, "model", "m", "", "weights `file` that was trained on the street")
+	f.DurationVar(&o.Learn, "learn", time.Minute, "how long to train on the street")
 	f.StringVarP(&o.Out, "out", "o", "demo", "`folder` for the pictures")
-	f.Uint64Var(&o.Seed, "seed", 1, "which days are drawn")
-	f.DurationVar(&o.Length, "for", 3*time.Minute, "how much of the street to watch, in its own time")
-	f.BoolVar(&o.Realtime, "realtime", false, "watch at the street's own pace, not as fast as it can be scored")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the drawn days")
+	f.DurationVar(&o.Length, "for", 3*time.Minute, "length of the monitored video")
+	f.BoolVar(&o.Realtime, "realtime", false, "play at the street's own pace, not as fast as it can be scored")
 	f.BoolVar(&asJSON, "json", false, "print only the result, as JSON")
 	return cmd
 }

@@ -15,7 +15,7 @@ func TestDemoRefuses(t *testing.T) {
 		"for \"vigil demo\"":  {"demo", "x"},
 		"invalid argument \"": {"demo", "--seed", "x"},
 	} {
-		code, _, errs := vigil(t, args...)
+		code, _, errs := runVigil(t, args...)
 		if code == exitDone || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, want %q:\n%s", args, code, want, errs)
 		}

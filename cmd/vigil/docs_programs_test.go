@@ -17,9 +17,9 @@ import (
 	"vigil/internal/testenv"
 )
 
-// readable is the server inside vigil, as everybody on the machine finds it, with an alert and a piece of evidence;
+// serveAlert is the server inside vigil, as everybody on the machine finds it, with an alert and a piece of evidence;
 // publish stores another alert.
-func readable(t *testing.T) (url string, kept alerts.Alert, publish func()) {
+func serveAlert(t *testing.T) (url string, kept alerts.Alert, publish func()) {
 	t.Helper()
 	server, err := broker.Start(t.Context(), broker.Options{Dir: t.TempDir(), Port: -1})
 	if err != nil {
@@ -71,8 +71,9 @@ func pageProgram(t *testing.T, language, url string) string {
 	return program
 }
 
-// hears runs a program until it has printed something, and publishes alerts until then; others must end by themselves.
-func hears(t *testing.T, cmd *exec.Cmd, publish func(), want string) {
+// runUntilPrinted runs a program until it has printed something, and publishes alerts until then; others must end by
+// themselves.
+func runUntilPrinted(t *testing.T, cmd *exec.Cmd, publish func(), want string) {
 	t.Helper()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -116,7 +117,7 @@ func hears(t *testing.T, cmd *exec.Cmd, publish func(), want string) {
 }
 
 func TestPagesGoProgram(t *testing.T) {
-	url, _, publish := readable(t)
+	url, _, publish := serveAlert(t)
 	file, program := filepath.Join(t.TempDir(), "main.go"), filepath.Join(t.TempDir(), "program")
 	keepText(t, file,
 		"package main\n\nimport (\n\"encoding/json\"\n\"fmt\"\n\"log\"\n\n\"github.com/nats-io/nats.go\"\n)\n\nfunc "+
@@ -127,31 +128,31 @@ func TestPagesGoProgram(t *testing.T) {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	hears(t, exec.CommandContext(t.Context(), program), publish, "yard anomaly")
+	runUntilPrinted(t, exec.CommandContext(t.Context(), program), publish, "yard anomaly")
 }
 
 func TestPagesJavaScriptProgram(t *testing.T) {
 	node, modules := testenv.Tool(t, "node"), testenv.Installed(t, "node/node_modules")
-	url, _, publish := readable(t)
+	url, _, publish := serveAlert(t)
 	file := filepath.Join(t.TempDir(), "main.js")
 	keepText(t, file, pageProgram(t, "javascript", url))
 	cmd := exec.CommandContext(t.Context(), node, file)
 	cmd.Env = append(os.Environ(), "NODE_PATH="+modules)
-	hears(t, cmd, publish, "yard anomaly")
+	runUntilPrinted(t, cmd, publish, "yard anomaly")
 }
 
 // nats is a command of NATS's own tool, as docs/alerts.md has it.
 func TestPagesNATSCommands(t *testing.T) {
 	nats := testenv.Installed(t, "bin/nats")
-	url, kept, publish := readable(t)
+	url, kept, publish := serveAlert(t)
 	run := func(args ...string) *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), nats, append([]string{"--server", url}, args...)...)
 		cmd.Dir = t.TempDir()
 		cmd.Env = append(os.Environ(), "HOME="+cmd.Dir, "XDG_CONFIG_HOME="+cmd.Dir)
 		return cmd
 	}
-	hears(t, run("sub", "vigil.alerts.>"), publish, "vigil.alerts.yard.start")
-	hears(t, run("sub", "--stream", "VIGIL_ALERTS", "--all", "vigil.alerts.>"), func() {}, kept.ID)
+	runUntilPrinted(t, run("sub", "vigil.alerts.>"), publish, "vigil.alerts.yard.start")
+	runUntilPrinted(t, run("sub", "--stream", "VIGIL_ALERTS", "--all", "vigil.alerts.>"), func() {}, kept.ID)
 	get := run("object", "get", "VIGIL_EVIDENCE", kept.ID+"/clip-1412.mp4", "--output", "clip.mp4", "--no-progress")
 	if out, err := get.CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)

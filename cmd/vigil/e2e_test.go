@@ -81,7 +81,7 @@ cameras:
 			return m
 		case c := <-code:
 			t.Fatalf("vigil ended with code %d while a test waited for %s:\n%s", c, what, stderr.String())
-		case <-time.After(patience):
+		case <-time.After(longWait):
 			t.Fatalf("no %s came:\n%s", what, stderr.String())
 		}
 		return nil
@@ -106,8 +106,8 @@ cameras:
 	if lost.ID != start.ID || lost.EndReason != alerts.EndSourceLost {
 		t.Errorf("the alert ended as %+v, want with its source", lost)
 	}
-	complete(t, lost)
-	witnessed(t, nc, lost.ID)
+	checkComplete(t, lost)
+	checkEvidence(t, nc, lost.ID)
 	server.Restart()
 	again := next("alert after the restart", events)
 	if second, err := alerts.Decode(again.Data); err != nil || second.Phase != alerts.PhaseStart ||
@@ -139,13 +139,13 @@ cameras:
 		if c != exitDone {
 			t.Errorf("exit code %d:\n%s", c, stderr.String())
 		}
-	case <-time.After(patience):
+	case <-time.After(longWait):
 		t.Fatal("vigil did not stop")
 	}
 }
 
-// complete says which field of an end, of a camera without a calibration, was left empty in a real run.
-func complete(t *testing.T, a alerts.Alert) {
+// checkComplete says which field of an end, of a camera without a calibration, was left empty in a real run.
+func checkComplete(t *testing.T, a alerts.Alert) {
 	t.Helper()
 	for name, there := range map[string]bool{
 		"schema_version": a.SchemaVersion == alerts.SchemaVersion, "seq": a.Seq > 0,
@@ -153,7 +153,7 @@ func complete(t *testing.T, a alerts.Alert) {
 		"boxes": len(a.Boxes) > 0, "start": a.Start.Frame < a.End.Frame &&
 			a.Start.StreamSeconds < a.End.StreamSeconds && a.Start.Wall.Before(a.End.Wall),
 		"peak":             a.Peak.Frame >= a.Start.Frame && !a.Peak.Wall.Before(a.Start.Wall),
-		"end":              time.Since(a.End.Wall) < 10*patience,
+		"end":              time.Since(a.End.Wall) < 10*longWait,
 		"duration_seconds": a.DurationSeconds > 0, "error": a.Error > 0, "peak_error": a.PeakError >= a.Error,
 		"severity":  a.Severity > 0.5,
 		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "blind",
@@ -170,9 +170,9 @@ func complete(t *testing.T, a alerts.Alert) {
 	}
 }
 
-// witnessed waits until all evidence of an alert is kept: a machine that is busy may make the clip after the end was
-// said.
-func witnessed(t *testing.T, nc *nats.Conn, id string) {
+// checkEvidence waits until all evidence of an alert is kept: a machine that is busy may make the clip after the end
+// was said.
+func checkEvidence(t *testing.T, nc *nats.Conn, id string) {
 	t.Helper()
 	js, err := jetstream.New(nc)
 	if err != nil {
@@ -191,7 +191,7 @@ func witnessed(t *testing.T, nc *nats.Conn, id string) {
 		if shown["snapshot"] && shown["heatmap"] && shown["clip"] {
 			return
 		}
-		if time.Since(began) > patience {
+		if time.Since(began) > longWait {
 			t.Fatalf("of alert %s are kept %v, want a snapshot, a heat map and a clip", id, shown)
 		}
 	}

@@ -10,7 +10,7 @@ import (
 func encodeClipCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:    app.EncodeClipCommand + " FILE",
-		Short:  "Makes a clip of the pictures on standard input",
+		Short:  "Encode a clip of the pictures on standard input",
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -15,7 +15,7 @@ func evalCommand() *cobra.Command {
 	var list, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "eval DATASET -m MODEL",
-		Short: "Measure how well a model finds what a labelled data set calls abnormal",
+		Short: "Measure how well a model detects the anomalies of a labelled data set",
 		Long:  help("eval"),
 		Example: "  vigil eval ped2 -m weights/ped2-small.safetensors --report report\n" +
 			"  vigil eval --scores theirs/ --labels ped2/labels\n" +
@@ -48,22 +48,22 @@ func evalCommand() *cobra.Command {
 	}
 	r.flags(cmd)
 	f := cmd.Flags()
-	f.BoolVar(&list, "list", false, "say which data sets are known, where each is had and how its folder must look")
+	f.BoolVar(&list, "list", false, "list the known data sets, their sources and the layout of their folders")
 	f.StringVar(&o.Format, "format", "",
-		"take the folder for this `format` instead of looking at its layout; --list names them")
+		"the `format` of the folder, instead of detecting it from its layout; --list names the formats")
 	f.StringArrayVar(&o.Normal, "calibrate", nil,
-		"normal `video` to take the threshold from, instead of the data set's; may be repeated")
+		"normal `video` to calibrate the threshold on, instead of the data set's; may be repeated")
 	f.StringVar(&o.Calibration, "calibration", "",
 		"calibration `file` that 'vigil calibrate' wrote, instead of normal video")
 	f.StringVar(&o.Report, "report", "", "write a page with pictures, and the scores, into this `folder`")
 	f.StringVar(&o.Scores, "scores", "",
-		"measure somebody else's scores: a `path` of CSV files video,frame,error,regularity or, named as their "+
+		"measure external scores: a `path` of CSV files video,frame,error,regularity or, named as their "+
 			"videos, frame,score")
 	f.StringVar(&o.Labels, "labels", "",
 		"`folder` of CSV files frame,label, named as their videos, for --scores without a data set")
-	f.Uint64Var(&o.Seed, "seed", 1, "of the resampling")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of the resampling")
 	f.IntVar(&o.Resamplings, "resamplings", eval.DefaultResamplings,
-		"how often the videos are resampled for the intervals")
-	f.BoolVar(&asJSON, "json", false, "print everything as JSON")
+		"how many times the videos are resampled for the intervals")
+	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
 	return cmd
 }

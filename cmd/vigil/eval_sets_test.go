@@ -21,13 +21,13 @@ import (
 	"vigil/pipeline/calibrate"
 )
 
-// xvid writes frames of a street as Avenue and ShanghaiTech have their videos: MPEG-4 in an AVI.
-func xvid(t *testing.T, street *scene.Street, frames int, path string) {
+// encodeXvid writes frames of a street as Avenue and ShanghaiTech have their videos: MPEG-4 in an AVI.
+func encodeXvid(t *testing.T, street *scene.Street, frames int, path string) {
 	t.Helper()
-	film(t, street, frames, path, "-c:v", "mpeg4", "-vtag", "xvid", "-q:v", "2")
+	encodeVideo(t, street, frames, path, "-c:v", "mpeg4", "-vtag", "xvid", "-q:v", "2")
 }
 
-func film(t *testing.T, street *scene.Street, frames int, path string, coding ...string) {
+func encodeVideo(t *testing.T, street *scene.Street, frames int, path string, coding ...string) {
 	t.Helper()
 	ffmpeg := testenv.Tool(t, "ffmpeg")
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -58,8 +58,8 @@ func smallStreet(t *testing.T, day uint64, fps float64) *scene.Street {
 	return s
 }
 
-// npy writes bytes as NumPy does.
-func npy(t *testing.T, path, kind, shape string, data []byte) {
+// writeNPY writes bytes as NumPy does.
+func writeNPY(t *testing.T, path, kind, shape string, data []byte) {
 	t.Helper()
 	head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", kind, shape)
 	head += strings.Repeat(" ", 63-(10+len(head))%64) + "\n"
@@ -75,22 +75,22 @@ func npy(t *testing.T, path, kind, shape string, data []byte) {
 // AVI videos with SciPy's volLabel, as Avenue is laid out, go the whole way to the figures.
 func TestEvalReadsAvenue(t *testing.T) {
 	root := t.TempDir()
-	xvid(t, smallStreet(t, 1, 25), 80, filepath.Join(root, "training_videos", "01.avi"))
-	xvid(t, smallStreet(t, 2, 25), 40, filepath.Join(root, "testing_videos", "01.avi"))
+	encodeXvid(t, smallStreet(t, 1, 25), 80, filepath.Join(root, "training_videos", "01.avi"))
+	encodeXvid(t, smallStreet(t, 2, 25), 40, filepath.Join(root, "testing_videos", "01.avi"))
 	fixture, err := filepath.Abs("../../eval/testdata/label-40.mat")
 	if err != nil {
 		t.Fatal(err)
 	}
-	link(t, fixture, filepath.Join(root, "ground_truth_demo", "testing_label_mask", "1_label.mat"))
+	symlink(t, fixture, filepath.Join(root, "ground_truth_demo", "testing_label_mask", "1_label.mat"))
 	weights := tinyWeights(t)
-	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
+	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
 	if r.Paper.Frames != 25 || r.Live.Frames != 40 || r.Pixel == nil || r.Pixel.Frames != 25 ||
 		r.Live.Threshold == nil || r.Live.Events.Truth != 1 {
 		t.Errorf("%+v", r)
 	}
 	// The labels of another video.
-	xvid(t, smallStreet(t, 2, 25), 38, filepath.Join(root, "testing_videos", "01.avi"))
-	code, _, errs := vigil(t, "eval", root, "-m", weights)
+	encodeXvid(t, smallStreet(t, 2, 25), 38, filepath.Join(root, "testing_videos", "01.avi"))
+	code, _, errs := runVigil(t, "eval", root, "-m", weights)
 	if code != exitFailed || !strings.Contains(errs, "01.avi: has 38 frames, but") ||
 		!strings.Contains(errs, "1_label.mat has labels for 40") {
 		t.Errorf("exit code %d: %s", code, errs)
@@ -124,18 +124,20 @@ func TestEvalReadsShanghaiTech(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		npy(t, filepath.Join(root, "testing", "test_frame_mask", name+".npy"), "|i1", "40,", labels)
-		npy(t, filepath.Join(root, "testing", "test_pixel_mask", name+".npy"), "|b1", "40, 32, 48", masks)
-		xvid(t, smallStreet(t, uint64(5+i), 24), 80, filepath.Join(root, "training", "videos", name[:2]+"_001.avi"))
+		writeNPY(t, filepath.Join(root, "testing", "test_frame_mask", name+".npy"), "|i1", "40,", labels)
+		writeNPY(t, filepath.Join(root, "testing", "test_pixel_mask", name+".npy"), "|b1", "40, 32, 48", masks)
+		encodeXvid(t, smallStreet(t, uint64(5+i), 24), 80, filepath.Join(root, "training", "videos", name[:2]+
+			"_001.avi"))
 	}
 	weights := tinyWeights(t)
-	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
+	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
 	if r.Paper.Frames != 50 || r.Live.Frames != 80 || r.Pixel == nil || r.Pixel.Videos != 2 || r.Live.Threshold == nil {
 		t.Fatalf("%+v", r)
 	}
 	for i, c := range r.Live.Threshold.Cameras {
 		var own calibrate.Calibration
-		out := mustVigil(t, "calibrate", filepath.Join(root, "training", "videos", c.Camera+"_001.avi"), "-m", weights,
+		out := mustRunVigil(t, "calibrate", filepath.Join(root, "training", "videos", c.Camera+"_001.avi"),
+			"-m", weights,
 			"--camera", c.Camera,
 			"-o", filepath.Join(t.TempDir(), "c.json"), "--json")
 		if err := json.Unmarshal([]byte(out), &own); err != nil {
@@ -163,8 +165,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 		return s
 	}
 	normal, record := filepath.Join(dir, "normal.mkv"), filepath.Join(dir, "c.json")
-	film(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
-	mustVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4",
+	encodeVideo(t, street(1, 128, 96), 1500, normal, "-c:v", "ffv1")
+	mustRunVigil(t, "calibrate", normal, "-m", "testdata/street.safetensors", "--camera", "gate", "--hop", "4",
 		"--theta-quantile", "0.995", "-o", record)
 	own, err := calibrate.Read(record)
 	if err != nil {
@@ -180,7 +182,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 		if err := os.MkdirAll(filepath.Join(root, "test"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		film(t, s, frames, filepath.Join(root, "test", "a.mkv"), "-c:v", "ffv1")
+		encodeVideo(t, s, frames, filepath.Join(root, "test", "a.mkv"), "-c:v", "ffv1")
 		labels := "frame,label\n"
 		for i := range frames {
 			on := 0
@@ -200,7 +202,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 		return root
 	}
 	root, report := set(128, 96), filepath.Join(dir, "report")
-	r := parseEval(t, mustVigil(t, "eval", root, "-m", "testdata/street.safetensors", "--calibration", record, "--json",
+	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", "testdata/street.safetensors", "--calibration",
+		record, "--json",
 		"--resamplings", "0", "--report", report))
 	c := r.Live.Threshold.Cameras[0]
 	if c.Lo != own.Lo || c.Theta != own.Theta || r.Live.Hop != 4 {
@@ -211,7 +214,8 @@ func TestEvalTakesACalibration(t *testing.T) {
 		t.Errorf("%+v of the frames, %+v", r.Live.Threshold, r.Live.Events)
 	}
 	// Scores that were given are judged by it too.
-	given := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--calibration",
+	given := parseEval(t, mustRunVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"),
+		"--calibration",
 		record, "--json", "--resamplings", "0"))
 	if g := given.Live.Threshold; g == nil || g.Cameras[0] != c || g.FPR > 0.3 || g.TPR < 0.5 {
 		t.Errorf("given back: %+v", g)
@@ -222,7 +226,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 		"picture size is 64x48, calibrated for 128x96":    {set(64, 48), "-m", "testdata/street.safetensors"},
 		"c.json: calibration " + own.ID + " does not fit": {root, "-m", tinyWeights(t)},
 	} {
-		if code, _, errs := vigil(t, append(append([]string{"eval"}, args...), "--calibration",
+		if code, _, errs := runVigil(t, append(append([]string{"eval"}, args...), "--calibration",
 			record)...); code == exitDone || !strings.Contains(errs, want) {
 			t.Errorf("exit code %d, want %q:\n%s", code, want, errs)
 		}

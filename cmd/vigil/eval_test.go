@@ -19,8 +19,8 @@ import (
 	"golang.org/x/image/bmp"
 )
 
-// link makes name in a new data set point to a real file.
-func link(t *testing.T, target, name string) {
+// symlink makes name in a new data set point to a real file.
+func symlink(t *testing.T, target, name string) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		t.Fatal(err)
@@ -33,7 +33,7 @@ func link(t *testing.T, target, name string) {
 func tinyWeights(t *testing.T) string {
 	t.Helper()
 	weights := filepath.Join(t.TempDir(), "tiny.safetensors")
-	mustVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
+	mustRunVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
 	return weights
 }
 
@@ -80,15 +80,15 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 	ped2 := filepath.Join(realData(t), "ped2")
 	root, report := t.TempDir(), filepath.Join(t.TempDir(), "report")
 	for _, clip := range []string{"03", "12"} {
-		link(t, filepath.Join(ped2, "test", clip+".mkv"), filepath.Join(root, "test", clip+".mkv"))
-		link(t, filepath.Join(ped2, "labels", clip+".csv"), filepath.Join(root, "labels", clip+".csv"))
+		symlink(t, filepath.Join(ped2, "test", clip+".mkv"), filepath.Join(root, "test", clip+".mkv"))
+		symlink(t, filepath.Join(ped2, "labels", clip+".csv"), filepath.Join(root, "labels", clip+".csv"))
 	}
-	link(t, filepath.Join(ped2, "masks", "12.mkv"), filepath.Join(root, "masks", "12.mkv"))
+	symlink(t, filepath.Join(ped2, "masks", "12.mkv"), filepath.Join(root, "masks", "12.mkv"))
 	for _, clip := range []string{"01", "02"} {
-		link(t, filepath.Join(ped2, "train", clip+".mkv"), filepath.Join(root, "train", clip+".mkv"))
+		symlink(t, filepath.Join(ped2, "train", clip+".mkv"), filepath.Join(root, "train", clip+".mkv"))
 	}
 	weights := tinyWeights(t)
-	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--report", report, "--resamplings", "50"))
+	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", weights, "--json", "--report", report, "--resamplings", "50"))
 	if r.Paper == nil || r.Paper.Micro == nil || r.Paper.Macro == nil || r.Live.Micro == nil || r.Live.NoDelay == nil {
 		t.Fatalf("figures are missing: %+v", r)
 	}
@@ -135,14 +135,14 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 		}
 	}
 
-	// The report's own scores, given back as somebody else's, give the same figures.
-	again := parseEval(t, mustVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--json",
+	// The report's own scores, read as external ones, give the same figures.
+	again := parseEval(t, mustRunVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"), "--json",
 		"--resamplings", "0"))
 	if *again.Paper.Micro != *r.Paper.Micro || *again.Raw.Micro != *r.Raw.Micro {
 		t.Errorf("paper %v and raw %v, they were %v and %v", *again.Paper.Micro, *again.Raw.Micro, *r.Paper.Micro,
 			*r.Raw.Micro)
 	}
-	out := mustVigil(t, "eval", "--scores", filepath.Join(report, "scores.csv"), "--labels",
+	out := mustRunVigil(t, "eval", "--scores", filepath.Join(report, "scores.csv"), "--labels",
 		filepath.Join(root, "labels"))
 	if !strings.Contains(out, "paper (each video scaled)") || !strings.Contains(out, "no delay") {
 		t.Errorf("printed\n%s", out)
@@ -150,9 +150,9 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 
 	// Labels that do not fit, and an interrupt.
 	short := t.TempDir()
-	link(t, filepath.Join(ped2, "test", "03.mkv"), filepath.Join(short, "test", "03.mkv"))
-	link(t, filepath.Join(ped2, "labels", "12.csv"), filepath.Join(short, "labels", "03.csv"))
-	code, _, errs := vigil(t, "eval", short, "-m", weights)
+	symlink(t, filepath.Join(ped2, "test", "03.mkv"), filepath.Join(short, "test", "03.mkv"))
+	symlink(t, filepath.Join(ped2, "labels", "12.csv"), filepath.Join(short, "labels", "03.csv"))
+	code, _, errs := runVigil(t, "eval", short, "-m", weights)
 	if code != exitFailed || !strings.Contains(errs, "03.mkv: has 150 frames, but") ||
 		!strings.Contains(errs, "has labels for 180") {
 		t.Errorf("exit code %d: %s", code, errs)
@@ -169,7 +169,7 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 func TestEvalReadsUCSD(t *testing.T) {
 	frames := filepath.Join(realData(t), "ped1_tif", "Test001")
 	root := t.TempDir()
-	link(t, frames, filepath.Join(root, "Test", "Test001"))
+	symlink(t, frames, filepath.Join(root, "Test", "Test001"))
 	masks := filepath.Join(root, "Test", "Test001_gt")
 	if err := os.MkdirAll(masks, 0o755); err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestEvalReadsUCSD(t *testing.T) {
 		t.Fatal(err)
 	}
 	weights := tinyWeights(t)
-	r := parseEval(t, mustVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
+	r := parseEval(t, mustRunVigil(t, "eval", root, "-m", weights, "--json", "--resamplings", "0"))
 	if r.Paper.Frames != 45 || r.Live.Frames != 60 || r.Pixel.Frames != 45 || r.Pixel.Regions != 53-30 ||
 		r.Live.Threshold != nil {
 		t.Errorf("%+v, %+v", r, r.Pixel)
@@ -208,7 +208,7 @@ func TestEvalReadsUCSD(t *testing.T) {
 	if err := os.Remove(filepath.Join(masks, "060.bmp")); err != nil {
 		t.Fatal(err)
 	}
-	code, _, errs := vigil(t, "eval", root, "-m", weights)
+	code, _, errs := runVigil(t, "eval", root, "-m", weights)
 	if code != exitFailed || !strings.Contains(errs, "there are 59 masks for 60 frames") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
@@ -216,25 +216,25 @@ func TestEvalReadsUCSD(t *testing.T) {
 
 func TestEvalUsage(t *testing.T) {
 	for want, args := range map[string][]string{
-		"which data set":         {"eval"},
-		"-m: which weights":      {"eval", "ped2"},
-		"where is the truth":     {"eval", "--scores", "x"},
-		"has labels already":     {"eval", "ped2", "--scores", "x", "--labels", "y"},
-		"goes with --scores":     {"eval", "ped2", "-m", "x", "--labels", "y"},
-		"nothing for a model":    {"eval", "ped2", "-m", "x", "--scores", "y"},
-		"give one of them, each": {"eval", "ped2", "-m", "x", "--calibrate", "a", "--calibration", "b"},
-		"--resamplings: is -1":   {"eval", "ped2", "-m", "x", "--resamplings", "-1"},
-		"at most 1 arg":          {"eval", "a", "b"},
+		"no data set is given":         {"eval"},
+		"-m: is missing; must":         {"eval", "ped2"},
+		"--labels: is missing":         {"eval", "--scores", "x"},
+		"has labels already":           {"eval", "ped2", "--scores", "x", "--labels", "y"},
+		"goes with --scores":           {"eval", "ped2", "-m", "x", "--labels", "y"},
+		"cannot be used with --scores": {"eval", "ped2", "-m", "x", "--scores", "y"},
+		"give one of them, each":       {"eval", "ped2", "-m", "x", "--calibrate", "a", "--calibration", "b"},
+		"--resamplings: is -1":         {"eval", "ped2", "-m", "x", "--resamplings", "-1"},
+		"at most 1 arg":                {"eval", "a", "b"},
 	} {
-		if code, _, errs := vigil(t, args...); code != exitUsage || !strings.Contains(errs, want) {
+		if code, _, errs := runVigil(t, args...); code != exitUsage || !strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, want %d and %q:\n%s", args, code, exitUsage, want, errs)
 		}
 	}
-	code, _, errs := vigil(t, "eval", t.TempDir(), "-m", tinyWeights(t))
+	code, _, errs := runVigil(t, "eval", t.TempDir(), "-m", tinyWeights(t))
 	if code != exitFailed || !strings.Contains(errs, "has none of the known formats") {
 		t.Errorf("an unknown layout: exit code %d: %s", code, errs)
 	}
-	list := mustVigil(t, "eval", "--list")
+	list := mustRunVigil(t, "eval", "--list")
 	for _, name := range []string{
 		"ucsd", "avenue", "shanghaitech", "folder", "UCSDped1.m", "1_label.mat",
 		"track,frame,x,y,w,h",

@@ -9,10 +9,10 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// optionalFlag is a flag whose value stays nil where it is not given.
+// optionalFlag is a flag whose value is nil if it is not given.
 type optionalFlag[T any] struct {
 	pflag.Value
-	value *T // what Value sets
+	value *T // set by Value
 	to    **T
 }
 
@@ -22,7 +22,7 @@ func (f optionalFlag[T]) Set(s string) error {
 	return f.Value.Set(s)
 }
 
-// optional leaves to nil where the flag of that name, which sets value, is not given.
+// optional sets to only if the flag of that name, which sets value, is given.
 func optional[T any](f *pflag.FlagSet, to **T, name string, value *T) {
 	f.Lookup(name).Value = optionalFlag[T]{f.Lookup(name).Value, value, to}
 }
@@ -30,7 +30,7 @@ func optional[T any](f *pflag.FlagSet, to **T, name string, value *T) {
 //go:embed help
 var helpFiles embed.FS
 
-// help is the long help text of a command, from its file. It panics where there is none, in every run of the program.
+// help returns the long help text of a command from its file. Without the file every run of the program panics.
 func help(command string) string {
 	text, err := helpFiles.ReadFile("help/" + command + ".txt")
 	if err != nil {
@@ -39,7 +39,7 @@ func help(command string) string {
 	return strings.TrimSuffix(string(text), "\n")
 }
 
-// printer is a result that prints itself for people.
+// printer is a result with a form for people.
 type printer interface{ Print(out io.Writer) error }
 
 // show prints a result, or its JSON.

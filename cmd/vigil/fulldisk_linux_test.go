@@ -28,9 +28,9 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// flashes is a camera that sees grey for a second and white for another, over and over: to a network that rebuilds
-// everything as grey that is an event every other second.
-func flashes(t *testing.T) string {
+// flashingCamera is a camera that sees grey for a second and white for another, over and over: to a network that
+// rebuilds everything as grey that is an event every other second.
+func flashingCamera(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for i := range 50 {
@@ -55,7 +55,7 @@ func flashes(t *testing.T) string {
 		"x264enc tune=zerolatency speed-preset=ultrafast key-int-max=25 ! rtph264pay name=pay0 pt=96 )"
 }
 
-// ballast fills a disk again and again, whoever makes room on it, until it is thrown off.
+// ballast keeps a disk full, whatever is deleted, until it is dropped.
 type ballast struct {
 	path string
 	stop chan struct{}
@@ -99,7 +99,7 @@ func (b *ballast) drop(t *testing.T) {
 // after the other. That is told, no camera loses a picture or is opened again for it, and every message of every event
 // is in the store afterwards.
 func TestDiskFullWhileWatching(t *testing.T) {
-	server := rtsptest.Start(t, rtsptest.Options{Launch: flashes(t)})
+	server := rtsptest.Start(t, rtsptest.Options{Launch: flashingCamera(t)})
 	quiet := rtsptest.Start(t, rtsptest.Options{})
 	dir := disktest.Small(t, 48<<20)
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
@@ -137,7 +137,7 @@ cameras:
 				t.Fatalf("waiting for %s: the program has ended: %v\n%s", what, err, stderr.String())
 			case <-time.After(20 * time.Millisecond):
 			}
-			if time.Since(began) > 2*patience {
+			if time.Since(began) > 2*longWait {
 				t.Fatalf("waited in vain for %s:\n%s", what, stderr.String())
 			}
 		}

@@ -1,4 +1,4 @@
-// Command vigil watches cameras and says when something happens that a camera has not seen in its normal life.
+// Command vigil watches cameras and raises an alert when something happens that is not normal there.
 package main
 
 import (
@@ -32,15 +32,15 @@ const (
 	exitInterrupted = 130
 )
 
-// isUsage reports whether a wrong command line or configuration is to blame.
+// isUsage reports whether the command line or the configuration is wrong.
 func isUsage(err error) bool {
 	return errors.As(err, new(app.UsageError)) || errors.As(err, new(*archive.InvalidError))
 }
 
-// errInterrupted ends a batch command that a signal stopped before it was done.
+// errInterrupted is the error of a batch command that a signal stopped before its end.
 var errInterrupted = errors.New("interrupted")
 
-// interrupted is err, or errInterrupted where a batch command broke off because of a signal.
+// interrupted returns err, or errInterrupted if a signal stopped a batch command.
 func interrupted(ctx context.Context, err error) error {
 	if err != nil && ctx.Err() != nil {
 		return errInterrupted
@@ -58,7 +58,7 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	forceExit = func() {
 		fmt.Fprintf(os.Stderr,
-			"vigil: not everything ended within %v of the signal; what waits on disk is sent after the next start\n",
+			"vigil: not everything ended within %v of the signal; undelivered alerts are sent after the next start\n",
 			app.StopLimit)
 		os.Exit(exitFailed)
 	}
@@ -72,14 +72,14 @@ func main() {
 // one to the process and one to its group.
 const sameSignal = 500 * time.Millisecond
 
-// How long a command may take to end once it is told to, whatever it hangs in, as a file system that does not answer.
+// How long a command may take to end after a signal, for example if a file system does not respond.
 const (
 	endLimit     = 5 * time.Second
 	keepLimit    = 10 * time.Second              // of one that completes a file first
 	runHardLimit = app.StopLimit + 5*time.Second // of run, whose own limit counts from when it watches
 )
 
-// limitEnd ends the program where it does not end by itself.
+// limitEnd ends the program if it does not end by itself after ctx.
 func limitEnd(ctx context.Context, args []string) {
 	limit := endLimit
 	if len(args) > 0 {
@@ -128,8 +128,8 @@ func rootCommand() *cobra.Command {
 	var asksVersion bool
 	root := &cobra.Command{
 		Use:   "vigil",
-		Short: "Watches cameras and says when something happens that a camera has not seen in its normal life",
-		// Errors are printed once, by run; a usage page after every failed read of a file helps nobody.
+		Short: "Watches cameras and raises an alert when something happens that is not normal there",
+		// Errors are printed once, by run; a usage page after every failed read of a file would hide them.
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -147,7 +147,7 @@ func rootCommand() *cobra.Command {
 			return nil
 		},
 	}
-	root.Flags().BoolVar(&asksVersion, "version", false, "say which vigil this is, as 'vigil version' does")
+	root.Flags().BoolVar(&asksVersion, "version", false, "print the version, as 'vigil version' does")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage(err) })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),

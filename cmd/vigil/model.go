@@ -14,7 +14,7 @@ import (
 func modelCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "model",
-		Short: "Look into weights, bring them in and out",
+		Short: "Show, import and export weights",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -26,7 +26,7 @@ func modelInfoCommand() *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "info FILE",
-		Short: "Say what a file of weights is",
+		Short: "Describe a weights file",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			info, err := train.Describe(args[0])
@@ -48,7 +48,7 @@ func modelImportCommand() *cobra.Command {
 	var to string
 	c := &cobra.Command{
 		Use:   "import FILE -o FILE",
-		Short: "Make weights of a PyTorch state dict",
+		Short: "Convert a PyTorch state dict to weights",
 		Long:  help("model-import"),
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,16 +62,16 @@ func modelImportCommand() *cobra.Command {
 	flags := c.Flags()
 	flags.StringVarP(&to, "output", "o", "", "the weights to write (safetensors)")
 	flags.StringVar(&o.Prefix, "prefix", "",
-		"what the names of the network's tensors begin with, where the file has several networks")
+		"prefix of the names of the network's tensors, if the file has several networks")
 	flags.StringVar(&o.Preset, "preset", "", "the network's name")
 	flags.IntVar(&o.Side, "side", 0, "the side of its input in pixels, a multiple of 16")
-	flags.StringVar(&o.Addressing, "addressing", model.Dot, "how it compares: dot or cosine")
+	flags.StringVar(&o.Addressing, "addressing", model.Dot, "the memory's comparison: dot or cosine")
 	optional(flags, &o.Lambda, "lambda",
 		flags.Float64("lambda", 0, "its hard shrinkage (default 1/slots; the released code has 0.0025)"))
 	flags.StringVar(&o.Score, "score", model.MeanAbs, "how a clip becomes one number: mean_abs or block_sq")
-	flags.StringVar(&o.Name, "name", "", "what to call the weights (default: the file's name)")
+	flags.StringVar(&o.Name, "name", "", "name of the weights (default: the file's name)")
 	flags.StringVar(&o.Version, "version", "",
-		"which of their versions this is, for the alerts (default: the beginning of the SHA-256)")
+		"version of the weights, for the alerts (default: the beginning of the SHA-256)")
 	return c
 }
 
@@ -79,7 +79,7 @@ func modelExportCommand() *cobra.Command {
 	var to string
 	c := &cobra.Command{
 		Use:     "export FILE -o FILE",
-		Short:   "Make a PyTorch state dict of weights",
+		Short:   "Convert weights to a PyTorch state dict",
 		Long:    help("model-export"),
 		Example: "  vigil model export weights/mine.safetensors -o mine.pt",
 		Args:    cobra.ExactArgs(1),
@@ -95,7 +95,7 @@ func modelExportCommand() *cobra.Command {
 	return c
 }
 
-// optionUsage makes an error that other options avoid a usage error.
+// optionUsage makes an error that other options would avoid a usage error.
 func optionUsage(err error) error {
 	if _, ok := errors.AsType[*model.OptionError](err); ok {
 		return app.Usage(err)

@@ -71,7 +71,7 @@ func TestModelExport(t *testing.T) {
 }
 
 // Info says what the training noted, and that it is unknown where there is no note.
-func TestModelInfoSaysWhatIsKnown(t *testing.T) {
+func TestModelInfo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.safetensors")
 	for _, c := range []struct {
 		notes map[string]string
@@ -128,7 +128,7 @@ func TestModelInfoSaysWhatIsKnown(t *testing.T) {
 }
 
 // A file that is no weights is named as what it is, wherever weights are asked for.
-func TestWhatIsNoWeightsIsNamed(t *testing.T) {
+func TestModelInfoRefusesOtherFiles(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "gate.json")
 	if err := os.WriteFile(file, []byte(`{"key":{"model_hash":"abc"}}`), 0o600); err != nil {
 		t.Fatal(err)

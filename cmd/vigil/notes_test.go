@@ -46,7 +46,7 @@ func TestNotesOfRecordings(t *testing.T) {
 		{"calibrate", folder, "-m", weights, "--hop", "1", "--camera", "gate", "-o", filepath.Join(dir, "gate.json")},
 		{"train", folder, "-o", filepath.Join(dir, "m.safetensors"), "--preset", "micro", "--epochs", "1"},
 	} {
-		_, _, errs := vigil(t, args...)
+		_, _, errs := runVigil(t, args...)
 		if strings.Count(errs, folder+": the folder lacks 1 of its numbers (040)") != 1 {
 			t.Errorf("%s: nothing says that a number is missing, or it is said twice:\n%s", args[0], errs)
 		}

@@ -19,25 +19,26 @@ func outboxCommand() *cobra.Command {
 	f := alertsFlags{local: true}
 	c := &cobra.Command{
 		Use:   "outbox",
-		Short: "Show alerts that a way out refuses, try them again or drop them",
-		Long: "An alert that a way out refuses for what is in it, as a webhook with the status 400, is tried for " +
-			"outbox.set_aside_after, then it is set\n" +
-			"aside and the next ones go on. These commands read the store on this machine, in the data_dir of -c or " +
-			"the default one, while vigil\n" +
-			"runs there or not.",
+		Short: "List, retry or drop alerts that a sink refuses",
+		Long: "An alert that a sink refuses because of its content, such as a webhook with status 400, is retried for " +
+			"outbox.set_aside_after, then set\n" +
+			"aside, and delivery continues with the next one. These commands read the store on this machine, in the " +
+			"data_dir of -c or " +
+			"the default one, whether vigil\n" +
+			"runs or not.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	c.PersistentFlags().StringVarP(&f.config, "config", "c", "", "configuration `file` with the data_dir")
 	c.AddCommand(outboxListCommand(&f),
-		outboxChangeCommand(&f, "retry", "Try alerts again that were set aside", "will be tried again",
+		outboxChangeCommand(&f, "retry", "Retry alerts that were set aside", "will be retried",
 			(*archive.Archive).Retry),
-		outboxChangeCommand(&f, "drop", "Forget alerts that were set aside; they stay in the store of alerts",
+		outboxChangeCommand(&f, "drop", "Drop alerts that were set aside; they stay in the store of alerts",
 			"dropped", (*archive.Archive).Drop))
 	return c
 }
 
-// withAside hands over what is set aside in the store on this machine.
+// withAside opens the set-aside alerts of the store on this machine.
 func withAside(cmd *cobra.Command, f alertsFlags, do func(a *archive.Archive, all []outbox.Aside) error) error {
 	return f.with(cmd, false, func(a *archive.Archive, _ time.Time) error {
 		all, err := a.SetAside(cmd.Context())
@@ -52,7 +53,7 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 	var asJSON bool
 	c := &cobra.Command{
 		Use:   "list",
-		Short: "List what is set aside, by way and camera, in its order",
+		Short: "List the alerts that are set aside, by sink and camera, in order",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withAside(cmd, *f, func(_ *archive.Archive, all []outbox.Aside) error {
@@ -68,7 +69,7 @@ func outboxListCommand(f *alertsFlags) *cobra.Command {
 			})
 		},
 	}
-	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, one a line, with the messages themselves")
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON, one entry per line, with the messages")
 	return c
 }
 
@@ -80,7 +81,7 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string,
 		Use:   name + " ID...|--all",
 		Short: short,
 		Long: short +
-			". ID is a message's id as 'vigil outbox list' shows it, or its beginning, which may be several messages'.",
+			". ID is a message's id as 'vigil outbox list' shows it, or a prefix, which may match several messages.",
 		Example: "  vigil outbox " + name + " 01JPB5Z7T2W4K8M3N6Q9R1S5VX:0\n  vigil outbox " + name + " --all",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if everything == (len(ids) > 0) || slices.Contains(ids, "") {
@@ -100,12 +101,12 @@ func outboxChangeCommand(f *alertsFlags, name, short, done string,
 						terminal.Printable(m.Sink), done)
 				}
 				if name == "retry" && !a.Running() {
-					fmt.Fprintln(cmd.ErrOrStderr(), "vigil: no vigil runs on this store; the next one tries them")
+					fmt.Fprintln(cmd.ErrOrStderr(), "vigil: no vigil runs on this store; the next one retries them")
 				}
 				return nil
 			})
 		},
 	}
-	c.Flags().BoolVar(&everything, "all", false, "all that is set aside")
+	c.Flags().BoolVar(&everything, "all", false, "everything that is set aside")
 	return c
 }

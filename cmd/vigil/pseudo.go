@@ -13,7 +13,7 @@ func pseudoCommand() *cobra.Command {
 	var o batch.SynthesizeOptions
 	cmd := &cobra.Command{
 		Use:   "pseudo SOURCE... -o DIR",
-		Short: "Make a labelled data set of normal recordings, to choose by",
+		Short: "Make a labelled data set from normal recordings, to compare settings",
 		Long:  help("pseudo"),
 		Example: "  vigil train monday/*.mkv -o yard.safetensors\n" +
 			"  vigil pseudo tuesday/*.mkv -o pseudo\n" +
@@ -29,8 +29,8 @@ func pseudoCommand() *cobra.Command {
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVarP(&o.Dir, "out", "o", "", "`folder` to write; it must not be there yet")
-	flags.IntVar(&o.Copies, "copies", 4, "videos to make of each recording, half of each kind")
-	flags.Uint64Var(&o.Seed, "seed", 1, "of everything that is drawn by chance")
+	flags.StringVarP(&o.Dir, "out", "o", "", "`folder` to write; it must not exist yet")
+	flags.IntVar(&o.Copies, "copies", 4, "videos to make from each recording, half of each kind")
+	flags.Uint64Var(&o.Seed, "seed", 1, "seed of everything random")
 	return cmd
 }

@@ -14,8 +14,8 @@ import (
 	"vigil/eval"
 )
 
-// pretend runs 'vigil pseudo'.
-func pretend(ctx context.Context, args ...string) (string, error) {
+// runPseudo runs 'vigil pseudo'.
+func runPseudo(ctx context.Context, args ...string) (string, error) {
 	var out bytes.Buffer
 	cmd := pseudoCommand()
 	cmd.SetArgs(args)
@@ -31,7 +31,7 @@ func TestPseudoMakesADataSet(t *testing.T) {
 	drawVideo(t, video, 64, 48, 120)
 	drawVideo(t, short, 64, 48, 20)
 	out := filepath.Join(dir, "made")
-	said, err := pretend(t.Context(), video, short, "-o", out, "--copies", "4")
+	said, err := runPseudo(t.Context(), video, short, "-o", out, "--copies", "4")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,15 +70,15 @@ func TestPseudoRefuses(t *testing.T) {
 		usage bool
 		want  string
 	}{
-		{[]string{video}, true, "-o: into which folder"},
-		{[]string{video, "-o", there}, true, "is there already"},
+		{[]string{video}, true, "-o: is missing; must be the folder"},
+		{[]string{video, "-o", there}, true, "exists already"},
 		{[]string{video, "-o", out, "--copies", "0"}, true, "--copies: is 0"},
-		{[]string{video, video, "-o", out}, true, "two recordings of the name a"},
+		{[]string{video, video, "-o", out}, true, "two recordings with the name a"},
 		{[]string{"rtsp://10.0.0.7/a", "-o", out}, true, "is a live camera; give recordings of it"},
-		{[]string{short, "-o", out}, false, "nothing could be made of 1 recordings"},
+		{[]string{short, "-o", out}, false, "no video could be made from 1 recordings"},
 		{[]string{filepath.Join(dir, "none.avi"), "-o", out}, false, "none.avi"},
 	} {
-		_, err := pretend(t.Context(), c.args...)
+		_, err := runPseudo(t.Context(), c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) || isUsage(err) != c.usage {
 			t.Errorf("%v: error %v, want one with %q, usage %v", c.args, err, c.want, c.usage)
 		}
@@ -88,7 +88,7 @@ func TestPseudoRefuses(t *testing.T) {
 	}
 	stopped, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := pretend(stopped, video, "-o", out)
+	_, err := runPseudo(stopped, video, "-o", out)
 	if left, _ := filepath.Glob(out + "*"); !errors.Is(err, errInterrupted) || left != nil {
 		t.Errorf("interrupted: error %v, leaves %v", err, left)
 	}

@@ -33,8 +33,8 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	// The source is a recording in which something moves after the first second.
 	ffmpeg(t, dir, "-f", "lavfi", "-i", calm+
 		",trim=duration=5,drawbox=x=mod(t*90\\,140):y=40:w=24:h=48:color=white:t=fill:enable=gt(t\\,1)", "today.mkv")
-	mustVigil(t, "calibrate", normal, "-m", "weights/mine.safetensors", "--camera", "gate", "-o", "gate.json")
-	mustVigil(t, "config", "init")
+	mustRunVigil(t, "calibrate", normal, "-m", "weights/mine.safetensors", "--camera", "gate", "-o", "gate.json")
+	mustRunVigil(t, "config", "init")
 	text, err := os.ReadFile("vigil.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -46,11 +46,11 @@ func TestReadmeLeadsToAnAlert(t *testing.T) {
 	// Any free port, since others may be at work on this machine.
 	changed := strings.Replace(string(text), src, "source: today.mkv", 1) + "\nnats: {embedded: {port: 0}}\n"
 	write(t, "vigil.yaml", changed)
-	if out := mustVigil(t, "config", "check"); out != "vigil.yaml: 1 camera, all right\n" {
+	if out := mustRunVigil(t, "config", "check"); out != "vigil.yaml: 1 camera, no problems\n" {
 		t.Errorf("check: %s", out)
 	}
-	mustVigil(t, "run")
-	if out := mustVigil(t, "alerts", "--local", "-c", "vigil.yaml", "--since", "1h",
+	mustRunVigil(t, "run")
+	if out := mustRunVigil(t, "alerts", "--local", "-c", "vigil.yaml", "--since", "1h",
 		"--follow=false"); !strings.Contains(out, "  start ") || !strings.Contains(out, "  gate  ") {
 		t.Errorf("no alert came: %q", out)
 	}

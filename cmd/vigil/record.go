@@ -12,7 +12,7 @@ func recordCommand() *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
 		Use:   "record CAMERA -o DIR",
-		Short: "Record a live camera as it is, to train and calibrate on",
+		Short: "Record a live camera without re-encoding, for training and calibration",
 		Long:  help("record"),
 		Example: "  vigil record gate --for 3h -o normal\n" +
 			"  cat url.txt | vigil record - --for 1h -o normal",
@@ -31,9 +31,9 @@ func recordCommand() *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file` that has the camera")
 	f.StringVarP(&o.Dir, "out", "o", "", "`folder` for the recordings")
-	f.DurationVar(&o.Length, "for", 0, "how long to record; 0 until it is stopped")
-	f.DurationVar(&o.Segment, "segment", app.DefaultSegment, "how long a file is; it ends before the next key frame")
+	f.DurationVar(&o.Length, "for", 0, "how long to record; 0 until stopped")
+	f.DurationVar(&o.Segment, "segment", app.DefaultSegment, "length of a file, which ends before the next key frame")
 	f.StringVar(&o.Transport, "transport", "",
-		"how RTSP brings the pictures, tcp or udp, if not as the configuration says")
+		"RTSP transport, tcp or udp, instead of the configuration's")
 	return cmd
 }

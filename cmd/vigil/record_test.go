@@ -54,7 +54,7 @@ func (r *recording) waitFor(what string, f func() bool) {
 			r.t.Fatalf("waiting for %s: it has ended: %v\n%s%s", what, err, r.stdout.String(), r.stderr.String())
 		case <-time.After(20 * time.Millisecond):
 		}
-		if time.Since(began) > patience {
+		if time.Since(began) > longWait {
 			r.t.Fatalf("waited in vain for %s:\n%s", what, r.stderr.String())
 		}
 	}
@@ -65,7 +65,7 @@ func (r *recording) end() (stdout string, err error) {
 	r.t.Helper()
 	select {
 	case err = <-r.ended:
-	case <-time.After(patience):
+	case <-time.After(longWait):
 		r.t.Fatalf("it does not end:\n%s", r.stderr.String())
 	}
 	return r.stdout.String(), err
@@ -226,7 +226,7 @@ func TestRecordRefuses(t *testing.T) {
 		args       []string
 		code       int
 	}{
-		{"", "-o: which folder", []string{"gate", "-c", file}, exitUsage},
+		{"", "-o: is missing; must be the folder", []string{"gate", "-c", file}, exitUsage},
 		{"", `no camera "yard"`, []string{"yard", "-c", file, "-o", dir}, exitUsage},
 		{"", "--segment", []string{"gate", "-c", file, "-o", dir, "--segment", "1ms"}, exitUsage},
 		{"", "--for", []string{"gate", "-c", file, "-o", dir, "--for", "-1s"}, exitUsage},
@@ -235,7 +235,7 @@ func TestRecordRefuses(t *testing.T) {
 		{"some.mkv\n", "is a recording already", []string{"@" + list, "-o", dir}, exitUsage},
 		{"/dev/video77\n", "only a camera with a URL", []string{"@" + list, "-o", dir}, exitUsage},
 		{"", "not a directory", []string{"gate", "-c", file, "-o", filepath.Join(dir, "file", "x")}, exitFailed},
-		{"", "nothing came from the camera", []string{"gate", "-c", file, "-o", dir, "--for", "1ms"}, exitFailed},
+		{"", "no picture came from the camera", []string{"gate", "-c", file, "-o", dir, "--for", "1ms"}, exitFailed},
 	}
 	for _, tt := range tests {
 		var out, log bytes.Buffer

@@ -17,10 +17,11 @@ func (r *recordings) flags(cmd *cobra.Command) {
 	r.videoFlags(cmd, "model, mask, zones, fps and hop", "processor cores for the model; 0 for all")
 	f := cmd.Flags()
 	f.StringVarP(&r.Model, "model", "m", "", "weights `file`")
-	optional(f, &r.Hop, "hop", f.Int("hop", config.Default().Defaults.Hop, "frames from one clip to the next"))
+	optional(f, &r.Hop, "hop", f.Int("hop", config.Default().Defaults.Hop,
+		"frames from the start of one clip to that of the next"))
 }
 
-// videoFlags are those that do not concern the scoring; keys says what the configuration is for.
+// videoFlags adds the flags that do not concern scoring; keys names the keys read from the configuration.
 func (r *recordings) videoFlags(cmd *cobra.Command, keys, cores string) {
 	f := cmd.Flags()
 	f.StringVar(&r.Camera, "camera", "", "`name` of the camera that the recordings are from")

@@ -55,7 +55,7 @@ func (r *remote) admin(do func(ctx context.Context, js jetstream.JetStream) erro
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err == nil {
-		ctx, cancel := context.WithTimeout(r.t.Context(), patience)
+		ctx, cancel := context.WithTimeout(r.t.Context(), longWait)
 		defer cancel()
 		err = do(ctx, js)
 	}
@@ -74,24 +74,24 @@ func (r *remote) stream(c jetstream.StreamConfig) {
 	})
 }
 
-const everything = `publish: ">"`
+const publishAll = `publish: ">"`
 
-// Whatever a server refuses is said at config check and in the log, tried on, and over once it is mended: then every
+// Every refusal of a server is reported by config check and logged, and retried until the server accepts: then every
 // alert arrives, in its order.
-func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
+func TestRefusalsAreLoggedAndRecoveredFrom(t *testing.T) {
 	all := []string{alerts.AllAlerts}
 	for name, c := range map[string]struct {
 		refuse, mend func(r *remote)
 		check, log   string
 	}{
 		"no JetStream": {
-			func(r *remote) { r.start(everything, false) },
-			func(r *remote) { r.start(everything, true) },
+			func(r *remote) { r.start(publishAll, false) },
+			func(r *remote) { r.start(publishAll, true) },
 			"JetStream is off", "JetStream is off",
 		},
 		"no permission": {
 			func(r *remote) { r.start(`publish: {deny: "vigil.alerts.>"}`, true) },
-			func(r *remote) { r.start(everything, true) },
+			func(r *remote) { r.start(publishAll, true) },
 			"allow this user to publish", "allow this user to publish",
 		},
 		"no permission for this camera": {
@@ -106,7 +106,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 		},
 		"a stream of something else": {
 			func(r *remote) {
-				r.start(everything, true)
+				r.start(publishAll, true)
 				r.stream(jetstream.StreamConfig{Subjects: []string{"vigil.alerts.gate.>"}})
 			},
 			func(r *remote) { r.stream(jetstream.StreamConfig{Subjects: all}) },
@@ -114,7 +114,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 		},
 		"a stream that is full": {
 			func(r *remote) {
-				r.start(everything, true)
+				r.start(publishAll, true)
 				r.stream(jetstream.StreamConfig{Subjects: all, MaxMsgs: 1, Discard: jetstream.DiscardNew})
 				r.admin(func(ctx context.Context, js jetstream.JetStream) error {
 					_, err := js.Publish(ctx, "vigil.alerts.x.start", nil)
@@ -126,7 +126,7 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 		},
 		"too slow": {
 			func(r *remote) {
-				r.start(everything, true)
+				r.start(publishAll, true)
 				r.p.Signal(r.t, syscall.SIGSTOP)
 			},
 			func(r *remote) { r.p.Signal(r.t, syscall.SIGCONT) },
@@ -159,15 +159,15 @@ func TestRefusalsAreSaidAndOverOnceMended(t *testing.T) {
 			logged := func(text string) {
 				t.Helper()
 				for began := time.Now(); !strings.Contains(said.String(), text); time.Sleep(20 * time.Millisecond) {
-					if time.Since(began) > patience {
+					if time.Since(began) > longWait {
 						t.Fatalf("the log never says %q:\n%s", text, said.String())
 					}
 				}
 			}
-			logged("trying on")
+			logged("not delivered yet, retrying")
 			logged(c.log)
 			c.mend(r)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(t.Context(), longWait)
 			defer cancel()
 			if err := desk.Drain(ctx); err != nil {
 				t.Errorf("%v\n%s", err, said.String())

@@ -23,17 +23,17 @@ func realData(t *testing.T) string {
 	return testenv.Data(t, "")
 }
 
-// vigil runs the program as a user would and returns what it printed.
-func vigil(t *testing.T, args ...string) (code int, stdout, stderr string) {
+// runVigil runs the program as a user would and returns what it printed.
+func runVigil(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = run(t.Context(), args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 
-func mustVigil(t *testing.T, args ...string) (stdout string) {
+func mustRunVigil(t *testing.T, args ...string) (stdout string) {
 	t.Helper()
-	code, out, errs := vigil(t, args...)
+	code, out, errs := runVigil(t, args...)
 	if code != exitDone {
 		t.Fatalf("vigil %s: exit code %d\n%s", strings.Join(args, " "), code, errs)
 	}
@@ -54,7 +54,7 @@ func readCSV(t *testing.T, path string) [][]string {
 	return rows
 }
 
-func parse(t *testing.T, s string) float64 {
+func parseFloat(t *testing.T, s string) float64 {
 	t.Helper()
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -69,12 +69,12 @@ func TestReplayAgreesWithPyTorch(t *testing.T) {
 	data := realData(t)
 	dir := t.TempDir()
 	weights, scores := filepath.Join(dir, "tiny.safetensors"), filepath.Join(dir, "scores.csv")
-	mustVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
+	mustRunVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
 	args := []string{"replay", "-m", weights, "--hop", "4", "--scores", scores}
 	for _, clip := range []string{"01", "02"} {
 		args = append(args, filepath.Join(data, "ped2", "test", clip+".mkv"))
 	}
-	mustVigil(t, args...)
+	mustRunVigil(t, args...)
 	got, want := readCSV(t, scores), readCSV(t, "testdata/oracle-tiny-scores.csv")
 	if strings.Join(got[0], ",") != "video,frame,error,regularity" {
 		t.Errorf("header %v", got[0])
@@ -87,9 +87,9 @@ func TestReplayAgreesWithPyTorch(t *testing.T) {
 		if got[i][0] != want[i][0] || got[i][1] != want[i][1] {
 			t.Fatalf("row %d is %v, PyTorch has %v", i, got[i], want[i])
 		}
-		a, b := parse(t, got[i][2]), parse(t, want[i][2])
+		a, b := parseFloat(t, got[i][2]), parseFloat(t, want[i][2])
 		worst = math.Max(worst, math.Abs(a-b)/b)
-		if r := parse(t, got[i][3]); r < 0 || r > 1 {
+		if r := parseFloat(t, got[i][3]); r < 0 || r > 1 {
 			t.Errorf("row %d: regularity %g", i, r)
 		}
 	}
@@ -103,13 +103,13 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	dir := t.TempDir()
 	weights, record, scores := filepath.Join(dir, "tiny.safetensors"), filepath.Join(dir, "gate.json"),
 		filepath.Join(dir, "scores.csv")
-	mustVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
+	mustRunVigil(t, "model", "import", "testdata/oracle-tiny.pt", "-o", weights)
 	train := filepath.Join(data, "ped2", "train", "0%d.mkv")
 	calibrate := []string{"calibrate", "-m", weights, "--camera", "gate", "--hop", "8", "-o", record}
 	for _, n := range []string{"1", "2", "3"} {
 		calibrate = append(calibrate, strings.Replace(train, "%d", n, 1))
 	}
-	said := mustVigil(t, calibrate...)
+	said := mustRunVigil(t, calibrate...)
 	if !strings.Contains(said, "provisional: too little video for a number of alarms") {
 		t.Errorf("half a minute of video was calibrated with\n%s", said)
 	}
@@ -117,14 +117,14 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 		`--alarms: is "2/month", must be`: {"--alarms", "2/month"},
 		"--alarms and --theta-quantile":   {"--alarms", "2/day", "--theta-quantile", "0.9"},
 	} {
-		if code, _, errs := vigil(t, append(calibrate, flags...)...); code != exitUsage ||
+		if code, _, errs := runVigil(t, append(calibrate, flags...)...); code != exitUsage ||
 			!strings.Contains(errs, want) {
 			t.Errorf("%v: exit code %d, %s", flags, code, errs)
 		}
 	}
 	// A cart drives through the fourth clip: large enough even for weights that were never trained.
 	cart := filepath.Join(data, "ped2", "test", "04.mkv")
-	out := mustVigil(t, "replay", cart, "-m", weights, "--calibration", record, "--scores", scores, "--no-publish")
+	out := mustRunVigil(t, "replay", cart, "-m", weights, "--calibration", record, "--scores", scores, "--no-publish")
 	events := readCSV(t, filepath.Join(dir, "events.csv"))
 	if len(events) < 2 || events[1][0] != "04.mkv" || events[1][2] != "gate" {
 		t.Fatalf("events %v\n%s", events, out)
@@ -138,7 +138,7 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 		"camera is yard, calibrated for gate": {"--camera", "yard"},
 		"hop is 4, calibrated for 8":          {"--hop", "4"},
 	} {
-		code, _, errs := vigil(t,
+		code, _, errs := runVigil(t,
 			append([]string{"replay", cart, "-m", weights, "--calibration", record, "--no-publish"}, flag...)...)
 		if code != exitUsage || !strings.Contains(errs, want) {
 			t.Errorf("exit code %d, want %d and %q:\n%s", code, exitUsage, want, errs)
@@ -146,7 +146,7 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	}
 	// So is a source of another size, once it is open.
 	avenue := filepath.Join(data, "avenue_normal", "11.mkv")
-	code, _, errs := vigil(t, "replay", avenue, "-m", weights, "--calibration", record, "--no-publish")
+	code, _, errs := runVigil(t, "replay", avenue, "-m", weights, "--calibration", record, "--no-publish")
 	if code != exitFailed || !strings.Contains(errs, "picture size is 640x360, calibrated for 360x240") {
 		t.Errorf("exit code %d:\n%s", code, errs)
 	}

@@ -10,7 +10,7 @@ import (
 	"vigil/config"
 )
 
-// summaryEvery is how often run logs its counters.
+// summaryEvery is the interval at which run logs its counters.
 const summaryEvery = time.Minute
 
 func runCommand() *cobra.Command {
@@ -47,17 +47,17 @@ func runCommand() *cobra.Command {
 	cmd.Flags().StringVarP(&file, "config", "c", config.DefaultFile, "configuration `file`")
 	cmd.Flags().StringVarP(&modelFile, "model", "m", "", "weights `file` for the sources given")
 	cmd.Flags().StringVar(&logFormat, "log-format", "text", "text or json")
-	cmd.Flags().DurationVar(&summary, "summary", summaryEvery, "how often to log the counters; 0 for never")
+	cmd.Flags().DurationVar(&summary, "summary", summaryEvery, "interval at which the counters are logged; 0 for never")
 	return cmd
 }
 
-// sourceHelp is what every command that takes live sources says of them.
-const sourceHelp = "A SOURCE is an address, the name of a camera of the configuration, - for addresses on standard " +
+// sourceHelp is the help text about sources, of every command that takes live ones.
+const sourceHelp = "A SOURCE is an address, the name of a camera in the configuration, - for addresses on standard " +
 	"input (one a line), or @FILE for\n" +
-	"those in a file. An address with a password does not belong on the command line, where every user of the " +
+	"those in a file. Do not give an address with a password on the command line, where every user of the " +
 	"machine can read it."
 
-// sourceOptions are those of a command; given says that the user named the configuration.
+// sourceOptions returns the options of a command; given means that the user named the configuration.
 func sourceOptions(cmd *cobra.Command, file string, given bool) app.SourceOptions {
 	return app.SourceOptions{Stdin: cmd.InOrStdin(), File: file, Given: given, Warn: noteTo(cmd.ErrOrStderr())}
 }

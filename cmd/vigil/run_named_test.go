@@ -18,7 +18,7 @@ import (
 )
 
 // A camera that is watched alone by its name leaves what is announced of the others: they are configured all the same.
-func TestOneCameraAloneLeavesTheOthersAnnounced(t *testing.T) {
+func TestOneNamedCameraKeepsOthersAnnounced(t *testing.T) {
 	mqtt := natstest.Mosquitto(t, natstest.FreePort(t), "allow_anonymous true")
 	dir := t.TempDir()
 	file := write(t, filepath.Join(dir, "vigil.yaml"), fmt.Sprintf(`
@@ -38,7 +38,7 @@ cameras:
 		go func() { code <- run(ctx, args, io.Discard, &log) }()
 		for began := time.Now(); !strings.Contains(log.String(), "connected to MQTT"); time.Sleep(
 			10 * time.Millisecond) {
-			if time.Since(began) > patience {
+			if time.Since(began) > longWait {
 				t.Errorf("%v: no connection to the broker:\n%s", args, log.String())
 				break
 			}

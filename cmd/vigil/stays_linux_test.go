@@ -47,8 +47,8 @@ func digests(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-// own fills a folder with files of a user, whose names are those that vigil uses or used.
-func own(t *testing.T, dir string, names ...string) map[string]string {
+// writeUsersFiles fills a folder with files of a user, whose names are those that vigil uses or used.
+func writeUsersFiles(t *testing.T, dir string, names ...string) map[string]string {
 	t.Helper()
 	for _, name := range names {
 		path := filepath.Join(dir, name)
@@ -87,9 +87,9 @@ var usersFiles = []string{
 
 // A data directory may be a folder that a user has other things in: whatever vigil does there, is killed in or
 // refuses, they stay.
-func TestAUsersFilesStay(t *testing.T) {
+func TestUserFilesStay(t *testing.T) {
 	dir := t.TempDir()
-	before := own(t, dir, usersFiles...)
+	before := writeUsersFiles(t, dir, usersFiles...)
 	weights, video := tinyWeights(t), filepath.Join(t.TempDir(), "street.avi")
 	drawVideo(t, video, 64, 48, 60)
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
@@ -122,7 +122,7 @@ cameras:
 		{"model", "export", weights, "-o", at("new.pt")},
 	} {
 		t.Run(args[0]+" "+filepath.Base(args[len(args)-1]), func(t *testing.T) {
-			code, _, stderr := vigil(t, args...)
+			code, _, stderr := runVigil(t, args...)
 			t.Logf("exit code %d\n%s", code, stderr)
 			checkStays(t, dir, before)
 		})
@@ -146,17 +146,17 @@ cameras:
 }
 
 // Where a user's file or folder has a name that vigil cannot do without, it is refused by that name and stays.
-func TestAUsersFileInTheWay(t *testing.T) {
+func TestUserFileInTheWay(t *testing.T) {
 	weights, video := tinyWeights(t), filepath.Join(t.TempDir(), "street.avi")
 	drawVideo(t, video, 64, 48, 60)
 	for _, c := range []struct{ name, want string }{
-		{"nats/notes.txt", "is not vigil's"},
-		{"nats/jetstream/$G/streams/mine/meta.inf", "is not vigil's"},
+		{"nats/notes.txt", "vigil did not make this folder"},
+		{"nats/jetstream/$G/streams/mine/meta.inf", "vigil did not make this folder"},
 		{"nats", "nats"},
 		{"id", "hexadecimal"},
 	} {
 		dir := t.TempDir()
-		before := own(t, dir, c.name)
+		before := writeUsersFiles(t, dir, c.name)
 		file := filepath.Join(t.TempDir(), "vigil.yaml")
 		text := fmt.Sprintf(
 			"data_dir: %s\nmodel: %s\nnats: {embedded: {port: %d}}\nmqtt: {url: \"tcp://127.0.0.1:1\"}\n"+
@@ -166,17 +166,17 @@ func TestAUsersFileInTheWay(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, _, stderr := vigil(t, "run", "-c", file)
+		_, _, stderr := runVigil(t, "run", "-c", file)
 		if !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: want %q in\n%s", c.name, c.want, stderr)
 		}
 		checkStays(t, dir, before)
 	}
 	dir := t.TempDir()
-	before := own(t, dir, "events.csv")
-	if code, _, stderr := vigil(t, "replay", video, "-m", weights, "--no-publish", "--scores",
+	before := writeUsersFiles(t, dir, "events.csv")
+	if code, _, stderr := runVigil(t, "replay", video, "-m", weights, "--no-publish", "--scores",
 		filepath.Join(dir, "scores.csv")); code != exitFailed ||
-		!strings.Contains(stderr, "events.csv is there already") {
+		!strings.Contains(stderr, "events.csv exists already") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
 	checkStays(t, dir, before)
@@ -184,7 +184,7 @@ func TestAUsersFileInTheWay(t *testing.T) {
 
 // What -o names and is no regular file is written to, by every command that has such a flag, and is what it was
 // afterwards.
-func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
+func TestOutputsToNonRegularFiles(t *testing.T) {
 	dir := t.TempDir()
 	weights, video := tinyWeights(t), filepath.Join(dir, "street.avi")
 	drawVideo(t, video, 64, 48, 60)
@@ -222,7 +222,7 @@ func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
 					}()
 				}
 				args := strings.Split(strings.ReplaceAll(strings.Join(c.args, "\x00"), "OUT", out), "\x00")
-				code, _, stderr := vigil(t, args...)
+				code, _, stderr := runVigil(t, args...)
 				if code != exitDone {
 					t.Errorf("exit code %d\n%s", code, stderr)
 				}
@@ -250,7 +250,7 @@ func TestOutputsGoThroughWhatIsNoFile(t *testing.T) {
 
 // A batch command that hangs, here in opening a pipe that nobody reads, ends within seconds of a signal, and leaves
 // nothing behind.
-func TestASignalEndsWhatHangs(t *testing.T) {
+func TestSignalEndsHungCommand(t *testing.T) {
 	dir := t.TempDir()
 	weights, pipe := tinyWeights(t), filepath.Join(dir, "pipe.pt")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
@@ -276,7 +276,7 @@ func TestASignalEndsWhatHangs(t *testing.T) {
 }
 
 // Names of files do not steer the terminal, and are no formulas in tables.
-func TestNamesThatSteer(t *testing.T) {
+func TestControlCharactersInNames(t *testing.T) {
 	dir := t.TempDir()
 	weights := tinyWeights(t)
 	name := "=cmd\u202e.avi"
@@ -286,7 +286,7 @@ func TestNamesThatSteer(t *testing.T) {
 		t.Fatal(err)
 	}
 	scores := filepath.Join(dir, "scores.csv")
-	code, out, errs := vigil(t, "replay", video, filepath.Join(dir, "missing\u009b2J\u202e.avi"), "-m", weights,
+	code, out, errs := runVigil(t, "replay", video, filepath.Join(dir, "missing\u009b2J\u202e.avi"), "-m", weights,
 		"--no-publish", "--scores", scores)
 	if code == exitDone {
 		t.Error("no error, although a recording is missing")

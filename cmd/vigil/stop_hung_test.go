@@ -21,7 +21,7 @@ import (
 // All the servers that alerts go to hang at once, in the middle of a delivery. The program ends in time all the same,
 // and well, since every alert is on this disk.
 func TestStopWhileEveryRemoteHangs(t *testing.T) {
-	camera := rtsptest.Start(t, rtsptest.Options{Launch: flashes(t)})
+	camera := rtsptest.Start(t, rtsptest.Options{Launch: flashingCamera(t)})
 	nats := natstest.Launch(t, natstest.FreePort(t), natstest.JetStreamIn(t.TempDir()))
 	mqtt := natstest.Mosquitto(t, natstest.FreePort(t), "allow_anonymous true")
 	dir := filepath.Join(t.TempDir(), "data")
@@ -54,7 +54,7 @@ cameras:
 		want := counter(stderr.String(), "flashes", "events") + more
 		for began := time.Now(); counter(stderr.String(), "flashes", "events") < want; time.Sleep(
 			20 * time.Millisecond) {
-			if time.Since(began) > patience {
+			if time.Since(began) > longWait {
 				t.Fatalf("there are no events:\n%s", stderr.String())
 			}
 		}

@@ -20,9 +20,9 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// program is the whole program in a process of its own, on a camera that shows something, one that says nothing, and
-// one whose process is stopped.
-func program(t *testing.T) (cmd *exec.Cmd, stderr *alerttest.Log) {
+// startProgram is the whole program in a process of its own, on a camera that shows something, one that says nothing,
+// and one whose process is stopped.
+func startProgram(t *testing.T) (cmd *exec.Cmd, stderr *alerttest.Log) {
 	t.Helper()
 	server := rtsptest.Start(t, rtsptest.Options{User: "viewer", Password: "XYZZY"})
 	file := filepath.Join(t.TempDir(), "vigil.yaml")
@@ -50,7 +50,7 @@ cameras:
 		return strings.Count(s, `msg="source open"`) == 2 && len(childrenOf(t, cmd.Process.Pid)) == 3
 	}
 	for began := time.Now(); !watching(); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > patience {
+		if time.Since(began) > longWait {
 			t.Fatalf("the cameras do not open:\n%s", stderr.String())
 		}
 	}
@@ -123,7 +123,7 @@ func TestStop(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cmd, stderr := program(t)
+			cmd, stderr := startProgram(t)
 			children := childrenOf(t, cmd.Process.Pid)
 			if err := syscall.Kill(children[0], syscall.SIGSTOP); err != nil {
 				t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 func storeCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "store",
-		Short: "Checks and repairs the store of alerts on this machine",
+		Short: "Check and repair the store of alerts on this machine",
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -26,10 +26,10 @@ func storeCheckCommand() *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "check",
-		Short: "Read every block of the store and say what is damaged and what is missing",
-		Long: "Reads every block of the store, whether vigil runs or not, checks each record's hash, compares what " +
-			"is there with the ledger of what must be\n" +
-			"there, and says which alerts are missing by their numbers. Nothing is changed. The exit code is 1 where " +
+		Short: "Read every block of the store and report what is damaged or missing",
+		Long: "Reads every block of the store, whether vigil runs or not, checks each record's hash, compares the " +
+			"store with the ledger of what must be\n" +
+			"there, and reports missing alerts by number. Nothing is changed. The exit code is 1 if " +
 			"something is damaged.",
 		Example: "  vigil store check -c vigil.yaml",
 		Args:    cobra.NoArgs,
@@ -44,19 +44,19 @@ func storeRepairCommand() *cobra.Command {
 	var from []string
 	c := &cobra.Command{
 		Use:   "repair",
-		Short: "Set aside what is damaged, and put missing alerts back from what was kept aside",
-		Long: "Sets aside the damaged files of a store that no vigil has open, writes back what can be read of them, " +
-			"and puts alerts that are missing back in\n" +
-			"their places, with their numbers and ids, from the files that were kept aside before and from those " +
+		Short: "Quarantine damaged files and restore missing alerts",
+		Long: "Quarantines the damaged files of a store that no vigil has open, writes back what can be read of them, " +
+			"and restores missing alerts\n" +
+			"with their numbers and ids, from the files quarantined before and from those " +
 			"below --from. Nothing is deleted.\n" +
-			"What is put back is not delivered again: 'vigil alerts --local' reads it.",
+			"Restored alerts are not delivered again: 'vigil alerts --local' reads them.",
 		Example: "  vigil store repair -c vigil.yaml\n  vigil store repair --from /backup/vigil-data",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return repairStore(cmd.OutOrStdout(), file, from) },
 	}
 	storeFlag(c, &file)
 	c.Flags().StringSliceVar(&from, "from", nil,
-		"look for missing alerts below this `folder` as well, such as a copy of an older data_dir")
+		"also search for missing alerts below this `folder`, such as a copy of an older data_dir")
 	return c
 }
 

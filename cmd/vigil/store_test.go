@@ -82,7 +82,7 @@ func TestStoreCheckAndRepair(t *testing.T) {
 	} else if now, err := os.ReadFile(kept[0]); err != nil || !bytes.Equal(now, data) {
 		t.Errorf("what is kept is not the damaged block: %v", err)
 	}
-	vigil(exitDone, "1 alerts put back: 2", "store", "repair", "--from", filepath.Join(dir, "backup"))
+	vigil(exitDone, "1 alerts restored: 2", "store", "repair", "--from", filepath.Join(dir, "backup"))
 	vigil(exitDone, "nothing is damaged", "store", "check")
 	vigil(exitDone, start.ID[:12], "alerts", "list", "--local")
 }

@@ -91,7 +91,7 @@ cameras:
 		}
 	case c := <-code:
 		t.Fatalf("vigil ended with code %d:\n%s", c, stderr.String())
-	case <-time.After(patience):
+	case <-time.After(longWait):
 		t.Fatalf("no alert came:\n%s", stderr.String())
 	}
 	stop()

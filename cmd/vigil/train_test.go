@@ -46,8 +46,8 @@ func drawVideo(t *testing.T, path string, w, h, frames int) {
 	}
 }
 
-// learn runs 'vigil train' as run does, but for the name of the command.
-func learn(ctx context.Context, args ...string) (stdout, stderr string, err error) {
+// runTrain runs 'vigil train' as run does, but for the name of the command.
+func runTrain(ctx context.Context, args ...string) (stdout, stderr string, err error) {
 	var out, errs bytes.Buffer
 	cmd := trainCommand()
 	cmd.SetArgs(args)
@@ -64,7 +64,8 @@ func TestTrainThenReplay(t *testing.T) {
 	drawVideo(t, first, 64, 48, 130)
 	drawVideo(t, second, 64, 48, 60)
 	weights, scores := filepath.Join(dir, "m.safetensors"), filepath.Join(dir, "scores.csv")
-	out, errs, err := learn(t.Context(), first, second, "-o", weights, "--preset", "micro", "--seed", "3", "--epochs",
+	out, errs, err := runTrain(t.Context(), first, second, "-o", weights, "--preset", "micro", "--seed", "3",
+		"--epochs",
 		"2", "--json")
 	if err != nil {
 		t.Fatalf("%v\n%s", err, errs)
@@ -98,7 +99,7 @@ func TestTrainThenReplay(t *testing.T) {
 	if _, err := time.Parse(time.DateOnly, info.Trained); err != nil {
 		t.Errorf("trained on %q", info.Trained)
 	}
-	mustVigil(t, "replay", second, "-m", weights, "--hop", "1", "--scores", scores, "--no-publish")
+	mustRunVigil(t, "replay", second, "-m", weights, "--hop", "1", "--scores", scores, "--no-publish")
 	if rows := readCSV(t, scores); len(rows) != 1+45 {
 		t.Errorf("%d scores, want 45", len(rows)-1)
 	}
@@ -115,7 +116,7 @@ func TestTrainInterrupted(t *testing.T) {
 			"--threads", "1",
 		}, more...)
 	}
-	if _, errs, err := learn(t.Context(), args("whole")...); err != nil {
+	if _, errs, err := runTrain(t.Context(), args("whole")...); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -130,12 +131,12 @@ func TestTrainInterrupted(t *testing.T) {
 			}
 		}
 	}()
-	_, errs, err := learn(ctx, args("parts")...)
+	_, errs, err := runTrain(ctx, args("parts")...)
 	// Where there was never a checkpoint nothing else ends the wait for it.
 	cancel()
 	<-done
 	if !errors.Is(err, errInterrupted) ||
-		!strings.Contains(errs, "parts.checkpoint: go on with the same command and --resume") {
+		!strings.Contains(errs, "parts.checkpoint: continue with the same command and --resume") {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	// It goes on with what it began with only.
@@ -144,12 +145,12 @@ func TestTrainInterrupted(t *testing.T) {
 		"--glide=0.1":  "recipe was local-speed and is local-speed, glide 0.1",
 		"--pseudo=0.1": "recipe was local-speed and is local-speed, pseudo 0.1",
 	} {
-		if _, _, err := learn(t.Context(), args("parts", "--resume", flag)...); err == nil ||
+		if _, _, err := runTrain(t.Context(), args("parts", "--resume", flag)...); err == nil ||
 			!strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", flag, err, want)
 		}
 	}
-	if _, errs, err := learn(t.Context(), args("parts", "--resume")...); err != nil {
+	if _, errs, err := runTrain(t.Context(), args("parts", "--resume")...); err != nil {
 		t.Fatalf("%v\n%s", err, errs)
 	}
 	whole, err := os.ReadFile(filepath.Join(dir, "whole"))
@@ -175,7 +176,7 @@ func TestTrainRefuses(t *testing.T) {
 		usage bool
 		want  string
 	}{
-		{[]string{video}, true, "-o: where shall the weights be written?"},
+		{[]string{video}, true, "-o: is missing; must be the weights file to write"},
 		{[]string{video, "-o", out, "--pseudo", "1.5"}, true, "--pseudo: is 1.5, must be from 0 to 1"},
 		{[]string{video, "-o", out, "--glide", "-1"}, true, "--glide: is -1, must be from 0 to 1"},
 		{
@@ -195,7 +196,7 @@ func TestTrainRefuses(t *testing.T) {
 		{[]string{video, "-o", out, "--epochs", "2", "--minutes", "3"}, true, "only one of them"},
 		{[]string{video, "-o", out, "--epochs", "-2"}, true, "--epochs: is -2"},
 		{[]string{video, "-o", out, "--minutes", "NaN"}, true, "--minutes: is NaN"},
-		{[]string{"rtsp://u:secret@localhost/x", "-o", out}, true, "a live camera cannot be learned from"},
+		{[]string{"rtsp://u:secret@localhost/x", "-o", out}, true, "a live camera cannot be trained on"},
 		{[]string{filepath.Join(dir, "none.avi"), "-o", out}, false, "no such file"},
 		{
 			[]string{video, other, "-o", out, "--preset", "micro"},
@@ -209,7 +210,7 @@ func TestTrainRefuses(t *testing.T) {
 		{[]string{video, "-o", dir, "--preset", "micro"}, true, "-o: " + dir + " is a folder"},
 	} {
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
-			_, _, err := learn(t.Context(), c.args...)
+			_, _, err := runTrain(t.Context(), c.args...)
 			if err == nil || !strings.Contains(err.Error(), c.want) || isUsage(err) != c.usage {
 				t.Errorf("error %v, want one of usage %v with %q", err, c.usage, c.want)
 			}

@@ -81,7 +81,7 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 	}
 	for line := range strings.Lines(said.String()) {
 		// no broker is there
-		if !strings.Contains(line, "is ended") && !strings.Contains(line, "topics stay retained") {
+		if !strings.Contains(line, "is closed") && !strings.Contains(line, "topics stay retained") {
 			t.Errorf("the log says %s", line)
 		}
 	}
@@ -134,7 +134,7 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 }
 
 // What a newer version left is opened by no command, and said.
-func TestANewerDataDirIsRefused(t *testing.T) {
+func TestNewerDataDirIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	olddata.Version1(t, dir)
 	newer := fmt.Sprintln(instance.Format + 1)

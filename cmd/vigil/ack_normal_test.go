@@ -18,12 +18,12 @@ import (
 
 // An alert that is acknowledged as normal leaves what the model saw of it: replayed, it gives the scores of the event,
 // and train reads as many pictures as the model saw, beside recordings of the camera's own size.
-func TestAckNormalKeepsWhatTheModelSaw(t *testing.T) {
+func TestAckNormalStoresModelInput(t *testing.T) {
 	const every = 2 // of 25 frames a second the model sees 12.5
 	dir := t.TempDir()
 	street := smallStreet(t, 1, 25)
 	recording, weights := filepath.Join(dir, "street.mkv"), tinyWeights(t)
-	film(t, street, 150, recording, "-c:v", "ffv1")
+	encodeVideo(t, street, 150, recording, "-c:v", "ffv1")
 	file := filepath.Join(dir, "vigil.yaml")
 	text := fmt.Sprintf(`
 data_dir: %s
@@ -36,9 +36,10 @@ cameras: [{name: street, source: %s}]
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	mustVigil(t, "run", "-c", file)
+	mustRunVigil(t, "run", "-c", file)
 	var last alerts.Alert
-	for line := range strings.SplitSeq(strings.TrimSpace(mustVigil(t, "alerts", "--local", "-c", file, "--since", "1h",
+	for line := range strings.SplitSeq(strings.TrimSpace(mustRunVigil(t, "alerts", "--local", "-c", file,
+		"--since", "1h",
 		"--follow=false", "--json")), "\n") {
 		a, err := alerts.Decode([]byte(line))
 		if err != nil {
@@ -50,12 +51,12 @@ cameras: [{name: street, source: %s}]
 		file); !strings.Contains(out, "1 clip kept for training") {
 		t.Errorf("said is %s", out)
 	}
-	mustVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)
-	lessons, err := filepath.Glob(filepath.Join(dir, "model-input-*.mkv"))
-	if err != nil || len(lessons) != 1 {
-		t.Fatalf("exported are %v, %v", lessons, err)
+	mustRunVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)
+	clips, err := filepath.Glob(filepath.Join(dir, "model-input-*.mkv"))
+	if err != nil || len(clips) != 1 {
+		t.Fatalf("exported are %v, %v", clips, err)
 	}
-	first, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(lessons[0]), "model-input-"),
+	first, err := strconv.Atoi(strings.TrimSuffix(strings.TrimPrefix(filepath.Base(clips[0]), "model-input-"),
 		".mkv"))
 	if err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ cameras: [{name: street, source: %s}]
 	scores := func(src string, args ...string) map[string]string {
 		t.Helper()
 		out := filepath.Join(t.TempDir(), "scores.csv")
-		mustVigil(t, append([]string{"replay", src, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"},
+		mustRunVigil(t, append([]string{"replay", src, "-m", weights, "--hop", "1", "--scores", out, "--no-publish"},
 			args...)...)
 		all := map[string]string{}
 		for _, row := range readCSV(t, out)[1:] {
@@ -72,7 +73,7 @@ cameras: [{name: street, source: %s}]
 		}
 		return all
 	}
-	of, kept := scores(recording, "--fps", "12.5"), scores(lessons[0])
+	of, kept := scores(recording, "--fps", "12.5"), scores(clips[0])
 	for frame, got := range kept {
 		n, err := strconv.Atoi(frame)
 		if err != nil {
