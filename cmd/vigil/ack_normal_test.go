@@ -47,7 +47,7 @@ cameras: [{name: street, source: %s}]
 		}
 		last = a
 	}
-	if out := mustVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c",
+	if out := mustRunVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c",
 		file); !strings.Contains(out, "1 clip kept for training") {
 		t.Errorf("said is %s", out)
 	}
@@ -88,7 +88,7 @@ cameras: [{name: street, source: %s}]
 		t.Errorf("%d pictures are kept of 75", pictures)
 	}
 	reading := &batch.Recordings{Options: func() (capture.Options, error) { return capture.Options{}, nil }}
-	for _, src := range []string{recording, lessons[0]} {
+	for _, src := range []string{recording, clips[0]} {
 		address := cameratest.Address(t, src)
 		reading.All = append(reading.All, batch.Recording{Source: address, Name: filepath.Base(src)})
 	}

@@ -155,7 +155,7 @@ nats: {embedded: {port: 0}}
 webhook: {url: `+hook.URL+`, secret: s}
 evidence: {enabled: false}
 `)
-	code, _, errs := vigil(t, "run", "-c", "vigil.yaml")
+	code, _, errs := runVigil(t, "run", "-c", "vigil.yaml")
 	if code != exitDone || !strings.Contains(errs, "code=sink.refused_message") && !strings.Contains(errs,
 		`"code":"sink.refused_message"`) {
 		t.Errorf("exit code %d, log:\n%s", code, errs)
@@ -171,7 +171,7 @@ func TestExplain(t *testing.T) {
 		}
 	}
 	var one errcode.Entry
-	if err := json.Unmarshal([]byte(mustVigil(t, "explain", "--json", "camera.refused")), &one); err != nil ||
+	if err := json.Unmarshal([]byte(mustRunVigil(t, "explain", "--json", "camera.refused")), &one); err != nil ||
 		one != e {
 		t.Errorf("%+v, %v", one, err)
 	}

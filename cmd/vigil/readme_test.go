@@ -15,7 +15,7 @@ import (
 
 // The README's way from a calibration to an alert: in the configuration that config init writes, only the source is
 // changed.
-func TestReadmeLeadsToAnAlert(t *testing.T) {
+func TestReadmeRaisesAnAlert(t *testing.T) {
 	weights, err := os.ReadFile(cameratest.ZeroWeights(t))
 	if err != nil {
 		t.Fatal(err)

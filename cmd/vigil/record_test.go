@@ -147,7 +147,7 @@ func TestRecord(t *testing.T) {
 	send(t, r.cmd.Process, syscall.SIGKILL)
 	_, _ = r.end()
 	for began := time.Now(); !cameratest.Exited(children...); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > patience {
+		if time.Since(began) > longWait {
 			t.Fatal("its child is left")
 		}
 	}

@@ -142,7 +142,7 @@ func TestRefusalsAreLoggedAndRecoveredFrom(t *testing.T) {
 				"data_dir: %s\nmodel: %s\nnats: {url: 'nats://127.0.0.1:%d', user: u, password: s3cret}\ncameras: "+
 					"[{name: yard, source: 'rtsp://127.0.0.1/x'}]\n",
 				filepath.Join(dir, "data"), cameratest.ZeroWeights(t), r.port))
-			if code, out, errs := vigil(t, "config", "check", "-c", file); !strings.Contains(errs, c.check) ||
+			if code, out, errs := runVigil(t, "config", "check", "-c", file); !strings.Contains(errs, c.check) ||
 				(code == exitDone) != (c.check == "") || strings.Contains(errs, "s3cret") {
 				t.Errorf("config check: exit code %d, want %q in %s%s", code, c.check, out, errs)
 			}

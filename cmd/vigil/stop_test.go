@@ -140,7 +140,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("exit code %d, want %d:\n%s", code, tt.code, stderr.String())
 			}
 			for !cameratest.Exited(children...) {
-				if time.Since(began) > patience {
+				if time.Since(began) > longWait {
 					t.Fatal("a child is left")
 				}
 				time.Sleep(10 * time.Millisecond)
