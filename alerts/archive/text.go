@@ -160,9 +160,9 @@ func AckLine(k alerts.Ack) string {
 
 func clipsKept(n int) string {
 	if n == 1 {
-		return "1 clip kept for training"
+		return "1 clip stored for training"
 	}
-	return fmt.Sprintf("%d clips kept for training", n)
+	return fmt.Sprintf("%d clips stored for training", n)
 }
 
 // WriteMessage writes a message on one line, whatever its original line breaks.

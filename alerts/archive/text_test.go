@@ -98,14 +98,14 @@ reading      regularity 0.22  error 0.0502 of 0.0386  severity 0.78
 model        small  ab  calibration none
 messages     2
 evidence     video/mp4         23 bytes  01KB7Z0001BBCCCCCCCCCCCCCC/clip-0.mp4
-acknowledged Ann  2026-11-20 10:00:00  normal, 1 clip kept for training
+acknowledged Ann  2026-11-20 10:00:00  normal, 1 clip stored for training
 `
 	if got := r.String(); got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	for want, k := range map[string]alerts.Ack{
 		" acknowledged by Ann": {By: "Ann"},
-		" acknowledged by Ann as normal, 2 clips kept for training": {
+		" acknowledged by Ann as normal, 2 clips stored for training": {
 			By: "Ann", Normal: true,
 			Clips: []string{"a", "b"},
 		},

@@ -48,7 +48,7 @@ cameras: [{name: street, source: %s}]
 		last = a
 	}
 	if out := mustRunVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c",
-		file); !strings.Contains(out, "1 clip kept for training") {
+		file); !strings.Contains(out, "1 clip stored for training") {
 		t.Errorf("said is %s", out)
 	}
 	mustRunVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)
