@@ -168,8 +168,8 @@ func (p *Queue) SendStatus(s alerts.Status) {
 	}
 }
 
-// Run publishes until Close, and then the rest, as long as one is stored within DrainTime. It returns an error with the first alert that was
-// not stored and the number of such alerts.
+// Run publishes until Close, and then the rest, as long as one is stored within DrainTime. It returns an error with
+// the first alert that was not stored and the number of such alerts.
 func (p *Queue) Run(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
 	defer stop()

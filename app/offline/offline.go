@@ -41,8 +41,8 @@ type Recordings struct {
 	hopGiven   bool // by an option or the configuration
 }
 
-// Open brings a command's arguments, options and the configuration together. The recordings of a camera that is given by
-// its name have the settings of that camera. Its errors are app.UsageErrors.
+// Open brings a command's arguments, options and the configuration together. The recordings of a camera that is given
+// by its name have the settings of that camera. Its errors are app.UsageErrors.
 func Open(args []string, from app.SourceOptions, o Options) (*Recordings, error) {
 	from.File = cmp.Or(from.File, config.DefaultFile)
 	named, err := app.ReadSources(args, from)

@@ -20,12 +20,10 @@ func outboxCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "outbox",
 		Short: "List, retry or drop alerts that a sink refuses",
-		Long: "An alert that a sink refuses because of its content, such as a webhook with status 400, is retried for " +
-			"outbox.set_aside_after, then set\n" +
-			"aside, and delivery continues with the next one. These commands read the store on this machine, in the " +
-			"data_dir of -c or " +
-			"the default one, whether vigil\n" +
-			"runs or not.",
+		Long: "An alert that a sink refuses because of its content, such as a webhook with status 400, is\n" +
+			"retried for outbox.set_aside_after, then set aside, and delivery continues with the next one.\n" +
+			"These commands read the store on this machine, in the data_dir of -c or the default one,\n" +
+			"whether vigil runs or not.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}

@@ -45,11 +45,10 @@ func storeRepairCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "repair",
 		Short: "Quarantine damaged files and restore missing alerts",
-		Long: "Quarantines the damaged files of a store that no vigil has open, writes back what can be read of them, " +
-			"and restores missing alerts\n" +
-			"with their numbers and ids, from the files quarantined before and from those " +
-			"below --from. Nothing is deleted.\n" +
-			"Restored alerts are not delivered again: 'vigil alerts --local' reads them.",
+		Long: "Quarantines the damaged files of a store that no vigil has open, writes back what can be read of\n" +
+			"them, and restores missing alerts with their numbers and ids, from the files quarantined before and\n" +
+			"from those below --from. Nothing is deleted. Restored alerts are not delivered again:\n" +
+			"'vigil alerts --local' reads them.",
 		Example: "  vigil store repair -c vigil.yaml\n  vigil store repair --from /backup/vigil-data",
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return repairStore(cmd.OutOrStdout(), file, from) },
