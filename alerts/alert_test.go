@@ -80,7 +80,7 @@ func pendingEnd() Alert {
 func golden() map[string]Alert {
 	return map[string]Alert{
 		"start.json": sample(PhaseStart), "update.json": sample(PhaseUpdate),
-		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "witnessed.json": withEvidence(),
+		"end.json": sample(PhaseEnd), "untrusted.json": untrusted(), "with_evidence.json": withEvidence(),
 		"late.json": pendingEnd(),
 	}
 }

@@ -11,31 +11,31 @@ import (
 // is not.
 func TestExitAfter(t *testing.T) {
 	for _, tt := range []struct {
-		name      string
-		told      bool
-		takes     time.Duration
-		abandoned bool
+		name    string
+		stopped bool
+		takes   time.Duration
+		forced  bool
 	}{
 		{"in time", true, StopLimit - time.Millisecond, false},
 		{"too late", true, StopLimit + time.Millisecond, true},
-		{"never told", false, time.Hour, false},
+		{"not stopped", false, time.Hour, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				abandoned := false
+				forced := false
 				ctx, stop := context.WithCancel(t.Context())
 				defer stop()
-				over := ExitAfter(ctx, func() { abandoned = true })
+				over := ExitAfter(ctx, func() { forced = true })
 				time.Sleep(time.Hour)
-				if tt.told {
+				if tt.stopped {
 					stop()
 				}
 				time.Sleep(tt.takes)
 				over()
 				time.Sleep(time.Hour)
 				synctest.Wait()
-				if abandoned != tt.abandoned {
-					t.Errorf("abandoned: %v", abandoned)
+				if forced != tt.forced {
+					t.Errorf("forced: %v", forced)
 				}
 			})
 		})

@@ -89,9 +89,9 @@ func TestOpenSinksLeavesNothingOpen(t *testing.T) {
 				t.Fatal(err)
 			}
 			leaktest.None(t, func() {
-				desk, err := OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
+				sinks, err := OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
 				if err == nil {
-					t.Fatal(errors.Join(errors.New("open"), desk.Shutdown()))
+					t.Fatal(errors.Join(errors.New("open"), sinks.Shutdown()))
 				}
 				if !strings.Contains(err.Error(), c.want) {
 					t.Errorf("error %q, want %q in it", err, c.want)
@@ -99,17 +99,17 @@ func TestOpenSinksLeavesNothingOpen(t *testing.T) {
 			})
 		})
 	}
-	t.Run("told to stop", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		cfg := config.Default()
 		cfg.DataDir, cfg.NATS.Embedded.Port = filepath.Join(t.TempDir(), "data"), 0
 		leaktest.None(t, func() {
 			for n := 1; ; n += 1 + n/2 {
 				ctx := leaktest.After(t.Context(), n)
-				desk, err := OpenSinks(ctx, cfg, slog.New(slog.DiscardHandler))
+				sinks, err := OpenSinks(ctx, cfg, slog.New(slog.DiscardHandler))
 				if err != nil {
 					continue
 				}
-				if err := desk.Shutdown(); err != nil {
+				if err := sinks.Shutdown(); err != nil {
 					t.Error(err)
 				}
 				if !ctx.Over() {

@@ -91,7 +91,7 @@ func TestOtherHostsAreRefused(t *testing.T) {
 	for _, c := range []struct {
 		name, path string
 		serve      func(other string) http.HandlerFunc
-		asked      bool // the error must name the configuration key
+		namesKey   bool // the error must name the configuration key
 	}{
 		{"redirect", "/x.ts", func(o string) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, o+"/a.ts", http.StatusFound) }
@@ -147,7 +147,7 @@ func TestOtherHostsAreRefused(t *testing.T) {
 					t.Errorf("%d connections to the other host", n)
 				}
 				host := strings.TrimPrefix(other.URL, "http://")
-				if e, ok := errors.AsType[*OtherHostError](err); c.asked && (!ok || e.Host != host ||
+				if e, ok := errors.AsType[*OtherHostError](err); c.namesKey && (!ok || e.Host != host ||
 					!errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "follow: [")) {
 					t.Errorf("error %v; want that it names %s and the key follow", err, host)
 				}
@@ -198,8 +198,8 @@ func TestAllowedHosts(t *testing.T) {
 	}
 }
 
-// rtspServer answers each request with the result of say: what follows "RTSP/1.0 " without the CSeq header.
-func rtspServer(t *testing.T, say func(method, uri string) string) string {
+// rtspServer answers each request with the result of reply: what follows "RTSP/1.0 " without the CSeq header.
+func rtspServer(t *testing.T, reply func(method, uri string) string) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -212,13 +212,13 @@ func rtspServer(t *testing.T, say func(method, uri string) string) string {
 			if err != nil {
 				return
 			}
-			go serveRTSP(c, say)
+			go serveRTSP(c, reply)
 		}
 	}()
 	return l.Addr().String()
 }
 
-func serveRTSP(c net.Conn, say func(method, uri string) string) {
+func serveRTSP(c net.Conn, reply func(method, uri string) string) {
 	defer func() { _ = c.Close() }()
 	var got string
 	b := make([]byte, 4096)
@@ -242,7 +242,7 @@ func serveRTSP(c net.Conn, say func(method, uri string) string) {
 					number = v
 				}
 			}
-			status, more, _ := strings.Cut(say(words[0], words[1]), "\r\n")
+			status, more, _ := strings.Cut(reply(words[0], words[1]), "\r\n")
 			if _, err := fmt.Fprintf(c, "RTSP/1.0 %s\r\nCSeq: %s\r\n%s", status, number, more); err != nil {
 				return
 			}
@@ -261,8 +261,8 @@ func TestOtherHostsAreRefusedRTSP(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name, transport string
-		say             func(other, method string) string
-		asked           bool
+		reply           func(other, method string) string
+		namesKey        bool
 	}{
 		{
 			"redirect", "tcp", func(o, _ string) string { return "302 Found\r\nLocation: rtsp://" + o + "/x\r\n\r\n" },
@@ -304,7 +304,7 @@ func TestOtherHostsAreRefusedRTSP(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer func() { _ = datagrams.Close() }()
-				camera := rtspServer(t, func(method, _ string) string { return c.say(host, method) })
+				camera := rtspServer(t, func(method, _ string) string { return c.reply(host, method) })
 				o := Options{
 					Reader: reader, Transport: c.transport, OpenTimeout: 2 * time.Second,
 					ReadTimeout: 2 * time.Second,
@@ -322,7 +322,7 @@ func TestOtherHostsAreRefusedRTSP(t *testing.T) {
 				if n, _, err := datagrams.ReadFrom(make([]byte, 100)); !errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Errorf("a datagram of %d bytes to the other host, %v", n, err)
 				}
-				if _, ok := errors.AsType[*OtherHostError](err); c.asked && !ok {
+				if _, ok := errors.AsType[*OtherHostError](err); c.namesKey && !ok {
 					t.Errorf("error %v", err)
 				}
 			})

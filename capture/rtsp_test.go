@@ -159,6 +159,6 @@ func TestRTSPSilence(t *testing.T) {
 		t.Errorf("%v after %v", err, took)
 	}
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		t.Errorf("error %v, want one that says that the server does not answer", err)
+		t.Errorf("error %v, want the error that the server does not answer", err)
 	}
 }

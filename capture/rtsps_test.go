@@ -60,7 +60,7 @@ func TestRTSPS(t *testing.T) {
 			}
 			if err != nil {
 				if strings.Contains(err.Error(), "heim") || !strings.Contains(err.Error(), "key trust") {
-					t.Errorf("it says %v", err)
+					t.Errorf("the error is %v", err)
 				}
 				return
 			}
@@ -105,7 +105,7 @@ func TestRTSPSRefusals(t *testing.T) {
 	if _, err := Open(t.Context(), cameratest.Address(t, "rtsps://"+cameratest.Silent(t)+"/x"), o); !errors.Is(err,
 		os.ErrDeadlineExceeded) ||
 		errors.Is(err, source.ErrUntrusted) {
-		t.Errorf("error %v, want one that says that the server does not answer", err)
+		t.Errorf("error %v, want the error that the server does not answer", err)
 	}
 }
 

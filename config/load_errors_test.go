@@ -79,7 +79,7 @@ is empty; vigil config init writes one to start from`,
 1: nats.password: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil
 1: nats.token: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil
 1: nats.creds: is given without nats.url; must have one, or stand under nats.embedded for the server inside vigil`,
-	"ways.bad.yml": `
+	"sinks.bad.yml": `
 4: nats.creds: is given beside token; must be one of user, token, creds and nkey
 5: nats.tls.key: is missing; a certificate must have one
 6: nats.embedded.mqtt_port: is given beside nats.url, with which the embedded server listens nowhere; must be left out

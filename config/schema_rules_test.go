@@ -89,7 +89,7 @@ func TestSchemaHasTheRulesRanges(t *testing.T) {
 				text := nested(t, key, v)
 				byRules := ofKey(text, key)
 				if bySchema := s.Validate(document(t, text)); (bySchema == nil) != (byRules == "") {
-					t.Errorf("%s: %v: the rules say %q, the schema %v", key, v, byRules, bySchema)
+					t.Errorf("%s: %v: the rules give %q, the schema %v", key, v, byRules, bySchema)
 				}
 			}
 		}
@@ -161,7 +161,7 @@ func TestSchemaHasTheRulesForms(t *testing.T) {
 			_, problems := load(text, "/")
 			bad := slices.ContainsFunc(problems, func(p Problem) bool { return p.Key == key })
 			if bySchema := s.Validate(document(t, text)); (bySchema != nil) != bad {
-				t.Errorf("%s: %q: the rules say %v, the schema %v", key, v, problems, bySchema)
+				t.Errorf("%s: %q: the rules give %v, the schema %v", key, v, problems, bySchema)
 			}
 		}
 	}

@@ -82,7 +82,7 @@ func TestAlignmentsUseTheRightClips(t *testing.T) {
 		t.Errorf("raw %v, want the model's own errors", got)
 	}
 	if got := LiveCentred(r, r.Clips, same).Scores; got[8] != 2 || got[9] != 3 {
-		t.Errorf("live %v, want the weighed errors", got)
+		t.Errorf("live %v, want the weighted errors", got)
 	}
 	partial := detect.Clip{
 		Pictures: 3, Error: 9, Raw: 9, Centre: detect.Moment{Frame: 2},

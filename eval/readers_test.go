@@ -112,10 +112,10 @@ func TestItemsAreNotZero(t *testing.T) {
 			binary.LittleEndian.AppendUint64(nil, math.Float64bits(0.5)),
 			true,
 		},
-		"-0":                 {item{size: 8, float: true}, binary.LittleEndian.AppendUint64(nil, 1<<63), false},
-		"-0, the other way":  {item{size: 4, float: true, big: true}, []byte{0x80, 0, 0, 0}, false},
-		"-128, no float":     {item{size: 1}, []byte{0x80}, true},
-		"256, the other way": {item{size: 2, big: true}, []byte{1, 0}, true},
+		"-0":                    {item{size: 8, float: true}, binary.LittleEndian.AppendUint64(nil, 1<<63), false},
+		"-0, other byte order":  {item{size: 4, float: true, big: true}, []byte{0x80, 0, 0, 0}, false},
+		"-128, no float":        {item{size: 1}, []byte{0x80}, true},
+		"256, other byte order": {item{size: 2, big: true}, []byte{1, 0}, true},
 	} {
 		if got := c.it.nonzero(c.b); got != c.want {
 			t.Errorf("%s: %v", name, got)

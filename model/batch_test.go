@@ -26,11 +26,11 @@ func TestBatch(t *testing.T) {
 	}
 	ignore[1] = make([]bool, area)
 	ignore[1][area/2] = true
-	ways := map[int]int{}
+	used := map[int]int{}
 	for round := range 3 * retryInterval {
 		n := min(1+round%7, 3)
 		if n == 3 {
-			ways[b.strategy(n)]++
+			used[b.strategy(n)]++
 		}
 		scores, errs := b.Score(clips[:n], ignore[:n])
 		for i := range n {
@@ -45,8 +45,8 @@ func TestBatch(t *testing.T) {
 		}
 	}
 	// The slower strategy is retried, so both were used.
-	if ways[0] < 3 || ways[1] < 3 {
-		t.Errorf("ways %v: expected both to be tried", ways)
+	if used[0] < 3 || used[1] < 3 {
+		t.Errorf("strategies %v: expected both to be tried", used)
 	}
 	// An invalid clip does not affect the others.
 	bad := slices.Clone(clips[1])
@@ -79,7 +79,7 @@ func TestBatchChoosesTheFasterStrategy(t *testing.T) {
 		b.recordTime(strategy, time.Duration(took*float64(time.Second)))
 	}
 	if counts[0] < 2*retryInterval-8 || counts[1] < 10*retryInterval {
-		t.Errorf("ways %v: expected the first for a while, then the other", counts)
+		t.Errorf("strategies %v: expected the first for a while, then the other", counts)
 	}
 	large := noise(t, "paper")
 	wide := large.NewBatch(2)

@@ -57,11 +57,11 @@ func (g *golden) eval(t *testing.T, name string, n int) (values []float32, large
 		return part, largest
 	}
 	channels := tensor.Shape[1]
-	places := size / channels
+	positions := size / channels
 	values = make([]float32, size)
 	for c := range channels {
-		for p := range places {
-			values[p*channels+c] = part[c*places+p]
+		for p := range positions {
+			values[p*channels+c] = part[c*positions+p]
 		}
 	}
 	return values, largest

@@ -24,11 +24,11 @@ func scorerOfLast(t *testing.T, score string, last, threads int) (*Scorer, []flo
 	g.weights.Spec.Score, g.weights.Spec.Last = score, last
 	if score == BlockMotion {
 		side := g.weights.Spec.Side
-		place := Tensor{Shape: []int{side, side}, Float: make([]float32, side*side)}
-		for i := range place.Float {
-			place.Float[i] = float32(i%17)/17 - 0.5
+		background := Tensor{Shape: []int{side, side}, Float: make([]float32, side*side)}
+		for i := range background.Float {
+			background.Float[i] = float32(i%17)/17 - 0.5
 		}
-		g.weights.Tensors[Background] = place
+		g.weights.Tensors[Background] = background
 	}
 	m, err := New(g.weights)
 	if err != nil {

@@ -52,7 +52,7 @@ func TestUnreadableMessagesAreSkipped(t *testing.T) {
 	lastReported := func(t *testing.T) {
 		t.Helper()
 		if !slices.Equal(unreadable, []uint64{1, 5}) {
-			t.Errorf("%v were said to be unreadable, want 1 and 5", unreadable)
+			t.Errorf("%v were reported as unreadable, want 1 and 5", unreadable)
 		}
 		unreadable = nil
 	}

@@ -65,7 +65,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 			})
 		})
 	}
-	t.Run("told to stop", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		dir := t.TempDir()
 		leaktest.None(t, func() {
 			for n := 1; ; n++ {
@@ -124,7 +124,7 @@ func TestDialLeavesNothingOpen(t *testing.T) {
 			})
 		})
 	}
-	t.Run("told to stop", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		leaktest.None(t, func() {
 			for n := 1; ; n++ {
 				ctx := leaktest.After(within(t), n)

@@ -101,12 +101,12 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 	if err != nil {
 		t.Error(err)
 	}
-	var unsaid, wrongly []uint64
+	var unreported, wrongly []uint64
 	lost := 0
 	for _, m := range b.stored {
 		switch {
 		case !there[m.id] && !reported[m.seq]:
-			unsaid = append(unsaid, m.seq)
+			unreported = append(unreported, m.seq)
 		case there[m.id] && reported[m.seq]:
 			wrongly = append(wrongly, m.seq)
 		}
@@ -117,11 +117,11 @@ func (b *base) checkLoss(t *testing.T, k kind, now []message, log *journal) {
 	}
 	if k.blind {
 		reported = nil // a ledger of another store may have other numbers
-		unsaid = nil
+		unreported = nil
 	}
-	if len(unsaid) > 0 || len(wrongly) > 0 || len(reported) > 0 {
-		t.Errorf("numbers %v are lost and not reported, %v are said to be missing and are there, %v never were", unsaid,
-			wrongly, reported)
+	if len(unreported) > 0 || len(wrongly) > 0 || len(reported) > 0 {
+		t.Errorf("numbers %v are lost and not reported, %v are reported missing and are there, %v never were",
+			unreported, wrongly, reported)
 	}
 	if k.whole && lost > 0 {
 		t.Errorf("%d messages are lost, and need not be", lost)

@@ -187,8 +187,8 @@ func TestKilledAndDamaged(t *testing.T) {
 		t.Logf("the logs of those that were killed:\n%s", s.logs.Bytes())
 	}
 	reported := 0
-	for id, saying := range s.lost {
-		if s.acked[id] && saying {
+	for id, wasReported := range s.lost {
+		if s.acked[id] && wasReported {
 			reported++
 		}
 	}
@@ -206,7 +206,7 @@ func TestKilledAndDamaged(t *testing.T) {
 	}
 	t.Logf("%d messages were stored and %d of them arrived; damage took %d from the store, recovered ends among "+
 		"them: of those that were stored %d were "+
-		"said by number", len(s.acked), arrived, len(s.lost), reported)
+		"reported by number", len(s.acked), arrived, len(s.lost), reported)
 }
 
 // damage damages the store, and compares the result with the stored messages.

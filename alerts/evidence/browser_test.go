@@ -19,10 +19,10 @@ import (
 
 // page plays the clip and reports the result.
 const page = `<html><body><video id="v" muted src="clip.mp4"></video><script>
-const v = document.getElementById('v'), tell = what => fetch('/told?' + new URLSearchParams(what));
-v.onended = () => tell({ended: v.currentTime, duration: v.duration, width: v.videoWidth, height: v.videoHeight, frames: v.getVideoPlaybackQuality().totalVideoFrames});
-v.onerror = () => tell({error: v.error.message});
-v.play().catch(e => tell({error: e}));
+const v = document.getElementById('v'), report = what => fetch('/result?' + new URLSearchParams(what));
+v.onended = () => report({ended: v.currentTime, duration: v.duration, width: v.videoWidth, height: v.videoHeight, frames: v.getVideoPlaybackQuality().totalVideoFrames});
+v.onerror = () => report({error: v.error.message});
+v.play().catch(e => report({error: e}));
 </script></body></html>`
 
 // A real browser plays a clip from its first picture to its last.
@@ -36,7 +36,7 @@ func TestClipPlaysInBrowser(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := make(chan url.Values, 10)
+	results := make(chan url.Values, 10)
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/":
@@ -44,8 +44,8 @@ func TestClipPlaysInBrowser(t *testing.T) {
 		case "/clip.mp4":
 			w.Header().Set("Content-Type", "video/mp4")
 			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(clip))
-		case "/told":
-			told <- r.URL.Query()
+		case "/result":
+			results <- r.URL.Query()
 		default:
 			http.NotFound(w, r)
 		}
@@ -60,8 +60,8 @@ func TestClipPlaysInBrowser(t *testing.T) {
 		"--autoplay-policy=no-user-gesture-required",
 		"--remote-debugging-port=0", "--user-data-dir="+profile, server.URL)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestClipPlaysInBrowser(t *testing.T) {
 		_ = os.RemoveAll(profile)
 	}()
 	select {
-	case how := <-told:
+	case how := <-results:
 		number := func(name string) float64 {
 			f, err := strconv.ParseFloat(how.Get(name), 64)
 			if err != nil {
@@ -81,13 +81,13 @@ func TestClipPlaysInBrowser(t *testing.T) {
 			return f
 		}
 		if how.Has("error") {
-			t.Fatalf("the browser says %q", how.Get("error"))
+			t.Fatalf("the browser reports %q", how.Get("error"))
 		}
 		if number("duration") != 3 || number("ended") != 3 || number("width") != 640 || number("height") != 360 ||
 			number("frames") < 10 {
 			t.Errorf("it played %v, want 3 s of 640x360 to the end", how)
 		}
 	case <-within(t).Done():
-		t.Fatalf("the browser did not play it:\n%s", &said)
+		t.Fatalf("the browser did not play it:\n%s", &stderr)
 	}
 }

@@ -85,14 +85,14 @@ func TestEvidenceIsCopiedFirst(t *testing.T) {
 	) {
 		c.Copy(ctx, m.Data)
 	}}
-	heard := make(chan alerts.Alert, 10)
+	received := make(chan alerts.Alert, 10)
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	following := make(chan error, 1)
 	go func() {
 		following <- far.Follow(ctx, broker.FollowOptions{All: true}, func(r broker.Record) error {
 			a, err := alerts.Decode(r.Data)
-			heard <- a
+			received <- a
 			return err
 		})
 	}()
@@ -107,7 +107,7 @@ func TestEvidenceIsCopiedFirst(t *testing.T) {
 			t.Fatal(err)
 		}
 		select {
-		case a := <-heard:
+		case a := <-received:
 			// A subscriber can open it at once.
 			for _, e := range a.Evidence {
 				if data, err := NewReader(far.JetStream()).Read(within(t), e.Bucket, e.Name); err != nil ||
@@ -171,7 +171,7 @@ no_auth_user: u
 	defer mu.Unlock()
 	if n := strings.Count(said.String(), "not copied"); n != 1 ||
 		!strings.Contains(strings.ToLower(said.String()), "permissions violation") {
-		t.Errorf("it was said %d times, want once and why:\n%s", n, &said)
+		t.Errorf("it was logged %d times, want once and why:\n%s", n, &said)
 	}
 }
 

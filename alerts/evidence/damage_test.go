@@ -65,7 +65,7 @@ func TestDamagedPiece(t *testing.T) {
 		withServer(t, dir, func(js jetstream.JetStream) {
 			o := objects(t, js, Limits{Bytes: 64 << 20})
 			if !withIndex && !slices.Equal(o.Damaged(), []string{bad}) {
-				t.Errorf("damaged are said to be %v, want %s", o.Damaged(), bad)
+				t.Errorf("%v are reported as damaged, want %s", o.Damaged(), bad)
 			}
 			r := NewReader(js)
 			if got, err := r.Read(within(t), Bucket, good); err != nil || string(got) != "whole" {

@@ -253,7 +253,7 @@ func TestEventEvidence(t *testing.T) {
 	}
 	red, green, _, _ := img.At(1280/4+20, 721/2+11).RGBA()
 	if red < 2*green {
-		t.Errorf("the hottest place is not red: %d, %d", red>>8, green>>8)
+		t.Errorf("the hottest spot is not red: %d, %d", red>>8, green>>8)
 	}
 }
 
@@ -311,7 +311,7 @@ func TestFailedEvidenceDelaysNothing(t *testing.T) {
 				t.Errorf("found %q, want %q", got, c.want)
 			}
 			if missing := len(f.Missing) == 1 && f.Missing[0].Kind == alerts.EvidenceClip; missing != (c.encoder != nil && !strings.Contains(c.want, "clip")) {
-				t.Errorf("found %q, said to be missing is %v", c.want, f.Missing)
+				t.Errorf("found %q, reported missing is %v", c.want, f.Missing)
 			}
 		})
 	}

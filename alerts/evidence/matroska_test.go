@@ -82,7 +82,7 @@ func TestModelInputRoundTrip(t *testing.T) {
 			t.Errorf("side %d: %d of %d pictures, %d cuboids, %d gaps", side, n, len(pics), s.Cuboids, s.Gaps)
 		}
 		if want := ((59 + 4) * step).Seconds(); e.Seconds != want || e.Width != side || e.Frame != 7 {
-			t.Errorf("said is %+v, want %g seconds", e, want)
+			t.Errorf("the reply is %+v, want %g seconds", e, want)
 		}
 		t.Logf("side %d: %d bytes of %d, of noise", side, len(data), len(pics)*side*side)
 		if err := errors.Join(stream.Close(), prepare.Close()); err != nil {

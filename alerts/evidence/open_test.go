@@ -30,7 +30,7 @@ func TestOpenObjectsLeavesNothingOpen(t *testing.T) {
 			})
 		})
 	}
-	leaktest.None(t, func() { t.Run("told to stop", stopOpening) })
+	leaktest.None(t, func() { t.Run("canceled", stopOpening) })
 }
 
 // stopOpening cancels the opening at each of its steps.

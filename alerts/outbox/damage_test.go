@@ -98,7 +98,7 @@ func TestDamagedStore(t *testing.T) {
 	zeros := func(b []byte) []byte { clear(b[seventh(b) : seventh(b)+64]); return b }
 	tests := []struct {
 		name    string
-		do      func(t *testing.T, alerts, places string, dir string)
+		do      func(t *testing.T, alerts, positions, dir string)
 		missing string // numbers; empty for none
 		quiet   bool   // nothing is reported
 	}{
@@ -160,11 +160,11 @@ func TestDamagedStore(t *testing.T) {
 			lost := strings.Contains(logged, "alerts are missing from the store")
 			switch {
 			case test.missing != "" && !strings.Contains(logged, "numbers="+test.missing+" "):
-				t.Errorf("missing are %s, said is: %s", test.missing, logged)
+				t.Errorf("missing are %s, the log has: %s", test.missing, logged)
 			case test.missing == "" && lost:
-				t.Errorf("nothing is missing, said is: %s", logged)
+				t.Errorf("nothing is missing, the log has: %s", logged)
 			case test.quiet != (logged == ""):
-				t.Errorf("quiet: %v, said is: %s", test.quiet, logged)
+				t.Errorf("quiet: %v, the log has: %s", test.quiet, logged)
 			}
 			want := slices.Clone(ids)
 			for i := range ids {
@@ -198,7 +198,7 @@ func TestDamagedStore(t *testing.T) {
 			}
 			o, _, log = opened(t, dir)
 			if logged := log.String(); logged != "" {
-				t.Errorf("the second start said: %s", logged)
+				t.Errorf("the second start logged: %s", logged)
 			}
 			if got := stored(t, o); !slices.Equal(got, slices.Concat(want, fresh)) {
 				t.Errorf("later stored are %v, want %v", got, slices.Concat(want, fresh))
@@ -344,7 +344,7 @@ func TestDirectoryDeletedWhileRunning(t *testing.T) {
 		"numbers=1-3 ",
 	} {
 		if !strings.Contains(logged, want) {
-			t.Errorf("%q was not said: %s", want, logged)
+			t.Errorf("%q was not logged: %s", want, logged)
 		}
 	}
 	recorder.mu.Lock()
@@ -379,7 +379,7 @@ func TestMissingAlertsAreRestored(t *testing.T) {
 	}
 	o, _, log := opened(t, dir)
 	if !strings.Contains(log.String(), "numbers=2,6 ") {
-		t.Fatalf("the loss was not said: %s", log)
+		t.Fatalf("the loss was not logged: %s", log)
 	}
 	later := wholeEvent(t, o, "yard")
 	if err := o.Close(); err != nil {

@@ -77,7 +77,7 @@ func nextStorageStatus(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.S
 		}
 		return s
 	}
-	t.Fatal("nothing was said of the storage")
+	t.Fatal("no status of the storage was published")
 	return alerts.Storage{}
 }
 
@@ -151,7 +151,7 @@ func TestAlertsWaitForDiskSpace(t *testing.T) {
 	}
 	// Subscribers receive it; a status published during a restart of the server is repeated.
 	if s := nextStorageStatus(t, o, storage); s.State != alerts.StorageFailing || s.Detail == "" {
-		t.Errorf("heard first %+v", s)
+		t.Errorf("the first status is %+v", s)
 	}
 	close(allowed)
 	if err := <-done; err != nil {
@@ -172,7 +172,7 @@ func TestAlertsWaitForDiskSpace(t *testing.T) {
 		over = nextStorageStatus(t, o, storage)
 	}
 	if over.State != alerts.StorageOK || over.FailedSeconds <= 0 || over.FreeBytes == 0 {
-		t.Errorf("heard then %+v", over)
+		t.Errorf("the last status is %+v", over)
 	}
 }
 

@@ -251,7 +251,7 @@ func examine(t *testing.T, arrived []*jetstream.RawStreamMsg, stored map[string]
 	if n == 0 {
 		t.Error("nothing was ever stored: the test shows nothing")
 	}
-	t.Logf("%d messages said to be stored, %d arrived, %d of them ends of killed processes, and %d repeats", n,
+	t.Logf("%d messages reported as stored, %d arrived, %d of them ends of killed processes, and %d repeats", n,
 		len(content), recovered, repeats)
 }
 

@@ -76,7 +76,7 @@ func TestLossIsReportedAfterCancelledStart(t *testing.T) {
 	}
 	if !strings.Contains(log.String(), "alerts are missing from the store") ||
 		!strings.Contains(log.String(), "numbers=2 ") {
-		t.Errorf("the log does not say it:\n%s", log)
+		t.Errorf("it is not in the log:\n%s", log)
 	}
 }
 
@@ -136,7 +136,7 @@ func TestDirectoryComesBack(t *testing.T) {
 		for strings.Count(log.String(), text) < times {
 			select {
 			case <-ctx.Done():
-				t.Fatalf("%q is not said %d times:\n%s", text, times, log)
+				t.Fatalf("%q is not logged %d times:\n%s", text, times, log)
 			case <-time.After(time.Millisecond):
 			}
 		}

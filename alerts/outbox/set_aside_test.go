@@ -185,7 +185,7 @@ func TestSetAsideIsBounded(t *testing.T) {
 		t.Errorf("%d are set aside, %v", len(all), err)
 	}
 	if text := log.String(); !strings.Contains(text, "ALARM") || !strings.Contains(text, first.MessageID()) {
-		t.Errorf("not said: %s", text)
+		t.Errorf("not logged: %s", text)
 	}
 	if err := DropAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
 		t.Fatal(err)

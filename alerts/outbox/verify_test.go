@@ -101,7 +101,7 @@ func TestOnlyOwnAlertsAreForwarded(t *testing.T) {
 		t.Errorf("%d were skipped, want %d", n, wrong)
 	}
 	if text := log.String(); strings.Count(text, "is not delivered") != 1 || strings.Contains(text, "\x1b") {
-		t.Errorf("said: %q", text)
+		t.Errorf("logged: %q", text)
 	}
 	if err := o.Close(); err != nil {
 		t.Fatal(err)

@@ -135,7 +135,7 @@ func TestFlushWaitsForTheFile(t *testing.T) {
 	}
 	nowhere := NewLedger(filepath.Join(dir, "file", "x"), nil, false)
 	if err := nowhere.Flush(t.Context()); err == nil {
-		t.Error("a ledger that cannot be written says that it was")
+		t.Error("a ledger that cannot be written gives no error")
 	}
 	if err := nowhere.Close(); err == nil {
 		t.Error("and closes as if it were")

@@ -124,10 +124,10 @@ func TestEndListsPendingEvidence(t *testing.T) {
 // messages is lost, because held ends do not wait one after the other.
 func TestQueuedEndsArePublishedAtStop(t *testing.T) {
 	for name, c := range map[string]struct {
-		told bool
-		hold time.Duration
-	}{"told to": {true, thread.HoldAtStop}, "by itself": {false, thread.HoldTime}} {
-		t.Run(name, func(t *testing.T) { endsBehindEachOther(t, c.told, c.hold) })
+		stopped bool
+		hold    time.Duration
+	}{"stopped": {true, thread.HoldAtStop}, "recording ended": {false, thread.HoldTime}} {
+		t.Run(name, func(t *testing.T) { endsBehindEachOther(t, c.stopped, c.hold) })
 	}
 }
 

@@ -61,7 +61,7 @@ func openWorker(_ string, address source.Address, side int, media *pipeline.Medi
 	}
 }
 
-// Two cameras of a network of no size are watched, and the table says where their work goes.
+// Two cameras of a network of no size are watched, and the table shows where their work goes.
 func TestBenchCameras(t *testing.T) {
 	v, err := newLoadVideo(t.TempDir(), 640, 360, 10)
 	if err != nil {

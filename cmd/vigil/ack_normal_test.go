@@ -49,7 +49,7 @@ cameras: [{name: street, source: %s}]
 	}
 	if out := mustRunVigil(t, "alerts", "ack", last.ID, "--normal", "--by", "Ann", "--local", "-c",
 		file); !strings.Contains(out, "1 clip stored for training") {
-		t.Errorf("said is %s", out)
+		t.Errorf("the message is %s", out)
 	}
 	mustRunVigil(t, "alerts", "export", last.ID, dir, "--local", "-c", file)
 	clips, err := filepath.Glob(filepath.Join(dir, "model-input-*.mkv"))
@@ -92,16 +92,16 @@ cameras: [{name: street, source: %s}]
 		address := cameratest.Address(t, src)
 		reading.All = append(reading.All, batch.Recording{Source: address, Name: filepath.Base(src)})
 	}
-	var said strings.Builder
+	var out strings.Builder
 	set, err := reading.ReadTrainingSet(t.Context(), 0,
-		batch.VideoOptions{Side: mustPreset(t, "tiny").Side, FPS: 12.5}, &said)
+		batch.VideoOptions{Side: mustPreset(t, "tiny").Side, FPS: 12.5}, &out)
 	videos := set.Videos
 	if err != nil || len(videos) != 2 || videos[0].Frames() != 75 || videos[1].Frames() != pictures {
 		t.Errorf("train read %d videos, want one of 75 pictures and one of %d: %v", len(videos), pictures, err)
 	}
-	for line := range strings.SplitSeq(strings.TrimSpace(said.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(out.String()), "\n") {
 		if !strings.Contains(line, "12.5") {
-			t.Errorf("train says %q, want 12.5 frames a second", line)
+			t.Errorf("train reports %q, want 12.5 frames a second", line)
 		}
 	}
 }

@@ -51,11 +51,11 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	start, end := sampleAlert(alerts.PhaseStart), sampleAlert(alerts.PhaseEnd)
 	start.Camera, end.Camera, end.ID = "yard", "yard", start.ID
 
-	desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	sinks, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := desk.Publish(t.Context(), start); err != nil {
+	if err := sinks.Publish(t.Context(), start); err != nil {
 		t.Fatal(err)
 	}
 	history(start)
@@ -73,10 +73,10 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	}
 	lines(1)
 	// A restart of the server, as after a full disk, ends nothing.
-	if err := desk.Server().Restart(t.Context()); err != nil {
+	if err := sinks.Server().Restart(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := desk.Publish(t.Context(), end); err != nil {
+	if err := sinks.Publish(t.Context(), end); err != nil {
 		t.Fatal(err)
 	}
 	lines(2)
@@ -84,7 +84,7 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 	if c := <-code; c != exitDone {
 		t.Errorf("exit code %d: %s", c, errs.String())
 	}
-	if err := desk.Shutdown(); err != nil {
+	if err := sinks.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 
@@ -98,10 +98,10 @@ func TestAlertsReadsTheStoreOfThisMachine(t *testing.T) {
 		t.Errorf("exit code %d: %s%s", c, stdout, stderr)
 	}
 	// The store is free for the next vigil.
-	if desk, err = app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil {
+	if sinks, err = app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
-	if err := desk.Shutdown(); err != nil {
+	if err := sinks.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"--local", "--server", "nats://x"}, {"--local", "--creds", "x"}} {

@@ -67,11 +67,11 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 	}
 
 	scores := filepath.Join(dir, "scores.csv")
-	code, said, errs := runVigil(t, "replay", text, good, odd, other, "-m", weights, "--scores", scores, "--json")
+	code, out, errs := runVigil(t, "replay", text, good, odd, other, "-m", weights, "--scores", scores, "--json")
 	var result struct{ Videos batch.Results }
-	if err := json.Unmarshal([]byte(said), &result); err != nil || code != exitFailed || !names(errs) ||
+	if err := json.Unmarshal([]byte(out), &result); err != nil || code != exitFailed || !names(errs) ||
 		len(result.Videos) != 4 {
-		t.Fatalf("replay: exit code %d, %v\n%s%s", code, err, said, errs)
+		t.Fatalf("replay: exit code %d, %v\n%s%s", code, err, out, errs)
 	}
 	for i, v := range result.Videos {
 		if bad := i%2 == 0; (v.Error != "") != bad || !bad && v.Clips == 0 {
@@ -95,9 +95,9 @@ func TestBadRecordingIsLeftOut(t *testing.T) {
 		}
 	}
 	fakes := filepath.Join(dir, "fakes")
-	if code, said, errs := runVigil(t, "pseudo", text, good, "-o", fakes, "--copies", "1"); code != exitDone ||
+	if code, out, errs := runVigil(t, "pseudo", text, good, "-o", fakes, "--copies", "1"); code != exitDone ||
 		!strings.Contains(errs, "warning: left out: opening "+text) {
-		t.Errorf("pseudo: exit code %d\n%s%s", code, said, errs)
+		t.Errorf("pseudo: exit code %d\n%s%s", code, out, errs)
 	}
 }
 

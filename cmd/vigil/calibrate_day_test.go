@@ -39,7 +39,7 @@ func watchStreet(t *testing.T) streetWatch {
 }
 
 // episodes runs the pipeline over so much of a street and returns the clips as calibrate takes them, and the ends of
-// the alerts. Blind to places it takes the picture as a whole.
+// the alerts. If blind, it scores without the sensitivity map.
 func (w streetWatch) episodes(cfg scene.Config, length time.Duration, threshold pipeline.Threshold,
 	blind bool,
 ) (*calibrate.NormalScores, []alerts.Alert, *scene.Street) {
@@ -127,8 +127,7 @@ func TestAlarmBudget(t *testing.T) {
 }
 
 // A screen flickers at the edge of the picture all day. What happens on the street is found as well as without it, and
-// the screen raises no alarm; that it is the places that are weighed which do that is seen by the threshold that the
-// picture as a whole would have.
+// the screen raises no alarm. Without the sensitivity map the threshold is so high that events are missed.
 func TestNoisyCellsHideNothing(t *testing.T) {
 	w := watchStreet(t)
 	var script []scene.Moment
@@ -164,7 +163,7 @@ func TestNoisyCellsHideNothing(t *testing.T) {
 	}
 	_, missed, _, blindTheta := watch(true, true)
 	if missed < 2 || blindTheta < 2*theta {
-		t.Errorf("blind to places %d are missed at the threshold %g, with them it is %g: the screen drowns nothing",
+		t.Errorf("without the map %d are missed at the threshold %g, with it that is %g: the screen masks nothing",
 			missed, blindTheta, theta)
 	}
 }

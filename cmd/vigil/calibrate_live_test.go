@@ -38,7 +38,7 @@ func TestCalibrateWhileTheSizeChanges(t *testing.T) {
 	out := mustRunVigil(t, "calibrate", url, "--for", "14s", "-m", tinyWeights(t), "--camera", "gate", "--hop", "1",
 		"-o", record)
 	if !strings.Contains(out, "clips of pictures of another size") {
-		t.Errorf("nothing says what was left out:\n%s", out)
+		t.Errorf("what was left out is not reported:\n%s", out)
 	}
 	cal, err := calibrate.Read(record)
 	if err != nil {

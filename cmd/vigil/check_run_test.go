@@ -138,7 +138,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := string(text)
-	// again is a record that another camera, model or time would have: its id fits what it says.
+	// again is a record that another camera, model or time would have: its id fits its content.
 	again := func(change func(*calibrate.Calibration)) string {
 		var c calibrate.Calibration
 		if err := json.Unmarshal(text, &c); err != nil {
@@ -163,25 +163,25 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 		"Latin-1": "\xff\xfe" + good, "YAML": "lo: 1\ntheta: 2\n",
 		"lo is NaN": strings.Replace(good, `"lo": `, `"lo": NaN, "x": `, 1), "theta is a text": strings.Replace(good,
 			`"theta": `, `"theta": "1", "x": `, 1),
-		"an unknown field": strings.Replace(good, "{", `{"extra": 1,`, 1),
-		"version 1":        replaced(`"version": 2`, `"version": 1`),
-		"version 3":        replaced(`"version": 2`, `"version": 3`),
-		"changed by hand":  replaced(`"hop": 2`, `"hop": 3`),
-		"another id":       replaced(`"id": "`, `"id": "0`),
-		"lo is theta":      again(func(c k) { c.Lo = c.Theta }),
-		"lo above theta":   again(func(c k) { c.Lo = 2 * c.Theta }),
-		"another camera":   again(func(c k) { c.Key.Camera = "yard" }),
-		"no camera":        again(func(c k) { c.Key.Camera = "" }),
-		"another model":    again(func(c k) { c.Key.Model = strings.Repeat("0", 64) }),
-		"no model":         again(func(c k) { c.Key.Model = "" }),
-		"a mask":           again(func(c k) { c.Key.Mask = "abc" }),
-		"another hop":      again(func(c k) { c.Key.Hop = 4 }),
-		"another width":    again(func(c k) { c.Key.Width = 640 }),
-		"another height":   again(func(c k) { c.Key.Height = 480 }),
-		"no size":          again(func(c k) { c.Key.Width, c.Key.Height = 0, 0 }),
-		"another rate":     again(func(c k) { c.Key.FPS = 25 }),
-		"no rate":          again(func(c k) { c.Key.FPS = 0 }),
-		"places of no use": again(func(c k) { c.Sensitivity = &calibrate.SensitivityMap{} }),
+		"an unknown field":         strings.Replace(good, "{", `{"extra": 1,`, 1),
+		"version 1":                replaced(`"version": 2`, `"version": 1`),
+		"version 3":                replaced(`"version": 2`, `"version": 3`),
+		"changed by hand":          replaced(`"hop": 2`, `"hop": 3`),
+		"another id":               replaced(`"id": "`, `"id": "0`),
+		"lo is theta":              again(func(c k) { c.Lo = c.Theta }),
+		"lo above theta":           again(func(c k) { c.Lo = 2 * c.Theta }),
+		"another camera":           again(func(c k) { c.Key.Camera = "yard" }),
+		"no camera":                again(func(c k) { c.Key.Camera = "" }),
+		"another model":            again(func(c k) { c.Key.Model = strings.Repeat("0", 64) }),
+		"no model":                 again(func(c k) { c.Key.Model = "" }),
+		"a mask":                   again(func(c k) { c.Key.Mask = "abc" }),
+		"another hop":              again(func(c k) { c.Key.Hop = 4 }),
+		"another width":            again(func(c k) { c.Key.Width = 640 }),
+		"another height":           again(func(c k) { c.Key.Height = 480 }),
+		"no size":                  again(func(c k) { c.Key.Width, c.Key.Height = 0, 0 }),
+		"another rate":             again(func(c k) { c.Key.FPS = 25 }),
+		"no rate":                  again(func(c k) { c.Key.FPS = 0 }),
+		"an empty sensitivity map": again(func(c k) { c.Sensitivity = &calibrate.SensitivityMap{} }),
 	} {
 		t.Run(name, func(t *testing.T) {
 			write(t, filepath.Join(dir, "gate.json"), record)
@@ -196,7 +196,7 @@ func TestConfigCheckFindsBrokenCalibrations(t *testing.T) {
 	}
 }
 
-// withNewID gives a record the id of what it says now.
+// withNewID gives a record the id of its present content.
 func withNewID(t *testing.T, c calibrate.Calibration) string {
 	t.Helper()
 	c.ID = ""

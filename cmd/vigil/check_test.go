@@ -21,8 +21,8 @@ func TestConfigCheckAsksTheServers(t *testing.T) {
 			natstest.JetStreamIn(t.TempDir()))
 	good := natstest.Launch(t, natstest.FreePort(t), natstest.JetStreamIn(t.TempDir()))
 	for name, c := range map[string]struct {
-		ways, want string
-		code       int
+		sinks, want string
+		code        int
 	}{
 		"nobody": {
 			fmt.Sprintf("nats: {url: 'nats://127.0.0.1:%d'}", nobody), "no server answers there",
@@ -44,7 +44,7 @@ func TestConfigCheckAsksTheServers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), c.ways+"\nmodel: "+weights+
+			file := write(t, filepath.Join(t.TempDir(), "vigil.yaml"), c.sinks+"\nmodel: "+weights+
 				"\ncameras: [{name: a, source: 'rtsp://127.0.0.1/x'}]\n")
 			code, out, errs := runVigil(t, "config", "check", "-c", file)
 			if code != c.code || !strings.Contains(errs, c.want) || strings.Contains(errs, "s3cret") {

@@ -79,18 +79,18 @@ func TestComposeRunsItsExample(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(scratch) })
 	state := filepath.Join(scratch, "state")
-	places := map[string]string{}
+	mounts := map[string]string{}
 	for _, v := range vigil.Volumes {
 		from, to, _ := strings.Cut(v, ":")
 		to, _, _ = strings.Cut(to, ":")
 		if strings.HasPrefix(from, ".") {
-			places[to] = filepath.Join(scratch, filepath.Base(from))
-			copyTree(t, filepath.Join(root, from), places[to])
+			mounts[to] = filepath.Join(scratch, filepath.Base(from))
+			copyTree(t, filepath.Join(root, from), mounts[to])
 		} else {
 			if _, ok := c.Volumes[from]; !ok {
 				t.Errorf("the volume %s is not declared", from)
 			}
-			places[to] = state
+			mounts[to] = state
 		}
 	}
 	dockerfile := read("Dockerfile")
@@ -103,8 +103,8 @@ func TestComposeRunsItsExample(t *testing.T) {
 		}
 	}
 	if m := regexp.MustCompile(`COPY .*/src/weights (\S+)`).FindStringSubmatch(dockerfile); m != nil {
-		places[m[1]] = filepath.Join(scratch, "weights")
-		copyTree(t, filepath.Join(root, "weights"), places[m[1]])
+		mounts[m[1]] = filepath.Join(scratch, "weights")
+		copyTree(t, filepath.Join(root, "weights"), mounts[m[1]])
 	}
 	owner := os.Getuid()
 	if owner == 0 {
@@ -123,11 +123,11 @@ func TestComposeRunsItsExample(t *testing.T) {
 	server := natstest.Launch(t, natstest.FreePort(t),
 		fmt.Sprintf("jetstream {store_dir: %q}\nauthorization {user: vigil, password: %q}", t.TempDir(), password))
 	here := []string{"nats://nats:4222", fmt.Sprintf("nats://127.0.0.1:%d", server.Port)}
-	for to, from := range places {
+	for to, from := range mounts {
 		here = append(here, to, from)
 	}
 	move := strings.NewReplacer(here...)
-	file := filepath.Join(places["/etc/vigil"], "vigil.yaml")
+	file := filepath.Join(mounts["/etc/vigil"], "vigil.yaml")
 	config, err := os.ReadFile(file)
 	if err == nil {
 		err = os.WriteFile(file, []byte(move.Replace(string(config))), 0o600) // it keeps its mode

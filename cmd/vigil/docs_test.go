@@ -467,7 +467,7 @@ func TestPagesQuoteMessages(t *testing.T) {
 		}
 		for _, q := range quotes {
 			if q = strings.Trim(q, " ,)"); len(strings.Fields(q)) > 2 && !strings.Contains(messages, q) {
-				t.Errorf("no message says %q", q)
+				t.Errorf("no message has %q", q)
 			}
 		}
 	})

@@ -170,8 +170,8 @@ func checkComplete(t *testing.T, a alerts.Alert) {
 	}
 }
 
-// checkEvidence waits until all evidence of an alert is kept: a machine that is busy may make the clip after the end
-// was said.
+// checkEvidence waits until all evidence of an alert is kept: a busy machine may make the clip after the end
+// is published.
 func checkEvidence(t *testing.T, nc *nats.Conn, id string) {
 	t.Helper()
 	js, err := jetstream.New(nc)

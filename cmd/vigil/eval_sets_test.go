@@ -150,8 +150,8 @@ func TestEvalReadsShanghaiTech(t *testing.T) {
 	}
 }
 
-// A record that 'vigil calibrate' wrote judges the live protocol with its threshold, its hop and its places, and is
-// refused where it does not fit.
+// A record that 'vigil calibrate' wrote gives the live protocol its threshold, hop and sensitivity map, and is refused
+// where it does not fit.
 func TestEvalTakesACalibration(t *testing.T) {
 	dir := t.TempDir()
 	street := func(day uint64, width, height int, script ...scene.Moment) *scene.Street {
@@ -213,7 +213,7 @@ func TestEvalTakesACalibration(t *testing.T) {
 	if r.Live.Threshold.FPR > 0.3 || r.Live.Threshold.TPR < 0.5 || r.Live.Events.Found != 1 {
 		t.Errorf("%+v of the frames, %+v", r.Live.Threshold, r.Live.Events)
 	}
-	// Scores that were given are judged by it too.
+	// Given scores are compared with its threshold too.
 	given := parseEval(t, mustRunVigil(t, "eval", root, "--scores", filepath.Join(report, "scores.csv"),
 		"--calibration",
 		record, "--json", "--resamplings", "0"))

@@ -115,11 +115,11 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 	// What is shown as missed is abnormal by the labels, and what is shown as a false alarm is not. Video 12 is
 	// abnormal from frame 87 on, 03 to 145.
 	missed, wrong, ok := strings.Cut(string(page), "Worst false alarms")
-	sights := regexp.MustCompile(`<figcaption>([0-9]+), frame ([0-9]+), error`)
+	captions := regexp.MustCompile(`<figcaption>([0-9]+), frame ([0-9]+), error`)
 	for i, part := range []string{missed, wrong} {
-		found := sights.FindAllStringSubmatch(part, -1)
+		found := captions.FindAllStringSubmatch(part, -1)
 		if !ok || len(found) == 0 && i == 0 {
-			t.Errorf("no sights in the page: %v", found)
+			t.Errorf("no examples in the page: %v", found)
 		}
 		for _, m := range found {
 			frame, err := strconv.Atoi(m[2])

@@ -96,8 +96,8 @@ func (b *ballast) drop(t *testing.T) {
 }
 
 // The disk of the store is full for a while, with nothing left of the reserve either, while a camera sees one event
-// after the other. That is told, no camera loses a picture or is opened again for it, and every message of every event
-// is in the store afterwards.
+// after the other. It is reported, no camera loses a picture or is opened again for it, and every message of every
+// event is in the store afterwards.
 func TestDiskFullWhileWatching(t *testing.T) {
 	server := rtsptest.Start(t, rtsptest.Options{Launch: flashingCamera(t)})
 	quiet := rtsptest.Start(t, rtsptest.Options{})
@@ -149,7 +149,7 @@ cameras:
 		return strings.Contains(s, "ALARM") &&
 			strings.Contains(s, "store.disk_full")
 	})
-	t.Logf("told %v after the disk was full", time.Since(filled).Round(10*time.Millisecond))
+	t.Logf("reported %v after the disk was full", time.Since(filled).Round(10*time.Millisecond))
 	// It lasts for some pictures more.
 	seen := counter(stderr.String(), "quiet", "frames")
 	waitFor("pictures while the disk is full", func(s string) bool { return counter(s, "quiet", "frames") >= seen+50 })

@@ -70,7 +70,7 @@ func TestModelExport(t *testing.T) {
 	}
 }
 
-// Info says what the training noted, and that it is unknown where there is no note.
+// Info prints what the training noted, and that it is unknown where there is no note.
 func TestModelInfo(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "x.safetensors")
 	for _, c := range []struct {
@@ -93,7 +93,7 @@ func TestModelInfo(t *testing.T) {
 			[]string{"held out    48 clips score 0.01\n"},
 			`"held_out":{"clips":48,"normal":0.01}`,
 		},
-		// What a stranger's file says steers no terminal and stands for no number.
+		// What a stranger's file contains steers no terminal and stands for no number.
 		{map[string]string{train.NoteFPS: "\x1b[2J", train.NoteTrained: "yesterday", "\x1b]0;x": "\u009b"}, []string{
 			"rate        unknown", `"\x1b[2J"`, "trained     unknown", `"\x1b]0;x"`, `"\u009b"`,
 		}, `"notes":`},

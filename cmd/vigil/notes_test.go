@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// What a recording has to say beside its pictures is printed by every command that reads it, once, also where nothing
+// A note on a recording is printed by every command that reads it, once, also where nothing
 // else comes of it.
 func TestNotesOfRecordings(t *testing.T) {
 	dir := t.TempDir()
@@ -48,7 +48,7 @@ func TestNotesOfRecordings(t *testing.T) {
 	} {
 		_, _, errs := runVigil(t, args...)
 		if strings.Count(errs, folder+": the folder lacks 1 of its numbers (040)") != 1 {
-			t.Errorf("%s: nothing says that a number is missing, or it is said twice:\n%s", args[0], errs)
+			t.Errorf("%s: the missing number is not reported once:\n%s", args[0], errs)
 		}
 	}
 }

@@ -31,12 +31,12 @@ func TestPseudoMakesADataSet(t *testing.T) {
 	drawVideo(t, video, 64, 48, 120)
 	drawVideo(t, short, 64, 48, 20)
 	out := filepath.Join(dir, "made")
-	said, err := runPseudo(t.Context(), video, short, "-o", out, "--copies", "4")
+	line, err := runPseudo(t.Context(), video, short, "-o", out, "--copies", "4")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := out + ": 4 videos of 2 recordings; 4 could not be made: too short, or too little moves\n"; said != want {
-		t.Errorf("said %q, want %q", said, want)
+	if want := out + ": 4 videos of 2 recordings; 4 could not be made: too short, or too little moves\n"; line != want {
+		t.Errorf("printed %q, want %q", line, want)
 	}
 	data, err := eval.Open(t.Context(), out, "")
 	if err != nil {

@@ -60,7 +60,7 @@ func (r *recording) waitFor(what string, f func() bool) {
 	}
 }
 
-// end is how it ended, and what it said.
+// end is how it ended, and what it printed.
 func (r *recording) end() (stdout string, err error) {
 	r.t.Helper()
 	select {
@@ -171,9 +171,9 @@ func TestRecord(t *testing.T) {
 	r = startRecording(t, server.URL()+"\n", "-", "-o", out, "--for", "1m", "--segment", "1h")
 	r.waitFor("a file under way", func() bool { return strings.Contains(r.stderr.String(), "source open") && under() })
 	send(t, r.cmd.Process, syscall.SIGTERM)
-	said, err := r.end()
-	if err != nil || !regexp.MustCompile(`^test: 1 file, .* MiB, no gaps, in `).MatchString(said) {
-		t.Errorf("%v: %q\n%s", err, said, r.stderr.String())
+	out, err := r.end()
+	if err != nil || !regexp.MustCompile(`^test: 1 file, .* MiB, no gaps, in `).MatchString(out) {
+		t.Errorf("%v: %q\n%s", err, out, r.stderr.String())
 	}
 	if got := files(t, out, "*.part"); len(got) != 1 || got[0] != other {
 		t.Errorf("under way are %v", got)

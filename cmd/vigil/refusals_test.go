@@ -81,8 +81,8 @@ const publishAll = `publish: ">"`
 func TestRefusalsAreLoggedAndRecoveredFrom(t *testing.T) {
 	all := []string{alerts.AllAlerts}
 	for name, c := range map[string]struct {
-		refuse, mend func(r *remote)
-		check, log   string
+		refuse, repair func(r *remote)
+		check, log     string
 	}{
 		"no JetStream": {
 			func(r *remote) { r.start(publishAll, false) },
@@ -150,33 +150,33 @@ func TestRefusalsAreLoggedAndRecoveredFrom(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			var said alerttest.Log
-			desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.NewTextHandler(&said, nil)))
+			var log alerttest.Log
+			sinks, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.NewTextHandler(&log, nil)))
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := publishMany(t, desk, 3)
+			want := publishMany(t, sinks, 3)
 			logged := func(text string) {
 				t.Helper()
-				for began := time.Now(); !strings.Contains(said.String(), text); time.Sleep(20 * time.Millisecond) {
+				for began := time.Now(); !strings.Contains(log.String(), text); time.Sleep(20 * time.Millisecond) {
 					if time.Since(began) > longWait {
-						t.Fatalf("the log never says %q:\n%s", text, said.String())
+						t.Fatalf("the log never says %q:\n%s", text, log.String())
 					}
 				}
 			}
 			logged("not delivered yet, retrying")
 			logged(c.log)
-			c.mend(r)
+			c.repair(r)
 			ctx, cancel := context.WithTimeout(t.Context(), longWait)
 			defer cancel()
-			if err := desk.Drain(ctx); err != nil {
-				t.Errorf("%v\n%s", err, said.String())
+			if err := sinks.Drain(ctx); err != nil {
+				t.Errorf("%v\n%s", err, log.String())
 			}
 			logged("delivered again")
-			if err := desk.Shutdown(); err != nil {
+			if err := sinks.Shutdown(); err != nil {
 				t.Error(err)
 			}
-			if strings.Contains(said.String(), "s3cret") {
+			if strings.Contains(log.String(), "s3cret") {
 				t.Error("the log has the password")
 			}
 			if got := r.arrived(); fmt.Sprint(got) != fmt.Sprint(want) {

@@ -109,9 +109,9 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	for _, n := range []string{"1", "2", "3"} {
 		calibrate = append(calibrate, strings.Replace(train, "%d", n, 1))
 	}
-	said := mustRunVigil(t, calibrate...)
-	if !strings.Contains(said, "provisional: too little video for a number of alarms") {
-		t.Errorf("half a minute of video was calibrated with\n%s", said)
+	out := mustRunVigil(t, calibrate...)
+	if !strings.Contains(out, "provisional: too little video for a number of alarms") {
+		t.Errorf("half a minute of video was calibrated with\n%s", out)
 	}
 	for want, flags := range map[string][]string{
 		`--alarms: is "2/month", must be`: {"--alarms", "2/month"},
@@ -124,7 +124,7 @@ func TestCalibrateThenReplayRaisesAlerts(t *testing.T) {
 	}
 	// A cart drives through the fourth clip: large enough even for weights that were never trained.
 	cart := filepath.Join(data, "ped2", "test", "04.mkv")
-	out := mustRunVigil(t, "replay", cart, "-m", weights, "--calibration", record, "--scores", scores, "--no-publish")
+	out = mustRunVigil(t, "replay", cart, "-m", weights, "--calibration", record, "--scores", scores, "--no-publish")
 	events := readCSV(t, filepath.Join(dir, "events.csv"))
 	if len(events) < 2 || events[1][0] != "04.mkv" || events[1][2] != "gate" {
 		t.Fatalf("events %v\n%s", events, out)

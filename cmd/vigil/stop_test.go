@@ -20,7 +20,7 @@ import (
 	"vigil/internal/rtsptest"
 )
 
-// startProgram is the whole program in a process of its own, on a camera that shows something, one that says nothing,
+// startProgram is the whole program in a process of its own, on a camera that shows something, one that sends nothing,
 // and one whose process is stopped.
 func startProgram(t *testing.T) (cmd *exec.Cmd, stderr *alerttest.Log) {
 	t.Helper()
@@ -95,7 +95,7 @@ func checkNoSecret(t *testing.T, pid int) {
 	}
 }
 
-// However the program is told to end, it does, and leaves no child behind. The limit of ten seconds is the program's
+// However the program is stopped, it ends, and leaves no child behind. The limit of ten seconds is the program's
 // own: it ends by itself with an error where it cannot keep it.
 func TestStop(t *testing.T) {
 	tests := []struct {
@@ -105,7 +105,7 @@ func TestStop(t *testing.T) {
 	}{
 		{"terminated", func(t *testing.T, p *os.Process) { send(t, p, syscall.SIGTERM) }, 0},
 		{"a second signal", func(t *testing.T, p *os.Process) {
-			for range 10 { // it must have heard the first
+			for range 10 { // it must have handled the first
 				send(t, p, syscall.SIGTERM)
 				time.Sleep(sameSignal / 4)
 			}

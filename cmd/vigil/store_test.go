@@ -29,29 +29,29 @@ func TestStoreCheckAndRepair(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	vigil := func(want int, says string, args ...string) {
+	vigil := func(want int, text string, args ...string) {
 		t.Helper()
 		var out, errs alerttest.Log
 		code := run(t.Context(), append(args, "-c", file), &out, &errs)
-		if said := out.String() + errs.String(); code != want || !strings.Contains(said, says) {
-			t.Errorf("vigil %v: exit code %d, want %d and %q: %s", args, code, want, says, said)
+		if output := out.String() + errs.String(); code != want || !strings.Contains(output, text) {
+			t.Errorf("vigil %v: exit code %d, want %d and %q: %s", args, code, want, text, output)
 		}
 	}
 	vigil(exitFailed, "no alerts are kept in", "store", "check")
-	desk, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
+	sinks, err := app.OpenSinks(t.Context(), cfg, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	start, end := sampleAlert(alerts.PhaseStart), sampleAlert(alerts.PhaseEnd)
 	start.Camera, end.Camera, end.ID = "yard", "yard", start.ID
 	for _, a := range []alerts.Alert{start, end} {
-		if err := desk.Publish(t.Context(), a); err != nil {
+		if err := sinks.Publish(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 	}
 	vigil(exitDone, "nothing is damaged", "store", "check")
 	vigil(exitFailed, "another vigil uses it", "store", "repair")
-	if err := desk.Shutdown(); err != nil {
+	if err := sinks.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
 	block := filepath.Join(dir, "data", "nats", "jetstream", "$G", "streams", "VIGIL_ALERTS", "msgs", "1.blk")

@@ -65,13 +65,13 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	var said alerttest.Log
-	desk, err := app.OpenSinks(ctx, cfg,
-		slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelWarn})))
+	var log alerttest.Log
+	sinks, err := app.OpenSinks(ctx, cfg,
+		slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(desk.Drain(ctx), desk.Shutdown()); err != nil {
+	if err := errors.Join(sinks.Drain(ctx), sinks.Shutdown()); err != nil {
 		t.Error(err)
 	}
 	wantGate := []string{old.Open + ":0", old.Open + ":1", old.Open + ":2"}
@@ -79,10 +79,10 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 		fmt.Sprint(got["gate"]) != fmt.Sprint(wantGate) || len(got) != 2 {
 		t.Errorf("the webhook got %v, want %v and %v", got, wantYard, wantGate)
 	}
-	for line := range strings.Lines(said.String()) {
+	for line := range strings.Lines(log.String()) {
 		// no broker is there
 		if !strings.Contains(line, "is closed") && !strings.Contains(line, "topics stay retained") {
-			t.Errorf("the log says %s", line)
+			t.Errorf("the log has %s", line)
 		}
 	}
 
@@ -133,7 +133,7 @@ func upgrade(t *testing.T, dir string, old olddata.Dir) {
 	}
 }
 
-// What a newer version left is opened by no command, and said.
+// What a newer version left is opened by no command, and the error names it.
 func TestNewerDataDirIsRefused(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	olddata.Version1(t, dir)

@@ -12,7 +12,7 @@ import (
 	"vigil/internal/docs"
 )
 
-// border says what packages of vigil may link; what is not named here may link everything.
+// border lists what packages of vigil may link; one that is not named here may link everything.
 type border struct {
 	packages string   // a pattern of go list below vigil
 	ours     string   // patterns of those of vigil that they may link

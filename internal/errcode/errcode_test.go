@@ -51,7 +51,7 @@ func TestErrorsPageIsCurrent(t *testing.T) {
 		t.Fatal(err)
 	}
 	if string(page) != Markdown() {
-		t.Error("docs/errors.md is not what the table says: run go generate ./internal/errcode")
+		t.Error("docs/errors.md differs from the table: run go generate ./internal/errcode")
 	}
 }
 

@@ -92,7 +92,7 @@ func TestNames(t *testing.T) {
 				slices.Reverse(back)
 				slices.Reverse(want)
 				if got := of.names(back); !slices.Equal(got, want) {
-					t.Errorf("the other way round %v, want %v", got, want)
+					t.Errorf("reversed %v, want %v", got, want)
 				}
 			}
 			for _, name := range Cameras(sources) {

@@ -187,7 +187,7 @@ func checkNorms(t *testing.T, set *Set) {
 				sum += float64(v) * d[i]
 			}
 			if want := f(); math.Abs(sum-want) > 1e-4*float64(size.pixels) {
-				t.Errorf("%+v: the result weighs %v, want %v", size, sum, want)
+				t.Errorf("%+v: the weighted sum of the result is %v, want %v", size, sum, want)
 			}
 			dGamma, dBeta := make([]float32, channels), make([]float32, channels)
 			n.Backward(pool, g, single(u), single(gamma), dGamma, dBeta)
@@ -285,7 +285,7 @@ func TestMemoryGradients(t *testing.T) {
 					sum += float64(v) * d[i]
 				}
 				if want := f(); math.Abs(sum-want) > 1e-4 {
-					t.Errorf("%+v: the read weighs %v, want %v", c, sum, want)
+					t.Errorf("%+v: the weighted sum of the read is %v, want %v", c, sum, want)
 				}
 				dz, dSlots := make([]float32, len(z)), make([]float32, len(slots))
 				g.Run(pool, dz, dSlots, single(d), single(z), single(slots), w, entropy)

@@ -100,7 +100,7 @@ func TestResidual(t *testing.T) {
 					want += math.Pow(float64(y[f*n+i])-float64(x[f*n+i]), 2)
 				}
 				if !near(sum[i], want, want) {
-					t.Fatalf("%d places: sum %d is %v, want %v", n, i, sum[i], want)
+					t.Fatalf("%d positions: sum %d is %v, want %v", n, i, sum[i], want)
 				}
 			}
 		}

@@ -32,7 +32,7 @@ func TestGlide(t *testing.T) {
 			}
 		}
 	}
-	made, ways := 0, map[bool]int{}
+	made, directions := 0, map[bool]int{}
 	for n := range 60 {
 		if !f.writeGlide(rngFor(1, rngPseudo, uint64(n)), s, 3, x, mask) {
 			continue
@@ -53,7 +53,7 @@ func TestGlide(t *testing.T) {
 			last[frame] /= weight[frame]
 		}
 		step := (first[15] - first[0]) / 15
-		ways[step > 0]++
+		directions[step > 0]++
 		for frame := 1; frame < model.Frames; frame++ {
 			if d := first[frame] - first[frame-1] - step; d > 0.6 || d < -0.6 {
 				t.Fatalf("clip %d: from frame %d on it goes %.2f pixels, in the mean %.2f", n, frame-1,
@@ -71,8 +71,8 @@ func TestGlide(t *testing.T) {
 			t.Fatalf("clip %d: it goes %.2f down and %.2f along", n, descent, 15*step)
 		}
 	}
-	if made < 10 || ways[true] == 0 || ways[false] == 0 {
-		t.Errorf("%d of 60 clips have something that glides, %v", made, ways)
+	if made < 10 || directions[true] == 0 || directions[false] == 0 {
+		t.Errorf("%d of 60 clips have something that glides, %v", made, directions)
 	}
 }
 

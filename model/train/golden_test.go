@@ -68,10 +68,10 @@ func (o *oracle) compare(t *testing.T, name string, got []float32, share float64
 	if strings.HasPrefix(name, "train.") && len(tensor.Shape) == 5 {
 		want = make([]float32, len(tensor.Float))
 		channels := tensor.Shape[1]
-		places := len(want) / o.batch / channels
+		positions := len(want) / o.batch / channels
 		for i, v := range tensor.Float {
-			clip, c, p := i/places/channels, i/places%channels, i%places
-			want[(clip*places+p)*channels+c] = v
+			clip, c, p := i/positions/channels, i/positions%channels, i%positions
+			want[(clip*positions+p)*channels+c] = v
 		}
 	}
 	if len(got) != len(want) {

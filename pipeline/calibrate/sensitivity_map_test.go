@@ -53,7 +53,7 @@ func TestSensitivityMapAttenuatesNoisyCells(t *testing.T) {
 	errs[0], errs[side*side-1] = 1, 1
 	out := p.Apply(errs, side)
 	if out[0] != 1/float32(p.Divisors[0]) || out[side*side-1] != 1 || errs[0] != 1 {
-		t.Errorf("weighed to %g and %g, the map itself has %g", out[0], out[side*side-1], errs[0])
+		t.Errorf("weighted to %g and %g, the map itself has %g", out[0], out[side*side-1], errs[0])
 	}
 }
 

@@ -155,7 +155,7 @@ func (l *listener) untilIs(t *testing.T, topic, want string, is func(string) boo
 		select {
 		case <-l.news:
 		case <-ctx.Done():
-			t.Fatalf("%s says %q, want %q", topic, got, want)
+			t.Fatalf("%s is %q, want %q", topic, got, want)
 		}
 	}
 }
@@ -353,7 +353,7 @@ func TestEventsKeepTheirOrder(t *testing.T) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if fmt.Sprint(l.events) != fmt.Sprint(want) {
-			t.Errorf("heard %v\nwant %v", l.events, want)
+			t.Errorf("received %v\nwant %v", l.events, want)
 		}
 	})
 }
@@ -407,7 +407,7 @@ func (h *logBuffer) wait(ctx context.Context, text string) error {
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the log never says %q:\n%s", text, all)
+			return fmt.Errorf("%q was never logged:\n%s", text, all)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

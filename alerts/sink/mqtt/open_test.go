@@ -57,7 +57,7 @@ func TestDialLeavesNothingOpen(t *testing.T) {
 			})
 		})
 	}
-	t.Run("a way whose broker is away", func(t *testing.T) {
+	t.Run("a sink whose broker is away", func(t *testing.T) {
 		leaktest.None(t, func() {
 			w, err := New(Options{URL: "tcp://127.0.0.1:1", Topic: "vigil"})
 			if err != nil {

@@ -60,7 +60,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	}
 	for _, topic := range []string{"#", "$JS/#", "other/#", "_INBOX/#", "_INBOX/a/#"} {
 		if subscribe(topic) == nil {
-			t.Errorf("%s may be heard", topic)
+			t.Errorf("%s may be subscribed to", topic)
 		}
 	}
 	// Neither these messages nor their retained copies may ever arrive.
@@ -78,10 +78,10 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 		case m := <-messages:
 			seen[m] = true
 			if len(m) > 6 && m[len(m)-6:] == "forged" {
-				t.Errorf("heard %s", m)
+				t.Errorf("received %s", m)
 			}
 		case <-ctx.Done():
-			t.Fatalf("heard %v", seen)
+			t.Fatalf("received %v", seen)
 		}
 	}
 	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)

@@ -192,7 +192,7 @@ func TestRenamedCameraAfterKill(t *testing.T) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		if len(l.events) != 1 || l.events[0] != "vigil/events/yard/end "+end.MessageID() {
-			t.Errorf("heard %v", l.events)
+			t.Errorf("received %v", l.events)
 		}
 	})
 }

@@ -38,9 +38,9 @@ func TestStalledBroker(t *testing.T) {
 			Data: make([]byte, 64<<20),
 		})
 	}()
-	said := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		defer close(said)
+		defer close(done)
 		for i := range 1000 {
 			state := alerts.StateLive
 			if i%2 == 0 {
@@ -52,7 +52,7 @@ func TestStalledBroker(t *testing.T) {
 		w.Status(alerts.Status{Camera: "yard", State: alerts.StateFrozen})
 	}()
 	select {
-	case <-said:
+	case <-done:
 	case <-time.After(5 * time.Second):
 		t.Error("a state waits for the broker")
 	}

@@ -172,7 +172,7 @@ func TestIntervalIsSymmetric(t *testing.T) {
 			}
 		}
 		if edge > 1e-3 {
-			t.Errorf("%d peaks: the outermost scales weigh %.2g: there are more beyond", n, edge)
+			t.Errorf("%d peaks: the outermost scales have a weight of %.2g: the grid of scales is too narrow", n, edge)
 		}
 	}
 }

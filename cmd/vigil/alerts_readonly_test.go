@@ -34,8 +34,7 @@ func describeStreams(t *testing.T, js jetstream.JetStream) string {
 	return strings.Join(all, ", ")
 }
 
-// Commands that only ask leave a server as they found it: without a stream where there is none, and without a consumer
-// where there is one.
+// Commands that only read leave a server as they found it: no stream and no consumer is created.
 func TestReadingCreatesNothing(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
@@ -50,8 +49,8 @@ func TestReadingCreatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := sampleAlert(alerts.PhaseStart)
-	for _, server := range []struct{ name, says string }{{"empty", "no alerts yet"}, {"with an alert", ""}} {
-		if server.says == "" {
+	for _, server := range []struct{ name, note string }{{"empty", "no alerts yet"}, {"with an alert", ""}} {
+		if server.note == "" {
 			conn, err := broker.Dial(t.Context(), broker.DialOptions{URL: url})
 			if err != nil {
 				t.Fatal(err)
@@ -72,8 +71,8 @@ func TestReadingCreatesNothing(t *testing.T) {
 			{"ack", alerts.NewID()},
 		} {
 			_, out, errs := runAlerts(t.Context(), append(args, "--server", url)...)
-			if server.says != "" && (!strings.Contains(errs, server.says) || out != "") {
-				t.Errorf("%s, %v: said %q, printed %q", server.name, args, errs, out)
+			if server.note != "" && (!strings.Contains(errs, server.note) || out != "") {
+				t.Errorf("%s, %v: noted %q, printed %q", server.name, args, errs, out)
 			}
 			if after := describeStreams(t, js); after != before {
 				t.Errorf("%s, %v: there were %q, there are %q", server.name, args, before, after)
@@ -107,12 +106,12 @@ func TestFollowWaitsForTheFirstAlert(t *testing.T) {
 		case l := <-from.out:
 			return l
 		case <-ctx.Done():
-			t.Fatal("nothing was said")
+			t.Fatal("nothing was printed")
 			return ""
 		}
 	}
 	if l := line(notes); !strings.Contains(l, "no alerts yet") {
-		t.Errorf("said is %q", l)
+		t.Errorf("the note is %q", l)
 	}
 	conn, err := broker.Dial(ctx, broker.DialOptions{URL: url})
 	if err != nil {
@@ -159,7 +158,7 @@ jetstream: {store_dir: %q}`, t.TempDir()), "no room"},
 	}
 }
 
-// A command asks for each bucket once, however many objects it reads there.
+// A command looks up each bucket once, however many objects it reads there.
 func TestBucketIsLookedUpOnce(t *testing.T) {
 	url, _, a := serveStoredAlert(t)
 	nc, err := nats.Connect(url, nats.UserInfo(clerk.Name, clerk.Password))
@@ -167,7 +166,7 @@ func TestBucketIsLookedUpOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer nc.Close()
-	asked, err := nc.SubscribeSync("$JS.API.STREAM.INFO.OBJ_VIGIL_EVIDENCE")
+	lookups, err := nc.SubscribeSync("$JS.API.STREAM.INFO.OBJ_VIGIL_EVIDENCE")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,17 +179,17 @@ func TestBucketIsLookedUpOnce(t *testing.T) {
 	if err := nc.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	n, _, err := asked.Pending()
+	n, _, err := lookups.Pending()
 	if err != nil {
 		t.Fatal(err)
 	}
 	var opened int
 	for range n {
-		m, err := asked.NextMsg(longWait)
+		m, err := lookups.NextMsg(longWait)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(string(m.Data), "subjects_filter") { // with it, it is asked what one object has
+		if !strings.Contains(string(m.Data), "subjects_filter") { // with it, the request is for one object
 			opened++
 		}
 	}

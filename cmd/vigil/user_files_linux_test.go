@@ -62,7 +62,7 @@ func writeUsersFiles(t *testing.T, dir string, names ...string) map[string]strin
 	return digests(t, dir)
 }
 
-func checkStays(t *testing.T, dir string, before map[string]string) {
+func checkUnchanged(t *testing.T, dir string, before map[string]string) {
 	t.Helper()
 	after := digests(t, dir)
 	for path, digest := range before {
@@ -124,7 +124,7 @@ cameras:
 		t.Run(args[0]+" "+filepath.Base(args[len(args)-1]), func(t *testing.T) {
 			code, _, stderr := runVigil(t, args...)
 			t.Logf("exit code %d\n%s", code, stderr)
-			checkStays(t, dir, before)
+			checkUnchanged(t, dir, before)
 		})
 	}
 	// Killed at some moment, and started again.
@@ -141,7 +141,7 @@ cameras:
 			_ = cmd.Process.Kill() // it may have ended meanwhile
 			<-done
 		}
-		checkStays(t, dir, before)
+		checkUnchanged(t, dir, before)
 	}
 }
 
@@ -170,7 +170,7 @@ func TestUserFileInTheWay(t *testing.T) {
 		if !strings.Contains(stderr, c.want) {
 			t.Errorf("%s: want %q in\n%s", c.name, c.want, stderr)
 		}
-		checkStays(t, dir, before)
+		checkUnchanged(t, dir, before)
 	}
 	dir := t.TempDir()
 	before := writeUsersFiles(t, dir, "events.csv")
@@ -179,7 +179,7 @@ func TestUserFileInTheWay(t *testing.T) {
 		!strings.Contains(stderr, "events.csv exists already") {
 		t.Errorf("exit code %d\n%s", code, stderr)
 	}
-	checkStays(t, dir, before)
+	checkUnchanged(t, dir, before)
 }
 
 // What -o names and is no regular file is written to, by every command that has such a flag, and is what it was
@@ -264,7 +264,7 @@ func TestSignalEndsHungCommand(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// It hears signals from its first moments on; before that it ends at once, which is as well.
+	// It handles signals from its first moments on; before that it ends at once, which is as well.
 	time.AfterFunc(time.Second, func() { _ = cmd.Process.Signal(syscall.SIGTERM) })
 	err := cmd.Wait()
 	if ctx.Err() != nil || cmd.ProcessState.ExitCode() == exitDone {
