@@ -63,7 +63,8 @@ typedef struct {
 
 // Functions return 0 or a negative FFmpeg error code. Options not listed here do not reach FFmpeg.
 vigil_source *vigil_new(vigil_guard *g); // g must outlive the source
-int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers, int known, int64_t timeout_us, vigil_info *info);
+int vigil_open(vigil_source *s, const char *url, const char *transport, const char *protocols, const char *headers,
+	       int known, int64_t timeout_us, vigil_info *info);
 // vigil_read decodes the next frame. Before the first one it returns vigil_waiting after each timeout in which packets
 // came, up to waits times.
 int vigil_read(vigil_source *s, int64_t timeout_us, int waits, vigil_picture *p);
@@ -83,7 +84,6 @@ int vigil_survey_open(const char *path, const char *protocols, vigil_survey **s,
 int vigil_survey_read(vigil_survey *s, int packets, vigil_scan *r);
 void vigil_survey_close(vigil_survey *s);
 
-
 // A muxer buffers its output until vigil_mux_take: records of an int64_t file offset, an int64_t length and the bytes.
 typedef struct vigil_muxer vigil_muxer;
 int vigil_mux_new(vigil_muxer **to, const vigil_coding *c, const char *creation_time);
@@ -99,4 +99,5 @@ void vigil_large_size(const vigil_source *s, int *width, int *height); // after 
 void vigil_reason(int code, char *text, size_t size);
 
 // Error codes that the Go side distinguishes.
-extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error, vigil_server_error, vigil_waiting, vigil_large;
+extern const int vigil_eof, vigil_exit, vigil_unauthorized, vigil_forbidden, vigil_not_found, vigil_client_error,
+	vigil_server_error, vigil_waiting, vigil_large;

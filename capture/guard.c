@@ -70,10 +70,10 @@ static void *next(const char *name, void *_Atomic *kept)
 	return f;
 }
 
-#define NEXT(type, name)                                                                                                                   \
-	({                                                                                                                                 \
-		static void *_Atomic kept;                                                                                                 \
-		(type *)next(name, &kept);                                                                                                 \
+#define NEXT(type, name)           \
+	({                         \
+		static void *_Atomic kept; \
+		(type *)next(name, &kept); \
 	})
 
 // ip_of converts an address to IPv6 and returns 1, or returns 0 if it is of another family.
@@ -273,7 +273,8 @@ static int is_taken_over(const char *name, void *by) { return dlsym(RTLD_DEFAULT
 
 int vigil_guard_works(void)
 {
-	return is_taken_over("getaddrinfo", (void *)guarded_getaddrinfo) && is_taken_over("connect", (void *)guarded_connect) &&
-	       is_taken_over("sendto", (void *)guarded_sendto) && is_taken_over("av_image_check_size2", (void *)limited_check_size) &&
+	return is_taken_over("getaddrinfo", (void *)guarded_getaddrinfo) &&
+	       is_taken_over("connect", (void *)guarded_connect) && is_taken_over("sendto", (void *)guarded_sendto) &&
+	       is_taken_over("av_image_check_size2", (void *)limited_check_size) &&
 	       is_taken_over("avcodec_alloc_context3", (void *)limited_alloc_context);
 }

@@ -13,7 +13,8 @@ static void add_row(uint16_t *restrict sums, const uint8_t *restrict from, int w
 		sums[x] += from[x];
 }
 
-static void join(float *restrict row, const uint16_t *restrict sums, const uint8_t *restrict top, float a, const uint8_t *restrict bottom, float b, int w)
+static void join(float *restrict row, const uint16_t *restrict sums, const uint8_t *restrict top, float a,
+	const uint8_t *restrict bottom, float b, int w)
 {
 	for (int x = 0; x < w; x++)
 		row[x] = (float)sums[x] + a * (float)top[x] + b * (float)bottom[x];
@@ -21,8 +22,8 @@ static void join(float *restrict row, const uint16_t *restrict sums, const uint8
 
 // squeeze writes a row of side pixels, each the weighted sum of taps neighbours. It is inlined with constant taps,
 // which makes it several times as fast.
-static inline __attribute__((always_inline)) void squeeze(uint8_t *restrict to, const float *restrict row, const int *restrict left,
-	const float *restrict weights, int side, const int taps)
+static inline __attribute__((always_inline)) void squeeze(uint8_t *restrict to, const float *restrict row,
+	const int *restrict left, const float *restrict weights, int side, const int taps)
 {
 	for (int i = 0; i < side; i++, weights += taps) {
 		const float *from = row + left[i];
@@ -37,7 +38,8 @@ static inline __attribute__((always_inline)) void squeeze(uint8_t *restrict to, 
 // Above max_taps a table of weights gains nothing.
 enum { max_taps = 10 };
 
-static void squeeze_by(uint8_t *restrict to, const float *restrict row, const int *restrict left, const float *restrict weights, int side, int taps)
+static void squeeze_by(uint8_t *restrict to, const float *restrict row, const int *restrict left,
+	const float *restrict weights, int side, int taps)
 {
 	switch (taps) {
 #define CASE(n) case n: squeeze(to, row, left, weights, side, n); return;
