@@ -11,7 +11,8 @@ COUNT := -tags=gocv_specific_modules,gocv_videoio,matprofile
 # The summary names each test that was skipped, and why; with CI set such a test fails.
 TEST  := $(TOOL) gotestsum --format pkgname --
 
-.PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate docs bench audit clean
+.PHONY: all setup setup-tests build demo test test-race test-street test-pure test-long soak check fmt generate docs \
+	bench audit clean
 # Setting up comes before what needs it, also with -j; go has its own parallelism.
 .NOTPARALLEL:
 
@@ -33,9 +34,10 @@ build:
 demo: setup build
 	@bin/vigil demo
 
-## test: install what is missing, then every test with the race detector, and once more without OpenCV; long ones without either
+## test: install what is missing, then all tests with the race detector, and without OpenCV; long ones without either
 test: test-race test-street test-pure
-	@[ -n "$(VIGIL_DATA)" ] || echo "make test: VIGIL_DATA is not set, so the tests on real video were skipped; it names a folder with them (see CONTRIBUTING.md)"
+	@[ -n "$(VIGIL_DATA)" ] || echo "make test: VIGIL_DATA is not set, so the tests on real video were skipped;" \
+		"it names the folder of the videos (see CONTRIBUTING.md)"
 
 test-race: setup-tests
 	$(TEST) $(COUNT) -race -timeout 30m ./...
@@ -56,9 +58,10 @@ test-long: setup-tests
 	VIGIL_DAMAGE_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAndDamaged$$' ./alerts/damage
 	VIGIL_LONG=1 $(TEST) -timeout 1h -run '^$$' -fuzz '^FuzzStore$$' -fuzztime 10m ./alerts/damage
 
-## soak: eight cameras and random faults for a while, then twice and four times the cameras that fit; DURATION=10m SEED=1
+## soak: eight cameras and random faults, then twice and four times the cameras that fit; DURATION=10m SEED=1
 soak: setup-tests build
-	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true go test $(COUNT) ./pipeline -run '^TestSoak$$' -v -count=1 -timeout 0
+	VIGIL_SOAK=$(or $(DURATION),10m) VIGIL_SEED=$(SEED) CI=true \
+		go test $(COUNT) ./pipeline -run '^TestSoak$$' -v -count=1 -timeout 0
 	go run ./bench/overload -check -cameras 2x,4x -settle 3m -for 10m
 
 ## check: formatting, linters, borders, generated files; changes nothing in the code
@@ -78,11 +81,11 @@ fmt:
 generate:
 	go generate ./...
 
-## docs: run the commands that README.md and docs quote, and put their outputs and the picture into them; DOCS=part of a command
+## docs: run the commands that README.md and docs quote, and update their outputs and pictures; DOCS=part of a command
 docs: build
 	go run ./internal/docs/make $(DOCS)
 
-## bench: time vigil beside PyTorch, ONNX Runtime and oneDNN where they are installed, and write BENCHMARKS.md; BENCH=-help for more
+## bench: time vigil, PyTorch, ONNX Runtime and oneDNN, as installed, and write BENCHMARKS.md; BENCH=-help for more
 bench:
 	go run ./bench/compare $(BENCH)
 

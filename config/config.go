@@ -86,7 +86,7 @@ type Embedded struct {
 	User string `yaml:"user"`
 	// Password is the password that clients of the embedded server must give.
 	Password Secret `yaml:"password"`
-	// Accounts are further ones, each with rights of its own.
+	// Accounts are more users, each with its own rights.
 	Accounts []Account `yaml:"accounts" validate:"dive"`
 	// Store is how many MiB all streams together may take on the disk; 0 is what those of vigil need.
 	Store int `yaml:"store" validate:"min=0,max=67108864"`
@@ -94,7 +94,7 @@ type Embedded struct {
 	Memory int `yaml:"memory" validate:"min=1,max=65536"`
 }
 
-// Account is one of the embedded server's.
+// Account is a user of the embedded server.
 type Account struct {
 	// Name is what a client gives as its user.
 	Name string `yaml:"name"`
@@ -169,7 +169,7 @@ type Settings struct {
 	TimeZone TimeZone `yaml:"time_zone"`
 }
 
-// Threshold are two raw errors of the model: Lo is the low end of the normal ones, Theta the one above which a clip
+// Threshold are two raw errors of the model: lo is the low end of the normal ones, theta the one above which a clip
 // is abnormal (regularity = clamp(1 - (e - lo) / (2 (theta - lo)), 0, 1)).
 type Threshold struct {
 	// Lo is the low end of normal errors.
@@ -192,7 +192,7 @@ func (s Settings) TrustFile() string {
 	return s.Trust
 }
 
-// Reconnect bounds the pause before a lost source is opened again; it doubles from Min to Max.
+// Reconnect bounds the pause before a lost source is opened again; it doubles from min to max.
 type Reconnect struct {
 	// Min is the first pause.
 	Min time.Duration `yaml:"min" validate:"min=100ms,max=10m"`
@@ -217,7 +217,7 @@ type Zone struct {
 	Polygon geometry.Polygon `yaml:"polygon"`
 }
 
-// Detector opens an event when regularity stays below Enter and closes it when it stays above Leave. The durations
+// Detector opens an event when regularity stays below enter and closes it when it stays above leave. The durations
 // are stream time.
 type Detector struct {
 	// Enter is the regularity below which an event may start.

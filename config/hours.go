@@ -12,9 +12,9 @@ import (
 
 // Hours is a time of the week, by the wall clock of the camera's time zone.
 //
-// A To that is not later than From runs over midnight into the next day, so From and To both left out are the whole
-// day. Days are those on which the time starts. Where the clock is put forward, the minutes that are left out never
-// come; where it is put back, the hour that comes twice counts twice.
+// If to is not later than from, the time runs over midnight into the next day, so without from and to it is the whole
+// day. The key days names the days on which the time starts. When the clock is put forward, the minutes that are left
+// out never come; when it is put back, the hour that comes twice counts twice.
 type Hours struct {
 	// Days are the days on which it starts, as mon or mon-fri; none is every day.
 	Days []string `yaml:"days"`

@@ -33,8 +33,8 @@ def matrix(flags, dims, name, *parts):
     return struct.pack("<II", 14, len(body)) + body
 
 
-# MATLAB keeps doubles that are whole numbers as bytes, and logical arrays as bytes with a flag. These masks are small, so that their
-# data stand within a tag; the second is of 3 x 3.
+# MATLAB stores doubles that are whole numbers as bytes, and logical arrays as bytes with a flag. These masks are small,
+# so that their data fit into a tag; the second is of 3 x 3.
 double, logical = 6, 9 | 0x200
 cells = [
     matrix(double, (2, 2), b"", element(2, bytes([0, 0, 0, 0]))),

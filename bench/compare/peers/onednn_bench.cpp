@@ -1,12 +1,12 @@
-// The network's convolutions alone in oneDNN, each in the layout that oneDNN likes best, to be timed beside vigil: no memory, no error,
-// and no change of layout between the layers. Convolutions have their bias and LeakyReLU; transposed ones have neither, as oneDNN does
-// those two in a slow pass of its own there.
+// The network's convolutions alone in oneDNN, each in the layout that oneDNN prefers, to be timed beside vigil: no
+// memory, no error, and no change of layout between the layers. Convolutions have their bias and LeakyReLU; transposed
+// ones have neither, because oneDNN computes those two in a slow pass of its own there.
 //
 //   onednn_bench LAYERS
 //
-// LAYERS has a line for each: transposed (0 or 1), channels in and out, frames, side, stride in time, LeakyReLU's slope. The number of
-// threads is OpenMP's (OMP_NUM_THREADS). It says what it is and then answers each line "forward N" on stdin with the seconds that N
-// passes took.
+// LAYERS has a line for each: transposed (0 or 1), channels in and out, frames, side, stride in time, and the slope of
+// LeakyReLU. The number of threads is OpenMP's (OMP_NUM_THREADS). It prints its version, and then answers each line
+// "forward N" on stdin with the seconds that N passes took.
 #include <chrono>
 #include <fstream>
 #include <iostream>
@@ -38,7 +38,10 @@ static memory filled(const memory::desc& d, const engine& e) {
 
 template <class Desc>
 static Layer layer(const Desc& d, const primitive& p, const engine& e) {
-  Layer l{p, {{DNNL_ARG_SRC, filled(d.src_desc(), e)}, {DNNL_ARG_WEIGHTS, filled(d.weights_desc(), e)}, {DNNL_ARG_DST, filled(d.dst_desc(), e)}}};
+  Layer l{p,
+          {{DNNL_ARG_SRC, filled(d.src_desc(), e)},
+           {DNNL_ARG_WEIGHTS, filled(d.weights_desc(), e)},
+           {DNNL_ARG_DST, filled(d.dst_desc(), e)}}};
   if (d.bias_desc().get_size() > 0) l.args[DNNL_ARG_BIAS] = filled(d.bias_desc(), e);
   return l;
 }
@@ -55,16 +58,16 @@ static Layer plan(std::istream& in, bool up, const engine& e) {
   if (up) {
     // The output is twice as long, so nothing is cut off behind it.
     const Dims after{st == 2 ? 0 : 1, 0, 0};
-    deconvolution_forward::primitive_desc d({prop_kind::forward_inference, algorithm::deconvolution_direct, src, weights, dst, strides,
-                                             before, after}, e);
+    deconvolution_forward::primitive_desc d({prop_kind::forward_inference, algorithm::deconvolution_direct, src,
+                                             weights, dst, strides, before, after}, e);
     return layer(d, deconvolution_forward(d), e);
   }
   post_ops ops;
   ops.append_eltwise(1, algorithm::eltwise_relu, slope, 0);
   primitive_attr attr;
   attr.set_post_ops(ops);
-  convolution_forward::primitive_desc d({prop_kind::forward_inference, algorithm::convolution_direct, src, weights, bias, dst, strides,
-                                         before, before}, attr, e);
+  convolution_forward::primitive_desc d({prop_kind::forward_inference, algorithm::convolution_direct, src, weights,
+                                         bias, dst, strides, before, before}, attr, e);
   return layer(d, convolution_forward(d), e);
 }
 
@@ -75,7 +78,8 @@ int main(int, char** argv) try {
   std::ifstream file(argv[1]);
   for (int up; file >> up;) layers.push_back(plan(file, up, e));
   const auto* v = dnnl_version();
-  std::cout << "{\"ready\":true,\"version\":\"" << v->major << "." << v->minor << "." << v->patch << "\",\"tasks\":[\"forward\"]}" << std::endl;
+  std::cout << "{\"ready\":true,\"version\":\"" << v->major << "." << v->minor << "." << v->patch
+            << "\",\"tasks\":[\"forward\"]}" << std::endl;
   std::string task;
   for (int times; std::cin >> task >> times;) {
     const auto began = std::chrono::steady_clock::now();
@@ -83,7 +87,8 @@ int main(int, char** argv) try {
       for (auto& l : layers) l.run.execute(s, l.args);
       s.wait();
     }
-    std::cout << "{\"seconds\":" << std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count() << "}" << std::endl;
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - began;
+    std::cout << "{\"seconds\":" << took.count() << "}" << std::endl;
   }
 } catch (const std::exception& x) {
   std::cerr << "onednn_bench: " << x.what() << std::endl;

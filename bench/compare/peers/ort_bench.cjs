@@ -25,7 +25,8 @@ async function main() {
     const map = (await session.run({ clip })).map.data;
     return map.reduce((a, b) => a + b, 0) / map.length;
   };
-  say({ ready: true, version: ort.env.versions.node || ort.env.versions.common, tasks: ["forward"], score: await score() });
+  const version = ort.env.versions.node || ort.env.versions.common;
+  say({ ready: true, version, tasks: ["forward"], score: await score() });
   for await (const line of readline.createInterface({ input: process.stdin })) {
     const times = Number(line.split(" ")[1]);
     const began = process.hrtime.bigint();

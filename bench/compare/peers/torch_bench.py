@@ -2,8 +2,8 @@
 
   torch_bench.py CONFIG.json
 
-reads the weights and the clip that vigil uses, exports the network for ONNX Runtime, says what it is, and then answers each line
-"forward N" or "step N" on stdin with the seconds that N clips took.
+reads the weights and the clip that vigil uses, exports the network for ONNX Runtime, prints its version, and then
+answers each line "forward N" or "step N" on stdin with the seconds that N clips took.
 """
 import json
 import struct
