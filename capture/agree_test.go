@@ -123,8 +123,11 @@ func TestReadersAgree(t *testing.T) {
 			[2]int{64, 48},
 			"",
 		},
-		{"B-frames, avi", cameratest.Video(t, "a.avi", small, "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), 30,
-			[2]int{64, 48}, ""},
+		{
+			"B-frames, avi", cameratest.Video(t, "a.avi", small, "-c:v", "mpeg4", "-q:v", "2", "-bf", "2"), 30,
+			[2]int{64, 48},
+			"",
+		},
 		{
 			"variable rate", cameratest.Video(t, "a.mkv", small, with("-vf", "select='not(between(n,3,5))'", "-vsync",
 				"vfr")...),
@@ -139,8 +142,11 @@ func TestReadersAgree(t *testing.T) {
 			[2]int{64, 48},
 			"",
 		},
-		{"starts at 20 s", cameratest.Video(t, "a.mkv", small, with("-output_ts_offset", "20")...), 30,
-			[2]int{64, 48}, ""},
+		{
+			"starts at 20 s", cameratest.Video(t, "a.mkv", small, with("-output_ts_offset", "20")...), 30,
+			[2]int{64, 48},
+			"",
+		},
 		{
 			"sound is longer", cameratest.Video(t, "a.mp4", small, with("-f", "lavfi", "-i", "sine=duration=9")...), 30,
 			[2]int{64, 48},

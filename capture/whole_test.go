@@ -112,9 +112,11 @@ func TestCutFiles(t *testing.T) {
 		want       string // empty for a file that is read as far as it goes
 	}{
 		{"mkv", cameratest.Video(t, "a.mkv", pattern, with()...), half, "its container names"},
-		{"mkv with longer sound",
+		{
+			"mkv with longer sound",
 			cameratest.Video(t, "a.mkv", pattern, append([]string{"-f", "lavfi", "-i", "sine=duration=9"},
-				with("-c:a", "aac")...)...), half, "its container names"},
+				with("-c:a", "aac")...)...), half, "its container names",
+		},
 		{
 			"mkv from 20 s on", cameratest.Video(t, "a.mkv", pattern, with("-output_ts_offset", "20")...), half,
 			"its container names",
@@ -123,15 +125,21 @@ func TestCutFiles(t *testing.T) {
 		{"avi", cameratest.Video(t, "a.avi", pattern, with()...), half, "its container names"},
 		{"wmv", cameratest.Video(t, "a.wmv", pattern, "-c:v", "wmv2"), half, "its container names"},
 		{"flv", cameratest.Video(t, "a.flv", pattern, with()...), half, "the last picture's data are not whole"},
-		{"mp4 with zeros", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), zeroed,
-			"zeros at its end"},
+		{
+			"mp4 with zeros", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), zeroed,
+			"zeros at its end",
+		},
 		{"mkv with zeros", cameratest.Video(t, "a.mkv", pattern, with()...), zeroed, "zeros at its end"},
-		{"mp4 with noise", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), noisy,
-			"cannot be decoded"},
+		{
+			"mp4 with noise", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "faststart")...), noisy,
+			"cannot be decoded",
+		},
 		{"ts", cameratest.Video(t, "a.ts", pattern, with()...), half, ""},
 		{"mkv that was never finished", cameratest.Video(t, "a.mkv", pattern, with("-live", "1")...), half, ""},
-		{"fragmented mp4", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "frag_keyframe+empty_moov")...),
-			half, ""},
+		{
+			"fragmented mp4", cameratest.Video(t, "a.mp4", pattern, with("-movflags", "frag_keyframe+empty_moov")...),
+			half, "",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

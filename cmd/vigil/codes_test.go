@@ -96,8 +96,10 @@ func TestFailuresHaveCodes(t *testing.T) {
 		{errcode.ConfigNoFile, exitUsage, []string{"config", "check", "-c", "none.yaml"}},
 		{errcode.ConfigNotYAML, exitUsage, []string{"config", "check", "-c", config("a.yaml", "cameras: [")}},
 		{errcode.ConfigUnknownKey, exitUsage, []string{"config", "check", "-c", config("b.yaml", "camera: 1\n")}},
-		{errcode.ConfigBadValue, exitUsage,
-			[]string{"config", "check", "-c", config("c.yaml", "log: {level: loud}\n")}},
+		{
+			errcode.ConfigBadValue, exitUsage,
+			[]string{"config", "check", "-c", config("c.yaml", "log: {level: loud}\n")},
+		},
 		{errcode.ConfigMissingVariable, exitUsage, []string{
 			"config", "check", "-c", config("d.yaml", "mqtt: {password: '${VIGIL_NOT_SET}'}\n"),
 		}},
@@ -108,8 +110,10 @@ func TestFailuresHaveCodes(t *testing.T) {
 			"config", "check", "--offline", "-c", config("k.yaml", camera("rtsp://127.0.0.1:1/a")+
 				"defaults: {calibration: "+record+"}\n"),
 		}},
-		{errcode.StoreLocked, exitFailed,
-			[]string{"store", "repair", "-c", config("e.yaml", "data_dir: "+locked+"\n")}},
+		{
+			errcode.StoreLocked, exitFailed,
+			[]string{"store", "repair", "-c", config("e.yaml", "data_dir: "+locked+"\n")},
+		},
 		{errcode.StoreNewerFormat, exitFailed, []string{"store", "check", "-c", config("f.yaml", "data_dir: newer\n")}},
 		{errcode.SinkUnauthorized, exitFailed, []string{
 			"alerts", "list", "--server", fmt.Sprintf("nats://127.0.0.1:%d", port),
