@@ -39,6 +39,30 @@ func Synthesize(ctx context.Context, recordings []string, o batch.SynthesizeOpti
 	return made, nil
 }
 
+// MakeKinds makes a labelled data set of kinds of events. Warnings go to w.
+func MakeKinds(ctx context.Context, recordings []string, o batch.KindsOptions, w io.Writer) (made batch.MadeKinds,
+	err error,
+) {
+	if err := o.Check(); err != nil {
+		return made, app.Usage(err)
+	}
+	all, err := normalRecordings(recordings)
+	if err != nil {
+		return made, app.Usage(err)
+	}
+	r := batch.Recordings{
+		All: all, Options: func() (capture.Options, error) { return app.OpenOptions(config.Default().Defaults) },
+	}
+	if made, err = r.MakeKinds(ctx, o); err != nil {
+		return made, err
+	}
+	batch.WarnLeftOut(w, made.Bad)
+	for _, err := range made.Missing {
+		fmt.Fprintf(w, "warning: could not be made: %v\n", err)
+	}
+	return made, nil
+}
+
 // normalRecordings returns recordings with different names, from which file names are made.
 func normalRecordings(addresses []string) (all []batch.Recording, err error) {
 	sources, err := parseRecordings(addresses)

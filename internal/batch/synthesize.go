@@ -125,7 +125,12 @@ func (r *Recordings) readGray(ctx context.Context, one Recording) (v *synth.Vide
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, stream.Close()) }()
-	v = &synth.Video{}
+	return readGrayFrames(ctx, stream, one, 0)
+}
+
+// readGrayFrames reads a stream of a recording up to its end. More than limit bytes are an error, unless it is 0.
+func readGrayFrames(ctx context.Context, stream *capture.Stream, one Recording, limit int) (*synth.Video, error) {
+	v := &synth.Video{}
 	for f, err := range video.Frames(ctx, stream) {
 		if err != nil {
 			return nil, err
@@ -135,6 +140,11 @@ func (r *Recordings) readGray(ctx context.Context, one Recording) (v *synth.Vide
 				one.Source, f.Width, f.Height, v.Width, v.Height)
 		}
 		v.Width, v.Height = f.Width, f.Height
+		if size := len(v.Gray) + f.Width*f.Height; limit > 0 && size > limit {
+			return nil, fmt.Errorf("%s: is longer than the %d MiB of grey pictures that are held in memory, which are %d "+
+				"frames of %dx%d: give a shorter part of it", one.Source, limit>>20, limit/(f.Width*f.Height), f.Width,
+				f.Height)
+		}
 		v.Gray = appendLuma(v.Gray, f)
 	}
 	return v, nil
