@@ -141,8 +141,10 @@ func readGrayFrames(ctx context.Context, stream *capture.Stream, one Recording, 
 		}
 		v.Width, v.Height = f.Width, f.Height
 		if size := len(v.Gray) + f.Width*f.Height; limit > 0 && size > limit {
-			return nil, fmt.Errorf("%s: is longer than the %d MiB of grey pictures that are held in memory, which are %d "+
-				"frames of %dx%d: give a shorter part of it", one.Source, limit>>20, limit/(f.Width*f.Height), f.Width,
+			return nil, fmt.Errorf(
+				"%s: is longer than the %d MiB of grey pictures that are held in memory, which are %d "+
+					"frames of %dx%d: give a shorter part of it", one.Source, limit>>20, limit/(f.Width*f.Height),
+				f.Width,
 				f.Height)
 		}
 		v.Gray = appendLuma(v.Gray, f)

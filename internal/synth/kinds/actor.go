@@ -11,6 +11,8 @@ const (
 	minLoop, maxLoop = 0.7, 1.6
 	// goodActors is how many of the longest walks are chosen from.
 	goodActors = 8
+	// briskSeconds is how long somebody takes through the picture at most, unless all are slower.
+	briskSeconds = 20
 	// maxWayOut bounds how long somebody is on the way from or to the edge of the picture, in seconds.
 	maxWayOut = 30
 )
@@ -25,31 +27,29 @@ type actor struct {
 	still         int       // the pose with the legs together
 }
 
-// actor returns somebody whom a condition suits, drawn from the longest walks; if none is suitable, anybody.
+// actor returns somebody whom a condition suits and who crosses the picture briskly, drawn from the longest walks; if
+// there is nobody like that, who meets one of the two, or anybody.
 func (p *Place) actor(r *rand.Rand, suits func(a *actor) bool) (*actor, error) {
-	var good, all []*actor
-	for n := range p.walks {
-		if len(good) >= goodActors {
-			break
-		}
+	var ranks [3][]*actor
+	for n := range min(len(p.walks), 4*goodActors) {
 		a := p.actorOf(n)
-		if len(all) < goodActors {
-			all = append(all, a)
-		}
+		from, to := a.span(p)
+		rank := 2
 		if suits(a) {
-			good = append(good, a)
+			rank--
 		}
-		if n > 4*goodActors {
-			break
+		if to-from <= briskSeconds*p.FPS {
+			rank--
+		}
+		rank = max(rank, 0)
+		ranks[rank] = append(ranks[rank], a)
+	}
+	for _, found := range ranks {
+		if len(found) > 0 {
+			return found[r.IntN(min(len(found), goodActors))], nil
 		}
 	}
-	if len(good) == 0 {
-		good = all
-	}
-	if len(good) == 0 {
-		return nil, fmt.Errorf("%w: nobody walks through the recording, seen whole for %.1f s", errNobody, minWalk)
-	}
-	return good[r.IntN(len(good))], nil
+	return nil, fmt.Errorf("%w: nobody walks through the recording, seen whole for %.1f s", errNobody, minWalk)
 }
 
 func anybody(*actor) bool { return true }

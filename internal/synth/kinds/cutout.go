@@ -1,7 +1,7 @@
 package kinds
 
 // Shares by which a shadow darkens the ground.
-const minShadow, maxShadow = 0.4, 0.96
+const minShadow, maxShadow = 0.36, 0.96
 
 // cutOut cuts an object out of a frame. Its opacity is its difference to the background; holes, where it looks like
 // the background by chance, are filled from around them. x and y are its point on the ground in the picture.
@@ -73,12 +73,12 @@ func (p *Place) shadow(s *sprite, b box, light int) {
 			ratio[j*w+i] = (s.gray[j*w+i] + 1) / (max(ground, 0) + 1)
 		}
 	}
-	mean := boxMean(ratio, w, h, 2)
+	mean, wider := boxMean(ratio, w, h, 1), boxMean(ratio, w, h, 3)
 	for j := h * 3 / 5; j < h; j++ {
 		for i := range w {
 			k := j*w + i
-			rough := ratio[k] - mean[k]
-			if s.alpha[k] > 0 && mean[k] > minShadow && mean[k] < maxShadow && rough < 0.06 && rough > -0.06 {
+			rough := mean[k] - wider[k]
+			if s.alpha[k] > 0 && mean[k] > minShadow && mean[k] < maxShadow && rough < 0.1 && rough > -0.1 {
 				s.shade[k] = 1 - (1-mean[k])*s.alpha[k]
 				s.alpha[k] = 0
 			}

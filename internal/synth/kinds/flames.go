@@ -18,13 +18,13 @@ func makeFlames(r *rand.Rand, p *Place) (*Clip, error) {
 		tall := h * size
 		glow := 0.8 + 0.4*clouds(seed+9, 7*now, 0, 0)
 		marked := 0
-		c.around(x, y, 2.2*tall, 2.2*tall, 0.8*tall, func(i int, dx, dy float64) {
+		c.around(x, y, 1.3*tall, 2.1*tall, 0.7*tall, func(i int, dx, dy float64) {
 			u, v := dx/tall, -dy/tall
 			old := float64(c.pix[i])
 			// Smoke rises above the flames and drifts.
 			smoke := 0.45 * ease((v-0.3)/0.8) * ease((2.2-v)/1.2) * ease(1.2-math.Abs(u-0.25*v)/(0.25+0.3*max(v, 0)))
 			if smoke > 0.01 {
-				smoke *= rough(seed+5, 3*u, 2.2*v-1.2*now, 0.4*now)
+				smoke *= clouds(seed+5, 3*u, 2.2*v-1.2*now, 0.4*now)
 				old += (120 - old) * smoke
 			}
 			// Light on the ground and on everything near.
@@ -36,12 +36,13 @@ func makeFlames(r *rand.Rand, p *Place) (*Clip, error) {
 			}
 			wave := 0.3 * v * (clouds(seed+7, 1.5*v-2.5*now, now, 0) - 0.5)
 			shape := 1 - math.Abs(u-wave)/(0.36*math.Sqrt(max(1.05-v, 0))+0.01) - 0.25*v*v
-			heat := shape + 1.5*(rough(seed, 4.5*u, 3*v-3.2*now, 1.1*now)-0.55)
+			heat := shape + 2.2*(rough(seed, 4.5*u, 3*v-3.2*now, 1.1*now)-0.55)
 			if v < 0 {
 				heat -= 8 * -v
 			}
 			f := ease(1.6 * heat)
-			c.level(i, old+(205+70*glow*min(heat, 0.7)-old)*f)
+			inner := clouds(seed+11, 8*u, 6*v-4.5*now, 2*now)
+			c.level(i, old+(140+90*inner+60*glow*min(heat, 0.7)-old)*f)
 			if f > 0.4 {
 				c.mask[i] = true
 				marked++

@@ -18,11 +18,16 @@ func makeInsects(r *rand.Rand, p *Place) (*Clip, error) {
 	h := float64(p.Height)
 	all := make([]insect, 1+r.IntN(3))
 	length := s.end - s.first
+	// By day it is dark before the picture; where that is dark too, a lamp at the camera lights it.
+	dark, bright := 10.0, 60.0
+	if p.level(0.5) < 80 {
+		dark, bright = 140, 200
+	}
 	for i := range all {
 		all[i] = insect{
 			seed: r.Uint64(), size: h * uniform(r, 0.07, 0.16),
 			x: float64(p.Width) * uniform(r, 0.2, 0.8), y: h * uniform(r, 0.2, 0.8),
-			tone: uniform(r, 10, 60), leave: length - r.IntN(length/4+1),
+			tone: uniform(r, dark, bright), leave: length - r.IntN(length/4+1),
 		}
 		if i > 0 {
 			all[i].enter = r.IntN(length/3 + 1)

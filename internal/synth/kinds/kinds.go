@@ -4,17 +4,18 @@
 // A kind takes a Place, which holds a recording in grey, and gives a Clip: a part of the recording with something
 // added, for which each frame has a label and each pixel a mark. People are cut out of the recording's other frames by
 // their difference to the background, as the parent package's Glide does; vehicles, birds, things, weather and faults
-// are drawn. The same recording, kind, instance and seed give the same clip; which other kinds are made does not matter.
+// are drawn. The same recording, kind, instance and seed give the same clip; which other kinds are made does not
+// matter.
 //
 // What counts as abnormal: every kind of the groups scene, camera and weather. What counts as tampering, which a system
 // should report as a camera that is not to be trusted: moved, turned, covered, sprayed, defocused, frozen, dark and
 // blinded. Shaken is a fault of the mounting; breakdown one of the line. The group quiet is labelled normal.
 //
-// Where a judge may disagree: rain, fog and infrared happen at every camera outdoors, and a camera that has learned them
-// should not report them; here they are labelled since the recording has none. Stands is normal for its first seconds.
-// Against is abnormal only where people walk one way, reversed looks normal in a single frame, rides differs from a
-// walk by the limbs alone. A car is normal on a road, and the quiet lorry is not quiet on a footpath: it is there to
-// show that a large object that stops is not taken for a covered or moved camera.
+// Where a judge may disagree: rain, fog and infrared happen at every camera outdoors, and a camera that has learned
+// them should not report them; here they are labelled since the recording has none. Stands is normal for its first
+// seconds. Against is abnormal only where people walk one way, reversed looks normal in a single frame, rides differs
+// from a walk by the limbs alone. A car is normal on a road, and the quiet lorry is not quiet on a footpath: it is
+// there to show that a large object that stops is not taken for a covered or moved camera.
 package kinds
 
 import (
@@ -103,7 +104,8 @@ func Select(names string) ([]Kind, error) {
 	for name := range strings.SplitSeq(names, ",") {
 		name = strings.TrimSpace(name)
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%q is not a kind; the kinds are all, or some of %s", name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("%q is not a kind; the kinds are all, or some of %s", name,
+				strings.Join(known, ", "))
 		}
 		chosen = append(chosen, name)
 	}

@@ -16,7 +16,8 @@ func at(seed uint64, n int) *rand.Rand { return rand.New(rand.NewPCG(seed, uint6
 
 // hash is a random number from 0 to 1 of a point of a lattice.
 func hash(seed uint64, x, y, z int) float64 {
-	h := seed ^ uint64(x)*0x9e3779b97f4a7c15 ^ uint64(y)*0xc2b2ae3d27d4eb4f ^ uint64(z)*0x165667b19e3779f9 //nolint:gosec // Wraps around.
+	h := seed ^ uint64(x)*0x9e3779b97f4a7c15 ^ uint64(y)*0xc2b2ae3d27d4eb4f ^ uint64(
+		z)*0x165667b19e3779f9 //nolint:gosec // Wraps around.
 	h = (h ^ h>>30) * 0xbf58476d1ce4e5b9
 	h = (h ^ h>>27) * 0x94d049bb133111eb
 	return float64((h^h>>31)>>11) / (1 << 53)

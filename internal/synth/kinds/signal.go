@@ -73,16 +73,16 @@ func makeBreakdown(r *rand.Rand, p *Place) (*Clip, error) {
 	return s.whole(p, func(t int, c *canvas) {
 		n := t - s.first
 		group := n / period
-		// Damage begins with the first frame of a group and spreads.
+		// Some damage begins with the first frame of a group, and all of it spreads.
 		age := n%period + 1
 		q := at(seed, group)
-		for range 3 + q.IntN(4) {
+		for part := range 3 + q.IntN(4) {
 			row, from := q.IntN(rows), q.IntN(cols)
 			length, begins := cols/3+q.IntN(cols), q.IntN(max(period/2, 1))
 			kind, mx, my := q.IntN(4), q.IntN(7)-3, q.IntN(5)-2
 			level := float64(q.IntN(256))
 			spread := 1 + q.IntN(3)
-			if group == 0 {
+			if part == 0 {
 				begins = 0
 			}
 			if age <= begins {
@@ -93,7 +93,8 @@ func makeBreakdown(r *rand.Rand, p *Place) (*Clip, error) {
 				if k >= cols*rows {
 					break
 				}
-				c.damage(k%cols*macroblock, k/cols*macroblock, kind, float64(mx*(age-begins)), float64(my*(age-begins)), level,
+				c.damage(k%cols*macroblock, k/cols*macroblock, kind, float64(mx*(age-begins)),
+					float64(my*(age-begins)), level,
 					seed+uint64(group*1000+k)) //nolint:gosec // A number of a block.
 			}
 		}

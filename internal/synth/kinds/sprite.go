@@ -6,7 +6,8 @@ import "math"
 // counts in full.
 const minForeground, fullForeground = 7, 24
 
-// sprite is a cut-out with the opacity of each pixel. Pixels of its shadow are not opaque, but darken what they fall on.
+// sprite is a cut-out with the opacity of each pixel. Pixels of its shadow are not opaque, but darken what they fall
+// on.
 type sprite struct {
 	width, height int
 	gray          []float32 // levels
@@ -18,7 +19,8 @@ type sprite struct {
 
 func newSprite(width, height int, x, y float64) *sprite {
 	s := &sprite{width: width, height: height, x: x, y: y}
-	s.gray, s.alpha, s.shade = make([]float32, width*height), make([]float32, width*height), make([]float32, width*height)
+	s.gray, s.alpha, s.shade = make([]float32, width*height), make([]float32, width*height),
+		make([]float32, width*height)
 	for i := range s.shade {
 		s.shade[i] = 1
 	}

@@ -177,13 +177,18 @@ func makeFight(r *rand.Rand, p *Place) (*Clip, error) {
 		now := float64(t-s.first) / p.FPS
 		share := 0.0
 		for n, a := range []*actor{s.a, other} {
-			jerk := func(k int) float64 { return 2*clouds(seed+uint64(10*n+k), 4.5*now, 0, 0) - 1 } //nolint:gosec // 0 or 1.
+			jerk := func(k int) float64 {
+				return 2*clouds(seed+uint64(10*n+k), 4.5*now, 0,
+					0) - 1
+			} //nolint:gosec // 0 or 1.
 			side := float64(n) * gap
 			turn := 2 * math.Pi * (clouds(seed, 0.7*now, 0, 0) - 0.5)
 			h := s.a.height * spot.scale
 			at := pose{
-				x: spot.x + gap/2 + (side-gap/2)*math.Cos(turn) + 0.16*h*jerk(1), y: spot.y + float64(n) + 0.04*h*jerk(2),
-				scale: scale * (1 + 0.04*jerk(3)), angle: 0.35 * jerk(4), flip: clouds(seed+uint64(n), now, 1, 0) > 0.5, //nolint:gosec // 0 or 1.
+				x: spot.x + gap/2 + (side-gap/2)*math.Cos(turn) + 0.16*h*jerk(1), y: spot.y + float64(n) +
+					0.04*h*jerk(2),
+				scale: scale * (1 + 0.04*jerk(3)), angle: 0.35 * jerk(4),
+				flip: clouds(seed+uint64(n), now, 1, 0) > 0.5, //nolint:gosec // 0 or 1.
 			}
 			if n == 0 {
 				at.scale = spot.scale * (1 + 0.04*jerk(3))

@@ -34,7 +34,7 @@ func makeThrown(r *rand.Rand, p *Place) (*Clip, error) {
 	h := p.size.height(ground)
 	size := max(uniform(r, 0.16, 0.3)*h, 4)
 	look := p.surface()
-	tone, wide := r.Float64()*0.3+0.7*float64(r.IntN(2)), uniform(r, 0.35, 0.6)
+	tone, wide := r.Float64()*0.15+0.85*float64(r.IntN(2)), uniform(r, 0.35, 0.6)
 	thing := drawSprite(size, -wide, wide, func(u, v float64) (float64, float64) {
 		if rounded(u, v, -wide, 0, wide, 1, min(wide, 0.5)*0.8) > 0 {
 			return 0, 0

@@ -17,6 +17,8 @@ const (
 	minUpright, maxUpright = 1.2, 4.5
 	// minWay is the least way of a walk in heights of the person.
 	minWay = 0.6
+	// minSpeed is the least speed of a walk in heights a second.
+	minSpeed = 0.2
 )
 
 // track is an object in consecutive frames.
@@ -71,7 +73,8 @@ func (k *tracker) walks(p *Place) (out []track) {
 		h, w := one.medianSize()
 		first, last := one.boxes[0], one.last()
 		way := math.Hypot(float64(first.left+first.right-last.left-last.right)/2, float64(first.bottom-last.bottom))
-		if h < minUpright*w || h > maxUpright*w || way < minWay*h || h < float64(p.Height)/24 || h < 8 {
+		if h < minUpright*w || h > maxUpright*w || way < minWay*h ||
+			way < minSpeed*h*float64(len(one.boxes))/p.FPS || h < float64(p.Height)/16 || h < 8 {
 			continue
 		}
 		out = append(out, one)

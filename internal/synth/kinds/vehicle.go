@@ -93,7 +93,7 @@ func (c *canvas) drive(s *sprite, x, y float64, left bool) float64 {
 
 func makeCar(r *rand.Rand, p *Place) (*Clip, error) {
 	y := uniform(r, p.size.top+0.3*(p.size.low-p.size.top), p.size.low)
-	person := p.size.height(y)
+	person := min(p.size.height(y), float64(p.Height)/3)
 	car := drawCar(r, p, person)
 	half := float64(car.width) / 2
 	// 3 to 5 m/s, where a person is 1.7 m high.
@@ -112,7 +112,7 @@ func makeCar(r *rand.Rand, p *Place) (*Clip, error) {
 // makeLorry has a lorry drive in, stop for 8 s and drive on.
 func makeLorry(r *rand.Rand, p *Place) (*Clip, error) {
 	y := uniform(r, p.size.top+0.3*(p.size.low-p.size.top), p.size.low)
-	person := min(p.size.height(y), float64(p.Height)/3)
+	person := min(p.size.height(y), float64(p.Height)/5.5)
 	lorry := drawLorry(r, p, person)
 	half := float64(lorry.width) / 2
 	speed := uniform(r, 3, 4.5) / 1.7 * person / p.FPS

@@ -108,6 +108,9 @@ func makeOffPath(r *rand.Rand, p *Place) (*Clip, error) {
 	}), nil
 }
 
+// maxLarger bounds how much a cut-out grows.
+const maxLarger = 1.7
+
 // quietRow is a row for the feet of somebody in which little moves, between a little above the highest feet and the
 // lower edge.
 func (p *Place) quietRow(r *rand.Rand, height float64) float64 {
@@ -122,6 +125,9 @@ func (p *Place) quietRow(r *rand.Rand, height float64) float64 {
 	best, least := p.size.low, math.Inf(1)
 	top := max(p.size.top-height*0.4, height*1.1)
 	for y := top; y < float64(p.Height-2); y += float64(g.cell) {
+		if p.size.height(y) > maxLarger*height {
+			break // Its cut-out would be a blur.
+		}
 		low := min(int(y)/g.cell, g.rows)
 		high := max(int(y-p.size.height(y)*0.5)/g.cell, 0)
 		moves := (sums[low] - sums[high]) / float64(max(low-high, 1)*g.cols)

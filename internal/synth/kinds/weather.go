@@ -38,13 +38,13 @@ func makeRain(r *rand.Rand, p *Place) (*Clip, error) {
 			c.level(i, float64(v)*(1-0.14*share)+0.1*share*level)
 		}
 		q := at(seed, t)
-		drops := int(share * heavy * 260 * float64(p.Width) / h)
+		drops := int(share * heavy * 420 * float64(p.Width) / h)
 		for range drops {
 			near := math.Pow(q.Float64(), 3)
 			length := h * (0.025 + 0.11*near)
 			x, y := q.Float64()*float64(p.Width), q.Float64()*(h+length)-length
 			wide := 0.5 + near*h/220
-			c.streak(x, y, x+slant*length, y+length, wide, (0.12+0.14*q.Float64())*(1.2-0.5*near), level)
+			c.streak(x, y, x+slant*length, y+length, wide, (0.2+0.25*q.Float64())*(1.1-0.5*near), level)
 		}
 	}), nil
 }

@@ -22,6 +22,7 @@ func makeWeb(r *rand.Rand, p *Place) (*Clip, error) {
 		sway := func(k float64) float64 { return 0.02 * h * (clouds(seed, 0.8*now, k, 0) - 0.5) }
 		dx, dy, stretch := sway(0), sway(4), 1+0.02*(clouds(seed, 0.6*now, 8, 0)-0.5)
 		glint := (0.75 + 0.5*clouds(seed, 1.5*now, 12, 0)) / 255
+		marked := false
 		i := 0
 		for y := range p.Height {
 			for x := range p.Width {
@@ -30,13 +31,14 @@ func makeWeb(r *rand.Rand, p *Place) (*Clip, error) {
 				if f > 0.004 {
 					c.level(i, float64(c.pix[i])*(1-f)+level*f)
 					c.mask[i] = f > 0.12
+					marked = marked || c.mask[i]
 				}
 				i++
 			}
 		}
 		spider.x, spider.y = x0+dx, y0+dy
 		spider.sit(c, share)
-		return share > 0.1
+		return marked
 	}), nil
 }
 
@@ -58,7 +60,7 @@ func spin(r *rand.Rand, x0, y0, h float64) (all []thread) {
 		angles = append(angles, (float64(i)+uniform(r, -0.25, 0.25))*2*math.Pi/float64(spokes))
 	}
 	reach := h * uniform(r, 0.6, 0.9)
-	wide := max(h/200, 0.8)
+	wide := max(h/260, 0.8)
 	for _, a := range angles {
 		sin, cos := math.Sincos(a)
 		all = append(all, thread{x0, y0, x0 + 1.25*reach*cos, y0 + 1.25*reach*sin, wide, 0.7})
