@@ -260,16 +260,8 @@ func (v *opencvReader) position() time.Duration {
 // grab reads a frame. A single failure may be a bad packet; several, or one that took the whole timeout, mean the end.
 func (v *opencvReader) grab(to *gocv.Mat) bool {
 	const tries = 8
-	began := time.Now()
-	for range tries {
-		if v.decode(to) {
-			return true
-		}
-		if v.live && time.Since(began) > v.timeout*9/10 {
-			return false
-		}
-	}
-	return false
+	ok, _ := v.grabWithin(context.Background(), to, tries) // only the context gives an error
+	return ok
 }
 
 // isSame compares m with the previous frame, which f still holds.
@@ -298,7 +290,7 @@ const audioAtOnce = 512
 func (v *opencvReader) grabAfterAudio(ctx context.Context) (bool, error) {
 	if v.path == "" {
 		const tries = 4096 // two million packets
-		return v.grabWithin(ctx, tries)
+		return v.grabWithin(ctx, &v.img, tries)
 	}
 	if v.scan == nil {
 		s, err := scanFile(ctx, v.path)
@@ -312,17 +304,17 @@ func (v *opencvReader) grabAfterAudio(ctx context.Context) (bool, error) {
 		return false, nil //nolint:nilerr // A file that is gone has no more.
 	}
 	const smallest = 16 // bytes of a packet with what the container adds
-	return v.grabWithin(ctx, 64+st.Size()/(smallest*audioAtOnce))
+	return v.grabWithin(ctx, &v.img, 64+st.Size()/(smallest*audioAtOnce))
 }
 
-// grabWithin reads a frame that comes after at most tries failures.
-func (v *opencvReader) grabWithin(ctx context.Context, tries int64) (bool, error) {
+// grabWithin reads a frame in at most tries attempts. A live source gets one if it takes the whole timeout.
+func (v *opencvReader) grabWithin(ctx context.Context, to *gocv.Mat, tries int64) (bool, error) {
 	began := time.Now()
 	for range tries {
 		if ctx.Err() != nil {
 			return false, ctx.Err()
 		}
-		if v.decode(&v.img) {
+		if v.decode(to) {
 			return true, nil
 		}
 		if v.live && time.Since(began) > v.timeout*9/10 {
