@@ -13,6 +13,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	"vigil/internal/errcode"
+	"vigil/internal/retry"
 )
 
 // forwarder delivers the alerts of one camera to one sink, in order. Cameras do not wait for each other: a camera whose
@@ -238,4 +239,9 @@ func (o *Outbox) deliverOnce(ctx context.Context, f *forwarder, m sink.Message) 
 		return nil
 	}
 	return f.sink.Deliver(ctx, m)
+}
+
+// newBackoff returns the pauses between attempts to store or deliver an alert, or to restart the server.
+func (o *Outbox) newBackoff() *retry.Backoff {
+	return &retry.Backoff{First: firstRetry, Max: o.opts.LongestPause}
 }
