@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -9,23 +8,14 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
-
-// longWait bounds every wait in the tests; passing tests take far less.
-const longWait = 30 * time.Second
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
-	t.Cleanup(cancel)
-	return ctx
-}
 
 // embedded connects to an embedded server.
 func embedded(t *testing.T) *broker.Conn {
 	t.Helper()
-	server, err := broker.Start(within(t), broker.Options{Dir: t.TempDir(), NoListen: true})
+	server, err := broker.Start(alerttest.Within(t), broker.Options{Dir: t.TempDir(), NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +29,7 @@ func embedded(t *testing.T) *broker.Conn {
 
 func dial(t *testing.T, o broker.DialOptions) *broker.Conn {
 	t.Helper()
-	conn, err := broker.Dial(within(t), o)
+	conn, err := broker.Dial(alerttest.Within(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +64,7 @@ func event(id, camera string, phase alerts.Phase, ago time.Duration) alerts.Aler
 func publish(t *testing.T, conn *broker.Conn, all ...alerts.Alert) {
 	t.Helper()
 	for _, a := range all {
-		if err := conn.Publish(within(t), a); err != nil {
+		if err := conn.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,10 +72,10 @@ func publish(t *testing.T, conn *broker.Conn, all ...alerts.Alert) {
 
 func TestFollowSkipsForeignMessages(t *testing.T) {
 	conn := embedded(t)
-	if err := conn.EnsureStream(within(t)); err != nil {
+	if err := conn.EnsureStream(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := conn.JetStream().Publish(within(t), "vigil.alerts.a.start", []byte("hello")); err != nil {
+	if _, err := conn.JetStream().Publish(alerttest.Within(t), "vigil.alerts.a.start", []byte("hello")); err != nil {
 		t.Fatal(err)
 	}
 	a := event(alerts.NewID(), "a", alerts.PhaseStart, 0)
@@ -99,13 +89,13 @@ func TestFollowSkipsForeignMessages(t *testing.T) {
 		got = append(got, m.Alert.ID)
 		return nil
 	}
-	if err := New(conn).Follow(within(t), o, each); err != nil {
+	if err := New(conn).Follow(alerttest.Within(t), o, each); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(foreign, []string{"vigil.alerts.a.start"}) || !slices.Equal(got, []string{a.ID}) {
 		t.Errorf("foreign messages on %q, alerts %q", foreign, got)
 	}
-	if err := New(conn).Follow(within(t), FollowOptions{Camera: "A.B"}, each); err == nil {
+	if err := New(conn).Follow(alerttest.Within(t), FollowOptions{Camera: "A.B"}, each); err == nil {
 		t.Error("a camera that cannot be was followed")
 	}
 }
@@ -124,13 +114,14 @@ func TestUnreadableMessagesAreSkipped(t *testing.T) {
 	ns.WaitForShutdown()
 	natstest.Corrupt(t, dir, broker.Stream, ids[0], ids[4], ids[7])
 	a := New(dial(t, broker.DialOptions{URL: natstest.Plain(t, dir).ClientURL()}))
-	if found, err := a.Messages(within(t), ids[6]); err != nil || len(found) != 1 || found[0].Alert.ID != ids[6] {
+	if found, err := a.Messages(alerttest.Within(t), ids[6]); err != nil || len(found) != 1 ||
+		found[0].Alert.ID != ids[6] {
 		t.Errorf("found is %v, %v", found, err)
 	}
-	if _, err := a.Messages(within(t), ids[4]); !errors.Is(err, ErrNoAlert) {
+	if _, err := a.Messages(alerttest.Within(t), ids[4]); !errors.Is(err, ErrNoAlert) {
 		t.Errorf("what cannot be read was found: %v", err)
 	}
-	if last, err := a.Resolve(within(t), Last, ""); err != nil || last != ids[6] {
+	if last, err := a.Resolve(alerttest.Within(t), Last, ""); err != nil || last != ids[6] {
 		t.Errorf("the last alert is %s, %v, want %s", last, err, ids[6])
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/store"
+	"vigil/internal/alerttest"
 )
 
 func TestListAndResolve(t *testing.T) {
@@ -19,11 +20,11 @@ func TestListAndResolve(t *testing.T) {
 		event(third, "yard", alerts.PhaseStart, time.Hour), event(first, "yard", alerts.PhaseStart, 3*time.Hour),
 		event(second, "gate", alerts.PhaseStart, 2*time.Hour), event(first, "yard", alerts.PhaseEnd, 3*time.Hour))
 	a := New(conn)
-	r, err := a.Show(within(t), first, "")
+	r, err := a.Show(alerttest.Within(t), first, "")
 	if err != nil || len(r.Messages) != 2 || r.Ack != nil || r.Last.Phase != alerts.PhaseEnd {
 		t.Fatalf("shown is %+v, %v", r, err)
 	}
-	if _, err := a.Acknowledge(within(t), r, "Ann", true); err != nil {
+	if _, err := a.Acknowledge(alerttest.Within(t), r, "Ann", true); err != nil {
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -37,7 +38,7 @@ func TestListAndResolve(t *testing.T) {
 		"since":         {ListOptions{Since: time.Now().Add(-time.Hour)}, []string{first, second, third}, 3},
 		"since the end": {ListOptions{Since: time.Now().Add(time.Hour)}, nil, 0},
 	} {
-		all, total, err := a.List(within(t), c.o)
+		all, total, err := a.List(alerttest.Within(t), c.o)
 		var got []string
 		for _, e := range all {
 			got = append(got, e.Alert.ID)
@@ -50,7 +51,7 @@ func TestListAndResolve(t *testing.T) {
 		}
 	}
 	var ambiguous *AmbiguousError
-	if _, err := a.Resolve(within(t), ShortID(second), ""); !errors.As(err, new(*InvalidError)) ||
+	if _, err := a.Resolve(alerttest.Within(t), ShortID(second), ""); !errors.As(err, new(*InvalidError)) ||
 		!errors.As(err, &ambiguous) || !slices.Equal(ambiguous.IDs, []string{second, third}) {
 		t.Errorf("error %v, want the ids that begin so", err)
 	}
@@ -62,17 +63,17 @@ func TestListAndResolve(t *testing.T) {
 // A data directory is read through the socket of a running vigil, else by opening its store.
 func TestOpenLocal(t *testing.T) {
 	dataDir := t.TempDir()
-	if _, err := OpenLocal(within(t), dataDir, Observer{}); !errors.Is(err, ErrNoStore) {
+	if _, err := OpenLocal(alerttest.Within(t), dataDir, Observer{}); !errors.Is(err, ErrNoStore) {
 		t.Errorf("error %v, want %v", err, ErrNoStore)
 	}
 	if _, err := CheckStore(dataDir); !errors.Is(err, ErrNoStore) {
 		t.Errorf("error %v, want %v", err, ErrNoStore)
 	}
-	server, err := broker.Start(within(t), broker.Options{Dir: store.Dir(dataDir), NoListen: true})
+	server, err := broker.Start(alerttest.Within(t), broker.Options{Dir: store.Dir(dataDir), NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := broker.Dial(within(t), broker.DialOptions{Server: server})
+	conn, err := broker.Dial(alerttest.Within(t), broker.DialOptions{Server: server})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,11 +81,12 @@ func TestOpenLocal(t *testing.T) {
 	publish(t, conn, event(id, "yard", alerts.PhaseStart, 0))
 	read := func(running bool) {
 		t.Helper()
-		a, err := OpenLocal(within(t), dataDir, Observer{})
+		a, err := OpenLocal(alerttest.Within(t), dataDir, Observer{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last, err := a.Resolve(within(t), Last, "yard"); err != nil || last != id || a.Running() != running {
+		if last, err := a.Resolve(alerttest.Within(t), Last, "yard"); err != nil || last != id ||
+			a.Running() != running {
 			t.Errorf("the last alert is %s, %v, a vigil runs: %v", last, err, a.Running())
 		}
 		if err := a.Close(); err != nil {

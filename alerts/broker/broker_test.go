@@ -13,16 +13,6 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// longWait bounds every wait in the tests; passing tests take far less.
-const longWait = 30 * time.Second
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // serve starts an embedded server; with an empty dir it uses a temporary one.
 func serve(t *testing.T, o Options) *Server {
 	t.Helper()
@@ -35,7 +25,7 @@ func serve(t *testing.T, o Options) *Server {
 	if o.User == "" && !o.NoListen {
 		o.Accounts = append(o.Accounts, writers)
 	}
-	s, err := Start(within(t), o)
+	s, err := Start(alerttest.Within(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +44,7 @@ func asWriter(url string) DialOptions { return DialOptions{URL: url, User: "writ
 
 func dial(t *testing.T, o DialOptions) *Conn {
 	t.Helper()
-	c, err := Dial(within(t), o)
+	c, err := Dial(alerttest.Within(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +65,7 @@ func event(camera string) alerts.Alert {
 
 func publish(t *testing.T, c *Conn, a alerts.Alert) alerts.Alert {
 	t.Helper()
-	if err := c.Publish(within(t), a); err != nil {
+	if err := c.Publish(alerttest.Within(t), a); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -101,7 +91,7 @@ func follow(t *testing.T, c *Conn, o FollowOptions) <-chan alerts.Alert {
 			if err != nil {
 				t.Errorf("follow: %v", err)
 			}
-		case <-time.After(longWait):
+		case <-time.After(alerttest.LongWait):
 			t.Error("follow did not end with its context")
 		}
 	})
@@ -110,7 +100,7 @@ func follow(t *testing.T, c *Conn, o FollowOptions) <-chan alerts.Alert {
 
 func expect(t *testing.T, got <-chan alerts.Alert, want ...alerts.Alert) {
 	t.Helper()
-	ctx := within(t)
+	ctx := alerttest.Within(t)
 	for i, w := range want {
 		select {
 		case a := <-got:
@@ -125,7 +115,7 @@ func expect(t *testing.T, got <-chan alerts.Alert, want ...alerts.Alert) {
 
 func storedMessages(t *testing.T, c *Conn) uint64 {
 	t.Helper()
-	s, err := c.ensureStream(within(t))
+	s, err := c.ensureStream(alerttest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -155,7 +145,7 @@ func TestPublishAndFollow(t *testing.T) {
 func TestFollowWithoutHistoryBeginsNow(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
 	publish(t, c, event("a"))
-	p, err := c.startAt(within(t), FollowOptions{})
+	p, err := c.startAt(alerttest.Within(t), FollowOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,8 +167,8 @@ func TestFollowReturnsTheCallersError(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
 	publish(t, c, event("a"))
 	stop := errors.New("enough")
-	if err := c.Follow(within(t), FollowOptions{All: true}, func(Record) error { return stop }); !errors.Is(err,
-		stop) {
+	err := c.Follow(alerttest.Within(t), FollowOptions{All: true}, func(Record) error { return stop })
+	if !errors.Is(err, stop) {
 		t.Errorf("error %v, want %v", err, stop)
 	}
 }
@@ -195,14 +185,14 @@ func TestScoresAndStatusReachAPlainSubscriber(t *testing.T) {
 	if err := c.PublishStatus(alerts.Status{Camera: "yard", State: alerts.StateLive, Wall: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	msg, err := sub.NextMsgWithContext(within(t))
+	msg, err := sub.NextMsgWithContext(alerttest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if s, err := alerts.DecodeScore(msg.Data); err != nil || s.Frame != 8 {
 		t.Errorf("score %+v, %v", s, err)
 	}
-	if msg, err = sub.NextMsgWithContext(within(t)); err != nil {
+	if msg, err = sub.NextMsgWithContext(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := alerts.DecodeStatus(msg.Data); err != nil || s.State != alerts.StateLive {
@@ -212,7 +202,7 @@ func TestScoresAndStatusReachAPlainSubscriber(t *testing.T) {
 
 func TestPublishRefusesInvalidAlert(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
-	if err := c.Publish(within(t), alerts.Alert{Camera: "a"}); err == nil {
+	if err := c.Publish(alerttest.Within(t), alerts.Alert{Camera: "a"}); err == nil {
 		t.Error("an empty alert was published")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"vigil/alerts"
+	"vigil/internal/alerttest"
 	"vigil/internal/disktest"
 )
 
@@ -16,7 +17,7 @@ func TestStartOnAFullDisk(t *testing.T) {
 	dir := disktest.Small(t, 4<<20)
 	disktest.Fill(t, dir)
 	store := filepath.Join(dir, "store")
-	s, err := Start(within(t), Options{Dir: store, Port: -1})
+	s, err := Start(alerttest.Within(t), Options{Dir: store, Port: -1})
 	if err == nil {
 		t.Fatal(errors.Join(errors.New("started"), s.Shutdown()))
 	}
@@ -31,11 +32,11 @@ func TestStartOnAFullDisk(t *testing.T) {
 func TestDiskFillsWhileRunning(t *testing.T) {
 	dir := disktest.Small(t, 8<<20)
 	store := filepath.Join(dir, "store")
-	s, err := Start(within(t), Options{Dir: store, Port: -1})
+	s, err := Start(alerttest.Within(t), Options{Dir: store, Port: -1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(within(t))
+	ctx, stop := context.WithCancel(alerttest.Within(t))
 	c, err := Dial(ctx, DialOptions{Server: s, OnState: func(state string, _ error) {
 		if state == StateUnsent {
 			stop()

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"vigil/alerts"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -46,7 +47,7 @@ func (s *states) on(state string, err error) {
 
 func (s *states) wait(t *testing.T, want string) error {
 	t.Helper()
-	ctx := within(t)
+	ctx := alerttest.Within(t)
 	for {
 		select {
 		case state := <-s.seen:
@@ -115,7 +116,7 @@ func TestNothingIsLostAcrossRestarts(t *testing.T) {
 		got := follow(t, dial(t, asWriter(r.url())), FollowOptions{All: true, Subject: alerts.CameraSubject("yard")})
 		const rounds, each = 3, 20
 		sent := make(chan alerts.Alert) // unbuffered, so that the publisher is never far ahead
-		ctx := within(t)
+		ctx := alerttest.Within(t)
 		done := make(chan error, 1)
 		go func() {
 			defer close(sent)
@@ -163,7 +164,7 @@ func TestPublishWaitsForTheServer(t *testing.T) {
 			t.Errorf("score without a connection: %v", err)
 		}
 		a, done := event("a"), make(chan error, 1)
-		ctx := within(t)
+		ctx := alerttest.Within(t)
 		go func() { done <- c.Publish(ctx, a) }()
 		if err := s.wait(t, StateUnsent); !errors.Is(err, ErrDisconnected) {
 			t.Errorf("unsent because of %v", err)
@@ -185,7 +186,7 @@ func TestPublishEndsWithItsContext(t *testing.T) {
 	if err := s.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancelCause(within(t))
+	ctx, cancel := context.WithCancelCause(alerttest.Within(t))
 	stopped := errors.New("stopped")
 	cancel(stopped)
 	if err := c.Publish(ctx, event("a")); !errors.Is(err, stopped) {
@@ -246,9 +247,9 @@ func TestDialErrors(t *testing.T) {
 			p := launch(t, port, c.config)
 			defer p.Kill()
 			begun := time.Now()
-			conn, err := Dial(within(t), DialOptions{URL: strings.Replace(local(port), "//", "//"+c.user, 1)})
+			conn, err := Dial(alerttest.Within(t), DialOptions{URL: strings.Replace(local(port), "//", "//"+c.user, 1)})
 			if err == nil && name == "no room" { // which is only detected when a stream is created
-				err = errors.Join(conn.EnsureStream(within(t)), conn.Close())
+				err = errors.Join(conn.EnsureStream(alerttest.Within(t)), conn.Close())
 			}
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
@@ -288,7 +289,7 @@ func TestDialWithoutAServer(t *testing.T) {
 		"another kind": {"nats://" + other.Addr().String(), "not a NATS server"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := Dial(within(t), DialOptions{URL: c.at, Password: "s3cret", User: "u"})
+			conn, err := Dial(alerttest.Within(t), DialOptions{URL: c.at, Password: "s3cret", User: "u"})
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
 			}
@@ -308,7 +309,7 @@ func TestDialWithoutAServer(t *testing.T) {
 	})
 	t.Run("credentials file", func(t *testing.T) {
 		missing := filepath.Join(t.TempDir(), "none.creds")
-		if _, err := Dial(within(t), DialOptions{URL: local(1), Creds: missing}); err == nil ||
+		if _, err := Dial(alerttest.Within(t), DialOptions{URL: local(1), Creds: missing}); err == nil ||
 			!strings.Contains(err.Error(), missing) {
 			t.Errorf("error %v", err)
 		}
@@ -326,16 +327,16 @@ func TestOperatorStreamIsKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := serve(t, Options{})
 			first := dial(t, DialOptions{Server: s})
-			stream, err := first.ensureStream(within(t))
+			stream, err := first.ensureStream(alerttest.Within(t))
 			if err != nil {
 				t.Fatal(err)
 			}
 			mine := stream.CachedInfo().Config
 			mine.Subjects, mine.MaxMsgs = c.subjects, 7
-			if _, err := first.js.UpdateStream(within(t), mine); err != nil {
+			if _, err := first.js.UpdateStream(alerttest.Within(t), mine); err != nil {
 				t.Fatal(err)
 			}
-			conn, err := Dial(within(t), asWriter(s.URL()))
+			conn, err := Dial(alerttest.Within(t), asWriter(s.URL()))
 			if c.want != "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
 					t.Fatalf("error %v, want %q in it", err, c.want)
@@ -346,7 +347,7 @@ func TestOperatorStreamIsKept(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			if stream, err = conn.ensureStream(within(t)); err != nil {
+			if stream, err = conn.ensureStream(alerttest.Within(t)); err != nil {
 				t.Fatal(err)
 			}
 			if n := stream.CachedInfo().Config.MaxMsgs; n != 7 {
@@ -370,7 +371,7 @@ func TestDeniedSubject(t *testing.T) {
 		t.Errorf("refused with %v", err)
 	}
 	publish(t, c, event("yard"))
-	ctx, cancel := context.WithCancel(within(t))
+	ctx, cancel := context.WithCancel(alerttest.Within(t))
 	done := make(chan error, 1)
 	go func() { done <- c.Publish(ctx, event("cellar")) }()
 	if err := s.wait(t, StateUnsent); err == nil || !strings.Contains(err.Error(), "vigil.alerts.cellar.start") {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/certtest"
 	"vigil/internal/natstest"
 )
@@ -109,7 +110,7 @@ func TestEveryLogin(t *testing.T) {
 			p := launch(t, natstest.FreePort(t), c.config+"\n"+jetStreamIn(t.TempDir()))
 			c.good.URL, c.evil.URL = local(p.Port), local(p.Port)
 			publish(t, dial(t, c.good), event("yard"))
-			conn, err := Dial(within(t), c.evil)
+			conn, err := Dial(alerttest.Within(t), c.evil)
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), conn.Close()))
 			}
@@ -148,7 +149,7 @@ func TestTLS(t *testing.T) {
 		"half a pair":          {plain.Port, TLS{CA: ca, Cert: client.Cert}, "both a certificate and its key"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			conn, err := Dial(within(t), DialOptions{
+			conn, err := Dial(alerttest.Within(t), DialOptions{
 				URL: strings.Replace(local(c.port), "nats://", "tls://", 1),
 				TLS: c.tls,
 			})
@@ -172,7 +173,7 @@ func TestTLS(t *testing.T) {
 
 func TestCheckStoresNothing(t *testing.T) {
 	c := dial(t, DialOptions{Server: serve(t, Options{})})
-	if err := c.Check(within(t), "yard"); err != nil {
+	if err := c.Check(alerttest.Within(t), "yard"); err != nil {
 		t.Fatal(err)
 	}
 	if n := storedMessages(t, c); n != 0 {
@@ -188,7 +189,8 @@ func TestConnectInBackground(t *testing.T) {
 	o.ConnectInBackground, o.OnState = true, s.on
 	c := dial(t, o)
 	a := event("yard")
-	if err := c.Deliver(within(t), a.Subject(), a.MessageID(), []byte("{}")); !errors.Is(err, ErrDisconnected) {
+	if err := c.Deliver(alerttest.Within(t), a.Subject(), a.MessageID(), []byte("{}")); !errors.Is(err,
+		ErrDisconnected) {
 		t.Errorf("error %v", err)
 	}
 	serve(t, Options{Port: port})
@@ -202,7 +204,7 @@ func TestRestartInTheProcess(t *testing.T) {
 	inside, outside := dial(t, DialOptions{Server: s}), dial(t, asWriter(s.URL()))
 	first := publish(t, inside, event("a"))
 	url := s.URL()
-	if err := s.Restart(within(t)); err != nil {
+	if err := s.Restart(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if s.URL() != url {

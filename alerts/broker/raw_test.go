@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vigil/internal/alerttest"
 )
 
 // rawConn speaks NATS's protocol by hand, like a program that does not follow a client library's rules.
@@ -31,7 +33,7 @@ func dialRaw(t *testing.T, network, address string, connect map[string]any) (*ra
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(longWait)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(alerttest.LongWait)); err != nil {
 		t.Fatal(err)
 	}
 	c := &rawConn{t: t, conn: conn, r: bufio.NewReader(conn)}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"vigil/internal/alerttest"
 )
 
 // If a user is configured, or other machines reach the server, reading requires an account.
@@ -61,11 +63,11 @@ func TestReaderConsumerLimit(t *testing.T) {
 	if made != maxConsumers || refused != maxConsumers {
 		t.Errorf("%d made and %d refused, want %d of each", made, refused, maxConsumers)
 	}
-	stream, err := own.stream(within(t))
+	stream, err := own.stream(alerttest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	list := stream.ListConsumers(within(t))
+	list := stream.ListConsumers(alerttest.Within(t))
 	n := 0
 	for c := range list.Info() {
 		n++
@@ -84,7 +86,7 @@ func TestReaderConsumerLimit(t *testing.T) {
 		strings.Contains(answer, `"error"`) {
 		t.Errorf("the client's own consumer: %q, %v", answer, err)
 	}
-	if err := stream.DeleteConsumer(within(t), "c1"); err != nil { // as the server does with an idle one
+	if err := stream.DeleteConsumer(alerttest.Within(t), "c1"); err != nil { // as the server does with an idle one
 		t.Fatal(err)
 	}
 	for _, name := range []string{"d1", "d2"} {
@@ -135,7 +137,7 @@ func TestConsumerOwnership(t *testing.T) {
 		if len(second.errorsSoFar()) == 0 {
 			break
 		}
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatal("a consumer whose client is gone is nobody's")
 		}
 	}
@@ -153,7 +155,7 @@ func TestReadersSurviveRestart(t *testing.T) {
 	}})
 	got := follow(t, c, FollowOptions{All: true})
 	<-got
-	if err := s.Restart(within(t)); err != nil {
+	if err := s.Restart(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, got, publish(t, own, event("yard")))

@@ -11,6 +11,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
 	"vigil/alerts"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -30,7 +31,7 @@ func startDamaged(t *testing.T) (*natsserver.Server, []string) {
 	var ids []string
 	for i := range 8 {
 		a := event([]string{"yard", "gate"}[i%2])
-		if err := c.Publish(within(t), a); err != nil {
+		if err := c.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, a.ID)
@@ -71,7 +72,7 @@ func TestUnreadableMessagesAreSkipped(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var got []string
-			if err := c.Follow(within(t), test.o,
+			if err := c.Follow(alerttest.Within(t), test.o,
 				func(r Record) error { got = append(got, alertOf(r)); return nil }); err != nil {
 				t.Fatal(err)
 			}
@@ -85,20 +86,20 @@ func TestUnreadableMessagesAreSkipped(t *testing.T) {
 		})
 	}
 	t.Run("last", func(t *testing.T) {
-		if r, err := c.Last(within(t), alerts.CameraSubject("gate")); err != nil || alertOf(r) != ids[7] {
+		if r, err := c.Last(alerttest.Within(t), alerts.CameraSubject("gate")); err != nil || alertOf(r) != ids[7] {
 			t.Errorf("the last message is %s, %v", r.ID, err)
 		}
-		if _, err := c.Last(within(t), alerts.CameraSubject("nowhere")); !errors.Is(err, ErrNoMessage) {
+		if _, err := c.Last(alerttest.Within(t), alerts.CameraSubject("nowhere")); !errors.Is(err, ErrNoMessage) {
 			t.Errorf("error %v, want %v", err, ErrNoMessage)
 		}
-		if found, err := c.Fetch(within(t), []uint64{2, 5, 6}); err != nil || len(found) != 2 ||
+		if found, err := c.Fetch(alerttest.Within(t), []uint64{2, 5, 6}); err != nil || len(found) != 2 ||
 			alertOf(found[1]) != ids[5] {
 			t.Errorf("fetched are %v, %v", found, err)
 		}
 	})
 	t.Run("follow", func(t *testing.T) {
 		unreadable = nil
-		ctx, stop := context.WithCancel(within(t))
+		ctx, stop := context.WithCancel(alerttest.Within(t))
 		var got []string
 		err := c.Follow(ctx, FollowOptions{All: true}, func(r Record) error {
 			if got = append(got, alertOf(r)); len(got) == len(want) {

@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"vigil/internal/alerttest"
 )
 
 func TestStartRefuses(t *testing.T) {
@@ -58,7 +60,7 @@ func TestStartRefuses(t *testing.T) {
 		"another vigil's": {Options{Dir: used, Port: -1}, []string{used, "another vigil"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Start(within(t), c.o)
+			s, err := Start(alerttest.Within(t), c.o)
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("started"), s.Shutdown()))
 			}
@@ -78,7 +80,8 @@ func TestADirectoryThatIsReplacedAtAnyMoment(t *testing.T) {
 		return errors.Join(os.Rename(dir, dir+".away"), os.Mkdir(dir, 0o700),
 			os.WriteFile(lockName(dir), nil, 0o600))
 	}
-	if s, err := Start(within(t), Options{Dir: dir, NoListen: true, Prepare: replace}); !errors.Is(err, ErrMoved) {
+	if s, err := Start(alerttest.Within(t), Options{Dir: dir, NoListen: true, Prepare: replace}); !errors.Is(err,
+		ErrMoved) {
 		if err == nil {
 			err = s.Shutdown()
 		}
@@ -103,7 +106,7 @@ func TestADirectoryThatIsReplacedAtAnyMoment(t *testing.T) {
 func TestDirectoryIsFreeAfterShutdown(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	for range 2 {
-		s, err := Start(within(t), Options{Dir: dir, Port: -1})
+		s, err := Start(alerttest.Within(t), Options{Dir: dir, Port: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +130,7 @@ func TestCredentialsOfTheEmbeddedServer(t *testing.T) {
 		"wrong in the address": {URL: strings.Replace(s.URL(), "//", "//u:s3creT@", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c, err := Dial(within(t), o)
+			c, err := Dial(alerttest.Within(t), o)
 			if err == nil {
 				t.Fatal(errors.Join(errors.New("connected"), c.Close()))
 			}
@@ -147,14 +150,14 @@ func TestServerWritesToItsLogOnly(t *testing.T) {
 	stdout, stderr := os.Stdout, os.Stderr
 	os.Stdout, os.Stderr = w, w
 	var log bytes.Buffer
-	s, startErr := Start(within(t), Options{
+	s, startErr := Start(alerttest.Within(t), Options{
 		Dir: t.TempDir(), Port: -1,
 		Log: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	var dialErr, stopErr error
 	if startErr == nil {
 		var c *Conn
-		if c, dialErr = Dial(within(t), DialOptions{Server: s}); dialErr == nil {
+		if c, dialErr = Dial(alerttest.Within(t), DialOptions{Server: s}); dialErr == nil {
 			dialErr = c.Close()
 		}
 		stopErr = s.Shutdown()
@@ -183,7 +186,7 @@ func TestAcknowledgedMeansSynced(t *testing.T) {
 			if c := s.current().JetStreamConfig(); c == nil || c.SyncAlways == lazy {
 				t.Errorf("%s: the server's streams are kept with %+v", name, c)
 			}
-			if err := s.Restart(within(t)); err != nil {
+			if err := s.Restart(alerttest.Within(t)); err != nil {
 				t.Fatal(err)
 			}
 		}

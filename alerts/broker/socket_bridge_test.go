@@ -15,28 +15,30 @@ import (
 	"github.com/nats-io/nkeys"
 
 	"vigil/alerts"
+	"vigil/internal/alerttest"
 )
 
 // startWithStreams starts a server with all streams of a vigil, and one alert.
 func startWithStreams(t *testing.T, o Options) (*Server, *Conn) {
 	t.Helper()
-	s, err := Start(within(t), withTestDir(t, o))
+	s, err := Start(alerttest.Within(t), withTestDir(t, o))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.Shutdown() })
 	c := dial(t, DialOptions{Server: s})
-	if _, err := c.EnsureLocalStream(within(t), StreamBytes); err != nil {
+	if _, err := c.EnsureLocalStream(alerttest.Within(t), StreamBytes); err != nil {
 		t.Fatal(err)
 	}
 	publish(t, c, event("gate"))
 	js := c.JetStream()
 	for _, bucket := range []string{PositionsBucket, alerts.AcksBucket} {
-		if _, err := js.CreateKeyValue(within(t), jetstream.KeyValueConfig{Bucket: bucket}); err != nil {
+		if _, err := js.CreateKeyValue(alerttest.Within(t), jetstream.KeyValueConfig{Bucket: bucket}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := js.CreateObjectStore(within(t), jetstream.ObjectStoreConfig{Bucket: "VIGIL_EVIDENCE"}); err != nil {
+	if _, err := js.CreateObjectStore(alerttest.Within(t),
+		jetstream.ObjectStoreConfig{Bucket: "VIGIL_EVIDENCE"}); err != nil {
 		t.Fatal(err)
 	}
 	return s, c
@@ -55,7 +57,7 @@ func withTestDir(t *testing.T, o Options) Options {
 func describeStore(t *testing.T, c *Conn) string {
 	t.Helper()
 	var all []string
-	list := c.JetStream().ListStreams(within(t))
+	list := c.JetStream().ListStreams(alerttest.Within(t))
 	for i := range list.Info() {
 		all = append(all, fmt.Sprintf("%s %+v %d %d %d", i.Config.Name, i.Config, i.State.Msgs, i.State.LastSeq,
 			i.State.Consumers))
@@ -160,11 +162,11 @@ var forbiddenCommands = []struct {
 
 func TestForeignClientChangesNothing(t *testing.T) {
 	s, own := startWithStreams(t, Options{})
-	stream, err := own.stream(within(t))
+	stream, err := own.stream(alerttest.Within(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.CreateConsumer(within(t),
+	if _, err := stream.CreateConsumer(alerttest.Within(t),
 		jetstream.ConsumerConfig{Durable: "own", AckPolicy: jetstream.AckExplicitPolicy}); err != nil {
 		t.Fatal(err)
 	}
@@ -294,7 +296,7 @@ func TestWrongCredentialsAreRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.Publish(within(t), "vigil.alerts.gate.start", []byte("{}")); err != nil {
+	if _, err := js.Publish(alerttest.Within(t), "vigil.alerts.gate.start", []byte("{}")); err != nil {
 		t.Errorf("an account that may write: %v", err)
 	}
 	r, err := dialRaw(t, "tcp", hostOf(t, s.URL()), map[string]any{"user": "dashboard", "pass": "s3cret"})
@@ -325,17 +327,18 @@ func TestStreamsAreBounded(t *testing.T) {
 		{Name: "HUGE", Subjects: []string{"huge"}, MaxBytes: 900 << 30},
 		{Name: "WIDE", Subjects: []string{"wide"}, MaxBytes: 16 << 20, Storage: jetstream.MemoryStorage},
 	} {
-		if _, err := own.js.CreateStream(within(t), cfg); err == nil || !strings.Contains(err.Error(), "insufficient") {
+		if _, err := own.js.CreateStream(alerttest.Within(t), cfg); err == nil ||
+			!strings.Contains(err.Error(), "insufficient") {
 			t.Errorf("%s: %v", cfg.Name, err)
 		}
 	}
 	// Stored data stays, and vigil's own streams follow the configuration.
 	s.opts.MaxStore = 1 << 20
-	if err := s.Restart(within(t)); err != nil {
+	if err := s.Restart(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	own = dial(t, DialOptions{Server: s})
-	if _, err := own.EnsureLocalStream(within(t), StreamBytes/2); err != nil {
+	if _, err := own.EnsureLocalStream(alerttest.Within(t), StreamBytes/2); err != nil {
 		t.Errorf("a smaller stream: %v", err)
 	}
 	if s.current().JetStreamConfig().MaxStore > 1<<30 {

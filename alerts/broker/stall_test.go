@@ -6,6 +6,8 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"vigil/internal/alerttest"
 )
 
 // A client that never reads is disconnected, and the sending to it ends.
@@ -42,7 +44,7 @@ func TestStalledClientIsDisconnected(t *testing.T) {
 		if !errors.Is(err, io.ErrClosedPipe) {
 			t.Error(err)
 		}
-	case <-within(t).Done():
+	case <-alerttest.Within(t).Done():
 		t.Fatal("the server still waits for a client that never reads")
 	}
 	_ = l.Close()
@@ -53,7 +55,7 @@ func TestStalledClientIsDisconnected(t *testing.T) {
 	}()
 	select {
 	case <-free:
-	case <-within(t).Done():
+	case <-alerttest.Within(t).Done():
 		t.Error("the connection still counts as work")
 	}
 }

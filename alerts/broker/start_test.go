@@ -11,6 +11,7 @@ import (
 
 	natsserver "github.com/nats-io/nats-server/v2/server"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/leaktest"
 )
 
@@ -44,7 +45,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 		"the port is taken":         func(_ *testing.T, o *Options) { o.Port = port },
 		"the port of MQTT is taken": func(_ *testing.T, o *Options) { o.MQTTPort, o.NoListen = port, false },
 		"one has it": func(t *testing.T, o *Options) {
-			s, err := Start(within(t), Options{Dir: o.Dir, NoListen: true})
+			s, err := Start(alerttest.Within(t), Options{Dir: o.Dir, NoListen: true})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -59,7 +60,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 			o := Options{Dir: filepath.Join(t.TempDir(), "store"), Port: -1}
 			spoil(t, &o)
 			leaktest.None(t, func() {
-				if s, err := Start(within(t), o); err == nil {
+				if s, err := Start(alerttest.Within(t), o); err == nil {
 					t.Fatal(errors.Join(errors.New("started"), s.Shutdown()))
 				}
 			})
@@ -69,7 +70,7 @@ func TestStartLeavesNothingOpen(t *testing.T) {
 		dir := t.TempDir()
 		leaktest.None(t, func() {
 			for n := 1; ; n++ {
-				ctx := leaktest.After(within(t), n)
+				ctx := leaktest.After(alerttest.Within(t), n)
 				s, err := Start(ctx, Options{Dir: dir, NoListen: true})
 				if err != nil {
 					continue
@@ -108,11 +109,14 @@ func TestDialLeavesNothingOpen(t *testing.T) {
 		ctx context.Context //nolint:containedctx // one of the inputs of a table
 		o   DialOptions
 	}{
-		"nobody there":       {within(t), DialOptions{URL: "nats://127.0.0.1:1"}},
-		"no streams":         {within(t), DialOptions{URL: plain.ClientURL()}},
-		"another password":   {within(t), DialOptions{URL: s.URL(), User: "u", Password: "q"}},
-		"no such file":       {within(t), DialOptions{URL: s.URL(), Creds: filepath.Join(t.TempDir(), "none")}},
-		"no store":           {within(t), DialOptions{local: t.TempDir()}},
+		"nobody there":     {alerttest.Within(t), DialOptions{URL: "nats://127.0.0.1:1"}},
+		"no streams":       {alerttest.Within(t), DialOptions{URL: plain.ClientURL()}},
+		"another password": {alerttest.Within(t), DialOptions{URL: s.URL(), User: "u", Password: "q"}},
+		"no such file": {
+			alerttest.Within(t),
+			DialOptions{URL: s.URL(), Creds: filepath.Join(t.TempDir(), "none")},
+		},
+		"no store":           {alerttest.Within(t), DialOptions{local: t.TempDir()}},
 		"stopped":            {stopped, DialOptions{Server: s}},
 		"stopped, no answer": {stopped, DialOptions{URL: "nats://" + silent.Addr().String()}},
 	} {
@@ -127,7 +131,7 @@ func TestDialLeavesNothingOpen(t *testing.T) {
 	t.Run("canceled", func(t *testing.T) {
 		leaktest.None(t, func() {
 			for n := 1; ; n++ {
-				ctx := leaktest.After(within(t), n)
+				ctx := leaktest.After(alerttest.Within(t), n)
 				conn, err := Dial(ctx, DialOptions{Server: s})
 				if err != nil {
 					continue

@@ -22,12 +22,12 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// longWait bounds what takes moments, or a minute on a busy machine; a start that hangs uses all of it.
-const longWait = 4 * time.Minute
+// hangLimit bounds what takes moments, or a minute on a busy machine; a start that hangs uses all of it.
+const hangLimit = 4 * time.Minute
 
 func within(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
 	t.Cleanup(cancel)
 	return ctx
 }

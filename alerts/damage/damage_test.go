@@ -51,7 +51,7 @@ func long() bool { return os.Getenv("VIGIL_LONG") != "" }
 func (b *base) examine(t *testing.T, dir string, k kind) (now, got []message) {
 	t.Helper()
 	r, log := &receiver{}, &journal{}
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	ctx, cancel := context.WithTimeout(t.Context(), hangLimit)
 	defer cancel()
 	o, err := outbox.Open(ctx, options(dir, r, log))
 	if err != nil {

@@ -283,7 +283,7 @@ func (s *killTest) kill(t *testing.T, life time.Duration) (all []victimLine) {
 		t.Fatal(err)
 	}
 	// A victim that stores nothing prints its stacks at the end.
-	hang := time.AfterFunc(longWait, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
+	hang := time.AfterFunc(hangLimit, func() { _ = cmd.Process.Signal(syscall.SIGQUIT) })
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for first := true; lines.Scan(); first = false {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/testenv"
 )
 
@@ -32,7 +33,7 @@ func TestClipPlaysInBrowser(t *testing.T) {
 	for i := range 15 {
 		pictures = append(pictures, testJPEG(t, 641, 361, i))
 	}
-	clip, err := processEncoder(t, "encode").Encode(within(t), pictures, clipFPS)
+	clip, err := processEncoder(t, "encode").Encode(alerttest.Within(t), pictures, clipFPS)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +88,7 @@ func TestClipPlaysInBrowser(t *testing.T) {
 			number("frames") < 10 {
 			t.Errorf("it played %v, want 3 s of 640x360 to the end", how)
 		}
-	case <-within(t).Done():
+	case <-alerttest.Within(t).Done():
 		t.Fatalf("the browser did not play it:\n%s", &stderr)
 	}
 }

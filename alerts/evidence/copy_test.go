@@ -1,12 +1,10 @@
 package evidence
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +16,7 @@ import (
 	"vigil/alerts/sink"
 	natssink "vigil/alerts/sink/nats"
 	"vigil/alerts/thread"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -25,7 +24,7 @@ import (
 func startRemote(t *testing.T, config string) (*natstest.Process, *broker.Conn) {
 	t.Helper()
 	p := natstest.Launch(t, natstest.FreePort(t), config)
-	c, err := broker.Dial(within(t), broker.DialOptions{
+	c, err := broker.Dial(alerttest.Within(t), broker.DialOptions{
 		URL:                 fmt.Sprintf("nats://127.0.0.1:%d", p.Port),
 		ConnectInBackground: true,
 	})
@@ -34,11 +33,11 @@ func startRemote(t *testing.T, config string) (*natstest.Process, *broker.Conn) 
 	}
 	t.Cleanup(func() { _ = c.Close() })
 	for began := time.Now(); !c.Connected(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatal("no connection to the server that was just started")
 		}
 	}
-	if err := c.Check(within(t), "yard"); err != nil {
+	if err := c.Check(alerttest.Within(t), "yard"); err != nil {
 		t.Fatal(err)
 	}
 	return p, c
@@ -58,7 +57,7 @@ func eventWithEvidence(t *testing.T, from *Store, id string, contents map[string
 	a.Seq, a.Kind, a.Model = 1, alerts.KindUntrusted, alerts.Model{Name: "small", Hash: "ab"}
 	for name, text := range contents {
 		name = id + "/" + name
-		if err := from.Put(within(t), name, "image/jpeg", []byte(text)); err != nil {
+		if err := from.Put(alerttest.Within(t), name, "image/jpeg", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 		a.Evidence = append(a.Evidence, alerts.Evidence{
@@ -103,14 +102,14 @@ func TestEvidenceIsCopiedFirst(t *testing.T) {
 			"snapshot-1.jpg": strings.Repeat(fmt.Sprint(i), 200),
 			"heatmap-1.jpg":  strings.Repeat("h", 200),
 		})
-		if err := forwarded.Deliver(within(t), m); err != nil {
+		if err := forwarded.Deliver(alerttest.Within(t), m); err != nil {
 			t.Fatal(err)
 		}
 		select {
 		case a := <-received:
 			// A subscriber can open it at once.
 			for _, e := range a.Evidence {
-				if data, err := NewReader(far.JetStream()).Read(within(t), e.Bucket, e.Name); err != nil ||
+				if data, err := NewReader(far.JetStream()).Read(alerttest.Within(t), e.Bucket, e.Name); err != nil ||
 					Digest(data) != e.SHA256 {
 					t.Errorf("%s at the other server: %d bytes, %v", e.Name, len(data), err)
 				}
@@ -118,22 +117,23 @@ func TestEvidenceIsCopiedFirst(t *testing.T) {
 			if first == "" {
 				first = a.Evidence[0].Name
 			}
-		case <-within(t).Done():
+		case <-alerttest.Within(t).Done():
 			t.Fatal("the message did not arrive")
 		}
 	}
-	if _, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), first); err == nil {
+	if _, err := NewReader(far.JetStream()).Read(alerttest.Within(t), BucketOf("here"), first); err == nil {
 		t.Errorf("%s is still there, above the limit of that server", first)
 	}
 	// A clip finished after the last message is copied later.
-	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
+	if err := from.Put(alerttest.Within(t), "z/clip-1.mp4", "video/mp4", []byte("late")); err != nil {
 		t.Fatal(err)
 	}
-	c.CopyOne(within(t), alerts.Evidence{
+	c.CopyOne(alerttest.Within(t), alerts.Evidence{
 		Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: BucketOf("here"),
 		Name: "z/clip-1.mp4",
 	})
-	if data, err := NewReader(far.JetStream()).Read(within(t), BucketOf("here"), "z/clip-1.mp4"); err != nil ||
+	if data, err := NewReader(far.JetStream()).Read(alerttest.Within(t), BucketOf("here"),
+		"z/clip-1.mp4"); err != nil ||
 		string(data) != "late" {
 		t.Errorf("the late clip: %q, %v", data, err)
 	}
@@ -150,9 +150,8 @@ func TestFailedCopyDelaysNoAlert(t *testing.T) {
 	_, far := startRemote(t, `authorization: {users: [{user: u, password: p, permissions: {publish: {deny: ["$O.>"]}}}]}
 no_auth_user: u
 `+natstest.JetStreamIn(t.TempDir()))
-	var mu sync.Mutex
-	var said bytes.Buffer
-	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&lockedBuffer{&mu, &said}, nil)))
+	var log alerttest.Log
+	c := copier(js, far, "here", 1<<20, slog.New(slog.NewTextHandler(&log, nil)))
 	forwarded := natssink.Sink{Conn: far, BeforeDeliver: func(ctx context.Context,
 		m sink.Message,
 	) {
@@ -160,18 +159,16 @@ no_auth_user: u
 	}}
 	for range 3 {
 		a, m := eventWithEvidence(t, from, alerts.NewID(), map[string]string{"snapshot-1.jpg": "x"})
-		if err := forwarded.Deliver(within(t), m); err != nil {
+		if err := forwarded.Deliver(alerttest.Within(t), m); err != nil {
 			t.Fatal(err)
 		}
-		if last, err := far.Last(within(t), alerts.AllAlerts); err != nil || last.ID != a.MessageID() {
+		if last, err := far.Last(alerttest.Within(t), alerts.AllAlerts); err != nil || last.ID != a.MessageID() {
 			t.Errorf("%s did not arrive, the last is %s: %v", a.MessageID(), last.ID, err)
 		}
 	}
-	mu.Lock()
-	defer mu.Unlock()
-	if n := strings.Count(said.String(), "not copied"); n != 1 ||
-		!strings.Contains(strings.ToLower(said.String()), "permissions violation") {
-		t.Errorf("it was logged %d times, want once and why:\n%s", n, &said)
+	if n := log.Count("not copied"); n != 1 ||
+		!strings.Contains(strings.ToLower(log.String()), "permissions violation") {
+		t.Errorf("it was logged %d times, want once with the reason:\n%s", n, log.String())
 	}
 }
 
@@ -187,10 +184,10 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 		c := copier(js, far, instance, bytes, quiet)
 		for range 3 {
 			id := alerts.NewID()
-			if err := from.Put(within(t), id+"/clip-1.mp4", "video/mp4", make([]byte, 1000)); err != nil {
+			if err := from.Put(alerttest.Within(t), id+"/clip-1.mp4", "video/mp4", make([]byte, 1000)); err != nil {
 				t.Fatal(err)
 			}
-			c.CopyOne(within(t), alerts.Evidence{
+			c.CopyOne(alerttest.Within(t), alerts.Evidence{
 				Kind: alerts.EvidenceClip, MediaType: "video/mp4", Bucket: c.Bucket(),
 				Name: id + "/clip-1.mp4",
 			})
@@ -199,7 +196,8 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 	}
 	big := put("big", 1<<20)
 	// One uploads while the other starts.
-	if _, err := far.JetStream().Publish(within(t), chunkSubject(big, "upload"), make([]byte, 1000)); err != nil {
+	if _, err := far.JetStream().Publish(alerttest.Within(t), chunkSubject(big, "upload"),
+		make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
 	small := put("small", 1500)
@@ -207,7 +205,7 @@ func TestTwoVigilsCopyToOneServer(t *testing.T) {
 		bucket string
 		want   uint64
 	}{{big, 3*2 + 1}, {small, 2}} {
-		s, err := far.JetStream().Stream(within(t), streamOf(c.bucket))
+		s, err := far.JetStream().Stream(alerttest.Within(t), streamOf(c.bucket))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -224,18 +222,19 @@ func TestOldCopiesExpire(t *testing.T) {
 	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	shared := objects(t, far.JetStream(), Limits{Bytes: 1 << 20})
 	for _, o := range []*Store{from, shared} {
-		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
+		if err := o.Put(alerttest.Within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20, Age: time.Nanosecond}, slog.New(slog.DiscardHandler))
 	c.Start(js)
-	c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
-	if err := c.Expire(within(t)); err != nil {
+	c.CopyOne(alerttest.Within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	if err := c.Expire(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	for _, bucket := range []string{Bucket, c.Bucket()} {
-		if left, err := NewReader(far.JetStream()).Names(within(t), bucket, "z"); err != nil || len(left) != 0 {
+		if left, err := NewReader(far.JetStream()).Names(alerttest.Within(t), bucket, "z"); err != nil ||
+			len(left) != 0 {
 			t.Errorf("%s has %d objects: %v", bucket, len(left), err)
 		}
 	}
@@ -243,7 +242,7 @@ func TestOldCopiesExpire(t *testing.T) {
 
 // The server is inside another vigil, whose own evidence has the former name of copies: it stays, however old.
 func TestForeignEvidenceStays(t *testing.T) {
-	other, err := outbox.Open(within(t), outbox.Options{Server: broker.Options{Dir: t.TempDir(), Port: -1}})
+	other, err := outbox.Open(alerttest.Within(t), outbox.Options{Server: broker.Options{Dir: t.TempDir(), Port: -1}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,25 +251,26 @@ func TestForeignEvidenceStays(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
 	for _, o := range []*Store{its, from} {
-		if err := o.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
+		if err := o.Put(alerttest.Within(t), "z/clip-1.mp4", "video/mp4", []byte("old")); err != nil {
 			t.Fatal(err)
 		}
 	}
-	far, err := broker.Dial(within(t), broker.DialOptions{URL: other.Server().URL()})
+	far, err := broker.Dial(alerttest.Within(t), broker.DialOptions{URL: other.Server().URL()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer far.Close()
 	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
-	c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+	c.CopyOne(alerttest.Within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
 	// Its next run, in which nothing has been copied yet.
 	c = NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20, Age: time.Nanosecond}, slog.New(slog.DiscardHandler))
 	c.Start(js)
-	if err := c.Expire(within(t)); err != nil {
+	if err := c.Expire(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	for bucket, want := range map[string]int{Bucket: 1, c.Bucket(): 0} {
-		if left, err := NewReader(far.JetStream()).Names(within(t), bucket, "z"); err != nil || len(left) != want {
+		if left, err := NewReader(far.JetStream()).Names(alerttest.Within(t), bucket, "z"); err != nil ||
+			len(left) != want {
 			t.Errorf("%s has %d objects, want %d: %v", bucket, len(left), want, err)
 		}
 	}
@@ -283,10 +283,10 @@ func TestDeletedBucketIsRecreated(t *testing.T) {
 	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
 	c := copier(js, far, "here", 1<<20, slog.New(slog.DiscardHandler))
 	for _, name := range []string{"z/clip-1.mp4", "z/clip-2.mp4", "z/clip-3.mp4"} {
-		if err := from.Put(within(t), name, "video/mp4", []byte("x")); err != nil {
+		if err := from.Put(alerttest.Within(t), name, "video/mp4", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
-		ctx := within(t)
+		ctx := alerttest.Within(t)
 		if name == "z/clip-2.mp4" { // its bucket is missing; the server does not even reply
 			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
 			defer cancel()
@@ -294,13 +294,14 @@ func TestDeletedBucketIsRecreated(t *testing.T) {
 		}
 		c.CopyOne(ctx, alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: name})
 		if name == "z/clip-1.mp4" {
-			if err := far.JetStream().DeleteObjectStore(within(t), c.Bucket()); err != nil {
+			if err := far.JetStream().DeleteObjectStore(alerttest.Within(t), c.Bucket()); err != nil {
 				t.Fatal(err)
 			}
 		}
 		c.pausedUntil = time.Time{} // as after the pause
 	}
-	if left, err := NewReader(far.JetStream()).Names(within(t), c.Bucket(), "z"); err != nil || len(left) != 1 {
+	if left, err := NewReader(far.JetStream()).Names(alerttest.Within(t), c.Bucket(), "z"); err != nil ||
+		len(left) != 1 {
 		t.Errorf("%d pieces, want the one that came after the failure: %v", len(left), err)
 	}
 }
@@ -319,8 +320,8 @@ func TestEvidenceOfOlderVersion(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Copy(within(t), data)
-	pieces, err := NewReader(far.JetStream()).Of(within(t), a)
+	c.Copy(alerttest.Within(t), data)
+	pieces, err := NewReader(far.JetStream()).Of(alerttest.Within(t), a)
 	if err != nil || len(pieces) != 2 || pieces[0].Bucket != c.Bucket() {
 		t.Errorf("found are %v, %v", pieces, err)
 	}
@@ -332,7 +333,7 @@ func TestCopyTimeoutStartsWithLock(t *testing.T) {
 	js := server(t)
 	from := objects(t, js, Limits{Bytes: 1 << 20})
 	_, far := startRemote(t, natstest.JetStreamIn(t.TempDir()))
-	if err := from.Put(within(t), "z/clip-1.mp4", "video/mp4", []byte("x")); err != nil {
+	if err := from.Put(alerttest.Within(t), "z/clip-1.mp4", "video/mp4", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
 	c := NewCopier(far, BucketOf("here"), Limits{Bytes: 1 << 20}, slog.New(slog.DiscardHandler))
@@ -347,7 +348,10 @@ func TestCopyTimeoutStartsWithLock(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		c.CopyOne(within(t), alerts.Evidence{MediaType: "video/mp4", Bucket: c.Bucket(), Name: "z/clip-1.mp4"})
+		c.CopyOne(alerttest.Within(t), alerts.Evidence{
+			MediaType: "video/mp4", Bucket: c.Bucket(),
+			Name: "z/clip-1.mp4",
+		})
 	}()
 	<-time.After(copyTimeout / 20) // waiting for the lock
 	c.Start(js)
@@ -355,17 +359,6 @@ func TestCopyTimeoutStartsWithLock(t *testing.T) {
 	if left := <-budget; left < copyTimeout-copyTimeout/40 {
 		t.Errorf("%v of %v were left at its turn", left, copyTimeout)
 	}
-}
-
-type lockedBuffer struct {
-	mu *sync.Mutex
-	w  *bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.w.Write(p)
 }
 
 // A late clip is passed on for copying once it is stored, and nothing else is.
@@ -388,10 +381,11 @@ func TestLateClipIsCopied(t *testing.T) {
 		if len(promised) != 1 || e.Name != promised[0].Name || e.Bucket != promised[0].Bucket {
 			t.Errorf("promised %+v, came %+v", promised, e)
 		}
-		if data, err := NewReader(js).Read(within(t), e.Bucket, e.Name); err != nil || Digest(data) != e.SHA256 {
+		if data, err := NewReader(js).Read(alerttest.Within(t), e.Bucket, e.Name); err != nil ||
+			Digest(data) != e.SHA256 {
 			t.Errorf("%d bytes are kept: %v", len(data), err)
 		}
-	case <-within(t).Done():
+	case <-alerttest.Within(t).Done():
 		t.Fatal("nothing was handed on")
 	}
 	if len(late) > 0 {

@@ -13,16 +13,17 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/broker"
+	"vigil/internal/alerttest"
 )
 
 // withServer runs do with a server on a directory.
 func withServer(t *testing.T, dir string, do func(jetstream.JetStream)) {
 	t.Helper()
-	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
+	s, err := broker.Start(alerttest.Within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := broker.Dial(within(t), broker.DialOptions{Server: s})
+	c, err := broker.Dial(alerttest.Within(t), broker.DialOptions{Server: s})
 	if err != nil {
 		t.Fatal(errors.Join(err, s.Shutdown()))
 	}
@@ -42,7 +43,7 @@ func TestDamagedPiece(t *testing.T) {
 		withServer(t, dir, func(js jetstream.JetStream) {
 			o := objects(t, js, Limits{Bytes: 64 << 20})
 			for name, data := range map[string][]byte{bad: marker, good: []byte("whole")} {
-				if err := o.Put(within(t), name, "image/jpeg", data); err != nil {
+				if err := o.Put(alerttest.Within(t), name, "image/jpeg", data); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -68,10 +69,11 @@ func TestDamagedPiece(t *testing.T) {
 				t.Errorf("%v are reported as damaged, want %s", o.Damaged(), bad)
 			}
 			r := NewReader(js)
-			if got, err := r.Read(within(t), Bucket, good); err != nil || string(got) != "whole" {
+			if got, err := r.Read(alerttest.Within(t), Bucket, good); err != nil || string(got) != "whole" {
 				t.Errorf("with index %v: read %d bytes: %v", withIndex, len(got), err)
 			}
-			if _, err := r.Read(within(t), Bucket, bad); err == nil || !strings.Contains(err.Error(), "is damaged") {
+			if _, err := r.Read(alerttest.Within(t), Bucket, bad); err == nil ||
+				!strings.Contains(err.Error(), "is damaged") {
 				t.Errorf("with index %v: the damaged one: %v", withIndex, err)
 			}
 		})

@@ -13,6 +13,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
+	"vigil/internal/alerttest"
 	"vigil/internal/disktest"
 )
 
@@ -21,7 +22,7 @@ import (
 func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 	dir := disktest.Small(t, 128<<20)
 	const reserve = 6 << 20
-	o, err := outbox.Open(within(t), outbox.Options{
+	o, err := outbox.Open(alerttest.Within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(dir, "store"), NoListen: true}, Reserve: reserve, Bytes: 32 << 20,
 		LongestPause: 200 * time.Millisecond,
 	})
@@ -42,7 +43,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 			piece[j] = byte(i * j)
 		}
 		all = append(all, fmt.Sprintf("%s/clip-%d.mp4", alerts.NewID(), i))
-		if err := objs.Put(within(t), all[i], "video/mp4", piece); err != nil {
+		if err := objs.Put(alerttest.Within(t), all[i], "video/mp4", piece); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -56,7 +57,7 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 		if seq == 0 {
 			a.Phase = alerts.PhaseStart
 		}
-		if err := o.Publish(within(t), a); err != nil {
+		if err := o.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, a.MessageID())
@@ -74,21 +75,21 @@ func TestEvidenceMakesRoomForAlerts(t *testing.T) {
 		t.Error("deleted evidence still uses space on the disk")
 	}
 	var stored []string
-	if _, err := o.Conn().Scan(within(t), broker.ScanOptions{}, func(r broker.Record) error {
+	if _, err := o.Conn().Scan(alerttest.Within(t), broker.ScanOptions{}, func(r broker.Record) error {
 		stored = append(stored, r.ID)
 		return nil
 	}); err != nil || !slices.Equal(stored, want) {
 		t.Fatalf("%d of %d alerts are stored: %v", len(stored), len(want), err)
 	}
 	for i, name := range all {
-		data, err := NewReader(o.Conn().JetStream()).Read(within(t), Bucket, name)
+		data, err := NewReader(o.Conn().JetStream()).Read(alerttest.Within(t), Bucket, name)
 		if gone := i < len(all)-kept; gone != errors.Is(err, jetstream.ErrObjectNotFound) ||
 			!gone && (err != nil || data[1] != byte(i)) {
 			t.Errorf("object %d of %d, of which %d are kept: %v", i, len(all), kept, err)
 		}
 	}
 	// Evidence continues as well.
-	if err := objs.Put(within(t), "x/clip-0.mp4", "video/mp4", piece); err != nil {
+	if err := objs.Put(alerttest.Within(t), "x/clip-0.mp4", "video/mp4", piece); err != nil {
 		t.Error(err)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"testing"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/testenv"
 )
 
@@ -77,7 +78,7 @@ func TestClipCodec(t *testing.T) {
 		pictures = append(pictures, testJPEG(t, 641, 361, i))
 	}
 	c := processEncoder(t, "encode")
-	data, err := c.Encode(within(t), pictures, 5)
+	data, err := c.Encode(alerttest.Within(t), pictures, 5)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,14 +120,14 @@ func TestEncoderFailure(t *testing.T) {
 		"priority":   {"priority", good, "nice 19"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := processEncoder(t, c.role).Encode(within(t), c.pictures, 5); err == nil ||
+			if _, err := processEncoder(t, c.role).Encode(alerttest.Within(t), c.pictures, 5); err == nil ||
 				!strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, want %q in it", err, c.want)
 			}
 		})
 	}
 	t.Run("hangs", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(within(t))
+		ctx, cancel := context.WithCancel(alerttest.Within(t))
 		cancel()
 		if _, err := processEncoder(t, "hang").Encode(ctx, good, 5); !errors.Is(err, context.Canceled) {
 			t.Errorf("error %v", err)
@@ -134,7 +135,7 @@ func TestEncoderFailure(t *testing.T) {
 	})
 	t.Run("no program", func(t *testing.T) {
 		if _, err := (ProcessEncoder{Command: []string{"/nonexistent"}, Dir: filepath.Join(t.TempDir(), "x")}).Encode(
-			within(t),
+			alerttest.Within(t),
 			good, 5); err == nil {
 			t.Error("no error")
 		}

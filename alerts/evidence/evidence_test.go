@@ -16,17 +16,9 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/thread"
 	"vigil/geometry"
+	"vigil/internal/alerttest"
 	"vigil/video"
 )
-
-const longWait = encodeTimeout
-
-func within(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
-	t.Cleanup(cancel)
-	return ctx
-}
 
 var testJPEGs sync.Map // of the drawn pictures
 
@@ -197,7 +189,7 @@ func nextResult(t *testing.T, m *Maker) thread.Result {
 	select {
 	case f := <-m.Results():
 		return f
-	case <-within(t).Done():
+	case <-alerttest.Within(t).Done():
 		t.Fatal("nothing was found")
 		return thread.Result{}
 	}

@@ -1,15 +1,13 @@
 package evidence
 
 import (
-	"bytes"
 	"fmt"
 	"log/slog"
-	"strings"
-	"sync"
 	"testing"
 
 	"vigil/alerts"
 	"vigil/alerts/thread"
+	"vigil/internal/alerttest"
 )
 
 // submitEvents submits the start and the end of many events at once.
@@ -36,7 +34,7 @@ func TestFinishWaitsForTheLastClips(t *testing.T) {
 	finished := make(chan struct{})
 	go func() {
 		defer close(finished)
-		m.Finish(within(t))
+		m.Finish(alerttest.Within(t))
 	}()
 	for range ids {
 		select {
@@ -58,11 +56,10 @@ func TestFinishWaitsForTheLastClips(t *testing.T) {
 
 // What Close abandons is reported for each event.
 func TestAbandonedEvidenceIsReported(t *testing.T) {
-	var mu sync.Mutex
-	var log bytes.Buffer
+	var log alerttest.Log
 	enc := &countingEncoder{hold: make(chan struct{})}
 	m := NewMaker(Options{
-		Store: &memoryStore{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&lockedBuffer{&mu, &log}, nil)),
+		Store: &memoryStore{}, Encoder: enc, Log: slog.New(slog.NewTextHandler(&log, nil)),
 		Before: 5e9,
 		After:  3e9, MaxLength: 20e9,
 	})
@@ -76,8 +73,8 @@ func TestAbandonedEvidenceIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range ids {
-		if n := strings.Count(log.String(), id); n != 1 {
-			t.Errorf("alert %s is named %d times, want once:\n%s", id, n, &log)
+		if n := log.Count(id); n != 1 {
+			t.Errorf("alert %s is named %d times, want once:\n%s", id, n, log.String())
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/nats-io/nats.go/jetstream"
 
+	"vigil/internal/alerttest"
 	"vigil/internal/leaktest"
 )
 
@@ -20,11 +21,11 @@ func TestOpenObjectsLeavesNothingOpen(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			js := server(t)
-			if err := spoil(within(t), js); err != nil {
+			if err := spoil(alerttest.Within(t), js); err != nil {
 				t.Fatal(err)
 			}
 			leaktest.None(t, func() {
-				if _, err := OpenObjects(within(t), js, Limits{Bytes: 1 << 20}); err == nil {
+				if _, err := OpenObjects(alerttest.Within(t), js, Limits{Bytes: 1 << 20}); err == nil {
 					t.Error("open")
 				}
 			})
@@ -38,12 +39,12 @@ func stopOpening(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 1 << 20})
 	for _, name := range []string{"/a", "/b"} {
-		if err := o.Put(within(t), name, "image/jpeg", []byte("x")); err != nil {
+		if err := o.Put(alerttest.Within(t), name, "image/jpeg", []byte("x")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for n := 1; ; n += 1 + n/10 {
-		ctx := leaktest.After(within(t), n)
+		ctx := leaktest.After(alerttest.Within(t), n)
 		if _, err := OpenObjects(ctx, js, Limits{Bytes: 1<<20 + int64(n)}); err == nil && !ctx.Over() {
 			return
 		}

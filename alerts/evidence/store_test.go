@@ -11,15 +11,16 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"vigil/alerts/broker"
+	"vigil/internal/alerttest"
 )
 
 func server(t *testing.T) jetstream.JetStream {
 	t.Helper()
-	s, err := broker.Start(within(t), broker.Options{Dir: t.TempDir(), NoListen: true})
+	s, err := broker.Start(alerttest.Within(t), broker.Options{Dir: t.TempDir(), NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := broker.Dial(within(t), broker.DialOptions{Server: s})
+	c, err := broker.Dial(alerttest.Within(t), broker.DialOptions{Server: s})
 	if err != nil {
 		t.Fatal(errors.Join(err, s.Shutdown()))
 	}
@@ -33,7 +34,7 @@ func server(t *testing.T) jetstream.JetStream {
 
 func objects(t *testing.T, js jetstream.JetStream, l Limits) *Store {
 	t.Helper()
-	o, err := OpenObjects(within(t), js, l)
+	o, err := OpenObjects(alerttest.Within(t), js, l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +43,7 @@ func objects(t *testing.T, js jetstream.JetStream, l Limits) *Store {
 
 func names(t *testing.T, js jetstream.JetStream) map[string]bool {
 	t.Helper()
-	all, err := NewReader(js).Names(within(t), Bucket, "")
+	all, err := NewReader(js).Names(alerttest.Within(t), Bucket, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func names(t *testing.T, js jetstream.JetStream) map[string]bool {
 // stored returns the number and size of the messages of the stream behind the bucket.
 func stored(t *testing.T, js jetstream.JetStream) (messages, bytes uint64) {
 	t.Helper()
-	s, err := js.Stream(within(t), streamOf(Bucket))
+	s, err := js.Stream(alerttest.Within(t), streamOf(Bucket))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,7 +69,7 @@ func TestOldestEvidenceIsEvicted(t *testing.T) {
 	o := objects(t, js, Limits{Bytes: 1 << 20})
 	data := bytes.Repeat([]byte{7}, 300<<10)
 	for _, name := range []string{"/a", "/b", "/c", "/d"} {
-		if err := o.Put(within(t), name, "video/mp4", data); err != nil {
+		if err := o.Put(alerttest.Within(t), name, "video/mp4", data); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,14 +83,14 @@ func TestOldestEvidenceIsEvicted(t *testing.T) {
 	if messages, size := stored(t, js); messages != 3*4 || size > 1<<20 {
 		t.Errorf("%d messages of %d bytes are stored", messages, size)
 	}
-	got, err := NewReader(js).Read(within(t), Bucket, "/d")
+	got, err := NewReader(js).Read(alerttest.Within(t), Bucket, "/d")
 	if err != nil || !bytes.Equal(got, data) {
 		t.Errorf("%d bytes came back, %v", len(got), err)
 	}
-	if err := o.Put(within(t), "/huge", "video/mp4", make([]byte, 2<<20)); err == nil {
+	if err := o.Put(alerttest.Within(t), "/huge", "video/mp4", make([]byte, 2<<20)); err == nil {
 		t.Error("an object larger than everything was taken")
 	}
-	if err := o.Reclaim(within(t), 400<<10); err != nil {
+	if err := o.Reclaim(alerttest.Within(t), 400<<10); err != nil {
 		t.Fatal(err)
 	}
 	if n, _ := o.Size(); n != 1 {
@@ -100,11 +101,11 @@ func TestOldestEvidenceIsEvicted(t *testing.T) {
 func TestOldEvidenceExpires(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
-	if err := o.Put(within(t), "/old", "image/jpeg", []byte("old")); err != nil {
+	if err := o.Put(alerttest.Within(t), "/old", "image/jpeg", []byte("old")); err != nil {
 		t.Fatal(err)
 	}
 	o.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
-	if err := o.Put(within(t), "/new", "image/jpeg", []byte("new")); err != nil {
+	if err := o.Put(alerttest.Within(t), "/new", "image/jpeg", []byte("new")); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, js); len(got) != 1 || !got["/new"] {
@@ -113,7 +114,7 @@ func TestOldEvidenceExpires(t *testing.T) {
 	// Limits apply to what another run left.
 	o = objects(t, js, Limits{Bytes: 1 << 20, Age: time.Hour})
 	o.now = func() time.Time { return time.Now().Add(4 * time.Hour) }
-	if err := o.Expire(within(t)); err != nil {
+	if err := o.Expire(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if got := names(t, js); len(got) != 0 {
@@ -133,14 +134,14 @@ func TestBucketLimits(t *testing.T) {
 		l := Limits{Bytes: c.bytes}
 		o := objects(t, js, l)
 		for n := range 8 {
-			if err := o.Put(within(t), names(10*i+n), "video/mp4", data); err != nil {
+			if err := o.Put(alerttest.Within(t), names(10*i+n), "video/mp4", data); err != nil {
 				t.Fatalf("%d MiB: object %d: %v", c.bytes>>20, n, err)
 			}
 		}
 		if n, _ := o.Size(); n != c.kept {
 			t.Errorf("%d MiB: %d objects are kept, want %d", c.bytes>>20, n, c.kept)
 		}
-		s, err := js.Stream(within(t), streamOf(Bucket))
+		s, err := js.Stream(alerttest.Within(t), streamOf(Bucket))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,13 +154,13 @@ func TestBucketLimits(t *testing.T) {
 // Other settings of a bucket's stream are left to its operator.
 func TestBucketKeepsOtherSettings(t *testing.T) {
 	js := server(t)
-	if _, err := js.CreateObjectStore(within(t), jetstream.ObjectStoreConfig{
+	if _, err := js.CreateObjectStore(alerttest.Within(t), jetstream.ObjectStoreConfig{
 		Bucket: Bucket, Description: "ours", Metadata: map[string]string{"owner": "ops"}, MaxBytes: 1 << 20,
 	}); err != nil {
 		t.Fatal(err)
 	}
 	objects(t, js, Limits{Bytes: 8 << 20})
-	s, err := js.Stream(within(t), streamOf(Bucket))
+	s, err := js.Stream(alerttest.Within(t), streamOf(Bucket))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -184,16 +185,16 @@ func (r *failingReader) Read(p []byte) (int, error) {
 func TestOrphansArePurged(t *testing.T) {
 	js := server(t)
 	o := objects(t, js, Limits{Bytes: 8 << 20})
-	if err := o.Put(within(t), "/whole", "image/jpeg", make([]byte, 200<<10)); err != nil {
+	if err := o.Put(alerttest.Within(t), "/whole", "image/jpeg", make([]byte, 200<<10)); err != nil {
 		t.Fatal(err)
 	}
 	// Parts without a name, as a killed process leaves them: the client deletes them only while it runs.
 	for range 3 {
-		if _, err := js.Publish(within(t), chunkSubject(Bucket, "torn"), make([]byte, 128<<10)); err != nil {
+		if _, err := js.Publish(alerttest.Within(t), chunkSubject(Bucket, "torn"), make([]byte, 128<<10)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := o.bucket.Put(within(t), jetstream.ObjectMeta{Name: "/cut"},
+	if _, err := o.bucket.Put(alerttest.Within(t), jetstream.ObjectMeta{Name: "/cut"},
 		io.Reader(&failingReader{300 << 10})); err == nil {
 		t.Fatal("half an object was taken")
 	}

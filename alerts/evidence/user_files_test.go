@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"vigil/internal/alerttest"
 )
 
 // A clip is made in a folder with a unique name: a user's files in the data directory stay, whatever their names.
@@ -25,7 +27,8 @@ func TestClipLeavesUserFiles(t *testing.T) {
 		}
 		files = append(files, path)
 	}
-	if _, err := c.Encode(within(t), [][]byte{testJPEG(t, 64, 48, 0), testJPEG(t, 64, 48, 1)}, 5); err != nil {
+	if _, err := c.Encode(alerttest.Within(t), [][]byte{testJPEG(t, 64, 48, 0), testJPEG(t, 64, 48, 1)},
+		5); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range files {

@@ -65,7 +65,7 @@ func opened(t *testing.T, dir string) (*Outbox, *recordingSink, *alerttest.Log) 
 // stored returns the ids in the stream, in order.
 func stored(t *testing.T, o *Outbox) (ids []string) {
 	t.Helper()
-	if _, err := o.conn.Scan(within(t), broker.ScanOptions{Heads: true}, func(r broker.Record) error {
+	if _, err := o.conn.Scan(alerttest.Within(t), broker.ScanOptions{Heads: true}, func(r broker.Record) error {
 		ids = append(ids, r.ID)
 		return nil
 	}); err != nil {
@@ -83,7 +83,7 @@ func TestDamagedStore(t *testing.T) {
 	for range 4 {
 		ids = append(ids, wholeEvent(t, o, "yard")...)
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	recorder.mu.Lock()
@@ -178,7 +178,7 @@ func TestDamagedStore(t *testing.T) {
 			}
 			// New messages have unused numbers, and are delivered once.
 			fresh := wholeEvent(t, o, "yard")
-			if err := o.Drain(within(t)); err != nil {
+			if err := o.Drain(alerttest.Within(t)); err != nil {
 				t.Fatal(err)
 			}
 			recorder.mu.Lock()
@@ -234,7 +234,7 @@ func TestEndOfEventWithLostMessages(t *testing.T) {
 	o, _, _ := opened(t, dir)
 	id := alerts.NewID()
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseUpdate} {
-		if err := o.Publish(within(t), alerttest.Event("yard", id, seq, phase)); err != nil {
+		if err := o.Publish(alerttest.Within(t), alerttest.Event("yard", id, seq, phase)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -292,7 +292,7 @@ func TestCursorAboveLastNumber(t *testing.T) {
 	o, _, _ := opened(t, dir)
 	wholeEvent(t, o, "yard")
 	wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.Close(); err != nil {
@@ -306,7 +306,7 @@ func TestCursorAboveLastNumber(t *testing.T) {
 		t.Errorf("the cursor was not set back: %s", log)
 	}
 	fresh := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	recorder.mu.Lock()
@@ -325,14 +325,14 @@ func TestDirectoryDeletedWhileRunning(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	o, recorder, log := opened(t, dir)
 	first := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := os.Rename(dir, dir+".away"); err != nil {
 		t.Fatal(err)
 	}
 	fresh := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.Close(); err != nil && !errors.Is(err, os.ErrNotExist) {

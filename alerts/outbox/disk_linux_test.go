@@ -59,7 +59,7 @@ func subscribeStorage(t *testing.T, o *Outbox) *nats.Subscription {
 // connection.
 func nextStorageStatus(t *testing.T, o *Outbox, sub *nats.Subscription) alerts.Storage {
 	t.Helper()
-	for began := time.Now(); time.Since(began) < longWait; {
+	for began := time.Now(); time.Since(began) < alerttest.LongWait; {
 		o.storageStatus.mu.Lock()
 		o.storageStatus.repeat = true
 		o.storageStatus.mu.Unlock()
@@ -94,7 +94,7 @@ func TestReserveOnFullDisk(t *testing.T) {
 	if len(alarms) == 0 {
 		t.Error("nobody was alarmed")
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("yard"), want)
@@ -126,7 +126,7 @@ func TestAlertsWaitForDiskSpace(t *testing.T) {
 	ballast.Store(&path)
 	id := alerts.NewID()
 	done := make(chan error, 1)
-	ctx := within(t)
+	ctx := alerttest.Within(t)
 	go func() {
 		for seq := range 200 {
 			a := alerttest.Event("yard", id, seq, alerts.PhaseUpdate)
@@ -187,7 +187,7 @@ func TestOpenOnFullDisk(t *testing.T) {
 	disktest.Fill(t, dir)
 	o, s, _ := openOnSmallDisk(t, dir, nil)
 	want := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("yard")[len(s.ids("yard"))-3:], want)

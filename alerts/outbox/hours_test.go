@@ -15,6 +15,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
 	natssink "vigil/alerts/sink/nats"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -54,7 +55,7 @@ func TestRemoteDownForHours(t *testing.T) {
 			t.Fatal(err)
 		}
 	})
-	conn, err := broker.Dial(within(t), broker.DialOptions{URL: url, ConnectInBackground: true})
+	conn, err := broker.Dial(alerttest.Within(t), broker.DialOptions{URL: url, ConnectInBackground: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func TestRemoteDownForHours(t *testing.T) {
 
 	stored := map[string][]string{}
 	stored["gate"] = wholeEvent(t, o, "gate")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	recorder.armed.Store(true)
@@ -87,14 +88,14 @@ func TestRemoteDownForHours(t *testing.T) {
 	// It comes back briefly, and then permanently.
 	remote = natstest.Launch(t, port, natstest.JetStreamIn(far))
 	for began := time.Now(); arrived(t, url) < 50; time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatal("nothing is delivered when the server is back")
 		}
 	}
 	remote.Kill()
 	natstest.Launch(t, port, natstest.JetStreamIn(far))
 	began := time.Now()
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	withStream(t, url, func(ctx context.Context, js jetstream.JetStream) {

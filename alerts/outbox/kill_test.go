@@ -266,7 +266,7 @@ func withStream(t *testing.T, url string, do func(context.Context, jetstream.Jet
 	if err != nil {
 		t.Fatal(err)
 	}
-	do(within(t), js)
+	do(alerttest.Within(t), js)
 }
 
 func readAll(ctx context.Context, t *testing.T, js jetstream.JetStream) []*jetstream.RawStreamMsg {
@@ -328,7 +328,7 @@ func (v *victimProcess) opened(t *testing.T) {
 	case <-v.open:
 	case lines := <-v.lines:
 		t.Fatalf("the process ended by itself: %v", lines)
-	case <-time.After(longWait):
+	case <-time.After(alerttest.LongWait):
 		t.Fatal("the process did not open its store")
 	}
 }
@@ -350,7 +350,7 @@ func (v *victimProcess) wait(t *testing.T) {
 	t.Helper()
 	select {
 	case <-v.lines:
-	case <-time.After(longWait):
+	case <-time.After(alerttest.LongWait):
 		t.Fatal("what waits was not delivered")
 	}
 	if err := v.cmd.Wait(); err != nil {

@@ -53,7 +53,7 @@ func TestLossIsReportedAfterCancelledStart(t *testing.T) {
 	log := &alerttest.Log{}
 	for n := 1; ; n += 1 + n/10 {
 		statuses := &storageStatuses{}
-		ctx := leaktest.After(within(t), n)
+		ctx := leaktest.After(alerttest.Within(t), n)
 		o, err := Open(ctx, Options{
 			Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{&recordingSink{name: "shelf"}},
 			Reserve: 1 << 16,
@@ -85,7 +85,7 @@ func TestLossIsReportedAfterCancelledStart(t *testing.T) {
 func TestLedgerRecordsReclaimedFirst(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	log := &alerttest.Log{}
-	o, err := Open(within(t), Options{
+	o, err := Open(alerttest.Within(t), Options{
 		Server: broker.Options{Dir: dir, NoListen: true}, Reserve: 1 << 16,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
@@ -95,7 +95,7 @@ func TestLedgerRecordsReclaimedFirst(t *testing.T) {
 	for range 4 {
 		wholeEvent(t, o, "yard")
 	}
-	if err := o.trim(within(t), true); err != nil {
+	if err := o.trim(alerttest.Within(t), true); err != nil {
 		t.Fatal(err)
 	}
 	// The files that a process killed now leaves behind.
@@ -112,7 +112,7 @@ func TestLedgerRecordsReclaimedFirst(t *testing.T) {
 	if err != nil || known.First < 2 || known.Expected.Has(known.First-1) {
 		t.Errorf("the ledger has %+v: %v", known, err)
 	}
-	o, err = Open(within(t), Options{
+	o, err = Open(alerttest.Within(t), Options{
 		Server: broker.Options{Dir: copied, NoListen: true}, Reserve: 1 << 16,
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
@@ -132,7 +132,7 @@ func TestDirectoryComesBack(t *testing.T) {
 	wholeEvent(t, o, "yard")
 	expectLog := func(text string, times int) {
 		t.Helper()
-		ctx := within(t)
+		ctx := alerttest.Within(t)
 		for strings.Count(log.String(), text) < times {
 			select {
 			case <-ctx.Done():

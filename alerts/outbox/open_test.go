@@ -53,7 +53,7 @@ func TestOpenLeavesNothingOpen(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
 			spoil(t, dir)
 			leaktest.None(t, func() {
-				o, err := Open(within(t), Options{
+				o, err := Open(alerttest.Within(t), Options{
 					Server: broker.Options{Dir: dir, NoListen: true},
 					Sinks:  []sink.Sink{&recordingSink{name: "a"}},
 				})
@@ -74,7 +74,8 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	})
 	for _, camera := range []string{"gate", "yard", "cellar"} {
 		wholeEvent(t, o, camera)
-		if err := o.Publish(within(t), alerttest.Event(camera, alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+		if err := o.Publish(alerttest.Within(t), alerttest.Event(camera, alerts.NewID(), 0,
+			alerts.PhaseStart)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -84,7 +85,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 	failed := 0
 	leaktest.None(t, func() {
 		for n := 1; ; n += 1 + n/10 {
-			ctx := leaktest.After(within(t), n)
+			ctx := leaktest.After(alerttest.Within(t), n)
 			s := &recordingSink{name: "a"}
 			o, err := Open(ctx, Options{
 				Server: broker.Options{Dir: dir, NoListen: true}, Sinks: []sink.Sink{s},
@@ -95,7 +96,7 @@ func TestOpenIsStoppedAtAnyStep(t *testing.T) {
 				continue
 			}
 			if !ctx.Over() {
-				err = o.Drain(within(t))
+				err = o.Drain(alerttest.Within(t))
 			}
 			if err := errors.Join(err, o.Close()); err != nil {
 				t.Error(err)
@@ -121,13 +122,13 @@ func writeObstacle(t *testing.T, path string) {
 // withStore runs do on the store of a closed outbox.
 func withStore(t *testing.T, dir string, do func(context.Context, jetstream.JetStream) error) {
 	t.Helper()
-	s, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
+	s, err := broker.Start(alerttest.Within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	c, err := broker.Dial(within(t), broker.DialOptions{Server: s})
+	c, err := broker.Dial(alerttest.Within(t), broker.DialOptions{Server: s})
 	if err == nil {
-		err = errors.Join(do(within(t), c.JetStream()), c.Close())
+		err = errors.Join(do(alerttest.Within(t), c.JetStream()), c.Close())
 	}
 	if err := errors.Join(err, s.Shutdown()); err != nil {
 		t.Fatal(err)

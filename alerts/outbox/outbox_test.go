@@ -17,16 +17,6 @@ import (
 	"vigil/internal/alerttest"
 )
 
-// longWait bounds every wait in the tests; passing tests take far less.
-const longWait = 90 * time.Second
-
-func within(t testing.TB) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 func open(t testing.TB, o Options) *Outbox {
 	t.Helper()
 	if o.Server.Dir == "" {
@@ -39,7 +29,7 @@ func open(t testing.TB, o Options) *Outbox {
 	if o.LongestPause == 0 {
 		o.LongestPause = 200 * time.Millisecond
 	}
-	b, err := Open(within(t), o)
+	b, err := Open(alerttest.Within(t), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +48,7 @@ func wholeEvent(t testing.TB, o *Outbox, camera string) []string {
 	var ids []string
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
 		a := alerttest.Event(camera, id, seq, phase)
-		if err := o.Publish(within(t), a); err != nil {
+		if err := o.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, a.MessageID())
@@ -132,7 +122,7 @@ func TestEverySinkGetsAllInOrder(t *testing.T) {
 			want[camera] = append(want[camera], wholeEvent(t, o, camera)...)
 		}
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	for camera, ids := range want {
@@ -165,7 +155,7 @@ func TestRefusedCameraDelaysNoOther(t *testing.T) {
 	mu.Lock()
 	closed = false
 	mu.Unlock()
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("cellar"), cellar)
@@ -190,7 +180,7 @@ func TestNextRunContinues(t *testing.T) {
 	first := &recordingSink{name: "a"}
 	o := open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{first}})
 	early := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	if err := o.Close(); err != nil {
@@ -207,7 +197,7 @@ func TestNextRunContinues(t *testing.T) {
 	}
 	third := &recordingSink{name: "a"}
 	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{third}})
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, first.ids("yard"), early)
@@ -226,7 +216,7 @@ func TestNewSinkStartsWithNextAlert(t *testing.T) {
 	s := &recordingSink{name: "late"}
 	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{s}})
 	want := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("yard"), want)
@@ -240,7 +230,7 @@ func TestOpenEventOfKilledProcess(t *testing.T) {
 	rise := alerttest.Event("yard", openEvent.ID, 1, alerts.PhaseUpdate)
 	rise.Peak.StreamSeconds, rise.Peak.Frame, rise.DurationSeconds = 3, 75, 2.5
 	for _, a := range []alerts.Alert{openEvent, rise, alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)} {
-		if err := o.Publish(within(t), a); err != nil {
+		if err := o.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -249,7 +239,7 @@ func TestOpenEventOfKilledProcess(t *testing.T) {
 	}
 	s := &recordingSink{name: "a"}
 	o = open(t, Options{Server: broker.Options{Dir: dir}, Sinks: []sink.Sink{s}})
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	ends := s.decoded(t)
@@ -305,7 +295,7 @@ func TestFullOutboxKeepsUndelivered(t *testing.T) {
 	}}
 	alarm := &onErrorLog{Handler: slog.DiscardHandler}
 	o := open(t, Options{Sinks: []sink.Sink{s}, Bytes: 100 << 10, Log: slog.New(alarm)})
-	ctx, cancel := context.WithCancel(within(t))
+	ctx, cancel := context.WithCancel(alerttest.Within(t))
 	alarm.call = cancel
 	var want []string
 	for full := false; !full; {
@@ -325,7 +315,7 @@ func TestFullOutboxKeepsUndelivered(t *testing.T) {
 	closed = false
 	mu.Unlock()
 	more := wholeEvent(t, o, "yard")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, s.ids("yard"), append(want, more...))

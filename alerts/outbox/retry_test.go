@@ -26,10 +26,10 @@ func TestForeignSetAsideIsNotDelivered(t *testing.T) {
 	})
 	refused := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
 	recorder.set(refused.MessageID(), sink.Refused(errors.New("answered 400")))
-	if err := errors.Join(o.Publish(within(t), refused), o.Drain(within(t))); err != nil {
+	if err := errors.Join(o.Publish(alerttest.Within(t), refused), o.Drain(alerttest.Within(t))); err != nil {
 		t.Fatal(err)
 	}
-	kv, err := openAsWriter(t, o).KeyValue(within(t), AsideBucket)
+	kv, err := openAsWriter(t, o).KeyValue(alerttest.Within(t), AsideBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,21 +47,21 @@ func TestForeignSetAsideIsNotDelivered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := kv.Put(within(t), "forged", text); err != nil {
+		if _, err := kv.Put(alerttest.Within(t), "forged", text); err != nil {
 			t.Fatal(err)
 		}
-		alerttest.Eventually(within(t), t, "the refusal of what was forged", func() bool {
-			e, err := kv.Get(within(t), "forged")
+		alerttest.Eventually(alerttest.Within(t), t, "the refusal of what was forged", func() bool {
+			e, err := kv.Get(alerttest.Within(t), "forged")
 			a = Aside{}
 			return err == nil && json.Unmarshal(e.Value(), &a) == nil && !a.Retry &&
 				a.Reason == errNotStoredHere.Error()
 		})
 	}
 	for _, garbage := range []string{"", "{", "[]", "null", "{}"} {
-		if _, err := kv.PutString(within(t), "garbage", garbage); err != nil {
+		if _, err := kv.PutString(alerttest.Within(t), "garbage", garbage); err != nil {
 			t.Fatal(err)
 		}
-		all, err := ListAside(within(t), o.Conn().JetStream())
+		all, err := ListAside(alerttest.Within(t), o.Conn().JetStream())
 		if err != nil || len(all) != 3 ||
 			!slices.ContainsFunc(all, func(a Aside) bool { return a.MessageID == refused.MessageID() }) {
 			t.Errorf("with %q set aside are %v, %v", garbage, all, err)
@@ -69,29 +69,29 @@ func TestForeignSetAsideIsNotDelivered(t *testing.T) {
 	}
 	drop := func(of jetstream.JetStream, key string) {
 		t.Helper()
-		all, err := ListAside(within(t), of)
+		all, err := ListAside(alerttest.Within(t), of)
 		i := slices.IndexFunc(all, func(a Aside) bool { return a.Key == key })
 		if err != nil || i < 0 {
 			t.Fatalf("%s is not set aside: %v, %v", key, all, err)
 		}
-		if key == "garbage" && RetryAside(within(t), of, all[i]) == nil {
+		if key == "garbage" && RetryAside(alerttest.Within(t), of, all[i]) == nil {
 			t.Error("garbage is tried again")
 		}
-		if err := DropAside(within(t), of, all[i]); err != nil {
+		if err := DropAside(alerttest.Within(t), of, all[i]); err != nil {
 			t.Error(err)
 		}
 	}
 	drop(o.Conn().JetStream(), "garbage")
 	drop(o.Conn().JetStream(), "forged")
 	recorder.set(refused.MessageID(), nil)
-	all, err := ListAside(within(t), o.Conn().JetStream())
+	all, err := ListAside(alerttest.Within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("set aside are %v, %v", all, err)
 	}
-	if err := RetryAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
+	if err := RetryAside(alerttest.Within(t), o.Conn().JetStream(), all[0]); err != nil {
 		t.Fatal(err)
 	}
-	alerttest.Eventually(within(t), t, "the delivery of what was set aside",
+	alerttest.Eventually(alerttest.Within(t), t, "the delivery of what was set aside",
 		func() bool { return len(recorder.ids("gate")) > 0 })
 	equal(t, recorder.ids("gate"), []string{refused.MessageID()})
 }
@@ -106,7 +106,7 @@ func TestRequestedRetryDelaysNothing(t *testing.T) {
 	next := alerttest.Event("gate", other.ID, 1, alerts.PhaseEnd)
 	recorder.set(slow.MessageID(), sink.Refused(errors.New("answered 400")))
 	recorder.set(other.MessageID(), sink.Refused(errors.New("answered 400")))
-	if err := errors.Join(o.Publish(within(t), slow), o.Drain(within(t))); err != nil {
+	if err := errors.Join(o.Publish(alerttest.Within(t), slow), o.Drain(alerttest.Within(t))); err != nil {
 		t.Fatal(err)
 	}
 	refuse := recorder.refuse
@@ -120,42 +120,43 @@ func TestRequestedRetryDelaysNothing(t *testing.T) {
 		return nil
 	}
 	recorder.choice.Unlock()
-	all, err := ListAside(within(t), o.Conn().JetStream())
+	all, err := ListAside(alerttest.Within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("set aside are %v, %v", all, err)
 	}
-	if err := RetryAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
+	if err := RetryAside(alerttest.Within(t), o.Conn().JetStream(), all[0]); err != nil {
 		t.Fatal(err)
 	}
 	<-trying
-	if err := errors.Join(o.Publish(within(t), other), o.Publish(within(t), next), o.Drain(within(t))); err != nil {
+	if err := errors.Join(o.Publish(alerttest.Within(t), other), o.Publish(alerttest.Within(t), next),
+		o.Drain(alerttest.Within(t))); err != nil {
 		t.Error(err)
 	}
 	equal(t, recorder.ids("gate"), []string{next.MessageID()})
-	if err := o.Conn().JetStream().DeleteStream(within(t), broker.Stream); err != nil {
+	if err := o.Conn().JetStream().DeleteStream(alerttest.Within(t), broker.Stream); err != nil {
 		t.Fatal(err)
 	}
-	alerttest.Eventually(within(t), t, "the stream", func() bool {
+	alerttest.Eventually(alerttest.Within(t), t, "the stream", func() bool {
 		// the server is restarted, and a request may be lost
-		ctx, cancel := context.WithTimeout(within(t), time.Second)
+		ctx, cancel := context.WithTimeout(alerttest.Within(t), time.Second)
 		defer cancel()
 		_, err := o.Conn().JetStream().Stream(ctx, broker.Stream)
 		return err == nil
 	})
 	close(release)
-	alerttest.Eventually(within(t), t, "the delivery",
+	alerttest.Eventually(alerttest.Within(t), t, "the delivery",
 		func() bool { return slices.Contains(recorder.ids("slow"), slow.MessageID()) })
 }
 
 // Cursors stay in the existing bucket while it cannot be opened again, as during another restart.
 func TestBucketReopenFails(t *testing.T) {
 	o := open(t, Options{Sinks: []sink.Sink{newRefusingSink()}})
-	ctx, cancel := context.WithCancel(within(t))
+	ctx, cancel := context.WithCancel(alerttest.Within(t))
 	cancel()
 	if err := o.openCursors(ctx); err == nil {
 		t.Fatal("opened after the end of its context")
 	}
-	if err := o.saveCursor(within(t), "hook.yard", 0); err != nil {
+	if err := o.saveCursor(alerttest.Within(t), "hook.yard", 0); err != nil {
 		t.Error(err)
 	}
 }

@@ -54,15 +54,15 @@ func TestRefusedAlertIsSetAside(t *testing.T) {
 	id = start.ID
 	recorder.set(start.MessageID(), sink.Refused(errors.New("answered 400\x1b[31m")))
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
-		if err := o.Publish(within(t), alerttest.Event("gate", id, seq, phase)); err != nil {
+		if err := o.Publish(alerttest.Within(t), alerttest.Event("gate", id, seq, phase)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, recorder.ids("gate"), []string{id + ":1", id + ":2"})
-	all, err := ListAside(within(t), o.Conn().JetStream())
+	all, err := ListAside(alerttest.Within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 {
 		t.Fatalf("set aside are %v, %v", all, err)
 	}
@@ -86,37 +86,38 @@ func TestRefusedAlertIsSetAside(t *testing.T) {
 			}
 		}
 	}
-	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(1))
+	alerttest.Eventually(alerttest.Within(t), t, "the count in vigil.storage", count(1))
 	// A requested retry that fails stays set aside with its new error.
 	recorder.set(id+":0", sink.Refused(errors.New("answered 422")))
-	if err := RetryAside(within(t), o.Conn().JetStream(), a); err != nil {
+	if err := RetryAside(alerttest.Within(t), o.Conn().JetStream(), a); err != nil {
 		t.Fatal(err)
 	}
-	alerttest.Eventually(within(t), t, "another reason", func() bool {
-		all, err := ListAside(within(t), o.Conn().JetStream())
+	alerttest.Eventually(alerttest.Within(t), t, "another reason", func() bool {
+		all, err := ListAside(alerttest.Within(t), o.Conn().JetStream())
 		return err == nil && len(all) == 1 && strings.Contains(all[0].Reason, "422") && !all[0].Retry
 	})
 	if err := o.Close(); err != nil {
 		t.Fatal(err)
 	}
 	// While no vigil runs a person requests a retry, which the next vigil performs.
-	store, err := broker.Start(within(t), broker.Options{Dir: dir, NoListen: true})
+	store, err := broker.Start(alerttest.Within(t), broker.Options{Dir: dir, NoListen: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	conn, err := broker.Dial(within(t), broker.DialOptions{Server: store})
+	conn, err := broker.Dial(alerttest.Within(t), broker.DialOptions{Server: store})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(RetryAside(within(t), conn.JetStream(), a), conn.Close(), store.Shutdown()); err != nil {
+	if err := errors.Join(RetryAside(alerttest.Within(t), conn.JetStream(), a), conn.Close(),
+		store.Shutdown()); err != nil {
 		t.Fatal(err)
 	}
 	recorder.set(id+":0", nil)
 	o = open(t, options)
-	alerttest.Eventually(within(t), t, "the delivery",
+	alerttest.Eventually(alerttest.Within(t), t, "the delivery",
 		func() bool { return slices.Contains(recorder.ids("gate"), id+":0") })
-	alerttest.Eventually(within(t), t, "the count in vigil.storage", count(0))
-	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
+	alerttest.Eventually(alerttest.Within(t), t, "the count in vigil.storage", count(0))
+	if all, err := ListAside(alerttest.Within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
 		t.Errorf("set aside are %v, %v", all, err)
 	}
 }
@@ -134,13 +135,13 @@ func TestTemporaryErrorIsNotSetAside(t *testing.T) {
 		}
 		return errors.New("answered 503")
 	}
-	if err := o.Publish(within(t), a); err != nil {
+	if err := o.Publish(alerttest.Within(t), a); err != nil {
 		t.Fatal(err)
 	}
 	for range 20 {
 		<-attempts
 	}
-	if all, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
+	if all, err := ListAside(alerttest.Within(t), o.Conn().JetStream()); err != nil || len(all) != 0 {
 		t.Errorf("set aside are %v, %v", all, err)
 	}
 }
@@ -155,31 +156,31 @@ func TestSetAsideIsBounded(t *testing.T) {
 		Log: slog.New(slog.NewTextHandler(log, nil)),
 	})
 	first := alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)
-	if err := o.Publish(within(t), first); err != nil {
+	if err := o.Publish(alerttest.Within(t), first); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	s, err := o.Conn().JetStream().Stream(within(t), "KV_"+AsideBucket)
+	s, err := o.Conn().JetStream().Stream(alerttest.Within(t), "KV_"+AsideBucket)
 	if err != nil {
 		t.Fatal(err)
 	}
 	small := s.CachedInfo().Config
 	small.MaxBytes = 6000
-	if _, err := o.Conn().JetStream().UpdateStream(within(t), small); err != nil {
+	if _, err := o.Conn().JetStream().UpdateStream(alerttest.Within(t), small); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 10 {
-		if err := o.Publish(within(t), alerttest.Event(fmt.Sprintf("c%d", i), alerts.NewID(), 0,
+		if err := o.Publish(alerttest.Within(t), alerttest.Event(fmt.Sprintf("c%d", i), alerts.NewID(), 0,
 			alerts.PhaseStart)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	all, err := ListAside(within(t), o.Conn().JetStream())
+	all, err := ListAside(alerttest.Within(t), o.Conn().JetStream())
 	if err != nil || len(all) == 0 || len(all) > 9 ||
 		slices.ContainsFunc(all, func(a Aside) bool { return a.AlertID == first.ID }) {
 		t.Errorf("%d are set aside, %v", len(all), err)
@@ -187,10 +188,10 @@ func TestSetAsideIsBounded(t *testing.T) {
 	if text := log.String(); !strings.Contains(text, "ALARM") || !strings.Contains(text, first.MessageID()) {
 		t.Errorf("not logged: %s", text)
 	}
-	if err := DropAside(within(t), o.Conn().JetStream(), all[0]); err != nil {
+	if err := DropAside(alerttest.Within(t), o.Conn().JetStream(), all[0]); err != nil {
 		t.Fatal(err)
 	}
-	if left, err := ListAside(within(t), o.Conn().JetStream()); err != nil || len(left) != len(all)-1 {
+	if left, err := ListAside(alerttest.Within(t), o.Conn().JetStream()); err != nil || len(left) != len(all)-1 {
 		t.Errorf("%d are left of %d, %v", len(left), len(all), err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"vigil/alerts/broker"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // unavailableSink is a sink that accepts nothing.
@@ -25,14 +26,14 @@ func TestOutboxSizes(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	stored := uint64(0)
 	for _, size := range []int64{1 << 20, 4 << 20, 4 << 10} {
-		o, err := Open(within(t), Options{
+		o, err := Open(alerttest.Within(t), Options{
 			Server: broker.Options{Dir: dir, NoListen: true}, Bytes: size, Reserve: size,
 			Sinks: []sink.Sink{unavailableSink{}},
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+		s, err := o.Conn().JetStream().Stream(alerttest.Within(t), broker.Stream)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -48,11 +48,11 @@ func TestOnlyOwnAlertsAreForwarded(t *testing.T) {
 	o := open(t, options)
 	js := openAsWriter(t, o)
 	real := wholeEvent(t, o, "gate")
-	stolen, err := js.Stream(within(t), broker.Stream)
+	stolen, err := js.Stream(alerttest.Within(t), broker.Stream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	first, err := stolen.GetMsg(within(t), 1)
+	first, err := stolen.GetMsg(alerttest.Within(t), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestOnlyOwnAlertsAreForwarded(t *testing.T) {
 		if id != "" {
 			m.Header.Set(jetstream.MsgIDHeader, id)
 		}
-		if _, err := js.PublishMsg(within(t), m); err != nil {
+		if _, err := js.PublishMsg(alerttest.Within(t), m); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -89,11 +89,11 @@ func TestOnlyOwnAlertsAreForwarded(t *testing.T) {
 	put("vigil.alerts.gate.#", "x:0", string(first.Data), mark)
 	const wrong = 7
 	real = append(real, wholeEvent(t, o, "gate")...)
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, recorder.ids("gate"), real)
-	alerttest.Eventually(within(t), t, "the count in vigil.storage", func() bool {
+	alerttest.Eventually(alerttest.Within(t), t, "the count in vigil.storage", func() bool {
 		return len(storage) > 0 &&
 			(<-storage).PassedOver > 0
 	})
@@ -107,11 +107,11 @@ func TestOnlyOwnAlertsAreForwarded(t *testing.T) {
 		t.Fatal(err)
 	}
 	o = open(t, options)
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, recorder.ids("gate"), real)
-	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+	s, err := o.Conn().JetStream().Stream(alerttest.Within(t), broker.Stream)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -139,7 +139,7 @@ func TestAlertsOfEarlierVersionsAreForwarded(t *testing.T) {
 	recorder.refuse = up
 	o = open(t, options)
 	ids = append(ids, wholeEvent(t, o, "gate")...)
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, recorder.ids("gate"), ids)
@@ -160,36 +160,36 @@ func TestStreamIsRestored(t *testing.T) {
 	})
 	js := openAsWriter(t, o)
 	ids := wholeEvent(t, o, "gate")
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
-	if err := js.DeleteStream(within(t), broker.Stream); err != nil {
+	if err := js.DeleteStream(alerttest.Within(t), broker.Stream); err != nil {
 		t.Fatal(err)
 	}
 	logged := func(text string) func() bool { return func() bool { return strings.Contains(log.String(), text) } }
-	alerttest.Eventually(within(t), t, "the deletion is logged", logged("ALARM"))
-	alerttest.Eventually(within(t), t, "what is lost is logged", logged("missing=3"))
+	alerttest.Eventually(alerttest.Within(t), t, "the deletion is logged", logged("ALARM"))
+	alerttest.Eventually(alerttest.Within(t), t, "what is lost is logged", logged("missing=3"))
 	ids = append(ids, wholeEvent(t, o, "gate")...)
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	equal(t, recorder.ids("gate"), ids)
 	change := func(f func(*jetstream.StreamConfig)) {
 		t.Helper()
-		s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+		s, err := o.Conn().JetStream().Stream(alerttest.Within(t), broker.Stream)
 		if err != nil {
 			t.Fatal(err)
 		}
 		cfg := s.CachedInfo().Config
 		f(&cfg)
-		if _, err := o.Conn().JetStream().UpdateStream(within(t), cfg); err != nil {
+		if _, err := o.Conn().JetStream().UpdateStream(alerttest.Within(t), cfg); err != nil {
 			t.Fatal(err)
 		}
 	}
 	change(func(c *jetstream.StreamConfig) { c.MaxMsgs, c.Discard = 100, jetstream.DiscardOld })
-	alerttest.Eventually(within(t), t, "the change is undone", logged("is set back"))
+	alerttest.Eventually(alerttest.Within(t), t, "the change is undone", logged("is set back"))
 	change(func(c *jetstream.StreamConfig) { c.Sealed = true })
-	alerttest.Eventually(within(t), t, "the seal is logged", logged("was sealed by another program"))
+	alerttest.Eventually(alerttest.Within(t), t, "the seal is logged", logged("was sealed by another program"))
 	ctx, stop := context.WithCancel(t.Context())
 	go func() { // retries until stopped
 		if o.Publish(ctx, alerttest.Event("gate", alerts.NewID(), 0, alerts.PhaseStart)) == nil {

@@ -16,6 +16,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/app"
 	"vigil/config"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -95,7 +96,7 @@ func TestFollowWaitsForTheFirstAlert(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Launch(t, port, natstest.JetStreamIn(t.TempDir()))
 	url := fmt.Sprintf("nats://127.0.0.1:%d", port)
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
+	ctx, cancel := context.WithTimeout(t.Context(), alerttest.LongWait)
 	defer cancel()
 	out, notes := &lines{out: make(chan string, 10)}, &lines{out: make(chan string, 10)}
 	code := make(chan int, 1)
@@ -185,7 +186,7 @@ func TestBucketIsLookedUpOnce(t *testing.T) {
 	}
 	var opened int
 	for range n {
-		m, err := lookups.NextMsg(longWait)
+		m, err := lookups.NextMsg(alerttest.LongWait)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -162,7 +162,7 @@ func TestComposeRunsItsExample(t *testing.T) {
 			t.Fatalf("it has ended: %v\n%s", err, stderr.String())
 		case <-time.After(20 * time.Millisecond):
 		}
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatalf("it does not watch:\n%s", stderr.String())
 		}
 	}

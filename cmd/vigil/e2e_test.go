@@ -81,7 +81,7 @@ cameras:
 			return m
 		case c := <-code:
 			t.Fatalf("vigil ended with code %d while a test waited for %s:\n%s", c, what, stderr.String())
-		case <-time.After(longWait):
+		case <-time.After(alerttest.LongWait):
 			t.Fatalf("no %s came:\n%s", what, stderr.String())
 		}
 		return nil
@@ -139,7 +139,7 @@ cameras:
 		if c != exitDone {
 			t.Errorf("exit code %d:\n%s", c, stderr.String())
 		}
-	case <-time.After(longWait):
+	case <-time.After(alerttest.LongWait):
 		t.Fatal("vigil did not stop")
 	}
 }
@@ -153,7 +153,7 @@ func checkComplete(t *testing.T, a alerts.Alert) {
 		"boxes": len(a.Boxes) > 0, "start": a.Start.Frame < a.End.Frame &&
 			a.Start.StreamSeconds < a.End.StreamSeconds && a.Start.Wall.Before(a.End.Wall),
 		"peak":             a.Peak.Frame >= a.Start.Frame && !a.Peak.Wall.Before(a.Start.Wall),
-		"end":              time.Since(a.End.Wall) < 10*longWait,
+		"end":              time.Since(a.End.Wall) < 10*time.Minute,
 		"duration_seconds": a.DurationSeconds > 0, "error": a.Error > 0, "peak_error": a.PeakError >= a.Error,
 		"severity":  a.Severity > 0.5,
 		"threshold": a.Threshold == 0.00001, "lo": a.Lo == 0.000001, "model.name": a.Model.Name == "blind",
@@ -191,7 +191,7 @@ func checkEvidence(t *testing.T, nc *nats.Conn, id string) {
 		if shown["snapshot"] && shown["heatmap"] && shown["clip"] {
 			return
 		}
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatalf("of alert %s are kept %v, want a snapshot, a heat map and a clip", id, shown)
 		}
 	}

@@ -137,7 +137,7 @@ cameras:
 				t.Fatalf("waiting for %s: the program has ended: %v\n%s", what, err, stderr.String())
 			case <-time.After(20 * time.Millisecond):
 			}
-			if time.Since(began) > 2*longWait {
+			if time.Since(began) > alerttest.LongWait {
 				t.Fatalf("waited in vain for %s:\n%s", what, stderr.String())
 			}
 		}

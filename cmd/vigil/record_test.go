@@ -54,7 +54,7 @@ func (r *recording) waitFor(what string, f func() bool) {
 			r.t.Fatalf("waiting for %s: it has ended: %v\n%s%s", what, err, r.stdout.String(), r.stderr.String())
 		case <-time.After(20 * time.Millisecond):
 		}
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			r.t.Fatalf("waited in vain for %s:\n%s", what, r.stderr.String())
 		}
 	}
@@ -65,7 +65,7 @@ func (r *recording) end() (stdout string, err error) {
 	r.t.Helper()
 	select {
 	case err = <-r.ended:
-	case <-time.After(longWait):
+	case <-time.After(alerttest.LongWait):
 		r.t.Fatalf("it does not end:\n%s", r.stderr.String())
 	}
 	return r.stdout.String(), err
@@ -147,7 +147,7 @@ func TestRecord(t *testing.T) {
 	send(t, r.cmd.Process, syscall.SIGKILL)
 	_, _ = r.end()
 	for began := time.Now(); !cameratest.Exited(children...); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatal("its child is left")
 		}
 	}

@@ -55,7 +55,7 @@ func (r *remote) admin(do func(ctx context.Context, js jetstream.JetStream) erro
 	defer nc.Close()
 	js, err := jetstream.New(nc)
 	if err == nil {
-		ctx, cancel := context.WithTimeout(r.t.Context(), longWait)
+		ctx, cancel := context.WithTimeout(r.t.Context(), alerttest.LongWait)
 		defer cancel()
 		err = do(ctx, js)
 	}
@@ -159,7 +159,7 @@ func TestRefusalsAreLoggedAndRecoveredFrom(t *testing.T) {
 			logged := func(text string) {
 				t.Helper()
 				for began := time.Now(); !strings.Contains(log.String(), text); time.Sleep(20 * time.Millisecond) {
-					if time.Since(began) > longWait {
+					if time.Since(began) > alerttest.LongWait {
 						t.Fatalf("the log never says %q:\n%s", text, log.String())
 					}
 				}
@@ -167,7 +167,7 @@ func TestRefusalsAreLoggedAndRecoveredFrom(t *testing.T) {
 			logged("not delivered yet, retrying")
 			logged(c.log)
 			c.repair(r)
-			ctx, cancel := context.WithTimeout(t.Context(), longWait)
+			ctx, cancel := context.WithTimeout(t.Context(), alerttest.LongWait)
 			defer cancel()
 			if err := sinks.Drain(ctx); err != nil {
 				t.Errorf("%v\n%s", err, log.String())

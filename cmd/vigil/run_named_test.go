@@ -38,7 +38,7 @@ cameras:
 		go func() { code <- run(ctx, args, io.Discard, &log) }()
 		for began := time.Now(); !strings.Contains(log.String(), "connected to MQTT"); time.Sleep(
 			10 * time.Millisecond) {
-			if time.Since(began) > longWait {
+			if time.Since(began) > alerttest.LongWait {
 				t.Errorf("%v: no connection to the broker:\n%s", args, log.String())
 				break
 			}

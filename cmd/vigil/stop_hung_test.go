@@ -54,7 +54,7 @@ cameras:
 		want := counter(stderr.String(), "flashes", "events") + more
 		for began := time.Now(); counter(stderr.String(), "flashes", "events") < want; time.Sleep(
 			20 * time.Millisecond) {
-			if time.Since(began) > longWait {
+			if time.Since(began) > alerttest.LongWait {
 				t.Fatalf("there are no events:\n%s", stderr.String())
 			}
 		}

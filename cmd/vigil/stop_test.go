@@ -50,7 +50,7 @@ cameras:
 		return strings.Count(s, `msg="source open"`) == 2 && len(childrenOf(t, cmd.Process.Pid)) == 3
 	}
 	for began := time.Now(); !watching(); time.Sleep(50 * time.Millisecond) {
-		if time.Since(began) > longWait {
+		if time.Since(began) > alerttest.LongWait {
 			t.Fatalf("the cameras do not open:\n%s", stderr.String())
 		}
 	}
@@ -140,7 +140,7 @@ func TestStop(t *testing.T) {
 				t.Errorf("exit code %d, want %d:\n%s", code, tt.code, stderr.String())
 			}
 			for !cameratest.Exited(children...) {
-				if time.Since(began) > longWait {
+				if time.Since(began) > alerttest.LongWait {
 					t.Fatal("a child is left")
 				}
 				time.Sleep(10 * time.Millisecond)

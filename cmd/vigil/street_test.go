@@ -91,7 +91,7 @@ cameras:
 		}
 	case c := <-code:
 		t.Fatalf("vigil ended with code %d:\n%s", c, stderr.String())
-	case <-time.After(longWait):
+	case <-time.After(alerttest.LongWait):
 		t.Fatalf("no alert came:\n%s", stderr.String())
 	}
 	stop()

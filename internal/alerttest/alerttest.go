@@ -56,6 +56,17 @@ func (l *Log) String() string {
 // Count returns how often a text was written.
 func (l *Log) Count(text string) int { return strings.Count(l.String(), text) }
 
+// LongWait bounds every wait in tests; passing tests take far less. Evidence has two minutes for a clip.
+const LongWait = 2 * time.Minute
+
+// Within returns a context that ends after LongWait.
+func Within(t testing.TB) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), LongWait)
+	t.Cleanup(cancel)
+	return ctx
+}
+
 // Eventually waits until a condition holds, and fails the test if ctx ends first.
 func Eventually(ctx context.Context, t testing.TB, what string, holds func() bool) {
 	t.Helper()

@@ -5,6 +5,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -21,7 +22,7 @@ func TestRetryChangesNoState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Deliver(within(t), sink.Message{
+		if err := w.Deliver(alerttest.Within(t), sink.Message{
 			Camera: "gate", Subject: a.Subject(), ID: a.MessageID(),
 			Data: data, Again: phase != alerts.PhaseEnd,
 		}); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 )
 
 // cutProxy forwards a free port to a broker. It cuts its first connection after so many bytes in either direction;
@@ -105,7 +106,7 @@ func TestReconnectAfterCut(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				ctx := within(t)
+				ctx := alerttest.Within(t)
 				m := sink.Message{Seq: 1, Camera: camera, Subject: a.Subject(), ID: a.MessageID(), Data: data}
 				for {
 					err := w.Deliver(ctx, m)

@@ -29,7 +29,7 @@ func TestRefusedMessageUsesDedicatedConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
-	o, err := outbox.Open(within(t), outbox.Options{
+	o, err := outbox.Open(alerttest.Within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve:       1 << 20,
 		SetAsideAfter: time.Nanosecond, LongestPause: 100 * time.Millisecond,
@@ -38,7 +38,7 @@ func TestRefusedMessageUsesDedicatedConnection(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.Close() })
-	if err := w.Check(within(t)); err != nil {
+	if err := w.Check(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	l := listen(t, url, "vigil/#")
@@ -47,17 +47,17 @@ func TestRefusedMessageUsesDedicatedConnection(t *testing.T) {
 		big.Zones = append(big.Zones, strings.Repeat("z", 60))
 	}
 	for _, a := range []alerts.Alert{big, small, event("gate", alerts.NewID(), 0, alerts.PhaseStart)} {
-		if err := o.Publish(within(t), a); err != nil {
+		if err := o.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	l.untilIs(t, "vigil/big/attributes", "the next alert",
 		func(text string) bool { return strings.Contains(text, small.ID) })
 	l.until(t, "vigil/gate/state", "ON")
-	all, err := outbox.ListAside(within(t), o.Conn().JetStream())
+	all, err := outbox.ListAside(alerttest.Within(t), o.Conn().JetStream())
 	if err != nil || len(all) != 1 || all[0].AlertID != big.ID {
 		t.Errorf("set aside are %+v, %v", all, err)
 	}

@@ -7,6 +7,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -29,7 +30,7 @@ func TestDeliveriesWhileTheConnectionEnds(t *testing.T) {
 			all.Go(func() {
 				a := event(fmt.Sprintf("camera-%d", i), alerts.NewID(), 0, alerts.PhaseStart)
 				for {
-					if err := w.deliver(within(t), c,
+					if err := w.deliver(alerttest.Within(t), c,
 						sink.Message{Camera: a.Camera, Subject: a.Subject()}); err != nil {
 						return
 					}

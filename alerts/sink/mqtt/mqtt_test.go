@@ -24,15 +24,6 @@ import (
 	"vigil/internal/natstest"
 )
 
-const longWait = 60 * time.Second
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // writer is the user and the password of publishers; brokers other than the embedded one accept everybody.
 const writer = "writer"
 
@@ -55,7 +46,7 @@ func eachBroker(t *testing.T, test func(t *testing.T, s *server)) {
 		dir := t.TempDir()
 		s.start = func(t *testing.T) {
 			var err error
-			if b, err = broker.Start(within(t), broker.Options{
+			if b, err = broker.Start(alerttest.Within(t), broker.Options{
 				Dir: dir, Port: -1, MQTTPort: s.port,
 				Accounts: accounts,
 			}); err != nil {
@@ -128,7 +119,7 @@ func listen(t *testing.T, url, topic string) *listener {
 		ready <- struct{}{}
 	})
 	l.client = paho.NewClient(o)
-	if err := wait(within(t), l.client.Connect(), nil, longWait); err != nil {
+	if err := wait(alerttest.Within(t), l.client.Connect(), nil, alerttest.LongWait); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.client.Disconnect(0) })
@@ -144,7 +135,7 @@ func (l *listener) until(t *testing.T, topic, want string) {
 
 func (l *listener) untilIs(t *testing.T, topic, want string, is func(string) bool) {
 	t.Helper()
-	ctx := within(t)
+	ctx := alerttest.Within(t)
 	for {
 		l.mu.Lock()
 		got := l.last[topic]
@@ -179,7 +170,7 @@ func newTestSink(t *testing.T, o Options) *Sink {
 
 func openTestOutbox(t *testing.T, w *Sink) *outbox.Outbox {
 	t.Helper()
-	o, err := outbox.Open(within(t), outbox.Options{
+	o, err := outbox.Open(alerttest.Within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve:      1 << 20,
 		LongestPause: 100 * time.Millisecond,
@@ -209,7 +200,7 @@ func TestAlertsSurviveBrokerRestart(t *testing.T) {
 		id := alerts.NewID()
 		publish := func(seq int, phase alerts.Phase) {
 			t.Helper()
-			if err := o.Publish(within(t), event("yard", id, seq, phase)); err != nil {
+			if err := o.Publish(alerttest.Within(t), event("yard", id, seq, phase)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -220,7 +211,7 @@ func TestAlertsSurviveBrokerRestart(t *testing.T) {
 		publish(2, alerts.PhaseEnd)
 		s.start(t)
 		l.until(t, "vigil/yard/state", "OFF")
-		if err := o.Drain(within(t)); err != nil {
+		if err := o.Drain(alerttest.Within(t)); err != nil {
 			t.Fatal(err)
 		}
 		// A listener that reconnects receives the retained messages in any order.
@@ -326,17 +317,17 @@ func TestEventsKeepTheirOrder(t *testing.T) {
 			id := alerts.NewID()
 			for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
 				a := event("yard", id, seq, phase)
-				if err := o.Publish(within(t), a); err != nil {
+				if err := o.Publish(alerttest.Within(t), a); err != nil {
 					t.Fatal(err)
 				}
 				want = append(want, "vigil/events/yard/"+string(phase)+" "+a.MessageID())
 			}
 		}
-		if err := o.Drain(within(t)); err != nil {
+		if err := o.Drain(alerttest.Within(t)); err != nil {
 			t.Fatal(err)
 		}
 		l.until(t, "vigil/yard/state", "OFF")
-		ctx := within(t)
+		ctx := alerttest.Within(t)
 		for {
 			l.mu.Lock()
 			got := len(l.events)
@@ -367,7 +358,7 @@ func TestConnectionErrors(t *testing.T) {
 		"nobody":   {fmt.Sprintf("tcp://127.0.0.1:%d", natstest.FreePort(t)), "no broker answers there"},
 	} {
 		w := newTestSink(t, Options{URL: c.url, User: "joe", Password: "hunter2"})
-		ctx, cancel := context.WithTimeout(within(t), 2*time.Second)
+		ctx, cancel := context.WithTimeout(alerttest.Within(t), 2*time.Second)
 		err := w.Check(ctx)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s: %v", name, err)
@@ -382,34 +373,6 @@ func TestConnectionErrors(t *testing.T) {
 	}
 	if _, err := New(Options{URL: "http://x"}); err == nil {
 		t.Error("an address that is none was taken")
-	}
-}
-
-// logBuffer is a log that a test can wait for.
-type logBuffer struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (h *logBuffer) Write(b []byte) (int, error) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.text.Write(b)
-}
-
-func (h *logBuffer) wait(ctx context.Context, text string) error {
-	for {
-		h.mu.Lock()
-		all := h.text.String()
-		h.mu.Unlock()
-		if strings.Contains(all, text) {
-			return nil
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("%q was never logged:\n%s", text, all)
-		case <-time.After(20 * time.Millisecond):
-		}
 	}
 }
 

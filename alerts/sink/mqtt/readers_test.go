@@ -11,6 +11,7 @@ import (
 	"vigil/alerts/broker"
 	"vigil/alerts/outbox"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -20,7 +21,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	url := fmt.Sprintf("tcp://127.0.0.1:%d", port)
 	w := newTestSink(t, Options{URL: url, User: login.User, Password: login.Password})
 	t.Cleanup(func() { _ = w.Close() })
-	o, err := outbox.Open(within(t), outbox.Options{
+	o, err := outbox.Open(alerttest.Within(t), outbox.Options{
 		Server: broker.Options{
 			Dir: filepath.Join(t.TempDir(), "store"), Port: -1, MQTTPort: port, MQTTLogin: login,
 			MQTTTopics: []string{"vigil", "homeassistant"},
@@ -31,12 +32,12 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = o.Close() })
-	if err := w.Check(within(t)); err != nil {
+	if err := w.Check(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	messages := make(chan string, 100)
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("home"))
-	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
+	if err := wait(alerttest.Within(t), c.Connect(), nil, alerttest.LongWait); err != nil {
 		t.Fatal(err)
 	}
 	defer c.Disconnect(0)
@@ -45,7 +46,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 			messages <- m.Topic() + " " +
 				string(m.Payload())
 		})
-		if err := wait(within(t), token, nil, longWait); err != nil {
+		if err := wait(alerttest.Within(t), token, nil, alerttest.LongWait); err != nil {
 			return err
 		}
 		if token.(*paho.SubscribeToken).Result()[topic] == 0x80 {
@@ -65,14 +66,14 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 	}
 	// Neither these messages nor their retained copies may ever arrive.
 	for _, topic := range []string{"vigil/alerts/yard/start", "vigil/events/yard/start", "vigil/yard/state"} {
-		if err := wait(within(t), c.Publish(topic, 1, true, "forged"), nil, longWait); err != nil {
+		if err := wait(alerttest.Within(t), c.Publish(topic, 1, true, "forged"), nil, alerttest.LongWait); err != nil {
 			t.Log(err) // the server may not answer
 		}
 	}
-	if err := o.Publish(within(t), event("yard", alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
+	if err := o.Publish(alerttest.Within(t), event("yard", alerts.NewID(), 0, alerts.PhaseStart)); err != nil {
 		t.Fatal(err)
 	}
-	ctx := within(t)
+	ctx := alerttest.Within(t)
 	for seen := map[string]bool{}; !seen["vigil/yard/state ON"]; {
 		select {
 		case m := <-messages:
@@ -84,7 +85,7 @@ func TestReadersOfTheEmbeddedBroker(t *testing.T) {
 			t.Fatalf("received %v", seen)
 		}
 	}
-	s, err := o.Conn().JetStream().Stream(within(t), broker.Stream)
+	s, err := o.Conn().JetStream().Stream(alerttest.Within(t), broker.Stream)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/sink"
 	"vigil/alerts/sink/webhook"
+	"vigil/internal/alerttest"
 )
 
 // startResettingServer returns the address of a server that resets each connection, and a count of these.
@@ -72,7 +73,7 @@ func TestSameErrorIsLoggedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer w.Close()
-	ctx := within(t)
+	ctx := alerttest.Within(t)
 	for connections() < 4 && ctx.Err() == nil {
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -90,7 +91,7 @@ func TestSteadyErrorText(t *testing.T) {
 	}
 	var texts [2]string
 	for i := range texts {
-		err := hook.Deliver(within(t), sink.Message{
+		err := hook.Deliver(alerttest.Within(t), sink.Message{
 			Subject: alerts.Subject("gate", alerts.PhaseStart),
 			Data:    make([]byte, 1<<10),
 		})

@@ -16,6 +16,7 @@ import (
 	"vigil/alerts"
 	"vigil/alerts/instance"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -24,7 +25,7 @@ func retainedAt(t *testing.T, url string) map[string]string {
 	t.Helper()
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
 		"looker-" + alerts.NewID()[14:]))
-	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
+	if err := wait(alerttest.Within(t), c.Connect(), nil, alerttest.LongWait); err != nil {
 		t.Fatal(err)
 	}
 	defer c.Disconnect(0)
@@ -36,7 +37,7 @@ func retainedAt(t *testing.T, url string) map[string]string {
 			found[m.Topic()] = string(m.Payload())
 		}
 	}
-	if err := wait(within(t), c.Subscribe("#", 1, onMessage), nil, longWait); err != nil {
+	if err := wait(alerttest.Within(t), c.Subscribe("#", 1, onMessage), nil, alerttest.LongWait); err != nil {
 		t.Fatal(err)
 	}
 	c.Publish("marker", 1, false, "")
@@ -50,12 +51,12 @@ func publishRetainedAt(t *testing.T, url string, messages map[string]string) {
 	// A server may refuse a client soon after another with its id has left.
 	c := paho.NewClient(paho.NewClientOptions().AddBroker(url).SetUsername(writer).SetPassword(writer).SetClientID(
 		"leaver-" + alerts.NewID()[14:]))
-	if err := wait(within(t), c.Connect(), nil, longWait); err != nil {
+	if err := wait(alerttest.Within(t), c.Connect(), nil, alerttest.LongWait); err != nil {
 		t.Fatal(err)
 	}
 	defer c.Disconnect(250)
 	for topic, text := range messages {
-		if err := wait(within(t), c.Publish(topic, 1, true, text), nil, longWait); err != nil {
+		if err := wait(alerttest.Within(t), c.Publish(topic, 1, true, text), nil, alerttest.LongWait); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -96,7 +97,7 @@ func startSink(t *testing.T, o Options) *Sink {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = w.Close() })
-	if err := w.Check(within(t)); err != nil {
+	if err := w.Check(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -132,7 +133,7 @@ func TestStaleTopicsAreDeleted(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := w.Check(within(t)); err != nil {
+			if err := w.Check(alerttest.Within(t)); err != nil {
 				t.Fatal(err)
 			}
 			found := retainedAt(t, s.url())
@@ -151,7 +152,7 @@ func TestStaleTopicsAreDeleted(t *testing.T) {
 			}
 		}
 		// MQTT is no longer configured.
-		registry(t, dir).Withdraw(within(t), "", asWriter, slog.New(slog.DiscardHandler))
+		registry(t, dir).Withdraw(alerttest.Within(t), "", asWriter, slog.New(slog.DiscardHandler))
 		if got := retainedAt(t, s.url()); !maps.Equal(got, others) {
 			t.Errorf("retained at the end is %v, want %v", got, others)
 		}
@@ -181,7 +182,7 @@ func TestRenamedCameraAfterKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := sink.Message{Seq: 1, Camera: "yard", Subject: end.Subject(), ID: end.MessageID(), Data: data}
-		if err := w.Deliver(within(t), m); err != nil {
+		if err := w.Deliver(alerttest.Within(t), m); err != nil {
 			t.Fatal(err)
 		}
 		l.until(t, "vigil/yard/availability", "")
@@ -262,7 +263,7 @@ func TestTwoInstallationsAtOneBroker(t *testing.T) {
 				t.Fatal(err)
 			}
 			m := sink.Message{Seq: 1, Camera: camera, Subject: end.Subject(), ID: end.MessageID(), Data: data}
-			if err := sinks[i].Deliver(within(t), m); err != nil {
+			if err := sinks[i].Deliver(alerttest.Within(t), m); err != nil {
 				t.Error(err)
 			}
 			if c, err := sinks[i].current(); c != first || err != nil {
@@ -306,23 +307,21 @@ func TestCopiedIdentity(t *testing.T) {
 	port := natstest.FreePort(t)
 	natstest.Mosquitto(t, port, "allow_anonymous true")
 	r := NewRegistry("")
-	logs := make([]*logBuffer, 2)
+	logs := make([]alerttest.Log, 2)
 	for i := range logs {
-		logs[i] = &logBuffer{}
 		w, err := New(Options{
 			URL: fmt.Sprintf("tcp://127.0.0.1:%d", port), Registry: r, Topic: "vigil", Cameras: []string{"gate"},
-			Log: slog.New(slog.NewTextHandler(logs[i], &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Log: slog.New(slog.NewTextHandler(&logs[i], &slog.HandlerOptions{Level: slog.LevelWarn})),
 		})
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer w.Close()
 	}
-	ctx := within(t)
-	for _, l := range logs {
-		if err := l.wait(ctx, "another client connects with the client id vigil-"); err != nil {
-			t.Error(err)
-		}
+	ctx := alerttest.Within(t)
+	for i := range logs {
+		const text = "another client connects with the client id vigil-"
+		alerttest.Eventually(ctx, t, text, func() bool { return logs[i].Count(text) > 0 })
 	}
 }
 
@@ -351,7 +350,7 @@ func TestSharedTopic(t *testing.T) {
 		if err := other.Close(); err != nil {
 			t.Fatal(err)
 		}
-		for ctx := within(t); ; {
+		for ctx := alerttest.Within(t); ; {
 			text := retainedAt(t, s.url())["vigil/availability"]
 			if text == Online {
 				return

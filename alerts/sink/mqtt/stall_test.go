@@ -8,6 +8,7 @@ import (
 
 	"vigil/alerts"
 	"vigil/alerts/sink"
+	"vigil/internal/alerttest"
 	"vigil/internal/natstest"
 )
 
@@ -30,7 +31,7 @@ func TestStalledBroker(t *testing.T) {
 	l.until(t, "vigil/yard/availability", Online)
 	p.Signal(t, syscall.SIGSTOP)
 	// More than the system buffers for a peer that does not read.
-	ctx, cancel := context.WithCancel(within(t))
+	ctx, cancel := context.WithCancel(alerttest.Within(t))
 	blocked := make(chan error, 1)
 	go func() {
 		blocked <- w.Deliver(ctx, sink.Message{

@@ -27,15 +27,6 @@ import (
 	"vigil/internal/alerttest"
 )
 
-const longWait = 60 * time.Second
-
-func within(t *testing.T) context.Context {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), longWait)
-	t.Cleanup(cancel)
-	return ctx
-}
-
 // hook is a server that checks each signature and answers as configured.
 type hook struct {
 	key    []byte
@@ -102,7 +93,7 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := outbox.Open(within(t), outbox.Options{
+	o, err := outbox.Open(alerttest.Within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
@@ -114,12 +105,12 @@ func TestAlertsArriveOverErrors(t *testing.T) {
 	id := alerts.NewID()
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseEnd} {
 		a := event("yard", phase, id, seq)
-		if err := o.Publish(within(t), a); err != nil {
+		if err := o.Publish(alerttest.Within(t), a); err != nil {
 			t.Fatal(err)
 		}
 		want = append(want, a.MessageID())
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	h.mu.Lock()
@@ -141,7 +132,7 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := outbox.Open(within(t), outbox.Options{
+	o, err := outbox.Open(alerttest.Within(t), outbox.Options{
 		Server: broker.Options{Dir: filepath.Join(t.TempDir(), "store"), NoListen: true}, Sinks: []sink.Sink{w},
 		Reserve: 1 << 20, LongestPause: 50 * time.Millisecond,
 	})
@@ -151,15 +142,15 @@ func TestPhasesThatAreNotPosted(t *testing.T) {
 	defer o.Close()
 	id := alerts.NewID()
 	for seq, phase := range []alerts.Phase{alerts.PhaseStart, alerts.PhaseUpdate, alerts.PhaseUpdate, alerts.PhaseEnd} {
-		if err := o.Publish(within(t), event("yard", phase, id, seq)); err != nil {
+		if err := o.Publish(alerttest.Within(t), event("yard", phase, id, seq)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	last := event("cellar", alerts.PhaseUpdate, alerts.NewID(), 0) // after which no message follows
-	if err := o.Publish(within(t), last); err != nil {
+	if err := o.Publish(alerttest.Within(t), last); err != nil {
 		t.Fatal(err)
 	}
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	h.mu.Lock()
@@ -246,18 +237,18 @@ func TestAlertsArriveAfterAKill(t *testing.T) {
 		defer h.mu.Unlock()
 		return h.got
 	}
-	for ctx := within(t); tried() < 3 && ctx.Err() == nil; {
+	for ctx := alerttest.Within(t); tried() < 3 && ctx.Err() == nil; {
 		time.Sleep(5 * time.Millisecond)
 	}
 	_ = cmd.Process.Kill()
 	_ = cmd.Wait()
 	open.Store(true)
-	o, err := openOutbox(within(t), dir, server.URL)
+	o, err := openOutbox(alerttest.Within(t), dir, server.URL)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	if err := o.Drain(within(t)); err != nil {
+	if err := o.Drain(alerttest.Within(t)); err != nil {
 		t.Fatal(err)
 	}
 	h.mu.Lock()
@@ -278,7 +269,7 @@ func TestErrorsHideTheAddress(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return w.Deliver(within(t), m)
+		return w.Deliver(alerttest.Within(t), m)
 	}
 	refused := deliver()
 	server.Close()
@@ -316,7 +307,7 @@ func TestOverTLSWithItsOwnAuthority(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Deliver(within(t), m); (err == nil) != (c.want == "") ||
+		if err := w.Deliver(alerttest.Within(t), m); (err == nil) != (c.want == "") ||
 			err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
 		}
