@@ -49,6 +49,7 @@ var borders = []border{
 	{"alerts/outbox", "alerts alerts/sink alerts/store alerts/broker geometry internal/...", nil, true},
 	{"alerts/...", "alerts/... capture/... video geometry internal/...", nil, false},
 	{"pipeline/detect", "video geometry internal/...", []string{nats}, true},
+	{"pipeline/tamper", "internal/...", []string{nats}, true},
 	{
 		"pipeline/calibrate/...",
 		"pipeline/calibrate/... pipeline/detect model model/kernel video geometry internal/...",
