@@ -44,7 +44,7 @@ test-race: setup-tests
 
 # Drawing and scoring hours of a street takes minutes with the race detector, which has nothing to find in it.
 test-street: setup-tests
-	$(TEST) -timeout 15m -run '^(TestAlarmBudget|TestNoisyCellsHideNothing)$$' ./cmd/vigil
+	$(TEST) -timeout 15m -run '^(TestAlarmBudget|TestNoisyCellsHideNothing)$$' ./internal/demo
 
 # The packages that need no OpenCV must build and pass without a C compiler.
 test-pure: setup-tests
@@ -52,7 +52,7 @@ test-pure: setup-tests
 
 ## test-long: whole days and many seeds where make test has a part of them; about an hour
 test-long: setup-tests
-	VIGIL_LONG=1 $(TEST) -timeout 3h ./pipeline/... ./cmd/vigil
+	VIGIL_LONG=1 $(TEST) -timeout 3h ./pipeline/... ./internal/demo ./cmd/vigil
 	VIGIL_KILL_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAtAnyMoment$$' ./alerts/outbox
 	VIGIL_LONG=1 $(TEST) -timeout 1h -skip '^TestKilledAndDamaged$$' ./alerts/damage
 	VIGIL_DAMAGE_ROUNDS=1000 $(TEST) -timeout 3h -run '^TestKilledAndDamaged$$' ./alerts/damage

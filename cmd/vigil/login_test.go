@@ -5,7 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"vigil/app/offline"
 	"vigil/internal/natstest"
 )
 
@@ -47,11 +46,5 @@ func TestPasswordsOfServersOnTheCommandLine(t *testing.T) {
 				t.Errorf("exit code %d: %s%s", code, errs.String(), out.String())
 			}
 		})
-	}
-	for address, want := range map[string]string{"": "", plain: "u"} {
-		t.Setenv("NATS_USER", "u")
-		if got := offline.NATSServer(address); got.User != want || got.URL != address {
-			t.Errorf("--nats %q: got the user %q at %q", address, got.User, got.URL)
-		}
 	}
 }

@@ -1,6 +1,6 @@
 //go:build cgo && gocv_videoio && !race
 
-package main
+package demo
 
 import (
 	"context"
@@ -12,7 +12,6 @@ import (
 
 	"vigil/alerts"
 	"vigil/app"
-	"vigil/internal/demo"
 	"vigil/internal/scene"
 	"vigil/model"
 	"vigil/pipeline"
@@ -22,7 +21,7 @@ import (
 
 const streetHop = 8
 
-// streetWatch is a street that testdata/street.safetensors knows, small and without noise, so that an hour of it is
+// streetWatch is a street that street.safetensors knows, small and without noise, so that an hour of it is
 // drawn in half a minute.
 type streetWatch struct {
 	t *testing.T
@@ -31,7 +30,7 @@ type streetWatch struct {
 
 func watchStreet(t *testing.T) streetWatch {
 	t.Helper()
-	m, err := model.Load("testdata/street.safetensors")
+	m, err := model.Load("../../cmd/vigil/testdata/street.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +49,7 @@ func (w streetWatch) episodes(cfg scene.Config, length time.Duration, threshold 
 		w.t.Fatal(err)
 	}
 	cam := pipeline.Camera{
-		Name: demo.Camera, Model: w.m, Hop: streetHop, Lossless: true, Detector: detect.DefaultConfig(),
+		Name: Camera, Model: w.m, Hop: streetHop, Lossless: true, Detector: detect.DefaultConfig(),
 		Threshold:   threshold,
 		NewPreparer: app.NewPreparer(w.m.Spec().Side, nil),
 		Open: func(context.Context, uint64, int) (pipeline.Stream, error) {
@@ -84,7 +83,7 @@ func (w streetWatch) calibrate(cfg scene.Config, length time.Duration, perDay fl
 	normal, _, street := w.episodes(cfg, length, pipeline.Threshold{}, blind)
 	c, err := calibrate.Fit(calibrate.Calibration{
 		Key: calibrate.Key{
-			Camera: demo.Camera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
+			Camera: Camera, Model: w.m.Hash(), Width: 128, Height: 96, FPS: street.FPS(),
 			Hop: streetHop,
 		},
 		LoQuantile: calibrate.DefaultLoQuantile, ThetaQuantile: calibrate.DefaultThetaQuantile,
@@ -143,12 +142,12 @@ func TestNoisyCellsHideNothing(t *testing.T) {
 		_, ended, street := w.episodes(scene.Config{Day: 2, Screen: screen, Script: script}, length, threshold, false)
 		episodes := street.Episodes(int(length.Seconds() * street.FPS()))
 		for _, e := range episodes {
-			if slices.ContainsFunc(ended, func(a alerts.Alert) bool { return demo.Overlaps(e, a) }) {
+			if slices.ContainsFunc(ended, func(a alerts.Alert) bool { return Overlaps(e, a) }) {
 				found++
 			}
 		}
 		for _, a := range ended {
-			if !slices.ContainsFunc(episodes, func(e scene.Episode) bool { return demo.Overlaps(e, a) }) {
+			if !slices.ContainsFunc(episodes, func(e scene.Episode) bool { return Overlaps(e, a) }) {
 				wrong++
 			}
 		}
