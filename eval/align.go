@@ -14,8 +14,11 @@ type Recording struct {
 	Camera   string        // calibrations are per camera; empty if the data set has only one
 	Abnormal []bool        // for each frame
 	Clips    []detect.Clip // at hop 1, partial ones too, in the order of the video; their Map is not kept
-	FPS      float64       // frames per second of stream time
+	FPS      float64       // frames per second of stream time; NaN or 0 if not known
 }
+
+// knowsRate reports whether the frame rate is known.
+func (r Recording) knowsRate() bool { return r.FPS > 0 }
 
 // Subsample selects from clips at hop 1 those that the pipeline yields at a larger hop: every hop-th clip, counted from
 // each gap, as preprocess.Window counts.

@@ -153,28 +153,6 @@ func TestEvents(t *testing.T) {
 	if !near(e.FalsePerHour, 90) {
 		t.Errorf("%v false alarms an hour in 40 s with one", e.FalsePerHour)
 	}
-	// An alarm that shares one frame with an event finds it.
-	for _, one := range []Span{{140, 200}, {60, 100}} {
-		e = Events{}
-		e.add(r, []Alarm{{one, 140}})
-		if e.Found != 1 || e.False != 0 {
-			t.Errorf("an alarm in frames %d to %d: %+v", one.First, one.Last, e)
-		}
-	}
-	for _, none := range []Span{{141, 200}, {60, 99}} {
-		e = Events{}
-		e.add(r, []Alarm{{none, 140}})
-		if e.Found != 0 || e.False != 1 {
-			t.Errorf("an alarm in frames %d to %d: %+v", none.First, none.Last, e)
-		}
-	}
-	// The delay of an alarm raised before its event is 0.
-	e = Events{}
-	e.add(r, []Alarm{{Span{60, 105}, 75}})
-	e.finish()
-	if e.Found != 1 || e.False != 0 || !near(e.DelayMean, 0) {
-		t.Errorf("an alarm from before: %+v", e)
-	}
 }
 
 func TestEvaluateKeepsProtocolsApart(t *testing.T) {

@@ -39,20 +39,39 @@ type Alarm struct {
 	RaisedFrame int `json:"raised_frame"` // the last frame available when it was raised
 }
 
+const (
+	// maxLead is how many seconds before an event's onset an alarm may begin and still be an alarm of that event. The
+	// labels' onsets are about that uncertain; what began earlier was raised by something else.
+	maxLead = 2.0
+	// minOverlap is how many seconds after the onset an alarm that began earlier must still be on to find the event.
+	minOverlap = 1.0
+)
+
 // Events compares the alarms of one or more videos with the labels. A labelled event is a maximal run of abnormal
-// frames; it is found if an alarm shares a frame with it. An alarm that shares a frame with no labelled event is false.
+// frames, its onset the first of them.
+//
+// An alarm belongs to an event if it shares a frame with it and began at most maxLead seconds before the onset. An
+// alarm that belongs to no event is false. An event is found if an alarm belongs to it, or if an earlier alarm is
+// still on minOverlap seconds after the onset: somebody who looks at that alarm sees the event. An alarm can belong to
+// one event and, going on, find the next.
+//
+// Where the frame rate is not known, an alarm belongs to every event that it shares a frame with.
 type Events struct {
 	Truth  int `json:"truth"`
 	Found  int `json:"found"`
 	Missed int `json:"missed"`
 	Alarms int `json:"alarms"`
 	False  int `json:"false"`
-	// The delay is from an event's first abnormal frame to the last frame available when its first alarm was raised; 0
-	// if the alarm was raised before.
+	// The delay is from an event's onset to the last frame available when the first alarm that belongs to it was
+	// raised; 0 if the alarm was raised before.
 	DelayMedian  Number `json:"delay_median_seconds"`
 	DelayMean    Number `json:"delay_mean_seconds"`
 	DelayMax     Number `json:"delay_max_seconds"`
 	FalsePerHour Number `json:"false_per_hour"` // of video
+	// FoundByEarlier counts the found events that no alarm belongs to. They have no delay.
+	FoundByEarlier int `json:"found_by_earlier_alarm"`
+	// AtRecall is what finding a share of the events costs.
+	AtRecall []AtRecall `json:"at_recall"`
 
 	delays []float64
 	hours  float64
@@ -81,28 +100,46 @@ func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm
 	return alarms
 }
 
-// add adds the alarms of a video.
+// add adds the alarms of a video, which are in the order of time.
 func (e *Events) add(r Recording, alarms []Alarm) {
 	truth := Spans(r.Abnormal)
 	e.Truth += len(truth)
 	e.Alarms += len(alarms)
 	fps := r.FPS
-	if !(fps > 0) {
-		// Without a known rate, times are undefined, not infinite.
+	if !r.knowsRate() {
+		// Without a known rate, times are undefined, not infinite, and no comparison with them holds.
 		fps = math.NaN()
 	}
-	e.hours += float64(len(r.Abnormal)) / fps / 3600
+	seconds := func(frames int) float64 { return float64(frames) / fps }
+	e.hours += seconds(len(r.Abnormal)) / 3600
+	belongs := make([]bool, len(alarms)) // to any event
 	for _, span := range truth {
-		i := slices.IndexFunc(alarms, func(a Alarm) bool { return a.overlaps(span) })
-		if i < 0 {
-			e.Missed++
-			continue
+		first, earlierOn := -1, false
+		for i, a := range alarms {
+			switch {
+			case !a.overlaps(span):
+			case seconds(span.First-a.First) > maxLead:
+				earlierOn = earlierOn || seconds(a.Last-span.First) >= minOverlap
+			default:
+				belongs[i] = true
+				if first < 0 {
+					first = i
+				}
+			}
 		}
-		e.Found++
-		e.delays = append(e.delays, float64(max(0, alarms[i].RaisedFrame-span.First))/fps)
+		switch {
+		case first >= 0:
+			e.Found++
+			e.delays = append(e.delays, seconds(max(0, alarms[first].RaisedFrame-span.First)))
+		case earlierOn:
+			e.Found++
+			e.FoundByEarlier++
+		default:
+			e.Missed++
+		}
 	}
-	for _, a := range alarms {
-		if !slices.ContainsFunc(truth, a.overlaps) {
+	for _, ok := range belongs {
+		if !ok {
 			e.False++
 		}
 	}

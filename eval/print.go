@@ -47,11 +47,9 @@ func (r *Result) Print(out io.Writer) error {
 			t.TPR, t.FPR, t.NoDelayTPR, t.NoDelayFPR)
 	}
 	if v := r.Live.Events; v != nil {
-		fmt.Fprintf(out,
-			"events: %d of %d found, %d missed, %d of %d alarms false; seconds until the alarm: median %s, mean %s, "+
-				"longest %s\n",
-			v.Found, v.Truth, v.Missed, v.False, v.Alarms, number4(float64(v.DelayMedian)),
-			number4(float64(v.DelayMean)), number4(float64(v.DelayMax)))
+		if err := v.print(out); err != nil {
+			return err
+		}
 	}
 	if p := r.Pixels; p != nil {
 		fmt.Fprintf(out, "pixels: AUC %s, RBDC %s, TBDC %s (%d regions, %d tracks in %d frames)\n", p.AUC, p.RBDC,
@@ -61,6 +59,28 @@ func (r *Result) Print(out io.Writer) error {
 		fmt.Fprintf(out, "note: %s\n", n)
 	}
 	return nil
+}
+
+// print prints the events at the threshold, and what other shares of them would cost.
+func (e *Events) print(out io.Writer) error {
+	fmt.Fprintf(out,
+		"events: %d of %d found, %d missed, %d of %d alarms false, %s an hour; seconds until the alarm: median %s, "+
+			"mean %s, longest %s\n",
+		e.Found, e.Truth, e.Missed, e.False, e.Alarms, number4(float64(e.FalsePerHour)),
+		number4(float64(e.DelayMedian)), number4(float64(e.DelayMean)), number4(float64(e.DelayMax)))
+	if e.FoundByEarlier > 0 {
+		fmt.Fprintf(out, "events found only by an alarm from more than %g s before, which have no delay: %d\n", maxLead,
+			e.FoundByEarlier)
+	}
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w,
+		"\nevents found\tfalse alarms a day\tmedian seconds until the alarm\ttheta\tof its distance from lo")
+	for _, a := range e.AtRecall {
+		fmt.Fprintf(w, "%g %%\t%s\t%s\t%s\t%s\n", 100*a.Recall, number4(float64(a.FalsePerDay)),
+			number4(float64(a.DelayMedian)), number4(float64(a.Theta)), number4(float64(a.Scale)))
+	}
+	fmt.Fprintln(w)
+	return w.Flush()
 }
 
 // number4 has four significant digits.

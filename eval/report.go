@@ -92,7 +92,14 @@ var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{
 		}
 		return fmt.Sprintf("%.1f s", float64(n))
 	},
-	"dict": func(name string, m *Measures) map[string]any { return map[string]any{"Name": name, "M": m} },
+	"number": func(n Number) string {
+		if !n.defined() {
+			return "–"
+		}
+		return number4(float64(n))
+	},
+	"share": func(recall float64) string { return fmt.Sprintf("%g %%", 100*recall) },
+	"dict":  func(name string, m *Measures) map[string]any { return map[string]any{"Name": name, "M": m} },
 }).Parse(pageSource))
 
 // Write writes the page as one self-contained file.

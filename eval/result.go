@@ -95,6 +95,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 	r := &Result{Live: Live{Hop: o.Hop, NoDelayMicroAUC: nan, NoDelayWarmMicroAUC: nan}, Notes: []string{}}
 	var paper, raw, live, noDelay, afterFirst []Series
 	var events Events
+	var scored []scoredVideo // that have alarms
 	for _, rec := range recordings {
 		clips := rec.Clips
 		if !o.External {
@@ -113,6 +114,7 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		if th, ok := o.Thresholds[rec.Camera]; ok && !o.External {
 			v.Alarms = append(v.Alarms, alarmsOf(clips, o.Detector, th.Lo, th.Theta)...)
 			events.add(rec, v.Alarms)
+			scored = append(scored, scoredVideo{rec, clips, th})
 		}
 		r.Frames += v.Frames
 		r.Abnormal += v.Abnormal
@@ -163,11 +165,27 @@ func Evaluate(recordings []Recording, o Options) (*Result, error) {
 		r.Live.AtThreshold = atThresholds(o, live, noDelay)
 		if !o.External {
 			events.finish()
+			events.AtRecall = costOfRecall(scored, o.Detector)
 			r.Live.Events = &events
+			r.noteUnknownRates(scored)
 		}
 	}
 	r.perVideo(raw, live, noDelay, o)
 	return r, nil
+}
+
+// noteUnknownRates adds a note on the videos whose alarms have no times.
+func (r *Result) noteUnknownRates(videos []scoredVideo) {
+	var names []string
+	for _, v := range videos {
+		if !v.knowsRate() {
+			names = append(names, v.Name)
+		}
+	}
+	if names != nil {
+		r.addNote("the frame rate is not known, so an alarm that begins long before an event counts as one of the "+
+			"event, and there are no delays and no alarms an hour: %s", strings.Join(names, ", "))
+	}
 }
 
 func (r *Result) addNote(format string, args ...any) {
