@@ -43,7 +43,7 @@ type MaskReader interface {
 
 // region is a connected part of a Mask.
 type region struct {
-	track int // -1 without tracks
+	track int // the number of its track; -1 for none
 	pixel []int
 }
 
@@ -59,8 +59,15 @@ func (m *Mask) regions() []region {
 // maskCursor reads masks up to the requested frame.
 type maskCursor struct {
 	reader MaskReader
-	next   int // the frame that reader returns next
+	skip   func(*Mask) // called with each mask that no frame was requested of; may be nil
+	next   int         // the frame that reader returns next
 	mask   Mask
+}
+
+func (a *maskCursor) pass() {
+	if a.skip != nil {
+		a.skip(&a.mask)
+	}
 }
 
 // frame reads the mask of frame n, which must not be before the last one requested.
@@ -73,7 +80,9 @@ func (a *maskCursor) frame(ctx context.Context, n int) (*Mask, error) {
 		default:
 			return nil, fmt.Errorf("mask %d: %w", a.next, err)
 		}
-		a.next++
+		if a.next++; a.next <= n {
+			a.pass()
+		}
 	}
 	return &a.mask, nil
 }
@@ -84,6 +93,7 @@ func (a *maskCursor) finish(ctx context.Context, frames int) error {
 		switch err := a.reader.Next(ctx, &a.mask); {
 		case err == nil:
 			a.next++
+			a.pass()
 		case errors.Is(err, io.EOF):
 			if a.next != frames {
 				return fmt.Errorf("there are %d masks for %d frames", a.next, frames)

@@ -14,7 +14,7 @@ type Pixels struct {
 	AUC Number `json:"auc"` // of all pixels of all frames in one ROC
 	// RBDC and TBDC are the region- and the track-based detection criterion (Ramachandra and Jones, "Street Scene",
 	// WACV 2020): the area under the share of true regions, or tracks, detected against the false regions a frame,
-	// from 0 to 1 of those. TBDC is null without track files.
+	// from 0 to 1 of those. Tracks are a video's track file or, without one, made of its masks (maskTracks).
 	RBDC    Number `json:"rbdc"`
 	TBDC    Number `json:"tbdc"`
 	Frames  int    `json:"frames"`
@@ -25,6 +25,27 @@ type Pixels struct {
 	pos, neg []int64 // mask pixels, by bin of the map's value
 	sweep    sweep
 	smooth   smoother
+
+	tracks     maskTracks
+	fileTracks map[int]int // the number of each track of the current video's file; nil without one
+	trackFiles int         // videos that have one
+}
+
+// startVideo begins a video that has masks; hasTracks says that it has a track file.
+func (p *Pixels) startVideo(hasTracks bool) {
+	p.tracks.startVideo()
+	p.fileTracks = nil
+	if hasTracks {
+		p.fileTracks = map[int]int{}
+		p.trackFiles++
+	}
+}
+
+// skip takes a mask of the video whose frame has no error map, so that tracks go on over it.
+func (p *Pixels) skip(mask *Mask) {
+	if p.fileTracks == nil {
+		p.tracks.follow(mask)
+	}
 }
 
 // Errors are binned by the leading bits of their float32: 2¹¹ bins per doubling, so that values in a bin differ by less
@@ -36,8 +57,9 @@ const (
 
 func heatBin(v float32) int { return int(math.Float32bits(max(v, 0)) >> binShift) }
 
-// add takes the error map [side][side] of a frame with its mask, and the frame's boxes if there are tracks.
-func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) error {
+// add takes the error map [side][side] of the video's next frame with its mask, and the frame's boxes of the track
+// file, if there is one.
+func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box) error {
 	side := int(math.Sqrt(float64(len(heat))))
 	if side*side != len(heat) || side == 0 {
 		return fmt.Errorf("an error map of %d values is not square", len(heat))
@@ -57,17 +79,30 @@ func (p *Pixels) add(heat []float32, mask *Mask, tracked []Box, hasTracks bool) 
 			}
 		}
 	}
-	regions := mask.regions()
 	p.Frames++
-	p.Regions += len(regions)
-	p.sweep.add(heat, side, mask, regions, false)
-	if hasTracks {
-		boxes, err := boxRegions(tracked, mask)
-		if err != nil {
-			return err
-		}
-		p.sweep.add(heat, side, mask, boxes, true)
+	if p.fileTracks == nil {
+		regions := p.tracks.follow(mask)
+		p.Regions += len(regions)
+		p.sweep.add(heat, side, mask, regions, criteria{regions: true, tracks: true})
+		return nil
 	}
+	regions := mask.regions()
+	p.Regions += len(regions)
+	p.sweep.add(heat, side, mask, regions, criteria{regions: true})
+	boxes, err := boxRegions(tracked, mask)
+	if err != nil {
+		return err
+	}
+	for i, b := range boxes {
+		// Files of different videos may have the same numbers.
+		number, known := p.fileTracks[b.track]
+		if !known {
+			number = p.tracks.add()
+			p.fileTracks[b.track] = number
+		}
+		boxes[i].track = number
+	}
+	p.sweep.add(heat, side, mask, boxes, criteria{tracks: true})
 	return nil
 }
 
@@ -85,7 +120,7 @@ func (p *Pixels) finish() {
 	}
 	p.AUC = Number(t.auc())
 	p.RBDC = p.sweep.rbdc(p.Frames, p.Regions)
-	p.TBDC, p.Tracks = p.sweep.tbdc()
+	p.TBDC, p.Tracks = p.sweep.tbdc(p.tracks.root)
 }
 
 // smoother computes means over squares.

@@ -120,7 +120,7 @@ func TestSweepAgreesWithEveryThreshold(t *testing.T) {
 			for _, v := range heat {
 				levels[heatBin(v)] = true
 			}
-			if err := p.add(heat, mask, nil, false); err != nil {
+			if err := p.add(heat, mask, nil); err != nil {
 				t.Fatal(err)
 			}
 			heats, masks = append(heats, heat), append(masks, mask)
@@ -219,7 +219,7 @@ func TestRegionsByHand(t *testing.T) {
 			heat[at[1]*16+at[0]] = 1
 		}
 		var p Pixels
-		if err := p.add(heat, mask, nil, false); err != nil {
+		if err := p.add(heat, mask, nil); err != nil {
 			t.Fatal(err)
 		}
 		p.finish()
@@ -237,7 +237,7 @@ func TestPixelsAreSmoothed(t *testing.T) {
 		mask.Abnormal[i] = true
 	}
 	var p Pixels
-	if err := p.add(heat, mask, nil, false); err != nil {
+	if err := p.add(heat, mask, nil); err != nil {
 		t.Fatal(err)
 	}
 	p.finish()
@@ -281,9 +281,14 @@ func heatAt(x, y, w, h int, v float32) []float32 {
 func TestTracksByHand(t *testing.T) {
 	blank := &Mask{16, 16, make([]bool, 256)}
 	var p Pixels
+	start := func() {
+		p = Pixels{}
+		p.startVideo(true)
+	}
+	start()
 	add := func(heat []float32, boxes ...Box) {
 		t.Helper()
-		if err := p.add(heat, blank, boxes, true); err != nil {
+		if err := p.add(heat, blank, boxes); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -297,7 +302,7 @@ func TestTracksByHand(t *testing.T) {
 		t.Errorf("TBDC %v of %d tracks, want .5 of 2", p.TBDC, p.Tracks)
 	}
 	// In one of eleven it is not found.
-	p = Pixels{}
+	start()
 	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
 	for range 10 {
 		add(make([]float32, 256), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
@@ -307,7 +312,7 @@ func TestTracksByHand(t *testing.T) {
 		t.Errorf("TBDC %v of a track that is seen in one of eleven frames", p.TBDC)
 	}
 	// A hotter false region in six of ten frames: the track is found only from .6 false regions per frame on.
-	p = Pixels{}
+	start()
 	add(heatAt(2, 2, 4, 4, 1), Box{Track: 1, X: 2, Y: 2, W: 4, H: 4})
 	for range 6 {
 		add(heatAt(12, 12, 2, 2, 2))
@@ -320,11 +325,11 @@ func TestTracksByHand(t *testing.T) {
 		t.Errorf("TBDC %v, want .4", p.TBDC)
 	}
 	for _, beyond := range []Box{{X: 15, Y: 0, W: 2, H: 1}, {X: 0, Y: 15, W: 1, H: 2}} {
-		if err := p.add(heatAt(0, 0, 1, 1, 1), blank, []Box{beyond}, true); err == nil {
+		if err := p.add(heatAt(0, 0, 1, 1, 1), blank, []Box{beyond}); err == nil {
 			t.Errorf("a box beyond the mask was taken: %v", beyond)
 		}
 	}
-	if err := p.add(make([]float32, 10), blank, nil, false); err == nil {
+	if err := p.add(make([]float32, 10), blank, nil); err == nil {
 		t.Error("a map that is no square was taken")
 	}
 }
@@ -359,7 +364,7 @@ func BenchmarkPixels(b *testing.B) {
 	}
 	var p Pixels
 	for b.Loop() {
-		if err := p.add(heat, mask, nil, false); err != nil {
+		if err := p.add(heat, mask, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -13,7 +13,8 @@ var plainFormat = Format{
 	Layout: `test/NAME.mkv            a video, or a folder test/NAME/ of frames (10 a second)
 labels/NAME.csv          header frame,label; a row for each frame from 0; 1 is abnormal
 masks/NAME.mkv           optional pixel truth, white where it is abnormal: a video, a folder of pictures, or NAME.npy
-tracks/NAME.csv          optional, for TBDC: header track,frame,x,y,w,h; frames from 0, boxes in pixels of the mask
+tracks/NAME.csv          optional, for TBDC instead of tracks made of the masks: header track,frame,x,y,w,h; frames
+                         from 0, boxes in pixels of the mask
 train/*.mkv              optional normal video, for the threshold`,
 	matches: func(root string) bool { return hasEntry(root, "test") && hasEntry(root, "labels") },
 	read:    readPlain,

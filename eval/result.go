@@ -291,8 +291,16 @@ func (r *Result) AddPixels(p *Pixels, videos int) {
 	if p.Videos < videos {
 		r.addNote("only %d of %d videos have pixel truth: pixel figures are of these", p.Videos, videos)
 	}
-	if p.Tracks == 0 {
-		r.addNote("no track files (see 'vigil eval --list'), so no TBDC")
+	switch {
+	case p.Tracks == 0:
+		r.addNote("nothing is abnormal in the masks of the frames that count, so no RBDC or TBDC")
+	case p.trackFiles == 0:
+		r.addNote("TBDC by tracks made of the masks: regions of consecutive frames that share a pixel are one track")
+	case p.trackFiles < p.Videos:
+		r.addNote("TBDC by the track files of %d of %d videos, and by tracks made of the masks of the others",
+			p.trackFiles, p.Videos)
+	default:
+		r.addNote("TBDC by the track files")
 	}
 }
 

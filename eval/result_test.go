@@ -119,20 +119,34 @@ func TestNotes(t *testing.T) {
 	if a := r.Live.AtThreshold; !near(a.TPR, 24./49) || !near(a.FPR, 2./26) {
 		t.Errorf("at the thresholds %+v", a)
 	}
+	const none = "nothing is abnormal in the masks of the frames that count, so no RBDC or TBDC"
 	for _, c := range []struct {
-		masks, videos int
-		want          []string
+		masks, videos, tracks, files int
+		want                         []string
 	}{
-		{0, 2, []string{"no pixel truth, so no pixel AUC, RBDC or TBDC"}},
-		{1, 2, []string{
-			"only 1 of 2 videos have pixel truth: pixel figures are of these",
-			"no track files (see 'vigil eval --list'), so no TBDC",
+		{0, 2, 0, 0, []string{"no pixel truth, so no pixel AUC, RBDC or TBDC"}},
+		{1, 2, 0, 0, []string{"only 1 of 2 videos have pixel truth: pixel figures are of these", none}},
+		{2, 2, 0, 0, []string{none}},
+		{2, 2, 3, 0, []string{
+			"TBDC by tracks made of the masks: regions of consecutive frames that share a pixel are one track",
 		}},
-		{2, 2, []string{"no track files (see 'vigil eval --list'), so no TBDC"}},
+		{
+			2, 2, 3, 1,
+			[]string{"TBDC by the track files of 1 of 2 videos, and by tracks made of the masks of the others"},
+		},
+		{2, 2, 3, 2, []string{"TBDC by the track files"}},
 	} {
 		var r Result
-		r.AddPixels(&Pixels{Videos: c.masks}, c.videos)
-		if !reflect.DeepEqual(r.Notes, c.want) || (r.Pixels != nil) != (c.masks > 0) {
+		p := Pixels{Videos: c.masks, trackFiles: c.files, Frames: 1}
+		if c.tracks > 0 {
+			p.startVideo(false)
+			p.trackFiles = c.files
+			if err := p.add(make([]float32, 256), picture("#.#.#"), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.AddPixels(&p, c.videos)
+		if !reflect.DeepEqual(r.Notes, c.want) || (r.Pixels != nil) != (c.masks > 0) || p.Tracks != c.tracks {
 			t.Errorf("%d of %d videos have masks: notes %q, pixels %+v", c.masks, c.videos, r.Notes, r.Pixels)
 		}
 	}

@@ -29,6 +29,10 @@ func (s *Scorer) Score(ctx context.Context, v Video, cam pipeline.Camera) error 
 		return err
 	}
 	defer masks.close()
+	if masks.maskCursor != nil {
+		s.Pixels.startVideo(v.Tracks != nil)
+		masks.skip = s.Pixels.skip
+	}
 	r := Recording{Name: v.Name, Camera: v.Camera, Abnormal: v.Abnormal}
 	var fps []float64
 	var failed error
@@ -90,7 +94,7 @@ func (s *Scorer) addClip(ctx context.Context, v Video, masks videoMasks, c detec
 		if mask, err = masks.frame(ctx, frame); err != nil {
 			return err
 		}
-		if err := s.Pixels.add(c.Map, mask, v.Tracks[frame], v.Tracks != nil); err != nil {
+		if err := s.Pixels.add(c.Map, mask, v.Tracks[frame]); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ type sweep struct {
 	false, hits  []int // what the counts change by at a bin, for the regions of masks
 	trackFrames  int
 	trackFalse   []int
-	tracks       map[int]int   // the regions of each track
+	tracks       map[int]int   // the regions of each number of a track
 	trackChanges []trackChange // of the tracks' regions
 	grid         grid
 }
@@ -33,13 +33,14 @@ type sweep struct {
 // trackChange says that a region of a track becomes detected (1) or undetected (-1) when the threshold falls to a bin.
 type trackChange struct{ bin, track, by int }
 
-func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, tracked bool) {
+// criteria are what a frame's regions count for.
+type criteria struct{ regions, tracks bool }
+
+func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, of criteria) {
 	if s.false == nil {
 		s.false, s.hits, s.trackFalse, s.tracks = make([]int, bins), make([]int, bins), make([]int, bins), map[int]int{}
 	}
-	falses := s.false
-	if tracked {
-		falses = s.trackFalse
+	if of.tracks {
 		s.trackFrames++
 		for _, r := range regions {
 			s.tracks[r.track]++
@@ -47,12 +48,15 @@ func (s *sweep) add(heat []float32, side int, mask *Mask, regions []region, trac
 	}
 	s.grid.fit(side, mask.Width, mask.Height)
 	s.grid.sweepDown(heat, regions, func(bin, falseBy int, region, by int) {
-		falses[bin] += falseBy
-		switch {
-		case by != 0 && tracked:
-			s.trackChanges = append(s.trackChanges, trackChange{bin, regions[region].track, by})
-		case by != 0:
+		if of.regions {
+			s.false[bin] += falseBy
 			s.hits[bin] += by
+		}
+		if of.tracks {
+			s.trackFalse[bin] += falseBy
+			if by != 0 {
+				s.trackChanges = append(s.trackChanges, trackChange{bin, regions[region].track, by})
+			}
 		}
 	})
 }
@@ -72,33 +76,39 @@ func (s *sweep) rbdc(frames, regions int) Number {
 	return a.done()
 }
 
-// tbdc is the track-based detection criterion, and the number of tracks.
-func (s *sweep) tbdc() (Number, int) {
+// tbdc is the track-based detection criterion, and the number of tracks. root gives the number that stands for the
+// whole of a track.
+func (s *sweep) tbdc(root func(track int) int) (Number, int) {
 	if len(s.tracks) == 0 {
 		return nan, 0
+	}
+	tracks := map[int]int{}
+	for number, n := range s.tracks {
+		tracks[root(number)] += n
 	}
 	slices.SortStableFunc(s.trackChanges, func(a, b trackChange) int { return cmp.Compare(b.bin, a.bin) })
 	var a stepIntegral
 	falses, found, next := 0, 0, 0
 	hits := map[int]int{}
 	is := func(track int) bool {
-		return float64(hits[track]) >= trackShare*float64(s.tracks[track]) && hits[track] > 0
+		return float64(hits[track]) >= trackShare*float64(tracks[track]) && hits[track] > 0
 	}
 	for b := bins - 1; b >= 0 && !a.full(); b-- {
 		falses += s.trackFalse[b]
 		for ; next < len(s.trackChanges) && s.trackChanges[next].bin == b; next++ {
 			t := s.trackChanges[next]
-			if is(t.track) {
+			track := root(t.track)
+			if is(track) {
 				found--
 			}
-			hits[t.track] += t.by
-			if is(t.track) {
+			hits[track] += t.by
+			if is(track) {
 				found++
 			}
 		}
-		a.point(float64(falses)/float64(s.trackFrames), float64(found)/float64(len(s.tracks)))
+		a.point(float64(falses)/float64(s.trackFrames), float64(found)/float64(len(tracks)))
 	}
-	return a.done(), len(s.tracks)
+	return a.done(), len(tracks)
 }
 
 // stepIntegral is the area under a rate as a function of the false regions per frame, from 0 to 1: at x, the best rate

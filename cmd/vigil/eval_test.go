@@ -99,7 +99,7 @@ func TestEvalScoresAFolderAndReports(t *testing.T) {
 	if e := r.Live.Events; e == nil || e.Truth != 2 || e.Found+e.Missed != 2 || r.Live.Threshold == nil {
 		t.Errorf("events %+v, threshold %+v", e, r.Live.Threshold)
 	}
-	if p := r.Pixel; p == nil || p.AUC == nil || p.RBDC == nil || p.TBDC != nil || p.Frames != 165 || p.Videos != 1 {
+	if p := r.Pixel; p == nil || p.AUC == nil || p.RBDC == nil || p.TBDC == nil || p.Frames != 165 || p.Videos != 1 {
 		t.Errorf("pixels %+v", p)
 	}
 	page, err := os.ReadFile(filepath.Join(report, "index.html"))
