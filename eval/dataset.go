@@ -18,6 +18,7 @@ type Dataset struct {
 	FPS    float64 // of its folders of frames
 	Train  []Video // normal video; may be empty
 	Test   []Video
+	Notes  []string // about the labels, as sentences for the result
 }
 
 // Video is a recording of a data set.
@@ -41,6 +42,10 @@ type Format struct {
 
 	matches func(root string) bool
 	read    func(ctx context.Context, root string) (*Dataset, error)
+
+	hasVideos, hasLabels func(root string) bool
+	// readLabels reads the test videos' labels where the videos are missing.
+	readLabels func(ctx context.Context, root string, scores *ExternalScores) (*Dataset, error)
 }
 
 // Formats lists the formats that Open supports.
@@ -48,10 +53,8 @@ func Formats() []Format { return []Format{ucsdFormat, avenueFormat, shanghaiForm
 
 // Open reads a data set's folder including labels, but no video. An empty format is detected from the folder's layout.
 func Open(ctx context.Context, root, format string) (*Dataset, error) {
-	if info, err := os.Stat(root); err != nil {
+	if err := checkFolder(root); err != nil {
 		return nil, err
-	} else if !info.IsDir() {
-		return nil, fmt.Errorf("%s: is a file, want the data set's folder", root)
 	}
 	var names []string
 	for _, f := range Formats() {
@@ -68,6 +71,13 @@ func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	if format != "" {
 		return nil, fmt.Errorf("format %q is unknown, known are %s", format, strings.Join(names, ", "))
 	}
+	for _, f := range Formats() {
+		if f.hasLabels(root) {
+			return nil, fmt.Errorf(
+				"%s: has labels of the format %s, but no test videos where 'vigil eval --list' says; "+
+					"--scores measures scores without the videos", root, f.Name)
+		}
+	}
 	for _, sub := range folders(root) {
 		for _, f := range Formats() {
 			if f.matches(filepath.Join(root, sub)) {
@@ -80,6 +90,45 @@ func Open(ctx context.Context, root, format string) (*Dataset, error) {
 	return nil, fmt.Errorf(
 		"%s: the folder has none of the known formats %s; 'vigil eval --list' describes them",
 		root, strings.Join(names, ", "))
+}
+
+// OpenLabels reads a data set's folder for scores: as Open does or, if it has no test video, the labels alone. The
+// scores tell how long a video is where nothing else does.
+func OpenLabels(ctx context.Context, root, format string, scores *ExternalScores) (*Dataset, error) {
+	if err := checkFolder(root); err != nil {
+		return nil, err
+	}
+	var labels []string
+	for _, f := range Formats() {
+		switch {
+		case format != "" && f.Name != format:
+			continue
+		case f.hasVideos(root):
+			return Open(ctx, root, f.Name)
+		case f.hasLabels(root):
+			d, err := f.readLabels(ctx, root, scores)
+			if err != nil {
+				return nil, err
+			}
+			d.Format, d.Root = f.Name, root
+			return d, d.check()
+		}
+		labels = append(labels, f.Name)
+	}
+	if labels == nil {
+		return Open(ctx, root, format) // which says that there is no such format
+	}
+	return nil, fmt.Errorf(
+		"%s: has no labels of the format %s where 'vigil eval --list' says; the videos may be missing, "+
+			"the labels not", root, strings.Join(labels, ", "))
+}
+
+func checkFolder(root string) error {
+	info, err := os.Stat(root)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s: is a file, want the data set's folder", root)
+	}
+	return err
 }
 
 func (d *Dataset) check() error {

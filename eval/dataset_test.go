@@ -135,7 +135,17 @@ func TestInvalidLayouts(t *testing.T) {
 		"unknown format": {layout: "ucsd", format: "coco", want: `format "coco" is unknown`},
 		"forced":         {layout: "avenue", format: "folder", want: "has no test video"},
 		"one too deep":   {add: "UCSDped1/Test/Test001/001.tif", want: "its folder UCSDped1 is one of format ucsd"},
-		"no .m":          {layout: "ucsd", remove: "Test/UCSDped1.m", want: "has 0 files *.m"},
+		"no .m": {
+			layout: "ucsd", remove: "Test/UCSDped1.m",
+			want: "has 0 files *.m with the labels, and 1 of 2 test folders have no masks to make them of: Test002; " +
+				"want " +
+				"UCSDped1.m or UCSDped2.m, or Test002_gt with a mask for each frame",
+		},
+		"two .m": {layout: "ucsd", add: "Test/b.m", want: "has 2 files *.m, want the one with the labels"},
+		"no videos": {
+			layout: "avenue", remove: "testing_videos",
+			want: "has labels of the format avenue, but no test videos where 'vigil eval --list' says; --scores",
+		},
 		"a video too many": {
 			layout: "ucsd", add: "Test/Test003/001.tif",
 			want: "has labels for 2 videos, but there are 3 test folders",

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"vigil/model"
 	"vigil/pipeline/calibrate"
@@ -12,7 +13,7 @@ import (
 // Truth is where the labels of scores are: in a folder or, where that is "", in a data set.
 type Truth struct {
 	Labels       string // folder, as ReadLabels reads it
-	Root, Format string // of a data set, as Open reads it
+	Root, Format string // of a data set, as OpenLabels reads it
 }
 
 // EvaluateScores measures the scores in a file or folder, as ReadScores reads them, with the threshold of a calibration
@@ -20,17 +21,16 @@ type Truth struct {
 func EvaluateScores(ctx context.Context, scores string, of Truth, calibration string, o *Options) (
 	*Result, []Recording, error,
 ) {
-	var truth *Dataset
-	var err error
-	if of.Labels != "" {
-		truth, err = ReadLabels(of.Labels)
-	} else {
-		truth, err = Open(ctx, of.Root, of.Format)
-	}
+	given, err := ReadScores(scores)
 	if err != nil {
 		return nil, nil, err
 	}
-	given, err := ReadScores(scores)
+	var truth *Dataset
+	if of.Labels != "" {
+		truth, err = ReadLabels(of.Labels)
+	} else {
+		truth, err = OpenLabels(ctx, of.Root, of.Format, given)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -51,6 +51,7 @@ func EvaluateScores(ctx context.Context, scores string, of Truth, calibration st
 		return nil, nil, fmt.Errorf("%s: %w", scores, err)
 	}
 	result.Dataset, result.Format = filepath.Clean(truth.Root), truth.Format
+	result.Notes = slices.Concat(truth.Notes, result.Notes)
 	return result, recordings, nil
 }
 
@@ -63,6 +64,6 @@ func (s *Scorer) Evaluate(d *Dataset, m *model.Model, note string, o Options) (*
 	result.AddPixels(&s.Pixels, len(d.Test))
 	result.Dataset, result.Format = filepath.Clean(d.Root), d.Format
 	result.Model, result.Hash, result.Score = m.Name(), m.Hash(), m.Spec().Score
-	result.Notes = append([]string{note}, result.Notes...)
+	result.Notes = slices.Concat([]string{note}, d.Notes, result.Notes)
 	return result, nil
 }

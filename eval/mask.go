@@ -41,6 +41,28 @@ type MaskReader interface {
 	Close() error
 }
 
+// labelsOfMasks reads all masks of a video: a frame is abnormal if a pixel is.
+func labelsOfMasks(ctx context.Context, open func(context.Context) (MaskReader, error)) (labels []bool, err error) {
+	masks, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer masks.Close()
+	var mask Mask
+	for {
+		switch err := masks.Next(ctx, &mask); {
+		case errors.Is(err, io.EOF):
+			return labels, nil
+		case err != nil:
+			return nil, fmt.Errorf("mask %d: %w", len(labels), err)
+		}
+		labels = append(labels, mask.any())
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+	}
+}
+
 // region is a connected part of a Mask.
 type region struct {
 	track int // the number of its track; -1 for none

@@ -272,23 +272,9 @@ func (m *matFile) Close() error { return m.file.Close() }
 
 // readLabelsMat returns for each frame whether its mask has an abnormal pixel.
 func readLabelsMat(ctx context.Context, path string) ([]bool, error) {
-	m, err := openMat(path)
+	labels, err := labelsOfMasks(ctx, func(context.Context) (MaskReader, error) { return openMat(path) })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	defer m.Close()
-	var labels []bool
-	var mask Mask
-	for {
-		switch err := m.Next(ctx, &mask); {
-		case errors.Is(err, io.EOF):
-			return labels, nil
-		case err != nil:
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		labels = append(labels, mask.any())
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-	}
+	return labels, nil
 }

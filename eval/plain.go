@@ -16,8 +16,13 @@ masks/NAME.mkv           optional pixel truth, white where it is abnormal: a vid
 tracks/NAME.csv          optional, for TBDC instead of tracks made of the masks: header track,frame,x,y,w,h; frames
                          from 0, boxes in pixels of the mask
 train/*.mkv              optional normal video, for the threshold`,
-	matches: func(root string) bool { return hasEntry(root, "test") && hasEntry(root, "labels") },
-	read:    readPlain,
+	matches:   func(root string) bool { return hasEntry(root, "test") && hasEntry(root, "labels") },
+	read:      readPlain,
+	hasVideos: func(root string) bool { return len(recordingsIn(filepath.Join(root, "test"))) > 0 },
+	hasLabels: func(root string) bool { return len(filesBelow(filepath.Join(root, "labels"), ".csv")) > 0 },
+	readLabels: func(_ context.Context, root string, _ *ExternalScores) (*Dataset, error) {
+		return ReadLabels(filepath.Join(root, "labels"))
+	},
 }
 
 func readPlain(_ context.Context, root string) (*Dataset, error) {

@@ -74,7 +74,7 @@ func (e *Events) print(out io.Writer) error {
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w,
-		"\nevents found\tfalse alarms a day\tmedian seconds until the alarm\ttheta\tof its distance from lo")
+		"\nevents found\tfalse alarms a day\tmedian seconds until the alarm\ttheta\ttimes as far from lo")
 	for _, a := range e.AtRecall {
 		fmt.Fprintf(w, "%g %%\t%s\t%s\t%s\t%s\n", 100*a.Recall, number4(float64(a.FalsePerDay)),
 			number4(float64(a.DelayMedian)), number4(float64(a.Theta)), number4(float64(a.Scale)))

@@ -221,6 +221,19 @@ func (g *ExternalScores) addScore(name, frameText, scoreText string) error {
 	return nil
 }
 
+// minFrames is how many frames a video has at least by its scores; 0 without any.
+func (g *ExternalScores) minFrames(name string) int {
+	clips := g.Videos[name]
+	if len(clips) == 0 {
+		return 0
+	}
+	last := clips[len(clips)-1]
+	if g.fromReplay[name] {
+		return int(last.Last.Frame) + 1
+	}
+	return int(last.Centre.Frame) + 1
+}
+
 // ReadLabels reads the labels of scores whose videos are not available: every NAME.csv of a folder and its subfolders,
 // or one file. The labels of day1/cam.mkv are in day1/cam.csv.
 func ReadLabels(path string) (*Dataset, error) {

@@ -16,8 +16,11 @@ var shanghaiFormat = Format{
 testing/test_frame_mask/01_0014.npy    labels: a value for each frame, 1 is abnormal
 testing/test_pixel_mask/01_0014.npy    pixel truth: [frames][height][width]
 training/videos/01_001.avi             normal video, for the thresholds`,
-	matches: func(root string) bool { return hasEntry(filepath.Join(root, "testing"), "frames") },
-	read:    readShanghai,
+	matches:    func(root string) bool { return hasEntry(filepath.Join(root, "testing"), "frames") },
+	read:       readShanghai,
+	hasVideos:  func(root string) bool { return len(recordingsIn(filepath.Join(root, "testing", "frames"))) > 0 },
+	hasLabels:  func(root string) bool { return len(shanghaiLabels(root)) > 0 },
+	readLabels: readShanghaiLabels,
 }
 
 func readShanghai(_ context.Context, root string) (*Dataset, error) {
@@ -31,14 +34,38 @@ func readShanghai(_ context.Context, root string) (*Dataset, error) {
 		d.Train[i].Camera, _, _ = strings.Cut(d.Train[i].Name, "_")
 	}
 	for i := range d.Test {
-		v := &d.Test[i]
-		v.Camera, _, _ = strings.Cut(v.Name, "_")
-		v.Truth = filepath.Join(testing, "test_frame_mask", v.Name+".npy")
-		var err error
-		if v.Abnormal, err = readLabelsNPY(v.Truth); err != nil {
-			return nil, fmt.Errorf("labels of %s: %w", v.Path, err)
+		if err := d.Test[i].readShanghai(testing); err != nil {
+			return nil, err
 		}
-		v.Masks = findMasks(filepath.Join(testing, "test_pixel_mask"), v.Name)
+	}
+	return d, nil
+}
+
+// readShanghai reads the labels of the video with this name and path.
+func (v *Video) readShanghai(testing string) (err error) {
+	v.Camera, _, _ = strings.Cut(v.Name, "_")
+	v.Truth = filepath.Join(testing, "test_frame_mask", v.Name+".npy")
+	if v.Abnormal, err = readLabelsNPY(v.Truth); err != nil {
+		return fmt.Errorf("labels of %s: %w", v.Path, err)
+	}
+	v.Masks = findMasks(filepath.Join(testing, "test_pixel_mask"), v.Name)
+	return nil
+}
+
+// shanghaiLabels are the names of the label files.
+func shanghaiLabels(root string) []string {
+	return files(filepath.Join(root, "testing", "test_frame_mask"), ".npy")
+}
+
+func readShanghaiLabels(_ context.Context, root string, _ *ExternalScores) (*Dataset, error) {
+	testing := filepath.Join(root, "testing")
+	d := &Dataset{FPS: 24}
+	for _, name := range shanghaiLabels(root) {
+		v := Video{Name: stem(name), Path: filepath.Join(testing, "frames", stem(name))}
+		if err := v.readShanghai(testing); err != nil {
+			return nil, err
+		}
+		d.Test = append(d.Test, v)
 	}
 	return d, nil
 }
