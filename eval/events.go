@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"iter"
 	"math"
 	"slices"
 
@@ -79,25 +80,25 @@ type Events struct {
 
 // alarmsOf runs the pipeline's detector over the clips of a video, as for a camera.
 func alarmsOf(clips []detect.Clip, cfg detect.Config, lo, theta float64) []Alarm {
-	d := detect.NewDetector(cfg, lo)
 	var alarms []Alarm
-	end := func(ep detect.Event) {
-		a := &alarms[len(alarms)-1]
-		a.Span = Span{int(ep.Start.ScoredFrom.Frame), int(ep.End.Last.Frame)}
-	}
-	for _, c := range clips {
-		c.Regularity = detect.Regularity(c.Error, lo, theta)
-		switch change, ep := d.Push(c); change {
-		case detect.Started:
-			alarms = append(alarms, Alarm{RaisedFrame: int(c.Last.Frame)})
-		case detect.Ended:
-			end(ep)
-		}
-	}
-	if change, ep := d.Close(); change == detect.Ended {
-		end(ep)
+	for _, e := range detect.Replay(judged(clips, lo, theta), cfg, lo) {
+		alarms = append(alarms, Alarm{
+			Span: Span{int(e.Start.ScoredFrom.Frame), int(e.End.Last.Frame)}, RaisedFrame: int(e.Raised.Last.Frame),
+		})
 	}
 	return alarms
+}
+
+// judged are the clips with their regularity by a threshold.
+func judged(clips []detect.Clip, lo, theta float64) iter.Seq[detect.Clip] {
+	return func(yield func(detect.Clip) bool) {
+		for _, c := range clips {
+			c.Regularity = detect.Regularity(c.Error, lo, theta)
+			if !yield(c) {
+				return
+			}
+		}
+	}
 }
 
 // add adds the alarms of a video, which are in the order of time.

@@ -31,6 +31,7 @@ const afterCentre = video.CuboidFrames - 1 - video.CuboidFrames/2
 type ExternalScores struct {
 	// Videos is keyed by the video's name without its extension, or with it if only the extension makes the name
 	// unique.
+	// The regularity of a clip is NaN where the file has none.
 	Videos map[string][]detect.Clip
 	Step   int // distance between the frames that have a score
 	// DelayUnknown says that it is not known when the scores were available: files with the header frame,score do not
@@ -66,6 +67,21 @@ func ReadScores(path string) (*ExternalScores, error) {
 			return nil, fmt.Errorf("%s: %w", p, err)
 		}
 	}
+	return g, g.finish()
+}
+
+// ReadScoresFrom is ReadScores for one file that is open already; name is for errors and, with the header frame,score,
+// the video's name.
+func ReadScoresFrom(r io.Reader, name string) (*ExternalScores, error) {
+	g := newExternalScores()
+	if err := g.parse(r, name); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return g, g.finish()
+}
+
+// finish checks that there are scores, and finds their distance.
+func (g *ExternalScores) finish() error {
 	for name, clips := range g.Videos {
 		for i := 1; i < len(clips); i++ {
 			step := int(clips[i].Centre.Frame - clips[i-1].Centre.Frame)
@@ -75,10 +91,10 @@ func ReadScores(path string) (*ExternalScores, error) {
 			}
 		}
 		if len(clips) == 0 {
-			return nil, fmt.Errorf("%s: no scores for %s", g.sourceFile[name], name)
+			return fmt.Errorf("%s: no scores for %s", g.sourceFile[name], name)
 		}
 	}
-	return g, nil
+	return nil
 }
 
 func newExternalScores() *ExternalScores {
@@ -157,7 +173,7 @@ func (g *ExternalScores) parse(r io.Reader, path string) error {
 			row = row[1:]
 		}
 		count++
-		switch err := g.addScore(name, row[0], row[1]); {
+		switch err := g.addScore(name, row); {
 		case errors.Is(err, errNotFinite):
 			if without++; wrong == nil {
 				wrong = fmt.Errorf("line %d: %w", line, err)
@@ -202,7 +218,9 @@ func (g *ExternalScores) claimVideo(name, path string) error {
 
 var errNotFinite = errors.New("want a finite number")
 
-func (g *ExternalScores) addScore(name, frameText, scoreText string) error {
+// addScore adds a frame's score, [frame, score], which its regularity may follow.
+func (g *ExternalScores) addScore(name string, row []string) error {
+	frameText, scoreText := row[0], row[1]
 	frame, err := strconv.ParseUint(frameText, 10, 32)
 	if err != nil {
 		return fmt.Errorf("frame is %q, want a whole number from 0", frameText)
@@ -215,7 +233,12 @@ func (g *ExternalScores) addScore(name, frameText, scoreText string) error {
 	if n := len(clips); n > 0 && frame <= clips[n-1].Centre.Frame {
 		return fmt.Errorf("frame %d after frame %d: the frames of a video must ascend", frame, clips[n-1].Centre.Frame)
 	}
-	c := detect.Clip{Error: score, Raw: score}
+	c := detect.Clip{Error: score, Raw: score, Regularity: math.NaN()}
+	if len(row) > 2 {
+		if r, err := strconv.ParseFloat(row[2], 64); err == nil {
+			c.Regularity = r
+		}
+	}
 	c.Centre.Frame, c.Last.Frame = frame, frame+afterCentre
 	g.Videos[name] = append(clips, c)
 	return nil

@@ -18,7 +18,7 @@ var ucsdFormat = Format{
 		"Computing Lab, svcl.ucsd.edu/projects/anomaly. Name the folder UCSDped1 or UCSDped2 that is in it.",
 	Layout: `Test/Test001/001.tif     frames, 10 a second; Test002/ and so on
 Test/UCSDped1.m          labels: TestVideoFile{end+1}.gt_frame = [60:152]; a line for each test folder, in order
-Test/Test001_gt/001.bmp  pixel truth, white where it is abnormal, of some or all test folders; of all without the file *.m
+Test/Test001_gt/001.bmp  pixel truth, white where it is abnormal, of some test folders; of all, it replaces the .m file
 Train/Train001/001.tif   normal video, for the threshold`,
 	matches: func(root string) bool {
 		return hasEntry(root, "Test") && slices.ContainsFunc(folders(filepath.Join(root, "Test")),

@@ -151,7 +151,7 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage(err) })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
-		pseudoCommand(), evalCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(),
+		pseudoCommand(), evalCommand(), detectCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(),
 		encodeClipCommand())
 	cli.WrapArgs(root, app.Usage)
 	cli.DecimalFlags(root)

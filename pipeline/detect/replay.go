@@ -1,0 +1,28 @@
+package detect
+
+import "iter"
+
+// Replayed is an event of a recording.
+type Replayed struct {
+	Event
+	Raised Clip // the clip that opened it
+	Calm   bool // regularity stayed above Leave; otherwise it ended with the last clip
+}
+
+// Replay runs the detector over the clips of a recording, which have their regularity, and returns the events in order.
+func Replay(clips iter.Seq[Clip], cfg Config, lo float64) []Replayed {
+	d := NewDetector(cfg, lo)
+	var events []Replayed
+	for c := range clips {
+		switch change, event := d.Push(c); change {
+		case Started:
+			events = append(events, Replayed{Raised: c})
+		case Ended:
+			events[len(events)-1].Event, events[len(events)-1].Calm = event, true
+		}
+	}
+	if change, event := d.Close(); change == Ended {
+		events[len(events)-1].Event = event
+	}
+	return events
+}
