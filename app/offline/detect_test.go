@@ -73,8 +73,12 @@ func TestDetectRefuses(t *testing.T) {
 		"leave below enter": {story, DetectOptions{Leave: ptr(0.1)}, true, "must be 0 < enter < leave"},
 		"no regularity":     {csv, DetectOptions{FPS: 10}, false, "frame 10 of 01 has no regularity, so a threshold"},
 		"not a timeline":    {"hello\n", DetectOptions{}, false, `standard input: line 1: "hello"`},
-		"other events": {story + "events\n", DetectOptions{}, false,
-			"expects no event, and the detector gives 0 1 0 1"},
+		"other events": {
+			story + "events\n",
+			DetectOptions{},
+			false,
+			"expects no event, and the detector gives 0 1 0 1",
+		},
 		"nothing": {"", DetectOptions{}, false, "has no score"},
 	} {
 		got, err := Detect("-", strings.NewReader(c.text), c.o)
@@ -137,7 +141,8 @@ func TestDetectCSV(t *testing.T) {
 	}
 	table, err := os.ReadFile(out)
 	const want = "video,start_frame,raised_frame,peak_frame,end_frame,start_seconds,raised_seconds,peak_seconds," +
-		"end_seconds,peak_error,peak_regularity,end_reason\na,10,17,10,12,1.000,1.700,1.000,1.200,4,0.428571429,calm\n" +
+		"end_seconds,peak_error,peak_regularity,end_reason\n" +
+		"a,10,17,10,12,1.000,1.700,1.000,1.200,4,0.428571429,calm\n" +
 		"b,44,51,44,44,4.400,5.100,4.400,4.400,5,0.285714286,source_ended\n"
 	if err != nil || string(table) != want {
 		t.Errorf("%v\n%s, want\n%s", err, table, want)

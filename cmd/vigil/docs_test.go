@@ -380,6 +380,7 @@ func TestPagesWidth(t *testing.T) {
 func TestPageOfFormats(t *testing.T) {
 	docs.CheckNames(t, "scores.md", "scores.csv", eval.ScoreColumns...)
 	docs.CheckNames(t, "scores.md", eval.EventsFile, eval.EventColumns...)
+	docs.CheckNames(t, "scores.md", "Events of vigil detect", eval.DetectColumns...)
 	docs.CheckNames(t, "data-directory.md", "Streams and buckets", broker.Stream, broker.PositionsBucket, outbox.AsideBucket,
 		evidence.Bucket,
 		alerts.AcksBucket, alerts.TrainingBucket)

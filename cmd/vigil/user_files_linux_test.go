@@ -205,6 +205,7 @@ func TestOutputsToNonRegularFiles(t *testing.T) {
 		{[]string{"model", "import", "testdata/oracle-tiny.pt", "-o", "OUT"}, ""},
 		{[]string{"config", "init", "-o", "OUT"}, "#"},
 		{[]string{"train", video, "-o", "OUT", "--preset", "micro", "--epochs", "1"}, ""},
+		{[]string{"detect", "../../pipeline/detect/testdata/held.txt", "-o", "OUT"}, "video,start_frame,"},
 	} {
 		for _, out := range []string{pipe, link} {
 			t.Run(c.args[0]+" "+filepath.Base(out), func(t *testing.T) {
