@@ -151,8 +151,8 @@ func rootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return app.Usage(err) })
 	root.AddCommand(runCommand(), replayCommand(), calibrateCommand(), alertsCommand(), outboxCommand(), storeCommand(),
 		configCommand(), modelCommand(), demoCommand(), trainCommand(),
-		pseudoCommand(), evalCommand(), detectCommand(), benchCommand(), recordCommand(), explainCommand(), versionCommand(),
-		encodeClipCommand())
+		pseudoCommand(), evalCommand(), detectCommand(), benchCommand(), recordCommand(), explainCommand(),
+		versionCommand(), encodeClipCommand())
 	cli.WrapArgs(root, app.Usage)
 	cli.DecimalFlags(root)
 	return root
