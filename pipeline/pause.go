@@ -26,46 +26,46 @@ type pauseState struct {
 }
 
 // attach sets the open source; nil for none.
-func (t *pauseState) attach(source PictureSource) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.source, _ = source.(Pauser)
-	if t.paused && t.source != nil {
-		_ = t.source.Pause(true) // the reader gets the error of a source that has failed
+func (p *pauseState) attach(source PictureSource) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.source, _ = source.(Pauser)
+	if p.paused && p.source != nil {
+		_ = p.source.Pause(true) // the reader gets the error of a source that has failed
 	}
 }
 
 // state returns the open source, nil if none can be paused, and whether the camera is paused.
-func (t *pauseState) state() (source Pauser, paused bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.source, t.paused
+func (p *pauseState) state() (source Pauser, paused bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.source, p.paused
 }
 
 // set pauses or resumes the camera, and reports whether that is a change.
-func (t *pauseState) set(paused bool) bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.paused == paused {
+func (p *pauseState) set(paused bool) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.paused == paused {
 		return false
 	}
-	t.paused = paused
-	t.wasPaused = t.wasPaused || paused
-	if t.source != nil {
-		_ = t.source.Pause(paused) // likewise
+	p.paused = paused
+	p.wasPaused = p.wasPaused || paused
+	if p.source != nil {
+		_ = p.source.Pause(paused) // likewise
 	}
 	return true
 }
 
 // onPicture handles a picture: it returns whether the camera is paused, and whether it was paused since the previous
 // picture.
-func (t *pauseState) onPicture() (paused, was bool) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if !t.paused {
-		was, t.wasPaused = t.wasPaused, false
+func (p *pauseState) onPicture() (paused, was bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.paused {
+		was, p.wasPaused = p.wasPaused, false
 	}
-	return t.paused, was
+	return p.paused, was
 }
 
 // pause pauses or resumes the camera. An open event stays open, as over any gap.
