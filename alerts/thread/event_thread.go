@@ -22,11 +22,11 @@ type eventThread struct {
 }
 
 // thread returns the event thread of a message.
-func (p *Queue) thread(a alerts.Alert) *eventThread {
-	s := p.threads[a.Camera]
+func (q *Queue) thread(a alerts.Alert) *eventThread {
+	s := q.threads[a.Camera]
 	if s == nil || s.id != a.ID {
 		s = &eventThread{camera: a.Camera, id: a.ID}
-		p.threads[a.Camera] = s
+		q.threads[a.Camera] = s
 	}
 	return s
 }
@@ -40,26 +40,26 @@ func (s *eventThread) stamp(a alerts.Alert) alerts.Alert {
 }
 
 // offerEvidence submits a message to the evidence maker; true if a last Result will follow.
-func (p *Queue) offerEvidence(w Message, a alerts.Alert) bool {
-	if p.evidence == nil || w.Media == nil {
+func (q *Queue) offerEvidence(m Message, a alerts.Alert) bool {
+	if q.evidence == nil || m.Media == nil {
 		return false
 	}
-	return p.evidence.Submit(Request{Alert: a, Heat: w.Heat, Side: w.Side, Media: w.Media})
+	return q.evidence.Submit(Request{Alert: a, Heat: m.Heat, Side: m.Side, Media: m.Media})
 }
 
 // publish sends the next message of an event.
-func (p *Queue) publish(s *eventThread, w Message) (alerts.Alert, bool) {
-	if l := w.Alert.Latency; l != nil {
+func (q *Queue) publish(s *eventThread, m Message) (alerts.Alert, bool) {
+	if l := m.Alert.Latency; l != nil {
 		timed := *l
-		timed.PublishMS = alerts.Milliseconds(time.Since(w.QueuedAt))
-		w.Alert.Latency = &timed
+		timed.PublishMS = alerts.Milliseconds(time.Since(m.QueuedAt))
+		m.Alert.Latency = &timed
 	}
-	a := s.stamp(w.Alert)
-	if err := p.to.Publish(p.deadline, a); err != nil {
-		p.recordLoss(a, err)
+	a := s.stamp(m.Alert)
+	if err := q.to.Publish(q.deadline, a); err != nil {
+		q.recordLoss(a, err)
 		return a, false
 	}
-	p.drainGoesOn()
-	p.notify(a)
+	q.drainGoesOn()
+	q.notify(a)
 	return a, true
 }

@@ -28,19 +28,19 @@ func newLossyQueue() lossyQueue {
 }
 
 // sendLossy sends scores and states until done, and then what is queued, since the last state remains valid.
-func (p *Queue) sendLossy(done <-chan struct{}) {
+func (q *Queue) sendLossy(done <-chan struct{}) {
 	for over := false; !over; {
 		select {
-		case <-p.lossy.scores.Ready():
-		case <-p.lossy.states.Ready():
+		case <-q.lossy.scores.Ready():
+		case <-q.lossy.states.Ready():
 		case <-done:
 			over = true
 		}
-		for _, s := range p.lossy.states.Take() {
-			p.logUnsent(p.to.PublishStatus(s))
+		for _, s := range q.lossy.states.Take() {
+			q.logUnsent(q.to.PublishStatus(s))
 		}
-		for _, s := range p.lossy.scores.Take() {
-			p.logUnsent(p.to.PublishScore(s))
+		for _, s := range q.lossy.scores.Take() {
+			q.logUnsent(q.to.PublishScore(s))
 		}
 	}
 }

@@ -20,7 +20,7 @@ type pendingUpdate struct {
 }
 
 // setUpdate replaces the pending update by a raised peak.
-func (s *eventThread) setUpdate(w Message) { s.update = &w }
+func (s *eventThread) setUpdate(m Message) { s.update = &m }
 
 // addEvidenceUpdate makes evidence part of the pending update, or a new one.
 func (s *eventThread) addEvidenceUpdate() {
@@ -41,7 +41,7 @@ func (s *eventThread) dropUpdate() {
 
 // scheduleUpdate publishes the update when it is due: at once, or when the interval since the last one has passed; one
 // that waits for pictures a little later.
-func (p *Queue) scheduleUpdate(s *eventThread, pictures bool) {
+func (q *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 	now := time.Now()
 	due := now
 	if !s.lastUpdate.IsZero() && s.lastUpdate.Add(s.every).After(due) {
@@ -54,23 +54,23 @@ func (p *Queue) scheduleUpdate(s *eventThread, pictures bool) {
 		s.updateTimer.Stop()
 	}
 	if !due.After(now) {
-		p.publishUpdate(s)
+		q.publishUpdate(s)
 		return
 	}
 	s.updateTimer = time.AfterFunc(due.Sub(now), func() {
 		select {
-		case p.updateDue <- s:
-		case <-p.deadline.Done():
+		case q.updateDue <- s:
+		case <-q.deadline.Done():
 		}
 	})
 }
 
 // publishUpdate publishes the pending update.
-func (p *Queue) publishUpdate(s *eventThread) {
+func (q *Queue) publishUpdate(s *eventThread) {
 	if s.update == nil || s.heldEnd != nil {
 		return
 	}
-	w := *s.update
+	m := *s.update
 	s.update, s.lastUpdate = nil, time.Now()
-	p.publish(s, w)
+	q.publish(s, m)
 }

@@ -42,11 +42,6 @@ const (
 	DrainTime = HoldTime + 4*time.Second
 	// stopTime is the same bound after a stop signal, however long the cameras take.
 	stopTime = 6 * time.Second
-	// HoldTime is how long the end of an event waits for its evidence; if a clip is ready by then the end includes it
-	// and is final.
-	HoldTime = 10 * time.Second
-	// HoldAtStop replaces HoldTime after a stop signal.
-	HoldAtStop = time.Second
 )
 
 // Message is a message of an event before it has a number, with the camera's media.
@@ -95,167 +90,199 @@ type Queue struct {
 
 // NewQueue returns a Queue; Run publishes what is enqueued.
 func NewQueue(o Options) *Queue {
-	p := &Queue{
+	q := &Queue{
 		to: o.Publisher, evidence: o.Evidence, onAlert: o.OnAlert, log: o.Log, messages: make(chan Message, alertQueue),
 		lossy: newLossyQueue(), holdExpired: make(chan *eventThread, o.Cameras),
 		updateDue: make(chan *eventThread, o.Cameras), threads: map[string]*eventThread{},
 	}
-	p.deadline, p.giveUp = context.WithCancel(context.Background())
-	return p
+	q.deadline, q.giveUp = context.WithCancel(context.Background())
+	return q
 }
 
 // Publishes reports whether messages go to a Publisher, or only to OnAlert.
-func (p *Queue) Publishes() bool { return p.to != nil }
+func (q *Queue) Publishes() bool { return q.to != nil }
 
 // Enqueue accepts a message of the scheduler. It blocks when the broker is far behind: then cuboids are shed and
 // counted, but no alert is lost.
-func (p *Queue) Enqueue(w Message) {
-	if len(p.messages) >= maxQueuedHeat {
-		w.Heat = nil
+func (q *Queue) Enqueue(m Message) {
+	if len(q.messages) >= maxQueuedHeat {
+		m.Heat = nil
 	}
-	if p.to == nil {
-		p.notify(p.thread(w.Alert).stamp(w.Alert))
+	if q.to == nil {
+		q.notify(q.thread(m.Alert).stamp(m.Alert))
 		return
 	}
 	select {
-	case p.messages <- w: // check it first, since it may be the deadline as well
+	case q.messages <- m: // check it first, since it may be the deadline as well
 		return
 	default:
 	}
 	select {
-	case p.messages <- w:
-	case <-p.deadline.Done():
-		p.recordLoss(w.Alert, errors.New("the queue was full at the end"))
+	case q.messages <- m:
+	case <-q.deadline.Done():
+		q.recordLoss(m.Alert, errors.New("the queue was full at the end"))
 	}
 }
 
 // notify calls OnAlert and logs the message.
-func (p *Queue) notify(a alerts.Alert) {
-	if p.onAlert != nil {
-		p.onAlert(a)
+func (q *Queue) notify(a alerts.Alert) {
+	if q.onAlert != nil {
+		q.onAlert(a)
 	}
 	args := []any{"camera", a.Camera, "phase", a.Phase, "id", a.ID, "seq", a.Seq}
 	if r := a.Measurement; r != nil {
 		args = append(args, "regularity", r.Regularity, "peak", r.PeakError, "threshold", r.Threshold)
 	}
-	p.log.Info("alert", append(args, "zones", a.Zones, "frame", a.Start.Frame, "evidence", len(a.Evidence))...)
+	q.log.Info("alert", append(args, "zones", a.Zones, "frame", a.Start.Frame, "evidence", len(a.Evidence))...)
 }
 
 // recordLoss records an alert that was not stored.
-func (p *Queue) recordLoss(a alerts.Alert, err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lost++
-	if p.first == nil {
+func (q *Queue) recordLoss(a alerts.Alert, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.lost++
+	if q.first == nil {
 		// Not wrapped: the timeout here is not a cancellation by the caller.
-		p.first = fmt.Errorf("%s: %v", a.MessageID(), err) //nolint:errorlint // see above
+		q.first = fmt.Errorf("%s: %v", a.MessageID(), err) //nolint:errorlint // see above
 	}
-	p.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err,
+	q.log.Error("alert not delivered", "camera", a.Camera, "id", a.MessageID(), "error", err,
 		errcode.Key, errcode.SinkQueue)
 }
 
 // SendScore sends a score without blocking; if many are queued, the latest are sent.
-func (p *Queue) SendScore(s alerts.Score) {
-	if p.to != nil {
-		p.lossy.scores.Put(s, scoreQueue)
+func (q *Queue) SendScore(s alerts.Score) {
+	if q.to != nil {
+		q.lossy.scores.Put(s, scoreQueue)
 	}
 }
 
 // SendStatus sends a camera's state without blocking; the latest of each camera is always sent.
-func (p *Queue) SendStatus(s alerts.Status) {
-	if p.to != nil {
-		p.lossy.states.Put(s, maxStatusPerCamera)
+func (q *Queue) SendStatus(s alerts.Status) {
+	if q.to != nil {
+		q.lossy.states.Put(s, maxStatusPerCamera)
 	}
 }
 
-// Run publishes until Close, and then the rest, as long as one is stored within DrainTime. It returns an error with
-// the first alert that was not stored and the number of such alerts.
-func (p *Queue) Run(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { p.giveUpAfter(stopTime) })
+// Run publishes until Close, and then the rest, as long as one is stored within DrainTime. It returns an error with the
+// first alert that was not stored and the number of such alerts.
+func (q *Queue) Run(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { q.giveUpAfter(stopTime) })
 	defer stop()
-	defer p.giveUp()
-	if p.to == nil {
+	defer q.giveUp()
+	if q.to == nil {
 		// Without a Publisher the scheduler calls OnAlert itself, and the events' state belongs to its goroutine.
-		for range p.messages {
+		for range q.messages {
 		}
-		return p.lossError()
+		return q.lossError()
 	}
 	over := make(chan struct{})
 	var sending sync.WaitGroup
-	sending.Go(func() { p.sendLossy(over) })
+	sending.Go(func() { q.sendLossy(over) })
 	defer sending.Wait()
 	defer close(over)
 	var found <-chan Result
-	if p.evidence != nil {
-		found = p.evidence.Results()
+	if q.evidence != nil {
+		found = q.evidence.Results()
 	}
-	words := p.messages
+	messages := q.messages
 	stopping := ctx.Done()
-	for words != nil || p.hasHeldEnds() {
+	for messages != nil || q.hasHeldEnds() {
 		select {
-		case w, ok := <-words:
+		case m, ok := <-messages:
 			if !ok {
-				words = nil
-				if p.holdDeadline.IsZero() {
-					p.holdDeadline = time.Now().Add(HoldTime)
+				messages = nil
+				if q.holdDeadline.IsZero() {
+					q.holdDeadline = time.Now().Add(HoldTime)
 				}
 				continue
 			}
-			p.handle(ctx, w)
+			q.handle(ctx, m)
 		case f := <-found:
-			p.attachEvidence(f)
-		case s := <-p.holdExpired:
-			p.publishEnd(s)
-		case s := <-p.updateDue:
-			p.publishUpdate(s)
+			q.attachEvidence(f)
+		case s := <-q.holdExpired:
+			q.publishEnd(s)
+		case s := <-q.updateDue:
+			q.publishUpdate(s)
 		case <-stopping:
 			stopping = nil
-			p.shortenHold(HoldAtStop)
+			q.shortenHold(HoldAtStop)
 		}
 	}
-	return p.lossError()
+	return q.lossError()
+}
+
+// handle processes a message of the scheduler. Messages after a held end wait too, to keep the camera's order.
+func (q *Queue) handle(ctx context.Context, m Message) {
+	if s := q.threads[m.Alert.Camera]; s != nil && s.heldEnd != nil {
+		s.queuedBehind = append(s.queuedBehind, m)
+		return
+	}
+	s := q.thread(m.Alert)
+	if m.Alert.Phase == alerts.PhaseUpdate && s.started {
+		s.setUpdate(m)
+		q.scheduleUpdate(s, q.offerEvidence(m, m.Alert))
+		return
+	}
+	s.dropUpdate()
+	if m.Alert.Phase == alerts.PhaseEnd && q.offerEvidence(m, m.Alert) {
+		s.heldEnd = &m
+		hold := HoldTime
+		if ctx.Err() != nil && !q.stopping {
+			q.shortenHold(HoldAtStop)
+		}
+		if !q.holdDeadline.IsZero() {
+			hold = max(0, time.Until(q.holdDeadline))
+		}
+		s.timer = time.AfterFunc(hold, func() { q.holdExpired <- s })
+		return
+	}
+	a, ok := q.publish(s, m)
+	s.started, s.every = s.started || ok, m.UpdateEvery
+	if ok && m.Alert.Phase != alerts.PhaseEnd {
+		q.offerEvidence(m, a)
+	}
 }
 
 // lossError describes the lost alerts.
-func (p *Queue) lossError() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, t := range p.timers {
+func (q *Queue) lossError() error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, t := range q.timers {
 		t.Stop()
 	}
-	if p.lost > 0 {
-		return fmt.Errorf("%d alert messages were not delivered, the first: %w", p.lost, p.first)
+	if q.lost > 0 {
+		return fmt.Errorf("%d alert messages were not delivered, the first: %m", q.lost, q.first)
 	}
 	return nil
 }
 
-func (p *Queue) giveUpAfter(d time.Duration) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.timers = append(p.timers, time.AfterFunc(d, p.giveUp))
+func (q *Queue) giveUpAfter(d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.timers = append(q.timers, time.AfterFunc(d, q.giveUp))
 }
 
 // drainGoesOn gives the next alert DrainTime after one was stored, so that a slow disk takes its time.
-func (p *Queue) drainGoesOn() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.drain != nil && p.deadline.Err() == nil {
-		p.drain.Reset(DrainTime)
+func (q *Queue) drainGoesOn() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.drain != nil && q.deadline.Err() == nil {
+		q.drain.Reset(DrainTime)
 	}
 }
 
 // logUnsent logs the error of a message that is not stored.
-func (p *Queue) logUnsent(err error) {
+func (q *Queue) logUnsent(err error) {
 	if err != nil {
-		p.log.Debug("score or state not sent", "error", err)
+		q.log.Debug("score or state not sent", "error", err)
 	}
 }
 
 // Close ends the queue; nothing may be enqueued afterwards.
-func (p *Queue) Close() {
-	p.mu.Lock()
-	p.drain = time.AfterFunc(DrainTime, p.giveUp)
-	p.timers = append(p.timers, p.drain)
-	p.mu.Unlock()
-	close(p.messages)
+func (q *Queue) Close() {
+	q.mu.Lock()
+	q.drain = time.AfterFunc(DrainTime, q.giveUp)
+	q.timers = append(q.timers, q.drain)
+	q.mu.Unlock()
+	close(q.messages)
 }
