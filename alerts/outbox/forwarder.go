@@ -18,6 +18,9 @@ import (
 
 // forwarder delivers the alerts of one camera to one sink, in order. Cameras do not wait for each other: a camera whose
 // alerts are refused delays only its own.
+//
+// Its goroutine is Outbox.forward: nextMessage reads the message after the cursor, and deliver retries it, with
+// deliverOnce for each attempt, until the sink has acknowledged it or it is set aside.
 type forwarder struct {
 	sink   sink.Sink
 	camera string
@@ -37,26 +40,27 @@ func (o *Outbox) startForwarders(camera string) {
 	if o.stopping {
 		return
 	}
-	for _, w := range o.opts.Sinks {
-		if o.hasForwarder(w, camera) {
+	for _, s := range o.opts.Sinks {
+		if o.hasForwarder(s, camera) {
 			continue
 		}
-		f := &forwarder{sink: w, camera: camera, signal: make(chan struct{}, 1)}
-		f.cursor.Store(o.cursorOf(w.Name(), camera))
+		f := &forwarder{sink: s, camera: camera, signal: make(chan struct{}, 1)}
+		f.cursor.Store(o.cursorOf(s.Name(), camera))
 		o.forwarders = append(o.forwarders, f)
 		o.work.Go(func() { o.forward(o.ctx, f) })
 	}
 }
 
-func (o *Outbox) hasForwarder(w sink.Sink, camera string) bool {
+func (o *Outbox) hasForwarder(s sink.Sink, camera string) bool {
 	for _, f := range o.forwarders {
-		if f.sink.Name() == w.Name() && f.camera == camera {
+		if f.sink.Name() == s.Name() && f.camera == camera {
 			return true
 		}
 	}
 	return false
 }
 
+// forward is the goroutine of a forwarder: it delivers what is stored, and then waits for the next message.
 func (o *Outbox) forward(ctx context.Context, f *forwarder) {
 	for ctx.Err() == nil {
 		m, ok := o.nextMessage(ctx, f)
