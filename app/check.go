@@ -89,13 +89,13 @@ func checkMQTT(ctx context.Context, cfg config.Config) error {
 		return nil
 	}
 	id, _ := instance.Read(cfg.DataDir) // "" if there is none yet
-	w, err := newMQTT(cfg, true, mqtt.NewRegistry(id), slog.New(slog.DiscardHandler))
+	client, err := newMQTT(cfg, true, mqtt.NewRegistry(id), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, checkTime/2)
 	defer cancel()
-	return errors.Join(w.Check(ctx), w.Close())
+	return errors.Join(client.Check(ctx), client.Close())
 }
 
 // checkWebhook only connects: a message would be taken for an alert.
@@ -103,7 +103,7 @@ func checkWebhook(ctx context.Context, cfg config.Config) error {
 	if cfg.Webhook.URL == (config.Secret{}) {
 		return nil
 	}
-	w, err := newWebhook(cfg.Webhook)
+	hook, err := newWebhook(cfg.Webhook)
 	if err != nil {
 		return err
 	}
@@ -118,7 +118,7 @@ func checkWebhook(ctx context.Context, cfg config.Config) error {
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		return fmt.Errorf("%s: %w", w.Address(), err)
+		return fmt.Errorf("%s: %w", hook.Address(), err)
 	}
 	return conn.Close()
 }

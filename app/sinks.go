@@ -62,7 +62,7 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 	if err := instance.CheckFormat(cfg.DataDir); err != nil {
 		return d, err
 	}
-	sinks, err := d.openSinks(ctx, cfg)
+	sinks, err := d.connectSinks(ctx, cfg)
 	if err != nil {
 		return d, err
 	}
@@ -109,8 +109,8 @@ func OpenSinks(ctx context.Context, cfg config.Config, log *slog.Logger) (d *Sin
 	return d, nil
 }
 
-// openSinks creates the sinks, which connect in the background.
-func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (sinks []sink.Sink, err error) {
+// connectSinks creates the sinks, which connect in the background.
+func (d *Sinks) connectSinks(ctx context.Context, cfg config.Config) (sinks []sink.Sink, err error) {
 	if cfg.NATS.URL != "" {
 		o := DialOptions(cfg.NATS)
 		o.ConnectInBackground = true
@@ -136,11 +136,11 @@ func (d *Sinks) openSinks(ctx context.Context, cfg config.Config) (sinks []sink.
 		sinks = append(sinks, d.mqtt)
 	}
 	if cfg.Webhook.URL != (config.Secret{}) {
-		w, err := newWebhook(cfg.Webhook)
+		hook, err := newWebhook(cfg.Webhook)
 		if err != nil {
 			return nil, err
 		}
-		sinks = append(sinks, w)
+		sinks = append(sinks, hook)
 	}
 	return sinks, nil
 }

@@ -51,10 +51,10 @@ func (m *Maker) takePictures() {
 			}
 		case <-tick.C:
 			for id, s := range last {
-				if c := m.jobOf(id); c == nil {
+				if j := m.jobOf(id); j == nil {
 					delete(last, id)
-				} else if !c.clipDeadline.IsZero() && time.Now().After(c.clipDeadline) {
-					m.scheduleClip(c, s, c.anchor.StreamSeconds+m.opts.MaxLength.Seconds())
+				} else if !j.clipDeadline.IsZero() && time.Now().After(j.clipDeadline) {
+					m.scheduleClip(j, s, j.anchor.StreamSeconds+m.opts.MaxLength.Seconds())
 				}
 			}
 		}
