@@ -17,8 +17,8 @@ const DefaultFile = "vigil.yaml"
 
 // Config is everything that the configuration file can say.
 type Config struct {
-	// DataDir is the folder for what vigil writes: alerts, evidence, calibrations, learned models.
-	DataDir string `yaml:"data_dir" validate:"required"`
+	// DataDir is the folder for what vigil run writes: the store of alerts, evidence, and what it keeps of the sinks.
+	DataDir string `yaml:"data_dir" validate:"required" path:"folder"`
 	// Log says what is logged, and how.
 	Log Log `yaml:"log"`
 	// Threads is how many processor cores the model may use; 0 is all of them.
@@ -27,7 +27,7 @@ type Config struct {
 	// and what is kept for evidence.
 	Buffers int `yaml:"buffers" validate:"min=64,max=1048576"`
 	// Model is the file of trained weights for every camera that names none itself.
-	Model string `yaml:"model"`
+	Model string `yaml:"model" path:"file"`
 	// NATS is where the alerts go.
 	NATS NATS `yaml:"nats"`
 	// Outbox bounds what is kept of alerts on this machine.
@@ -52,60 +52,6 @@ type Log struct {
 	Format string `yaml:"format" validate:"oneof=text json"`
 }
 
-// NATS says which server the alerts are published to.
-type NATS struct {
-	// URL is an external server, as nats://host:4222, or several with commas between; empty is the embedded server. It
-	// holds no user or password.
-	URL string `yaml:"url"`
-	// User is the user's name on the external server.
-	User string `yaml:"user"`
-	// Password is the user's password on the external server.
-	Password Secret `yaml:"password"`
-	// Token is a token for the external server, in place of a user.
-	Token Secret `yaml:"token"`
-	// Creds is a credentials file (.creds) for the external server, in place of a user.
-	Creds string `yaml:"creds"`
-	// NKey is a file with the seed of an nkey for the external server, in place of a user.
-	NKey string `yaml:"nkey"`
-	// TLS is for an external server that asks for it.
-	TLS TLS `yaml:"tls"`
-	// Embedded is the server inside vigil.
-	Embedded Embedded `yaml:"embedded"`
-}
-
-// Embedded says where the embedded NATS server listens.
-type Embedded struct {
-	// Host is the address to listen on. Any other than this machine's own (127.0.0.1) needs a user and a password.
-	Host string `yaml:"host" validate:"required"`
-	// Port is the TCP port to listen on; 0 is any free one.
-	Port int `yaml:"port" validate:"min=0,max=65535"`
-	// MQTTPort is the TCP port on which it speaks MQTT 3.1.1 as well; 0 is none.
-	MQTTPort int `yaml:"mqtt_port" validate:"min=0,max=65535"`
-	// User is the name that clients of the embedded server must give; they may then do everything there. Without it
-	// programs of this machine may read, and nothing else.
-	User string `yaml:"user"`
-	// Password is the password that clients of the embedded server must give.
-	Password Secret `yaml:"password"`
-	// Accounts are more users, each with its own rights.
-	Accounts []Account `yaml:"accounts" validate:"dive"`
-	// Store is how many MiB all streams together may take on the disk; 0 is what those of vigil need.
-	Store int `yaml:"store" validate:"min=0,max=67108864"`
-	// Memory is how many MiB streams in memory may take, of which vigil has none.
-	Memory int `yaml:"memory" validate:"min=1,max=65536"`
-}
-
-// Account is a user of the embedded server.
-type Account struct {
-	// Name is what a client gives as its user.
-	Name string `yaml:"name"`
-	// Password is its password, as it stands or as bcrypt.
-	Password Secret `yaml:"password"`
-	// NKey is the public key of a user (it begins with U), in place of a password.
-	NKey string `yaml:"nkey"`
-	// Rights are read, or write for everything.
-	Rights string `yaml:"rights" validate:"oneof=read write"`
-}
-
 // Camera is one source of pictures with its settings.
 type Camera struct {
 	// Name is the camera's name in alerts, subjects and folders: small letters, digits, _ and -.
@@ -120,9 +66,9 @@ type Camera struct {
 // Settings are settings of one camera or, under defaults, of all.
 type Settings struct {
 	// Model is the file of trained weights.
-	Model string `yaml:"model"`
-	// Calibration is the record that vigil calibrate wrote for this camera.
-	Calibration string `yaml:"calibration"`
+	Model string `yaml:"model" path:"file"`
+	// Calibration is the file that vigil calibrate wrote for this camera.
+	Calibration string `yaml:"calibration" path:"file"`
 	// Threshold sets lo and theta by hand, in place of a calibration.
 	Threshold *Threshold `yaml:"threshold"`
 	// Alarms is how many false alarms vigil calibrate allows, as 1/day, 2/week or 0.5/hour. A change takes a new
@@ -140,7 +86,7 @@ type Settings struct {
 	Transport string `yaml:"transport" validate:"oneof=tcp udp"`
 	// Trust says whose certificate an rtsps or https camera may show: any, system (one that an authority vouches for
 	// that this machine knows), or a file in PEM form with the camera's own certificate or that of another authority.
-	Trust string `yaml:"trust"`
+	Trust string `yaml:"trust" path:"file" unless:"any system"`
 	// Follow are the hosts beside its own that a camera's URL may lead to, by redirects, playlists and descriptions of
 	// streams: host or host:port.
 	Follow []string `yaml:"follow"`

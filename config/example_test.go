@@ -14,7 +14,7 @@ func TestExampleIsTheShippedFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(shipped, Example) {
-		t.Error("vigil.example.yaml and config/example.yaml differ: copy one over the other")
+		t.Error("vigil.example.yaml and config/example.yaml differ: change the latter and run go generate ./config")
 	}
 }
 

@@ -13,40 +13,28 @@ import (
 // and sources that are files, folders or devices by a path.
 func (c Config) CheckFiles() error {
 	var found problemList
-	found.file("model", c.Model)
-	found.file("nats.creds", c.NATS.Creds)
-	found.file("nats.nkey", c.NATS.NKey)
-	for _, t := range []struct {
-		key string
-		TLS
-	}{{"nats.tls", c.NATS.TLS}, {"mqtt.tls", c.MQTT.TLS}, {"webhook.tls", c.Webhook.TLS}} {
-		found.file(t.key+".ca", t.CA)
-		found.file(t.key+".cert", t.Cert)
-		found.file(t.key+".key", t.Key)
-	}
-	found.file("defaults.model", c.Defaults.Model)
-	found.file("defaults.calibration", c.Defaults.Calibration)
-	found.file("defaults.trust", c.Defaults.TrustFile())
+	own := c
+	own.Cameras = nil
+	eachPath(&own, "", func(key, kind string, path *string) {
+		if kind == "file" { // data_dir is created if missing
+			found.file(key, *path)
+		}
+	})
+	inherited := map[string]string{}
+	eachPath(&own.Defaults, "", func(key, _ string, path *string) { inherited[key] = *path })
 	for i, camera := range c.Cameras {
-		key := fmt.Sprintf("cameras[%d]", i)
-		if camera.Model != c.Model && camera.Model != c.Defaults.Model {
-			found.file(key+".model", camera.Model)
-		}
-		if camera.Calibration != c.Defaults.Calibration {
-			found.file(key+".calibration", camera.Calibration)
-		}
-		if camera.Trust != c.Defaults.Trust {
-			found.file(key+".trust", camera.TrustFile())
-		}
-		found.source(key+".source", camera.Source)
+		at := fmt.Sprintf("cameras[%d]", i)
+		eachPath(&camera, "", func(key, _ string, path *string) {
+			if *path != inherited[key] && (key != "model" || *path != c.Model) {
+				found.file(at+"."+key, *path)
+			}
+		})
+		found.source(at+".source", camera.Source)
 	}
 	return (&Errors{Problems: found}).err()
 }
 
 func (f *problemList) file(key, path string) {
-	if path == "" {
-		return
-	}
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

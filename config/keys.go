@@ -9,8 +9,7 @@ import (
 	"vigil/geometry"
 )
 
-// FieldList are the keys of one map, in the order of the struct.
-// FieldList is the keys of a map in the file, as fields of its type.
+// FieldList is the keys of a map in the file, as fields of its type and in their order.
 type FieldList []reflect.StructField
 
 var (

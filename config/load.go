@@ -111,29 +111,10 @@ func (c *Config) resolve(folder string) []Problem {
 			*p = filepath.Join(folder, *p)
 		}
 	}
-	for _, p := range []*string{
-		&c.DataDir, &c.Model, &c.NATS.Creds, &c.NATS.NKey, &c.Defaults.Model,
-		&c.Defaults.Calibration,
-	} {
-		abs(p)
-	}
-	for _, t := range []*TLS{&c.NATS.TLS, &c.MQTT.TLS, &c.Webhook.TLS} {
-		abs(&t.CA)
-		abs(&t.Cert)
-		abs(&t.Key)
-	}
-	trust := func(s *Settings) {
-		if s.TrustFile() != "" {
-			abs(&s.Trust)
-		}
-	}
-	trust(&c.Defaults)
+	eachPath(c, "", func(_, _ string, path *string) { abs(path) })
 	var problems []Problem
 	for i := range c.Cameras {
 		camera := &c.Cameras[i]
-		trust(&camera.Settings)
-		abs(&camera.Model)
-		abs(&camera.Calibration)
 		if camera.Source == (source.Address{}) || camera.Source.Live() {
 			continue
 		}

@@ -2,47 +2,69 @@ package config
 
 import "time"
 
+// NATS says which server the alerts are published to.
+type NATS struct {
+	// URL is an external server, as nats://host:4222, or several with commas between; empty is the embedded server. It
+	// holds no user or password.
+	URL string `yaml:"url"`
+	// User is the user's name on the external server.
+	User string `yaml:"user"`
+	// Password is the user's password on the external server.
+	Password Secret `yaml:"password"`
+	// Token is a token for the external server, in place of a user.
+	Token Secret `yaml:"token"`
+	// Creds is a credentials file (.creds) for the external server, in place of a user.
+	Creds string `yaml:"creds" path:"file"`
+	// NKey is a file with the seed of an nkey for the external server, in place of a user.
+	NKey string `yaml:"nkey" path:"file"`
+	// TLS is for an external server that asks for it.
+	TLS TLS `yaml:"tls"`
+	// Embedded is the server inside vigil.
+	Embedded Embedded `yaml:"embedded"`
+}
+
+// Embedded says where the embedded NATS server listens.
+type Embedded struct {
+	// Host is the address to listen on. Any other than this machine's own (127.0.0.1) needs a user and a password.
+	Host string `yaml:"host" validate:"required"`
+	// Port is the TCP port to listen on; 0 is any free one.
+	Port int `yaml:"port" validate:"min=0,max=65535"`
+	// MQTTPort is the TCP port on which it speaks MQTT 3.1.1 as well; 0 is none.
+	MQTTPort int `yaml:"mqtt_port" validate:"min=0,max=65535"`
+	// User is the name that clients of the embedded server must give; they may then do everything there. Without it
+	// programs of this machine may read, and nothing else.
+	User string `yaml:"user"`
+	// Password is the password that clients of the embedded server must give.
+	Password Secret `yaml:"password"`
+	// Accounts are more users, each with its own rights.
+	Accounts []Account `yaml:"accounts" validate:"dive"`
+	// Store is how many MiB all streams together may take on the disk; 0 is what those of vigil need.
+	Store int `yaml:"store" validate:"min=0,max=67108864"`
+	// Memory is how many MiB streams in memory may take, of which vigil has none.
+	Memory int `yaml:"memory" validate:"min=1,max=65536"`
+}
+
+// Account is a user of the embedded server.
+type Account struct {
+	// Name is what a client gives as its user.
+	Name string `yaml:"name"`
+	// Password is its password, as it stands or as bcrypt.
+	Password Secret `yaml:"password"`
+	// NKey is the public key of a user (it begins with U), in place of a password.
+	NKey string `yaml:"nkey"`
+	// Rights are read, or write for everything.
+	Rights string `yaml:"rights" validate:"oneof=read write"`
+}
+
 // TLS names the certificate files of a connection.
 type TLS struct {
 	// CA is a file with the certificates (PEM) that the server's must be signed by; empty is those that the system
 	// trusts.
-	CA string `yaml:"ca"`
+	CA string `yaml:"ca" path:"file"`
 	// Cert is a file with our own certificate (PEM), if the server requires one.
-	Cert string `yaml:"cert"`
+	Cert string `yaml:"cert" path:"file"`
 	// Key is the file with its private key (PEM).
-	Key string `yaml:"key"`
-}
-
-// Outbox bounds what is kept of alerts on this machine's disk, in data_dir.
-type Outbox struct {
-	// Size is how many MiB of alerts are kept; the oldest that every sink has are deleted.
-	Size int `yaml:"size" validate:"min=1,max=1048576"`
-	// Reserve is how many MiB of the disk are reserved for alerts, in case other files fill it.
-	Reserve int `yaml:"reserve" validate:"min=1,max=65536"`
-	// SetAsideAfter is how long an alert is retried that a sink refuses because of its content, as with an HTTP
-	// status of 400; then it is set aside (vigil outbox list) and delivery continues. Temporary errors are retried
-	// forever.
-	SetAsideAfter time.Duration `yaml:"set_aside_after" validate:"min=1s,max=720h"`
-}
-
-// Evidence says what is stored of each alert: a snapshot, a heat map, a clip.
-type Evidence struct {
-	// Enabled makes evidence.
-	Enabled bool `yaml:"enabled"`
-	// Clips also makes clips.
-	Clips bool `yaml:"clips"`
-	// Size is how many MiB of evidence are kept; the oldest is deleted.
-	Size int `yaml:"size" validate:"min=16,max=16777216"`
-	// Keep is how long it is kept; 0s is until its size is reached.
-	Keep time.Duration `yaml:"keep" validate:"min=0s,max=87600h"`
-	// Before is how much of the time before an event a clip shows.
-	Before time.Duration `yaml:"before" validate:"min=0s,max=1m"`
-	// After is how much of the time after it a clip shows at most.
-	After time.Duration `yaml:"after" validate:"min=0s,max=1m"`
-	// Longest is how long a clip may be.
-	Longest time.Duration `yaml:"longest" validate:"min=2s,max=5m"`
-	// Copy also stores evidence in the object store of the external NATS server.
-	Copy bool `yaml:"copy"`
+	Key string `yaml:"key" path:"file"`
 }
 
 // MQTT says which broker alerts are published to as well.
