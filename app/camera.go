@@ -182,9 +182,6 @@ func NewPreparer(side int, mask []geometry.Polygon) func() (pipeline.Preparer, e
 // assumedFPS is the assumed rate of a camera whose rate is neither set nor known before it is open.
 const assumedFPS = 25
 
-// maxHop is the largest hop that a configuration allows.
-const maxHop = 160
-
 // logCapacity logs at the start how many such cameras this machine can score, and what would fit if these are too many.
 func logCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camera, threads int) {
 	c := pipeline.EstimateCapacity(ctx, cameras, threads, assumedFPS)
@@ -197,7 +194,7 @@ func logCapacity(ctx context.Context, log *slog.Logger, cameras []pipeline.Camer
 		return
 	}
 	fit := fmt.Sprintf("%.2g frames a second (key fps)", c.FitFPS)
-	if c.FitHop <= maxHop {
+	if c.FitHop <= pipeline.MaxHop {
 		fit = fmt.Sprintf("a hop of %d, or %s", c.FitHop, fit)
 	}
 	log.Warn("these cameras are too many for this machine: clips will be skipped", "would_fit", fit,

@@ -46,15 +46,15 @@ func (d demand) advice(hop int) string {
 	if left <= 0 {
 		return fit
 	}
-	if wider := math.Ceil(float64(hop) * float64(d.cameras) * d.scoring / left); wider <= maxHop {
+	if wider := math.Ceil(float64(hop) * float64(d.cameras) * d.scoring / left); wider <= MaxHop {
 		fit += fmt.Sprintf(", or a hop of %d for these (key hop), or fewer frames a second (key fps)",
 			int(max(wider, float64(hop)+1)))
 	}
 	return fit
 }
 
-// maxHop is the largest hop that advice suggests.
-const maxHop = 160
+// MaxHop is the largest hop that advice suggests: the largest that a configuration allows.
+const MaxHop = 160
 
 // nextTurn returns which cameras to pause for the next turn so that n are read: those with the most scored clips.
 // scored is indexed by camera.

@@ -48,7 +48,7 @@ func (s *rateSpan) add(steps int, took time.Duration) {
 
 // warning reports that the rate deviated from the mean, which a calibration is for, for a while; "" if it did not.
 func (s *rateSpan) warning() string {
-	const within = 0.25 // the limit by which vigil run holds alerts
+	const within = calibrate.RateTolerance // the limit above which vigil run holds alerts
 	fps := float64(s.all) / s.allTime.Seconds()
 	if s.lowest == 0 || s.highest <= fps*(1+within) && s.lowest >= fps*(1-within) {
 		return ""
