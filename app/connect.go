@@ -44,7 +44,11 @@ func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.
 func logConnection(log *slog.Logger) func(state string, err error) {
 	return func(state string, err error) {
 		if err == nil {
-			log.Warn("nats", "state", state)
+			level := slog.LevelWarn
+			if state == broker.StateConnected || state == broker.StateReconnected {
+				level = slog.LevelInfo
+			}
+			log.Log(context.Background(), level, "nats", "state", state)
 			return
 		}
 		log.Warn("nats", "state", state, "error", errcode.SinkUnreachable.Default(err))
