@@ -38,7 +38,16 @@ const (
 // EndReason says why an alert ended. Later programs may know more reasons; treat an unknown one as an end.
 type EndReason string
 
-// The reasons of this version.
+// The reasons of this version. The detector decides only on EndCalm (pipeline/detect, Detector.Push); reasons of the
+// source and of the program come from the camera's reader, through the mailbox, and all but EndCrashRecovered are
+// published by the scheduler:
+//
+//   - EndCalm: pipeline, scheduler.handleClip, where the detector reports Ended.
+//   - EndSourceEnded, EndSourceLost, EndStopped: pipeline, reader.run.
+//   - EndDisarmed: pipeline, scheduler.handleClip, by Camera.Armed.
+//   - EndMismatch: pipeline, scheduler.hold, for clips that reader.checkCalibration holds.
+//   - EndUnwatched: pipeline, reader.noClip, and scheduler.handleUnscorable for scores that are not finite.
+//   - EndCrashRecovered: alerts/outbox, Outbox.closeOpenEvent, at the start after a crash.
 const (
 	EndCalm           EndReason = "calm"            // regularity stayed above the detector's leave
 	EndSourceEnded    EndReason = "source_ended"    // a recording ended

@@ -39,9 +39,9 @@ type Stats struct {
 	Due        uint64 // clips: one for every hop of the sampled frames
 	Incomplete uint64 // not made: too few frames since the last gap
 	Scored     uint64
-	Skipped    uint64 // dropped unscored for overload
+	Skipped    uint64 // displaced by newer ones before they were scored: overload
 	Unscorable uint64 // the model gave no finite score
-	Dropped    uint64 // dropped unscored because the camera or the program stopped
+	Dropped    uint64 // discarded unscored because the camera or the program stopped, or by an error
 	Pending    uint64 // made, not scored yet
 	Clips      uint64 // made: Due without Incomplete
 

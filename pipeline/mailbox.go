@@ -27,11 +27,11 @@ type slot struct {
 	held    bool            // pending is scored but raises no event
 	since   time.Time       // when pending was put
 	free    []*video.Cuboid // buffers that circulate between the reader and the scheduler
-	gap     bool            // a dropped cuboid followed a gap
+	gap     bool            // a skipped cuboid followed a gap
 	buffers int             // allocated
 	size    int64           // of one buffer, in bytes
 	space   chan struct{}   // capacity 1: pending may have been taken
-	skipped uint64
+	skipped uint64          // cuboids displaced by newer ones: clips_skipped
 
 	ending      alerts.EndReason // end of the stream; taken after the cuboid that was pending then
 	endingFirst bool             // pending was put after the stream had ended and restarted
@@ -64,7 +64,8 @@ func (m *mailbox) setLimit(limit int64, sizes []int64) {
 }
 
 // buffer returns a cuboid for the camera to fill. A camera has at most three: one being filled, one pending, one being
-// scored. If there is no memory for a third it returns nil, or with must it drops the pending one, which is counted.
+// scored. If there is no memory for a third it returns nil, or with must it takes that of the pending
+// one, which is counted as skipped.
 func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -89,14 +90,14 @@ func (m *mailbox) buffer(camera int, must bool) *video.Cuboid {
 	return new(video.Cuboid)
 }
 
-// put replaces the camera's pending cuboid with c and never blocks: a cuboid that was still pending is dropped and
-// counted. With held, c is scored but raises no event.
+// put replaces the camera's pending cuboid with c and never blocks: a cuboid that was still pending is counted as
+// skipped. With held, c is scored but raises no event.
 func (m *mailbox) put(camera int, c *video.Cuboid, held bool) {
 	m.mu.Lock()
 	s := &m.slots[camera]
 	if s.pending != nil {
 		s.skipped++
-		// If the first cuboid after a gap is dropped, the next one follows the gap.
+		// If the first cuboid after a gap is skipped, the next one follows the gap.
 		c.Gap = c.Gap || s.pending.Gap
 		s.free = append(s.free, s.pending)
 	}
@@ -212,7 +213,8 @@ func (m *mailbox) release(p item) {
 	m.slots[p.camera].free = append(m.slots[p.camera].free, p.cuboid)
 }
 
-// skipped returns how many of the camera's cuboids were dropped unscored.
+// skipped returns how many of the camera's cuboids were displaced before they were scored (Stats.Skipped). What a stop
+// or an error discards is counted as dropped, by its caller.
 func (m *mailbox) skipped(camera int) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -15,7 +15,7 @@ const (
 	schedulingSlack = 200 * time.Millisecond // delay of an arrival that our own scheduling may cause
 )
 
-// gapDetector learns the usual steps between a source's pictures.
+// gapDetector learns the usual steps between a source's pictures; Window.observe decides with them what is a gap.
 //
 // In stream time the usual step is the median of the positive steps, and more than twice that is a gap. The rate is the
 // mean of all steps that are not gaps: sources that stamp pictures in bursts have many steps of 0, which the median
