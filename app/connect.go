@@ -43,14 +43,13 @@ func Connect(ctx context.Context, cfg config.Config, log *slog.Logger) (*broker.
 // logConnection returns a broker.DialOptions.OnState that logs.
 func logConnection(log *slog.Logger) func(state string, err error) {
 	return func(state string, err error) {
-		if err == nil {
-			level := slog.LevelWarn
-			if state == broker.StateConnected || state == broker.StateReconnected {
-				level = slog.LevelInfo
-			}
-			log.Log(context.Background(), level, "nats", "state", state)
-			return
+		switch {
+		case state == broker.StateConnected || state == broker.StateReconnected:
+			log.Info("connection to the NATS server", "state", state)
+		case err == nil:
+			log.Warn("connection to the NATS server", "state", state, errcode.Key, errcode.SinkUnreachable)
+		default:
+			log.Warn("connection to the NATS server", "state", state, "error", errcode.SinkUnreachable.Default(err))
 		}
-		log.Warn("nats", "state", state, "error", errcode.SinkUnreachable.Default(err))
 	}
 }

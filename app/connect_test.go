@@ -17,10 +17,10 @@ func TestConnectionLevels(t *testing.T) {
 		err   error
 		want  string
 	}{
-		{broker.StateConnected, nil, "level=INFO msg=nats state=connected"},
-		{broker.StateReconnected, nil, "level=INFO msg=nats state=reconnected"},
-		{broker.StateDisconnected, nil, "level=WARN msg=nats state=disconnected"},
-		{broker.StateRefused, errors.New("no permission"), "level=WARN msg=nats state=refused error="},
+		{broker.StateConnected, nil, "level=INFO msg=\"connection to the NATS server\" state=connected"},
+		{broker.StateReconnected, nil, "level=INFO msg=\"connection to the NATS server\" state=reconnected"},
+		{broker.StateDisconnected, nil, "level=WARN msg=\"connection to the NATS server\" state=disconnected"},
+		{broker.StateRefused, errors.New("no permission"), "level=WARN msg=\"connection to the NATS server\" state=refused error="},
 	} {
 		var b bytes.Buffer
 		logConnection(slog.New(slog.NewTextHandler(&b, nil)))(c.state, c.err)
